@@ -1,0 +1,61 @@
+#include "store/migrate.h"
+
+#include "store/statement.h"
+
+#include <stdio.h>
+
+extern const char store_migration_0001[];
+
+static const char *const migrations[] = {store_migration_0001};
+
+enum { VERSION = sizeof migrations / sizeof *migrations };
+
+int store_version(void)
+{
+    return VERSION;
+}
+
+static enum status pragma(struct store *store, const char *sql, int64_t *ret, struct error *err)
+{
+    struct statement *q = statement_get(store, sql, err);
+    if (!q) return err->status;
+    if (statement_row(q)) *ret = column_int(q, 0);
+    return statement_end(q, err);
+}
+
+static enum status apply(struct store *store, int version, struct error *err)
+{
+    char stamp[96];
+    snprintf(stamp, sizeof stamp, "PRAGMA application_id = %d; PRAGMA user_version = %d", STORE_APPLICATION_ID, version);
+    enum status s = store_begin(store, err);
+    if (!s) s = store_exec(store, migrations[version - 1], err);
+    if (!s) s = store_exec(store, stamp, err);
+    if (!s) s = store_commit(store, err);
+    if (s) store_rollback(store);
+    return s;
+}
+
+static enum status check_ours(struct store *store, int64_t id, int64_t version, struct error *err)
+{
+    int64_t objects = 0;
+    enum status s = pragma(store, "SELECT count(*) FROM sqlite_schema", &objects, err);
+    if (s) return s;
+    if (id != STORE_APPLICATION_ID && (id != 0 || version != 0 || objects != 0))
+        return error_set(err, STATUS_INVALID, "%s: a database, but not Nocturne's; choose another file with --db",
+                         store->path);
+    if (version > VERSION)
+        return error_set(err, STATUS_INVALID,
+                         "%s: written by a newer Nocturne (schema %lld, this one knows %d); upgrade the program",
+                         store->path, (long long)version, VERSION);
+    return STATUS_OK;
+}
+
+enum status store_migrate(struct store *store, struct error *err)
+{
+    int64_t id = 0, version = 0;
+    enum status s = pragma(store, "PRAGMA application_id", &id, err);
+    if (!s) s = pragma(store, "PRAGMA user_version", &version, err);
+    if (!s) s = check_ours(store, id, version, err);
+    while (!s && version < VERSION) s = apply(store, (int)++version, err);
+    return s;
+}

@@ -1,0 +1,7 @@
+/* The migrations, embedded as NUL-terminated text. Append a label for each new file, and a row in migrate.c. */
+    .section .rodata
+    .global store_migration_0001
+store_migration_0001:
+    .incbin "store/migrations/0001_initial.sql"
+    .byte 0
+    .section .note.GNU-stack, "", @progbits

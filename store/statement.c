@@ -1,0 +1,104 @@
+#include "store/statement.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+enum status store_failed(struct store *store, int code, struct error *err)
+{
+    const char *file = store->path;
+    switch (code & 0xff) {
+    case SQLITE_FULL:
+        return error_set(err, STATUS_IO, "%s: the disk is full; free some space and run the same command again", file);
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+        return error_set(err, STATUS_IO, "%s: cannot be written (%s); check the folder's permissions, or choose another "
+                         "file with --db", file, sqlite3_errmsg(store->db));
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return error_set(err, STATUS_IO, "%s: another program keeps it locked; close it and try again", file);
+    case SQLITE_CORRUPT:
+        return error_set(err, STATUS_IO, "%s: the database is damaged (%s); restore a backup", file,
+                         sqlite3_errmsg(store->db));
+    case SQLITE_NOTADB:
+        return error_set(err, STATUS_INVALID, "%s: not a database; choose another file with --db", file);
+    default: return error_set(err, STATUS_IO, "%s: %s", file, sqlite3_errmsg(store->db));
+    }
+}
+
+enum status store_exec(struct store *store, const char *sql, struct error *err)
+{
+    int code = sqlite3_exec(store->db, sql, NULL, NULL, NULL);
+    return code == SQLITE_OK ? STATUS_OK : store_failed(store, code, err);
+}
+
+struct statement *statement_get(struct store *store, const char *sql, struct error *err)
+{
+    struct statement *q = store->statement;
+    while (q->sql && q->sql != sql) q++;
+    if (q->sql) return q;
+    int code = sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &q->stmt, NULL);
+    if (code != SQLITE_OK) {
+        store_failed(store, code, err);
+        return NULL;
+    }
+    q->sql = sql;
+    q->store = store;
+    return q;
+}
+
+void statement_int(struct statement *q, int at, int64_t value)
+{
+    sqlite3_bind_int64(q->stmt, at, value);
+}
+
+void statement_text(struct statement *q, int at, const char *value)
+{
+    sqlite3_bind_text(q->stmt, at, value, -1, SQLITE_TRANSIENT);
+}
+
+bool statement_row(struct statement *q)
+{
+    q->code = sqlite3_step(q->stmt);
+    return q->code == SQLITE_ROW;
+}
+
+enum status statement_end(struct statement *q, struct error *err)
+{
+    int code = q->code;
+    enum status s = code == SQLITE_DONE || code == SQLITE_ROW ? STATUS_OK : store_failed(q->store, code, err);
+    sqlite3_reset(q->stmt);
+    sqlite3_clear_bindings(q->stmt);
+    return s;
+}
+
+enum status statement_run(struct store *store, const char *sql, struct error *err, const char *types, ...)
+{
+    struct statement *q = statement_get(store, sql, err);
+    if (!q) return err->status;
+    va_list ap;
+    va_start(ap, types);
+    for (int at = 1; types[at - 1]; at++) {
+        if (types[at - 1] == 'i') statement_int(q, at, va_arg(ap, int64_t));
+        else statement_text(q, at, va_arg(ap, const char *));
+    }
+    va_end(ap);
+    statement_row(q);
+    return statement_end(q, err);
+}
+
+enum status statement_inserted(struct store *store, enum status s, int64_t *ret_id)
+{
+    if (!s) *ret_id = sqlite3_last_insert_rowid(store->db);
+    return s;
+}
+
+int64_t column_int(struct statement *q, int at)
+{
+    return sqlite3_column_int64(q->stmt, at);
+}
+
+const char *column_text(struct statement *q, int at)
+{
+    return (const char *)sqlite3_column_text(q->stmt, at);
+}

@@ -1,0 +1,107 @@
+#include "store/store.h"
+
+#include "store/migrate.h"
+#include "store/statement.h"
+
+#include "tuner/base/arena.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BUSY_MS = 10000 };
+
+static enum status configure(struct store *store, struct error *err)
+{
+    sqlite3_busy_timeout(store->db, BUSY_MS);
+    sqlite3_extended_result_codes(store->db, 1);
+    return store_exec(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+                             "PRAGMA trusted_schema = OFF", err);
+}
+
+struct first_problem {
+    struct store *store;
+    struct error *err;
+    enum status status;
+};
+
+static void remember_first(void *data, const char *text)
+{
+    struct first_problem *p = data;
+    if (!p->status)
+        p->status = error_set(p->err, STATUS_IO, "%s: the database is damaged (%s); restore a backup", p->store->path, text);
+}
+
+static enum status findings(struct store *store, const char *sql, const char *ok, void (*problem)(void *, const char *),
+                            void *data, struct error *err)
+{
+    struct statement *q = statement_get(store, sql, err);
+    if (!q) return err->status;
+    while (statement_row(q)) {
+        const char *text = column_text(q, 0);
+        if (!ok || !text || strcmp(text, ok) != 0) problem(data, text ? text : "a broken reference");
+    }
+    return statement_end(q, err);
+}
+
+static enum status quick_check(struct store *store, struct error *err)
+{
+    struct first_problem p = {store, err, STATUS_OK};
+    enum status s = findings(store, "PRAGMA quick_check(1)", "ok", remember_first, &p, err);
+    return s ? s : p.status;
+}
+
+enum status store_check(struct store *store, void (*problem)(void *, const char *), void *data, struct error *err)
+{
+    enum status s = findings(store, "PRAGMA integrity_check(20)", "ok", problem, data, err);
+    return s ? s
+             : findings(store, "SELECT 'row ' || rowid || ' of ' || \"table\" || ' points to a missing ' || parent "
+                               "FROM pragma_foreign_key_check", NULL, problem, data, err);
+}
+
+enum status store_open(const char *path, enum store_mode mode, struct store **ret, struct error *err)
+{
+    if (mode == STORE_EXISTING && strcmp(path, ":memory:") != 0 && access(path, F_OK) != 0)
+        return error_set(err, STATUS_NOT_FOUND, "%s: no such database; name it with --db or NOCTURNE_DB, or start with "
+                         "'nocturne run STUDY.yaml'", path);
+    struct store *store = must_alloc(1, sizeof *store);
+    store->path = must_strdup(path);
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (mode == STORE_CREATE ? SQLITE_OPEN_CREATE : 0);
+    int code = sqlite3_open_v2(path, &store->db, flags, NULL);
+    enum status s = code == SQLITE_OK ? STATUS_OK : store_failed(store, code, err);
+    if (!s) s = configure(store, err);
+    if (!s) s = store_migrate(store, err);
+    if (!s) s = quick_check(store, err);
+    if (s) store_close(store);
+    else *ret = store;
+    return s;
+}
+
+void store_close(struct store *store)
+{
+    if (!store) return;
+    for (struct statement *q = store->statement; q->sql; q++) sqlite3_finalize(q->stmt);
+    sqlite3_close(store->db);
+    free(store->path);
+    free(store);
+}
+
+const char *store_path(const struct store *store)
+{
+    return store->path;
+}
+
+enum status store_begin(struct store *store, struct error *err)
+{
+    return store_exec(store, "BEGIN IMMEDIATE", err);
+}
+
+enum status store_commit(struct store *store, struct error *err)
+{
+    return store_exec(store, "COMMIT", err);
+}
+
+void store_rollback(struct store *store)
+{
+    if (!sqlite3_get_autocommit(store->db)) sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+}

@@ -1,0 +1,61 @@
+#include "store/statement.h"
+
+#include <stddef.h>
+
+#define COLUMNS "SELECT id, name, path, file, identity, phase, seed, created_ms FROM study "
+
+enum status store_study_insert(struct store *store, const struct store_study *study, int64_t *ret_id, struct error *err)
+{
+    static const char sql[] = "INSERT INTO study (name, path, file, identity, phase, seed, created_ms) "
+                              "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    return statement_insert(store, sql, ret_id, err, "tttttii", study->name, study->path, study->file, study->identity,
+                            study->phase, (int64_t)study->seed, study->created_ms);
+}
+
+enum status store_study_update(struct store *store, int64_t id, const char *path, const char *file, struct error *err)
+{
+    static const char sql[] = "UPDATE study SET path = ?2, file = ?3 WHERE id = ?1";
+    return statement_run(store, sql, err, "itt", id, path, file);
+}
+
+enum status store_study_set_phase(struct store *store, int64_t id, const char *phase, struct error *err)
+{
+    static const char sql[] = "UPDATE study SET phase = ?2 WHERE id = ?1";
+    return statement_run(store, sql, err, "it", id, phase);
+}
+
+static size_t each(struct statement *q, store_study_fn *fn, void *data)
+{
+    size_t n = 0;
+    for (; statement_row(q); n++)
+        fn(data, &(struct store_study){.id = column_int(q, 0),
+                                       .name = column_text(q, 1),
+                                       .path = column_text(q, 2),
+                                       .file = column_text(q, 3),
+                                       .identity = column_text(q, 4),
+                                       .phase = column_text(q, 5),
+                                       .seed = (uint64_t)column_int(q, 6),
+                                       .created_ms = column_int(q, 7)});
+    return n;
+}
+
+enum status store_study_find(struct store *store, const char *name, store_study_fn *fn, void *data, struct error *err)
+{
+    static const char sql[] = COLUMNS "WHERE name = ?1";
+    struct statement *q = statement_get(store, sql, err);
+    if (!q) return err->status;
+    statement_text(q, 1, name);
+    size_t n = each(q, fn, data);
+    enum status s = statement_end(q, err);
+    if (!s && n == 0) s = error_set(err, STATUS_NOT_FOUND, "%s: no study '%s'", store->path, name);
+    return s;
+}
+
+enum status store_studies(struct store *store, store_study_fn *fn, void *data, struct error *err)
+{
+    static const char sql[] = COLUMNS "ORDER BY id";
+    struct statement *q = statement_get(store, sql, err);
+    if (!q) return err->status;
+    each(q, fn, data);
+    return statement_end(q, err);
+}

@@ -1,0 +1,71 @@
+/* Space-filling points: Sobol [Joe & Kuo via GSL] with a random digital shift, which keeps the
+ * balance of the net and makes studies differ; dimensions past GSL's 40 are plain random. */
+#include "surrogate/design.h"
+
+#include "tuner/base/rng.h"
+
+#include <gsl/gsl_qrng.h>
+#include <math.h>
+
+enum { SOBOL_DIMS = 40 };
+
+void dimension_snap(const struct dimension *dim, size_t d, double *point)
+{
+    for (size_t k = 0; k < d; k++) {
+        if (dim[k].kind == DIMENSION_CATEGORY) continue;
+        point[k] = fmin(fmax(point[k], 0), 1);
+        if (dim[k].kind == DIMENSION_GRID) point[k] = dim[k].grid[dimension_level(&dim[k], point[k])];
+    }
+}
+
+size_t dimension_level(const struct dimension *dim, double u)
+{
+    size_t lo = 0, hi = dim->levels - 1;
+    while (lo < hi) { /* first level that is not nearer from below */
+        size_t mid = (lo + hi) / 2;
+        if (0.5 * (dim->grid[mid] + dim->grid[mid + 1]) < u) lo = mid + 1;
+        else hi = mid;
+    }
+    return lo;
+}
+
+/* Unit coordinates become category indices and grid coordinates. */
+static void from_unit(const struct dimension *dim, size_t d, double *point)
+{
+    for (size_t k = 0; k < d; k++)
+        if (dim[k].kind == DIMENSION_CATEGORY)
+            point[k] = fmin(floor(point[k] * (double)dim[k].levels), (double)dim[k].levels - 1);
+    dimension_snap(dim, d, point);
+}
+
+void design_random(const struct dimension *dim, size_t d, uint64_t seed, size_t index, double *ret_point)
+{
+    struct rng rng = rng_derive(seed, "random", index);
+    for (size_t k = 0; k < d; k++) ret_point[k] = rng_unit(&rng);
+    from_unit(dim, d, ret_point);
+}
+
+void design_sequence(const struct dimension *dim, size_t d, uint64_t seed, size_t first, size_t n, double *ret_points)
+{
+    size_t sobol_d = d < SOBOL_DIMS ? d : SOBOL_DIMS;
+    gsl_qrng *q = gsl_qrng_alloc(gsl_qrng_sobol, (unsigned)sobol_d);
+    double raw[SOBOL_DIMS];
+    uint64_t shift[SOBOL_DIMS];
+    struct rng rng = rng_derive(seed, "shift", 0);
+    for (size_t k = 0; k < sobol_d; k++) shift[k] = rng_bits(&rng) >> 34; /* 30 bits, as many as GSL's points have */
+    for (size_t i = 0; i < first + n; i++) {
+        gsl_qrng_get(q, raw);
+        if (i < first) continue;
+        double *point = ret_points + (i - first) * d;
+        rng = rng_derive(seed, "past sobol", i);
+        for (size_t k = 0; k < d; k++)
+            point[k] = k < sobol_d ? ((double)((uint64_t)ldexp(raw[k], 30) ^ shift[k]) + 0.5) * 0x1p-30 : rng_unit(&rng);
+        from_unit(dim, d, point);
+    }
+    gsl_qrng_free(q);
+}
+
+void design_point(const struct dimension *dim, size_t d, uint64_t seed, size_t index, double *ret_point)
+{
+    design_sequence(dim, d, seed, index, 1, ret_point);
+}

@@ -1,0 +1,42 @@
+/* Logarithms of φ, Φ and h(z) = φ(z) + zΦ(z), valid for |z| up to 1e150.
+ *
+ * Below z = −5 the terms of h cancel; there Mills' ratio by its continued fraction
+ * [Abramowitz & Stegun 26.2.14] keeps full precision (LogEI: Ament 2023, who use erfcx).
+ */
+#include "surrogate/surrogate.h"
+
+#include <gsl/gsl_cdf.h>
+#include <math.h>
+
+static const double LOG_SQRT_2PI = 0.91893853320467274178;
+
+double normal_log_pdf(double z)
+{
+    return -0.5 * z * z - LOG_SQRT_2PI;
+}
+
+/* Tail of the continued fraction of Mills' ratio R(x) = (1 − Φ(x))/φ(x) = 1/(x + 1/f), for x ≥ 5:
+ * f = x + 2/(x + 3/(x + …)). Then log Φ(−x) = log φ(x) − log(x + 1/f), and 1 − xR = 1/(xf + 1). */
+static double mills_tail(double x)
+{
+    double f = x;
+    for (int k = 60; k >= 2; k--) f = x + k / f;
+    return f;
+}
+
+double normal_log_cdf(double z)
+{
+    if (z > -5) return log(0.5 * erfc(-z / M_SQRT2));
+    return normal_log_pdf(z) - log(-z + 1 / mills_tail(-z));
+}
+
+double normal_log_ei(double z)
+{
+    if (z > -5) return log(exp(normal_log_pdf(z)) + z * 0.5 * erfc(-z / M_SQRT2));
+    return normal_log_pdf(z) - log1p(-z * mills_tail(-z));
+}
+
+double normal_quantile(double p)
+{
+    return gsl_cdf_ugaussian_Pinv(p);
+}

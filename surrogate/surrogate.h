@@ -1,0 +1,136 @@
+/* surrogate: the mathematics of Bayesian optimisation.
+ *
+ * Matrices in, predictions and proposals out: no I/O, no clock, no global state. A point is
+ * an array of d numbers: coordinates in [0, 1] for numeric dimensions, the category's index
+ * for categorical ones. Matrices are row-major, n × d. Equations and their sources:
+ * surrogate/README.md. Every function may be called from any thread on objects that no
+ * other thread is using; the same inputs and seed give the same result.
+ *
+ *     struct gp *gp = NULL;
+ *     gp_fit(&(struct gp_data){.n = n, .d = d, .x = x, .y = y}, seed, &gp, &err);
+ *     gp_predict(gp, point, &mean, &variance);
+ *     gp_free(gp);
+ */
+#ifndef SURROGATE_SURROGATE_H
+#define SURROGATE_SURROGATE_H
+
+#include "tuner/base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { SURROGATE_DIMS_MAX = 64 };
+
+/* Once per process, before anything else here: GSL returns errors instead of aborting, BLAS uses one thread. */
+void surrogate_setup(void);
+
+/* ---- dimensions ---- */
+
+enum dimension_kind {
+    DIMENSION_CONTINUOUS,
+    DIMENSION_GRID,     /* only the listed coordinates exist */
+    DIMENSION_CATEGORY, /* 0 … levels−1, no order */
+};
+
+struct dimension {
+    enum dimension_kind kind;
+    size_t levels;      /* grid, category */
+    const double *grid; /* grid: `levels` ascending coordinates in [0, 1]; the caller's */
+};
+
+/* ---- Gaussian process: exact, ARD Matérn-5/2, MAP hyperparameters ---- */
+
+struct gp;
+
+struct gp_data {
+    size_t n, d;
+    const double *x;             /* n × d */
+    const double *y;             /* n; any finite numbers, standardised inside */
+    const double *noise;         /* n known noise variances in units of y², or NULL; an unknown part is fitted on top */
+    const struct dimension *dim; /* d, or NULL: all continuous */
+};
+
+struct gp_hyper { /* of the standardised y */
+    double length[SURROGATE_DIMS_MAX];
+    double signal, noise; /* variances */
+};
+
+/* Fits hyperparameters by MAP and conditions on the data; n ≥ 1. STATUS_NUMERIC if no factorisation succeeds. */
+enum status gp_fit(const struct gp_data *data, uint64_t seed, struct gp **ret, struct error *err);
+
+/* The same with given hyperparameters. */
+enum status gp_with(const struct gp_data *data, const struct gp_hyper *hyper, struct gp **ret, struct error *err);
+
+void gp_free(struct gp *gp);
+const struct gp_hyper *gp_hyper(const struct gp *gp);
+
+/* Posterior of the noise-free function at one point, in units of y. */
+void gp_predict(const struct gp *gp, const double *point, double *ret_mean, double *ret_variance);
+
+/* ---- acquisition: noisy LogEI of a composite utility under constraints ---- */
+
+/* How an output of a GP contributes to the utility: weight · link(f). */
+enum link { LINK_IDENTITY, LINK_LOGISTIC, LINK_EXP };
+
+struct acquisition_output {
+    const struct gp *gp;
+    double weight; /* 0: only used by constraints */
+    enum link link;
+};
+
+struct acquisition_bound { /* on f itself, before the link */
+    size_t output;
+    double bound;
+    bool at_least; /* false: at most */
+};
+
+struct acquisition_spec {
+    size_t n_outputs, n_bounds, n_base, n_draws;
+    const struct acquisition_output *output;
+    const struct acquisition_bound *bound;
+    const double *base; /* n_base × d: pending points and the best observed ones; their best is what must be beaten */
+    uint64_t seed;
+};
+
+struct acquisition;
+
+enum status acquisition_create(const struct acquisition_spec *spec, struct acquisition **ret, struct error *err);
+void acquisition_free(struct acquisition *a);
+
+/* Log of the expected feasible improvement; `ret_gradient` (d, numeric dimensions only) may be NULL. Not thread-safe
+ * for one object: it holds the workspace. */
+double acquisition_value(struct acquisition *a, const double *point, double *ret_gradient);
+
+/* ---- proposals ---- */
+
+/* Point `index` of a scrambled Sobol sequence, snapped to the dimensions. */
+void design_point(const struct dimension *dim, size_t d, uint64_t seed, size_t index, double *ret_point);
+
+/* A uniformly random point. */
+void design_random(const struct dimension *dim, size_t d, uint64_t seed, size_t index, double *ret_point);
+
+struct maximise_spec {
+    const struct dimension *dim;
+    size_t d;
+    const double *start; /* n_start × d points to search around: the best known */
+    size_t n_start;
+    const double *taken; /* n_taken × d points that must not be proposed again */
+    size_t n_taken;
+    uint64_t seed;
+};
+
+/* Best point found that is not taken; STATUS_EXHAUSTED if every point of a finite space is. */
+enum status acquisition_maximise(struct acquisition *a, const struct maximise_spec *spec, double *ret_point,
+                                 double *ret_value, struct error *err);
+
+/* ---- the normal distribution, stable in the tails ---- */
+
+double normal_log_pdf(double z);
+double normal_log_cdf(double z);
+/* log h(z), h(z) = φ(z) + z Φ(z): expected improvement in units of σ. */
+double normal_log_ei(double z);
+/* Φ⁻¹(p), p in (0, 1). */
+double normal_quantile(double p);
+
+#endif

@@ -1,0 +1,39 @@
+#include "tuner/base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum status error_set(struct error *err, enum status status, const char *fmt, ...)
+{
+    if (!err) return status;
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(err->text, sizeof err->text, fmt, ap);
+    va_end(ap);
+    err->status = status;
+    return status;
+}
+
+enum status error_context(struct error *err, const char *fmt, ...)
+{
+    if (!err) return STATUS_FAILED;
+    char before[sizeof err->text], after[sizeof err->text];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(before, sizeof before, fmt, ap);
+    va_end(ap);
+    memcpy(after, err->text, sizeof after);
+    snprintf(err->text, sizeof err->text, "%.400s: %.600s", before, after);
+    return err->status;
+}
+
+const char *status_text(enum status status)
+{
+    static const char *const text[] = {
+#define X(name, words) words,
+        STATUS_LIST(X)
+#undef X
+    };
+    return text[status];
+}

@@ -1,0 +1,20 @@
+/* json: small helpers around jansson, strict everywhere: duplicate keys, NaN and
+ * trailing bytes are errors. */
+#ifndef TUNER_BASE_JSON_H
+#define TUNER_BASE_JSON_H
+
+#include "tuner/base/error.h"
+
+#include <jansson.h>
+#include <stddef.h>
+
+/* Parses one JSON object. Ownership of *ret goes to the caller (json_decref). */
+enum status json_parse_object(const char *text, size_t len, json_t **ret, struct error *err);
+
+/* Compact text with numbers that survive the round trip (17 digits). Caller frees. */
+char *json_exact(const json_t *value);
+
+/* Compact text with numbers for people and pipes (15 digits). Caller frees. */
+char *json_pretty_numbers(const json_t *value);
+
+#endif

@@ -1,0 +1,126 @@
+#include "tuner/base/words.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static double unit_ms(char c)
+{
+    switch (c) {
+    case 's': return 1e3;
+    case 'm': return 60e3;
+    case 'h': return 3600e3;
+    case 'd': return 86400e3;
+    default: return 0;
+    }
+}
+
+bool words_duration_ms(const char *text, int64_t *ret_ms)
+{
+    double total = 0;
+    do {
+        if (!isdigit((unsigned char)*text)) return false;
+        char *end;
+        double v = strtod(text, &end), unit = unit_ms(*end);
+        if (unit == 0) return false;
+        total += v * unit;
+        text = end + 1;
+    } while (*text);
+    if (!(total >= 1 && total <= 3653 * 86400e3)) return false;
+    *ret_ms = (int64_t)total;
+    return true;
+}
+
+bool words_time_of_day(const char *text, int *ret_minutes)
+{
+    int h, m, used = 0;
+    if (strlen(text) != 5 || sscanf(text, "%2d:%2d%n", &h, &m, &used) != 2 || used != 5) return false;
+    if (h < 0 || h > 23 || m < 0 || m > 59 || !isdigit((unsigned char)text[0]) || !isdigit((unsigned char)text[3]))
+        return false;
+    *ret_minutes = 60 * h + m;
+    return true;
+}
+
+int64_t words_next_time_ms(int minutes, int64_t now_ms)
+{
+    time_t now = (time_t)(now_ms / 1000);
+    struct tm t;
+    localtime_r(&now, &t);
+    t.tm_hour = minutes / 60;
+    t.tm_min = minutes % 60;
+    t.tm_sec = 0;
+    t.tm_isdst = -1;
+    time_t at = mktime(&t);
+    if (at <= now) {
+        t.tm_mday++;
+        t.tm_isdst = -1;
+        at = mktime(&t);
+    }
+    return (int64_t)at * 1000;
+}
+
+bool words_number(const char *text, double *ret)
+{
+    char *end;
+    if (*text == 0 || isspace((unsigned char)*text)) return false;
+    double v = strtod(text, &end);
+    if (*end || !isfinite(v)) return false;
+    *ret = v;
+    return true;
+}
+
+enum { WORD_MAX = 40 };
+
+/* Levenshtein distance; words longer than WORD_MAX are never near. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t n = strlen(a), m = strlen(b), row[WORD_MAX + 1];
+    if (n > WORD_MAX || m > WORD_MAX) return WORD_MAX;
+    for (size_t j = 0; j <= m; j++) row[j] = j;
+    for (size_t i = 1; i <= n; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= m; j++) {
+            size_t best = diagonal + (a[i - 1] != b[j - 1]);
+            if (row[j] + 1 < best) best = row[j] + 1;
+            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+            diagonal = row[j];
+            row[j] = best;
+        }
+    }
+    return row[m];
+}
+
+const char *words_nearest(const char *word, const char *const *candidates, size_t n)
+{
+    const char *best = NULL;
+    size_t near = strlen(word) / 2 + 1;
+    for (size_t i = 0; i < n; i++) {
+        size_t d = distance(word, candidates[i]);
+        if (d < near) near = d, best = candidates[i];
+    }
+    return best;
+}
+
+const char *words_show_duration(int64_t ms, char *buf, size_t size)
+{
+    long long s = (ms + 500) / 1000;
+    if (ms < 9950) snprintf(buf, size, "%.1fs", (double)ms / 1000);
+    else if (s < 60) snprintf(buf, size, "%llds", s);
+    else if (s < 3600) snprintf(buf, size, "%lldm %02llds", s / 60, s % 60);
+    else snprintf(buf, size, "%lldh %02lldm", s / 3600, s % 3600 / 60);
+    return buf;
+}
+
+const char *words_show_count(double n, char *buf, size_t size)
+{
+    double a = fabs(n);
+    if (a >= 999.5e6) snprintf(buf, size, "%.2fG", n / 1e9);
+    else if (a >= 999.5e3) snprintf(buf, size, "%.2fM", n / 1e6);
+    else if (a >= 10e3) snprintf(buf, size, "%.0fk", n / 1e3);
+    else snprintf(buf, size, "%.6g", n);
+    return buf;
+}

@@ -1,0 +1,30 @@
+/* words: durations, times of day, near misses: text that people type. */
+#ifndef TUNER_BASE_WORDS_H
+#define TUNER_BASE_WORDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* "90s", "10m", "9h", "1h30m", "2d" → milliseconds. False if it is none, is 0, or is over ten years. */
+bool words_duration_ms(const char *text, int64_t *ret_ms);
+
+/* "07:00" → minutes after midnight, 0 … 1439. */
+bool words_time_of_day(const char *text, int *ret_minutes);
+
+/* The next moment after `now_ms` (wall clock) at which local clocks show `minutes` after midnight. */
+int64_t words_next_time_ms(int minutes, int64_t now_ms);
+
+/* A finite number and nothing else. */
+bool words_number(const char *text, double *ret);
+
+/* The candidate nearest to `word` by edit distance, or NULL if none is near enough to suggest. */
+const char *words_nearest(const char *word, const char *const *candidates, size_t n);
+
+/* Milliseconds as "1h 05m", "3m 20s", "4.2s". */
+const char *words_show_duration(int64_t ms, char *buf, size_t size);
+
+/* Numbers for people: "7.5M", "820k", "61". */
+const char *words_show_count(double n, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,132 @@
+#include "tuner/cli/cli.h"
+
+#include "tuner/base/json.h"
+#include "tuner/base/words.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void cli_common_init(struct cli_common *c)
+{
+    const char *db = getenv("NOCTURNE_DB");
+    *c = (struct cli_common){.db = db && *db ? db : "nocturne.db"};
+}
+
+static error_t parse_common(int key, char *arg, struct argp_state *state)
+{
+    struct cli_common *c = state->input;
+    switch (key) {
+    case 'd': c->db = arg; return 0;
+    case 'j': c->json = true; return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_option common_options[] = {
+    {"db", 'd', "FILE", 0, "the database (default: NOCTURNE_DB, else ./nocturne.db)", 0},
+    {"json", 'j', NULL, 0, "print JSON, for machines", 0},
+    {0},
+};
+static const struct argp common_argp = {common_options, parse_common, NULL, NULL, NULL, NULL, NULL};
+const struct argp_child cli_common_child[] = {{&common_argp, 0, NULL, 0}, {0}};
+
+error_t cli_parse_study(int key, char *arg, struct argp_state *state)
+{
+    struct cli_common *c = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = c; return 0;
+    case ARGP_KEY_ARG:
+        if (c->study) argp_error(state, "one study, not '%s' as well", arg);
+        c->study = arg;
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+int cli_fail(const struct error *err)
+{
+    fflush(stdout);
+    fprintf(stderr, "nocturne: %s\n", err->text);
+    switch (err->status) {
+    case STATUS_INVALID: return EXIT_USAGE;
+    case STATUS_NOT_FOUND: return EXIT_NOT_FOUND;
+    case STATUS_BUSY: return EXIT_INTERRUPTED;
+    case STATUS_OK:
+    case STATUS_IO:
+    case STATUS_NUMERIC:
+    case STATUS_EXHAUSTED:
+    case STATUS_FAILED: break;
+    }
+    return EXIT_FAILED;
+}
+
+struct names {
+    struct arena arena;
+    const char *name[64];
+    size_t n;
+};
+
+static void add_name(void *data, const struct store_study *row)
+{
+    struct names *names = data;
+    if (names->n < 64) names->name[names->n++] = arena_strdup(&names->arena, row->name);
+}
+
+static enum status choose(struct store *store, const char *name, struct names *names, const char **ret, struct error *err)
+{
+    enum status s = store_studies(store, add_name, names, err);
+    if (s) return s;
+    const char *near = name ? words_nearest(name, names->name, names->n) : NULL;
+    if (names->n == 0) return error_set(err, STATUS_NOT_FOUND, "%s holds no study yet", store_path(store));
+    if (!name && names->n == 1) return *ret = names->name[0], STATUS_OK;
+    if (!name)
+        return error_set(err, STATUS_INVALID, "%s holds %zu studies; name one, for example '%s'", store_path(store),
+                         names->n, names->name[names->n - 1]);
+    for (size_t i = 0; i < names->n; i++)
+        if (strcmp(names->name[i], name) == 0) return *ret = name, STATUS_OK;
+    return error_set(err, STATUS_NOT_FOUND, "%s: no study '%s'%s%s%s", store_path(store), name,
+                     near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
+enum status cli_open(const char *db, const char *name, struct cli_study *ret, struct error *err)
+{
+    struct cli_study s = {0};
+    struct names names = {0};
+    enum status st = store_open(db, STORE_EXISTING, &s.store, err);
+    if (!st) st = choose(s.store, name, &names, &name, err);
+    if (!st) st = session_load(s.store, name, clock_real(), &s.study, &s.session, err);
+    arena_done(&names.arena);
+    if (st) cli_close(&s);
+    else *ret = s;
+    return st;
+}
+
+void cli_close(struct cli_study *s)
+{
+    session_free(s->session);
+    study_free(s->study);
+    store_close(s->store);
+}
+
+bool cli_is_running(const struct cli_study *s)
+{
+    return store_hold_taken(s->store, s->study->name);
+}
+
+void cli_print_json(json_t *value)
+{
+    char *text = json_pretty_numbers(value);
+    puts(text);
+    free(text);
+    json_decref(value);
+}
+
+double cli_number(const char *text, const char *option, double min, double max, struct argp_state *state)
+{
+    double v;
+    if (!words_number(text, &v) || v < min || v > max)
+        argp_error(state, "%s: '%s' is not a number from %.6g to %.6g", option, text, min, max);
+    return v;
+}

@@ -1,0 +1,66 @@
+/* cli: what the commands share. One cmd_<verb>.c each: options, help, run, top to bottom. */
+#ifndef TUNER_CLI_CLI_H
+#define TUNER_CLI_CLI_H
+
+#include "tuner/coordinator/session.h"
+
+#include <argp.h>
+#include <stdbool.h>
+
+enum exit_code { EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_NOT_FOUND, EXIT_INTERRUPTED };
+
+struct command {
+    const char *name;
+    int (*run)(int argc, char **argv); /* argv[0] is "nocturne <name>" */
+    const char *summary;
+};
+
+extern const struct command cli_commands[]; /* ends with a NULL name */
+
+#define X(verb) int cmd_##verb(int argc, char **argv);
+X(advise) X(best) X(completion) X(doctor) X(enqueue) X(export) X(init) X(resume) X(run) X(show) X(status) X(stop) X(trials)
+#undef X
+
+/* --db and --json, as a child parser; its input is a struct cli_common. */
+struct cli_common {
+    const char *db; /* never NULL after parsing */
+    bool json;
+    const char *study; /* the first argument, or NULL */
+};
+extern const struct argp_child cli_common_child[];
+void cli_common_init(struct cli_common *c);
+
+/* Parser of a command that takes [STUDY]; its input is a struct cli_common. */
+error_t cli_parse_study(int key, char *arg, struct argp_state *state);
+
+/* Prints "nocturne: …" on stderr and returns the exit code for the status. */
+int cli_fail(const struct error *err);
+
+/* A study of the database with its trials. `name` NULL: the only study there is. */
+struct cli_study {
+    struct store *store;
+    struct study *study;
+    struct session *session;
+};
+enum status cli_open(const char *db, const char *name, struct cli_study *ret, struct error *err);
+void cli_close(struct cli_study *s);
+/* Is a coordinator at work on it now? */
+bool cli_is_running(const struct cli_study *s);
+
+/* Prints JSON and a newline; takes the reference. */
+void cli_print_json(json_t *value);
+
+/* Parses a positive number; calls argp_error otherwise. */
+double cli_number(const char *text, const char *option, double min, double max, struct argp_state *state);
+
+/* What run and resume share. */
+struct run_options {
+    struct budget budget; /* zero or −1: as the study says */
+    long slots;           /* 0: as the study says */
+    int64_t seed;         /* −1: as the study says */
+    bool json, quiet;
+    const char *db;
+};
+int run_study(const struct study *study, const struct run_options *options);
+
+#endif

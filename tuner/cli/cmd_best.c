@@ -1,0 +1,83 @@
+#include "tuner/cli/cli.h"
+
+#include "tuner/report/report.h"
+
+struct options {
+    struct cli_common common;
+    const char *weights;
+    double exchange; /* 0: not given */
+};
+
+static const struct argp_option table[] = {
+    {"weights", 'w', "M=W,…", 0, "judge by these weights instead, for example em=0.9,tokens=0.1", 0},
+    {"exchange", 'x', "POINTS", 0, "judge by an exchange rate: EM points given up for halving the tokens", 0},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct options *o = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &o->common; return 0;
+    case 'w': o->weights = arg; return 0;
+    case 'x': o->exchange = cli_number(arg, "--exchange", 1e-9, 1e9, state); return 0;
+    case ARGP_KEY_ARG:
+        if (o->common.study) argp_error(state, "one study, not '%s' as well", arg);
+        o->common.study = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (o->weights && o->exchange > 0) argp_error(state, "--weights or --exchange, not both");
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static enum status reweigh(const struct options *o, const struct cli_study *s, struct objective *objective,
+                           struct error *err)
+{
+    enum status st = STATUS_OK;
+    if (o->weights) st = objective_parse_weights(objective, o->weights, err);
+    else if (o->exchange > 0) st = objective_set_exchange(objective, o->exchange, err);
+    if (!st && objective_needs_baseline(objective) && !s->study->baseline)
+        st = error_set(err, STATUS_INVALID, "study '%s' has no baseline to weigh against", s->study->name);
+    return st;
+}
+
+static enum status print_best(const struct options *o, const struct cli_study *s, const struct objective *objective,
+                              struct error *err)
+{
+    struct arena arena = {0};
+    bool other = o->weights || o->exchange > 0;
+    struct standings all = standings_make(s->session, objective, other, &arena);
+    enum status st = STATUS_OK;
+    if (!all.winner)
+        st = error_set(err, STATUS_NOT_FOUND, "study '%s' has no complete trial that satisfies its constraints yet",
+                       s->study->name);
+    else if (o->common.json) cli_print_json(report_standing_json(s->session, all.winner));
+    else {
+        report_comparison(stdout, s->session, &all);
+        printf("  %s\n", report_config(&s->study->space, all.winner->trial->config, &arena));
+        if (!all.winner->confirmed) puts("  This configuration was measured once and is not confirmed.");
+    }
+    arena_done(&arena);
+    return st;
+}
+
+int cmd_best(int argc, char **argv)
+{
+    static const struct argp argp = {table, parse, "[STUDY]",
+                                     "The best configuration, confirmed if the study has come that far. Other weights need "
+                                     "no new trial.\vExample: nocturne best g2p --weights em=0.9,tokens=0.1",
+                                     cli_common_child, NULL, NULL};
+    struct options o = {.exchange = 0};
+    struct cli_study s;
+    struct error err;
+    cli_common_init(&o.common);
+    argp_parse(&argp, argc, argv, 0, NULL, &o);
+    if (cli_open(o.common.db, o.common.study, &s, &err)) return cli_fail(&err);
+    struct objective objective = s.study->objective;
+    enum status st = reweigh(&o, &s, &objective, &err);
+    if (!st) st = print_best(&o, &s, &objective, &err);
+    cli_close(&s);
+    return st ? cli_fail(&err) : EXIT_OK;
+}

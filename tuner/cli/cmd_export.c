@@ -1,0 +1,78 @@
+#include "tuner/cli/cli.h"
+
+#include "tuner/report/report.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct options {
+    struct cli_common common;
+    enum export_format format;
+    const char *out; /* NULL: stdout */
+};
+
+static const struct argp_option table[] = {
+    {"format", 'f', "FORMAT", 0, "yaml (default), json, env, args or toml", 0},
+    {"output", 'o', "FILE", 0, "write there instead of stdout", 0},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct options *o = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &o->common; return 0;
+    case 'f':
+        if (!export_format_parse(arg, &o->format))
+            argp_error(state, "--format: '%s' is none of yaml, json, env, args, toml", arg);
+        return 0;
+    case 'o': o->out = arg; return 0;
+    case ARGP_KEY_ARG:
+        if (o->common.study) argp_error(state, "one study, not '%s' as well", arg);
+        o->common.study = arg;
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static enum status write_to(FILE *out, const struct options *o, const struct cli_study *s, struct error *err)
+{
+    struct arena arena = {0};
+    struct standings all = standings_make(s->session, &s->study->objective, false, &arena);
+    enum status st = all.winner ? report_export(out, o->common.json ? EXPORT_JSON : o->format, s->session, &all, err)
+                                : error_set(err, STATUS_NOT_FOUND, "study '%s' has nothing to export yet: no complete trial "
+                                            "satisfies its constraints", s->study->name);
+    arena_done(&arena);
+    return st;
+}
+
+/* The whole file or nothing. */
+static enum status write_file(const struct options *o, const struct cli_study *s, struct error *err)
+{
+    char part[4096];
+    snprintf(part, sizeof part, "%s.part", o->out);
+    FILE *out = fopen(part, "w");
+    if (!out) return error_set(err, STATUS_IO, "%s: cannot write: %s", o->out, strerror(errno));
+    enum status st = write_to(out, o, s, err);
+    if (fclose(out) != 0 && !st) st = error_set(err, STATUS_IO, "%s: cannot write: %s", o->out, strerror(errno));
+    if (!st && rename(part, o->out) != 0) st = error_set(err, STATUS_IO, "%s: cannot write: %s", o->out, strerror(errno));
+    if (st) remove(part);
+    return st;
+}
+
+int cmd_export(int argc, char **argv)
+{
+    static const struct argp argp = {table, parse, "[STUDY]",
+                                     "Write the best configuration with its provenance.\v"
+                                     "Example: nocturne export g2p --format env -o best.env",
+                                     cli_common_child, NULL, NULL};
+    struct options o = {.format = EXPORT_YAML};
+    struct cli_study s;
+    struct error err;
+    cli_common_init(&o.common);
+    argp_parse(&argp, argc, argv, 0, NULL, &o);
+    if (cli_open(o.common.db, o.common.study, &s, &err)) return cli_fail(&err);
+    enum status st = o.out ? write_file(&o, &s, &err) : write_to(stdout, &o, &s, &err);
+    cli_close(&s);
+    return st ? cli_fail(&err) : EXIT_OK;
+}

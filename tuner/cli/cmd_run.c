@@ -1,0 +1,67 @@
+#include "tuner/cli/cli.h"
+
+#include "tuner/base/words.h"
+
+struct options {
+    struct cli_common common;
+    struct run_options run;
+};
+
+static const struct argp_option table[] = {
+    {"until", 'u', "HH:MM", 0, "start no trial that would not end by then, confirmation included", 0},
+    {"trials", 'n', "N", 0, "trials of the search, baseline included", 0},
+    {"tokens", 't', "N", 0, "tokens that all trials together may spend, for example 2e9", 0},
+    {"wall", 'w', "DURATION", 0, "time for this run, for example 9h or 1h30m", 0},
+    {"slots", 's', "N", 0, "trials at the same time", 0},
+    {"seed", 'r', "N", 0, "seed of the search (a stored study keeps its own)", 0},
+    {"quiet", 'q', NULL, 0, "print nothing but errors", 0},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct options *o = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &o->common; return 0;
+    case 'u':
+        if (!words_time_of_day(arg, &o->run.budget.until_minutes))
+            argp_error(state, "--until: '%s' is not a time of day such as 07:00", arg);
+        return 0;
+    case 'n': o->run.budget.trials = (long)cli_number(arg, "--trials", 1, 1e9, state); return 0;
+    case 't': o->run.budget.tokens = cli_number(arg, "--tokens", 1, 1e300, state); return 0;
+    case 'w':
+        if (!words_duration_ms(arg, &o->run.budget.wall_ms))
+            argp_error(state, "--wall: '%s' is not a duration such as 90s, 10m, 9h or 1h30m", arg);
+        return 0;
+    case 's': o->run.slots = (long)cli_number(arg, "--slots", 1, 256, state); return 0;
+    case 'r': o->run.seed = (int64_t)cli_number(arg, "--seed", 0, 9e15, state); return 0;
+    case 'q': o->run.quiet = true; return 0;
+    case ARGP_KEY_ARG:
+        if (o->common.study) argp_error(state, "one study file, not '%s' as well", arg);
+        o->common.study = arg;
+        return 0;
+    case ARGP_KEY_NO_ARGS: argp_error(state, "which study file? 'nocturne init' writes one"); return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+int cmd_run(int argc, char **argv)
+{
+    static const struct argp argp = {
+        table, parse, "STUDY.yaml",
+        "Run a study. The same command goes on after any interruption: Ctrl-C, kill -9, a power cut.\v"
+        "Ctrl-C lets running trials finish; a second one ends them, they run again next time.\n"
+        "Example: nocturne run study.yaml --until 07:00 --slots 2",
+        cli_common_child, NULL, NULL};
+    struct options o = {.run = {.budget = {.until_minutes = -1}, .seed = -1}};
+    struct study *study = NULL;
+    struct error err;
+    cli_common_init(&o.common);
+    argp_parse(&argp, argc, argv, 0, NULL, &o);
+    if (study_load(o.common.study, &study, &err)) return cli_fail(&err);
+    o.run.db = o.common.db;
+    o.run.json = o.common.json;
+    int code = run_study(study, &o.run);
+    study_free(study);
+    return code;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * nocturne: finds its command in a table and hands over. */
+#include "tuner/cli/cli.h"
+
+#include "tuner/base/words.h"
+#include "surrogate/surrogate.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+const struct command cli_commands[] = {
+    {"init", cmd_init, "write a commented study file to start from"},
+    {"run", cmd_run, "run a study, or go on with it"},
+    {"resume", cmd_resume, "go on with a study of the database"},
+    {"status", cmd_status, "where the studies stand"},
+    {"trials", cmd_trials, "list the trials of a study"},
+    {"show", cmd_show, "one trial: parameters, metrics, attempts, reasons, logs"},
+    {"best", cmd_best, "the best configuration, also under other weights"},
+    {"export", cmd_export, "the best configuration as yaml, json, env, args or toml"},
+    {"stop", cmd_stop, "ask a running study to stop"},
+    {"enqueue", cmd_enqueue, "have a configuration of your own tried next"},
+    {"advise", cmd_advise, "the optimizer as a pipe: JSON lines in and out"},
+    {"doctor", cmd_doctor, "check the database and the installation"},
+    {"completion", cmd_completion, "shell completion for bash, zsh or fish"},
+    {NULL, NULL, NULL},
+};
+
+static void print_help(FILE *out)
+{
+    fputs("Usage: nocturne COMMAND [OPTION…]\n"
+          "Finds, overnight and unattended, the settings that spend the fewest tokens while exact match holds.\n\n",
+          out);
+    for (const struct command *c = cli_commands; c->name; c++) fprintf(out, "  %-11s %s\n", c->name, c->summary);
+    fputs("\nExample:\n"
+          "  nocturne init study.yaml && nocturne run study.yaml --until 07:00\n\n"
+          "Each command has its own --help. Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 interrupted or busy.\n",
+          out);
+}
+
+static int unknown(const char *word)
+{
+    const char *names[32], *near;
+    size_t n = 0;
+    for (const struct command *c = cli_commands; c->name; c++) names[n++] = c->name;
+    near = words_nearest(word, names, n);
+    fprintf(stderr, "nocturne: unknown command '%s'%s%s%s; see 'nocturne --help'\n", word, near ? "; did you mean '" : "",
+            near ? near : "", near ? "'?" : "");
+    return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    char name[64];
+    argp_err_exit_status = EXIT_USAGE;
+    signal(SIGPIPE, SIG_IGN);
+    if (argc < 2) {
+        print_help(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        print_help(stdout);
+        return EXIT_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+        puts("nocturne " NOCTURNE_VERSION);
+        return EXIT_OK;
+    }
+    for (const struct command *c = cli_commands; c->name; c++) {
+        if (strcmp(argv[1], c->name) != 0) continue;
+        surrogate_setup();
+        snprintf(name, sizeof name, "nocturne %s", c->name);
+        argv[1] = name;
+        return c->run(argc - 1, argv + 1);
+    }
+    return unknown(argv[1]);
+}

@@ -1,0 +1,168 @@
+/* What run and resume share: from a study to its end. */
+#include "tuner/cli/cli.h"
+
+#include "tuner/coordinator/coordinator.h"
+#include "tuner/report/report.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static enum status find_guard(char *path, struct error *err)
+{
+    char self[PATH_MAX - 32];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n < 0) return error_set(err, STATUS_FAILED, "/proc/self/exe: %s", strerror(errno));
+    self[n] = 0;
+    snprintf(path, PATH_MAX, "%s/nocturne-guard", dirname(self));
+    if (access(path, X_OK) == 0) return STATUS_OK;
+    return error_set(err, STATUS_FAILED, "%s is missing: install it beside nocturne", path);
+}
+
+static bool is_program(const char *dir, const char *file)
+{
+    char path[PATH_MAX];
+    if (*file == '/') snprintf(path, sizeof path, "%s", file);
+    else snprintf(path, sizeof path, "%s/%s", dir, file);
+    return access(path, X_OK) == 0;
+}
+
+/* Better now than as the failure of the baseline at night. */
+static enum status check_command(const struct study *study, struct error *err)
+{
+    if (study->n_args == 0)
+        return error_set(err, STATUS_INVALID, "%s:1:1: 'trial: {command: […]}' is missing: the program to run", study->path);
+    const char *program = study->arg[0];
+    if (strchr(program, '{')) return STATUS_OK;
+    bool found = strchr(program, '/') && is_program(study->dir, program);
+    const char *path = getenv("PATH");
+    char *copy = must_strdup(path ? path : ""), *save = NULL;
+    for (char *dir = strtok_r(copy, ":", &save); !found && !strchr(program, '/') && dir; dir = strtok_r(NULL, ":", &save))
+        found = is_program(dir, program);
+    free(copy);
+    if (found) return STATUS_OK;
+    return error_set(err, STATUS_INVALID, "%s: the command '%s' is not an executable program %s%s", study->path, program,
+                     strchr(program, '/') ? "in " : "in PATH", strchr(program, '/') ? study->dir : "");
+}
+
+/* nocturne.db → /abs/nocturne.files */
+static enum status files_folder(const char *db, char *ret, struct error *err)
+{
+    char full[PATH_MAX];
+    if (!realpath(db, full)) return error_set(err, STATUS_IO, "%s: %s", db, strerror(errno));
+    size_t n = strlen(full);
+    if (n > 3 && strcmp(full + n - 3, ".db") == 0) n -= 3;
+    snprintf(ret, PATH_MAX, "%.*s.files", (int)(n < PATH_MAX - 16 ? n : PATH_MAX - 16), full);
+    return STATUS_OK;
+}
+
+static struct budget merge(const struct budget *study, const struct budget *given)
+{
+    struct budget b = *study;
+    if (given->trials) b.trials = given->trials;
+    if (given->tokens) b.tokens = given->tokens;
+    if (given->wall_ms) b.wall_ms = given->wall_ms;
+    if (given->until_minutes >= 0) b.until_minutes = given->until_minutes;
+    return b;
+}
+
+struct listener {
+    struct progress *progress;
+    struct coordinator *coordinator;
+};
+
+static void on_event(void *data, enum coordinator_event event, const struct trial *trial, const char *text)
+{
+    struct listener *l = data;
+    progress_event(l->progress, coordinator_ledger(l->coordinator), event, trial, text);
+}
+
+static void print_next(const struct study *study, const struct run_options *o)
+{
+    const char *db = strcmp(o->db, "nocturne.db") ? o->db : NULL, *flag = db ? " --db " : "";
+    db = db ? db : "";
+    printf("\nNext:\n  nocturne export %s%s%s --format yaml     the best configuration\n"
+           "  nocturne best %s%s%s --exchange 1         the winner if halving tokens were worth 1 EM point\n"
+           "  nocturne trials %s%s%s                    every trial\n",
+           study->name, flag, db, study->name, flag, db, study->name, flag, db);
+}
+
+static int print_end(const struct study *study, const struct session *session, const struct run_options *o,
+                     enum coordinator_end end)
+{
+    struct arena arena = {0};
+    struct standings all = standings_make(session, &study->objective, false, &arena);
+    if (o->json) {
+        json_t *line = json_pack("{s:s, s:s, s:o}", "event", "end", "end", end == COORDINATOR_DONE ? "done" : "stopped",
+                                 "best", all.winner ? report_standing_json(session, all.winner) : json_null());
+        cli_print_json(line);
+    } else if (!o->quiet && end == COORDINATOR_DONE) {
+        report_comparison(stdout, session, &all);
+        if (all.winner) print_next(study, o);
+    } else if (end == COORDINATOR_STOPPED) {
+        fprintf(stderr, "stopped; nothing is lost. Go on with: nocturne run %s%s%s\n", study->path,
+                strcmp(o->db, "nocturne.db") ? " --db " : "", strcmp(o->db, "nocturne.db") ? o->db : "");
+    }
+    arena_done(&arena);
+    return end == COORDINATOR_DONE ? EXIT_OK : EXIT_INTERRUPTED;
+}
+
+static enum progress_mode mode_of(const struct run_options *o)
+{
+    if (o->json) return PROGRESS_JSON;
+    if (o->quiet) return PROGRESS_QUIET;
+    return isatty(STDOUT_FILENO) ? PROGRESS_TERMINAL : PROGRESS_LINES;
+}
+
+static enum status coordinate(struct session *session, const struct run_options *o, const char *guard, const char *files,
+                              enum coordinator_end *ret_end, struct error *err)
+{
+    const struct study *study = session->study;
+    struct listener listener = {progress_create(stdout, mode_of(o), session), NULL};
+    struct coordinator_options options = {.budget = merge(&study->budget, &o->budget),
+                                          .slots = (size_t)(o->slots ? o->slots : study->slots),
+                                          .guard = guard,
+                                          .files = files,
+                                          .listen = on_event,
+                                          .data = &listener};
+    uv_loop_t loop;
+    uv_loop_init(&loop);
+    enum status s = coordinator_create(&options, session, &loop, &listener.coordinator, err);
+    if (!s) s = coordinator_run(listener.coordinator, ret_end, err);
+    progress_clear(listener.progress);
+    uv_run(&loop, UV_RUN_DEFAULT); /* lets closing handles go */
+    uv_loop_close(&loop);
+    coordinator_free(listener.coordinator);
+    progress_free(listener.progress);
+    return s;
+}
+
+int run_study(const struct study *study, const struct run_options *o)
+{
+    char guard[PATH_MAX], files[PATH_MAX];
+    struct store *store = NULL;
+    struct store_hold *hold = NULL;
+    struct session *session = NULL;
+    struct error err;
+    enum coordinator_end end = COORDINATOR_STOPPED;
+    enum status s = check_command(study, &err);
+    if (!s && strcmp(o->db, ":memory:") == 0)
+        s = error_set(&err, STATUS_INVALID, "run needs a database file: --db FILE");
+    if (!s) s = find_guard(guard, &err);
+    if (!s) s = store_open(o->db, STORE_CREATE, &store, &err);
+    if (!s) s = files_folder(o->db, files, &err);
+    if (!s) s = store_hold_take(store, study->name, &hold, &err);
+    if (!s) s = session_open(store, study, o->seed >= 0 ? (uint64_t)o->seed : study->seed, clock_real(), &session, &err);
+    if (!s && session->n > 0 && !o->quiet && !o->json && strcmp(session->phase, "open") != 0)
+        printf("going on with study %s: %zu trials so far\n", study->name, session->n);
+    if (!s) s = coordinate(session, o, guard, files, &end, &err);
+    int code = s ? cli_fail(&err) : print_end(study, session, o, end);
+    session_free(session);
+    store_hold_release(hold);
+    store_close(store);
+    return code;
+}

@@ -1,0 +1,235 @@
+#include "tuner/coordinator/adviser.h"
+
+#include "tuner/coordinator/standing.h"
+
+#include "tuner/base/json.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ASK_MAX = 10000 };
+
+struct adviser {
+    struct session *session;
+    size_t reissue; /* trials below this number that are open were asked for by an earlier process */
+    size_t next;    /* the first of them that may still be open */
+};
+
+struct adviser *adviser_create(struct session *session)
+{
+    struct adviser *a = must_alloc(1, sizeof *a);
+    a->session = session;
+    a->reissue = session->n;
+    return a;
+}
+
+void adviser_free(struct adviser *a)
+{
+    free(a);
+}
+
+static json_t *trial_object(const struct session *s, const struct trial *t)
+{
+    return json_pack("{s:I, s:o}", "trial", (json_int_t)t->number, "params", space_to_json(&s->study->space, t->config));
+}
+
+/* ---- ask ---- */
+
+static struct trial *find_open(struct adviser *a)
+{
+    for (; a->next < a->reissue; a->next++) {
+        struct trial *t = a->session->trial[a->next];
+        if (!trial_state_final(t->state)) return a->session->trial[a->next++];
+    }
+    return NULL;
+}
+
+static enum status suggest(struct session *s, struct trial **ret, struct error *err)
+{
+    struct arena arena = {0};
+    struct search_history h = session_history(s, &arena);
+    struct suggestion x;
+    enum status st = search_suggest(s->study, &h, s->seed, (long)s->n, &x, err);
+    if (!st) st = session_add(s, ROLE_SEARCH, TRIAL_RUNNING, x.config, x.source, -1, 0, ret, err);
+    arena_done(&arena);
+    return st;
+}
+
+static enum status hand_out(struct adviser *a, struct trial **ret, struct error *err)
+{
+    struct trial *t = find_open(a);
+    enum status st = STATUS_OK;
+    if (!t) return suggest(a->session, ret, err);
+    if (t->state == TRIAL_QUEUED) st = session_move(a->session, t, TRIAL_LEASED, err);
+    if (!st && t->state == TRIAL_LEASED) st = session_move(a->session, t, TRIAL_RUNNING, err);
+    if (!st) *ret = t;
+    return st;
+}
+
+/* All suggestions of one request become durable together. */
+static enum status ask(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
+{
+    const json_t *count = json_object_get(request, "ask");
+    if (!json_is_integer(count) || json_integer_value(count) < 1 || json_integer_value(count) > ASK_MAX)
+        return error_set(err, STATUS_INVALID, "\"ask\" takes a whole number from 1 to %d", ASK_MAX);
+    json_t *trials = json_array();
+    enum status s = store_begin(a->session->store, err);
+    for (json_int_t i = 0; !s && i < json_integer_value(count); i++) {
+        struct trial *t;
+        s = hand_out(a, &t, err);
+        if (!s) json_array_append_new(trials, trial_object(a->session, t));
+    }
+    if (s == STATUS_EXHAUSTED && json_array_size(trials) > 0) s = STATUS_OK; /* fewer than asked for */
+    enum status committed = store_commit(a->session->store, s ? NULL : err);
+    if (!s) s = committed;
+    if (s) json_decref(trials);
+    else *ret = json_pack("{s:o}", "trials", trials);
+    return s;
+}
+
+/* ---- tell ---- */
+
+static enum status find_trial(struct adviser *a, const json_t *request, const char *key, struct trial **ret,
+                              struct error *err)
+{
+    const json_t *number = json_object_get(request, key);
+    if (!json_is_integer(number)) return error_set(err, STATUS_INVALID, "\"%s\" takes a trial number", key);
+    struct trial *t = session_trial(a->session, (long)json_integer_value(number));
+    if (!t || t->state == TRIAL_QUEUED)
+        return error_set(err, STATUS_NOT_FOUND, "trial %lld was not asked for", (long long)json_integer_value(number));
+    *ret = t;
+    return STATUS_OK;
+}
+
+static enum status check_metrics(const struct session *s, const json_t *metrics, struct error *err)
+{
+    const char *name;
+    json_t *v;
+    if (!json_is_object(metrics)) return error_set(err, STATUS_INVALID, "\"metrics\" takes an object");
+    json_object_foreach((json_t *)metrics, name, v) {
+        if (!json_is_number(v) || !isfinite(json_number_value(v)))
+            return error_set(err, STATUS_INVALID, "metric '%.60s' is not a finite number", name);
+    }
+    for (size_t i = 0; i < s->study->objective.n_metrics; i++) {
+        const struct metric *m = &s->study->objective.metric[i];
+        v = json_object_get(metrics, m->name);
+        if (!v && objective_uses(&s->study->objective, i))
+            return error_set(err, STATUS_INVALID, "the metric '%s' is missing", m->name);
+        if (v && m->kind == METRIC_PROPORTION && (json_number_value(v) < 0 || json_number_value(v) > 1))
+            return error_set(err, STATUS_INVALID, "the proportion '%s' is %.6g, not from 0 to 1", m->name, json_number_value(v));
+    }
+    return STATUS_OK;
+}
+
+struct tale {
+    enum trial_state to;
+    const json_t *metrics;
+    const char *reason;
+};
+
+static enum status read_tale(const struct session *s, const json_t *request, struct tale *ret, struct error *err)
+{
+    const json_t *metrics = json_object_get(request, "metrics"), *failed = json_object_get(request, "failed"),
+                 *infeasible = json_object_get(request, "infeasible");
+    if ((metrics != NULL) + (failed != NULL) + (infeasible != NULL) != 1)
+        return error_set(err, STATUS_INVALID, "\"tell\" takes one of metrics, failed, infeasible");
+    if (metrics) {
+        *ret = (struct tale){TRIAL_COMPLETE, metrics, NULL};
+        return check_metrics(s, metrics, err);
+    }
+    const json_t *why = failed ? failed : infeasible;
+    const char *text = json_is_string(why) ? json_string_value(why) : "told so";
+    *ret = (struct tale){failed ? TRIAL_FAILED : TRIAL_INFEASIBLE, NULL, text};
+    if (!json_is_string(why) && !json_is_true(why))
+        return error_set(err, STATUS_INVALID, "\"%s\" takes a reason or true", failed ? "failed" : "infeasible");
+    return STATUS_OK;
+}
+
+/* The same tale again changes nothing and is no error. */
+static bool is_repeated(const struct trial *t, const struct tale *tale)
+{
+    return t->state == tale->to && (tale->metrics ? json_equal(t->metrics, tale->metrics) : true);
+}
+
+static enum status finish_told(struct session *s, struct trial *t, const struct tale *tale, struct error *err)
+{
+    enum status st = store_begin(s->store, err);
+    if (!st && t->attempts > 0 && t->reports > 0)
+        st = session_attempt_end(s, t, trial_state_name(tale->to), tale->reason, err);
+    if (!st) st = session_finish(s, t, tale->to, tale->metrics, tale->reason, err);
+    if (!st) st = store_commit(s->store, err);
+    if (st) store_rollback(s->store);
+    return st;
+}
+
+static enum status tell(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
+{
+    struct trial *t;
+    struct tale tale;
+    enum status s = find_trial(a, request, "tell", &t, err);
+    if (!s) s = read_tale(a->session, request, &tale, err);
+    if (!s && !is_repeated(t, &tale)) {
+        s = trial_state_final(t->state)
+                ? error_set(err, STATUS_INVALID, "trial %ld is %s already", t->number, trial_state_name(t->state))
+                : finish_told(a->session, t, &tale, err);
+    }
+    if (!s) *ret = json_pack("{s:b}", "ok", 1);
+    return s;
+}
+
+/* ---- report, best ---- */
+
+static enum status report(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
+{
+    const json_t *step = json_object_get(request, "step"), *metrics = json_object_get(request, "metrics");
+    const char *name;
+    json_t *v;
+    struct trial *t;
+    enum status s = find_trial(a, request, "report", &t, err);
+    if (s) return s;
+    if (!json_is_integer(step) || json_integer_value(step) < 0 || !json_is_object(metrics))
+        return error_set(err, STATUS_INVALID, "\"report\" takes a whole \"step\" from 0 and \"metrics\"");
+    json_object_foreach((json_t *)metrics, name, v) {
+        if (!json_is_number(v) || !isfinite(json_number_value(v)))
+            return error_set(err, STATUS_INVALID, "metric '%.60s' is not a finite number", name);
+    }
+    if (trial_state_final(t->state))
+        return error_set(err, STATUS_INVALID, "trial %ld is %s already", t->number, trial_state_name(t->state));
+    s = session_report(a->session, t, (long)json_integer_value(step), metrics, err);
+    if (!s) *ret = json_pack("{s:b}", "stop", 0);
+    return s;
+}
+
+static enum status best(struct adviser *a, json_t **ret, struct error *err)
+{
+    struct arena arena = {0};
+    struct standings all = standings_make(a->session, &a->session->study->objective, false, &arena);
+    enum status s = STATUS_OK;
+    if (!all.winner) s = error_set(err, STATUS_NOT_FOUND, "no complete trial that satisfies the constraints yet");
+    else {
+        *ret = trial_object(a->session, all.winner->trial);
+        json_object_set_new(*ret, "metrics", json_deep_copy(all.winner->trial->metrics));
+    }
+    arena_done(&arena);
+    return s;
+}
+
+static enum status dispatch(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
+{
+    if (json_object_get(request, "ask")) return ask(a, request, ret, err);
+    if (json_object_get(request, "tell")) return tell(a, request, ret, err);
+    if (json_object_get(request, "report")) return report(a, request, ret, err);
+    if (json_object_get(request, "best")) return best(a, ret, err);
+    return error_set(err, STATUS_INVALID, "a request holds one of ask, tell, report, best");
+}
+
+json_t *adviser_answer(struct adviser *a, const char *line, size_t len)
+{
+    struct error err;
+    json_t *request = NULL, *answer = NULL;
+    enum status s = json_parse_object(line, len, &request, &err);
+    if (!s) s = dispatch(a, request, &answer, &err);
+    json_decref(request);
+    return s ? json_pack("{s:s}", "error", err.text) : answer;
+}

@@ -1,0 +1,16 @@
+/* adviser: the optimizer behind ask and tell; the client runs the trials. Protocol: cmd_advise --help. */
+#ifndef TUNER_COORDINATOR_ADVISER_H
+#define TUNER_COORDINATOR_ADVISER_H
+
+#include "tuner/coordinator/session.h"
+
+struct adviser;
+
+/* Trials that an earlier process asked for and never told are handed out again first. */
+struct adviser *adviser_create(struct session *session);
+void adviser_free(struct adviser *a);
+
+/* One request, one answer; never NULL, the caller owns it. What goes wrong is {"error": "…"}. */
+json_t *adviser_answer(struct adviser *a, const char *line, size_t len);
+
+#endif

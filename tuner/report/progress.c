@@ -1,0 +1,186 @@
+#include "tuner/report/report.h"
+
+#include "tuner/coordinator/confirm.h"
+
+#include "tuner/base/json.h"
+#include "tuner/base/words.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+enum { BAR_WIDTH = 24, COLUMNS_DEFAULT = 80 };
+
+struct progress {
+    FILE *out;
+    enum progress_mode mode;
+    const struct session *s;
+    int drawn; /* moving lines on the screen */
+};
+
+struct progress *progress_create(FILE *out, enum progress_mode mode, const struct session *session)
+{
+    struct progress *p = must_alloc(1, sizeof *p);
+    p->out = out;
+    p->mode = mode;
+    p->s = session;
+    return p;
+}
+
+void progress_free(struct progress *p)
+{
+    free(p);
+}
+
+void progress_clear(struct progress *p)
+{
+    if (p->drawn) fprintf(p->out, "\033[%dA\033[J", p->drawn);
+    p->drawn = 0;
+    fflush(p->out);
+}
+
+static int columns(FILE *out)
+{
+    struct winsize w;
+    return ioctl(fileno(out), TIOCGWINSZ, &w) == 0 && w.ws_col > 20 ? w.ws_col : COLUMNS_DEFAULT;
+}
+
+/* One moving line, cut to the width of the terminal: a wrapped line could not be erased. */
+static void draw_line(struct progress *p, const char *text)
+{
+    int room = columns(p->out) - 1, used = 0;
+    for (; *text && used < room; used++) {
+        fputc(*text++, p->out);
+        while ((*text & 0xc0) == 0x80) fputc(*text++, p->out);
+    }
+    fputs("\033[K\n", p->out);
+    p->drawn++;
+}
+
+static const char *metrics_text(const struct session *s, const double *value, struct arena *a)
+{
+    const struct objective *o = &s->study->objective;
+    const char *all = "";
+    char buf[64];
+    for (size_t i = 0; i < o->n_metrics; i++)
+        if (isfinite(value[i]))
+            all = arena_printf(a, "%s%s%s %s", all, *all ? "  " : "", o->metric[i].name,
+                               report_metric(&o->metric[i], value[i], buf, sizeof buf));
+    return all;
+}
+
+static void draw_bar(struct progress *p, const struct ledger *ledger, struct arena *a)
+{
+    const struct session *s = p->s;
+    struct spending spent = ledger_spending(s);
+    size_t confirms = confirm_count(s), done = 0, total = (size_t)ledger->budget.trials + confirms;
+    char tokens[40], eta[40];
+    const char *bar = "", *tail = "";
+    for (size_t i = 0; i < s->n; i++) done += trial_state_final(s->trial[i]->state);
+    if (ledger->budget.trials) {
+        double share = fmin(1, (double)done / (double)total);
+        for (int i = 0; i < BAR_WIDTH; i++) bar = arena_printf(a, "%s%s", bar, i < share * BAR_WIDTH ? "█" : "░");
+        bar = arena_printf(a, "[%s] %zu/%zu", bar, done, total);
+    } else bar = arena_printf(a, "%zu", done);
+    int64_t left = ledger_eta_ms(ledger, s, confirms);
+    if (left >= 0) tail = arena_printf(a, " · ETA %s", words_show_duration(left, eta, sizeof eta));
+    draw_line(p, arena_printf(a, "%s %s trials · %s tokens spent%s", s->study->name, bar,
+                              words_show_count(spent.tokens, tokens, sizeof tokens), tail));
+}
+
+static void draw_incumbent(struct progress *p, struct arena *a)
+{
+    const double *baseline = session_baseline(p->s);
+    double utility;
+    const struct trial *best = standing_incumbent(p->s, &utility);
+    if (best)
+        draw_line(p, arena_printf(a, "  best      trial %-4ld %s  utility %+.4f", best->number,
+                                  metrics_text(p->s, best->value, a), utility));
+    if (baseline) draw_line(p, arena_printf(a, "  baseline  trial 0    %s", metrics_text(p->s, baseline, a)));
+}
+
+static void draw(struct progress *p, const struct ledger *ledger)
+{
+    struct arena a = {0};
+    char took[40];
+    progress_clear(p);
+    draw_bar(p, ledger, &a);
+    draw_incumbent(p, &a);
+    for (size_t i = 0; i < p->s->n; i++) {
+        const struct trial *t = p->s->trial[i];
+        if (t->state != TRIAL_RUNNING) continue;
+        words_show_duration(clock_wall_ms(p->s->clock) - t->started_ms, took, sizeof took);
+        draw_line(p, arena_printf(&a, "  running   trial %-4ld step %-4ld %s  %s", t->number, t->step,
+                                  metrics_text(p->s, t->last, &a), took));
+    }
+    fflush(p->out);
+    arena_done(&a);
+}
+
+static void print_finished(struct progress *p, const struct trial *t)
+{
+    const struct session *s = p->s;
+    const struct objective *o = &s->study->objective;
+    const double *baseline = session_baseline(s);
+    struct arena a = {0};
+    char took[40];
+    double best_utility;
+    words_show_duration(t->finished_ms - (t->started_ms ? t->started_ms : t->created_ms), took, sizeof took);
+    fprintf(p->out, "trial %4ld  %-10s", t->number, trial_state_name(t->state));
+    if (t->state == TRIAL_COMPLETE) {
+        fprintf(p->out, "  %s", metrics_text(s, t->value, &a));
+        if (baseline || !objective_needs_baseline(o))
+            fprintf(p->out, "  utility %+.4f", objective_utility(o, t->value, baseline));
+    }
+    if (t->reason) fprintf(p->out, "  %s", t->reason);
+    fprintf(p->out, "  %s", report_config(&s->study->space, t->config, &a));
+    if (t->confirms >= 0) fprintf(p->out, "  (confirms %ld)", t->confirms);
+    else if (standing_incumbent(s, &best_utility) == t) fprintf(p->out, "  ◀ best so far");
+    fprintf(p->out, "  %s\n", took);
+    arena_done(&a);
+}
+
+static void print_json(struct progress *p, const char *event, const struct trial *t, const char *text)
+{
+    json_t *line = json_pack("{s:s}", "event", event);
+    if (t) json_object_set_new(line, "trial", report_trial_json(p->s, t));
+    if (text) json_object_set_new(line, "text", json_string(text));
+    char *out = json_pretty_numbers(line);
+    fprintf(p->out, "%s\n", out);
+    free(out);
+    json_decref(line);
+    fflush(p->out);
+}
+
+static void print_event(struct progress *p, enum coordinator_event event, const struct trial *t, const char *text)
+{
+    switch (event) {
+    case EVENT_FINISHED: print_finished(p, t); break;
+    case EVENT_RETRY: fprintf(p->out, "trial %4ld  will be tried again: %s\n", t->number, text); break;
+    case EVENT_CONFIRM: fputs("search done; confirming the best on fresh seeds\n", p->out); break;
+    case EVENT_STOPPING: fprintf(p->out, "%s\n", text); break;
+    case EVENT_NOTE: fprintf(p->out, "note: %s\n", text); break;
+    case EVENT_STARTED:
+    case EVENT_TICK: break;
+    }
+    fflush(p->out);
+}
+
+void progress_event(struct progress *p, const struct ledger *ledger, enum coordinator_event event,
+                    const struct trial *trial, const char *text)
+{
+    static const char *const names[] = {"started", "finished", "retry", "confirm", "stopping", "note", NULL};
+    switch (p->mode) {
+    case PROGRESS_QUIET: return;
+    case PROGRESS_JSON:
+        if (names[event]) print_json(p, names[event], trial, text);
+        return;
+    case PROGRESS_LINES: print_event(p, event, trial, text); return;
+    case PROGRESS_TERMINAL:
+        progress_clear(p);
+        print_event(p, event, trial, text);
+        draw(p, ledger);
+        return;
+    }
+}

@@ -1,0 +1,60 @@
+/* report: what people and machines see of a study. Writes to the FILE it is given, reads a session. */
+#ifndef TUNER_REPORT_REPORT_H
+#define TUNER_REPORT_REPORT_H
+
+#include "tuner/coordinator/coordinator.h"
+
+#include <stdio.h>
+
+/* ---- progress of a run ---- */
+
+enum progress_mode {
+    PROGRESS_TERMINAL, /* a bar, a line per running trial, redrawn */
+    PROGRESS_LINES,    /* a line per finished trial */
+    PROGRESS_JSON,     /* the same as JSON lines */
+    PROGRESS_QUIET,
+};
+
+struct progress;
+
+struct progress *progress_create(FILE *out, enum progress_mode mode, const struct session *session);
+void progress_free(struct progress *p);
+void progress_event(struct progress *p, const struct ledger *ledger, enum coordinator_event event,
+                    const struct trial *trial, const char *text);
+/* Removes the moving lines, so that other output can follow. */
+void progress_clear(struct progress *p);
+
+/* ---- tables ---- */
+
+/* Baseline, references, winner: the study's metrics, mean ± sd over the confirmation seeds. */
+void report_comparison(FILE *out, const struct session *s, const struct standings *standings);
+void report_trials(FILE *out, const struct session *s);
+void report_status(FILE *out, const struct session *s, bool running);
+
+/* One trial with its attempts, reasons, log folders and learning curve. */
+enum status report_trial(FILE *out, const struct session *s, const struct trial *t, struct error *err);
+
+/* ---- JSON; the caller owns the result ---- */
+
+json_t *report_trial_json(const struct session *s, const struct trial *t);
+json_t *report_standing_json(const struct session *s, const struct standing *x);
+json_t *report_status_json(const struct session *s, bool running);
+
+/* ---- export ---- */
+
+enum export_format { EXPORT_YAML, EXPORT_JSON, EXPORT_ENV, EXPORT_ARGS, EXPORT_TOML };
+
+bool export_format_parse(const char *text, enum export_format *ret);
+
+/* The configuration with its provenance. */
+enum status report_export(FILE *out, enum export_format format, const struct session *s,
+                          const struct standings *standings, struct error *err);
+
+/* ---- small texts ---- */
+
+/* A metric's value as people write it: proportions with four digits, counts short. */
+const char *report_metric(const struct metric *m, double v, char *buf, size_t size);
+/* "patience=4 threshold=0.0012"; in the arena. */
+const char *report_config(const struct space *space, const double *config, struct arena *arena);
+
+#endif

@@ -1,0 +1,24 @@
+#include "tuner/report/report.h"
+
+#include "tuner/base/words.h"
+
+#include <math.h>
+
+const char *report_metric(const struct metric *m, double v, char *buf, size_t size)
+{
+    if (!isfinite(v)) snprintf(buf, size, "-");
+    else if (m->kind == METRIC_PROPORTION) snprintf(buf, size, "%.4f", v);
+    else if (m->kind == METRIC_COUNT) words_show_count(v, buf, size);
+    else snprintf(buf, size, "%.5g", v);
+    return buf;
+}
+
+const char *report_config(const struct space *space, const double *config, struct arena *arena)
+{
+    const char *all = "";
+    char buf[SPACE_TEXT_MAX];
+    for (size_t i = 0; i < space->n; i++)
+        all = arena_printf(arena, "%s%s%s=%s", all, i ? " " : "", space->param[i].name,
+                           param_text(&space->param[i], config[i], buf));
+    return all;
+}

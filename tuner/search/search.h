@@ -1,0 +1,46 @@
+/* search: what to try next.
+ *
+ * A suggestion is a pure function of the study, the seed, the trial's number and the history:
+ * nothing is remembered between calls, so a restart changes nothing. Thread-safe; the caller
+ * may run it on any thread with a snapshot of the history.
+ */
+#ifndef TUNER_SEARCH_SEARCH_H
+#define TUNER_SEARCH_SEARCH_H
+
+#include "tuner/study/study.h"
+
+enum search_outcome {
+    SEARCH_PENDING,  /* queued or running */
+    SEARCH_COMPLETE, /* has every metric the objective uses */
+    SEARCH_FAILED,   /* failed or infeasible: the region is to be avoided */
+};
+
+struct search_trial {
+    enum search_outcome outcome;
+    const double *config;  /* space.n */
+    const double *metrics; /* complete: n_metrics numbers, NaN where not reported */
+};
+
+struct search_history {
+    size_t n;
+    const struct search_trial *trial;
+    const double *baseline; /* n_metrics metrics of the baseline, or NULL while unknown */
+};
+
+struct suggestion {
+    double config[SPACE_PARAMS_MAX];
+    char source[160]; /* why: "sobol", "gp: log improvement −3.1", "random: …" */
+};
+
+/* STATUS_EXHAUSTED when a finite space has been tried completely. Numerical trouble is no failure: the suggestion is
+ * then random and its source says why. */
+enum status search_suggest(const struct study *study, const struct search_history *history, uint64_t seed, long number,
+                           struct suggestion *ret, struct error *err);
+
+/* The model's view of every complete trial: posterior mean of the utility, and the probability that its constraints
+ * hold (1 without constraints). Arrays of history->n; NaN for trials that are not complete. STATUS_NUMERIC if no model
+ * can be fitted. */
+enum status search_estimate(const struct study *study, const struct search_history *history, uint64_t seed,
+                            double *ret_utility, double *ret_feasible, struct error *err);
+
+#endif

@@ -1,0 +1,113 @@
+#include "tuner/study/objective.h"
+
+#include "tuner/base/words.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+int objective_find_metric(const struct objective *o, const char *name)
+{
+    for (size_t i = 0; i < o->n_metrics; i++)
+        if (strcmp(o->metric[i].name, name) == 0) return (int)i;
+    return -1;
+}
+
+bool objective_in_utility(const struct objective *o, size_t metric)
+{
+    switch (o->form) {
+    case OBJECTIVE_WEIGHTS: return o->weight[metric] > 0;
+    case OBJECTIVE_EXCHANGE: return metric == o->gain || metric == o->cost;
+    case OBJECTIVE_SINGLE: return metric == o->gain;
+    }
+    return false;
+}
+
+bool objective_uses(const struct objective *o, size_t metric)
+{
+    for (size_t i = 0; i < o->n_constraints; i++)
+        if (o->constraint[i].metric == metric) return true;
+    return objective_in_utility(o, metric);
+}
+
+bool objective_needs_baseline(const struct objective *o)
+{
+    for (size_t i = 0; i < o->n_constraints; i++)
+        if (o->constraint[i].factor != 0) return true;
+    return o->form != OBJECTIVE_SINGLE;
+}
+
+double objective_utility(const struct objective *o, const double *values, const double *baseline)
+{
+    double u = 0;
+    switch (o->form) {
+    case OBJECTIVE_WEIGHTS:
+        for (size_t i = 0; i < o->n_metrics; i++)
+            if (o->weight[i] > 0)
+                u += o->weight[i] * o->metric[i].goal * (values[i] - baseline[i]) / fmax(fabs(baseline[i]), 1e-300);
+        return u;
+    case OBJECTIVE_EXCHANGE:
+        return 100 * (values[o->gain] - baseline[o->gain]) -
+               o->exchange * log2(fmax(values[o->cost], 1e-300) / fmax(baseline[o->cost], 1e-300));
+    case OBJECTIVE_SINGLE: return o->metric[o->gain].goal * values[o->gain];
+    }
+    return u;
+}
+
+double constraint_bound(const struct constraint *c, const double *baseline)
+{
+    return (c->factor != 0 ? c->factor * baseline[c->metric] : 0) + c->offset;
+}
+
+bool objective_feasible(const struct objective *o, const double *values, const double *baseline)
+{
+    for (size_t i = 0; i < o->n_constraints; i++) {
+        const struct constraint *c = &o->constraint[i];
+        double bound = constraint_bound(c, baseline), v = values[c->metric];
+        if (c->sense == AT_LEAST ? v < bound : v > bound) return false;
+    }
+    return true;
+}
+
+enum status objective_parse_weights(struct objective *o, const char *text, struct error *err)
+{
+    double weight[METRICS_MAX] = {0}, sum = 0;
+    while (*text) {
+        char name[64], number[64];
+        int used = 0;
+        if (sscanf(text, "%63[^=,]=%63[^,]%n", name, number, &used) != 2)
+            return error_set(err, STATUS_INVALID, "weights look like em=0.7,tokens=0.3; got '%.80s'", text);
+        int m = objective_find_metric(o, name);
+        double w;
+        if (m < 0) return error_set(err, STATUS_INVALID, "weights: '%s' is not a metric of this study", name);
+        if (!words_number(number, &w) || w < 0)
+            return error_set(err, STATUS_INVALID, "weights: '%s' is not a number from 0 to 1", number);
+        weight[m] = w;
+        sum += w;
+        text += used;
+        if (*text == ',') text++;
+    }
+    if (fabs(sum - 1) > 1e-6) return error_set(err, STATUS_INVALID, "weights must sum to 1; these sum to %.6g", sum);
+    o->form = OBJECTIVE_WEIGHTS;
+    memcpy(o->weight, weight, sizeof weight);
+    return STATUS_OK;
+}
+
+enum status objective_set_exchange(struct objective *o, double rate, struct error *err)
+{
+    if (!(rate > 0 && isfinite(rate))) return error_set(err, STATUS_INVALID, "exchange must be a number above 0");
+    int gain = -1, cost = -1;
+    for (size_t i = o->n_metrics; i-- > 0;) { /* the first declared of each sort wins */
+        const struct metric *m = &o->metric[i];
+        if (m->kind == METRIC_PROPORTION && m->goal == GOAL_MAXIMIZE) gain = (int)i;
+        if (m->kind == METRIC_COUNT && m->goal == GOAL_MINIMIZE) cost = (int)i;
+    }
+    if (gain < 0 || cost < 0)
+        return error_set(err, STATUS_INVALID,
+                         "exchange needs a metric {goal: maximize, kind: proportion} and one {goal: minimize, kind: count}");
+    o->form = OBJECTIVE_EXCHANGE;
+    o->exchange = rate;
+    o->gain = (size_t)gain;
+    o->cost = (size_t)cost;
+    return STATUS_OK;
+}

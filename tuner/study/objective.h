@@ -1,0 +1,75 @@
+/* objective: metrics, and how they become one utility (larger is better).
+ *
+ * With baseline metrics M₀ and goals g = +1 (maximize) or −1 (minimize):
+ *   weights   U = Σ wᵢ gᵢ (Mᵢ − Mᵢ₀)/|Mᵢ₀|          Σ wᵢ = 1
+ *   exchange  U = 100 (EM − EM₀) − r log₂(T/T₀)      r: EM points given up for halving T
+ *   single    U = g M
+ * A configuration is feasible if every constraint holds.
+ */
+#ifndef TUNER_STUDY_OBJECTIVE_H
+#define TUNER_STUDY_OBJECTIVE_H
+
+#include "tuner/base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { METRICS_MAX = 16, CONSTRAINTS_MAX = 8 };
+
+enum goal { GOAL_MINIMIZE = -1, GOAL_MAXIMIZE = 1 };
+
+enum metric_kind {
+    METRIC_VALUE,      /* any number; noise unknown */
+    METRIC_PROPORTION, /* k of n in [0, 1]: binomial noise is known when `of` is */
+    METRIC_COUNT,      /* a positive amount: modelled on a log scale */
+};
+
+struct metric {
+    const char *name;
+    enum goal goal;
+    enum metric_kind kind;
+    double of; /* proportion: n; 0 = unknown */
+};
+
+enum objective_form { OBJECTIVE_WEIGHTS, OBJECTIVE_EXCHANGE, OBJECTIVE_SINGLE };
+
+enum bound_sense { AT_LEAST, AT_MOST };
+
+/* metric ≥ or ≤ factor · baseline + offset; factor 0: an absolute bound */
+struct constraint {
+    size_t metric;
+    enum bound_sense sense;
+    double factor, offset;
+    const char *text;
+};
+
+struct objective {
+    enum objective_form form;
+    double weight[METRICS_MAX]; /* weights: wᵢ ≥ 0 */
+    double exchange;            /* exchange: r > 0 */
+    size_t gain, cost;          /* exchange: the metrics EM and T; single: gain is the metric */
+    size_t n_metrics;
+    struct metric metric[METRICS_MAX];
+    size_t n_constraints;
+    struct constraint constraint[CONSTRAINTS_MAX];
+};
+
+int objective_find_metric(const struct objective *o, const char *name);
+
+/* Does this metric enter the utility or a constraint? */
+bool objective_uses(const struct objective *o, size_t metric);
+bool objective_in_utility(const struct objective *o, size_t metric);
+bool objective_needs_baseline(const struct objective *o);
+
+/* `values` and `baseline` hold n_metrics numbers each; `baseline` may be NULL if none is needed. */
+double objective_utility(const struct objective *o, const double *values, const double *baseline);
+double constraint_bound(const struct constraint *c, const double *baseline);
+bool objective_feasible(const struct objective *o, const double *values, const double *baseline);
+
+/* Parses "em=0.9,tokens=0.1" into a weights objective over the same metrics. */
+enum status objective_parse_weights(struct objective *o, const char *text, struct error *err);
+
+/* Turns the objective into an exchange; fails unless one proportion is maximized and one count minimized. */
+enum status objective_set_exchange(struct objective *o, double rate, struct error *err);
+
+#endif

@@ -1,0 +1,81 @@
+#include "tuner/study/study.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void study_free(struct study *study)
+{
+    if (!study) return;
+    struct arena arena = study->arena; /* the study lives in its own arena */
+    arena_done(&arena);
+}
+
+static const char *const sampler_names[] = {"gp", "sobol", "random"};
+
+const char *sampler_name(enum sampler sampler)
+{
+    return sampler_names[sampler];
+}
+
+bool sampler_parse(const char *text, enum sampler *ret)
+{
+    for (int i = 0; i < 3; i++)
+        if (strcmp(text, sampler_names[i]) == 0) {
+            *ret = (enum sampler)i;
+            return true;
+        }
+    return false;
+}
+
+char *study_identity(const struct study *study)
+{
+    json_t *metrics = json_array();
+    for (size_t i = 0; i < study->objective.n_metrics; i++)
+        json_array_append_new(metrics, json_string(study->objective.metric[i].name));
+    json_t *all = json_pack("{s:o, s:o}", "parameters", space_describe(&study->space), "metrics", metrics);
+    char *text = json_dumps(all, JSON_REAL_PRECISION(15));
+    json_decref(all);
+    return text;
+}
+
+/* Text of the placeholder, or NULL. */
+static const char *lookup(const struct study *study, const char *name, const double *config,
+                          const struct study_variable *variable, size_t n_variables, char *buf)
+{
+    int p = space_find(&study->space, name);
+    if (p >= 0) return param_text(&study->space.param[p], config[p], buf);
+    for (size_t i = 0; i < n_variables; i++)
+        if (strcmp(variable[i].name, name) == 0) return variable[i].value;
+    return NULL;
+}
+
+enum status study_fill(const struct study *study, const char *template, const double *config,
+                       const struct study_variable *variable, size_t n_variables, struct arena *arena, char **ret,
+                       struct error *err)
+{
+    char *out = arena_strdup(arena, "");
+    for (const char *c = template; *c;) {
+        if ((c[0] == '{' && c[1] == '{') || (c[0] == '}' && c[1] == '}')) {
+            out = arena_printf(arena, "%s%c", out, *c);
+            c += 2;
+        } else if (*c == '{') {
+            char name[64], buf[SPACE_TEXT_MAX];
+            int used = 0;
+            if (sscanf(c, "{%63[^{}]}%n", name, &used) != 1 || used == 0)
+                return error_set(err, STATUS_INVALID, "'%.80s': a brace is not closed; write {{ for a brace itself", c);
+            const char *text = lookup(study, name, config, variable, n_variables, buf);
+            if (!text) return error_set(err, STATUS_INVALID, "{%s} is not a parameter", name);
+            out = arena_printf(arena, "%s%s", out, text);
+            c += used;
+        } else if (*c == '}') {
+            return error_set(err, STATUS_INVALID, "'%.80s': a brace closes nothing; write }} for a brace itself", c);
+        } else {
+            size_t n = strcspn(c, "{}");
+            out = arena_printf(arena, "%s%.*s", out, (int)n, c);
+            c += n;
+        }
+    }
+    *ret = out;
+    return STATUS_OK;
+}

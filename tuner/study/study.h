@@ -1,0 +1,81 @@
+/* study: what a user asks for, read from a study file and never changed afterwards.
+ *
+ *     struct study *study = NULL;
+ *     if (study_load("study.yaml", &study, &err)) …err.text is "study.yaml:3:5: …"
+ *     …
+ *     study_free(study);
+ *
+ * All fields are read-only for everyone but study_file.c and owned by the study.
+ */
+#ifndef TUNER_STUDY_STUDY_H
+#define TUNER_STUDY_STUDY_H
+
+#include "tuner/study/objective.h"
+#include "tuner/study/space.h"
+
+#include "tuner/base/arena.h"
+
+#include <stdint.h>
+
+enum sampler { SAMPLER_GP, SAMPLER_SOBOL, SAMPLER_RANDOM };
+
+struct budget {
+    long trials;       /* trials of the search, baseline and references included; 0 = no limit */
+    double tokens;     /* sum of the metric called tokens; 0 = no limit */
+    int64_t wall_ms;   /* of one run; 0 = no limit */
+    int until_minutes; /* time of day, minutes after midnight; -1 = none */
+};
+
+struct reference { /* a named configuration to compare with */
+    const char *name;
+    double *config;
+};
+
+struct study {
+    struct arena arena;
+    const char *name, *path, *dir; /* dir: absolute folder of the file; trials run there */
+    const char *text;              /* the file as read */
+    size_t n_args;                 /* 0: no command (only advise can use the study) */
+    const char **arg;              /* with {parameter} still in it */
+    int64_t timeout_ms, grace_ms;  /* timeout 0 = none */
+    long retries;
+    double output_max; /* bytes a trial may print */
+    struct space space;
+    struct objective objective;
+    double *baseline; /* NULL if the study has none */
+    size_t n_references;
+    struct reference *reference;
+    struct budget budget;
+    long confirm_top, confirm_seeds; /* 0, 0: no confirmation */
+    enum sampler sampler;
+    uint64_t seed;
+    long slots;
+};
+
+enum status study_load(const char *path, struct study **ret, struct error *err);
+
+/* The same from memory; `path` is for messages and for the folder. */
+enum status study_parse(const char *path, const char *text, size_t len, struct study **ret, struct error *err);
+
+void study_free(struct study *study);
+
+/* "gp", "sobol" or "random" */
+const char *sampler_name(enum sampler sampler);
+bool sampler_parse(const char *text, enum sampler *ret);
+
+/* What must stay the same for the trials of a study to belong together: space and metrics.
+ * Canonical JSON text; the caller frees it. */
+char *study_identity(const struct study *study);
+
+/* A named value for {placeholders} that are not parameters: study, trial, attempt, seed, dir. */
+struct study_variable {
+    const char *name, *value;
+};
+
+/* Replaces {name} in `template` by the parameter's text or a variable's value; "{{" and "}}" are braces.
+ * The result is in `arena`. Fails for a name that is neither, or a brace that is not closed. */
+enum status study_fill(const struct study *study, const char *template, const double *config,
+                       const struct study_variable *variable, size_t n_variables, struct arena *arena, char **ret,
+                       struct error *err);
+
+#endif

@@ -1,0 +1,81 @@
+/*   {"report": {"step": 3, "em": 0.41}}   or short   {"step": 3, "em": 0.41}
+ *   {"result": {"em": 0.61, "tokens": 3100000}}
+ *   {"infeasible": "why"}    {"checkpoint": {"path": "c3.bin", "step": 3}}    {"log": "text"}
+ */
+#include "workers/contract.h"
+
+#include "tuner/base/json.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const verbs[] = {"report", "result", "infeasible", "checkpoint", "log"}; /* by message_kind */
+
+static enum status take_step(json_t *body, long *ret, struct error *err)
+{
+    const json_t *step = json_object_get(body, "step");
+    if (!json_is_integer(step) || json_integer_value(step) < 0)
+        return error_set(err, STATUS_INVALID, "a report needs a whole \"step\" from 0");
+    *ret = (long)json_integer_value(step);
+    json_object_del(body, "step");
+    return STATUS_OK;
+}
+
+static enum status check_metrics(const json_t *body, struct error *err)
+{
+    const char *name;
+    json_t *v;
+    json_object_foreach((json_t *)body, name, v) {
+        if (!json_is_number(v)) return error_set(err, STATUS_INVALID, "metric \"%.60s\" is not a number", name);
+        if (!isfinite(json_number_value(v))) return error_set(err, STATUS_INVALID, "metric \"%.60s\" is not finite", name);
+    }
+    return STATUS_OK;
+}
+
+static enum status read_metrics(json_t *body, struct message *m, struct error *err)
+{
+    if (!json_is_object(body)) return error_set(err, STATUS_INVALID, "\"%s\" is not an object", verbs[m->kind]);
+    m->metrics = json_copy(body);
+    enum status s = m->kind == MESSAGE_REPORT ? take_step(m->metrics, &m->step, err) : STATUS_OK;
+    if (!s) s = check_metrics(m->metrics, err);
+    if (s) json_decref(m->metrics);
+    return s;
+}
+
+static enum status read_message(json_t *object, struct message *m, struct error *err)
+{
+    json_t *body = object;
+    if (!json_object_get(object, "step")) {
+        size_t k = 0, n = sizeof verbs / sizeof *verbs;
+        while (k < n && !json_object_get(object, verbs[k])) k++;
+        if (k == n || json_object_size(object) != 1)
+            return error_set(err, STATUS_INVALID, "a message holds one of report, result, infeasible, checkpoint, log");
+        m->kind = (enum message_kind)k;
+        body = json_object_get(object, verbs[k]);
+    }
+    switch (m->kind) {
+    case MESSAGE_REPORT:
+    case MESSAGE_RESULT: return read_metrics(body, m, err);
+    case MESSAGE_INFEASIBLE:
+        if (!json_is_string(body)) return error_set(err, STATUS_INVALID, "\"infeasible\" says why in a string");
+        snprintf(m->text, sizeof m->text, "%.250s", json_string_value(body));
+        return STATUS_OK;
+    case MESSAGE_CHECKPOINT:
+    case MESSAGE_LOG: return STATUS_OK;
+    }
+    return STATUS_OK;
+}
+
+enum status contract_parse(const char *line, size_t len, struct message *ret, struct error *err)
+{
+    json_t *object;
+    struct message m = {.kind = MESSAGE_REPORT};
+    enum status s = json_parse_object(line, len, &object, err);
+    if (s) return error_context(err, "reported '%.*s'", (int)(len > 120 ? 120 : len), line);
+    s = read_message(object, &m, err);
+    json_decref(object);
+    if (s) return error_context(err, "reported '%.*s'", (int)(len > 120 ? 120 : len), line);
+    *ret = m;
+    return STATUS_OK;
+}

@@ -1,0 +1,23 @@
+/* contract: one line from a trial, understood or refused. */
+#ifndef WORKERS_CONTRACT_H
+#define WORKERS_CONTRACT_H
+
+#include "tuner/base/error.h"
+
+#include <jansson.h>
+#include <stddef.h>
+
+enum { CONTRACT_LINE_MAX = 1 << 16 };
+
+enum message_kind { MESSAGE_REPORT, MESSAGE_RESULT, MESSAGE_INFEASIBLE, MESSAGE_CHECKPOINT, MESSAGE_LOG };
+
+struct message {
+    enum message_kind kind;
+    long step;       /* report */
+    json_t *metrics; /* report, result: {"name": number}, all finite; the receiver's */
+    char text[256];  /* infeasible: why */
+};
+
+enum status contract_parse(const char *line, size_t len, struct message *ret, struct error *err);
+
+#endif

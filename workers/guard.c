@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later
+ *
+ * nocturne-guard PROGRAM [ARG…]: runs one program and leaves nothing of it behind.
+ *
+ * The program runs in a process group of its own. When it ends, or when the guard's parent
+ * dies (kill -9 included), the whole group is killed, and so is every descendant that left
+ * the group: the guard is their reaper. Signals:
+ *   SIGTERM, SIGINT   passed on to the group
+ *   SIGUSR1           kill the group now
+ * The guard ends as the program did: same exit code, or same signal.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static _Noreturn void run_program(char **argv, const sigset_t *before)
+{
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* should the guard itself be killed */
+    if (getppid() == 1) _exit(127);
+    sigprocmask(SIG_SETMASK, before, NULL);
+    execvp(argv[0], argv);
+    fprintf(stderr, "cannot start %s: %s\n", argv[0], strerror(errno));
+    _exit(127);
+}
+
+/* Descendants that made a session of their own now have the guard as their parent. */
+static void kill_leftovers(void)
+{
+    char path[64], line[4096];
+    snprintf(path, sizeof path, "/proc/self/task/%ld/children", (long)getpid());
+    for (int round = 0; round < 100; round++) {
+        FILE *in = fopen(path, "re");
+        if (!in) return;
+        char *rest = fgets(line, sizeof line, in);
+        fclose(in);
+        if (!rest || !*rest) return;
+        for (long pid; (pid = strtol(rest, &rest, 10)) > 0;) {
+            kill((pid_t)pid, SIGKILL);
+            waitpid((pid_t)pid, NULL, 0);
+        }
+    }
+}
+
+static int wait_for(pid_t program, const sigset_t *signals)
+{
+    for (;;) {
+        siginfo_t info;
+        int signal = sigwaitinfo(signals, &info), status;
+        if (signal == SIGTERM || signal == SIGINT) kill(-program, signal);
+        if (signal == SIGUSR1 || signal == SIGHUP) kill(-program, SIGKILL);
+        for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+            if (pid == program) return status;
+    }
+}
+
+static int end_like(int status)
+{
+    if (WIFEXITED(status)) return WEXITSTATUS(status);
+    struct rlimit no_core = {0, 0};
+    sigset_t one;
+    setrlimit(RLIMIT_CORE, &no_core); /* the program has dumped its own */
+    sigemptyset(&one);
+    sigaddset(&one, WTERMSIG(status));
+    signal(WTERMSIG(status), SIG_DFL);
+    raise(WTERMSIG(status));
+    sigprocmask(SIG_UNBLOCK, &one, NULL);
+    return 128 + WTERMSIG(status);
+}
+
+int main(int argc, char **argv)
+{
+    sigset_t signals, before;
+    pid_t parent = getppid();
+    if (argc < 2) {
+        fputs("usage: nocturne-guard PROGRAM [ARG...]\n", stderr);
+        return 2;
+    }
+    sigemptyset(&signals);
+    for (size_t i = 0; i < 5; i++) sigaddset(&signals, (int[]){SIGCHLD, SIGTERM, SIGINT, SIGUSR1, SIGHUP}[i]);
+    sigprocmask(SIG_BLOCK, &signals, &before);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    prctl(PR_SET_PDEATHSIG, SIGHUP);
+    if (getppid() != parent) return 127; /* died before prctl */
+    pid_t program = fork();
+    if (program < 0) {
+        fprintf(stderr, "cannot fork: %s\n", strerror(errno));
+        return 127;
+    }
+    if (program == 0) run_program(argv + 1, &before);
+    setpgid(program, program); /* both sides do it: no race with the first signal */
+    int status = wait_for(program, &signals);
+    kill(-program, SIGKILL);
+    kill_leftovers();
+    return end_like(status);
+}

@@ -1,0 +1,431 @@
+#include "workers/job.h"
+
+#include "workers/contract.h"
+#include "workers/files.h"
+
+#include "tuner/base/arena.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum job_state { JOB_RUNNING, JOB_STOPPING, JOB_DRAINING, JOB_CLOSED };
+
+enum { DRAIN_MS = 1000, PIPES = 3, TRIAL_FD = 3, STOP_TEXT_MAX = 512 };
+
+/* One direction of output: bytes come in, lines go out. */
+struct channel {
+    struct job *job;
+    uv_pipe_t pipe;
+    bool open;                    /* neither at its end nor closed */
+    void (*line)(struct job *job, const char *line, size_t len);
+    struct log_file log;          /* fd −1: none */
+    char *buf;                    /* the unfinished line */
+    size_t len;
+};
+
+struct job {
+    enum job_state state;
+    struct job_handler handler;
+    void *data, *owner;
+    void (*gone)(void *owner); /* the slot is free again */
+    uv_process_t process;
+    uv_timer_t timer;
+    struct channel out, err, messages;
+    int handles; /* open libuv handles */
+    struct arena arena;
+    const char **metric;
+    size_t n_metrics;
+    int64_t grace_ms;
+    double output_left;
+    /* what became of it */
+    enum job_end verdict; /* decided before the exit; JOB_COMPLETE: undecided */
+    char reason[512];
+    int64_t exit_code;
+    int signal;
+    json_t *result, *last_report;
+    char last_error[256]; /* last line on stderr */
+};
+
+const char *job_end_name(enum job_end end)
+{
+    static const char *const name[] = {"complete", "infeasible", "failed", "crashed", "timed out", "stopped"};
+    return name[end];
+}
+
+int64_t job_pid(const struct job *job)
+{
+    return job->process.pid;
+}
+
+/* ---- closing ---- */
+
+static void on_close(uv_handle_t *handle)
+{
+    struct job *job = handle->data;
+    if (--job->handles > 0) return;
+    json_decref(job->result);
+    json_decref(job->last_report);
+    free(job->out.buf);
+    free(job->err.buf);
+    free(job->messages.buf);
+    arena_done(&job->arena);
+    free(job);
+}
+
+static void close_channel(struct channel *c)
+{
+    c->open = false;
+    log_close(&c->log);
+    if (!uv_is_closing((uv_handle_t *)&c->pipe)) uv_close((uv_handle_t *)&c->pipe, on_close);
+}
+
+static bool has_every_metric(const struct job *job, const json_t *metrics, const char **ret_missing)
+{
+    for (size_t i = 0; i < job->n_metrics; i++)
+        if (!json_object_get(metrics, job->metric[i])) {
+            *ret_missing = job->metric[i];
+            return false;
+        }
+    return true;
+}
+
+static struct job_outcome failed(struct job *job, enum job_end end)
+{
+    return (struct job_outcome){.end = end, .reason = job->reason};
+}
+
+static struct job_outcome outcome_of_exit(struct job *job)
+{
+    const char *missing = "", *sep = *job->last_error ? ": " : "";
+    if (job->signal) {
+        snprintf(job->reason, sizeof job->reason, "killed by signal %d (%s)%s%.250s", job->signal, strsignal(job->signal),
+                 sep, job->last_error);
+        return failed(job, JOB_CRASHED);
+    }
+    if (job->exit_code) {
+        snprintf(job->reason, sizeof job->reason, "exit code %lld%s%.250s", (long long)job->exit_code, sep, job->last_error);
+        return failed(job, JOB_CRASHED);
+    }
+    const json_t *metrics = job->result ? job->result : job->last_report;
+    if (metrics && has_every_metric(job, metrics, &missing)) return (struct job_outcome){JOB_COMPLETE, metrics, ""};
+    if (job->result) snprintf(job->reason, sizeof job->reason, "the result lacks the metric '%s'", missing);
+    else if (metrics)
+        snprintf(job->reason, sizeof job->reason, "exit 0 without a result, and the last report lacks '%s'", missing);
+    else snprintf(job->reason, sizeof job->reason, "exit 0 without a result or report");
+    return failed(job, JOB_FAILED);
+}
+
+static void finish(struct job *job)
+{
+    job->state = JOB_CLOSED;
+    struct job_outcome outcome = job->verdict == JOB_COMPLETE ? outcome_of_exit(job) : failed(job, job->verdict);
+    close_channel(&job->out);
+    close_channel(&job->err);
+    close_channel(&job->messages);
+    uv_close((uv_handle_t *)&job->timer, on_close);
+    uv_close((uv_handle_t *)&job->process, on_close);
+    job->gone(job->owner);
+    job->handler.end(job->data, &outcome); /* handles close later: outcome still lives */
+}
+
+static void drain(struct job *job)
+{
+    if (job->state == JOB_DRAINING && !job->out.open && !job->err.open && !job->messages.open) finish(job);
+}
+
+/* ---- stopping ---- */
+
+static void kill_group(struct job *job)
+{
+    uv_process_kill(&job->process, SIGUSR1); /* the guard does the rest */
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct job *job = timer->data;
+    switch (job->state) {
+    case JOB_RUNNING:
+        job->verdict = JOB_TIMED_OUT;
+        job_stop(job, "timed out");
+        return;
+    case JOB_STOPPING: kill_group(job); return;
+    case JOB_DRAINING: finish(job); return;
+    case JOB_CLOSED: return;
+    }
+}
+
+static void on_written(uv_write_t *req, int status)
+{
+    (void)status; /* a trial that does not read is stopped by signal */
+    free(req);
+}
+
+static void tell_stop(struct job *job, const char *why)
+{
+    struct {
+        uv_write_t req;
+        char text[STOP_TEXT_MAX];
+    } *message = must_alloc(1, sizeof *message);
+    json_t *object = json_pack("{s:s}", "stop", why);
+    size_t n = object ? json_dumpb(object, message->text, sizeof message->text - 1, 0) : 0;
+    json_decref(object);
+    if (n == 0 || n >= sizeof message->text - 1 || !job->messages.open) {
+        free(message);
+        return;
+    }
+    message->text[n++] = '\n';
+    uv_buf_t buf = uv_buf_init(message->text, (unsigned)n);
+    if (uv_write(&message->req, (uv_stream_t *)&job->messages.pipe, &buf, 1, on_written) != 0) free(message);
+}
+
+void job_stop(struct job *job, const char *why)
+{
+    if (job->state == JOB_STOPPING) kill_group(job);
+    if (job->state != JOB_RUNNING) return;
+    if (job->verdict == JOB_COMPLETE) job->verdict = JOB_STOPPED;
+    if (!*job->reason) snprintf(job->reason, sizeof job->reason, "%s", why);
+    job->state = JOB_STOPPING;
+    tell_stop(job, why);
+    uv_process_kill(&job->process, SIGTERM);
+    uv_timer_start(&job->timer, on_timer, (uint64_t)job->grace_ms, 0);
+}
+
+static void condemn(struct job *job, const char *reason)
+{
+    if (job->verdict == JOB_COMPLETE) {
+        job->verdict = JOB_FAILED;
+        snprintf(job->reason, sizeof job->reason, "%s", reason);
+    }
+    job_stop(job, job->reason);
+}
+
+static void on_process_exit(uv_process_t *process, int64_t code, int signal)
+{
+    struct job *job = process->data;
+    job->exit_code = code;
+    job->signal = signal;
+    job->state = JOB_DRAINING;
+    uv_timer_start(&job->timer, on_timer, DRAIN_MS, 0);
+    drain(job);
+}
+
+/* ---- reading ---- */
+
+static void on_message(struct job *job, const char *line, size_t len)
+{
+    struct error err;
+    struct message m;
+    if (len == 0 || job->verdict != JOB_COMPLETE) return;
+    if (contract_parse(line, len, &m, &err)) {
+        condemn(job, err.text);
+        return;
+    }
+    switch (m.kind) {
+    case MESSAGE_REPORT:
+        json_decref(job->last_report);
+        job->last_report = m.metrics;
+        job->handler.report(job->data, m.step, m.metrics);
+        return;
+    case MESSAGE_RESULT:
+        if (job->result) json_decref(m.metrics); /* the first one counts */
+        else job->result = m.metrics;
+        return;
+    case MESSAGE_INFEASIBLE:
+        job->verdict = JOB_INFEASIBLE;
+        snprintf(job->reason, sizeof job->reason, "%s", m.text);
+        return;
+    case MESSAGE_CHECKPOINT:
+    case MESSAGE_LOG: return;
+    }
+}
+
+static void on_stdout_line(struct job *job, const char *line, size_t len)
+{
+    static const char word[] = "nocturne:";
+    if (len >= sizeof word - 1 && memcmp(line, word, sizeof word - 1) == 0)
+        on_message(job, line + sizeof word - 1, len - (sizeof word - 1));
+}
+
+static void on_stderr_line(struct job *job, const char *line, size_t len)
+{
+    if (len == 0) return;
+    snprintf(job->last_error, sizeof job->last_error, "%.*s", (int)(len < 250 ? len : 250), line);
+    for (char *c = job->last_error; *c; c++)
+        if ((unsigned char)*c < 32) *c = ' ';
+}
+
+/* Hands over whole lines; a line that is too long is cut there, which makes a message invalid and a log line short. */
+static void split_lines(struct channel *c, const char *bytes, size_t n)
+{
+    while (n > 0) {
+        const char *end = memchr(bytes, '\n', n);
+        size_t k = end ? (size_t)(end - bytes) : n, room = CONTRACT_LINE_MAX - c->len;
+        if (k > room) k = room;
+        memcpy(c->buf + c->len, bytes, k);
+        c->len += k;
+        bool whole = end && bytes + k == end;
+        bytes += k + whole;
+        n -= k + whole;
+        if (!whole && c->len < CONTRACT_LINE_MAX) continue;
+        c->line(c->job, c->buf, c->len);
+        c->len = 0;
+    }
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    (void)handle;
+    (void)suggested;
+    *buf = uv_buf_init(must_alloc(65536, 1), 65536);
+}
+
+static void count_output(struct job *job, size_t n)
+{
+    job->output_left -= (double)n;
+    if (job->output_left < 0) condemn(job, "printed too much (raise trial: max_output, or print less)");
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    struct job *job = stream->data;
+    struct channel *c = stream == (uv_stream_t *)&job->out.pipe   ? &job->out
+                        : stream == (uv_stream_t *)&job->err.pipe ? &job->err
+                                                                  : &job->messages;
+    if (n > 0) {
+        log_write(&c->log, buf->base, (size_t)n);
+        if (c != &job->messages) count_output(job, (size_t)n);
+        split_lines(c, buf->base, (size_t)n);
+    }
+    free(buf->base);
+    if (n >= 0) return;
+    if (c->len) c->line(job, c->buf, c->len);
+    c->len = 0;
+    close_channel(c);
+    drain(job);
+}
+
+/* ---- starting ---- */
+
+static void open_channel(struct job *job, uv_loop_t *loop, struct channel *c,
+                         void (*line)(struct job *, const char *, size_t))
+{
+    uv_pipe_init(loop, &c->pipe, 0);
+    c->pipe.data = c->job = job;
+    c->line = line;
+    c->open = true;
+    c->log.fd = -1;
+    c->buf = must_alloc(CONTRACT_LINE_MAX, 1);
+    job->handles++;
+}
+
+static enum status prepare_folder(struct job *job, const struct job_spec *spec, struct error *err)
+{
+    enum status s = files_make_folder(spec->dir, err);
+    if (!s) s = files_write(spec->dir, "params.json", spec->params, err);
+    if (!s) s = log_open(&job->out.log, spec->dir, "stdout.log", err);
+    if (!s) s = log_open(&job->err.log, spec->dir, "stderr.log", err);
+    return s;
+}
+
+static size_t length(char *const *list)
+{
+    size_t n = 0;
+    while (list[n]) n++;
+    return n;
+}
+
+/* This process's environment, with the additions in front: getenv finds the first. */
+static char **environment(struct arena *arena, char *const *added)
+{
+    size_t n = length(added), m = length(environ);
+    char **env = arena_array(arena, n + m + 1, sizeof *env);
+    memcpy(env, added, n * sizeof *env);
+    for (size_t i = 0; i < m; i++)
+        if (strncmp(environ[i], "NOCTURNE_", 9) != 0) env[n++] = environ[i];
+    return env;
+}
+
+static char **guarded(struct arena *arena, const char *guard, char *const *argv)
+{
+    size_t n = length(argv);
+    char **all = arena_array(arena, n + 2, sizeof *all);
+    all[0] = arena_strdup(arena, guard);
+    memcpy(all + 1, argv, n * sizeof *all);
+    return all;
+}
+
+static int spawn(struct job *job, uv_loop_t *loop, const char *guard, const struct job_spec *spec)
+{
+    const uv_stdio_flags output = UV_CREATE_PIPE | UV_WRITABLE_PIPE, both = output | UV_READABLE_PIPE;
+    uv_stdio_container_t stdio[] = {
+        {.flags = UV_IGNORE},
+        {.flags = output, .data.stream = (uv_stream_t *)&job->out.pipe},
+        {.flags = output, .data.stream = (uv_stream_t *)&job->err.pipe},
+        {.flags = both, .data.stream = (uv_stream_t *)&job->messages.pipe},
+    };
+    uv_process_options_t options = {.exit_cb = on_process_exit,
+                                    .file = guard,
+                                    .args = guarded(&job->arena, guard, spec->argv),
+                                    .env = environment(&job->arena, spec->env),
+                                    .cwd = spec->cwd,
+                                    .flags = UV_PROCESS_DETACHED, /* Ctrl-C is for the coordinator alone */
+                                    .stdio_count = TRIAL_FD + 1,
+                                    .stdio = stdio};
+    job->process.data = job;
+    job->handles++; /* uv_spawn initialises the handle even if it fails */
+    return uv_spawn(loop, &job->process, &options);
+}
+
+static void keep_metric_names(struct job *job, const struct job_spec *spec)
+{
+    job->n_metrics = spec->n_metrics;
+    job->metric = arena_array(&job->arena, spec->n_metrics, sizeof *job->metric);
+    for (size_t i = 0; i < spec->n_metrics; i++) job->metric[i] = arena_strdup(&job->arena, spec->metric[i]);
+}
+
+static void abandon(struct job *job)
+{
+    job->state = JOB_CLOSED;
+    close_channel(&job->out);
+    close_channel(&job->err);
+    close_channel(&job->messages);
+    uv_close((uv_handle_t *)&job->timer, on_close);
+    if (job->process.data) uv_close((uv_handle_t *)&job->process, on_close);
+}
+
+struct job *job_start(uv_loop_t *loop, const char *guard, const struct job_spec *spec, const struct job_handler *handler,
+                      void *data, void (*gone)(void *), void *owner, struct error *err)
+{
+    struct job *job = must_alloc(1, sizeof *job);
+    job->handler = *handler;
+    job->data = data;
+    job->gone = gone;
+    job->owner = owner;
+    job->grace_ms = spec->grace_ms;
+    job->output_left = spec->output_max;
+    keep_metric_names(job, spec);
+    open_channel(job, loop, &job->out, on_stdout_line);
+    open_channel(job, loop, &job->err, on_stderr_line);
+    open_channel(job, loop, &job->messages, on_message);
+    uv_timer_init(loop, &job->timer);
+    job->timer.data = job;
+    job->handles++;
+    if (prepare_folder(job, spec, err)) {
+        abandon(job);
+        return NULL;
+    }
+    int code = spawn(job, loop, guard, spec);
+    if (code != 0) {
+        error_set(err, STATUS_FAILED, "cannot start %s: %s", spec->argv[0], uv_strerror(code));
+        abandon(job);
+        return NULL;
+    }
+    uv_read_start((uv_stream_t *)&job->out.pipe, on_alloc, on_read);
+    uv_read_start((uv_stream_t *)&job->err.pipe, on_alloc, on_read);
+    uv_read_start((uv_stream_t *)&job->messages.pipe, on_alloc, on_read);
+    if (spec->timeout_ms > 0) uv_timer_start(&job->timer, on_timer, (uint64_t)spec->timeout_ms, 0);
+    return job;
+}

@@ -1,0 +1,75 @@
+/* workers: runs other people's programs and leaves nothing behind.
+ *
+ * A job is one execution of a trial program in a slot of this machine. Everything happens on
+ * one libuv loop: workers_start returns at once, the handler's functions are called from the
+ * loop, `end` exactly once and last. When workers_start fails, no function will be called.
+ *
+ * The trial contract (environment, messages) is described in workers/README.md. Each program
+ * runs under nocturne-guard, which kills its whole process group when it ends or when this
+ * process dies, kill -9 included.
+ *
+ *     struct workers *w = workers_create(loop, "/usr/bin/nocturne-guard", 2);
+ *     workers_start(w, &spec, &handler, trial, &job, &err);
+ *     uv_run(loop, UV_RUN_DEFAULT);
+ *     workers_free(w);                      after the last `end` and once the loop has run dry
+ */
+#ifndef WORKERS_WORKERS_H
+#define WORKERS_WORKERS_H
+
+#include "tuner/base/error.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct workers;
+struct job;
+
+struct job_spec { /* read during workers_start only */
+    char *const *argv;         /* NULL-terminated; argv[0] is looked up in PATH, never in a shell */
+    char *const *env;          /* NULL-terminated NAME=value, added to this process's environment */
+    const char *cwd;           /* the study file's folder */
+    const char *dir;           /* folder of this attempt, absolute; made here; logs go there */
+    const char *params;        /* text of params.json in `dir`; NOCTURNE_PARAMS */
+    const char *const *metric; /* names that a result must have */
+    size_t n_metrics;
+    int64_t timeout_ms, grace_ms; /* timeout 0: none; grace: between SIGTERM and SIGKILL */
+    double output_max;            /* bytes on stdout and stderr together */
+};
+
+enum job_end {
+    JOB_COMPLETE,   /* metrics are set */
+    JOB_INFEASIBLE, /* reported by the trial */
+    JOB_FAILED,     /* the trial's own doing: bad report, no result, too much output: not worth a retry */
+    JOB_CRASHED,    /* signal or exit code: worth a retry */
+    JOB_TIMED_OUT,
+    JOB_STOPPED, /* by job_stop */
+};
+
+struct job_outcome {
+    enum job_end end;
+    const json_t *metrics; /* complete: {"name": number}, all finite */
+    const char *reason;    /* for a person; "" when complete */
+};
+
+struct job_handler {
+    void (*report)(void *data, long step, const json_t *metrics);
+    void (*end)(void *data, const struct job_outcome *outcome);
+};
+
+const char *job_end_name(enum job_end end);
+
+struct workers *workers_create(uv_loop_t *loop, const char *guard, size_t n_slots);
+void workers_free(struct workers *w);
+size_t workers_free_slots(const struct workers *w);
+size_t workers_running(const struct workers *w);
+
+enum status workers_start(struct workers *w, const struct job_spec *spec, const struct job_handler *handler, void *data,
+                          struct job **ret, struct error *err);
+int64_t job_pid(const struct job *job);
+
+/* Sends {"stop": why} and SIGTERM now, SIGKILL after the grace; again: SIGKILL now. */
+void job_stop(struct job *job, const char *why);
+
+#endif
