@@ -26,6 +26,7 @@ static double mills_tail(double x)
 
 double normal_log_cdf(double z)
 {
+    if (z > 0) return log1p(-0.5 * erfc(z / M_SQRT2));
     if (z > -5) return log(0.5 * erfc(-z / M_SQRT2));
     return normal_log_pdf(z) - log(-z + 1 / mills_tail(-z));
 }

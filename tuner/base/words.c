@@ -121,6 +121,6 @@ const char *words_show_count(double n, char *buf, size_t size)
     if (a >= 999.5e6) snprintf(buf, size, "%.2fG", n / 1e9);
     else if (a >= 999.5e3) snprintf(buf, size, "%.2fM", n / 1e6);
     else if (a >= 10e3) snprintf(buf, size, "%.0fk", n / 1e3);
-    else snprintf(buf, size, "%.6g", n);
+    else snprintf(buf, size, a >= 100 ? "%.0f" : "%.4g", n);
     return buf;
 }

@@ -41,7 +41,7 @@ static void comparison_row(FILE *out, const struct session *s, const struct stan
     for (size_t i = 0; i < o->n_metrics; i++) cell(out, mean_and_sd(&o->metric[i], x, i, buf, sizeof buf), CELL_WIDTH);
     snprintf(buf, sizeof buf, "%+.4f", x->utility);
     cell(out, buf, 11);
-    fprintf(out, "  %s%s\n", x->feasible ? "" : "breaks a constraint", x == all->winner ? "◀ best" : "");
+    fprintf(out, "%s\n", x == all->winner ? "  ◀ best" : !x->feasible && x != all->baseline ? "  breaks a constraint" : "");
 }
 
 static void comparison_change(FILE *out, const struct session *s, const struct standing *base, const struct standing *x)

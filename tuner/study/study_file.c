@@ -671,9 +671,10 @@ static enum status read_root(struct file *f)
         {"watch", NULL},
     };
     static const char *const required[] = {"study", "parameters", "objective"};
-    enum status s = READ_SECTION(f, f->root, "the study file", root);
+    enum status s = check_keys(f, f->root, "the study file", root, sizeof root / sizeof *root);
     for (size_t i = 0; !s && i < 3; i++)
         if (!yaml_get(f->root, required[i])) s = fail(f, f->root, "'%s' is missing", required[i]);
+    if (!s) s = READ_SECTION(f, f->root, "the study file", root);
     if (!s) s = check_placeholders(f);
     if (!s && objective_needs_baseline(&f->study->objective) && !f->study->baseline)
         s = fail(f, yaml_get(f->root, "objective"),

@@ -1,0 +1,293 @@
+#include "tests/test.h"
+
+#include "tuner/study/study.h"
+
+#include <dirent.h>
+
+static struct study *load_good(void)
+{
+    struct study *s = NULL;
+    struct error err;
+    assert_ok(study_load(FIXTURES "/good.yaml", &s, &err), err);
+    return s;
+}
+
+static void test_study_file__every_key_is_read(void **state)
+{
+    (void)state;
+    struct study *s = load_good();
+    assert_string_equal(s->name, "good");
+    assert_int_equal(s->n_args, 10);
+    assert_int_equal(s->timeout_ms, 600000);
+    assert_int_equal(s->grace_ms, 2000);
+    assert_int_equal(s->retries, 2);
+    assert_near(s->output_max, 1e6, 0);
+    assert_int_equal(s->space.n, 7);
+    assert_true(s->space.param[1].log && !s->space.param[0].log);
+    assert_near(s->space.param[2].lo, 3e-4, 0);
+    assert_int_equal(s->space.param[5].type, PARAM_ORDINAL);
+    assert_int_equal(s->objective.form, OBJECTIVE_WEIGHTS);
+    assert_near(s->objective.weight[0], 0.7, 0);
+    assert_int_equal(s->objective.n_constraints, 3);
+    assert_near(s->objective.constraint[0].offset, -0.005, 0);
+    assert_near(s->objective.constraint[0].factor, 1, 0);
+    assert_near(s->objective.constraint[1].factor, 0.9, 0);
+    assert_int_equal(s->objective.constraint[2].sense, AT_MOST);
+    assert_near(s->baseline[4], 2, 0); /* "no" in quotes is text */
+    assert_int_equal(s->n_references, 1);
+    assert_near(s->reference[0].config[6], 1, 0); /* yes is a boolean */
+    assert_int_equal(s->budget.trials, 200);
+    assert_int_equal(s->budget.until_minutes, 420);
+    assert_near(s->budget.tokens, 2e9, 0);
+    assert_int_equal(s->budget.wall_ms, 9 * 3600000);
+    assert_int_equal(s->confirm_top, 2);
+    assert_int_equal(s->confirm_seeds, 4);
+    assert_int_equal(s->sampler, SAMPLER_SOBOL);
+    assert_int_equal(s->seed, 7);
+    assert_int_equal(s->slots, 3);
+    study_free(s);
+}
+
+static void test_study_file__defaults_and_single_metric(void **state)
+{
+    (void)state;
+    const char text[] = "study: q\nparameters: {x: {type: float, range: [-5, 10]}}\nobjective: {minimize: loss}\n";
+    struct study *s = NULL;
+    struct error err;
+    assert_ok(study_parse("q.yaml", text, strlen(text), &s, &err), err);
+    assert_int_equal(s->objective.form, OBJECTIVE_SINGLE);
+    assert_string_equal(s->objective.metric[0].name, "loss");
+    assert_int_equal(s->objective.metric[0].goal, GOAL_MINIMIZE);
+    assert_null(s->baseline);
+    assert_int_equal(s->n_args, 0);
+    assert_int_equal(s->sampler, SAMPLER_GP);
+    assert_int_equal(s->budget.trials, 100);
+    assert_int_equal(s->slots, 1);
+    study_free(s);
+}
+
+static void read_expectation(const char *yaml, char *ret, size_t size)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%.*s.expect", (int)(strlen(yaml) - 5), yaml);
+    FILE *in = fopen(path, "r");
+    if (!in || !fgets(ret, (int)size, in)) fail_msg("%s is missing", path);
+    fclose(in);
+    ret[strcspn(ret, "\n")] = 0;
+}
+
+/* Each fixture's error holds the text of its .expect file, and file:line:column in front. */
+static void test_study_file__bad_files_are_refused_with_their_message(void **state)
+{
+    (void)state;
+    DIR *dir = opendir(FIXTURES "/bad");
+    size_t n = 0;
+    assert_non_null(dir);
+    for (struct dirent *e; (e = readdir(dir));) {
+        char path[512], expected[256], at[600];
+        struct study *s = NULL;
+        struct error err;
+        int line, column;
+        if (!strstr(e->d_name, ".yaml") || strcmp(e->d_name, "missing_command.yaml") == 0) continue; /* only run needs it */
+        snprintf(path, sizeof path, FIXTURES "/bad/%s", e->d_name);
+        read_expectation(path, expected, sizeof expected);
+        if (study_load(path, &s, &err) != STATUS_INVALID) fail_msg("%s was not refused", path);
+        assert_null(s);
+        if (!strstr(err.text, expected)) fail_msg("%s: '%s' lacks '%s'", path, err.text, expected);
+        snprintf(at, sizeof at, "%s:%%d:%%d: ", path);
+        if (sscanf(err.text, at, &line, &column) != 2) fail_msg("no position in '%s'", err.text);
+        n++;
+    }
+    closedir(dir);
+    assert_true(n >= 60);
+}
+
+static void test_study_file__ten_megabytes_are_refused(void **state)
+{
+    (void)state;
+    enum { SIZE = 10 << 20 };
+    char *text = malloc(SIZE);
+    struct study *s = NULL;
+    struct error err;
+    memset(text, 'a', SIZE);
+    assert_int_equal(study_parse("big.yaml", text, SIZE, &s, &err), STATUS_INVALID);
+    assert_contains(err.text, "big.yaml:1:1: the file is over 1 MiB");
+    free(text);
+}
+
+static void test_study_file__missing_file_and_folder(void **state)
+{
+    (void)state;
+    struct study *s = NULL;
+    struct error err;
+    assert_int_equal(study_load("/nowhere/x.yaml", &s, &err), STATUS_NOT_FOUND);
+    assert_contains(err.text, "nocturne init");
+    assert_int_equal(study_load(FIXTURES, &s, &err), STATUS_IO);
+}
+
+/* No prefix of a good file and no change of one of its bytes (every third, for time) may do worse than an error. */
+static void test_study_file__mutations_never_crash(void **state)
+{
+    (void)state;
+    char text[8192];
+    FILE *in = fopen(FIXTURES "/good.yaml", "r");
+    size_t n = fread(text, 1, sizeof text, in);
+    struct study *s;
+    fclose(in);
+    for (size_t i = 0; i < n; i += 3) {
+        if (study_parse("m", text, i, &s, NULL) == STATUS_OK) study_free(s);
+        char old = text[i];
+        for (const char *c = "{}[]:*&-\"\n\t0 "; *c; c++) {
+            text[i] = *c;
+            if (study_parse("m", text, n, &s, NULL) == STATUS_OK) study_free(s);
+        }
+        text[i] = old;
+    }
+}
+
+static void test_space__json_and_text_round_trip(void **state)
+{
+    (void)state;
+    struct study *s = load_good();
+    double back[SPACE_PARAMS_MAX];
+    char buf[SPACE_TEXT_MAX];
+    struct error err;
+    json_t *object = space_to_json(&s->space, s->baseline);
+    assert_ok(space_from_json(&s->space, object, back, &err), err);
+    for (size_t i = 0; i < s->space.n; i++) {
+        double parsed;
+        assert_true(back[i] == s->baseline[i]);
+        assert_ok(param_parse(&s->space.param[i], param_text(&s->space.param[i], back[i], buf), &parsed, &err), err);
+        assert_true(parsed == back[i]);
+    }
+    assert_true(json_is_string(json_object_get(object, "model")));
+    assert_true(json_is_integer(json_object_get(object, "hidden")));
+    assert_true(json_is_false(json_object_get(object, "distill")));
+    json_object_set_new(object, "patience", json_integer(99));
+    assert_int_equal(space_from_json(&s->space, object, back, &err), STATUS_INVALID);
+    assert_contains(err.text, "outside its range");
+    json_object_set_new(object, "patience", json_string("5"));
+    assert_int_equal(space_from_json(&s->space, object, back, &err), STATUS_INVALID);
+    json_object_set_new(object, "patience", json_integer(5));
+    json_object_set_new(object, "model", json_string("mlq"));
+    assert_int_equal(space_from_json(&s->space, object, back, &err), STATUS_INVALID);
+    assert_contains(err.text, "did you mean 'mlp'?");
+    json_object_del(object, "model");
+    assert_int_equal(space_from_json(&s->space, object, back, &err), STATUS_INVALID);
+    json_object_set_new(object, "model", json_string("mlp"));
+    json_object_set_new(object, "extra", json_integer(1));
+    assert_int_equal(space_from_json(&s->space, object, back, &err), STATUS_INVALID);
+    json_decref(object);
+    study_free(s);
+}
+
+static void test_space__levels(void **state)
+{
+    (void)state;
+    struct study *s = load_good();
+    const double levels[] = {20, 1017, 0, 0, 3, 3, 2};
+    for (size_t i = 0; i < 7; i++) assert_near(param_levels(&s->space.param[i]), levels[i], 0);
+    assert_string_equal(param_type_name(PARAM_ORDINAL), "ordinal");
+    study_free(s);
+}
+
+static void test_objective__weighted_utility_by_hand(void **state)
+{
+    (void)state;
+    struct study *s = load_good();
+    const double base[] = {0.6, 8e6, 1}, better[] = {0.63, 4e6, 1}, low[] = {0.59, 2e6, 1}, heavy[] = {0.6, 7.9e6, 1},
+                 lossy[] = {0.6, 2e6, 9};
+    /* 0.7 · 0.03/0.6 + 0.3 · 0.5 */
+    assert_near(objective_utility(&s->objective, better, base), 0.185, 1e-12);
+    assert_near(objective_utility(&s->objective, base, base), 0, 0);
+    assert_true(objective_feasible(&s->objective, better, base));
+    assert_false(objective_feasible(&s->objective, low, base));
+    assert_false(objective_feasible(&s->objective, heavy, base));
+    assert_false(objective_feasible(&s->objective, lossy, base));
+    assert_true(objective_needs_baseline(&s->objective));
+    assert_true(objective_uses(&s->objective, 2));
+    assert_false(objective_in_utility(&s->objective, 2));
+    study_free(s);
+}
+
+static void test_objective__exchange_and_weights_at_the_command_line(void **state)
+{
+    (void)state;
+    struct study *s = load_good();
+    struct objective o = s->objective;
+    struct error err;
+    const double base[] = {0.6, 8e6, 1}, half[] = {0.59, 4e6, 1};
+    assert_ok(objective_set_exchange(&o, 1, &err), err);
+    assert_near(objective_utility(&o, half, base), 0, 1e-9); /* one point lost, tokens halved: even */
+    assert_true(objective_in_utility(&o, 0) && objective_in_utility(&o, 1) && !objective_in_utility(&o, 2));
+    assert_int_equal(objective_set_exchange(&o, -1, &err), STATUS_INVALID);
+    assert_ok(objective_parse_weights(&o, "em=0.9,tokens=0.1", &err), err);
+    assert_near(o.weight[0], 0.9, 0);
+    const char *const wrong[] = {"em=0.9", "em", "me=1", "em=2,tokens=-1", "em=x,tokens=1", "em=0.5,tokens=0.5,x=0"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_equal(objective_parse_weights(&o, wrong[i], &err), STATUS_INVALID);
+    study_free(s);
+}
+
+static void test_study__fill_replaces_and_refuses(void **state)
+{
+    (void)state;
+    struct study *s = load_good();
+    const struct study_variable variable = {"seed", "42"};
+    struct arena a = {0};
+    struct error err;
+    char *out;
+    assert_ok(study_fill(s, "--m={model}/{seed}/{{x}}", s->baseline, &variable, 1, &a, &out, &err), err);
+    assert_string_equal(out, "--m=no/42/{x}");
+    assert_ok(study_fill(s, "", s->baseline, NULL, 0, &a, &out, &err), err);
+    assert_string_equal(out, "");
+    const char *const wrong[] = {"{nothing}", "{model", "model}", "{}", "{a{b}}"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_equal(study_fill(s, wrong[i], s->baseline, NULL, 0, &a, &out, &err), STATUS_INVALID);
+    arena_done(&a);
+    study_free(s);
+}
+
+static void test_study__identity_changes_with_the_space_only(void **state)
+{
+    (void)state;
+    const char one[] = "study: q\nparameters: {x: {type: float, range: [0, 1]}}\nobjective: {minimize: loss}\n";
+    const char budget[] = "study: q\nparameters: {x: {type: float, range: [0, 1]}}\nobjective: {minimize: loss}\nbudget: {trials: 3}\n";
+    const char wider[] = "study: q\nparameters: {x: {type: float, range: [0, 2]}}\nobjective: {minimize: loss}\n";
+    const char *const texts[] = {one, budget, wider};
+    char *id[3];
+    for (int i = 0; i < 3; i++) {
+        struct study *s = NULL;
+        struct error err;
+        assert_ok(study_parse("q", texts[i], strlen(texts[i]), &s, &err), err);
+        id[i] = study_identity(s);
+        study_free(s);
+    }
+    assert_string_equal(id[0], id[1]);
+    assert_string_not_equal(id[0], id[2]);
+    for (int i = 0; i < 3; i++) free(id[i]);
+    enum sampler sampler;
+    assert_true(sampler_parse("random", &sampler) && sampler == SAMPLER_RANDOM);
+    assert_false(sampler_parse("tpe", &sampler));
+    assert_string_equal(sampler_name(SAMPLER_SOBOL), "sobol");
+    study_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_study_file__every_key_is_read),
+        cmocka_unit_test(test_study_file__defaults_and_single_metric),
+        cmocka_unit_test(test_study_file__bad_files_are_refused_with_their_message),
+        cmocka_unit_test(test_study_file__ten_megabytes_are_refused),
+        cmocka_unit_test(test_study_file__missing_file_and_folder),
+        cmocka_unit_test(test_study_file__mutations_never_crash),
+        cmocka_unit_test(test_space__json_and_text_round_trip),
+        cmocka_unit_test(test_space__levels),
+        cmocka_unit_test(test_objective__weighted_utility_by_hand),
+        cmocka_unit_test(test_objective__exchange_and_weights_at_the_command_line),
+        cmocka_unit_test(test_study__fill_replaces_and_refuses),
+        cmocka_unit_test(test_study__identity_changes_with_the_space_only),
+    };
+    return cmocka_run_group_tests_name("study", tests, NULL, NULL);
+}
