@@ -1,0 +1,396 @@
+#include "tests/test.h"
+
+#include "tuner/coordinator/adviser.h"
+#include "tuner/coordinator/confirm.h"
+#include "tuner/coordinator/ledger.h"
+#include "tuner/coordinator/session.h"
+#include "tuner/coordinator/standing.h"
+
+#include "surrogate/surrogate.h"
+
+static const char STUDY[] =
+    "study: s\nparameters:\n  x: {type: float, range: [0, 1]}\n  k: {type: int, range: [1, 9]}\n"
+    "metrics:\n  em: {goal: maximize, kind: proportion, of: 1000}\n  tokens: {goal: minimize, kind: count}\n"
+    "baseline: {x: 0.5, k: 5}\nreferences: {strong: {x: 0.2, k: 2}}\nobjective: {weights: {em: 0.7, tokens: 0.3}}\n"
+    "constraints: [em >= baseline - 0.01]\nbudget: {trials: 20, tokens: 1e6}\nconfirm: {top: 2, seeds: 2}\n";
+
+struct fake_clock {
+    struct clock clock;
+    int64_t now;
+};
+
+static int64_t fake_now(const struct clock *c)
+{
+    return ((const struct fake_clock *)c)->now;
+}
+
+struct world {
+    struct fake_clock clock;
+    struct study *study;
+    struct store *store;
+    struct session *session;
+};
+
+static struct world *world_make(void)
+{
+    struct world *w = calloc(1, sizeof *w);
+    struct error err;
+    w->clock = (struct fake_clock){{fake_now, fake_now}, 1000000};
+    assert_ok(study_parse("s.yaml", STUDY, strlen(STUDY), &w->study, &err), err);
+    assert_ok(store_open(":memory:", STORE_CREATE, &w->store, &err), err);
+    assert_ok(session_open(w->store, w->study, 7, &w->clock.clock, &w->session, &err), err);
+    return w;
+}
+
+static void world_free(struct world *w)
+{
+    session_free(w->session);
+    store_close(w->store);
+    study_free(w->study);
+    free(w);
+}
+
+/* Forgets everything in memory and reads it back. */
+static void reopen(struct world *w)
+{
+    struct error err;
+    session_free(w->session);
+    w->session = NULL;
+    assert_ok(session_open(w->store, w->study, 99, &w->clock.clock, &w->session, &err), err);
+}
+
+static void start(struct world *w, struct trial *t)
+{
+    struct error err;
+    assert_ok(session_attempt_begin(w->session, t, "/d", &err), err);
+    assert_ok(session_move(w->session, t, TRIAL_RUNNING, &err), err);
+}
+
+static void complete(struct world *w, struct trial *t, double em, double tokens)
+{
+    struct error err;
+    json_t *m = json_pack("{s:f, s:f}", "em", em, "tokens", tokens);
+    if (t->state == TRIAL_QUEUED) start(w, t);
+    w->clock.now += 1000;
+    assert_ok(session_finish(w->session, t, TRIAL_COMPLETE, m, NULL, &err), err);
+    json_decref(m);
+}
+
+static struct trial *add(struct world *w, enum trial_role role, double x, double k)
+{
+    struct trial *t;
+    struct error err;
+    assert_ok(session_add(w->session, role, TRIAL_QUEUED, (double[]){x, k}, "test", -1, 0, &t, &err), err);
+    return t;
+}
+
+/* ---- states ---- */
+
+static void test_trial_state__only_the_drawn_ways_are_legal(void **state)
+{
+    (void)state;
+    int legal = 0;
+    for (int a = 0; a < TRIAL_STATES; a++) {
+        enum trial_state parsed;
+        assert_true(trial_state_parse(trial_state_name((enum trial_state)a), &parsed) && (int)parsed == a);
+        for (int b = 0; b < TRIAL_STATES; b++) {
+            legal += trial_state_may((enum trial_state)a, (enum trial_state)b);
+            if (trial_state_final((enum trial_state)a)) assert_false(trial_state_may((enum trial_state)a, (enum trial_state)b));
+        }
+    }
+    assert_int_equal(legal, 2 + 4 + 6);
+    assert_false(trial_state_may(TRIAL_QUEUED, TRIAL_COMPLETE));
+    enum trial_state s;
+    assert_false(trial_state_parse("dancing", &s));
+}
+
+/* ---- session ---- */
+
+static void test_session__begins_with_baseline_and_references(void **state)
+{
+    (void)state;
+    struct world *w = world_make();
+    assert_int_equal(w->session->n, 2);
+    assert_int_equal(w->session->trial[0]->role, ROLE_BASELINE);
+    assert_int_equal(w->session->trial[1]->role, ROLE_REFERENCE);
+    assert_string_equal(w->session->trial[1]->source, "strong");
+    assert_null(session_baseline(w->session));
+    assert_null(session_trial(w->session, 2));
+    assert_true(session_trial_seed(w->session, 0) != session_trial_seed(w->session, 1));
+    world_free(w);
+}
+
+static void test_session__reopening_restores_every_bit(void **state)
+{
+    (void)state;
+    struct world *w = world_make();
+    struct error err;
+    complete(w, w->session->trial[0], 0.1 + 0.2, 3333333);
+    struct trial *t = add(w, ROLE_SEARCH, 0.123456, 3);
+    start(w, t);
+    assert_ok(session_report(w->session, t, 4, w->session->trial[0]->metrics, &err), err);
+    uint64_t seed = t->seed;
+    reopen(w);
+    assert_int_equal(w->session->seed, 7); /* the stored seed wins */
+    assert_true(session_baseline(w->session)[0] == 0.1 + 0.2);
+    t = w->session->trial[2];
+    assert_true(t->seed == seed && t->config[0] == 0.123456 && t->attempts == 1);
+    assert_int_equal(t->state, TRIAL_RUNNING);
+    assert_ok(session_recover(w->session, &err), err);
+    assert_int_equal(t->state, TRIAL_QUEUED);
+    assert_int_equal(t->crashes, 0); /* the coordinator's end is not the trial's fault */
+    world_free(w);
+}
+
+static void test_session__refuses_illegal_moves_and_incomplete_results(void **state)
+{
+    (void)state;
+    struct world *w = world_make();
+    struct trial *t = w->session->trial[0];
+    struct error err;
+    json_t *partial = json_pack("{s:f}", "em", 0.5);
+    assert_int_equal(session_move(w->session, t, TRIAL_RUNNING, &err), STATUS_INVALID);
+    assert_contains(err.text, "trial 0 is queued and cannot become running");
+    start(w, t);
+    assert_int_equal(session_finish(w->session, t, TRIAL_COMPLETE, partial, NULL, &err), STATUS_INVALID);
+    assert_contains(err.text, "'tokens' is missing");
+    assert_int_equal(t->state, TRIAL_RUNNING);
+    assert_ok(session_finish(w->session, t, TRIAL_FAILED, NULL, "why", &err), err);
+    assert_int_equal(session_move(w->session, t, TRIAL_QUEUED, &err), STATUS_INVALID);
+    json_decref(partial);
+    world_free(w);
+}
+
+static void test_session__another_space_is_another_study(void **state)
+{
+    (void)state;
+    struct world *w = world_make();
+    char text[sizeof STUDY];
+    struct study *other = NULL;
+    struct session *s = NULL;
+    struct error err;
+    memcpy(text, STUDY, sizeof text);
+    strstr(text, "[1, 9]")[4] = '8';
+    assert_ok(study_parse("s.yaml", text, strlen(text), &other, &err), err);
+    assert_int_equal(session_open(w->store, other, 7, &w->clock.clock, &s, &err), STATUS_INVALID);
+    assert_contains(err.text, "parameters or metrics differ");
+    study_free(other);
+    assert_ok(session_load(w->store, "s", &w->clock.clock, &other, &s, &err), err);
+    assert_int_equal(s->n, 2);
+    session_free(s);
+    study_free(other);
+    assert_int_equal(session_load(w->store, "t", &w->clock.clock, &other, &s, &err), STATUS_NOT_FOUND);
+    world_free(w);
+}
+
+static void test_session__history_maps_states(void **state)
+{
+    (void)state;
+    struct world *w = world_make();
+    struct error err;
+    struct arena a = {0};
+    complete(w, w->session->trial[0], 0.5, 1000);
+    start(w, w->session->trial[1]);
+    assert_ok(session_finish(w->session, w->session->trial[1], TRIAL_INFEASIBLE, NULL, "x", &err), err);
+    assert_ok(session_move(w->session, add(w, ROLE_SEARCH, 0.1, 1), TRIAL_CANCELLED, &err), err);
+    add(w, ROLE_SEARCH, 0.2, 1);
+    struct search_history h = session_history(w->session, &a);
+    assert_int_equal(h.n, 3); /* cancelled ones are nobody's business */
+    assert_int_equal(h.trial[0].outcome, SEARCH_COMPLETE);
+    assert_int_equal(h.trial[1].outcome, SEARCH_FAILED);
+    assert_int_equal(h.trial[2].outcome, SEARCH_PENDING);
+    assert_near(h.baseline[1], 1000, 0);
+    arena_done(&a);
+    world_free(w);
+}
+
+/* ---- standings, confirmation ---- */
+
+static void test_standing__confirmed_means_decide(void **state)
+{
+    (void)state;
+    struct world *w = world_make();
+    struct error err;
+    struct arena a = {0};
+    size_t added;
+    complete(w, w->session->trial[0], 0.60, 10000);
+    complete(w, w->session->trial[1], 0.61, 9000);
+    for (int i = 0; i < 6; i++) complete(w, add(w, ROLE_SEARCH, 0.1 * i, 1 + i), 0.60, 5000 - 100 * i);
+    complete(w, add(w, ROLE_SEARCH, 0.9, 9), 0.30, 10); /* cheap and useless */
+    double utility;
+    assert_int_equal(standing_incumbent(w->session, &utility)->number, 7);
+    struct standings before = standings_make(w->session, &w->study->objective, false, &a);
+    assert_int_equal(before.winner->trial->number, 7);
+    assert_int_equal(before.winner->confirmed, 0);
+    assert_int_equal(confirm_count(w->session), 8);
+    assert_ok(confirm_enqueue(w->session, &added, &err), err);
+    assert_int_equal(added, 8);
+    size_t chosen = 0;
+    for (size_t i = w->session->n - 8; i < w->session->n; i++) {
+        struct trial *t = w->session->trial[i];
+        assert_int_equal(t->role, ROLE_CONFIRM);
+        assert_int_not_equal(t->confirms, 8); /* what breaks the constraint is not confirmed */
+        chosen += t->confirms == 7;
+        assert_true(t->seed != session_trial(w->session, t->confirms)->seed); /* fresh */
+        /* trial 7 turns out to have been lucky */
+        complete(w, t, t->confirms == 7 ? 0.50 : 0.60 + 0.002 * (double)(i % 2), t->confirms == 0 ? 10000 : 6000);
+    }
+    assert_int_equal(chosen, 2);
+    struct standings all = standings_make(w->session, &w->study->objective, false, &a);
+    assert_int_equal(all.baseline->confirmed, 2);
+    assert_near(all.baseline->mean[0], 0.601, 1e-12);
+    assert_near(all.baseline->sd[0], 0.002 / sqrt(2), 1e-12);
+    assert_true(all.winner->confirmed == 2 && all.winner->trial->number != 7);
+    assert_ok(confirm_enqueue(w->session, &added, &err), err);
+    assert_int_equal(added, 0); /* once is enough */
+    arena_done(&a);
+    world_free(w);
+}
+
+static void test_standing__no_baseline_no_verdict(void **state)
+{
+    (void)state;
+    struct world *w = world_make();
+    struct arena a = {0};
+    double utility;
+    complete(w, add(w, ROLE_SEARCH, 0.5, 5), 0.9, 10);
+    assert_null(standing_incumbent(w->session, &utility));
+    assert_null(standings_make(w->session, &w->study->objective, false, &a).winner);
+    arena_done(&a);
+    world_free(w);
+}
+
+/* ---- ledger ---- */
+
+static void test_ledger__each_budget_refuses(void **state)
+{
+    (void)state;
+    struct world *w = world_make();
+    struct budget b = {.trials = 3, .until_minutes = -1};
+    struct ledger l = ledger_open(&b, 2, &w->clock.clock);
+    assert_null(ledger_refuses(&l, w->session, 0));
+    assert_true(ledger_eta_ms(&l, w->session, 0) < 0);
+    complete(w, w->session->trial[0], 0.5, 1000);
+    assert_true(ledger_eta_ms(&l, w->session, 0) > 0);
+    add(w, ROLE_SEARCH, 0.5, 5);
+    assert_contains(ledger_refuses(&l, w->session, 0), "trials");
+    b = (struct budget){.tokens = 2500, .until_minutes = -1};
+    l = ledger_open(&b, 2, &w->clock.clock);
+    assert_null(ledger_refuses(&l, w->session, 0));
+    assert_contains(ledger_refuses(&l, w->session, 1), "token"); /* the confirmation has its share */
+    complete(w, w->session->trial[1], 0.5, 1000);
+    assert_contains(ledger_refuses(&l, w->session, 0), "token");
+    b = (struct budget){.wall_ms = 10000, .until_minutes = -1};
+    l = ledger_open(&b, 2, &w->clock.clock);
+    assert_null(ledger_refuses(&l, w->session, 0));
+    w->clock.now += 9500; /* a trial takes a second */
+    assert_contains(ledger_refuses(&l, w->session, 0), "deadline");
+    b = (struct budget){.until_minutes = 0};
+    l = ledger_open(&b, 2, &w->clock.clock);
+    assert_true(l.deadline_ms > w->clock.now && l.deadline_ms - w->clock.now <= 25 * 3600000LL);
+    world_free(w);
+}
+
+/* ---- adviser ---- */
+
+static json_t *say(struct adviser *a, const char *line)
+{
+    json_t *answer = adviser_answer(a, line, strlen(line));
+    assert_non_null(answer);
+    return answer;
+}
+
+static void expect(struct adviser *a, const char *line, const char *part)
+{
+    json_t *answer = say(a, line);
+    char *text = json_dumps(answer, JSON_SORT_KEYS);
+    assert_contains(text, part);
+    free(text);
+    json_decref(answer);
+}
+
+static void test_adviser__speaks_the_protocol(void **state)
+{
+    (void)state;
+    struct world *w = world_make();
+    struct adviser *a = adviser_create(w->session);
+    expect(a, "{\"best\": true}", "error");
+    expect(a, "{\"ask\": 2}", "\"trial\": 1");
+    expect(a, "{\"report\": 0, \"step\": 3, \"metrics\": {\"em\": 0.3}}", "{\"stop\": false}");
+    expect(a, "{\"tell\": 0, \"metrics\": {\"em\": 0.61, \"tokens\": 3100000}}", "{\"ok\": true}");
+    expect(a, "{\"tell\": 0, \"metrics\": {\"em\": 0.61, \"tokens\": 3100000}}", "{\"ok\": true}"); /* idempotent */
+    expect(a, "{\"tell\": 0, \"metrics\": {\"em\": 0.62, \"tokens\": 3100000}}", "trial 0 is complete already");
+    expect(a, "{\"tell\": 1, \"failed\": \"burnt\"}", "{\"ok\": true}");
+    expect(a, "{\"ask\": 1}", "\"trial\": 2");
+    expect(a, "{\"tell\": 2, \"infeasible\": true}", "{\"ok\": true}");
+    expect(a, "{\"best\": true}", "\"trial\": 0");
+    adviser_free(a);
+    world_free(w);
+}
+
+static void test_adviser__wrong_requests_are_answered(void **state)
+{
+    (void)state;
+    struct world *w = world_make();
+    struct adviser *a = adviser_create(w->session);
+    expect(a, "{\"ask\": 1}", "\"trial\": 0");
+    const char *const wrong[] = {"garbage", "{}", "{\"ask\": 0}", "{\"ask\": \"two\"}", "{\"ask\": 99999}", "{\"tell\": 5, \"failed\": \"x\"}",
+                                 "{\"tell\": 1, \"failed\": \"not asked\"}", "{\"tell\": -1, \"failed\": true}",
+                                 "{\"tell\": 0}", "{\"tell\": 0, \"metrics\": {\"em\": 0.5}}",
+                                 "{\"tell\": 0, \"metrics\": {\"em\": 1.5, \"tokens\": 1}}",
+                                 "{\"tell\": 0, \"metrics\": {\"em\": \"high\", \"tokens\": 1}}",
+                                 "{\"tell\": 0, \"metrics\": {\"em\": NaN, \"tokens\": 1}}", "{\"tell\": 0, \"failed\": 3}",
+                                 "{\"tell\": 0, \"failed\": true, \"infeasible\": true}", "{\"report\": 0, \"step\": 1}",
+                                 "{\"report\": 0, \"step\": -1, \"metrics\": {}}", "{\"report\": 7, \"step\": 1, \"metrics\": {}}"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) expect(a, wrong[i], "\"error\"");
+    expect(a, "{\"tell\": 0, \"metrics\": {\"em\": 0.5, \"tokens\": 1}}", "{\"ok\": true}"); /* the pipe goes on */
+    expect(a, "{\"report\": 0, \"step\": 1, \"metrics\": {}}", "complete already");
+    adviser_free(a);
+    world_free(w);
+}
+
+static void test_adviser__hands_out_again_what_was_never_told(void **state)
+{
+    (void)state;
+    struct world *w = world_make();
+    struct adviser *a = adviser_create(w->session);
+    json_t *first = say(a, "{\"ask\": 3}");
+    expect(a, "{\"tell\": 1, \"metrics\": {\"em\": 0.5, \"tokens\": 7}}", "ok");
+    adviser_free(a);
+    reopen(w); /* as after a crash */
+    a = adviser_create(w->session);
+    json_t *again = say(a, "{\"ask\": 2}");
+    json_array_remove(json_object_get(first, "trials"), 1);
+    assert_true(json_equal(first, again));
+    expect(a, "{\"ask\": 1}", "\"trial\": 3");
+    json_decref(first);
+    json_decref(again);
+    adviser_free(a);
+    world_free(w);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    surrogate_setup();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_trial_state__only_the_drawn_ways_are_legal),
+        cmocka_unit_test(test_session__begins_with_baseline_and_references),
+        cmocka_unit_test(test_session__reopening_restores_every_bit),
+        cmocka_unit_test(test_session__refuses_illegal_moves_and_incomplete_results),
+        cmocka_unit_test(test_session__another_space_is_another_study),
+        cmocka_unit_test(test_session__history_maps_states),
+        cmocka_unit_test(test_standing__confirmed_means_decide),
+        cmocka_unit_test(test_standing__no_baseline_no_verdict),
+        cmocka_unit_test(test_ledger__each_budget_refuses),
+        cmocka_unit_test(test_adviser__speaks_the_protocol),
+        cmocka_unit_test(test_adviser__wrong_requests_are_answered),
+        cmocka_unit_test(test_adviser__hands_out_again_what_was_never_told),
+    };
+    return cmocka_run_group_tests_name("coordinator", tests, setup, NULL);
+}

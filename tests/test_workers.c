@@ -1,0 +1,376 @@
+/* Real programs (sh), real processes, real signals. */
+#include "tests/test.h"
+
+#include "workers/contract.h"
+#include "workers/workers.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- contract ---- */
+
+static void test_contract__understands_every_message(void **state)
+{
+    (void)state;
+    struct message m;
+    struct error err;
+    const char *report = "{\"report\": {\"step\": 3, \"em\": 0.41}}", *shorter = "{\"step\": 4, \"em\": 0.5}",
+               *result = "{\"result\": {\"em\": 0.61, \"tokens\": 3100000}}", *infeasible = "{\"infeasible\": \"no memory\"}",
+               *checkpoint = "{\"checkpoint\": {\"path\": \"c\", \"step\": 3}}", *log = "{\"log\": \"hello\"}";
+    assert_ok(contract_parse(report, strlen(report), &m, &err), err);
+    assert_int_equal(m.kind, MESSAGE_REPORT);
+    assert_int_equal(m.step, 3);
+    assert_int_equal(json_object_size(m.metrics), 1);
+    json_decref(m.metrics);
+    assert_ok(contract_parse(shorter, strlen(shorter), &m, &err), err);
+    assert_int_equal(m.step, 4);
+    json_decref(m.metrics);
+    assert_ok(contract_parse(result, strlen(result), &m, &err), err);
+    assert_int_equal(m.kind, MESSAGE_RESULT);
+    assert_near(json_number_value(json_object_get(m.metrics, "tokens")), 3.1e6, 0);
+    json_decref(m.metrics);
+    assert_ok(contract_parse(infeasible, strlen(infeasible), &m, &err), err);
+    assert_string_equal(m.text, "no memory");
+    assert_ok(contract_parse(checkpoint, strlen(checkpoint), &m, &err), err);
+    assert_ok(contract_parse(log, strlen(log), &m, &err), err);
+}
+
+static void test_contract__refuses_everything_else(void **state)
+{
+    (void)state;
+    const char *const wrong[] = {
+        "", "garbage", "[]", "{}", "{\"result\": {\"em\": NaN}}", "{\"result\": {\"em\": \"0.5\"}}", "{\"result\": 5}",
+        "{\"report\": {\"em\": 0.5}}", "{\"report\": {\"step\": -1}}", "{\"report\": {\"step\": 1.5}}", "{\"infeasible\": 3}",
+        "{\"result\": {}, \"log\": \"\"}", "{\"verb\": 1}", "{\"step\": 1, \"em\": null}", "{\"result\": {\"em\": 1e999}}"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct message m = {.text = "untouched"};
+        struct error err;
+        assert_int_equal(contract_parse(wrong[i], strlen(wrong[i]), &m, &err), STATUS_INVALID);
+        assert_string_equal(m.text, "untouched");
+    }
+    struct error err;
+    contract_parse(wrong[4], strlen(wrong[4]), &(struct message){0}, &err);
+    assert_contains(err.text, "NaN");
+}
+
+/* ---- jobs ---- */
+
+struct watch {
+    uv_loop_t loop;
+    struct workers *workers;
+    struct job *job;
+    char dir[128];
+    int reports, ends;
+    long last_step;
+    enum job_end end;
+    char reason[600];
+    json_t *metrics;
+    uv_timer_t timer;
+};
+
+static void on_report(void *data, long step, const json_t *metrics)
+{
+    struct watch *w = data;
+    assert_true(json_is_object(metrics));
+    w->reports++;
+    w->last_step = step;
+}
+
+static void on_end(void *data, const struct job_outcome *o)
+{
+    struct watch *w = data;
+    w->ends++;
+    w->end = o->end;
+    w->metrics = o->metrics ? json_deep_copy(o->metrics) : NULL;
+    snprintf(w->reason, sizeof w->reason, "%s", o->reason);
+    assert_int_equal(workers_free_slots(w->workers), 1); /* free before `end` is called */
+}
+
+static const struct job_handler handler = {on_report, on_end};
+
+static struct watch *watch_make(void)
+{
+    static int serial;
+    struct watch *w = calloc(1, sizeof *w);
+    uv_loop_init(&w->loop);
+    w->workers = workers_create(&w->loop, GUARD, 1);
+    snprintf(w->dir, sizeof w->dir, "/tmp/nocturne-test-workers-%ld/%d", (long)getpid(), serial++);
+    return w;
+}
+
+static struct job_spec spec_of(struct watch *w, char *const *argv)
+{
+    static const char *const needed[] = {"em"};
+    static char *env[] = {"NOCTURNE_FD=3", "NOCTURNE_TEST=seen", NULL};
+    return (struct job_spec){.argv = argv, .env = env, .cwd = "/tmp", .dir = w->dir, .params = "{\"x\": 1}\n",
+                             .metric = needed, .n_metrics = 1, .timeout_ms = 20000, .grace_ms = 200, .output_max = 1e6};
+}
+
+static void start(struct watch *w, const struct job_spec *spec)
+{
+    struct error err;
+    assert_ok(workers_start(w->workers, spec, &handler, w, &w->job, &err), err);
+    assert_int_equal(workers_running(w->workers), 1);
+}
+
+static void finish(struct watch *w)
+{
+    uv_run(&w->loop, UV_RUN_DEFAULT);
+    assert_int_equal(w->ends, 1);
+    assert_int_equal(uv_loop_close(&w->loop), 0); /* no handle is left */
+    workers_free(w->workers);
+}
+
+static void watch_free(struct watch *w)
+{
+    json_decref(w->metrics);
+    free(w);
+}
+
+/* Runs a shell script to its end. */
+static struct watch *run_script(const char *script)
+{
+    struct watch *w = watch_make();
+    char *const argv[] = {"sh", "-c", (char *)script, NULL};
+    struct job_spec spec = spec_of(w, argv);
+    start(w, &spec);
+    finish(w);
+    return w;
+}
+
+static void expect(const char *script, enum job_end end, const char *reason)
+{
+    struct watch *w = run_script(script);
+    if (w->end != end) fail_msg("%s: %s (%s)", script, job_end_name(w->end), w->reason);
+    assert_contains(w->reason, reason);
+    watch_free(w);
+}
+
+static void test_job__result_on_the_descriptor_and_on_stdout(void **state)
+{
+    (void)state;
+    struct watch *w = run_script("echo '{\"step\": 0, \"em\": 0.1}' >&3; echo '{\"step\": 1, \"em\": 0.2}' >&3;"
+                                 "echo '{\"result\": {\"em\": 0.5}}' >&3");
+    assert_int_equal(w->end, JOB_COMPLETE);
+    assert_int_equal(w->reports, 2);
+    assert_int_equal(w->last_step, 1);
+    assert_near(json_number_value(json_object_get(w->metrics, "em")), 0.5, 0);
+    watch_free(w);
+    w = run_script("echo chatter; echo 'nocturne: {\"result\": {\"em\": 0.25}}'; printf 'no newline at the end'");
+    assert_int_equal(w->end, JOB_COMPLETE);
+    assert_near(json_number_value(json_object_get(w->metrics, "em")), 0.25, 0);
+    watch_free(w);
+}
+
+static void test_job__last_report_is_the_result_of_exit_0(void **state)
+{
+    (void)state;
+    struct watch *w = run_script("echo '{\"step\": 0, \"em\": 0.1}' >&3; echo '{\"step\": 1, \"em\": 0.2}' >&3");
+    assert_int_equal(w->end, JOB_COMPLETE);
+    assert_near(json_number_value(json_object_get(w->metrics, "em")), 0.2, 0);
+    watch_free(w);
+}
+
+static void test_job__failures_have_their_reasons(void **state)
+{
+    (void)state;
+    expect("true", JOB_FAILED, "exit 0 without a result or report");
+    expect("echo '{\"step\": 0, \"loss\": 1}' >&3", JOB_FAILED, "the last report lacks 'em'");
+    expect("echo '{\"result\": {\"loss\": 1}}' >&3", JOB_FAILED, "the result lacks the metric 'em'");
+    expect("echo 'nocturne: {\"result\": {\"em\": NaN}}'", JOB_FAILED, "NaN and infinity are not numbers");
+    expect("echo 'nocturne: rubbish'", JOB_FAILED, "rubbish");
+    expect("echo rubbish >&3; sleep 5", JOB_FAILED, "rubbish");
+    expect("head -c 200000 /dev/urandom >&3; sleep 5", JOB_FAILED, "reported");
+    expect("head -c 100000 /dev/urandom", JOB_FAILED, "exit 0 without a result");
+    expect("head -c 100000000 /dev/zero", JOB_FAILED, "printed too much");
+    expect("echo '{\"infeasible\": \"needs 80 GB\"}' >&3", JOB_INFEASIBLE, "needs 80 GB");
+    expect("echo oops >&2; exit 3", JOB_CRASHED, "exit code 3: oops");
+    expect("kill -SEGV $$", JOB_CRASHED, "signal 11 (Segmentation fault)");
+    expect("kill -9 $$", JOB_CRASHED, "signal 9 (Killed)");
+    expect("echo '{\"result\": {\"em\": 1}}' >&3; exit 1", JOB_CRASHED, "exit code 1");
+}
+
+static void test_job__a_program_that_does_not_exist(void **state)
+{
+    (void)state;
+    struct watch *w = watch_make();
+    char *const argv[] = {"./no-such-program", NULL};
+    struct job_spec spec = spec_of(w, argv);
+    start(w, &spec);
+    finish(w);
+    assert_int_equal(w->end, JOB_CRASHED);
+    assert_contains(w->reason, "cannot start ./no-such-program: No such file");
+    watch_free(w);
+}
+
+static void test_job__sees_its_environment_and_files(void **state)
+{
+    (void)state;
+    setenv("NOCTURNE_DB", "not for trials", 1);
+    struct watch *w = run_script("echo \"$NOCTURNE_TEST-$NOCTURNE_DB-$(pwd)\"; echo warning >&2; echo '{\"result\": {\"em\": 1}}' >&3");
+    char path[256], line[64] = "";
+    snprintf(path, sizeof path, "%s/stdout.log", w->dir);
+    FILE *in = fopen(path, "r");
+    assert_non_null(in);
+    assert_non_null(fgets(line, sizeof line, in));
+    fclose(in);
+    assert_string_equal(line, "seen--/tmp\n");
+    snprintf(path, sizeof path, "%s/params.json", w->dir);
+    in = fopen(path, "r");
+    assert_non_null(fgets(line, sizeof line, in));
+    fclose(in);
+    assert_string_equal(line, "{\"x\": 1}\n");
+    watch_free(w);
+}
+
+static void test_job__arguments_never_meet_a_shell(void **state)
+{
+    (void)state;
+    struct watch *w = watch_make();
+    char *const argv[] = {"printf", "nocturne: {\"result\": {\"em\": 1}}\\n%s", "; touch /tmp/nocturne-owned $(id)", NULL};
+    struct job_spec spec = spec_of(w, argv);
+    start(w, &spec);
+    finish(w);
+    assert_int_equal(w->end, JOB_COMPLETE);
+    assert_int_not_equal(access("/tmp/nocturne-owned", F_OK), 0);
+    watch_free(w);
+}
+
+static void test_job__timeout_kills_after_the_grace(void **state)
+{
+    (void)state;
+    struct watch *w = watch_make();
+    char *const argv[] = {"sh", "-c", "trap '' TERM; while :; do sleep 0.05; done", NULL};
+    struct job_spec spec = spec_of(w, argv);
+    spec.timeout_ms = 200;
+    uint64_t from = uv_hrtime();
+    start(w, &spec);
+    finish(w);
+    assert_int_equal(w->end, JOB_TIMED_OUT);
+    assert_true(uv_hrtime() - from >= 390000000u); /* the timeout and the grace were given */
+    watch_free(w);
+}
+
+static void on_timer_stop(uv_timer_t *t)
+{
+    struct watch *w = t->data;
+    job_stop(w->job, "enough");
+    uv_close((uv_handle_t *)t, NULL);
+}
+
+static void stop_after(struct watch *w, uint64_t ms)
+{
+    uv_timer_init(&w->loop, &w->timer);
+    w->timer.data = w;
+    uv_timer_start(&w->timer, on_timer_stop, ms, 0);
+}
+
+static void test_job__stop_is_told_and_obeyed(void **state)
+{
+    (void)state;
+    struct watch *w = watch_make();
+    char *const argv[] = {"sh", "-c", "trap '' TERM; read line <&3; echo \"$line\"", NULL};
+    struct job_spec spec = spec_of(w, argv);
+    spec.grace_ms = 10000;
+    start(w, &spec);
+    stop_after(w, 200);
+    finish(w);
+    assert_int_equal(w->end, JOB_STOPPED);
+    assert_string_equal(w->reason, "enough");
+    char path[256], line[64] = "";
+    snprintf(path, sizeof path, "%s/stdout.log", w->dir);
+    FILE *in = fopen(path, "r");
+    assert_non_null(fgets(line, sizeof line, in));
+    fclose(in);
+    assert_string_equal(line, "{\"stop\": \"enough\"}\n");
+    watch_free(w);
+}
+
+static long read_number(const char *dir, const char *name)
+{
+    char path[256];
+    long pid = 0;
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *in = fopen(path, "r");
+    if (!in || fscanf(in, "%ld", &pid) != 1) fail_msg("%s was not written", path);
+    fclose(in);
+    return pid;
+}
+
+static void test_job__leaves_no_process_behind(void **state)
+{
+    (void)state;
+    struct watch *w = watch_make();
+    char script[600];
+    snprintf(script, sizeof script,
+             "sleep 600 & echo $! >%s/child; setsid sleep 600 & echo $! >%s/session;"
+             "echo '{\"result\": {\"em\": 1}}' >&3; sleep 0.2", w->dir, w->dir);
+    char *const argv[] = {"sh", "-c", script, NULL};
+    struct job_spec spec = spec_of(w, argv);
+    start(w, &spec);
+    finish(w);
+    assert_int_equal(w->end, JOB_COMPLETE);
+    const char *const names[] = {"child", "session"};
+    for (size_t i = 0; i < 2; i++) {
+        errno = 0;
+        assert_int_equal(kill((pid_t)read_number(w->dir, names[i]), 0), -1);
+        assert_int_equal(errno, ESRCH);
+    }
+    watch_free(w);
+}
+
+static void test_workers__no_slot_no_start(void **state)
+{
+    (void)state;
+    struct watch *w = watch_make();
+    char *const argv[] = {"sh", "-c", "sleep 0.2; echo '{\"result\": {\"em\": 1}}' >&3", NULL};
+    struct job_spec spec = spec_of(w, argv);
+    struct job *second = NULL;
+    struct error err;
+    start(w, &spec);
+    assert_true(job_pid(w->job) > 0);
+    assert_int_equal(workers_start(w->workers, &spec, &handler, w, &second, &err), STATUS_FAILED);
+    assert_null(second);
+    finish(w);
+    watch_free(w);
+}
+
+static void test_workers__an_unwritable_folder_is_an_error_before_the_start(void **state)
+{
+    (void)state;
+    struct watch *w = watch_make();
+    char *const argv[] = {"true", NULL};
+    struct job_spec spec = spec_of(w, argv);
+    struct error err;
+    spec.dir = "/proc/nowhere/1";
+    assert_int_equal(workers_start(w->workers, &spec, &handler, w, &w->job, &err), STATUS_IO);
+    assert_contains(err.text, "cannot make the folder");
+    uv_run(&w->loop, UV_RUN_DEFAULT);
+    assert_int_equal(w->ends, 0);
+    assert_int_equal(uv_loop_close(&w->loop), 0);
+    workers_free(w->workers);
+    watch_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_contract__understands_every_message),
+        cmocka_unit_test(test_contract__refuses_everything_else),
+        cmocka_unit_test(test_job__result_on_the_descriptor_and_on_stdout),
+        cmocka_unit_test(test_job__last_report_is_the_result_of_exit_0),
+        cmocka_unit_test(test_job__failures_have_their_reasons),
+        cmocka_unit_test(test_job__a_program_that_does_not_exist),
+        cmocka_unit_test(test_job__sees_its_environment_and_files),
+        cmocka_unit_test(test_job__arguments_never_meet_a_shell),
+        cmocka_unit_test(test_job__timeout_kills_after_the_grace),
+        cmocka_unit_test(test_job__stop_is_told_and_obeyed),
+        cmocka_unit_test(test_job__leaves_no_process_behind),
+        cmocka_unit_test(test_workers__no_slot_no_start),
+        cmocka_unit_test(test_workers__an_unwritable_folder_is_an_error_before_the_start),
+    };
+    signal(SIGPIPE, SIG_IGN); /* as main does: a trial that does not read is no reason to die */
+    return cmocka_run_group_tests_name("workers", tests, NULL, NULL);
+}
