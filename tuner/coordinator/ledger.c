@@ -29,7 +29,7 @@ struct spending ledger_spending(const struct session *s)
 {
     struct spending out = {0};
     int tokens = ledger_token_metric(&s->study->objective);
-    double n = 0, complete_tokens = 0, ms = 0;
+    double n = 0, ms = 0;
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *t = s->trial[i];
         out.searched += session_is_searched(t);
@@ -38,10 +38,10 @@ struct spending ledger_spending(const struct session *s)
         if (isfinite(spent)) out.tokens += spent;
         if (t->state != TRIAL_COMPLETE) continue;
         n++;
-        if (isfinite(spent)) complete_tokens += spent;
+        if (isfinite(spent)) out.most_tokens = fmax(out.most_tokens, spent);
         ms += (double)(t->finished_ms - (t->started_ms ? t->started_ms : t->created_ms));
     }
-    if (n > 0) out.mean_tokens = complete_tokens / n, out.mean_ms = fmax(ms / n, 1);
+    if (n > 0) out.mean_ms = fmax(ms / n, 1);
     return out;
 }
 
@@ -51,7 +51,7 @@ const char *ledger_refuses(const struct ledger *l, const struct session *s, size
     size_t running = session_count(s, TRIAL_RUNNING) + session_count(s, TRIAL_LEASED);
     int64_t mono = clock_mono_ms(s->clock);
     if (l->budget.trials && now.searched >= (size_t)l->budget.trials) return "the trials of the budget are done";
-    if (l->budget.tokens && now.tokens + now.mean_tokens * (double)(running + 1 + reserved) > l->budget.tokens)
+    if (l->budget.tokens && now.tokens + now.most_tokens * (double)(running + 1 + reserved) > l->budget.tokens)
         return "the token budget is spent";
     if (l->deadline_ms) {
         double ahead = now.mean_ms * (1 + (double)reserved / (double)l->slots);

@@ -1,0 +1,39 @@
+# Sourced by examples/overnight.sh and tests/run.sh: installs the Debian packages that are missing.
+#
+#   install_missing PACKAGE…     says what it installs; ends the script with a sentence if that fails
+
+build_packages="gcc libc6-dev cmake ninja-build pkg-config libgsl-dev libnlopt-dev libopenblas-dev libuv1-dev \
+libsqlite3-dev libyaml-dev libjansson-dev"
+demo_packages="pocketsphinx-en-us"
+test_packages="libcmocka-dev python3-minimal python3"
+
+die() {
+    echo "$(basename "$0"): $*" >&2
+    exit 1
+}
+
+is_installed() {
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+install_missing() {
+    command -v apt-get >/dev/null || die "this script needs apt-get (Debian 12); elsewhere install by hand: $*"
+    missing=
+    for package in "$@"; do
+        is_installed "$package" || missing="$missing $package"
+    done
+    [ -n "$missing" ] || return 0
+    as_root=
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo >/dev/null || die "root is needed to install:$missing. Run this as root, or install sudo"
+        as_root=sudo
+    fi
+    echo "installing Debian packages:$missing"
+    log=$(mktemp)
+    { $as_root apt-get update -q && $as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -q --no-install-recommends $missing; } >"$log" 2>&1 || {
+        tail -n 5 "$log" >&2
+        die "cannot install$missing (the whole output is in $log)"
+    }
+    rm -f "$log"
+}

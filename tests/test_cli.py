@@ -1,0 +1,395 @@
+#!/usr/bin/env python3
+"""The program as a person or a script meets it: real binary, real processes, real database.
+
+NOCTURNE_BIN is the folder of the binaries. The trials are small shell scripts here;
+test_kill.py and test_demo.py run the real training.
+"""
+import glob
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+BIN = os.path.abspath(os.environ["NOCTURNE_BIN"])
+HERE = os.path.dirname(os.path.abspath(__file__))
+NOCTURNE = os.path.join(BIN, "nocturne")
+
+STUDY = """study: s
+trial: {command: [sh, trial.sh, "{x}", "{k}"], timeout: 20s, grace: 1s, retries: 1}
+parameters:
+  x: {type: float, range: [0, 1]}
+  k: {type: int, range: [1, 9]}
+metrics:
+  em: {goal: maximize, kind: proportion, of: 1000}
+  tokens: {goal: minimize, kind: count}
+baseline: {x: 0.9, k: 5}
+objective: {weights: {em: 0.7, tokens: 0.3}}
+budget: {trials: 8}
+confirm: {top: 1, seeds: 2}
+search: {sampler: sobol, seed: 3}
+workers: {local: 2}
+"""
+TRIAL = """echo "trial $NOCTURNE_TRIAL of $NOCTURNE_STUDY"
+awk -v x="$1" -v k="$2" 'BEGIN { printf "{\\"step\\": 0, \\"em\\": 0.1, \\"tokens\\": 10}\\n" }' >&3
+awk -v x="$1" -v k="$2" 'BEGIN { printf "{\\"result\\": {\\"em\\": %.4f, \\"tokens\\": %d}}\\n", 0.6 - (x - 0.3)^2, 1000 + 1000 * x + 100 * k }' >&3
+"""
+
+
+def read(path):
+    with open(path, encoding="utf-8") as text:
+        return text.read()
+
+
+class World(unittest.TestCase):
+    def setUp(self):
+        self.temporary = tempfile.TemporaryDirectory(prefix="nocturne-test-")
+        self.dir = self.temporary.name
+        self.write("study.yaml", STUDY)
+        self.write("trial.sh", TRIAL)
+
+    def tearDown(self):
+        self.temporary.cleanup()
+
+    def write(self, name, text):
+        with open(os.path.join(self.dir, name), "w") as out:
+            out.write(text)
+
+    def popen(self, *args, **kw):
+        env = {k: v for k, v in os.environ.items() if not k.startswith("NOCTURNE_")}
+        return subprocess.Popen([NOCTURNE, *args], cwd=self.dir, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                text=True, **kw)
+
+    def run_nocturne(self, *args, code=0, stdin=None, **kw):
+        process = self.popen(*args, stdin=subprocess.PIPE, **kw)
+        out, err = process.communicate(stdin, timeout=100)
+        self.assertEqual(process.returncode, code, f"{args}: {out}\n{err}")
+        self.assertNotIn("Sanitizer", err)
+        return out, err
+
+    def json(self, *args):
+        return json.loads(self.run_nocturne(*args, "--json")[0])
+
+    def trials(self):
+        return self.json("trials")["trials"]
+
+
+class Help(World):
+    def test_every_command_has_help_with_an_example(self):
+        verbs = [line.split()[0] for line in self.run_nocturne("--help")[0].splitlines() if line.startswith("  ") and line[2].isalpha()]
+        verbs = [v for v in verbs if v != "nocturne"]
+        self.assertEqual(len(verbs), 13)
+        for verb in verbs:
+            out, _ = self.run_nocturne(verb, "--help")
+            self.assertIn("Example:", out, verb)
+            self.assertIn(f"nocturne {verb}", out)
+
+    def test_wrong_usage_is_2_and_says_what_is_near(self):
+        self.assertIn("did you mean 'trials'?", self.run_nocturne("trails", code=2)[1])
+        self.run_nocturne(code=2)
+        for args in (["run"], ["run", "study.yaml", "--slots", "0"], ["run", "study.yaml", "--until", "25:00"],
+                     ["run", "study.yaml", "--wall", "soon"], ["run", "a", "b"], ["export", "--format", "xml"],
+                     ["show"], ["show", "s", "one"], ["best", "--weights", "a=1", "--exchange", "1"], ["completion", "tcsh"],
+                     ["run", "study.yaml", "--db", ":memory:"]):
+            self.run_nocturne(*args, code=2)
+
+    def test_version_init_completion_doctor(self):
+        self.assertRegex(self.run_nocturne("--version")[0], r"^nocturne \d+\.\d+\.\d+\n$")
+        self.run_nocturne("init", "new.yaml")
+        self.assertIn("exists already", self.run_nocturne("init", "new.yaml", code=1)[1])
+        self.run_nocturne("init", "--force", "new.yaml")
+        self.assertIn("'./train' is not an executable program", self.run_nocturne("run", "new.yaml", code=2)[1])
+        for shell in ("bash", "zsh", "fish"):
+            self.assertIn("enqueue", self.run_nocturne("completion", shell)[0])
+        subprocess.run(["bash", "-n"], input=self.run_nocturne("completion", "bash")[0], text=True, check=True)
+        self.assertIn("none yet", self.run_nocturne("doctor")[0])
+
+    def test_nothing_there_is_3(self):
+        for verb in ("status", "trials", "best", "export", "stop", "resume"):
+            self.assertIn("no such database", self.run_nocturne(verb, code=3)[1])
+        self.run_nocturne("run", "nowhere.yaml", code=3)
+
+
+class BadStudies(World):
+    def test_each_is_refused_and_changes_nothing(self):
+        fixtures = sorted(glob.glob(os.path.join(HERE, "fixtures", "bad", "*.yaml")))
+        self.assertGreaterEqual(len(fixtures), 60)
+        before = sorted(os.listdir(self.dir))
+        for path in fixtures:
+            expected = read(path[:-5] + ".expect").strip()
+            _, err = self.run_nocturne("run", path, code=2)
+            self.assertIn(expected, err, path)
+            self.assertRegex(err, r"^nocturne: " + path.replace(".", r"\.") + r":\d+:\d+: ", path)
+        self.write("big.yaml", "x" * 10_000_000)
+        self.assertIn("big.yaml:1:1: the file is over 1 MiB", self.run_nocturne("run", "big.yaml", code=2)[1])
+        self.assertEqual(sorted(os.listdir(self.dir)), sorted(before + ["big.yaml"]))
+
+
+class Run(World):
+    def test_a_whole_study(self):
+        out, _ = self.run_nocturne("run", "study.yaml")
+        self.assertIn("confirmed on 2 fresh seeds", out)
+        self.assertIn("winner (trial", out)
+        trials = self.trials()
+        self.assertEqual([t["trial"] for t in trials], list(range(12)))  # 8 + (baseline + 1) × 2
+        self.assertTrue(all(t["state"] == "complete" for t in trials))
+        self.assertEqual(trials[0]["params"], {"x": 0.9, "k": 5})
+        self.assertEqual([t["role"] for t in trials].count("confirm"), 4)
+        self.assertEqual(len({t["seed"] for t in trials[:8]}), 8)
+        best = self.json("best")
+        self.assertEqual(best["confirmed_seeds"], 2)
+        # the same command again has nothing to do and changes nothing
+        self.run_nocturne("run", "study.yaml")
+        self.assertEqual(self.trials(), trials)
+        # more budget, more trials, and a new confirmation
+        self.run_nocturne("run", "study.yaml", "--trials", "10")
+        self.assertEqual(len([t for t in self.trials() if t["role"] == "search"]), 9)
+        out, _ = self.run_nocturne("show", "3")
+        self.assertIn("attempt 1: complete", out)
+        self.assertIn("step 0", out)
+        self.assertIn("trial 3 of s", read(os.path.join(self.dir, "nocturne.files/s/0003.1/stdout.log")))
+        self.assertIn("study s: complete, 16 complete", self.run_nocturne("status")[0])
+        self.assertEqual(self.json("status")["studies"][0]["phase"], "complete")
+        self.assertIn("configuration", self.run_nocturne("trials")[0])
+        self.run_nocturne("show", "99", code=3)
+        self.run_nocturne("status", "nothing", code=3)
+        self.assertIn("pages, rows and references are sound", self.run_nocturne("doctor")[0])
+
+    def test_export_in_every_format(self):
+        self.run_nocturne("run", "study.yaml", "--quiet")
+        exported = json.loads(self.run_nocturne("export", "--format", "json")[0])
+        params = exported["params"]
+        self.assertEqual(exported["study"], "s")
+        self.assertIn(f"  x: {params['x']}", self.run_nocturne("export", "--format", "yaml")[0])
+        self.assertIn(f"x = {params['x']}", self.run_nocturne("export", "--format", "toml")[0])
+        env = self.run_nocturne("export", "--format", "env")[0]
+        self.assertEqual(subprocess.run(["sh", "-c", f"{env}\necho $K"], capture_output=True, text=True).stdout.strip(), str(params["k"]))
+        args = self.run_nocturne("export", "--format", "args", "-o", "args.txt")[0]
+        self.assertEqual(args, "")
+        self.assertEqual(read(os.path.join(self.dir, "args.txt")), f"trial.sh {params['x']} {params['k']}\n")
+        self.assertIn("cannot write", self.run_nocturne("export", "-o", "/proc/x/y", code=1)[1])
+
+    def test_other_weights_need_no_new_trial(self):
+        self.run_nocturne("run", "study.yaml", "--quiet")
+        before = self.trials()
+        cheap = self.json("best", "--weights", "em=0,tokens=1")
+        good = self.json("best", "--weights", "em=1,tokens=0")
+        self.assertLessEqual(cheap["metrics"]["tokens"], min(t["metrics"]["tokens"] for t in before))
+        self.assertGreaterEqual(good["metrics"]["em"], max(t["metrics"]["em"] for t in before))
+        self.json("best", "--exchange", "1.0")
+        self.run_nocturne("best", "--weights", "em=0.5", code=2)
+        self.assertEqual(self.trials(), before)
+
+    def test_json_lines(self):
+        lines = [json.loads(line) for line in self.run_nocturne("run", "study.yaml", "--json")[0].splitlines()]
+        self.assertEqual(lines[-1]["event"], "end")
+        self.assertEqual(lines[-1]["end"], "done")
+        self.assertEqual(len([x for x in lines if x["event"] == "finished"]), 12)
+
+    def test_failures_are_reasons_and_the_study_goes_on(self):
+        self.write("trial.sh", """case $NOCTURNE_TRIAL in
+            1) echo 'nocturne: {"result": {"em": NaN, "tokens": 1}}' ;;
+            2) head -c 100000 /dev/urandom ;;
+            3) head -c 100000000 /dev/zero ;;
+            4) ;;
+            5) kill -SEGV $$ ;;
+            6) echo '{"infeasible": "out of memory"}' >&3 ;;
+            7) [ $NOCTURNE_ATTEMPT = 2 ] || exit 7; echo '{"result": {"em": 0.5, "tokens": 1}}' >&3 ;;
+            *) echo '{"result": {"em": 0.5, "tokens": 100}}' >&3 ;;
+        esac""")
+        self.run_nocturne("run", "study.yaml")
+        trials = self.trials()
+        self.assertEqual([t["state"] for t in trials[:8]],
+                         ["complete", "failed", "failed", "failed", "failed", "failed", "infeasible", "complete"])
+        for number, reason in ((1, "NaN"), (2, "exit 0 without a result"), (3, "printed too much"),
+                               (4, "exit 0 without a result"), (5, "signal 11"), (6, "out of memory"), (7, "exit code 7")):
+            self.assertIn(reason, self.run_nocturne("show", str(number))[0])
+        self.assertEqual(trials[5]["attempts"], 2)  # a crash is tried again
+        self.assertEqual(trials[4]["attempts"], 1)  # the trial's own doing is not
+        self.assertEqual(trials[7]["attempts"], 2)
+
+    def test_timeout(self):
+        self.write("study.yaml", STUDY.replace("timeout: 20s", "timeout: 0.3s").replace("trials: 8", "trials: 2"))
+        self.write("trial.sh", "[ $NOCTURNE_TRIAL = 1 ] && sleep 60\n" + TRIAL)
+        self.run_nocturne("run", "study.yaml")
+        self.assertEqual(self.trials()[1]["state"], "failed")
+        self.assertIn("timed out", self.trials()[1]["reason"])
+
+    def test_a_failed_baseline_ends_the_study_with_its_reason(self):
+        self.write("trial.sh", "echo broken >&2; exit 1")
+        _, err = self.run_nocturne("run", "study.yaml", code=1)
+        self.assertIn("the baseline (trial 0) failed: exit code 1: broken", err)
+
+    def test_budgets_of_tokens_and_time(self):
+        self.run_nocturne("run", "study.yaml", "--tokens", "22000", "--trials", "1000")
+        self.assertLessEqual(self.json("status")["studies"][0]["tokens"], 22000)
+        self.assertEqual([t["role"] for t in self.trials()].count("confirm"), 4)  # its share was kept free
+        self.write("trial.sh", "sleep 0.2\n" + TRIAL)
+        self.write("study.yaml", STUDY.replace("study: s", "study: t"))
+        started = time.time()
+        self.run_nocturne("run", "study.yaml", "--wall", "3s", "--trials", "1000")
+        self.assertLess(time.time() - started, 8)
+
+    def test_seed_and_sampler_decide_the_configurations(self):
+        configs = {}
+        for name in ("a", "b", "c"):
+            self.run_nocturne("run", "study.yaml", "--db", f"{name}.db", "--quiet", "--slots", "1", "--seed", "5" if name == "c" else "4")
+            configs[name] = [t["params"] for t in self.json("trials", "--db", f"{name}.db")["trials"]]
+        self.assertEqual(configs["a"], configs["b"])
+        self.assertNotEqual(configs["a"], configs["c"])
+
+
+class Control(World):
+    def slow(self, seconds=0.5):
+        self.write("trial.sh", f"sleep {seconds}\n" + TRIAL)
+
+    def wait_for(self, condition, what):
+        for _ in range(200):
+            if condition():
+                return
+            time.sleep(0.05)
+        self.fail(f"waited for {what}")
+
+    def started(self):
+        return os.path.exists(os.path.join(self.dir, "nocturne.files/s/0001.1"))
+
+    def test_interrupt_lets_trials_finish_and_the_same_command_goes_on(self):
+        self.slow()
+        process = self.popen("run", "study.yaml")
+        self.wait_for(self.started, "the first trials")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 4)
+        self.assertIn("interrupt again", out)
+        self.assertIn("Go on with: nocturne run study.yaml", err)
+        self.assertEqual([t["state"] for t in self.trials()], ["complete"] * 2)
+        self.run_nocturne("resume", "s")
+        self.assertEqual(len(self.trials()), 12)
+
+    def test_second_interrupt_is_at_once(self):
+        self.slow(60)
+        process = self.popen("run", "study.yaml")
+        self.wait_for(self.started, "the first trials")
+        started = time.time()
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        self.assertLess(time.time() - started, 10)
+        self.assertEqual(process.returncode, 4)
+        self.assertEqual([t["state"] for t in self.trials()], ["queued"] * 2)
+
+    def test_stop_and_enqueue_reach_a_running_study(self):
+        self.slow()
+        process = self.popen("run", "study.yaml")
+        self.wait_for(self.started, "the first trials")
+        _, err = self.run_nocturne("run", "study.yaml", code=4)
+        self.assertRegex(err, r"study 's' is being run by pid \d+ on ")
+        self.run_nocturne("enqueue", "s", "x=0.25", "k=2")
+        self.run_nocturne("enqueue", "s", "x=7", code=2)
+        self.run_nocturne("enqueue", "s", "y=7", code=2)
+        self.wait_for(lambda: any(t["role"] == "enqueued" for t in self.trials()), "the enqueued trial")
+        self.assertTrue(self.json("status")["studies"][0]["running"])
+        self.assertIn("asked study s to stop", self.run_nocturne("stop", "s")[0])
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 4)
+        self.assertEqual(self.json("status")["studies"][0]["phase"], "stopped")
+        self.assertIn("is not running", self.run_nocturne("stop", "s")[0])
+        self.run_nocturne("enqueue", "s", "k=3")
+        self.run_nocturne("run", "study.yaml", "--quiet")
+        enqueued = [t["params"] for t in self.trials() if t["role"] == "enqueued"]
+        self.assertEqual(enqueued, [{"x": 0.25, "k": 2}, {"x": 0.9, "k": 3}])
+
+    def test_kill_leaves_no_orphan_and_loses_nothing(self):
+        self.write("trial.sh", 'sleep 300 & echo $! >>"pids"; echo $$ >>"pids"; wait')
+        process = self.popen("run", "study.yaml")
+        pids = os.path.join(self.dir, "pids")
+        self.wait_for(lambda: os.path.exists(pids) and len(read(pids).split()) == 4, "the trials")
+        process.kill()
+        process.communicate()
+        for pid in read(pids).split():
+            self.wait_for(lambda: not os.path.exists(f"/proc/{pid}"), f"process {pid} to be gone")
+        self.write("trial.sh", TRIAL)
+        self.run_nocturne("run", "study.yaml")
+        self.assertEqual(len(self.trials()), 12)
+        self.assertIn("attempt 1: lost", self.run_nocturne("show", "0")[0])
+
+    def test_changed_space_is_refused(self):
+        self.run_nocturne("run", "study.yaml", "--quiet")
+        self.write("study.yaml", STUDY.replace("[1, 9]", "[1, 8]"))
+        self.assertIn("parameters or metrics differ", self.run_nocturne("run", "study.yaml", code=2)[1])
+
+    def test_a_full_disk_is_a_sentence_and_nothing_is_lost(self):
+        self.run_nocturne("run", "study.yaml", "--trials", "4", "--quiet")
+        before = self.trials()
+        limit = os.path.getsize(os.path.join(self.dir, "nocturne.db"))  # no file may grow past that
+        _, err = self.run_nocturne("run", "study.yaml", "--trials", "300", code=1,
+                                   preexec_fn=lambda: (signal.signal(signal.SIGXFSZ, signal.SIG_IGN),
+                                                       resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))))
+        self.assertEqual(err.count("\n"), 1, err)
+        self.assertRegex(err, r"^nocturne: .*nocturne\.db: ")
+        self.assertEqual(self.trials()[:len(before)], before)
+        self.run_nocturne("run", "study.yaml", "--trials", "6", "--quiet")
+
+    def test_an_unwritable_folder_is_a_sentence(self):
+        _, err = self.run_nocturne("run", "study.yaml", "--db", "/proc/nocturne.db", code=1)
+        self.assertEqual(err.count("\n"), 1)
+        self.assertIn("cannot be written", err)
+
+
+class Advise(World):
+    def test_the_pipe_in_memory_and_durable(self):
+        self.write("q.yaml", "study: q\nparameters: {x: {type: float, range: [-5, 10]}, y: {type: float, range: [0, 15]}}\n"
+                             "objective: {minimize: loss}\n")
+
+        def drive(*args):
+            process = self.popen("advise", "q.yaml", *args, stdin=subprocess.PIPE)
+            said = []
+
+            def say(request):
+                process.stdin.write(json.dumps(request) + "\n")
+                process.stdin.flush()
+                said.append(json.loads(process.stdout.readline()))
+                return said[-1]
+
+            for _ in range(8):
+                for t in say({"ask": 2})["trials"]:
+                    x, y = t["params"]["x"], t["params"]["y"]
+                    say({"report": t["trial"], "step": 0, "metrics": {"loss": 99.0}})
+                    say({"tell": t["trial"], "metrics": {"loss": (x - 2) ** 2 + (y - 3) ** 2}})
+            say({"nonsense": 1})
+            say({"best": True})
+            process.stdin.close()
+            process.wait()
+            process.stdout.close()
+            process.stderr.close()
+            return said
+
+        a, b, c = drive("--seed", "7"), drive("--seed", "7"), drive("--seed", "8")
+        self.assertEqual(a, b)
+        self.assertNotEqual(a[0], c[0])
+        self.assertIn("error", a[-2])
+        self.assertLess(a[-1]["metrics"]["loss"], 1)
+        d = drive("--seed", "7", "--db", "q.db")
+        self.assertEqual(a, d)
+        self.assertEqual(len(self.json("trials", "q", "--db", "q.db")["trials"]), 16)
+        e = drive("--seed", "7", "--db", "q.db")
+        self.assertEqual(e[0]["trials"][0]["trial"], 16)
+
+    def test_killed_between_ask_and_tell(self):
+        ask = '{"ask": 3}\n'
+        process = self.popen("advise", "study.yaml", "--db", "a.db", stdin=subprocess.PIPE)
+        process.stdin.write(ask)
+        process.stdin.flush()
+        first = process.stdout.readline()
+        process.kill()
+        process.communicate()
+        self.assertEqual(self.run_nocturne("advise", "study.yaml", "--db", "a.db", stdin=ask)[0], first)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
