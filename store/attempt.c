@@ -13,8 +13,8 @@ enum status store_attempt_set_pid(struct store *store, int64_t id, int64_t pid, 
     return statement_run(store, sql, err, "ii", id, pid);
 }
 
-enum status store_attempt_finish(struct store *store, int64_t id, const char *outcome, const char *reason, int64_t at_ms,
-                                 struct error *err)
+enum status store_attempt_finish(struct store *store, int64_t id, const char *outcome, const char *reason,
+                                 int64_t at_ms, struct error *err)
 {
     static const char sql[] = "UPDATE attempt SET outcome = ?2, reason = ?3, ended_ms = ?4 WHERE id = ?1";
     return statement_run(store, sql, err, "itti", id, outcome, reason, at_ms);

@@ -38,8 +38,10 @@ static enum status busy(int fd, const char *study, struct error *err)
     char who[256];
     ssize_t n = pread(fd, who, sizeof who - 1, 0);
     who[n > 0 ? n : 0] = 0;
-    return error_set(err, STATUS_BUSY, "study '%s' is being run by %s; watch it with 'nocturne status', or stop it with "
-                     "'nocturne stop %s'", study, n > 0 ? who : "another process", study);
+    return error_set(err, STATUS_BUSY,
+                     "study '%s' is being run by %s; watch it with 'nocturne status', or stop it with "
+                     "'nocturne stop %s'",
+                     study, n > 0 ? who : "another process", study);
 }
 
 enum status store_hold_take(const struct store *store, const char *study, struct store_hold **ret, struct error *err)

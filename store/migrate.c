@@ -26,7 +26,8 @@ static enum status pragma(struct store *store, const char *sql, int64_t *ret, st
 static enum status apply(struct store *store, int version, struct error *err)
 {
     char stamp[96];
-    snprintf(stamp, sizeof stamp, "PRAGMA application_id = %d; PRAGMA user_version = %d", STORE_APPLICATION_ID, version);
+    snprintf(stamp, sizeof stamp, "PRAGMA application_id = %d; PRAGMA user_version = %d", STORE_APPLICATION_ID,
+             version);
     enum status s = store_begin(store, err);
     if (!s) s = store_exec(store, migrations[version - 1], err);
     if (!s) s = store_exec(store, stamp, err);

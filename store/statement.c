@@ -12,8 +12,10 @@ enum status store_failed(struct store *store, int code, struct error *err)
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
-        return error_set(err, STATUS_IO, "%s: cannot be written (%s); check the folder's permissions, or choose another "
-                         "file with --db", file, sqlite3_errmsg(store->db));
+        return error_set(err, STATUS_IO,
+                         "%s: cannot be written (%s); check the folder's permissions, or choose another "
+                         "file with --db",
+                         file, sqlite3_errmsg(store->db));
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return error_set(err, STATUS_IO, "%s: another program keeps it locked; close it and try again", file);
@@ -79,8 +81,10 @@ enum status statement_run(struct store *store, const char *sql, struct error *er
     va_list ap;
     va_start(ap, types);
     for (int at = 1; types[at - 1]; at++) {
-        if (types[at - 1] == 'i') statement_int(q, at, va_arg(ap, int64_t));
-        else statement_text(q, at, va_arg(ap, const char *));
+        if (types[at - 1] == 'i')
+            statement_int(q, at, va_arg(ap, int64_t));
+        else
+            statement_text(q, at, va_arg(ap, const char *));
     }
     va_end(ap);
     statement_row(q);

@@ -38,7 +38,7 @@ enum status statement_end(struct statement *q, struct error *err);
 /* Binds and runs a statement that returns no rows. `types`: one letter a value, i int64_t, t const char *. */
 enum status statement_run(struct store *store, const char *sql, struct error *err, const char *types, ...);
 /* The same for an INSERT; *ret_id is the new row's. */
-#define statement_insert(store, sql, ret_id, err, ...) \
+#define statement_insert(store, sql, ret_id, err, ...)                                                                 \
     statement_inserted(store, statement_run(store, sql, err, __VA_ARGS__), ret_id)
 enum status statement_inserted(struct store *store, enum status s, int64_t *ret_id);
 

@@ -15,8 +15,10 @@ static enum status configure(struct store *store, struct error *err)
 {
     sqlite3_busy_timeout(store->db, BUSY_MS);
     sqlite3_extended_result_codes(store->db, 1);
-    return store_exec(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-                             "PRAGMA trusted_schema = OFF", err);
+    return store_exec(store,
+                      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+                      "PRAGMA trusted_schema = OFF",
+                      err);
 }
 
 struct first_problem {
@@ -29,7 +31,8 @@ static void remember_first(void *data, const char *text)
 {
     struct first_problem *p = data;
     if (!p->status)
-        p->status = error_set(p->err, STATUS_IO, "%s: the database is damaged (%s); restore a backup", p->store->path, text);
+        p->status =
+            error_set(p->err, STATUS_IO, "%s: the database is damaged (%s); restore a backup", p->store->path, text);
 }
 
 static enum status findings(struct store *store, const char *sql, const char *ok, void (*problem)(void *, const char *),
@@ -55,15 +58,19 @@ enum status store_check(struct store *store, void (*problem)(void *, const char 
 {
     enum status s = findings(store, "PRAGMA integrity_check(20)", "ok", problem, data, err);
     return s ? s
-             : findings(store, "SELECT 'row ' || rowid || ' of ' || \"table\" || ' points to a missing ' || parent "
-                               "FROM pragma_foreign_key_check", NULL, problem, data, err);
+             : findings(store,
+                        "SELECT 'row ' || rowid || ' of ' || \"table\" || ' points to a missing ' || parent "
+                        "FROM pragma_foreign_key_check",
+                        NULL, problem, data, err);
 }
 
 enum status store_open(const char *path, enum store_mode mode, struct store **ret, struct error *err)
 {
     if (mode == STORE_EXISTING && strcmp(path, ":memory:") != 0 && access(path, F_OK) != 0)
-        return error_set(err, STATUS_NOT_FOUND, "%s: no such database; name it with --db or NOCTURNE_DB, or start with "
-                         "'nocturne run STUDY.yaml'", path);
+        return error_set(err, STATUS_NOT_FOUND,
+                         "%s: no such database; name it with --db or NOCTURNE_DB, or start with "
+                         "'nocturne run STUDY.yaml'",
+                         path);
     struct store *store = must_alloc(1, sizeof *store);
     store->path = must_strdup(path);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (mode == STORE_CREATE ? SQLITE_OPEN_CREATE : 0);
@@ -72,8 +79,10 @@ enum status store_open(const char *path, enum store_mode mode, struct store **re
     if (!s) s = configure(store, err);
     if (!s) s = store_migrate(store, err);
     if (!s) s = quick_check(store, err);
-    if (s) store_close(store);
-    else *ret = store;
+    if (s)
+        store_close(store);
+    else
+        *ret = store;
     return s;
 }
 

@@ -48,7 +48,8 @@ struct store_study {
 
 typedef void store_study_fn(void *data, const struct store_study *study);
 
-enum status store_study_insert(struct store *store, const struct store_study *study, int64_t *ret_id, struct error *err);
+enum status store_study_insert(struct store *store, const struct store_study *study, int64_t *ret_id,
+                               struct error *err);
 enum status store_study_update(struct store *store, int64_t id, const char *path, const char *file, struct error *err);
 enum status store_study_set_phase(struct store *store, int64_t id, const char *phase, struct error *err);
 enum status store_study_find(struct store *store, const char *name, store_study_fn *fn, void *data, struct error *err);
@@ -61,14 +62,15 @@ struct store_trial {
     long number;
     const char *role, *state, *params, *source;
     uint64_t seed;
-    long confirms;               /* −1: none */
-    const char *metrics, *reason; /* may be NULL */
+    long confirms;                   /* −1: none */
+    const char *metrics, *reason;    /* may be NULL */
     int64_t created_ms, finished_ms; /* finished 0: not yet */
 };
 
 typedef void store_trial_fn(void *data, const struct store_trial *trial);
 
-enum status store_trial_insert(struct store *store, const struct store_trial *trial, int64_t *ret_id, struct error *err);
+enum status store_trial_insert(struct store *store, const struct store_trial *trial, int64_t *ret_id,
+                               struct error *err);
 /* Changes the state only if it is still `from`; otherwise STATUS_FAILED: two writers, or a bug. */
 enum status store_trial_set_state(struct store *store, int64_t id, const char *from, const char *to, struct error *err);
 /* The same for a final state, with its metrics or its reason (either may be NULL). */
@@ -81,7 +83,7 @@ enum status store_trials(struct store *store, int64_t study, store_trial_fn *fn,
 struct store_attempt {
     int64_t id, trial;
     long number;
-    int64_t pid; /* 0: not started */
+    int64_t pid;                        /* 0: not started */
     const char *dir, *outcome, *reason; /* outcome, reason may be NULL */
     int64_t started_ms, ended_ms;
 };
@@ -91,8 +93,8 @@ typedef void store_attempt_fn(void *data, const struct store_attempt *attempt);
 enum status store_attempt_insert(struct store *store, int64_t trial, long number, const char *dir, int64_t at_ms,
                                  int64_t *ret_id, struct error *err);
 enum status store_attempt_set_pid(struct store *store, int64_t id, int64_t pid, struct error *err);
-enum status store_attempt_finish(struct store *store, int64_t id, const char *outcome, const char *reason, int64_t at_ms,
-                                 struct error *err);
+enum status store_attempt_finish(struct store *store, int64_t id, const char *outcome, const char *reason,
+                                 int64_t at_ms, struct error *err);
 enum status store_attempts(struct store *store, int64_t trial, store_attempt_fn *fn, void *data, struct error *err);
 
 struct store_report {
@@ -113,7 +115,8 @@ typedef void store_request_fn(void *data, const char *verb, const char *payload)
 enum status store_request_add(struct store *store, int64_t study, const char *verb, const char *payload, int64_t at_ms,
                               struct error *err);
 /* Hands over every request of the study, oldest first, and deletes them in the same transaction. */
-enum status store_requests_take(struct store *store, int64_t study, store_request_fn *fn, void *data, struct error *err);
+enum status store_requests_take(struct store *store, int64_t study, store_request_fn *fn, void *data,
+                                struct error *err);
 
 /* ---- the right to run a study ---- */
 

@@ -2,8 +2,9 @@
 
 enum status store_trial_insert(struct store *store, const struct store_trial *t, int64_t *ret_id, struct error *err)
 {
-    static const char sql[] = "INSERT INTO trial (study, number, role, state, params, seed, source, confirms, created_ms) "
-                              "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, nullif(?8, -1), ?9)";
+    static const char sql[] =
+        "INSERT INTO trial (study, number, role, state, params, seed, source, confirms, created_ms) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, nullif(?8, -1), ?9)";
     return statement_insert(store, sql, ret_id, err, "iitttitii", t->study, (int64_t)t->number, t->role, t->state,
                             t->params, (int64_t)t->seed, t->source, (int64_t)t->confirms, t->created_ms);
 }
@@ -32,8 +33,9 @@ enum status store_trial_finish(struct store *store, int64_t id, const char *from
 
 enum status store_trials(struct store *store, int64_t study, store_trial_fn *fn, void *data, struct error *err)
 {
-    static const char sql[] = "SELECT id, study, number, role, state, params, source, seed, ifnull(confirms, -1), metrics, "
-                              "reason, created_ms, ifnull(finished_ms, 0) FROM trial WHERE study = ?1 ORDER BY number";
+    static const char sql[] =
+        "SELECT id, study, number, role, state, params, source, seed, ifnull(confirms, -1), metrics, "
+        "reason, created_ms, ifnull(finished_ms, 0) FROM trial WHERE study = ?1 ORDER BY number";
     struct statement *q = statement_get(store, sql, err);
     if (!q) return err->status;
     statement_int(q, 1, study);

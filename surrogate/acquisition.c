@@ -132,8 +132,10 @@ enum status acquisition_create(const struct acquisition_spec *spec, struct acqui
     enum status st = condition_outputs(a, spec, f, err);
     if (!st) find_incumbents(a, f, spec->n_base);
     for (size_t g = 0; g < a->n_outputs; g++) gsl_matrix_free(f[g]);
-    if (st) acquisition_free(a);
-    else *ret = a;
+    if (st)
+        acquisition_free(a);
+    else
+        *ret = a;
     return st;
 }
 

@@ -22,8 +22,7 @@ bool cholesky_factor(gsl_matrix *K)
     bool done = gsl_linalg_cholesky_decomp1(K) == GSL_SUCCESS;
     for (jitter = 1e-10; !done && jitter < 2e-4; jitter *= 10) {
         gsl_matrix_memcpy(K, copy);
-        for (size_t i = 0; i < K->size1; i++)
-            gsl_matrix_set(K, i, i, gsl_matrix_get(copy, i, i) + jitter * scale);
+        for (size_t i = 0; i < K->size1; i++) gsl_matrix_set(K, i, i, gsl_matrix_get(copy, i, i) + jitter * scale);
         done = gsl_linalg_cholesky_decomp1(K) == GSL_SUCCESS;
     }
     gsl_matrix_free(copy);

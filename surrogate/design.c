@@ -23,8 +23,10 @@ size_t dimension_level(const struct dimension *dim, double u)
     size_t lo = 0, hi = dim->levels - 1;
     while (lo < hi) { /* first level that is not nearer from below */
         size_t mid = (lo + hi) / 2;
-        if (0.5 * (dim->grid[mid] + dim->grid[mid + 1]) < u) lo = mid + 1;
-        else hi = mid;
+        if (0.5 * (dim->grid[mid] + dim->grid[mid + 1]) < u)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
     return lo;
 }
@@ -59,7 +61,8 @@ void design_sequence(const struct dimension *dim, size_t d, uint64_t seed, size_
         double *point = ret_points + (i - first) * d;
         rng = rng_derive(seed, "past sobol", i);
         for (size_t k = 0; k < d; k++)
-            point[k] = k < sobol_d ? ((double)((uint64_t)ldexp(raw[k], 30) ^ shift[k]) + 0.5) * 0x1p-30 : rng_unit(&rng);
+            point[k] =
+                k < sobol_d ? ((double)((uint64_t)ldexp(raw[k], 30) ^ shift[k]) + 0.5) * 0x1p-30 : rng_unit(&rng);
         from_unit(dim, d, point);
     }
     gsl_qrng_free(q);

@@ -40,7 +40,8 @@ static struct gp_hyper hyper_of(const double *theta, size_t d)
 }
 
 /* grad_j = −½ Σ_ij (α_i α_j − K⁻¹_ij) ∂K_ij/∂θ_j; K holds K⁻¹. */
-static void data_gradient(const struct likelihood *l, const struct kernel *kernel, const struct gp_hyper *h, double *grad)
+static void data_gradient(const struct likelihood *l, const struct kernel *kernel, const struct gp_hyper *h,
+                          double *grad)
 {
     const gsl_matrix *X = l->frame->X;
     size_t n = X->size1, d = kernel->d;

@@ -33,9 +33,8 @@ static void standardise(const struct gp_data *data, double *shift, double *scale
 
 struct gp_frame gp_frame_make(const struct gp_data *data)
 {
-    struct gp_frame f = {.X = gsl_matrix_alloc(data->n, data->d),
-                         .y = gsl_vector_alloc(data->n),
-                         .noise = gsl_vector_calloc(data->n)};
+    struct gp_frame f = {
+        .X = gsl_matrix_alloc(data->n, data->d), .y = gsl_vector_alloc(data->n), .noise = gsl_vector_calloc(data->n)};
     standardise(data, &f.shift, &f.scale);
     for (size_t i = 0; i < data->n; i++) {
         for (size_t k = 0; k < data->d; k++) gsl_matrix_set(f.X, i, k, data->x[i * data->d + k]);
@@ -60,8 +59,7 @@ void gp_frame_covariance(const struct gp_frame *f, const struct gp_hyper *h, str
     ret_kernel->signal = h->signal;
     for (size_t k = 0; k < f->kernel.d; k++) ret_kernel->inverse[k] = 1 / (h->length[k] * h->length[k]);
     kernel_matrix(ret_kernel, f->X, K);
-    for (size_t i = 0; i < K->size1; i++)
-        *gsl_matrix_ptr(K, i, i) += h->noise + gsl_vector_get(f->noise, i);
+    for (size_t i = 0; i < K->size1; i++) *gsl_matrix_ptr(K, i, i) += h->noise + gsl_vector_get(f->noise, i);
 }
 
 static struct gp *gp_alloc(size_t n, size_t d, size_t S)
@@ -207,7 +205,8 @@ enum status gp_condition(const struct gp *gp, const gsl_matrix *base, const gsl_
     }
     if (!ok) {
         gp_free(out);
-        return error_set(err, STATUS_NUMERIC, "the joint covariance of %zu pending and best points cannot be factored", m);
+        return error_set(err, STATUS_NUMERIC, "the joint covariance of %zu pending and best points cannot be factored",
+                         m);
     }
     solve_back(out);
     *ret = out;

@@ -46,7 +46,8 @@ void kernel_vector(const struct kernel *k, const gsl_matrix *X, const double *po
     for (size_t i = 0; i < X->size1; i++) gsl_vector_set(out, i, kernel_value(k, point, gsl_matrix_const_ptr(X, i, 0)));
 }
 
-void kernel_add_gradient(const struct kernel *k, const gsl_matrix *X, const double *point, const double *c, double *grad)
+void kernel_add_gradient(const struct kernel *k, const gsl_matrix *X, const double *point, const double *c,
+                         double *grad)
 {
     for (size_t i = 0; i < X->size1; i++) {
         const double *row = gsl_matrix_const_ptr(X, i, 0);

@@ -13,8 +13,8 @@
 
 struct kernel {
     size_t d;
-    double signal;                         /* s² */
-    double inverse[SURROGATE_DIMS_MAX];    /* 1/ℓ_k² */
+    double signal;                      /* s² */
+    double inverse[SURROGATE_DIMS_MAX]; /* 1/ℓ_k² */
     bool category[SURROGATE_DIMS_MAX];
 };
 
@@ -27,7 +27,8 @@ void kernel_matrix(const struct kernel *k, const gsl_matrix *X, gsl_matrix *K);
 void kernel_vector(const struct kernel *k, const gsl_matrix *X, const double *point, gsl_vector *out);
 
 /* grad_k += Σ_i c_i ∂k(x, X_i)/∂x_k over numeric dimensions. */
-void kernel_add_gradient(const struct kernel *k, const gsl_matrix *X, const double *point, const double *c, double *grad);
+void kernel_add_gradient(const struct kernel *k, const gsl_matrix *X, const double *point, const double *c,
+                         double *grad);
 
 /* ∂k/∂ln ℓ_k = slope · δ_k²/ℓ_k² with slope = (5/3) s² (1 + √5 r) e^{−√5 r}. */
 double kernel_slope(const struct kernel *k, const double *a, const double *b);

@@ -57,8 +57,10 @@ static void perturb(const struct maximise_spec *spec, struct rng *rng, double *p
     for (size_t k = 0; k < spec->d; k++) {
         const struct dimension *dim = &spec->dim[k];
         if (spec->d > 1 && rng_unit(rng) < 0.3) continue;
-        if (dim->kind != DIMENSION_CATEGORY) point[k] += reach * rng_normal(rng);
-        else if (rng_unit(rng) < 0.3) point[k] = (double)rng_below(rng, dim->levels);
+        if (dim->kind != DIMENSION_CATEGORY)
+            point[k] += reach * rng_normal(rng);
+        else if (rng_unit(rng) < 0.3)
+            point[k] = (double)rng_below(rng, dim->levels);
     }
     dimension_snap(spec->dim, spec->d, point);
 }
@@ -79,7 +81,8 @@ static struct candidate *score_all(struct search *s, size_t *ret_n)
     double *sobol = must_alloc(SOBOL * spec->d, sizeof *sobol);
     design_sequence(spec->dim, spec->d, spec->seed, 0, SOBOL, sobol);
     for (size_t i = 0; i < n; i++) {
-        if (i < SOBOL) memcpy(c[i].point, sobol + i * spec->d, spec->d * sizeof *sobol);
+        if (i < SOBOL)
+            memcpy(c[i].point, sobol + i * spec->d, spec->d * sizeof *sobol);
         else {
             memcpy(c[i].point, spec->start + (i % spec->n_start) * spec->d, spec->d * sizeof *sobol);
             perturb(spec, &rng, c[i].point);
@@ -150,8 +153,10 @@ static void try_coordinate(struct search *s, struct candidate *c, size_t k, doub
     if (old == u) return;
     c->point[k] = u;
     double value = consider(s, c->point);
-    if (value > c->value) c->value = value;
-    else c->point[k] = old;
+    if (value > c->value)
+        c->value = value;
+    else
+        c->point[k] = old;
 }
 
 /* Step 3. */
@@ -197,8 +202,10 @@ static void consider_the_rest(struct search *s)
     size_t n = count_points(s->spec);
     double point[SURROGATE_DIMS_MAX];
     for (size_t i = 0; i < (n ? n : 4096) && s->best.value == -HUGE_VAL; i++) {
-        if (n) point_at(s->spec, i, point);
-        else design_random(s->spec->dim, s->spec->d, s->spec->seed, i, point);
+        if (n)
+            point_at(s->spec, i, point);
+        else
+            design_random(s->spec->dim, s->spec->d, s->spec->seed, i, point);
         consider(s, point);
     }
 }
@@ -217,7 +224,8 @@ enum status acquisition_maximise(struct acquisition *a, const struct maximise_sp
     free(c);
     if (s.best.value == -HUGE_VAL) consider_the_rest(&s);
     if (s.best.value == -HUGE_VAL) {
-        if (count_points(spec)) return error_set(err, STATUS_EXHAUSTED, "every configuration of the space has been tried");
+        if (count_points(spec))
+            return error_set(err, STATUS_EXHAUSTED, "every configuration of the space has been tried");
         return error_set(err, STATUS_NUMERIC, "the acquisition has no finite value");
     }
     memcpy(ret_point, s.best.point, spec->d * sizeof *ret_point);

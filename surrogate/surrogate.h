@@ -45,9 +45,9 @@ struct gp;
 
 struct gp_data {
     size_t n, d;
-    const double *x;             /* n × d */
-    const double *y;             /* n; any finite numbers, standardised inside */
-    const double *noise;         /* n known noise variances in units of y², or NULL; an unknown part is fitted on top */
+    const double *x;     /* n × d */
+    const double *y;     /* n; any finite numbers, standardised inside */
+    const double *noise; /* n known noise variances in units of y², or NULL; an unknown part is fitted on top */
     const struct dimension *dim; /* d, or NULL: all continuous */
 };
 

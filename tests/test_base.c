@@ -99,7 +99,8 @@ static void test_rng__below_is_even(void **state)
 static void test_json__refuses_what_json_is_not(void **state)
 {
     (void)state;
-    const char *const wrong[] = {"{\"a\": NaN}", "{\"a\": 1, \"a\": 2}", "[1]", "{} {}", "", "{\"a\": 1e400}", "{\"a\": \"\xff\"}"};
+    const char *const wrong[] = {"{\"a\": NaN}",   "{\"a\": 1, \"a\": 2}", "[1]", "{} {}", "",
+                                 "{\"a\": 1e400}", "{\"a\": \"\xff\"}"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         json_t *v = NULL;
         struct error err;

@@ -95,7 +95,8 @@ static void test_trial_state__only_the_drawn_ways_are_legal(void **state)
         assert_true(trial_state_parse(trial_state_name((enum trial_state)a), &parsed) && (int)parsed == a);
         for (int b = 0; b < TRIAL_STATES; b++) {
             legal += trial_state_may((enum trial_state)a, (enum trial_state)b);
-            if (trial_state_final((enum trial_state)a)) assert_false(trial_state_may((enum trial_state)a, (enum trial_state)b));
+            if (trial_state_final((enum trial_state)a))
+                assert_false(trial_state_may((enum trial_state)a, (enum trial_state)b));
         }
     }
     assert_int_equal(legal, 2 + 4 + 6);
@@ -334,14 +335,24 @@ static void test_adviser__wrong_requests_are_answered(void **state)
     struct world *w = world_make();
     struct adviser *a = adviser_create(w->session);
     expect(a, "{\"ask\": 1}", "\"trial\": 0");
-    const char *const wrong[] = {"garbage", "{}", "{\"ask\": 0}", "{\"ask\": \"two\"}", "{\"ask\": 99999}", "{\"tell\": 5, \"failed\": \"x\"}",
-                                 "{\"tell\": 1, \"failed\": \"not asked\"}", "{\"tell\": -1, \"failed\": true}",
-                                 "{\"tell\": 0}", "{\"tell\": 0, \"metrics\": {\"em\": 0.5}}",
+    const char *const wrong[] = {"garbage",
+                                 "{}",
+                                 "{\"ask\": 0}",
+                                 "{\"ask\": \"two\"}",
+                                 "{\"ask\": 99999}",
+                                 "{\"tell\": 5, \"failed\": \"x\"}",
+                                 "{\"tell\": 1, \"failed\": \"not asked\"}",
+                                 "{\"tell\": -1, \"failed\": true}",
+                                 "{\"tell\": 0}",
+                                 "{\"tell\": 0, \"metrics\": {\"em\": 0.5}}",
                                  "{\"tell\": 0, \"metrics\": {\"em\": 1.5, \"tokens\": 1}}",
                                  "{\"tell\": 0, \"metrics\": {\"em\": \"high\", \"tokens\": 1}}",
-                                 "{\"tell\": 0, \"metrics\": {\"em\": NaN, \"tokens\": 1}}", "{\"tell\": 0, \"failed\": 3}",
-                                 "{\"tell\": 0, \"failed\": true, \"infeasible\": true}", "{\"report\": 0, \"step\": 1}",
-                                 "{\"report\": 0, \"step\": -1, \"metrics\": {}}", "{\"report\": 7, \"step\": 1, \"metrics\": {}}"};
+                                 "{\"tell\": 0, \"metrics\": {\"em\": NaN, \"tokens\": 1}}",
+                                 "{\"tell\": 0, \"failed\": 3}",
+                                 "{\"tell\": 0, \"failed\": true, \"infeasible\": true}",
+                                 "{\"report\": 0, \"step\": 1}",
+                                 "{\"report\": 0, \"step\": -1, \"metrics\": {}}",
+                                 "{\"report\": 7, \"step\": 1, \"metrics\": {}}"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) expect(a, wrong[i], "\"error\"");
     expect(a, "{\"tell\": 0, \"metrics\": {\"em\": 0.5, \"tokens\": 1}}", "{\"ok\": true}"); /* the pipe goes on */
     expect(a, "{\"report\": 0, \"step\": 1, \"metrics\": {}}", "complete already");

@@ -47,8 +47,10 @@ static struct suggestion bench_ask(const struct bench *b, uint64_t seed)
     assert_ok(search_suggest(b->study, &h, seed, (long)b->n, &s, &err), err);
     for (size_t i = 0; i < b->study->space.n; i++) {
         const struct param *p = &b->study->space.param[i];
-        if (p->n_values) assert_true(s.config[i] >= 0 && s.config[i] < (double)p->n_values);
-        else assert_true(s.config[i] >= p->lo && s.config[i] <= p->hi);
+        if (p->n_values)
+            assert_true(s.config[i] >= 0 && s.config[i] < (double)p->n_values);
+        else
+            assert_true(s.config[i] >= p->lo && s.config[i] <= p->hi);
         if (p->type != PARAM_FLOAT) assert_true(s.config[i] == floor(s.config[i]));
     }
     return s;
@@ -101,7 +103,8 @@ static void test_suggest__is_a_function_of_seed_number_and_history(void **state)
         struct suggestion s = bench_ask(b, 3), again = bench_ask(b, 3), other = bench_ask(b, 4);
         assert_memory_equal(s.config, again.config, 4 * sizeof(double));
         assert_string_equal(s.source, again.source);
-        if (i < 5) assert_memory_not_equal(s.config, other.config, 4 * sizeof(double)); /* later both may want one corner */
+        if (i < 5)
+            assert_memory_not_equal(s.config, other.config, 4 * sizeof(double)); /* later both may want one corner */
         bench_add(b, s.config, SEARCH_COMPLETE, branin(s.config), 0);
     }
     bench_free(b);
@@ -271,10 +274,11 @@ static void test_suggest__awkward_histories(void **state)
 static void test_encode__round_trip_and_snap(void **state)
 {
     (void)state;
-    struct bench *b = bench_make("study: s\nparameters:\n  i: {type: int, range: [1, 100], scale: log}\n"
-                                 "  big: {type: int, range: [0, 1000000]}\n  f: {type: float, range: [1e-5, 1], scale: log}\n"
-                                 "  o: {type: ordinal, values: [s, m, l]}\n  c: {type: categorical, values: [p, q]}\n"
-                                 "objective: {minimize: loss}\n");
+    struct bench *b =
+        bench_make("study: s\nparameters:\n  i: {type: int, range: [1, 100], scale: log}\n"
+                   "  big: {type: int, range: [0, 1000000]}\n  f: {type: float, range: [1e-5, 1], scale: log}\n"
+                   "  o: {type: ordinal, values: [s, m, l]}\n  c: {type: categorical, values: [p, q]}\n"
+                   "objective: {minimize: loss}\n");
     const double configs[][5] = {{1, 0, 1e-5, 0, 0}, {100, 1000000, 1, 2, 1}, {17, 123456, 0.00314, 1, 0}};
     struct arena a = {0};
     struct dimension *dim = encode_dimensions(&b->study->space, &a);

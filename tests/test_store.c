@@ -40,8 +40,13 @@ static int64_t add_study(struct store *s, const char *name)
 {
     int64_t id;
     struct error err;
-    struct store_study row = {.name = name, .path = "/s.yaml", .file = "study: s\n", .identity = "{}", .phase = "open",
-                              .seed = 18446744073709551615u, .created_ms = 5};
+    struct store_study row = {.name = name,
+                              .path = "/s.yaml",
+                              .file = "study: s\n",
+                              .identity = "{}",
+                              .phase = "open",
+                              .seed = 18446744073709551615u,
+                              .created_ms = 5};
     assert_ok(store_study_insert(s, &row, &id, &err), err);
     return id;
 }
@@ -50,8 +55,15 @@ static int64_t add_trial(struct store *s, int64_t study, long number, const char
 {
     int64_t id;
     struct error err;
-    struct store_trial row = {.study = study, .number = number, .role = "search", .state = state, .params = "{\"x\": 0.1}",
-                              .source = "sobol", .seed = 9, .confirms = -1, .created_ms = 7};
+    struct store_trial row = {.study = study,
+                              .number = number,
+                              .role = "search",
+                              .state = state,
+                              .params = "{\"x\": 0.1}",
+                              .source = "sobol",
+                              .seed = 9,
+                              .confirms = -1,
+                              .created_ms = 7};
     assert_ok(store_trial_insert(s, &row, &id, &err), err);
     return id;
 }
@@ -132,7 +144,8 @@ static void test_store__trial_states_change_only_from_what_they_are(void **state
     assert_int_equal(seen.n, 2);
     assert_string_equal(seen.states, "leased complete ");
     assert_string_equal(seen.metrics, "{\"em\": 0.30000000000000004}");
-    struct store_trial twin = {.study = study, .number = 1, .role = "search", .state = "queued", .params = "{}", .source = "x"};
+    struct store_trial twin = {
+        .study = study, .number = 1, .role = "search", .state = "queued", .params = "{}", .source = "x"};
     int64_t id;
     assert_int_equal(store_trial_insert(s, &twin, &id, &err), STATUS_IO); /* numbers are unique */
     twin.study = 99;
@@ -149,7 +162,8 @@ static void on_attempt(void *data, const struct store_attempt *row)
         assert_string_equal(row->outcome, "crashed");
         assert_string_equal(row->reason, "signal 11");
         assert_int_equal(row->pid, 4242);
-    } else assert_null(row->outcome);
+    } else
+        assert_null(row->outcome);
 }
 
 static void on_report(void *data, const struct store_report *row)
@@ -328,8 +342,13 @@ static void test_store__a_full_disk_is_a_sentence(void **state)
     sqlite3_exec(*db, "PRAGMA max_page_count = 14", NULL, NULL, NULL);
     enum status st = STATUS_OK;
     for (long i = 0; i < 100 && !st; i++) {
-        struct store_trial row = {.study = study, .number = i, .role = "search", .state = "queued", .params = big,
-                                  .source = "x", .confirms = -1};
+        struct store_trial row = {.study = study,
+                                  .number = i,
+                                  .role = "search",
+                                  .state = "queued",
+                                  .params = big,
+                                  .source = "x",
+                                  .confirms = -1};
         st = store_trial_insert(s, &row, &id, &err);
     }
     assert_int_equal(st, STATUS_IO);

@@ -88,7 +88,8 @@ static void test_study_file__bad_files_are_refused_with_their_message(void **sta
         struct study *s = NULL;
         struct error err;
         int line, column;
-        if (!strstr(e->d_name, ".yaml") || strcmp(e->d_name, "missing_command.yaml") == 0) continue; /* only run needs it */
+        if (!strstr(e->d_name, ".yaml") || strcmp(e->d_name, "missing_command.yaml") == 0)
+            continue; /* only run needs it */
         snprintf(path, sizeof path, FIXTURES "/bad/%s", e->d_name);
         read_expectation(path, expected, sizeof expected);
         if (study_load(path, &s, &err) != STATUS_INVALID) fail_msg("%s was not refused", path);
@@ -252,7 +253,8 @@ static void test_study__identity_changes_with_the_space_only(void **state)
 {
     (void)state;
     const char one[] = "study: q\nparameters: {x: {type: float, range: [0, 1]}}\nobjective: {minimize: loss}\n";
-    const char budget[] = "study: q\nparameters: {x: {type: float, range: [0, 1]}}\nobjective: {minimize: loss}\nbudget: {trials: 3}\n";
+    const char budget[] =
+        "study: q\nparameters: {x: {type: float, range: [0, 1]}}\nobjective: {minimize: loss}\nbudget: {trials: 3}\n";
     const char wider[] = "study: q\nparameters: {x: {type: float, range: [0, 2]}}\nobjective: {minimize: loss}\n";
     const char *const texts[] = {one, budget, wider};
     char *id[3];

@@ -135,8 +135,14 @@ static void problem_make(struct problem *p, double lower_bound)
     assert_ok(gp_fit(&data, 1, &p->gp[1], &err), err);
     const struct acquisition_output output[] = {{p->gp[0], 0.7, LINK_LOGISTIC}, {p->gp[1], -0.3, LINK_EXP}};
     const struct acquisition_bound bound[] = {{0, lower_bound, true}, {1, 1.2, false}};
-    struct acquisition_spec spec = {.n_outputs = 2, .output = output, .n_bounds = 2, .bound = bound, .n_base = 6,
-                                    .base = p->t.x, .n_draws = 8, .seed = 3};
+    struct acquisition_spec spec = {.n_outputs = 2,
+                                    .output = output,
+                                    .n_bounds = 2,
+                                    .bound = bound,
+                                    .n_base = 6,
+                                    .base = p->t.x,
+                                    .n_draws = 8,
+                                    .seed = 3};
     assert_ok(acquisition_create(&spec, &p->a, &err), err);
 }
 
@@ -191,7 +197,8 @@ static void test_acquisition__equals_integrated_improvement(void **state)
     double mean, variance, integral = 0;
     assert_ok(gp_with(&data, &h, &gp, &err), err);
     const struct acquisition_output output = {gp, 1, LINK_IDENTITY};
-    struct acquisition_spec spec = {.n_outputs = 1, .output = &output, .n_base = 1, .base = base, .n_draws = 4, .seed = 1};
+    struct acquisition_spec spec = {
+        .n_outputs = 1, .output = &output, .n_base = 1, .base = base, .n_draws = 4, .seed = 1};
     assert_ok(acquisition_create(&spec, &a, &err), err);
     gp_predict(gp, at, &mean, &variance);
     for (int i = -80000; i < 80000; i++) { /* ∫ max(f − 2, 0) N(f; mean, variance) df */
@@ -207,7 +214,8 @@ static void test_acquisition__equals_integrated_improvement(void **state)
 static void test_acquisition__pending_points_repel(void **state)
 {
     (void)state;
-    const double x[] = {0.0, 0.3, 0.6, 1.0}, y[] = {0, 1, 0.2, 0}, alone[] = {0.3}, with_pending[] = {0.3, 0.4}, at[] = {0.4001};
+    const double x[] = {0.0, 0.3, 0.6, 1.0}, y[] = {0, 1, 0.2, 0}, alone[] = {0.3}, with_pending[] = {0.3, 0.4},
+                 at[] = {0.4001};
     struct gp_data data = {.n = 4, .d = 1, .x = x, .y = y};
     struct gp_hyper h = {.length = {0.2}, .signal = 1, .noise = 1e-4};
     struct gp *gp = NULL;
@@ -215,7 +223,8 @@ static void test_acquisition__pending_points_repel(void **state)
     struct error err;
     assert_ok(gp_with(&data, &h, &gp, &err), err);
     const struct acquisition_output output = {gp, 1, LINK_IDENTITY};
-    struct acquisition_spec spec = {.n_outputs = 1, .output = &output, .n_base = 1, .base = alone, .n_draws = 32, .seed = 1};
+    struct acquisition_spec spec = {
+        .n_outputs = 1, .output = &output, .n_base = 1, .base = alone, .n_draws = 32, .seed = 1};
     assert_ok(acquisition_create(&spec, &a, &err), err);
     spec.n_base = 2;
     spec.base = with_pending;
@@ -231,21 +240,15 @@ static void test_acquisition__pending_points_repel(void **state)
 static void test_normal__tails(void **state)
 {
     (void)state;
-    static const double table[][3] = {/* z, log h(z), log Φ(z) */
-                                      {-1.0e+6, -500000000028.54996, -500000000014.73445},
-                                      {-1000.0, -500014.73445209116, -500007.82669481218},
-                                      {-100.0, -5010.1295788002498, -5005.5242086942051},
-                                      {-30.0, -457.724653760598, -454.3212439563432},
-                                      {-25.0, -319.86146358149595, -316.63940800802026},
-                                      {-10.0, -55.553122036122356, -53.231285150512471},
-                                      {-5.001, -16.749663448901438, -15.07018538160944},
-                                      {-4.999, -16.73893981641274, -15.059812373671576},
-                                      {-3.0, -7.8696860596030285, -6.6077262215103495},
-                                      {-1.0, -2.4851210257126413, -1.8410216450092635},
-                                      {0.0, -0.91893853320467274, -0.69314718055994531},
-                                      {1.0, 0.08002621884930694, -0.17275377902344989},
-                                      {5.0, 1.6094379231264314, -2.8665161296376359e-7},
-                                      {30.0, 3.4011973816621554, -4.9067139271481871e-198}};
+    static const double table[][3] = {
+        /* z, log h(z), log Φ(z) */
+        {-1.0e+6, -500000000028.54996, -500000000014.73445}, {-1000.0, -500014.73445209116, -500007.82669481218},
+        {-100.0, -5010.1295788002498, -5005.5242086942051},  {-30.0, -457.724653760598, -454.3212439563432},
+        {-25.0, -319.86146358149595, -316.63940800802026},   {-10.0, -55.553122036122356, -53.231285150512471},
+        {-5.001, -16.749663448901438, -15.07018538160944},   {-4.999, -16.73893981641274, -15.059812373671576},
+        {-3.0, -7.8696860596030285, -6.6077262215103495},    {-1.0, -2.4851210257126413, -1.8410216450092635},
+        {0.0, -0.91893853320467274, -0.69314718055994531},   {1.0, 0.08002621884930694, -0.17275377902344989},
+        {5.0, 1.6094379231264314, -2.8665161296376359e-7},   {30.0, 3.4011973816621554, -4.9067139271481871e-198}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         assert_near(normal_log_ei(table[i][0]), table[i][1], 1e-10 * fmax(1, fabs(table[i][1])));
         assert_near(normal_log_cdf(table[i][0]), table[i][2], 1e-12 * fmax(1, fabs(table[i][2])));
@@ -360,7 +363,8 @@ static void test_maximise__finds_the_optimum_of_a_mixed_space(void **state)
     struct error err;
     struct acquisition *a = NULL;
     const struct acquisition_output output = {gp, 1, LINK_IDENTITY};
-    struct acquisition_spec spec = {.n_outputs = 1, .output = &output, .n_base = 40, .base = x, .n_draws = 16, .seed = 1};
+    struct acquisition_spec spec = {
+        .n_outputs = 1, .output = &output, .n_base = 40, .base = x, .n_draws = 16, .seed = 1};
     assert_ok(acquisition_create(&spec, &a, &err), err);
     struct maximise_spec where = {.dim = mixed, .d = 3, .start = x, .n_start = 5, .taken = x, .n_taken = 40, .seed = 2};
     assert_ok(acquisition_maximise(a, &where, p, &value, &err), err);
@@ -389,7 +393,8 @@ static void test_maximise__small_spaces_are_exhausted_exactly_once(void **state)
     struct error err;
     assert_ok(gp_fit(&data, 1, &gp, &err), err);
     const struct acquisition_output output = {gp, 1, LINK_IDENTITY};
-    struct acquisition_spec spec = {.n_outputs = 1, .output = &output, .n_base = 1, .base = taken, .n_draws = 4, .seed = 1};
+    struct acquisition_spec spec = {
+        .n_outputs = 1, .output = &output, .n_base = 1, .base = taken, .n_draws = 4, .seed = 1};
     assert_ok(acquisition_create(&spec, &a, &err), err);
     for (size_t n = 1; n < 12; n++) {
         struct maximise_spec where = {.dim = dim, .d = 2, .taken = taken, .n_taken = n, .seed = n};

@@ -17,7 +17,8 @@ static void test_contract__understands_every_message(void **state)
     struct message m;
     struct error err;
     const char *report = "{\"report\": {\"step\": 3, \"em\": 0.41}}", *shorter = "{\"step\": 4, \"em\": 0.5}",
-               *result = "{\"result\": {\"em\": 0.61, \"tokens\": 3100000}}", *infeasible = "{\"infeasible\": \"no memory\"}",
+               *result = "{\"result\": {\"em\": 0.61, \"tokens\": 3100000}}",
+               *infeasible = "{\"infeasible\": \"no memory\"}",
                *checkpoint = "{\"checkpoint\": {\"path\": \"c\", \"step\": 3}}", *log = "{\"log\": \"hello\"}";
     assert_ok(contract_parse(report, strlen(report), &m, &err), err);
     assert_int_equal(m.kind, MESSAGE_REPORT);
@@ -40,10 +41,21 @@ static void test_contract__understands_every_message(void **state)
 static void test_contract__refuses_everything_else(void **state)
 {
     (void)state;
-    const char *const wrong[] = {
-        "", "garbage", "[]", "{}", "{\"result\": {\"em\": NaN}}", "{\"result\": {\"em\": \"0.5\"}}", "{\"result\": 5}",
-        "{\"report\": {\"em\": 0.5}}", "{\"report\": {\"step\": -1}}", "{\"report\": {\"step\": 1.5}}", "{\"infeasible\": 3}",
-        "{\"result\": {}, \"log\": \"\"}", "{\"verb\": 1}", "{\"step\": 1, \"em\": null}", "{\"result\": {\"em\": 1e999}}"};
+    const char *const wrong[] = {"",
+                                 "garbage",
+                                 "[]",
+                                 "{}",
+                                 "{\"result\": {\"em\": NaN}}",
+                                 "{\"result\": {\"em\": \"0.5\"}}",
+                                 "{\"result\": 5}",
+                                 "{\"report\": {\"em\": 0.5}}",
+                                 "{\"report\": {\"step\": -1}}",
+                                 "{\"report\": {\"step\": 1.5}}",
+                                 "{\"infeasible\": 3}",
+                                 "{\"result\": {}, \"log\": \"\"}",
+                                 "{\"verb\": 1}",
+                                 "{\"step\": 1, \"em\": null}",
+                                 "{\"result\": {\"em\": 1e999}}"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct message m = {.text = "untouched"};
         struct error err;
@@ -104,8 +116,16 @@ static struct job_spec spec_of(struct watch *w, char *const *argv)
 {
     static const char *const needed[] = {"em"};
     static char *env[] = {"NOCTURNE_FD=3", "NOCTURNE_TEST=seen", NULL};
-    return (struct job_spec){.argv = argv, .env = env, .cwd = "/tmp", .dir = w->dir, .params = "{\"x\": 1}\n",
-                             .metric = needed, .n_metrics = 1, .timeout_ms = 20000, .grace_ms = 200, .output_max = 1e6};
+    return (struct job_spec){.argv = argv,
+                             .env = env,
+                             .cwd = "/tmp",
+                             .dir = w->dir,
+                             .params = "{\"x\": 1}\n",
+                             .metric = needed,
+                             .n_metrics = 1,
+                             .timeout_ms = 20000,
+                             .grace_ms = 200,
+                             .output_max = 1e6};
 }
 
 static void start(struct watch *w, const struct job_spec *spec)
@@ -209,7 +229,8 @@ static void test_job__sees_its_environment_and_files(void **state)
 {
     (void)state;
     setenv("NOCTURNE_DB", "not for trials", 1);
-    struct watch *w = run_script("echo \"$NOCTURNE_TEST-$NOCTURNE_DB-$(pwd)\"; echo warning >&2; echo '{\"result\": {\"em\": 1}}' >&3");
+    struct watch *w = run_script(
+        "echo \"$NOCTURNE_TEST-$NOCTURNE_DB-$(pwd)\"; echo warning >&2; echo '{\"result\": {\"em\": 1}}' >&3");
     char path[256], line[64] = "";
     snprintf(path, sizeof path, "%s/stdout.log", w->dir);
     FILE *in = fopen(path, "r");
@@ -229,7 +250,8 @@ static void test_job__arguments_never_meet_a_shell(void **state)
 {
     (void)state;
     struct watch *w = watch_make();
-    char *const argv[] = {"printf", "nocturne: {\"result\": {\"em\": 1}}\\n%s", "; touch /tmp/nocturne-owned $(id)", NULL};
+    char *const argv[] = {"printf", "nocturne: {\"result\": {\"em\": 1}}\\n%s", "; touch /tmp/nocturne-owned $(id)",
+                          NULL};
     struct job_spec spec = spec_of(w, argv);
     start(w, &spec);
     finish(w);
@@ -306,7 +328,8 @@ static void test_job__leaves_no_process_behind(void **state)
     char script[600];
     snprintf(script, sizeof script,
              "sleep 600 & echo $! >%s/child; setsid sleep 600 & echo $! >%s/session;"
-             "echo '{\"result\": {\"em\": 1}}' >&3; sleep 0.2", w->dir, w->dir);
+             "echo '{\"result\": {\"em\": 1}}' >&3; sleep 0.2",
+             w->dir, w->dir);
     char *const argv[] = {"sh", "-c", script, NULL};
     struct job_spec spec = spec_of(w, argv);
     start(w, &spec);

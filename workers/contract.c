@@ -26,9 +26,11 @@ static enum status check_metrics(const json_t *body, struct error *err)
 {
     const char *name;
     json_t *v;
-    json_object_foreach((json_t *)body, name, v) {
+    json_object_foreach((json_t *)body, name, v)
+    {
         if (!json_is_number(v)) return error_set(err, STATUS_INVALID, "metric \"%.60s\" is not a number", name);
-        if (!isfinite(json_number_value(v))) return error_set(err, STATUS_INVALID, "metric \"%.60s\" is not finite", name);
+        if (!isfinite(json_number_value(v)))
+            return error_set(err, STATUS_INVALID, "metric \"%.60s\" is not finite", name);
     }
     return STATUS_OK;
 }

@@ -14,7 +14,7 @@ enum status files_make_folder(const char *dir, struct error *err)
     char path[4096];
     if ((size_t)snprintf(path, sizeof path, "%s", dir) >= sizeof path)
         return error_set(err, STATUS_IO, "%.200s…: the path is too long", dir);
-    for (char *slash = path + 1; slash; ) {
+    for (char *slash = path + 1; slash;) {
         slash = strchr(slash, '/');
         if (slash) *slash = 0;
         if (mkdir(path, 0777) != 0 && errno != EEXIST)

@@ -19,10 +19,10 @@ enum { DRAIN_MS = 1000, PIPES = 3, TRIAL_FD = 3, STOP_TEXT_MAX = 512 };
 struct channel {
     struct job *job;
     uv_pipe_t pipe;
-    bool open;                    /* neither at its end nor closed */
+    bool open; /* neither at its end nor closed */
     void (*line)(struct job *job, const char *line, size_t len);
-    struct log_file log;          /* fd −1: none */
-    char *buf;                    /* the unfinished line */
+    struct log_file log; /* fd −1: none */
+    char *buf;           /* the unfinished line */
     size_t len;
 };
 
@@ -101,20 +101,23 @@ static struct job_outcome outcome_of_exit(struct job *job)
 {
     const char *missing = "", *sep = *job->last_error ? ": " : "";
     if (job->signal) {
-        snprintf(job->reason, sizeof job->reason, "killed by signal %d (%s)%s%.250s", job->signal, strsignal(job->signal),
-                 sep, job->last_error);
+        snprintf(job->reason, sizeof job->reason, "killed by signal %d (%s)%s%.250s", job->signal,
+                 strsignal(job->signal), sep, job->last_error);
         return failed(job, JOB_CRASHED);
     }
     if (job->exit_code) {
-        snprintf(job->reason, sizeof job->reason, "exit code %lld%s%.250s", (long long)job->exit_code, sep, job->last_error);
+        snprintf(job->reason, sizeof job->reason, "exit code %lld%s%.250s", (long long)job->exit_code, sep,
+                 job->last_error);
         return failed(job, JOB_CRASHED);
     }
     const json_t *metrics = job->result ? job->result : job->last_report;
     if (metrics && has_every_metric(job, metrics, &missing)) return (struct job_outcome){JOB_COMPLETE, metrics, ""};
-    if (job->result) snprintf(job->reason, sizeof job->reason, "the result lacks the metric '%s'", missing);
+    if (job->result)
+        snprintf(job->reason, sizeof job->reason, "the result lacks the metric '%s'", missing);
     else if (metrics)
         snprintf(job->reason, sizeof job->reason, "exit 0 without a result, and the last report lacks '%s'", missing);
-    else snprintf(job->reason, sizeof job->reason, "exit 0 without a result or report");
+    else
+        snprintf(job->reason, sizeof job->reason, "exit 0 without a result or report");
     return failed(job, JOB_FAILED);
 }
 
@@ -230,8 +233,10 @@ static void on_message(struct job *job, const char *line, size_t len)
         job->handler.report(job->data, m.step, m.metrics);
         return;
     case MESSAGE_RESULT:
-        if (job->result) json_decref(m.metrics); /* the first one counts */
-        else job->result = m.metrics;
+        if (job->result)
+            json_decref(m.metrics); /* the first one counts */
+        else
+            job->result = m.metrics;
         return;
     case MESSAGE_INFEASIBLE:
         job->verdict = JOB_INFEASIBLE;
@@ -396,8 +401,9 @@ static void abandon(struct job *job)
     if (job->process.data) uv_close((uv_handle_t *)&job->process, on_close);
 }
 
-struct job *job_start(uv_loop_t *loop, const char *guard, const struct job_spec *spec, const struct job_handler *handler,
-                      void *data, void (*gone)(void *), void *owner, struct error *err)
+struct job *job_start(uv_loop_t *loop, const char *guard, const struct job_spec *spec,
+                      const struct job_handler *handler, void *data, void (*gone)(void *), void *owner,
+                      struct error *err)
 {
     struct job *job = must_alloc(1, sizeof *job);
     job->handler = *handler;

@@ -12,7 +12,8 @@
 
 #include "workers/workers.h"
 
-struct job *job_start(uv_loop_t *loop, const char *guard, const struct job_spec *spec, const struct job_handler *handler,
-                      void *data, void (*gone)(void *), void *owner, struct error *err);
+struct job *job_start(uv_loop_t *loop, const char *guard, const struct job_spec *spec,
+                      const struct job_handler *handler, void *data, void (*gone)(void *), void *owner,
+                      struct error *err);
 
 #endif

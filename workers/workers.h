@@ -26,7 +26,7 @@
 struct workers;
 struct job;
 
-struct job_spec { /* read during workers_start only */
+struct job_spec {              /* read during workers_start only */
     char *const *argv;         /* NULL-terminated; argv[0] is looked up in PATH, never in a shell */
     char *const *env;          /* NULL-terminated NAME=value, added to this process's environment */
     const char *cwd;           /* the study file's folder */

@@ -217,8 +217,10 @@ static bool viterbi(const struct model *m, const struct word *w, int *chunk)
 
 static void write_chunk(FILE *out, const struct dict *d, int c)
 {
-    if (c == 0) fputs("_", out);
-    else if (c <= PHONES_MAX) fputs(d->phone[c - 1], out);
+    if (c == 0)
+        fputs("_", out);
+    else if (c <= PHONES_MAX)
+        fputs(d->phone[c - 1], out);
     else {
         c -= 1 + PHONES_MAX;
         fprintf(out, "%s+%s", d->phone[c / PHONES_MAX], d->phone[c % PHONES_MAX]);
@@ -254,7 +256,8 @@ static size_t write_all(FILE *out, const struct dict *d, const struct model *m, 
         unsigned fold = fold_of(w->text);
         int chunk[WORD_MAX];
         split[fold > 1 ? 2 : fold]++;
-        if (fold <= 1) write_held_out(out, d, w, fold ? 'x' : 'v');
+        if (fold <= 1)
+            write_held_out(out, d, w, fold ? 'x' : 'v');
         else if (viterbi(m, w, chunk)) {
             aligned++;
             fprintf(out, "t %s", w->text);

@@ -203,7 +203,10 @@ static void shuffle(struct words *ws, uint64_t *s)
 
 static struct net net_create(size_t H, int classes, uint64_t *s)
 {
-    struct net n = {.H = H, .classes = (size_t)classes, };
+    struct net n = {
+        .H = H,
+        .classes = (size_t)classes,
+    };
     size_t rows = WINDOW * SYMBOLS + 2 * ((size_t)classes + 1);
     n.at_bias = rows * H;
     n.at_out = n.at_bias + H;
@@ -412,8 +415,7 @@ static void train(const struct settings *o, struct data *d)
         if (nocturne_should_stop(&out)) break;
     }
     double em = exact_match(&net, best_weights, d, &d->validation), test = exact_match(&net, best_weights, d, &d->test);
-    nocturne_result(&out, 3,
-                    (struct nocturne_metric[]){{"em", em}, {"em_test", test}, {"tokens", (double)tokens}});
+    nocturne_result(&out, 3, (struct nocturne_metric[]){{"em", em}, {"em_test", test}, {"tokens", (double)tokens}});
     free(best_weights);
     free(block);
     net_done(&net);
@@ -478,13 +480,24 @@ static void limit(struct words *ws, long n)
 int main(int argc, char **argv)
 {
     const char *seed = getenv("NOCTURNE_SEED");
-    struct settings o = {.data = "g2p.data", .rate = 1e-3, .batch = 64, .patience = 5, .words = INT32_MAX,
-                         .validation = INT32_MAX, .hidden = 128, .every = 100000, .cap = 8000000,
+    struct settings o = {.data = "g2p.data",
+                         .rate = 1e-3,
+                         .batch = 64,
+                         .patience = 5,
+                         .words = INT32_MAX,
+                         .validation = INT32_MAX,
+                         .hidden = 128,
+                         .every = 100000,
+                         .cap = 8000000,
                          .seed = seed ? strtoul(seed, NULL, 10) : 1};
-    const struct argp argp = {options, parse, NULL,
+    const struct argp argp = {options,
+                              parse,
+                              NULL,
                               "Train letters-to-sounds with early stopping.\v"
                               "Example: g2p_train --data g2p.data --lr 3e-3 --batch 16 --patience 4 --threshold 1e-3",
-                              NULL, NULL, NULL};
+                              NULL,
+                              NULL,
+                              NULL};
     argp_parse(&argp, argc, argv, 0, NULL, &o);
     struct data d = {0};
     data_read(&d, o.data);

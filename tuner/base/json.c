@@ -16,8 +16,7 @@ enum status json_parse_object(const char *text, size_t len, json_t **ret, struct
 {
     json_error_t at;
     json_t *v = json_loadb(text, len, JSON_REJECT_DUPLICATES, &at);
-    if (!v)
-        return error_set(err, STATUS_INVALID, "not JSON: %s at column %d%s", at.text, at.column, hint(text, len));
+    if (!v) return error_set(err, STATUS_INVALID, "not JSON: %s at column %d%s", at.text, at.column, hint(text, len));
     if (!json_is_object(v)) {
         json_decref(v);
         return error_set(err, STATUS_INVALID, "not a JSON object");

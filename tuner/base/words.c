@@ -108,19 +108,27 @@ const char *words_nearest(const char *word, const char *const *candidates, size_
 const char *words_show_duration(int64_t ms, char *buf, size_t size)
 {
     long long s = (ms + 500) / 1000;
-    if (ms < 9950) snprintf(buf, size, "%.1fs", (double)ms / 1000);
-    else if (s < 60) snprintf(buf, size, "%llds", s);
-    else if (s < 3600) snprintf(buf, size, "%lldm %02llds", s / 60, s % 60);
-    else snprintf(buf, size, "%lldh %02lldm", s / 3600, s % 3600 / 60);
+    if (ms < 9950)
+        snprintf(buf, size, "%.1fs", (double)ms / 1000);
+    else if (s < 60)
+        snprintf(buf, size, "%llds", s);
+    else if (s < 3600)
+        snprintf(buf, size, "%lldm %02llds", s / 60, s % 60);
+    else
+        snprintf(buf, size, "%lldh %02lldm", s / 3600, s % 3600 / 60);
     return buf;
 }
 
 const char *words_show_count(double n, char *buf, size_t size)
 {
     double a = fabs(n);
-    if (a >= 999.5e6) snprintf(buf, size, "%.2fG", n / 1e9);
-    else if (a >= 999.5e3) snprintf(buf, size, "%.2fM", n / 1e6);
-    else if (a >= 10e3) snprintf(buf, size, "%.0fk", n / 1e3);
-    else snprintf(buf, size, a >= 100 ? "%.0f" : "%.4g", n);
+    if (a >= 999.5e6)
+        snprintf(buf, size, "%.2fG", n / 1e9);
+    else if (a >= 999.5e3)
+        snprintf(buf, size, "%.2fM", n / 1e6);
+    else if (a >= 10e3)
+        snprintf(buf, size, "%.0fk", n / 1e3);
+    else
+        snprintf(buf, size, a >= 100 ? "%.0f" : "%.4g", n);
     return buf;
 }

@@ -122,7 +122,8 @@ static enum status read_document(yaml_parser_t *p, struct reader *r, struct yaml
     if (!yaml_document_get_root_node(&document))
         s = error_set(r->err, STATUS_INVALID, "%s:1:1: the file is empty; 'nocturne init' writes one to start from",
                       r->file);
-    else s = convert(r, 1, 0, ret);
+    else
+        s = convert(r, 1, 0, ret);
     yaml_document_delete(&document);
     return s;
 }
@@ -146,7 +147,8 @@ enum status yaml_read(const char *file, const char *text, size_t len, struct are
     if (len > BYTES_MAX)
         return error_set(err, STATUS_INVALID, "%s:1:1: the file is over 1 MiB; a study file is a few kilobytes", file);
     yaml_parser_t parser;
-    if (!yaml_parser_initialize(&parser)) return error_set(err, STATUS_FAILED, "%s: cannot start the YAML reader", file);
+    if (!yaml_parser_initialize(&parser))
+        return error_set(err, STATUS_FAILED, "%s: cannot start the YAML reader", file);
     yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
     struct reader r = {.file = file, .arena = arena, .err = err};
     struct yaml_node *root = NULL;

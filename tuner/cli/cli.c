@@ -74,7 +74,8 @@ static void add_name(void *data, const struct store_study *row)
     if (names->n < 64) names->name[names->n++] = arena_strdup(&names->arena, row->name);
 }
 
-static enum status choose(struct store *store, const char *name, struct names *names, const char **ret, struct error *err)
+static enum status choose(struct store *store, const char *name, struct names *names, const char **ret,
+                          struct error *err)
 {
     enum status s = store_studies(store, add_name, names, err);
     if (s) return s;
@@ -98,8 +99,10 @@ enum status cli_open(const char *db, const char *name, struct cli_study *ret, st
     if (!st) st = choose(s.store, name, &names, &name, err);
     if (!st) st = session_load(s.store, name, clock_real(), &s.study, &s.session, err);
     arena_done(&names.arena);
-    if (st) cli_close(&s);
-    else *ret = s;
+    if (st)
+        cli_close(&s);
+    else
+        *ret = s;
     return st;
 }
 

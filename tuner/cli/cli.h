@@ -18,11 +18,12 @@ struct command {
 extern const struct command cli_commands[]; /* ends with a NULL name */
 
 #define X(verb) int cmd_##verb(int argc, char **argv);
-X(advise) X(best) X(completion) X(doctor) X(enqueue) X(export) X(init) X(resume) X(run) X(show) X(status) X(stop) X(trials)
+X(advise)
+X(best) X(completion) X(doctor) X(enqueue) X(export) X(init) X(resume) X(run) X(show) X(status) X(stop) X(trials)
 #undef X
 
-/* --db and --json, as a child parser; its input is a struct cli_common. */
-struct cli_common {
+    /* --db and --json, as a child parser; its input is a struct cli_common. */
+    struct cli_common {
     const char *db; /* never NULL after parsing */
     bool json;
     const char *study; /* the first argument, or NULL */

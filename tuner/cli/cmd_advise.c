@@ -65,7 +65,9 @@ static void serve(struct session *session)
 int cmd_advise(int argc, char **argv)
 {
     static const struct argp argp = {
-        table, parse, "STUDY.yaml",
+        table,
+        parse,
+        "STUDY.yaml",
         "The optimizer as a pipe, for any language: JSON lines on stdin, one answer a line on stdout.\v"
         "  {\"ask\": 2}                                        {\"trials\": [{\"trial\": 0, \"params\": {…}}, …]}\n"
         "  {\"tell\": 0, \"metrics\": {\"em\": 0.61, \"tokens\": 3e6}}  {\"ok\": true}\n"
@@ -76,7 +78,9 @@ int cmd_advise(int argc, char **argv)
         "Anything wrong is answered with {\"error\": \"…\"} and the pipe goes on.\n"
         "With --db, what was asked for and never told before a crash is handed out again first.\n"
         "Example: echo '{\"ask\": 1}' | nocturne advise study.yaml --seed 7",
-        NULL, NULL, NULL};
+        NULL,
+        NULL,
+        NULL};
     struct options o = {.db = ":memory:", .seed = -1};
     struct study *study = NULL;
     struct store *store = NULL;

@@ -36,8 +36,10 @@ static enum status reweigh(const struct options *o, const struct cli_study *s, s
                            struct error *err)
 {
     enum status st = STATUS_OK;
-    if (o->weights) st = objective_parse_weights(objective, o->weights, err);
-    else if (o->exchange > 0) st = objective_set_exchange(objective, o->exchange, err);
+    if (o->weights)
+        st = objective_parse_weights(objective, o->weights, err);
+    else if (o->exchange > 0)
+        st = objective_set_exchange(objective, o->exchange, err);
     if (!st && objective_needs_baseline(objective) && !s->study->baseline)
         st = error_set(err, STATUS_INVALID, "study '%s' has no baseline to weigh against", s->study->name);
     return st;
@@ -53,7 +55,8 @@ static enum status print_best(const struct options *o, const struct cli_study *s
     if (!all.winner)
         st = error_set(err, STATUS_NOT_FOUND, "study '%s' has no complete trial that satisfies its constraints yet",
                        s->study->name);
-    else if (o->common.json) cli_print_json(report_standing_json(s->session, all.winner));
+    else if (o->common.json)
+        cli_print_json(report_standing_json(s->session, all.winner));
     else {
         report_comparison(stdout, s->session, &all);
         printf("  %s\n", report_config(&s->study->space, all.winner->trial->config, &arena));
@@ -65,10 +68,15 @@ static enum status print_best(const struct options *o, const struct cli_study *s
 
 int cmd_best(int argc, char **argv)
 {
-    static const struct argp argp = {table, parse, "[STUDY]",
-                                     "The best configuration, confirmed if the study has come that far. Other weights need "
-                                     "no new trial.\vExample: nocturne best g2p --weights em=0.9,tokens=0.1",
-                                     cli_common_child, NULL, NULL};
+    static const struct argp argp = {
+        table,
+        parse,
+        "[STUDY]",
+        "The best configuration, confirmed if the study has come that far. Other weights need "
+        "no new trial.\vExample: nocturne best g2p --weights em=0.9,tokens=0.1",
+        cli_common_child,
+        NULL,
+        NULL};
     struct options o = {.exchange = 0};
     struct cli_study s;
     struct error err;

@@ -13,14 +13,17 @@ static int print_bash(void)
     fputs("# eval \"$(nocturne completion bash)\"\n"
           "_nocturne() {\n"
           "    local cur=${COMP_WORDS[COMP_CWORD]}\n"
-          "    if [ \"$COMP_CWORD\" = 1 ]; then COMPREPLY=($(compgen -W \"", stdout);
+          "    if [ \"$COMP_CWORD\" = 1 ]; then COMPREPLY=($(compgen -W \"",
+          stdout);
     print_verbs();
-    fputs("\" -- \"$cur\"))\n"
-          "    elif [ \"${cur#-}\" != \"$cur\" ]; then\n"
-          "        COMPREPLY=($(compgen -W \"$(nocturne \"${COMP_WORDS[1]}\" --help | grep -o -- '--[a-z]*')\" -- \"$cur\"))\n"
-          "    else COMPREPLY=($(compgen -f -- \"$cur\")); fi\n"
-          "}\n"
-          "complete -o filenames -F _nocturne nocturne\n", stdout);
+    fputs(
+        "\" -- \"$cur\"))\n"
+        "    elif [ \"${cur#-}\" != \"$cur\" ]; then\n"
+        "        COMPREPLY=($(compgen -W \"$(nocturne \"${COMP_WORDS[1]}\" --help | grep -o -- '--[a-z]*')\" -- \"$cur\"))\n"
+        "    else COMPREPLY=($(compgen -f -- \"$cur\")); fi\n"
+        "}\n"
+        "complete -o filenames -F _nocturne nocturne\n",
+        stdout);
     return EXIT_OK;
 }
 
@@ -29,7 +32,8 @@ static int print_zsh(void)
     fputs("#compdef nocturne\n_nocturne() {\n    local -a verbs=(\n", stdout);
     for (const struct command *c = cli_commands; c->name; c++) printf("        '%s:%s'\n", c->name, c->summary);
     fputs("    )\n    if (( CURRENT == 2 )); then _describe command verbs; else _files; fi\n}\n"
-          "compdef _nocturne nocturne\n", stdout);
+          "compdef _nocturne nocturne\n",
+          stdout);
     return EXIT_OK;
 }
 
@@ -52,9 +56,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int cmd_completion(int argc, char **argv)
 {
-    static const struct argp argp = {NULL, parse, "bash|zsh|fish",
-                                     "Print shell completion.\vExample: eval \"$(nocturne completion bash)\"", NULL, NULL,
-                                     NULL};
+    static const struct argp argp = {
+        NULL, parse, "bash|zsh|fish", "Print shell completion.\vExample: eval \"$(nocturne completion bash)\"", NULL,
+        NULL, NULL};
     const char *shell = NULL;
     struct error err;
     argp_parse(&argp, argc, argv, 0, NULL, &shell);

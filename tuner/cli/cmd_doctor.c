@@ -14,8 +14,10 @@ struct checkup {
 static void finding(struct checkup *c, bool good, const char *what, const char *detail)
 {
     c->problems += !good;
-    if (c->json) json_array_append_new(c->list, json_pack("{s:s, s:b, s:s}", "check", what, "ok", good, "detail", detail));
-    else printf("%s  %-20s %s\n", good ? "ok     " : "PROBLEM", what, detail);
+    if (c->json)
+        json_array_append_new(c->list, json_pack("{s:s, s:b, s:s}", "check", what, "ok", good, "detail", detail));
+    else
+        printf("%s  %-20s %s\n", good ? "ok     " : "PROBLEM", what, detail);
 }
 
 static void on_problem(void *data, const char *text)
@@ -35,8 +37,10 @@ static void check_database(struct checkup *c, const char *db)
     size_t before = c->problems;
     snprintf(text, sizeof text, "schema version %d", store_version());
     finding(c, true, "database", text);
-    if (store_check(store, on_problem, c, &err)) finding(c, false, "integrity", err.text);
-    else if (c->problems == before) finding(c, true, "integrity", "pages, rows and references are sound");
+    if (store_check(store, on_problem, c, &err))
+        finding(c, false, "integrity", err.text);
+    else if (c->problems == before)
+        finding(c, true, "integrity", "pages, rows and references are sound");
     store_close(store);
 }
 
@@ -63,10 +67,15 @@ static void check_guard(struct checkup *c)
 
 int cmd_doctor(int argc, char **argv)
 {
-    static const struct argp argp = {NULL, cli_parse_study, "",
-                                     "Check the database and the installation; says what is wrong and exits 1 if anything is."
-                                     "\vExample: nocturne doctor --db nocturne.db",
-                                     cli_common_child, NULL, NULL};
+    static const struct argp argp = {
+        NULL,
+        cli_parse_study,
+        "",
+        "Check the database and the installation; says what is wrong and exits 1 if anything is."
+        "\vExample: nocturne doctor --db nocturne.db",
+        cli_common_child,
+        NULL,
+        NULL};
     struct cli_common c;
     cli_common_init(&c);
     argp_parse(&argp, argc, argv, 0, NULL, &c);

@@ -21,8 +21,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (!strchr(arg, '=')) {
             if (o->common.study) argp_error(state, "'%s' is not NAME=VALUE", arg);
             o->common.study = arg;
-        } else if (o->n == SPACE_PARAMS_MAX) argp_error(state, "too many parameters");
-        else o->pair[o->n++] = arg;
+        } else if (o->n == SPACE_PARAMS_MAX)
+            argp_error(state, "too many parameters");
+        else
+            o->pair[o->n++] = arg;
         return 0;
     case ARGP_KEY_NO_ARGS: argp_error(state, "which configuration? For example: patience=4 threshold=1e-3"); return 0;
     default: return ARGP_ERR_UNKNOWN;
@@ -39,7 +41,8 @@ static enum status build(const struct options *o, const struct study *study, dou
         char *value = strchr(o->pair[i], '=');
         *value++ = 0;
         int p = space_find(space, o->pair[i]);
-        if (p < 0) return error_set(err, STATUS_INVALID, "'%s' is not a parameter of study '%s'", o->pair[i], study->name);
+        if (p < 0)
+            return error_set(err, STATUS_INVALID, "'%s' is not a parameter of study '%s'", o->pair[i], study->name);
         enum status s = param_parse(&space->param[p], value, &config[p], err);
         if (s) return s;
         given[p] = true;
@@ -55,7 +58,8 @@ static enum status enqueue(struct cli_study *s, const double *config, struct err
     struct store_hold *hold = NULL;
     struct trial *added;
     enum status st = store_hold_take(s->store, s->study->name, &hold, err);
-    if (!st) st = session_add(s->session, ROLE_ENQUEUED, TRIAL_QUEUED, config, "enqueued", -1, 0, &added, err);
+    if (!st)
+        st = session_add(s->session, ROLE_ENQUEUED, TRIAL_QUEUED, config, "enqueued", -1, 0, &added, err);
     else if (st == STATUS_BUSY) {
         json_t *params = space_to_json(&s->study->space, config);
         char *text = json_exact(params);
@@ -69,10 +73,15 @@ static enum status enqueue(struct cli_study *s, const double *config, struct err
 
 int cmd_enqueue(int argc, char **argv)
 {
-    static const struct argp argp = {NULL, parse, "[STUDY] NAME=VALUE…",
-                                     "Have a configuration of your own tried next. Parameters that are not named are taken "
-                                     "from the baseline.\vExample: nocturne enqueue g2p patience=4 threshold=1e-3",
-                                     cli_common_child, NULL, NULL};
+    static const struct argp argp = {
+        NULL,
+        parse,
+        "[STUDY] NAME=VALUE…",
+        "Have a configuration of your own tried next. Parameters that are not named are taken "
+        "from the baseline.\vExample: nocturne enqueue g2p patience=4 threshold=1e-3",
+        cli_common_child,
+        NULL,
+        NULL};
     struct options o = {.n = 0};
     struct cli_study s;
     struct error err;
@@ -83,9 +92,11 @@ int cmd_enqueue(int argc, char **argv)
     enum status st = build(&o, s.study, config, &err);
     if (!st) st = enqueue(&s, config, &err);
     if (!st && o.common.json)
-        cli_print_json(json_pack("{s:s, s:o}", "study", s.study->name, "enqueued", space_to_json(&s.study->space, config)));
-    else if (!st) printf("enqueued in study %s; it is tried next%s\n", s.study->name,
-                         cli_is_running(&s) ? "" : " once the study runs");
+        cli_print_json(
+            json_pack("{s:s, s:o}", "study", s.study->name, "enqueued", space_to_json(&s.study->space, config)));
+    else if (!st)
+        printf("enqueued in study %s; it is tried next%s\n", s.study->name,
+               cli_is_running(&s) ? "" : " once the study runs");
     cli_close(&s);
     return st ? cli_fail(&err) : EXIT_OK;
 }

@@ -40,8 +40,10 @@ static enum status write_to(FILE *out, const struct options *o, const struct cli
     struct arena arena = {0};
     struct standings all = standings_make(s->session, &s->study->objective, false, &arena);
     enum status st = all.winner ? report_export(out, o->common.json ? EXPORT_JSON : o->format, s->session, &all, err)
-                                : error_set(err, STATUS_NOT_FOUND, "study '%s' has nothing to export yet: no complete trial "
-                                            "satisfies its constraints", s->study->name);
+                                : error_set(err, STATUS_NOT_FOUND,
+                                            "study '%s' has nothing to export yet: no complete trial "
+                                            "satisfies its constraints",
+                                            s->study->name);
     arena_done(&arena);
     return st;
 }
@@ -55,17 +57,22 @@ static enum status write_file(const struct options *o, const struct cli_study *s
     if (!out) return error_set(err, STATUS_IO, "%s: cannot write: %s", o->out, strerror(errno));
     enum status st = write_to(out, o, s, err);
     if (fclose(out) != 0 && !st) st = error_set(err, STATUS_IO, "%s: cannot write: %s", o->out, strerror(errno));
-    if (!st && rename(part, o->out) != 0) st = error_set(err, STATUS_IO, "%s: cannot write: %s", o->out, strerror(errno));
+    if (!st && rename(part, o->out) != 0)
+        st = error_set(err, STATUS_IO, "%s: cannot write: %s", o->out, strerror(errno));
     if (st) remove(part);
     return st;
 }
 
 int cmd_export(int argc, char **argv)
 {
-    static const struct argp argp = {table, parse, "[STUDY]",
+    static const struct argp argp = {table,
+                                     parse,
+                                     "[STUDY]",
                                      "Write the best configuration with its provenance.\v"
                                      "Example: nocturne export g2p --format env -o best.env",
-                                     cli_common_child, NULL, NULL};
+                                     cli_common_child,
+                                     NULL,
+                                     NULL};
     struct options o = {.format = EXPORT_YAML};
     struct cli_study s;
     struct error err;

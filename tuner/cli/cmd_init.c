@@ -63,10 +63,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int cmd_init(int argc, char **argv)
 {
-    static const struct argp argp = {table, parse, "[FILE]",
+    static const struct argp argp = {table,
+                                     parse,
+                                     "[FILE]",
                                      "Write a commented study file to start from (default study.yaml).\v"
                                      "Example: nocturne init study.yaml",
-                                     NULL, NULL, NULL};
+                                     NULL,
+                                     NULL,
+                                     NULL};
     struct options o = {.file = "study.yaml"};
     struct error err;
     argp_parse(&argp, argc, argv, 0, NULL, &o);

@@ -5,11 +5,16 @@
 
 int cmd_resume(int argc, char **argv)
 {
-    static const struct argp argp = {NULL, cli_parse_study, "[STUDY]",
-                                     "Go on with a study of the database, as its study file says now; if the file is gone, "
-                                     "as it was when last run.\v"
-                                     "Example: nocturne resume g2p",
-                                     cli_common_child, NULL, NULL};
+    static const struct argp argp = {
+        NULL,
+        cli_parse_study,
+        "[STUDY]",
+        "Go on with a study of the database, as its study file says now; if the file is gone, "
+        "as it was when last run.\v"
+        "Example: nocturne resume g2p",
+        cli_common_child,
+        NULL,
+        NULL};
     struct cli_common c;
     struct cli_study stored;
     struct study *study = NULL;

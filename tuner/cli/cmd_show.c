@@ -38,10 +38,15 @@ static enum status pick(const struct options *o, long *ret_number, struct error 
 
 int cmd_show(int argc, char **argv)
 {
-    static const struct argp argp = {NULL, parse, "[STUDY] TRIAL",
-                                     "Show one trial: parameters, metrics, every attempt with its reason, its logs and its "
-                                     "reports.\vExample: nocturne show g2p 12",
-                                     cli_common_child, NULL, NULL};
+    static const struct argp argp = {
+        NULL,
+        parse,
+        "[STUDY] TRIAL",
+        "Show one trial: parameters, metrics, every attempt with its reason, its logs and its "
+        "reports.\vExample: nocturne show g2p 12",
+        cli_common_child,
+        NULL,
+        NULL};
     struct options o = {.n = 0};
     struct cli_study s;
     struct error err;
@@ -55,8 +60,10 @@ int cmd_show(int argc, char **argv)
     if (!t)
         st = error_set(&err, STATUS_NOT_FOUND, "study '%s' has no trial %ld; it has 0 to %ld", s.study->name, number,
                        (long)s.session->n - 1);
-    else if (o.common.json) cli_print_json(report_trial_json(s.session, t));
-    else st = report_trial(stdout, s.session, t, &err);
+    else if (o.common.json)
+        cli_print_json(report_trial_json(s.session, t));
+    else
+        st = report_trial(stdout, s.session, t, &err);
     cli_close(&s);
     return st ? cli_fail(&err) : EXIT_OK;
 }

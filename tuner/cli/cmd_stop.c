@@ -4,10 +4,15 @@
 
 int cmd_stop(int argc, char **argv)
 {
-    static const struct argp argp = {NULL, cli_parse_study, "[STUDY]",
-                                     "Ask a running study to stop: running trials may finish, nothing new starts. Twice: "
-                                     "running trials are ended and run again next time.\vExample: nocturne stop g2p",
-                                     cli_common_child, NULL, NULL};
+    static const struct argp argp = {
+        NULL,
+        cli_parse_study,
+        "[STUDY]",
+        "Ask a running study to stop: running trials may finish, nothing new starts. Twice: "
+        "running trials are ended and run again next time.\vExample: nocturne stop g2p",
+        cli_common_child,
+        NULL,
+        NULL};
     struct cli_common c;
     struct cli_study s;
     struct error err;
@@ -16,11 +21,13 @@ int cmd_stop(int argc, char **argv)
     if (cli_open(c.db, c.study, &s, &err)) return cli_fail(&err);
     bool running = cli_is_running(&s);
     enum status st = STATUS_OK;
-    if (running)
-        st = store_request_add(s.store, s.session->study_id, "stop", "{}", clock_wall_ms(clock_real()), &err);
-    if (!st && c.json) cli_print_json(json_pack("{s:s, s:b}", "study", s.study->name, "asked", running));
-    else if (!st && running) printf("asked study %s to stop; go on later with: nocturne resume %s\n", s.study->name, s.study->name);
-    else if (!st) printf("study %s is not running\n", s.study->name);
+    if (running) st = store_request_add(s.store, s.session->study_id, "stop", "{}", clock_wall_ms(clock_real()), &err);
+    if (!st && c.json)
+        cli_print_json(json_pack("{s:s, s:b}", "study", s.study->name, "asked", running));
+    else if (!st && running)
+        printf("asked study %s to stop; go on later with: nocturne resume %s\n", s.study->name, s.study->name);
+    else if (!st)
+        printf("study %s is not running\n", s.study->name);
     cli_close(&s);
     return st ? cli_fail(&err) : EXIT_OK;
 }

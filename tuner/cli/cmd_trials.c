@@ -4,10 +4,14 @@
 
 int cmd_trials(int argc, char **argv)
 {
-    static const struct argp argp = {NULL, cli_parse_study, "[STUDY]",
+    static const struct argp argp = {NULL,
+                                     cli_parse_study,
+                                     "[STUDY]",
                                      "List the trials of a study: state, metrics, utility, configuration.\v"
                                      "Example: nocturne trials g2p --json",
-                                     cli_common_child, NULL, NULL};
+                                     cli_common_child,
+                                     NULL,
+                                     NULL};
     struct cli_common c;
     struct cli_study s;
     struct error err;
@@ -19,7 +23,8 @@ int cmd_trials(int argc, char **argv)
         for (size_t i = 0; i < s.session->n; i++)
             json_array_append_new(all, report_trial_json(s.session, s.session->trial[i]));
         cli_print_json(json_pack("{s:s, s:o}", "study", s.study->name, "trials", all));
-    } else report_trials(stdout, s.session);
+    } else
+        report_trials(stdout, s.session);
     cli_close(&s);
     return EXIT_OK;
 }

@@ -45,8 +45,8 @@ static int unknown(const char *word)
     size_t n = 0;
     for (const struct command *c = cli_commands; c->name; c++) names[n++] = c->name;
     near = words_nearest(word, names, n);
-    fprintf(stderr, "nocturne: unknown command '%s'%s%s%s; see 'nocturne --help'\n", word, near ? "; did you mean '" : "",
-            near ? near : "", near ? "'?" : "");
+    fprintf(stderr, "nocturne: unknown command '%s'%s%s%s; see 'nocturne --help'\n", word,
+            near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     return EXIT_USAGE;
 }
 

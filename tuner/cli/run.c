@@ -26,8 +26,10 @@ static enum status find_guard(char *path, struct error *err)
 static bool is_program(const char *dir, const char *file)
 {
     char path[PATH_MAX];
-    if (*file == '/') snprintf(path, sizeof path, "%s", file);
-    else snprintf(path, sizeof path, "%s/%s", dir, file);
+    if (*file == '/')
+        snprintf(path, sizeof path, "%s", file);
+    else
+        snprintf(path, sizeof path, "%s/%s", dir, file);
     return access(path, X_OK) == 0;
 }
 
@@ -35,18 +37,20 @@ static bool is_program(const char *dir, const char *file)
 static enum status check_command(const struct study *study, struct error *err)
 {
     if (study->n_args == 0)
-        return error_set(err, STATUS_INVALID, "%s:1:1: 'trial: {command: […]}' is missing: the program to run", study->path);
+        return error_set(err, STATUS_INVALID, "%s:1:1: 'trial: {command: […]}' is missing: the program to run",
+                         study->path);
     const char *program = study->arg[0];
     if (strchr(program, '{')) return STATUS_OK;
     bool found = strchr(program, '/') && is_program(study->dir, program);
     const char *path = getenv("PATH");
     char *copy = must_strdup(path ? path : ""), *save = NULL;
-    for (char *dir = strtok_r(copy, ":", &save); !found && !strchr(program, '/') && dir; dir = strtok_r(NULL, ":", &save))
+    for (char *dir = strtok_r(copy, ":", &save); !found && !strchr(program, '/') && dir;
+         dir = strtok_r(NULL, ":", &save))
         found = is_program(dir, program);
     free(copy);
     if (found) return STATUS_OK;
-    return error_set(err, STATUS_INVALID, "%s: the command '%s' is not an executable program %s%s", study->path, program,
-                     strchr(program, '/') ? "in " : "in PATH", strchr(program, '/') ? study->dir : "");
+    return error_set(err, STATUS_INVALID, "%s: the command '%s' is not an executable program %s%s", study->path,
+                     program, strchr(program, '/') ? "in " : "in PATH", strchr(program, '/') ? study->dir : "");
 }
 
 /* nocturne.db → /abs/nocturne.files */
@@ -118,8 +122,8 @@ static enum progress_mode mode_of(const struct run_options *o)
     return isatty(STDOUT_FILENO) ? PROGRESS_TERMINAL : PROGRESS_LINES;
 }
 
-static enum status coordinate(struct session *session, const struct run_options *o, const char *guard, const char *files,
-                              enum coordinator_end *ret_end, struct error *err)
+static enum status coordinate(struct session *session, const struct run_options *o, const char *guard,
+                              const char *files, enum coordinator_end *ret_end, struct error *err)
 {
     const struct study *study = session->study;
     struct listener listener = {progress_create(stdout, mode_of(o), session), NULL};
@@ -156,7 +160,8 @@ int run_study(const struct study *study, const struct run_options *o)
     if (!s) s = store_open(o->db, STORE_CREATE, &store, &err);
     if (!s) s = files_folder(o->db, files, &err);
     if (!s) s = store_hold_take(store, study->name, &hold, &err);
-    if (!s) s = session_open(store, study, o->seed >= 0 ? (uint64_t)o->seed : study->seed, clock_real(), &session, &err);
+    if (!s)
+        s = session_open(store, study, o->seed >= 0 ? (uint64_t)o->seed : study->seed, clock_real(), &session, &err);
     if (!s && session->n > 0 && !o->quiet && !o->json && strcmp(session->phase, "open") != 0)
         printf("going on with study %s: %zu trials so far\n", study->name, session->n);
     if (!s) s = coordinate(session, o, guard, files, &end, &err);

@@ -31,7 +31,8 @@ void adviser_free(struct adviser *a)
 
 static json_t *trial_object(const struct session *s, const struct trial *t)
 {
-    return json_pack("{s:I, s:o}", "trial", (json_int_t)t->number, "params", space_to_json(&s->study->space, t->config));
+    return json_pack("{s:I, s:o}", "trial", (json_int_t)t->number, "params",
+                     space_to_json(&s->study->space, t->config));
 }
 
 /* ---- ask ---- */
@@ -83,8 +84,10 @@ static enum status ask(struct adviser *a, const json_t *request, json_t **ret, s
     if (s == STATUS_EXHAUSTED && json_array_size(trials) > 0) s = STATUS_OK; /* fewer than asked for */
     enum status committed = store_commit(a->session->store, s ? NULL : err);
     if (!s) s = committed;
-    if (s) json_decref(trials);
-    else *ret = json_pack("{s:o}", "trials", trials);
+    if (s)
+        json_decref(trials);
+    else
+        *ret = json_pack("{s:o}", "trials", trials);
     return s;
 }
 
@@ -107,7 +110,8 @@ static enum status check_metrics(const struct session *s, const json_t *metrics,
     const char *name;
     json_t *v;
     if (!json_is_object(metrics)) return error_set(err, STATUS_INVALID, "\"metrics\" takes an object");
-    json_object_foreach((json_t *)metrics, name, v) {
+    json_object_foreach((json_t *)metrics, name, v)
+    {
         if (!json_is_number(v) || !isfinite(json_number_value(v)))
             return error_set(err, STATUS_INVALID, "metric '%.60s' is not a finite number", name);
     }
@@ -117,7 +121,8 @@ static enum status check_metrics(const struct session *s, const json_t *metrics,
         if (!v && objective_uses(&s->study->objective, i))
             return error_set(err, STATUS_INVALID, "the metric '%s' is missing", m->name);
         if (v && m->kind == METRIC_PROPORTION && (json_number_value(v) < 0 || json_number_value(v) > 1))
-            return error_set(err, STATUS_INVALID, "the proportion '%s' is %.6g, not from 0 to 1", m->name, json_number_value(v));
+            return error_set(err, STATUS_INVALID, "the proportion '%s' is %.6g, not from 0 to 1", m->name,
+                             json_number_value(v));
     }
     return STATUS_OK;
 }
@@ -190,7 +195,8 @@ static enum status report(struct adviser *a, const json_t *request, json_t **ret
     if (s) return s;
     if (!json_is_integer(step) || json_integer_value(step) < 0 || !json_is_object(metrics))
         return error_set(err, STATUS_INVALID, "\"report\" takes a whole \"step\" from 0 and \"metrics\"");
-    json_object_foreach((json_t *)metrics, name, v) {
+    json_object_foreach((json_t *)metrics, name, v)
+    {
         if (!json_is_number(v) || !isfinite(json_number_value(v)))
             return error_set(err, STATUS_INVALID, "metric '%.60s' is not a finite number", name);
     }
@@ -206,7 +212,8 @@ static enum status best(struct adviser *a, json_t **ret, struct error *err)
     struct arena arena = {0};
     struct standings all = standings_make(a->session, &a->session->study->objective, false, &arena);
     enum status s = STATUS_OK;
-    if (!all.winner) s = error_set(err, STATUS_NOT_FOUND, "no complete trial that satisfies the constraints yet");
+    if (!all.winner)
+        s = error_set(err, STATUS_NOT_FOUND, "no complete trial that satisfies the constraints yet");
     else {
         *ret = trial_object(a->session, all.winner->trial);
         json_object_set_new(*ret, "metrics", json_deep_copy(all.winner->trial->metrics));

@@ -57,8 +57,8 @@ static struct entry *rank(const struct session *s, struct arena *arena, size_t *
     struct search_history h = session_history(s, arena);
     double *utility = arena_array(arena, h.n, sizeof *utility), *feasible = arena_array(arena, h.n, sizeof *feasible);
     struct entry *e = arena_array(arena, s->n, sizeof *e);
-    bool by_model = s->study->sampler == SAMPLER_GP &&
-                    search_estimate(s->study, &h, s->seed, utility, feasible, NULL) == STATUS_OK;
+    bool by_model =
+        s->study->sampler == SAMPLER_GP && search_estimate(s->study, &h, s->seed, utility, feasible, NULL) == STATUS_OK;
     size_t n = 0, at = 0;
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *t = s->trial[i];
@@ -66,8 +66,10 @@ static struct entry *rank(const struct session *s, struct arena *arena, size_t *
         size_t row = at++;
         if (t->state != TRIAL_COMPLETE || (t->role != ROLE_SEARCH && t->role != ROLE_ENQUEUED)) continue;
         e[n].trial = t;
-        if (by_model) e[n].utility = utility[row], e[n].feasible = feasible[row];
-        else measured(s, &e[n]);
+        if (by_model)
+            e[n].utility = utility[row], e[n].feasible = feasible[row];
+        else
+            measured(s, &e[n]);
         n++;
     }
     qsort(e, n, sizeof *e, by_promise);
@@ -79,7 +81,8 @@ static enum status add_one(struct session *s, const struct trial *t, size_t *add
 {
     enum status st = STATUS_OK;
     for (long k = 0; !st && k < s->study->confirm_seeds; k++) {
-        struct rng rng = rng_derive(s->seed, "confirm", (uint64_t)k); /* the same seeds for every configuration: paired */
+        struct rng rng =
+            rng_derive(s->seed, "confirm", (uint64_t)k); /* the same seeds for every configuration: paired */
         uint64_t seed = rng_bits(&rng) >> 33;
         struct trial *added_trial;
         if (has_confirmation(s, t, seed)) continue;
@@ -102,10 +105,13 @@ enum status confirm_enqueue(struct session *s, size_t *ret_added, struct error *
         if (t->state == TRIAL_COMPLETE && (t->role == ROLE_BASELINE || t->role == ROLE_REFERENCE))
             st = add_one(s, t, &added, err);
     }
-    for (size_t i = 0; !st && i < n && i < (size_t)s->study->confirm_top; i++) st = add_one(s, best[i].trial, &added, err);
+    for (size_t i = 0; !st && i < n && i < (size_t)s->study->confirm_top; i++)
+        st = add_one(s, best[i].trial, &added, err);
     if (!st) st = store_commit(s->store, err);
-    if (st) store_rollback(s->store);
-    else *ret_added = added;
+    if (st)
+        store_rollback(s->store);
+    else
+        *ret_added = added;
     arena_done(&arena);
     return st;
 }

@@ -42,7 +42,7 @@ struct coordinator {
     struct workers *workers;
     struct ledger ledger;
     enum phase phase;
-    struct lease *lease; /* options.slots of them */
+    struct lease *lease;       /* options.slots of them */
     struct thinking *thinking; /* NULL: none */
     bool exhausted;            /* a finite space has been tried completely */
     uv_timer_t tick;
@@ -128,7 +128,8 @@ static enum status after_crash(struct coordinator *c, struct trial *t, const cha
     return s;
 }
 
-static enum status conclude(struct coordinator *c, struct trial *t, const struct job_outcome *outcome, struct error *err)
+static enum status conclude(struct coordinator *c, struct trial *t, const struct job_outcome *outcome,
+                            struct error *err)
 {
     struct session *s = c->session;
     char invalid[600];
@@ -148,7 +149,8 @@ static enum status conclude(struct coordinator *c, struct trial *t, const struct
     return STATUS_OK;
 }
 
-static enum status record_end(struct coordinator *c, struct trial *t, const struct job_outcome *outcome, struct error *err)
+static enum status record_end(struct coordinator *c, struct trial *t, const struct job_outcome *outcome,
+                              struct error *err)
 {
     struct session *s = c->session;
     enum status st = store_begin(s->store, err);
@@ -165,9 +167,10 @@ static void check_baseline(struct coordinator *c, const struct trial *t)
     struct error err;
     if (t->role != ROLE_BASELINE || !trial_state_final(t->state) || t->state == TRIAL_COMPLETE) return;
     if (!objective_needs_baseline(&c->session->study->objective)) return;
-    error_set(&err, STATUS_FAILED, "the baseline (trial %ld) %s: %s; see 'nocturne show %s %ld', correct it, and start again "
-              "with another study name or database", t->number, trial_state_name(t->state), t->reason ? t->reason : "",
-              c->session->study->name, t->number);
+    error_set(&err, STATUS_FAILED,
+              "the baseline (trial %ld) %s: %s; see 'nocturne show %s %ld', correct it, and start again "
+              "with another study name or database",
+              t->number, trial_state_name(t->state), t->reason ? t->reason : "", c->session->study->name, t->number);
     give_up(c, STATUS_FAILED, &err);
 }
 
@@ -179,7 +182,8 @@ static void on_job_end(void *data, const struct job_outcome *outcome)
     struct error err;
     lease->job = NULL;
     enum status s = record_end(c, t, outcome, &err);
-    if (s) give_up(c, s, &err);
+    if (s)
+        give_up(c, s, &err);
     else if (trial_state_final(t->state)) {
         tell(c, EVENT_FINISHED, t, NULL);
         check_baseline(c, t);
@@ -258,8 +262,13 @@ static enum status start_job(struct coordinator *c, struct lease *lease, const c
     struct trial *t = lease->trial;
     json_t *params = space_to_json(&study->space, t->config);
     char *text = json_pretty_numbers(params), **argv;
-    struct job_spec spec = {.env = environment(c, t, dir, a), .cwd = study->dir, .dir = dir, .params = text,
-                            .timeout_ms = study->timeout_ms, .grace_ms = study->grace_ms, .output_max = study->output_max};
+    struct job_spec spec = {.env = environment(c, t, dir, a),
+                            .cwd = study->dir,
+                            .dir = dir,
+                            .params = text,
+                            .timeout_ms = study->timeout_ms,
+                            .grace_ms = study->grace_ms,
+                            .output_max = study->output_max};
     spec.metric = needed_metrics(study, a, &spec.n_metrics);
     enum status s = command(c, t, dir, a, &argv, err);
     spec.argv = argv;
@@ -273,7 +282,8 @@ static void start_attempt(struct coordinator *c, struct lease *lease, struct tri
 {
     struct arena a = {0};
     struct error err, start_err;
-    char *dir = arena_printf(&a, "%s/%s/%04ld.%ld", c->options.files, c->session->study->name, t->number, t->attempts + 1);
+    char *dir =
+        arena_printf(&a, "%s/%s/%04ld.%ld", c->options.files, c->session->study->name, t->number, t->attempts + 1);
     lease->trial = t;
     enum status s = session_attempt_begin(c->session, t, dir, &err);
     if (!s) {
@@ -312,10 +322,11 @@ static void add_suggestion(struct coordinator *c, const struct thinking *t)
     }
     enum status s = t->status;
     if (s) err = t->err;
-    if (!s && strncmp(t->suggestion.source, "random, because", 15) == 0) tell(c, EVENT_NOTE, NULL, t->suggestion.source);
+    if (!s && strncmp(t->suggestion.source, "random, because", 15) == 0)
+        tell(c, EVENT_NOTE, NULL, t->suggestion.source);
     if (!s)
-        s = session_add(c->session, ROLE_SEARCH, TRIAL_QUEUED, t->suggestion.config, t->suggestion.source, -1, 0, &added,
-                        &err);
+        s = session_add(c->session, ROLE_SEARCH, TRIAL_QUEUED, t->suggestion.config, t->suggestion.source, -1, 0,
+                        &added, &err);
     if (s) give_up(c, s, &err);
 }
 
@@ -366,9 +377,12 @@ static void enter_confirmation(struct coordinator *c)
     size_t added = 0;
     enum status s = confirm_enqueue(c->session, &added, &err);
     c->phase = PHASE_CONFIRM;
-    if (s) give_up(c, s, &err);
-    else if (added) tell(c, EVENT_CONFIRM, NULL, NULL);
-    else step(c);
+    if (s)
+        give_up(c, s, &err);
+    else if (added)
+        tell(c, EVENT_CONFIRM, NULL, NULL);
+    else
+        step(c);
     if (added) step(c);
 }
 
@@ -381,8 +395,10 @@ static void step(struct coordinator *c)
     case PHASE_SEARCH: {
         bool more = !c->exhausted && !ledger_refuses(&c->ledger, c->session, confirm_count(c->session));
         if (next_queued(c)) return;
-        if (more && workers_free_slots(c->workers) > 0 && !c->thinking) think(c);
-        else if (!more && idle) enter_confirmation(c);
+        if (more && workers_free_slots(c->workers) > 0 && !c->thinking)
+            think(c);
+        else if (!more && idle)
+            enter_confirmation(c);
         return;
     }
     case PHASE_CONFIRM:
@@ -419,7 +435,8 @@ static void on_request(void *data, const char *verb, const char *payload)
     }
     enum status s = json_parse_object(payload, strlen(payload), &params, &bad);
     if (!s) s = space_from_json(&c->session->study->space, params, config, &bad);
-    if (s) tell(c, EVENT_NOTE, NULL, bad.text);
+    if (s)
+        tell(c, EVENT_NOTE, NULL, bad.text);
     else if (!in->status)
         in->status = session_add(c->session, ROLE_ENQUEUED, TRIAL_QUEUED, config, "enqueued", -1, 0, &t, &in->err);
     json_decref(params);
@@ -436,7 +453,8 @@ static void take_requests(struct coordinator *c)
     if (s) {
         store_rollback(store);
         give_up(c, s, &in.err);
-    } else if (in.stop) coordinator_stop(c);
+    } else if (in.stop)
+        coordinator_stop(c);
     step(c);
 }
 
@@ -492,7 +510,8 @@ enum status coordinator_run(struct coordinator *c, enum coordinator_end *ret_end
     for (size_t i = 0; i < c->session->n; i++) check_baseline(c, c->session->trial[i]);
     step(c);
     uv_run(c->loop, UV_RUN_DEFAULT);
-    if (!c->status) c->status = session_set_phase(c->session, c->end == COORDINATOR_DONE ? "complete" : "stopped", &c->err);
+    if (!c->status)
+        c->status = session_set_phase(c->session, c->end == COORDINATOR_DONE ? "complete" : "stopped", &c->err);
     if (c->status) return error_set(err, c->status, "%s", c->err.text);
     *ret_end = c->end;
     return STATUS_OK;

@@ -69,8 +69,7 @@ size_t session_count(const struct session *s, enum trial_state state)
 const double *session_baseline(const struct session *s)
 {
     for (size_t i = 0; i < s->n; i++)
-        if (s->trial[i]->role == ROLE_BASELINE)
-            return s->trial[i]->state == TRIAL_COMPLETE ? s->trial[i]->value : NULL;
+        if (s->trial[i]->role == ROLE_BASELINE) return s->trial[i]->state == TRIAL_COMPLETE ? s->trial[i]->value : NULL;
     return NULL;
 }
 
@@ -94,9 +93,9 @@ struct search_history session_history(const struct session *s, struct arena *are
         memcpy(value, t->value, m * sizeof *value);
         out->config = config;
         out->metrics = value;
-        out->outcome = t->state == TRIAL_COMPLETE                                       ? SEARCH_COMPLETE
+        out->outcome = t->state == TRIAL_COMPLETE                                 ? SEARCH_COMPLETE
                        : t->state == TRIAL_FAILED || t->state == TRIAL_INFEASIBLE ? SEARCH_FAILED
-                                                                                        : SEARCH_PENDING;
+                                                                                  : SEARCH_PENDING;
     }
     const double *baseline = session_baseline(s);
     if (baseline) {
@@ -134,7 +133,8 @@ static void on_trial(void *data, const struct store_trial *row)
         l->status = error_set(l->err, STATUS_IO, "trial %ld is stored in an unknown way", row->number);
     if (!l->status) l->status = json_parse_object(row->params, strlen(row->params), &params, l->err);
     if (!l->status) l->status = space_from_json(&s->study->space, params, t->config, l->err);
-    if (!l->status && row->metrics) l->status = json_parse_object(row->metrics, strlen(row->metrics), &t->metrics, l->err);
+    if (!l->status && row->metrics)
+        l->status = json_parse_object(row->metrics, strlen(row->metrics), &t->metrics, l->err);
     read_values(s, t->metrics, t->value);
     read_values(s, NULL, t->last);
     json_decref(params);
@@ -155,7 +155,8 @@ static enum status load_trials(struct session *s, struct error *err)
     struct loading l = {s, err, STATUS_OK};
     enum status st = store_trials(s->store, s->study_id, on_trial, &l, err);
     if (!st) st = l.status;
-    for (size_t i = 0; !st && i < s->n; i++) st = store_attempts(s->store, s->trial[i]->id, on_attempt, s->trial[i], err);
+    for (size_t i = 0; !st && i < s->n; i++)
+        st = store_attempts(s->store, s->trial[i]->id, on_attempt, s->trial[i], err);
     return st;
 }
 
@@ -213,11 +214,10 @@ static enum status add_given_trials(struct session *s, struct error *err)
     const struct study *study = s->study;
     struct trial *t;
     enum status st = STATUS_OK;
-    if (study->baseline)
-        st = session_add(s, ROLE_BASELINE, TRIAL_QUEUED, study->baseline, "baseline", -1, 0, &t, err);
+    if (study->baseline) st = session_add(s, ROLE_BASELINE, TRIAL_QUEUED, study->baseline, "baseline", -1, 0, &t, err);
     for (size_t i = 0; !st && i < study->n_references; i++)
-        st = session_add(s, ROLE_REFERENCE, TRIAL_QUEUED, study->reference[i].config, study->reference[i].name, -1, 0, &t,
-                         err);
+        st = session_add(s, ROLE_REFERENCE, TRIAL_QUEUED, study->reference[i].config, study->reference[i].name, -1, 0,
+                         &t, err);
     return st;
 }
 
@@ -254,9 +254,10 @@ static enum status resume(struct session *s, const struct found *f, const char *
     const struct study *study = s->study;
     adopt(s, f);
     if (strcmp(f->identity, identity) != 0)
-        return error_set(err, STATUS_INVALID, "%s: parameters or metrics differ from those that study '%s' in %s began "
-                         "with; give the study another name, or choose another file with --db", study->path, study->name,
-                         store_path(s->store));
+        return error_set(err, STATUS_INVALID,
+                         "%s: parameters or metrics differ from those that study '%s' in %s began "
+                         "with; give the study another name, or choose another file with --db",
+                         study->path, study->name, store_path(s->store));
     struct arena arena = {0};
     enum status st = store_study_update(s->store, s->study_id, full_path(study, &arena), study->text, err);
     arena_done(&arena);
@@ -271,12 +272,16 @@ enum status session_open(struct store *store, const struct study *study, uint64_
     char *identity = study_identity(study);
     s->seed = seed;
     enum status st = store_study_find(store, study->name, on_study, &f, err);
-    if (st == STATUS_NOT_FOUND) st = create(s, identity, err);
-    else if (!st) st = resume(s, &f, identity, err);
+    if (st == STATUS_NOT_FOUND)
+        st = create(s, identity, err);
+    else if (!st)
+        st = resume(s, &f, identity, err);
     free(identity);
     found_done(&f);
-    if (st) session_free(s);
-    else *ret = s;
+    if (st)
+        session_free(s);
+    else
+        *ret = s;
     return st;
 }
 
@@ -377,7 +382,8 @@ static enum status check_complete(const struct session *s, const double *value, 
     const struct objective *o = &s->study->objective;
     for (size_t i = 0; i < o->n_metrics; i++)
         if (objective_uses(o, i) && !isfinite(value[i]))
-            return error_set(err, STATUS_INVALID, "the metric '%s' is missing or not a finite number", o->metric[i].name);
+            return error_set(err, STATUS_INVALID, "the metric '%s' is missing or not a finite number",
+                             o->metric[i].name);
     return STATUS_OK;
 }
 
@@ -391,7 +397,8 @@ enum status session_finish(struct session *s, struct trial *t, enum trial_state 
     enum status st = check_move(t, to, err);
     if (!st && to == TRIAL_COMPLETE) st = check_complete(s, value, err);
     if (!st)
-        st = store_trial_finish(s->store, t->id, trial_state_name(t->state), trial_state_name(to), text, reason, now, err);
+        st = store_trial_finish(s->store, t->id, trial_state_name(t->state), trial_state_name(to), text, reason, now,
+                                err);
     if (!st) {
         t->state = to;
         t->finished_ms = now;
@@ -443,8 +450,7 @@ enum status session_report(struct session *s, struct trial *t, long step, const 
         t->attempts = 1;
         st = store_attempt_insert(s->store, t->id, 1, "", clock_wall_ms(s->clock), &t->attempt_id, err);
     }
-    if (!st)
-        st = store_report_insert(s->store, t->attempt_id, &(struct store_report){t->reports, step, text}, err);
+    if (!st) st = store_report_insert(s->store, t->attempt_id, &(struct store_report){t->reports, step, text}, err);
     free(text);
     if (st) return st;
     t->reports++;

@@ -26,12 +26,12 @@ struct trial {
     uint64_t seed;
     long confirms; /* ROLE_CONFIRM: number of the trial it repeats; else −1 */
     char *source, *reason;
-    json_t *metrics;             /* complete: all that was reported */
-    double value[METRICS_MAX];   /* complete: the study's metrics; NaN where not reported */
+    json_t *metrics;                             /* complete: all that was reported */
+    double value[METRICS_MAX];                   /* complete: the study's metrics; NaN where not reported */
     int64_t created_ms, started_ms, finished_ms; /* wall clock; started: of the last attempt, this process only */
-    long attempts, crashes;      /* executions so far; those that ended in a crash */
-    long reports, step;          /* running: number of reports, the last one's step */
-    double last[METRICS_MAX];    /* running: the last report; NaN where not reported */
+    long attempts, crashes;                      /* executions so far; those that ended in a crash */
+    long reports, step;                          /* running: number of reports, the last one's step */
+    double last[METRICS_MAX];                    /* running: the last report; NaN where not reported */
     int64_t attempt_id;
 };
 

@@ -78,7 +78,8 @@ const struct trial *standing_incumbent(const struct session *s, double *ret_util
     if (!baseline && objective_needs_baseline(o)) return NULL;
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *t = s->trial[i];
-        if (t->role == ROLE_CONFIRM || t->state != TRIAL_COMPLETE || !objective_feasible(o, t->value, baseline)) continue;
+        if (t->role == ROLE_CONFIRM || t->state != TRIAL_COMPLETE || !objective_feasible(o, t->value, baseline))
+            continue;
         double u = objective_utility(o, t->value, baseline);
         if (best && u <= *ret_utility) continue;
         best = t;

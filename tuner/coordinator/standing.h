@@ -11,9 +11,9 @@
 #include "tuner/coordinator/session.h"
 
 struct standing {
-    const struct trial *trial; /* baseline, reference, search or enqueued; complete */
-    const char *label;         /* "baseline", the reference's name, or NULL */
-    size_t confirmed;          /* number of confirmation seeds; 0: `mean` is the trial itself */
+    const struct trial *trial;                 /* baseline, reference, search or enqueued; complete */
+    const char *label;                         /* "baseline", the reference's name, or NULL */
+    size_t confirmed;                          /* number of confirmation seeds; 0: `mean` is the trial itself */
     double mean[METRICS_MAX], sd[METRICS_MAX]; /* sd: 0 for fewer than two seeds */
     double utility;
     bool feasible;
@@ -21,7 +21,7 @@ struct standing {
 
 struct standings {
     size_t n;
-    struct standing *all;           /* by trial number */
+    struct standing *all;            /* by trial number */
     const struct standing *baseline; /* may be NULL */
     const struct standing *winner;   /* may be NULL: nothing feasible is complete. May be the baseline. */
 };

@@ -20,7 +20,7 @@ static const unsigned legal[TRIAL_STATES] = {
     [TRIAL_RUNNING] = TO(COMPLETE) | TO(PRUNED) | TO(FAILED) | TO(INFEASIBLE) | TO(QUEUED) | TO(CANCELLED),
 };
 
-static const char *const names[TRIAL_STATES] = {"queued",   "leased", "running",    "complete",
+static const char *const names[TRIAL_STATES] = {"queued", "leased", "running",    "complete",
                                                 "pruned", "failed", "infeasible", "cancelled"};
 
 const char *trial_state_name(enum trial_state s)

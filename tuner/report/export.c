@@ -34,8 +34,10 @@ static void write_quoted(FILE *out, const char *text)
     }
     fputc('\'', out);
     for (; *text; text++)
-        if (*text == '\'') fputs("'\\''", out);
-        else fputc(*text, out);
+        if (*text == '\'')
+            fputs("'\\''", out);
+        else
+            fputc(*text, out);
     fputc('\'', out);
 }
 
@@ -44,8 +46,10 @@ static void write_provenance(FILE *out, const struct session *s, const struct st
     const struct standing *w = all->winner;
     char buf[64];
     fprintf(out, "# study %s, trial %ld, ", s->study->name, w->trial->number);
-    if (w->confirmed) fprintf(out, "confirmed on %zu fresh seeds\n", w->confirmed);
-    else fputs("not confirmed\n", out);
+    if (w->confirmed)
+        fprintf(out, "confirmed on %zu fresh seeds\n", w->confirmed);
+    else
+        fputs("not confirmed\n", out);
     for (size_t i = 0; i < s->study->objective.n_metrics; i++) {
         const struct metric *m = &s->study->objective.metric[i];
         fprintf(out, "# %s: %s", m->name, report_metric(m, w->mean[i], buf, sizeof buf));
@@ -54,11 +58,13 @@ static void write_provenance(FILE *out, const struct session *s, const struct st
     }
 }
 
-static void write_pairs(FILE *out, const struct session *s, const struct standing *w, const char *indent, const char *sep)
+static void write_pairs(FILE *out, const struct session *s, const struct standing *w, const char *indent,
+                        const char *sep)
 {
     json_t *params = space_to_json(&s->study->space, w->trial->config), *v;
     const char *name;
-    json_object_foreach(params, name, v) {
+    json_object_foreach(params, name, v)
+    {
         fprintf(out, "%s%s%s", indent, name, sep);
         write_value(out, v);
         fputc('\n', out);
@@ -120,8 +126,8 @@ enum status report_export(FILE *out, enum export_format format, const struct ses
     case EXPORT_JSON: write_json(out, s, all); return STATUS_OK;
     case EXPORT_YAML:
         write_provenance(out, s, all);
-        fprintf(out, "study: %s\ntrial: %ld\nconfirmed_seeds: %zu\nparameters:\n", s->study->name, all->winner->trial->number,
-                all->winner->confirmed);
+        fprintf(out, "study: %s\ntrial: %ld\nconfirmed_seeds: %zu\nparameters:\n", s->study->name,
+                all->winner->trial->number, all->winner->confirmed);
         write_pairs(out, s, all->winner, "  ", ": ");
         return STATUS_OK;
     case EXPORT_TOML:

@@ -82,7 +82,8 @@ static void draw_bar(struct progress *p, const struct ledger *ledger, struct are
         double share = fmin(1, (double)done / (double)total);
         for (int i = 0; i < BAR_WIDTH; i++) bar = arena_printf(a, "%s%s", bar, i < share * BAR_WIDTH ? "█" : "░");
         bar = arena_printf(a, "[%s] %zu/%zu", bar, done, total);
-    } else bar = arena_printf(a, "%zu", done);
+    } else
+        bar = arena_printf(a, "%zu", done);
     int64_t left = ledger_eta_ms(ledger, s, confirms);
     if (left >= 0) tail = arena_printf(a, " · ETA %s", words_show_duration(left, eta, sizeof eta));
     draw_line(p, arena_printf(a, "%s %s trials · %s tokens spent%s", s->study->name, bar,
@@ -135,8 +136,10 @@ static void print_finished(struct progress *p, const struct trial *t)
     }
     if (t->reason) fprintf(p->out, "  %s", t->reason);
     fprintf(p->out, "  %s", report_config(&s->study->space, t->config, &a));
-    if (t->confirms >= 0) fprintf(p->out, "  (confirms %ld)", t->confirms);
-    else if (standing_incumbent(s, &best_utility) == t) fprintf(p->out, "  ◀ best so far");
+    if (t->confirms >= 0)
+        fprintf(p->out, "  (confirms %ld)", t->confirms);
+    else if (standing_incumbent(s, &best_utility) == t)
+        fprintf(p->out, "  ◀ best so far");
     fprintf(p->out, "  %s\n", took);
     arena_done(&a);
 }

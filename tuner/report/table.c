@@ -12,8 +12,10 @@ static const char *mean_and_sd(const struct metric *m, const struct standing *x,
 {
     char mean[40], sd[40];
     report_metric(m, x->mean[i], mean, sizeof mean);
-    if (x->confirmed < 2 || !isfinite(x->mean[i])) snprintf(buf, size, "%s", mean);
-    else snprintf(buf, size, "%s ± %s", mean, report_metric(m, x->sd[i], sd, sizeof sd));
+    if (x->confirmed < 2 || !isfinite(x->mean[i]))
+        snprintf(buf, size, "%s", mean);
+    else
+        snprintf(buf, size, "%s ± %s", mean, report_metric(m, x->sd[i], sd, sizeof sd));
     return buf;
 }
 
@@ -41,7 +43,10 @@ static void comparison_row(FILE *out, const struct session *s, const struct stan
     for (size_t i = 0; i < o->n_metrics; i++) cell(out, mean_and_sd(&o->metric[i], x, i, buf, sizeof buf), CELL_WIDTH);
     snprintf(buf, sizeof buf, "%+.4f", x->utility);
     cell(out, buf, 11);
-    fprintf(out, "%s\n", x == all->winner ? "  ◀ best" : !x->feasible && x != all->baseline ? "  breaks a constraint" : "");
+    fprintf(out, "%s\n",
+            x == all->winner                     ? "  ◀ best"
+            : !x->feasible && x != all->baseline ? "  breaks a constraint"
+                                                 : "");
 }
 
 static void comparison_change(FILE *out, const struct session *s, const struct standing *base, const struct standing *x)
@@ -51,8 +56,10 @@ static void comparison_change(FILE *out, const struct session *s, const struct s
     fprintf(out, "  %-*s", NAME_WIDTH, "  against the baseline");
     for (size_t i = 0; i < o->n_metrics; i++) {
         double change = x->mean[i] - base->mean[i];
-        if (o->metric[i].kind == METRIC_PROPORTION) snprintf(buf, sizeof buf, "%+.2f points", 100 * change);
-        else snprintf(buf, sizeof buf, "%+.1f %%", 100 * change / fabs(base->mean[i]));
+        if (o->metric[i].kind == METRIC_PROPORTION)
+            snprintf(buf, sizeof buf, "%+.2f points", 100 * change);
+        else
+            snprintf(buf, sizeof buf, "%+.1f %%", 100 * change / fabs(base->mean[i]));
         cell(out, buf, CELL_WIDTH);
     }
     fputc('\n', out);
@@ -63,20 +70,25 @@ void report_comparison(FILE *out, const struct session *s, const struct standing
     const struct objective *o = &s->study->objective;
     char name[80];
     size_t seeds = all->winner ? all->winner->confirmed : 0;
-    if (seeds) fprintf(out, "\nStudy %s, confirmed on %zu fresh seeds (mean ± sd):\n", s->study->name, seeds);
-    else fprintf(out, "\nStudy %s, single measurements, not confirmed:\n", s->study->name);
+    if (seeds)
+        fprintf(out, "\nStudy %s, confirmed on %zu fresh seeds (mean ± sd):\n", s->study->name, seeds);
+    else
+        fprintf(out, "\nStudy %s, single measurements, not confirmed:\n", s->study->name);
     fprintf(out, "  %-*s", NAME_WIDTH, "");
     for (size_t i = 0; i < o->n_metrics; i++) cell(out, o->metric[i].name, CELL_WIDTH);
     cell(out, "utility", 11);
     fputc('\n', out);
     for (size_t i = 0; i < all->n; i++)
-        if (all->all[i].label && &all->all[i] != all->winner) comparison_row(out, s, all, &all->all[i], all->all[i].label);
+        if (all->all[i].label && &all->all[i] != all->winner)
+            comparison_row(out, s, all, &all->all[i], all->all[i].label);
     if (!all->winner) {
         fputs("  no complete configuration satisfies the constraints yet\n", out);
         return;
     }
-    if (all->winner->label) snprintf(name, sizeof name, "%s", all->winner->label);
-    else snprintf(name, sizeof name, "winner (trial %ld)", all->winner->trial->number);
+    if (all->winner->label)
+        snprintf(name, sizeof name, "%s", all->winner->label);
+    else
+        snprintf(name, sizeof name, "winner (trial %ld)", all->winner->trial->number);
     comparison_row(out, s, all, all->winner, name);
     if (all->baseline && all->winner != all->baseline) comparison_change(out, s, all->baseline, all->winner);
     if (all->winner == all->baseline) fputs("  nothing that was tried beats the baseline\n", out);
@@ -99,8 +111,10 @@ void report_trials(FILE *out, const struct session *s)
         fprintf(out, "%5ld  %-10s  %-9s", t->number, trial_state_name(t->state), trial_role_name(t->role));
         for (size_t i = 0; i < o->n_metrics; i++)
             fprintf(out, "  %10s", report_metric(&o->metric[i], t->value[i], buf, sizeof buf));
-        if (t->state == TRIAL_COMPLETE && judged) fprintf(out, "  %+8.4f", objective_utility(o, t->value, baseline));
-        else fprintf(out, "  %8s", "-");
+        if (t->state == TRIAL_COMPLETE && judged)
+            fprintf(out, "  %+8.4f", objective_utility(o, t->value, baseline));
+        else
+            fprintf(out, "  %8s", "-");
         fprintf(out, "  %s%s%s\n", report_config(&s->study->space, t->config, &arena), t->reason ? "  — " : "",
                 t->reason ? t->reason : "");
         arena_done(&arena);
@@ -153,7 +167,8 @@ static void show_attempt(void *data, const struct store_attempt *a)
     struct showing *w = data;
     char when[40], took[40];
     fprintf(w->out, "  attempt %ld: %s%s%s\n    started %s", a->number, a->outcome ? a->outcome : "running",
-            a->reason && *a->reason ? ": " : "", a->reason ? a->reason : "", show_time(a->started_ms, when, sizeof when));
+            a->reason && *a->reason ? ": " : "", a->reason ? a->reason : "",
+            show_time(a->started_ms, when, sizeof when));
     if (a->ended_ms) fprintf(w->out, ", took %s", words_show_duration(a->ended_ms - a->started_ms, took, sizeof took));
     fprintf(w->out, "\n    logs in %s\n", a->dir);
     if (!w->status) w->status = store_reports(w->s->store, a->id, show_report, w, w->err);
@@ -163,7 +178,8 @@ enum status report_trial(FILE *out, const struct session *s, const struct trial 
 {
     struct showing w = {out, s, err, STATUS_OK};
     char buf[SPACE_TEXT_MAX];
-    fprintf(out, "trial %ld of %s: %s (%s", t->number, s->study->name, trial_state_name(t->state), trial_role_name(t->role));
+    fprintf(out, "trial %ld of %s: %s (%s", t->number, s->study->name, trial_state_name(t->state),
+            trial_role_name(t->role));
     if (t->confirms >= 0) fprintf(out, " of trial %ld", t->confirms);
     fprintf(out, "; %s)\n", t->source);
     if (t->reason) fprintf(out, "  reason: %s\n", t->reason);

@@ -6,10 +6,14 @@
 
 const char *report_metric(const struct metric *m, double v, char *buf, size_t size)
 {
-    if (!isfinite(v)) snprintf(buf, size, "-");
-    else if (m->kind == METRIC_PROPORTION) snprintf(buf, size, "%.4f", v);
-    else if (m->kind == METRIC_COUNT) words_show_count(v, buf, size);
-    else snprintf(buf, size, "%.5g", v);
+    if (!isfinite(v))
+        snprintf(buf, size, "-");
+    else if (m->kind == METRIC_PROPORTION)
+        snprintf(buf, size, "%.4f", v);
+    else if (m->kind == METRIC_COUNT)
+        words_show_count(v, buf, size);
+    else
+        snprintf(buf, size, "%.5g", v);
     return buf;
 }
 

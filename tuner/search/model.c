@@ -143,9 +143,10 @@ static void add_bounds(struct model *m, const struct objective *o, size_t metric
     for (size_t c = 0; c < o->n_constraints; c++) {
         const struct constraint *in = &o->constraint[c];
         if (in->metric != metric) continue;
-        m->bound[m->n_bounds++] = (struct acquisition_bound){.output = m->n_outputs - 1,
-                                                             .bound = transform(&o->metric[metric], constraint_bound(in, baseline)),
-                                                             .at_least = in->sense == AT_LEAST};
+        m->bound[m->n_bounds++] =
+            (struct acquisition_bound){.output = m->n_outputs - 1,
+                                       .bound = transform(&o->metric[metric], constraint_bound(in, baseline)),
+                                       .at_least = in->sense == AT_LEAST};
     }
 }
 

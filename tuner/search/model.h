@@ -22,7 +22,8 @@ struct model {
     struct acquisition_bound bound[MODEL_BOUNDS_MAX];
 };
 
-/* Needs at least one complete trial. `points`: history->n × d, encoded. model_done releases it, also after a failure. */
+/* Needs at least one complete trial. `points`: history->n × d, encoded. model_done releases it, also after a failure.
+ */
 enum status model_fit(struct model *m, const struct study *study, const struct search_history *history,
                       const double *points, const struct dimension *dim, uint64_t seed, struct error *err);
 void model_done(struct model *m);

@@ -24,7 +24,8 @@ struct task {
     double *points; /* history->n × d */
 };
 
-static struct task task_begin(const struct study *study, const struct search_history *history, uint64_t seed, long number)
+static struct task task_begin(const struct study *study, const struct search_history *history, uint64_t seed,
+                              long number)
 {
     struct task t = {.study = study, .history = history, .seed = seed, .number = number, .d = study->space.n};
     t.dim = encode_dimensions(&study->space, &t.arena);
@@ -86,14 +87,26 @@ static double *base_points(struct task *t, const struct model *m, size_t *ret_be
     return base;
 }
 
-static enum status propose(struct task *t, const struct model *m, double *ret_point, double *ret_value, struct error *err)
+static enum status propose(struct task *t, const struct model *m, double *ret_point, double *ret_value,
+                           struct error *err)
 {
     size_t n_best, n_base;
     double *base = base_points(t, m, &n_best, &n_base);
-    struct acquisition_spec spec = {.n_outputs = m->n_outputs, .output = m->output, .n_bounds = m->n_bounds,
-                                    .bound = m->bound, .n_base = n_base, .base = base, .n_draws = DRAWS, .seed = t->seed};
-    struct maximise_spec where = {.dim = t->dim, .d = t->d, .start = base, .n_start = n_best < STARTS ? n_best : STARTS,
-                                  .taken = t->points, .n_taken = t->history->n, .seed = t->seed};
+    struct acquisition_spec spec = {.n_outputs = m->n_outputs,
+                                    .output = m->output,
+                                    .n_bounds = m->n_bounds,
+                                    .bound = m->bound,
+                                    .n_base = n_base,
+                                    .base = base,
+                                    .n_draws = DRAWS,
+                                    .seed = t->seed};
+    struct maximise_spec where = {.dim = t->dim,
+                                  .d = t->d,
+                                  .start = base,
+                                  .n_start = n_best < STARTS ? n_best : STARTS,
+                                  .taken = t->points,
+                                  .n_taken = t->history->n,
+                                  .seed = t->seed};
     struct acquisition *a = NULL;
     enum status s = acquisition_create(&spec, &a, err);
     if (!s) s = acquisition_maximise(a, &where, ret_point, ret_value, err);

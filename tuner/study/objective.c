@@ -103,8 +103,9 @@ enum status objective_set_exchange(struct objective *o, double rate, struct erro
         if (m->kind == METRIC_COUNT && m->goal == GOAL_MINIMIZE) cost = (int)i;
     }
     if (gain < 0 || cost < 0)
-        return error_set(err, STATUS_INVALID,
-                         "exchange needs a metric {goal: maximize, kind: proportion} and one {goal: minimize, kind: count}");
+        return error_set(
+            err, STATUS_INVALID,
+            "exchange needs a metric {goal: maximize, kind: proportion} and one {goal: minimize, kind: count}");
     o->form = OBJECTIVE_EXCHANGE;
     o->exchange = rate;
     o->gain = (size_t)gain;

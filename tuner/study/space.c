@@ -113,8 +113,8 @@ static enum status value_from_json(const struct param *p, const json_t *v, doubl
     }
     for (size_t i = 0; i < p->n_values; i++) {
         json_t *candidate = value_to_json(p, (double)i);
-        bool same = json_equal(candidate, v) ||
-                    (json_is_number(candidate) && json_is_number(v) && json_number_value(candidate) == json_number_value(v));
+        bool same = json_equal(candidate, v) || (json_is_number(candidate) && json_is_number(v) &&
+                                                 json_number_value(candidate) == json_number_value(v));
         json_decref(candidate);
         if (same) {
             *ret = (double)i;
@@ -129,7 +129,8 @@ enum status space_from_json(const struct space *s, const json_t *object, double 
     double config[SPACE_PARAMS_MAX];
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)object, key, value) {
+    json_object_foreach((json_t *)object, key, value)
+    {
         if (space_find(s, key) < 0) return error_set(err, STATUS_INVALID, "'%.80s' is not a parameter", key);
     }
     for (size_t i = 0; i < s->n; i++) {

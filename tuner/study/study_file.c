@@ -61,7 +61,7 @@ static enum status need(struct file *f, const struct yaml_node *v, enum yaml_kin
 static enum status read_number(struct file *f, const struct yaml_node *v, const char *name, double min, double max,
                                double *ret)
 {
-    double x;
+    double x = 0;
     enum status s = need(f, v, YAML_TEXT, name);
     if (s) return s;
     if (v->quoted || !words_number(v->text, &x)) return fail(f, v, "'%s' must be a number, not '%.60s'", name, v->text);
@@ -73,7 +73,7 @@ static enum status read_number(struct file *f, const struct yaml_node *v, const 
 static enum status read_whole(struct file *f, const struct yaml_node *v, const char *name, double min, double max,
                               long *ret)
 {
-    double x;
+    double x = 0;
     enum status s = read_number(f, v, name, min, max, &x);
     if (s) return s;
     if (x != floor(x)) return fail(f, v, "'%s' must be a whole number, not %.15g", name, x);
@@ -137,7 +137,8 @@ static enum status check_keys(struct file *f, const struct yaml_node *map, const
     for (size_t i = 0; !s && i < map->n; i++) {
         size_t k = 0;
         while (k < n && strcmp(keys[k].name, map->key[i]->text) != 0) k++;
-        if (k == n) s = unknown_key(f, map->key[i], section, keys, n);
+        if (k == n)
+            s = unknown_key(f, map->key[i], section, keys, n);
         else if (!keys[k].read)
             s = fail(f, map->key[i], "'%s' in %s is not supported in this version", keys[k].name, section);
     }
@@ -277,7 +278,8 @@ static enum status read_values(struct file *f, const struct yaml_node *node, str
         const struct yaml_node *one = v->value[i];
         double x;
         if (one->kind != YAML_TEXT) return fail(f, one, "a value of '%s' must be text or a number", p->name);
-        if (strlen(one->text) >= SPACE_TEXT_MAX) return fail(f, one, "a value is over %d bytes long", SPACE_TEXT_MAX - 1);
+        if (strlen(one->text) >= SPACE_TEXT_MAX)
+            return fail(f, one, "a value is over %d bytes long", SPACE_TEXT_MAX - 1);
         for (size_t k = 0; k < i; k++)
             if (strcmp(p->value[k], one->text) == 0) return fail(f, one, "value '%.60s' appears twice", one->text);
         p->value[i] = one->text;
@@ -317,13 +319,9 @@ static enum status read_param(struct file *f, const struct yaml_node *key, const
     if (s) return s;
     switch (p->type) {
     case PARAM_INT:
-    case PARAM_FLOAT:
-        s = check_keys(f, node, p->name, number_keys, 4);
-        return s ? s : read_range(f, node, p);
+    case PARAM_FLOAT: s = check_keys(f, node, p->name, number_keys, 4); return s ? s : read_range(f, node, p);
     case PARAM_CATEGORICAL:
-    case PARAM_ORDINAL:
-        s = check_keys(f, node, p->name, value_keys, 3);
-        return s ? s : read_values(f, node, p);
+    case PARAM_ORDINAL: s = check_keys(f, node, p->name, value_keys, 3); return s ? s : read_values(f, node, p);
     case PARAM_BOOL: set_bool(&f->study->arena, p); return check_keys(f, node, p->name, bool_keys, 2);
     }
     return s;
@@ -363,7 +361,7 @@ static enum status read_metric(struct file *f, const struct yaml_node *key, cons
 {
     static const struct key keys[] = {{"goal", present}, {"kind", present}, {"of", present}};
     static const char *const goals[] = {"minimize", "maximize"}, *const kinds[] = {"value", "proportion", "count"};
-    size_t goal, kind = METRIC_VALUE;
+    size_t goal = 0, kind = METRIC_VALUE;
     enum status s = check_name(f, key, "a metric");
     if (!s) s = check_keys(f, node, key->text, keys, 3);
     if (s) return s;
@@ -410,8 +408,8 @@ static enum status read_weights(struct file *f, const struct yaml_node *v)
     double sum = 0;
     enum status s = need(f, v, YAML_MAP, "weights");
     for (size_t i = 0; !s && i < v->n; i++) {
-        size_t m;
-        double w;
+        size_t m = 0;
+        double w = 0;
         s = find_metric(f, v->key[i], v->key[i]->text, &m);
         if (!s) s = read_number(f, v->value[i], v->key[i]->text, 0, 1, &w);
         if (!s) sum += o->weight[m] = w;
@@ -424,7 +422,7 @@ static enum status read_weights(struct file *f, const struct yaml_node *v)
 static enum status read_exchange(struct file *f, const struct yaml_node *v)
 {
     struct error inner;
-    double r;
+    double r = 0;
     enum status s = read_number(f, v, "exchange", 1e-9, 1e9, &r);
     if (!s && objective_set_exchange(&f->study->objective, r, &inner)) s = at_node(f, v, &inner);
     return s;
@@ -479,7 +477,8 @@ static bool parse_bound(const char *text, struct constraint *c)
     if (sscanf(text, "baseline %c %lf%n", &sign, &x, &used) == 2 && (size_t)used == n && (sign == '+' || sign == '-'))
         return c->factor = 1, c->offset = sign == '+' ? x : -x, isfinite(x);
     used = 0;
-    if (sscanf(text, "%lf * baseline%n", &x, &used) == 1 && (size_t)used == n) return c->factor = x, isfinite(x) && x != 0;
+    if (sscanf(text, "%lf * baseline%n", &x, &used) == 1 && (size_t)used == n)
+        return c->factor = x, isfinite(x) && x != 0;
     return false;
 }
 
@@ -492,7 +491,8 @@ static enum status read_constraint(struct file *f, const struct yaml_node *v, st
     *c = (struct constraint){.text = v->text};
     if (sscanf(v->text, "%63[^<>= ] %2[<>=] %n", name, sense, &used) != 2 || used == 0 ||
         (strcmp(sense, ">=") != 0 && strcmp(sense, "<=") != 0) || !parse_bound(v->text + used, c))
-        return fail(f, v, "a constraint looks like 'em >= baseline - 0.005', 'tokens <= 0.5 * baseline' or 'em >= 0.6'");
+        return fail(f, v,
+                    "a constraint looks like 'em >= baseline - 0.005', 'tokens <= 0.5 * baseline' or 'em >= 0.6'");
     c->sense = *sense == '>' ? AT_LEAST : AT_MOST;
     return find_metric(f, v, name, &c->metric);
 }
@@ -594,9 +594,9 @@ static enum status read_budget_until(struct file *f, const struct yaml_node *v)
 
 static enum status read_budget(struct file *f, const struct yaml_node *v)
 {
-    static const struct key keys[] = {{"trials", read_budget_trials}, {"until", read_budget_until},
-                                      {"tokens", read_budget_tokens}, {"wall", read_budget_wall},
-                                      {"patience", NULL},             {"price", NULL}};
+    static const struct key keys[] = {
+        {"trials", read_budget_trials}, {"until", read_budget_until}, {"tokens", read_budget_tokens},
+        {"wall", read_budget_wall},     {"patience", NULL},           {"price", NULL}};
     f->study->budget.trials = 0;
     enum status s = READ_SECTION(f, v, "budget", keys);
     if (!s && v->n == 0) s = fail(f, v, "'budget' is empty; give trials, until, tokens or wall");
@@ -622,7 +622,7 @@ static enum status read_confirm(struct file *f, const struct yaml_node *v)
 static enum status read_sampler(struct file *f, const struct yaml_node *v)
 {
     static const char *const names[] = {"gp", "sobol", "random"};
-    size_t i;
+    size_t i = 0;
     enum status s = read_choice(f, v, "sampler", names, 3, &i);
     if (!s) f->study->sampler = (enum sampler)i;
     return s;
@@ -630,7 +630,7 @@ static enum status read_sampler(struct file *f, const struct yaml_node *v)
 
 static enum status read_seed(struct file *f, const struct yaml_node *v)
 {
-    long seed;
+    long seed = 0;
     enum status s = read_whole(f, v, "seed", 0, 9e15, &seed);
     if (!s) f->study->seed = (uint64_t)seed;
     return s;
@@ -662,12 +662,24 @@ static enum status read_name(struct file *f, const struct yaml_node *v)
 static enum status read_root(struct file *f)
 {
     static const struct key root[] = {
-        {"study", read_name},           {"parameters", read_parameters},   {"trial", read_trial},
-        {"metrics", read_metrics},      {"objective", read_objective},     {"constraints", read_constraints},
-        {"baseline", read_baseline},    {"references", read_references},   {"budget", read_budget},
-        {"confirm", read_confirm},      {"search", read_search},           {"workers", read_workers},
-        {"stopping", NULL},             {"rollout", NULL},                 {"stages", NULL},
-        {"executor", NULL},             {"warm_start", NULL},              {"price", NULL},
+        {"study", read_name},
+        {"parameters", read_parameters},
+        {"trial", read_trial},
+        {"metrics", read_metrics},
+        {"objective", read_objective},
+        {"constraints", read_constraints},
+        {"baseline", read_baseline},
+        {"references", read_references},
+        {"budget", read_budget},
+        {"confirm", read_confirm},
+        {"search", read_search},
+        {"workers", read_workers},
+        {"stopping", NULL},
+        {"rollout", NULL},
+        {"stages", NULL},
+        {"executor", NULL},
+        {"warm_start", NULL},
+        {"price", NULL},
         {"watch", NULL},
     };
     static const char *const required[] = {"study", "parameters", "objective"};
@@ -677,8 +689,9 @@ static enum status read_root(struct file *f)
     if (!s) s = READ_SECTION(f, f->root, "the study file", root);
     if (!s) s = check_placeholders(f);
     if (!s && objective_needs_baseline(&f->study->objective) && !f->study->baseline)
-        s = fail(f, yaml_get(f->root, "objective"),
-                 "a weighted objective, an exchange or a bound on 'baseline' needs 'baseline:', the configuration to compare with");
+        s = fail(
+            f, yaml_get(f->root, "objective"),
+            "a weighted objective, an exchange or a bound on 'baseline' needs 'baseline:', the configuration to compare with");
     return s;
 }
 
@@ -714,8 +727,10 @@ enum status study_parse(const char *path, const char *text, size_t len, struct s
     enum status s = yaml_read(study->path, text, len, &study->arena, &root, err);
     if (!s) study->text = arena_printf(&study->arena, "%.*s", (int)len, text);
     if (!s) s = read_root(&(struct file){study, root, err});
-    if (s) study_free(study);
-    else *ret = study;
+    if (s)
+        study_free(study);
+    else
+        *ret = study;
     return s;
 }
 
@@ -724,8 +739,8 @@ enum status study_load(const char *path, struct study **ret, struct error *err)
     enum { ROOM = (1 << 20) + 1 };
     FILE *in = fopen(path, "rb");
     if (!in)
-        return error_set(err, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO, "%s: cannot read the study file: %s%s", path,
-                         strerror(errno), errno == ENOENT ? "; 'nocturne init' writes one to start from" : "");
+        return error_set(err, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO, "%s: cannot read the study file: %s%s",
+                         path, strerror(errno), errno == ENOENT ? "; 'nocturne init' writes one to start from" : "");
     char *text = must_alloc(ROOM, 1);
     size_t n = fread(text, 1, ROOM, in);
     enum status s = ferror(in) ? error_set(err, STATUS_IO, "%s: cannot read the study file: %s", path, strerror(errno))

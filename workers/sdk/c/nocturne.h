@@ -53,7 +53,8 @@ struct nocturne {
     size_t line_len;
 };
 
-/* `name` must match the study file and is sent as it is; `value` may be any double: NaN fails the trial with a reason. */
+/* `name` must match the study file and is sent as it is; `value` may be any double: NaN fails the trial with a reason.
+ */
 struct nocturne_metric {
     const char *name;
     double value;
@@ -111,8 +112,8 @@ static inline int nocturne_message_(struct nocturne *n, const char *verb, long s
         comma = ", ";
     }
     for (size_t i = 0; i < k; i++, comma = ", ")
-        at = nocturne_put_(buf, sizeof buf, at, nocturne_finite_(m[i].value) ? "%s\"%s\": %.17g" : "%s\"%s\": NaN", comma,
-                           m[i].name, m[i].value);
+        at = nocturne_put_(buf, sizeof buf, at, nocturne_finite_(m[i].value) ? "%s\"%s\": %.17g" : "%s\"%s\": NaN",
+                           comma, m[i].name, m[i].value);
     at = nocturne_put_(buf, sizeof buf, at, "}}\n");
     if (at >= sizeof buf) {
         errno = EMSGSIZE;
