@@ -162,7 +162,7 @@ static struct utility utility_of_draw(const struct acquisition *a, size_t s)
     double mean = 0, variance = 0;
     for (size_t g = 0; g < a->n_outputs; g++) {
         const struct output *o = &a->output[g];
-        double first, second, mu = gsl_vector_get(o->query.mean, s);
+        double first = 0, second = 0, mu = gsl_vector_get(o->query.mean, s);
         if (o->weight == 0) continue;
         link_slopes(o->link, mu, &first, &second);
         mean += o->weight * link_value(o->link, mu);
@@ -195,7 +195,7 @@ static void add_slopes_of_draw(struct acquisition *a, size_t s, double weight)
     double by_mean = exp(normal_log_cdf(z) - log_h) / u.sd, by_sd = exp(normal_log_pdf(z) - log_h) / u.sd;
     for (size_t g = 0; g < a->n_outputs; g++) {
         struct output *o = &a->output[g];
-        double first, second, w = o->weight, v = o->query.variance;
+        double first = 0, second = 0, w = o->weight, v = o->query.variance;
         if (w == 0) continue;
         link_slopes(o->link, gsl_vector_get(o->query.mean, s), &first, &second);
         *gsl_vector_ptr(o->d_mean, s) += weight * (by_mean * w * first + by_sd * w * w * first * second * v / u.sd);

@@ -261,6 +261,30 @@ static void test_standing__no_baseline_no_verdict(void **state)
     world_free(w);
 }
 
+static void test_confirm__another_round_if_all_winners_break_the_constraint(void **state)
+{
+    (void)state;
+    struct world *w = world_make();
+    struct error err;
+    size_t added, rounds = 0, expected[] = {8, 4, 4, 0};
+    complete(w, w->session->trial[0], 0.60, 10000);
+    complete(w, w->session->trial[1], 0.61, 9000);
+    for (int i = 0; i < 8; i++) complete(w, add(w, ROLE_SEARCH, 0.1 * i, 1 + i), 0.60, 5000 - 100 * i);
+    for (; rounds < 4; rounds++) {
+        assert_ok(confirm_enqueue(w->session, &added, &err), err);
+        assert_int_equal(added, expected[rounds]); /* baseline and reference need no second confirmation */
+        for (size_t i = w->session->n - added; i < w->session->n; i++) {
+            struct trial *t = w->session->trial[i];
+            complete(w, t, t->confirms < 2 ? 0.60 : 0.50, 5000);
+        }
+    }
+    assert_int_equal(w->session->baseline_runs, 3); /* its own run and two confirmations */
+    reopen(w);
+    assert_int_equal(w->session->baseline_runs, 3);
+    assert_near(session_baseline(w->session)[1], 20000.0 / 3, 1e-9);
+    world_free(w);
+}
+
 /* ---- ledger ---- */
 
 static void test_ledger__each_budget_refuses(void **state)
@@ -398,6 +422,7 @@ int main(void)
         cmocka_unit_test(test_session__history_maps_states),
         cmocka_unit_test(test_standing__confirmed_means_decide),
         cmocka_unit_test(test_standing__no_baseline_no_verdict),
+        cmocka_unit_test(test_confirm__another_round_if_all_winners_break_the_constraint),
         cmocka_unit_test(test_ledger__each_budget_refuses),
         cmocka_unit_test(test_adviser__speaks_the_protocol),
         cmocka_unit_test(test_adviser__wrong_requests_are_answered),

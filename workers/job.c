@@ -200,7 +200,7 @@ static void condemn(struct job *job, const char *reason)
 {
     if (job->verdict == JOB_COMPLETE) {
         job->verdict = JOB_FAILED;
-        snprintf(job->reason, sizeof job->reason, "%s", reason);
+        snprintf(job->reason, sizeof job->reason, "%.500s", reason);
     }
     job_stop(job, job->reason);
 }

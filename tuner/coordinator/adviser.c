@@ -171,7 +171,7 @@ static enum status finish_told(struct session *s, struct trial *t, const struct 
 static enum status tell(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
 {
     struct trial *t;
-    struct tale tale;
+    struct tale tale = {0};
     enum status s = find_trial(a, request, "tell", &t, err);
     if (!s) s = read_tale(a->session, request, &tale, err);
     if (!s && !is_repeated(t, &tale)) {

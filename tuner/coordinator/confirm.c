@@ -1,5 +1,7 @@
 #include "tuner/coordinator/confirm.h"
 
+#include "tuner/coordinator/standing.h"
+
 #include "tuner/base/rng.h"
 
 #include <math.h>
@@ -13,9 +15,40 @@ size_t confirm_count(const struct session *s)
     return ((size_t)study->confirm_top + fixed) * (size_t)study->confirm_seeds;
 }
 
-static bool already_confirmed(const struct session *s)
+enum { ROUNDS_MAX = 3 };
+
+static bool is_searched(const struct trial *t)
+{
+    return t->role == ROLE_SEARCH || t->role == ROLE_ENQUEUED;
+}
+
+/* Has a round run since the last trial of the search? */
+static bool in_confirmation(const struct session *s)
 {
     return s->n > 0 && s->trial[s->n - 1]->role == ROLE_CONFIRM;
+}
+
+/* Nothing more to confirm: some configuration of the search holds on fresh seeds, or enough has been tried. */
+static bool settled(const struct session *s)
+{
+    struct arena arena = {0};
+    struct standings all = standings_make(s, &s->study->objective, false, &arena);
+    size_t confirmed = 0;
+    bool holds = false;
+    for (size_t i = 0; i < all.n; i++) {
+        if (!is_searched(all.all[i].trial) || !all.all[i].confirmed) continue;
+        confirmed++;
+        holds |= all.all[i].feasible;
+    }
+    arena_done(&arena);
+    return holds || confirmed >= ROUNDS_MAX * (size_t)s->study->confirm_top;
+}
+
+static bool is_confirmed(const struct session *s, const struct trial *t)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (s->trial[i]->role == ROLE_CONFIRM && s->trial[i]->confirms == t->number) return true;
+    return false;
 }
 
 static bool has_confirmation(const struct session *s, const struct trial *t, uint64_t seed)
@@ -51,8 +84,8 @@ static void measured(const struct session *s, struct entry *e)
     e->feasible = judged && objective_feasible(o, e->trial->value, baseline);
 }
 
-/* Complete searched trials, best first. */
-static struct entry *rank(const struct session *s, struct arena *arena, size_t *ret_n)
+/* Complete searched trials, best first; in a further round only those that have not been confirmed. */
+static struct entry *rank(const struct session *s, bool further, struct arena *arena, size_t *ret_n)
 {
     struct search_history h = session_history(s, arena);
     double *utility = arena_array(arena, h.n, sizeof *utility), *feasible = arena_array(arena, h.n, sizeof *feasible);
@@ -64,7 +97,7 @@ static struct entry *rank(const struct session *s, struct arena *arena, size_t *
         const struct trial *t = s->trial[i];
         if (t->state == TRIAL_CANCELLED) continue; /* not in the history either */
         size_t row = at++;
-        if (t->state != TRIAL_COMPLETE || (t->role != ROLE_SEARCH && t->role != ROLE_ENQUEUED)) continue;
+        if (t->state != TRIAL_COMPLETE || !is_searched(t) || (further && is_confirmed(s, t))) continue;
         e[n].trial = t;
         if (by_model)
             e[n].utility = utility[row], e[n].feasible = feasible[row];
@@ -97,8 +130,9 @@ enum status confirm_enqueue(struct session *s, size_t *ret_added, struct error *
     struct arena arena = {0};
     size_t n, added = 0, searched = s->n;
     *ret_added = 0;
-    if (confirm_count(s) == 0 || already_confirmed(s)) return STATUS_OK;
-    struct entry *best = rank(s, &arena, &n);
+    bool further = in_confirmation(s);
+    if (confirm_count(s) == 0 || (further && settled(s))) return STATUS_OK;
+    struct entry *best = rank(s, further, &arena, &n);
     enum status st = store_begin(s->store, err);
     for (size_t i = 0; !st && i < searched; i++) {
         const struct trial *t = s->trial[i];

@@ -371,7 +371,8 @@ static void fill_slots(struct coordinator *c)
     }
 }
 
-static void enter_confirmation(struct coordinator *c)
+/* The search, or a round of confirmation, is over: another round, or the end. */
+static void confirm_or_end(struct coordinator *c)
 {
     struct error err;
     size_t added = 0;
@@ -381,9 +382,10 @@ static void enter_confirmation(struct coordinator *c)
         give_up(c, s, &err);
     else if (added)
         tell(c, EVENT_CONFIRM, NULL, NULL);
+    if (!s && !added)
+        end_run(c);
     else
         step(c);
-    if (added) step(c);
 }
 
 /* What to do now that something has changed. */
@@ -398,11 +400,11 @@ static void step(struct coordinator *c)
         if (more && workers_free_slots(c->workers) > 0 && !c->thinking)
             think(c);
         else if (!more && idle)
-            enter_confirmation(c);
+            confirm_or_end(c);
         return;
     }
     case PHASE_CONFIRM:
-        if (idle && !next_queued(c)) end_run(c);
+        if (idle && !next_queued(c)) confirm_or_end(c);
         return;
     case PHASE_DRAIN:
     case PHASE_KILL:

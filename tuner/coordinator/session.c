@@ -68,9 +68,27 @@ size_t session_count(const struct session *s, enum trial_state state)
 
 const double *session_baseline(const struct session *s)
 {
-    for (size_t i = 0; i < s->n; i++)
-        if (s->trial[i]->role == ROLE_BASELINE) return s->trial[i]->state == TRIAL_COMPLETE ? s->trial[i]->value : NULL;
-    return NULL;
+    return s->baseline_runs ? s->baseline : NULL;
+}
+
+static bool runs_baseline(const struct session *s, const struct trial *t)
+{
+    return t->role == ROLE_BASELINE || (t->role == ROLE_CONFIRM && s->trial[t->confirms]->role == ROLE_BASELINE);
+}
+
+/* In order of the trials' numbers, so that the sum has the same last bit after a restart. */
+static void update_baseline(struct session *s)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < METRICS_MAX; k++) s->baseline[k] = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        const struct trial *t = s->trial[i];
+        if (t->state != TRIAL_COMPLETE || !runs_baseline(s, t)) continue;
+        n++;
+        for (size_t k = 0; k < s->study->objective.n_metrics; k++)
+            s->baseline[k] += (t->value[k] - s->baseline[k]) / (double)n;
+    }
+    s->baseline_runs = n;
 }
 
 uint64_t session_trial_seed(const struct session *s, long number)
@@ -132,6 +150,8 @@ static void on_trial(void *data, const struct store_trial *row)
     if (!trial_state_parse(row->state, &t->state) || t->number != (long)s->n - 1)
         l->status = error_set(l->err, STATUS_IO, "trial %ld is stored in an unknown way", row->number);
     if (!l->status) l->status = json_parse_object(row->params, strlen(row->params), &params, l->err);
+    if (!l->status && (t->confirms < -1 || t->confirms >= t->number))
+        l->status = error_set(l->err, STATUS_IO, "it confirms a trial that does not exist");
     if (!l->status) l->status = space_from_json(&s->study->space, params, t->config, l->err);
     if (!l->status && row->metrics)
         l->status = json_parse_object(row->metrics, strlen(row->metrics), &t->metrics, l->err);
@@ -157,6 +177,7 @@ static enum status load_trials(struct session *s, struct error *err)
     if (!st) st = l.status;
     for (size_t i = 0; !st && i < s->n; i++)
         st = store_attempts(s->store, s->trial[i]->id, on_attempt, s->trial[i], err);
+    if (!st) update_baseline(s);
     return st;
 }
 
@@ -405,6 +426,7 @@ enum status session_finish(struct session *s, struct trial *t, enum trial_state 
         t->metrics = metrics ? json_deep_copy(metrics) : NULL;
         t->reason = reason ? must_strdup(reason) : NULL;
         memcpy(t->value, value, sizeof value);
+        if (runs_baseline(s, t)) update_baseline(s);
     }
     free(text);
     return st;

@@ -43,7 +43,9 @@ struct session {
     uint64_t seed;
     char phase[16]; /* "open", "stopped", "complete" */
     size_t n, room;
-    struct trial **trial; /* by number */
+    struct trial **trial;         /* by number */
+    size_t baseline_runs;         /* complete runs of the baseline, confirmations included */
+    double baseline[METRICS_MAX]; /* their means */
 };
 
 const char *trial_role_name(enum trial_role role);
@@ -77,7 +79,7 @@ enum status session_report(struct session *s, struct trial *t, long step, const 
 /* The next suggestion's seed for a trial program. */
 uint64_t session_trial_seed(const struct session *s, long number);
 
-/* Metrics of the baseline trial, or NULL while it is not complete. */
+/* Metrics of the baseline, the mean over all its complete runs; NULL while there is none. */
 const double *session_baseline(const struct session *s);
 
 /* A snapshot for the search, in the arena; independent of later changes. */

@@ -35,7 +35,7 @@ void progress_free(struct progress *p)
 
 void progress_clear(struct progress *p)
 {
-    if (p->drawn) fprintf(p->out, "\033[%dA\033[J", p->drawn);
+    if (p->drawn) fprintf(p->out, "\r\033[%dA\033[J", p->drawn);
     p->drawn = 0;
     fflush(p->out);
 }
