@@ -87,12 +87,16 @@ static void on_event(void *data, enum coordinator_event event, const struct tria
 
 static void print_next(const struct study *study, const struct run_options *o)
 {
-    const char *db = strcmp(o->db, "nocturne.db") ? o->db : NULL, *flag = db ? " --db " : "";
-    db = db ? db : "";
-    printf("\nNext:\n  nocturne export %s%s%s --format yaml     the best configuration\n"
-           "  nocturne best %s%s%s --exchange 1         the winner if halving tokens were worth 1 EM point\n"
-           "  nocturne trials %s%s%s                    every trial\n",
-           study->name, flag, db, study->name, flag, db, study->name, flag, db);
+    struct arena a = {0};
+    bool own = strcmp(o->db, "nocturne.db") != 0;
+    const char *target = arena_printf(&a, "%s%s%s", study->name, own ? " --db " : "", own ? o->db : "");
+    printf("\nNext:\n  nocturne export %s --format yaml    # the best configuration; or json, env, args, toml\n",
+           target);
+    printf("  nocturne trials %s                  # every trial\n", target);
+    if (study->objective.form != OBJECTIVE_SINGLE)
+        printf("  nocturne best %s --weights …        # the winner if other things mattered, without a new trial\n",
+               target);
+    arena_done(&a);
 }
 
 static int print_end(const struct study *study, const struct session *session, const struct run_options *o,

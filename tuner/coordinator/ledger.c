@@ -51,7 +51,7 @@ const char *ledger_refuses(const struct ledger *l, const struct session *s, size
     size_t running = session_count(s, TRIAL_RUNNING) + session_count(s, TRIAL_LEASED);
     int64_t mono = clock_mono_ms(s->clock);
     if (l->budget.trials && now.searched >= (size_t)l->budget.trials) return "the trials of the budget are done";
-    if (l->budget.tokens && now.tokens + now.most_tokens * (double)(running + 1 + reserved) > l->budget.tokens)
+    if (l->budget.tokens > 0 && now.tokens + now.most_tokens * (double)(running + 1 + reserved) > l->budget.tokens)
         return "the token budget is spent";
     if (l->deadline_ms) {
         double ahead = now.mean_ms * (1 + (double)reserved / (double)l->slots);

@@ -131,7 +131,7 @@ static void print_finished(struct progress *p, const struct trial *t)
     fprintf(p->out, "trial %4ld  %-10s", t->number, trial_state_name(t->state));
     if (t->state == TRIAL_COMPLETE) {
         fprintf(p->out, "  %s", metrics_text(s, t->value, &a));
-        if (baseline || !objective_needs_baseline(o))
+        if (baseline && o->form != OBJECTIVE_SINGLE)
             fprintf(p->out, "  utility %+.4f", objective_utility(o, t->value, baseline));
     }
     if (t->reason) fprintf(p->out, "  %s", t->reason);
