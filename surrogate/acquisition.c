@@ -39,7 +39,7 @@ struct acquisition {
     double *value; /* S: workspace */
 };
 
-static double link_value(enum link link, double f)
+double link_value(enum link link, double f)
 {
     switch (link) {
     case LINK_IDENTITY: return f;

@@ -73,6 +73,8 @@ void gp_predict(const struct gp *gp, const double *point, double *ret_mean, doub
 /* How an output of a GP contributes to the utility: weight · link(f). */
 enum link { LINK_IDENTITY, LINK_LOGISTIC, LINK_EXP };
 
+double link_value(enum link link, double f);
+
 struct acquisition_output {
     const struct gp *gp;
     double weight; /* 0: only used by constraints */

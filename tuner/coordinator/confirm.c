@@ -59,55 +59,40 @@ static bool has_confirmation(const struct session *s, const struct trial *t, uin
     return false;
 }
 
-struct entry {
-    const struct trial *trial;
-    double utility, feasible;
-};
-
-static int by_promise(const void *a, const void *b)
-{
-    const struct entry *x = a, *y = b;
-    bool fx = x->feasible >= 0.5, fy = y->feasible >= 0.5;
-    if (fx != fy) return fx ? -1 : 1;
-    double u = fx ? x->utility : x->feasible, v = fy ? y->utility : y->feasible;
-    if (u != v) return u > v ? -1 : 1;
-    return x->trial->number < y->trial->number ? -1 : 1;
-}
-
 /* What single measurements say, where the model is silent. */
-static void measured(const struct session *s, struct entry *e)
+static void measured(const struct session *s, const struct trial *t, struct search_rank *r)
 {
     const struct objective *o = &s->study->objective;
     const double *baseline = session_baseline(s);
     bool judged = baseline || !objective_needs_baseline(o);
-    e->utility = judged ? objective_utility(o, e->trial->value, baseline) : 0;
-    e->feasible = judged && objective_feasible(o, e->trial->value, baseline);
+    r->utility = judged ? objective_utility(o, t->value, baseline) : 0;
+    r->feasible = judged && objective_feasible(o, t->value, baseline) ? 1 : 0;
 }
 
 /* Complete searched trials, best first; in a further round only those that have not been confirmed. */
-static struct entry *rank(const struct session *s, bool further, struct arena *arena, size_t *ret_n)
+static struct search_rank *rank(const struct session *s, bool further, struct arena *arena, size_t *ret_n)
 {
     struct search_history h = session_history(s, arena);
     double *utility = arena_array(arena, h.n, sizeof *utility), *feasible = arena_array(arena, h.n, sizeof *feasible);
-    struct entry *e = arena_array(arena, s->n, sizeof *e);
+    struct search_rank *ranks = arena_array(arena, s->n, sizeof *ranks);
     bool by_model =
         s->study->sampler == SAMPLER_GP && search_estimate(s->study, &h, s->seed, utility, feasible, NULL) == STATUS_OK;
-    size_t n = 0, at = 0;
+    size_t n = 0, row = 0;
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *t = s->trial[i];
         if (t->state == TRIAL_CANCELLED) continue; /* not in the history either */
-        size_t row = at++;
+        size_t at = row++;
         if (t->state != TRIAL_COMPLETE || !is_searched(t) || (further && is_confirmed(s, t))) continue;
-        e[n].trial = t;
+        struct search_rank *r = &ranks[n++];
+        r->at = i;
         if (by_model)
-            e[n].utility = utility[row], e[n].feasible = feasible[row];
+            r->utility = utility[at], r->feasible = feasible[at];
         else
-            measured(s, &e[n]);
-        n++;
+            measured(s, t, r);
     }
-    qsort(e, n, sizeof *e, by_promise);
+    qsort(ranks, n, sizeof *ranks, search_rank_compare);
     *ret_n = n;
-    return e;
+    return ranks;
 }
 
 static enum status add_one(struct session *s, const struct trial *t, size_t *added, struct error *err)
@@ -132,7 +117,7 @@ enum status confirm_enqueue(struct session *s, size_t *ret_added, struct error *
     *ret_added = 0;
     bool further = in_confirmation(s);
     if (confirm_count(s) == 0 || (further && settled(s))) return STATUS_OK;
-    struct entry *best = rank(s, further, &arena, &n);
+    struct search_rank *best = rank(s, further, &arena, &n);
     enum status st = store_begin(s->store, err);
     for (size_t i = 0; !st && i < searched; i++) {
         const struct trial *t = s->trial[i];
@@ -140,7 +125,7 @@ enum status confirm_enqueue(struct session *s, size_t *ret_added, struct error *
             st = add_one(s, t, &added, err);
     }
     for (size_t i = 0; !st && i < n && i < (size_t)s->study->confirm_top; i++)
-        st = add_one(s, best[i].trial, &added, err);
+        st = add_one(s, s->trial[best[i].at], &added, err);
     if (!st) st = store_commit(s->store, err);
     if (st)
         store_rollback(s->store);

@@ -202,22 +202,12 @@ void model_done(struct model *m)
     for (size_t g = 0; g < m->n_outputs; g++) gp_free(m->gp[g]);
 }
 
-static double link_of(enum link link, double f)
-{
-    switch (link) {
-    case LINK_IDENTITY: return f;
-    case LINK_LOGISTIC: return 1 / (1 + exp(-f));
-    case LINK_EXP: return exp(f);
-    }
-    return f;
-}
-
 void model_estimate(const struct model *m, const double *point, double *ret_utility, double *ret_feasible)
 {
     double mean[MODEL_OUTPUTS_MAX], variance[MODEL_OUTPUTS_MAX], utility = 0, log_feasible = 0;
     for (size_t g = 0; g < m->n_outputs; g++) {
         gp_predict(m->gp[g], point, &mean[g], &variance[g]);
-        if (m->output[g].weight != 0) utility += m->output[g].weight * link_of(m->output[g].link, mean[g]);
+        if (m->output[g].weight != 0) utility += m->output[g].weight * link_value(m->output[g].link, mean[g]);
     }
     for (size_t c = 0; c < m->n_bounds; c++) {
         const struct acquisition_bound *b = &m->bound[c];

@@ -43,4 +43,12 @@ enum status search_suggest(const struct study *study, const struct search_histor
 enum status search_estimate(const struct study *study, const struct search_history *history, uint64_t seed,
                             double *ret_utility, double *ret_feasible, struct error *err);
 
+/* How promising a trial is. For qsort, best first: what is probably feasible before what is not, then by utility (among
+ * the infeasible by feasibility), then by age. */
+struct search_rank {
+    double utility, feasible;
+    size_t at; /* the caller's index */
+};
+int search_rank_compare(const void *a, const void *b);
+
 #endif

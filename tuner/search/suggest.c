@@ -48,15 +48,9 @@ static bool wants_initial_point(const struct task *t)
     return complete < 2 || complete + count(t->history, SEARCH_PENDING) < first;
 }
 
-struct ranked {
-    double utility, feasible;
-    size_t at;
-};
-
-/* Feasible ones first, then by utility; ties by age. */
-static int by_rank(const void *a, const void *b)
+int search_rank_compare(const void *a, const void *b)
 {
-    const struct ranked *x = a, *y = b;
+    const struct search_rank *x = a, *y = b;
     bool fx = x->feasible >= 0.5, fy = y->feasible >= 0.5;
     if (fx != fy) return fx ? -1 : 1;
     double u = fx ? x->utility : x->feasible, v = fy ? y->utility : y->feasible;
@@ -68,7 +62,7 @@ static int by_rank(const void *a, const void *b)
 static double *base_points(struct task *t, const struct model *m, size_t *ret_best, size_t *ret_n)
 {
     const struct search_history *h = t->history;
-    struct ranked *r = arena_array(&t->arena, h->n, sizeof *r);
+    struct search_rank *r = arena_array(&t->arena, h->n, sizeof *r);
     double *base = arena_array(&t->arena, (BEST_OBSERVED + PENDING_MAX) * t->d, sizeof *base);
     size_t n_ranked = 0, n = 0;
     for (size_t i = 0; i < h->n; i++) {
@@ -77,7 +71,7 @@ static double *base_points(struct task *t, const struct model *m, size_t *ret_be
         model_estimate(m, t->points + i * t->d, &r[n_ranked].utility, &r[n_ranked].feasible);
         n_ranked++;
     }
-    qsort(r, n_ranked, sizeof *r, by_rank);
+    qsort(r, n_ranked, sizeof *r, search_rank_compare);
     for (; n < n_ranked && n < BEST_OBSERVED; n++)
         memcpy(base + n * t->d, t->points + r[n].at * t->d, t->d * sizeof *base);
     *ret_best = n;

@@ -1,0 +1,61 @@
+/* file: a study file while it is read: errors with positions, scalars, sections. Only this folder includes it.
+ *
+ * Each section of the file is a table of keys. A key that is not in the table is an error that names the nearest one
+ * that is; a key without a reader comes in a later version and is refused. Keys are read in the order of the table,
+ * not of the file, because later ones refer to earlier ones.
+ */
+#ifndef TUNER_STUDY_FILE_H
+#define TUNER_STUDY_FILE_H
+
+#include "tuner/study/study.h"
+
+#include "tuner/base/yaml.h"
+
+struct file {
+    struct study *study; /* being filled */
+    const struct yaml_node *root;
+    struct error *err;
+};
+
+struct key {
+    const char *name;
+    enum status (*read)(struct file *f, const struct yaml_node *value); /* NULL: comes in a later version */
+};
+
+/* Sets "path:line:column: …" and returns STATUS_INVALID. */
+enum status file_fail(struct file *f, const struct yaml_node *at, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Puts the position before an error that a function without positions has set. */
+enum status file_fail_with(struct file *f, const struct yaml_node *at, const struct error *inner);
+
+enum status file_need(struct file *f, const struct yaml_node *v, enum yaml_kind kind, const char *name);
+enum status file_number(struct file *f, const struct yaml_node *v, const char *name, double min, double max,
+                        double *ret);
+enum status file_whole(struct file *f, const struct yaml_node *v, const char *name, double min, double max, long *ret);
+enum status file_duration(struct file *f, const struct yaml_node *v, const char *name, int64_t *ret);
+enum status file_choice(struct file *f, const struct yaml_node *v, const char *name, const char *const *choice,
+                        size_t n, size_t *ret);
+bool file_boolean(const struct yaml_node *v, bool *ret); /* YAML 1.1: true, yes, on, …; false if it is none */
+enum status file_check_name(struct file *f, const struct yaml_node *v, const char *what);
+
+enum status file_check_keys(struct file *f, const struct yaml_node *map, const char *section, const struct key *keys,
+                            size_t n);
+enum status file_section(struct file *f, const struct yaml_node *map, const char *section, const struct key *keys,
+                         size_t n);
+#define FILE_SECTION(f, map, section, keys) file_section(f, map, section, keys, sizeof keys / sizeof *keys)
+/* The reader of a key whose value is read elsewhere. */
+enum status file_present(struct file *f, const struct yaml_node *v);
+
+/* ---- the sections, as readers for the root's table ---- */
+
+/* space_file.c */
+enum status file_parameters(struct file *f, const struct yaml_node *v);
+enum status file_baseline(struct file *f, const struct yaml_node *v);
+enum status file_references(struct file *f, const struct yaml_node *v);
+
+/* objective_file.c */
+enum status file_metrics(struct file *f, const struct yaml_node *v);
+enum status file_objective(struct file *f, const struct yaml_node *v);
+enum status file_constraints(struct file *f, const struct yaml_node *v);
+
+#endif

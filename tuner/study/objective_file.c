@@ -1,0 +1,161 @@
+/* The sections metrics, objective and constraints. */
+#include "tuner/study/file.h"
+
+#include "tuner/base/words.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static enum status read_metric(struct file *f, const struct yaml_node *key, const struct yaml_node *node,
+                               struct metric *m)
+{
+    static const struct key keys[] = {{"goal", file_present}, {"kind", file_present}, {"of", file_present}};
+    static const char *const goals[] = {"minimize", "maximize"}, *const kinds[] = {"value", "proportion", "count"};
+    size_t goal = 0, kind = METRIC_VALUE;
+    enum status s = file_check_name(f, key, "a metric");
+    if (!s) s = file_check_keys(f, node, key->text, keys, 3);
+    if (s) return s;
+    const struct yaml_node *g = yaml_get(node, "goal"), *k = yaml_get(node, "kind"), *of = yaml_get(node, "of");
+    if (!g) return file_fail(f, node, "metric '%s' needs a goal: minimize or maximize", key->text);
+    s = file_choice(f, g, "goal", goals, 2, &goal);
+    if (!s && k) s = file_choice(f, k, "kind", kinds, 3, &kind);
+    if (!s && of) s = file_number(f, of, "of", 1, 1e12, &m->of);
+    if (!s && of && kind != METRIC_PROPORTION) s = file_fail(f, of, "'of' belongs to kind: proportion");
+    m->name = key->text;
+    m->goal = goal ? GOAL_MAXIMIZE : GOAL_MINIMIZE;
+    m->kind = (enum metric_kind)kind;
+    return s;
+}
+
+enum status file_metrics(struct file *f, const struct yaml_node *v)
+{
+    struct objective *o = &f->study->objective;
+    enum status s = file_need(f, v, YAML_MAP, "metrics");
+    if (!s && v->n > METRICS_MAX) s = file_fail(f, v, "more than %d metrics", METRICS_MAX);
+    for (size_t i = 0; !s && i < v->n; i++) {
+        s = read_metric(f, v->key[i], v->value[i], &o->metric[i]);
+        o->n_metrics = i + 1;
+    }
+    return s;
+}
+
+/* The metric that a node names; the error lists the nearest. */
+static enum status find_metric(struct file *f, const struct yaml_node *at, const char *name, size_t *ret)
+{
+    const struct objective *o = &f->study->objective;
+    const char *names[METRICS_MAX];
+    int m = objective_find_metric(o, name);
+    if (m >= 0) return *ret = (size_t)m, STATUS_OK;
+    for (size_t i = 0; i < o->n_metrics; i++) names[i] = o->metric[i].name;
+    const char *near = words_nearest(name, names, o->n_metrics);
+    return file_fail(f, at, "'%.60s' is not a metric%s%s%s", name, near ? "; did you mean '" : "", near ? near : "",
+                     near ? "'?" : "; list it under 'metrics'");
+}
+
+static enum status read_weights(struct file *f, const struct yaml_node *v)
+{
+    struct objective *o = &f->study->objective;
+    double sum = 0;
+    enum status s = file_need(f, v, YAML_MAP, "weights");
+    for (size_t i = 0; !s && i < v->n; i++) {
+        size_t m = 0;
+        double w = 0;
+        s = find_metric(f, v->key[i], v->key[i]->text, &m);
+        if (!s) s = file_number(f, v->value[i], v->key[i]->text, 0, 1, &w);
+        if (!s) sum += o->weight[m] = w;
+    }
+    if (!s && fabs(sum - 1) > 1e-6) s = file_fail(f, v, "weights must sum to 1; these sum to %.6g", sum);
+    o->form = OBJECTIVE_WEIGHTS;
+    return s;
+}
+
+static enum status read_exchange(struct file *f, const struct yaml_node *v)
+{
+    struct error inner;
+    double r = 0;
+    enum status s = file_number(f, v, "exchange", 1e-9, 1e9, &r);
+    if (!s && objective_set_exchange(&f->study->objective, r, &inner)) s = file_fail_with(f, v, &inner);
+    return s;
+}
+
+/* objective: {minimize: loss} declares the metric if 'metrics' does not. */
+static enum status read_single(struct file *f, const struct yaml_node *v, enum goal goal)
+{
+    struct objective *o = &f->study->objective;
+    enum status s = file_check_name(f, v, "a metric");
+    if (s) return s;
+    if (o->n_metrics == 0) o->metric[o->n_metrics++] = (struct metric){.name = v->text, .goal = goal};
+    s = find_metric(f, v, v->text, &o->gain);
+    if (!s && o->metric[o->gain].goal != goal)
+        s = file_fail(f, v, "the goal of '%s' under 'metrics' says the opposite", v->text);
+    o->form = OBJECTIVE_SINGLE;
+    return s;
+}
+
+static enum status read_minimize(struct file *f, const struct yaml_node *v)
+{
+    return read_single(f, v, GOAL_MINIMIZE);
+}
+
+static enum status read_maximize(struct file *f, const struct yaml_node *v)
+{
+    return read_single(f, v, GOAL_MAXIMIZE);
+}
+
+enum status file_objective(struct file *f, const struct yaml_node *v)
+{
+    static const struct key keys[] = {{"weights", read_weights},
+                                      {"exchange", read_exchange},
+                                      {"minimize", read_minimize},
+                                      {"maximize", read_maximize},
+                                      {"pareto", NULL}};
+    enum status s = file_check_keys(f, v, "objective", keys, 5);
+    if (!s && v->n != 1) s = file_fail(f, v, "'objective' takes exactly one of weights, exchange, minimize, maximize");
+    return s ? s : FILE_SECTION(f, v, "objective", keys);
+}
+
+/* Grammar: METRIC (>=|<=) BOUND, where BOUND is NUMBER, or baseline, or baseline (+|-) NUMBER,
+ * or NUMBER * baseline. */
+static bool parse_bound(const char *text, struct constraint *c)
+{
+    double x;
+    int used = 0;
+    char sign;
+    size_t n = strlen(text);
+    if (words_number(text, &c->offset)) return c->factor = 0, true;
+    if (strcmp(text, "baseline") == 0) return c->factor = 1, true;
+    if (sscanf(text, "baseline %c %lf%n", &sign, &x, &used) == 2 && (size_t)used == n && (sign == '+' || sign == '-'))
+        return c->factor = 1, c->offset = sign == '+' ? x : -x, isfinite(x);
+    used = 0;
+    if (sscanf(text, "%lf * baseline%n", &x, &used) == 1 && (size_t)used == n)
+        return c->factor = x, isfinite(x) && x != 0;
+    return false;
+}
+
+static enum status read_constraint(struct file *f, const struct yaml_node *v, struct constraint *c)
+{
+    char name[64], sense[3];
+    int used = 0;
+    enum status s = file_need(f, v, YAML_TEXT, "constraints");
+    if (s) return s;
+    *c = (struct constraint){.text = v->text};
+    if (sscanf(v->text, "%63[^<>= ] %2[<>=] %n", name, sense, &used) != 2 || used == 0 ||
+        (strcmp(sense, ">=") != 0 && strcmp(sense, "<=") != 0) || !parse_bound(v->text + used, c))
+        return file_fail(f, v,
+                         "a constraint looks like 'em >= baseline - 0.005', 'tokens <= 0.5 * baseline' or 'em >= 0.6'");
+    c->sense = *sense == '>' ? AT_LEAST : AT_MOST;
+    return find_metric(f, v, name, &c->metric);
+}
+
+enum status file_constraints(struct file *f, const struct yaml_node *v)
+{
+    struct objective *o = &f->study->objective;
+    enum status s = file_need(f, v, YAML_LIST, "constraints");
+    if (!s && v->n > CONSTRAINTS_MAX) s = file_fail(f, v, "more than %d constraints", CONSTRAINTS_MAX);
+    for (size_t i = 0; !s && i < v->n; i++) {
+        s = read_constraint(f, v->value[i], &o->constraint[i]);
+        o->n_constraints = i + 1;
+    }
+    return s;
+}

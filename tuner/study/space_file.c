@@ -1,0 +1,181 @@
+/* The sections parameters, baseline and references. */
+#include "tuner/study/file.h"
+
+#include "tuner/base/words.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { INT_EXACT = 1000000000 };
+
+static const char *const type_names[] = {"int", "float", "categorical", "ordinal", "bool"};
+
+static enum status read_type(struct file *f, const struct yaml_node *node, struct param *p)
+{
+    const struct yaml_node *v = yaml_get(node, "type");
+    if (!v)
+        return file_fail(f, node, "parameter '%s' has no type; one of int, float, categorical, ordinal, bool", p->name);
+    for (int i = 0; i < 5 && v->kind == YAML_TEXT; i++)
+        if (strcmp(v->text, type_names[i]) == 0) {
+            p->type = (enum param_type)i;
+            return STATUS_OK;
+        }
+    const char *near = v->kind == YAML_TEXT ? words_nearest(v->text, type_names, 5) : NULL;
+    return file_fail(f, v, "unknown type of parameter '%s'%s%s%s", p->name, near ? "; did you mean '" : "",
+                     near ? near : "", near ? "'?" : "; one of int, float, categorical, ordinal, bool");
+}
+
+static enum status read_range(struct file *f, const struct yaml_node *node, struct param *p)
+{
+    const struct yaml_node *v = yaml_get(node, "range"), *scale = yaml_get(node, "scale");
+    double limit = p->type == PARAM_INT ? INT_EXACT : 1e300;
+    if (!v) return file_fail(f, node, "parameter '%s' needs a range such as [1, 20]", p->name);
+    if (v->kind != YAML_LIST || v->n != 2) return file_fail(f, v, "'range' must be a list of two numbers, [low, high]");
+    enum status s = file_number(f, v->value[0], "range", -limit, limit, &p->lo);
+    if (!s) s = file_number(f, v->value[1], "range", -limit, limit, &p->hi);
+    if (s) return s;
+    if (p->type == PARAM_INT && (p->lo != floor(p->lo) || p->hi != floor(p->hi)))
+        return file_fail(f, v, "the range of the int '%s' must be whole numbers", p->name);
+    if (p->lo > p->hi)
+        return file_fail(f, v, "the range of '%s' is empty: %.15g is above %.15g", p->name, p->lo, p->hi);
+    if (p->lo == p->hi)
+        return file_fail(f, v, "the range of '%s' holds one value; write it into the command instead", p->name);
+    if (!scale) return STATUS_OK;
+    if (scale->kind != YAML_TEXT || (strcmp(scale->text, "log") != 0 && strcmp(scale->text, "linear") != 0))
+        return file_fail(f, scale, "'scale' must be log or linear");
+    p->log = strcmp(scale->text, "log") == 0;
+    if (p->log && p->lo <= 0) return file_fail(f, v, "a log scale needs bounds above 0, not %.15g", p->lo);
+    return STATUS_OK;
+}
+
+static enum status read_values(struct file *f, const struct yaml_node *node, struct param *p)
+{
+    struct arena *a = &f->study->arena;
+    const struct yaml_node *v = yaml_get(node, "values");
+    if (!v) return file_fail(f, node, "parameter '%s' needs values such as [small, large]", p->name);
+    if (v->kind != YAML_LIST || v->n < 2) return file_fail(f, v, "'values' must be a list of at least two");
+    if (v->n > SPACE_VALUES_MAX) return file_fail(f, v, "'values' may hold at most %d", SPACE_VALUES_MAX);
+    p->n_values = v->n;
+    p->value = arena_array(a, v->n, sizeof *p->value);
+    p->is_number = arena_array(a, v->n, sizeof *p->is_number);
+    for (size_t i = 0; i < v->n; i++) {
+        const struct yaml_node *one = v->value[i];
+        double x;
+        if (one->kind != YAML_TEXT) return file_fail(f, one, "a value of '%s' must be text or a number", p->name);
+        if (strlen(one->text) >= SPACE_TEXT_MAX)
+            return file_fail(f, one, "a value is over %d bytes long", SPACE_TEXT_MAX - 1);
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(p->value[k], one->text) == 0) return file_fail(f, one, "value '%.60s' appears twice", one->text);
+        p->value[i] = one->text;
+        p->is_number[i] = !one->quoted && words_number(one->text, &x);
+    }
+    return STATUS_OK;
+}
+
+static void set_bool(struct arena *a, struct param *p)
+{
+    p->n_values = 2;
+    p->value = arena_array(a, 2, sizeof *p->value);
+    p->is_number = arena_array(a, 2, sizeof *p->is_number);
+    p->value[0] = "false";
+    p->value[1] = "true";
+}
+
+static enum status read_param(struct file *f, const struct yaml_node *key, const struct yaml_node *node,
+                              struct param *p)
+{
+    static const struct key number_keys[] = {
+        {"type", file_present}, {"range", file_present}, {"scale", file_present}, {"when", NULL}};
+    static const struct key value_keys[] = {{"type", file_present}, {"values", file_present}, {"when", NULL}};
+    static const struct key bool_keys[] = {{"type", file_present}, {"when", NULL}};
+    enum status s = file_check_name(f, key, "a parameter");
+    if (!s && strchr(key->text, '-'))
+        s = file_fail(f, key, "a parameter's name cannot hold '-': it becomes a variable");
+    if (s) return s;
+    p->name = key->text;
+    s = file_need(f, node, YAML_MAP, p->name);
+    if (!s) s = read_type(f, node, p);
+    if (s) return s;
+    switch (p->type) {
+    case PARAM_INT:
+    case PARAM_FLOAT: s = file_check_keys(f, node, p->name, number_keys, 4); return s ? s : read_range(f, node, p);
+    case PARAM_CATEGORICAL:
+    case PARAM_ORDINAL: s = file_check_keys(f, node, p->name, value_keys, 3); return s ? s : read_values(f, node, p);
+    case PARAM_BOOL: set_bool(&f->study->arena, p); return file_check_keys(f, node, p->name, bool_keys, 2);
+    }
+    return s;
+}
+
+enum status file_parameters(struct file *f, const struct yaml_node *v)
+{
+    struct space *space = &f->study->space;
+    enum status s = file_need(f, v, YAML_MAP, "parameters");
+    if (s) return s;
+    if (v->n == 0) return file_fail(f, v, "'parameters' is empty; there is nothing to tune");
+    if (v->n > SPACE_PARAMS_MAX) return file_fail(f, v, "more than %d parameters", SPACE_PARAMS_MAX);
+    space->param = arena_array(&f->study->arena, v->n, sizeof *space->param);
+    for (size_t i = 0; !s && i < v->n; i++) {
+        s = read_param(f, v->key[i], v->value[i], &space->param[i]);
+        space->n = i + 1;
+    }
+    return s;
+}
+
+/* ---- configurations ---- */
+
+static enum status config_value(struct file *f, const struct yaml_node *v, const struct param *p, double *ret)
+{
+    struct error inner;
+    bool b;
+    enum status s = file_need(f, v, YAML_TEXT, p->name);
+    if (s) return s;
+    if (p->type == PARAM_BOOL) {
+        if (!file_boolean(v, &b)) return file_fail(f, v, "'%s' must be true or false, not '%.60s'", p->name, v->text);
+        *ret = b;
+        return STATUS_OK;
+    }
+    return param_parse(p, v->text, ret, &inner) ? file_fail_with(f, v, &inner) : STATUS_OK;
+}
+
+static enum status read_config(struct file *f, const struct yaml_node *v, const char *what, double **ret)
+{
+    const struct space *space = &f->study->space;
+    enum status s = file_need(f, v, YAML_MAP, what);
+    if (s) return s;
+    double *config = arena_array(&f->study->arena, space->n, sizeof *config);
+    for (size_t i = 0; i < v->n; i++)
+        if (space_find(space, v->key[i]->text) < 0) {
+            const char *names[SPACE_PARAMS_MAX];
+            for (size_t k = 0; k < space->n; k++) names[k] = space->param[k].name;
+            const char *near = words_nearest(v->key[i]->text, names, space->n);
+            return file_fail(f, v->key[i], "'%.60s' in %s is not a parameter%s%s%s", v->key[i]->text, what,
+                             near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+        }
+    for (size_t i = 0; !s && i < space->n; i++) {
+        const struct yaml_node *one = yaml_get(v, space->param[i].name);
+        s = one ? config_value(f, one, &space->param[i], &config[i])
+                : file_fail(f, v, "%s lacks the parameter '%s'", what, space->param[i].name);
+    }
+    if (!s) *ret = config;
+    return s;
+}
+
+enum status file_baseline(struct file *f, const struct yaml_node *v)
+{
+    return read_config(f, v, "baseline", &f->study->baseline);
+}
+
+enum status file_references(struct file *f, const struct yaml_node *v)
+{
+    struct study *study = f->study;
+    enum status s = file_need(f, v, YAML_MAP, "references");
+    if (s) return s;
+    study->reference = arena_array(&study->arena, v->n, sizeof *study->reference);
+    for (size_t i = 0; !s && i < v->n; i++) {
+        s = file_check_name(f, v->key[i], "a reference");
+        study->reference[i].name = v->key[i]->text;
+        if (!s) s = read_config(f, v->value[i], study->reference[i].name, &study->reference[i].config);
+        study->n_references = i + 1;
+    }
+    return s;
+}
