@@ -2,7 +2,7 @@
 """The program as a person or a script meets it: real binary, real processes, real database.
 
 NOCTURNE_BIN is the folder of the binaries. The trials are small shell scripts here;
-test_kill.py and test_demo.py run the real training.
+test_kill.py runs the real training.
 """
 import glob
 import json

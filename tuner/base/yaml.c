@@ -125,6 +125,7 @@ static enum status read_document(yaml_parser_t *p, struct reader *r, struct yaml
     else
         s = convert(r, 1, 0, ret);
     yaml_document_delete(&document);
+    r->document = NULL;
     return s;
 }
 

@@ -68,7 +68,7 @@ static struct budget merge(const struct budget *study, const struct budget *give
 {
     struct budget b = *study;
     if (given->trials) b.trials = given->trials;
-    if (given->tokens) b.tokens = given->tokens;
+    if (given->tokens > 0) b.tokens = given->tokens;
     if (given->wall_ms) b.wall_ms = given->wall_ms;
     if (given->until_minutes >= 0) b.until_minutes = given->until_minutes;
     return b;

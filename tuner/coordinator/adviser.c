@@ -170,7 +170,7 @@ static enum status finish_told(struct session *s, struct trial *t, const struct 
 
 static enum status tell(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
 {
-    struct trial *t;
+    struct trial *t = NULL;
     struct tale tale = {0};
     enum status s = find_trial(a, request, "tell", &t, err);
     if (!s) s = read_tale(a->session, request, &tale, err);
@@ -190,7 +190,7 @@ static enum status report(struct adviser *a, const json_t *request, json_t **ret
     const json_t *step = json_object_get(request, "step"), *metrics = json_object_get(request, "metrics");
     const char *name;
     json_t *v;
-    struct trial *t;
+    struct trial *t = NULL;
     enum status s = find_trial(a, request, "report", &t, err);
     if (s) return s;
     if (!json_is_integer(step) || json_integer_value(step) < 0 || !json_is_object(metrics))

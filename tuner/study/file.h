@@ -42,7 +42,7 @@ enum status file_check_keys(struct file *f, const struct yaml_node *map, const c
                             size_t n);
 enum status file_section(struct file *f, const struct yaml_node *map, const char *section, const struct key *keys,
                          size_t n);
-#define FILE_SECTION(f, map, section, keys) file_section(f, map, section, keys, sizeof keys / sizeof *keys)
+#define FILE_SECTION(f, map, section, keys) file_section(f, map, section, keys, sizeof(keys) / sizeof *(keys))
 /* The reader of a key whose value is read elsewhere. */
 enum status file_present(struct file *f, const struct yaml_node *v);
 
