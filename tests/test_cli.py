@@ -7,6 +7,7 @@ test_kill.py runs the real training.
 import glob
 import json
 import os
+import pty
 import resource
 import signal
 import subprocess
@@ -190,6 +191,26 @@ class Run(World):
         self.assertEqual(lines[-1]["end"], "done")
         self.assertEqual(len([x for x in lines if x["event"] == "finished"]), 12)
 
+    def test_progress_on_a_terminal(self):
+        self.write("trial.sh", "sleep 0.4\n" + TRIAL + "sleep 0.4\n")
+        main, terminal = pty.openpty()
+        process = subprocess.Popen([NOCTURNE, "run", "study.yaml"], cwd=self.dir, stdout=terminal, stderr=terminal)
+        os.close(terminal)
+        seen = b""
+        while True:
+            try:
+                seen += os.read(main, 65536)
+            except OSError:  # the terminal's other end is closed
+                break
+        self.assertEqual(process.wait(), 0)
+        os.close(main)
+        text = seen.decode()
+        self.assertRegex(text, r"s \[█+░+\] \d+/12 trials · \S+ tokens spent · ETA ")
+        self.assertRegex(text, r"running   trial \d+ +step 0 +em 0.1000  tokens 10")
+        self.assertRegex(text, r"best      trial \d+ +em ")
+        self.assertIn("\x1b[J", text)  # the moving lines are removed at the end
+        self.assertIn("winner (trial", text[text.rindex("\x1b[J"):])
+
     def test_failures_are_reasons_and_the_study_goes_on(self):
         self.write("trial.sh", """case $NOCTURNE_TRIAL in
             1) echo 'nocturne: {"result": {"em": NaN, "tokens": 1}}' ;;
@@ -267,7 +288,7 @@ class Control(World):
         self.assertIn("interrupt again", out)
         self.assertIn("Go on with: nocturne run study.yaml", err)
         self.assertEqual([t["state"] for t in self.trials()], ["complete"] * 2)
-        self.run_nocturne("resume", "s")
+        self.assertIn("going on with study s: 2 of 2 trials complete", self.run_nocturne("resume", "s")[0])
         self.assertEqual(len(self.trials()), 12)
 
     def test_second_interrupt_is_at_once(self):

@@ -149,6 +149,14 @@ static enum status coordinate(struct session *session, const struct run_options 
     return s;
 }
 
+static void print_resumed(const struct session *session)
+{
+    size_t complete = session_count(session, TRIAL_COMPLETE), attempts = 0;
+    for (size_t i = 0; i < session->n; i++) attempts += (size_t)session->trial[i]->attempts;
+    if (attempts)
+        printf("going on with study %s: %zu of %zu trials complete\n", session->study->name, complete, session->n);
+}
+
 int run_study(const struct study *study, const struct run_options *o)
 {
     char guard[PATH_MAX], files[PATH_MAX];
@@ -166,8 +174,7 @@ int run_study(const struct study *study, const struct run_options *o)
     if (!s) s = store_hold_take(store, study->name, &hold, &err);
     if (!s)
         s = session_open(store, study, o->seed >= 0 ? (uint64_t)o->seed : study->seed, clock_real(), &session, &err);
-    if (!s && session->n > 0 && !o->quiet && !o->json && strcmp(session->phase, "open") != 0)
-        printf("going on with study %s: %zu trials so far\n", study->name, session->n);
+    if (!s && !o->quiet && !o->json) print_resumed(session);
     if (!s) s = coordinate(session, o, guard, files, &end, &err);
     int code = s ? cli_fail(&err) : print_end(study, session, o, end);
     session_free(session);

@@ -34,6 +34,7 @@ struct spending ledger_spending(const struct session *s)
         const struct trial *t = s->trial[i];
         out.searched += session_is_searched(t);
         out.finished += session_is_searched(t) && trial_state_final(t->state);
+        out.confirmed += t->role == ROLE_CONFIRM && trial_state_final(t->state);
         double spent = tokens < 0 ? 0 : t->state == TRIAL_COMPLETE ? t->value[tokens] : t->last[tokens];
         if (isfinite(spent)) out.tokens += spent;
         if (t->state != TRIAL_COMPLETE) continue;
@@ -65,7 +66,8 @@ int64_t ledger_eta_ms(const struct ledger *l, const struct session *s, size_t re
     struct spending now = ledger_spending(s);
     int64_t eta = -1;
     if (l->budget.trials && now.mean_ms > 0) {
-        double left = fmax(0, (double)l->budget.trials - (double)now.finished) + (double)reserved;
+        double left = fmax(0, (double)l->budget.trials - (double)now.finished) +
+                      fmax(0, (double)reserved - (double)now.confirmed);
         eta = (int64_t)(left * now.mean_ms / (double)l->slots);
     }
     if (l->deadline_ms) {

@@ -27,7 +27,8 @@ struct spending ledger_spending(const struct session *s);
 /* Why no further trial may start, keeping room for `reserved` more (the confirmation); NULL: it may. */
 const char *ledger_refuses(const struct ledger *l, const struct session *s, size_t reserved);
 
-/* Milliseconds until the search is expected to end; −1 if nothing is known yet. */
+/* Milliseconds until search and confirmation (`reserved` trials in all) are expected to end; −1: nothing is known yet.
+ */
 int64_t ledger_eta_ms(const struct ledger *l, const struct session *s, size_t reserved);
 
 #endif
