@@ -13,6 +13,7 @@ struct ledger {
 
 struct spending {
     size_t searched, finished; /* trials that count towards budget: trials; those of them that are final */
+    size_t confirmed;          /* confirmation trials that are final */
     double tokens;             /* so far, running trials included */
     double most_tokens;        /* of one complete trial: what the next one may need */
     double mean_ms;            /* of one complete trial; 0 while none is */
