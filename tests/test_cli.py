@@ -8,6 +8,7 @@ import glob
 import json
 import os
 import pty
+import random
 import resource
 import signal
 import subprocess
@@ -338,6 +339,25 @@ class Control(World):
         self.run_nocturne("run", "study.yaml")
         self.assertEqual(len(self.trials()), 12)
         self.assertIn("attempt 1: lost", self.run_nocturne("show", "0")[0])
+
+    def test_a_killed_study_makes_the_same_suggestions(self):
+        self.write("study.yaml", STUDY.replace("sobol", "gp").replace("trials: 8", "trials: 14"))
+        self.run_nocturne("run", "study.yaml", "--slots", "1", "--quiet", "--db", "whole.db")
+        moments, kills = random.Random(3), 0
+        while True:
+            process = self.popen("run", "study.yaml", "--slots", "1", "--quiet", "--db", "killed.db")
+            try:
+                process.communicate(timeout=moments.uniform(0.1, 0.6))
+                break
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+                kills += 1
+            self.assertLess(kills, 200)
+        self.assertGreater(kills, 2)
+        known = [[(t["trial"], t["role"], t["params"], t["seed"], t["source"], t["metrics"])
+                  for t in self.json("trials", "--db", f"{db}.db")["trials"]] for db in ("whole", "killed")]
+        self.assertEqual(known[0], known[1])
 
     def test_changed_space_is_refused(self):
         self.run_nocturne("run", "study.yaml", "--quiet")

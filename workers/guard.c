@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
- * nocturne-guard PROGRAM [ARG…]: runs one program and leaves nothing of it behind.
+ * nocturne-guard PARENT PROGRAM [ARG…]: runs one program and leaves nothing of it behind.
+ *
+ * PARENT is the process id of the coordinator: if the guard finds another parent, the coordinator died before the guard
+ * could ask the kernel to be told, and nothing is started.
  *
  * The program runs in a process group of its own. When it ends, or when the guard's parent
  * dies (kill -9 included), the whole group is killed, and so is every descendant that left
@@ -23,7 +26,6 @@ static _Noreturn void run_program(char **argv, const sigset_t *before)
 {
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* should the guard itself be killed */
-    if (getppid() == 1) _exit(127);
     sigprocmask(SIG_SETMASK, before, NULL);
     execvp(argv[0], argv);
     fprintf(stderr, "cannot start %s: %s\n", argv[0], strerror(errno));
@@ -77,9 +79,8 @@ static int end_like(int status)
 int main(int argc, char **argv)
 {
     sigset_t signals, before;
-    pid_t parent = getppid();
-    if (argc < 2) {
-        fputs("usage: nocturne-guard PROGRAM [ARG...]\n", stderr);
+    if (argc < 3) {
+        fputs("usage: nocturne-guard PARENT PROGRAM [ARG...]\n", stderr);
         return 2;
     }
     sigemptyset(&signals);
@@ -87,13 +88,13 @@ int main(int argc, char **argv)
     sigprocmask(SIG_BLOCK, &signals, &before);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     prctl(PR_SET_PDEATHSIG, SIGHUP);
-    if (getppid() != parent) return 127; /* died before prctl */
+    if (getppid() != (pid_t)strtol(argv[1], NULL, 10)) return 127;
     pid_t program = fork();
     if (program < 0) {
         fprintf(stderr, "cannot fork: %s\n", strerror(errno));
         return 127;
     }
-    if (program == 0) run_program(argv + 1, &before);
+    if (program == 0) run_program(argv + 2, &before);
     setpgid(program, program); /* both sides do it: no race with the first signal */
     int status = wait_for(program, &signals);
     kill(-program, SIGKILL);

@@ -356,9 +356,10 @@ static char **environment(struct arena *arena, char *const *added)
 static char **guarded(struct arena *arena, const char *guard, char *const *argv)
 {
     size_t n = length(argv);
-    char **all = arena_array(arena, n + 2, sizeof *all);
+    char **all = arena_array(arena, n + 3, sizeof *all);
     all[0] = arena_strdup(arena, guard);
-    memcpy(all + 1, argv, n * sizeof *all);
+    all[1] = arena_printf(arena, "%ld", (long)getpid());
+    memcpy(all + 2, argv, n * sizeof *all);
     return all;
 }
 
