@@ -22,10 +22,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static _Noreturn void run_program(char **argv, const sigset_t *before)
+static _Noreturn void run_program(char **argv, pid_t guard, const sigset_t *before)
 {
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* should the guard itself be killed */
+    if (getppid() != guard) _exit(127);
     sigprocmask(SIG_SETMASK, before, NULL);
     execvp(argv[0], argv);
     fprintf(stderr, "cannot start %s: %s\n", argv[0], strerror(errno));
@@ -89,12 +90,12 @@ int main(int argc, char **argv)
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     prctl(PR_SET_PDEATHSIG, SIGHUP);
     if (getppid() != (pid_t)strtol(argv[1], NULL, 10)) return 127;
-    pid_t program = fork();
+    pid_t guard = getpid(), program = fork();
     if (program < 0) {
         fprintf(stderr, "cannot fork: %s\n", strerror(errno));
         return 127;
     }
-    if (program == 0) run_program(argv + 2, &before);
+    if (program == 0) run_program(argv + 2, guard, &before);
     setpgid(program, program); /* both sides do it: no race with the first signal */
     int status = wait_for(program, &signals);
     kill(-program, SIGKILL);
