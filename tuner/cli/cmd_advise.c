@@ -69,12 +69,16 @@ int cmd_advise(int argc, char **argv)
         parse,
         "STUDY.yaml",
         "The optimizer as a pipe, for any language: JSON lines on stdin, one answer a line on stdout.\v"
-        "  {\"ask\": 2}                                        {\"trials\": [{\"trial\": 0, \"params\": {…}}, …]}\n"
-        "  {\"tell\": 0, \"metrics\": {\"em\": 0.61, \"tokens\": 3e6}}  {\"ok\": true}\n"
-        "  {\"tell\": 1, \"failed\": \"reason\"}                   {\"ok\": true}\n"
-        "  {\"tell\": 1, \"infeasible\": true}                   {\"ok\": true}\n"
-        "  {\"report\": 0, \"step\": 3, \"metrics\": {…}}          {\"stop\": false}\n"
-        "  {\"best\": true}                                    {\"trial\": 0, \"params\": {…}, \"metrics\": {…}}\n"
+        "  > {\"ask\": 2}\n"
+        "  < {\"trials\": [{\"trial\": 0, \"params\": {…}}, {\"trial\": 1, …}]}\n"
+        "  > {\"tell\": 0, \"metrics\": {\"em\": 0.61, \"tokens\": 3100000}}\n"
+        "  < {\"ok\": true}\n"
+        "  > {\"tell\": 1, \"failed\": \"reason\"}    or {\"tell\": 1, \"infeasible\": true}\n"
+        "  < {\"ok\": true}\n"
+        "  > {\"report\": 0, \"step\": 3, \"metrics\": {…}}\n"
+        "  < {\"stop\": false}\n"
+        "  > {\"best\": true}\n"
+        "  < {\"trial\": 0, \"params\": {…}, \"metrics\": {…}}\n"
         "Anything wrong is answered with {\"error\": \"…\"} and the pipe goes on.\n"
         "With --db, what was asked for and never told before a crash is handed out again first.\n"
         "Example: echo '{\"ask\": 1}' | nocturne advise study.yaml --seed 7",
