@@ -184,6 +184,37 @@ static void test_session__another_space_is_another_study(void **state)
     world_free(w);
 }
 
+static enum status open_edited(struct world *w, const char *old, const char *new, size_t *ret_n, struct error *err)
+{
+    char text[2 * sizeof STUDY];
+    const char *at = strstr(STUDY, old);
+    struct study *study = NULL;
+    struct session *s = NULL;
+    snprintf(text, sizeof text, "%.*s%s%s", (int)(at - STUDY), STUDY, new, at + strlen(old));
+    assert_ok(study_parse("s.yaml", text, strlen(text), &study, err), *err);
+    enum status st = session_open(w->store, study, 7, &w->clock.clock, &s, err);
+    if (!st) *ret_n = s->n;
+    session_free(s);
+    study_free(study);
+    return st;
+}
+
+static void test_session__the_baseline_stays_and_references_may_join(void **state)
+{
+    (void)state;
+    struct world *w = world_make();
+    struct error err;
+    size_t n = 0;
+    assert_int_equal(open_edited(w, "{x: 0.5, k: 5}", "{x: 0.5, k: 6}", &n, &err), STATUS_INVALID);
+    assert_contains(err.text, "the baseline differs from trial 0");
+    const char *more = "{strong: {x: 0.2, k: 2}, other: {x: 0.3, k: 3}}";
+    assert_ok(open_edited(w, "{strong: {x: 0.2, k: 2}}", more, &n, &err), err);
+    assert_int_equal(n, 3);
+    assert_ok(open_edited(w, "{strong: {x: 0.2, k: 2}}", more, &n, &err), err);
+    assert_int_equal(n, 3);
+    world_free(w);
+}
+
 static void test_session__history_maps_states(void **state)
 {
     (void)state;
@@ -419,6 +450,7 @@ int main(void)
         cmocka_unit_test(test_session__reopening_restores_every_bit),
         cmocka_unit_test(test_session__refuses_illegal_moves_and_incomplete_results),
         cmocka_unit_test(test_session__another_space_is_another_study),
+        cmocka_unit_test(test_session__the_baseline_stays_and_references_may_join),
         cmocka_unit_test(test_session__history_maps_states),
         cmocka_unit_test(test_standing__confirmed_means_decide),
         cmocka_unit_test(test_standing__no_baseline_no_verdict),

@@ -230,15 +230,34 @@ void session_free(struct session *s)
     free(s);
 }
 
+/* The first trial of the role with this configuration, any configuration if NULL; NULL if there is none. */
+static struct trial *find_given(const struct session *s, enum trial_role role, const double *config)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        struct trial *t = s->trial[i];
+        size_t size = s->study->space.n * sizeof *config;
+        if (t->role == role && (!config || memcmp(t->config, config, size) == 0)) return t;
+    }
+    return NULL;
+}
+
+/* The baseline and those references of the study file that are not there yet. */
 static enum status add_given_trials(struct session *s, struct error *err)
 {
     const struct study *study = s->study;
-    struct trial *t;
+    struct trial *t = find_given(s, ROLE_BASELINE, NULL);
     enum status st = STATUS_OK;
-    if (study->baseline) st = session_add(s, ROLE_BASELINE, TRIAL_QUEUED, study->baseline, "baseline", -1, 0, &t, err);
+    if (study->baseline && t && t != find_given(s, ROLE_BASELINE, study->baseline))
+        return error_set(err, STATUS_INVALID,
+                         "%s: the baseline differs from trial %ld, with which study '%s' in %s began; give the study "
+                         "another name, or choose another file with --db",
+                         study->path, t->number, study->name, store_path(s->store));
+    if (study->baseline && !t)
+        st = session_add(s, ROLE_BASELINE, TRIAL_QUEUED, study->baseline, "baseline", -1, 0, &t, err);
     for (size_t i = 0; !st && i < study->n_references; i++)
-        st = session_add(s, ROLE_REFERENCE, TRIAL_QUEUED, study->reference[i].config, study->reference[i].name, -1, 0,
-                         &t, err);
+        if (!find_given(s, ROLE_REFERENCE, study->reference[i].config))
+            st = session_add(s, ROLE_REFERENCE, TRIAL_QUEUED, study->reference[i].config, study->reference[i].name, -1,
+                             0, &t, err);
     return st;
 }
 
@@ -280,9 +299,11 @@ static enum status resume(struct session *s, const struct found *f, const char *
                          "with; give the study another name, or choose another file with --db",
                          study->path, study->name, store_path(s->store));
     struct arena arena = {0};
-    enum status st = store_study_update(s->store, s->study_id, full_path(study, &arena), study->text, err);
+    enum status st = load_trials(s, err);
+    if (!st) st = add_given_trials(s, err);
+    if (!st) st = store_study_update(s->store, s->study_id, full_path(study, &arena), study->text, err);
     arena_done(&arena);
-    return st ? st : load_trials(s, err);
+    return st;
 }
 
 enum status session_open(struct store *store, const struct study *study, uint64_t seed, const struct clock *clock,

@@ -51,7 +51,8 @@ struct session {
 const char *trial_role_name(enum trial_role role);
 
 /* Opens the study under its name, creating it if it is new. An existing one must have the same identity (space and
- * metrics); its own seed wins over `seed`. Adds the baseline and the references as the first trials. */
+ * metrics); its own seed wins over `seed`. Adds the baseline and the references that are not there yet; the baseline
+ * cannot change. */
 enum status session_open(struct store *store, const struct study *study, uint64_t seed, const struct clock *clock,
                          struct session **ret, struct error *err);
 
