@@ -16,7 +16,7 @@ import unittest
 BIN = os.path.abspath(os.environ["NOCTURNE_BIN"])
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 DICTIONARY = "/usr/share/pocketsphinx/model/en-us/cmudict-en-us.dict"
-KILLS = int(os.environ.get("KILLS", "8"))
+KILLS = int(os.environ.get("KILLS", "20"))
 SEED = int(os.environ.get("KILL_SEED", "1"))
 FULL = 12 + (1 + 1) * 2  # trials of quick.yaml, then baseline and winner on two seeds each
 
