@@ -8,6 +8,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const struct command cli_commands[] = {
@@ -54,6 +55,7 @@ int main(int argc, char **argv)
 {
     char name[64];
     argp_err_exit_status = EXIT_USAGE;
+    setenv("ARGP_HELP_FMT", "no-dup-args-note", 0); /* argp's own knob: no boilerplate below the options */
     signal(SIGPIPE, SIG_IGN);
     if (argc < 2) {
         print_help(stderr);
