@@ -11,6 +11,7 @@ import pty
 import random
 import resource
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -325,6 +326,14 @@ class Control(World):
         self.run_nocturne("run", "study.yaml", "--quiet")
         enqueued = [t["params"] for t in self.trials() if t["role"] == "enqueued"]
         self.assertEqual(enqueued, [{"x": 0.25, "k": 2}, {"x": 0.9, "k": 3}])
+
+    def test_a_stop_that_nobody_obeyed_does_not_stop_the_next_run(self):
+        self.run_nocturne("run", "study.yaml", "--trials", "2", "--quiet")
+        db = sqlite3.connect(os.path.join(self.dir, "nocturne.db"))
+        db.execute("INSERT INTO request (study, verb, payload, at_ms) VALUES (1, 'stop', '{}', 0)")
+        db.commit()
+        db.close()
+        self.run_nocturne("run", "study.yaml", "--quiet")
 
     def test_kill_leaves_no_orphan_and_loses_nothing(self):
         self.write("trial.sh", 'sleep 300 & echo $! >>"pids"; echo $$ >>"pids"; wait')

@@ -234,17 +234,19 @@ static void test_study__fill_replaces_and_refuses(void **state)
 {
     (void)state;
     struct study *s = load_good();
-    const struct study_variable variable = {"seed", "42"};
+    const struct study_run run = {.trial = 3, .attempt = 2, .seed = 42, .dir = "/d"};
     struct arena a = {0};
     struct error err;
     char *out;
-    assert_ok(study_fill(s, "--m={model}/{seed}/{{x}}", s->baseline, &variable, 1, &a, &out, &err), err);
-    assert_string_equal(out, "--m=no/42/{x}");
-    assert_ok(study_fill(s, "", s->baseline, NULL, 0, &a, &out, &err), err);
+    assert_ok(
+        study_fill(s, "--m={model}/{seed}/{{x}}/{study}.{trial}.{attempt}{dir}", s->baseline, &run, &a, &out, &err),
+        err);
+    assert_string_equal(out, "--m=no/42/{x}/good.3.2/d");
+    assert_ok(study_fill(s, "", s->baseline, &run, &a, &out, &err), err);
     assert_string_equal(out, "");
     const char *const wrong[] = {"{nothing}", "{model", "model}", "{}", "{a{b}}"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        assert_int_equal(study_fill(s, wrong[i], s->baseline, NULL, 0, &a, &out, &err), STATUS_INVALID);
+        assert_int_equal(study_fill(s, wrong[i], s->baseline, &run, &a, &out, &err), STATUS_INVALID);
     arena_done(&a);
     study_free(s);
 }

@@ -12,7 +12,7 @@
 
 enum phase { PHASE_SEARCH, PHASE_CONFIRM, PHASE_DRAIN, PHASE_KILL, PHASE_ENDED };
 
-enum { TICK_MS = 250, REQUEST_TICKS = 2, VARIABLES = 5 };
+enum { TICK_MS = 250, REQUEST_TICKS = 2 };
 
 /* One attempt in a slot. */
 struct lease {
@@ -199,11 +199,6 @@ static void on_job_report(void *data, long number, const json_t *metrics)
     if (s) give_up(lease->c, s, &err);
 }
 
-struct launch {
-    struct arena arena;
-    struct job_spec spec;
-};
-
 static char **environment(struct coordinator *c, const struct trial *t, const char *dir, struct arena *a)
 {
     const struct study *study = c->session->study;
@@ -229,17 +224,11 @@ static enum status command(struct coordinator *c, const struct trial *t, const c
                            struct error *err)
 {
     const struct study *study = c->session->study;
-    struct study_variable variable[VARIABLES] = {
-        {"study", study->name},
-        {"trial", arena_printf(a, "%ld", t->number)},
-        {"attempt", arena_printf(a, "%ld", t->attempts)},
-        {"seed", arena_printf(a, "%llu", (unsigned long long)t->seed)},
-        {"dir", dir},
-    };
+    const struct study_run run = {.trial = t->number, .attempt = t->attempts, .seed = t->seed, .dir = dir};
     char **argv = arena_array(a, study->n_args + 1, sizeof *argv);
     enum status s = STATUS_OK;
     for (size_t i = 0; !s && i < study->n_args; i++)
-        s = study_fill(study, study->arg[i], t->config, variable, VARIABLES, a, &argv[i], err);
+        s = study_fill(study, study->arg[i], t->config, &run, a, &argv[i], err);
     *ret = argv;
     return s;
 }
@@ -444,7 +433,8 @@ static void on_request(void *data, const char *verb, const char *payload)
     json_decref(params);
 }
 
-static void take_requests(struct coordinator *c)
+/* Adds what was enqueued, in one transaction with taking the requests away. */
+static void read_inbox(struct coordinator *c, bool *ret_stop)
 {
     struct inbox in = {.c = c};
     struct store *store = c->session->store;
@@ -452,11 +442,17 @@ static void take_requests(struct coordinator *c)
     if (!s) s = store_requests_take(store, c->session->study_id, on_request, &in, &in.err);
     if (!s) s = in.status;
     if (!s) s = store_commit(store, &in.err);
-    if (s) {
-        store_rollback(store);
-        give_up(c, s, &in.err);
-    } else if (in.stop)
-        coordinator_stop(c);
+    *ret_stop = in.stop && !s;
+    if (!s) return;
+    store_rollback(store);
+    give_up(c, s, &in.err);
+}
+
+static void take_requests(struct coordinator *c)
+{
+    bool stop;
+    read_inbox(c, &stop);
+    if (stop) coordinator_stop(c);
     step(c);
 }
 
@@ -509,6 +505,8 @@ enum status coordinator_run(struct coordinator *c, enum coordinator_end *ret_end
     uv_timer_start(&c->tick, on_tick, TICK_MS, TICK_MS);
     uv_signal_start(&c->interrupt, on_signal, SIGINT);
     uv_signal_start(&c->terminate, on_signal, SIGTERM);
+    bool stale; /* a stop that an earlier run did not live to obey was not meant for this one */
+    read_inbox(c, &stale);
     for (size_t i = 0; i < c->session->n; i++) check_baseline(c, c->session->trial[i]);
     step(c);
     uv_run(c->loop, UV_RUN_DEFAULT);

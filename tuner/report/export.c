@@ -87,13 +87,12 @@ static void write_env(FILE *out, const struct session *s, const struct standing 
 /* The study's own command, without the program; "--name value" pairs if it has none. */
 static enum status write_args(FILE *out, const struct session *s, const struct standing *w, struct error *err)
 {
-    static const struct study_variable variable[] = {
-        {"study", ""}, {"trial", "0"}, {"attempt", "1"}, {"seed", "1"}, {"dir", "."}};
+    const struct study_run run = {.attempt = 1, .seed = 1, .dir = "."};
     struct arena arena = {0};
     char buf[SPACE_TEXT_MAX], *text;
     enum status st = STATUS_OK;
     for (size_t i = 1; !st && i < s->study->n_args; i++) {
-        st = study_fill(s->study, s->study->arg[i], w->trial->config, variable, 5, &arena, &text, err);
+        st = study_fill(s->study, s->study->arg[i], w->trial->config, &run, &arena, &text, err);
         if (st) break;
         if (i > 1) fputc(' ', out);
         write_quoted(out, text);

@@ -39,20 +39,22 @@ char *study_identity(const struct study *study)
     return text;
 }
 
-/* Text of the placeholder, or NULL. */
+/* Text that stands for {name}, or NULL. */
 static const char *lookup(const struct study *study, const char *name, const double *config,
-                          const struct study_variable *variable, size_t n_variables, char *buf)
+                          const struct study_run *run, struct arena *arena)
 {
     int p = space_find(&study->space, name);
-    if (p >= 0) return param_text(&study->space.param[p], config[p], buf);
-    for (size_t i = 0; i < n_variables; i++)
-        if (strcmp(variable[i].name, name) == 0) return variable[i].value;
+    if (p >= 0) return param_text(&study->space.param[p], config[p], arena_alloc(arena, SPACE_TEXT_MAX));
+    if (strcmp(name, "study") == 0) return study->name;
+    if (strcmp(name, "trial") == 0) return arena_printf(arena, "%ld", run->trial);
+    if (strcmp(name, "attempt") == 0) return arena_printf(arena, "%ld", run->attempt);
+    if (strcmp(name, "seed") == 0) return arena_printf(arena, "%llu", (unsigned long long)run->seed);
+    if (strcmp(name, "dir") == 0) return run->dir;
     return NULL;
 }
 
 enum status study_fill(const struct study *study, const char *template, const double *config,
-                       const struct study_variable *variable, size_t n_variables, struct arena *arena, char **ret,
-                       struct error *err)
+                       const struct study_run *run, struct arena *arena, char **ret, struct error *err)
 {
     char *out = arena_strdup(arena, "");
     for (const char *c = template; *c;) {
@@ -60,11 +62,11 @@ enum status study_fill(const struct study *study, const char *template, const do
             out = arena_printf(arena, "%s%c", out, *c);
             c += 2;
         } else if (*c == '{') {
-            char name[64], buf[SPACE_TEXT_MAX];
+            char name[64];
             int used = 0;
             if (sscanf(c, "{%63[^{}]}%n", name, &used) != 1 || used == 0)
                 return error_set(err, STATUS_INVALID, "'%.80s': a brace is not closed; write {{ for a brace itself", c);
-            const char *text = lookup(study, name, config, variable, n_variables, buf);
+            const char *text = lookup(study, name, config, run, arena);
             if (!text) return error_set(err, STATUS_INVALID, "{%s} is not a parameter", name);
             out = arena_printf(arena, "%s%s", out, text);
             c += used;

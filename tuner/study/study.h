@@ -67,15 +67,16 @@ bool sampler_parse(const char *text, enum sampler *ret);
  * Canonical JSON text; the caller frees it. */
 char *study_identity(const struct study *study);
 
-/* A named value for {placeholders} that are not parameters: study, trial, attempt, seed, dir. */
-struct study_variable {
-    const char *name, *value;
+/* What {trial}, {attempt}, {seed} and {dir} stand for. */
+struct study_run {
+    long trial, attempt;
+    uint64_t seed;
+    const char *dir;
 };
 
-/* Replaces {name} in `template` by the parameter's text or a variable's value; "{{" and "}}" are braces.
- * The result is in `arena`. Fails for a name that is neither, or a brace that is not closed. */
+/* Replaces {name} in `template` by the text of the parameter, of {study}, or of the run; "{{" and "}}" are braces. The
+ * result is in `arena`. Fails for any other name, or a brace that is not closed. */
 enum status study_fill(const struct study *study, const char *template, const double *config,
-                       const struct study_variable *variable, size_t n_variables, struct arena *arena, char **ret,
-                       struct error *err);
+                       const struct study_run *run, struct arena *arena, char **ret, struct error *err);
 
 #endif

@@ -63,8 +63,7 @@ static enum status read_trial(struct file *f, const struct yaml_node *v)
 /* Placeholders can be checked only when the parameters are known. */
 static enum status check_placeholders(struct file *f)
 {
-    static const struct study_variable variable[] = {
-        {"study", ""}, {"trial", ""}, {"attempt", ""}, {"seed", ""}, {"dir", ""}};
+    const struct study_run run = {.dir = ""};
     double config[SPACE_PARAMS_MAX] = {0};
     const struct yaml_node *trial = yaml_get(f->root, "trial");
     const struct yaml_node *command = trial ? yaml_get(trial, "command") : NULL;
@@ -72,7 +71,7 @@ static enum status check_placeholders(struct file *f)
         struct arena scratch = {0};
         struct error inner;
         char *out;
-        enum status s = study_fill(f->study, f->study->arg[i], config, variable, 5, &scratch, &out, &inner);
+        enum status s = study_fill(f->study, f->study->arg[i], config, &run, &scratch, &out, &inner);
         arena_done(&scratch);
         if (s) return file_fail_with(f, command->value[i], &inner);
     }
