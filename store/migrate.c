@@ -4,9 +4,9 @@
 
 #include <stdio.h>
 
-extern const char store_migration_0001[];
+extern const char store_migration_0001[], store_migration_0002[];
 
-static const char *const migrations[] = {store_migration_0001};
+static const char *const migrations[] = {store_migration_0001, store_migration_0002};
 
 enum { VERSION = sizeof migrations / sizeof *migrations };
 

@@ -4,4 +4,8 @@
 store_migration_0001:
     .incbin "store/migrations/0001_initial.sql"
     .byte 0
+    .global store_migration_0002
+store_migration_0002:
+    .incbin "store/migrations/0002_told.sql"
+    .byte 0
     .section .note.GNU-stack, "", @progbits

@@ -65,6 +65,7 @@ struct store_trial {
     long confirms;                   /* −1: none */
     const char *metrics, *reason;    /* may be NULL */
     int64_t created_ms, finished_ms; /* finished 0: not yet */
+    long told;                       /* place in the order of results; −1: not yet */
 };
 
 typedef void store_trial_fn(void *data, const struct store_trial *trial);
@@ -75,7 +76,7 @@ enum status store_trial_insert(struct store *store, const struct store_trial *tr
 enum status store_trial_set_state(struct store *store, int64_t id, const char *from, const char *to, struct error *err);
 /* The same for a final state, with its metrics or its reason (either may be NULL). */
 enum status store_trial_finish(struct store *store, int64_t id, const char *from, const char *to, const char *metrics,
-                               const char *reason, int64_t at_ms, struct error *err);
+                               const char *reason, long told, int64_t at_ms, struct error *err);
 enum status store_trials(struct store *store, int64_t study, store_trial_fn *fn, void *data, struct error *err);
 
 /* ---- attempts and reports ---- */

@@ -23,11 +23,12 @@ enum status store_trial_set_state(struct store *store, int64_t id, const char *f
 }
 
 enum status store_trial_finish(struct store *store, int64_t id, const char *from, const char *to, const char *metrics,
-                               const char *reason, int64_t at_ms, struct error *err)
+                               const char *reason, long told, int64_t at_ms, struct error *err)
 {
-    static const char sql[] = "UPDATE trial SET state = ?3, metrics = ?4, reason = ?5, finished_ms = ?6 "
+    static const char sql[] = "UPDATE trial SET state = ?3, metrics = ?4, reason = ?5, finished_ms = ?6, told = ?7 "
                               "WHERE id = ?1 AND state = ?2";
-    enum status s = statement_run(store, sql, err, "itttti", id, from, to, metrics, reason, at_ms);
+    enum status s = statement_run(store, sql, err, "ittttii", id, from, to, metrics, reason, at_ms,
+                                  (int64_t)told);
     return check_changed(store, s, id, from, err);
 }
 
@@ -35,7 +36,7 @@ enum status store_trials(struct store *store, int64_t study, store_trial_fn *fn,
 {
     static const char sql[] =
         "SELECT id, study, number, role, state, params, source, seed, ifnull(confirms, -1), metrics, "
-        "reason, created_ms, ifnull(finished_ms, 0) FROM trial WHERE study = ?1 ORDER BY number";
+        "reason, created_ms, ifnull(finished_ms, 0), ifnull(told, -1) FROM trial WHERE study = ?1 ORDER BY number";
     struct statement *q = statement_get(store, sql, err);
     if (!q) return err->status;
     statement_int(q, 1, study);
@@ -52,6 +53,7 @@ enum status store_trials(struct store *store, int64_t study, store_trial_fn *fn,
                                        .metrics = column_text(q, 9),
                                        .reason = column_text(q, 10),
                                        .created_ms = column_int(q, 11),
-                                       .finished_ms = column_int(q, 12)});
+                                       .finished_ms = column_int(q, 12),
+                                       .told = (long)column_int(q, 13)});
     return statement_end(q, err);
 }

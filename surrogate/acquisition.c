@@ -1,15 +1,23 @@
-/* Noisy LogEI of a composite utility, pending trials integrated out.
+/* Noisy log acquisitions of composite objectives, pending trials integrated out.
  *
- * For S joint posterior draws s of every output at the base points (the pending ones and the
- * best observed), condition on the draw as noise-free data. With outputs g, weights w and links ℓ:
+ * For S joint posterior draws s of every output at the base points (the pending ones and the best observed), condition
+ * on the draw as noise-free data; a(x) = log mean_s exp(value_s(x)). Improvement of a utility, with outputs g, weights
+ * w and links ℓ:
  *
  *     U_s(x) = Σ_g w_g ℓ_g(μ_gs(x)),   σ_s²(x) = Σ_g (w_g ℓ_g′(μ_gs(x)))² v_g(x)     (delta method)
- *     a(x)   = log mean_s exp( log σ_s + log h((U_s − U*_s)/σ_s) + Σ_c log Φ(t_cs) )
- *     t_cs   = ±(μ_cs(x) − bound_c)/√v_c(x)
+ *     value_s = log σ_s + log h((U_s − U*_s)/σ_s) + Σ_c log Φ(t_cs),   t_cs = ±(μ_cs(x) − bound_c)/√v_c(x)
  *
- * U*_s is the best utility among base points feasible in draw s; if none is, the worst utility
- * of all of them, so that feasibility decides and the term stays smooth. Noisy EI by
- * conditioning: [Letham 2019]; LogEI: [Ament 2023]; log Φ for constraints: [Gardner 2014].
+ * U*_s is the best utility among base points feasible in draw s; if none is, the improvement is left out and feasibility
+ * alone decides. An output that is bounded and in the utility breaks the product of the two: its distribution given
+ * that the bound holds is then summed over NODES quantiles (of several such outputs jointly, as a Latin hypercube),
+ * and its own spread enters σ only within a quantile's cell.
+ *
+ * Hypervolume of two outputs (both to be maximised after weighting): with the front of draw s as strips from l_i to u_i
+ * of the first output, each above the level y_i of the second,
+ *
+ *     value_s = log Σ_i (EI_1(l_i) − EI_1(u_i)) EI_2(y_i) + Σ_c log Φ(t_cs),   EI(y) = σ h((μ − y)/σ)
+ *
+ * Noisy EI by conditioning: [Letham 2019]; LogEI: [Ament 2023]; log Φ for constraints: [Gardner 2014]; strips: [Yang 2019].
  */
 #include "surrogate/gp.h"
 
@@ -20,23 +28,44 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OUTPUTS_MAX = 24, BOUNDS_MAX = 24 };
+enum { OUTPUTS_MAX = 24, BOUNDS_MAX = 24, NODES = 8 };
 
 struct output {
-    struct gp *gp; /* conditioned, S columns; owned */
+    struct gp *gp; /* conditioned, S columns and their mean; owned */
     struct gp_query query;
     double weight;
     enum link link;
-    gsl_vector *d_mean; /* S: ∂a/∂μ_gs */
-    double d_variance;  /* ∂a/∂v_g */
+    int bound; /* index of the bound that is summed jointly with the utility; −1: none */
+    size_t node[NODES]; /* permutation of the quantiles */
+    gsl_matrix *d_mean; /* GP_BATCH × (S + 1): ∂a/∂μ */
+    double d_variance[GP_BATCH];
+};
+
+/* The front of one draw: strips of the first output, from[i] … from[i+1] (the last is open), above level[i]. */
+struct front {
+    size_t n;
+    double *from, *level;
 };
 
 struct acquisition {
     size_t d, S, n_outputs, n_bounds;
+    enum acquisition_form form;
+    size_t objective[2]; /* hypervolume: the outputs */
+    bool joint;          /* some output has a bound to be summed jointly */
     struct output output[OUTPUTS_MAX];
     struct acquisition_bound bound[BOUNDS_MAX];
-    double *best;  /* S: U*_s */
-    double *value; /* S: workspace */
+    double *best;        /* S + 1: U*_s, the last of the mean draw; −HUGE_VAL: nothing feasible */
+    struct front *front; /* S + 1 */
+    double *value;       /* S: workspace */
+    struct slope *slope; /* S × n_outputs: workspace */
+};
+
+struct moment {
+    double mean, variance;
+};
+
+struct slope {
+    double mean, variance; /* ∂value/∂mean, ∂value/∂variance */
 };
 
 double link_value(enum link link, double f)
@@ -60,6 +89,179 @@ static void link_slopes(enum link link, double f, double *first, double *second)
     }
 }
 
+/* ---- the value of one draw at one point ---- */
+
+/* log EI and, with EI = σh(z): ∂/∂U = Φ/(σh), ∂/∂σ = φ/(σh). */
+static double log_ei(double mean, double sd, double best, double *by_mean, double *by_sd)
+{
+    double z = (mean - best) / sd, log_h = normal_log_ei(z);
+    if (by_mean) {
+        *by_mean = exp(normal_log_cdf(z) - log_h) / sd;
+        *by_sd = exp(normal_log_pdf(z) - log_h) / sd;
+    }
+    return log(sd) + log_h;
+}
+
+static double bound_z(const struct acquisition_bound *b, const struct moment *m)
+{
+    double z = (m[b->output].mean - b->bound) / sqrt(m[b->output].variance);
+    return b->at_least ? z : -z;
+}
+
+static double log_feasible(const struct acquisition *a, const struct moment *m, struct slope *d)
+{
+    double sum = 0;
+    for (size_t c = 0; c < a->n_bounds; c++) {
+        const struct acquisition_bound *b = &a->bound[c];
+        double t = bound_z(b, m), log_cdf = normal_log_cdf(t), v = m[b->output].variance;
+        sum += log_cdf;
+        if (!d) continue;
+        double slope = exp(normal_log_pdf(t) - log_cdf);
+        d[b->output].mean += slope * (b->at_least ? 1 : -1) / sqrt(v);
+        d[b->output].variance -= slope * t / (2 * v);
+    }
+    return sum;
+}
+
+/* Quantile p of g ~ N(0, 1) given g ≥ −t, and its derivative by t. */
+static double truncated_quantile(double t, double p, double *by_t)
+{
+    if (t < -5) { /* g² ≈ t² − 2 ln p */
+        double g = sqrt(t * t - 2 * log(p));
+        *by_t = t / g;
+        return g;
+    }
+    double tail = exp(normal_log_cdf(t)) * p, g = -normal_quantile(tail);
+    *by_t = -p * exp(normal_log_pdf(t) - normal_log_pdf(g));
+    return g;
+}
+
+/* What one output adds to mean and variance of the utility at a node, and the derivatives of both. */
+struct part {
+    double mean, variance;                                         /* of w ℓ(f) */
+    double mean_by_mean, mean_by_sd, variance_by_mean, variance_by_sd; /* sd of f */
+};
+
+static struct part part_of(const struct acquisition *a, size_t g, const struct moment *m, size_t node)
+{
+    const struct output *o = &a->output[g];
+    double w = o->weight, sd = sqrt(m[g].variance), first = 0, second = 0, spread = 1, f = m[g].mean, f_by_mean = 1, f_by_sd = 0;
+    if (o->bound >= 0) {
+        const struct acquisition_bound *b = &a->bound[o->bound];
+        double sign = b->at_least ? 1 : -1, t = sign * (f - b->bound) / sd, by_t;
+        double quantile = truncated_quantile(t, ((double)o->node[node] + 0.5) / NODES, &by_t);
+        f += sign * sd * quantile;
+        f_by_mean += by_t;
+        f_by_sd = sign * (quantile - by_t * t);
+        spread = 1.0 / NODES;
+    }
+    link_slopes(o->link, f, &first, &second);
+    double slope = w * first * spread, curve = w * second * spread;
+    return (struct part){.mean = w * link_value(o->link, f),
+                         .variance = slope * slope * sd * sd,
+                         .mean_by_mean = w * first * f_by_mean,
+                         .mean_by_sd = w * first * f_by_sd,
+                         .variance_by_mean = 2 * slope * curve * sd * sd * f_by_mean,
+                         .variance_by_sd = 2 * slope * curve * sd * sd * f_by_sd + 2 * slope * slope * sd};
+}
+
+static double node_value(const struct acquisition *a, size_t s, const struct moment *m, size_t node, struct slope *d)
+{
+    struct part part[OUTPUTS_MAX];
+    double mean = 0, variance = 1e-300, by_mean, by_sd;
+    for (size_t g = 0; g < a->n_outputs; g++) {
+        if (a->output[g].weight == 0) continue;
+        part[g] = part_of(a, g, m, node);
+        mean += part[g].mean;
+        variance += part[g].variance;
+    }
+    double sd = sqrt(variance), value = log_ei(mean, sd, a->best[s], d ? &by_mean : NULL, &by_sd);
+    for (size_t g = 0; d && g < a->n_outputs; g++) {
+        if (a->output[g].weight == 0) continue;
+        double by_variance = by_sd / (2 * sd);
+        d[g].mean = by_mean * part[g].mean_by_mean + by_variance * part[g].variance_by_mean;
+        d[g].variance = (by_mean * part[g].mean_by_sd + by_variance * part[g].variance_by_sd) / (2 * sqrt(m[g].variance));
+    }
+    return value;
+}
+
+/* log mean over the nodes (one, if nothing is joint). */
+static double log_improvement(const struct acquisition *a, size_t s, const struct moment *m, struct slope *d)
+{
+    size_t nodes = a->joint ? NODES : 1;
+    double value[NODES], top = -HUGE_VAL, sum = 0;
+    struct slope each[NODES][OUTPUTS_MAX];
+    memset(each, 0, nodes * sizeof *each);
+    for (size_t k = 0; k < nodes; k++) top = fmax(top, value[k] = node_value(a, s, m, k, d ? each[k] : NULL));
+    for (size_t k = 0; k < nodes; k++) sum += exp(value[k] - top);
+    for (size_t k = 0; d && k < nodes; k++)
+        for (size_t g = 0; g < a->n_outputs; g++) {
+            double share = exp(value[k] - top) / sum;
+            d[g].mean += share * each[k][g].mean;
+            d[g].variance += share * each[k][g].variance;
+        }
+    return top + log(sum / (double)nodes);
+}
+
+/* log(e^x − e^y), x > y */
+static double log_minus(double x, double y)
+{
+    double e = y - x;
+    return x + (e > -0.6931 ? log(-expm1(e)) : log1p(-exp(e)));
+}
+
+static double log_hypervolume(const struct acquisition *a, size_t s, const struct moment *m, struct slope *d)
+{
+    const struct front *f = &a->front[s];
+    double mean[2], sd[2], value[f->n], top = -HUGE_VAL, sum = 0;
+    struct slope each[f->n][2]; /* by mean and by sd */
+    for (int i = 0; i < 2; i++) {
+        size_t g = a->objective[i];
+        mean[i] = a->output[g].weight * m[g].mean;
+        sd[i] = fabs(a->output[g].weight) * sqrt(m[g].variance);
+    }
+    for (size_t k = 0; k < f->n; k++) {
+        double lm, ls, um = 0, us = 0, ym, ys;
+        double lower = log_ei(mean[0], sd[0], f->from[k], &lm, &ls), width = lower;
+        if (k + 1 < f->n) {
+            double upper = log_ei(mean[0], sd[0], f->from[k + 1], &um, &us);
+            width = lower > upper ? log_minus(lower, upper) : -HUGE_VAL;
+            if (width > -HUGE_VAL) {
+                double by_lower = exp(lower - width), by_upper = exp(upper - width);
+                lm = by_lower * lm - by_upper * um;
+                ls = by_lower * ls - by_upper * us;
+            }
+        }
+        value[k] = width + log_ei(mean[1], sd[1], f->level[k], &ym, &ys);
+        each[k][0] = (struct slope){lm, ls};
+        each[k][1] = (struct slope){ym, ys};
+        top = fmax(top, value[k]);
+    }
+    if (top == -HUGE_VAL) return -1e10; /* nothing to gain that a double could show */
+    for (size_t k = 0; k < f->n; k++) sum += exp(value[k] - top);
+    for (size_t k = 0; d && k < f->n; k++)
+        for (int i = 0; i < 2 && value[k] > -HUGE_VAL; i++) {
+            size_t g = a->objective[i];
+            double share = exp(value[k] - top) / sum, w = a->output[g].weight;
+            d[g].mean += share * each[k][i].mean * w;
+            d[g].variance += share * each[k][i].variance * fabs(w) / (2 * sqrt(m[g].variance));
+        }
+    return top + log(sum);
+}
+
+/* d: n_outputs, zeroed; NULL if no slopes are wanted. */
+static double value_of_draw(const struct acquisition *a, size_t s, const struct moment *m, struct slope *d)
+{
+    double value = log_feasible(a, m, d);
+    switch (a->form) {
+    case ACQUISITION_IMPROVEMENT: return a->best[s] > -HUGE_VAL ? value + log_improvement(a, s, m, d) : value;
+    case ACQUISITION_HYPERVOLUME: return value + log_hypervolume(a, s, m, d);
+    }
+    return value;
+}
+
+/* ---- making one ---- */
+
 /* Standard normals for the draws, antithetic in pairs. */
 static void fill_normals(gsl_matrix *eps, uint64_t seed, size_t output)
 {
@@ -80,39 +282,134 @@ static bool feasible_in_draw(const struct acquisition *a, gsl_matrix *const *f, 
 
 static void find_incumbents(struct acquisition *a, gsl_matrix *const *f, size_t n_base)
 {
+    double sum = 0;
+    size_t n = 0;
     for (size_t s = 0; s < a->S; s++) {
-        double best = -HUGE_VAL, worst = HUGE_VAL;
+        a->best[s] = -HUGE_VAL;
         for (size_t i = 0; i < n_base; i++) {
             double u = 0;
+            if (!feasible_in_draw(a, f, i, s)) continue;
             for (size_t g = 0; g < a->n_outputs; g++)
                 if (a->output[g].weight != 0)
                     u += a->output[g].weight * link_value(a->output[g].link, gsl_matrix_get(f[g], i, s));
-            if (feasible_in_draw(a, f, i, s)) best = fmax(best, u);
-            worst = fmin(worst, u);
+            a->best[s] = fmax(a->best[s], u);
         }
-        a->best[s] = best > -HUGE_VAL ? best : worst;
+        if (a->best[s] == -HUGE_VAL) continue;
+        sum += a->best[s];
+        n++;
     }
+    a->best[a->S] = n ? sum / (double)n : -HUGE_VAL;
+}
+
+struct pair {
+    double first, second;
+};
+
+static int by_first_descending(const void *a, const void *b)
+{
+    const struct pair *x = a, *y = b;
+    if (x->first != y->first) return x->first < y->first ? 1 : -1;
+    return (x->second < y->second) - (x->second > y->second);
+}
+
+/* From the points above the reference, those that no other dominates, as strips. */
+static struct front front_make(struct pair *p, size_t n, const double *reference)
+{
+    struct front f = {0, must_alloc(n + 1, sizeof(double)), must_alloc(n + 1, sizeof(double))};
+    double level = reference[1];
+    size_t kept = 0;
+    qsort(p, n, sizeof *p, by_first_descending);
+    for (size_t i = 0; i < n; i++)
+        if (p[i].first > reference[0] && p[i].second > level) {
+            level = p[i].second;
+            p[kept++] = p[i];
+        }
+    f.from[0] = reference[0]; /* ascending in the first output: the last kept point comes first */
+    for (size_t k = 0; k < kept; k++) {
+        f.level[k] = p[kept - 1 - k].second;
+        f.from[k + 1] = p[kept - 1 - k].first;
+    }
+    f.level[kept] = reference[1];
+    f.n = kept + 1;
+    return f;
+}
+
+static void find_fronts(struct acquisition *a, gsl_matrix *const *f, size_t n_base, const double *reference)
+{
+    struct pair *p = must_alloc(n_base, sizeof *p);
+    const gsl_matrix *f0 = f[a->objective[0]], *f1 = f[a->objective[1]];
+    double w0 = a->output[a->objective[0]].weight, w1 = a->output[a->objective[1]].weight;
+    for (size_t s = 0; s <= a->S; s++) {
+        size_t n = 0;
+        for (size_t i = 0; i < n_base; i++) {
+            struct pair v = {0, 0};
+            if (s < a->S && !feasible_in_draw(a, f, i, s)) continue;
+            for (size_t t = 0; s == a->S && t < a->S; t++) {
+                v.first += w0 * gsl_matrix_get(f0, i, t) / (double)a->S;
+                v.second += w1 * gsl_matrix_get(f1, i, t) / (double)a->S;
+            }
+            p[n++] = s < a->S ? (struct pair){w0 * gsl_matrix_get(f0, i, s), w1 * gsl_matrix_get(f1, i, s)} : v;
+        }
+        a->front[s] = front_make(p, n, reference);
+    }
+    free(p);
 }
 
 static enum status condition_outputs(struct acquisition *a, const struct acquisition_spec *spec, gsl_matrix **f,
                                      struct error *err)
 {
-    gsl_matrix *base = gsl_matrix_alloc(spec->n_base, a->d), *eps = gsl_matrix_alloc(spec->n_base, a->S);
-    memcpy(base->data, spec->base, spec->n_base * a->d * sizeof *spec->base);
+    gsl_matrix *eps = gsl_matrix_alloc(spec->n_base, a->S);
     enum status st = STATUS_OK;
     for (size_t g = 0; !st && g < a->n_outputs; g++) {
         struct output *o = &a->output[g];
-        o->weight = spec->output[g].weight;
-        o->link = spec->output[g].link;
         fill_normals(eps, spec->seed, g);
-        st = gp_condition(spec->output[g].gp, base, eps, f[g], &o->gp, err);
+        st = gp_condition(spec->output[g].gp, spec->base, spec->n_base, eps, f[g], &o->gp, err);
         if (st) break;
-        o->query = gp_query_alloc(o->gp);
-        o->d_mean = gsl_vector_alloc(a->S);
+        gp_query_init(&o->query, o->gp);
+        o->d_mean = gsl_matrix_calloc(GP_BATCH, a->S + 1);
     }
-    gsl_matrix_free(base);
     gsl_matrix_free(eps);
     return st;
+}
+
+/* The first bound of each output that is in the utility is summed jointly with it, not multiplied. */
+static void choose_joint_bounds(struct acquisition *a, uint64_t seed)
+{
+    struct rng rng = rng_derive(seed, "nodes", 0);
+    for (size_t g = 0; g < a->n_outputs; g++) {
+        struct output *o = &a->output[g];
+        o->bound = -1;
+        for (size_t c = a->n_bounds; c-- > 0;)
+            if (a->bound[c].output == g && o->weight != 0 && a->form == ACQUISITION_IMPROVEMENT) o->bound = (int)c;
+        if (o->bound < 0) continue;
+        a->joint = true;
+        for (size_t k = 0; k < NODES; k++) {
+            size_t other = rng_below(&rng, k + 1);
+            o->node[k] = o->node[other];
+            o->node[other] = k;
+        }
+    }
+}
+
+static void adopt_spec(struct acquisition *a, const struct acquisition_spec *spec)
+{
+    size_t objectives = 0;
+    a->d = spec->output[0].gp->kernel.d;
+    a->S = spec->n_draws;
+    a->form = spec->form;
+    a->n_outputs = spec->n_outputs;
+    a->n_bounds = spec->n_bounds;
+    for (size_t c = 0; c < spec->n_bounds; c++) a->bound[c] = spec->bound[c];
+    for (size_t g = 0; g < a->n_outputs; g++) {
+        a->output[g].weight = spec->output[g].weight;
+        a->output[g].link = spec->output[g].link;
+        if (a->output[g].weight != 0 && objectives < 2) a->objective[objectives++] = g;
+    }
+    a->best = must_alloc(a->S + 1, sizeof *a->best);
+    a->front = must_alloc(a->S + 1, sizeof *a->front);
+    a->value = must_alloc(a->S, sizeof *a->value);
+    a->slope = must_alloc(a->S * a->n_outputs, sizeof *a->slope);
+    choose_joint_bounds(a, spec->seed);
 }
 
 enum status acquisition_create(const struct acquisition_spec *spec, struct acquisition **ret, struct error *err)
@@ -121,16 +418,11 @@ enum status acquisition_create(const struct acquisition_spec *spec, struct acqui
         return error_set(err, STATUS_INVALID, "an acquisition needs 1 to %d outputs and a base point", OUTPUTS_MAX);
     struct acquisition *a = must_alloc(1, sizeof *a);
     gsl_matrix *f[OUTPUTS_MAX] = {0};
-    a->d = spec->output[0].gp->kernel.d;
-    a->S = spec->n_draws;
-    a->n_outputs = spec->n_outputs;
-    a->n_bounds = spec->n_bounds;
-    a->best = must_alloc(a->S, sizeof *a->best);
-    a->value = must_alloc(a->S, sizeof *a->value);
-    for (size_t c = 0; c < spec->n_bounds; c++) a->bound[c] = spec->bound[c];
+    adopt_spec(a, spec);
     for (size_t g = 0; g < a->n_outputs; g++) f[g] = gsl_matrix_alloc(spec->n_base, a->S);
     enum status st = condition_outputs(a, spec, f, err);
     if (!st) find_incumbents(a, f, spec->n_base);
+    if (!st && a->form == ACQUISITION_HYPERVOLUME) find_fronts(a, f, spec->n_base, spec->reference);
     for (size_t g = 0; g < a->n_outputs; g++) gsl_matrix_free(f[g]);
     if (st)
         acquisition_free(a);
@@ -143,88 +435,91 @@ void acquisition_free(struct acquisition *a)
 {
     if (!a) return;
     for (size_t g = 0; g < a->n_outputs; g++) {
-        if (!a->output[g].gp) continue;
+        if (!a->output[g].gp || !a->output[g].d_mean) continue;
         gp_free(a->output[g].gp);
         gp_query_done(&a->output[g].query);
-        gsl_vector_free(a->output[g].d_mean);
+        gsl_matrix_free(a->output[g].d_mean);
+    }
+    for (size_t s = 0; s <= a->S; s++) {
+        free(a->front[s].from);
+        free(a->front[s].level);
     }
     free(a->best);
+    free(a->front);
     free(a->value);
+    free(a->slope);
     free(a);
 }
 
-struct utility {
-    double mean, sd;
-};
+/* ---- asking ---- */
 
-static struct utility utility_of_draw(const struct acquisition *a, size_t s)
+static void moments_of(const struct acquisition *a, size_t point, size_t s, struct moment *ret)
 {
-    double mean = 0, variance = 0;
-    for (size_t g = 0; g < a->n_outputs; g++) {
-        const struct output *o = &a->output[g];
-        double first = 0, second = 0, mu = gsl_vector_get(o->query.mean, s);
-        if (o->weight == 0) continue;
-        link_slopes(o->link, mu, &first, &second);
-        mean += o->weight * link_value(o->link, mu);
-        variance += o->weight * o->weight * first * first * o->query.variance;
+    for (size_t g = 0; g < a->n_outputs; g++)
+        ret[g] = (struct moment){gsl_matrix_get(a->output[g].query.mean, point, s), a->output[g].query.variance[point]};
+}
+
+/* log mean over the draws at one point of the batch; its slopes go to the outputs' rows. */
+static double mean_of_draws(struct acquisition *a, size_t point, bool with_slopes)
+{
+    struct moment m[OUTPUTS_MAX];
+    double top = -HUGE_VAL, sum = 0;
+    if (with_slopes) memset(a->slope, 0, a->S * a->n_outputs * sizeof *a->slope);
+    for (size_t s = 0; s < a->S; s++) {
+        moments_of(a, point, s, m);
+        a->value[s] = value_of_draw(a, s, m, with_slopes ? a->slope + s * a->n_outputs : NULL);
+        top = fmax(top, a->value[s]);
     }
-    return (struct utility){mean, sqrt(fmax(variance, 1e-300))};
+    for (size_t s = 0; s < a->S; s++) sum += exp(a->value[s] - top);
+    for (size_t g = 0; with_slopes && g < a->n_outputs; g++) {
+        a->output[g].d_variance[point] = 0;
+        for (size_t s = 0; s < a->S; s++) {
+            double share = exp(a->value[s] - top) / sum;
+            gsl_matrix_set(a->output[g].d_mean, point, s, share * a->slope[s * a->n_outputs + g].mean);
+            a->output[g].d_variance[point] += share * a->slope[s * a->n_outputs + g].variance;
+        }
+    }
+    return top + log(sum / (double)a->S);
 }
 
-static double bound_z(const struct acquisition *a, size_t c, size_t s)
+static void batch_values(struct acquisition *a, const double *points, size_t n, double *ret_values, double *ret_gradients)
 {
-    const struct acquisition_bound *b = &a->bound[c];
-    const struct gp_query *q = &a->output[b->output].query;
-    double z = (gsl_vector_get(q->mean, s) - b->bound) / sqrt(q->variance);
-    return b->at_least ? z : -z;
-}
-
-static double value_of_draw(const struct acquisition *a, size_t s)
-{
-    struct utility u = utility_of_draw(a, s);
-    double value = log(u.sd) + normal_log_ei((u.mean - a->best[s]) / u.sd);
-    for (size_t c = 0; c < a->n_bounds; c++) value += normal_log_cdf(bound_z(a, c, s));
-    return value;
-}
-
-/* Adds weight · ∂value_s to the outputs' derivatives. With EI = σh(z): ∂log EI/∂U = Φ/(σh), ∂log EI/∂σ = φ/(σh). */
-static void add_slopes_of_draw(struct acquisition *a, size_t s, double weight)
-{
-    struct utility u = utility_of_draw(a, s);
-    double z = (u.mean - a->best[s]) / u.sd, log_h = normal_log_ei(z);
-    double by_mean = exp(normal_log_cdf(z) - log_h) / u.sd, by_sd = exp(normal_log_pdf(z) - log_h) / u.sd;
+    for (size_t g = 0; g < a->n_outputs; g++)
+        gp_query_ask(a->output[g].gp, points, n, false, ret_gradients != NULL, &a->output[g].query);
+    for (size_t j = 0; j < n; j++) ret_values[j] = mean_of_draws(a, j, ret_gradients != NULL);
+    if (!ret_gradients) return;
+    memset(ret_gradients, 0, n * a->d * sizeof *ret_gradients);
     for (size_t g = 0; g < a->n_outputs; g++) {
         struct output *o = &a->output[g];
-        double first = 0, second = 0, w = o->weight, v = o->query.variance;
-        if (w == 0) continue;
-        link_slopes(o->link, gsl_vector_get(o->query.mean, s), &first, &second);
-        *gsl_vector_ptr(o->d_mean, s) += weight * (by_mean * w * first + by_sd * w * w * first * second * v / u.sd);
-        o->d_variance += weight * by_sd * w * w * first * first / (2 * u.sd);
+        gp_query_gradient(o->gp, &o->query, o->d_mean, o->d_variance, ret_gradients);
     }
-    for (size_t c = 0; c < a->n_bounds; c++) {
-        struct output *o = &a->output[a->bound[c].output];
-        double t = bound_z(a, c, s), slope = weight * exp(normal_log_pdf(t) - normal_log_cdf(t));
-        *gsl_vector_ptr(o->d_mean, s) += slope * (a->bound[c].at_least ? 1 : -1) / sqrt(o->query.variance);
-        o->d_variance -= slope * t / (2 * o->query.variance);
+}
+
+void acquisition_values(struct acquisition *a, const double *points, size_t n, double *ret_values,
+                        double *ret_gradients)
+{
+    for (size_t at = 0; at < n; at += GP_BATCH)
+        batch_values(a, points + at * a->d, n - at < GP_BATCH ? n - at : GP_BATCH, ret_values + at,
+                     ret_gradients ? ret_gradients + at * a->d : NULL);
+}
+
+void acquisition_screen(struct acquisition *a, const double *points, size_t n, double *ret_values)
+{
+    struct moment m[OUTPUTS_MAX];
+    for (size_t at = 0; at < n; at += GP_BATCH) {
+        size_t N = n - at < GP_BATCH ? n - at : GP_BATCH;
+        for (size_t g = 0; g < a->n_outputs; g++)
+            gp_query_ask(a->output[g].gp, points + at * a->d, N, true, false, &a->output[g].query);
+        for (size_t j = 0; j < N; j++) {
+            moments_of(a, j, a->S, m);
+            ret_values[at + j] = value_of_draw(a, a->S, m, NULL);
+        }
     }
 }
 
 double acquisition_value(struct acquisition *a, const double *point, double *ret_gradient)
 {
-    double top = -HUGE_VAL, sum = 0;
-    for (size_t g = 0; g < a->n_outputs; g++) gp_ask(a->output[g].gp, point, &a->output[g].query);
-    for (size_t s = 0; s < a->S; s++) top = fmax(top, a->value[s] = value_of_draw(a, s));
-    for (size_t s = 0; s < a->S; s++) sum += exp(a->value[s] - top);
-    if (!ret_gradient) return top + log(sum / (double)a->S);
-    memset(ret_gradient, 0, a->d * sizeof *ret_gradient);
-    for (size_t g = 0; g < a->n_outputs; g++) {
-        gsl_vector_set_zero(a->output[g].d_mean);
-        a->output[g].d_variance = 0;
-    }
-    for (size_t s = 0; s < a->S; s++) add_slopes_of_draw(a, s, exp(a->value[s] - top) / sum);
-    for (size_t g = 0; g < a->n_outputs; g++) {
-        struct output *o = &a->output[g];
-        gp_add_gradient(o->gp, point, &o->query, o->d_mean, o->d_variance, ret_gradient);
-    }
-    return top + log(sum / (double)a->S);
+    double value;
+    acquisition_values(a, point, 1, &value, ret_gradient);
+    return value;
 }

@@ -12,9 +12,10 @@ static bool finite_trace(const gsl_matrix *K, double *ret_mean)
     return isfinite(sum) && sum > 0;
 }
 
-bool cholesky_factor(gsl_matrix *K)
+bool cholesky_factor(gsl_matrix *K, double *ret_jitter)
 {
-    double scale, jitter = 0;
+    double scale, jitter;
+    *ret_jitter = 0;
     if (K->size1 == 0) return true;
     if (!finite_trace(K, &scale)) return false;
     gsl_matrix *copy = gsl_matrix_alloc(K->size1, K->size2);
@@ -24,6 +25,7 @@ bool cholesky_factor(gsl_matrix *K)
         gsl_matrix_memcpy(K, copy);
         for (size_t i = 0; i < K->size1; i++) gsl_matrix_set(K, i, i, gsl_matrix_get(copy, i, i) + jitter * scale);
         done = gsl_linalg_cholesky_decomp1(K) == GSL_SUCCESS;
+        *ret_jitter = jitter * scale;
     }
     gsl_matrix_free(copy);
     return done && isfinite(gsl_matrix_get(K, K->size1 - 1, K->size1 - 1));

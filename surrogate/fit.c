@@ -4,22 +4,25 @@
  *     gradient: −½ tr((ααᵀ − K⁻¹) ∂K/∂θ_j) + (θ_j − μ_j)/τ_j²   [Rasmussen 2006, eq. 5.9]
  *
  * Priors: ln ℓ ~ N(√2 + ½ ln d, √3²) [Hvarfner 2024], ln s² ~ N(0, 1), ln σ² ~ N(−4, 1) [BoTorch].
- * NLopt's L-BFGS from one fixed and two random starts; its "generic failure" at a point that
+ * NLopt's L-BFGS from one fixed start, and random ones while n is small (n ≤ 40: three, n ≤ 150: one), on at most
+ * FIT_ROWS rows; its "generic failure" at a point that
  * has not got worse counts as converged. If no start gives a finite value: the priors' centre.
  */
 #include "surrogate/fit.h"
 
 #include "surrogate/cholesky.h"
 
+#include "tuner/base/arena.h"
 #include "tuner/base/rng.h"
 
 #include <gsl/gsl_blas.h>
 #include <gsl/gsl_linalg.h>
 #include <math.h>
 #include <nlopt.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { STARTS = 3, EVALUATIONS = 120 };
+enum { EVALUATIONS = 60, FIT_ROWS = 400 };
 
 struct prior {
     double mean, sd, lo, hi; /* of the logarithm */
@@ -39,40 +42,43 @@ static struct gp_hyper hyper_of(const double *theta, size_t d)
     return h;
 }
 
-/* grad_j = −½ Σ_ij (α_i α_j − K⁻¹_ij) ∂K_ij/∂θ_j; K holds K⁻¹. */
-static void data_gradient(const struct likelihood *l, const struct kernel *kernel, const struct gp_hyper *h,
-                          double *grad)
+/* grad_j = −½ Σ_ij (α_i α_j − K⁻¹_ij) ∂K_ij/∂θ_j; K holds K⁻¹. Row by row of the lower half. */
+static void data_gradient(const struct likelihood *l, const struct kernel *kernel, double noise, double *grad)
 {
-    const gsl_matrix *X = l->frame->X;
-    size_t n = X->size1, d = kernel->d;
+    const gsl_matrix *Xt = l->frame->Xt;
+    size_t n = Xt->size2, d = kernel->d;
+    double point[SURROGATE_DIMS_MAX], *weight = l->weight->data, signal = 0, trace = 0;
+    const double *alpha = l->alpha->data;
     memset(grad, 0, (d + 2) * sizeof *grad);
     for (size_t i = 0; i < n; i++) {
-        const double *xi = gsl_matrix_const_ptr(X, i, 0);
-        double ai = gsl_vector_get(l->alpha, i), mii = ai * ai - gsl_matrix_get(l->K, i, i);
-        grad[d] -= 0.5 * mii * kernel->signal;
-        grad[d + 1] -= 0.5 * mii * h->noise;
+        const double *inverse = gsl_matrix_const_ptr(l->K, i, 0), *slope = gsl_matrix_const_ptr(l->slope, i, 0),
+                     *value = gsl_matrix_const_ptr(l->value, i, 0);
+        double own = alpha[i] * alpha[i] - inverse[i];
+        signal += 0.5 * own * kernel->signal;
+        trace += own;
         for (size_t j = 0; j < i; j++) {
-            const double *xj = gsl_matrix_const_ptr(X, j, 0);
-            double m = ai * gsl_vector_get(l->alpha, j) - gsl_matrix_get(l->K, i, j); /* both halves: × 2 · ½ */
-            double slope = m * kernel_slope(kernel, xi, xj);
-            grad[d] -= m * kernel_value(kernel, xi, xj);
-            for (size_t k = 0; k < d; k++) {
-                double delta = kernel_delta(kernel, k, xi, xj);
-                grad[k] -= slope * delta * delta * kernel->inverse[k];
-            }
+            weight[j] = inverse[j] - alpha[i] * alpha[j]; /* both halves: × 2 · ½ */
+            signal -= weight[j] * value[j];
+            weight[j] *= slope[j];
         }
+        for (size_t k = 0; k < d; k++) point[k] = gsl_matrix_get(Xt, k, i);
+        kernel_add_squares(kernel, Xt, i, point, weight, grad);
     }
+    grad[d] = -signal;
+    grad[d + 1] = -0.5 * trace * noise;
 }
 
 double likelihood_value(unsigned n_theta, const double *theta, double *grad, void *data)
 {
     struct likelihood *l = data;
-    size_t d = n_theta - 2, n = l->frame->X->size1;
+    size_t d = n_theta - 2, n = l->frame->Xt->size2;
     struct gp_hyper h = hyper_of(theta, d);
-    struct kernel kernel;
-    double value = 0;
-    gp_frame_covariance(l->frame, &h, &kernel, l->K);
-    if (!cholesky_factor(l->K)) return HUGE_VAL;
+    struct kernel kernel = l->frame->kernel;
+    double value = 0, jitter;
+    gp_kernel(&kernel, &h);
+    gp_frame_covariance(l->frame, &kernel, h.noise, l->K, grad ? l->slope : NULL);
+    if (grad) gsl_matrix_memcpy(l->value, l->K);
+    if (!cholesky_factor(l->K, &jitter)) return HUGE_VAL;
     for (size_t i = 0; i < n; i++) value += log(gsl_matrix_get(l->K, i, i));
     gsl_vector_memcpy(l->alpha, l->frame->y);
     gsl_blas_dtrsv(CblasLower, CblasNoTrans, CblasNonUnit, l->K, l->alpha);
@@ -80,7 +86,7 @@ double likelihood_value(unsigned n_theta, const double *theta, double *grad, voi
     if (grad) {
         gsl_blas_dtrsv(CblasLower, CblasTrans, CblasNonUnit, l->K, l->alpha);
         gsl_linalg_cholesky_invert(l->K);
-        data_gradient(l, &kernel, &h, grad);
+        data_gradient(l, &kernel, h.noise, grad);
     }
     for (size_t j = 0; j < n_theta; j++) {
         struct prior p = prior_of(j, d);
@@ -93,14 +99,18 @@ double likelihood_value(unsigned n_theta, const double *theta, double *grad, voi
 
 void likelihood_init(struct likelihood *l, const struct gp_frame *frame)
 {
-    size_t n = frame->X->size1;
-    *l = (struct likelihood){frame, gsl_matrix_alloc(n, n), gsl_vector_alloc(n)};
+    size_t n = frame->Xt->size2;
+    *l = (struct likelihood){frame, gsl_matrix_alloc(n, n), gsl_matrix_alloc(n, n), gsl_matrix_alloc(n, n),
+                             gsl_vector_alloc(n), gsl_vector_alloc(n)};
 }
 
 void likelihood_done(struct likelihood *l)
 {
     gsl_matrix_free(l->K);
+    gsl_matrix_free(l->value);
+    gsl_matrix_free(l->slope);
     gsl_vector_free(l->alpha);
+    gsl_vector_free(l->weight);
 }
 
 static void start_point(size_t start, size_t n_theta, struct rng *rng, double *theta)
@@ -132,16 +142,38 @@ static double descend(struct likelihood *l, size_t n_theta, double *theta)
     return likelihood_value((unsigned)n_theta, theta, NULL, l); /* not what NLopt says: what is there */
 }
 
-enum status gp_fit(const struct gp_data *data, uint64_t seed, struct gp **ret, struct error *err)
+/* Rows spread evenly over the order in which they came: late ones show the optimum, early ones the rest. */
+static struct gp_data thin(const struct gp_data *data, double *room)
 {
-    size_t n_theta = data->d + 2;
+    struct gp_data t = *data;
+    size_t d = data->d;
+    if (data->n <= FIT_ROWS) return t;
+    double *x = room, *y = x + FIT_ROWS * d, *noise = y + FIT_ROWS;
+    for (size_t i = 0; i < FIT_ROWS; i++) {
+        size_t at = (i * (data->n - 1)) / (FIT_ROWS - 1);
+        memcpy(x + i * d, data->x + at * d, d * sizeof *x);
+        y[i] = data->y[at];
+        if (data->noise) noise[i] = data->noise[at];
+    }
+    t.n = FIT_ROWS;
+    t.x = x;
+    t.y = y;
+    if (data->noise) t.noise = noise;
+    return t;
+}
+
+void gp_fit_hyper(const struct gp_data *data, uint64_t seed, struct gp_hyper *ret)
+{
+    size_t n_theta = data->d + 2, starts = data->n <= 40 ? 4 : data->n <= 150 ? 2 : 1;
     double best[SURROGATE_DIMS_MAX + 2], theta[SURROGATE_DIMS_MAX + 2], best_value = HUGE_VAL;
+    double *room = must_alloc(FIT_ROWS * (data->d + 2), sizeof *room);
     struct rng rng = rng_derive(seed, "fit", data->n);
-    struct gp_frame frame = gp_frame_make(data);
+    struct gp_data thinned = thin(data, room);
+    struct gp_frame frame = gp_frame_make(&thinned);
     struct likelihood l;
     likelihood_init(&l, &frame);
     start_point(0, n_theta, &rng, best);
-    for (size_t s = 0; s < STARTS; s++) {
+    for (size_t s = 0; s < starts; s++) {
         start_point(s, n_theta, &rng, theta);
         double value = descend(&l, n_theta, theta);
         if (value < best_value) {
@@ -151,6 +183,13 @@ enum status gp_fit(const struct gp_data *data, uint64_t seed, struct gp **ret, s
     }
     likelihood_done(&l);
     gp_frame_done(&frame);
-    struct gp_hyper h = hyper_of(best, data->d);
+    free(room);
+    *ret = hyper_of(best, data->d);
+}
+
+enum status gp_fit(const struct gp_data *data, uint64_t seed, struct gp **ret, struct error *err)
+{
+    struct gp_hyper h;
+    gp_fit_hyper(data, seed, &h);
     return gp_with(data, &h, ret, err);
 }

@@ -6,8 +6,10 @@
 
 struct likelihood {
     const struct gp_frame *frame;
-    gsl_matrix *K;     /* n × n workspace: covariance, then L, then K⁻¹ */
-    gsl_vector *alpha; /* n */
+    gsl_matrix *K;      /* n × n workspace: covariance, then L, then K⁻¹ */
+    gsl_matrix *value;  /* n × n, lower: covariances without noise */
+    gsl_matrix *slope;  /* n × n, lower */
+    gsl_vector *alpha, *weight; /* n */
 };
 
 void likelihood_init(struct likelihood *l, const struct gp_frame *frame);

@@ -5,42 +5,52 @@
 #include "surrogate/kernel.h"
 
 /* f ~ GP(0, k) on y standardised by (shift, scale). A conditioned GP (gp_condition) has the base points appended to
- * its rows and one column of A per draw. */
+ * its rows and one column of A per draw, and in column S their mean. The matrices have room for more rows. */
 struct gp {
-    size_t n, S;
+    size_t n, room, S;
     double shift, scale; /* y = shift + scale · standardised y */
     struct gp_hyper hyper;
+    double nugget; /* what cholesky_factor had to add to the diagonal */
     struct kernel kernel;
-    gsl_matrix *X; /* n × d */
-    gsl_matrix *L; /* n × n, lower; K + noise = LLᵀ */
-    gsl_matrix *W; /* n × S; L⁻¹ y */
-    gsl_matrix *A; /* n × S; (K + noise)⁻¹ y */
+    gsl_matrix *Xt; /* d × room */
+    gsl_matrix *L;  /* room × room, lower; K + noise = LLᵀ */
+    gsl_matrix *W;  /* room × (1 or S + 1); L⁻¹ y */
+    gsl_matrix *A;  /* room × (1 or S + 1); (K + noise)⁻¹ y */
 };
 
-/* One prediction and what its gradient needs. The vectors are the caller's workspace: n, n, S. */
+enum { GP_BATCH = 64 };
+
+/* Predictions at up to GP_BATCH points, and what their gradients need. Workspace of one GP. */
 struct gp_query {
-    gsl_vector *k, *v; /* covariances with the rows; L⁻¹k */
-    gsl_vector *mean;  /* S, units of y */
-    double variance;   /* units of y² */
+    size_t n_points;
+    const double *point; /* n_points × d; the caller's */
+    gsl_matrix *Kt;      /* GP_BATCH × room; covariances of each point with the rows */
+    gsl_matrix *V;       /* room × GP_BATCH; L⁻¹K */
+    gsl_matrix *slope;   /* GP_BATCH × room */
+    gsl_matrix *mean;    /* GP_BATCH × columns of A; units of y */
+    double variance[GP_BATCH]; /* units of y² */
 };
 
-struct gp_query gp_query_alloc(const struct gp *gp);
+void gp_query_init(struct gp_query *q, const struct gp *gp);
 void gp_query_done(struct gp_query *q);
 
-void gp_ask(const struct gp *gp, const double *point, struct gp_query *q);
+/* Means (every column of A) and, unless `bound_only`, variances. With bound_only the variance is that of the nearest
+ * row alone, an upper bound that needs no triangular solve. `with_slope`: gp_query_gradient follows. */
+void gp_query_ask(const struct gp *gp, const double *points, size_t n_points, bool bound_only, bool with_slope,
+                  struct gp_query *q);
 
-/* grad += Σ_s a_s ∂mean_s/∂x + b ∂variance/∂x, after gp_ask at the same point; q->v is overwritten. */
-void gp_add_gradient(const struct gp *gp, const double *point, struct gp_query *q, const gsl_vector *a, double b,
-                     double *grad);
+/* grad_j += Σ_s a_js ∂mean_js/∂x + b_j ∂variance_j/∂x, after gp_query_ask of the same points; q->V is overwritten.
+ * a: n_points × columns of A; grad: n_points × d. */
+void gp_query_gradient(const struct gp *gp, struct gp_query *q, const gsl_matrix *a, const double *b, double *grad);
 
 /* Adds m noise-free observations per draw: the posterior's own samples at the base points, made from the standard
  * normals `eps` (m × S). `ret_f` (m × S, may be NULL) receives the samples in units of y. */
-enum status gp_condition(const struct gp *gp, const gsl_matrix *base, const gsl_matrix *eps, gsl_matrix *ret_f,
+enum status gp_condition(const struct gp *gp, const double *base, size_t m, const gsl_matrix *eps, gsl_matrix *ret_f,
                          struct gp **ret, struct error *err);
 
-/* Standardised copy of the data and the empty shell; fit.c and gp.c only. */
+/* Standardised copy of the data; fit.c and gp.c only. */
 struct gp_frame {
-    gsl_matrix *X;
+    gsl_matrix *Xt;        /* d × n */
     gsl_vector *y, *noise; /* standardised */
     double shift, scale;
     struct kernel kernel; /* category flags and d set */
@@ -48,8 +58,10 @@ struct gp_frame {
 
 struct gp_frame gp_frame_make(const struct gp_data *data);
 void gp_frame_done(struct gp_frame *f);
+void gp_kernel(struct kernel *k, const struct gp_hyper *h);
 
-/* K + noise for given hyperparameters. */
-void gp_frame_covariance(const struct gp_frame *f, const struct gp_hyper *h, struct kernel *ret_kernel, gsl_matrix *K);
+/* Lower half of K + noise, and of the slopes (may be NULL): n × n. */
+void gp_frame_covariance(const struct gp_frame *f, const struct kernel *kernel, double noise, gsl_matrix *K,
+                         gsl_matrix *slope);
 
 #endif

@@ -2,6 +2,10 @@
  *
  *     k(x, x′) = s² (1 + √5 r + 5r²/3) e^{−√5 r},   r² = Σ_k δ_k²/ℓ_k²
  *     δ_k = x_k − x′_k for numbers, [x_k ≠ x′_k] for categories        [Rasmussen 2006, eq. 4.17]
+ *     ∂k/∂ln ℓ_k = slope · δ_k²/ℓ_k²,  ∂k/∂x_k = −slope · δ_k/ℓ_k²,  slope = (5/3) s² (1 + √5 r) e^{−√5 r}
+ *
+ * Points lie in the columns of Xt (d × room), so that the inner loops run over points and vectorise; one binary
+ * holds clones for AVX-512, AVX2 and neither, and the loader picks.
  */
 #ifndef SURROGATE_KERNEL_H
 #define SURROGATE_KERNEL_H
@@ -18,20 +22,16 @@ struct kernel {
     bool category[SURROGATE_DIMS_MAX];
 };
 
-double kernel_value(const struct kernel *k, const double *a, const double *b);
+/* Covariances of one point with columns 0 … n−1 of Xt: value (n) and slope (n, may be NULL). */
+void kernel_row(const struct kernel *k, const gsl_matrix *Xt, size_t n, const double *point, double *value,
+                double *slope);
 
-/* K: n × n, both halves, from the rows of X (n × d). */
-void kernel_matrix(const struct kernel *k, const gsl_matrix *X, gsl_matrix *K);
+/* grad_k += Σ_i c_i ∂k(x, X_i)/∂x_k over numeric dimensions; slope as kernel_row gives it. */
+void kernel_add_gradient(const struct kernel *k, const gsl_matrix *Xt, size_t n, const double *point, const double *c,
+                         const double *slope, double *grad);
 
-/* out: n; covariances of one point with the rows of X. */
-void kernel_vector(const struct kernel *k, const gsl_matrix *X, const double *point, gsl_vector *out);
-
-/* grad_k += Σ_i c_i ∂k(x, X_i)/∂x_k over numeric dimensions. */
-void kernel_add_gradient(const struct kernel *k, const gsl_matrix *X, const double *point, const double *c,
-                         double *grad);
-
-/* ∂k/∂ln ℓ_k = slope · δ_k²/ℓ_k² with slope = (5/3) s² (1 + √5 r) e^{−√5 r}. */
-double kernel_slope(const struct kernel *k, const double *a, const double *b);
-double kernel_delta(const struct kernel *k, size_t dim, const double *a, const double *b);
+/* grad_k += Σ_i w_i δ_k(x, X_i)²/ℓ_k², for every dimension. */
+void kernel_add_squares(const struct kernel *k, const gsl_matrix *Xt, size_t n, const double *point, const double *w,
+                        double *grad);
 
 #endif

@@ -1,189 +1,92 @@
-/* Where is the acquisition largest? Mixed spaces, in four steps:
+/* Where is the acquisition largest? Mixed, conditional spaces, in five steps:
  *
- * 1. score a scrambled Sobol set, and perturbations of the best known points;
- * 2. from the few best, climb: L-BFGS [NLopt] over numeric dimensions, then
- * 3. snap to what exists and try discrete moves (every level of small dimensions, neighbours
- *    of large ones, every category), alternating with 2 until nothing improves;
- * 4. return the best that is not taken. A taken winner gives way to its free neighbours.
+ * 1. candidates: a scrambled Sobol set and perturbations of the best known points, or a small finite space whole;
+ * 2. the cheap screen ranks them, the acquisition itself the best of these;
+ * 3. from the best that are far enough apart, climb in lockstep over the dimensions that move smoothly;
+ * 4. snap to what exists and try discrete moves (every level of small dimensions, neighbours of large ones, every
+ *    category), steepest first, until nothing improves; climb once more from the winner;
+ * 5. return the best that is not taken, nor as good as taken (NEAR in every numeric dimension).
  */
+#include "surrogate/climb.h"
 #include "surrogate/design.h"
 
 #include "tuner/base/arena.h"
 #include "tuner/base/rng.h"
 
 #include <math.h>
-#include <nlopt.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SOBOL = 512, AROUND = 384, CLIMBS = 6, ROUNDS = 2, EVALUATIONS = 40, SMALL_GRID = 16, LEVELS_TRIED = 64 };
+enum { SOBOL = 512, AROUND = 512, WHOLE = 4096, EXACT = 96, CLIMBERS = 8, FINALISTS = 3, ROUNDS = 24, SMALL_GRID = 16,
+       LEVELS_TRIED = 64, MOVES_MAX = 12 };
 
-struct candidate {
-    double value;
-    double point[SURROGATE_DIMS_MAX];
-};
+static const double NEAR = 1e-4, APART = 0.1;
 
 struct search {
     struct acquisition *a;
     const struct maximise_spec *spec;
-    struct candidate best; /* the best free point so far; value −HUGE_VAL: none */
+    double lo[SURROGATE_DIMS_MAX], hi[SURROGATE_DIMS_MAX];
+    struct climber best; /* the best free point so far; value −HUGE_VAL: none */
 };
 
-static bool is_taken(const struct maximise_spec *spec, const double *point)
+static bool is_numeric(const struct dimension *dim)
 {
-    for (size_t i = 0; i < spec->n_taken; i++) {
-        size_t k = 0;
-        while (k < spec->d && fabs(spec->taken[i * spec->d + k] - point[k]) < 1e-9) k++;
-        if (k == spec->d) return true;
-    }
-    return false;
+    return dim->kind != DIMENSION_CATEGORY;
 }
-
-/* Value at a snapped point; remembers it if it is free and the best. */
-static double consider(struct search *s, const double *point)
-{
-    double value = acquisition_value(s->a, point, NULL);
-    if (!(value > -HUGE_VAL)) return -HUGE_VAL; /* NaN as well */
-    if (value > s->best.value && !is_taken(s->spec, point)) {
-        s->best.value = value;
-        memcpy(s->best.point, point, s->spec->d * sizeof *point);
-    }
-    return value;
-}
-
-static void perturb(const struct maximise_spec *spec, struct rng *rng, double *point)
-{
-    double reach = pow(10, -0.3 - 1.7 * rng_unit(rng)); /* 0.5 … 0.01 */
-    for (size_t k = 0; k < spec->d; k++) {
-        const struct dimension *dim = &spec->dim[k];
-        if (spec->d > 1 && rng_unit(rng) < 0.3) continue;
-        if (dim->kind != DIMENSION_CATEGORY)
-            point[k] += reach * rng_normal(rng);
-        else if (rng_unit(rng) < 0.3)
-            point[k] = (double)rng_below(rng, dim->levels);
-    }
-    dimension_snap(spec->dim, spec->d, point);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    const struct candidate *x = a, *y = b;
-    return (x->value < y->value) - (x->value > y->value);
-}
-
-/* Step 1: `n` candidates, best first. */
-static struct candidate *score_all(struct search *s, size_t *ret_n)
-{
-    const struct maximise_spec *spec = s->spec;
-    size_t n = SOBOL + (spec->n_start ? AROUND : 0);
-    struct candidate *c = must_alloc(n, sizeof *c);
-    struct rng rng = rng_derive(spec->seed, "around", 0);
-    double *sobol = must_alloc(SOBOL * spec->d, sizeof *sobol);
-    design_sequence(spec->dim, spec->d, spec->seed, 0, SOBOL, sobol);
-    for (size_t i = 0; i < n; i++) {
-        if (i < SOBOL)
-            memcpy(c[i].point, sobol + i * spec->d, spec->d * sizeof *sobol);
-        else {
-            memcpy(c[i].point, spec->start + (i % spec->n_start) * spec->d, spec->d * sizeof *sobol);
-            perturb(spec, &rng, c[i].point);
-        }
-        c[i].value = consider(s, c[i].point);
-    }
-    free(sobol);
-    qsort(c, n, sizeof *c, by_value);
-    *ret_n = n;
-    return c;
-}
-
-struct climb {
-    struct search *search;
-    const double *fixed; /* the whole point: categories and small grids stay */
-    size_t n, free_dim[SURROGATE_DIMS_MAX];
-};
 
 static bool moves_smoothly(const struct dimension *dim)
 {
     return dim->kind == DIMENSION_CONTINUOUS || (dim->kind == DIMENSION_GRID && dim->levels > SMALL_GRID);
 }
 
-static double climb_value(unsigned n, const double *x, double *grad, void *data)
+/* Are two points the same but for less than `reach` in continuous dimensions? */
+static bool is_close(const struct maximise_spec *spec, const double *a, const double *b, double reach)
 {
-    struct climb *c = data;
-    double point[SURROGATE_DIMS_MAX], full[SURROGATE_DIMS_MAX];
-    memcpy(point, c->fixed, c->search->spec->d * sizeof *point);
-    for (unsigned k = 0; k < n; k++) point[c->free_dim[k]] = x[k];
-    double value = acquisition_value(c->search->a, point, grad ? full : NULL);
-    for (unsigned k = 0; grad && k < n; k++) grad[k] = full[c->free_dim[k]];
-    return value;
-}
-
-/* Step 2. */
-static void climb_smoothly(struct search *s, struct candidate *c)
-{
-    struct climb climb = {.search = s, .fixed = c->point};
-    double x[SURROGATE_DIMS_MAX], moved[SURROGATE_DIMS_MAX], value;
-    for (size_t k = 0; k < s->spec->d; k++)
-        if (moves_smoothly(&s->spec->dim[k])) {
-            x[climb.n] = c->point[k];
-            climb.free_dim[climb.n++] = k;
-        }
-    if (climb.n == 0) return;
-    nlopt_opt opt = nlopt_create(NLOPT_LD_LBFGS, (unsigned)climb.n);
-    nlopt_set_lower_bounds1(opt, 0);
-    nlopt_set_upper_bounds1(opt, 1);
-    nlopt_set_max_objective(opt, climb_value, &climb);
-    nlopt_set_maxeval(opt, EVALUATIONS);
-    nlopt_set_xtol_abs1(opt, 1e-5);
-    nlopt_set_ftol_abs(opt, 1e-6);
-    nlopt_optimize(opt, x, &value);
-    nlopt_destroy(opt);
-    memcpy(moved, c->point, sizeof moved);
-    for (size_t k = 0; k < climb.n; k++) moved[climb.free_dim[k]] = x[k];
-    dimension_snap(s->spec->dim, s->spec->d, moved);
-    value = consider(s, moved);
-    if (value > c->value) {
-        c->value = value;
-        memcpy(c->point, moved, sizeof moved);
+    for (size_t k = 0; k < spec->d; k++) {
+        double limit = spec->dim[k].kind == DIMENSION_CONTINUOUS ? reach : 1e-9;
+        if (fabs(a[k] - b[k]) > limit) return false;
     }
+    return true;
 }
 
-static void try_coordinate(struct search *s, struct candidate *c, size_t k, double u)
+static bool is_taken(const struct maximise_spec *spec, const double *point)
 {
-    double old = c->point[k];
-    if (old == u) return;
-    c->point[k] = u;
-    double value = consider(s, c->point);
-    if (value > c->value)
-        c->value = value;
-    else
-        c->point[k] = old;
+    for (size_t i = 0; i < spec->n_taken; i++)
+        if (is_close(spec, spec->taken + i * spec->d, point, NEAR)) return true;
+    return false;
 }
 
-/* Step 3. */
-static void move_discretely(struct search *s, struct candidate *c)
+/* Makes a point exist: bounds, grids, and what its own values switch off. */
+static void settle(const struct search *s, double *point, bool *ret_movable)
 {
-    for (size_t k = 0; k < s->spec->d; k++) {
-        const struct dimension *dim = &s->spec->dim[k];
-        if (dim->kind == DIMENSION_CONTINUOUS) continue;
-        if (dim->kind == DIMENSION_CATEGORY) {
-            size_t stride = dim->levels / LEVELS_TRIED + 1;
-            for (size_t l = 0; l < dim->levels; l += stride) try_coordinate(s, c, k, (double)l);
-        } else {
-            size_t at = dimension_level(dim, c->point[k]), reach = dim->levels <= SMALL_GRID ? SMALL_GRID : 2;
-            size_t from = at > reach ? at - reach : 0, to = at + reach < dim->levels ? at + reach : dim->levels - 1;
-            for (size_t l = from; l <= to; l++) try_coordinate(s, c, k, dim->grid[l]);
-        }
+    const struct maximise_spec *spec = s->spec;
+    bool movable[SURROGATE_DIMS_MAX];
+    for (size_t k = 0; k < spec->d; k++) {
+        movable[k] = true;
+        if (is_numeric(&spec->dim[k])) point[k] = fmin(fmax(point[k], s->lo[k]), s->hi[k]);
     }
+    dimension_snap(spec->dim, spec->d, point);
+    if (spec->settle) spec->settle(spec->settle_data, point, movable);
+    if (ret_movable) memcpy(ret_movable, movable, spec->d * sizeof *movable);
 }
 
-/* Number of points if the space is finite and small enough to list, else 0. */
-static size_t count_points(const struct maximise_spec *spec)
+static void consider(struct search *s, const double *point, double value)
+{
+    if (!(value > s->best.value) || is_taken(s->spec, point)) return; /* NaN as well */
+    s->best.value = value;
+    memcpy(s->best.point, point, s->spec->d * sizeof *point);
+}
+
+/* ---- step 1 ---- */
+
+/* Number of points if the space is finite and has at most `limit`, else 0. */
+static size_t count_points(const struct maximise_spec *spec, size_t limit)
 {
     size_t n = 1;
     for (size_t k = 0; k < spec->d; k++) {
         if (spec->dim[k].kind == DIMENSION_CONTINUOUS) return 0;
         n *= spec->dim[k].levels;
-        if (n > 20000) return 0;
+        if (n > limit) return 0;
     }
     return n;
 }
@@ -196,17 +99,216 @@ static void point_at(const struct maximise_spec *spec, size_t index, double *poi
     }
 }
 
+static void perturb(const struct maximise_spec *spec, struct rng *rng, double *point)
+{
+    double reach = pow(10, -0.3 - 1.7 * rng_unit(rng)); /* 0.5 … 0.01 */
+    for (size_t k = 0; k < spec->d; k++) {
+        const struct dimension *dim = &spec->dim[k];
+        if (spec->d > 1 && rng_unit(rng) < 0.3) continue;
+        if (is_numeric(dim))
+            point[k] += reach * rng_normal(rng);
+        else if (rng_unit(rng) < 0.3)
+            point[k] = (double)rng_below(rng, dim->levels);
+    }
+}
+
+static double *candidates(const struct search *s, size_t *ret_n)
+{
+    const struct maximise_spec *spec = s->spec;
+    size_t d = spec->d, whole = count_points(spec, WHOLE), n = whole ? whole : SOBOL + (spec->n_start ? AROUND : 0);
+    double *point = must_alloc(n * d, sizeof *point);
+    struct rng rng = rng_derive(spec->seed, "around", 0);
+    if (!whole) design_sequence(spec->dim, d, spec->seed, 0, SOBOL, point);
+    for (size_t i = 0; i < n; i++) {
+        double *p = point + i * d;
+        if (whole)
+            point_at(spec, i, p);
+        else if (i < SOBOL)
+            for (size_t k = 0; k < d; k++) p[k] = is_numeric(&spec->dim[k]) ? s->lo[k] + p[k] * (s->hi[k] - s->lo[k]) : p[k];
+        else {
+            memcpy(p, spec->start + (i % spec->n_start) * d, d * sizeof *p);
+            perturb(spec, &rng, p);
+        }
+        settle(s, p, NULL);
+    }
+    *ret_n = n;
+    return point;
+}
+
+/* ---- step 2 ---- */
+
+struct scored {
+    double value;
+    size_t at;
+};
+
+static int by_value(const void *a, const void *b)
+{
+    const struct scored *x = a, *y = b;
+    if (x->value != y->value) return x->value < y->value ? 1 : -1;
+    return x->at < y->at ? -1 : x->at > y->at;
+}
+
+static void rank(const double *value, size_t n, struct scored *ret)
+{
+    for (size_t i = 0; i < n; i++) ret[i] = (struct scored){isnan(value[i]) ? -HUGE_VAL : value[i], i};
+    qsort(ret, n, sizeof *ret, by_value);
+}
+
+/* The best of the candidates by the acquisition itself, best first; returns how many. */
+static size_t choose(struct search *s, double *point, size_t n, double *ret_point, double *ret_value)
+{
+    size_t d = s->spec->d, m = n < EXACT ? n : EXACT;
+    double *value = must_alloc(n, sizeof *value), *chosen = must_alloc(m * d, sizeof *chosen);
+    struct scored *order = must_alloc(n, sizeof *order);
+    acquisition_screen(s->a, point, n, value);
+    rank(value, n, order);
+    for (size_t i = 0; i < m; i++) memcpy(chosen + i * d, point + order[i].at * d, d * sizeof *chosen);
+    acquisition_values(s->a, chosen, m, value, NULL);
+    rank(value, m, order);
+    for (size_t i = 0; i < m; i++) {
+        memcpy(ret_point + i * d, chosen + order[i].at * d, d * sizeof *chosen);
+        ret_value[i] = order[i].value;
+        consider(s, ret_point + i * d, ret_value[i]);
+    }
+    free(value);
+    free(chosen);
+    free(order);
+    return m;
+}
+
+/* ---- step 3 ---- */
+
+static bool is_apart(const struct maximise_spec *spec, const struct climber *c, size_t n, const double *point)
+{
+    for (size_t i = 0; i < n; i++)
+        if (is_close(spec, c[i].point, point, APART)) return false;
+    return true;
+}
+
+static size_t choose_climbers(struct search *s, const double *point, const double *value, size_t n, struct climber *c)
+{
+    size_t d = s->spec->d, m = 0;
+    for (size_t i = 0; i < n && m < CLIMBERS; i++)
+        if (value[i] > -HUGE_VAL && is_apart(s->spec, c, m, point + i * d)) {
+            memcpy(c[m].point, point + i * d, d * sizeof *point);
+            c[m++].value = value[i];
+        }
+    return m;
+}
+
+static void climb_smoothly(struct search *s, struct climber *c, size_t n)
+{
+    const struct maximise_spec *spec = s->spec;
+    struct climber moved[CLIMBERS];
+    double point[CLIMBERS * SURROGATE_DIMS_MAX], value[CLIMBERS];
+    bool any = false;
+    memcpy(moved, c, n * sizeof *c);
+    for (size_t i = 0; i < n; i++) {
+        settle(s, moved[i].point, moved[i].movable);
+        for (size_t k = 0; k < spec->d; k++) any |= moved[i].movable[k] &= moves_smoothly(&spec->dim[k]);
+    }
+    if (!any) return;
+    climb(s->a, spec->d, s->lo, s->hi, ROUNDS, moved, n);
+    for (size_t i = 0; i < n; i++) {
+        settle(s, moved[i].point, NULL);
+        memcpy(point + i * spec->d, moved[i].point, spec->d * sizeof *point);
+    }
+    acquisition_values(s->a, point, n, value, NULL); /* of the snapped point */
+    for (size_t i = 0; i < n; i++) {
+        consider(s, moved[i].point, value[i]);
+        if (!(value[i] > c[i].value)) continue;
+        moved[i].value = value[i];
+        c[i] = moved[i];
+    }
+}
+
+/* ---- step 4 ---- */
+
+static size_t add_move(const struct search *s, const struct climber *c, size_t k, double u, double *list, size_t n)
+{
+    double *p = list + n * s->spec->d;
+    if (c->point[k] == u) return n;
+    memcpy(p, c->point, s->spec->d * sizeof *p);
+    p[k] = u;
+    settle(s, p, NULL);
+    return n + 1;
+}
+
+/* All points that differ from c in one discrete dimension; returns how many. `list` has room for LEVELS_TRIED · d. */
+static size_t list_moves(const struct search *s, const struct climber *c, double *list)
+{
+    double copy[SURROGATE_DIMS_MAX];
+    bool movable[SURROGATE_DIMS_MAX];
+    size_t n = 0;
+    memcpy(copy, c->point, s->spec->d * sizeof *copy);
+    settle(s, copy, movable);
+    for (size_t k = 0; k < s->spec->d; k++) {
+        const struct dimension *dim = &s->spec->dim[k];
+        if (dim->kind == DIMENSION_CONTINUOUS || !movable[k]) continue;
+        if (dim->kind == DIMENSION_CATEGORY) {
+            size_t stride = dim->levels / LEVELS_TRIED + 1;
+            for (size_t l = 0; l < dim->levels; l += stride) n = add_move(s, c, k, (double)l, list, n);
+        } else {
+            size_t at = dimension_level(dim, c->point[k]), reach = dim->levels <= SMALL_GRID ? SMALL_GRID : 2;
+            size_t from = at > reach ? at - reach : 0, to = at + reach < dim->levels ? at + reach : dim->levels - 1;
+            for (size_t l = from; l <= to; l++) n = add_move(s, c, k, dim->grid[l], list, n);
+        }
+    }
+    return n;
+}
+
+/* Steepest moves until none improves; did any? */
+static bool move_discretely(struct search *s, struct climber *c)
+{
+    size_t d = s->spec->d, moves = 0;
+    double *list = must_alloc((size_t)(LEVELS_TRIED + 1) * d * d, sizeof *list);
+    double *value = must_alloc((size_t)(LEVELS_TRIED + 1) * d, sizeof *value);
+    for (bool better = true; better && moves < MOVES_MAX; moves += better) {
+        size_t n = list_moves(s, c, list), top = 0;
+        acquisition_values(s->a, list, n, value, NULL);
+        for (size_t i = 0; i < n; i++) {
+            consider(s, list + i * d, value[i]);
+            if (value[i] > value[top]) top = i;
+        }
+        better = n > 0 && value[top] > c->value + 1e-9;
+        if (!better) break;
+        c->value = value[top];
+        memcpy(c->point, list + top * d, d * sizeof *list);
+    }
+    free(list);
+    free(value);
+    return moves > 0;
+}
+
+static int by_climbed_value(const void *a, const void *b)
+{
+    const struct climber *x = a, *y = b;
+    return (x->value < y->value) - (x->value > y->value);
+}
+
+static void improve(struct search *s, struct climber *c, size_t n)
+{
+    climb_smoothly(s, c, n);
+    qsort(c, n, sizeof *c, by_climbed_value);
+    for (size_t i = 0; i < n && i < FINALISTS; i++)
+        if (move_discretely(s, &c[i])) climb_smoothly(s, &c[i], 1);
+}
+
+/* ---- step 5 ---- */
+
 /* Everything near the optimum was taken: list a small space, or sample a large one. */
 static void consider_the_rest(struct search *s)
 {
-    size_t n = count_points(s->spec);
+    size_t n = count_points(s->spec, 20000);
     double point[SURROGATE_DIMS_MAX];
     for (size_t i = 0; i < (n ? n : 4096) && s->best.value == -HUGE_VAL; i++) {
         if (n)
             point_at(s->spec, i, point);
         else
             design_random(s->spec->dim, s->spec->d, s->spec->seed, i, point);
-        consider(s, point);
+        settle(s, point, NULL);
+        if (!is_taken(s->spec, point)) consider(s, point, acquisition_value(s->a, point, NULL));
     }
 }
 
@@ -214,17 +316,21 @@ enum status acquisition_maximise(struct acquisition *a, const struct maximise_sp
                                  double *ret_value, struct error *err)
 {
     struct search s = {.a = a, .spec = spec, .best = {.value = -HUGE_VAL}};
-    size_t n;
-    struct candidate *c = score_all(&s, &n);
-    for (size_t i = 0; i < CLIMBS && i < n; i++)
-        for (int r = 0; r < ROUNDS; r++) {
-            climb_smoothly(&s, &c[i]);
-            move_discretely(&s, &c[i]);
-        }
-    free(c);
+    struct climber c[CLIMBERS];
+    size_t n, m;
+    for (size_t k = 0; k < spec->d; k++) {
+        s.lo[k] = spec->lo ? spec->lo[k] : 0;
+        s.hi[k] = spec->hi ? spec->hi[k] : 1;
+    }
+    double *point = candidates(&s, &n), *best = must_alloc(EXACT * spec->d, sizeof *best), value[EXACT];
+    m = choose(&s, point, n, best, value);
+    m = choose_climbers(&s, best, value, m, c);
+    improve(&s, c, m);
+    free(point);
+    free(best);
     if (s.best.value == -HUGE_VAL) consider_the_rest(&s);
     if (s.best.value == -HUGE_VAL) {
-        if (count_points(spec))
+        if (count_points(spec, 20000))
             return error_set(err, STATUS_EXHAUSTED, "every configuration of the space has been tried");
         return error_set(err, STATUS_NUMERIC, "the acquisition has no finite value");
     }

@@ -56,19 +56,36 @@ struct gp_hyper { /* of the standardised y */
     double signal, noise; /* variances */
 };
 
-/* Fits hyperparameters by MAP and conditions on the data; n ≥ 1. STATUS_NUMERIC if no factorisation succeeds. */
+/* Hyperparameters by MAP; n ≥ 1. A pure function of data and seed; of many rows, a spread of 400 is used. */
+void gp_fit_hyper(const struct gp_data *data, uint64_t seed, struct gp_hyper *ret);
+
+/* Conditions on the data with given hyperparameters. STATUS_NUMERIC if no factorisation succeeds. */
+enum status gp_with(const struct gp_data *data, const struct gp_hyper *hyper, struct gp **ret, struct error *err);
+
+/* Both. */
 enum status gp_fit(const struct gp_data *data, uint64_t seed, struct gp **ret, struct error *err);
 
-/* The same with given hyperparameters. */
-enum status gp_with(const struct gp_data *data, const struct gp_hyper *hyper, struct gp **ret, struct error *err);
+/* Appends a row in O(n²), with a known noise variance in units of y². Its y comes with gp_observe, which gives all rows
+ * theirs again in O(n²); shift and scale of the standardisation stay as they were. Between the two the GP predicts
+ * nothing. */
+void gp_append(struct gp *gp, const double *point, double noise);
+void gp_observe(struct gp *gp, const double *y); /* gp_rows numbers */
+size_t gp_rows(const struct gp *gp);
 
 void gp_free(struct gp *gp);
 const struct gp_hyper *gp_hyper(const struct gp *gp);
 
 /* Posterior of the noise-free function at one point, in units of y. */
 void gp_predict(const struct gp *gp, const double *point, double *ret_mean, double *ret_variance);
+/* n_points × d in, n_points out; ret_variance may be NULL. */
+void gp_predict_all(const struct gp *gp, const double *points, size_t n_points, double *ret_mean, double *ret_variance);
 
-/* ---- acquisition: noisy LogEI of a composite utility under constraints ---- */
+/* ---- acquisition: noisy log improvement of a utility, or of a hypervolume, under constraints ---- */
+
+enum acquisition_form {
+    ACQUISITION_IMPROVEMENT, /* of the utility Σ weight · link(f) */
+    ACQUISITION_HYPERVOLUME, /* of the front of two outputs, weight · f each, links identity */
+};
 
 /* How an output of a GP contributes to the utility: weight · link(f). */
 enum link { LINK_IDENTITY, LINK_LOGISTIC, LINK_EXP };
@@ -88,10 +105,12 @@ struct acquisition_bound { /* on f itself, before the link */
 };
 
 struct acquisition_spec {
+    enum acquisition_form form;
     size_t n_outputs, n_bounds, n_base, n_draws;
     const struct acquisition_output *output;
     const struct acquisition_bound *bound;
     const double *base; /* n_base × d: pending points and the best observed ones; their best is what must be beaten */
+    double reference[2]; /* hypervolume: the point that bounds it, in units of weight · f */
     uint64_t seed;
 };
 
@@ -100,9 +119,14 @@ struct acquisition;
 enum status acquisition_create(const struct acquisition_spec *spec, struct acquisition **ret, struct error *err);
 void acquisition_free(struct acquisition *a);
 
-/* Log of the expected feasible improvement; `ret_gradient` (d, numeric dimensions only) may be NULL. Not thread-safe
- * for one object: it holds the workspace. */
+/* Log of the expected feasible improvement at n points (n × d), and its gradients (n × d, numeric dimensions only; may
+ * be NULL). Not thread-safe for one object: it holds the workspace. */
+void acquisition_values(struct acquisition *a, const double *points, size_t n, double *ret_values,
+                        double *ret_gradients);
 double acquisition_value(struct acquisition *a, const double *point, double *ret_gradient);
+
+/* A cheap stand-in to choose candidates by: the mean of the draws, and an upper bound of the variance. O(n) a point. */
+void acquisition_screen(struct acquisition *a, const double *points, size_t n, double *ret_values);
 
 /* ---- proposals ---- */
 
@@ -119,6 +143,11 @@ struct maximise_spec {
     size_t n_start;
     const double *taken; /* n_taken × d points that must not be proposed again */
     size_t n_taken;
+    const double *lo, *hi; /* d: a box for numeric dimensions, or NULL: [0, 1] */
+    /* Conditional spaces: sets what the point's own values switch off to its neutral value, and whether each dimension
+     * may be changed. May be NULL. */
+    void (*settle)(void *data, double *point, bool *movable);
+    void *settle_data;
     uint64_t seed;
 };
 

@@ -138,8 +138,8 @@ static void test_store__trial_states_change_only_from_what_they_are(void **state
     struct seen seen = {0};
     assert_ok(store_trial_set_state(s, a, "queued", "leased", &err), err);
     assert_int_equal(store_trial_set_state(s, a, "queued", "leased", &err), STATUS_FAILED);
-    assert_ok(store_trial_finish(s, b, "running", "complete", "{\"em\": 0.30000000000000004}", NULL, 9, &err), err);
-    assert_int_equal(store_trial_finish(s, b, "running", "failed", NULL, "late", 9, &err), STATUS_FAILED);
+    assert_ok(store_trial_finish(s, b, "running", "complete", "{\"em\": 0.30000000000000004}", NULL, 0, 9, &err), err);
+    assert_int_equal(store_trial_finish(s, b, "running", "failed", NULL, "late", 0, 9, &err), STATUS_FAILED);
     assert_ok(store_trials(s, study, on_trial, &seen, &err), err);
     assert_int_equal(seen.n, 2);
     assert_string_equal(seen.states, "leased complete ");
@@ -324,7 +324,7 @@ static void test_store__check_finds_broken_references(void **state)
     s = open_store();
     assert_ok(store_check(s, on_problem, &problems, &err), err);
     assert_int_equal(problems, 1);
-    assert_int_equal(store_version(), 1);
+    assert_int_equal(store_version(), 2);
     store_close(s);
 }
 

@@ -75,6 +75,8 @@ int cmd_advise(int argc, char **argv)
         "  < {\"ok\": true}\n"
         "  > {\"tell\": 1, \"failed\": \"reason\"}    or {\"tell\": 1, \"infeasible\": true}\n"
         "  < {\"ok\": true}\n"
+        "  > {\"add\": {\"lr\": 0.01, …}, \"metrics\": {…}}    a trial of your own, from elsewhere\n"
+        "  < {\"trial\": 2}\n"
         "  > {\"report\": 0, \"step\": 3, \"metrics\": {…}}\n"
         "  < {\"stop\": false}\n"
         "  > {\"best\": true}\n"

@@ -12,6 +12,7 @@ enum { ASK_MAX = 10000 };
 
 struct adviser {
     struct session *session;
+    struct search *search;
     size_t reissue; /* trials below this number that are open were asked for by an earlier process */
     size_t next;    /* the first of them that may still be open */
 };
@@ -20,12 +21,15 @@ struct adviser *adviser_create(struct session *session)
 {
     struct adviser *a = must_alloc(1, sizeof *a);
     a->session = session;
+    a->search = search_create(session->study, session->seed);
     a->reissue = session->n;
     return a;
 }
 
 void adviser_free(struct adviser *a)
 {
+    if (!a) return;
+    search_free(a->search);
     free(a);
 }
 
@@ -46,12 +50,13 @@ static struct trial *find_open(struct adviser *a)
     return NULL;
 }
 
-static enum status suggest(struct session *s, struct trial **ret, struct error *err)
+static enum status suggest(struct adviser *a, struct trial **ret, struct error *err)
 {
+    struct session *s = a->session;
     struct arena arena = {0};
     struct search_history h = session_history(s, &arena);
     struct suggestion x;
-    enum status st = search_suggest(s->study, &h, s->seed, (long)s->n, &x, err);
+    enum status st = search_suggest(a->search, &h, (long)s->n, &x, err);
     if (!st) st = session_add(s, ROLE_SEARCH, TRIAL_RUNNING, x.config, x.source, -1, 0, ret, err);
     arena_done(&arena);
     return st;
@@ -61,7 +66,7 @@ static enum status hand_out(struct adviser *a, struct trial **ret, struct error 
 {
     struct trial *t = find_open(a);
     enum status st = STATUS_OK;
-    if (!t) return suggest(a->session, ret, err);
+    if (!t) return suggest(a, ret, err);
     if (t->state == TRIAL_QUEUED) st = session_move(a->session, t, TRIAL_LEASED, err);
     if (!st && t->state == TRIAL_LEASED) st = session_move(a->session, t, TRIAL_RUNNING, err);
     if (!st) *ret = t;
@@ -183,6 +188,28 @@ static enum status tell(struct adviser *a, const json_t *request, json_t **ret, 
     return s;
 }
 
+/* ---- add: a trial that somebody ran without having been asked to ---- */
+
+static enum status add(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
+{
+    struct session *s = a->session;
+    double config[SPACE_PARAMS_MAX];
+    struct trial *t = NULL;
+    struct tale tale;
+    const json_t *params = json_object_get(request, "add");
+    if (!json_is_object(params)) return error_set(err, STATUS_INVALID, "\"add\" takes an object of parameters");
+    enum status st = space_from_json(&s->study->space, params, config, err);
+    if (!st) st = read_tale(s, request, &tale, err);
+    if (st) return st;
+    st = store_begin(s->store, err);
+    if (!st) st = session_add(s, ROLE_ENQUEUED, TRIAL_RUNNING, config, "added", -1, 0, &t, err);
+    if (!st) st = session_finish(s, t, tale.to, tale.metrics, tale.reason, err);
+    enum status committed = store_commit(s->store, st ? NULL : err);
+    if (!st) st = committed;
+    if (!st) *ret = json_pack("{s:I}", "trial", (json_int_t)t->number);
+    return st;
+}
+
 /* ---- report, best ---- */
 
 static enum status report(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
@@ -226,9 +253,10 @@ static enum status dispatch(struct adviser *a, const json_t *request, json_t **r
 {
     if (json_object_get(request, "ask")) return ask(a, request, ret, err);
     if (json_object_get(request, "tell")) return tell(a, request, ret, err);
+    if (json_object_get(request, "add")) return add(a, request, ret, err);
     if (json_object_get(request, "report")) return report(a, request, ret, err);
     if (json_object_get(request, "best")) return best(a, ret, err);
-    return error_set(err, STATUS_INVALID, "a request holds one of ask, tell, report, best");
+    return error_set(err, STATUS_INVALID, "a request holds one of ask, tell, add, report, best");
 }
 
 json_t *adviser_answer(struct adviser *a, const char *line, size_t len)

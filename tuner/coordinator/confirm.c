@@ -75,8 +75,9 @@ static struct search_rank *rank(const struct session *s, bool further, struct ar
     struct search_history h = session_history(s, arena);
     double *utility = arena_array(arena, h.n, sizeof *utility), *feasible = arena_array(arena, h.n, sizeof *feasible);
     struct search_rank *ranks = arena_array(arena, s->n, sizeof *ranks);
-    bool by_model =
-        s->study->sampler == SAMPLER_GP && search_estimate(s->study, &h, s->seed, utility, feasible, NULL) == STATUS_OK;
+    struct search *search = search_create(s->study, s->seed);
+    bool by_model = s->study->sampler == SAMPLER_GP && search_estimate(search, &h, utility, feasible, NULL) == STATUS_OK;
+    search_free(search);
     size_t n = 0, row = 0;
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *t = s->trial[i];

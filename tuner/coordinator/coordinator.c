@@ -25,10 +25,9 @@ struct lease {
 struct thinking {
     uv_work_t work;
     struct coordinator *c;
-    const struct study *study;
+    struct search *search; /* the coordinator's; only one suggestion is computed at a time */
     struct arena arena;
     struct search_history history;
-    uint64_t seed;
     long number;
     struct suggestion suggestion;
     enum status status;
@@ -43,6 +42,7 @@ struct coordinator {
     struct ledger ledger;
     enum phase phase;
     struct lease *lease;       /* options.slots of them */
+    struct search *search;
     struct thinking *thinking; /* NULL: none */
     bool exhausted;            /* a finite space has been tried completely */
     uv_timer_t tick;
@@ -205,6 +205,7 @@ static char **environment(struct coordinator *c, const struct trial *t, const ch
     char **env = arena_array(a, study->space.n + 8, sizeof *env), buf[SPACE_TEXT_MAX];
     size_t n = 0;
     for (size_t i = 0; i < study->space.n; i++) {
+        if (isnan(t->config[i])) continue; /* does not exist */
         char *name = arena_strdup(a, study->space.param[i].name);
         for (char *ch = name; *ch; ch++)
             if (*ch >= 'a' && *ch <= 'z') *ch = (char)(*ch - 'a' + 'A');
@@ -297,7 +298,7 @@ static void start_attempt(struct coordinator *c, struct lease *lease, struct tri
 static void on_think(uv_work_t *work)
 {
     struct thinking *t = work->data;
-    t->status = search_suggest(t->study, &t->history, t->seed, t->number, &t->suggestion, &t->err);
+    t->status = search_suggest(t->search, &t->history, t->number, &t->suggestion, &t->err);
 }
 
 static void add_suggestion(struct coordinator *c, const struct thinking *t)
@@ -335,9 +336,8 @@ static void think(struct coordinator *c)
     struct thinking *t = must_alloc(1, sizeof *t);
     t->work.data = t;
     t->c = c;
-    t->study = c->session->study;
+    t->search = c->search;
     t->history = session_history(c->session, &t->arena);
-    t->seed = c->session->seed;
     t->number = (long)c->session->n;
     c->thinking = t;
     uv_queue_work(c->loop, &t->work, on_think, on_thought);
@@ -477,6 +477,7 @@ enum status coordinator_create(const struct coordinator_options *options, struct
     c->loop = loop;
     c->workers = workers_create(loop, options->guard, options->slots);
     c->ledger = ledger_open(&options->budget, options->slots, session->clock);
+    c->search = search_create(session->study, session->seed);
     c->lease = must_alloc(options->slots, sizeof *c->lease);
     for (size_t i = 0; i < options->slots; i++) c->lease[i].c = c;
     *ret = c;
@@ -487,6 +488,7 @@ void coordinator_free(struct coordinator *c)
 {
     if (!c) return;
     workers_free(c->workers);
+    search_free(c->search);
     free(c->lease);
     free(c);
 }

@@ -111,6 +111,7 @@ struct search_history session_history(const struct session *s, struct arena *are
         memcpy(value, t->value, m * sizeof *value);
         out->config = config;
         out->metrics = value;
+        out->told = t->told;
         out->outcome = t->state == TRIAL_COMPLETE                                 ? SEARCH_COMPLETE
                        : t->state == TRIAL_FAILED || t->state == TRIAL_INFEASIBLE ? SEARCH_FAILED
                                                                                   : SEARCH_PENDING;
@@ -147,6 +148,8 @@ static void on_trial(void *data, const struct store_trial *row)
     t->reason = row->reason ? must_strdup(row->reason) : NULL;
     t->created_ms = row->created_ms;
     t->finished_ms = row->finished_ms;
+    t->told = row->told;
+    if (t->told >= s->told) s->told = t->told + 1;
     if (!trial_state_parse(row->state, &t->state) || t->number != (long)s->n - 1)
         l->status = error_set(l->err, STATUS_IO, "trial %ld is stored in an unknown way", row->number);
     if (!l->status) l->status = json_parse_object(row->params, strlen(row->params), &params, l->err);
@@ -392,6 +395,7 @@ enum status session_add(struct session *s, enum trial_role role, enum trial_stat
         t->state = state;
         t->seed = row.seed;
         t->confirms = confirms;
+        t->told = -1;
         t->source = must_strdup(source);
         t->created_ms = row.created_ms;
         memcpy(t->config, config, s->study->space.n * sizeof *config);
@@ -439,11 +443,12 @@ enum status session_finish(struct session *s, struct trial *t, enum trial_state 
     enum status st = check_move(t, to, err);
     if (!st && to == TRIAL_COMPLETE) st = check_complete(s, value, err);
     if (!st)
-        st = store_trial_finish(s->store, t->id, trial_state_name(t->state), trial_state_name(to), text, reason, now,
-                                err);
+        st = store_trial_finish(s->store, t->id, trial_state_name(t->state), trial_state_name(to), text, reason,
+                                s->told, now, err);
     if (!st) {
         t->state = to;
         t->finished_ms = now;
+        t->told = s->told++;
         t->metrics = metrics ? json_deep_copy(metrics) : NULL;
         t->reason = reason ? must_strdup(reason) : NULL;
         memcpy(t->value, value, sizeof value);

@@ -29,6 +29,7 @@ struct trial {
     json_t *metrics;                             /* complete: all that was reported */
     double value[METRICS_MAX];                   /* complete: the study's metrics; NaN where not reported */
     int64_t created_ms, started_ms, finished_ms; /* wall clock; started: of the last attempt, this process only */
+    long told;                                   /* final: its place in the order of results; else −1 */
     long attempts, crashes;                      /* executions so far; those that ended in a crash */
     long reports, step;                          /* running: number of reports, the last one's step */
     double last[METRICS_MAX];                    /* running: the last report; NaN where not reported */
@@ -43,6 +44,7 @@ struct session {
     uint64_t seed;
     char phase[16]; /* "open", "stopped", "complete" */
     size_t n, room;
+    long told; /* results so far */
     struct trial **trial;         /* by number */
     size_t baseline_runs;         /* complete runs of the baseline, confirmations included */
     double baseline[METRICS_MAX]; /* their means */

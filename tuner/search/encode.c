@@ -1,8 +1,12 @@
 #include "tuner/search/encode.h"
 
+#include "tuner/study/condition.h"
+
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { GRID_MAX = 4096 };
 
@@ -38,36 +42,76 @@ static struct dimension grid(struct arena *arena, size_t levels, const struct pa
     return (struct dimension){DIMENSION_GRID, levels, at};
 }
 
-struct dimension *encode_dimensions(const struct space *space, struct arena *arena)
+static struct dimension dimension_of(const struct param *p, struct arena *arena)
 {
-    struct dimension *dim = arena_array(arena, space->n, sizeof *dim);
-    for (size_t i = 0; i < space->n; i++) {
-        const struct param *p = &space->param[i];
-        switch (p->type) {
-        case PARAM_INT:
-            if (param_levels(p) <= GRID_MAX) dim[i] = grid(arena, (size_t)param_levels(p), p);
-            break;
-        case PARAM_ORDINAL: dim[i] = grid(arena, p->n_values, p); break;
-        case PARAM_CATEGORICAL:
-        case PARAM_BOOL: dim[i] = (struct dimension){DIMENSION_CATEGORY, p->n_values, NULL}; break;
-        case PARAM_FLOAT: break;
-        }
+    switch (p->type) {
+    case PARAM_INT: return param_levels(p) <= GRID_MAX ? grid(arena, (size_t)param_levels(p), p) : (struct dimension){0};
+    case PARAM_ORDINAL: return grid(arena, p->n_values, p);
+    case PARAM_CATEGORICAL:
+    case PARAM_BOOL: return (struct dimension){DIMENSION_CATEGORY, p->n_values, NULL};
+    case PARAM_FLOAT: break;
     }
-    return dim;
+    return (struct dimension){0};
 }
 
-void encode(const struct space *space, const double *config, double *ret_point)
+static double neutral_of(const struct dimension *dim)
 {
-    for (size_t i = 0; i < space->n; i++) {
-        const struct param *p = &space->param[i];
-        switch (p->type) {
-        case PARAM_INT:
-        case PARAM_FLOAT: ret_point[i] = to_unit(p, config[i]); break;
-        case PARAM_ORDINAL: ret_point[i] = (config[i] + 0.5) / (double)p->n_values; break;
-        case PARAM_CATEGORICAL:
-        case PARAM_BOOL: ret_point[i] = config[i]; break;
-        }
+    switch (dim->kind) {
+    case DIMENSION_CONTINUOUS: return 0.5;
+    case DIMENSION_GRID: return dim->grid[dim->levels / 2];
+    case DIMENSION_CATEGORY: return 0;
     }
+    return 0;
+}
+
+/* Conditions with the same text are one group. */
+static size_t group_of(struct encoding *e, size_t n_groups, size_t param)
+{
+    for (size_t i = 0; i < param; i++) {
+        const struct param *a = &e->space->param[i], *b = &e->space->param[param];
+        if (a->when && strcmp(a->when_text, b->when_text) == 0) return e->group[i];
+    }
+    return n_groups;
+}
+
+enum status encoding_make(const struct space *space, struct arena *arena, struct encoding *ret, struct error *err)
+{
+    struct encoding e = {.space = space, .d = space->n, .dim = arena_array(arena, SURROGATE_DIMS_MAX, sizeof *e.dim)};
+    e.neutral = arena_array(arena, space->n, sizeof *e.neutral);
+    for (size_t i = 0; i < space->n; i++) {
+        e.dim[i] = dimension_of(&space->param[i], arena);
+        e.neutral[i] = neutral_of(&e.dim[i]);
+        e.group[i] = SIZE_MAX;
+        if (!space->param[i].when) continue;
+        e.group[i] = group_of(&e, e.d - space->n, i);
+        if (e.group[i] < e.d - space->n) continue;
+        if (e.d == SURROGATE_DIMS_MAX)
+            return error_set(err, STATUS_INVALID, "more than %d parameters and conditions together", SURROGATE_DIMS_MAX);
+        e.condition[e.group[i]] = space->param[i].when;
+        e.dim[e.d++] = (struct dimension){DIMENSION_CATEGORY, 2, NULL};
+    }
+    *ret = e;
+    return STATUS_OK;
+}
+
+static double encode_value(const struct param *p, double value)
+{
+    switch (p->type) {
+    case PARAM_INT:
+    case PARAM_FLOAT: return to_unit(p, value);
+    case PARAM_ORDINAL: return (value + 0.5) / (double)p->n_values;
+    case PARAM_CATEGORICAL:
+    case PARAM_BOOL: return value;
+    }
+    return 0;
+}
+
+void encode(const struct encoding *e, const double *config, double *ret_point)
+{
+    size_t n = e->space->n;
+    for (size_t i = 0; i < n; i++)
+        ret_point[i] = isnan(config[i]) ? e->neutral[i] : encode_value(&e->space->param[i], config[i]);
+    for (size_t g = 0; n + g < e->d; g++) ret_point[n + g] = condition_holds(e->condition[g], config);
 }
 
 static double six_digits(double v)
@@ -77,19 +121,43 @@ static double six_digits(double v)
     return strtod(buf, NULL);
 }
 
-void decode(const struct space *space, const double *point, double *ret_config)
+static double decode_value(const struct param *p, double u)
 {
-    for (size_t i = 0; i < space->n; i++) {
-        const struct param *p = &space->param[i];
-        double u = point[i];
-        switch (p->type) {
-        case PARAM_INT: ret_config[i] = fmin(fmax(round(from_unit(p, u)), p->lo), p->hi); break;
-        case PARAM_FLOAT: ret_config[i] = fmin(fmax(six_digits(from_unit(p, u)), p->lo), p->hi); break;
-        case PARAM_ORDINAL:
-            ret_config[i] = fmin(fmax(floor(u * (double)p->n_values), 0), (double)p->n_values - 1);
-            break;
-        case PARAM_CATEGORICAL:
-        case PARAM_BOOL: ret_config[i] = u; break;
+    switch (p->type) {
+    case PARAM_INT: return fmin(fmax(round(from_unit(p, u)), p->lo), p->hi);
+    case PARAM_FLOAT: return fmin(fmax(six_digits(from_unit(p, u)), p->lo), p->hi);
+    case PARAM_ORDINAL: return fmin(fmax(floor(u * (double)p->n_values), 0), (double)p->n_values - 1);
+    case PARAM_CATEGORICAL:
+    case PARAM_BOOL: return u;
+    }
+    return 0;
+}
+
+void decode(const struct encoding *e, const double *point, double *ret_config)
+{
+    for (size_t i = 0; i < e->space->n; i++) ret_config[i] = decode_value(&e->space->param[i], point[i]);
+    space_settle(e->space, ret_config);
+}
+
+void encoding_settle(void *data, double *point, bool *movable)
+{
+    const struct encoding *e = data;
+    size_t n = e->space->n;
+    double config[SPACE_PARAMS_MAX];
+    bool holds[SPACE_PARAMS_MAX];
+    if (e->d == n) return;
+    for (size_t i = 0, known = 0; i < n; i++) {
+        const struct param *p = &e->space->param[i];
+        size_t g = e->group[i];
+        bool exists = true;
+        if (g < SIZE_MAX) {
+            if (g == known) holds[known++] = condition_holds(p->when, config); /* groups are met in order */
+            exists = holds[g];
+            point[n + g] = exists;
+            movable[n + g] = false;
         }
+        movable[i] = exists;
+        if (!exists) point[i] = e->neutral[i];
+        config[i] = exists ? (p->type == PARAM_FLOAT ? from_unit(p, point[i]) : decode_value(p, point[i])) : NAN;
     }
 }

@@ -1,13 +1,10 @@
 #include "tuner/search/model.h"
 
+#include "tuner/base/arena.h"
+
 #include <math.h>
 #include <stdlib.h>
-
-/* Rows of the history that one GP sees. */
-struct rows {
-    size_t n;
-    double *x, *y, *noise;
-};
+#include <string.h>
 
 static double clip_proportion(double p, double of)
 {
@@ -63,6 +60,8 @@ static bool is_bounded(const struct objective *o, size_t metric)
     return false;
 }
 
+enum { WARP_FROM = 10 };
+
 static int ascending(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -71,8 +70,10 @@ static int ascending(const void *a, const void *b)
 
 /* A few terrible values must not flatten the good half: those below the median (of goal · y) get
  * median + σ Φ⁻¹(rank), with σ the spread of the good half [Vizier's half-rank warp]. */
-static void warp_bad_half(double *y, size_t n, enum goal goal)
+static void warp_bad_half(double *y, size_t n, const void *data)
 {
+    enum goal goal = *(const enum goal *)data;
+    if (n < WARP_FROM) return;
     double *sorted = must_alloc(n, sizeof *sorted), good = 0;
     for (size_t i = 0; i < n; i++) sorted[i] = goal * y[i];
     qsort(sorted, n, sizeof *sorted, ascending);
@@ -89,35 +90,36 @@ static void warp_bad_half(double *y, size_t n, enum goal goal)
     free(sorted);
 }
 
-enum { WARP_FROM = 10 };
-
-static struct rows rows_of_metric(const struct study *study, const struct search_history *h, const double *points,
-                                  size_t d, size_t metric)
+/* Trials with an outcome to learn from, in the order in which they were told. */
+static int by_told(const void *a, const void *b)
 {
-    const struct objective *o = &study->objective;
-    const struct metric *m = &o->metric[metric];
-    struct rows r = {0, must_alloc(h->n * d, sizeof(double)), must_alloc(h->n, sizeof(double)),
-                     must_alloc(h->n, sizeof(double))};
-    for (size_t i = 0; i < h->n; i++) {
-        if (h->trial[i].outcome != SEARCH_COMPLETE || !isfinite(h->trial[i].metrics[metric])) continue;
-        for (size_t k = 0; k < d; k++) r.x[r.n * d + k] = points[i * d + k];
-        r.y[r.n] = transform(m, h->trial[i].metrics[metric]);
-        r.noise[r.n++] = known_noise(m, h->trial[i].metrics[metric]);
-    }
-    if (o->form == OBJECTIVE_SINGLE && m->kind == METRIC_VALUE && r.n >= WARP_FROM && !is_bounded(o, metric))
-        warp_bad_half(r.y, r.n, m->goal);
-    return r;
+    const long *x = a, *y = b;
+    return (x[0] > y[0]) - (x[0] < y[0]);
 }
 
-static struct rows rows_of_success(const struct search_history *h, const double *points, size_t d)
+static size_t *told_order(const struct search_history *h, bool failed_too, size_t *ret_n)
 {
-    struct rows r = {0, must_alloc(h->n * d, sizeof(double)), must_alloc(h->n, sizeof(double)), NULL};
+    long *key = must_alloc(2 * (h->n + 1), sizeof *key);
+    size_t *order = must_alloc(h->n + 1, sizeof *order), n = 0;
     for (size_t i = 0; i < h->n; i++) {
-        if (h->trial[i].outcome == SEARCH_PENDING) continue;
-        for (size_t k = 0; k < d; k++) r.x[r.n * d + k] = points[i * d + k];
-        r.y[r.n++] = h->trial[i].outcome == SEARCH_COMPLETE ? 1 : -1;
+        enum search_outcome o = h->trial[i].outcome;
+        if (o != SEARCH_COMPLETE && !(failed_too && o == SEARCH_FAILED)) continue;
+        key[2 * n] = h->trial[i].told;
+        key[2 * n++ + 1] = (long)i;
     }
-    return r;
+    qsort(key, n, 2 * sizeof *key, by_told);
+    for (size_t i = 0; i < n; i++) order[i] = (size_t)key[2 * i + 1];
+    free(key);
+    *ret_n = n;
+    return order;
+}
+
+static struct rows rows_alloc(size_t n, size_t d, bool noisy)
+{
+    return (struct rows){.d = d,
+                         .x = must_alloc(n * d + 1, sizeof(double)),
+                         .y = must_alloc(n + 1, sizeof(double)),
+                         .noise = noisy ? must_alloc(n + 1, sizeof(double)) : NULL};
 }
 
 static void rows_done(struct rows *r)
@@ -127,15 +129,39 @@ static void rows_done(struct rows *r)
     free(r->noise);
 }
 
-static enum status add_output(struct model *m, const struct rows *r, const struct dimension *dim, uint64_t seed,
-                              struct acquisition_output out, struct error *err)
+static struct rows rows_of_metric(const struct model *m, const struct metric *metric, size_t index,
+                                  const struct search_history *h, const double *points)
 {
-    struct gp_data data = {.n = r->n, .d = m->d, .x = r->x, .y = r->y, .noise = r->noise, .dim = dim};
-    enum status s = gp_fit(&data, seed, &m->gp[m->n_outputs], err);
-    if (s) return s;
-    out.gp = m->gp[m->n_outputs];
+    bool noisy = metric->kind == METRIC_PROPORTION && metric->of > 0;
+    struct rows r = rows_alloc(m->n_complete, m->d, noisy);
+    for (size_t k = 0; k < m->n_complete; k++) {
+        size_t i = m->order[k];
+        double v = h->trial[i].metrics[index];
+        if (!isfinite(v)) continue;
+        memcpy(r.x + r.n * m->d, points + i * m->d, m->d * sizeof *r.x);
+        if (noisy) r.noise[r.n] = known_noise(metric, v);
+        r.y[r.n++] = transform(metric, v);
+    }
+    return r;
+}
+
+static struct rows rows_of_success(const struct model *m, const struct search_history *h, const double *points)
+{
+    size_t n, *order = told_order(h, true, &n);
+    struct rows r = rows_alloc(n, m->d, false);
+    for (; r.n < n; r.n++) {
+        size_t i = order[r.n];
+        memcpy(r.x + r.n * m->d, points + i * m->d, m->d * sizeof *r.x);
+        r.y[r.n] = h->trial[i].outcome == SEARCH_COMPLETE ? 1 : -1;
+    }
+    free(order);
+    return r;
+}
+
+static void add_output(struct model *m, const struct learner *l, struct acquisition_output out)
+{
+    out.gp = l->gp;
     m->output[m->n_outputs++] = out;
-    return STATUS_OK;
 }
 
 static void add_bounds(struct model *m, const struct objective *o, size_t metric, const double *baseline)
@@ -151,23 +177,32 @@ static void add_bounds(struct model *m, const struct objective *o, size_t metric
 }
 
 static enum status add_metric(struct model *m, const struct study *study, const struct search_history *h,
-                              const double *points, const struct dimension *dim, size_t metric, const double *baseline,
+                              const double *points, const struct dimension *dim, size_t index, const double *baseline,
                               uint64_t seed, struct error *err)
 {
-    struct rows r = rows_of_metric(study, h, points, m->d, metric);
-    enum status s = add_output(m, &r, dim, seed, contribution(&study->objective, metric, baseline), err);
-    if (!s) add_bounds(m, &study->objective, metric, baseline);
+    const struct objective *o = &study->objective;
+    const struct metric *metric = &o->metric[index];
+    struct learner *l = &m->learner[index];
+    bool alone = o->form == OBJECTIVE_SINGLE && metric->kind == METRIC_VALUE && !is_bounded(o, index);
+    struct rows r = rows_of_metric(m, metric, index, h, points);
+    enum status s = r.n ? learner_update(l, &r, dim, alone ? warp_bad_half : NULL, &metric->goal, seed, err)
+                        : error_set(err, STATUS_NUMERIC, "no trial has reported it");
     rows_done(&r);
-    return s ? error_context(err, "metric %s", study->objective.metric[metric].name) : s;
+    if (s) return error_context(err, "metric %s", metric->name);
+    add_output(m, l, contribution(o, index, baseline));
+    add_bounds(m, o, index, baseline);
+    return STATUS_OK;
 }
 
 static enum status add_success(struct model *m, const struct search_history *h, const double *points,
                                const struct dimension *dim, uint64_t seed, struct error *err)
 {
-    struct rows r = rows_of_success(h, points, m->d);
+    struct learner *l = &m->learner[METRICS_MAX];
+    struct rows r = rows_of_success(m, h, points);
     enum status s = STATUS_OK;
     if (r.n > m->n_complete) {
-        s = add_output(m, &r, dim, seed, (struct acquisition_output){.link = LINK_IDENTITY}, err);
+        s = learner_update(l, &r, dim, NULL, NULL, seed, err);
+        if (!s) add_output(m, l, (struct acquisition_output){.link = LINK_IDENTITY});
         if (!s) m->bound[m->n_bounds++] = (struct acquisition_bound){m->n_outputs - 1, 0, true};
     }
     rows_done(&r);
@@ -175,45 +210,55 @@ static enum status add_success(struct model *m, const struct search_history *h, 
 }
 
 /* What utilities are relative to until the baseline is known: the first complete trial. */
-static const double *provisional_baseline(const struct search_history *h)
+static const double *provisional_baseline(const struct model *m, const struct search_history *h)
 {
     if (h->baseline) return h->baseline;
-    for (size_t i = 0; i < h->n; i++)
-        if (h->trial[i].outcome == SEARCH_COMPLETE) return h->trial[i].metrics;
-    return NULL;
+    return m->n_complete ? h->trial[m->order[0]].metrics : NULL;
 }
 
-enum status model_fit(struct model *m, const struct study *study, const struct search_history *history,
-                      const double *points, const struct dimension *dim, uint64_t seed, struct error *err)
+enum status model_update(struct model *m, const struct study *study, const struct search_history *history,
+                         const double *points, const struct encoding *e, uint64_t seed, struct error *err)
 {
-    *m = (struct model){.d = study->space.n};
-    const double *baseline = provisional_baseline(history);
-    for (size_t i = 0; i < history->n; i++) m->n_complete += history->trial[i].outcome == SEARCH_COMPLETE;
+    free(m->order);
+    m->order = told_order(history, false, &m->n_complete);
+    m->d = e->d;
+    m->n_outputs = m->n_bounds = 0;
+    const double *baseline = provisional_baseline(m, history);
     if (!baseline) return error_set(err, STATUS_NUMERIC, "no complete trial to learn from");
     enum status s = STATUS_OK;
     for (size_t i = 0; !s && i < study->objective.n_metrics; i++)
         if (objective_uses(&study->objective, i))
-            s = add_metric(m, study, history, points, dim, i, baseline, seed, err);
-    return s ? s : add_success(m, history, points, dim, seed, err);
+            s = add_metric(m, study, history, points, e->dim, i, baseline, seed, err);
+    return s ? s : add_success(m, history, points, e->dim, seed, err);
 }
 
 void model_done(struct model *m)
 {
-    for (size_t g = 0; g < m->n_outputs; g++) gp_free(m->gp[g]);
+    for (size_t g = 0; g < MODEL_OUTPUTS_MAX; g++) learner_done(&m->learner[g]);
+    free(m->order);
+    *m = (struct model){0};
 }
 
-void model_estimate(const struct model *m, const double *point, double *ret_utility, double *ret_feasible)
+void model_estimate(const struct model *m, const double *points, size_t n, double *ret_utility, double *ret_feasible)
 {
-    double mean[MODEL_OUTPUTS_MAX], variance[MODEL_OUTPUTS_MAX], utility = 0, log_feasible = 0;
+    double *mean = must_alloc(n + 1, sizeof *mean), *variance = must_alloc(n + 1, sizeof *variance);
+    for (size_t i = 0; i < n; i++) ret_utility[i] = ret_feasible[i] = 0;
     for (size_t g = 0; g < m->n_outputs; g++) {
-        gp_predict(m->gp[g], point, &mean[g], &variance[g]);
-        if (m->output[g].weight != 0) utility += m->output[g].weight * link_value(m->output[g].link, mean[g]);
+        bool bounded = false;
+        for (size_t c = 0; c < m->n_bounds; c++) bounded |= m->bound[c].output == g;
+        gp_predict_all(m->output[g].gp, points, n, mean, bounded ? variance : NULL);
+        for (size_t i = 0; m->output[g].weight != 0 && i < n; i++)
+            ret_utility[i] += m->output[g].weight * link_value(m->output[g].link, mean[i]);
+        for (size_t c = 0; c < m->n_bounds; c++) {
+            const struct acquisition_bound *b = &m->bound[c];
+            if (b->output != g) continue;
+            for (size_t i = 0; i < n; i++) {
+                double z = (mean[i] - b->bound) / sqrt(variance[i]);
+                ret_feasible[i] += normal_log_cdf(b->at_least ? z : -z);
+            }
+        }
     }
-    for (size_t c = 0; c < m->n_bounds; c++) {
-        const struct acquisition_bound *b = &m->bound[c];
-        double z = (mean[b->output] - b->bound) / sqrt(variance[b->output]);
-        log_feasible += normal_log_cdf(b->at_least ? z : -z);
-    }
-    *ret_utility = utility;
-    *ret_feasible = exp(log_feasible);
+    for (size_t i = 0; i < n; i++) ret_feasible[i] = exp(ret_feasible[i]);
+    free(mean);
+    free(variance);
 }

@@ -2,33 +2,35 @@
  *
  *     proportion  logit((k + ½)/(n + 1)), noise variance 1/(n p (1 − p)) known     link: logistic
  *     count       log                                                            link: exp
- *     value       as it is; alone in the objective, its bad half by ranks        link: identity
+ *     value       as it is; alone in the objective, warped (warp.h)               link: identity
  *
- * A further GP on ±1 models success when some trials failed, and bounds it at 0.
+ * A further GP on ±1 models success when some trials failed, and bounds it at 0. In Pareto mode every output's link is
+ * the identity: dominance is the same on any monotone scale.
  */
 #ifndef TUNER_SEARCH_MODEL_H
 #define TUNER_SEARCH_MODEL_H
 
+#include "tuner/search/encode.h"
+#include "tuner/search/learner.h"
 #include "tuner/search/search.h"
-
-#include "surrogate/surrogate.h"
 
 enum { MODEL_OUTPUTS_MAX = METRICS_MAX + 1, MODEL_BOUNDS_MAX = CONSTRAINTS_MAX + 1 };
 
 struct model {
     size_t d, n_outputs, n_bounds, n_complete;
-    struct gp *gp[MODEL_OUTPUTS_MAX]; /* owned */
+    size_t *order; /* the complete trials' places in the history, as they were told */
+    struct learner learner[MODEL_OUTPUTS_MAX]; /* by metric; the last models success */
     struct acquisition_output output[MODEL_OUTPUTS_MAX];
     struct acquisition_bound bound[MODEL_BOUNDS_MAX];
 };
 
-/* Needs at least one complete trial. `points`: history->n × d, encoded. model_done releases it, also after a failure.
- */
-enum status model_fit(struct model *m, const struct study *study, const struct search_history *history,
-                      const double *points, const struct dimension *dim, uint64_t seed, struct error *err);
+/* Brings the model to this history; what was learnt before is used where it still holds. Needs at least one complete
+ * trial. `points`: history->n × d, encoded. model_done releases the model, also after a failure. */
+enum status model_update(struct model *m, const struct study *study, const struct search_history *history,
+                         const double *points, const struct encoding *e, uint64_t seed, struct error *err);
 void model_done(struct model *m);
 
-/* Posterior mean of the utility (up to the constant of the baseline) and probability of feasibility at a point. */
-void model_estimate(const struct model *m, const double *point, double *ret_utility, double *ret_feasible);
+/* Posterior mean of the utility (up to the constant of the baseline) and probability of feasibility at n points. */
+void model_estimate(const struct model *m, const double *points, size_t n, double *ret_utility, double *ret_feasible);
 
 #endif

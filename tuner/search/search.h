@@ -1,8 +1,12 @@
 /* search: what to try next.
  *
- * A suggestion is a pure function of the study, the seed, the trial's number and the history:
- * nothing is remembered between calls, so a restart changes nothing. Thread-safe; the caller
- * may run it on any thread with a snapshot of the history.
+ * A suggestion is a pure function of the study, the seed, the trial's number and the history. A struct search keeps
+ * fitted models between calls, which saves time and changes no bit: a new one answers the same. It may be used by any
+ * one thread at a time, with a snapshot of the history.
+ *
+ *     struct search *search = search_create(study, seed);
+ *     search_suggest(search, &history, number, &suggestion, &err);
+ *     search_free(search);
  */
 #ifndef TUNER_SEARCH_SEARCH_H
 #define TUNER_SEARCH_SEARCH_H
@@ -19,6 +23,7 @@ struct search_trial {
     enum search_outcome outcome;
     const double *config;  /* space.n */
     const double *metrics; /* complete: n_metrics numbers, NaN where not reported */
+    long told;             /* complete, failed: its place in the order of the results */
 };
 
 struct search_history {
@@ -32,16 +37,22 @@ struct suggestion {
     char source[160]; /* why: "sobol", "gp: log improvement −3.1", "random: …" */
 };
 
+struct search;
+
+/* The study must outlive it. */
+struct search *search_create(const struct study *study, uint64_t seed);
+void search_free(struct search *search);
+
 /* STATUS_EXHAUSTED when a finite space has been tried completely. Numerical trouble is no failure: the suggestion is
- * then random and its source says why. */
-enum status search_suggest(const struct study *study, const struct search_history *history, uint64_t seed, long number,
+ * then random, its source begins with "random, because" and says why. */
+enum status search_suggest(struct search *search, const struct search_history *history, long number,
                            struct suggestion *ret, struct error *err);
 
 /* The model's view of every complete trial: posterior mean of the utility, and the probability that its constraints
  * hold (1 without constraints). Arrays of history->n; NaN for trials that are not complete. STATUS_NUMERIC if no model
  * can be fitted. */
-enum status search_estimate(const struct study *study, const struct search_history *history, uint64_t seed,
-                            double *ret_utility, double *ret_feasible, struct error *err);
+enum status search_estimate(struct search *search, const struct search_history *history, double *ret_utility,
+                            double *ret_feasible, struct error *err);
 
 /* How promising a trial is. For qsort, best first: what is probably feasible before what is not, then by utility (among
  * the infeasible by feasibility), then by age. */

@@ -1,5 +1,7 @@
 #include "tuner/study/space.h"
 
+#include "tuner/study/condition.h"
+
 #include "tuner/base/words.h"
 
 #include <math.h>
@@ -32,8 +34,20 @@ int space_find(const struct space *s, const char *name)
     return -1;
 }
 
+void space_settle(const struct space *s, double *config)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        const struct param *p = &s->param[i];
+        if (!condition_holds(p->when, config))
+            config[i] = NAN;
+        else if (isnan(config[i]))
+            config[i] = p->n_values ? 0 : p->lo;
+    }
+}
+
 const char *param_text(const struct param *p, double value, char *buf)
 {
+    if (isnan(value)) return "";
     switch (p->type) {
     case PARAM_INT: snprintf(buf, SPACE_TEXT_MAX, "%.0f", value); return buf;
     case PARAM_FLOAT: snprintf(buf, SPACE_TEXT_MAX, "%.15g", value); return buf;
@@ -101,7 +115,7 @@ json_t *space_to_json(const struct space *s, const double *config)
 {
     json_t *object = json_object();
     for (size_t i = 0; i < s->n; i++)
-        json_object_set_new(object, s->param[i].name, value_to_json(&s->param[i], config[i]));
+        if (!isnan(config[i])) json_object_set_new(object, s->param[i].name, value_to_json(&s->param[i], config[i]));
     return object;
 }
 
@@ -135,6 +149,13 @@ enum status space_from_json(const struct space *s, const json_t *object, double 
     }
     for (size_t i = 0; i < s->n; i++) {
         const json_t *v = json_object_get(object, s->param[i].name);
+        if (!condition_holds(s->param[i].when, config)) {
+            if (v)
+                return error_set(err, STATUS_INVALID, "parameter '%s' is given, but exists only when %s",
+                                 s->param[i].name, s->param[i].when_text);
+            config[i] = NAN;
+            continue;
+        }
         if (!v) return error_set(err, STATUS_INVALID, "parameter '%s' is missing", s->param[i].name);
         enum status st = value_from_json(&s->param[i], v, &config[i], err);
         if (st) return st;
@@ -157,6 +178,7 @@ json_t *space_describe(const struct space *s)
             json_object_set_new(one, "range", json_pack("[f, f]", p->lo, p->hi));
             json_object_set_new(one, "scale", json_string(p->log ? "log" : "linear"));
         }
+        if (p->when) json_object_set_new(one, "when", json_string(p->when_text));
         json_array_append_new(all, one);
     }
     return all;

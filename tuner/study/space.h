@@ -2,7 +2,8 @@
  *
  * A configuration is an array of `space.n` doubles, one per parameter: the number itself
  * for int and float, the index of the value for categorical, ordinal and bool (0 false,
- * 1 true). Floats carry at most 15 significant digits, so their text is exact.
+ * 1 true), and NaN for a parameter that does not exist under its condition (`when`). Floats carry at most 15
+ * significant digits, so their text is exact.
  */
 #ifndef TUNER_STUDY_SPACE_H
 #define TUNER_STUDY_SPACE_H
@@ -17,6 +18,8 @@ enum { SPACE_PARAMS_MAX = 64, SPACE_VALUES_MAX = 256, SPACE_TEXT_MAX = 256 };
 
 enum param_type { PARAM_INT, PARAM_FLOAT, PARAM_CATEGORICAL, PARAM_ORDINAL, PARAM_BOOL };
 
+struct condition;
+
 struct param {
     const char *name;
     enum param_type type;
@@ -25,6 +28,8 @@ struct param {
     size_t n_values;
     const char **value; /* categorical, ordinal, bool: the texts */
     bool *is_number;    /* … which of them are numbers in JSON */
+    const struct condition *when; /* NULL: always exists */
+    const char *when_text;
 };
 
 struct space {
@@ -40,16 +45,19 @@ double param_levels(const struct param *p);
 /* Index of the parameter called `name`, or -1. */
 int space_find(const struct space *s, const char *name);
 
-/* Text of one value, as it goes into argv and the environment. buf: SPACE_TEXT_MAX bytes. */
+/* Sets what does not exist to NaN, and what exists but is NaN to its lowest value. */
+void space_settle(const struct space *s, double *config);
+
+/* Text of one value, as it goes into argv and the environment; "" for NaN. buf: SPACE_TEXT_MAX bytes. */
 const char *param_text(const struct param *p, double value, char *buf);
 
 /* Reads a value from its text; the error says what would be right. */
 enum status param_parse(const struct param *p, const char *text, double *ret, struct error *err);
 
-/* {"name": value, …}; the caller owns the result. */
+/* {"name": value, …} of the parameters that exist; the caller owns the result. */
 json_t *space_to_json(const struct space *s, const double *config);
 
-/* The reverse; every parameter must be there and in range, and nothing else. */
+/* The reverse; every parameter that exists must be there and in range, and nothing else. */
 enum status space_from_json(const struct space *s, const json_t *object, double *ret_config, struct error *err);
 
 /* A canonical description, to see whether a study's space has changed. Caller owns the result. */

@@ -1,4 +1,5 @@
 /* The sections parameters, baseline and references. */
+#include "tuner/study/condition.h"
 #include "tuner/study/file.h"
 
 #include "tuner/base/words.h"
@@ -81,13 +82,27 @@ static void set_bool(struct arena *a, struct param *p)
     p->value[1] = "true";
 }
 
+/* The parameters above are in the space already. */
+static enum status read_when(struct file *f, const struct yaml_node *node, struct param *p)
+{
+    const struct yaml_node *v = yaml_get(node, "when");
+    struct error inner;
+    if (!v) return STATUS_OK;
+    enum status s = file_need(f, v, YAML_TEXT, "when");
+    if (s) return s;
+    p->when_text = v->text;
+    return condition_parse(&f->study->space, v->text, &f->study->arena, &p->when, &inner)
+               ? file_fail_with(f, v, &inner)
+               : STATUS_OK;
+}
+
 static enum status read_param(struct file *f, const struct yaml_node *key, const struct yaml_node *node,
                               struct param *p)
 {
     static const struct key number_keys[] = {
-        {"type", file_present}, {"range", file_present}, {"scale", file_present}, {"when", NULL}};
-    static const struct key value_keys[] = {{"type", file_present}, {"values", file_present}, {"when", NULL}};
-    static const struct key bool_keys[] = {{"type", file_present}, {"when", NULL}};
+        {"type", file_present}, {"range", file_present}, {"scale", file_present}, {"when", file_present}};
+    static const struct key value_keys[] = {{"type", file_present}, {"values", file_present}, {"when", file_present}};
+    static const struct key bool_keys[] = {{"type", file_present}, {"when", file_present}};
     enum status s = file_check_name(f, key, "a parameter");
     if (!s && strchr(key->text, '-'))
         s = file_fail(f, key, "a parameter's name cannot hold '-': it becomes a variable");
@@ -95,6 +110,7 @@ static enum status read_param(struct file *f, const struct yaml_node *key, const
     p->name = key->text;
     s = file_need(f, node, YAML_MAP, p->name);
     if (!s) s = read_type(f, node, p);
+    if (!s) s = read_when(f, node, p);
     if (s) return s;
     switch (p->type) {
     case PARAM_INT:
@@ -153,6 +169,12 @@ static enum status read_config(struct file *f, const struct yaml_node *v, const 
         }
     for (size_t i = 0; !s && i < space->n; i++) {
         const struct yaml_node *one = yaml_get(v, space->param[i].name);
+        bool exists = condition_holds(space->param[i].when, config);
+        config[i] = NAN;
+        if (!exists && one)
+            s = file_fail(f, one, "%s gives '%s', which exists only when %s", what, space->param[i].name,
+                          space->param[i].when_text);
+        if (!exists) continue;
         s = one ? config_value(f, one, &space->param[i], &config[i])
                 : file_fail(f, v, "%s lacks the parameter '%s'", what, space->param[i].name);
     }
