@@ -8,9 +8,11 @@
  *     value_s = log σ_s + log h((U_s − U*_s)/σ_s) + Σ_c log Φ(t_cs),   t_cs = ±(μ_cs(x) − bound_c)/√v_c(x)
  *
  * U*_s is the best utility among base points feasible in draw s; if none is, the improvement is left out and feasibility
- * alone decides. An output that is bounded and in the utility breaks the product of the two: its distribution given
- * that the bound holds is then summed over NODES quantiles (of several such outputs jointly, as a Latin hypercube),
- * and its own spread enters σ only within a quantile's cell.
+ * alone decides. A bound on an output that is itself in the utility breaks the product of the two. The first such bound
+ * is integrated jointly, by Gauss-Legendre over the output's own z from where the bound holds to REACH deviations on:
+ *
+ *     value_s = log ∫ φ(z) EI(f = μ ± √v z, the others) dz        instead of log EI + log Φ(t)
+ *
  *
  * Hypervolume of two outputs (both to be maximised after weighting): with the front of draw s as strips from l_i to u_i
  * of the first output, each above the level y_i of the second,
@@ -24,19 +26,20 @@
 #include "tuner/base/arena.h"
 #include "tuner/base/rng.h"
 
+#include <gsl/gsl_integration.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { OUTPUTS_MAX = 24, BOUNDS_MAX = 24, NODES = 8 };
+enum { OUTPUTS_MAX = 24, BOUNDS_MAX = 24, NODES = 16 };
+
+static const double REACH = 12, LOWEST = -5, SPREAD = 0.08;
 
 struct output {
     struct gp *gp; /* conditioned, S columns and their mean; owned */
     struct gp_query query;
     double weight;
     enum link link;
-    int bound; /* index of the bound that is summed jointly with the utility; −1: none */
-    size_t node[NODES]; /* permutation of the quantiles */
     gsl_matrix *d_mean; /* GP_BATCH × (S + 1): ∂a/∂μ */
     double d_variance[GP_BATCH];
 };
@@ -51,7 +54,8 @@ struct acquisition {
     size_t d, S, n_outputs, n_bounds;
     enum acquisition_form form;
     size_t objective[2]; /* hypervolume: the outputs */
-    bool joint;          /* some output has a bound to be summed jointly */
+    int joint;           /* index of the bound that is integrated jointly with the utility; −1: none */
+    double node[NODES], log_weight[NODES]; /* on [0, REACH] */
     struct output output[OUTPUTS_MAX];
     struct acquisition_bound bound[BOUNDS_MAX];
     double *best;        /* S + 1: U*_s, the last of the mean draw; −HUGE_VAL: nothing feasible */
@@ -108,10 +112,11 @@ static double bound_z(const struct acquisition_bound *b, const struct moment *m)
     return b->at_least ? z : -z;
 }
 
-static double log_feasible(const struct acquisition *a, const struct moment *m, struct slope *d)
+static double log_feasible(const struct acquisition *a, const struct moment *m, int but, struct slope *d)
 {
     double sum = 0;
     for (size_t c = 0; c < a->n_bounds; c++) {
+        if ((int)c == but) continue;
         const struct acquisition_bound *b = &a->bound[c];
         double t = bound_z(b, m), log_cdf = normal_log_cdf(t), v = m[b->output].variance;
         sum += log_cdf;
@@ -123,38 +128,16 @@ static double log_feasible(const struct acquisition *a, const struct moment *m, 
     return sum;
 }
 
-/* Quantile p of g ~ N(0, 1) given g ≥ −t, and its derivative by t. */
-static double truncated_quantile(double t, double p, double *by_t)
-{
-    if (t < -5) { /* g² ≈ t² − 2 ln p */
-        double g = sqrt(t * t - 2 * log(p));
-        *by_t = t / g;
-        return g;
-    }
-    double tail = exp(normal_log_cdf(t)) * p, g = -normal_quantile(tail);
-    *by_t = -p * exp(normal_log_pdf(t) - normal_log_pdf(g));
-    return g;
-}
-
-/* What one output adds to mean and variance of the utility at a node, and the derivatives of both. */
+/* What one output adds to mean and variance of the utility, and their derivatives by mean and sd of f. */
 struct part {
-    double mean, variance;                                         /* of w ℓ(f) */
-    double mean_by_mean, mean_by_sd, variance_by_mean, variance_by_sd; /* sd of f */
+    double mean, variance;
+    double mean_by_mean, mean_by_sd, variance_by_mean, variance_by_sd;
 };
 
-static struct part part_of(const struct acquisition *a, size_t g, const struct moment *m, size_t node)
+/* The output's value f stands in for its distribution, but for a share `spread` of its sd. */
+static struct part part_at(const struct output *o, double f, double f_by_mean, double f_by_sd, double sd, double spread)
 {
-    const struct output *o = &a->output[g];
-    double w = o->weight, sd = sqrt(m[g].variance), first = 0, second = 0, spread = 1, f = m[g].mean, f_by_mean = 1, f_by_sd = 0;
-    if (o->bound >= 0) {
-        const struct acquisition_bound *b = &a->bound[o->bound];
-        double sign = b->at_least ? 1 : -1, t = sign * (f - b->bound) / sd, by_t;
-        double quantile = truncated_quantile(t, ((double)o->node[node] + 0.5) / NODES, &by_t);
-        f += sign * sd * quantile;
-        f_by_mean += by_t;
-        f_by_sd = sign * (quantile - by_t * t);
-        spread = 1.0 / NODES;
-    }
+    double first = 0, second = 0, w = o->weight;
     link_slopes(o->link, f, &first, &second);
     double slope = w * first * spread, curve = w * second * spread;
     return (struct part){.mean = w * link_value(o->link, f),
@@ -165,34 +148,63 @@ static struct part part_of(const struct acquisition *a, size_t g, const struct m
                          .variance_by_sd = 2 * slope * curve * sd * sd * f_by_sd + 2 * slope * slope * sd};
 }
 
-static double node_value(const struct acquisition *a, size_t s, const struct moment *m, size_t node, struct slope *d)
+/* A node of the joint integral: where the bounded output lies, and the weight, with derivatives by its mean and sd. */
+struct node {
+    double f, f_by_mean, f_by_sd;
+    double log_weight, weight_by_mean, weight_by_sd;
+};
+
+static struct node node_of(const struct acquisition *a, const struct moment *m, size_t k)
+{
+    const struct acquisition_bound *b = &a->bound[a->joint];
+    double sd = sqrt(m[b->output].variance), sign = b->at_least ? 1 : -1, t = bound_z(b, m);
+    double from = fmax(-t, LOWEST), from_by_t = -t > LOWEST ? -1 : 0, z = from + a->node[k];
+    return (struct node){.f = m[b->output].mean + sign * sd * z,
+                         .f_by_mean = 1 + from_by_t,
+                         .f_by_sd = sign * (z - t * from_by_t),
+                         .log_weight = a->log_weight[k] + normal_log_pdf(z),
+                         .weight_by_mean = -z * from_by_t * sign / sd,
+                         .weight_by_sd = z * from_by_t * t / sd};
+}
+
+/* log EI with the joint output, if any, at a node. */
+static double node_value(const struct acquisition *a, size_t s, const struct moment *m, size_t k, struct slope *d)
 {
     struct part part[OUTPUTS_MAX];
+    struct node node = {0};
+    size_t joint = a->joint >= 0 ? a->bound[a->joint].output : OUTPUTS_MAX;
     double mean = 0, variance = 1e-300, by_mean, by_sd;
+    if (a->joint >= 0) node = node_of(a, m, k);
     for (size_t g = 0; g < a->n_outputs; g++) {
-        if (a->output[g].weight == 0) continue;
-        part[g] = part_of(a, g, m, node);
+        const struct output *o = &a->output[g];
+        double sd = sqrt(m[g].variance);
+        if (o->weight == 0) continue;
+        part[g] = g == joint ? part_at(o, node.f, node.f_by_mean, node.f_by_sd, sd, SPREAD)
+                             : part_at(o, m[g].mean, 1, 0, sd, 1);
         mean += part[g].mean;
         variance += part[g].variance;
     }
     double sd = sqrt(variance), value = log_ei(mean, sd, a->best[s], d ? &by_mean : NULL, &by_sd);
     for (size_t g = 0; d && g < a->n_outputs; g++) {
         if (a->output[g].weight == 0) continue;
-        double by_variance = by_sd / (2 * sd);
+        double by_variance = by_sd / (2 * sd), by_own_sd = by_mean * part[g].mean_by_sd + by_variance * part[g].variance_by_sd;
         d[g].mean = by_mean * part[g].mean_by_mean + by_variance * part[g].variance_by_mean;
-        d[g].variance = (by_mean * part[g].mean_by_sd + by_variance * part[g].variance_by_sd) / (2 * sqrt(m[g].variance));
+        if (g == joint) d[g].mean += node.weight_by_mean, by_own_sd += node.weight_by_sd;
+        d[g].variance = by_own_sd / (2 * sqrt(m[g].variance));
     }
-    return value;
+    return value + node.log_weight;
 }
 
-/* log mean over the nodes (one, if nothing is joint). */
+/* log of the sum over the nodes; one, of weight 1, if nothing is joint. */
 static double log_improvement(const struct acquisition *a, size_t s, const struct moment *m, struct slope *d)
 {
-    size_t nodes = a->joint ? NODES : 1;
+    size_t nodes = a->joint >= 0 ? NODES : 1;
     double value[NODES], top = -HUGE_VAL, sum = 0;
     struct slope each[NODES][OUTPUTS_MAX];
-    memset(each, 0, nodes * sizeof *each);
-    for (size_t k = 0; k < nodes; k++) top = fmax(top, value[k] = node_value(a, s, m, k, d ? each[k] : NULL));
+    for (size_t k = 0; k < nodes; k++) {
+        if (d) memset(each[k], 0, a->n_outputs * sizeof **each);
+        top = fmax(top, value[k] = node_value(a, s, m, k, d ? each[k] : NULL));
+    }
     for (size_t k = 0; k < nodes; k++) sum += exp(value[k] - top);
     for (size_t k = 0; d && k < nodes; k++)
         for (size_t g = 0; g < a->n_outputs; g++) {
@@ -200,7 +212,7 @@ static double log_improvement(const struct acquisition *a, size_t s, const struc
             d[g].mean += share * each[k][g].mean;
             d[g].variance += share * each[k][g].variance;
         }
-    return top + log(sum / (double)nodes);
+    return top + log(sum);
 }
 
 /* log(e^x − e^y), x > y */
@@ -252,12 +264,13 @@ static double log_hypervolume(const struct acquisition *a, size_t s, const struc
 /* d: n_outputs, zeroed; NULL if no slopes are wanted. */
 static double value_of_draw(const struct acquisition *a, size_t s, const struct moment *m, struct slope *d)
 {
-    double value = log_feasible(a, m, d);
     switch (a->form) {
-    case ACQUISITION_IMPROVEMENT: return a->best[s] > -HUGE_VAL ? value + log_improvement(a, s, m, d) : value;
-    case ACQUISITION_HYPERVOLUME: return value + log_hypervolume(a, s, m, d);
+    case ACQUISITION_IMPROVEMENT:
+        if (a->best[s] == -HUGE_VAL) return log_feasible(a, m, -1, d);
+        return log_feasible(a, m, a->joint, d) + log_improvement(a, s, m, d);
+    case ACQUISITION_HYPERVOLUME: return log_feasible(a, m, -1, d) + log_hypervolume(a, s, m, d);
     }
-    return value;
+    return -HUGE_VAL;
 }
 
 /* ---- making one ---- */
@@ -372,23 +385,20 @@ static enum status condition_outputs(struct acquisition *a, const struct acquisi
     return st;
 }
 
-/* The first bound of each output that is in the utility is summed jointly with it, not multiplied. */
-static void choose_joint_bounds(struct acquisition *a, uint64_t seed)
+/* The first bound on an output that is in the utility is integrated jointly with it, not multiplied. */
+static void choose_joint_bound(struct acquisition *a)
 {
-    struct rng rng = rng_derive(seed, "nodes", 0);
-    for (size_t g = 0; g < a->n_outputs; g++) {
-        struct output *o = &a->output[g];
-        o->bound = -1;
-        for (size_t c = a->n_bounds; c-- > 0;)
-            if (a->bound[c].output == g && o->weight != 0 && a->form == ACQUISITION_IMPROVEMENT) o->bound = (int)c;
-        if (o->bound < 0) continue;
-        a->joint = true;
-        for (size_t k = 0; k < NODES; k++) {
-            size_t other = rng_below(&rng, k + 1);
-            o->node[k] = o->node[other];
-            o->node[other] = k;
-        }
+    a->joint = -1;
+    for (size_t c = a->n_bounds; c-- > 0;)
+        if (a->output[a->bound[c].output].weight != 0 && a->form == ACQUISITION_IMPROVEMENT) a->joint = (int)c;
+    if (a->joint < 0) return;
+    gsl_integration_glfixed_table *table = gsl_integration_glfixed_table_alloc(NODES);
+    for (size_t k = 0; k < NODES; k++) {
+        double weight;
+        gsl_integration_glfixed_point(0, REACH, k, &a->node[k], &weight, table);
+        a->log_weight[k] = log(weight);
     }
+    gsl_integration_glfixed_table_free(table);
 }
 
 static void adopt_spec(struct acquisition *a, const struct acquisition_spec *spec)
@@ -409,7 +419,7 @@ static void adopt_spec(struct acquisition *a, const struct acquisition_spec *spe
     a->front = must_alloc(a->S + 1, sizeof *a->front);
     a->value = must_alloc(a->S, sizeof *a->value);
     a->slope = must_alloc(a->S * a->n_outputs, sizeof *a->slope);
-    choose_joint_bounds(a, spec->seed);
+    choose_joint_bound(a);
 }
 
 enum status acquisition_create(const struct acquisition_spec *spec, struct acquisition **ret, struct error *err)

@@ -10,6 +10,8 @@ enum { TRIALS_MAX = 64 };
 /* A study in memory that is told what a function says. */
 struct bench {
     struct study *study;
+    struct search *search; /* of seed 1 or the one last asked with; kept between asks */
+    uint64_t seed;
     struct search_trial trial[TRIALS_MAX];
     double config[TRIALS_MAX][8], value[TRIALS_MAX][METRICS_MAX];
     size_t n;
@@ -26,6 +28,7 @@ static struct bench *bench_make(const char *text)
 
 static void bench_free(struct bench *b)
 {
+    search_free(b->search);
     study_free(b->study);
     free(b);
 }
@@ -35,18 +38,30 @@ static void bench_add(struct bench *b, const double *config, enum search_outcome
     memcpy(b->config[b->n], config, b->study->space.n * sizeof *config);
     b->value[b->n][0] = m0;
     b->value[b->n][1] = m1;
-    b->trial[b->n] = (struct search_trial){outcome, b->config[b->n], b->value[b->n]};
+    b->trial[b->n] = (struct search_trial){outcome, b->config[b->n], b->value[b->n], (long)b->n};
     b->n++;
 }
 
-static struct suggestion bench_ask(const struct bench *b, uint64_t seed)
+static struct search *bench_search(struct bench *b, uint64_t seed)
+{
+    if (b->search && b->seed == seed) return b->search;
+    search_free(b->search);
+    b->seed = seed;
+    return b->search = search_create(b->study, seed);
+}
+
+static struct suggestion bench_ask(struct bench *b, uint64_t seed)
 {
     struct search_history h = {.n = b->n, .trial = b->trial, .baseline = b->baseline};
     struct suggestion s;
     struct error err;
-    assert_ok(search_suggest(b->study, &h, seed, (long)b->n, &s, &err), err);
+    assert_ok(search_suggest(bench_search(b, seed), &h, (long)b->n, &s, &err), err);
     for (size_t i = 0; i < b->study->space.n; i++) {
         const struct param *p = &b->study->space.param[i];
+        if (isnan(s.config[i])) {
+            assert_non_null(p->when);
+            continue;
+        }
         if (p->n_values)
             assert_true(s.config[i] >= 0 && s.config[i] < (double)p->n_values);
         else
@@ -216,7 +231,7 @@ static void test_estimate__agrees_with_the_truth(void **state)
     struct error err;
     bench_add(b, b->config[3], SEARCH_PENDING, NAN, NAN);
     h.n = b->n;
-    assert_ok(search_estimate(b->study, &h, 1, utility, feasible, &err), err);
+    assert_ok(search_estimate(bench_search(b, 1), &h, utility, feasible, &err), err);
     double offset = utility[0]; /* estimates are up to the constant of the baseline */
     for (size_t i = 0; i + 1 < b->n; i++) {
         double u = objective_utility(&b->study->objective, b->value[i], b->baseline);
@@ -234,7 +249,7 @@ static void test_estimate__without_data_is_an_error(void **state)
     struct bench *b = bench_make(SINGLE);
     struct search_history h = {0};
     struct error err;
-    assert_int_equal(search_estimate(b->study, &h, 1, NULL, NULL, &err), STATUS_NUMERIC);
+    assert_int_equal(search_estimate(bench_search(b, 1), &h, NULL, NULL, &err), STATUS_NUMERIC);
     bench_free(b);
 }
 
@@ -248,7 +263,7 @@ static void test_suggest__small_space_is_exhausted_then_says_so(void **state)
     enum status st = STATUS_OK;
     for (int i = 0; i < 30 && !st; i++) {
         struct search_history h = {.n = b->n, .trial = b->trial};
-        st = search_suggest(b->study, &h, 1, (long)b->n, &s, &err);
+        st = search_suggest(bench_search(b, 1), &h, (long)b->n, &s, &err);
         if (!st) bench_add(b, s.config, SEARCH_COMPLETE, s.config[0] + s.config[1], 0);
     }
     assert_int_equal(st, STATUS_EXHAUSTED);
@@ -281,21 +296,98 @@ static void test_encode__round_trip_and_snap(void **state)
                    "objective: {minimize: loss}\n");
     const double configs[][5] = {{1, 0, 1e-5, 0, 0}, {100, 1000000, 1, 2, 1}, {17, 123456, 0.00314, 1, 0}};
     struct arena a = {0};
-    struct dimension *dim = encode_dimensions(&b->study->space, &a);
+    struct encoding e;
+    struct error err;
+    assert_ok(encoding_make(&b->study->space, &a, &e, &err), err);
+    const struct dimension *dim = e.dim;
     assert_int_equal(dim[0].kind, DIMENSION_GRID);
     assert_int_equal(dim[0].levels, 100);
     assert_int_equal(dim[1].kind, DIMENSION_CONTINUOUS); /* too many levels to list */
     assert_int_equal(dim[4].kind, DIMENSION_CATEGORY);
     for (size_t i = 0; i < 3; i++) {
         double point[5], back[5];
-        encode(&b->study->space, configs[i], point);
-        decode(&b->study->space, point, back);
+        encode(&e, configs[i], point);
+        decode(&e, point, back);
         for (size_t k = 0; k < 5; k++) {
             assert_near(back[k], configs[i][k], 1e-12);
             if (k < 4) assert_true(point[k] >= 0 && point[k] <= 1);
         }
     }
     arena_done(&a);
+    bench_free(b);
+}
+
+/* A search that has been there all along and one that is new answer the same, to the last bit. */
+static void test_suggest__a_restart_changes_no_bit(void **state)
+{
+    (void)state;
+    struct bench *b = bench_make(SINGLE);
+    for (int i = 0; i < 50; i++) {
+        struct suggestion s = bench_ask(b, 3);
+        if (i % 7 == 6) {
+            struct search *other = search_create(b->study, 3);
+            struct search_history h = {.n = b->n, .trial = b->trial};
+            struct suggestion again;
+            struct error err;
+            assert_ok(search_suggest(other, &h, (long)b->n, &again, &err), err);
+            assert_memory_equal(s.config, again.config, 4 * sizeof(double));
+            assert_string_equal(s.source, again.source);
+            search_free(other);
+        }
+        bench_add(b, s.config, i % 11 == 10 ? SEARCH_FAILED : SEARCH_COMPLETE, branin(s.config), 0);
+    }
+    bench_free(b);
+}
+
+#define CONDITIONAL                                                                                                    \
+    "study: c\nparameters:\n  model: {type: categorical, values: [svm, net]}\n"                                        \
+    "  c: {type: float, range: [1e-3, 1e3], scale: log, when: model == svm}\n"                                         \
+    "  layers: {type: int, range: [1, 3], when: model == net}\n"                                                       \
+    "  drop: {type: float, range: [0, 1], when: model == net and layers >= 2}\n"                                       \
+    "  act: {type: categorical, values: [relu, tanh, gelu], when: layers >= 2}\nobjective: {minimize: loss}\n"
+
+static double conditional_loss(const double *c)
+{
+    if (c[0] == 0) return 0.5 + 0.1 * fabs(log10(c[1]) - 1);
+    if (c[2] < 2) return 0.6;
+    return 0.1 + pow(c[3] - 0.2, 2) + 0.2 * (c[4] != 2) + 0.05 * (c[2] != 2);
+}
+
+static void test_suggest__conditional_parameters_exist_only_where_they_should(void **state)
+{
+    (void)state;
+    struct bench *b = bench_make(CONDITIONAL);
+    double best = INFINITY;
+    for (int i = 0; i < 45; i++) {
+        struct suggestion s = bench_ask(b, 2);
+        bool svm = s.config[0] == 0, deep = !svm && s.config[2] >= 2;
+        assert_true(isnan(s.config[1]) == !svm);
+        assert_true(isnan(s.config[2]) == svm);
+        assert_true(isnan(s.config[3]) == !deep);
+        assert_true(isnan(s.config[4]) == !deep);
+        double loss = conditional_loss(s.config);
+        best = fmin(best, loss);
+        bench_add(b, s.config, SEARCH_COMPLETE, loss, 0);
+    }
+    assert_true(best < 0.12); /* the minimum, 0.1, lies two conditions deep */
+    bench_free(b);
+}
+
+/* The front of (x² + y, (x−1)² + y) is y = 0, x in [0, 1]. */
+static void test_suggest__pareto_spreads_along_the_front(void **state)
+{
+    (void)state;
+    struct bench *b = bench_make("study: p\nparameters:\n  x: {type: float, range: [-1, 2]}\n"
+                                 "  y: {type: float, range: [0, 1]}\nmetrics:\n  f: {goal: minimize}\n"
+                                 "  g: {goal: minimize}\nobjective: {pareto: [f, g]}\n");
+    bool near[5] = {false};
+    while (b->n < 40) {
+        struct suggestion s = bench_ask(b, 4);
+        double x = s.config[0], y = s.config[1];
+        for (int k = 0; k < 5; k++) near[k] |= y < 0.05 && fabs(x - 0.1 - 0.2 * k) < 0.1;
+        bench_add(b, s.config, SEARCH_COMPLETE, x * x + y, (x - 1) * (x - 1) + y);
+    }
+    for (int k = 0; k < 5; k++) assert_true(near[k]);
     bench_free(b);
 }
 
@@ -320,6 +412,9 @@ int main(void)
         cmocka_unit_test(test_suggest__small_space_is_exhausted_then_says_so),
         cmocka_unit_test(test_suggest__awkward_histories),
         cmocka_unit_test(test_encode__round_trip_and_snap),
+        cmocka_unit_test(test_suggest__a_restart_changes_no_bit),
+        cmocka_unit_test(test_suggest__pareto_spreads_along_the_front),
+        cmocka_unit_test(test_suggest__conditional_parameters_exist_only_where_they_should),
     };
     return cmocka_run_group_tests_name("search", tests, setup, NULL);
 }

@@ -45,6 +45,14 @@ static enum status reweigh(const struct options *o, const struct cli_study *s, s
     return st;
 }
 
+static json_t *best_json(const struct session *s, const struct objective *o, const struct standings *all)
+{
+    json_t *out = report_standing_json(s, all->winner);
+    json_object_del(out, "front");
+    if (o->form == OBJECTIVE_PARETO) json_object_set_new(out, "front", report_front_json(s, all));
+    return out;
+}
+
 static enum status print_best(const struct options *o, const struct cli_study *s, const struct objective *objective,
                               struct error *err)
 {
@@ -56,7 +64,7 @@ static enum status print_best(const struct options *o, const struct cli_study *s
         st = error_set(err, STATUS_NOT_FOUND, "study '%s' has no complete trial that satisfies its constraints yet",
                        s->study->name);
     else if (o->common.json)
-        cli_print_json(report_standing_json(s->session, all.winner));
+        cli_print_json(best_json(s->session, objective, &all));
     else {
         report_comparison(stdout, s->session, &all);
         printf("  %s\n", report_config(&s->study->space, all.winner->trial->config, &arena));

@@ -234,6 +234,18 @@ static enum status report(struct adviser *a, const json_t *request, json_t **ret
     return s;
 }
 
+static json_t *front(const struct adviser *a, const struct standings *all)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < all->n; i++) {
+        if (!all->all[i].on_front) continue;
+        json_t *one = trial_object(a->session, all->all[i].trial);
+        json_object_set_new(one, "metrics", json_deep_copy(all->all[i].trial->metrics));
+        json_array_append_new(out, one);
+    }
+    return out;
+}
+
 static enum status best(struct adviser *a, json_t **ret, struct error *err)
 {
     struct arena arena = {0};
@@ -244,6 +256,7 @@ static enum status best(struct adviser *a, json_t **ret, struct error *err)
     else {
         *ret = trial_object(a->session, all.winner->trial);
         json_object_set_new(*ret, "metrics", json_deep_copy(all.winner->trial->metrics));
+        if (a->session->study->objective.form == OBJECTIVE_PARETO) json_object_set_new(*ret, "front", front(a, &all));
     }
     arena_done(&arena);
     return s;

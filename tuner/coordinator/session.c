@@ -71,8 +71,16 @@ const double *session_baseline(const struct session *s)
     return s->baseline_runs ? s->baseline : NULL;
 }
 
+/* A Pareto study without a baseline compares with the first trial that was told. */
+static void choose_stand_in(struct session *s, const struct trial *t)
+{
+    if (s->study->baseline || s->study->objective.form != OBJECTIVE_PARETO || t->state != TRIAL_COMPLETE) return;
+    if (!s->stand_in || t->told < s->stand_in->told) s->stand_in = t;
+}
+
 static bool runs_baseline(const struct session *s, const struct trial *t)
 {
+    if (t == s->stand_in) return true;
     return t->role == ROLE_BASELINE || (t->role == ROLE_CONFIRM && s->trial[t->confirms]->role == ROLE_BASELINE);
 }
 
@@ -180,6 +188,7 @@ static enum status load_trials(struct session *s, struct error *err)
     if (!st) st = l.status;
     for (size_t i = 0; !st && i < s->n; i++)
         st = store_attempts(s->store, s->trial[i]->id, on_attempt, s->trial[i], err);
+    for (size_t i = 0; !st && i < s->n; i++) choose_stand_in(s, s->trial[i]);
     if (!st) update_baseline(s);
     return st;
 }
@@ -452,6 +461,7 @@ enum status session_finish(struct session *s, struct trial *t, enum trial_state 
         t->metrics = metrics ? json_deep_copy(metrics) : NULL;
         t->reason = reason ? must_strdup(reason) : NULL;
         memcpy(t->value, value, sizeof value);
+        choose_stand_in(s, t);
         if (runs_baseline(s, t)) update_baseline(s);
     }
     free(text);

@@ -46,6 +46,7 @@ struct session {
     size_t n, room;
     long told; /* results so far */
     struct trial **trial;         /* by number */
+    const struct trial *stand_in; /* for the baseline of a pareto study that has none; NULL */
     size_t baseline_runs;         /* complete runs of the baseline, confirmations included */
     double baseline[METRICS_MAX]; /* their means */
 };

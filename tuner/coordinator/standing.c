@@ -37,14 +37,25 @@ static struct standing measure(const struct session *s, const struct trial *t)
     return out;
 }
 
-static void judge(struct standings *all, const struct objective *o)
+static void judge(struct standings *all, const struct session *s, const struct objective *o)
 {
-    const double *baseline = all->baseline ? all->baseline->mean : NULL;
+    const double *baseline = all->baseline ? all->baseline->mean : session_baseline(s);
     for (size_t i = 0; i < all->n; i++) {
         struct standing *x = &all->all[i];
         if (!baseline && objective_needs_baseline(o)) return;
         x->utility = objective_utility(o, x->mean, baseline);
         x->feasible = objective_feasible(o, x->mean, baseline);
+    }
+}
+
+static void mark_front(struct standings *all, const struct objective *o)
+{
+    if (o->form != OBJECTIVE_PARETO) return;
+    for (size_t i = 0; i < all->n; i++) {
+        all->all[i].on_front = all->all[i].feasible;
+        for (size_t k = 0; k < all->n && all->all[i].on_front; k++)
+            if (all->all[k].feasible && objective_dominates(o, all->all[k].mean, all->all[i].mean))
+                all->all[i].on_front = false;
     }
 }
 
@@ -61,12 +72,13 @@ struct standings standings_make(const struct session *s, const struct objective 
         if (t->role == ROLE_BASELINE) out.baseline = x;
         any_confirmed |= x->confirmed > 0;
     }
-    judge(&out, objective);
+    judge(&out, s, objective);
     for (size_t i = 0; i < out.n; i++) {
         const struct standing *x = &out.all[i];
         if (!x->feasible || (any_confirmed && !eligible_all && x->confirmed == 0)) continue;
         if (!out.winner || x->utility > out.winner->utility) out.winner = x;
     }
+    mark_front(&out, objective);
     return out;
 }
 

@@ -17,6 +17,7 @@ struct standing {
     double mean[METRICS_MAX], sd[METRICS_MAX]; /* sd: 0 for fewer than two seeds */
     double utility;
     bool feasible;
+    bool on_front; /* pareto: feasible, and no other dominates it */
 };
 
 struct standings {

@@ -45,6 +45,15 @@ json_t *report_standing_json(const struct session *s, const struct standing *x)
                             number(x->utility), "feasible", x->feasible, "confirmed_seeds", (json_int_t)x->confirmed);
     if (x->confirmed > 1) json_object_set_new(out, "sd", values(s, x->sd));
     if (x->label) json_object_set_new(out, "label", json_string(x->label));
+    if (x->on_front) json_object_set_new(out, "front", json_true());
+    return out;
+}
+
+json_t *report_front_json(const struct session *s, const struct standings *all)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < all->n; i++)
+        if (all->all[i].on_front) json_array_append_new(out, report_standing_json(s, &all->all[i]));
     return out;
 }
 

@@ -38,6 +38,8 @@ enum status report_trial(FILE *out, const struct session *s, const struct trial 
 
 json_t *report_trial_json(const struct session *s, const struct trial *t);
 json_t *report_standing_json(const struct session *s, const struct standing *x);
+/* The standings on the front of a pareto objective: an array. */
+json_t *report_front_json(const struct session *s, const struct standings *all);
 json_t *report_status_json(const struct session *s, bool running);
 
 /* ---- export ---- */

@@ -81,6 +81,11 @@ void report_comparison(FILE *out, const struct session *s, const struct standing
     for (size_t i = 0; i < all->n; i++)
         if (all->all[i].label && &all->all[i] != all->winner)
             comparison_row(out, s, all, &all->all[i], all->all[i].label);
+    for (size_t i = 0; i < all->n; i++) {
+        if (!all->all[i].on_front || all->all[i].label || &all->all[i] == all->winner) continue;
+        snprintf(name, sizeof name, "front (trial %ld)", all->all[i].trial->number);
+        comparison_row(out, s, all, &all->all[i], name);
+    }
     if (!all->winner) {
         fputs("  no complete configuration satisfies the constraints yet\n", out);
         return;

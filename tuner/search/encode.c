@@ -1,7 +1,5 @@
 #include "tuner/search/encode.h"
 
-#include "tuner/study/condition.h"
-
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>

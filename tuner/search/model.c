@@ -49,6 +49,10 @@ static struct acquisition_output contribution(const struct objective *o, size_t 
         out.weight = m->goal;
         out.link = LINK_IDENTITY; /* any monotone scale will do */
         break;
+    case OBJECTIVE_PARETO:
+        out.weight = m->goal;
+        out.link = LINK_IDENTITY;
+        break;
     }
     return out;
 }
@@ -237,6 +241,11 @@ void model_done(struct model *m)
     for (size_t g = 0; g < MODEL_OUTPUTS_MAX; g++) learner_done(&m->learner[g]);
     free(m->order);
     *m = (struct model){0};
+}
+
+void model_means(const struct model *m, const double *points, size_t n, double *ret_mean)
+{
+    for (size_t g = 0; g < m->n_outputs; g++) gp_predict_all(m->output[g].gp, points, n, ret_mean + g * n, NULL);
 }
 
 void model_estimate(const struct model *m, const double *points, size_t n, double *ret_utility, double *ret_feasible)

@@ -30,6 +30,9 @@ enum status model_update(struct model *m, const struct study *study, const struc
                          const double *points, const struct encoding *e, uint64_t seed, struct error *err);
 void model_done(struct model *m);
 
+/* Posterior means of every output at n points: n_outputs × n. */
+void model_means(const struct model *m, const double *points, size_t n, double *ret_mean);
+
 /* Posterior mean of the utility (up to the constant of the baseline) and probability of feasibility at n points. */
 void model_estimate(const struct model *m, const double *points, size_t n, double *ret_utility, double *ret_feasible);
 

@@ -68,9 +68,15 @@ static size_t count(const struct search_history *h, enum search_outcome outcome)
     return n;
 }
 
+static size_t initial_points(const struct study *study)
+{
+    size_t d = study->space.n;
+    return d + 1 < 4 ? 4 : d + 1 > 10 ? 10 : d + 1;
+}
+
 static bool wants_initial_point(const struct task *t)
 {
-    size_t d = t->search->study->space.n, first = d + 1 < 4 ? 4 : d + 1 > 10 ? 10 : d + 1;
+    size_t first = initial_points(t->search->study);
     size_t complete = count(t->history, SEARCH_COMPLETE);
     return complete < 2 || complete + count(t->history, SEARCH_PENDING) < first;
 }
@@ -85,31 +91,98 @@ int search_rank_compare(const void *a, const void *b)
     return x->at < y->at ? -1 : x->at > y->at;
 }
 
+static double *complete_points(struct task *t)
+{
+    const struct model *m = &t->search->model;
+    double *points = arena_array(&t->arena, m->n_complete * t->d, sizeof *points);
+    for (size_t i = 0; i < m->n_complete; i++)
+        memcpy(points + i * t->d, t->points + m->order[i] * t->d, t->d * sizeof *points);
+    return points;
+}
+
 /* The complete trials, the model's best first. */
-static struct search_rank *rank_complete(struct task *t, size_t *ret_n)
+static struct search_rank *rank_complete(struct task *t)
 {
     const struct model *m = &t->search->model;
     size_t n = m->n_complete;
     struct search_rank *r = arena_array(&t->arena, n, sizeof *r);
-    double *points = arena_array(&t->arena, n * t->d, sizeof *points), *utility = arena_array(&t->arena, n, sizeof *utility),
-           *feasible = arena_array(&t->arena, n, sizeof *feasible);
-    for (size_t i = 0; i < n; i++) memcpy(points + i * t->d, t->points + m->order[i] * t->d, t->d * sizeof *points);
-    model_estimate(m, points, n, utility, feasible);
+    double *utility = arena_array(&t->arena, n, sizeof *utility), *feasible = arena_array(&t->arena, n, sizeof *feasible);
+    model_estimate(m, complete_points(t), n, utility, feasible);
     for (size_t i = 0; i < n; i++) r[i] = (struct search_rank){utility[i], feasible[i], m->order[i]};
     qsort(r, n, sizeof *r, search_rank_compare);
-    *ret_n = n;
     return r;
 }
 
+/* ---- the front, by posterior means ---- */
+
+struct pair {
+    double first, second; /* larger is better */
+};
+
+static struct pair *mean_pairs(struct task *t)
+{
+    const struct model *m = &t->search->model;
+    size_t n = m->n_complete, g[2], found = 0;
+    double *mean = arena_array(&t->arena, n * m->n_outputs, sizeof *mean);
+    struct pair *p = arena_array(&t->arena, n, sizeof *p);
+    model_means(m, complete_points(t), n, mean);
+    for (size_t i = 0; i < m->n_outputs && found < 2; i++)
+        if (m->output[i].weight != 0) g[found++] = i;
+    for (size_t i = 0; i < n; i++)
+        p[i] = (struct pair){m->output[g[0]].weight * mean[g[0] * n + i], m->output[g[1]].weight * mean[g[1] * n + i]};
+    return p;
+}
+
+/* Those that the fewest others dominate come first. */
+static struct search_rank *rank_front(struct task *t, const struct pair *p)
+{
+    const struct model *m = &t->search->model;
+    size_t n = m->n_complete;
+    struct search_rank *r = rank_complete(t), *by_place = arena_array(&t->arena, t->history->n, sizeof *by_place);
+    for (size_t i = 0; i < n; i++) by_place[r[i].at] = r[i];
+    for (size_t i = 0; i < n; i++) {
+        double dominators = 0;
+        for (size_t k = 0; k < n; k++)
+            dominators += p[k].first >= p[i].first && p[k].second >= p[i].second &&
+                          p[k].first + p[k].second > p[i].first + p[i].second;
+        r[i] = (struct search_rank){-dominators, by_place[m->order[i]].feasible, m->order[i]};
+    }
+    qsort(r, n, sizeof *r, search_rank_compare);
+    return r;
+}
+
+static bool is_dominated(const struct pair *p, size_t n, size_t i)
+{
+    for (size_t k = 0; k < n; k++)
+        if (p[k].first > p[i].first && p[k].second > p[i].second) return true;
+    return false;
+}
+
+/* A tenth of the extent below the worst of two fronts: today's, and that of the initial trials, which reaches further
+ * out. With today's alone the ends of the front would never be worth anything. */
+static void choose_reference(const struct task *t, const struct pair *p, double *ret)
+{
+    size_t n = t->search->model.n_complete, first = initial_points(t->search->study);
+    struct pair lo = p[0], hi = p[0];
+    for (size_t i = 0; i < n; i++) {
+        if (is_dominated(p, n, i) && (i >= first || is_dominated(p, first < n ? first : n, i))) continue;
+        lo = (struct pair){fmin(lo.first, p[i].first), fmin(lo.second, p[i].second)};
+        hi = (struct pair){fmax(hi.first, p[i].first), fmax(hi.second, p[i].second)};
+    }
+    ret[0] = lo.first - 0.1 * (hi.first - lo.first) - 1e-9;
+    ret[1] = lo.second - 0.1 * (hi.second - lo.second) - 1e-9;
+}
+
+/* ---- the proposal ---- */
+
 /* Base points of the acquisition: the model's best observed ones, then the pending ones. */
-static double *base_points(struct task *t, size_t *ret_best, size_t *ret_n)
+static double *base_points(struct task *t, const struct search_rank *best, size_t *ret_best, size_t *ret_n)
 {
     const struct search_history *h = t->history;
     double *base = arena_array(&t->arena, (BEST_OBSERVED + PENDING_MAX) * t->d, sizeof *base);
-    size_t n_ranked, n = 0;
-    const struct search_rank *r = rank_complete(t, &n_ranked);
-    for (; n < n_ranked && n < BEST_OBSERVED; n++)
-        memcpy(base + n * t->d, t->points + r[n].at * t->d, t->d * sizeof *base);
+    size_t n = 0;
+    for (; n < t->search->model.n_complete && n < BEST_OBSERVED; n++)
+        memcpy(base + n * t->d, t->points + best[n].at * t->d, t->d * sizeof *base);
     *ret_best = n;
     for (size_t i = h->n; i-- > 0 && n < *ret_best + PENDING_MAX;)
         if (h->trial[i].outcome == SEARCH_PENDING) memcpy(base + n++ * t->d, t->points + i * t->d, t->d * sizeof *base);
@@ -121,9 +194,12 @@ static enum status propose(struct task *t, double *ret_point, double *ret_value,
 {
     struct search *search = t->search;
     const struct model *m = &search->model;
+    bool pareto = search->study->objective.form == OBJECTIVE_PARETO;
+    const struct pair *p = pareto ? mean_pairs(t) : NULL;
     size_t n_best, n_base;
-    double *base = base_points(t, &n_best, &n_base);
-    struct acquisition_spec spec = {.n_outputs = m->n_outputs,
+    double *base = base_points(t, pareto ? rank_front(t, p) : rank_complete(t), &n_best, &n_base);
+    struct acquisition_spec spec = {.form = pareto ? ACQUISITION_HYPERVOLUME : ACQUISITION_IMPROVEMENT,
+                                    .n_outputs = m->n_outputs,
                                     .output = m->output,
                                     .n_bounds = m->n_bounds,
                                     .bound = m->bound,
@@ -141,6 +217,7 @@ static enum status propose(struct task *t, double *ret_point, double *ret_value,
                                   .settle_data = &search->encoding,
                                   .seed = t->seed};
     struct acquisition *a = NULL;
+    if (pareto) choose_reference(t, p, spec.reference);
     enum status s = acquisition_create(&spec, &a, err);
     if (!s) s = acquisition_maximise(a, &where, ret_point, ret_value, err);
     acquisition_free(a);
@@ -193,9 +270,8 @@ enum status search_estimate(struct search *search, const struct search_history *
     enum status s = model_update(&search->model, search->study, history, t.points, &search->encoding, search->seed, err);
     for (size_t i = 0; i < history->n; i++) ret_utility[i] = ret_feasible[i] = NAN;
     if (!s) {
-        size_t n;
-        const struct search_rank *r = rank_complete(&t, &n);
-        for (size_t i = 0; i < n; i++) {
+        const struct search_rank *r = rank_complete(&t);
+        for (size_t i = 0; i < search->model.n_complete; i++) {
             ret_utility[r[i].at] = r[i].utility;
             ret_feasible[r[i].at] = r[i].feasible;
         }

@@ -17,7 +17,4 @@
 enum status condition_parse(const struct space *space, const char *text, struct arena *arena,
                             const struct condition **ret, struct error *err);
 
-/* Config: NaN where a parameter does not exist. NULL holds always. */
-bool condition_holds(const struct condition *c, const double *config);
-
 #endif

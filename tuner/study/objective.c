@@ -17,7 +17,8 @@ bool objective_in_utility(const struct objective *o, size_t metric)
 {
     switch (o->form) {
     case OBJECTIVE_WEIGHTS: return o->weight[metric] > 0;
-    case OBJECTIVE_EXCHANGE: return metric == o->gain || metric == o->cost;
+    case OBJECTIVE_EXCHANGE:
+    case OBJECTIVE_PARETO: return metric == o->gain || metric == o->cost;
     case OBJECTIVE_SINGLE: return metric == o->gain;
     }
     return false;
@@ -34,7 +35,12 @@ bool objective_needs_baseline(const struct objective *o)
 {
     for (size_t i = 0; i < o->n_constraints; i++)
         if (o->constraint[i].factor != 0) return true;
-    return o->form != OBJECTIVE_SINGLE;
+    return o->form == OBJECTIVE_WEIGHTS || o->form == OBJECTIVE_EXCHANGE;
+}
+
+static double relative_gain(const struct objective *o, size_t i, const double *values, const double *baseline)
+{
+    return o->metric[i].goal * (values[i] - baseline[i]) / fmax(fabs(baseline[i]), 1e-300);
 }
 
 double objective_utility(const struct objective *o, const double *values, const double *baseline)
@@ -43,15 +49,23 @@ double objective_utility(const struct objective *o, const double *values, const 
     switch (o->form) {
     case OBJECTIVE_WEIGHTS:
         for (size_t i = 0; i < o->n_metrics; i++)
-            if (o->weight[i] > 0)
-                u += o->weight[i] * o->metric[i].goal * (values[i] - baseline[i]) / fmax(fabs(baseline[i]), 1e-300);
+            if (o->weight[i] > 0) u += o->weight[i] * relative_gain(o, i, values, baseline);
         return u;
     case OBJECTIVE_EXCHANGE:
         return 100 * (values[o->gain] - baseline[o->gain]) -
                o->exchange * log2(fmax(values[o->cost], 1e-300) / fmax(baseline[o->cost], 1e-300));
     case OBJECTIVE_SINGLE: return o->metric[o->gain].goal * values[o->gain];
+    case OBJECTIVE_PARETO: return baseline ? 0.5 * (relative_gain(o, o->gain, values, baseline) +
+                                                    relative_gain(o, o->cost, values, baseline)) : 0;
     }
     return u;
+}
+
+bool objective_dominates(const struct objective *o, const double *a, const double *b)
+{
+    double first = o->metric[o->gain].goal * (a[o->gain] - b[o->gain]),
+           second = o->metric[o->cost].goal * (a[o->cost] - b[o->cost]);
+    return first >= 0 && second >= 0 && first + second > 0;
 }
 
 double constraint_bound(const struct constraint *c, const double *baseline)

@@ -4,6 +4,8 @@
  *   weights   U = Σ wᵢ gᵢ (Mᵢ − Mᵢ₀)/|Mᵢ₀|          Σ wᵢ = 1
  *   exchange  U = 100 (EM − EM₀) − r log₂(T/T₀)      r: EM points given up for halving T
  *   single    U = g M
+ *   pareto    U = Σ ½ gᵢ (Mᵢ − Mᵢ₀)/|Mᵢ₀| over its two metrics, only to rank one above the other; the search looks for
+ *             the whole front. Without a baseline the first complete trial stands in for it.
  * A configuration is feasible if every constraint holds.
  */
 #ifndef TUNER_STUDY_OBJECTIVE_H
@@ -31,7 +33,7 @@ struct metric {
     double of; /* proportion: n; 0 = unknown */
 };
 
-enum objective_form { OBJECTIVE_WEIGHTS, OBJECTIVE_EXCHANGE, OBJECTIVE_SINGLE };
+enum objective_form { OBJECTIVE_WEIGHTS, OBJECTIVE_EXCHANGE, OBJECTIVE_SINGLE, OBJECTIVE_PARETO };
 
 enum bound_sense { AT_LEAST, AT_MOST };
 
@@ -47,7 +49,7 @@ struct objective {
     enum objective_form form;
     double weight[METRICS_MAX]; /* weights: wᵢ ≥ 0 */
     double exchange;            /* exchange: r > 0 */
-    size_t gain, cost;          /* exchange: the metrics EM and T; single: gain is the metric */
+    size_t gain, cost;          /* exchange: the metrics EM and T; single: gain is the metric; pareto: both */
     size_t n_metrics;
     struct metric metric[METRICS_MAX];
     size_t n_constraints;
@@ -64,6 +66,9 @@ bool objective_needs_baseline(const struct objective *o);
 /* `values` and `baseline` hold n_metrics numbers each; `baseline` may be NULL if none is needed. */
 double objective_utility(const struct objective *o, const double *values, const double *baseline);
 double constraint_bound(const struct constraint *c, const double *baseline);
+/* Is `a` as good as `b` in both metrics of a pareto objective, and better in one? */
+bool objective_dominates(const struct objective *o, const double *a, const double *b);
+
 bool objective_feasible(const struct objective *o, const double *values, const double *baseline);
 
 /* Parses "em=0.9,tokens=0.1" into a weights objective over the same metrics. */

@@ -103,15 +103,33 @@ static enum status read_maximize(struct file *f, const struct yaml_node *v)
     return read_single(f, v, GOAL_MAXIMIZE);
 }
 
+/* pareto: [em, tokens] */
+static enum status read_pareto(struct file *f, const struct yaml_node *v)
+{
+    struct objective *o = &f->study->objective;
+    enum status s = file_need(f, v, YAML_LIST, "pareto");
+    if (s) return s;
+    if (v->n != 2) return file_fail(f, v, "'pareto' takes two metrics, such as [em, tokens], not %zu", v->n);
+    size_t *to[] = {&o->gain, &o->cost};
+    for (size_t i = 0; !s && i < 2; i++) {
+        s = file_need(f, v->value[i], YAML_TEXT, "pareto");
+        if (!s) s = find_metric(f, v->value[i], v->value[i]->text, to[i]);
+    }
+    if (!s && o->gain == o->cost) s = file_fail(f, v, "'pareto' names '%s' twice", o->metric[o->gain].name);
+    o->form = OBJECTIVE_PARETO;
+    return s;
+}
+
 enum status file_objective(struct file *f, const struct yaml_node *v)
 {
     static const struct key keys[] = {{"weights", read_weights},
                                       {"exchange", read_exchange},
                                       {"minimize", read_minimize},
                                       {"maximize", read_maximize},
-                                      {"pareto", NULL}};
+                                      {"pareto", read_pareto}};
     enum status s = file_check_keys(f, v, "objective", keys, 5);
-    if (!s && v->n != 1) s = file_fail(f, v, "'objective' takes exactly one of weights, exchange, minimize, maximize");
+    if (!s && v->n != 1) s = file_fail(f, v, "'objective' takes exactly one of weights, exchange, minimize, maximize, "
+                                        "pareto");
     return s ? s : FILE_SECTION(f, v, "objective", keys);
 }
 

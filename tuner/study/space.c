@@ -1,7 +1,5 @@
 #include "tuner/study/space.h"
 
-#include "tuner/study/condition.h"
-
 #include "tuner/base/words.h"
 
 #include <math.h>

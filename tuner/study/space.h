@@ -45,6 +45,9 @@ double param_levels(const struct param *p);
 /* Index of the parameter called `name`, or -1. */
 int space_find(const struct space *s, const char *name);
 
+/* Does a condition (`when`) hold? NULL always does. Defined in condition.c. */
+bool condition_holds(const struct condition *c, const double *config);
+
 /* Sets what does not exist to NaN, and what exists but is NaN to its lowest value. */
 void space_settle(const struct space *s, double *config);
 
