@@ -50,7 +50,8 @@ typedef void store_study_fn(void *data, const struct store_study *study);
 
 enum status store_study_insert(struct store *store, const struct store_study *study, int64_t *ret_id,
                                struct error *err);
-enum status store_study_update(struct store *store, int64_t id, const char *path, const char *file, struct error *err);
+enum status store_study_update(struct store *store, int64_t id, const char *path, const char *file,
+                               const char *identity, struct error *err);
 enum status store_study_set_phase(struct store *store, int64_t id, const char *phase, struct error *err);
 enum status store_study_find(struct store *store, const char *name, store_study_fn *fn, void *data, struct error *err);
 enum status store_studies(struct store *store, store_study_fn *fn, void *data, struct error *err);

@@ -12,10 +12,11 @@ enum status store_study_insert(struct store *store, const struct store_study *st
                             study->phase, (int64_t)study->seed, study->created_ms);
 }
 
-enum status store_study_update(struct store *store, int64_t id, const char *path, const char *file, struct error *err)
+enum status store_study_update(struct store *store, int64_t id, const char *path, const char *file,
+                               const char *identity, struct error *err)
 {
-    static const char sql[] = "UPDATE study SET path = ?2, file = ?3 WHERE id = ?1";
-    return statement_run(store, sql, err, "itt", id, path, file);
+    static const char sql[] = "UPDATE study SET path = ?2, file = ?3, identity = ?4 WHERE id = ?1";
+    return statement_run(store, sql, err, "ittt", id, path, file, identity);
 }
 
 enum status store_study_set_phase(struct store *store, int64_t id, const char *phase, struct error *err)

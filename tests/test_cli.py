@@ -366,10 +366,18 @@ class Control(World):
                   for t in self.json("trials", "--db", f"{db}.db")["trials"]] for db in ("whole", "killed")]
         self.assertEqual(known[0], known[1])
 
-    def test_changed_space_is_refused(self):
+    def test_changed_bounds_keep_what_lies_inside_and_other_parameters_are_refused(self):
         self.run_nocturne("run", "study.yaml", "--quiet")
-        self.write("study.yaml", STUDY.replace("[1, 9]", "[1, 8]"))
-        self.assertIn("parameters or metrics differ", self.run_nocturne("run", "study.yaml", code=2)[1])
+        before = self.trials()
+        self.write("study.yaml", STUDY.replace("[1, 9]", "[1, 8]").replace("trials: ", "trials: 1"))
+        said = self.run_nocturne("run", "study.yaml", "--quiet")[1]
+        outside = [t for t in self.trials() if "outside" in t]
+        self.assertIn("k: range [1.0, 8.0], was [1.0, 9.0]", said)
+        self.assertIn(f"{len(outside)} of {len(before)} trials lie outside", said)
+        self.assertEqual({t["params"]["k"] for t in outside} - {9}, set())
+        self.assertGreater(len(self.trials()), len(before))
+        self.write("study.yaml", STUDY.replace("  k:", "  m:").replace("{k}", "{m}").replace(" k: 5", " m: 5"))
+        self.assertIn("parameter 'k' is gone", self.run_nocturne("run", "study.yaml", code=2)[1])
 
     def test_a_full_disk_is_a_sentence_and_nothing_is_lost(self):
         self.run_nocturne("run", "study.yaml", "--trials", "4", "--quiet")
@@ -427,6 +435,12 @@ class Advise(World):
         self.assertEqual(len(self.json("trials", "q", "--db", "q.db")["trials"]), 16)
         e = drive("--seed", "7", "--db", "q.db")
         self.assertEqual(e[0]["trials"][0]["trial"], 16)
+
+    def test_trials_from_elsewhere_join(self):
+        said = self.run_nocturne("advise", "study.yaml", stdin='{"add": {"x": 0.5, "k": 3}, "metrics": {"em": 0.5, '
+                                 '"tokens": 9}}\n{"add": {"x": 7}, "metrics": {}}\n{"best": true}\n')[0].splitlines()
+        self.assertIn("trial", json.loads(said[0]))
+        self.assertIn("error", json.loads(said[1]))
 
     def test_killed_between_ask_and_tell(self):
         ask = '{"ask": 3}\n'

@@ -99,7 +99,7 @@ static void test_store__studies_survive_reopening(void **state)
     int64_t id = add_study(s, "s"), found = 0;
     int n = 0;
     assert_ok(store_study_set_phase(s, id, "stopped", &err), err);
-    assert_ok(store_study_update(s, id, "/moved.yaml", "study: s\n", &err), err);
+    assert_ok(store_study_update(s, id, "/moved.yaml", "study: s\n", "{}", &err), err);
     store_close(s);
     s = open_store();
     assert_ok(store_study_find(s, "s", on_study, &found, &err), err);

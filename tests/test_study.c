@@ -269,6 +269,16 @@ static void test_study__identity_changes_with_the_space_only(void **state)
     }
     assert_string_equal(id[0], id[1]);
     assert_string_not_equal(id[0], id[2]);
+    struct arena a = {0};
+    const char *changes;
+    struct error err;
+    assert_ok(study_identity_compare(id[0], id[1], &a, &changes, &err), err);
+    assert_string_equal(changes, "");
+    assert_ok(study_identity_compare(id[0], id[2], &a, &changes, &err), err);
+    assert_string_equal(changes, "x: range [0.0, 2.0], was [0.0, 1.0]");
+    assert_int_equal(study_identity_compare(id[0], "{}", &a, &changes, &err), STATUS_INVALID);
+    assert_int_equal(study_identity_compare("[", id[0], &a, &changes, &err), STATUS_IO);
+    arena_done(&a);
     for (int i = 0; i < 3; i++) free(id[i]);
     enum sampler sampler;
     assert_true(sampler_parse("random", &sampler) && sampler == SAMPLER_RANDOM);

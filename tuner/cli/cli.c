@@ -133,3 +133,10 @@ double cli_number(const char *text, const char *option, double min, double max, 
         argp_error(state, "%s: '%s' is not a number from %.6g to %.6g", option, text, min, max);
     return v;
 }
+
+void cli_print_changes(const struct session *session)
+{
+    if (!session->changes) return;
+    fprintf(stderr, "study %s has changed: %s; %zu of %zu trials lie outside now and are set aside\n",
+            session->study->name, session->changes, session->outside, session->n);
+}

@@ -66,4 +66,7 @@ struct run_options {
 };
 int run_study(const struct study *study, const struct run_options *options);
 
+/* Says on stderr what of the study's space differs from its last run, if anything does. */
+void cli_print_changes(const struct session *session);
+
 #endif

@@ -174,6 +174,7 @@ int run_study(const struct study *study, const struct run_options *o)
     if (!s) s = store_hold_take(store, study->name, &hold, &err);
     if (!s)
         s = session_open(store, study, o->seed >= 0 ? (uint64_t)o->seed : study->seed, clock_real(), &session, &err);
+    if (!s) cli_print_changes(session);
     if (!s && !o->quiet && !o->json) print_resumed(session);
     if (!s) s = coordinate(session, o, guard, files, &end, &err);
     int code = s ? cli_fail(&err) : print_end(study, session, o, end);

@@ -81,7 +81,7 @@ static struct search_rank *rank(const struct session *s, bool further, struct ar
     size_t n = 0, row = 0;
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *t = s->trial[i];
-        if (t->state == TRIAL_CANCELLED) continue; /* not in the history either */
+        if (t->state == TRIAL_CANCELLED || t->outside) continue; /* not in the history either */
         size_t at = row++;
         if (t->state != TRIAL_COMPLETE || !is_searched(t) || (further && is_confirmed(s, t))) continue;
         struct search_rank *r = &ranks[n++];

@@ -37,6 +37,8 @@ static void trial_free(struct trial *t)
 {
     free(t->source);
     free(t->reason);
+    free(t->outside);
+    json_decref(t->params);
     json_decref(t->metrics);
     free(t);
 }
@@ -112,7 +114,7 @@ struct search_history session_history(const struct session *s, struct arena *are
     struct search_history h = {.trial = list};
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *t = s->trial[i];
-        if (t->state == TRIAL_CANCELLED) continue;
+        if (t->state == TRIAL_CANCELLED || t->outside) continue;
         struct search_trial *out = &list[h.n++];
         double *config = arena_array(arena, d, sizeof *config), *value = arena_array(arena, m, sizeof *value);
         memcpy(config, t->config, d * sizeof *config);
@@ -140,6 +142,16 @@ struct loading {
     enum status status;
 };
 
+static void place(struct session *s, struct trial *t, const json_t *params)
+{
+    struct error why;
+    if (space_from_json(&s->study->space, params, t->config, &why) == STATUS_OK) return;
+    t->outside = must_strdup(why.text);
+    t->params = json_deep_copy(params);
+    for (size_t i = 0; i < s->study->space.n; i++) t->config[i] = NAN;
+    s->outside++;
+}
+
 static void on_trial(void *data, const struct store_trial *row)
 {
     struct loading *l = data;
@@ -163,7 +175,7 @@ static void on_trial(void *data, const struct store_trial *row)
     if (!l->status) l->status = json_parse_object(row->params, strlen(row->params), &params, l->err);
     if (!l->status && (t->confirms < -1 || t->confirms >= t->number))
         l->status = error_set(l->err, STATUS_IO, "it confirms a trial that does not exist");
-    if (!l->status) l->status = space_from_json(&s->study->space, params, t->config, l->err);
+    if (!l->status) place(s, t, params);
     if (!l->status && row->metrics)
         l->status = json_parse_object(row->metrics, strlen(row->metrics), &t->metrics, l->err);
     read_values(s, t->metrics, t->value);
@@ -239,6 +251,7 @@ void session_free(struct session *s)
     if (!s) return;
     for (size_t i = 0; i < s->n; i++) trial_free(s->trial[i]);
     free(s->trial);
+    free(s->changes);
     free(s);
 }
 
@@ -301,19 +314,37 @@ static enum status create(struct session *s, const char *identity, struct error 
     return st;
 }
 
+/* What has not run yet and lies outside now will not be run. */
+static enum status drop_outside(struct session *s, struct error *err)
+{
+    enum status st = STATUS_OK;
+    for (size_t i = 0; !st && i < s->n; i++) {
+        struct trial *t = s->trial[i];
+        if (t->outside && !trial_state_final(t->state))
+            st = session_finish(s, t, TRIAL_CANCELLED, NULL, t->outside, err);
+    }
+    return st;
+}
+
 static enum status resume(struct session *s, const struct found *f, const char *identity, struct error *err)
 {
     const struct study *study = s->study;
-    adopt(s, f);
-    if (strcmp(f->identity, identity) != 0)
-        return error_set(err, STATUS_INVALID,
-                         "%s: parameters or metrics differ from those that study '%s' in %s began "
-                         "with; give the study another name, or choose another file with --db",
-                         study->path, study->name, store_path(s->store));
     struct arena arena = {0};
+    struct error inner;
+    const char *changes = "";
+    adopt(s, f);
+    if (study_identity_compare(f->identity, identity, &arena, &changes, &inner)) {
+        arena_done(&arena);
+        return error_set(err, STATUS_INVALID,
+                         "%s: %.200s: that is not what study '%s' in %s began with; give the study another name, or "
+                         "choose another file with --db",
+                         study->path, inner.text, study->name, store_path(s->store));
+    }
+    if (*changes) s->changes = must_strdup(changes);
     enum status st = load_trials(s, err);
+    if (!st) st = drop_outside(s, err);
     if (!st) st = add_given_trials(s, err);
-    if (!st) st = store_study_update(s->store, s->study_id, full_path(study, &arena), study->text, err);
+    if (!st) st = store_study_update(s->store, s->study_id, full_path(study, &arena), study->text, identity, err);
     arena_done(&arena);
     return st;
 }

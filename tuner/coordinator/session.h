@@ -26,6 +26,8 @@ struct trial {
     uint64_t seed;
     long confirms; /* ROLE_CONFIRM: number of the trial it repeats; else −1 */
     char *source, *reason;
+    char *outside; /* why the configuration is not in the space as it is now; NULL: it is. Then config is all NaN */
+    json_t *params; /* … and the parameters are here, as stored */
     json_t *metrics;                             /* complete: all that was reported */
     double value[METRICS_MAX];                   /* complete: the study's metrics; NaN where not reported */
     int64_t created_ms, started_ms, finished_ms; /* wall clock; started: of the last attempt, this process only */
@@ -43,6 +45,8 @@ struct session {
     int64_t study_id;
     uint64_t seed;
     char phase[16]; /* "open", "stopped", "complete" */
+    char *changes;  /* what of the space differs from the last run; NULL: nothing */
+    size_t outside; /* trials that are set aside for it */
     size_t n, room;
     long told; /* results so far */
     struct trial **trial;         /* by number */
@@ -54,7 +58,8 @@ struct session {
 const char *trial_role_name(enum trial_role role);
 
 /* Opens the study under its name, creating it if it is new. An existing one must have the same identity (space and
- * metrics); its own seed wins over `seed`. Adds the baseline and the references that are not there yet; the baseline
+ * metrics) but for what may change (study_identity_compare); trials that are then outside the space are set aside. Its
+ * own seed wins over `seed`. Adds the baseline and the references that are not there yet; the baseline
  * cannot change. */
 enum status session_open(struct store *store, const struct study *study, uint64_t seed, const struct clock *clock,
                          struct session **ret, struct error *err);

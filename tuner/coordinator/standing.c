@@ -66,7 +66,7 @@ struct standings standings_make(const struct session *s, const struct objective 
     bool any_confirmed = false;
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *t = s->trial[i];
-        if (t->role == ROLE_CONFIRM || t->state != TRIAL_COMPLETE) continue;
+        if (t->role == ROLE_CONFIRM || t->state != TRIAL_COMPLETE || t->outside) continue;
         struct standing *x = &out.all[out.n++];
         *x = measure(s, t);
         if (t->role == ROLE_BASELINE) out.baseline = x;
@@ -90,7 +90,8 @@ const struct trial *standing_incumbent(const struct session *s, double *ret_util
     if (!baseline && objective_needs_baseline(o)) return NULL;
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *t = s->trial[i];
-        if (t->role == ROLE_CONFIRM || t->state != TRIAL_COMPLETE || !objective_feasible(o, t->value, baseline))
+        if (t->role == ROLE_CONFIRM || t->state != TRIAL_COMPLETE || t->outside ||
+            !objective_feasible(o, t->value, baseline))
             continue;
         double u = objective_utility(o, t->value, baseline);
         if (best && u <= *ret_utility) continue;

@@ -26,12 +26,13 @@ json_t *report_trial_json(const struct session *s, const struct trial *t)
 {
     json_t *out = json_pack("{s:I, s:s, s:s, s:o, s:o, s:I, s:s, s:I}", "trial", (json_int_t)t->number, "state",
                             trial_state_name(t->state), "role", trial_role_name(t->role), "params",
-                            space_to_json(&s->study->space, t->config), "metrics",
-                            t->metrics ? json_deep_copy(t->metrics) : json_object(), "seed", (json_int_t)t->seed,
+                            t->params ? json_deep_copy(t->params) : space_to_json(&s->study->space, t->config),
+                            "metrics", t->metrics ? json_deep_copy(t->metrics) : json_object(), "seed", (json_int_t)t->seed,
                             "source", t->source, "attempts", (json_int_t)t->attempts);
     const double *baseline = session_baseline(s);
     if (t->state == TRIAL_COMPLETE && (baseline || !objective_needs_baseline(&s->study->objective)))
         json_object_set_new(out, "utility", number(objective_utility(&s->study->objective, t->value, baseline)));
+    if (t->outside) json_object_set_new(out, "outside", json_string(t->outside));
     if (t->reason) json_object_set_new(out, "reason", json_string(t->reason));
     if (t->confirms >= 0) json_object_set_new(out, "confirms", json_integer(t->confirms));
     if (t->finished_ms) json_object_set_new(out, "finished_ms", json_integer(t->finished_ms));

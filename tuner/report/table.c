@@ -112,6 +112,7 @@ void report_trials(FILE *out, const struct session *s)
     fprintf(out, "  %8s  configuration\n", "utility");
     for (size_t k = 0; k < s->n; k++) {
         const struct trial *t = s->trial[k];
+        const char *why = t->reason ? t->reason : t->outside;
         struct arena arena = {0};
         fprintf(out, "%5ld  %-10s  %-9s", t->number, trial_state_name(t->state), trial_role_name(t->role));
         for (size_t i = 0; i < o->n_metrics; i++)
@@ -120,8 +121,7 @@ void report_trials(FILE *out, const struct session *s)
             fprintf(out, "  %+8.4f", objective_utility(o, t->value, baseline));
         else
             fprintf(out, "  %8s", "-");
-        fprintf(out, "  %s%s%s\n", report_config(&s->study->space, t->config, &arena), t->reason ? "  — " : "",
-                t->reason ? t->reason : "");
+        fprintf(out, "  %s%s%s\n", report_config(&s->study->space, t->config, &arena), why ? "  — " : "", why ? why : "");
         arena_done(&arena);
     }
 }

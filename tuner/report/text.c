@@ -22,7 +22,8 @@ const char *report_config(const struct space *space, const double *config, struc
     const char *all = "";
     char buf[SPACE_TEXT_MAX];
     for (size_t i = 0; i < space->n; i++)
-        all = arena_printf(arena, "%s%s%s=%s", all, i ? " " : "", space->param[i].name,
-                           param_text(&space->param[i], config[i], buf));
+        if (!isnan(config[i]))
+            all = arena_printf(arena, "%s%s%s=%s", all, *all ? " " : "", space->param[i].name,
+                               param_text(&space->param[i], config[i], buf));
     return all;
 }

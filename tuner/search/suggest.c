@@ -190,6 +190,20 @@ static double *base_points(struct task *t, const struct search_rank *best, size_
     return base;
 }
 
+/* While there are few trials, the model is sure of nothing but what is near them, and improvement seems largest in the
+ * corners. So the search keeps to a box around its best point, whose half-width grows with the trials to the whole
+ * space. (Vizier masks likewise, around every trial.) False: no box. */
+static bool choose_box(const struct task *t, const double *best, double *lo, double *hi)
+{
+    double d = (double)t->search->study->space.n;
+    double reach = 0.2 + 0.06 * (double)t->search->model.n_complete / (d + 1);
+    for (size_t k = 0; k < t->d; k++) {
+        lo[k] = fmax(best[k] - reach, 0);
+        hi[k] = fmin(best[k] + reach, 1);
+    }
+    return reach < 0.5;
+}
+
 static enum status propose(struct task *t, double *ret_point, double *ret_value, struct error *err)
 {
     struct search *search = t->search;
@@ -217,7 +231,11 @@ static enum status propose(struct task *t, double *ret_point, double *ret_value,
                                   .settle_data = &search->encoding,
                                   .seed = t->seed};
     struct acquisition *a = NULL;
-    if (pareto) choose_reference(t, p, spec.reference);
+    double lo[SURROGATE_DIMS_MAX], hi[SURROGATE_DIMS_MAX];
+    if (pareto)
+        choose_reference(t, p, spec.reference);
+    else if (choose_box(t, base, lo, hi))
+        where.lo = lo, where.hi = hi;
     enum status s = acquisition_create(&spec, &a, err);
     if (!s) s = acquisition_maximise(a, &where, ret_point, ret_value, err);
     acquisition_free(a);

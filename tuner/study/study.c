@@ -28,17 +28,6 @@ bool sampler_parse(const char *text, enum sampler *ret)
     return false;
 }
 
-char *study_identity(const struct study *study)
-{
-    json_t *metrics = json_array();
-    for (size_t i = 0; i < study->objective.n_metrics; i++)
-        json_array_append_new(metrics, json_string(study->objective.metric[i].name));
-    json_t *all = json_pack("{s:o, s:o}", "parameters", space_describe(&study->space), "metrics", metrics);
-    char *text = json_dumps(all, JSON_REAL_PRECISION(15));
-    json_decref(all);
-    return text;
-}
-
 /* Text that stands for {name}, or NULL. */
 static const char *lookup(const struct study *study, const char *name, const double *config,
                           const struct study_run *run, struct arena *arena)

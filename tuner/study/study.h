@@ -63,9 +63,13 @@ void study_free(struct study *study);
 const char *sampler_name(enum sampler sampler);
 bool sampler_parse(const char *text, enum sampler *ret);
 
-/* What must stay the same for the trials of a study to belong together: space and metrics.
- * Canonical JSON text; the caller frees it. */
+/* What makes the trials of a study belong together: space and metrics. Canonical JSON text; the caller frees it. */
 char *study_identity(const struct study *study);
+
+/* Ranges, scales, values and conditions may change between two runs: *ret says which did, in one line, "" if none.
+ * STATUS_INVALID if parameters came, went or changed type, or the metrics are others. */
+enum status study_identity_compare(const char *before, const char *now, struct arena *arena, const char **ret,
+                                   struct error *err);
 
 /* What {trial}, {attempt}, {seed} and {dir} stand for. */
 struct study_run {

@@ -1,0 +1,98 @@
+/* What makes trials belong to a study, and what may change of it between two runs. */
+#include "tuner/study/study.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+char *study_identity(const struct study *study)
+{
+    json_t *metrics = json_array();
+    for (size_t i = 0; i < study->objective.n_metrics; i++)
+        json_array_append_new(metrics, json_string(study->objective.metric[i].name));
+    json_t *all = json_pack("{s:o, s:o}", "parameters", space_describe(&study->space), "metrics", metrics);
+    char *text = json_dumps(all, JSON_REAL_PRECISION(15));
+    json_decref(all);
+    return text;
+}
+
+/* ---- comparing ---- */
+
+static const json_t *find(const json_t *parameters, const char *name)
+{
+    size_t i;
+    json_t *p;
+    json_array_foreach(parameters, i, p) if (strcmp(json_string_value(json_object_get(p, "name")), name) == 0) return p;
+    return NULL;
+}
+
+/* Same names and types? */
+static enum status check_same(const json_t *before, const json_t *now, struct error *err)
+{
+    size_t i;
+    json_t *p;
+    json_array_foreach(before, i, p)
+    {
+        const char *name = json_string_value(json_object_get(p, "name"));
+        const json_t *q = find(now, name);
+        if (!q) return error_set(err, STATUS_INVALID, "parameter '%s' is gone", name);
+        if (!json_equal(json_object_get(p, "type"), json_object_get(q, "type")))
+            return error_set(err, STATUS_INVALID, "parameter '%s' was %s and is %s", name,
+                             json_string_value(json_object_get(p, "type")),
+                             json_string_value(json_object_get(q, "type")));
+    }
+    json_array_foreach(now, i, p)
+    {
+        const char *name = json_string_value(json_object_get(p, "name"));
+        if (!find(before, name)) return error_set(err, STATUS_INVALID, "parameter '%s' is new", name);
+    }
+    return STATUS_OK;
+}
+
+static char *describe(const json_t *value)
+{
+    return value ? json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6)) : NULL;
+}
+
+static const char *list_changes(const json_t *before, const json_t *now, struct arena *arena)
+{
+    static const char *const keys[] = {"range", "scale", "values", "when"};
+    char *text = arena_strdup(arena, "");
+    size_t i;
+    json_t *p;
+    json_array_foreach(now, i, p)
+    {
+        const char *name = json_string_value(json_object_get(p, "name"));
+        const json_t *old = find(before, name);
+        for (size_t k = 0; k < 4; k++) {
+            const json_t *a = json_object_get(old, keys[k]), *b = json_object_get(p, keys[k]);
+            if (a == b || (a && b && json_equal(a, b))) continue;
+            char *was = describe(a), *is = describe(b);
+            text = arena_printf(arena, "%s%s%s: %s %s, was %s", text, *text ? "; " : "", name, keys[k], is ? is : "none",
+                                was ? was : "none");
+            free(was);
+            free(is);
+        }
+    }
+    return text;
+}
+
+static enum status compare(const json_t *before, const json_t *now, struct arena *arena, const char **ret,
+                           struct error *err)
+{
+    const json_t *p = json_object_get(before, "parameters"), *q = json_object_get(now, "parameters");
+    if (!json_equal(json_object_get(before, "metrics"), json_object_get(now, "metrics")))
+        return error_set(err, STATUS_INVALID, "the metrics differ");
+    enum status s = check_same(p, q, err);
+    if (!s) *ret = list_changes(p, q, arena);
+    return s;
+}
+
+enum status study_identity_compare(const char *before, const char *now, struct arena *arena, const char **ret,
+                                   struct error *err)
+{
+    json_t *a = json_loads(before, 0, NULL), *b = json_loads(now, 0, NULL);
+    enum status s = a && b ? compare(a, b, arena, ret, err) : error_set(err, STATUS_IO, "it is stored in an unknown way");
+    json_decref(a);
+    json_decref(b);
+    return s;
+}
