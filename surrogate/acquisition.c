@@ -93,6 +93,13 @@ static void link_slopes(enum link link, double f, double *first, double *second)
     }
 }
 
+double link_slope(enum link link, double f)
+{
+    double first = 0, second;
+    link_slopes(link, f, &first, &second);
+    return first;
+}
+
 /* ---- the value of one draw at one point ---- */
 
 /* log EI and, with EI = σh(z): ∂/∂U = Φ/(σh), ∂/∂σ = φ/(σh). */

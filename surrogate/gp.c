@@ -9,6 +9,7 @@
 
 #include <gsl/gsl_blas.h>
 #include <gsl/gsl_errno.h>
+#include <gsl/gsl_linalg.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -297,6 +298,32 @@ void gp_predict_all(const struct gp *gp, const double *points, size_t n_points, 
 void gp_predict(const struct gp *gp, const double *point, double *ret_mean, double *ret_variance)
 {
     gp_predict_all(gp, point, 1, ret_mean, ret_variance);
+}
+
+double gp_noise(const struct gp *gp)
+{
+    return gp->hyper.noise * gp->scale * gp->scale;
+}
+
+/* mean_i = y_i − α_i/[K⁻¹]_ii, variance_i = 1/[K⁻¹]_ii; y = L L⁻¹y. */
+void gp_leave_one_out(const struct gp *gp, double *ret_mean, double *ret_variance)
+{
+    size_t n = gp->n;
+    gsl_matrix_const_view L = factor(gp);
+    gsl_matrix *inverse = gsl_matrix_alloc(n, n);
+    gsl_vector *y = gsl_vector_alloc(n);
+    gsl_vector_const_view w = gsl_matrix_const_subcolumn(gp->W, 0, 0, n);
+    gsl_vector_memcpy(y, &w.vector);
+    gsl_blas_dtrmv(CblasLower, CblasNoTrans, CblasNonUnit, &L.matrix, y);
+    gsl_matrix_memcpy(inverse, &L.matrix);
+    gsl_linalg_cholesky_invert(inverse);
+    for (size_t i = 0; i < n; i++) {
+        double own = gsl_matrix_get(inverse, i, i);
+        ret_mean[i] = gp->shift + gp->scale * (gsl_vector_get(y, i) - gsl_matrix_get(gp->A, i, 0) / own);
+        ret_variance[i] = gp->scale * gp->scale / own;
+    }
+    gsl_matrix_free(inverse);
+    gsl_vector_free(y);
 }
 
 /* ---- conditioning on the GP's own samples ---- */

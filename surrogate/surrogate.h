@@ -80,6 +80,13 @@ void gp_predict(const struct gp *gp, const double *point, double *ret_mean, doub
 /* n_points × d in, n_points out; ret_variance may be NULL. */
 void gp_predict_all(const struct gp *gp, const double *points, size_t n_points, double *ret_mean, double *ret_variance);
 
+/* Inferred noise variance of one observation, in units of y²; known noise comes on top. */
+double gp_noise(const struct gp *gp);
+
+/* Predictive mean and variance of each observation from all the others [Rasmussen 2006, eq. 5.12]; gp_rows each, noise
+ * included. O(n³). */
+void gp_leave_one_out(const struct gp *gp, double *ret_mean, double *ret_variance);
+
 /* ---- acquisition: noisy log improvement of a utility, or of a hypervolume, under constraints ---- */
 
 enum acquisition_form {
@@ -91,6 +98,7 @@ enum acquisition_form {
 enum link { LINK_IDENTITY, LINK_LOGISTIC, LINK_EXP };
 
 double link_value(enum link link, double f);
+double link_slope(enum link link, double f); /* first derivative */
 
 struct acquisition_output {
     const struct gp *gp;

@@ -47,7 +47,7 @@ static struct search *bench_search(struct bench *b, uint64_t seed)
     if (b->search && b->seed == seed) return b->search;
     search_free(b->search);
     b->seed = seed;
-    return b->search = search_create(b->study, seed);
+    return b->search = search_create(b->study, seed, NULL, 0);
 }
 
 static struct suggestion bench_ask(struct bench *b, uint64_t seed)
@@ -325,7 +325,7 @@ static void test_suggest__a_restart_changes_no_bit(void **state)
     for (int i = 0; i < 50; i++) {
         struct suggestion s = bench_ask(b, 3);
         if (i % 7 == 6) {
-            struct search *other = search_create(b->study, 3);
+            struct search *other = search_create(b->study, 3, NULL, 0);
             struct search_history h = {.n = b->n, .trial = b->trial};
             struct suggestion again;
             struct error err;
@@ -391,6 +391,64 @@ static void test_suggest__pareto_spreads_along_the_front(void **state)
     bench_free(b);
 }
 
+/* An earlier study of the same function, shifted a little, and one of its opposite: the first helps at once, the second
+ * does not harm. */
+static double best_with_prior(double sign, uint64_t seed, size_t trials)
+{
+    enum { EARLIER = 30 };
+    struct bench *b = bench_make(SINGLE);
+    double config[EARLIER * 4], utility[EARLIER], best = INFINITY;
+    for (size_t i = 0; i < EARLIER; i++) {
+        struct rng rng = rng_derive(99, "earlier", i);
+        double *c = config + 4 * i;
+        c[0] = -5 + 15 * rng_unit(&rng), c[1] = 15 * rng_unit(&rng);
+        c[2] = (double)(1 + rng_below(&rng, 64)), c[3] = (double)rng_below(&rng, 3);
+        const double shifted[] = {c[0] + 0.3, c[1] - 0.3, c[2], c[3]};
+        utility[i] = -sign * branin(shifted);
+    }
+    const struct search_prior prior = {"earlier", EARLIER, config, utility};
+    b->search = search_create(b->study, b->seed = seed, &prior, 1);
+    while (b->n < trials) {
+        struct suggestion s = bench_ask(b, seed);
+        if (b->n == 0) assert_contains(s.source, "warm start");
+        double v = branin(s.config);
+        best = fmin(best, v);
+        bench_add(b, s.config, SEARCH_COMPLETE, v, 0);
+    }
+    bench_free(b);
+    return best;
+}
+
+static void test_suggest__earlier_studies_help_and_wrong_ones_do_no_harm(void **state)
+{
+    (void)state;
+    double cold = 0, warm = 0, misled = 0;
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        cold += best_after("gp", seed, 10) / 5;
+        warm += best_with_prior(1, seed, 10) / 5;
+        misled += best_with_prior(-1, seed, 30) / 5;
+    }
+    assert_true(warm < 0.7 * cold);
+    assert_true(misled < 6); /* cold: about 1; all over the space the median is 50 */
+}
+
+/* A noisy bowl: once the bottom is known better than one measurement can tell, the search says so, and why. */
+static void test_suggest__says_when_it_is_enough(void **state)
+{
+    (void)state;
+    struct bench *b = bench_make("study: e\nparameters:\n  x: {type: float, range: [0, 1]}\n"
+                                 "objective: {minimize: loss}\nbudget: {patience: auto}\n");
+    struct rng rng = rng_derive(1, "noise", 0);
+    struct suggestion s = {.enough = ""};
+    while (b->n < TRIALS_MAX && !*s.enough) {
+        s = bench_ask(b, 1);
+        bench_add(b, s.config, SEARCH_COMPLETE, pow(s.config[0] - 0.4, 2) + 0.2 * rng_normal(&rng), 0);
+    }
+    assert_in_range(b->n, 21, TRIALS_MAX - 1);
+    assert_contains(s.enough, "less than the noise");
+    bench_free(b);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -413,6 +471,8 @@ int main(void)
         cmocka_unit_test(test_suggest__awkward_histories),
         cmocka_unit_test(test_encode__round_trip_and_snap),
         cmocka_unit_test(test_suggest__a_restart_changes_no_bit),
+        cmocka_unit_test(test_suggest__earlier_studies_help_and_wrong_ones_do_no_harm),
+        cmocka_unit_test(test_suggest__says_when_it_is_enough),
         cmocka_unit_test(test_suggest__pareto_spreads_along_the_front),
         cmocka_unit_test(test_suggest__conditional_parameters_exist_only_where_they_should),
     };

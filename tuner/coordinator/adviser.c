@@ -15,13 +15,14 @@ struct adviser {
     struct search *search;
     size_t reissue; /* trials below this number that are open were asked for by an earlier process */
     size_t next;    /* the first of them that may still be open */
+    char enough[160]; /* what the last suggestion said of the end of the search; "": nothing */
 };
 
 struct adviser *adviser_create(struct session *session)
 {
     struct adviser *a = must_alloc(1, sizeof *a);
     a->session = session;
-    a->search = search_create(session->study, session->seed);
+    a->search = search_create(session->study, session->seed, session->prior, session->n_priors);
     a->reissue = session->n;
     return a;
 }
@@ -58,6 +59,7 @@ static enum status suggest(struct adviser *a, struct trial **ret, struct error *
     struct suggestion x;
     enum status st = search_suggest(a->search, &h, (long)s->n, &x, err);
     if (!st) st = session_add(s, ROLE_SEARCH, TRIAL_RUNNING, x.config, x.source, -1, 0, ret, err);
+    if (!st) memcpy(a->enough, x.enough, sizeof a->enough);
     arena_done(&arena);
     return st;
 }
@@ -92,7 +94,7 @@ static enum status ask(struct adviser *a, const json_t *request, json_t **ret, s
     if (s)
         json_decref(trials);
     else
-        *ret = json_pack("{s:o}", "trials", trials);
+        *ret = json_pack("{s:o, s:s*}", "trials", trials, "enough", *a->enough ? a->enough : NULL);
     return s;
 }
 

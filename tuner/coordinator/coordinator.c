@@ -44,7 +44,7 @@ struct coordinator {
     struct lease *lease;       /* options.slots of them */
     struct search *search;
     struct thinking *thinking; /* NULL: none */
-    bool exhausted;            /* a finite space has been tried completely */
+    bool exhausted;            /* nothing is left to try, or nothing worth the trouble */
     uv_timer_t tick;
     uv_signal_t interrupt, terminate;
     unsigned ticks;
@@ -314,6 +314,11 @@ static void add_suggestion(struct coordinator *c, const struct thinking *t)
     if (s) err = t->err;
     if (!s && strncmp(t->suggestion.source, "random, because", 15) == 0)
         tell(c, EVENT_NOTE, NULL, t->suggestion.source);
+    if (!s && *t->suggestion.enough) {
+        c->exhausted = true;
+        tell(c, EVENT_NOTE, NULL, t->suggestion.enough);
+        return;
+    }
     if (!s)
         s = session_add(c->session, ROLE_SEARCH, TRIAL_QUEUED, t->suggestion.config, t->suggestion.source, -1, 0,
                         &added, &err);
@@ -477,7 +482,7 @@ enum status coordinator_create(const struct coordinator_options *options, struct
     c->loop = loop;
     c->workers = workers_create(loop, options->guard, options->slots);
     c->ledger = ledger_open(&options->budget, options->slots, session->clock);
-    c->search = search_create(session->study, session->seed);
+    c->search = search_create(session->study, session->seed, session->prior, session->n_priors);
     c->lease = must_alloc(options->slots, sizeof *c->lease);
     for (size_t i = 0; i < options->slots; i++) c->lease[i].c = c;
     *ret = c;

@@ -47,6 +47,9 @@ struct session {
     char phase[16]; /* "open", "stopped", "complete" */
     char *changes;  /* what of the space differs from the last run; NULL: nothing */
     size_t outside; /* trials that are set aside for it */
+    size_t n_priors;
+    struct search_prior *prior; /* the earlier studies of warm_start, in `arena` */
+    struct arena arena;
     size_t n, room;
     long told; /* results so far */
     struct trial **trial;         /* by number */

@@ -213,6 +213,63 @@ static enum status add_success(struct model *m, const struct search_history *h, 
     return s;
 }
 
+/* ---- earlier studies ---- */
+
+/* Mean and variance of each trial's utility from all the others, by the delta method. */
+static void leave_one_out(const struct model *m, double *ret_mean, double *ret_variance)
+{
+    size_t n = m->n_complete;
+    double *mean = must_alloc(n, sizeof *mean), *variance = must_alloc(n, sizeof *variance);
+    for (size_t i = 0; i < n; i++) ret_mean[i] = ret_variance[i] = 0;
+    for (size_t g = 0; g < m->n_outputs; g++) {
+        const struct acquisition_output *o = &m->output[g];
+        if (o->weight == 0) continue;
+        gp_leave_one_out(o->gp, mean, variance);
+        for (size_t i = 0; i < n; i++) {
+            ret_mean[i] += o->weight * link_value(o->link, mean[i]);
+            ret_variance[i] += pow(o->weight * link_slope(o->link, mean[i]), 2) * variance[i];
+        }
+    }
+    free(mean);
+    free(variance);
+}
+
+static double spread(const double *u, size_t n)
+{
+    double mean = 0, square = 0;
+    for (size_t i = 0; i < n; i++) mean += u[i] / (double)n;
+    for (size_t i = 0; i < n; i++) square += (u[i] - mean) * (u[i] - mean) / (double)n;
+    return sqrt(square);
+}
+
+/* Scales the outputs of the utility by the model's own weight and appends the earlier studies. */
+static void add_transfer(struct model *m, const struct study *study, const struct search_history *h,
+                         const double *points, const double *baseline, uint64_t seed)
+{
+    const struct objective *o = &study->objective;
+    size_t n = m->n_complete;
+    double *x = must_alloc(n * m->d, sizeof *x), *u = must_alloc(n, sizeof *u), *mean = must_alloc(n, sizeof *mean),
+           *variance = must_alloc(n, sizeof *variance), weight[TRANSFER_STUDIES_MAX], own;
+    for (size_t i = 0; i < n; i++) {
+        memcpy(x + i * m->d, points + m->order[i] * m->d, m->d * sizeof *x);
+        u[i] = objective_utility(o, h->trial[m->order[i]].metrics, baseline);
+    }
+    leave_one_out(m, mean, variance);
+    struct transfer_target target = {n, m->d, x, u, mean, variance};
+    transfer_weigh(&m->transfer, &target, seed, weight, &own);
+    for (size_t g = 0; g < m->n_outputs; g++) m->output[g].weight *= own;
+    for (size_t i = 0; i < m->transfer.n; i++) {
+        double scale = n > 1 && spread(u, n) > 0 ? spread(u, n) : m->transfer.sd[i];
+        if (weight[i] > 0)
+            m->output[m->n_outputs++] = (struct acquisition_output){
+                m->transfer.gp[i], weight[i] * scale / m->transfer.sd[i], LINK_IDENTITY};
+    }
+    free(x);
+    free(u);
+    free(mean);
+    free(variance);
+}
+
 /* What utilities are relative to until the baseline is known: the first complete trial. */
 static const double *provisional_baseline(const struct model *m, const struct search_history *h)
 {
@@ -233,12 +290,15 @@ enum status model_update(struct model *m, const struct study *study, const struc
     for (size_t i = 0; !s && i < study->objective.n_metrics; i++)
         if (objective_uses(&study->objective, i))
             s = add_metric(m, study, history, points, e->dim, i, baseline, seed, err);
-    return s ? s : add_success(m, history, points, e->dim, seed, err);
+    if (!s) s = add_success(m, history, points, e->dim, seed, err);
+    if (!s && m->transfer.n > 0 && m->n_complete < TRANSFER_UNTIL) add_transfer(m, study, history, points, baseline, seed);
+    return s;
 }
 
 void model_done(struct model *m)
 {
-    for (size_t g = 0; g < MODEL_OUTPUTS_MAX; g++) learner_done(&m->learner[g]);
+    transfer_done(&m->transfer);
+    for (size_t g = 0; g < MODEL_LEARNERS; g++) learner_done(&m->learner[g]);
     free(m->order);
     *m = (struct model){0};
 }
@@ -248,26 +308,50 @@ void model_means(const struct model *m, const double *points, size_t n, double *
     for (size_t g = 0; g < m->n_outputs; g++) gp_predict_all(m->output[g].gp, points, n, ret_mean + g * n, NULL);
 }
 
-void model_estimate(const struct model *m, const double *points, size_t n, double *ret_utility, double *ret_feasible)
+void model_estimate(const struct model *m, const double *points, size_t n, bool with_variance, struct estimate *ret)
 {
     double *mean = must_alloc(n + 1, sizeof *mean), *variance = must_alloc(n + 1, sizeof *variance);
-    for (size_t i = 0; i < n; i++) ret_utility[i] = ret_feasible[i] = 0;
+    for (size_t i = 0; i < n; i++) ret[i] = (struct estimate){0, 0, 0};
     for (size_t g = 0; g < m->n_outputs; g++) {
+        const struct acquisition_output *o = &m->output[g];
         bool bounded = false;
         for (size_t c = 0; c < m->n_bounds; c++) bounded |= m->bound[c].output == g;
-        gp_predict_all(m->output[g].gp, points, n, mean, bounded ? variance : NULL);
-        for (size_t i = 0; m->output[g].weight != 0 && i < n; i++)
-            ret_utility[i] += m->output[g].weight * link_value(m->output[g].link, mean[i]);
+        gp_predict_all(o->gp, points, n, mean, bounded || with_variance ? variance : NULL);
+        for (size_t i = 0; o->weight != 0 && i < n; i++) {
+            ret[i].utility += o->weight * link_value(o->link, mean[i]);
+            if (with_variance) ret[i].variance += pow(o->weight * link_slope(o->link, mean[i]), 2) * variance[i];
+        }
         for (size_t c = 0; c < m->n_bounds; c++) {
             const struct acquisition_bound *b = &m->bound[c];
             if (b->output != g) continue;
             for (size_t i = 0; i < n; i++) {
                 double z = (mean[i] - b->bound) / sqrt(variance[i]);
-                ret_feasible[i] += normal_log_cdf(b->at_least ? z : -z);
+                ret[i].feasible += normal_log_cdf(b->at_least ? z : -z);
             }
         }
     }
-    for (size_t i = 0; i < n; i++) ret_feasible[i] = exp(ret_feasible[i]);
+    for (size_t i = 0; i < n; i++) ret[i].feasible = exp(ret[i].feasible);
     free(mean);
     free(variance);
+}
+
+static double mean_known_noise(const struct learner *l)
+{
+    double sum = 0;
+    for (size_t i = 0; l->noise && i < l->n; i++) sum += l->noise[i] / (double)l->n;
+    return sum;
+}
+
+double model_noise(const struct model *m, const double *point)
+{
+    double sum = 0;
+    for (size_t k = 0; k < MODEL_LEARNERS; k++)
+        for (size_t g = 0; g < m->n_outputs; g++) {
+            const struct acquisition_output *o = &m->output[g];
+            double mean;
+            if (!m->learner[k].gp || o->gp != m->learner[k].gp || o->weight == 0) continue;
+            gp_predict_all(o->gp, point, 1, &mean, NULL);
+            sum += pow(o->weight * link_slope(o->link, mean), 2) * (gp_noise(o->gp) + mean_known_noise(&m->learner[k]));
+        }
+    return sqrt(sum);
 }

@@ -13,13 +13,15 @@
 #include "tuner/search/encode.h"
 #include "tuner/search/learner.h"
 #include "tuner/search/search.h"
+#include "tuner/search/transfer.h"
 
-enum { MODEL_OUTPUTS_MAX = METRICS_MAX + 1, MODEL_BOUNDS_MAX = CONSTRAINTS_MAX + 1 };
+enum { MODEL_LEARNERS = METRICS_MAX + 1, MODEL_OUTPUTS_MAX = MODEL_LEARNERS + TRANSFER_STUDIES_MAX, MODEL_BOUNDS_MAX = CONSTRAINTS_MAX + 1 };
 
 struct model {
     size_t d, n_outputs, n_bounds, n_complete;
+    struct transfer transfer; /* empty: no earlier studies */
     size_t *order; /* the complete trials' places in the history, as they were told */
-    struct learner learner[MODEL_OUTPUTS_MAX]; /* by metric; the last models success */
+    struct learner learner[MODEL_LEARNERS]; /* by metric; the last models success */
     struct acquisition_output output[MODEL_OUTPUTS_MAX];
     struct acquisition_bound bound[MODEL_BOUNDS_MAX];
 };
@@ -33,7 +35,16 @@ void model_done(struct model *m);
 /* Posterior means of every output at n points: n_outputs × n. */
 void model_means(const struct model *m, const double *points, size_t n, double *ret_mean);
 
-/* Posterior mean of the utility (up to the constant of the baseline) and probability of feasibility at n points. */
-void model_estimate(const struct model *m, const double *points, size_t n, double *ret_utility, double *ret_feasible);
+/* What the model thinks of a point. */
+struct estimate {
+    double utility, variance; /* of the noise-free utility (up to the constant of the baseline); by the delta method */
+    double feasible;          /* probability that every bound holds */
+};
+
+/* Of n points; variance is 0 unless asked for, which costs a triangular solve. */
+void model_estimate(const struct model *m, const double *points, size_t n, bool with_variance, struct estimate *ret);
+
+/* Standard deviation of one measurement of the utility at a point. */
+double model_noise(const struct model *m, const double *point);
 
 #endif

@@ -35,12 +35,22 @@ struct search_history {
 struct suggestion {
     double config[SPACE_PARAMS_MAX];
     char source[160]; /* why: "sobol", "gp: log improvement −3.1", "random: …" */
+    char enough[160]; /* budget: {patience: auto}: why the search may end here; else "" */
+};
+
+/* The complete trials of an earlier study, inside this study's space (`warm_start`). */
+struct search_prior {
+    const char *name;
+    size_t n;
+    const double *config;  /* n × space.n */
+    const double *utility; /* n, by this study's objective against that study's baseline */
 };
 
 struct search;
 
-/* The study must outlive it. */
-struct search *search_create(const struct study *study, uint64_t seed);
+/* The study and the names of the earlier ones must outlive it. */
+struct search *search_create(const struct study *study, uint64_t seed, const struct search_prior *prior,
+                             size_t n_priors);
 void search_free(struct search *search);
 
 /* STATUS_EXHAUSTED when a finite space has been tried completely. Numerical trouble is no failure: the suggestion is

@@ -3,6 +3,7 @@
 
 #include "tuner/search/encode.h"
 #include "tuner/search/model.h"
+#include "tuner/search/termination.h"
 
 #include "tuner/base/rng.h"
 
@@ -34,12 +35,15 @@ struct task {
     struct arena arena;
 };
 
-struct search *search_create(const struct study *study, uint64_t seed)
+struct search *search_create(const struct study *study, uint64_t seed, const struct search_prior *prior,
+                             size_t n_priors)
 {
     struct search *s = must_alloc(1, sizeof *s);
     s->study = study;
     s->seed = seed;
     s->status = encoding_make(&study->space, &s->arena, &s->encoding, &s->err);
+    if (!s->status && study->sampler == SAMPLER_GP && study->objective.form != OBJECTIVE_PARETO)
+        transfer_make(&s->model.transfer, prior, n_priors, &s->encoding, seed);
     return s;
 }
 
@@ -76,9 +80,24 @@ static size_t initial_points(const struct study *study)
 
 static bool wants_initial_point(const struct task *t)
 {
-    size_t first = initial_points(t->search->study);
+    size_t first = t->search->model.transfer.n ? 2 : initial_points(t->search->study);
     size_t complete = count(t->history, SEARCH_COMPLETE);
     return complete < 2 || complete + count(t->history, SEARCH_PENDING) < first;
+}
+
+/* The best configuration of each earlier study comes first. NULL: all were tried, or there are none. */
+static const double *next_warm_start(const struct task *t, const char **ret_name)
+{
+    const struct transfer *x = &t->search->model.transfer;
+    size_t n = t->search->study->space.n;
+    for (size_t i = 0; i < x->n; i++) {
+        bool tried = false;
+        for (size_t k = 0; k < t->history->n && !tried; k++)
+            tried = memcmp(t->history->trial[k].config, x->best[i], n * sizeof(double)) == 0;
+        *ret_name = x->name[i];
+        if (!tried) return x->best[i];
+    }
+    return NULL;
 }
 
 int search_rank_compare(const void *a, const void *b)
@@ -106,9 +125,9 @@ static struct search_rank *rank_complete(struct task *t)
     const struct model *m = &t->search->model;
     size_t n = m->n_complete;
     struct search_rank *r = arena_array(&t->arena, n, sizeof *r);
-    double *utility = arena_array(&t->arena, n, sizeof *utility), *feasible = arena_array(&t->arena, n, sizeof *feasible);
-    model_estimate(m, complete_points(t), n, utility, feasible);
-    for (size_t i = 0; i < n; i++) r[i] = (struct search_rank){utility[i], feasible[i], m->order[i]};
+    struct estimate *x = arena_array(&t->arena, n, sizeof *x);
+    model_estimate(m, complete_points(t), n, false, x);
+    for (size_t i = 0; i < n; i++) r[i] = (struct search_rank){x[i].utility, x[i].feasible, m->order[i]};
     qsort(r, n, sizeof *r, search_rank_compare);
     return r;
 }
@@ -242,6 +261,41 @@ static enum status propose(struct task *t, double *ret_point, double *ret_value,
     return s;
 }
 
+/* ---- enough? ---- */
+
+/* The history without its last result. */
+static struct search_history without_last(struct task *t)
+{
+    struct search_history h = *t->history;
+    struct search_trial *list = arena_array(&t->arena, h.n, sizeof *list);
+    size_t last = t->search->model.order[t->search->model.n_complete - 1];
+    memcpy(list, h.trial, h.n * sizeof *list);
+    list[last].outcome = SEARCH_PENDING;
+    h.trial = list;
+    return h;
+}
+
+static bool is_due(struct task *t, double *ret_gap, double *ret_noise)
+{
+    const struct model *m = &t->search->model;
+    return termination_due(m, &t->search->encoding, complete_points(t), m->n_complete, t->search->seed, ret_gap,
+                           ret_noise);
+}
+
+/* Once with today's history and, only if that says so, once without its last result. */
+static void judge_enough(struct task *t, struct suggestion *ret)
+{
+    struct search *s = t->search;
+    double gap, noise, before;
+    if (!s->study->budget.patience_auto || s->study->objective.form == OBJECTIVE_PARETO || !is_due(t, &gap, &noise))
+        return;
+    struct search_history h = without_last(t);
+    if (model_update(&s->model, s->study, &h, t->points, &s->encoding, s->seed, NULL) || !is_due(t, &before, &noise))
+        return;
+    snprintf(ret->enough, sizeof ret->enough,
+             "at most %.3g of utility is left to gain, less than the noise of one measurement, %.3g", gap, noise);
+}
+
 static enum status suggest_by_model(struct task *t, double *ret_point, double *ret_value, struct error *err)
 {
     struct search *search = t->search;
@@ -258,6 +312,15 @@ enum status search_suggest(struct search *search, const struct search_history *h
     const struct dimension *dim = search->encoding.dim;
     double point[SURROGATE_DIMS_MAX], value;
     enum status s = STATUS_OK;
+    *ret->enough = 0;
+    const char *earlier;
+    const double *start = next_warm_start(&t, &earlier);
+    if (start) {
+        memcpy(ret->config, start, search->study->space.n * sizeof *start);
+        snprintf(ret->source, sizeof ret->source, "warm start: the best of study %.60s", earlier);
+        arena_done(&t.arena);
+        return STATUS_OK;
+    }
     if (search->study->sampler == SAMPLER_RANDOM) {
         design_random(dim, t.d, search->seed, (size_t)number, point);
         snprintf(ret->source, sizeof ret->source, "random");
@@ -268,6 +331,7 @@ enum status search_suggest(struct search *search, const struct search_history *h
         struct error inner = {0};
         s = suggest_by_model(&t, point, &value, &inner);
         if (!s) snprintf(ret->source, sizeof ret->source, "gp: log improvement %.3g", value);
+        if (!s) judge_enough(&t, ret);
         if (s == STATUS_NUMERIC) {
             design_random(dim, t.d, search->seed, (size_t)number, point);
             snprintf(ret->source, sizeof ret->source, "random, because %.120s", inner.text);

@@ -23,6 +23,7 @@ struct budget {
     long trials;       /* trials of the search, baseline and references included; 0 = no limit */
     double tokens;     /* sum of the metric called tokens; 0 = no limit */
     int64_t wall_ms;   /* of one run; 0 = no limit */
+    bool patience_auto; /* ends when what is left to gain is below the noise */
     int until_minutes; /* time of day, minutes after midnight; -1 = none */
 };
 
@@ -47,6 +48,8 @@ struct study {
     struct reference *reference;
     struct budget budget;
     long confirm_top, confirm_seeds; /* 0, 0: no confirmation */
+    size_t n_warm;
+    const char **warm; /* names of earlier studies in the same database */
     enum sampler sampler;
     uint64_t seed;
     long slots;

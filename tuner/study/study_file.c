@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GRACE_MS = 5000, TRIALS_DEFAULT = 100 };
+enum { WARM_START_MAX = 5, GRACE_MS = 5000, TRIALS_DEFAULT = 100 };
 
 /* ---- trial ---- */
 
@@ -102,14 +102,23 @@ static enum status read_budget_until(struct file *f, const struct yaml_node *v)
     return STATUS_OK;
 }
 
+static enum status read_budget_patience(struct file *f, const struct yaml_node *v)
+{
+    static const char *const names[] = {"auto", "none"};
+    size_t i = 0;
+    enum status s = file_choice(f, v, "patience", names, 2, &i);
+    if (!s) f->study->budget.patience_auto = i == 0;
+    return s;
+}
+
 static enum status read_budget(struct file *f, const struct yaml_node *v)
 {
     static const struct key keys[] = {
         {"trials", read_budget_trials}, {"until", read_budget_until}, {"tokens", read_budget_tokens},
-        {"wall", read_budget_wall},     {"patience", NULL},           {"price", NULL}};
+        {"wall", read_budget_wall},     {"patience", read_budget_patience}, {"price", NULL}};
     f->study->budget.trials = 0;
     enum status s = FILE_SECTION(f, v, "budget", keys);
-    if (!s && v->n == 0) s = file_fail(f, v, "'budget' is empty; give trials, until, tokens or wall");
+    if (!s && v->n == 0) s = file_fail(f, v, "'budget' is empty; give trials, until, tokens, wall or patience");
     return s;
 }
 
@@ -152,6 +161,21 @@ static enum status read_search(struct file *f, const struct yaml_node *v)
     return FILE_SECTION(f, v, "search", keys);
 }
 
+static enum status read_warm_start(struct file *f, const struct yaml_node *v)
+{
+    enum status s = file_need(f, v, YAML_LIST, "warm_start");
+    if (!s && v->n > WARM_START_MAX) s = file_fail(f, v, "'warm_start' names at most %d studies", WARM_START_MAX);
+    if (s) return s;
+    f->study->warm = arena_array(&f->study->arena, v->n, sizeof *f->study->warm);
+    for (size_t i = 0; !s && i < v->n; i++) {
+        s = file_check_name(f, v->value[i], "a study of 'warm_start'");
+        if (!s && strcmp(v->value[i]->text, f->study->name) == 0)
+            s = file_fail(f, v->value[i], "'%s' cannot start from itself", f->study->name);
+        if (!s) f->study->warm[f->study->n_warm++] = v->value[i]->text;
+    }
+    return s;
+}
+
 static enum status read_local(struct file *f, const struct yaml_node *v)
 {
     return file_whole(f, v, "local", 1, 256, &f->study->slots);
@@ -188,7 +212,7 @@ static enum status read_root(struct file *f)
         {"rollout", NULL},
         {"stages", NULL},
         {"executor", NULL},
-        {"warm_start", NULL},
+        {"warm_start", read_warm_start},
         {"price", NULL},
         {"watch", NULL},
     };

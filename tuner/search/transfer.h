@@ -1,0 +1,41 @@
+/* transfer: what earlier studies know, for the first trials of this one.
+ *
+ * A rank-weighted ensemble [Feurer et al. 2018, RGPE]: a GP on the utilities of each earlier study, and this study's own
+ * model, each weighted by how often it ranks this study's trials best among all, over draws of their predictions (its
+ * own by leave-one-out). An earlier study that ranks worse than the 95th percentile of our own model is dropped. The
+ * ensemble is a sum of independent GPs, so it enters the acquisition as further outputs. Off from 50 trials on.
+ */
+#ifndef TUNER_SEARCH_TRANSFER_H
+#define TUNER_SEARCH_TRANSFER_H
+
+#include "tuner/search/encode.h"
+#include "tuner/search/search.h"
+
+enum { TRANSFER_STUDIES_MAX = 5, TRANSFER_POINTS_MAX = 100, TRANSFER_UNTIL = 50 };
+
+struct transfer {
+    size_t n;
+    struct gp *gp[TRANSFER_STUDIES_MAX];
+    double sd[TRANSFER_STUDIES_MAX];     /* of its utilities */
+    double *best[TRANSFER_STUDIES_MAX];  /* its best configuration */
+    const char *name[TRANSFER_STUDIES_MAX];
+};
+
+/* What the target's own model says of its trials: n × 2, mean and variance of the utility by leave-one-out. */
+struct transfer_target {
+    size_t n, d;
+    const double *points;  /* n × d */
+    const double *utility; /* n, as measured */
+    const double *mean, *variance;
+};
+
+/* An earlier study of which no GP can be made is left out. */
+void transfer_make(struct transfer *t, const struct search_prior *prior, size_t n, const struct encoding *e,
+                   uint64_t seed);
+void transfer_done(struct transfer *t);
+
+/* Weights of the earlier studies (t->n), and of the target's own model; they sum to 1. */
+void transfer_weigh(const struct transfer *t, const struct transfer_target *target, uint64_t seed, double *ret_weight,
+                    double *ret_own);
+
+#endif
