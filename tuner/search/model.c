@@ -149,14 +149,21 @@ static struct rows rows_of_metric(const struct model *m, const struct metric *me
     return r;
 }
 
+/* The complete trials that the model has, and the failed ones; of very many, the last. */
 static struct rows rows_of_success(const struct model *m, const struct search_history *h, const double *points)
 {
-    size_t n, *order = told_order(h, true, &n);
+    size_t n, *order = told_order(h, true, &n), next = 0, failed = 0, skipped = 0;
     struct rows r = rows_alloc(n, m->d, false);
-    for (; r.n < n; r.n++) {
-        size_t i = order[r.n];
+    for (size_t k = 0; k < n; k++) failed += h->trial[order[k]].outcome == SEARCH_FAILED;
+    size_t to_skip = failed > REGION_ROWS ? (failed - REGION_ROWS) / REGION_BLOCK * REGION_BLOCK : 0;
+    for (size_t k = 0; k < n; k++) {
+        size_t i = order[k];
+        bool complete = h->trial[i].outcome == SEARCH_COMPLETE;
+        if (complete && (next == m->n_complete || m->order[next] != i)) continue;
+        if (!complete && skipped++ < to_skip) continue;
+        next += complete;
         memcpy(r.x + r.n * m->d, points + i * m->d, m->d * sizeof *r.x);
-        r.y[r.n] = h->trial[i].outcome == SEARCH_COMPLETE ? 1 : -1;
+        r.y[r.n++] = complete ? 1 : -1;
     }
     free(order);
     return r;
@@ -277,8 +284,27 @@ static const double *provisional_baseline(const struct model *m, const struct se
     return m->n_complete ? h->trial[m->order[0]].metrics : NULL;
 }
 
+/* Of a large history: which trials to learn from, and how far to look. */
+static void choose_region(struct model *m, const struct study *study, const struct search_history *h,
+                          const double *points, const struct encoding *e, enum region_view view, const double *baseline)
+{
+    const struct objective *o = &study->objective;
+    size_t n = m->n_complete;
+    m->side = 0;
+    if (n <= REGION_FROM) return;
+    double *utility = must_alloc(n, sizeof *utility);
+    for (size_t i = 0; i < n; i++) {
+        const double *metrics = h->trial[m->order[i]].metrics;
+        utility[i] = objective_feasible(o, metrics, baseline) ? objective_utility(o, metrics, baseline) : -HUGE_VAL;
+    }
+    if (view == REGION_NEAR) m->side = region_side(utility, n, e->space->n);
+    m->n_complete = region_choose(view, e, points, m->order, utility, n);
+    free(utility);
+}
+
 enum status model_update(struct model *m, const struct study *study, const struct search_history *history,
-                         const double *points, const struct encoding *e, uint64_t seed, struct error *err)
+                         const double *points, const struct encoding *e, enum region_view view, uint64_t seed,
+                         struct error *err)
 {
     free(m->order);
     m->order = told_order(history, false, &m->n_complete);
@@ -286,6 +312,7 @@ enum status model_update(struct model *m, const struct study *study, const struc
     m->n_outputs = m->n_bounds = 0;
     const double *baseline = provisional_baseline(m, history);
     if (!baseline) return error_set(err, STATUS_NUMERIC, "no complete trial to learn from");
+    choose_region(m, study, history, points, e, view, baseline);
     enum status s = STATUS_OK;
     for (size_t i = 0; !s && i < study->objective.n_metrics; i++)
         if (objective_uses(&study->objective, i))

@@ -12,6 +12,7 @@
 
 #include "tuner/search/encode.h"
 #include "tuner/search/learner.h"
+#include "tuner/search/region.h"
 #include "tuner/search/search.h"
 #include "tuner/search/transfer.h"
 
@@ -20,16 +21,18 @@ enum { MODEL_LEARNERS = METRICS_MAX + 1, MODEL_OUTPUTS_MAX = MODEL_LEARNERS + TR
 struct model {
     size_t d, n_outputs, n_bounds, n_complete;
     struct transfer transfer; /* empty: no earlier studies */
-    size_t *order; /* the complete trials' places in the history, as they were told */
+    size_t *order;  /* places in the history of the complete trials that it has learnt from, as they were told */
+    double side;    /* of the box to search around the best; 0: none (region.h) */
     struct learner learner[MODEL_LEARNERS]; /* by metric; the last models success */
     struct acquisition_output output[MODEL_OUTPUTS_MAX];
     struct acquisition_bound bound[MODEL_BOUNDS_MAX];
 };
 
 /* Brings the model to this history; what was learnt before is used where it still holds. Needs at least one complete
- * trial. `points`: history->n × d, encoded. model_done releases the model, also after a failure. */
+ * trial. Of a large history, only what `view` shows. `points`: history->n × d, encoded. model_done releases the model, also after a failure. */
 enum status model_update(struct model *m, const struct study *study, const struct search_history *history,
-                         const double *points, const struct encoding *e, uint64_t seed, struct error *err);
+                         const double *points, const struct encoding *e, enum region_view view, uint64_t seed,
+                         struct error *err);
 void model_done(struct model *m);
 
 /* Posterior means of every output at n points: n_outputs × n. */

@@ -19,7 +19,7 @@ struct search {
     uint64_t seed;
     struct arena arena; /* of the encoding */
     struct encoding encoding;
-    struct model model;
+    struct model model, spread; /* spread: of a large history, the model of all of it (region.h) */
     enum status status; /* of the encoding; a space that cannot be encoded is sampled at random */
     struct error err;
 };
@@ -27,6 +27,7 @@ struct search {
 /* One question. */
 struct task {
     struct search *search;
+    struct model *model; /* the search's model, or its spread one */
     const struct search_history *history;
     uint64_t seed;
     long number;
@@ -51,6 +52,7 @@ void search_free(struct search *search)
 {
     if (!search) return;
     model_done(&search->model);
+    model_done(&search->spread);
     arena_done(&search->arena);
     free(search);
 }
@@ -58,7 +60,7 @@ void search_free(struct search *search)
 static struct task task_begin(struct search *search, const struct search_history *history, long number)
 {
     struct rng rng = rng_derive(search->seed, "suggest", (uint64_t)number);
-    struct task t = {.search = search, .history = history, .seed = rng_bits(&rng), .number = number};
+    struct task t = {.search = search, .model = &search->model, .history = history, .seed = rng_bits(&rng), .number = number};
     t.d = search->encoding.d;
     t.points = arena_array(&t.arena, history->n * t.d, sizeof *t.points);
     for (size_t i = 0; i < history->n; i++) encode(&search->encoding, history->trial[i].config, t.points + i * t.d);
@@ -112,7 +114,7 @@ int search_rank_compare(const void *a, const void *b)
 
 static double *complete_points(struct task *t)
 {
-    const struct model *m = &t->search->model;
+    const struct model *m = t->model;
     double *points = arena_array(&t->arena, m->n_complete * t->d, sizeof *points);
     for (size_t i = 0; i < m->n_complete; i++)
         memcpy(points + i * t->d, t->points + m->order[i] * t->d, t->d * sizeof *points);
@@ -122,7 +124,7 @@ static double *complete_points(struct task *t)
 /* The complete trials, the model's best first. */
 static struct search_rank *rank_complete(struct task *t)
 {
-    const struct model *m = &t->search->model;
+    const struct model *m = t->model;
     size_t n = m->n_complete;
     struct search_rank *r = arena_array(&t->arena, n, sizeof *r);
     struct estimate *x = arena_array(&t->arena, n, sizeof *x);
@@ -140,7 +142,7 @@ struct pair {
 
 static struct pair *mean_pairs(struct task *t)
 {
-    const struct model *m = &t->search->model;
+    const struct model *m = t->model;
     size_t n = m->n_complete, g[2], found = 0;
     double *mean = arena_array(&t->arena, n * m->n_outputs, sizeof *mean);
     struct pair *p = arena_array(&t->arena, n, sizeof *p);
@@ -155,7 +157,7 @@ static struct pair *mean_pairs(struct task *t)
 /* Those that the fewest others dominate come first. */
 static struct search_rank *rank_front(struct task *t, const struct pair *p)
 {
-    const struct model *m = &t->search->model;
+    const struct model *m = t->model;
     size_t n = m->n_complete;
     struct search_rank *r = rank_complete(t), *by_place = arena_array(&t->arena, t->history->n, sizeof *by_place);
     for (size_t i = 0; i < n; i++) by_place[r[i].at] = r[i];
@@ -181,7 +183,7 @@ static bool is_dominated(const struct pair *p, size_t n, size_t i)
  * out. With today's alone the ends of the front would never be worth anything. */
 static void choose_reference(const struct task *t, const struct pair *p, double *ret)
 {
-    size_t n = t->search->model.n_complete, first = initial_points(t->search->study);
+    size_t n = t->model->n_complete, first = initial_points(t->search->study);
     struct pair lo = p[0], hi = p[0];
     for (size_t i = 0; i < n; i++) {
         if (is_dominated(p, n, i) && (i >= first || is_dominated(p, first < n ? first : n, i))) continue;
@@ -200,7 +202,7 @@ static double *base_points(struct task *t, const struct search_rank *best, size_
     const struct search_history *h = t->history;
     double *base = arena_array(&t->arena, (BEST_OBSERVED + PENDING_MAX) * t->d, sizeof *base);
     size_t n = 0;
-    for (; n < t->search->model.n_complete && n < BEST_OBSERVED; n++)
+    for (; n < t->model->n_complete && n < BEST_OBSERVED; n++)
         memcpy(base + n * t->d, t->points + best[n].at * t->d, t->d * sizeof *base);
     *ret_best = n;
     for (size_t i = h->n; i-- > 0 && n < *ret_best + PENDING_MAX;)
@@ -214,8 +216,8 @@ static double *base_points(struct task *t, const struct search_rank *best, size_
  * space. (Vizier masks likewise, around every trial.) False: no box. */
 static bool choose_box(const struct task *t, const double *best, double *lo, double *hi)
 {
-    double d = (double)t->search->study->space.n;
-    double reach = 0.2 + 0.06 * (double)t->search->model.n_complete / (d + 1);
+    double d = (double)t->search->study->space.n, side = t->model->side;
+    double reach = side > 0 ? side / 2 : 0.2 + 0.06 * (double)t->model->n_complete / (d + 1);
     for (size_t k = 0; k < t->d; k++) {
         lo[k] = fmax(best[k] - reach, 0);
         hi[k] = fmin(best[k] + reach, 1);
@@ -226,7 +228,7 @@ static bool choose_box(const struct task *t, const double *best, double *lo, dou
 static enum status propose(struct task *t, double *ret_point, double *ret_value, struct error *err)
 {
     struct search *search = t->search;
-    const struct model *m = &search->model;
+    const struct model *m = t->model;
     bool pareto = search->study->objective.form == OBJECTIVE_PARETO;
     const struct pair *p = pareto ? mean_pairs(t) : NULL;
     size_t n_best, n_base;
@@ -268,7 +270,7 @@ static struct search_history without_last(struct task *t)
 {
     struct search_history h = *t->history;
     struct search_trial *list = arena_array(&t->arena, h.n, sizeof *list);
-    size_t last = t->search->model.order[t->search->model.n_complete - 1];
+    size_t last = t->model->order[t->model->n_complete - 1];
     memcpy(list, h.trial, h.n * sizeof *list);
     list[last].outcome = SEARCH_PENDING;
     h.trial = list;
@@ -277,7 +279,7 @@ static struct search_history without_last(struct task *t)
 
 static bool is_due(struct task *t, double *ret_gap, double *ret_noise)
 {
-    const struct model *m = &t->search->model;
+    const struct model *m = t->model;
     return termination_due(m, &t->search->encoding, complete_points(t), m->n_complete, t->search->seed, ret_gap,
                            ret_noise);
 }
@@ -287,10 +289,10 @@ static void judge_enough(struct task *t, struct suggestion *ret)
 {
     struct search *s = t->search;
     double gap, noise, before;
-    if (!s->study->budget.patience_auto || s->study->objective.form == OBJECTIVE_PARETO || !is_due(t, &gap, &noise))
+    if (!s->study->budget.patience_auto || t->model != &s->model || s->study->objective.form == OBJECTIVE_PARETO || !is_due(t, &gap, &noise))
         return;
     struct search_history h = without_last(t);
-    if (model_update(&s->model, s->study, &h, t->points, &s->encoding, s->seed, NULL) || !is_due(t, &before, &noise))
+    if (model_update(t->model, s->study, &h, t->points, &s->encoding, REGION_NEAR, s->seed, NULL) || !is_due(t, &before, &noise))
         return;
     snprintf(ret->enough, sizeof ret->enough,
              "at most %.3g of utility is left to gain, less than the noise of one measurement, %.3g", gap, noise);
@@ -299,8 +301,10 @@ static void judge_enough(struct task *t, struct suggestion *ret)
 static enum status suggest_by_model(struct task *t, double *ret_point, double *ret_value, struct error *err)
 {
     struct search *search = t->search;
-    enum status s = model_update(&search->model, search->study, t->history, t->points, &search->encoding, search->seed,
-                                 err);
+    bool wide = t->number % REGION_WIDE == 0 && count(t->history, SEARCH_COMPLETE) > REGION_FROM;
+    if (wide) t->model = &search->spread;
+    enum status s = model_update(t->model, search->study, t->history, t->points, &search->encoding,
+                                 wide ? REGION_SPREAD : REGION_NEAR, search->seed, err);
     return s ? s : propose(t, ret_point, ret_value, err);
 }
 
@@ -349,14 +353,15 @@ enum status search_estimate(struct search *search, const struct search_history *
 {
     if (search->status) return error_set(err, search->status, "%s", search->err.text);
     struct task t = task_begin(search, history, 0);
-    enum status s = model_update(&search->model, search->study, history, t.points, &search->encoding, search->seed, err);
+    enum status s = model_update(t.model, search->study, history, t.points, &search->encoding, REGION_NEAR,
+                                 search->seed, err);
     for (size_t i = 0; i < history->n; i++) ret_utility[i] = ret_feasible[i] = NAN;
-    if (!s) {
-        const struct search_rank *r = rank_complete(&t);
-        for (size_t i = 0; i < search->model.n_complete; i++) {
-            ret_utility[r[i].at] = r[i].utility;
-            ret_feasible[r[i].at] = r[i].feasible;
-        }
+    struct estimate *x = arena_array(&t.arena, history->n + 1, sizeof *x);
+    if (!s) model_estimate(t.model, t.points, history->n, false, x);
+    for (size_t i = 0; !s && i < history->n; i++) {
+        if (history->trial[i].outcome != SEARCH_COMPLETE) continue;
+        ret_utility[i] = x[i].utility;
+        ret_feasible[i] = x[i].feasible;
     }
     arena_done(&t.arena);
     return s;
