@@ -312,7 +312,7 @@ static void add_suggestion(struct coordinator *c, const struct thinking *t)
     }
     enum status s = t->status;
     if (s) err = t->err;
-    if (!s && strncmp(t->suggestion.source, "random, because", 15) == 0)
+    if (!s && strncmp(t->suggestion.source, SEARCH_FALLBACK, strlen(SEARCH_FALLBACK)) == 0)
         tell(c, EVENT_NOTE, NULL, t->suggestion.source);
     if (!s && *t->suggestion.enough) {
         c->exhausted = true;

@@ -1,6 +1,7 @@
 #include "tuner/report/report.h"
 
 #include <math.h>
+#include <string.h>
 
 static json_t *number(double v)
 {
@@ -58,6 +59,13 @@ json_t *report_front_json(const struct session *s, const struct standings *all)
     return out;
 }
 
+size_t report_fallbacks(const struct session *s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->n; i++) n += strncmp(s->trial[i]->source, SEARCH_FALLBACK, strlen(SEARCH_FALLBACK)) == 0;
+    return n;
+}
+
 json_t *report_status_json(const struct session *s, bool running)
 {
     struct spending spent = ledger_spending(s);
@@ -67,9 +75,9 @@ json_t *report_status_json(const struct session *s, bool running)
     for (int i = 0; i < TRIAL_STATES; i++)
         json_object_set_new(states, trial_state_name((enum trial_state)i),
                             json_integer((json_int_t)session_count(s, (enum trial_state)i)));
-    json_t *out = json_pack("{s:s, s:s, s:b, s:I, s:o, s:o, s:o?}", "study", s->study->name, "phase", s->phase,
+    json_t *out = json_pack("{s:s, s:s, s:b, s:I, s:o, s:o, s:I, s:o?}", "study", s->study->name, "phase", s->phase,
                             "running", running, "trials", (json_int_t)s->n, "states", states, "tokens",
-                            number(spent.tokens), "best", all.winner ? report_standing_json(s, all.winner) : NULL);
+                            number(spent.tokens), "fallbacks", (json_int_t)report_fallbacks(s), "best", all.winner ? report_standing_json(s, all.winner) : NULL);
     arena_done(&arena);
     return out;
 }

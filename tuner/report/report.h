@@ -40,6 +40,9 @@ json_t *report_trial_json(const struct session *s, const struct trial *t);
 json_t *report_standing_json(const struct session *s, const struct standing *x);
 /* The standings on the front of a pareto objective: an array. */
 json_t *report_front_json(const struct session *s, const struct standings *all);
+/* Suggestions that were random because the model failed numerically. */
+size_t report_fallbacks(const struct session *s);
+
 json_t *report_status_json(const struct session *s, bool running);
 
 /* ---- export ---- */

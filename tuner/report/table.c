@@ -137,6 +137,8 @@ void report_status(FILE *out, const struct session *s, bool running)
         size_t n = session_count(s, (enum trial_state)i);
         if (n) fprintf(out, ", %zu %s", n, trial_state_name((enum trial_state)i));
     }
+    size_t fallbacks = report_fallbacks(s);
+    if (fallbacks) fprintf(out, ", %zu suggested at random for numerical reasons", fallbacks);
     if (ledger_token_metric(&s->study->objective) >= 0)
         fprintf(out, "; %s tokens spent", words_show_count(spent.tokens, buf, sizeof buf));
     fputc('\n', out);

@@ -32,6 +32,8 @@ struct search_history {
     const double *baseline; /* n_metrics metrics of the baseline, or NULL while unknown */
 };
 
+#define SEARCH_FALLBACK "random, because"
+
 struct suggestion {
     double config[SPACE_PARAMS_MAX];
     char source[160]; /* why: "sobol", "gp: log improvement −3.1", "random: …" */
@@ -54,7 +56,7 @@ struct search *search_create(const struct study *study, uint64_t seed, const str
 void search_free(struct search *search);
 
 /* STATUS_EXHAUSTED when a finite space has been tried completely. Numerical trouble is no failure: the suggestion is
- * then random, its source begins with "random, because" and says why. */
+ * then random, its source begins with SEARCH_FALLBACK and says why. */
 enum status search_suggest(struct search *search, const struct search_history *history, long number,
                            struct suggestion *ret, struct error *err);
 

@@ -338,7 +338,7 @@ enum status search_suggest(struct search *search, const struct search_history *h
         if (!s) judge_enough(&t, ret);
         if (s == STATUS_NUMERIC) {
             design_random(dim, t.d, search->seed, (size_t)number, point);
-            snprintf(ret->source, sizeof ret->source, "random, because %.120s", inner.text);
+            snprintf(ret->source, sizeof ret->source, SEARCH_FALLBACK " %.120s", inner.text);
             s = STATUS_OK;
         }
         if (s) error_set(err, s, "%s", inner.text);
