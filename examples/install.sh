@@ -5,7 +5,7 @@
 build_packages="gcc libc6-dev cmake ninja-build pkg-config libgsl-dev libnlopt-dev libopenblas-dev libuv1-dev \
 libsqlite3-dev libyaml-dev libjansson-dev"
 demo_packages="pocketsphinx-en-us"
-test_packages="libcmocka-dev python3-minimal python3"
+test_packages="libcmocka-dev python3-minimal python3 python3-venv"
 
 die() {
     echo "$(basename "$0"): $*" >&2

@@ -8,6 +8,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 install_missing $build_packages $demo_packages $test_packages
 
 cd "$root"
+sh tests/bench/install.sh tasks
 cmake --preset dev
 cmake --build --preset dev
 ctest --preset dev -j"$(nproc)" "$@"

@@ -57,6 +57,11 @@ def run_one(name, task, seed, trials, pending):
             "incumbent": incumbent}
 
 
+def append(path, row):
+    with path.open("a") as f:
+        f.write(json.dumps(row) + "\n")
+
+
 def seeds_of(text):
     first, _, last = text.partition("-")
     return range(int(first), int(last or first) + 1)
@@ -95,9 +100,9 @@ def main():
                 except Exception as e:  # a rival that breaks on a task is a finding, not the end
                     print(f"{name} {task.name} seed {seed}: {type(e).__name__}: {e}"[:300], file=sys.stderr)
                     continue
-                with path.open("a") as f:
-                    f.write(json.dumps(row) + "\n")
+                append(path, row)
                 print(f"{name:16} {task.name:28} seed {seed:2} {row['seconds']:8.2f} s", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()
