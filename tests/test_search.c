@@ -5,6 +5,8 @@
 
 #include "tuner/base/rng.h"
 
+#include <pthread.h>
+
 enum { TRIALS_MAX = 64 };
 
 /* A study in memory that is told what a function says. */
@@ -271,19 +273,117 @@ static void test_suggest__small_space_is_exhausted_then_says_so(void **state)
     bench_free(b);
 }
 
+/* A suggestion by the model, and none that fell back to chance. */
+static void ask_soundly(struct bench *b)
+{
+    struct suggestion s = bench_ask(b, 1);
+    if (strncmp(s.source, SEARCH_FALLBACK, strlen(SEARCH_FALLBACK)) == 0) fail_msg("%s", s.source);
+}
+
 static void test_suggest__awkward_histories(void **state)
 {
     (void)state;
-    const double values[][4] = {{3, 3, 3, 3}, {1e300, -1e300, 1e299, 0}, {1e-300, 2e-300, 0, 1e-299}, {0, 0, 0, 1}};
-    for (size_t v = 0; v < 4; v++) {
+    const double values[][4] = {{3, 3, 3, 3},           {1e300, -1e300, 1e299, 0}, {1e-300, 2e-300, 0, 1e-299},
+                                {0, 0, 0, 1},           {1e300, 1, 2, 3},          {-1e300, -1e300, -1e300, 1e300},
+                                {5e-324, 1e-320, 0, 1}, {1e15, 1e15 + 1, 1e15, 1e15 + 2}};
+    for (size_t v = 0; v < sizeof values / sizeof *values; v++) {
         struct bench *b = bench_make(SINGLE);
         const double same[] = {1, 2, 3, 1};
-        for (int i = 0; i < 16; i++) {
+        for (int i = 0; i < 24; i++) { /* every fourth row is a duplicate; 30 % fail */
             struct suggestion s = bench_ask(b, 1);
-            bench_add(b, i % 4 ? s.config : same, i % 5 == 4 ? SEARCH_FAILED : SEARCH_COMPLETE, values[v][i % 4], 0);
+            bench_add(b, i % 4 ? s.config : same, i % 10 < 3 ? SEARCH_FAILED : SEARCH_COMPLETE, values[v][i % 4], 0);
         }
+        ask_soundly(b);
         bench_free(b);
     }
+}
+
+static void test_suggest__two_hundred_categories(void **state)
+{
+    (void)state;
+    char text[4096];
+    size_t n = (size_t)snprintf(text, sizeof text, "study: c\nparameters:\n  x: {type: float, range: [0, 1]}\n"
+                                                   "  c: {type: categorical, values: [c0");
+    for (int i = 1; i < 200; i++) n += (size_t)snprintf(text + n, sizeof text - n, ", c%d", i);
+    snprintf(text + n, sizeof text - n, "]}\nobjective: {minimize: loss}\n");
+    struct bench *b = bench_make(text);
+    double best = INFINITY;
+    for (int i = 0; i < 60; i++) {
+        struct suggestion s = bench_ask(b, 1);
+        double loss = fabs(s.config[0] - 0.7) + ((int)s.config[1] % 20 != 3);
+        best = fmin(best, loss);
+        bench_add(b, s.config, SEARCH_COMPLETE, loss, 0);
+    }
+    assert_true(best < 0.1); /* one category in twenty is good */
+    bench_free(b);
+}
+
+/* The same history on four threads at once, each with a search of its own. */
+static void *suggest_on_thread(void *data)
+{
+    struct bench *b = data;
+    struct search *search = search_create(b->study, 9, NULL, 0);
+    struct search_history h = {.n = b->n, .trial = b->trial};
+    struct suggestion *s = calloc(1, sizeof *s);
+    if (search_suggest(search, &h, (long)b->n, s, NULL)) snprintf(s->source, sizeof s->source, "failed");
+    search_free(search);
+    return s;
+}
+
+static void test_suggest__is_the_same_on_any_thread(void **state)
+{
+    (void)state;
+    struct bench *b = bench_make(SINGLE);
+    pthread_t thread[4];
+    struct suggestion *s[4];
+    for (int i = 0; i < 30; i++) {
+        struct suggestion next = bench_ask(b, 9);
+        bench_add(b, next.config, SEARCH_COMPLETE, branin(next.config), 0);
+    }
+    for (int i = 0; i < 4; i++) assert_int_equal(pthread_create(&thread[i], NULL, suggest_on_thread, b), 0);
+    for (int i = 0; i < 4; i++) pthread_join(thread[i], (void **)&s[i]);
+    for (int i = 0; i < 4; i++) {
+        assert_contains(s[i]->source, "gp");
+        assert_string_equal(s[i]->source, s[0]->source);
+        assert_memory_equal(s[i]->config, s[0]->config, 4 * sizeof(double));
+    }
+    for (int i = 0; i < 4; i++) free(s[i]);
+    bench_free(b);
+}
+
+/* 1,200 trials, told in a moment: the region takes over, and the search still closes in. */
+static void test_suggest__large_histories_use_a_region(void **state)
+{
+    (void)state;
+    enum { N = 1200 };
+    struct study *study = NULL;
+    struct search_trial *trial = calloc(N + 8, sizeof *trial);
+    double(*config)[4] = calloc(N + 8, sizeof *config), *value = calloc(N + 8, sizeof *value), best = INFINITY;
+    struct error err;
+    struct suggestion s;
+    assert_ok(study_parse("b", SINGLE, strlen(SINGLE), &study, &err), err);
+    struct search *search = search_create(study, 1, NULL, 0);
+    for (size_t i = 0; i < N + 8; i++) {
+        struct rng rng = rng_derive(5, "large", i);
+        double *c = config[i];
+        c[0] = -5 + 15 * rng_unit(&rng), c[1] = 15 * rng_unit(&rng);
+        c[2] = (double)(1 + rng_below(&rng, 64)), c[3] = (double)rng_below(&rng, 3);
+        if (i >= N) {
+            struct search_history h = {.n = i, .trial = trial};
+            assert_ok(search_suggest(search, &h, (long)i, &s, &err), err);
+            assert_contains(s.source, "gp");
+            memcpy(c, s.config, sizeof *config);
+        }
+        value[i] = branin(c);
+        best = fmin(best, value[i]);
+        trial[i] = (struct search_trial){SEARCH_COMPLETE, c, &value[i], (long)i};
+    }
+    assert_true(best < 0.5); /* the minimum is 0.398 */
+    search_free(search);
+    study_free(study);
+    free(trial);
+    free(config);
+    free(value);
 }
 
 static void test_encode__round_trip_and_snap(void **state)
@@ -469,6 +569,9 @@ int main(void)
         cmocka_unit_test(test_estimate__without_data_is_an_error),
         cmocka_unit_test(test_suggest__small_space_is_exhausted_then_says_so),
         cmocka_unit_test(test_suggest__awkward_histories),
+        cmocka_unit_test(test_suggest__two_hundred_categories),
+        cmocka_unit_test(test_suggest__is_the_same_on_any_thread),
+        cmocka_unit_test(test_suggest__large_histories_use_a_region),
         cmocka_unit_test(test_encode__round_trip_and_snap),
         cmocka_unit_test(test_suggest__a_restart_changes_no_bit),
         cmocka_unit_test(test_suggest__earlier_studies_help_and_wrong_ones_do_no_harm),

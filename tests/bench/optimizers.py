@@ -247,9 +247,9 @@ class Ax:
                                                        bounds=(int(p.lo), int(p.hi)),
                                                        scaling="log" if p.log else "linear"))
             else:
-                v = p.values[0]
-                kind = "str" if isinstance(v, str) else "int" if isinstance(v, int) else "float"
-                parameters.append(ChoiceParameterConfig(name=p.name, parameter_type=kind, values=list(p.values),
+                kind = self._type(p)
+                parameters.append(ChoiceParameterConfig(name=p.name, parameter_type=kind.__name__,
+                                                        values=[kind(v) for v in p.values],
                                                         is_ordered=p.kind == "ordinal"))
         self._client.configure_experiment(parameters=parameters)
         self._client.configure_optimization(objective="-value")
@@ -258,13 +258,26 @@ class Ax:
                                                    use_existing_trials_for_initialization=True,
                                                    allow_exceeding_initialization_budget=True)
 
+    @staticmethod
+    def _type(p):
+        return next(t for t in (str, float, int) if any(isinstance(v, t) for v in p.values))
+
+    def _cast(self, config, back=False):
+        out = {}
+        for p in self._task.params():
+            v = config[p.name]
+            if p.values:
+                v = p.values[[self._type(p)(x) for x in p.values].index(v)] if back else self._type(p)(v)
+            out[p.name] = v
+        return out
+
     def add(self, config, value):
-        i = self._client.attach_trial(parameters=config)
+        i = self._client.attach_trial(parameters=self._cast(config))
         self._client.complete_trial(i, raw_data={"value": value})
 
     def ask(self):
         (i, config), = self._client.get_next_trials(max_trials=1).items()
-        return i, dict(config)
+        return i, self._cast(config, back=True)
 
     def tell(self, handle, config, value):
         self._client.complete_trial(handle, raw_data={"value": value})

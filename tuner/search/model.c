@@ -169,20 +169,31 @@ static struct rows rows_of_success(const struct model *m, const struct search_hi
     return r;
 }
 
+/* Squares of values near the ends of a double's range are no numbers. Such a metric is modelled in another unit, a power
+ * of two that brings the rows of the last fit near 1. */
+static double unit_of(const struct rows *r)
+{
+    double largest = 0;
+    size_t n = learner_fit_point(r->y, r->n);
+    for (size_t i = 0; i < n; i++) largest = fmax(largest, fabs(r->y[i]));
+    if (largest == 0 || (largest > 1e-100 && largest < 1e100)) return 1;
+    return ldexp(1, ilogb(largest));
+}
+
 static void add_output(struct model *m, const struct learner *l, struct acquisition_output out)
 {
     out.gp = l->gp;
     m->output[m->n_outputs++] = out;
 }
 
-static void add_bounds(struct model *m, const struct objective *o, size_t metric, const double *baseline)
+static void add_bounds(struct model *m, const struct objective *o, size_t metric, const double *baseline, double unit)
 {
     for (size_t c = 0; c < o->n_constraints; c++) {
         const struct constraint *in = &o->constraint[c];
         if (in->metric != metric) continue;
         m->bound[m->n_bounds++] =
             (struct acquisition_bound){.output = m->n_outputs - 1,
-                                       .bound = transform(&o->metric[metric], constraint_bound(in, baseline)),
+                                       .bound = transform(&o->metric[metric], constraint_bound(in, baseline)) / unit,
                                        .at_least = in->sense == AT_LEAST};
     }
 }
@@ -196,12 +207,16 @@ static enum status add_metric(struct model *m, const struct study *study, const 
     struct learner *l = &m->learner[index];
     bool alone = o->form == OBJECTIVE_SINGLE && metric->kind == METRIC_VALUE && !is_bounded(o, index);
     struct rows r = rows_of_metric(m, metric, index, h, points);
+    double unit = r.n ? unit_of(&r) : 1;
+    for (size_t i = 0; unit != 1 && i < r.n; i++) r.y[i] /= unit;
     enum status s = r.n ? learner_update(l, &r, dim, alone ? warp_bad_half : NULL, &metric->goal, seed, err)
                         : error_set(err, STATUS_NUMERIC, "no trial has reported it");
     rows_done(&r);
     if (s) return error_context(err, "metric %s", metric->name);
-    add_output(m, l, contribution(o, index, baseline));
-    add_bounds(m, o, index, baseline);
+    struct acquisition_output out = contribution(o, index, baseline);
+    if (o->form == OBJECTIVE_WEIGHTS) out.weight *= unit; /* the others need no common unit */
+    add_output(m, l, out);
+    add_bounds(m, o, index, baseline, unit);
     return STATUS_OK;
 }
 
