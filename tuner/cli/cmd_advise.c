@@ -79,6 +79,8 @@ int cmd_advise(int argc, char **argv)
         "  < {\"trial\": 2}\n"
         "  > {\"report\": 0, \"step\": 3, \"metrics\": {…}}\n"
         "  < {\"stop\": false}\n"
+        "  > {\"predict\": {\"lr\": 0.01, …}}    a measurement there: median and 90 % interval\n"
+        "  < {\"metrics\": {\"em\": {\"median\": 0.6, \"low\": 0.57, \"high\": 0.62}, …}}\n"
         "  > {\"best\": true}\n"
         "  < {\"trial\": 0, \"params\": {…}, \"metrics\": {…}}\n"
         "Anything wrong is answered with {\"error\": \"…\"} and the pipe goes on.\n"

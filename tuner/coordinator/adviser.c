@@ -264,14 +264,46 @@ static enum status best(struct adviser *a, json_t **ret, struct error *err)
     return s;
 }
 
+/* ---- predict ---- */
+
+static json_t *bound_json(double v)
+{
+    return isfinite(v) ? json_real(v) : json_null();
+}
+
+static enum status predict(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
+{
+    const struct study *study = a->session->study;
+    struct arena arena = {0};
+    struct prediction p[METRICS_MAX];
+    double config[SPACE_PARAMS_MAX];
+    const json_t *params = json_object_get(request, "predict");
+    if (!json_is_object(params)) return error_set(err, STATUS_INVALID, "\"predict\" takes an object of parameters");
+    enum status s = space_from_json(&study->space, params, config, err);
+    struct search_history h = session_history(a->session, &arena);
+    if (!s) s = search_predict(a->search, &h, config, 0.9, p, err);
+    if (!s) {
+        json_t *all = json_object();
+        for (size_t i = 0; i < study->objective.n_metrics; i++)
+            if (objective_uses(&study->objective, i))
+                json_object_set_new(all, study->objective.metric[i].name,
+                                    json_pack("{s:o, s:o, s:o}", "median", bound_json(p[i].median), "low",
+                                              bound_json(p[i].low), "high", bound_json(p[i].high)));
+        *ret = json_pack("{s:o}", "metrics", all);
+    }
+    arena_done(&arena);
+    return s;
+}
+
 static enum status dispatch(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
 {
     if (json_object_get(request, "ask")) return ask(a, request, ret, err);
     if (json_object_get(request, "tell")) return tell(a, request, ret, err);
     if (json_object_get(request, "add")) return add(a, request, ret, err);
+    if (json_object_get(request, "predict")) return predict(a, request, ret, err);
     if (json_object_get(request, "report")) return report(a, request, ret, err);
     if (json_object_get(request, "best")) return best(a, ret, err);
-    return error_set(err, STATUS_INVALID, "a request holds one of ask, tell, add, report, best");
+    return error_set(err, STATUS_INVALID, "a request holds one of ask, tell, add, predict, report, best");
 }
 
 json_t *adviser_answer(struct adviser *a, const char *line, size_t len)

@@ -198,6 +198,12 @@ static void add_bounds(struct model *m, const struct objective *o, size_t metric
     }
 }
 
+/* Is this metric modelled by warp_bad_half? */
+static bool is_warped(const struct objective *o, size_t metric)
+{
+    return o->form == OBJECTIVE_SINGLE && o->metric[metric].kind == METRIC_VALUE && !is_bounded(o, metric);
+}
+
 static enum status add_metric(struct model *m, const struct study *study, const struct search_history *h,
                               const double *points, const struct dimension *dim, size_t index, const double *baseline,
                               uint64_t seed, struct error *err)
@@ -205,11 +211,10 @@ static enum status add_metric(struct model *m, const struct study *study, const 
     const struct objective *o = &study->objective;
     const struct metric *metric = &o->metric[index];
     struct learner *l = &m->learner[index];
-    bool alone = o->form == OBJECTIVE_SINGLE && metric->kind == METRIC_VALUE && !is_bounded(o, index);
     struct rows r = rows_of_metric(m, metric, index, h, points);
     double unit = r.n ? unit_of(&r) : 1;
     for (size_t i = 0; unit != 1 && i < r.n; i++) r.y[i] /= unit;
-    enum status s = r.n ? learner_update(l, &r, dim, alone ? warp_bad_half : NULL, &metric->goal, seed, err)
+    enum status s = r.n ? learner_update(l, &r, dim, is_warped(o, index) ? warp_bad_half : NULL, &metric->goal, seed, err)
                         : error_set(err, STATUS_NUMERIC, "no trial has reported it");
     rows_done(&r);
     if (s) return error_context(err, "metric %s", metric->name);
@@ -396,4 +401,61 @@ double model_noise(const struct model *m, const double *point)
             sum += pow(o->weight * link_slope(o->link, mean), 2) * (gp_noise(o->gp) + mean_known_noise(&m->learner[k]));
         }
     return sqrt(sum);
+}
+
+/* ---- predictions ---- */
+
+struct level {
+    double raw, warped; /* both times the goal: larger is better */
+};
+
+static int by_raw(const void *a, const void *b)
+{
+    const struct level *x = a, *y = b;
+    return (x->raw > y->raw) - (x->raw < y->raw);
+}
+
+/* Where a warped value lies on the metric's own scale; −∞ below the worst seen. Above the median nothing was warped. */
+static double unwarp(const struct level *l, size_t n, double v)
+{
+    if (n < WARP_FROM || v >= l[n / 2].warped) return v;
+    if (v < l[0].warped) return -HUGE_VAL;
+    size_t i = 0;
+    while (i + 1 < n && l[i + 1].warped <= v) i++;
+    double span = l[i + 1].warped - l[i].warped;
+    return l[i].raw + (span > 0 ? (v - l[i].warped) / span : 0) * (l[i + 1].raw - l[i].raw);
+}
+
+static double back(const struct metric *m, double v)
+{
+    switch (m->kind) {
+    case METRIC_VALUE: return v;
+    case METRIC_PROPORTION: return link_value(LINK_LOGISTIC, v);
+    case METRIC_COUNT: return link_value(LINK_EXP, v);
+    }
+    return v;
+}
+
+struct prediction model_predict(const struct model *m, const struct study *study, const struct search_history *history,
+                                const double *points, size_t metric, const double *point, double z)
+{
+    const struct objective *o = &study->objective;
+    const struct metric *of = &o->metric[metric];
+    struct rows r = rows_of_metric(m, of, metric, history, points);
+    double unit = unit_of(&r), mean, variance, q[3];
+    gp_predict(m->learner[metric].gp, point, &mean, &variance);
+    double sd = sqrt(variance + gp_noise(m->learner[metric].gp) + known_noise(of, back(of, mean)));
+    for (int i = 0; i < 3; i++) q[i] = mean + (i - 1) * z * sd;
+    if (is_warped(o, metric)) {
+        struct level *l = must_alloc(r.n, sizeof *l);
+        for (size_t i = 0; i < r.n; i++) l[i].raw = of->goal * (r.y[i] /= unit);
+        warp_bad_half(r.y, r.n, &of->goal);
+        for (size_t i = 0; i < r.n; i++) l[i].warped = of->goal * r.y[i];
+        qsort(l, r.n, sizeof *l, by_raw);
+        for (int i = 0; i < 3; i++) q[i] = of->goal * unwarp(l, r.n, of->goal * q[i]);
+        free(l);
+    }
+    rows_done(&r);
+    for (int i = 0; i < 3; i++) q[i] = back(of, q[i]) * (of->kind == METRIC_VALUE ? unit : 1);
+    return (struct prediction){.low = q[0], .median = q[1], .high = q[2]};
 }

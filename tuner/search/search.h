@@ -66,6 +66,16 @@ enum status search_suggest(struct search *search, const struct search_history *h
 enum status search_estimate(struct search *search, const struct search_history *history, double *ret_utility,
                             double *ret_feasible, struct error *err);
 
+/* What one more measurement of a metric would say, in the metric's own units: median and central interval. An end of the
+ * interval is infinite where the model cannot tell (beyond the worst seen, of a metric modelled by ranks). */
+struct prediction {
+    double median, low, high;
+};
+
+/* Of every metric that the objective uses (others: NaN), at a configuration. `coverage`: 0.9 for a 90 % interval. */
+enum status search_predict(struct search *search, const struct search_history *history, const double *config,
+                           double coverage, struct prediction ret[METRICS_MAX], struct error *err);
+
 /* How promising a trial is. For qsort, best first: what is probably feasible before what is not, then by utility (among
  * the infeasible by feasibility), then by age. */
 struct search_rank {

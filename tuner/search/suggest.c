@@ -366,3 +366,20 @@ enum status search_estimate(struct search *search, const struct search_history *
     arena_done(&t.arena);
     return s;
 }
+
+enum status search_predict(struct search *search, const struct search_history *history, const double *config,
+                           double coverage, struct prediction ret[METRICS_MAX], struct error *err)
+{
+    if (search->status) return error_set(err, search->status, "%s", search->err.text);
+    struct task t = task_begin(search, history, 0);
+    const struct study *study = search->study;
+    double point[SURROGATE_DIMS_MAX];
+    encode(&search->encoding, config, point);
+    enum status s = model_update(t.model, study, history, t.points, &search->encoding, REGION_NEAR, search->seed, err);
+    for (size_t i = 0; !s && i < study->objective.n_metrics; i++)
+        ret[i] = objective_uses(&study->objective, i)
+                     ? model_predict(t.model, study, history, t.points, i, point, normal_quantile(0.5 + coverage / 2))
+                     : (struct prediction){NAN, NAN, NAN};
+    arena_done(&t.arena);
+    return s;
+}
