@@ -47,10 +47,11 @@ struct estimate {
 /* Of n points; variance is 0 unless asked for, which costs a triangular solve. */
 void model_estimate(const struct model *m, const double *points, size_t n, bool with_variance, struct estimate *ret);
 
-/* What one more measurement of a metric (index into the objective's, used by it) would say at a point: quantiles at −z, 0
- * and z deviations of the model's scale. `history` and `points` are those of the last update. */
+/* What one more measurement of a metric (index into the objective's, used by it) would say at a point: median and central
+ * interval of that coverage. `chosen`: the search has proposed this point, where it is surprised more often. `history` and `points` are those of the last update. */
 struct prediction model_predict(const struct model *m, const struct study *study, const struct search_history *history,
-                                const double *points, size_t metric, const double *point, double z);
+                                const double *points, const struct encoding *e, size_t metric, const double *point,
+                                bool chosen, double coverage, uint64_t seed);
 
 /* Standard deviation of one measurement of the utility at a point. */
 double model_noise(const struct model *m, const double *point);

@@ -367,6 +367,14 @@ enum status search_estimate(struct search *search, const struct search_history *
     return s;
 }
 
+static bool is_pending(const struct search_history *h, const double *config, size_t n)
+{
+    for (size_t i = 0; i < h->n; i++)
+        if (h->trial[i].outcome == SEARCH_PENDING && memcmp(h->trial[i].config, config, n * sizeof *config) == 0)
+            return true;
+    return false;
+}
+
 enum status search_predict(struct search *search, const struct search_history *history, const double *config,
                            double coverage, struct prediction ret[METRICS_MAX], struct error *err)
 {
@@ -378,7 +386,8 @@ enum status search_predict(struct search *search, const struct search_history *h
     enum status s = model_update(t.model, study, history, t.points, &search->encoding, REGION_NEAR, search->seed, err);
     for (size_t i = 0; !s && i < study->objective.n_metrics; i++)
         ret[i] = objective_uses(&study->objective, i)
-                     ? model_predict(t.model, study, history, t.points, i, point, normal_quantile(0.5 + coverage / 2))
+                     ? model_predict(t.model, study, history, t.points, &search->encoding, i, point,
+                                     is_pending(history, config, study->space.n), coverage, search->seed)
                      : (struct prediction){NAN, NAN, NAN};
     arena_done(&t.arena);
     return s;
