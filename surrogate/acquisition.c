@@ -7,7 +7,7 @@
  *     U_s(x) = Σ_g w_g ℓ_g(μ_gs(x)),   σ_s²(x) = Σ_g (w_g ℓ_g′(μ_gs(x)))² v_g(x)     (delta method)
  *     value_s = log σ_s + log h((U_s − U*_s)/σ_s) + Σ_c log Φ(t_cs),   t_cs = ±(μ_cs(x) − bound_c)/√v_c(x)
  *
- * U*_s is the best utility among base points feasible in draw s; if none is, the improvement is left out and feasibility
+ * U*_s is the best utility among the incumbents (the first n_incumbents base points) feasible in draw s; if none is, the improvement is left out and feasibility
  * alone decides. A bound on an output that is itself in the utility breaks the product of the two. The first such bound
  * is integrated jointly, by Gauss-Legendre over the output's own z from where the bound holds to REACH deviations on:
  *
@@ -431,15 +431,16 @@ static void adopt_spec(struct acquisition *a, const struct acquisition_spec *spe
 
 enum status acquisition_create(const struct acquisition_spec *spec, struct acquisition **ret, struct error *err)
 {
-    if (spec->n_outputs == 0 || spec->n_outputs > OUTPUTS_MAX || spec->n_bounds > BOUNDS_MAX || spec->n_base == 0)
+    if (spec->n_outputs == 0 || spec->n_outputs > OUTPUTS_MAX || spec->n_bounds > BOUNDS_MAX || spec->n_incumbents == 0 ||
+        spec->n_incumbents > spec->n_base)
         return error_set(err, STATUS_INVALID, "an acquisition needs 1 to %d outputs and a base point", OUTPUTS_MAX);
     struct acquisition *a = must_alloc(1, sizeof *a);
     gsl_matrix *f[OUTPUTS_MAX] = {0};
     adopt_spec(a, spec);
     for (size_t g = 0; g < a->n_outputs; g++) f[g] = gsl_matrix_alloc(spec->n_base, a->S);
     enum status st = condition_outputs(a, spec, f, err);
-    if (!st) find_incumbents(a, f, spec->n_base);
-    if (!st && a->form == ACQUISITION_HYPERVOLUME) find_fronts(a, f, spec->n_base, spec->reference);
+    if (!st) find_incumbents(a, f, spec->n_incumbents);
+    if (!st && a->form == ACQUISITION_HYPERVOLUME) find_fronts(a, f, spec->n_incumbents, spec->reference);
     for (size_t g = 0; g < a->n_outputs; g++) gsl_matrix_free(f[g]);
     if (st)
         acquisition_free(a);

@@ -5,7 +5,7 @@
  *
  * Priors: ln ℓ ~ N(½ ln d, √3²), ln s² ~ N(0, 0.1²), ln σ² ~ N(−4, 1) [BoTorch]. [Hvarfner 2024] has ln ℓ ~ N(√2 +
  * ½ ln d, √3²) and a fixed s² = 1; the shorter mean and the nearly fixed s² were chosen by ablation (tests/bench).
- * NLopt's L-BFGS from one fixed start, and random ones while n is small (n ≤ 40: three, n ≤ 150: one), on at most
+ * NLopt's L-BFGS from one fixed start, and random ones while n is small (n ≤ 40: three, n ≤ 60: one), on at most
  * FIT_ROWS rows; its "generic failure" at a point that
  * has not got worse counts as converged. If no start gives a finite value: the priors' centre.
  */
@@ -137,7 +137,7 @@ static double descend(struct likelihood *l, size_t n_theta, double *theta)
     nlopt_set_upper_bounds(opt, hi);
     nlopt_set_min_objective(opt, likelihood_value, l);
     nlopt_set_maxeval(opt, EVALUATIONS);
-    nlopt_set_ftol_abs(opt, 1e-4);
+    nlopt_set_ftol_abs(opt, 1e-3);
     nlopt_optimize(opt, theta, &best);
     nlopt_destroy(opt);
     return likelihood_value((unsigned)n_theta, theta, NULL, l); /* not what NLopt says: what is there */
@@ -165,7 +165,7 @@ static struct gp_data thin(const struct gp_data *data, double *room)
 
 void gp_fit_hyper(const struct gp_data *data, uint64_t seed, struct gp_hyper *ret)
 {
-    size_t n_theta = data->d + 2, starts = data->n <= 40 ? 4 : data->n <= 150 ? 2 : 1;
+    size_t n_theta = data->d + 2, starts = data->n <= 40 ? 4 : data->n <= 60 ? 2 : 1;
     double best[SURROGATE_DIMS_MAX + 2], theta[SURROGATE_DIMS_MAX + 2], best_value = HUGE_VAL;
     double *room = must_alloc(FIT_ROWS * (data->d + 2), sizeof *room);
     struct rng rng = rng_derive(seed, "fit", data->n);

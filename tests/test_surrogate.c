@@ -139,7 +139,7 @@ static void problem_make(struct problem *p, double lower_bound)
                                     .output = output,
                                     .n_bounds = 2,
                                     .bound = bound,
-                                    .n_base = 6,
+                                    .n_base = 6, .n_incumbents = 6,
                                     .base = p->t.x,
                                     .n_draws = 8,
                                     .seed = 3};
@@ -201,7 +201,7 @@ static void hypervolume_make(struct problem *p, size_t n_draws)
     struct acquisition_spec spec = {.form = ACQUISITION_HYPERVOLUME,
                                     .n_outputs = 2,
                                     .output = output,
-                                    .n_base = 8,
+                                    .n_base = 8, .n_incumbents = 8,
                                     .base = p->t.x,
                                     .reference = {5, -4},
                                     .n_draws = n_draws,
@@ -251,7 +251,7 @@ static void test_hypervolume__equals_integrated_area(void **state)
     struct acquisition_spec spec = {.form = ACQUISITION_HYPERVOLUME,
                                     .n_outputs = 2,
                                     .output = output,
-                                    .n_base = 3,
+                                    .n_base = 3, .n_incumbents = 3,
                                     .base = x,
                                     .n_draws = 4,
                                     .seed = 1};
@@ -290,7 +290,7 @@ static void test_acquisition__bound_on_the_objective_is_joint(void **state)
                                     .output = output,
                                     .n_bounds = 1,
                                     .bound = &bound,
-                                    .n_base = 2,
+                                    .n_base = 2, .n_incumbents = 2,
                                     .base = base,
                                     .n_draws = 4,
                                     .seed = 1};
@@ -350,7 +350,7 @@ static void test_acquisition__equals_integrated_improvement(void **state)
     assert_ok(gp_with(&data, &h, &gp, &err), err);
     const struct acquisition_output output = {gp, 1, LINK_IDENTITY};
     struct acquisition_spec spec = {
-        .n_outputs = 1, .output = &output, .n_base = 1, .base = base, .n_draws = 4, .seed = 1};
+        .n_outputs = 1, .output = &output, .n_base = 1, .n_incumbents = 1, .base = base, .n_draws = 4, .seed = 1};
     assert_ok(acquisition_create(&spec, &a, &err), err);
     gp_predict(gp, at, &mean, &variance);
     for (int i = -80000; i < 80000; i++) { /* ∫ max(f − 2, 0) N(f; mean, variance) df */
@@ -376,9 +376,9 @@ static void test_acquisition__pending_points_repel(void **state)
     assert_ok(gp_with(&data, &h, &gp, &err), err);
     const struct acquisition_output output = {gp, 1, LINK_IDENTITY};
     struct acquisition_spec spec = {
-        .n_outputs = 1, .output = &output, .n_base = 1, .base = alone, .n_draws = 32, .seed = 1};
+        .n_outputs = 1, .output = &output, .n_base = 1, .n_incumbents = 1, .base = alone, .n_draws = 32, .seed = 1};
     assert_ok(acquisition_create(&spec, &a, &err), err);
-    spec.n_base = 2;
+    spec.n_base = 2, .n_incumbents = 2;
     spec.base = with_pending;
     assert_ok(acquisition_create(&spec, &b, &err), err);
     assert_true(acquisition_value(b, at, NULL) < acquisition_value(a, at, NULL) - 1);
@@ -518,7 +518,7 @@ static void test_maximise__finds_the_optimum_of_a_mixed_space(void **state)
     struct acquisition *a = NULL;
     const struct acquisition_output output = {gp, 1, LINK_IDENTITY};
     struct acquisition_spec spec = {
-        .n_outputs = 1, .output = &output, .n_base = 40, .base = x, .n_draws = 16, .seed = 1};
+        .n_outputs = 1, .output = &output, .n_base = 40, .n_incumbents = 40, .base = x, .n_draws = 16, .seed = 1};
     assert_ok(acquisition_create(&spec, &a, &err), err);
     struct maximise_spec where = {.dim = mixed, .d = 3, .start = x, .n_start = 5, .taken = x, .n_taken = 40, .seed = 2};
     assert_ok(acquisition_maximise(a, &where, p, &value, &err), err);
@@ -548,7 +548,7 @@ static void test_maximise__small_spaces_are_exhausted_exactly_once(void **state)
     assert_ok(gp_fit(&data, 1, &gp, &err), err);
     const struct acquisition_output output = {gp, 1, LINK_IDENTITY};
     struct acquisition_spec spec = {
-        .n_outputs = 1, .output = &output, .n_base = 1, .base = taken, .n_draws = 4, .seed = 1};
+        .n_outputs = 1, .output = &output, .n_base = 1, .n_incumbents = 1, .base = taken, .n_draws = 4, .seed = 1};
     assert_ok(acquisition_create(&spec, &a, &err), err);
     for (size_t n = 1; n < 12; n++) {
         struct maximise_spec where = {.dim = dim, .d = 2, .taken = taken, .n_taken = n, .seed = n};

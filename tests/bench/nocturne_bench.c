@@ -112,7 +112,7 @@ static void work_make(struct work *w, size_t n, size_t d)
     gp_with(&w->data, &h, &w->gp, NULL);
     const struct acquisition_output output = {w->gp, -1, LINK_IDENTITY};
     struct acquisition_spec spec = {
-        .n_outputs = 1, .output = &output, .n_base = BASE, .base = w->x, .n_draws = DRAWS, .seed = 1};
+        .n_outputs = 1, .output = &output, .n_base = BASE, .n_incumbents = BASE, .base = w->x, .n_draws = DRAWS, .seed = 1};
     acquisition_create(&spec, &w->a, NULL);
     w->A = gsl_matrix_alloc(n, n);
     w->B = gsl_matrix_alloc(n, n);

@@ -213,18 +213,25 @@ static double *base_points(struct task *t, const struct search_rank *best, size_
 
 /* While there are few trials, the model is sure of nothing but what is near them, and improvement seems largest in the
  * corners. So the search keeps to a box around its best point, whose half-width grows with the trials to the whole
- * space. (Vizier masks likewise, around every trial.) False: no box. */
+ * space. (Vizier masks likewise, around every trial.) What does not exist at the best point is free. False: no box. */
 static bool choose_box(const struct task *t, const double *best, double *lo, double *hi)
 {
     double d = (double)t->search->study->space.n, side = t->model->side;
     double reach = side > 0 ? side / 2 : 0.2 + 0.06 * (double)t->model->n_complete / (d + 1);
+    double point[SURROGATE_DIMS_MAX];
+    bool exists[SURROGATE_DIMS_MAX];
+    memcpy(point, best, t->d * sizeof *point);
+    for (size_t k = 0; k < t->d; k++) exists[k] = true;
+    encoding_settle(&t->search->encoding, point, exists);
     for (size_t k = 0; k < t->d; k++) {
-        lo[k] = fmax(best[k] - reach, 0);
-        hi[k] = fmin(best[k] + reach, 1);
+        lo[k] = exists[k] ? fmax(best[k] - reach, 0) : 0;
+        hi[k] = exists[k] ? fmin(best[k] + reach, 1) : 1;
     }
     return reach < 0.5;
 }
 
+/* While trials are pending, every second suggestion wants to beat them, too, which spreads the batch; the others only what
+ * is known, which gathers it. Each alone was worse with eight pending (tests/bench). */
 static enum status propose(struct task *t, double *ret_point, double *ret_value, struct error *err)
 {
     struct search *search = t->search;
@@ -240,6 +247,7 @@ static enum status propose(struct task *t, double *ret_point, double *ret_value,
                                     .bound = m->bound,
                                     .n_base = n_base,
                                     .base = base,
+                                    .n_incumbents = t->number % 2 ? n_best : n_base,
                                     .n_draws = n_base > n_best ? DRAWS_PENDING : DRAWS,
                                     .seed = t->seed};
     struct maximise_spec where = {.dim = search->encoding.dim,
