@@ -378,7 +378,7 @@ static void test_acquisition__pending_points_repel(void **state)
     struct acquisition_spec spec = {
         .n_outputs = 1, .output = &output, .n_base = 1, .n_incumbents = 1, .base = alone, .n_draws = 32, .seed = 1};
     assert_ok(acquisition_create(&spec, &a, &err), err);
-    spec.n_base = 2, .n_incumbents = 2;
+    spec.n_base = spec.n_incumbents = 2;
     spec.base = with_pending;
     assert_ok(acquisition_create(&spec, &b, &err), err);
     assert_true(acquisition_value(b, at, NULL) < acquisition_value(a, at, NULL) - 1);
