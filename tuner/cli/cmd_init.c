@@ -27,6 +27,7 @@ static const char template[] =
     "  # model:       {type: categorical, values: [small, large]}\n"
     "  # hidden:      {type: ordinal, values: [64, 128, 256]}\n"
     "  # distill:     {type: bool}\n"
+    "  # temperature: {type: float, range: [1, 8], when: distill == true}   # exists only then; and, or, not, in [a, b]\n"
     "\n"
     "# What a trial reports: {\"result\": {\"em\": 0.61, \"tokens\": 3100000}} as a line on stdout behind the\n"
     "# word \"nocturne:\", or on the descriptor NOCTURNE_FD.\n"
@@ -38,12 +39,13 @@ static const char template[] =
     "baseline: {patience: 5, threshold: 1e-4, batch_size: 64, learning_rate: 1e-3}\n"
     "\n"
     "objective:\n"
-    "  weights: {em: 0.7, tokens: 0.3}     # relative to the baseline; or exchange: 1.0, or minimize: tokens\n"
+    "  weights: {em: 0.7, tokens: 0.3}     # relative to the baseline; or exchange: 1.0, minimize: tokens, pareto: [em, tokens]\n"
     "constraints: [em >= baseline]\n"
     "\n"
-    "budget: {trials: 50}                  # and/or until: \"07:00\", tokens: 2e9, wall: 9h\n"
+    "budget: {trials: 50}                  # and/or until: \"07:00\", tokens: 2e9, wall: 9h, patience: auto\n"
     "confirm: {top: 3, seeds: 3}           # re-run the winners on fresh seeds before believing them\n"
     "search: {sampler: gp, seed: 1}        # gp, sobol or random\n"
+    "# warm_start: [earlier_study]         # studies in the same database that this one may learn from\n"
     "workers: {local: 1}                   # trials at the same time\n";
 
 static const struct argp_option table[] = {{"force", 'f', NULL, 0, "overwrite an existing file", 0}, {0}};
