@@ -297,19 +297,23 @@ static void improve(struct search *s, struct climber *c, size_t n)
 
 /* ---- step 5 ---- */
 
-/* Everything near the optimum was taken: list a small space, or sample a large one. */
-static void consider_the_rest(struct search *s)
+/* Everything near the optimum was taken: list a small space, or sample a large one. Is a point free at all? */
+static bool consider_the_rest(struct search *s)
 {
     size_t n = count_points(s->spec, 20000);
     double point[SURROGATE_DIMS_MAX];
+    bool any_free = n == 0;
     for (size_t i = 0; i < (n ? n : 4096) && s->best.value == -HUGE_VAL; i++) {
         if (n)
             point_at(s->spec, i, point);
         else
             design_random(s->spec->dim, s->spec->d, s->spec->seed, i, point);
         settle(s, point, NULL);
-        if (!is_taken(s->spec, point)) consider(s, point, acquisition_value(s->a, point, NULL));
+        if (is_taken(s->spec, point)) continue;
+        any_free = true;
+        consider(s, point, acquisition_value(s->a, point, NULL));
     }
+    return any_free;
 }
 
 enum status acquisition_maximise(struct acquisition *a, const struct maximise_spec *spec, double *ret_point,
@@ -328,12 +332,9 @@ enum status acquisition_maximise(struct acquisition *a, const struct maximise_sp
     improve(&s, c, m);
     free(point);
     free(best);
-    if (s.best.value == -HUGE_VAL) consider_the_rest(&s);
-    if (s.best.value == -HUGE_VAL) {
-        if (count_points(spec, 20000))
-            return error_set(err, STATUS_EXHAUSTED, "every configuration of the space has been tried");
-        return error_set(err, STATUS_NUMERIC, "the acquisition has no finite value");
-    }
+    bool any_free = s.best.value > -HUGE_VAL || consider_the_rest(&s);
+    if (!any_free) return error_set(err, STATUS_EXHAUSTED, "every configuration of the space has been tried");
+    if (s.best.value == -HUGE_VAL) return error_set(err, STATUS_NUMERIC, "the acquisition has no finite value");
     memcpy(ret_point, s.best.point, spec->d * sizeof *ret_point);
     *ret_value = s.best.value;
     return STATUS_OK;

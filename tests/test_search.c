@@ -351,6 +351,26 @@ static void test_suggest__is_the_same_on_any_thread(void **state)
     bench_free(b);
 }
 
+/* Results come in before the baseline's, and the first has an EM of 0; later the baseline itself is 0. */
+static void test_suggest__a_baseline_that_is_unknown_or_zero(void **state)
+{
+    (void)state;
+    char text[1024];
+    snprintf(text, sizeof text, WEIGHTED, "{weights: {em: 0.7, tokens: 0.3}}", "tokens <= 1e9");
+    struct bench *b = bench_make(text);
+    const double zero[] = {0, 2e6};
+    struct rng rng = rng_derive(3, "noise", 0);
+    for (int i = 0; i < 12; i++) {
+        double em, tokens;
+        struct suggestion s = bench_ask(b, 1);
+        if (strncmp(s.source, SEARCH_FALLBACK, strlen(SEARCH_FALLBACK)) == 0) fail_msg("%s", s.source);
+        tradeoff(s.config, &rng, &em, &tokens);
+        bench_add(b, s.config, SEARCH_COMPLETE, i == 0 ? 0 : em, tokens);
+        if (i == 8) b->baseline = zero;
+    }
+    bench_free(b);
+}
+
 /* 1,200 trials, told in a moment: the region takes over, and the search still closes in. */
 static void test_suggest__large_histories_use_a_region(void **state)
 {
@@ -570,6 +590,7 @@ int main(void)
         cmocka_unit_test(test_suggest__small_space_is_exhausted_then_says_so),
         cmocka_unit_test(test_suggest__awkward_histories),
         cmocka_unit_test(test_suggest__two_hundred_categories),
+        cmocka_unit_test(test_suggest__a_baseline_that_is_unknown_or_zero),
         cmocka_unit_test(test_suggest__is_the_same_on_any_thread),
         cmocka_unit_test(test_suggest__large_histories_use_a_region),
         cmocka_unit_test(test_encode__round_trip_and_snap),

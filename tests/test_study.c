@@ -287,6 +287,52 @@ static void test_study__identity_changes_with_the_space_only(void **state)
     study_free(NULL);
 }
 
+/* model ∈ {mlp, gru}, layers 1 … 3, lr in [0, 1], tied a bool; does "p" exist? */
+static bool exists(const char *when, double model, double layers, double lr, double tied)
+{
+    char text[1024];
+    struct study *s = NULL;
+    struct error err;
+    double config[] = {model, layers, lr, tied, NAN};
+    snprintf(text, sizeof text,
+             "study: c\nparameters:\n  model: {type: categorical, values: [mlp, gru]}\n"
+             "  layers: {type: int, range: [1, 3], when: model == gru}\n  lr: {type: float, range: [0, 1]}\n"
+             "  tied: {type: bool}\n  p: {type: float, range: [2, 3], when: \"%s\"}\nobjective: {minimize: loss}\n",
+             when);
+    assert_ok(study_parse("c", text, strlen(text), &s, &err), err);
+    space_settle(&s->space, config);
+    assert_true(isnan(config[1]) == (model == 0));
+    bool there = !isnan(config[4]);
+    if (there) assert_near(config[4], 2, 0);
+    json_t *json = space_to_json(&s->space, config);
+    double again[5];
+    assert_int_equal(json_object_size(json), 3 + (model == 1) + there);
+    assert_ok(space_from_json(&s->space, json, again, &err), err);
+    assert_memory_equal(again, config, sizeof config);
+    json_object_set_new(json, there ? "q" : "p", json_real(2.5)); /* too much */
+    assert_int_equal(space_from_json(&s->space, json, again, &err), STATUS_INVALID);
+    json_decref(json);
+    study_free(s);
+    return there;
+}
+
+static void test_condition__says_when_a_parameter_exists(void **state)
+{
+    (void)state;
+    assert_true(exists("model == mlp", 0, NAN, 0.5, 0));
+    assert_false(exists("model == mlp", 1, 2, 0.5, 0));
+    assert_true(exists("model in [mlp, gru]", 1, 2, 0.5, 0));
+    assert_true(exists("layers >= 2", 1, 2, 0.5, 0));
+    assert_false(exists("layers > 2", 1, 2, 0.5, 0));
+    assert_false(exists("layers >= 1", 0, 2, 0.5, 0)); /* layers itself does not exist */
+    assert_false(exists("layers != 1", 0, 2, 0.5, 0));
+    assert_true(exists("layers != 1", 1, 2, 0.5, 0));
+    assert_true(exists("not layers == 1", 0, 2, 0.5, 0));
+    assert_true(exists("lr < 0.1 or tied == true and lr <= 0.5", 0, NAN, 0.5, 1)); /* and binds tighter */
+    assert_false(exists("(lr < 0.1 or tied == true) and lr < 0.5", 0, NAN, 0.5, 1));
+    assert_true(exists("model=='gru'and(layers<3)", 1, 2, 0.5, 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -302,6 +348,7 @@ int main(void)
         cmocka_unit_test(test_objective__exchange_and_weights_at_the_command_line),
         cmocka_unit_test(test_study__fill_replaces_and_refuses),
         cmocka_unit_test(test_study__identity_changes_with_the_space_only),
+        cmocka_unit_test(test_condition__says_when_a_parameter_exists),
     };
     return cmocka_run_group_tests_name("study", tests, NULL, NULL);
 }

@@ -40,7 +40,9 @@ static struct acquisition_output contribution(const struct objective *o, size_t 
     struct acquisition_output out = {.link = links[m->kind]};
     if (!objective_in_utility(o, i)) return out;
     switch (o->form) {
-    case OBJECTIVE_WEIGHTS: out.weight = o->weight[i] * m->goal / fmax(fabs(baseline[i]), 1e-300); break;
+    case OBJECTIVE_WEIGHTS: /* a baseline of 0 leaves the other metrics no say; it must not overflow */
+        out.weight = o->weight[i] * m->goal / fmax(fabs(baseline[i]), 1e-100);
+        break;
     case OBJECTIVE_EXCHANGE:
         out.weight = i == o->gain ? 100 : -o->exchange / M_LN2;
         if (i == o->cost) out.link = LINK_IDENTITY; /* linear in log T */
@@ -297,11 +299,20 @@ static void add_transfer(struct model *m, const struct study *study, const struc
     free(variance);
 }
 
-/* What utilities are relative to until the baseline is known: the first complete trial. */
-static const double *provisional_baseline(const struct model *m, const struct search_history *h)
+/* What utilities are relative to until the baseline is known: the mean size of each metric so far (1 where that is 0). */
+static const double *provisional_baseline(const struct model *m, const struct search_history *h, size_t n_metrics,
+                                          double *room)
 {
     if (h->baseline) return h->baseline;
-    return m->n_complete ? h->trial[m->order[0]].metrics : NULL;
+    for (size_t i = 0; i < n_metrics; i++) {
+        double sum = 0;
+        for (size_t k = 0; k < m->n_complete; k++) {
+            double v = h->trial[m->order[k]].metrics[i];
+            if (isfinite(v)) sum += fabs(v) / (double)m->n_complete;
+        }
+        room[i] = sum > 0 ? sum : 1;
+    }
+    return room;
 }
 
 /* Of a large history: which trials to learn from, and how far to look. */
@@ -330,8 +341,9 @@ enum status model_update(struct model *m, const struct study *study, const struc
     m->order = told_order(history, false, &m->n_complete);
     m->d = e->d;
     m->n_outputs = m->n_bounds = 0;
-    const double *baseline = provisional_baseline(m, history);
-    if (!baseline) return error_set(err, STATUS_NUMERIC, "no complete trial to learn from");
+    if (m->n_complete == 0) return error_set(err, STATUS_NUMERIC, "no complete trial to learn from");
+    double room[METRICS_MAX];
+    const double *baseline = provisional_baseline(m, history, study->objective.n_metrics, room);
     choose_region(m, study, history, points, e, view, baseline);
     enum status s = STATUS_OK;
     for (size_t i = 0; !s && i < study->objective.n_metrics; i++)
