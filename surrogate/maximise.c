@@ -297,12 +297,14 @@ static void improve(struct search *s, struct climber *c, size_t n)
 
 /* ---- step 5 ---- */
 
-/* Everything near the optimum was taken: list a small space, or sample a large one. Is a point free at all? */
+/* Everything near the optimum was taken: list a small space, or sample a large one, without the box. Is a point free at
+ * all? */
 static bool consider_the_rest(struct search *s)
 {
     size_t n = count_points(s->spec, 20000);
     double point[SURROGATE_DIMS_MAX];
     bool any_free = n == 0;
+    for (size_t k = 0; k < s->spec->d; k++) s->lo[k] = 0, s->hi[k] = 1;
     for (size_t i = 0; i < (n ? n : 4096) && s->best.value == -HUGE_VAL; i++) {
         if (n)
             point_at(s->spec, i, point);

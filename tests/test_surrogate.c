@@ -551,7 +551,9 @@ static void test_maximise__small_spaces_are_exhausted_exactly_once(void **state)
         .n_outputs = 1, .output = &output, .n_base = 1, .n_incumbents = 1, .base = taken, .n_draws = 4, .seed = 1};
     assert_ok(acquisition_create(&spec, &a, &err), err);
     for (size_t n = 1; n < 12; n++) {
-        struct maximise_spec where = {.dim = dim, .d = 2, .taken = taken, .n_taken = n, .seed = n};
+        const double lo[] = {0, 0}, hi[] = {0.4, 1}; /* a box that is exhausted first */
+        struct maximise_spec where = {
+            .dim = dim, .d = 2, .taken = taken, .n_taken = n, .lo = lo, .hi = hi, .seed = n};
         assert_ok(acquisition_maximise(a, &where, taken + 2 * n, &value, &err), err);
         for (size_t i = 0; i < n; i++) assert_memory_not_equal(taken + 2 * n, taken + 2 * i, 2 * sizeof(double));
     }
