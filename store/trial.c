@@ -27,8 +27,7 @@ enum status store_trial_finish(struct store *store, int64_t id, const char *from
 {
     static const char sql[] = "UPDATE trial SET state = ?3, metrics = ?4, reason = ?5, finished_ms = ?6, told = ?7 "
                               "WHERE id = ?1 AND state = ?2";
-    enum status s = statement_run(store, sql, err, "ittttii", id, from, to, metrics, reason, at_ms,
-                                  (int64_t)told);
+    enum status s = statement_run(store, sql, err, "ittttii", id, from, to, metrics, reason, at_ms, (int64_t)told);
     return check_changed(store, s, id, from, err);
 }
 

@@ -7,9 +7,10 @@
  *     U_s(x) = Σ_g w_g ℓ_g(μ_gs(x)),   σ_s²(x) = Σ_g (w_g ℓ_g′(μ_gs(x)))² v_g(x)     (delta method)
  *     value_s = log σ_s + log h((U_s − U*_s)/σ_s) + Σ_c log Φ(t_cs),   t_cs = ±(μ_cs(x) − bound_c)/√v_c(x)
  *
- * U*_s is the best utility among the incumbents (the first n_incumbents base points) feasible in draw s; if none is, the improvement is left out and feasibility
- * alone decides. A bound on an output that is itself in the utility breaks the product of the two. The first such bound
- * is integrated jointly, by Gauss-Legendre over the output's own z from where the bound holds to REACH deviations on:
+ * U*_s is the best utility among the incumbents (the first n_incumbents base points) feasible in draw s; if none is,
+ * the improvement is left out and feasibility alone decides. A bound on an output that is itself in the utility breaks
+ * the product of the two. The first such bound is integrated jointly, by Gauss-Legendre over the output's own z from
+ * where the bound holds to REACH deviations on:
  *
  *     value_s = log ∫ φ(z) EI(f = μ ± √v z, the others) dz        instead of log EI + log Φ(t)
  *
@@ -19,7 +20,8 @@
  *
  *     value_s = log Σ_i (EI_1(l_i) − EI_1(u_i)) EI_2(y_i) + Σ_c log Φ(t_cs),   EI(y) = σ h((μ − y)/σ)
  *
- * Noisy EI by conditioning: [Letham 2019]; LogEI: [Ament 2023]; log Φ for constraints: [Gardner 2014]; strips: [Yang 2019].
+ * Noisy EI by conditioning: [Letham 2019]; LogEI: [Ament 2023]; log Φ for constraints: [Gardner 2014]; strips: [Yang
+ * 2019].
  */
 #include "surrogate/gp.h"
 
@@ -194,7 +196,8 @@ static double node_value(const struct acquisition *a, size_t s, const struct mom
     double sd = sqrt(variance), value = log_ei(mean, sd, a->best[s], d ? &by_mean : NULL, &by_sd);
     for (size_t g = 0; d && g < a->n_outputs; g++) {
         if (a->output[g].weight == 0) continue;
-        double by_variance = by_sd / (2 * sd), by_own_sd = by_mean * part[g].mean_by_sd + by_variance * part[g].variance_by_sd;
+        double by_variance = by_sd / (2 * sd),
+               by_own_sd = by_mean * part[g].mean_by_sd + by_variance * part[g].variance_by_sd;
         d[g].mean = by_mean * part[g].mean_by_mean + by_variance * part[g].variance_by_mean;
         if (g == joint) d[g].mean += node.weight_by_mean, by_own_sd += node.weight_by_sd;
         d[g].variance = by_own_sd / (2 * sqrt(m[g].variance));
@@ -431,8 +434,8 @@ static void adopt_spec(struct acquisition *a, const struct acquisition_spec *spe
 
 enum status acquisition_create(const struct acquisition_spec *spec, struct acquisition **ret, struct error *err)
 {
-    if (spec->n_outputs == 0 || spec->n_outputs > OUTPUTS_MAX || spec->n_bounds > BOUNDS_MAX || spec->n_incumbents == 0 ||
-        spec->n_incumbents > spec->n_base)
+    if (spec->n_outputs == 0 || spec->n_outputs > OUTPUTS_MAX || spec->n_bounds > BOUNDS_MAX ||
+        spec->n_incumbents == 0 || spec->n_incumbents > spec->n_base)
         return error_set(err, STATUS_INVALID, "an acquisition needs 1 to %d outputs and a base point", OUTPUTS_MAX);
     struct acquisition *a = must_alloc(1, sizeof *a);
     gsl_matrix *f[OUTPUTS_MAX] = {0};
@@ -500,7 +503,8 @@ static double mean_of_draws(struct acquisition *a, size_t point, bool with_slope
     return top + log(sum / (double)a->S);
 }
 
-static void batch_values(struct acquisition *a, const double *points, size_t n, double *ret_values, double *ret_gradients)
+static void batch_values(struct acquisition *a, const double *points, size_t n, double *ret_values,
+                         double *ret_gradients)
 {
     for (size_t g = 0; g < a->n_outputs; g++)
         gp_query_ask(a->output[g].gp, points, n, false, ret_gradients != NULL, &a->output[g].query);

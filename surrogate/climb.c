@@ -36,8 +36,7 @@ static bool is_free(const struct climber *c, const double *gradient, size_t k, c
 static void choose_direction(const struct climber *c, struct state *s, size_t d, const double *lo, const double *hi)
 {
     double q[SURROGATE_DIMS_MAX], alpha[MEMORY], free_gradient[SURROGATE_DIMS_MAX];
-    for (size_t k = 0; k < d; k++)
-        q[k] = free_gradient[k] = is_free(c, s->gradient, k, lo, hi) ? s->gradient[k] : 0;
+    for (size_t k = 0; k < d; k++) q[k] = free_gradient[k] = is_free(c, s->gradient, k, lo, hi) ? s->gradient[k] : 0;
     for (size_t m = s->n_memory; m-- > 0;) {
         alpha[m] = s->rho[m] * dot(d, s->s[m], q);
         for (size_t k = 0; k < d; k++) q[k] -= alpha[m] * s->y[m][k];
@@ -115,7 +114,8 @@ void climb(struct acquisition *a, size_t d, const double *lo, const double *hi, 
            size_t n)
 {
     struct state *s = must_alloc(CLIMBERS_MAX, sizeof *s);
-    double *points = must_alloc(CLIMBERS_MAX * d, sizeof *points), *gradients = must_alloc(CLIMBERS_MAX * d, sizeof *points);
+    double *points = must_alloc(CLIMBERS_MAX * d, sizeof *points),
+           *gradients = must_alloc(CLIMBERS_MAX * d, sizeof *points);
     double values[CLIMBERS_MAX];
     size_t at[CLIMBERS_MAX];
     for (size_t i = 0; i < n; i++) memcpy(points + i * d, c[i].point, d * sizeof *points);

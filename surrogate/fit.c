@@ -101,8 +101,12 @@ double likelihood_value(unsigned n_theta, const double *theta, double *grad, voi
 void likelihood_init(struct likelihood *l, const struct gp_frame *frame)
 {
     size_t n = frame->Xt->size2;
-    *l = (struct likelihood){frame, gsl_matrix_alloc(n, n), gsl_matrix_alloc(n, n), gsl_matrix_alloc(n, n),
-                             gsl_vector_alloc(n), gsl_vector_alloc(n)};
+    *l = (struct likelihood){frame,
+                             gsl_matrix_alloc(n, n),
+                             gsl_matrix_alloc(n, n),
+                             gsl_matrix_alloc(n, n),
+                             gsl_vector_alloc(n),
+                             gsl_vector_alloc(n)};
 }
 
 void likelihood_done(struct likelihood *l)

@@ -6,9 +6,9 @@
 
 struct likelihood {
     const struct gp_frame *frame;
-    gsl_matrix *K;      /* n × n workspace: covariance, then L, then K⁻¹ */
-    gsl_matrix *value;  /* n × n, lower: covariances without noise */
-    gsl_matrix *slope;  /* n × n, lower */
+    gsl_matrix *K;              /* n × n workspace: covariance, then L, then K⁻¹ */
+    gsl_matrix *value;          /* n × n, lower: covariances without noise */
+    gsl_matrix *slope;          /* n × n, lower */
     gsl_vector *alpha, *weight; /* n */
 };
 

@@ -23,11 +23,11 @@ enum { GP_BATCH = 64 };
 /* Predictions at up to GP_BATCH points, and what their gradients need. Workspace of one GP. */
 struct gp_query {
     size_t n_points;
-    const double *point; /* n_points × d; the caller's */
-    gsl_matrix *Kt;      /* GP_BATCH × room; covariances of each point with the rows */
-    gsl_matrix *V;       /* room × GP_BATCH; L⁻¹K */
-    gsl_matrix *slope;   /* GP_BATCH × room */
-    gsl_matrix *mean;    /* GP_BATCH × columns of A; units of y */
+    const double *point;       /* n_points × d; the caller's */
+    gsl_matrix *Kt;            /* GP_BATCH × room; covariances of each point with the rows */
+    gsl_matrix *V;             /* room × GP_BATCH; L⁻¹K */
+    gsl_matrix *slope;         /* GP_BATCH × room */
+    gsl_matrix *mean;          /* GP_BATCH × columns of A; units of y */
     double variance[GP_BATCH]; /* units of y² */
 };
 

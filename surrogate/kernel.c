@@ -117,6 +117,6 @@ void kernel_add_squares(const struct kernel *k, const gsl_matrix *Xt, size_t n, 
                         double *grad)
 {
     for (size_t j = 0; j < k->d; j++)
-        grad[j] += k->inverse[j] * (k->category[j] ? sum_of_differing : sum_of_squares)(
-                                       n, gsl_matrix_const_ptr(Xt, j, 0), point[j], w);
+        grad[j] += k->inverse[j] *
+                   (k->category[j] ? sum_of_differing : sum_of_squares)(n, gsl_matrix_const_ptr(Xt, j, 0), point[j], w);
 }

@@ -17,8 +17,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SOBOL = 512, AROUND = 512, WHOLE = 4096, EXACT = 96, CLIMBERS = 8, FINALISTS = 3, ROUNDS = 24, SMALL_GRID = 16,
-       LEVELS_TRIED = 64, MOVES_MAX = 12 };
+enum {
+    SOBOL = 512,
+    AROUND = 512,
+    WHOLE = 4096,
+    EXACT = 96,
+    CLIMBERS = 8,
+    FINALISTS = 3,
+    ROUNDS = 24,
+    SMALL_GRID = 16,
+    LEVELS_TRIED = 64,
+    MOVES_MAX = 12
+};
 
 static const double NEAR = 1e-4, APART = 0.1;
 
@@ -124,7 +134,8 @@ static double *candidates(const struct search *s, size_t *ret_n)
         if (whole)
             point_at(spec, i, p);
         else if (i < SOBOL)
-            for (size_t k = 0; k < d; k++) p[k] = is_numeric(&spec->dim[k]) ? s->lo[k] + p[k] * (s->hi[k] - s->lo[k]) : p[k];
+            for (size_t k = 0; k < d; k++)
+                p[k] = is_numeric(&spec->dim[k]) ? s->lo[k] + p[k] * (s->hi[k] - s->lo[k]) : p[k];
         else {
             memcpy(p, spec->start + (i % spec->n_start) * d, d * sizeof *p);
             perturb(spec, &rng, p);

@@ -117,8 +117,8 @@ struct acquisition_spec {
     size_t n_outputs, n_bounds, n_base, n_draws;
     const struct acquisition_output *output;
     const struct acquisition_bound *bound;
-    const double *base;   /* n_base × d: the best observed points, then the pending ones */
-    size_t n_incumbents;  /* the first so many base points: their best is what must be beaten */
+    const double *base;  /* n_base × d: the best observed points, then the pending ones */
+    size_t n_incumbents; /* the first so many base points: their best is what must be beaten */
     double reference[2]; /* hypervolume: the point that bounds it, in units of weight · f */
     uint64_t seed;
 };

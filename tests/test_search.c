@@ -283,9 +283,14 @@ static void ask_soundly(struct bench *b)
 static void test_suggest__awkward_histories(void **state)
 {
     (void)state;
-    const double values[][4] = {{3, 3, 3, 3},           {1e300, -1e300, 1e299, 0}, {1e-300, 2e-300, 0, 1e-299},
-                                {0, 0, 0, 1},           {1e300, 1, 2, 3},          {-1e300, -1e300, -1e300, 1e300},
-                                {5e-324, 1e-320, 0, 1}, {1e15, 1e15 + 1, 1e15, 1e15 + 2}};
+    const double values[][4] = {{3, 3, 3, 3},
+                                {1e300, -1e300, 1e299, 0},
+                                {1e-300, 2e-300, 0, 1e-299},
+                                {0, 0, 0, 1},
+                                {1e300, 1, 2, 3},
+                                {-1e300, -1e300, -1e300, 1e300},
+                                {5e-324, 1e-320, 0, 1},
+                                {1e15, 1e15 + 1, 1e15, 1e15 + 2}};
     for (size_t v = 0; v < sizeof values / sizeof *values; v++) {
         struct bench *b = bench_make(SINGLE);
         const double same[] = {1, 2, 3, 1};
@@ -302,8 +307,9 @@ static void test_suggest__two_hundred_categories(void **state)
 {
     (void)state;
     char text[4096];
-    size_t n = (size_t)snprintf(text, sizeof text, "study: c\nparameters:\n  x: {type: float, range: [0, 1]}\n"
-                                                   "  c: {type: categorical, values: [c0");
+    size_t n = (size_t)snprintf(text, sizeof text,
+                                "study: c\nparameters:\n  x: {type: float, range: [0, 1]}\n"
+                                "  c: {type: categorical, values: [c0");
     for (int i = 1; i < 200; i++) n += (size_t)snprintf(text + n, sizeof text - n, ", c%d", i);
     snprintf(text + n, sizeof text - n, "]}\nobjective: {minimize: loss}\n");
     struct bench *b = bench_make(text);

@@ -139,7 +139,8 @@ static void problem_make(struct problem *p, double lower_bound)
                                     .output = output,
                                     .n_bounds = 2,
                                     .bound = bound,
-                                    .n_base = 6, .n_incumbents = 6,
+                                    .n_base = 6,
+                                    .n_incumbents = 6,
                                     .base = p->t.x,
                                     .n_draws = 8,
                                     .seed = 3};
@@ -201,7 +202,8 @@ static void hypervolume_make(struct problem *p, size_t n_draws)
     struct acquisition_spec spec = {.form = ACQUISITION_HYPERVOLUME,
                                     .n_outputs = 2,
                                     .output = output,
-                                    .n_base = 8, .n_incumbents = 8,
+                                    .n_base = 8,
+                                    .n_incumbents = 8,
                                     .base = p->t.x,
                                     .reference = {5, -4},
                                     .n_draws = n_draws,
@@ -251,7 +253,8 @@ static void test_hypervolume__equals_integrated_area(void **state)
     struct acquisition_spec spec = {.form = ACQUISITION_HYPERVOLUME,
                                     .n_outputs = 2,
                                     .output = output,
-                                    .n_base = 3, .n_incumbents = 3,
+                                    .n_base = 3,
+                                    .n_incumbents = 3,
                                     .base = x,
                                     .n_draws = 4,
                                     .seed = 1};
@@ -290,7 +293,8 @@ static void test_acquisition__bound_on_the_objective_is_joint(void **state)
                                     .output = output,
                                     .n_bounds = 1,
                                     .bound = &bound,
-                                    .n_base = 2, .n_incumbents = 2,
+                                    .n_base = 2,
+                                    .n_incumbents = 2,
                                     .base = base,
                                     .n_draws = 4,
                                     .seed = 1};
@@ -552,8 +556,7 @@ static void test_maximise__small_spaces_are_exhausted_exactly_once(void **state)
     assert_ok(acquisition_create(&spec, &a, &err), err);
     for (size_t n = 1; n < 12; n++) {
         const double lo[] = {0, 0}, hi[] = {0.4, 1}; /* a box that is exhausted first */
-        struct maximise_spec where = {
-            .dim = dim, .d = 2, .taken = taken, .n_taken = n, .lo = lo, .hi = hi, .seed = n};
+        struct maximise_spec where = {.dim = dim, .d = 2, .taken = taken, .n_taken = n, .lo = lo, .hi = hi, .seed = n};
         assert_ok(acquisition_maximise(a, &where, taken + 2 * n, &value, &err), err);
         for (size_t i = 0; i < n; i++) assert_memory_not_equal(taken + 2 * n, taken + 2 * i, 2 * sizeof(double));
     }

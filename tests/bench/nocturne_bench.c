@@ -2,8 +2,8 @@
  *
  *     cmake --workflow --preset bench && build/bench/bin/nocturne-bench [d [n…]]
  *
- * One thread, the best of several repetitions. Flops counted: likelihood with gradient n³ (Cholesky n³/3, inverse 2n³/3),
- * append n² (triangular solve), score n² a point (triangular solve), dgemm 2n³.
+ * One thread, the best of several repetitions. Flops counted: likelihood with gradient n³ (Cholesky n³/3, inverse
+ * 2n³/3), append n² (triangular solve), score n² a point (triangular solve), dgemm 2n³.
  */
 #include "surrogate/fit.h"
 
@@ -111,8 +111,13 @@ static void work_make(struct work *w, size_t n, size_t d)
     likelihood_init(&w->likelihood, &w->frame);
     gp_with(&w->data, &h, &w->gp, NULL);
     const struct acquisition_output output = {w->gp, -1, LINK_IDENTITY};
-    struct acquisition_spec spec = {
-        .n_outputs = 1, .output = &output, .n_base = BASE, .n_incumbents = BASE, .base = w->x, .n_draws = DRAWS, .seed = 1};
+    struct acquisition_spec spec = {.n_outputs = 1,
+                                    .output = &output,
+                                    .n_base = BASE,
+                                    .n_incumbents = BASE,
+                                    .base = w->x,
+                                    .n_draws = DRAWS,
+                                    .seed = 1};
     acquisition_create(&spec, &w->a, NULL);
     w->A = gsl_matrix_alloc(n, n);
     w->B = gsl_matrix_alloc(n, n);

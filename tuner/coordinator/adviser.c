@@ -13,8 +13,8 @@ enum { ASK_MAX = 10000 };
 struct adviser {
     struct session *session;
     struct search *search;
-    size_t reissue; /* trials below this number that are open were asked for by an earlier process */
-    size_t next;    /* the first of them that may still be open */
+    size_t reissue;   /* trials below this number that are open were asked for by an earlier process */
+    size_t next;      /* the first of them that may still be open */
     char enough[160]; /* what the last suggestion said of the end of the search; "": nothing */
 };
 

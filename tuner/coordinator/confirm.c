@@ -76,7 +76,8 @@ static struct search_rank *rank(const struct session *s, bool further, struct ar
     double *utility = arena_array(arena, h.n, sizeof *utility), *feasible = arena_array(arena, h.n, sizeof *feasible);
     struct search_rank *ranks = arena_array(arena, s->n, sizeof *ranks);
     struct search *search = search_create(s->study, s->seed, NULL, 0);
-    bool by_model = s->study->sampler == SAMPLER_GP && search_estimate(search, &h, utility, feasible, NULL) == STATUS_OK;
+    bool by_model =
+        s->study->sampler == SAMPLER_GP && search_estimate(search, &h, utility, feasible, NULL) == STATUS_OK;
     search_free(search);
     size_t n = 0, row = 0;
     for (size_t i = 0; i < s->n; i++) {

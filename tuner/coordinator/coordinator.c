@@ -41,7 +41,7 @@ struct coordinator {
     struct workers *workers;
     struct ledger ledger;
     enum phase phase;
-    struct lease *lease;       /* options.slots of them */
+    struct lease *lease; /* options.slots of them */
     struct search *search;
     struct thinking *thinking; /* NULL: none */
     bool exhausted;            /* nothing is left to try, or nothing worth the trouble */

@@ -26,9 +26,9 @@ struct trial {
     uint64_t seed;
     long confirms; /* ROLE_CONFIRM: number of the trial it repeats; else −1 */
     char *source, *reason;
-    char *outside; /* why the configuration is not in the space as it is now; NULL: it is. Then config is all NaN */
-    json_t *params; /* … and the parameters are here, as stored */
-    json_t *metrics;                             /* complete: all that was reported */
+    char *outside;   /* why the configuration is not in the space as it is now; NULL: it is. Then config is all NaN */
+    json_t *params;  /* … and the parameters are here, as stored */
+    json_t *metrics; /* complete: all that was reported */
     double value[METRICS_MAX];                   /* complete: the study's metrics; NaN where not reported */
     int64_t created_ms, started_ms, finished_ms; /* wall clock; started: of the last attempt, this process only */
     long told;                                   /* final: its place in the order of results; else −1 */
@@ -51,7 +51,7 @@ struct session {
     struct search_prior *prior; /* the earlier studies of warm_start, in `arena` */
     struct arena arena;
     size_t n, room;
-    long told; /* results so far */
+    long told;                    /* results so far */
     struct trial **trial;         /* by number */
     const struct trial *stand_in; /* for the baseline of a pareto study that has none; NULL */
     size_t baseline_runs;         /* complete runs of the baseline, confirmations included */

@@ -28,8 +28,8 @@ json_t *report_trial_json(const struct session *s, const struct trial *t)
     json_t *out = json_pack("{s:I, s:s, s:s, s:o, s:o, s:I, s:s, s:I}", "trial", (json_int_t)t->number, "state",
                             trial_state_name(t->state), "role", trial_role_name(t->role), "params",
                             t->params ? json_deep_copy(t->params) : space_to_json(&s->study->space, t->config),
-                            "metrics", t->metrics ? json_deep_copy(t->metrics) : json_object(), "seed", (json_int_t)t->seed,
-                            "source", t->source, "attempts", (json_int_t)t->attempts);
+                            "metrics", t->metrics ? json_deep_copy(t->metrics) : json_object(), "seed",
+                            (json_int_t)t->seed, "source", t->source, "attempts", (json_int_t)t->attempts);
     const double *baseline = session_baseline(s);
     if (t->state == TRIAL_COMPLETE && (baseline || !objective_needs_baseline(&s->study->objective)))
         json_object_set_new(out, "utility", number(objective_utility(&s->study->objective, t->value, baseline)));
@@ -75,9 +75,10 @@ json_t *report_status_json(const struct session *s, bool running)
     for (int i = 0; i < TRIAL_STATES; i++)
         json_object_set_new(states, trial_state_name((enum trial_state)i),
                             json_integer((json_int_t)session_count(s, (enum trial_state)i)));
-    json_t *out = json_pack("{s:s, s:s, s:b, s:I, s:o, s:o, s:I, s:o?}", "study", s->study->name, "phase", s->phase,
-                            "running", running, "trials", (json_int_t)s->n, "states", states, "tokens",
-                            number(spent.tokens), "fallbacks", (json_int_t)report_fallbacks(s), "best", all.winner ? report_standing_json(s, all.winner) : NULL);
+    json_t *out =
+        json_pack("{s:s, s:s, s:b, s:I, s:o, s:o, s:I, s:o?}", "study", s->study->name, "phase", s->phase, "running",
+                  running, "trials", (json_int_t)s->n, "states", states, "tokens", number(spent.tokens), "fallbacks",
+                  (json_int_t)report_fallbacks(s), "best", all.winner ? report_standing_json(s, all.winner) : NULL);
     arena_done(&arena);
     return out;
 }

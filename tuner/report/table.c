@@ -121,7 +121,8 @@ void report_trials(FILE *out, const struct session *s)
             fprintf(out, "  %+8.4f", objective_utility(o, t->value, baseline));
         else
             fprintf(out, "  %8s", "-");
-        fprintf(out, "  %s%s%s\n", report_config(&s->study->space, t->config, &arena), why ? "  — " : "", why ? why : "");
+        fprintf(out, "  %s%s%s\n", report_config(&s->study->space, t->config, &arena), why ? "  — " : "",
+                why ? why : "");
         arena_done(&arena);
     }
 }

@@ -43,7 +43,8 @@ static struct dimension grid(struct arena *arena, size_t levels, const struct pa
 static struct dimension dimension_of(const struct param *p, struct arena *arena)
 {
     switch (p->type) {
-    case PARAM_INT: return param_levels(p) <= GRID_MAX ? grid(arena, (size_t)param_levels(p), p) : (struct dimension){0};
+    case PARAM_INT:
+        return param_levels(p) <= GRID_MAX ? grid(arena, (size_t)param_levels(p), p) : (struct dimension){0};
     case PARAM_ORDINAL: return grid(arena, p->n_values, p);
     case PARAM_CATEGORICAL:
     case PARAM_BOOL: return (struct dimension){DIMENSION_CATEGORY, p->n_values, NULL};
@@ -84,7 +85,8 @@ enum status encoding_make(const struct space *space, struct arena *arena, struct
         e.group[i] = group_of(&e, e.d - space->n, i);
         if (e.group[i] < e.d - space->n) continue;
         if (e.d == SURROGATE_DIMS_MAX)
-            return error_set(err, STATUS_INVALID, "more than %d parameters and conditions together", SURROGATE_DIMS_MAX);
+            return error_set(err, STATUS_INVALID, "more than %d parameters and conditions together",
+                             SURROGATE_DIMS_MAX);
         e.condition[e.group[i]] = space->param[i].when;
         e.dim[e.d++] = (struct dimension){DIMENSION_CATEGORY, 2, NULL};
     }

@@ -171,8 +171,8 @@ static struct rows rows_of_success(const struct model *m, const struct search_hi
     return r;
 }
 
-/* Squares of values near the ends of a double's range are no numbers. Such a metric is modelled in another unit, a power
- * of two that brings the rows of the last fit near 1. */
+/* Squares of values near the ends of a double's range are no numbers. Such a metric is modelled in another unit, a
+ * power of two that brings the rows of the last fit near 1. */
 static double unit_of(const struct rows *r)
 {
     double largest = 0;
@@ -216,8 +216,9 @@ static enum status add_metric(struct model *m, const struct study *study, const 
     struct rows r = rows_of_metric(m, metric, index, h, points);
     double unit = r.n ? unit_of(&r) : 1;
     for (size_t i = 0; unit != 1 && i < r.n; i++) r.y[i] /= unit;
-    enum status s = r.n ? learner_update(l, &r, dim, is_warped(o, index) ? warp_bad_half : NULL, &metric->goal, seed, err)
-                        : error_set(err, STATUS_NUMERIC, "no trial has reported it");
+    enum status s =
+        r.n ? learner_update(l, &r, dim, is_warped(o, index) ? warp_bad_half : NULL, &metric->goal, seed, err)
+            : error_set(err, STATUS_NUMERIC, "no trial has reported it");
     rows_done(&r);
     if (s) return error_context(err, "metric %s", metric->name);
     struct acquisition_output out = contribution(o, index, baseline);
@@ -290,8 +291,8 @@ static void add_transfer(struct model *m, const struct study *study, const struc
     for (size_t i = 0; i < m->transfer.n; i++) {
         double scale = n > 1 && spread(u, n) > 0 ? spread(u, n) : m->transfer.sd[i];
         if (weight[i] > 0)
-            m->output[m->n_outputs++] = (struct acquisition_output){
-                m->transfer.gp[i], weight[i] * scale / m->transfer.sd[i], LINK_IDENTITY};
+            m->output[m->n_outputs++] =
+                (struct acquisition_output){m->transfer.gp[i], weight[i] * scale / m->transfer.sd[i], LINK_IDENTITY};
     }
     free(x);
     free(u);
@@ -299,7 +300,8 @@ static void add_transfer(struct model *m, const struct study *study, const struc
     free(variance);
 }
 
-/* What utilities are relative to until the baseline is known: the mean size of each metric so far (1 where that is 0). */
+/* What utilities are relative to until the baseline is known: the mean size of each metric so far (1 where that is 0).
+ */
 static const double *provisional_baseline(const struct model *m, const struct search_history *h, size_t n_metrics,
                                           double *room)
 {
@@ -350,7 +352,8 @@ enum status model_update(struct model *m, const struct study *study, const struc
         if (objective_uses(&study->objective, i))
             s = add_metric(m, study, history, points, e->dim, i, baseline, seed, err);
     if (!s) s = add_success(m, history, points, e->dim, seed, err);
-    if (!s && m->transfer.n > 0 && m->n_complete < TRANSFER_UNTIL) add_transfer(m, study, history, points, baseline, seed);
+    if (!s && m->transfer.n > 0 && m->n_complete < TRANSFER_UNTIL)
+        add_transfer(m, study, history, points, baseline, seed);
     return s;
 }
 
@@ -495,8 +498,8 @@ static double chosen_distance(const struct rows *r, const struct dimension *dim,
 }
 
 struct prediction model_predict(const struct model *m, const struct study *study, const struct search_history *history,
-                                const double *points, const struct encoding *e, size_t metric, const double *point, bool chosen,
-                                double coverage, uint64_t seed)
+                                const double *points, const struct encoding *e, size_t metric, const double *point,
+                                bool chosen, double coverage, uint64_t seed)
 {
     const struct objective *o = &study->objective;
     const struct metric *of = &o->metric[metric];

@@ -16,20 +16,25 @@
 #include "tuner/search/search.h"
 #include "tuner/search/transfer.h"
 
-enum { MODEL_LEARNERS = METRICS_MAX + 1, MODEL_OUTPUTS_MAX = MODEL_LEARNERS + TRANSFER_STUDIES_MAX, MODEL_BOUNDS_MAX = CONSTRAINTS_MAX + 1 };
+enum {
+    MODEL_LEARNERS = METRICS_MAX + 1,
+    MODEL_OUTPUTS_MAX = MODEL_LEARNERS + TRANSFER_STUDIES_MAX,
+    MODEL_BOUNDS_MAX = CONSTRAINTS_MAX + 1
+};
 
 struct model {
     size_t d, n_outputs, n_bounds, n_complete;
     struct transfer transfer; /* empty: no earlier studies */
-    size_t *order;  /* places in the history of the complete trials that it has learnt from, as they were told */
-    double side;    /* of the box to search around the best; 0: none (region.h) */
+    size_t *order; /* places in the history of the complete trials that it has learnt from, as they were told */
+    double side;   /* of the box to search around the best; 0: none (region.h) */
     struct learner learner[MODEL_LEARNERS]; /* by metric; the last models success */
     struct acquisition_output output[MODEL_OUTPUTS_MAX];
     struct acquisition_bound bound[MODEL_BOUNDS_MAX];
 };
 
 /* Brings the model to this history; what was learnt before is used where it still holds. Needs at least one complete
- * trial. Of a large history, only what `view` shows. `points`: history->n × d, encoded. model_done releases the model, also after a failure. */
+ * trial. Of a large history, only what `view` shows. `points`: history->n × d, encoded. model_done releases the model,
+ * also after a failure. */
 enum status model_update(struct model *m, const struct study *study, const struct search_history *history,
                          const double *points, const struct encoding *e, enum region_view view, uint64_t seed,
                          struct error *err);
@@ -47,8 +52,9 @@ struct estimate {
 /* Of n points; variance is 0 unless asked for, which costs a triangular solve. */
 void model_estimate(const struct model *m, const double *points, size_t n, bool with_variance, struct estimate *ret);
 
-/* What one more measurement of a metric (index into the objective's, used by it) would say at a point: median and central
- * interval of that coverage. `chosen`: the search has proposed this point, where it is surprised more often. `history` and `points` are those of the last update. */
+/* What one more measurement of a metric (index into the objective's, used by it) would say at a point: median and
+ * central interval of that coverage. `chosen`: the search has proposed this point, where it is surprised more often.
+ * `history` and `points` are those of the last update. */
 struct prediction model_predict(const struct model *m, const struct study *study, const struct search_history *history,
                                 const double *points, const struct encoding *e, size_t metric, const double *point,
                                 bool chosen, double coverage, uint64_t seed);

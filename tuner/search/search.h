@@ -66,8 +66,8 @@ enum status search_suggest(struct search *search, const struct search_history *h
 enum status search_estimate(struct search *search, const struct search_history *history, double *ret_utility,
                             double *ret_feasible, struct error *err);
 
-/* What one more measurement of a metric would say, in the metric's own units: median and central interval. An end of the
- * interval is infinite where the model cannot tell (beyond the worst seen, of a metric modelled by ranks). */
+/* What one more measurement of a metric would say, in the metric's own units: median and central interval. An end of
+ * the interval is infinite where the model cannot tell (beyond the worst seen, of a metric modelled by ranks). */
 struct prediction {
     double median, low, high;
 };

@@ -20,7 +20,7 @@ struct search {
     struct arena arena; /* of the encoding */
     struct encoding encoding;
     struct model model, spread; /* spread: of a large history, the model of all of it (region.h) */
-    enum status status; /* of the encoding; a space that cannot be encoded is sampled at random */
+    enum status status;         /* of the encoding; a space that cannot be encoded is sampled at random */
     struct error err;
 };
 
@@ -60,7 +60,8 @@ void search_free(struct search *search)
 static struct task task_begin(struct search *search, const struct search_history *history, long number)
 {
     struct rng rng = rng_derive(search->seed, "suggest", (uint64_t)number);
-    struct task t = {.search = search, .model = &search->model, .history = history, .seed = rng_bits(&rng), .number = number};
+    struct task t = {
+        .search = search, .model = &search->model, .history = history, .seed = rng_bits(&rng), .number = number};
     t.d = search->encoding.d;
     t.points = arena_array(&t.arena, history->n * t.d, sizeof *t.points);
     for (size_t i = 0; i < history->n; i++) encode(&search->encoding, history->trial[i].config, t.points + i * t.d);
@@ -230,8 +231,8 @@ static bool choose_box(const struct task *t, const double *best, double *lo, dou
     return reach < 0.5;
 }
 
-/* While trials are pending, every second suggestion wants to beat them, too, which spreads the batch; the others only what
- * is known, which gathers it. Each alone was worse with eight pending (tests/bench). */
+/* While trials are pending, every second suggestion wants to beat them, too, which spreads the batch; the others only
+ * what is known, which gathers it. Each alone was worse with eight pending (tests/bench). */
 static enum status propose(struct task *t, double *ret_point, double *ret_value, struct error *err)
 {
     struct search *search = t->search;
@@ -297,10 +298,12 @@ static void judge_enough(struct task *t, struct suggestion *ret)
 {
     struct search *s = t->search;
     double gap, noise, before;
-    if (!s->study->budget.patience_auto || t->model != &s->model || s->study->objective.form == OBJECTIVE_PARETO || !is_due(t, &gap, &noise))
+    if (!s->study->budget.patience_auto || t->model != &s->model || s->study->objective.form == OBJECTIVE_PARETO ||
+        !is_due(t, &gap, &noise))
         return;
     struct search_history h = without_last(t);
-    if (model_update(t->model, s->study, &h, t->points, &s->encoding, REGION_NEAR, s->seed, NULL) || !is_due(t, &before, &noise))
+    if (model_update(t->model, s->study, &h, t->points, &s->encoding, REGION_NEAR, s->seed, NULL) ||
+        !is_due(t, &before, &noise))
         return;
     snprintf(ret->enough, sizeof ret->enough,
              "at most %.3g of utility is left to gain, less than the noise of one measurement, %.3g", gap, noise);
@@ -361,8 +364,8 @@ enum status search_estimate(struct search *search, const struct search_history *
 {
     if (search->status) return error_set(err, search->status, "%s", search->err.text);
     struct task t = task_begin(search, history, 0);
-    enum status s = model_update(t.model, search->study, history, t.points, &search->encoding, REGION_NEAR,
-                                 search->seed, err);
+    enum status s =
+        model_update(t.model, search->study, history, t.points, &search->encoding, REGION_NEAR, search->seed, err);
     for (size_t i = 0; i < history->n; i++) ret_utility[i] = ret_feasible[i] = NAN;
     struct estimate *x = arena_array(&t.arena, history->n + 1, sizeof *x);
     if (!s) model_estimate(t.model, t.points, history->n, false, x);

@@ -1,9 +1,9 @@
 /* transfer: what earlier studies know, for the first trials of this one.
  *
- * A rank-weighted ensemble [Feurer et al. 2018, RGPE]: a GP on the utilities of each earlier study, and this study's own
- * model, each weighted by how often it ranks this study's trials best among all, over draws of their predictions (its
- * own by leave-one-out). An earlier study that ranks worse than the 95th percentile of our own model is dropped. The
- * ensemble is a sum of independent GPs, so it enters the acquisition as further outputs. Off from 50 trials on.
+ * A rank-weighted ensemble [Feurer et al. 2018, RGPE]: a GP on the utilities of each earlier study, and this study's
+ * own model, each weighted by how often it ranks this study's trials best among all, over draws of their predictions
+ * (its own by leave-one-out). An earlier study that ranks worse than the 95th percentile of our own model is dropped.
+ * The ensemble is a sum of independent GPs, so it enters the acquisition as further outputs. Off from 50 trials on.
  */
 #ifndef TUNER_SEARCH_TRANSFER_H
 #define TUNER_SEARCH_TRANSFER_H
@@ -16,8 +16,8 @@ enum { TRANSFER_STUDIES_MAX = 5, TRANSFER_POINTS_MAX = 100, TRANSFER_UNTIL = 50 
 struct transfer {
     size_t n;
     struct gp *gp[TRANSFER_STUDIES_MAX];
-    double sd[TRANSFER_STUDIES_MAX];     /* of its utilities */
-    double *best[TRANSFER_STUDIES_MAX];  /* its best configuration */
+    double sd[TRANSFER_STUDIES_MAX];    /* of its utilities */
+    double *best[TRANSFER_STUDIES_MAX]; /* its best configuration */
     const char *name[TRANSFER_STUDIES_MAX];
 };
 

@@ -68,7 +68,8 @@ static bool take(struct reader *r, const char *word)
 static enum status fail(struct reader *r, const char *what)
 {
     return error_set(r->err, STATUS_INVALID,
-                     "'when' expects %s at '%.40s'; it looks like \"model in [mlp, gru] and layers >= 2\"", what, r->at);
+                     "'when' expects %s at '%.40s'; it looks like \"model in [mlp, gru] and layers >= 2\"", what,
+                     r->at);
 }
 
 /* A word, or text in quotes. */
@@ -141,7 +142,7 @@ static enum status read_test(struct reader *r, const struct condition **ret)
         const char *sign;
         enum kind kind;
         bool negated;
-    } signs[] = {{"==", KIND_IN, false}, {"!=", KIND_IN, true},     {"<=", KIND_AT_MOST, false},
+    } signs[] = {{"==", KIND_IN, false},   {"!=", KIND_IN, true},        {"<=", KIND_AT_MOST, false},
                  {"<", KIND_BELOW, false}, {">=", KIND_AT_LEAST, false}, {">", KIND_ABOVE, false}};
     size_t param = 0, i = 0;
     enum status s = read_param_name(r, &param);

@@ -1,4 +1,5 @@
-/* condition: when a parameter exists. `when: distill == true`, "model in [mlp, gru] and (layers >= 2 or not tied == true)".
+/* condition: when a parameter exists. `when: distill == true`, "model in [mlp, gru] and (layers >= 2 or not tied ==
+ * true)".
  *
  *     or   := and { "or" and }          and := not { "and" not }        not := "not" not | "(" or ")" | test
  *     test := PARAM ("==" | "!=" | "<" | "<=" | ">" | ">=") VALUE | PARAM "in" "[" VALUE {"," VALUE} "]"

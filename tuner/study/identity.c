@@ -67,8 +67,8 @@ static const char *list_changes(const json_t *before, const json_t *now, struct 
             const json_t *a = json_object_get(old, keys[k]), *b = json_object_get(p, keys[k]);
             if (a == b || (a && b && json_equal(a, b))) continue;
             char *was = describe(a), *is = describe(b);
-            text = arena_printf(arena, "%s%s%s: %s %s, was %s", text, *text ? "; " : "", name, keys[k], is ? is : "none",
-                                was ? was : "none");
+            text = arena_printf(arena, "%s%s%s: %s %s, was %s", text, *text ? "; " : "", name, keys[k],
+                                is ? is : "none", was ? was : "none");
             free(was);
             free(is);
         }
@@ -91,7 +91,8 @@ enum status study_identity_compare(const char *before, const char *now, struct a
                                    struct error *err)
 {
     json_t *a = json_loads(before, 0, NULL), *b = json_loads(now, 0, NULL);
-    enum status s = a && b ? compare(a, b, arena, ret, err) : error_set(err, STATUS_IO, "it is stored in an unknown way");
+    enum status s =
+        a && b ? compare(a, b, arena, ret, err) : error_set(err, STATUS_IO, "it is stored in an unknown way");
     json_decref(a);
     json_decref(b);
     return s;

@@ -55,8 +55,10 @@ double objective_utility(const struct objective *o, const double *values, const 
         return 100 * (values[o->gain] - baseline[o->gain]) -
                o->exchange * log2(fmax(values[o->cost], 1e-300) / fmax(baseline[o->cost], 1e-300));
     case OBJECTIVE_SINGLE: return o->metric[o->gain].goal * values[o->gain];
-    case OBJECTIVE_PARETO: return baseline ? 0.5 * (relative_gain(o, o->gain, values, baseline) +
-                                                    relative_gain(o, o->cost, values, baseline)) : 0;
+    case OBJECTIVE_PARETO:
+        return baseline
+                   ? 0.5 * (relative_gain(o, o->gain, values, baseline) + relative_gain(o, o->cost, values, baseline))
+                   : 0;
     }
     return u;
 }

@@ -128,8 +128,10 @@ enum status file_objective(struct file *f, const struct yaml_node *v)
                                       {"maximize", read_maximize},
                                       {"pareto", read_pareto}};
     enum status s = file_check_keys(f, v, "objective", keys, 5);
-    if (!s && v->n != 1) s = file_fail(f, v, "'objective' takes exactly one of weights, exchange, minimize, maximize, "
-                                        "pareto");
+    if (!s && v->n != 1)
+        s = file_fail(f, v,
+                      "'objective' takes exactly one of weights, exchange, minimize, maximize, "
+                      "pareto");
     return s ? s : FILE_SECTION(f, v, "objective", keys);
 }
 

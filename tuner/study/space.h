@@ -26,8 +26,8 @@ struct param {
     double lo, hi; /* int, float: inclusive bounds */
     bool log;      /* int, float: searched on a log scale; lo > 0 */
     size_t n_values;
-    const char **value; /* categorical, ordinal, bool: the texts */
-    bool *is_number;    /* … which of them are numbers in JSON */
+    const char **value;           /* categorical, ordinal, bool: the texts */
+    bool *is_number;              /* … which of them are numbers in JSON */
     const struct condition *when; /* NULL: always exists */
     const char *when_text;
 };

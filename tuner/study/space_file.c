@@ -91,9 +91,8 @@ static enum status read_when(struct file *f, const struct yaml_node *node, struc
     enum status s = file_need(f, v, YAML_TEXT, "when");
     if (s) return s;
     p->when_text = v->text;
-    return condition_parse(&f->study->space, v->text, &f->study->arena, &p->when, &inner)
-               ? file_fail_with(f, v, &inner)
-               : STATUS_OK;
+    return condition_parse(&f->study->space, v->text, &f->study->arena, &p->when, &inner) ? file_fail_with(f, v, &inner)
+                                                                                          : STATUS_OK;
 }
 
 static enum status read_param(struct file *f, const struct yaml_node *key, const struct yaml_node *node,

@@ -20,11 +20,11 @@
 enum sampler { SAMPLER_GP, SAMPLER_SOBOL, SAMPLER_RANDOM };
 
 struct budget {
-    long trials;       /* trials of the search, baseline and references included; 0 = no limit */
-    double tokens;     /* sum of the metric called tokens; 0 = no limit */
-    int64_t wall_ms;   /* of one run; 0 = no limit */
+    long trials;        /* trials of the search, baseline and references included; 0 = no limit */
+    double tokens;      /* sum of the metric called tokens; 0 = no limit */
+    int64_t wall_ms;    /* of one run; 0 = no limit */
     bool patience_auto; /* ends when what is left to gain is below the noise */
-    int until_minutes; /* time of day, minutes after midnight; -1 = none */
+    int until_minutes;  /* time of day, minutes after midnight; -1 = none */
 };
 
 struct reference { /* a named configuration to compare with */

@@ -113,9 +113,9 @@ static enum status read_budget_patience(struct file *f, const struct yaml_node *
 
 static enum status read_budget(struct file *f, const struct yaml_node *v)
 {
-    static const struct key keys[] = {
-        {"trials", read_budget_trials}, {"until", read_budget_until}, {"tokens", read_budget_tokens},
-        {"wall", read_budget_wall},     {"patience", read_budget_patience}, {"price", NULL}};
+    static const struct key keys[] = {{"trials", read_budget_trials},     {"until", read_budget_until},
+                                      {"tokens", read_budget_tokens},     {"wall", read_budget_wall},
+                                      {"patience", read_budget_patience}, {"price", NULL}};
     f->study->budget.trials = 0;
     enum status s = FILE_SECTION(f, v, "budget", keys);
     if (!s && v->n == 0) s = file_fail(f, v, "'budget' is empty; give trials, until, tokens, wall or patience");
