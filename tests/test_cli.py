@@ -417,6 +417,9 @@ class Advise(World):
                     x, y = t["params"]["x"], t["params"]["y"]
                     say({"report": t["trial"], "step": 0, "metrics": {"loss": 99.0}})
                     say({"tell": t["trial"], "metrics": {"loss": (x - 2) ** 2 + (y - 3) ** 2}})
+            inside = say({"predict": {"x": 2.0, "y": 3.0}})["metrics"]["loss"]
+            self.assertLess(inside["low"], inside["median"])
+            self.assertLess(inside["median"], inside["high"])
             say({"nonsense": 1})
             say({"best": True})
             process.stdin.close()
@@ -435,6 +438,27 @@ class Advise(World):
         self.assertEqual(len(self.json("trials", "q", "--db", "q.db")["trials"]), 16)
         e = drive("--seed", "7", "--db", "q.db")
         self.assertEqual(e[0]["trials"][0]["trial"], 16)
+
+    def test_warm_start_names_a_study_of_the_same_database(self):
+        text = "study: %s\nparameters: {x: {type: float, range: [0, 1]}}\nobjective: {minimize: loss}\n"
+        self.write("a.yaml", text % "a")
+        self.write("b.yaml", text % "b" + "warm_start: [a]\n")
+        told = "".join(f'{{"add": {{"x": {i / 10}}}, "metrics": {{"loss": {abs(i - 3)}}}}}\n' for i in range(10))
+        self.assertIn("no study 'a'", self.run_nocturne("advise", "b.yaml", "--db", "w.db", stdin="", code=3)[1])
+        self.run_nocturne("advise", "a.yaml", "--db", "w.db", stdin=told)
+        first = self.run_nocturne("advise", "b.yaml", "--db", "w.db", stdin='{"ask": 1}\n')[0]
+        self.assertEqual(json.loads(first)["trials"][0]["params"], {"x": 0.3})
+        self.assertIn("warm start: the best of study a", self.run_nocturne("trials", "b", "--db", "w.db", "--json")[0])
+
+    def test_a_pareto_study_lists_its_front(self):
+        self.write("p.yaml", STUDY.replace("objective: {weights: {em: 0.7, tokens: 0.3}}",
+                                           "objective: {pareto: [em, tokens]}").replace("sobol", "gp"))
+        self.run_nocturne("run", "p.yaml", "--quiet")
+        best = self.json("best", "s")
+        pairs = sorted((f["metrics"]["em"], f["metrics"]["tokens"]) for f in best["front"])
+        self.assertGreater(len(pairs), 1)
+        self.assertEqual(pairs, sorted(pairs, key=lambda p: p[1]))  # more EM costs more tokens
+        self.assertIn("front (trial", self.run_nocturne("best", "s")[0])
 
     def test_trials_from_elsewhere_join(self):
         said = self.run_nocturne("advise", "study.yaml", stdin='{"add": {"x": 0.5, "k": 3}, "metrics": {"em": 0.5, '

@@ -93,7 +93,7 @@ static void print_next(const struct study *study, const struct run_options *o)
     printf("\nNext:\n  nocturne export %s --format yaml    # the best configuration; or json, env, args, toml\n",
            target);
     printf("  nocturne trials %s                  # every trial\n", target);
-    if (study->objective.form != OBJECTIVE_SINGLE)
+    if (study->objective.form != OBJECTIVE_SINGLE && study->baseline)
         printf("  nocturne best %s --weights …        # the winner if other things mattered, without a new trial\n",
                target);
     arena_done(&a);

@@ -66,7 +66,7 @@ static bool is_bounded(const struct objective *o, size_t metric)
     return false;
 }
 
-enum { WARP_FROM = 10, SURPRISES = 39 };
+enum { WARP_FROM = 10, SURPRISES = 19 };
 
 static int ascending(const void *a, const void *b)
 {
