@@ -8,14 +8,9 @@
 #ifndef TUNER_SEARCH_LEARNER_H
 #define TUNER_SEARCH_LEARNER_H
 
-#include "surrogate/surrogate.h"
+#include "tuner/search/rows.h"
 
-struct rows {
-    size_t n, d;
-    double *x;     /* n × d */
-    double *y;     /* n, on the metric's scale */
-    double *noise; /* n known variances, or NULL */
-};
+#include "surrogate/surrogate.h"
 
 /* Replaces y by what the GP sees; ranks are of the rows given. NULL: nothing. */
 typedef void warp_fn(double *y, size_t n, const void *data);

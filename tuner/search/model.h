@@ -1,8 +1,6 @@
 /* model: the history as Gaussian processes, one per metric that matters.
  *
- *     proportion  logit((k + ½)/(n + 1)), noise variance 1/(n p (1 − p)) known     link: logistic
- *     count       log                                                            link: exp
- *     value       as it is; alone in the objective, warped (warp.h)               link: identity
+ *     proportion → logistic, count → exp, value → identity      the link from the model's scale (rows.h) to the metric
  *
  * A further GP on ±1 models success when some trials failed, and bounds it at 0. In Pareto mode every output's link is
  * the identity: dominance is the same on any monotone scale.
@@ -51,13 +49,6 @@ struct estimate {
 
 /* Of n points; variance is 0 unless asked for, which costs a triangular solve. */
 void model_estimate(const struct model *m, const double *points, size_t n, bool with_variance, struct estimate *ret);
-
-/* What one more measurement of a metric (index into the objective's, used by it) would say at a point: median and
- * central interval of that coverage. `chosen`: the search has proposed this point, where it is surprised more often.
- * `history` and `points` are those of the last update. */
-struct prediction model_predict(const struct model *m, const struct study *study, const struct search_history *history,
-                                const double *points, const struct encoding *e, size_t metric, const double *point,
-                                bool chosen, double coverage, uint64_t seed);
 
 /* Standard deviation of one measurement of the utility at a point. */
 double model_noise(const struct model *m, const double *point);

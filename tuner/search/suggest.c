@@ -3,6 +3,7 @@
 
 #include "tuner/search/encode.h"
 #include "tuner/search/model.h"
+#include "tuner/search/prediction.h"
 #include "tuner/search/termination.h"
 
 #include "tuner/base/rng.h"

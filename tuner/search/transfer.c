@@ -9,7 +9,7 @@
 
 enum { DRAWS = 256, OWN = TRANSFER_STUDIES_MAX };
 
-static double deviation(const double *y, size_t n)
+double transfer_spread(const double *y, size_t n)
 {
     double mean = 0, square = 0;
     for (size_t i = 0; i < n; i++) mean += y[i] / (double)n;
@@ -34,7 +34,7 @@ static void add(struct transfer *t, const struct search_prior *p, const struct e
     for (size_t i = 0; i < p->n; i++)
         if (p->utility[i] > p->utility[best]) best = i;
     struct gp_data data = {.n = n, .d = e->d, .x = x, .y = y, .dim = e->dim};
-    double sd = deviation(y, n);
+    double sd = transfer_spread(y, n);
     if (sd > 0 && gp_fit(&data, seed, &t->gp[t->n], NULL) == STATUS_OK) {
         t->sd[t->n] = sd;
         t->name[t->n] = p->name;

@@ -34,6 +34,9 @@ void transfer_make(struct transfer *t, const struct search_prior *prior, size_t 
                    uint64_t seed);
 void transfer_done(struct transfer *t);
 
+/* Standard deviation of n utilities. */
+double transfer_spread(const double *y, size_t n);
+
 /* Weights of the earlier studies (t->n), and of the target's own model; they sum to 1. */
 void transfer_weigh(const struct transfer *t, const struct transfer_target *target, uint64_t seed, double *ret_weight,
                     double *ret_own);
