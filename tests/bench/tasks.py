@@ -364,6 +364,9 @@ class Branches(Task):
 
 def conditional():
     yield Branches("branches-a", {"r": (8, 3, 0.5), "s": (1, 2, 1.0), "t": (15, 2, 0.0)})
+    yield Branches("branches-c", {"a": (6, 2, 0.2), "b": (13, 3, 0.0), "c": (22, 2, 0.4)}, tuned=True)
+    yield Branches("branches-d", {"a": (3, 2, 0.0), "b": (7, 5, 0.3)}, tuned=True)
+    yield Branches("branches-e", {"a": (5, 2, 0.5), "b": (8, 2, 0.2), "c": (20, 3, 0.0), "d": (15, 3, 0.6)}, tuned=True)
     yield Branches("branches-b", {"u": (10, 2, 0.3), "v": (21, 3, 0.0), "w": (17, 2, 0.6)}, tuned=True)
 
 

@@ -63,14 +63,14 @@ static double neutral_of(const struct dimension *dim)
     return 0;
 }
 
-/* Conditions with the same text are one group. */
-static size_t group_of(struct encoding *e, size_t n_groups, size_t param)
+/* Conditions with the same text share a bit. */
+static size_t bit_of(struct encoding *e, size_t n_bits, size_t param)
 {
     for (size_t i = 0; i < param; i++) {
         const struct param *a = &e->space->param[i], *b = &e->space->param[param];
-        if (a->when && strcmp(a->when_text, b->when_text) == 0) return e->group[i];
+        if (a->when && strcmp(a->when_text, b->when_text) == 0) return e->bit[i];
     }
-    return n_groups;
+    return n_bits;
 }
 
 enum status encoding_make(const struct space *space, struct arena *arena, struct encoding *ret, struct error *err)
@@ -80,14 +80,14 @@ enum status encoding_make(const struct space *space, struct arena *arena, struct
     for (size_t i = 0; i < space->n; i++) {
         e.dim[i] = dimension_of(&space->param[i], arena);
         e.neutral[i] = neutral_of(&e.dim[i]);
-        e.group[i] = SIZE_MAX;
-        if (!space->param[i].when) continue;
-        e.group[i] = group_of(&e, e.d - space->n, i);
-        if (e.group[i] < e.d - space->n) continue;
+        e.bit[i] = SIZE_MAX;
+        if (!space->param[i].when || condition_is_categorical(space->param[i].when, space)) continue;
+        e.bit[i] = bit_of(&e, e.d - space->n, i);
+        if (e.bit[i] < e.d - space->n) continue;
         if (e.d == SURROGATE_DIMS_MAX)
             return error_set(err, STATUS_INVALID, "more than %d parameters and conditions together",
                              SURROGATE_DIMS_MAX);
-        e.condition[e.group[i]] = space->param[i].when;
+        e.condition[e.bit[i]] = space->param[i].when;
         e.dim[e.d++] = (struct dimension){DIMENSION_CATEGORY, 2, NULL};
     }
     *ret = e;
@@ -144,20 +144,15 @@ void encoding_settle(void *data, double *point, bool *movable)
     const struct encoding *e = data;
     size_t n = e->space->n;
     double config[SPACE_PARAMS_MAX];
-    bool holds[SPACE_PARAMS_MAX];
-    if (e->d == n) return;
-    for (size_t i = 0, known = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         const struct param *p = &e->space->param[i];
-        size_t g = e->group[i];
-        bool exists = true;
-        if (g < SIZE_MAX) {
-            if (g == known) holds[known++] = condition_holds(p->when, config); /* groups are met in order */
-            exists = holds[g];
-            point[n + g] = exists;
-            movable[n + g] = false;
+        bool exists = condition_holds(p->when, config); /* of the parameters above */
+        if (e->bit[i] < SIZE_MAX) {
+            point[n + e->bit[i]] = exists;
+            movable[n + e->bit[i]] = false;
         }
         movable[i] = exists;
         if (!exists) point[i] = e->neutral[i];
-        config[i] = exists ? (p->type == PARAM_FLOAT ? from_unit(p, point[i]) : decode_value(p, point[i])) : NAN;
+        config[i] = !exists ? NAN : p->type == PARAM_FLOAT ? from_unit(p, point[i]) : decode_value(p, point[i]);
     }
 }

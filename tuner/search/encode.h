@@ -3,8 +3,9 @@
  *     u = (t(x) − t(lo − step/2)) / (t(hi + step/2) − t(lo − step/2)),  t = log on a log scale, step = 1 for int
  *
  * Integers up to 4096 values and ordinals are grids, categoricals and bools categories. A parameter that does not exist
- * lies at 0.5 (its first value, if categorical), and for each distinct condition one more category, 0 or 1, says
- * whether it holds: two configurations that differ in what exists are apart, and the kernel stays positive definite.
+ * lies at 0.5 (its first value, if categorical). Two configurations that differ in what exists must be apart: where a
+ * condition depends on more than categories (which are apart already; a bit beside them was worse, tests/bench), one
+ * more category for each distinct condition, 0 or 1, says whether it holds. The kernel stays positive definite.
  */
 #ifndef TUNER_SEARCH_ENCODE_H
 #define TUNER_SEARCH_ENCODE_H
@@ -15,10 +16,10 @@
 
 struct encoding {
     const struct space *space;
-    size_t d; /* space->n, and one for each distinct condition */
+    size_t d; /* space->n, and one for each bit */
     struct dimension *dim;
     const struct condition *condition[SPACE_PARAMS_MAX]; /* of dimension space->n + i */
-    size_t group[SPACE_PARAMS_MAX];                      /* parameter → its condition's index; SIZE_MAX: none */
+    size_t bit[SPACE_PARAMS_MAX];                        /* parameter → index of its bit; SIZE_MAX: none */
     double *neutral;                                     /* space->n: where a parameter lies that does not exist */
 };
 

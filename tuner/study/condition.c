@@ -38,6 +38,21 @@ bool condition_holds(const struct condition *c, const double *config)
     return false;
 }
 
+bool condition_is_categorical(const struct condition *c, const struct space *s)
+{
+    switch (c->kind) {
+    case KIND_AND:
+    case KIND_OR: return condition_is_categorical(c->left, s) && condition_is_categorical(c->right, s);
+    case KIND_NOT: return condition_is_categorical(c->left, s);
+    case KIND_IN: return s->param[c->param].type == PARAM_CATEGORICAL || s->param[c->param].type == PARAM_BOOL;
+    case KIND_BELOW:
+    case KIND_AT_MOST:
+    case KIND_ABOVE: return false;
+    case KIND_AT_LEAST: return c->value[0] == -HUGE_VAL && s->param[c->param].type != PARAM_INT; /* "exists", in != */
+    }
+    return false;
+}
+
 /* ---- reading ---- */
 
 struct reader {

@@ -48,6 +48,9 @@ int space_find(const struct space *s, const char *name);
 /* Does a condition (`when`) hold? NULL always does. Defined in condition.c. */
 bool condition_holds(const struct condition *c, const double *config);
 
+/* Does it follow from the values of categoricals and bools alone? */
+bool condition_is_categorical(const struct condition *c, const struct space *s);
+
 /* Sets what does not exist to NaN, and what exists but is NaN to its lowest value. */
 void space_settle(const struct space *s, double *config);
 
