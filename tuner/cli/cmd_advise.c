@@ -83,6 +83,8 @@ int cmd_advise(int argc, char **argv)
         "  < {\"metrics\": {\"em\": {\"median\": 0.6, \"low\": 0.57, \"high\": 0.62}, …}}\n"
         "  > {\"best\": true}\n"
         "  < {\"trial\": 0, \"params\": {…}, \"metrics\": {…}}\n"
+        "A trial with a \"note\" was chosen by chance, because the model failed numerically; \"enough\" beside\n"
+        "\"trials\" says that budget: {patience: auto} would end the search here, and why.\n"
         "Anything wrong is answered with {\"error\": \"…\"} and the pipe goes on.\n"
         "With --db, what was asked for and never told before a crash is handed out again first.\n"
         "Example: echo '{\"ask\": 1}' | nocturne advise study.yaml --seed 7",

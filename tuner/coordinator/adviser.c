@@ -40,6 +40,15 @@ static json_t *trial_object(const struct session *s, const struct trial *t)
                      space_to_json(&s->study->space, t->config));
 }
 
+/* With a note if the model failed and chance chose: that is never silent. */
+static json_t *asked_object(const struct session *s, const struct trial *t)
+{
+    json_t *out = trial_object(s, t);
+    if (strncmp(t->source, SEARCH_FALLBACK, strlen(SEARCH_FALLBACK)) == 0)
+        json_object_set_new(out, "note", json_string(t->source));
+    return out;
+}
+
 /* ---- ask ---- */
 
 static struct trial *find_open(struct adviser *a)
@@ -86,7 +95,7 @@ static enum status ask(struct adviser *a, const json_t *request, json_t **ret, s
     for (json_int_t i = 0; !s && i < json_integer_value(count); i++) {
         struct trial *t;
         s = hand_out(a, &t, err);
-        if (!s) json_array_append_new(trials, trial_object(a->session, t));
+        if (!s) json_array_append_new(trials, asked_object(a->session, t));
     }
     if (s == STATUS_EXHAUSTED && json_array_size(trials) > 0) s = STATUS_OK; /* fewer than asked for */
     enum status committed = store_commit(a->session->store, s ? NULL : err);
