@@ -439,6 +439,22 @@ class Advise(World):
         e = drive("--seed", "7", "--db", "q.db")
         self.assertEqual(e[0]["trials"][0]["trial"], 16)
 
+    def test_what_does_not_exist_is_nowhere(self):
+        self.write("c.yaml", STUDY.replace("k: {type: int, range: [1, 9]}", "b: {type: bool}\n"
+                                           "  k: {type: int, range: [1, 9], when: b == true}")
+                   .replace("k: 5", "b: false"))
+        self.write("trial.sh", 'env | grep -c NOCTURNE_PARAM_K\n' + TRIAL)
+        self.run_nocturne("run", "c.yaml", "--quiet")
+        for t in self.trials():
+            self.assertEqual("k" in t["params"], t["params"]["b"])
+            log = read(glob.glob(os.path.join(self.dir, f"nocturne.files/s/{t['trial']:04d}.1/stdout*"))[0])
+            self.assertEqual(log.splitlines()[0], "1" if t["params"]["b"] else "0")
+        best = self.json("best", "s")["params"]
+        env = self.run_nocturne("export", "s", "--format", "env")[0]
+        self.assertEqual("K=" in env, best["b"])
+        self.assertNotIn("nan", env)
+        self.run_nocturne("show", "s", "0")
+
     def test_warm_start_names_a_study_of_the_same_database(self):
         text = "study: %s\nparameters: {x: {type: float, range: [0, 1]}}\nobjective: {minimize: loss}\n"
         self.write("a.yaml", text % "a")

@@ -3,6 +3,7 @@
 #include "tuner/base/json.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,6 +78,7 @@ static void write_env(FILE *out, const struct session *s, const struct standing 
     char buf[SPACE_TEXT_MAX];
     for (size_t i = 0; i < s->study->space.n; i++) {
         const struct param *p = &s->study->space.param[i];
+        if (isnan(w->trial->config[i])) continue; /* does not exist */
         for (const char *c = p->name; *c; c++) fputc(toupper((unsigned char)*c), out);
         fputc('=', out);
         write_quoted(out, param_text(p, w->trial->config[i], buf));
@@ -99,6 +101,7 @@ static enum status write_args(FILE *out, const struct session *s, const struct s
     }
     for (size_t i = 0; s->study->n_args == 0 && i < s->study->space.n; i++) {
         const struct param *p = &s->study->space.param[i];
+        if (isnan(w->trial->config[i])) continue;
         fprintf(out, "%s--%s ", i ? " " : "", p->name);
         write_quoted(out, param_text(p, w->trial->config[i], buf));
     }

@@ -192,9 +192,11 @@ enum status report_trial(FILE *out, const struct session *s, const struct trial 
     fprintf(out, "; %s)\n", t->source);
     if (t->reason) fprintf(out, "  reason: %s\n", t->reason);
     fprintf(out, "  seed %llu\n", (unsigned long long)t->seed);
+    if (t->outside) fprintf(out, "  set aside: %s\n", t->outside);
     for (size_t i = 0; i < s->study->space.n; i++)
-        fprintf(out, "  %-20s %s\n", s->study->space.param[i].name,
-                param_text(&s->study->space.param[i], t->config[i], buf));
+        if (!isnan(t->config[i]))
+            fprintf(out, "  %-20s %s\n", s->study->space.param[i].name,
+                    param_text(&s->study->space.param[i], t->config[i], buf));
     const char *name;
     json_t *v;
     json_object_foreach(t->metrics, name, v) fprintf(out, "  %-20s = %.10g\n", name, json_number_value(v));
