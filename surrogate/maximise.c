@@ -1,6 +1,7 @@
 /* Where is the acquisition largest? Mixed, conditional spaces, in five steps:
  *
- * 1. candidates: a scrambled Sobol set and perturbations of the best known points, or a small finite space whole;
+ * 1. candidates: a scrambled Sobol set and perturbations of the best known points, or all that is free of a small
+ * space;
  * 2. the cheap screen ranks them, the acquisition itself the best of these;
  * 3. from the best that are far enough apart, climb in lockstep over the dimensions that move smoothly;
  * 4. snap to what exists and try discrete moves (every level of small dimensions, neighbours of large ones, every
@@ -126,11 +127,12 @@ static double *candidates(const struct search *s, size_t *ret_n)
 {
     const struct maximise_spec *spec = s->spec;
     size_t d = spec->d, whole = count_points(spec, WHOLE), n = whole ? whole : SOBOL + (spec->n_start ? AROUND : 0);
-    double *point = must_alloc(n * d, sizeof *point);
+    double *point = must_alloc((n + 1) * d, sizeof *point);
     struct rng rng = rng_derive(spec->seed, "around", 0);
     if (!whole) design_sequence(spec->dim, d, spec->seed, 0, SOBOL, point);
+    size_t kept = 0;
     for (size_t i = 0; i < n; i++) {
-        double *p = point + i * d;
+        double *p = point + kept * d;
         if (whole)
             point_at(spec, i, p);
         else if (i < SOBOL)
@@ -141,8 +143,9 @@ static double *candidates(const struct search *s, size_t *ret_n)
             perturb(spec, &rng, p);
         }
         settle(s, p, NULL);
+        kept += !whole || !is_taken(spec, p);
     }
-    *ret_n = n;
+    *ret_n = kept;
     return point;
 }
 
@@ -170,8 +173,8 @@ static void rank(const double *value, size_t n, struct scored *ret)
 static size_t choose(struct search *s, double *point, size_t n, double *ret_point, double *ret_value)
 {
     size_t d = s->spec->d, m = n < EXACT ? n : EXACT;
-    double *value = must_alloc(n, sizeof *value), *chosen = must_alloc(m * d, sizeof *chosen);
-    struct scored *order = must_alloc(n, sizeof *order);
+    double *value = must_alloc(n + 1, sizeof *value), *chosen = must_alloc(m * d + 1, sizeof *chosen);
+    struct scored *order = must_alloc(n + 1, sizeof *order);
     acquisition_screen(s->a, point, n, value);
     rank(value, n, order);
     for (size_t i = 0; i < m; i++) memcpy(chosen + i * d, point + order[i].at * d, d * sizeof *chosen);
