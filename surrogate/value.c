@@ -136,7 +136,7 @@ static double node_value(const struct acquisition *a, size_t s, const struct mom
     struct part part[OUTPUTS_MAX];
     struct node node = {0};
     size_t joint = a->joint >= 0 ? a->bound[a->joint].output : OUTPUTS_MAX;
-    double mean = 0, variance = 1e-300, by_mean, by_sd;
+    double mean = 0, variance = 1e-300, by_mean = 0, by_sd = 0;
     if (a->joint >= 0) node = node_of(a, m, k);
     for (size_t g = 0; g < a->n_outputs; g++) {
         const struct output *o = &a->output[g];

@@ -206,7 +206,7 @@ static enum status add(struct adviser *a, const json_t *request, json_t **ret, s
     struct session *s = a->session;
     double config[SPACE_PARAMS_MAX];
     struct trial *t = NULL;
-    struct tale tale;
+    struct tale tale = {0};
     const json_t *params = json_object_get(request, "add");
     if (!json_is_object(params)) return error_set(err, STATUS_INVALID, "\"add\" takes an object of parameters");
     enum status st = space_from_json(&s->study->space, params, config, err);

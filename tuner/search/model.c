@@ -24,12 +24,9 @@ static struct acquisition_output contribution(const struct objective *o, size_t 
         if (i == o->cost) out.link = LINK_IDENTITY; /* linear in log T */
         break;
     case OBJECTIVE_SINGLE:
-        out.weight = m->goal;
-        out.link = LINK_IDENTITY; /* any monotone scale will do */
-        break;
     case OBJECTIVE_PARETO:
         out.weight = m->goal;
-        out.link = LINK_IDENTITY;
+        out.link = LINK_IDENTITY; /* any monotone scale will do */
         break;
     }
     return out;

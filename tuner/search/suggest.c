@@ -145,7 +145,7 @@ struct pair {
 static struct pair *mean_pairs(struct task *t)
 {
     const struct model *m = t->model;
-    size_t n = m->n_complete, g[2], found = 0;
+    size_t n = m->n_complete, g[2] = {0, 0}, found = 0;
     double *mean = arena_array(&t->arena, n * m->n_outputs, sizeof *mean);
     struct pair *p = arena_array(&t->arena, n, sizeof *p);
     model_means(m, complete_points(t), n, mean);

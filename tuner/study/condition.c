@@ -188,7 +188,7 @@ static enum status read_test(struct reader *r, const struct condition **ret)
 
 static enum status read_not(struct reader *r, const struct condition **ret)
 {
-    const struct condition *inner;
+    const struct condition *inner = NULL;
     if (++r->depth > DEPTH_MAX) return fail(r, "less nesting");
     enum status s;
     if (take(r, "not")) {
@@ -205,7 +205,7 @@ static enum status read_not(struct reader *r, const struct condition **ret)
 
 static enum status read_and(struct reader *r, const struct condition **ret)
 {
-    const struct condition *left, *right;
+    const struct condition *left = NULL, *right = NULL;
     enum status s = read_not(r, &left);
     while (!s && take(r, "and")) {
         s = read_not(r, &right);
@@ -217,7 +217,7 @@ static enum status read_and(struct reader *r, const struct condition **ret)
 
 static enum status read_or(struct reader *r, const struct condition **ret)
 {
-    const struct condition *left, *right;
+    const struct condition *left = NULL, *right = NULL;
     enum status s = read_and(r, &left);
     while (!s && take(r, "or")) {
         s = read_and(r, &right);
@@ -231,7 +231,7 @@ enum status condition_parse(const struct space *space, const char *text, struct 
                             const struct condition **ret, struct error *err)
 {
     struct reader r = {.space = space, .at = text, .arena = arena, .err = err};
-    const struct condition *c;
+    const struct condition *c = NULL;
     enum status s = read_or(&r, &c);
     skip_blanks(&r);
     if (!s && *r.at) s = fail(&r, "'and', 'or' or the end");
