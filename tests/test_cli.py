@@ -454,6 +454,10 @@ class Advise(World):
         self.assertEqual("K=" in env, best["b"])
         self.assertNotIn("nan", env)
         self.run_nocturne("show", "s", "0")
+        self.assertIn("parameter 'k' is missing", self.run_nocturne("enqueue", "s", "b=true", code=2)[1])
+        self.assertIn("'k' exists only when b == true", self.run_nocturne("enqueue", "s", "k=3", code=2)[1])
+        self.run_nocturne("enqueue", "s", "b=true", "k=3")
+        self.assertEqual(self.trials()[-1]["params"]["k"], 3)
 
     def test_warm_start_names_a_study_of_the_same_database(self):
         text = "study: %s\nparameters: {x: {type: float, range: [0, 1]}}\nobjective: {minimize: loss}\n"

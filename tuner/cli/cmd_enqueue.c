@@ -2,6 +2,7 @@
 
 #include "tuner/base/json.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,8 +48,14 @@ static enum status build(const struct options *o, const struct study *study, dou
         if (s) return s;
         given[p] = true;
     }
-    for (size_t i = 0; i < space->n && !study->baseline; i++)
-        if (!given[i]) return error_set(err, STATUS_INVALID, "parameter '%s' is missing", space->param[i].name);
+    for (size_t i = 0; i < space->n; i++) {
+        const struct param *p = &space->param[i];
+        bool exists = condition_holds(p->when, config), known = given[i] || (study->baseline && !isnan(config[i]));
+        if (!exists && given[i])
+            return error_set(err, STATUS_INVALID, "'%s' exists only when %s", p->name, p->when_text);
+        if (exists && !known) return error_set(err, STATUS_INVALID, "parameter '%s' is missing", p->name);
+        if (!exists) config[i] = NAN;
+    }
     return STATUS_OK;
 }
 
