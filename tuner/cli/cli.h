@@ -21,8 +21,7 @@ extern const struct command cli_commands[]; /* ends with a NULL name */
 X(advise)
 X(best)
 X(completion)
-X(doctor)
-X(enqueue) X(export) X(init) X(resume) X(run) X(show) X(status) X(stop) X(trials)
+X(doctor) X(enqueue) X(export) X(init) X(resume) X(run) X(show) X(status) X(stop) X(trials)
 #undef X
 
     /* --db and --json, as a child parser; its input is a struct cli_common. */

@@ -1,6 +1,7 @@
 #include "tuner/cli/cli.h"
 
 #include "tuner/coordinator/adviser.h"
+#include "tuner/coordinator/warm_start.h"
 
 #include "tuner/base/json.h"
 
@@ -102,6 +103,7 @@ int cmd_advise(int argc, char **argv)
     if (!s) s = store_open(o.db, STORE_CREATE, &store, &err);
     if (!s) s = store_hold_take(store, study->name, &hold, &err);
     if (!s) s = session_open(store, study, o.seed >= 0 ? (uint64_t)o.seed : study->seed, clock_real(), &session, &err);
+    if (!s) s = warm_start_load(session, &err);
     if (!s) cli_print_changes(session);
     if (!s) serve(session);
     session_free(session);

@@ -2,6 +2,7 @@
 #include "tuner/cli/cli.h"
 
 #include "tuner/coordinator/coordinator.h"
+#include "tuner/coordinator/warm_start.h"
 #include "tuner/report/report.h"
 
 #include <errno.h>
@@ -174,6 +175,7 @@ int run_study(const struct study *study, const struct run_options *o)
     if (!s) s = store_hold_take(store, study->name, &hold, &err);
     if (!s)
         s = session_open(store, study, o->seed >= 0 ? (uint64_t)o->seed : study->seed, clock_real(), &session, &err);
+    if (!s) s = warm_start_load(session, &err);
     if (!s) cli_print_changes(session);
     if (!s && !o->quiet && !o->json) print_resumed(session);
     if (!s) s = coordinate(session, o, guard, files, &end, &err);

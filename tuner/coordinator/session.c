@@ -350,60 +350,6 @@ static enum status resume(struct session *s, const struct found *f, const char *
     return st;
 }
 
-/* ---- warm_start ---- */
-
-/* The utility of a trial of another study, by our objective and its own baseline. False: it lacks a metric. */
-static bool judge_there(const struct session *s, const struct session *other, const struct trial *t, double *ret)
-{
-    const struct objective *o = &s->study->objective;
-    double value[METRICS_MAX], baseline[METRICS_MAX];
-    const double *theirs = session_baseline(other);
-    if (objective_needs_baseline(o) && !theirs) return false;
-    for (size_t i = 0; i < o->n_metrics; i++) {
-        int k = objective_find_metric(&other->study->objective, o->metric[i].name);
-        value[i] = k < 0 ? NAN : t->value[k];
-        baseline[i] = k < 0 || !theirs ? NAN : theirs[k];
-        if (objective_in_utility(o, i) && !isfinite(value[i])) return false;
-    }
-    *ret = objective_utility(o, value, baseline);
-    return isfinite(*ret);
-}
-
-static void read_prior(struct session *s, const struct session *other, struct search_prior *ret)
-{
-    size_t d = s->study->space.n;
-    double *config = arena_array(&s->arena, (other->n + 1) * d, sizeof *config),
-           *utility = arena_array(&s->arena, other->n + 1, sizeof *utility);
-    for (size_t i = 0; i < other->n; i++) {
-        const struct trial *t = other->trial[i];
-        if (t->state != TRIAL_COMPLETE || t->role == ROLE_CONFIRM || t->outside) continue;
-        json_t *params = space_to_json(&other->study->space, t->config);
-        bool inside = space_from_json(&s->study->space, params, config + ret->n * d, NULL) == STATUS_OK;
-        json_decref(params);
-        if (inside && judge_there(s, other, t, &utility[ret->n])) ret->n++;
-    }
-    ret->config = config;
-    ret->utility = utility;
-}
-
-static enum status load_priors(struct session *s, struct error *err)
-{
-    enum status st = STATUS_OK;
-    s->prior = arena_array(&s->arena, s->study->n_warm + 1, sizeof *s->prior);
-    for (size_t i = 0; !st && i < s->study->n_warm; i++) {
-        struct session *other = NULL;
-        struct study *study = NULL;
-        st = session_load(s->store, s->study->warm[i], s->clock, &study, &other, err);
-        if (st) return error_context(err, "%s: warm_start", s->study->path);
-        struct search_prior *p = &s->prior[s->n_priors++];
-        p->name = s->study->warm[i];
-        read_prior(s, other, p);
-        session_free(other);
-        study_free(study);
-    }
-    return st;
-}
-
 enum status session_open(struct store *store, const struct study *study, uint64_t seed, const struct clock *clock,
                          struct session **ret, struct error *err)
 {
@@ -418,7 +364,6 @@ enum status session_open(struct store *store, const struct study *study, uint64_
         st = resume(s, &f, identity, err);
     free(identity);
     found_done(&f);
-    if (!st) st = load_priors(s, err);
     if (st)
         session_free(s);
     else

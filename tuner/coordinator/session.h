@@ -48,7 +48,7 @@ struct session {
     char *changes;  /* what of the space differs from the last run; NULL: nothing */
     size_t outside; /* trials that are set aside for it */
     size_t n_priors;
-    struct search_prior *prior; /* the earlier studies of warm_start, in `arena` */
+    struct search_prior *prior; /* the earlier studies (warm_start_load), in `arena` */
     struct arena arena;
     size_t n, room;
     long told;                    /* results so far */

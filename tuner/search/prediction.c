@@ -4,24 +4,19 @@
 
 #include "tuner/base/arena.h"
 
+#include <gsl/gsl_sort.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { SURPRISES = 19 };
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* The quantile of m distances that holds a share `coverage` of a next one [conformal prediction, Vovk et al. 2005], but
  * no less than a normal distribution's. */
 static double conformal_quantile(double *z, size_t m, double coverage)
 {
     size_t at = (size_t)ceil(coverage * (double)(m + 1));
-    qsort(z, m, sizeof *z, ascending);
+    gsl_sort(z, 1, m);
     double normal = normal_quantile(0.5 + coverage / 2);
     return m ? fmax(z[at > m ? m - 1 : at - 1], normal) : normal;
 }

@@ -5,6 +5,7 @@
 
 #include "tuner/base/arena.h"
 
+#include <gsl/gsl_sort.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,19 +73,13 @@ bool rows_are_warped(const struct objective *o, size_t metric)
 
 enum { WARP_FROM = 10 };
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 void rows_warp(double *y, size_t n, const void *data)
 {
     enum goal goal = *(const enum goal *)data;
     if (n < WARP_FROM) return;
     double *sorted = must_alloc(n, sizeof *sorted), good = 0;
     for (size_t i = 0; i < n; i++) sorted[i] = goal * y[i];
-    qsort(sorted, n, sizeof *sorted, ascending);
+    gsl_sort(sorted, 1, n);
     double median = sorted[n / 2];
     size_t n_good = n - n / 2;
     for (size_t i = n / 2; i < n; i++) good += pow(sorted[i] - median, 2) / (double)n_good;

@@ -161,14 +161,15 @@ static struct search_rank *rank_front(struct task *t, const struct pair *p)
 {
     const struct model *m = t->model;
     size_t n = m->n_complete;
-    struct search_rank *r = rank_complete(t), *by_place = arena_array(&t->arena, t->history->n, sizeof *by_place);
-    for (size_t i = 0; i < n; i++) by_place[r[i].at] = r[i];
+    struct search_rank *r = arena_array(&t->arena, n, sizeof *r);
+    struct estimate *x = arena_array(&t->arena, n, sizeof *x);
+    model_estimate(m, complete_points(t), n, false, x);
     for (size_t i = 0; i < n; i++) {
         double dominators = 0;
         for (size_t k = 0; k < n; k++)
             dominators += p[k].first >= p[i].first && p[k].second >= p[i].second &&
                           p[k].first + p[k].second > p[i].first + p[i].second;
-        r[i] = (struct search_rank){-dominators, by_place[m->order[i]].feasible, m->order[i]};
+        r[i] = (struct search_rank){-dominators, x[i].feasible, m->order[i]};
     }
     qsort(r, n, sizeof *r, search_rank_compare);
     return r;

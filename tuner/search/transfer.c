@@ -3,6 +3,7 @@
 #include "tuner/base/arena.h"
 #include "tuner/base/rng.h"
 
+#include <gsl/gsl_sort.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,17 +76,11 @@ static double loss_of_draw(const double *mean, const double *variance, const dou
     return loss;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double quantile(const double *v, double p)
 {
     double sorted[DRAWS];
     memcpy(sorted, v, sizeof sorted);
-    qsort(sorted, DRAWS, sizeof *sorted, ascending);
+    gsl_sort(sorted, 1, DRAWS);
     return sorted[(size_t)(p * (DRAWS - 1))];
 }
 
