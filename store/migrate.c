@@ -1,12 +1,13 @@
 #include "store/migrate.h"
 
+#include "store/curve.h"
 #include "store/statement.h"
 
 #include <stdio.h>
 
-extern const char store_migration_0001[], store_migration_0002[];
+extern const char store_migration_0001[], store_migration_0002[], store_migration_0003[];
 
-static const char *const migrations[] = {store_migration_0001, store_migration_0002};
+static const char *const migrations[] = {store_migration_0001, store_migration_0002, store_migration_0003};
 
 enum { VERSION = sizeof migrations / sizeof *migrations };
 
@@ -57,6 +58,7 @@ enum status store_migrate(struct store *store, struct error *err)
     enum status s = pragma(store, "PRAGMA application_id", &id, err);
     if (!s) s = pragma(store, "PRAGMA user_version", &version, err);
     if (!s) s = check_ours(store, id, version, err);
+    if (version < VERSION) curve_register(store->db);
     while (!s && version < VERSION) s = apply(store, (int)++version, err);
     return s;
 }

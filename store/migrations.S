@@ -8,4 +8,8 @@ store_migration_0001:
 store_migration_0002:
     .incbin "store/migrations/0002_told.sql"
     .byte 0
+    .global store_migration_0003
+store_migration_0003:
+    .incbin "store/migrations/0003_event_log.sql"
+    .byte 0
     .section .note.GNU-stack, "", @progbits

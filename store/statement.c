@@ -6,9 +6,9 @@
 enum status store_failed(struct store *store, int code, struct error *err)
 {
     const char *file = store->path;
+    store->code = code;
     switch (code & 0xff) {
-    case SQLITE_FULL:
-        return error_set(err, STATUS_IO, "%s: the disk is full; free some space and run the same command again", file);
+    case SQLITE_FULL: return error_set(err, STATUS_IO, "%s: the disk is full; free some space", file);
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
@@ -17,8 +17,7 @@ enum status store_failed(struct store *store, int code, struct error *err)
                          "file with --db",
                          file, sqlite3_errmsg(store->db));
     case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return error_set(err, STATUS_IO, "%s: another program keeps it locked; close it and try again", file);
+    case SQLITE_LOCKED: return error_set(err, STATUS_BUSY, "%s: another program keeps it locked", file);
     case SQLITE_CORRUPT:
         return error_set(err, STATUS_IO, "%s: the database is damaged (%s); restore a backup", file,
                          sqlite3_errmsg(store->db));
@@ -56,7 +55,12 @@ void statement_int(struct statement *q, int at, int64_t value)
 
 void statement_text(struct statement *q, int at, const char *value)
 {
-    sqlite3_bind_text(q->stmt, at, value, -1, SQLITE_TRANSIENT);
+    sqlite3_bind_text(q->stmt, at, value, -1, SQLITE_STATIC);
+}
+
+void statement_blob(struct statement *q, int at, const void *bytes, size_t n)
+{
+    sqlite3_bind_blob64(q->stmt, at, bytes, n, SQLITE_STATIC);
 }
 
 bool statement_row(struct statement *q)
@@ -105,4 +109,28 @@ int64_t column_int(struct statement *q, int at)
 const char *column_text(struct statement *q, int at)
 {
     return (const char *)sqlite3_column_text(q->stmt, at);
+}
+
+const unsigned char *column_blob(struct statement *q, int at, size_t *ret_n)
+{
+    const unsigned char *bytes = sqlite3_column_blob(q->stmt, at);
+    *ret_n = (size_t)sqlite3_column_bytes(q->stmt, at);
+    return bytes;
+}
+
+bool store_may_recover(const struct store *store)
+{
+    switch (store->code & 0xff) {
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_READONLY:
+    case SQLITE_CANTOPEN:
+    case SQLITE_PERM:
+    case SQLITE_NOMEM:
+    case SQLITE_PROTOCOL:
+    case SQLITE_INTERRUPT: return true;
+    default: return false;
+    }
 }

@@ -25,12 +25,15 @@ struct statement {
 struct store {
     sqlite3 *db;
     char *path;
+    int code; /* the last failure's */
     struct statement statement[STATEMENTS_MAX];
 };
 
 struct statement *statement_get(struct store *store, const char *sql, struct error *err);
 void statement_int(struct statement *q, int at, int64_t value);
-void statement_text(struct statement *q, int at, const char *value); /* NULL binds NULL */
+/* These two must stay as they are until statement_end. NULL binds NULL. */
+void statement_text(struct statement *q, int at, const char *value);
+void statement_blob(struct statement *q, int at, const void *bytes, size_t n);
 bool statement_row(struct statement *q);
 /* Resets the statement and turns its last code into a status. */
 enum status statement_end(struct statement *q, struct error *err);
@@ -44,9 +47,15 @@ enum status statement_inserted(struct store *store, enum status s, int64_t *ret_
 
 int64_t column_int(struct statement *q, int at);
 const char *column_text(struct statement *q, int at); /* NULL for NULL */
+const unsigned char *column_blob(struct statement *q, int at, size_t *ret_n);
 
 /* The sentence for SQLite's current error. */
 enum status store_failed(struct store *store, int code, struct error *err);
+
+/* Transactions; store_rollback outside of one does nothing. */
+enum status store_begin(struct store *store, struct error *err);
+enum status store_commit(struct store *store, struct error *err);
+void store_rollback(struct store *store);
 
 /* Runs statements without values: pragmas, migrations. */
 enum status store_exec(struct store *store, const char *sql, struct error *err);

@@ -5,8 +5,10 @@
 
 #include "tuner/base/arena.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { BUSY_MS = 10000 };
@@ -64,6 +66,12 @@ enum status store_check(struct store *store, void (*problem)(void *, const char 
                         NULL, problem, data, err);
 }
 
+static off_t file_bytes(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 ? st.st_size : 0;
+}
+
 enum status store_open(const char *path, enum store_mode mode, struct store **ret, struct error *err)
 {
     if (mode == STORE_EXISTING && strcmp(path, ":memory:") != 0 && access(path, F_OK) != 0)
@@ -78,7 +86,7 @@ enum status store_open(const char *path, enum store_mode mode, struct store **re
     enum status s = code == SQLITE_OK ? STATUS_OK : store_failed(store, code, err);
     if (!s) s = configure(store, err);
     if (!s) s = store_migrate(store, err);
-    if (!s) s = quick_check(store, err);
+    if (!s && file_bytes(path) <= STORE_CHECKED_BYTES) s = quick_check(store, err);
     if (s)
         store_close(store);
     else
@@ -89,7 +97,7 @@ enum status store_open(const char *path, enum store_mode mode, struct store **re
 void store_close(struct store *store)
 {
     if (!store) return;
-    for (struct statement *q = store->statement; q->sql; q++) sqlite3_finalize(q->stmt);
+    for (size_t i = 0; i < STATEMENTS_MAX && store->statement[i].sql; i++) sqlite3_finalize(store->statement[i].stmt);
     sqlite3_close(store->db);
     free(store->path);
     free(store);
@@ -98,6 +106,27 @@ void store_close(struct store *store)
 const char *store_path(const struct store *store)
 {
     return store->path;
+}
+
+enum status store_backup(struct store *store, const char *path, struct error *err)
+{
+    char part[4200];
+    sqlite3 *out = NULL;
+    if (access(path, F_OK) == 0)
+        return error_set(err, STATUS_INVALID, "%s: exists already; choose another file, or move it away", path);
+    snprintf(part, sizeof part, "%s.part", path);
+    unlink(part);
+    int code = sqlite3_open(part, &out);
+    sqlite3_backup *copy = code == SQLITE_OK ? sqlite3_backup_init(out, "main", store->db, "main") : NULL;
+    while (copy && (code = sqlite3_backup_step(copy, -1)) == SQLITE_BUSY) sqlite3_sleep(50);
+    sqlite3_backup_finish(copy);
+    if (code == SQLITE_DONE) code = sqlite3_exec(out, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL);
+    enum status s = STATUS_OK;
+    if (code != SQLITE_OK) s = error_set(err, STATUS_IO, "%s: cannot write the backup: %s", path, sqlite3_errmsg(out));
+    sqlite3_close(out);
+    if (!s && rename(part, path) != 0) s = error_set(err, STATUS_IO, "%s: cannot write the backup: %m", path);
+    if (s) unlink(part);
+    return s;
 }
 
 enum status store_begin(struct store *store, struct error *err)

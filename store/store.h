@@ -1,16 +1,19 @@
 /* store: everything Nocturne must not forget, in one SQLite file.
  *
- * The only code that knows SQL. Rows come and go as plain structs; text in them belongs
- * to the caller on the way in and to the store, until the callback returns, on the way out.
- * A function that writes has written durably (WAL, synchronous FULL) when it returns
- * STATUS_OK outside store_begin … store_commit. One thread at a time.
+ * The only code that knows SQL. What happens in a study is an append-only log of events; the
+ * state of a study is a view of them (tuner/coordinator/session.c folds it). Rows come and go
+ * as plain structs; text in them belongs to the caller on the way in and to the store, until
+ * the callback returns, on the way out.
  *
  *     struct store *store = NULL;
  *     if (store_open("nocturne.db", STORE_CREATE, &store, &err)) …
  *     store_close(store);
  *
+ * One thread at a time; while a journal has its writer (journal_start), that thread is the writer's.
+ *
  * Errors: STATUS_IO for what the disk or SQLite refuses, with the file's name and the way
- * out; STATUS_NOT_FOUND for a missing row or file; STATUS_INVALID for a file that is not ours.
+ * out; STATUS_BUSY for a database that another program keeps locked; STATUS_NOT_FOUND for a
+ * missing row or file; STATUS_INVALID for a file that is not ours.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -18,30 +21,38 @@
 #include "tuner/base/error.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct store;
 
-enum store_mode { STORE_CREATE, STORE_EXISTING };
+enum store_mode {
+    STORE_CREATE,
+    STORE_EXISTING,
+};
 
-/* `path` may be ":memory:". Migrates an older file; refuses a newer, a damaged or a foreign one. */
+/* `path` may be ":memory:". Migrates an older file; refuses a newer, a foreign one and, up to STORE_CHECKED_BYTES,
+ * a damaged one: of a larger file the check would take seconds (store_check does it). */
+enum { STORE_CHECKED_BYTES = 16 << 20 };
 enum status store_open(const char *path, enum store_mode mode, struct store **ret, struct error *err);
 void store_close(struct store *store);
 const char *store_path(const struct store *store);
 int store_version(void); /* schema version this program writes */
 
-enum status store_begin(struct store *store, struct error *err);
-enum status store_commit(struct store *store, struct error *err);
-void store_rollback(struct store *store);
+/* May the last failure pass by itself (disk full, locked, not writable now), or is the file damaged for good? */
+bool store_may_recover(const struct store *store);
 
 /* Integrity and foreign keys; `problem` is called for each finding. */
 enum status store_check(struct store *store, void (*problem)(void *, const char *), void *data, struct error *err);
+
+/* A copy of the database as it is now, while others write to it. The whole file or nothing; `path` must not exist. */
+enum status store_backup(struct store *store, const char *path, struct error *err);
 
 /* ---- studies ---- */
 
 struct store_study {
     int64_t id;
-    const char *name, *path, *file, *identity, *phase;
+    const char *name, *path, *file, *identity, *state; /* state: NULL if none was written */
     uint64_t seed;
     int64_t created_ms;
 };
@@ -50,75 +61,111 @@ typedef void store_study_fn(void *data, const struct store_study *study);
 
 enum status store_study_insert(struct store *store, const struct store_study *study, int64_t *ret_id,
                                struct error *err);
-enum status store_study_update(struct store *store, int64_t id, const char *path, const char *file,
-                               const char *identity, struct error *err);
-enum status store_study_set_phase(struct store *store, int64_t id, const char *phase, struct error *err);
 enum status store_study_find(struct store *store, const char *name, store_study_fn *fn, void *data, struct error *err);
 enum status store_studies(struct store *store, store_study_fn *fn, void *data, struct error *err);
 
-/* ---- trials ---- */
+/* ---- events ---- */
 
-struct store_trial {
-    int64_t id, study;
-    long number;
-    const char *role, *state, *params, *source;
-    uint64_t seed;
-    long confirms;                   /* −1: none */
-    const char *metrics, *reason;    /* may be NULL */
-    int64_t created_ms, finished_ms; /* finished 0: not yet */
-    long told;                       /* place in the order of results; −1: not yet */
+enum logged {                    /* what happened; in the file, so never renumber */
+              LOGGED_OPENED = 1, /* a process took the study: host, pid, boot, and the study file if it is new */
+              LOGGED_ADDED,      /* a trial: role, params, source (why), seed, what was known */
+              LOGGED_LEASED,     /* an attempt may run: the event's seq is the fencing token */
+              LOGGED_STARTED,    /* the program is up: pid */
+              LOGGED_RENEWED,    /* a lease lives on */
+              LOGGED_CONDEMNED,  /* the decision to stop a running attempt, and why */
+              LOGGED_RETURNED,   /* an attempt ended without a result; the trial is queued again */
+              LOGGED_FINISHED,   /* the trial is final: state, metrics or reason */
+              LOGGED_PHASE,      /* of the study: open, stopped, complete */
+              LOGGED_NOTE,       /* something a person should know: a pause, a fallback */
 };
 
-typedef void store_trial_fn(void *data, const struct store_trial *trial);
+const char *logged_name(enum logged kind);
 
-enum status store_trial_insert(struct store *store, const struct store_trial *trial, int64_t *ret_id,
-                               struct error *err);
-/* Changes the state only if it is still `from`; otherwise STATUS_FAILED: two writers, or a bug. */
-enum status store_trial_set_state(struct store *store, int64_t id, const char *from, const char *to, struct error *err);
-/* The same for a final state, with its metrics or its reason (either may be NULL). */
-enum status store_trial_finish(struct store *store, int64_t id, const char *from, const char *to, const char *metrics,
-                               const char *reason, long told, int64_t at_ms, struct error *err);
-enum status store_trials(struct store *store, int64_t study, store_trial_fn *fn, void *data, struct error *err);
-
-/* ---- attempts and reports ---- */
-
-struct store_attempt {
-    int64_t id, trial;
-    long number;
-    int64_t pid;                        /* 0: not started */
-    const char *dir, *outcome, *reason; /* outcome, reason may be NULL */
-    int64_t started_ms, ended_ms;
+struct store_event {
+    int64_t seq; /* from 1 in each study, without gaps */
+    long trial;  /* −1: about the study */
+    enum logged kind;
+    int64_t at_ms;    /* wall clock */
+    const char *body; /* a JSON object, or "" */
 };
 
-typedef void store_attempt_fn(void *data, const struct store_attempt *attempt);
+typedef void store_event_fn(void *data, const struct store_event *event);
 
-enum status store_attempt_insert(struct store *store, int64_t trial, long number, const char *dir, int64_t at_ms,
-                                 int64_t *ret_id, struct error *err);
-enum status store_attempt_set_pid(struct store *store, int64_t id, int64_t pid, struct error *err);
-enum status store_attempt_finish(struct store *store, int64_t id, const char *outcome, const char *reason,
-                                 int64_t at_ms, struct error *err);
-enum status store_attempts(struct store *store, int64_t trial, store_attempt_fn *fn, void *data, struct error *err);
+/* In order; `trial` −1: all of the study. Stops early, without an error, when *stop becomes true (may be NULL). */
+enum status store_events(struct store *store, int64_t study, long trial, store_event_fn *fn, void *data,
+                         const bool *stop, struct error *err);
+/* seq of the last event; 0: none */
+enum status store_last_event(struct store *store, int64_t study, int64_t *ret_seq, struct error *err);
 
+/* One report of a trial program, with `n` metrics. */
 struct store_report {
-    long seq, step;
-    const char *metrics;
+    int64_t lease; /* seq of the lease it belongs to */
+    long number;   /* from 0 in each lease */
+    long step;
+    int64_t after_ms; /* since the lease */
+    int64_t known;    /* events of the study since the lease, before this report: its place in the order of events */
+    size_t n;
+    const char *const *name;
+    const double *value;
 };
 
 typedef void store_report_fn(void *data, const struct store_report *report);
 
-enum status store_report_insert(struct store *store, int64_t attempt, const struct store_report *report,
-                                struct error *err);
-enum status store_reports(struct store *store, int64_t attempt, store_report_fn *fn, void *data, struct error *err);
+enum status store_reports(struct store *store, int64_t study, int64_t lease, store_report_fn *fn, void *data,
+                          struct error *err);
+
+/* ---- the journal: how events become durable ----
+ *
+ * What is appended between two submits is one batch and becomes durable as a whole, or not at all. Without a writer
+ * journal_flush writes on the caller's thread. With one (journal_start), journal_submit hands the batch over and
+ * returns; batches that come while the writer is at work share the next transaction (group commit). A batch that the
+ * disk refuses is kept and tried again until it is accepted: see journal_trouble. */
+
+struct journal;
+
+struct journal *journal_create(struct store *store, int64_t study);
+/* Ends the writer. What was submitted has been written if the disk lets it; otherwise it is lost, as in a crash. */
+void journal_free(struct journal *j);
+
+void journal_event(struct journal *j, const struct store_event *event);
+void journal_report(struct journal *j, const struct store_report *report);
+void journal_study(struct journal *j, const char *path, const char *file, const char *identity);
+void journal_state(struct journal *j, const char *state);
+void journal_request_done(struct journal *j, int64_t id);
+/* Bytes for `durable`, delivered in order once everything before them is durable. */
+void journal_answer(struct journal *j, const char *bytes, size_t n);
+
+enum status journal_flush(struct journal *j, struct error *err);
+
+struct journal_hooks {                                          /* called on the writer's thread */
+    void (*durable)(void *data, const char *answers, size_t n); /* after each transaction */
+    void (*trouble)(void *data, const char *text);              /* the disk refuses; NULL: no longer */
+    void *data;
+};
+
+void journal_start(struct journal *j, const struct journal_hooks *hooks);
+void journal_submit(struct journal *j);
+/* Blocks while the journal is full (see below): back-pressure for callers that may wait. */
+void journal_wait(struct journal *j);
+/* Ends the writer after everything submitted is durable; the error is what keeps it from that. */
+enum status journal_stop(struct journal *j, struct error *err);
+
+uint64_t journal_batch(const struct journal *j); /* number of the batch being appended to, from 1 */
+uint64_t journal_durable(struct journal *j);     /* batches up to this number are durable */
+bool journal_full(struct journal *j);            /* back-pressure: take nothing more in for now */
+/* The sentence while the disk refuses. STATUS_OK: no trouble; STATUS_IO: it is tried again; STATUS_FAILED: for good. */
+enum status journal_trouble(struct journal *j, struct error *ret);
 
 /* ---- requests: what other processes ask of the coordinator that holds a study ---- */
 
-typedef void store_request_fn(void *data, const char *verb, const char *payload);
+typedef void store_request_fn(void *data, int64_t id, const char *verb, const char *payload);
 
 enum status store_request_add(struct store *store, int64_t study, const char *verb, const char *payload, int64_t at_ms,
                               struct error *err);
-/* Hands over every request of the study, oldest first, and deletes them in the same transaction. */
-enum status store_requests_take(struct store *store, int64_t study, store_request_fn *fn, void *data,
-                                struct error *err);
+enum status store_requests(struct store *store, int64_t study, int64_t after, store_request_fn *fn, void *data,
+                           struct error *err);
+/* Those that have come since the last call, from the writer (looked for twice a second). */
+void journal_requests(struct journal *j, store_request_fn *fn, void *data);
 
 /* ---- the right to run a study ---- */
 

@@ -1,28 +1,28 @@
-#include "store/statement.h"
+#include "store/study.h"
 
 #include <stddef.h>
 
-#define COLUMNS "SELECT id, name, path, file, identity, phase, seed, created_ms FROM study "
+#define COLUMNS "SELECT id, name, path, file, identity, seed, created_ms, state FROM study "
 
 enum status store_study_insert(struct store *store, const struct store_study *study, int64_t *ret_id, struct error *err)
 {
-    static const char sql[] = "INSERT INTO study (name, path, file, identity, phase, seed, created_ms) "
-                              "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    return statement_insert(store, sql, ret_id, err, "tttttii", study->name, study->path, study->file, study->identity,
-                            study->phase, (int64_t)study->seed, study->created_ms);
+    static const char sql[] = "INSERT INTO study (name, path, file, identity, seed, created_ms) "
+                              "VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    return statement_insert(store, sql, ret_id, err, "ttttii", study->name, study->path, study->file, study->identity,
+                            (int64_t)study->seed, study->created_ms);
 }
 
-enum status store_study_update(struct store *store, int64_t id, const char *path, const char *file,
-                               const char *identity, struct error *err)
+enum status study_update(struct store *store, int64_t id, const char *path, const char *file, const char *identity,
+                         struct error *err)
 {
     static const char sql[] = "UPDATE study SET path = ?2, file = ?3, identity = ?4 WHERE id = ?1";
     return statement_run(store, sql, err, "ittt", id, path, file, identity);
 }
 
-enum status store_study_set_phase(struct store *store, int64_t id, const char *phase, struct error *err)
+enum status study_set_state(struct store *store, int64_t id, const char *state, struct error *err)
 {
-    static const char sql[] = "UPDATE study SET phase = ?2 WHERE id = ?1";
-    return statement_run(store, sql, err, "it", id, phase);
+    static const char sql[] = "UPDATE study SET state = ?2 WHERE id = ?1";
+    return statement_run(store, sql, err, "it", id, state);
 }
 
 static size_t each(struct statement *q, store_study_fn *fn, void *data)
@@ -34,9 +34,9 @@ static size_t each(struct statement *q, store_study_fn *fn, void *data)
                                        .path = column_text(q, 2),
                                        .file = column_text(q, 3),
                                        .identity = column_text(q, 4),
-                                       .phase = column_text(q, 5),
-                                       .seed = (uint64_t)column_int(q, 6),
-                                       .created_ms = column_int(q, 7)});
+                                       .seed = (uint64_t)column_int(q, 5),
+                                       .created_ms = column_int(q, 6),
+                                       .state = column_text(q, 7)});
     return n;
 }
 

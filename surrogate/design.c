@@ -2,10 +2,12 @@
  * balance of the net and makes studies differ; dimensions past GSL's 40 are plain random. */
 #include "surrogate/design.h"
 
+#include "tuner/base/arena.h"
 #include "tuner/base/rng.h"
 
 #include <gsl/gsl_qrng.h>
 #include <math.h>
+#include <stdlib.h>
 
 enum { SOBOL_DIMS = 40 };
 
@@ -47,25 +49,54 @@ void design_random(const struct dimension *dim, size_t d, uint64_t seed, size_t 
     from_unit(dim, d, ret_point);
 }
 
+struct design {
+    const struct dimension *dim;
+    size_t d, sobol_d;
+    uint64_t seed, shift[SOBOL_DIMS];
+    gsl_qrng *q;
+    size_t next; /* index of the point that q gives next */
+};
+
+struct design *design_create(const struct dimension *dim, size_t d, uint64_t seed)
+{
+    struct design *x = must_alloc(1, sizeof *x);
+    struct rng rng = rng_derive(seed, "shift", 0);
+    x->dim = dim;
+    x->d = d;
+    x->sobol_d = d < SOBOL_DIMS ? d : SOBOL_DIMS;
+    x->seed = seed;
+    for (size_t k = 0; k < x->sobol_d; k++) x->shift[k] = rng_bits(&rng) >> 34; /* 30 bits, as many as GSL's have */
+    x->q = gsl_qrng_alloc(gsl_qrng_sobol, (unsigned)x->sobol_d);
+    return x;
+}
+
+void design_free(struct design *x)
+{
+    if (!x) return;
+    gsl_qrng_free(x->q);
+    free(x);
+}
+
+void design_next(struct design *x, size_t index, double *ret_point)
+{
+    double raw[SOBOL_DIMS];
+    if (index < x->next) {
+        gsl_qrng_init(x->q);
+        x->next = 0;
+    }
+    for (; x->next <= index; x->next++) gsl_qrng_get(x->q, raw);
+    struct rng rng = rng_derive(x->seed, "past sobol", index);
+    for (size_t k = 0; k < x->d; k++)
+        ret_point[k] =
+            k < x->sobol_d ? ((double)((uint64_t)ldexp(raw[k], 30) ^ x->shift[k]) + 0.5) * 0x1p-30 : rng_unit(&rng);
+    from_unit(x->dim, x->d, ret_point);
+}
+
 void design_sequence(const struct dimension *dim, size_t d, uint64_t seed, size_t first, size_t n, double *ret_points)
 {
-    size_t sobol_d = d < SOBOL_DIMS ? d : SOBOL_DIMS;
-    gsl_qrng *q = gsl_qrng_alloc(gsl_qrng_sobol, (unsigned)sobol_d);
-    double raw[SOBOL_DIMS];
-    uint64_t shift[SOBOL_DIMS];
-    struct rng rng = rng_derive(seed, "shift", 0);
-    for (size_t k = 0; k < sobol_d; k++) shift[k] = rng_bits(&rng) >> 34; /* 30 bits, as many as GSL's points have */
-    for (size_t i = 0; i < first + n; i++) {
-        gsl_qrng_get(q, raw);
-        if (i < first) continue;
-        double *point = ret_points + (i - first) * d;
-        rng = rng_derive(seed, "past sobol", i);
-        for (size_t k = 0; k < d; k++)
-            point[k] =
-                k < sobol_d ? ((double)((uint64_t)ldexp(raw[k], 30) ^ shift[k]) + 0.5) * 0x1p-30 : rng_unit(&rng);
-        from_unit(dim, d, point);
-    }
-    gsl_qrng_free(q);
+    struct design *x = design_create(dim, d, seed);
+    for (size_t i = 0; i < n; i++) design_next(x, first + i, ret_points + i * d);
+    design_free(x);
 }
 
 void design_point(const struct dimension *dim, size_t d, uint64_t seed, size_t index, double *ret_point)

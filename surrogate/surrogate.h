@@ -139,7 +139,14 @@ void acquisition_screen(struct acquisition *a, const double *points, size_t n, d
 
 /* ---- proposals ---- */
 
-/* Point `index` of a scrambled Sobol sequence, snapped to the dimensions. */
+/* A scrambled Sobol sequence, snapped to the dimensions. Points one after another take constant time each; going back
+ * starts the sequence anew. `dim` must outlive it. */
+struct design;
+struct design *design_create(const struct dimension *dim, size_t d, uint64_t seed);
+void design_free(struct design *design);
+void design_next(struct design *design, size_t index, double *ret_point);
+
+/* Point `index` of the same sequence. */
 void design_point(const struct dimension *dim, size_t d, uint64_t seed, size_t index, double *ret_point);
 
 /* A uniformly random point. */

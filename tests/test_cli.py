@@ -152,7 +152,7 @@ class Run(World):
         self.run_nocturne("run", "study.yaml", "--trials", "10")
         self.assertEqual(len([t for t in self.trials() if t["role"] == "search"]), 9)
         out, _ = self.run_nocturne("show", "3")
-        self.assertIn("attempt 1: complete", out)
+        self.assertRegex(out, r"attempt 1, lease \d+(.*\n)*.*finished +complete")
         self.assertIn("step 0", out)
         self.assertIn("trial 3 of s", read(os.path.join(self.dir, "nocturne.files/s/0003.1/stdout.log")))
         self.assertRegex(self.run_nocturne("status")[0], r"study s: complete, 1[46] complete; ")
@@ -347,7 +347,7 @@ class Control(World):
         self.write("trial.sh", TRIAL)
         self.run_nocturne("run", "study.yaml")
         self.assertEqual(len(self.trials()), 12)
-        self.assertIn("attempt 1: lost", self.run_nocturne("show", "0")[0])
+        self.assertRegex(self.run_nocturne("show", "0")[0], r"attempt 1, lease 3(.*\n)*.*returned +lost")
 
     def test_a_killed_study_makes_the_same_suggestions(self):
         self.write("study.yaml", STUDY.replace("sobol", "gp").replace("trials: 8", "trials: 14"))
@@ -379,17 +379,22 @@ class Control(World):
         self.write("study.yaml", STUDY.replace("  k:", "  m:").replace("{k}", "{m}").replace(" k: 5", " m: 5"))
         self.assertIn("parameter 'k' is gone", self.run_nocturne("run", "study.yaml", code=2)[1])
 
-    def test_a_full_disk_is_a_sentence_and_nothing_is_lost(self):
+    def test_a_full_disk_pauses_the_study_which_goes_on_by_itself(self):
         self.run_nocturne("run", "study.yaml", "--trials", "4", "--quiet")
         before = self.trials()
         limit = os.path.getsize(os.path.join(self.dir, "nocturne.db"))  # no file may grow past that
-        _, err = self.run_nocturne("run", "study.yaml", "--trials", "300", code=1,
-                                   preexec_fn=lambda: (signal.signal(signal.SIGXFSZ, signal.SIG_IGN),
-                                                       resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))))
-        self.assertEqual(err.count("\n"), 1, err)
-        self.assertRegex(err, r"^nocturne: .*nocturne\.db: ")
+        process = self.popen("run", "study.yaml", "--trials", "40", "--quiet",
+                             preexec_fn=lambda: (signal.signal(signal.SIGXFSZ, signal.SIG_IGN),
+                                                 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))))
+        said = process.stderr.readline()
+        self.assertRegex(said, r"^nocturne: paused: .*nocturne\.db: .*; goes on by itself when that is over\n$")
         self.assertEqual(self.trials()[:len(before)], before)
-        self.run_nocturne("run", "study.yaml", "--trials", "6", "--quiet")
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        self.assertEqual(process.stderr.readline(), "nocturne: going on\n")
+        self.assertEqual(process.communicate()[1], "")
+        self.assertEqual(process.returncode, 0)
+        after = self.trials()
+        self.assertEqual([t["state"] for t in after[:40]], ["complete"] * 40)
 
     def test_an_unwritable_folder_is_a_sentence(self):
         _, err = self.run_nocturne("run", "study.yaml", "--db", "/proc/nocturne.db", code=1)
@@ -494,7 +499,10 @@ class Advise(World):
         first = process.stdout.readline()
         process.kill()
         process.communicate()
-        self.assertEqual(self.run_nocturne("advise", "study.yaml", "--db", "a.db", stdin=ask)[0], first)
+        again = json.loads(self.run_nocturne("advise", "study.yaml", "--db", "a.db", stdin=ask)[0])["trials"]
+        for was, now in zip(json.loads(first)["trials"], again, strict=True):
+            self.assertGreater(now.pop("lease"), was.pop("lease"))
+            self.assertEqual(now, was)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 #include "tuner/coordinator/adviser.h"
 #include "tuner/coordinator/confirm.h"
+#include "tuner/coordinator/lease.h"
 #include "tuner/coordinator/ledger.h"
 #include "tuner/coordinator/session.h"
 #include "tuner/coordinator/standing.h"
@@ -38,7 +39,7 @@ static struct world *world_make(void)
     w->clock = (struct fake_clock){{fake_now, fake_now}, 1000000};
     assert_ok(study_parse("s.yaml", STUDY, strlen(STUDY), &w->study, &err), err);
     assert_ok(store_open(":memory:", STORE_CREATE, &w->store, &err), err);
-    assert_ok(session_open(w->store, w->study, 7, &w->clock.clock, &w->session, &err), err);
+    assert_ok(session_open(w->store, w->study, &(struct opening){.seed = 7}, &w->clock.clock, &w->session, &err), err);
     return w;
 }
 
@@ -54,16 +55,17 @@ static void world_free(struct world *w)
 static void reopen(struct world *w)
 {
     struct error err;
+    assert_ok(session_flush(w->session, &err), err);
     session_free(w->session);
     w->session = NULL;
-    assert_ok(session_open(w->store, w->study, 99, &w->clock.clock, &w->session, &err), err);
+    assert_ok(session_open(w->store, w->study, &(struct opening){.seed = 99}, &w->clock.clock, &w->session, &err), err);
 }
 
 static void start(struct world *w, struct trial *t)
 {
     struct error err;
-    assert_ok(session_attempt_begin(w->session, t, "/d", &err), err);
-    assert_ok(session_move(w->session, t, TRIAL_RUNNING, &err), err);
+    assert_ok(session_lease(w->session, t, "/d", 0, &err), err);
+    assert_ok(session_started(w->session, t, 4242, &err), err);
 }
 
 static void complete(struct world *w, struct trial *t, double em, double tokens)
@@ -72,16 +74,13 @@ static void complete(struct world *w, struct trial *t, double em, double tokens)
     json_t *m = json_pack("{s:f, s:f}", "em", em, "tokens", tokens);
     if (t->state == TRIAL_QUEUED) start(w, t);
     w->clock.now += 1000;
-    assert_ok(session_finish(w->session, t, TRIAL_COMPLETE, m, NULL, &err), err);
+    assert_ok(session_finish(w->session, t, TRIAL_COMPLETE, m, NULL, NULL, &err), err);
     json_decref(m);
 }
 
 static struct trial *add(struct world *w, enum trial_role role, double x, double k)
 {
-    struct trial *t;
-    struct error err;
-    assert_ok(session_add(w->session, role, TRIAL_QUEUED, (double[]){x, k}, "test", -1, 0, &t, &err), err);
-    return t;
+    return session_add(w->session, &(struct addition){.role = role, .config = (double[]){x, k}, .source = "test"});
 }
 
 /* ---- states ---- */
@@ -99,8 +98,8 @@ static void test_trial_state__only_the_drawn_ways_are_legal(void **state)
                 assert_false(trial_state_may((enum trial_state)a, (enum trial_state)b));
         }
     }
-    assert_int_equal(legal, 2 + 4 + 6);
-    assert_false(trial_state_may(TRIAL_QUEUED, TRIAL_COMPLETE));
+    assert_int_equal(legal, 3 + 5 + 6);
+    assert_false(trial_state_may(TRIAL_QUEUED, TRIAL_FAILED));
     enum trial_state s;
     assert_false(trial_state_parse("dancing", &s));
 }
@@ -129,7 +128,9 @@ static void test_session__reopening_restores_every_bit(void **state)
     complete(w, w->session->trial[0], 0.1 + 0.2, 3333333);
     struct trial *t = add(w, ROLE_SEARCH, 0.123456, 3);
     start(w, t);
-    assert_ok(session_report(w->session, t, 4, w->session->trial[0]->metrics, &err), err);
+    json_t *reported = session_metrics(w->session, w->session->trial[0]);
+    session_report(w->session, t, 4, reported);
+    json_decref(reported);
     uint64_t seed = t->seed;
     reopen(w);
     assert_int_equal(w->session->seed, 7); /* the stored seed wins */
@@ -137,7 +138,7 @@ static void test_session__reopening_restores_every_bit(void **state)
     t = w->session->trial[2];
     assert_true(t->seed == seed && t->config[0] == 0.123456 && t->attempts == 1);
     assert_int_equal(t->state, TRIAL_RUNNING);
-    assert_ok(session_recover(w->session, &err), err);
+    assert_ok(lease_recover(w->session, &err), err);
     assert_int_equal(t->state, TRIAL_QUEUED);
     assert_int_equal(t->crashes, 0); /* the coordinator's end is not the trial's fault */
     world_free(w);
@@ -150,14 +151,14 @@ static void test_session__refuses_illegal_moves_and_incomplete_results(void **st
     struct trial *t = w->session->trial[0];
     struct error err;
     json_t *partial = json_pack("{s:f}", "em", 0.5);
-    assert_int_equal(session_move(w->session, t, TRIAL_RUNNING, &err), STATUS_INVALID);
+    assert_int_equal(session_started(w->session, t, 1, &err), STATUS_INVALID);
     assert_contains(err.text, "trial 0 is queued and cannot become running");
     start(w, t);
-    assert_int_equal(session_finish(w->session, t, TRIAL_COMPLETE, partial, NULL, &err), STATUS_INVALID);
+    assert_int_equal(session_finish(w->session, t, TRIAL_COMPLETE, partial, NULL, NULL, &err), STATUS_INVALID);
     assert_contains(err.text, "'tokens' is missing");
     assert_int_equal(t->state, TRIAL_RUNNING);
-    assert_ok(session_finish(w->session, t, TRIAL_FAILED, NULL, "why", &err), err);
-    assert_int_equal(session_move(w->session, t, TRIAL_QUEUED, &err), STATUS_INVALID);
+    assert_ok(session_finish(w->session, t, TRIAL_FAILED, NULL, "why", NULL, &err), err);
+    assert_int_equal(session_return(w->session, t, "lost", "", 0, &err), STATUS_INVALID);
     json_decref(partial);
     world_free(w);
 }
@@ -173,7 +174,8 @@ static void test_session__another_space_is_another_study(void **state)
     memcpy(text, STUDY, sizeof text);
     for (char *at; (at = strstr(text, " k: "));) at[1] = 'j';
     assert_ok(study_parse("s.yaml", text, strlen(text), &other, &err), err);
-    assert_int_equal(session_open(w->store, other, 7, &w->clock.clock, &s, &err), STATUS_INVALID);
+    assert_int_equal(session_open(w->store, other, &(struct opening){.seed = 7}, &w->clock.clock, &s, &err),
+                     STATUS_INVALID);
     assert_contains(err.text, "parameter 'k' is gone");
     study_free(other);
     assert_ok(session_load(w->store, "s", &w->clock.clock, &other, &s, &err), err);
@@ -192,7 +194,7 @@ static enum status open_edited(struct world *w, const char *old, const char *new
     struct session *s = NULL;
     snprintf(text, sizeof text, "%.*s%s%s", (int)(at - STUDY), STUDY, new, at + strlen(old));
     assert_ok(study_parse("s.yaml", text, strlen(text), &study, err), *err);
-    enum status st = session_open(w->store, study, 7, &w->clock.clock, &s, err);
+    enum status st = session_open(w->store, study, &(struct opening){.seed = 7}, &w->clock.clock, &s, err);
     if (!st) *ret_n = s->n;
     session_free(s);
     study_free(study);
@@ -223,8 +225,8 @@ static void test_session__history_maps_states(void **state)
     struct arena a = {0};
     complete(w, w->session->trial[0], 0.5, 1000);
     start(w, w->session->trial[1]);
-    assert_ok(session_finish(w->session, w->session->trial[1], TRIAL_INFEASIBLE, NULL, "x", &err), err);
-    assert_ok(session_move(w->session, add(w, ROLE_SEARCH, 0.1, 1), TRIAL_CANCELLED, &err), err);
+    assert_ok(session_finish(w->session, w->session->trial[1], TRIAL_INFEASIBLE, NULL, "x", NULL, &err), err);
+    assert_ok(session_finish(w->session, add(w, ROLE_SEARCH, 0.1, 1), TRIAL_CANCELLED, NULL, "x", NULL, &err), err);
     add(w, ROLE_SEARCH, 0.2, 1);
     struct search_history h = session_history(w->session, &a);
     assert_int_equal(h.n, 3); /* cancelled ones are nobody's business */
@@ -242,7 +244,6 @@ static void test_standing__confirmed_means_decide(void **state)
 {
     (void)state;
     struct world *w = world_make();
-    struct error err;
     struct arena a = {0};
     size_t added;
     complete(w, w->session->trial[0], 0.60, 10000);
@@ -255,7 +256,7 @@ static void test_standing__confirmed_means_decide(void **state)
     assert_int_equal(before.winner->trial->number, 7);
     assert_int_equal(before.winner->confirmed, 0);
     assert_int_equal(confirm_count(w->session), 8);
-    assert_ok(confirm_enqueue(w->session, &added, &err), err);
+    added = confirm_enqueue(w->session);
     assert_int_equal(added, 8);
     size_t chosen = 0;
     for (size_t i = w->session->n - 8; i < w->session->n; i++) {
@@ -273,7 +274,7 @@ static void test_standing__confirmed_means_decide(void **state)
     assert_near(all.baseline->mean[0], 0.601, 1e-12);
     assert_near(all.baseline->sd[0], 0.002 / sqrt(2), 1e-12);
     assert_true(all.winner->confirmed == 2 && all.winner->trial->number != 7);
-    assert_ok(confirm_enqueue(w->session, &added, &err), err);
+    added = confirm_enqueue(w->session);
     assert_int_equal(added, 0); /* once is enough */
     arena_done(&a);
     world_free(w);
@@ -296,13 +297,12 @@ static void test_confirm__another_round_if_all_winners_break_the_constraint(void
 {
     (void)state;
     struct world *w = world_make();
-    struct error err;
     size_t added, rounds = 0, expected[] = {8, 4, 4, 0};
     complete(w, w->session->trial[0], 0.60, 10000);
     complete(w, w->session->trial[1], 0.61, 9000);
     for (int i = 0; i < 8; i++) complete(w, add(w, ROLE_SEARCH, 0.1 * i, 1 + i), 0.60, 5000 - 100 * i);
     for (; rounds < 4; rounds++) {
-        assert_ok(confirm_enqueue(w->session, &added, &err), err);
+        added = confirm_enqueue(w->session);
         assert_int_equal(added, expected[rounds]); /* baseline and reference need no second confirmation */
         for (size_t i = w->session->n - added; i < w->session->n; i++) {
             struct trial *t = w->session->trial[i];
@@ -318,32 +318,77 @@ static void test_confirm__another_round_if_all_winners_break_the_constraint(void
 
 /* ---- ledger ---- */
 
+static bool admits(struct world *w, struct budget budget, size_t confirms, size_t trials, char *why)
+{
+    w->session->budget = budget;
+    w->session->slots = 2;
+    struct need need = ledger_need(w->session, NAN);
+    need.trials = trials;
+    *why = 0;
+    return ledger_admits(w->session, need, confirms, why, 400);
+}
+
 static void test_ledger__each_budget_refuses(void **state)
 {
     (void)state;
     struct world *w = world_make();
-    struct budget b = {.trials = 3, .until_minutes = -1};
-    struct ledger l = ledger_open(&b, 2, &w->clock.clock);
-    assert_null(ledger_refuses(&l, w->session, 0));
-    assert_true(ledger_eta_ms(&l, w->session, 0) < 0);
+    struct budget trials = {.trials = 3, .until_minutes = -1}, tokens = {.tokens = 2500, .until_minutes = -1},
+                  wall = {.wall_ms = 10000, .until_minutes = -1},
+                  money = {.cost = 2.5, .price_token = 1e-3, .price_hour = 0, .until_minutes = -1},
+                  time = {.cost = 1, .price_hour = 1800, .until_minutes = -1}; /* half a unit a second */
+    char why[400];
+    assert_true(admits(w, trials, 0, 1, why));
+    assert_true(ledger_eta_ms(w->session, 0) < 0);
     complete(w, w->session->trial[0], 0.5, 1000);
-    assert_true(ledger_eta_ms(&l, w->session, 0) > 0);
+    assert_true(ledger_eta_ms(w->session, 0) > 0);
     add(w, ROLE_SEARCH, 0.5, 5);
-    assert_contains(ledger_refuses(&l, w->session, 0), "trials");
-    b = (struct budget){.tokens = 2500, .until_minutes = -1};
-    l = ledger_open(&b, 2, &w->clock.clock);
-    assert_null(ledger_refuses(&l, w->session, 0));
-    assert_contains(ledger_refuses(&l, w->session, 1), "token"); /* the confirmation has its share */
+    assert_false(admits(w, trials, 0, 1, why));
+    assert_contains(why, "trials");
+    assert_true(admits(w, trials, 0, 0, why)); /* it is counted already */
+    assert_true(admits(w, tokens, 0, 1, why));
+    assert_false(admits(w, tokens, 1, 1, why)); /* the confirmation has its share */
+    assert_contains(why, "token budget is spent: 1500 left, and a trial (with the confirmation) may need 2000");
+    assert_true(admits(w, money, 0, 1, why));
+    assert_true(admits(w, time, 0, 1, why));
     complete(w, w->session->trial[1], 0.5, 1000);
-    assert_contains(ledger_refuses(&l, w->session, 0), "token");
-    b = (struct budget){.wall_ms = 10000, .until_minutes = -1};
-    l = ledger_open(&b, 2, &w->clock.clock);
-    assert_null(ledger_refuses(&l, w->session, 0));
+    assert_false(admits(w, tokens, 0, 1, why));
+    assert_false(admits(w, money, 0, 1, why));
+    assert_contains(why, "cost");
+    assert_false(admits(w, time, 0, 1, why));
+    w->session->run_mono_ms = w->clock.now;
+    assert_true(admits(w, wall, 0, 1, why));
     w->clock.now += 9500; /* a trial takes a second */
-    assert_contains(ledger_refuses(&l, w->session, 0), "deadline");
-    b = (struct budget){.until_minutes = 0};
-    l = ledger_open(&b, 2, &w->clock.clock);
-    assert_true(l.deadline_ms > w->clock.now && l.deadline_ms - w->clock.now <= 25 * 3600000LL);
+    assert_false(admits(w, wall, 0, 1, why));
+    assert_contains(why, "deadline is near: 0.5s left");
+    w->session->budget = (struct budget){.until_minutes = 0};
+    w->session->run_wall_ms = w->clock.now;
+    assert_true(ledger_time_left_ms(w->session) > -9500 && ledger_time_left_ms(w->session) <= 25 * 3600000LL);
+    world_free(w);
+}
+
+/* What runs is reserved: its prediction, less what it has reported. */
+static void test_ledger__entries_add_up(void **state)
+{
+    (void)state;
+    struct world *w = world_make();
+    struct ledger_entry e[LEDGER_ENTRIES_MAX];
+    w->session->budget = (struct budget){.trials = 10, .tokens = 10000, .until_minutes = -1};
+    complete(w, w->session->trial[0], 0.5, 1000);
+    struct trial *t = session_add(w->session, &(struct addition){.role = ROLE_SEARCH,
+                                                                 .config = (double[]){0.5, 3},
+                                                                 .source = "gp",
+                                                                 .expect_tokens = 3000,
+                                                                 .expect_ms = 5000});
+    start(w, t);
+    json_t *m = json_pack("{s:f}", "tokens", 400.0);
+    session_report(w->session, t, 1, m);
+    json_decref(m);
+    assert_int_equal(ledger_entries(w->session, e), 2);
+    assert_string_equal(e[0].name, "trials");
+    assert_near(e[0].spent, 1, 0);
+    assert_near(e[0].reserved, 2, 0); /* the reference waits */
+    assert_near(e[1].spent, 1400, 0);
+    assert_near(e[1].reserved, 2600, 0);
     world_free(w);
 }
 
@@ -427,6 +472,14 @@ static void test_adviser__hands_out_again_what_was_never_told(void **state)
     a = adviser_create(w->session);
     json_t *again = say(a, "{\"ask\": 2}");
     json_array_remove(json_object_get(first, "trials"), 1);
+    for (size_t i = 0; i < 2; i++) { /* under a new lease */
+        json_t *was = json_array_get(json_object_get(first, "trials"), i),
+               *is = json_array_get(json_object_get(again, "trials"), i);
+        assert_true(json_integer_value(json_object_get(is, "lease")) >
+                    json_integer_value(json_object_get(was, "lease")));
+        json_object_del(was, "lease");
+        json_object_del(is, "lease");
+    }
     assert_true(json_equal(first, again));
     expect(a, "{\"ask\": 1}", "\"trial\": 3");
     json_decref(first);
@@ -456,6 +509,7 @@ int main(void)
         cmocka_unit_test(test_standing__no_baseline_no_verdict),
         cmocka_unit_test(test_confirm__another_round_if_all_winners_break_the_constraint),
         cmocka_unit_test(test_ledger__each_budget_refuses),
+        cmocka_unit_test(test_ledger__entries_add_up),
         cmocka_unit_test(test_adviser__speaks_the_protocol),
         cmocka_unit_test(test_adviser__wrong_requests_are_answered),
         cmocka_unit_test(test_adviser__hands_out_again_what_was_never_told),

@@ -2,6 +2,7 @@
 
 #include "store/store.h"
 
+#include <pthread.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -44,28 +45,27 @@ static int64_t add_study(struct store *s, const char *name)
                               .path = "/s.yaml",
                               .file = "study: s\n",
                               .identity = "{}",
-                              .phase = "open",
                               .seed = 18446744073709551615u,
                               .created_ms = 5};
     assert_ok(store_study_insert(s, &row, &id, &err), err);
     return id;
 }
 
-static int64_t add_trial(struct store *s, int64_t study, long number, const char *state)
+static void add_event(struct journal *j, int64_t seq, const char *body)
 {
-    int64_t id;
-    struct error err;
-    struct store_trial row = {.study = study,
-                              .number = number,
-                              .role = "search",
-                              .state = state,
-                              .params = "{\"x\": 0.1}",
-                              .source = "sobol",
-                              .seed = 9,
-                              .confirms = -1,
-                              .created_ms = 7};
-    assert_ok(store_trial_insert(s, &row, &id, &err), err);
-    return id;
+    journal_event(
+        j, &(struct store_event){.seq = seq, .trial = (long)seq % 7, .kind = LOGGED_NOTE, .at_ms = 7, .body = body});
+}
+
+/* As many events as given, in one transaction. */
+static enum status add_events(struct store *s, int64_t study, int64_t first, long n, const char *body,
+                              struct error *err)
+{
+    struct journal *j = journal_create(s, study);
+    for (long i = 0; i < n; i++) add_event(j, first + i, body);
+    enum status st = journal_flush(j, err);
+    journal_free(j);
+    return st;
 }
 
 static void run_sql(const char *sql)
@@ -80,7 +80,6 @@ static void on_study(void *data, const struct store_study *row)
 {
     int64_t *id = data;
     assert_string_equal(row->file, "study: s\n");
-    assert_string_equal(row->phase, "stopped");
     assert_true(row->seed == 18446744073709551615u);
     *id = row->id;
 }
@@ -98,8 +97,11 @@ static void test_store__studies_survive_reopening(void **state)
     struct store *s = open_store();
     int64_t id = add_study(s, "s"), found = 0;
     int n = 0;
-    assert_ok(store_study_set_phase(s, id, "stopped", &err), err);
-    assert_ok(store_study_update(s, id, "/moved.yaml", "study: s\n", "{}", &err), err);
+    struct journal *j = journal_create(s, id);
+    journal_study(j, "/moved.yaml", "study: s\n", "{}");
+    journal_state(j, "{}");
+    assert_ok(journal_flush(j, &err), err);
+    journal_free(j);
     store_close(s);
     s = open_store();
     assert_ok(store_study_find(s, "s", on_study, &found, &err), err);
@@ -108,132 +110,273 @@ static void test_store__studies_survive_reopening(void **state)
     add_study(s, "u");
     assert_ok(store_studies(s, count_study, &n, &err), err);
     assert_int_equal(n, 2);
-    assert_int_equal(store_study_set_phase(s, id, "dancing", &err), STATUS_IO); /* CHECK */
     store_close(s);
 }
 
 struct seen {
     int n;
     char states[64];
-    char metrics[64];
 };
 
-static void on_trial(void *data, const struct store_trial *row)
+static void on_event(void *data, const struct store_event *e)
 {
     struct seen *seen = data;
-    assert_int_equal(row->number, seen->n);
-    assert_int_equal(row->confirms, -1);
     seen->n++;
-    strcat(seen->states, row->state);
-    strcat(seen->states, " ");
-    if (row->metrics) strcpy(seen->metrics, row->metrics);
+    assert_int_equal(e->seq, seen->n);
+    if (e->seq == 1) assert_int_equal(e->trial, -1);
+    if (e->seq == 2) assert_string_equal(e->body, "{\"em\": 0.30000000000000004}");
 }
 
-static void test_store__trial_states_change_only_from_what_they_are(void **state)
+static void count_event(void *data, const struct store_event *e)
+{
+    (void)e;
+    ++((struct seen *)data)->n;
+}
+
+static void test_store__events_come_back_in_order(void **state)
 {
     (void)state;
     struct error err;
     struct store *s = open_store();
-    int64_t study = add_study(s, "s"), a = add_trial(s, study, 0, "queued"), b = add_trial(s, study, 1, "running");
+    int64_t id = add_study(s, "s"), last;
+    struct journal *j = journal_create(s, id);
     struct seen seen = {0};
-    assert_ok(store_trial_set_state(s, a, "queued", "leased", &err), err);
-    assert_int_equal(store_trial_set_state(s, a, "queued", "leased", &err), STATUS_FAILED);
-    assert_ok(store_trial_finish(s, b, "running", "complete", "{\"em\": 0.30000000000000004}", NULL, 0, 9, &err), err);
-    assert_int_equal(store_trial_finish(s, b, "running", "failed", NULL, "late", 0, 9, &err), STATUS_FAILED);
-    assert_ok(store_trials(s, study, on_trial, &seen, &err), err);
-    assert_int_equal(seen.n, 2);
-    assert_string_equal(seen.states, "leased complete ");
-    assert_string_equal(seen.metrics, "{\"em\": 0.30000000000000004}");
-    struct store_trial twin = {
-        .study = study, .number = 1, .role = "search", .state = "queued", .params = "{}", .source = "x"};
-    int64_t id;
-    assert_int_equal(store_trial_insert(s, &twin, &id, &err), STATUS_IO); /* numbers are unique */
-    twin.study = 99;
-    assert_int_equal(store_trial_insert(s, &twin, &id, &err), STATUS_IO); /* foreign key */
-    store_close(s);
-}
-
-static void on_attempt(void *data, const struct store_attempt *row)
-{
-    struct seen *seen = data;
-    seen->n++;
-    assert_int_equal(row->number, seen->n);
-    if (row->number == 1) {
-        assert_string_equal(row->outcome, "crashed");
-        assert_string_equal(row->reason, "signal 11");
-        assert_int_equal(row->pid, 4242);
-    } else
-        assert_null(row->outcome);
-}
-
-static void on_report(void *data, const struct store_report *row)
-{
-    struct seen *seen = data;
-    assert_int_equal(row->seq, seen->n);
-    assert_int_equal(row->step, 10 * seen->n);
-    seen->n++;
-}
-
-static void test_store__attempts_and_reports(void **state)
-{
-    (void)state;
-    struct error err;
-    struct store *s = open_store();
-    int64_t trial = add_trial(s, add_study(s, "s"), 0, "queued"), first, second;
-    struct seen seen = {0};
-    assert_ok(store_attempt_insert(s, trial, 1, "/d", 1, &first, &err), err);
-    assert_ok(store_attempt_set_pid(s, first, 4242, &err), err);
-    assert_ok(store_attempt_finish(s, first, "crashed", "signal 11", 2, &err), err);
-    assert_ok(store_attempt_insert(s, trial, 2, "/d", 3, &second, &err), err);
-    for (long i = 0; i < 3; i++)
-        assert_ok(store_report_insert(s, second, &(struct store_report){i, 10 * i, "{}"}, &err), err);
-    assert_ok(store_attempts(s, trial, on_attempt, &seen, &err), err);
+    journal_event(j, &(struct store_event){.seq = 1, .trial = -1, .kind = LOGGED_OPENED, .at_ms = 9, .body = ""});
+    journal_event(
+        j, &(struct store_event){
+               .seq = 2, .trial = 5, .kind = LOGGED_FINISHED, .at_ms = 3, .body = "{\"em\": 0.30000000000000004}"});
+    assert_ok(store_last_event(s, id, &last, &err), err);
+    assert_int_equal(last, 0); /* not yet */
+    assert_ok(journal_flush(j, &err), err);
+    assert_ok(store_last_event(s, id, &last, &err), err);
+    assert_int_equal(last, 2);
+    assert_ok(store_events(s, id, -1, on_event, &seen, NULL, &err), err);
     assert_int_equal(seen.n, 2);
     seen.n = 0;
-    assert_ok(store_reports(s, second, on_report, &seen, &err), err);
-    assert_int_equal(seen.n, 3);
+    assert_ok(store_events(s, id, 5, count_event, &seen, NULL, &err), err);
+    assert_int_equal(seen.n, 1);
+    journal_event(j, &(struct store_event){.seq = 2, .trial = -1, .kind = LOGGED_NOTE, .body = ""});
+    assert_int_equal(journal_flush(j, &err), STATUS_IO); /* two writers, or a bug */
+    journal_free(j);
+    assert_int_equal(add_events(s, 99, 1, 1, "", &err), STATUS_IO); /* foreign key */
     store_close(s);
 }
 
-static void on_request(void *data, const char *verb, const char *payload)
+static int try_sql(const char *sql)
+{
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    int code = sqlite3_exec(db, sql, NULL, NULL, NULL);
+    sqlite3_close(db);
+    return code;
+}
+
+static void test_store__the_log_is_append_only(void **state)
+{
+    (void)state;
+    struct error err;
+    struct store *s = open_store();
+    assert_ok(add_events(s, add_study(s, "s"), 1, 3, "", &err), err);
+    store_close(s);
+    assert_int_equal(try_sql("DELETE FROM event"), SQLITE_CONSTRAINT);
+    assert_int_equal(try_sql("UPDATE event SET at_ms = 0"), SQLITE_CONSTRAINT);
+}
+
+struct curve_seen {
+    long n;
+    double last;
+};
+
+static void on_report(void *data, const struct store_report *r)
+{
+    struct curve_seen *seen = data;
+    assert_int_equal(r->number, seen->n);
+    assert_int_equal(r->step, 10 * seen->n);
+    assert_int_equal(r->after_ms, 1000 * seen->n);
+    assert_int_equal(r->known, seen->n / 2);
+    assert_int_equal(r->n, seen->n == 3 ? 1 : 2);
+    assert_string_equal(r->name[0], "em");
+    if (r->n == 2) assert_string_equal(r->name[1], seen->n == 5 ? "other" : "tokens");
+    assert_true(r->value[0] == 0.1 * (double)seen->n);
+    seen->n++;
+}
+
+/* Bit for bit, whatever the batches, and also when names come and go. */
+static void test_store__reports_come_back_as_they_were(void **state)
+{
+    (void)state;
+    struct error err;
+    struct store *s = open_store();
+    int64_t id = add_study(s, "s");
+    struct journal *j = journal_create(s, id);
+    struct curve_seen seen = {0};
+    for (long i = 0; i < 8; i++) {
+        const char *names[] = {"em", i == 5 ? "other" : "tokens"};
+        double values[] = {0.1 * (double)i, i == 6 ? -1e-300 : 1e6 * (double)i};
+        journal_report(j, &(struct store_report){.lease = 4,
+                                                 .number = i,
+                                                 .step = 10 * i,
+                                                 .after_ms = 1000 * i,
+                                                 .known = i / 2,
+                                                 .n = i == 3 ? 1 : 2,
+                                                 .name = names,
+                                                 .value = values});
+        journal_report(j, &(struct store_report){.lease = 5, .number = i, .step = i, .n = 0});
+        if (i == 4) assert_ok(journal_flush(j, &err), err);
+    }
+    assert_ok(journal_flush(j, &err), err);
+    journal_free(j);
+    assert_ok(store_reports(s, id, 4, on_report, &seen, &err), err);
+    assert_int_equal(seen.n, 8);
+    store_close(s);
+    run_sql("DROP TRIGGER curve_is_final; UPDATE curve SET body = x'FF'");
+    s = open_store();
+    assert_int_equal(store_reports(s, id, 5, on_report, &seen, &err), STATUS_IO);
+    assert_contains(err.text, "damaged reports");
+    store_close(s);
+}
+
+/* ---- the journal's writer ---- */
+
+struct heard {
+    pthread_mutex_t lock;
+    pthread_cond_t more;
+    char answers[4096];
+    int transactions, troubles;
+    char text[1024];
+};
+
+static void on_durable(void *data, const char *answers, size_t n)
+{
+    struct heard *h = data;
+    pthread_mutex_lock(&h->lock);
+    strncat(h->answers, answers, n);
+    h->transactions++;
+    pthread_cond_broadcast(&h->more);
+    pthread_mutex_unlock(&h->lock);
+}
+
+static void on_trouble(void *data, const char *text)
+{
+    struct heard *h = data;
+    pthread_mutex_lock(&h->lock);
+    h->troubles += text != NULL;
+    if (text) snprintf(h->text, sizeof h->text, "%s", text);
+    pthread_cond_broadcast(&h->more);
+    pthread_mutex_unlock(&h->lock);
+}
+
+static void test_journal__answers_follow_their_events(void **state)
+{
+    (void)state;
+    struct error err;
+    struct store *s = open_store();
+    int64_t id = add_study(s, "s"), last;
+    struct heard h = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, "", 0, 0, ""};
+    struct journal *j = journal_create(s, id);
+    assert_int_equal(journal_batch(j), 1);
+    journal_start(j, &(struct journal_hooks){on_durable, on_trouble, &h});
+    for (int i = 0; i < 26; i++) {
+        add_event(j, i + 1, "{}");
+        journal_answer(j, &"abcdefghijklmnopqrstuvwxyz"[i], 1);
+        journal_submit(j);
+        journal_submit(j); /* nothing: no batch */
+        journal_wait(j);
+    }
+    assert_int_equal(journal_batch(j), 27);
+    journal_answer(j, "!", 1); /* an answer alone */
+    journal_submit(j);
+    assert_ok(journal_stop(j, &err), err);
+    assert_string_equal(h.answers, "abcdefghijklmnopqrstuvwxyz!");
+    assert_int_equal(journal_durable(j), 27);
+    assert_int_equal(h.troubles, 0);
+    journal_free(j);
+    assert_ok(store_last_event(s, id, &last, &err), err);
+    assert_int_equal(last, 26);
+    store_close(s);
+}
+
+/* Another program holds the database: nothing is answered, and everything is once it lets go. */
+static void test_journal__waits_for_a_locked_database(void **state)
+{
+    (void)state;
+    struct error err;
+    sqlite3 *other;
+    struct store *s = open_store();
+    struct heard h = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, "", 0, 0, ""};
+    struct journal *j = journal_create(s, add_study(s, "s"));
+    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    journal_start(j, &(struct journal_hooks){on_durable, on_trouble, &h});
+    add_event(j, 1, "{}");
+    journal_answer(j, "ok", 2);
+    journal_submit(j);
+    pthread_mutex_lock(&h.lock);
+    while (!h.troubles) pthread_cond_wait(&h.more, &h.lock);
+    assert_string_equal(h.answers, "");
+    assert_contains(h.text, "another program keeps it locked");
+    assert_int_equal(journal_trouble(j, &err), STATUS_IO);
+    assert_int_equal(journal_durable(j), 0);
+    sqlite3_exec(other, "COMMIT", NULL, NULL, NULL);
+    while (!*h.answers) pthread_cond_wait(&h.more, &h.lock);
+    pthread_mutex_unlock(&h.lock);
+    assert_ok(journal_stop(j, &err), err);
+    assert_int_equal(journal_trouble(j, &err), STATUS_OK);
+    journal_free(j);
+    sqlite3_close(other);
+    store_close(s);
+}
+
+static void test_journal__a_damaged_file_is_for_good(void **state)
+{
+    (void)state;
+    struct error err;
+    struct store *s = open_store();
+    struct heard h = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, "", 0, 0, ""};
+    struct journal *j = journal_create(s, add_study(s, "s"));
+    journal_start(j, &(struct journal_hooks){on_durable, on_trouble, &h});
+    add_event(j, 1, "{}");
+    add_event(j, 1, "{}"); /* no retry will make this right */
+    journal_answer(j, "never", 5);
+    journal_submit(j);
+    journal_wait(j);
+    assert_int_equal(journal_stop(j, &err), STATUS_IO);
+    assert_string_equal(h.answers, "");
+    journal_free(j);
+    store_close(s);
+}
+
+static void on_request(void *data, int64_t id, const char *verb, const char *payload)
 {
     struct seen *seen = data;
-    seen->n++;
+    seen->n = (int)id;
     strcat(seen->states, verb);
     strcat(seen->states, payload);
 }
 
-static void test_store__requests_are_taken_once_and_in_order(void **state)
+static void test_store__requests_are_read_in_order_and_ids_stay_new(void **state)
 {
     (void)state;
     struct error err;
     struct store *s = open_store();
     int64_t study = add_study(s, "s"), other = add_study(s, "t");
+    struct journal *j = journal_create(s, study);
     struct seen seen = {0};
     assert_ok(store_request_add(s, study, "enqueue", "{1}", 1, &err), err);
     assert_ok(store_request_add(s, other, "stop", "{}", 1, &err), err);
     assert_ok(store_request_add(s, study, "stop", "{2}", 2, &err), err);
-    assert_ok(store_requests_take(s, study, on_request, &seen, &err), err);
+    assert_ok(store_requests(s, study, 0, on_request, &seen, &err), err);
     assert_string_equal(seen.states, "enqueue{1}stop{2}");
-    assert_ok(store_requests_take(s, study, on_request, &seen, &err), err);
-    assert_int_equal(seen.n, 2);
-    assert_ok(store_requests_take(s, other, on_request, &seen, &err), err);
     assert_int_equal(seen.n, 3);
-    store_close(s);
-}
-
-static void test_store__rollback_forgets(void **state)
-{
-    (void)state;
-    struct error err;
-    struct store *s = open_store();
-    int n = 0;
-    assert_ok(store_begin(s, &err), err);
-    add_study(s, "s");
-    store_rollback(s);
-    store_rollback(s); /* outside a transaction: nothing */
-    assert_ok(store_studies(s, count_study, &n, &err), err);
-    assert_int_equal(n, 0);
+    journal_request_done(j, 1);
+    journal_request_done(j, 3);
+    assert_ok(journal_flush(j, &err), err);
+    assert_ok(store_requests(s, study, 0, on_request, &seen, &err), err);
+    assert_int_equal(seen.n, 3); /* none left */
+    assert_ok(store_request_add(s, study, "stop", "{4}", 2, &err), err);
+    assert_ok(store_requests(s, study, 3, on_request, &seen, &err), err);
+    assert_int_equal(seen.n, 4); /* not 3 again, which has been read */
+    journal_free(j);
     store_close(s);
 }
 
@@ -243,9 +386,10 @@ static void test_store__user_text_is_never_sql(void **state)
     struct error err;
     struct store *s = open_store();
     int64_t found;
-    add_study(s, "x'; DROP TABLE trial; --");
+    add_study(s, "x'; DROP TABLE event; --");
     assert_int_equal(store_study_find(s, "' OR '1'='1", on_study, &found, &err), STATUS_NOT_FOUND);
-    add_trial(s, 1, 0, "queued");
+    assert_ok(add_events(s, 1, 1, 1, "'); DROP TABLE event; --", &err), err);
+    assert_ok(add_events(s, 1, 2, 1, "{}", &err), err);
     store_close(s);
 }
 
@@ -282,9 +426,7 @@ static void test_store_open__sees_damage(void **state)
     struct store *s = open_store();
     int64_t study = add_study(s, "s");
     struct error err;
-    assert_ok(store_begin(s, &err), err);
-    for (long i = 0; i < 2000; i++) add_trial(s, study, i, "queued");
-    assert_ok(store_commit(s, &err), err);
+    assert_ok(add_events(s, study, 1, 2000, "{\"params\": {\"x\": 0.5, \"y\": 1, \"z\": \"adam\"}}", &err), err);
     store_close(s);
     FILE *out = fopen(path, "r+");
     for (long page = 8; page < 40; page++) {
@@ -316,7 +458,7 @@ static void test_store__check_finds_broken_references(void **state)
     struct error err;
     int problems = 0;
     struct store *s = open_store();
-    add_trial(s, add_study(s, "s"), 0, "queued");
+    assert_ok(add_events(s, add_study(s, "s"), 1, 1, "", &err), err);
     assert_ok(store_check(s, on_problem, &problems, &err), err);
     assert_int_equal(problems, 0);
     store_close(s);
@@ -324,7 +466,7 @@ static void test_store__check_finds_broken_references(void **state)
     s = open_store();
     assert_ok(store_check(s, on_problem, &problems, &err), err);
     assert_int_equal(problems, 1);
-    assert_int_equal(store_version(), 2);
+    assert_int_equal(store_version(), 3);
     store_close(s);
 }
 
@@ -334,25 +476,17 @@ static void test_store__a_full_disk_is_a_sentence(void **state)
     (void)state;
     struct error err = {0};
     struct store *s = open_store();
-    int64_t study = add_study(s, "s"), id;
+    int64_t study = add_study(s, "s");
     char big[5000];
     memset(big, 'x', sizeof big - 1);
     big[sizeof big - 1] = 0;
     sqlite3 **db = (sqlite3 **)s; /* the first member */
-    sqlite3_exec(*db, "PRAGMA max_page_count = 14", NULL, NULL, NULL);
+    sqlite3_exec(*db, "PRAGMA max_page_count = 20", NULL, NULL, NULL);
     enum status st = STATUS_OK;
-    for (long i = 0; i < 100 && !st; i++) {
-        struct store_trial row = {.study = study,
-                                  .number = i,
-                                  .role = "search",
-                                  .state = "queued",
-                                  .params = big,
-                                  .source = "x",
-                                  .confirms = -1};
-        st = store_trial_insert(s, &row, &id, &err);
-    }
+    for (long i = 0; i < 100 && !st; i++) st = add_events(s, study, i + 1, 1, big, &err);
     assert_int_equal(st, STATUS_IO);
     assert_contains(err.text, "the disk is full");
+    assert_true(store_may_recover(s));
     store_close(s);
 }
 
@@ -406,16 +540,112 @@ static void test_store__in_memory(void **state)
     store_close(NULL);
 }
 
+/* ---- migrations, backup ---- */
+
+static char *read_file(const char *name)
+{
+    FILE *in = fopen(name, "r");
+    assert_non_null(in);
+    char *text = calloc(1, 1 << 20);
+    assert_true(fread(text, 1, (1 << 20) - 1, in) > 0);
+    fclose(in);
+    return text;
+}
+
+struct log_text {
+    char *text;
+    size_t n;
+};
+
+static void write_event(void *data, const struct store_event *e)
+{
+    struct log_text *t = data;
+    t->n += (size_t)sprintf(t->text + t->n, "%lld %ld %s %.120s\n", (long long)e->seq, e->trial, logged_name(e->kind),
+                            e->body);
+}
+
+static void write_report(void *data, const struct store_report *r)
+{
+    struct log_text *t = data;
+    t->n += (size_t)sprintf(t->text + t->n, "report %ld %s=%.17g\n", r->step, r->name[0], r->value[0]);
+}
+
+/* A database of each released version: tests/fixtures/store/vN.sql is what `sqlite3 FILE .dump` says of it. */
+static char *log_of_version(int version)
+{
+    char name[300];
+    struct error err;
+    struct store *s = NULL;
+    struct log_text t = {calloc(1, 1 << 20), 0};
+    snprintf(name, sizeof name, FIXTURES "/store/v%d.sql", version);
+    clean(NULL);
+    char *sql = read_file(name);
+    run_sql(sql);
+    free(sql);
+    assert_ok(store_open(path, STORE_EXISTING, &s, &err), err);
+    for (int64_t study = 1; study <= 2; study++)
+        assert_ok(store_events(s, study, -1, write_event, &t, NULL, &err), err);
+    for (int64_t lease = 1; lease < 100; lease++) assert_ok(store_reports(s, 1, lease, write_report, &t, &err), err);
+    store_close(s);
+    return t.text;
+}
+
+static void test_migrate__every_version_keeps_what_happened(void **state)
+{
+    (void)state;
+    char *one = log_of_version(1), *two = log_of_version(2);
+    assert_string_equal(one, two);
+    assert_contains(one, "returned {\"outcome\":\"crashed\",\"reason\":\"exit code 3\"");
+    assert_contains(one, "finished {\"state\":\"complete\",\"metrics\":{\"em\":0.16,\"tokens\":3500,");
+    assert_contains(one, "finished {\"state\":\"failed\",\"reason\":\"burnt\"}");
+    assert_contains(one, "phase {\"phase\":\"complete\"}");
+    assert_contains(one, "report 2 em=0.2957");
+    free(one);
+    free(two);
+}
+
+static void test_store__backup_while_open(void **state)
+{
+    (void)state;
+    char copy[300], was[256];
+    struct error err;
+    int64_t last;
+    struct store *s = open_store();
+    int64_t id = add_study(s, "s");
+    assert_ok(add_events(s, id, 1, 500, "{}", &err), err);
+    snprintf(copy, sizeof copy, "%s.copy", path);
+    unlink(copy);
+    assert_ok(store_backup(s, copy, &err), err);
+    assert_int_equal(store_backup(s, copy, &err), STATUS_INVALID);
+    assert_contains(err.text, "exists already");
+    assert_int_equal(store_backup(s, "/proc/none/x.db", &err), STATUS_IO);
+    assert_ok(add_events(s, id, 501, 1, "{}", &err), err);
+    store_close(s);
+    memcpy(was, path, sizeof was);
+    memcpy(path, copy, strlen(copy) + 1);
+    s = open_store();
+    assert_ok(store_last_event(s, id, &last, &err), err);
+    assert_int_equal(last, 500);
+    store_close(s);
+    clean(NULL);
+    memcpy(path, was, sizeof was);
+}
+
 #define store_test(name) cmocka_unit_test_setup_teardown(name, setup, clean)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         store_test(test_store__studies_survive_reopening),
-        store_test(test_store__trial_states_change_only_from_what_they_are),
-        store_test(test_store__attempts_and_reports),
-        store_test(test_store__requests_are_taken_once_and_in_order),
-        store_test(test_store__rollback_forgets),
+        store_test(test_store__events_come_back_in_order),
+        store_test(test_store__the_log_is_append_only),
+        store_test(test_store__reports_come_back_as_they_were),
+        store_test(test_journal__answers_follow_their_events),
+        store_test(test_journal__waits_for_a_locked_database),
+        store_test(test_journal__a_damaged_file_is_for_good),
+        store_test(test_store__requests_are_read_in_order_and_ids_stay_new),
+        store_test(test_migrate__every_version_keeps_what_happened),
+        store_test(test_store__backup_while_open),
         store_test(test_store__user_text_is_never_sql),
         store_test(test_store_open__refuses_what_is_not_ours),
         store_test(test_store_open__sees_damage),

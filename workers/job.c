@@ -47,6 +47,7 @@ struct job {
     int signal;
     json_t *result, *last_report;
     char last_error[256]; /* last line on stderr */
+    bool held;            /* nothing is read: back-pressure */
 };
 
 const char *job_end_name(enum job_end end)
@@ -94,7 +95,7 @@ static bool has_every_metric(const struct job *job, const json_t *metrics, const
 
 static struct job_outcome failed(struct job *job, enum job_end end)
 {
-    return (struct job_outcome){.end = end, .reason = job->reason};
+    return (struct job_outcome){.end = end, .reason = job->reason, .signal = job->signal};
 }
 
 static struct job_outcome outcome_of_exit(struct job *job)
@@ -111,7 +112,7 @@ static struct job_outcome outcome_of_exit(struct job *job)
         return failed(job, JOB_CRASHED);
     }
     const json_t *metrics = job->result ? job->result : job->last_report;
-    if (metrics && has_every_metric(job, metrics, &missing)) return (struct job_outcome){JOB_COMPLETE, metrics, ""};
+    if (metrics && has_every_metric(job, metrics, &missing)) return (struct job_outcome){JOB_COMPLETE, metrics, "", 0};
     if (job->result)
         snprintf(job->reason, sizeof job->reason, "the result lacks the metric '%s'", missing);
     else if (metrics)
@@ -155,7 +156,12 @@ static void on_timer(uv_timer_t *timer)
         job_stop(job, "timed out");
         return;
     case JOB_STOPPING: kill_group(job); return;
-    case JOB_DRAINING: finish(job); return;
+    case JOB_DRAINING:
+        if (job->held)
+            uv_timer_start(&job->timer, on_timer, DRAIN_MS, 0); /* its last words are still in the pipes */
+        else
+            finish(job);
+        return;
     case JOB_CLOSED: return;
     }
 }
@@ -312,6 +318,24 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     drain(job);
 }
 
+static void read_channel(struct channel *c, bool on)
+{
+    if (!c->open) return;
+    if (on)
+        uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
+    else
+        uv_read_stop((uv_stream_t *)&c->pipe);
+}
+
+void job_hold(struct job *job, bool held)
+{
+    if (job->held == held || job->state == JOB_CLOSED) return;
+    job->held = held;
+    read_channel(&job->out, !held);
+    read_channel(&job->err, !held);
+    read_channel(&job->messages, !held);
+}
+
 /* ---- starting ---- */
 
 static void open_channel(struct job *job, uv_loop_t *loop, struct channel *c,
@@ -430,9 +454,9 @@ struct job *job_start(uv_loop_t *loop, const char *guard, const struct job_spec 
         abandon(job);
         return NULL;
     }
-    uv_read_start((uv_stream_t *)&job->out.pipe, on_alloc, on_read);
-    uv_read_start((uv_stream_t *)&job->err.pipe, on_alloc, on_read);
-    uv_read_start((uv_stream_t *)&job->messages.pipe, on_alloc, on_read);
+    read_channel(&job->out, true);
+    read_channel(&job->err, true);
+    read_channel(&job->messages, true);
     if (spec->timeout_ms > 0) uv_timer_start(&job->timer, on_timer, (uint64_t)spec->timeout_ms, 0);
     return job;
 }

@@ -51,6 +51,7 @@ struct job_outcome {
     enum job_end end;
     const json_t *metrics; /* complete: {"name": number}, all finite */
     const char *reason;    /* for a person; "" when complete */
+    int signal;            /* that ended the program; 0: none */
 };
 
 struct job_handler {
@@ -68,6 +69,9 @@ size_t workers_running(const struct workers *w);
 enum status workers_start(struct workers *w, const struct job_spec *spec, const struct job_handler *handler, void *data,
                           struct job **ret, struct error *err);
 int64_t job_pid(const struct job *job);
+
+/* While held, what the program says is left in its pipes. */
+void job_hold(struct job *job, bool held);
 
 /* Sends {"stop": why} and SIGTERM now, SIGKILL after the grace; again: SIGKILL now. */
 void job_stop(struct job *job, const char *why);

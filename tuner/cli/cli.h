@@ -21,7 +21,8 @@ extern const struct command cli_commands[]; /* ends with a NULL name */
 X(advise)
 X(best)
 X(completion)
-X(doctor) X(enqueue) X(export) X(init) X(resume) X(run) X(show) X(status) X(stop) X(trials)
+X(doctor)
+X(enqueue) X(export) X(init) X(resume) X(run) X(show) X(status) X(stop) X(trials)
 #undef X
 
     /* --db and --json, as a child parser; its input is a struct cli_common. */
@@ -45,6 +46,8 @@ struct cli_study {
     struct study *study;
     struct session *session;
 };
+/* The study called `name`, or the only one if NULL; in the arena. The error suggests what was meant. */
+enum status cli_choose(struct store *store, const char *name, struct arena *arena, const char **ret, struct error *err);
 enum status cli_open(const char *db, const char *name, struct cli_study *ret, struct error *err);
 void cli_close(struct cli_study *s);
 /* Is a coordinator at work on it now? */

@@ -1,13 +1,16 @@
 #include "tuner/cli/cli.h"
 
 #include "tuner/coordinator/adviser.h"
+#include "tuner/coordinator/state.h"
 #include "tuner/coordinator/warm_start.h"
 
 #include "tuner/base/json.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct options {
     const char *file, *db;
@@ -35,32 +38,102 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-static bool is_blank(const char *line)
+/* ---- the pipe ----
+ *
+ * Requests that are there at once are one turn: their events are one batch of the journal, whose writer sends their
+ * answers once it is durable, while this thread works on the next turn. */
+
+enum { STATE_MS = 250 };
+
+struct pipe {
+    struct session *session;
+    struct adviser *adviser;
+    char *buf;
+    size_t n, room;
+    int64_t kept_ms, kept_seq;
+};
+
+/* On the writer's thread. When nobody reads any more, nobody can be told: the next read finds the end. */
+static void send_answers(void *data, const char *answers, size_t n)
 {
-    return line[strspn(line, " \t\r\n")] == 0;
+    (void)data;
+    if (n && (fwrite(answers, 1, n, stdout) != n || fflush(stdout) != 0)) close(STDIN_FILENO);
 }
 
-/* The answer goes out after its change is durable. False: nobody reads any more. */
-static bool serve_line(struct adviser *adviser, const char *line, size_t len)
+static void say_trouble(void *data, const char *text)
 {
-    json_t *answer = adviser_answer(adviser, line, len);
+    (void)data;
+    if (text)
+        fprintf(stderr, "nocturne: paused: %s; goes on by itself when that is over\n", text);
+    else
+        fputs("nocturne: going on\n", stderr);
+}
+
+static void answer_line(struct pipe *p, const char *line, size_t len)
+{
+    if (strspn(line, " \t\r") == len) return;
+    json_t *answer = adviser_answer(p->adviser, line, len);
     char *text = json_pretty_numbers(answer);
-    bool sent = printf("%s\n", text) > 0 && fflush(stdout) == 0;
+    journal_answer(p->session->journal, text, strlen(text));
+    journal_answer(p->session->journal, "\n", 1);
     free(text);
     json_decref(answer);
-    return sent;
 }
 
-static void serve(struct session *session)
+static void keep_state(struct pipe *p, bool now)
 {
-    struct adviser *adviser = adviser_create(session);
-    char *line = NULL;
-    size_t room = 0;
+    int64_t ms = clock_mono_ms(p->session->clock);
+    if (p->kept_seq == p->session->seq || (!now && ms - p->kept_ms < STATE_MS)) return;
+    state_keep(p->session);
+    p->kept_seq = p->session->seq;
+    p->kept_ms = ms;
+}
+
+/* Every whole line of the buffer; at the end of the input, what is left of it, too. */
+static void take_turn(struct pipe *p, bool end)
+{
+    char *at = p->buf, *line_end, *stop = p->buf + p->n;
+    while ((line_end = memchr(at, '\n', (size_t)(stop - at)))) {
+        *line_end = 0;
+        answer_line(p, at, (size_t)(line_end - at));
+        at = line_end + 1;
+    }
+    if (end && at < stop) {
+        *stop = 0;
+        answer_line(p, at, (size_t)(stop - at));
+        at = stop;
+    }
+    p->n = (size_t)(stop - at);
+    memmove(p->buf, at, p->n);
+    keep_state(p, end);
+    journal_submit(p->session->journal);
+    journal_wait(p->session->journal);
+}
+
+static bool read_more(struct pipe *p)
+{
+    if (p->n + 1 >= p->room) {
+        p->room = 2 * p->room + 65536;
+        p->buf = must_grow(p->buf, p->room, 1);
+    }
     ssize_t n;
-    while ((n = getline(&line, &room, stdin)) >= 0)
-        if (!is_blank(line) && !serve_line(adviser, line, (size_t)n)) break;
-    free(line);
-    adviser_free(adviser);
+    do n = read(STDIN_FILENO, p->buf + p->n, p->room - p->n - 1);
+    while (n < 0 && errno == EINTR);
+    if (n > 0) p->n += (size_t)n;
+    return n > 0;
+}
+
+static enum status serve(struct session *session, struct error *err)
+{
+    struct pipe p = {.session = session, .adviser = adviser_create(session)};
+    struct error trouble;
+    journal_start(session->journal, &(struct journal_hooks){send_answers, say_trouble, NULL});
+    while (journal_trouble(session->journal, &trouble) != STATUS_FAILED && read_more(&p)) take_turn(&p, false);
+    if (p.buf) take_turn(&p, true);
+    enum status s = journal_stop(session->journal, err);
+    free(p.buf);
+    adviser_free(p.adviser);
+    return s;
 }
 
 int cmd_advise(int argc, char **argv)
@@ -71,7 +144,7 @@ int cmd_advise(int argc, char **argv)
         "STUDY.yaml",
         "The optimizer as a pipe, for any language: JSON lines on stdin, one answer a line on stdout.\v"
         "  > {\"ask\": 2}\n"
-        "  < {\"trials\": [{\"trial\": 0, \"params\": {…}}, {\"trial\": 1, …}]}\n"
+        "  < {\"trials\": [{\"trial\": 0, \"params\": {…}, \"lease\": 3}, {\"trial\": 1, …}]}\n"
         "  > {\"tell\": 0, \"metrics\": {\"em\": 0.61, \"tokens\": 3100000}}\n"
         "  < {\"ok\": true}\n"
         "  > {\"tell\": 1, \"failed\": \"reason\"}    or {\"tell\": 1, \"infeasible\": true}\n"
@@ -86,6 +159,11 @@ int cmd_advise(int argc, char **argv)
         "  < {\"trial\": 0, \"params\": {…}, \"metrics\": {…}}\n"
         "A trial with a \"note\" was chosen by chance, because the model failed numerically; \"enough\" beside "
         "\"trials\" says that budget: {patience: auto} would end the search here, and why.\n"
+        "Answers come in order, each once it is safe on the disk; many requests may be on their way at once, which is "
+        "much faster.\n"
+        "{\"ask\": 1, \"ttl\": \"10m\"} lends a trial: unless told or renewed ({\"renew\": 0, \"lease\": 3, "
+        "\"ttl\": \"10m\"}) in time, it is handed out again. tell, report and renew may name the \"lease\": from an "
+        "older one only a result is still taken, if the trial has none.\n"
         "Anything wrong is answered with {\"error\": \"…\"} and the pipe goes on.\n"
         "With --db, what was asked for and never told before a crash is handed out again first.\n"
         "Example: echo '{\"ask\": 1}' | nocturne advise study.yaml --seed 7",
@@ -102,10 +180,12 @@ int cmd_advise(int argc, char **argv)
     enum status s = study_load(o.file, &study, &err);
     if (!s) s = store_open(o.db, STORE_CREATE, &store, &err);
     if (!s) s = store_hold_take(store, study->name, &hold, &err);
-    if (!s) s = session_open(store, study, o.seed >= 0 ? (uint64_t)o.seed : study->seed, clock_real(), &session, &err);
+    if (!s)
+        s = session_open(store, study, &(struct opening){.seed = o.seed >= 0 ? (uint64_t)o.seed : study->seed},
+                         clock_real(), &session, &err);
     if (!s) s = warm_start_load(session, &err);
     if (!s) cli_print_changes(session);
-    if (!s) serve(session);
+    if (!s) s = serve(session, &err);
     session_free(session);
     store_hold_release(hold);
     store_close(store);

@@ -47,7 +47,7 @@ static enum status reweigh(const struct options *o, const struct cli_study *s, s
 
 static json_t *best_json(const struct session *s, const struct objective *o, const struct standings *all)
 {
-    json_t *out = report_standing_json(s, all->winner);
+    json_t *out = standing_json(s, all->winner);
     json_object_del(out, "front");
     if (o->form == OBJECTIVE_PARETO) json_object_set_new(out, "front", report_front_json(s, all));
     return out;
@@ -66,7 +66,9 @@ static enum status print_best(const struct options *o, const struct cli_study *s
     else if (o->common.json)
         cli_print_json(best_json(s->session, objective, &all));
     else {
-        report_comparison(stdout, s->session, &all);
+        json_t *rows = standings_json(s->session, &all);
+        report_comparison(stdout, s->study, rows);
+        json_decref(rows);
         printf("  %s\n", report_config(&s->study->space, all.winner->trial->config, &arena));
         if (!all.winner->confirmed) puts("  This configuration was measured once and is not confirmed.");
     }

@@ -63,11 +63,11 @@ static enum status build(const struct options *o, const struct study *study, dou
 static enum status enqueue(struct cli_study *s, const double *config, struct error *err)
 {
     struct store_hold *hold = NULL;
-    struct trial *added;
     enum status st = store_hold_take(s->store, s->study->name, &hold, err);
-    if (!st)
-        st = session_add(s->session, ROLE_ENQUEUED, TRIAL_QUEUED, config, "enqueued", -1, 0, &added, err);
-    else if (st == STATUS_BUSY) {
+    if (!st) {
+        session_add(s->session, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = "enqueued"});
+        st = session_flush(s->session, err);
+    } else if (st == STATUS_BUSY) {
         json_t *params = space_to_json(&s->study->space, config);
         char *text = json_exact(params);
         st = store_request_add(s->store, s->session->study_id, "enqueue", text, clock_wall_ms(clock_real()), err);

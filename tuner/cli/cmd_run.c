@@ -11,6 +11,7 @@ static const struct argp_option table[] = {
     {"until", 'u', "HH:MM", 0, "start no trial that would not end by then, confirmation included", 0},
     {"trials", 'n', "N", 0, "trials of the search, baseline included", 0},
     {"tokens", 't', "N", 0, "tokens that all trials together may spend, for example 2e9", 0},
+    {"cost", 'c', "MONEY", 0, "money that all trials together may cost, at the study's price", 0},
     {"wall", 'w', "DURATION", 0, "time for this run, for example 9h or 1h30m", 0},
     {"slots", 's', "N", 0, "trials at the same time", 0},
     {"seed", 'r', "N", 0, "seed of the search (a stored study keeps its own)", 0},
@@ -29,6 +30,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case 'n': o->run.budget.trials = (long)cli_number(arg, "--trials", 1, 1e9, state); return 0;
     case 't': o->run.budget.tokens = cli_number(arg, "--tokens", 1, 1e300, state); return 0;
+    case 'c': o->run.budget.cost = cli_number(arg, "--cost", 1e-9, 1e300, state); return 0;
     case 'w':
         if (!words_duration_ms(arg, &o->run.budget.wall_ms))
             argp_error(state, "--wall: '%s' is not a duration such as 90s, 10m, 9h or 1h30m", arg);

@@ -1,55 +1,67 @@
 #include "tuner/cli/cli.h"
 
+#include "tuner/coordinator/state.h"
 #include "tuner/report/report.h"
 
 struct listing {
-    const char *db;
-    struct cli_common *c;
-    json_t *array;
+    struct store *store;
+    json_t *array; /* NULL: text */
+    size_t n;
     int code;
 };
 
-static int show_one(const struct cli_common *c, const char *name, json_t *array)
+static int show_one(struct store *store, const char *name, json_t *array)
 {
-    struct cli_study s;
+    struct study *study = NULL;
+    json_t *state = NULL;
     struct error err;
-    if (cli_open(c->db, name, &s, &err)) return cli_fail(&err);
+    int64_t now = clock_wall_ms(clock_real());
+    if (state_load(store, name, clock_real(), &study, &state, &err)) return cli_fail(&err);
+    bool running = store_hold_taken(store, name);
     if (array)
-        json_array_append_new(array, report_status_json(s.session, cli_is_running(&s)));
+        json_array_append_new(array, report_status_json(json_incref(state), running, now));
     else
-        report_status(stdout, s.session, cli_is_running(&s));
-    cli_close(&s);
+        report_status(stdout, study, state, running, now);
+    json_decref(state);
+    study_free(study);
     return EXIT_OK;
 }
 
 static void on_study(void *data, const struct store_study *row)
 {
     struct listing *l = data;
-    int code = show_one(l->c, row->name, l->array);
+    int code = show_one(l->store, row->name, l->array);
     if (code) l->code = code;
 }
 
 int cmd_status(int argc, char **argv)
 {
-    static const struct argp argp = {NULL,
-                                     cli_parse_study,
-                                     "[STUDY]",
-                                     "Where a study stands, or all of them: states, tokens spent, the best so far.\v"
-                                     "Example: nocturne status g2p --json",
-                                     cli_common_child,
-                                     NULL,
-                                     NULL};
+    static const struct argp argp = {
+        NULL,
+        cli_parse_study,
+        "[STUDY]",
+        "Where a study stands, or all of them: states, budgets (spent, reserved, left), the best so far.\v"
+        "Example: nocturne status g2p --json",
+        cli_common_child,
+        NULL,
+        NULL};
     struct cli_common c;
     struct error err;
-    struct store *store = NULL;
+    const char *name = NULL;
+    struct listing l = {0};
     cli_common_init(&c);
     argp_parse(&argp, argc, argv, 0, NULL, &c);
-    struct listing l = {.c = &c, .array = c.json ? json_array() : NULL};
-    if (c.study)
-        l.code = show_one(&c, c.study, l.array);
-    else if (store_open(c.db, STORE_EXISTING, &store, &err) || store_studies(store, on_study, &l, &err))
-        l.code = cli_fail(&err);
-    store_close(store);
+    if (c.json) l.array = json_array();
+    struct arena arena = {0};
+    enum status s = store_open(c.db, STORE_EXISTING, &l.store, &err);
+    if (!s && c.study) s = cli_choose(l.store, c.study, &arena, &name, &err);
+    if (!s && c.study)
+        l.code = show_one(l.store, name, l.array);
+    else if (!s)
+        s = store_studies(l.store, on_study, &l, &err);
+    if (s) l.code = cli_fail(&err);
+    arena_done(&arena);
+    store_close(l.store);
     if (c.json && !l.code) cli_print_json(json_pack("{s:O}", "studies", l.array));
     json_decref(l.array);
     return l.code;

@@ -70,20 +70,15 @@ static struct budget merge(const struct budget *study, const struct budget *give
     struct budget b = *study;
     if (given->trials) b.trials = given->trials;
     if (given->tokens > 0) b.tokens = given->tokens;
+    if (given->cost > 0) b.cost = given->cost;
     if (given->wall_ms) b.wall_ms = given->wall_ms;
     if (given->until_minutes >= 0) b.until_minutes = given->until_minutes;
     return b;
 }
 
-struct listener {
-    struct progress *progress;
-    struct coordinator *coordinator;
-};
-
 static void on_event(void *data, enum coordinator_event event, const struct trial *trial, const char *text)
 {
-    struct listener *l = data;
-    progress_event(l->progress, coordinator_ledger(l->coordinator), event, trial, text);
+    progress_event(data, event, trial, text);
 }
 
 static void print_next(const struct study *study, const struct run_options *o)
@@ -100,6 +95,13 @@ static void print_next(const struct study *study, const struct run_options *o)
     arena_done(&a);
 }
 
+static void print_comparison(const struct session *session, const struct standings *all)
+{
+    json_t *rows = standings_json(session, all);
+    report_comparison(stdout, session->study, rows);
+    json_decref(rows);
+}
+
 static int print_end(const struct study *study, const struct session *session, const struct run_options *o,
                      enum coordinator_end end)
 {
@@ -107,10 +109,10 @@ static int print_end(const struct study *study, const struct session *session, c
     struct standings all = standings_make(session, &study->objective, false, &arena);
     if (o->json) {
         json_t *line = json_pack("{s:s, s:s, s:o}", "event", "end", "end", end == COORDINATOR_DONE ? "done" : "stopped",
-                                 "best", all.winner ? report_standing_json(session, all.winner) : json_null());
+                                 "best", all.winner ? standing_json(session, all.winner) : json_null());
         cli_print_json(line);
     } else if (!o->quiet && end == COORDINATOR_DONE) {
-        report_comparison(stdout, session, &all);
+        print_comparison(session, &all);
         if (all.winner) print_next(study, o);
     } else if (end == COORDINATOR_STOPPED) {
         fprintf(stderr, "stopped; nothing is lost. Go on with: nocturne run %s%s%s\n", study->path,
@@ -130,23 +132,19 @@ static enum progress_mode mode_of(const struct run_options *o)
 static enum status coordinate(struct session *session, const struct run_options *o, const char *guard,
                               const char *files, enum coordinator_end *ret_end, struct error *err)
 {
-    const struct study *study = session->study;
-    struct listener listener = {progress_create(stdout, mode_of(o), session), NULL};
-    struct coordinator_options options = {.budget = merge(&study->budget, &o->budget),
-                                          .slots = (size_t)(o->slots ? o->slots : study->slots),
-                                          .guard = guard,
-                                          .files = files,
-                                          .listen = on_event,
-                                          .data = &listener};
+    struct progress *progress = progress_create(stdout, mode_of(o), session);
+    struct coordinator_options options = {
+        .slots = session->slots, .guard = guard, .files = files, .listen = on_event, .data = progress};
+    struct coordinator *coordinator = NULL;
     uv_loop_t loop;
     uv_loop_init(&loop);
-    enum status s = coordinator_create(&options, session, &loop, &listener.coordinator, err);
-    if (!s) s = coordinator_run(listener.coordinator, ret_end, err);
-    progress_clear(listener.progress);
+    enum status s = coordinator_create(&options, session, &loop, &coordinator, err);
+    if (!s) s = coordinator_run(coordinator, ret_end, err);
+    progress_clear(progress);
     uv_run(&loop, UV_RUN_DEFAULT); /* lets closing handles go */
     uv_loop_close(&loop);
-    coordinator_free(listener.coordinator);
-    progress_free(listener.progress);
+    coordinator_free(coordinator);
+    progress_free(progress);
     return s;
 }
 
@@ -156,6 +154,28 @@ static void print_resumed(const struct session *session)
     for (size_t i = 0; i < session->n; i++) attempts += (size_t)session->trial[i]->attempts;
     if (attempts)
         printf("going on with study %s: %zu of %zu trials complete\n", session->study->name, complete, session->n);
+}
+
+/* A database that another program keeps locked is waited for, not given up on. */
+static enum status open_patiently(const char *db, struct store **ret, struct error *err)
+{
+    enum status s = store_open(db, STORE_CREATE, ret, err);
+    if (s == STATUS_BUSY) fprintf(stderr, "nocturne: paused: %s; goes on by itself when that is over\n", err->text);
+    while (s == STATUS_BUSY) {
+        sleep(1);
+        s = store_open(db, STORE_CREATE, ret, err);
+    }
+    return s;
+}
+
+static enum status open_session(struct store *store, const struct study *study, const struct run_options *o,
+                                struct session **ret, struct error *err)
+{
+    struct budget budget = merge(&study->budget, &o->budget);
+    struct opening opening = {.seed = o->seed >= 0 ? (uint64_t)o->seed : study->seed,
+                              .budget = &budget,
+                              .slots = (size_t)(o->slots ? o->slots : study->slots)};
+    return session_open(store, study, &opening, clock_real(), ret, err);
 }
 
 int run_study(const struct study *study, const struct run_options *o)
@@ -170,11 +190,10 @@ int run_study(const struct study *study, const struct run_options *o)
     if (!s && strcmp(o->db, ":memory:") == 0)
         s = error_set(&err, STATUS_INVALID, "run needs a database file: --db FILE");
     if (!s) s = find_guard(guard, &err);
-    if (!s) s = store_open(o->db, STORE_CREATE, &store, &err);
+    if (!s) s = open_patiently(o->db, &store, &err);
     if (!s) s = files_folder(o->db, files, &err);
     if (!s) s = store_hold_take(store, study->name, &hold, &err);
-    if (!s)
-        s = session_open(store, study, o->seed >= 0 ? (uint64_t)o->seed : study->seed, clock_real(), &session, &err);
+    if (!s) s = open_session(store, study, o, &session, &err);
     if (!s) s = warm_start_load(session, &err);
     if (!s) cli_print_changes(session);
     if (!s && !o->quiet && !o->json) print_resumed(session);

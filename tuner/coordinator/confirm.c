@@ -72,23 +72,21 @@ static void measured(const struct session *s, const struct trial *t, struct sear
 /* Complete searched trials, best first; in a further round only those that have not been confirmed. */
 static struct search_rank *rank(const struct session *s, bool further, struct arena *arena, size_t *ret_n)
 {
-    struct search_history h = session_history(s, arena);
+    struct search_history h = session_view(s);
     double *utility = arena_array(arena, h.n, sizeof *utility), *feasible = arena_array(arena, h.n, sizeof *feasible);
     struct search_rank *ranks = arena_array(arena, s->n, sizeof *ranks);
     struct search *search = search_create(s->study, s->seed, NULL, 0);
     bool by_model =
         s->study->sampler == SAMPLER_GP && search_estimate(search, &h, utility, feasible, NULL) == STATUS_OK;
     search_free(search);
-    size_t n = 0, row = 0;
+    size_t n = 0;
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *t = s->trial[i];
-        if (t->state == TRIAL_CANCELLED || t->outside) continue; /* not in the history either */
-        size_t at = row++;
-        if (t->state != TRIAL_COMPLETE || !is_searched(t) || (further && is_confirmed(s, t))) continue;
+        if (t->outside || t->state != TRIAL_COMPLETE || !is_searched(t) || (further && is_confirmed(s, t))) continue;
         struct search_rank *r = &ranks[n++];
         r->at = i;
         if (by_model)
-            r->utility = utility[at], r->feasible = feasible[at];
+            r->utility = utility[t->history_at], r->feasible = feasible[t->history_at];
         else
             measured(s, t, r);
     }
@@ -97,42 +95,36 @@ static struct search_rank *rank(const struct session *s, bool further, struct ar
     return ranks;
 }
 
-static enum status add_one(struct session *s, const struct trial *t, size_t *added, struct error *err)
+static size_t add_one(struct session *s, const struct trial *t)
 {
-    enum status st = STATUS_OK;
-    for (long k = 0; !st && k < s->study->confirm_seeds; k++) {
+    size_t added = 0;
+    for (long k = 0; k < s->study->confirm_seeds; k++) {
         struct rng rng =
             rng_derive(s->seed, "confirm", (uint64_t)k); /* the same seeds for every configuration: paired */
         uint64_t seed = rng_bits(&rng) >> 33;
-        struct trial *added_trial;
         if (has_confirmation(s, t, seed)) continue;
-        st = session_add(s, ROLE_CONFIRM, TRIAL_QUEUED, t->config, "confirm", t->number, seed, &added_trial, err);
-        *added += !st;
+        session_add(
+            s,
+            &(struct addition){
+                .role = ROLE_CONFIRM, .config = t->config, .source = "confirm", .confirms = t->number, .seed = seed});
+        added++;
     }
-    return st;
+    return added;
 }
 
-enum status confirm_enqueue(struct session *s, size_t *ret_added, struct error *err)
+size_t confirm_enqueue(struct session *s)
 {
     struct arena arena = {0};
     size_t n, added = 0, searched = s->n;
-    *ret_added = 0;
     bool further = in_confirmation(s);
-    if (confirm_count(s) == 0 || (further && settled(s))) return STATUS_OK;
+    if (confirm_count(s) == 0 || (further && settled(s))) return 0;
     struct search_rank *best = rank(s, further, &arena, &n);
-    enum status st = store_begin(s->store, err);
-    for (size_t i = 0; !st && i < searched; i++) {
+    for (size_t i = 0; i < searched; i++) {
         const struct trial *t = s->trial[i];
         if (t->state == TRIAL_COMPLETE && (t->role == ROLE_BASELINE || t->role == ROLE_REFERENCE))
-            st = add_one(s, t, &added, err);
+            added += add_one(s, t);
     }
-    for (size_t i = 0; !st && i < n && i < (size_t)s->study->confirm_top; i++)
-        st = add_one(s, s->trial[best[i].at], &added, err);
-    if (!st) st = store_commit(s->store, err);
-    if (st)
-        store_rollback(s->store);
-    else
-        *ret_added = added;
+    for (size_t i = 0; i < n && i < (size_t)s->study->confirm_top; i++) added += add_one(s, s->trial[best[i].at]);
     arena_done(&arena);
-    return st;
+    return added;
 }

@@ -7,10 +7,10 @@
 /* How many trials a full confirmation runs; 0 if it is switched off. */
 size_t confirm_count(const struct session *s);
 
-/* Adds the next round of confirmation trials, in one transaction: the top `confirm: top` by the model's posterior mean
+/* Adds the next round of confirmation trials and returns how many: the top `confirm: top` by the model's posterior mean
  * (a single noisy measurement flatters its winner), each on the same `confirm: seeds` fresh seeds, like the baseline
  * and the references. Nothing is added if a configuration of the search has been confirmed since it ended, or after
  * three rounds. A further round is for the case that fresh seeds show every winner to break a constraint. */
-enum status confirm_enqueue(struct session *s, size_t *ret_added, struct error *err);
+size_t confirm_enqueue(struct session *s);
 
 #endif

@@ -1,24 +1,37 @@
 #include "tuner/coordinator/coordinator.h"
 
 #include "tuner/coordinator/confirm.h"
+#include "tuner/coordinator/launch.h"
+#include "tuner/coordinator/lease.h"
+#include "tuner/coordinator/state.h"
 
+#include "tuner/base/host.h"
 #include "tuner/base/json.h"
-#include "workers/workers.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum phase { PHASE_SEARCH, PHASE_CONFIRM, PHASE_DRAIN, PHASE_KILL, PHASE_ENDED };
 
-enum { TICK_MS = 250, REQUEST_TICKS = 2 };
+enum { TICK_MS = 250, RETRY_MS = 500, RETRY_MAX_MS = 30000 };
 
-/* One attempt in a slot. */
-struct lease {
+static const double NEED_COVERAGE = 0.8; /* central interval whose upper end nine of ten stay under */
+
+/*   FREE ──lease──▶ PROMISED ──lease durable: launch──▶ RUNS ──exit──▶ FREE
+ *     ▲                │ stopped, or no program can be started
+ *     └────────────────┘                                                    */
+enum slot_state { SLOT_FREE, SLOT_PROMISED, SLOT_RUNS };
+
+struct slot {
     struct coordinator *c;
+    enum slot_state state;
     struct trial *trial;
-    struct job *job; /* NULL: the slot is free */
+    struct job *job;
+    uint64_t batch;   /* promised: the lease is durable with this batch of the journal */
+    long long killed; /* out-of-memory kills of this machine when it began */
 };
 
 /* A suggestion being computed on the thread pool. Owns its snapshot. */
@@ -26,38 +39,85 @@ struct thinking {
     uv_work_t work;
     struct coordinator *c;
     struct search *search; /* the coordinator's; only one suggestion is computed at a time */
+    const struct study *study;
     struct arena arena;
     struct search_history history;
     long number;
+    int64_t known; /* seq of the last event in the snapshot */
     struct suggestion suggestion;
+    double tokens; /* that it may need; NaN: the model does not say */
     enum status status;
     struct error err;
+};
+
+/* What may be said once a batch is durable. */
+struct announcement {
+    struct announcement *next;
+    uint64_t batch;
+    enum coordinator_event event;
+    const struct trial *trial;
+    char *text;
+};
+
+/* Why nothing starts now. */
+struct pause {
+    bool shown;
+    char text[1024]; /* no program could be started: why; "": nothing is wrong */
+    int64_t again_ms, delay_ms;
 };
 
 struct coordinator {
     struct coordinator_options options;
     struct session *session;
+    struct journal *journal;
     uv_loop_t *loop;
     struct workers *workers;
-    struct ledger ledger;
     enum phase phase;
-    struct lease *lease; /* options.slots of them */
+    struct slot *slot; /* options.slots of them */
     struct search *search;
     struct thinking *thinking; /* NULL: none */
-    bool exhausted;            /* nothing is left to try, or nothing worth the trouble */
+    bool exhausted;            /* nothing is left to try, to afford, or worth the trouble */
+    struct pause pause;
+    struct announcement *said, **said_end;
     uv_timer_t tick;
+    uv_prepare_t turn;
+    uv_async_t wake; /* by the journal's writer */
     uv_signal_t interrupt, terminate;
-    unsigned ticks;
+    int64_t kept_seq; /* of the state that was kept last */
     enum coordinator_end end;
     enum status status; /* the first error; ends the run */
     struct error err;
 };
 
-static void step(struct coordinator *c);
+/* ---- saying ---- */
 
-static void tell(struct coordinator *c, enum coordinator_event event, const struct trial *t, const char *text)
+static void say_now(struct coordinator *c, enum coordinator_event event, const struct trial *t, const char *text)
 {
     c->options.listen(c->options.data, event, t, text);
+}
+
+/* Once what has been recorded so far is durable. */
+static void say(struct coordinator *c, enum coordinator_event event, const struct trial *t, const char *text)
+{
+    struct announcement *a = must_alloc(1, sizeof *a);
+    a->batch = journal_batch(c->journal);
+    a->event = event;
+    a->trial = t;
+    a->text = text ? must_strdup(text) : NULL;
+    *c->said_end = a;
+    c->said_end = &a->next;
+}
+
+static void speak(struct coordinator *c, uint64_t durable)
+{
+    while (c->said && c->said->batch <= durable) {
+        struct announcement *a = c->said;
+        c->said = a->next;
+        if (!c->said) c->said_end = &c->said;
+        say_now(c, a->event, a->trial, a->text);
+        free(a->text);
+        free(a);
+    }
 }
 
 /* ---- ending ---- */
@@ -65,7 +125,7 @@ static void tell(struct coordinator *c, enum coordinator_event event, const stru
 static void stop_jobs(struct coordinator *c, const char *why)
 {
     for (size_t i = 0; i < c->options.slots; i++)
-        if (c->lease[i].job) job_stop(c->lease[i].job, why);
+        if (c->slot[i].state == SLOT_RUNS) job_stop(c->slot[i].job, why);
 }
 
 /* Remembers the first error and kills what runs; the loop ends when the last job has. */
@@ -90,17 +150,16 @@ void coordinator_stop(struct coordinator *c)
         c->phase = PHASE_DRAIN;
         snprintf(text, sizeof text, "stopping: %zu running trial(s) may finish; interrupt again to stop them now",
                  workers_running(c->workers));
-        tell(c, EVENT_STOPPING, NULL, text);
+        say_now(c, EVENT_STOPPING, NULL, text);
         break;
     case PHASE_DRAIN:
         c->phase = PHASE_KILL;
-        tell(c, EVENT_STOPPING, NULL, "stopping now: running trials are ended and will be run again");
+        say_now(c, EVENT_STOPPING, NULL, "stopping now: running trials are ended and will be run again");
         stop_jobs(c, "interrupted");
         break;
     case PHASE_KILL: stop_jobs(c, "interrupted"); break;
     case PHASE_ENDED: break;
     }
-    step(c);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -114,51 +173,41 @@ static void end_run(struct coordinator *c)
     c->end = c->phase == PHASE_CONFIRM ? COORDINATOR_DONE : COORDINATOR_STOPPED;
     c->phase = PHASE_ENDED;
     uv_close((uv_handle_t *)&c->tick, NULL);
+    uv_close((uv_handle_t *)&c->turn, NULL);
     uv_close((uv_handle_t *)&c->interrupt, NULL);
     uv_close((uv_handle_t *)&c->terminate, NULL);
 }
 
-/* ---- attempts ---- */
+/* ---- the ends of attempts ---- */
 
-static enum status after_crash(struct coordinator *c, struct trial *t, const char *reason, struct error *err)
+/* Only the kernel and people send SIGKILL; the kernel keeps count of its own. */
+static bool was_out_of_memory(const struct slot *slot, const struct job_outcome *outcome)
 {
-    if (t->crashes > c->session->study->retries) return session_finish(c->session, t, TRIAL_FAILED, NULL, reason, err);
-    enum status s = session_move(c->session, t, TRIAL_QUEUED, err);
-    if (!s) tell(c, EVENT_RETRY, t, reason);
-    return s;
+    return outcome->signal == SIGKILL && host_memory_kills() > slot->killed;
 }
 
-static enum status conclude(struct coordinator *c, struct trial *t, const struct job_outcome *outcome,
+static enum status conclude(struct coordinator *c, const struct slot *slot, const struct job_outcome *outcome,
                             struct error *err)
 {
     struct session *s = c->session;
-    char invalid[600];
+    struct trial *t = slot->trial;
+    const char *how = job_end_name(outcome->end);
     switch (outcome->end) {
     case JOB_COMPLETE: {
-        enum status st = session_finish(s, t, TRIAL_COMPLETE, outcome->metrics, NULL, err);
-        if (st != STATUS_INVALID) return st;
-        snprintf(invalid, sizeof invalid, "%.590s", err->text);
-        return session_finish(s, t, TRIAL_FAILED, NULL, invalid, err);
+        enum status st = session_finish(s, t, TRIAL_COMPLETE, outcome->metrics, NULL, NULL, err);
+        return st == STATUS_INVALID ? session_finish(s, t, TRIAL_FAILED, NULL, err->text, NULL, err) : st;
     }
-    case JOB_INFEASIBLE: return session_finish(s, t, TRIAL_INFEASIBLE, NULL, outcome->reason, err);
+    case JOB_INFEASIBLE: return session_finish(s, t, TRIAL_INFEASIBLE, NULL, outcome->reason, NULL, err);
     case JOB_FAILED:
-    case JOB_TIMED_OUT: return session_finish(s, t, TRIAL_FAILED, NULL, outcome->reason, err);
-    case JOB_CRASHED: return after_crash(c, t, outcome->reason, err);
-    case JOB_STOPPED: return session_move(s, t, TRIAL_QUEUED, err);
+    case JOB_TIMED_OUT: return session_finish(s, t, TRIAL_FAILED, NULL, outcome->reason, how, err);
+    case JOB_CRASHED:
+        if (was_out_of_memory(slot, outcome))
+            return lease_crashed(s, t, "crashed the machine", "killed by the kernel: the machine was out of memory",
+                                 err);
+        return lease_crashed(s, t, how, outcome->reason, err);
+    case JOB_STOPPED: return session_return(s, t, how, outcome->reason, 0, err);
     }
     return STATUS_OK;
-}
-
-static enum status record_end(struct coordinator *c, struct trial *t, const struct job_outcome *outcome,
-                              struct error *err)
-{
-    struct session *s = c->session;
-    enum status st = store_begin(s->store, err);
-    if (!st) st = session_attempt_end(s, t, job_end_name(outcome->end), outcome->reason, err);
-    if (!st) st = conclude(c, t, outcome, err);
-    if (!st) st = store_commit(s->store, err);
-    if (st) store_rollback(s->store);
-    return st;
 }
 
 /* Without the baseline's metrics nothing can be compared. */
@@ -176,121 +225,163 @@ static void check_baseline(struct coordinator *c, const struct trial *t)
 
 static void on_job_end(void *data, const struct job_outcome *outcome)
 {
-    struct lease *lease = data;
-    struct coordinator *c = lease->c;
-    struct trial *t = lease->trial;
+    struct slot *slot = data;
+    struct coordinator *c = slot->c;
+    struct trial *t = slot->trial;
     struct error err;
-    lease->job = NULL;
-    enum status s = record_end(c, t, outcome, &err);
+    enum status s = conclude(c, slot, outcome, &err);
+    slot->state = SLOT_FREE;
+    slot->job = NULL;
     if (s)
         give_up(c, s, &err);
     else if (trial_state_final(t->state)) {
-        tell(c, EVENT_FINISHED, t, NULL);
+        say(c, EVENT_FINISHED, t, NULL);
         check_baseline(c, t);
-    }
-    step(c);
+    } else if (outcome->end == JOB_CRASHED)
+        say(c, EVENT_RETRY, t, outcome->reason);
 }
 
 static void on_job_report(void *data, long number, const json_t *metrics)
 {
-    struct lease *lease = data;
+    struct slot *slot = data;
+    session_report(slot->c->session, slot->trial, number, metrics);
+}
+
+/* ---- pausing ---- */
+
+/* No program could be started: the trial goes back, and nothing is tried for a while. */
+static void put_off(struct coordinator *c, struct slot *slot, const struct error *why)
+{
+    struct pause *p = &c->pause;
     struct error err;
-    enum status s = session_report(lease->c->session, lease->trial, number, metrics, &err);
-    if (s) give_up(lease->c, s, &err);
+    slot->state = SLOT_FREE;
+    p->delay_ms = *p->text ? (p->delay_ms < RETRY_MAX_MS ? 2 * p->delay_ms : RETRY_MAX_MS) : RETRY_MS;
+    p->again_ms = clock_mono_ms(c->session->clock) + p->delay_ms;
+    snprintf(p->text, sizeof p->text, "%s", why->text);
+    enum status s = session_return(c->session, slot->trial, "not started", why->text, 0, &err);
+    if (s) give_up(c, s, &err);
 }
 
-static char **environment(struct coordinator *c, const struct trial *t, const char *dir, struct arena *a)
+/* Nothing new may start now. Says so once, and once more when it is over. */
+static bool is_paused(struct coordinator *c)
 {
-    const struct study *study = c->session->study;
-    char **env = arena_array(a, study->space.n + 8, sizeof *env), buf[SPACE_TEXT_MAX];
-    size_t n = 0;
-    for (size_t i = 0; i < study->space.n; i++) {
-        if (isnan(t->config[i])) continue; /* does not exist */
-        char *name = arena_strdup(a, study->space.param[i].name);
-        for (char *ch = name; *ch; ch++)
-            if (*ch >= 'a' && *ch <= 'z') *ch = (char)(*ch - 'a' + 'A');
-        env[n++] = arena_printf(a, "NOCTURNE_PARAM_%s=%s", name, param_text(&study->space.param[i], t->config[i], buf));
+    struct pause *p = &c->pause;
+    struct error trouble;
+    char text[1200];
+    enum status s = journal_trouble(c->journal, &trouble);
+    if (s == STATUS_FAILED) give_up(c, STATUS_IO, &trouble);
+    bool paused = s || *p->text;
+    if (paused && !p->shown) {
+        snprintf(text, sizeof text, "paused: %s; goes on by itself when that is over", s ? trouble.text : p->text);
+        say_now(c, EVENT_PAUSED, NULL, text);
     }
-    env[n++] = arena_printf(a, "NOCTURNE_PARAMS=%s/params.json", dir);
-    env[n++] = arena_printf(a, "NOCTURNE_STUDY=%s", study->name);
-    env[n++] = arena_printf(a, "NOCTURNE_TRIAL=%ld", t->number);
-    env[n++] = arena_printf(a, "NOCTURNE_ATTEMPT=%ld", t->attempts);
-    env[n++] = arena_printf(a, "NOCTURNE_SEED=%llu", (unsigned long long)t->seed);
-    env[n++] = arena_printf(a, "NOCTURNE_DIR=%s", dir);
-    env[n++] = arena_strdup(a, "NOCTURNE_FD=3");
-    return env;
+    if (!paused && p->shown) {
+        say_now(c, EVENT_RESUMED, NULL, "going on");
+        session_note(c->session, "the pause is over");
+    }
+    p->shown = paused;
+    return s || (*p->text && clock_mono_ms(c->session->clock) < p->again_ms);
 }
 
-static enum status command(struct coordinator *c, const struct trial *t, const char *dir, struct arena *a, char ***ret,
-                           struct error *err)
-{
-    const struct study *study = c->session->study;
-    const struct study_run run = {.trial = t->number, .attempt = t->attempts, .seed = t->seed, .dir = dir};
-    char **argv = arena_array(a, study->n_args + 1, sizeof *argv);
-    enum status s = STATUS_OK;
-    for (size_t i = 0; !s && i < study->n_args; i++)
-        s = study_fill(study, study->arg[i], t->config, &run, a, &argv[i], err);
-    *ret = argv;
-    return s;
-}
+/* ---- the beginnings of attempts ---- */
 
-static const char **needed_metrics(const struct study *study, struct arena *a, size_t *ret_n)
-{
-    const char **name = arena_array(a, METRICS_MAX, sizeof *name);
-    size_t n = 0;
-    for (size_t i = 0; i < study->objective.n_metrics; i++)
-        if (objective_uses(&study->objective, i)) name[n++] = study->objective.metric[i].name;
-    *ret_n = n;
-    return name;
-}
-
-static enum status start_job(struct coordinator *c, struct lease *lease, const char *dir, struct arena *a,
-                             struct error *err)
+static void start(struct coordinator *c, struct slot *slot)
 {
     static const struct job_handler handler = {on_job_report, on_job_end};
-    const struct study *study = c->session->study;
-    struct trial *t = lease->trial;
-    json_t *params = space_to_json(&study->space, t->config);
-    char *text = json_pretty_numbers(params), **argv;
-    struct job_spec spec = {.env = environment(c, t, dir, a),
-                            .cwd = study->dir,
-                            .dir = dir,
-                            .params = text,
-                            .timeout_ms = study->timeout_ms,
-                            .grace_ms = study->grace_ms,
-                            .output_max = study->output_max};
-    spec.metric = needed_metrics(study, a, &spec.n_metrics);
-    enum status s = command(c, t, dir, a, &argv, err);
-    spec.argv = argv;
-    if (!s) s = workers_start(c->workers, &spec, &handler, lease, &lease->job, err);
-    free(text);
-    json_decref(params);
-    return s;
+    struct trial *t = slot->trial;
+    struct arena a = {0};
+    struct error err;
+    char *dir = launch_folder(c->options.files, c->session->study, t, t->attempts, &a);
+    if (launch(c->workers, c->session->study, t, dir, &handler, slot, &slot->job, &err))
+        put_off(c, slot, &err);
+    else {
+        *c->pause.text = 0;
+        slot->state = SLOT_RUNS;
+        enum status s = session_started(c->session, t, job_pid(slot->job), &err);
+        if (s) give_up(c, s, &err);
+        say(c, EVENT_STARTED, t, NULL);
+    }
+    arena_done(&a);
 }
 
-static void start_attempt(struct coordinator *c, struct lease *lease, struct trial *t)
+static void take_back(struct coordinator *c, struct slot *slot)
+{
+    struct error err;
+    enum status s = session_return(c->session, slot->trial, "stopped", "it had not begun yet", 0, &err);
+    slot->state = SLOT_FREE;
+    if (s) give_up(c, s, &err);
+}
+
+static bool runs_trials(const struct coordinator *c)
+{
+    return c->phase == PHASE_SEARCH || c->phase == PHASE_CONFIRM;
+}
+
+static void start_promised(struct coordinator *c, uint64_t durable)
+{
+    for (size_t i = 0; i < c->options.slots; i++) {
+        struct slot *slot = &c->slot[i];
+        if (slot->state != SLOT_PROMISED) continue;
+        if (!runs_trials(c))
+            take_back(c, slot);
+        else if (slot->batch <= durable)
+            start(c, slot);
+    }
+}
+
+static void promise(struct coordinator *c, struct slot *slot, struct trial *t)
 {
     struct arena a = {0};
-    struct error err, start_err;
-    char *dir =
-        arena_printf(&a, "%s/%s/%04ld.%ld", c->options.files, c->session->study->name, t->number, t->attempts + 1);
-    lease->trial = t;
-    enum status s = session_attempt_begin(c->session, t, dir, &err);
-    if (!s) {
-        enum status started = start_job(c, lease, dir, &a, &start_err);
-        s = session_move(c->session, t, TRIAL_RUNNING, &err);
-        if (!s && started) {
-            struct job_outcome outcome = {.end = JOB_CRASHED, .reason = start_err.text};
-            s = record_end(c, t, &outcome, &err);
-            if (!s && trial_state_final(t->state)) tell(c, EVENT_FINISHED, t, NULL);
-            if (!s) check_baseline(c, t);
-        } else if (!s) {
-            s = store_attempt_set_pid(c->session->store, t->attempt_id, job_pid(lease->job), &err);
-            tell(c, EVENT_STARTED, t, NULL);
-        }
-    }
-    if (s) give_up(c, s, &err);
+    struct error err;
+    const char *dir = launch_folder(c->options.files, c->session->study, t, t->attempts + 1, &a);
+    enum status s = session_lease(c->session, t, dir, 0, &err);
+    if (s)
+        give_up(c, s, &err);
+    else
+        *slot = (struct slot){.c = c,
+                              .state = SLOT_PROMISED,
+                              .trial = t,
+                              .batch = journal_batch(c->journal),
+                              .killed = host_memory_kills()};
     arena_done(&a);
+}
+
+/* Confirmation trials that the search must leave room for. */
+static size_t set_aside(const struct coordinator *c)
+{
+    return c->phase == PHASE_SEARCH ? confirm_count(c->session) : 0;
+}
+
+static bool admits(struct coordinator *c, struct need need)
+{
+    char why[400];
+    if (ledger_admits(c->session, need, set_aside(c), why, sizeof why)) return true;
+    if (!c->exhausted && need.trials == 0) say(c, EVENT_NOTE, NULL, why);
+    return false;
+}
+
+static bool may_lease(struct coordinator *c, const struct trial *t)
+{
+    struct need usual = ledger_need(c->session, NAN);
+    if (t->role == ROLE_BASELINE) return true;
+    if (t->expect_tokens > 0) usual = (struct need){t->expect_tokens, t->expect_ms, 0};
+    usual.trials = 0; /* it is counted already */
+    if (admits(c, usual)) return true;
+    c->exhausted = true;
+    return false;
+}
+
+/* Returns whether a queued trial waits that may not be run: the budget refuses it. */
+static bool fill_slots(struct coordinator *c)
+{
+    for (size_t i = 0; i < c->options.slots && runs_trials(c); i++) {
+        if (c->slot[i].state != SLOT_FREE) continue;
+        struct trial *t = session_next_queued(c->session);
+        if (!t) return false;
+        if (!may_lease(c, t)) return true;
+        promise(c, &c->slot[i], t);
+    }
+    return false;
 }
 
 /* ---- suggestions ---- */
@@ -298,31 +389,42 @@ static void start_attempt(struct coordinator *c, struct lease *lease, struct tri
 static void on_think(uv_work_t *work)
 {
     struct thinking *t = work->data;
+    struct prediction p[METRICS_MAX];
+    int tokens = objective_token_metric(&t->study->objective);
+    t->tokens = NAN;
     t->status = search_suggest(t->search, &t->history, t->number, &t->suggestion, &t->err);
+    if (t->status || tokens < 0 || strncmp(t->suggestion.source, "gp", 2) != 0) return;
+    if (search_predict(t->search, &t->history, t->suggestion.config, NEED_COVERAGE, p, NULL) == STATUS_OK)
+        t->tokens = p[tokens].high;
 }
 
 static void add_suggestion(struct coordinator *c, const struct thinking *t)
 {
-    struct trial *added;
-    struct error err;
-    if (t->status == STATUS_EXHAUSTED) {
+    const struct suggestion *x = &t->suggestion;
+    char why[400];
+    if (t->status == STATUS_EXHAUSTED || (!t->status && *x->enough)) {
         c->exhausted = true;
-        tell(c, EVENT_NOTE, NULL, t->err.text);
+        say(c, EVENT_NOTE, NULL, t->status ? t->err.text : x->enough);
         return;
     }
-    enum status s = t->status;
-    if (s) err = t->err;
-    if (!s && strncmp(t->suggestion.source, SEARCH_FALLBACK, strlen(SEARCH_FALLBACK)) == 0)
-        tell(c, EVENT_NOTE, NULL, t->suggestion.source);
-    if (!s && *t->suggestion.enough) {
-        c->exhausted = true;
-        tell(c, EVENT_NOTE, NULL, t->suggestion.enough);
+    if (t->status) {
+        give_up(c, t->status, &t->err);
         return;
     }
-    if (!s)
-        s = session_add(c->session, ROLE_SEARCH, TRIAL_QUEUED, t->suggestion.config, t->suggestion.source, -1, 0,
-                        &added, &err);
-    if (s) give_up(c, s, &err);
+    if (strncmp(x->source, SEARCH_FALLBACK, strlen(SEARCH_FALLBACK)) == 0) say(c, EVENT_NOTE, NULL, x->source);
+    struct need need = ledger_need(c->session, t->tokens);
+    need.trials = 1;
+    if (!ledger_admits(c->session, need, set_aside(c), why, sizeof why)) {
+        c->exhausted = true;
+        say(c, EVENT_NOTE, NULL, why);
+        return;
+    }
+    session_add(c->session, &(struct addition){.role = ROLE_SEARCH,
+                                               .config = x->config,
+                                               .source = x->source,
+                                               .known = t->known,
+                                               .expect_tokens = need.tokens,
+                                               .expect_ms = need.ms});
 }
 
 static void on_thought(uv_work_t *work, int cancelled)
@@ -333,7 +435,6 @@ static void on_thought(uv_work_t *work, int cancelled)
     if (!cancelled && c->phase == PHASE_SEARCH) add_suggestion(c, t);
     arena_done(&t->arena);
     free(t);
-    step(c);
 }
 
 static void think(struct coordinator *c)
@@ -342,67 +443,76 @@ static void think(struct coordinator *c)
     t->work.data = t;
     t->c = c;
     t->search = c->search;
+    t->study = c->session->study;
     t->history = session_history(c->session, &t->arena);
     t->number = (long)c->session->n;
+    t->known = c->session->seq;
     c->thinking = t;
     uv_queue_work(c->loop, &t->work, on_think, on_thought);
 }
 
-/* ---- the machine ---- */
-
-static struct trial *next_queued(const struct coordinator *c)
+/* Could another trial be suggested? What it needs exactly is asked once it is known. */
+static bool wants_more(struct coordinator *c)
 {
-    for (size_t i = 0; i < c->session->n; i++)
-        if (c->session->trial[i]->state == TRIAL_QUEUED) return c->session->trial[i];
-    return NULL;
-}
-
-static void fill_slots(struct coordinator *c)
-{
-    for (size_t i = 0; i < c->options.slots && (c->phase == PHASE_SEARCH || c->phase == PHASE_CONFIRM); i++) {
-        struct trial *t = c->lease[i].job ? NULL : next_queued(c);
-        if (t) start_attempt(c, &c->lease[i], t);
+    char why[400];
+    struct need least = {.trials = 1};
+    if (!c->exhausted && !ledger_admits(c->session, least, set_aside(c), why, sizeof why)) {
+        c->exhausted = true;
+        if (strstr(why, "trials") == NULL) say(c, EVENT_NOTE, NULL, why);
     }
+    return !c->exhausted;
 }
+
+/* ---- the machine ---- */
 
 /* The search, or a round of confirmation, is over: another round, or the end. */
 static void confirm_or_end(struct coordinator *c)
 {
-    struct error err;
-    size_t added = 0;
-    enum status s = confirm_enqueue(c->session, &added, &err);
+    size_t added = confirm_enqueue(c->session);
     c->phase = PHASE_CONFIRM;
-    if (s)
-        give_up(c, s, &err);
-    else if (added)
-        tell(c, EVENT_CONFIRM, NULL, NULL);
-    if (!s && !added)
-        end_run(c);
+    if (added)
+        say(c, EVENT_CONFIRM, NULL, NULL);
     else
-        step(c);
+        end_run(c);
+}
+
+static bool is_idle(const struct coordinator *c)
+{
+    for (size_t i = 0; i < c->options.slots; i++)
+        if (c->slot[i].state != SLOT_FREE) return false;
+    return !c->thinking;
+}
+
+static bool has_free_slot(const struct coordinator *c)
+{
+    for (size_t i = 0; i < c->options.slots; i++)
+        if (c->slot[i].state == SLOT_FREE) return true;
+    return false;
 }
 
 /* What to do now that something has changed. */
 static void step(struct coordinator *c)
 {
-    fill_slots(c);
-    bool idle = workers_running(c->workers) == 0 && !c->thinking;
+    uint64_t durable = journal_durable(c->journal);
+    speak(c, durable);
+    bool paused = is_paused(c);
+    start_promised(c, durable);
+    bool refused = !paused && fill_slots(c);
+    bool waiting = session_count(c->session, TRIAL_QUEUED) > 0 && !refused;
     switch (c->phase) {
-    case PHASE_SEARCH: {
-        bool more = !c->exhausted && !ledger_refuses(&c->ledger, c->session, confirm_count(c->session));
-        if (next_queued(c)) return;
-        if (more && workers_free_slots(c->workers) > 0 && !c->thinking)
-            think(c);
-        else if (!more && idle)
+    case PHASE_SEARCH:
+        if (paused || waiting) return;
+        if (wants_more(c)) {
+            if (has_free_slot(c) && !c->thinking) think(c);
+        } else if (is_idle(c))
             confirm_or_end(c);
         return;
-    }
     case PHASE_CONFIRM:
-        if (idle && !next_queued(c)) confirm_or_end(c);
+        if (!paused && !waiting && is_idle(c)) refused ? end_run(c) : confirm_or_end(c);
         return;
     case PHASE_DRAIN:
     case PHASE_KILL:
-        if (idle) end_run(c);
+        if (is_idle(c)) end_run(c);
         return;
     case PHASE_ENDED: return;
     }
@@ -410,62 +520,87 @@ static void step(struct coordinator *c)
 
 /* ---- requests from other processes ---- */
 
-struct inbox {
-    struct coordinator *c;
-    bool stop;
-    enum status status;
-    struct error err;
-};
-
-static void on_request(void *data, const char *verb, const char *payload)
+static void enqueue(struct coordinator *c, const char *payload)
 {
-    struct inbox *in = data;
-    struct coordinator *c = in->c;
     double config[SPACE_PARAMS_MAX];
     json_t *params = NULL;
-    struct trial *t;
     struct error bad;
-    if (strcmp(verb, "stop") == 0) {
-        in->stop = true;
-        return;
-    }
     enum status s = json_parse_object(payload, strlen(payload), &params, &bad);
     if (!s) s = space_from_json(&c->session->study->space, params, config, &bad);
     if (s)
-        tell(c, EVENT_NOTE, NULL, bad.text);
-    else if (!in->status)
-        in->status = session_add(c->session, ROLE_ENQUEUED, TRIAL_QUEUED, config, "enqueued", -1, 0, &t, &in->err);
+        say(c, EVENT_NOTE, NULL, bad.text);
+    else
+        session_add(c->session, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = "enqueued"});
     json_decref(params);
 }
 
-/* Adds what was enqueued, in one transaction with taking the requests away. */
-static void read_inbox(struct coordinator *c, bool *ret_stop)
+static void on_request(void *data, int64_t id, const char *verb, const char *payload)
 {
-    struct inbox in = {.c = c};
-    struct store *store = c->session->store;
-    enum status s = store_begin(store, &in.err);
-    if (!s) s = store_requests_take(store, c->session->study_id, on_request, &in, &in.err);
-    if (!s) s = in.status;
-    if (!s) s = store_commit(store, &in.err);
-    *ret_stop = in.stop && !s;
-    if (!s) return;
-    store_rollback(store);
-    give_up(c, s, &in.err);
+    struct coordinator *c = data;
+    if (strcmp(verb, "enqueue") == 0) enqueue(c, payload);
+    if (strcmp(verb, "stop") == 0) coordinator_stop(c);
+    journal_request_done(c->journal, id); /* in one transaction with what it led to */
 }
 
-static void take_requests(struct coordinator *c)
+/* A stop that an earlier run did not live to obey was not meant for this one. */
+static void on_old_request(void *data, int64_t id, const char *verb, const char *payload)
 {
-    bool stop;
-    read_inbox(c, &stop);
-    if (stop) coordinator_stop(c);
-    step(c);
+    if (strcmp(verb, "stop") != 0)
+        on_request(data, id, verb, payload);
+    else
+        journal_request_done(((struct coordinator *)data)->journal, id);
+}
+
+/* ---- the loop ---- */
+
+/* Back-pressure: what trials report waits in their pipes while the disk is slow. */
+static void hold_jobs(struct coordinator *c)
+{
+    bool full = journal_full(c->journal);
+    for (size_t i = 0; i < c->options.slots; i++)
+        if (c->slot[i].state == SLOT_RUNS) job_hold(c->slot[i].job, full);
+}
+
+static void on_turn(uv_prepare_t *turn)
+{
+    struct coordinator *c = turn->data;
+    if (!c->thinking) journal_requests(c->journal, on_request, c);
+    int64_t before;
+    do {
+        before = c->session->seq;
+        step(c);
+    } while (c->session->seq != before && c->phase != PHASE_ENDED);
+    journal_submit(c->journal);
+    hold_jobs(c);
 }
 
 static void on_tick(uv_timer_t *timer)
 {
     struct coordinator *c = timer->data;
-    tell(c, EVENT_TICK, NULL, NULL);
-    if (++c->ticks % REQUEST_TICKS == 0 && !c->thinking && c->phase != PHASE_ENDED) take_requests(c);
+    say_now(c, EVENT_TICK, NULL, NULL);
+    if (c->kept_seq == c->session->seq && session_in_flight(c->session) == 0) return;
+    state_keep(c->session);
+    c->kept_seq = c->session->seq;
+}
+
+static void on_wake(uv_async_t *wake)
+{
+    (void)wake; /* the turn that it begins looks at the journal */
+}
+
+static void on_durable(void *data, const char *answers, size_t n)
+{
+    struct coordinator *c = data;
+    (void)answers;
+    (void)n;
+    uv_async_send(&c->wake);
+}
+
+static void on_trouble(void *data, const char *text)
+{
+    struct coordinator *c = data;
+    (void)text;
+    uv_async_send(&c->wake);
 }
 
 /* ---- life ---- */
@@ -473,18 +608,18 @@ static void on_tick(uv_timer_t *timer)
 enum status coordinator_create(const struct coordinator_options *options, struct session *session, uv_loop_t *loop,
                                struct coordinator **ret, struct error *err)
 {
-    enum status s = session_recover(session, err);
-    if (!s) s = session_set_phase(session, "open", err);
+    enum status s = lease_recover(session, err);
     if (s) return s;
+    session_set_phase(session, "open");
     struct coordinator *c = must_alloc(1, sizeof *c);
     c->options = *options;
     c->session = session;
+    c->journal = session->journal;
     c->loop = loop;
     c->workers = workers_create(loop, options->guard, options->slots);
-    c->ledger = ledger_open(&options->budget, options->slots, session->clock);
     c->search = search_create(session->study, session->seed, session->prior, session->n_priors);
-    c->lease = must_alloc(options->slots, sizeof *c->lease);
-    for (size_t i = 0; i < options->slots; i++) c->lease[i].c = c;
+    c->slot = must_alloc(options->slots, sizeof *c->slot);
+    c->said_end = &c->said;
     *ret = c;
     return STATUS_OK;
 }
@@ -494,31 +629,56 @@ void coordinator_free(struct coordinator *c)
     if (!c) return;
     workers_free(c->workers);
     search_free(c->search);
-    free(c->lease);
+    free(c->slot);
     free(c);
 }
 
-const struct ledger *coordinator_ledger(const struct coordinator *c)
+static void open_handles(struct coordinator *c)
 {
-    return &c->ledger;
+    uv_timer_init(c->loop, &c->tick);
+    uv_prepare_init(c->loop, &c->turn);
+    uv_async_init(c->loop, &c->wake, on_wake);
+    uv_signal_init(c->loop, &c->interrupt);
+    uv_signal_init(c->loop, &c->terminate);
+    c->tick.data = c->turn.data = c->wake.data = c->interrupt.data = c->terminate.data = c;
+    uv_unref((uv_handle_t *)&c->wake); /* closed last, when the writer is gone */
+    uv_timer_start(&c->tick, on_tick, TICK_MS, TICK_MS);
+    uv_prepare_start(&c->turn, on_turn);
+    uv_signal_start(&c->interrupt, on_signal, SIGINT);
+    uv_signal_start(&c->terminate, on_signal, SIGTERM);
+}
+
+/* The last words, and the writer's end. */
+static enum status close_journal(struct coordinator *c, struct error *err)
+{
+    if (!c->status) session_set_phase(c->session, c->end == COORDINATOR_DONE ? "complete" : "stopped");
+    state_keep(c->session);
+    journal_submit(c->journal);
+    enum status s = journal_stop(c->journal, err);
+    speak(c, s ? journal_durable(c->journal) : UINT64_MAX);
+    for (struct announcement *next; c->said; c->said = next) {
+        next = c->said->next;
+        free(c->said->text);
+        free(c->said);
+    }
+    return s;
 }
 
 enum status coordinator_run(struct coordinator *c, enum coordinator_end *ret_end, struct error *err)
 {
-    uv_timer_init(c->loop, &c->tick);
-    uv_signal_init(c->loop, &c->interrupt);
-    uv_signal_init(c->loop, &c->terminate);
-    c->tick.data = c->interrupt.data = c->terminate.data = c;
-    uv_timer_start(&c->tick, on_tick, TICK_MS, TICK_MS);
-    uv_signal_start(&c->interrupt, on_signal, SIGINT);
-    uv_signal_start(&c->terminate, on_signal, SIGTERM);
-    bool stale; /* a stop that an earlier run did not live to obey was not meant for this one */
-    read_inbox(c, &stale);
+    struct error last;
+    enum status s =
+        store_requests(c->session->store, c->session->study_id, 0, on_old_request, c, err); /* before the writer */
+    if (!s) s = session_flush(c->session, err);
+    if (s) return s;
+    open_handles(c);
+    journal_start(c->journal, &(struct journal_hooks){on_durable, on_trouble, c});
     for (size_t i = 0; i < c->session->n; i++) check_baseline(c, c->session->trial[i]);
-    step(c);
     uv_run(c->loop, UV_RUN_DEFAULT);
-    if (!c->status)
-        c->status = session_set_phase(c->session, c->end == COORDINATOR_DONE ? "complete" : "stopped", &c->err);
+    s = close_journal(c, &last);
+    uv_close((uv_handle_t *)&c->wake, NULL);
+    uv_run(c->loop, UV_RUN_DEFAULT);
+    if (!c->status && s) c->status = s, c->err = last;
     if (c->status) return error_set(err, c->status, "%s", c->err.text);
     *ret_end = c->end;
     return STATUS_OK;

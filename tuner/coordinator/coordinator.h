@@ -8,8 +8,14 @@
  *
  * Phases: SEARCH until the budget refuses or the space is exhausted, then CONFIRM, then DONE;
  * a first stop request lets running trials finish (DRAIN), a second kills them (KILL); they
- * are queued again for the next run. Trial states: trial_state.c. Everything happens on the
- * loop's thread but the fits, which run on libuv's thread pool with a snapshot.
+ * are queued again for the next run. Trial states: trial_state.c.
+ *
+ * Once per turn of the loop the coordinator takes what has happened, decides, and submits its events to the journal,
+ * whose writer makes them durable on a thread of its own; fits run on libuv's thread pool with a snapshot. A program
+ * is started only when its lease is durable, and a result is announced only when it is.
+ *
+ * When the disk refuses or no program can be started, the study is paused: nothing new starts, what runs goes on, and
+ * the coordinator tries again by itself until the cause is gone.
  */
 #ifndef TUNER_COORDINATOR_COORDINATOR_H
 #define TUNER_COORDINATOR_COORDINATOR_H
@@ -29,16 +35,17 @@ enum coordinator_end {
 
 enum coordinator_event {
     EVENT_STARTED,  /* trial: an attempt runs */
-    EVENT_FINISHED, /* trial: reached a final state */
+    EVENT_FINISHED, /* trial: reached a final state, durably */
     EVENT_RETRY,    /* trial: crashed and is queued again; text: why */
     EVENT_CONFIRM,  /* the confirmation begins */
     EVENT_STOPPING, /* text: what happens now */
     EVENT_NOTE,     /* text: something a person should know */
+    EVENT_PAUSED,   /* text: why nothing starts now */
+    EVENT_RESUMED,  /* the cause is gone */
     EVENT_TICK,     /* four times a second */
 };
 
 struct coordinator_options {
-    struct budget budget;
     size_t slots;
     const char *guard; /* path of nocturne-guard */
     const char *files; /* absolute folder for the attempts' folders */
@@ -50,13 +57,11 @@ enum status coordinator_create(const struct coordinator_options *options, struct
                                struct coordinator **ret, struct error *err);
 void coordinator_free(struct coordinator *c);
 
-/* Runs the loop until the study is done or stopped. An error (a full disk, a failed baseline) stops every trial
+/* Runs the loop until the study is done or stopped. An error (a damaged database, a failed baseline) stops every trial
  * first; what was running is queued again by the next run. */
 enum status coordinator_run(struct coordinator *c, enum coordinator_end *ret_end, struct error *err);
 
 /* First call: start nothing new. Second: kill what runs. */
 void coordinator_stop(struct coordinator *c);
-
-const struct ledger *coordinator_ledger(const struct coordinator *c);
 
 #endif

@@ -1,35 +1,46 @@
-/* ledger: what a study has spent, and whether another trial fits what is left. */
+/* ledger: what a study has spent, what runs, and whether another trial fits what is left.
+ *
+ * Every budget (trials, tokens, cost, time) has an entry: spent, reserved for what runs, left. A trial is admitted only
+ * if its predicted need (the upper end of a 90 % interval) fits what is left, so that the overshoot is at most what
+ * already runs.
+ */
 #ifndef TUNER_COORDINATOR_LEDGER_H
 #define TUNER_COORDINATOR_LEDGER_H
 
 #include "tuner/coordinator/session.h"
 
-struct ledger {
-    struct budget budget;
-    size_t slots;
-    int64_t started_ms;  /* of this run, monotonic clock */
-    int64_t deadline_ms; /* monotonic clock; 0 = none */
+/* What one trial may need: the upper end of a 90 % interval; 0: nothing is known yet. */
+struct need {
+    double tokens, ms;
+    size_t trials; /* 1; 0: the trial is counted already */
 };
 
-struct spending {
-    size_t searched, finished; /* trials that count towards budget: trials; those of them that are final */
-    size_t confirmed;          /* confirmation trials that are final */
-    double tokens;             /* so far, running trials included */
-    double most_tokens;        /* of one complete trial: what the next one may need */
-    double mean_ms;            /* of one complete trial; 0 while none is */
+/* From the last trials, and, if `tokens` is finite, from that prediction of its tokens. */
+struct need ledger_need(const struct session *s, double tokens);
+
+enum ledger_unit { UNIT_TRIALS, UNIT_TOKENS, UNIT_COST, UNIT_MS };
+
+struct ledger_entry {
+    const char *name; /* as in the study file: trials, tokens, cost, wall, until */
+    enum ledger_unit unit;
+    double limit, spent, reserved;
 };
 
-/* The metric that counts tokens: the one called so, else the first minimized count; −1 if there is none. */
-int ledger_token_metric(const struct objective *o);
+enum { LEDGER_ENTRIES_MAX = 5 };
 
-struct ledger ledger_open(const struct budget *budget, size_t slots, const struct clock *clock);
-struct spending ledger_spending(const struct session *s);
+/* Of the budgets that the study has. ret: LEDGER_ENTRIES_MAX. */
+size_t ledger_entries(const struct session *s, struct ledger_entry *ret);
 
-/* Why no further trial may start, keeping room for `reserved` more (the confirmation); NULL: it may. */
-const char *ledger_refuses(const struct ledger *l, const struct session *s, size_t reserved);
+/* Why a trial with this need may not start, keeping room for `confirms` confirmation trials besides. True: it may. */
+bool ledger_admits(const struct session *s, struct need need, size_t confirms, char *why, size_t size);
 
-/* Milliseconds until search and confirmation (`reserved` trials in all) are expected to end; −1: nothing is known yet.
- */
-int64_t ledger_eta_ms(const struct ledger *l, const struct session *s, size_t reserved);
+double ledger_tokens(const struct session *s); /* spent so far, running attempts included */
+double ledger_cost(const struct session *s);   /* the same in money */
+
+/* Milliseconds left until the nearest of wall and until; INT64_MAX: there is neither. */
+int64_t ledger_time_left_ms(const struct session *s);
+
+/* Milliseconds until search and confirmation (`confirms` trials in all) are expected to end; −1: unknown yet. */
+int64_t ledger_eta_ms(const struct session *s, size_t confirms);
 
 #endif

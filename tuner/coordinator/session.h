@@ -1,5 +1,9 @@
-/* session: a study open in a store. Every change is durable before the function returns,
- * and memory follows the store, never the other way round.
+/* session: a study open in a store.
+ *
+ * Memory is the fold of the study's event log (fold.c): loading applies the stored events one by one, and every change
+ * is an event that is applied to memory and appended to the session's journal. Memory may be ahead of the disk; what a
+ * change promises to others (an answer, a started program, a line on the screen) waits until the journal's batch is
+ * durable. session_flush makes it so at once; a coordinator or adviser submits once per turn instead.
  *
  * Used by the coordinator (which runs trials), by advise (whose client does) and, read-only,
  * by every command that looks at a study.
@@ -18,87 +22,171 @@
 enum trial_role { ROLE_BASELINE, ROLE_REFERENCE, ROLE_SEARCH, ROLE_ENQUEUED, ROLE_CONFIRM };
 
 struct trial {
-    int64_t id;
     long number;
     enum trial_role role;
     enum trial_state state;
-    double config[SPACE_PARAMS_MAX];
+    double *config; /* space.n */
     uint64_t seed;
     long confirms; /* ROLE_CONFIRM: number of the trial it repeats; else −1 */
-    char *source, *reason;
-    char *outside;   /* why the configuration is not in the space as it is now; NULL: it is. Then config is all NaN */
-    json_t *params;  /* … and the parameters are here, as stored */
-    json_t *metrics; /* complete: all that was reported */
-    double value[METRICS_MAX];                   /* complete: the study's metrics; NaN where not reported */
-    int64_t created_ms, started_ms, finished_ms; /* wall clock; started: of the last attempt, this process only */
-    long told;                                   /* final: its place in the order of results; else −1 */
-    long attempts, crashes;                      /* executions so far; those that ended in a crash */
-    long reports, step;                          /* running: number of reports, the last one's step */
-    double last[METRICS_MAX];                    /* running: the last report; NaN where not reported */
-    int64_t attempt_id;
+    const char *source;
+    const char *reason;  /* NULL: none */
+    const char *outside; /* why the configuration is not in the space as it is now; NULL: it is. Then config is NaN */
+    json_t *params;      /* … and the parameters are here, as stored */
+    json_t *extra;       /* complete: reported metrics that the study does not have; NULL: none */
+    double *value;       /* n_metrics; complete: the study's metrics; NaN where not reported */
+    double *last;        /* n_metrics; the last report of the running attempt; NaN where not reported */
+    double expect_tokens, expect_ms; /* what its next attempt may need (upper 90 %); 0: unknown */
+    int64_t created_ms, finished_ms; /* wall clock */
+    long told;                       /* final: its place in the order of results; else −1 */
+
+    long attempts;        /* executions so far */
+    long crashes;         /* those that count against `retries` */
+    long machine_crashes; /* those that took the machine along, or that the machine had to kill */
+    bool poisonous;       /* and so nothing near it is suggested */
+    int64_t lease;        /* fencing token of the last lease; 0: never leased */
+    int64_t leased_ms; /* monotonic clock; of an earlier process's lease: as much earlier as it is known to have run */
+    int64_t deadline_ms; /* monotonic clock: the lease expires; 0: never */
+    int64_t ready_ms;    /* monotonic clock: not to be leased before (back-off) */
+    long reports, step;  /* of the last lease: number of reports, the last one's step */
+    double busy_ms;      /* of all its attempts that have ended */
+    double spent_tokens; /* of all its attempts that have ended */
+
+    size_t open_at;    /* place in session.open; only while not final */
+    size_t history_at; /* place in session.history; SIZE_MAX: not in it */
+};
+
+enum { RECENT_MAX = 256 };
+
+/* What the ledger knows of past attempts. */
+struct tally {
+    size_t count[TRIAL_STATES];
+    size_t searched, finished; /* trials that count towards budget: trials; those of them that are final */
+    size_t confirmed;          /* confirmation trials that are final */
+    size_t poisonous;          /* trials that crashed the machine twice */
+    size_t fallbacks;          /* suggested at random for numerical reasons */
+    double tokens, busy_ms;    /* of attempts that have ended */
+    size_t n_recent;           /* complete trials so far; the last RECENT_MAX of them: */
+    double recent_ms[RECENT_MAX], recent_tokens[RECENT_MAX];
 };
 
 struct session {
     struct store *store;
+    struct journal *journal;
     const struct study *study;
     const struct clock *clock;
     int64_t study_id;
+    int64_t seq; /* of the last event */
     uint64_t seed;
-    char phase[16]; /* "open", "stopped", "complete" */
-    char *changes;  /* what of the space differs from the last run; NULL: nothing */
-    size_t outside; /* trials that are set aside for it */
+    char phase[16];                   /* "open", "stopped", "complete" */
+    char boot[128];                   /* of the machine, when the study was opened last */
+    struct budget budget;             /* of the last run */
+    size_t slots;                     /* of the last run; 0: unknown */
+    int64_t run_wall_ms, run_mono_ms; /* when it began; mono 0: in an earlier process */
+    const char *changes;              /* what of the space differs from the last run; NULL: nothing */
+    size_t outside;                   /* trials that are set aside for it */
     size_t n_priors;
     struct search_prior *prior; /* the earlier studies (warm_start_load), in `arena` */
     struct arena arena;
     size_t n, room;
+    struct trial **trial; /* by number */
+    int64_t expiry_ms;    /* monotonic clock: no lease expires before; 0: none ever */
+    size_t n_open, open_room;
+    struct trial **open; /* those that are not final, in no order */
+    size_t n_history, history_room;
+    struct search_trial *history; /* for the search: all but cancelled and outside ones, by number */
+    struct trial **history_trial; /* … whose they are */
     long told;                    /* results so far */
-    struct trial **trial;         /* by number */
+    struct tally tally;
     const struct trial *stand_in; /* for the baseline of a pareto study that has none; NULL */
     size_t baseline_runs;         /* complete runs of the baseline, confirmations included */
     double baseline[METRICS_MAX]; /* their means */
+    const struct trial *best;     /* the incumbent, on its own single measurement; NULL: none is feasible */
+    double best_utility;
+    char *file; /* the study file as last logged */
 };
 
 const char *trial_role_name(enum trial_role role);
 
+/* ---- opening ---- */
+
+struct opening {
+    uint64_t seed;               /* of a new study; a stored one keeps its own */
+    const struct budget *budget; /* of this run; NULL: nobody runs trials here */
+    size_t slots;
+};
+
 /* Opens the study under its name, creating it if it is new. An existing one must have the same identity (space and
- * metrics) but for what may change (study_identity_compare); trials that are then outside the space are set aside. Its
- * own seed wins over `seed`. Adds the baseline and the references that are not there yet; the baseline
- * cannot change. */
-enum status session_open(struct store *store, const struct study *study, uint64_t seed, const struct clock *clock,
-                         struct session **ret, struct error *err);
+ * metrics) but for what may change (study_identity_compare); trials that are then outside the space are set aside. Adds
+ * the baseline and the references that are not there yet; the baseline cannot change. Durable when it returns. */
+enum status session_open(struct store *store, const struct study *study, const struct opening *opening,
+                         const struct clock *clock, struct session **ret, struct error *err);
 
 /* Opens a stored study as it was last run: its file text is parsed again into *ret_study, which the caller frees. */
 enum status session_load(struct store *store, const char *name, const struct clock *clock, struct study **ret_study,
                          struct session **ret, struct error *err);
 void session_free(struct session *s);
 
-/* After a crash of the process that ran it: leased and running trials go back to queued, their attempts are "lost". */
-enum status session_recover(struct session *s, struct error *err);
+/* Everything appended so far becomes durable, on this thread: for callers without a writer. */
+enum status session_flush(struct session *s, struct error *err);
 
-enum status session_add(struct session *s, enum trial_role role, enum trial_state state, const double *config,
-                        const char *source, long confirms, uint64_t seed, struct trial **ret, struct error *err);
-enum status session_move(struct session *s, struct trial *t, enum trial_state to, struct error *err);
-/* Complete: `metrics` must hold every metric that the objective uses. Otherwise a reason. */
+/* ---- changing: each is one event ---- */
+
+struct addition {
+    enum trial_role role;
+    const double *config;
+    const char *source;
+    long confirms; /* 0 for other roles */
+    uint64_t seed; /* 0: derived from the study's seed and the number */
+    int64_t known; /* seq of the last event that the suggestion knew; 0: all of them */
+    double expect_tokens, expect_ms;
+};
+
+struct trial *session_add(struct session *s, const struct addition *a);
+
+/* queued → leased; `dir` NULL: a client runs it, and it is running at once. ttl 0: for ever. */
+enum status session_lease(struct session *s, struct trial *t, const char *dir, int64_t ttl_ms, struct error *err);
+enum status session_started(struct session *s, struct trial *t, int64_t pid, struct error *err); /* → running */
+enum status session_renew(struct session *s, struct trial *t, int64_t ttl_ms, struct error *err);
+void session_condemn(struct session *s, const struct trial *t, const char *why);
+/* `metrics`: of the study or not; all finite numbers. */
+void session_report(struct session *s, struct trial *t, long step, const json_t *metrics);
+
+/* → queued, not to be leased again before `backoff_ms`. The outcomes "crashed" and "crashed the machine" count. */
+enum status session_return(struct session *s, struct trial *t, const char *outcome, const char *reason,
+                           int64_t backoff_ms, struct error *err);
+
+/* Final. Complete: `metrics` must hold every metric that the objective uses. Otherwise a reason. `outcome`: of the
+ * attempt, where it says more than the state; may be NULL. */
 enum status session_finish(struct session *s, struct trial *t, enum trial_state to, const json_t *metrics,
-                           const char *reason, struct error *err);
-enum status session_set_phase(struct session *s, const char *phase, struct error *err);
+                           const char *reason, const char *outcome, struct error *err);
+void session_set_phase(struct session *s, const char *phase);
+void session_note(struct session *s, const char *text);
 
-enum status session_attempt_begin(struct session *s, struct trial *t, const char *dir, struct error *err);
-enum status session_attempt_end(struct session *s, struct trial *t, const char *outcome, const char *reason,
-                                struct error *err);
-enum status session_report(struct session *s, struct trial *t, long step, const json_t *metrics, struct error *err);
+/* The configuration is not to be tried again, nor anything near it: LOGGED_FINISHED as failed, poisonous. */
+enum status session_poison(struct session *s, struct trial *t, const char *reason, struct error *err);
 
-/* The next suggestion's seed for a trial program. */
+/* ---- reading ---- */
+
 uint64_t session_trial_seed(const struct session *s, long number);
 
 /* Metrics of the baseline, the mean over all its complete runs; NULL while there is none. */
 const double *session_baseline(const struct session *s);
 
-/* A snapshot for the search, in the arena; independent of later changes. */
+/* For the search, valid until the next change. */
+struct search_history session_view(const struct session *s);
+/* A snapshot in the arena, independent of later changes. */
 struct search_history session_history(const struct session *s, struct arena *arena);
 
 bool session_is_searched(const struct trial *t); /* counts towards budget: trials */
 size_t session_count(const struct session *s, enum trial_state state);
 struct trial *session_trial(const struct session *s, long number); /* NULL if there is none */
+/* The queued trial with the lowest number whose back-off is over; NULL: none. */
+struct trial *session_next_queued(const struct session *s);
+/* Running and leased trials. */
+size_t session_in_flight(const struct session *s);
+/* All that a complete trial reported; the caller owns it. {} for others. */
+json_t *session_metrics(const struct session *s, const struct trial *t);
+/* How long the last attempt has run, or the finished trial took. */
+int64_t session_took_ms(const struct session *s, const struct trial *t);
 
 #endif

@@ -1,6 +1,7 @@
 #include "tuner/coordinator/standing.h"
 
 #include <math.h>
+#include <string.h>
 
 static const char *label_of(const struct trial *t)
 {
@@ -14,27 +15,32 @@ static const char *label_of(const struct trial *t)
     return NULL;
 }
 
-/* Means over the trials that confirm `t`, or t itself. */
-static struct standing measure(const struct session *s, const struct trial *t)
+/* A confirmation joins the standing of what it confirms: Welford's running mean, and the sum of squares in `sd`. */
+static void join(struct standing *x, const struct trial *c, size_t m)
 {
-    struct standing out = {.trial = t, .label = label_of(t)};
+    if (x->confirmed == 0)
+        for (size_t k = 0; k < m; k++) x->mean[k] = x->sd[k] = 0;
+    x->confirmed++;
+    for (size_t k = 0; k < m; k++) {
+        double delta = c->value[k] - x->mean[k];
+        x->mean[k] += delta / (double)x->confirmed;
+        x->sd[k] += delta * (c->value[k] - x->mean[k]);
+    }
+}
+
+/* Means and standard deviations over the confirmations; of what has none, its own measurement. */
+static void join_confirmations(struct standings *all, const struct session *s, struct standing **of_trial)
+{
     size_t m = s->study->objective.n_metrics;
-    double square[METRICS_MAX] = {0};
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *c = s->trial[i];
-        if (c->role != ROLE_CONFIRM || c->confirms != t->number || c->state != TRIAL_COMPLETE) continue;
-        out.confirmed++;
-        for (size_t k = 0; k < m; k++) { /* Welford's running mean and sum of squares */
-            double delta = c->value[k] - out.mean[k];
-            out.mean[k] += delta / (double)out.confirmed;
-            square[k] += delta * (c->value[k] - out.mean[k]);
-        }
+        if (c->role == ROLE_CONFIRM && c->state == TRIAL_COMPLETE && of_trial[c->confirms])
+            join(of_trial[c->confirms], c, m);
     }
-    for (size_t k = 0; k < m; k++) {
-        if (out.confirmed == 0) out.mean[k] = t->value[k];
-        if (out.confirmed > 1) out.sd[k] = sqrt(square[k] / (double)(out.confirmed - 1));
+    for (size_t i = 0; i < all->n; i++) {
+        struct standing *x = &all->all[i];
+        for (size_t k = 0; k < m; k++) x->sd[k] = x->confirmed > 1 ? sqrt(x->sd[k] / (double)(x->confirmed - 1)) : 0;
     }
-    return out;
 }
 
 static void judge(struct standings *all, const struct session *s, const struct objective *o)
@@ -63,15 +69,18 @@ struct standings standings_make(const struct session *s, const struct objective 
                                 struct arena *arena)
 {
     struct standings out = {.all = arena_array(arena, s->n, sizeof *out.all)};
+    struct standing **of_trial = arena_array(arena, s->n, sizeof *of_trial);
     bool any_confirmed = false;
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *t = s->trial[i];
         if (t->role == ROLE_CONFIRM || t->state != TRIAL_COMPLETE || t->outside) continue;
-        struct standing *x = &out.all[out.n++];
-        *x = measure(s, t);
+        struct standing *x = of_trial[i] = &out.all[out.n++];
+        *x = (struct standing){.trial = t, .label = label_of(t)};
+        memcpy(x->mean, t->value, s->study->objective.n_metrics * sizeof *x->mean);
         if (t->role == ROLE_BASELINE) out.baseline = x;
-        any_confirmed |= x->confirmed > 0;
     }
+    if (s->tally.confirmed) join_confirmations(&out, s, of_trial);
+    for (size_t i = 0; i < out.n; i++) any_confirmed |= out.all[i].confirmed > 0;
     judge(&out, s, objective);
     for (size_t i = 0; i < out.n; i++) {
         const struct standing *x = &out.all[i];
@@ -84,19 +93,53 @@ struct standings standings_make(const struct session *s, const struct objective 
 
 const struct trial *standing_incumbent(const struct session *s, double *ret_utility)
 {
+    *ret_utility = s->best_utility;
+    return s->best;
+}
+
+/* ---- JSON ---- */
+
+static json_t *number(double v)
+{
+    return isfinite(v) ? json_real(v) : json_null();
+}
+
+/* Whole counts as integers, everything else as it is. */
+static json_t *metric_number(const struct metric *m, double v)
+{
+    return m->kind == METRIC_COUNT && v == floor(v) && fabs(v) < 9e15 ? json_integer((json_int_t)v) : number(v);
+}
+
+static json_t *values(const struct session *s, const double *v)
+{
     const struct objective *o = &s->study->objective;
-    const double *baseline = session_baseline(s);
-    const struct trial *best = NULL;
-    if (!baseline && objective_needs_baseline(o)) return NULL;
-    for (size_t i = 0; i < s->n; i++) {
-        const struct trial *t = s->trial[i];
-        if (t->role == ROLE_CONFIRM || t->state != TRIAL_COMPLETE || t->outside ||
-            !objective_feasible(o, t->value, baseline))
-            continue;
-        double u = objective_utility(o, t->value, baseline);
-        if (best && u <= *ret_utility) continue;
-        best = t;
-        *ret_utility = u;
+    json_t *out = json_object();
+    for (size_t i = 0; i < o->n_metrics; i++)
+        if (isfinite(v[i])) json_object_set_new(out, o->metric[i].name, metric_number(&o->metric[i], v[i]));
+    return out;
+}
+
+json_t *standing_json(const struct session *s, const struct standing *x)
+{
+    json_t *out = json_pack("{s:I, s:o, s:o, s:o, s:b, s:I}", "trial", (json_int_t)x->trial->number, "params",
+                            space_to_json(&s->study->space, x->trial->config), "metrics", values(s, x->mean), "utility",
+                            number(x->utility), "feasible", x->feasible, "confirmed_seeds", (json_int_t)x->confirmed);
+    if (x->confirmed > 1) json_object_set_new(out, "sd", values(s, x->sd));
+    if (x->label) json_object_set_new(out, "label", json_string(x->label));
+    if (x->on_front) json_object_set_new(out, "front", json_true());
+    return out;
+}
+
+json_t *standings_json(const struct session *s, const struct standings *all)
+{
+    json_t *rows = json_array();
+    for (size_t i = 0; i < all->n; i++) {
+        const struct standing *x = &all->all[i];
+        if (!x->label && !x->on_front && x != all->winner) continue;
+        json_t *row = standing_json(s, x);
+        if (x == all->winner) json_object_set_new(row, "winner", json_true());
+        if (x == all->baseline) json_object_set_new(row, "baseline", json_true());
+        json_array_append_new(rows, row);
     }
-    return best;
+    return rows;
 }

@@ -35,4 +35,12 @@ struct standings standings_make(const struct session *s, const struct objective 
 /* The best trial so far on its own single measurement, for progress; NULL if none is feasible. */
 const struct trial *standing_incumbent(const struct session *s, double *ret_utility);
 
+/* {"trial", "params", "metrics" (means), "sd", "utility", "feasible", "confirmed_seeds", "label", "front"}; the caller
+ * owns it. */
+json_t *standing_json(const struct session *s, const struct standing *x);
+
+/* The rows worth comparing: baseline, references, front, winner: an array of the above, with "baseline" and "winner".
+ */
+json_t *standings_json(const struct session *s, const struct standings *all);
+
 #endif

@@ -1,9 +1,10 @@
 /*
- *              ┌────────── crash with retries left, lost coordinator ──────────┐
- *              ▼                                                               │
+ *              ┌── returned: crash with retries left, lost worker, expired lease ──┐
+ *              ▼                                                                   │
  *   ───▶ queued ───▶ leased ───▶ running ───▶ complete | pruned | failed | infeasible
  *              │       │  │          │
  *              │       │  └─ cannot start, retries spent ─▶ failed
+ *              ├───────┴─ late result of an expired lease ─▶ complete
  *              └───────┴─────────────┴─▶ cancelled
  *
  *   final states have no way out.
@@ -15,8 +16,8 @@
 #define TO(s) (1u << TRIAL_##s)
 
 static const unsigned legal[TRIAL_STATES] = {
-    [TRIAL_QUEUED] = TO(LEASED) | TO(CANCELLED),
-    [TRIAL_LEASED] = TO(RUNNING) | TO(QUEUED) | TO(FAILED) | TO(CANCELLED),
+    [TRIAL_QUEUED] = TO(LEASED) | TO(COMPLETE) | TO(CANCELLED),
+    [TRIAL_LEASED] = TO(RUNNING) | TO(QUEUED) | TO(COMPLETE) | TO(FAILED) | TO(CANCELLED),
     [TRIAL_RUNNING] = TO(COMPLETE) | TO(PRUNED) | TO(FAILED) | TO(INFEASIBLE) | TO(QUEUED) | TO(CANCELLED),
 };
 

@@ -112,9 +112,9 @@ static enum status write_args(FILE *out, const struct session *s, const struct s
 
 static void write_json(FILE *out, const struct session *s, const struct standings *all)
 {
-    json_t *object = report_standing_json(s, all->winner);
+    json_t *object = standing_json(s, all->winner);
     json_object_set_new(object, "study", json_string(s->study->name));
-    if (all->baseline) json_object_set_new(object, "baseline", report_standing_json(s, all->baseline));
+    if (all->baseline) json_object_set_new(object, "baseline", standing_json(s, all->baseline));
     char *text = json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
     fprintf(out, "%s\n", text);
     free(text);

@@ -70,24 +70,22 @@ static const char *metrics_text(const struct session *s, const double *value, st
     return all;
 }
 
-static void draw_bar(struct progress *p, const struct ledger *ledger, struct arena *a)
+static void draw_bar(struct progress *p, struct arena *a)
 {
     const struct session *s = p->s;
-    struct spending spent = ledger_spending(s);
-    size_t confirms = confirm_count(s), done = 0, total = (size_t)ledger->budget.trials + confirms;
+    size_t confirms = confirm_count(s), done = s->n - s->n_open, total = (size_t)s->budget.trials + confirms;
     char tokens[40], eta[40];
     const char *bar = "", *tail = "";
-    for (size_t i = 0; i < s->n; i++) done += trial_state_final(s->trial[i]->state);
-    if (ledger->budget.trials) {
+    if (s->budget.trials) {
         double share = fmin(1, (double)done / (double)total);
         for (int i = 0; i < BAR_WIDTH; i++) bar = arena_printf(a, "%s%s", bar, i < share * BAR_WIDTH ? "█" : "░");
         bar = arena_printf(a, "[%s] %zu/%zu", bar, done, total);
     } else
         bar = arena_printf(a, "%zu", done);
-    int64_t left = ledger_eta_ms(ledger, s, confirms);
+    int64_t left = ledger_eta_ms(s, confirms);
     if (left >= 0) tail = arena_printf(a, " · ETA %s", words_show_duration(left, eta, sizeof eta));
     draw_line(p, arena_printf(a, "%s %s trials · %s tokens spent%s", s->study->name, bar,
-                              words_show_count(spent.tokens, tokens, sizeof tokens), tail));
+                              words_show_count(ledger_tokens(s), tokens, sizeof tokens), tail));
 }
 
 static void draw_incumbent(struct progress *p, struct arena *a)
@@ -101,17 +99,17 @@ static void draw_incumbent(struct progress *p, struct arena *a)
     if (baseline) draw_line(p, arena_printf(a, "  baseline  trial 0    %s", metrics_text(p->s, baseline, a)));
 }
 
-static void draw(struct progress *p, const struct ledger *ledger)
+static void draw(struct progress *p)
 {
     struct arena a = {0};
     char took[40];
     progress_clear(p);
-    draw_bar(p, ledger, &a);
+    draw_bar(p, &a);
     draw_incumbent(p, &a);
     for (size_t i = 0; i < p->s->n; i++) {
         const struct trial *t = p->s->trial[i];
         if (t->state != TRIAL_RUNNING) continue;
-        words_show_duration(clock_wall_ms(p->s->clock) - t->started_ms, took, sizeof took);
+        words_show_duration(session_took_ms(p->s, t), took, sizeof took);
         draw_line(p, arena_printf(&a, "  running   trial %-4ld step %-4ld %s  %s", t->number, t->step,
                                   metrics_text(p->s, t->last, &a), took));
     }
@@ -127,7 +125,7 @@ static void print_finished(struct progress *p, const struct trial *t)
     struct arena a = {0};
     char took[40];
     double best_utility;
-    words_show_duration(t->finished_ms - (t->started_ms ? t->started_ms : t->created_ms), took, sizeof took);
+    words_show_duration(session_took_ms(s, t), took, sizeof took);
     fprintf(p->out, "trial %4ld  %-10s", t->number, trial_state_name(t->state));
     if (t->state == TRIAL_COMPLETE) {
         fprintf(p->out, "  %s", metrics_text(s, t->value, &a));
@@ -164,18 +162,22 @@ static void print_event(struct progress *p, enum coordinator_event event, const 
     case EVENT_CONFIRM: fputs("search done; confirming the best on fresh seeds\n", p->out); break;
     case EVENT_STOPPING: fprintf(p->out, "%s\n", text); break;
     case EVENT_NOTE: fprintf(p->out, "note: %s\n", text); break;
+    case EVENT_PAUSED:
+    case EVENT_RESUMED: fprintf(p->out, "%s\n", text); break;
     case EVENT_STARTED:
     case EVENT_TICK: break;
     }
     fflush(p->out);
 }
 
-void progress_event(struct progress *p, const struct ledger *ledger, enum coordinator_event event,
-                    const struct trial *trial, const char *text)
+void progress_event(struct progress *p, enum coordinator_event event, const struct trial *trial, const char *text)
 {
-    static const char *const names[] = {"started", "finished", "retry", "confirm", "stopping", "note", NULL};
+    static const char *const names[] = {"started", "finished", "retry",   "confirm", "stopping",
+                                        "note",    "paused",   "resumed", NULL};
     switch (p->mode) {
-    case PROGRESS_QUIET: return;
+    case PROGRESS_QUIET:
+        if (event == EVENT_PAUSED || event == EVENT_RESUMED) fprintf(stderr, "nocturne: %s\n", text);
+        return;
     case PROGRESS_JSON:
         if (names[event]) print_json(p, names[event], trial, text);
         return;
@@ -183,7 +185,7 @@ void progress_event(struct progress *p, const struct ledger *ledger, enum coordi
     case PROGRESS_TERMINAL:
         progress_clear(p);
         print_event(p, event, trial, text);
-        draw(p, ledger);
+        draw(p);
         return;
     }
 }

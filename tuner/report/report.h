@@ -19,17 +19,17 @@ struct progress;
 
 struct progress *progress_create(FILE *out, enum progress_mode mode, const struct session *session);
 void progress_free(struct progress *p);
-void progress_event(struct progress *p, const struct ledger *ledger, enum coordinator_event event,
-                    const struct trial *trial, const char *text);
+void progress_event(struct progress *p, enum coordinator_event event, const struct trial *trial, const char *text);
 /* Removes the moving lines, so that other output can follow. */
 void progress_clear(struct progress *p);
 
 /* ---- tables ---- */
 
-/* Baseline, references, winner: the study's metrics, mean ± sd over the confirmation seeds. */
-void report_comparison(FILE *out, const struct session *s, const struct standings *standings);
+/* Baseline, references, winner: the study's metrics, mean ± sd over the confirmation seeds. `rows`: standings_json. */
+void report_comparison(FILE *out, const struct study *study, const json_t *rows);
 void report_trials(FILE *out, const struct session *s);
-void report_status(FILE *out, const struct session *s, bool running);
+/* `state`: state_json; what time has to do with is added here: `now_ms`, wall clock. */
+void report_status(FILE *out, const struct study *study, const json_t *state, bool running, int64_t now_ms);
 
 /* One trial with its attempts, reasons, log folders and learning curve. */
 enum status report_trial(FILE *out, const struct session *s, const struct trial *t, struct error *err);
@@ -37,13 +37,10 @@ enum status report_trial(FILE *out, const struct session *s, const struct trial 
 /* ---- JSON; the caller owns the result ---- */
 
 json_t *report_trial_json(const struct session *s, const struct trial *t);
-json_t *report_standing_json(const struct session *s, const struct standing *x);
 /* The standings on the front of a pareto objective: an array. */
 json_t *report_front_json(const struct session *s, const struct standings *all);
-/* Suggestions that were random because the model failed numerically. */
-size_t report_fallbacks(const struct session *s);
-
-json_t *report_status_json(const struct session *s, bool running);
+/* The state as `status --json` shows it; takes the reference. */
+json_t *report_status_json(json_t *state, bool running, int64_t now_ms);
 
 /* ---- export ---- */
 

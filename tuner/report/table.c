@@ -1,5 +1,6 @@
 #include "tuner/report/report.h"
 
+#include "tuner/base/json.h"
 #include "tuner/base/words.h"
 
 #include <math.h>
@@ -8,14 +9,36 @@
 
 /* ---- comparison ---- */
 
-static const char *mean_and_sd(const struct metric *m, const struct standing *x, size_t i, char *buf, size_t size)
+static double number_of(const json_t *object, const char *key)
+{
+    const json_t *v = json_object_get(object, key);
+    return json_is_number(v) ? json_number_value(v) : NAN;
+}
+
+static double metric_of(const json_t *row, const char *which, const struct metric *m)
+{
+    return number_of(json_object_get(row, which), m->name);
+}
+
+static long seeds_of(const json_t *row)
+{
+    return (long)json_integer_value(json_object_get(row, "confirmed_seeds"));
+}
+
+static bool is(const json_t *row, const char *key)
+{
+    return json_is_true(json_object_get(row, key));
+}
+
+static const char *mean_and_sd(const struct metric *m, const json_t *row, char *buf, size_t size)
 {
     char mean[40], sd[40];
-    report_metric(m, x->mean[i], mean, sizeof mean);
-    if (x->confirmed < 2 || !isfinite(x->mean[i]))
+    double v = metric_of(row, "metrics", m);
+    report_metric(m, v, mean, sizeof mean);
+    if (seeds_of(row) < 2 || !isfinite(v))
         snprintf(buf, size, "%s", mean);
     else
-        snprintf(buf, size, "%s ± %s", mean, report_metric(m, x->sd[i], sd, sizeof sd));
+        snprintf(buf, size, "%s ± %s", mean, report_metric(m, metric_of(row, "sd", m), sd, sizeof sd));
     return buf;
 }
 
@@ -34,69 +57,81 @@ static void cell(FILE *out, const char *text, int width)
 
 enum { NAME_WIDTH = 24, CELL_WIDTH = 20 };
 
-static void comparison_row(FILE *out, const struct session *s, const struct standings *all, const struct standing *x,
-                           const char *name)
+static void comparison_row(FILE *out, const struct study *study, const json_t *row, const char *name)
 {
-    const struct objective *o = &s->study->objective;
+    const struct objective *o = &study->objective;
     char buf[120];
     fprintf(out, "  %s%*s", name, pad(name, NAME_WIDTH), "");
-    for (size_t i = 0; i < o->n_metrics; i++) cell(out, mean_and_sd(&o->metric[i], x, i, buf, sizeof buf), CELL_WIDTH);
-    snprintf(buf, sizeof buf, "%+.4f", x->utility);
+    for (size_t i = 0; i < o->n_metrics; i++) cell(out, mean_and_sd(&o->metric[i], row, buf, sizeof buf), CELL_WIDTH);
+    snprintf(buf, sizeof buf, "%+.4f", number_of(row, "utility"));
     cell(out, buf, 11);
     fprintf(out, "%s\n",
-            x == all->winner                     ? "  ◀ best"
-            : !x->feasible && x != all->baseline ? "  breaks a constraint"
-                                                 : "");
+            is(row, "winner")                              ? "  ◀ best"
+            : !is(row, "feasible") && !is(row, "baseline") ? "  breaks a constraint"
+                                                           : "");
 }
 
-static void comparison_change(FILE *out, const struct session *s, const struct standing *base, const struct standing *x)
+static void comparison_change(FILE *out, const struct study *study, const json_t *base, const json_t *row)
 {
-    const struct objective *o = &s->study->objective;
+    const struct objective *o = &study->objective;
     char buf[64];
     fprintf(out, "  %-*s", NAME_WIDTH, "  against the baseline");
     for (size_t i = 0; i < o->n_metrics; i++) {
-        double change = x->mean[i] - base->mean[i];
+        double before = metric_of(base, "metrics", &o->metric[i]),
+               change = metric_of(row, "metrics", &o->metric[i]) - before;
         if (o->metric[i].kind == METRIC_PROPORTION)
             snprintf(buf, sizeof buf, "%+.2f points", 100 * change);
         else
-            snprintf(buf, sizeof buf, "%+.1f %%", 100 * change / fabs(base->mean[i]));
+            snprintf(buf, sizeof buf, "%+.1f %%", 100 * change / fabs(before));
         cell(out, buf, CELL_WIDTH);
     }
     fputc('\n', out);
 }
 
-void report_comparison(FILE *out, const struct session *s, const struct standings *all)
+static const char *row_name(const json_t *row, char *buf, size_t size)
 {
-    const struct objective *o = &s->study->objective;
-    char name[80];
-    size_t seeds = all->winner ? all->winner->confirmed : 0;
-    if (seeds)
-        fprintf(out, "\nStudy %s, confirmed on %zu fresh seeds (mean ± sd):\n", s->study->name, seeds);
+    const char *label = json_string_value(json_object_get(row, "label"));
+    long number = (long)json_integer_value(json_object_get(row, "trial"));
+    if (label)
+        snprintf(buf, size, "%s", label);
     else
-        fprintf(out, "\nStudy %s, single measurements, not confirmed:\n", s->study->name);
+        snprintf(buf, size, "%s (trial %ld)", is(row, "winner") ? "winner" : "front", number);
+    return buf;
+}
+
+static const json_t *find_row(const json_t *rows, const char *key)
+{
+    for (size_t i = 0; i < json_array_size(rows); i++)
+        if (is(json_array_get(rows, i), key)) return json_array_get(rows, i);
+    return NULL;
+}
+
+void report_comparison(FILE *out, const struct study *study, const json_t *rows)
+{
+    const struct objective *o = &study->objective;
+    const json_t *winner = find_row(rows, "winner"), *base = find_row(rows, "baseline");
+    char name[80];
+    if (winner && seeds_of(winner))
+        fprintf(out, "\nStudy %s, confirmed on %ld fresh seeds (mean ± sd):\n", study->name, seeds_of(winner));
+    else
+        fprintf(out, "\nStudy %s, single measurements, not confirmed:\n", study->name);
     fprintf(out, "  %-*s", NAME_WIDTH, "");
     for (size_t i = 0; i < o->n_metrics; i++) cell(out, o->metric[i].name, CELL_WIDTH);
     cell(out, "utility", 11);
     fputc('\n', out);
-    for (size_t i = 0; i < all->n; i++)
-        if (all->all[i].label && &all->all[i] != all->winner)
-            comparison_row(out, s, all, &all->all[i], all->all[i].label);
-    for (size_t i = 0; i < all->n; i++) {
-        if (!all->all[i].on_front || all->all[i].label || &all->all[i] == all->winner) continue;
-        snprintf(name, sizeof name, "front (trial %ld)", all->all[i].trial->number);
-        comparison_row(out, s, all, &all->all[i], name);
-    }
-    if (!all->winner) {
+    for (int front = 0; front < 2; front++)
+        for (size_t i = 0; i < json_array_size(rows); i++) {
+            const json_t *row = json_array_get(rows, i);
+            bool labelled = json_object_get(row, "label") != NULL;
+            if (row != winner && labelled == !front) comparison_row(out, study, row, row_name(row, name, sizeof name));
+        }
+    if (!winner) {
         fputs("  no complete configuration satisfies the constraints yet\n", out);
         return;
     }
-    if (all->winner->label)
-        snprintf(name, sizeof name, "%s", all->winner->label);
-    else
-        snprintf(name, sizeof name, "winner (trial %ld)", all->winner->trial->number);
-    comparison_row(out, s, all, all->winner, name);
-    if (all->baseline && all->winner != all->baseline) comparison_change(out, s, all->baseline, all->winner);
-    if (all->winner == all->baseline) fputs("  nothing that was tried beats the baseline\n", out);
+    comparison_row(out, study, winner, row_name(winner, name, sizeof name));
+    if (base && winner != base) comparison_change(out, study, base, winner);
+    if (winner == base) fputs("  nothing that was tried beats the baseline\n", out);
 }
 
 /* ---- trials, status ---- */
@@ -127,24 +162,80 @@ void report_trials(FILE *out, const struct session *s)
     }
 }
 
-void report_status(FILE *out, const struct session *s, bool running)
+/* ---- status ---- */
+
+static const char *amount(const char *name, double v, char *buf, size_t size)
 {
-    char buf[64];
-    struct spending spent = ledger_spending(s);
-    struct arena arena = {0};
-    struct standings all = standings_make(s, &s->study->objective, false, &arena);
-    fprintf(out, "study %s: %s", s->study->name, running ? "running" : s->phase);
-    for (int i = 0; i < TRIAL_STATES; i++) {
-        size_t n = session_count(s, (enum trial_state)i);
-        if (n) fprintf(out, ", %zu %s", n, trial_state_name((enum trial_state)i));
+    if (strcmp(name, "cost") == 0)
+        snprintf(buf, size, "%.2f", v);
+    else if (strcmp(name, "trials") == 0)
+        snprintf(buf, size, "%.0f", v);
+    else
+        words_show_count(v, buf, size);
+    return buf;
+}
+
+static void show_time_left(FILE *out, const char *name, const json_t *entry, int64_t now_ms)
+{
+    int64_t spent = now_ms - (int64_t)json_integer_value(json_object_get(entry, "began_ms"));
+    int64_t left = (int64_t)number_of(entry, "limit_ms") - spent;
+    char a[40], b[40];
+    if (spent < 0) spent = 0;
+    if (left < 0) left = 0;
+    fprintf(out, "  %-8s %10s spent  %10s left\n", name, words_show_duration(spent, a, sizeof a),
+            words_show_duration(left, b, sizeof b));
+}
+
+static void show_budgets(FILE *out, const json_t *budgets, bool running, int64_t now_ms)
+{
+    char a[40], b[40], c[40], d[40];
+    for (size_t i = 0; i < json_array_size(budgets); i++) {
+        const json_t *e = json_array_get(budgets, i);
+        const char *name = json_string_value(json_object_get(e, "budget"));
+        if (json_object_get(e, "limit_ms")) {
+            if (running) show_time_left(out, name, e, now_ms);
+            continue;
+        }
+        double limit = number_of(e, "limit"), spent = number_of(e, "spent"), reserved = number_of(e, "reserved");
+        fprintf(out, "  %-8s %10s spent  %10s reserved  %10s left of %s\n", name, amount(name, spent, a, sizeof a),
+                amount(name, reserved, b, sizeof b), amount(name, fmax(limit - spent - reserved, 0), c, sizeof c),
+                amount(name, limit, d, sizeof d));
     }
-    size_t fallbacks = report_fallbacks(s);
-    if (fallbacks) fprintf(out, ", %zu suggested at random for numerical reasons", fallbacks);
-    if (ledger_token_metric(&s->study->objective) >= 0)
-        fprintf(out, "; %s tokens spent", words_show_count(spent.tokens, buf, sizeof buf));
+}
+
+void report_status(FILE *out, const struct study *study, const json_t *state, bool running, int64_t now_ms)
+{
+    const char *name, *phase = json_string_value(json_object_get(state, "phase"));
+    json_t *v;
+    char buf[64];
+    fprintf(out, "study %s: %s", study->name, running ? "running" : phase);
+    json_object_foreach(json_object_get(state, "states"), name, v)
+    {
+        if (json_integer_value(v)) fprintf(out, ", %lld %s", (long long)json_integer_value(v), name);
+    }
+    long long fallbacks = json_integer_value(json_object_get(state, "fallbacks"));
+    if (fallbacks) fprintf(out, ", %lld suggested at random for numerical reasons", fallbacks);
+    if (objective_token_metric(&study->objective) >= 0)
+        fprintf(out, "; %s tokens spent", words_show_count(number_of(state, "tokens"), buf, sizeof buf));
     fputc('\n', out);
-    if (all.winner) report_comparison(out, s, &all);
-    arena_done(&arena);
+    show_budgets(out, json_object_get(state, "budgets"), running, now_ms);
+    if (json_is_object(json_object_get(state, "best")))
+        report_comparison(out, study, json_object_get(state, "comparison"));
+}
+
+json_t *report_status_json(json_t *state, bool running, int64_t now_ms)
+{
+    json_t *budgets = json_object_get(state, "budgets");
+    json_object_set_new(state, "running", json_boolean(running));
+    for (size_t i = 0; i < json_array_size(budgets); i++) {
+        json_t *e = json_array_get(budgets, i);
+        bool time = json_object_get(e, "limit_ms") != NULL;
+        double spent =
+            time ? (double)now_ms - number_of(e, "began_ms") : number_of(e, "spent") + number_of(e, "reserved");
+        double left = fmax(number_of(e, time ? "limit_ms" : "limit") - spent, 0);
+        json_object_set_new(e, time ? "left_ms" : "left", json_real(left));
+    }
+    return state;
 }
 
 /* ---- one trial ---- */
@@ -152,15 +243,11 @@ void report_status(FILE *out, const struct session *s, bool running)
 struct showing {
     FILE *out;
     const struct session *s;
-    struct error *err;
-    enum status status;
+    struct attempts {
+        int64_t lease[256];
+        size_t n;
+    } attempts;
 };
-
-static void show_report(void *data, const struct store_report *r)
-{
-    struct showing *w = data;
-    fprintf(w->out, "      step %-6ld %s\n", r->step, r->metrics);
-}
 
 static const char *show_time(int64_t ms, char *buf, size_t size)
 {
@@ -170,21 +257,41 @@ static const char *show_time(int64_t ms, char *buf, size_t size)
     return buf;
 }
 
-static void show_attempt(void *data, const struct store_attempt *a)
+static void show_report(void *data, const struct store_report *r)
 {
     struct showing *w = data;
+    fprintf(w->out, "      step %-6ld", r->step);
+    for (size_t i = 0; i < r->n; i++) fprintf(w->out, "  %s %.10g", r->name[i], r->value[i]);
+    fputc('\n', w->out);
+}
+
+/* One line of a trial's history. */
+static void show_event(void *data, const struct store_event *e)
+{
+    struct showing *w = data;
+    json_t *body = NULL;
     char when[40], took[40];
-    fprintf(w->out, "  attempt %ld: %s%s%s\n    started %s", a->number, a->outcome ? a->outcome : "running",
-            a->reason && *a->reason ? ": " : "", a->reason ? a->reason : "",
-            show_time(a->started_ms, when, sizeof when));
-    if (a->ended_ms) fprintf(w->out, ", took %s", words_show_duration(a->ended_ms - a->started_ms, took, sizeof took));
-    fprintf(w->out, "\n    logs in %s\n", a->dir);
-    if (!w->status) w->status = store_reports(w->s->store, a->id, show_report, w, w->err);
+    if (*e->body) json_parse_object(e->body, strlen(e->body), &body, NULL);
+    const char *dir = json_string_value(json_object_get(body, "dir")),
+               *outcome = json_string_value(json_object_get(body, "outcome")),
+               *state = json_string_value(json_object_get(body, "state")),
+               *reason = json_string_value(json_object_get(body, "reason"));
+    const json_t *ms = json_object_get(body, "ms");
+    if (e->kind == LOGGED_LEASED && w->attempts.n < 256) w->attempts.lease[w->attempts.n++] = e->seq;
+    fprintf(w->out, "  %s  %-9s", show_time(e->at_ms, when, sizeof when), logged_name(e->kind));
+    if (e->kind == LOGGED_LEASED) fprintf(w->out, "  attempt %zu, lease %lld", w->attempts.n, (long long)e->seq);
+    if (e->kind == LOGGED_FINISHED) fprintf(w->out, "  %s", state ? state : "complete");
+    if (outcome) fprintf(w->out, "  %s", outcome);
+    if (reason) fprintf(w->out, "  %s", reason);
+    if (ms) fprintf(w->out, "  took %s", words_show_duration((int64_t)json_number_value(ms), took, sizeof took));
+    fputc('\n', w->out);
+    if (dir) fprintf(w->out, "    logs in %s\n", dir);
+    json_decref(body);
 }
 
 enum status report_trial(FILE *out, const struct session *s, const struct trial *t, struct error *err)
 {
-    struct showing w = {out, s, err, STATUS_OK};
+    struct showing w = {.out = out, .s = s};
     char buf[SPACE_TEXT_MAX];
     fprintf(out, "trial %ld of %s: %s (%s", t->number, s->study->name, trial_state_name(t->state),
             trial_role_name(t->role));
@@ -197,9 +304,12 @@ enum status report_trial(FILE *out, const struct session *s, const struct trial 
         if (!isnan(t->config[i]))
             fprintf(out, "  %-20s %s\n", s->study->space.param[i].name,
                     param_text(&s->study->space.param[i], t->config[i], buf));
+    json_t *metrics = session_metrics(s, t), *v;
     const char *name;
-    json_t *v;
-    json_object_foreach(t->metrics, name, v) fprintf(out, "  %-20s = %.10g\n", name, json_number_value(v));
-    enum status st = store_attempts(s->store, t->id, show_attempt, &w, err);
-    return st ? st : w.status;
+    json_object_foreach(metrics, name, v) fprintf(out, "  %-20s = %.10g\n", name, json_number_value(v));
+    json_decref(metrics);
+    enum status st = store_events(s->store, s->study_id, t->number, show_event, &w, NULL, err);
+    for (size_t i = 0; !st && i < w.attempts.n; i++)
+        st = store_reports(s->store, s->study_id, w.attempts.lease[i], show_report, &w, err);
+    return st;
 }

@@ -24,12 +24,14 @@ struct search_trial {
     const double *config;  /* space.n */
     const double *metrics; /* complete: n_metrics numbers, NaN where not reported */
     long told;             /* complete, failed: its place in the order of the results */
+    bool poisonous;        /* failed in a way that must not happen again: nothing near it is suggested */
 };
 
 struct search_history {
     size_t n;
     const struct search_trial *trial;
     const double *baseline; /* n_metrics metrics of the baseline, or NULL while unknown */
+    size_t n_poisonous;     /* how many of them are */
 };
 
 #define SEARCH_FALLBACK "random, because"

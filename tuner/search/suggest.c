@@ -13,13 +13,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DRAWS = 16, DRAWS_PENDING = 32, BEST_OBSERVED = 16, PENDING_MAX = 64, STARTS = 5 };
+enum { DRAWS = 16, DRAWS_PENDING = 32, BEST_OBSERVED = 16, PENDING_MAX = 64, STARTS = 5, POISON_DRAWS = 1000 };
+
+static const double POISON_REACH = 0.1;
 
 struct search {
     const struct study *study;
     uint64_t seed;
     struct arena arena; /* of the encoding */
     struct encoding encoding;
+    struct design *sobol;
     struct model model, spread; /* spread: of a large history, the model of all of it (region.h) */
     enum status status;         /* of the encoding; a space that cannot be encoded is sampled at random */
     struct error err;
@@ -44,6 +47,7 @@ struct search *search_create(const struct study *study, uint64_t seed, const str
     s->study = study;
     s->seed = seed;
     s->status = encoding_make(&study->space, &s->arena, &s->encoding, &s->err);
+    if (!s->status) s->sobol = design_create(s->encoding.dim, s->encoding.d, seed);
     if (!s->status && study->sampler == SAMPLER_GP && study->objective.form != OBJECTIVE_PARETO)
         transfer_make(&s->model.transfer, prior, n_priors, &s->encoding, seed);
     return s;
@@ -54,6 +58,7 @@ void search_free(struct search *search)
     if (!search) return;
     model_done(&search->model);
     model_done(&search->spread);
+    design_free(search->sobol);
     arena_done(&search->arena);
     free(search);
 }
@@ -64,9 +69,15 @@ static struct task task_begin(struct search *search, const struct search_history
     struct task t = {
         .search = search, .model = &search->model, .history = history, .seed = rng_bits(&rng), .number = number};
     t.d = search->encoding.d;
-    t.points = arena_array(&t.arena, history->n * t.d, sizeof *t.points);
-    for (size_t i = 0; i < history->n; i++) encode(&search->encoding, history->trial[i].config, t.points + i * t.d);
     return t;
+}
+
+/* What a model works on. Sobol and random points need none of it, whatever the length of the history. */
+static void encode_history(struct task *t)
+{
+    const struct search_history *h = t->history;
+    t->points = arena_array(&t->arena, h->n * t->d, sizeof *t->points);
+    for (size_t i = 0; i < h->n; i++) encode(&t->search->encoding, h->trial[i].config, t->points + i * t->d);
 }
 
 static size_t count(const struct search_history *h, enum search_outcome outcome)
@@ -316,9 +327,47 @@ static enum status suggest_by_model(struct task *t, double *ret_point, double *r
     struct search *search = t->search;
     bool wide = t->number % REGION_WIDE == 0 && count(t->history, SEARCH_COMPLETE) > REGION_FROM;
     if (wide) t->model = &search->spread;
+    encode_history(t);
     enum status s = model_update(t->model, search->study, t->history, t->points, &search->encoding,
                                  wide ? REGION_SPREAD : REGION_NEAR, search->seed, err);
     return s ? s : propose(t, ret_point, ret_value, err);
+}
+
+/* ---- poison ---- */
+
+/* Every number within a tenth of its range, and every category the same. */
+static bool is_near(const struct task *t, const double *point, const double *config)
+{
+    const struct dimension *dim = t->search->encoding.dim;
+    double other[SURROGATE_DIMS_MAX];
+    encode(&t->search->encoding, config, other);
+    for (size_t k = 0; k < t->d; k++) {
+        double reach = dim[k].kind == DIMENSION_CATEGORY ? 0 : POISON_REACH;
+        if (fabs(point[k] - other[k]) > reach) return false;
+    }
+    return true;
+}
+
+static const struct search_trial *poison_near(const struct task *t, const double *point)
+{
+    for (size_t i = 0; i < t->history->n; i++) {
+        const struct search_trial *x = &t->history->trial[i];
+        if (x->poisonous && is_near(t, point, x->config)) return x;
+    }
+    return NULL;
+}
+
+/* What lies near a poisonous configuration is replaced by chance. */
+static enum status keep_off_poison(struct task *t, double *point, struct suggestion *ret, struct error *err)
+{
+    if (t->history->n_poisonous == 0 || !poison_near(t, point)) return STATUS_OK;
+    for (size_t k = 0; k < POISON_DRAWS; k++) {
+        design_random(t->search->encoding.dim, t->d, t->seed, k, point);
+        if (poison_near(t, point)) continue;
+        snprintf(ret->source, sizeof ret->source, "random: what came first lies near a poisonous configuration");
+        return STATUS_OK;
+    }
+    return error_set(err, STATUS_EXHAUSTED, "everything left to try lies near configurations that crash the machine");
 }
 
 enum status search_suggest(struct search *search, const struct search_history *history, long number,
@@ -342,7 +391,7 @@ enum status search_suggest(struct search *search, const struct search_history *h
         design_random(dim, t.d, search->seed, (size_t)number, point);
         snprintf(ret->source, sizeof ret->source, "random");
     } else if (search->study->sampler == SAMPLER_SOBOL || wants_initial_point(&t)) {
-        design_point(dim, t.d, search->seed, (size_t)number, point);
+        design_next(search->sobol, (size_t)number, point);
         snprintf(ret->source, sizeof ret->source, "sobol");
     } else {
         struct error inner = {0};
@@ -356,6 +405,7 @@ enum status search_suggest(struct search *search, const struct search_history *h
         }
         if (s) error_set(err, s, "%s", inner.text);
     }
+    if (!s) s = keep_off_poison(&t, point, ret, err);
     if (!s) decode(&search->encoding, point, ret->config);
     arena_done(&t.arena);
     return s;
@@ -366,6 +416,7 @@ enum status search_estimate(struct search *search, const struct search_history *
 {
     if (search->status) return error_set(err, search->status, "%s", search->err.text);
     struct task t = task_begin(search, history, 0);
+    encode_history(&t);
     enum status s =
         model_update(t.model, search->study, history, t.points, &search->encoding, REGION_NEAR, search->seed, err);
     for (size_t i = 0; i < history->n; i++) ret_utility[i] = ret_feasible[i] = NAN;
@@ -393,6 +444,7 @@ enum status search_predict(struct search *search, const struct search_history *h
 {
     if (search->status) return error_set(err, search->status, "%s", search->err.text);
     struct task t = task_begin(search, history, 0);
+    encode_history(&t);
     const struct study *study = search->study;
     double point[SURROGATE_DIMS_MAX];
     encode(&search->encoding, config, point);

@@ -24,6 +24,15 @@ bool objective_in_utility(const struct objective *o, size_t metric)
     return false;
 }
 
+int objective_token_metric(const struct objective *o)
+{
+    int named = objective_find_metric(o, "tokens");
+    if (named >= 0) return named;
+    for (size_t i = 0; i < o->n_metrics; i++)
+        if (o->metric[i].kind == METRIC_COUNT && o->metric[i].goal == GOAL_MINIMIZE) return (int)i;
+    return -1;
+}
+
 bool objective_uses(const struct objective *o, size_t metric)
 {
     for (size_t i = 0; i < o->n_constraints; i++)

@@ -20,11 +20,13 @@
 enum sampler { SAMPLER_GP, SAMPLER_SOBOL, SAMPLER_RANDOM };
 
 struct budget {
-    long trials;        /* trials of the search, baseline and references included; 0 = no limit */
-    double tokens;      /* sum of the metric called tokens; 0 = no limit */
-    int64_t wall_ms;    /* of one run; 0 = no limit */
-    bool patience_auto; /* ends when what is left to gain is below the noise */
-    int until_minutes;  /* time of day, minutes after midnight; -1 = none */
+    long trials;                    /* trials of the search, baseline and references included; 0 = no limit */
+    double tokens;                  /* sum of the metric called tokens; 0 = no limit */
+    int64_t wall_ms;                /* of one run; 0 = no limit */
+    bool patience_auto;             /* ends when what is left to gain is below the noise */
+    int until_minutes;              /* time of day, minutes after midnight; -1 = none */
+    double cost;                    /* money; 0 = no limit */
+    double price_token, price_hour; /* money for one token; for one slot during one hour of a trial */
 };
 
 struct reference { /* a named configuration to compare with */
@@ -40,7 +42,8 @@ struct study {
     const char **arg;              /* with {parameter} still in it */
     int64_t timeout_ms, grace_ms;  /* timeout 0 = none */
     long retries;
-    double output_max; /* bytes a trial may print */
+    int64_t backoff_ms; /* after the first crash; doubles with each further one */
+    double output_max;  /* bytes a trial may print */
     struct space space;
     struct objective objective;
     double *baseline; /* NULL if the study has none */

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WARM_START_MAX = 5, GRACE_MS = 5000, TRIALS_DEFAULT = 100 };
+enum { WARM_START_MAX = 5, GRACE_MS = 5000, TRIALS_DEFAULT = 100, BACKOFF_MS = 1000 };
 
 /* ---- trial ---- */
 
@@ -46,6 +46,11 @@ static enum status read_retries(struct file *f, const struct yaml_node *v)
     return file_whole(f, v, "retries", 0, 100, &f->study->retries);
 }
 
+static enum status read_backoff(struct file *f, const struct yaml_node *v)
+{
+    return file_duration(f, v, "backoff", &f->study->backoff_ms);
+}
+
 static enum status read_output_max(struct file *f, const struct yaml_node *v)
 {
     return file_number(f, v, "max_output", 1e3, 1e12, &f->study->output_max);
@@ -54,8 +59,9 @@ static enum status read_output_max(struct file *f, const struct yaml_node *v)
 static enum status read_trial(struct file *f, const struct yaml_node *v)
 {
     static const struct key keys[] = {
-        {"command", read_command}, {"timeout", read_timeout},       {"grace", read_grace}, {"retries", read_retries},
-        {"resources", NULL},       {"max_output", read_output_max}, {"stages", NULL},      {"collect", NULL},
+        {"command", read_command},       {"timeout", read_timeout}, {"grace", read_grace},
+        {"retries", read_retries},       {"backoff", read_backoff}, {"resources", NULL},
+        {"max_output", read_output_max}, {"stages", NULL},          {"collect", NULL},
     };
     return FILE_SECTION(f, v, "trial", keys);
 }
@@ -111,14 +117,48 @@ static enum status read_budget_patience(struct file *f, const struct yaml_node *
     return s;
 }
 
+static enum status read_budget_cost(struct file *f, const struct yaml_node *v)
+{
+    return file_number(f, v, "cost", 1e-9, 1e300, &f->study->budget.cost);
+}
+
+static enum status read_price_token(struct file *f, const struct yaml_node *v)
+{
+    return file_number(f, v, "token", 1e-300, 1e6, &f->study->budget.price_token);
+}
+
+static enum status read_price_hour(struct file *f, const struct yaml_node *v)
+{
+    return file_number(f, v, "hour", 1e-300, 1e9, &f->study->budget.price_hour);
+}
+
+static enum status read_budget_price(struct file *f, const struct yaml_node *v)
+{
+    static const struct key keys[] = {{"token", read_price_token}, {"hour", read_price_hour}};
+    enum status s = FILE_SECTION(f, v, "price", keys);
+    if (!s && v->n == 0)
+        s = file_fail(f, v, "'price' is empty; give token (for one token), hour (of one slot), or both");
+    return s;
+}
+
+static enum status check_cost(struct file *f, const struct yaml_node *v)
+{
+    const struct budget *b = &f->study->budget;
+    if (b->cost > 0 && b->price_token <= 0 && b->price_hour <= 0)
+        return file_fail(f, v, "'cost' needs a 'price', for example {token: 2e-6} or {hour: 1.50}");
+    return STATUS_OK;
+}
+
 static enum status read_budget(struct file *f, const struct yaml_node *v)
 {
     static const struct key keys[] = {{"trials", read_budget_trials},     {"until", read_budget_until},
                                       {"tokens", read_budget_tokens},     {"wall", read_budget_wall},
-                                      {"patience", read_budget_patience}, {"price", NULL}};
+                                      {"patience", read_budget_patience}, {"cost", read_budget_cost},
+                                      {"price", read_budget_price}};
     f->study->budget.trials = 0;
     enum status s = FILE_SECTION(f, v, "budget", keys);
-    if (!s && v->n == 0) s = file_fail(f, v, "'budget' is empty; give trials, until, tokens, wall or patience");
+    if (!s && v->n == 0) s = file_fail(f, v, "'budget' is empty; give trials, until, tokens, wall, cost or patience");
+    if (!s) s = check_cost(f, v);
     return s;
 }
 
@@ -233,6 +273,7 @@ static void set_defaults(struct study *s)
 {
     s->grace_ms = GRACE_MS;
     s->retries = 1;
+    s->backoff_ms = BACKOFF_MS;
     s->output_max = 64.0 * 1024 * 1024;
     s->budget = (struct budget){.trials = TRIALS_DEFAULT, .until_minutes = -1};
     s->confirm_top = 3;

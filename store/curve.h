@@ -1,0 +1,31 @@
+/* curve: the reports of a lease, packed into as few bytes as they need. */
+#ifndef STORE_CURVE_H
+#define STORE_CURVE_H
+
+#include "store/statement.h"
+
+enum { CURVE_METRICS_MAX = 64, CURVE_NAME_MAX = 255 };
+
+/* Grows as reports are added. Zero is empty; free(bytes) when done. */
+struct curve {
+    int64_t lease;
+    long first; /* number of its first report */
+    unsigned char *bytes;
+    size_t n, room;
+    size_t n_names; /* metrics of the last report, whose names stand at these places of `bytes` */
+    struct {
+        uint32_t at, length;
+    } name[CURVE_METRICS_MAX];
+};
+
+void curve_add(struct curve *c, const struct store_report *r);
+
+/* Calls fn for each report in `bytes`. False: they are damaged. */
+bool curve_read(int64_t lease, long first, const unsigned char *bytes, size_t n, store_report_fn *fn, void *data);
+
+enum status curve_insert(struct store *store, int64_t study, const struct curve *c, struct error *err);
+
+/* nocturne_curve(step, metrics): for migration 0003. */
+void curve_register(sqlite3 *db);
+
+#endif

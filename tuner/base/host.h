@@ -1,0 +1,17 @@
+/* host: this machine, and since when it is up. */
+#ifndef TUNER_BASE_HOST_H
+#define TUNER_BASE_HOST_H
+
+enum { HOST_TEXT_MAX = 128 };
+
+/* buf: HOST_TEXT_MAX bytes */
+const char *host_name(char *buf);
+
+/* Changes with every boot of the machine: what ran under another one was ended by a crash or reboot of the machine.
+ * "" if it cannot be known. NOCTURNE_BOOT_ID in the environment replaces it (for containers, and for tests). */
+const char *host_boot(char *buf);
+
+/* How many processes the kernel has killed for want of memory since the boot; 0 if it does not say. */
+long long host_memory_kills(void);
+
+#endif

@@ -1,0 +1,49 @@
+/* change: an event of the log, understood: what the JSON of its body says. */
+#ifndef TUNER_COORDINATOR_CHANGE_H
+#define TUNER_COORDINATOR_CHANGE_H
+
+#include "tuner/coordinator/session.h"
+
+struct change {
+    enum logged kind;
+    long trial; /* −1: about the study */
+    int64_t seq, at_ms;
+
+    /* opened */
+    const char *path, *file, *host, *boot; /* file: NULL if it is as before */
+    int64_t pid;                           /* started, too */
+    const struct budget *budget;           /* NULL: nobody runs trials */
+    size_t slots;
+
+    /* added */
+    enum trial_role role;
+    const double *config; /* NULL in a decoded one, where `params` are as stored */
+    const json_t *params;
+    const char *source;
+    uint64_t seed;
+    long confirms;
+    int64_t known; /* seq; −1: unknown, from before there was a log */
+    double expect_tokens, expect_ms;
+
+    /* leased, renewed */
+    const char *dir; /* NULL: a client has it */
+    int64_t ttl_ms;  /* 0: for ever */
+
+    /* returned, finished, condemned, phase, note */
+    enum trial_state state;
+    const json_t *metrics;
+    const char *outcome, *reason;
+    int64_t backoff_ms;
+    double took_ms, spent_tokens; /* of the attempt; tokens of a complete one are its metric's */
+    bool poisonous;
+};
+
+/* The body, in the arena. `s` for what can be left out because it follows from the session. */
+const char *change_body(const struct session *s, const struct change *c, struct arena *arena);
+
+/* Reads an event. *ret_body holds what the change points into, and is the caller's (may be NULL). Texts of the change
+ * live as long as it; `budget` (one, to be filled) must be given. */
+enum status change_read(const struct store_event *e, json_t **ret_body, struct budget *budget, struct change *ret,
+                        struct error *err);
+
+#endif

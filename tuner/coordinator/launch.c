@@ -1,0 +1,78 @@
+#include "tuner/coordinator/launch.h"
+
+#include "tuner/base/json.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static char **environment(const struct study *study, const struct trial *t, const char *dir, struct arena *a)
+{
+    char **env = arena_array(a, study->space.n + 8, sizeof *env), buf[SPACE_TEXT_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < study->space.n; i++) {
+        if (isnan(t->config[i])) continue; /* does not exist */
+        char *name = arena_strdup(a, study->space.param[i].name);
+        for (char *ch = name; *ch; ch++)
+            if (*ch >= 'a' && *ch <= 'z') *ch = (char)(*ch - 'a' + 'A');
+        env[n++] = arena_printf(a, "NOCTURNE_PARAM_%s=%s", name, param_text(&study->space.param[i], t->config[i], buf));
+    }
+    env[n++] = arena_printf(a, "NOCTURNE_PARAMS=%s/params.json", dir);
+    env[n++] = arena_printf(a, "NOCTURNE_STUDY=%s", study->name);
+    env[n++] = arena_printf(a, "NOCTURNE_TRIAL=%ld", t->number);
+    env[n++] = arena_printf(a, "NOCTURNE_ATTEMPT=%ld", t->attempts);
+    env[n++] = arena_printf(a, "NOCTURNE_SEED=%llu", (unsigned long long)t->seed);
+    env[n++] = arena_printf(a, "NOCTURNE_DIR=%s", dir);
+    env[n++] = arena_strdup(a, "NOCTURNE_FD=3");
+    return env;
+}
+
+static enum status command(const struct study *study, const struct trial *t, const char *dir, struct arena *a,
+                           char ***ret, struct error *err)
+{
+    const struct study_run run = {.trial = t->number, .attempt = t->attempts, .seed = t->seed, .dir = dir};
+    char **argv = arena_array(a, study->n_args + 1, sizeof *argv);
+    enum status s = STATUS_OK;
+    for (size_t i = 0; !s && i < study->n_args; i++)
+        s = study_fill(study, study->arg[i], t->config, &run, a, &argv[i], err);
+    *ret = argv;
+    return s;
+}
+
+static const char **needed_metrics(const struct study *study, struct arena *a, size_t *ret_n)
+{
+    const char **name = arena_array(a, METRICS_MAX, sizeof *name);
+    size_t n = 0;
+    for (size_t i = 0; i < study->objective.n_metrics; i++)
+        if (objective_uses(&study->objective, i)) name[n++] = study->objective.metric[i].name;
+    *ret_n = n;
+    return name;
+}
+
+char *launch_folder(const char *files, const struct study *study, const struct trial *t, long attempt,
+                    struct arena *arena)
+{
+    return arena_printf(arena, "%s/%s/%04ld.%ld", files, study->name, t->number, attempt);
+}
+
+enum status launch(struct workers *workers, const struct study *study, const struct trial *t, const char *dir,
+                   const struct job_handler *handler, void *data, struct job **ret, struct error *err)
+{
+    struct arena a = {0};
+    json_t *params = space_to_json(&study->space, t->config);
+    char *text = json_pretty_numbers(params), **argv;
+    struct job_spec spec = {.env = environment(study, t, dir, &a),
+                            .cwd = study->dir,
+                            .dir = dir,
+                            .params = text,
+                            .timeout_ms = study->timeout_ms,
+                            .grace_ms = study->grace_ms,
+                            .output_max = study->output_max};
+    spec.metric = needed_metrics(study, &a, &spec.n_metrics);
+    enum status s = command(study, t, dir, &a, &argv, err);
+    spec.argv = argv;
+    if (!s) s = workers_start(workers, &spec, handler, data, ret, err);
+    free(text);
+    json_decref(params);
+    arena_done(&a);
+    return s;
+}

@@ -1,0 +1,17 @@
+/* launch: how a trial's program is started: arguments, environment, parameters file. */
+#ifndef TUNER_COORDINATOR_LAUNCH_H
+#define TUNER_COORDINATOR_LAUNCH_H
+
+#include "tuner/coordinator/session.h"
+
+#include "workers/workers.h"
+
+/* The attempt's folder, in the arena: FILES/STUDY/0012.1 */
+char *launch_folder(const char *files, const struct study *study, const struct trial *t, long attempt,
+                    struct arena *arena);
+
+/* Starts the attempt that the trial's lease is for. What fails here is the machine's doing, not the trial's. */
+enum status launch(struct workers *workers, const struct study *study, const struct trial *t, const char *dir,
+                   const struct job_handler *handler, void *data, struct job **ret, struct error *err);
+
+#endif

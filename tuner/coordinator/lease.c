@@ -1,0 +1,71 @@
+#include "tuner/coordinator/lease.h"
+
+#include "tuner/base/host.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { BACKOFF_MAX_MS = 300000 };
+
+enum lease_verdict lease_judge(const struct trial *t, int64_t token, enum lease_message message, bool same)
+{
+    bool holds = t->state == TRIAL_LEASED || t->state == TRIAL_RUNNING;
+    if (token > t->lease || t->lease == 0) return LEASE_UNKNOWN;
+    if (trial_state_final(t->state)) {
+        if (message == LEASE_RESULT || message == LEASE_FAILURE) return same ? LEASE_REPEATED : LEASE_DECIDED;
+        return token == 0 || token == t->lease ? LEASE_DECIDED : LEASE_STALE;
+    }
+    if (holds && (token == 0 || token == t->lease)) return LEASE_ACCEPT;
+    return message == LEASE_RESULT ? LEASE_LATE : LEASE_STALE;
+}
+
+static int64_t backoff_ms(const struct session *s, const struct trial *t)
+{
+    int64_t ms = s->study->backoff_ms;
+    for (long k = 0; k < t->crashes && ms < BACKOFF_MAX_MS; k++) ms *= 2;
+    return ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS;
+}
+
+enum status lease_crashed(struct session *s, struct trial *t, const char *outcome, const char *reason,
+                          struct error *err)
+{
+    char text[700];
+    if (strcmp(outcome, "crashed the machine") == 0 && t->machine_crashes > 0) {
+        snprintf(text, sizeof text, "poisonous: it crashed the machine twice; %.600s", reason);
+        return session_poison(s, t, text, err);
+    }
+    if (t->crashes >= s->study->retries) return session_finish(s, t, TRIAL_FAILED, NULL, reason, outcome, err);
+    return session_return(s, t, outcome, reason, backoff_ms(s, t), err);
+}
+
+size_t lease_expire(struct session *s)
+{
+    int64_t now = clock_mono_ms(s->clock), next = 0;
+    size_t n = 0;
+    if (s->expiry_ms == 0 || now < s->expiry_ms) return 0;
+    for (size_t i = s->n_open; i-- > 0;) {
+        struct trial *t = s->open[i];
+        if (t->deadline_ms == 0) continue;
+        if (t->deadline_ms <= now)
+            n += lease_crashed(s, t, "expired", "its lease expired: the worker was not heard of any more", NULL) ==
+                 STATUS_OK;
+        else if (next == 0 || t->deadline_ms < next)
+            next = t->deadline_ms;
+    }
+    s->expiry_ms = next;
+    return n;
+}
+
+enum status lease_recover(struct session *s, struct error *err)
+{
+    char boot[HOST_TEXT_MAX];
+    bool rebooted = *s->boot && strcmp(s->boot, host_boot(boot)) != 0;
+    enum status st = STATUS_OK;
+    for (size_t i = s->n_open; !st && i-- > 0;) {
+        struct trial *t = s->open[i];
+        if (t->state != TRIAL_LEASED && t->state != TRIAL_RUNNING) continue;
+        st = rebooted ? lease_crashed(s, t, "crashed the machine", "the machine was restarted while it ran", err)
+                      : session_return(s, t, "lost", "the coordinator ended before it did", 0, err);
+    }
+    return st;
+}

@@ -1,0 +1,167 @@
+#include "tuner/coordinator/state.h"
+
+#include "tuner/coordinator/ledger.h"
+
+#include "tuner/base/json.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *states_json(const struct session *s)
+{
+    json_t *out = json_object();
+    for (int i = 0; i < TRIAL_STATES; i++)
+        json_object_set_new(out, trial_state_name((enum trial_state)i),
+                            json_integer((json_int_t)session_count(s, (enum trial_state)i)));
+    return out;
+}
+
+/* Time is left out: it goes on without events. */
+static json_t *budget_json(const struct session *s)
+{
+    struct ledger_entry e[LEDGER_ENTRIES_MAX];
+    size_t n = ledger_entries(s, e);
+    json_t *out = json_array();
+    for (size_t i = 0; i < n; i++) {
+        if (e[i].unit == UNIT_MS)
+            json_array_append_new(out, json_pack("{s:s, s:f, s:I}", "budget", e[i].name, "limit_ms", e[i].limit,
+                                                 "began_ms", (json_int_t)s->run_wall_ms));
+        else
+            json_array_append_new(out, json_pack("{s:s, s:f, s:f, s:f}", "budget", e[i].name, "limit", e[i].limit,
+                                                 "spent", e[i].spent, "reserved", e[i].reserved));
+    }
+    return out;
+}
+
+json_t *state_json(const struct session *s)
+{
+    struct arena arena = {0};
+    struct standings all = standings_make(s, &s->study->objective, false, &arena);
+    json_t *out =
+        json_pack("{s:I, s:s, s:s, s:I, s:o, s:f, s:I, s:o, s:o, s:o}", "seq", (json_int_t)s->seq, "study",
+                  s->study->name, "phase", s->phase, "trials", (json_int_t)s->n, "states", states_json(s), "tokens",
+                  ledger_tokens(s), "fallbacks", (json_int_t)s->tally.fallbacks, "budgets", budget_json(s), "best",
+                  all.winner ? standing_json(s, all.winner) : json_null(), "comparison", standings_json(s, &all));
+    arena_done(&arena);
+    return out;
+}
+
+void state_keep(struct session *s)
+{
+    json_t *state = state_json(s);
+    char *text = json_exact(state);
+    journal_state(s->journal, text);
+    free(text);
+    json_decref(state);
+}
+
+struct stored {
+    int64_t id;
+    char *state, *file, *path;
+};
+
+static void on_study(void *data, const struct store_study *row)
+{
+    struct stored *x = data;
+    x->id = row->id;
+    x->state = row->state ? must_strdup(row->state) : NULL;
+    x->file = must_strdup(row->file);
+    x->path = must_strdup(row->path);
+}
+
+static void stored_done(struct stored *x)
+{
+    free(x->state);
+    free(x->file);
+    free(x->path);
+}
+
+static json_int_t seq_of(const json_t *state)
+{
+    return json_integer_value(json_object_get(state, "seq"));
+}
+
+static enum status load_by_log(struct store *store, const char *name, const struct clock *clock,
+                               struct study **ret_study, json_t **ret_state, struct error *err)
+{
+    struct session *s = NULL;
+    enum status st = session_load(store, name, clock, ret_study, &s, err);
+    if (!st) *ret_state = state_json(s);
+    session_free(s);
+    return st;
+}
+
+enum status state_load(struct store *store, const char *name, const struct clock *clock, struct study **ret_study,
+                       json_t **ret_state, struct error *err)
+{
+    struct stored x = {0};
+    json_t *state = NULL;
+    int64_t last = 0;
+    enum status st = store_study_find(store, name, on_study, &x, err);
+    if (!st) st = store_last_event(store, x.id, &last, err);
+    bool fresh = !st && x.state && json_parse_object(x.state, strlen(x.state), &state, NULL) == STATUS_OK &&
+                 (seq_of(state) == last || store_hold_taken(store, name));
+    if (!st && fresh) st = study_parse(x.path, x.file, strlen(x.file), ret_study, err);
+    if (!st && fresh)
+        *ret_state = json_incref(state);
+    else if (!st)
+        st = load_by_log(store, name, clock, ret_study, ret_state, err);
+    json_decref(state);
+    stored_done(&x);
+    return st;
+}
+
+/* Text of the first key that differs, or NULL. Numbers are compared as numbers. */
+static char *difference(const json_t *kept, const json_t *right, bool in_flight)
+{
+    const char *key;
+    json_t *v;
+    json_object_foreach((json_t *)right, key, v)
+    {
+        if (in_flight && (strcmp(key, "tokens") == 0 || strcmp(key, "budgets") == 0)) continue; /* go on by reports */
+        json_t *other = json_object_get(kept, key);
+        char *a = json_pretty_numbers(v), *b = other ? json_pretty_numbers(other) : must_strdup("nothing");
+        bool same = strcmp(a, b) == 0;
+        struct arena arena = {0};
+        char *text = same ? NULL : must_strdup(arena_printf(&arena, "%s: kept %.200s, the log says %.200s", key, b, a));
+        arena_done(&arena);
+        free(a);
+        free(b);
+        if (text) return text;
+    }
+    return NULL;
+}
+
+enum status state_rebuild(struct store *store, const char *name, const struct clock *clock, char **ret_difference,
+                          struct error *err)
+{
+    struct stored x = {0};
+    struct session *s = NULL;
+    struct study *study = NULL;
+    json_t *kept = NULL, *right = NULL;
+    char *found = NULL;
+    enum status st = store_study_find(store, name, on_study, &x, err);
+    if (!st) st = session_load(store, name, clock, &study, &s, err);
+    if (!st) {
+        right = state_json(s);
+        bool readable = x.state && json_parse_object(x.state, strlen(x.state), &kept, NULL) == STATUS_OK;
+        bool behind = !x.state || (readable && seq_of(kept) < s->seq); /* a crash came before the refresh */
+        if (!readable && x.state) found = must_strdup("the kept state is not JSON");
+        if (readable && !behind) found = difference(kept, right, session_in_flight(s) > 0);
+        if (found || behind) {
+            state_keep(s);
+            st = session_flush(s, err);
+        }
+    }
+    if (!st)
+        *ret_difference = found;
+    else
+        free(found);
+    json_decref(kept);
+    json_decref(right);
+    session_free(s);
+    study_free(study);
+    stored_done(&x);
+    return st;
+}
