@@ -2,6 +2,8 @@
 
 #include "tuner/base/arena.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Python's json.dumps writes NaN and Infinity, which JSON does not have: say that, not "invalid token". */
@@ -39,4 +41,90 @@ char *json_exact(const json_t *value)
 char *json_pretty_numbers(const json_t *value)
 {
     return dump(value, 15);
+}
+
+/* ---- tight ---- */
+
+struct text {
+    char *bytes;
+    size_t n, room;
+};
+
+static void put(struct text *t, const char *bytes, size_t n)
+{
+    if (t->n + n + 1 > t->room) {
+        t->room = 2 * (t->n + n) + 128;
+        t->bytes = must_grow(t->bytes, t->room, 1);
+    }
+    memcpy(t->bytes + t->n, bytes, n);
+    t->bytes[t->n += n] = 0;
+}
+
+static void put_real(struct text *t, double v)
+{
+    char buf[40];
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(buf, sizeof buf, "%.*g", digits, v);
+        if (strtod(buf, NULL) == v) break;
+    }
+    if (!strpbrk(buf, ".e")) strcat(buf, ".0"); /* a real stays one */
+    put(t, buf, strlen(buf));
+}
+
+static void put_string(struct text *t, const json_t *value)
+{
+    char *s = json_dumps(value, JSON_ENCODE_ANY);
+    put(t, s ? s : "null", s ? strlen(s) : 4);
+    free(s);
+}
+
+static void put_value(struct text *t, const json_t *value);
+
+static void put_object(struct text *t, const json_t *object)
+{
+    const char *key, *comma = "";
+    json_t *v;
+    put(t, "{", 1);
+    json_object_foreach((json_t *)object, key, v)
+    {
+        json_t *name = json_string(key);
+        put(t, comma, strlen(comma));
+        put_string(t, name);
+        put(t, ":", 1);
+        put_value(t, v);
+        json_decref(name);
+        comma = ",";
+    }
+    put(t, "}", 1);
+}
+
+static void put_array(struct text *t, const json_t *array)
+{
+    put(t, "[", 1);
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        if (i) put(t, ",", 1);
+        put_value(t, json_array_get(array, i));
+    }
+    put(t, "]", 1);
+}
+
+static void put_value(struct text *t, const json_t *value)
+{
+    switch (json_typeof(value)) {
+    case JSON_OBJECT: put_object(t, value); return;
+    case JSON_ARRAY: put_array(t, value); return;
+    case JSON_REAL: put_real(t, json_real_value(value)); return;
+    case JSON_STRING:
+    case JSON_INTEGER:
+    case JSON_TRUE:
+    case JSON_FALSE:
+    case JSON_NULL: put_string(t, value); return;
+    }
+}
+
+char *json_tight(const json_t *value)
+{
+    struct text t = {0};
+    put_value(&t, value);
+    return t.bytes;
 }

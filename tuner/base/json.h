@@ -14,6 +14,10 @@ enum status json_parse_object(const char *text, size_t len, json_t **ret, struct
 /* Compact text with numbers that survive the round trip (17 digits). Caller frees. */
 char *json_exact(const json_t *value);
 
+/* The same without spaces, and each number with as few digits as the round trip needs: for what is stored by the
+ * hundred thousand. Caller frees. */
+char *json_tight(const json_t *value);
+
 /* Compact text with numbers for people and pipes (15 digits). Caller frees. */
 char *json_pretty_numbers(const json_t *value);
 

@@ -94,7 +94,7 @@ const char *change_body(const struct session *s, const struct change *c, struct 
     }
     const char *body = "";
     if (json_object_size(o) > 0) {
-        char *text = json_exact(o);
+        char *text = json_tight(o);
         body = arena_strdup(arena, text);
         free(text);
     }

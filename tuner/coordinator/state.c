@@ -50,7 +50,7 @@ json_t *state_json(const struct session *s)
 void state_keep(struct session *s)
 {
     json_t *state = state_json(s);
-    char *text = json_exact(state);
+    char *text = json_tight(state);
     journal_state(s->journal, text);
     free(text);
     json_decref(state);

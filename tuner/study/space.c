@@ -59,6 +59,7 @@ const char *param_text(const struct param *p, double value, char *buf)
 static double fifteen_digits(double v)
 {
     char buf[40];
+    if (v == floor(v) && fabs(v) < 1e15) return v;
     snprintf(buf, sizeof buf, "%.15g", v);
     return strtod(buf, NULL);
 }
