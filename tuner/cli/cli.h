@@ -17,16 +17,27 @@ struct command {
 
 extern const struct command cli_commands[]; /* ends with a NULL name */
 
-#define X(verb) int cmd_##verb(int argc, char **argv);
-X(advise)
-X(best)
-X(completion)
-X(doctor)
-X(enqueue) X(export) X(init) X(resume) X(run) X(show) X(status) X(stop) X(trials)
-#undef X
+int cmd_advise(int argc, char **argv);
+int cmd_backup(int argc, char **argv);
+int cmd_best(int argc, char **argv);
+int cmd_completion(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
+int cmd_enqueue(int argc, char **argv);
+int cmd_export(int argc, char **argv);
+int cmd_import(int argc, char **argv);
+int cmd_init(int argc, char **argv);
+int cmd_log(int argc, char **argv);
+int cmd_plan(int argc, char **argv);
+int cmd_replay(int argc, char **argv);
+int cmd_resume(int argc, char **argv);
+int cmd_run(int argc, char **argv);
+int cmd_show(int argc, char **argv);
+int cmd_status(int argc, char **argv);
+int cmd_stop(int argc, char **argv);
+int cmd_trials(int argc, char **argv);
 
-    /* --db and --json, as a child parser; its input is a struct cli_common. */
-    struct cli_common {
+/* --db and --json, as a child parser; its input is a struct cli_common. */
+struct cli_common {
     const char *db; /* never NULL after parsing */
     bool json;
     const char *study; /* the first argument, or NULL */
@@ -56,6 +67,9 @@ bool cli_is_running(const struct cli_study *s);
 /* Prints JSON and a newline; takes the reference. */
 void cli_print_json(json_t *value);
 
+/* Where a database's attempts keep their logs: nocturne.db → /abs/nocturne.files; ret: PATH_MAX bytes. */
+enum status cli_files_folder(const char *db, char *ret, struct error *err);
+
 /* Parses a positive number; calls argp_error otherwise. */
 double cli_number(const char *text, const char *option, double min, double max, struct argp_state *state);
 
@@ -68,6 +82,11 @@ struct run_options {
     const char *db;
 };
 int run_study(const struct study *study, const struct run_options *options);
+
+/* Is the study's command a program that can be started? */
+enum status run_check_command(const struct study *study, struct error *err);
+/* The study's budget, with what was given on the command line instead. */
+struct budget run_budget(const struct study *study, const struct run_options *options);
 
 /* Says on stderr what of the study's space differs from its last run, if anything does. */
 void cli_print_changes(const struct session *session);

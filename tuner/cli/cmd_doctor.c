@@ -1,11 +1,39 @@
 #include "tuner/cli/cli.h"
 
+#include "tuner/coordinator/state.h"
+
+#include "tuner/base/json.h"
+
+#include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+struct options {
+    struct cli_common common;
+    bool rebuild;
+};
+
+static const struct argp_option table[] = {
+    {"rebuild", 'r', NULL, 0, "fold every event log anew and compare: legal from end to end, and the kept state right", 0},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct options *o = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &o->common; return 0;
+    case 'r': o->rebuild = true; return 0;
+    case ARGP_KEY_ARG: argp_error(state, "doctor takes no argument, not '%s'; name the database with --db", arg); return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
 struct checkup {
+    struct store *store;
     bool json;
     json_t *list;
     size_t problems;
@@ -25,23 +53,110 @@ static void on_problem(void *data, const char *text)
     finding(data, false, "integrity", text);
 }
 
-static void check_database(struct checkup *c, const char *db)
+/* ---- the studies ---- */
+
+/* Does the log fold without an illegal step, and is the state that was kept right? */
+static void rebuild_study(void *data, const struct store_study *row)
 {
-    struct store *store = NULL;
+    struct checkup *c = data;
+    char *difference = NULL, text[600];
+    struct error err;
+    if (state_rebuild(c->store, row->name, clock_real(), &difference, &err))
+        snprintf(text, sizeof text, "%.500s", err.text);
+    else if (difference)
+        snprintf(text, sizeof text, "study %s: the kept state was wrong and has been replaced: %.400s", row->name, difference);
+    else {
+        snprintf(text, sizeof text, "study %s: the log is legal and says what is shown", row->name);
+        finding(c, true, "event log", text);
+        return;
+    }
+    finding(c, false, "event log", text);
+    free(difference);
+}
+
+struct folders {
+    struct arena arena;
+    size_t n, room;
+    const char **name;
+};
+
+static void note_folder(void *data, const struct store_event *e)
+{
+    struct folders *f = data;
+    json_t *body = NULL;
+    if (e->kind != LOGGED_LEASED || !*e->body || json_parse_object(e->body, strlen(e->body), &body, NULL)) return;
+    const char *dir = json_string_value(json_object_get(body, "dir"));
+    if (dir) {
+        if (f->n == f->room) {
+            f->room = 2 * f->room + 64;
+            f->name = must_grow(f->name, f->room, sizeof *f->name);
+        }
+        const char *slash = strrchr(dir, '/');
+        f->name[f->n++] = arena_strdup(&f->arena, slash ? slash + 1 : dir);
+    }
+    json_decref(body);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Folders of attempts that no lease of the log names. */
+static size_t count_orphans(const char *path, const struct folders *known, char *example, size_t size)
+{
+    DIR *dir = opendir(path);
+    size_t n = 0;
+    for (struct dirent *d; dir && (d = readdir(dir));) {
+        const char *name = d->d_name;
+        if (*name == '.' || (known->n && bsearch(&name, known->name, known->n, sizeof name, by_name))) continue;
+        if (n++ == 0) snprintf(example, size, "%s/%s", path, name);
+    }
+    if (dir) closedir(dir);
+    return n;
+}
+
+static void check_logs(void *data, const struct store_study *row)
+{
+    struct checkup *c = data;
+    struct folders known = {0};
+    struct error err;
+    char path[4096], example[4400] = "", text[4700];
+    if (cli_files_folder(store_path(c->store), path, &err)) return;
+    size_t n = strlen(path);
+    snprintf(path + n, sizeof path - n, "/%s", row->name);
+    if (access(path, F_OK) != 0 || store_events(c->store, row->id, -1, note_folder, &known, NULL, &err)) return;
+    qsort(known.name, known.n, sizeof *known.name, by_name);
+    size_t orphans = count_orphans(path, &known, example, sizeof example);
+    if (orphans)
+        snprintf(text, sizeof text, "study %s: %zu log folders belong to no attempt and may be deleted, for example %s",
+                 row->name, orphans, example);
+    else
+        snprintf(text, sizeof text, "study %s: %zu log folders, each of an attempt", row->name, known.n);
+    finding(c, orphans == 0, "logs", text);
+    free(known.name);
+    arena_done(&known.arena);
+}
+
+static void check_database(struct checkup *c, const char *db, bool rebuild)
+{
     struct error err;
     char text[160];
-    if (store_open(db, STORE_EXISTING, &store, &err)) {
+    if (store_open(db, STORE_EXISTING, &c->store, &err)) {
         finding(c, err.status == STATUS_NOT_FOUND, "database", err.status == STATUS_NOT_FOUND ? "none yet" : err.text);
         return;
     }
     size_t before = c->problems;
     snprintf(text, sizeof text, "schema version %d", store_version());
     finding(c, true, "database", text);
-    if (store_check(store, on_problem, c, &err))
+    if (store_check(c->store, on_problem, c, &err))
         finding(c, false, "integrity", err.text);
     else if (c->problems == before)
         finding(c, true, "integrity", "pages, rows and references are sound");
-    store_close(store);
+    if (c->problems == before) store_studies(c->store, check_logs, c, &err);
+    if (c->problems == before && rebuild && store_studies(c->store, rebuild_study, c, &err))
+        finding(c, false, "event log", err.text);
+    store_close(c->store);
 }
 
 static void check_machine(struct checkup *c)
@@ -68,22 +183,22 @@ static void check_guard(struct checkup *c)
 int cmd_doctor(int argc, char **argv)
 {
     static const struct argp argp = {
-        NULL,
-        cli_parse_study,
+        table,
+        parse,
         "",
-        "Check the database and the installation; says what is wrong and exits 1 if anything is."
-        "\vExample: nocturne doctor --db nocturne.db",
+        "Check the database (schema, integrity, references, log folders) and the installation; says what is wrong and "
+        "exits 1 if anything is.\vExample: nocturne doctor --rebuild --db nocturne.db",
         cli_common_child,
         NULL,
         NULL};
-    struct cli_common c;
-    cli_common_init(&c);
-    argp_parse(&argp, argc, argv, 0, NULL, &c);
-    struct checkup checkup = {.json = c.json, .list = json_array()};
+    struct options o = {.rebuild = false};
+    cli_common_init(&o.common);
+    argp_parse(&argp, argc, argv, 0, NULL, &o);
+    struct checkup checkup = {.json = o.common.json, .list = json_array()};
     check_guard(&checkup);
     check_machine(&checkup);
-    check_database(&checkup, c.db);
-    if (c.json) cli_print_json(json_pack("{s:O, s:b}", "checks", checkup.list, "ok", checkup.problems == 0));
+    check_database(&checkup, o.common.db, o.rebuild);
+    if (o.common.json) cli_print_json(json_pack("{s:O, s:b}", "checks", checkup.list, "ok", checkup.problems == 0));
     json_decref(checkup.list);
     return checkup.problems ? EXIT_FAILED : EXIT_OK;
 }

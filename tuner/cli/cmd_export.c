@@ -8,11 +8,13 @@
 struct options {
     struct cli_common common;
     enum export_format format;
+    bool dump; /* every trial, in this format: */
+    enum dump_format dump_format;
     const char *out; /* NULL: stdout */
 };
 
 static const struct argp_option table[] = {
-    {"format", 'f', "FORMAT", 0, "yaml (default), json, env, args or toml", 0},
+    {"format", 'f', "FORMAT", 0, "yaml (default), json, env, args or toml: the best configuration; csv or jsonl: every trial", 0},
     {"output", 'o', "FILE", 0, "write there instead of stdout", 0},
     {0},
 };
@@ -23,8 +25,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &o->common; return 0;
     case 'f':
-        if (!export_format_parse(arg, &o->format))
-            argp_error(state, "--format: '%s' is none of yaml, json, env, args, toml", arg);
+        o->dump = strcmp(arg, "csv") == 0 || strcmp(arg, "jsonl") == 0;
+        o->dump_format = strcmp(arg, "csv") == 0 ? DUMP_CSV : DUMP_JSONL;
+        if (!o->dump && !export_format_parse(arg, &o->format))
+            argp_error(state, "--format: '%s' is none of yaml, json, env, args, toml, csv, jsonl", arg);
         return 0;
     case 'o': o->out = arg; return 0;
     case ARGP_KEY_ARG:
@@ -37,6 +41,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static enum status write_to(FILE *out, const struct options *o, const struct cli_study *s, struct error *err)
 {
+    if (o->dump) {
+        report_dump(out, s->session, o->dump_format);
+        return STATUS_OK;
+    }
     struct arena arena = {0};
     struct standings all = standings_make(s->session, &s->study->objective, false, &arena);
     enum status st = all.winner ? report_export(out, o->common.json ? EXPORT_JSON : o->format, s->session, &all, err)
@@ -68,7 +76,7 @@ int cmd_export(int argc, char **argv)
     static const struct argp argp = {table,
                                      parse,
                                      "[STUDY]",
-                                     "Write the best configuration with its provenance.\v"
+                                     "Write the best configuration with its provenance, or every trial as csv or jsonl.\v"
                                      "Example: nocturne export g2p --format env -o best.env",
                                      cli_common_child,
                                      NULL,

@@ -35,7 +35,7 @@ static bool is_program(const char *dir, const char *file)
 }
 
 /* Better now than as the failure of the baseline at night. */
-static enum status check_command(const struct study *study, struct error *err)
+enum status run_check_command(const struct study *study, struct error *err)
 {
     if (study->n_args == 0)
         return error_set(err, STATUS_INVALID, "%s:1:1: 'trial: {command: […]}' is missing: the program to run",
@@ -54,20 +54,10 @@ static enum status check_command(const struct study *study, struct error *err)
                      program, strchr(program, '/') ? "in " : "in PATH", strchr(program, '/') ? study->dir : "");
 }
 
-/* nocturne.db → /abs/nocturne.files */
-static enum status files_folder(const char *db, char *ret, struct error *err)
+struct budget run_budget(const struct study *study, const struct run_options *o)
 {
-    char full[PATH_MAX];
-    if (!realpath(db, full)) return error_set(err, STATUS_IO, "%s: %s", db, strerror(errno));
-    size_t n = strlen(full);
-    if (n > 3 && strcmp(full + n - 3, ".db") == 0) n -= 3;
-    snprintf(ret, PATH_MAX, "%.*s.files", (int)(n < PATH_MAX - 16 ? n : PATH_MAX - 16), full);
-    return STATUS_OK;
-}
-
-static struct budget merge(const struct budget *study, const struct budget *given)
-{
-    struct budget b = *study;
+    const struct budget *given = &o->budget;
+    struct budget b = study->budget;
     if (given->trials) b.trials = given->trials;
     if (given->tokens > 0) b.tokens = given->tokens;
     if (given->cost > 0) b.cost = given->cost;
@@ -171,7 +161,7 @@ static enum status open_patiently(const char *db, struct store **ret, struct err
 static enum status open_session(struct store *store, const struct study *study, const struct run_options *o,
                                 struct session **ret, struct error *err)
 {
-    struct budget budget = merge(&study->budget, &o->budget);
+    struct budget budget = run_budget(study, o);
     struct opening opening = {.seed = o->seed >= 0 ? (uint64_t)o->seed : study->seed,
                               .budget = &budget,
                               .slots = (size_t)(o->slots ? o->slots : study->slots)};
@@ -186,12 +176,12 @@ int run_study(const struct study *study, const struct run_options *o)
     struct session *session = NULL;
     struct error err;
     enum coordinator_end end = COORDINATOR_STOPPED;
-    enum status s = check_command(study, &err);
+    enum status s = run_check_command(study, &err);
     if (!s && strcmp(o->db, ":memory:") == 0)
         s = error_set(&err, STATUS_INVALID, "run needs a database file: --db FILE");
     if (!s) s = find_guard(guard, &err);
     if (!s) s = open_patiently(o->db, &store, &err);
-    if (!s) s = files_folder(o->db, files, &err);
+    if (!s) s = cli_files_folder(o->db, files, &err);
     if (!s) s = store_hold_take(store, study->name, &hold, &err);
     if (!s) s = open_session(store, study, o, &session, &err);
     if (!s) s = warm_start_load(session, &err);

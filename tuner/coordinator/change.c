@@ -46,6 +46,11 @@ static void put_opened(json_t *o, const struct change *c)
     put_text(o, "file", c->file);
     put_int(o, "slots", (int64_t)c->slots, 0);
     if (c->budget) json_object_set_new(o, "budget", budget_json(c->budget));
+    if (c->n_warm) {
+        json_t *warm = json_array();
+        for (size_t i = 0; i < c->n_warm; i++) json_array_append_new(warm, json_integer(c->warm_seq[i]));
+        json_object_set_new(o, "warm", warm);
+    }
 }
 
 static void put_added(json_t *o, const struct session *s, const struct change *c)
@@ -171,6 +176,9 @@ static bool get_body(const json_t *o, struct change *c, struct budget *budget)
         c->path = get_text(o, "path");
         c->file = get_text(o, "file");
         c->slots = (size_t)get_int(o, "slots", 0);
+        b = json_object_get(o, "warm");
+        for (; c->n_warm < json_array_size(b) && c->n_warm < WARM_START_MAX; c->n_warm++)
+            c->warm_seq[c->n_warm] = json_integer_value(json_array_get(b, c->n_warm));
         if ((b = json_object_get(o, "budget"))) get_budget(b, budget), c->budget = budget;
         return true;
     case LOGGED_ADDED:

@@ -14,6 +14,8 @@ struct change {
     int64_t pid;                           /* started, too */
     const struct budget *budget;           /* NULL: nobody runs trials */
     size_t slots;
+    size_t n_warm;
+    int64_t warm_seq[WARM_START_MAX];
 
     /* added */
     enum trial_role role;

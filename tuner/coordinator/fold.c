@@ -51,14 +51,12 @@ static void history_remove(struct session *s, struct trial *t)
 static void history_finish(struct session *s, struct trial *t)
 {
     if (t->history_at == SIZE_MAX) return;
-    if (t->state == TRIAL_CANCELLED) {
+    if (t->state == TRIAL_CANCELLED || t->state == TRIAL_PRUNED) { /* a pruned one says nothing to the models yet */
         history_remove(s, t);
         return;
     }
     struct search_trial *row = &s->history[t->history_at];
-    row->outcome = t->state == TRIAL_COMPLETE                                 ? SEARCH_COMPLETE
-                   : t->state == TRIAL_FAILED || t->state == TRIAL_INFEASIBLE ? SEARCH_FAILED
-                                                                              : SEARCH_PENDING;
+    row->outcome = t->state == TRIAL_COMPLETE ? SEARCH_COMPLETE : SEARCH_FAILED;
     row->told = t->told;
     row->poisonous = t->poisonous;
 }
@@ -330,6 +328,7 @@ static void open_study(struct session *s, const struct change *c)
         free(s->file);
         s->file = must_strdup(c->file);
     }
+    memcpy(s->warm_seq, c->warm_seq, sizeof s->warm_seq);
     if (!c->budget) return;
     s->budget = *c->budget;
     s->slots = c->slots;

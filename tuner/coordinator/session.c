@@ -268,6 +268,7 @@ struct loading {
     struct session *s;
     struct error *err;
     enum status status;
+    int64_t until;
     bool stop;
 };
 
@@ -279,7 +280,7 @@ static void on_event(void *data, const struct store_event *e)
     json_t *body = NULL;
     l->status = change_read(e, &body, &budget, &c, l->err);
     if (!l->status) l->status = fold_apply(l->s, &c, l->err);
-    l->stop = l->status != STATUS_OK;
+    l->stop = l->status != STATUS_OK || e->seq == l->until;
     json_decref(body);
 }
 
@@ -313,9 +314,9 @@ static enum status load_reports(struct session *s, struct error *err)
     return st;
 }
 
-static enum status load(struct session *s, struct error *err)
+enum status session_load_until(struct session *s, int64_t until, struct error *err)
 {
-    struct loading l = {.s = s, .err = err};
+    struct loading l = {.s = s, .err = err, .until = until};
     enum status st = store_events(s->store, s->study_id, -1, on_event, &l, &l.stop, err);
     if (!st) st = l.status;
     if (!st) st = load_reports(s, err);
@@ -364,6 +365,14 @@ static void adopt(struct session *s, int64_t id, uint64_t seed)
     s->study_id = id;
     s->seed = seed;
     s->journal = journal_create(s->store, id);
+}
+
+struct session *session_bare(struct store *store, const struct study *study, int64_t id, uint64_t seed,
+                             const struct clock *clock)
+{
+    struct session *s = session_alloc(store, study, clock);
+    adopt(s, id, seed);
+    return s;
 }
 
 void session_free(struct session *s)
@@ -450,7 +459,7 @@ static enum status resume(struct session *s, const struct found *f, const char *
                          "choose another file with --db",
                          study->path, inner.text, study->name, store_path(s->store));
     if (*changes) s->changes = changes;
-    return load(s, err);
+    return session_load_until(s, INT64_MAX, err);
 }
 
 /* What has not run yet and lies outside now will not be run. */
@@ -462,6 +471,23 @@ static enum status drop_outside(struct session *s, struct error *err)
         if (t->outside) st = session_finish(s, t, TRIAL_CANCELLED, NULL, t->outside, NULL, err);
     }
     return st;
+}
+
+static void note_id(void *data, const struct store_study *row)
+{
+    *(int64_t *)data = row->id;
+}
+
+/* How far the earlier studies have come: what they know now is what this run knows of them. A study that is not there is
+ * reported by warm_start_load. */
+static void note_warm(struct session *s, struct change *c)
+{
+    struct error ignored;
+    for (size_t i = 0; i < s->study->n_warm; i++, c->n_warm++) {
+        int64_t id = 0;
+        if (store_study_find(s->store, s->study->warm[i], note_id, &id, &ignored) == STATUS_OK)
+            store_last_event(s->store, id, &c->warm_seq[i], &ignored);
+    }
 }
 
 /* The event that says who has the study now, and the row that says what it is. */
@@ -477,6 +503,7 @@ static enum status announce(struct session *s, const struct opening *opening, co
     c.file = same ? NULL : s->study->text;
     c.budget = opening->budget;
     c.slots = opening->slots;
+    note_warm(s, &c);
     journal_study(s->journal, c.path, s->study->text, identity);
     return record(s, &c, err);
 }
@@ -508,6 +535,26 @@ enum status session_open(struct store *store, const struct study *study, const s
     return st;
 }
 
+enum status session_peek(struct store *store, const struct study *study, const struct clock *clock,
+                         struct session **ret, struct error *err)
+{
+    struct session *s = session_alloc(store, study, clock);
+    struct found f = {0};
+    char *identity = study_identity(study);
+    enum status st = store_study_find(store, study->name, on_study, &f, err);
+    if (st == STATUS_NOT_FOUND)
+        adopt(s, 0, study->seed), st = STATUS_OK;
+    else if (!st)
+        st = resume(s, &f, identity, err);
+    free(identity);
+    found_done(&f);
+    if (st)
+        session_free(s);
+    else
+        *ret = s;
+    return st;
+}
+
 enum status session_load(struct store *store, const char *name, const struct clock *clock, struct study **ret_study,
                          struct session **ret, struct error *err)
 {
@@ -517,9 +564,8 @@ enum status session_load(struct store *store, const char *name, const struct clo
     enum status st = store_study_find(store, name, on_study, &f, err);
     if (!st) st = study_parse(f.path, f.file, strlen(f.file), &study, err);
     if (!st) {
-        s = session_alloc(store, study, clock);
-        adopt(s, f.id, f.seed);
-        st = load(s, err);
+        s = session_bare(store, study, f.id, f.seed, clock);
+        st = session_load_until(s, INT64_MAX, err);
     }
     found_done(&f);
     if (st) {

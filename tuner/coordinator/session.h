@@ -84,6 +84,7 @@ struct session {
     int64_t run_wall_ms, run_mono_ms; /* when it began; mono 0: in an earlier process */
     const char *changes;              /* what of the space differs from the last run; NULL: nothing */
     size_t outside;                   /* trials that are set aside for it */
+    int64_t warm_seq[WARM_START_MAX]; /* last event of each study under `warm_start` when the study was opened */
     size_t n_priors;
     struct search_prior *prior; /* the earlier studies (warm_start_load), in `arena` */
     struct arena arena;
@@ -125,6 +126,16 @@ enum status session_open(struct store *store, const struct study *study, const s
 enum status session_load(struct store *store, const char *name, const struct clock *clock, struct study **ret_study,
                          struct session **ret, struct error *err);
 void session_free(struct session *s);
+
+/* The trials that the database has of this study, by its file as it is now; none if it does not know the study. For
+ * looking only: nothing is written. */
+enum status session_peek(struct store *store, const struct study *study, const struct clock *clock,
+                         struct session **ret, struct error *err);
+
+/* A session with no event applied yet, for whoever folds the log himself; `until`: nothing after this event is loaded. */
+struct session *session_bare(struct store *store, const struct study *study, int64_t id, uint64_t seed,
+                             const struct clock *clock);
+enum status session_load_until(struct session *s, int64_t until, struct error *err);
 
 /* Everything appended so far becomes durable, on this thread: for callers without a writer. */
 enum status session_flush(struct session *s, struct error *err);

@@ -1,6 +1,8 @@
 #include "tuner/coordinator/warm_start.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* The utility of a trial of another study, by our objective and its own baseline. False: it lacks a metric. */
 static bool judge_there(const struct session *s, const struct session *other, const struct trial *t, double *ret)
@@ -36,20 +38,49 @@ static void read_prior(struct session *s, const struct session *other, struct se
     ret->utility = utility;
 }
 
-enum status warm_start_load(struct session *s, struct error *err)
+struct row {
+    int64_t id;
+    uint64_t seed;
+    char *file, *path;
+};
+
+static void on_study(void *data, const struct store_study *study)
 {
-    enum status st = STATUS_OK;
-    s->prior = arena_array(&s->arena, s->study->n_warm + 1, sizeof *s->prior);
-    for (size_t i = 0; !st && i < s->study->n_warm; i++) {
-        struct session *other = NULL;
-        struct study *study = NULL;
-        st = session_load(s->store, s->study->warm[i], s->clock, &study, &other, err);
-        if (st) return error_context(err, "%s: warm_start", s->study->path);
+    struct row *r = data;
+    r->id = study->id;
+    r->seed = study->seed;
+    r->file = must_strdup(study->file);
+    r->path = must_strdup(study->path);
+}
+
+static enum status load_prior(struct session *s, size_t i, struct error *err)
+{
+    struct row row = {0};
+    struct study *study = NULL;
+    struct session *other = NULL;
+    enum status st = store_study_find(s->store, s->study->warm[i], on_study, &row, err);
+    if (!st) st = study_parse(row.path, row.file, strlen(row.file), &study, err);
+    if (!st) {
+        other = session_bare(s->store, study, row.id, row.seed, s->clock);
+        st = session_load_until(other, s->warm_seq[i], err);
+    }
+    if (!st) {
         struct search_prior *p = &s->prior[s->n_priors++];
         p->name = s->study->warm[i];
         read_prior(s, other, p);
-        session_free(other);
-        study_free(study);
     }
+    session_free(other);
+    study_free(study);
+    free(row.file);
+    free(row.path);
+    return st ? error_context(err, "%s: warm_start", s->study->path) : STATUS_OK;
+}
+
+enum status warm_start_load(struct session *s, struct error *err)
+{
+    enum status st = STATUS_OK;
+    s->n_priors = 0;
+    s->prior = arena_array(&s->arena, s->study->n_warm + 1, sizeof *s->prior);
+    for (size_t i = 0; !st && i < s->study->n_warm; i++) st = load_prior(s, i, err);
     return st;
 }

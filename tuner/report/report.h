@@ -52,6 +52,13 @@ bool export_format_parse(const char *text, enum export_format *ret);
 enum status report_export(FILE *out, enum export_format format, const struct session *s,
                           const struct standings *standings, struct error *err);
 
+/* Every trial, for other tools. */
+enum dump_format { DUMP_CSV, DUMP_JSONL };
+void report_dump(FILE *out, const struct session *s, enum dump_format format);
+
+/* The event log; `trial` −1: of the whole study. */
+enum status report_log(FILE *out, struct store *store, int64_t study, long trial, bool json, struct error *err);
+
 /* ---- small texts ---- */
 
 /* A metric's value as people write it: proportions with four digits, counts short. */

@@ -17,6 +17,8 @@
 
 #include <stdint.h>
 
+enum { WARM_START_MAX = 5 };
+
 enum sampler { SAMPLER_GP, SAMPLER_SOBOL, SAMPLER_RANDOM };
 
 struct budget {

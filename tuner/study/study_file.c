@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WARM_START_MAX = 5, GRACE_MS = 5000, TRIALS_DEFAULT = 100, BACKOFF_MS = 1000 };
+enum { GRACE_MS = 5000, TRIALS_DEFAULT = 100, BACKOFF_MS = 1000 };
 
 /* ---- trial ---- */
 

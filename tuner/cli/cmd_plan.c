@@ -1,0 +1,177 @@
+#include "tuner/cli/cli.h"
+
+#include "tuner/coordinator/plan.h"
+
+#include "tuner/base/words.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <unistd.h>
+
+struct options {
+    struct cli_common common;
+    struct run_options run;
+    long probe;
+};
+
+static const struct argp_option table[] = {
+    {"probe", 'p', "N", 0, "first run N trials, which the study keeps", 0},
+    {"until", 'u', "HH:MM", 0, "the deadline", 0},
+    {"trials", 'n', "N", 0, "trials of the search", 0},
+    {"slots", 's', "N", 0, "trials at the same time", 0},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct options *o = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &o->common; return 0;
+    case 'p': o->probe = (long)cli_number(arg, "--probe", 1, 1e6, state); return 0;
+    case 'u':
+        if (!words_time_of_day(arg, &o->run.budget.until_minutes))
+            argp_error(state, "--until: '%s' is not a time of day such as 07:00", arg);
+        return 0;
+    case 'n': o->run.budget.trials = (long)cli_number(arg, "--trials", 1, 1e9, state); return 0;
+    case 's': o->run.slots = (long)cli_number(arg, "--slots", 1, 256, state); return 0;
+    case ARGP_KEY_ARG:
+        if (o->common.study) argp_error(state, "one study file, not '%s' as well", arg);
+        o->common.study = arg;
+        return 0;
+    case ARGP_KEY_NO_ARGS: argp_error(state, "which study file? 'nocturne init' writes one"); return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* ---- printing ---- */
+
+static const char *show_count(double v, char *buf, size_t size)
+{
+    return words_show_count(v, buf, size);
+}
+
+static const char *show_ms(double v, char *buf, size_t size)
+{
+    return words_show_duration((int64_t)v, buf, size);
+}
+
+static const char *show_money(double v, char *buf, size_t size)
+{
+    snprintf(buf, size, "%.2f", v);
+    return buf;
+}
+
+static void print_interval(const char *name, const struct plan_interval *x,
+                           const char *(*show)(double, char *, size_t))
+{
+    char a[40], b[40], c[40];
+    if (!isfinite(x->median)) return;
+    printf("  %-14s %10s   90 %%: %s to %s\n", name, show(x->median, a, sizeof a), show(x->low, b, sizeof b),
+           show(x->high, c, sizeof c));
+}
+
+static void print_plan(const struct session *s, const struct plan *p)
+{
+    char left[40];
+    printf("study %s: valid; %zu complete trials to judge by\n", s->study->name, p->known);
+    if (p->searches)
+        printf("  still to run   %zu trials and %zu of the confirmation, %zu at a time\n", p->searches, p->confirms, p->slots);
+    else
+        print_interval("trials", &p->trials, show_count);
+    print_interval("tokens", &p->tokens, show_count);
+    print_interval("time", &p->ms, show_ms);
+    if (s->budget.price_token > 0 || s->budget.price_hour > 0) print_interval("cost", &p->cost, show_money);
+    if (isfinite(p->on_time))
+        printf("  all done within the %s that are left: %.0f %%\n",
+               words_show_duration(p->left_ms > 0 ? p->left_ms : 0, left, sizeof left), 100 * p->on_time);
+    for (size_t i = 0; i < p->n_risks; i++) printf("%s  - %s\n", i ? "" : "risks\n", p->risk[i]);
+    if (p->n_risks == 0) puts("  no risk seen");
+}
+
+static json_t *number(double v)
+{
+    return isfinite(v) ? json_real(v) : json_null();
+}
+
+static json_t *interval_json(const struct plan_interval *x)
+{
+    return json_pack("{s:o, s:o, s:o}", "low", number(x->low), "median", number(x->median), "high", number(x->high));
+}
+
+static json_t *plan_json(const struct session *s, const struct plan *p)
+{
+    json_t *risks = json_array();
+    for (size_t i = 0; i < p->n_risks; i++) json_array_append_new(risks, json_string(p->risk[i]));
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "study", s->study->name, "known",
+                     (json_int_t)p->known, "trials_left", (json_int_t)p->searches, "confirmations_left",
+                     (json_int_t)p->confirms, "slots", (json_int_t)p->slots, "trials", interval_json(&p->trials), "tokens",
+                     interval_json(&p->tokens), "ms", interval_json(&p->ms), "cost", interval_json(&p->cost),
+                     "probability_on_time", number(p->on_time), "left_ms",
+                     p->left_ms < INT64_MAX ? json_integer(p->left_ms) : json_null(), "risks", risks);
+}
+
+/* ---- probing ---- */
+
+/* The trials are the study's own: a later run goes on with them. Their results are not confirmed yet. */
+static int probe(struct study *study, const struct options *o)
+{
+    struct run_options run = o->run;
+    long top = study->confirm_top;
+    run.budget.trials = o->probe;
+    run.db = o->common.db;
+    run.quiet = true;
+    study->confirm_top = 0;
+    int code = run_study(study, &run);
+    study->confirm_top = top;
+    return code;
+}
+
+static enum status forecast(const struct study *study, const struct options *o, struct error *err)
+{
+    struct store *store = NULL;
+    struct session *s = NULL;
+    struct plan plan;
+    const char *db = access(o->common.db, F_OK) == 0 ? o->common.db : ":memory:";
+    enum status st = store_open(db, STORE_CREATE, &store, err);
+    if (!st) st = session_peek(store, study, clock_real(), &s, err);
+    if (!st) {
+        s->budget = run_budget(study, &o->run);
+        s->slots = (size_t)(o->run.slots ? o->run.slots : study->slots);
+        s->run_mono_ms = clock_mono_ms(s->clock); /* as if it began now */
+        s->run_wall_ms = clock_wall_ms(s->clock);
+        plan_make(s, sysconf(_SC_NPROCESSORS_ONLN), &plan);
+        if (o->common.json)
+            cli_print_json(plan_json(s, &plan));
+        else
+            print_plan(s, &plan);
+    }
+    session_free(s);
+    store_close(store);
+    return st;
+}
+
+int cmd_plan(int argc, char **argv)
+{
+    static const struct argp argp = {
+        table,
+        parse,
+        "STUDY.yaml",
+        "Check a study and forecast what it needs: tokens, time and money with 90 % intervals, the probability to end by "
+        "the deadline, and the risks. Runs nothing, unless --probe asks for a few trials to judge by.\v"
+        "Example: nocturne plan study.yaml --probe 3 --until 07:00",
+        cli_common_child,
+        NULL,
+        NULL};
+    struct options o = {.run = {.budget = {.until_minutes = -1}, .seed = -1}};
+    struct study *study = NULL;
+    struct error err;
+    int code = EXIT_OK;
+    cli_common_init(&o.common);
+    argp_parse(&argp, argc, argv, 0, NULL, &o);
+    enum status s = study_load(o.common.study, &study, &err);
+    if (!s) s = run_check_command(study, &err);
+    if (!s && o.probe) code = probe(study, &o);
+    if (!s && code == EXIT_OK) s = forecast(study, &o, &err);
+    study_free(study);
+    return s ? cli_fail(&err) : code;
+}

@@ -1,0 +1,135 @@
+#include "tuner/coordinator/import.h"
+
+#include "tuner/base/csv.h"
+#include "tuner/base/words.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* One trial that has ended somewhere: added, leased, its curve, finished. */
+static enum status add_ended(struct session *s, const double *config, const char *source, enum trial_state to,
+                             const json_t *metrics, const char *reason, int64_t took_ms, struct trial **ret,
+                             struct error *err)
+{
+    struct trial *t = session_add(s, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = source});
+    enum status st = session_lease(s, t, NULL, 0, err);
+    t->leased_ms -= took_ms > 0 ? took_ms : 0;
+    if (ret) *ret = t;
+    return st ? st : session_finish(s, t, to, metrics, reason, NULL, err);
+}
+
+/* ---- CSV ---- */
+
+enum { COLUMN_IGNORED = -1, COLUMN_STATE = -2, COLUMN_REASON = -3, COLUMN_METRIC = 1000 };
+
+struct table {
+    const struct study *study;
+    const char *file;
+    struct csv csv;
+    int *meaning; /* of each column: a parameter's index, COLUMN_METRIC + a metric's index, or one of the above */
+};
+
+static enum status read_header(struct table *t, struct arena *arena, struct imported *out, struct error *err)
+{
+    const struct study *study = t->study;
+    bool given[SPACE_PARAMS_MAX] = {0}, measured[METRICS_MAX] = {0};
+    if (t->csv.n == 0) return error_set(err, STATUS_INVALID, "%s:1: empty; the first line names the columns", t->file);
+    const struct csv_row *head = &t->csv.row[0];
+    t->meaning = arena_array(arena, head->n, sizeof *t->meaning);
+    for (size_t i = 0; i < head->n; i++) {
+        const char *name = head->field[i];
+        int p = space_find(&study->space, name), m = objective_find_metric(&study->objective, name);
+        t->meaning[i] = p >= 0                         ? p
+                        : m >= 0                       ? COLUMN_METRIC + m
+                        : strcmp(name, "state") == 0   ? COLUMN_STATE
+                        : strcmp(name, "reason") == 0  ? COLUMN_REASON
+                                                       : COLUMN_IGNORED;
+        if (p >= 0) given[p] = true;
+        if (m >= 0) measured[m] = true;
+        size_t used = strlen(out->note);
+        if (t->meaning[i] == COLUMN_IGNORED && used < sizeof out->note - 120)
+            snprintf(out->note + used, sizeof out->note - used, "%s'%.60s'", used ? ", " : "ignored columns: ", name);
+    }
+    for (size_t i = 0; i < study->space.n; i++)
+        if (!given[i] && !study->space.param[i].when)
+            return error_set(err, STATUS_INVALID, "%s:%d: no column for the parameter '%s'", t->file, head->line,
+                             study->space.param[i].name);
+    for (size_t i = 0; i < study->objective.n_metrics; i++)
+        if (!measured[i] && objective_uses(&study->objective, i))
+            return error_set(err, STATUS_INVALID, "%s:%d: no column for the metric '%s'", t->file, head->line,
+                             study->objective.metric[i].name);
+    return STATUS_OK;
+}
+
+struct entry { /* a row, understood */
+    double config[SPACE_PARAMS_MAX];
+    json_t *metrics;
+    enum trial_state state;
+    const char *reason;
+};
+
+static enum status read_state(const char *text, enum trial_state *ret, struct error *err)
+{
+    bool known = trial_state_parse(text, ret);
+    if (known && (*ret == TRIAL_COMPLETE || *ret == TRIAL_FAILED || *ret == TRIAL_INFEASIBLE)) return STATUS_OK;
+    return error_set(err, STATUS_INVALID, "the state '%.40s' is none of complete, failed, infeasible", text);
+}
+
+static enum status read_field(const struct table *t, int meaning, const char *text, struct entry *e, struct error *err)
+{
+    double v;
+    if (meaning == COLUMN_STATE) return *text ? read_state(text, &e->state, err) : STATUS_OK;
+    if (meaning == COLUMN_REASON) e->reason = text;
+    if (meaning < 0 || !*text) return STATUS_OK;
+    if (meaning < COLUMN_METRIC) return param_parse(&t->study->space.param[meaning], text, &e->config[meaning], err);
+    const struct metric *m = &t->study->objective.metric[meaning - COLUMN_METRIC];
+    if (!words_number(text, &v))
+        return error_set(err, STATUS_INVALID, "the metric '%s' is '%.40s', which is not a finite number", m->name, text);
+    json_object_set_new(e->metrics, m->name, json_real(v));
+    return STATUS_OK;
+}
+
+static enum status settle(const struct space *space, struct entry *e, struct error *err)
+{
+    for (size_t i = 0; i < space->n; i++) {
+        const struct param *p = &space->param[i];
+        bool exists = condition_holds(p->when, e->config);
+        if (exists && isnan(e->config[i])) return error_set(err, STATUS_INVALID, "the parameter '%s' is missing", p->name);
+        if (!exists) e->config[i] = NAN;
+    }
+    return STATUS_OK;
+}
+
+static enum status take_row(struct session *s, const struct table *t, const struct csv_row *row, struct error *err)
+{
+    struct entry e = {.metrics = json_object(), .state = TRIAL_COMPLETE, .reason = ""};
+    char source[200];
+    enum status st = STATUS_OK;
+    for (size_t i = 0; i < t->study->space.n; i++) e.config[i] = NAN;
+    if (row->n != t->csv.row[0].n)
+        st = error_set(err, STATUS_INVALID, "%zu fields, but the header has %zu", row->n, t->csv.row[0].n);
+    for (size_t i = 0; !st && i < row->n; i++) st = read_field(t, t->meaning[i], row->field[i], &e, err);
+    if (!st) st = settle(&t->study->space, &e, err);
+    snprintf(source, sizeof source, "imported: %.150s:%d", t->file, row->line);
+    bool complete = e.state == TRIAL_COMPLETE;
+    if (!st)
+        st = add_ended(s, e.config, source, e.state, complete ? e.metrics : NULL,
+                       complete ? NULL : *e.reason ? e.reason : "imported as failed", 0, NULL, err);
+    json_decref(e.metrics);
+    return st ? error_context(err, "%s:%d", t->file, row->line) : STATUS_OK;
+}
+
+enum status import_csv(struct session *s, const char *file, const char *text, size_t len, struct imported *ret,
+                       struct error *err)
+{
+    struct table t = {.study = s->study, .file = file};
+    struct arena arena = {0};
+    struct imported out = {0};
+    enum status st = csv_read(file, text, len, &arena, &t.csv, err);
+    if (!st) st = read_header(&t, &arena, &out, err);
+    for (size_t i = 1; !st && i < t.csv.n; i++, out.trials++) st = take_row(s, &t, &t.csv.row[i], err);
+    if (!st) *ret = out;
+    arena_done(&arena);
+    return st;
+}

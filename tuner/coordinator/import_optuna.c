@@ -1,0 +1,422 @@
+/* An Optuna study as ours. Its space is defined by its trials: each says the distribution of every parameter that it
+ * used. What all of them span becomes the study file. */
+#include "tuner/coordinator/import.h"
+
+#include "tuner/base/json.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { COLUMNS_MAX = SPACE_PARAMS_MAX, LEVELS_MAX = SPACE_VALUES_MAX };
+
+enum column_kind { COLUMN_FLOAT, COLUMN_INT, COLUMN_CHOICE };
+
+struct column { /* a parameter of theirs */
+    const char *name, *ours;
+    enum column_kind kind;
+    double lo, hi, step; /* step 0: none */
+    bool log;
+    json_t *choices;
+    size_t trials; /* that have it */
+};
+
+struct columns {
+    size_t n;
+    struct column column[COLUMNS_MAX];
+    struct arena *arena;
+    const char *note;
+};
+
+__attribute__((format(printf, 2, 3))) static void note(struct columns *c, const char *format, ...)
+{
+    char text[300];
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(text, sizeof text, format, ap);
+    va_end(ap);
+    c->note = arena_printf(c->arena, "%s%s%s", c->note, *c->note ? "; " : "", text);
+}
+
+/* A name as study files have them: letters, digits, _ */
+static const char *clean(struct arena *arena, const char *name, bool dash)
+{
+    char *out = arena_printf(arena, "%s%.47s", isalpha((unsigned char)*name) ? "" : "p", name);
+    for (char *c = out; *c; c++)
+        if (!isalnum((unsigned char)*c) && *c != '_' && !(dash && *c == '-')) *c = '_';
+    out[strlen(out) > 48 ? 48 : strlen(out)] = 0;
+    return out;
+}
+
+static struct column *find(struct columns *c, const char *name)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (strcmp(c->column[i].name, name) == 0) return &c->column[i];
+    return NULL;
+}
+
+/* ---- reading distributions ---- */
+
+static double number(const json_t *o, const char *key)
+{
+    return json_number_value(json_object_get(o, key));
+}
+
+/* Optuna 3's Float, Int, Categorical, and the older names. */
+static bool read_distribution(const char *text, struct column *ret, json_t **ret_json)
+{
+    if (json_parse_object(text, strlen(text), ret_json, NULL)) return false;
+    const char *name = json_string_value(json_object_get(*ret_json, "name"));
+    const json_t *a = json_object_get(*ret_json, "attributes");
+    if (!name || !json_is_object(a)) return false;
+    ret->choices = json_object_get(a, "choices");
+    ret->kind = ret->choices ? COLUMN_CHOICE : strncmp(name, "Int", 3) == 0 ? COLUMN_INT : COLUMN_FLOAT;
+    ret->lo = number(a, "low");
+    ret->hi = number(a, "high");
+    ret->step = number(a, json_object_get(a, "q") ? "q" : "step");
+    ret->log = json_is_true(json_object_get(a, "log")) || strstr(name, "Log") != NULL;
+    return ret->choices ? json_is_array(ret->choices) : ret->hi >= ret->lo;
+}
+
+static bool is_taken(const struct columns *c, const char *ours)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (strcmp(c->column[i].ours, ours) == 0) return true;
+    return false;
+}
+
+static enum status add_use(struct columns *c, const struct optuna_param *p, struct error *err)
+{
+    struct column x = {.name = p->name}, *have = find(c, p->name);
+    json_t *json = NULL;
+    enum status s = STATUS_OK;
+    if (have) have->trials++;
+    x.ours = clean(c->arena, p->name, false);
+    if (!have && is_taken(c, x.ours))
+        s = error_set(err, STATUS_INVALID, "two parameters would both be called '%s' here", x.ours);
+    else if (!read_distribution(p->distribution, &x, &json))
+        s = error_set(err, STATUS_INVALID, "parameter '%s' has a distribution that is not known: %.200s", p->name, p->distribution);
+    else if (have) {
+        have->lo = fmin(have->lo, x.lo);
+        have->hi = fmax(have->hi, x.hi);
+        if (have->step != x.step) have->step = 0;
+        for (size_t i = 0; i < json_array_size(x.choices); i++) { /* choices that came later */
+            bool known = false;
+            for (size_t k = 0; k < json_array_size(have->choices); k++)
+                known |= json_equal(json_array_get(x.choices, i), json_array_get(have->choices, k));
+            if (!known && have->choices) json_array_append(have->choices, json_array_get(x.choices, i));
+        }
+    } else if (c->n == COLUMNS_MAX)
+        s = error_set(err, STATUS_INVALID, "more than %d parameters", COLUMNS_MAX);
+    else {
+        if (strcmp(x.ours, x.name) != 0) note(c, "parameter '%.60s' is called %s here", x.name, x.ours);
+        x.choices = x.choices ? json_deep_copy(x.choices) : NULL;
+        x.trials = 1;
+        c->column[c->n++] = x;
+    }
+    json_decref(json);
+    return s;
+}
+
+static enum status gather(const struct optuna_study *from, struct columns *c, struct error *err)
+{
+    const char *last[COLUMNS_MAX] = {0}; /* most trials repeat the distributions of the one before */
+    enum status s = STATUS_OK;
+    for (size_t i = 0; !s && i < from->n; i++)
+        for (size_t k = 0; !s && k < from->trial[i].n_params; k++) {
+            const struct optuna_param *p = &from->trial[i].param[k];
+            struct column *have = find(c, p->name);
+            size_t at = have ? (size_t)(have - c->column) : c->n;
+            if (have && last[at] && strcmp(last[at], p->distribution) == 0)
+                have->trials++;
+            else
+                s = add_use(c, p, err);
+            if (!s && at < COLUMNS_MAX) last[at] = p->distribution;
+        }
+    return s;
+}
+
+static void columns_done(struct columns *c)
+{
+    for (size_t i = 0; i < c->n; i++) json_decref(c->column[i].choices);
+}
+
+static bool is_constant(const struct column *x)
+{
+    return x->kind == COLUMN_CHOICE ? json_array_size(x->choices) < 2 : x->lo == x->hi;
+}
+
+/* ---- conditions ---- */
+
+static double value_in(const struct optuna_trial *t, const char *name)
+{
+    for (size_t k = 0; k < t->n_params; k++)
+        if (strcmp(t->param[k].name, name) == 0) return t->param[k].value;
+    return NAN;
+}
+
+/* Is `x` there exactly for some choices of `q`? Marks them. */
+static bool depends_on(const struct optuna_study *from, const struct column *x, const struct column *q, bool *with)
+{
+    bool without[LEVELS_MAX] = {0};
+    size_t n = json_array_size(q->choices);
+    for (size_t k = 0; k < n; k++) with[k] = false;
+    for (size_t i = 0; i < from->n; i++) {
+        double choice = value_in(&from->trial[i], q->name);
+        if (from->trial[i].n_params == 0) continue;
+        if (!(choice >= 0 && choice < (double)n)) return false;
+        if (isnan(value_in(&from->trial[i], x->name)))
+            without[(size_t)choice] = true;
+        else
+            with[(size_t)choice] = true;
+    }
+    for (size_t k = 0; k < n; k++)
+        if (with[k] && without[k]) return false;
+    return true;
+}
+
+/* ---- the study file ---- */
+
+static const char *choice_text(struct arena *arena, const json_t *v)
+{
+    if (json_is_string(v)) return json_string_value(v);
+    char *text = json_pretty_numbers(v);
+    const char *kept = arena_strdup(arena, text);
+    free(text);
+    return kept;
+}
+
+/* Numbers plain, everything else in quotes (JSON's are YAML's). */
+static const char *choice_yaml(struct arena *arena, const json_t *v)
+{
+    if (json_is_number(v)) return choice_text(arena, v);
+    json_t *text = json_string(choice_text(arena, v));
+    char *quoted = json_exact(text);
+    const char *kept = arena_strdup(arena, quoted);
+    free(quoted);
+    json_decref(text);
+    return kept;
+}
+
+static const char *choices_yaml(struct arena *arena, const struct column *x, const bool *only)
+{
+    const char *out = "[", *comma = "";
+    for (size_t i = 0; i < json_array_size(x->choices); i++) {
+        if (only && !only[i]) continue;
+        out = arena_printf(arena, "%s%s%s", out, comma, choice_yaml(arena, json_array_get(x->choices, i)));
+        comma = ", ";
+    }
+    return arena_printf(arena, "%s]", out);
+}
+
+static bool is_stepped(const struct column *x)
+{
+    double usual = x->kind == COLUMN_INT ? 1 : 0;
+    return x->step > 0 && x->step != usual && (x->hi - x->lo) / x->step < LEVELS_MAX - 1;
+}
+
+static const char *range_yaml(struct arena *arena, const struct column *x)
+{
+    if (is_stepped(x)) {
+        const char *out = "";
+        for (double v = x->lo; v <= x->hi * (1 + 1e-12) + 1e-300; v += x->step)
+            out = arena_printf(arena, "%s%s%.12g", out, *out ? ", " : "", v);
+        return arena_printf(arena, "type: ordinal, values: [%s]", out);
+    }
+    return arena_printf(arena, "type: %s, range: [%.15g, %.15g]%s", x->kind == COLUMN_INT ? "int" : "float", x->lo, x->hi,
+                        x->log ? ", scale: log" : "");
+}
+
+static const char *condition_yaml(const struct optuna_study *from, struct columns *c, const struct column *x)
+{
+    bool with[LEVELS_MAX];
+    for (size_t i = 0; i < c->n; i++) {
+        const struct column *q = &c->column[i];
+        if (q == x || q->kind != COLUMN_CHOICE || is_constant(q) || q->trials < x->trials || json_array_size(q->choices) > LEVELS_MAX)
+            continue;
+        if (depends_on(from, x, q, with))
+            return arena_printf(c->arena, ", when: '%s in %s'", q->ours, choices_yaml(c->arena, q, with));
+    }
+    note(c, "'%s' is missing in some trials, and no other parameter says why: those trials are left out", x->name);
+    return "";
+}
+
+static size_t with_params(const struct optuna_study *from)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < from->n; i++) n += from->trial[i].n_params > 0;
+    return n;
+}
+
+static const char *parameters_yaml(const struct optuna_study *from, struct columns *c)
+{
+    const char *out = "";
+    size_t all = with_params(from);
+    for (int conditional = 0; conditional < 2; conditional++) /* what a condition names comes first */
+        for (size_t i = 0; i < c->n; i++) {
+            const struct column *x = &c->column[i];
+            if ((x->trials < all) != conditional) continue;
+            if (is_constant(x)) {
+                note(c, "'%s' has one value only and is left out", x->name);
+                continue;
+            }
+            const char *what = x->kind == COLUMN_CHOICE
+                                   ? arena_printf(c->arena, "type: categorical, values: %s", choices_yaml(c->arena, x, NULL))
+                                   : range_yaml(c->arena, x);
+            const char *when = conditional ? condition_yaml(from, c, x) : "";
+            out = arena_printf(c->arena, "%s  %s: {%s%s}\n", out, x->ours, what, when);
+        }
+    return out;
+}
+
+static const char *metric_name(size_t i, size_t n, char *buf)
+{
+    if (n == 1)
+        strcpy(buf, "value");
+    else
+        sprintf(buf, "value_%zu", i);
+    return buf;
+}
+
+static const char *objective_yaml(const struct optuna_study *from, struct columns *c)
+{
+    const char *metrics = "";
+    char buf[40];
+    size_t n = from->n_objectives;
+    for (size_t i = 0; i < n; i++)
+        metrics = arena_printf(c->arena, "%s  %s: {goal: %s}\n", metrics, metric_name(i, n, buf),
+                               from->maximize[i] ? "maximize" : "minimize");
+    if (n == 2) return arena_printf(c->arena, "metrics:\n%sobjective: {pareto: [value_0, value_1]}\n", metrics);
+    if (n > 2) note(c, "of %zu objectives the first is searched for, the others are kept as metrics", n);
+    return arena_printf(c->arena, "metrics:\n%sobjective: {%s: %s}\n", metrics, from->maximize[0] ? "maximize" : "minimize",
+                        metric_name(0, n, buf));
+}
+
+enum status import_optuna_file(const struct optuna_study *from, struct arena *arena, char **ret_text,
+                               const char **ret_note, struct error *err)
+{
+    struct columns *c = arena_alloc(arena, sizeof *c);
+    c->arena = arena;
+    c->note = "";
+    enum status s = from->n_objectives ? gather(from, c, err) : error_set(err, STATUS_INVALID, "it has no objective");
+    const char *parameters = s ? "" : parameters_yaml(from, c);
+    if (!s && !*parameters) s = error_set(err, STATUS_INVALID, "none of its trials has a parameter to tune");
+    if (!s) {
+        *ret_text = arena_printf(arena, "# made by nocturne import from the Optuna study '%.200s'\nstudy: %s\nparameters:\n%s%s",
+                                 clean(arena, from->name, true), clean(arena, from->name, true), parameters,
+                                 objective_yaml(from, c));
+        *ret_note = c->note;
+    }
+    columns_done(c);
+    return s ? error_context(err, "study '%.100s'", from->name) : STATUS_OK;
+}
+
+/* ---- the trials ---- */
+
+static double param_value(const struct param *p, const struct optuna_param *theirs, struct arena *arena)
+{
+    double v = NAN;
+    json_t *json = NULL;
+    const char *text = NULL;
+    char buf[40];
+    if (!p->n_values) return theirs->value;
+    if (json_parse_object(theirs->distribution, strlen(theirs->distribution), &json, NULL) == STATUS_OK) {
+        const json_t *choices = json_object_get(json_object_get(json, "attributes"), "choices");
+        if (choices)
+            text = choice_text(arena, json_array_get(choices, (size_t)theirs->value));
+        else
+            snprintf(buf, sizeof buf, "%.12g", theirs->value), text = buf;
+    }
+    if (!text || param_parse(p, text, &v, NULL)) v = NAN;
+    json_decref(json);
+    return v;
+}
+
+/* Which parameter of ours a name of theirs became. */
+static int find_ours(const struct session *s, const char *name, struct arena *arena)
+{
+    return space_find(&s->study->space, clean(arena, name, false));
+}
+
+/* False: it lacks a parameter, or one is outside. */
+static bool read_config(const struct session *s, const struct optuna_trial *t, double *config, struct arena *arena)
+{
+    const struct space *space = &s->study->space;
+    for (size_t i = 0; i < space->n; i++) config[i] = NAN;
+    for (size_t k = 0; k < t->n_params; k++) {
+        int at = find_ours(s, t->param[k].name, arena);
+        if (at >= 0) config[at] = param_value(&space->param[at], &t->param[k], arena);
+    }
+    for (size_t i = 0; i < space->n; i++)
+        if (condition_holds(space->param[i].when, config) == isnan(config[i])) return false;
+    return true;
+}
+
+static json_t *values_json(const struct session *s, const struct optuna_trial *t)
+{
+    const struct objective *o = &s->study->objective;
+    json_t *out = json_object();
+    for (size_t i = 0; i < t->n_values && i < o->n_metrics; i++)
+        if (isfinite(t->value[i])) json_object_set_new(out, o->metric[i].name, json_real(t->value[i]));
+    return out;
+}
+
+static void add_curve(struct session *s, struct trial *t, const struct optuna_trial *from)
+{
+    for (size_t k = 0; k < from->n_steps; k++) {
+        json_t *m = json_pack("{s:f}", s->study->objective.metric[0].name, from->intermediate[k]);
+        session_report(s, t, from->step[k] >= 0 ? from->step[k] : 0, m);
+        json_decref(m);
+    }
+}
+
+static enum status finish(struct session *s, struct trial *t, const struct optuna_trial *from, struct error *err)
+{
+    json_t *values = values_json(s, from);
+    enum status st;
+    bool whole = json_object_size(values) == from->n_values;
+    if (from->state == OPTUNA_COMPLETE && whole)
+        st = session_finish(s, t, TRIAL_COMPLETE, values, NULL, NULL, err);
+    else if (from->state == OPTUNA_PRUNED)
+        st = session_finish(s, t, TRIAL_PRUNED, NULL, "pruned by Optuna", NULL, err);
+    else
+        st = session_finish(s, t, TRIAL_FAILED, NULL,
+                            from->state == OPTUNA_COMPLETE ? "a value that is not finite" : "failed in Optuna", NULL, err);
+    json_decref(values);
+    return st;
+}
+
+static enum status take(struct session *s, const struct optuna_trial *from, struct imported *out, struct error *err)
+{
+    double config[SPACE_PARAMS_MAX];
+    struct arena arena = {0};
+    enum status st = STATUS_OK;
+    bool fits = read_config(s, from, config, &arena);
+    if (fits && from->state != OPTUNA_RUNNING) {
+        char source[60];
+        snprintf(source, sizeof source, "imported: trial %ld", from->number);
+        struct trial *t = session_add(s, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = source});
+        out->trials++;
+        if (from->state != OPTUNA_WAITING) {
+            st = session_lease(s, t, NULL, 0, err);
+            t->leased_ms -= from->took_ms > 0 ? from->took_ms : 0;
+            add_curve(s, t, from);
+            out->reports += from->n_steps;
+            if (!st) st = finish(s, t, from, err);
+        }
+    } else
+        out->skipped++;
+    arena_done(&arena);
+    return st;
+}
+
+enum status import_optuna(struct session *s, const struct optuna_study *from, struct imported *ret, struct error *err)
+{
+    struct imported out = {0};
+    enum status st = STATUS_OK;
+    for (size_t i = 0; !st && i < from->n; i++) st = take(s, &from->trial[i], &out, err);
+    if (!st) *ret = out;
+    return st;
+}

@@ -1,0 +1,60 @@
+/* The event log, for people and as JSON lines. */
+#include "tuner/report/report.h"
+
+#include "tuner/base/json.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct listing {
+    FILE *out;
+    bool json;
+};
+
+static const char *show_time(int64_t ms, char *buf, size_t size)
+{
+    time_t at = (time_t)(ms / 1000);
+    struct tm t;
+    strftime(buf, size, "%Y-%m-%d %H:%M:%S", localtime_r(&at, &t));
+    return buf;
+}
+
+static void print_json(FILE *out, const struct store_event *e, json_t *body)
+{
+    json_t *line = json_pack("{s:I, s:s, s:I, s:o}", "seq", (json_int_t)e->seq, "event", logged_name(e->kind), "at_ms",
+                             (json_int_t)e->at_ms, "body", body ? json_incref(body) : json_object());
+    if (e->trial >= 0) json_object_set_new(line, "trial", json_integer(e->trial));
+    char *text = json_pretty_numbers(line);
+    fprintf(out, "%s\n", text);
+    free(text);
+    json_decref(line);
+}
+
+static void on_event(void *data, const struct store_event *e)
+{
+    const struct listing *l = data;
+    char when[40];
+    json_t *body = NULL;
+    if (*e->body) json_parse_object(e->body, strlen(e->body), &body, NULL);
+    if (l->json)
+        print_json(l->out, e, body);
+    else {
+        json_object_del(body, "file"); /* pages long */
+        char *text = body ? json_pretty_numbers(body) : NULL;
+        fprintf(l->out, "%6lld  %s  ", (long long)e->seq, show_time(e->at_ms, when, sizeof when));
+        if (e->trial >= 0)
+            fprintf(l->out, "trial %-5ld", e->trial);
+        else
+            fputs("study      ", l->out);
+        fprintf(l->out, "  %-9s  %s\n", logged_name(e->kind), text ? text : "");
+        free(text);
+    }
+    json_decref(body);
+}
+
+enum status report_log(FILE *out, struct store *store, int64_t study, long trial, bool json, struct error *err)
+{
+    struct listing l = {out, json};
+    return store_events(store, study, trial, on_event, &l, NULL, err);
+}
