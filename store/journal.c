@@ -24,6 +24,7 @@ enum {
     POLL_MS = 500,
     RETRY_MS = 100,
     RETRY_MAX_MS = 2000,
+    CLOSE_MS = 5000, /* how long a disk that refuses can hold up the end */
     BUSY_MS = 1000, /* so that a locked database is said soon */
 };
 
@@ -246,13 +247,15 @@ static void set_trouble(struct journal *j, enum status status, const char *text)
 static bool write_until_durable(struct journal *j, const struct batch *list)
 {
     struct error err;
+    long closing = 0; /* spent waiting since somebody wants to close */
     for (long pause = RETRY_MS;; pause = pause < RETRY_MAX_MS ? 2 * pause : RETRY_MAX_MS) {
         pthread_mutex_unlock(&j->lock);
         enum status s = write_batches(j, list, &err);
         pthread_mutex_lock(&j->lock);
         if (!s) break;
         set_trouble(j, store_may_recover(j->store) ? STATUS_IO : STATUS_FAILED, err.text);
-        if (j->trouble.status == STATUS_FAILED || j->writer == WRITER_CLOSING) return false;
+        if (j->trouble.status == STATUS_FAILED) return false;
+        if (j->writer == WRITER_CLOSING && (closing += pause) > CLOSE_MS) return false;
         wait_ms(j, pause);
     }
     if (j->trouble.status) set_trouble(j, STATUS_OK, "");

@@ -131,7 +131,9 @@ enum status store_backup(struct store *store, const char *path, struct error *er
 
 enum status store_begin(struct store *store, struct error *err)
 {
-    return store_exec(store, "BEGIN IMMEDIATE", err);
+    bool open = !sqlite3_get_autocommit(store->db); /* the disk refused even the last rollback */
+    enum status s = open ? store_exec(store, "ROLLBACK", err) : STATUS_OK;
+    return s ? s : store_exec(store, "BEGIN IMMEDIATE", err);
 }
 
 enum status store_commit(struct store *store, struct error *err)

@@ -60,13 +60,19 @@ static void put(struct text *t, const char *bytes, size_t n)
     t->bytes[t->n += n] = 0;
 }
 
-static void put_real(struct text *t, double v)
+const char *json_shortest(double v, char *buf)
 {
-    char buf[40];
     for (int digits = 15; digits <= 17; digits++) {
-        snprintf(buf, sizeof buf, "%.*g", digits, v);
+        snprintf(buf, 40, "%.*g", digits, v);
         if (strtod(buf, NULL) == v) break;
     }
+    return buf;
+}
+
+static void put_real(struct text *t, double v)
+{
+    char buf[43];
+    json_shortest(v, buf);
     if (!strpbrk(buf, ".e")) strcat(buf, ".0"); /* a real stays one */
     put(t, buf, strlen(buf));
 }

@@ -18,6 +18,9 @@ char *json_exact(const json_t *value);
  * hundred thousand. Caller frees. */
 char *json_tight(const json_t *value);
 
+/* The fewest digits that survive the round trip: 15 to 17. buf: 40 bytes. */
+const char *json_shortest(double v, char *buf);
+
 /* Compact text with numbers for people and pipes (15 digits). Caller frees. */
 char *json_pretty_numbers(const json_t *value);
 

@@ -71,8 +71,9 @@ struct search_history session_view(const struct session *s)
 struct search_history session_history(const struct session *s, struct arena *arena)
 {
     struct search_history h = session_view(s);
-    struct search_trial *list = arena_array(arena, h.n, sizeof *list);
-    h.trial = memcpy(list, s->history, h.n * sizeof *list);
+    struct search_trial *list = arena_array(arena, h.n + 1, sizeof *list);
+    if (h.n) memcpy(list, s->history, h.n * sizeof *list);
+    h.trial = list;
     if (h.baseline) h.baseline = memcpy(arena_alloc(arena, sizeof s->baseline), h.baseline, sizeof s->baseline);
     return h;
 }

@@ -33,8 +33,9 @@ static void csv_header(FILE *out, const struct study *study)
 
 static void csv_number(FILE *out, double v)
 {
+    char buf[40];
     fputc(',', out);
-    if (isfinite(v)) fprintf(out, "%.17g", v);
+    if (isfinite(v)) fputs(json_shortest(v, buf), out);
 }
 
 static void csv_params(FILE *out, const struct space *space, const struct trial *t)

@@ -1,0 +1,391 @@
+/* The state machine under random messages: late, repeated, reordered, from leases that never were. A small model of the
+ * table in tuner/coordinator/README.md, written without looking at lease.c, says what must come of each. */
+#include "tests/test.h"
+
+#include "tuner/coordinator/lease.h"
+
+#include "tuner/base/rng.h"
+
+static const char STUDY[] = "study: s\ntrial: {command: [/bin/true], retries: 2, backoff: 1s}\n"
+                            "parameters:\n  x: {type: float, range: [0, 1]}\nmetrics:\n  tokens: {goal: minimize}\n"
+                            "objective: {minimize: tokens}\n";
+
+enum { SEQUENCES = 100000, PER_SESSION = 500, MESSAGES = 14 };
+
+struct fake_clock {
+    struct clock clock;
+    int64_t mono, wall;
+};
+
+static int64_t fake_mono(const struct clock *c)
+{
+    return ((const struct fake_clock *)c)->mono;
+}
+
+static int64_t fake_wall(const struct clock *c)
+{
+    return ((const struct fake_clock *)c)->wall;
+}
+
+struct world {
+    struct fake_clock clock;
+    struct study *study;
+    struct store *store;
+    struct session *session;
+};
+
+static void world_open(struct world *w)
+{
+    struct error err;
+    *w = (struct world){.clock = {{fake_wall, fake_mono}, 1000, 1000000}};
+    assert_ok(study_parse("s.yaml", STUDY, strlen(STUDY), &w->study, &err), err);
+    assert_ok(store_open(":memory:", STORE_CREATE, &w->store, &err), err);
+    assert_ok(session_open(w->store, w->study, &(struct opening){.seed = 7}, &w->clock.clock, &w->session, &err), err);
+}
+
+static void world_close(struct world *w)
+{
+    session_free(w->session);
+    store_close(w->store);
+    study_free(w->study);
+}
+
+/* ---- the model ---- */
+
+enum model_state { M_QUEUED, M_LEASED, M_RUNNING, M_FINAL };
+
+struct model {
+    enum model_state state;
+    int64_t granted[32];
+    size_t n; /* leases so far; the last one is the current one while leased or running */
+    double result;
+    bool complete;
+    long crashes;
+};
+
+static int64_t newest(const struct model *m)
+{
+    return m->n ? m->granted[m->n - 1] : 0;
+}
+
+static enum lease_verdict expected(const struct model *m, int64_t token, enum lease_message message, double value)
+{
+    bool known = token == 0 && m->n > 0, current = known || token == newest(m);
+    for (size_t i = 0; i < m->n; i++) known |= m->granted[i] == token;
+    if (m->n == 0 || token > newest(m)) return LEASE_UNKNOWN;
+    if (m->state == M_FINAL) {
+        if (message == LEASE_RENEWAL || message == LEASE_REPORT) return current ? LEASE_DECIDED : LEASE_STALE;
+        bool same = message == LEASE_RESULT ? m->complete && value == m->result : !m->complete;
+        return same ? LEASE_REPEATED : LEASE_DECIDED;
+    }
+    if (m->state != M_QUEUED && current) return LEASE_ACCEPT;
+    return message == LEASE_RESULT ? LEASE_LATE : LEASE_STALE;
+}
+
+/* ---- messages ---- */
+
+static void must_agree(const struct model *m, const struct trial *t)
+{
+    static const enum model_state of[] = {M_QUEUED, M_LEASED, M_RUNNING, M_FINAL, M_FINAL, M_FINAL, M_FINAL, M_FINAL};
+    assert_int_equal(of[t->state], m->state);
+    if (m->state == M_FINAL) assert_int_equal(t->state == TRIAL_COMPLETE, m->complete);
+    if (m->complete) assert_true(t->value[0] == m->result);
+    assert_int_equal(t->crashes, m->state == M_FINAL ? t->crashes : m->crashes);
+}
+
+static void grant(struct world *w, struct model *m, struct trial *t, bool client, int64_t ttl)
+{
+    enum status s = session_lease(w->session, t, client ? NULL : "/d", ttl, NULL);
+    assert_int_equal(s == STATUS_OK, m->state == M_QUEUED);
+    if (s) return;
+    assert_true(t->lease > newest(m)); /* a fencing token only grows */
+    m->granted[m->n++] = t->lease;
+    m->state = client ? M_RUNNING : M_LEASED;
+}
+
+static void lose(struct model *m)
+{
+    if (m->crashes >= 2)
+        m->state = M_FINAL, m->complete = false;
+    else
+        m->crashes++, m->state = M_QUEUED;
+}
+
+static void say(struct world *w, struct model *m, struct trial *t, int64_t token, enum lease_message message, double value)
+{
+    bool same = trial_state_final(t->state) && (message == LEASE_RESULT) == (t->state == TRIAL_COMPLETE) &&
+                (message != LEASE_RESULT || t->value[0] == value);
+    enum lease_verdict verdict = lease_judge(t, token, message, same);
+    assert_int_equal(verdict, expected(m, token, message, value));
+    if (verdict != LEASE_ACCEPT && verdict != LEASE_LATE) return;
+    json_t *metrics = json_pack("{s:f}", "tokens", value);
+    enum status s = STATUS_OK;
+    switch (message) {
+    case LEASE_RENEWAL: s = session_renew(w->session, t, 5000, NULL); break;
+    case LEASE_REPORT: session_report(w->session, t, 1, metrics); break;
+    case LEASE_RESULT: s = session_finish(w->session, t, TRIAL_COMPLETE, metrics, NULL, NULL, NULL); break;
+    case LEASE_FAILURE: s = session_finish(w->session, t, TRIAL_FAILED, NULL, "said so", NULL, NULL); break;
+    }
+    json_decref(metrics);
+    assert_int_equal(s, STATUS_OK);
+    if (message == LEASE_RESULT) m->complete = true, m->result = value;
+    if (message == LEASE_RESULT || message == LEASE_FAILURE) m->state = M_FINAL;
+}
+
+static int64_t any_token(struct rng *rng, const struct model *m)
+{
+    switch (rng_below(rng, 4)) {
+    case 0: return 0;
+    case 1: return newest(m);
+    case 2: return m->n ? m->granted[rng_below(rng, m->n)] : 1;
+    default: return newest(m) + 1 + (int64_t)rng_below(rng, 9);
+    }
+}
+
+static void one_message(struct world *w, struct model *m, struct trial *t, struct rng *rng)
+{
+    double value = (double)rng_below(rng, 3);
+    switch (rng_below(rng, 9)) {
+    case 0: grant(w, m, t, true, 5000); return;
+    case 1: grant(w, m, t, false, 0); return;
+    case 2:
+        if (session_started(w->session, t, 1, NULL) == STATUS_OK) {
+            assert_int_equal(m->state, M_LEASED);
+            m->state = M_RUNNING;
+        } else
+            assert_int_not_equal(m->state, M_LEASED);
+        return;
+    case 3: say(w, m, t, any_token(rng, m), LEASE_REPORT, value); return;
+    case 4: say(w, m, t, any_token(rng, m), LEASE_RESULT, value); return;
+    case 5: say(w, m, t, any_token(rng, m), LEASE_RENEWAL, value); return;
+    case 6: say(w, m, t, any_token(rng, m), LEASE_FAILURE, value); return;
+    case 7: { /* the program crashes */
+        enum status s = lease_crashed(w->session, t, "crashed", "signal 11", NULL);
+        assert_int_equal(s == STATUS_OK, m->state == M_LEASED || m->state == M_RUNNING);
+        if (s == STATUS_OK) lose(m);
+        return;
+    }
+    default: { /* time goes by: backwards on the wall, forwards for leases */
+        bool out = t->deadline_ms > 0 && (m->state == M_LEASED || m->state == M_RUNNING);
+        w->clock.wall += (int64_t)rng_below(rng, 7200000) - 3600000;
+        w->clock.mono += 5000;
+        lease_expire(w->session);
+        if (out) lose(m);
+        return;
+    }
+    }
+}
+
+/* Whatever was said before: with a holder that works, the trial comes to an end. */
+static void bring_home(struct world *w, struct model *m, struct trial *t)
+{
+    for (int k = 0; m->state != M_FINAL; k++) {
+        assert_true(k < 10);
+        bool out = t->deadline_ms > 0 && m->state != M_QUEUED;
+        w->clock.mono += 400000; /* over any deadline; below: over any back-off */
+        lease_expire(w->session);
+        if (out) lose(m);
+        if (m->state == M_FINAL) break;
+        if (m->state == M_QUEUED) {
+            w->clock.mono += 400000;
+            assert_ptr_equal(session_next_queued(w->session), t);
+            grant(w, m, t, true, 0);
+        }
+        say(w, m, t, 0, LEASE_RESULT, 9);
+    }
+    assert_true(trial_state_final(t->state));
+}
+
+static void counts_must_add_up(const struct session *s)
+{
+    size_t count[TRIAL_STATES] = {0}, open = 0;
+    bool *told = calloc(s->n + 1, 1);
+    for (size_t i = 0; i < s->n; i++) {
+        const struct trial *t = s->trial[i];
+        count[t->state]++;
+        open += !trial_state_final(t->state);
+        assert_int_equal(trial_state_final(t->state), t->told >= 0);
+        if (t->told < 0) continue;
+        assert_false(told[t->told]); /* each result once */
+        told[t->told] = true;
+    }
+    for (int k = 0; k < TRIAL_STATES; k++) assert_int_equal(count[k], session_count(s, (enum trial_state)k));
+    assert_int_equal(open, s->n_open);
+    free(told);
+}
+
+/* The log, folded by another process, says the same. */
+static void fold_must_agree(struct world *w)
+{
+    struct error err;
+    struct study *study = NULL;
+    struct session *again = NULL;
+    assert_ok(session_flush(w->session, &err), err);
+    assert_ok(session_load(w->store, "s", &w->clock.clock, &study, &again, &err), err);
+    assert_int_equal(again->n, w->session->n);
+    assert_int_equal(again->seq, w->session->seq);
+    for (size_t i = 0; i < again->n; i++) {
+        const struct trial *a = again->trial[i], *b = w->session->trial[i];
+        assert_true(a->state == b->state && a->lease == b->lease && a->attempts == b->attempts &&
+                    a->crashes == b->crashes && a->told == b->told && a->finished_ms == b->finished_ms);
+        assert_true(a->value[0] == b->value[0] || (isnan(a->value[0]) && isnan(b->value[0])));
+    }
+    counts_must_add_up(again);
+    session_free(again);
+    study_free(study);
+}
+
+static void test_lease__no_sequence_of_messages_is_illegal_or_gets_stuck(void **state)
+{
+    (void)state;
+    size_t done = 0;
+    for (uint64_t round = 0; done < SEQUENCES; round++) {
+        struct world w;
+        world_open(&w);
+        for (size_t i = 0; i < PER_SESSION; i++, done++) {
+            struct rng rng = rng_derive(11, "sequence", done);
+            struct model m = {.state = M_QUEUED};
+            double config = rng_unit(&rng);
+            struct trial *t =
+                session_add(w.session, &(struct addition){.role = ROLE_SEARCH, .config = &config, .source = "test"});
+            size_t n = 1 + rng_below(&rng, MESSAGES);
+            for (size_t k = 0; k < n; k++) {
+                one_message(&w, &m, t, &rng);
+                must_agree(&m, t);
+            }
+            bring_home(&w, &m, t);
+        }
+        counts_must_add_up(w.session);
+        if (round % 20 == 0) fold_must_agree(&w);
+        world_close(&w);
+    }
+}
+
+/* ---- retries, back-off, poison ---- */
+
+static struct trial *add_running(struct world *w, double x)
+{
+    struct trial *t = session_add(w->session, &(struct addition){.role = ROLE_SEARCH, .config = &x, .source = "test"});
+    struct error err;
+    assert_ok(session_lease(w->session, t, "/d", 0, &err), err);
+    assert_ok(session_started(w->session, t, 1, &err), err);
+    return t;
+}
+
+static void lease_again(struct world *w, struct trial *t)
+{
+    struct error err;
+    assert_ok(session_lease(w->session, t, "/d", 0, &err), err);
+    assert_ok(session_started(w->session, t, 1, &err), err);
+}
+
+static void test_lease__back_off_doubles_and_retries_end(void **state)
+{
+    (void)state;
+    struct world w;
+    struct error err;
+    world_open(&w);
+    struct trial *t = add_running(&w, 0.5);
+    for (int64_t wait = 1000; wait <= 2000; wait *= 2) {
+        assert_ok(lease_crashed(w.session, t, "crashed", "signal 11", &err), err);
+        assert_int_equal(t->ready_ms, w.clock.mono + wait);
+        assert_null(session_next_queued(w.session));
+        w.clock.mono += wait - 1;
+        assert_null(session_next_queued(w.session));
+        w.clock.mono++;
+        assert_ptr_equal(session_next_queued(w.session), t);
+        lease_again(&w, t);
+    }
+    assert_ok(lease_crashed(w.session, t, "crashed", "signal 11", &err), err);
+    assert_int_equal(t->state, TRIAL_FAILED);
+    assert_string_equal(t->reason, "signal 11");
+    assert_int_equal(t->attempts, 3);
+    world_close(&w);
+}
+
+static void test_lease__what_crashes_the_machine_twice_is_poisonous(void **state)
+{
+    (void)state;
+    struct world w;
+    struct error err;
+    struct suggestion x;
+    world_open(&w);
+    struct search *search = search_create(w.study, 7, NULL, 0);
+    struct trial *t = add_running(&w, 0.5);
+    assert_ok(lease_crashed(w.session, t, "crashed the machine", "out of memory", &err), err);
+    assert_int_equal(t->state, TRIAL_QUEUED);
+    lease_again(&w, t);
+    assert_ok(lease_crashed(w.session, t, "crashed the machine", "out of memory", &err), err);
+    assert_int_equal(t->state, TRIAL_FAILED); /* although a retry was left */
+    assert_true(t->poisonous);
+    assert_contains(t->reason, "poisonous");
+    for (int i = 0; i < 60; i++) { /* whatever suggests: first Sobol points, then the model */
+        struct search_history h = session_view(w.session);
+        assert_ok(search_suggest(search, &h, (long)w.session->n, &x, &err), err);
+        assert_true(fabs(x.config[0] - 0.5) > 0.1);
+        struct trial *other = add_running(&w, x.config[0]);
+        json_t *m = json_pack("{s:f}", "tokens", fabs(x.config[0] - 0.55)); /* the best lies within the poison */
+        assert_ok(session_finish(w.session, other, TRIAL_COMPLETE, m, NULL, NULL, &err), err);
+        json_decref(m);
+    }
+    search_free(search);
+    world_close(&w);
+}
+
+static void test_lease__a_reboot_is_a_crash_a_dead_coordinator_is_not(void **state)
+{
+    (void)state;
+    struct world w;
+    struct error err;
+    world_open(&w);
+    struct trial *t = add_running(&w, 0.5);
+    assert_ok(lease_recover(w.session, &err), err);
+    assert_int_equal(t->state, TRIAL_QUEUED);
+    assert_int_equal(t->crashes, 0);
+    for (int boot = 0; boot < 2; boot++) {
+        lease_again(&w, t);
+        snprintf(w.session->boot, sizeof w.session->boot, "an earlier boot, %d", boot);
+        assert_ok(lease_recover(w.session, &err), err);
+    }
+    assert_int_equal(t->state, TRIAL_FAILED);
+    assert_true(t->poisonous);
+    world_close(&w);
+}
+
+static void test_lease__jumps_of_the_wall_clock_change_nothing(void **state)
+{
+    (void)state;
+    struct world w;
+    struct error err;
+    double x = 0.5;
+    world_open(&w);
+    struct trial *t = session_add(w.session, &(struct addition){.role = ROLE_SEARCH, .config = &x, .source = "test"});
+    assert_ok(session_lease(w.session, t, NULL, 60000, &err), err);
+    for (int hours = -5; hours <= 5; hours++) {
+        w.clock.wall += hours * 3600000LL;
+        assert_int_equal(lease_expire(w.session), 0);
+    }
+    w.clock.mono += 60000;
+    assert_int_equal(lease_expire(w.session), 1);
+    assert_int_equal(t->busy_ms, 60000); /* measured by the clock that does not jump */
+    world_close(&w);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    setenv("NOCTURNE_BOOT_ID", "this boot", 1);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lease__no_sequence_of_messages_is_illegal_or_gets_stuck),
+        cmocka_unit_test(test_lease__back_off_doubles_and_retries_end),
+        cmocka_unit_test(test_lease__what_crashes_the_machine_twice_is_poisonous),
+        cmocka_unit_test(test_lease__a_reboot_is_a_crash_a_dead_coordinator_is_not),
+        cmocka_unit_test(test_lease__jumps_of_the_wall_clock_change_nothing),
+    };
+    return cmocka_run_group_tests_name("lease", tests, setup, NULL);
+}
