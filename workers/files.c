@@ -34,13 +34,17 @@ enum status files_write(const char *dir, const char *name, const char *text, str
     return bad ? error_set(err, STATUS_IO, "%s: cannot write: %s", path, strerror(errno)) : STATUS_OK;
 }
 
-enum status log_open(struct log_file *log, const char *dir, const char *name, struct error *err)
+void log_init(struct log_file *log, const char *dir, const char *name)
 {
     snprintf(log->path, sizeof log->path, "%s/%s", dir, name);
     log->bytes = 0;
+    log->fd = -1;
+}
+
+static void start(struct log_file *log)
+{
     log->fd = open(log->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (log->fd < 0) return error_set(err, STATUS_IO, "%s: cannot write: %s", log->path, strerror(errno));
-    return STATUS_OK;
+    log->bytes = 0;
 }
 
 static void rotate(struct log_file *log)
@@ -49,12 +53,12 @@ static void rotate(struct log_file *log)
     snprintf(old, sizeof old, "%s.1", log->path);
     rename(log->path, old);
     close(log->fd);
-    log->fd = open(log->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    log->bytes = 0;
+    start(log);
 }
 
 void log_write(struct log_file *log, const char *bytes, size_t n)
 {
+    if (log->fd < 0 && log->bytes == 0 && *log->path) start(log);
     if (log->bytes > LOG_BYTES_MAX) rotate(log);
     log->bytes += n;
     while (log->fd >= 0 && n > 0) {

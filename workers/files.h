@@ -16,7 +16,8 @@ struct log_file {
 
 enum status files_make_folder(const char *dir, struct error *err);
 enum status files_write(const char *dir, const char *name, const char *text, struct error *err);
-enum status log_open(struct log_file *log, const char *dir, const char *name, struct error *err);
+/* The file is made when there is something to write. */
+void log_init(struct log_file *log, const char *dir, const char *name);
 void log_write(struct log_file *log, const char *bytes, size_t n);
 void log_close(struct log_file *log);
 

@@ -354,8 +354,8 @@ static enum status prepare_folder(struct job *job, const struct job_spec *spec, 
 {
     enum status s = files_make_folder(spec->dir, err);
     if (!s) s = files_write(spec->dir, "params.json", spec->params, err);
-    if (!s) s = log_open(&job->out.log, spec->dir, "stdout.log", err);
-    if (!s) s = log_open(&job->err.log, spec->dir, "stderr.log", err);
+    log_init(&job->out.log, spec->dir, "stdout.log");
+    log_init(&job->err.log, spec->dir, "stderr.log");
     return s;
 }
 

@@ -34,6 +34,7 @@ struct change {
     /* returned, finished, condemned, phase, note */
     enum trial_state state;
     const json_t *metrics;
+    const double *value; /* instead of metrics: n_metrics numbers; NULL: see metrics */
     const char *outcome, *reason;
     int64_t backoff_ms;
     double took_ms, spent_tokens; /* of the attempt; tokens of a complete one are its metric's */

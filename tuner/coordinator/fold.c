@@ -292,7 +292,10 @@ static void remember_cost(struct session *s, const struct change *c, double toke
 static enum status finish(struct session *s, struct trial *t, const struct change *c, struct error *err)
 {
     double value[METRICS_MAX];
-    fold_values(s, c->metrics, value);
+    if (c->value)
+        memcpy(value, c->value, s->study->objective.n_metrics * sizeof *value);
+    else
+        fold_values(s, c->metrics, value);
     enum status st = check_move(t, c->state, err);
     if (!st && c->state == TRIAL_COMPLETE) st = check_complete(s, value, err);
     if (st) return st;

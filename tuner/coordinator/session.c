@@ -1,4 +1,5 @@
 #include "tuner/coordinator/fold.h"
+#include "tuner/coordinator/quick.h"
 
 #include "tuner/base/host.h"
 #include "tuner/base/json.h"
@@ -278,8 +279,10 @@ static void on_event(void *data, const struct store_event *e)
     struct loading *l = data;
     struct budget budget;
     struct change c;
+    struct quick quick;
     json_t *body = NULL;
-    l->status = change_read(e, &body, &budget, &c, l->err);
+    bool simple = quick_read(e, l->s->study, &quick, &c);
+    l->status = simple ? STATUS_OK : change_read(e, &body, &budget, &c, l->err);
     if (!l->status) l->status = fold_apply(l->s, &c, l->err);
     l->stop = l->status != STATUS_OK || e->seq == l->until;
     json_decref(body);
