@@ -25,7 +25,7 @@ enum {
     RETRY_MS = 100,
     RETRY_MAX_MS = 2000,
     CLOSE_MS = 5000, /* how long a disk that refuses can hold up the end */
-    BUSY_MS = 1000, /* so that a locked database is said soon */
+    BUSY_MS = 1000,  /* so that a locked database is said soon */
 };
 
 enum op_kind { OP_EVENT, OP_CURVE, OP_STUDY, OP_REQUEST_DONE };
@@ -168,6 +168,9 @@ void journal_state(struct journal *j, const char *state)
 void journal_request_done(struct journal *j, int64_t id)
 {
     append(j, OP_REQUEST_DONE, 0)->request = id;
+    pthread_mutex_lock(&j->lock);
+    if (id > j->last_request) j->last_request = id; /* not to be read again before it is gone */
+    pthread_mutex_unlock(&j->lock);
 }
 
 void journal_answer(struct journal *j, const char *bytes, size_t n)

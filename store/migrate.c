@@ -24,14 +24,17 @@ static enum status pragma(struct store *store, const char *sql, int64_t *ret, st
     return statement_end(q, err);
 }
 
+/* Two processes may find the same old file: whoever is second finds the version there when it has the lock. */
 static enum status apply(struct store *store, int version, struct error *err)
 {
     char stamp[96];
+    int64_t now = 0;
     snprintf(stamp, sizeof stamp, "PRAGMA application_id = %d; PRAGMA user_version = %d", STORE_APPLICATION_ID,
              version);
     enum status s = store_begin(store, err);
-    if (!s) s = store_exec(store, migrations[version - 1], err);
-    if (!s) s = store_exec(store, stamp, err);
+    if (!s) s = pragma(store, "PRAGMA user_version", &now, err);
+    if (!s && now < version) s = store_exec(store, migrations[version - 1], err);
+    if (!s && now < version) s = store_exec(store, stamp, err);
     if (!s) s = store_commit(store, err);
     if (s) store_rollback(store);
     return s;

@@ -111,15 +111,15 @@ static void add_param(struct reader *r, sqlite3_stmt *q, struct optuna_trial *t)
         if (t->n_params) memcpy(bigger, t->param, t->n_params * sizeof *bigger);
         t->param = bigger;
     }
-    t->param[t->n_params++] =
-        (struct optuna_param){text(r, q, 1), sqlite3_column_double(q, 2), text(r, q, 3)};
+    t->param[t->n_params++] = (struct optuna_param){text(r, q, 1), sqlite3_column_double(q, 2), text(r, q, 3)};
 }
 
 static void add_value(struct reader *r, sqlite3_stmt *q, struct optuna_trial *t)
 {
     size_t objective = (size_t)sqlite3_column_int64(q, 1);
     (void)r;
-    if (objective < t->n_values && sqlite3_column_type(q, 2) != SQLITE_NULL) t->value[objective] = sqlite3_column_double(q, 2);
+    if (objective < t->n_values && sqlite3_column_type(q, 2) != SQLITE_NULL)
+        t->value[objective] = sqlite3_column_double(q, 2);
 }
 
 static void add_step(struct reader *r, sqlite3_stmt *q, struct optuna_trial *t)

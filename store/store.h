@@ -124,8 +124,8 @@ enum status store_reports(struct store *store, int64_t study, int64_t lease, sto
 struct journal;
 
 struct journal *journal_create(struct store *store, int64_t study);
-/* Ends the writer. What was submitted has been written if the disk lets it within five seconds; otherwise it is lost, as
- * in a crash. */
+/* Ends the writer. What was submitted has been written if the disk lets it within five seconds; otherwise it is lost,
+ * as in a crash. */
 void journal_free(struct journal *j);
 
 void journal_event(struct journal *j, const struct store_event *event);

@@ -58,7 +58,8 @@ static long fault_calls(struct fault *f)
 
 int __real_sqlite3_step(sqlite3_stmt *q);
 int __real_sqlite3_exec(sqlite3 *db, const char *sql, int (*fn)(void *, int, char **, char **), void *data, char **err);
-int __real_sqlite3_prepare_v3(sqlite3 *db, const char *sql, int n, unsigned flags, sqlite3_stmt **ret, const char **tail);
+int __real_sqlite3_prepare_v3(sqlite3 *db, const char *sql, int n, unsigned flags, sqlite3_stmt **ret,
+                              const char **tail);
 int __real_uv_spawn(uv_loop_t *loop, uv_process_t *process, const uv_process_options_t *options);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *p, size_t size);
@@ -77,7 +78,8 @@ int __wrap_sqlite3_exec(sqlite3 *db, const char *sql, int (*fn)(void *, int, cha
     return code ? code : __real_sqlite3_exec(db, sql, fn, data, err);
 }
 
-int __wrap_sqlite3_prepare_v3(sqlite3 *db, const char *sql, int n, unsigned flags, sqlite3_stmt **ret, const char **tail)
+int __wrap_sqlite3_prepare_v3(sqlite3 *db, const char *sql, int n, unsigned flags, sqlite3_stmt **ret,
+                              const char **tail)
 {
     int code = fault_now(&sqlite_fault);
     return code ? code : __real_sqlite3_prepare_v3(db, sql, n, flags, ret, tail);
@@ -121,9 +123,10 @@ int __wrap_mkdir(const char *path, mode_t mode)
 
 /* ---- a small run, step by step ---- */
 
-static const char STUDY[] = "study: s\ntrial: {command: [/bin/sh, trial.sh, '{x}'], retries: 1, backoff: 1s}\n"
-                            "parameters:\n  x: {type: float, range: [0, 1]}\nmetrics:\n  tokens: {goal: minimize}\n"
-                            "objective: {minimize: tokens}\nbudget: {trials: 6}\nsearch: {sampler: sobol}\nconfirm: {top: 0}\n";
+static const char STUDY[] =
+    "study: s\ntrial: {command: [/bin/sh, trial.sh, '{x}'], retries: 1, backoff: 1s}\n"
+    "parameters:\n  x: {type: float, range: [0, 1]}\nmetrics:\n  tokens: {goal: minimize}\n"
+    "objective: {minimize: tokens}\nbudget: {trials: 6}\nsearch: {sampler: sobol}\nconfirm: {top: 0}\n";
 
 static char folder[64], path[100];
 
@@ -295,7 +298,8 @@ static void test_faults__the_writer_tries_again(void **state)
             journal_submit(w.session->journal);
             journal_wait(w.session->journal);
         }
-        for (int tries = 0; tries < 10000 && journal_durable(w.session->journal) < journal_batch(w.session->journal) - 1; tries++)
+        for (int tries = 0;
+             tries < 10000 && journal_durable(w.session->journal) < journal_batch(w.session->journal) - 1; tries++)
             usleep(1000);
         assert_ok(journal_stop(w.session->journal, &err), err);
         fault_set(&sqlite_fault, -1, 0, 0);

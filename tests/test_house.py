@@ -17,11 +17,11 @@ ROOMS = {
     BASE: (None, []),  # a leaf: every header of it is public
     "surrogate": (["surrogate.h"], []),
     "workers": (["workers.h"], []),
-    "store": (["store.h"], []),
+    "store": (["store.h", "optuna.h"], []),
     "tuner/study": (["study.h"], []),
     "tuner/search": (["search.h"], ["tuner/study", "surrogate"]),
     "tuner/coordinator": (
-        ["coordinator.h", "session.h", "standing.h", "warm_start.h", "ledger.h", "adviser.h", "confirm.h", "state.h", "replay.h", "plan.h"],
+        ["coordinator.h", "session.h", "standing.h", "warm_start.h", "ledger.h", "adviser.h", "confirm.h", "state.h", "replay.h", "plan.h", "import.h"],
         ["tuner/study", "tuner/search", "workers", "store"],
     ),
     "tuner/report": (["report.h"], ["tuner/study", "tuner/coordinator"]),

@@ -111,7 +111,8 @@ static void lose(struct model *m)
         m->crashes++, m->state = M_QUEUED;
 }
 
-static void say(struct world *w, struct model *m, struct trial *t, int64_t token, enum lease_message message, double value)
+static void say(struct world *w, struct model *m, struct trial *t, int64_t token, enum lease_message message,
+                double value)
 {
     bool same = trial_state_final(t->state) && (message == LEASE_RESULT) == (t->state == TRIAL_COMPLETE) &&
                 (message != LEASE_RESULT || t->value[0] == value);

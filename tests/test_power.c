@@ -1,5 +1,5 @@
-/* A power cut at any moment. The program runs on a file system (an SQLite VFS) that keeps the bytes of every write apart
- * until they are synced; a cut leaves the synced ones, and of the others any part, sector by sector. What was
+/* A power cut at any moment. The program runs on a file system (an SQLite VFS) that keeps the bytes of every write
+ * apart until they are synced; a cut leaves the synced ones, and of the others any part, sector by sector. What was
  * acknowledged must be there when the machine is back, and the database sound. */
 #include "tests/test.h"
 
@@ -141,19 +141,60 @@ static int power_sync(sqlite3_file *f, int flags)
     return SQLITE_OK;
 }
 
-static int power_close(sqlite3_file *f) { return of(f)->real->pMethods->xClose(of(f)->real); }
-static int power_read(sqlite3_file *f, void *b, int n, sqlite3_int64 at) { return of(f)->real->pMethods->xRead(of(f)->real, b, n, at); }
-static int power_size(sqlite3_file *f, sqlite3_int64 *n) { return of(f)->real->pMethods->xFileSize(of(f)->real, n); }
-static int power_lock(sqlite3_file *f, int k) { return of(f)->real->pMethods->xLock(of(f)->real, k); }
-static int power_unlock(sqlite3_file *f, int k) { return of(f)->real->pMethods->xUnlock(of(f)->real, k); }
-static int power_reserved(sqlite3_file *f, int *k) { return of(f)->real->pMethods->xCheckReservedLock(of(f)->real, k); }
-static int power_control(sqlite3_file *f, int op, void *p) { return of(f)->real->pMethods->xFileControl(of(f)->real, op, p); }
-static int power_sector(sqlite3_file *f) { (void)f; return SECTOR; }
-static int power_device(sqlite3_file *f) { (void)f; return 0; } /* promises nothing */
-static int power_map(sqlite3_file *f, int a, int b, int c, void volatile **d) { return of(f)->real->pMethods->xShmMap(of(f)->real, a, b, c, d); }
-static int power_shm_lock(sqlite3_file *f, int a, int b, int c) { return of(f)->real->pMethods->xShmLock(of(f)->real, a, b, c); }
-static void power_barrier(sqlite3_file *f) { of(f)->real->pMethods->xShmBarrier(of(f)->real); }
-static int power_unmap(sqlite3_file *f, int d) { return of(f)->real->pMethods->xShmUnmap(of(f)->real, d); }
+static int power_close(sqlite3_file *f)
+{
+    return of(f)->real->pMethods->xClose(of(f)->real);
+}
+static int power_read(sqlite3_file *f, void *b, int n, sqlite3_int64 at)
+{
+    return of(f)->real->pMethods->xRead(of(f)->real, b, n, at);
+}
+static int power_size(sqlite3_file *f, sqlite3_int64 *n)
+{
+    return of(f)->real->pMethods->xFileSize(of(f)->real, n);
+}
+static int power_lock(sqlite3_file *f, int k)
+{
+    return of(f)->real->pMethods->xLock(of(f)->real, k);
+}
+static int power_unlock(sqlite3_file *f, int k)
+{
+    return of(f)->real->pMethods->xUnlock(of(f)->real, k);
+}
+static int power_reserved(sqlite3_file *f, int *k)
+{
+    return of(f)->real->pMethods->xCheckReservedLock(of(f)->real, k);
+}
+static int power_control(sqlite3_file *f, int op, void *p)
+{
+    return of(f)->real->pMethods->xFileControl(of(f)->real, op, p);
+}
+static int power_sector(sqlite3_file *f)
+{
+    (void)f;
+    return SECTOR;
+}
+static int power_device(sqlite3_file *f)
+{
+    (void)f;
+    return 0;
+} /* promises nothing */
+static int power_map(sqlite3_file *f, int a, int b, int c, void volatile **d)
+{
+    return of(f)->real->pMethods->xShmMap(of(f)->real, a, b, c, d);
+}
+static int power_shm_lock(sqlite3_file *f, int a, int b, int c)
+{
+    return of(f)->real->pMethods->xShmLock(of(f)->real, a, b, c);
+}
+static void power_barrier(sqlite3_file *f)
+{
+    of(f)->real->pMethods->xShmBarrier(of(f)->real);
+}
+static int power_unmap(sqlite3_file *f, int d)
+{
+    return of(f)->real->pMethods->xShmUnmap(of(f)->real, d);
+}
 
 static int power_open(sqlite3_vfs *v, const char *name, sqlite3_file *f, int flags, int *ret_flags)
 {
@@ -185,9 +226,25 @@ static void power_install(void)
     vfs.szOsFile = (int)sizeof(struct power_file) + real_vfs->szOsFile;
     vfs.xOpen = power_open;
     vfs.xDelete = power_delete;
-    methods = (sqlite3_io_methods){2, power_close, power_read, power_write, power_truncate, power_sync, power_size,
-                                   power_lock, power_unlock, power_reserved, power_control, power_sector, power_device,
-                                   power_map, power_shm_lock, power_barrier, power_unmap, NULL, NULL};
+    methods = (sqlite3_io_methods){2,
+                                   power_close,
+                                   power_read,
+                                   power_write,
+                                   power_truncate,
+                                   power_sync,
+                                   power_size,
+                                   power_lock,
+                                   power_unlock,
+                                   power_reserved,
+                                   power_control,
+                                   power_sector,
+                                   power_device,
+                                   power_map,
+                                   power_shm_lock,
+                                   power_barrier,
+                                   power_unmap,
+                                   NULL,
+                                   NULL};
     sqlite3_vfs_register(&vfs, 1);
 }
 

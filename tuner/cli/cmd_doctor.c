@@ -17,7 +17,8 @@ struct options {
 };
 
 static const struct argp_option table[] = {
-    {"rebuild", 'r', NULL, 0, "fold every event log anew and compare: legal from end to end, and the kept state right", 0},
+    {"rebuild", 'r', NULL, 0, "fold every event log anew and compare: legal from end to end, and the kept state right",
+     0},
     {0},
 };
 
@@ -27,7 +28,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &o->common; return 0;
     case 'r': o->rebuild = true; return 0;
-    case ARGP_KEY_ARG: argp_error(state, "doctor takes no argument, not '%s'; name the database with --db", arg); return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "doctor takes no argument, not '%s'; name the database with --db", arg);
+        return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
 }
@@ -64,7 +67,8 @@ static void rebuild_study(void *data, const struct store_study *row)
     if (state_rebuild(c->store, row->name, clock_real(), &difference, &err))
         snprintf(text, sizeof text, "%.500s", err.text);
     else if (difference)
-        snprintf(text, sizeof text, "study %s: the kept state was wrong and has been replaced: %.400s", row->name, difference);
+        snprintf(text, sizeof text, "study %s: the kept state was wrong and has been replaced: %.400s", row->name,
+                 difference);
     else {
         snprintf(text, sizeof text, "study %s: the log is legal and says what is shown", row->name);
         finding(c, true, "event log", text);

@@ -14,7 +14,8 @@ struct options {
 };
 
 static const struct argp_option table[] = {
-    {"format", 'f', "FORMAT", 0, "yaml (default), json, env, args or toml: the best configuration; csv or jsonl: every trial", 0},
+    {"format", 'f', "FORMAT", 0,
+     "yaml (default), json, env, args or toml: the best configuration; csv or jsonl: every trial", 0},
     {"output", 'o', "FILE", 0, "write there instead of stdout", 0},
     {0},
 };
@@ -73,14 +74,15 @@ static enum status write_file(const struct options *o, const struct cli_study *s
 
 int cmd_export(int argc, char **argv)
 {
-    static const struct argp argp = {table,
-                                     parse,
-                                     "[STUDY]",
-                                     "Write the best configuration with its provenance, or every trial as csv or jsonl.\v"
-                                     "Example: nocturne export g2p --format env -o best.env",
-                                     cli_common_child,
-                                     NULL,
-                                     NULL};
+    static const struct argp argp = {
+        table,
+        parse,
+        "[STUDY]",
+        "Write the best configuration with its provenance, or every trial as csv or jsonl.\v"
+        "Example: nocturne export g2p --format env -o best.env",
+        cli_common_child,
+        NULL,
+        NULL};
     struct options o = {.format = EXPORT_YAML};
     struct cli_study s;
     struct error err;

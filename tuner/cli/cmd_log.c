@@ -29,14 +29,15 @@ static void on_study(void *data, const struct store_study *row)
 
 int cmd_log(int argc, char **argv)
 {
-    static const struct argp argp = {table,
-                                     parse,
-                                     "[STUDY]",
-                                     "The event log of a study: every trial, lease, result and decision in order, one a "
-                                     "line; with --json as JSON lines.\vExample: nocturne log g2p --trial 12",
-                                     cli_common_child,
-                                     NULL,
-                                     NULL};
+    static const struct argp argp = {
+        table,
+        parse,
+        "[STUDY]",
+        "The event log of a study: every trial, lease, result and decision in order, one a "
+        "line; with --json as JSON lines.\vExample: nocturne log g2p --trial 12",
+        cli_common_child,
+        NULL,
+        NULL};
     struct options o = {.trial = -1};
     struct store *store = NULL;
     struct arena arena = {0};

@@ -61,8 +61,7 @@ static const char *show_money(double v, char *buf, size_t size)
     return buf;
 }
 
-static void print_interval(const char *name, const struct plan_interval *x,
-                           const char *(*show)(double, char *, size_t))
+static void print_interval(const char *name, const struct plan_interval *x, const char *(*show)(double, char *, size_t))
 {
     char a[40], b[40], c[40];
     if (!isfinite(x->median)) return;
@@ -75,7 +74,8 @@ static void print_plan(const struct session *s, const struct plan *p)
     char left[40];
     printf("study %s: valid; %zu complete trials to judge by\n", s->study->name, p->known);
     if (p->searches)
-        printf("  still to run   %zu trials and %zu of the confirmation, %zu at a time\n", p->searches, p->confirms, p->slots);
+        printf("  still to run   %zu trials and %zu of the confirmation, %zu at a time\n", p->searches, p->confirms,
+               p->slots);
     else
         print_interval("trials", &p->trials, show_count);
     print_interval("tokens", &p->tokens, show_count);
@@ -104,8 +104,8 @@ static json_t *plan_json(const struct session *s, const struct plan *p)
     for (size_t i = 0; i < p->n_risks; i++) json_array_append_new(risks, json_string(p->risk[i]));
     return json_pack("{s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "study", s->study->name, "known",
                      (json_int_t)p->known, "trials_left", (json_int_t)p->searches, "confirmations_left",
-                     (json_int_t)p->confirms, "slots", (json_int_t)p->slots, "trials", interval_json(&p->trials), "tokens",
-                     interval_json(&p->tokens), "ms", interval_json(&p->ms), "cost", interval_json(&p->cost),
+                     (json_int_t)p->confirms, "slots", (json_int_t)p->slots, "trials", interval_json(&p->trials),
+                     "tokens", interval_json(&p->tokens), "ms", interval_json(&p->ms), "cost", interval_json(&p->cost),
                      "probability_on_time", number(p->on_time), "left_ms",
                      p->left_ms < INT64_MAX ? json_integer(p->left_ms) : json_null(), "risks", risks);
 }

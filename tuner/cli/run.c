@@ -146,13 +146,16 @@ static void print_resumed(const struct session *session)
         printf("going on with study %s: %zu of %zu trials complete\n", session->study->name, complete, session->n);
 }
 
-/* A database that another program keeps locked is waited for, not given up on. */
+enum { RETRY_MS = 200, PATIENCE_MS = 3000 };
+
+/* A database that another program keeps locked is waited for, not given up on; a short wait needs no words. */
 static enum status open_patiently(const char *db, struct store **ret, struct error *err)
 {
     enum status s = store_open(db, STORE_CREATE, ret, err);
-    if (s == STATUS_BUSY) fprintf(stderr, "nocturne: paused: %s; goes on by itself when that is over\n", err->text);
-    while (s == STATUS_BUSY) {
-        sleep(1);
+    for (int waited = 0; s == STATUS_BUSY; waited += RETRY_MS) {
+        if (waited == PATIENCE_MS)
+            fprintf(stderr, "nocturne: paused: %s; goes on by itself when that is over\n", err->text);
+        usleep(RETRY_MS * 1000);
         s = store_open(db, STORE_CREATE, ret, err);
     }
     return s;
@@ -165,7 +168,10 @@ static enum status open_session(struct store *store, const struct study *study, 
     struct opening opening = {.seed = o->seed >= 0 ? (uint64_t)o->seed : study->seed,
                               .budget = &budget,
                               .slots = (size_t)(o->slots ? o->slots : study->slots)};
-    return session_open(store, study, &opening, clock_real(), ret, err);
+    enum status s = session_open(store, study, &opening, clock_real(), ret, err);
+    if (s == STATUS_BUSY) fprintf(stderr, "nocturne: paused: %s; goes on by itself when that is over\n", err->text);
+    while (s == STATUS_BUSY) s = session_open(store, study, &opening, clock_real(), ret, err); /* waits by itself */
+    return s;
 }
 
 int run_study(const struct study *study, const struct run_options *o)

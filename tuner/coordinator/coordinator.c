@@ -669,7 +669,6 @@ enum status coordinator_run(struct coordinator *c, enum coordinator_end *ret_end
     struct error last;
     enum status s =
         store_requests(c->session->store, c->session->study_id, 0, on_old_request, c, err); /* before the writer */
-    if (!s) s = session_flush(c->session, err);
     if (s) return s;
     open_handles(c);
     journal_start(c->journal, &(struct journal_hooks){on_durable, on_trouble, c});

@@ -40,11 +40,11 @@ static enum status read_header(struct table *t, struct arena *arena, struct impo
     for (size_t i = 0; i < head->n; i++) {
         const char *name = head->field[i];
         int p = space_find(&study->space, name), m = objective_find_metric(&study->objective, name);
-        t->meaning[i] = p >= 0                         ? p
-                        : m >= 0                       ? COLUMN_METRIC + m
-                        : strcmp(name, "state") == 0   ? COLUMN_STATE
-                        : strcmp(name, "reason") == 0  ? COLUMN_REASON
-                                                       : COLUMN_IGNORED;
+        t->meaning[i] = p >= 0                        ? p
+                        : m >= 0                      ? COLUMN_METRIC + m
+                        : strcmp(name, "state") == 0  ? COLUMN_STATE
+                        : strcmp(name, "reason") == 0 ? COLUMN_REASON
+                                                      : COLUMN_IGNORED;
         if (p >= 0) given[p] = true;
         if (m >= 0) measured[m] = true;
         size_t used = strlen(out->note);
@@ -85,7 +85,8 @@ static enum status read_field(const struct table *t, int meaning, const char *te
     if (meaning < COLUMN_METRIC) return param_parse(&t->study->space.param[meaning], text, &e->config[meaning], err);
     const struct metric *m = &t->study->objective.metric[meaning - COLUMN_METRIC];
     if (!words_number(text, &v))
-        return error_set(err, STATUS_INVALID, "the metric '%s' is '%.40s', which is not a finite number", m->name, text);
+        return error_set(err, STATUS_INVALID, "the metric '%s' is '%.40s', which is not a finite number", m->name,
+                         text);
     json_object_set_new(e->metrics, m->name, json_real(v));
     return STATUS_OK;
 }
@@ -95,7 +96,8 @@ static enum status settle(const struct space *space, struct entry *e, struct err
     for (size_t i = 0; i < space->n; i++) {
         const struct param *p = &space->param[i];
         bool exists = condition_holds(p->when, e->config);
-        if (exists && isnan(e->config[i])) return error_set(err, STATUS_INVALID, "the parameter '%s' is missing", p->name);
+        if (exists && isnan(e->config[i]))
+            return error_set(err, STATUS_INVALID, "the parameter '%s' is missing", p->name);
         if (!exists) e->config[i] = NAN;
     }
     return STATUS_OK;
@@ -115,7 +117,10 @@ static enum status take_row(struct session *s, const struct table *t, const stru
     bool complete = e.state == TRIAL_COMPLETE;
     if (!st)
         st = add_ended(s, e.config, source, e.state, complete ? e.metrics : NULL,
-                       complete ? NULL : *e.reason ? e.reason : "imported as failed", 0, NULL, err);
+                       complete    ? NULL
+                       : *e.reason ? e.reason
+                                   : "imported as failed",
+                       0, NULL, err);
     json_decref(e.metrics);
     return st ? error_context(err, "%s:%d", t->file, row->line) : STATUS_OK;
 }

@@ -97,7 +97,8 @@ static enum status add_use(struct columns *c, const struct optuna_param *p, stru
     if (!have && is_taken(c, x.ours))
         s = error_set(err, STATUS_INVALID, "two parameters would both be called '%s' here", x.ours);
     else if (!read_distribution(p->distribution, &x, &json))
-        s = error_set(err, STATUS_INVALID, "parameter '%s' has a distribution that is not known: %.200s", p->name, p->distribution);
+        s = error_set(err, STATUS_INVALID, "parameter '%s' has a distribution that is not known: %.200s", p->name,
+                      p->distribution);
     else if (have) {
         have->lo = fmin(have->lo, x.lo);
         have->hi = fmax(have->hi, x.hi);
@@ -225,8 +226,8 @@ static const char *range_yaml(struct arena *arena, const struct column *x)
             out = arena_printf(arena, "%s%s%.12g", out, *out ? ", " : "", v);
         return arena_printf(arena, "type: ordinal, values: [%s]", out);
     }
-    return arena_printf(arena, "type: %s, range: [%.15g, %.15g]%s", x->kind == COLUMN_INT ? "int" : "float", x->lo, x->hi,
-                        x->log ? ", scale: log" : "");
+    return arena_printf(arena, "type: %s, range: [%.15g, %.15g]%s", x->kind == COLUMN_INT ? "int" : "float", x->lo,
+                        x->hi, x->log ? ", scale: log" : "");
 }
 
 static const char *condition_yaml(const struct optuna_study *from, struct columns *c, const struct column *x)
@@ -234,7 +235,8 @@ static const char *condition_yaml(const struct optuna_study *from, struct column
     bool with[LEVELS_MAX];
     for (size_t i = 0; i < c->n; i++) {
         const struct column *q = &c->column[i];
-        if (q == x || q->kind != COLUMN_CHOICE || is_constant(q) || q->trials < x->trials || json_array_size(q->choices) > LEVELS_MAX)
+        if (q == x || q->kind != COLUMN_CHOICE || is_constant(q) || q->trials < x->trials ||
+            json_array_size(q->choices) > LEVELS_MAX)
             continue;
         if (depends_on(from, x, q, with))
             return arena_printf(c->arena, ", when: '%s in %s'", q->ours, choices_yaml(c->arena, q, with));
@@ -262,9 +264,9 @@ static const char *parameters_yaml(const struct optuna_study *from, struct colum
                 note(c, "'%s' has one value only and is left out", x->name);
                 continue;
             }
-            const char *what = x->kind == COLUMN_CHOICE
-                                   ? arena_printf(c->arena, "type: categorical, values: %s", choices_yaml(c->arena, x, NULL))
-                                   : range_yaml(c->arena, x);
+            const char *what = x->kind == COLUMN_CHOICE ? arena_printf(c->arena, "type: categorical, values: %s",
+                                                                       choices_yaml(c->arena, x, NULL))
+                                                        : range_yaml(c->arena, x);
             const char *when = conditional ? condition_yaml(from, c, x) : "";
             out = arena_printf(c->arena, "%s  %s: {%s%s}\n", out, x->ours, what, when);
         }
@@ -290,8 +292,8 @@ static const char *objective_yaml(const struct optuna_study *from, struct column
                                from->maximize[i] ? "maximize" : "minimize");
     if (n == 2) return arena_printf(c->arena, "metrics:\n%sobjective: {pareto: [value_0, value_1]}\n", metrics);
     if (n > 2) note(c, "of %zu objectives the first is searched for, the others are kept as metrics", n);
-    return arena_printf(c->arena, "metrics:\n%sobjective: {%s: %s}\n", metrics, from->maximize[0] ? "maximize" : "minimize",
-                        metric_name(0, n, buf));
+    return arena_printf(c->arena, "metrics:\n%sobjective: {%s: %s}\n", metrics,
+                        from->maximize[0] ? "maximize" : "minimize", metric_name(0, n, buf));
 }
 
 enum status import_optuna_file(const struct optuna_study *from, struct arena *arena, char **ret_text,
@@ -304,9 +306,9 @@ enum status import_optuna_file(const struct optuna_study *from, struct arena *ar
     const char *parameters = s ? "" : parameters_yaml(from, c);
     if (!s && !*parameters) s = error_set(err, STATUS_INVALID, "none of its trials has a parameter to tune");
     if (!s) {
-        *ret_text = arena_printf(arena, "# made by nocturne import from the Optuna study '%.200s'\nstudy: %s\nparameters:\n%s%s",
-                                 clean(arena, from->name, true), clean(arena, from->name, true), parameters,
-                                 objective_yaml(from, c));
+        *ret_text = arena_printf(
+            arena, "# made by nocturne import from the Optuna study '%.200s'\nstudy: %s\nparameters:\n%s%s",
+            clean(arena, from->name, true), clean(arena, from->name, true), parameters, objective_yaml(from, c));
         *ret_note = c->note;
     }
     columns_done(c);
@@ -383,7 +385,8 @@ static enum status finish(struct session *s, struct trial *t, const struct optun
         st = session_finish(s, t, TRIAL_PRUNED, NULL, "pruned by Optuna", NULL, err);
     else
         st = session_finish(s, t, TRIAL_FAILED, NULL,
-                            from->state == OPTUNA_COMPLETE ? "a value that is not finite" : "failed in Optuna", NULL, err);
+                            from->state == OPTUNA_COMPLETE ? "a value that is not finite" : "failed in Optuna", NULL,
+                            err);
     json_decref(values);
     return st;
 }

@@ -52,7 +52,8 @@ static double chi_squared(struct rng *rng, double df)
 static struct law draw_law(const struct sample *x, struct rng *rng)
 {
     double df = PRIOR_DF + (double)x->n - 1;
-    double variance = (PRIOR_DF * PRIOR_VARIANCE + x->square) / chi_squared(rng, df > 200 ? 200 : df) * (df > 200 ? 200 / df : 1);
+    double variance =
+        (PRIOR_DF * PRIOR_VARIANCE + x->square) / chi_squared(rng, df > 200 ? 200 : df) * (df > 200 ? 200 / df : 1);
     return (struct law){x->mean + sqrt(variance / (double)x->n) * rng_normal(rng), sqrt(variance)};
 }
 
@@ -138,7 +139,8 @@ static void check_deadline(const struct session *s, struct plan *plan)
     if (plan->left_ms == INT64_MAX) return;
     words_show_duration(plan->left_ms > 0 ? plan->left_ms : 0, left, sizeof left);
     if (isfinite(plan->on_time) && plan->on_time < 0.9)
-        warn(plan, "the deadline is near: %s left, and the study needs %s; it will probably end early (%.0f %% to finish)",
+        warn(plan,
+             "the deadline is near: %s left, and the study needs %s; it will probably end early (%.0f %% to finish)",
              left, words_show_duration((int64_t)plan->ms.median, need, sizeof need), 100 * plan->on_time);
     double each = ledger_need(s, NAN).ms, fixed = each * (double)plan->confirms / (double)plan->slots;
     if (each > 0 && fixed > 0.5 * (double)plan->left_ms)
@@ -189,8 +191,8 @@ static void check_constraints(const struct session *s, struct plan *plan)
         if (o->metric[c->metric].kind == METRIC_PROPORTION && c->sense == AT_LEAST && bound > 1)
             warn(plan, "the constraint '%s' asks for %.4g, which no proportion can reach", c->text, bound);
         else if (n >= 5 && held == 0)
-            warn(plan, "the constraint '%s' is probably infeasible: none of %zu trials satisfies it (bound %.4g)", c->text,
-                 n, bound);
+            warn(plan, "the constraint '%s' is probably infeasible: none of %zu trials satisfies it (bound %.4g)",
+                 c->text, n, bound);
     }
 }
 

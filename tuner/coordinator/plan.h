@@ -17,13 +17,13 @@ struct plan_interval { /* 90 %; NaN: nothing is known */
 enum { PLAN_RISKS_MAX = 8 };
 
 struct plan {
-    size_t known;             /* complete trials that the forecast is made from */
+    size_t known;              /* complete trials that the forecast is made from */
     size_t searches, confirms; /* trials still to run; searches 0: until the deadline */
     size_t slots;
     struct plan_interval tokens, ms, cost;
     struct plan_interval trials; /* of a study that only a deadline ends: how many */
-    double on_time;           /* probability that all of it ends before the deadline; NaN: no deadline, or unknown */
-    int64_t left_ms;          /* until the deadline; INT64_MAX: none */
+    double on_time;              /* probability that all of it ends before the deadline; NaN: no deadline, or unknown */
+    int64_t left_ms;             /* until the deadline; INT64_MAX: none */
     size_t n_risks;
     char risk[PLAN_RISKS_MAX][300];
 };

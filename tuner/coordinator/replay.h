@@ -9,11 +9,11 @@
 #include "tuner/coordinator/session.h"
 
 struct replay {
-    size_t checked;           /* suggestions that were computed again */
-    size_t skipped;           /* from before there was a log of what was known */
-    long differs;             /* number of the first trial that came out otherwise; −1: none */
+    size_t checked;            /* suggestions that were computed again */
+    size_t skipped;            /* from before there was a log of what was known */
+    long differs;              /* number of the first trial that came out otherwise; −1: none */
     char was[1024], now[1024]; /* its configuration and reason, then and now */
-    json_t *next;             /* the suggestion that would come next; NULL: none (the space is exhausted). The caller's */
+    json_t *next; /* the suggestion that would come next; NULL: none (the space is exhausted). The caller's */
 };
 
 /* `progress` is called now and then with the number of suggestions done and in all; may be NULL. */

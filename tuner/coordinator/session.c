@@ -325,7 +325,9 @@ enum status session_load_until(struct session *s, int64_t until, struct error *e
     if (!st) st = l.status;
     if (!st) st = load_reports(s, err);
     s->run_mono_ms = 0;
-    return st ? error_context(err, "%s: study '%s'", store_path(s->store), s->study->name) : STATUS_OK;
+    if (!st) return STATUS_OK;
+    struct error inner = *err; /* a log that cannot be folded is damaged, whatever the fold calls it */
+    return error_set(err, STATUS_IO, "%s: study '%s': %.800s", store_path(s->store), s->study->name, inner.text);
 }
 
 struct found {
@@ -482,8 +484,8 @@ static void note_id(void *data, const struct store_study *row)
     *(int64_t *)data = row->id;
 }
 
-/* How far the earlier studies have come: what they know now is what this run knows of them. A study that is not there is
- * reported by warm_start_load. */
+/* How far the earlier studies have come: what they know now is what this run knows of them. A study that is not there
+ * is reported by warm_start_load. */
 static void note_warm(struct session *s, struct change *c)
 {
     struct error ignored;

@@ -132,7 +132,8 @@ void session_free(struct session *s);
 enum status session_peek(struct store *store, const struct study *study, const struct clock *clock,
                          struct session **ret, struct error *err);
 
-/* A session with no event applied yet, for whoever folds the log himself; `until`: nothing after this event is loaded. */
+/* A session with no event applied yet, for whoever folds the log himself; `until`: nothing after this event is loaded.
+ */
 struct session *session_bare(struct store *store, const struct study *study, int64_t id, uint64_t seed,
                              const struct clock *clock);
 enum status session_load_until(struct session *s, int64_t until, struct error *err);
