@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct session *session = NULL;
     surrogate_setup();
     if (study_parse("s", text, strlen(text), &study, NULL) || store_open(":memory:", STORE_CREATE, &store, NULL) ||
-        session_open(store, study, 1, clock_real(), &session, NULL))
+        session_open(store, study, &(struct opening){.seed = 1}, clock_real(), &session, NULL))
         __builtin_trap();
     struct adviser *a = adviser_create(session);
     while (size > 0) {

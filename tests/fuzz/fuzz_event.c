@@ -1,0 +1,64 @@
+/* libFuzzer: any bytes as the event log of a study: a kind and a body a line. Whatever both readers understand they must
+ * understand alike, and the fold refuses what is not legal. */
+#include "tuner/coordinator/fold.h"
+#include "tuner/coordinator/quick.h"
+
+#include <math.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const char text[] =
+    "study: s\nparameters: {x: {type: float, range: [0, 1]}, c: {type: bool}, y: {type: int, range: [1, 9], when: c == true}}\n"
+    "objective: {minimize: loss}\nsearch: {sampler: sobol}\n";
+
+static void compare(const struct change *quick, const struct change *full)
+{
+    bool added = quick->kind == LOGGED_ADDED;
+    if (quick->kind != full->kind || quick->took_ms != full->took_ms || quick->expect_ms != full->expect_ms) __builtin_trap();
+    if (added && strcmp(quick->source, full->source ? full->source : "") != 0) __builtin_trap();
+    if (added && quick->role != full->role) __builtin_trap();
+    if (!added && quick->value[0] != json_number_value(json_object_get(full->metrics, "loss")) && !isnan(quick->value[0]))
+        __builtin_trap();
+}
+
+static void one_event(struct session *s, const struct store_event *e)
+{
+    struct budget budget;
+    struct change full, fast;
+    struct quick q;
+    json_t *body = NULL;
+    bool quick = quick_read(e, s->study, &q, &fast);
+    if (change_read(e, &body, &budget, &full, NULL)) return; /* not JSON: the quick reader is less strict */
+    if (quick) compare(&fast, &full);
+    fold_apply(s, &full, NULL);
+    json_decref(body);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct study *study; /* opening them takes a hundred times as long as the rest */
+    static struct store *store;
+    if (!study && (study_parse("s", text, strlen(text), &study, NULL) || store_open(":memory:", STORE_CREATE, &store, NULL)))
+        __builtin_trap();
+    struct session *s = session_bare(store, study, 1, 7, clock_real());
+    while (size > 2) {
+        const uint8_t *end = memchr(data, '\n', size);
+        size_t n = end ? (size_t)(end - data) : size;
+        char line[4096];
+        if (n > 2 && n < sizeof line) {
+            memcpy(line, data + 2, n - 2);
+            line[n - 2] = 0;
+            one_event(s, &(struct store_event){.seq = s->seq + 1,
+                                               .trial = (long)data[1] % 16 - 1,
+                                               .kind = (enum logged)(1 + data[0] % 10),
+                                               .at_ms = 5,
+                                               .body = line});
+        }
+        data += n;
+        size -= n;
+        if (size > 0) data++, size--;
+    }
+    session_free(s);
+    return 0;
+}
