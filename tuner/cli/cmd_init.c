@@ -42,7 +42,7 @@ static const char template[] =
     "  weights: {em: 0.7, tokens: 0.3}     # relative to the baseline; or exchange: 1.0, minimize: tokens, pareto: [em, tokens]\n"
     "constraints: [em >= baseline]\n"
     "\n"
-    "budget: {trials: 50}                  # and/or until: \"07:00\", tokens: 2e9, wall: 9h, patience: auto\n"
+    "budget: {trials: 50}                  # and/or until: \"07:00\", tokens: 2e9, wall: 9h, cost: 40, price: {token: 2e-6, hour: 1.5}, patience: auto\n"
     "confirm: {top: 3, seeds: 3}           # re-run the winners on fresh seeds before believing them\n"
     "search: {sampler: gp, seed: 1}        # gp, sobol or random\n"
     "# warm_start: [earlier_study]         # studies in the same database that this one may learn from\n"
