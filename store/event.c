@@ -32,7 +32,7 @@ enum status store_events(struct store *store, int64_t study, long trial, store_e
                          const bool *stop, struct error *err)
 {
     static const char all[] = COLUMNS "WHERE study = ?1 ORDER BY seq",
-                      one[] = COLUMNS "WHERE study = ?1 AND trial = ?2 ORDER BY seq";
+                      one[] = COLUMNS "INDEXED BY event_trial WHERE study = ?1 AND trial = ?2 ORDER BY seq";
     struct statement *q = statement_get(store, trial < 0 ? all : one, err);
     if (!q) return err->status;
     statement_int(q, 1, study);

@@ -63,7 +63,7 @@ def operations(folder, db, trials):
     out["enqueue"] = median_ms(lambda: command("enqueue", "patience=3", "threshold=0.01", "batch_size=64", "learning_rate=0.001"), 5)
     out["export"] = median_ms(lambda: command("export", "--format", "env"), 5)
     out["trials"] = median_ms(lambda: command("trials"), 3)
-    # out["doctor --rebuild"] = median_ms(lambda: command("doctor", "--rebuild"), 3)
+    out["doctor --rebuild"] = median_ms(lambda: command("doctor", "--rebuild"), 3)
     out["bytes a trial"] = os.path.getsize(os.path.join(folder, db)) / trials
     return out
 

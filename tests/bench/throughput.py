@@ -2,7 +2,7 @@
 """Durable trials a second: ask, five reports, tell. Ours over the `advise --db` pipe with many asks in flight (sobol,
 WAL, synchronous FULL), against Optuna with SQLite and with its journal file, one after the other on the same disk.
 
-    NOCTURNE_BIN=build/release/bin python3 tests/bench/throughput.py --trials 30000 [--rival PYTHON] [--dir FOLDER]
+    NOCTURNE_BIN=build/release/bin python3 tests/bench/throughput.py --trials 30000 [--rival PYTHON] [--spawn 3000] [--dir FOLDER]
 
 --rival: a Python that has Optuna (tests/bench/install.sh rivals); without it, ours alone.
 """
@@ -25,6 +25,15 @@ parameters:
   learning_rate: {type: float, range: [3e-4, 3e-2], scale: log}
 metrics: {em: {goal: maximize, kind: proportion}, tokens: {goal: minimize, kind: count}}
 objective: {minimize: tokens}
+search: {sampler: sobol}
+"""
+
+SPAWNED = """study: spawned
+trial: {command: [/bin/echo, 'nocturne:{{"result": {{"tokens": {k}}}}}']}
+parameters: {x: {type: float, range: [0, 1]}, k: {type: int, range: [1, 900]}}
+metrics: {tokens: {goal: minimize, kind: count}}
+objective: {minimize: tokens}
+confirm: {top: 0}
 search: {sampler: sobol}
 """
 
@@ -94,11 +103,22 @@ def ours(folder, binary, trials, flight, db="ours.db", fresh=True):
     return trials / took, os.path.getsize(path)
 
 
+def spawned(folder, binary, trials, slots):
+    """Real processes: each trial is /bin/echo under nocturne-guard, with its folder and its log."""
+    folder = tempfile.mkdtemp(dir=folder)  # a new one: the file system is slow where much was just deleted
+    with open(os.path.join(folder, "study.yaml"), "w", encoding="utf-8") as f:
+        f.write(SPAWNED)
+    began = time.perf_counter()
+    subprocess.run([binary, "run", "study.yaml", "--trials", str(trials), "--slots", str(slots), "--quiet"], cwd=folder, check=True)
+    return trials / (time.perf_counter() - began)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=30000)
     parser.add_argument("--flight", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--spawn", type=int, default=0, help="trials with real processes")
     parser.add_argument("--rival")
     parser.add_argument("--dir")
     o = parser.parse_args()
@@ -112,10 +132,14 @@ def main():
             path = os.path.join(folder, f"rival{k}.{kind}")
             done = subprocess.run([o.rival, "-c", RIVAL, kind, path, str(n)], capture_output=True, text=True, check=True)
             rival[kind].append(float(done.stdout))
+    ratio = statistics.median(rates)
     print(f"nocturne: {statistics.median(rates):.0f} trials/s (of {sorted(map(round, rates))}), {size / o.trials:.0f} bytes a trial with 5 reports")
+    if o.spawn:
+        rates = [spawned(folder, binary, o.spawn, 4) for _ in range(o.rounds)]
+        print(f"nocturne run, real processes on four slots: {statistics.median(rates):.0f} trials/s (of {sorted(map(round, rates))})")
     for kind, r in rival.items():
         if r:
-            print(f"optuna, {kind}: {statistics.median(r):.1f} trials/s (of {[round(v, 1) for v in sorted(r)]}): {statistics.median(rates) / statistics.median(r):.0f} times slower")
+            print(f"optuna, {kind}: {statistics.median(r):.1f} trials/s (of {[round(v, 1) for v in sorted(r)]}): {ratio / statistics.median(r):.0f} times slower")
     shutil.rmtree(folder)
 
 

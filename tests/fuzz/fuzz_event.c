@@ -1,5 +1,5 @@
-/* libFuzzer: any bytes as the event log of a study: a kind and a body a line. Whatever both readers understand they must
- * understand alike, and the fold refuses what is not legal. */
+/* libFuzzer: any bytes as the event log of a study: a kind and a body a line. Whatever both readers understand they
+ * must understand alike, and the fold refuses what is not legal. */
 #include "tuner/coordinator/fold.h"
 #include "tuner/coordinator/quick.h"
 
@@ -15,10 +15,12 @@ static const char text[] =
 static void compare(const struct change *quick, const struct change *full)
 {
     bool added = quick->kind == LOGGED_ADDED;
-    if (quick->kind != full->kind || quick->took_ms != full->took_ms || quick->expect_ms != full->expect_ms) __builtin_trap();
+    if (quick->kind != full->kind || quick->took_ms != full->took_ms || quick->expect_ms != full->expect_ms)
+        __builtin_trap();
     if (added && strcmp(quick->source, full->source ? full->source : "") != 0) __builtin_trap();
     if (added && quick->role != full->role) __builtin_trap();
-    if (!added && quick->value[0] != json_number_value(json_object_get(full->metrics, "loss")) && !isnan(quick->value[0]))
+    if (!added && quick->value[0] != json_number_value(json_object_get(full->metrics, "loss")) &&
+        !isnan(quick->value[0]))
         __builtin_trap();
 }
 
@@ -39,7 +41,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct study *study; /* opening them takes a hundred times as long as the rest */
     static struct store *store;
-    if (!study && (study_parse("s", text, strlen(text), &study, NULL) || store_open(":memory:", STORE_CREATE, &store, NULL)))
+    if (!study &&
+        (study_parse("s", text, strlen(text), &study, NULL) || store_open(":memory:", STORE_CREATE, &store, NULL)))
         __builtin_trap();
     struct session *s = session_bare(store, study, 1, 7, clock_real());
     while (size > 2) {

@@ -27,7 +27,7 @@ const char *host_boot(char *buf)
 long long host_memory_kills(void)
 {
     char line[128];
-    long long n = 0;
+    long long n = -1;
     FILE *in = fopen("/proc/vmstat", "re");
     while (in && fgets(line, sizeof line, in))
         if (sscanf(line, "oom_kill %lld", &n) == 1) break;

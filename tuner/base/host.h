@@ -11,7 +11,7 @@ const char *host_name(char *buf);
  * "" if it cannot be known. NOCTURNE_BOOT_ID in the environment replaces it (for containers, and for tests). */
 const char *host_boot(char *buf);
 
-/* How many processes the kernel has killed for want of memory since the boot; 0 if it does not say. */
+/* How many processes the kernel has killed for want of memory since the boot; −1 if it does not say. */
 long long host_memory_kills(void);
 
 #endif

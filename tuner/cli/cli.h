@@ -61,6 +61,15 @@ struct cli_study {
 enum status cli_choose(struct store *store, const char *name, struct arena *arena, const char **ret, struct error *err);
 enum status cli_open(const char *db, const char *name, struct cli_study *ret, struct error *err);
 void cli_close(struct cli_study *s);
+/* The same without its trials: for what need not read the whole log. */
+struct cli_found {
+    struct store *store;
+    struct study *study;
+    int64_t id;
+};
+enum status cli_find(const char *db, const char *name, struct cli_found *ret, struct error *err);
+void cli_found_done(struct cli_found *f);
+
 /* Is a coordinator at work on it now? */
 bool cli_is_running(const struct cli_study *s);
 

@@ -59,23 +59,47 @@ static enum status build(const struct options *o, const struct study *study, dou
     return STATUS_OK;
 }
 
-/* A running coordinator gets a request; otherwise this process is the only writer and adds the trial itself. */
-static enum status enqueue(struct cli_study *s, const double *config, struct error *err)
+/* Nobody runs the study: this process is its only writer for a moment. */
+static enum status add_trial(struct store *store, const char *name, const double *config, struct error *err)
+{
+    struct study *study = NULL;
+    struct session *session = NULL;
+    enum status s = session_load(store, name, clock_real(), &study, &session, err);
+    if (!s) {
+        session_add(session, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = "enqueued"});
+        s = session_flush(session, err);
+    }
+    session_free(session);
+    study_free(study);
+    return s;
+}
+
+static enum status ask_coordinator(struct store *store, int64_t id, const struct study *study, const double *config,
+                                   struct error *err)
+{
+    json_t *params = space_to_json(&study->space, config);
+    char *text = json_exact(params);
+    enum status s = store_request_add(store, id, "enqueue", text, clock_wall_ms(clock_real()), err);
+    free(text);
+    json_decref(params);
+    return s;
+}
+
+static enum status enqueue(const struct options *o, const struct cli_found *f, struct error *err)
 {
     struct store_hold *hold = NULL;
-    enum status st = store_hold_take(s->store, s->study->name, &hold, err);
-    if (!st) {
-        session_add(s->session, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = "enqueued"});
-        st = session_flush(s->session, err);
-    } else if (st == STATUS_BUSY) {
-        json_t *params = space_to_json(&s->study->space, config);
-        char *text = json_exact(params);
-        st = store_request_add(s->store, s->session->study_id, "enqueue", text, clock_wall_ms(clock_real()), err);
-        free(text);
-        json_decref(params);
-    }
+    double config[SPACE_PARAMS_MAX];
+    const char *name = f->study->name;
+    enum status s = build(o, f->study, config, err);
+    bool free_now = !s && store_hold_take(f->store, name, &hold, err) == STATUS_OK;
+    if (!s)
+        s = free_now ? add_trial(f->store, name, config, err) : ask_coordinator(f->store, f->id, f->study, config, err);
     store_hold_release(hold);
-    return st;
+    if (!s && o->common.json)
+        cli_print_json(json_pack("{s:s, s:o}", "study", name, "enqueued", space_to_json(&f->study->space, config)));
+    else if (!s)
+        printf("enqueued in study %s; it is tried next%s\n", name, free_now ? " once the study runs" : "");
+    return s;
 }
 
 int cmd_enqueue(int argc, char **argv)
@@ -90,20 +114,12 @@ int cmd_enqueue(int argc, char **argv)
         NULL,
         NULL};
     struct options o = {.n = 0};
-    struct cli_study s;
+    struct cli_found f;
     struct error err;
-    double config[SPACE_PARAMS_MAX];
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
-    if (cli_open(o.common.db, o.common.study, &s, &err)) return cli_fail(&err);
-    enum status st = build(&o, s.study, config, &err);
-    if (!st) st = enqueue(&s, config, &err);
-    if (!st && o.common.json)
-        cli_print_json(
-            json_pack("{s:s, s:o}", "study", s.study->name, "enqueued", space_to_json(&s.study->space, config)));
-    else if (!st)
-        printf("enqueued in study %s; it is tried next%s\n", s.study->name,
-               cli_is_running(&s) ? "" : " once the study runs");
-    cli_close(&s);
-    return st ? cli_fail(&err) : EXIT_OK;
+    if (cli_find(o.common.db, o.common.study, &f, &err)) return cli_fail(&err);
+    enum status s = enqueue(&o, &f, &err);
+    cli_found_done(&f);
+    return s ? cli_fail(&err) : EXIT_OK;
 }

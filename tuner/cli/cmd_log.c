@@ -22,11 +22,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     return cli_parse_study(key, arg, state);
 }
 
-static void on_study(void *data, const struct store_study *row)
-{
-    *(int64_t *)data = row->id;
-}
-
 int cmd_log(int argc, char **argv)
 {
     static const struct argp argp = {
@@ -39,18 +34,12 @@ int cmd_log(int argc, char **argv)
         NULL,
         NULL};
     struct options o = {.trial = -1};
-    struct store *store = NULL;
-    struct arena arena = {0};
+    struct cli_found f;
     struct error err;
-    const char *name = NULL;
-    int64_t id = 0;
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
-    enum status s = store_open(o.common.db, STORE_EXISTING, &store, &err);
-    if (!s) s = cli_choose(store, o.common.study, &arena, &name, &err);
-    if (!s) s = store_study_find(store, name, on_study, &id, &err);
-    if (!s) s = report_log(stdout, store, id, o.trial, o.common.json, &err);
-    arena_done(&arena);
-    store_close(store);
+    if (cli_find(o.common.db, o.common.study, &f, &err)) return cli_fail(&err);
+    enum status s = report_log(stdout, f.store, f.id, o.trial, o.common.json, &err);
+    cli_found_done(&f);
     return s ? cli_fail(&err) : EXIT_OK;
 }

@@ -3,8 +3,6 @@
 #include "tuner/base/words.h"
 #include "tuner/report/report.h"
 
-#include <string.h>
-
 struct options {
     struct cli_common common;
     const char *arg[2];
@@ -36,34 +34,50 @@ static enum status pick(const struct options *o, long *ret_number, struct error 
     return STATUS_OK;
 }
 
+/* From the trial's own events: the log may be long. */
+static enum status show(const char *db, const char *name, long number, struct error *err)
+{
+    struct cli_found f;
+    enum status s = cli_find(db, name, &f, err);
+    if (s) return s;
+    s = report_trial(stdout, f.store, f.id, f.study, number, err);
+    cli_found_done(&f);
+    return s;
+}
+
+/* With its utility, which needs the baseline and so the study. */
+static enum status show_json(const char *db, const char *name, long number, struct error *err)
+{
+    struct cli_study s;
+    enum status st = cli_open(db, name, &s, err);
+    if (st) return st;
+    const struct trial *t = session_trial(s.session, number);
+    if (t)
+        cli_print_json(report_trial_json(s.session, t));
+    else
+        st = error_set(err, STATUS_NOT_FOUND, "study '%s' has no trial %ld", s.study->name, number);
+    cli_close(&s);
+    return st;
+}
+
 int cmd_show(int argc, char **argv)
 {
     static const struct argp argp = {
         NULL,
         parse,
         "[STUDY] TRIAL",
-        "Show one trial: parameters, metrics, every attempt with its reason, its logs and its "
+        "Show one trial: parameters, metrics, what happened to it, every attempt with its reason, its logs and its "
         "reports.\vExample: nocturne show g2p 12",
         cli_common_child,
         NULL,
         NULL};
     struct options o = {.n = 0};
-    struct cli_study s;
     struct error err;
     long number = 0;
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
-    if (pick(&o, &number, &err)) return cli_fail(&err);
-    if (cli_open(o.common.db, o.n == 2 ? o.arg[0] : NULL, &s, &err)) return cli_fail(&err);
-    const struct trial *t = session_trial(s.session, number);
-    enum status st = STATUS_OK;
-    if (!t)
-        st = error_set(&err, STATUS_NOT_FOUND, "study '%s' has no trial %ld; it has 0 to %ld", s.study->name, number,
-                       (long)s.session->n - 1);
-    else if (o.common.json)
-        cli_print_json(report_trial_json(s.session, t));
-    else
-        st = report_trial(stdout, s.session, t, &err);
-    cli_close(&s);
-    return st ? cli_fail(&err) : EXIT_OK;
+    const char *study = o.n == 2 ? o.arg[0] : NULL;
+    enum status s = pick(&o, &number, &err);
+    if (!s) s = o.common.json ? show_json(o.common.db, study, number, &err) : show(o.common.db, study, number, &err);
+    return s ? cli_fail(&err) : EXIT_OK;
 }

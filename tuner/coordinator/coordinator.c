@@ -7,6 +7,7 @@
 
 #include "tuner/base/host.h"
 #include "tuner/base/json.h"
+#include "tuner/base/words.h"
 
 #include <math.h>
 #include <signal.h>
@@ -61,8 +62,9 @@ struct announcement {
 
 /* Why nothing starts now. */
 struct pause {
-    bool shown;
-    char text[1024]; /* no program could be started: why; "": nothing is wrong */
+    int64_t since_ms;  /* that a person was told of; 0: there is none */
+    char reason[1100]; /* … and why */
+    char text[1024];   /* no program could be started: why; "": nothing is wrong */
     int64_t again_ms, delay_ms;
 };
 
@@ -124,8 +126,12 @@ static void speak(struct coordinator *c, uint64_t durable)
 
 static void stop_jobs(struct coordinator *c, const char *why)
 {
-    for (size_t i = 0; i < c->options.slots; i++)
-        if (c->slot[i].state == SLOT_RUNS) job_stop(c->slot[i].job, why);
+    for (size_t i = 0; i < c->options.slots; i++) {
+        struct slot *slot = &c->slot[i];
+        if (slot->state != SLOT_RUNS) continue;
+        session_condemn(c->session, slot->trial, why);
+        job_stop(slot->job, why);
+    }
 }
 
 /* Remembers the first error and kills what runs; the loop ends when the last job has. */
@@ -183,7 +189,7 @@ static void end_run(struct coordinator *c)
 /* Only the kernel and people send SIGKILL; the kernel keeps count of its own. */
 static bool was_out_of_memory(const struct slot *slot, const struct job_outcome *outcome)
 {
-    return outcome->signal == SIGKILL && host_memory_kills() > slot->killed;
+    return outcome->signal == SIGKILL && slot->killed >= 0 && host_memory_kills() > slot->killed;
 }
 
 static enum status conclude(struct coordinator *c, const struct slot *slot, const struct job_outcome *outcome,
@@ -267,20 +273,25 @@ static bool is_paused(struct coordinator *c)
 {
     struct pause *p = &c->pause;
     struct error trouble;
-    char text[1200];
+    char text[1200], took[40];
+    int64_t now = clock_mono_ms(c->session->clock);
     enum status s = journal_trouble(c->journal, &trouble);
     if (s == STATUS_FAILED) give_up(c, STATUS_IO, &trouble);
     bool paused = s || *p->text;
-    if (paused && !p->shown) {
-        snprintf(text, sizeof text, "paused: %s; goes on by itself when that is over", s ? trouble.text : p->text);
+    if (paused && !p->since_ms) {
+        snprintf(p->reason, sizeof p->reason, "%s", s ? trouble.text : p->text);
+        snprintf(text, sizeof text, "paused: %s; goes on by itself when that is over", p->reason);
         say_now(c, EVENT_PAUSED, NULL, text);
+        p->since_ms = now;
     }
-    if (!paused && p->shown) {
+    if (!paused && p->since_ms) {
+        words_show_duration(now - p->since_ms, took, sizeof took);
+        snprintf(text, sizeof text, "was paused for %s: %s", took, p->reason);
+        session_note(c->session, text);
         say_now(c, EVENT_RESUMED, NULL, "going on");
-        session_note(c->session, "the pause is over");
+        p->since_ms = 0;
     }
-    p->shown = paused;
-    return s || (*p->text && clock_mono_ms(c->session->clock) < p->again_ms);
+    return s || (*p->text && now < p->again_ms);
 }
 
 /* ---- the beginnings of attempts ---- */

@@ -31,8 +31,9 @@ void report_trials(FILE *out, const struct session *s);
 /* `state`: state_json; what time has to do with is added here: `now_ms`, wall clock. */
 void report_status(FILE *out, const struct study *study, const json_t *state, bool running, int64_t now_ms);
 
-/* One trial with its attempts, reasons, log folders and learning curve. */
-enum status report_trial(FILE *out, const struct session *s, const struct trial *t, struct error *err);
+/* One trial: what it is, its events, log folders and learning curves. STATUS_NOT_FOUND if there is none. */
+enum status report_trial(FILE *out, struct store *store, int64_t study_id, const struct study *study, long number,
+                         struct error *err);
 
 /* ---- JSON; the caller owns the result ---- */
 

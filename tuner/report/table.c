@@ -4,6 +4,7 @@
 #include "tuner/base/words.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -242,7 +243,6 @@ json_t *report_status_json(json_t *state, bool running, int64_t now_ms)
 
 struct showing {
     FILE *out;
-    const struct session *s;
     struct attempts {
         int64_t lease[256];
         size_t n;
@@ -289,27 +289,91 @@ static void show_event(void *data, const struct store_event *e)
     json_decref(body);
 }
 
-enum status report_trial(FILE *out, const struct session *s, const struct trial *t, struct error *err)
+/* What the trial's own events say of it; nobody needs to read the rest of the log for that. */
+struct facts {
+    struct arena arena;
+    const char *state, *role, *source, *reason;
+    long confirms;
+    json_t *params, *metrics;
+};
+
+static const char *keep(struct facts *f, const json_t *body, const char *key, const char *usual)
 {
-    struct showing w = {.out = out, .s = s};
-    char buf[SPACE_TEXT_MAX];
-    fprintf(out, "trial %ld of %s: %s (%s", t->number, s->study->name, trial_state_name(t->state),
-            trial_role_name(t->role));
-    if (t->confirms >= 0) fprintf(out, " of trial %ld", t->confirms);
-    fprintf(out, "; %s)\n", t->source);
-    if (t->reason) fprintf(out, "  reason: %s\n", t->reason);
-    fprintf(out, "  seed %llu\n", (unsigned long long)t->seed);
-    if (t->outside) fprintf(out, "  set aside: %s\n", t->outside);
-    for (size_t i = 0; i < s->study->space.n; i++)
-        if (!isnan(t->config[i]))
-            fprintf(out, "  %-20s %s\n", s->study->space.param[i].name,
-                    param_text(&s->study->space.param[i], t->config[i], buf));
-    json_t *metrics = session_metrics(s, t), *v;
+    const char *text = json_string_value(json_object_get(body, key));
+    return text ? arena_strdup(&f->arena, text) : usual;
+}
+
+static void learn(void *data, const struct store_event *e)
+{
+    struct facts *f = data;
+    json_t *body = NULL;
+    if (*e->body) json_parse_object(e->body, strlen(e->body), &body, NULL);
+    switch (e->kind) {
+    case LOGGED_ADDED:
+        f->state = "queued";
+        f->role = keep(f, body, "role", "search");
+        f->source = keep(f, body, "source", "");
+        f->params = json_incref(json_object_get(body, "params"));
+        f->confirms =
+            json_object_get(body, "confirms") ? (long)json_integer_value(json_object_get(body, "confirms")) : -1;
+        break;
+    case LOGGED_LEASED: f->state = json_object_get(body, "dir") ? "leased" : "running"; break;
+    case LOGGED_STARTED: f->state = "running"; break;
+    case LOGGED_RETURNED: f->state = "queued"; break;
+    case LOGGED_FINISHED:
+        f->state = keep(f, body, "state", "complete");
+        f->reason = keep(f, body, "reason", NULL);
+        f->metrics = json_incref(json_object_get(body, "metrics"));
+        break;
+    case LOGGED_OPENED:
+    case LOGGED_RENEWED:
+    case LOGGED_CONDEMNED:
+    case LOGGED_PHASE:
+    case LOGGED_NOTE: break;
+    }
+    json_decref(body);
+}
+
+static void show_params(FILE *out, const json_t *params)
+{
     const char *name;
-    json_object_foreach(metrics, name, v) fprintf(out, "  %-20s = %.10g\n", name, json_number_value(v));
-    json_decref(metrics);
-    enum status st = store_events(s->store, s->study_id, t->number, show_event, &w, NULL, err);
+    json_t *v;
+    json_object_foreach((json_t *)params, name, v)
+    {
+        char *text = json_pretty_numbers(v);
+        fprintf(out, "  %-20s %s\n", name, json_is_string(v) ? json_string_value(v) : text);
+        free(text);
+    }
+}
+
+static void show_facts(FILE *out, const struct study *study, long number, const struct facts *f)
+{
+    double config[SPACE_PARAMS_MAX];
+    struct error outside;
+    const char *name;
+    json_t *v;
+    fprintf(out, "trial %ld of %s: %s (%s", number, study->name, f->state, f->role);
+    if (f->confirms >= 0) fprintf(out, " of trial %ld", f->confirms);
+    fprintf(out, "; %s)\n", f->source);
+    if (f->reason) fprintf(out, "  reason: %s\n", f->reason);
+    if (space_from_json(&study->space, f->params, config, &outside)) fprintf(out, "  set aside: %s\n", outside.text);
+    show_params(out, f->params);
+    json_object_foreach(f->metrics, name, v) fprintf(out, "  %-20s = %.10g\n", name, json_number_value(v));
+}
+
+enum status report_trial(FILE *out, struct store *store, int64_t study_id, const struct study *study, long number,
+                         struct error *err)
+{
+    struct showing w = {.out = out};
+    struct facts f = {.confirms = -1};
+    enum status st = store_events(store, study_id, number, learn, &f, NULL, err);
+    if (!st && !f.params) st = error_set(err, STATUS_NOT_FOUND, "study '%s' has no trial %ld", study->name, number);
+    if (!st) show_facts(out, study, number, &f);
+    if (!st) st = store_events(store, study_id, number, show_event, &w, NULL, err);
     for (size_t i = 0; !st && i < w.attempts.n; i++)
-        st = store_reports(s->store, s->study_id, w.attempts.lease[i], show_report, &w, err);
+        st = store_reports(store, study_id, w.attempts.lease[i], show_report, &w, err);
+    json_decref(f.params);
+    json_decref(f.metrics);
+    arena_done(&f.arena);
     return st;
 }
