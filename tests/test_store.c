@@ -327,6 +327,34 @@ static void test_journal__waits_for_a_locked_database(void **state)
     store_close(s);
 }
 
+/* A disk that does not take what comes: the journal says that it is full, and is not once the disk has caught up. */
+static void test_journal__back_pressure(void **state)
+{
+    (void)state;
+    struct error err;
+    sqlite3 *other;
+    struct store *s = open_store();
+    struct journal *j = journal_create(s, add_study(s, "s"));
+    char *body = calloc(1, 100000);
+    memset(body, 'x', 99999);
+    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    journal_start(j, &(struct journal_hooks){NULL, NULL, NULL});
+    for (int i = 0; i < 100; i++) {
+        add_event(j, i + 1, body);
+        journal_submit(j);
+        assert_int_equal(journal_full(j), i > 82); /* 8 MB */
+    }
+    sqlite3_exec(other, "COMMIT", NULL, NULL, NULL);
+    journal_wait(j); /* blocks until there is room */
+    assert_false(journal_full(j));
+    assert_ok(journal_stop(j, &err), err);
+    journal_free(j);
+    sqlite3_close(other);
+    store_close(s);
+    free(body);
+}
+
 static void test_journal__a_damaged_file_is_for_good(void **state)
 {
     (void)state;
@@ -642,6 +670,7 @@ int main(void)
         store_test(test_store__reports_come_back_as_they_were),
         store_test(test_journal__answers_follow_their_events),
         store_test(test_journal__waits_for_a_locked_database),
+        store_test(test_journal__back_pressure),
         store_test(test_journal__a_damaged_file_is_for_good),
         store_test(test_store__requests_are_read_in_order_and_ids_stay_new),
         store_test(test_migrate__every_version_keeps_what_happened),

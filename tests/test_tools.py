@@ -4,6 +4,7 @@ plan, replay, doctor, backup, import, export, log. NOCTURNE_BIN is the folder of
 import csv
 import json
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -62,6 +63,28 @@ class Several(World):
         self.assertEqual(process.returncode, 0)
         self.assertEqual({t["state"] for t in self.trials()}, {"complete"})
 
+    def test_without_file_descriptors_the_study_pauses(self):
+        process = self.popen("run", "study.yaml", "--quiet",
+                             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (19, 1000)))
+        self.assertRegex(process.stderr.readline(), r"paused: cannot start sh: too many open files; goes on by itself")
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (1000, 1000))
+        self.goes_on(process)
+        self.assertIn("was paused for", self.run_nocturne("log")[0])
+
+    def test_without_a_folder_for_logs_the_study_pauses(self):
+        self.write("nocturne.files", "a file where the folder should be")
+        process = self.popen("run", "study.yaml", "--quiet")
+        self.assertRegex(process.stderr.readline(), r"paused: .*nocturne.files/s: cannot make the folder: Not a directory; goes on")
+        os.remove(os.path.join(self.dir, "nocturne.files"))
+        self.goes_on(process)
+
+    def goes_on(self, process):
+        self.assertEqual(process.communicate(timeout=100)[1], "nocturne: going on\n")
+        self.assertEqual(process.returncode, 0)
+        trials = self.trials()
+        self.assertEqual({t["state"] for t in trials}, {"complete"})
+        self.assertEqual(len(trials), 12)
+
     def test_backup_while_it_runs(self):
         self.write("trial.sh", "sleep 0.1\n" + TRIAL)
         process = self.popen("run", "study.yaml", "--quiet")
@@ -110,6 +133,18 @@ class Log(World):
         self.assertEqual([e["event"] for e in lines if e.get("trial") == 0], ["added", "leased", "started", "finished"])
         self.assertIn("sobol", {e["body"].get("source") for e in lines})
         self.assertIn("trial 1 ", self.run_nocturne("log", "--trial", "1")[0])
+
+    def test_decisions_to_stop_are_in_the_log(self):
+        self.write("trial.sh", "sleep 60")
+        process = self.popen("run", "study.yaml", "--quiet")
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+        self.assertEqual(process.returncode, 4)
+        log = self.run_nocturne("log", "--trial", "0")[0]
+        self.assertRegex(log, r'condemned +\{"reason": "interrupted"\}\n.*returned +\{"outcome": "stopped", "reason": "interrupted"')
 
     def test_status_after_a_kill_is_what_the_log_says(self):
         self.write("trial.sh", "sleep 0.05\n" + TRIAL)

@@ -1,5 +1,7 @@
 #include "tuner/cli/cli.h"
 
+#include "tuner/coordinator/state.h"
+
 #include "tuner/base/json.h"
 
 #include <math.h>
@@ -67,6 +69,7 @@ static enum status add_trial(struct store *store, const char *name, const double
     enum status s = session_load(store, name, clock_real(), &study, &session, err);
     if (!s) {
         session_add(session, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = "enqueued"});
+        state_keep(session);
         s = session_flush(session, err);
     }
     session_free(session);

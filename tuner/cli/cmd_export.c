@@ -1,5 +1,6 @@
 #include "tuner/cli/cli.h"
 
+#include "tuner/coordinator/state.h"
 #include "tuner/report/report.h"
 
 #include <errno.h>
@@ -40,31 +41,43 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-static enum status write_to(FILE *out, const struct options *o, const struct cli_study *s, struct error *err)
+/* Every trial, by the log; or the winner, by the state beside it. */
+static enum status write_to(FILE *out, const struct options *o, struct error *err)
 {
+    struct store *store = NULL;
+    struct study *study = NULL;
+    struct arena arena = {0};
+    json_t *state = NULL;
+    const char *name = NULL;
     if (o->dump) {
-        report_dump(out, s->session, o->dump_format);
+        struct cli_study s;
+        enum status st = cli_open(o->common.db, o->common.study, &s, err);
+        if (st) return st;
+        report_dump(out, s.session, o->dump_format);
+        cli_close(&s);
         return STATUS_OK;
     }
-    struct arena arena = {0};
-    struct standings all = standings_make(s->session, &s->study->objective, false, &arena);
-    enum status st = all.winner ? report_export(out, o->common.json ? EXPORT_JSON : o->format, s->session, &all, err)
-                                : error_set(err, STATUS_NOT_FOUND,
-                                            "study '%s' has nothing to export yet: no complete trial "
-                                            "satisfies its constraints",
-                                            s->study->name);
+    enum status s = store_open(o->common.db, STORE_EXISTING, &store, err);
+    if (!s) s = cli_choose(store, o->common.study, &arena, &name, err);
+    if (!s) s = state_load(store, name, clock_real(), &study, &state, err);
+    if (!s)
+        s = report_export(out, o->common.json ? EXPORT_JSON : o->format, study, json_object_get(state, "comparison"),
+                          err);
+    json_decref(state);
+    study_free(study);
     arena_done(&arena);
-    return st;
+    store_close(store);
+    return s;
 }
 
 /* The whole file or nothing. */
-static enum status write_file(const struct options *o, const struct cli_study *s, struct error *err)
+static enum status write_file(const struct options *o, struct error *err)
 {
     char part[4096];
     snprintf(part, sizeof part, "%s.part", o->out);
     FILE *out = fopen(part, "w");
     if (!out) return error_set(err, STATUS_IO, "%s: cannot write: %s", o->out, strerror(errno));
-    enum status st = write_to(out, o, s, err);
+    enum status st = write_to(out, o, err);
     if (fclose(out) != 0 && !st) st = error_set(err, STATUS_IO, "%s: cannot write: %s", o->out, strerror(errno));
     if (!st && rename(part, o->out) != 0)
         st = error_set(err, STATUS_IO, "%s: cannot write: %s", o->out, strerror(errno));
@@ -84,12 +97,9 @@ int cmd_export(int argc, char **argv)
         NULL,
         NULL};
     struct options o = {.format = EXPORT_YAML};
-    struct cli_study s;
     struct error err;
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
-    if (cli_open(o.common.db, o.common.study, &s, &err)) return cli_fail(&err);
-    enum status st = o.out ? write_file(&o, &s, &err) : write_to(stdout, &o, &s, &err);
-    cli_close(&s);
-    return st ? cli_fail(&err) : EXIT_OK;
+    enum status s = o.out ? write_file(&o, &err) : write_to(stdout, &o, &err);
+    return s ? cli_fail(&err) : EXIT_OK;
 }

@@ -82,12 +82,27 @@ static json_int_t seq_of(const json_t *state)
     return json_integer_value(json_object_get(state, "seq"));
 }
 
+/* For the next who asks, if nobody runs the study, who would do it himself. Whether it succeeds is not important. */
+static void keep_if_free(struct session *s)
+{
+    struct store_hold *hold = NULL;
+    struct error ignored;
+    int64_t last = 0;
+    if (store_hold_take(s->store, s->study->name, &hold, &ignored)) return;
+    if (store_last_event(s->store, s->study_id, &last, &ignored) == STATUS_OK && last == s->seq) {
+        state_keep(s);
+        session_flush(s, &ignored);
+    }
+    store_hold_release(hold);
+}
+
 static enum status load_by_log(struct store *store, const char *name, const struct clock *clock,
                                struct study **ret_study, json_t **ret_state, struct error *err)
 {
     struct session *s = NULL;
     enum status st = session_load(store, name, clock, ret_study, &s, err);
     if (!st) *ret_state = state_json(s);
+    if (!st) keep_if_free(s);
     session_free(s);
     return st;
 }

@@ -42,107 +42,134 @@ static void write_quoted(FILE *out, const char *text)
     fputc('\'', out);
 }
 
-static void write_provenance(FILE *out, const struct session *s, const struct standings *all)
+/* The winner, and what it is compared with. */
+struct choice {
+    const struct study *study;
+    const json_t *winner, *baseline; /* rows; baseline may be NULL */
+    double config[SPACE_PARAMS_MAX];
+    long trial, seeds;
+};
+
+static double metric_of(const json_t *row, const struct metric *m)
 {
-    const struct standing *w = all->winner;
+    const json_t *v = json_object_get(json_object_get(row, "metrics"), m->name);
+    return json_is_number(v) ? json_number_value(v) : NAN;
+}
+
+static void write_provenance(FILE *out, const struct choice *c)
+{
     char buf[64];
-    fprintf(out, "# study %s, trial %ld, ", s->study->name, w->trial->number);
-    if (w->confirmed)
-        fprintf(out, "confirmed on %zu fresh seeds\n", w->confirmed);
+    fprintf(out, "# study %s, trial %ld, ", c->study->name, c->trial);
+    if (c->seeds)
+        fprintf(out, "confirmed on %ld fresh seeds\n", c->seeds);
     else
         fputs("not confirmed\n", out);
-    for (size_t i = 0; i < s->study->objective.n_metrics; i++) {
-        const struct metric *m = &s->study->objective.metric[i];
-        fprintf(out, "# %s: %s", m->name, report_metric(m, w->mean[i], buf, sizeof buf));
-        if (all->baseline) fprintf(out, " (baseline %s)", report_metric(m, all->baseline->mean[i], buf, sizeof buf));
+    for (size_t i = 0; i < c->study->objective.n_metrics; i++) {
+        const struct metric *m = &c->study->objective.metric[i];
+        fprintf(out, "# %s: %s", m->name, report_metric(m, metric_of(c->winner, m), buf, sizeof buf));
+        if (c->baseline) fprintf(out, " (baseline %s)", report_metric(m, metric_of(c->baseline, m), buf, sizeof buf));
         fputc('\n', out);
     }
 }
 
-static void write_pairs(FILE *out, const struct session *s, const struct standing *w, const char *indent,
-                        const char *sep)
+static void write_pairs(FILE *out, const struct choice *c, const char *indent, const char *sep)
 {
-    json_t *params = space_to_json(&s->study->space, w->trial->config), *v;
+    json_t *v;
     const char *name;
-    json_object_foreach(params, name, v)
+    json_object_foreach(json_object_get(c->winner, "params"), name, v)
     {
         fprintf(out, "%s%s%s", indent, name, sep);
         write_value(out, v);
         fputc('\n', out);
     }
-    json_decref(params);
 }
 
-static void write_env(FILE *out, const struct session *s, const struct standing *w)
+static void write_env(FILE *out, const struct choice *c)
 {
     char buf[SPACE_TEXT_MAX];
-    for (size_t i = 0; i < s->study->space.n; i++) {
-        const struct param *p = &s->study->space.param[i];
-        if (isnan(w->trial->config[i])) continue; /* does not exist */
-        for (const char *c = p->name; *c; c++) fputc(toupper((unsigned char)*c), out);
+    for (size_t i = 0; i < c->study->space.n; i++) {
+        const struct param *p = &c->study->space.param[i];
+        if (isnan(c->config[i])) continue; /* does not exist */
+        for (const char *ch = p->name; *ch; ch++) fputc(toupper((unsigned char)*ch), out);
         fputc('=', out);
-        write_quoted(out, param_text(p, w->trial->config[i], buf));
+        write_quoted(out, param_text(p, c->config[i], buf));
         fputc('\n', out);
     }
 }
 
 /* The study's own command, without the program; "--name value" pairs if it has none. */
-static enum status write_args(FILE *out, const struct session *s, const struct standing *w, struct error *err)
+static enum status write_args(FILE *out, const struct choice *c, struct error *err)
 {
     const struct study_run run = {.attempt = 1, .seed = 1, .dir = "."};
     struct arena arena = {0};
     char buf[SPACE_TEXT_MAX], *text;
     enum status st = STATUS_OK;
-    for (size_t i = 1; !st && i < s->study->n_args; i++) {
-        st = study_fill(s->study, s->study->arg[i], w->trial->config, &run, &arena, &text, err);
+    for (size_t i = 1; !st && i < c->study->n_args; i++) {
+        st = study_fill(c->study, c->study->arg[i], c->config, &run, &arena, &text, err);
         if (st) break;
         if (i > 1) fputc(' ', out);
         write_quoted(out, text);
     }
-    for (size_t i = 0; s->study->n_args == 0 && i < s->study->space.n; i++) {
-        const struct param *p = &s->study->space.param[i];
-        if (isnan(w->trial->config[i])) continue;
+    for (size_t i = 0; c->study->n_args == 0 && i < c->study->space.n; i++) {
+        const struct param *p = &c->study->space.param[i];
+        if (isnan(c->config[i])) continue;
         fprintf(out, "%s--%s ", i ? " " : "", p->name);
-        write_quoted(out, param_text(p, w->trial->config[i], buf));
+        write_quoted(out, param_text(p, c->config[i], buf));
     }
     fputc('\n', out);
     arena_done(&arena);
     return st;
 }
 
-static void write_json(FILE *out, const struct session *s, const struct standings *all)
+static void write_json(FILE *out, const struct choice *c)
 {
-    json_t *object = standing_json(s, all->winner);
-    json_object_set_new(object, "study", json_string(s->study->name));
-    if (all->baseline) json_object_set_new(object, "baseline", standing_json(s, all->baseline));
+    json_t *object = json_copy((json_t *)c->winner);
+    json_object_del(object, "winner");
+    json_object_set_new(object, "study", json_string(c->study->name));
+    if (c->baseline) json_object_set(object, "baseline", (json_t *)c->baseline);
     char *text = json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
     fprintf(out, "%s\n", text);
     free(text);
     json_decref(object);
 }
 
-enum status report_export(FILE *out, enum export_format format, const struct session *s, const struct standings *all,
+const json_t *report_row(const json_t *rows, const char *key)
+{
+    for (size_t i = 0; i < json_array_size(rows); i++)
+        if (json_is_true(json_object_get(json_array_get(rows, i), key))) return json_array_get(rows, i);
+    return NULL;
+}
+
+enum status report_export(FILE *out, enum export_format format, const struct study *study, const json_t *rows,
                           struct error *err)
 {
+    struct choice c = {.study = study, .winner = report_row(rows, "winner"), .baseline = report_row(rows, "baseline")};
+    if (!c.winner)
+        return error_set(err, STATUS_NOT_FOUND,
+                         "study '%s' has nothing to export yet: no complete trial satisfies its constraints",
+                         study->name);
+    enum status s = space_from_json(&study->space, json_object_get(c.winner, "params"), c.config, err);
+    if (s) return s;
+    c.trial = (long)json_integer_value(json_object_get(c.winner, "trial"));
+    c.seeds = (long)json_integer_value(json_object_get(c.winner, "confirmed_seeds"));
     switch (format) {
-    case EXPORT_JSON: write_json(out, s, all); return STATUS_OK;
+    case EXPORT_JSON: write_json(out, &c); return STATUS_OK;
     case EXPORT_YAML:
-        write_provenance(out, s, all);
-        fprintf(out, "study: %s\ntrial: %ld\nconfirmed_seeds: %zu\nparameters:\n", s->study->name,
-                all->winner->trial->number, all->winner->confirmed);
-        write_pairs(out, s, all->winner, "  ", ": ");
+        write_provenance(out, &c);
+        fprintf(out, "study: %s\ntrial: %ld\nconfirmed_seeds: %ld\nparameters:\n", study->name, c.trial, c.seeds);
+        write_pairs(out, &c, "  ", ": ");
         return STATUS_OK;
     case EXPORT_TOML:
-        write_provenance(out, s, all);
-        fprintf(out, "study = \"%s\"\ntrial = %ld\nconfirmed_seeds = %zu\n\n[parameters]\n", s->study->name,
-                all->winner->trial->number, all->winner->confirmed);
-        write_pairs(out, s, all->winner, "", " = ");
+        write_provenance(out, &c);
+        fprintf(out, "study = \"%s\"\ntrial = %ld\nconfirmed_seeds = %ld\n\n[parameters]\n", study->name, c.trial,
+                c.seeds);
+        write_pairs(out, &c, "", " = ");
         return STATUS_OK;
     case EXPORT_ENV:
-        write_provenance(out, s, all);
-        write_env(out, s, all->winner);
+        write_provenance(out, &c);
+        write_env(out, &c);
         return STATUS_OK;
-    case EXPORT_ARGS: return write_args(out, s, all->winner, err);
+    case EXPORT_ARGS: return write_args(out, &c, err);
     }
     return STATUS_OK;
 }

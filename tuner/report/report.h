@@ -49,9 +49,12 @@ enum export_format { EXPORT_YAML, EXPORT_JSON, EXPORT_ENV, EXPORT_ARGS, EXPORT_T
 
 bool export_format_parse(const char *text, enum export_format *ret);
 
-/* The configuration with its provenance. */
-enum status report_export(FILE *out, enum export_format format, const struct session *s,
-                          const struct standings *standings, struct error *err);
+/* The winner with its provenance. `rows`: standings_json. STATUS_NOT_FOUND: there is no winner yet. */
+enum status report_export(FILE *out, enum export_format format, const struct study *study, const json_t *rows,
+                          struct error *err);
+
+/* The row of standings_json that is marked `key`: "winner", "baseline"; NULL: none. */
+const json_t *report_row(const json_t *rows, const char *key);
 
 /* Every trial, for other tools. */
 enum dump_format { DUMP_CSV, DUMP_JSONL };

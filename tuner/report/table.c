@@ -100,17 +100,10 @@ static const char *row_name(const json_t *row, char *buf, size_t size)
     return buf;
 }
 
-static const json_t *find_row(const json_t *rows, const char *key)
-{
-    for (size_t i = 0; i < json_array_size(rows); i++)
-        if (is(json_array_get(rows, i), key)) return json_array_get(rows, i);
-    return NULL;
-}
-
 void report_comparison(FILE *out, const struct study *study, const json_t *rows)
 {
     const struct objective *o = &study->objective;
-    const json_t *winner = find_row(rows, "winner"), *base = find_row(rows, "baseline");
+    const json_t *winner = report_row(rows, "winner"), *base = report_row(rows, "baseline");
     char name[80];
     if (winner && seeds_of(winner))
         fprintf(out, "\nStudy %s, confirmed on %ld fresh seeds (mean ± sd):\n", study->name, seeds_of(winner));
