@@ -17,6 +17,8 @@ import threading
 import time
 import unittest
 
+from test_kill import children_left
+
 BIN = os.path.abspath(os.environ["NOCTURNE_BIN"])
 KILLS = int(os.environ.get("CHAOS", "50"))
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
@@ -37,19 +39,6 @@ TRIAL = r"""echo "nocturne:{\"step\": 1, \"em\": 0.1, \"tokens\": 10}"
 if [ $(($2 % 3)) = 0 ]; then sleep 0.0$2; fi
 echo "nocturne:{\"result\": {\"em\": 0.5, \"tokens\": $((1000 * $2 + NOCTURNE_TRIAL))}}"
 """
-
-
-def processes(folder):
-    """Trial programs and their guards: their environment names the folder."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/environ", "rb") as f:
-                if f"NOCTURNE_DIR={folder}".encode() in f.read():
-                    found.append(int(pid))
-        except OSError:
-            pass
-    return found
 
 
 class Run:
@@ -116,13 +105,13 @@ class Chaos(unittest.TestCase):
 
     def no_process_left(self):
         for _ in range(100):  # a guard dies with its parent; give the kernel a moment
-            if not processes(self.dir):
+            if not children_left(self.dir):
                 return
             time.sleep(0.02)
-        self.fail(f"left running: {processes(self.dir)}")
+        self.fail(f"left running: {children_left(self.dir)}")
 
     def kill_children(self):
-        for pid in processes(self.dir):
+        for pid in children_left(self.dir):
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:

@@ -92,6 +92,9 @@ struct run_options {
 };
 int run_study(const struct study *study, const struct run_options *options);
 
+/* --until, --trials and --slots, which run and plan have in common. */
+error_t run_parse(int key, char *arg, struct argp_state *state, struct run_options *o);
+
 /* Is the study's command a program that can be started? */
 enum status run_check_command(const struct study *study, struct error *err);
 /* The study's budget, with what was given on the command line instead. */

@@ -28,18 +28,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &o->common; return 0;
     case 'p': o->probe = (long)cli_number(arg, "--probe", 1, 1e6, state); return 0;
-    case 'u':
-        if (!words_time_of_day(arg, &o->run.budget.until_minutes))
-            argp_error(state, "--until: '%s' is not a time of day such as 07:00", arg);
-        return 0;
-    case 'n': o->run.budget.trials = (long)cli_number(arg, "--trials", 1, 1e9, state); return 0;
-    case 's': o->run.slots = (long)cli_number(arg, "--slots", 1, 256, state); return 0;
     case ARGP_KEY_ARG:
         if (o->common.study) argp_error(state, "one study file, not '%s' as well", arg);
         o->common.study = arg;
         return 0;
     case ARGP_KEY_NO_ARGS: argp_error(state, "which study file? 'nocturne init' writes one"); return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    default: return run_parse(key, arg, state, &o->run);
     }
 }
 

@@ -24,18 +24,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     struct options *o = state->input;
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &o->common; return 0;
-    case 'u':
-        if (!words_time_of_day(arg, &o->run.budget.until_minutes))
-            argp_error(state, "--until: '%s' is not a time of day such as 07:00", arg);
-        return 0;
-    case 'n': o->run.budget.trials = (long)cli_number(arg, "--trials", 1, 1e9, state); return 0;
     case 't': o->run.budget.tokens = cli_number(arg, "--tokens", 1, 1e300, state); return 0;
     case 'c': o->run.budget.cost = cli_number(arg, "--cost", 1e-9, 1e300, state); return 0;
     case 'w':
         if (!words_duration_ms(arg, &o->run.budget.wall_ms))
             argp_error(state, "--wall: '%s' is not a duration such as 90s, 10m, 9h or 1h30m", arg);
         return 0;
-    case 's': o->run.slots = (long)cli_number(arg, "--slots", 1, 256, state); return 0;
     case 'r': o->run.seed = (int64_t)cli_number(arg, "--seed", 0, 9e15, state); return 0;
     case 'q': o->run.quiet = true; return 0;
     case ARGP_KEY_ARG:
@@ -43,7 +37,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         o->common.study = arg;
         return 0;
     case ARGP_KEY_NO_ARGS: argp_error(state, "which study file? 'nocturne init' writes one"); return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    default: return run_parse(key, arg, state, &o->run);
     }
 }
 

@@ -5,6 +5,8 @@
 #include "tuner/coordinator/warm_start.h"
 #include "tuner/report/report.h"
 
+#include "tuner/base/words.h"
+
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
@@ -52,6 +54,19 @@ enum status run_check_command(const struct study *study, struct error *err)
     if (found) return STATUS_OK;
     return error_set(err, STATUS_INVALID, "%s: the command '%s' is not an executable program %s%s", study->path,
                      program, strchr(program, '/') ? "in " : "in PATH", strchr(program, '/') ? study->dir : "");
+}
+
+error_t run_parse(int key, char *arg, struct argp_state *state, struct run_options *o)
+{
+    switch (key) {
+    case 'u':
+        if (!words_time_of_day(arg, &o->budget.until_minutes))
+            argp_error(state, "--until: '%s' is not a time of day such as 07:00", arg);
+        return 0;
+    case 'n': o->budget.trials = (long)cli_number(arg, "--trials", 1, 1e9, state); return 0;
+    case 's': o->slots = (long)cli_number(arg, "--slots", 1, 256, state); return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
 }
 
 struct budget run_budget(const struct study *study, const struct run_options *o)

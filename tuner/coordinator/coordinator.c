@@ -306,7 +306,7 @@ static void start(struct coordinator *c, struct slot *slot)
     if (launch(c->workers, c->session->study, t, dir, &handler, slot, &slot->job, &err))
         put_off(c, slot, &err);
     else {
-        *c->pause.text = 0;
+        if (clock_mono_ms(c->session->clock) >= c->pause.again_ms) *c->pause.text = 0; /* not by what began with it */
         slot->state = SLOT_RUNS;
         enum status s = session_started(c->session, t, job_pid(slot->job), &err);
         if (s) give_up(c, s, &err);

@@ -222,8 +222,9 @@ static const char *range_yaml(struct arena *arena, const struct column *x)
 {
     if (is_stepped(x)) {
         const char *out = "";
-        for (double v = x->lo; v <= x->hi * (1 + 1e-12) + 1e-300; v += x->step)
-            out = arena_printf(arena, "%s%s%.12g", out, *out ? ", " : "", v);
+        size_t steps = (size_t)floor((x->hi - x->lo) / x->step + 1e-9);
+        for (size_t k = 0; k <= steps; k++)
+            out = arena_printf(arena, "%s%s%.12g", out, *out ? ", " : "", x->lo + (double)k * x->step);
         return arena_printf(arena, "type: ordinal, values: [%s]", out);
     }
     return arena_printf(arena, "type: %s, range: [%.15g, %.15g]%s", x->kind == COLUMN_INT ? "int" : "float", x->lo,

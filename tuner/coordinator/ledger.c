@@ -137,16 +137,19 @@ size_t ledger_entries(const struct session *s, struct ledger_entry *ret)
 static void explain(const struct ledger_entry *e, double left, double need, char *why, size_t size)
 {
     char a[40], b[40];
-    if (e->unit == UNIT_MS)
-        snprintf(why, size, "the deadline is near: %s left, and a trial (with the confirmation) may take %s",
-                 words_show_duration((int64_t)fmax(left, 0), a, sizeof a),
-                 words_show_duration((int64_t)need, b, sizeof b));
-    else if (e->unit == UNIT_TRIALS)
+    const char *what = e->unit == UNIT_COST ? "cost" : "token";
+    if (e->unit == UNIT_TRIALS)
         snprintf(why, size, "the trials of the budget are done");
+    else if (left <= 0 && e->unit == UNIT_MS)
+        snprintf(why, size, "the deadline has passed");
+    else if (left <= 0)
+        snprintf(why, size, "the %s budget is spent", what);
+    else if (e->unit == UNIT_MS)
+        snprintf(why, size, "the deadline is near: %s left, and a trial (with the confirmation) may take %s",
+                 words_show_duration((int64_t)left, a, sizeof a), words_show_duration((int64_t)need, b, sizeof b));
     else
-        snprintf(why, size, "the %s budget is spent: %s left, and a trial (with the confirmation) may need %s",
-                 e->unit == UNIT_COST ? "cost" : "token", words_show_count(fmax(left, 0), a, sizeof a),
-                 words_show_count(need, b, sizeof b));
+        snprintf(why, size, "the %s budget is spent: %s left, and a trial (with the confirmation) may need %s", what,
+                 words_show_count(left, a, sizeof a), words_show_count(need, b, sizeof b));
 }
 
 bool ledger_admits(const struct session *s, struct need need, size_t confirms, char *why, size_t size)

@@ -103,21 +103,23 @@ static struct plan_interval interval(double *value, size_t n)
 
 static void simulate(const struct session *s, const struct sample *tokens, const struct sample *ms, struct plan *plan)
 {
-    double *value = must_alloc(4 * NIGHTS, sizeof *value);
+    size_t n = NIGHTS;
+    double *value = must_alloc(4 * n, sizeof *value), *tokens_of = value, *ms_of = value + n, *cost_of = value + 2 * n,
+           *trials_of = value + 3 * n;
     size_t in_time = 0;
-    for (size_t k = 0; k < NIGHTS; k++) {
+    for (size_t k = 0; k < n; k++) {
         struct rng rng = rng_derive(s->seed, "plan", k);
         struct night x = live_through(s, plan, tokens, ms, &rng);
-        value[k] = x.tokens;
-        value[NIGHTS + k] = x.ms;
-        value[2 * NIGHTS + k] = x.tokens * s->budget.price_token + x.busy_ms / 3600e3 * s->budget.price_hour;
-        value[3 * NIGHTS + k] = (double)x.trials;
+        tokens_of[k] = x.tokens;
+        ms_of[k] = x.ms;
+        cost_of[k] = x.tokens * s->budget.price_token + x.busy_ms / 3600e3 * s->budget.price_hour;
+        trials_of[k] = (double)x.trials;
         in_time += x.ms <= (double)plan->left_ms;
     }
-    if (tokens->n) plan->tokens = interval(value, NIGHTS);
-    plan->ms = interval(value + NIGHTS, NIGHTS);
-    plan->cost = interval(value + 2 * NIGHTS, NIGHTS);
-    plan->trials = interval(value + 3 * NIGHTS, NIGHTS);
+    if (tokens->n) plan->tokens = interval(tokens_of, n);
+    plan->ms = interval(ms_of, n);
+    plan->cost = interval(cost_of, n);
+    plan->trials = interval(trials_of, n);
     if (plan->left_ms < INT64_MAX && plan->searches > 0) plan->on_time = (double)in_time / NIGHTS;
     free(value);
 }

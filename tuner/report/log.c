@@ -5,20 +5,11 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct listing {
     FILE *out;
     bool json;
 };
-
-static const char *show_time(int64_t ms, char *buf, size_t size)
-{
-    time_t at = (time_t)(ms / 1000);
-    struct tm t;
-    strftime(buf, size, "%Y-%m-%d %H:%M:%S", localtime_r(&at, &t));
-    return buf;
-}
 
 static void print_json(FILE *out, const struct store_event *e, json_t *body)
 {
@@ -42,7 +33,7 @@ static void on_event(void *data, const struct store_event *e)
     else {
         json_object_del(body, "file"); /* pages long */
         char *text = body ? json_pretty_numbers(body) : NULL;
-        fprintf(l->out, "%6lld  %s  ", (long long)e->seq, show_time(e->at_ms, when, sizeof when));
+        fprintf(l->out, "%6lld  %s  ", (long long)e->seq, report_time(e->at_ms, when, sizeof when));
         if (e->trial >= 0)
             fprintf(l->out, "trial %-5ld", e->trial);
         else

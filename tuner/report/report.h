@@ -67,6 +67,8 @@ enum status report_log(FILE *out, struct store *store, int64_t study, long trial
 
 /* A metric's value as people write it: proportions with four digits, counts short. */
 const char *report_metric(const struct metric *m, double v, char *buf, size_t size);
+/* Wall clock, local time: "2026-11-25 07:00:00". */
+const char *report_time(int64_t ms, char *buf, size_t size);
 /* "patience=4 threshold=0.0012"; in the arena. */
 const char *report_config(const struct space *space, const double *config, struct arena *arena);
 

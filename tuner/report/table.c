@@ -6,7 +6,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* ---- comparison ---- */
 
@@ -242,14 +241,6 @@ struct showing {
     } attempts;
 };
 
-static const char *show_time(int64_t ms, char *buf, size_t size)
-{
-    time_t at = (time_t)(ms / 1000);
-    struct tm t;
-    strftime(buf, size, "%Y-%m-%d %H:%M:%S", localtime_r(&at, &t));
-    return buf;
-}
-
 static void show_report(void *data, const struct store_report *r)
 {
     struct showing *w = data;
@@ -271,7 +262,7 @@ static void show_event(void *data, const struct store_event *e)
                *reason = json_string_value(json_object_get(body, "reason"));
     const json_t *ms = json_object_get(body, "ms");
     if (e->kind == LOGGED_LEASED && w->attempts.n < 256) w->attempts.lease[w->attempts.n++] = e->seq;
-    fprintf(w->out, "  %s  %-9s", show_time(e->at_ms, when, sizeof when), logged_name(e->kind));
+    fprintf(w->out, "  %s  %-9s", report_time(e->at_ms, when, sizeof when), logged_name(e->kind));
     if (e->kind == LOGGED_LEASED) fprintf(w->out, "  attempt %zu, lease %lld", w->attempts.n, (long long)e->seq);
     if (e->kind == LOGGED_FINISHED) fprintf(w->out, "  %s", state ? state : "complete");
     if (outcome) fprintf(w->out, "  %s", outcome);

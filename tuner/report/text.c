@@ -3,6 +3,7 @@
 #include "tuner/base/words.h"
 
 #include <math.h>
+#include <time.h>
 
 const char *report_metric(const struct metric *m, double v, char *buf, size_t size)
 {
@@ -26,4 +27,12 @@ const char *report_config(const struct space *space, const double *config, struc
             all = arena_printf(arena, "%s%s%s=%s", all, *all ? " " : "", space->param[i].name,
                                param_text(&space->param[i], config[i], buf));
     return all;
+}
+
+const char *report_time(int64_t ms, char *buf, size_t size)
+{
+    time_t at = (time_t)(ms / 1000);
+    struct tm t;
+    strftime(buf, size, "%Y-%m-%d %H:%M:%S", localtime_r(&at, &t));
+    return buf;
 }
