@@ -300,7 +300,10 @@ static void poll_requests(struct journal *j)
     int64_t before = j->last_request;
     pthread_mutex_unlock(&j->lock);
     store_requests(j->store, j->study, before, on_request, j, &ignored);
-    if (before != j->last_request && j->hooks.durable) j->hooks.durable(j->hooks.data, "", 0);
+    pthread_mutex_lock(&j->lock);
+    if (before == j->last_request || !j->hooks.durable) return;
+    pthread_mutex_unlock(&j->lock);
+    j->hooks.durable(j->hooks.data, "", 0); /* wakes the loop, which will ask for them */
     pthread_mutex_lock(&j->lock);
 }
 

@@ -63,6 +63,19 @@ class Several(World):
         self.assertEqual(process.returncode, 0)
         self.assertEqual({t["state"] for t in self.trials()}, {"complete"})
 
+    def test_advise_answers_when_the_disk_lets_it(self):
+        self.run_nocturne("advise", "study.yaml", "--db", "a.db", stdin='{"ask": 1}\n')
+        limit = os.path.getsize(os.path.join(self.dir, "a.db"))
+        process = self.popen("advise", "study.yaml", "--db", "a.db", stdin=subprocess.PIPE,
+                             preexec_fn=lambda: (signal.signal(signal.SIGXFSZ, signal.SIG_IGN),
+                                                 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))))
+        process.stdin.write('{"ask": 9000}\n')
+        process.stdin.flush()
+        self.assertRegex(process.stderr.readline(), r"^nocturne: paused: .*a\.db: .*; goes on by itself when that is over\n$")
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        self.assertEqual(len(json.loads(process.stdout.readline())["trials"]), 9000)
+        self.assertEqual(process.communicate(timeout=50)[1], "nocturne: going on\n")
+
     def test_without_file_descriptors_the_study_pauses(self):
         process = self.popen("run", "study.yaml", "--quiet",
                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (19, 1000)))
@@ -194,6 +207,7 @@ class Budgets(World):
         self.assertGreater(plan["tokens"]["high"], 9 * 1500)
         self.assertGreater(plan["probability_on_time"], 0.5)
         self.assertEqual(len(self.trials()), 3)  # the probe's trials are the study's
+        self.assertEqual(self.json("status")["studies"][0]["phase"], "stopped")
         self.run_nocturne("run", "study.yaml", "--quiet")
         self.assertEqual(len(self.trials()), 12)
         self.write("study.yaml", STUDY.replace("timeout: 20s", "timeout: 1s").replace("tokens: {goal", "tokens: {gaol"))
@@ -274,6 +288,7 @@ class Moving(World):
         out = self.run_nocturne("import", "study.yaml", "t.csv")[0]
         self.assertIn("3 trials imported", out)
         self.assertIn("ignored columns: 'loss'", out)
+        self.assertIn("has been imported into study 's' already (trial 1)", self.run_nocturne("import", "study.yaml", "t.csv", code=2)[1])
         trials = self.trials()
         self.assertEqual([t["state"] for t in trials], ["queued", "complete", "complete", "failed"])
         self.assertEqual(trials[2]["metrics"], {"em": 0.6, "tokens": 2000})

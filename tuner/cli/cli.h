@@ -88,6 +88,7 @@ struct run_options {
     long slots;           /* 0: as the study says */
     int64_t seed;         /* −1: as the study says */
     bool json, quiet;
+    bool probe; /* see coordinator_options */
     const char *db;
 };
 int run_study(const struct study *study, const struct run_options *options);

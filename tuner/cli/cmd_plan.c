@@ -114,6 +114,7 @@ static int probe(struct study *study, const struct options *o)
     run.budget.trials = o->probe;
     run.db = o->common.db;
     run.quiet = true;
+    run.probe = true;
     study->confirm_top = 0;
     int code = run_study(study, &run);
     study->confirm_top = top;

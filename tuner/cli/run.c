@@ -138,8 +138,12 @@ static enum status coordinate(struct session *session, const struct run_options 
                               const char *files, enum coordinator_end *ret_end, struct error *err)
 {
     struct progress *progress = progress_create(stdout, mode_of(o), session);
-    struct coordinator_options options = {
-        .slots = session->slots, .guard = guard, .files = files, .listen = on_event, .data = progress};
+    struct coordinator_options options = {.slots = session->slots,
+                                          .guard = guard,
+                                          .files = files,
+                                          .probe = o->probe,
+                                          .listen = on_event,
+                                          .data = progress};
     struct coordinator *coordinator = NULL;
     uv_loop_t loop;
     uv_loop_init(&loop);

@@ -662,7 +662,8 @@ static void open_handles(struct coordinator *c)
 /* The last words, and the writer's end. */
 static enum status close_journal(struct coordinator *c, struct error *err)
 {
-    if (!c->status) session_set_phase(c->session, c->end == COORDINATOR_DONE ? "complete" : "stopped");
+    if (!c->status)
+        session_set_phase(c->session, c->end == COORDINATOR_DONE && !c->options.probe ? "complete" : "stopped");
     state_keep(c->session);
     journal_submit(c->journal);
     enum status s = journal_stop(c->journal, err);

@@ -125,13 +125,28 @@ static enum status take_row(struct session *s, const struct table *t, const stru
     return st ? error_context(err, "%s:%d", t->file, row->line) : STATUS_OK;
 }
 
+/* The same file again would count every result twice. */
+static enum status check_new(const struct session *s, const char *file, struct error *err)
+{
+    char prefix[200];
+    snprintf(prefix, sizeof prefix, "imported: %.150s:", file);
+    for (size_t i = 0; i < s->n; i++)
+        if (strncmp(s->trial[i]->source, prefix, strlen(prefix)) == 0)
+            return error_set(err, STATUS_INVALID,
+                             "%s has been imported into study '%s' already (trial %ld); if it holds other trials now, "
+                             "give it another name",
+                             file, s->study->name, s->trial[i]->number);
+    return STATUS_OK;
+}
+
 enum status import_csv(struct session *s, const char *file, const char *text, size_t len, struct imported *ret,
                        struct error *err)
 {
     struct table t = {.study = s->study, .file = file};
     struct arena arena = {0};
     struct imported out = {0};
-    enum status st = csv_read(file, text, len, &arena, &t.csv, err);
+    enum status st = check_new(s, file, err);
+    if (!st) st = csv_read(file, text, len, &arena, &t.csv, err);
     if (!st) st = read_header(&t, &arena, &out, err);
     for (size_t i = 1; !st && i < t.csv.n; i++, out.trials++) st = take_row(s, &t, &t.csv.row[i], err);
     if (!st) *ret = out;
