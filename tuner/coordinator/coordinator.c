@@ -1,9 +1,11 @@
 #include "tuner/coordinator/coordinator.h"
 
+#include "tuner/coordinator/announce.h"
 #include "tuner/coordinator/confirm.h"
 #include "tuner/coordinator/launch.h"
 #include "tuner/coordinator/lease.h"
 #include "tuner/coordinator/state.h"
+#include "tuner/coordinator/think.h"
 
 #include "tuner/base/host.h"
 #include "tuner/base/json.h"
@@ -19,8 +21,6 @@ enum phase { PHASE_SEARCH, PHASE_CONFIRM, PHASE_DRAIN, PHASE_KILL, PHASE_ENDED }
 
 enum { TICK_MS = 250, RETRY_MS = 500, RETRY_MAX_MS = 30000 };
 
-static const double NEED_COVERAGE = 0.8; /* central interval whose upper end nine of ten stay under */
-
 /*   FREE ──lease──▶ PROMISED ──lease durable: launch──▶ RUNS ──exit──▶ FREE
  *     ▲                │ stopped, or no program can be started
  *     └────────────────┘                                                    */
@@ -32,32 +32,8 @@ struct slot {
     struct trial *trial;
     struct job *job;
     uint64_t batch;   /* promised: the lease is durable with this batch of the journal */
+    bool condemned;   /* the decision to stop it is in the log */
     long long killed; /* out-of-memory kills of this machine when it began */
-};
-
-/* A suggestion being computed on the thread pool. Owns its snapshot. */
-struct thinking {
-    uv_work_t work;
-    struct coordinator *c;
-    struct search *search; /* the coordinator's; only one suggestion is computed at a time */
-    const struct study *study;
-    struct arena arena;
-    struct search_history history;
-    long number;
-    int64_t known; /* seq of the last event in the snapshot */
-    struct suggestion suggestion;
-    double tokens; /* that it may need; NaN: the model does not say */
-    enum status status;
-    struct error err;
-};
-
-/* What may be said once a batch is durable. */
-struct announcement {
-    struct announcement *next;
-    uint64_t batch;
-    enum coordinator_event event;
-    const struct trial *trial;
-    char *text;
 };
 
 /* Why nothing starts now. */
@@ -77,10 +53,10 @@ struct coordinator {
     enum phase phase;
     struct slot *slot; /* options.slots of them */
     struct search *search;
-    struct thinking *thinking; /* NULL: none */
-    bool exhausted;            /* nothing is left to try, to afford, or worth the trouble */
+    bool thinking;  /* a suggestion is being computed */
+    bool exhausted; /* nothing is left to try, to afford, or worth the trouble */
     struct pause pause;
-    struct announcement *said, **said_end;
+    struct announcements said;
     uv_timer_t tick;
     uv_prepare_t turn;
     uv_async_t wake; /* by the journal's writer */
@@ -101,25 +77,12 @@ static void say_now(struct coordinator *c, enum coordinator_event event, const s
 /* Once what has been recorded so far is durable. */
 static void say(struct coordinator *c, enum coordinator_event event, const struct trial *t, const char *text)
 {
-    struct announcement *a = must_alloc(1, sizeof *a);
-    a->batch = journal_batch(c->journal);
-    a->event = event;
-    a->trial = t;
-    a->text = text ? must_strdup(text) : NULL;
-    *c->said_end = a;
-    c->said_end = &a->next;
+    announce(&c->said, journal_batch(c->journal), event, t, text);
 }
 
 static void speak(struct coordinator *c, uint64_t durable)
 {
-    while (c->said && c->said->batch <= durable) {
-        struct announcement *a = c->said;
-        c->said = a->next;
-        if (!c->said) c->said_end = &c->said;
-        say_now(c, a->event, a->trial, a->text);
-        free(a->text);
-        free(a);
-    }
+    announcements_release(&c->said, durable, c->options.listen, c->options.data);
 }
 
 /* ---- ending ---- */
@@ -129,7 +92,8 @@ static void stop_jobs(struct coordinator *c, const char *why)
     for (size_t i = 0; i < c->options.slots; i++) {
         struct slot *slot = &c->slot[i];
         if (slot->state != SLOT_RUNS) continue;
-        session_condemn(c->session, slot->trial, why);
+        if (!slot->condemned) session_condemn(c->session, slot->trial, why);
+        slot->condemned = true;
         job_stop(slot->job, why);
     }
 }
@@ -397,19 +361,7 @@ static bool fill_slots(struct coordinator *c)
 
 /* ---- suggestions ---- */
 
-static void on_think(uv_work_t *work)
-{
-    struct thinking *t = work->data;
-    struct prediction p[METRICS_MAX];
-    int tokens = objective_token_metric(&t->study->objective);
-    t->tokens = NAN;
-    t->status = search_suggest(t->search, &t->history, t->number, &t->suggestion, &t->err);
-    if (t->status || tokens < 0 || strncmp(t->suggestion.source, "gp", 2) != 0) return;
-    if (search_predict(t->search, &t->history, t->suggestion.config, NEED_COVERAGE, p, NULL) == STATUS_OK)
-        t->tokens = p[tokens].high;
-}
-
-static void add_suggestion(struct coordinator *c, const struct thinking *t)
+static void add_suggestion(struct coordinator *c, const struct thought *t)
 {
     const struct suggestion *x = &t->suggestion;
     char why[400];
@@ -438,28 +390,11 @@ static void add_suggestion(struct coordinator *c, const struct thinking *t)
                                                .expect_ms = need.ms});
 }
 
-static void on_thought(uv_work_t *work, int cancelled)
+static void on_thought(void *data, const struct thought *t)
 {
-    struct thinking *t = work->data;
-    struct coordinator *c = t->c;
-    c->thinking = NULL;
-    if (!cancelled && c->phase == PHASE_SEARCH) add_suggestion(c, t);
-    arena_done(&t->arena);
-    free(t);
-}
-
-static void think(struct coordinator *c)
-{
-    struct thinking *t = must_alloc(1, sizeof *t);
-    t->work.data = t;
-    t->c = c;
-    t->search = c->search;
-    t->study = c->session->study;
-    t->history = session_history(c->session, &t->arena);
-    t->number = (long)c->session->n;
-    t->known = c->session->seq;
-    c->thinking = t;
-    uv_queue_work(c->loop, &t->work, on_think, on_thought);
+    struct coordinator *c = data;
+    c->thinking = false;
+    if (t && c->phase == PHASE_SEARCH) add_suggestion(c, t);
 }
 
 /* Could another trial be suggested? What it needs exactly is asked once it is known. */
@@ -514,7 +449,10 @@ static void step(struct coordinator *c)
     case PHASE_SEARCH:
         if (paused || waiting) return;
         if (wants_more(c)) {
-            if (has_free_slot(c) && !c->thinking) think(c);
+            if (has_free_slot(c) && !c->thinking) {
+                c->thinking = true;
+                think(c->loop, c->session, c->search, on_thought, c);
+            }
         } else if (is_idle(c))
             confirm_or_end(c);
         return;
@@ -630,7 +568,6 @@ enum status coordinator_create(const struct coordinator_options *options, struct
     c->workers = workers_create(loop, options->guard, options->slots);
     c->search = search_create(session->study, session->seed, session->prior, session->n_priors);
     c->slot = must_alloc(options->slots, sizeof *c->slot);
-    c->said_end = &c->said;
     *ret = c;
     return STATUS_OK;
 }
@@ -668,11 +605,7 @@ static enum status close_journal(struct coordinator *c, struct error *err)
     journal_submit(c->journal);
     enum status s = journal_stop(c->journal, err);
     speak(c, s ? journal_durable(c->journal) : UINT64_MAX);
-    for (struct announcement *next; c->said; c->said = next) {
-        next = c->said->next;
-        free(c->said->text);
-        free(c->said);
-    }
+    announcements_done(&c->said);
     return s;
 }
 

@@ -1,5 +1,6 @@
 #include "tuner/coordinator/fold.h"
 #include "tuner/coordinator/quick.h"
+#include "tuner/coordinator/record.h"
 
 #include "tuner/base/host.h"
 #include "tuner/base/json.h"
@@ -97,166 +98,6 @@ int64_t session_took_ms(const struct session *s, const struct trial *t)
 {
     bool runs = t->state == TRIAL_LEASED || t->state == TRIAL_RUNNING;
     return runs ? clock_mono_ms(s->clock) - t->leased_ms : (int64_t)t->busy_ms;
-}
-
-/* ---- changing ---- */
-
-static struct change change_of(const struct session *s, enum logged kind, const struct trial *t)
-{
-    return (struct change){
-        .kind = kind, .trial = t ? t->number : -1, .seq = s->seq + 1, .at_ms = clock_wall_ms(s->clock), .confirms = -1};
-}
-
-/* One event: to memory if it is legal, then to the journal. */
-static enum status record(struct session *s, const struct change *c, struct error *err)
-{
-    struct arena arena = {0};
-    enum status st = fold_apply(s, c, err);
-    if (!st)
-        journal_event(s->journal, &(struct store_event){.seq = c->seq,
-                                                        .trial = c->trial,
-                                                        .kind = c->kind,
-                                                        .at_ms = c->at_ms,
-                                                        .body = change_body(s, c, &arena)});
-    arena_done(&arena);
-    return st;
-}
-
-struct trial *session_add(struct session *s, const struct addition *a)
-{
-    struct change c = change_of(s, LOGGED_ADDED, NULL);
-    struct error err;
-    c.trial = (long)s->n;
-    c.role = a->role;
-    c.config = a->config;
-    c.source = a->source;
-    c.seed = a->seed ? a->seed : session_trial_seed(s, c.trial);
-    c.confirms = a->role == ROLE_CONFIRM ? a->confirms : -1;
-    c.known = a->known ? a->known : s->seq;
-    c.expect_tokens = a->expect_tokens;
-    c.expect_ms = a->expect_ms;
-    if (record(s, &c, &err)) abort(); /* cannot be illegal: the number is the next one */
-    return s->trial[s->n - 1];
-}
-
-enum status session_lease(struct session *s, struct trial *t, const char *dir, int64_t ttl_ms, struct error *err)
-{
-    struct change c = change_of(s, LOGGED_LEASED, t);
-    c.dir = dir;
-    c.ttl_ms = ttl_ms;
-    return record(s, &c, err);
-}
-
-enum status session_started(struct session *s, struct trial *t, int64_t pid, struct error *err)
-{
-    struct change c = change_of(s, LOGGED_STARTED, t);
-    c.pid = pid;
-    return record(s, &c, err);
-}
-
-enum status session_renew(struct session *s, struct trial *t, int64_t ttl_ms, struct error *err)
-{
-    struct change c = change_of(s, LOGGED_RENEWED, t);
-    c.ttl_ms = ttl_ms;
-    return record(s, &c, err);
-}
-
-void session_condemn(struct session *s, const struct trial *t, const char *why)
-{
-    struct change c = change_of(s, LOGGED_CONDEMNED, t);
-    c.reason = why;
-    record(s, &c, NULL);
-}
-
-/* How long the attempt ran and what it spent, as far as its reports say. */
-static void measure(const struct session *s, const struct trial *t, struct change *c)
-{
-    int tokens = objective_token_metric(&s->study->objective);
-    if (t->state != TRIAL_LEASED && t->state != TRIAL_RUNNING) return;
-    c->took_ms = (double)(clock_mono_ms(s->clock) - t->leased_ms);
-    if (tokens >= 0 && isfinite(t->last[tokens])) c->spent_tokens = t->last[tokens];
-}
-
-enum status session_return(struct session *s, struct trial *t, const char *outcome, const char *reason,
-                           int64_t backoff_ms, struct error *err)
-{
-    struct change c = change_of(s, LOGGED_RETURNED, t);
-    c.outcome = outcome;
-    c.reason = reason;
-    c.backoff_ms = backoff_ms;
-    measure(s, t, &c);
-    return record(s, &c, err);
-}
-
-static enum status finish(struct session *s, struct trial *t, struct change *c, struct error *err)
-{
-    int tokens = objective_token_metric(&s->study->objective);
-    double value[METRICS_MAX];
-    measure(s, t, c);
-    fold_values(s, c->metrics, value);
-    if (tokens >= 0 && isfinite(value[tokens])) c->spent_tokens = 0; /* the metric says it */
-    return record(s, c, err);
-}
-
-enum status session_finish(struct session *s, struct trial *t, enum trial_state to, const json_t *metrics,
-                           const char *reason, const char *outcome, struct error *err)
-{
-    struct change c = change_of(s, LOGGED_FINISHED, t);
-    c.state = to;
-    c.metrics = metrics;
-    c.reason = reason;
-    c.outcome = outcome;
-    return finish(s, t, &c, err);
-}
-
-enum status session_poison(struct session *s, struct trial *t, const char *reason, struct error *err)
-{
-    struct change c = change_of(s, LOGGED_FINISHED, t);
-    c.state = TRIAL_FAILED;
-    c.reason = reason;
-    c.outcome = "crashed the machine";
-    c.poisonous = true;
-    return finish(s, t, &c, err);
-}
-
-void session_set_phase(struct session *s, const char *phase)
-{
-    struct change c = change_of(s, LOGGED_PHASE, NULL);
-    if (strcmp(s->phase, phase) == 0) return;
-    c.reason = phase;
-    record(s, &c, NULL);
-}
-
-void session_note(struct session *s, const char *text)
-{
-    struct change c = change_of(s, LOGGED_NOTE, NULL);
-    c.reason = text;
-    record(s, &c, NULL);
-}
-
-void session_report(struct session *s, struct trial *t, long step, const json_t *metrics)
-{
-    enum { REPORTED_MAX = 64 };
-    const char *names[REPORTED_MAX], *name;
-    double values[REPORTED_MAX];
-    json_t *v;
-    struct store_report r = {.lease = t->lease,
-                             .number = t->reports,
-                             .step = step,
-                             .after_ms = clock_mono_ms(s->clock) - t->leased_ms,
-                             .known = s->seq - t->lease,
-                             .name = names,
-                             .value = values};
-    json_object_foreach((json_t *)metrics, name, v)
-    {
-        if (r.n == REPORTED_MAX || !*name) continue;
-        names[r.n] = name;
-        values[r.n++] = json_number_value(v);
-    }
-    journal_report(s->journal, &r);
-    t->reports++;
-    t->step = step;
-    fold_values(s, metrics, t->last);
 }
 
 enum status session_flush(struct session *s, struct error *err)
@@ -500,7 +341,7 @@ static void note_warm(struct session *s, struct change *c)
 static enum status announce(struct session *s, const struct opening *opening, const char *identity, struct error *err)
 {
     char host[HOST_TEXT_MAX], boot[HOST_TEXT_MAX];
-    struct change c = change_of(s, LOGGED_OPENED, NULL);
+    struct change c = record_begin(s, LOGGED_OPENED, NULL);
     bool same = s->file && strcmp(s->file, s->study->text) == 0;
     c.host = host_name(host);
     c.boot = host_boot(boot);

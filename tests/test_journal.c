@@ -1,0 +1,206 @@
+/* The journal's writer: group commit, answers that wait for their events, retries, back-pressure. */
+#include "tests/test.h"
+
+#include "store/store.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+static char path[256];
+
+static int setup(void **state)
+{
+    (void)state;
+    snprintf(path, sizeof path, "/tmp/nocturne-test-journal-%ld.db", (long)getpid());
+    return 0;
+}
+
+static int clean(void **state)
+{
+    char name[300];
+    (void)state;
+    const char *const tails[] = {"", "-wal", "-shm", "-s.lock"};
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(name, sizeof name, "%s%s", path, tails[i]);
+        unlink(name);
+    }
+    return 0;
+}
+
+static struct store *open_store(void)
+{
+    struct store *s = NULL;
+    struct error err;
+    assert_ok(store_open(path, STORE_CREATE, &s, &err), err);
+    return s;
+}
+
+static int64_t add_study(struct store *s, const char *name)
+{
+    int64_t id;
+    struct error err;
+    struct store_study row = {.name = name,
+                              .path = "/s.yaml",
+                              .file = "study: s\n",
+                              .identity = "{}",
+                              .seed = 18446744073709551615u,
+                              .created_ms = 5};
+    assert_ok(store_study_insert(s, &row, &id, &err), err);
+    return id;
+}
+
+static void add_event(struct journal *j, int64_t seq, const char *body)
+{
+    journal_event(
+        j, &(struct store_event){.seq = seq, .trial = (long)seq % 7, .kind = LOGGED_NOTE, .at_ms = 7, .body = body});
+}
+
+struct heard {
+    pthread_mutex_t lock;
+    pthread_cond_t more;
+    char answers[4096];
+    int transactions, troubles;
+    char text[1024];
+};
+
+static void on_durable(void *data, const char *answers, size_t n)
+{
+    struct heard *h = data;
+    pthread_mutex_lock(&h->lock);
+    strncat(h->answers, answers, n);
+    h->transactions++;
+    pthread_cond_broadcast(&h->more);
+    pthread_mutex_unlock(&h->lock);
+}
+
+static void on_trouble(void *data, const char *text)
+{
+    struct heard *h = data;
+    pthread_mutex_lock(&h->lock);
+    h->troubles += text != NULL;
+    if (text) snprintf(h->text, sizeof h->text, "%s", text);
+    pthread_cond_broadcast(&h->more);
+    pthread_mutex_unlock(&h->lock);
+}
+
+static void test_journal__answers_follow_their_events(void **state)
+{
+    (void)state;
+    struct error err;
+    struct store *s = open_store();
+    int64_t id = add_study(s, "s"), last;
+    struct heard h = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, "", 0, 0, ""};
+    struct journal *j = journal_create(s, id);
+    assert_int_equal(journal_batch(j), 1);
+    journal_start(j, &(struct journal_hooks){on_durable, on_trouble, &h});
+    for (int i = 0; i < 26; i++) {
+        add_event(j, i + 1, "{}");
+        journal_answer(j, &"abcdefghijklmnopqrstuvwxyz"[i], 1);
+        journal_submit(j);
+        journal_submit(j); /* nothing: no batch */
+        journal_wait(j);
+    }
+    assert_int_equal(journal_batch(j), 27);
+    journal_answer(j, "!", 1); /* an answer alone */
+    journal_submit(j);
+    assert_ok(journal_stop(j, &err), err);
+    assert_string_equal(h.answers, "abcdefghijklmnopqrstuvwxyz!");
+    assert_int_equal(journal_durable(j), 27);
+    assert_int_equal(h.troubles, 0);
+    journal_free(j);
+    assert_ok(store_last_event(s, id, &last, &err), err);
+    assert_int_equal(last, 26);
+    store_close(s);
+}
+
+/* Another program holds the database: nothing is answered, and everything is once it lets go. */
+static void test_journal__waits_for_a_locked_database(void **state)
+{
+    (void)state;
+    struct error err;
+    sqlite3 *other;
+    struct store *s = open_store();
+    struct heard h = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, "", 0, 0, ""};
+    struct journal *j = journal_create(s, add_study(s, "s"));
+    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    journal_start(j, &(struct journal_hooks){on_durable, on_trouble, &h});
+    add_event(j, 1, "{}");
+    journal_answer(j, "ok", 2);
+    journal_submit(j);
+    pthread_mutex_lock(&h.lock);
+    while (!h.troubles) pthread_cond_wait(&h.more, &h.lock);
+    assert_string_equal(h.answers, "");
+    assert_contains(h.text, "another program keeps it locked");
+    assert_int_equal(journal_trouble(j, &err), STATUS_IO);
+    assert_int_equal(journal_durable(j), 0);
+    sqlite3_exec(other, "COMMIT", NULL, NULL, NULL);
+    while (!*h.answers) pthread_cond_wait(&h.more, &h.lock);
+    pthread_mutex_unlock(&h.lock);
+    assert_ok(journal_stop(j, &err), err);
+    assert_int_equal(journal_trouble(j, &err), STATUS_OK);
+    journal_free(j);
+    sqlite3_close(other);
+    store_close(s);
+}
+
+/* A disk that does not take what comes: the journal says that it is full, and is not once the disk has caught up. */
+static void test_journal__back_pressure(void **state)
+{
+    (void)state;
+    struct error err;
+    sqlite3 *other;
+    struct store *s = open_store();
+    struct journal *j = journal_create(s, add_study(s, "s"));
+    char *body = calloc(1, 100000);
+    memset(body, 'x', 99999);
+    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    journal_start(j, &(struct journal_hooks){NULL, NULL, NULL});
+    for (int i = 0; i < 100; i++) {
+        add_event(j, i + 1, body);
+        journal_submit(j);
+        assert_int_equal(journal_full(j), i > 82); /* 8 MB */
+    }
+    sqlite3_exec(other, "COMMIT", NULL, NULL, NULL);
+    journal_wait(j); /* blocks until there is room */
+    assert_false(journal_full(j));
+    assert_ok(journal_stop(j, &err), err);
+    journal_free(j);
+    sqlite3_close(other);
+    store_close(s);
+    free(body);
+}
+
+static void test_journal__a_damaged_file_is_for_good(void **state)
+{
+    (void)state;
+    struct error err;
+    struct store *s = open_store();
+    struct heard h = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, "", 0, 0, ""};
+    struct journal *j = journal_create(s, add_study(s, "s"));
+    journal_start(j, &(struct journal_hooks){on_durable, on_trouble, &h});
+    add_event(j, 1, "{}");
+    add_event(j, 1, "{}"); /* no retry will make this right */
+    journal_answer(j, "never", 5);
+    journal_submit(j);
+    journal_wait(j);
+    assert_int_equal(journal_stop(j, &err), STATUS_IO);
+    assert_string_equal(h.answers, "");
+    journal_free(j);
+    store_close(s);
+}
+
+#define journal_test(name) cmocka_unit_test_setup_teardown(name, setup, clean)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        journal_test(test_journal__answers_follow_their_events),
+        journal_test(test_journal__waits_for_a_locked_database),
+        journal_test(test_journal__back_pressure),
+        journal_test(test_journal__a_damaged_file_is_for_good),
+    };
+    return cmocka_run_group_tests_name("journal", tests, NULL, NULL);
+}

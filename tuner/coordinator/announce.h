@@ -1,0 +1,23 @@
+/* announce: what a coordinator has to say, kept until it is true on the disk. */
+#ifndef TUNER_COORDINATOR_ANNOUNCE_H
+#define TUNER_COORDINATOR_ANNOUNCE_H
+
+#include "tuner/coordinator/coordinator.h"
+
+struct announcement;
+
+struct announcements { /* zero: none */
+    struct announcement *first, *last;
+};
+
+/* `batch`: of the journal, with which it becomes true. The text is copied; may be NULL. */
+void announce(struct announcements *a, uint64_t batch, enum coordinator_event event, const struct trial *trial,
+              const char *text);
+
+/* Says, in order, what batches up to `durable` have made true. */
+void announcements_release(struct announcements *a, uint64_t durable,
+                           void (*listen)(void *, enum coordinator_event, const struct trial *, const char *),
+                           void *data);
+void announcements_done(struct announcements *a);
+
+#endif
