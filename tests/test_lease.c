@@ -3,6 +3,8 @@
 #include "tests/test.h"
 
 #include "tuner/coordinator/lease.h"
+#include "tuner/coordinator/ledger.h"
+#include "tuner/coordinator/pause.h"
 
 #include "tuner/base/rng.h"
 
@@ -362,14 +364,48 @@ static void test_lease__jumps_of_the_wall_clock_change_nothing(void **state)
     world_open(&w);
     struct trial *t = session_add(w.session, &(struct addition){.role = ROLE_SEARCH, .config = &x, .source = "test"});
     assert_ok(session_lease(w.session, t, NULL, 60000, &err), err);
+    w.session->budget = (struct budget){.wall_ms = 3600000, .until_minutes = -1};
+    w.session->run_mono_ms = w.clock.mono;
+    w.session->run_wall_ms = w.clock.wall;
     for (int hours = -5; hours <= 5; hours++) {
         w.clock.wall += hours * 3600000LL;
         assert_int_equal(lease_expire(w.session), 0);
+        assert_int_equal(ledger_time_left_ms(w.session), 3600000); /* a deadline does not come nearer by it */
     }
     w.clock.mono += 60000;
     assert_int_equal(lease_expire(w.session), 1);
     assert_int_equal(t->busy_ms, 60000); /* measured by the clock that does not jump */
     world_close(&w);
+}
+
+/* ---- pauses ---- */
+
+static void test_pause__is_said_once_and_waits_longer_each_time(void **state)
+{
+    (void)state;
+    struct pause p = {0};
+    struct error none = {0}, full = {STATUS_IO, "the disk is full"};
+    char text[1300];
+    int64_t now = 1000;
+    assert_int_equal(pause_look(&p, &none, now, text, sizeof text), PAUSE_SAME);
+    assert_false(pause_holds(&p, &none, now));
+    for (int64_t delay = 500; delay < 100000; delay *= 2) {
+        pause_machine_failed(&p, "too many open files", now);
+        assert_int_equal(p.delay_ms, delay < 30000 ? delay : 30000);
+        assert_true(pause_holds(&p, &none, now));
+        assert_int_equal(pause_look(&p, &none, now, text, sizeof text), delay == 500 ? PAUSE_BEGAN : PAUSE_SAME);
+        pause_machine_works(&p, now); /* began with the one that failed */
+        assert_true(pause_holds(&p, &none, now));
+        now += p.delay_ms;
+        assert_false(pause_holds(&p, &none, now)); /* try again */
+    }
+    pause_machine_works(&p, now);
+    assert_int_equal(pause_look(&p, &full, now, text, sizeof text), PAUSE_SAME); /* one cause after the other */
+    assert_int_equal(pause_look(&p, &none, now + 1000, text, sizeof text), PAUSE_ENDED);
+    assert_contains(text, "was paused for 1m ");
+    assert_contains(text, "too many open files");
+    assert_int_equal(pause_look(&p, &full, now, text, sizeof text), PAUSE_BEGAN);
+    assert_string_equal(text, "paused: the disk is full; goes on by itself when that is over");
 }
 
 static int setup(void **state)
@@ -387,6 +423,7 @@ int main(void)
         cmocka_unit_test(test_lease__what_crashes_the_machine_twice_is_poisonous),
         cmocka_unit_test(test_lease__a_reboot_is_a_crash_a_dead_coordinator_is_not),
         cmocka_unit_test(test_lease__jumps_of_the_wall_clock_change_nothing),
+        cmocka_unit_test(test_pause__is_said_once_and_waits_longer_each_time),
     };
     return cmocka_run_group_tests_name("lease", tests, setup, NULL);
 }

@@ -4,12 +4,12 @@
 #include "tuner/coordinator/confirm.h"
 #include "tuner/coordinator/launch.h"
 #include "tuner/coordinator/lease.h"
+#include "tuner/coordinator/pause.h"
 #include "tuner/coordinator/state.h"
 #include "tuner/coordinator/think.h"
 
 #include "tuner/base/host.h"
 #include "tuner/base/json.h"
-#include "tuner/base/words.h"
 
 #include <math.h>
 #include <signal.h>
@@ -19,7 +19,7 @@
 
 enum phase { PHASE_SEARCH, PHASE_CONFIRM, PHASE_DRAIN, PHASE_KILL, PHASE_ENDED };
 
-enum { TICK_MS = 250, RETRY_MS = 500, RETRY_MAX_MS = 30000 };
+enum { TICK_MS = 250 };
 
 /*   FREE ──lease──▶ PROMISED ──lease durable: launch──▶ RUNS ──exit──▶ FREE
  *     ▲                │ stopped, or no program can be started
@@ -34,14 +34,6 @@ struct slot {
     uint64_t batch;   /* promised: the lease is durable with this batch of the journal */
     bool condemned;   /* the decision to stop it is in the log */
     long long killed; /* out-of-memory kills of this machine when it began */
-};
-
-/* Why nothing starts now. */
-struct pause {
-    int64_t since_ms;  /* that a person was told of; 0: there is none */
-    char reason[1100]; /* … and why */
-    char text[1024];   /* no program could be started: why; "": nothing is wrong */
-    int64_t again_ms, delay_ms;
 };
 
 struct coordinator {
@@ -222,40 +214,28 @@ static void on_job_report(void *data, long number, const json_t *metrics)
 /* No program could be started: the trial goes back, and nothing is tried for a while. */
 static void put_off(struct coordinator *c, struct slot *slot, const struct error *why)
 {
-    struct pause *p = &c->pause;
     struct error err;
     slot->state = SLOT_FREE;
-    p->delay_ms = *p->text ? (p->delay_ms < RETRY_MAX_MS ? 2 * p->delay_ms : RETRY_MAX_MS) : RETRY_MS;
-    p->again_ms = clock_mono_ms(c->session->clock) + p->delay_ms;
-    snprintf(p->text, sizeof p->text, "%s", why->text);
+    pause_machine_failed(&c->pause, why->text, clock_mono_ms(c->session->clock));
     enum status s = session_return(c->session, slot->trial, "not started", why->text, 0, &err);
     if (s) give_up(c, s, &err);
 }
 
-/* Nothing new may start now. Says so once, and once more when it is over. */
 static bool is_paused(struct coordinator *c)
 {
-    struct pause *p = &c->pause;
-    struct error trouble;
-    char text[1200], took[40];
+    struct error disk;
+    char text[1300];
     int64_t now = clock_mono_ms(c->session->clock);
-    enum status s = journal_trouble(c->journal, &trouble);
-    if (s == STATUS_FAILED) give_up(c, STATUS_IO, &trouble);
-    bool paused = s || *p->text;
-    if (paused && !p->since_ms) {
-        snprintf(p->reason, sizeof p->reason, "%s", s ? trouble.text : p->text);
-        snprintf(text, sizeof text, "paused: %s; goes on by itself when that is over", p->reason);
-        say_now(c, EVENT_PAUSED, NULL, text);
-        p->since_ms = now;
-    }
-    if (!paused && p->since_ms) {
-        words_show_duration(now - p->since_ms, took, sizeof took);
-        snprintf(text, sizeof text, "was paused for %s: %s", took, p->reason);
+    if (journal_trouble(c->journal, &disk) == STATUS_FAILED) give_up(c, STATUS_IO, &disk);
+    switch (pause_look(&c->pause, &disk, now, text, sizeof text)) {
+    case PAUSE_SAME: break;
+    case PAUSE_BEGAN: say_now(c, EVENT_PAUSED, NULL, text); break;
+    case PAUSE_ENDED:
         session_note(c->session, text);
         say_now(c, EVENT_RESUMED, NULL, "going on");
-        p->since_ms = 0;
+        break;
     }
-    return s || (*p->text && now < p->again_ms);
+    return pause_holds(&c->pause, &disk, now);
 }
 
 /* ---- the beginnings of attempts ---- */
@@ -270,7 +250,7 @@ static void start(struct coordinator *c, struct slot *slot)
     if (launch(c->workers, c->session->study, t, dir, &handler, slot, &slot->job, &err))
         put_off(c, slot, &err);
     else {
-        if (clock_mono_ms(c->session->clock) >= c->pause.again_ms) *c->pause.text = 0; /* not by what began with it */
+        pause_machine_works(&c->pause, clock_mono_ms(c->session->clock));
         slot->state = SLOT_RUNS;
         enum status s = session_started(c->session, t, job_pid(slot->job), &err);
         if (s) give_up(c, s, &err);
