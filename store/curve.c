@@ -1,7 +1,7 @@
 /* A report is: step, after_ms, known, n as varints (7 bits a byte, low first, top bit: more); then n metrics, each the
  * length of its name, the name, and the value: eight bytes of an IEEE 754 double, little endian, of which a count says
  * how many low ones are zero and left out. A name that is the same as that of the metric at the same place of the
- * report before, in the same row, is left out: its length is 0. Four to six bytes a report and five to ten a metric. */
+ * lease's report before is left out: its length is 0. Four to six bytes a report and five to ten a metric. */
 #include "store/curve.h"
 
 #include "tuner/base/arena.h"
@@ -105,10 +105,11 @@ static void get_metrics(struct reader *r, struct unpacked *u)
     u->n = n;
 }
 
-bool curve_read(int64_t lease, long first, const unsigned char *bytes, size_t n, store_report_fn *fn, void *data)
+/* The reports of one row; `u` has the names of the row before. */
+static bool read_row(struct unpacked *u, int64_t lease, long first, const unsigned char *bytes, size_t n,
+                     store_report_fn *fn, void *data)
 {
     struct reader r = {bytes, bytes + n, false};
-    struct unpacked *u = must_alloc(1, sizeof *u);
     for (long k = 0; r.at < r.end && !r.bad; k++) {
         struct store_report out = {.lease = lease, .number = first + k};
         out.step = (long)get_varint(&r);
@@ -120,8 +121,15 @@ bool curve_read(int64_t lease, long first, const unsigned char *bytes, size_t n,
         out.value = u->value;
         if (!r.bad) fn(data, &out);
     }
-    free(u);
     return !r.bad;
+}
+
+bool curve_read(int64_t lease, long first, const unsigned char *bytes, size_t n, store_report_fn *fn, void *data)
+{
+    struct unpacked *u = must_alloc(1, sizeof *u);
+    bool sound = read_row(u, lease, first, bytes, n, fn, data);
+    free(u);
+    return sound;
 }
 
 /* ---- adding ---- */
@@ -148,10 +156,13 @@ void curve_add(struct curve *c, const struct store_report *r)
     put_varint(c, (uint64_t)(r->known > 0 ? r->known : 0));
     put_varint(c, n);
     for (size_t i = 0; i < n; i++) {
-        put_name(c, i, r->name[i]);
+        if (r->same_names)
+            put_varint(c, 0);
+        else
+            put_name(c, i, r->name[i]);
         put_double(c, r->value[i]);
     }
-    c->n_names = n;
+    if (!r->same_names) c->n_names = n;
 }
 
 /* ---- rows ---- */
@@ -176,13 +187,15 @@ enum status store_reports(struct store *store, int64_t study, int64_t lease, sto
     struct statement *q = statement_get(store, sql, err);
     bool sound = true;
     if (!q) return err->status;
+    struct unpacked *u = must_alloc(1, sizeof *u);
     statement_int(q, 1, study);
     statement_int(q, 2, lease);
     while (statement_row(q)) {
         size_t n;
         const unsigned char *bytes = column_blob(q, 1, &n);
-        sound &= curve_read(lease, (long)column_int(q, 0), bytes, n, fn, data);
+        sound &= read_row(u, lease, (long)column_int(q, 0), bytes, n, fn, data);
     }
+    free(u);
     enum status s = statement_end(q, err);
     return !s && !sound ? error_set(err, STATUS_IO, "%s: damaged reports", store->path) : s;
 }

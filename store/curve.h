@@ -20,7 +20,7 @@ struct curve {
 
 void curve_add(struct curve *c, const struct store_report *r);
 
-/* Calls fn for each report in `bytes`. False: they are damaged. */
+/* Calls fn for each report in `bytes`, the first row of its lease. False: they are damaged. */
 bool curve_read(int64_t lease, long first, const unsigned char *bytes, size_t n, store_report_fn *fn, void *data);
 
 enum status curve_insert(struct store *store, int64_t study, const struct curve *c, struct error *err);

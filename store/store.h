@@ -107,6 +107,7 @@ struct store_report {
     size_t n;
     const char *const *name;
     const double *value;
+    bool same_names; /* writing: as in the lease's report before, and in the same order; saves their bytes */
 };
 
 typedef void store_report_fn(void *data, const struct store_report *report);

@@ -210,6 +210,7 @@ static enum status lease(struct session *s, struct trial *t, const struct change
     t->lease = c->seq;
     t->leased_ms = clock_mono_ms(s->clock);
     t->reports = t->step = 0;
+    t->reported = 0;
     set_deadline(s, t, c->ttl_ms);
     for (size_t i = 0; i < s->study->objective.n_metrics; i++) t->last[i] = NAN;
     return STATUS_OK;

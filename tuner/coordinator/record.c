@@ -141,6 +141,18 @@ void session_note(struct session *s, const char *text)
     record(s, &c, NULL);
 }
 
+/* FNV-1a, 64 bits [Fowler, Noll, Vo]; never 0. */
+static uint64_t hash_names(const char *const *name, size_t n)
+{
+    uint64_t h = 14695981039346656037u;
+    for (size_t i = 0; i < n; i++)
+        for (const char *c = name[i];; c++) {
+            h = (h ^ (unsigned char)*c) * 1099511628211u;
+            if (!*c) break;
+        }
+    return h | 1;
+}
+
 void session_report(struct session *s, struct trial *t, long step, const json_t *metrics)
 {
     enum { REPORTED_MAX = 64 };
@@ -160,6 +172,9 @@ void session_report(struct session *s, struct trial *t, long step, const json_t 
         names[r.n] = name;
         values[r.n++] = json_number_value(v);
     }
+    uint64_t hash = hash_names(names, r.n);
+    r.same_names = hash == t->reported;
+    t->reported = hash;
     journal_report(s->journal, &r);
     t->reports++;
     t->step = step;

@@ -48,6 +48,7 @@ struct trial {
     int64_t deadline_ms; /* monotonic clock: the lease expires; 0: never */
     int64_t ready_ms;    /* monotonic clock: not to be leased before (back-off) */
     long reports, step;  /* of the last lease: number of reports, the last one's step */
+    uint64_t reported;   /* hash of the names in its last report, in order; 0: none by this process */
     double busy_ms;      /* of all its attempts that have ended */
     double spent_tokens; /* of all its attempts that have ended */
 
