@@ -1,60 +1,9 @@
-#include "tests/test.h"
-
-#include "store/store.h"
+#include "tests/store_file.h"
 
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static char path[256];
-
-static int setup(void **state)
-{
-    (void)state;
-    snprintf(path, sizeof path, "/tmp/nocturne-test-store-%ld.db", (long)getpid());
-    return 0;
-}
-
-static int clean(void **state)
-{
-    char name[300];
-    (void)state;
-    const char *const tails[] = {"", "-wal", "-shm", "-s.lock"};
-    for (size_t i = 0; i < 4; i++) {
-        snprintf(name, sizeof name, "%s%s", path, tails[i]);
-        unlink(name);
-    }
-    return 0;
-}
-
-static struct store *open_store(void)
-{
-    struct store *s = NULL;
-    struct error err;
-    assert_ok(store_open(path, STORE_CREATE, &s, &err), err);
-    return s;
-}
-
-static int64_t add_study(struct store *s, const char *name)
-{
-    int64_t id;
-    struct error err;
-    struct store_study row = {.name = name,
-                              .path = "/s.yaml",
-                              .file = "study: s\n",
-                              .identity = "{}",
-                              .seed = 18446744073709551615u,
-                              .created_ms = 5};
-    assert_ok(store_study_insert(s, &row, &id, &err), err);
-    return id;
-}
-
-static void add_event(struct journal *j, int64_t seq, const char *body)
-{
-    journal_event(
-        j, &(struct store_event){.seq = seq, .trial = (long)seq % 7, .kind = LOGGED_NOTE, .at_ms = 7, .body = body});
-}
 
 /* As many events as given, in one transaction. */
 static enum status add_events(struct store *s, int64_t study, int64_t first, long n, const char *body,

@@ -1,0 +1,60 @@
+/* A database in a file of this process's own, for the tests of the store. */
+#ifndef TESTS_STORE_FILE_H
+#define TESTS_STORE_FILE_H
+
+#include "tests/test.h"
+
+#include "store/store.h"
+
+#include <unistd.h>
+
+static char path[256];
+
+static inline int setup(void **state)
+{
+    (void)state;
+    snprintf(path, sizeof path, "/tmp/nocturne-test-%ld.db", (long)getpid());
+    return 0;
+}
+
+static inline int clean(void **state)
+{
+    char name[300];
+    (void)state;
+    const char *const tails[] = {"", "-wal", "-shm", "-s.lock"};
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(name, sizeof name, "%s%s", path, tails[i]);
+        unlink(name);
+    }
+    return 0;
+}
+
+static inline struct store *open_store(void)
+{
+    struct store *s = NULL;
+    struct error err;
+    assert_ok(store_open(path, STORE_CREATE, &s, &err), err);
+    return s;
+}
+
+static inline int64_t add_study(struct store *s, const char *name)
+{
+    int64_t id;
+    struct error err;
+    struct store_study row = {.name = name,
+                              .path = "/s.yaml",
+                              .file = "study: s\n",
+                              .identity = "{}",
+                              .seed = 18446744073709551615u,
+                              .created_ms = 5};
+    assert_ok(store_study_insert(s, &row, &id, &err), err);
+    return id;
+}
+
+static inline void add_event(struct journal *j, int64_t seq, const char *body)
+{
+    journal_event(
+        j, &(struct store_event){.seq = seq, .trial = (long)seq % 7, .kind = LOGGED_NOTE, .at_ms = 7, .body = body});
+}
+
+#endif
