@@ -361,12 +361,16 @@ struct journal *journal_create(struct store *store, int64_t study)
     return j;
 }
 
-void journal_start(struct journal *j, const struct journal_hooks *hooks)
+enum status journal_start(struct journal *j, const struct journal_hooks *hooks, struct error *err)
 {
     j->hooks = *hooks;
     j->writer = WRITER_RUNS;
     sqlite3_busy_timeout(j->store->db, BUSY_MS);
-    if (pthread_create(&j->thread, NULL, writer_main, j) != 0) abort(); /* no thread, no service */
+    int code = pthread_create(&j->thread, NULL, writer_main, j);
+    if (code == 0) return STATUS_OK;
+    j->writer = WRITER_NONE;
+    return error_set(err, STATUS_FAILED, "cannot start a thread: %s; end some processes and run the same command again",
+                     strerror(code));
 }
 
 enum status journal_stop(struct journal *j, struct error *err)

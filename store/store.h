@@ -145,7 +145,8 @@ struct journal_hooks {                                          /* called on the
     void *data;
 };
 
-void journal_start(struct journal *j, const struct journal_hooks *hooks);
+/* STATUS_FAILED: the machine has no thread left; the journal still flushes on the caller's. */
+enum status journal_start(struct journal *j, const struct journal_hooks *hooks, struct error *err);
 void journal_submit(struct journal *j);
 /* Blocks while the journal is full (see below): back-pressure for callers that may wait. */
 void journal_wait(struct journal *j);

@@ -291,7 +291,7 @@ static void test_faults__the_writer_tries_again(void **state)
         forget();
         assert_ok(open_world(&w, &err), err);
         fault_set(&sqlite_fault, k, 2, codes[k % 3]);
-        journal_start(w.session->journal, &(struct journal_hooks){on_durable, on_trouble, &a});
+        assert_ok(journal_start(w.session->journal, &(struct journal_hooks){on_durable, on_trouble, &a}, &err), err);
         for (int i = 0; i < 4; i++) {
             live(w.session, 0.1 * (i + 1));
             journal_answer(w.session->journal, &"abcd"[i], 1);

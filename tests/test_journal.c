@@ -41,7 +41,7 @@ static void test_journal__answers_follow_their_events(void **state)
     struct heard h = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, "", 0, 0, ""};
     struct journal *j = journal_create(s, id);
     assert_int_equal(journal_batch(j), 1);
-    journal_start(j, &(struct journal_hooks){on_durable, on_trouble, &h});
+    assert_ok(journal_start(j, &(struct journal_hooks){on_durable, on_trouble, &h}, &err), err);
     for (int i = 0; i < 26; i++) {
         add_event(j, i + 1, "{}");
         journal_answer(j, &"abcdefghijklmnopqrstuvwxyz"[i], 1);
@@ -73,7 +73,7 @@ static void test_journal__waits_for_a_locked_database(void **state)
     struct journal *j = journal_create(s, add_study(s, "s"));
     assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
     assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-    journal_start(j, &(struct journal_hooks){on_durable, on_trouble, &h});
+    assert_ok(journal_start(j, &(struct journal_hooks){on_durable, on_trouble, &h}, &err), err);
     add_event(j, 1, "{}");
     journal_answer(j, "ok", 2);
     journal_submit(j);
@@ -105,7 +105,7 @@ static void test_journal__back_pressure(void **state)
     memset(body, 'x', 99999);
     assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
     assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-    journal_start(j, &(struct journal_hooks){NULL, NULL, NULL});
+    assert_ok(journal_start(j, &(struct journal_hooks){NULL, NULL, NULL}, &err), err);
     for (int i = 0; i < 100; i++) {
         add_event(j, i + 1, body);
         journal_submit(j);
@@ -128,7 +128,7 @@ static void test_journal__a_damaged_file_is_for_good(void **state)
     struct store *s = open_store();
     struct heard h = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, "", 0, 0, ""};
     struct journal *j = journal_create(s, add_study(s, "s"));
-    journal_start(j, &(struct journal_hooks){on_durable, on_trouble, &h});
+    assert_ok(journal_start(j, &(struct journal_hooks){on_durable, on_trouble, &h}, &err), err);
     add_event(j, 1, "{}");
     add_event(j, 1, "{}"); /* no retry will make this right */
     journal_answer(j, "never", 5);

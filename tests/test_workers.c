@@ -1,6 +1,7 @@
 /* Real programs (sh), real processes, real signals. */
 #include "tests/test.h"
 
+#include "workers/guard.h"
 #include "workers/contract.h"
 #include "workers/workers.h"
 
@@ -289,6 +290,30 @@ static void stop_after(struct watch *w, uint64_t ms)
     uv_timer_start(&w->timer, on_timer_stop, ms, 0);
 }
 
+/* A guard that has no process left for the program says so: that is the machine's doing, not the trial's. */
+static void test_job__a_guard_that_cannot_fork(void **state)
+{
+    (void)state;
+    struct watch *w = watch_make();
+    char guard[200];
+    char *const argv[] = {"true", NULL};
+    snprintf(guard, sizeof guard, "%s-guard", w->dir);
+    struct job_spec spec = spec_of(w, argv);
+    char command[900];
+    snprintf(command, sizeof command,
+             "mkdir -p %s && printf '#!/bin/sh\\necho \"%sno process\" >&2\\nexit %d\\n' >%s && chmod +x %s", w->dir,
+             GUARD_CANNOT_FORK, GUARD_CANNOT_FORK_CODE, guard, guard);
+    assert_int_equal(system(command), 0);
+    workers_free(w->workers);
+    w->workers = workers_create(&w->loop, guard, 1);
+    start(w, &spec);
+    finish(w);
+    assert_int_equal(w->end, JOB_NOT_STARTED);
+    assert_string_equal(w->reason, "cannot start: no process");
+    unlink(guard);
+    watch_free(w);
+}
+
 static void test_job__stop_is_told_and_obeyed(void **state)
 {
     (void)state;
@@ -389,6 +414,7 @@ int main(void)
         cmocka_unit_test(test_job__sees_its_environment_and_files),
         cmocka_unit_test(test_job__arguments_never_meet_a_shell),
         cmocka_unit_test(test_job__timeout_kills_after_the_grace),
+        cmocka_unit_test(test_job__a_guard_that_cannot_fork),
         cmocka_unit_test(test_job__stop_is_told_and_obeyed),
         cmocka_unit_test(test_job__leaves_no_process_behind),
         cmocka_unit_test(test_workers__no_slot_no_start),

@@ -12,6 +12,8 @@
  *   SIGUSR1           kill the group now
  * The guard ends as the program did: same exit code, or same signal.
  */
+#include "workers/guard.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -92,8 +94,8 @@ int main(int argc, char **argv)
     if (getppid() != (pid_t)strtol(argv[1], NULL, 10)) return 127;
     pid_t guard = getpid(), program = fork();
     if (program < 0) {
-        fprintf(stderr, "cannot fork: %s\n", strerror(errno));
-        return 127;
+        fprintf(stderr, GUARD_CANNOT_FORK "%s\n", strerror(errno));
+        return GUARD_CANNOT_FORK_CODE;
     }
     if (program == 0) run_program(argv + 2, guard, &before);
     setpgid(program, program); /* both sides do it: no race with the first signal */

@@ -2,6 +2,7 @@
 
 #include "workers/contract.h"
 #include "workers/files.h"
+#include "workers/guard.h"
 
 #include "tuner/base/arena.h"
 
@@ -52,7 +53,8 @@ struct job {
 
 const char *job_end_name(enum job_end end)
 {
-    static const char *const name[] = {"complete", "infeasible", "failed", "crashed", "timed out", "stopped"};
+    static const char *const name[] = {"complete",  "infeasible", "failed",     "crashed",
+                                       "timed out", "stopped",    "not started"};
     return name[end];
 }
 
@@ -105,6 +107,11 @@ static struct job_outcome outcome_of_exit(struct job *job)
         snprintf(job->reason, sizeof job->reason, "killed by signal %d (%s)%s%.250s", job->signal,
                  strsignal(job->signal), sep, job->last_error);
         return failed(job, JOB_CRASHED);
+    }
+    if (job->exit_code == GUARD_CANNOT_FORK_CODE &&
+        strncmp(job->last_error, GUARD_CANNOT_FORK, strlen(GUARD_CANNOT_FORK)) == 0) {
+        snprintf(job->reason, sizeof job->reason, "cannot start: %.250s", job->last_error + strlen(GUARD_CANNOT_FORK));
+        return failed(job, JOB_NOT_STARTED);
     }
     if (job->exit_code) {
         snprintf(job->reason, sizeof job->reason, "exit code %lld%s%.250s", (long long)job->exit_code, sep,

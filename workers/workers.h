@@ -44,7 +44,8 @@ enum job_end {
     JOB_FAILED,     /* the trial's own doing: bad report, no result, too much output: not worth a retry */
     JOB_CRASHED,    /* signal or exit code: worth a retry */
     JOB_TIMED_OUT,
-    JOB_STOPPED, /* by job_stop */
+    JOB_STOPPED,     /* by job_stop */
+    JOB_NOT_STARTED, /* the machine had no process left for it */
 };
 
 struct job_outcome {

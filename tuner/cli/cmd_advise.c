@@ -127,7 +127,12 @@ static enum status serve(struct session *session, struct error *err)
 {
     struct pipe p = {.session = session, .adviser = adviser_create(session)};
     struct error trouble;
-    journal_start(session->journal, &(struct journal_hooks){send_answers, say_trouble, NULL});
+    enum status started =
+        journal_start(session->journal, &(struct journal_hooks){send_answers, say_trouble, NULL}, err);
+    if (started) {
+        adviser_free(p.adviser);
+        return started;
+    }
     while (journal_trouble(session->journal, &trouble) != STATUS_FAILED && read_more(&p)) take_turn(&p, false);
     if (p.buf) take_turn(&p, true);
     enum status s = journal_stop(session->journal, err);

@@ -146,6 +146,7 @@ static enum status coordinate(struct session *session, const struct run_options 
                                           .data = progress};
     struct coordinator *coordinator = NULL;
     uv_loop_t loop;
+    setenv("UV_THREADPOOL_SIZE", "1", 0); /* one suggestion is computed at a time */
     uv_loop_init(&loop);
     enum status s = coordinator_create(&options, session, &loop, &coordinator, err);
     if (!s) s = coordinator_run(coordinator, ret_end, err);

@@ -167,6 +167,7 @@ static enum status conclude(struct coordinator *c, const struct slot *slot, cons
             return lease_crashed(s, t, "crashed the machine", "killed by the kernel: the machine was out of memory",
                                  err);
         return lease_crashed(s, t, how, outcome->reason, err);
+    case JOB_NOT_STARTED: pause_machine_failed(&c->pause, outcome->reason, clock_mono_ms(s->clock)); /* fallthrough */
     case JOB_STOPPED: return session_return(s, t, how, outcome->reason, 0, err);
     }
     return STATUS_OK;
@@ -596,7 +597,8 @@ enum status coordinator_run(struct coordinator *c, enum coordinator_end *ret_end
         store_requests(c->session->store, c->session->study_id, 0, on_old_request, c, err); /* before the writer */
     if (s) return s;
     open_handles(c);
-    journal_start(c->journal, &(struct journal_hooks){on_durable, on_trouble, c});
+    if (journal_start(c->journal, &(struct journal_hooks){on_durable, on_trouble, c}, &last))
+        give_up(c, STATUS_FAILED, &last);
     for (size_t i = 0; i < c->session->n; i++) check_baseline(c, c->session->trial[i]);
     uv_run(c->loop, UV_RUN_DEFAULT);
     s = close_journal(c, &last);
