@@ -18,6 +18,7 @@
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
+#include "tuner/base/arena.h"
 #include "tuner/base/error.h"
 
 #include <stdbool.h>
@@ -61,7 +62,9 @@ typedef void store_study_fn(void *data, const struct store_study *study);
 
 enum status store_study_insert(struct store *store, const struct store_study *study, int64_t *ret_id,
                                struct error *err);
-enum status store_study_find(struct store *store, const char *name, store_study_fn *fn, void *data, struct error *err);
+/* Its texts are in the arena. */
+enum status store_study_find(struct store *store, const char *name, struct arena *arena, struct store_study *ret,
+                             struct error *err);
 enum status store_studies(struct store *store, store_study_fn *fn, void *data, struct error *err);
 
 /* ---- events ---- */

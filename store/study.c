@@ -40,15 +40,34 @@ static size_t each(struct statement *q, store_study_fn *fn, void *data)
     return n;
 }
 
-enum status store_study_find(struct store *store, const char *name, store_study_fn *fn, void *data, struct error *err)
+struct copy {
+    struct arena *arena;
+    struct store_study *study;
+};
+
+static void copy_row(void *data, const struct store_study *row)
+{
+    const struct copy *c = data;
+    *c->study = *row;
+    c->study->name = arena_strdup(c->arena, row->name);
+    c->study->path = arena_strdup(c->arena, row->path);
+    c->study->file = arena_strdup(c->arena, row->file);
+    c->study->identity = arena_strdup(c->arena, row->identity);
+    if (row->state) c->study->state = arena_strdup(c->arena, row->state);
+}
+
+enum status store_study_find(struct store *store, const char *name, struct arena *arena, struct store_study *ret,
+                             struct error *err)
 {
     static const char sql[] = COLUMNS "WHERE name = ?1";
     struct statement *q = statement_get(store, sql, err);
+    struct store_study found;
     if (!q) return err->status;
     statement_text(q, 1, name);
-    size_t n = each(q, fn, data);
+    size_t n = each(q, copy_row, &(struct copy){arena, &found});
     enum status s = statement_end(q, err);
     if (!s && n == 0) s = error_set(err, STATUS_NOT_FOUND, "%s: no study '%s'", store->path, name);
+    if (!s) *ret = found;
     return s;
 }
 

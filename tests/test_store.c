@@ -24,14 +24,6 @@ static void run_sql(const char *sql)
     sqlite3_close(db);
 }
 
-static void on_study(void *data, const struct store_study *row)
-{
-    int64_t *id = data;
-    assert_string_equal(row->file, "study: s\n");
-    assert_true(row->seed == 18446744073709551615u);
-    *id = row->id;
-}
-
 static void count_study(void *data, const struct store_study *row)
 {
     (void)row;
@@ -43,7 +35,9 @@ static void test_store__studies_survive_reopening(void **state)
     (void)state;
     struct error err;
     struct store *s = open_store();
-    int64_t id = add_study(s, "s"), found = 0;
+    struct arena arena = {0};
+    struct store_study found;
+    int64_t id = add_study(s, "s");
     int n = 0;
     struct journal *j = journal_create(s, id);
     journal_study(j, "/moved.yaml", "study: s\n", "{}");
@@ -52,9 +46,14 @@ static void test_store__studies_survive_reopening(void **state)
     journal_free(j);
     store_close(s);
     s = open_store();
-    assert_ok(store_study_find(s, "s", on_study, &found, &err), err);
-    assert_int_equal(found, id);
-    assert_int_equal(store_study_find(s, "t", on_study, &found, &err), STATUS_NOT_FOUND);
+    assert_ok(store_study_find(s, "s", &arena, &found, &err), err);
+    assert_int_equal(found.id, id);
+    assert_string_equal(found.file, "study: s\n");
+    assert_string_equal(found.path, "/moved.yaml");
+    assert_string_equal(found.state, "{}");
+    assert_true(found.seed == 18446744073709551615u);
+    assert_int_equal(store_study_find(s, "t", &arena, &found, &err), STATUS_NOT_FOUND);
+    arena_done(&arena);
     add_study(s, "u");
     assert_ok(store_studies(s, count_study, &n, &err), err);
     assert_int_equal(n, 2);
@@ -225,9 +224,10 @@ static void test_store__user_text_is_never_sql(void **state)
     (void)state;
     struct error err;
     struct store *s = open_store();
-    int64_t found;
+    struct arena arena = {0};
+    struct store_study found;
     add_study(s, "x'; DROP TABLE event; --");
-    assert_int_equal(store_study_find(s, "' OR '1'='1", on_study, &found, &err), STATUS_NOT_FOUND);
+    assert_int_equal(store_study_find(s, "' OR '1'='1", &arena, &found, &err), STATUS_NOT_FOUND);
     assert_ok(add_events(s, 1, 1, 1, "'); DROP TABLE event; --", &err), err);
     assert_ok(add_events(s, 1, 2, 1, "{}", &err), err);
     store_close(s);

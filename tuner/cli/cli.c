@@ -119,31 +119,16 @@ enum status cli_open(const char *db, const char *name, struct cli_study *ret, st
     return st;
 }
 
-struct row {
-    int64_t id;
-    char *path, *file;
-};
-
-static void on_row(void *data, const struct store_study *study)
-{
-    struct row *r = data;
-    r->id = study->id;
-    r->path = must_strdup(study->path);
-    r->file = must_strdup(study->file);
-}
-
 enum status cli_find(const char *db, const char *name, struct cli_found *ret, struct error *err)
 {
     struct cli_found f = {0};
-    struct row row = {0};
+    struct store_study row = {0};
     struct arena arena = {0};
     enum status s = store_open(db, STORE_EXISTING, &f.store, err);
     if (!s) s = cli_choose(f.store, name, &arena, &name, err);
-    if (!s) s = store_study_find(f.store, name, on_row, &row, err);
+    if (!s) s = store_study_find(f.store, name, &arena, &row, err);
     if (!s) s = study_parse(row.path, row.file, strlen(row.file), &f.study, err);
     f.id = row.id;
-    free(row.path);
-    free(row.file);
     arena_done(&arena);
     if (s)
         cli_found_done(&f);

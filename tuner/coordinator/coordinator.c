@@ -308,21 +308,14 @@ static size_t set_aside(const struct coordinator *c)
     return c->phase == PHASE_SEARCH ? confirm_count(c->session) : 0;
 }
 
-static bool admits(struct coordinator *c, struct need need)
-{
-    char why[400];
-    if (ledger_admits(c->session, need, set_aside(c), why, sizeof why)) return true;
-    if (!c->exhausted && need.trials == 0) say(c, EVENT_NOTE, NULL, why);
-    return false;
-}
-
 static bool may_lease(struct coordinator *c, const struct trial *t)
 {
-    struct need usual = ledger_need(c->session, NAN);
+    char why[400];
+    struct need need = ledger_need(c->session, NAN);
     if (t->role == ROLE_BASELINE) return true;
-    if (t->expect_tokens > 0) usual = (struct need){t->expect_tokens, t->expect_ms, 0};
-    usual.trials = 0; /* it is counted already */
-    if (admits(c, usual)) return true;
+    if (t->expect_tokens > 0) need = (struct need){.tokens = t->expect_tokens, .ms = t->expect_ms};
+    if (ledger_admits(c->session, need, set_aside(c), why, sizeof why)) return true;
+    if (!c->exhausted) say(c, EVENT_NOTE, NULL, why);
     c->exhausted = true;
     return false;
 }
@@ -381,12 +374,12 @@ static void on_thought(void *data, const struct thought *t)
 /* Could another trial be suggested? What it needs exactly is asked once it is known. */
 static bool wants_more(struct coordinator *c)
 {
+    const struct session *s = c->session;
     char why[400];
-    struct need least = {.trials = 1};
-    if (!c->exhausted && !ledger_admits(c->session, least, set_aside(c), why, sizeof why)) {
-        c->exhausted = true;
-        if (strstr(why, "trials") == NULL) say(c, EVENT_NOTE, NULL, why);
-    }
+    bool all = s->budget.trials && s->tally.searched >= (size_t)s->budget.trials; /* the usual end needs no words */
+    bool broke = !ledger_admits(s, (struct need){0}, set_aside(c), why, sizeof why);
+    if (!c->exhausted && !all && broke) say(c, EVENT_NOTE, NULL, why);
+    if (all || broke) c->exhausted = true;
     return !c->exhausted;
 }
 

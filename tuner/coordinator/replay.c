@@ -20,9 +20,7 @@ struct tape {
 struct player {
     struct store *store;
     const struct clock *clock;
-    int64_t id;
-    uint64_t seed;
-    char *path;
+    struct store_study row;
     struct tape tape;
     struct study *study;
     struct session *session;
@@ -41,14 +39,6 @@ static void on_event(void *data, const struct store_event *e)
     t->event[t->n] = *e;
     t->event[t->n++].body = arena_strdup(&t->arena, e->body);
     t->suggestions += e->kind == LOGGED_ADDED;
-}
-
-static void on_study(void *data, const struct store_study *row)
-{
-    struct player *p = data;
-    p->id = row->id;
-    p->seed = row->seed;
-    p->path = must_strdup(row->path);
 }
 
 /* ---- the study as it was ---- */
@@ -78,9 +68,9 @@ static enum status apply(struct player *p, const struct store_event *e)
 static enum status reopen(struct player *p, size_t at, const char *file)
 {
     put_away(p);
-    enum status s = study_parse(p->path, file, strlen(file), &p->study, p->err);
+    enum status s = study_parse(p->row.path, file, strlen(file), &p->study, p->err);
     if (s) return s;
-    p->session = session_bare(p->store, p->study, p->id, p->seed, p->clock);
+    p->session = session_bare(p->store, p->study, p->row.id, p->row.seed, p->clock);
     for (size_t i = 0; !s && i <= at; i++) s = apply(p, &p->tape.event[i]);
     return s;
 }
@@ -97,7 +87,7 @@ static enum status open_event(struct player *p, size_t at)
     if (s) return s;
     search_free(p->search);
     s = warm_start_load(p->session, p->err);
-    p->search = search_create(p->study, p->seed, p->session->prior, p->session->n_priors);
+    p->search = search_create(p->study, p->row.seed, p->session->prior, p->session->n_priors);
     return s;
 }
 
@@ -186,13 +176,12 @@ enum status replay_study(struct store *store, const char *name, const struct clo
 {
     struct replay out = {.differs = -1};
     struct player p = {.store = store, .clock = clock, .out = &out, .err = err};
-    enum status s = store_study_find(store, name, on_study, &p, err);
-    if (!s) s = store_events(store, p.id, -1, on_event, &p.tape, NULL, err);
+    enum status s = store_study_find(store, name, &p.tape.arena, &p.row, err);
+    if (!s) s = store_events(store, p.row.id, -1, on_event, &p.tape, NULL, err);
     if (!s) s = play(&p, progress);
     if (!s && p.session && out.differs < 0) suggest_next(&p);
     if (!s) *ret = out;
     put_away(&p);
-    free(p.path);
     free(p.tape.event);
     arena_done(&p.tape.arena);
     return s ? error_context(err, "%s: study '%s'", store_path(store), name) : STATUS_OK;

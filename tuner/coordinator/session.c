@@ -171,29 +171,6 @@ enum status session_load_until(struct session *s, int64_t until, struct error *e
     return error_set(err, STATUS_IO, "%s: study '%s': %.800s", store_path(s->store), s->study->name, inner.text);
 }
 
-struct found {
-    int64_t id;
-    uint64_t seed;
-    char *identity, *file, *path;
-};
-
-static void on_study(void *data, const struct store_study *row)
-{
-    struct found *f = data;
-    f->id = row->id;
-    f->seed = row->seed;
-    f->identity = must_strdup(row->identity);
-    f->file = must_strdup(row->file);
-    f->path = must_strdup(row->path);
-}
-
-static void found_done(struct found *f)
-{
-    free(f->identity);
-    free(f->file);
-    free(f->path);
-}
-
 /* ---- opening ---- */
 
 static struct session *session_alloc(struct store *store, const struct study *study, const struct clock *clock)
@@ -294,7 +271,7 @@ static enum status create(struct session *s, uint64_t seed, const char *identity
     return st;
 }
 
-static enum status resume(struct session *s, const struct found *f, const char *identity, struct error *err)
+static enum status resume(struct session *s, const struct store_study *f, const char *identity, struct error *err)
 {
     const struct study *study = s->study;
     struct error inner;
@@ -320,25 +297,21 @@ static enum status drop_outside(struct session *s, struct error *err)
     return st;
 }
 
-static void note_id(void *data, const struct store_study *row)
-{
-    *(int64_t *)data = row->id;
-}
-
 /* How far the earlier studies have come: what they know now is what this run knows of them. A study that is not there
  * is reported by warm_start_load. */
 static void note_warm(struct session *s, struct change *c)
 {
     struct error ignored;
     for (size_t i = 0; i < s->study->n_warm; i++, c->n_warm++) {
-        int64_t id = 0;
-        if (store_study_find(s->store, s->study->warm[i], note_id, &id, &ignored) == STATUS_OK)
-            store_last_event(s->store, id, &c->warm_seq[i], &ignored);
+        struct store_study other;
+        if (store_study_find(s->store, s->study->warm[i], &s->arena, &other, &ignored) == STATUS_OK)
+            store_last_event(s->store, other.id, &c->warm_seq[i], &ignored);
     }
 }
 
 /* The event that says who has the study now, and the row that says what it is. */
-static enum status announce(struct session *s, const struct opening *opening, const char *identity, struct error *err)
+static enum status log_opening(struct session *s, const struct opening *opening, const char *identity,
+                               struct error *err)
 {
     char host[HOST_TEXT_MAX], boot[HOST_TEXT_MAX];
     struct change c = record_begin(s, LOGGED_OPENED, NULL);
@@ -359,22 +332,21 @@ enum status session_open(struct store *store, const struct study *study, const s
                          const struct clock *clock, struct session **ret, struct error *err)
 {
     struct session *s = session_alloc(store, study, clock);
-    struct found f = {0};
+    struct store_study f;
     char *identity = study_identity(study);
     char boot[sizeof s->boot];
-    enum status st = store_study_find(store, study->name, on_study, &f, err);
+    enum status st = store_study_find(store, study->name, &s->arena, &f, err);
     if (st == STATUS_NOT_FOUND)
         st = create(s, opening->seed, identity, err);
     else if (!st)
         st = resume(s, &f, identity, err);
     memcpy(boot, s->boot, sizeof boot);
     if (!st) st = drop_outside(s, err);
-    if (!st) st = announce(s, opening, identity, err);
+    if (!st) st = log_opening(s, opening, identity, err);
     if (!st) st = add_given_trials(s, err);
     if (!st) st = session_flush(s, err);
-    memcpy(s->boot, boot, sizeof boot); /* session_recover compares with the boot that was */
+    memcpy(s->boot, boot, sizeof boot); /* lease_recover compares with the boot that was */
     free(identity);
-    found_done(&f);
     if (st)
         session_free(s);
     else
@@ -386,15 +358,14 @@ enum status session_peek(struct store *store, const struct study *study, const s
                          struct session **ret, struct error *err)
 {
     struct session *s = session_alloc(store, study, clock);
-    struct found f = {0};
+    struct store_study f;
     char *identity = study_identity(study);
-    enum status st = store_study_find(store, study->name, on_study, &f, err);
+    enum status st = store_study_find(store, study->name, &s->arena, &f, err);
     if (st == STATUS_NOT_FOUND)
         adopt(s, 0, study->seed), st = STATUS_OK;
     else if (!st)
         st = resume(s, &f, identity, err);
     free(identity);
-    found_done(&f);
     if (st)
         session_free(s);
     else
@@ -405,16 +376,17 @@ enum status session_peek(struct store *store, const struct study *study, const s
 enum status session_load(struct store *store, const char *name, const struct clock *clock, struct study **ret_study,
                          struct session **ret, struct error *err)
 {
-    struct found f = {0};
+    struct arena arena = {0};
+    struct store_study f;
     struct study *study = NULL;
     struct session *s = NULL;
-    enum status st = store_study_find(store, name, on_study, &f, err);
+    enum status st = store_study_find(store, name, &arena, &f, err);
     if (!st) st = study_parse(f.path, f.file, strlen(f.file), &study, err);
     if (!st) {
         s = session_bare(store, study, f.id, f.seed, clock);
         st = session_load_until(s, INT64_MAX, err);
     }
-    found_done(&f);
+    arena_done(&arena);
     if (st) {
         session_free(s);
         study_free(study);

@@ -56,27 +56,6 @@ void state_keep(struct session *s)
     json_decref(state);
 }
 
-struct stored {
-    int64_t id;
-    char *state, *file, *path;
-};
-
-static void on_study(void *data, const struct store_study *row)
-{
-    struct stored *x = data;
-    x->id = row->id;
-    x->state = row->state ? must_strdup(row->state) : NULL;
-    x->file = must_strdup(row->file);
-    x->path = must_strdup(row->path);
-}
-
-static void stored_done(struct stored *x)
-{
-    free(x->state);
-    free(x->file);
-    free(x->path);
-}
-
 static json_int_t seq_of(const json_t *state)
 {
     return json_integer_value(json_object_get(state, "seq"));
@@ -110,10 +89,11 @@ static enum status load_by_log(struct store *store, const char *name, const stru
 enum status state_load(struct store *store, const char *name, const struct clock *clock, struct study **ret_study,
                        json_t **ret_state, struct error *err)
 {
-    struct stored x = {0};
+    struct arena arena = {0};
+    struct store_study x;
     json_t *state = NULL;
     int64_t last = 0;
-    enum status st = store_study_find(store, name, on_study, &x, err);
+    enum status st = store_study_find(store, name, &arena, &x, err);
     if (!st) st = store_last_event(store, x.id, &last, err);
     bool fresh = !st && x.state && json_parse_object(x.state, strlen(x.state), &state, NULL) == STATUS_OK &&
                  (seq_of(state) == last || store_hold_taken(store, name));
@@ -123,7 +103,7 @@ enum status state_load(struct store *store, const char *name, const struct clock
     else if (!st)
         st = load_by_log(store, name, clock, ret_study, ret_state, err);
     json_decref(state);
-    stored_done(&x);
+    arena_done(&arena);
     return st;
 }
 
@@ -151,12 +131,13 @@ static char *difference(const json_t *kept, const json_t *right, bool in_flight)
 enum status state_rebuild(struct store *store, const char *name, const struct clock *clock, char **ret_difference,
                           struct error *err)
 {
-    struct stored x = {0};
+    struct arena arena = {0};
+    struct store_study x;
     struct session *s = NULL;
     struct study *study = NULL;
     json_t *kept = NULL, *right = NULL;
     char *found = NULL;
-    enum status st = store_study_find(store, name, on_study, &x, err);
+    enum status st = store_study_find(store, name, &arena, &x, err);
     if (!st) st = session_load(store, name, clock, &study, &s, err);
     if (!st) {
         right = state_json(s);
@@ -177,6 +158,6 @@ enum status state_rebuild(struct store *store, const char *name, const struct cl
     json_decref(right);
     session_free(s);
     study_free(study);
-    stored_done(&x);
+    arena_done(&arena);
     return st;
 }

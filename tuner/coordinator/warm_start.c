@@ -1,7 +1,6 @@
 #include "tuner/coordinator/warm_start.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* The utility of a trial of another study, by our objective and its own baseline. False: it lacks a metric. */
@@ -38,27 +37,12 @@ static void read_prior(struct session *s, const struct session *other, struct se
     ret->utility = utility;
 }
 
-struct row {
-    int64_t id;
-    uint64_t seed;
-    char *file, *path;
-};
-
-static void on_study(void *data, const struct store_study *study)
-{
-    struct row *r = data;
-    r->id = study->id;
-    r->seed = study->seed;
-    r->file = must_strdup(study->file);
-    r->path = must_strdup(study->path);
-}
-
 static enum status load_prior(struct session *s, size_t i, struct error *err)
 {
-    struct row row = {0};
+    struct store_study row;
     struct study *study = NULL;
     struct session *other = NULL;
-    enum status st = store_study_find(s->store, s->study->warm[i], on_study, &row, err);
+    enum status st = store_study_find(s->store, s->study->warm[i], &s->arena, &row, err);
     if (!st) st = study_parse(row.path, row.file, strlen(row.file), &study, err);
     if (!st) {
         other = session_bare(s->store, study, row.id, row.seed, s->clock);
@@ -71,8 +55,6 @@ static enum status load_prior(struct session *s, size_t i, struct error *err)
     }
     session_free(other);
     study_free(study);
-    free(row.file);
-    free(row.path);
     return st ? error_context(err, "%s: warm_start", s->study->path) : STATUS_OK;
 }
 

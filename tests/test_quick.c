@@ -1,0 +1,101 @@
+/* The quick reader of events against the full one, over a space that has everything. */
+#include "tests/test.h"
+
+#include "tuner/coordinator/quick.h"
+
+#include "tuner/base/rng.h"
+
+static const char RICH[] =
+    "study: rich\nparameters:\n  x: {type: float, range: [1e-4, 1], scale: log}\n  k: {type: int, range: [1, 9]}\n"
+    "  opt: {type: categorical, values: [adam, 'a \"b\"', sgd]}\n  width: {type: ordinal, values: [64, 128, 0.5]}\n"
+    "  flag: {type: bool}\n  m: {type: float, range: [0, 1], when: opt == sgd}\n"
+    "metrics:\n  em: {goal: maximize, kind: proportion}\n  tokens: {goal: minimize, kind: count}\n"
+    "objective: {minimize: tokens}\n";
+
+struct compared {
+    const struct study *study;
+    size_t quick, slow;
+};
+
+static void compare_readers(void *data, const struct store_event *e)
+{
+    struct compared *x = data;
+    struct quick q;
+    struct change fast, full;
+    struct budget budget;
+    struct error err;
+    json_t *body = NULL;
+    double config[SPACE_PARAMS_MAX];
+    assert_ok(change_read(e, &body, &budget, &full, &err), err);
+    if (!quick_read(e, x->study, &q, &fast)) {
+        x->slow++;
+        json_decref(body);
+        return;
+    }
+    x->quick++;
+    assert_true(fast.kind == full.kind && fast.trial == full.trial && fast.seq == full.seq && fast.at_ms == full.at_ms);
+    if (e->kind == LOGGED_ADDED) {
+        assert_ok(space_from_json(&x->study->space, full.params, config, &err), err);
+        for (size_t i = 0; i < x->study->space.n; i++)
+            assert_true(config[i] == fast.config[i] || (isnan(config[i]) && isnan(fast.config[i])));
+        assert_string_equal(fast.source, full.source);
+        assert_true(fast.role == full.role && fast.known == full.known && fast.confirms == full.confirms &&
+                    fast.seed == full.seed && fast.expect_tokens == full.expect_tokens &&
+                    fast.expect_ms == full.expect_ms);
+    } else {
+        assert_true(fast.state == full.state && fast.took_ms == full.took_ms && fast.poisonous == full.poisonous);
+        assert_true(fast.value[0] == json_number_value(json_object_get(full.metrics, "em")));
+        assert_true(fast.value[1] == json_number_value(json_object_get(full.metrics, "tokens")));
+        assert_int_equal(json_object_size(full.metrics), 2);
+    }
+    json_decref(body);
+}
+
+static void test_quick__says_what_the_full_reader_says(void **state)
+{
+    (void)state;
+    struct study *study = NULL;
+    struct store *store = NULL;
+    struct session *s = NULL;
+    struct error err;
+    assert_ok(study_parse("r.yaml", RICH, strlen(RICH), &study, &err), err);
+    assert_ok(store_open(":memory:", STORE_CREATE, &store, &err), err);
+    assert_ok(session_open(store, study, &(struct opening){.seed = 7}, clock_real(), &s, &err), err);
+    for (uint64_t i = 0; i < 300; i++) {
+        struct rng rng = rng_derive(1, "rich", i);
+        double c[6] = {(double)(10 + rng_below(&rng, 90000)) / 1e5,
+                       1 + (double)rng_below(&rng, 9),
+                       (double)rng_below(&rng, 3),
+                       (double)rng_below(&rng, 3),
+                       (double)rng_below(&rng, 2),
+                       NAN};
+        if (c[2] == 2) c[5] = rng_unit(&rng) > 0.5 ? 0 : 0.25;
+        struct addition a = {
+            .role = i % 10 ? ROLE_SEARCH : ROLE_ENQUEUED, .config = c, .source = i % 7 ? "gp: log 0.5" : "a \"b\""};
+        a.expect_tokens = i % 3 ? 1e6 * rng_unit(&rng) : 0;
+        struct trial *t = session_add(s, &a);
+        assert_ok(session_lease(s, t, NULL, 0, &err), err);
+        t->leased_ms -= (int64_t)(i % 4); /* as if it had taken so long */
+        json_t *m = json_pack("{s:f, s:f}", "em", rng_unit(&rng), "tokens", i % 2 ? 5.0 : 1e300 * rng_unit(&rng));
+        if (i % 11 == 0) json_object_set_new(m, "loss", json_real(0.5));
+        bool failed = i % 13 == 0;
+        assert_ok(session_finish(s, t, failed ? TRIAL_FAILED : TRIAL_COMPLETE, failed ? NULL : m, failed ? "x" : NULL,
+                                 NULL, &err),
+                  err);
+        json_decref(m);
+    }
+    assert_ok(session_flush(s, &err), err);
+    struct compared x = {.study = study};
+    assert_ok(store_events(store, s->study_id, -1, compare_readers, &x, NULL, &err), err);
+    assert_true(x.quick > 250 &&
+                x.slow > 350); /* leases, other roles, quotes, further metrics are for the full reader */
+    session_free(s);
+    store_close(store);
+    study_free(study);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_quick__says_what_the_full_reader_says)};
+    return cmocka_run_group_tests_name("quick", tests, NULL, NULL);
+}
