@@ -98,8 +98,3 @@ void design_sequence(const struct dimension *dim, size_t d, uint64_t seed, size_
     for (size_t i = 0; i < n; i++) design_next(x, first + i, ret_points + i * d);
     design_free(x);
 }
-
-void design_point(const struct dimension *dim, size_t d, uint64_t seed, size_t index, double *ret_point)
-{
-    design_sequence(dim, d, seed, index, 1, ret_point);
-}

@@ -146,9 +146,6 @@ struct design *design_create(const struct dimension *dim, size_t d, uint64_t see
 void design_free(struct design *design);
 void design_next(struct design *design, size_t index, double *ret_point);
 
-/* Point `index` of the same sequence. */
-void design_point(const struct dimension *dim, size_t d, uint64_t seed, size_t index, double *ret_point);
-
 /* A uniformly random point. */
 void design_random(const struct dimension *dim, size_t d, uint64_t seed, size_t index, double *ret_point);
 

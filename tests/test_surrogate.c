@@ -475,7 +475,7 @@ static void test_design__points_exist_and_fill_the_space(void **state)
     int halves[2] = {0}, levels[4] = {0}, categories[3] = {0};
     for (size_t i = 0; i < 96; i++) {
         double p[3], q[3];
-        design_point(mixed, 3, 9, i, p);
+        design_sequence(mixed, 3, 9, i, 1, p);
         design_random(mixed, 3, 9, i, q);
         assert_true(p[0] > 0 && p[0] < 1 && q[0] > 0 && q[0] < 1);
         halves[p[0] >= 0.5]++;
@@ -493,8 +493,8 @@ static void test_design__dimensions_past_forty_are_random(void **state)
     (void)state;
     struct dimension dim[50] = {{DIMENSION_CONTINUOUS, 0, NULL}};
     double p[50], q[50];
-    design_point(dim, 50, 1, 3, p);
-    design_point(dim, 50, 1, 4, q);
+    design_sequence(dim, 50, 1, 3, 1, p);
+    design_sequence(dim, 50, 1, 4, 1, q);
     for (int k = 0; k < 50; k++) assert_true(p[k] > 0 && p[k] < 1 && p[k] != q[k]);
 }
 
@@ -505,7 +505,7 @@ static struct gp *fit_bowl(double *x, size_t n)
     struct gp *gp = NULL;
     struct error err;
     for (size_t i = 0; i < n; i++) {
-        design_point(mixed, 3, 4, i, x + 3 * i);
+        design_sequence(mixed, 3, 4, i, 1, x + 3 * i);
         y[i] = -pow(x[3 * i] - 0.3, 2) - 0.2 * pow(x[3 * i + 1] - 0.625, 2) - (x[3 * i + 2] != 1);
     }
     struct gp_data data = {.n = n, .d = 3, .x = x, .y = y, .dim = mixed};
