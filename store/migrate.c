@@ -5,9 +5,10 @@
 
 #include <stdio.h>
 
-extern const char store_migration_0001[], store_migration_0002[], store_migration_0003[];
+extern const char store_migration_0001[], store_migration_0002[], store_migration_0003[], store_migration_0004[];
 
-static const char *const migrations[] = {store_migration_0001, store_migration_0002, store_migration_0003};
+static const char *const migrations[] = {store_migration_0001, store_migration_0002, store_migration_0003,
+                                         store_migration_0004};
 
 enum { VERSION = sizeof migrations / sizeof *migrations };
 

@@ -12,4 +12,8 @@ store_migration_0002:
 store_migration_0003:
     .incbin "store/migrations/0003_event_log.sql"
     .byte 0
+    .global store_migration_0004
+store_migration_0004:
+    .incbin "store/migrations/0004_control.sql"
+    .byte 0
     .section .note.GNU-stack, "", @progbits

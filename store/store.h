@@ -80,6 +80,8 @@ enum logged {                    /* what happened; in the file, so never renumbe
               LOGGED_FINISHED,   /* the trial is final: state, metrics or reason */
               LOGGED_PHASE,      /* of the study: open, stopped, complete */
               LOGGED_NOTE,       /* something a person should know: a pause, a fallback */
+              LOGGED_ADJUSTED,   /* settings of a running trial were changed: policy or set, and why */
+              LOGGED_CHECKPOINT, /* a trial can go on from here: path, step, bytes */
 };
 
 const char *logged_name(enum logged kind);

@@ -2,21 +2,11 @@
 #include "surrogate/acquisition.h"
 
 #include "tuner/base/arena.h"
-#include "tuner/base/rng.h"
 
 #include <gsl/gsl_integration.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Standard normals for the draws, antithetic in pairs. */
-static void fill_normals(gsl_matrix *eps, uint64_t seed, size_t output)
-{
-    struct rng rng = rng_derive(seed, "draws", output);
-    for (size_t s = 0; s < eps->size2; s++)
-        for (size_t i = 0; i < eps->size1; i++)
-            gsl_matrix_set(eps, i, s, s % 2 ? -gsl_matrix_get(eps, i, s - 1) : rng_normal(&rng));
-}
 
 static bool feasible_in_draw(const struct acquisition *a, gsl_matrix *const *f, size_t i, size_t s)
 {
@@ -109,7 +99,7 @@ static enum status condition_outputs(struct acquisition *a, const struct acquisi
     enum status st = STATUS_OK;
     for (size_t g = 0; !st && g < a->n_outputs; g++) {
         struct output *o = &a->output[g];
-        fill_normals(eps, spec->seed, g);
+        gp_normals(eps, spec->seed, g);
         st = gp_condition(spec->output[g].gp, spec->base, spec->n_base, eps, f[g], &o->gp, err);
         if (st) break;
         gp_query_init(&o->query, o->gp);

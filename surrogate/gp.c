@@ -6,6 +6,7 @@
 #include "surrogate/cholesky.h"
 
 #include "tuner/base/arena.h"
+#include "tuner/base/rng.h"
 
 #include <gsl/gsl_blas.h>
 #include <gsl/gsl_errno.h>
@@ -390,4 +391,29 @@ enum status gp_condition(const struct gp *gp, const double *base, size_t m, cons
     solve_back(out);
     *ret = out;
     return STATUS_OK;
+}
+
+/* ---- samples ---- */
+
+void gp_normals(gsl_matrix *eps, uint64_t seed, size_t stream)
+{
+    struct rng rng = rng_derive(seed, "draws", stream);
+    for (size_t s = 0; s < eps->size2; s++)
+        for (size_t i = 0; i < eps->size1; i++)
+            gsl_matrix_set(eps, i, s, s % 2 ? -gsl_matrix_get(eps, i, s - 1) : rng_normal(&rng));
+}
+
+enum status gp_sample(const struct gp *gp, const double *points, size_t n_points, size_t n_draws, uint64_t seed,
+                      double *ret_f, struct error *err)
+{
+    gsl_matrix *eps = gsl_matrix_alloc(n_points, n_draws), *f = gsl_matrix_alloc(n_points, n_draws);
+    struct gp *conditioned = NULL;
+    gp_normals(eps, seed, 0);
+    enum status s = gp_condition(gp, points, n_points, eps, f, &conditioned, err);
+    for (size_t i = 0; !s && i < n_points; i++)
+        for (size_t k = 0; k < n_draws; k++) ret_f[i * n_draws + k] = gsl_matrix_get(f, i, k);
+    gp_free(conditioned);
+    gsl_matrix_free(eps);
+    gsl_matrix_free(f);
+    return s;
 }

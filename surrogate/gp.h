@@ -43,6 +43,9 @@ void gp_query_ask(const struct gp *gp, const double *points, size_t n_points, bo
  * a: n_points × columns of A; grad: n_points × d. */
 void gp_query_gradient(const struct gp *gp, struct gp_query *q, const gsl_matrix *a, const double *b, double *grad);
 
+/* Standard normals for draws, antithetic in pairs. */
+void gp_normals(gsl_matrix *eps, uint64_t seed, size_t stream);
+
 /* Adds m noise-free observations per draw: the posterior's own samples at the base points, made from the standard
  * normals `eps` (m × S). `ret_f` (m × S, may be NULL) receives the samples in units of y. */
 enum status gp_condition(const struct gp *gp, const double *base, size_t m, const gsl_matrix *eps, gsl_matrix *ret_f,

@@ -80,6 +80,11 @@ void gp_predict(const struct gp *gp, const double *point, double *ret_mean, doub
 /* n_points × d in, n_points out; ret_variance may be NULL. */
 void gp_predict_all(const struct gp *gp, const double *points, size_t n_points, double *ret_mean, double *ret_variance);
 
+/* Joint draws of the noise-free function at n_points different points (n_points × d), antithetic in pairs, in units of
+ * y: ret_f is n_points × n_draws. STATUS_NUMERIC if their covariance cannot be factored. O(n² n_points). */
+enum status gp_sample(const struct gp *gp, const double *points, size_t n_points, size_t n_draws, uint64_t seed,
+                      double *ret_f, struct error *err);
+
 /* Inferred noise variance of one observation, in units of y²; known noise comes on top. */
 double gp_noise(const struct gp *gp);
 

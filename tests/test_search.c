@@ -40,7 +40,8 @@ static void bench_add(struct bench *b, const double *config, enum search_outcome
     memcpy(b->config[b->n], config, b->study->space.n * sizeof *config);
     b->value[b->n][0] = m0;
     b->value[b->n][1] = m1;
-    b->trial[b->n] = (struct search_trial){outcome, b->config[b->n], b->value[b->n], (long)b->n, false};
+    b->trial[b->n] = (struct search_trial){
+        .outcome = outcome, .config = b->config[b->n], .metrics = b->value[b->n], .told = (long)b->n};
     b->n++;
 }
 
@@ -402,7 +403,8 @@ static void test_suggest__large_histories_use_a_region(void **state)
         }
         value[i] = branin(c);
         best = fmin(best, value[i]);
-        trial[i] = (struct search_trial){SEARCH_COMPLETE, c, &value[i], (long)i, false};
+        trial[i] =
+            (struct search_trial){.outcome = SEARCH_COMPLETE, .config = c, .metrics = &value[i], .told = (long)i};
     }
     assert_true(best < 0.5); /* the minimum is 0.398 */
     search_free(search);

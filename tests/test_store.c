@@ -306,7 +306,7 @@ static void test_store__check_finds_broken_references(void **state)
     s = open_store();
     assert_ok(store_check(s, on_problem, &problems, &err), err);
     assert_int_equal(problems, 1);
-    assert_int_equal(store_version(), 3);
+    assert_int_equal(store_version(), 4);
     store_close(s);
 }
 
@@ -433,8 +433,9 @@ static char *log_of_version(int version)
 static void test_migrate__every_version_keeps_what_happened(void **state)
 {
     (void)state;
-    char *one = log_of_version(1), *two = log_of_version(2);
+    char *one = log_of_version(1), *two = log_of_version(2), *three = log_of_version(3);
     assert_string_equal(one, two);
+    assert_string_equal(one, three);
     assert_contains(one, "returned {\"outcome\":\"crashed\",\"reason\":\"exit code 3\"");
     assert_contains(one, "finished {\"state\":\"complete\",\"metrics\":{\"em\":0.16,\"tokens\":3500,");
     assert_contains(one, "finished {\"state\":\"failed\",\"reason\":\"burnt\"}");
@@ -442,6 +443,7 @@ static void test_migrate__every_version_keeps_what_happened(void **state)
     assert_contains(one, "report 2 em=0.2957");
     free(one);
     free(two);
+    free(three);
 }
 
 static void test_store__backup_while_open(void **state)

@@ -1,6 +1,8 @@
 #include "tuner/coordinator/adviser.h"
 
 #include "tuner/coordinator/lease.h"
+#include "tuner/coordinator/observed.h"
+#include "tuner/coordinator/overseer.h"
 #include "tuner/coordinator/standing.h"
 
 #include "tuner/base/json.h"
@@ -15,6 +17,7 @@ enum { ASK_MAX = 10000 };
 struct adviser {
     struct session *session;
     struct search *search;
+    struct forecaster *forecaster;
     size_t reissue;   /* trials below this number that are open were asked for by an earlier process */
     size_t next;      /* the first of them that may still be open */
     char enough[160]; /* what the last suggestion said of the end of the search; "": nothing */
@@ -25,6 +28,7 @@ struct adviser *adviser_create(struct session *session)
     struct adviser *a = must_alloc(1, sizeof *a);
     a->session = session;
     a->search = search_create(session->study, session->seed, session->prior, session->n_priors);
+    a->forecaster = forecaster_create(session->study, session->seed);
     a->reissue = session->n;
     return a;
 }
@@ -33,6 +37,7 @@ void adviser_free(struct adviser *a)
 {
     if (!a) return;
     search_free(a->search);
+    forecaster_free(a->forecaster);
     free(a);
 }
 
@@ -264,8 +269,28 @@ static enum status add(struct adviser *a, const json_t *request, json_t **ret, s
 
 /* ---- report, best ---- */
 
+/* Is the trial to go on, and with which stopping rule? A condemned one is over with this answer. */
+static enum status oversee(struct adviser *a, struct trial *t, json_t **ret, struct error *err)
+{
+    struct question *q = overseer_ask(a->session, t);
+    struct order order = {0};
+    enum status s = STATUS_OK;
+    if (q) {
+        overseer_think(a->forecaster, q);
+        overseer_decide(a->session, q, &order);
+    }
+    if (order.stop) s = overseer_prune(a->session, t, NULL, err);
+    if (s) return s;
+    *ret = order.stop ? json_pack("{s:s}", "stop", order.why) : json_pack("{s:b}", "stop", 0);
+    if (order.adapt)
+        json_object_set_new(*ret, "policy",
+                            json_pack("{s:f, s:f}", "patience", order.patience, "threshold", order.threshold));
+    return STATUS_OK;
+}
+
 static enum status report(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
 {
+    const json_t *policy = json_object_get(request, "policy");
     const json_t *step = json_object_get(request, "step"), *metrics = json_object_get(request, "metrics");
     const char *name;
     json_t *v;
@@ -281,10 +306,10 @@ static enum status report(struct adviser *a, const json_t *request, json_t **ret
             return error_set(err, STATUS_INVALID, "metric '%.60s' is not a finite number", name);
     }
     s = refuse(t, lease_judge(t, token, LEASE_REPORT, false), err);
+    if (!s && policy && t->reports == 0) s = observed_announce(a->session, t, policy, err);
     if (s) return s;
     session_report(a->session, t, (long)json_integer_value(step), metrics);
-    *ret = json_pack("{s:b}", "stop", 0);
-    return STATUS_OK;
+    return oversee(a, t, ret, err);
 }
 
 static json_t *front(const struct adviser *a, const struct standings *all)

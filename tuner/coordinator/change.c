@@ -74,6 +74,14 @@ static void put_end(json_t *o, const struct change *c)
     put_number(o, "spent", c->spent_tokens);
 }
 
+static json_t *policy_json(const struct change *c)
+{
+    json_t *o = json_object();
+    put_number(o, "patience", c->patience);
+    json_object_set_new(o, "threshold", json_real(c->threshold));
+    return o;
+}
+
 const char *change_body(const struct session *s, const struct change *c, struct arena *arena)
 {
     json_t *o = json_object();
@@ -86,12 +94,22 @@ const char *change_body(const struct session *s, const struct change *c, struct 
         break;
     case LOGGED_STARTED: put_int(o, "pid", c->pid, 0); break;
     case LOGGED_RENEWED: put_int(o, "ttl", c->ttl_ms, 0); break;
-    case LOGGED_CONDEMNED: put_text(o, "reason", c->reason); break;
+    case LOGGED_CONDEMNED:
+        put_text(o, "reason", c->reason);
+        if (c->details) json_object_update(o, (json_t *)c->details);
+        if (c->audit) json_object_set_new(o, "audit", json_true());
+        break;
+    case LOGGED_ADJUSTED:
+        json_object_set_new(o, "policy", policy_json(c));
+        put_text(o, "reason", c->reason);
+        break;
+    case LOGGED_CHECKPOINT: break;
     case LOGGED_RETURNED: put_end(o, c); break;
     case LOGGED_FINISHED:
         if (c->state != TRIAL_COMPLETE) put_text(o, "state", trial_state_name(c->state));
         if (c->metrics) json_object_set(o, "metrics", (json_t *)c->metrics);
         if (c->poisonous) json_object_set_new(o, "poisonous", json_true());
+        if (c->adjusted) json_object_set_new(o, "policy", policy_json(c));
         put_end(o, c);
         break;
     case LOGGED_PHASE: put_text(o, "phase", c->reason); break;
@@ -154,6 +172,15 @@ static void get_end(const json_t *o, struct change *c)
     c->spent_tokens = get_number(o, "spent");
 }
 
+static bool get_policy(const json_t *o, struct change *c)
+{
+    const json_t *policy = json_object_get(o, "policy");
+    c->adjusted = policy != NULL;
+    c->patience = get_number(policy, "patience");
+    c->threshold = get_number(policy, "threshold");
+    return c->adjusted;
+}
+
 static bool get_finished(const json_t *o, struct change *c)
 {
     const char *state = get_text(o, "state");
@@ -161,6 +188,7 @@ static bool get_finished(const json_t *o, struct change *c)
     c->metrics = json_object_get(o, "metrics");
     c->poisonous = json_is_true(json_object_get(o, "poisonous"));
     get_end(o, c);
+    get_policy(o, c);
     return !state || trial_state_parse(state, &c->state);
 }
 
@@ -193,7 +221,13 @@ static bool get_body(const json_t *o, struct change *c, struct budget *budget)
     case LOGGED_LEASED: c->dir = get_text(o, "dir"); /* fallthrough */
     case LOGGED_RENEWED: c->ttl_ms = get_int(o, "ttl", 0); return true;
     case LOGGED_STARTED: c->pid = get_int(o, "pid", 0); return true;
-    case LOGGED_CONDEMNED: c->reason = get_text(o, "reason"); return true;
+    case LOGGED_CONDEMNED:
+        c->reason = get_text(o, "reason");
+        c->details = json_object_get(o, "by") ? o : NULL;
+        c->audit = json_is_true(json_object_get(o, "audit"));
+        return true;
+    case LOGGED_ADJUSTED: c->reason = get_text(o, "reason"); return get_policy(o, c);
+    case LOGGED_CHECKPOINT: return true;
     case LOGGED_RETURNED: get_end(o, c); return true;
     case LOGGED_FINISHED: return get_finished(o, c);
     case LOGGED_PHASE: return (c->reason = get_text(o, "phase")) != NULL;

@@ -31,7 +31,15 @@ struct change {
     const char *dir; /* NULL: a client has it */
     int64_t ttl_ms;  /* 0: for ever */
 
-    /* returned, finished, condemned, phase, note */
+    /* condemned */
+    const json_t *details; /* of the pruner's verdict; NULL: it was not the pruner */
+    bool audit;
+
+    /* adjusted; finished: patience and threshold that, unchanged from the start, would have led to this result */
+    bool adjusted;
+    double patience, threshold;
+
+    /* returned, finished, condemned, adjusted, phase, note */
     enum trial_state state;
     const json_t *metrics;
     const double *value; /* instead of metrics: n_metrics numbers; NULL: see metrics */

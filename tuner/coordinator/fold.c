@@ -1,5 +1,7 @@
 #include "tuner/coordinator/fold.h"
 
+#include "tuner/coordinator/observed.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,12 +53,16 @@ static void history_remove(struct session *s, struct trial *t)
 static void history_finish(struct session *s, struct trial *t)
 {
     if (t->history_at == SIZE_MAX) return;
-    if (t->state == TRIAL_CANCELLED || t->state == TRIAL_PRUNED) { /* a pruned one says nothing to the models yet */
+    if (t->state == TRIAL_CANCELLED || (t->state == TRIAL_PRUNED && !t->expected)) { /* it says nothing to the models */
         history_remove(s, t);
         return;
     }
     struct search_trial *row = &s->history[t->history_at];
-    row->outcome = t->state == TRIAL_COMPLETE ? SEARCH_COMPLETE : SEARCH_FAILED;
+    row->outcome = t->state == TRIAL_COMPLETE || t->state == TRIAL_PRUNED ? SEARCH_COMPLETE : SEARCH_FAILED;
+    if (t->state == TRIAL_PRUNED) {
+        row->metrics = t->expected;
+        row->spread = t->spread;
+    }
     row->told = t->told;
     row->poisonous = t->poisonous;
 }
@@ -211,6 +217,8 @@ static enum status lease(struct session *s, struct trial *t, const struct change
     t->leased_ms = clock_mono_ms(s->clock);
     t->reports = t->step = 0;
     t->reported = 0;
+    t->doom = DOOM_NONE;
+    observed_begin(s, t);
     set_deadline(s, t, c->ttl_ms);
     for (size_t i = 0; i < s->study->objective.n_metrics; i++) t->last[i] = NAN;
     return STATUS_OK;
@@ -222,6 +230,34 @@ static enum status renew(struct session *s, struct trial *t, const struct change
         return error_set(err, STATUS_INVALID, "trial %ld is %s and holds no lease", t->number,
                          trial_state_name(t->state));
     set_deadline(s, t, c->ttl_ms);
+    return STATUS_OK;
+}
+
+/* What the pruner expects of it; without every metric of the objective the search can do nothing with it. */
+static void expect(struct session *s, struct trial *t, const json_t *expected)
+{
+    const struct objective *o = &s->study->objective;
+    double *value = arena_array(&s->arena, 2 * o->n_metrics, sizeof *value), *spread = value + o->n_metrics;
+    for (size_t i = 0; i < o->n_metrics; i++) {
+        const json_t *pair = json_object_get(expected, o->metric[i].name);
+        const json_t *mean = json_array_get(pair, 0), *sd = json_array_get(pair, 1);
+        value[i] = json_is_number(mean) ? json_number_value(mean) : NAN;
+        spread[i] = json_is_number(sd) ? json_number_value(sd) : NAN;
+        if (objective_uses(o, i) && !(isfinite(value[i]) && isfinite(spread[i]))) return;
+    }
+    t->expected = value;
+    t->spread = spread;
+}
+
+static enum status condemn(struct session *s, struct trial *t, const struct change *c, struct error *err)
+{
+    if (t->state != TRIAL_RUNNING && t->state != TRIAL_LEASED)
+        return error_set(err, STATUS_INVALID, "trial %ld is %s and cannot be stopped", t->number,
+                         trial_state_name(t->state));
+    if (!c->details) return STATUS_OK; /* it is run again */
+    t->doom = c->audit ? DOOM_AUDITED : DOOM_PRUNED;
+    t->doom_reason = arena_strdup(&s->arena, c->reason ? c->reason : "");
+    expect(s, t, json_object_get(c->details, "expected"));
     return STATUS_OK;
 }
 
@@ -251,6 +287,28 @@ static enum status give_back(struct session *s, struct trial *t, const struct ch
 }
 
 /* ---- results ---- */
+
+static void settle_param(struct session *s, struct trial *t, const char *name, double v)
+{
+    int i = space_find(&s->study->space, name);
+    if (i < 0 || t->outside || isnan(t->config[i])) return;
+    const struct param *p = &s->study->space.param[i];
+    if (p->type != PARAM_INT && p->type != PARAM_FLOAT) return;
+    char text[32];
+    snprintf(text, sizeof text, "%.15g", fmin(fmax(p->type == PARAM_INT ? round(v) : v, p->lo), p->hi));
+    t->config[i] = strtod(text, NULL);
+}
+
+/* The trial's stopping rule was changed while it ran: its result is that of another configuration than it began with.
+ */
+static void settle(struct session *s, struct trial *t, const struct change *c)
+{
+    double *config = arena_array(&s->arena, s->study->space.n, sizeof *config); /* snapshots keep the old one */
+    t->config = memcpy(config, t->config, s->study->space.n * sizeof *config);
+    if (t->history_at != SIZE_MAX) s->history[t->history_at].config = config;
+    settle_param(s, t, "patience", c->patience);
+    settle_param(s, t, "threshold", c->threshold);
+}
 
 void fold_values(const struct session *s, const json_t *metrics, double *ret)
 {
@@ -301,6 +359,7 @@ static enum status finish(struct session *s, struct trial *t, const struct chang
     if (!st && c->state == TRIAL_COMPLETE) st = check_complete(s, value, err);
     if (st) return st;
     set_state(s, t, c->state);
+    if (c->adjusted) settle(s, t, c);
     t->finished_ms = c->at_ms;
     t->told = s->told++;
     t->reason = keep(s, c->reason);
@@ -354,7 +413,9 @@ static enum status apply_to_trial(struct session *s, const struct change *c, str
     case LOGGED_RENEWED: return renew(s, t, c, err);
     case LOGGED_RETURNED: return give_back(s, t, c, err);
     case LOGGED_FINISHED: return finish(s, t, c, err);
-    case LOGGED_CONDEMNED:
+    case LOGGED_CONDEMNED: return condemn(s, t, c, err);
+    case LOGGED_ADJUSTED:
+    case LOGGED_CHECKPOINT:
     case LOGGED_OPENED:
     case LOGGED_ADDED:
     case LOGGED_PHASE:
@@ -376,6 +437,8 @@ enum status fold_apply(struct session *s, const struct change *c, struct error *
     case LOGGED_STARTED:
     case LOGGED_RENEWED:
     case LOGGED_CONDEMNED:
+    case LOGGED_ADJUSTED:
+    case LOGGED_CHECKPOINT:
     case LOGGED_RETURNED:
     case LOGGED_FINISHED: st = apply_to_trial(s, c, err); break;
     }

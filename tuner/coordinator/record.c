@@ -3,6 +3,7 @@
 #include "tuner/coordinator/record.h"
 
 #include "tuner/coordinator/fold.h"
+#include "tuner/coordinator/observed.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -68,10 +69,29 @@ enum status session_renew(struct session *s, struct trial *t, int64_t ttl_ms, st
     return record(s, &c, err);
 }
 
-void session_condemn(struct session *s, const struct trial *t, const char *why)
+void session_condemn(struct session *s, struct trial *t, const char *why)
 {
     struct change c = record_begin(s, LOGGED_CONDEMNED, t);
     c.reason = why;
+    record(s, &c, NULL);
+}
+
+void session_doom(struct session *s, struct trial *t, const char *why, const json_t *details, bool audit)
+{
+    struct change c = record_begin(s, LOGGED_CONDEMNED, t);
+    c.reason = why;
+    c.details = details;
+    c.audit = audit;
+    record(s, &c, NULL);
+}
+
+void session_adjust(struct session *s, struct trial *t, double patience, double threshold, const char *why)
+{
+    struct change c = record_begin(s, LOGGED_ADJUSTED, t);
+    c.reason = why;
+    c.adjusted = true;
+    c.patience = patience;
+    c.threshold = threshold;
     record(s, &c, NULL);
 }
 
@@ -113,6 +133,12 @@ enum status session_finish(struct session *s, struct trial *t, enum trial_state 
     c.metrics = metrics;
     c.reason = reason;
     c.outcome = outcome;
+    if (to == TRIAL_COMPLETE && t->observed && t->observed->adjusted) {
+        long later;
+        c.adjusted = true;
+        c.patience = (double)early_stopping_equivalent(&t->observed->curve, &t->observed->rule, &later);
+        c.threshold = t->observed->rule.threshold;
+    }
     return finish(s, t, &c, err);
 }
 
@@ -179,4 +205,5 @@ void session_report(struct session *s, struct trial *t, long step, const json_t 
     t->reports++;
     t->step = step;
     fold_values(s, metrics, t->last);
+    observed_report(s, t, step, t->last);
 }

@@ -1,4 +1,5 @@
 #include "tuner/coordinator/fold.h"
+#include "tuner/coordinator/observed.h"
 #include "tuner/coordinator/quick.h"
 #include "tuner/coordinator/record.h"
 
@@ -211,6 +212,7 @@ void session_free(struct session *s)
     free(s->open);
     free(s->history);
     free(s->history_trial);
+    observed_free(s);
     free(s->file);
     arena_done(&s->arena);
     free(s);

@@ -21,6 +21,11 @@
 
 enum trial_role { ROLE_BASELINE, ROLE_REFERENCE, ROLE_SEARCH, ROLE_ENQUEUED, ROLE_CONFIRM };
 
+/* Has the pruner condemned the running attempt? */
+enum doom { DOOM_NONE, DOOM_PRUNED, DOOM_AUDITED /* it runs on, to see what becomes of it */ };
+
+struct observed;
+
 struct trial {
     long number;
     enum trial_role role;
@@ -51,6 +56,11 @@ struct trial {
     uint64_t reported;   /* hash of the names in its last report, in order; 0: none by this process */
     double busy_ms;      /* of all its attempts that have ended */
     double spent_tokens; /* of all its attempts that have ended */
+
+    struct observed *observed; /* its learning curve (observed.h); NULL: none is kept */
+    enum doom doom;            /* of the last lease */
+    const char *doom_reason;
+    double *expected, *spread; /* n_metrics; what the pruner expected of it (verdict); NULL: nothing */
 
     size_t open_at;    /* place in session.open; only while not final */
     size_t history_at; /* place in session.history; SIZE_MAX: not in it */
@@ -94,6 +104,8 @@ struct session {
     int64_t expiry_ms;    /* monotonic clock: no lease expires before; 0: none ever */
     size_t n_open, open_room;
     struct trial **open; /* those that are not final, in no order */
+    size_t n_observed, observed_room;
+    struct trial **observed; /* those whose curves are kept, in no order */
     size_t n_history, history_room;
     struct search_trial *history; /* for the search: all but cancelled and outside ones, by number */
     struct trial **history_trial; /* … whose they are */
@@ -160,7 +172,11 @@ struct trial *session_add(struct session *s, const struct addition *a);
 enum status session_lease(struct session *s, struct trial *t, const char *dir, int64_t ttl_ms, struct error *err);
 enum status session_started(struct session *s, struct trial *t, int64_t pid, struct error *err); /* → running */
 enum status session_renew(struct session *s, struct trial *t, int64_t ttl_ms, struct error *err);
-void session_condemn(struct session *s, const struct trial *t, const char *why);
+void session_condemn(struct session *s, struct trial *t, const char *why);
+/* By the pruner; `details` of the verdict; audit: it runs on all the same. */
+void session_doom(struct session *s, struct trial *t, const char *why, const json_t *details, bool audit);
+/* The running trial's stopping rule is another now. */
+void session_adjust(struct session *s, struct trial *t, double patience, double threshold, const char *why);
 /* `metrics`: of the study or not; all finite numbers. */
 void session_report(struct session *s, struct trial *t, long step, const json_t *metrics);
 

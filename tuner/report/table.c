@@ -312,6 +312,8 @@ static void learn(void *data, const struct store_event *e)
     case LOGGED_OPENED:
     case LOGGED_RENEWED:
     case LOGGED_CONDEMNED:
+    case LOGGED_ADJUSTED:
+    case LOGGED_CHECKPOINT:
     case LOGGED_PHASE:
     case LOGGED_NOTE: break;
     }

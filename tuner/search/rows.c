@@ -149,16 +149,24 @@ void rows_done(struct rows *r)
     free(r->noise);
 }
 
+static bool any_expected(const struct rows_source *m)
+{
+    for (size_t k = 0; k < m->n; k++)
+        if (m->history->trial[m->order[k]].spread) return true;
+    return false;
+}
+
 struct rows rows_of_metric(const struct rows_source *m, const struct metric *metric, size_t index)
 {
-    bool noisy = metric->kind == METRIC_PROPORTION && metric->of > 0;
+    bool noisy = (metric->kind == METRIC_PROPORTION && metric->of > 0) || any_expected(m);
     struct rows r = rows_alloc(m->n, m->d, noisy);
     for (size_t k = 0; k < m->n; k++) {
         size_t i = m->order[k];
         double v = m->history->trial[i].metrics[index];
-        if (!isfinite(v)) continue;
+        const double *spread = m->history->trial[i].spread;
+        if (!isfinite(v) || (spread && !isfinite(spread[index]))) continue;
         memcpy(r.x + r.n * m->d, m->points + i * m->d, m->d * sizeof *r.x);
-        if (noisy) r.noise[r.n] = rows_known_noise(metric, v);
+        if (noisy) r.noise[r.n] = rows_known_noise(metric, v) + (spread ? spread[index] * spread[index] : 0);
         r.y[r.n++] = rows_transform(metric, v);
     }
     return r;

@@ -15,7 +15,7 @@
 
 enum search_outcome {
     SEARCH_PENDING,  /* queued or running */
-    SEARCH_COMPLETE, /* has every metric the objective uses */
+    SEARCH_COMPLETE, /* has every metric the objective uses, measured or expected */
     SEARCH_FAILED,   /* failed or infeasible: the region is to be avoided */
 };
 
@@ -24,6 +24,8 @@ struct search_trial {
     const double *config;  /* space.n */
     const double *metrics; /* complete: n_metrics numbers, NaN where not reported */
     long told;             /* complete, failed: its place in the order of the results */
+    const double *spread;  /* n_metrics: of a trial that was stopped, whose metrics are only expected, their standard
+                              deviations on the model's scale (rows.h): a row as uncertain as that. NULL: measured */
     bool poisonous;        /* failed in a way that must not happen again: nothing near it is suggested */
 };
 

@@ -132,9 +132,11 @@ enum status file_choice(struct file *f, const struct yaml_node *v, const char *n
     if (s) return s;
     for (size_t i = 0; i < n; i++)
         if (strcmp(v->text, choice[i]) == 0) return *ret = i, STATUS_OK;
-    const char *near = words_nearest(v->text, choice, n);
-    return file_fail(f, v, "'%s' cannot be '%.60s'%s%s%s", name, v->text, near ? "; did you mean '" : "",
-                     near ? near : "", near ? "'?" : "");
+    char all[200] = "";
+    size_t at = 0;
+    for (size_t i = 0; i < n && at < sizeof all; i++)
+        at += (size_t)snprintf(all + at, sizeof all - at, "%s%s", i == 0 ? "" : i + 1 == n ? " or " : ", ", choice[i]);
+    return file_fail(f, v, "'%s' cannot be '%.60s'; it is %s", name, v->text, all);
 }
 
 enum status file_present(struct file *f, const struct yaml_node *v) /* read where the type is known */

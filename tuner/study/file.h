@@ -58,4 +58,7 @@ enum status file_metrics(struct file *f, const struct yaml_node *v);
 enum status file_objective(struct file *f, const struct yaml_node *v);
 enum status file_constraints(struct file *f, const struct yaml_node *v);
 
+/* stopping_file.c */
+enum status file_stopping(struct file *f, const struct yaml_node *v);
+
 #endif

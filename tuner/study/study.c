@@ -28,6 +28,12 @@ bool sampler_parse(const char *text, enum sampler *ret)
     return false;
 }
 
+const char *pruner_name(enum pruner pruner)
+{
+    static const char *const names[] = {"none", "auto", "asha", "median"};
+    return names[pruner];
+}
+
 /* Text that stands for {name}, or NULL. */
 static const char *lookup(const struct study *study, const char *name, const double *config,
                           const struct study_run *run, struct arena *arena)

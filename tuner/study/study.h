@@ -31,6 +31,18 @@ struct budget {
     double price_token, price_hour; /* money for one token; for one slot during one hour of a trial */
 };
 
+enum pruner { PRUNER_NONE, PRUNER_AUTO, PRUNER_ASHA, PRUNER_MEDIAN };
+
+/* `stopping:`. Without that section nothing is stopped and nothing adapted. */
+struct stopping {
+    enum pruner pruner;
+    double chance;                    /* auto: a trial is stopped when its chance to become useful falls below this */
+    double audit;                     /* share of the condemned trials that run on, to measure false stops */
+    long grace;                       /* reports that every trial may make */
+    bool adaptive;                    /* change patience and threshold of running trials */
+    double patience[2], threshold[2]; /* bounds for that, inclusive */
+};
+
 struct reference { /* a named configuration to compare with */
     const char *name;
     double *config;
@@ -52,6 +64,7 @@ struct study {
     size_t n_references;
     struct reference *reference;
     struct budget budget;
+    struct stopping stopping;
     long confirm_top, confirm_seeds; /* 0, 0: no confirmation */
     size_t n_warm;
     const char **warm; /* names of earlier studies in the same database */
@@ -70,6 +83,8 @@ void study_free(struct study *study);
 /* "gp", "sobol" or "random" */
 const char *sampler_name(enum sampler sampler);
 bool sampler_parse(const char *text, enum sampler *ret);
+/* "none", "auto", "asha" or "median" */
+const char *pruner_name(enum pruner pruner);
 
 /* What makes the trials of a study belong together: space and metrics. Canonical JSON text; the caller frees it. */
 char *study_identity(const struct study *study);

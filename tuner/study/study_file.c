@@ -248,7 +248,7 @@ static enum status read_root(struct file *f)
         {"confirm", read_confirm},
         {"search", read_search},
         {"workers", read_workers},
-        {"stopping", NULL},
+        {"stopping", file_stopping},
         {"rollout", NULL},
         {"stages", NULL},
         {"executor", NULL},

@@ -1,0 +1,132 @@
+#include "tuner/coordinator/observed.h"
+
+#include "tuner/coordinator/fold.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool observed_wanted(const struct session *s)
+{
+    return s->study->stopping.pruner != PRUNER_NONE || s->study->stopping.adaptive;
+}
+
+static void forget(struct trial *t)
+{
+    learning_curve_done(&t->observed->curve);
+    free(t->observed);
+    t->observed = NULL;
+}
+
+/* Makes room by forgetting the one that is final for the longest; running ones are kept. */
+static void make_room(struct session *s)
+{
+    size_t oldest = SIZE_MAX;
+    for (size_t i = 0; i < s->n_observed; i++) {
+        const struct trial *t = s->observed[i];
+        if (trial_state_final(t->state) && (oldest == SIZE_MAX || t->told < s->observed[oldest]->told)) oldest = i;
+    }
+    if (oldest == SIZE_MAX) return;
+    forget(s->observed[oldest]);
+    s->observed[oldest] = s->observed[--s->n_observed];
+}
+
+static struct observed *observe(struct session *s, struct trial *t)
+{
+    if (t->observed) return t->observed;
+    if (s->n_observed >= OBSERVED_MAX) make_room(s);
+    if (s->n_observed == s->observed_room) {
+        s->observed_room = s->observed_room ? 2 * s->observed_room : OBSERVED_MAX;
+        s->observed = must_grow(s->observed, s->observed_room, sizeof(struct trial *));
+    }
+    s->observed[s->n_observed++] = t;
+    t->observed = must_alloc(1, sizeof *t->observed);
+    return t->observed;
+}
+
+void observed_begin(struct session *s, struct trial *t)
+{
+    if (!observed_wanted(s) || !t->observed) return;
+    learning_curve_done(&t->observed->curve);
+    *t->observed = (struct observed){0};
+}
+
+void observed_report(struct session *s, struct trial *t, long step, const double *values)
+{
+    if (!observed_wanted(s)) return;
+    struct observed *o = observe(s, t);
+    if (!learning_curve_add(&o->curve, &s->study->objective, step, values)) return;
+    if (o->has_rule && isfinite(values[o->rule.metric])) early_stopping_update(&o->rule, values[o->rule.metric]);
+}
+
+enum status observed_announce(struct session *s, struct trial *t, const json_t *policy, struct error *err)
+{
+    const json_t *patience = json_object_get(policy, "patience"), *threshold = json_object_get(policy, "threshold");
+    const char *name = json_string_value(json_object_get(policy, "metric")),
+               *mode = json_string_value(json_object_get(policy, "mode"));
+    if (!json_is_number(patience) || !json_is_number(threshold) || !isfinite(json_number_value(patience)) ||
+        !isfinite(json_number_value(threshold)) || !mode || (strcmp(mode, "max") != 0 && strcmp(mode, "min") != 0))
+        return error_set(
+            err, STATUS_INVALID,
+            "a \"policy\" holds the numbers patience and threshold, a metric, and mode \"max\" or \"min\"");
+    if (!observed_wanted(s)) return STATUS_OK;
+    int metric = name ? objective_find_metric(&s->study->objective, name) : -1;
+    if (metric < 0) return STATUS_OK; /* it watches something that the study does not know */
+    struct observed *o = observe(s, t);
+    o->has_rule = true;
+    o->rule = (struct early_stopping){.patience = json_number_value(patience),
+                                      .threshold = json_number_value(threshold),
+                                      .metric = (size_t)metric,
+                                      .mode = strcmp(mode, "max") == 0 ? GOAL_MAXIMIZE : GOAL_MINIMIZE,
+                                      .best = NAN};
+    return STATUS_OK;
+}
+
+/* ---- loading ---- */
+
+struct replayed {
+    struct session *s;
+    struct trial *t;
+};
+
+static void on_report(void *data, const struct store_report *r)
+{
+    struct replayed *x = data;
+    const struct objective *o = &x->s->study->objective;
+    double value[METRICS_MAX];
+    for (size_t i = 0; i < o->n_metrics; i++) value[i] = NAN;
+    for (size_t i = 0; i < r->n; i++) {
+        int m = objective_find_metric(o, r->name[i]);
+        if (m >= 0) value[m] = r->value[i];
+    }
+    observed_report(x->s, x->t, r->step, value);
+    for (size_t i = 0; i < o->n_metrics; i++) x->t->last[i] = value[i];
+    x->t->reports++;
+    x->t->step = r->step;
+}
+
+static bool has_curve(const struct trial *t)
+{
+    return t->lease && !t->outside &&
+           (t->state == TRIAL_COMPLETE || t->state == TRIAL_PRUNED || !trial_state_final(t->state));
+}
+
+enum status observed_load(struct session *s, struct error *err)
+{
+    enum status st = STATUS_OK;
+    size_t n = 0;
+    for (size_t i = s->n; observed_wanted(s) && !st && n < OBSERVED_MAX && i-- > 0;) {
+        struct replayed x = {s, s->trial[i]};
+        if (!has_curve(x.t) || x.t->observed) continue;
+        x.t->reports = 0;
+        n++;
+        st = store_reports(s->store, s->study_id, x.t->lease, on_report, &x, err);
+    }
+    return st;
+}
+
+void observed_free(struct session *s)
+{
+    for (size_t i = 0; i < s->n_observed; i++) forget(s->observed[i]);
+    free(s->observed);
+}
