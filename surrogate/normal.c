@@ -41,3 +41,10 @@ double normal_quantile(double p)
 {
     return gsl_cdf_ugaussian_Pinv(p);
 }
+
+void binomial_interval(size_t k, size_t n, double coverage, double *ret_low, double *ret_high)
+{
+    double tail = (1 - coverage) / 2, a = (double)k, b = (double)(n - k);
+    *ret_low = k == 0 ? 0 : gsl_cdf_beta_Pinv(tail, a, b + 1);
+    *ret_high = k == n ? 1 : gsl_cdf_beta_Qinv(tail, a + 1, b);
+}

@@ -182,4 +182,7 @@ double normal_log_ei(double z);
 /* Φ⁻¹(p), p in (0, 1). */
 double normal_quantile(double p);
 
+/* Exact central interval for a proportion of which k of n were seen, n ≥ 1 [Clopper & Pearson 1934]. */
+void binomial_interval(size_t k, size_t n, double coverage, double *ret_low, double *ret_high);
+
 #endif

@@ -66,7 +66,7 @@ static void start(struct world *w, struct trial *t)
 {
     struct error err;
     assert_ok(session_lease(w->session, t, "/d", 0, &err), err);
-    assert_ok(session_started(w->session, t, 4242, &err), err);
+    assert_ok(session_started(w->session, t, 4242, 0, &err), err);
 }
 
 static void complete(struct world *w, struct trial *t, double em, double tokens)
@@ -152,7 +152,7 @@ static void test_session__refuses_illegal_moves_and_incomplete_results(void **st
     struct trial *t = w->session->trial[0];
     struct error err;
     json_t *partial = json_pack("{s:f}", "em", 0.5);
-    assert_int_equal(session_started(w->session, t, 1, &err), STATUS_INVALID);
+    assert_int_equal(session_started(w->session, t, 1, 0, &err), STATUS_INVALID);
     assert_contains(err.text, "trial 0 is queued and cannot become running");
     start(w, t);
     assert_int_equal(session_finish(w->session, t, TRIAL_COMPLETE, partial, NULL, NULL, &err), STATUS_INVALID);

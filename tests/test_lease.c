@@ -152,7 +152,7 @@ static void one_message(struct world *w, struct model *m, struct trial *t, struc
     case 0: grant(w, m, t, true, 5000); return;
     case 1: grant(w, m, t, false, 0); return;
     case 2:
-        if (session_started(w->session, t, 1, NULL) == STATUS_OK) {
+        if (session_started(w->session, t, 1, 0, NULL) == STATUS_OK) {
             assert_int_equal(m->state, M_LEASED);
             m->state = M_RUNNING;
         } else
@@ -271,7 +271,7 @@ static struct trial *add_running(struct world *w, double x)
     struct trial *t = session_add(w->session, &(struct addition){.role = ROLE_SEARCH, .config = &x, .source = "test"});
     struct error err;
     assert_ok(session_lease(w->session, t, "/d", 0, &err), err);
-    assert_ok(session_started(w->session, t, 1, &err), err);
+    assert_ok(session_started(w->session, t, 1, 0, &err), err);
     return t;
 }
 
@@ -279,7 +279,7 @@ static void lease_again(struct world *w, struct trial *t)
 {
     struct error err;
     assert_ok(session_lease(w->session, t, "/d", 0, &err), err);
-    assert_ok(session_started(w->session, t, 1, &err), err);
+    assert_ok(session_started(w->session, t, 1, 0, &err), err);
 }
 
 static void test_lease__back_off_doubles_and_retries_end(void **state)

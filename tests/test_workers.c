@@ -101,7 +101,7 @@ static void on_end(void *data, const struct job_outcome *o)
     assert_int_equal(workers_free_slots(w->workers), 1); /* free before `end` is called */
 }
 
-static const struct job_handler handler = {on_report, on_end};
+static const struct job_handler handler = {.report = on_report, .end = on_end};
 
 static struct watch *watch_make(void)
 {

@@ -1,6 +1,7 @@
 /*   {"report": {"step": 3, "em": 0.41}}   or short   {"step": 3, "em": 0.41}
  *   {"result": {"em": 0.61, "tokens": 3100000}}
  *   {"infeasible": "why"}    {"checkpoint": {"path": "c3.bin", "step": 3}}    {"log": "text"}
+ *   {"policy": {"patience": 5, "threshold": 1e-4, "metric": "em", "mode": "max"}}
  */
 #include "workers/contract.h"
 
@@ -10,13 +11,14 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const verbs[] = {"report", "result", "infeasible", "checkpoint", "log"}; /* by message_kind */
+static const char *const verbs[] = {"report",     "result", "infeasible",
+                                    "checkpoint", "policy", "log"}; /* by message_kind */
 
-static enum status take_step(json_t *body, long *ret, struct error *err)
+static enum status take_step(const char *verb, json_t *body, long *ret, struct error *err)
 {
     const json_t *step = json_object_get(body, "step");
     if (!json_is_integer(step) || json_integer_value(step) < 0)
-        return error_set(err, STATUS_INVALID, "a report needs a whole \"step\" from 0");
+        return error_set(err, STATUS_INVALID, "\"%s\" needs a whole \"step\" from 0", verb);
     *ret = (long)json_integer_value(step);
     json_object_del(body, "step");
     return STATUS_OK;
@@ -39,10 +41,19 @@ static enum status read_metrics(json_t *body, struct message *m, struct error *e
 {
     if (!json_is_object(body)) return error_set(err, STATUS_INVALID, "\"%s\" is not an object", verbs[m->kind]);
     m->metrics = json_copy(body);
-    enum status s = m->kind == MESSAGE_REPORT ? take_step(m->metrics, &m->step, err) : STATUS_OK;
+    enum status s = m->kind == MESSAGE_REPORT ? take_step(verbs[m->kind], m->metrics, &m->step, err) : STATUS_OK;
     if (!s) s = check_metrics(m->metrics, err);
     if (s) json_decref(m->metrics);
     return s;
+}
+
+static enum status read_checkpoint(json_t *body, struct message *m, struct error *err)
+{
+    const char *path = json_string_value(json_object_get(body, "path"));
+    if (!path || !*path || strlen(path) >= sizeof m->text)
+        return error_set(err, STATUS_INVALID, "\"checkpoint\" needs a \"path\" of less than %zu bytes", sizeof m->text);
+    snprintf(m->text, sizeof m->text, "%s", path);
+    return take_step("checkpoint", body, &m->step, err);
 }
 
 static enum status read_message(json_t *object, struct message *m, struct error *err)
@@ -52,7 +63,8 @@ static enum status read_message(json_t *object, struct message *m, struct error 
         size_t k = 0, n = sizeof verbs / sizeof *verbs;
         while (k < n && !json_object_get(object, verbs[k])) k++;
         if (k == n || json_object_size(object) != 1)
-            return error_set(err, STATUS_INVALID, "a message holds one of report, result, infeasible, checkpoint, log");
+            return error_set(err, STATUS_INVALID,
+                             "a message holds one of report, result, infeasible, checkpoint, policy, log");
         m->kind = (enum message_kind)k;
         body = json_object_get(object, verbs[k]);
     }
@@ -63,7 +75,11 @@ static enum status read_message(json_t *object, struct message *m, struct error 
         if (!json_is_string(body)) return error_set(err, STATUS_INVALID, "\"infeasible\" says why in a string");
         snprintf(m->text, sizeof m->text, "%.250s", json_string_value(body));
         return STATUS_OK;
-    case MESSAGE_CHECKPOINT:
+    case MESSAGE_CHECKPOINT: return read_checkpoint(body, m, err);
+    case MESSAGE_POLICY:
+        if (!json_is_object(body)) return error_set(err, STATUS_INVALID, "\"policy\" is not an object");
+        m->metrics = json_copy(body);
+        return STATUS_OK;
     case MESSAGE_LOG: return STATUS_OK;
     }
     return STATUS_OK;

@@ -9,13 +9,20 @@
 
 enum { CONTRACT_LINE_MAX = 1 << 16 };
 
-enum message_kind { MESSAGE_REPORT, MESSAGE_RESULT, MESSAGE_INFEASIBLE, MESSAGE_CHECKPOINT, MESSAGE_LOG };
+enum message_kind {
+    MESSAGE_REPORT,
+    MESSAGE_RESULT,
+    MESSAGE_INFEASIBLE,
+    MESSAGE_CHECKPOINT,
+    MESSAGE_POLICY,
+    MESSAGE_LOG
+};
 
 struct message {
     enum message_kind kind;
-    long step;       /* report */
-    json_t *metrics; /* report, result: {"name": number}, all finite; the receiver's */
-    char text[256];  /* infeasible: why */
+    long step;       /* report, checkpoint */
+    json_t *metrics; /* report, result: {"name": number}, all finite; policy: what it says; the receiver's */
+    char text[1024]; /* infeasible: why; checkpoint: the path */
 };
 
 enum status contract_parse(const char *line, size_t len, struct message *ret, struct error *err);

@@ -14,7 +14,7 @@
 
 enum job_state { JOB_RUNNING, JOB_STOPPING, JOB_DRAINING, JOB_CLOSED };
 
-enum { DRAIN_MS = 1000, PIPES = 3, TRIAL_FD = 3, STOP_TEXT_MAX = 512 };
+enum { DRAIN_MS = 1000, PIPES = 3, TRIAL_FD = 3, MESSAGE_MAX = 1024, UNREAD_MAX = 1 << 16 };
 
 /* One direction of output: bytes come in, lines go out. */
 struct channel {
@@ -97,7 +97,12 @@ static bool has_every_metric(const struct job *job, const json_t *metrics, const
 
 static struct job_outcome failed(struct job *job, enum job_end end)
 {
-    return (struct job_outcome){.end = end, .reason = job->reason, .signal = job->signal};
+    return (struct job_outcome){.end = end,
+                                .metrics = end != JOB_STOPPED ? NULL
+                                           : job->result      ? job->result
+                                                              : job->last_report,
+                                .reason = job->reason,
+                                .signal = job->signal};
 }
 
 static struct job_outcome outcome_of_exit(struct job *job)
@@ -179,22 +184,28 @@ static void on_written(uv_write_t *req, int status)
     free(req);
 }
 
-static void tell_stop(struct job *job, const char *why)
+void job_send(struct job *job, const json_t *object)
 {
     struct {
         uv_write_t req;
-        char text[STOP_TEXT_MAX];
+        char text[MESSAGE_MAX];
     } *message = must_alloc(1, sizeof *message);
-    json_t *object = json_pack("{s:s}", "stop", why);
     size_t n = object ? json_dumpb(object, message->text, sizeof message->text - 1, 0) : 0;
-    json_decref(object);
-    if (n == 0 || n >= sizeof message->text - 1 || !job->messages.open) {
+    bool full = job->messages.open && uv_stream_get_write_queue_size((uv_stream_t *)&job->messages.pipe) > UNREAD_MAX;
+    if (n == 0 || n >= sizeof message->text - 1 || !job->messages.open || full) {
         free(message);
         return;
     }
     message->text[n++] = '\n';
     uv_buf_t buf = uv_buf_init(message->text, (unsigned)n);
     if (uv_write(&message->req, (uv_stream_t *)&job->messages.pipe, &buf, 1, on_written) != 0) free(message);
+}
+
+static void tell_stop(struct job *job, const char *why)
+{
+    json_t *object = json_pack("{s:s}", "stop", why);
+    job_send(job, object);
+    json_decref(object);
 }
 
 void job_stop(struct job *job, const char *why)
@@ -253,9 +264,15 @@ static void on_message(struct job *job, const char *line, size_t len)
         return;
     case MESSAGE_INFEASIBLE:
         job->verdict = JOB_INFEASIBLE;
-        snprintf(job->reason, sizeof job->reason, "%s", m.text);
+        snprintf(job->reason, sizeof job->reason, "%.500s", m.text);
         return;
     case MESSAGE_CHECKPOINT:
+        if (job->handler.checkpoint) job->handler.checkpoint(job->data, m.step, m.text);
+        return;
+    case MESSAGE_POLICY:
+        if (job->handler.policy) job->handler.policy(job->data, m.metrics);
+        json_decref(m.metrics);
+        return;
     case MESSAGE_LOG: return;
     }
 }

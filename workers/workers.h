@@ -50,13 +50,16 @@ enum job_end {
 
 struct job_outcome {
     enum job_end end;
-    const json_t *metrics; /* complete: {"name": number}, all finite */
-    const char *reason;    /* for a person; "" when complete */
-    int signal;            /* that ended the program; 0: none */
+    const json_t
+        *metrics;       /* complete: {"name": number}, all finite; stopped: its result, or its last report, or NULL */
+    const char *reason; /* for a person; "" when complete */
+    int signal;         /* that ended the program; 0: none */
 };
 
 struct job_handler {
     void (*report)(void *data, long step, const json_t *metrics);
+    void (*checkpoint)(void *data, long step, const char *path);
+    void (*policy)(void *data, const json_t *policy); /* the stopping rule that the trial says it follows */
     void (*end)(void *data, const struct job_outcome *outcome);
 };
 
@@ -73,6 +76,9 @@ int64_t job_pid(const struct job *job);
 
 /* While held, what the program says is left in its pipes. */
 void job_hold(struct job *job, bool held);
+
+/* Sends one line of JSON to the program, {"set": …} or {"policy": …}. One that never reads loses it. */
+void job_send(struct job *job, const json_t *message);
 
 /* Sends {"stop": why} and SIGTERM now, SIGKILL after the grace; again: SIGKILL now. */
 void job_stop(struct job *job, const char *why);

@@ -21,6 +21,7 @@ const struct command cli_commands[] = {
     {"show", cmd_show, "one trial: parameters, metrics, attempts, reasons, logs"},
     {"best", cmd_best, "the best configuration, also under other weights"},
     {"export", cmd_export, "the best configuration as yaml, json, env, args or toml; all trials as csv or jsonl"},
+    {"stopping", cmd_stopping, "what was stopped early, what that saved, and how often it was wrong"},
     {"stop", cmd_stop, "ask a running study to stop"},
     {"enqueue", cmd_enqueue, "have a configuration of your own tried next"},
     {"advise", cmd_advise, "the optimizer as a pipe: JSON lines in and out"},

@@ -92,7 +92,10 @@ const char *change_body(const struct session *s, const struct change *c, struct 
         put_text(o, "dir", c->dir);
         put_int(o, "ttl", c->ttl_ms, 0);
         break;
-    case LOGGED_STARTED: put_int(o, "pid", c->pid, 0); break;
+    case LOGGED_STARTED:
+        put_int(o, "pid", c->pid, 0);
+        put_number(o, "resumed", c->resumed_cost);
+        break;
     case LOGGED_RENEWED: put_int(o, "ttl", c->ttl_ms, 0); break;
     case LOGGED_CONDEMNED:
         put_text(o, "reason", c->reason);
@@ -103,7 +106,12 @@ const char *change_body(const struct session *s, const struct change *c, struct 
         json_object_set_new(o, "policy", policy_json(c));
         put_text(o, "reason", c->reason);
         break;
-    case LOGGED_CHECKPOINT: break;
+    case LOGGED_CHECKPOINT:
+        put_text(o, "path", c->checkpoint.path);
+        put_int(o, "step", c->checkpoint.step, -1);
+        put_int(o, "bytes", c->checkpoint.bytes, 0);
+        put_number(o, "cost", c->checkpoint.cost);
+        break;
     case LOGGED_RETURNED: put_end(o, c); break;
     case LOGGED_FINISHED:
         if (c->state != TRIAL_COMPLETE) put_text(o, "state", trial_state_name(c->state));
@@ -220,14 +228,20 @@ static bool get_body(const json_t *o, struct change *c, struct budget *budget)
         return get_role(o, &c->role) && json_is_object(c->params);
     case LOGGED_LEASED: c->dir = get_text(o, "dir"); /* fallthrough */
     case LOGGED_RENEWED: c->ttl_ms = get_int(o, "ttl", 0); return true;
-    case LOGGED_STARTED: c->pid = get_int(o, "pid", 0); return true;
+    case LOGGED_STARTED:
+        c->pid = get_int(o, "pid", 0);
+        c->resumed_cost = get_number(o, "resumed");
+        return true;
     case LOGGED_CONDEMNED:
         c->reason = get_text(o, "reason");
         c->details = json_object_get(o, "by") ? o : NULL;
         c->audit = json_is_true(json_object_get(o, "audit"));
         return true;
     case LOGGED_ADJUSTED: c->reason = get_text(o, "reason"); return get_policy(o, c);
-    case LOGGED_CHECKPOINT: return true;
+    case LOGGED_CHECKPOINT:
+        c->checkpoint = (struct checkpoint){get_text(o, "path"), (long)get_int(o, "step", 0), get_int(o, "bytes", 0),
+                                            get_number(o, "cost")};
+        return c->checkpoint.path != NULL;
     case LOGGED_RETURNED: get_end(o, c); return true;
     case LOGGED_FINISHED: return get_finished(o, c);
     case LOGGED_PHASE: return (c->reason = get_text(o, "phase")) != NULL;

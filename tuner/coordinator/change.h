@@ -35,6 +35,9 @@ struct change {
     const json_t *details; /* of the pruner's verdict; NULL: it was not the pruner */
     bool audit;
 
+    struct checkpoint checkpoint;
+    double resumed_cost; /* started */
+
     /* adjusted; finished: patience and threshold that, unchanged from the start, would have led to this result */
     bool adjusted;
     double patience, threshold;

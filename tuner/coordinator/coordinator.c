@@ -1,9 +1,12 @@
 #include "tuner/coordinator/coordinator.h"
 
 #include "tuner/coordinator/announce.h"
+#include "tuner/coordinator/attempt.h"
 #include "tuner/coordinator/confirm.h"
 #include "tuner/coordinator/launch.h"
 #include "tuner/coordinator/lease.h"
+#include "tuner/coordinator/observed.h"
+#include "tuner/coordinator/overseer.h"
 #include "tuner/coordinator/pause.h"
 #include "tuner/coordinator/state.h"
 #include "tuner/coordinator/think.h"
@@ -45,8 +48,11 @@ struct coordinator {
     enum phase phase;
     struct slot *slot; /* options.slots of them */
     struct search *search;
-    bool thinking;  /* a suggestion is being computed */
-    bool exhausted; /* nothing is left to try, to afford, or worth the trouble */
+    struct forecaster *forecaster;
+    size_t judge_next; /* slot */
+    bool judging;      /* a running trial is being judged */
+    bool thinking;     /* a suggestion is being computed */
+    bool exhausted;    /* nothing is left to try, to afford, or worth the trouble */
     struct pause pause;
     struct announcements said;
     uv_timer_t tick;
@@ -58,6 +64,11 @@ struct coordinator {
     enum status status; /* the first error; ends the run */
     struct error err;
 };
+
+static bool runs_trials(const struct coordinator *c)
+{
+    return c->phase == PHASE_SEARCH || c->phase == PHASE_CONFIRM;
+}
 
 /* ---- saying ---- */
 
@@ -148,31 +159,6 @@ static bool was_out_of_memory(const struct slot *slot, const struct job_outcome 
     return outcome->signal == SIGKILL && slot->killed >= 0 && host_memory_kills() > slot->killed;
 }
 
-static enum status conclude(struct coordinator *c, const struct slot *slot, const struct job_outcome *outcome,
-                            struct error *err)
-{
-    struct session *s = c->session;
-    struct trial *t = slot->trial;
-    const char *how = job_end_name(outcome->end);
-    switch (outcome->end) {
-    case JOB_COMPLETE: {
-        enum status st = session_finish(s, t, TRIAL_COMPLETE, outcome->metrics, NULL, NULL, err);
-        return st == STATUS_INVALID ? session_finish(s, t, TRIAL_FAILED, NULL, err->text, NULL, err) : st;
-    }
-    case JOB_INFEASIBLE: return session_finish(s, t, TRIAL_INFEASIBLE, NULL, outcome->reason, NULL, err);
-    case JOB_FAILED:
-    case JOB_TIMED_OUT: return session_finish(s, t, TRIAL_FAILED, NULL, outcome->reason, how, err);
-    case JOB_CRASHED:
-        if (was_out_of_memory(slot, outcome))
-            return lease_crashed(s, t, "crashed the machine", "killed by the kernel: the machine was out of memory",
-                                 err);
-        return lease_crashed(s, t, how, outcome->reason, err);
-    case JOB_NOT_STARTED: pause_machine_failed(&c->pause, outcome->reason, clock_mono_ms(s->clock)); /* fallthrough */
-    case JOB_STOPPED: return session_return(s, t, how, outcome->reason, 0, err);
-    }
-    return STATUS_OK;
-}
-
 /* Without the baseline's metrics nothing can be compared. */
 static void check_baseline(struct coordinator *c, const struct trial *t)
 {
@@ -192,7 +178,9 @@ static void on_job_end(void *data, const struct job_outcome *outcome)
     struct coordinator *c = slot->c;
     struct trial *t = slot->trial;
     struct error err;
-    enum status s = conclude(c, slot, outcome, &err);
+    if (outcome->end == JOB_NOT_STARTED)
+        pause_machine_failed(&c->pause, outcome->reason, clock_mono_ms(c->session->clock));
+    enum status s = attempt_conclude(c->session, t, outcome, was_out_of_memory(slot, outcome), &err);
     slot->state = SLOT_FREE;
     slot->job = NULL;
     if (s)
@@ -204,10 +192,78 @@ static void on_job_end(void *data, const struct job_outcome *outcome)
         say(c, EVENT_RETRY, t, outcome->reason);
 }
 
-static void on_job_report(void *data, long number, const json_t *metrics)
+/* ---- what running trials say ---- */
+
+static void on_job_report(void *data, long step, const json_t *metrics)
 {
     struct slot *slot = data;
-    session_report(slot->c->session, slot->trial, number, metrics);
+    session_report(slot->c->session, slot->trial, step, metrics);
+}
+
+static void on_job_policy(void *data, const json_t *policy)
+{
+    struct slot *slot = data;
+    struct error err;
+    if (observed_announce(slot->c->session, slot->trial, policy, &err)) say(slot->c, EVENT_NOTE, NULL, err.text);
+}
+
+static void on_job_checkpoint(void *data, long step, const char *path)
+{
+    struct slot *slot = data;
+    struct arena a = {0};
+    struct error err;
+    const char *dir =
+        launch_folder(slot->c->options.files, slot->c->session->study, slot->trial, slot->trial->attempts, &a);
+    if (attempt_checkpoint(slot->c->session, slot->trial, dir, step, path, &err))
+        say(slot->c, EVENT_NOTE, NULL, err.text);
+    arena_done(&a);
+}
+
+static const struct job_handler handler = {on_job_report, on_job_checkpoint, on_job_policy, on_job_end};
+
+/* ---- overseeing them ---- */
+
+static struct slot *slot_of(struct coordinator *c, const struct trial *t)
+{
+    for (size_t i = 0; i < c->options.slots; i++)
+        if (c->slot[i].state == SLOT_RUNS && c->slot[i].trial == t) return &c->slot[i];
+    return NULL;
+}
+
+static void adapt(struct slot *slot, const struct order *order)
+{
+    json_t *message = json_pack("{s:{s:f, s:f}}", "policy", "patience", order->patience, "threshold", order->threshold);
+    job_send(slot->job, message);
+    json_decref(message);
+}
+
+static void on_judged(void *data, struct question *q)
+{
+    struct coordinator *c = data;
+    struct order order;
+    struct slot *slot = slot_of(c, question_trial(q));
+    c->judging = false;
+    if (!slot || !runs_trials(c)) {
+        overseer_forget(q);
+        return;
+    }
+    overseer_decide(c->session, q, &order);
+    if (order.adapt) adapt(slot, &order);
+    if (!order.stop) return;
+    slot->condemned = true;
+    job_stop(slot->job, order.why);
+}
+
+/* One at a time, the slots in turn. */
+static void oversee(struct coordinator *c)
+{
+    for (size_t i = 0; i < c->options.slots && !c->judging; i++) {
+        struct slot *slot = &c->slot[c->judge_next++ % c->options.slots];
+        struct question *q = slot->state == SLOT_RUNS ? overseer_ask(c->session, slot->trial) : NULL;
+        if (!q) continue;
+        c->judging = true;
+        think_over(c->loop, c->forecaster, q, on_judged, c);
+    }
 }
 
 /* ---- pausing ---- */
@@ -241,19 +297,40 @@ static bool is_paused(struct coordinator *c)
 
 /* ---- the beginnings of attempts ---- */
 
+/* Its checkpoint is gone or cut short. A trial's own: it begins anew. Its parent's: without that it is another trial.
+ */
+static bool begin_anew(struct coordinator *c, struct slot *slot, const struct error *why)
+{
+    struct error err;
+    bool own = slot->trial->checkpoint.path != NULL;
+    say(c, EVENT_NOTE, NULL, why->text);
+    session_note(c->session, why->text);
+    if (own) return true;
+    slot->state = SLOT_FREE;
+    enum status s = session_finish(c->session, slot->trial, TRIAL_FAILED, NULL, why->text, NULL, &err);
+    if (s) give_up(c, s, &err);
+    say(c, EVENT_FINISHED, slot->trial, NULL);
+    return false;
+}
+
 static void start(struct coordinator *c, struct slot *slot)
 {
-    static const struct job_handler handler = {on_job_report, on_job_end};
     struct trial *t = slot->trial;
     struct arena a = {0};
     struct error err;
     char *dir = launch_folder(c->options.files, c->session->study, t, t->attempts, &a);
-    if (launch(c->workers, c->session->study, t, dir, &handler, slot, &slot->job, &err))
+    double cost = 0;
+    const char *resume = attempt_resume(c->session, t, &a, &cost, &err);
+    if (!resume && err.status && !begin_anew(c, slot, &err)) {
+        arena_done(&a);
+        return;
+    }
+    if (launch(c->workers, c->session->study, t, dir, resume, &handler, slot, &slot->job, &err))
         put_off(c, slot, &err);
     else {
         pause_machine_works(&c->pause, clock_mono_ms(c->session->clock));
         slot->state = SLOT_RUNS;
-        enum status s = session_started(c->session, t, job_pid(slot->job), &err);
+        enum status s = session_started(c->session, t, job_pid(slot->job), cost, &err);
         if (s) give_up(c, s, &err);
         say(c, EVENT_STARTED, t, NULL);
     }
@@ -266,11 +343,6 @@ static void take_back(struct coordinator *c, struct slot *slot)
     enum status s = session_return(c->session, slot->trial, "stopped", "it had not begun yet", 0, &err);
     slot->state = SLOT_FREE;
     if (s) give_up(c, s, &err);
-}
-
-static bool runs_trials(const struct coordinator *c)
-{
-    return c->phase == PHASE_SEARCH || c->phase == PHASE_CONFIRM;
 }
 
 static void start_promised(struct coordinator *c, uint64_t durable)
@@ -400,7 +472,7 @@ static bool is_idle(const struct coordinator *c)
 {
     for (size_t i = 0; i < c->options.slots; i++)
         if (c->slot[i].state != SLOT_FREE) return false;
-    return !c->thinking;
+    return !c->thinking && !c->judging;
 }
 
 static bool has_free_slot(const struct coordinator *c)
@@ -417,6 +489,7 @@ static void step(struct coordinator *c)
     speak(c, durable);
     bool paused = is_paused(c);
     start_promised(c, durable);
+    if (runs_trials(c)) oversee(c);
     bool refused = !paused && fill_slots(c);
     bool waiting = session_count(c->session, TRIAL_QUEUED) > 0 && !refused;
     switch (c->phase) {
@@ -531,7 +604,8 @@ static void on_trouble(void *data, const char *text)
 enum status coordinator_create(const struct coordinator_options *options, struct session *session, uv_loop_t *loop,
                                struct coordinator **ret, struct error *err)
 {
-    enum status s = lease_recover(session, err);
+    enum status s = overseer_recover(session, err);
+    if (!s) s = lease_recover(session, err);
     if (s) return s;
     session_set_phase(session, "open");
     struct coordinator *c = must_alloc(1, sizeof *c);
@@ -541,6 +615,7 @@ enum status coordinator_create(const struct coordinator_options *options, struct
     c->loop = loop;
     c->workers = workers_create(loop, options->guard, options->slots);
     c->search = search_create(session->study, session->seed, session->prior, session->n_priors);
+    c->forecaster = forecaster_create(session->study, session->seed);
     c->slot = must_alloc(options->slots, sizeof *c->slot);
     *ret = c;
     return STATUS_OK;
@@ -551,6 +626,7 @@ void coordinator_free(struct coordinator *c)
     if (!c) return;
     workers_free(c->workers);
     search_free(c->search);
+    forecaster_free(c->forecaster);
     free(c->slot);
     free(c);
 }

@@ -137,7 +137,7 @@ static struct trial *append(struct session *s)
     t->value = t->config + d;
     t->last = t->value + m;
     for (size_t i = 0; i < 2 * m; i++) t->value[i] = NAN;
-    t->told = -1;
+    t->told = t->parent = -1;
     return t;
 }
 
@@ -216,6 +216,7 @@ static enum status lease(struct session *s, struct trial *t, const struct change
     t->lease = c->seq;
     t->leased_ms = clock_mono_ms(s->clock);
     t->reports = t->step = 0;
+    t->resumed_cost = 0;
     t->reported = 0;
     t->doom = DOOM_NONE;
     observed_begin(s, t);
@@ -261,9 +262,16 @@ static enum status condemn(struct session *s, struct trial *t, const struct chan
     return STATUS_OK;
 }
 
+static void keep_checkpoint(struct session *s, struct trial *t, const struct checkpoint *c)
+{
+    t->checkpoint = *c;
+    t->checkpoint.path = arena_strdup(&s->arena, c->path);
+}
+
 /* What an attempt has cost, however it ended. */
 static void account(struct session *s, struct trial *t, const struct change *c, double spent_tokens)
 {
+    spent_tokens = fmax(spent_tokens - t->resumed_cost, 0);
     t->busy_ms += c->took_ms;
     t->spent_tokens += spent_tokens;
     s->tally.busy_ms += c->took_ms;
@@ -407,15 +415,17 @@ static enum status apply_to_trial(struct session *s, const struct change *c, str
     case LOGGED_LEASED: return lease(s, t, c, err);
     case LOGGED_STARTED: {
         enum status st = check_move(t, TRIAL_RUNNING, err);
-        if (!st) set_state(s, t, TRIAL_RUNNING);
-        return st;
+        if (st) return st;
+        set_state(s, t, TRIAL_RUNNING);
+        t->resumed_cost = c->resumed_cost;
+        return STATUS_OK;
     }
     case LOGGED_RENEWED: return renew(s, t, c, err);
     case LOGGED_RETURNED: return give_back(s, t, c, err);
     case LOGGED_FINISHED: return finish(s, t, c, err);
     case LOGGED_CONDEMNED: return condemn(s, t, c, err);
+    case LOGGED_CHECKPOINT: keep_checkpoint(s, t, &c->checkpoint); break;
     case LOGGED_ADJUSTED:
-    case LOGGED_CHECKPOINT:
     case LOGGED_OPENED:
     case LOGGED_ADDED:
     case LOGGED_PHASE:

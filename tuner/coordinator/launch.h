@@ -12,6 +12,7 @@ char *launch_folder(const char *files, const struct study *study, const struct t
 
 /* Starts the attempt that the trial's lease is for. What fails here is the machine's doing, not the trial's. */
 enum status launch(struct workers *workers, const struct study *study, const struct trial *t, const char *dir,
-                   const struct job_handler *handler, void *data, struct job **ret, struct error *err);
+                   const char *resume, const struct job_handler *handler, void *data, struct job **ret,
+                   struct error *err);
 
 #endif

@@ -72,7 +72,7 @@ static struct flight in_flight(const struct session *s)
     for (size_t i = 0; i < s->n_open; i++) {
         const struct trial *t = s->open[i];
         if (t->state != TRIAL_LEASED && t->state != TRIAL_RUNNING) continue;
-        double tokens = metric >= 0 && isfinite(t->last[metric]) ? t->last[metric] : 0;
+        double tokens = metric >= 0 && isfinite(t->last[metric]) ? fmax(t->last[metric] - t->resumed_cost, 0) : 0;
         double ms = (double)session_took_ms(s, t);
         out.tokens += tokens;
         out.ms += ms;

@@ -64,6 +64,7 @@ enum status observed_announce(struct session *s, struct trial *t, const json_t *
     const json_t *patience = json_object_get(policy, "patience"), *threshold = json_object_get(policy, "threshold");
     const char *name = json_string_value(json_object_get(policy, "metric")),
                *mode = json_string_value(json_object_get(policy, "mode"));
+    const json_t *best = json_object_get(policy, "best"), *bad = json_object_get(policy, "bad");
     if (!json_is_number(patience) || !json_is_number(threshold) || !isfinite(json_number_value(patience)) ||
         !isfinite(json_number_value(threshold)) || !mode || (strcmp(mode, "max") != 0 && strcmp(mode, "min") != 0))
         return error_set(
@@ -78,7 +79,8 @@ enum status observed_announce(struct session *s, struct trial *t, const json_t *
                                       .threshold = json_number_value(threshold),
                                       .metric = (size_t)metric,
                                       .mode = strcmp(mode, "max") == 0 ? GOAL_MAXIMIZE : GOAL_MINIMIZE,
-                                      .best = NAN};
+                                      .best = json_is_number(best) ? json_number_value(best) : NAN,
+                                      .bad = json_is_integer(bad) ? (long)json_integer_value(bad) : 0};
     return STATUS_OK;
 }
 

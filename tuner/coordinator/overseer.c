@@ -90,6 +90,11 @@ struct question *overseer_ask(struct session *s, struct trial *t)
     return q;
 }
 
+const struct trial *question_trial(const struct question *q)
+{
+    return q->trial;
+}
+
 void overseer_forget(struct question *q)
 {
     arena_done(&q->arena);

@@ -20,6 +20,7 @@ struct question;
  * enqueued by hand), and only once for each report. */
 struct question *overseer_ask(struct session *s, struct trial *t);
 void overseer_think(struct forecaster *f, struct question *q);
+const struct trial *question_trial(const struct question *q);
 
 /* What follows for the trial. */
 struct order {

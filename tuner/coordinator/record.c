@@ -55,10 +55,11 @@ enum status session_lease(struct session *s, struct trial *t, const char *dir, i
     return record(s, &c, err);
 }
 
-enum status session_started(struct session *s, struct trial *t, int64_t pid, struct error *err)
+enum status session_started(struct session *s, struct trial *t, int64_t pid, double resumed_cost, struct error *err)
 {
     struct change c = record_begin(s, LOGGED_STARTED, t);
     c.pid = pid;
+    c.resumed_cost = resumed_cost;
     return record(s, &c, err);
 }
 
@@ -82,6 +83,15 @@ void session_doom(struct session *s, struct trial *t, const char *why, const jso
     c.reason = why;
     c.details = details;
     c.audit = audit;
+    record(s, &c, NULL);
+}
+
+void session_checkpoint(struct session *s, struct trial *t, const char *path, long step, int64_t bytes)
+{
+    struct change c = record_begin(s, LOGGED_CHECKPOINT, t);
+    int tokens = objective_token_metric(&s->study->objective);
+    c.checkpoint =
+        (struct checkpoint){path, step, bytes, tokens >= 0 && isfinite(t->last[tokens]) ? t->last[tokens] : 0};
     record(s, &c, NULL);
 }
 

@@ -347,6 +347,7 @@ enum status session_open(struct store *store, const struct study *study, const s
     if (!st) st = log_opening(s, opening, identity, err);
     if (!st) st = add_given_trials(s, err);
     if (!st) st = session_flush(s, err);
+    if (!st) st = observed_load(s, err);
     memcpy(s->boot, boot, sizeof boot); /* lease_recover compares with the boot that was */
     free(identity);
     if (st)

@@ -26,6 +26,13 @@ enum doom { DOOM_NONE, DOOM_PRUNED, DOOM_AUDITED /* it runs on, to see what beco
 
 struct observed;
 
+struct checkpoint {
+    const char *path; /* absolute; NULL: none */
+    long step;
+    int64_t bytes;
+    double cost; /* tokens reported until then, in all; 0: unknown */
+};
+
 struct trial {
     long number;
     enum trial_role role;
@@ -54,11 +61,14 @@ struct trial {
     int64_t ready_ms;    /* monotonic clock: not to be leased before (back-off) */
     long reports, step;  /* of the last lease: number of reports, the last one's step */
     uint64_t reported;   /* hash of the names in its last report, in order; 0: none by this process */
+    double resumed_cost; /* of the running attempt: tokens that are not its own */
     double busy_ms;      /* of all its attempts that have ended */
     double spent_tokens; /* of all its attempts that have ended */
 
-    struct observed *observed; /* its learning curve (observed.h); NULL: none is kept */
-    enum doom doom;            /* of the last lease */
+    long parent;                  /* the trial from whose checkpoint it goes on; −1: none */
+    struct checkpoint checkpoint; /* the last one it left */
+    struct observed *observed;    /* its learning curve (observed.h); NULL: none is kept */
+    enum doom doom;               /* of the last lease */
     const char *doom_reason;
     double *expected, *spread; /* n_metrics; what the pruner expected of it (verdict); NULL: nothing */
 
@@ -170,11 +180,13 @@ struct trial *session_add(struct session *s, const struct addition *a);
 
 /* queued → leased; `dir` NULL: a client runs it, and it is running at once. ttl 0: for ever. */
 enum status session_lease(struct session *s, struct trial *t, const char *dir, int64_t ttl_ms, struct error *err);
-enum status session_started(struct session *s, struct trial *t, int64_t pid, struct error *err); /* → running */
+/* → running. `resumed_cost`: tokens that the checkpoint it goes on from had cost; 0: it begins anew. */
+enum status session_started(struct session *s, struct trial *t, int64_t pid, double resumed_cost, struct error *err);
 enum status session_renew(struct session *s, struct trial *t, int64_t ttl_ms, struct error *err);
 void session_condemn(struct session *s, struct trial *t, const char *why);
 /* By the pruner; `details` of the verdict; audit: it runs on all the same. */
 void session_doom(struct session *s, struct trial *t, const char *why, const json_t *details, bool audit);
+void session_checkpoint(struct session *s, struct trial *t, const char *path, long step, int64_t bytes);
 /* The running trial's stopping rule is another now. */
 void session_adjust(struct session *s, struct trial *t, double patience, double threshold, const char *why);
 /* `metrics`: of the study or not; all finite numbers. */

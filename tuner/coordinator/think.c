@@ -54,3 +54,36 @@ void think(uv_loop_t *loop, const struct session *session, struct search *search
     t->data = data;
     uv_queue_work(loop, &t->work, on_work, on_done);
 }
+
+/* ---- judging ---- */
+
+struct judging {
+    uv_work_t work;
+    struct forecaster *forecaster;
+    struct question *question;
+    void (*done)(void *data, struct question *question);
+    void *data;
+};
+
+static void on_judge(uv_work_t *work)
+{
+    struct judging *j = work->data;
+    overseer_think(j->forecaster, j->question);
+}
+
+static void on_judged(uv_work_t *work, int cancelled)
+{
+    struct judging *j = work->data;
+    (void)cancelled; /* nothing cancels it */
+    j->done(j->data, j->question);
+    free(j);
+}
+
+void think_over(uv_loop_t *loop, struct forecaster *forecaster, struct question *question,
+                void (*done)(void *data, struct question *question), void *data)
+{
+    struct judging *j = must_alloc(1, sizeof *j);
+    *j = (struct judging){.forecaster = forecaster, .question = question, .done = done, .data = data};
+    j->work.data = j;
+    uv_queue_work(loop, &j->work, on_judge, on_judged);
+}

@@ -4,6 +4,8 @@
 
 #include "tuner/coordinator/session.h"
 
+#include "tuner/coordinator/overseer.h"
+
 #include <uv.h>
 
 struct thought {
@@ -17,5 +19,9 @@ struct thought {
 /* Calls `done` on the loop's thread; thought NULL: cancelled. One at a time: `search` is its until then. */
 void think(uv_loop_t *loop, const struct session *session, struct search *search,
            void (*done)(void *data, const struct thought *thought), void *data);
+
+/* The same for the judgement of a running trial (overseer_think); `forecaster` is its until then. */
+void think_over(uv_loop_t *loop, struct forecaster *forecaster, struct question *question,
+                void (*done)(void *data, struct question *question), void *data);
 
 #endif

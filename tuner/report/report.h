@@ -3,6 +3,7 @@
 #define TUNER_REPORT_REPORT_H
 
 #include "tuner/coordinator/coordinator.h"
+#include "tuner/coordinator/stops.h"
 
 #include <stdio.h>
 
@@ -34,6 +35,10 @@ void report_status(FILE *out, const struct study *study, const json_t *state, bo
 /* One trial: what it is, its events, log folders and learning curves. STATUS_NOT_FOUND if there is none. */
 enum status report_trial(FILE *out, struct store *store, int64_t study_id, const struct study *study, long number,
                          struct error *err);
+
+void report_stops(FILE *out, const struct session *s, const struct stops *stops);
+/* Why one trial was stopped. */
+void report_stop(FILE *out, const struct session *s, const struct stop *stop);
 
 /* ---- JSON; the caller owns the result ---- */
 

@@ -476,13 +476,13 @@ double forecast_noise(const struct forecast *x, size_t metric)
 
 /* ---- the nearest curves ---- */
 
-/* A metric's value at a cost, linear between the points; NaN outside the curve. */
+/* A metric's value at a cost, linear between the points, and a little before the first; NaN outside the curve. */
 static double value_at(const struct learning_curve *c, size_t metric, double at)
 {
     for (size_t i = 0; i < c->n; i++) {
         double v = c->value[i * c->n_metrics + metric];
         if (c->at[i] < at) continue;
-        if (i == 0 || c->at[i] == at) return c->at[i] == at ? v : NAN;
+        if (i == 0 || c->at[i] == at) return c->at[i] <= 1.2 * at ? v : NAN;
         double before = c->value[(i - 1) * c->n_metrics + metric];
         return before + (v - before) * (at - c->at[i - 1]) / (c->at[i] - c->at[i - 1]);
     }

@@ -4,6 +4,8 @@
 
 #include "tuner/base/arena.h"
 
+#include "surrogate/surrogate.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +13,7 @@
 
 enum { ETA = 3, MEDIAN_FROM = 5 };
 
-static const double DISTRUST = 1.5, FLOOR = 0.1;
+static const double FLOOR = 0.05;
 
 double pruner_utility(const struct objective *o, const double *value, const double *baseline)
 {
@@ -55,9 +57,8 @@ static double usual_spread(const struct metric *of, const struct evidence *e, si
     return n > 1 ? sqrt(square / n) : 0;
 }
 
-/* Draws agree more than forecasts are right: backtested on whole curves, half of the errors are below 0.7 and two
- * thirds below one standard deviation of the draws, but a tenth above 2.4 (tests/bench). Hence the factor and the
- * floor. */
+/* Backtested on whole curves the draws' standard deviation holds two thirds of the errors, as it should, but a few are
+ * far larger (tests/bench): hence a floor. */
 static void expect(const struct objective *o, const struct evidence *e, const struct outcome *out, struct verdict *ret)
 {
     for (size_t m = 0; m < o->n_metrics; m++) {
@@ -66,9 +67,9 @@ static void expect(const struct objective *o, const struct evidence *e, const st
         for (size_t k = 0; k < FORECAST_DRAWS; k++) mean += rows_transform(of, out[k].value[m]) / FORECAST_DRAWS;
         for (size_t k = 0; k < FORECAST_DRAWS; k++)
             square += pow(rows_transform(of, out[k].value[m]) - mean, 2) / FORECAST_DRAWS;
-        if (!isfinite(mean)) continue;
+        if (!isfinite(mean) || isnan(out[0].value[m])) continue;
         ret->expected[m] = rows_transform_back(of, mean);
-        ret->spread[m] = hypot(DISTRUST * sqrt(square), FLOOR * usual_spread(of, e, m));
+        ret->spread[m] = hypot(sqrt(square), FLOOR * usual_spread(of, e, m));
     }
 }
 
@@ -165,4 +166,12 @@ void pruner_judge(const struct study *study, const struct evidence *evidence, co
     case PRUNER_ASHA: judge_rung(study, evidence, running, ret); break;
     case PRUNER_MEDIAN: judge_median(study, evidence, running, ret); break;
     }
+}
+
+void pruner_false_rate(size_t wrong, size_t audited, double *ret_rate, double *ret_low, double *ret_high)
+{
+    *ret_rate = audited ? (double)wrong / (double)audited : NAN;
+    *ret_low = 0;
+    *ret_high = 1;
+    if (audited) binomial_interval(wrong, audited, 0.95, ret_low, ret_high);
 }

@@ -32,4 +32,8 @@ void pruner_judge(const struct study *study, const struct evidence *evidence, co
 /* Utility of an outcome by the study's objective; −HUGE_VAL: it breaks a constraint. */
 double pruner_utility(const struct objective *o, const double *value, const double *baseline);
 
+/* Share of false stops among all stops, from a random sample of `audited` of them: estimate and exact 95 % interval.
+ * Without any: NaN, 0 and 1. */
+void pruner_false_rate(size_t wrong, size_t audited, double *ret_rate, double *ret_low, double *ret_high);
+
 #endif

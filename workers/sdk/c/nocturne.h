@@ -20,38 +20,55 @@
  * FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS
  * IN THE SOFTWARE.
  *
- * nocturne.h: what a trial program written in C includes. One header, no library.
+ * nocturne.h: what a trial program written in C includes. nocturne.c goes with it; no library is needed.
  *
- *     struct nocturne n = nocturne_open();
+ *     struct nocturne *n = nocturne_open(argc, argv);
+ *     double rate = nocturne_number(n, "learning_rate", 1e-3);
+ *     struct nocturne_stopping stopping = {.patience = nocturne_number(n, "patience", 5), .threshold = 1e-4};
+ *     nocturne_early_stopping(n, &stopping, "em");
+ *     nocturne_on_set(n, "learning_rate", set_rate, &rate);
  *     for (step = 0; !done; step++) {
  *         train();
- *         nocturne_report(&n, step, 2, (struct nocturne_metric[]){{"em", em}, {"tokens", tokens}});
- *         if (nocturne_should_stop(&n)) break;
+ *         nocturne_report(n, step, 2, (struct nocturne_metric[]){{"em", em}, {"tokens", tokens}});
+ *         if (nocturne_stopping_update(&stopping, em) || nocturne_should_stop(n)) break;
  *     }
- *     nocturne_result(&n, 2, (struct nocturne_metric[]){{"em", em}, {"tokens", tokens}});
+ *     nocturne_result(n, 2, (struct nocturne_metric[]){{"em", em}, {"tokens", tokens}});
+ *     nocturne_close(n);
  *
- * Messages are JSON lines on the stream socket NOCTURNE_FD. Outside Nocturne,
- * without that variable, they go to stdout behind the word "nocturne:", so a
- * program can be tried by hand. A message is written whole or the program is
- * told so: the calls return 0, or -1 with errno set. One thread at a time.
+ * Messages are JSON lines on the stream socket NOCTURNE_FD. Outside Nocturne, without that variable, they go to stdout
+ * behind the word "nocturne:", parameters come from the arguments (--learning_rate=3e-3), and everything else is the
+ * same, so a program needs no second version to be run by hand. A message is written whole or the program is told so:
+ * calls return 0, or -1 with errno set. One thread at a time. A report takes some microseconds.
  */
 #ifndef NOCTURNE_SDK_H
 #define NOCTURNE_SDK_H
 
-#include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include <stddef.h>
 
-struct nocturne {
-    int fd; /* stream socket to Nocturne, or -1: stdout */
-    int stop;
-    char line[512]; /* the unfinished message from Nocturne */
-    size_t line_len;
-};
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct nocturne;
+
+/* `argv` may be NULL, and is not changed; it must outlive the object. Under Nocturne SIGTERM, with which a stop comes,
+ * makes nocturne_should_stop true instead of ending the program, unless the program has a handler of its own. NULL: no
+ * memory. */
+struct nocturne *nocturne_open(int argc, char **argv);
+void nocturne_close(struct nocturne *n); /* NULL-safe */
+
+/* ---- parameters ---- */
+
+/* Of the trial; outside Nocturne of the arguments, --name=value or --name value; else `fallback`. A text that is no
+ * number is the fallback, too. Names are the study file's. */
+double nocturne_number(const struct nocturne *n, const char *name, double fallback);
+const char *nocturne_text(const struct nocturne *n, const char *name, const char *fallback);
+/* NOCTURNE_SEED, or --seed, or 1. */
+unsigned long nocturne_seed(const struct nocturne *n);
+/* A folder of this attempt's own, for checkpoints; outside Nocturne the current one. */
+const char *nocturne_folder(const struct nocturne *n);
+
+/* ---- reporting ---- */
 
 /* `name` must match the study file and is sent as it is; `value` may be any double: NaN fails the trial with a reason.
  */
@@ -60,94 +77,59 @@ struct nocturne_metric {
     double value;
 };
 
-static inline struct nocturne nocturne_open(void)
-{
-    struct nocturne n = {.fd = -1};
-    const char *fd = getenv("NOCTURNE_FD");
-    if (fd && *fd) n.fd = atoi(fd);
-    return n;
-}
-
-static inline int nocturne_send_(struct nocturne *n, const char *text, size_t len)
-{
-    if (n->fd < 0) {
-        int bad = fputs("nocturne: ", stdout) < 0 || fwrite(text, 1, len, stdout) != len || fflush(stdout) != 0;
-        return bad ? -1 : 0;
-    }
-    while (len > 0) {
-        ssize_t k = send(n->fd, text, len, MSG_NOSIGNAL);
-        if (k < 0 && errno == EINTR) continue;
-        if (k < 0) return -1;
-        text += k;
-        len -= (size_t)k;
-    }
-    return 0;
-}
-
-static inline size_t nocturne_put_(char *buf, size_t room, size_t at, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    int k = vsnprintf(at < room ? buf + at : NULL, at < room ? room - at : 0, fmt, ap);
-    va_end(ap);
-    return at + (k > 0 ? (size_t)k : 0);
-}
-
-/* isfinite() that survives -ffast-math: an exponent of all ones is NaN or infinity. */
-static inline int nocturne_finite_(double v)
-{
-    unsigned long long bits;
-    memcpy(&bits, &v, sizeof bits);
-    return (bits >> 52 & 0x7ff) != 0x7ff;
-}
-
-static inline int nocturne_message_(struct nocturne *n, const char *verb, long step, size_t k,
-                                    const struct nocturne_metric *m)
-{
-    char buf[4096];
-    const char *comma = "";
-    size_t at = nocturne_put_(buf, sizeof buf, 0, "{\"%s\": {", verb);
-    if (step >= 0) {
-        at = nocturne_put_(buf, sizeof buf, at, "\"step\": %ld", step);
-        comma = ", ";
-    }
-    for (size_t i = 0; i < k; i++, comma = ", ")
-        at = nocturne_put_(buf, sizeof buf, at, nocturne_finite_(m[i].value) ? "%s\"%s\": %.17g" : "%s\"%s\": NaN",
-                           comma, m[i].name, m[i].value);
-    at = nocturne_put_(buf, sizeof buf, at, "}}\n");
-    if (at >= sizeof buf) {
-        errno = EMSGSIZE;
-        return -1;
-    }
-    return nocturne_send_(n, buf, at);
-}
-
-/* Reports `k` metrics at `step` (0, 1, 2, …). */
-static inline int nocturne_report(struct nocturne *n, long step, size_t k, const struct nocturne_metric *m)
-{
-    return nocturne_message_(n, "report", step, k, m);
-}
-
+/* `k` metrics at `step` (0, 1, 2, …); up to about 100. */
+int nocturne_report(struct nocturne *n, long step, size_t k, const struct nocturne_metric *m);
 /* The final metrics; call once, then exit 0. */
-static inline int nocturne_result(struct nocturne *n, size_t k, const struct nocturne_metric *m)
-{
-    return nocturne_message_(n, "result", -1, k, m);
-}
+int nocturne_result(struct nocturne *n, size_t k, const struct nocturne_metric *m);
+/* This configuration cannot work, and why. Then exit 0. */
+int nocturne_infeasible(struct nocturne *n, const char *why);
+int nocturne_log(struct nocturne *n, const char *text);
 
-/* Has Nocturne asked this trial to stop? Never blocks. A stopped trial may still send its result. */
-static inline int nocturne_should_stop(struct nocturne *n)
-{
-    char c;
-    while (n->fd >= 0 && recv(n->fd, &c, 1, MSG_DONTWAIT) == 1) {
-        if (c != '\n') {
-            if (n->line_len < sizeof n->line - 1) n->line[n->line_len++] = c;
-            continue;
-        }
-        n->line[n->line_len] = 0;
-        if (strstr(n->line, "\"stop\"")) n->stop = 1;
-        n->line_len = 0;
-    }
-    return n->stop;
+/* ---- being told ---- */
+
+/* Has Nocturne asked this trial to stop, or is the rule of nocturne_early_stopping fulfilled? Never blocks, costs about
+ * a microsecond; settings that have arrived are applied here. A stopped trial should send its result, or leave a
+ * checkpoint, and exit. */
+int nocturne_should_stop(struct nocturne *n);
+/* Why; "" if it has not. */
+const char *nocturne_stop_reason(const struct nocturne *n);
+
+/* `set` is called with a new value of the parameter when Nocturne changes it while the trial runs, from within
+ * nocturne_should_stop. Up to 16 parameters; -1: too many. `name` must outlive n. A change of a parameter that was not
+ * named here is refused with a log message. */
+int nocturne_on_set(struct nocturne *n, const char *name, void (*set)(void *data, double value), void *data);
+
+/* ---- early stopping ---- */
+
+enum nocturne_mode { NOCTURNE_MAX, NOCTURNE_MIN };
+
+/* Training ends once `patience` evaluations in a row have not improved the best by more than `threshold`. Set the first
+ * three; the rest is zero at first. Save all of it in a checkpoint, and it goes on where it was. */
+struct nocturne_stopping {
+    double patience, threshold;
+    enum nocturne_mode mode;
+    double best; /* what must be improved */
+    long bad;    /* evaluations in a row that did not */
+    int begun;   /* best is valid */
+};
+
+/* 1: it is time to stop. NaN is no improvement. */
+int nocturne_stopping_update(struct nocturne_stopping *s, double value);
+
+/* Says which metric the rule watches, so that Nocturne can adapt patience and threshold while the trial runs (if the
+ * study file wants that): they then change within nocturne_should_stop. `s` and `metric` must outlive n. */
+int nocturne_early_stopping(struct nocturne *n, struct nocturne_stopping *s, const char *metric);
+
+/* ---- checkpoints ---- */
+
+/* The file at `path` (in nocturne_folder) is whole, and training can go on from it. Write it under another name, then
+ * rename it: a half-written one is then never found. */
+int nocturne_checkpoint(struct nocturne *n, long step, const char *path);
+/* The checkpoint to go on from, NOCTURNE_RESUME or --resume; NULL: begin at the beginning. */
+const char *nocturne_resume_from(const struct nocturne *n);
+
+#ifdef __cplusplus
 }
+#endif
 
 #endif

@@ -1,0 +1,71 @@
+/* A trial program for tests/test_sdk.py: reports the values of its argument and says what it was told.
+ *     sdk_probe VALUE,VALUE,… [--pause SECONDS] [--name=value …] */
+#include "workers/sdk/c/nocturne.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static void set_rate(void *data, double value)
+{
+    *(double *)data = value;
+}
+
+static double now_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+static void pause_for(double seconds)
+{
+    struct timespec t = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
+    nanosleep(&t, NULL);
+}
+
+/* Microseconds that a report and a look for messages take. */
+static int measure(struct nocturne *n, long reports)
+{
+    double from = now_us();
+    for (long i = 0; i < reports; i++) {
+        nocturne_report(n, i, 2,
+                        (struct nocturne_metric[]){{"em", 0.5 + 1e-9 * (double)i}, {"tokens", 1e5 * (double)(i + 1)}});
+        nocturne_should_stop(n);
+    }
+    printf("{\"us\": %.3f}\n", (now_us() - from) / (double)reports);
+    nocturne_close(n);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct nocturne *n = nocturne_open(argc, argv);
+    double rate = nocturne_number(n, "learning_rate", 0.5), pause = 0;
+    struct nocturne_stopping stopping = {.patience = nocturne_number(n, "patience", 3),
+                                         .threshold = nocturne_number(n, "threshold", 0)};
+    long step = 0;
+    if (argc > 2 && strcmp(argv[1], "measure") == 0) return measure(n, atol(argv[2]));
+    for (int i = 2; i + 1 < argc; i++)
+        if (strcmp(argv[i], "--pause") == 0) pause = atof(argv[i + 1]);
+    nocturne_early_stopping(n, &stopping, "em");
+    nocturne_on_set(n, "learning_rate", set_rate, &rate);
+    for (char *at = argv[1], *end; *at; at = *end ? end + 1 : end) {
+        double em = strtod(at, &end);
+        nocturne_report(n, step, 2, (struct nocturne_metric[]){{"em", em}, {"tokens", 100.0 * (double)(step + 1)}});
+        step++;
+        nocturne_stopping_update(&stopping, em);
+        pause_for(pause);
+        if (nocturne_should_stop(n)) break;
+    }
+    if (nocturne_resume_from(n)) nocturne_log(n, nocturne_resume_from(n));
+    nocturne_result(n, 2, (struct nocturne_metric[]){{"em", stopping.best}, {"tokens", 100.0 * (double)step}});
+    fprintf(stderr,
+            "{\"rate\": %g, \"patience\": %g, \"threshold\": %g, \"bad\": %ld, \"steps\": %ld, \"why\": \"%s\", "
+            "\"model\": \"%s\", \"seed\": %lu}\n",
+            rate, stopping.patience, stopping.threshold, stopping.bad, step, nocturne_stop_reason(n),
+            nocturne_text(n, "model", "mlp"), nocturne_seed(n));
+    nocturne_close(n);
+    return 0;
+}

@@ -1,0 +1,281 @@
+#!/usr/bin/env python3
+"""The two SDKs against a Nocturne played by this test: what one does, the other does.
+
+Also the trial program that uses them for real, g2p_train: checkpoints, resuming, changes while it trains. The framework
+callbacks have a test of their own, tests/sdk/test_frameworks.py, which needs the frameworks."""
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BIN = os.environ.get("NOCTURNE_BIN", os.path.join(HERE, "../build/dev/bin"))
+PYTHON_SDK = os.path.join(HERE, "../workers/sdk/python/src")
+PROBES = {"c": [os.path.join(BIN, "sdk_probe")], "python": [sys.executable, os.path.join(HERE, "sdk/probe.py")]}
+
+
+class Trial:
+    """A program at the other end of NOCTURNE_FD."""
+
+    def __init__(self, argv, params=None, **env):
+        self.ours, theirs = socket.socketpair()
+        self.folder = tempfile.TemporaryDirectory()
+        full = {k: v for k, v in os.environ.items() if not k.startswith("NOCTURNE_")}
+        full.update(env, NOCTURNE_FD=str(theirs.fileno()), PYTHONPATH=PYTHON_SDK, NOCTURNE_DIR=self.folder.name)
+        if params:
+            path = os.path.join(self.folder.name, "params.json")
+            with open(path, "w", encoding="utf-8") as f:
+                json.dump(params, f)
+            full["NOCTURNE_PARAMS"] = path
+            full.update({f"NOCTURNE_PARAM_{k.upper()}": str(v) for k, v in params.items()})
+        self.process = subprocess.Popen(argv, env=full, pass_fds=[theirs.fileno()], stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True)
+        theirs.close()
+        self.file = self.ours.makefile("r")
+
+    def read(self):
+        """The next message; None: the program has closed its end."""
+        line = self.file.readline()
+        return json.loads(line) if line else None
+
+    def tell(self, text):
+        self.ours.sendall(text.encode() if isinstance(text, str) else text)
+
+    def end(self):
+        """All messages that are left, and what it printed on stderr as JSON."""
+        messages = list(iter(self.read, None))
+        out, err = self.process.communicate(timeout=60)
+        self.file.close()
+        self.ours.close()
+        self.folder.cleanup()
+        return messages, json.loads(err.splitlines()[-1]) if err.startswith("{") else err
+
+
+class BothSdks(unittest.TestCase):
+    def each(self):
+        for name, argv in PROBES.items():
+            with self.subTest(sdk=name):
+                yield name, argv
+
+    def test_reports_policy_and_result(self):
+        for _, argv in self.each():
+            messages, state = Trial(argv + ["0.1,0.2,0.2,0.2,0.2,0.9"], {"patience": 3, "threshold": 0.05}).end()
+            self.assertEqual(messages[0], {"policy": {"patience": 3, "threshold": 0.05, "metric": "em", "mode": "max"}})
+            self.assertEqual(messages[1], {"report": {"step": 0, "em": 0.1, "tokens": 100}})
+            self.assertEqual(len(messages), 7, messages)  # stopped by its own rule after five reports
+            self.assertEqual(messages[-1], {"result": {"em": 0.2, "tokens": 500}})
+            self.assertEqual((state["bad"], state["steps"]), (3, 5))
+
+    def test_stop_set_and_policy_arrive(self):
+        for _, argv in self.each():
+            t = Trial(argv + ["0.1,0.1,0.1,0.1", "--pause", "0.1"], {"patience": 9, "model": "gru", "learning_rate": 0.25},
+                      NOCTURNE_SEED="77")
+            t.read(), t.read()
+            t.tell('{"set": {"learning_rate": 0.125}}\n{"policy": {"patience": 7, "threshold": 0.001}}\n{"stop": "3 % chance"}\n')
+            messages, state = t.end()
+            self.assertEqual(messages[-1]["result"]["em"], 0.1)
+            self.assertEqual((state["rate"], state["patience"], state["threshold"]), (0.125, 7, 0.001))
+            self.assertEqual((state["model"], state["seed"]), ("gru", 77))
+            self.assertLess(state["steps"], 4)
+            self.assertEqual(state["why"], "3 % chance")
+
+    def test_a_shorter_patience_ends_it_at_once(self):
+        for _, argv in self.each():
+            t = Trial(argv + ["0.1," * 50 + "0.1", "--pause", "0.05"], {"patience": 40})
+            for _ in range(4):
+                t.read()
+            t.tell('{"policy": {"patience": 1, "threshold": 0}}\n')
+            messages, state = t.end()
+            self.assertLess(state["steps"], 10)
+            self.assertIn("result", messages[-1])
+
+    def test_an_unknown_parameter_is_refused_with_a_log(self):
+        for _, argv in self.each():
+            t = Trial(argv + ["0.1,0.1,0.1", "--pause", "0.1"])
+            t.read(), t.read()
+            t.tell('{"set": {"depth": 3, "learning_rate": 2}}\n')
+            messages, state = t.end()
+            self.assertIn({"log": "set: this trial does not know how to change 'depth'"}, messages)
+            self.assertEqual(state["rate"], 2)
+
+    def test_garbage_from_above_is_survived(self):
+        for _, argv in self.each():
+            t = Trial(argv + ["0.1,0.1", "--pause", "0.2"])
+            t.read(), t.read()
+            t.tell(b'\n\xff\xfe\n{"set": 3}\n{"set": {"learning_rate": "x"}}\n[1]\n{"policy": null}\n{"stop"\n' + b"x" * 5000 +
+                   b'\n{"set": {"learning_rate": 4')
+            t.tell(b'.5}}\n')
+            messages, state = t.end()
+            self.assertEqual(state["rate"], 4.5)
+            self.assertEqual(state["why"], "")
+
+    def test_termination_is_a_stop(self):
+        for _, argv in self.each():
+            t = Trial(argv + ["0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1", "--pause", "0.2"], {"patience": 100})
+            t.read(), t.read()
+            t.process.send_signal(signal.SIGTERM)
+            messages, state = t.end()
+            self.assertEqual(t.process.returncode, 0)
+            self.assertIn("result", messages[-1])
+            self.assertLess(state["steps"], 8)
+
+    def test_the_other_end_dies(self):
+        for _, argv in self.each():
+            t = Trial(argv + ["0.1,0.1,0.1,0.1", "--pause", "0.1"])
+            t.read()
+            t.file.close()
+            t.ours.close()
+            t.process.communicate(timeout=20)
+            self.assertIn(t.process.returncode, (0, 1))  # no signal, no hang
+
+    def test_alone_it_does_the_same(self):
+        for name, argv in self.each():
+            env = {k: v for k, v in os.environ.items() if not k.startswith("NOCTURNE_")}
+            r = subprocess.run(argv + ["0.1,0.2,0.2,0.2,0.9", "--patience", "2", "--learning-rate=0.75", "--model", "gru"],
+                               env={**env, "PYTHONPATH": PYTHON_SDK}, capture_output=True, text=True, check=True)
+            lines = r.stdout.splitlines()
+            self.assertTrue(all(line.startswith("nocturne: {") for line in lines), r.stdout)
+            messages = [json.loads(line[len("nocturne:"):]) for line in lines]
+            self.assertEqual(messages[-1], {"result": {"em": 0.2, "tokens": 400}})
+            self.assertEqual(json.loads(r.stderr)["rate"], 0.75)
+            self.assertEqual(json.loads(r.stderr)["model"], "gru")
+
+    def test_resume_from(self):
+        for _, argv in self.each():
+            messages, _ = Trial(argv + ["0.1"], NOCTURNE_RESUME="/x/c.bin").end()
+            self.assertIn({"log": "/x/c.bin"}, messages)
+
+    def test_not_a_number_is_sent_as_such(self):
+        for _, argv in self.each():
+            t = Trial(argv + ["nan,0.1"])
+            lines = [t.file.readline() for _ in range(2)]
+            self.assertIn('"em": NaN', lines[1])
+            t.end()
+
+
+class Python(unittest.TestCase):
+    """What only the Python SDK has."""
+
+    @classmethod
+    def setUpClass(cls):
+        sys.path.insert(0, PYTHON_SDK)
+        import nocturne
+        from nocturne._run import Run
+        cls.nocturne, cls.Run = nocturne, Run
+
+    def attached(self):
+        ours, theirs = socket.socketpair()
+        run = self.Run(argv=[], environ={"NOCTURNE_FD": str(theirs.fileno())})
+        theirs.close()
+        self.addCleanup(ours.close)
+        self.addCleanup(run._socket.close)
+        self.addCleanup(signal.signal, signal.SIGTERM, signal.SIG_DFL)
+        return run, ours
+
+    @staticmethod
+    def heard(ours):
+        return [json.loads(line) for line in ours.recv(65536).decode().splitlines()]
+
+    def test_the_metric_of_a_rule_is_found(self):
+        for first in ("report", "update"):
+            with self.subTest(first=first):
+                run, ours = self.attached()
+                rule = self.nocturne.EarlyStopping(3, 0.01, run=run)
+                for step, value in enumerate([0.5, 0.6]):
+                    if first == "update":
+                        rule.update(value)
+                    run.report(step, loss=1 - value / 2, acc=value)
+                    if first == "report":
+                        rule.update(value)
+                policies = [m["policy"] for m in self.heard(ours) if "policy" in m]
+                self.assertEqual(len(policies), 1)
+                self.assertEqual(policies[0]["metric"], "acc")
+                self.assertEqual(policies[0].get("best"), 0.5 if first == "report" else None)
+
+    def test_early_stopping_refuses_nonsense(self):
+        for kwargs in ({"patience": 0}, {"patience": 1, "threshold": -1}, {"patience": 1, "mode": "up"},
+                       {"patience": float("nan")}):
+            with self.assertRaises(ValueError):
+                self.nocturne.EarlyStopping(run=self.Run(argv=[], environ={}), **kwargs)
+
+    def test_min_mode_and_state(self):
+        run = self.Run(argv=[], environ={})
+        rule = self.nocturne.EarlyStopping(2, 0.1, mode="min", run=run)
+        self.assertEqual([rule.update(v) for v in (1.0, 0.95, 0.85, float("nan"), 0.84)],
+                         [False, False, False, False, True])
+        again = self.nocturne.EarlyStopping(2, 0.1, mode="min", run=run)
+        again.load_state_dict(rule.state_dict())
+        self.assertTrue(again.update(0.9))
+
+    def test_params_have_types_and_errors_name_the_argument(self):
+        run = self.Run(argv=["--epochs", "3", "--deep=yes", "--name", "x"], environ={})
+        p = run.params(epochs=1, deep=False, name="", rate=0.5)
+        self.assertEqual(dict(p), {"epochs": 3, "deep": True, "name": "x", "rate": 0.5})
+        with self.assertRaises(SystemExit) as e:
+            self.Run(argv=["--epochs", "many"], environ={}).params(epochs=1)
+        self.assertIn("--epochs: 'many' is not a number", str(e.exception))
+        with self.assertRaises(AttributeError) as e:
+            p.epoch
+        self.assertIn("there is no parameter 'epoch'; there are epochs", str(e.exception))
+
+
+G2P_DATA = os.path.join(HERE, "../examples/g2p/g2p.data")
+DICTIONARY = "/usr/share/pocketsphinx/model/en-us/cmudict-en-us.dict"
+
+
+class G2p(unittest.TestCase):
+    ARGV = [os.path.join(BIN, "g2p_train"), "--data", G2P_DATA, "--words", "4000", "--hidden", "16", "--every", "4000",
+            "--validation", "300", "--seed", "3", "--batch", "32", "--lr", "0.01", "--patience", "1000"]
+
+    @classmethod
+    def setUpClass(cls):
+        if not os.path.exists(G2P_DATA):
+            subprocess.run([os.path.join(BIN, "g2p_prep"), DICTIONARY, G2P_DATA], check=True)
+
+    def reports(self, messages):
+        return [m["report"] for m in messages if m and "report" in m]
+
+    def test_goes_on_from_its_checkpoint_to_the_last_bit(self):
+        whole, _ = Trial(self.ARGV + ["--cap", "80000"]).end()
+        with tempfile.TemporaryDirectory() as folder:
+            t = Trial(self.ARGV + ["--cap", "41000", "--checkpoint", "5"])
+            kept = os.path.join(folder, "kept.bin")
+            for m in iter(t.read, None):
+                if "checkpoint" in m:
+                    os.link(m["checkpoint"]["path"], kept) if not os.path.exists(kept) else None
+                    step = m["checkpoint"]["step"]
+                    break
+            t.end()
+            rest, _ = Trial(self.ARGV + ["--cap", "80000"], NOCTURNE_RESUME=kept).end()
+        self.assertEqual(self.reports(rest), self.reports(whole)[step:])
+        self.assertEqual(rest[-1], whole[-1])
+
+    def test_a_bad_checkpoint_is_said_and_training_begins_anew(self):
+        with tempfile.TemporaryDirectory() as folder:
+            bad = os.path.join(folder, "bad.bin")
+            for content in (b"", b"hello", b"g2pcpt1\0" + b"\1" * 5000):
+                with open(bad, "wb") as f:
+                    f.write(content)
+                messages, err = Trial(self.ARGV + ["--cap", "8000"], NOCTURNE_RESUME=bad).end()
+                self.assertIn("beginning anew", next(m for m in messages if "log" in m)["log"])
+                self.assertEqual(self.reports(messages)[0]["step"], 0)
+                self.assertIn("result", messages[-1])
+            messages, _ = Trial(self.ARGV + ["--cap", "8000"], NOCTURNE_RESUME=os.path.join(folder, "none")).end()
+            self.assertIn("No such file", next(m for m in messages if "log" in m)["log"])
+
+    def test_settings_change_while_it_trains(self):
+        t = Trial(self.ARGV + ["--cap", "400000", "--every", "20000"])
+        t.read(), t.read()
+        t.tell('{"set": {"batch_size": 512, "learning_rate": 1e-9}}\n')
+        messages, _ = t.end()
+        ems = [r["em"] for r in self.reports(messages)]
+        self.assertLess(max(abs(a - b) for a, b in zip(ems[-5:], ems[-4:])), 0.02)  # nothing is learnt any more
+        self.assertGreater(messages[-1]["result"]["tokens"] - 400000, 100)           # batches are large
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,94 @@
+#include "tuner/cli/cli.h"
+
+#include "tuner/base/words.h"
+#include "tuner/report/report.h"
+
+#include <stdio.h>
+
+struct options {
+    struct cli_common common;
+    const char *arg[2];
+    size_t n;
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct options *o = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &o->common; return 0;
+    case ARGP_KEY_ARG:
+        if (o->n == 2) argp_error(state, "a study and a trial, not '%s' as well", arg);
+        o->arg[o->n++] = arg;
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* A last argument that is a number is a trial. */
+static long take_trial(struct options *o)
+{
+    double v;
+    if (o->n == 0 || !words_number(o->arg[o->n - 1], &v) || v < 0 || v > 1e9 || v != (double)(long)v) return -1;
+    o->n--;
+    return (long)v;
+}
+
+static const struct stop *find(const struct stops *x, long number)
+{
+    const struct stop *found = NULL;
+    for (size_t i = 0; i < x->n; i++)
+        if (x->stop[i].trial->number == number) found = &x->stop[i]; /* of several attempts the last */
+    return found;
+}
+
+static enum status print(const struct options *o, const struct session *s, const struct stops *x, long number,
+                         struct error *err)
+{
+    const struct trial *t = session_trial(s, number);
+    const struct stop *stop = find(x, number);
+    if (number >= 0 && !t)
+        return error_set(err, STATUS_NOT_FOUND, "study '%s' has no trial %ld", s->study->name, number);
+    if (number >= 0 && !stop)
+        return error_set(err, STATUS_NOT_FOUND, "trial %ld was not stopped by the pruner: it is %s", number,
+                         trial_state_name(t->state));
+    if (o->common.json) {
+        json_t *all = stops_json(s, x), *one = NULL;
+        if (stop) one = json_incref(json_array_get(json_object_get(all, "condemned"), (size_t)(stop - x->stop)));
+        cli_print_json(one ? one : json_incref(all));
+        json_decref(all);
+    } else if (stop)
+        report_stop(stdout, s, stop);
+    else
+        report_stops(stdout, s, x);
+    return STATUS_OK;
+}
+
+int cmd_stopping(int argc, char **argv)
+{
+    static const struct argp argp = {
+        NULL,
+        parse,
+        "[STUDY] [TRIAL]",
+        "What was stopped early, the tokens it saved, and how often that was wrong, estimated from the random share of "
+        "condemned trials that ran on (stopping: {audit: 0.05}). With a trial: why it was stopped.\v"
+        "Example: nocturne stopping g2p\n         nocturne stopping g2p 31",
+        cli_common_child,
+        NULL,
+        NULL};
+    struct options o = {.n = 0};
+    struct cli_study s;
+    struct stops x = {0};
+    struct error err;
+    cli_common_init(&o.common);
+    argp_parse(&argp, argc, argv, 0, NULL, &o);
+    long number = take_trial(&o);
+    enum status st = o.n < 2 ? cli_open(o.common.db, o.n ? o.arg[0] : NULL, &s, &err)
+                             : error_set(&err, STATUS_INVALID,
+                                         "'%s' is not a trial number; for example: nocturne stopping g2p 31", o.arg[1]);
+    if (st) return cli_fail(&err);
+    st = stops_make(s.session, &x, &err);
+    if (!st) st = print(&o, s.session, &x, number, &err);
+    stops_done(&x);
+    cli_close(&s);
+    return st ? cli_fail(&err) : EXIT_OK;
+}

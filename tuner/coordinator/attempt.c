@@ -1,0 +1,88 @@
+#include "tuner/coordinator/attempt.h"
+
+#include "tuner/coordinator/lease.h"
+#include "tuner/coordinator/overseer.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- ends ---- */
+
+enum status attempt_conclude(struct session *s, struct trial *t, const struct job_outcome *outcome, bool out_of_memory,
+                             struct error *err)
+{
+    const char *how = job_end_name(outcome->end);
+    switch (outcome->end) {
+    case JOB_COMPLETE: {
+        enum status st = session_finish(s, t, TRIAL_COMPLETE, outcome->metrics, NULL, NULL, err);
+        return st == STATUS_INVALID ? session_finish(s, t, TRIAL_FAILED, NULL, err->text, NULL, err) : st;
+    }
+    case JOB_INFEASIBLE: return session_finish(s, t, TRIAL_INFEASIBLE, NULL, outcome->reason, NULL, err);
+    case JOB_FAILED:
+    case JOB_TIMED_OUT: return session_finish(s, t, TRIAL_FAILED, NULL, outcome->reason, how, err);
+    case JOB_CRASHED:
+        if (out_of_memory)
+            return lease_crashed(s, t, "crashed the machine", "killed by the kernel: the machine was out of memory",
+                                 err);
+        return lease_crashed(s, t, how, outcome->reason, err);
+    case JOB_STOPPED:
+        if (t->doom == DOOM_PRUNED) return overseer_prune(s, t, outcome->metrics, err);
+        return session_return(s, t, how, outcome->reason, 0, err);
+    case JOB_NOT_STARTED: return session_return(s, t, how, outcome->reason, 0, err);
+    }
+    return STATUS_OK;
+}
+
+/* ---- checkpoints ---- */
+
+static bool is_inside(const char *path, const char *folder)
+{
+    size_t n = strlen(folder);
+    return strncmp(path, folder, n) == 0 && path[n] == '/';
+}
+
+enum status attempt_checkpoint(struct session *s, struct trial *t, const char *dir, long step, const char *path,
+                               struct error *err)
+{
+    struct arena arena = {0};
+    struct stat file;
+    char *folder = realpath(dir, NULL);
+    char *real = realpath(*path == '/' ? path : arena_printf(&arena, "%s/%s", dir, path), NULL);
+    enum status st = STATUS_OK;
+    if (!real || stat(real, &file) != 0 || !S_ISREG(file.st_mode) || file.st_size == 0)
+        st = error_set(err, STATUS_NOT_FOUND,
+                       "trial %ld reported the checkpoint '%.200s', which is no file with content", t->number, path);
+    else if (!folder || !is_inside(real, folder))
+        st = error_set(err, STATUS_INVALID,
+                       "trial %ld reported the checkpoint '%.200s', which is not in its own folder NOCTURNE_DIR",
+                       t->number, path);
+    else
+        session_checkpoint(s, t, real, step, (int64_t)file.st_size);
+    free(folder);
+    free(real);
+    arena_done(&arena);
+    return st;
+}
+
+const char *attempt_resume(const struct session *s, const struct trial *t, struct arena *arena, double *ret_cost,
+                           struct error *err)
+{
+    const struct trial *from = t->checkpoint.path ? t : session_trial(s, t->parent);
+    struct stat file;
+    error_set(err, STATUS_OK, "%s", "");
+    if (!from) return NULL;
+    if (!from->checkpoint.path) {
+        error_set(err, STATUS_NOT_FOUND, "trial %ld left no checkpoint to go on from", from->number);
+        return NULL;
+    }
+    if (stat(from->checkpoint.path, &file) != 0)
+        error_set(err, STATUS_NOT_FOUND, "the checkpoint of trial %ld is gone: %s", from->number,
+                  from->checkpoint.path);
+    else if (file.st_size != from->checkpoint.bytes)
+        error_set(err, STATUS_INVALID, "the checkpoint of trial %ld has %lld bytes instead of %lld: %s", from->number,
+                  (long long)file.st_size, (long long)from->checkpoint.bytes, from->checkpoint.path);
+    if (!err->status) *ret_cost = from->checkpoint.cost;
+    return err->status ? NULL : arena_strdup(arena, from->checkpoint.path);
+}

@@ -1,0 +1,110 @@
+/* What was stopped, what that saved, how often it was wrong; and why one trial was. */
+#include "tuner/report/report.h"
+
+#include "tuner/base/words.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static double number_of(const json_t *o, const char *key)
+{
+    const json_t *v = json_object_get(o, key);
+    return json_is_number(v) ? json_number_value(v) : NAN;
+}
+
+static const char *count(double v, char *buf, size_t size)
+{
+    return words_show_count(v, buf, size);
+}
+
+void report_stops(FILE *out, const struct session *s, const struct stops *x)
+{
+    char a[40], b[40];
+    const char *unit = objective_token_metric(&s->study->objective) >= 0 ? "tokens" : "steps";
+    const struct stopping *how = &s->study->stopping;
+    fprintf(out, "Study %s: pruner %s, %s\n", s->study->name, pruner_name(how->pruner),
+            how->adaptive ? "patience and threshold adapted while trials run"
+                          : "stopping rules as the trials have them");
+    fprintf(out, "  %6zu  ran to their own end\n", x->ended);
+    fprintf(out, "  %6zu  stopped by the pruner\n", x->pruned);
+    fprintf(out, "  %6zu  condemned, but left running to see what becomes of them (audit: %g)\n", x->audited,
+            how->audit);
+    if (how->adaptive || x->changes)
+        fprintf(out, "  %6zu  had their stopping rule changed, %zu times in all\n", x->adapted, x->changes);
+    fprintf(out, "Spent %s %s; stopping saved about %s", count(x->spent, a, sizeof a), unit,
+            count(x->saved, b, sizeof b));
+    if (x->spent + x->saved > 0) fprintf(out, " (%.0f %%)", 100 * x->saved / (x->spent + x->saved));
+    fprintf(out, "; the audit cost %s\n", count(x->audit_spent, a, sizeof a));
+    if (x->audited)
+        fprintf(out, "False stops: %zu of %zu audited, %.1f %% (95 %% interval %.1f to %.1f %%)\n", x->wrong,
+                x->audited, 100 * x->rate, 100 * x->low, 100 * x->high);
+    else
+        fprintf(out, "False stops: unknown, no condemned trial was left running\n");
+    if (x->n) fprintf(out, "Why one was stopped: nocturne stopping %s %ld\n", s->study->name, x->stop[0].trial->number);
+}
+
+static void print_nearest(FILE *out, const struct session *s, const json_t *nearest)
+{
+    const struct objective *o = &s->study->objective;
+    struct arena arena = {0};
+    char buf[40];
+    size_t i;
+    json_t *v;
+    if (json_array_size(nearest) == 0) return;
+    fprintf(out, "The %zu nearest curves until then, and what became of them:\n", json_array_size(nearest));
+    json_array_foreach(nearest, i, v)
+    {
+        const struct trial *t = session_trial(s, (long)json_integer_value(v));
+        if (!t) continue;
+        fprintf(out, "  trial %4ld  %-10s", t->number, trial_state_name(t->state));
+        for (size_t m = 0; m < o->n_metrics; m++)
+            if (objective_uses(o, m))
+                fprintf(out, "  %s %s", o->metric[m].name, report_metric(&o->metric[m], t->value[m], buf, sizeof buf));
+        fprintf(out, "  %s\n", t->outside ? "" : report_config(&s->study->space, t->config, &arena));
+    }
+    arena_done(&arena);
+}
+
+static void print_expected(FILE *out, const struct session *s, const json_t *expected)
+{
+    const struct objective *o = &s->study->objective;
+    char buf[40];
+    for (size_t m = 0; m < o->n_metrics; m++) {
+        const json_t *pair = json_object_get(expected, o->metric[m].name);
+        if (json_array_size(pair) < 1) continue;
+        report_metric(&o->metric[m], json_number_value(json_array_get(pair, 0)), buf, sizeof buf);
+        fprintf(out, "  expected at its end: %s about %s\n", o->metric[m].name, buf);
+    }
+}
+
+static void print_outcome(FILE *out, const struct session *s, const struct stop *stop)
+{
+    const struct objective *o = &s->study->objective;
+    char buf[40];
+    if (!stop->audited) return;
+    fprintf(out, "It was left running to check this, and became %s:", trial_state_name(stop->trial->state));
+    for (size_t m = 0; m < o->n_metrics; m++)
+        if (isfinite(stop->trial->value[m]))
+            fprintf(out, " %s %s", o->metric[m].name,
+                    report_metric(&o->metric[m], stop->trial->value[m], buf, sizeof buf));
+    fprintf(out, "\n%s\n",
+            stop->wrong                            ? "The stop would have been wrong: nothing in the study is better."
+            : stop->trial->state == TRIAL_COMPLETE ? "The stop would have been right: others are better."
+                                                   : "");
+}
+
+void report_stop(FILE *out, const struct session *s, const struct stop *stop)
+{
+    char buf[40];
+    const char *unit = objective_token_metric(&s->study->objective) >= 0 ? "tokens" : "steps";
+    const json_t *e = stop->event;
+    double target = number_of(e, "target"), saves = number_of(e, "saves");
+    fprintf(out, "trial %ld %s at %s %s: %s", stop->trial->number, stop->audited ? "condemned" : "stopped",
+            count(number_of(e, "at"), buf, sizeof buf), unit, json_string_value(json_object_get(e, "reason")));
+    if (isfinite(target)) fprintf(out, ", utility %+.4f", target);
+    fputc('\n', out);
+    if (isfinite(saves)) fprintf(out, "  it would have cost about %s more\n", count(saves, buf, sizeof buf));
+    print_expected(out, s, json_object_get(e, "expected"));
+    print_nearest(out, s, json_object_get(e, "nearest"));
+    print_outcome(out, s, stop);
+}

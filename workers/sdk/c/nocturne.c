@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Copyright (c) 2026 The Nocturne developers
+ *
+ * Permission is hereby granted, free of charge, to any person obtaining a copy
+ * of this software and associated documentation files (the "Software"), to
+ * deal in the Software without restriction, including without limitation the
+ * rights to use, copy, modify, merge, publish, distribute, sublicense, and/or
+ * sell copies of the Software, and to permit persons to whom the Software is
+ * furnished to do so, subject to the following conditions:
+ *
+ * The above copyright notice and this permission notice shall be included in
+ * all copies or substantial portions of the Software.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
+ * IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
+ * FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
+ * AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
+ * LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING
+ * FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS
+ * IN THE SOFTWARE.
+ */
+#include "nocturne.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { MESSAGE_MAX = 8192, LINE_MAX_ = 1024, SETTERS_MAX = 16, NAME_MAX_ = 64 };
+
+struct setter {
+    const char *name;
+    void (*set)(void *data, double value);
+    void *data;
+};
+
+struct nocturne {
+    int fd; /* stream socket to Nocturne, or -1: stdout */
+    int argc;
+    char **argv;
+    int stop;
+    char why[256];
+    struct setter setter[SETTERS_MAX];
+    size_t n_setters;
+    struct nocturne_stopping *stopping;
+    char line[LINE_MAX_]; /* the unfinished message from Nocturne */
+    size_t line_len;
+};
+
+/* The only thing that a signal handler may write. */
+static volatile sig_atomic_t terminated;
+
+static void on_terminate(int number)
+{
+    (void)number;
+    terminated = 1;
+}
+
+static void catch_termination(void)
+{
+    struct sigaction old, now;
+    if (sigaction(SIGTERM, NULL, &old) != 0 || old.sa_handler != SIG_DFL) return;
+    memset(&now, 0, sizeof now);
+    now.sa_handler = on_terminate;
+    now.sa_flags = SA_RESTART;
+    sigaction(SIGTERM, &now, NULL);
+}
+
+struct nocturne *nocturne_open(int argc, char **argv)
+{
+    struct nocturne *n = calloc(1, sizeof *n);
+    const char *fd = getenv("NOCTURNE_FD");
+    if (!n) return NULL;
+    n->fd = fd && *fd ? atoi(fd) : -1;
+    n->argc = argv ? argc : 0;
+    n->argv = argv;
+    if (n->fd >= 0) catch_termination();
+    return n;
+}
+
+void nocturne_close(struct nocturne *n)
+{
+    free(n);
+}
+
+/* ---- parameters ---- */
+
+/* Value of --name=value or --name value; - and _ are alike. NULL: not there. */
+static const char *argument(const struct nocturne *n, const char *name)
+{
+    for (int i = 1; i < n->argc; i++) {
+        const char *a = n->argv[i], *b = name;
+        if (a[0] != '-' || a[1] != '-') continue;
+        for (a += 2; *b && (*a == *b || (*a == '-' && *b == '_')); a++, b++) {
+        }
+        if (*b) continue;
+        if (*a == '=') return a + 1;
+        if (!*a && i + 1 < n->argc) return n->argv[i + 1];
+    }
+    return NULL;
+}
+
+const char *nocturne_text(const struct nocturne *n, const char *name, const char *fallback)
+{
+    char variable[NAME_MAX_ + 32] = "NOCTURNE_PARAM_";
+    size_t at = strlen(variable);
+    const char *value;
+    for (const char *c = name; *c && at + 1 < sizeof variable; c++) variable[at++] = (char)toupper((unsigned char)*c);
+    variable[at] = 0;
+    value = getenv(variable);
+    if (!value && n->fd < 0) value = argument(n, name);
+    return value ? value : fallback;
+}
+
+double nocturne_number(const struct nocturne *n, const char *name, double fallback)
+{
+    const char *text = nocturne_text(n, name, NULL);
+    char *end;
+    double v;
+    if (!text || !*text) return fallback;
+    v = strtod(text, &end);
+    return *end ? fallback : v;
+}
+
+static const char *setting(const struct nocturne *n, const char *variable, const char *name)
+{
+    const char *value = getenv(variable);
+    return value && *value ? value : argument(n, name);
+}
+
+unsigned long nocturne_seed(const struct nocturne *n)
+{
+    const char *text = setting(n, "NOCTURNE_SEED", "seed");
+    return text ? strtoul(text, NULL, 10) : 1;
+}
+
+const char *nocturne_folder(const struct nocturne *n)
+{
+    const char *folder = setting(n, "NOCTURNE_DIR", "folder");
+    return folder ? folder : ".";
+}
+
+const char *nocturne_resume_from(const struct nocturne *n)
+{
+    return setting(n, "NOCTURNE_RESUME", "resume");
+}
+
+/* ---- sending ---- */
+
+static int send_text(struct nocturne *n, const char *text, size_t len)
+{
+    if (n->fd < 0) {
+        int bad = fputs("nocturne: ", stdout) < 0 || fwrite(text, 1, len, stdout) != len || fflush(stdout) != 0;
+        return bad ? -1 : 0;
+    }
+    while (len > 0) {
+        ssize_t k = send(n->fd, text, len, MSG_NOSIGNAL);
+        if (k < 0 && errno == EINTR) continue;
+        if (k < 0) return -1;
+        text += k;
+        len -= (size_t)k;
+    }
+    return 0;
+}
+
+/* A message being written; `at` goes on counting when it is full. */
+struct text {
+    char buf[MESSAGE_MAX];
+    size_t at;
+};
+
+static void put(struct text *t, const char *fmt, ...)
+{
+    size_t room = t->at < sizeof t->buf ? sizeof t->buf - t->at : 0;
+    va_list ap;
+    int k;
+    va_start(ap, fmt);
+    k = vsnprintf(room ? t->buf + t->at : NULL, room, fmt, ap);
+    va_end(ap);
+    if (k > 0) t->at += (size_t)k;
+}
+
+static void put_string(struct text *t, const char *s)
+{
+    put(t, "\"");
+    for (; *s; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c == '"' || c == '\\')
+            put(t, "\\%c", c);
+        else if (c < 32)
+            put(t, "\\u%04x", c);
+        else
+            put(t, "%c", c);
+    }
+    put(t, "\"");
+}
+
+/* isfinite() that survives -ffast-math: an exponent of all ones is NaN or infinity. */
+static int is_finite(double v)
+{
+    unsigned long long bits;
+    memcpy(&bits, &v, sizeof bits);
+    return (bits >> 52 & 0x7ff) != 0x7ff;
+}
+
+static void put_number(struct text *t, double v)
+{
+    put(t, is_finite(v) ? "%.17g" : "NaN", v);
+}
+
+static int flush(struct nocturne *n, struct text *t)
+{
+    put(t, "\n");
+    if (t->at >= sizeof t->buf) {
+        errno = EMSGSIZE;
+        return -1;
+    }
+    return send_text(n, t->buf, t->at);
+}
+
+static int send_metrics(struct nocturne *n, const char *verb, long step, size_t k, const struct nocturne_metric *m)
+{
+    struct text t;
+    const char *comma = "";
+    t.at = 0;
+    put(&t, "{\"%s\": {", verb);
+    if (step >= 0) {
+        put(&t, "\"step\": %ld", step);
+        comma = ", ";
+    }
+    for (size_t i = 0; i < k; i++, comma = ", ") {
+        put(&t, "%s\"%s\": ", comma, m[i].name);
+        put_number(&t, m[i].value);
+    }
+    put(&t, "}}");
+    return flush(n, &t);
+}
+
+static int send_string(struct nocturne *n, const char *verb, const char *text)
+{
+    struct text t;
+    t.at = 0;
+    put(&t, "{\"%s\": ", verb);
+    put_string(&t, text);
+    put(&t, "}");
+    return flush(n, &t);
+}
+
+int nocturne_report(struct nocturne *n, long step, size_t k, const struct nocturne_metric *m)
+{
+    return send_metrics(n, "report", step, k, m);
+}
+
+int nocturne_result(struct nocturne *n, size_t k, const struct nocturne_metric *m)
+{
+    return send_metrics(n, "result", -1, k, m);
+}
+
+int nocturne_infeasible(struct nocturne *n, const char *why)
+{
+    return send_string(n, "infeasible", why);
+}
+
+int nocturne_log(struct nocturne *n, const char *text)
+{
+    return send_string(n, "log", text);
+}
+
+int nocturne_checkpoint(struct nocturne *n, long step, const char *path)
+{
+    struct text t;
+    t.at = 0;
+    put(&t, "{\"checkpoint\": {\"step\": %ld, \"path\": ", step);
+    put_string(&t, path);
+    put(&t, "}}");
+    return flush(n, &t);
+}
+
+/* ---- early stopping ---- */
+
+int nocturne_stopping_update(struct nocturne_stopping *s, double value)
+{
+    int better =
+        is_finite(value) &&
+        (!s->begun || (s->mode == NOCTURNE_MAX ? value > s->best + s->threshold : value < s->best - s->threshold));
+    if (better) {
+        s->best = value;
+        s->begun = 1;
+    }
+    s->bad = better ? 0 : s->bad + 1;
+    return (double)s->bad >= s->patience;
+}
+
+int nocturne_early_stopping(struct nocturne *n, struct nocturne_stopping *s, const char *metric)
+{
+    struct text t;
+    t.at = 0;
+    n->stopping = s;
+    put(&t, "{\"policy\": {\"patience\": ");
+    put_number(&t, s->patience);
+    put(&t, ", \"threshold\": ");
+    put_number(&t, s->threshold);
+    put(&t, ", \"metric\": ");
+    put_string(&t, metric);
+    put(&t, ", \"mode\": \"%s\"", s->mode == NOCTURNE_MAX ? "max" : "min");
+    if (s->begun) {
+        put(&t, ", \"best\": ");
+        put_number(&t, s->best);
+        put(&t, ", \"bad\": %ld", s->bad);
+    }
+    put(&t, "}}");
+    return flush(n, &t);
+}
+
+/* ---- being told ---- */
+
+int nocturne_on_set(struct nocturne *n, const char *name, void (*set)(void *data, double value), void *data)
+{
+    if (n->n_setters == SETTERS_MAX) {
+        errno = ENOSPC;
+        return -1;
+    }
+    n->setter[n->n_setters++] = (struct setter){name, set, data};
+    return 0;
+}
+
+static void set_parameter(struct nocturne *n, const char *name, double value)
+{
+    char text[160];
+    for (size_t i = 0; i < n->n_setters; i++)
+        if (strcmp(n->setter[i].name, name) == 0) {
+            n->setter[i].set(n->setter[i].data, value);
+            return;
+        }
+    snprintf(text, sizeof text, "set: this trial does not know how to change '%.80s'", name);
+    nocturne_log(n, text);
+}
+
+static void set_policy(struct nocturne *n, const char *name, double value)
+{
+    if (!n->stopping) return;
+    if (strcmp(name, "patience") == 0) n->stopping->patience = value;
+    if (strcmp(name, "threshold") == 0) n->stopping->threshold = value;
+}
+
+static const char *skip(const char *s)
+{
+    while (isspace((unsigned char)*s)) s++;
+    return s;
+}
+
+/* A string without its quotes into buf, cut to its size; escapes lose their backslash. NULL: it is none. */
+static const char *take_string(const char *s, char *buf, size_t size)
+{
+    size_t n = 0;
+    s = skip(s);
+    if (*s++ != '"') return NULL;
+    for (; *s && *s != '"'; s++) {
+        if (*s == '\\' && s[1]) s++;
+        if (n + 1 < size) buf[n++] = *s;
+    }
+    buf[n] = 0;
+    return *s == '"' ? s + 1 : NULL;
+}
+
+/* {"name": number, …}: each pair is handed over. */
+static void take_numbers(struct nocturne *n, const char *s, void (*take)(struct nocturne *, const char *, double))
+{
+    char name[NAME_MAX_];
+    s = skip(s);
+    if (*s != '{') return;
+    do {
+        char *end;
+        double v;
+        s = take_string(s + 1, name, sizeof name);
+        if (!s || *(s = skip(s)) != ':') return;
+        v = strtod(s + 1, &end);
+        if (end == s + 1) return;
+        take(n, name, v);
+        s = skip(end);
+    } while (*s == ',');
+}
+
+/* One message: {"verb": …}. What it does not know it does not mind. */
+static void take_message(struct nocturne *n, const char *line)
+{
+    char verb[NAME_MAX_];
+    const char *s = skip(line);
+    if (*s != '{' || !(s = take_string(s + 1, verb, sizeof verb)) || *(s = skip(s)) != ':') return;
+    s++;
+    if (strcmp(verb, "stop") == 0) {
+        n->stop = 1;
+        take_string(s, n->why, sizeof n->why);
+    } else if (strcmp(verb, "set") == 0)
+        take_numbers(n, s, set_parameter);
+    else if (strcmp(verb, "policy") == 0)
+        take_numbers(n, s, set_policy);
+}
+
+static void take_bytes(struct nocturne *n, const char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (bytes[i] != '\n') {
+            if (n->line_len < sizeof n->line - 1) n->line[n->line_len++] = bytes[i];
+            continue;
+        }
+        n->line[n->line_len] = 0;
+        n->line_len = 0;
+        take_message(n, n->line);
+    }
+}
+
+int nocturne_should_stop(struct nocturne *n)
+{
+    char buf[512];
+    ssize_t k;
+    while (n->fd >= 0 && (k = recv(n->fd, buf, sizeof buf, MSG_DONTWAIT)) > 0) take_bytes(n, buf, (size_t)k);
+    const struct nocturne_stopping *s = n->stopping;
+    return n->stop || terminated || (s && s->begun && (double)s->bad >= s->patience);
+}
+
+const char *nocturne_stop_reason(const struct nocturne *n)
+{
+    return n->why;
+}
