@@ -245,9 +245,10 @@ static void on_message(struct job *job, const char *line, size_t len)
 {
     struct error err;
     struct message m;
-    if (len == 0 || job->verdict != JOB_COMPLETE) return;
+    bool stopped = job->verdict == JOB_STOPPED; /* its last words still count: report, checkpoint, result */
+    if (len == 0 || (job->verdict != JOB_COMPLETE && !stopped)) return;
     if (contract_parse(line, len, &m, &err)) {
-        condemn(job, err.text);
+        if (!stopped) condemn(job, err.text);
         return;
     }
     switch (m.kind) {
@@ -263,6 +264,7 @@ static void on_message(struct job *job, const char *line, size_t len)
             job->result = m.metrics;
         return;
     case MESSAGE_INFEASIBLE:
+        if (stopped) return;
         job->verdict = JOB_INFEASIBLE;
         snprintf(job->reason, sizeof job->reason, "%.500s", m.text);
         return;

@@ -91,6 +91,7 @@ struct run_options {
     bool json, quiet;
     bool probe; /* see coordinator_options */
     const char *db;
+    const char *schedule; /* file: run this one, and nothing else; NULL: search */
 };
 int run_study(const struct study *study, const struct run_options *options);
 

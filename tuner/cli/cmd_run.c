@@ -15,6 +15,8 @@ static const struct argp_option table[] = {
     {"wall", 'w', "DURATION", 0, "time for this run, for example 9h or 1h30m", 0},
     {"slots", 's', "N", 0, "trials at the same time", 0},
     {"seed", 'r', "N", 0, "seed of the search (a stored study keeps its own)", 0},
+    {"schedule", 'S', "FILE", 0,
+     "run one training with the schedule that 'export --format json' wrote, on a fresh seed, and nothing else", 0},
     {"quiet", 'q', NULL, 0, "print nothing but errors", 0},
     {0},
 };
@@ -31,6 +33,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             argp_error(state, "--wall: '%s' is not a duration such as 90s, 10m, 9h or 1h30m", arg);
         return 0;
     case 'r': o->run.seed = (int64_t)cli_number(arg, "--seed", 0, 9e15, state); return 0;
+    case 'S': o->run.schedule = arg; return 0;
     case 'q': o->run.quiet = true; return 0;
     case ARGP_KEY_ARG:
         if (o->common.study) argp_error(state, "one study file, not '%s' as well", arg);

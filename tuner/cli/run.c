@@ -2,9 +2,11 @@
 #include "tuner/cli/cli.h"
 
 #include "tuner/coordinator/coordinator.h"
+#include "tuner/coordinator/population.h"
 #include "tuner/coordinator/warm_start.h"
 #include "tuner/report/report.h"
 
+#include "tuner/base/json.h"
 #include "tuner/base/words.h"
 
 #include <errno.h>
@@ -142,11 +144,12 @@ static enum status coordinate(struct session *session, const struct run_options 
                                           .guard = guard,
                                           .files = files,
                                           .probe = o->probe,
+                                          .only_queued = o->schedule != NULL,
                                           .listen = on_event,
                                           .data = progress};
     struct coordinator *coordinator = NULL;
     uv_loop_t loop;
-    setenv("UV_THREADPOOL_SIZE", "1", 0); /* one suggestion is computed at a time */
+    setenv("UV_THREADPOOL_SIZE", "2", 0); /* one suggestion and one judgement are computed at a time */
     uv_loop_init(&loop);
     enum status s = coordinator_create(&options, session, &loop, &coordinator, err);
     if (!s) s = coordinator_run(coordinator, ret_end, err);
@@ -194,6 +197,34 @@ static enum status open_session(struct store *store, const struct study *study, 
     return s;
 }
 
+/* One more trial: the schedule of a file, on a fresh seed. */
+static enum status add_schedule(struct session *session, const char *path, struct error *err)
+{
+    enum { ROOM = 1 << 20 };
+    struct arena arena = {0};
+    struct course course;
+    const double *config;
+    json_t *object = NULL;
+    FILE *in = fopen(path, "rb");
+    if (!in) return error_set(err, STATUS_NOT_FOUND, "%s: cannot read the schedule: %s", path, strerror(errno));
+    char *text = must_alloc(ROOM, 1);
+    size_t n = fread(text, 1, ROOM, in);
+    fclose(in);
+    enum status s = json_parse_object(text, n, &object, err);
+    if (!s) s = population_parse(session, object, &arena, &config, &course, err);
+    if (s)
+        s = error_context(err, "%s", path);
+    else
+        session_add(session, &(struct addition){.role = ROLE_ENQUEUED,
+                                                .config = config,
+                                                .source = arena_printf(&arena, "schedule of %s", path),
+                                                .course = &course});
+    json_decref(object);
+    free(text);
+    arena_done(&arena);
+    return s;
+}
+
 int run_study(const struct study *study, const struct run_options *o)
 {
     char guard[PATH_MAX], files[PATH_MAX];
@@ -212,6 +243,7 @@ int run_study(const struct study *study, const struct run_options *o)
     if (!s) s = open_session(store, study, o, &session, &err);
     if (!s) s = warm_start_load(session, &err);
     if (!s) cli_print_changes(session);
+    if (!s && o->schedule) s = add_schedule(session, o->schedule, &err);
     if (!s && !o->quiet && !o->json) print_resumed(session);
     if (!s) s = coordinate(session, o, guard, files, &end, &err);
     int code = s ? cli_fail(&err) : print_end(study, session, o, end);

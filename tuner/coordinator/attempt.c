@@ -1,5 +1,6 @@
 #include "tuner/coordinator/attempt.h"
 
+#include "tuner/coordinator/fold.h"
 #include "tuner/coordinator/lease.h"
 #include "tuner/coordinator/overseer.h"
 
@@ -10,15 +11,27 @@
 
 /* ---- ends ---- */
 
+static enum status complete(struct session *s, struct trial *t, const json_t *metrics, struct error *err)
+{
+    enum status st = session_finish(s, t, TRIAL_COMPLETE, metrics, NULL, NULL, err);
+    return st == STATUS_INVALID ? session_finish(s, t, TRIAL_FAILED, NULL, err->text, NULL, err) : st;
+}
+
+/* Has it been stopped where its course ends? */
+static bool is_through(const struct session *s, const struct trial *t, const json_t *metrics)
+{
+    double value[METRICS_MAX];
+    if (t->course.until <= 0 || !metrics) return false;
+    fold_values(s, metrics, value);
+    return session_cost(s, value, t->step) >= t->course.until;
+}
+
 enum status attempt_conclude(struct session *s, struct trial *t, const struct job_outcome *outcome, bool out_of_memory,
                              struct error *err)
 {
     const char *how = job_end_name(outcome->end);
     switch (outcome->end) {
-    case JOB_COMPLETE: {
-        enum status st = session_finish(s, t, TRIAL_COMPLETE, outcome->metrics, NULL, NULL, err);
-        return st == STATUS_INVALID ? session_finish(s, t, TRIAL_FAILED, NULL, err->text, NULL, err) : st;
-    }
+    case JOB_COMPLETE: return complete(s, t, outcome->metrics, err);
     case JOB_INFEASIBLE: return session_finish(s, t, TRIAL_INFEASIBLE, NULL, outcome->reason, NULL, err);
     case JOB_FAILED:
     case JOB_TIMED_OUT: return session_finish(s, t, TRIAL_FAILED, NULL, outcome->reason, how, err);
@@ -29,6 +42,7 @@ enum status attempt_conclude(struct session *s, struct trial *t, const struct jo
         return lease_crashed(s, t, how, outcome->reason, err);
     case JOB_STOPPED:
         if (t->doom == DOOM_PRUNED) return overseer_prune(s, t, outcome->metrics, err);
+        if (is_through(s, t, outcome->metrics)) return complete(s, t, outcome->metrics, err);
         return session_return(s, t, how, outcome->reason, 0, err);
     case JOB_NOT_STARTED: return session_return(s, t, how, outcome->reason, 0, err);
     }

@@ -53,12 +53,32 @@ static void put_opened(json_t *o, const struct change *c)
     }
 }
 
+static json_t *course_json(const struct session *s, const struct course *course)
+{
+    json_t *o = json_object(), *steps = json_array();
+    put_number(o, "until", course->until);
+    for (size_t i = 0; i < course->n; i++) {
+        json_t *step = json_object();
+        put_number(step, "from", course->step[i].from);
+        put_int(step, "trial", course->step[i].trial, -1);
+        json_object_set_new(step, "params", space_to_json(&s->study->space, course->step[i].config));
+        json_array_append_new(steps, step);
+    }
+    if (course->n)
+        json_object_set_new(o, "steps", steps);
+    else
+        json_decref(steps);
+    return o;
+}
+
 static void put_added(json_t *o, const struct session *s, const struct change *c)
 {
     if (c->role != ROLE_SEARCH) put_text(o, "role", trial_role_name(c->role));
     put_text(o, "source", c->source);
     put_int(o, "seed", (int64_t)c->seed, (int64_t)session_trial_seed(s, c->trial));
     put_int(o, "confirms", c->confirms, -1);
+    put_int(o, "parent", c->parent, -1);
+    if (c->course) json_object_set_new(o, "course", course_json(s, c->course));
     put_int(o, "known", c->known, c->seq - 1);
     put_number(o, "expect_tokens", c->expect_tokens);
     put_number(o, "expect_ms", c->expect_ms);
@@ -103,7 +123,11 @@ const char *change_body(const struct session *s, const struct change *c, struct 
         if (c->audit) json_object_set_new(o, "audit", json_true());
         break;
     case LOGGED_ADJUSTED:
-        json_object_set_new(o, "policy", policy_json(c));
+        put_number(o, "from", c->set_from);
+        if (c->set)
+            json_object_set_new(o, "set", space_to_json(&s->study->space, c->set));
+        else
+            json_object_set_new(o, "policy", policy_json(c));
         put_text(o, "reason", c->reason);
         break;
     case LOGGED_CHECKPOINT:
@@ -166,7 +190,7 @@ static bool get_role(const json_t *o, enum trial_role *ret)
 {
     const char *text = get_text(o, "role");
     if (!text) return *ret = ROLE_SEARCH, true;
-    for (int r = ROLE_BASELINE; r <= ROLE_CONFIRM; r++)
+    for (int r = ROLE_BASELINE; r <= ROLE_MEMBER; r++)
         if (strcmp(text, trial_role_name((enum trial_role)r)) == 0) return *ret = (enum trial_role)r, true;
     return false;
 }
@@ -221,6 +245,8 @@ static bool get_body(const json_t *o, struct change *c, struct budget *budget)
         c->source = get_text(o, "source");
         c->seed = (uint64_t)get_int(o, "seed", 0);
         c->confirms = (long)get_int(o, "confirms", -1);
+        c->parent = (long)get_int(o, "parent", -1);
+        c->course_json = json_object_get(o, "course");
         c->known = get_int(o, "known", c->seq - 1);
         c->expect_tokens = get_number(o, "expect_tokens");
         c->expect_ms = get_number(o, "expect_ms");
@@ -237,7 +263,11 @@ static bool get_body(const json_t *o, struct change *c, struct budget *budget)
         c->details = json_object_get(o, "by") ? o : NULL;
         c->audit = json_is_true(json_object_get(o, "audit"));
         return true;
-    case LOGGED_ADJUSTED: c->reason = get_text(o, "reason"); return get_policy(o, c);
+    case LOGGED_ADJUSTED:
+        c->reason = get_text(o, "reason");
+        c->set_from = get_number(o, "from");
+        c->set_json = json_object_get(o, "set");
+        return json_is_object(c->set_json) || get_policy(o, c);
     case LOGGED_CHECKPOINT:
         c->checkpoint = (struct checkpoint){get_text(o, "path"), (long)get_int(o, "step", 0), get_int(o, "bytes", 0),
                                             get_number(o, "cost")};
@@ -254,7 +284,7 @@ enum status change_read(const struct store_event *e, json_t **ret_body, struct b
                         struct error *err)
 {
     json_t *body = NULL;
-    *ret = (struct change){.kind = e->kind, .trial = e->trial, .seq = e->seq, .at_ms = e->at_ms};
+    *ret = (struct change){.kind = e->kind, .trial = e->trial, .seq = e->seq, .at_ms = e->at_ms, .parent = -1};
     enum status s = *e->body ? json_parse_object(e->body, strlen(e->body), &body, err) : STATUS_OK;
     if (!s && !get_body(body, ret, budget)) s = error_set(err, STATUS_IO, "it is stored in an unknown way");
     if (s) {

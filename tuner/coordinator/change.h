@@ -35,6 +35,13 @@ struct change {
     const json_t *details; /* of the pruner's verdict; NULL: it was not the pruner */
     bool audit;
 
+    const struct course *course; /* added; NULL: none */
+    const json_t *course_json;   /* … as stored */
+    long parent;                 /* added: −1: none */
+    double set_from;             /* adjusted by a set: */
+    const double *set;           /* space.n; NULL: it is the stopping rule that was adjusted */
+    const json_t *set_json;      /* … as stored */
+
     struct checkpoint checkpoint;
     double resumed_cost; /* started */
 

@@ -1,5 +1,6 @@
 #include "tuner/coordinator/confirm.h"
 
+#include "tuner/coordinator/population.h"
 #include "tuner/coordinator/standing.h"
 
 #include "tuner/base/rng.h"
@@ -19,7 +20,7 @@ enum { ROUNDS_MAX = 3 };
 
 static bool is_searched(const struct trial *t)
 {
-    return t->role == ROLE_SEARCH || t->role == ROLE_ENQUEUED;
+    return t->role == ROLE_SEARCH || t->role == ROLE_ENQUEUED || t->role == ROLE_MEMBER;
 }
 
 /* Has a round run since the last trial of the search? */
@@ -76,8 +77,8 @@ static struct search_rank *rank(const struct session *s, bool further, struct ar
     double *utility = arena_array(arena, h.n, sizeof *utility), *feasible = arena_array(arena, h.n, sizeof *feasible);
     struct search_rank *ranks = arena_array(arena, s->n, sizeof *ranks);
     struct search *search = search_create(s->study, s->seed, NULL, 0);
-    bool by_model =
-        s->study->sampler == SAMPLER_GP && search_estimate(search, &h, utility, feasible, NULL) == STATUS_OK;
+    bool by_model = s->study->sampler == SAMPLER_GP && s->study->schedule.n == 0 &&
+                    search_estimate(search, &h, utility, feasible, NULL) == STATUS_OK;
     search_free(search);
     size_t n = 0;
     for (size_t i = 0; i < s->n; i++) {
@@ -98,17 +99,25 @@ static struct search_rank *rank(const struct session *s, bool further, struct ar
 static size_t add_one(struct session *s, const struct trial *t)
 {
     size_t added = 0;
+    struct arena arena = {0};
+    const double *config = t->config;
+    bool scheduled = t->parent >= 0 || t->course.n > 0 || t->course.until > 0;
+    struct course course = {0};
+    if (scheduled) course = population_lineage(s, t, &arena, &config); /* the whole of it, from the beginning */
     for (long k = 0; k < s->study->confirm_seeds; k++) {
         struct rng rng =
             rng_derive(s->seed, "confirm", (uint64_t)k); /* the same seeds for every configuration: paired */
         uint64_t seed = rng_bits(&rng) >> 33;
         if (has_confirmation(s, t, seed)) continue;
-        session_add(
-            s,
-            &(struct addition){
-                .role = ROLE_CONFIRM, .config = t->config, .source = "confirm", .confirms = t->number, .seed = seed});
+        session_add(s, &(struct addition){.role = ROLE_CONFIRM,
+                                          .config = config,
+                                          .source = "confirm",
+                                          .confirms = t->number,
+                                          .seed = seed,
+                                          .course = scheduled ? &course : NULL});
         added++;
     }
+    arena_done(&arena);
     return added;
 }
 

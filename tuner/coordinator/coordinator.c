@@ -8,6 +8,7 @@
 #include "tuner/coordinator/observed.h"
 #include "tuner/coordinator/overseer.h"
 #include "tuner/coordinator/pause.h"
+#include "tuner/coordinator/population.h"
 #include "tuner/coordinator/state.h"
 #include "tuner/coordinator/think.h"
 
@@ -194,10 +195,42 @@ static void on_job_end(void *data, const struct job_outcome *outcome)
 
 /* ---- what running trials say ---- */
 
+/* Tells a trial those settings that differ from what it has. */
+static void tell_settings(struct slot *slot, const double *was, const double *now)
+{
+    const struct space *space = &slot->c->session->study->space;
+    json_t *set = json_object(), *all = space_to_json(space, now);
+    for (size_t i = 0; i < space->n; i++)
+        if (was[i] != now[i] && json_is_number(json_object_get(all, space->param[i].name)))
+            json_object_set(set, space->param[i].name, json_object_get(all, space->param[i].name));
+    json_decref(all);
+    json_t *message = json_pack("{s:o}", "set", set);
+    if (json_object_size(set)) job_send(slot->job, message);
+    json_decref(message);
+}
+
+/* The course of a trial: settings that change by what it has cost, and where it ends. */
+static void steer(struct slot *slot)
+{
+    struct session *s = slot->c->session;
+    struct trial *t = slot->trial;
+    double cost = session_cost(s, t->last, t->step);
+    size_t before = t->course_at;
+    population_steer(s, t);
+    while (t->course_at < t->course.n && t->course.step[t->course_at].from <= cost) t->course_at++;
+    if (t->course_at > before)
+        tell_settings(slot, before ? t->course.step[before - 1].config : t->config,
+                      t->course.step[t->course_at - 1].config);
+    if (t->course.until <= 0 || !(cost >= t->course.until) || slot->condemned) return;
+    slot->condemned = true;
+    job_stop(slot->job, "the interval is over");
+}
+
 static void on_job_report(void *data, long step, const json_t *metrics)
 {
     struct slot *slot = data;
     session_report(slot->c->session, slot->trial, step, metrics);
+    steer(slot);
 }
 
 static void on_job_policy(void *data, const json_t *policy)
@@ -443,11 +476,28 @@ static void on_thought(void *data, const struct thought *t)
     if (t && c->phase == PHASE_SEARCH) add_suggestion(c, t);
 }
 
+/* The next members of a schedule's population, if there are any. */
+static void grow(struct coordinator *c)
+{
+    const struct session *s = c->session;
+    enum population_state state = POPULATION_DONE;
+    char why[400] = "";
+    struct error err;
+    bool fits =
+        !s->budget.trials || s->tally.searched + (size_t)s->study->schedule.population <= (size_t)s->budget.trials;
+    enum status st = population_step(c->session, fits, &state, why, sizeof why, &err);
+    if (st) give_up(c, st, &err);
+    if (st || state != POPULATION_DONE) return;
+    c->exhausted = true;
+    say(c, EVENT_NOTE, NULL, why);
+}
+
 /* Could another trial be suggested? What it needs exactly is asked once it is known. */
 static bool wants_more(struct coordinator *c)
 {
     const struct session *s = c->session;
     char why[400];
+    if (c->options.only_queued) return false;
     bool all = s->budget.trials && s->tally.searched >= (size_t)s->budget.trials; /* the usual end needs no words */
     bool broke = !ledger_admits(s, (struct need){0}, set_aside(c), why, sizeof why);
     if (!c->exhausted && !all && broke) say(c, EVENT_NOTE, NULL, why);
@@ -460,7 +510,7 @@ static bool wants_more(struct coordinator *c)
 /* The search, or a round of confirmation, is over: another round, or the end. */
 static void confirm_or_end(struct coordinator *c)
 {
-    size_t added = confirm_enqueue(c->session);
+    size_t added = c->options.only_queued ? 0 : confirm_enqueue(c->session);
     c->phase = PHASE_CONFIRM;
     if (added)
         say(c, EVENT_CONFIRM, NULL, NULL);
@@ -496,7 +546,9 @@ static void step(struct coordinator *c)
     case PHASE_SEARCH:
         if (paused || waiting) return;
         if (wants_more(c)) {
-            if (has_free_slot(c) && !c->thinking) {
+            if (c->session->study->schedule.n)
+                grow(c);
+            else if (has_free_slot(c) && !c->thinking) {
                 c->thinking = true;
                 think(c->loop, c->session, c->search, on_thought, c);
             }
@@ -650,7 +702,9 @@ static void open_handles(struct coordinator *c)
 static enum status close_journal(struct coordinator *c, struct error *err)
 {
     if (!c->status)
-        session_set_phase(c->session, c->end == COORDINATOR_DONE && !c->options.probe ? "complete" : "stopped");
+        session_set_phase(c->session, c->end == COORDINATOR_DONE && !c->options.probe && !c->options.only_queued
+                                          ? "complete"
+                                          : "stopped");
     state_keep(c->session);
     journal_submit(c->journal);
     enum status s = journal_stop(c->journal, err);

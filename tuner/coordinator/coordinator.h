@@ -49,6 +49,7 @@ struct coordinator_options {
     size_t slots;
     const char *guard; /* path of nocturne-guard */
     const char *files; /* absolute folder for the attempts' folders */
+    bool only_queued;  /* run what is queued, search for nothing, confirm nothing */
     bool probe;        /* a few trials to judge by: the study is not complete after them */
     void (*listen)(void *data, enum coordinator_event event, const struct trial *trial, const char *text);
     void *data;

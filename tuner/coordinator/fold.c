@@ -165,8 +165,49 @@ static const char *keep(struct session *s, const char *text)
     return text ? arena_strdup(&s->arena, text) : NULL;
 }
 
+/* One more step at the end of a trial's course; what runs elsewhere may still read the old list. */
+static void add_step(struct session *s, struct trial *t, double from, const double *config, long trial)
+{
+    struct course_step *step = arena_array(&s->arena, t->course.n + 1, sizeof *step);
+    double *own = arena_array(&s->arena, s->study->space.n, sizeof *own);
+    if (t->course.n) memcpy(step, t->course.step, t->course.n * sizeof *step);
+    step[t->course.n++] = (struct course_step){from, memcpy(own, config, s->study->space.n * sizeof *own), trial};
+    t->course.step = step;
+}
+
+static void add_stored_step(struct session *s, struct trial *t, double from, const json_t *params, long trial)
+{
+    double config[SPACE_PARAMS_MAX];
+    if (space_from_json(&s->study->space, params, config, NULL)) return; /* outside the space as it is now */
+    add_step(s, t, from, config, trial);
+}
+
+static void take_course(struct session *s, struct trial *t, const struct change *c)
+{
+    const json_t *steps = json_object_get(c->course_json, "steps"), *step;
+    size_t i;
+    for (size_t k = 0; c->course && k < c->course->n; k++)
+        add_step(s, t, c->course->step[k].from, c->course->step[k].config, c->course->step[k].trial);
+    json_array_foreach(steps, i, step)
+    {
+        const json_t *trial = json_object_get(step, "trial");
+        add_stored_step(s, t, json_number_value(json_object_get(step, "from")), json_object_get(step, "params"),
+                        json_is_integer(trial) ? (long)json_integer_value(trial) : -1);
+    }
+    t->course.until = c->course ? c->course->until : json_number_value(json_object_get(c->course_json, "until"));
+}
+
+static void adjust(struct session *s, struct trial *t, const struct change *c)
+{
+    if (c->set) add_step(s, t, c->set_from, c->set, t->number);
+    if (c->set_json) add_stored_step(s, t, c->set_from, c->set_json, t->number);
+    if (c->set || c->set_json) t->course_at = t->course.n;
+}
+
 static enum status add(struct session *s, const struct change *c, struct error *err)
 {
+    if (c->parent < -1 || c->parent >= c->trial)
+        return error_set(err, STATUS_INVALID, "trial %ld goes on from a trial that does not exist", c->trial);
     if (c->trial != (long)s->n)
         return error_set(err, STATUS_INVALID, "trial %ld is added, but %zu comes next", c->trial, s->n);
     if (c->role == ROLE_CONFIRM ? c->confirms < 0 || c->confirms >= c->trial : c->confirms != -1)
@@ -175,6 +216,8 @@ static enum status add(struct session *s, const struct change *c, struct error *
     t->role = c->role;
     t->seed = c->seed ? c->seed : session_trial_seed(s, t->number);
     t->confirms = c->confirms;
+    t->parent = c->parent;
+    t->round = c->parent >= 0 ? s->trial[c->parent]->round + 1 : 0;
     t->source = keep(s, c->source ? c->source : "");
     t->expect_tokens = c->expect_tokens;
     t->expect_ms = c->expect_ms;
@@ -183,6 +226,7 @@ static enum status add(struct session *s, const struct change *c, struct error *
         memcpy(t->config, c->config, s->study->space.n * sizeof *t->config);
     else
         place(s, t, c->params);
+    take_course(s, t, c);
     s->tally.count[TRIAL_QUEUED]++;
     s->tally.searched += t->role != ROLE_CONFIRM;
     s->tally.fallbacks += strncmp(t->source, SEARCH_FALLBACK, strlen(SEARCH_FALLBACK)) == 0;
@@ -219,6 +263,7 @@ static enum status lease(struct session *s, struct trial *t, const struct change
     t->resumed_cost = 0;
     t->reported = 0;
     t->doom = DOOM_NONE;
+    t->course_at = 0;
     observed_begin(s, t);
     set_deadline(s, t, c->ttl_ms);
     for (size_t i = 0; i < s->study->objective.n_metrics; i++) t->last[i] = NAN;
@@ -385,7 +430,7 @@ static enum status finish(struct session *s, struct trial *t, const struct chang
     }
     history_finish(s, t);
     if (c->state != TRIAL_COMPLETE) return STATUS_OK;
-    remember_cost(s, c, spent);
+    remember_cost(s, c, fmax(spent - t->resumed_cost, 0));
     judge(s, t);
     return STATUS_OK;
 }
@@ -425,7 +470,7 @@ static enum status apply_to_trial(struct session *s, const struct change *c, str
     case LOGGED_FINISHED: return finish(s, t, c, err);
     case LOGGED_CONDEMNED: return condemn(s, t, c, err);
     case LOGGED_CHECKPOINT: keep_checkpoint(s, t, &c->checkpoint); break;
-    case LOGGED_ADJUSTED:
+    case LOGGED_ADJUSTED: adjust(s, t, c); break;
     case LOGGED_OPENED:
     case LOGGED_ADDED:
     case LOGGED_PHASE:

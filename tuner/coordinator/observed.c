@@ -8,7 +8,9 @@
 
 bool observed_wanted(const struct session *s)
 {
-    return s->study->stopping.pruner != PRUNER_NONE || s->study->stopping.adaptive;
+    const struct study *study = s->study;
+    return study->stopping.pruner != PRUNER_NONE || study->stopping.adaptive ||
+           (study->schedule.n > 0 && !study->schedule.clone);
 }
 
 static void forget(struct trial *t)

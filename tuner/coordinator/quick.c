@@ -137,7 +137,8 @@ static bool take_field(struct reader *r, const struct study *study, const char *
 bool quick_read(const struct store_event *e, const struct study *study, struct quick *q, struct change *ret)
 {
     struct reader r = {e->body};
-    struct change c = {.kind = e->kind, .trial = e->trial, .seq = e->seq, .at_ms = e->at_ms, .confirms = -1};
+    struct change c = {
+        .kind = e->kind, .trial = e->trial, .seq = e->seq, .at_ms = e->at_ms, .confirms = -1, .parent = -1};
     const char *key;
     size_t n;
     if ((e->kind != LOGGED_ADDED && e->kind != LOGGED_FINISHED) || !take(&r, '{')) return false;

@@ -11,8 +11,12 @@
 
 struct change record_begin(const struct session *s, enum logged kind, const struct trial *t)
 {
-    return (struct change){
-        .kind = kind, .trial = t ? t->number : -1, .seq = s->seq + 1, .at_ms = clock_wall_ms(s->clock), .confirms = -1};
+    return (struct change){.kind = kind,
+                           .trial = t ? t->number : -1,
+                           .seq = s->seq + 1,
+                           .at_ms = clock_wall_ms(s->clock),
+                           .confirms = -1,
+                           .parent = -1};
 }
 
 /* One event: to memory if it is legal, then to the journal. */
@@ -40,6 +44,8 @@ struct trial *session_add(struct session *s, const struct addition *a)
     c.source = a->source;
     c.seed = a->seed ? a->seed : session_trial_seed(s, c.trial);
     c.confirms = a->role == ROLE_CONFIRM ? a->confirms : -1;
+    c.course = a->course;
+    c.parent = a->has_parent ? a->parent : -1;
     c.known = a->known ? a->known : s->seq;
     c.expect_tokens = a->expect_tokens;
     c.expect_ms = a->expect_ms;
@@ -92,6 +98,15 @@ void session_checkpoint(struct session *s, struct trial *t, const char *path, lo
     int tokens = objective_token_metric(&s->study->objective);
     c.checkpoint =
         (struct checkpoint){path, step, bytes, tokens >= 0 && isfinite(t->last[tokens]) ? t->last[tokens] : 0};
+    record(s, &c, NULL);
+}
+
+void session_set(struct session *s, struct trial *t, double from, const double *config, const char *why)
+{
+    struct change c = record_begin(s, LOGGED_ADJUSTED, t);
+    c.reason = why;
+    c.set = config;
+    c.set_from = from;
     record(s, &c, NULL);
 }
 

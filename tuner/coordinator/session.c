@@ -15,7 +15,7 @@
 
 const char *trial_role_name(enum trial_role role)
 {
-    static const char *const names[] = {"baseline", "reference", "search", "enqueued", "confirm"};
+    static const char *const names[] = {"baseline", "reference", "search", "enqueued", "confirm", "member"};
     return names[role];
 }
 
@@ -79,6 +79,12 @@ struct search_history session_history(const struct session *s, struct arena *are
     h.trial = list;
     if (h.baseline) h.baseline = memcpy(arena_alloc(arena, sizeof s->baseline), h.baseline, sizeof s->baseline);
     return h;
+}
+
+double session_cost(const struct session *s, const double *metrics, long step)
+{
+    int tokens = objective_token_metric(&s->study->objective);
+    return tokens < 0 ? (double)step + 1 : metrics[tokens];
 }
 
 json_t *session_metrics(const struct session *s, const struct trial *t)

@@ -19,7 +19,14 @@
 
 #include "store/store.h"
 
-enum trial_role { ROLE_BASELINE, ROLE_REFERENCE, ROLE_SEARCH, ROLE_ENQUEUED, ROLE_CONFIRM };
+enum trial_role {
+    ROLE_BASELINE,
+    ROLE_REFERENCE,
+    ROLE_SEARCH,
+    ROLE_ENQUEUED,
+    ROLE_CONFIRM,
+    ROLE_MEMBER, /* of the population of a schedule */
+};
 
 /* Has the pruner condemned the running attempt? */
 enum doom { DOOM_NONE, DOOM_PRUNED, DOOM_AUDITED /* it runs on, to see what becomes of it */ };
@@ -31,6 +38,19 @@ struct checkpoint {
     long step;
     int64_t bytes;
     double cost; /* tokens reported until then, in all; 0: unknown */
+};
+
+/* Settings that change while a trial runs, by what training has cost (tokens, or reports). */
+struct course_step {
+    double from;
+    const double *config; /* space.n: all settings from then on */
+    long trial;           /* the member that found it; −1: none */
+};
+
+struct course {
+    double until; /* it is to end there; 0: where it will */
+    size_t n;
+    const struct course_step *step; /* in order; the settings before the first are the trial's own */
 };
 
 struct trial {
@@ -65,6 +85,9 @@ struct trial {
     double busy_ms;      /* of all its attempts that have ended */
     double spent_tokens; /* of all its attempts that have ended */
 
+    struct course course;
+    size_t course_at;             /* steps that the running attempt has been told */
+    long round;                   /* member: intervals before it */
     long parent;                  /* the trial from whose checkpoint it goes on; −1: none */
     struct checkpoint checkpoint; /* the last one it left */
     struct observed *observed;    /* its learning curve (observed.h); NULL: none is kept */
@@ -174,6 +197,9 @@ struct addition {
     uint64_t seed; /* 0: derived from the study's seed and the number */
     int64_t known; /* seq of the last event that the suggestion knew; 0: all of them */
     double expect_tokens, expect_ms;
+    const struct course *course; /* NULL: none */
+    bool has_parent;
+    long parent;
 };
 
 struct trial *session_add(struct session *s, const struct addition *a);
@@ -187,6 +213,8 @@ void session_condemn(struct session *s, struct trial *t, const char *why);
 /* By the pruner; `details` of the verdict; audit: it runs on all the same. */
 void session_doom(struct session *s, struct trial *t, const char *why, const json_t *details, bool audit);
 void session_checkpoint(struct session *s, struct trial *t, const char *path, long step, int64_t bytes);
+/* The running trial's settings are others from this cost on. */
+void session_set(struct session *s, struct trial *t, double from, const double *config, const char *why);
 /* The running trial's stopping rule is another now. */
 void session_adjust(struct session *s, struct trial *t, double patience, double threshold, const char *why);
 /* `metrics`: of the study or not; all finite numbers. */
@@ -225,6 +253,8 @@ struct trial *session_trial(const struct session *s, long number); /* NULL if th
 struct trial *session_next_queued(const struct session *s);
 /* Running and leased trials. */
 size_t session_in_flight(const struct session *s);
+/* What training has cost by these metrics: tokens, or `step` + 1 in a study that counts none. */
+double session_cost(const struct session *s, const double *metrics, long step);
 /* All that a complete trial reported; the caller owns it. {} for others. */
 json_t *session_metrics(const struct session *s, const struct trial *t);
 /* How long the last attempt has run, or the finished trial took. */

@@ -1,5 +1,7 @@
 #include "tuner/coordinator/standing.h"
 
+#include "tuner/coordinator/population.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -10,6 +12,7 @@ static const char *label_of(const struct trial *t)
     case ROLE_REFERENCE: return t->source;
     case ROLE_SEARCH:
     case ROLE_ENQUEUED:
+    case ROLE_MEMBER:
     case ROLE_CONFIRM: return NULL;
     }
     return NULL;
@@ -127,6 +130,8 @@ json_t *standing_json(const struct session *s, const struct standing *x)
     if (x->confirmed > 1) json_object_set_new(out, "sd", values(s, x->sd));
     if (x->label) json_object_set_new(out, "label", json_string(x->label));
     if (x->on_front) json_object_set_new(out, "front", json_true());
+    if (x->trial->parent >= 0 || x->trial->course.n)
+        json_object_set_new(out, "schedule", population_schedule_json(s, x->trial));
     return out;
 }
 

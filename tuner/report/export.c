@@ -84,6 +84,25 @@ static void write_pairs(FILE *out, const struct choice *c, const char *indent, c
     }
 }
 
+/* Of a winner whose settings changed while it trained: JSON values are YAML, too. */
+static void write_schedule(FILE *out, const struct choice *c)
+{
+    const json_t *schedule = json_object_get(c->winner, "schedule"), *step;
+    size_t i;
+    if (!schedule) return;
+    fputs("# The parameters above are the last ones; this is how they changed, by tokens or reports. 'nocturne run "
+          "--schedule' takes it from --format json.\nschedule:\n  until: ",
+          out);
+    write_value(out, json_object_get(schedule, "until"));
+    fputs("\n  steps:\n", out);
+    json_array_foreach(json_object_get(schedule, "steps"), i, step)
+    {
+        fputs("    - ", out);
+        write_value(out, step);
+        fputc('\n', out);
+    }
+}
+
 static void write_env(FILE *out, const struct choice *c)
 {
     char buf[SPACE_TEXT_MAX];
@@ -158,6 +177,7 @@ enum status report_export(FILE *out, enum export_format format, const struct stu
         write_provenance(out, &c);
         fprintf(out, "study: %s\ntrial: %ld\nconfirmed_seeds: %ld\nparameters:\n", study->name, c.trial, c.seeds);
         write_pairs(out, &c, "  ", ": ");
+        write_schedule(out, &c);
         return STATUS_OK;
     case EXPORT_TOML:
         write_provenance(out, &c);

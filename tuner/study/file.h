@@ -61,4 +61,7 @@ enum status file_constraints(struct file *f, const struct yaml_node *v);
 /* stopping_file.c */
 enum status file_stopping(struct file *f, const struct yaml_node *v);
 
+/* schedule_file.c */
+enum status file_schedule(struct file *f, const struct yaml_node *v);
+
 #endif

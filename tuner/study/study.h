@@ -43,6 +43,16 @@ struct stopping {
     double patience[2], threshold[2]; /* bounds for that, inclusive */
 };
 
+/* `schedule:`. A population of trainings whose settings change as they go [PB2, Parker-Holder et al. 2020]. */
+struct schedule {
+    size_t n;                       /* 0: there is none */
+    size_t param[SPACE_PARAMS_MAX]; /* the parameters that change */
+    double interval;                /* between changes: tokens, or reports in a study that counts none */
+    long population;
+    long rounds; /* intervals at most; 0: until it gets no better */
+    bool clone;  /* weak members go on from a strong one's checkpoint; false: they are told new values and go on */
+};
+
 struct reference { /* a named configuration to compare with */
     const char *name;
     double *config;
@@ -65,6 +75,7 @@ struct study {
     struct reference *reference;
     struct budget budget;
     struct stopping stopping;
+    struct schedule schedule;
     long confirm_top, confirm_seeds; /* 0, 0: no confirmation */
     size_t n_warm;
     const char **warm; /* names of earlier studies in the same database */

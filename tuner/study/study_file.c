@@ -249,6 +249,7 @@ static enum status read_root(struct file *f)
         {"search", read_search},
         {"workers", read_workers},
         {"stopping", file_stopping},
+        {"schedule", file_schedule},
         {"rollout", NULL},
         {"stages", NULL},
         {"executor", NULL},

@@ -1,0 +1,367 @@
+#include "tuner/coordinator/population.h"
+
+#include "tuner/coordinator/observed.h"
+
+#include "tuner/base/json.h"
+
+#include "tuner/base/rng.h"
+#include "tuner/search/schedule.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PATIENCE = 2, QUARTER = 4 };
+
+static double score(const struct session *s, const double *metrics)
+{
+    double u = objective_utility(&s->study->objective, metrics, session_baseline(s));
+    return isfinite(u) ? u : -1e9;
+}
+
+/* Of one round, the members that are complete; best first. */
+struct rank {
+    double score;
+    struct trial *trial;
+};
+
+static int better_first(const void *a, const void *b)
+{
+    const struct rank *x = a, *y = b;
+    if (x->score != y->score) return x->score > y->score ? -1 : 1;
+    return x->trial->number < y->trial->number ? -1 : 1;
+}
+
+/* Can training go on from where it ended? Not if it ended by itself. */
+static bool goes_on(const struct session *s, const struct trial *t)
+{
+    return t->checkpoint.path && session_cost(s, t->value, t->step) >= t->course.until;
+}
+
+/* ---- what has been learnt ---- */
+
+static struct interval *intervals(const struct session *s, struct arena *arena, size_t *ret_n)
+{
+    struct interval *x = arena_array(arena, s->n + 1, sizeof *x);
+    *ret_n = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        const struct trial *t = s->trial[i];
+        if (t->role != ROLE_MEMBER || t->state != TRIAL_COMPLETE || t->outside) continue;
+        const struct trial *parent = session_trial(s, t->parent);
+        x[(*ret_n)++] = (struct interval){.config = t->config,
+                                          .round = t->round,
+                                          .before = parent ? score(s, parent->value) : NAN,
+                                          .after = score(s, t->value)};
+    }
+    return x;
+}
+
+/* ---- adding members ---- */
+
+static enum status begin(struct session *s, struct error *err)
+{
+    const struct schedule *how = &s->study->schedule;
+    double config[SPACE_PARAMS_MAX];
+    struct course course = {.until = how->clone ? how->interval : 0};
+    enum status st = STATUS_OK;
+    for (long i = 0; !st && i < how->population; i++) {
+        if (i == 0 && s->study->baseline)
+            memcpy(config, s->study->baseline, s->study->space.n * sizeof *config);
+        else
+            st = schedule_begin(s->study, s->seed, (size_t)i, config, err);
+        if (!st)
+            session_add(s,
+                        &(struct addition){
+                            .role = ROLE_MEMBER, .config = config, .source = "pb2: first member", .course = &course});
+    }
+    return st;
+}
+
+static void go_on(struct session *s, const struct trial *parent, const double *config, const char *source)
+{
+    struct course course = {.until = (double)(parent->round + 2) * s->study->schedule.interval};
+    session_add(s, &(struct addition){.role = ROLE_MEMBER,
+                                      .config = config,
+                                      .source = source,
+                                      .course = &course,
+                                      .has_parent = true,
+                                      .parent = parent->number});
+}
+
+static enum status replace(struct session *s, const struct rank *alive, size_t n, struct error *err)
+{
+    struct arena arena = {0};
+    struct rng rng = rng_derive(s->seed, "pb2", s->n);
+    size_t best = (n + QUARTER - 1) / QUARTER, n_intervals;
+    const struct trial *parent = alive[rng_below(&rng, best)].trial;
+    double config[SPACE_PARAMS_MAX];
+    char why[160], source[200];
+    memcpy(config, parent->config, s->study->space.n * sizeof *config);
+    struct interval *x = intervals(s, &arena, &n_intervals);
+    enum status st = schedule_propose(s->study, x, n_intervals, parent->round + 1, score(s, parent->value),
+                                      rng_bits(&rng), config, why, sizeof why, err);
+    snprintf(source, sizeof source, "%s; clone of %ld", why, parent->number);
+    if (!st) go_on(s, parent, config, source);
+    arena_done(&arena);
+    return st;
+}
+
+/* The next round: all but the worst quarter of those that can go on do; the other places are clones. */
+static enum status next_round(struct session *s, const struct rank *alive, size_t n, struct error *err)
+{
+    size_t population = (size_t)s->study->schedule.population, keep = n - n / QUARTER;
+    enum status st = STATUS_OK;
+    if (keep > population - 1) keep = population - 1;
+    for (size_t i = 0; i < keep; i++) go_on(s, alive[i].trial, alive[i].trial->config, "pb2: goes on");
+    for (size_t i = keep; !st && i < population; i++) st = replace(s, alive, n, err);
+    return st;
+}
+
+/* ---- the machine ---- */
+
+struct survey {
+    long round;           /* the last one */
+    size_t members, open; /* in all; not final */
+    struct rank *alive;   /* of the last round, those that can go on */
+    size_t n_alive, n_last;
+    double best, best_before; /* scores: up to the last round, and up to PATIENCE rounds earlier */
+};
+
+static struct survey look(const struct session *s, struct arena *arena)
+{
+    struct survey v = {.round = -1, .best = -HUGE_VAL, .best_before = -HUGE_VAL};
+    v.alive = arena_array(arena, s->n + 1, sizeof *v.alive);
+    for (size_t i = 0; i < s->n; i++) {
+        struct trial *t = s->trial[i];
+        if (t->role != ROLE_MEMBER) continue;
+        v.members++;
+        v.open += !trial_state_final(t->state);
+        if (t->round > v.round) v.round = t->round;
+    }
+    for (size_t i = 0; i < s->n; i++) {
+        struct trial *t = s->trial[i];
+        if (t->role != ROLE_MEMBER || t->state != TRIAL_COMPLETE) continue;
+        double u = score(s, t->value);
+        v.best = fmax(v.best, u);
+        if (t->round <= v.round - PATIENCE) v.best_before = fmax(v.best_before, u);
+        v.n_last += t->round == v.round;
+        if (t->round == v.round && goes_on(s, t)) v.alive[v.n_alive++] = (struct rank){u, t};
+    }
+    qsort(v.alive, v.n_alive, sizeof *v.alive, better_first);
+    return v;
+}
+
+static bool is_over(const struct session *s, const struct survey *v, char *why, size_t size)
+{
+    const struct schedule *how = &s->study->schedule;
+    if (how->rounds && v->round + 1 >= how->rounds)
+        snprintf(why, size, "the schedule has run its %ld rounds", how->rounds);
+    else if (v->n_alive == 0)
+        snprintf(why, size, "no member of round %ld can go on", v->round);
+    else if (v->round >= PATIENCE && v->best <= v->best_before)
+        snprintf(why, size, "the population has been no better for %d rounds", PATIENCE);
+    else
+        return false;
+    return true;
+}
+
+static enum status check_checkpoints(const struct session *s, const struct survey *v, struct error *err)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        const struct trial *t = s->trial[i];
+        if (t->role == ROLE_MEMBER && t->state == TRIAL_COMPLETE && t->checkpoint.path) return STATUS_OK;
+    }
+    if (v->n_last == 0) return error_set(err, STATUS_FAILED, "no member of the schedule's first round is complete");
+    return error_set(
+        err, STATUS_FAILED,
+        "a schedule goes on from checkpoints, and no trial has left one when it was asked to stop; let the "
+        "program report {\"checkpoint\": …} (workers/README.md), or set 'clone: false'");
+}
+
+enum status population_step(struct session *s, bool fits, enum population_state *ret, char *why, size_t size,
+                            struct error *err)
+{
+    struct arena arena = {0};
+    *ret = POPULATION_WAITS;
+    if (!session_baseline(s) && objective_needs_baseline(&s->study->objective)) return STATUS_OK;
+    struct survey v = look(s, &arena);
+    enum status st = STATUS_OK;
+    *ret = POPULATION_GROWS;
+    if (v.members == 0)
+        st = begin(s, err);
+    else if (v.open > 0)
+        *ret = POPULATION_WAITS;
+    else if (!s->study->schedule.clone) {
+        *ret = POPULATION_DONE;
+        snprintf(why, size, "every member has ended");
+    } else {
+        if (v.round == 0) st = check_checkpoints(s, &v, err);
+        if (!st && !fits) snprintf(why, size, "another round of the population does not fit 'budget: trials'");
+        if (!st && (!fits || is_over(s, &v, why, size)))
+            *ret = POPULATION_DONE;
+        else if (!st)
+            st = next_round(s, v.alive, v.n_alive, err);
+    }
+    arena_done(&arena);
+    return st;
+}
+
+/* ---- without clones ---- */
+
+/* Utility at the last report up to a cost; NaN: it has not come so far, or the metrics are not there. */
+static double score_at(const struct session *s, const struct trial *t, double cost)
+{
+    const struct objective *o = &s->study->objective;
+    if (!t->observed || t->observed->curve.n == 0 || learning_curve_cost(&t->observed->curve) < cost) return NAN;
+    const struct learning_curve *c = &t->observed->curve;
+    size_t i = c->n - 1;
+    while (i > 0 && c->at[i - 1] >= cost) i--;
+    for (size_t m = 0; m < o->n_metrics; m++)
+        if (objective_in_utility(o, m) && !isfinite(c->value[i * o->n_metrics + m])) return NAN;
+    return score(s, c->value + i * o->n_metrics);
+}
+
+/* The settings that were in force at a cost. */
+static const double *settings_at(const struct trial *t, double cost)
+{
+    const double *config = t->config;
+    for (size_t i = 0; i < t->course.n && t->course.step[i].from <= cost; i++) config = t->course.step[i].config;
+    return config;
+}
+
+static struct interval *curve_intervals(const struct session *s, struct arena *arena, size_t *ret_n)
+{
+    double length = s->study->schedule.interval;
+    struct interval *x = NULL;
+    size_t room = 0;
+    *ret_n = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        const struct trial *t = s->trial[i];
+        if (t->role != ROLE_MEMBER || !t->observed || t->outside) continue;
+        double before = NAN, after;
+        for (long k = 0; !isnan(after = score_at(s, t, (double)(k + 1) * length)); k++, before = after) {
+            if (*ret_n == room) {
+                struct interval *more = arena_array(arena, 2 * room + 64, sizeof *more);
+                if (room) memcpy(more, x, room * sizeof *x);
+                x = more;
+                room = 2 * room + 64;
+            }
+            x[(*ret_n)++] = (struct interval){settings_at(t, ((double)k + 0.5) * length), k, before, after};
+        }
+    }
+    return x;
+}
+
+/* Among those that have come as far, is it in the worst quarter? */
+static bool is_weak(const struct session *s, const struct trial *t, double cost)
+{
+    double own = score_at(s, t, cost);
+    size_t n = 0, better = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        double other = s->trial[i]->role == ROLE_MEMBER ? score_at(s, s->trial[i], cost) : NAN;
+        n += isnan(other) ? 0 : 1;
+        better += other > own ? 1 : 0;
+    }
+    return !isnan(own) && n >= QUARTER && better >= n - n / QUARTER;
+}
+
+bool population_steer(struct session *s, struct trial *t)
+{
+    const struct schedule *how = &s->study->schedule;
+    struct arena arena = {0};
+    double config[SPACE_PARAMS_MAX], now = session_cost(s, t->last, t->step);
+    bool judged = session_baseline(s) || !objective_needs_baseline(&s->study->objective);
+    if (how->n == 0 || how->clone || t->role != ROLE_MEMBER || !judged || !isfinite(now)) return false;
+    long round = (long)floor(now / how->interval);
+    if (round < 1 || round <= t->round) return false;
+    t->round = round; /* intervals it has been asked about; only in memory */
+    if (!is_weak(s, t, (double)round * how->interval)) return false;
+    size_t n;
+    char why[160];
+    struct rng rng = rng_derive(s->seed, "pb2", (uint64_t)t->number * 1000 + (uint64_t)round);
+    struct interval *x = curve_intervals(s, &arena, &n);
+    memcpy(config, settings_at(t, now), s->study->space.n * sizeof *config);
+    bool told = schedule_propose(s->study, x, n, round, score_at(s, t, (double)round * how->interval), rng_bits(&rng),
+                                 config, why, sizeof why, NULL) == STATUS_OK;
+    if (told) session_set(s, t, now, config, why);
+    arena_done(&arena);
+    return told;
+}
+
+/* ---- lineage ---- */
+
+struct course population_lineage(const struct session *s, const struct trial *t, struct arena *arena,
+                                 const double **ret_config)
+{
+    size_t n = t->course.n;
+    for (const struct trial *x = t; session_trial(s, x->parent); x = s->trial[x->parent]) n++;
+    struct course_step *step = arena_array(arena, n + 1, sizeof *step);
+    struct course course = {.until = session_cost(s, t->value, t->step), .n = n, .step = step};
+    if (t->course.n) memcpy(step + n - t->course.n, t->course.step, t->course.n * sizeof *step);
+    n -= t->course.n;
+    for (; session_trial(s, t->parent); t = s->trial[t->parent])
+        step[--n] = (struct course_step){s->trial[t->parent]->checkpoint.cost, t->config, t->number};
+    *ret_config = t->config;
+    return course;
+}
+
+static json_t *step_json(const struct session *s, double from, long trial, const double *config)
+{
+    json_t *step = json_pack("{s:o}", "from", from == floor(from) ? json_integer((json_int_t)from) : json_real(from));
+    if (trial >= 0) json_object_set_new(step, "trial", json_integer(trial));
+    json_object_set_new(step, "params", space_to_json(&s->study->space, config));
+    return step;
+}
+
+json_t *population_schedule_json(const struct session *s, const struct trial *t)
+{
+    struct arena arena = {0};
+    const double *config;
+    struct course c = population_lineage(s, t, &arena, &config);
+    const struct trial *first = t;
+    json_t *steps = json_array();
+    while (session_trial(s, first->parent)) first = s->trial[first->parent];
+    json_array_append_new(steps, step_json(s, 0, first->number, config));
+    for (size_t i = 0; i < c.n; i++)
+        json_array_append_new(steps, step_json(s, c.step[i].from, c.step[i].trial, c.step[i].config));
+    arena_done(&arena);
+    return json_pack("{s:o, s:o}", "until", json_real(c.until), "steps", steps);
+}
+
+static enum status parse_step(const struct session *s, const json_t *step, size_t i, struct arena *arena,
+                              struct course_step *ret, struct error *err)
+{
+    const json_t *from = json_object_get(step, "from"), *trial = json_object_get(step, "trial");
+    double *config = arena_array(arena, s->study->space.n, sizeof *config);
+    if (!json_is_number(from) || json_number_value(from) < 0 || !json_is_object(json_object_get(step, "params")))
+        return error_set(err, STATUS_INVALID, "step %zu of the schedule needs \"from\", a cost, and \"params\"", i);
+    enum status st = space_from_json(&s->study->space, json_object_get(step, "params"), config, err);
+    if (st) return error_context(err, "step %zu of the schedule", i);
+    *ret = (struct course_step){json_number_value(from), config,
+                                json_is_integer(trial) ? (long)json_integer_value(trial) : -1};
+    return STATUS_OK;
+}
+
+enum status population_parse(const struct session *s, const json_t *object, struct arena *arena,
+                             const double **ret_config, struct course *ret, struct error *err)
+{
+    const json_t *inner = json_object_get(object, "schedule");
+    const json_t *steps = json_object_get(inner ? inner : object, "steps"),
+                 *until = json_object_get(inner ? inner : object, "until");
+    size_t n = json_array_size(steps);
+    struct course_step *step = arena_array(arena, n + 1, sizeof *step);
+    enum status st = STATUS_OK;
+    if (n == 0)
+        return error_set(
+            err, STATUS_INVALID,
+            "there is no schedule in it: 'nocturne export STUDY --format json' writes one that can be run");
+    for (size_t i = 0; !st && i < n; i++) st = parse_step(s, json_array_get(steps, i), i, arena, &step[i], err);
+    for (size_t i = 1; !st && i < n; i++)
+        if (step[i].from < step[i - 1].from)
+            st = error_set(err, STATUS_INVALID, "step %zu of the schedule begins before the one in front of it", i);
+    if (st) return st;
+    *ret_config = step[0].config;
+    *ret = (struct course){.until = json_number_value(until), .n = n - 1, .step = step + 1};
+    return STATUS_OK;
+}

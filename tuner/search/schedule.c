@@ -1,0 +1,158 @@
+#include "tuner/search/schedule.h"
+
+#include "tuner/search/encode.h"
+
+#include "tuner/base/rng.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS = 300, LEAST = 4, CANDIDATES = 512 };
+
+static const double CLIP = 2;
+
+enum status schedule_begin(const struct study *study, uint64_t seed, size_t index, double *ret_config,
+                           struct error *err)
+{
+    struct arena arena = {0};
+    struct encoding e;
+    double point[SURROGATE_DIMS_MAX];
+    enum status s = encoding_make(&study->space, &arena, &e, err);
+    if (!s) {
+        struct design *d = design_create(e.dim, e.d, seed);
+        design_next(d, index, point);
+        decode(&e, point, ret_config);
+        design_free(d);
+    }
+    arena_done(&arena);
+    return s;
+}
+
+/* ---- rows ---- */
+
+/* Gains, standardised among the intervals of the same round. */
+static void standardise(const struct interval *x, size_t n, double *ret)
+{
+    for (size_t i = 0; i < n; i++) ret[i] = x[i].after - (isnan(x[i].before) ? 0 : x[i].before);
+    double *gain = must_alloc(n, sizeof *gain);
+    memcpy(gain, ret, n * sizeof *gain);
+    for (size_t i = 0; i < n; i++) {
+        double mean = 0, square = 0, m = 0;
+        for (size_t k = 0; k < n; k++) {
+            if (x[k].round != x[i].round) continue;
+            double off = gain[k] - mean;
+            mean += off / ++m;
+            square += off * (gain[k] - mean);
+        }
+        double sd = m > 1 ? sqrt(square / m) : 0;
+        ret[i] = sd > 0 ? fmin(fmax((gain[i] - mean) / sd, -CLIP), CLIP) : 0;
+    }
+    free(gain);
+}
+
+/* A point of the bandit: the scheduled settings, the score before, the round. */
+struct bandit {
+    const struct study *study;
+    struct encoding encoding;
+    size_t d;
+    double low, high, rounds; /* scores seen, last round */
+};
+
+static double scale(const struct bandit *b, double before)
+{
+    if (isnan(before) || b->high <= b->low) return 0;
+    return fmin(fmax((before - b->low) / (b->high - b->low), 0), 1);
+}
+
+static void put_point(const struct bandit *b, const double *config, double before, long round, double *ret)
+{
+    double point[SURROGATE_DIMS_MAX];
+    encode(&b->encoding, config, point);
+    for (size_t k = 0; k < b->study->schedule.n; k++) ret[k] = point[b->study->schedule.param[k]];
+    ret[b->d - 2] = scale(b, before);
+    ret[b->d - 1] = b->rounds > 0 ? (double)round / b->rounds : 0;
+}
+
+static void frame(struct bandit *b, const struct interval *x, size_t n, long round)
+{
+    b->low = HUGE_VAL;
+    b->high = -HUGE_VAL;
+    b->rounds = (double)round;
+    for (size_t i = 0; i < n; i++) {
+        if (isnan(x[i].before)) continue;
+        b->low = fmin(b->low, x[i].before);
+        b->high = fmax(b->high, x[i].before);
+    }
+}
+
+static enum status fit(const struct bandit *b, const struct interval *x, size_t n, uint64_t seed, struct gp **ret,
+                       struct error *err)
+{
+    double *row = must_alloc(n * b->d, sizeof *row), *y = must_alloc(n, sizeof *y);
+    standardise(x, n, y);
+    for (size_t i = 0; i < n; i++) put_point(b, x[i].config, x[i].before, x[i].round, row + i * b->d);
+    enum status s = gp_fit(&(struct gp_data){.n = n, .d = b->d, .x = row, .y = y}, seed, ret, err);
+    free(row);
+    free(y);
+    return s;
+}
+
+/* ---- proposing ---- */
+
+/* Candidate number i: the settings as they are with the scheduled ones drawn anew. */
+static void draw(const struct bandit *b, uint64_t seed, size_t i, double *config)
+{
+    double point[SURROGATE_DIMS_MAX], drawn[SPACE_PARAMS_MAX];
+    design_random(b->encoding.dim, b->encoding.d, seed, i, point);
+    decode(&b->encoding, point, drawn);
+    for (size_t k = 0; k < b->study->schedule.n; k++) {
+        size_t p = b->study->schedule.param[k];
+        if (!isnan(config[p])) config[p] = isnan(drawn[p]) ? b->study->space.param[p].lo : drawn[p];
+    }
+}
+
+static double maximise(const struct bandit *b, const struct gp *gp, size_t n, double before, long round, uint64_t seed,
+                       double *config)
+{
+    double kappa = sqrt(fmax(0.2 * log(0.4 * (double)n), 0)), best = -HUGE_VAL, chosen[SPACE_PARAMS_MAX];
+    for (size_t i = 0; i < CANDIDATES; i++) {
+        double point[SURROGATE_DIMS_MAX], mean, variance, candidate[SPACE_PARAMS_MAX];
+        memcpy(candidate, config, b->study->space.n * sizeof *candidate);
+        if (i > 0) draw(b, seed, i, candidate); /* the first keeps what is there */
+        put_point(b, candidate, before, round, point);
+        gp_predict(gp, point, &mean, &variance);
+        double v = mean + kappa * sqrt(fmax(variance, 0));
+        if (v <= best) continue;
+        best = v;
+        memcpy(chosen, candidate, b->study->space.n * sizeof *chosen);
+    }
+    memcpy(config, chosen, b->study->space.n * sizeof *config);
+    return best;
+}
+
+enum status schedule_propose(const struct study *study, const struct interval *x, size_t n, long round, double before,
+                             uint64_t seed, double *config, char *why, size_t size, struct error *err)
+{
+    struct arena arena = {0};
+    struct bandit b = {.study = study, .d = study->schedule.n + 2};
+    struct gp *gp = NULL;
+    size_t skip = n > ROWS ? n - ROWS : 0;
+    enum status s = encoding_make(&study->space, &arena, &b.encoding, err);
+    if (!s) {
+        frame(&b, x + skip, n - skip, round);
+        struct error trouble = {0};
+        bool learnt = n >= LEAST && fit(&b, x + skip, n - skip, seed, &gp, &trouble) == STATUS_OK;
+        if (learnt)
+            snprintf(why, size, "pb2: upper bound of the gain %.2g",
+                     maximise(&b, gp, n - skip, before, round, seed, config));
+        else {
+            draw(&b, seed, 0, config);
+            snprintf(why, size, "pb2: at random, because %.60s", n < LEAST ? "little is known" : trouble.text);
+        }
+    }
+    gp_free(gp);
+    arena_done(&arena);
+    return s;
+}

@@ -1,0 +1,31 @@
+/* schedule: new settings for a member of a population while it trains.
+ *
+ * A Gaussian-process bandit that varies over time [PB2, Parker-Holder et al. 2020]: the rows are the intervals that
+ * members have trained, the inputs the scheduled settings, the member's score before and the round, the target its gain
+ * in score, standardised within the round and clipped at ±2. What is proposed maximises mean + κ · standard deviation,
+ * κ = √(0.2 ln(0.4 n)). (PB2's kernel forgets by the round's distance; here the round is one more dimension of the
+ * Matérn kernel, whose length-scale is learnt.)
+ */
+#ifndef TUNER_SEARCH_SCHEDULE_H
+#define TUNER_SEARCH_SCHEDULE_H
+
+#include "tuner/study/study.h"
+
+#include <stdint.h>
+
+struct interval {         /* one member, from one change to the next */
+    const double *config; /* space.n */
+    long round;
+    double before, after; /* scores; before: NaN in round 0 */
+};
+
+/* Settings of a new member, number `index`: a Sobol point of the whole space. */
+enum status schedule_begin(const struct study *study, uint64_t seed, size_t index, double *ret_config,
+                           struct error *err);
+
+/* `config` is changed in the scheduled parameters only. With fewer than four intervals to learn from, or numerical
+ * trouble, the new values are drawn at random; `why` says which. */
+enum status schedule_propose(const struct study *study, const struct interval *interval, size_t n, long round,
+                             double before, uint64_t seed, double *config, char *why, size_t size, struct error *err);
+
+#endif
