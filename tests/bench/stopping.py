@@ -16,6 +16,7 @@ have beaten the final incumbent.
 import argparse
 import gzip
 import json
+import math
 import os
 import random
 import statistics
@@ -115,8 +116,10 @@ class Study:
         self.file.write(text)
         self.file.flush()
         program = Path(os.environ.get("NOCTURNE_BIN", HERE.parents[1] / "build/release/bin")) / "nocturne"
-        self.pipe = subprocess.Popen([program, "advise", self.file.name, "--seed", str(seed)], text=True, bufsize=1,
-                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.folder = tempfile.TemporaryDirectory()
+        self.db = [str(program), "stopping", "bench", "--json", "--db", self.folder.name + "/bench.db"]
+        self.pipe = subprocess.Popen([program, "advise", self.file.name, "--seed", str(seed), *self.db[4:]], text=True,
+                                     bufsize=1, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.rng = random.Random(f"{seed}")  # the same recorded seed for the same trial number in every arm
         self.which = [self.rng.randint(1, 4) for _ in range(10 * trials)]
         self.spent, self.done, self.pruned, self.policies = 0, [], [], 0
@@ -194,13 +197,13 @@ class Study:
             self.spent += full["tokens"] - r.curve[0][1]
             self.done.append((r, full))
 
-    def config_of(self, r):
-        """As the study has it now: of an adapted trial, the constant rule that does the same."""
-        return r.params
-
     def close(self):
+        """What the study itself says of its stops."""
         self.pipe.stdin.close()
         self.pipe.wait()
+        said = json.loads(subprocess.run(self.db, capture_output=True, text=True, check=True).stdout)
+        self.folder.cleanup()
+        return said
 
 
 def utility(m, base):
@@ -245,8 +248,11 @@ def evaluate(arm, seed, curves, trials):
     for r, _ in s.pruned:
         m = train(r.curve, r.params["patience"], r.params["threshold"])
         false += m["em"] >= base["em"] and utility(m, base) > best
-    s.close()
-    return {"arm": arm, "seed": seed, "spent": s.spent, "em": won["em"], "tokens": won["tokens"],
+    audit = s.close()["false_stops"]
+    condemned = len(s.pruned) + audit["audited"]
+    rate = (false + audit["false"]) / condemned if condemned else 0
+    return {"audited": audit["audited"], "audit_false": audit["false"], "covered": audit["low"] <= rate <= audit["high"],
+            "arm": arm, "seed": seed, "spent": s.spent, "em": won["em"], "tokens": won["tokens"],
             "utility": utility(won, true_base), "complete": len(s.done), "pruned": len(s.pruned), "false": false,
             "policies": s.policies, "base_em": true_base["em"], "base_tokens": true_base["tokens"], "winner": number}
 
@@ -257,12 +263,24 @@ def interval(v):
     return statistics.mean(v), 1.96 * statistics.stdev(v) / len(v) ** 0.5
 
 
+def upper(k, n):
+    """Clopper-Pearson's upper end of the central 95 % interval, by bisection."""
+    if n == 0 or k == n:
+        return 1.0
+    lo, hi = k / n, 1.0
+    for _ in range(60):
+        p = (lo + hi) / 2
+        tail = sum(math.comb(n, i) * p**i * (1 - p) ** (n - i) for i in range(k + 1))
+        lo, hi = (p, hi) if tail > 0.025 else (lo, p)
+    return hi
+
+
 def table(rows):
     arms = list(dict.fromkeys(r["arm"] for r in rows))
     none = {r["seed"]: r for r in rows if r["arm"] == "none"}
     print("| arm | seeds | tokens of the study, M | against none | winner's EM, % | − none, points | winner's tokens, k "
-          "| utility | complete | stopped | false stops |")
-    print("|---|---|---|---|---|---|---|---|---|---|---|")
+          "| utility | complete | stopped | false stops, of all, upper 95 % | audited | audit covers |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|---|")
     for arm in arms:
         a = [r for r in rows if r["arm"] == arm]
         paired = [r for r in a if r["seed"] in none]
@@ -273,7 +291,8 @@ def table(rows):
               f"{100 * ratio[1]:.0f} | {100 * interval([r['em'] for r in a])[0]:.2f} | {diff[0]:+.2f} ± {diff[1]:.2f} | "
               f"{interval([r['tokens'] / 1e3 for r in a])[0]:.0f} | {interval([r['utility'] for r in a])[0]:.3f} ± "
               f"{interval([r['utility'] for r in a])[1]:.3f} | {interval([r['complete'] for r in a])[0]:.1f} | "
-              f"{interval([r['pruned'] for r in a])[0]:.1f} | {false} of {stopped} |")
+              f"{interval([r['pruned'] for r in a])[0]:.1f} | {false} of {stopped}, {100 * upper(false, stopped):.1f} % | "
+              f"{sum(r['audited'] for r in a)} | {sum(r['covered'] for r in a)} of {len(a)} |")
 
 
 def seeds_of(text):

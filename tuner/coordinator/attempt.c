@@ -65,7 +65,7 @@ enum status attempt_checkpoint(struct session *s, struct trial *t, const char *d
     char *folder = realpath(dir, NULL);
     char *real = realpath(*path == '/' ? path : arena_printf(&arena, "%s/%s", dir, path), NULL);
     enum status st = STATUS_OK;
-    if (!real || stat(real, &file) != 0 || !S_ISREG(file.st_mode) || file.st_size == 0)
+    if (!real || stat(real, &file) != 0 || !(S_ISDIR(file.st_mode) || (S_ISREG(file.st_mode) && file.st_size > 0)))
         st = error_set(err, STATUS_NOT_FOUND,
                        "trial %ld reported the checkpoint '%.200s', which is no file with content", t->number, path);
     else if (!folder || !is_inside(real, folder))
@@ -73,7 +73,7 @@ enum status attempt_checkpoint(struct session *s, struct trial *t, const char *d
                        "trial %ld reported the checkpoint '%.200s', which is not in its own folder NOCTURNE_DIR",
                        t->number, path);
     else
-        session_checkpoint(s, t, real, step, (int64_t)file.st_size);
+        session_checkpoint(s, t, real, step, S_ISREG(file.st_mode) ? (int64_t)file.st_size : 0);
     free(folder);
     free(real);
     arena_done(&arena);
@@ -94,7 +94,7 @@ const char *attempt_resume(const struct session *s, const struct trial *t, struc
     if (stat(from->checkpoint.path, &file) != 0)
         error_set(err, STATUS_NOT_FOUND, "the checkpoint of trial %ld is gone: %s", from->number,
                   from->checkpoint.path);
-    else if (file.st_size != from->checkpoint.bytes)
+    else if (from->checkpoint.bytes && file.st_size != from->checkpoint.bytes)
         error_set(err, STATUS_INVALID, "the checkpoint of trial %ld has %lld bytes instead of %lld: %s", from->number,
                   (long long)file.st_size, (long long)from->checkpoint.bytes, from->checkpoint.path);
     if (!err->status) *ret_cost = from->checkpoint.cost;

@@ -66,10 +66,7 @@ static enum status begin(struct session *s, struct error *err)
     struct course course = {.until = how->clone ? how->interval : 0};
     enum status st = STATUS_OK;
     for (long i = 0; !st && i < how->population; i++) {
-        if (i == 0 && s->study->baseline)
-            memcpy(config, s->study->baseline, s->study->space.n * sizeof *config);
-        else
-            st = schedule_begin(s->study, s->seed, (size_t)i, config, err);
+        st = schedule_begin(s->study, s->seed, (size_t)i, config, err);
         if (!st)
             session_add(s,
                         &(struct addition){
@@ -125,7 +122,7 @@ struct survey {
     size_t members, open; /* in all; not final */
     struct rank *alive;   /* of the last round, those that can go on */
     size_t n_alive, n_last;
-    double best, best_before; /* scores: up to the last round, and up to PATIENCE rounds earlier */
+    double best, best_before; /* feasible scores: up to the last round, and up to PATIENCE rounds earlier */
 };
 
 static struct survey look(const struct session *s, struct arena *arena)
@@ -143,8 +140,9 @@ static struct survey look(const struct session *s, struct arena *arena)
         struct trial *t = s->trial[i];
         if (t->role != ROLE_MEMBER || t->state != TRIAL_COMPLETE) continue;
         double u = score(s, t->value);
-        v.best = fmax(v.best, u);
-        if (t->round <= v.round - PATIENCE) v.best_before = fmax(v.best_before, u);
+        bool feasible = objective_feasible(&s->study->objective, t->value, session_baseline(s));
+        if (feasible) v.best = fmax(v.best, u);
+        if (feasible && t->round <= v.round - PATIENCE) v.best_before = fmax(v.best_before, u);
         v.n_last += t->round == v.round;
         if (t->round == v.round && goes_on(s, t)) v.alive[v.n_alive++] = (struct rank){u, t};
     }
@@ -159,7 +157,7 @@ static bool is_over(const struct session *s, const struct survey *v, char *why, 
         snprintf(why, size, "the schedule has run its %ld rounds", how->rounds);
     else if (v->n_alive == 0)
         snprintf(why, size, "no member of round %ld can go on", v->round);
-    else if (v->round >= PATIENCE && v->best <= v->best_before)
+    else if (v->best_before > -HUGE_VAL && v->best <= v->best_before)
         snprintf(why, size, "the population has been no better for %d rounds", PATIENCE);
     else
         return false;

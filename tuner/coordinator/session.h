@@ -36,8 +36,8 @@ struct observed;
 struct checkpoint {
     const char *path; /* absolute; NULL: none */
     long step;
-    int64_t bytes;
-    double cost; /* tokens reported until then, in all; 0: unknown */
+    int64_t bytes; /* 0: it is a folder */
+    double cost;   /* tokens reported until then, in all; 0: unknown */
 };
 
 /* Settings that change while a trial runs, by what training has cost (tokens, or reports). */

@@ -11,7 +11,18 @@
 
 enum { ROWS = 300, LEAST = 4, CANDIDATES = 512 };
 
-static const double CLIP = 2;
+static const double CLIP = 2, NEAR = 0.25; /* NEAR: share of the way to a Sobol point */
+
+static void keep_baseline(const struct study *study, const struct encoding *e, size_t index, double *point)
+{
+    double base[SURROGATE_DIMS_MAX], share = index % 2 ? NEAR : 1;
+    encode(e, study->baseline, base);
+    for (size_t k = 0; k < study->schedule.n; k++) {
+        size_t p = study->schedule.param[k];
+        base[p] += share * (point[p] - base[p]);
+    }
+    memcpy(point, base, e->d * sizeof *point);
+}
 
 enum status schedule_begin(const struct study *study, uint64_t seed, size_t index, double *ret_config,
                            struct error *err)
@@ -23,9 +34,11 @@ enum status schedule_begin(const struct study *study, uint64_t seed, size_t inde
     if (!s) {
         struct design *d = design_create(e.dim, e.d, seed);
         design_next(d, index, point);
+        if (study->baseline) keep_baseline(study, &e, index, point);
         decode(&e, point, ret_config);
         design_free(d);
     }
+    if (!s && study->baseline && index == 0) memcpy(ret_config, study->baseline, study->space.n * sizeof *ret_config);
     arena_done(&arena);
     return s;
 }

@@ -19,7 +19,8 @@ struct interval {         /* one member, from one change to the next */
     double before, after; /* scores; before: NaN in round 0 */
 };
 
-/* Settings of a new member, number `index`: a Sobol point of the whole space. */
+/* Settings of a new member, number `index`. With a baseline: it itself, then others that differ from it in the
+ * scheduled parameters only, by turns near it and anywhere; without: a Sobol point of the whole space. */
 enum status schedule_begin(const struct study *study, uint64_t seed, size_t index, double *ret_config,
                            struct error *err);
 

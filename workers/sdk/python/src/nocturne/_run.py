@@ -255,6 +255,8 @@ def _metric(value: Any) -> float:
     """A plain number: of a tensor or an array with one element, too."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return value
+    if hasattr(value, "detach"):
+        value = value.detach()
     v = float(value)
     return int(v) if math.isfinite(v) and v == int(v) and abs(v) < 1e15 and not isinstance(value, float) else v
 
