@@ -1,0 +1,88 @@
+"""A trial program for tests/test_control.py: a curve instead of a training, so that a study takes seconds.
+
+EM rises towards a ceiling that depends on --rate (best near 0.1), in steps of 100 tokens. Its checkpoint is its state as
+JSON. --mode says what else it does: ignore (no SDK, SIGTERM ignored), deaf (never looks for messages), flood, crash
+(once, half-way), late (reports after its result), odd (reports out of order, repeated, with gaps and extras), outside,
+missing (bad checkpoints), mute (no checkpoint).
+"""
+import json
+import math
+import os
+import signal
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../workers/sdk/python/src"))
+import nocturne  # noqa: E402
+
+p = nocturne.params(rate=0.1, patience=5, threshold=1e-3)
+mode = os.environ.get("TOY_MODE", "")
+most = int(os.environ.get("TOY_STEPS", "40"))
+state = {"step": 0, "em": 0.0, "stopping": None, "told": []}
+rate = [p.rate]
+
+if mode == "ignore":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if mode == "flood":
+    for i in range(20000):
+        nocturne.report(i, em=0.5, tokens=i + 1)
+    nocturne.result(em=0.5, tokens=20000)
+    sys.exit()
+if mode == "odd":
+    for step, em, tokens in [(0, 0.1, 100), (0, 0.1, 100), (3, 0.3, 400), (1, 0.2, 200), (2, 0.25, 300)]:
+        nocturne.report(step, em=em, tokens=tokens)
+    nocturne.report(4, em=0.4)
+    nocturne.report(5, tokens=600)
+    nocturne.report(6, em=0.5, tokens=700, loss=1.5, **{"a b": 2})
+    nocturne.result(em=0.5, tokens=700)
+    sys.exit()
+
+if nocturne.resume_from and mode != "crash":
+    with open(nocturne.resume_from) as f:
+        state = json.load(f)
+stopping = nocturne.EarlyStopping(p.patience, p.threshold, metric="em")
+if state["stopping"]:
+    stopping.load_state_dict(state["stopping"])
+nocturne.on_set("rate", lambda v: (rate.__setitem__(0, v), state["told"].append(v)))
+
+
+def save():
+    if mode == "mute":
+        return
+    path = os.path.join(nocturne.folder(), "state.json")
+    state["stopping"] = stopping.state_dict()
+    with open(path + ".new", "w") as f:
+        json.dump(state, f)
+    os.replace(path + ".new", path)
+    if mode == "outside":
+        path = "/etc/hostname"
+    if mode == "missing":
+        path = os.path.join(nocturne.folder(), "none.json")
+    nocturne.checkpoint(path)
+
+
+best = state["em"]
+while state["step"] < most:
+    ceiling = 0.6 - 0.15 * abs(math.log10(rate[0] / 0.1))
+    state["em"] += 0.15 * (ceiling - state["em"])
+    best = max(best, state["em"])
+    nocturne.report(state["step"], em=state["em"], tokens=100 * (state["step"] + 1))
+    state["step"] += 1
+    over = stopping.update(state["em"])
+    if state["step"] % 4 == 0:
+        save()
+    if mode == "crash" and state["step"] == most // 2 and os.environ["NOCTURNE_ATTEMPT"] == "1":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    time.sleep(float(os.environ.get("TOY_PAUSE", "0.002")))
+    if mode in ("ignore", "deaf"):
+        continue
+    if nocturne.should_stop() or over:
+        break
+save()
+if mode == "crash" and nocturne.resume_from:
+    with open(nocturne.resume_from) as f:
+        nocturne.log(f"found a checkpoint of step {json.load(f)['step']}")
+nocturne.result(em=best, tokens=100 * state["step"], resumed=1.0 if nocturne.resume_from else 0.0, told=len(state["told"]))
+if mode == "late":
+    nocturne.report(99, em=0.99, tokens=9900)
+    nocturne.result(em=0.99, tokens=1)
