@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char text[] =
     "study: s\nparameters: {x: {type: float, range: [0, 1]}, c: {type: bool}, y: {type: int, range: [1, 9], when: c == true}}\n"
-    "objective: {minimize: loss}\nsearch: {sampler: sobol}\n";
+    "objective: {minimize: loss}\nsearch: {sampler: sobol}\nstopping: {adaptive: true, patience: [1, 9]}\n";
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

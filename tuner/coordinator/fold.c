@@ -348,7 +348,8 @@ static void settle_param(struct session *s, struct trial *t, const char *name, d
     const struct param *p = &s->study->space.param[i];
     if (p->type != PARAM_INT && p->type != PARAM_FLOAT) return;
     char text[32];
-    snprintf(text, sizeof text, "%.15g", fmin(fmax(p->type == PARAM_INT ? round(v) : v, p->lo), p->hi));
+    snprintf(text, sizeof text, p->type == PARAM_INT ? "%.15g" : "%.6g",
+             fmin(fmax(p->type == PARAM_INT ? round(v) : v, p->lo), p->hi));
     t->config[i] = strtod(text, NULL);
 }
 

@@ -68,6 +68,13 @@ static void explain(const struct prospect *was, const struct prospect *is, const
              is->cost);
 }
 
+/* Rounded up, for people. */
+static double three_digits(double v)
+{
+    double unit = v > 0 ? pow(10, floor(log10(v)) - 2) : 1;
+    return ceil(v / unit) * unit;
+}
+
 void stopping_advise(const struct study *study, const struct evidence *e, const struct running *running,
                      const struct forecast *x, struct advice *ret)
 {
@@ -78,7 +85,7 @@ void stopping_advise(const struct study *study, const struct evidence *e, const 
     struct prospect own = look(study, e, x, &rule), best = own;
     bool must = stopping_clamp(s, &rule);
     double noise = forecast_noise(x, rule.metric);
-    if (rule.threshold < noise) rule.threshold = clamp(noise, s->threshold);
+    if (rule.threshold < noise) rule.threshold = clamp(three_digits(noise), s->threshold);
     struct advice a = {.patience = rule.patience, .threshold = rule.threshold};
     bool found = must;
     if (must) best = look(study, e, x, &rule);

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-static const double CHANCE = 0.1, AUDIT = 0.05;
+static const double CHANCE = 0.2, AUDIT = 0.05;
 enum { PATIENCE_MOST = 30 };
 
 static enum status read_pruner(struct file *f, const struct yaml_node *v)
