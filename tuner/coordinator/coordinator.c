@@ -1,18 +1,15 @@
 #include "tuner/coordinator/coordinator.h"
 
 #include "tuner/coordinator/announce.h"
-#include "tuner/coordinator/attempt.h"
 #include "tuner/coordinator/confirm.h"
-#include "tuner/coordinator/launch.h"
 #include "tuner/coordinator/lease.h"
-#include "tuner/coordinator/observed.h"
 #include "tuner/coordinator/overseer.h"
 #include "tuner/coordinator/pause.h"
 #include "tuner/coordinator/population.h"
+#include "tuner/coordinator/slot.h"
 #include "tuner/coordinator/state.h"
 #include "tuner/coordinator/think.h"
 
-#include "tuner/base/host.h"
 #include "tuner/base/json.h"
 
 #include <math.h>
@@ -25,21 +22,6 @@ enum phase { PHASE_SEARCH, PHASE_CONFIRM, PHASE_DRAIN, PHASE_KILL, PHASE_ENDED }
 
 enum { TICK_MS = 250 };
 
-/*   FREE ──lease──▶ PROMISED ──lease durable: launch──▶ RUNS ──exit──▶ FREE
- *     ▲                │ stopped, or no program can be started
- *     └────────────────┘                                                    */
-enum slot_state { SLOT_FREE, SLOT_PROMISED, SLOT_RUNS };
-
-struct slot {
-    struct coordinator *c;
-    enum slot_state state;
-    struct trial *trial;
-    struct job *job;
-    uint64_t batch;   /* promised: the lease is durable with this batch of the journal */
-    bool condemned;   /* the decision to stop it is in the log */
-    long long killed; /* out-of-memory kills of this machine when it began */
-};
-
 struct coordinator {
     struct coordinator_options options;
     struct session *session;
@@ -47,6 +29,7 @@ struct coordinator {
     uv_loop_t *loop;
     struct workers *workers;
     enum phase phase;
+    struct slot_home home;
     struct slot *slot; /* options.slots of them */
     struct search *search;
     struct forecaster *forecaster;
@@ -93,13 +76,8 @@ static void speak(struct coordinator *c, uint64_t durable)
 
 static void stop_jobs(struct coordinator *c, const char *why)
 {
-    for (size_t i = 0; i < c->options.slots; i++) {
-        struct slot *slot = &c->slot[i];
-        if (slot->state != SLOT_RUNS) continue;
-        if (!slot->condemned) session_condemn(c->session, slot->trial, why);
-        slot->condemned = true;
-        job_stop(slot->job, why);
-    }
+    for (size_t i = 0; i < c->options.slots; i++)
+        if (c->slot[i].state == SLOT_RUNS) slot_condemn(&c->slot[i], why);
 }
 
 /* Remembers the first error and kills what runs; the loop ends when the last job has. */
@@ -113,6 +91,16 @@ static void give_up(struct coordinator *c, enum status status, const struct erro
     c->phase = PHASE_KILL;
     stop_jobs(c, "the coordinator stops");
     stop_jobs(c, "the coordinator stops");
+}
+
+static void on_slot_says(void *data, enum coordinator_event event, const struct trial *t, const char *text)
+{
+    say(data, event, t, text);
+}
+
+static void on_slot_failed(void *data, enum status status, const struct error *err)
+{
+    give_up(data, status, err);
 }
 
 void coordinator_stop(struct coordinator *c)
@@ -154,12 +142,6 @@ static void end_run(struct coordinator *c)
 
 /* ---- the ends of attempts ---- */
 
-/* Only the kernel and people send SIGKILL; the kernel keeps count of its own. */
-static bool was_out_of_memory(const struct slot *slot, const struct job_outcome *outcome)
-{
-    return outcome->signal == SIGKILL && slot->killed >= 0 && host_memory_kills() > slot->killed;
-}
-
 /* Without the baseline's metrics nothing can be compared. */
 static void check_baseline(struct coordinator *c, const struct trial *t)
 {
@@ -173,101 +155,23 @@ static void check_baseline(struct coordinator *c, const struct trial *t)
     give_up(c, STATUS_FAILED, &err);
 }
 
-static void on_job_end(void *data, const struct job_outcome *outcome)
+static void on_slot_ended(void *data, const struct trial *t, const char *crash)
 {
-    struct slot *slot = data;
-    struct coordinator *c = slot->c;
-    struct trial *t = slot->trial;
-    struct error err;
-    if (outcome->end == JOB_NOT_STARTED)
-        pause_machine_failed(&c->pause, outcome->reason, clock_mono_ms(c->session->clock));
-    enum status s = attempt_conclude(c->session, t, outcome, was_out_of_memory(slot, outcome), &err);
-    slot->state = SLOT_FREE;
-    slot->job = NULL;
-    if (s)
-        give_up(c, s, &err);
-    else if (trial_state_final(t->state)) {
+    struct coordinator *c = data;
+    if (trial_state_final(t->state)) {
         say(c, EVENT_FINISHED, t, NULL);
         check_baseline(c, t);
-    } else if (outcome->end == JOB_CRASHED)
-        say(c, EVENT_RETRY, t, outcome->reason);
+    } else if (crash)
+        say(c, EVENT_RETRY, t, crash);
 }
 
-/* ---- what running trials say ---- */
-
-/* Tells a trial those settings that differ from what it has. */
-static void tell_settings(struct slot *slot, const double *was, const double *now)
-{
-    const struct space *space = &slot->c->session->study->space;
-    json_t *set = json_object(), *all = space_to_json(space, now);
-    for (size_t i = 0; i < space->n; i++)
-        if (was[i] != now[i] && json_is_number(json_object_get(all, space->param[i].name)))
-            json_object_set(set, space->param[i].name, json_object_get(all, space->param[i].name));
-    json_decref(all);
-    json_t *message = json_pack("{s:o}", "set", set);
-    if (json_object_size(set)) job_send(slot->job, message);
-    json_decref(message);
-}
-
-/* The course of a trial: settings that change by what it has cost, and where it ends. */
-static void steer(struct slot *slot)
-{
-    struct session *s = slot->c->session;
-    struct trial *t = slot->trial;
-    double cost = session_cost(s, t->last, t->step);
-    size_t before = t->course_at;
-    population_steer(s, t);
-    while (t->course_at < t->course.n && t->course.step[t->course_at].from <= cost) t->course_at++;
-    if (t->course_at > before)
-        tell_settings(slot, before ? t->course.step[before - 1].config : t->config,
-                      t->course.step[t->course_at - 1].config);
-    if (t->course.until <= 0 || !(cost >= t->course.until) || slot->condemned) return;
-    slot->condemned = true;
-    job_stop(slot->job, "the interval is over");
-}
-
-static void on_job_report(void *data, long step, const json_t *metrics)
-{
-    struct slot *slot = data;
-    session_report(slot->c->session, slot->trial, step, metrics);
-    steer(slot);
-}
-
-static void on_job_policy(void *data, const json_t *policy)
-{
-    struct slot *slot = data;
-    struct error err;
-    if (observed_announce(slot->c->session, slot->trial, policy, &err)) say(slot->c, EVENT_NOTE, NULL, err.text);
-}
-
-static void on_job_checkpoint(void *data, long step, const char *path)
-{
-    struct slot *slot = data;
-    struct arena a = {0};
-    struct error err;
-    const char *dir =
-        launch_folder(slot->c->options.files, slot->c->session->study, slot->trial, slot->trial->attempts, &a);
-    if (attempt_checkpoint(slot->c->session, slot->trial, dir, step, path, &err))
-        say(slot->c, EVENT_NOTE, NULL, err.text);
-    arena_done(&a);
-}
-
-static const struct job_handler handler = {on_job_report, on_job_checkpoint, on_job_policy, on_job_end};
-
-/* ---- overseeing them ---- */
+/* ---- overseeing running trials ---- */
 
 static struct slot *slot_of(struct coordinator *c, const struct trial *t)
 {
     for (size_t i = 0; i < c->options.slots; i++)
         if (c->slot[i].state == SLOT_RUNS && c->slot[i].trial == t) return &c->slot[i];
     return NULL;
-}
-
-static void adapt(struct slot *slot, const struct order *order)
-{
-    json_t *message = json_pack("{s:{s:f, s:f}}", "policy", "patience", order->patience, "threshold", order->threshold);
-    job_send(slot->job, message);
-    json_decref(message);
 }
 
 static void on_judged(void *data, struct question *q)
@@ -281,10 +185,7 @@ static void on_judged(void *data, struct question *q)
         return;
     }
     overseer_decide(c->session, q, &order);
-    if (order.adapt) adapt(slot, &order);
-    if (!order.stop) return;
-    slot->condemned = true;
-    job_stop(slot->job, order.why);
+    slot_obey(slot, &order);
 }
 
 /* One at a time, the slots in turn. */
@@ -300,16 +201,6 @@ static void oversee(struct coordinator *c)
 }
 
 /* ---- pausing ---- */
-
-/* No program could be started: the trial goes back, and nothing is tried for a while. */
-static void put_off(struct coordinator *c, struct slot *slot, const struct error *why)
-{
-    struct error err;
-    slot->state = SLOT_FREE;
-    pause_machine_failed(&c->pause, why->text, clock_mono_ms(c->session->clock));
-    enum status s = session_return(c->session, slot->trial, "not started", why->text, 0, &err);
-    if (s) give_up(c, s, &err);
-}
 
 static bool is_paused(struct coordinator *c)
 {
@@ -330,81 +221,16 @@ static bool is_paused(struct coordinator *c)
 
 /* ---- the beginnings of attempts ---- */
 
-/* Its checkpoint is gone or cut short. A trial's own: it begins anew. Its parent's: without that it is another trial.
- */
-static bool begin_anew(struct coordinator *c, struct slot *slot, const struct error *why)
-{
-    struct error err;
-    bool own = slot->trial->checkpoint.path != NULL;
-    say(c, EVENT_NOTE, NULL, why->text);
-    session_note(c->session, why->text);
-    if (own) return true;
-    slot->state = SLOT_FREE;
-    enum status s = session_finish(c->session, slot->trial, TRIAL_FAILED, NULL, why->text, NULL, &err);
-    if (s) give_up(c, s, &err);
-    say(c, EVENT_FINISHED, slot->trial, NULL);
-    return false;
-}
-
-static void start(struct coordinator *c, struct slot *slot)
-{
-    struct trial *t = slot->trial;
-    struct arena a = {0};
-    struct error err;
-    char *dir = launch_folder(c->options.files, c->session->study, t, t->attempts, &a);
-    double cost = 0;
-    const char *resume = attempt_resume(c->session, t, &a, &cost, &err);
-    if (!resume && err.status && !begin_anew(c, slot, &err)) {
-        arena_done(&a);
-        return;
-    }
-    if (launch(c->workers, c->session->study, t, dir, resume, &handler, slot, &slot->job, &err))
-        put_off(c, slot, &err);
-    else {
-        pause_machine_works(&c->pause, clock_mono_ms(c->session->clock));
-        slot->state = SLOT_RUNS;
-        enum status s = session_started(c->session, t, job_pid(slot->job), cost, &err);
-        if (s) give_up(c, s, &err);
-        say(c, EVENT_STARTED, t, NULL);
-    }
-    arena_done(&a);
-}
-
-static void take_back(struct coordinator *c, struct slot *slot)
-{
-    struct error err;
-    enum status s = session_return(c->session, slot->trial, "stopped", "it had not begun yet", 0, &err);
-    slot->state = SLOT_FREE;
-    if (s) give_up(c, s, &err);
-}
-
 static void start_promised(struct coordinator *c, uint64_t durable)
 {
     for (size_t i = 0; i < c->options.slots; i++) {
         struct slot *slot = &c->slot[i];
         if (slot->state != SLOT_PROMISED) continue;
         if (!runs_trials(c))
-            take_back(c, slot);
+            slot_take_back(slot);
         else if (slot->batch <= durable)
-            start(c, slot);
+            slot_start(slot);
     }
-}
-
-static void promise(struct coordinator *c, struct slot *slot, struct trial *t)
-{
-    struct arena a = {0};
-    struct error err;
-    const char *dir = launch_folder(c->options.files, c->session->study, t, t->attempts + 1, &a);
-    enum status s = session_lease(c->session, t, dir, 0, &err);
-    if (s)
-        give_up(c, s, &err);
-    else
-        *slot = (struct slot){.c = c,
-                              .state = SLOT_PROMISED,
-                              .trial = t,
-                              .batch = journal_batch(c->journal),
-                              .killed = host_memory_kills()};
-    arena_done(&a);
 }
 
 /* Confirmation trials that the search must leave room for. */
@@ -433,7 +259,7 @@ static bool fill_slots(struct coordinator *c)
         struct trial *t = session_next_queued(c->session);
         if (!t) return false;
         if (!may_lease(c, t)) return true;
-        promise(c, &c->slot[i], t);
+        slot_promise(&c->slot[i], t);
     }
     return false;
 }
@@ -668,7 +494,16 @@ enum status coordinator_create(const struct coordinator_options *options, struct
     c->workers = workers_create(loop, options->guard, options->slots);
     c->search = search_create(session->study, session->seed, session->prior, session->n_priors);
     c->forecaster = forecaster_create(session->study, session->seed);
+    c->home = (struct slot_home){.session = session,
+                                 .workers = c->workers,
+                                 .files = options->files,
+                                 .pause = &c->pause,
+                                 .say = on_slot_says,
+                                 .fail = on_slot_failed,
+                                 .ended = on_slot_ended,
+                                 .data = c};
     c->slot = must_alloc(options->slots, sizeof *c->slot);
+    for (size_t i = 0; i < options->slots; i++) c->slot[i].home = &c->home;
     *ret = c;
     return STATUS_OK;
 }
