@@ -16,7 +16,8 @@ import threading
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "../../workers/sdk/python/src"))
+if importlib.util.find_spec("nocturne") is None:  # not installed: as it lies there
+    sys.path.insert(0, os.path.join(HERE, "../../workers/sdk/python/src"))
 os.environ["KERAS_BACKEND"] = "torch"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
@@ -71,6 +72,18 @@ class Lazy(unittest.TestCase):
         env = dict(os.environ, PYTHONPATH=os.path.join(HERE, "../../workers/sdk/python/src"))
         self.assertEqual(subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True,
                                         check=True).stdout.strip(), "[]")
+
+
+@needs("sklearn")
+class Example(unittest.TestCase):
+    def test_the_example_learns_by_hand(self):
+        import subprocess
+        out = subprocess.run([sys.executable, os.path.join(HERE, "../../examples/python/train.py"), "--learning-rate", "0.5",
+                              "--patience=2"], capture_output=True, text=True, check=True,
+                             env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))).stdout
+        result = json.loads(out.splitlines()[-1].replace("nocturne: ", "", 1))["result"]
+        self.assertGreater(result["em"], 0.85)
+        self.assertLess(result["tokens"], 60000)
 
 
 @needs("sklearn")
