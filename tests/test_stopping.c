@@ -37,7 +37,7 @@ static struct world *world_make(const char *stopping)
     char text[2048];
     snprintf(text, sizeof text, STUDY "%s\n", stopping);
     assert_ok(study_parse("s", text, strlen(text), &w->study, &err), err);
-    w->evidence = (struct evidence){.trial = w->trial, .baseline = BASELINE, .best_utility = -HUGE_VAL};
+    w->evidence = (struct evidence){.trial = w->trial, .baseline = BASELINE, .best_utility = -HUGE_VAL, .target = -HUGE_VAL, .wanted = 1};
     w->forecaster = forecaster_create(w->study, 1);
     return w;
 }
@@ -76,7 +76,7 @@ static void add_trial(struct world *w, double rate, long steps, bool ended)
     w->trial[i] = (struct evidence_trial){(long)i, w->config[i], &w->curve[i], ended ? w->result[i] : NULL};
     if (!ended) return;
     double u = pruner_utility(&w->study->objective, w->result[i], BASELINE);
-    w->evidence.best_utility = fmax(w->evidence.best_utility, u);
+    w->evidence.target = w->evidence.best_utility = fmax(w->evidence.best_utility, u);
 }
 
 static void add_known(struct world *w, size_t n)
@@ -244,13 +244,13 @@ static void test_pruner__stops_the_hopeless_and_spares_the_hopeful(void **state)
     struct verdict v = judge(w, bad, NULL);
     assert_true(v.stop);
     assert_true(v.chance < 0.1);
-    assert_near(v.target, w->evidence.best_utility, 0);
+    assert_near(v.target, w->evidence.target, 0);
     assert_near(v.saves, 5e5 - 8e4, 1);
     assert_int_equal(v.n_nearest, FORECAST_NEAREST);
     assert_int_equal(v.nearest[0], 0); /* the slowest of the known ones */
     assert_true(v.spread[0] > 0 && v.spread[1] >= 0); /* all have ended at the same cost */
     assert_near(v.expected[0], em_at(0.0013, 5e5, 0, &none), 0.05);
-    w->evidence.best_utility = pruner_utility(&w->study->objective, (double[]){0.5, 5e5}, BASELINE);
+    w->evidence.target = pruner_utility(&w->study->objective, (double[]){0.5, 5e5}, BASELINE);
     v = judge(w, good, NULL);
     assert_false(v.stop);
     assert_true(v.chance > 0.5);

@@ -28,7 +28,8 @@ objective: {{minimize: loss}}
 {3}
 """
 ARMS = {"none": "", "auto": "stopping: {pruner: auto}", "asha": "stopping: {pruner: asha}",
-        "median": "stopping: {pruner: median}"}
+        "median": "stopping: {pruner: median}", "auto05": "stopping: {pruner: auto, chance: 0.05}",
+        "auto1": "stopping: {pruner: auto, chance: 0.1}"}
 
 
 def load(path):

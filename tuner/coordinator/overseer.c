@@ -48,6 +48,27 @@ static void take_front(const struct session *s, struct question *q)
     q->evidence.front = front;
 }
 
+/* Utility of the `wanted`-th best complete trial that is feasible; of the worst of them if there are fewer. */
+static double wanted_utility(const struct session *s, size_t wanted)
+{
+    const struct objective *o = &s->study->objective;
+    const double *baseline = session_baseline(s);
+    double *best = must_alloc(wanted, sizeof *best);
+    size_t n = 0;
+    for (size_t i = 0; (baseline || !objective_needs_baseline(o)) && i < s->n_history; i++) {
+        const struct trial *t = s->history_trial[i];
+        if (t->state != TRIAL_COMPLETE || t->role == ROLE_CONFIRM) continue;
+        double u = pruner_utility(o, t->value, baseline);
+        if (u == -HUGE_VAL || (n == wanted && u <= best[n - 1])) continue;
+        size_t at = n < wanted ? n++ : n - 1;
+        for (; at > 0 && best[at - 1] < u; at--) best[at] = best[at - 1];
+        best[at] = u;
+    }
+    double target = n ? best[n - 1] : -HUGE_VAL;
+    free(best);
+    return target;
+}
+
 static void take_evidence(const struct session *s, struct question *q)
 {
     struct evidence *e = &q->evidence;
@@ -62,6 +83,8 @@ static void take_evidence(const struct session *s, struct question *q)
     }
     e->trial = list;
     e->best_utility = s->best ? s->best_utility : -HUGE_VAL;
+    e->wanted = s->study->confirm_top > 1 ? 2 : 1;
+    e->target = wanted_utility(s, e->wanted);
     if (session_baseline(s))
         e->baseline = memcpy(arena_alloc(&q->arena, sizeof s->baseline), s->baseline, sizeof s->baseline);
     if (s->study->objective.form == OBJECTIVE_PARETO) take_front(s, q);

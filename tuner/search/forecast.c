@@ -9,25 +9,42 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CURVES = 40, ROWS = 320, PER_CURVE_MIN = 4, PER_CURVE_MAX = 8, OWN = 12, NODES = 12, STEPS = 256 };
+enum {
+    CURVES = 40,
+    ROWS = 320,
+    PER_CURVE_MIN = 4,
+    PER_CURVE_MAX = 8,
+    OWN = 12,
+    NODES = 12,
+    STEPS = 256,
+    CUTS = 4,
+    BACKTESTS = 10
+};
 
-/* Scale of a surface: a proportion as it is (on the logit scale the first evaluations, with hardly a hit, would be all
- * that the model is about), a count as its logarithm. */
-static double to_surface(const struct metric *m, double v)
+static const double PRIOR_SHARE = 0.3, PRIOR_WEIGHT = 4;
+
+/* Scale of a surface. A proportion as it is: on the logit scale the first evaluations, with hardly a hit, would be all
+ * that the model is about. A count, and a positive value that spans decades (a loss), as its logarithm. */
+enum scale { SCALE_LINEAR, SCALE_LOG };
+
+static const double DECADES = 10; /* largest to smallest, from which on a value is taken as spanning them */
+
+static double to_surface(enum scale scale, double v)
 {
-    return m->kind == METRIC_COUNT ? rows_transform(m, v) : v;
+    return scale == SCALE_LOG ? log(fmax(v, 1e-300)) : v;
 }
 
-static double from_surface(const struct metric *m, double f)
+static double from_surface(enum scale scale, const struct metric *m, double f)
 {
     if (m->kind == METRIC_PROPORTION) return fmin(fmax(f, 0), 1);
-    return m->kind == METRIC_COUNT ? rows_transform_back(m, f) : f;
+    return scale == SCALE_LOG ? exp(fmin(f, 700)) : f;
 }
 
 /* Fitted hyperparameters of one metric's surface. */
 struct surface {
     bool fitted;
     struct gp_hyper hyper;
+    double excess[CUTS]; /* variance of the ends of trials beyond what the surface says, seen from each cut */
 };
 
 struct forecaster {
@@ -89,6 +106,7 @@ struct work {
     double *point;    /* evidence->n × (d − 1) */
     double *own;      /* d − 1 */
     double low, high; /* logs of the costs at the ends of the axis */
+    enum scale scale[METRICS_MAX];
 };
 
 static void encode_inert(const struct work *w, const double *config, double *ret)
@@ -163,12 +181,12 @@ static void put_point(const struct work *w, const double *config, double at, dou
     ret[w->d - 1] = (log(at) - w->low) / (w->high - w->low);
 }
 
-static void put_row(const struct work *w, const struct metric *m, const double *config, double at, double v,
+static void put_row(const struct work *w, size_t metric, const double *config, double at, double v,
                     struct surface_rows *r)
 {
     if (!isfinite(v)) return;
     put_point(w, config, at, r->x + r->n * w->d);
-    r->y[r->n++] = to_surface(m, v);
+    r->y[r->n++] = to_surface(w->scale[metric], v);
 }
 
 /* `most` points of a curve, evenly in the logarithm of the cost, the first and the last among them; then the last
@@ -176,14 +194,13 @@ static void put_row(const struct work *w, const struct metric *m, const double *
 static void put_curve(const struct work *w, const struct learning_curve *c, size_t metric, const double *config,
                       size_t most, size_t tail, struct surface_rows *r)
 {
-    const struct metric *m = &w->f->study->objective.metric[metric];
     double from = log(c->at[0]), step = (log(learning_curve_cost(c)) - from) / (double)(most > 1 ? most - 1 : 1);
     size_t next = 0;
     for (size_t i = 0; i < c->n; i++) {
         bool wanted = i + 1 == c->n || i + tail + 1 >= c->n || log(c->at[i]) >= from + step * (double)next - 1e-9;
         if (!wanted) continue;
         while (next < most && from + step * (double)next <= log(c->at[i]) + 1e-9) next++;
-        put_row(w, m, config, c->at[i], c->value[i * c->n_metrics + metric], r);
+        put_row(w, metric, config, c->at[i], c->value[i * c->n_metrics + metric], r);
     }
 }
 
@@ -204,15 +221,39 @@ static void clip(struct work *w, struct surface_rows *r)
     for (size_t i = 0; reach > 0 && i < r->n; i++) r->y[i] = fmin(fmax(r->y[i], middle - reach), middle + reach);
 }
 
-static struct surface_rows make_rows(struct work *w, size_t metric)
+static void stretch(const struct learning_curve *c, size_t metric, double *low, double *high)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        double v = c->value[i * c->n_metrics + metric];
+        if (!isfinite(v)) continue;
+        *low = fmin(*low, v);
+        *high = fmax(*high, v);
+    }
+}
+
+static enum scale scale_of(const struct work *w, size_t metric)
+{
+    enum metric_kind kind = w->f->study->objective.metric[metric].kind;
+    double low = HUGE_VAL, high = -HUGE_VAL;
+    if (kind != METRIC_VALUE) return kind == METRIC_COUNT ? SCALE_LOG : SCALE_LINEAR;
+    stretch(w->running->curve, metric, &low, &high);
+    for (size_t i = 0; i < w->n; i++) stretch(w->evidence->trial[w->chosen[i]].curve, metric, &low, &high);
+    return low > 0 && high >= DECADES * low ? SCALE_LOG : SCALE_LINEAR;
+}
+
+/* `cut`: a place in the evidence whose curve ends at `cost`; SIZE_MAX: none. */
+static struct surface_rows make_rows(struct work *w, size_t metric, size_t cut, double cost)
 {
     size_t each = w->n ? ROWS / w->n : 0;
     each = each < PER_CURVE_MIN ? PER_CURVE_MIN : each > PER_CURVE_MAX ? PER_CURVE_MAX : each;
     size_t room = CURVES * (PER_CURVE_MAX + 1) + 2 * OWN + 2;
     struct surface_rows r = {0, arena_array(&w->arena, room * w->d, sizeof *r.x),
                              arena_array(&w->arena, room, sizeof *r.y)};
-    for (size_t i = 0; i < w->n; i++)
-        put_curve(w, w->evidence->trial[w->chosen[i]].curve, metric, w->point + w->chosen[i] * (w->d - 1), each, 0, &r);
+    for (size_t i = 0; i < w->n; i++) {
+        struct learning_curve c = *w->evidence->trial[w->chosen[i]].curve;
+        while (w->chosen[i] == cut && c.n > 1 && c.at[c.n - 1] > cost) c.n--;
+        put_curve(w, &c, metric, w->point + w->chosen[i] * (w->d - 1), each, 0, &r);
+    }
     put_curve(w, w->running->curve, metric, w->own, OWN, OWN / 2, &r);
     if (r.n) clip(w, &r);
     return r;
@@ -258,7 +299,7 @@ static double cost_at(const struct forecast *x, size_t step)
 
 /* What the second half of a curve deviates from straight lines through its neighbours: their standard deviation, if
  * neighbours are close; NaN: too few points. */
-static double roughness(const struct learning_curve *c, const struct metric *m, size_t metric)
+static double roughness(const struct learning_curve *c, enum scale scale, size_t metric)
 {
     double sum = 0;
     size_t n = 0;
@@ -267,7 +308,7 @@ static double roughness(const struct learning_curve *c, const struct metric *m, 
                e = c->value[(i + 1) * c->n_metrics + metric];
         double share = (c->at[i] - c->at[i - 1]) / (c->at[i + 1] - c->at[i - 1]);
         if (!isfinite(a) || !isfinite(b) || !isfinite(e)) continue;
-        sum += pow(to_surface(m, b) - (1 - share) * to_surface(m, a) - share * to_surface(m, e), 2) /
+        sum += pow(to_surface(scale, b) - (1 - share) * to_surface(scale, a) - share * to_surface(scale, e), 2) /
                (1 + share * share + (1 - share) * (1 - share));
         n++;
     }
@@ -278,12 +319,12 @@ static double roughness(const struct learning_curve *c, const struct metric *m, 
  * median of the others'. */
 static double jitter(struct work *w, size_t metric)
 {
-    const struct metric *m = &w->f->study->objective.metric[metric];
-    double own = roughness(w->running->curve, m, metric), *all = arena_array(&w->arena, w->n + 1, sizeof *all);
+    enum scale scale = w->scale[metric];
+    double own = roughness(w->running->curve, scale, metric), *all = arena_array(&w->arena, w->n + 1, sizeof *all);
     size_t n = 0;
     if (w->running->curve->n >= 12 && isfinite(own)) return own;
     for (size_t i = 0; i < w->n; i++) {
-        double v = roughness(w->evidence->trial[w->chosen[i]].curve, m, metric);
+        double v = roughness(w->evidence->trial[w->chosen[i]].curve, scale, metric);
         if (isfinite(v)) all[n++] = v;
     }
     if (n == 0) return isfinite(own) ? own : 0;
@@ -291,13 +332,88 @@ static double jitter(struct work *w, size_t metric)
     return all[n / 2];
 }
 
+static double final_value(const struct learning_curve *c, size_t metric)
+{
+    for (size_t i = c->n; i-- > 0;)
+        if (isfinite(c->value[i * c->n_metrics + metric])) return c->value[i * c->n_metrics + metric];
+    return NAN;
+}
+
+/* ---- calibration ---- */
+
+/* A trial ends where others like it do only up to a deviation of its own (its seed, for one), which a smooth surface
+ * does not know. So: complete trials are cut short, their ends predicted, and what the errors exceed the prediction's
+ * variance by is added to futures seen from such a distance. */
+static double cut_cost(const struct work *w, size_t cut)
+{
+    return exp(w->low + (w->high - w->low) * (double)cut / CUTS) * 1.001;
+}
+
+static bool backtest(struct work *w, size_t metric, size_t at, double cost, double noise, double *ret)
+{
+    const struct learning_curve *c = w->evidence->trial[at].curve;
+    double point[SURROGATE_DIMS_MAX], mean, variance, end = c->value[(c->n - 1) * c->n_metrics + metric];
+    struct gp *gp = NULL;
+    if (c->n < 3 || !isfinite(end) || c->at[0] > cost || c->at[c->n - 1] < 1.3 * cost) return false;
+    struct surface_rows r = make_rows(w, metric, at, cost);
+    if (make_surface(w, metric, &r, &gp, NULL)) return false;
+    put_point(w, w->point + at * (w->d - 1), c->at[c->n - 1], point);
+    gp_predict(gp, point, &mean, &variance);
+    *ret = pow(to_surface(w->scale[metric], end) - mean, 2) - variance - noise * noise;
+    gp_free(gp);
+    return true;
+}
+
+/* Spread of the ends of complete trials. */
+static double spread_of_ends(const struct work *w, size_t metric)
+{
+    double mean = 0, square = 0, n = 0;
+    for (size_t i = 0; i < w->n; i++) {
+        const struct evidence_trial *t = &w->evidence->trial[w->chosen[i]];
+        double v = final_value(t->curve, metric);
+        if (!t->result || !isfinite(v)) continue;
+        double off = to_surface(w->scale[metric], v) - mean;
+        mean += off / ++n;
+        square += off * (to_surface(w->scale[metric], v) - mean);
+    }
+    return n > 1 ? square / n : 0;
+}
+
+static void calibrate(struct work *w, size_t metric)
+{
+    double prior = PRIOR_SHARE * spread_of_ends(w, metric), noise = jitter(w, metric);
+    for (size_t cut = 0; cut < CUTS; cut++) {
+        double sum = 0, n = 0, v;
+        for (size_t i = 0; i < w->n && n < BACKTESTS; i++)
+            if (w->evidence->trial[w->chosen[i]].result &&
+                backtest(w, metric, w->chosen[i], cut_cost(w, cut), noise, &v))
+                sum += v, n++;
+        w->f->surface[metric].excess[cut] = (fmax(sum, 0) + PRIOR_WEIGHT * prior) / (n + PRIOR_WEIGHT);
+    }
+}
+
+/* Variance to be added to ends that are seen from a cost. */
+static double excess_at(const struct work *w, size_t metric, double cost)
+{
+    const double *excess = w->f->surface[metric].excess;
+    double at = (log(cost) - w->low) / (w->high - w->low) * CUTS;
+    if (at <= 0) return excess[0];
+    if (at >= CUTS) return 0;
+    size_t i = (size_t)at;
+    double next = i + 1 < CUTS ? excess[i + 1] : 0;
+    return excess[i] + (at - (double)i) * (next - excess[i]);
+}
+
 static enum status make_paths(struct work *w, struct forecast *x, size_t metric, struct error *err)
 {
     const struct metric *m = &w->f->study->objective.metric[metric];
-    struct surface_rows r = make_rows(w, metric);
+    enum scale scale = w->scale[metric] = scale_of(w, metric);
+    struct surface_rows r = make_rows(w, metric, SIZE_MAX, 0);
     struct gp *gp = NULL;
+    bool fresh = !w->f->surface[metric].fitted;
     if (r.n < 3) return error_set(err, STATUS_NOT_FOUND, "the metric '%s' is not in the reports", m->name);
     enum status s = make_surface(w, metric, &r, &gp, err);
+    if (!s && fresh) calibrate(w, metric);
     double *nodes = arena_array(&w->arena, NODES * w->d, sizeof *nodes);
     double *node = arena_array(&w->arena, NODES * FORECAST_DRAWS, sizeof *node);
     double ratio = log(x->horizon / x->now);
@@ -307,26 +423,23 @@ static enum status make_paths(struct work *w, struct forecast *x, size_t metric,
     if (!s) {
         struct rng rng = rng_derive(w->f->seed, "jitter", (uint64_t)w->running->number * METRICS_MAX + metric);
         double level = between(node, 0, 0), sd = jitter(w, metric);
+        double own = sqrt(excess_at(w, metric, x->now));
         x->path[metric] = must_alloc(FORECAST_DRAWS * x->n_steps, sizeof(double));
-        for (size_t k = 0; k < FORECAST_DRAWS; k++)
+        for (size_t k = 0; k < FORECAST_DRAWS; k++) {
+            double deviation = own * rng_normal(&rng);
             for (size_t i = 0; i < x->n_steps; i++) {
-                double f = between(node, k, log(cost_at(x, i) / x->now) / ratio * (NODES - 1));
-                x->path[metric][k * x->n_steps + i] = from_surface(m, f + sd * rng_normal(&rng));
+                double share = log(cost_at(x, i) / x->now) / ratio;
+                double f = between(node, k, share * (NODES - 1)) + share * deviation;
+                x->path[metric][k * x->n_steps + i] = from_surface(scale, m, f + sd * rng_normal(&rng));
             }
-        x->noise[metric] = fabs(from_surface(m, level + sd / 2) - from_surface(m, level - sd / 2));
+        }
+        x->noise[metric] = fabs(from_surface(scale, m, level + sd / 2) - from_surface(scale, m, level - sd / 2));
     }
     gp_free(gp);
     return s;
 }
 
 /* ---- what results are ---- */
-
-static double final_value(const struct learning_curve *c, size_t metric)
-{
-    for (size_t i = c->n; i-- > 0;)
-        if (isfinite(c->value[i * c->n_metrics + metric])) return c->value[i * c->n_metrics + metric];
-    return NAN;
-}
 
 /* The best evaluation, or the last? As the complete trials had it. */
 static bool results_are_best(const struct evidence *e, const struct objective *o, size_t metric)

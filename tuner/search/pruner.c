@@ -26,7 +26,7 @@ double pruner_utility(const struct objective *o, const double *value, const doub
 static bool is_useful(const struct objective *o, const struct evidence *e, const double *value)
 {
     if (!objective_feasible(o, value, e->baseline)) return false;
-    if (o->form != OBJECTIVE_PARETO) return objective_utility(o, value, e->baseline) > e->best_utility;
+    if (o->form != OBJECTIVE_PARETO) return objective_utility(o, value, e->baseline) > e->target;
     for (size_t i = 0; i < e->n_front; i++)
         if (objective_dominates(o, e->front + i * o->n_metrics, value)) return false;
     return true;
@@ -87,14 +87,17 @@ static void judge_future(const struct study *study, const struct evidence *e, co
     }
     expect(o, e, out, ret);
     ret->chance = ((double)useful + 0.5) / (FORECAST_DRAWS + 1);
-    ret->target = e->best_utility > -HUGE_VAL ? e->best_utility : NAN;
+    ret->target = e->target > -HUGE_VAL ? e->target : NAN;
     ret->saves = median(left, FORECAST_DRAWS);
     ret->n_nearest = forecast_nearest(x, ret->nearest);
     ret->stop = ret->chance < study->stopping.chance;
-    snprintf(ret->why, sizeof ret->why, "%.2g %% chance to %s", 100 * ret->chance,
+    int at = snprintf(ret->why, sizeof ret->why, "%.2g %% chance to ", 100 * ret->chance);
+    snprintf(ret->why + at, sizeof ret->why - (size_t)at,
              o->form == OBJECTIVE_PARETO ? "reach the front"
              : isnan(ret->target)        ? "satisfy the constraints"
-                                         : "beat the best so far");
+             : e->wanted == 1            ? "beat the best so far"
+                                         : "be among the %zu best so far",
+             e->wanted);
 }
 
 /* ---- ranks ---- */
