@@ -61,6 +61,13 @@ double learning_curve_best(const struct learning_curve *c, const struct objectiv
     return best;
 }
 
+double learning_curve_last(const struct learning_curve *c, size_t metric)
+{
+    for (size_t i = c->n; i-- > 0;)
+        if (isfinite(c->value[i * c->n_metrics + metric])) return c->value[i * c->n_metrics + metric];
+    return NAN;
+}
+
 bool early_stopping_update(struct early_stopping *e, double value)
 {
     if (isnan(e->best) ||

@@ -33,6 +33,9 @@ double learning_curve_cost(const struct learning_curve *c);
 /* The best value of a metric so far, by its goal; NaN: never reported. */
 double learning_curve_best(const struct learning_curve *c, const struct objective *o, size_t metric);
 
+/* The last value that was reported; NaN: never. */
+double learning_curve_last(const struct learning_curve *c, size_t metric);
+
 /* ---- early stopping, as the SDKs do it ---- */
 
 /* Training ends once `patience` evaluations in a row have not improved the best by more than `threshold`. */
