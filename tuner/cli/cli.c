@@ -187,3 +187,24 @@ enum status cli_files_folder(const char *db, char *ret, struct error *err)
     snprintf(ret, PATH_MAX, "%.*s.files", (int)(n < PATH_MAX - 16 ? n : PATH_MAX - 16), full);
     return STATUS_OK;
 }
+
+error_t cli_parse_trial(int key, char *arg, struct argp_state *state)
+{
+    struct cli_trial *o = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &o->common; return 0;
+    case ARGP_KEY_ARG:
+        if (o->n == 2) argp_error(state, "a study and a trial, not '%s' as well", arg);
+        o->arg[o->n++] = arg;
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+long cli_take_trial(struct cli_trial *o)
+{
+    double v;
+    if (o->n == 0 || !words_number(o->arg[o->n - 1], &v) || v < 0 || v > 1e9 || v != (double)(long)v) return -1;
+    o->n--;
+    return (long)v;
+}

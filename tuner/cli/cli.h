@@ -77,6 +77,16 @@ bool cli_is_running(const struct cli_study *s);
 /* Prints JSON and a newline; takes the reference. */
 void cli_print_json(json_t *value);
 
+/* [STUDY] [TRIAL], for argp. */
+struct cli_trial {
+    struct cli_common common;
+    const char *arg[2];
+    size_t n;
+};
+error_t cli_parse_trial(int key, char *arg, struct argp_state *state);
+/* The last argument, if it is a trial number, which is then taken off; else −1. */
+long cli_take_trial(struct cli_trial *o);
+
 /* Where a database's attempts keep their logs: nocturne.db → /abs/nocturne.files; ret: PATH_MAX bytes. */
 enum status cli_files_folder(const char *db, char *ret, struct error *err);
 

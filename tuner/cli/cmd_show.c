@@ -1,38 +1,6 @@
 #include "tuner/cli/cli.h"
 
-#include "tuner/base/words.h"
 #include "tuner/report/report.h"
-
-struct options {
-    struct cli_common common;
-    const char *arg[2];
-    size_t n;
-};
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-    struct options *o = state->input;
-    switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &o->common; return 0;
-    case ARGP_KEY_ARG:
-        if (o->n == 2) argp_error(state, "a study and a trial, not '%s' as well", arg);
-        o->arg[o->n++] = arg;
-        return 0;
-    case ARGP_KEY_NO_ARGS: argp_error(state, "which trial? For example: nocturne show g2p 12"); return 0;
-    default: return ARGP_ERR_UNKNOWN;
-    }
-}
-
-/* "12", or "g2p 12" */
-static enum status pick(const struct options *o, long *ret_number, struct error *err)
-{
-    double v;
-    const char *text = o->arg[o->n - 1];
-    if (!words_number(text, &v) || v < 0 || v > 1e9 || v != (double)(long)v)
-        return error_set(err, STATUS_INVALID, "'%s' is not a trial number; for example: nocturne show g2p 12", text);
-    *ret_number = (long)v;
-    return STATUS_OK;
-}
 
 /* From the trial's own events: the log may be long. */
 static enum status show(const char *db, const char *name, long number, struct error *err)
@@ -64,20 +32,23 @@ int cmd_show(int argc, char **argv)
 {
     static const struct argp argp = {
         NULL,
-        parse,
+        cli_parse_trial,
         "[STUDY] TRIAL",
         "Show one trial: parameters, metrics, what happened to it, every attempt with its reason, its logs and its "
         "reports.\vExample: nocturne show g2p 12",
         cli_common_child,
         NULL,
         NULL};
-    struct options o = {.n = 0};
+    struct cli_trial o = {.n = 0};
     struct error err;
-    long number = 0;
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
-    const char *study = o.n == 2 ? o.arg[0] : NULL;
-    enum status s = pick(&o, &number, &err);
+    long number = cli_take_trial(&o);
+    enum status s = STATUS_OK;
+    if (number < 0)
+        s = error_set(&err, STATUS_INVALID, "%s%s%swhich trial? For example: nocturne show g2p 12", o.n ? "'" : "",
+                      o.n ? o.arg[o.n - 1] : "", o.n ? "' is not a trial number: " : "");
+    const char *study = o.n ? o.arg[0] : NULL;
     if (!s) s = o.common.json ? show_json(o.common.db, study, number, &err) : show(o.common.db, study, number, &err);
     return s ? cli_fail(&err) : EXIT_OK;
 }

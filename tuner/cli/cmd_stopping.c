@@ -1,37 +1,8 @@
 #include "tuner/cli/cli.h"
 
-#include "tuner/base/words.h"
 #include "tuner/report/report.h"
 
 #include <stdio.h>
-
-struct options {
-    struct cli_common common;
-    const char *arg[2];
-    size_t n;
-};
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-    struct options *o = state->input;
-    switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &o->common; return 0;
-    case ARGP_KEY_ARG:
-        if (o->n == 2) argp_error(state, "a study and a trial, not '%s' as well", arg);
-        o->arg[o->n++] = arg;
-        return 0;
-    default: return ARGP_ERR_UNKNOWN;
-    }
-}
-
-/* A last argument that is a number is a trial. */
-static long take_trial(struct options *o)
-{
-    double v;
-    if (o->n == 0 || !words_number(o->arg[o->n - 1], &v) || v < 0 || v > 1e9 || v != (double)(long)v) return -1;
-    o->n--;
-    return (long)v;
-}
 
 static const struct stop *find(const struct stops *x, long number)
 {
@@ -41,7 +12,7 @@ static const struct stop *find(const struct stops *x, long number)
     return found;
 }
 
-static enum status print(const struct options *o, const struct session *s, const struct stops *x, long number,
+static enum status print(const struct cli_trial *o, const struct session *s, const struct stops *x, long number,
                          struct error *err)
 {
     const struct trial *t = session_trial(s, number);
@@ -67,7 +38,7 @@ int cmd_stopping(int argc, char **argv)
 {
     static const struct argp argp = {
         NULL,
-        parse,
+        cli_parse_trial,
         "[STUDY] [TRIAL]",
         "What was stopped early, the tokens it saved, and how often that was wrong, estimated from the random share of "
         "condemned trials that ran on (stopping: {audit: 0.05}). With a trial: why it was stopped.\v"
@@ -75,13 +46,13 @@ int cmd_stopping(int argc, char **argv)
         cli_common_child,
         NULL,
         NULL};
-    struct options o = {.n = 0};
+    struct cli_trial o = {.n = 0};
     struct cli_study s;
     struct stops x = {0};
     struct error err;
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
-    long number = take_trial(&o);
+    long number = cli_take_trial(&o);
     enum status st = o.n < 2 ? cli_open(o.common.db, o.n ? o.arg[0] : NULL, &s, &err)
                              : error_set(&err, STATUS_INVALID,
                                          "'%s' is not a trial number; for example: nocturne stopping g2p 31", o.arg[1]);
