@@ -157,7 +157,7 @@ int cmd_advise(int argc, char **argv)
         "  > {\"add\": {\"lr\": 0.01, …}, \"metrics\": {…}}    a trial from elsewhere\n"
         "  < {\"trial\": 2}\n"
         "  > {\"report\": 0, \"step\": 3, \"metrics\": {…}}\n"
-        "  < {\"stop\": false}\n"
+        "  < {\"stop\": false}    or {\"stop\": \"why\"}: it is over, tell nothing\n"
         "  > {\"predict\": {\"lr\": 0.01, …}}    a measurement there, 90 % interval\n"
         "  < {\"metrics\": {\"em\": {\"median\": 0.6, \"low\": 0.57, \"high\": 0.62}, …}}\n"
         "  > {\"best\": true}\n"
@@ -169,6 +169,8 @@ int cmd_advise(int argc, char **argv)
         "{\"ask\": 1, \"ttl\": \"10m\"} lends a trial: unless told or renewed ({\"renew\": 0, \"lease\": 3, "
         "\"ttl\": \"10m\"}) in time, it is handed out again. tell, report and renew may name the \"lease\": from an "
         "older one only a result is still taken, if the trial has none.\n"
+        "A trial's first report may say how it stops by itself, \"policy\": {\"patience\": 5, \"threshold\": 1e-4, \"metric\": "
+        "\"em\", \"mode\": \"max\"}; with stopping: {adaptive: true} an answer may then hold another \"policy\".\n"
         "Anything wrong is answered with {\"error\": \"…\"} and the pipe goes on.\n"
         "With --db, what was asked for and never told before a crash is handed out again first.\n"
         "Example: echo '{\"ask\": 1}' | nocturne advise study.yaml --seed 7",

@@ -1,9 +1,10 @@
 /* pruner: should a running trial be stopped because it will not become useful?
  *
- *     auto    the chance that it beats the incumbent (or joins the Pareto front) and satisfies the constraints, counted
- *             over its forecast futures, is below `stopping: {chance}`
- *     asha    at reports grace·3ᵏ it is not in the best third of those that came so far [Li et al. 2020]
- *     median  its best utility is below the median of the others' running means [Golovin et al. 2017]
+ *     auto    the chance that it becomes useful and satisfies the constraints, counted over its forecast futures, is
+ * below `stopping: {chance}`. Useful: among the two best so far, if winners are confirmed (the best is often only the
+ * luckiest), else better than the best; or on the Pareto front asha    at reports grace·3ᵏ it is not in the best third
+ * of those that came so far [Li et al. 2020] median  its best utility is below the median of the others' running means
+ * [Golovin et al. 2017]
  *
  * asha and median rank by the utility of the metrics as reported.
  */
