@@ -156,6 +156,22 @@ class Pruning(Control):
         self.assertIn("pruned", states)
         self.assertEqual(set(states), {"pruned", "complete"})
 
+    def test_other_objectives(self):
+        for objective, word in (("{pareto: [em, tokens]}", "reach the front"), ("{exchange: 1.0}", "beat the best so far"),
+                                ("{maximize: em}", "beat the best so far")):
+            with self.subTest(objective=objective):
+                study = self.study("stopping: {pruner: auto, adaptive: true, audit: 0, chance: 0.5}", trials=20)
+                with open(study) as f:
+                    text = f.read().replace("{weights: {em: 0.7, tokens: 0.3}}", objective)
+                with open(study, "w") as f:
+                    f.write(text)
+                self.nocturne("run", study)
+                reasons = [e["body"]["reason"] for e in self.log("condemned")]
+                self.assertTrue(reasons and all(word in r for r in reasons), reasons)
+                self.healthy()
+                shutil.rmtree(self.dir)
+                os.mkdir(self.dir)
+
     def test_asha_and_median_run(self):
         for pruner in ("asha", "median"):
             with self.subTest(pruner=pruner):

@@ -52,7 +52,10 @@ class Trial:
         self.file.close()
         self.ours.close()
         self.folder.cleanup()
-        return messages, json.loads(err.splitlines()[-1]) if err.startswith("{") else err
+        try:
+            return messages, json.loads(err.splitlines()[-1])
+        except (ValueError, IndexError):
+            return messages, err
 
 
 class BothSdks(unittest.TestCase):
@@ -116,7 +119,7 @@ class BothSdks(unittest.TestCase):
     def test_termination_is_a_stop(self):
         for _, argv in self.each():
             t = Trial(argv + ["0.1,0.1,0.1,0.1,0.1,0.1,0.1,0.1", "--pause", "0.2"], {"patience": 100})
-            t.read(), t.read()
+            t.read(), t.read(), t.read()  # by now it has asked whether to stop
             t.process.send_signal(signal.SIGTERM)
             messages, state = t.end()
             self.assertEqual(t.process.returncode, 0)
@@ -143,6 +146,11 @@ class BothSdks(unittest.TestCase):
             self.assertEqual(messages[-1], {"result": {"em": 0.2, "tokens": 400}})
             self.assertEqual(json.loads(r.stderr)["rate"], 0.75)
             self.assertEqual(json.loads(r.stderr)["model"], "gru")
+
+    def test_a_rule_that_never_stops_can_be_said(self):
+        for name, argv in self.each():
+            messages, _ = Trial(argv + ["0.1"], {"patience": float("inf")}).end()
+            self.assertEqual(messages[0]["policy"]["patience"], 1e300)
 
     def test_resume_from(self):
         for _, argv in self.each():

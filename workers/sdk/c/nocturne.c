@@ -32,6 +32,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+static const double NEVER = 1e300; /* JSON has no infinity */
+
 enum { MESSAGE_MAX = 8192, LINE_MAX_ = 1024, SETTERS_MAX = 16, NAME_MAX_ = 64 };
 
 struct setter {
@@ -45,6 +47,7 @@ struct nocturne {
     int argc;
     char **argv;
     int stop;
+    int listens; /* it asks whether to stop */
     char why[256];
     struct setter setter[SETTERS_MAX];
     size_t n_setters;
@@ -80,7 +83,6 @@ struct nocturne *nocturne_open(int argc, char **argv)
     n->fd = fd && *fd ? atoi(fd) : -1;
     n->argc = argv ? argc : 0;
     n->argv = argv;
-    if (n->fd >= 0) catch_termination();
     return n;
 }
 
@@ -303,9 +305,9 @@ int nocturne_early_stopping(struct nocturne *n, struct nocturne_stopping *s, con
     t.at = 0;
     n->stopping = s;
     put(&t, "{\"policy\": {\"patience\": ");
-    put_number(&t, s->patience);
+    put_number(&t, is_finite(s->patience) ? s->patience : NEVER);
     put(&t, ", \"threshold\": ");
-    put_number(&t, s->threshold);
+    put_number(&t, is_finite(s->threshold) ? s->threshold : NEVER);
     put(&t, ", \"metric\": ");
     put_string(&t, metric);
     put(&t, ", \"mode\": \"%s\"", s->mode == NOCTURNE_MAX ? "max" : "min");
@@ -420,6 +422,8 @@ int nocturne_should_stop(struct nocturne *n)
 {
     char buf[512];
     ssize_t k;
+    if (n->fd >= 0 && !n->listens) catch_termination();
+    n->listens = 1;
     while (n->fd >= 0 && (k = recv(n->fd, buf, sizeof buf, MSG_DONTWAIT)) > 0) take_bytes(n, buf, (size_t)k);
     const struct nocturne_stopping *s = n->stopping;
     return n->stop || terminated || (s && s->begun && (double)s->bad >= s->patience);

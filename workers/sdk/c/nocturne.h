@@ -51,9 +51,7 @@ extern "C" {
 
 struct nocturne;
 
-/* `argv` may be NULL, and is not changed; it must outlive the object. Under Nocturne SIGTERM, with which a stop comes,
- * makes nocturne_should_stop true instead of ending the program, unless the program has a handler of its own. NULL: no
- * memory. */
+/* `argv` may be NULL, and is not changed; it must outlive the object. NULL: no memory. */
 struct nocturne *nocturne_open(int argc, char **argv);
 void nocturne_close(struct nocturne *n); /* NULL-safe */
 
@@ -89,7 +87,8 @@ int nocturne_log(struct nocturne *n, const char *text);
 
 /* Has Nocturne asked this trial to stop, or is the rule of nocturne_early_stopping fulfilled? Never blocks, costs about
  * a microsecond; settings that have arrived are applied here. A stopped trial should send its result, or leave a
- * checkpoint, and exit. */
+ * checkpoint, and exit. From the first call on, under Nocturne, SIGTERM (with which a stop comes) makes this true
+ * instead of ending the program, unless the program has a handler of its own. */
 int nocturne_should_stop(struct nocturne *n);
 /* Why; "" if it has not. */
 const char *nocturne_stop_reason(const struct nocturne *n);

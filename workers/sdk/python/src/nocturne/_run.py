@@ -11,6 +11,9 @@ import threading
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
 
 
+NEVER = 1e300  # JSON has no infinity
+
+
 class Params(Dict[str, Any]):
     """A dict whose items are attributes as well."""
 
@@ -56,8 +59,8 @@ def _like(text: str, default: Any, name: str) -> Any:
 class Run:
     """One trial: what it was given, and its line to Nocturne. Usually there is one, ``nocturne.current()``.
 
-    Under Nocturne SIGTERM, with which a stop comes, makes should_stop true instead of ending the program, unless the
-    program has a handler of its own. Calls may come from any thread.
+    Under Nocturne, from the first should_stop on, SIGTERM (with which a stop comes) makes it true instead of ending the
+    program, unless the program has a handler of its own. Calls may come from any thread.
     """
 
     def __init__(self, argv: Optional[Sequence[str]] = None, environ: Optional[Mapping[str, str]] = None) -> None:
@@ -70,13 +73,12 @@ class Run:
         self._reported: Mapping[str, float] = {}
         self._step = -1
         self._inbox = b""
-        self._stop = False
+        self._stop = self._listens = False
         self.stop_reason = ""
         fd = self._env.get("NOCTURNE_FD", "")
         self._socket: Optional[socket.socket] = None
         if fd:
             self._socket = socket.socket(fileno=os.dup(int(fd)))
-            self._catch_termination()
 
     @property
     def attached(self) -> bool:
@@ -185,6 +187,9 @@ class Run:
         """Has Nocturne asked this trial to stop, or is the rule of its EarlyStopping fulfilled? Never blocks; settings
         that have arrived are applied here."""
         with self._lock:
+            if self.attached and not self._listens:
+                self._catch_termination()
+            self._listens = True
             self._receive()
             return self._stop or (self._stopping is not None and self._stopping.is_over())
 
@@ -244,7 +249,7 @@ class Run:
 
     def _announce(self, stopping: Any, state: Mapping[str, Any]) -> None:
         self._announced = True
-        policy = {"patience": stopping.patience, "threshold": stopping.threshold, "metric": stopping.metric,
+        policy = {"patience": min(stopping.patience, NEVER), "threshold": min(stopping.threshold, NEVER), "metric": stopping.metric,
                   "mode": stopping.mode}
         if state["best"] is not None:
             policy.update(state)

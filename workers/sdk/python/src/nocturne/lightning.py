@@ -33,7 +33,11 @@ class NocturneCallback(Callback):
         self.checkpoints = checkpoints
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
-        self.run.on_set("learning_rate", lambda v: [set_rate(o, v) for o in trainer.optimizers])
+        def change(rate: float) -> None:
+            for optimizer in trainer.optimizers:
+                set_rate(optimizer, rate)
+
+        self.run.on_set("learning_rate", change)
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         if trainer.sanity_checking:
