@@ -156,3 +156,11 @@ void encoding_settle(void *data, double *point, bool *movable)
         config[i] = !exists ? NAN : p->type == PARAM_FLOAT ? from_unit(p, point[i]) : decode_value(p, point[i]);
     }
 }
+
+double encoding_distance(const struct encoding *e, const double *a, const double *b)
+{
+    double sum = 0;
+    for (size_t k = 0; k < e->d; k++)
+        sum += e->dim[k].kind == DIMENSION_CATEGORY ? (a[k] != b[k]) : (a[k] - b[k]) * (a[k] - b[k]);
+    return sum;
+}

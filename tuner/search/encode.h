@@ -31,6 +31,9 @@ void encode(const struct encoding *e, const double *config, double *ret_point);
 /* Floats come back with 6 significant digits, inside their range. */
 void decode(const struct encoding *e, const double *point, double *ret_config);
 
+/* Squared distance of two points; categories are 0 or 1 apart. */
+double encoding_distance(const struct encoding *e, const double *a, const double *b);
+
 /* Makes a point consistent: bits follow from the values, what does not exist becomes neutral. `data` is a struct
  * encoding; the signature is maximise_spec's. */
 void encoding_settle(void *data, double *point, bool *movable);

@@ -52,20 +52,12 @@ static int by_place(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static double distance(const struct encoding *e, const double *a, const double *b)
-{
-    double sum = 0;
-    for (size_t k = 0; k < e->d; k++)
-        sum += e->dim[k].kind == DIMENSION_CATEGORY ? (a[k] != b[k]) : (a[k] - b[k]) * (a[k] - b[k]);
-    return sum;
-}
-
 static void keep_nearest(const struct encoding *e, const double *points, size_t *order, size_t centre, size_t n)
 {
     struct near *x = must_alloc(n, sizeof *x);
     size_t kept[REGION_ROWS];
     for (size_t i = 0; i < n; i++)
-        x[i] = (struct near){distance(e, points + order[i] * e->d, points + order[centre] * e->d), i};
+        x[i] = (struct near){encoding_distance(e, points + order[i] * e->d, points + order[centre] * e->d), i};
     qsort(x, n, sizeof *x, by_distance);
     qsort(x, REGION_ROWS, sizeof *x, by_place);
     for (size_t i = 0; i < REGION_ROWS; i++) kept[i] = order[x[i].at];

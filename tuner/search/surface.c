@@ -2,6 +2,7 @@
 
 #include "tuner/search/rows.h"
 
+#include <gsl/gsl_sort.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,14 +58,6 @@ int surface_near_compare(const void *a, const void *b)
     return x->at < y->at ? -1 : x->at > y->at;
 }
 
-static double squared_distance(const struct dimension *dim, const double *a, const double *b, size_t d)
-{
-    double sum = 0;
-    for (size_t k = 0; k < d; k++)
-        sum += dim[k].kind == DIMENSION_CATEGORY ? (a[k] != b[k]) : (a[k] - b[k]) * (a[k] - b[k]);
-    return sum;
-}
-
 static void choose_curves(struct view *w)
 {
     const struct evidence *e = w->evidence;
@@ -77,7 +70,7 @@ static void choose_curves(struct view *w)
     for (size_t i = 0; i < e->n; i++) {
         if (e->trial[i].number == w->running->number) continue;
         encode_inert(w, e->trial[i].config, w->point + i * d);
-        x[n++] = (struct surface_near){squared_distance(w->f->encoding.dim, w->point + i * d, w->own, d), i};
+        x[n++] = (struct surface_near){encoding_distance(&w->f->encoding, w->point + i * d, w->own), i};
     }
     qsort(x, n, sizeof *x, surface_near_compare);
     w->n = n < CURVES ? n : CURVES;
@@ -133,19 +126,13 @@ static void put_curve(const struct view *w, const struct learning_curve *c, size
     }
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* A diverged loss must not flatten all others: beyond ten times the spread of the middle half a value counts as there.
  */
 static void clip(struct view *w, struct surface_rows *r)
 {
     double *sorted = arena_array(&w->arena, r->n, sizeof *sorted);
     memcpy(sorted, r->y, r->n * sizeof *sorted);
-    qsort(sorted, r->n, sizeof *sorted, by_value);
+    gsl_sort(sorted, 1, r->n);
     double middle = sorted[r->n / 2], reach = 10 * (sorted[3 * r->n / 4] - sorted[r->n / 4]);
     for (size_t i = 0; reach > 0 && i < r->n; i++) r->y[i] = fmin(fmax(r->y[i], middle - reach), middle + reach);
 }
@@ -239,7 +226,7 @@ double surface_jitter(struct view *w, size_t metric)
         if (isfinite(v)) all[n++] = v;
     }
     if (n == 0) return isfinite(own) ? own : 0;
-    qsort(all, n, sizeof *all, by_value);
+    gsl_sort(all, 1, n);
     return all[n / 2];
 }
 
