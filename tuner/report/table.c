@@ -278,7 +278,7 @@ struct facts {
     struct arena arena;
     const char *state, *role, *source, *reason;
     long confirms;
-    json_t *params, *metrics;
+    json_t *params, *metrics, *policy;
 };
 
 static const char *keep(struct facts *f, const json_t *body, const char *key, const char *usual)
@@ -308,6 +308,7 @@ static void learn(void *data, const struct store_event *e)
         f->state = keep(f, body, "state", "complete");
         f->reason = keep(f, body, "reason", NULL);
         f->metrics = json_incref(json_object_get(body, "metrics"));
+        f->policy = json_incref(json_object_get(body, "policy"));
         break;
     case LOGGED_OPENED:
     case LOGGED_RENEWED:
@@ -344,6 +345,10 @@ static void show_facts(FILE *out, const struct study *study, long number, const 
     if (f->reason) fprintf(out, "  reason: %s\n", f->reason);
     if (space_from_json(&study->space, f->params, config, &outside)) fprintf(out, "  set aside: %s\n", outside.text);
     show_params(out, f->params);
+    if (f->policy) {
+        fputs("  its stopping rule was adapted while it ran; from the start, this one would have done the same:\n", out);
+        show_params(out, f->policy);
+    }
     json_object_foreach(f->metrics, name, v) fprintf(out, "  %-20s = %.10g\n", name, json_number_value(v));
 }
 
@@ -360,6 +365,7 @@ enum status report_trial(FILE *out, struct store *store, int64_t study_id, const
         st = store_reports(store, study_id, w.attempts.lease[i], show_report, &w, err);
     json_decref(f.params);
     json_decref(f.metrics);
+    json_decref(f.policy);
     arena_done(&f.arena);
     return st;
 }
