@@ -1,5 +1,5 @@
 #!/bin/sh
-# The main job, end to end, on real data, in three to five minutes on two cores: installs what is
+# The main job, end to end, on real data, in one and a half to three minutes on two cores: installs what is
 # missing, builds, prepares the CMU dictionary, runs a study, prints and exports the winner.
 # Stop it (Ctrl-C, kill -9) whenever you like: the same command goes on.
 # A folder as first argument keeps the results somewhere else than in build/overnight.
