@@ -357,7 +357,7 @@ class Schedules(Control):
         study = self.study(trials=2)
         with open(os.path.join(self.dir, "bad.json"), "w") as f:
             f.write('{"steps": [{"from": 0, "params": {"rate": 99}}]}')
-        self.assertIn("bad.json: step 0 of the schedule", self.nocturne("run", study, "--schedule", "bad.json", code=2))
+        self.assertIn("bad.json: step 0: rate: 99 is outside", self.nocturne("run", study, "--schedule", "bad.json", code=2))
         with open(os.path.join(self.dir, "bad.json"), "w") as f:
             f.write('{}')
         self.assertIn("there is no schedule in it", self.nocturne("run", study, "--schedule", "bad.json", code=2))

@@ -53,24 +53,6 @@ static void put_opened(json_t *o, const struct change *c)
     }
 }
 
-static json_t *course_json(const struct session *s, const struct course *course)
-{
-    json_t *o = json_object(), *steps = json_array();
-    put_number(o, "until", course->until);
-    for (size_t i = 0; i < course->n; i++) {
-        json_t *step = json_object();
-        put_number(step, "from", course->step[i].from);
-        put_int(step, "trial", course->step[i].trial, -1);
-        json_object_set_new(step, "params", space_to_json(&s->study->space, course->step[i].config));
-        json_array_append_new(steps, step);
-    }
-    if (course->n)
-        json_object_set_new(o, "steps", steps);
-    else
-        json_decref(steps);
-    return o;
-}
-
 static void put_added(json_t *o, const struct session *s, const struct change *c)
 {
     if (c->role != ROLE_SEARCH) put_text(o, "role", trial_role_name(c->role));
@@ -78,7 +60,7 @@ static void put_added(json_t *o, const struct session *s, const struct change *c
     put_int(o, "seed", (int64_t)c->seed, (int64_t)session_trial_seed(s, c->trial));
     put_int(o, "confirms", c->confirms, -1);
     put_int(o, "parent", c->parent, -1);
-    if (c->course) json_object_set_new(o, "course", course_json(s, c->course));
+    if (c->course) json_object_set_new(o, "course", course_json(c->course, &s->study->space));
     put_int(o, "known", c->known, c->seq - 1);
     put_number(o, "expect_tokens", c->expect_tokens);
     put_number(o, "expect_ms", c->expect_ms);

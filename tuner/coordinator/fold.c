@@ -105,6 +105,8 @@ static void consider(struct session *s, const struct trial *t)
     if ((!baseline && objective_needs_baseline(o)) || !objective_feasible(o, t->value, baseline)) return;
     double u = objective_utility(o, t->value, baseline);
     bool better = !s->best || u > s->best_utility || (u == s->best_utility && t->number < s->best->number);
+    double behind = s->best ? better ? s->best_utility : u : -HUGE_VAL;
+    s->second_utility = s->best ? fmax(s->second_utility, behind) : behind;
     if (!better) return;
     s->best = t;
     s->best_utility = u;
@@ -165,43 +167,25 @@ static const char *keep(struct session *s, const char *text)
     return text ? arena_strdup(&s->arena, text) : NULL;
 }
 
-/* One more step at the end of a trial's course; what runs elsewhere may still read the old list. */
-static void add_step(struct session *s, struct trial *t, double from, const double *config, long trial)
-{
-    struct course_step *step = arena_array(&s->arena, t->course.n + 1, sizeof *step);
-    double *own = arena_array(&s->arena, s->study->space.n, sizeof *own);
-    if (t->course.n) memcpy(step, t->course.step, t->course.n * sizeof *step);
-    step[t->course.n++] = (struct course_step){from, memcpy(own, config, s->study->space.n * sizeof *own), trial};
-    t->course.step = step;
-}
-
-static void add_stored_step(struct session *s, struct trial *t, double from, const json_t *params, long trial)
-{
-    double config[SPACE_PARAMS_MAX];
-    if (space_from_json(&s->study->space, params, config, NULL)) return; /* outside the space as it is now */
-    add_step(s, t, from, config, trial);
-}
-
+/* Live as it is; from the log as far as it lies in the space as it is now. */
 static void take_course(struct session *s, struct trial *t, const struct change *c)
 {
-    const json_t *steps = json_object_get(c->course_json, "steps"), *step;
-    size_t i;
+    const struct space *space = &s->study->space;
+    if (c->course) t->course.until = c->course->until;
     for (size_t k = 0; c->course && k < c->course->n; k++)
-        add_step(s, t, c->course->step[k].from, c->course->step[k].config, c->course->step[k].trial);
-    json_array_foreach(steps, i, step)
-    {
-        const json_t *trial = json_object_get(step, "trial");
-        add_stored_step(s, t, json_number_value(json_object_get(step, "from")), json_object_get(step, "params"),
-                        json_is_integer(trial) ? (long)json_integer_value(trial) : -1);
-    }
-    t->course.until = c->course ? c->course->until : json_number_value(json_object_get(c->course_json, "until"));
+        course_add(&t->course, space, &s->arena, c->course->step[k].from, c->course->step[k].config,
+                   c->course->step[k].trial);
+    if (c->course_json) course_parse(c->course_json, space, &s->arena, &t->course, NULL);
 }
 
 static void adjust(struct session *s, struct trial *t, const struct change *c)
 {
-    if (c->set) add_step(s, t, c->set_from, c->set, t->number);
-    if (c->set_json) add_stored_step(s, t, c->set_from, c->set_json, t->number);
-    if (c->set || c->set_json) t->course_at = t->course.n;
+    const struct space *space = &s->study->space;
+    double config[SPACE_PARAMS_MAX];
+    bool stored = c->set_json && space_from_json(space, c->set_json, config, NULL) == STATUS_OK;
+    if (!c->set && !stored) return;
+    course_add(&t->course, space, &s->arena, c->set_from, stored ? config : c->set, t->number);
+    t->course_at = t->course.n;
 }
 
 static enum status add(struct session *s, const struct change *c, struct error *err)

@@ -35,7 +35,7 @@ static struct learning_curve *copy_curve(const struct learning_curve *c, struct 
     return out;
 }
 
-/* Pareto: the metrics of complete trials that no other dominates. */
+/* Pareto: the metrics of all feasible complete trials; what none of them dominates would be on the front. */
 static void take_front(const struct session *s, struct question *q)
 {
     const struct objective *o = &s->study->objective;
@@ -46,27 +46,6 @@ static void take_front(const struct session *s, struct question *q)
         memcpy(front + q->evidence.n_front++ * o->n_metrics, t->value, o->n_metrics * sizeof *front);
     }
     q->evidence.front = front;
-}
-
-/* Utility of the `wanted`-th best complete trial that is feasible; of the worst of them if there are fewer. */
-static double wanted_utility(const struct session *s, size_t wanted)
-{
-    const struct objective *o = &s->study->objective;
-    const double *baseline = session_baseline(s);
-    double *best = must_alloc(wanted, sizeof *best);
-    size_t n = 0;
-    for (size_t i = 0; (baseline || !objective_needs_baseline(o)) && i < s->n_history; i++) {
-        const struct trial *t = s->history_trial[i];
-        if (t->state != TRIAL_COMPLETE || t->role == ROLE_CONFIRM) continue;
-        double u = pruner_utility(o, t->value, baseline);
-        if (u == -HUGE_VAL || (n == wanted && u <= best[n - 1])) continue;
-        size_t at = n < wanted ? n++ : n - 1;
-        for (; at > 0 && best[at - 1] < u; at--) best[at] = best[at - 1];
-        best[at] = u;
-    }
-    double target = n ? best[n - 1] : -HUGE_VAL;
-    free(best);
-    return target;
 }
 
 static void take_evidence(const struct session *s, struct question *q)
@@ -83,8 +62,8 @@ static void take_evidence(const struct session *s, struct question *q)
     }
     e->trial = list;
     e->best_utility = s->best ? s->best_utility : -HUGE_VAL;
-    e->wanted = s->study->confirm_top > 1 ? 2 : 1;
-    e->target = wanted_utility(s, e->wanted);
+    e->target =
+        s->best && s->study->confirm_top > 1 && s->second_utility > -HUGE_VAL ? s->second_utility : e->best_utility;
     if (session_baseline(s))
         e->baseline = memcpy(arena_alloc(&q->arena, sizeof s->baseline), s->baseline, sizeof s->baseline);
     if (s->study->objective.form == OBJECTIVE_PARETO) take_front(s, q);
@@ -126,13 +105,17 @@ void overseer_forget(struct question *q)
 
 /* ---- thinking ---- */
 
+/* A forecast is made once, and only if somebody asks for it: ranks need none until they condemn. */
 void overseer_think(struct forecaster *f, struct question *q)
 {
     struct forecast *x = NULL;
-    bool possible = forecast_make(f, &q->evidence, &q->running, &x, NULL) == STATUS_OK;
-    if (q->judge) pruner_judge(q->study, &q->evidence, &q->running, possible ? x : NULL, &q->verdict);
-    if (q->adapt && possible) stopping_advise(q->study, &q->evidence, &q->running, x, &q->advice);
-    if (q->adapt && !possible && stopping_clamp(&q->study->stopping, &q->rule)) {
+    bool foreseen = q->adapt || (q->judge && q->study->stopping.pruner == PRUNER_AUTO);
+    if (foreseen) forecast_make(f, &q->evidence, &q->running, &x, NULL);
+    if (q->judge) pruner_judge(q->study, &q->evidence, &q->running, x, &q->verdict);
+    if (q->verdict.stop && !foreseen) forecast_make(f, &q->evidence, &q->running, &x, NULL);
+    if (q->verdict.stop && x) pruner_expect(q->study, &q->evidence, &q->running, x, &q->verdict);
+    if (q->adapt && x) stopping_advise(q->study, &q->evidence, &q->running, x, &q->advice);
+    if (q->adapt && !x && stopping_clamp(&q->study->stopping, &q->rule)) {
         q->advice = (struct advice){.change = true, .patience = q->rule.patience, .threshold = q->rule.threshold};
         snprintf(q->advice.why, sizeof q->advice.why, "outside the bounds of the study file");
     }

@@ -14,6 +14,12 @@
 
 enum { PATIENCE = 2, QUARTER = 4 };
 
+/* Can members be compared yet? */
+static bool is_judged(const struct session *s)
+{
+    return session_baseline(s) || !objective_needs_baseline(&s->study->objective);
+}
+
 static double score(const struct session *s, const double *metrics)
 {
     double u = objective_utility(&s->study->objective, metrics, session_baseline(s));
@@ -78,49 +84,44 @@ static enum status begin(struct session *s, struct error *err)
 static void go_on(struct session *s, const struct trial *parent, const double *config, const char *source)
 {
     struct course course = {.until = (double)(parent->round + 2) * s->study->schedule.interval};
-    session_add(s, &(struct addition){.role = ROLE_MEMBER,
-                                      .config = config,
-                                      .source = source,
-                                      .course = &course,
-                                      .has_parent = true,
-                                      .parent = parent->number});
+    session_add(s, &(struct addition){
+                       .role = ROLE_MEMBER, .config = config, .source = source, .course = &course, .parent = parent});
 }
 
-static enum status replace(struct session *s, const struct rank *alive, size_t n, struct error *err)
+static void add_clone(struct session *s, const struct bandit *b, const struct rank *alive, size_t n)
 {
-    struct arena arena = {0};
     struct rng rng = rng_derive(s->seed, "pb2", s->n);
-    size_t best = (n + QUARTER - 1) / QUARTER, n_intervals;
-    const struct trial *parent = alive[rng_below(&rng, best)].trial;
+    const struct trial *parent = alive[rng_below(&rng, (n + QUARTER - 1) / QUARTER)].trial;
     double config[SPACE_PARAMS_MAX];
     char why[160], source[200];
     memcpy(config, parent->config, s->study->space.n * sizeof *config);
-    struct interval *x = intervals(s, &arena, &n_intervals);
-    enum status st = schedule_propose(s->study, x, n_intervals, parent->round + 1, score(s, parent->value),
-                                      rng_bits(&rng), config, why, sizeof why, err);
+    bandit_propose(b, score(s, parent->value), rng_bits(&rng), config, why, sizeof why);
     snprintf(source, sizeof source, "%s; clone of %ld", why, parent->number);
-    if (!st) go_on(s, parent, config, source);
-    arena_done(&arena);
-    return st;
+    go_on(s, parent, config, source);
 }
 
 /* The next round: all but the worst quarter of those that can go on do; the other places are clones. */
 static enum status next_round(struct session *s, const struct rank *alive, size_t n, struct error *err)
 {
-    size_t population = (size_t)s->study->schedule.population, keep = n - n / QUARTER;
-    enum status st = STATUS_OK;
+    struct arena arena = {0};
+    struct bandit *b = NULL;
+    size_t population = (size_t)s->study->schedule.population, keep = n - n / QUARTER, n_intervals;
+    struct interval *x = intervals(s, &arena, &n_intervals);
+    enum status st = bandit_create(s->study, x, n_intervals, alive[0].trial->round + 1, s->seed, &b, err);
     if (keep > population - 1) keep = population - 1;
-    for (size_t i = 0; i < keep; i++) go_on(s, alive[i].trial, alive[i].trial->config, "pb2: goes on");
-    for (size_t i = keep; !st && i < population; i++) st = replace(s, alive, n, err);
+    for (size_t i = 0; !st && i < keep; i++) go_on(s, alive[i].trial, alive[i].trial->config, "pb2: goes on");
+    for (size_t i = keep; !st && i < population; i++) add_clone(s, b, alive, n);
+    bandit_free(b);
+    arena_done(&arena);
     return st;
 }
 
 /* ---- the machine ---- */
 
 struct survey {
-    long round;           /* the last one */
-    size_t members, open; /* in all; not final */
-    struct rank *alive;   /* of the last round, those that can go on */
+    long round; /* the last one */
+    size_t members;
+    struct rank *alive; /* of the last round, those that can go on */
     size_t n_alive, n_last;
     double best, best_before; /* feasible scores: up to the last round, and up to PATIENCE rounds earlier */
 };
@@ -133,7 +134,6 @@ static struct survey look(const struct session *s, struct arena *arena)
         struct trial *t = s->trial[i];
         if (t->role != ROLE_MEMBER) continue;
         v.members++;
-        v.open += !trial_state_final(t->state);
         if (t->round > v.round) v.round = t->round;
     }
     for (size_t i = 0; i < s->n; i++) {
@@ -177,19 +177,24 @@ static enum status check_checkpoints(const struct session *s, const struct surve
         "program report {\"checkpoint\": …} (workers/README.md), or set 'clone: false'");
 }
 
+static bool has_open_member(const struct session *s)
+{
+    for (size_t i = 0; i < s->n_open; i++)
+        if (s->open[i]->role == ROLE_MEMBER) return true;
+    return false;
+}
+
 enum status population_step(struct session *s, bool fits, enum population_state *ret, char *why, size_t size,
                             struct error *err)
 {
     struct arena arena = {0};
     *ret = POPULATION_WAITS;
-    if (!session_baseline(s) && objective_needs_baseline(&s->study->objective)) return STATUS_OK;
+    if (!is_judged(s) || has_open_member(s)) return STATUS_OK;
     struct survey v = look(s, &arena);
     enum status st = STATUS_OK;
     *ret = POPULATION_GROWS;
     if (v.members == 0)
         st = begin(s, err);
-    else if (v.open > 0)
-        *ret = POPULATION_WAITS;
     else if (!s->study->schedule.clone) {
         *ret = POPULATION_DONE;
         snprintf(why, size, "every member has ended");
@@ -220,14 +225,6 @@ static double score_at(const struct session *s, const struct trial *t, double co
     return score(s, c->value + i * o->n_metrics);
 }
 
-/* The settings that were in force at a cost. */
-static const double *settings_at(const struct trial *t, double cost)
-{
-    const double *config = t->config;
-    for (size_t i = 0; i < t->course.n && t->course.step[i].from <= cost; i++) config = t->course.step[i].config;
-    return config;
-}
-
 static struct interval *curve_intervals(const struct session *s, struct arena *arena, size_t *ret_n)
 {
     double length = s->study->schedule.interval;
@@ -245,7 +242,8 @@ static struct interval *curve_intervals(const struct session *s, struct arena *a
                 x = more;
                 room = 2 * room + 64;
             }
-            x[(*ret_n)++] = (struct interval){settings_at(t, ((double)k + 0.5) * length), k, before, after};
+            x[(*ret_n)++] =
+                (struct interval){course_settings(&t->course, t->config, ((double)k + 0.5) * length), k, before, after};
         }
     }
     return x;
@@ -264,25 +262,37 @@ static bool is_weak(const struct session *s, const struct trial *t, double cost)
     return !isnan(own) && n >= QUARTER && better >= n - n / QUARTER;
 }
 
+/* The end of an interval that its last report has passed; 0: none, or it has got new settings since. */
+static double interval_passed(const struct session *s, const struct trial *t)
+{
+    const struct learning_curve *c = t->observed ? &t->observed->curve : NULL;
+    if (!c || c->n == 0) return 0;
+    double length = s->study->schedule.interval, end = floor(learning_curve_cost(c) / length) * length;
+    bool before = c->n > 1 && c->at[c->n - 2] >= end, told = t->course.n && t->course.step[t->course.n - 1].from >= end;
+    return before || told ? 0 : end;
+}
+
 bool population_steer(struct session *s, struct trial *t)
 {
     const struct schedule *how = &s->study->schedule;
+    if (how->n == 0 || how->clone || t->role != ROLE_MEMBER || !is_judged(s)) return false;
+    double end = interval_passed(s, t), config[SPACE_PARAMS_MAX];
+    if (end <= 0 || !is_weak(s, t, end)) return false;
     struct arena arena = {0};
-    double config[SPACE_PARAMS_MAX], now = session_cost(s, t->last, t->step);
-    bool judged = session_baseline(s) || !objective_needs_baseline(&s->study->objective);
-    if (how->n == 0 || how->clone || t->role != ROLE_MEMBER || !judged || !isfinite(now)) return false;
-    long round = (long)floor(now / how->interval);
-    if (round < 1 || round <= t->round) return false;
-    t->round = round; /* intervals it has been asked about; only in memory */
-    if (!is_weak(s, t, (double)round * how->interval)) return false;
+    struct bandit *b = NULL;
     size_t n;
     char why[160];
-    struct rng rng = rng_derive(s->seed, "pb2", (uint64_t)t->number * 1000 + (uint64_t)round);
+    long round = lround(end / how->interval);
+    struct rng rng = rng_derive(s->seed, "pb2", (uint64_t)t->number * 1000003 + (uint64_t)round);
     struct interval *x = curve_intervals(s, &arena, &n);
-    memcpy(config, settings_at(t, now), s->study->space.n * sizeof *config);
-    bool told = schedule_propose(s->study, x, n, round, score_at(s, t, (double)round * how->interval), rng_bits(&rng),
-                                 config, why, sizeof why, NULL) == STATUS_OK;
-    if (told) session_set(s, t, now, config, why);
+    bool told = bandit_create(s->study, x, n, round, s->seed, &b, NULL) == STATUS_OK;
+    double now = learning_curve_cost(&t->observed->curve);
+    memcpy(config, course_settings(&t->course, t->config, now), s->study->space.n * sizeof *config);
+    if (told) {
+        bandit_propose(b, score_at(s, t, end), rng_bits(&rng), config, why, sizeof why);
+        session_set(s, t, now, config, why);
+    }
+    bandit_free(b);
     arena_done(&arena);
     return told;
 }
@@ -292,74 +302,45 @@ bool population_steer(struct session *s, struct trial *t)
 struct course population_lineage(const struct session *s, const struct trial *t, struct arena *arena,
                                  const double **ret_config)
 {
-    size_t n = t->course.n;
-    for (const struct trial *x = t; session_trial(s, x->parent); x = s->trial[x->parent]) n++;
-    struct course_step *step = arena_array(arena, n + 1, sizeof *step);
-    struct course course = {.until = session_cost(s, t->value, t->step), .n = n, .step = step};
-    if (t->course.n) memcpy(step + n - t->course.n, t->course.step, t->course.n * sizeof *step);
-    n -= t->course.n;
-    for (; session_trial(s, t->parent); t = s->trial[t->parent])
-        step[--n] = (struct course_step){s->trial[t->parent]->checkpoint.cost, t->config, t->number};
-    *ret_config = t->config;
+    const struct trial **line = arena_array(arena, (size_t)t->round + 1, sizeof(struct trial *)), *last = t;
+    struct course course = {.until = session_cost(s, t->value, t->step)};
+    size_t n = 0;
+    for (; t; t = session_trial(s, t->parent)) line[n++] = t;
+    *ret_config = line[n - 1]->config;
+    for (size_t i = n - 1; i-- > 0;)
+        course_add(&course, &s->study->space, arena, line[i + 1]->checkpoint.cost, line[i]->config, line[i]->number);
+    for (size_t i = 0; i < last->course.n; i++)
+        course_add(&course, &s->study->space, arena, last->course.step[i].from, last->course.step[i].config,
+                   last->number);
     return course;
-}
-
-static json_t *step_json(const struct session *s, double from, long trial, const double *config)
-{
-    json_t *step = json_pack("{s:o}", "from", from == floor(from) ? json_integer((json_int_t)from) : json_real(from));
-    if (trial >= 0) json_object_set_new(step, "trial", json_integer(trial));
-    json_object_set_new(step, "params", space_to_json(&s->study->space, config));
-    return step;
 }
 
 json_t *population_schedule_json(const struct session *s, const struct trial *t)
 {
     struct arena arena = {0};
-    const double *config;
-    struct course c = population_lineage(s, t, &arena, &config);
     const struct trial *first = t;
-    json_t *steps = json_array();
-    while (session_trial(s, first->parent)) first = s->trial[first->parent];
-    json_array_append_new(steps, step_json(s, 0, first->number, config));
-    for (size_t i = 0; i < c.n; i++)
-        json_array_append_new(steps, step_json(s, c.step[i].from, c.step[i].trial, c.step[i].config));
+    const double *config;
+    struct course later = population_lineage(s, t, &arena, &config), all = {.until = later.until};
+    while (session_trial(s, first->parent)) first = session_trial(s, first->parent);
+    course_add(&all, &s->study->space, &arena, 0, config, first->number);
+    for (size_t i = 0; i < later.n; i++)
+        course_add(&all, &s->study->space, &arena, later.step[i].from, later.step[i].config, later.step[i].trial);
+    json_t *out = course_json(&all, &s->study->space);
     arena_done(&arena);
-    return json_pack("{s:o, s:o}", "until", json_real(c.until), "steps", steps);
-}
-
-static enum status parse_step(const struct session *s, const json_t *step, size_t i, struct arena *arena,
-                              struct course_step *ret, struct error *err)
-{
-    const json_t *from = json_object_get(step, "from"), *trial = json_object_get(step, "trial");
-    double *config = arena_array(arena, s->study->space.n, sizeof *config);
-    if (!json_is_number(from) || json_number_value(from) < 0 || !json_is_object(json_object_get(step, "params")))
-        return error_set(err, STATUS_INVALID, "step %zu of the schedule needs \"from\", a cost, and \"params\"", i);
-    enum status st = space_from_json(&s->study->space, json_object_get(step, "params"), config, err);
-    if (st) return error_context(err, "step %zu of the schedule", i);
-    *ret = (struct course_step){json_number_value(from), config,
-                                json_is_integer(trial) ? (long)json_integer_value(trial) : -1};
-    return STATUS_OK;
+    return out;
 }
 
 enum status population_parse(const struct session *s, const json_t *object, struct arena *arena,
                              const double **ret_config, struct course *ret, struct error *err)
 {
     const json_t *inner = json_object_get(object, "schedule");
-    const json_t *steps = json_object_get(inner ? inner : object, "steps"),
-                 *until = json_object_get(inner ? inner : object, "until");
-    size_t n = json_array_size(steps);
-    struct course_step *step = arena_array(arena, n + 1, sizeof *step);
-    enum status st = STATUS_OK;
-    if (n == 0)
-        return error_set(
-            err, STATUS_INVALID,
-            "there is no schedule in it: 'nocturne export STUDY --format json' writes one that can be run");
-    for (size_t i = 0; !st && i < n; i++) st = parse_step(s, json_array_get(steps, i), i, arena, &step[i], err);
-    for (size_t i = 1; !st && i < n; i++)
-        if (step[i].from < step[i - 1].from)
-            st = error_set(err, STATUS_INVALID, "step %zu of the schedule begins before the one in front of it", i);
+    struct course all;
+    enum status st = course_parse(inner ? inner : object, &s->study->space, arena, &all, err);
+    if (!st && all.n == 0)
+        st = error_set(err, STATUS_INVALID,
+                       "there is no schedule in it: 'nocturne export STUDY --format json' writes one that can be run");
     if (st) return st;
-    *ret_config = step[0].config;
-    *ret = (struct course){.until = json_number_value(until), .n = n - 1, .step = step + 1};
+    *ret_config = all.step[0].config;
+    *ret = (struct course){.until = all.until, .n = all.n - 1, .step = all.step + 1};
     return STATUS_OK;
 }

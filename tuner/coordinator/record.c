@@ -45,7 +45,7 @@ struct trial *session_add(struct session *s, const struct addition *a)
     c.seed = a->seed ? a->seed : session_trial_seed(s, c.trial);
     c.confirms = a->role == ROLE_CONFIRM ? a->confirms : -1;
     c.course = a->course;
-    c.parent = a->has_parent ? a->parent : -1;
+    c.parent = a->parent ? a->parent->number : -1;
     c.known = a->known ? a->known : s->seq;
     c.expect_tokens = a->expect_tokens;
     c.expect_ms = a->expect_ms;
@@ -76,7 +76,7 @@ enum status session_renew(struct session *s, struct trial *t, int64_t ttl_ms, st
     return record(s, &c, err);
 }
 
-void session_condemn(struct session *s, struct trial *t, const char *why)
+void session_condemn(struct session *s, const struct trial *t, const char *why)
 {
     struct change c = record_begin(s, LOGGED_CONDEMNED, t);
     c.reason = why;
@@ -159,9 +159,8 @@ enum status session_finish(struct session *s, struct trial *t, enum trial_state 
     c.reason = reason;
     c.outcome = outcome;
     if (to == TRIAL_COMPLETE && t->observed && t->observed->adjusted) {
-        long later;
         c.adjusted = true;
-        c.patience = (double)early_stopping_equivalent(&t->observed->curve, &t->observed->rule, &later);
+        c.patience = (double)early_stopping_equivalent(&t->observed->curve, &t->observed->rule);
         c.threshold = t->observed->rule.threshold;
     }
     return finish(s, t, &c, err);

@@ -11,6 +11,7 @@
 #ifndef TUNER_COORDINATOR_SESSION_H
 #define TUNER_COORDINATOR_SESSION_H
 
+#include "tuner/coordinator/course.h"
 #include "tuner/coordinator/trial_state.h"
 
 #include "tuner/base/clock.h"
@@ -38,19 +39,6 @@ struct checkpoint {
     long step;
     int64_t bytes; /* 0: it is a folder */
     double cost;   /* tokens reported until then, in all; 0: unknown */
-};
-
-/* Settings that change while a trial runs, by what training has cost (tokens, or reports). */
-struct course_step {
-    double from;
-    const double *config; /* space.n: all settings from then on */
-    long trial;           /* the member that found it; −1: none */
-};
-
-struct course {
-    double until; /* it is to end there; 0: where it will */
-    size_t n;
-    const struct course_step *step; /* in order; the settings before the first are the trial's own */
 };
 
 struct trial {
@@ -149,7 +137,8 @@ struct session {
     double baseline[METRICS_MAX]; /* their means */
     const struct trial *best;     /* the incumbent, on its own single measurement; NULL: none is feasible */
     double best_utility;
-    char *file; /* the study file as last logged */
+    double second_utility; /* of the second best; −HUGE_VAL: there is none */
+    char *file;            /* the study file as last logged */
 };
 
 const char *trial_role_name(enum trial_role role);
@@ -198,8 +187,7 @@ struct addition {
     int64_t known; /* seq of the last event that the suggestion knew; 0: all of them */
     double expect_tokens, expect_ms;
     const struct course *course; /* NULL: none */
-    bool has_parent;
-    long parent;
+    const struct trial *parent;  /* a member: goes on from its checkpoint; NULL: it begins */
 };
 
 struct trial *session_add(struct session *s, const struct addition *a);
@@ -209,7 +197,7 @@ enum status session_lease(struct session *s, struct trial *t, const char *dir, i
 /* → running. `resumed_cost`: tokens that the checkpoint it goes on from had cost; 0: it begins anew. */
 enum status session_started(struct session *s, struct trial *t, int64_t pid, double resumed_cost, struct error *err);
 enum status session_renew(struct session *s, struct trial *t, int64_t ttl_ms, struct error *err);
-void session_condemn(struct session *s, struct trial *t, const char *why);
+void session_condemn(struct session *s, const struct trial *t, const char *why);
 /* By the pruner; `details` of the verdict; audit: it runs on all the same. */
 void session_doom(struct session *s, struct trial *t, const char *why, const json_t *details, bool audit);
 void session_checkpoint(struct session *s, struct trial *t, const char *path, long step, int64_t bytes);

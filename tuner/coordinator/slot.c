@@ -9,9 +9,9 @@
 
 #include <signal.h>
 
-static void say(struct slot *slot, enum coordinator_event event, const char *text)
+static void note(struct slot *slot, const char *text)
 {
-    slot->home->say(slot->home->data, event, event == EVENT_STARTED ? slot->trial : NULL, text);
+    slot->home->say(slot->home->data, EVENT_NOTE, NULL, text);
 }
 
 static void fail(struct slot *slot, enum status status, const struct error *err)
@@ -87,7 +87,7 @@ static void on_job_policy(void *data, const json_t *policy)
 {
     struct slot *slot = data;
     struct error err;
-    if (observed_announce(slot->home->session, slot->trial, policy, &err)) say(slot, EVENT_NOTE, err.text);
+    if (observed_announce(slot->home->session, slot->trial, policy, &err)) note(slot, err.text);
 }
 
 static void on_job_checkpoint(void *data, long step, const char *path)
@@ -97,7 +97,7 @@ static void on_job_checkpoint(void *data, long step, const char *path)
     struct error err;
     const char *dir =
         launch_folder(slot->home->files, slot->home->session->study, slot->trial, slot->trial->attempts, &a);
-    if (attempt_checkpoint(slot->home->session, slot->trial, dir, step, path, &err)) say(slot, EVENT_NOTE, err.text);
+    if (attempt_checkpoint(slot->home->session, slot->trial, dir, step, path, &err)) note(slot, err.text);
     arena_done(&a);
 }
 
@@ -162,7 +162,7 @@ static bool begin_anew(struct slot *slot, const struct error *why)
 {
     struct error err;
     bool own = slot->trial->checkpoint.path != NULL;
-    say(slot, EVENT_NOTE, why->text);
+    note(slot, why->text);
     session_note(slot->home->session, why->text);
     if (own) return true;
     slot->state = SLOT_FREE;
@@ -191,7 +191,7 @@ void slot_start(struct slot *slot)
         slot->state = SLOT_RUNS;
         enum status s = session_started(slot->home->session, t, job_pid(slot->job), cost, &err);
         if (s) fail(slot, s, &err);
-        say(slot, EVENT_STARTED, NULL);
+        slot->home->say(slot->home->data, EVENT_STARTED, t, NULL);
     }
     arena_done(&a);
 }

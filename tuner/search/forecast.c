@@ -102,7 +102,57 @@ static void choose_ends(const struct view *w, struct forecast *x)
     free(end);
 }
 
-static void find_nearest(const struct view *w, struct forecast *x);
+/* ---- the nearest curves ---- */
+
+/* A metric's value at a cost, linear between the points, and a little before the first; NaN outside the curve. */
+static double value_at(const struct learning_curve *c, size_t metric, double at)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        double v = c->value[i * c->n_metrics + metric];
+        if (c->at[i] < at) continue;
+        if (i == 0 || c->at[i] == at) return c->at[i] <= 1.2 * at ? v : NAN;
+        double before = c->value[(i - 1) * c->n_metrics + metric];
+        return before + (v - before) * (at - c->at[i - 1]) / (c->at[i] - c->at[i - 1]);
+    }
+    return NAN;
+}
+
+/* Mean squared difference from the trial's own curve so far, on the model's scale; −1: they share no cost. */
+static double curve_distance(const struct view *w, const struct learning_curve *c, size_t metric)
+{
+    const struct learning_curve *own = w->running->curve;
+    const struct metric *m = &w->f->study->objective.metric[metric];
+    double sum = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < own->n; i++) {
+        double a = own->value[i * own->n_metrics + metric], b = value_at(c, metric, own->at[i]);
+        if (!isfinite(a) || !isfinite(b)) continue;
+        sum += pow(rows_transform(m, a) - rows_transform(m, b), 2);
+        n++;
+    }
+    return 2 * n >= own->n && n > 0 ? sum / (double)n : -1;
+}
+
+static void find_nearest(const struct view *w, struct forecast *x)
+{
+    const struct objective *o = &w->f->study->objective;
+    const struct evidence *e = w->evidence;
+    int tokens = objective_token_metric(o);
+    size_t n = 0, metric = 0;
+    for (size_t m = o->n_metrics; m-- > 0;)
+        if ((int)m != tokens && objective_uses(o, m)) metric = m;
+    struct surface_near *all = must_alloc(e->n + 1, sizeof *all);
+    for (size_t i = 0; i < e->n; i++) {
+        double distance = e->trial[i].number == w->running->number ? -1 : curve_distance(w, e->trial[i].curve, metric);
+        if (distance >= 0) all[n++] = (struct surface_near){distance, i};
+    }
+    qsort(all, n, sizeof *all, surface_near_compare);
+    for (x->n_nearest = 0; x->n_nearest < n && x->n_nearest < FORECAST_NEAREST; x->n_nearest++)
+        x->nearest[x->n_nearest] = e->trial[all[x->n_nearest].at].number;
+    free(all);
+}
+
+/* ---- making one ---- */
 
 static void frame(const struct view *w, struct forecast *x)
 {
@@ -210,56 +260,6 @@ void forecast_outcomes(const struct forecast *x, const struct early_stopping *ru
 double forecast_noise(const struct forecast *x, size_t metric)
 {
     return x->noise[metric];
-}
-
-/* ---- the nearest curves ---- */
-
-/* A metric's value at a cost, linear between the points, and a little before the first; NaN outside the curve. */
-static double value_at(const struct learning_curve *c, size_t metric, double at)
-{
-    for (size_t i = 0; i < c->n; i++) {
-        double v = c->value[i * c->n_metrics + metric];
-        if (c->at[i] < at) continue;
-        if (i == 0 || c->at[i] == at) return c->at[i] <= 1.2 * at ? v : NAN;
-        double before = c->value[(i - 1) * c->n_metrics + metric];
-        return before + (v - before) * (at - c->at[i - 1]) / (c->at[i] - c->at[i - 1]);
-    }
-    return NAN;
-}
-
-/* Mean squared difference from the trial's own curve so far, on the model's scale; −1: they share no cost. */
-static double curve_distance(const struct view *w, const struct learning_curve *c, size_t metric)
-{
-    const struct learning_curve *own = w->running->curve;
-    const struct metric *m = &w->f->study->objective.metric[metric];
-    double sum = 0;
-    size_t n = 0;
-    for (size_t i = 0; i < own->n; i++) {
-        double a = own->value[i * own->n_metrics + metric], b = value_at(c, metric, own->at[i]);
-        if (!isfinite(a) || !isfinite(b)) continue;
-        sum += pow(rows_transform(m, a) - rows_transform(m, b), 2);
-        n++;
-    }
-    return 2 * n >= own->n && n > 0 ? sum / (double)n : -1;
-}
-
-static void find_nearest(const struct view *w, struct forecast *x)
-{
-    const struct objective *o = &w->f->study->objective;
-    const struct evidence *e = w->evidence;
-    int tokens = objective_token_metric(o);
-    size_t n = 0, metric = 0;
-    for (size_t m = o->n_metrics; m-- > 0;)
-        if ((int)m != tokens && objective_uses(o, m)) metric = m;
-    struct surface_near *all = must_alloc(e->n + 1, sizeof *all);
-    for (size_t i = 0; i < e->n; i++) {
-        double distance = e->trial[i].number == w->running->number ? -1 : curve_distance(w, e->trial[i].curve, metric);
-        if (distance >= 0) all[n++] = (struct surface_near){distance, i};
-    }
-    qsort(all, n, sizeof *all, surface_near_compare);
-    for (x->n_nearest = 0; x->n_nearest < n && x->n_nearest < FORECAST_NEAREST; x->n_nearest++)
-        x->nearest[x->n_nearest] = e->trial[all[x->n_nearest].at].number;
-    free(all);
 }
 
 size_t forecast_nearest(const struct forecast *x, long ret[FORECAST_NEAREST])

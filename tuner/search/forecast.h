@@ -36,8 +36,7 @@ struct evidence {
     const struct evidence_trial *trial;
     const double *baseline; /* n_metrics; NULL: unknown */
     double best_utility;    /* of the incumbent; −HUGE_VAL: none is feasible yet */
-    size_t wanted;          /* a trial is useful if it would be among so many best */
-    double target;          /* the utility of the last of them; −HUGE_VAL: none is feasible yet */
+    double target;          /* the utility that makes a trial useful; −HUGE_VAL: none is feasible yet */
     size_t n_front;         /* pareto: the trials on the front */
     const double *front;    /* n_front × n_metrics */
 };

@@ -79,7 +79,7 @@ bool early_stopping_update(struct early_stopping *e, double value)
     return (double)e->bad >= e->patience;
 }
 
-long early_stopping_equivalent(const struct learning_curve *c, const struct early_stopping *e, long *ret_later)
+long early_stopping_equivalent(const struct learning_curve *c, const struct early_stopping *e)
 {
     struct early_stopping x = *e;
     long longest = 0; /* wait that an improvement ended */
@@ -94,6 +94,5 @@ long early_stopping_equivalent(const struct learning_curve *c, const struct earl
     }
     longest *= c->every;
     x.bad *= c->every;
-    *ret_later = x.bad > longest ? 0 : longest + 1 - x.bad;
     return x.bad > longest ? x.bad : longest + 1;
 }

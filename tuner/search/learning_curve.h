@@ -50,8 +50,8 @@ struct early_stopping {
 /* True: it ends here. */
 bool early_stopping_update(struct early_stopping *e, double value);
 
-/* Patience that, from the start and never changed, would have let a run of these evaluations end where it did; and how
- * many evaluations later than that it would have ended (0, if a constant patience can do the same). */
-long early_stopping_equivalent(const struct learning_curve *c, const struct early_stopping *e, long *ret_later);
+/* Patience that, from the start and never changed, would have let a run of these evaluations end where it did; if none
+ * could, because it was more patient earlier, the least that would not have ended it before. */
+long early_stopping_equivalent(const struct learning_curve *c, const struct early_stopping *e);
 
 #endif

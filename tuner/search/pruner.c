@@ -16,12 +16,6 @@ enum { ETA = 3, MEDIAN_FROM = 5 };
 
 static const double FLOOR = 0.05;
 
-double pruner_utility(const struct objective *o, const double *value, const double *baseline)
-{
-    if (!objective_feasible(o, value, baseline)) return -HUGE_VAL;
-    return objective_utility(o, value, baseline);
-}
-
 /* ---- auto ---- */
 
 static bool is_useful(const struct objective *o, const struct evidence *e, const double *value)
@@ -39,60 +33,22 @@ static double median(double *v, size_t n)
     return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
 }
 
-/* How far the results of complete trials lie apart, on the model's scale. */
-static double usual_spread(const struct metric *of, const struct evidence *e, size_t metric)
-{
-    double mean = 0, square = 0, n = 0;
-    for (size_t i = 0; i < e->n; i++) {
-        if (!e->trial[i].result || !isfinite(e->trial[i].result[metric])) continue;
-        double v = rows_transform(of, e->trial[i].result[metric]), off = v - mean;
-        mean += off / ++n;
-        square += off * (v - mean);
-    }
-    return n > 1 ? sqrt(square / n) : 0;
-}
-
-/* Backtested on whole curves the draws' standard deviation holds two thirds of the errors, as it should, but a few are
- * far larger (tests/bench): hence a floor. */
-static void expect(const struct objective *o, const struct evidence *e, const struct outcome *out, struct verdict *ret)
-{
-    for (size_t m = 0; m < o->n_metrics; m++) {
-        const struct metric *of = &o->metric[m];
-        double mean = 0, square = 0;
-        for (size_t k = 0; k < FORECAST_DRAWS; k++) mean += rows_transform(of, out[k].value[m]) / FORECAST_DRAWS;
-        for (size_t k = 0; k < FORECAST_DRAWS; k++)
-            square += pow(rows_transform(of, out[k].value[m]) - mean, 2) / FORECAST_DRAWS;
-        if (!isfinite(mean) || isnan(out[0].value[m])) continue;
-        ret->expected[m] = rows_transform_back(of, mean);
-        ret->spread[m] = hypot(sqrt(square), FLOOR * usual_spread(of, e, m));
-    }
-}
-
 static void judge_future(const struct study *study, const struct evidence *e, const struct running *r,
                          const struct forecast *x, struct verdict *ret)
 {
     const struct objective *o = &study->objective;
     struct outcome out[FORECAST_DRAWS];
-    double left[FORECAST_DRAWS];
     size_t useful = 0;
     forecast_outcomes(x, r->rule, out);
-    for (size_t k = 0; k < FORECAST_DRAWS; k++) {
-        useful += is_useful(o, e, out[k].value);
-        left[k] = out[k].cost - learning_curve_cost(r->curve);
-    }
-    expect(o, e, out, ret);
+    for (size_t k = 0; k < FORECAST_DRAWS; k++) useful += is_useful(o, e, out[k].value);
     ret->chance = ((double)useful + 0.5) / (FORECAST_DRAWS + 1);
     ret->target = e->target > -HUGE_VAL ? e->target : NAN;
-    ret->saves = median(left, FORECAST_DRAWS);
-    ret->n_nearest = forecast_nearest(x, ret->nearest);
     ret->stop = ret->chance < study->stopping.chance;
-    int at = snprintf(ret->why, sizeof ret->why, "%.2g %% chance to ", 100 * ret->chance);
-    snprintf(ret->why + at, sizeof ret->why - (size_t)at,
-             o->form == OBJECTIVE_PARETO ? "reach the front"
-             : isnan(ret->target)        ? "satisfy the constraints"
-             : e->wanted == 1            ? "beat the best so far"
-                                         : "be among the %zu best so far",
-             e->wanted);
+    snprintf(ret->why, sizeof ret->why, "%.2g %% chance to %s", 100 * ret->chance,
+             o->form == OBJECTIVE_PARETO   ? "reach the front"
+             : isnan(ret->target)          ? "satisfy the constraints"
+             : e->target < e->best_utility ? "be among the 2 best so far"
+                                           : "beat the best so far");
 }
 
 /* ---- ranks ---- */
@@ -164,6 +120,50 @@ void pruner_judge(const struct study *study, const struct evidence *evidence, co
     case PRUNER_ASHA: judge_rung(study, evidence, running, ret); break;
     case PRUNER_MEDIAN: judge_median(study, evidence, running, ret); break;
     }
+}
+
+/* ---- what is told of the condemned ---- */
+
+/* How far the results of complete trials lie apart, on the model's scale. */
+static double usual_spread(const struct metric *of, const struct evidence *e, size_t metric)
+{
+    double mean = 0, square = 0, n = 0;
+    for (size_t i = 0; i < e->n; i++) {
+        if (!e->trial[i].result || !isfinite(e->trial[i].result[metric])) continue;
+        double v = rows_transform(of, e->trial[i].result[metric]), off = v - mean;
+        mean += off / ++n;
+        square += off * (v - mean);
+    }
+    return n > 1 ? sqrt(square / n) : 0;
+}
+
+/* Backtested on whole curves the draws' standard deviation holds two thirds of the errors, as it should, but a few are
+ * far larger (tests/bench): hence a floor. */
+static void expect_metrics(const struct objective *o, const struct evidence *e, const struct outcome *out,
+                           struct verdict *ret)
+{
+    for (size_t m = 0; m < o->n_metrics; m++) {
+        const struct metric *of = &o->metric[m];
+        double mean = 0, square = 0;
+        for (size_t k = 0; k < FORECAST_DRAWS; k++) mean += rows_transform(of, out[k].value[m]) / FORECAST_DRAWS;
+        for (size_t k = 0; k < FORECAST_DRAWS; k++)
+            square += pow(rows_transform(of, out[k].value[m]) - mean, 2) / FORECAST_DRAWS;
+        if (!isfinite(mean) || isnan(out[0].value[m])) continue;
+        ret->expected[m] = rows_transform_back(of, mean);
+        ret->spread[m] = hypot(sqrt(square), FLOOR * usual_spread(of, e, m));
+    }
+}
+
+void pruner_expect(const struct study *study, const struct evidence *e, const struct running *r,
+                   const struct forecast *x, struct verdict *ret)
+{
+    struct outcome out[FORECAST_DRAWS];
+    double left[FORECAST_DRAWS];
+    forecast_outcomes(x, r->rule, out);
+    for (size_t k = 0; k < FORECAST_DRAWS; k++) left[k] = out[k].cost - learning_curve_cost(r->curve);
+    ret->saves = median(left, FORECAST_DRAWS);
+    ret->n_nearest = forecast_nearest(x, ret->nearest);
+    expect_metrics(&study->objective, e, out, ret);
 }
 
 void pruner_false_rate(size_t wrong, size_t audited, double *ret_rate, double *ret_low, double *ret_high)

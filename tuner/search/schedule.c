@@ -68,9 +68,13 @@ static void standardise(const struct interval *x, size_t n, double *ret)
 /* A point of the bandit: the scheduled settings, the score before, the round. */
 struct bandit {
     const struct study *study;
+    struct arena arena;
     struct encoding encoding;
-    size_t d;
-    double low, high, rounds; /* scores seen, last round */
+    size_t n, d; /* intervals learnt from; dimensions of a point */
+    long round;
+    double low, high; /* scores seen */
+    struct gp *gp;    /* NULL: it proposes at random */
+    char trouble[64]; /* why */
 };
 
 static double scale(const struct bandit *b, double before)
@@ -85,14 +89,13 @@ static void put_point(const struct bandit *b, const double *config, double befor
     encode(&b->encoding, config, point);
     for (size_t k = 0; k < b->study->schedule.n; k++) ret[k] = point[b->study->schedule.param[k]];
     ret[b->d - 2] = scale(b, before);
-    ret[b->d - 1] = b->rounds > 0 ? (double)round / b->rounds : 0;
+    ret[b->d - 1] = b->round > 0 ? (double)round / (double)b->round : 0;
 }
 
-static void frame(struct bandit *b, const struct interval *x, size_t n, long round)
+static void frame(struct bandit *b, const struct interval *x, size_t n)
 {
     b->low = HUGE_VAL;
     b->high = -HUGE_VAL;
-    b->rounds = (double)round;
     for (size_t i = 0; i < n; i++) {
         if (isnan(x[i].before)) continue;
         b->low = fmin(b->low, x[i].before);
@@ -100,16 +103,45 @@ static void frame(struct bandit *b, const struct interval *x, size_t n, long rou
     }
 }
 
-static enum status fit(const struct bandit *b, const struct interval *x, size_t n, uint64_t seed, struct gp **ret,
-                       struct error *err)
+static enum status learn(struct bandit *b, const struct interval *x, size_t n, uint64_t seed, struct error *err)
 {
+    if (n < LEAST) return error_set(err, STATUS_NOT_FOUND, "little is known");
     double *row = must_alloc(n * b->d, sizeof *row), *y = must_alloc(n, sizeof *y);
+    frame(b, x, n);
     standardise(x, n, y);
     for (size_t i = 0; i < n; i++) put_point(b, x[i].config, x[i].before, x[i].round, row + i * b->d);
-    enum status s = gp_fit(&(struct gp_data){.n = n, .d = b->d, .x = row, .y = y}, seed, ret, err);
+    enum status s = gp_fit(&(struct gp_data){.n = n, .d = b->d, .x = row, .y = y}, seed, &b->gp, err);
     free(row);
     free(y);
     return s;
+}
+
+enum status bandit_create(const struct study *study, const struct interval *x, size_t n, long round, uint64_t seed,
+                          struct bandit **ret, struct error *err)
+{
+    struct bandit *b = must_alloc(1, sizeof *b);
+    struct error trouble;
+    size_t skip = n > ROWS ? n - ROWS : 0;
+    b->study = study;
+    b->n = n - skip;
+    b->d = study->schedule.n + 2;
+    b->round = round;
+    enum status s = encoding_make(&study->space, &b->arena, &b->encoding, err);
+    if (s) {
+        bandit_free(b);
+        return s;
+    }
+    if (learn(b, x + skip, b->n, seed, &trouble)) snprintf(b->trouble, sizeof b->trouble, "%.60s", trouble.text);
+    *ret = b;
+    return STATUS_OK;
+}
+
+void bandit_free(struct bandit *b)
+{
+    if (!b) return;
+    gp_free(b->gp);
+    arena_done(&b->arena);
+    free(b);
 }
 
 /* ---- proposing ---- */
@@ -126,16 +158,15 @@ static void draw(const struct bandit *b, uint64_t seed, size_t i, double *config
     }
 }
 
-static double maximise(const struct bandit *b, const struct gp *gp, size_t n, double before, long round, uint64_t seed,
-                       double *config)
+static double maximise(const struct bandit *b, double before, uint64_t seed, double *config)
 {
-    double kappa = sqrt(fmax(0.2 * log(0.4 * (double)n), 0)), best = -HUGE_VAL, chosen[SPACE_PARAMS_MAX];
+    double kappa = sqrt(fmax(0.2 * log(0.4 * (double)b->n), 0)), best = -HUGE_VAL, chosen[SPACE_PARAMS_MAX];
     for (size_t i = 0; i < CANDIDATES; i++) {
         double point[SURROGATE_DIMS_MAX], mean, variance, candidate[SPACE_PARAMS_MAX];
         memcpy(candidate, config, b->study->space.n * sizeof *candidate);
         if (i > 0) draw(b, seed, i, candidate); /* the first keeps what is there */
-        put_point(b, candidate, before, round, point);
-        gp_predict(gp, point, &mean, &variance);
+        put_point(b, candidate, before, b->round, point);
+        gp_predict(b->gp, point, &mean, &variance);
         double v = mean + kappa * sqrt(fmax(variance, 0));
         if (v <= best) continue;
         best = v;
@@ -145,27 +176,12 @@ static double maximise(const struct bandit *b, const struct gp *gp, size_t n, do
     return best;
 }
 
-enum status schedule_propose(const struct study *study, const struct interval *x, size_t n, long round, double before,
-                             uint64_t seed, double *config, char *why, size_t size, struct error *err)
+void bandit_propose(const struct bandit *b, double before, uint64_t seed, double *config, char *why, size_t size)
 {
-    struct arena arena = {0};
-    struct bandit b = {.study = study, .d = study->schedule.n + 2};
-    struct gp *gp = NULL;
-    size_t skip = n > ROWS ? n - ROWS : 0;
-    enum status s = encoding_make(&study->space, &arena, &b.encoding, err);
-    if (!s) {
-        frame(&b, x + skip, n - skip, round);
-        struct error trouble = {0};
-        bool learnt = n >= LEAST && fit(&b, x + skip, n - skip, seed, &gp, &trouble) == STATUS_OK;
-        if (learnt)
-            snprintf(why, size, "pb2: upper bound of the gain %.2g",
-                     maximise(&b, gp, n - skip, before, round, seed, config));
-        else {
-            draw(&b, seed, 0, config);
-            snprintf(why, size, "pb2: at random, because %.60s", n < LEAST ? "little is known" : trouble.text);
-        }
+    if (b->gp)
+        snprintf(why, size, "pb2: upper bound of the gain %.2g", maximise(b, before, seed, config));
+    else {
+        draw(b, seed, 0, config);
+        snprintf(why, size, "pb2: at random, because %s", b->trouble);
     }
-    gp_free(gp);
-    arena_done(&arena);
-    return s;
 }

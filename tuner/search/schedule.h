@@ -24,9 +24,14 @@ struct interval {         /* one member, from one change to the next */
 enum status schedule_begin(const struct study *study, uint64_t seed, size_t index, double *ret_config,
                            struct error *err);
 
-/* `config` is changed in the scheduled parameters only. With fewer than four intervals to learn from, or numerical
- * trouble, the new values are drawn at random; `why` says which. */
-enum status schedule_propose(const struct study *study, const struct interval *interval, size_t n, long round,
-                             double before, uint64_t seed, double *config, char *why, size_t size, struct error *err);
+/* What the intervals so far say of the one that begins in `round`. The study must outlive it. With fewer than four
+ * intervals, or numerical trouble, it proposes at random, and says so. STATUS_INVALID: the space cannot be encoded. */
+struct bandit;
+enum status bandit_create(const struct study *study, const struct interval *interval, size_t n, long round,
+                          uint64_t seed, struct bandit **ret, struct error *err);
+void bandit_free(struct bandit *b);
+
+/* `config` is changed in the scheduled parameters only; `before` is the member's score. `why`: for the log. */
+void bandit_propose(const struct bandit *b, double before, uint64_t seed, double *config, char *why, size_t size);
 
 #endif
