@@ -163,10 +163,13 @@ static enum status coordinate(struct session *session, const struct run_options 
 
 static void print_resumed(const struct session *session)
 {
-    size_t complete = session_count(session, TRIAL_COMPLETE), attempts = 0;
+    size_t complete = session_count(session, TRIAL_COMPLETE), pruned = session_count(session, TRIAL_PRUNED),
+           attempts = 0;
     for (size_t i = 0; i < session->n; i++) attempts += (size_t)session->trial[i]->attempts;
-    if (attempts)
-        printf("going on with study %s: %zu of %zu trials complete\n", session->study->name, complete, session->n);
+    if (!attempts) return;
+    printf("going on with study %s: %zu of %zu trials complete", session->study->name, complete, session->n);
+    if (pruned) printf(", %zu stopped early", pruned);
+    putchar('\n');
 }
 
 enum { RETRY_MS = 200, PATIENCE_MS = 3000 };
