@@ -40,6 +40,18 @@ enum status store_events(struct store *store, int64_t study, long trial, store_e
     return each(q, fn, data, stop, err);
 }
 
+enum status store_events_after(struct store *store, int64_t study, int64_t seq, long limit, store_event_fn *fn,
+                               void *data, struct error *err)
+{
+    static const char sql[] = COLUMNS "WHERE study = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
+    struct statement *q = statement_get(store, sql, err);
+    if (!q) return err->status;
+    statement_int(q, 1, study);
+    statement_int(q, 2, seq);
+    statement_int(q, 3, limit);
+    return each(q, fn, data, NULL, err);
+}
+
 enum status store_last_event(struct store *store, int64_t study, int64_t *ret_seq, struct error *err)
 {
     static const char sql[] = "SELECT ifnull(max(seq), 0) FROM event WHERE study = ?1";

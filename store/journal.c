@@ -28,7 +28,7 @@ enum {
     BUSY_MS = 1000,  /* so that a locked database is said soon */
 };
 
-enum op_kind { OP_EVENT, OP_CURVE, OP_STUDY, OP_REQUEST_DONE };
+enum op_kind { OP_EVENT, OP_CURVE, OP_STUDY, OP_REQUEST_DONE, OP_ANSWER };
 
 struct op {
     struct op *next;
@@ -40,6 +40,7 @@ struct op {
             const char *path, *file, *identity;
         } study;
         int64_t request;
+        struct store_answer answer;
     };
 };
 
@@ -173,6 +174,16 @@ void journal_request_done(struct journal *j, int64_t id)
     pthread_mutex_unlock(&j->lock);
 }
 
+void journal_keep_answer(struct journal *j, const struct store_answer *a)
+{
+    struct op *op = append(j, OP_ANSWER, strlen(a->body));
+    struct arena *arena = &j->open->arena;
+    op->answer = *a;
+    op->answer.token = arena_strdup(arena, a->token);
+    op->answer.key = arena_strdup(arena, a->key);
+    op->answer.body = arena_strdup(arena, a->body);
+}
+
 void journal_answer(struct journal *j, const char *bytes, size_t n)
 {
     struct batch *b = j->open;
@@ -194,6 +205,7 @@ static enum status apply(struct journal *j, const struct op *op, struct error *e
     case OP_CURVE: return curve_insert(j->store, j->study, &op->curve, err);
     case OP_STUDY: return study_update(j->store, j->study, op->study.path, op->study.file, op->study.identity, err);
     case OP_REQUEST_DONE: return request_done(j->store, op->request, err);
+    case OP_ANSWER: return store_answer_insert(j->store, &op->answer, err);
     }
     return STATUS_OK;
 }
@@ -448,6 +460,11 @@ bool journal_full(struct journal *j)
 uint64_t journal_batch(const struct journal *j)
 {
     return j->open->number;
+}
+
+uint64_t journal_mark(const struct journal *j)
+{
+    return is_empty(j->open) ? j->open->number - 1 : j->open->number;
 }
 
 uint64_t journal_durable(struct journal *j)

@@ -16,4 +16,8 @@ store_migration_0003:
 store_migration_0004:
     .incbin "store/migrations/0004_control.sql"
     .byte 0
+    .global store_migration_0005
+store_migration_0005:
+    .incbin "store/migrations/0005_service.sql"
+    .byte 0
     .section .note.GNU-stack, "", @progbits

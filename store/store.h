@@ -67,6 +67,45 @@ enum status store_study_find(struct store *store, const char *name, struct arena
                              struct error *err);
 enum status store_studies(struct store *store, store_study_fn *fn, void *data, struct error *err);
 
+/* The study, its events and reports, for good: the one thing that takes anything out of the log. Nobody may hold it. */
+enum status store_study_delete(struct store *store, int64_t study, struct error *err);
+
+/* ---- tokens: who may talk to the service ---- */
+
+enum { STORE_HASH_BYTES = 32 };
+
+struct store_token {
+    const char *id, *name, *role;
+    unsigned char hash[STORE_HASH_BYTES];       /* of the secret */
+    int64_t created_ms, expires_ms, revoked_ms; /* wall clock; 0: never, not */
+};
+
+typedef void store_token_fn(void *data, const struct store_token *token);
+
+enum status store_token_insert(struct store *store, const struct store_token *token, struct error *err);
+/* All of them, or the one with this id. */
+enum status store_tokens(struct store *store, const char *id, store_token_fn *fn, void *data, struct error *err);
+/* STATUS_NOT_FOUND: there is none, or it is revoked already. */
+enum status store_token_revoke(struct store *store, const char *id, int64_t at_ms, struct error *err);
+
+/* ---- answers to requests with an Idempotency-Key ---- */
+
+struct store_answer {
+    const char *token, *key;
+    unsigned char what[STORE_HASH_BYTES];
+    int status;
+    const char *body;
+    int64_t at_ms;
+};
+
+typedef void store_answer_fn(void *data, const struct store_answer *answer);
+
+/* Calls fn if the key is known. */
+enum status store_answer_find(struct store *store, const char *token, const char *key, store_answer_fn *fn, void *data,
+                              struct error *err);
+enum status store_answer_insert(struct store *store, const struct store_answer *answer, struct error *err);
+enum status store_answers_forget(struct store *store, int64_t before_ms, struct error *err);
+
 /* ---- events ---- */
 
 enum logged {                    /* what happened; in the file, so never renumber */
@@ -99,6 +138,9 @@ typedef void store_event_fn(void *data, const struct store_event *event);
 /* In order; `trial` −1: all of the study. Stops early, without an error, when *stop becomes true (may be NULL). */
 enum status store_events(struct store *store, int64_t study, long trial, store_event_fn *fn, void *data,
                          const bool *stop, struct error *err);
+/* At most `limit` events after `seq`. */
+enum status store_events_after(struct store *store, int64_t study, int64_t seq, long limit, store_event_fn *fn,
+                               void *data, struct error *err);
 /* seq of the last event; 0: none */
 enum status store_last_event(struct store *store, int64_t study, int64_t *ret_seq, struct error *err);
 
@@ -139,6 +181,7 @@ void journal_report(struct journal *j, const struct store_report *report);
 void journal_study(struct journal *j, const char *path, const char *file, const char *identity);
 void journal_state(struct journal *j, const char *state);
 void journal_request_done(struct journal *j, int64_t id);
+void journal_keep_answer(struct journal *j, const struct store_answer *answer);
 /* Bytes for `durable`, delivered in order once everything before them is durable. */
 void journal_answer(struct journal *j, const char *bytes, size_t n);
 
@@ -159,6 +202,7 @@ void journal_wait(struct journal *j);
 enum status journal_stop(struct journal *j, struct error *err);
 
 uint64_t journal_batch(const struct journal *j); /* number of the batch being appended to, from 1 */
+uint64_t journal_mark(const struct journal *j);  /* of the batch with which all that was appended so far is durable */
 uint64_t journal_durable(struct journal *j);     /* batches up to this number are durable */
 bool journal_full(struct journal *j);            /* back-pressure: take nothing more in for now */
 /* The sentence while the disk refuses. STATUS_OK: no trouble; STATUS_IO: it is tried again; STATUS_FAILED: for good. */

@@ -79,3 +79,30 @@ enum status store_studies(struct store *store, store_study_fn *fn, void *data, s
     each(q, fn, data);
     return statement_end(q, err);
 }
+
+/* Reports and events are protected by triggers, which are away for this transaction only. */
+static enum status delete_rows(struct store *store, int64_t study, struct error *err)
+{
+    static const char lift[] = "DROP TRIGGER event_is_kept; DROP TRIGGER curve_is_kept";
+    static const char restore[] =
+        "CREATE TRIGGER event_is_kept BEFORE DELETE ON event BEGIN SELECT raise(ABORT, 'the event log is "
+        "append-only'); END; "
+        "CREATE TRIGGER curve_is_kept BEFORE DELETE ON curve BEGIN SELECT raise(ABORT, 'reports are append-only'); END";
+    static const char curves[] = "DELETE FROM curve WHERE study = ?1", events[] = "DELETE FROM event WHERE study = ?1",
+                      requests[] = "DELETE FROM request WHERE study = ?1", itself[] = "DELETE FROM study WHERE id = ?1";
+    enum status s = store_exec(store, lift, err);
+    if (!s) s = statement_run(store, curves, err, "i", study);
+    if (!s) s = statement_run(store, events, err, "i", study);
+    if (!s) s = statement_run(store, requests, err, "i", study);
+    if (!s) s = statement_run(store, itself, err, "i", study);
+    return s ? s : store_exec(store, restore, err);
+}
+
+enum status store_study_delete(struct store *store, int64_t study, struct error *err)
+{
+    enum status s = store_begin(store, err);
+    if (!s) s = delete_rows(store, study, err);
+    if (!s) s = store_commit(store, err);
+    if (s) store_rollback(store);
+    return s;
+}

@@ -139,7 +139,7 @@ static void test_session__reopening_restores_every_bit(void **state)
     t = w->session->trial[2];
     assert_true(t->seed == seed && t->config[0] == 0.123456 && t->attempts == 1);
     assert_int_equal(t->state, TRIAL_RUNNING);
-    assert_ok(lease_recover(w->session, &err), err);
+    assert_ok(lease_recover(w->session, false, &err), err);
     assert_int_equal(t->state, TRIAL_QUEUED);
     assert_int_equal(t->crashes, 0); /* the coordinator's end is not the trial's fault */
     world_free(w);

@@ -312,6 +312,9 @@ static void test_faults__the_writer_tries_again(void **state)
 /* ---- a coordinator whose machine fails it ---- */
 
 struct told {
+    enum coordinator_end end;
+    enum status status;
+    struct error err;
     size_t finished, paused, resumed;
     char text[1200];
 };
@@ -324,6 +327,14 @@ static void on_event(void *data, enum coordinator_event event, const struct tria
     told->paused += event == EVENT_PAUSED;
     told->resumed += event == EVENT_RESUMED;
     if (event == EVENT_PAUSED) snprintf(told->text, sizeof told->text, "%s", text);
+}
+
+static void on_ended(void *data, enum coordinator_end end, enum status status, const struct error *err)
+{
+    struct told *told = data;
+    told->end = end;
+    told->status = status;
+    told->err = *err;
 }
 
 static void write_file(const char *name, const char *text)
@@ -342,7 +353,6 @@ static void coordinate(struct told *told)
     struct error err;
     uv_loop_t loop;
     struct coordinator *c = NULL;
-    enum coordinator_end end;
     struct budget budget = {.trials = 6, .until_minutes = -1};
     struct opening opening = {.seed = 7, .budget = &budget, .slots = 2};
     write_file("s.yaml", STUDY);
@@ -353,13 +363,15 @@ static void coordinate(struct told *told)
     assert_ok(study_parse(name, STUDY, strlen(STUDY), &w.study, &err), err);
     assert_ok(store_open(path, STORE_CREATE, &w.store, &err), err);
     assert_ok(session_open(w.store, w.study, &opening, clock_real(), &w.session, &err), err);
-    struct coordinator_options o = {.slots = 2, .guard = GUARD, .files = files, .listen = on_event, .data = told};
+    struct coordinator_options o = {
+        .slots = 2, .guard = GUARD, .files = files, .listen = on_event, .ended = on_ended, .data = told};
     uv_loop_init(&loop);
     assert_ok(coordinator_create(&o, w.session, &loop, &c, &err), err);
-    assert_ok(coordinator_run(c, &end, &err), err);
-    fault_set(&sqlite_fault, -1, 0, 0);
-    assert_int_equal(end, COORDINATOR_DONE);
+    assert_ok(coordinator_start(c, &err), err);
     uv_run(&loop, UV_RUN_DEFAULT);
+    fault_set(&sqlite_fault, -1, 0, 0);
+    assert_ok(told->status, told->err);
+    assert_int_equal(told->end, COORDINATOR_DONE);
     assert_int_equal(uv_loop_close(&loop), 0);
     coordinator_free(c);
     for (size_t i = 0; i < w.session->n; i++) /* not their fault */

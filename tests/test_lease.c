@@ -342,13 +342,13 @@ static void test_lease__a_reboot_is_a_crash_a_dead_coordinator_is_not(void **sta
     struct error err;
     world_open(&w);
     struct trial *t = add_running(&w, 0.5);
-    assert_ok(lease_recover(w.session, &err), err);
+    assert_ok(lease_recover(w.session, false, &err), err);
     assert_int_equal(t->state, TRIAL_QUEUED);
     assert_int_equal(t->crashes, 0);
     for (int boot = 0; boot < 2; boot++) {
         lease_again(&w, t);
         snprintf(w.session->boot, sizeof w.session->boot, "an earlier boot, %d", boot);
-        assert_ok(lease_recover(w.session, &err), err);
+        assert_ok(lease_recover(w.session, false, &err), err);
     }
     assert_int_equal(t->state, TRIAL_FAILED);
     assert_true(t->poisonous);

@@ -306,7 +306,7 @@ static void test_store__check_finds_broken_references(void **state)
     s = open_store();
     assert_ok(store_check(s, on_problem, &problems, &err), err);
     assert_int_equal(problems, 1);
-    assert_int_equal(store_version(), 4);
+    assert_int_equal(store_version(), 5);
     store_close(s);
 }
 
@@ -433,9 +433,11 @@ static char *log_of_version(int version)
 static void test_migrate__every_version_keeps_what_happened(void **state)
 {
     (void)state;
-    char *one = log_of_version(1), *two = log_of_version(2), *three = log_of_version(3);
+    char *one = log_of_version(1), *two = log_of_version(2), *three = log_of_version(3),
+         *four = log_of_version(4);
     assert_string_equal(one, two);
     assert_string_equal(one, three);
+    assert_string_equal(one, four);
     assert_contains(one, "returned {\"outcome\":\"crashed\",\"reason\":\"exit code 3\"");
     assert_contains(one, "finished {\"state\":\"complete\",\"metrics\":{\"em\":0.16,\"tokens\":3500,");
     assert_contains(one, "finished {\"state\":\"failed\",\"reason\":\"burnt\"}");
@@ -444,6 +446,7 @@ static void test_migrate__every_version_keeps_what_happened(void **state)
     free(one);
     free(two);
     free(three);
+    free(four);
 }
 
 static void test_store__backup_while_open(void **state)

@@ -1,5 +1,7 @@
 #include "workers/files.h"
 
+#include "workers/workers.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -74,4 +76,17 @@ void log_close(struct log_file *log)
 {
     if (log->fd >= 0) close(log->fd);
     log->fd = -1;
+}
+
+void workers_keep_log(const char *dir, const char *name, const char *bytes, size_t n)
+{
+    struct log_file log;
+    struct stat st;
+    struct error ignored;
+    if (files_make_folder(dir, &ignored)) return;
+    log_init(&log, dir, name);
+    log.fd = open(log.path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    log.bytes = log.fd >= 0 && fstat(log.fd, &st) == 0 ? (size_t)st.st_size : 0;
+    log_write(&log, bytes, n);
+    log_close(&log);
 }

@@ -74,6 +74,9 @@ enum status workers_start(struct workers *w, const struct job_spec *spec, const 
                           struct job **ret, struct error *err);
 int64_t job_pid(const struct job *job);
 
+/* Appends to a log of an attempt's folder, which keeps its last 8 to 16 MB, and makes the folder if need be. */
+void workers_keep_log(const char *dir, const char *name, const char *bytes, size_t n);
+
 /* While held, what the program says is left in its pipes. */
 void job_hold(struct job *job, bool held);
 

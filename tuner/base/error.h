@@ -15,6 +15,7 @@
     X(BUSY, "held by another process")                                                                                 \
     X(NUMERIC, "numerical failure")                                                                                    \
     X(EXHAUSTED, "nothing left")                                                                                       \
+    X(CONFLICT, "conflicts with what is there")                                                                        \
     X(FAILED, "failed")
 
 enum status {

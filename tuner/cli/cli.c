@@ -3,8 +3,6 @@
 #include "tuner/base/json.h"
 #include "tuner/base/words.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,6 +57,7 @@ int cli_fail(const struct error *err)
     case STATUS_IO:
     case STATUS_NUMERIC:
     case STATUS_EXHAUSTED:
+    case STATUS_CONFLICT:
     case STATUS_FAILED: break;
     }
     return EXIT_FAILED;
@@ -176,16 +175,6 @@ void cli_print_changes(const struct session *session)
     if (!session->changes) return;
     fprintf(stderr, "study %s has changed: %s; %zu of %zu trials lie outside now and are set aside\n",
             session->study->name, session->changes, session->outside, session->n);
-}
-
-enum status cli_files_folder(const char *db, char *ret, struct error *err)
-{
-    char full[PATH_MAX];
-    if (!realpath(db, full)) return error_set(err, STATUS_IO, "%s: %s", db, strerror(errno));
-    size_t n = strlen(full);
-    if (n > 3 && strcmp(full + n - 3, ".db") == 0) n -= 3;
-    snprintf(ret, PATH_MAX, "%.*s.files", (int)(n < PATH_MAX - 16 ? n : PATH_MAX - 16), full);
-    return STATUS_OK;
 }
 
 error_t cli_parse_trial(int key, char *arg, struct argp_state *state)

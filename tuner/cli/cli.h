@@ -87,9 +87,6 @@ error_t cli_parse_trial(int key, char *arg, struct argp_state *state);
 /* The last argument, if it is a trial number, which is then taken off; else −1. */
 long cli_take_trial(struct cli_trial *o);
 
-/* Where a database's attempts keep their logs: nocturne.db → /abs/nocturne.files; ret: PATH_MAX bytes. */
-enum status cli_files_folder(const char *db, char *ret, struct error *err);
-
 /* Parses a positive number; calls argp_error otherwise. */
 double cli_number(const char *text, const char *option, double min, double max, struct argp_state *state);
 
@@ -107,11 +104,6 @@ int run_study(const struct study *study, const struct run_options *options);
 
 /* --until, --trials and --slots, which run and plan have in common. */
 error_t run_parse(int key, char *arg, struct argp_state *state, struct run_options *o);
-
-/* Is the study's command a program that can be started? */
-enum status run_check_command(const struct study *study, struct error *err);
-/* The study's budget, with what was given on the command line instead. */
-struct budget run_budget(const struct study *study, const struct run_options *options);
 
 /* Says on stderr what of the study's space differs from its last run, if anything does. */
 void cli_print_changes(const struct session *session);

@@ -1,5 +1,7 @@
 #include "tuner/cli/cli.h"
 
+#include "tuner/coordinator/run.h"
+
 #include "tuner/coordinator/state.h"
 
 #include "tuner/base/json.h"
@@ -126,7 +128,7 @@ static void check_logs(void *data, const struct store_study *row)
     struct folders known = {0};
     struct error err;
     char path[4096], example[4400] = "", text[4700];
-    if (cli_files_folder(store_path(c->store), path, &err)) return;
+    if (run_files_folder(store_path(c->store), path, &err)) return;
     size_t n = strlen(path);
     snprintf(path + n, sizeof path - n, "/%s", row->name);
     if (access(path, F_OK) != 0 || store_events(c->store, row->id, -1, note_folder, &known, NULL, &err)) return;

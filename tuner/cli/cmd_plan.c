@@ -1,5 +1,7 @@
 #include "tuner/cli/cli.h"
 
+#include "tuner/coordinator/run.h"
+
 #include "tuner/coordinator/plan.h"
 
 #include "tuner/base/words.h"
@@ -130,7 +132,7 @@ static enum status forecast(const struct study *study, const struct options *o, 
     enum status st = store_open(db, STORE_CREATE, &store, err);
     if (!st) st = session_peek(store, study, clock_real(), &s, err);
     if (!st) {
-        s->budget = run_budget(study, &o->run);
+        s->budget = run_budget(study, &o->run.budget);
         s->slots = (size_t)(o->run.slots ? o->run.slots : study->slots);
         s->run_mono_ms = clock_mono_ms(s->clock); /* as if it began now */
         s->run_wall_ms = clock_wall_ms(s->clock);

@@ -1,62 +1,19 @@
 /* What run and resume share: from a study to its end. */
 #include "tuner/cli/cli.h"
 
-#include "tuner/coordinator/coordinator.h"
 #include "tuner/coordinator/population.h"
-#include "tuner/coordinator/warm_start.h"
+#include "tuner/coordinator/run.h"
 #include "tuner/report/report.h"
 
 #include "tuner/base/json.h"
 #include "tuner/base/words.h"
 
 #include <errno.h>
-#include <libgen.h>
-#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static enum status find_guard(char *path, struct error *err)
-{
-    char self[PATH_MAX - 32];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n < 0) return error_set(err, STATUS_FAILED, "/proc/self/exe: %s", strerror(errno));
-    self[n] = 0;
-    snprintf(path, PATH_MAX, "%s/nocturne-guard", dirname(self));
-    if (access(path, X_OK) == 0) return STATUS_OK;
-    return error_set(err, STATUS_FAILED, "%s is missing: install it beside nocturne", path);
-}
-
-static bool is_program(const char *dir, const char *file)
-{
-    char path[PATH_MAX];
-    if (*file == '/')
-        snprintf(path, sizeof path, "%s", file);
-    else
-        snprintf(path, sizeof path, "%s/%s", dir, file);
-    return access(path, X_OK) == 0;
-}
-
-/* Better now than as the failure of the baseline at night. */
-enum status run_check_command(const struct study *study, struct error *err)
-{
-    if (study->n_args == 0)
-        return error_set(err, STATUS_INVALID, "%s:1:1: 'trial: {command: […]}' is missing: the program to run",
-                         study->path);
-    const char *program = study->arg[0];
-    if (strchr(program, '{')) return STATUS_OK;
-    bool found = strchr(program, '/') && is_program(study->dir, program);
-    const char *path = getenv("PATH");
-    char *copy = must_strdup(path ? path : ""), *save = NULL;
-    for (char *dir = strtok_r(copy, ":", &save); !found && !strchr(program, '/') && dir;
-         dir = strtok_r(NULL, ":", &save))
-        found = is_program(dir, program);
-    free(copy);
-    if (found) return STATUS_OK;
-    return error_set(err, STATUS_INVALID, "%s: the command '%s' is not an executable program %s%s", study->path,
-                     program, strchr(program, '/') ? "in " : "in PATH", strchr(program, '/') ? study->dir : "");
-}
 
 error_t run_parse(int key, char *arg, struct argp_state *state, struct run_options *o)
 {
@@ -69,23 +26,6 @@ error_t run_parse(int key, char *arg, struct argp_state *state, struct run_optio
     case 's': o->slots = (long)cli_number(arg, "--slots", 1, 256, state); return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
-}
-
-struct budget run_budget(const struct study *study, const struct run_options *o)
-{
-    const struct budget *given = &o->budget;
-    struct budget b = study->budget;
-    if (given->trials) b.trials = given->trials;
-    if (given->tokens > 0) b.tokens = given->tokens;
-    if (given->cost > 0) b.cost = given->cost;
-    if (given->wall_ms) b.wall_ms = given->wall_ms;
-    if (given->until_minutes >= 0) b.until_minutes = given->until_minutes;
-    return b;
-}
-
-static void on_event(void *data, enum coordinator_event event, const struct trial *trial, const char *text)
-{
-    progress_event(data, event, trial, text);
 }
 
 static void print_next(const struct study *study, const struct run_options *o)
@@ -136,28 +76,72 @@ static enum progress_mode mode_of(const struct run_options *o)
     return isatty(STDOUT_FILENO) ? PROGRESS_TERMINAL : PROGRESS_LINES;
 }
 
-static enum status coordinate(struct session *session, const struct run_options *o, const char *guard,
-                              const char *files, enum coordinator_end *ret_end, struct error *err)
+/* What the loop's callbacks need. */
+struct running {
+    struct progress *progress;
+    struct run *run;
+    uv_signal_t interrupt, terminate;
+    enum coordinator_end end;
+    enum status status;
+    struct error err;
+};
+
+static void on_event(void *data, enum coordinator_event event, const struct trial *trial, const char *text)
 {
-    struct progress *progress = progress_create(stdout, mode_of(o), session);
-    struct coordinator_options options = {.slots = session->slots,
+    progress_event(((struct running *)data)->progress, event, trial, text);
+}
+
+static void on_ended(void *data, enum coordinator_end end, enum status status, const struct error *err)
+{
+    struct running *x = data;
+    x->end = end;
+    x->status = status;
+    x->err = *err;
+    uv_close((uv_handle_t *)&x->interrupt, NULL);
+    uv_close((uv_handle_t *)&x->terminate, NULL);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct running *x = handle->data;
+    (void)number;
+    coordinator_stop(x->run->coordinator);
+}
+
+static void catch_signal(uv_loop_t *loop, uv_signal_t *handle, struct running *x, int number)
+{
+    uv_signal_init(loop, handle);
+    handle->data = x;
+    uv_signal_start(handle, on_signal, number);
+}
+
+static enum status coordinate(struct run *run, const struct run_options *o, const char *guard, const char *files,
+                              enum coordinator_end *ret_end, struct error *err)
+{
+    struct running x = {.run = run, .progress = progress_create(stdout, mode_of(o), run->session)};
+    struct coordinator_options options = {.slots = run->session->slots,
                                           .guard = guard,
                                           .files = files,
                                           .probe = o->probe,
                                           .only_queued = o->schedule != NULL,
                                           .listen = on_event,
-                                          .data = progress};
-    struct coordinator *coordinator = NULL;
+                                          .ended = on_ended,
+                                          .data = &x};
     uv_loop_t loop;
     setenv("UV_THREADPOOL_SIZE", "2", 0); /* one suggestion and one judgement are computed at a time */
     uv_loop_init(&loop);
-    enum status s = coordinator_create(&options, session, &loop, &coordinator, err);
-    if (!s) s = coordinator_run(coordinator, ret_end, err);
-    progress_clear(progress);
-    uv_run(&loop, UV_RUN_DEFAULT); /* lets closing handles go */
+    enum status s = run_start(run, &options, &loop, err);
+    if (!s) {
+        catch_signal(&loop, &x.interrupt, &x, SIGINT);
+        catch_signal(&loop, &x.terminate, &x, SIGTERM);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        s = x.status;
+        if (s) *err = x.err;
+        *ret_end = x.end;
+    }
+    progress_clear(x.progress);
     uv_loop_close(&loop);
-    coordinator_free(coordinator);
-    progress_free(progress);
+    progress_free(x.progress);
     return s;
 }
 
@@ -187,16 +171,21 @@ static enum status open_patiently(const char *db, struct store **ret, struct err
     return s;
 }
 
-static enum status open_session(struct store *store, const struct study *study, const struct run_options *o,
-                                struct session **ret, struct error *err)
+static enum status open_run(struct store *store, const struct study *study, const struct run_options *o,
+                            struct run **ret, struct error *err)
 {
-    struct budget budget = run_budget(study, o);
+    struct budget budget = run_budget(study, &o->budget);
     struct opening opening = {.seed = o->seed >= 0 ? (uint64_t)o->seed : study->seed,
                               .budget = &budget,
                               .slots = (size_t)(o->slots ? o->slots : study->slots)};
-    enum status s = session_open(store, study, &opening, clock_real(), ret, err);
-    if (s == STATUS_BUSY) fprintf(stderr, "nocturne: paused: %s; goes on by itself when that is over\n", err->text);
-    while (s == STATUS_BUSY) s = session_open(store, study, &opening, clock_real(), ret, err); /* waits by itself */
+    bool said = false;
+    enum status s = run_open(store, study, &opening, clock_real(), ret, err);
+    while (s == STATUS_BUSY && !store_hold_taken(store, study->name)) { /* it is the database that is locked */
+        if (!said) fprintf(stderr, "nocturne: paused: %s; goes on by itself when that is over\n", err->text);
+        said = true;
+        s = run_open(store, study, &opening, clock_real(), ret, err); /* waits by itself */
+    }
+    if (s == STATUS_BUSY) store_close(store);
     return s;
 }
 
@@ -230,28 +219,23 @@ static enum status add_schedule(struct session *session, const char *path, struc
 
 int run_study(const struct study *study, const struct run_options *o)
 {
-    char guard[PATH_MAX], files[PATH_MAX];
+    char guard[RUN_PATH_MAX], files[RUN_PATH_MAX];
     struct store *store = NULL;
-    struct store_hold *hold = NULL;
-    struct session *session = NULL;
+    struct run *run = NULL;
     struct error err;
     enum coordinator_end end = COORDINATOR_STOPPED;
     enum status s = run_check_command(study, &err);
     if (!s && strcmp(o->db, ":memory:") == 0)
         s = error_set(&err, STATUS_INVALID, "run needs a database file: --db FILE");
-    if (!s) s = find_guard(guard, &err);
+    if (!s) s = run_find_guard(guard, &err);
     if (!s) s = open_patiently(o->db, &store, &err);
-    if (!s) s = cli_files_folder(o->db, files, &err);
-    if (!s) s = store_hold_take(store, study->name, &hold, &err);
-    if (!s) s = open_session(store, study, o, &session, &err);
-    if (!s) s = warm_start_load(session, &err);
-    if (!s) cli_print_changes(session);
-    if (!s && o->schedule) s = add_schedule(session, o->schedule, &err);
-    if (!s && !o->quiet && !o->json) print_resumed(session);
-    if (!s) s = coordinate(session, o, guard, files, &end, &err);
-    int code = s ? cli_fail(&err) : print_end(study, session, o, end);
-    session_free(session);
-    store_hold_release(hold);
-    store_close(store);
+    if (!s && (s = run_files_folder(o->db, files, &err))) store_close(store);
+    if (!s) s = open_run(store, study, o, &run, &err);
+    if (!s) cli_print_changes(run->session);
+    if (!s && o->schedule) s = add_schedule(run->session, o->schedule, &err);
+    if (!s && !o->quiet && !o->json) print_resumed(run->session);
+    if (!s) s = coordinate(run, o, guard, files, &end, &err);
+    int code = s ? cli_fail(&err) : print_end(study, run->session, o, end);
+    run_close(run);
     return code;
 }

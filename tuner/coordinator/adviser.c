@@ -1,12 +1,11 @@
 #include "tuner/coordinator/adviser.h"
 
 #include "tuner/coordinator/lease.h"
-#include "tuner/coordinator/observed.h"
 #include "tuner/coordinator/overseer.h"
 #include "tuner/coordinator/standing.h"
+#include "tuner/coordinator/tell.h"
 
 #include "tuner/base/json.h"
-#include "tuner/base/words.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -94,21 +93,13 @@ static enum status hand_out(struct adviser *a, int64_t ttl_ms, struct trial **re
     return st;
 }
 
-static enum status read_ttl(const json_t *request, int64_t *ret, struct error *err)
-{
-    const json_t *ttl = json_object_get(request, "ttl");
-    *ret = 0;
-    if (!ttl || (json_is_string(ttl) && words_duration_ms(json_string_value(ttl), ret))) return STATUS_OK;
-    return error_set(err, STATUS_INVALID, "\"ttl\" takes a duration such as \"10m\"");
-}
-
 static enum status ask(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
 {
     const json_t *count = json_object_get(request, "ask");
     int64_t ttl_ms;
     if (!json_is_integer(count) || json_integer_value(count) < 1 || json_integer_value(count) > ASK_MAX)
         return error_set(err, STATUS_INVALID, "\"ask\" takes a whole number from 1 to %d", ASK_MAX);
-    enum status s = read_ttl(request, &ttl_ms, err);
+    enum status s = tell_ttl(request, &ttl_ms, err);
     json_t *trials = json_array();
     for (json_int_t i = 0; !s && i < json_integer_value(count); i++) {
         struct trial *t;
@@ -121,150 +112,6 @@ static enum status ask(struct adviser *a, const json_t *request, json_t **ret, s
     else
         *ret = json_pack("{s:o, s:s*}", "trials", trials, "enough", *a->enough ? a->enough : NULL);
     return s;
-}
-
-/* ---- renew: the client lives ---- */
-
-static enum status find_trial(struct adviser *a, const json_t *request, const char *key, struct trial **ret,
-                              int64_t *ret_lease, struct error *err)
-{
-    const json_t *number = json_object_get(request, key), *lease = json_object_get(request, "lease");
-    if (!json_is_integer(number)) return error_set(err, STATUS_INVALID, "\"%s\" takes a trial number", key);
-    if (lease && (!json_is_integer(lease) || json_integer_value(lease) < 1))
-        return error_set(err, STATUS_INVALID, "\"lease\" takes the number that \"ask\" gave");
-    struct trial *t = session_trial(a->session, (long)json_integer_value(number));
-    if (!t)
-        return error_set(err, STATUS_NOT_FOUND, "trial %lld was not asked for", (long long)json_integer_value(number));
-    *ret = t;
-    *ret_lease = lease ? json_integer_value(lease) : 0;
-    return STATUS_OK;
-}
-
-static enum status refuse(const struct trial *t, enum lease_verdict verdict, struct error *err)
-{
-    switch (verdict) {
-    case LEASE_UNKNOWN: return error_set(err, STATUS_NOT_FOUND, "trial %ld was not asked for", t->number);
-    case LEASE_DECIDED:
-        return error_set(err, STATUS_INVALID, "trial %ld is %s already", t->number, trial_state_name(t->state));
-    case LEASE_STALE:
-        return error_set(err, STATUS_INVALID, "the lease of trial %ld is over; what it asked for goes to somebody else",
-                         t->number);
-    case LEASE_ACCEPT:
-    case LEASE_REPEATED:
-    case LEASE_LATE: break;
-    }
-    return STATUS_OK;
-}
-
-static enum status renew(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
-{
-    struct trial *t = NULL;
-    int64_t token, ttl_ms;
-    enum status s = find_trial(a, request, "renew", &t, &token, err);
-    if (!s) s = read_ttl(request, &ttl_ms, err);
-    if (!s) s = refuse(t, lease_judge(t, token, LEASE_RENEWAL, false), err);
-    if (!s) s = session_renew(a->session, t, ttl_ms, err);
-    if (!s) *ret = json_pack("{s:b}", "ok", 1);
-    return s;
-}
-
-/* ---- tell ---- */
-
-static enum status check_metrics(const struct session *s, const json_t *metrics, struct error *err)
-{
-    const char *name;
-    json_t *v;
-    if (!json_is_object(metrics)) return error_set(err, STATUS_INVALID, "\"metrics\" takes an object");
-    json_object_foreach((json_t *)metrics, name, v)
-    {
-        if (!json_is_number(v) || !isfinite(json_number_value(v)))
-            return error_set(err, STATUS_INVALID, "metric '%.60s' is not a finite number", name);
-    }
-    for (size_t i = 0; i < s->study->objective.n_metrics; i++) {
-        const struct metric *m = &s->study->objective.metric[i];
-        v = json_object_get(metrics, m->name);
-        if (!v && objective_uses(&s->study->objective, i))
-            return error_set(err, STATUS_INVALID, "the metric '%s' is missing", m->name);
-        if (v && m->kind == METRIC_PROPORTION && (json_number_value(v) < 0 || json_number_value(v) > 1))
-            return error_set(err, STATUS_INVALID, "the proportion '%s' is %.6g, not from 0 to 1", m->name,
-                             json_number_value(v));
-    }
-    return STATUS_OK;
-}
-
-struct tale {
-    enum trial_state to;
-    const json_t *metrics;
-    const char *reason;
-};
-
-static enum status read_tale(const struct session *s, const json_t *request, struct tale *ret, struct error *err)
-{
-    const json_t *metrics = json_object_get(request, "metrics"), *failed = json_object_get(request, "failed"),
-                 *infeasible = json_object_get(request, "infeasible");
-    if ((metrics != NULL) + (failed != NULL) + (infeasible != NULL) != 1)
-        return error_set(err, STATUS_INVALID, "\"tell\" takes one of metrics, failed, infeasible");
-    if (metrics) {
-        *ret = (struct tale){TRIAL_COMPLETE, metrics, NULL};
-        return check_metrics(s, metrics, err);
-    }
-    const json_t *why = failed ? failed : infeasible;
-    const char *text = json_is_string(why) ? json_string_value(why) : "told so";
-    *ret = (struct tale){failed ? TRIAL_FAILED : TRIAL_INFEASIBLE, NULL, text};
-    if (!json_is_string(why) && !json_is_true(why))
-        return error_set(err, STATUS_INVALID, "\"%s\" takes a reason or true", failed ? "failed" : "infeasible");
-    return STATUS_OK;
-}
-
-/* The same tale again changes nothing and is no error. */
-static bool is_same(const struct session *s, const struct trial *t, const struct tale *tale)
-{
-    double value[METRICS_MAX];
-    if (t->state != tale->to) return false;
-    if (!tale->metrics) return true;
-    for (size_t i = 0; i < s->study->objective.n_metrics; i++) {
-        const json_t *v = json_object_get(tale->metrics, s->study->objective.metric[i].name);
-        value[i] = v ? json_number_value(v) : NAN;
-        if (value[i] != t->value[i] && !(isnan(value[i]) && isnan(t->value[i]))) return false;
-    }
-    return true;
-}
-
-static enum status tell(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
-{
-    struct trial *t = NULL;
-    struct tale tale = {0};
-    int64_t token;
-    enum status s = find_trial(a, request, "tell", &t, &token, err);
-    if (!s) s = read_tale(a->session, request, &tale, err);
-    if (s) return s;
-    enum lease_verdict verdict =
-        lease_judge(t, token, tale.to == TRIAL_COMPLETE ? LEASE_RESULT : LEASE_FAILURE, is_same(a->session, t, &tale));
-    s = refuse(t, verdict, err);
-    if (!s && verdict != LEASE_REPEATED)
-        s = session_finish(a->session, t, tale.to, tale.metrics, tale.reason, verdict == LEASE_LATE ? "late" : NULL,
-                           err);
-    if (!s) *ret = json_pack("{s:b}", "ok", 1);
-    return s;
-}
-
-/* ---- add: a trial that somebody ran without having been asked to ---- */
-
-static enum status add(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
-{
-    struct session *s = a->session;
-    double config[SPACE_PARAMS_MAX];
-    struct tale tale = {0};
-    const json_t *params = json_object_get(request, "add");
-    if (!json_is_object(params)) return error_set(err, STATUS_INVALID, "\"add\" takes an object of parameters");
-    enum status st = space_from_json(&s->study->space, params, config, err);
-    if (!st) st = read_tale(s, request, &tale, err);
-    if (st) return st;
-    struct trial *t = session_add(s, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = "added"});
-    st = session_lease(s, t, NULL, 0, err);
-    if (!st) st = session_finish(s, t, tale.to, tale.metrics, tale.reason, NULL, err);
-    if (!st) *ret = json_pack("{s:I}", "trial", (json_int_t)t->number);
-    return st;
 }
 
 /* ---- report, best ---- */
@@ -290,26 +137,9 @@ static enum status oversee(struct adviser *a, struct trial *t, json_t **ret, str
 
 static enum status report(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
 {
-    const json_t *policy = json_object_get(request, "policy");
-    const json_t *step = json_object_get(request, "step"), *metrics = json_object_get(request, "metrics");
-    const char *name;
-    json_t *v;
     struct trial *t = NULL;
-    int64_t token;
-    enum status s = find_trial(a, request, "report", &t, &token, err);
-    if (s) return s;
-    if (!json_is_integer(step) || json_integer_value(step) < 0 || !json_is_object(metrics))
-        return error_set(err, STATUS_INVALID, "\"report\" takes a whole \"step\" from 0 and \"metrics\"");
-    json_object_foreach((json_t *)metrics, name, v)
-    {
-        if (!json_is_number(v) || !isfinite(json_number_value(v)))
-            return error_set(err, STATUS_INVALID, "metric '%.60s' is not a finite number", name);
-    }
-    s = refuse(t, lease_judge(t, token, LEASE_REPORT, false), err);
-    if (!s && policy && t->reports == 0) s = observed_announce(a->session, t, policy, err);
-    if (s) return s;
-    session_report(a->session, t, (long)json_integer_value(step), metrics);
-    return oversee(a, t, ret, err);
+    enum status s = tell_report(a->session, request, &t, err);
+    return s ? s : oversee(a, t, ret, err);
 }
 
 static json_t *front(const struct adviser *a, const struct standings *all)
@@ -382,9 +212,9 @@ static enum status predict(struct adviser *a, const json_t *request, json_t **re
 static enum status dispatch(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
 {
     if (json_object_get(request, "ask")) return ask(a, request, ret, err);
-    if (json_object_get(request, "tell")) return tell(a, request, ret, err);
-    if (json_object_get(request, "renew")) return renew(a, request, ret, err);
-    if (json_object_get(request, "add")) return add(a, request, ret, err);
+    if (json_object_get(request, "tell")) return tell_result(a->session, request, ret, err);
+    if (json_object_get(request, "renew")) return tell_renew(a->session, request, ret, err);
+    if (json_object_get(request, "add")) return tell_add(a->session, request, ret, err);
     if (json_object_get(request, "predict")) return predict(a, request, ret, err);
     if (json_object_get(request, "report")) return report(a, request, ret, err);
     if (json_object_get(request, "best")) return best(a, ret, err);

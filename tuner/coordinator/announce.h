@@ -14,6 +14,11 @@ struct announcements { /* zero: none */
 void announce(struct announcements *a, uint64_t batch, enum coordinator_event event, const struct trial *trial,
               const char *text);
 
+/* The same for a call. */
+void announce_call(struct announcements *a, uint64_t batch, void (*call)(void *data), void *data);
+/* Whoever was to be called is not there any more. */
+void announcements_forget(struct announcements *a, const void *data);
+
 /* Says, in order, what batches up to `durable` have made true. */
 void announcements_release(struct announcements *a, uint64_t durable,
                            void (*listen)(void *, enum coordinator_event, const struct trial *, const char *),

@@ -92,6 +92,7 @@ const char *change_body(const struct session *s, const struct change *c, struct 
     case LOGGED_ADDED: put_added(o, s, c); break;
     case LOGGED_LEASED:
         put_text(o, "dir", c->dir);
+        put_text(o, "agent", c->agent);
         put_int(o, "ttl", c->ttl_ms, 0);
         break;
     case LOGGED_STARTED:
@@ -234,7 +235,11 @@ static bool get_body(const json_t *o, struct change *c, struct budget *budget)
         c->expect_ms = get_number(o, "expect_ms");
         c->params = json_object_get(o, "params");
         return get_role(o, &c->role) && json_is_object(c->params);
-    case LOGGED_LEASED: c->dir = get_text(o, "dir"); /* fallthrough */
+    case LOGGED_LEASED:
+        c->dir = get_text(o, "dir");
+        c->agent = get_text(o, "agent");
+        c->ttl_ms = get_int(o, "ttl", 0);
+        return true;
     case LOGGED_RENEWED: c->ttl_ms = get_int(o, "ttl", 0); return true;
     case LOGGED_STARTED:
         c->pid = get_int(o, "pid", 0);

@@ -28,8 +28,9 @@ struct change {
     double expect_tokens, expect_ms;
 
     /* leased, renewed */
-    const char *dir; /* NULL: a client has it */
-    int64_t ttl_ms;  /* 0: for ever */
+    const char *dir;   /* NULL: a client has it */
+    const char *agent; /* NULL: it is run here */
+    int64_t ttl_ms;    /* 0: for ever */
 
     /* condemned */
     const json_t *details; /* of the pruner's verdict; NULL: it was not the pruner */

@@ -2,9 +2,11 @@
  *
  *     struct coordinator *c = NULL;
  *     coordinator_create(&options, session, loop, &c, &err);
- *     enum coordinator_end end;
- *     coordinator_run(c, &end, &err);
+ *     coordinator_start(c, &err);
+ *     uv_run(loop, UV_RUN_DEFAULT);        options.ended is called once, from the loop
  *     coordinator_free(c);
+ *
+ * `nocturne run` has one of them, the service one for each study that is at work, all on one loop.
  *
  * Phases: SEARCH until the budget refuses or the space is exhausted, then CONFIRM, then DONE;
  * a first stop request lets running trials finish (DRAIN), a second kills them (KILL); they
@@ -27,10 +29,13 @@
 #include <uv.h>
 
 struct coordinator;
+struct fleet;
+struct asking;
 
 enum coordinator_end {
     COORDINATOR_DONE,    /* nothing left to do */
     COORDINATOR_STOPPED, /* by request; the same command goes on */
+    COORDINATOR_LEFT,    /* the process ends; agents and clients go on meanwhile */
 };
 
 enum coordinator_event {
@@ -46,24 +51,68 @@ enum coordinator_event {
 };
 
 struct coordinator_options {
-    size_t slots;
-    const char *guard; /* path of nocturne-guard */
-    const char *files; /* absolute folder for the attempts' folders */
-    bool only_queued;  /* run what is queued, search for nothing, confirm nothing */
-    bool probe;        /* a few trials to judge by: the study is not complete after them */
+    size_t slots;                       /* of this machine */
+    bool (*may_start_here)(void *data); /* has this machine room for another trial? NULL: it has */
+    struct fleet *fleet;                /* agents; NULL: there are none, and what they once had is queued again */
+    const char *guard;                  /* path of nocturne-guard */
+    const char *files;                  /* absolute folder for the attempts' folders */
+    bool only_queued;                   /* run what is queued, search for nothing, confirm nothing */
+    bool probe;                         /* a few trials to judge by: the study is not complete after them */
     void (*listen)(void *data, enum coordinator_event event, const struct trial *trial, const char *text);
+    /* Once, last: the journal is closed. An error (a damaged database, a failed baseline) has stopped every trial
+     * first; what was running is queued again by the next run. The coordinator may be freed when this has returned. */
+    void (*ended)(void *data, enum coordinator_end end, enum status status, const struct error *err);
     void *data;
 };
 
 enum status coordinator_create(const struct coordinator_options *options, struct session *session, uv_loop_t *loop,
                                struct coordinator **ret, struct error *err);
 void coordinator_free(struct coordinator *c);
-
-/* Runs the loop until the study is done or stopped. An error (a damaged database, a failed baseline) stops every trial
- * first; what was running is queued again by the next run. */
-enum status coordinator_run(struct coordinator *c, enum coordinator_end *ret_end, struct error *err);
+enum status coordinator_start(struct coordinator *c, struct error *err);
 
 /* First call: start nothing new. Second: kill what runs. */
 void coordinator_stop(struct coordinator *c);
+/* The process ends: what runs here is ended, what runs elsewhere is not told. */
+void coordinator_leave(struct coordinator *c);
+/* By a person: nothing new starts until it is resumed, also after a restart; what runs goes on. */
+void coordinator_pause(struct coordinator *c, bool paused);
+
+/* How many trials run or are about to on this machine, and in all. */
+size_t coordinator_busy_here(const struct coordinator *c);
+size_t coordinator_busy(const struct coordinator *c);
+/* Attempts that could run now if there were slots for them: for whoever provides slots. */
+size_t coordinator_wants(const struct coordinator *c);
+const char *coordinator_phase(const struct coordinator *c); /* search, confirm, stopping, ended */
+/* Why nothing starts now; "": it does. */
+const char *coordinator_pause_reason(const struct coordinator *c);
+
+/* ---- for the service: what people and clients want ----
+ *
+ * Nothing is durable when these return; coordinator_promise calls back when all that was recorded so far is. */
+
+void coordinator_promise(struct coordinator *c, void (*call)(void *data), void *data);
+void coordinator_forget(struct coordinator *c, const void *data);
+
+/* Calls back when no suggestion is being computed: trials may be added then only, or a suggestion would get another
+ * number than it was computed for. */
+void coordinator_calmly(struct coordinator *c, void (*call)(void *data), void *data);
+
+/* STATUS_INVALID: not a configuration of this study. Calmly. */
+enum status coordinator_enqueue(struct coordinator *c, const json_t *params, struct trial **ret, struct error *err);
+/* STATUS_CONFLICT: it is over already. */
+enum status coordinator_cancel(struct coordinator *c, struct trial *t, const char *why, struct error *err);
+
+enum { ASK_WAIT_MS = 25000 };
+
+/* Asks for `want` trials that the caller will run. `done` is called once, now or later, with those that are leased,
+ * durably; `why`: there are no more. */
+struct asking *coordinator_ask(struct coordinator *c, size_t want, int64_t ttl_ms,
+                               void (*done)(void *data, size_t n, struct trial *const *trial, const char *why),
+                               void *data);
+/* Whoever asked is not there any more: its trials are queued again. */
+void coordinator_unask(struct coordinator *c, struct asking *a);
+/* {"tell"|"report"|"renew"|"add" (calmly): …} as in `advise` (tell.h). A report is answered with what the trial is
+ * told. */
+enum status coordinator_told(struct coordinator *c, const json_t *request, json_t **ret, struct error *err);
 
 #endif

@@ -167,6 +167,19 @@ static const char *keep(struct session *s, const char *text)
     return text ? arena_strdup(&s->arena, text) : NULL;
 }
 
+/* One copy of each agent's name: there are far fewer than leases. */
+static const char *intern(struct session *s, const char *agent)
+{
+    for (size_t i = 0; agent && i < s->n_agents; i++)
+        if (strcmp(s->agent[i], agent) == 0) return s->agent[i];
+    if (!agent) return NULL;
+    if (s->n_agents == s->agents_room) {
+        s->agents_room = 2 * s->agents_room + 16;
+        s->agent = must_grow(s->agent, s->agents_room, sizeof *s->agent);
+    }
+    return s->agent[s->n_agents++] = arena_strdup(&s->arena, agent);
+}
+
 /* Live as it is; from the log as far as it lies in the space as it is now. */
 static void take_course(struct session *s, struct trial *t, const struct change *c)
 {
@@ -242,6 +255,8 @@ static enum status lease(struct session *s, struct trial *t, const struct change
     if (!c->dir) set_state(s, t, TRIAL_RUNNING); /* the client has it */
     t->attempts++;
     t->lease = c->seq;
+    t->agent = intern(s, c->agent);
+    t->client = !c->dir;
     t->leased_ms = clock_mono_ms(s->clock);
     t->reports = t->step = 0;
     t->resumed_cost = 0;

@@ -3,7 +3,9 @@
 #include "tuner/base/json.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static char **environment(const struct study *study, const struct trial *t, const char *dir, const char *resume,
                           struct arena *a)
@@ -54,6 +56,26 @@ char *launch_folder(const char *files, const struct study *study, const struct t
                     struct arena *arena)
 {
     return arena_printf(arena, "%s/%s/%04ld.%ld", files, study->name, t->number, attempt);
+}
+
+/* RESUME is FILES/STUDY/TRIAL.ATTEMPT/NAME: the agent asks for it by the last two. */
+static json_t *resume_json(const char *resume, double cost)
+{
+    const char *name = strrchr(resume, '/'), *folder = name;
+    long trial = 0, attempt = 0;
+    while (folder && folder > resume && folder[-1] != '/') folder--;
+    if (!folder || sscanf(folder, "%ld.%ld/", &trial, &attempt) != 2) return NULL;
+    return json_pack("{s:I, s:I, s:s, s:f}", "trial", (json_int_t)trial, "attempt", (json_int_t)attempt, "name",
+                     name + 1, "cost", cost);
+}
+
+json_t *launch_assignment(const struct study *study, const struct trial *t, const char *resume, double cost)
+{
+    json_t *out = json_pack("{s:s, s:I, s:I, s:I, s:I, s:o}", "study", study->name, "trial", (json_int_t)t->number,
+                            "attempt", (json_int_t)t->attempts, "lease", (json_int_t)t->lease, "seed",
+                            (json_int_t)t->seed, "params", space_to_json(&study->space, t->config));
+    if (resume) json_object_set_new(out, "resume", resume_json(resume, cost));
+    return out;
 }
 
 enum status launch(struct workers *workers, const struct study *study, const struct trial *t, const char *dir,

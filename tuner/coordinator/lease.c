@@ -56,7 +56,7 @@ size_t lease_expire(struct session *s)
     return n;
 }
 
-enum status lease_recover(struct session *s, struct error *err)
+enum status lease_recover(struct session *s, bool keep_remote, struct error *err)
 {
     char boot[HOST_TEXT_MAX];
     bool rebooted = *s->boot && strcmp(s->boot, host_boot(boot)) != 0;
@@ -64,8 +64,10 @@ enum status lease_recover(struct session *s, struct error *err)
     for (size_t i = s->n_open; !st && i-- > 0;) {
         struct trial *t = s->open[i];
         if (t->state != TRIAL_LEASED && t->state != TRIAL_RUNNING) continue;
-        st = rebooted ? lease_crashed(s, t, "crashed the machine", "the machine was restarted while it ran", err)
-                      : session_return(s, t, "lost", "the coordinator ended before it did", 0, err);
+        if (keep_remote && (t->agent || t->client)) continue;
+        st = rebooted && !t->agent
+                 ? lease_crashed(s, t, "crashed the machine", "the machine was restarted while it ran", err)
+                 : session_return(s, t, "lost", "the coordinator ended before it did", 0, err);
     }
     return st;
 }

@@ -24,12 +24,12 @@ enum status record(struct session *s, const struct change *c, struct error *err)
 {
     struct arena arena = {0};
     enum status st = fold_apply(s, c, err);
-    if (!st)
-        journal_event(s->journal, &(struct store_event){.seq = c->seq,
-                                                        .trial = c->trial,
-                                                        .kind = c->kind,
-                                                        .at_ms = c->at_ms,
-                                                        .body = change_body(s, c, &arena)});
+    if (!st) {
+        struct store_event e = {
+            .seq = c->seq, .trial = c->trial, .kind = c->kind, .at_ms = c->at_ms, .body = change_body(s, c, &arena)};
+        journal_event(s->journal, &e);
+        if (s->watch.event) s->watch.event(s->watch.data, &e);
+    }
     arena_done(&arena);
     return st;
 }
@@ -58,6 +58,15 @@ enum status session_lease(struct session *s, struct trial *t, const char *dir, i
     struct change c = record_begin(s, LOGGED_LEASED, t);
     c.dir = dir;
     c.ttl_ms = ttl_ms;
+    return record(s, &c, err);
+}
+
+enum status session_lease_agent(struct session *s, struct trial *t, const char *dir, const char *agent,
+                                struct error *err)
+{
+    struct change c = record_begin(s, LOGGED_LEASED, t);
+    c.dir = dir;
+    c.agent = agent;
     return record(s, &c, err);
 }
 
@@ -230,4 +239,5 @@ void session_report(struct session *s, struct trial *t, long step, const json_t 
     t->step = step;
     fold_values(s, metrics, t->last);
     observed_report(s, t, step, t->last);
+    if (s->watch.report) s->watch.report(s->watch.data, t, step, metrics);
 }

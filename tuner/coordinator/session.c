@@ -220,6 +220,7 @@ void session_free(struct session *s)
     free(s->history_trial);
     observed_free(s);
     free(s->file);
+    free(s->agent);
     arena_done(&s->arena);
     free(s);
 }

@@ -64,6 +64,8 @@ struct trial {
     long machine_crashes; /* those that took the machine along, or that the machine had to kill */
     bool poisonous;       /* and so nothing near it is suggested */
     int64_t lease;        /* fencing token of the last lease; 0: never leased */
+    const char *agent;    /* that holds the last lease; NULL: a slot of this machine, or a client */
+    bool client;          /* a client of ask and tell holds it */
     int64_t leased_ms; /* monotonic clock; of an earlier process's lease: as much earlier as it is known to have run */
     int64_t deadline_ms; /* monotonic clock: the lease expires; 0: never */
     int64_t ready_ms;    /* monotonic clock: not to be leased before (back-off) */
@@ -101,6 +103,13 @@ struct tally {
     double recent_ms[RECENT_MAX], recent_tokens[RECENT_MAX];
 };
 
+/* Who is to see what is recorded, as it is handed to the journal: not durable yet. Zero: nobody. */
+struct session_watch {
+    void (*event)(void *data, const struct store_event *event);
+    void (*report)(void *data, const struct trial *t, long step, const json_t *metrics);
+    void *data;
+};
+
 struct session {
     struct store *store;
     struct journal *journal;
@@ -109,7 +118,7 @@ struct session {
     int64_t study_id;
     int64_t seq; /* of the last event */
     uint64_t seed;
-    char phase[16];                   /* "open", "stopped", "complete" */
+    char phase[16];                   /* "open", "paused", "stopped", "complete" */
     char boot[128];                   /* of the machine, when the study was opened last */
     struct budget budget;             /* of the last run */
     size_t slots;                     /* of the last run; 0: unknown */
@@ -139,6 +148,9 @@ struct session {
     double best_utility;
     double second_utility; /* of the second best; −HUGE_VAL: there is none */
     char *file;            /* the study file as last logged */
+    size_t n_agents, agents_room;
+    const char **agent; /* names of those that ever held a lease */
+    struct session_watch watch;
 };
 
 const char *trial_role_name(enum trial_role role);
@@ -194,6 +206,10 @@ struct trial *session_add(struct session *s, const struct addition *a);
 
 /* queued → leased; `dir` NULL: a client runs it, and it is running at once. ttl 0: for ever. */
 enum status session_lease(struct session *s, struct trial *t, const char *dir, int64_t ttl_ms, struct error *err);
+/* queued → leased, to an agent on some machine, for ever: it is the agent that is lost, not the lease that expires.
+ * `dir` is the folder for what comes back. */
+enum status session_lease_agent(struct session *s, struct trial *t, const char *dir, const char *agent,
+                                struct error *err);
 /* → running. `resumed_cost`: tokens that the checkpoint it goes on from had cost; 0: it begins anew. */
 enum status session_started(struct session *s, struct trial *t, int64_t pid, double resumed_cost, struct error *err);
 enum status session_renew(struct session *s, struct trial *t, int64_t ttl_ms, struct error *err);
@@ -216,6 +232,7 @@ enum status session_return(struct session *s, struct trial *t, const char *outco
  * attempt, where it says more than the state; may be NULL. */
 enum status session_finish(struct session *s, struct trial *t, enum trial_state to, const json_t *metrics,
                            const char *reason, const char *outcome, struct error *err);
+/* "open", "paused" (what runs goes on), "stopped", "complete" */
 void session_set_phase(struct session *s, const char *phase);
 void session_note(struct session *s, const char *text);
 

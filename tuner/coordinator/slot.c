@@ -1,7 +1,9 @@
 #include "tuner/coordinator/slot.h"
 
 #include "tuner/coordinator/attempt.h"
+#include "tuner/coordinator/fleet.h"
 #include "tuner/coordinator/launch.h"
+#include "tuner/coordinator/lease.h"
 #include "tuner/coordinator/observed.h"
 #include "tuner/coordinator/population.h"
 
@@ -19,28 +21,94 @@ static void fail(struct slot *slot, enum status status, const struct error *err)
     slot->home->fail(slot->home->data, status, err);
 }
 
+/* ---- being free again ---- */
+
+void slot_clear(struct slot *slot)
+{
+    json_decref(slot->mail);
+    if (slot->seat) seat_leave(slot->seat);
+    slot->mail = NULL;
+    slot->state = SLOT_FREE;
+    slot->job = NULL;
+    slot->seat = NULL;
+}
+
+/* A cancelled trial is over already: what its program still says is not for it. */
+static bool is_over(const struct slot *slot)
+{
+    return trial_state_final(slot->trial->state);
+}
+
+/* The trial is queued again, without blame. */
+static void give_up(struct slot *slot, const char *outcome, const char *why)
+{
+    struct error err;
+    enum status s = is_over(slot) ? STATUS_OK : session_return(slot->home->session, slot->trial, outcome, why, 0, &err);
+    slot_clear(slot);
+    if (s) fail(slot, s, &err);
+}
+
 /* ---- what it is told ---- */
 
-static void adapt(struct slot *slot, const struct order *order)
+/* A client hears it with the answer to its next report: the last of each kind counts. */
+static void keep_for_client(struct slot *slot, const json_t *message)
 {
-    json_t *message = json_pack("{s:{s:f, s:f}}", "policy", "patience", order->patience, "threshold", order->threshold);
-    job_send(slot->job, message);
+    if (!slot->mail) slot->mail = json_object();
+    json_object_update(slot->mail, (json_t *)message);
+}
+
+static void tell(struct slot *slot, json_t *message)
+{
+    switch (slot->place) {
+    case PLACE_HERE: job_send(slot->job, message); break;
+    case PLACE_AGENT: seat_send(slot->seat, json_incref(message)); break;
+    case PLACE_CLIENT: keep_for_client(slot, message); break;
+    }
     json_decref(message);
+}
+
+static void halt(struct slot *slot, const char *why)
+{
+    if (slot->place == PLACE_HERE)
+        job_stop(slot->job, why);
+    else
+        tell(slot, json_pack("{s:s}", "stop", why));
 }
 
 void slot_obey(struct slot *slot, const struct order *order)
 {
-    if (order->adapt) adapt(slot, order);
+    if (order->adapt)
+        tell(slot, json_pack("{s:{s:f, s:f}}", "policy", "patience", order->patience, "threshold", order->threshold));
     if (!order->stop) return;
     slot->condemned = true;
-    job_stop(slot->job, order->why);
+    halt(slot, order->why);
 }
 
 void slot_condemn(struct slot *slot, const char *why)
 {
+    if (slot->place == PLACE_AGENT && slot->condemned && seat_is_silent(slot->seat)) {
+        give_up(slot, "lost", why); /* it will be told when it comes back */
+        return;
+    }
     if (!slot->condemned) session_condemn(slot->home->session, slot->trial, why);
     slot->condemned = true;
-    job_stop(slot->job, why);
+    halt(slot, why);
+}
+
+/* What it still says is not for anybody: the trial is over. */
+void slot_stop_late(struct slot *slot, const char *why)
+{
+    slot->condemned = true;
+    halt(slot, why);
+    if (slot->place == PLACE_CLIENT) slot_clear(slot);
+}
+
+void slot_cancel(struct slot *slot, const char *why)
+{
+    struct error err;
+    enum status s = session_finish(slot->home->session, slot->trial, TRIAL_CANCELLED, NULL, why, NULL, &err);
+    if (s) fail(slot, s, &err);
+    slot_stop_late(slot, why);
 }
 
 /* ---- what it says ---- */
@@ -54,9 +122,10 @@ static void tell_settings(struct slot *slot, const double *was, const double *no
         if (was[i] != now[i] && json_is_number(json_object_get(all, space->param[i].name)))
             json_object_set(set, space->param[i].name, json_object_get(all, space->param[i].name));
     json_decref(all);
-    json_t *message = json_pack("{s:o}", "set", set);
-    if (json_object_size(set)) job_send(slot->job, message);
-    json_decref(message);
+    if (json_object_size(set))
+        tell(slot, json_pack("{s:o}", "set", set));
+    else
+        json_decref(set);
 }
 
 /* The course of a trial: settings that change by what it has cost, and where it ends. */
@@ -73,32 +142,48 @@ static void steer(struct slot *slot)
                       t->course.step[t->course_at - 1].config);
     if (t->course.until <= 0 || !(cost >= t->course.until) || slot->condemned) return;
     slot->condemned = true;
-    job_stop(slot->job, "the interval is over");
+    halt(slot, "the interval is over");
 }
 
-static void on_job_report(void *data, long step, const json_t *metrics)
+void slot_hears_report(struct slot *slot, long step, const json_t *metrics)
 {
-    struct slot *slot = data;
     session_report(slot->home->session, slot->trial, step, metrics);
     steer(slot);
 }
 
-static void on_job_policy(void *data, const json_t *policy)
+void slot_hears_policy(struct slot *slot, const json_t *policy)
 {
-    struct slot *slot = data;
     struct error err;
     if (observed_announce(slot->home->session, slot->trial, policy, &err)) note(slot, err.text);
 }
 
-static void on_job_checkpoint(void *data, long step, const char *path)
+char *slot_folder(const struct slot *slot, struct arena *arena)
 {
-    struct slot *slot = data;
+    return launch_folder(slot->home->files, slot->home->session->study, slot->trial, slot->trial->attempts, arena);
+}
+
+void slot_hears_checkpoint(struct slot *slot, long step, const char *path)
+{
     struct arena a = {0};
     struct error err;
-    const char *dir =
-        launch_folder(slot->home->files, slot->home->session->study, slot->trial, slot->trial->attempts, &a);
-    if (attempt_checkpoint(slot->home->session, slot->trial, dir, step, path, &err)) note(slot, err.text);
+    if (attempt_checkpoint(slot->home->session, slot->trial, slot_folder(slot, &a), step, path, &err))
+        note(slot, err.text);
     arena_done(&a);
+}
+
+static void on_job_report(void *data, long step, const json_t *metrics)
+{
+    if (!is_over(data)) slot_hears_report(data, step, metrics);
+}
+
+static void on_job_policy(void *data, const json_t *policy)
+{
+    if (!is_over(data)) slot_hears_policy(data, policy);
+}
+
+static void on_job_checkpoint(void *data, long step, const char *path)
+{
+    if (!is_over(data)) slot_hears_checkpoint(data, step, path);
 }
 
 /* ---- its end ---- */
@@ -109,51 +194,91 @@ static bool was_out_of_memory(const struct slot *slot, const struct job_outcome 
     return outcome->signal == SIGKILL && slot->killed >= 0 && host_memory_kills() > slot->killed;
 }
 
-static void on_job_end(void *data, const struct job_outcome *outcome)
+void slot_hears_end(struct slot *slot, const struct job_outcome *outcome, bool out_of_memory)
 {
-    struct slot *slot = data;
     struct session *session = slot->home->session;
     struct error err;
-    if (outcome->end == JOB_NOT_STARTED)
+    enum status s = STATUS_OK;
+    bool over = is_over(slot);
+    if (outcome->end == JOB_NOT_STARTED && slot->place == PLACE_HERE)
         pause_machine_failed(slot->home->pause, outcome->reason, clock_mono_ms(session->clock));
-    enum status s = attempt_conclude(session, slot->trial, outcome, was_out_of_memory(slot, outcome), &err);
-    slot->state = SLOT_FREE;
-    slot->job = NULL;
+    if (!over) s = attempt_conclude(session, slot->trial, outcome, out_of_memory, &err);
+    slot_clear(slot);
+    if (s)
+        fail(slot, s, &err);
+    else if (!over)
+        slot->home->ended(slot->home->data, slot->trial, outcome->end == JOB_CRASHED ? outcome->reason : NULL);
+}
+
+static void on_job_end(void *data, const struct job_outcome *outcome)
+{
+    slot_hears_end(data, outcome, was_out_of_memory(data, outcome));
+}
+
+void slot_lost(struct slot *slot, enum seat_loss loss, const char *why)
+{
+    struct error err;
+    slot->seat = NULL; /* the fleet frees it */
+    if (loss == SEAT_DROPPED || is_over(slot)) {
+        give_up(slot, "lost", why);
+        return;
+    }
+    enum status s = lease_crashed(slot->home->session, slot->trial,
+                                  loss == SEAT_CRASHED ? "crashed the machine" : "expired", why, &err);
+    slot_clear(slot);
     if (s)
         fail(slot, s, &err);
     else
-        slot->home->ended(slot->home->data, slot->trial, outcome->end == JOB_CRASHED ? outcome->reason : NULL);
+        slot->home->ended(slot->home->data, slot->trial, why);
 }
 
 static const struct job_handler handler = {on_job_report, on_job_checkpoint, on_job_policy, on_job_end};
 
 /* ---- its beginning ---- */
 
-void slot_promise(struct slot *slot, struct trial *t)
+static enum status lease(struct slot *slot, struct trial *t, int64_t ttl_ms, struct error *err)
 {
+    struct session *s = slot->home->session;
     struct arena a = {0};
-    struct error err;
-    const char *dir = launch_folder(slot->home->files, slot->home->session->study, t, t->attempts + 1, &a);
-    enum status s = session_lease(slot->home->session, t, dir, 0, &err);
-    if (s)
-        fail(slot, s, &err);
-    else
-        *slot = (struct slot){.home = slot->home,
-                              .state = SLOT_PROMISED,
-                              .trial = t,
-                              .batch = journal_batch(slot->home->session->journal),
-                              .killed = host_memory_kills()};
+    const char *dir = launch_folder(slot->home->files, s->study, t, t->attempts + 1, &a);
+    enum status st = slot->place == PLACE_CLIENT  ? session_lease(s, t, NULL, ttl_ms, err)
+                     : slot->place == PLACE_AGENT ? session_lease_agent(s, t, dir, seat_agent(slot->seat), err)
+                                                  : session_lease(s, t, dir, 0, err);
     arena_done(&a);
+    return st;
+}
+
+bool slot_promise(struct slot *slot, struct trial *t, int64_t ttl_ms)
+{
+    struct error err;
+    enum status s = lease(slot, t, ttl_ms, &err);
+    if (s) {
+        fail(slot, s, &err);
+        return false;
+    }
+    slot->state = SLOT_PROMISED;
+    slot->trial = t;
+    slot->lease = t->lease;
+    slot->condemned = false;
+    slot->batch = journal_batch(slot->home->session->journal);
+    slot->killed = slot->place == PLACE_HERE ? host_memory_kills() : -1;
+    return true;
+}
+
+void slot_adopt(struct slot *slot, struct trial *t)
+{
+    slot->state = SLOT_RUNS;
+    slot->trial = t;
+    slot->lease = t->lease;
+    slot->condemned = t->doom == DOOM_PRUNED;
+    slot->killed = -1;
 }
 
 /* No program could be started: the trial goes back, and nothing is tried for a while. */
 static void put_off(struct slot *slot, const struct error *why)
 {
-    struct error err;
-    slot->state = SLOT_FREE;
     pause_machine_failed(slot->home->pause, why->text, clock_mono_ms(slot->home->session->clock));
-    enum status s = session_return(slot->home->session, slot->trial, "not started", why->text, 0, &err);
-    if (s) fail(slot, s, &err);
+    give_up(slot, "not started", why->text);
 }
 
 /* Its checkpoint is gone or cut short. A trial's own: it begins anew. Its parent's: without that it is another trial.
@@ -165,41 +290,57 @@ static bool begin_anew(struct slot *slot, const struct error *why)
     note(slot, why->text);
     session_note(slot->home->session, why->text);
     if (own) return true;
-    slot->state = SLOT_FREE;
     enum status s = session_finish(slot->home->session, slot->trial, TRIAL_FAILED, NULL, why->text, NULL, &err);
+    slot_clear(slot);
     if (s) fail(slot, s, &err);
     slot->home->ended(slot->home->data, slot->trial, NULL);
     return false;
 }
 
-void slot_start(struct slot *slot)
+static void start_here(struct slot *slot, const char *dir, const char *resume, double cost)
 {
     struct trial *t = slot->trial;
-    struct arena a = {0};
     struct error err;
-    char *dir = launch_folder(slot->home->files, slot->home->session->study, t, t->attempts, &a);
-    double cost = 0;
-    const char *resume = attempt_resume(slot->home->session, t, &a, &cost, &err);
-    if (!resume && err.status && !begin_anew(slot, &err)) {
-        arena_done(&a);
+    if (launch(slot->home->workers, slot->home->session->study, t, dir, resume, &handler, slot, &slot->job, &err)) {
+        put_off(slot, &err);
         return;
     }
-    if (launch(slot->home->workers, slot->home->session->study, t, dir, resume, &handler, slot, &slot->job, &err))
-        put_off(slot, &err);
-    else {
-        pause_machine_works(slot->home->pause, clock_mono_ms(slot->home->session->clock));
+    pause_machine_works(slot->home->pause, clock_mono_ms(slot->home->session->clock));
+    slot->state = SLOT_RUNS;
+    enum status s = session_started(slot->home->session, t, job_pid(slot->job), cost, &err);
+    if (s) fail(slot, s, &err);
+    slot->home->say(slot->home->data, EVENT_STARTED, t, NULL);
+}
+
+/* It is running when the agent says so. */
+static void start_there(struct slot *slot, const char *resume, double cost)
+{
+    json_t *assignment = launch_assignment(slot->home->session->study, slot->trial, resume, cost);
+    slot->state = SLOT_RUNS;
+    seat_assign(slot->seat, slot->lease, assignment);
+}
+
+void slot_start(struct slot *slot)
+{
+    struct arena a = {0};
+    struct error err;
+    double cost = 0;
+    if (slot->place == PLACE_CLIENT) {
         slot->state = SLOT_RUNS;
-        enum status s = session_started(slot->home->session, t, job_pid(slot->job), cost, &err);
-        if (s) fail(slot, s, &err);
-        slot->home->say(slot->home->data, EVENT_STARTED, t, NULL);
+        slot->home->say(slot->home->data, EVENT_STARTED, slot->trial, NULL);
+        return;
+    }
+    const char *resume = attempt_resume(slot->home->session, slot->trial, &a, &cost, &err);
+    if (resume || !err.status || begin_anew(slot, &err)) {
+        if (slot->place == PLACE_HERE)
+            start_here(slot, slot_folder(slot, &a), resume, cost);
+        else
+            start_there(slot, resume, cost);
     }
     arena_done(&a);
 }
 
 void slot_take_back(struct slot *slot)
 {
-    struct error err;
-    enum status s = session_return(slot->home->session, slot->trial, "stopped", "it had not begun yet", 0, &err);
-    slot->state = SLOT_FREE;
-    if (s) fail(slot, s, &err);
+    give_up(slot, "stopped", "it had not begun yet");
 }

@@ -1,0 +1,107 @@
+#include "tuner/coordinator/run.h"
+
+#include "tuner/coordinator/warm_start.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum status run_open(struct store *store, const struct study *study, const struct opening *opening,
+                     const struct clock *clock, struct run **ret, struct error *err)
+{
+    struct run *r = must_alloc(1, sizeof *r);
+    r->study = study;
+    enum status s = store_hold_take(store, study->name, &r->hold, err);
+    if (!s) s = session_open(store, study, opening, clock, &r->session, err);
+    if (!s) s = warm_start_load(r->session, err);
+    if (s != STATUS_BUSY) r->store = store;
+    if (s)
+        run_close(r);
+    else
+        *ret = r;
+    return s;
+}
+
+enum status run_start(struct run *r, const struct coordinator_options *options, uv_loop_t *loop, struct error *err)
+{
+    enum status s = coordinator_create(options, r->session, loop, &r->coordinator, err);
+    return s ? s : coordinator_start(r->coordinator, err);
+}
+
+void run_close(struct run *r)
+{
+    if (!r) return;
+    coordinator_free(r->coordinator);
+    session_free(r->session);
+    store_hold_release(r->hold);
+    if (r->store) store_close(r->store);
+    free(r);
+}
+
+struct budget run_budget(const struct study *study, const struct budget *given)
+{
+    struct budget b = study->budget;
+    if (given->trials) b.trials = given->trials;
+    if (given->tokens > 0) b.tokens = given->tokens;
+    if (given->cost > 0) b.cost = given->cost;
+    if (given->wall_ms) b.wall_ms = given->wall_ms;
+    if (given->until_minutes >= 0) b.until_minutes = given->until_minutes;
+    return b;
+}
+
+/* ---- what a run needs of this machine ---- */
+
+enum status run_find_guard(char *path, struct error *err)
+{
+    char self[RUN_PATH_MAX - 32];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n < 0) return error_set(err, STATUS_FAILED, "/proc/self/exe: %s", strerror(errno));
+    self[n] = 0;
+    snprintf(path, RUN_PATH_MAX, "%s/nocturne-guard", dirname(self));
+    if (access(path, X_OK) == 0) return STATUS_OK;
+    return error_set(err, STATUS_FAILED, "%s is missing: install it beside nocturne", path);
+}
+
+static bool is_program(const char *dir, const char *file)
+{
+    char path[PATH_MAX];
+    if (*file == '/')
+        snprintf(path, sizeof path, "%s", file);
+    else
+        snprintf(path, sizeof path, "%s/%s", dir, file);
+    return access(path, X_OK) == 0;
+}
+
+/* Better now than as the failure of the baseline at night. */
+enum status run_check_command(const struct study *study, struct error *err)
+{
+    if (study->n_args == 0)
+        return error_set(err, STATUS_INVALID, "%s:1:1: 'trial: {command: […]}' is missing: the program to run",
+                         study->path);
+    const char *program = study->arg[0];
+    if (strchr(program, '{')) return STATUS_OK;
+    bool found = strchr(program, '/') && is_program(study->dir, program);
+    const char *path = getenv("PATH");
+    char *copy = must_strdup(path ? path : ""), *save = NULL;
+    for (char *dir = strtok_r(copy, ":", &save); !found && !strchr(program, '/') && dir;
+         dir = strtok_r(NULL, ":", &save))
+        found = is_program(dir, program);
+    free(copy);
+    if (found) return STATUS_OK;
+    return error_set(err, STATUS_INVALID, "%s: the command '%s' is not an executable program %s%s", study->path,
+                     program, strchr(program, '/') ? "in " : "in PATH", strchr(program, '/') ? study->dir : "");
+}
+
+enum status run_files_folder(const char *db, char *ret, struct error *err)
+{
+    char full[PATH_MAX];
+    if (!realpath(db, full)) return error_set(err, STATUS_IO, "%s: %s", db, strerror(errno));
+    size_t n = strlen(full);
+    if (n > 3 && strcmp(full + n - 3, ".db") == 0) n -= 3;
+    snprintf(ret, PATH_MAX, "%.*s.files", (int)(n < PATH_MAX - 16 ? n : PATH_MAX - 16), full);
+    return STATUS_OK;
+}
