@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LOG_BYTES_MAX = 8 << 20 };
+enum { LOG_BYTES_MAX = 8 << 20, PATH_ROOM = 4200 };
 
 enum status files_make_folder(const char *dir, struct error *err)
 {
@@ -89,4 +89,67 @@ void workers_keep_log(const char *dir, const char *name, const char *bytes, size
     log.bytes = log.fd >= 0 && fstat(log.fd, &st) == 0 ? (size_t)st.st_size : 0;
     log_write(&log, bytes, n);
     log_close(&log);
+}
+
+/* A new file beside the one that it will replace. */
+static enum status open_part(const char *dir, const char *path, char *full, char *part, unsigned mode, int *ret,
+                             struct error *err)
+{
+    if ((size_t)snprintf(full, PATH_ROOM, "%s/%s", dir, path) >= PATH_ROOM - 8)
+        return error_set(err, STATUS_INVALID, "%.200s: the path is too long", path);
+    snprintf(part, PATH_ROOM, "%s", full);
+    *strrchr(part, '/') = 0;
+    enum status s = files_make_folder(part, err);
+    if (s) return s;
+    snprintf(part, PATH_ROOM, "%.*s.part", PATH_ROOM - 8, full);
+    unlink(part);
+    *ret = open(part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+    return *ret < 0 ? error_set(err, STATUS_IO, "%s: cannot write: %s", full, strerror(errno)) : STATUS_OK;
+}
+
+static bool write_all(int fd, const char *bytes, size_t n)
+{
+    while (n > 0) {
+        ssize_t k = write(fd, bytes, n);
+        if (k < 0 && errno == EINTR) continue;
+        if (k <= 0) return false;
+        bytes += k;
+        n -= (size_t)k;
+    }
+    return true;
+}
+
+static enum status close_part(int fd, bool ok, const char *part, const char *full, struct error *err)
+{
+    ok = ok && fsync(fd) == 0;
+    int code = errno;
+    close(fd);
+    if (ok && rename(part, full) == 0) return STATUS_OK;
+    if (ok) code = errno;
+    unlink(part);
+    return error_set(err, STATUS_IO, "%s: cannot write: %s", full, strerror(code));
+}
+
+enum status workers_keep_file(const char *dir, const char *path, const char *bytes, size_t n, struct error *err)
+{
+    char full[PATH_ROOM], part[PATH_ROOM];
+    int fd = -1;
+    enum status s = open_part(dir, path, full, part, 0644, &fd, err);
+    return s ? s : close_part(fd, write_all(fd, bytes, n), part, full, err);
+}
+
+enum status workers_keep_spool(const char *dir, const char *path, int from, unsigned mode, struct error *err)
+{
+    char full[PATH_ROOM], part[PATH_ROOM], buf[1 << 16];
+    int fd = -1;
+    off_t at = 0;
+    ssize_t n = 0;
+    enum status s = open_part(dir, path, full, part, mode, &fd, err);
+    if (s) return s;
+    bool ok = true;
+    while (ok && (n = pread(from, buf, sizeof buf, at)) > 0) {
+        ok = write_all(fd, buf, (size_t)n);
+        at += n;
+    }
+    return close_part(fd, ok && n == 0, part, full, err);
 }

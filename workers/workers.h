@@ -77,6 +77,11 @@ int64_t job_pid(const struct job *job);
 /* Appends to a log of an attempt's folder, which keeps its last 8 to 16 MB, and makes the folder if need be. */
 void workers_keep_log(const char *dir, const char *name, const char *bytes, size_t n);
 
+/* A file of a folder, whole or not at all; the folder, and those in `path`, are made if need be. keep_spool: the content
+ * of an open file. */
+enum status workers_keep_file(const char *dir, const char *path, const char *bytes, size_t n, struct error *err);
+enum status workers_keep_spool(const char *dir, const char *path, int fd, unsigned mode, struct error *err);
+
 /* While held, what the program says is left in its pipes. */
 void job_hold(struct job *job, bool held);
 

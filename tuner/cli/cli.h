@@ -31,10 +31,12 @@ int cmd_plan(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_resume(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int cmd_serve(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
 int cmd_stopping(int argc, char **argv);
+int cmd_token(int argc, char **argv);
 int cmd_trials(int argc, char **argv);
 
 /* --db and --json, as a child parser; its input is a struct cli_common. */

@@ -26,6 +26,8 @@ const struct command cli_commands[] = {
     {"enqueue", cmd_enqueue, "have a configuration of your own tried next"},
     {"advise", cmd_advise, "the optimizer as a pipe: JSON lines in and out"},
     {"import", cmd_import, "trials from a CSV file or an Optuna database"},
+    {"serve", cmd_serve, "the service: many studies, users and machines over HTTP"},
+    {"token", cmd_token, "tokens for the service"},
     {"log", cmd_log, "the event log of a study"},
     {"replay", cmd_replay, "compute every suggestion again from the log"},
     {"backup", cmd_backup, "copy the database, also while studies run"},

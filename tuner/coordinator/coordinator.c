@@ -782,6 +782,8 @@ enum status coordinator_create(const struct coordinator_options *options, struct
                                  .workers = c->workers,
                                  .files = options->files,
                                  .pause = &c->pause,
+                                 .definition = options->definition,
+                                 .definition_data = options->data,
                                  .say = on_slot_says,
                                  .fail = on_slot_failed,
                                  .ended = on_slot_ended,

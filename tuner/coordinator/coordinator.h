@@ -54,6 +54,7 @@ struct coordinator_options {
     size_t slots;                       /* of this machine */
     bool (*may_start_here)(void *data); /* has this machine room for another trial? NULL: it has */
     struct fleet *fleet;                /* agents; NULL: there are none, and what they once had is queued again */
+    const char *(*definition)(void *data); /* names what agents must have of the study; NULL: nothing */
     const char *guard;                  /* path of nocturne-guard */
     const char *files;                  /* absolute folder for the attempts' folders */
     bool only_queued;                   /* run what is queued, search for nothing, confirm nothing */

@@ -1,11 +1,11 @@
 #include "tuner/coordinator/fleet.h"
 
 #include "tuner/base/arena.h"
+#include "tuner/base/digest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 enum { HEARTBEAT_MS = 30000, HUNGRY_MS = 500, TICKET_BYTES = 12 };
 
@@ -297,7 +297,7 @@ static void reconcile(struct agent *a, const struct agent_card *card, const json
 static void new_ticket(struct agent *a)
 {
     unsigned char bytes[TICKET_BYTES];
-    if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes) abort(); /* cannot be for so few */
+    digest_random(bytes, sizeof bytes);
     for (size_t i = 0; i < sizeof bytes; i++) snprintf(a->ticket + 2 * i, 3, "%02x", bytes[i]);
 }
 

@@ -316,6 +316,9 @@ static void start_here(struct slot *slot, const char *dir, const char *resume, d
 static void start_there(struct slot *slot, const char *resume, double cost)
 {
     json_t *assignment = launch_assignment(slot->home->session->study, slot->trial, resume, cost);
+    const struct slot_home *home = slot->home;
+    if (home->definition)
+        json_object_set_new(assignment, "definition", json_string(home->definition(home->definition_data)));
     slot->state = SLOT_RUNS;
     seat_assign(slot->seat, slot->lease, assignment);
 }

@@ -23,6 +23,8 @@ struct slot_home {
     struct workers *workers;
     const char *files; /* folder for the attempts' folders */
     struct pause *pause;
+    const char *(*definition)(void *data); /* of coordinator_options, with its data */
+    void *definition_data;
     /* To be announced once what has been recorded is durable. */
     void (*say)(void *data, enum coordinator_event event, const struct trial *trial, const char *text);
     /* An attempt is over; `crash`: why, if it crashed. The slot is free. */

@@ -53,6 +53,19 @@ struct schedule {
     bool clone;  /* weak members go on from a strong one's checkpoint; false: they are told new values and go on */
 };
 
+/* `executor: {slurm: …}`: agents are started as jobs of Slurm. */
+struct slurm {
+    bool on;
+    const char *partition; /* NULL: Slurm's default */
+    long max_agents;       /* at once */
+    long slots;            /* of each agent */
+    long gpus;             /* of each agent */
+    int64_t time_ms;       /* that an agent may run; 0: the partition's */
+    int64_t idle_ms;       /* without work after which an agent ends */
+    size_t n_extra;
+    const char **extra; /* further options of sbatch */
+};
+
 struct reference { /* a named configuration to compare with */
     const char *name;
     double *config;
@@ -82,6 +95,9 @@ struct study {
     enum sampler sampler;
     uint64_t seed;
     long slots;
+    struct slurm slurm;
+    size_t n_files;
+    const char **file; /* what an agent needs besides: paths and patterns relative to dir */
 };
 
 enum status study_load(const char *path, struct study **ret, struct error *err);

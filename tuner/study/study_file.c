@@ -223,7 +223,7 @@ static enum status read_local(struct file *f, const struct yaml_node *v)
 
 static enum status read_workers(struct file *f, const struct yaml_node *v)
 {
-    static const struct key keys[] = {{"local", read_local}, {"executor", NULL}, {"slurm", NULL}};
+    static const struct key keys[] = {{"local", read_local}};
     return FILE_SECTION(f, v, "workers", keys);
 }
 
@@ -252,7 +252,8 @@ static enum status read_root(struct file *f)
         {"schedule", file_schedule},
         {"rollout", NULL},
         {"stages", NULL},
-        {"executor", NULL},
+        {"executor", file_executor},
+        {"files", file_files},
         {"warm_start", read_warm_start},
         {"price", NULL},
         {"watch", NULL},

@@ -1,0 +1,60 @@
+#include "tuner/base/digest.h"
+
+#include <errno.h>
+#include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+void digest(const void *bytes, size_t n, unsigned char ret[DIGEST_BYTES])
+{
+    if (gnutls_hash_fast(GNUTLS_DIG_SHA256, bytes, n, ret) < 0) abort(); /* a library without SHA-256 */
+}
+
+enum status digest_file(int fd, unsigned char ret[DIGEST_BYTES], struct error *err)
+{
+    char buf[1 << 16];
+    gnutls_hash_hd_t h;
+    ssize_t n;
+    off_t at = 0;
+    if (gnutls_hash_init(&h, GNUTLS_DIG_SHA256) < 0) abort();
+    for (; (n = pread(fd, buf, sizeof buf, at)) > 0; at += n) gnutls_hash(h, buf, (size_t)n);
+    gnutls_hash_deinit(h, ret);
+    return n < 0 ? error_set(err, STATUS_IO, "cannot read: %s", strerror(errno)) : STATUS_OK;
+}
+
+const char *digest_hex(const unsigned char bytes[DIGEST_BYTES], char *ret)
+{
+    for (size_t i = 0; i < DIGEST_BYTES; i++) snprintf(ret + 2 * i, 3, "%02x", bytes[i]);
+    return ret;
+}
+
+static int nibble(char c)
+{
+    if (c >= '0' && c <= '9') return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool digest_parse(const char *hex, unsigned char ret[DIGEST_BYTES])
+{
+    if (strlen(hex) != DIGEST_HEX - 1) return false;
+    for (size_t i = 0; i < DIGEST_BYTES; i++) {
+        int high = nibble(hex[2 * i]), low = nibble(hex[2 * i + 1]);
+        if (high < 0 || low < 0) return false;
+        ret[i] = (unsigned char)(high << 4 | low);
+    }
+    return true;
+}
+
+bool digest_equal(const unsigned char a[DIGEST_BYTES], const unsigned char b[DIGEST_BYTES])
+{
+    return gnutls_memcmp(a, b, DIGEST_BYTES) == 0;
+}
+
+void digest_random(void *bytes, size_t n)
+{
+    if (getrandom(bytes, n, 0) != (ssize_t)n) abort(); /* cannot be for so few */
+}

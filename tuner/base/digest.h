@@ -1,0 +1,25 @@
+/* digest: SHA-256 [FIPS 180-4], by GnuTLS, and random bytes. */
+#ifndef TUNER_BASE_DIGEST_H
+#define TUNER_BASE_DIGEST_H
+
+#include "tuner/base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { DIGEST_BYTES = 32, DIGEST_HEX = 2 * DIGEST_BYTES + 1 };
+
+void digest(const void *bytes, size_t n, unsigned char ret[DIGEST_BYTES]);
+/* Of the whole file behind fd, read from its beginning. */
+enum status digest_file(int fd, unsigned char ret[DIGEST_BYTES], struct error *err);
+/* ret: DIGEST_HEX bytes */
+const char *digest_hex(const unsigned char bytes[DIGEST_BYTES], char *ret);
+bool digest_parse(const char *hex, unsigned char ret[DIGEST_BYTES]);
+/* Takes as long for any two. */
+bool digest_equal(const unsigned char a[DIGEST_BYTES], const unsigned char b[DIGEST_BYTES]);
+
+/* From the kernel, for keys; at most 256. */
+void digest_random(void *bytes, size_t n);
+
+#endif

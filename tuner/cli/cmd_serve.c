@@ -1,0 +1,258 @@
+#include "tuner/cli/cli.h"
+
+#include "tuner/coordinator/run.h"
+#include "tuner/report/report.h"
+#include "tuner/service/auth.h"
+#include "tuner/service/service.h"
+
+#include "tuner/base/words.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#ifdef NOCTURNE_SYSTEMD
+#include <systemd/sd-daemon.h>
+#endif
+
+enum { PORT = 8470, CONNECTIONS = 4096, SILENCE_MS = 900000 };
+
+enum { OPTION_CERT = 256, OPTION_KEY, OPTION_INSECURE, OPTION_DEADLINE, OPTION_RATE, OPTION_CONNECTIONS, OPTION_TOKEN };
+
+struct options {
+    struct cli_common common;
+    char address[64];
+    bool insecure;
+    const char *token_file;
+    struct service_options service;
+};
+
+static const struct argp_option table[] = {
+    {"listen", 'l', "ADDRESS:PORT", 0, "where to listen (default: 127.0.0.1:8470)", 0},
+    {"slots", 's', "N", 0, "trials of all studies on this machine (default: 1; 0: agents only)", 0},
+    {"tls-cert", OPTION_CERT, "FILE", 0, "certificate, PEM; with --tls-key", 0},
+    {"tls-key", OPTION_KEY, "FILE", 0, "its key, PEM", 0},
+    {"insecure", OPTION_INSECURE, NULL, 0, "allow another address than this machine's own without TLS", 0},
+    {"token-file", OPTION_TOKEN, "FILE", 0,
+     "where the first operator's token is written (default: beside the database)", 0},
+    {"agent-deadline", OPTION_DEADLINE, "DURATION", 0, "an agent that is silent for so long has lost its trials (default: 15m)",
+     0},
+    {"rate", OPTION_RATE, "N", 0, "requests a second from one address (default: 2000)", 0},
+    {"connections", OPTION_CONNECTIONS, "N", 0, "connections at once (default: 4096)", 0},
+    {0},
+};
+
+/* "127.0.0.1:8470", "[::1]:8470", ":8470" */
+static void parse_listen(struct options *o, const char *arg, struct argp_state *state)
+{
+    const char *colon = strrchr(arg, ':');
+    size_t n = colon ? (size_t)(colon - arg) : strlen(arg);
+    bool bracketed = n >= 2 && arg[0] == '[' && arg[n - 1] == ']';
+    double port = colon ? cli_number(colon + 1, "--listen: the port", 0, 65535, state) : PORT;
+    snprintf(o->address, sizeof o->address, "%.*s", (int)(bracketed ? n - 2 : n), bracketed ? arg + 1 : arg);
+    if (!*o->address) snprintf(o->address, sizeof o->address, "127.0.0.1");
+    o->service.port = (uint16_t)port;
+}
+
+static bool is_loopback(const char *address)
+{
+    return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct options *o = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &o->common; return 0;
+    case 'l': parse_listen(o, arg, state); return 0;
+    case 's': o->service.slots = (size_t)cli_number(arg, "--slots", 0, 256, state); return 0;
+    case OPTION_CERT: o->service.cert = arg; return 0;
+    case OPTION_KEY: o->service.key = arg; return 0;
+    case OPTION_INSECURE: o->insecure = true; return 0;
+    case OPTION_TOKEN: o->token_file = arg; return 0;
+    case OPTION_DEADLINE:
+        if (!words_duration_ms(arg, &o->service.silence_ms))
+            argp_error(state, "--agent-deadline: '%s' is not a duration such as 90s or 15m", arg);
+        return 0;
+    case OPTION_RATE: o->service.rate = cli_number(arg, "--rate", 1, 1e6, state); return 0;
+    case OPTION_CONNECTIONS:
+        o->service.connections = (unsigned)cli_number(arg, "--connections", 8, 100000, state);
+        return 0;
+    case ARGP_KEY_END:
+        if (!o->service.cert != !o->service.key) argp_error(state, "--tls-cert and --tls-key go together");
+        if (!is_loopback(o->address) && !o->service.cert && !o->insecure)
+            argp_error(state,
+                       "%s can be reached from other machines: give --tls-cert and --tls-key, or --insecure if the "
+                       "network itself is trusted",
+                       o->address);
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* ---- the first token ---- */
+
+/* nocturne.db → nocturne.token */
+static void token_path(const struct options *o, char *ret, size_t size)
+{
+    size_t n = strlen(o->common.db);
+    if (n > 3 && strcmp(o->common.db + n - 3, ".db") == 0) n -= 3;
+    if (o->token_file)
+        snprintf(ret, size, "%s", o->token_file);
+    else
+        snprintf(ret, size, "%.*s.token", (int)n, o->common.db);
+}
+
+/* Nothing to configure: without an operator one is made, and its token lies in a file that only its owner can read. */
+static enum status first_token(const struct options *o, struct error *err)
+{
+    char path[RUN_PATH_MAX], text[TOKEN_TEXT_MAX], id[TOKEN_ID_MAX];
+    struct store *store = NULL;
+    enum status s = store_open(o->common.db, STORE_CREATE, &store, err);
+    if (s) return s;
+    if (!auth_has(store, clock_real(), "operator")) {
+        token_path(o, path, sizeof path);
+        unlink(path);
+        int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd < 0)
+            s = error_set(err, STATUS_IO, "%s: cannot write the first operator's token: %s", path, strerror(errno));
+        if (!s) s = auth_create(store, clock_real(), "first", "operator", 0, text, id, err);
+        if (!s && dprintf(fd, "%s\n", text) < 0) s = error_set(err, STATUS_IO, "%s: %s", path, strerror(errno));
+        if (fd >= 0) close(fd);
+        if (!s) printf("the operator's token is in %s\n", path);
+    }
+    store_close(store);
+    return s;
+}
+
+/* ---- the loop ---- */
+
+struct serving {
+    struct service *service;
+    uv_signal_t interrupt, terminate;
+    uv_timer_t watchdog;
+};
+
+static void say(void *data, const char *study, const char *text)
+{
+    char when[40];
+    (void)data;
+    printf("%s  %s%s%s\n", report_time(clock_wall_ms(clock_real()), when, sizeof when), study ? study : "",
+           study ? ": " : "", text);
+    fflush(stdout);
+}
+
+static void on_ended(void *data)
+{
+    struct serving *x = data;
+    uv_close((uv_handle_t *)&x->interrupt, NULL);
+    uv_close((uv_handle_t *)&x->terminate, NULL);
+    uv_close((uv_handle_t *)&x->watchdog, NULL);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct serving *x = handle->data;
+    (void)number;
+#ifdef NOCTURNE_SYSTEMD
+    sd_notify(0, "STOPPING=1");
+#endif
+    service_close(x->service);
+}
+
+static void on_watchdog(uv_timer_t *timer)
+{
+    (void)timer;
+#ifdef NOCTURNE_SYSTEMD
+    sd_notify(0, "WATCHDOG=1");
+#endif
+}
+
+/* The service manager hears of us as long as the loop turns. */
+static void start_watchdog(uv_timer_t *timer)
+{
+    uint64_t every_us = 0;
+#ifdef NOCTURNE_SYSTEMD
+    sd_notify(0, "READY=1");
+    if (sd_watchdog_enabled(0, &every_us) <= 0) every_us = 0;
+#endif
+    if (every_us) uv_timer_start(timer, on_watchdog, every_us / 2000, every_us / 2000);
+}
+
+/* A connection is a descriptor. */
+static void raise_limit(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
+static void catch_signal(uv_loop_t *loop, uv_signal_t *handle, struct serving *x, int number)
+{
+    uv_signal_init(loop, handle);
+    handle->data = x;
+    uv_signal_start(handle, on_signal, number);
+}
+
+static enum status serve(struct options *o, struct error *err)
+{
+    struct serving x = {.service = NULL};
+    uv_loop_t loop;
+    setenv("UV_THREADPOOL_SIZE", "2", 0);
+    uv_loop_init(&loop);
+    o->service.db = o->common.db;
+    o->service.address = o->address;
+    o->service.say = say;
+    o->service.ended = on_ended;
+    o->service.data = &x;
+    enum status s = service_create(&o->service, &loop, &x.service, err);
+    if (!s) {
+        bool v6 = strchr(o->address, ':') != NULL;
+        printf("listening on http%s://%s%s%s:%u\n", o->service.cert ? "s" : "", v6 ? "[" : "", o->address, v6 ? "]" : "",
+               service_port(x.service));
+        fflush(stdout);
+        uv_timer_init(&loop, &x.watchdog);
+        start_watchdog(&x.watchdog);
+        catch_signal(&loop, &x.interrupt, &x, SIGINT);
+        catch_signal(&loop, &x.terminate, &x, SIGTERM);
+        uv_run(&loop, UV_RUN_DEFAULT);
+    }
+    uv_loop_close(&loop);
+    return s;
+}
+
+int cmd_serve(int argc, char **argv)
+{
+    static const struct argp argp = {
+        table,
+        parse,
+        NULL,
+        "The service: many studies, users and machines, over HTTP. Every request needs a token; the first operator's is made "
+        "at the first start.\v"
+        "All resources: GET /api/v1/openapi.yaml. A study is created by posting its file:\n"
+        "  curl -H \"Authorization: Bearer $(cat nocturne.token)\" -H 'Content-Type: application/yaml' \\\n"
+        "       --data-binary @study.yaml http://127.0.0.1:8470/api/v1/studies\n"
+        "Other machines: nocturne worker --help. SIGTERM or kill -9: studies go on with the next start, agents meanwhile.\n"
+        "Example: nocturne serve --listen 0.0.0.0:8470 --tls-cert cert.pem --tls-key key.pem",
+        cli_common_child,
+        NULL,
+        NULL};
+    struct options o = {.address = "127.0.0.1",
+                        .service = {.port = PORT,
+                                    .slots = 1,
+                                    .silence_ms = SILENCE_MS,
+                                    .rate = 2000,
+                                    .connections = CONNECTIONS}};
+    struct error err;
+    cli_common_init(&o.common);
+    argp_parse(&argp, argc, argv, 0, NULL, &o);
+    raise_limit();
+    enum status s = first_token(&o, &err);
+    if (!s) s = serve(&o, &err);
+    return s ? cli_fail(&err) : EXIT_OK;
+}

@@ -1,0 +1,139 @@
+#include "tuner/cli/cli.h"
+
+#include "tuner/service/auth.h"
+
+#include "tuner/base/words.h"
+#include "tuner/report/report.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct options {
+    struct cli_common common;
+    const char *arg[2]; /* create | list | revoke ID */
+    size_t n;
+    const char *role, *name;
+    int64_t ttl_ms;
+};
+
+static const struct argp_option table[] = {
+    {"role", 'r', "ROLE", 0, "viewer (looks), worker (runs trials) or operator (everything)", 0},
+    {"expires", 'e', "DURATION", 0, "for example 30d (default: never)", 0},
+    {"name", 'n', "NAME", 0, "for people: whose it is (default: the role)", 0},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct options *o = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &o->common; return 0;
+    case 'r':
+        if (!auth_grants(arg)) argp_error(state, "--role: '%s' is not viewer, worker or operator", arg);
+        o->role = arg;
+        return 0;
+    case 'e':
+        if (!words_duration_ms(arg, &o->ttl_ms)) argp_error(state, "--expires: '%s' is not a duration such as 30d", arg);
+        return 0;
+    case 'n':
+        if (!*arg || strlen(arg) > TOKEN_NAME_MAX)
+            argp_error(state, "--name: 1 to %d characters, not '%s'", TOKEN_NAME_MAX, arg);
+        o->name = arg;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (o->n == 2) argp_error(state, "what is '%s'?", arg);
+        o->arg[o->n++] = arg;
+        return 0;
+    case ARGP_KEY_END: {
+        bool revoke = o->n == 2 && strcmp(o->arg[0], "revoke") == 0;
+        bool create = o->n == 1 && strcmp(o->arg[0], "create") == 0, list = o->n == 1 && strcmp(o->arg[0], "list") == 0;
+        if (!revoke && !create && !list) argp_error(state, "say 'create', 'list' or 'revoke ID'");
+        if (create && !o->role) argp_error(state, "--role is missing: viewer, worker or operator");
+        return 0;
+    }
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static enum status create(struct store *store, const struct options *o, struct error *err)
+{
+    char text[TOKEN_TEXT_MAX], id[TOKEN_ID_MAX];
+    enum status s =
+        auth_create(store, clock_real(), o->name ? o->name : o->role, o->role, o->ttl_ms, text, id, err);
+    if (s) return s;
+    if (o->common.json)
+        cli_print_json(json_pack("{s:s, s:s, s:s}", "id", id, "role", o->role, "token", text));
+    else {
+        puts(text); /* alone on stdout: > worker.token */
+        fprintf(stderr, "token %s, %s: shown this once; keep it in a file that only you can read\n", id, o->role);
+    }
+    return STATUS_OK;
+}
+
+static const char *when(const json_t *t, const char *key, const char *none, char *buf, size_t size)
+{
+    const json_t *v = json_object_get(t, key);
+    return v ? report_time(json_integer_value(v), buf, size) : none;
+}
+
+static enum status list(struct store *store, const struct options *o, struct error *err)
+{
+    json_t *all = NULL, *t;
+    size_t i;
+    char created[40], expires[40];
+    enum status s = auth_list(store, clock_real(), &all, err);
+    if (s) return s;
+    if (o->common.json) {
+        cli_print_json(json_pack("{s:o}", "tokens", all));
+        return STATUS_OK;
+    }
+    printf("%-12s  %-8s  %-19s  %-19s  %s\n", "id", "role", "created", "expires", "name");
+    json_array_foreach(all, i, t)
+    {
+        printf("%-12s  %-8s  %-19s  %-19s  %s%s\n", json_string_value(json_object_get(t, "id")),
+               json_string_value(json_object_get(t, "role")), when(t, "created_ms", "", created, sizeof created),
+               when(t, "expires_ms", "never", expires, sizeof expires), json_string_value(json_object_get(t, "name")),
+               json_is_true(json_object_get(t, "valid"))    ? ""
+               : json_object_get(t, "revoked_ms") ? "  (revoked)"
+                                                  : "  (expired)");
+    }
+    json_decref(all);
+    return STATUS_OK;
+}
+
+static enum status revoke_one(struct store *store, const struct options *o, struct error *err)
+{
+    enum status s = store_token_revoke(store, o->arg[1], clock_wall_ms(clock_real()), err);
+    if (s) return s;
+    if (o->common.json)
+        cli_print_json(json_pack("{s:s, s:b}", "id", o->arg[1], "revoked", 1));
+    else
+        printf("token %s is revoked\n", o->arg[1]);
+    return STATUS_OK;
+}
+
+int cmd_token(int argc, char **argv)
+{
+    static const struct argp argp = {
+        table,
+        parse,
+        "create --role ROLE\nlist\nrevoke ID",
+        "Tokens for the service: who may look (viewer), run trials (worker), do everything (operator). A token is shown "
+        "once and stored as a hash.\v"
+        "Example: nocturne token create --role worker --expires 30d > worker.token",
+        cli_common_child,
+        NULL,
+        NULL};
+    struct options o = {.n = 0};
+    struct store *store = NULL;
+    struct error err;
+    cli_common_init(&o.common);
+    argp_parse(&argp, argc, argv, 0, NULL, &o);
+    enum status s = store_open(o.common.db, STORE_CREATE, &store, &err);
+    if (!s)
+        s = strcmp(o.arg[0], "create") == 0 ? create(store, &o, &err)
+            : strcmp(o.arg[0], "list") == 0 ? list(store, &o, &err)
+                                            : revoke_one(store, &o, &err);
+    store_close(store);
+    return s ? cli_fail(&err) : EXIT_OK;
+}

@@ -1,0 +1,247 @@
+/* /api/v1/agents: the fleet's long polls and messages */
+#include "tuner/service/api.h"
+
+#include "tuner/base/json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { POLL_MS = 20000, MESSAGES_MAX = 10000 };
+
+/* ---- looking ---- */
+
+void api_agents_list(struct call *c)
+{
+    size_t busy, seats = fleet_seats(c->service->fleet, &busy);
+    call_answer(c, 200, json_pack("{s:o, s:I, s:I}", "agents", fleet_json(c->service->fleet), "slots",
+                                  (json_int_t)seats, "busy", (json_int_t)busy));
+}
+
+static struct agent *find_agent(struct call *c)
+{
+    struct agent *a = fleet_agent(c->service->fleet, c->param[0]);
+    if (!a) call_problem(c, 404, "there is no agent '%.64s'", c->param[0]);
+    return a;
+}
+
+void api_agent_get(struct call *c)
+{
+    struct agent *a = find_agent(c);
+    if (a) call_answer(c, 200, agent_json(c->service->fleet, a));
+}
+
+/* ---- registering ---- */
+
+static bool is_agent_name(const char *name)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+    return *name && strlen(name) <= AGENT_NAME_MAX && strspn(name, allowed) == strlen(name);
+}
+
+static const char *text_of(const json_t *o, const char *key)
+{
+    const char *text = json_string_value(json_object_get(o, key));
+    return text && strlen(text) <= 200 ? text : NULL;
+}
+
+static bool are_leases(const json_t *held)
+{
+    const json_t *x;
+    size_t i;
+    if (!json_is_array(held) || json_array_size(held) > MESSAGES_MAX) return false;
+    json_array_foreach((json_t *)held, i, x)
+    {
+        if (!json_is_string(json_object_get(x, "study")) || !json_is_integer(json_object_get(x, "lease"))) return false;
+    }
+    return true;
+}
+
+void api_agent_register(struct call *c)
+{
+    const json_t *o = c->body, *slots = json_object_get(o, "slots"), *gpus = json_object_get(o, "gpus"),
+                 *held = json_object_get(o, "held"), *study = json_object_get(o, "study");
+    struct agent_card card = {.name = c->param[0],
+                              .instance = text_of(o, "instance"),
+                              .host = text_of(o, "host"),
+                              .boot = text_of(o, "boot"),
+                              .version = text_of(o, "version"),
+                              .study = text_of(o, "study"),
+                              .slots = (size_t)json_integer_value(slots),
+                              .gpus = (size_t)json_integer_value(gpus)};
+    struct agent *a = NULL;
+    struct error err;
+    bool ok = card.instance && *card.instance && card.host && card.boot && card.version && json_is_integer(slots) &&
+              json_integer_value(slots) >= 1 && json_integer_value(slots) <= AGENT_SLOTS_MAX &&
+              (!gpus || (json_is_integer(gpus) && json_integer_value(gpus) >= 0 && json_integer_value(gpus) <= 1024)) &&
+              (!study || card.study) && are_leases(held);
+    if (!is_agent_name(c->param[0]) || !ok) {
+        call_problem(c, 422,
+                     "an agent's name has 1 to %d letters, digits, '.', '_' and '-'; it says instance, host, boot and "
+                     "version (texts), slots (1 to %d), gpus, study, and held: [{study, lease}]",
+                     AGENT_NAME_MAX, AGENT_SLOTS_MAX);
+        return;
+    }
+    json_t *gone = json_array();
+    if (fleet_register(c->service->fleet, &card, held, gone, &a, &err)) {
+        json_decref(gone);
+        call_fail(c, &err);
+        return;
+    }
+    service_say(c->service, NULL, "agent %s (%s, %zu slots) is here", card.name, card.host, card.slots);
+    call_answer(c, 200, json_pack("{s:s, s:s, s:o, s:I}", "agent", card.name, "ticket", agent_ticket(a), "gone", gone,
+                                  "silence_ms", (json_int_t)c->service->options.silence_ms));
+}
+
+/* The agent, if it shows the ticket of its last registration. */
+static struct agent *checked_agent(struct call *c)
+{
+    struct agent *a = fleet_agent(c->service->fleet, c->param[0]);
+    const char *ticket = json_string_value(json_object_get(c->body, "ticket"));
+    if (a && ticket && strcmp(ticket, agent_ticket(a)) == 0) return a;
+    call_problem(c, 409, "agent '%.64s' is not registered with this ticket; register (again)", c->param[0]);
+    return NULL;
+}
+
+void api_agent_leave(struct call *c)
+{
+    struct agent *a = find_agent(c);
+    if (!a) return;
+    fleet_dismiss(c->service->fleet, a);
+    service_say(c->service, NULL, "agent %s has left", c->param[0]);
+    call_answer(c, 200, json_pack("{s:s}", "agent", c->param[0]));
+}
+
+/* ---- long polls ---- */
+
+struct poll {
+    char name[AGENT_NAME_MAX + 1];
+    int64_t until_ms;
+};
+
+static void end_poll(struct call *c)
+{
+    const struct poll *p = c->state;
+    struct agent *a = fleet_agent(c->service->fleet, p->name);
+    if (a) agent_waits_no_more(a);
+}
+
+static void answer_poll(struct call *c)
+{
+    const struct poll *p = c->state;
+    struct agent *a = fleet_agent(c->service->fleet, p->name);
+    json_t *mail = a ? agent_mail(a) : NULL;
+    end_poll(c);
+    c->cancel = NULL;
+    call_answer(c, 200, json_pack("{s:o}", "mail", mail ? mail : json_array()));
+}
+
+static void on_mail(void *data, struct agent *a)
+{
+    struct service *s = data;
+    for (struct call *c = s->polling, *next; c; c = next) {
+        const struct poll *p = c->state;
+        next = c->next;
+        if (fleet_agent(s->fleet, p->name) == a) answer_poll(c);
+    }
+}
+
+void api_agents_open(struct service *s)
+{
+    fleet_on_mail(s->fleet, on_mail, s);
+}
+
+void api_agents_tick(struct service *s)
+{
+    int64_t now = clock_mono_ms(s->clock);
+    for (struct call *c = s->polling, *next; c; c = next) {
+        const struct poll *p = c->state;
+        next = c->next;
+        if (now >= p->until_ms || s->closing) answer_poll(c);
+    }
+}
+
+void api_agent_poll(struct call *c)
+{
+    const json_t *got = json_object_get(c->body, "got"), *room = json_object_get(c->body, "room");
+    struct agent *a = checked_agent(c);
+    if (!a) return;
+    if (!json_is_integer(got) || !json_is_integer(room) || json_integer_value(room) < 0 || json_integer_value(got) < 0) {
+        call_problem(c, 422, "\"got\" is the number of the last mail, \"room\" of the free slots");
+        return;
+    }
+    struct poll *p = arena_alloc(&c->arena, sizeof *p);
+    snprintf(p->name, sizeof p->name, "%s", c->param[0]);
+    p->until_ms = clock_mono_ms(c->service->clock) + POLL_MS;
+    c->state = p;
+    agent_waits(a, json_integer_value(got), (size_t)json_integer_value(room));
+    json_t *mail = agent_mail(a);
+    json_decref(mail);
+    if (mail)
+        answer_poll(c);
+    else
+        call_wait(c, &c->service->polling, end_poll);
+}
+
+/* ---- messages ---- */
+
+/* Answered when all that they led to is durable, in each study that they are about. */
+struct saying {
+    struct call *call;
+    size_t waits;
+};
+
+static void answer_messages(struct call *c)
+{
+    json_t *gone = c->answer;
+    c->answer = NULL;
+    call_answer(c, 200, json_pack("{s:o}", "gone", gone));
+}
+
+static void on_part_durable(void *data)
+{
+    struct call *c = data;
+    struct saying *x = c->state;
+    if (--x->waits == 0) answer_messages(c);
+}
+
+/* Its client is gone, or one of the studies has ended: nobody may call back. */
+static void forget_messages(struct call *c)
+{
+    for (struct hosted *h = c->service->hosted; h; h = h->next)
+        if (h->run && h->run->coordinator) coordinator_forget(h->run->coordinator, c);
+}
+
+static bool is_about(const json_t *messages, const char *study)
+{
+    const json_t *x;
+    size_t i;
+    json_array_foreach((json_t *)messages, i, x)
+    {
+        const char *name = json_string_value(json_object_get(x, "study"));
+        if (name && strcmp(name, study) == 0) return true;
+    }
+    return false;
+}
+
+void api_agent_messages(struct call *c)
+{
+    const json_t *messages = json_object_get(c->body, "messages");
+    struct agent *a = checked_agent(c);
+    if (!a) return;
+    if (!json_is_array(messages) || json_array_size(messages) > MESSAGES_MAX) {
+        call_problem(c, 422, "\"messages\" is a list of at most %d", MESSAGES_MAX);
+        return;
+    }
+    struct saying *x = arena_alloc(&c->arena, sizeof *x);
+    c->answer = json_array();
+    c->state = x;
+    agent_says(c->service->fleet, a, messages, c->answer);
+    x->waits = 1;
+    call_wait(c, &c->service->saying, forget_messages);
+    for (struct hosted *h = c->service->hosted; h; h = h->next) {
+        if (h->over || !is_about(messages, h->study->name)) continue;
+        x->waits++;
+        coordinator_promise(h->run->coordinator, on_part_durable, c);
+    }
+    on_part_durable(c);
+}

@@ -1,0 +1,396 @@
+/* /api/v1/studies/{study}/trials, and ask and tell */
+#include "tuner/service/api.h"
+
+#include "tuner/report/report.h"
+
+#include "tuner/base/json.h"
+#include "tuner/base/words.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { ASK_MAX = 1000 };
+
+/* ---- lists ---- */
+
+struct order {
+    const struct session *session;
+    int metric;     /* −1: not by a metric */
+    bool utility;   /* by utility; else by number */
+    bool descending;
+};
+
+static double sort_key(const struct order *o, const struct trial *t)
+{
+    const double *baseline = session_baseline(o->session);
+    const struct objective *objective = &o->session->study->objective;
+    if (o->metric >= 0) return t->value[o->metric];
+    if (!o->utility) return (double)t->number;
+    if (t->state != TRIAL_COMPLETE || (!baseline && objective_needs_baseline(objective))) return NAN;
+    return objective_utility(objective, t->value, baseline);
+}
+
+/* What has no value comes last, either way. */
+static int compare(const void *a, const void *b, void *data)
+{
+    const struct order *o = data;
+    const struct trial *x = *(struct trial *const *)a, *y = *(struct trial *const *)b;
+    double u = sort_key(o, x), v = sort_key(o, y);
+    if (isnan(u) || isnan(v)) return isnan(u) - isnan(v) ? isnan(u) - isnan(v) : (x->number > y->number) - (x->number < y->number);
+    if (u != v) return (u < v) == o->descending ? 1 : -1;
+    return (x->number > y->number) - (x->number < y->number);
+}
+
+static bool read_order(struct call *c, const struct session *s, struct order *ret)
+{
+    const char *sort = request_query(c->http, "sort"), *order = request_query(c->http, "order");
+    *ret = (struct order){.session = s, .metric = -1};
+    if (order && strcmp(order, "asc") != 0 && strcmp(order, "desc") != 0) {
+        call_problem(c, 422, "'order' is asc or desc, not '%.40s'", order);
+        return false;
+    }
+    ret->descending = order && strcmp(order, "desc") == 0;
+    if (!sort || strcmp(sort, "trial") == 0) return true;
+    ret->utility = strcmp(sort, "utility") == 0;
+    if (!ret->utility) ret->metric = objective_find_metric(&s->study->objective, sort);
+    if (ret->utility || ret->metric >= 0) return true;
+    call_problem(c, 422, "'sort' is trial, utility or a metric of the study, not '%.60s'", sort);
+    return false;
+}
+
+struct filter {
+    bool by_state, by_role;
+    enum trial_state state;
+    const char *role;
+};
+
+static bool is_role(const char *text)
+{
+    for (int r = ROLE_BASELINE; r <= ROLE_MEMBER; r++)
+        if (strcmp(text, trial_role_name((enum trial_role)r)) == 0) return true;
+    return false;
+}
+
+static bool read_filter(struct call *c, struct filter *f)
+{
+    const char *state = request_query(c->http, "state");
+    *f = (struct filter){.by_state = state, .role = request_query(c->http, "role")};
+    f->by_role = f->role != NULL;
+    if (state && !trial_state_parse(state, &f->state)) {
+        call_problem(c, 422, "'state' is a state of trials such as complete, not '%.40s'", state);
+        return false;
+    }
+    if (f->role && !is_role(f->role)) {
+        call_problem(c, 422, "'role' is baseline, reference, search, enqueued, confirm or member, not '%.40s'", f->role);
+        return false;
+    }
+    return true;
+}
+
+static void answer_page(struct call *c, const struct session *s, const struct filter *f, struct order *o, long offset,
+                        long limit)
+{
+    struct trial **list = must_alloc(s->n + 1, sizeof *list);
+    size_t n = 0;
+    json_t *page = json_array();
+    for (size_t i = 0; i < s->n; i++) {
+        struct trial *t = s->trial[i];
+        if (f->by_state && t->state != f->state) continue;
+        if (f->by_role && strcmp(trial_role_name(t->role), f->role) != 0) continue;
+        list[n++] = t;
+    }
+    if (o->metric >= 0 || o->utility || o->descending) qsort_r(list, n, sizeof *list, compare, o);
+    for (size_t i = (size_t)offset; i < n && i < (size_t)(offset + limit); i++)
+        json_array_append_new(page, report_trial_json(s, list[i]));
+    json_t *out = json_pack("{s:s, s:o, s:I}", "study", s->study->name, "trials", page, "total", (json_int_t)n);
+    if ((size_t)(offset + limit) < n) json_object_set_new(out, "next_offset", json_integer(offset + limit));
+    call_answer(c, 200, out);
+    free(list);
+}
+
+void api_trials_list(struct call *c)
+{
+    struct reading r;
+    struct filter f;
+    struct order o;
+    long offset, limit;
+    if (!call_number(c, "offset", 0, 0, 1000000000, &offset) || !call_number(c, "limit", 100, 1, 1000, &limit) ||
+        !read_filter(c, &f) || !call_read(c, &r))
+        return;
+    if (read_order(c, r.session, &o)) answer_page(c, r.session, &f, &o, offset, limit);
+    reading_done(&r);
+}
+
+void api_trial_get(struct call *c)
+{
+    struct reading r;
+    if (!call_read(c, &r)) return;
+    const struct trial *t = call_trial(c, r.session);
+    if (t) {
+        json_t *out = report_trial_json(r.session, t);
+        if (t->agent) json_object_set_new(out, "agent", json_string(t->agent));
+        if (t->lease) json_object_set_new(out, "lease", json_integer(t->lease));
+        call_answer(c, 200, out);
+    }
+    reading_done(&r);
+}
+
+static void on_report(void *data, const struct store_report *x)
+{
+    json_t *metrics = json_object();
+    for (size_t i = 0; i < x->n; i++)
+        if (isfinite(x->value[i])) json_object_set_new(metrics, x->name[i], json_real(x->value[i]));
+    json_array_append_new(data, json_pack("{s:I, s:I, s:I, s:o}", "n", (json_int_t)x->number, "step",
+                                          (json_int_t)x->step, "after_ms", (json_int_t)x->after_ms, "metrics", metrics));
+}
+
+void api_trial_reports(struct call *c)
+{
+    struct reading r;
+    struct error err;
+    if (!call_read(c, &r)) return;
+    const struct trial *t = call_trial(c, r.session);
+    json_t *all = json_array();
+    if (t && store_reports(c->service->store, r.session->study_id, t->lease, on_report, all, &err))
+        call_fail(c, &err);
+    else if (t)
+        call_answer(c, 200, json_pack("{s:s, s:I, s:O}", "study", r.study->name, "trial", (json_int_t)t->number,
+                                      "reports", all));
+    json_decref(all);
+    reading_done(&r);
+}
+
+/* ---- enqueue, add, cancel ---- */
+
+static void answer_trial(struct call *c, struct hosted *h, unsigned status, const struct trial *t)
+{
+    c->location = arena_printf(&c->arena, "/api/v1/studies/%s/trials/%ld", c->param[0], t->number);
+    call_answer_durably(c, h, status, report_trial_json(h->run->session, t));
+}
+
+static void add_trial(struct call *c)
+{
+    struct hosted *h = c->hosted;
+    struct trial *t = NULL;
+    struct error err;
+    json_t *added = NULL;
+    enum status st;
+    if (json_object_get(c->body, "metrics") || json_object_get(c->body, "failed") ||
+        json_object_get(c->body, "infeasible")) {
+        json_object_set(c->body, "add", json_object_get(c->body, "params"));
+        st = coordinator_told(h->run->coordinator, c->body, &added, &err);
+        if (!st) t = session_trial(h->run->session, (long)json_integer_value(json_object_get(added, "trial")));
+        json_decref(added);
+    } else
+        st = coordinator_enqueue(h->run->coordinator, json_object_get(c->body, "params"), &t, &err);
+    if (st)
+        call_fail(c, &err);
+    else
+        answer_trial(c, h, 201, t);
+}
+
+/* {"params": {…}}: to be tried next; with "metrics", "failed" or "infeasible": tried elsewhere. */
+void api_trials_create(struct call *c)
+{
+    struct hosted *h = call_hosted(c);
+    if (!h) return;
+    if (!json_is_object(json_object_get(c->body, "params"))) {
+        call_problem(c, 422, "\"params\" takes an object of parameters");
+        return;
+    }
+    call_calmly(c, h, add_trial);
+}
+
+void api_trial_cancel(struct call *c)
+{
+    struct error err;
+    const json_t *reason = json_object_get(c->body, "reason");
+    struct hosted *h = call_hosted(c);
+    struct trial *t = h ? call_trial(c, h->run->session) : NULL;
+    if (!t) return;
+    if (reason && !json_is_string(reason))
+        call_problem(c, 422, "\"reason\" is a text");
+    else if (coordinator_cancel(h->run->coordinator, t, reason ? json_string_value(reason) : "cancelled over HTTP", &err))
+        call_fail(c, &err);
+    else
+        answer_trial(c, h, 200, t);
+}
+
+/* ---- ask and tell ---- */
+
+static void on_asked(void *data, size_t n, struct trial *const *trial, const char *why)
+{
+    struct call *c = data;
+    json_t *all = json_array();
+    c->state = NULL;
+    c->cancel = NULL;
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(all, json_pack("{s:I, s:I, s:o, s:I, s:s}", "trial", (json_int_t)trial[i]->number, "lease",
+                                             (json_int_t)trial[i]->lease, "params",
+                                             space_to_json(&c->hosted->study->space, trial[i]->config), "seed",
+                                             (json_int_t)trial[i]->seed, "source", trial[i]->source));
+    json_t *out = json_pack("{s:o}", "trials", all);
+    if (why) json_object_set_new(out, "enough", json_string(why));
+    call_answer_durably(c, c->hosted, 200, out);
+}
+
+static void unask(struct call *c)
+{
+    if (c->state) coordinator_unask(c->hosted->run->coordinator, c->state);
+    c->state = NULL;
+}
+
+/* {"count": 1, "ttl": "10m"}, both as they are here if they are not given. */
+void api_ask(struct call *c)
+{
+    const json_t *count = json_object_get(c->body, "count"), *ttl = json_object_get(c->body, "ttl");
+    int64_t ttl_ms = 600000;
+    struct hosted *h = call_hosted(c);
+    if (!h) return;
+    json_int_t n = count ? json_integer_value(count) : 1;
+    if ((count && !json_is_integer(count)) || n < 1 || n > ASK_MAX) {
+        call_problem(c, 422, "\"count\" is a whole number from 1 to %d", ASK_MAX);
+        return;
+    }
+    if (ttl && !(json_is_string(ttl) && words_duration_ms(json_string_value(ttl), &ttl_ms))) {
+        call_problem(c, 422, "\"ttl\" is a duration such as \"10m\": the trial is given to somebody else unless it is "
+                             "told or renewed by then");
+        return;
+    }
+    c->hosted = h;
+    call_wait(c, &h->call, unask);
+    c->state = coordinator_ask(h->run->coordinator, (size_t)n, ttl_ms, on_asked, c);
+}
+
+/* A message about the trial of the path; a lease must be named, so that nobody speaks for somebody else's attempt. */
+static void told(struct call *c, const char *verb)
+{
+    struct error err;
+    json_t *answer = NULL;
+    struct hosted *h = call_hosted(c);
+    struct trial *t = h ? call_trial(c, h->run->session) : NULL;
+    if (!t) return;
+    if (!json_is_integer(json_object_get(c->body, "lease"))) {
+        call_problem(c, 422, "\"lease\" takes the number that \"ask\" gave");
+        return;
+    }
+    if (t->agent && t->lease == json_integer_value(json_object_get(c->body, "lease"))) {
+        call_problem(c, 409, "trial %ld is run by agent %s", t->number, t->agent);
+        return;
+    }
+    json_object_set_new(c->body, verb, json_integer(t->number));
+    if (coordinator_told(h->run->coordinator, c->body, &answer, &err))
+        call_fail(c, &err);
+    else
+        call_answer_durably(c, h, 200, answer);
+}
+
+void api_trial_tell(struct call *c)
+{
+    told(c, "tell");
+}
+
+void api_trial_renew(struct call *c)
+{
+    told(c, "renew");
+}
+
+void api_trial_report(struct call *c)
+{
+    told(c, "report");
+}
+
+/* ---- what an attempt leaves ---- */
+
+/* FILES/STUDY/TRIAL.ATTEMPT of the last attempt, or of ?attempt=N. NULL: a problem has been answered. */
+static char *attempt_folder(struct call *c, const struct reading *r)
+{
+    long attempt;
+    const struct trial *t = call_trial(c, r->session);
+    if (!t || !call_number(c, "attempt", t->attempts, 1, 1000000, &attempt)) return NULL;
+    return arena_printf(&c->arena, "%s/%s/%04ld.%ld", c->service->files, r->study->name, t->number, attempt);
+}
+
+void api_artefacts_list(struct call *c)
+{
+    struct reading r;
+    if (!call_read(c, &r)) return;
+    const char *path = attempt_folder(c, &r);
+    if (path) {
+        DIR *dir = opendir(path);
+        json_t *all = json_array();
+        for (struct dirent *d; dir && (d = readdir(dir));) {
+            struct stat st;
+            if (d->d_name[0] == '.' || fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) continue;
+            json_t *name = S_ISREG(st.st_mode) ? json_string(d->d_name) : NULL; /* NULL: not UTF-8, too */
+            if (name) json_array_append_new(all, json_pack("{s:o, s:I}", "name", name, "bytes", (json_int_t)st.st_size));
+        }
+        if (dir) closedir(dir);
+        call_answer(c, 200, json_pack("{s:s, s:o}", "study", r.study->name, "artefacts", all));
+    }
+    reading_done(&r);
+}
+
+static bool is_plain_name(const char *name)
+{
+    return *name && *name != '.' && strlen(name) < 200 && !strchr(name, '/') && !strchr(name, '\\');
+}
+
+void api_artefact_get(struct call *c)
+{
+    struct reading r;
+    struct stat st;
+    if (!is_plain_name(c->param[2])) {
+        call_problem(c, 404, "'%.60s' is not the name of an artefact", c->param[2]);
+        return;
+    }
+    if (!call_read(c, &r)) return;
+    const char *path = attempt_folder(c, &r);
+    if (path) {
+        int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        int fd = dir < 0 ? -1 : openat(dir, c->param[2], O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        if (dir >= 0) close(dir);
+        if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+            c->answered = true;
+            c->service->answers[200]++;
+            request_answer_file(c->http, "application/octet-stream", fd, (uint64_t)st.st_size);
+        } else {
+            if (fd >= 0) close(fd);
+            call_problem(c, 404, "trial %s has no artefact '%.60s'", c->param[1], c->param[2]);
+        }
+    }
+    reading_done(&r);
+}
+
+/* From who holds the lease. */
+void api_artefact_put(struct call *c)
+{
+    long lease;
+    struct error err;
+    struct arena a = {0};
+    struct hosted *h = call_hosted(c);
+    struct trial *t = h ? call_trial(c, h->run->session) : NULL;
+    if (!t || !call_number(c, "lease", 0, 1, 1000000000000, &lease)) return;
+    bool holds = t->lease == lease && (t->state == TRIAL_RUNNING || t->state == TRIAL_LEASED);
+    if (!is_plain_name(c->param[2]))
+        call_problem(c, 422, "'%.60s' cannot be the name of an artefact", c->param[2]);
+    else if (!holds)
+        call_problem(c, 409, "the lease of trial %ld is over", t->number);
+    else {
+        char *dir = arena_printf(&a, "%s/%s/%04ld.%ld", c->service->files, h->study->name, t->number, t->attempts);
+        if (workers_keep_spool(dir, c->param[2], c->http->spool, 0644, &err))
+            call_fail(c, &err);
+        else
+            call_answer(c, 200, json_pack("{s:I, s:s, s:I}", "trial", (json_int_t)t->number, "name", c->param[2],
+                                          "bytes", (json_int_t)c->http->n));
+    }
+    arena_done(&a);
+}

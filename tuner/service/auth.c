@@ -1,0 +1,206 @@
+#include "tuner/service/auth.h"
+
+#include "tuner/base/digest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PEERS = 1024, ID_BYTES = 6, SECRET_BYTES = 32 };
+
+static const char prefix[] = "noct_";
+
+_Static_assert((int)STORE_HASH_BYTES == (int)DIGEST_BYTES, "a token's hash is a SHA-256");
+
+unsigned auth_grants(const char *role)
+{
+    if (strcmp(role, "viewer") == 0) return GRANT_VIEW;
+    if (strcmp(role, "worker") == 0) return GRANT_WORK;
+    if (strcmp(role, "operator") == 0) return GRANT_VIEW | GRANT_WORK | GRANT_OPERATE;
+    return 0;
+}
+
+/* ---- tokens ---- */
+
+static void hex(const unsigned char *bytes, size_t n, char *ret)
+{
+    for (size_t i = 0; i < n; i++) snprintf(ret + 2 * i, 3, "%02x", bytes[i]);
+}
+
+enum status auth_create(struct store *store, const struct clock *clock, const char *name, const char *role,
+                        int64_t ttl_ms, char *ret_text, char *ret_id, struct error *err)
+{
+    unsigned char id[ID_BYTES], secret[SECRET_BYTES];
+    char secret_text[2 * SECRET_BYTES + 1], id_text[TOKEN_ID_MAX];
+    int64_t now = clock_wall_ms(clock);
+    if (!auth_grants(role))
+        return error_set(err, STATUS_INVALID, "'%.40s' is not a role: viewer, worker or operator", role);
+    digest_random(id, sizeof id);
+    digest_random(secret, sizeof secret);
+    hex(id, sizeof id, id_text);
+    hex(secret, sizeof secret, secret_text);
+    struct store_token t = {
+        .id = id_text, .name = name, .role = role, .created_ms = now, .expires_ms = ttl_ms ? now + ttl_ms : 0};
+    digest(secret_text, strlen(secret_text), t.hash);
+    enum status s = store_token_insert(store, &t, err);
+    if (s) return s;
+    snprintf(ret_text, TOKEN_TEXT_MAX, "%s%s_%s", prefix, id_text, secret_text);
+    snprintf(ret_id, TOKEN_ID_MAX, "%s", id_text);
+    return STATUS_OK;
+}
+
+static bool is_valid(const struct store_token *t, int64_t now)
+{
+    return !t->revoked_ms && (!t->expires_ms || now < t->expires_ms);
+}
+
+struct listing {
+    json_t *array;
+    const char *role; /* of which a valid one is looked for */
+    bool found;
+    int64_t now;
+};
+
+static void on_token(void *data, const struct store_token *t)
+{
+    struct listing *l = data;
+    bool valid = is_valid(t, l->now);
+    l->found |= valid && l->role && strcmp(t->role, l->role) == 0;
+    if (!l->array) return;
+    json_t *o = json_pack("{s:s, s:s, s:s, s:I, s:b}", "id", t->id, "name", t->name, "role", t->role, "created_ms",
+                          (json_int_t)t->created_ms, "valid", valid);
+    if (t->expires_ms) json_object_set_new(o, "expires_ms", json_integer(t->expires_ms));
+    if (t->revoked_ms) json_object_set_new(o, "revoked_ms", json_integer(t->revoked_ms));
+    json_array_append_new(l->array, o);
+}
+
+enum status auth_list(struct store *store, const struct clock *clock, json_t **ret, struct error *err)
+{
+    struct listing l = {.array = json_array(), .now = clock_wall_ms(clock)};
+    enum status s = store_tokens(store, NULL, on_token, &l, err);
+    if (s)
+        json_decref(l.array);
+    else
+        *ret = l.array;
+    return s;
+}
+
+bool auth_has(struct store *store, const struct clock *clock, const char *role)
+{
+    struct listing l = {.role = role, .now = clock_wall_ms(clock)};
+    struct error ignored;
+    return store_tokens(store, NULL, on_token, &l, &ignored) == STATUS_OK && l.found;
+}
+
+/* ---- checking ---- */
+
+struct peer { /* an address; the table forgets whoever comes to the same place */
+    char name[64];
+    int tries;         /* without a valid token */
+    int64_t tries_ms;  /* since then */
+    double allowance;  /* requests that it may still make */
+    int64_t filled_ms; /* when that was */
+};
+
+struct auth {
+    struct store *store;
+    const struct clock *clock;
+    struct peer peer[PEERS];
+};
+
+struct auth *auth_open(struct store *store, const struct clock *clock)
+{
+    struct auth *a = must_alloc(1, sizeof *a);
+    a->store = store;
+    a->clock = clock;
+    return a;
+}
+
+void auth_close(struct auth *a)
+{
+    free(a);
+}
+
+static struct peer *peer_of(struct auth *a, const char *name)
+{
+    uint64_t h = 14695981039346656037u;
+    for (const char *c = name; *c; c++) h = (h ^ (unsigned char)*c) * 1099511628211u;
+    struct peer *p = &a->peer[h % PEERS];
+    if (strcmp(p->name, name) != 0) {
+        *p = (struct peer){.allowance = -1};
+        snprintf(p->name, sizeof p->name, "%s", name);
+    }
+    return p;
+}
+
+bool auth_is_flood(struct auth *a, const char *peer, double rate)
+{
+    struct peer *p = peer_of(a, peer);
+    int64_t now = clock_mono_ms(a->clock);
+    double full = 10 * rate;
+    p->allowance = p->allowance < 0 ? full : p->allowance + rate * (double)(now - p->filled_ms) / 1000;
+    if (p->allowance > full) p->allowance = full;
+    p->filled_ms = now;
+    if (p->allowance < 1) return true;
+    p->allowance -= 1;
+    return false;
+}
+
+struct check {
+    const char *secret;
+    int64_t now;
+    struct identity *identity;
+    bool ok;
+};
+
+static void on_candidate(void *data, const struct store_token *t)
+{
+    struct check *c = data;
+    unsigned char hash[DIGEST_BYTES];
+    digest(c->secret, strlen(c->secret), hash);
+    if (!digest_equal(hash, t->hash) || !is_valid(t, c->now)) return;
+    c->ok = true;
+    c->identity->grants = auth_grants(t->role);
+    snprintf(c->identity->id, sizeof c->identity->id, "%s", t->id);
+}
+
+/* "Bearer noct_ID_SECRET" */
+static bool split(const char *header, char *id, const char **ret_secret)
+{
+    static const char scheme[] = "Bearer ";
+    size_t n = sizeof scheme - 1 + sizeof prefix - 1;
+    if (strncasecmp(header, scheme, sizeof scheme - 1) != 0) return false;
+    if (strncmp(header + sizeof scheme - 1, prefix, sizeof prefix - 1) != 0) return false;
+    const char *at = header + n;
+    if (strspn(at, "0123456789abcdef") != 2 * ID_BYTES || at[2 * ID_BYTES] != '_') return false;
+    memcpy(id, at, 2 * ID_BYTES);
+    id[2 * ID_BYTES] = 0;
+    *ret_secret = at + 2 * ID_BYTES + 1;
+    return strlen(*ret_secret) == 2 * SECRET_BYTES;
+}
+
+static bool find(struct auth *a, const char *header, struct identity *ret)
+{
+    char id[TOKEN_ID_MAX];
+    struct error ignored;
+    struct check c = {.now = clock_wall_ms(a->clock), .identity = ret};
+    return header && split(header, id, &c.secret) &&
+           store_tokens(a->store, id, on_candidate, &c, &ignored) == STATUS_OK && c.ok;
+}
+
+enum status auth_check(struct auth *a, const char *peer, const char *header, struct identity *ret, struct error *err)
+{
+    struct peer *p = peer_of(a, peer);
+    int64_t now = clock_mono_ms(a->clock);
+    if (find(a, header, ret)) return STATUS_OK;
+    if (now - p->tries_ms > AUTH_TRIES_S * 1000) {
+        p->tries = 0;
+        p->tries_ms = now;
+    }
+    if (header && ++p->tries > AUTH_TRIES)
+        return error_set(err, STATUS_BUSY, "too many requests with a token that is not valid; try again in %d s",
+                         AUTH_TRIES_S);
+    return error_set(err, STATUS_NOT_FOUND,
+                     header ? "the token is unknown, expired or revoked"
+                            : "a token is needed: 'Authorization: Bearer …'; 'nocturne token create' makes one");
+}

@@ -1,0 +1,52 @@
+/* auth: who may do what. Bearer tokens [RFC 6750] with a role, kept as hashes in the database.
+ *
+ * A token is "noct_" ID "_" SECRET: 12 and 64 hexadecimal digits. The secret has 256 random bits, so that one SHA-256
+ * of it is as good as a slow hash; it is shown once and never stored.
+ */
+#ifndef TUNER_SERVICE_AUTH_H
+#define TUNER_SERVICE_AUTH_H
+
+#include "store/store.h"
+#include "tuner/base/clock.h"
+
+#include <jansson.h>
+
+enum grant {
+    GRANT_VIEW = 1,    /* look at everything but secrets */
+    GRANT_WORK = 2,    /* run trials: agents, ask and tell, artefacts */
+    GRANT_OPERATE = 4, /* studies and what they run, tokens */
+};
+
+enum { TOKEN_TEXT_MAX = 96, TOKEN_ID_MAX = 16, TOKEN_NAME_MAX = 64 };
+
+/* "viewer", "worker", "operator" → grants; 0: none of them. A worker may not look around, an operator may everything. */
+unsigned auth_grants(const char *role);
+
+/* `ttl_ms` 0: for ever. text: TOKEN_TEXT_MAX; id: TOKEN_ID_MAX. */
+enum status auth_create(struct store *store, const struct clock *clock, const char *name, const char *role,
+                        int64_t ttl_ms, char *ret_text, char *ret_id, struct error *err);
+/* {"id", "name", "role", "created_ms", "expires_ms"?, "revoked_ms"?, "valid"} of all tokens */
+enum status auth_list(struct store *store, const struct clock *clock, json_t **ret, struct error *err);
+/* Is there a valid token of this role? */
+bool auth_has(struct store *store, const struct clock *clock, const char *role);
+
+struct auth;
+
+struct auth *auth_open(struct store *store, const struct clock *clock);
+void auth_close(struct auth *a);
+
+struct identity {
+    char id[TOKEN_ID_MAX];
+    unsigned grants;
+};
+
+enum { AUTH_TRIES = 10, AUTH_TRIES_S = 60 };
+
+/* `header`: of Authorization; NULL: none. STATUS_NOT_FOUND: no valid token; STATUS_BUSY: too many tries from this
+ * address without one; a valid token passes all the same. */
+enum status auth_check(struct auth *a, const char *peer, const char *header, struct identity *ret, struct error *err);
+
+/* One request more from this address: is that too many? `rate` a second, ten times that in a burst. */
+bool auth_is_flood(struct auth *a, const char *peer, double rate);
+
+#endif

@@ -1,0 +1,12 @@
+/* dispatch: from a request to its handler. */
+#ifndef TUNER_SERVICE_DISPATCH_H
+#define TUNER_SERVICE_DISPATCH_H
+
+#include "tuner/service/api.h"
+
+/* http_hooks; data: the service */
+void dispatch_begin(void *data, struct request *r);
+void dispatch_handle(void *data, struct request *r);
+void dispatch_gone(void *data, struct request *r);
+
+#endif

@@ -1,0 +1,70 @@
+/* http: HTTP/1.1 on a libuv loop [RFC 9110, RFC 9112], by libmicrohttpd; what the service sees of it.
+ *
+ * A request is first begun (its header is there: route it, refuse it, say how much body it may have), then handled (its
+ * body is there). It is answered once, at once or later, or streamed; it is gone when the connection is, answered or
+ * not. Everything happens on the loop's thread.
+ */
+#ifndef TUNER_SERVICE_HTTP_H
+#define TUNER_SERVICE_HTTP_H
+
+#include "tuner/base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct http;
+
+struct request {
+    const char *method, *path; /* decoded, without the query */
+    char peer[64];             /* address, without the port */
+    size_t body_max;           /* set by begin; 0: no body */
+    int spool;                 /* set by begin: the body goes into this file; −1: into memory. Closed by http */
+    char *body;                /* NUL-terminated */
+    size_t n;                  /* its bytes, spooled or not */
+    void *owner;               /* the handler's */
+    struct exchange *exchange; /* http's */
+};
+
+struct http_hooks {
+    void (*begin)(void *data, struct request *r); /* may answer already, and then it is not handled */
+    void (*handle)(void *data, struct request *r);
+    void (*gone)(void *data, struct request *r); /* `r` ends with this call */
+    void *data;
+};
+
+struct http_options {
+    const char *address; /* "127.0.0.1", "::1", "0.0.0.0" */
+    uint16_t port;       /* 0: any */
+    const char *cert, *key; /* PEM files; NULL: no TLS. Only TLS 1.2 and 1.3 are spoken */
+    unsigned connections;   /* at once */
+    unsigned idle_s;        /* a connection on which nothing moves for so long is closed */
+};
+
+enum status http_create(const struct http_options *options, const struct http_hooks *hooks, uv_loop_t *loop,
+                        struct http **ret, struct error *err);
+uint16_t http_port(const struct http *h);
+unsigned http_connections(const struct http *h);
+/* Ends every connection. `closed` is called from the loop; the http is gone then. */
+void http_close(struct http *h, void (*closed)(void *data), void *data);
+
+/* NULL: there is none */
+const char *request_header(const struct request *r, const char *name);
+const char *request_query(const struct request *r, const char *name);
+
+struct http_header {
+    const char *name, *value;
+};
+
+/* The body is copied. `headers`: ended by a NULL name; may be NULL. */
+void request_answer(struct request *r, unsigned status, const char *type, const char *body, size_t n,
+                    const struct http_header *headers);
+/* The file is closed when it is sent. */
+void request_answer_file(struct request *r, const char *type, int fd, uint64_t bytes);
+
+/* A body without an end. `read` fills up to `max` bytes; 0: nothing now, try after request_wake; −1: the end. */
+void request_stream(struct request *r, const char *type, ssize_t (*read)(void *data, char *buf, size_t max), void *data);
+void request_wake(struct request *r);
+
+#endif

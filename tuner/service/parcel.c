@@ -1,0 +1,167 @@
+/* The files of a study that agents need: found by the patterns of `files:`, named by their content. */
+#include "tuner/service/api.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <dirent.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FILES_MAX = 10000, DEPTH_MAX = 32 };
+
+static const double BYTES_MAX = 1024.0 * 1024 * 1024;
+
+struct packing {
+    struct parcel *parcel;
+    const struct study *study;
+    double bytes;
+    struct error *err;
+};
+
+static enum status hash_file(const char *full, struct shipped *x, struct error *err)
+{
+    int fd = open(full, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) return error_set(err, STATUS_INVALID, "cannot read %.300s: %s", full, strerror(errno));
+    enum status s = digest_file(fd, x->hash, err);
+    close(fd);
+    return s;
+}
+
+/* Symbolic links are not followed: nothing outside the study's folder is shipped. */
+static enum status add(struct packing *p, const char *full, const struct stat *st)
+{
+    struct parcel *x = p->parcel;
+    const char *path = full + strlen(p->study->dir) + 1;
+    for (size_t i = 0; i < x->n; i++)
+        if (strcmp(x->file[i].path, path) == 0) return STATUS_OK;
+    p->bytes += (double)st->st_size;
+    if (x->n == FILES_MAX || p->bytes > BYTES_MAX)
+        return error_set(p->err, STATUS_INVALID, "'files' of study '%s' are more than %d files or 1 GiB", p->study->name,
+                         FILES_MAX);
+    if (x->n == x->room) {
+        x->room = 2 * x->room + 16;
+        x->file = must_grow(x->file, x->room, sizeof *x->file);
+    }
+    struct shipped *f = &x->file[x->n];
+    *f = (struct shipped){.bytes = st->st_size,
+                          .mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec,
+                          .executable = (st->st_mode & 0111) != 0};
+    enum status s = hash_file(full, f, p->err);
+    if (s) return s;
+    f->path = must_strdup(path);
+    x->n++;
+    return STATUS_OK;
+}
+
+static enum status add_tree(struct packing *p, const char *full, int depth);
+
+static enum status add_folder(struct packing *p, const char *full, int depth)
+{
+    DIR *dir = opendir(full);
+    enum status s = STATUS_OK;
+    if (!dir) return error_set(p->err, STATUS_INVALID, "cannot read %.300s: %s", full, strerror(errno));
+    for (struct dirent *d; !s && (d = readdir(dir));) {
+        char path[PATH_MAX];
+        if (d->d_name[0] == '.') continue;
+        if ((size_t)snprintf(path, sizeof path, "%s/%s", full, d->d_name) >= sizeof path) continue;
+        s = add_tree(p, path, depth + 1);
+    }
+    closedir(dir);
+    return s;
+}
+
+static enum status add_tree(struct packing *p, const char *full, int depth)
+{
+    struct stat st;
+    if (lstat(full, &st) != 0) return error_set(p->err, STATUS_INVALID, "cannot read %.300s: %s", full, strerror(errno));
+    if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX) return add_folder(p, full, depth);
+    return S_ISREG(st.st_mode) ? add(p, full, &st) : STATUS_OK;
+}
+
+/* The folder's own name is not a pattern. */
+static char *escaped(const char *dir, struct arena *a)
+{
+    char *out = arena_alloc(a, 2 * strlen(dir) + 1), *at = out;
+    for (; *dir; dir++) {
+        if (strchr("*?[\\", *dir)) *at++ = '\\';
+        *at++ = *dir;
+    }
+    return out;
+}
+
+static enum status add_pattern(struct packing *p, const char *pattern)
+{
+    struct arena a = {0};
+    glob_t found = {0};
+    char *full = arena_printf(&a, "%s/%s", escaped(p->study->dir, &a), pattern);
+    enum status s = STATUS_OK;
+    if (glob(full, 0, NULL, &found) != 0)
+        s = error_set(p->err, STATUS_INVALID, "'files' of study '%s': there is no '%s' in %s", p->study->name, pattern,
+                      p->study->dir);
+    for (size_t i = 0; !s && i < found.gl_pathc; i++) s = add_tree(p, found.gl_pathv[i], 0);
+    globfree(&found);
+    arena_done(&a);
+    return s;
+}
+
+static int by_path(const void *a, const void *b)
+{
+    return strcmp(((const struct shipped *)a)->path, ((const struct shipped *)b)->path);
+}
+
+static void name_it(struct parcel *p, const struct study *study)
+{
+    unsigned char hash[DIGEST_BYTES];
+    json_t *all = parcel_json(p, study);
+    char *text = json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS);
+    digest(text, strlen(text), hash);
+    digest_hex(hash, p->definition);
+    free(text);
+    json_decref(all);
+}
+
+enum status parcel_make(struct parcel *p, const struct study *study, struct error *err)
+{
+    struct packing x = {.parcel = p, .study = study, .err = err};
+    enum status s = STATUS_OK;
+    parcel_done(p);
+    for (size_t i = 0; !s && i < study->n_files; i++) s = add_pattern(&x, study->file[i]);
+    if (s) {
+        parcel_done(p);
+        return s;
+    }
+    qsort(p->file, p->n, sizeof *p->file, by_path);
+    name_it(p, study);
+    return STATUS_OK;
+}
+
+void parcel_done(struct parcel *p)
+{
+    for (size_t i = 0; i < p->n; i++) free(p->file[i].path);
+    free(p->file);
+    *p = (struct parcel){0};
+}
+
+json_t *parcel_json(const struct parcel *p, const struct study *study)
+{
+    json_t *files = json_array();
+    char hex[DIGEST_HEX];
+    for (size_t i = 0; i < p->n; i++)
+        json_array_append_new(files, json_pack("{s:s, s:s, s:I, s:b}", "path", p->file[i].path, "sha256",
+                                               digest_hex(p->file[i].hash, hex), "bytes",
+                                               (json_int_t)p->file[i].bytes, "executable", p->file[i].executable));
+    return json_pack("{s:s, s:s, s:s, s:b, s:o}", "study", study->name, "file", study->text, "path", study->path, "ships",
+                     study->n_files > 0, "files", files);
+}
+
+const struct shipped *parcel_find(const struct parcel *p, const unsigned char hash[DIGEST_BYTES])
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (memcmp(p->file[i].hash, hash, DIGEST_BYTES) == 0) return &p->file[i];
+    return NULL;
+}

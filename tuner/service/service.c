@@ -1,0 +1,409 @@
+#include "tuner/service/api.h"
+#include "tuner/service/dispatch.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TICK_MS = 1000, PULSE_MS = 15000, FORGET_MS = 3600000, DAY_MS = 86400000, IDLE_S = 120 };
+
+void service_say(struct service *s, const char *study, const char *fmt, ...)
+{
+    char text[1400];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    s->options.say(s->options.data, study, text);
+}
+
+/* ---- feeds ---- */
+
+struct feed *service_feed(struct service *s, const char *study, int64_t id)
+{
+    for (struct feed_entry *e = s->feed; e; e = e->next)
+        if (strcmp(e->study, study) == 0) return e->feed;
+    struct feed_entry *e = must_alloc(1, sizeof *e);
+    *e = (struct feed_entry){.next = s->feed, .study = must_strdup(study), .feed = feed_create(s->store, id)};
+    s->feed = e;
+    return e->feed;
+}
+
+static void drop_feed(struct feed_entry **at)
+{
+    struct feed_entry *e = *at;
+    *at = e->next;
+    feed_free(e->feed);
+    free(e->study);
+    free(e);
+}
+
+/* The study was deleted. Its readers are told so; the feed goes with the last of them. */
+void service_forget_feed(struct service *s, const char *study)
+{
+    for (struct feed_entry *e = s->feed; e; e = e->next)
+        if (strcmp(e->study, study) == 0) {
+            feed_end(e->feed);
+            free(e->study);
+            e->study = must_strdup(""); /* a new study of this name has another feed */
+            return;
+        }
+}
+
+static void pulse_feeds(struct service *s)
+{
+    for (struct feed_entry **at = &s->feed; *at;) {
+        feed_pulse((*at)->feed);
+        if (!feed_is_read((*at)->feed) && !service_hosted(s, (*at)->study))
+            drop_feed(at);
+        else
+            at = &(*at)->next;
+    }
+}
+
+/* ---- studies at work ---- */
+
+struct hosted *service_hosted(struct service *s, const char *study)
+{
+    struct hosted *h = s->hosted;
+    while (h && (h->over || strcmp(h->study->name, study) != 0)) h = h->next;
+    return h;
+}
+
+static void on_record(void *data, const struct store_event *e)
+{
+    struct hosted *h = data;
+    feed_event(h->feed, e, journal_batch(h->run->session->journal));
+}
+
+static void on_report(void *data, const struct trial *t, long step, const json_t *metrics)
+{
+    struct hosted *h = data;
+    feed_report(h->feed, t->number, step, metrics, journal_batch(h->run->session->journal));
+}
+
+static void on_event(void *data, enum coordinator_event event, const struct trial *t, const char *text)
+{
+    struct hosted *h = data;
+    struct service *s = h->service;
+    switch (event) {
+    case EVENT_STARTED:
+    case EVENT_TICK: return;
+    case EVENT_FINISHED: s->trials_finished++; return;
+    case EVENT_RETRY: service_say(s, h->study->name, "trial %ld is tried again: %s", t->number, text); return;
+    case EVENT_CONFIRM: service_say(s, h->study->name, "the search is done; confirming the best on fresh seeds"); return;
+    case EVENT_STOPPING:
+    case EVENT_NOTE: service_say(s, h->study->name, "%s", text); return;
+    case EVENT_PAUSED: service_say(s, h->study->name, "paused: %s; goes on by itself when that is over", text); return;
+    case EVENT_RESUMED: service_say(s, h->study->name, "going on"); return;
+    }
+}
+
+static void answer_waiting(struct hosted *h)
+{
+    while (h->call) {
+        struct call *c = h->call;
+        if (c->cancel) c->cancel(c);
+        call_wait_no_more(c);
+        c->hosted = NULL;
+        call_problem(c, h->service->closing ? 503 : 409, h->service->closing ? "the service is stopping"
+                                                                            : "the study has ended");
+    }
+}
+
+static void on_ended(void *data, enum coordinator_end end, enum status status, const struct error *err)
+{
+    struct hosted *h = data;
+    static const char *const how[] = {"complete", "stopped", "left"};
+    feed_durable(h->feed, UINT64_MAX);
+    answer_waiting(h);
+    h->over = true; /* the coordinator is still on the stack */
+    if (status)
+        service_say(h->service, h->study->name, "ended: %s", err->text);
+    else if (end != COORDINATOR_LEFT)
+        service_say(h->service, h->study->name, "%s", how[end]);
+}
+
+static size_t busy_here(const struct service *s)
+{
+    size_t n = 0;
+    for (const struct hosted *h = s->hosted; h; h = h->next)
+        if (h->run && h->run->coordinator && !h->over) n += coordinator_busy_here(h->run->coordinator);
+    return n;
+}
+
+static bool may_start_here(void *data)
+{
+    const struct hosted *h = data;
+    return busy_here(h->service) < h->service->options.slots;
+}
+
+static void hosted_free(struct hosted *h)
+{
+    run_close(h->run);
+    study_free(h->study);
+    parcel_done(&h->parcel);
+    free(h);
+}
+
+static size_t slots_of(const struct service *s, const struct study *study)
+{
+    size_t n = study->n_args ? (size_t)study->slots : 0;
+    return n < s->options.slots ? n : s->options.slots;
+}
+
+/* A study whose files are not there yet can still be worked on here and by clients. */
+void service_pack(struct hosted *h)
+{
+    struct error err;
+    *h->unpacked = 0;
+    if (parcel_make(&h->parcel, h->study, &err) == STATUS_OK) return;
+    snprintf(h->unpacked, sizeof h->unpacked, "%s", err.text);
+    service_say(h->service, h->study->name, "agents cannot have it yet: %s", err.text);
+}
+
+static const char *definition(void *data)
+{
+    return ((const struct hosted *)data)->parcel.definition;
+}
+
+static enum status open_hosted(struct service *s, struct hosted *h, const struct budget *budget, struct error *err)
+{
+    struct store *store = NULL;
+    struct opening opening = {.seed = h->study->seed, .budget = budget, .slots = slots_of(s, h->study)};
+    enum status st = opening.slots ? run_check_command(h->study, err) : STATUS_OK;
+    if (!st) st = store_open(s->options.db, STORE_EXISTING, &store, err);
+    if (st) return st;
+    st = run_open(store, h->study, &opening, s->clock, &h->run, err);
+    if (st == STATUS_BUSY) store_close(store);
+    return st;
+}
+
+static enum status start_hosted(struct service *s, struct hosted *h, struct error *err)
+{
+    struct coordinator_options options = {.slots = slots_of(s, h->study),
+                                          .may_start_here = may_start_here,
+                                          .fleet = s->fleet,
+                                          .definition = definition,
+                                          .guard = s->guard,
+                                          .files = s->files,
+                                          .listen = on_event,
+                                          .ended = on_ended,
+                                          .data = h};
+    service_pack(h);
+    h->feed = service_feed(s, h->study->name, h->run->session->study_id);
+    h->run->session->watch = (struct session_watch){on_record, on_report, h};
+    return run_start(h->run, &options, s->loop, err);
+}
+
+/* Takes the study, also if it fails. */
+enum status service_host(struct service *s, struct study *study, const struct budget *budget, struct hosted **ret,
+                         struct error *err)
+{
+    struct hosted *h = must_alloc(1, sizeof *h);
+    struct budget whole = budget ? run_budget(study, budget) : study->budget;
+    h->service = s;
+    h->study = study;
+    enum status st = open_hosted(s, h, &whole, err);
+    if (!st) st = start_hosted(s, h, err);
+    if (st) {
+        hosted_free(h);
+        return st;
+    }
+    h->next = s->hosted;
+    s->hosted = h;
+    if (ret) *ret = h;
+    service_say(s, study->name, "at work");
+    return STATUS_OK;
+}
+
+static void sweep_hosted(struct service *s)
+{
+    for (struct hosted **at = &s->hosted; *at;) {
+        struct hosted *h = *at;
+        if (!h->over) {
+            at = &h->next;
+            continue;
+        }
+        *at = h->next;
+        hosted_free(h);
+    }
+}
+
+/* ---- studies of the last process ---- */
+
+struct unfinished {
+    struct service *service;
+    struct arena arena;
+    const char **name;
+    size_t n, room;
+};
+
+static void on_study(void *data, const struct store_study *row)
+{
+    struct unfinished *u = data;
+    if (u->n == u->room) {
+        u->room = 2 * u->room + 16;
+        u->name = must_grow(u->name, u->room, sizeof *u->name);
+    }
+    u->name[u->n++] = arena_strdup(&u->arena, row->name);
+}
+
+static bool was_at_work(const struct session *s)
+{
+    return s->budget.until_minutes >= -1 && (strcmp(s->phase, "open") == 0 || strcmp(s->phase, "paused") == 0) &&
+           s->run_wall_ms != 0;
+}
+
+static void put_to_work_again(struct service *s, const char *name)
+{
+    struct study *study = NULL;
+    struct session *session = NULL;
+    struct error err;
+    if (session_load(s->store, name, s->clock, &study, &session, &err)) {
+        service_say(s, name, "%s", err.text);
+        return;
+    }
+    struct budget budget = session->budget;
+    bool again = was_at_work(session) && !store_hold_taken(s->store, name);
+    session_free(session);
+    if (!again)
+        study_free(study);
+    else if (service_host(s, study, &budget, NULL, &err))
+        service_say(s, name, "cannot go on: %s", err.text);
+}
+
+static enum status host_unfinished(struct service *s, struct error *err)
+{
+    struct unfinished u = {.service = s};
+    enum status st = store_studies(s->store, on_study, &u, err);
+    for (size_t i = 0; !st && i < u.n; i++) put_to_work_again(s, u.name[i]);
+    free(u.name);
+    arena_done(&u.arena);
+    return st;
+}
+
+/* ---- the loop ---- */
+
+static void finish_if_left(struct service *s);
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct service *s = timer->data;
+    struct error ignored;
+    int64_t now = clock_mono_ms(s->clock);
+    fleet_tick(s->fleet);
+    api_agents_tick(s);
+    if (now - s->pulsed_ms >= PULSE_MS) {
+        s->pulsed_ms = now;
+        pulse_feeds(s);
+    }
+    if (now - s->forgot_ms >= FORGET_MS) {
+        s->forgot_ms = now;
+        store_answers_forget(s->store, clock_wall_ms(s->clock) - DAY_MS, &ignored);
+    }
+}
+
+static void on_turn(uv_prepare_t *turn)
+{
+    struct service *s = turn->data;
+    for (struct hosted *h = s->hosted; h; h = h->next)
+        if (!h->over) feed_durable(h->feed, journal_durable(h->run->session->journal));
+    sweep_hosted(s);
+    finish_if_left(s);
+}
+
+/* ---- life ---- */
+
+static void service_free(struct service *s)
+{
+    sweep_hosted(s);
+    while (s->feed) drop_feed(&s->feed);
+    auth_close(s->auth);
+    fleet_free(s->fleet);
+    if (s->store) store_close(s->store);
+    free(s);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct service *s = handle->data;
+    void (*ended)(void *) = s->options.ended;
+    void *data = s->options.data;
+    service_free(s);
+    ended(data);
+}
+
+static void on_http_closed(void *data)
+{
+    struct service *s = data;
+    s->http = NULL;
+    uv_close((uv_handle_t *)&s->tick, NULL);
+    uv_close((uv_handle_t *)&s->turn, on_closed);
+}
+
+static void finish_if_left(struct service *s)
+{
+    if (!s->closing || s->hosted || !s->http) return;
+    struct http *h = s->http;
+    s->http = NULL;
+    uv_prepare_stop(&s->turn);
+    http_close(h, on_http_closed, s);
+}
+
+void service_close(struct service *s)
+{
+    if (s->closing) return;
+    s->closing = true;
+    for (struct hosted *h = s->hosted; h; h = h->next)
+        if (!h->over) coordinator_leave(h->run->coordinator);
+}
+
+static enum status open_parts(struct service *s, struct error *err)
+{
+    struct http_options http = {.address = s->options.address,
+                                .port = s->options.port,
+                                .cert = s->options.cert,
+                                .key = s->options.key,
+                                .connections = s->options.connections,
+                                .idle_s = IDLE_S};
+    struct http_hooks hooks = {dispatch_begin, dispatch_handle, dispatch_gone, s};
+    enum status st = store_open(s->options.db, STORE_CREATE, &s->store, err);
+    if (!st) st = run_find_guard(s->guard, err);
+    if (!st) st = run_files_folder(s->options.db, s->files, err);
+    if (!st) st = http_create(&http, &hooks, s->loop, &s->http, err);
+    return st;
+}
+
+enum status service_create(const struct service_options *options, uv_loop_t *loop, struct service **ret,
+                           struct error *err)
+{
+    struct service *s = must_alloc(1, sizeof *s);
+    s->options = *options;
+    s->loop = loop;
+    s->clock = clock_real();
+    s->started_ms = clock_mono_ms(s->clock);
+    s->fleet = fleet_create(s->clock, options->silence_ms);
+    enum status st = open_parts(s, err);
+    if (st) {
+        service_free(s);
+        return st;
+    }
+    s->auth = auth_open(s->store, s->clock);
+    uv_timer_init(loop, &s->tick);
+    uv_prepare_init(loop, &s->turn);
+    s->tick.data = s->turn.data = s;
+    uv_timer_start(&s->tick, on_tick, TICK_MS, TICK_MS);
+    uv_prepare_start(&s->turn, on_turn);
+    api_agents_open(s);
+    st = host_unfinished(s, err);
+    if (st) service_say(s, NULL, "%s", err->text);
+    *ret = s;
+    return STATUS_OK;
+}
+
+uint16_t service_port(const struct service *s)
+{
+    return http_port(s->http);
+}

@@ -1,0 +1,111 @@
+/* `executor:` and `files:`: where trials run, and what a machine needs to run them. */
+#include "tuner/study/file.h"
+
+#include <string.h>
+
+enum { IDLE_MS = 60000, AGENTS_MAX = 10000 };
+
+static enum status list_of_text(struct file *f, const struct yaml_node *v, const char *name, size_t *ret_n,
+                                const char ***ret)
+{
+    enum status s = file_need(f, v, YAML_LIST, name);
+    if (s) return s;
+    *ret = arena_array(&f->study->arena, v->n + 1, sizeof **ret);
+    for (size_t i = 0; !s && i < v->n; i++) {
+        s = file_need(f, v->value[i], YAML_TEXT, name);
+        if (!s) (*ret)[(*ret_n)++] = v->value[i]->text;
+    }
+    return s;
+}
+
+/* ---- files ---- */
+
+static bool is_inside(const char *path)
+{
+    if (!*path || *path == '/') return false;
+    for (const char *at = path; at; at = strchr(at, '/')) {
+        at += *at == '/';
+        if (strncmp(at, "..", 2) == 0 && (at[2] == '/' || !at[2])) return false;
+    }
+    return true;
+}
+
+enum status file_files(struct file *f, const struct yaml_node *v)
+{
+    struct study *s = f->study;
+    enum status st = list_of_text(f, v, "files", &s->n_files, &s->file);
+    for (size_t i = 0; !st && i < s->n_files; i++)
+        if (!is_inside(s->file[i]))
+            st = file_fail(f, v->value[i],
+                           "'%s' is not in the study's folder; 'files' takes relative paths and patterns such as "
+                           "train.py or data/*.csv",
+                           s->file[i]);
+    return st;
+}
+
+/* ---- slurm ---- */
+
+static enum status read_partition(struct file *f, const struct yaml_node *v)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.,";
+    enum status s = file_need(f, v, YAML_TEXT, "partition");
+    if (!s && (!*v->text || strspn(v->text, allowed) != strlen(v->text)))
+        s = file_fail(f, v, "'%s' is not the name of a partition", v->text);
+    f->study->slurm.partition = v->text;
+    return s;
+}
+
+static enum status read_max_agents(struct file *f, const struct yaml_node *v)
+{
+    return file_whole(f, v, "max_agents", 1, AGENTS_MAX, &f->study->slurm.max_agents);
+}
+
+static enum status read_slots(struct file *f, const struct yaml_node *v)
+{
+    return file_whole(f, v, "slots", 1, 256, &f->study->slurm.slots);
+}
+
+static enum status read_gpus(struct file *f, const struct yaml_node *v)
+{
+    return file_whole(f, v, "gpus", 0, 64, &f->study->slurm.gpus);
+}
+
+static enum status read_time(struct file *f, const struct yaml_node *v)
+{
+    return file_duration(f, v, "time", &f->study->slurm.time_ms);
+}
+
+static enum status read_idle(struct file *f, const struct yaml_node *v)
+{
+    return file_duration(f, v, "idle", &f->study->slurm.idle_ms);
+}
+
+static enum status read_extra(struct file *f, const struct yaml_node *v)
+{
+    struct slurm *x = &f->study->slurm;
+    enum status s = list_of_text(f, v, "extra", &x->n_extra, &x->extra);
+    for (size_t i = 0; !s && i < x->n_extra; i++)
+        if (x->extra[i][0] != '-')
+            s = file_fail(f, v->value[i], "'%s' is not an option of sbatch; 'extra' is a list such as [--mem=8G]",
+                          x->extra[i]);
+    return s;
+}
+
+static enum status read_slurm(struct file *f, const struct yaml_node *v)
+{
+    static const struct key keys[] = {
+        {"partition", read_partition}, {"max_agents", read_max_agents}, {"slots", read_slots}, {"time", read_time},
+        {"gpus", read_gpus},           {"idle", read_idle},             {"extra", read_extra},
+    };
+    f->study->slurm = (struct slurm){.on = true, .max_agents = 4, .slots = 1, .idle_ms = IDLE_MS};
+    return FILE_SECTION(f, v, "slurm", keys);
+}
+
+enum status file_executor(struct file *f, const struct yaml_node *v)
+{
+    static const struct key keys[] = {{"slurm", read_slurm}};
+    if (v->kind == YAML_TEXT && strcmp(v->text, "local") == 0) return STATUS_OK;
+    if (v->kind == YAML_TEXT)
+        return file_fail(f, v, "'executor' is 'local', or {slurm: {partition: …, max_agents: …, time: …}}");
+    return FILE_SECTION(f, v, "executor", keys);
+}
