@@ -21,12 +21,13 @@ ROOMS = {
     "tuner/study": (["study.h"], []),
     "tuner/search": (["search.h", "learning_curve.h", "forecast.h", "pruner.h", "stopping.h", "schedule.h"], ["tuner/study", "surrogate"]),
     "tuner/coordinator": (
-        ["coordinator.h", "session.h", "standing.h", "warm_start.h", "ledger.h", "adviser.h", "confirm.h", "state.h", "replay.h", "plan.h", "import.h", "stops.h", "population.h", "run.h", "fleet.h"],
+        ["coordinator.h", "session.h", "standing.h", "warm_start.h", "ledger.h", "adviser.h", "confirm.h", "state.h", "replay.h", "plan.h", "import.h", "stops.h", "population.h", "run.h", "fleet.h", "launch.h"],
         ["tuner/study", "tuner/search", "workers", "store"],
     ),
     "tuner/report": (["report.h"], ["tuner/study", "tuner/coordinator"]),
     "tuner/service": (["service.h", "auth.h"], ["tuner/study", "tuner/coordinator", "tuner/report", "store", "workers"]),
-    "tuner/cli": ([], ["tuner/service", "tuner/study", "tuner/search", "tuner/coordinator", "tuner/report", "store", "surrogate"]),
+    "tuner/agent": (["agent.h"], ["tuner/study", "tuner/coordinator", "workers"]),
+    "tuner/cli": ([], ["tuner/service", "tuner/agent", "tuner/study", "tuner/search", "tuner/coordinator", "tuner/report", "store", "surrogate", "workers"]),
     "workers/sdk/c": ([], []),
     "store/migrations": ([], []),
 }

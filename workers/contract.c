@@ -1,6 +1,7 @@
 /*   {"report": {"step": 3, "em": 0.41}}   or short   {"step": 3, "em": 0.41}
  *   {"result": {"em": 0.61, "tokens": 3100000}}
  *   {"infeasible": "why"}    {"checkpoint": {"path": "c3.bin", "step": 3}}    {"log": "text"}
+ *   {"artefact": "model.bin"}
  *   {"policy": {"patience": 5, "threshold": 1e-4, "metric": "em", "mode": "max"}}
  */
 #include "workers/contract.h"
@@ -12,7 +13,7 @@
 #include <string.h>
 
 static const char *const verbs[] = {"report",     "result", "infeasible",
-                                    "checkpoint", "policy", "log"}; /* by message_kind */
+                                    "checkpoint", "policy", "artefact", "log"}; /* by message_kind */
 
 static enum status take_step(const char *verb, json_t *body, long *ret, struct error *err)
 {
@@ -64,7 +65,7 @@ static enum status read_message(json_t *object, struct message *m, struct error 
         while (k < n && !json_object_get(object, verbs[k])) k++;
         if (k == n || json_object_size(object) != 1)
             return error_set(err, STATUS_INVALID,
-                             "a message holds one of report, result, infeasible, checkpoint, policy, log");
+                             "a message holds one of report, result, infeasible, checkpoint, policy, artefact, log");
         m->kind = (enum message_kind)k;
         body = json_object_get(object, verbs[k]);
     }
@@ -79,6 +80,11 @@ static enum status read_message(json_t *object, struct message *m, struct error 
     case MESSAGE_POLICY:
         if (!json_is_object(body)) return error_set(err, STATUS_INVALID, "\"policy\" is not an object");
         m->metrics = json_copy(body);
+        return STATUS_OK;
+    case MESSAGE_ARTEFACT:
+        if (!json_is_string(body) || json_string_length(body) == 0 || json_string_length(body) >= sizeof m->text)
+            return error_set(err, STATUS_INVALID, "\"artefact\" names a file in a string");
+        snprintf(m->text, sizeof m->text, "%s", json_string_value(body));
         return STATUS_OK;
     case MESSAGE_LOG: return STATUS_OK;
     }

@@ -15,6 +15,7 @@ enum message_kind {
     MESSAGE_INFEASIBLE,
     MESSAGE_CHECKPOINT,
     MESSAGE_POLICY,
+    MESSAGE_ARTEFACT,
     MESSAGE_LOG
 };
 
@@ -22,7 +23,7 @@ struct message {
     enum message_kind kind;
     long step;       /* report, checkpoint */
     json_t *metrics; /* report, result: {"name": number}, all finite; policy: what it says; the receiver's */
-    char text[1024]; /* infeasible: why; checkpoint: the path */
+    char text[1024]; /* infeasible: why; checkpoint, artefact: the path */
 };
 
 enum status contract_parse(const char *line, size_t len, struct message *ret, struct error *err);

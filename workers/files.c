@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -152,4 +153,22 @@ enum status workers_keep_spool(const char *dir, const char *path, int from, unsi
         at += n;
     }
     return close_part(fd, ok && n == 0, part, full, err);
+}
+
+enum status workers_make_folder(const char *dir, struct error *err)
+{
+    return files_make_folder(dir, err);
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
+{
+    (void)st;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
+void workers_remove_folder(const char *dir)
+{
+    nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 }

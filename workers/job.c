@@ -275,6 +275,9 @@ static void on_message(struct job *job, const char *line, size_t len)
         if (job->handler.policy) job->handler.policy(job->data, m.metrics);
         json_decref(m.metrics);
         return;
+    case MESSAGE_ARTEFACT:
+        if (job->handler.artefact) job->handler.artefact(job->data, m.text);
+        return;
     case MESSAGE_LOG: return;
     }
 }
@@ -334,6 +337,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     if (n > 0) {
         log_write(&c->log, buf->base, (size_t)n);
         if (c != &job->messages) count_output(job, (size_t)n);
+        if (c != &job->messages && job->handler.output)
+            job->handler.output(job->data, c == &job->err, buf->base, (size_t)n);
         split_lines(c, buf->base, (size_t)n);
     }
     free(buf->base);

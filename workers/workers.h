@@ -61,6 +61,8 @@ struct job_handler {
     void (*checkpoint)(void *data, long step, const char *path);
     void (*policy)(void *data, const json_t *policy); /* the stopping rule that the trial says it follows */
     void (*end)(void *data, const struct job_outcome *outcome);
+    void (*artefact)(void *data, const char *path);                     /* a file to be kept; may be NULL, as the next */
+    void (*output)(void *data, bool err, const char *bytes, size_t n); /* stdout and stderr as they come */
 };
 
 const char *job_end_name(enum job_end end);
@@ -76,6 +78,9 @@ int64_t job_pid(const struct job *job);
 
 /* Appends to a log of an attempt's folder, which keeps its last 8 to 16 MB, and makes the folder if need be. */
 void workers_keep_log(const char *dir, const char *name, const char *bytes, size_t n);
+
+enum status workers_make_folder(const char *dir, struct error *err); /* and those above it */
+void workers_remove_folder(const char *dir);                         /* with all that is in it; links are not followed */
 
 /* A file of a folder, whole or not at all; the folder, and those in `path`, are made if need be. keep_spool: the content
  * of an open file. */

@@ -39,6 +39,8 @@ int cmd_stopping(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 int cmd_trials(int argc, char **argv);
 
+int cmd_worker(int argc, char **argv);
+
 /* --db and --json, as a child parser; its input is a struct cli_common. */
 struct cli_common {
     const char *db; /* never NULL after parsing */

@@ -27,6 +27,7 @@ const struct command cli_commands[] = {
     {"advise", cmd_advise, "the optimizer as a pipe: JSON lines in and out"},
     {"import", cmd_import, "trials from a CSV file or an Optuna database"},
     {"serve", cmd_serve, "the service: many studies, users and machines over HTTP"},
+    {"worker", cmd_worker, "run trials of a service on this machine"},
     {"token", cmd_token, "tokens for the service"},
     {"log", cmd_log, "the event log of a study"},
     {"replay", cmd_replay, "compute every suggestion again from the log"},

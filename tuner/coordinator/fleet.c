@@ -82,6 +82,7 @@ void seat_leave(struct seat *s)
     while (*at != s) at = &(*at)->next;
     *at = s->next;
     s->agent->busy--;
+    if (s->agent->room < s->agent->slots) s->agent->room++;
     s->member->held--;
     free(s);
 }
@@ -388,12 +389,14 @@ void agent_says(struct fleet *f, struct agent *a, const json_t *messages, json_t
     json_array_foreach((json_t *)messages, i, x)
     {
         const char *study = json_string_value(json_object_get(x, "study"));
+        const char *how = json_string_value(json_object_get(json_object_get(x, "end"), "end"));
         struct member *m = study ? member_of(f, study) : NULL;
-        bool end = json_object_get(x, "end") != NULL;
-        a->finished += end;
-        if ((!m || !m->hooks.hear(m->hooks.data, a->name, x)) && !end)
-            json_array_append_new(
-                gone, fleet_lease_name(study ? study : "", json_integer_value(json_object_get(x, "lease"))));
+        bool taken = m && m->hooks.hear(m->hooks.data, a->name, x);
+        a->finished += how != NULL;
+        if (how && strcmp(how, "not started") == 0) a->room = 0; /* it says when it can again */
+        if (!taken && !how)
+            json_array_append_new(gone, fleet_lease_name(study ? study : "",
+                                                         json_integer_value(json_object_get(x, "lease"))));
     }
 }
 

@@ -8,9 +8,9 @@
 #include <string.h>
 
 static char **environment(const struct study *study, const struct trial *t, const char *dir, const char *resume,
-                          struct arena *a)
+                          const char *gpu, struct arena *a)
 {
-    char **env = arena_array(a, study->space.n + 9, sizeof *env), buf[SPACE_TEXT_MAX];
+    char **env = arena_array(a, study->space.n + 10, sizeof *env), buf[SPACE_TEXT_MAX];
     size_t n = 0;
     for (size_t i = 0; i < study->space.n; i++) {
         if (isnan(t->config[i])) continue; /* does not exist */
@@ -26,6 +26,7 @@ static char **environment(const struct study *study, const struct trial *t, cons
     env[n++] = arena_printf(a, "NOCTURNE_SEED=%llu", (unsigned long long)t->seed);
     env[n++] = arena_printf(a, "NOCTURNE_DIR=%s", dir);
     env[n++] = arena_strdup(a, "NOCTURNE_FD=3");
+    if (gpu) env[n++] = arena_printf(a, "CUDA_VISIBLE_DEVICES=%s", gpu);
     if (resume) env[n++] = arena_printf(a, "NOCTURNE_RESUME=%s", resume);
     return env;
 }
@@ -79,13 +80,13 @@ json_t *launch_assignment(const struct study *study, const struct trial *t, cons
 }
 
 enum status launch(struct workers *workers, const struct study *study, const struct trial *t, const char *dir,
-                   const char *resume, const struct job_handler *handler, void *data, struct job **ret,
+                   const char *resume, const char *gpu, const struct job_handler *handler, void *data, struct job **ret,
                    struct error *err)
 {
     struct arena a = {0};
     json_t *params = space_to_json(&study->space, t->config);
     char *text = json_pretty_numbers(params), **argv;
-    struct job_spec spec = {.env = environment(study, t, dir, resume, &a),
+    struct job_spec spec = {.env = environment(study, t, dir, resume, gpu, &a),
                             .cwd = study->dir,
                             .dir = dir,
                             .params = text,

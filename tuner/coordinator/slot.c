@@ -232,7 +232,8 @@ void slot_lost(struct slot *slot, enum seat_loss loss, const char *why)
         slot->home->ended(slot->home->data, slot->trial, why);
 }
 
-static const struct job_handler handler = {on_job_report, on_job_checkpoint, on_job_policy, on_job_end};
+static const struct job_handler handler = {
+    .report = on_job_report, .checkpoint = on_job_checkpoint, .policy = on_job_policy, .end = on_job_end};
 
 /* ---- its beginning ---- */
 
@@ -301,7 +302,7 @@ static void start_here(struct slot *slot, const char *dir, const char *resume, d
 {
     struct trial *t = slot->trial;
     struct error err;
-    if (launch(slot->home->workers, slot->home->session->study, t, dir, resume, &handler, slot, &slot->job, &err)) {
+    if (launch(slot->home->workers, slot->home->session->study, t, dir, resume, NULL, &handler, slot, &slot->job, &err)) {
         put_off(slot, &err);
         return;
     }

@@ -1,0 +1,42 @@
+/* agent: runs trials of a service on this machine, under the same contract as its own slots.
+ *
+ *     struct agent_options o = {.url = "https://host:8470", .token = …, .dir = …, .slots = 2, …};
+ *     struct worker *w = NULL;
+ *     worker_create(&o, loop, &w, &err);
+ *     uv_run(loop, UV_RUN_DEFAULT);                 until worker_stop has done its work, or it is idle for too long
+ *
+ *     AWAY ──registered──▶ THERE ──the service does not know us, or cannot be reached──▶ AWAY
+ *
+ * Trials go on whether the service is there or not; what they say waits in the outbox.
+ */
+#ifndef TUNER_AGENT_AGENT_H
+#define TUNER_AGENT_AGENT_H
+
+#include "tuner/agent/client.h"
+
+#include <stdbool.h>
+
+struct worker;
+
+struct worker_options {
+    const char *url, *token, *ca;
+    const char *dir;   /* absolute: outbox, cache, attempts' folders; one process at a time */
+    const char *name;  /* the agent's, unique at the service */
+    const char *guard; /* path of nocturne-guard */
+    const char *study; /* the only one to work for; NULL: all */
+    size_t slots;
+    size_t n_gpus;
+    const char *const *gpu; /* what CUDA_VISIBLE_DEVICES is for each; slots take them in turn */
+    int64_t idle_ms;        /* without work: leave; 0: never */
+    void (*say)(void *data, const char *text);
+    void (*ended)(void *data, const struct error *err); /* err NULL: as it should be */
+    void *data;
+};
+
+/* STATUS_BUSY: another process has the folder. */
+enum status worker_create(const struct worker_options *options, uv_loop_t *loop, struct worker **ret,
+                          struct error *err);
+/* First call: takes nothing more, and leaves when what runs has ended. `now`, or again: ends what runs. */
+void worker_stop(struct worker *w, bool now);
+
+#endif

@@ -1,0 +1,327 @@
+#include "tuner/agent/depot.h"
+
+#include "workers/workers.h"
+
+#include "tuner/base/digest.h"
+#include "tuner/base/json.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { ANSWER_S = 30 };
+
+struct waiting {
+    struct waiting *next;
+    depot_ready_fn *ready;
+    void *data;
+};
+
+/* One study as it was at one time. */
+struct item {
+    struct item *next;
+    struct depot *depot;
+    char *name, *definition;
+    struct study *study; /* NULL: on its way */
+    json_t *manifest;
+    size_t file; /* of the manifest: the next to be looked at */
+    int fd;      /* of the blob that is coming */
+    struct inquiry *inquiry;
+    struct waiting *waiting;
+};
+
+struct depot {
+    struct client *client;
+    char *dir;
+    struct item *item;
+};
+
+struct depot *depot_create(struct client *client, const char *dir)
+{
+    struct depot *d = must_alloc(1, sizeof *d);
+    d->client = client;
+    d->dir = must_strdup(dir);
+    return d;
+}
+
+static void item_free(struct item *x)
+{
+    if (x->inquiry) client_drop(x->inquiry);
+    if (x->fd >= 0) close(x->fd);
+    study_free(x->study);
+    json_decref(x->manifest);
+    for (struct waiting *w = x->waiting, *next; w; w = next) {
+        next = w->next;
+        free(w);
+    }
+    free(x->name);
+    free(x->definition);
+    free(x);
+}
+
+void depot_free(struct depot *d)
+{
+    if (!d) return;
+    for (struct item *x = d->item, *next; x; x = next) {
+        next = x->next;
+        item_free(x);
+    }
+    free(d->dir);
+    free(d);
+}
+
+void depot_forget(struct depot *d, const void *data)
+{
+    for (struct item *x = d->item; x; x = x->next)
+        for (struct waiting **at = &x->waiting; *at;) {
+            struct waiting *w = *at;
+            if (w->data != data) {
+                at = &w->next;
+                continue;
+            }
+            *at = w->next;
+            free(w);
+        }
+}
+
+/* ---- the end of waiting ---- */
+
+static void tell(struct item *x, const struct error *err)
+{
+    struct waiting *list = x->waiting;
+    x->waiting = NULL;
+    for (struct waiting *w = list, *next; w; w = next) {
+        next = w->next;
+        w->ready(w->data, x->study, err);
+        free(w);
+    }
+}
+
+/* It is asked for again when it is needed again. */
+static void fail(struct item *x, const struct error *err)
+{
+    struct item **at = &x->depot->item;
+    while (*at != x) at = &(*at)->next;
+    *at = x->next;
+    tell(x, err);
+    item_free(x);
+}
+
+static void fail_with(struct item *x, long status, const char *body)
+{
+    struct error err;
+    json_t *problem = NULL;
+    json_parse_object(body, strlen(body), &problem, NULL);
+    const char *detail = json_string_value(json_object_get(problem, "detail"));
+    bool again = status == 0 || status >= 500 || status == 410 || status == 429 || status == 401;
+    error_set(&err, again ? STATUS_BUSY : STATUS_FAILED, "study '%s' cannot be had: %.600s", x->name,
+              detail ? detail : body);
+    json_decref(problem);
+    fail(x, &err);
+}
+
+/* ---- files ---- */
+
+static bool is_inside(const char *path)
+{
+    if (!*path || *path == '/') return false;
+    for (const char *at = path; at; at = strchr(at, '/')) {
+        at += *at == '/';
+        if (strncmp(at, "..", 2) == 0 && (at[2] == '/' || !at[2])) return false;
+    }
+    return true;
+}
+
+static const json_t *file_at(const struct item *x, size_t i)
+{
+    return json_array_get(json_object_get(x->manifest, "files"), i);
+}
+
+static char *blob_path(const struct item *x, const char *sha, struct arena *a)
+{
+    return arena_printf(a, "%s/blobs/%s", x->depot->dir, sha);
+}
+
+static char *folder(const struct item *x, struct arena *a)
+{
+    return arena_printf(a, "%s/studies/%s.%.12s", x->depot->dir, x->name, x->definition);
+}
+
+/* From the cache into the study's folder. */
+static enum status place(const struct item *x, const json_t *file, struct error *err)
+{
+    struct arena a = {0};
+    const char *path = json_string_value(json_object_get(file, "path"));
+    int fd = open(blob_path(x, json_string_value(json_object_get(file, "sha256")), &a), O_RDONLY | O_CLOEXEC);
+    enum status s = fd < 0 ? error_set(err, STATUS_IO, "a cached file is gone: %s", strerror(errno))
+                           : workers_keep_spool(folder(x, &a), path, fd,
+                                                json_is_true(json_object_get(file, "executable")) ? 0755 : 0644, err);
+    if (fd >= 0) close(fd);
+    arena_done(&a);
+    return s;
+}
+
+/* A study that ships nothing is where it was written, on a file system that all machines share. */
+static enum status parse(struct item *x, struct error *err)
+{
+    struct arena a = {0};
+    const char *text = json_string_value(json_object_get(x->manifest, "file")),
+               *path = json_string_value(json_object_get(x->manifest, "path"));
+    enum status s = STATUS_OK;
+    if (json_is_true(json_object_get(x->manifest, "ships"))) {
+        path = arena_printf(&a, "%s/study.yaml", folder(x, &a));
+        s = workers_keep_file(folder(x, &a), "study.yaml", text, strlen(text), err);
+        for (size_t i = 0; !s && file_at(x, i); i++) s = place(x, file_at(x, i), err);
+    } else if (access(path, R_OK) != 0)
+        s = error_set(err, STATUS_FAILED,
+                      "%s is not on this machine: name what the trials need under 'files:' of the study", path);
+    if (!s) s = study_parse(path, text, strlen(text), &x->study, err);
+    arena_done(&a);
+    return s;
+}
+
+static void next_file(struct item *x);
+
+static void on_blob(void *data, long status, const char *body, size_t n)
+{
+    struct item *x = data;
+    struct arena a = {0};
+    struct error err;
+    unsigned char hash[DIGEST_BYTES];
+    char hex[DIGEST_HEX];
+    (void)n;
+    const char *sha = json_string_value(json_object_get(file_at(x, x->file), "sha256"));
+    x->inquiry = NULL;
+    bool whole = status == 200 && digest_file(x->fd, hash, &err) == STATUS_OK && strcmp(digest_hex(hash, hex), sha) == 0;
+    close(x->fd);
+    x->fd = -1;
+    char *path = blob_path(x, sha, &a), *part = arena_printf(&a, "%s.part", path);
+    if (status != 200)
+        fail_with(x, status, body);
+    else if (!whole || rename(part, path) != 0)
+        fail_with(x, 0, "a file came damaged, or could not be kept");
+    else {
+        x->file++;
+        next_file(x);
+    }
+    arena_done(&a);
+}
+
+static void fetch(struct item *x, const char *sha, struct arena *a)
+{
+    struct error err;
+    char *part = arena_printf(a, "%s.part", blob_path(x, sha, a));
+    x->fd = open(part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (x->fd < 0) {
+        error_set(&err, STATUS_BUSY, "%s: cannot write: %s", part, strerror(errno));
+        fail(x, &err);
+        return;
+    }
+    struct request_spec spec = {.method = "GET",
+                                .path = arena_printf(a, "/api/v1/studies/%s/blobs/%s", x->name, sha),
+                                .upload = -1,
+                                .download = x->fd};
+    x->inquiry = client_send(x->depot->client, &spec, on_blob, x);
+}
+
+/* The next file that is not in the cache; when all are, the study is ready. */
+static void next_file(struct item *x)
+{
+    struct arena a = {0};
+    struct stat st;
+    struct error err;
+    const json_t *file;
+    while ((file = file_at(x, x->file))) {
+        const char *sha = json_string_value(json_object_get(file, "sha256"));
+        if (stat(blob_path(x, sha, &a), &st) != 0 || st.st_size != json_integer_value(json_object_get(file, "bytes"))) {
+            fetch(x, sha, &a);
+            arena_done(&a);
+            return;
+        }
+        x->file++;
+    }
+    arena_done(&a);
+    if (parse(x, &err))
+        fail(x, &err);
+    else
+        tell(x, NULL);
+}
+
+/* ---- the definition ---- */
+
+static bool is_manifest(const json_t *m)
+{
+    const json_t *files = json_object_get(m, "files"), *f;
+    size_t i;
+    unsigned char hash[DIGEST_BYTES];
+    if (!json_is_string(json_object_get(m, "file")) || !json_is_string(json_object_get(m, "path")) ||
+        !json_is_array(files))
+        return false;
+    json_array_foreach((json_t *)files, i, f)
+    {
+        const char *path = json_string_value(json_object_get(f, "path")),
+                   *sha = json_string_value(json_object_get(f, "sha256"));
+        if (!path || !is_inside(path) || !sha || !digest_parse(sha, hash) ||
+            !json_is_integer(json_object_get(f, "bytes")))
+            return false;
+    }
+    return true;
+}
+
+static void on_definition(void *data, long status, const char *body, size_t n)
+{
+    struct item *x = data;
+    struct arena a = {0};
+    x->inquiry = NULL;
+    if (status == 200 && json_parse_object(body, n, &x->manifest, NULL) == STATUS_OK && is_manifest(x->manifest)) {
+        mkdir(arena_printf(&a, "%s/blobs", x->depot->dir), 0777);
+        next_file(x);
+    } else
+        fail_with(x, status == 200 ? 0 : status, body);
+    arena_done(&a);
+}
+
+static struct item *find(const struct depot *d, const char *study, const char *definition)
+{
+    struct item *x = d->item;
+    while (x && (strcmp(x->name, study) != 0 || strcmp(x->definition, definition) != 0)) x = x->next;
+    return x;
+}
+
+static struct item *order(struct depot *d, const char *study, const char *definition)
+{
+    struct item *x = must_alloc(1, sizeof *x);
+    struct arena a = {0};
+    *x = (struct item){.next = d->item,
+                       .depot = d,
+                       .name = must_strdup(study),
+                       .definition = must_strdup(definition),
+                       .fd = -1};
+    d->item = x;
+    struct request_spec spec = {.method = "GET",
+                                .path = arena_printf(&a, "/api/v1/studies/%s/definition", study),
+                                .upload = -1,
+                                .download = -1,
+                                .timeout_s = ANSWER_S};
+    x->inquiry = client_send(d->client, &spec, on_definition, x);
+    arena_done(&a);
+    return x;
+}
+
+void depot_get(struct depot *d, const char *study, const char *definition, depot_ready_fn *ready, void *data)
+{
+    struct item *x = find(d, study, definition);
+    if (x && x->study) {
+        ready(data, x->study, NULL);
+        return;
+    }
+    if (!x) x = order(d, study, definition);
+    struct waiting *w = must_alloc(1, sizeof *w);
+    *w = (struct waiting){x->waiting, ready, data};
+    x->waiting = w;
+}

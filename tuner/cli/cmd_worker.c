@@ -1,0 +1,272 @@
+#include "tuner/cli/cli.h"
+
+#include "tuner/agent/agent.h"
+#include "tuner/coordinator/run.h"
+#include "tuner/report/report.h"
+#include "workers/workers.h"
+
+#include "tuner/base/host.h"
+#include "tuner/base/words.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { GPUS_MAX = 64, OPTION_CA = 256, OPTION_DIR, OPTION_IDLE };
+
+struct options {
+    struct worker_options worker;
+    const char *token_file, *dir;
+    char *gpu[GPUS_MAX];
+    struct arena arena;
+};
+
+static const struct argp_option table[] = {
+    {"url", 'u', "URL", 0, "of the service, for example https://host:8470", 0},
+    {"token-file", 't', "FILE", 0, "a worker's token ('nocturne token create --role worker'); only you may read it", 0},
+    {"slots", 's', "N", 0, "trials at the same time (default: one for each GPU, or 1)", 0},
+    {"gpus", 'g', "auto|N|LIST", 0, "GPUs for the trials, one each: all there are, the first N, or such as 0,2", 0},
+    {"name", 'n', "NAME", 0, "of this agent (default: the machine's)", 0},
+    {"study", 'S', "STUDY", 0, "work for this study only", 0},
+    {"ca", OPTION_CA, "FILE", 0, "certificates to trust, PEM (default: the system's)", 0},
+    {"dir", OPTION_DIR, "DIR", 0, "for cache, outbox and running trials (default: ~/.local/state/nocturne/NAME)", 0},
+    {"idle", OPTION_IDLE, "DURATION", 0, "leave when there has been no work for so long (default: never)", 0},
+    {0},
+};
+
+/* ---- GPUs ---- */
+
+static size_t count_devices(void)
+{
+    glob_t found = {0};
+    size_t n = glob("/dev/nvidia[0-9]*", 0, NULL, &found) == 0 ? found.gl_pathc : 0;
+    globfree(&found);
+    return n < GPUS_MAX ? n : GPUS_MAX;
+}
+
+/* What Slurm or the user has set aside for this process comes first. */
+static void auto_gpus(struct options *o)
+{
+    const char *visible = getenv("CUDA_VISIBLE_DEVICES");
+    char *copy = arena_strdup(&o->arena, visible ? visible : ""), *save = NULL;
+    for (char *one = strtok_r(copy, ",", &save); one && o->worker.n_gpus < GPUS_MAX; one = strtok_r(NULL, ",", &save))
+        o->gpu[o->worker.n_gpus++] = one;
+    if (visible) return;
+    for (size_t n = count_devices(); o->worker.n_gpus < n; o->worker.n_gpus++)
+        o->gpu[o->worker.n_gpus] = arena_printf(&o->arena, "%zu", o->worker.n_gpus);
+}
+
+static void parse_gpus(struct options *o, char *arg, struct argp_state *state)
+{
+    char *save = NULL;
+    double n;
+    o->worker.n_gpus = 0;
+    if (strcmp(arg, "auto") == 0) {
+        auto_gpus(o);
+        return;
+    }
+    if (!strchr(arg, ',')) {
+        n = cli_number(arg, "--gpus", 0, GPUS_MAX, state);
+        for (; (double)o->worker.n_gpus < n; o->worker.n_gpus++)
+            o->gpu[o->worker.n_gpus] = arena_printf(&o->arena, "%zu", o->worker.n_gpus);
+        return;
+    }
+    if (strspn(arg, "0123456789,") != strlen(arg)) argp_error(state, "--gpus: '%s' is not auto, a number or a list", arg);
+    for (char *one = strtok_r(arena_strdup(&o->arena, arg), ",", &save); one && o->worker.n_gpus < GPUS_MAX;
+         one = strtok_r(NULL, ",", &save))
+        o->gpu[o->worker.n_gpus++] = one;
+}
+
+/* ---- options ---- */
+
+static bool is_name(const char *text)
+{
+    return *text && strlen(text) <= 64 &&
+           strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == strlen(text);
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct options *o = state->input;
+    switch (key) {
+    case 'u': o->worker.url = arg; return 0;
+    case 't': o->token_file = arg; return 0;
+    case 's': o->worker.slots = (size_t)cli_number(arg, "--slots", 1, 1024, state); return 0;
+    case 'g': parse_gpus(o, arg, state); return 0;
+    case 'n':
+        if (!is_name(arg)) argp_error(state, "--name: 1 to 64 letters, digits, '.', '_' and '-', not '%s'", arg);
+        o->worker.name = arg;
+        return 0;
+    case 'S': o->worker.study = arg; return 0;
+    case OPTION_CA: o->worker.ca = arg; return 0;
+    case OPTION_DIR: o->dir = arg; return 0;
+    case OPTION_IDLE:
+        if (!words_duration_ms(arg, &o->worker.idle_ms))
+            argp_error(state, "--idle: '%s' is not a duration such as 60s or 10m", arg);
+        return 0;
+    case ARGP_KEY_ARG: argp_error(state, "what is '%s'?", arg); return 0;
+    case ARGP_KEY_END:
+        if (!o->worker.url) argp_error(state, "--url is missing: where is the service? For example http://127.0.0.1:8470");
+        if (!o->token_file)
+            argp_error(state, "--token-file is missing: 'nocturne token create --role worker > FILE', on the service's "
+                              "machine");
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* 'nocturne worker FILE', where FILE holds an option a line: what "#!/usr/bin/nocturne worker" as the first line of a job
+ * script comes to, without a shell in between. */
+static void read_options(int *argc, char ***argv, struct arena *a)
+{
+    enum { LINES_MAX = 64 };
+    char line[4096];
+    if (*argc != 2 || (*argv)[1][0] == '-') return;
+    FILE *in = fopen((*argv)[1], "re");
+    if (!in) return;
+    char **all = arena_array(a, LINES_MAX + 2, sizeof *all);
+    int n = 0;
+    all[n++] = (*argv)[0];
+    while (n <= LINES_MAX && fgets(line, sizeof line, in)) {
+        line[strcspn(line, "\n")] = 0;
+        if (*line && *line != '#') all[n++] = arena_strdup(a, line);
+    }
+    fclose(in);
+    *argc = n;
+    *argv = all;
+}
+
+/* ---- the token ---- */
+
+static enum status read_token(const char *path, char *ret, size_t size, struct error *err)
+{
+    struct stat st;
+    FILE *in = fopen(path, "re");
+    if (!in || fstat(fileno(in), &st) != 0) {
+        int code = errno;
+        if (in) fclose(in);
+        return error_set(err, STATUS_NOT_FOUND, "%s: cannot read the token: %s", path, strerror(code));
+    }
+    if (st.st_mode & 077)
+        fprintf(stderr, "nocturne: %s can be read by others; 'chmod 600 %s' mends that\n", path, path);
+    bool ok = fgets(ret, (int)size, in) != NULL;
+    fclose(in);
+    if (ok) ret[strcspn(ret, " \t\r\n")] = 0;
+    if (ok && *ret) return STATUS_OK;
+    return error_set(err, STATUS_INVALID, "%s: there is no token in it", path);
+}
+
+/* ---- the loop ---- */
+
+struct working {
+    struct worker *worker;
+    uv_signal_t interrupt, terminate;
+    struct error err;
+    bool failed;
+};
+
+static void say(void *data, const char *text)
+{
+    char when[40];
+    (void)data;
+    printf("%s  %s\n", report_time(clock_wall_ms(clock_real()), when, sizeof when), text);
+    fflush(stdout);
+}
+
+static void on_ended(void *data, const struct error *err)
+{
+    struct working *x = data;
+    x->failed = err != NULL;
+    if (err) x->err = *err;
+    uv_close((uv_handle_t *)&x->interrupt, NULL);
+    uv_close((uv_handle_t *)&x->terminate, NULL);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct working *x = handle->data;
+    say(NULL, number == SIGTERM ? "stopping now: running trials are ended and given back"
+                                : "stopping: running trials may finish; interrupt again to end them now");
+    worker_stop(x->worker, number == SIGTERM);
+}
+
+static void catch_signal(uv_loop_t *loop, uv_signal_t *handle, struct working *x, int number)
+{
+    uv_signal_init(loop, handle);
+    handle->data = x;
+    uv_signal_start(handle, on_signal, number);
+}
+
+static enum status work(struct options *o, struct error *err)
+{
+    struct working x = {.failed = false};
+    uv_loop_t loop;
+    o->worker.say = say;
+    o->worker.ended = on_ended;
+    o->worker.data = &x;
+    uv_loop_init(&loop);
+    catch_signal(&loop, &x.interrupt, &x, SIGINT);
+    catch_signal(&loop, &x.terminate, &x, SIGTERM);
+    enum status s = worker_create(&o->worker, &loop, &x.worker, err);
+    if (s) on_ended(&x, err);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_loop_close(&loop);
+    return x.failed ? error_set(err, x.err.status, "%s", x.err.text) : STATUS_OK;
+}
+
+static const char *default_dir(struct options *o)
+{
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    if (state && *state == '/') return arena_printf(&o->arena, "%s/nocturne/%s", state, o->worker.name);
+    return arena_printf(&o->arena, "%s/.local/state/nocturne/%s", home && *home ? home : "/tmp", o->worker.name);
+}
+
+/* Absolute: programs run in it. */
+static enum status make_dir(struct options *o, struct error *err)
+{
+    const char *dir = o->dir ? o->dir : default_dir(o);
+    char *cwd = *dir == '/' ? NULL : realpath(".", NULL);
+    o->worker.dir = cwd ? arena_printf(&o->arena, "%s/%s", cwd, dir) : dir;
+    free(cwd);
+    return workers_make_folder(o->worker.dir, err);
+}
+
+int cmd_worker(int argc, char **argv)
+{
+    static const struct argp argp = {
+        table,
+        parse,
+        NULL,
+        "An agent: runs trials of a service on this machine, under the same contract as its own slots. When the service "
+        "or the network is away, trials go on, and what they report is kept on the disk until it is back.\v"
+        "What a study needs comes with it, if its file names it: 'files: [train.py, data/*.csv]'.\n"
+        "Ctrl-C lets running trials finish; a second one, or SIGTERM, gives them back.\n"
+        "Example: nocturne worker --url https://host:8470 --token-file worker.token --slots 4",
+        NULL,
+        NULL,
+        NULL};
+    struct options o = {.worker = {.slots = 0}};
+    char token[128], guard[RUN_PATH_MAX], host[HOST_TEXT_MAX];
+    struct error err;
+    read_options(&argc, &argv, &o.arena);
+    argp_parse(&argp, argc, argv, 0, NULL, &o);
+    if (!o.worker.slots) o.worker.slots = o.worker.n_gpus ? o.worker.n_gpus : 1;
+    if (!o.worker.name) {
+        for (char *c = (char *)host_name(host); *c; c++)
+            if (!is_name((char[]){*c, 0})) *c = '-';
+        o.worker.name = *host ? host : "agent";
+    }
+    o.worker.gpu = (const char *const *)o.gpu;
+    o.worker.token = token;
+    o.worker.guard = guard;
+    enum status s = read_token(o.token_file, token, sizeof token, &err);
+    if (!s) s = run_find_guard(guard, &err);
+    if (!s) s = make_dir(&o, &err);
+    if (!s) s = work(&o, &err);
+    arena_done(&o.arena);
+    return s ? cli_fail(&err) : EXIT_OK;
+}
