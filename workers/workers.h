@@ -96,4 +96,19 @@ void job_send(struct job *job, const json_t *message);
 /* Sends {"stop": why} and SIGTERM now, SIGKILL after the grace; again: SIGKILL now. */
 void job_stop(struct job *job, const char *why);
 
+/* ---- errands: short commands of the machine, such as sbatch ---- */
+
+struct errand;
+
+/* `code`: exit code; −1: not started, killed by a signal, or too slow; `text`: its stdout, or why. Called once, from the
+ * loop. */
+typedef void errand_done_fn(void *data, int code, const char *text);
+
+/* argv[0] is looked up in PATH, never in a shell; of the environment, variables that begin with `scrub` (a list, NULL-
+ * terminated; may be NULL) are left out. */
+struct errand *errand_start(uv_loop_t *loop, char *const *argv, const char *const *scrub, int64_t timeout_ms,
+                            errand_done_fn *done, void *data);
+/* Nobody is called any more; the command is killed. */
+void errand_drop(struct errand *e);
+
 #endif

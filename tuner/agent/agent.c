@@ -168,6 +168,7 @@ static void enroll(struct worker *w)
                              "boot", host_boot(boot), "version", NOCTURNE_VERSION, "slots",
                              (json_int_t)w->options.slots, "gpus", (json_int_t)w->options.n_gpus, "held",
                              crew_held(&w->crew));
+    if (w->options.job) json_object_set_new(body, "job", json_string(w->options.job));
     if (w->options.study) json_object_set_new(body, "study", json_string(w->options.study));
     w->register_inquiry = post(w, "PUT", agent_path(w, "", &a), body, ANSWER_S, on_registered);
     arena_done(&a);

@@ -23,6 +23,7 @@ struct worker_options {
     const char *dir;   /* absolute: outbox, cache, attempts' folders; one process at a time */
     const char *name;  /* the agent's, unique at the service */
     const char *guard; /* path of nocturne-guard */
+    const char *job;   /* of Slurm, that runs this; NULL: none */
     const char *study; /* the only one to work for; NULL: all */
     size_t slots;
     size_t n_gpus;

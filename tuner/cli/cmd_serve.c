@@ -21,7 +21,7 @@
 
 enum { PORT = 8470, CONNECTIONS = 4096, SILENCE_MS = 900000 };
 
-enum { OPTION_CERT = 256, OPTION_KEY, OPTION_INSECURE, OPTION_DEADLINE, OPTION_RATE, OPTION_CONNECTIONS, OPTION_TOKEN };
+enum { OPTION_CERT = 256, OPTION_KEY, OPTION_INSECURE, OPTION_DEADLINE, OPTION_RATE, OPTION_CONNECTIONS, OPTION_TOKEN, OPTION_URL };
 
 struct options {
     struct cli_common common;
@@ -39,6 +39,7 @@ static const struct argp_option table[] = {
     {"insecure", OPTION_INSECURE, NULL, 0, "allow another address than this machine's own without TLS", 0},
     {"token-file", OPTION_TOKEN, "FILE", 0,
      "where the first operator's token is written (default: beside the database)", 0},
+    {"url", OPTION_URL, "URL", 0, "where agents that Slurm starts find the service (default: as it listens)", 0},
     {"agent-deadline", OPTION_DEADLINE, "DURATION", 0, "an agent that is silent for so long has lost its trials (default: 15m)",
      0},
     {"rate", OPTION_RATE, "N", 0, "requests a second from one address (default: 2000)", 0},
@@ -73,6 +74,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case OPTION_CERT: o->service.cert = arg; return 0;
     case OPTION_KEY: o->service.key = arg; return 0;
     case OPTION_INSECURE: o->insecure = true; return 0;
+    case OPTION_URL: o->service.url = arg; return 0;
     case OPTION_TOKEN: o->token_file = arg; return 0;
     case OPTION_DEADLINE:
         if (!words_duration_ms(arg, &o->service.silence_ms))

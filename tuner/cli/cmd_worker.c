@@ -21,6 +21,7 @@ enum { GPUS_MAX = 64, OPTION_CA = 256, OPTION_DIR, OPTION_IDLE };
 struct options {
     struct worker_options worker;
     const char *token_file, *dir;
+    bool remove_dir; /* at the end */
     char *gpu[GPUS_MAX];
     struct arena arena;
 };
@@ -218,6 +219,19 @@ static enum status work(struct options *o, struct error *err)
     return x.failed ? error_set(err, x.err.status, "%s", x.err.text) : STATUS_OK;
 }
 
+/* A job's agent has a name and a folder of its own, which go with it. */
+static void take_slurm(struct options *o)
+{
+    const char *job = getenv("SLURM_JOB_ID"), *tmp = getenv("TMPDIR");
+    if (!job || !*job || strspn(job, "0123456789") != strlen(job)) return;
+    o->worker.job = job;
+    if (!o->worker.name) o->worker.name = arena_printf(&o->arena, "slurm-%s", job);
+    if (!o->dir) {
+        o->dir = arena_printf(&o->arena, "%s/nocturne-%s", tmp && *tmp == '/' ? tmp : "/tmp", o->worker.name);
+        o->remove_dir = true;
+    }
+}
+
 static const char *default_dir(struct options *o)
 {
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
@@ -255,6 +269,7 @@ int cmd_worker(int argc, char **argv)
     read_options(&argc, &argv, &o.arena);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
     if (!o.worker.slots) o.worker.slots = o.worker.n_gpus ? o.worker.n_gpus : 1;
+    take_slurm(&o);
     if (!o.worker.name) {
         for (char *c = (char *)host_name(host); *c; c++)
             if (!is_name((char[]){*c, 0})) *c = '-';
@@ -267,6 +282,7 @@ int cmd_worker(int argc, char **argv)
     if (!s) s = run_find_guard(guard, &err);
     if (!s) s = make_dir(&o, &err);
     if (!s) s = work(&o, &err);
+    if (!s && o.remove_dir) workers_remove_folder(o.worker.dir);
     arena_done(&o.arena);
     return s ? cli_fail(&err) : EXIT_OK;
 }

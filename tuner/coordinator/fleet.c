@@ -21,7 +21,8 @@ struct agent {
     struct agent *next;
     bool known; /* registered with this process */
     char name[AGENT_NAME_MAX + 1], ticket[2 * TICKET_BYTES + 1];
-    char *instance, *host, *boot, *version, *study;
+    char *instance, *host, *boot, *version, *study, *job;
+    int job_misses;
     size_t slots, gpus, busy;
     size_t room; /* as it said, less what it was given since */
     struct seat *seat;
@@ -226,6 +227,7 @@ static void forget(struct agent *a)
     free(a->boot);
     free(a->version);
     free(a->study);
+    free(a->job);
     json_decref(a->mail);
 }
 
@@ -329,6 +331,8 @@ enum status fleet_register(struct fleet *f, const struct agent_card *card, const
     a->boot = copy(card->boot);
     a->version = copy(card->version);
     a->study = copy(card->study);
+    a->job = copy(card->job);
+    a->job_misses = 0;
     a->slots = card->slots;
     a->gpus = card->gpus;
     a->heard_ms = now;
@@ -400,6 +404,19 @@ void agent_says(struct fleet *f, struct agent *a, const json_t *messages, json_t
     }
 }
 
+void fleet_check_jobs(struct fleet *f, bool (*is_lost)(void *data, const char *job), void *data, int misses)
+{
+    for (struct agent *a = f->agent, *next; a; a = next) {
+        char why[160];
+        next = a->next;
+        bool lost = a->job && !a->waits && is_lost(data, a->job);
+        a->job_misses = lost ? a->job_misses + 1 : 0;
+        if (a->job_misses < misses) continue;
+        snprintf(why, sizeof why, "Slurm's job %.20s, which ran its agent, has ended", a->job);
+        remove_agent(f, a, SEAT_DROPPED, why);
+    }
+}
+
 void fleet_tick(struct fleet *f)
 {
     int64_t now = clock_mono_ms(f->clock);
@@ -442,6 +459,7 @@ json_t *agent_json(const struct fleet *f, const struct agent *a)
     if (a->host) json_object_set_new(out, "host", json_string(a->host));
     if (a->version) json_object_set_new(out, "version", json_string(a->version));
     if (a->study) json_object_set_new(out, "study", json_string(a->study));
+    if (a->job) json_object_set_new(out, "job", json_string(a->job));
     return out;
 }
 

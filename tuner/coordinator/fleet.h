@@ -73,6 +73,7 @@ struct agent_card {
     const char *instance; /* the same for the same working folder; two agents cannot share a name */
     const char *host, *boot, *version;
     const char *study; /* the only one that it works for; NULL: all */
+    const char *job;   /* of Slurm, by which it was started; NULL: none */
     size_t slots, gpus;
 };
 
@@ -94,6 +95,8 @@ json_t *agent_mail(const struct agent *a); /* [{"n": 1, …}, …]: a new refere
 /* Hands on messages in order; {"study", "lease"} of leases that are over go into `gone`. */
 void agent_says(struct fleet *f, struct agent *a, const json_t *messages, json_t *gone);
 
+/* Silent agents whose job is gone, `misses` times in a row, are gone, too. */
+void fleet_check_jobs(struct fleet *f, bool (*is_lost)(void *data, const char *job), void *data, int misses);
 /* Once a second or so. */
 void fleet_tick(struct fleet *f);
 

@@ -24,6 +24,7 @@
 enum { CALL_PARAMS_MAX = 4, CALL_STATUSES = 600 };
 
 struct hosted;
+struct pilot;
 
 /* A file that agents need to run a study; shipped by its hash. */
 struct shipped {
@@ -67,6 +68,7 @@ struct service {
     struct auth *auth;
     struct http *http;
     struct fleet *fleet;
+    struct pilot *pilot;
     struct hosted *hosted;
     struct feed_entry *feed;
     struct call *polling; /* long polls of agents */

@@ -66,6 +66,7 @@ void api_agent_register(struct call *c)
                               .boot = text_of(o, "boot"),
                               .version = text_of(o, "version"),
                               .study = text_of(o, "study"),
+                              .job = text_of(o, "job"),
                               .slots = (size_t)json_integer_value(slots),
                               .gpus = (size_t)json_integer_value(gpus)};
     struct agent *a = NULL;

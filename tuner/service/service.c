@@ -1,5 +1,8 @@
 #include "tuner/service/api.h"
 #include "tuner/service/dispatch.h"
+#include "tuner/service/pilot.h"
+
+#include "tuner/base/host.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -118,6 +121,7 @@ static void on_ended(void *data, enum coordinator_end end, enum status status, c
     static const char *const how[] = {"complete", "stopped", "left"};
     feed_durable(h->feed, UINT64_MAX);
     answer_waiting(h);
+    if (h->study->slurm.on && end != COORDINATOR_LEFT) pilot_retire(h->service->pilot, h->study->name);
     h->over = true; /* the coordinator is still on the stack */
     if (status)
         service_say(h->service, h->study->name, "ended: %s", err->text);
@@ -267,6 +271,7 @@ static void put_to_work_again(struct service *s, const char *name)
     }
     struct budget budget = session->budget;
     bool again = was_at_work(session) && !store_hold_taken(s->store, name);
+    if (study->slurm.on) pilot_retire(s->pilot, name); /* unless it goes on */
     session_free(session);
     if (!again)
         study_free(study);
@@ -295,6 +300,7 @@ static void on_tick(uv_timer_t *timer)
     int64_t now = clock_mono_ms(s->clock);
     fleet_tick(s->fleet);
     api_agents_tick(s);
+    pilot_tick(s->pilot);
     if (now - s->pulsed_ms >= PULSE_MS) {
         s->pulsed_ms = now;
         pulse_feeds(s);
@@ -339,6 +345,8 @@ static void on_http_closed(void *data)
 {
     struct service *s = data;
     s->http = NULL;
+    pilot_free(s->pilot);
+    s->pilot = NULL;
     uv_close((uv_handle_t *)&s->tick, NULL);
     uv_close((uv_handle_t *)&s->turn, on_closed);
 }
@@ -376,6 +384,20 @@ static enum status open_parts(struct service *s, struct error *err)
     return st;
 }
 
+/* A wildcard is no place to go to. */
+static void start_pilot(struct service *s)
+{
+    struct arena a = {0};
+    char host[HOST_TEXT_MAX];
+    const char *address = s->options.address;
+    bool any = strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0, v6 = strchr(address, ':') && !any;
+    if (any) address = host_name(host);
+    s->pilot = pilot_create(s, s->options.url ? s->options.url
+                                              : arena_printf(&a, "http%s://%s%s%s:%u", s->options.cert ? "s" : "",
+                                                             v6 ? "[" : "", address, v6 ? "]" : "", http_port(s->http)));
+    arena_done(&a);
+}
+
 enum status service_create(const struct service_options *options, uv_loop_t *loop, struct service **ret,
                            struct error *err)
 {
@@ -397,6 +419,7 @@ enum status service_create(const struct service_options *options, uv_loop_t *loo
     uv_timer_start(&s->tick, on_tick, TICK_MS, TICK_MS);
     uv_prepare_start(&s->turn, on_turn);
     api_agents_open(s);
+    start_pilot(s);
     st = host_unfinished(s, err);
     if (st) service_say(s, NULL, "%s", err->text);
     *ret = s;

@@ -24,6 +24,7 @@ struct service_options {
     const char *address;
     uint16_t port;
     const char *cert, *key; /* TLS; NULL: none */
+    const char *url;        /* where agents of Slurm find the service; NULL: as it listens */
     size_t slots;           /* trials of all studies on this machine; 0: none */
     int64_t silence_ms;     /* an agent that is silent for so long has lost its leases */
     double rate;            /* requests a second from one address */

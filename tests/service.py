@@ -1,0 +1,192 @@
+"""A running service for tests: `nocturne serve` on a free port, clients with tokens, agents."""
+import json
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+import unittest
+
+BIN = os.path.abspath(os.environ.get("NOCTURNE_BIN", "build/release/bin"))
+NOCTURNE = os.path.join(BIN, "nocturne")
+
+STUDY = """study: s
+trial: {command: [sh, trial.sh, "{x}", "{k}"], grace: 1s, retries: 1, backoff: 1s}
+parameters:
+  x: {type: float, range: [0, 1]}
+  k: {type: int, range: [1, 9]}
+metrics:
+  em: {goal: maximize, kind: proportion, of: 1000}
+  tokens: {goal: minimize, kind: count}
+baseline: {x: 0.9, k: 5}
+objective: {weights: {em: 0.7, tokens: 0.3}}
+budget: {trials: 12}
+confirm: {top: 1, seeds: 2}
+search: {sampler: sobol, seed: 3}
+files: [trial.sh]
+"""
+TRIAL = """i=0
+while [ $i -lt ${STEPS:-3} ]; do
+  sleep ${NAP:-0.05}; i=$((i + 1))
+  echo "nocturne: {\\"step\\": $i, \\"em\\": 0.$((10 + i)), \\"tokens\\": $((i * 100))}"
+done
+echo "log of trial $NOCTURNE_TRIAL"
+awk -v x="$1" -v k="$2" 'BEGIN { printf "nocturne: {\\"result\\": {\\"em\\": %.4f, \\"tokens\\": %d}}\\n", 0.6 - (x - 0.3)^2, 1000 + 1000 * x + 100 * k }'
+"""
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+class World(unittest.TestCase):
+    """A service with a database of its own. self.call speaks as its operator."""
+
+    SERVE = ("--slots", "2")
+    ENV = {}
+
+    def setUp(self):
+        self.temporary = tempfile.TemporaryDirectory(prefix="nocturne-test-")
+        self.dir = self.temporary.name
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            self.port = s.getsockname()[1]
+        self.processes = []
+        self.start()
+
+    def tearDown(self):
+        for process in self.processes:
+            if process.poll() is None:
+                process.terminate()
+        for process in self.processes:
+            try:
+                process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        sanitizer = [name for name in os.listdir(self.dir) if name.endswith(".out") and "Sanitizer" in self.read(name)]
+        texts = [self.read(name)[:4000] for name in sanitizer]
+        self.temporary.cleanup()
+        self.assertEqual(texts, [])
+
+    def read(self, name):
+        with open(os.path.join(self.dir, name), errors="replace") as text:
+            return text.read()
+
+    def write(self, name, text, mode=0o644):
+        path = os.path.join(self.dir, name)
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as out:
+            out.write(text)
+        return path
+
+    def spawn(self, name, *args, env=None):
+        whole = {k: v for k, v in os.environ.items() if not k.startswith("NOCTURNE_") or k == "NOCTURNE_BOOT_ID"}
+        whole.update(self.ENV)
+        whole.update(env or {})
+        out = open(os.path.join(self.dir, name + ".out"), "a")
+        process = subprocess.Popen([NOCTURNE, *args], cwd=self.dir, env=whole, stdout=out, stderr=out)
+        out.close()
+        self.processes.append(process)
+        return process
+
+    def start(self, *more):
+        self.server = self.spawn("serve", "serve", "--listen", f"127.0.0.1:{self.port}", *self.SERVE, *more)
+        for _ in range(400):
+            try:
+                if self.call("GET", "/healthz", token=None).status == 200:
+                    break
+            except OSError:
+                pass
+            if self.server.poll() is not None:
+                raise AssertionError(self.read("serve.out"))
+            time.sleep(0.05)
+        self.operator = self.read("nocturne.token").strip()
+
+    def kill_server(self, number=signal.SIGKILL):
+        self.server.send_signal(number)
+        self.server.wait()
+
+    def nocturne(self, *args, code=0):
+        done = subprocess.run([NOCTURNE, *args], cwd=self.dir, capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done.stdout
+
+    def token(self, role, *more):
+        text = self.nocturne("token", "create", "--role", role, *more)
+        self.write(role + ".token", text, 0o600)
+        return text.strip()
+
+    def call(self, method, path, body=None, token="operator", headers=None, text=None, timeout=60):
+        """One request. body: an object, sent as JSON; text: sent as it is."""
+        head = dict(headers or {})
+        if token == "operator":
+            token = self.operator
+        if token:
+            head["Authorization"] = "Bearer " + token
+        data = text.encode() if isinstance(text, str) else text
+        if body is not None:
+            data = json.dumps(body).encode()
+            head.setdefault("Content-Type", "application/json")
+        if not path.startswith("/healthz") and not path.startswith("/metrics") and not path.startswith("/api"):
+            path = "/api/v1" + path
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=data, headers=head, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
+                return Answer(answer.status, answer.headers, answer.read())
+        except urllib.error.HTTPError as error:
+            return Answer(error.code, error.headers, error.read())
+
+    def ok(self, method, path, *args, **kw):
+        answer = self.call(method, path, *args, **kw)
+        self.assertLess(answer.status, 300, answer.body)
+        return answer.json
+
+    def create(self, study=STUDY, trial=TRIAL, paused=False):
+        name = study.split("\n")[0].split(":")[1].strip()
+        if trial:
+            self.ok("PUT", f"/studies/{name}/files/trial.sh", text=trial)
+        return self.ok("POST", "/studies" + ("?paused=true" if paused else ""), text=study,
+                       headers={"Content-Type": "application/yaml"})
+
+    def agent(self, name, *more, slots=2, env=None):
+        if not os.path.exists(os.path.join(self.dir, "worker.token")):
+            self.token("worker")
+        return self.spawn(name, "worker", "--url", f"http://127.0.0.1:{self.port}", "--token-file", "worker.token", "--slots",
+                          str(slots), "--name", name, "--dir", name + ".d", *more, env=env)
+
+    def wait(self, what, condition, seconds=60):
+        end = time.time() + seconds
+        while time.time() < end:
+            value = condition()
+            if value:
+                return value
+            time.sleep(0.1)
+        raise AssertionError(f"{what}: not within {seconds} s\n" + self.read("serve.out")[-3000:])
+
+    def wait_phase(self, phase, study="s", seconds=100):
+        return self.wait(f"{study} is {phase}", lambda: self.ok("GET", f"/studies/{study}")["phase"] == phase, seconds)
+
+    def trials(self, study="s"):
+        out, offset = [], 0
+        while offset is not None:
+            page = self.ok("GET", f"/studies/{study}/trials?limit=1000&offset={offset}")
+            out += page["trials"]
+            offset = page.get("next_offset")
+        return out
+
+    def events(self, study="s"):
+        out = []
+        while True:
+            page = self.ok("GET", f"/studies/{study}/log?limit=1000&after={out[-1]['seq'] if out else 0}")["events"]
+            if not page:
+                return out
+            out += page
