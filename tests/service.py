@@ -73,7 +73,7 @@ class World(unittest.TestCase):
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        sanitizer = [name for name in os.listdir(self.dir) if name.endswith(".out") and "Sanitizer" in self.read(name)]
+        sanitizer = [name for name in os.listdir(self.dir) if name.endswith(".out") and ("Sanitizer" in self.read(name) or "runtime error" in self.read(name))]
         texts = [self.read(name)[:4000] for name in sanitizer]
         self.temporary.cleanup()
         self.assertEqual(texts, [])

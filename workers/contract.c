@@ -12,8 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const verbs[] = {"report",     "result", "infeasible",
-                                    "checkpoint", "policy", "artefact", "log"}; /* by message_kind */
+static const char *const verbs[] = {"report", "result",   "infeasible", "checkpoint",
+                                    "policy", "artefact", "log"}; /* by message_kind */
 
 static enum status take_step(const char *verb, json_t *body, long *ret, struct error *err)
 {

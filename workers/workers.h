@@ -61,7 +61,7 @@ struct job_handler {
     void (*checkpoint)(void *data, long step, const char *path);
     void (*policy)(void *data, const json_t *policy); /* the stopping rule that the trial says it follows */
     void (*end)(void *data, const struct job_outcome *outcome);
-    void (*artefact)(void *data, const char *path);                     /* a file to be kept; may be NULL, as the next */
+    void (*artefact)(void *data, const char *path);                    /* a file to be kept; may be NULL, as the next */
     void (*output)(void *data, bool err, const char *bytes, size_t n); /* stdout and stderr as they come */
 };
 
@@ -80,10 +80,10 @@ int64_t job_pid(const struct job *job);
 void workers_keep_log(const char *dir, const char *name, const char *bytes, size_t n);
 
 enum status workers_make_folder(const char *dir, struct error *err); /* and those above it */
-void workers_remove_folder(const char *dir);                         /* with all that is in it; links are not followed */
+void workers_remove_folder(const char *dir); /* with all that is in it; links are not followed */
 
-/* A file of a folder, whole or not at all; the folder, and those in `path`, are made if need be. keep_spool: the content
- * of an open file. */
+/* A file of a folder, whole or not at all; the folder, and those in `path`, are made if need be. keep_spool: the
+ * content of an open file. */
 enum status workers_keep_file(const char *dir, const char *path, const char *bytes, size_t n, struct error *err);
 enum status workers_keep_spool(const char *dir, const char *path, int fd, unsigned mode, struct error *err);
 
@@ -100,8 +100,8 @@ void job_stop(struct job *job, const char *why);
 
 struct errand;
 
-/* `code`: exit code; −1: not started, killed by a signal, or too slow; `text`: its stdout, or why. Called once, from the
- * loop. */
+/* `code`: exit code; −1: not started, killed by a signal, or too slow; `text`: its stdout, or why. Called once, from
+ * the loop. */
 typedef void errand_done_fn(void *data, int code, const char *text);
 
 /* argv[0] is looked up in PATH, never in a shell; of the environment, variables that begin with `scrub` (a list, NULL-

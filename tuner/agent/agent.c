@@ -39,12 +39,12 @@ struct worker {
     bool draining, registered_once;
     int lock;
     char instance[33], ticket[65];
-    int64_t got;              /* number of the last mail */
+    int64_t got; /* number of the last mail */
     struct inquiry *register_inquiry, *poll, *message;
-    size_t sending;           /* bytes of the outbox that are on their way */
+    size_t sending;             /* bytes of the outbox that are on their way */
     int64_t retry_ms, again_ms; /* nothing is tried before */
-    int64_t busy_ms, stop_ms; /* when it last had work; when it was to stop */
-    char trouble[400];        /* said last; "": the service is there */
+    int64_t busy_ms, stop_ms;   /* when it last had work; when it was to stop */
+    char trouble[400];          /* said last; "": the service is there */
     uv_timer_t tick;
     struct error err;
     bool failed;
@@ -164,10 +164,10 @@ static void enroll(struct worker *w)
 {
     struct arena a = {0};
     char host[HOST_TEXT_MAX], boot[HOST_TEXT_MAX];
-    json_t *body = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:o}", "instance", w->instance, "host", host_name(host),
-                             "boot", host_boot(boot), "version", NOCTURNE_VERSION, "slots",
-                             (json_int_t)w->options.slots, "gpus", (json_int_t)w->options.n_gpus, "held",
-                             crew_held(&w->crew));
+    json_t *body =
+        json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:o}", "instance", w->instance, "host", host_name(host), "boot",
+                  host_boot(boot), "version", NOCTURNE_VERSION, "slots", (json_int_t)w->options.slots, "gpus",
+                  (json_int_t)w->options.n_gpus, "held", crew_held(&w->crew));
     if (w->options.job) json_object_set_new(body, "job", json_string(w->options.job));
     if (w->options.study) json_object_set_new(body, "study", json_string(w->options.study));
     w->register_inquiry = post(w, "PUT", agent_path(w, "", &a), body, ANSWER_S, on_registered);
@@ -209,8 +209,9 @@ static void on_polled(void *data, long status, const char *body, size_t n)
 static void poll_service(struct worker *w)
 {
     struct arena a = {0};
-    size_t room = w->draining ? 0 : crew_room(&w->crew);
-    json_t *body = json_pack("{s:s, s:I, s:I}", "ticket", w->ticket, "got", (json_int_t)w->got, "room", (json_int_t)room);
+    size_t capacity = w->draining ? 0 : crew_capacity(&w->crew);
+    json_t *body =
+        json_pack("{s:s, s:I, s:I}", "ticket", w->ticket, "got", (json_int_t)w->got, "capacity", (json_int_t)capacity);
     w->poll = post(w, "POST", agent_path(w, "/poll", &a), body, POLL_S, on_polled);
     arena_done(&a);
 }
@@ -254,17 +255,18 @@ static bool upload(struct worker *w, const json_t *line)
 {
     struct arena a = {0};
     const json_t *x = json_object_get(line, "upload");
-    const char *path = json_string_value(json_object_get(x, "path")), *name = json_string_value(json_object_get(x, "name"));
+    const char *path = json_string_value(json_object_get(x, "path")),
+               *name = json_string_value(json_object_get(x, "name"));
     int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
     if (fd >= 0 && name) {
-        struct request_spec spec = {
-            .method = "PUT",
-            .path = arena_printf(&a, "/api/v1/studies/%s/trials/%lld/artefacts/%s?lease=%lld",
-                                 json_string_value(json_object_get(line, "study")),
-                                 (long long)json_integer_value(json_object_get(line, "trial")), name,
-                                 (long long)json_integer_value(json_object_get(line, "lease"))),
-            .upload = fd,
-            .download = -1};
+        struct request_spec spec = {.method = "PUT",
+                                    .path = arena_printf(&a, "/api/v1/studies/%s/trials/%lld/artefacts/%s?lease=%lld",
+                                                         json_string_value(json_object_get(line, "study")),
+                                                         (long long)json_integer_value(json_object_get(line, "trial")),
+                                                         name,
+                                                         (long long)json_integer_value(json_object_get(line, "lease"))),
+                                    .upload = fd,
+                                    .download = -1};
         w->message = client_send(w->client, &spec, on_uploaded, w);
     }
     arena_done(&a);
@@ -414,8 +416,7 @@ static enum status take_folder(struct worker *w, struct error *err)
     return s;
 }
 
-enum status worker_create(const struct worker_options *options, uv_loop_t *loop, struct worker **ret,
-                          struct error *err)
+enum status worker_create(const struct worker_options *options, uv_loop_t *loop, struct worker **ret, struct error *err)
 {
     struct worker *w = must_alloc(1, sizeof *w);
     w->options = *options;

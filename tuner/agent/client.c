@@ -241,8 +241,7 @@ struct inquiry *client_send(struct client *c, const struct request_spec *spec, c
 
 /* ---- life ---- */
 
-enum status client_create(const struct client_options *options, uv_loop_t *loop, struct client **ret,
-                          struct error *err)
+enum status client_create(const struct client_options *options, uv_loop_t *loop, struct client **ret, struct error *err)
 {
     size_t n = strlen(options->url);
     if (strncmp(options->url, "http://", 7) != 0 && strncmp(options->url, "https://", 8) != 0)

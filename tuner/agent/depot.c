@@ -197,7 +197,8 @@ static void on_blob(void *data, long status, const char *body, size_t n)
     (void)n;
     const char *sha = json_string_value(json_object_get(file_at(x, x->file), "sha256"));
     x->inquiry = NULL;
-    bool whole = status == 200 && digest_file(x->fd, hash, &err) == STATUS_OK && strcmp(digest_hex(hash, hex), sha) == 0;
+    bool whole =
+        status == 200 && digest_file(x->fd, hash, &err) == STATUS_OK && strcmp(digest_hex(hash, hex), sha) == 0;
     close(x->fd);
     x->fd = -1;
     char *path = blob_path(x, sha, &a), *part = arena_printf(&a, "%s.part", path);
@@ -297,11 +298,8 @@ static struct item *order(struct depot *d, const char *study, const char *defini
 {
     struct item *x = must_alloc(1, sizeof *x);
     struct arena a = {0};
-    *x = (struct item){.next = d->item,
-                       .depot = d,
-                       .name = must_strdup(study),
-                       .definition = must_strdup(definition),
-                       .fd = -1};
+    *x = (struct item){
+        .next = d->item, .depot = d, .name = must_strdup(study), .definition = must_strdup(definition), .fd = -1};
     d->item = x;
     struct request_spec spec = {.method = "GET",
                                 .path = arena_printf(&a, "/api/v1/studies/%s/definition", study),

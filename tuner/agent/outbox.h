@@ -1,8 +1,8 @@
 /* outbox: what an agent has to say, on its disk until the service has it.
  *
- * A file of JSON lines, in order. Lines are appended at once and taken from the front in batches; what was taken is still
- * there until it is dropped, so that it can be said again. A process that is killed loses nothing; a machine that goes
- * down loses no result (its line is synced).
+ * A file of JSON lines, in order. Lines are appended at once and taken from the front in batches; what was taken is
+ * still there until it is dropped, so that it can be said again. A process that is killed loses nothing; a machine that
+ * goes down loses no result (its line is synced).
  */
 #ifndef TUNER_AGENT_OUTBOX_H
 #define TUNER_AGENT_OUTBOX_H

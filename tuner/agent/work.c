@@ -5,6 +5,7 @@
 #include "tuner/base/clock.h"
 #include "tuner/base/host.h"
 #include "tuner/base/json.h"
+#include "tuner/base/redact.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -79,10 +80,11 @@ static void flush_tail(struct work *w, int which)
 {
     struct tail *t = &w->tail[which];
     if (t->n == 0) return;
+    redact(t->bytes, t->n);
     if (t->cut)
         say_body(w, "log", json_pack("{s:s, s:s}", "stream", which ? "stderr" : "stdout", "text", "\n[…]\n"), false);
-    say_body(w, "log", json_pack("{s:s, s:o}", "stream", which ? "stderr" : "stdout", "text", text_json(t->bytes, t->n)),
-             false);
+    say_body(w, "log",
+             json_pack("{s:s, s:o}", "stream", which ? "stderr" : "stdout", "text", text_json(t->bytes, t->n)), false);
     t->n = 0;
     t->cut = false;
 }
@@ -109,7 +111,11 @@ static void start_ready(struct crew *c);
 static void end(struct work *w, enum job_end how, const json_t *metrics, const char *reason, int signal, bool oom)
 {
     struct crew *c = w->crew;
-    json_t *body = json_pack("{s:s}", "end", job_end_name(how)), *why = text_json(reason, strlen(reason));
+    json_t *body = json_pack("{s:s}", "end", job_end_name(how)), *why;
+    char safe[600];
+    snprintf(safe, sizeof safe, "%.590s", reason);
+    redact(safe, strlen(safe));
+    why = text_json(safe, strlen(safe));
     json_object_set_new(body, "reason", why);
     if (metrics) json_object_set(body, "metrics", (json_t *)metrics);
     if (signal) json_object_set_new(body, "signal", json_integer(signal));
@@ -118,8 +124,8 @@ static void end(struct work *w, enum job_end how, const json_t *metrics, const c
     flush_tail(w, 1);
     say_body(w, "end", body, true);
     if (!w->fenced) { /* held until it is said */
-        json_t *lease = json_pack("{s:s, s:I, s:s}", "study", w->study_name, "lease", (json_int_t)w->trial.lease, "dir",
-                                  w->dir);
+        json_t *lease =
+            json_pack("{s:s, s:I, s:s}", "study", w->study_name, "lease", (json_int_t)w->trial.lease, "dir", w->dir);
         json_array_append_new(c->ended, lease);
     } else
         workers_remove_folder(w->dir);
@@ -147,8 +153,8 @@ static void on_policy(void *data, const json_t *policy)
     w->crew->options.changed(w->crew->options.data);
 }
 
-/* The file as it is now, under a name of its own, so that it can go while the program goes on. NULL: it is not a file of
- * the attempt's folder. Its name at the service goes into `name`. */
+/* The file as it is now, under a name of its own, so that it can go while the program goes on. NULL: it is not a file
+ * of the attempt's folder. Its name at the service goes into `name`. */
 static char *set_aside(struct work *w, const char *path, char *name, size_t size, struct arena *a)
 {
     struct stat st;
@@ -363,7 +369,10 @@ void crew_take(struct crew *c, const json_t *assignment)
     const char *study = json_string_value(json_object_get(assignment, "study")),
                *definition = json_string_value(json_object_get(assignment, "definition"));
     const json_t *params = json_object_get(assignment, "params");
-    if (!is_study_name(study) || !definition || !is_study_name(definition) || !json_is_object(params)) return;
+    if (!is_study_name(study) || !definition || !is_study_name(definition) || !json_is_object(params)) {
+        c->options.say(c->options.say_data, "an assignment of the service makes no sense: is it another version?");
+        return;
+    }
     struct work *w = must_alloc(1, sizeof *w);
     w->crew = c;
     w->next = c->work;
@@ -381,7 +390,10 @@ void crew_take(struct crew *c, const json_t *assignment)
     w->dir = must_strdup(
         arena_printf(&a, "%s/trials/%s/%04ld.%ld", c->options.dir, study, w->trial.number, w->trial.attempts));
     arena_done(&a);
-    depot_get(c->depot, study, w->definition, on_study, w);
+    if (c->stopping)
+        end(w, JOB_STOPPED, NULL, "the agent was stopped", 0, false);
+    else
+        depot_get(c->depot, study, w->definition, on_study, w);
 }
 
 /* ---- orders ---- */
@@ -453,8 +465,7 @@ void crew_uploaded(struct crew *c)
 {
     size_t bytes;
     json_t *lines = outbox_take(c->outbox, 1, "upload", &bytes);
-    const char *path =
-        json_string_value(json_object_get(json_object_get(json_array_get(lines, 0), "upload"), "path"));
+    const char *path = json_string_value(json_object_get(json_object_get(json_array_get(lines, 0), "upload"), "path"));
     if (path) unlink(path);
     json_decref(lines);
 }
@@ -494,12 +505,9 @@ bool crew_tick(struct crew *c, bool online)
 
 /* ---- the whole ---- */
 
-size_t crew_room(const struct crew *c)
+size_t crew_capacity(const struct crew *c)
 {
-    size_t n = 0;
-    for (const struct work *w = c->work; w; w = w->next) n++;
-    if (now_ms() < c->again_ms) return 0;
-    return n < c->options.slots ? c->options.slots - n : 0;
+    return now_ms() < c->again_ms ? 0 : c->options.slots;
 }
 
 bool crew_is_idle(const struct crew *c)
@@ -514,8 +522,8 @@ json_t *crew_held(const struct crew *c)
     size_t i;
     json_array_foreach(c->ended, i, x)
     {
-        json_array_append_new(out, json_pack("{s:O, s:O}", "study", json_object_get(x, "study"), "lease",
-                                             json_object_get(x, "lease")));
+        json_array_append_new(
+            out, json_pack("{s:O, s:O}", "study", json_object_get(x, "study"), "lease", json_object_get(x, "lease")));
     }
     for (const struct work *w = c->work; w; w = w->next)
         if (!w->fenced)

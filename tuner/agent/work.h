@@ -33,7 +33,7 @@ struct crew {
     struct workers *workers;
     struct depot *depot;
     struct work *work;
-    json_t *ended; /* {"study", "lease", "dir"?} of what has ended, until the outbox is empty */
+    json_t *ended;              /* {"study", "lease", "dir"?} of what has ended, until the outbox is empty */
     int64_t retry_ms, again_ms; /* no program could be started: nothing is taken before; 0: none failed */
     bool stopping;
 };
@@ -41,7 +41,7 @@ struct crew {
 enum status crew_open(struct crew *c, const struct crew_options *options, struct error *err);
 void crew_done(struct crew *c); /* nothing runs any more */
 
-size_t crew_room(const struct crew *c);
+size_t crew_capacity(const struct crew *c); /* 0: for now it takes nothing */
 bool crew_is_idle(const struct crew *c);
 json_t *crew_held(const struct crew *c); /* [{"study", "lease"}]: what runs, and what has ended but is not said yet */
 

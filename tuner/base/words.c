@@ -62,6 +62,13 @@ int64_t words_next_time_ms(int minutes, int64_t now_ms)
     return (int64_t)at * 1000;
 }
 
+size_t words_length(const char *text)
+{
+    size_t n = 0;
+    for (; *text; text++) n += ((unsigned char)*text & 0xc0) != 0x80;
+    return n;
+}
+
 bool words_number(const char *text, double *ret)
 {
     char *end;

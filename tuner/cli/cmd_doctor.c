@@ -115,7 +115,9 @@ static size_t count_orphans(const char *path, const struct folders *known, char 
     size_t n = 0;
     for (struct dirent *d; dir && (d = readdir(dir));) {
         const char *name = d->d_name;
-        if (*name == '.' || (known->n && bsearch(&name, known->name, known->n, sizeof name, by_name))) continue;
+        if (*name == '.' || strcmp(name, "study") == 0 || strcmp(name, "slurm") == 0 ||
+            (known->n && bsearch(&name, known->name, known->n, sizeof name, by_name)))
+            continue;
         if (n++ == 0) snprintf(example, size, "%s/%s", path, name);
     }
     if (dir) closedir(dir);

@@ -21,7 +21,17 @@
 
 enum { PORT = 8470, CONNECTIONS = 4096, SILENCE_MS = 900000 };
 
-enum { OPTION_CERT = 256, OPTION_KEY, OPTION_INSECURE, OPTION_DEADLINE, OPTION_RATE, OPTION_CONNECTIONS, OPTION_TOKEN, OPTION_URL };
+enum {
+    OPTION_CERT = 256,
+    OPTION_KEY,
+    OPTION_INSECURE,
+    OPTION_DEADLINE,
+    OPTION_RATE,
+    OPTION_CONNECTIONS,
+    OPTION_TOKEN,
+    OPTION_URL,
+    OPTION_TRIES
+};
 
 struct options {
     struct cli_common common;
@@ -40,9 +50,10 @@ static const struct argp_option table[] = {
     {"token-file", OPTION_TOKEN, "FILE", 0,
      "where the first operator's token is written (default: beside the database)", 0},
     {"url", OPTION_URL, "URL", 0, "where agents that Slurm starts find the service (default: as it listens)", 0},
-    {"agent-deadline", OPTION_DEADLINE, "DURATION", 0, "an agent that is silent for so long has lost its trials (default: 15m)",
-     0},
+    {"agent-deadline", OPTION_DEADLINE, "DURATION", 0,
+     "an agent that is silent for so long has lost its trials (default: 15m)", 0},
     {"rate", OPTION_RATE, "N", 0, "requests a second from one address (default: 2000)", 0},
+    {"tries", OPTION_TRIES, "N", 0, "requests without a valid token from one address in a minute (default: 10)", 0},
     {"connections", OPTION_CONNECTIONS, "N", 0, "connections at once (default: 4096)", 0},
     {0},
 };
@@ -81,6 +92,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             argp_error(state, "--agent-deadline: '%s' is not a duration such as 90s or 15m", arg);
         return 0;
     case OPTION_RATE: o->service.rate = cli_number(arg, "--rate", 1, 1e6, state); return 0;
+    case OPTION_TRIES: o->service.tries = (long)cli_number(arg, "--tries", 1, 1e9, state); return 0;
     case OPTION_CONNECTIONS:
         o->service.connections = (unsigned)cli_number(arg, "--connections", 8, 100000, state);
         return 0;
@@ -215,8 +227,8 @@ static enum status serve(struct options *o, struct error *err)
     enum status s = service_create(&o->service, &loop, &x.service, err);
     if (!s) {
         bool v6 = strchr(o->address, ':') != NULL;
-        printf("listening on http%s://%s%s%s:%u\n", o->service.cert ? "s" : "", v6 ? "[" : "", o->address, v6 ? "]" : "",
-               service_port(x.service));
+        printf("listening on http%s://%s%s%s:%u\n", o->service.cert ? "s" : "", v6 ? "[" : "", o->address,
+               v6 ? "]" : "", service_port(x.service));
         fflush(stdout);
         uv_timer_init(&loop, &x.watchdog);
         start_watchdog(&x.watchdog);
@@ -244,12 +256,10 @@ int cmd_serve(int argc, char **argv)
         cli_common_child,
         NULL,
         NULL};
-    struct options o = {.address = "127.0.0.1",
-                        .service = {.port = PORT,
-                                    .slots = 1,
-                                    .silence_ms = SILENCE_MS,
-                                    .rate = 2000,
-                                    .connections = CONNECTIONS}};
+    struct options o = {
+        .address = "127.0.0.1",
+        .service = {
+            .port = PORT, .slots = 1, .silence_ms = SILENCE_MS, .rate = 2000, .tries = 10, .connections = CONNECTIONS}};
     struct error err;
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);

@@ -33,10 +33,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         o->role = arg;
         return 0;
     case 'e':
-        if (!words_duration_ms(arg, &o->ttl_ms)) argp_error(state, "--expires: '%s' is not a duration such as 30d", arg);
+        if (!words_duration_ms(arg, &o->ttl_ms))
+            argp_error(state, "--expires: '%s' is not a duration such as 30d", arg);
         return 0;
     case 'n':
-        if (!*arg || strlen(arg) > TOKEN_NAME_MAX)
+        if (!*arg || words_length(arg) > TOKEN_NAME_MAX)
             argp_error(state, "--name: 1 to %d characters, not '%s'", TOKEN_NAME_MAX, arg);
         o->name = arg;
         return 0;
@@ -58,8 +59,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static enum status create(struct store *store, const struct options *o, struct error *err)
 {
     char text[TOKEN_TEXT_MAX], id[TOKEN_ID_MAX];
-    enum status s =
-        auth_create(store, clock_real(), o->name ? o->name : o->role, o->role, o->ttl_ms, text, id, err);
+    enum status s = auth_create(store, clock_real(), o->name ? o->name : o->role, o->role, o->ttl_ms, text, id, err);
     if (s) return s;
     if (o->common.json)
         cli_print_json(json_pack("{s:s, s:s, s:s}", "id", id, "role", o->role, "token", text));
@@ -93,9 +93,9 @@ static enum status list(struct store *store, const struct options *o, struct err
         printf("%-12s  %-8s  %-19s  %-19s  %s%s\n", json_string_value(json_object_get(t, "id")),
                json_string_value(json_object_get(t, "role")), when(t, "created_ms", "", created, sizeof created),
                when(t, "expires_ms", "never", expires, sizeof expires), json_string_value(json_object_get(t, "name")),
-               json_is_true(json_object_get(t, "valid"))    ? ""
-               : json_object_get(t, "revoked_ms") ? "  (revoked)"
-                                                  : "  (expired)");
+               json_is_true(json_object_get(t, "valid")) ? ""
+               : json_object_get(t, "revoked_ms")        ? "  (revoked)"
+                                                         : "  (expired)");
     }
     json_decref(all);
     return STATUS_OK;

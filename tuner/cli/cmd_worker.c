@@ -76,7 +76,8 @@ static void parse_gpus(struct options *o, char *arg, struct argp_state *state)
             o->gpu[o->worker.n_gpus] = arena_printf(&o->arena, "%zu", o->worker.n_gpus);
         return;
     }
-    if (strspn(arg, "0123456789,") != strlen(arg)) argp_error(state, "--gpus: '%s' is not auto, a number or a list", arg);
+    if (strspn(arg, "0123456789,") != strlen(arg))
+        argp_error(state, "--gpus: '%s' is not auto, a number or a list", arg);
     for (char *one = strtok_r(arena_strdup(&o->arena, arg), ",", &save); one && o->worker.n_gpus < GPUS_MAX;
          one = strtok_r(NULL, ",", &save))
         o->gpu[o->worker.n_gpus++] = one;
@@ -111,7 +112,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_ARG: argp_error(state, "what is '%s'?", arg); return 0;
     case ARGP_KEY_END:
-        if (!o->worker.url) argp_error(state, "--url is missing: where is the service? For example http://127.0.0.1:8470");
+        if (!o->worker.url)
+            argp_error(state, "--url is missing: where is the service? For example http://127.0.0.1:8470");
         if (!o->token_file)
             argp_error(state, "--token-file is missing: 'nocturne token create --role worker > FILE', on the service's "
                               "machine");
@@ -120,8 +122,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* 'nocturne worker FILE', where FILE holds an option a line: what "#!/usr/bin/nocturne worker" as the first line of a job
- * script comes to, without a shell in between. */
+/* 'nocturne worker FILE', where FILE holds an option a line: what "#!/usr/bin/nocturne worker" as the first line of a
+ * job script comes to, without a shell in between. */
 static void read_options(int *argc, char ***argv, struct arena *a)
 {
     enum { LINES_MAX = 64 };

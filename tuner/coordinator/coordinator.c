@@ -301,10 +301,11 @@ static bool has_room_here(const struct coordinator *c)
     return seating_free_here(&c->seating) && (!c->options.may_start_here || c->options.may_start_here(c->options.data));
 }
 
-/* A study without a command is for clients only. */
+/* A study without a command is for clients only, one whose files are missing for this machine. */
 static bool has_room_there(struct coordinator *c)
 {
-    return c->member && c->session->study->n_args > 0 && fleet_has_room(c->member);
+    bool shippable = !c->options.definition || *c->options.definition(c->options.data);
+    return c->member && c->session->study->n_args > 0 && shippable && fleet_has_room(c->member);
 }
 
 /* Clients have asked, so they come first; then this machine, then agents. */

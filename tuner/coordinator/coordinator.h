@@ -51,14 +51,14 @@ enum coordinator_event {
 };
 
 struct coordinator_options {
-    size_t slots;                       /* of this machine */
-    bool (*may_start_here)(void *data); /* has this machine room for another trial? NULL: it has */
-    struct fleet *fleet;                /* agents; NULL: there are none, and what they once had is queued again */
+    size_t slots;                          /* of this machine */
+    bool (*may_start_here)(void *data);    /* has this machine room for another trial? NULL: it has */
+    struct fleet *fleet;                   /* agents; NULL: there are none, and what they once had is queued again */
     const char *(*definition)(void *data); /* names what agents must have of the study; NULL: nothing */
-    const char *guard;                  /* path of nocturne-guard */
-    const char *files;                  /* absolute folder for the attempts' folders */
-    bool only_queued;                   /* run what is queued, search for nothing, confirm nothing */
-    bool probe;                         /* a few trials to judge by: the study is not complete after them */
+    const char *guard;                     /* path of nocturne-guard */
+    const char *files;                     /* absolute folder for the attempts' folders */
+    bool only_queued;                      /* run what is queued, search for nothing, confirm nothing */
+    bool probe;                            /* a few trials to judge by: the study is not complete after them */
     void (*listen)(void *data, enum coordinator_event event, const struct trial *trial, const char *text);
     /* Once, last: the journal is closed. An error (a damaged database, a failed baseline) has stopped every trial
      * first; what was running is queued again by the next run. The coordinator may be freed when this has returned. */

@@ -24,7 +24,7 @@ struct agent {
     char *instance, *host, *boot, *version, *study, *job;
     int job_misses;
     size_t slots, gpus, busy;
-    size_t room; /* as it said, less what it was given since */
+    size_t capacity; /* as it said last */
     struct seat *seat;
     json_t *mail; /* array */
     int64_t mail_n;
@@ -72,7 +72,6 @@ static struct seat *seat_create(struct agent *a, struct member *m, void *owner)
     *s = (struct seat){.next = a->seat, .agent = a, .member = m, .owner = owner};
     a->seat = s;
     a->busy++;
-    a->room -= a->room > 0;
     m->held++;
     return s;
 }
@@ -83,7 +82,6 @@ void seat_leave(struct seat *s)
     while (*at != s) at = &(*at)->next;
     *at = s->next;
     s->agent->busy--;
-    if (s->agent->room < s->agent->slots) s->agent->room++;
     s->member->held--;
     free(s);
 }
@@ -157,9 +155,7 @@ static struct agent *roomy(const struct member *m)
 {
     struct agent *best = NULL;
     for (struct agent *a = m->fleet->agent; a; a = a->next) {
-        if (!a->known || !a->waits || a->room == 0 || a->busy >= a->slots ||
-            (a->study && strcmp(a->study, m->study) != 0))
-            continue;
+        if (!a->known || !a->waits || a->busy >= a->capacity || (a->study && strcmp(a->study, m->study) != 0)) continue;
         if (!best || a->busy * best->slots < best->busy * a->slots) best = a;
     }
     return best;
@@ -365,11 +361,11 @@ void agent_waits_no_more(struct agent *a)
     a->waits = false;
 }
 
-void agent_waits(struct agent *a, int64_t got, size_t room)
+void agent_waits(struct agent *a, int64_t got, size_t capacity)
 {
     while (json_array_size(a->mail) && json_integer_value(json_object_get(json_array_get(a->mail, 0), "n")) <= got)
         json_array_remove(a->mail, 0);
-    a->room = room;
+    a->capacity = capacity;
     a->waits = true;
 }
 
@@ -397,10 +393,10 @@ void agent_says(struct fleet *f, struct agent *a, const json_t *messages, json_t
         struct member *m = study ? member_of(f, study) : NULL;
         bool taken = m && m->hooks.hear(m->hooks.data, a->name, x);
         a->finished += how != NULL;
-        if (how && strcmp(how, "not started") == 0) a->room = 0; /* it says when it can again */
+        if (how && strcmp(how, "not started") == 0) a->capacity = 0; /* it says when it can again */
         if (!taken && !how)
-            json_array_append_new(gone, fleet_lease_name(study ? study : "",
-                                                         json_integer_value(json_object_get(x, "lease"))));
+            json_array_append_new(
+                gone, fleet_lease_name(study ? study : "", json_integer_value(json_object_get(x, "lease"))));
     }
 }
 

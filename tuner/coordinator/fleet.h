@@ -86,8 +86,9 @@ const char *agent_ticket(const struct agent *a); /* what it must show; another o
 /* It leaves by itself. */
 void fleet_dismiss(struct fleet *f, struct agent *a);
 
-/* The agent has all mail up to number `got` and room for `room` more; it waits for more mail until it is woken. */
-void agent_waits(struct agent *a, int64_t got, size_t room);
+/* The agent has all mail up to number `got` and waits for more until it is woken; it takes trials up to `capacity`,
+ * those that it has included. */
+void agent_waits(struct agent *a, int64_t got, size_t capacity);
 void agent_waits_no_more(struct agent *a);
 /* Called when there is mail for an agent that waits, or its wait is to end. */
 void fleet_on_mail(struct fleet *f, void (*wake)(void *data, struct agent *a), void *data);

@@ -302,7 +302,8 @@ static void start_here(struct slot *slot, const char *dir, const char *resume, d
 {
     struct trial *t = slot->trial;
     struct error err;
-    if (launch(slot->home->workers, slot->home->session->study, t, dir, resume, NULL, &handler, slot, &slot->job, &err)) {
+    if (launch(slot->home->workers, slot->home->session->study, t, dir, resume, NULL, &handler, slot, &slot->job,
+               &err)) {
         put_off(slot, &err);
         return;
     }

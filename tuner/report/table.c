@@ -346,7 +346,8 @@ static void show_facts(FILE *out, const struct study *study, long number, const 
     if (space_from_json(&study->space, f->params, config, &outside)) fprintf(out, "  set aside: %s\n", outside.text);
     show_params(out, f->params);
     if (f->policy) {
-        fputs("  its stopping rule was adapted while it ran; from the start, this one would have done the same:\n", out);
+        fputs("  its stopping rule was adapted while it ran; from the start, this one would have done the same:\n",
+              out);
         show_params(out, f->policy);
     }
     json_object_foreach(f->metrics, name, v) fprintf(out, "  %-20s = %.10g\n", name, json_number_value(v));

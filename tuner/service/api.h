@@ -49,8 +49,8 @@ struct hosted {
     struct feed *feed;
     struct parcel parcel;
     char unpacked[1024]; /* why the files that agents need cannot be had; "": they can */
-    struct call *call; /* requests that wait for it */
-    bool over;         /* has ended: taken away at the next tick */
+    struct call *call;   /* requests that wait for it */
+    bool over;           /* has ended: taken away at the next tick */
 };
 
 /* Feeds outlive the runs of their studies. */
@@ -72,7 +72,7 @@ struct service {
     struct hosted *hosted;
     struct feed_entry *feed;
     struct call *polling; /* long polls of agents */
-    struct call *saying; /* messages of agents that wait to be durable */
+    struct call *saying;  /* messages of agents that wait to be durable */
     char guard[RUN_PATH_MAX], files[RUN_PATH_MAX];
     uv_timer_t tick;
     uv_prepare_t turn;
@@ -121,8 +121,8 @@ void call_fail(struct call *c, const struct error *err); /* a problem document [
 void call_problem(struct call *c, unsigned status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Once all that the hosted study has recorded so far is durable, the answer's own record (if it creates) included. */
 void call_answer_durably(struct call *c, struct hosted *h, unsigned status, json_t *answer);
-/* A creating request that belongs to no run: keeps the answer, and answers. `kept`: what a repetition is told; NULL: the
- * same. */
+/* A creating request that belongs to no run: keeps the answer, and answers. `kept`: what a repetition is told; NULL:
+ * the same. */
 void call_answer_kept(struct call *c, unsigned status, json_t *answer, json_t *kept);
 
 /* Handles it again, by `then`, when trials may be added. */
@@ -138,12 +138,15 @@ struct hosted *call_hosted(struct call *c);
 /* A number of the query, between the bounds. False: a problem has been answered. */
 bool call_number(struct call *c, const char *name, long usual, long min, long max, long *ret);
 
+/* true or false of the query. */
+bool call_boolean(struct call *c, const char *name, bool usual, bool *ret);
+
 /* The study of {study}, at work or not, for reading. */
 struct reading {
     const struct study *study;
     const struct session *session;
-    struct hosted *hosted;        /* NULL: not at work */
-    struct study *own_study;      /* to be freed */
+    struct hosted *hosted;   /* NULL: not at work */
+    struct study *own_study; /* to be freed */
     struct session *own_session;
 };
 bool call_read(struct call *c, struct reading *ret); /* false: a problem has been answered */
@@ -178,12 +181,14 @@ void api_agents_tick(struct service *s); /* ends long polls that have waited lon
 extern const struct route api_routes[]; /* ends with a NULL method */
 
 #define API_HANDLERS(X)                                                                                                \
-    X(studies_list) X(studies_create) X(study_get) X(study_delete) X(study_pause) X(study_resume) X(study_stop)        \
-    X(study_best) X(study_export) X(study_budgets) X(study_events) X(study_log) X(study_definition) X(study_file_put) \
-    X(trials_list) X(trials_create) X(trial_get) X(trial_cancel) X(trial_reports) X(trial_report) X(trial_tell)        \
-    X(trial_renew) X(artefacts_list) X(artefact_get) X(artefact_put) X(ask) X(blob_get) X(agents_list) X(agent_get)    \
-    X(agent_register) X(agent_poll) X(agent_messages) X(agent_leave) X(tokens_list) X(token_create) X(token_revoke)    \
-    X(health) X(metrics) X(openapi) X(service_get)
+    X(studies_list)                                                                                                    \
+    X(studies_create)                                                                                                  \
+    X(study_get) X(study_delete) X(study_pause) X(study_resume) X(study_stop) X(study_best) X(study_export)            \
+        X(study_budgets) X(study_events) X(study_log) X(study_definition) X(study_file_put) X(trials_list)             \
+            X(trials_create) X(trial_get) X(trial_cancel) X(trial_reports) X(trial_report) X(trial_tell)               \
+                X(trial_renew) X(artefacts_list) X(artefact_get) X(artefact_put) X(ask) X(blob_get) X(agents_list)     \
+                    X(agent_get) X(agent_register) X(agent_poll) X(agent_messages) X(agent_leave) X(tokens_list)       \
+                        X(token_create) X(token_revoke) X(health) X(metrics) X(openapi) X(service_get)
 #define X(name) void api_##name(struct call *c);
 API_HANDLERS(X)
 #undef X

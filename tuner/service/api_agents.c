@@ -2,19 +2,21 @@
 #include "tuner/service/api.h"
 
 #include "tuner/base/json.h"
+#include "tuner/base/words.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { POLL_MS = 20000, MESSAGES_MAX = 10000 };
+enum { POLL_MS = 20000, MESSAGES_MAX = 10000, TEXT_MAX = 100 };
 
 /* ---- looking ---- */
 
 void api_agents_list(struct call *c)
 {
     size_t busy, seats = fleet_seats(c->service->fleet, &busy);
-    call_answer(c, 200, json_pack("{s:o, s:I, s:I}", "agents", fleet_json(c->service->fleet), "slots",
-                                  (json_int_t)seats, "busy", (json_int_t)busy));
+    call_answer(c, 200,
+                json_pack("{s:o, s:I, s:I}", "agents", fleet_json(c->service->fleet), "slots", (json_int_t)seats,
+                          "busy", (json_int_t)busy));
 }
 
 static struct agent *find_agent(struct call *c)
@@ -41,7 +43,7 @@ static bool is_agent_name(const char *name)
 static const char *text_of(const json_t *o, const char *key)
 {
     const char *text = json_string_value(json_object_get(o, key));
-    return text && strlen(text) <= 200 ? text : NULL;
+    return text && words_length(text) <= TEXT_MAX ? text : NULL;
 }
 
 static bool are_leases(const json_t *held)
@@ -74,7 +76,7 @@ void api_agent_register(struct call *c)
     bool ok = card.instance && *card.instance && card.host && card.boot && card.version && json_is_integer(slots) &&
               json_integer_value(slots) >= 1 && json_integer_value(slots) <= AGENT_SLOTS_MAX &&
               (!gpus || (json_is_integer(gpus) && json_integer_value(gpus) >= 0 && json_integer_value(gpus) <= 1024)) &&
-              (!study || card.study) && are_leases(held);
+              (!study || card.study) && (!json_object_get(o, "job") || card.job) && are_leases(held);
     if (!is_agent_name(c->param[0]) || !ok) {
         call_problem(c, 422,
                      "an agent's name has 1 to %d letters, digits, '.', '_' and '-'; it says instance, host, boot and "
@@ -89,8 +91,9 @@ void api_agent_register(struct call *c)
         return;
     }
     service_say(c->service, NULL, "agent %s (%s, %zu slots) is here", card.name, card.host, card.slots);
-    call_answer(c, 200, json_pack("{s:s, s:s, s:o, s:I}", "agent", card.name, "ticket", agent_ticket(a), "gone", gone,
-                                  "silence_ms", (json_int_t)c->service->options.silence_ms));
+    call_answer(c, 200,
+                json_pack("{s:s, s:s, s:o, s:I}", "agent", card.name, "ticket", agent_ticket(a), "gone", gone,
+                          "silence_ms", (json_int_t)c->service->options.silence_ms));
 }
 
 /* The agent, if it shows the ticket of its last registration. */
@@ -163,18 +166,19 @@ void api_agents_tick(struct service *s)
 
 void api_agent_poll(struct call *c)
 {
-    const json_t *got = json_object_get(c->body, "got"), *room = json_object_get(c->body, "room");
+    const json_t *got = json_object_get(c->body, "got"), *capacity = json_object_get(c->body, "capacity");
     struct agent *a = checked_agent(c);
     if (!a) return;
-    if (!json_is_integer(got) || !json_is_integer(room) || json_integer_value(room) < 0 || json_integer_value(got) < 0) {
-        call_problem(c, 422, "\"got\" is the number of the last mail, \"room\" of the free slots");
+    if (!json_is_integer(got) || !json_is_integer(capacity) || json_integer_value(capacity) < 0 ||
+        json_integer_value(got) < 0) {
+        call_problem(c, 422, "\"got\" is the number of the last mail, \"capacity\" of the slots that it fills");
         return;
     }
     struct poll *p = arena_alloc(&c->arena, sizeof *p);
     snprintf(p->name, sizeof p->name, "%s", c->param[0]);
     p->until_ms = clock_mono_ms(c->service->clock) + POLL_MS;
     c->state = p;
-    agent_waits(a, json_integer_value(got), (size_t)json_integer_value(room));
+    agent_waits(a, json_integer_value(got), (size_t)json_integer_value(capacity));
     json_t *mail = agent_mail(a);
     json_decref(mail);
     if (mail)

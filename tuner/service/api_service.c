@@ -26,9 +26,10 @@ void api_openapi(struct call *c)
 
 void api_service_get(struct call *c)
 {
-    call_answer(c, 200, json_pack("{s:s, s:s, s:I, s:I}", "name", "nocturne", "version", NOCTURNE_VERSION, "up_ms",
-                                  (json_int_t)(clock_mono_ms(c->service->clock) - c->service->started_ms), "slots",
-                                  (json_int_t)c->service->options.slots));
+    call_answer(c, 200,
+                json_pack("{s:s, s:s, s:I, s:I}", "name", "nocturne", "version", NOCTURNE_VERSION, "up_ms",
+                          (json_int_t)(clock_mono_ms(c->service->clock) - c->service->started_ms), "slots",
+                          (json_int_t)c->service->options.slots));
 }
 
 /* 503 while a study's disk refuses: nothing is lost, but nothing new starts. */
@@ -60,13 +61,11 @@ static void put_studies(FILE *out, const struct service *s)
     for (const struct hosted *h = s->hosted; h; h = h->next)
         for (int state = 0; !h->over && state < TRIAL_STATES; state++)
             fprintf(out, "nocturne_trials{study=\"%s\",state=\"%s\"} %zu\n", h->study->name,
-                    trial_state_name((enum trial_state)state),
-                    session_count(h->run->session, (enum trial_state)state));
+                    trial_state_name((enum trial_state)state), session_count(h->run->session, (enum trial_state)state));
     put_help(out, "tokens_spent", "gauge", "Tokens that trials of the studies at work have spent.");
     for (const struct hosted *h = s->hosted; h; h = h->next)
         if (!h->over)
-            fprintf(out, "nocturne_tokens_spent{study=\"%s\"} %.0f\n", h->study->name,
-                    ledger_tokens(h->run->session));
+            fprintf(out, "nocturne_tokens_spent{study=\"%s\"} %.0f\n", h->study->name, ledger_tokens(h->run->session));
     put_help(out, "best_utility", "gauge", "Utility of the best trial so far.");
     for (const struct hosted *h = s->hosted; h; h = h->next)
         if (!h->over && h->run->session->best)
@@ -129,12 +128,13 @@ void api_token_create(struct call *c)
     char text[TOKEN_TEXT_MAX], id[TOKEN_ID_MAX];
     struct error err;
     int64_t ttl_ms = 0;
-    if (!name || !*name || strlen(name) > TOKEN_NAME_MAX || !role || !auth_grants(role) ||
+    if (!name || !*name || words_length(name) > TOKEN_NAME_MAX || !role || !auth_grants(role) ||
         (expires && !(json_is_string(expires) && words_duration_ms(json_string_value(expires), &ttl_ms)))) {
-        call_problem(c, 422,
-                     "a token takes a name (1 to %d characters), a role (viewer, worker or operator) and perhaps expires, "
-                     "a duration such as \"30d\"",
-                     TOKEN_NAME_MAX);
+        call_problem(
+            c, 422,
+            "a token takes a name (1 to %d characters), a role (viewer, worker or operator) and perhaps expires, "
+            "a duration such as \"30d\"",
+            TOKEN_NAME_MAX);
         return;
     }
     if (auth_create(c->service->store, c->service->clock, name, role, ttl_ms, text, id, &err)) {
@@ -143,8 +143,7 @@ void api_token_create(struct call *c)
     }
     service_say(c->service, NULL, "token %s (%s, %s) created by token %s", id, name, role, c->who.id);
     c->location = arena_printf(&c->arena, "/api/v1/tokens/%s", id);
-    call_answer_kept(c, 201,
-                     json_pack("{s:s, s:s, s:s, s:s}", "id", id, "name", name, "role", role, "token", text),
+    call_answer_kept(c, 201, json_pack("{s:s, s:s, s:s, s:s}", "id", id, "name", name, "role", role, "token", text),
                      json_pack("{s:s, s:s, s:s}", "id", id, "name", name, "role", role)); /* it is shown once */
 }
 

@@ -151,14 +151,13 @@ static void answer_created(struct call *c, const char *name)
 }
 
 /* Its file is written, and then it is put to work; or a repetition finds it there. */
-static void create(struct call *c, const char *text, struct study *draft)
+static void create(struct call *c, const char *text, struct study *draft, bool paused)
 {
     struct service *s = c->service;
     struct study *study = NULL;
     struct hosted *h = NULL;
     struct error err;
     char *stored = NULL;
-    const char *paused = request_query(c->http, "paused");
     const char *name = arena_strdup(&c->arena, draft->name);
     if (is_stored(s, name, &stored)) {
         bool same = c->key && strcmp(stored, text) == 0; /* a crash came between the study and its kept answer */
@@ -177,7 +176,7 @@ static void create(struct call *c, const char *text, struct study *draft)
         call_fail(c, &err);
         return;
     }
-    if (paused && strcmp(paused, "true") == 0) coordinator_pause(h->run->coordinator, true);
+    if (paused) coordinator_pause(h->run->coordinator, true);
     answer_created(c, name);
 }
 
@@ -185,17 +184,14 @@ void api_studies_create(struct call *c)
 {
     struct study *draft = NULL;
     struct error err;
-    const char *paused = request_query(c->http, "paused");
-    if (paused && strcmp(paused, "true") != 0 && strcmp(paused, "false") != 0) {
-        call_problem(c, 422, "'paused' is true or false, not '%.40s'", paused);
-        return;
-    }
+    bool paused;
+    if (!call_boolean(c, "paused", false, &paused)) return;
     char *text = study_text(c);
     if (!text) return;
     if (study_parse("study.yaml", text, strlen(text), &draft, &err))
         call_fail(c, &err);
     else
-        create(c, text, draft);
+        create(c, text, draft, paused);
     study_free(draft);
     free(text);
 }
@@ -233,17 +229,19 @@ static bool read_budget(struct call *c, struct budget *b)
     json_t *v;
     *b = (struct budget){.until_minutes = -1};
     if (!o) return true;
-    bool ok = json_is_object(o) && read_whole(o, "trials", 1e9, &trials) && read_whole(o, "tokens", 1e300, &b->tokens) &&
-              read_whole(o, "cost", 1e300, &b->cost) && trials == (double)(long)trials;
+    bool ok = json_is_object(o) && read_whole(o, "trials", 1e9, &trials) &&
+              read_whole(o, "tokens", 1e300, &b->tokens) && read_whole(o, "cost", 1e300, &b->cost) &&
+              trials == (double)(long)trials;
     if (wall) ok &= json_is_string(wall) && words_duration_ms(json_string_value(wall), &b->wall_ms);
     if (until) ok &= json_is_string(until) && words_time_of_day(json_string_value(until), &b->until_minutes);
-    json_object_foreach((json_t *)o, key, v) ok &= strcmp(key, "trials") == 0 || strcmp(key, "tokens") == 0 ||
-                                                   strcmp(key, "cost") == 0 || v == wall || v == until;
+    json_object_foreach((json_t *)o, key, v) ok &=
+        strcmp(key, "trials") == 0 || strcmp(key, "tokens") == 0 || strcmp(key, "cost") == 0 || v == wall || v == until;
     b->trials = (long)trials;
     if (!ok)
-        call_problem(c, 422,
-                     "'budget' takes trials, tokens and cost as positive numbers, wall as a duration such as \"9h\" and "
-                     "until as a time of day such as \"07:00\"");
+        call_problem(
+            c, 422,
+            "'budget' takes trials, tokens and cost as positive numbers, wall as a duration such as \"9h\" and "
+            "until as a time of day such as \"07:00\"");
     return ok;
 }
 
@@ -407,7 +405,11 @@ void api_study_export(struct call *c)
     if (st)
         call_fail(c, &err);
     else
-        call_text(c, 200, csv ? "text/csv; charset=utf-8" : jsonl ? "application/jsonl" : export_types[format], bytes, n);
+        call_text(c, 200,
+                  csv     ? "text/csv; charset=utf-8"
+                  : jsonl ? "application/jsonl"
+                          : export_types[format],
+                  bytes, n);
     free(bytes);
     json_decref(rows);
     arena_done(&a);
@@ -459,16 +461,19 @@ void api_study_events(struct call *c)
 {
     const char *last = request_header(c->http, "Last-Event-ID");
     int64_t id;
-    long seq;
-    if (!last) last = request_query(c->http, "after");
+    long seq, after;
     double v = -1;
-    if (last && (!words_number(last, &v) || v < 0 || v != (double)(long)v || v > 9e15)) {
+    if (!call_number(c, "after", -1, 0, 1000000000000, &after)) return;
+    if (!last) v = (double)after;
+    if (last && (!words_number(last, &v) || v < 0 || v != (double)(long)v || v > 1e12)) {
         call_problem(c, 422, "Last-Event-ID is the number of an event, not '%.40s'", last);
         return;
     }
+    bool follow;
+    if (!call_boolean(c, "follow", true, &follow)) return;
     if (!find_study(c, &id)) return;
     seq = (long)v;
-    c->state = feed_open(service_feed(c->service, c->param[0], id), seq, wake_events, c);
+    c->state = feed_open(service_feed(c->service, c->param[0], id), seq, !follow, wake_events, c);
     c->cancel = end_events;
     c->service->answers[200]++;
     request_stream(c->http, "text/event-stream", read_events, c);
@@ -538,7 +543,7 @@ static bool is_plain_path(const char *path)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+@=, ";
     bool at_start = true;
-    if (!*path || strlen(path) > 512 || strspn(path, allowed) != strlen(path)) return false;
+    if (!*path || strlen(path) > 200 || strspn(path, allowed) != strlen(path)) return false;
     for (; *path; path++) {
         if (at_start && (*path == '.' || *path == '/')) return false;
         at_start = *path == '/';
@@ -553,7 +558,8 @@ void api_study_file_put(struct call *c)
 {
     char *path = own_folder(c, c->param[0]);
     struct error err;
-    const char *executable = request_query(c->http, "executable");
+    bool executable;
+    if (!call_boolean(c, "executable", false, &executable)) return;
     if (!is_plain_path(c->param[1])) {
         call_problem(c, 422, "'%.200s' is not a relative path of plain characters", c->param[1]);
         return;
@@ -566,13 +572,13 @@ void api_study_file_put(struct call *c)
         call_problem(c, 409, "study '%s' was not created here: its files are where its study file is", c->param[0]);
         return;
     }
-    bool x = executable && strcmp(executable, "true") == 0;
-    if (workers_keep_spool(path, c->param[1], c->http->spool, x ? 0755 : 0644, &err)) {
+    if (workers_keep_spool(path, c->param[1], c->http->spool, executable ? 0755 : 0644, &err)) {
         call_fail(c, &err);
         return;
     }
     struct hosted *h = service_hosted(c->service, c->param[0]);
     if (h) service_pack(h);
-    call_answer(c, 200, json_pack("{s:s, s:s, s:I}", "study", c->param[0], "path", c->param[1], "bytes",
-                                  (json_int_t)c->http->n));
+    call_answer(
+        c, 200,
+        json_pack("{s:s, s:s, s:I}", "study", c->param[0], "path", c->param[1], "bytes", (json_int_t)c->http->n));
 }

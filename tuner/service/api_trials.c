@@ -23,8 +23,8 @@ enum { ASK_MAX = 1000 };
 
 struct order {
     const struct session *session;
-    int metric;     /* −1: not by a metric */
-    bool utility;   /* by utility; else by number */
+    int metric;   /* −1: not by a metric */
+    bool utility; /* by utility; else by number */
     bool descending;
 };
 
@@ -44,7 +44,8 @@ static int compare(const void *a, const void *b, void *data)
     const struct order *o = data;
     const struct trial *x = *(struct trial *const *)a, *y = *(struct trial *const *)b;
     double u = sort_key(o, x), v = sort_key(o, y);
-    if (isnan(u) || isnan(v)) return isnan(u) - isnan(v) ? isnan(u) - isnan(v) : (x->number > y->number) - (x->number < y->number);
+    if (isnan(u) || isnan(v))
+        return isnan(u) - isnan(v) ? isnan(u) - isnan(v) : (x->number > y->number) - (x->number < y->number);
     if (u != v) return (u < v) == o->descending ? 1 : -1;
     return (x->number > y->number) - (x->number < y->number);
 }
@@ -89,7 +90,8 @@ static bool read_filter(struct call *c, struct filter *f)
         return false;
     }
     if (f->role && !is_role(f->role)) {
-        call_problem(c, 422, "'role' is baseline, reference, search, enqueued, confirm or member, not '%.40s'", f->role);
+        call_problem(c, 422, "'role' is baseline, reference, search, enqueued, confirm or member, not '%.40s'",
+                     f->role);
         return false;
     }
     return true;
@@ -148,8 +150,9 @@ static void on_report(void *data, const struct store_report *x)
     json_t *metrics = json_object();
     for (size_t i = 0; i < x->n; i++)
         if (isfinite(x->value[i])) json_object_set_new(metrics, x->name[i], json_real(x->value[i]));
-    json_array_append_new(data, json_pack("{s:I, s:I, s:I, s:o}", "n", (json_int_t)x->number, "step",
-                                          (json_int_t)x->step, "after_ms", (json_int_t)x->after_ms, "metrics", metrics));
+    json_array_append_new(data,
+                          json_pack("{s:I, s:I, s:I, s:o}", "n", (json_int_t)x->number, "step", (json_int_t)x->step,
+                                    "after_ms", (json_int_t)x->after_ms, "metrics", metrics));
 }
 
 void api_trial_reports(struct call *c)
@@ -162,8 +165,9 @@ void api_trial_reports(struct call *c)
     if (t && store_reports(c->service->store, r.session->study_id, t->lease, on_report, all, &err))
         call_fail(c, &err);
     else if (t)
-        call_answer(c, 200, json_pack("{s:s, s:I, s:O}", "study", r.study->name, "trial", (json_int_t)t->number,
-                                      "reports", all));
+        call_answer(
+            c, 200,
+            json_pack("{s:s, s:I, s:O}", "study", r.study->name, "trial", (json_int_t)t->number, "reports", all));
     json_decref(all);
     reading_done(&r);
 }
@@ -218,7 +222,8 @@ void api_trial_cancel(struct call *c)
     if (!t) return;
     if (reason && !json_is_string(reason))
         call_problem(c, 422, "\"reason\" is a text");
-    else if (coordinator_cancel(h->run->coordinator, t, reason ? json_string_value(reason) : "cancelled over HTTP", &err))
+    else if (coordinator_cancel(h->run->coordinator, t, reason ? json_string_value(reason) : "cancelled over HTTP",
+                                &err))
         call_fail(c, &err);
     else
         answer_trial(c, h, 200, t);
@@ -233,8 +238,8 @@ static void on_asked(void *data, size_t n, struct trial *const *trial, const cha
     c->state = NULL;
     c->cancel = NULL;
     for (size_t i = 0; i < n; i++)
-        json_array_append_new(all, json_pack("{s:I, s:I, s:o, s:I, s:s}", "trial", (json_int_t)trial[i]->number, "lease",
-                                             (json_int_t)trial[i]->lease, "params",
+        json_array_append_new(all, json_pack("{s:I, s:I, s:o, s:I, s:s}", "trial", (json_int_t)trial[i]->number,
+                                             "lease", (json_int_t)trial[i]->lease, "params",
                                              space_to_json(&c->hosted->study->space, trial[i]->config), "seed",
                                              (json_int_t)trial[i]->seed, "source", trial[i]->source));
     json_t *out = json_pack("{s:o}", "trials", all);
@@ -261,8 +266,9 @@ void api_ask(struct call *c)
         return;
     }
     if (ttl && !(json_is_string(ttl) && words_duration_ms(json_string_value(ttl), &ttl_ms))) {
-        call_problem(c, 422, "\"ttl\" is a duration such as \"10m\": the trial is given to somebody else unless it is "
-                             "told or renewed by then");
+        call_problem(c, 422,
+                     "\"ttl\" is a duration such as \"10m\": the trial is given to somebody else unless it is "
+                     "told or renewed by then");
         return;
     }
     c->hosted = h;
@@ -331,7 +337,8 @@ void api_artefacts_list(struct call *c)
             struct stat st;
             if (d->d_name[0] == '.' || fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) continue;
             json_t *name = S_ISREG(st.st_mode) ? json_string(d->d_name) : NULL; /* NULL: not UTF-8, too */
-            if (name) json_array_append_new(all, json_pack("{s:o, s:I}", "name", name, "bytes", (json_int_t)st.st_size));
+            if (name)
+                json_array_append_new(all, json_pack("{s:o, s:I}", "name", name, "bytes", (json_int_t)st.st_size));
         }
         if (dir) closedir(dir);
         call_answer(c, 200, json_pack("{s:s, s:o}", "study", r.study->name, "artefacts", all));
@@ -341,7 +348,7 @@ void api_artefacts_list(struct call *c)
 
 static bool is_plain_name(const char *name)
 {
-    return *name && *name != '.' && strlen(name) < 200 && !strchr(name, '/') && !strchr(name, '\\');
+    return *name && *name != '.' && strlen(name) <= 150 && !strchr(name, '/') && !strchr(name, '\\');
 }
 
 void api_artefact_get(struct call *c)
@@ -389,8 +396,9 @@ void api_artefact_put(struct call *c)
         if (workers_keep_spool(dir, c->param[2], c->http->spool, 0644, &err))
             call_fail(c, &err);
         else
-            call_answer(c, 200, json_pack("{s:I, s:s, s:I}", "trial", (json_int_t)t->number, "name", c->param[2],
-                                          "bytes", (json_int_t)c->http->n));
+            call_answer(c, 200,
+                        json_pack("{s:I, s:s, s:I}", "trial", (json_int_t)t->number, "name", c->param[2], "bytes",
+                                  (json_int_t)c->http->n));
     }
     arena_done(&a);
 }

@@ -96,7 +96,7 @@ bool auth_has(struct store *store, const struct clock *clock, const char *role)
 
 struct peer { /* an address; the table forgets whoever comes to the same place */
     char name[64];
-    int tries;         /* without a valid token */
+    long tries;        /* without a valid token */
     int64_t tries_ms;  /* since then */
     double allowance;  /* requests that it may still make */
     int64_t filled_ms; /* when that was */
@@ -105,14 +105,16 @@ struct peer { /* an address; the table forgets whoever comes to the same place *
 struct auth {
     struct store *store;
     const struct clock *clock;
+    long tries;
     struct peer peer[PEERS];
 };
 
-struct auth *auth_open(struct store *store, const struct clock *clock)
+struct auth *auth_open(struct store *store, const struct clock *clock, long tries)
 {
     struct auth *a = must_alloc(1, sizeof *a);
     a->store = store;
     a->clock = clock;
+    a->tries = tries;
     return a;
 }
 
@@ -197,7 +199,7 @@ enum status auth_check(struct auth *a, const char *peer, const char *header, str
         p->tries = 0;
         p->tries_ms = now;
     }
-    if (header && ++p->tries > AUTH_TRIES)
+    if (header && ++p->tries > a->tries)
         return error_set(err, STATUS_BUSY, "too many requests with a token that is not valid; try again in %d s",
                          AUTH_TRIES_S);
     return error_set(err, STATUS_NOT_FOUND,

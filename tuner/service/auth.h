@@ -17,9 +17,10 @@ enum grant {
     GRANT_OPERATE = 4, /* studies and what they run, tokens */
 };
 
-enum { TOKEN_TEXT_MAX = 96, TOKEN_ID_MAX = 16, TOKEN_NAME_MAX = 64 };
+enum { TOKEN_TEXT_MAX = 96, TOKEN_ID_MAX = 16, TOKEN_NAME_MAX = 60 /* characters */ };
 
-/* "viewer", "worker", "operator" → grants; 0: none of them. A worker may not look around, an operator may everything. */
+/* "viewer", "worker", "operator" → grants; 0: none of them. A worker may not look around, an operator may everything.
+ */
 unsigned auth_grants(const char *role);
 
 /* `ttl_ms` 0: for ever. text: TOKEN_TEXT_MAX; id: TOKEN_ID_MAX. */
@@ -32,7 +33,8 @@ bool auth_has(struct store *store, const struct clock *clock, const char *role);
 
 struct auth;
 
-struct auth *auth_open(struct store *store, const struct clock *clock);
+/* `tries`: without a valid token, from one address, in a minute. */
+struct auth *auth_open(struct store *store, const struct clock *clock, long tries);
 void auth_close(struct auth *a);
 
 struct identity {
@@ -40,7 +42,7 @@ struct identity {
     unsigned grants;
 };
 
-enum { AUTH_TRIES = 10, AUTH_TRIES_S = 60 };
+enum { AUTH_TRIES_S = 60 };
 
 /* `header`: of Authorization; NULL: none. STATUS_NOT_FOUND: no valid token; STATUS_BUSY: too many tries from this
  * address without one; a valid token passes all the same. */

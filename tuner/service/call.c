@@ -231,6 +231,15 @@ bool call_number(struct call *c, const char *name, long usual, long min, long ma
     return false;
 }
 
+bool call_boolean(struct call *c, const char *name, bool usual, bool *ret)
+{
+    const char *text = request_query(c->http, name);
+    *ret = text ? strcmp(text, "true") == 0 : usual;
+    if (!text || *ret || strcmp(text, "false") == 0) return true;
+    call_problem(c, 422, "'%s' is true or false, not '%.40s'", name, text);
+    return false;
+}
+
 bool call_read(struct call *c, struct reading *ret)
 {
     struct error err;

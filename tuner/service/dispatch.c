@@ -123,7 +123,7 @@ static bool is_allowed(struct call *c)
     }
     if (c->who.grants & c->route->grants) return true;
     call_problem(c, 403, "this token's role may not do that: %s",
-                 c->route->grants & GRANT_OPERATE              ? "it takes an operator"
+                 c->route->grants & GRANT_OPERATE           ? "it takes an operator"
                  : c->route->grants == (unsigned)GRANT_WORK ? "it takes a worker or an operator"
                                                             : "it takes a viewer or an operator");
     return false;
@@ -196,6 +196,14 @@ static bool is_twin(const struct call *c, const struct call *list)
     return false;
 }
 
+static bool is_key(const char *key)
+{
+    size_t n = strlen(key);
+    for (size_t i = 0; i < n; i++)
+        if (key[i] < '!' || key[i] > '~') return false;
+    return n > 0 && n <= KEY_MAX;
+}
+
 /* True: it has been answered. */
 static bool answer_again(struct call *c)
 {
@@ -203,8 +211,8 @@ static bool answer_again(struct call *c)
     struct error err;
     c->key = c->route->creates ? request_header(c->http, "Idempotency-Key") : NULL;
     if (!c->key) return false;
-    if (!*c->key || strlen(c->key) > KEY_MAX) {
-        call_problem(c, 400, "an Idempotency-Key has 1 to %d characters", KEY_MAX);
+    if (!is_key(c->key)) {
+        call_problem(c, 400, "an Idempotency-Key has 1 to %d visible ASCII characters", KEY_MAX);
         return true;
     }
     c->key = arena_strdup(&c->arena, c->key);

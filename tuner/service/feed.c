@@ -20,8 +20,8 @@ struct feed {
     struct store *store;
     int64_t study;
     struct entry ring[RING];
-    uint64_t first, end;    /* places of the oldest entry and of the next one */
-    uint64_t visible;       /* before this place all is durable */
+    uint64_t first, end; /* places of the oldest entry and of the next one */
+    uint64_t visible;    /* before this place all is durable */
     struct feed_reader *reader;
     bool ended;
 };
@@ -32,7 +32,7 @@ struct feed_reader {
     int64_t seq; /* of the last event that it has been given */
     bool live;   /* reads the ring from `at`; else the database after `seq` */
     uint64_t at;
-    bool pulse;
+    bool pulse, once;
     char *rest; /* of a text that did not fit */
     size_t rest_n, rest_at;
     void (*wake)(void *data);
@@ -147,11 +147,12 @@ void feed_end(struct feed *f)
 
 /* ---- reading ---- */
 
-struct feed_reader *feed_open(struct feed *f, int64_t seq, void (*wake)(void *data), void *data)
+struct feed_reader *feed_open(struct feed *f, int64_t seq, bool once, void (*wake)(void *data), void *data)
 {
     struct feed_reader *r = must_alloc(1, sizeof *r);
     struct error ignored;
-    *r = (struct feed_reader){.next = f->reader, .feed = f, .seq = seq, .wake = wake, .data = data, .pulse = true};
+    *r = (struct feed_reader){
+        .next = f->reader, .feed = f, .seq = seq, .wake = wake, .data = data, .pulse = true, .once = once};
     if (seq < 0) { /* durable ones that this process has not seen are in the past, too */
         r->seq = 0;
         store_last_event(f->store, f->study, &r->seq, &ignored);
@@ -264,5 +265,5 @@ ssize_t feed_read(struct feed_reader *r, char *buf, size_t max)
         free(r->rest);
         r->rest = NULL;
     }
-    return n == 0 && r->feed->ended ? -1 : (ssize_t)n;
+    return n == 0 && (r->feed->ended || r->once) ? -1 : (ssize_t)n;
 }

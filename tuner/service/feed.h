@@ -10,6 +10,7 @@
 #include "store/store.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct feed;
@@ -29,8 +30,8 @@ void feed_pulse(struct feed *f);
 /* The study is no more: readers come to their end. */
 void feed_end(struct feed *f);
 
-/* After the event `seq`; −1: only what comes from now on. */
-struct feed_reader *feed_open(struct feed *f, int64_t seq, void (*wake)(void *data), void *data);
+/* After the event `seq`; −1: only what comes from now on. `once`: the end is after what has happened so far. */
+struct feed_reader *feed_open(struct feed *f, int64_t seq, bool once, void (*wake)(void *data), void *data);
 void feed_close(struct feed_reader *r);
 /* Fills up to `max` bytes; 0: nothing now; −1: the end. */
 ssize_t feed_read(struct feed_reader *r, char *buf, size_t max);

@@ -137,8 +137,7 @@ static bool is_framed(struct MHD_Connection *connection)
 
 static void take_peer(struct exchange *x)
 {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     if (!info || getnameinfo(info->client_addr, sizeof(struct sockaddr_storage), x->request.peer,
                              sizeof x->request.peer, NULL, 0, NI_NUMERICHOST) != 0)
         snprintf(x->request.peer, sizeof x->request.peer, "unknown");
@@ -152,8 +151,7 @@ static struct exchange *begin(struct http *h, struct MHD_Connection *connection,
     x->next = h->exchange;
     if (x->next) x->next->prev = x;
     h->exchange = x;
-    x->request = (struct request){
-        .method = must_strdup(method), .path = must_strdup(path), .spool = -1, .exchange = x};
+    x->request = (struct request){.method = must_strdup(method), .path = must_strdup(path), .spool = -1, .exchange = x};
     take_peer(x);
     return x;
 }
@@ -196,16 +194,17 @@ static enum MHD_Result send_answer(struct exchange *x)
 
 static void refuse_size(struct exchange *x)
 {
-    static const char text[] = "{\"type\":\"about:blank\",\"title\":\"Content Too Large\",\"status\":413,\"detail\":\"the "
-                               "body is larger than this resource takes\"}";
-    if (!x->answered)
-        request_answer(&x->request, 413, "application/problem+json", text, sizeof text - 1, NULL);
+    static const char text[] =
+        "{\"type\":\"about:blank\",\"title\":\"Content Too Large\",\"status\":413,\"detail\":\"the "
+        "body is larger than this resource takes\"}";
+    if (!x->answered) request_answer(&x->request, 413, "application/problem+json", text, sizeof text - 1, NULL);
 }
 
 static void refuse_framing(struct exchange *x)
 {
-    static const char text[] = "{\"type\":\"about:blank\",\"title\":\"Bad Request\",\"status\":400,\"detail\":\"more than "
-                               "one Content-Length or Transfer-Encoding\"}";
+    static const char text[] =
+        "{\"type\":\"about:blank\",\"title\":\"Bad Request\",\"status\":400,\"detail\":\"more than "
+        "one Content-Length or Transfer-Encoding\"}";
     static const struct http_header close[] = {{"Connection", "close"}, {NULL, NULL}};
     request_answer(&x->request, 400, "application/problem+json", text, sizeof text - 1, close);
 }
@@ -312,7 +311,9 @@ void request_stream(struct request *r, const char *type, ssize_t (*read)(void *d
     struct exchange *x = r->exchange;
     x->read = read;
     x->read_data = data;
-    answer_with(x, 200, MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_read, x, NULL), type);
+    struct MHD_Response *response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_read, x, NULL);
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close"); /* its end is the connection's */
+    answer_with(x, 200, response, type);
 }
 
 void request_wake(struct request *r)

@@ -35,8 +35,8 @@ struct http_hooks {
 };
 
 struct http_options {
-    const char *address; /* "127.0.0.1", "::1", "0.0.0.0" */
-    uint16_t port;       /* 0: any */
+    const char *address;    /* "127.0.0.1", "::1", "0.0.0.0" */
+    uint16_t port;          /* 0: any */
     const char *cert, *key; /* PEM files; NULL: no TLS. Only TLS 1.2 and 1.3 are spoken */
     unsigned connections;   /* at once */
     unsigned idle_s;        /* a connection on which nothing moves for so long is closed */
@@ -64,7 +64,8 @@ void request_answer(struct request *r, unsigned status, const char *type, const 
 void request_answer_file(struct request *r, const char *type, int fd, uint64_t bytes);
 
 /* A body without an end. `read` fills up to `max` bytes; 0: nothing now, try after request_wake; −1: the end. */
-void request_stream(struct request *r, const char *type, ssize_t (*read)(void *data, char *buf, size_t max), void *data);
+void request_stream(struct request *r, const char *type, ssize_t (*read)(void *data, char *buf, size_t max),
+                    void *data);
 void request_wake(struct request *r);
 
 #endif

@@ -41,8 +41,8 @@ static enum status add(struct packing *p, const char *full, const struct stat *s
         if (strcmp(x->file[i].path, path) == 0) return STATUS_OK;
     p->bytes += (double)st->st_size;
     if (x->n == FILES_MAX || p->bytes > BYTES_MAX)
-        return error_set(p->err, STATUS_INVALID, "'files' of study '%s' are more than %d files or 1 GiB", p->study->name,
-                         FILES_MAX);
+        return error_set(p->err, STATUS_INVALID, "'files' of study '%s' are more than %d files or 1 GiB",
+                         p->study->name, FILES_MAX);
     if (x->n == x->room) {
         x->room = 2 * x->room + 16;
         x->file = must_grow(x->file, x->room, sizeof *x->file);
@@ -78,7 +78,8 @@ static enum status add_folder(struct packing *p, const char *full, int depth)
 static enum status add_tree(struct packing *p, const char *full, int depth)
 {
     struct stat st;
-    if (lstat(full, &st) != 0) return error_set(p->err, STATUS_INVALID, "cannot read %.300s: %s", full, strerror(errno));
+    if (lstat(full, &st) != 0)
+        return error_set(p->err, STATUS_INVALID, "cannot read %.300s: %s", full, strerror(errno));
     if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX) return add_folder(p, full, depth);
     return S_ISREG(st.st_mode) ? add(p, full, &st) : STATUS_OK;
 }
@@ -135,7 +136,7 @@ enum status parcel_make(struct parcel *p, const struct study *study, struct erro
         parcel_done(p);
         return s;
     }
-    qsort(p->file, p->n, sizeof *p->file, by_path);
+    if (p->n) qsort(p->file, p->n, sizeof *p->file, by_path);
     name_it(p, study);
     return STATUS_OK;
 }
@@ -153,10 +154,10 @@ json_t *parcel_json(const struct parcel *p, const struct study *study)
     char hex[DIGEST_HEX];
     for (size_t i = 0; i < p->n; i++)
         json_array_append_new(files, json_pack("{s:s, s:s, s:I, s:b}", "path", p->file[i].path, "sha256",
-                                               digest_hex(p->file[i].hash, hex), "bytes",
-                                               (json_int_t)p->file[i].bytes, "executable", p->file[i].executable));
-    return json_pack("{s:s, s:s, s:s, s:b, s:o}", "study", study->name, "file", study->text, "path", study->path, "ships",
-                     study->n_files > 0, "files", files);
+                                               digest_hex(p->file[i].hash, hex), "bytes", (json_int_t)p->file[i].bytes,
+                                               "executable", p->file[i].executable));
+    return json_pack("{s:s, s:s, s:s, s:b, s:o}", "study", study->name, "file", study->text, "path", study->path,
+                     "ships", study->n_files > 0, "files", files);
 }
 
 const struct shipped *parcel_find(const struct parcel *p, const unsigned char hash[DIGEST_BYTES])

@@ -53,7 +53,7 @@ static void job_name(const struct pilot *p, const char *study, char *ret)
 
 bool pilot_read_job(const char *line, struct pilot_job *ret)
 {
-    static const char *const alive[] = {"PENDING",  "RUNNING", "CONFIGURING", "SUSPENDED",
+    static const char *const alive[] = {"PENDING",  "RUNNING",  "CONFIGURING", "SUSPENDED",
                                         "REQUEUED", "RESIZING", "REQUEUE_HOLD"};
     char state[32];
     struct pilot_job j = {0};
@@ -149,7 +149,8 @@ static void on_submitted(void *data, int code, const char *text)
     p->submit = NULL;
     p->submit_ms = clock_mono_ms(p->service->clock) + (code == 0 ? LOOK_MS : SUBMIT_AGAIN_MS);
     if (code == 0)
-        service_say(p->service, p->submitting, "agents submitted to Slurm as job %.*s", (int)strcspn(text, ";\n"), text);
+        service_say(p->service, p->submitting, "agents submitted to Slurm as job %.*s", (int)strcspn(text, ";\n"),
+                    text);
     else
         service_say(p->service, p->submitting, "sbatch: %.*s; tried again in %d s", (int)strcspn(text, "\n"), text,
                     SUBMIT_AGAIN_MS / 1000);

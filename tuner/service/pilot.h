@@ -1,9 +1,9 @@
 /* pilot: agents as jobs of Slurm, for studies with `executor: {slurm: …}`.
  *
- * One look at the queue (squeue) every two seconds tells of all jobs; from that and what the studies want follows what is
- * submitted (sbatch, one array at a time) and what is cancelled (scancel). Nothing is remembered: a study's jobs have a
- * name that follows from the database and the study, so that a restart finds them again. A queue that cannot be looked
- * at is unknown, not empty: nothing is done then. An agent without work ends by itself after `idle`.
+ * One look at the queue (squeue) every two seconds tells of all jobs; from that and what the studies want follows what
+ * is submitted (sbatch, one array at a time) and what is cancelled (scancel). Nothing is remembered: a study's jobs
+ * have a name that follows from the database and the study, so that a restart finds them again. A queue that cannot be
+ * looked at is unknown, not empty: nothing is done then. An agent without work ends by itself after `idle`.
  *
  * A job's script is a file of options with "#!…/nocturne worker" as its first line: there is no shell.
  */

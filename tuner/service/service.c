@@ -3,6 +3,7 @@
 #include "tuner/service/pilot.h"
 
 #include "tuner/base/host.h"
+#include "tuner/base/redact.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@ void service_say(struct service *s, const char *study, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    redact(text, strlen(text));
     s->options.say(s->options.data, study, text);
 }
 
@@ -95,7 +97,9 @@ static void on_event(void *data, enum coordinator_event event, const struct tria
     case EVENT_TICK: return;
     case EVENT_FINISHED: s->trials_finished++; return;
     case EVENT_RETRY: service_say(s, h->study->name, "trial %ld is tried again: %s", t->number, text); return;
-    case EVENT_CONFIRM: service_say(s, h->study->name, "the search is done; confirming the best on fresh seeds"); return;
+    case EVENT_CONFIRM:
+        service_say(s, h->study->name, "the search is done; confirming the best on fresh seeds");
+        return;
     case EVENT_STOPPING:
     case EVENT_NOTE: service_say(s, h->study->name, "%s", text); return;
     case EVENT_PAUSED: service_say(s, h->study->name, "paused: %s; goes on by itself when that is over", text); return;
@@ -110,8 +114,8 @@ static void answer_waiting(struct hosted *h)
         if (c->cancel) c->cancel(c);
         call_wait_no_more(c);
         c->hosted = NULL;
-        call_problem(c, h->service->closing ? 503 : 409, h->service->closing ? "the service is stopping"
-                                                                            : "the study has ended");
+        call_problem(c, h->service->closing ? 503 : 409,
+                     h->service->closing ? "the service is stopping" : "the study has ended");
     }
 }
 
@@ -392,9 +396,10 @@ static void start_pilot(struct service *s)
     const char *address = s->options.address;
     bool any = strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0, v6 = strchr(address, ':') && !any;
     if (any) address = host_name(host);
-    s->pilot = pilot_create(s, s->options.url ? s->options.url
-                                              : arena_printf(&a, "http%s://%s%s%s:%u", s->options.cert ? "s" : "",
-                                                             v6 ? "[" : "", address, v6 ? "]" : "", http_port(s->http)));
+    s->pilot =
+        pilot_create(s, s->options.url ? s->options.url
+                                       : arena_printf(&a, "http%s://%s%s%s:%u", s->options.cert ? "s" : "",
+                                                      v6 ? "[" : "", address, v6 ? "]" : "", http_port(s->http)));
     arena_done(&a);
 }
 
@@ -412,7 +417,7 @@ enum status service_create(const struct service_options *options, uv_loop_t *loo
         service_free(s);
         return st;
     }
-    s->auth = auth_open(s->store, s->clock);
+    s->auth = auth_open(s->store, s->clock, options->tries);
     uv_timer_init(loop, &s->tick);
     uv_prepare_init(loop, &s->turn);
     s->tick.data = s->turn.data = s;

@@ -28,9 +28,10 @@ struct service_options {
     size_t slots;           /* trials of all studies on this machine; 0: none */
     int64_t silence_ms;     /* an agent that is silent for so long has lost its leases */
     double rate;            /* requests a second from one address */
+    long tries;             /* without a valid token, from one address, in a minute */
     unsigned connections;
     void (*say)(void *data, const char *study, const char *text); /* a line for the log; study may be NULL */
-    void (*ended)(void *data);                                   /* the service is gone */
+    void (*ended)(void *data);                                    /* the service is gone */
     void *data;
 };
 

@@ -94,8 +94,10 @@ static enum status read_extra(struct file *f, const struct yaml_node *v)
 static enum status read_slurm(struct file *f, const struct yaml_node *v)
 {
     static const struct key keys[] = {
-        {"partition", read_partition}, {"max_agents", read_max_agents}, {"slots", read_slots}, {"time", read_time},
-        {"gpus", read_gpus},           {"idle", read_idle},             {"extra", read_extra},
+        {"partition", read_partition}, {"max_agents", read_max_agents},
+        {"slots", read_slots},         {"time", read_time},
+        {"gpus", read_gpus},           {"idle", read_idle},
+        {"extra", read_extra},
     };
     f->study->slurm = (struct slurm){.on = true, .max_agents = 4, .slots = 1, .idle_ms = IDLE_MS};
     return FILE_SECTION(f, v, "slurm", keys);

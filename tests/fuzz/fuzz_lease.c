@@ -1,0 +1,89 @@
+/* Lease messages, both ways: what an agent says of a lease (remote_read), what the service mails to an agent
+ * (crew_take, crew_order, crew_fence), and what lies in an outbox after a crash.
+ *
+ *     build/fuzz/bin/fuzz_lease -max_total_time=60 tests/fuzz/corpus/lease
+ */
+#include "tuner/agent/work.h"
+#include "tuner/coordinator/remote.h"
+
+#include "tuner/base/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static uv_loop_t loop;
+static struct client *client;
+static char folder[] = "/tmp/fuzz_lease.XXXXXX";
+
+static void say(void *data, const char *text)
+{
+    (void)data;
+    (void)text;
+}
+
+static void on_change(void *data)
+{
+    (void)data;
+}
+
+static void begin(void)
+{
+    struct client_options o = {.url = "http://127.0.0.1:1"};
+    struct error err;
+    if (!mkdtemp(folder)) abort();
+    uv_loop_init(&loop);
+    if (client_create(&o, &loop, &client, &err)) abort();
+}
+
+static void as_outbox(const uint8_t *data, size_t n)
+{
+    char path[80];
+    struct outbox *o = NULL;
+    struct error err;
+    size_t bytes;
+    snprintf(path, sizeof path, "%s/o", folder);
+    FILE *out = fopen(path, "w");
+    fwrite(data, 1, n, out);
+    fclose(out);
+    if (outbox_open(path, &o, &err)) abort();
+    while (!outbox_is_empty(o)) {
+        json_decref(outbox_take(o, 64, "upload", &bytes));
+        if (bytes == 0) abort();
+        outbox_drop(o, bytes);
+    }
+    outbox_close(o);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    struct remote r;
+    struct error err;
+    struct crew crew;
+    json_t *object = NULL;
+    if (!client) begin();
+    as_outbox(data, n);
+    if (json_parse_object((const char *)data, n, &object, &err)) return 0;
+    if (remote_read(object, &r, &err) == STATUS_OK && r.outcome.end > JOB_NOT_STARTED) abort();
+    struct crew_options o = {.dir = folder,
+                             .guard = "/bin/false",
+                             .slots = 2,
+                             .client = client,
+                             .loop = &loop,
+                             .say = say,
+                             .changed = on_change};
+    if (crew_open(&crew, &o, &err)) abort();
+    crew_take(&crew, object);
+    crew_order(&crew, object, object);
+    json_t *list = json_pack("[O]", object);
+    crew_fence(&crew, list);
+    json_decref(crew_held(&crew));
+    json_decref(list);
+    crew_done(&crew);
+    json_decref(object);
+    uv_run(&loop, UV_RUN_NOWAIT);
+    snprintf(err.text, sizeof err.text, "%s/outbox.jsonl", folder);
+    unlink(err.text);
+    return 0;
+}
