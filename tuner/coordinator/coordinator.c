@@ -281,7 +281,7 @@ static void run_out(struct coordinator *c, const char *why, bool aloud)
 {
     if (c->exhausted) return;
     if (aloud) say(c, EVENT_NOTE, NULL, why);
-    snprintf(c->enough, sizeof c->enough, "%s", why);
+    snprintf(c->enough, sizeof c->enough, "%.390s", why);
     c->exhausted = true;
 }
 
@@ -754,7 +754,8 @@ static void adopt(struct coordinator *c)
     struct session *s = c->session;
     for (size_t i = 0; i < s->n_open; i++) {
         struct trial *t = s->open[i];
-        if ((t->state != TRIAL_LEASED && t->state != TRIAL_RUNNING) || !(t->agent || t->client)) continue;
+        if ((t->state != TRIAL_LEASED && t->state != TRIAL_RUNNING) || !(t->agent || t->client))
+            continue; /* lease_recover has returned the others */
         struct slot *slot = seating_add(&c->seating, &c->home, t->agent ? PLACE_AGENT : PLACE_CLIENT);
         if (t->agent) slot->seat = fleet_expect(c->member, t->agent, t->lease, slot);
         slot_adopt(slot, t);

@@ -365,7 +365,7 @@ void agent_waits(struct agent *a, int64_t got, size_t capacity)
 {
     while (json_array_size(a->mail) && json_integer_value(json_object_get(json_array_get(a->mail, 0), "n")) <= got)
         json_array_remove(a->mail, 0);
-    a->capacity = capacity;
+    a->capacity = capacity < a->slots ? capacity : a->slots;
     a->waits = true;
 }
 

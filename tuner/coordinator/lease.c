@@ -64,7 +64,7 @@ enum status lease_recover(struct session *s, bool keep_remote, struct error *err
     for (size_t i = s->n_open; !st && i-- > 0;) {
         struct trial *t = s->open[i];
         if (t->state != TRIAL_LEASED && t->state != TRIAL_RUNNING) continue;
-        if (keep_remote && (t->agent || t->client)) continue;
+        if (keep_remote && (t->agent || (t->client && t->deadline_ms))) continue;
         st = rebooted && !t->agent
                  ? lease_crashed(s, t, "crashed the machine", "the machine was restarted while it ran", err)
                  : session_return(s, t, "lost", "the coordinator ended before it did", 0, err);

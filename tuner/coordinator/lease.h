@@ -37,8 +37,8 @@ enum status lease_crashed(struct session *s, struct trial *t, const char *outcom
 size_t lease_expire(struct session *s);
 
 /* After the end of the process that ran it: leased and running trials are lost and go back to queued; if the machine
- * has been booted since the study was opened last, that counts as their crash. `keep_remote`: what agents and clients
- * hold, they still do. */
+ * has been booted since the study was opened last, that counts as their crash. `keep_remote`: what agents hold, and
+ * clients with a deadline, they still do. */
 enum status lease_recover(struct session *s, bool keep_remote, struct error *err);
 
 #endif

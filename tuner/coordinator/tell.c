@@ -51,7 +51,7 @@ static enum status refuse(const struct trial *t, enum lease_verdict verdict, str
 enum status tell_renew(struct session *s, const json_t *request, json_t **ret, struct error *err)
 {
     struct trial *t = NULL;
-    int64_t token, ttl_ms;
+    int64_t token = 0, ttl_ms = 0;
     enum status st = find_trial(s, request, "renew", &t, &token, err);
     if (!st) st = tell_ttl(request, &ttl_ms, err);
     if (!st) st = refuse(t, lease_judge(t, token, LEASE_RENEWAL, false), err);
@@ -126,7 +126,7 @@ enum status tell_result(struct session *s, const json_t *request, json_t **ret, 
 {
     struct trial *t = NULL;
     struct tale tale = {0};
-    int64_t token;
+    int64_t token = 0;
     enum status st = find_trial(s, request, "tell", &t, &token, err);
     if (!st) st = read_tale(s, request, &tale, err);
     if (st) return st;
@@ -166,7 +166,7 @@ enum status tell_report(struct session *s, const json_t *request, struct trial *
     const char *name;
     json_t *v;
     struct trial *t = NULL;
-    int64_t token;
+    int64_t token = 0;
     enum status st = find_trial(s, request, "report", &t, &token, err);
     if (st) return st;
     if (!json_is_integer(step) || json_integer_value(step) < 0 || !json_is_object(metrics))

@@ -183,12 +183,13 @@ extern const struct route api_routes[]; /* ends with a NULL method */
 #define API_HANDLERS(X)                                                                                                \
     X(studies_list)                                                                                                    \
     X(studies_create)                                                                                                  \
-    X(study_get) X(study_delete) X(study_pause) X(study_resume) X(study_stop) X(study_best) X(study_export)            \
-        X(study_budgets) X(study_events) X(study_log) X(study_definition) X(study_file_put) X(trials_list)             \
-            X(trials_create) X(trial_get) X(trial_cancel) X(trial_reports) X(trial_report) X(trial_tell)               \
-                X(trial_renew) X(artefacts_list) X(artefact_get) X(artefact_put) X(ask) X(blob_get) X(agents_list)     \
-                    X(agent_get) X(agent_register) X(agent_poll) X(agent_messages) X(agent_leave) X(tokens_list)       \
-                        X(token_create) X(token_revoke) X(health) X(metrics) X(openapi) X(service_get)
+    X(study_get)                                                                                                       \
+    X(study_delete) X(study_pause) X(study_resume) X(study_stop) X(study_best) X(study_export) X(study_budgets)        \
+        X(study_events) X(study_log) X(study_definition) X(study_file_put) X(trials_list) X(trials_create)             \
+            X(trial_get) X(trial_cancel) X(trial_reports) X(trial_report) X(trial_tell) X(trial_renew)                 \
+                X(artefacts_list) X(artefact_get) X(artefact_put) X(ask) X(blob_get) X(agents_list) X(agent_get)       \
+                    X(agent_register) X(agent_poll) X(agent_messages) X(agent_leave) X(tokens_list) X(token_create)    \
+                        X(token_revoke) X(health) X(metrics) X(openapi) X(service_get)
 #define X(name) void api_##name(struct call *c);
 API_HANDLERS(X)
 #undef X

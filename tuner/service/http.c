@@ -162,6 +162,13 @@ static void announce_length(struct exchange *x)
     if (text && strtoull(text, NULL, 10) > x->request.body_max) x->too_large = true;
 }
 
+/* Of a request whose body nobody wants the connection is closed with the answer; others can go on. */
+static bool has_body(const struct exchange *x)
+{
+    const char *length = request_header(&x->request, "Content-Length");
+    return (length && strcmp(length, "0") != 0) || request_header(&x->request, "Transfer-Encoding");
+}
+
 static bool take_bytes(struct exchange *x, const char *bytes, size_t n)
 {
     struct request *r = &x->request;
@@ -223,7 +230,7 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
             h->hooks.begin(h->hooks.data, &x->request);
         if (!x->answered) announce_length(x);
         if (x->too_large) refuse_size(x);
-        return x->answered ? send_answer(x) : MHD_YES;
+        return x->answered && has_body(x) ? send_answer(x) : MHD_YES;
     }
     if (x->sent) { /* what still comes of a body that nobody wants */
         *upload_n = 0;
