@@ -323,7 +323,7 @@ class Events(World):
         self.wait("there is more", lambda: len(again.ids()) > 5)
         whole = first + again.ids()
         self.assertEqual(whole, list(range(1, whole[-1] + 1)))
-        self.assertIn(b"event: report", again.text)
+        self.wait("reports pass by", lambda: b"event: report" in again.text)
         self.ok("POST", "/studies/s/stop", {"now": True})
         self.wait_phase("stopped")
         last = self.ok("GET", "/studies/s")["seq"]
@@ -440,6 +440,14 @@ class Agents(World):
         self.wait("its log is here", lambda: "resumed with forty-two" in self.call("GET", "/studies/s/trials/0/artefacts/stdout.log").body.decode())
         started = [e["body"] for e in self.events() if e["event"] == "started" and e["trial"] == 0]
         self.assertEqual(started[-1].get("resumed"), 50)
+
+    def test_each_slot_has_a_gpu_of_its_own(self):
+        self.create(trial='echo "gpu $CUDA_VISIBLE_DEVICES"\n' + TRIAL)
+        self.agent("a1", "--gpus", "0,2", slots=2)
+        self.wait_phase("complete")
+        seen = {self.read(f"nocturne.files/s/{t['trial']:04d}.1/stdout.log").splitlines()[0] for t in self.trials()}
+        self.assertEqual(seen, {"gpu 0", "gpu 2"})
+        self.assertEqual(self.ok("GET", "/agents/a1")["gpus"], 2)
 
     def test_what_is_missing_is_said(self):
         self.ok("POST", "/studies", text=STUDY.replace("files: [trial.sh]", "files: ['*.sh', gone.sh]"), headers={"Content-Type": "application/yaml"})

@@ -32,7 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ssize_t k = send(pair[1], data + at, size - at < 4096 ? size - at : 4096, 0);
         if (k > 0) at += (size_t)k;
         nocturne_should_stop(n);
-        for (char drop[4096]; recv(pair[1], drop, sizeof drop, MSG_DONTWAIT) > 0;) {} /* its logs */
+        for (char drop[4096]; recv(pair[1], drop, sizeof drop, MSG_DONTWAIT) > 0;) {
+        } /* its logs */
     }
     nocturne_should_stop(n);
     nocturne_close(n);

@@ -4,6 +4,7 @@
 
 #include "tuner/base/digest.h"
 #include "tuner/base/json.h"
+#include "tuner/base/words.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -126,16 +127,6 @@ static void fail_with(struct item *x, long status, const char *body)
 }
 
 /* ---- files ---- */
-
-static bool is_inside(const char *path)
-{
-    if (!*path || *path == '/') return false;
-    for (const char *at = path; at; at = strchr(at, '/')) {
-        at += *at == '/';
-        if (strncmp(at, "..", 2) == 0 && (at[2] == '/' || !at[2])) return false;
-    }
-    return true;
-}
 
 static const json_t *file_at(const struct item *x, size_t i)
 {
@@ -267,7 +258,7 @@ static bool is_manifest(const json_t *m)
     {
         const char *path = json_string_value(json_object_get(f, "path")),
                    *sha = json_string_value(json_object_get(f, "sha256"));
-        if (!path || !is_inside(path) || !sha || !digest_parse(sha, hash) ||
+        if (!path || !words_is_inside(path) || !sha || !digest_parse(sha, hash) ||
             !json_is_integer(json_object_get(f, "bytes")))
             return false;
     }

@@ -62,6 +62,16 @@ int64_t words_next_time_ms(int minutes, int64_t now_ms)
     return (int64_t)at * 1000;
 }
 
+bool words_is_inside(const char *path)
+{
+    if (!*path || *path == '/') return false;
+    for (const char *at = path; at; at = strchr(at, '/')) {
+        at += *at == '/';
+        if (strncmp(at, "..", 2) == 0 && (at[2] == '/' || !at[2])) return false;
+    }
+    return true;
+}
+
 size_t words_length(const char *text)
 {
     size_t n = 0;

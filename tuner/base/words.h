@@ -15,6 +15,9 @@ bool words_time_of_day(const char *text, int *ret_minutes);
 /* The next moment after `now_ms` (wall clock) at which local clocks show `minutes` after midnight. */
 int64_t words_next_time_ms(int minutes, int64_t now_ms);
 
+/* A relative path that leads nowhere above where it begins. */
+bool words_is_inside(const char *path);
+
 /* Characters of UTF-8 text. */
 size_t words_length(const char *text);
 

@@ -1,5 +1,7 @@
 #include "tuner/cli/cli.h"
 
+#include "tuner/report/report.h"
+
 #include "tuner/base/json.h"
 #include "tuner/base/words.h"
 
@@ -152,6 +154,21 @@ void cli_close(struct cli_study *s)
 bool cli_is_running(const struct cli_study *s)
 {
     return store_hold_taken(s->store, s->study->name);
+}
+
+void cli_say(const char *study, const char *text)
+{
+    char when[40];
+    printf("%s  %s%s%s\n", report_time(clock_wall_ms(clock_real()), when, sizeof when), study ? study : "",
+           study ? ": " : "", text);
+    fflush(stdout);
+}
+
+void cli_catch_signal(uv_loop_t *loop, uv_signal_t *handle, int number, void (*on)(uv_signal_t *, int), void *data)
+{
+    uv_signal_init(loop, handle);
+    handle->data = data;
+    uv_signal_start(handle, on, number);
 }
 
 void cli_print_json(json_t *value)

@@ -6,6 +6,7 @@
 
 #include <argp.h>
 #include <stdbool.h>
+#include <uv.h>
 
 enum exit_code { EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_NOT_FOUND, EXIT_INTERRUPTED };
 
@@ -77,6 +78,11 @@ void cli_found_done(struct cli_found *f);
 
 /* Is a coordinator at work on it now? */
 bool cli_is_running(const struct cli_study *s);
+
+/* A line of a long-running command's log, with the time. */
+void cli_say(const char *study, const char *text);
+/* `on` is called from the loop with handle->data = data; the handle is the caller's to close. */
+void cli_catch_signal(uv_loop_t *loop, uv_signal_t *handle, int number, void (*on)(uv_signal_t *, int), void *data);
 
 /* Prints JSON and a newline; takes the reference. */
 void cli_print_json(json_t *value);

@@ -49,7 +49,9 @@ static const char template[] =
     "confirm: {top: 3, seeds: 3}           # re-run the winners on fresh seeds before believing them\n"
     "search: {sampler: gp, seed: 1}        # gp, sobol or random\n"
     "# warm_start: [earlier_study]         # studies in the same database that this one may learn from\n"
-    "workers: {local: 1}                   # trials at the same time\n";
+    "workers: {local: 1}                   # trials at the same time\n"
+    "# files: [train.py, data/*.csv]       # what agents on other machines need (nocturne serve, nocturne worker)\n"
+    "# executor: {slurm: {partition: gpu, max_agents: 8, slots: 1, time: 8h}}   # agents as jobs of Slurm\n";
 
 static const struct argp_option table[] = {{"force", 'f', NULL, 0, "overwrite an existing file", 0}, {0}};
 

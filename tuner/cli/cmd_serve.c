@@ -1,7 +1,6 @@
 #include "tuner/cli/cli.h"
 
 #include "tuner/coordinator/run.h"
-#include "tuner/report/report.h"
 #include "tuner/service/auth.h"
 #include "tuner/service/service.h"
 
@@ -153,11 +152,8 @@ struct serving {
 
 static void say(void *data, const char *study, const char *text)
 {
-    char when[40];
     (void)data;
-    printf("%s  %s%s%s\n", report_time(clock_wall_ms(clock_real()), when, sizeof when), study ? study : "",
-           study ? ": " : "", text);
-    fflush(stdout);
+    cli_say(study, text);
 }
 
 static void on_ended(void *data)
@@ -206,13 +202,6 @@ static void raise_limit(void)
     setrlimit(RLIMIT_NOFILE, &files);
 }
 
-static void catch_signal(uv_loop_t *loop, uv_signal_t *handle, struct serving *x, int number)
-{
-    uv_signal_init(loop, handle);
-    handle->data = x;
-    uv_signal_start(handle, on_signal, number);
-}
-
 static enum status serve(struct options *o, struct error *err)
 {
     struct serving x = {.service = NULL};
@@ -232,8 +221,8 @@ static enum status serve(struct options *o, struct error *err)
         fflush(stdout);
         uv_timer_init(&loop, &x.watchdog);
         start_watchdog(&x.watchdog);
-        catch_signal(&loop, &x.interrupt, &x, SIGINT);
-        catch_signal(&loop, &x.terminate, &x, SIGTERM);
+        cli_catch_signal(&loop, &x.interrupt, SIGINT, on_signal, &x);
+        cli_catch_signal(&loop, &x.terminate, SIGTERM, on_signal, &x);
         uv_run(&loop, UV_RUN_DEFAULT);
     }
     uv_loop_close(&loop);

@@ -2,7 +2,6 @@
 
 #include "tuner/agent/agent.h"
 #include "tuner/coordinator/run.h"
-#include "tuner/report/report.h"
 #include "workers/workers.h"
 
 #include "tuner/base/host.h"
@@ -174,10 +173,8 @@ struct working {
 
 static void say(void *data, const char *text)
 {
-    char when[40];
     (void)data;
-    printf("%s  %s\n", report_time(clock_wall_ms(clock_real()), when, sizeof when), text);
-    fflush(stdout);
+    cli_say(NULL, text);
 }
 
 static void on_ended(void *data, const struct error *err)
@@ -192,16 +189,9 @@ static void on_ended(void *data, const struct error *err)
 static void on_signal(uv_signal_t *handle, int number)
 {
     struct working *x = handle->data;
-    say(NULL, number == SIGTERM ? "stopping now: running trials are ended and given back"
-                                : "stopping: running trials may finish; interrupt again to end them now");
+    cli_say(NULL, number == SIGTERM ? "stopping now: running trials are ended and given back"
+                                    : "stopping: running trials may finish; interrupt again to end them now");
     worker_stop(x->worker, number == SIGTERM);
-}
-
-static void catch_signal(uv_loop_t *loop, uv_signal_t *handle, struct working *x, int number)
-{
-    uv_signal_init(loop, handle);
-    handle->data = x;
-    uv_signal_start(handle, on_signal, number);
 }
 
 static enum status work(struct options *o, struct error *err)
@@ -212,8 +202,8 @@ static enum status work(struct options *o, struct error *err)
     o->worker.ended = on_ended;
     o->worker.data = &x;
     uv_loop_init(&loop);
-    catch_signal(&loop, &x.interrupt, &x, SIGINT);
-    catch_signal(&loop, &x.terminate, &x, SIGTERM);
+    cli_catch_signal(&loop, &x.interrupt, SIGINT, on_signal, &x);
+    cli_catch_signal(&loop, &x.terminate, SIGTERM, on_signal, &x);
     enum status s = worker_create(&o->worker, &loop, &x.worker, err);
     if (s) on_ended(&x, err);
     uv_run(&loop, UV_RUN_DEFAULT);

@@ -108,13 +108,6 @@ static void on_signal(uv_signal_t *handle, int number)
     coordinator_stop(x->run->coordinator);
 }
 
-static void catch_signal(uv_loop_t *loop, uv_signal_t *handle, struct running *x, int number)
-{
-    uv_signal_init(loop, handle);
-    handle->data = x;
-    uv_signal_start(handle, on_signal, number);
-}
-
 static enum status coordinate(struct run *run, const struct run_options *o, const char *guard, const char *files,
                               enum coordinator_end *ret_end, struct error *err)
 {
@@ -132,8 +125,8 @@ static enum status coordinate(struct run *run, const struct run_options *o, cons
     uv_loop_init(&loop);
     enum status s = run_start(run, &options, &loop, err);
     if (!s) {
-        catch_signal(&loop, &x.interrupt, &x, SIGINT);
-        catch_signal(&loop, &x.terminate, &x, SIGTERM);
+        cli_catch_signal(&loop, &x.interrupt, SIGINT, on_signal, &x);
+        cli_catch_signal(&loop, &x.terminate, SIGTERM, on_signal, &x);
         uv_run(&loop, UV_RUN_DEFAULT);
         s = x.status;
         if (s) *err = x.err;

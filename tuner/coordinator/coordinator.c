@@ -71,7 +71,7 @@ static void say_now(struct coordinator *c, enum coordinator_event event, const s
 /* Once what has been recorded so far is durable. */
 static void say(struct coordinator *c, enum coordinator_event event, const struct trial *t, const char *text)
 {
-    announce(&c->said, journal_batch(c->journal), event, t, text);
+    announce(&c->said, journal_mark(c->journal), event, t, text);
 }
 
 static void speak(struct coordinator *c, uint64_t durable)

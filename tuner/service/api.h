@@ -155,6 +155,15 @@ struct trial *call_trial(struct call *c, const struct session *s); /* {trial}; N
 
 /* ---- studies at work ---- */
 
+/* Of the whole database, in order of creation. Done also after a failure. */
+struct study_names {
+    struct arena arena;
+    const char **name;
+    size_t n, room;
+};
+enum status service_names(struct service *s, struct study_names *ret, struct error *err);
+void study_names_done(struct study_names *l);
+
 struct hosted *service_hosted(struct service *s, const char *study); /* NULL: not at work */
 /* Puts a study to work. `budget`: instead of its file's; may be NULL. */
 enum status service_host(struct service *s, struct study *study, const struct budget *budget, struct hosted **ret,
@@ -184,12 +193,15 @@ extern const struct route api_routes[]; /* ends with a NULL method */
     X(studies_list)                                                                                                    \
     X(studies_create)                                                                                                  \
     X(study_get)                                                                                                       \
-    X(study_delete) X(study_pause) X(study_resume) X(study_stop) X(study_best) X(study_export) X(study_budgets)        \
-        X(study_events) X(study_log) X(study_definition) X(study_file_put) X(trials_list) X(trials_create)             \
-            X(trial_get) X(trial_cancel) X(trial_reports) X(trial_report) X(trial_tell) X(trial_renew)                 \
-                X(artefacts_list) X(artefact_get) X(artefact_put) X(ask) X(blob_get) X(agents_list) X(agent_get)       \
-                    X(agent_register) X(agent_poll) X(agent_messages) X(agent_leave) X(tokens_list) X(token_create)    \
-                        X(token_revoke) X(health) X(metrics) X(openapi) X(service_get)
+    X(study_delete)                                                                                                    \
+    X(study_pause)                                                                                                     \
+    X(study_resume)                                                                                                    \
+    X(study_stop) X(study_best) X(study_export) X(study_budgets) X(study_events) X(study_log) X(study_definition)      \
+        X(study_file_put) X(trials_list) X(trials_create) X(trial_get) X(trial_cancel) X(trial_reports)                \
+            X(trial_report) X(trial_tell) X(trial_renew) X(artefacts_list) X(artefact_get) X(artefact_put) X(ask)      \
+                X(blob_get) X(agents_list) X(agent_get) X(agent_register) X(agent_poll) X(agent_messages)              \
+                    X(agent_leave) X(tokens_list) X(token_create) X(token_revoke) X(health) X(metrics) X(openapi)      \
+                        X(service_get)
 #define X(name) void api_##name(struct call *c);
 API_HANDLERS(X)
 #undef X

@@ -44,29 +44,13 @@ static json_t *study_by_name(struct service *s, const char *name, struct error *
     return study_json(s, name, state);
 }
 
-struct listing {
-    struct arena arena;
-    const char **name;
-    size_t n, room;
-};
-
-static void on_study(void *data, const struct store_study *row)
-{
-    struct listing *l = data;
-    if (l->n == l->room) {
-        l->room = 2 * l->room + 16;
-        l->name = must_grow(l->name, l->room, sizeof *l->name);
-    }
-    l->name[l->n++] = arena_strdup(&l->arena, row->name);
-}
-
 void api_studies_list(struct call *c)
 {
-    struct listing l = {0};
+    struct study_names l;
     struct error err;
     long offset, limit;
     if (!call_number(c, "offset", 0, 0, 1000000000, &offset) || !call_number(c, "limit", 100, 1, 1000, &limit)) return;
-    enum status st = store_studies(c->service->store, on_study, &l, &err);
+    enum status st = service_names(c->service, &l, &err);
     json_t *all = json_array();
     for (size_t i = (size_t)offset; !st && i < l.n && i < (size_t)(offset + limit); i++) {
         json_t *one = study_by_name(c->service, l.name[i], &err);
@@ -77,8 +61,7 @@ void api_studies_list(struct call *c)
         call_fail(c, &err);
     } else
         call_answer(c, 200, json_pack("{s:o, s:I}", "studies", all, "total", (json_int_t)l.n));
-    free(l.name);
-    arena_done(&l.arena);
+    study_names_done(&l);
 }
 
 void api_study_get(struct call *c)

@@ -95,7 +95,12 @@ static void on_event(void *data, enum coordinator_event event, const struct tria
     switch (event) {
     case EVENT_STARTED:
     case EVENT_TICK: return;
-    case EVENT_FINISHED: s->trials_finished++; return;
+    case EVENT_FINISHED:
+        s->trials_finished++;
+        if (h->run->session->best == t && t->told > 0)
+            service_say(s, h->study->name, "trial %ld is the best so far: utility %+.4g", t->number,
+                        h->run->session->best_utility);
+        return;
     case EVENT_RETRY: service_say(s, h->study->name, "trial %ld is tried again: %s", t->number, text); return;
     case EVENT_CONFIRM:
         service_say(s, h->study->name, "the search is done; confirming the best on fresh seeds");
@@ -241,21 +246,26 @@ static void sweep_hosted(struct service *s)
 
 /* ---- studies of the last process ---- */
 
-struct unfinished {
-    struct service *service;
-    struct arena arena;
-    const char **name;
-    size_t n, room;
-};
-
 static void on_study(void *data, const struct store_study *row)
 {
-    struct unfinished *u = data;
-    if (u->n == u->room) {
-        u->room = 2 * u->room + 16;
-        u->name = must_grow(u->name, u->room, sizeof *u->name);
+    struct study_names *l = data;
+    if (l->n == l->room) {
+        l->room = 2 * l->room + 16;
+        l->name = must_grow(l->name, l->room, sizeof *l->name);
     }
-    u->name[u->n++] = arena_strdup(&u->arena, row->name);
+    l->name[l->n++] = arena_strdup(&l->arena, row->name);
+}
+
+enum status service_names(struct service *s, struct study_names *ret, struct error *err)
+{
+    *ret = (struct study_names){.n = 0};
+    return store_studies(s->store, on_study, ret, err);
+}
+
+void study_names_done(struct study_names *l)
+{
+    free(l->name);
+    arena_done(&l->arena);
 }
 
 static bool was_at_work(const struct session *s)
@@ -285,11 +295,10 @@ static void put_to_work_again(struct service *s, const char *name)
 
 static enum status host_unfinished(struct service *s, struct error *err)
 {
-    struct unfinished u = {.service = s};
-    enum status st = store_studies(s->store, on_study, &u, err);
-    for (size_t i = 0; !st && i < u.n; i++) put_to_work_again(s, u.name[i]);
-    free(u.name);
-    arena_done(&u.arena);
+    struct study_names all;
+    enum status st = service_names(s, &all, err);
+    for (size_t i = 0; !st && i < all.n; i++) put_to_work_again(s, all.name[i]);
+    study_names_done(&all);
     return st;
 }
 

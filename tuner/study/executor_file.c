@@ -1,6 +1,8 @@
 /* `executor:` and `files:`: where trials run, and what a machine needs to run them. */
 #include "tuner/study/file.h"
 
+#include "tuner/base/words.h"
+
 #include <string.h>
 
 enum { IDLE_MS = 60000, AGENTS_MAX = 10000 };
@@ -20,22 +22,12 @@ static enum status list_of_text(struct file *f, const struct yaml_node *v, const
 
 /* ---- files ---- */
 
-static bool is_inside(const char *path)
-{
-    if (!*path || *path == '/') return false;
-    for (const char *at = path; at; at = strchr(at, '/')) {
-        at += *at == '/';
-        if (strncmp(at, "..", 2) == 0 && (at[2] == '/' || !at[2])) return false;
-    }
-    return true;
-}
-
 enum status file_files(struct file *f, const struct yaml_node *v)
 {
     struct study *s = f->study;
     enum status st = list_of_text(f, v, "files", &s->n_files, &s->file);
     for (size_t i = 0; !st && i < s->n_files; i++)
-        if (!is_inside(s->file[i]))
+        if (!words_is_inside(s->file[i]))
             st = file_fail(f, v->value[i],
                            "'%s' is not in the study's folder; 'files' takes relative paths and patterns such as "
                            "train.py or data/*.csv",
