@@ -524,7 +524,7 @@ void api_blob_get(struct call *c)
 /* A relative path without "..", hidden parts or odd characters. */
 static bool is_plain_path(const char *path)
 {
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./+@=, ";
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./";
     bool at_start = true;
     if (!*path || strlen(path) > 200 || strspn(path, allowed) != strlen(path)) return false;
     for (; *path; path++) {

@@ -1,0 +1,201 @@
+/* The coordinator's desk: what people, clients and agents want of a study, and what they say. */
+#include "tuner/coordinator/machine.h"
+
+#include "tuner/coordinator/lease.h"
+#include "tuner/coordinator/remote.h"
+#include "tuner/coordinator/tell.h"
+
+#include <string.h>
+
+/* ---- what people want ---- */
+
+enum status coordinator_enqueue(struct coordinator *c, const json_t *params, struct trial **ret, struct error *err)
+{
+    double config[SPACE_PARAMS_MAX];
+    enum status s = space_from_json(&c->session->study->space, params, config, err);
+    if (!s)
+        *ret =
+            session_add(c->session, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = "enqueued"});
+    return s;
+}
+
+enum status coordinator_cancel(struct coordinator *c, struct trial *t, const char *why, struct error *err)
+{
+    struct slot *slot = seating_of(&c->seating, t);
+    if (trial_state_final(t->state))
+        return error_set(err, STATUS_CONFLICT, "trial %ld is %s already", t->number, trial_state_name(t->state));
+    if (slot && slot->state == SLOT_RUNS && slot->place == PLACE_AGENT && t->state == TRIAL_LEASED) {
+        slot_cancel(slot, why); /* its agent does not have it yet, or has not said so */
+        return STATUS_OK;
+    }
+    if (slot && slot->state == SLOT_RUNS) {
+        slot_cancel(slot, why);
+        return STATUS_OK;
+    }
+    enum status s = session_finish(c->session, t, TRIAL_CANCELLED, NULL, why, NULL, err);
+    if (!s && slot && !slot->asking) slot_clear(slot);
+    return s;
+}
+
+/* ---- what clients want ---- */
+
+void coordinator_promise(struct coordinator *c, void (*call)(void *data), void *data)
+{
+    announce_call(&c->said, journal_mark(c->journal), call, data);
+    uv_async_send(&c->wake);
+}
+
+void coordinator_calmly(struct coordinator *c, void (*call)(void *data), void *data)
+{
+    announce_call(&c->later, 0, call, data);
+    uv_async_send(&c->wake);
+}
+
+void coordinator_forget(struct coordinator *c, const void *data)
+{
+    announcements_forget(&c->said, data);
+    announcements_forget(&c->later, data);
+}
+
+struct asking *coordinator_ask(struct coordinator *c, size_t want, int64_t ttl_ms,
+                               void (*done)(void *data, size_t n, struct trial *const *trial, const char *why),
+                               void *data)
+{
+    struct asking *a = askings_add(&c->askings, want, ttl_ms, clock_mono_ms(c->session->clock) + ASK_WAIT_MS);
+    a->done = done;
+    a->data = data;
+    uv_async_send(&c->wake);
+    return a;
+}
+
+void coordinator_unask(struct coordinator *c, struct asking *a)
+{
+    for (size_t i = 0; i < c->seating.n; i++) {
+        struct slot *slot = c->seating.slot[i];
+        bool given = false;
+        for (size_t k = 0; k < a->n && !given; k++) given = slot->state == SLOT_RUNS && slot->trial == a->trial[k];
+        if (slot->asking == a || given) {
+            slot->asking = NULL;
+            slot_take_back(slot);
+        }
+    }
+    asking_drop(&c->askings, a);
+}
+
+/* A condemned trial of a client is over with the answer that says so. */
+static enum status answer_report(struct coordinator *c, struct trial *t, json_t **ret, struct error *err)
+{
+    struct slot *slot = seating_of(&c->seating, t);
+    enum status s = STATUS_OK;
+    if (slot && slot->mail && json_object_get(slot->mail, "stop") && t->doom == DOOM_PRUNED)
+        s = overseer_prune(c->session, t, NULL, err);
+    if (s) return s;
+    *ret = slot && slot->mail ? json_incref(slot->mail) : json_object();
+    if (!json_object_get(*ret, "stop")) json_object_set_new(*ret, "stop", json_false());
+    if (slot && slot->mail) {
+        json_decref(slot->mail);
+        slot->mail = NULL;
+    }
+    if (trial_state_final(t->state)) machine_ended(c, t, NULL);
+    return STATUS_OK;
+}
+
+enum status coordinator_told(struct coordinator *c, const json_t *request, json_t **ret, struct error *err)
+{
+    struct session *s = c->session;
+    struct trial *t = NULL;
+    enum status st;
+    if (json_object_get(request, "report")) {
+        st = tell_report(s, request, &t, err);
+        return st ? st : answer_report(c, t, ret, err);
+    }
+    if (json_object_get(request, "renew")) return tell_renew(s, request, ret, err);
+    if (json_object_get(request, "add")) return tell_add(s, request, ret, err);
+    t = session_trial(s, (long)json_integer_value(json_object_get(request, "tell")));
+    bool was_final = !t || trial_state_final(t->state);
+    st = tell_result(s, request, ret, err);
+    if (!st && !was_final) machine_ended(c, t, NULL);
+    return st;
+}
+
+/* ---- what agents say ---- */
+
+static bool take_from_agent(struct coordinator *c, struct slot *slot, const struct remote *r)
+{
+    struct session *s = c->session;
+    struct arena a = {0};
+    struct error err;
+    switch (r->kind) {
+    case REMOTE_STARTED:
+        if (slot->trial->state == TRIAL_LEASED && !session_started(s, slot->trial, r->pid, r->resumed_cost, &err))
+            machine_say(c, EVENT_STARTED, slot->trial, NULL);
+        break;
+    case REMOTE_REPORT:
+        if (r->n >= slot->trial->reports) slot_hears_report(slot, r->step, r->metrics); /* else: heard before */
+        break;
+    case REMOTE_POLICY: slot_hears_policy(slot, r->metrics); break;
+    case REMOTE_CHECKPOINT: slot_hears_checkpoint(slot, r->step, r->text); break;
+    case REMOTE_LOG:
+        workers_keep_log(slot_folder(slot, &a), strcmp(r->stream, "stdout") == 0 ? "stdout.log" : "stderr.log", r->text,
+                         r->text_n);
+        break;
+    case REMOTE_END: slot_hears_end(slot, &r->outcome, r->out_of_memory); break;
+    }
+    arena_done(&a);
+    return true;
+}
+
+/* Its lease is over, but its result is the only one there is. */
+static void take_late(struct coordinator *c, struct trial *t, const struct remote *r)
+{
+    struct slot *slot = seating_of(&c->seating, t); /* who is at it now need not be */
+    struct error err;
+    if (session_finish(c->session, t, TRIAL_COMPLETE, r->outcome.metrics, NULL, "late", &err)) return;
+    machine_say(c, EVENT_FINISHED, t, NULL);
+    if (slot && slot->state == SLOT_RUNS) slot_stop_late(slot, "another attempt has finished it");
+}
+
+bool desk_hears(void *data, const char *agent, const json_t *message)
+{
+    struct coordinator *c = data;
+    struct remote r;
+    if (remote_read(message, &r, NULL)) return true; /* there is nothing to be had from saying it again */
+    struct trial *t = session_trial(c->session, r.trial);
+    bool end = r.kind == REMOTE_END, result = end && r.outcome.end == JOB_COMPLETE;
+    if (!t) return false;
+    enum lease_verdict verdict = lease_judge(t, r.lease,
+                                             result ? LEASE_RESULT
+                                             : end  ? LEASE_FAILURE
+                                                    : LEASE_REPORT,
+                                             end);
+    struct slot *slot = seating_of(&c->seating, t);
+    bool holds = slot && slot->state == SLOT_RUNS && slot->place == PLACE_AGENT && slot->lease == r.lease;
+    if (holds && strcmp(seat_agent(slot->seat), agent) != 0) return false; /* it speaks for another */
+    if (holds && (verdict == LEASE_ACCEPT || end)) {
+        bool begun = r.kind != REMOTE_STARTED && !(end && r.outcome.end == JOB_NOT_STARTED);
+        if (t->state == TRIAL_LEASED && begun) session_started(c->session, t, 0, 0, NULL);
+        return take_from_agent(c, slot, &r);
+    }
+    if (verdict == LEASE_LATE) take_late(c, t, &r);
+    return end;
+}
+
+void desk_loses(void *data, void *owner, enum seat_loss loss, const char *why)
+{
+    (void)data;
+    slot_lost(owner, loss, why);
+}
+
+/* Leases that agents and clients hold since before this process. */
+void desk_adopt(struct coordinator *c)
+{
+    struct session *s = c->session;
+    for (size_t i = 0; i < s->n_open; i++) {
+        struct trial *t = s->open[i];
+        if ((t->state != TRIAL_LEASED && t->state != TRIAL_RUNNING) || !(t->agent || t->client))
+            continue; /* lease_recover has returned the others */
+        struct slot *slot = seating_add(&c->seating, &c->home, t->agent ? PLACE_AGENT : PLACE_CLIENT);
+        if (t->agent) slot->seat = fleet_expect(c->member, t->agent, t->lease, slot);
+        slot_adopt(slot, t);
+    }
+}

@@ -1,0 +1,56 @@
+/* machine: a coordinator's insides, shared by its loop (coordinator.c) and its desk (desk.c); nobody else includes it.
+ */
+#ifndef TUNER_COORDINATOR_MACHINE_H
+#define TUNER_COORDINATOR_MACHINE_H
+
+#include "tuner/coordinator/announce.h"
+#include "tuner/coordinator/asking.h"
+#include "tuner/coordinator/fleet.h"
+#include "tuner/coordinator/pause.h"
+#include "tuner/coordinator/seating.h"
+
+enum phase { PHASE_SEARCH, PHASE_CONFIRM, PHASE_DRAIN, PHASE_KILL, PHASE_LEAVE, PHASE_ENDED };
+
+struct coordinator {
+    struct coordinator_options options;
+    struct session *session;
+    struct journal *journal;
+    uv_loop_t *loop;
+    struct workers *workers;
+    enum phase phase;
+    struct slot_home home;
+    struct seating seating;
+    struct member *member; /* of the fleet; NULL: there is none */
+    struct askings askings;
+    struct search *search;
+    struct forecaster *forecaster;
+    size_t judge_next; /* slot */
+    bool judging;      /* a running trial is being judged */
+    bool thinking;     /* a suggestion is being computed */
+    bool exhausted;    /* nothing is left to try, to afford, or worth the trouble */
+    struct pause pause;
+    bool held;                        /* a person has paused it */
+    char enough[400];                 /* why there will be no more trials */
+    struct announcements said, later; /* later: calls that wait until no suggestion is being computed */
+    int open_handles;
+    uv_timer_t tick;
+    uv_prepare_t turn;
+    uv_async_t wake;  /* by the journal's writer */
+    int64_t kept_seq; /* of the state that was kept last */
+    enum coordinator_end end;
+    enum status status; /* the first error; ends the run */
+    struct error err;
+};
+
+/* Said once what has been recorded so far is durable. */
+void machine_say(struct coordinator *c, enum coordinator_event event, const struct trial *t, const char *text);
+/* An attempt is over, and its slot free; `crash`: why, if it crashed. `data`: the coordinator. */
+void machine_ended(void *data, const struct trial *t, const char *crash);
+
+/* member_hooks: what agents say, and their end. */
+bool desk_hears(void *data, const char *agent, const json_t *message);
+void desk_loses(void *data, void *owner, enum seat_loss loss, const char *why);
+/* Leases that agents and clients hold since before this process get slots. */
+void desk_adopt(struct coordinator *c);
+
+#endif
