@@ -2,7 +2,9 @@
 
 #include "tuner/base/arena.h"
 #include "tuner/base/clock.h"
+#include "tuner/base/digest.h"
 #include "tuner/base/json.h"
+#include "tuner/base/redact.h"
 #include "tuner/base/rng.h"
 #include "tuner/base/words.h"
 #include "tuner/base/yaml.h"
@@ -59,6 +61,63 @@ static void test_words__shown_for_people(void **state)
     assert_string_equal(words_show_count(7.5e6, buf, sizeof buf), "7.50M");
     assert_string_equal(words_show_count(820000, buf, sizeof buf), "820k");
     assert_string_equal(words_show_count(61, buf, sizeof buf), "61");
+}
+
+static void test_words__paths_that_stay_inside(void **state)
+{
+    static const char *const in[] = {"a", "a/b", "..a", "a..", "a/..b/c", "*.csv", "./a"};
+    static const char *const out[] = {"", "/", "/a", "..", "../a", "a/..", "a/../b", "a/b/../../.."};
+    (void)state;
+    for (size_t i = 0; i < sizeof in / sizeof *in; i++)
+        if (!words_is_inside(in[i])) fail_msg("%s", in[i]);
+    for (size_t i = 0; i < sizeof out / sizeof *out; i++)
+        if (words_is_inside(out[i])) fail_msg("%s", out[i]);
+    assert_int_equal(words_length("aäb…"), 4);
+}
+
+/* FIPS 180-4, "abc". */
+static void test_digest__known_answer_and_text(void **state)
+{
+    static const char known[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    unsigned char hash[DIGEST_BYTES], again[DIGEST_BYTES];
+    char hex[DIGEST_HEX];
+    struct error err;
+    (void)state;
+    digest("abc", 3, hash);
+    assert_string_equal(digest_hex(hash, hex), known);
+    assert_true(digest_parse(known, again));
+    assert_true(digest_equal(hash, again));
+    again[31] ^= 1;
+    assert_false(digest_equal(hash, again));
+    assert_false(digest_parse("ba78", again));
+    hex[5] = 'G';
+    assert_false(digest_parse(hex, again));
+    FILE *file = tmpfile();
+    fputs("abc", file);
+    fflush(file);
+    assert_ok(digest_file(fileno(file), again, &err), err);
+    assert_true(digest_equal(hash, again));
+    fclose(file);
+}
+
+static void test_redact__takes_out_secrets_and_nothing_else(void **state)
+{
+    char text[300];
+    (void)state;
+    setenv("TEST_API_KEY", "swordfish", 1);
+    setenv("TEST_TOKEN_SHORT", "abc", 1); /* too short to be looked for */
+    setenv("TEST_PLAIN", "plainvalue", 1);
+    snprintf(text, sizeof text, "swordfish, xswordfishx, abc, plainvalue, noct_0123456789ab_%064d.", 7);
+    redact(text, strlen(text));
+    assert_string_equal(text, "*********, x*********x, abc, plainvalue, noct_0123456789ab_"
+                              "****************************************************************.");
+    char torn[] = "noct_0123456789ab_0000";
+    redact(torn, strlen(torn));
+    assert_string_equal(torn, "noct_0123456789ab_****");
+    char bytes[] = {0, (char)255, 'n', 'o', 'c', 't', '_'};
+    redact(bytes, sizeof bytes);
+    redact(bytes, 0);
+    unsetenv("TEST_API_KEY");
 }
 
 static void test_rng__same_name_same_numbers_other_name_others(void **state)
@@ -186,6 +245,9 @@ int main(void)
         cmocka_unit_test(test_words__next_time_is_within_a_day),
         cmocka_unit_test(test_words__nearest_suggests_only_what_is_near),
         cmocka_unit_test(test_words__shown_for_people),
+        cmocka_unit_test(test_words__paths_that_stay_inside),
+        cmocka_unit_test(test_digest__known_answer_and_text),
+        cmocka_unit_test(test_redact__takes_out_secrets_and_nothing_else),
         cmocka_unit_test(test_rng__same_name_same_numbers_other_name_others),
         cmocka_unit_test(test_rng__moments_of_the_normal),
         cmocka_unit_test(test_rng__below_is_even),

@@ -1,6 +1,6 @@
 /* Agents and their seats, without a network: registering, mail, fairness, silence; and messages of agents, understood.
  */
-#include "test.h"
+#include "tests/test.h"
 
 #include "tuner/coordinator/fleet.h"
 #include "tuner/coordinator/remote.h"

@@ -433,8 +433,7 @@ static char *log_of_version(int version)
 static void test_migrate__every_version_keeps_what_happened(void **state)
 {
     (void)state;
-    char *one = log_of_version(1), *two = log_of_version(2), *three = log_of_version(3),
-         *four = log_of_version(4);
+    char *one = log_of_version(1), *two = log_of_version(2), *three = log_of_version(3), *four = log_of_version(4);
     assert_string_equal(one, two);
     assert_string_equal(one, three);
     assert_string_equal(one, four);
@@ -476,6 +475,106 @@ static void test_store__backup_while_open(void **state)
     memcpy(path, was, sizeof was);
 }
 
+struct seen_token {
+    size_t n;
+    struct store_token last;
+    char role[16];
+};
+
+static void see_token(void *data, const struct store_token *t)
+{
+    struct seen_token *s = data;
+    s->n++;
+    s->last = *t;
+    snprintf(s->role, sizeof s->role, "%s", t->role);
+}
+
+static void test_token__stored_found_and_revoked_once(void **state)
+{
+    (void)state;
+    struct error err;
+    struct store *s = open_store();
+    struct seen_token seen = {0};
+    struct store_token t = {
+        .id = "a1", .name = "n", .role = "worker", .hash = {1, 2, 255}, .created_ms = 5, .expires_ms = 9};
+    assert_ok(store_token_insert(s, &t, &err), err);
+    assert_true(store_token_insert(s, &t, &err) != STATUS_OK); /* the same id */
+    t.id = "b2", t.role = "king";
+    assert_true(store_token_insert(s, &t, &err) != STATUS_OK); /* no such role */
+    assert_ok(store_tokens(s, "a1", see_token, &seen, &err), err);
+    assert_int_equal(seen.n, 1);
+    assert_memory_equal(seen.last.hash, t.hash, sizeof t.hash);
+    assert_string_equal(seen.role, "worker");
+    assert_int_equal(seen.last.expires_ms, 9);
+    assert_ok(store_token_revoke(s, "a1", 7, &err), err);
+    assert_int_equal(store_token_revoke(s, "a1", 8, &err), STATUS_NOT_FOUND);
+    assert_ok(store_tokens(s, NULL, see_token, &seen, &err), err);
+    assert_int_equal(seen.n, 2);
+    assert_int_equal(seen.last.revoked_ms, 7);
+    store_close(s);
+}
+
+static void see_answer(void *data, const struct store_answer *a)
+{
+    snprintf(data, 64, "%d %s", a->status, a->body);
+}
+
+static void test_answer__is_kept_with_what_it_answers_and_forgotten(void **state)
+{
+    (void)state;
+    struct error err;
+    char text[64] = "";
+    struct store *s = open_store();
+    struct journal *j = journal_create(s, add_study(s, "s"));
+    struct store_answer a = {.token = "t", .key = "k", .what = {9}, .status = 201, .body = "{}", .at_ms = 100};
+    journal_keep_answer(j, &a);
+    assert_int_equal(journal_mark(j), journal_batch(j));
+    assert_ok(store_answer_find(s, "t", "k", see_answer, text, &err), err);
+    assert_string_equal(text, ""); /* not before the batch */
+    assert_ok(journal_flush(j, &err), err);
+    assert_int_equal(journal_mark(j), journal_batch(j) - 1);
+    a.body = "another";
+    assert_ok(store_answer_insert(s, &a, &err), err); /* the first one stays */
+    assert_ok(store_answer_find(s, "t", "k", see_answer, text, &err), err);
+    assert_string_equal(text, "201 {}");
+    *text = 0;
+    assert_ok(store_answer_find(s, "other", "k", see_answer, text, &err), err);
+    assert_string_equal(text, "");
+    assert_ok(store_answers_forget(s, 101, &err), err);
+    assert_ok(store_answer_find(s, "t", "k", see_answer, text, &err), err);
+    assert_string_equal(text, "");
+    journal_free(j);
+    store_close(s);
+}
+
+static void note_event(void *data, const struct store_event *e)
+{
+    int64_t *last = data;
+    last[0]++;
+    last[1] = e->seq;
+}
+
+static void test_study__is_deleted_alone_and_the_log_is_protected_again(void **state)
+{
+    (void)state;
+    struct error err;
+    struct store *s = open_store();
+    int64_t one = add_study(s, "one"), two = add_study(s, "two"), seen[2] = {0, 0};
+    assert_ok(add_events(s, one, 1, 20, "{}", &err), err);
+    assert_ok(add_events(s, two, 1, 7, "{}", &err), err);
+    assert_ok(store_events_after(s, one, 5, 10, note_event, seen, &err), err);
+    assert_int_equal(seen[0], 10);
+    assert_int_equal(seen[1], 15);
+    assert_ok(store_study_delete(s, one, &err), err);
+    assert_ok(store_last_event(s, one, &seen[0], &err), err);
+    assert_int_equal(seen[0], 0);
+    assert_ok(store_last_event(s, two, &seen[0], &err), err);
+    assert_int_equal(seen[0], 7);
+    sqlite3 **db = (sqlite3 **)s; /* the first member */
+    assert_int_equal(sqlite3_exec(*db, "DELETE FROM event", NULL, NULL, NULL) & 0xff, SQLITE_CONSTRAINT);
+    store_close(s);
+}
+
 #define store_test(name) cmocka_unit_test_setup_teardown(name, setup, clean)
 
 int main(void)
@@ -496,6 +595,9 @@ int main(void)
         store_test(test_store__a_full_disk_is_a_sentence),
         store_test(test_hold__one_process_at_a_time_and_free_when_it_dies),
         store_test(test_store__in_memory),
+        store_test(test_token__stored_found_and_revoked_once),
+        store_test(test_answer__is_kept_with_what_it_answers_and_forgotten),
+        store_test(test_study__is_deleted_alone_and_the_log_is_protected_again),
     };
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);
 }

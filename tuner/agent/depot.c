@@ -6,6 +6,7 @@
 #include "tuner/base/json.h"
 #include "tuner/base/words.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -42,11 +43,54 @@ struct depot {
     struct item *item;
 };
 
+/* ---- the cache ---- */
+
+struct cached {
+    char name[DIGEST_HEX];
+    double bytes;
+    time_t used;
+};
+
+static int by_use(const void *a, const void *b)
+{
+    const struct cached *x = a, *y = b;
+    return (x->used > y->used) - (x->used < y->used);
+}
+
+/* The longest unused files go until the others fit; what a download left behind goes, too. */
+static void make_room(const char *dir)
+{
+    struct arena a = {0};
+    struct cached *all = NULL;
+    size_t n = 0, room = 0;
+    double bytes = 0;
+    DIR *folder = opendir(arena_printf(&a, "%s/blobs", dir));
+    for (struct dirent *d; folder && (d = readdir(folder));) {
+        struct stat st;
+        if (*d->d_name == '.' || fstatat(dirfd(folder), d->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) continue;
+        if (strlen(d->d_name) != DIGEST_HEX - 1) {
+            unlinkat(dirfd(folder), d->d_name, 0);
+            continue;
+        }
+        if (n == room) all = must_grow(all, room = 2 * room + 64, sizeof *all);
+        all[n] = (struct cached){.bytes = (double)st.st_size, .used = st.st_mtime};
+        memcpy(all[n].name, d->d_name, DIGEST_HEX);
+        bytes += all[n++].bytes;
+    }
+    if (n) qsort(all, n, sizeof *all, by_use);
+    for (size_t i = 0; i < n && bytes > DEPOT_BYTES_MAX; bytes -= all[i++].bytes)
+        unlinkat(dirfd(folder), all[i].name, 0);
+    if (folder) closedir(folder);
+    free(all);
+    arena_done(&a);
+}
+
 struct depot *depot_create(struct client *client, const char *dir)
 {
     struct depot *d = must_alloc(1, sizeof *d);
     d->client = client;
     d->dir = must_strdup(dir);
+    make_room(dir);
     return d;
 }
 
@@ -152,6 +196,7 @@ static enum status place(const struct item *x, const json_t *file, struct error 
     enum status s = fd < 0 ? error_set(err, STATUS_IO, "a cached file is gone: %s", strerror(errno))
                            : workers_keep_spool(folder(x, &a), path, fd,
                                                 json_is_true(json_object_get(file, "executable")) ? 0755 : 0644, err);
+    if (fd >= 0) futimens(fd, NULL); /* it was used now */
     if (fd >= 0) close(fd);
     arena_done(&a);
     return s;

@@ -2,7 +2,8 @@
  *
  *     depot_get(depot, "g2p", "ab12…", on_ready, data);      at once if it is here, else when it has come
  *
- * DIR/blobs/SHA256 is the cache, kept from run to run; DIR/studies/STUDY.ID/ is what trials see.
+ * DIR/blobs/SHA256 is the cache, kept from run to run: above DEPOT_BYTES_MAX the longest unused files go. DIR/studies/
+ * STUDY.ID/ is what trials see.
  */
 #ifndef TUNER_AGENT_DEPOT_H
 #define TUNER_AGENT_DEPOT_H
@@ -12,6 +13,8 @@
 #include "tuner/study/study.h"
 
 struct depot;
+
+#define DEPOT_BYTES_MAX 8e9
 
 struct depot *depot_create(struct client *client, const char *dir);
 void depot_free(struct depot *d);

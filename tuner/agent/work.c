@@ -558,6 +558,7 @@ enum status crew_open(struct crew *c, const struct crew_options *options, struct
     }
     c->ended = json_array();
     if (outbox_is_empty(c->outbox)) workers_remove_folder(arena_printf(&a, "%s/trials", options->dir));
+    workers_remove_folder(arena_printf(&a, "%s/studies", options->dir)); /* made anew from the cache */
     c->workers = workers_create(options->loop, options->guard, options->slots);
     c->depot = depot_create(options->client, options->dir);
     find_ended(c);

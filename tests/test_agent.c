@@ -1,0 +1,175 @@
+/* What an agent keeps on its disk, and what the pilot reads of Slurm's queue. */
+#include "tests/test.h"
+
+#include "tuner/agent/outbox.h"
+#include "tuner/service/pilot.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char path[] = "/tmp/test_agent.XXXXXX";
+
+static int setup(void **state)
+{
+    (void)state;
+    int fd = mkstemp(path);
+    close(fd);
+    return fd < 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    unlink(path);
+    memcpy(path + strlen(path) - 6, "XXXXXX", 6);
+    return 0;
+}
+
+static struct outbox *open_box(void)
+{
+    struct outbox *o = NULL;
+    struct error err;
+    assert_ok(outbox_open(path, &o, &err), err);
+    return o;
+}
+
+static void add(struct outbox *o, const char *key, int n)
+{
+    json_t *line = json_pack("{s:i}", key, n);
+    outbox_add(o, line, false);
+    json_decref(line);
+}
+
+static void expect(struct outbox *o, size_t max, size_t n, int first)
+{
+    size_t bytes;
+    json_t *lines = outbox_take(o, max, "upload", &bytes);
+    assert_int_equal(json_array_size(lines), n);
+    if (n)
+        assert_int_equal(json_integer_value(json_object_iter_value(json_object_iter(json_array_get(lines, 0)))), first);
+    outbox_drop(o, bytes);
+    json_decref(lines);
+}
+
+static void test_outbox__lines_in_order_and_in_batches(void **state)
+{
+    (void)state;
+    struct outbox *o = open_box();
+    assert_true(outbox_is_empty(o));
+    for (int i = 0; i < 5; i++) add(o, "report", i);
+    expect(o, 20, 2, 0); /* begun before the limit */
+    expect(o, 1, 1, 2);  /* at least one */
+    expect(o, 1000, 2, 3);
+    assert_true(outbox_is_empty(o));
+    expect(o, 1000, 0, 0);
+    outbox_close(o);
+}
+
+static void test_outbox__an_upload_is_alone(void **state)
+{
+    (void)state;
+    struct outbox *o = open_box();
+    add(o, "report", 1);
+    add(o, "upload", 2);
+    add(o, "upload", 3);
+    add(o, "end", 4);
+    expect(o, 1000, 1, 1);
+    expect(o, 1000, 1, 2);
+    expect(o, 1000, 1, 3);
+    expect(o, 1000, 1, 4);
+    outbox_close(o);
+}
+
+static void test_outbox__what_was_not_dropped_is_there_after_a_kill(void **state)
+{
+    (void)state;
+    struct outbox *o = open_box();
+    add(o, "report", 1);
+    add(o, "end", 2);
+    size_t bytes;
+    json_decref(outbox_take(o, 1, "upload", &bytes)); /* said, and not acknowledged */
+    outbox_close(o);
+    o = open_box();
+    expect(o, 1000, 2, 1);
+    outbox_close(o);
+    o = open_box();
+    assert_true(outbox_is_empty(o));
+    outbox_close(o);
+}
+
+static void test_outbox__a_torn_line_is_left_out_and_a_damaged_one_does_not_stop_the_others(void **state)
+{
+    (void)state;
+    FILE *out = fopen(path, "w");
+    fputs("{\"a\":1}\nnot json\n{\"b\":2}\n{\"c\":", out);
+    fclose(out);
+    struct outbox *o = open_box();
+    add(o, "d", 4);
+    expect(o, 1000, 3, 1);
+    assert_true(outbox_is_empty(o));
+    outbox_close(o);
+}
+
+static void test_outbox__stays_small_though_it_is_never_empty(void **state)
+{
+    (void)state;
+    struct outbox *o = open_box();
+    for (int i = 0; i < 200000; i++) {
+        add(o, "report", i);
+        if (i) expect(o, 1, 1, i - 1);
+    }
+    FILE *in = fopen(path, "r");
+    fseek(in, 0, SEEK_END);
+    assert_true(ftell(in) < 3 << 20);
+    fclose(in);
+    outbox_close(o);
+    o = open_box(); /* what it said already is said again, and the last one is there */
+    size_t bytes;
+    json_t *lines = outbox_take(o, SIZE_MAX, "upload", &bytes);
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(lines, json_array_size(lines) - 1), "report")),
+                     199999);
+    json_decref(lines);
+    outbox_close(o);
+}
+
+static void test_pilot__lines_of_the_queue(void **state)
+{
+    struct pilot_job j;
+    (void)state;
+    assert_true(pilot_read_job("12|RUNNING|nocturne-s-0123\n13|…", &j));
+    assert_int_equal(j.id, 12);
+    assert_false(j.pending);
+    assert_string_equal(j.name, "nocturne-s-0123");
+    assert_true(pilot_read_job("7|PENDING|x", &j));
+    assert_true(j.pending);
+    static const char *const none[] = {"",
+                                       "x",
+                                       "12",
+                                       "12|",
+                                       "12|RUNNING",
+                                       "12|RUNNING|",
+                                       "12|COMPLETED|x",
+                                       "12|FAILED|x",
+                                       "0|RUNNING|x",
+                                       "-3|RUNNING|x",
+                                       "12|running|x"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        if (pilot_read_job(none[i], &j)) fail_msg("%s", none[i]);
+}
+
+#define box_test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        box_test(test_outbox__lines_in_order_and_in_batches),
+        box_test(test_outbox__an_upload_is_alone),
+        box_test(test_outbox__what_was_not_dropped_is_there_after_a_kill),
+        box_test(test_outbox__a_torn_line_is_left_out_and_a_damaged_one_does_not_stop_the_others),
+        box_test(test_outbox__stays_small_though_it_is_never_empty),
+        cmocka_unit_test(test_pilot__lines_of_the_queue),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
