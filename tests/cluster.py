@@ -118,21 +118,30 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE
     def run(self, *argv):
         return subprocess.run(argv, env=self.env, capture_output=True, text=True, timeout=60)
 
-    def kill_node(self, n):
-        """The whole node goes down: its slurmd and all that ran there."""
-        self.kill(f"n{n}")
-        mark = [f"SLURMD_NODENAME=n{n}".encode(), f"SLURM_CONF={self.dir}".encode()]
-        killed = 0
+    def processes(self, n):
+        """Of the jobs on node n."""
+        mark, found = [f"SLURMD_NODENAME=n{n}".encode(), f"SLURM_CONF={self.dir}".encode()], []
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
                 with open(f"/proc/{pid}/environ", "rb") as text:
                     env = text.read()
                 if all(m in env for m in mark):
-                    os.kill(int(pid), signal.SIGKILL)
-                    killed += 1
+                    found.append(int(pid))
             except OSError:
                 pass
-        return killed
+        return found
+
+    def kill_busiest(self):
+        """A whole node goes down, its slurmd and all that runs there; returns how many processes that were."""
+        n = max(range(1, self.nodes + 1), key=lambda n: len(self.processes(n)))
+        self.kill(f"n{n}")
+        found = self.processes(n)
+        for pid in found:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except OSError:
+                pass
+        return len(found)
 
     def wait_idle(self, n):
         for _ in range(300):

@@ -24,10 +24,6 @@ enum status coordinator_cancel(struct coordinator *c, struct trial *t, const cha
     struct slot *slot = seating_of(&c->seating, t);
     if (trial_state_final(t->state))
         return error_set(err, STATUS_CONFLICT, "trial %ld is %s already", t->number, trial_state_name(t->state));
-    if (slot && slot->state == SLOT_RUNS && slot->place == PLACE_AGENT && t->state == TRIAL_LEASED) {
-        slot_cancel(slot, why); /* its agent does not have it yet, or has not said so */
-        return STATUS_OK;
-    }
     if (slot && slot->state == SLOT_RUNS) {
         slot_cancel(slot, why);
         return STATUS_OK;

@@ -534,8 +534,6 @@ static bool is_plain_path(const char *path)
     return !at_start;
 }
 
-static const char name_characters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
-
 /* Also before the study is created, so that it finds its program. */
 void api_study_file_put(struct call *c)
 {
@@ -547,7 +545,7 @@ void api_study_file_put(struct call *c)
         call_problem(c, 422, "'%.200s' is not a relative path of plain characters", c->param[1]);
         return;
     }
-    if (strspn(c->param[0], name_characters) != strlen(c->param[0])) {
+    if (!study_is_name(c->param[0])) {
         call_problem(c, 404, "'%.60s' cannot be the name of a study", c->param[0]);
         return;
     }

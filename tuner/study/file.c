@@ -74,7 +74,7 @@ bool file_boolean(const struct yaml_node *v, bool *ret)
     return false;
 }
 
-static bool is_name(const char *s)
+bool study_is_name(const char *s)
 {
     if (!isalpha((unsigned char)*s) && *s != '_') return false;
     size_t n = 0;
@@ -85,7 +85,7 @@ static bool is_name(const char *s)
 
 enum status file_check_name(struct file *f, const struct yaml_node *v, const char *what)
 {
-    if (v->kind == YAML_TEXT && is_name(v->text)) return STATUS_OK;
+    if (v->kind == YAML_TEXT && study_is_name(v->text)) return STATUS_OK;
     return file_fail(f, v, "%s must be a name of letters, digits, _ and -, at most 48, starting with a letter", what);
 }
 

@@ -107,6 +107,9 @@ enum status study_parse(const char *path, const char *text, size_t len, struct s
 
 void study_free(struct study *study);
 
+/* Letters, digits, _ and -, at most 48, starting with a letter: what a study, a parameter or a metric may be called. */
+bool study_is_name(const char *text);
+
 /* "gp", "sobol" or "random" */
 const char *sampler_name(enum sampler sampler);
 bool sampler_parse(const char *text, enum sampler *ret);
