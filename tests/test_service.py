@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """The service as its users, its agents and its enemies meet it: real processes, sockets, databases; kill -9, cut networks,
 malformed requests. NOCTURNE_BIN is the folder of the binaries."""
+import collections
 import json
 import os
+import random
 import re
 import resource
 import select
@@ -11,6 +13,7 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import threading
 import time
 import unittest
@@ -470,6 +473,40 @@ class Agents(World):
         self.assertNotIn(self.operator.split("_")[2], log)
 
 
+class Chaos(World):
+    SERVE = ("--slots", "1", "--agent-deadline", "60s")
+
+    def test_either_side_is_killed_at_random(self):
+        """CHAOS_SECONDS=75 for the long version; CHAOS_SEED for another one."""
+        self.create(STUDY.replace("trials: 12", "trials: 60").replace("retries: 1", "retries: 9").replace("sampler: sobol", "sampler: gp") + "stopping: {pruner: auto}\n",
+                    TRIAL.replace("${STEPS:-3}", "6").replace("${NAP:-0.05}", "0.15"))
+        chance = random.Random(int(os.environ.get("CHAOS_SEED", "1")))
+        agents = {name: self.agent(name) for name in ("a1", "a2")}
+        end, kills = time.time() + float(os.environ.get("CHAOS_SECONDS", "15")), collections.Counter()
+        while time.time() < end:
+            time.sleep(chance.uniform(0.5, 2))
+            if chance.random() < 0.5:
+                self.kill_server()
+                time.sleep(chance.uniform(0, 1))
+                self.start()
+                kills["service"] += 1
+            else:
+                name = chance.choice(sorted(agents))
+                agents[name].kill()
+                agents[name].wait()
+                agents[name] = self.agent(name)
+                kills["agent"] += 1
+        self.wait_phase("complete", seconds=200)
+        trials, events = self.trials(), self.events()
+        finished = collections.Counter(e["trial"] for e in events if e["event"] == "finished")
+        self.assertEqual(sorted(finished.items()), [(i, 1) for i in range(len(trials))])
+        self.assertLessEqual({t["state"] for t in trials}, {"complete", "pruned"})
+        self.assertEqual([e["seq"] for e in events], list(range(1, len(events) + 1)))
+        self.assertIn("all as they were", self.nocturne("replay", "s"))
+        self.assertIn("ok       event log", self.nocturne("doctor", "--rebuild"))
+        print(f"\n{dict(kills)}: {len(trials)} trials, {sum(t['attempts'] for t in trials)} attempts", file=sys.stderr)
+
+
 class Cut:
     """A forwarder between an agent and the service whose link can be cut: bytes stop, connections hang."""
 
@@ -592,6 +629,17 @@ class Enemies(World):
                 if expected in (404, 405, 413, 415, 422):
                     self.assertIn(b"application/problem+json", got)
         self.assertEqual(self.call("GET", "/healthz", token=None).status, 200)
+
+    def test_other_methods(self):
+        self.create(paused=True)
+        auth = f"Authorization: Bearer {self.operator}\r\nConnection: close\r\n\r\n"
+        for path in ("/api/v1/studies", "/api/v1/studies/s/events?after=0", "/metrics"):
+            got = self.raw(f"HEAD {path} HTTP/1.1\r\nHost: x\r\n{auth}".encode())
+            self.assertTrue(got.startswith(b"HTTP/1.1 200 ") and got.endswith(b"\r\n\r\n"), got)
+        for method in ("OPTIONS", "TRACE", "PATCH", "CONNECT"):
+            got = self.raw(f"{method} /api/v1/studies HTTP/1.1\r\nHost: x\r\n{auth}".encode())
+            self.assertIn(b"HTTP/1.1 405 ", got[:20], method)
+            self.assertIn(b"Allow: GET, POST", got)
 
     def test_pipelined_requests_are_answered_in_order(self):
         one = f"GET /api/v1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {self.operator}\r\n\r\n"
