@@ -140,10 +140,9 @@ static void test_pilot__lines_of_the_queue(void **state)
     (void)state;
     assert_true(pilot_read_job("12|RUNNING|nocturne-s-0123\n13|…", &j));
     assert_int_equal(j.id, 12);
-    assert_false(j.pending);
     assert_string_equal(j.name, "nocturne-s-0123");
     assert_true(pilot_read_job("7|PENDING|x", &j));
-    assert_true(j.pending);
+    assert_int_equal(j.id, 7);
     static const char *const none[] = {"",
                                        "x",
                                        "12",

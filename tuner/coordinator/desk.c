@@ -116,7 +116,7 @@ enum status coordinator_told(struct coordinator *c, const json_t *request, json_
 
 /* ---- what agents say ---- */
 
-static bool take_from_agent(struct coordinator *c, struct slot *slot, const struct remote *r)
+static void take_from_agent(struct coordinator *c, struct slot *slot, const struct remote *r)
 {
     struct session *s = c->session;
     struct arena a = {0};
@@ -138,7 +138,6 @@ static bool take_from_agent(struct coordinator *c, struct slot *slot, const stru
     case REMOTE_END: slot_hears_end(slot, &r->outcome, r->out_of_memory); break;
     }
     arena_done(&a);
-    return true;
 }
 
 /* Its lease is over, but its result is the only one there is. */
@@ -170,7 +169,8 @@ bool desk_hears(void *data, const char *agent, const json_t *message)
     if (holds && (verdict == LEASE_ACCEPT || end)) {
         bool begun = r.kind != REMOTE_STARTED && !(end && r.outcome.end == JOB_NOT_STARTED);
         if (t->state == TRIAL_LEASED && begun) session_started(c->session, t, 0, 0, NULL);
-        return take_from_agent(c, slot, &r);
+        take_from_agent(c, slot, &r);
+        return true;
     }
     if (verdict == LEASE_LATE) take_late(c, t, &r);
     return end;

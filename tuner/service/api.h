@@ -1,7 +1,7 @@
 /* api: a request to the API on its way: routed, understood, answered when what it did is durable. Only this folder
  * includes it.
  *
- *   call_create ─▶ handler ─▶ call_answer | call_text | call_fail            at once
+ *   dispatch ─▶ handler ─▶ call_answer | call_text | call_fail            at once
  *                        └──▶ call_answer_durably                            when the journal has it
  *                        └──▶ call_calmly(handler)                           when no suggestion is being computed
  *                        └──▶ kept by the handler (a poll, an ask), `cancel` if its client goes away
@@ -30,7 +30,7 @@ struct pilot;
 struct shipped {
     char *path; /* relative to the study's folder */
     unsigned char hash[DIGEST_BYTES];
-    int64_t bytes, mtime_ns;
+    int64_t bytes;
     bool executable;
 };
 
@@ -50,7 +50,7 @@ struct hosted {
     struct parcel parcel;
     char unpacked[1024]; /* why the files that agents need cannot be had; "": they can */
     struct call *call;   /* requests that wait for it */
-    bool over;           /* has ended: taken away at the next tick */
+    bool over;           /* has ended: taken away at the loop's next turn */
 };
 
 /* Feeds outlive the runs of their studies. */
@@ -186,8 +186,6 @@ void api_agents_open(struct service *s);
 void api_agents_tick(struct service *s); /* ends long polls that have waited long enough */
 
 /* ---- handlers ---- */
-
-extern const struct route api_routes[]; /* ends with a NULL method */
 
 #define API_HANDLERS(X)                                                                                                \
     X(studies_list)                                                                                                    \

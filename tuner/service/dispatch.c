@@ -17,7 +17,7 @@ enum { JSON_MAX = 1 << 20, FILE_MAX = 256 << 20, KEY_MAX = 200, PATH_TEXT_MAX = 
 
 enum { ANYONE = 0 };
 
-const struct route api_routes[] = {
+static const struct route routes[] = {
     {"GET", "/healthz", ANYONE, api_health, 0, BODY_NONE, false},
     {"GET", "/metrics", GRANT_VIEW, api_metrics, 0, BODY_NONE, false},
     {"GET", "/api/v1", GRANT_VIEW | GRANT_WORK, api_service_get, 0, BODY_NONE, false},
@@ -92,7 +92,7 @@ static bool is_method(const char *route, const char *method)
 static const struct route *find_route(struct call *c, const char *method, const char *path)
 {
     char allow[80] = "";
-    for (const struct route *r = api_routes; r->method; r++) {
+    for (const struct route *r = routes; r->method; r++) {
         if (!matches(r->path, path, c)) continue;
         if (is_method(r->method, method)) return r;
         snprintf(allow + strlen(allow), sizeof allow - strlen(allow), "%s%s", *allow ? ", " : "", r->method);

@@ -43,7 +43,7 @@ struct exchange {
     struct MHD_Connection *connection;
     struct request request;
     size_t room;
-    bool begun, handled, answered, sent, suspended, too_large;
+    bool handled, answered, sent, suspended, too_large;
     unsigned status;
     struct MHD_Response *response;
     ssize_t (*read)(void *data, char *buf, size_t max);

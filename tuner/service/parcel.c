@@ -49,7 +49,6 @@ static enum status add(struct packing *p, const char *full, const struct stat *s
     }
     struct shipped *f = &x->file[x->n];
     *f = (struct shipped){.bytes = st->st_size,
-                          .mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec,
                           .executable = (st->st_mode & 0111) != 0};
     enum status s = hash_file(full, f, p->err);
     if (s) return s;

@@ -1,6 +1,5 @@
 #include "tuner/service/pilot.h"
 
-#include "tuner/base/words.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +27,6 @@ struct pilot {
     struct retired *retired;
     struct pilot_job *job;
     size_t n;
-    unsigned long looks; /* that succeeded */
     bool said;           /* that the queue cannot be looked at */
     char submitting[80]; /* the study that jobs are being submitted for */
 };
@@ -60,7 +58,6 @@ bool pilot_read_job(const char *line, struct pilot_job *ret)
     if (sscanf(line, "%ld|%31[A-Z_]|%64[^|\n]", &j.id, state, j.name) != 3 || j.id <= 0) return false;
     for (size_t i = 0; i < sizeof alive / sizeof *alive; i++)
         if (strcmp(state, alive[i]) == 0) {
-            j.pending = strcmp(state, "RUNNING") != 0;
             *ret = j;
             return true;
         }

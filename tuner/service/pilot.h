@@ -26,7 +26,6 @@ void pilot_retire(struct pilot *p, const char *study);
 /* What one line of `squeue -h -r -o "%A|%T|%j"` says; false: it is none. name: 65 bytes. */
 struct pilot_job {
     long id;
-    bool pending;
     char name[65];
 };
 bool pilot_read_job(const char *line, struct pilot_job *ret);

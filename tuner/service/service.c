@@ -127,7 +127,6 @@ static void answer_waiting(struct hosted *h)
 static void on_ended(void *data, enum coordinator_end end, enum status status, const struct error *err)
 {
     struct hosted *h = data;
-    static const char *const how[] = {"complete", "stopped", "left"};
     feed_durable(h->feed, UINT64_MAX);
     answer_waiting(h);
     if (h->study->slurm.on && end != COORDINATOR_LEFT) pilot_retire(h->service->pilot, h->study->name);
@@ -135,7 +134,7 @@ static void on_ended(void *data, enum coordinator_end end, enum status status, c
     if (status)
         service_say(h->service, h->study->name, "ended: %s", err->text);
     else if (end != COORDINATOR_LEFT)
-        service_say(h->service, h->study->name, "%s", how[end]);
+        service_say(h->service, h->study->name, end == COORDINATOR_DONE ? "complete" : "stopped");
 }
 
 static size_t busy_here(const struct service *s)
@@ -270,8 +269,7 @@ void study_names_done(struct study_names *l)
 
 static bool was_at_work(const struct session *s)
 {
-    return s->budget.until_minutes >= -1 && (strcmp(s->phase, "open") == 0 || strcmp(s->phase, "paused") == 0) &&
-           s->run_wall_ms != 0;
+    return s->run_wall_ms != 0 && (strcmp(s->phase, "open") == 0 || strcmp(s->phase, "paused") == 0);
 }
 
 static void put_to_work_again(struct service *s, const char *name)
