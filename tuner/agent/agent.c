@@ -406,9 +406,7 @@ static enum status take_folder(struct worker *w, struct error *err)
     if (!s && flock(w->lock, LOCK_EX | LOCK_NB) != 0)
         s = error_set(err, STATUS_BUSY, "another agent works in %s; give this one another --dir", w->options.dir);
     if (!s && pread(w->lock, w->instance, 32, 0) != 32) {
-        unsigned char bytes[16];
-        digest_random(bytes, sizeof bytes);
-        for (size_t i = 0; i < sizeof bytes; i++) snprintf(w->instance + 2 * i, 3, "%02x", bytes[i]);
+        digest_random_hex(w->instance, 16);
         if (pwrite(w->lock, w->instance, 32, 0) != 32) s = error_set(err, STATUS_IO, "%s: %s", path, strerror(errno));
     }
     if (s && w->lock >= 0) close(w->lock);

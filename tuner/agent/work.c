@@ -3,6 +3,7 @@
 #include "tuner/coordinator/launch.h"
 
 #include "tuner/base/clock.h"
+#include "tuner/base/digest.h"
 #include "tuner/base/host.h"
 #include "tuner/base/json.h"
 #include "tuner/base/redact.h"
@@ -229,7 +230,7 @@ static void could_not_start(struct crew *c)
 static void on_end(void *data, const struct job_outcome *o)
 {
     struct work *w = data;
-    bool oom = o->signal == SIGKILL && w->killed >= 0 && host_memory_kills() > w->killed;
+    bool oom = host_killed_for_memory(o->signal, w->killed);
     if (o->end == JOB_NOT_STARTED) could_not_start(w->crew);
     w->job = NULL;
     end(w, o->end, o->metrics, o->reason, o->signal, oom);
@@ -357,19 +358,14 @@ static void on_study(void *data, const struct study *study, const struct error *
         prepared(w);
 }
 
-static bool is_study_name(const char *name)
-{
-    return name && *name && strlen(name) < 200 &&
-           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == strlen(name);
-}
-
 void crew_take(struct crew *c, const json_t *assignment)
 {
     struct arena a = {0};
     const char *study = json_string_value(json_object_get(assignment, "study")),
                *definition = json_string_value(json_object_get(assignment, "definition"));
     const json_t *params = json_object_get(assignment, "params");
-    if (!is_study_name(study) || !definition || !is_study_name(definition) || !json_is_object(params)) {
+    unsigned char hash[DIGEST_BYTES];
+    if (!study || !study_is_name(study) || !definition || !digest_parse(definition, hash) || !json_is_object(params)) {
         c->options.say(c->options.say_data, "an assignment of the service makes no sense: is it another version?");
         return;
     }

@@ -26,10 +26,15 @@ enum status digest_file(int fd, unsigned char ret[DIGEST_BYTES], struct error *e
     return n < 0 ? error_set(err, STATUS_IO, "cannot read: %s", strerror(errno)) : STATUS_OK;
 }
 
+static const char *hex(const unsigned char *bytes, size_t n, char *ret)
+{
+    for (size_t i = 0; i < n; i++) snprintf(ret + 2 * i, 3, "%02x", bytes[i]);
+    return ret;
+}
+
 const char *digest_hex(const unsigned char bytes[DIGEST_BYTES], char *ret)
 {
-    for (size_t i = 0; i < DIGEST_BYTES; i++) snprintf(ret + 2 * i, 3, "%02x", bytes[i]);
-    return ret;
+    return hex(bytes, DIGEST_BYTES, ret);
 }
 
 static int nibble(char c)
@@ -54,7 +59,9 @@ bool digest_equal(const unsigned char a[DIGEST_BYTES], const unsigned char b[DIG
     return gnutls_memcmp(a, b, DIGEST_BYTES) == 0;
 }
 
-void digest_random(void *bytes, size_t n)
+void digest_random_hex(char *ret, size_t n)
 {
+    unsigned char bytes[256];
     if (getrandom(bytes, n, 0) != (ssize_t)n) abort(); /* cannot be for so few */
+    hex(bytes, n, ret);
 }

@@ -19,7 +19,7 @@ bool digest_parse(const char *hex, unsigned char ret[DIGEST_BYTES]);
 /* Takes as long for any two. */
 bool digest_equal(const unsigned char a[DIGEST_BYTES], const unsigned char b[DIGEST_BYTES]);
 
-/* From the kernel, for keys; at most 256. */
-void digest_random(void *bytes, size_t n);
+/* n ≤ 256 random bytes of the kernel as 2 n hexadecimal digits, for keys. ret: 2 n + 1 bytes */
+void digest_random_hex(char *ret, size_t n);
 
 #endif

@@ -1,5 +1,6 @@
 #include "tuner/base/host.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,4 +34,10 @@ long long host_memory_kills(void)
         if (sscanf(line, "oom_kill %lld", &n) == 1) break;
     if (in) fclose(in);
     return n;
+}
+
+/* Only the kernel and people send SIGKILL; the kernel keeps count of its own. */
+bool host_killed_for_memory(int signal, long long before)
+{
+    return signal == SIGKILL && before >= 0 && host_memory_kills() > before;
 }

@@ -2,6 +2,8 @@
 #ifndef TUNER_BASE_HOST_H
 #define TUNER_BASE_HOST_H
 
+#include <stdbool.h>
+
 enum { HOST_TEXT_MAX = 128 };
 
 /* buf: HOST_TEXT_MAX bytes */
@@ -13,5 +15,8 @@ const char *host_boot(char *buf);
 
 /* How many processes the kernel has killed for want of memory since the boot; −1 if it does not say. */
 long long host_memory_kills(void);
+/* Was it the kernel that ended a process by this signal (0: none) for want of memory? `before`: host_memory_kills when
+ * it began. */
+bool host_killed_for_memory(int signal, long long before);
 
 #endif

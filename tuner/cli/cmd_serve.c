@@ -6,8 +6,6 @@
 
 #include "tuner/base/words.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,19 +121,13 @@ static void token_path(const struct options *o, char *ret, size_t size)
 /* Nothing to configure: without an operator one is made, and its token lies in a file that only its owner can read. */
 static enum status first_token(const struct options *o, struct error *err)
 {
-    char path[RUN_PATH_MAX], text[TOKEN_TEXT_MAX], id[TOKEN_ID_MAX];
+    char path[RUN_PATH_MAX];
     struct store *store = NULL;
     enum status s = store_open(o->common.db, STORE_CREATE, &store, err);
     if (s) return s;
     if (!auth_has(store, clock_real(), "operator")) {
         token_path(o, path, sizeof path);
-        unlink(path);
-        int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        if (fd < 0)
-            s = error_set(err, STATUS_IO, "%s: cannot write the first operator's token: %s", path, strerror(errno));
-        if (!s) s = auth_create(store, clock_real(), "first", "operator", 0, text, id, err);
-        if (!s && dprintf(fd, "%s\n", text) < 0) s = error_set(err, STATUS_IO, "%s: %s", path, strerror(errno));
-        if (fd >= 0) close(fd);
+        s = auth_create_file(store, clock_real(), "first", "operator", path, err);
         if (!s) printf("the operator's token is in %s\n", path);
     }
     store_close(store);

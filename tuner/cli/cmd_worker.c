@@ -1,6 +1,7 @@
 #include "tuner/cli/cli.h"
 
 #include "tuner/agent/agent.h"
+#include "tuner/coordinator/fleet.h"
 #include "tuner/coordinator/run.h"
 #include "workers/workers.h"
 
@@ -84,12 +85,6 @@ static void parse_gpus(struct options *o, char *arg, struct argp_state *state)
 
 /* ---- options ---- */
 
-static bool is_name(const char *text)
-{
-    return *text && strlen(text) <= 64 &&
-           strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == strlen(text);
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct options *o = state->input;
@@ -99,7 +94,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 's': o->worker.slots = (size_t)cli_number(arg, "--slots", 1, 1024, state); return 0;
     case 'g': parse_gpus(o, arg, state); return 0;
     case 'n':
-        if (!is_name(arg)) argp_error(state, "--name: 1 to 64 letters, digits, '.', '_' and '-', not '%s'", arg);
+        if (!agent_is_name(arg)) argp_error(state, "--name: 1 to 64 letters, digits, '.', '_' and '-', not '%s'", arg);
         o->worker.name = arg;
         return 0;
     case 'S': o->worker.study = arg; return 0;
@@ -264,7 +259,7 @@ int cmd_worker(int argc, char **argv)
     take_slurm(&o);
     if (!o.worker.name) {
         for (char *c = (char *)host_name(host); *c; c++)
-            if (!is_name((char[]){*c, 0})) *c = '-';
+            if (!agent_is_name((char[]){*c, 0})) *c = '-';
         o.worker.name = *host ? host : "agent";
     }
     o.worker.gpu = (const char *const *)o.gpu;

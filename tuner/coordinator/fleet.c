@@ -51,6 +51,12 @@ struct fleet {
     void *wake_data;
 };
 
+bool agent_is_name(const char *text)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+    return *text && strlen(text) <= AGENT_NAME_MAX && strspn(text, allowed) == strlen(text);
+}
+
 struct fleet *fleet_create(const struct clock *clock, int64_t silence_ms)
 {
     struct fleet *f = must_alloc(1, sizeof *f);
@@ -293,13 +299,6 @@ static void reconcile(struct agent *a, const struct agent_card *card, const json
     }
 }
 
-static void new_ticket(struct agent *a)
-{
-    unsigned char bytes[TICKET_BYTES];
-    digest_random(bytes, sizeof bytes);
-    for (size_t i = 0; i < sizeof bytes; i++) snprintf(a->ticket + 2 * i, 3, "%02x", bytes[i]);
-}
-
 static char *copy(const char *text)
 {
     return text ? must_strdup(text) : NULL;
@@ -332,7 +331,7 @@ enum status fleet_register(struct fleet *f, const struct agent_card *card, const
     a->slots = card->slots;
     a->gpus = card->gpus;
     a->heard_ms = now;
-    new_ticket(a);
+    digest_random_hex(a->ticket, TICKET_BYTES);
     *ret = a;
     return STATUS_OK;
 }

@@ -68,8 +68,11 @@ void seat_leave(struct seat *s);
 
 /* ---- agents ---- */
 
+/* 1 to AGENT_NAME_MAX letters, digits, '.', '_' and '-' */
+bool agent_is_name(const char *text);
+
 struct agent_card {
-    const char *name;     /* AGENT_NAME_MAX: letters, digits, . _ - */
+    const char *name;
     const char *instance; /* the same for the same working folder; two agents cannot share a name */
     const char *host, *boot, *version;
     const char *study; /* the only one that it works for; NULL: all */

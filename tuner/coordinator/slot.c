@@ -188,12 +188,6 @@ static void on_job_checkpoint(void *data, long step, const char *path)
 
 /* ---- its end ---- */
 
-/* Only the kernel and people send SIGKILL; the kernel keeps count of its own. */
-static bool was_out_of_memory(const struct slot *slot, const struct job_outcome *outcome)
-{
-    return outcome->signal == SIGKILL && slot->killed >= 0 && host_memory_kills() > slot->killed;
-}
-
 void slot_hears_end(struct slot *slot, const struct job_outcome *outcome, bool out_of_memory)
 {
     struct session *session = slot->home->session;
@@ -212,7 +206,8 @@ void slot_hears_end(struct slot *slot, const struct job_outcome *outcome, bool o
 
 static void on_job_end(void *data, const struct job_outcome *outcome)
 {
-    slot_hears_end(data, outcome, was_out_of_memory(data, outcome));
+    const struct slot *slot = data;
+    slot_hears_end(data, outcome, host_killed_for_memory(outcome->signal, slot->killed));
 }
 
 void slot_lost(struct slot *slot, enum seat_loss loss, const char *why)

@@ -135,6 +135,8 @@ void call_wait_no_more(struct call *c);
 
 /* The study of {study} that is at work, or NULL after a problem: 409 if it is there but not at work. */
 struct hosted *call_hosted(struct call *c);
+/* The study's row, in the call's arena; false: there is none, and nothing is answered. */
+bool call_row(struct call *c, const char *study, struct store_study *ret);
 /* A number of the query, between the bounds. False: a problem has been answered. */
 bool call_number(struct call *c, const char *name, long usual, long min, long max, long *ret);
 
@@ -194,12 +196,12 @@ void api_agents_tick(struct service *s); /* ends long polls that have waited lon
     X(study_delete)                                                                                                    \
     X(study_pause)                                                                                                     \
     X(study_resume)                                                                                                    \
-    X(study_stop) X(study_best) X(study_export) X(study_budgets) X(study_events) X(study_log) X(study_definition)      \
-        X(study_file_put) X(trials_list) X(trials_create) X(trial_get) X(trial_cancel) X(trial_reports)                \
-            X(trial_report) X(trial_tell) X(trial_renew) X(artefacts_list) X(artefact_get) X(artefact_put) X(ask)      \
-                X(blob_get) X(agents_list) X(agent_get) X(agent_register) X(agent_poll) X(agent_messages)              \
-                    X(agent_leave) X(tokens_list) X(token_create) X(token_revoke) X(health) X(metrics) X(openapi)      \
-                        X(service_get)
+    X(study_stop)                                                                                                      \
+    X(study_best) X(study_export) X(study_budgets) X(study_events) X(study_log) X(study_definition) X(study_file_put)  \
+        X(trials_list) X(trials_create) X(trial_get) X(trial_cancel) X(trial_reports) X(trial_report) X(trial_tell)    \
+            X(trial_renew) X(artefacts_list) X(artefact_get) X(artefact_put) X(ask) X(blob_get) X(agents_list)         \
+                X(agent_get) X(agent_register) X(agent_poll) X(agent_messages) X(agent_leave) X(tokens_list)           \
+                    X(token_create) X(token_revoke) X(health) X(metrics) X(openapi) X(service_get)
 #define X(name) void api_##name(struct call *c);
 API_HANDLERS(X)
 #undef X

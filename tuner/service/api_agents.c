@@ -34,12 +34,6 @@ void api_agent_get(struct call *c)
 
 /* ---- registering ---- */
 
-static bool is_agent_name(const char *name)
-{
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-    return *name && strlen(name) <= AGENT_NAME_MAX && strspn(name, allowed) == strlen(name);
-}
-
 static const char *text_of(const json_t *o, const char *key)
 {
     const char *text = json_string_value(json_object_get(o, key));
@@ -77,7 +71,7 @@ void api_agent_register(struct call *c)
               json_integer_value(slots) >= 1 && json_integer_value(slots) <= AGENT_SLOTS_MAX &&
               (!gpus || (json_is_integer(gpus) && json_integer_value(gpus) >= 0 && json_integer_value(gpus) <= 1024)) &&
               (!study || card.study) && (!json_object_get(o, "job") || card.job) && are_leases(held);
-    if (!is_agent_name(c->param[0]) || !ok) {
+    if (!agent_is_name(c->param[0]) || !ok) {
         call_problem(c, 422,
                      "an agent's name has 1 to %d letters, digits, '.', '_' and '-'; it says instance, host, boot and "
                      "version (texts), slots (1 to %d), gpus, study, and held: [{study, lease}]",

@@ -110,17 +110,6 @@ static char *study_text(struct call *c)
     return text;
 }
 
-static bool is_stored(struct service *s, const char *name, char **ret_text)
-{
-    struct arena a = {0};
-    struct store_study row;
-    struct error ignored;
-    bool found = store_study_find(s->store, name, &a, &row, &ignored) == STATUS_OK;
-    if (found && ret_text) *ret_text = must_strdup(row.file);
-    arena_done(&a);
-    return found;
-}
-
 static void answer_created(struct call *c, const char *name)
 {
     struct error err;
@@ -140,12 +129,10 @@ static void create(struct call *c, const char *text, struct study *draft, bool p
     struct study *study = NULL;
     struct hosted *h = NULL;
     struct error err;
-    char *stored = NULL;
+    struct store_study row;
     const char *name = arena_strdup(&c->arena, draft->name);
-    if (is_stored(s, name, &stored)) {
-        bool same = c->key && strcmp(stored, text) == 0; /* a crash came between the study and its kept answer */
-        free(stored);
-        if (same)
+    if (call_row(c, name, &row)) {
+        if (c->key && strcmp(row.file, text) == 0) /* a crash came between the study and its kept answer */
             answer_created(c, name);
         else
             call_problem(c, 409, "there is a study '%s' already", name);
@@ -430,14 +417,11 @@ static void end_events(struct call *c)
 
 static bool find_study(struct call *c, int64_t *ret_id)
 {
-    struct arena a = {0};
     struct store_study row;
-    struct error err;
-    enum status st = store_study_find(c->service->store, c->param[0], &a, &row, &err);
-    if (st) call_problem(c, 404, "there is no study '%s'", c->param[0]);
-    *ret_id = row.id;
-    arena_done(&a);
-    return st == STATUS_OK;
+    bool found = call_row(c, c->param[0], &row);
+    if (!found) call_problem(c, 404, "there is no study '%s'", c->param[0]);
+    *ret_id = found ? row.id : 0;
+    return found;
 }
 
 void api_study_events(struct call *c)
@@ -539,6 +523,7 @@ void api_study_file_put(struct call *c)
 {
     char *path = own_folder(c, c->param[0]);
     struct error err;
+    struct store_study row;
     bool executable;
     if (!call_boolean(c, "executable", false, &executable)) return;
     if (!is_plain_path(c->param[1])) {
@@ -549,7 +534,7 @@ void api_study_file_put(struct call *c)
         call_problem(c, 404, "'%.60s' cannot be the name of a study", c->param[0]);
         return;
     }
-    if (access(path, F_OK) != 0 && is_stored(c->service, c->param[0], NULL)) {
+    if (access(path, F_OK) != 0 && call_row(c, c->param[0], &row)) {
         call_problem(c, 409, "study '%s' was not created here: its files are where its study file is", c->param[0]);
         return;
     }

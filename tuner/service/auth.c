@@ -2,9 +2,12 @@
 
 #include "tuner/base/digest.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { PEERS = 1024, ID_BYTES = 6, SECRET_BYTES = 32 };
 
@@ -22,23 +25,15 @@ unsigned auth_grants(const char *role)
 
 /* ---- tokens ---- */
 
-static void hex(const unsigned char *bytes, size_t n, char *ret)
-{
-    for (size_t i = 0; i < n; i++) snprintf(ret + 2 * i, 3, "%02x", bytes[i]);
-}
-
 enum status auth_create(struct store *store, const struct clock *clock, const char *name, const char *role,
                         int64_t ttl_ms, char *ret_text, char *ret_id, struct error *err)
 {
-    unsigned char id[ID_BYTES], secret[SECRET_BYTES];
     char secret_text[2 * SECRET_BYTES + 1], id_text[TOKEN_ID_MAX];
     int64_t now = clock_wall_ms(clock);
     if (!auth_grants(role))
         return error_set(err, STATUS_INVALID, "'%.40s' is not a role: viewer, worker or operator", role);
-    digest_random(id, sizeof id);
-    digest_random(secret, sizeof secret);
-    hex(id, sizeof id, id_text);
-    hex(secret, sizeof secret, secret_text);
+    digest_random_hex(id_text, ID_BYTES);
+    digest_random_hex(secret_text, SECRET_BYTES);
     struct store_token t = {
         .id = id_text, .name = name, .role = role, .created_ms = now, .expires_ms = ttl_ms ? now + ttl_ms : 0};
     digest(secret_text, strlen(secret_text), t.hash);
@@ -47,6 +42,19 @@ enum status auth_create(struct store *store, const struct clock *clock, const ch
     snprintf(ret_text, TOKEN_TEXT_MAX, "%s%s_%s", prefix, id_text, secret_text);
     snprintf(ret_id, TOKEN_ID_MAX, "%s", id_text);
     return STATUS_OK;
+}
+
+enum status auth_create_file(struct store *store, const struct clock *clock, const char *name, const char *role,
+                             const char *path, struct error *err)
+{
+    char text[TOKEN_TEXT_MAX], id[TOKEN_ID_MAX];
+    unlink(path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) return error_set(err, STATUS_IO, "%s: cannot write a token: %s", path, strerror(errno));
+    enum status s = auth_create(store, clock, name, role, 0, text, id, err);
+    if (!s && dprintf(fd, "%s\n", text) < 0) s = error_set(err, STATUS_IO, "%s: %s", path, strerror(errno));
+    close(fd);
+    return s;
 }
 
 static bool is_valid(const struct store_token *t, int64_t now)

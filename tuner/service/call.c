@@ -194,21 +194,18 @@ void call_calmly(struct call *c, struct hosted *h, void (*then)(struct call *c))
 
 /* ---- understanding ---- */
 
-static bool is_study_stored(struct service *s, const char *name)
+bool call_row(struct call *c, const char *study, struct store_study *ret)
 {
-    struct arena a = {0};
-    struct store_study row;
     struct error ignored;
-    bool found = store_study_find(s->store, name, &a, &row, &ignored) == STATUS_OK;
-    arena_done(&a);
-    return found;
+    return store_study_find(c->service->store, study, &c->arena, ret, &ignored) == STATUS_OK;
 }
 
 struct hosted *call_hosted(struct call *c)
 {
     struct hosted *h = service_hosted(c->service, c->param[0]);
+    struct store_study row;
     if (h) return h;
-    if (is_study_stored(c->service, c->param[0]))
+    if (call_row(c, c->param[0], &row))
         call_problem(c, 409, "study '%s' is not at work; POST /api/v1/studies/%s/resume puts it to work", c->param[0],
                      c->param[0]);
     else

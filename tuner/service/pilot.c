@@ -1,8 +1,5 @@
 #include "tuner/service/pilot.h"
 
-
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -105,7 +102,7 @@ static char *token_file(struct pilot *p, struct arena *a)
 static enum status ensure_token(struct pilot *p, struct error *err)
 {
     struct arena a = {0};
-    char text[TOKEN_TEXT_MAX + 16], id[TOKEN_ID_MAX];
+    char text[TOKEN_TEXT_MAX + 16];
     const char *path = token_file(p, &a);
     struct identity who;
     enum status s = STATUS_OK;
@@ -114,14 +111,7 @@ static enum status ensure_token(struct pilot *p, struct error *err)
     bool valid = in && fgets(text + 7, TOKEN_TEXT_MAX, in) && (text[strcspn(text, "\n")] = 0, true) &&
                  auth_check(p->service->auth, "slurm", text, &who, err) == STATUS_OK;
     if (in) fclose(in);
-    if (!valid) {
-        unlink(path);
-        int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        if (fd < 0) s = error_set(err, STATUS_IO, "%s: cannot write: %s", path, strerror(errno));
-        if (!s) s = auth_create(p->service->store, p->service->clock, "slurm", "worker", 0, text, id, err);
-        if (!s && dprintf(fd, "%s\n", text) < 0) s = error_set(err, STATUS_IO, "%s: %s", path, strerror(errno));
-        if (fd >= 0) close(fd);
-    }
+    if (!valid) s = auth_create_file(p->service->store, p->service->clock, "slurm", "worker", path, err);
     arena_done(&a);
     return s;
 }
