@@ -12,7 +12,7 @@
 
 enum { LOG_BYTES_MAX = 8 << 20, PATH_ROOM = 4200 };
 
-enum status files_make_folder(const char *dir, struct error *err)
+enum status workers_make_folder(const char *dir, struct error *err)
 {
     char path[4096];
     if ((size_t)snprintf(path, sizeof path, "%s", dir) >= sizeof path)
@@ -35,6 +35,18 @@ enum status files_write(const char *dir, const char *name, const char *text, str
     int bad = !out || fputs(text, out) < 0;
     if (out && fclose(out) != 0) bad = 1;
     return bad ? error_set(err, STATUS_IO, "%s: cannot write: %s", path, strerror(errno)) : STATUS_OK;
+}
+
+static bool write_all(int fd, const char *bytes, size_t n)
+{
+    while (n > 0) {
+        ssize_t k = write(fd, bytes, n);
+        if (k < 0 && errno == EINTR) continue;
+        if (k <= 0) return false;
+        bytes += k;
+        n -= (size_t)k;
+    }
+    return true;
 }
 
 void log_init(struct log_file *log, const char *dir, const char *name)
@@ -64,13 +76,7 @@ void log_write(struct log_file *log, const char *bytes, size_t n)
     if (log->fd < 0 && log->bytes == 0 && *log->path) start(log);
     if (log->bytes > LOG_BYTES_MAX) rotate(log);
     log->bytes += n;
-    while (log->fd >= 0 && n > 0) {
-        ssize_t k = write(log->fd, bytes, n);
-        if (k < 0 && errno == EINTR) continue;
-        if (k <= 0) return;
-        bytes += k;
-        n -= (size_t)k;
-    }
+    if (log->fd >= 0) write_all(log->fd, bytes, n);
 }
 
 void log_close(struct log_file *log)
@@ -84,7 +90,7 @@ void workers_keep_log(const char *dir, const char *name, const char *bytes, size
     struct log_file log;
     struct stat st;
     struct error ignored;
-    if (files_make_folder(dir, &ignored)) return;
+    if (workers_make_folder(dir, &ignored)) return;
     log_init(&log, dir, name);
     log.fd = open(log.path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     log.bytes = log.fd >= 0 && fstat(log.fd, &st) == 0 ? (size_t)st.st_size : 0;
@@ -100,24 +106,12 @@ static enum status open_part(const char *dir, const char *path, char *full, char
         return error_set(err, STATUS_INVALID, "%.200s: the path is too long", path);
     snprintf(part, PATH_ROOM, "%s", full);
     *strrchr(part, '/') = 0;
-    enum status s = files_make_folder(part, err);
+    enum status s = workers_make_folder(part, err);
     if (s) return s;
     snprintf(part, PATH_ROOM, "%.*s.part", PATH_ROOM - 8, full);
     unlink(part);
     *ret = open(part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
     return *ret < 0 ? error_set(err, STATUS_IO, "%s: cannot write: %s", full, strerror(errno)) : STATUS_OK;
-}
-
-static bool write_all(int fd, const char *bytes, size_t n)
-{
-    while (n > 0) {
-        ssize_t k = write(fd, bytes, n);
-        if (k < 0 && errno == EINTR) continue;
-        if (k <= 0) return false;
-        bytes += k;
-        n -= (size_t)k;
-    }
-    return true;
 }
 
 static enum status close_part(int fd, bool ok, const char *part, const char *full, struct error *err)
@@ -153,11 +147,6 @@ enum status workers_keep_spool(const char *dir, const char *path, int from, unsi
         at += n;
     }
     return close_part(fd, ok && n == 0, part, full, err);
-}
-
-enum status workers_make_folder(const char *dir, struct error *err)
-{
-    return files_make_folder(dir, err);
 }
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)

@@ -14,7 +14,6 @@ struct log_file {
     char path[4096];
 };
 
-enum status files_make_folder(const char *dir, struct error *err);
 enum status files_write(const char *dir, const char *name, const char *text, struct error *err);
 /* The file is made when there is something to write. */
 void log_init(struct log_file *log, const char *dir, const char *name);

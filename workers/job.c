@@ -396,7 +396,7 @@ static void open_channel(struct job *job, uv_loop_t *loop, struct channel *c,
 
 static enum status prepare_folder(struct job *job, const struct job_spec *spec, struct error *err)
 {
-    enum status s = files_make_folder(spec->dir, err);
+    enum status s = workers_make_folder(spec->dir, err);
     if (!s) s = files_write(spec->dir, "params.json", spec->params, err);
     log_init(&job->out.log, spec->dir, "stdout.log");
     log_init(&job->err.log, spec->dir, "stderr.log");

@@ -329,7 +329,7 @@ static void leave(struct worker *w)
     w->state = LEAVING;
     if (w->poll) client_drop(w->poll);
     w->poll = NULL;
-    post(w, "DELETE", agent_path(w, "", &a), NULL, 5, on_left);
+    post(w, "DELETE", agent_path(w, arena_printf(&a, "?ticket=%s", w->ticket), &a), NULL, 5, on_left);
     arena_done(&a);
 }
 

@@ -117,6 +117,7 @@ struct route {
 
 void call_answer(struct call *c, unsigned status, json_t *answer); /* takes the reference */
 void call_text(struct call *c, unsigned status, const char *type, const char *text, size_t n);
+void call_file(struct call *c, int fd, uint64_t bytes);  /* takes the descriptor */
 void call_fail(struct call *c, const struct error *err); /* a problem document [RFC 9457] by the error's status */
 void call_problem(struct call *c, unsigned status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Once all that the hosted study has recorded so far is durable, the answer's own record (if it creates) included. */
@@ -197,11 +198,12 @@ void api_agents_tick(struct service *s); /* ends long polls that have waited lon
     X(study_pause)                                                                                                     \
     X(study_resume)                                                                                                    \
     X(study_stop)                                                                                                      \
-    X(study_best) X(study_export) X(study_budgets) X(study_events) X(study_log) X(study_definition) X(study_file_put)  \
-        X(trials_list) X(trials_create) X(trial_get) X(trial_cancel) X(trial_reports) X(trial_report) X(trial_tell)    \
-            X(trial_renew) X(artefacts_list) X(artefact_get) X(artefact_put) X(ask) X(blob_get) X(agents_list)         \
-                X(agent_get) X(agent_register) X(agent_poll) X(agent_messages) X(agent_leave) X(tokens_list)           \
-                    X(token_create) X(token_revoke) X(health) X(metrics) X(openapi) X(service_get)
+    X(study_best)                                                                                                      \
+    X(study_export) X(study_budgets) X(study_events) X(study_log) X(study_definition) X(study_file_put) X(trials_list) \
+        X(trials_create) X(trial_get) X(trial_cancel) X(trial_reports) X(trial_report) X(trial_tell) X(trial_renew)    \
+            X(artefacts_list) X(artefact_get) X(artefact_put) X(ask) X(blob_get) X(agents_list) X(agent_get)           \
+                X(agent_register) X(agent_poll) X(agent_messages) X(agent_leave) X(tokens_list) X(token_create)        \
+                    X(token_revoke) X(health) X(metrics) X(openapi) X(service_get)
 #define X(name) void api_##name(struct call *c);
 API_HANDLERS(X)
 #undef X

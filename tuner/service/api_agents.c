@@ -102,8 +102,14 @@ static struct agent *checked_agent(struct call *c)
 
 void api_agent_leave(struct call *c)
 {
+    const char *ticket = request_query(c->http, "ticket");
     struct agent *a = find_agent(c);
     if (!a) return;
+    if (!(c->who.grants & GRANT_OPERATE) && !(ticket && strcmp(ticket, agent_ticket(a)) == 0)) {
+        call_problem(c, 409, "'ticket' is not that of agent '%.64s'; only an operator can send others away",
+                     c->param[0]);
+        return;
+    }
     fleet_dismiss(c->service->fleet, a);
     service_say(c->service, NULL, "agent %s has left", c->param[0]);
     call_answer(c, 200, json_pack("{s:s}", "agent", c->param[0]));
@@ -172,6 +178,7 @@ void api_agent_poll(struct call *c)
     snprintf(p->name, sizeof p->name, "%s", c->param[0]);
     p->until_ms = clock_mono_ms(c->service->clock) + POLL_MS;
     c->state = p;
+    on_mail(c->service, a); /* an earlier poll, whose client may be gone */
     agent_waits(a, json_integer_value(got), (size_t)json_integer_value(capacity));
     json_t *mail = agent_mail(a);
     json_decref(mail);

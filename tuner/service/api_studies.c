@@ -500,9 +500,7 @@ void api_blob_get(struct call *c)
         call_problem(c, 410, "the file has changed since the study began; ask for the definition again");
         return;
     }
-    c->answered = true;
-    c->service->answers[200]++;
-    request_answer_file(c->http, "application/octet-stream", fd, (uint64_t)st.st_size);
+    call_file(c, fd, (uint64_t)st.st_size);
 }
 
 /* A relative path without "..", hidden parts or odd characters. */

@@ -68,9 +68,9 @@ static bool read_order(struct call *c, const struct session *s, struct order *re
 }
 
 struct filter {
-    bool by_state, by_role;
+    bool by_state;
     enum trial_state state;
-    const char *role;
+    const char *role; /* NULL: any */
 };
 
 static bool is_role(const char *text)
@@ -84,7 +84,6 @@ static bool read_filter(struct call *c, struct filter *f)
 {
     const char *state = request_query(c->http, "state");
     *f = (struct filter){.by_state = state, .role = request_query(c->http, "role")};
-    f->by_role = f->role != NULL;
     if (state && !trial_state_parse(state, &f->state)) {
         call_problem(c, 422, "'state' is a state of trials such as complete, not '%.40s'", state);
         return false;
@@ -106,7 +105,7 @@ static void answer_page(struct call *c, const struct session *s, const struct fi
     for (size_t i = 0; i < s->n; i++) {
         struct trial *t = s->trial[i];
         if (f->by_state && t->state != f->state) continue;
-        if (f->by_role && strcmp(trial_role_name(t->role), f->role) != 0) continue;
+        if (f->role && strcmp(trial_role_name(t->role), f->role) != 0) continue;
         list[n++] = t;
     }
     if (o->metric >= 0 || o->utility || o->descending) qsort_r(list, n, sizeof *list, compare, o);
@@ -366,9 +365,7 @@ void api_artefact_get(struct call *c)
         int fd = dir < 0 ? -1 : openat(dir, c->param[2], O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         if (dir >= 0) close(dir);
         if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
-            c->answered = true;
-            c->service->answers[200]++;
-            request_answer_file(c->http, "application/octet-stream", fd, (uint64_t)st.st_size);
+            call_file(c, fd, (uint64_t)st.st_size);
         } else {
             if (fd >= 0) close(fd);
             call_problem(c, 404, "trial %s has no artefact '%.60s'", c->param[1], c->param[2]);
@@ -382,7 +379,6 @@ void api_artefact_put(struct call *c)
 {
     long lease;
     struct error err;
-    struct arena a = {0};
     struct hosted *h = call_hosted(c);
     struct trial *t = h ? call_trial(c, h->run->session) : NULL;
     if (!t || !call_number(c, "lease", 0, 1, 1000000000000, &lease)) return;
@@ -392,7 +388,8 @@ void api_artefact_put(struct call *c)
     else if (!holds)
         call_problem(c, 409, "the lease of trial %ld is over", t->number);
     else {
-        char *dir = arena_printf(&a, "%s/%s/%04ld.%ld", c->service->files, h->study->name, t->number, t->attempts);
+        char *dir =
+            arena_printf(&c->arena, "%s/%s/%04ld.%ld", c->service->files, h->study->name, t->number, t->attempts);
         if (workers_keep_spool(dir, c->param[2], c->http->spool, 0644, &err))
             call_fail(c, &err);
         else
@@ -400,5 +397,4 @@ void api_artefact_put(struct call *c)
                         json_pack("{s:I, s:s, s:I}", "trial", (json_int_t)t->number, "name", c->param[2], "bytes",
                                   (json_int_t)c->http->n));
     }
-    arena_done(&a);
 }

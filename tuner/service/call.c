@@ -51,6 +51,13 @@ void call_text(struct call *c, unsigned status, const char *type, const char *te
     finish(c, status, type, text, n);
 }
 
+void call_file(struct call *c, int fd, uint64_t bytes)
+{
+    c->answered = true;
+    c->service->answers[200]++;
+    request_answer_file(c->http, "application/octet-stream", fd, bytes);
+}
+
 void call_answer(struct call *c, unsigned status, json_t *answer)
 {
     char *text = json_pretty_numbers(answer);

@@ -12,48 +12,34 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILES_MAX = 10000, DEPTH_MAX = 32 };
+enum { FILES_MAX = 10000, FOUND_MAX = 10 * FILES_MAX /* by several patterns */, DEPTH_MAX = 32 };
 
 static const double BYTES_MAX = 1024.0 * 1024 * 1024;
 
 struct packing {
     struct parcel *parcel;
     const struct study *study;
-    double bytes;
     struct error *err;
 };
 
-static enum status hash_file(const char *full, struct shipped *x, struct error *err)
+static enum status too_much(const struct packing *p)
 {
-    int fd = open(full, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0) return error_set(err, STATUS_INVALID, "cannot read %.300s: %s", full, strerror(errno));
-    enum status s = digest_file(fd, x->hash, err);
-    close(fd);
-    return s;
+    return error_set(p->err, STATUS_INVALID, "'files' of study '%s' are more than %d files or 1 GiB", p->study->name,
+                     FILES_MAX);
 }
 
 /* Symbolic links are not followed: nothing outside the study's folder is shipped. */
 static enum status add(struct packing *p, const char *full, const struct stat *st)
 {
     struct parcel *x = p->parcel;
-    const char *path = full + strlen(p->study->dir) + 1;
-    for (size_t i = 0; i < x->n; i++)
-        if (strcmp(x->file[i].path, path) == 0) return STATUS_OK;
-    p->bytes += (double)st->st_size;
-    if (x->n == FILES_MAX || p->bytes > BYTES_MAX)
-        return error_set(p->err, STATUS_INVALID, "'files' of study '%s' are more than %d files or 1 GiB",
-                         p->study->name, FILES_MAX);
+    if (x->n == FOUND_MAX) return too_much(p);
     if (x->n == x->room) {
         x->room = 2 * x->room + 16;
         x->file = must_grow(x->file, x->room, sizeof *x->file);
     }
-    struct shipped *f = &x->file[x->n];
-    *f = (struct shipped){.bytes = st->st_size,
-                          .executable = (st->st_mode & 0111) != 0};
-    enum status s = hash_file(full, f, p->err);
-    if (s) return s;
-    f->path = must_strdup(path);
-    x->n++;
+    x->file[x->n++] = (struct shipped){.path = must_strdup(full + strlen(p->study->dir) + 1),
+                                       .bytes = st->st_size,
+                                       .executable = (st->st_mode & 0111) != 0};
     return STATUS_OK;
 }
 
@@ -114,6 +100,44 @@ static int by_path(const void *a, const void *b)
     return strcmp(((const struct shipped *)a)->path, ((const struct shipped *)b)->path);
 }
 
+/* Sorted; what several patterns have found, once. */
+static void sort_files(struct parcel *x)
+{
+    size_t n = 0;
+    if (x->n) qsort(x->file, x->n, sizeof *x->file, by_path);
+    for (size_t i = 0; i < x->n; i++)
+        if (n && strcmp(x->file[n - 1].path, x->file[i].path) == 0)
+            free(x->file[i].path);
+        else
+            x->file[n++] = x->file[i];
+    x->n = n;
+}
+
+static enum status hash_file(const struct packing *p, struct shipped *x)
+{
+    struct arena a = {0};
+    const char *full = arena_printf(&a, "%s/%s", p->study->dir, x->path);
+    int fd = open(full, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    enum status s = fd < 0 ? error_set(p->err, STATUS_INVALID, "cannot read %.300s: %s", full, strerror(errno))
+                           : digest_file(fd, x->hash, p->err);
+    if (fd >= 0) close(fd);
+    arena_done(&a);
+    return s;
+}
+
+static enum status hash_files(struct packing *p)
+{
+    struct parcel *x = p->parcel;
+    double bytes = 0;
+    for (size_t i = 0; i < x->n; i++) bytes += (double)x->file[i].bytes;
+    if (x->n > FILES_MAX || bytes > BYTES_MAX) return too_much(p);
+    for (size_t i = 0; i < x->n; i++) {
+        enum status s = hash_file(p, &x->file[i]);
+        if (s) return s;
+    }
+    return STATUS_OK;
+}
+
 static void name_it(struct parcel *p, const struct study *study)
 {
     unsigned char hash[DIGEST_BYTES];
@@ -131,11 +155,12 @@ enum status parcel_make(struct parcel *p, const struct study *study, struct erro
     enum status s = STATUS_OK;
     parcel_done(p);
     for (size_t i = 0; !s && i < study->n_files; i++) s = add_pattern(&x, study->file[i]);
+    sort_files(p);
+    if (!s) s = hash_files(&x);
     if (s) {
         parcel_done(p);
         return s;
     }
-    if (p->n) qsort(p->file, p->n, sizeof *p->file, by_path);
     name_it(p, study);
     return STATUS_OK;
 }
