@@ -38,6 +38,7 @@ done
 echo "log of trial $NOCTURNE_TRIAL"
 awk -v x="$1" -v k="$2" 'BEGIN { printf "nocturne: {\\"result\\": {\\"em\\": %.4f, \\"tokens\\": %d}}\\n", 0.6 - (x - 0.3)^2, 1000 + 1000 * x + 100 * k }'
 """
+SLOW = TRIAL.replace("${STEPS:-3}", "10").replace("${NAP:-0.05}", "0.2")
 
 
 class Answer:

@@ -1,29 +1,22 @@
 #!/usr/bin/env python3
-"""The service as its users, its agents and its enemies meet it: real processes, sockets, databases; kill -9, cut networks,
-malformed requests. NOCTURNE_BIN is the folder of the binaries."""
-import collections
+"""The service as its users and its enemies meet it: real processes, sockets, databases; kill -9, malformed requests.
+NOCTURNE_BIN is the folder of the binaries."""
 import json
 import os
-import random
 import re
 import resource
-import select
-import shutil
-import signal
 import socket
 import stat
 import subprocess
-import sys
 import threading
 import time
 import unittest
 
-from service import STUDY, TRIAL, World
+from service import SLOW, STUDY, TRIAL, World
 
 CLIENTS = STUDY.replace("study: s", "study: clients").replace('trial: {command: [sh, trial.sh, "{x}", "{k}"], grace: 1s, '
                                                               "retries: 1, backoff: 1s}\n", "")
 CLIENTS = CLIENTS.replace("files: [trial.sh]\n", "")
-SLOW = TRIAL.replace("${STEPS:-3}", "10").replace("${NAP:-0.05}", "0.2")
 
 
 class Stream:
@@ -343,232 +336,6 @@ class Events(World):
         self.assertFalse(now.thread.is_alive())
         for s in (stream, again, now):
             s.close()
-
-
-class Agents(World):
-    SERVE = ("--slots", "0", "--agent-deadline", "3s")
-
-    def test_a_bare_agent_runs_the_study_while_the_service_is_killed(self):
-        self.create(STUDY.replace("trials: 12", "trials: 30"), SLOW)
-        agents = [self.agent("a1", slots=3), self.agent("a2", slots=3)]
-        self.wait("they work", lambda: self.ok("GET", "/agents")["busy"] == 6)
-        for _ in range(3):
-            time.sleep(1.2)
-            self.kill_server()
-            time.sleep(0.5)
-            self.start("--agent-deadline", "60s")
-        self.wait_phase("complete")
-        trials, finished = self.trials(), [e["trial"] for e in self.events() if e["event"] == "finished"]
-        self.assertEqual({(t["state"], t["attempts"]) for t in trials}, {("complete", 1)})
-        self.assertEqual(sorted(finished), list(range(len(trials))))
-        for t in trials[:5]:
-            self.assertEqual([r["n"] for r in self.ok("GET", f"/studies/s/trials/{t['trial']}/reports")["reports"]], list(range(10)))
-        self.assertIn("log of trial 3", self.call("GET", "/studies/s/trials/3/artefacts/stdout.log").body.decode())
-        self.assertIn("log of trial 3", self.nocturne("show", "s", "3") + self.read("nocturne.files/s/0003.1/stdout.log"))
-        for a in agents:
-            a.send_signal(signal.SIGINT)
-            self.assertEqual(a.wait(timeout=20), 0)
-        self.assertEqual(self.ok("GET", "/agents")["agents"], [])
-
-    def test_an_agent_that_is_killed_gives_back_and_its_last_words_are_heard(self):
-        self.create(trial=SLOW)
-        agent = self.agent("a1", slots=2)
-        self.wait("it works", lambda: self.ok("GET", "/studies/s")["states"]["running"] == 2)
-        agent.kill()
-        agent.wait(timeout=20)
-        self.agent("a1", slots=2)
-        self.wait("they run again", lambda: [t["attempts"] for t in self.trials()[:2]] == [2, 2])
-        self.assertEqual([e["body"]["outcome"] for e in self.events() if e["event"] == "returned"], ["lost", "lost"])
-
-    def test_silence_costs_the_lease_and_who_returns_is_fenced(self):
-        self.create(STUDY.replace("retries: 1", "retries: 5"), TRIAL.replace("${STEPS:-3}", "4").replace("${NAP:-0.05}", "2"))
-        agent = self.agent("quiet", slots=1)
-        self.wait("it works", lambda: self.ok("GET", "/studies/s")["states"]["running"] == 1)
-        agent.send_signal(signal.SIGSTOP)  # its trial goes on
-        self.wait("the lease is over", lambda: any(e["event"] == "returned" and e["body"]["outcome"] == "expired" for e in self.events()), 60)
-        other = self.agent("other", slots=1)
-        self.wait("another is at it", lambda: any(e["event"] == "leased" and e["body"].get("agent") == "other" for e in self.events()))
-        agent.send_signal(signal.SIGCONT)
-        self.wait("what it had to say is late or refused", lambda: self.trials()[0]["state"] == "complete", 60)
-        finished = [e for e in self.events() if e["event"] == "finished" and e["trial"] == 0]
-        self.assertEqual(len(finished), 1)
-        self.assertEqual(self.call("GET", "/healthz", token=None).status, 200)
-        other.terminate()
-
-    def test_two_agents_cannot_have_one_name(self):
-        self.agent("a1")
-        self.wait("it is there", lambda: self.ok("GET", "/agents")["agents"])
-        twin = self.spawn("twin", "worker", "--url", f"http://127.0.0.1:{self.port}", "--token-file", "worker.token", "--name", "a1", "--dir", "twin.d")
-        self.assertEqual(twin.wait(timeout=20), 1)
-        self.assertIn("start this one with another --name", self.read("twin.out"))
-        same = self.spawn("same", "worker", "--url", f"http://127.0.0.1:{self.port}", "--token-file", "worker.token", "--name", "a9", "--dir", "a1.d")
-        self.assertEqual(same.wait(timeout=20), 4)
-        wrong = self.spawn("wrong", "worker", "--url", f"http://127.0.0.1:{self.port}", "--token-file", self.write("no.token", "noct_x\n", 0o600), "--name", "w", "--dir", "w.d")
-        self.assertEqual(wrong.wait(timeout=20), 1)
-        self.assertIn("unknown, expired or revoked", self.read("wrong.out"))
-
-    def test_orders_reach_a_program_within_a_second(self):
-        program = ("import json, os, signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *a: None)\nout = os.fdopen(3, 'r+b', 0)\n"
-                   "out.write(b'{\"step\": 1, \"em\": 0.1, \"tokens\": 1}\\n')\nline = out.readline()\n"
-                   "open(os.environ['NOCTURNE_DIR'] + '/order.txt', 'w').write(f'{time.time()} {line}')\n"
-                   "out.write(b'{\"artefact\": \"order.txt\"}\\n')\nout.write(b'{\"result\": {\"em\": 0.5, \"tokens\": 2}}\\n')\n")
-        self.ok("PUT", "/studies/s/files/trial.py", text=program)
-        self.ok("POST", "/studies", text=STUDY.replace("[sh, trial.sh", "[python3, trial.py").replace("[trial.sh]", "[trial.py]"), headers={"Content-Type": "application/yaml"})
-        self.agent("a1", slots=1)
-        self.wait("it runs", lambda: self.ok("GET", "/studies/s")["states"]["running"] == 1 and self.ok("GET", "/studies/s/trials/0/reports")["reports"])
-        began = time.time()
-        self.ok("POST", "/studies/s/stop", {"now": True})
-        text = self.wait("the program has it", lambda: (lambda a: a.body.decode() if a.status == 200 else None)(self.call("GET", "/studies/s/trials/0/artefacts/order.txt")))
-        self.assertIn('{"stop"', text)
-        self.assertLess(float(text.split()[0]) - began, 1.0)
-
-    def test_a_checkpoint_goes_from_agent_to_agent(self):
-        program = ("import os, sys\nd, resume = os.environ['NOCTURNE_DIR'], os.environ.get('NOCTURNE_RESUME')\n"
-                   "print('resumed with ' + open(resume).read() if resume else 'anew', flush=True)\n"
-                   "if not resume and os.environ['NOCTURNE_TRIAL'] == '0':\n"
-                   "    open(d + '/c.bin', 'w').write('forty-two')\n"
-                   "    print('nocturne: {\"step\": 1, \"em\": 0.1, \"tokens\": 50}', flush=True)\n"
-                   "    print('nocturne: {\"checkpoint\": {\"path\": \"c.bin\", \"step\": 1}}', flush=True)\n"
-                   "    import time; time.sleep(60)\n"
-                   "print('nocturne: {\"result\": {\"em\": 0.5, \"tokens\": 100}}')\n")
-        self.ok("PUT", "/studies/s/files/trial.py", text=program)
-        self.ok("POST", "/studies", text=STUDY.replace("[sh, trial.sh", "[python3, trial.py").replace("[trial.sh]", "[trial.py]"), headers={"Content-Type": "application/yaml"})
-        first = self.agent("a1", slots=1)
-        self.wait("a checkpoint is there", lambda: any(e["event"] == "checkpoint" for e in self.events()))
-        first.terminate()
-        first.wait(timeout=20)
-        shutil.rmtree(os.path.join(self.dir, "a1.d"))
-        self.agent("a2", slots=1)
-        self.wait("it goes on", lambda: self.trials()[0]["state"] == "complete")
-        self.wait("its log is here", lambda: "resumed with forty-two" in self.call("GET", "/studies/s/trials/0/artefacts/stdout.log").body.decode())
-        started = [e["body"] for e in self.events() if e["event"] == "started" and e["trial"] == 0]
-        self.assertEqual(started[-1].get("resumed"), 50)
-
-    def test_each_slot_has_a_gpu_of_its_own(self):
-        self.create(trial='echo "gpu $CUDA_VISIBLE_DEVICES"\n' + TRIAL)
-        self.agent("a1", "--gpus", "0,2", slots=2)
-        self.wait_phase("complete")
-        seen = {self.read(f"nocturne.files/s/{t['trial']:04d}.1/stdout.log").splitlines()[0] for t in self.trials()}
-        self.assertEqual(seen, {"gpu 0", "gpu 2"})
-        self.assertEqual(self.ok("GET", "/agents/a1")["gpus"], 2)
-
-    def test_what_is_missing_is_said(self):
-        self.ok("POST", "/studies", text=STUDY.replace("files: [trial.sh]", "files: ['*.sh', gone.sh]"), headers={"Content-Type": "application/yaml"})
-        self.assertIn("there is no ", self.call("GET", "/studies/s/definition").json["detail"])
-        self.assertIn("agents cannot have it yet", self.read("serve.out"))
-        self.agent("a1")
-        time.sleep(1)
-        self.assertEqual(self.trials()[0]["state"], "queued")
-        self.ok("PUT", "/studies/s/files/trial.sh", text=TRIAL)
-        self.ok("PUT", "/studies/s/files/gone.sh", text=TRIAL)
-        self.wait("it runs now", lambda: len(self.trials()) > 2)
-
-    def test_secrets_do_not_reach_the_logs(self):
-        self.create(trial=TRIAL + 'echo "the secret is $MY_SECRET_WORD"\necho "$(cat %s)"\n' % os.path.join(self.dir, "nocturne.token"))
-        self.agent("a1", env={"MY_SECRET_WORD": "swordfish-9"})
-        self.wait_phase("complete")
-        log = self.wait("a log", lambda: self.call("GET", "/studies/s/trials/2/artefacts/stdout.log").body.decode())
-        self.assertIn("the secret is ***", log)
-        self.assertNotIn("swordfish", log)
-        self.assertNotIn(self.operator.split("_")[2], log)
-
-
-class Chaos(World):
-    SERVE = ("--slots", "1", "--agent-deadline", "60s")
-
-    def test_either_side_is_killed_at_random(self):
-        """CHAOS_SECONDS=75 for the long version; CHAOS_SEED for another one."""
-        self.create(STUDY.replace("trials: 12", "trials: 60").replace("retries: 1", "retries: 9").replace("sampler: sobol", "sampler: gp") + "stopping: {pruner: auto}\n",
-                    TRIAL.replace("${STEPS:-3}", "6").replace("${NAP:-0.05}", "0.15"))
-        chance = random.Random(int(os.environ.get("CHAOS_SEED", "1")))
-        agents = {name: self.agent(name) for name in ("a1", "a2")}
-        end, kills = time.time() + float(os.environ.get("CHAOS_SECONDS", "15")), collections.Counter()
-        while time.time() < end:
-            time.sleep(chance.uniform(0.5, 2))
-            if chance.random() < 0.5:
-                self.kill_server()
-                time.sleep(chance.uniform(0, 1))
-                self.start()
-                kills["service"] += 1
-            else:
-                name = chance.choice(sorted(agents))
-                agents[name].kill()
-                agents[name].wait()
-                agents[name] = self.agent(name)
-                kills["agent"] += 1
-        self.wait_phase("complete", seconds=200)
-        trials, events = self.trials(), self.events()
-        finished = collections.Counter(e["trial"] for e in events if e["event"] == "finished")
-        self.assertEqual(sorted(finished.items()), [(i, 1) for i in range(len(trials))])
-        self.assertLessEqual({t["state"] for t in trials}, {"complete", "pruned"})
-        self.assertEqual([e["seq"] for e in events], list(range(1, len(events) + 1)))
-        self.assertIn("all as they were", self.nocturne("replay", "s"))
-        self.assertIn("ok       event log", self.nocturne("doctor", "--rebuild"))
-        print(f"\n{dict(kills)}: {len(trials)} trials, {sum(t['attempts'] for t in trials)} attempts", file=sys.stderr)
-
-
-class Cut:
-    """A forwarder between an agent and the service whose link can be cut: bytes stop, connections hang."""
-
-    def __init__(self, port):
-        self.target = port
-        self.up = True
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.forward, args=(client,), daemon=True).start()
-
-    def forward(self, client):
-        server = None
-        try:
-            while not self.up:
-                time.sleep(0.1)
-            server = socket.create_connection(("127.0.0.1", self.target))
-            while True:
-                ready, _, _ = select.select([client, server], [], [], 0.1)
-                if not self.up:
-                    time.sleep(0.1)
-                    continue
-                for one in ready:
-                    data = one.recv(65536)
-                    if not data:
-                        return
-                    (server if one is client else client).sendall(data)
-        except OSError:
-            pass
-        finally:
-            client.close()
-            if server:
-                server.close()
-
-
-class Network(World):
-    SERVE = ("--slots", "0")
-
-    def test_a_cut_link_loses_and_doubles_nothing(self):
-        cut = Cut(self.port)
-        self.create(trial=SLOW)
-        self.token("worker")
-        self.spawn("far", "worker", "--url", f"http://127.0.0.1:{cut.port}", "--token-file", "worker.token", "--slots", "2", "--name", "far", "--dir", "far.d")
-        self.wait("it works", lambda: self.ok("GET", "/studies/s")["states"]["running"] == 2)
-        cut.up = False
-        time.sleep(6)  # both trials end meanwhile
-        outbox = self.read("far.d/outbox.jsonl")
-        self.assertIn('"end"', outbox)
-        cut.up = True
-        self.wait_phase("complete", seconds=150)
-        trials, finished = self.trials(), [e["trial"] for e in self.events() if e["event"] == "finished"]
-        self.assertEqual({(t["state"], t["attempts"]) for t in trials}, {("complete", 1)})
-        self.assertEqual(sorted(finished), list(range(len(trials))))
-        for t in trials[:2]:
-            self.assertEqual([r["n"] for r in self.ok("GET", f"/studies/s/trials/{t['trial']}/reports")["reports"]], list(range(10)))
 
 
 class Enemies(World):
