@@ -116,18 +116,13 @@ void coordinator_pause(struct coordinator *c, bool paused)
 
 static void on_closed(uv_handle_t *handle);
 
-static void answer_askings(struct coordinator *c, const char *why)
-{
-    while (c->askings.first) asking_answer(&c->askings, c->askings.first, why);
-}
-
 static void end_run(struct coordinator *c)
 {
     c->end = c->phase == PHASE_CONFIRM ? COORDINATOR_DONE
              : c->phase == PHASE_LEAVE ? COORDINATOR_LEFT
                                        : COORDINATOR_STOPPED;
     c->phase = PHASE_ENDED;
-    answer_askings(c, *c->enough ? c->enough : "the study has ended");
+    desk_sends_away(c, *c->enough ? c->enough : "the study has ended");
     uv_close((uv_handle_t *)&c->tick, on_closed);
     uv_close((uv_handle_t *)&c->turn, on_closed);
 }
@@ -257,76 +252,17 @@ static bool may_lease(struct coordinator *c, const struct trial *t)
     return false;
 }
 
-static bool has_room_here(const struct coordinator *c)
-{
-    return seating_free_here(&c->seating) && (!c->options.may_start_here || c->options.may_start_here(c->options.data));
-}
-
-/* A study without a command is for clients only, one whose files are missing for this machine. */
-static bool has_room_there(struct coordinator *c)
-{
-    bool shippable = !c->options.definition || *c->options.definition(c->options.data);
-    return c->member && c->session->study->n_args > 0 && shippable && fleet_has_room(c->member);
-}
-
-/* Clients have asked, so they come first; then this machine, then agents. */
-static bool has_room(struct coordinator *c)
-{
-    return askings_hungry(&c->askings) || has_room_here(c) || has_room_there(c);
-}
-
-/* NULL: nobody has room. */
-static struct slot *find_room(struct coordinator *c)
-{
-    struct asking *a = askings_hungry(&c->askings);
-    if (a) {
-        struct slot *slot = seating_add(&c->seating, &c->home, PLACE_CLIENT);
-        a->promised++;
-        slot->asking = a;
-        return slot;
-    }
-    if (has_room_here(c)) return seating_free_here(&c->seating);
-    if (!has_room_there(c)) return NULL;
-    struct slot *slot = seating_add(&c->seating, &c->home, PLACE_AGENT);
-    slot->seat = fleet_take(c->member, slot);
-    return slot->seat ? slot : NULL;
-}
-
 /* Returns whether a queued trial waits that may not be run: the budget refuses it. */
 static bool fill_slots(struct coordinator *c)
 {
     while (runs_trials(c)) {
         struct trial *t = session_next_queued(c->session);
-        if (!t || !has_room(c)) return false;
+        if (!t || !room_is_there(c)) return false;
         if (!may_lease(c, t)) return true;
-        struct slot *slot = find_room(c);
+        struct slot *slot = room_take(c);
         if (!slot || !slot_promise(slot, t, slot->asking ? slot->asking->ttl_ms : 0)) return false;
     }
     return false;
-}
-
-/* Their time is over, or there will be no more. */
-static void answer_clients(struct coordinator *c, bool no_more)
-{
-    int64_t now = clock_mono_ms(c->session->clock);
-    for (struct asking *a = c->askings.first, *next; a; a = next) {
-        next = a->next;
-        if (a->n != a->promised || (now < a->until_ms && !no_more)) continue;
-        asking_answer(&c->askings, a, no_more ? *c->enough ? c->enough : "the study has ended" : NULL);
-    }
-}
-
-/* Leases of clients that are over: told, or expired. */
-static void clear_clients(struct coordinator *c)
-{
-    lease_expire(c->session);
-    for (size_t i = 0; i < c->seating.n; i++) {
-        struct slot *slot = c->seating.slot[i];
-        bool holds =
-            slot->state != SLOT_FREE && slot->trial->state == TRIAL_RUNNING && slot->trial->lease == slot->lease;
-        if (slot->place == PLACE_CLIENT && !holds && !slot->asking) slot_clear(slot);
-    }
-    seating_sweep(&c->seating);
 }
 
 /* ---- suggestions ---- */
@@ -416,7 +352,7 @@ static void step(struct coordinator *c)
     uint64_t durable = journal_durable(c->journal);
     speak(c, durable);
     bool paused = is_paused(c) || c->held;
-    clear_clients(c);
+    desk_clears(c);
     start_promised(c, durable);
     if (runs_trials(c)) oversee(c);
     bool refused = !paused && fill_slots(c);
@@ -427,13 +363,13 @@ static void step(struct coordinator *c)
         if (wants_more(c)) {
             if (c->session->study->schedule.n)
                 grow(c);
-            else if (!c->thinking && has_room(c)) {
+            else if (!c->thinking && room_is_there(c)) {
                 c->thinking = true;
                 think(c->loop, c->session, c->search, on_thought, c);
             }
         } else if (is_idle(c))
             confirm_or_end(c);
-        if (c->exhausted && !confirm_count(c->session)) answer_clients(c, true);
+        if (c->exhausted && !confirm_count(c->session)) desk_answers(c, true);
         return;
     case PHASE_CONFIRM:
         if (!paused && !waiting && is_idle(c)) refused ? end_run(c) : confirm_or_end(c);
@@ -441,7 +377,7 @@ static void step(struct coordinator *c)
     case PHASE_DRAIN:
     case PHASE_KILL:
     case PHASE_LEAVE:
-        answer_askings(c, "the study stops");
+        desk_sends_away(c, "the study stops");
         if (is_idle(c)) end_run(c);
         return;
     case PHASE_ENDED: return;
@@ -506,7 +442,7 @@ static void on_tick(uv_timer_t *timer)
 {
     struct coordinator *c = timer->data;
     say_now(c, EVENT_TICK, NULL, NULL);
-    answer_clients(c, false);
+    desk_answers(c, false);
     if (c->kept_seq == c->session->seq && session_in_flight(c->session) == 0) return;
     state_keep(c->session);
     c->kept_seq = c->session->seq;
@@ -638,21 +574,6 @@ enum status coordinator_start(struct coordinator *c, struct error *err)
 }
 
 /* ---- looking ---- */
-
-size_t coordinator_busy_here(const struct coordinator *c)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < c->seating.n; i++)
-        n += c->seating.slot[i]->place == PLACE_HERE && c->seating.slot[i]->state != SLOT_FREE;
-    return n;
-}
-
-size_t coordinator_busy(const struct coordinator *c)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < c->seating.n; i++) n += c->seating.slot[i]->state != SLOT_FREE;
-    return n;
-}
 
 size_t coordinator_wants(const struct coordinator *c)
 {

@@ -78,6 +78,33 @@ void coordinator_unask(struct coordinator *c, struct asking *a)
     asking_drop(&c->askings, a);
 }
 
+void desk_answers(struct coordinator *c, bool no_more)
+{
+    int64_t now = clock_mono_ms(c->session->clock);
+    for (struct asking *a = c->askings.first, *next; a; a = next) {
+        next = a->next;
+        if (a->n != a->promised || (now < a->until_ms && !no_more)) continue;
+        asking_answer(&c->askings, a, no_more ? *c->enough ? c->enough : "the study has ended" : NULL);
+    }
+}
+
+void desk_clears(struct coordinator *c)
+{
+    lease_expire(c->session);
+    for (size_t i = 0; i < c->seating.n; i++) {
+        struct slot *slot = c->seating.slot[i];
+        bool holds =
+            slot->state != SLOT_FREE && slot->trial->state == TRIAL_RUNNING && slot->trial->lease == slot->lease;
+        if (slot->place == PLACE_CLIENT && !holds && !slot->asking) slot_clear(slot);
+    }
+    seating_sweep(&c->seating);
+}
+
+void desk_sends_away(struct coordinator *c, const char *why)
+{
+    while (c->askings.first) asking_answer(&c->askings, c->askings.first, why);
+}
+
 /* A condemned trial of a client is over with the answer that says so. */
 static enum status answer_report(struct coordinator *c, struct trial *t, json_t **ret, struct error *err)
 {

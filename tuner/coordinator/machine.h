@@ -1,4 +1,5 @@
-/* machine: a coordinator's insides, shared by its loop (coordinator.c) and its desk (desk.c); nobody else includes it.
+/* machine: a coordinator's insides, shared by its loop (coordinator.c), its desk (desk.c) and its room (room.c); nobody
+ * else includes it.
  */
 #ifndef TUNER_COORDINATOR_MACHINE_H
 #define TUNER_COORDINATOR_MACHINE_H
@@ -46,6 +47,18 @@ struct coordinator {
 void machine_say(struct coordinator *c, enum coordinator_event event, const struct trial *t, const char *text);
 /* An attempt is over, and its slot free; `crash`: why, if it crashed. `data`: the coordinator. */
 void machine_ended(void *data, const struct trial *t, const char *crash);
+
+/* Could a trial start now, if there were one? Clients that ask come first; then this machine, then agents. */
+bool room_is_there(struct coordinator *c);
+/* A free slot for it. NULL: nobody has room. */
+struct slot *room_take(struct coordinator *c);
+
+/* Clients that have waited long enough, or for whom there is no more, get what there is. */
+void desk_answers(struct coordinator *c, bool no_more);
+/* All clients that wait get what there is, and `why`. */
+void desk_sends_away(struct coordinator *c, const char *why);
+/* Leases of clients that are over, told or expired, leave their slots. */
+void desk_clears(struct coordinator *c);
 
 /* member_hooks: what agents say, and their end. */
 bool desk_hears(void *data, const char *agent, const json_t *message);

@@ -1,0 +1,53 @@
+/* Where the next trial could run: at a client that asks, here, or at an agent. */
+#include "tuner/coordinator/machine.h"
+
+static bool has_room_here(const struct coordinator *c)
+{
+    return seating_free_here(&c->seating) && (!c->options.may_start_here || c->options.may_start_here(c->options.data));
+}
+
+/* A study without a command is for clients only, one whose files are missing for this machine. */
+static bool has_room_there(struct coordinator *c)
+{
+    bool shippable = !c->options.definition || *c->options.definition(c->options.data);
+    return c->member && c->session->study->n_args > 0 && shippable && fleet_has_room(c->member);
+}
+
+/* Clients have asked, so they come first; then this machine, then agents. */
+bool room_is_there(struct coordinator *c)
+{
+    return askings_hungry(&c->askings) || has_room_here(c) || has_room_there(c);
+}
+
+struct slot *room_take(struct coordinator *c)
+{
+    struct asking *a = askings_hungry(&c->askings);
+    if (a) {
+        struct slot *slot = seating_add(&c->seating, &c->home, PLACE_CLIENT);
+        a->promised++;
+        slot->asking = a;
+        return slot;
+    }
+    if (has_room_here(c)) return seating_free_here(&c->seating);
+    if (!has_room_there(c)) return NULL;
+    struct slot *slot = seating_add(&c->seating, &c->home, PLACE_AGENT);
+    slot->seat = fleet_take(c->member, slot);
+    return slot->seat ? slot : NULL;
+}
+
+/* ---- what is taken ---- */
+
+size_t coordinator_busy_here(const struct coordinator *c)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < c->seating.n; i++)
+        n += c->seating.slot[i]->place == PLACE_HERE && c->seating.slot[i]->state != SLOT_FREE;
+    return n;
+}
+
+size_t coordinator_busy(const struct coordinator *c)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < c->seating.n; i++) n += c->seating.slot[i]->state != SLOT_FREE;
+    return n;
+}
