@@ -1,4 +1,4 @@
-/* What is common to all requests: routing, who may, answers, problems, waiting. */
+/* What is common to all requests: answers, problems, waiting, understanding. */
 #include "tuner/service/api.h"
 
 #include "tuner/base/json.h"
