@@ -68,6 +68,14 @@ class Who(World):
             self.assertEqual(self.call(method, path, token=None).status, 401, (method, path))
         self.assertEqual(self.call("GET", "/healthz", token=None).status, 200)
 
+    def test_a_token_in_a_file_is_for_its_owner_only(self):
+        self.write("w.token", "an older one\n", 0o644)
+        self.assertIn("worker, is in w.token", self.nocturne("token", "create", "--role", "worker", "--output", "w.token"))
+        self.assertEqual(stat.S_IMODE(os.stat(os.path.join(self.dir, "w.token")).st_mode), 0o600)
+        self.assertEqual(self.call("GET", "", token=self.read("w.token").strip()).status, 200)
+        self.nocturne("token", "create", "--role", "worker", "-o", "nowhere/w.token", code=1)
+        self.nocturne("token", "list", "-o", "x", code=2)
+
     def test_tokens_expire_and_are_revoked_at_once(self):
         short = self.token("viewer", "--expires", "1s")
         self.assertEqual(self.call("GET", "/studies", token=short).status, 200)

@@ -121,13 +121,13 @@ static void token_path(const struct options *o, char *ret, size_t size)
 /* Nothing to configure: without an operator one is made, and its token lies in a file that only its owner can read. */
 static enum status first_token(const struct options *o, struct error *err)
 {
-    char path[RUN_PATH_MAX];
+    char path[RUN_PATH_MAX], id[TOKEN_ID_MAX];
     struct store *store = NULL;
     enum status s = store_open(o->common.db, STORE_CREATE, &store, err);
     if (s) return s;
     if (!auth_has(store, clock_real(), "operator")) {
         token_path(o, path, sizeof path);
-        s = auth_create_file(store, clock_real(), "first", "operator", path, err);
+        s = auth_create_file(store, clock_real(), "first", "operator", 0, path, id, err);
         if (!s) printf("the operator's token is in %s\n", path);
     }
     store_close(store);

@@ -12,7 +12,7 @@ struct options {
     struct cli_common common;
     const char *arg[2]; /* create | list | revoke ID */
     size_t n;
-    const char *role, *name;
+    const char *role, *name, *output;
     int64_t ttl_ms;
 };
 
@@ -20,6 +20,7 @@ static const struct argp_option table[] = {
     {"role", 'r', "ROLE", 0, "viewer (looks), worker (runs trials) or operator (everything)", 0},
     {"expires", 'e', "DURATION", 0, "for example 30d (default: never)", 0},
     {"name", 'n', "NAME", 0, "for people: whose it is (default: the role)", 0},
+    {"output", 'o', "FILE", 0, "write it there, for your eyes only, instead of stdout", 0},
     {0},
 };
 
@@ -41,6 +42,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             argp_error(state, "--name: 1 to %d characters, not '%s'", TOKEN_NAME_MAX, arg);
         o->name = arg;
         return 0;
+    case 'o': o->output = arg; return 0;
     case ARGP_KEY_ARG:
         if (o->n == 2) argp_error(state, "what is '%s'?", arg);
         o->arg[o->n++] = arg;
@@ -49,6 +51,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         bool revoke = o->n == 2 && strcmp(o->arg[0], "revoke") == 0;
         bool create = o->n == 1 && strcmp(o->arg[0], "create") == 0, list = o->n == 1 && strcmp(o->arg[0], "list") == 0;
         if (!revoke && !create && !list) argp_error(state, "say 'create', 'list' or 'revoke ID'");
+        if (o->output && !create) argp_error(state, "--output goes with 'create'");
         if (create && !o->role) argp_error(state, "--role is missing: viewer, worker or operator");
         return 0;
     }
@@ -59,12 +62,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static enum status create(struct store *store, const struct options *o, struct error *err)
 {
     char text[TOKEN_TEXT_MAX], id[TOKEN_ID_MAX];
-    enum status s = auth_create(store, clock_real(), o->name ? o->name : o->role, o->role, o->ttl_ms, text, id, err);
+    const char *name = o->name ? o->name : o->role;
+    enum status s = o->output ? auth_create_file(store, clock_real(), name, o->role, o->ttl_ms, o->output, id, err)
+                              : auth_create(store, clock_real(), name, o->role, o->ttl_ms, text, id, err);
     if (s) return s;
     if (o->common.json)
-        cli_print_json(json_pack("{s:s, s:s, s:s}", "id", id, "role", o->role, "token", text));
+        cli_print_json(json_pack("{s:s, s:s, s:s}", "id", id, "role", o->role, o->output ? "file" : "token",
+                                 o->output ? o->output : text));
+    else if (o->output)
+        printf("token %s, %s, is in %s\n", id, o->role, o->output);
     else {
-        puts(text); /* alone on stdout: > worker.token */
+        puts(text); /* alone on stdout */
         fprintf(stderr, "token %s, %s: shown this once; keep it in a file that only you can read\n", id, o->role);
     }
     return STATUS_OK;
@@ -120,7 +128,7 @@ int cmd_token(int argc, char **argv)
         "create --role ROLE\nlist\nrevoke ID",
         "Tokens for the service: who may look (viewer), run trials (worker), do everything (operator). A token is shown "
         "once and stored as a hash.\v"
-        "Example: nocturne token create --role worker --expires 30d > worker.token",
+        "Example: nocturne token create --role worker --expires 30d --output worker.token",
         cli_common_child,
         NULL,
         NULL};

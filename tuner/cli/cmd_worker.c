@@ -109,8 +109,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (!o->worker.url)
             argp_error(state, "--url is missing: where is the service? For example http://127.0.0.1:8470");
         if (!o->token_file)
-            argp_error(state, "--token-file is missing: 'nocturne token create --role worker > FILE', on the service's "
-                              "machine");
+            argp_error(state,
+                       "--token-file is missing: 'nocturne token create --role worker --output FILE', on the service's "
+                       "machine");
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }

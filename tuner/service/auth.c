@@ -45,13 +45,13 @@ enum status auth_create(struct store *store, const struct clock *clock, const ch
 }
 
 enum status auth_create_file(struct store *store, const struct clock *clock, const char *name, const char *role,
-                             const char *path, struct error *err)
+                             int64_t ttl_ms, const char *path, char *ret_id, struct error *err)
 {
-    char text[TOKEN_TEXT_MAX], id[TOKEN_ID_MAX];
+    char text[TOKEN_TEXT_MAX];
     unlink(path);
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) return error_set(err, STATUS_IO, "%s: cannot write a token: %s", path, strerror(errno));
-    enum status s = auth_create(store, clock, name, role, 0, text, id, err);
+    enum status s = auth_create(store, clock, name, role, ttl_ms, text, ret_id, err);
     if (!s && dprintf(fd, "%s\n", text) < 0) s = error_set(err, STATUS_IO, "%s: %s", path, strerror(errno));
     close(fd);
     return s;

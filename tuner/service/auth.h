@@ -26,9 +26,9 @@ unsigned auth_grants(const char *role);
 /* `ttl_ms` 0: for ever. text: TOKEN_TEXT_MAX; id: TOKEN_ID_MAX. */
 enum status auth_create(struct store *store, const struct clock *clock, const char *name, const char *role,
                         int64_t ttl_ms, char *ret_text, char *ret_id, struct error *err);
-/* The same, for ever, and its text into a file that only its owner can read; a file that is there is replaced. */
+/* The same, its text into a file that only its owner can read; a file that is there is replaced. */
 enum status auth_create_file(struct store *store, const struct clock *clock, const char *name, const char *role,
-                             const char *path, struct error *err);
+                             int64_t ttl_ms, const char *path, char *ret_id, struct error *err);
 /* {"id", "name", "role", "created_ms", "expires_ms"?, "revoked_ms"?, "valid"} of all tokens */
 enum status auth_list(struct store *store, const struct clock *clock, json_t **ret, struct error *err);
 /* Is there a valid token of this role? */

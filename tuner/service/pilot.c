@@ -102,7 +102,7 @@ static char *token_file(struct pilot *p, struct arena *a)
 static enum status ensure_token(struct pilot *p, struct error *err)
 {
     struct arena a = {0};
-    char text[TOKEN_TEXT_MAX + 16];
+    char text[TOKEN_TEXT_MAX + 16], id[TOKEN_ID_MAX];
     const char *path = token_file(p, &a);
     struct identity who;
     enum status s = STATUS_OK;
@@ -111,7 +111,7 @@ static enum status ensure_token(struct pilot *p, struct error *err)
     bool valid = in && fgets(text + 7, TOKEN_TEXT_MAX, in) && (text[strcspn(text, "\n")] = 0, true) &&
                  auth_check(p->service->auth, "slurm", text, &who, err) == STATUS_OK;
     if (in) fclose(in);
-    if (!valid) s = auth_create_file(p->service->store, p->service->clock, "slurm", "worker", path, err);
+    if (!valid) s = auth_create_file(p->service->store, p->service->clock, "slurm", "worker", 0, path, id, err);
     arena_done(&a);
     return s;
 }
