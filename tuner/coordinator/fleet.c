@@ -342,6 +342,11 @@ struct agent *fleet_agent(struct fleet *f, const char *name)
     return a && a->known ? a : NULL;
 }
 
+const char *agent_name(const struct agent *a)
+{
+    return a->name;
+}
+
 const char *agent_ticket(const struct agent *a)
 {
     return a->ticket;

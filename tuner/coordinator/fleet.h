@@ -85,6 +85,7 @@ struct agent_card {
 enum status fleet_register(struct fleet *f, const struct agent_card *card, const json_t *held, json_t *gone,
                            struct agent **ret, struct error *err);
 struct agent *fleet_agent(struct fleet *f, const char *name); /* NULL: not registered */
+const char *agent_name(const struct agent *a);
 const char *agent_ticket(const struct agent *a); /* what it must show; another one after each registration */
 /* It leaves by itself. */
 void fleet_dismiss(struct fleet *f, struct agent *a);

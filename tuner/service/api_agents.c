@@ -145,7 +145,7 @@ static void on_mail(void *data, struct agent *a)
     for (struct call *c = s->polling, *next; c; c = next) {
         const struct poll *p = c->state;
         next = c->next;
-        if (fleet_agent(s->fleet, p->name) == a) answer_poll(c);
+        if (strcmp(p->name, agent_name(a)) == 0) answer_poll(c);
     }
 }
 
