@@ -281,7 +281,7 @@ static void fill(int top)
 static const char *check_beneath(int top)
 {
     static const char *const outside[] = {
-        "in/link", "in/up/secret",        "in/inner/file", "in/../secret",   "..",
+        "in/link",     "in/up/secret",        "in/inner/file", "in/../secret",   "..",
         "in/dangling", "in/magic/etc/passwd", "/etc/passwd",   "in/deep/file/x", "in/deep/../../secret"};
     static const char *const odd[] = {"in/fifo", "in/sock", "in/deep", "in"};
     static const int ways[] = {O_RDONLY, O_WRONLY, O_RDWR | O_CREAT, O_WRONLY | O_CREAT | O_APPEND};
@@ -405,6 +405,71 @@ static void test_beneath__is_the_same_without_openat2(void **state)
     }
 }
 
+/* `head`, then `part` as often as it fits below 1 MiB; freed by the caller. "#" in `part` becomes a running number.
+ */
+static char *repeat(const char *head, const char *part, size_t limit)
+{
+    char *text = malloc((1 << 20) + 64);
+    size_t n = (size_t)sprintf(text, "%s", head);
+    for (size_t i = 0; i < limit && n + strlen(part) + 16 < 1 << 20; i++)
+        for (const char *c = part; *c; c++)
+            n += (size_t)(*c == '#' ? sprintf(text + n, "%zu", i) : sprintf(text + n, "%c", *c));
+    return text;
+}
+
+/* Each of these took libyaml seconds to hours; the position in the error says how far the reading went. */
+static void test_yaml__stops_at_the_first_excess(void **state)
+{
+    static const struct {
+        const char *head, *part, *error;
+    } worst[] = {
+        {"", "[", "f:1:18: nested too deeply"},
+        {"", "{", "f:1:18: nested too deeply"},
+        {"", "{? [", "f:1:36: nested too deeply"},
+        {"", "{a: [", "f:1:42: nested too deeply"},
+        {"", "- ", "f:1:35: nested too deeply"},
+        {"[", "[[],", "f:1:63: nested too deeply"},
+        {"", "- &a# x\n", "f:257:3: too many anchors"},
+        {"", "k#: &a# x\n", "f:257:7: too many anchors"},
+        {"", "- x\n", "f:20000:3: too many values"},
+        {"- &a x\n", "- *a\n", "f:20000:3: aliases expand to too many values"},
+        {"", "%TAG !a#! tag:x#\n", "f:216:1: more than 4096 bytes in lines that begin with %"},
+        {"", "%TAG !a#! tag:x#\r", "f:1:1: more than 4096 bytes in lines that begin with %"},
+        {"", "%TAG !a#! tag:x#\xc2\x85", "f:1:1: more than 4096 bytes in lines that begin with %"},
+        {"a: 1\n...\n", "%TAG !a#! tag:x#\xe2\x80\xa9", "f:3:1: more than 4096 bytes in lines that begin with %"},
+    };
+    (void)state;
+    alarm(60);
+    for (size_t i = 0; i < sizeof worst / sizeof *worst; i++) {
+        struct arena arena = {0};
+        struct yaml_node *root;
+        struct error err;
+        char *text = repeat(worst[i].head, worst[i].part, SIZE_MAX);
+        assert_int_equal(yaml_read("f", text, strlen(text), &arena, &root, &err), STATUS_INVALID);
+        assert_contains(err.text, worst[i].error);
+        arena_done(&arena);
+        free(text);
+    }
+    alarm(0);
+}
+
+static void test_yaml__what_an_alias_stands_for_is_there_once(void **state)
+{
+    static const char *const bad[] = {"[*a]", "&a [*a]", "[&a x, &a y]", "a: &a {b: *a}", "? [a]\n: b"};
+    const char text[] = "\xef\xbb\xbf%YAML 1.1\n---\na: &a [1, &t text]\nb: *a\n? *t\n: c\n";
+    struct arena arena = {0};
+    struct yaml_node *root;
+    struct error err;
+    (void)state;
+    assert_ok(yaml_read("f", text, strlen(text), &arena, &root, &err), err);
+    assert_int_equal(root->n, 3);
+    assert_ptr_equal(root->value[0], root->value[1]);
+    assert_string_equal(yaml_get(root, "text")->text, "c");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(yaml_read("f", bad[i], strlen(bad[i]), &arena, &root, &err), STATUS_INVALID);
+    arena_done(&arena);
+}
+
 static void test_clock__runs_forward(void **state)
 {
     (void)state;
@@ -434,6 +499,8 @@ int main(void)
         cmocka_unit_test(test_yaml__positions_and_quotes),
         cmocka_unit_test(test_beneath__opens_only_what_is_there),
         cmocka_unit_test(test_beneath__is_the_same_without_openat2),
+        cmocka_unit_test(test_yaml__stops_at_the_first_excess),
+        cmocka_unit_test(test_yaml__what_an_alias_stands_for_is_there_once),
         cmocka_unit_test(test_clock__runs_forward),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);

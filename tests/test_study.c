@@ -3,6 +3,7 @@
 #include "tuner/study/study.h"
 
 #include <dirent.h>
+#include <unistd.h>
 
 static struct study *load_good(void)
 {
@@ -251,6 +252,83 @@ static void test_study__fill_replaces_and_refuses(void **state)
     study_free(s);
 }
 
+static char *repeat(const char *part, size_t n)
+{
+    char *text = malloc(strlen(part) * n + 1);
+    for (size_t i = 0; i < n; i++) memcpy(text + i * strlen(part), part, strlen(part));
+    text[strlen(part) * n] = 0;
+    return text;
+}
+
+/* A million placeholders: quadratic work would take hours. */
+static void test_study__fill_takes_time_in_proportion(void **state)
+{
+    enum { N = 1000000 };
+    struct study *s = load_good();
+    const struct study_run run = {.trial = 3, .dir = "/d"};
+    struct arena a = {0};
+    struct error err;
+    char *template = repeat("{trial}", N), *out, *weights = repeat("em=0,", N);
+    struct objective o = s->objective;
+    (void)state;
+    alarm(60);
+    assert_ok(study_fill(s, template, s->baseline, &run, &a, &out, &err), err);
+    assert_int_equal(strlen(out), N);
+    assert_int_equal(objective_parse_weights(&o, weights, &err), STATUS_INVALID);
+    assert_contains(err.text, "must sum to 1");
+    alarm(0);
+    arena_done(&a);
+    free(template);
+    free(weights);
+    study_free(s);
+}
+
+/* What has a size that the file chooses has a limit, and the error says where it was passed. */
+static void test_study_file__lists_have_limits(void **state)
+{
+    static const char head[] =
+        "study: q\nparameters: {x: {type: int, range: [1, 9]}%s%s%s}\nobjective: {minimize: m}\n";
+    static const struct {
+        const char *before, *part;
+        size_t n;
+        const char *after, *error;
+        bool in_parameters;
+    } over[] = {
+        {"trial: {command: [\"", "{x}", 200000, "\"]}\n", "q:4:19: 'command' is over 262144 bytes long", 0},
+        {"trial: {command: [\"", "{x}", 5000, "\"]}\n", "q:4:19: 'command' has more than 4096 placeholders", 0},
+        {"trial: {command: [", "a,", 5000, "]}\n", "q:4:18: 'command' has more than 4096 arguments", 0},
+        {"trial: {command: [a, ", "a", 300000, "]}\n", "q:4:22: 'command' is over 262144 bytes long", 0},
+        {"files: [", "a,", 300, "]\n", "q:4:8: 'files' holds more than 256", 0},
+        {"files: [", "a", 5000, "]\n", "q:4:9: an item of 'files' is over 4095 bytes long", 0},
+        {"executor: {slurm: {extra: [", "-a,", 300, "]}}\n", "q:4:27: 'extra' holds more than 256", 0},
+        {"constraints: [", "m <= 1,", 9, "]\n", "q:4:14: more than 8 constraints", 0},
+        {"warm_start: [", "a,", 6, "]\n", "q:4:13: 'warm_start' names at most 5", 0},
+        {", y: {type: bool, when: \"", "x==1 and ", 64, "x==1\"}", "'when' expects at most 64 comparisons", 1},
+        {", y: {type: bool, when: \"", "not ", 40, "x==1\"}", "'when' expects less nesting", 1},
+        {", y: {type: bool, when: \"", "(", 200000, "\"}", "'when' is over 4096 bytes long", 1},
+        {", y: {type: categorical, values: [", "a,", 300, "]}", "'values' may hold at most 256", 1},
+    };
+    (void)state;
+    alarm(60);
+    for (size_t i = 0; i < sizeof over / sizeof *over; i++) {
+        struct study *s = NULL;
+        struct error err;
+        struct arena a = {0};
+        char *part = repeat(over[i].part, over[i].n), *text;
+        text = over[i].in_parameters ? arena_printf(&a, head, over[i].before, part, over[i].after)
+                                     : arena_printf(&a,
+                                                    "study: q\nparameters: {x: {type: int, range: [1, 9]}}\n"
+                                                    "objective: {minimize: m}\n%s%s%s",
+                                                    over[i].before, part, over[i].after);
+        assert_int_equal(study_parse("q", text, strlen(text), &s, &err), STATUS_INVALID);
+        assert_contains(err.text, over[i].error);
+        assert_contains(err.text, "q:");
+        arena_done(&a);
+        free(part);
+    }
+    alarm(0);
+}
+
 static void test_study__identity_changes_with_the_space_only(void **state)
 {
     (void)state;
@@ -347,6 +425,8 @@ int main(void)
         cmocka_unit_test(test_objective__weighted_utility_by_hand),
         cmocka_unit_test(test_objective__exchange_and_weights_at_the_command_line),
         cmocka_unit_test(test_study__fill_replaces_and_refuses),
+        cmocka_unit_test(test_study__fill_takes_time_in_proportion),
+        cmocka_unit_test(test_study_file__lists_have_limits),
         cmocka_unit_test(test_study__identity_changes_with_the_space_only),
         cmocka_unit_test(test_condition__says_when_a_parameter_exists),
     };

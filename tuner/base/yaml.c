@@ -1,48 +1,143 @@
+/* libyaml's events, one at a time, so that what is too deep or too much ends the reading at once: its own trees are
+ * built to the end first, and take quadratic time for nested flow lists and for anchors.
+ */
 #include "tuner/base/yaml.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
 
-enum { BYTES_MAX = 1 << 20, DEPTH_MAX = 16, NODES_MAX = 20000 };
+enum { BYTES_MAX = 1 << 20, DEPTH_MAX = 16, VALUES_MAX = 20000, ANCHORS_MAX = 256, DIRECTIVE_BYTES_MAX = 4096 };
+
+struct anchor {
+    char *name;
+    struct yaml_node *node; /* NULL while it is being read */
+    size_t values;          /* that it expands to */
+};
 
 struct reader {
     const char *file;
     struct arena *arena;
-    yaml_document_t *document;
-    size_t nodes;
+    yaml_parser_t parser;
+    yaml_event_t event; /* that is looked at */
+    size_t values;      /* so far, with those that aliases stand for */
+    size_t n_anchors;
+    struct anchor anchor[ANCHORS_MAX];
     struct error *err;
 };
 
-static enum status convert(struct reader *r, int id, int depth, struct yaml_node **ret);
-
-static enum status refuse(struct reader *r, const yaml_node_t *at, const char *what)
+static enum status refuse(struct reader *r, size_t line, size_t column, const char *what)
 {
-    return error_set(r->err, STATUS_INVALID, "%s:%zu:%zu: %s", r->file, at->start_mark.line + 1,
-                     at->start_mark.column + 1, what);
+    return error_set(r->err, STATUS_INVALID, "%s:%zu:%zu: %s", r->file, line, column, what);
 }
 
-static enum status convert_text(struct reader *r, const yaml_node_t *in, struct yaml_node *out)
+static enum status refuse_event(struct reader *r, const char *what)
 {
-    const char *text = (const char *)in->data.scalar.value;
-    if (strlen(text) != in->data.scalar.length) return refuse(r, in, "text with a NUL byte");
+    return refuse(r, r->event.start_mark.line + 1, r->event.start_mark.column + 1, what);
+}
+
+static enum status next(struct reader *r)
+{
+    const yaml_parser_t *p = &r->parser;
+    yaml_event_delete(&r->event);
+    if (yaml_parser_parse(&r->parser, &r->event)) return STATUS_OK;
+    return error_set(r->err, STATUS_INVALID, "%s:%zu:%zu: not YAML: %s", r->file, p->problem_mark.line + 1,
+                     p->problem_mark.column + 1, p->problem ? p->problem : "unreadable");
+}
+
+/* ---- lists that grow ---- */
+
+struct nodes {
+    size_t n, room;
+    struct yaml_node **node;
+};
+
+static void add(struct nodes *list, struct yaml_node *node)
+{
+    if (list->n == list->room) {
+        list->room = 2 * list->room + 16;
+        list->node = must_grow(list->node, list->room, sizeof *list->node);
+    }
+    list->node[list->n++] = node;
+}
+
+static struct yaml_node **keep(struct nodes *list, struct arena *arena)
+{
+    struct yaml_node **out = arena_array(arena, list->n, sizeof *out);
+    if (list->n) memcpy(out, list->node, list->n * sizeof *out);
+    free(list->node);
+    return out;
+}
+
+/* ---- anchors and aliases ---- */
+
+static const struct anchor *find_anchor(const struct reader *r, const char *name)
+{
+    for (size_t i = 0; i < r->n_anchors; i++)
+        if (strcmp(r->anchor[i].name, name) == 0) return &r->anchor[i];
+    return NULL;
+}
+
+static const char *anchor_of(const yaml_event_t *e)
+{
+    const yaml_char_t *name = e->type == YAML_SCALAR_EVENT           ? e->data.scalar.anchor
+                              : e->type == YAML_SEQUENCE_START_EVENT ? e->data.sequence_start.anchor
+                                                                     : e->data.mapping_start.anchor;
+    return (const char *)name;
+}
+
+/* *ret: NULL if the value has none. */
+static enum status begin_anchor(struct reader *r, struct anchor **ret)
+{
+    const char *name = anchor_of(&r->event);
+    if (!name) return STATUS_OK;
+    if (find_anchor(r, name)) return refuse_event(r, "not YAML: a second anchor of this name");
+    if (r->n_anchors == ANCHORS_MAX) return refuse_event(r, "too many anchors; a file may hold 256");
+    *ret = &r->anchor[r->n_anchors++];
+    (*ret)->name = arena_strdup(r->arena, name);
+    return STATUS_OK;
+}
+
+/* The values are shared, not copied: text that is referred to many times is there once. */
+static enum status read_alias(struct reader *r, struct yaml_node **ret)
+{
+    const struct anchor *a = find_anchor(r, (const char *)r->event.data.alias.anchor);
+    if (!a) return refuse_event(r, "not YAML: found undefined alias");
+    if (!a->node) return refuse_event(r, "nested too deeply, or an alias that contains itself");
+    r->values += a->values;
+    if (r->values > VALUES_MAX) return refuse_event(r, "aliases expand to too many values");
+    *ret = a->node;
+    return STATUS_OK;
+}
+
+/* ---- values; each reader begins at the first event of its value and ends at the last ---- */
+
+static enum status read_value(struct reader *r, int depth, struct yaml_node **ret);
+
+static enum status read_text(struct reader *r, struct yaml_node *out)
+{
+    const char *text = (const char *)r->event.data.scalar.value;
+    if (strlen(text) != r->event.data.scalar.length) return refuse_event(r, "text with a NUL byte");
     out->kind = YAML_TEXT;
     out->text = arena_strdup(r->arena, text);
-    out->quoted = in->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+    out->quoted = r->event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
     return STATUS_OK;
 }
 
-static enum status convert_list(struct reader *r, const yaml_node_t *in, struct yaml_node *out, int depth)
+static enum status read_list(struct reader *r, struct yaml_node *out, int depth)
 {
-    const yaml_node_item_t *first = in->data.sequence.items.start;
-    out->kind = YAML_LIST;
-    out->n = (size_t)(in->data.sequence.items.top - first);
-    out->value = arena_array(r->arena, out->n, sizeof *out->value);
-    for (size_t i = 0; i < out->n; i++) {
-        enum status s = convert(r, first[i], depth + 1, &out->value[i]);
-        if (s) return s;
+    struct nodes items = {0};
+    enum status s = next(r);
+    while (!s && r->event.type != YAML_SEQUENCE_END_EVENT) {
+        struct yaml_node *item = NULL;
+        s = read_value(r, depth + 1, &item);
+        if (!s) s = next(r);
+        add(&items, item);
     }
-    return STATUS_OK;
+    out->kind = YAML_LIST;
+    out->n = items.n;
+    out->value = keep(&items, r->arena);
+    return s;
 }
 
 static int by_text(const void *a, const void *b)
@@ -51,7 +146,7 @@ static int by_text(const void *a, const void *b)
     int order = strcmp((*x)->text, (*y)->text);
     if (order) return order;
     if ((*x)->line != (*y)->line) return (*x)->line < (*y)->line ? -1 : 1;
-    return (*x)->column < (*y)->column ? -1 : 1;
+    return ((*x)->column > (*y)->column) - ((*x)->column < (*y)->column);
 }
 
 static enum status check_unique(struct reader *r, const struct yaml_node *map)
@@ -69,77 +164,100 @@ static enum status check_unique(struct reader *r, const struct yaml_node *map)
     return s;
 }
 
-static enum status convert_map(struct reader *r, const yaml_node_t *in, struct yaml_node *out, int depth)
+static enum status read_pair(struct reader *r, int depth, struct yaml_node **ret_key, struct yaml_node **ret_value)
 {
-    const yaml_node_pair_t *first = in->data.mapping.pairs.start;
+    enum status s = read_value(r, depth, ret_key);
+    if (!s && (*ret_key)->kind != YAML_TEXT)
+        s = refuse(r, (size_t)(*ret_key)->line, (size_t)(*ret_key)->column, "a key must be plain text");
+    if (!s) s = next(r);
+    if (!s) s = read_value(r, depth, ret_value);
+    return s ? s : next(r);
+}
+
+static enum status read_map(struct reader *r, struct yaml_node *out, int depth)
+{
+    struct nodes keys = {0}, values = {0};
+    enum status s = next(r);
+    while (!s && r->event.type != YAML_MAPPING_END_EVENT) {
+        struct yaml_node *key = NULL, *value = NULL;
+        s = read_pair(r, depth + 1, &key, &value);
+        add(&keys, key);
+        add(&values, value);
+    }
     out->kind = YAML_MAP;
-    out->n = (size_t)(in->data.mapping.pairs.top - first);
-    out->key = arena_array(r->arena, out->n, sizeof *out->key);
-    out->value = arena_array(r->arena, out->n, sizeof *out->value);
-    for (size_t i = 0; i < out->n; i++) {
-        enum status s = convert(r, first[i].key, depth + 1, &out->key[i]);
-        if (s) return s;
-        if (out->key[i]->kind != YAML_TEXT)
-            return refuse(r, yaml_document_get_node(r->document, first[i].key), "a key must be plain text");
-        s = convert(r, first[i].value, depth + 1, &out->value[i]);
-        if (s) return s;
-    }
-    return check_unique(r, out);
+    out->n = keys.n;
+    out->key = keep(&keys, r->arena);
+    out->value = keep(&values, r->arena);
+    return s ? s : check_unique(r, out);
 }
 
-static enum status convert(struct reader *r, int id, int depth, struct yaml_node **ret)
+static enum status read_content(struct reader *r, int depth, struct yaml_node *out)
 {
-    const yaml_node_t *in = yaml_document_get_node(r->document, id);
-    if (depth > DEPTH_MAX) return refuse(r, in, "nested too deeply, or an alias that contains itself");
-    if (++r->nodes > NODES_MAX) return refuse(r, in, "aliases expand to too many values");
+    if (r->event.type == YAML_SCALAR_EVENT) return read_text(r, out);
+    return r->event.type == YAML_SEQUENCE_START_EVENT ? read_list(r, out, depth) : read_map(r, out, depth);
+}
+
+static enum status read_value(struct reader *r, int depth, struct yaml_node **ret)
+{
+    size_t before = r->values;
+    struct anchor *anchor = NULL;
+    if (depth > DEPTH_MAX) return refuse_event(r, "nested too deeply, or an alias that contains itself");
+    if (r->event.type == YAML_ALIAS_EVENT) return read_alias(r, ret);
+    if (++r->values > VALUES_MAX) return refuse_event(r, "too many values; a file may hold 20000");
+    enum status s = begin_anchor(r, &anchor);
+    if (s) return s;
     struct yaml_node *out = arena_alloc(r->arena, sizeof *out);
-    out->line = (int)in->start_mark.line + 1;
-    out->column = (int)in->start_mark.column + 1;
-    enum status s = STATUS_INVALID;
-    switch (in->type) {
-    case YAML_SCALAR_NODE: s = convert_text(r, in, out); break;
-    case YAML_SEQUENCE_NODE: s = convert_list(r, in, out, depth); break;
-    case YAML_MAPPING_NODE: s = convert_map(r, in, out, depth); break;
-    case YAML_NO_NODE: s = refuse(r, in, "not a value"); break;
+    out->line = (int)r->event.start_mark.line + 1;
+    out->column = (int)r->event.start_mark.column + 1;
+    s = read_content(r, depth, out);
+    if (s) return s;
+    if (anchor) anchor->node = out, anchor->values = r->values - before;
+    *ret = out;
+    return STATUS_OK;
+}
+
+/* ---- the file ---- */
+
+/* Behind one of the line breaks of YAML 1.1. */
+static bool begins_line(const char *text, const char *at)
+{
+    static const char *const breaks[] = {"\n", "\r", "\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9"};
+    for (size_t i = 0; i < sizeof breaks / sizeof *breaks; i++) {
+        size_t n = strlen(breaks[i]);
+        if ((size_t)(at - text) >= n && memcmp(at - n, breaks[i], n) == 0) return true;
     }
-    if (!s) *ret = out;
-    return s;
+    return at == text;
 }
 
-static enum status syntax_error(const char *file, const yaml_parser_t *p, struct error *err)
+/* libyaml compares each directive with all before it, and puts its prefix before each tag. */
+static enum status check_directives(struct reader *r, const char *text, size_t len)
 {
-    size_t line = p->problem_mark.line + 1, column = p->problem_mark.column + 1;
-    return error_set(err, STATUS_INVALID, "%s:%zu:%zu: not YAML: %s", file, line, column,
-                     p->problem ? p->problem : "unreadable");
+    size_t bytes = 0, line = 1;
+    const char *end = text + len, *from = text;
+    for (const char *at = text; (at = memchr(at, '%', (size_t)(end - at))); at++) {
+        if (!begins_line(text, at)) continue;
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        bytes += (size_t)((stop ? stop : end) - at);
+        for (; from < at; from++) line += *from == '\n';
+        if (bytes > DIRECTIVE_BYTES_MAX) return refuse(r, line, 1, "more than 4096 bytes in lines that begin with %");
+    }
+    return STATUS_OK;
 }
 
-static enum status read_document(yaml_parser_t *p, struct reader *r, struct yaml_node **ret)
+/* The value of the only document. */
+static enum status read_document(struct reader *r, struct yaml_node **ret)
 {
-    yaml_document_t document;
-    if (!yaml_parser_load(p, &document)) return syntax_error(r->file, p, r->err);
-    r->document = &document;
-    enum status s;
-    if (!yaml_document_get_root_node(&document))
-        s = error_set(r->err, STATUS_INVALID, "%s:1:1: the file is empty; 'nocturne init' writes one to start from",
-                      r->file);
-    else
-        s = convert(r, 1, 0, ret);
-    yaml_document_delete(&document);
-    r->document = NULL;
-    return s;
-}
-
-static enum status refuse_second_document(yaml_parser_t *p, const struct reader *r)
-{
-    yaml_document_t document;
-    if (!yaml_parser_load(p, &document)) return syntax_error(r->file, p, r->err);
-    const yaml_node_t *root = yaml_document_get_root_node(&document);
-    enum status s = STATUS_OK;
-    if (root)
-        s = error_set(r->err, STATUS_INVALID, "%s:%zu:%zu: a second document; a study file holds one", r->file,
-                      root->start_mark.line + 1, root->start_mark.column + 1);
-    yaml_document_delete(&document);
-    return s;
+    enum status s = next(r); /* the stream begins */
+    if (!s) s = next(r);
+    if (!s && r->event.type == YAML_STREAM_END_EVENT)
+        return refuse(r, 1, 1, "the file is empty; 'nocturne init' writes one to start from");
+    if (!s) s = next(r);
+    if (!s) s = read_value(r, 0, ret);
+    if (!s) s = next(r); /* the document ends */
+    if (!s) s = next(r);
+    if (s || r->event.type == YAML_STREAM_END_EVENT) return s;
+    s = next(r);
+    return s ? s : refuse_event(r, "a second document; a study file holds one");
 }
 
 enum status yaml_read(const char *file, const char *text, size_t len, struct arena *arena, struct yaml_node **ret,
@@ -147,15 +265,18 @@ enum status yaml_read(const char *file, const char *text, size_t len, struct are
 {
     if (len > BYTES_MAX)
         return error_set(err, STATUS_INVALID, "%s:1:1: the file is over 1 MiB; a study file is a few kilobytes", file);
-    yaml_parser_t parser;
-    if (!yaml_parser_initialize(&parser))
-        return error_set(err, STATUS_FAILED, "%s: cannot start the YAML reader", file);
-    yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
     struct reader r = {.file = file, .arena = arena, .err = err};
+    size_t mark = len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* a byte order mark */
+    enum status s = check_directives(&r, text + mark, len - mark);
+    if (s) return s;
+    if (!yaml_parser_initialize(&r.parser))
+        return error_set(err, STATUS_FAILED, "%s: cannot start the YAML reader", file);
+    yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&r.parser, (const unsigned char *)text + mark, len - mark);
     struct yaml_node *root = NULL;
-    enum status s = read_document(&parser, &r, &root);
-    if (!s) s = refuse_second_document(&parser, &r);
-    yaml_parser_delete(&parser);
+    s = read_document(&r, &root);
+    yaml_event_delete(&r.event);
+    yaml_parser_delete(&r.parser);
     if (!s) *ret = root;
     return s;
 }

@@ -9,7 +9,7 @@
 
 enum kind { KIND_AND, KIND_OR, KIND_NOT, KIND_IN, KIND_BELOW, KIND_AT_MOST, KIND_ABOVE, KIND_AT_LEAST };
 
-enum { DEPTH_MAX = 32 };
+enum { DEPTH_MAX = 32, TESTS_MAX = 64 };
 
 struct condition {
     enum kind kind;
@@ -60,7 +60,7 @@ struct reader {
     const char *at;
     struct arena *arena;
     struct error *err;
-    int depth;
+    int depth, tests;
 };
 
 static enum status read_or(struct reader *r, const struct condition **ret);
@@ -160,6 +160,7 @@ static enum status read_test(struct reader *r, const struct condition **ret)
     } signs[] = {{"==", KIND_IN, false},   {"!=", KIND_IN, true},        {"<=", KIND_AT_MOST, false},
                  {"<", KIND_BELOW, false}, {">=", KIND_AT_LEAST, false}, {">", KIND_ABOVE, false}};
     size_t param = 0, i = 0;
+    if (++r->tests > TESTS_MAX) return fail(r, "at most 64 comparisons, and the end");
     enum status s = read_param_name(r, &param);
     if (s) return s;
     if (take(r, "in")) return read_list(r, param, ret);

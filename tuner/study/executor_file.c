@@ -5,16 +5,19 @@
 
 #include <string.h>
 
-enum { IDLE_MS = 60000, AGENTS_MAX = 10000 };
+enum { IDLE_MS = 60000, AGENTS_MAX = 10000, TEXTS_MAX = 256, TEXT_BYTES_MAX = 4095 };
 
 static enum status list_of_text(struct file *f, const struct yaml_node *v, const char *name, size_t *ret_n,
                                 const char ***ret)
 {
     enum status s = file_need(f, v, YAML_LIST, name);
+    if (!s && v->n > TEXTS_MAX) s = file_fail(f, v, "'%s' holds more than %d", name, TEXTS_MAX);
     if (s) return s;
     *ret = arena_array(&f->study->arena, v->n + 1, sizeof **ret);
     for (size_t i = 0; !s && i < v->n; i++) {
         s = file_need(f, v->value[i], YAML_TEXT, name);
+        if (!s && strlen(v->value[i]->text) > TEXT_BYTES_MAX)
+            s = file_fail(f, v->value[i], "an item of '%s' is over %d bytes long", name, TEXT_BYTES_MAX);
         if (!s) (*ret)[(*ret_n)++] = v->value[i]->text;
     }
     return s;
@@ -29,7 +32,7 @@ enum status file_files(struct file *f, const struct yaml_node *v)
     for (size_t i = 0; !st && i < s->n_files; i++)
         if (!words_is_inside(s->file[i]))
             st = file_fail(f, v->value[i],
-                           "'%s' is not in the study's folder; 'files' takes relative paths and patterns such as "
+                           "'%.200s' is not in the study's folder; 'files' takes relative paths and patterns such as "
                            "train.py or data/*.csv",
                            s->file[i]);
     return st;
@@ -41,8 +44,8 @@ static enum status read_partition(struct file *f, const struct yaml_node *v)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.,";
     enum status s = file_need(f, v, YAML_TEXT, "partition");
-    if (!s && (!*v->text || strspn(v->text, allowed) != strlen(v->text)))
-        s = file_fail(f, v, "'%s' is not the name of a partition", v->text);
+    if (!s && (!*v->text || strlen(v->text) > TEXT_BYTES_MAX || strspn(v->text, allowed) != strlen(v->text)))
+        s = file_fail(f, v, "'%.60s' is not the name of a partition", v->text);
     f->study->slurm.partition = v->text;
     return s;
 }
@@ -78,7 +81,7 @@ static enum status read_extra(struct file *f, const struct yaml_node *v)
     enum status s = list_of_text(f, v, "extra", &x->n_extra, &x->extra);
     for (size_t i = 0; !s && i < x->n_extra; i++)
         if (x->extra[i][0] != '-')
-            s = file_fail(f, v->value[i], "'%s' is not an option of sbatch; 'extra' is a list such as [--mem=8G]",
+            s = file_fail(f, v->value[i], "'%.200s' is not an option of sbatch; 'extra' is a list such as [--mem=8G]",
                           x->extra[i]);
     return s;
 }

@@ -17,6 +17,8 @@ char *study_identity(const struct study *study)
 
 /* ---- comparing ---- */
 
+enum { SHOWN_MAX = 200 }; /* bytes of a list of values, in a sentence */
+
 static const json_t *find(const json_t *parameters, const char *name)
 {
     size_t i;
@@ -67,8 +69,8 @@ static const char *list_changes(const json_t *before, const json_t *now, struct 
             const json_t *a = json_object_get(old, keys[k]), *b = json_object_get(p, keys[k]);
             if (a == b || (a && b && json_equal(a, b))) continue;
             char *was = describe(a), *is = describe(b);
-            text = arena_printf(arena, "%s%s%s: %s %s, was %s", text, *text ? "; " : "", name, keys[k],
-                                is ? is : "none", was ? was : "none");
+            text = arena_printf(arena, "%s%s%s: %s %.*s, was %.*s", text, *text ? "; " : "", name, keys[k], SHOWN_MAX,
+                                is ? is : "none", SHOWN_MAX, was ? was : "none");
             free(was);
             free(is);
         }

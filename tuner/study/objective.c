@@ -99,9 +99,11 @@ enum status objective_parse_weights(struct objective *o, const char *text, struc
     double weight[METRICS_MAX] = {0}, sum = 0;
     while (*text) {
         char name[64], number[64];
-        int used = 0;
-        if (sscanf(text, "%63[^=,]=%63[^,]%n", name, number, &used) != 2)
+        size_t n = strcspn(text, "=,"), k = text[n] == '=' ? strcspn(text + n + 1, ",") : 0;
+        if (n == 0 || n >= sizeof name || k == 0 || k >= sizeof number)
             return error_set(err, STATUS_INVALID, "weights look like em=0.7,tokens=0.3; got '%.80s'", text);
+        snprintf(name, sizeof name, "%.*s", (int)n, text);
+        snprintf(number, sizeof number, "%.*s", (int)k, text + n + 1);
         int m = objective_find_metric(o, name);
         double w;
         if (m < 0) return error_set(err, STATUS_INVALID, "weights: '%s' is not a metric of this study", name);
@@ -109,7 +111,7 @@ enum status objective_parse_weights(struct objective *o, const char *text, struc
             return error_set(err, STATUS_INVALID, "weights: '%s' is not a number from 0 to 1", number);
         weight[m] = w;
         sum += w;
-        text += used;
+        text += n + 1 + k;
         if (*text == ',') text++;
     }
     if (fabs(sum - 1) > 1e-6) return error_set(err, STATUS_INVALID, "weights must sum to 1; these sum to %.6g", sum);

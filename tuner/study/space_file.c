@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { INT_EXACT = 1000000000 };
+enum { INT_EXACT = 1000000000, WHEN_BYTES_MAX = 4096, REFERENCES_MAX = 256 };
 
 static const char *const type_names[] = {"int", "float", "categorical", "ordinal", "bool"};
 
@@ -89,6 +89,7 @@ static enum status read_when(struct file *f, const struct yaml_node *node, struc
     struct error inner;
     if (!v) return STATUS_OK;
     enum status s = file_need(f, v, YAML_TEXT, "when");
+    if (!s && strlen(v->text) > WHEN_BYTES_MAX) s = file_fail(f, v, "'when' is over %d bytes long", WHEN_BYTES_MAX);
     if (s) return s;
     p->when_text = v->text;
     return condition_parse(&f->study->space, v->text, &f->study->arena, &p->when, &inner) ? file_fail_with(f, v, &inner)
@@ -190,6 +191,7 @@ enum status file_references(struct file *f, const struct yaml_node *v)
 {
     struct study *study = f->study;
     enum status s = file_need(f, v, YAML_MAP, "references");
+    if (!s && v->n > REFERENCES_MAX) s = file_fail(f, v, "more than %d references", REFERENCES_MAX);
     if (s) return s;
     study->reference = arena_array(&study->arena, v->n, sizeof *study->reference);
     for (size_t i = 0; !s && i < v->n; i++) {

@@ -11,8 +11,39 @@
 #include <string.h>
 
 enum { GRACE_MS = 5000, TRIALS_DEFAULT = 100, BACKOFF_MS = 1000 };
+enum { COMMAND_ARGS_MAX = 4096, COMMAND_BYTES_MAX = 1 << 18, PLACEHOLDERS_MAX = 4096 };
 
 /* ---- trial ---- */
+
+/* Pairs of braces are text. */
+static size_t count_placeholders(const char *text)
+{
+    size_t n = 0;
+    while ((text = strchr(text, '{'))) {
+        n += text[1] != '{';
+        text += text[1] == '{' ? 2 : 1;
+    }
+    return n;
+}
+
+/* Both bounds together keep what a trial is started with below what the system takes. */
+static enum status check_command_size(struct file *f, const struct yaml_node *v)
+{
+    size_t bytes = 0, placeholders = 0;
+    for (size_t i = 0; i < v->n; i++) {
+        bytes += strlen(v->value[i]->text);
+        if (bytes > COMMAND_BYTES_MAX)
+            return file_fail(f, v->value[i], "'command' is over %d bytes long; put what is long into a file",
+                             COMMAND_BYTES_MAX);
+        placeholders += count_placeholders(v->value[i]->text);
+        if (placeholders > PLACEHOLDERS_MAX)
+            return file_fail(f, v->value[i],
+                             "'command' has more than %d placeholders; a program finds all parameters in the file "
+                             "$NOCTURNE_PARAMS",
+                             PLACEHOLDERS_MAX);
+    }
+    return STATUS_OK;
+}
 
 static enum status read_command(struct file *f, const struct yaml_node *v)
 {
@@ -21,14 +52,14 @@ static enum status read_command(struct file *f, const struct yaml_node *v)
     if (st) return st;
     if (v->n == 0)
         return file_fail(f, v, "'command' is empty; it is a list such as [./train, --lr, \"{learning_rate}\"]");
-    s->n_args = v->n;
+    if (v->n > COMMAND_ARGS_MAX) return file_fail(f, v, "'command' has more than %d arguments", COMMAND_ARGS_MAX);
     s->arg = arena_array(&s->arena, v->n, sizeof *s->arg);
     for (size_t i = 0; i < v->n; i++) {
         if (v->value[i]->kind != YAML_TEXT)
             return file_fail(f, v->value[i], "an argument of 'command' must be text; put quotes around \"{name}\"");
-        s->arg[i] = v->value[i]->text;
+        s->arg[s->n_args++] = v->value[i]->text;
     }
-    return STATUS_OK;
+    return check_command_size(f, v);
 }
 
 static enum status read_timeout(struct file *f, const struct yaml_node *v)

@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""Work whose size somebody else chooses: it is bounded, and what is over a bound is said.
+
+NOCTURNE_BIN is the folder of the binaries. Deadlines are generous: what is bounded takes milliseconds, what is not took minutes.
+"""
+import os
+import subprocess
+import tempfile
+import time
+import unittest
+
+import service
+from service import NOCTURNE, World
+
+MIB = 1 << 20
+GOOD = """study: b
+parameters:
+  x: {type: float, range: [0, 1]}
+metrics:
+  m: {goal: minimize}
+objective: {minimize: m}
+budget: {trials: 1000}
+confirm: {top: 0, seeds: 0}
+search: {sampler: sobol}
+"""
+
+
+def fill(part, head="", tail="", size=MIB - 64):
+    return head + part * ((size - len(head) - len(tail)) // len(part)) + tail
+
+
+def numbered(form, n, head=""):
+    return head + "".join(form.replace("#", str(i)) for i in range(n))
+
+
+# What each is refused with, and where; None: in whatever words.
+STUDY_FILES = {
+    "flow lists": ("[" * 40000, ":1:18: nested too deeply"),
+    "flow lists, 1 MiB": (fill("["), ":1:18: nested too deeply"),
+    "flow maps": (fill("{a: "), ":1:66: nested too deeply"),
+    "flow keys": (fill("{? ["), ":1:36: nested too deeply"),
+    "broad and deep": (fill("[[],"), "nested too deeply"),
+    "block lists": (fill("- "), ":1:35: nested too deeply"),
+    "indentation": ("".join(" " * i + "a:\n" for i in range(1400)), ":17:17: nested too deeply"),
+    "anchors": (numbered("- &a# x\n", 70000), ":257:3: too many anchors"),
+    "a long text a thousand times": ("a: &a " + "x" * 500000 + "\nb: [" + "*a, " * 15000 + "]\n", ":1:1: unknown key 'a'"),
+    "aliases": (fill("- *a\n", "- &a x\n"), ":20000:3: aliases expand to too many values"),
+    "directives": (numbered("%TAG !a#! tag:x#\n", 40000), "lines that begin with %"),
+    "values": (fill("a,", "[", "]"), "too many values"),
+    "lines": (fill("b\n ", "study: "), "'parameters' is missing"),
+    "comments": (fill("# x\n"), "the file is empty"),
+    "over 1 MiB": ("#" * (MIB + 1), ":1:1: the file is over 1 MiB"),
+    "placeholders": (GOOD + "trial: {command: [\"" + "{x}" * 200000 + "\"]}\n", ":10:19: 'command' is over 262144 bytes"),
+    "placeholders of many arguments": (GOOD + "trial: {command: [" + "'{x}{x}', " * 3000 + "]}\n", ":10:20499: 'command' has more than 4096 placeholders"),
+    "one text in all arguments": (GOOD + "trial: {command: [&a " + "x" * 200000 + ", *a, *a]}\n", ":10:19: 'command' is over 262144 bytes"),
+    "condition": (GOOD.replace("metrics:", "  y: {type: bool, when: \"" + "x > 0 and " * 20000 + "x > 0\"}\nmetrics:"), "'when' is over 4096 bytes"),
+    "references": (GOOD + "references: {" + "".join(f"r{i}: {{x: 0}}, " for i in range(2000)) + "}\n", "more than 256 references"),
+    "weights": (GOOD.replace("minimize: m", "weights: {" + "".join(f"m{i}: 0, " for i in range(9000)) + "}"), "'m0' is not a metric"),
+}
+
+
+class StudyFiles(unittest.TestCase):
+    def test_study_files_beyond_a_limit_are_refused_at_once(self):
+        with tempfile.TemporaryDirectory(prefix="nocturne-test-") as folder:
+            path = os.path.join(folder, "s.yaml")
+            for name, (text, message) in STUDY_FILES.items():
+                with self.subTest(name):
+                    with open(path, "w") as out:
+                        out.write(text)
+                    done = subprocess.run([NOCTURNE, "plan", "--db", os.path.join(folder, "n.db"), path], capture_output=True,
+                                          text=True, timeout=60)
+                    self.assertEqual(done.returncode, 2, done.stderr)
+                    self.assertIn(message, done.stderr)
+                    self.assertRegex(done.stderr, r"s\.yaml:\d+:\d+: ")
+                    self.assertLess(len(done.stderr), 1200)
+
+
+class Service(World):
+    def test_the_service_refuses_such_study_files_too(self):
+        for name, (text, message) in STUDY_FILES.items():
+            with self.subTest(name):
+                answer = self.call("POST", "/studies", text=text, headers={"Content-Type": "application/yaml"})
+                self.assertIn(answer.status, (413, 422), answer.body)
+        self.ok("POST", "/studies", text=GOOD, headers={"Content-Type": "application/yaml"})
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
