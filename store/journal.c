@@ -4,6 +4,9 @@
  *   open batch ──submit──▶ queue ──writer──▶ BEGIN … COMMIT ──▶ durable, answers go out
  *                            ▲                    │ refused
  *                            └──── kept, again ◀──┘  0.1 s, 0.2 s, … 2 s later
+ *
+ * What was committed into a file that has lost its name meanwhile is not durable either: it waits, without being written
+ * again, until the file is back.
  */
 #include "store/curve.h"
 #include "store/event.h"
@@ -69,6 +72,7 @@ struct journal {
     struct store *store;
     int64_t study;
     struct batch *open; /* the caller's */
+    uint64_t committed; /* batches up to this number; only whoever writes looks at it */
 
     pthread_mutex_t lock; /* of everything below */
     pthread_cond_t work, done;
@@ -211,12 +215,9 @@ static enum status apply(struct journal *j, const struct op *op, struct error *e
 }
 
 /* All of the list in one transaction. */
-static enum status write_batches(struct journal *j, const struct batch *list, struct error *err)
+static enum status commit(struct journal *j, const struct batch *list, struct error *err)
 {
     const char *state = NULL;
-    bool any = false;
-    for (const struct batch *b = list; b; b = b->next) any |= b->first || b->state;
-    if (!any) return STATUS_OK;
     enum status s = store_begin(j->store, err);
     for (const struct batch *b = list; !s && b; b = b->next) {
         for (const struct op *op = b->first; !s && op; op = op->next) s = apply(j, op, err);
@@ -226,6 +227,20 @@ static enum status write_batches(struct journal *j, const struct batch *list, st
     if (!s) s = store_commit(j->store, err);
     if (s) store_rollback(j->store);
     return s;
+}
+
+static enum status write_batches(struct journal *j, const struct batch *list, struct error *err)
+{
+    bool any = false;
+    uint64_t last = 0;
+    for (const struct batch *b = list; b; b = b->next) {
+        any |= b->first || b->state;
+        last = b->number;
+    }
+    enum status s = any && last > j->committed ? commit(j, list, err) : STATUS_OK;
+    if (s) return s;
+    j->committed = last;
+    return store_check_ground(j->store, err);
 }
 
 /* ---- the writer ---- */
@@ -305,18 +320,32 @@ static void on_request(void *data, int64_t id, const char *verb, const char *pay
     pthread_mutex_unlock(&j->lock);
 }
 
-/* A failure here is the next transaction's, too, which will say so. */
+/* A failure that may pass is the next transaction's, too, which will say so. */
 static void poll_requests(struct journal *j)
 {
-    struct error ignored;
+    struct error err;
     int64_t before = j->last_request;
     pthread_mutex_unlock(&j->lock);
-    store_requests(j->store, j->study, before, on_request, j, &ignored);
+    enum status s = store_requests(j->store, j->study, before, on_request, j, &err);
     pthread_mutex_lock(&j->lock);
+    if (s && !store_may_recover(j->store)) set_trouble(j, STATUS_FAILED, err.text);
     if (before == j->last_request || !j->hooks.durable) return;
     pthread_mutex_unlock(&j->lock);
     j->hooks.durable(j->hooks.data, "", 0); /* wakes the loop, which will ask for them */
     pthread_mutex_lock(&j->lock);
+}
+
+/* Also when there is nothing to write: a person is told soon, and nobody is promised anything. */
+static void look_at_ground(struct journal *j)
+{
+    struct error err;
+    pthread_mutex_unlock(&j->lock);
+    enum status s = store_check_ground(j->store, &err);
+    pthread_mutex_lock(&j->lock);
+    if (s)
+        set_trouble(j, store_may_recover(j->store) ? STATUS_IO : STATUS_FAILED, err.text);
+    else if (j->trouble.status == STATUS_IO)
+        set_trouble(j, STATUS_OK, "");
 }
 
 static void *writer_main(void *data)
@@ -327,7 +356,9 @@ static void *writer_main(void *data)
     while (j->trouble.status != STATUS_FAILED) {
         if (now_ms() - polled >= POLL_MS) {
             poll_requests(j);
+            look_at_ground(j);
             polled = now_ms();
+            continue;
         }
         if (!j->queue && j->writer == WRITER_CLOSING) break;
         if (!j->queue) {

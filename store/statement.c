@@ -33,11 +33,22 @@ enum status store_exec(struct store *store, const char *sql, struct error *err)
     return code == SQLITE_OK ? STATUS_OK : store_failed(store, code, err);
 }
 
+/* What writes is a transaction of its own, unless one is open: the ground is looked at before and after it. */
+static bool writes_alone(const struct statement *q)
+{
+    return q->writes && sqlite3_get_autocommit(q->store->db);
+}
+
+static bool may_begin(const struct statement *q, struct error *err)
+{
+    return !writes_alone(q) || store_check_ground(q->store, err) == STATUS_OK;
+}
+
 struct statement *statement_get(struct store *store, const char *sql, struct error *err)
 {
     struct statement *q = store->statement;
     while (q->sql && q->sql != sql) q++;
-    if (q->sql) return q;
+    if (q->sql) return may_begin(q, err) ? q : NULL;
     int code = sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &q->stmt, NULL);
     if (code != SQLITE_OK) {
         store_failed(store, code, err);
@@ -45,7 +56,8 @@ struct statement *statement_get(struct store *store, const char *sql, struct err
     }
     q->sql = sql;
     q->store = store;
-    return q;
+    q->writes = !sqlite3_stmt_readonly(q->stmt);
+    return may_begin(q, err) ? q : NULL;
 }
 
 void statement_int(struct statement *q, int at, int64_t value)
@@ -75,7 +87,7 @@ enum status statement_end(struct statement *q, struct error *err)
     enum status s = code == SQLITE_DONE || code == SQLITE_ROW ? STATUS_OK : store_failed(q->store, code, err);
     sqlite3_reset(q->stmt);
     sqlite3_clear_bindings(q->stmt);
-    return s;
+    return !s && writes_alone(q) ? store_check_ground(q->store, err) : s;
 }
 
 enum status statement_run(struct store *store, const char *sql, struct error *err, const char *types, ...)

@@ -9,6 +9,7 @@
 #ifndef STORE_STATEMENT_H
 #define STORE_STATEMENT_H
 
+#include "store/ground.h"
 #include "store/store.h"
 
 #include <sqlite3.h>
@@ -19,13 +20,15 @@ struct statement {
     const char *sql;
     sqlite3_stmt *stmt;
     struct store *store;
-    int code; /* the last result code of SQLite */
+    int code;    /* the last result code of SQLite */
+    bool writes; /* outside of a transaction it is one */
 };
 
 struct store {
     sqlite3 *db;
     char *path;
     int code; /* the last failure's */
+    struct ground ground;
     struct statement statement[STATEMENTS_MAX];
 };
 

@@ -89,8 +89,10 @@ enum status store_open(const char *path, enum store_mode mode, struct store **re
     if (!s && file_bytes(path) <= STORE_CHECKED_BYTES) s = quick_check(store, err);
     if (s)
         store_close(store);
-    else
+    else {
+        ground_note(store);
         *ret = store;
+    }
     return s;
 }
 
@@ -133,6 +135,7 @@ enum status store_begin(struct store *store, struct error *err)
 {
     bool open = !sqlite3_get_autocommit(store->db); /* the disk refused even the last rollback */
     enum status s = open ? store_exec(store, "ROLLBACK", err) : STATUS_OK;
+    if (!s) s = store_check_ground(store, err);
     return s ? s : store_exec(store, "BEGIN IMMEDIATE", err);
 }
 

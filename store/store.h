@@ -43,6 +43,10 @@ int store_version(void); /* schema version this program writes */
 /* May the last failure pass by itself (disk full, locked, not writable now), or is the file damaged for good? */
 bool store_may_recover(const struct store *store);
 
+/* Is the open database still the file of its path, whole and ours? What changes the database asks this by itself, before
+ * and after. STATUS_IO: it was moved, deleted or replaced (store_may_recover: it may come back), or cut or overwritten. */
+enum status store_check_ground(struct store *store, struct error *err);
+
 /* Integrity and foreign keys; `problem` is called for each finding. */
 enum status store_check(struct store *store, void (*problem)(void *, const char *), void *data, struct error *err);
 

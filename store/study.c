@@ -104,5 +104,5 @@ enum status store_study_delete(struct store *store, int64_t study, struct error 
     if (!s) s = delete_rows(store, study, err);
     if (!s) s = store_commit(store, err);
     if (s) store_rollback(store);
-    return s;
+    return s ? s : store_check_ground(store, err);
 }

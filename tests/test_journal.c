@@ -121,6 +121,113 @@ static void test_journal__back_pressure(void **state)
     free(body);
 }
 
+static void rename_part(const char *tail, bool away)
+{
+    char here[300], there[300];
+    snprintf(here, sizeof here, "%s%s", path, tail);
+    snprintf(there, sizeof there, "%s%s.away", path, tail);
+    assert_int_equal(away ? rename(here, there) : rename(there, here), 0);
+}
+
+/* Told without anything to write, nothing is answered while it is away, and everything once when it is back. */
+static void test_journal__waits_for_a_file_that_was_moved(void **state)
+{
+    static const char *const tails[] = {"", "-wal", "-shm"};
+    (void)state;
+    struct error err;
+    struct store *s = open_store();
+    int64_t id = add_study(s, "s"), last;
+    struct heard h = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, "", 0, 0, ""};
+    struct journal *j = journal_create(s, id);
+    assert_ok(journal_start(j, &(struct journal_hooks){on_durable, on_trouble, &h}, &err), err);
+    for (int i = 0; i < 3; i++) {
+        rename_part(tails[i], true);
+        pthread_mutex_lock(&h.lock);
+        while (h.troubles <= i) pthread_cond_wait(&h.more, &h.lock); /* nothing was submitted */
+        pthread_mutex_unlock(&h.lock);
+        assert_contains(h.text, "was moved, deleted or replaced");
+        add_event(j, i + 1, "{}");
+        journal_answer(j, &"abc"[i], 1);
+        journal_submit(j);
+        assert_int_equal(journal_trouble(j, &err), STATUS_IO);
+        assert_int_equal(strlen(h.answers), i);
+        rename_part(tails[i], false);
+        pthread_mutex_lock(&h.lock);
+        while ((int)strlen(h.answers) <= i) pthread_cond_wait(&h.more, &h.lock);
+        pthread_mutex_unlock(&h.lock);
+    }
+    assert_ok(journal_stop(j, &err), err);
+    assert_string_equal(h.answers, "abc");
+    journal_free(j);
+    assert_ok(store_last_event(s, id, &last, &err), err);
+    assert_int_equal(last, 3);
+    store_close(s);
+}
+
+/* The file goes while its transaction runs: that is committed, and told to nobody. */
+static int take_away(void *data)
+{
+    bool *armed = data;
+    if (*armed) rename_part("", true);
+    *armed = false;
+    return 0;
+}
+
+static void test_journal__what_was_committed_into_a_moved_file_is_delivered_when_it_is_back(void **state)
+{
+    (void)state;
+    struct error err;
+    bool armed = true;
+    struct store *s = open_store();
+    int64_t id = add_study(s, "s"), last;
+    struct heard h = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, "", 0, 0, ""};
+    struct journal *j = journal_create(s, id);
+    sqlite3 **db = (sqlite3 **)s; /* the first member */
+    sqlite3_commit_hook(*db, take_away, &armed);
+    assert_ok(journal_start(j, &(struct journal_hooks){on_durable, on_trouble, &h}, &err), err);
+    add_event(j, 1, "{}");
+    journal_answer(j, "x", 1);
+    journal_submit(j);
+    pthread_mutex_lock(&h.lock);
+    while (!h.troubles) pthread_cond_wait(&h.more, &h.lock);
+    assert_string_equal(h.answers, "");
+    pthread_mutex_unlock(&h.lock);
+    assert_int_equal(journal_durable(j), 0);
+    rename_part("", false);
+    pthread_mutex_lock(&h.lock);
+    while (!*h.answers) pthread_cond_wait(&h.more, &h.lock);
+    pthread_mutex_unlock(&h.lock);
+    assert_ok(journal_stop(j, &err), err);
+    assert_string_equal(h.answers, "x");
+    journal_free(j);
+    assert_ok(store_last_event(s, id, &last, &err), err);
+    assert_int_equal(last, 1);
+    store_close(s);
+}
+
+static void test_journal__a_cut_file_is_for_good(void **state)
+{
+    (void)state;
+    struct error err;
+    struct store *s = open_store();
+    struct heard h = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, "", 0, 0, ""};
+    struct journal *j = journal_create(s, add_study(s, "s"));
+    assert_ok(journal_start(j, &(struct journal_hooks){on_durable, on_trouble, &h}, &err), err);
+    assert_int_equal(truncate(path, 0), 0);
+    pthread_mutex_lock(&h.lock);
+    while (!h.troubles) pthread_cond_wait(&h.more, &h.lock);
+    pthread_mutex_unlock(&h.lock);
+    assert_int_equal(journal_trouble(j, &err), STATUS_FAILED);
+    add_event(j, 1, "{}");
+    journal_answer(j, "never", 5);
+    journal_submit(j);
+    assert_int_equal(journal_stop(j, &err), STATUS_IO);
+    assert_contains(err.text, "was cut or overwritten by another program");
+    assert_string_equal(h.answers, "");
+    journal_free(j);
+    store_close(s);
+}
+
 static void test_journal__a_damaged_file_is_for_good(void **state)
 {
     (void)state;
@@ -148,6 +255,9 @@ int main(void)
         journal_test(test_journal__answers_follow_their_events),
         journal_test(test_journal__waits_for_a_locked_database),
         journal_test(test_journal__back_pressure),
+        journal_test(test_journal__waits_for_a_file_that_was_moved),
+        journal_test(test_journal__what_was_committed_into_a_moved_file_is_delivered_when_it_is_back),
+        journal_test(test_journal__a_cut_file_is_for_good),
         journal_test(test_journal__a_damaged_file_is_for_good),
     };
     return cmocka_run_group_tests_name("journal", tests, NULL, NULL);

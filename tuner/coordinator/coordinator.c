@@ -93,7 +93,16 @@ void coordinator_stop(struct coordinator *c)
     }
 }
 
-/* Leases of agents and clients live on in the log; what runs here is ended at once. */
+/* Leases of agents and clients live on in the log. */
+static void let_go_elsewhere(struct coordinator *c)
+{
+    for (size_t i = c->seating.n; i-- > 0;) {
+        struct slot *slot = c->seating.slot[i];
+        if (slot->state == SLOT_RUNS && slot->place != PLACE_HERE) slot_clear(slot);
+    }
+}
+
+/* What runs here is ended at once. */
 void coordinator_leave(struct coordinator *c)
 {
     if (c->phase == PHASE_ENDED) return;
@@ -103,8 +112,8 @@ void coordinator_leave(struct coordinator *c)
         bool here = slot->place == PLACE_HERE;
         if (slot->state == SLOT_RUNS && here) slot_condemn(slot, "the coordinator ends");
         if (slot->state == SLOT_RUNS && here) slot_condemn(slot, "the coordinator ends");
-        if (slot->state == SLOT_RUNS && !here) slot_clear(slot);
     }
+    let_go_elsewhere(c);
 }
 
 void coordinator_pause(struct coordinator *c, bool paused)
@@ -187,7 +196,11 @@ static bool is_paused(struct coordinator *c)
     struct error disk;
     char text[1300];
     int64_t now = clock_mono_ms(c->session->clock);
-    if (journal_trouble(c->journal, &disk) == STATUS_FAILED) give_up(c, STATUS_IO, &disk);
+    if (journal_trouble(c->journal, &disk) == STATUS_FAILED) {
+        give_up(c, STATUS_IO, &disk); /* which has its own words */
+        let_go_elsewhere(c);          /* nothing that they say can be kept */
+        return true;
+    }
     switch (pause_look(&c->pause, &disk, now, text, sizeof text)) {
     case PAUSE_SAME: break;
     case PAUSE_BEGAN: say_now(c, EVENT_PAUSED, NULL, text); break;

@@ -36,6 +36,10 @@ void api_service_get(struct call *c)
 void api_health(struct call *c)
 {
     struct error trouble;
+    if (store_check_ground(c->service->store, &trouble)) {
+        call_fail(c, &trouble);
+        return;
+    }
     for (struct hosted *h = c->service->hosted; h; h = h->next)
         if (!h->over && journal_trouble(h->run->session->journal, &trouble)) {
             call_problem(c, 503, "the disk refuses; the studies pause and go on by themselves");

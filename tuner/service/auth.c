@@ -189,20 +189,25 @@ static bool split(const char *header, char *id, const char **ret_secret)
     return strlen(*ret_secret) == 2 * SECRET_BYTES;
 }
 
-static bool find(struct auth *a, const char *header, struct identity *ret)
+/* STATUS_IO: nobody can tell now. */
+static enum status find(struct auth *a, const char *header, struct identity *ret, bool *ret_found, struct error *err)
 {
     char id[TOKEN_ID_MAX];
-    struct error ignored;
+    struct error inner;
     struct check c = {.now = clock_wall_ms(a->clock), .identity = ret};
-    return header && split(header, id, &c.secret) &&
-           store_tokens(a->store, id, on_candidate, &c, &ignored) == STATUS_OK && c.ok;
+    bool broken = header && split(header, id, &c.secret) && store_tokens(a->store, id, on_candidate, &c, &inner);
+    *ret_found = c.ok;
+    if (!broken || store_check_ground(a->store, err)) return broken ? STATUS_IO : STATUS_OK;
+    return error_set(err, STATUS_IO, "%s", inner.text);
 }
 
 enum status auth_check(struct auth *a, const char *peer, const char *header, struct identity *ret, struct error *err)
 {
     struct peer *p = peer_of(a, peer);
     int64_t now = clock_mono_ms(a->clock);
-    if (find(a, header, ret)) return STATUS_OK;
+    bool found;
+    if (find(a, header, ret, &found, err)) return STATUS_IO;
+    if (found) return STATUS_OK;
     if (now - p->tries_ms > AUTH_TRIES_S * 1000) {
         p->tries = 0;
         p->tries_ms = now;

@@ -48,7 +48,7 @@ struct identity {
 enum { AUTH_TRIES_S = 60 };
 
 /* `header`: of Authorization; NULL: none. STATUS_NOT_FOUND: no valid token; STATUS_BUSY: too many tries from this
- * address without one; a valid token passes all the same. */
+ * address without one; a valid token passes all the same. STATUS_IO: the database cannot be read. */
 enum status auth_check(struct auth *a, const char *peer, const char *header, struct identity *ret, struct error *err);
 
 /* One request more from this address: is that too many? `rate` a second, ten times that in a burst. */

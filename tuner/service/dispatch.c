@@ -118,7 +118,7 @@ static bool is_allowed(struct call *c)
     enum status s =
         auth_check(c->service->auth, c->http->peer, request_header(c->http, "Authorization"), &c->who, &err);
     if (s) {
-        call_problem(c, s == STATUS_BUSY ? 429 : 401, "%s", err.text);
+        call_problem(c, s == STATUS_BUSY ? 429 : s == STATUS_IO ? 503 : 401, "%s", err.text);
         return false;
     }
     if (c->who.grants & c->route->grants) return true;
@@ -251,6 +251,15 @@ void dispatch_begin(void *data, struct request *r)
     if (c->route && is_allowed(c)) expect_body(c);
 }
 
+/* Nothing is promised on a database that has lost its file. */
+static bool may_change(struct call *c)
+{
+    struct error err;
+    if (is_method("GET", c->http->method) || store_check_ground(c->service->store, &err) == STATUS_OK) return true;
+    call_fail(c, &err);
+    return false;
+}
+
 void dispatch_handle(void *data, struct request *r)
 {
     struct call *c = r->owner;
@@ -259,7 +268,7 @@ void dispatch_handle(void *data, struct request *r)
         call_problem(c, 503, "the service is stopping");
         return;
     }
-    if (answer_again(c)) return;
+    if (!may_change(c) || answer_again(c)) return;
     bool json = c->route->body == BODY_JSON || c->route->body == BODY_OPTIONAL_JSON;
     if (json && !read_json(c)) return;
     c->route->handle(c);

@@ -106,22 +106,27 @@ static void on_event(void *data, enum coordinator_event event, const struct tria
         service_say(s, h->study->name, "the search is done; confirming the best on fresh seeds");
         return;
     case EVENT_STOPPING:
-    case EVENT_NOTE: service_say(s, h->study->name, "%s", text); return;
-    case EVENT_PAUSED: service_say(s, h->study->name, "paused: %s; goes on by itself when that is over", text); return;
-    case EVENT_RESUMED: service_say(s, h->study->name, "going on"); return;
+    case EVENT_NOTE:
+    case EVENT_PAUSED:
+    case EVENT_RESUMED: service_say(s, h->study->name, "%s", text); return;
+    }
+}
+
+static void refuse_waiting(struct call **list, unsigned status, const char *why)
+{
+    while (*list) {
+        struct call *c = *list;
+        if (c->cancel) c->cancel(c);
+        call_wait_no_more(c);
+        c->hosted = NULL;
+        call_problem(c, status, "%s", why);
     }
 }
 
 static void answer_waiting(struct hosted *h)
 {
-    while (h->call) {
-        struct call *c = h->call;
-        if (c->cancel) c->cancel(c);
-        call_wait_no_more(c);
-        c->hosted = NULL;
-        call_problem(c, h->service->closing ? 503 : 409,
-                     h->service->closing ? "the service is stopping" : "the study has ended");
-    }
+    refuse_waiting(&h->call, h->service->closing ? 503 : 409,
+                   h->service->closing ? "the service is stopping" : "the study has ended");
 }
 
 static void on_ended(void *data, enum coordinator_end end, enum status status, const struct error *err)
@@ -304,11 +309,21 @@ static enum status host_unfinished(struct service *s, struct error *err)
 
 static void finish_if_left(struct service *s);
 
+/* Whoever waits until something is durable would wait for a database that may never come back. */
+static void check_ground(struct service *s)
+{
+    struct error err;
+    if (store_check_ground(s->store, &err) == STATUS_OK) return;
+    for (struct hosted *h = s->hosted; h; h = h->next) refuse_waiting(&h->call, 503, err.text);
+    refuse_waiting(&s->saying, 503, err.text);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct service *s = timer->data;
     struct error ignored;
     int64_t now = clock_mono_ms(s->clock);
+    check_ground(s);
     fleet_tick(s->fleet);
     api_agents_tick(s);
     pilot_tick(s->pilot);

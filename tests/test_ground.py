@@ -1,0 +1,226 @@
+#!/usr/bin/env python3
+"""The database's file is moved, deleted, replaced, cut or overwritten while it is in use: nothing is acknowledged into it,
+one sentence says so, and where the file comes back nothing is lost."""
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+import unittest
+
+from service import STUDY, NOCTURNE, World
+
+PARTS = ("", "-wal", "-shm")
+ADVISE = "study: q\nparameters: {x: {type: float, range: [0, 1]}}\nobjective: {minimize: loss}\n"
+LONG = STUDY.replace("trials: 12", "trials: 100000").replace("confirm: {top: 1, seeds: 2}\n", "")
+
+
+class Ground(World):
+    SERVE = ("--slots", "0")
+
+    def setUp(self):
+        super().setUp()
+        self.db = os.path.join(self.dir, "nocturne.db")
+        self.told = 0
+
+    def ask(self):
+        return self.call("POST", "/studies/s/ask", {"want": 1})
+
+    def tell(self, trial):
+        return self.call("POST", f"/studies/s/trials/{trial['trial']}/tell",
+                         {"lease": trial["lease"], "metrics": {"em": 0.5, "tokens": 1000 + self.told}})
+
+    def work(self, n):
+        for _ in range(n):
+            answer = self.tell(self.ask().json["trials"][0])
+            self.assertEqual(answer.status, 200, answer.body)
+            self.told += 1
+
+    def away(self, *tails):
+        for tail in tails:
+            os.rename(self.db + tail, self.db + tail + ".away")
+
+    def back(self, *tails):
+        for tail in tails:
+            os.rename(self.db + tail + ".away", self.db + tail)
+
+    def refused(self, answer, sentence):
+        self.assertEqual(answer.status, 503, answer.body)
+        self.assertIn(sentence, answer.json["detail"])
+
+    def expect_refusal(self, trial, sentence="was moved, deleted or replaced"):
+        """Every kind of change is refused, and the health says why."""
+        self.refused(self.tell(trial), sentence)
+        self.refused(self.ask(), sentence)
+        self.refused(self.call("POST", "/tokens", {"name": "t", "role": "viewer"}), sentence)
+        self.refused(self.call("POST", "/studies", text=STUDY.replace("study: s", "study: z"),
+                               headers={"Content-Type": "application/yaml"}), sentence)
+        self.refused(self.call("PUT", "/studies/z/files/trial.sh", text="x"), sentence)
+        self.refused(self.call("GET", "/healthz", token=None), sentence)
+
+    def completes(self):
+        return sum(t["state"] == "complete" for t in self.trials())
+
+    def pauses(self):
+        return [line for line in self.read("serve.out").splitlines() if "paused:" in line]
+
+    def test_a_file_that_comes_back_goes_on_and_nothing_is_lost(self):
+        self.create(LONG)
+        for round, tails in enumerate(([""], ["-wal"], ["-shm"], PARTS), 1):
+            self.work(3)
+            trial = self.ask().json["trials"][0]
+            self.away(*tails)
+            self.expect_refusal(trial)
+            self.wait("said", lambda: len(self.pauses()) == round)
+            self.back(*tails)
+            self.wait("health", lambda: self.call("GET", "/healthz", token=None).status == 200)
+            answer = self.tell(trial)
+            self.assertEqual(answer.status, 200, answer.body)
+            self.told += 1
+        for line in self.pauses():
+            self.assertEqual(line.count("paused:"), 1, line)
+            self.assertEqual(line.count("goes on by itself"), 1, line)
+        self.kill_server()
+        self.start()
+        self.assertGreaterEqual(self.completes(), self.told)
+
+    def test_what_waits_when_the_file_goes_is_refused_and_not_acknowledged(self):
+        """A result is told while the file is renamed again and again: whatever was acknowledged is there."""
+        self.create(LONG)
+        for _ in range(30):
+            trial = self.ask()
+            if trial.status == 200:
+                self.away("")
+                self.assertEqual(self.tell(trial.json["trials"][0]).status, 503)
+                self.back("")
+            answer = self.tell(trial.json["trials"][0]) if trial.status == 200 else trial
+            self.told += answer.status == 200
+        self.assertGreater(self.told, 0)
+        self.kill_server()
+        self.start()
+        self.assertGreaterEqual(self.completes(), self.told)
+
+    def test_a_deleted_or_replaced_file_is_never_acknowledged_into(self):
+        self.create(LONG)
+
+        def replace(tail):
+            shutil.copy(self.db + tail, self.db + ".copy")
+            os.rename(self.db + ".copy", self.db + tail)
+
+        def gone():
+            os.rename(self.dir, self.dir + ".gone")
+            os.mkdir(self.dir)
+
+        for harm in (lambda: os.unlink(self.db), lambda: os.unlink(self.db + "-wal"), lambda: replace(""), lambda: replace("-wal")):
+            self.work(2)
+            self.nocturne("backup", "kept.db")
+            trial = self.ask().json["trials"][0]
+            harm()
+            self.expect_refusal(trial)
+            self.server.terminate()
+            self.assertEqual(self.server.wait(timeout=60), 0)
+            for tail in PARTS:
+                if os.path.exists(self.db + tail):
+                    os.unlink(self.db + tail)
+            os.rename(os.path.join(self.dir, "kept.db"), self.db)  # what the sentence advises
+            self.start()
+            self.assertGreaterEqual(self.completes(), self.told)
+
+    def test_a_cut_or_overwritten_file_is_noticed_and_ends_the_studies(self):
+        self.create(LONG)
+
+        def write(at, data):
+            with open(self.db, "r+b") as f:
+                f.seek(at)
+                f.write(data)
+
+        def older():
+            shutil.copyfile(os.path.join(self.dir, "old.db"), self.db)
+
+        self.work(2)
+        self.nocturne("backup", "old.db")
+        for harm in (lambda: os.truncate(self.db, 0), lambda: os.truncate(self.db, 4096), lambda: write(0, bytes(4096)),
+                     lambda: write(0, b"x" * 200000), older):
+            self.work(2)
+            self.nocturne("backup", "kept.db")
+            self.kill_server(signal.SIGTERM)
+            self.start()  # the log is in the database now
+            trial = self.ask().json["trials"][0]
+            harm()
+            self.wait("refused", lambda: self.tell(trial).status == 503)
+            self.expect_refusal(trial, "was cut or overwritten")
+            self.assertRegex(self.wait("ended", lambda: re.search(r"s: ended: .*", self.read("serve.out"))).group(), "cut or overwritten")
+            self.kill_server()
+            for tail in PARTS:
+                if os.path.exists(self.db + tail):
+                    os.unlink(self.db + tail)
+            os.rename(os.path.join(self.dir, "kept.db"), self.db)
+            os.unlink(os.path.join(self.dir, "serve.out"))
+            self.start()
+            self.assertGreaterEqual(self.completes(), self.told)
+
+    def begun(self, db):
+        done = subprocess.run([NOCTURNE, "trials", "r", "--db", db], cwd=self.dir, capture_output=True, text=True, timeout=60)
+        return "complete" in done.stdout
+
+    def test_a_run_pauses_with_one_sentence_and_goes_on(self):
+        self.write("r.yaml", LONG.replace("study: s", "study: r").replace("budget: {trials: 100000}", "budget: {trials: 20}"))
+        self.write("trial.sh", self.TRIAL)
+        run = subprocess.Popen([NOCTURNE, "run", "r.yaml", "--db", "r.db", "--quiet"], cwd=self.dir, stderr=subprocess.PIPE, text=True)
+        self.processes.append(run)
+        db = os.path.join(self.dir, "r.db")
+        self.wait("begun", lambda: self.begun("r.db"))
+        os.rename(db, db + ".away")
+        self.assertRegex(run.stderr.readline(), r"^nocturne: paused: r\.db was moved, deleted or replaced .*; goes on by itself when that is over\n$")
+        os.rename(db + ".away", db)
+        self.assertEqual(run.stderr.readline(), "nocturne: going on\n")
+        self.assertEqual(run.communicate(timeout=300)[1], "")
+        self.assertEqual(run.returncode, 0)
+
+    TRIAL = "echo 'nocturne: {\"result\": {\"em\": 0.5, \"tokens\": 1000}}'\n"
+
+    def test_a_run_whose_folder_is_deleted_ends_with_a_sentence_when_it_is_told_to(self):
+        folder = os.path.join(self.dir, "sub")
+        os.mkdir(folder)
+        self.write("sub/r.yaml", LONG.replace("study: s", "study: r"))
+        self.write("sub/trial.sh", self.TRIAL)
+        run = subprocess.Popen([NOCTURNE, "run", "r.yaml", "--db", os.path.join(folder, "r.db"), "--quiet"], cwd=folder,
+                               stderr=subprocess.PIPE, text=True)
+        self.processes.append(run)
+        self.wait("begun", lambda: self.begun("sub/r.db"))
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        self.assertIn("paused: ", run.stderr.readline())
+        run.send_signal(signal.SIGTERM)
+        said = run.communicate(timeout=120)[1]
+        self.assertEqual(run.returncode, 1)
+        self.assertNotIn("Sanitizer", said)
+
+    def test_advise_does_not_answer_into_a_deleted_file(self):
+        self.write("q.yaml", ADVISE)
+        pipe = subprocess.Popen([NOCTURNE, "advise", "q.yaml", "--db", "q.db"], cwd=self.dir, stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.processes.append(pipe)
+
+        def send(request):
+            pipe.stdin.write(json.dumps(request) + "\n")
+            pipe.stdin.flush()
+
+        send({"ask": 1})
+        self.assertEqual(len(json.loads(pipe.stdout.readline())["trials"]), 1)
+        db = os.path.join(self.dir, "q.db")
+        os.rename(db, db + ".away")
+        send({"tell": 0, "metrics": {"loss": 3}})
+        self.assertIn("was moved, deleted or replaced", pipe.stderr.readline())
+        os.rename(db + ".away", db)
+        self.assertEqual(json.loads(pipe.stdout.readline()), {"ok": True})  # once, and only now
+        pipe.stdin.close()
+        self.assertEqual(pipe.wait(timeout=60), 0)
+        pipe.stdout.close()
+        pipe.stderr.close()
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
