@@ -20,4 +20,8 @@ store_migration_0004:
 store_migration_0005:
     .incbin "store/migrations/0005_service.sql"
     .byte 0
+    .global store_migration_0006
+store_migration_0006:
+    .incbin "store/migrations/0006_scope.sql"
+    .byte 0
     .section .note.GNU-stack, "", @progbits

@@ -80,6 +80,7 @@ enum { STORE_HASH_BYTES = 32 };
 
 struct store_token {
     const char *id, *name, *role;
+    const char *scope;                          /* names of studies that it is for, "a,b"; "": all */
     unsigned char hash[STORE_HASH_BYTES];       /* of the secret */
     int64_t created_ms, expires_ms, revoked_ms; /* wall clock; 0: never, not */
 };

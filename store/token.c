@@ -3,12 +3,12 @@
 
 #include <string.h>
 
-#define COLUMNS "SELECT id, name, role, hash, created_ms, expires_ms, revoked_ms FROM token "
+#define COLUMNS "SELECT id, name, role, hash, created_ms, expires_ms, revoked_ms, scope FROM token "
 
 enum status store_token_insert(struct store *store, const struct store_token *t, struct error *err)
 {
-    static const char sql[] = "INSERT INTO token (id, name, role, hash, created_ms, expires_ms) "
-                              "VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    static const char sql[] = "INSERT INTO token (id, name, role, hash, created_ms, expires_ms, scope) "
+                              "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     struct statement *q = statement_get(store, sql, err);
     if (!q) return err->status;
     statement_text(q, 1, t->id);
@@ -17,6 +17,7 @@ enum status store_token_insert(struct store *store, const struct store_token *t,
     statement_blob(q, 4, t->hash, sizeof t->hash);
     statement_int(q, 5, t->created_ms);
     statement_int(q, 6, t->expires_ms);
+    statement_text(q, 7, t->scope ? t->scope : "");
     statement_row(q);
     return statement_end(q, err);
 }
@@ -33,7 +34,8 @@ enum status store_tokens(struct store *store, const char *id, store_token_fn *fn
                                 .role = column_text(q, 2),
                                 .created_ms = column_int(q, 4),
                                 .expires_ms = column_int(q, 5),
-                                .revoked_ms = column_int(q, 6)};
+                                .revoked_ms = column_int(q, 6),
+                                .scope = column_text(q, 7)};
         size_t n;
         const unsigned char *hash = column_blob(q, 3, &n);
         memcpy(t.hash, hash, n < sizeof t.hash ? n : sizeof t.hash);

@@ -27,10 +27,10 @@ struct heard {
     bool knows; /* does the member take what it hears? */
 };
 
-static bool hear(void *data, const char *agent, const json_t *message)
+static bool hear(void *data, const struct holder *from, const json_t *message)
 {
     struct heard *h = data;
-    (void)agent;
+    (void)from;
     (void)message;
     h->messages++;
     return h->knows;
@@ -78,7 +78,8 @@ static int teardown(void **state)
 
 static struct agent *enlist(struct world *w, const char *name, size_t slots, const char *held_text, json_t **gone)
 {
-    struct agent_card card = {.name = name, .instance = name, .host = "h", .boot = "b", .version = "1", .slots = slots};
+    struct agent_card card = {
+        .name = name, .token = "t", .instance = name, .host = "h", .boot = "b", .version = "1", .slots = slots};
     struct agent *a = NULL;
     struct error err;
     json_t *held = json_loads(held_text, 0, NULL), *over = json_array();
@@ -101,7 +102,8 @@ static void test_fleet__a_seat_is_where_somebody_waits(void **state)
     agent_waits(a, 0, 1);
     struct seat *s = fleet_take(w->member[0], &owner);
     assert_non_null(s);
-    assert_string_equal(seat_agent(s), "x");
+    assert_string_equal(seat_holder(s).agent, "x");
+    assert_string_equal(seat_holder(s).token, "t");
     assert_null(fleet_take(w->member[0], &owner)); /* it takes one only */
     agent_waits(a, 0, 2);
     struct seat *t = fleet_take(w->member[0], &owner);
@@ -117,7 +119,7 @@ static void test_fleet__an_agent_of_one_study_works_for_no_other(void **state)
 {
     struct world *w = *state;
     struct agent_card card = {
-        .name = "x", .instance = "i", .host = "h", .boot = "b", .version = "1", .slots = 2, .study = "b"};
+        .name = "x", .token = "t", .instance = "i", .host = "h", .boot = "b", .version = "1", .slots = 2, .study = "b"};
     struct agent *a;
     struct error err;
     json_t *none = json_array();
@@ -173,11 +175,11 @@ static void test_fleet__a_lease_of_the_log_waits_for_its_agent(void **state)
 {
     struct world *w = *state;
     int owner;
-    fleet_expect(w->member[0], "x", 7, &owner);
+    fleet_expect(w->member[0], &(struct holder){"x", "t"}, 7, &owner);
     assert_null(fleet_agent(w->fleet, "x"));
     enlist(w, "x", 1, "[{\"study\":\"a\",\"lease\":7}]", NULL);
     assert_int_equal(w->heard[0].lost, 0);
-    fleet_expect(w->member[0], "never", 8, &owner);
+    fleet_expect(w->member[0], &(struct holder){"never", NULL}, 8, &owner);
     w->clock.ms += 61000;
     fleet_tick(w->fleet);
     assert_int_equal(w->heard[0].lost, 2); /* neither was heard of */
@@ -188,7 +190,8 @@ static void test_fleet__a_lease_of_the_log_waits_for_its_agent(void **state)
 static void test_fleet__a_machine_that_was_restarted_took_its_trials_along(void **state)
 {
     struct world *w = *state;
-    struct agent_card card = {.name = "x", .instance = "x", .host = "h", .boot = "another", .version = "1", .slots = 1};
+    struct agent_card card = {
+        .name = "x", .token = "t", .instance = "x", .host = "h", .boot = "another", .version = "1", .slots = 1};
     struct agent *a = enlist(w, "x", 1, "[]", NULL);
     struct error err;
     json_t *none = json_array();
@@ -204,7 +207,8 @@ static void test_fleet__a_machine_that_was_restarted_took_its_trials_along(void 
 static void test_fleet__a_name_belongs_to_whoever_is_there(void **state)
 {
     struct world *w = *state;
-    struct agent_card card = {.name = "x", .instance = "other", .host = "h", .boot = "b", .version = "1", .slots = 1};
+    struct agent_card card = {
+        .name = "x", .token = "t", .instance = "other", .host = "h", .boot = "b", .version = "1", .slots = 1};
     struct agent *a;
     struct error err;
     json_t *none = json_array();
@@ -213,6 +217,55 @@ static void test_fleet__a_name_belongs_to_whoever_is_there(void **state)
     assert_contains(err.text, "another --name");
     w->clock.ms += 31000;
     assert_ok(fleet_register(w->fleet, &card, none, none, &a, &err), err);
+    json_decref(none);
+}
+
+static void test_fleet__a_name_belongs_to_its_token(void **state)
+{
+    struct world *w = *state;
+    struct agent_card card = {
+        .name = "x", .token = "u", .instance = "x", .host = "h", .boot = "b", .version = "1", .slots = 1};
+    struct agent *a = NULL;
+    struct error err;
+    int owner;
+    json_t *none = json_array(), *held = json_loads("[{\"study\":\"a\",\"lease\":7}]", 0, NULL);
+    fleet_expect(w->member[0], &(struct holder){"x", "t"}, 7, &owner); /* as the log says */
+    assert_int_equal(fleet_register(w->fleet, &card, held, none, &a, &err), STATUS_CONFLICT);
+    assert_contains(err.text, "another token");
+    assert_int_equal(w->heard[0].lost, 0);
+    a = enlist(w, "x", 1, "[{\"study\":\"a\",\"lease\":7}]", NULL);
+    assert_int_equal(fleet_register(w->fleet, &card, held, none, &a, &err), STATUS_CONFLICT);
+    assert_true(agent_is_shown(a, agent_ticket(a), "t"));
+    assert_false(agent_is_shown(a, agent_ticket(a), "u"));
+    assert_false(agent_is_shown(a, "", "t"));
+    assert_int_equal(w->heard[0].lost, 0);
+    w->clock.ms += 61000;
+    fleet_tick(w->fleet);
+    assert_int_equal(w->heard[0].lost, 1);
+    assert_ok(fleet_register(w->fleet, &card, held, none, &a, &err), err);
+    assert_int_equal(json_array_size(none), 1); /* what the other one held is over */
+    json_decref(held);
+    json_decref(none);
+}
+
+static void test_fleet__a_token_may_be_for_some_studies_only(void **state)
+{
+    struct world *w = *state;
+    struct agent_card card = {.name = "x",
+                              .token = "t",
+                              .scope = "bb,b",
+                              .instance = "i",
+                              .host = "h",
+                              .boot = "b",
+                              .version = "1",
+                              .slots = 2};
+    struct agent *a;
+    struct error err;
+    json_t *none = json_array();
+    assert_ok(fleet_register(w->fleet, &card, none, none, &a, &err), err);
+    agent_waits(a, 0, 2);
+    assert_false(fleet_has_room(w->member[0]));
+    assert_true(fleet_has_room(w->member[1]));
     json_decref(none);
 }
 
@@ -311,6 +364,8 @@ int main(void)
         fleet_test(test_fleet__a_lease_of_the_log_waits_for_its_agent),
         fleet_test(test_fleet__a_machine_that_was_restarted_took_its_trials_along),
         fleet_test(test_fleet__a_name_belongs_to_whoever_is_there),
+        fleet_test(test_fleet__a_name_belongs_to_its_token),
+        fleet_test(test_fleet__a_token_may_be_for_some_studies_only),
         fleet_test(test_fleet__studies_share_fairly),
         fleet_test(test_fleet__what_nobody_knows_is_gone),
         cmocka_unit_test(test_remote__messages),

@@ -56,9 +56,15 @@ static void world_close(struct world *w)
 
 enum model_state { M_QUEUED, M_LEASED, M_RUNNING, M_FINAL };
 
+enum { HOLDERS = 5 };
+
+/* This process, two clients, an agent and one of the same name that shows another token. */
+static const struct holder holders[HOLDERS] = {{NULL, NULL}, {NULL, "aa"}, {NULL, "bb"}, {"a", "aa"}, {"a", "bb"}};
+
 struct model {
     enum model_state state;
     int64_t granted[32];
+    int holder[32];
     size_t n; /* leases so far; the last one is the current one while leased or running */
     double result;
     bool complete;
@@ -70,11 +76,21 @@ static int64_t newest(const struct model *m)
     return m->n ? m->granted[m->n - 1] : 0;
 }
 
-static enum lease_verdict expected(const struct model *m, int64_t token, enum lease_message message, double value)
+/* Whose lease that is; −1: nobody's. */
+static int granted_to(const struct model *m, int64_t token)
 {
-    bool known = token == 0 && m->n > 0, current = known || token == newest(m);
-    for (size_t i = 0; i < m->n; i++) known |= m->granted[i] == token;
-    if (m->n == 0 || token > newest(m)) return LEASE_UNKNOWN;
+    if (token == 0 && m->n) return m->holder[m->n - 1];
+    for (size_t i = 0; i < m->n; i++)
+        if (m->granted[i] == token) return m->holder[i];
+    return -1;
+}
+
+static enum lease_verdict expected(const struct model *m, int64_t token, int from, enum lease_message message,
+                                   double value)
+{
+    bool current = token == 0 || token == newest(m);
+    if (granted_to(m, token) < 0) return LEASE_UNKNOWN;
+    if (granted_to(m, token) != from) return LEASE_FOREIGN;
     if (m->state == M_FINAL) {
         if (message == LEASE_RENEWAL || message == LEASE_REPORT) return current ? LEASE_DECIDED : LEASE_STALE;
         bool same = message == LEASE_RESULT ? m->complete && value == m->result : !m->complete;
@@ -95,12 +111,13 @@ static void must_agree(const struct model *m, const struct trial *t)
     assert_int_equal(t->crashes, m->state == M_FINAL ? t->crashes : m->crashes);
 }
 
-static void grant(struct world *w, struct model *m, struct trial *t, bool client, int64_t ttl)
+static void grant(struct world *w, struct model *m, struct trial *t, int holder, bool client, int64_t ttl)
 {
-    enum status s = session_lease(w->session, t, client ? NULL : "/d", ttl, NULL);
+    enum status s = session_lease_to(w->session, t, client ? NULL : "/d", &holders[holder], ttl, NULL);
     assert_int_equal(s == STATUS_OK, m->state == M_QUEUED);
     if (s) return;
     assert_true(t->lease > newest(m)); /* a fencing token only grows */
+    m->holder[m->n] = holder;
     m->granted[m->n++] = t->lease;
     m->state = client ? M_RUNNING : M_LEASED;
 }
@@ -113,13 +130,14 @@ static void lose(struct model *m)
         m->crashes++, m->state = M_QUEUED;
 }
 
-static void say(struct world *w, struct model *m, struct trial *t, int64_t token, enum lease_message message,
+static void say(struct world *w, struct model *m, struct trial *t, int64_t token, int from, enum lease_message message,
                 double value)
 {
+    const struct lease_claim claim = {token, holders[from]};
     bool same = trial_state_final(t->state) && (message == LEASE_RESULT) == (t->state == TRIAL_COMPLETE) &&
                 (message != LEASE_RESULT || t->value[0] == value);
-    enum lease_verdict verdict = lease_judge(t, token, message, same);
-    assert_int_equal(verdict, expected(m, token, message, value));
+    enum lease_verdict verdict = lease_judge(t, &claim, message, same);
+    assert_int_equal(verdict, expected(m, token, from, message, value));
     if (verdict != LEASE_ACCEPT && verdict != LEASE_LATE) return;
     json_t *metrics = json_pack("{s:f}", "tokens", value);
     enum status s = STATUS_OK;
@@ -145,12 +163,26 @@ static int64_t any_token(struct rng *rng, const struct model *m)
     }
 }
 
+/* Mostly the one that it belongs to. */
+static int any_holder(struct rng *rng, const struct model *m, int64_t token)
+{
+    int right = granted_to(m, token);
+    return right >= 0 && rng_below(rng, 4) ? right : (int)rng_below(rng, HOLDERS);
+}
+
+static void say_anything(struct world *w, struct model *m, struct trial *t, struct rng *rng, enum lease_message message,
+                         double value)
+{
+    int64_t token = any_token(rng, m);
+    say(w, m, t, token, any_holder(rng, m, token), message, value);
+}
+
 static void one_message(struct world *w, struct model *m, struct trial *t, struct rng *rng)
 {
     double value = (double)rng_below(rng, 3);
     switch (rng_below(rng, 9)) {
-    case 0: grant(w, m, t, true, 5000); return;
-    case 1: grant(w, m, t, false, 0); return;
+    case 0: grant(w, m, t, (int)rng_below(rng, 3), true, 5000); return;
+    case 1: grant(w, m, t, 3 + (int)rng_below(rng, 2), false, 0); return;
     case 2:
         if (session_started(w->session, t, 1, 0, NULL) == STATUS_OK) {
             assert_int_equal(m->state, M_LEASED);
@@ -158,10 +190,10 @@ static void one_message(struct world *w, struct model *m, struct trial *t, struc
         } else
             assert_int_not_equal(m->state, M_LEASED);
         return;
-    case 3: say(w, m, t, any_token(rng, m), LEASE_REPORT, value); return;
-    case 4: say(w, m, t, any_token(rng, m), LEASE_RESULT, value); return;
-    case 5: say(w, m, t, any_token(rng, m), LEASE_RENEWAL, value); return;
-    case 6: say(w, m, t, any_token(rng, m), LEASE_FAILURE, value); return;
+    case 3: say_anything(w, m, t, rng, LEASE_REPORT, value); return;
+    case 4: say_anything(w, m, t, rng, LEASE_RESULT, value); return;
+    case 5: say_anything(w, m, t, rng, LEASE_RENEWAL, value); return;
+    case 6: say_anything(w, m, t, rng, LEASE_FAILURE, value); return;
     case 7: { /* the program crashes */
         enum status s = lease_crashed(w->session, t, "crashed", "signal 11", NULL);
         assert_int_equal(s == STATUS_OK, m->state == M_LEASED || m->state == M_RUNNING);
@@ -192,9 +224,9 @@ static void bring_home(struct world *w, struct model *m, struct trial *t)
         if (m->state == M_QUEUED) {
             w->clock.mono += 400000;
             assert_ptr_equal(session_next_queued(w->session), t);
-            grant(w, m, t, true, 0);
+            grant(w, m, t, 0, true, 0);
         }
-        say(w, m, t, 0, LEASE_RESULT, 9);
+        say(w, m, t, 0, m->holder[m->n - 1], LEASE_RESULT, 9);
     }
     assert_true(trial_state_final(t->state));
 }
@@ -217,6 +249,21 @@ static void counts_must_add_up(const struct session *s)
     free(told);
 }
 
+static bool is_same_holder(const struct holder *a, const struct holder *b)
+{
+    return !a->agent == !b->agent && (!a->agent || strcmp(a->agent, b->agent) == 0) && !a->token == !b->token &&
+           (!a->token || strcmp(a->token, b->token) == 0);
+}
+
+static void must_have_the_same_leases(const struct trial *a, const struct trial *b)
+{
+    const struct past_lease *p = a->past, *q = b->past;
+    assert_true(is_same_holder(&a->holder, &b->holder));
+    for (; p && q; p = p->next, q = q->next)
+        assert_true(p->lease == q->lease && is_same_holder(&p->holder, &q->holder));
+    assert_true(!p && !q);
+}
+
 /* The log, folded by another process, says the same. */
 static void fold_must_agree(struct world *w)
 {
@@ -229,6 +276,7 @@ static void fold_must_agree(struct world *w)
     assert_int_equal(again->seq, w->session->seq);
     for (size_t i = 0; i < again->n; i++) {
         const struct trial *a = again->trial[i], *b = w->session->trial[i];
+        must_have_the_same_leases(a, b);
         assert_true(a->state == b->state && a->lease == b->lease && a->attempts == b->attempts &&
                     a->crashes == b->crashes && a->told == b->told && a->finished_ms == b->finished_ms);
         assert_true(a->value[0] == b->value[0] || (isnan(a->value[0]) && isnan(b->value[0])));

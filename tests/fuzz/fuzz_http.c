@@ -96,7 +96,8 @@ static void begin(void)
     snprintf(path, sizeof path, "%s/f.db", folder);
     char *db = strdup(path); /* for good */
     if (store_open(db, STORE_CREATE, &store, &err)) abort();
-    if (auth_create(store, clock_real(), "f", "operator", 0, token, id, &err)) abort();
+    if (auth_create(store, clock_real(), &(struct token_wish){.name = "f", .role = "operator"}, token, id, &err))
+        abort();
     store_close(store);
     uv_loop_init(&loop);
     struct service_options o = {.db = db,

@@ -16,6 +16,7 @@
     X(NUMERIC, "numerical failure")                                                                                    \
     X(EXHAUSTED, "nothing left")                                                                                       \
     X(CONFLICT, "conflicts with what is there")                                                                        \
+    X(DENIED, "not allowed")                                                                                           \
     X(FAILED, "failed")
 
 enum status {

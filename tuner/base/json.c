@@ -2,6 +2,8 @@
 
 #include "tuner/base/arena.h"
 
+#include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +27,41 @@ enum status json_parse_object(const char *text, size_t len, json_t **ret, struct
     }
     *ret = v;
     return STATUS_OK;
+}
+
+static bool is_listed(const char *key, va_list keys)
+{
+    bool found = false;
+    va_list all;
+    va_copy(all, keys);
+    for (const char *k; !found && (k = va_arg(all, const char *));) found = strcmp(k, key) == 0;
+    va_end(all);
+    return found;
+}
+
+static enum status unknown_key(const char *key, va_list keys, struct error *err)
+{
+    char list[400] = "";
+    for (const char *k; (k = va_arg(keys, const char *));)
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s\"%s\"", *list ? ", " : "", k);
+    return error_set(err, STATUS_INVALID, "\"%.60s\" is not known here; %s%s", key, *list ? "known: " : "nothing is",
+                     list);
+}
+
+enum status json_only(const json_t *object, struct error *err, ...)
+{
+    enum status s = STATUS_OK;
+    const char *key;
+    json_t *v;
+    va_list keys;
+    va_start(keys, err);
+    json_object_foreach((json_t *)object, key, v)
+    {
+        if (!s && !is_listed(key, keys)) s = unknown_key(key, keys, err);
+        if (s) break;
+    }
+    va_end(keys);
+    return s;
 }
 
 static char *dump(const json_t *value, size_t digits)

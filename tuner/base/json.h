@@ -11,6 +11,9 @@
 /* Parses one JSON object. Ownership of *ret goes to the caller (json_decref). */
 enum status json_parse_object(const char *text, size_t len, json_t **ret, struct error *err);
 
+/* STATUS_INVALID names the first key of the object that is not in the list, which ends with NULL. */
+enum status json_only(const json_t *object, struct error *err, ...) __attribute__((sentinel));
+
 /* Compact text with numbers that survive the round trip (17 digits). Caller frees. */
 char *json_exact(const json_t *value);
 

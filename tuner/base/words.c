@@ -72,6 +72,17 @@ bool words_is_inside(const char *path)
     return true;
 }
 
+bool words_lists(const char *list, const char *word)
+{
+    size_t n = strlen(word);
+    if (!list || !*list) return true;
+    for (const char *at = list; at; at = strchr(at, ',')) {
+        at += *at == ',';
+        if (strncmp(at, word, n) == 0 && (at[n] == ',' || !at[n])) return true;
+    }
+    return false;
+}
+
 size_t words_length(const char *text)
 {
     size_t n = 0;

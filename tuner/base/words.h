@@ -18,6 +18,9 @@ int64_t words_next_time_ms(int minutes, int64_t now_ms);
 /* A relative path that leads nowhere above where it begins. */
 bool words_is_inside(const char *path);
 
+/* Is `word` one of those in "a,b,c"? An empty list, or NULL, lists everything. */
+bool words_lists(const char *list, const char *word);
+
 /* Characters of UTF-8 text. */
 size_t words_length(const char *text);
 

@@ -59,6 +59,7 @@ int cli_fail(const struct error *err)
     case STATUS_IO:
     case STATUS_NUMERIC:
     case STATUS_EXHAUSTED:
+    case STATUS_DENIED:
     case STATUS_CONFLICT:
     case STATUS_FAILED: break;
     }

@@ -127,7 +127,8 @@ static enum status first_token(const struct options *o, struct error *err)
     if (s) return s;
     if (!auth_has(store, clock_real(), "operator")) {
         token_path(o, path, sizeof path);
-        s = auth_create_file(store, clock_real(), "first", "operator", 0, path, id, err);
+        s = auth_create_file(store, clock_real(), &(struct token_wish){.name = "first", .role = "operator"}, path, id,
+                             err);
         if (!s) printf("the operator's token is in %s\n", path);
     }
     store_close(store);

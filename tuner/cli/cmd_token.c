@@ -12,13 +12,14 @@ struct options {
     struct cli_common common;
     const char *arg[2]; /* create | list | revoke ID */
     size_t n;
-    const char *role, *name, *output;
-    int64_t ttl_ms;
+    const char *output;
+    struct token_wish wish;
 };
 
 static const struct argp_option table[] = {
     {"role", 'r', "ROLE", 0, "viewer (looks), worker (runs trials) or operator (everything)", 0},
     {"expires", 'e', "DURATION", 0, "for example 30d (default: never)", 0},
+    {"study", 's', "NAME,…", 0, "a worker's: for these studies only (default: all)", 0},
     {"name", 'n', "NAME", 0, "for people: whose it is (default: the role)", 0},
     {"output", 'o', "FILE", 0, "write it there, for your eyes only, instead of stdout", 0},
     {0},
@@ -31,16 +32,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case ARGP_KEY_INIT: state->child_inputs[0] = &o->common; return 0;
     case 'r':
         if (!auth_grants(arg)) argp_error(state, "--role: '%s' is not viewer, worker or operator", arg);
-        o->role = arg;
+        o->wish.role = arg;
         return 0;
+    case 's': o->wish.scope = arg; return 0;
     case 'e':
-        if (!words_duration_ms(arg, &o->ttl_ms))
+        if (!words_duration_ms(arg, &o->wish.ttl_ms))
             argp_error(state, "--expires: '%s' is not a duration such as 30d", arg);
         return 0;
     case 'n':
         if (!*arg || words_length(arg) > TOKEN_NAME_MAX)
             argp_error(state, "--name: 1 to %d characters, not '%s'", TOKEN_NAME_MAX, arg);
-        o->name = arg;
+        o->wish.name = arg;
         return 0;
     case 'o': o->output = arg; return 0;
     case ARGP_KEY_ARG:
@@ -52,7 +54,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         bool create = o->n == 1 && strcmp(o->arg[0], "create") == 0, list = o->n == 1 && strcmp(o->arg[0], "list") == 0;
         if (!revoke && !create && !list) argp_error(state, "say 'create', 'list' or 'revoke ID'");
         if (o->output && !create) argp_error(state, "--output goes with 'create'");
-        if (create && !o->role) argp_error(state, "--role is missing: viewer, worker or operator");
+        if (create && !o->wish.role) argp_error(state, "--role is missing: viewer, worker or operator");
+        struct error err;
+        if (o->wish.scope && !create) argp_error(state, "--study goes with 'create'");
+        if (create && auth_check_wish(&o->wish, &err)) argp_error(state, "--study: %s", err.text);
+        if (!o->wish.name) o->wish.name = o->wish.role;
         return 0;
     }
     default: return ARGP_ERR_UNKNOWN;
@@ -62,18 +68,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static enum status create(struct store *store, const struct options *o, struct error *err)
 {
     char text[TOKEN_TEXT_MAX], id[TOKEN_ID_MAX];
-    const char *name = o->name ? o->name : o->role;
-    enum status s = o->output ? auth_create_file(store, clock_real(), name, o->role, o->ttl_ms, o->output, id, err)
-                              : auth_create(store, clock_real(), name, o->role, o->ttl_ms, text, id, err);
+    enum status s = o->output ? auth_create_file(store, clock_real(), &o->wish, o->output, id, err)
+                              : auth_create(store, clock_real(), &o->wish, text, id, err);
     if (s) return s;
     if (o->common.json)
-        cli_print_json(json_pack("{s:s, s:s, s:s}", "id", id, "role", o->role, o->output ? "file" : "token",
+        cli_print_json(json_pack("{s:s, s:s, s:s}", "id", id, "role", o->wish.role, o->output ? "file" : "token",
                                  o->output ? o->output : text));
     else if (o->output)
-        printf("token %s, %s, is in %s\n", id, o->role, o->output);
+        printf("token %s, %s, is in %s\n", id, o->wish.role, o->output);
     else {
         puts(text); /* alone on stdout */
-        fprintf(stderr, "token %s, %s: shown this once; keep it in a file that only you can read\n", id, o->role);
+        fprintf(stderr, "token %s, %s: shown this once; keep it in a file that only you can read\n", id, o->wish.role);
     }
     return STATUS_OK;
 }
@@ -84,11 +89,25 @@ static const char *when(const json_t *t, const char *key, const char *none, char
     return v ? report_time(json_integer_value(v), buf, size) : none;
 }
 
+/* "  for a,b"; "" if it is for all */
+static char *scope_text(const json_t *studies, struct arena *a)
+{
+    char *text = "";
+    const json_t *name;
+    size_t i;
+    json_array_foreach((json_t *)studies, i, name)
+    {
+        text = arena_printf(a, "%s%s%s", text, i ? "," : "  for ", json_string_value(name));
+    }
+    return text;
+}
+
 static enum status list(struct store *store, const struct options *o, struct error *err)
 {
     json_t *all = NULL, *t;
     size_t i;
     char created[40], expires[40];
+    struct arena a = {0};
     enum status s = auth_list(store, clock_real(), &all, err);
     if (s) return s;
     if (o->common.json) {
@@ -98,14 +117,16 @@ static enum status list(struct store *store, const struct options *o, struct err
     printf("%-12s  %-8s  %-19s  %-19s  %s\n", "id", "role", "created", "expires", "name");
     json_array_foreach(all, i, t)
     {
-        printf("%-12s  %-8s  %-19s  %-19s  %s%s\n", json_string_value(json_object_get(t, "id")),
+        printf("%-12s  %-8s  %-19s  %-19s  %s%s%s\n", json_string_value(json_object_get(t, "id")),
                json_string_value(json_object_get(t, "role")), when(t, "created_ms", "", created, sizeof created),
                when(t, "expires_ms", "never", expires, sizeof expires), json_string_value(json_object_get(t, "name")),
+               scope_text(json_object_get(t, "studies"), &a),
                json_is_true(json_object_get(t, "valid")) ? ""
                : json_object_get(t, "revoked_ms")        ? "  (revoked)"
                                                          : "  (expired)");
     }
     json_decref(all);
+    arena_done(&a);
     return STATUS_OK;
 }
 

@@ -99,7 +99,8 @@ static enum status ask(struct adviser *a, const json_t *request, json_t **ret, s
     int64_t ttl_ms;
     if (!json_is_integer(count) || json_integer_value(count) < 1 || json_integer_value(count) > ASK_MAX)
         return error_set(err, STATUS_INVALID, "\"ask\" takes a whole number from 1 to %d", ASK_MAX);
-    enum status s = tell_ttl(request, &ttl_ms, err);
+    enum status s = json_only(request, err, "ask", "ttl", NULL);
+    if (!s) s = tell_read_ttl(a->session->study, request, &ttl_ms, err);
     json_t *trials = json_array();
     for (json_int_t i = 0; !s && i < json_integer_value(count); i++) {
         struct trial *t;
@@ -111,6 +112,60 @@ static enum status ask(struct adviser *a, const json_t *request, json_t **ret, s
         json_decref(trials);
     else
         *ret = json_pack("{s:o, s:s*}", "trials", trials, "enough", *a->enough ? a->enough : NULL);
+    return s;
+}
+
+/* ---- tell, renew, add ---- */
+
+/* The pipe is its own holder: what it says of a trial is about the lease that it names, or the last one. */
+static enum status find_trial(const struct adviser *a, const json_t *request, const char *key, struct trial **ret,
+                              struct lease_claim *ret_claim, struct error *err)
+{
+    const json_t *number = json_object_get(request, key);
+    if (!json_is_integer(number)) return error_set(err, STATUS_INVALID, "\"%s\" takes a trial number", key);
+    enum status s = tell_read_lease(request, &ret_claim->lease, err);
+    if (s) return s;
+    *ret = session_trial(a->session, (long)json_integer_value(number));
+    if (*ret) return STATUS_OK;
+    return error_set(err, STATUS_NOT_FOUND, "trial %lld was not asked for", (long long)json_integer_value(number));
+}
+
+static enum status tell(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
+{
+    struct trial *t = NULL;
+    struct lease_claim claim = {0};
+    struct tale tale;
+    enum status s = json_only(request, err, "tell", "lease", "metrics", "failed", "infeasible", NULL);
+    if (!s) s = find_trial(a, request, "tell", &t, &claim, err);
+    if (!s) s = tell_read_tale(a->session->study, request, &tale, err);
+    if (!s) s = tell_result(a->session, t, &claim, &tale, err);
+    if (!s) *ret = json_pack("{s:b}", "ok", 1);
+    return s;
+}
+
+static enum status renew(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
+{
+    struct trial *t = NULL;
+    struct lease_claim claim = {0};
+    int64_t ttl_ms;
+    enum status s = json_only(request, err, "renew", "lease", "ttl", NULL);
+    if (!s) s = find_trial(a, request, "renew", &t, &claim, err);
+    if (!s) s = tell_read_ttl(a->session->study, request, &ttl_ms, err);
+    if (!s) s = tell_renew(a->session, t, &claim, ttl_ms, err);
+    if (!s) *ret = json_pack("{s:b}", "ok", 1);
+    return s;
+}
+
+static enum status add(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
+{
+    const json_t *params = json_object_get(request, "add");
+    struct trial *t = NULL;
+    struct tale tale;
+    if (!json_is_object(params)) return error_set(err, STATUS_INVALID, "\"add\" takes an object of parameters");
+    enum status s = json_only(request, err, "add", "metrics", "failed", "infeasible", NULL);
+    if (!s) s = tell_read_tale(a->session->study, request, &tale, err);
+    if (!s) s = tell_add(a->session, params, &tale, &t, err);
+    if (!s) *ret = json_pack("{s:I}", "trial", (json_int_t)t->number);
     return s;
 }
 
@@ -138,7 +193,12 @@ static enum status oversee(struct adviser *a, struct trial *t, json_t **ret, str
 static enum status report(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
 {
     struct trial *t = NULL;
-    enum status s = tell_report(a->session, request, &t, err);
+    struct lease_claim claim = {0};
+    struct told_report r;
+    enum status s = json_only(request, err, "report", "lease", "step", "metrics", "policy", NULL);
+    if (!s) s = find_trial(a, request, "report", &t, &claim, err);
+    if (!s) s = tell_read_report(request, &r, err);
+    if (!s) s = tell_report(a->session, t, &claim, &r, err);
     return s ? s : oversee(a, t, ret, err);
 }
 
@@ -162,9 +222,10 @@ static json_t *best_object(const struct session *s, const struct trial *t)
 }
 
 /* Without confirmations and without a front the incumbent is the winner, and known at any time. */
-static enum status best(struct adviser *a, json_t **ret, struct error *err)
+static enum status best(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
 {
     const struct session *s = a->session;
+    if (json_only(request, err, "best", NULL)) return STATUS_INVALID;
     bool pareto = s->study->objective.form == OBJECTIVE_PARETO;
     struct arena arena = {0};
     struct standings all = {0};
@@ -194,7 +255,8 @@ static enum status predict(struct adviser *a, const json_t *request, json_t **re
     double config[SPACE_PARAMS_MAX];
     const json_t *params = json_object_get(request, "predict");
     if (!json_is_object(params)) return error_set(err, STATUS_INVALID, "\"predict\" takes an object of parameters");
-    enum status s = space_from_json(&study->space, params, config, err);
+    enum status s = json_only(request, err, "predict", NULL);
+    if (!s) s = space_from_json(&study->space, params, config, err);
     struct search_history h = session_view(a->session);
     if (!s) s = search_predict(a->search, &h, config, 0.9, p, err);
     if (!s) {
@@ -209,15 +271,16 @@ static enum status predict(struct adviser *a, const json_t *request, json_t **re
     return s;
 }
 
+/* The first of these verbs that the request holds; a second one is then a field that nobody knows. */
 static enum status dispatch(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
 {
-    if (json_object_get(request, "ask")) return ask(a, request, ret, err);
-    if (json_object_get(request, "tell")) return tell_result(a->session, request, ret, err);
-    if (json_object_get(request, "renew")) return tell_renew(a->session, request, ret, err);
-    if (json_object_get(request, "add")) return tell_add(a->session, request, ret, err);
-    if (json_object_get(request, "predict")) return predict(a, request, ret, err);
-    if (json_object_get(request, "report")) return report(a, request, ret, err);
-    if (json_object_get(request, "best")) return best(a, ret, err);
+    static const struct {
+        const char *verb;
+        enum status (*answer)(struct adviser *a, const json_t *request, json_t **ret, struct error *err);
+    } verbs[] = {{"ask", ask}, {"tell", tell},       {"report", report}, {"renew", renew},
+                 {"add", add}, {"predict", predict}, {"best", best}};
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        if (json_object_get(request, verbs[i].verb)) return verbs[i].answer(a, request, ret, err);
     return error_set(err, STATUS_INVALID, "a request holds one of ask, tell, report, renew, add, predict, best");
 }
 

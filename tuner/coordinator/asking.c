@@ -2,10 +2,10 @@
 
 #include <stdlib.h>
 
-struct asking *askings_add(struct askings *q, size_t want, int64_t ttl_ms, int64_t until_ms)
+struct asking *askings_add(struct askings *q, size_t want, const char *token, int64_t ttl_ms, int64_t until_ms)
 {
     struct asking *a = must_alloc(1, sizeof *a);
-    *a = (struct asking){.want = want, .ttl_ms = ttl_ms, .until_ms = until_ms};
+    *a = (struct asking){.want = want, .token = token, .ttl_ms = ttl_ms, .until_ms = until_ms};
     a->trial = must_alloc(want, sizeof(struct trial *));
     if (q->last)
         q->last->next = a;

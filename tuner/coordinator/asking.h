@@ -8,6 +8,7 @@ struct asking {
     struct asking *next;
     size_t want, promised, n; /* promised: leased, of which n durably */
     struct trial **trial;     /* n */
+    const char *token;        /* id of the client's; lives as long as the client waits */
     int64_t ttl_ms, until_ms; /* until: monotonic clock; answered with what there is by then */
     /* Once: `why`: there will be no more, because; NULL: it is all, or time is over. The trials are the client's. */
     void (*done)(void *data, size_t n, struct trial *const *trial, const char *why);
@@ -18,7 +19,7 @@ struct askings { /* zero: none */
     struct asking *first, *last;
 };
 
-struct asking *askings_add(struct askings *q, size_t want, int64_t ttl_ms, int64_t until_ms);
+struct asking *askings_add(struct askings *q, size_t want, const char *token, int64_t ttl_ms, int64_t until_ms);
 /* The first that wants more than it has been promised; NULL: none. */
 struct asking *askings_hungry(const struct askings *q);
 void asking_gets(struct asking *a, struct trial *t);

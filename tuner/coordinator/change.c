@@ -130,6 +130,7 @@ const char *change_body(const struct session *s, const struct change *c, struct 
     case LOGGED_PHASE: put_text(o, "phase", c->reason); break;
     case LOGGED_NOTE: put_text(o, "text", c->reason); break;
     }
+    put_text(o, "token", c->token);
     const char *body = "";
     if (json_object_size(o) > 0) {
         char *text = json_tight(o);
@@ -211,6 +212,7 @@ static bool get_finished(const json_t *o, struct change *c)
 static bool get_body(const json_t *o, struct change *c, struct budget *budget)
 {
     const json_t *b;
+    c->token = get_text(o, "token");
     switch (c->kind) {
     case LOGGED_OPENED:
         c->host = get_text(o, "host");

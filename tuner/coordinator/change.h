@@ -8,6 +8,7 @@ struct change {
     enum logged kind;
     long trial; /* −1: about the study */
     int64_t seq, at_ms;
+    const char *token; /* id of the token that asked for it; leased: that holds it; NULL: none */
 
     /* opened */
     const char *path, *file, *host, *boot; /* file: NULL if it is as before */

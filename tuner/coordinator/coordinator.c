@@ -273,7 +273,7 @@ static bool fill_slots(struct coordinator *c)
         if (!t || !room_is_there(c)) return false;
         if (!may_lease(c, t)) return true;
         struct slot *slot = room_take(c);
-        if (!slot || !slot_promise(slot, t, slot->asking ? slot->asking->ttl_ms : 0)) return false;
+        if (!slot || !slot_promise(slot, t)) return false;
     }
     return false;
 }

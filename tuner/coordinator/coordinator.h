@@ -25,6 +25,7 @@
 #include "tuner/coordinator/ledger.h"
 #include "tuner/coordinator/session.h"
 #include "tuner/coordinator/standing.h"
+#include "tuner/coordinator/tell.h"
 
 #include <uv.h>
 
@@ -105,15 +106,22 @@ enum status coordinator_cancel(struct coordinator *c, struct trial *t, const cha
 
 enum { ASK_WAIT_MS = 25000 };
 
-/* Asks for `want` trials that the caller will run. `done` is called once, now or later, with those that are leased,
- * durably; `why`: there are no more. */
-struct asking *coordinator_ask(struct coordinator *c, size_t want, int64_t ttl_ms,
+/* Asks for `want` trials that the caller will run; `token`: who holds them then (its id lives until `done` or unask).
+ * `done` is called once, now or later, with those that are leased, durably; `why`: there are no more. */
+struct asking *coordinator_ask(struct coordinator *c, size_t want, const char *token, int64_t ttl_ms,
                                void (*done)(void *data, size_t n, struct trial *const *trial, const char *why),
                                void *data);
 /* Whoever asked is not there any more: its trials are queued again. */
 void coordinator_unask(struct coordinator *c, struct asking *a);
-/* {"tell"|"report"|"renew"|"add" (calmly): …} as in `advise` (tell.h). A report is answered with what the trial is
- * told. */
-enum status coordinator_told(struct coordinator *c, const json_t *request, json_t **ret, struct error *err);
+/* What the holder of a lease says (tell.h). A report is answered with what the trial is told: {"stop": …, …}. */
+enum status coordinator_tell(struct coordinator *c, struct trial *t, const struct lease_claim *claim,
+                             const struct tale *tale, struct error *err);
+enum status coordinator_report(struct coordinator *c, struct trial *t, const struct lease_claim *claim,
+                               const struct told_report *report, json_t **ret, struct error *err);
+enum status coordinator_renew(struct coordinator *c, struct trial *t, const struct lease_claim *claim, int64_t ttl_ms,
+                              struct error *err);
+/* A trial that was run elsewhere. Calmly. */
+enum status coordinator_add(struct coordinator *c, const json_t *params, const struct tale *tale, struct trial **ret,
+                            struct error *err);
 
 #endif

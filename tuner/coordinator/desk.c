@@ -3,7 +3,6 @@
 
 #include "tuner/coordinator/lease.h"
 #include "tuner/coordinator/remote.h"
-#include "tuner/coordinator/tell.h"
 
 #include <string.h>
 
@@ -53,11 +52,11 @@ void coordinator_forget(struct coordinator *c, const void *data)
     announcements_forget(&c->later, data);
 }
 
-struct asking *coordinator_ask(struct coordinator *c, size_t want, int64_t ttl_ms,
+struct asking *coordinator_ask(struct coordinator *c, size_t want, const char *token, int64_t ttl_ms,
                                void (*done)(void *data, size_t n, struct trial *const *trial, const char *why),
                                void *data)
 {
-    struct asking *a = askings_add(&c->askings, want, ttl_ms, clock_mono_ms(c->session->clock) + ASK_WAIT_MS);
+    struct asking *a = askings_add(&c->askings, want, token, ttl_ms, clock_mono_ms(c->session->clock) + ASK_WAIT_MS);
     a->done = done;
     a->data = data;
     uv_async_send(&c->wake);
@@ -123,22 +122,36 @@ static enum status answer_report(struct coordinator *c, struct trial *t, json_t 
     return STATUS_OK;
 }
 
-enum status coordinator_told(struct coordinator *c, const json_t *request, json_t **ret, struct error *err)
+enum status coordinator_report(struct coordinator *c, struct trial *t, const struct lease_claim *claim,
+                               const struct told_report *report, json_t **ret, struct error *err)
 {
-    struct session *s = c->session;
-    struct trial *t = NULL;
-    enum status st;
-    if (json_object_get(request, "report")) {
-        st = tell_report(s, request, &t, err);
-        return st ? st : answer_report(c, t, ret, err);
-    }
-    if (json_object_get(request, "renew")) return tell_renew(s, request, ret, err);
-    if (json_object_get(request, "add")) return tell_add(s, request, ret, err);
-    t = session_trial(s, (long)json_integer_value(json_object_get(request, "tell")));
-    bool was_final = !t || trial_state_final(t->state);
-    st = tell_result(s, request, ret, err);
-    if (!st && !was_final) machine_ended(c, t, NULL);
-    return st;
+    enum status s = tell_report(c->session, t, claim, report, err);
+    return s ? s : answer_report(c, t, ret, err);
+}
+
+enum status coordinator_renew(struct coordinator *c, struct trial *t, const struct lease_claim *claim, int64_t ttl_ms,
+                              struct error *err)
+{
+    return tell_renew(c->session, t, claim, ttl_ms, err);
+}
+
+enum status coordinator_add(struct coordinator *c, const json_t *params, const struct tale *tale, struct trial **ret,
+                            struct error *err)
+{
+    return tell_add(c->session, params, tale, ret, err);
+}
+
+/* A late result may come while somebody else is at the trial: that attempt is superfluous. */
+enum status coordinator_tell(struct coordinator *c, struct trial *t, const struct lease_claim *claim,
+                             const struct tale *tale, struct error *err)
+{
+    bool was_final = trial_state_final(t->state), last = claim->lease == t->lease;
+    enum status s = tell_result(c->session, t, claim, tale, err);
+    if (s || was_final) return s;
+    machine_ended(c, t, NULL);
+    struct slot *slot = last ? NULL : seating_of(&c->seating, t);
+    if (slot && slot->state == SLOT_RUNS) slot_stop_late(slot, "another attempt has finished it");
+    return STATUS_OK;
 }
 
 /* ---- what agents say ---- */
@@ -177,30 +190,39 @@ static void take_late(struct coordinator *c, struct trial *t, const struct remot
     if (slot && slot->state == SLOT_RUNS) slot_stop_late(slot, "another attempt has finished it");
 }
 
-bool desk_hears(void *data, const char *agent, const json_t *message)
+static bool hear(struct coordinator *c, struct trial *t, const struct holder *from, const struct remote *r)
 {
-    struct coordinator *c = data;
-    struct remote r;
-    if (remote_read(message, &r, NULL)) return true; /* there is nothing to be had from saying it again */
-    struct trial *t = session_trial(c->session, r.trial);
-    bool end = r.kind == REMOTE_END, result = end && r.outcome.end == JOB_COMPLETE;
-    if (!t) return false;
-    enum lease_verdict verdict = lease_judge(t, r.lease,
+    bool end = r->kind == REMOTE_END, result = end && r->outcome.end == JOB_COMPLETE;
+    const struct lease_claim claim = {r->lease, *from};
+    enum lease_verdict verdict = lease_judge(t, &claim,
                                              result ? LEASE_RESULT
                                              : end  ? LEASE_FAILURE
                                                     : LEASE_REPORT,
                                              end);
     struct slot *slot = seating_of(&c->seating, t);
-    bool holds = slot && slot->state == SLOT_RUNS && slot->place == PLACE_AGENT && slot->lease == r.lease;
-    if (holds && strcmp(seat_agent(slot->seat), agent) != 0) return false; /* it speaks for another */
-    if (holds && (verdict == LEASE_ACCEPT || end)) {
-        bool begun = r.kind != REMOTE_STARTED && !(end && r.outcome.end == JOB_NOT_STARTED);
+    bool here = slot && slot->state == SLOT_RUNS && slot->place == PLACE_AGENT && slot->lease == r->lease;
+    if (verdict == LEASE_FOREIGN || verdict == LEASE_UNKNOWN) return false;
+    if (here && (verdict == LEASE_ACCEPT || end)) {
+        bool begun = r->kind != REMOTE_STARTED && !(end && r->outcome.end == JOB_NOT_STARTED);
         if (t->state == TRIAL_LEASED && begun) session_started(c->session, t, 0, 0, NULL);
-        take_from_agent(c, slot, &r);
+        take_from_agent(c, slot, r);
         return true;
     }
-    if (verdict == LEASE_LATE) take_late(c, t, &r);
+    if (verdict == LEASE_LATE) take_late(c, t, r);
     return end;
+}
+
+bool desk_hears(void *data, const struct holder *from, const json_t *message)
+{
+    struct coordinator *c = data;
+    struct remote r;
+    if (remote_read(message, &r, NULL)) return true; /* there is nothing to be had from saying it again */
+    struct trial *t = session_trial(c->session, r.trial);
+    if (!t) return false;
+    c->session->on_behalf_of = from->token;
+    bool taken = hear(c, t, from, &r);
+    c->session->on_behalf_of = NULL;
+    return taken;
 }
 
 void desk_loses(void *data, void *owner, enum seat_loss loss, const char *why)
@@ -215,10 +237,10 @@ void desk_adopt(struct coordinator *c)
     struct session *s = c->session;
     for (size_t i = 0; i < s->n_open; i++) {
         struct trial *t = s->open[i];
-        if ((t->state != TRIAL_LEASED && t->state != TRIAL_RUNNING) || !(t->agent || t->client))
+        if ((t->state != TRIAL_LEASED && t->state != TRIAL_RUNNING) || !(t->holder.agent || t->client))
             continue; /* lease_recover has returned the others */
-        struct slot *slot = seating_add(&c->seating, &c->home, t->agent ? PLACE_AGENT : PLACE_CLIENT);
-        if (t->agent) slot->seat = fleet_expect(c->member, t->agent, t->lease, slot);
+        struct slot *slot = seating_add(&c->seating, &c->home, t->holder.agent ? PLACE_AGENT : PLACE_CLIENT);
+        if (t->holder.agent) slot->seat = fleet_expect(c->member, &t->holder, t->lease, slot);
         slot_adopt(slot, t);
     }
 }

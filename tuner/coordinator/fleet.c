@@ -2,6 +2,7 @@
 
 #include "tuner/base/arena.h"
 #include "tuner/base/digest.h"
+#include "tuner/base/words.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@ struct agent {
     bool known; /* registered with this process */
     char name[AGENT_NAME_MAX + 1], ticket[2 * TICKET_BYTES + 1];
     char *instance, *host, *boot, *version, *study, *job;
+    char *token, *scope; /* token: also of an expected one, if the log says it; else NULL */
     int job_misses;
     size_t slots, gpus, busy;
     size_t capacity; /* as it said last */
@@ -98,9 +100,9 @@ static void lose(struct seat *s, enum seat_loss loss, const char *why)
     seat_leave(s);
 }
 
-const char *seat_agent(const struct seat *s)
+struct holder seat_holder(const struct seat *s)
 {
-    return s->agent->name;
+    return (struct holder){s->agent->name, s->agent->token};
 }
 
 bool seat_is_silent(const struct seat *s)
@@ -156,12 +158,18 @@ void fleet_leave(struct member *m)
     free(m);
 }
 
+/* Does it work for this study, and may it? */
+static bool works_for(const struct agent *a, const char *study)
+{
+    return (!a->study || strcmp(a->study, study) == 0) && words_lists(a->scope, study);
+}
+
 /* An agent that is there now and has room for this study; the emptiest first. */
 static struct agent *roomy(const struct member *m)
 {
     struct agent *best = NULL;
     for (struct agent *a = m->fleet->agent; a; a = a->next) {
-        if (!a->known || !a->waits || a->busy >= a->capacity || (a->study && strcmp(a->study, m->study) != 0)) continue;
+        if (!a->known || !a->waits || a->busy >= a->capacity || !works_for(a, m->study)) continue;
         if (!best || a->busy * best->slots < best->busy * a->slots) best = a;
     }
     return best;
@@ -203,6 +211,11 @@ static struct agent *find(const struct fleet *f, const char *name)
     return a;
 }
 
+static char *copy(const char *text)
+{
+    return text ? must_strdup(text) : NULL;
+}
+
 static struct agent *agent_create(struct fleet *f, const char *name)
 {
     struct agent *a = must_alloc(1, sizeof *a);
@@ -214,10 +227,12 @@ static struct agent *agent_create(struct fleet *f, const char *name)
     return a;
 }
 
-struct seat *fleet_expect(struct member *m, const char *agent, int64_t lease, void *owner)
+struct seat *fleet_expect(struct member *m, const struct holder *holder, int64_t lease, void *owner)
 {
-    struct agent *a = find(m->fleet, agent);
-    struct seat *s = seat_create(a ? a : agent_create(m->fleet, agent), m, owner);
+    struct agent *a = find(m->fleet, holder->agent);
+    if (!a) a = agent_create(m->fleet, holder->agent);
+    if (!a->token) a->token = copy(holder->token);
+    struct seat *s = seat_create(a, m, owner);
     s->lease = lease;
     return s;
 }
@@ -230,6 +245,8 @@ static void forget(struct agent *a)
     free(a->version);
     free(a->study);
     free(a->job);
+    free(a->token);
+    free(a->scope);
     json_decref(a->mail);
 }
 
@@ -299,9 +316,14 @@ static void reconcile(struct agent *a, const struct agent_card *card, const json
     }
 }
 
-static char *copy(const char *text)
+/* A name belongs to the token that came with it until its agent is gone: the leases are held under both. */
+static enum status check_token(const struct fleet *f, const struct agent *a, const char *token, struct error *err)
 {
-    return text ? must_strdup(text) : NULL;
+    if (!a || !a->token || strcmp(a->token, token) == 0) return STATUS_OK;
+    return error_set(err, STATUS_CONFLICT,
+                     "the name '%s' belongs to an agent with another token, until it is silent for %lld s; start this "
+                     "one with another --name",
+                     a->name, (long long)(f->silence_ms / 1000));
 }
 
 enum status fleet_register(struct fleet *f, const struct agent_card *card, const json_t *held, json_t *gone,
@@ -309,6 +331,8 @@ enum status fleet_register(struct fleet *f, const struct agent_card *card, const
 {
     struct agent *a = find(f, card->name);
     int64_t now = clock_mono_ms(f->clock);
+    enum status s = check_token(f, a, card->token, err);
+    if (s) return s;
     bool other = a && a->known && strcmp(a->instance, card->instance) != 0;
     if (other && (a->waits || now - a->heard_ms < HEARTBEAT_MS))
         return error_set(err, STATUS_CONFLICT,
@@ -326,6 +350,8 @@ enum status fleet_register(struct fleet *f, const struct agent_card *card, const
     a->boot = copy(card->boot);
     a->version = copy(card->version);
     a->study = copy(card->study);
+    a->token = copy(card->token);
+    a->scope = copy(card->scope);
     a->job = copy(card->job);
     a->job_misses = 0;
     a->slots = card->slots;
@@ -345,6 +371,11 @@ struct agent *fleet_agent(struct fleet *f, const char *name)
 const char *agent_name(const struct agent *a)
 {
     return a->name;
+}
+
+bool agent_is_shown(const struct agent *a, const char *ticket, const char *token)
+{
+    return strcmp(a->ticket, ticket) == 0 && strcmp(a->token, token) == 0;
 }
 
 const char *agent_ticket(const struct agent *a)
@@ -389,13 +420,14 @@ void agent_says(struct fleet *f, struct agent *a, const json_t *messages, json_t
 {
     const json_t *x;
     size_t i;
+    const struct holder from = {a->name, a->token};
     a->heard_ms = clock_mono_ms(f->clock);
     json_array_foreach((json_t *)messages, i, x)
     {
         const char *study = json_string_value(json_object_get(x, "study"));
         const char *how = json_string_value(json_object_get(json_object_get(x, "end"), "end"));
         struct member *m = study ? member_of(f, study) : NULL;
-        bool taken = m && m->hooks.hear(m->hooks.data, a->name, x);
+        bool taken = m && m->hooks.hear(m->hooks.data, &from, x);
         a->finished += how != NULL;
         if (how && strcmp(how, "not started") == 0) a->capacity = 0; /* it says when it can again */
         if (!taken && !how)

@@ -13,6 +13,8 @@
 #ifndef TUNER_COORDINATOR_FLEET_H
 #define TUNER_COORDINATOR_FLEET_H
 
+#include "tuner/coordinator/holder.h"
+
 #include "tuner/base/clock.h"
 #include "tuner/base/error.h"
 
@@ -42,7 +44,7 @@ enum seat_loss {
 
 struct member_hooks {
     /* What an agent says of a lease; false: that lease is over, and the agent should end what it runs for it. */
-    bool (*hear)(void *data, const char *agent, const json_t *message);
+    bool (*hear)(void *data, const struct holder *from, const json_t *message);
     /* The seat of `owner` is no more, and freed after the call. */
     void (*lost)(void *data, void *owner, enum seat_loss loss, const char *why);
     void *data;
@@ -56,9 +58,9 @@ void fleet_leave(struct member *m);
 bool fleet_has_room(struct member *m);
 struct seat *fleet_take(struct member *m, void *owner); /* NULL: no room */
 /* The seat that a lease of the log was given to, in an earlier process. */
-struct seat *fleet_expect(struct member *m, const char *agent, int64_t lease, void *owner);
+struct seat *fleet_expect(struct member *m, const struct holder *holder, int64_t lease, void *owner);
 
-const char *seat_agent(const struct seat *s);
+struct holder seat_holder(const struct seat *s); /* as long as the seat */
 /* The agent is to run this lease; takes the reference. */
 void seat_assign(struct seat *s, int64_t lease, json_t *assignment);
 /* {"stop": …}, {"set": …}, {"policy": …} for what runs there; takes the reference. */
@@ -75,18 +77,22 @@ struct agent_card {
     const char *name;
     const char *instance; /* the same for the same working folder; two agents cannot share a name */
     const char *host, *boot, *version;
+    const char *token; /* id of the token that it shows */
+    const char *scope; /* the studies that its token is for, "a,b"; "": all */
     const char *study; /* the only one that it works for; NULL: all */
     const char *job;   /* of Slurm, by which it was started; NULL: none */
     size_t slots, gpus;
 };
 
 /* {"study", "lease"} of those in `held` that are over go into `gone`; seats that are not in `held` are lost.
- * STATUS_CONFLICT: another agent has this name. */
+ * STATUS_CONFLICT: another agent has this name, or one with another token. */
 enum status fleet_register(struct fleet *f, const struct agent_card *card, const json_t *held, json_t *gone,
                            struct agent **ret, struct error *err);
 struct agent *fleet_agent(struct fleet *f, const char *name); /* NULL: not registered */
 const char *agent_name(const struct agent *a);
-const char *agent_ticket(const struct agent *a); /* what it must show; another one after each registration */
+/* Is it this agent's ticket, another one after each registration, shown with the token that it registered with? */
+bool agent_is_shown(const struct agent *a, const char *ticket, const char *token);
+const char *agent_ticket(const struct agent *a);
 /* It leaves by itself. */
 void fleet_dismiss(struct fleet *f, struct agent *a);
 

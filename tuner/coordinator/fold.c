@@ -167,17 +167,17 @@ static const char *keep(struct session *s, const char *text)
     return text ? arena_strdup(&s->arena, text) : NULL;
 }
 
-/* One copy of each agent's name: there are far fewer than leases. */
-static const char *intern(struct session *s, const char *agent)
+/* One copy of each name of an agent or token: there are far fewer than leases. */
+static const char *intern(struct session *s, const char *name)
 {
-    for (size_t i = 0; agent && i < s->n_agents; i++)
-        if (strcmp(s->agent[i], agent) == 0) return s->agent[i];
-    if (!agent) return NULL;
-    if (s->n_agents == s->agents_room) {
-        s->agents_room = 2 * s->agents_room + 16;
-        s->agent = must_grow(s->agent, s->agents_room, sizeof *s->agent);
+    for (size_t i = 0; name && i < s->n_names; i++)
+        if (strcmp(s->name[i], name) == 0) return s->name[i];
+    if (!name) return NULL;
+    if (s->n_names == s->names_room) {
+        s->names_room = 2 * s->names_room + 16;
+        s->name = must_grow(s->name, s->names_room, sizeof *s->name);
     }
-    return s->agent[s->n_agents++] = arena_strdup(&s->arena, agent);
+    return s->name[s->n_names++] = arena_strdup(&s->arena, name);
 }
 
 /* Live as it is; from the log as far as it lies in the space as it is now. */
@@ -247,15 +247,24 @@ static void set_deadline(struct session *s, struct trial *t, int64_t ttl_ms)
     if (ttl_ms > 0 && (s->expiry_ms == 0 || t->deadline_ms < s->expiry_ms)) s->expiry_ms = t->deadline_ms;
 }
 
+/* Its holder may still come with a result. */
+static void keep_past(struct session *s, struct trial *t)
+{
+    struct past_lease *p = arena_alloc(&s->arena, sizeof *p);
+    *p = (struct past_lease){t->past, t->lease, t->holder};
+    t->past = p;
+}
+
 static enum status lease(struct session *s, struct trial *t, const struct change *c, struct error *err)
 {
     enum status st = check_move(t, TRIAL_LEASED, err);
     if (st) return st;
+    if (t->lease) keep_past(s, t);
     set_state(s, t, TRIAL_LEASED);
     if (!c->dir) set_state(s, t, TRIAL_RUNNING); /* the client has it */
     t->attempts++;
     t->lease = c->seq;
-    t->agent = intern(s, c->agent);
+    t->holder = (struct holder){intern(s, c->agent), intern(s, c->token)};
     t->client = !c->dir;
     t->leased_ms = clock_mono_ms(s->clock);
     t->reports = t->step = 0;

@@ -7,15 +7,44 @@
 
 enum { BACKOFF_MAX_MS = 300000 };
 
-enum lease_verdict lease_judge(const struct trial *t, int64_t token, enum lease_message message, bool same)
+/* Who was given this lease; NULL: the trial never had it. */
+static const struct holder *holder_of(const struct trial *t, int64_t lease)
 {
-    bool holds = t->state == TRIAL_LEASED || t->state == TRIAL_RUNNING;
-    if (token > t->lease || t->lease == 0) return LEASE_UNKNOWN;
+    if (t->lease == 0) return NULL;
+    if (lease == 0 || lease == t->lease) return &t->holder;
+    for (const struct past_lease *p = t->past; p; p = p->next)
+        if (p->lease == lease) return &p->holder;
+    return NULL;
+}
+
+static bool is_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* An agent's lease from before there were holders is known by the agent's name alone. */
+static bool is_holder(const struct holder *h, const struct holder *from)
+{
+    return is_text(h->agent, from->agent) && (is_text(h->token, from->token) || (h->agent && !h->token));
+}
+
+bool lease_is_held(const struct trial *t, const struct lease_claim *claim)
+{
+    return lease_judge(t, claim, LEASE_RENEWAL, false) == LEASE_ACCEPT;
+}
+
+enum lease_verdict lease_judge(const struct trial *t, const struct lease_claim *claim, enum lease_message message,
+                               bool same)
+{
+    bool held = t->state == TRIAL_LEASED || t->state == TRIAL_RUNNING, last = !claim->lease || claim->lease == t->lease;
+    const struct holder *holder = holder_of(t, claim->lease);
+    if (!holder) return LEASE_UNKNOWN;
+    if (!is_holder(holder, &claim->from)) return LEASE_FOREIGN;
     if (trial_state_final(t->state)) {
         if (message == LEASE_RESULT || message == LEASE_FAILURE) return same ? LEASE_REPEATED : LEASE_DECIDED;
-        return token == 0 || token == t->lease ? LEASE_DECIDED : LEASE_STALE;
+        return last ? LEASE_DECIDED : LEASE_STALE;
     }
-    if (holds && (token == 0 || token == t->lease)) return LEASE_ACCEPT;
+    if (held && last) return LEASE_ACCEPT;
     return message == LEASE_RESULT ? LEASE_LATE : LEASE_STALE;
 }
 
@@ -64,8 +93,8 @@ enum status lease_recover(struct session *s, bool keep_remote, struct error *err
     for (size_t i = s->n_open; !st && i-- > 0;) {
         struct trial *t = s->open[i];
         if (t->state != TRIAL_LEASED && t->state != TRIAL_RUNNING) continue;
-        if (keep_remote && (t->agent || (t->client && t->deadline_ms))) continue;
-        st = rebooted && !t->agent
+        if (keep_remote && (t->holder.agent || (t->client && t->deadline_ms))) continue;
+        st = rebooted && !t->holder.agent
                  ? lease_crashed(s, t, "crashed the machine", "the machine was restarted while it ran", err)
                  : session_return(s, t, "lost", "the coordinator ended before it did", 0, err);
     }

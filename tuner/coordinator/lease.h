@@ -21,12 +21,22 @@ enum lease_verdict {
     LEASE_LATE,     /* the result of an expired lease, and the trial has none: kept */
     LEASE_STALE,    /* from a lease that is over: refused */
     LEASE_DECIDED,  /* the trial is final, with another result: refused */
-    LEASE_UNKNOWN,  /* no such lease was ever granted */
+    LEASE_UNKNOWN,  /* this trial never had such a lease */
+    LEASE_FOREIGN,  /* somebody else's: refused */
 };
 
-/* `token` 0: the sender names none and is taken for the last holder. `same`: the trial is final, and with exactly this
- * result. */
-enum lease_verdict lease_judge(const struct trial *t, int64_t token, enum lease_message message, bool same);
+/* Who speaks, and for which lease: a number that is no right by itself, since anybody can count. */
+struct lease_claim {
+    int64_t lease; /* fencing token; 0: the last one, of a sender that names none */
+    struct holder from;
+};
+
+/* `same`: the trial is final, and with exactly this result. */
+enum lease_verdict lease_judge(const struct trial *t, const struct lease_claim *claim, enum lease_message message,
+                               bool same);
+
+/* Does the sender hold the trial's lease now? */
+bool lease_is_held(const struct trial *t, const struct lease_claim *claim);
 
 /* The attempt crashed, was lost or took the machine along (`outcome`: "crashed", "expired", "crashed the machine").
  * Within `retries` it is queued again after a back-off that doubles; what took the machine along twice is poisonous. */

@@ -61,7 +61,7 @@ void desk_sends_away(struct coordinator *c, const char *why);
 void desk_clears(struct coordinator *c);
 
 /* member_hooks: what agents say, and their end. */
-bool desk_hears(void *data, const char *agent, const json_t *message);
+bool desk_hears(void *data, const struct holder *from, const json_t *message);
 void desk_loses(void *data, void *owner, enum seat_loss loss, const char *why);
 /* Leases that agents and clients hold since before this process get slots. */
 void desk_adopt(struct coordinator *c);

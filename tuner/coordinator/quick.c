@@ -110,13 +110,13 @@ static bool take_metrics(struct reader *r, const struct objective *o, double *re
 
 /* ---- events ---- */
 
-static bool take_source(struct reader *r, struct quick *q)
+static bool take_text(struct reader *r, char *ret, size_t size)
 {
     const char *text;
     size_t n;
-    if (!take_string(r, &text, &n) || n >= sizeof q->source) return false;
-    memcpy(q->source, text, n);
-    q->source[n] = 0;
+    if (!take_string(r, &text, &n) || n >= size) return false;
+    memcpy(ret, text, n);
+    ret[n] = 0;
     return true;
 }
 
@@ -124,7 +124,8 @@ static bool take_field(struct reader *r, const struct study *study, const char *
                        struct change *c)
 {
     bool added = c->kind == LOGGED_ADDED;
-    if (added && is_word(key, n, "source")) return take_source(r, q);
+    if (is_word(key, n, "token")) return take_text(r, q->token, sizeof q->token) && (c->token = q->token);
+    if (added && is_word(key, n, "source")) return take_text(r, q->source, sizeof q->source);
     if (added && is_word(key, n, "params")) return take_config(r, &study->space, q->config) && (c->config = q->config);
     if (added && is_word(key, n, "expect_tokens")) return take_number(r, &c->expect_tokens);
     if (added && is_word(key, n, "expect_ms")) return take_number(r, &c->expect_ms);

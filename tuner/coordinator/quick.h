@@ -11,7 +11,7 @@
 struct quick { /* what the change points into */
     double config[SPACE_PARAMS_MAX];
     double value[METRICS_MAX];
-    char source[160];
+    char source[160], token[40];
 };
 
 /* False: not one of the simple ones. */

@@ -15,6 +15,7 @@ struct change record_begin(const struct session *s, enum logged kind, const stru
                            .trial = t ? t->number : -1,
                            .seq = s->seq + 1,
                            .at_ms = clock_wall_ms(s->clock),
+                           .token = s->on_behalf_of,
                            .confirms = -1,
                            .parent = -1};
 }
@@ -53,21 +54,20 @@ struct trial *session_add(struct session *s, const struct addition *a)
     return s->trial[s->n - 1];
 }
 
-enum status session_lease(struct session *s, struct trial *t, const char *dir, int64_t ttl_ms, struct error *err)
+enum status session_lease_to(struct session *s, struct trial *t, const char *dir, const struct holder *holder,
+                             int64_t ttl_ms, struct error *err)
 {
     struct change c = record_begin(s, LOGGED_LEASED, t);
     c.dir = dir;
+    c.agent = holder->agent;
+    c.token = holder->token;
     c.ttl_ms = ttl_ms;
     return record(s, &c, err);
 }
 
-enum status session_lease_agent(struct session *s, struct trial *t, const char *dir, const char *agent,
-                                struct error *err)
+enum status session_lease(struct session *s, struct trial *t, const char *dir, int64_t ttl_ms, struct error *err)
 {
-    struct change c = record_begin(s, LOGGED_LEASED, t);
-    c.dir = dir;
-    c.agent = agent;
-    return record(s, &c, err);
+    return session_lease_to(s, t, dir, &(struct holder){0}, ttl_ms, err);
 }
 
 enum status session_started(struct session *s, struct trial *t, int64_t pid, double resumed_cost, struct error *err)

@@ -1,5 +1,7 @@
 #include "tuner/coordinator/remote.h"
 
+#include "tuner/base/json.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -27,6 +29,7 @@ static bool read_started(const json_t *body, struct remote *r)
 {
     json_int_t pid = 0;
     const json_t *resumed = json_object_get(body, "resumed");
+    if (json_only(body, NULL, "pid", "resumed", NULL)) return false;
     if (resumed && !(json_is_number(resumed) && json_number_value(resumed) >= 0)) return false;
     r->resumed_cost = json_number_value(resumed);
     bool ok = whole(body, "pid", 0, &pid);
@@ -37,6 +40,7 @@ static bool read_started(const json_t *body, struct remote *r)
 static bool read_report(const json_t *body, struct remote *r)
 {
     json_int_t n, step;
+    if (json_only(body, NULL, "n", "step", "metrics", NULL)) return false;
     r->metrics = json_object_get(body, "metrics");
     if (!whole(body, "n", 0, &n) || !whole(body, "step", 0, &step) || !are_metrics(r->metrics)) return false;
     r->n = (long)n;
@@ -47,6 +51,7 @@ static bool read_report(const json_t *body, struct remote *r)
 static bool read_checkpoint(const json_t *body, struct remote *r)
 {
     json_int_t step;
+    if (json_only(body, NULL, "path", "step", NULL)) return false;
     r->text = json_string_value(json_object_get(body, "path"));
     if (!r->text || !*r->text || !whole(body, "step", 0, &step)) return false;
     r->step = (long)step;
@@ -56,6 +61,7 @@ static bool read_checkpoint(const json_t *body, struct remote *r)
 static bool read_log(const json_t *body, struct remote *r)
 {
     const json_t *text = json_object_get(body, "text");
+    if (json_only(body, NULL, "stream", "text", NULL)) return false;
     r->stream = json_string_value(json_object_get(body, "stream"));
     r->text = json_string_value(text);
     r->text_n = json_string_length(text);
@@ -68,6 +74,7 @@ static bool read_end(const json_t *body, struct remote *r)
     const char *reason = json_string_value(json_object_get(body, "reason"));
     const json_t *metrics = json_object_get(body, "metrics"), *signal = json_object_get(body, "signal");
     int end = JOB_COMPLETE;
+    if (json_only(body, NULL, "end", "metrics", "reason", "signal", "out_of_memory", NULL)) return false;
     while (how && end <= JOB_NOT_STARTED && strcmp(how, job_end_name((enum job_end)end)) != 0) end++;
     if (!how || end > JOB_NOT_STARTED || (metrics && !are_metrics(metrics))) return false;
     if (end == JOB_COMPLETE && !metrics) return false;
@@ -101,13 +108,16 @@ enum status remote_read(const json_t *message, struct remote *ret, struct error 
     while (k < n && !json_object_get(message, kinds[k].name)) k++;
     if (k == n)
         return error_set(err, STATUS_INVALID, "a message holds one of started, report, policy, checkpoint, log, end");
+    enum status s = json_only(message, err, "study", "trial", "lease", kinds[k].name, NULL);
+    if (s) return s;
     const json_t *body = json_object_get(message, kinds[k].name);
     r.kind = (enum remote_kind)k;
     r.trial = (long)trial;
     r.lease = lease;
     r.metrics = body;
     if (!json_is_object(body) || (kinds[k].read && !kinds[k].read(body, &r)))
-        return error_set(err, STATUS_INVALID, "\"%s\" lacks a field, or one has the wrong type", kinds[k].name);
+        return error_set(err, STATUS_INVALID, "\"%s\" lacks a field, has an unknown one, or one of the wrong type",
+                         kinds[k].name);
     *ret = r;
     return STATUS_OK;
 }

@@ -220,7 +220,7 @@ void session_free(struct session *s)
     free(s->history_trial);
     observed_free(s);
     free(s->file);
-    free(s->agent);
+    free(s->name);
     arena_done(&s->arena);
     free(s);
 }
@@ -350,9 +350,11 @@ enum status session_open(struct store *store, const struct study *study, const s
     else if (!st)
         st = resume(s, &f, identity, err);
     memcpy(boot, s->boot, sizeof boot);
+    s->on_behalf_of = opening->token;
     if (!st) st = drop_outside(s, err);
     if (!st) st = log_opening(s, opening, identity, err);
     if (!st) st = add_given_trials(s, err);
+    s->on_behalf_of = NULL;
     if (!st) st = session_flush(s, err);
     if (!st) st = observed_load(s, err);
     memcpy(s->boot, boot, sizeof boot); /* lease_recover compares with the boot that was */

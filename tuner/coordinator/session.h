@@ -12,6 +12,7 @@
 #define TUNER_COORDINATOR_SESSION_H
 
 #include "tuner/coordinator/course.h"
+#include "tuner/coordinator/holder.h"
 #include "tuner/coordinator/trial_state.h"
 
 #include "tuner/base/clock.h"
@@ -31,6 +32,13 @@ enum trial_role {
 
 /* Has the pruner condemned the running attempt? */
 enum doom { DOOM_NONE, DOOM_PRUNED, DOOM_AUDITED /* it runs on, to see what becomes of it */ };
+
+/* A lease that a trial had before its last one. */
+struct past_lease {
+    const struct past_lease *next; /* older */
+    int64_t lease;
+    struct holder holder;
+};
 
 struct observed;
 
@@ -59,13 +67,14 @@ struct trial {
     int64_t created_ms, finished_ms; /* wall clock */
     long told;                       /* final: its place in the order of results; else −1 */
 
-    long attempts;        /* executions so far */
-    long crashes;         /* those that count against `retries` */
-    long machine_crashes; /* those that took the machine along, or that the machine had to kill */
-    bool poisonous;       /* and so nothing near it is suggested */
-    int64_t lease;        /* fencing token of the last lease; 0: never leased */
-    const char *agent;    /* that holds the last lease; NULL: a slot of this machine, or a client */
-    bool client;          /* a client of ask and tell holds it */
+    long attempts;                 /* executions so far */
+    long crashes;                  /* those that count against `retries` */
+    long machine_crashes;          /* those that took the machine along, or that the machine had to kill */
+    bool poisonous;                /* and so nothing near it is suggested */
+    int64_t lease;                 /* fencing token of the last lease; 0: never leased */
+    struct holder holder;          /* of the last lease */
+    bool client;                   /* it is a client of ask and tell */
+    const struct past_lease *past; /* NULL: it is the first lease */
     int64_t leased_ms; /* monotonic clock; of an earlier process's lease: as much earlier as it is known to have run */
     int64_t deadline_ms; /* monotonic clock: the lease expires; 0: never */
     int64_t ready_ms;    /* monotonic clock: not to be leased before (back-off) */
@@ -148,8 +157,10 @@ struct session {
     double best_utility;
     double second_utility; /* of the second best; −HUGE_VAL: there is none */
     char *file;            /* the study file as last logged */
-    size_t n_agents, agents_room;
-    const char **agent; /* names of those that ever held a lease */
+    size_t n_names, names_room;
+    const char **name; /* of agents and tokens that ever held a lease */
+    const char
+        *on_behalf_of; /* id of the token whose request is being carried out; NULL: nobody's. Goes into the log */
     struct session_watch watch;
 };
 
@@ -158,6 +169,7 @@ const char *trial_role_name(enum trial_role role);
 /* ---- opening ---- */
 
 struct opening {
+    const char *token;           /* id of the token that wants it; NULL: nobody over HTTP */
     uint64_t seed;               /* of a new study; a stored one keeps its own */
     const struct budget *budget; /* of this run; NULL: nobody runs trials here */
     size_t slots;
@@ -204,12 +216,12 @@ struct addition {
 
 struct trial *session_add(struct session *s, const struct addition *a);
 
-/* queued → leased; `dir` NULL: a client runs it, and it is running at once. ttl 0: for ever. */
+/* queued → leased by this process; `dir` NULL: a client runs it, and it is running at once. ttl 0: for ever. */
 enum status session_lease(struct session *s, struct trial *t, const char *dir, int64_t ttl_ms, struct error *err);
-/* queued → leased, to an agent on some machine, for ever: it is the agent that is lost, not the lease that expires.
+/* The same, to somebody else. An agent has it for ever (it is the agent that is lost, not the lease that expires), and
  * `dir` is the folder for what comes back. */
-enum status session_lease_agent(struct session *s, struct trial *t, const char *dir, const char *agent,
-                                struct error *err);
+enum status session_lease_to(struct session *s, struct trial *t, const char *dir, const struct holder *holder,
+                             int64_t ttl_ms, struct error *err);
 /* → running. `resumed_cost`: tokens that the checkpoint it goes on from had cost; 0: it begins anew. */
 enum status session_started(struct session *s, struct trial *t, int64_t pid, double resumed_cost, struct error *err);
 enum status session_renew(struct session *s, struct trial *t, int64_t ttl_ms, struct error *err);

@@ -1,5 +1,6 @@
 #include "tuner/coordinator/slot.h"
 
+#include "tuner/coordinator/asking.h"
 #include "tuner/coordinator/attempt.h"
 #include "tuner/coordinator/fleet.h"
 #include "tuner/coordinator/launch.h"
@@ -86,6 +87,10 @@ void slot_obey(struct slot *slot, const struct order *order)
 
 void slot_condemn(struct slot *slot, const char *why)
 {
+    if (slot->place == PLACE_CLIENT) { /* it may not speak again for hours */
+        give_up(slot, "stopped", why);
+        return;
+    }
     if (slot->place == PLACE_AGENT && slot->condemned && seat_is_silent(slot->seat)) {
         give_up(slot, "lost", why); /* it will be told when it comes back */
         return;
@@ -232,22 +237,32 @@ static const struct job_handler handler = {
 
 /* ---- its beginning ---- */
 
-static enum status lease(struct slot *slot, struct trial *t, int64_t ttl_ms, struct error *err)
+static enum status lease(struct slot *slot, struct trial *t, struct error *err)
 {
     struct session *s = slot->home->session;
     struct arena a = {0};
+    struct holder holder = {0};
     const char *dir = launch_folder(slot->home->files, s->study, t, t->attempts + 1, &a);
-    enum status st = slot->place == PLACE_CLIENT  ? session_lease(s, t, NULL, ttl_ms, err)
-                     : slot->place == PLACE_AGENT ? session_lease_agent(s, t, dir, seat_agent(slot->seat), err)
-                                                  : session_lease(s, t, dir, 0, err);
+    enum status st = STATUS_OK;
+    switch (slot->place) {
+    case PLACE_HERE: st = session_lease(s, t, dir, 0, err); break;
+    case PLACE_AGENT:
+        holder = seat_holder(slot->seat);
+        st = session_lease_to(s, t, dir, &holder, 0, err);
+        break;
+    case PLACE_CLIENT:
+        holder.token = slot->asking->token;
+        st = session_lease_to(s, t, NULL, &holder, slot->asking->ttl_ms, err);
+        break;
+    }
     arena_done(&a);
     return st;
 }
 
-bool slot_promise(struct slot *slot, struct trial *t, int64_t ttl_ms)
+bool slot_promise(struct slot *slot, struct trial *t)
 {
     struct error err;
-    enum status s = lease(slot, t, ttl_ms, &err);
+    enum status s = lease(slot, t, &err);
     if (s) {
         fail(slot, s, &err);
         return false;

@@ -51,8 +51,8 @@ struct slot {
     long long killed; /* out-of-memory kills of this machine when it began */
 };
 
-/* FREE: the trial is leased. `ttl_ms`: of a client's lease; 0: for ever. False: it could not be; the run fails. */
-bool slot_promise(struct slot *slot, struct trial *t, int64_t ttl_ms);
+/* FREE: the trial is leased. False: it could not be; the run fails. */
+bool slot_promise(struct slot *slot, struct trial *t);
 /* PROMISED: the program is started; or the trial goes back, and nothing is tried for a while. A client's runs already.
  */
 void slot_start(struct slot *slot);
@@ -62,7 +62,7 @@ void slot_adopt(struct slot *slot, struct trial *t);
 
 /* RUNS: what the overseer wants. */
 void slot_obey(struct slot *slot, const struct order *order);
-/* RUNS: it is stopped, to be run again another time; a second time: killed. */
+/* RUNS: it is stopped, to be run again another time; a second time: killed. A client's lease ends at once. */
 void slot_condemn(struct slot *slot, const char *why);
 /* RUNS: a person does not want it any more. */
 void slot_cancel(struct slot *slot, const char *why);

@@ -1,24 +1,51 @@
-/* tell: what a client of ask and tell says, judged by its lease and recorded. Fields of the requests: cmd_advise
- * --help.
+/* tell: what a client of ask and tell says, read from named fields, judged by its lease, and recorded.
  *
- * STATUS_INVALID: the request is malformed; STATUS_NOT_FOUND: no such trial or lease; STATUS_CONFLICT: the lease is
- * over, or the trial has another result. *ret, an answer, is the caller's. Nothing is durable yet.
+ * Who carries the message says what it is about: the pipe (`advise`) by the first field, HTTP by the path. A body's
+ * other fields are read here, and none is passed over in silence.
+ *
+ * STATUS_INVALID: the message is malformed; STATUS_NOT_FOUND: the trial never had this lease; STATUS_DENIED: it is
+ * somebody else's; STATUS_CONFLICT: it is over, or the trial has another result. Nothing is durable yet.
  */
 #ifndef TUNER_COORDINATOR_TELL_H
 #define TUNER_COORDINATOR_TELL_H
 
-#include "tuner/coordinator/session.h"
+#include "tuner/coordinator/lease.h"
 
-/* {"ttl": "10m"} in milliseconds; 0: there is none. */
-enum status tell_ttl(const json_t *request, int64_t *ret, struct error *err);
+/* How a trial has ended; points into the message. */
+struct tale {
+    enum trial_state to;   /* complete, failed or infeasible */
+    const json_t *metrics; /* complete: all finite */
+    const char *reason;    /* otherwise */
+};
 
-/* {"tell": trial, "lease"?, one of "metrics", "failed", "infeasible"} */
-enum status tell_result(struct session *s, const json_t *request, json_t **ret, struct error *err);
-/* {"renew": trial, "lease"?, "ttl"?} */
-enum status tell_renew(struct session *s, const json_t *request, json_t **ret, struct error *err);
-/* {"add": params, …}: a trial that somebody ran without having been asked to. */
-enum status tell_add(struct session *s, const json_t *request, json_t **ret, struct error *err);
-/* {"report": trial, "lease"?, "step", "metrics", "policy"?}: whether it is to go on is not judged here. */
-enum status tell_report(struct session *s, const json_t *request, struct trial **ret, struct error *err);
+struct told_report {
+    long step;
+    const json_t *metrics; /* all finite */
+    const json_t *policy;  /* the stopping rule it begins with; NULL: none */
+};
+
+/* ---- reading ---- */
+
+/* {"lease": 3}; 0: there is none. */
+enum status tell_read_lease(const json_t *message, int64_t *ret, struct error *err);
+/* {"ttl": "10m"} in milliseconds, at most what the study grants; 0: there is none. */
+enum status tell_read_ttl(const struct study *study, const json_t *message, int64_t *ret, struct error *err);
+/* One of "metrics", "failed", "infeasible". */
+enum status tell_read_tale(const struct study *study, const json_t *message, struct tale *ret, struct error *err);
+/* "step", "metrics", "policy"? */
+enum status tell_read_report(const json_t *message, struct told_report *ret, struct error *err);
+
+/* ---- recording ---- */
+
+enum status tell_result(struct session *s, struct trial *t, const struct lease_claim *claim, const struct tale *tale,
+                        struct error *err);
+enum status tell_renew(struct session *s, struct trial *t, const struct lease_claim *claim, int64_t ttl_ms,
+                       struct error *err);
+/* Whether it is to go on is not judged here. */
+enum status tell_report(struct session *s, struct trial *t, const struct lease_claim *claim,
+                        const struct told_report *report, struct error *err);
+/* A trial that somebody ran without having been asked to. */
+enum status tell_add(struct session *s, const json_t *params, const struct tale *tale, struct trial **ret,
+                     struct error *err);
 
 #endif

@@ -31,6 +31,8 @@ static void on_event(void *data, const struct store_event *e)
     if (l->json)
         print_json(l->out, e, body);
     else {
+        json_t *token = json_incref(json_object_get(body, "token"));
+        json_object_del(body, "token");
         json_object_del(body, "file"); /* pages long */
         char *text = body ? json_pretty_numbers(body) : NULL;
         fprintf(l->out, "%6lld  %s  ", (long long)e->seq, report_time(e->at_ms, when, sizeof when));
@@ -38,7 +40,9 @@ static void on_event(void *data, const struct store_event *e)
             fprintf(l->out, "trial %-5ld", e->trial);
         else
             fputs("study      ", l->out);
-        fprintf(l->out, "  %-9s  %s\n", logged_name(e->kind), text ? text : "");
+        fprintf(l->out, "  %-9s  %s%s%s\n", logged_name(e->kind), text ? text : "", token ? "  by token " : "",
+                token ? json_string_value(token) : "");
+        json_decref(token);
         free(text);
     }
     json_decref(body);

@@ -102,6 +102,7 @@ struct call {
     const char *key; /* Idempotency-Key; NULL: none */
     unsigned char what[DIGEST_BYTES];
     bool answered;
+    struct error err; /* for whoever needs one */
 };
 
 struct route {
@@ -125,6 +126,13 @@ void call_answer_durably(struct call *c, struct hosted *h, unsigned status, json
 /* A creating request that belongs to no run: keeps the answer, and answers. `kept`: what a repetition is told; NULL:
  * the same. */
 void call_answer_kept(struct call *c, unsigned status, json_t *answer, json_t *kept);
+
+/* What the handler records in the study of {study} is recorded on behalf of the request's token. */
+void call_handle(struct call *c, void (*handle)(struct call *c));
+/* No other fields than these, the list ended with NULL: "one", "two", NULL. False: a problem has been answered. */
+#define call_fields(c, ...) call_checked((c), json_only((c)->body, &(c)->err, __VA_ARGS__))
+/* False: a problem has been answered, that of c->err. */
+bool call_checked(struct call *c, enum status status);
 
 /* Handles it again, by `then`, when trials may be added. */
 void call_calmly(struct call *c, struct hosted *h, void (*then)(struct call *c));
@@ -168,9 +176,9 @@ enum status service_names(struct service *s, struct study_names *ret, struct err
 void study_names_done(struct study_names *l);
 
 struct hosted *service_hosted(struct service *s, const char *study); /* NULL: not at work */
-/* Puts a study to work. `budget`: instead of its file's; may be NULL. */
-enum status service_host(struct service *s, struct study *study, const struct budget *budget, struct hosted **ret,
-                         struct error *err);
+/* Puts a study to work. `budget`: instead of its file's; may be NULL. `token`: of whoever wants it; NULL: nobody. */
+enum status service_host(struct service *s, struct study *study, const struct budget *budget, const char *token,
+                         struct hosted **ret, struct error *err);
 /* Looks for the files that agents need. */
 void service_pack(struct hosted *h);
 struct feed *service_feed(struct service *s, const char *study, int64_t id);
@@ -199,11 +207,13 @@ void api_agents_tick(struct service *s); /* ends long polls that have waited lon
     X(study_resume)                                                                                                    \
     X(study_stop)                                                                                                      \
     X(study_best)                                                                                                      \
-    X(study_export) X(study_budgets) X(study_events) X(study_log) X(study_definition) X(study_file_put) X(trials_list) \
-        X(trials_create) X(trial_get) X(trial_cancel) X(trial_reports) X(trial_report) X(trial_tell) X(trial_renew)    \
-            X(artefacts_list) X(artefact_get) X(artefact_put) X(ask) X(blob_get) X(agents_list) X(agent_get)           \
-                X(agent_register) X(agent_poll) X(agent_messages) X(agent_leave) X(tokens_list) X(token_create)        \
-                    X(token_revoke) X(health) X(metrics) X(openapi) X(service_get)
+    X(study_export)                                                                                                    \
+    X(study_budgets)                                                                                                   \
+    X(study_events) X(study_log) X(study_definition) X(study_file_put) X(trials_list) X(trials_create) X(trial_get)    \
+        X(trial_cancel) X(trial_reports) X(trial_report) X(trial_tell) X(trial_renew) X(artefacts_list)                \
+            X(artefact_get) X(artefact_put) X(ask) X(blob_get) X(agents_list) X(agent_get) X(agent_register)           \
+                X(agent_poll) X(agent_messages) X(agent_leave) X(tokens_list) X(token_create) X(token_revoke)          \
+                    X(health) X(metrics) X(openapi) X(service_get)
 #define X(name) void api_##name(struct call *c);
 API_HANDLERS(X)
 #undef X

@@ -61,12 +61,15 @@ void api_agent_register(struct call *c)
                               .host = text_of(o, "host"),
                               .boot = text_of(o, "boot"),
                               .version = text_of(o, "version"),
+                              .token = c->who.id,
+                              .scope = c->who.scope,
                               .study = text_of(o, "study"),
                               .job = text_of(o, "job"),
                               .slots = (size_t)json_integer_value(slots),
                               .gpus = (size_t)json_integer_value(gpus)};
     struct agent *a = NULL;
     struct error err;
+    if (!call_fields(c, "instance", "host", "boot", "version", "slots", "gpus", "held", "study", "job", NULL)) return;
     bool ok = card.instance && *card.instance && card.host && card.boot && card.version && json_is_integer(slots) &&
               json_integer_value(slots) >= 1 && json_integer_value(slots) <= AGENT_SLOTS_MAX &&
               (!gpus || (json_is_integer(gpus) && json_integer_value(gpus) >= 0 && json_integer_value(gpus) <= 1024)) &&
@@ -78,24 +81,29 @@ void api_agent_register(struct call *c)
                      AGENT_NAME_MAX, AGENT_SLOTS_MAX);
         return;
     }
+    if (card.study && !words_lists(c->who.scope, card.study)) {
+        call_problem(c, 403, "this token is not for study '%.60s'", card.study);
+        return;
+    }
     json_t *gone = json_array();
     if (fleet_register(c->service->fleet, &card, held, gone, &a, &err)) {
         json_decref(gone);
         call_fail(c, &err);
         return;
     }
-    service_say(c->service, NULL, "agent %s (%s, %zu slots) is here", card.name, card.host, card.slots);
+    service_say(c->service, NULL, "agent %s (%s, %zu slots) is here, with token %s", card.name, card.host, card.slots,
+                c->who.id);
     call_answer(c, 200,
                 json_pack("{s:s, s:s, s:o, s:I}", "agent", card.name, "ticket", agent_ticket(a), "gone", gone,
                           "silence_ms", (json_int_t)c->service->options.silence_ms));
 }
 
-/* The agent, if it shows the ticket of its last registration. */
+/* The agent, if it shows the ticket of its last registration, and the token. */
 static struct agent *checked_agent(struct call *c)
 {
     struct agent *a = fleet_agent(c->service->fleet, c->param[0]);
     const char *ticket = json_string_value(json_object_get(c->body, "ticket"));
-    if (a && ticket && strcmp(ticket, agent_ticket(a)) == 0) return a;
+    if (a && ticket && agent_is_shown(a, ticket, c->who.id)) return a;
     call_problem(c, 409, "agent '%.64s' is not registered with this ticket; register (again)", c->param[0]);
     return NULL;
 }
@@ -105,7 +113,7 @@ void api_agent_leave(struct call *c)
     const char *ticket = request_query(c->http, "ticket");
     struct agent *a = find_agent(c);
     if (!a) return;
-    if (!(c->who.grants & GRANT_OPERATE) && !(ticket && strcmp(ticket, agent_ticket(a)) == 0)) {
+    if (!(c->who.grants & GRANT_OPERATE) && !(ticket && agent_is_shown(a, ticket, c->who.id))) {
         call_problem(c, 409, "'ticket' is not that of agent '%.64s'; only an operator can send others away",
                      c->param[0]);
         return;
@@ -167,6 +175,7 @@ void api_agents_tick(struct service *s)
 void api_agent_poll(struct call *c)
 {
     const json_t *got = json_object_get(c->body, "got"), *capacity = json_object_get(c->body, "capacity");
+    if (!call_fields(c, "ticket", "got", "capacity", NULL)) return;
     struct agent *a = checked_agent(c);
     if (!a) return;
     if (!json_is_integer(got) || !json_is_integer(capacity) || json_integer_value(capacity) < 0 ||
@@ -232,6 +241,7 @@ static bool is_about(const json_t *messages, const char *study)
 void api_agent_messages(struct call *c)
 {
     const json_t *messages = json_object_get(c->body, "messages");
+    if (!call_fields(c, "ticket", "messages", NULL)) return;
     struct agent *a = checked_agent(c);
     if (!a) return;
     if (!json_is_array(messages) || json_array_size(messages) > MESSAGES_MAX) {

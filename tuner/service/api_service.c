@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { SCOPE_STUDIES_MAX = 100 };
+
 extern const char service_openapi_begin[], service_openapi_end[]; /* openapi.S */
 
 const char *service_openapi(size_t *ret_n)
@@ -123,32 +125,54 @@ void api_tokens_list(struct call *c)
         call_answer(c, 200, json_pack("{s:o}", "tokens", all));
 }
 
-/* {"name": "ci", "role": "worker", "expires": "30d"} */
+/* ["a", "b"] → "a,b"; NULL: there is none, or it is no list of texts. */
+static const char *scope_of(struct call *c, const json_t *studies)
+{
+    const char *scope = NULL;
+    const json_t *name;
+    size_t i;
+    if (json_array_size(studies) > SCOPE_STUDIES_MAX) return NULL;
+    json_array_foreach((json_t *)studies, i, name)
+    {
+        if (!json_is_string(name) || strchr(json_string_value(name), ',')) return NULL;
+        scope = scope ? arena_printf(&c->arena, "%s,%s", scope, json_string_value(name)) : json_string_value(name);
+    }
+    return scope;
+}
+
+static bool read_wish(struct call *c, struct token_wish *w)
+{
+    const json_t *expires = json_object_get(c->body, "expires"), *studies = json_object_get(c->body, "studies");
+    *w = (struct token_wish){.name = json_string_value(json_object_get(c->body, "name")),
+                             .role = json_string_value(json_object_get(c->body, "role")),
+                             .scope = scope_of(c, studies)};
+    if (!call_fields(c, "name", "role", "expires", "studies", NULL)) return false;
+    if (w->name && *w->name && words_length(w->name) <= TOKEN_NAME_MAX && w->role && auth_grants(w->role) &&
+        (!studies || w->scope) &&
+        (!expires || (json_is_string(expires) && words_duration_ms(json_string_value(expires), &w->ttl_ms))))
+        return call_checked(c, auth_check_wish(w, &c->err));
+    call_problem(c, 422,
+                 "a token takes a name (1 to %d characters), a role (viewer, worker or operator) and perhaps expires, "
+                 "a duration such as \"30d\", and studies, the names of those that a worker's is for",
+                 TOKEN_NAME_MAX);
+    return false;
+}
+
+/* {"name": "ci", "role": "worker", "expires": "30d", "studies": ["a", "b"]} */
 void api_token_create(struct call *c)
 {
-    const char *name = json_string_value(json_object_get(c->body, "name")),
-               *role = json_string_value(json_object_get(c->body, "role"));
-    const json_t *expires = json_object_get(c->body, "expires");
+    struct token_wish w;
     char text[TOKEN_TEXT_MAX], id[TOKEN_ID_MAX];
-    struct error err;
-    int64_t ttl_ms = 0;
-    if (!name || !*name || words_length(name) > TOKEN_NAME_MAX || !role || !auth_grants(role) ||
-        (expires && !(json_is_string(expires) && words_duration_ms(json_string_value(expires), &ttl_ms)))) {
-        call_problem(
-            c, 422,
-            "a token takes a name (1 to %d characters), a role (viewer, worker or operator) and perhaps expires, "
-            "a duration such as \"30d\"",
-            TOKEN_NAME_MAX);
+    if (!read_wish(c, &w) || !call_checked(c, auth_create(c->service->store, c->service->clock, &w, text, id, &c->err)))
         return;
-    }
-    if (auth_create(c->service->store, c->service->clock, name, role, ttl_ms, text, id, &err)) {
-        call_fail(c, &err);
-        return;
-    }
-    service_say(c->service, NULL, "token %s (%s, %s) created by token %s", id, name, role, c->who.id);
+    service_say(c->service, NULL, "token %s (%s, %s%s%s) created by token %s", id, w.name, w.role,
+                w.scope ? " for " : "", w.scope ? w.scope : "", c->who.id);
     c->location = arena_printf(&c->arena, "/api/v1/tokens/%s", id);
-    call_answer_kept(c, 201, json_pack("{s:s, s:s, s:s, s:s}", "id", id, "name", name, "role", role, "token", text),
-                     json_pack("{s:s, s:s, s:s}", "id", id, "name", name, "role", role)); /* it is shown once */
+    json_t *kept = json_pack("{s:s, s:s, s:s}", "id", id, "name", w.name, "role", w.role); /* it is shown once */
+    if (w.scope) json_object_set(kept, "studies", json_object_get(c->body, "studies"));
+    json_t *answer = json_copy(kept);
+    json_object_set_new(answer, "token", json_string(text));
+    call_answer_kept(c, 201, answer, kept);
 }
 
 void api_token_revoke(struct call *c)

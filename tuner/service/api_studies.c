@@ -141,12 +141,14 @@ static void create(struct call *c, const char *text, struct study *draft, bool p
     char *dir = own_folder(c, name), *path = arena_printf(&c->arena, "%s/study.yaml", dir);
     enum status st = workers_keep_file(dir, "study.yaml", text, strlen(text), &err);
     if (!st) st = study_parse(path, text, strlen(text), &study, &err);
-    if (!st) st = service_host(s, study, NULL, &h, &err);
+    if (!st) st = service_host(s, study, NULL, c->who.id, &h, &err);
     if (st) {
         call_fail(c, &err);
         return;
     }
+    h->run->session->on_behalf_of = c->who.id; /* it was not there when the request came */
     if (paused) coordinator_pause(h->run->coordinator, true);
+    h->run->session->on_behalf_of = NULL;
     answer_created(c, name);
 }
 
@@ -175,6 +177,7 @@ static void answer_state(struct call *c, struct hosted *h)
 
 void api_study_pause(struct call *c)
 {
+    if (!call_fields(c, NULL)) return;
     struct hosted *h = call_hosted(c);
     if (!h) return;
     coordinator_pause(h->run->coordinator, true);
@@ -239,14 +242,14 @@ void api_study_resume(struct call *c)
     struct budget budget;
     struct study *study = NULL;
     struct error err;
-    if (!read_budget(c, &budget)) return;
+    if (!call_fields(c, "budget", NULL) || !read_budget(c, &budget)) return;
     if (h && json_object_get(c->body, "budget")) {
         call_problem(c, 409, "study '%s' is at work; a budget can be given once it is stopped", c->param[0]);
         return;
     }
     if (!h) {
         enum status st = read_again(s, c->param[0], &study, &err);
-        if (!st) st = service_host(s, study, &budget, &h, &err);
+        if (!st) st = service_host(s, study, &budget, c->who.id, &h, &err);
         if (st == STATUS_NOT_FOUND)
             call_problem(c, 404, "there is no study '%s'", c->param[0]);
         else if (st)
@@ -261,11 +264,12 @@ void api_study_stop(struct call *c)
 {
     struct hosted *h = call_hosted(c);
     const json_t *now = json_object_get(c->body, "now");
-    if (!h) return;
+    if (!h || !call_fields(c, "now", NULL)) return;
     if (now && !json_is_boolean(now)) {
         call_problem(c, 422, "'now' is true or false");
         return;
     }
+    session_note(h->run->session, json_is_true(now) ? "to be stopped now" : "to be stopped");
     coordinator_stop(h->run->coordinator);
     if (json_is_true(now)) coordinator_stop(h->run->coordinator);
     call_answer(c, 202, study_json(c->service, c->param[0], state_json(h->run->session)));

@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { ASK_MAX = 1000 };
+enum { ASK_MAX = 1000, TTL_MS = 600000 };
 
 /* ---- lists ---- */
 
@@ -137,7 +137,8 @@ void api_trial_get(struct call *c)
     const struct trial *t = call_trial(c, r.session);
     if (t) {
         json_t *out = report_trial_json(r.session, t);
-        if (t->agent) json_object_set_new(out, "agent", json_string(t->agent));
+        if (t->holder.agent) json_object_set_new(out, "agent", json_string(t->holder.agent));
+        if (t->holder.token) json_object_set_new(out, "token", json_string(t->holder.token));
         if (t->lease) json_object_set_new(out, "lease", json_integer(t->lease));
         call_answer(c, 200, out);
     }
@@ -183,28 +184,21 @@ static void add_trial(struct call *c)
 {
     struct hosted *h = c->hosted;
     struct trial *t = NULL;
-    struct error err;
-    json_t *added = NULL;
-    enum status st;
-    if (json_object_get(c->body, "metrics") || json_object_get(c->body, "failed") ||
-        json_object_get(c->body, "infeasible")) {
-        json_object_set(c->body, "add", json_object_get(c->body, "params"));
-        st = coordinator_told(h->run->coordinator, c->body, &added, &err);
-        if (!st) t = session_trial(h->run->session, (long)json_integer_value(json_object_get(added, "trial")));
-        json_decref(added);
-    } else
-        st = coordinator_enqueue(h->run->coordinator, json_object_get(c->body, "params"), &t, &err);
-    if (st)
-        call_fail(c, &err);
-    else
-        answer_trial(c, h, 201, t);
+    struct tale tale;
+    const json_t *params = json_object_get(c->body, "params");
+    bool told = json_object_size(c->body) > 1; /* how it ended, too */
+    enum status st = told ? tell_read_tale(h->study, c->body, &tale, &c->err) : STATUS_OK;
+    if (!st)
+        st = told ? coordinator_add(h->run->coordinator, params, &tale, &t, &c->err)
+                  : coordinator_enqueue(h->run->coordinator, params, &t, &c->err);
+    if (call_checked(c, st)) answer_trial(c, h, 201, t);
 }
 
 /* {"params": {…}}: to be tried next; with "metrics", "failed" or "infeasible": tried elsewhere. */
 void api_trials_create(struct call *c)
 {
     struct hosted *h = call_hosted(c);
-    if (!h) return;
+    if (!h || !call_fields(c, "params", "metrics", "failed", "infeasible", NULL)) return;
     if (!json_is_object(json_object_get(c->body, "params"))) {
         call_problem(c, 422, "\"params\" takes an object of parameters");
         return;
@@ -218,7 +212,7 @@ void api_trial_cancel(struct call *c)
     const json_t *reason = json_object_get(c->body, "reason");
     struct hosted *h = call_hosted(c);
     struct trial *t = h ? call_trial(c, h->run->session) : NULL;
-    if (!t) return;
+    if (!t || !call_fields(c, "reason", NULL)) return;
     if (reason && !json_is_string(reason))
         call_problem(c, 422, "\"reason\" is a text");
     else if (coordinator_cancel(h->run->coordinator, t, reason ? json_string_value(reason) : "cancelled over HTTP",
@@ -252,65 +246,82 @@ static void unask(struct call *c)
     c->state = NULL;
 }
 
+/* How long the client may be silent: what it says, or ten minutes if the study grants as much. */
+static bool read_ttl(struct call *c, const struct study *study, int64_t *ret)
+{
+    if (!call_checked(c, tell_read_ttl(study, c->body, ret, &c->err))) return false;
+    if (*ret == 0) *ret = study->lease_ms < TTL_MS ? study->lease_ms : TTL_MS;
+    return true;
+}
+
 /* {"count": 1, "ttl": "10m"}, both as they are here if they are not given. */
 void api_ask(struct call *c)
 {
-    const json_t *count = json_object_get(c->body, "count"), *ttl = json_object_get(c->body, "ttl");
-    int64_t ttl_ms = 600000;
+    const json_t *count = json_object_get(c->body, "count");
+    int64_t ttl_ms;
     struct hosted *h = call_hosted(c);
-    if (!h) return;
+    if (!h || !call_fields(c, "count", "ttl", NULL) || !read_ttl(c, h->study, &ttl_ms)) return;
     json_int_t n = count ? json_integer_value(count) : 1;
     if ((count && !json_is_integer(count)) || n < 1 || n > ASK_MAX) {
         call_problem(c, 422, "\"count\" is a whole number from 1 to %d", ASK_MAX);
         return;
     }
-    if (ttl && !(json_is_string(ttl) && words_duration_ms(json_string_value(ttl), &ttl_ms))) {
-        call_problem(c, 422,
-                     "\"ttl\" is a duration such as \"10m\": the trial is given to somebody else unless it is "
-                     "told or renewed by then");
-        return;
-    }
     c->hosted = h;
     call_wait(c, &h->call, unask);
-    c->state = coordinator_ask(h->run->coordinator, (size_t)n, ttl_ms, on_asked, c);
+    c->state = coordinator_ask(h->run->coordinator, (size_t)n, c->who.id, ttl_ms, on_asked, c);
 }
 
-/* A message about the trial of the path; a lease must be named, so that nobody speaks for somebody else's attempt. */
-static void told(struct call *c, const char *verb)
+/* A message about the trial of the path, from the lease that it must name. */
+struct message {
+    struct hosted *hosted;
+    struct trial *trial;
+    struct lease_claim claim;
+};
+
+/* False: a problem has been answered. */
+static bool read_message(struct call *c, struct message *m)
 {
-    struct error err;
-    json_t *answer = NULL;
-    struct hosted *h = call_hosted(c);
-    struct trial *t = h ? call_trial(c, h->run->session) : NULL;
-    if (!t) return;
-    if (!json_is_integer(json_object_get(c->body, "lease"))) {
-        call_problem(c, 422, "\"lease\" takes the number that \"ask\" gave");
-        return;
-    }
-    if (t->agent && t->lease == json_integer_value(json_object_get(c->body, "lease"))) {
-        call_problem(c, 409, "trial %ld is run by agent %s", t->number, t->agent);
-        return;
-    }
-    json_object_set_new(c->body, verb, json_integer(t->number));
-    if (coordinator_told(h->run->coordinator, c->body, &answer, &err))
-        call_fail(c, &err);
-    else
-        call_answer_durably(c, h, 200, answer);
+    *m = (struct message){.hosted = call_hosted(c), .claim = {.from = {.token = c->who.id}}};
+    m->trial = m->hosted ? call_trial(c, m->hosted->run->session) : NULL;
+    if (!m->trial || !call_checked(c, tell_read_lease(c->body, &m->claim.lease, &c->err))) return false;
+    if (m->claim.lease) return true;
+    call_problem(c, 422, "\"lease\" takes the number that \"ask\" gave");
+    return false;
+}
+
+static void answer_ok(struct call *c, struct hosted *h)
+{
+    call_answer_durably(c, h, 200, json_pack("{s:b}", "ok", 1));
 }
 
 void api_trial_tell(struct call *c)
 {
-    told(c, "tell");
+    struct message m;
+    struct tale tale;
+    if (read_message(c, &m) && call_fields(c, "lease", "metrics", "failed", "infeasible", NULL) &&
+        call_checked(c, tell_read_tale(m.hosted->study, c->body, &tale, &c->err)) &&
+        call_checked(c, coordinator_tell(m.hosted->run->coordinator, m.trial, &m.claim, &tale, &c->err)))
+        answer_ok(c, m.hosted);
 }
 
 void api_trial_renew(struct call *c)
 {
-    told(c, "renew");
+    struct message m;
+    int64_t ttl_ms;
+    if (read_message(c, &m) && call_fields(c, "lease", "ttl", NULL) && read_ttl(c, m.hosted->study, &ttl_ms) &&
+        call_checked(c, coordinator_renew(m.hosted->run->coordinator, m.trial, &m.claim, ttl_ms, &c->err)))
+        answer_ok(c, m.hosted);
 }
 
 void api_trial_report(struct call *c)
 {
-    told(c, "report");
+    struct message m;
+    struct told_report report;
+    json_t *answer = NULL;
+    if (read_message(c, &m) && call_fields(c, "lease", "step", "metrics", "policy", NULL) &&
+        call_checked(c, tell_read_report(c->body, &report, &c->err)) &&
+        call_checked(c, coordinator_report(m.hosted->run->coordinator, m.trial, &m.claim, &report, &answer, &c->err)))
+        call_answer_durably(c, m.hosted, 200, answer);
 }
 
 /* ---- what an attempt leaves ---- */
@@ -374,7 +385,13 @@ void api_artefact_get(struct call *c)
     reading_done(&r);
 }
 
-/* From who holds the lease. */
+/* An agent's token holds what its agents hold. */
+static bool may_leave_artefacts(const struct call *c, const struct trial *t, long lease)
+{
+    const struct lease_claim claim = {lease, {t->holder.agent, c->who.id}};
+    return lease > 0 && lease_is_held(t, &claim);
+}
+
 void api_artefact_put(struct call *c)
 {
     long lease;
@@ -382,11 +399,10 @@ void api_artefact_put(struct call *c)
     struct hosted *h = call_hosted(c);
     struct trial *t = h ? call_trial(c, h->run->session) : NULL;
     if (!t || !call_number(c, "lease", 0, 1, 1000000000000, &lease)) return;
-    bool holds = t->lease == lease && (t->state == TRIAL_RUNNING || t->state == TRIAL_LEASED);
     if (!is_plain_name(c->param[2]))
         call_problem(c, 422, "'%.60s' cannot be the name of an artefact", c->param[2]);
-    else if (!holds)
-        call_problem(c, 409, "the lease of trial %ld is over", t->number);
+    else if (!may_leave_artefacts(c, t, lease))
+        call_problem(c, 409, "the lease of trial %ld is over, or somebody else's", t->number);
     else {
         char *dir =
             arena_printf(&c->arena, "%s/%s/%04ld.%ld", c->service->files, h->study->name, t->number, t->attempts);

@@ -1,6 +1,7 @@
 #include "tuner/service/auth.h"
 
 #include "tuner/base/digest.h"
+#include "tuner/study/study.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,33 +26,62 @@ unsigned auth_grants(const char *role)
 
 /* ---- tokens ---- */
 
-enum status auth_create(struct store *store, const struct clock *clock, const char *name, const char *role,
-                        int64_t ttl_ms, char *ret_text, char *ret_id, struct error *err)
+/* "a,b": names of studies, which need not be there yet. */
+static enum status check_scope(const char *scope, struct error *err)
+{
+    char copy[TOKEN_SCOPE_MAX], *at = copy;
+    if (strlen(scope) >= sizeof copy)
+        return error_set(err, STATUS_INVALID, "a token's studies take %d characters at most", TOKEN_SCOPE_MAX - 1);
+    strcpy(copy, scope);
+    for (char *name; (name = strsep(&at, ","));)
+        if (!study_is_name(name))
+            return error_set(err, STATUS_INVALID, "'%.60s' cannot be the name of a study; studies are given as a,b",
+                             name);
+    return STATUS_OK;
+}
+
+enum status auth_check_wish(const struct token_wish *wish, struct error *err)
+{
+    if (!auth_grants(wish->role))
+        return error_set(err, STATUS_INVALID, "'%.40s' is not a role: viewer, worker or operator", wish->role);
+    if (!wish->scope) return STATUS_OK;
+    if (auth_grants(wish->role) != GRANT_WORK)
+        return error_set(err, STATUS_INVALID, "only a worker's token can be limited to studies, not %.40s's",
+                         wish->role);
+    return check_scope(wish->scope, err);
+}
+
+enum status auth_create(struct store *store, const struct clock *clock, const struct token_wish *wish, char *ret_text,
+                        char *ret_id, struct error *err)
 {
     char secret_text[2 * SECRET_BYTES + 1], id_text[TOKEN_ID_MAX];
     int64_t now = clock_wall_ms(clock);
-    if (!auth_grants(role))
-        return error_set(err, STATUS_INVALID, "'%.40s' is not a role: viewer, worker or operator", role);
+    enum status s = auth_check_wish(wish, err);
+    if (s) return s;
     digest_random_hex(id_text, ID_BYTES);
     digest_random_hex(secret_text, SECRET_BYTES);
-    struct store_token t = {
-        .id = id_text, .name = name, .role = role, .created_ms = now, .expires_ms = ttl_ms ? now + ttl_ms : 0};
+    struct store_token t = {.id = id_text,
+                            .name = wish->name,
+                            .role = wish->role,
+                            .scope = wish->scope,
+                            .created_ms = now,
+                            .expires_ms = wish->ttl_ms ? now + wish->ttl_ms : 0};
     digest(secret_text, strlen(secret_text), t.hash);
-    enum status s = store_token_insert(store, &t, err);
+    s = store_token_insert(store, &t, err);
     if (s) return s;
     snprintf(ret_text, TOKEN_TEXT_MAX, "%s%s_%s", prefix, id_text, secret_text);
     snprintf(ret_id, TOKEN_ID_MAX, "%s", id_text);
     return STATUS_OK;
 }
 
-enum status auth_create_file(struct store *store, const struct clock *clock, const char *name, const char *role,
-                             int64_t ttl_ms, const char *path, char *ret_id, struct error *err)
+enum status auth_create_file(struct store *store, const struct clock *clock, const struct token_wish *wish,
+                             const char *path, char *ret_id, struct error *err)
 {
     char text[TOKEN_TEXT_MAX];
     unlink(path);
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) return error_set(err, STATUS_IO, "%s: cannot write a token: %s", path, strerror(errno));
-    enum status s = auth_create(store, clock, name, role, ttl_ms, text, ret_id, err);
+    enum status s = auth_create(store, clock, wish, text, ret_id, err);
     if (!s && dprintf(fd, "%s\n", text) < 0) s = error_set(err, STATUS_IO, "%s: %s", path, strerror(errno));
     close(fd);
     return s;
@@ -60,6 +90,17 @@ enum status auth_create_file(struct store *store, const struct clock *clock, con
 static bool is_valid(const struct store_token *t, int64_t now)
 {
     return !t->revoked_ms && (!t->expires_ms || now < t->expires_ms);
+}
+
+static json_t *names_json(const char *scope)
+{
+    json_t *all = json_array();
+    for (const char *at = scope; *at; at += *at == ',') {
+        size_t n = strcspn(at, ",");
+        json_array_append_new(all, json_stringn(at, n));
+        at += n;
+    }
+    return all;
 }
 
 struct listing {
@@ -77,6 +118,7 @@ static void on_token(void *data, const struct store_token *t)
     if (!l->array) return;
     json_t *o = json_pack("{s:s, s:s, s:s, s:I, s:b}", "id", t->id, "name", t->name, "role", t->role, "created_ms",
                           (json_int_t)t->created_ms, "valid", valid);
+    if (*t->scope) json_object_set_new(o, "studies", names_json(t->scope));
     if (t->expires_ms) json_object_set_new(o, "expires_ms", json_integer(t->expires_ms));
     if (t->revoked_ms) json_object_set_new(o, "revoked_ms", json_integer(t->revoked_ms));
     json_array_append_new(l->array, o);
@@ -172,6 +214,7 @@ static void on_candidate(void *data, const struct store_token *t)
     c->ok = true;
     c->identity->grants = auth_grants(t->role);
     snprintf(c->identity->id, sizeof c->identity->id, "%s", t->id);
+    snprintf(c->identity->scope, sizeof c->identity->scope, "%s", t->scope);
 }
 
 /* "Bearer noct_ID_SECRET" */

@@ -17,19 +17,28 @@ enum grant {
     GRANT_OPERATE = 4, /* studies and what they run, tokens */
 };
 
-enum { TOKEN_TEXT_MAX = 96, TOKEN_ID_MAX = 16, TOKEN_NAME_MAX = 60 /* characters */ };
+enum { TOKEN_TEXT_MAX = 96, TOKEN_ID_MAX = 16, TOKEN_NAME_MAX = 60 /* characters */, TOKEN_SCOPE_MAX = 800 };
 
 /* "viewer", "worker", "operator" → grants; 0: none of them. A worker may not look around, an operator may everything.
  */
 unsigned auth_grants(const char *role);
 
-/* `ttl_ms` 0: for ever. text: TOKEN_TEXT_MAX; id: TOKEN_ID_MAX. */
-enum status auth_create(struct store *store, const struct clock *clock, const char *name, const char *role,
-                        int64_t ttl_ms, char *ret_text, char *ret_id, struct error *err);
+/* What a token is to be. */
+struct token_wish {
+    const char *name, *role;
+    const char *scope; /* of a worker's: the names of the studies that it is for, "a,b"; NULL: all */
+    int64_t ttl_ms;    /* 0: for ever */
+};
+
+/* STATUS_INVALID: no such role, or a scope that is no list of names, or not a worker's. */
+enum status auth_check_wish(const struct token_wish *wish, struct error *err);
+/* text: TOKEN_TEXT_MAX; id: TOKEN_ID_MAX. */
+enum status auth_create(struct store *store, const struct clock *clock, const struct token_wish *wish, char *ret_text,
+                        char *ret_id, struct error *err);
 /* The same, its text into a file that only its owner can read; a file that is there is replaced. */
-enum status auth_create_file(struct store *store, const struct clock *clock, const char *name, const char *role,
-                             int64_t ttl_ms, const char *path, char *ret_id, struct error *err);
-/* {"id", "name", "role", "created_ms", "expires_ms"?, "revoked_ms"?, "valid"} of all tokens */
+enum status auth_create_file(struct store *store, const struct clock *clock, const struct token_wish *wish,
+                             const char *path, char *ret_id, struct error *err);
+/* {"id", "name", "role", "studies"?, "created_ms", "expires_ms"?, "revoked_ms"?, "valid"} of all tokens */
 enum status auth_list(struct store *store, const struct clock *clock, json_t **ret, struct error *err);
 /* Is there a valid token of this role? */
 bool auth_has(struct store *store, const struct clock *clock, const char *role);
@@ -43,6 +52,7 @@ void auth_close(struct auth *a);
 struct identity {
     char id[TOKEN_ID_MAX];
     unsigned grants;
+    char scope[TOKEN_SCOPE_MAX]; /* names of the studies that it may speak of, "a,b"; "": all */
 };
 
 enum { AUTH_TRIES_S = 60 };

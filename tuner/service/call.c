@@ -95,6 +95,7 @@ void call_fail(struct call *c, const struct error *err)
     case STATUS_INVALID: status = 422; break;
     case STATUS_NOT_FOUND: status = 404; break;
     case STATUS_CONFLICT: status = 409; break;
+    case STATUS_DENIED: status = 403; break;
     case STATUS_BUSY:
     case STATUS_IO: status = 503; break;
     case STATUS_OK:
@@ -184,11 +185,29 @@ void call_answer_kept(struct call *c, unsigned status, json_t *answer, json_t *k
     call_fail(c, &err);
 }
 
+/* A study that ends meanwhile is freed at the loop's next turn only. */
+void call_handle(struct call *c, void (*handle)(struct call *c))
+{
+    bool about_study = strstr(c->route->path, "{study}") != NULL;
+    struct hosted *h = about_study ? service_hosted(c->service, c->param[0]) : NULL;
+    char token[TOKEN_ID_MAX]; /* the call may be gone when it has been handled */
+    memcpy(token, c->who.id, sizeof token);
+    if (h) h->run->session->on_behalf_of = token;
+    handle(c);
+    if (h) h->run->session->on_behalf_of = NULL;
+}
+
+bool call_checked(struct call *c, enum status status)
+{
+    if (status) call_fail(c, &c->err);
+    return status == STATUS_OK;
+}
+
 static void on_calm(void *data)
 {
     struct call *c = data;
     call_wait_no_more(c);
-    c->then(c);
+    call_handle(c, c->then);
 }
 
 void call_calmly(struct call *c, struct hosted *h, void (*then)(struct call *c))

@@ -1,6 +1,7 @@
 #include "tuner/service/dispatch.h"
 
 #include "tuner/base/json.h"
+#include "tuner/base/words.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -107,6 +108,15 @@ static const struct route *find_route(struct call *c, const char *method, const 
 
 /* ---- who may ---- */
 
+/* A worker's token may be for some studies only. */
+static bool is_in_scope(struct call *c)
+{
+    bool about_study = strstr(c->route->path, "{study}") != NULL;
+    if (!about_study || words_lists(c->who.scope, c->param[0])) return true;
+    call_problem(c, 403, "this token is not for study '%.60s'", c->param[0]);
+    return false;
+}
+
 static bool is_allowed(struct call *c)
 {
     struct error err;
@@ -121,7 +131,7 @@ static bool is_allowed(struct call *c)
         call_problem(c, s == STATUS_BUSY ? 429 : s == STATUS_IO ? 503 : 401, "%s", err.text);
         return false;
     }
-    if (c->who.grants & c->route->grants) return true;
+    if (c->who.grants & c->route->grants) return is_in_scope(c);
     call_problem(c, 403, "this token's role may not do that: %s",
                  c->route->grants & GRANT_OPERATE           ? "it takes an operator"
                  : c->route->grants == (unsigned)GRANT_WORK ? "it takes a worker or an operator"
@@ -271,7 +281,7 @@ void dispatch_handle(void *data, struct request *r)
     if (!may_change(c) || answer_again(c)) return;
     bool json = c->route->body == BODY_JSON || c->route->body == BODY_OPTIONAL_JSON;
     if (json && !read_json(c)) return;
-    c->route->handle(c);
+    call_handle(c, c->route->handle);
 }
 
 void dispatch_gone(void *data, struct request *r)

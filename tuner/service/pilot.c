@@ -111,7 +111,9 @@ static enum status ensure_token(struct pilot *p, struct error *err)
     bool valid = in && fgets(text + 7, TOKEN_TEXT_MAX, in) && (text[strcspn(text, "\n")] = 0, true) &&
                  auth_check(p->service->auth, "slurm", text, &who, err) == STATUS_OK;
     if (in) fclose(in);
-    if (!valid) s = auth_create_file(p->service->store, p->service->clock, "slurm", "worker", 0, path, id, err);
+    if (!valid)
+        s = auth_create_file(p->service->store, p->service->clock,
+                             &(struct token_wish){.name = "slurm", .role = "worker"}, path, id, err);
     arena_done(&a);
     return s;
 }

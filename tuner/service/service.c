@@ -185,10 +185,11 @@ static const char *definition(void *data)
     return ((const struct hosted *)data)->parcel.definition;
 }
 
-static enum status open_hosted(struct service *s, struct hosted *h, const struct budget *budget, struct error *err)
+static enum status open_hosted(struct service *s, struct hosted *h, const struct budget *budget, const char *token,
+                               struct error *err)
 {
     struct store *store = NULL;
-    struct opening opening = {.seed = h->study->seed, .budget = budget, .slots = slots_of(s, h->study)};
+    struct opening opening = {.token = token, .seed = h->study->seed, .budget = budget, .slots = slots_of(s, h->study)};
     enum status st = opening.slots ? run_check_command(h->study, err) : STATUS_OK;
     if (!st) st = store_open(s->options.db, STORE_EXISTING, &store, err);
     if (st) return st;
@@ -215,14 +216,14 @@ static enum status start_hosted(struct service *s, struct hosted *h, struct erro
 }
 
 /* Takes the study, also if it fails. */
-enum status service_host(struct service *s, struct study *study, const struct budget *budget, struct hosted **ret,
-                         struct error *err)
+enum status service_host(struct service *s, struct study *study, const struct budget *budget, const char *token,
+                         struct hosted **ret, struct error *err)
 {
     struct hosted *h = must_alloc(1, sizeof *h);
     struct budget whole = budget ? run_budget(study, budget) : study->budget;
     h->service = s;
     h->study = study;
-    enum status st = open_hosted(s, h, &whole, err);
+    enum status st = open_hosted(s, h, &whole, token, err);
     if (!st) st = start_hosted(s, h, err);
     if (st) {
         hosted_free(h);
@@ -292,7 +293,7 @@ static void put_to_work_again(struct service *s, const char *name)
     session_free(session);
     if (!again)
         study_free(study);
-    else if (service_host(s, study, &budget, NULL, &err))
+    else if (service_host(s, study, &budget, NULL, NULL, &err))
         service_say(s, name, "cannot go on: %s", err.text);
 }
 

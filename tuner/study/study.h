@@ -78,6 +78,7 @@ struct study {
     size_t n_args;                 /* 0: no command (only advise can use the study) */
     const char **arg;              /* with {parameter} still in it */
     int64_t timeout_ms, grace_ms;  /* timeout 0 = none */
+    int64_t lease_ms;              /* that a client may hold a trial without renewing, at most */
     long retries;
     int64_t backoff_ms; /* after the first crash; doubles with each further one */
     double output_max;  /* bytes a trial may print */

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GRACE_MS = 5000, TRIALS_DEFAULT = 100, BACKOFF_MS = 1000 };
+enum { GRACE_MS = 5000, TRIALS_DEFAULT = 100, BACKOFF_MS = 1000, LEASE_MS = 24 * 3600 * 1000 };
 enum { COMMAND_ARGS_MAX = 4096, COMMAND_BYTES_MAX = 1 << 18, PLACEHOLDERS_MAX = 4096 };
 
 /* ---- trial ---- */
@@ -82,6 +82,11 @@ static enum status read_backoff(struct file *f, const struct yaml_node *v)
     return file_duration(f, v, "backoff", &f->study->backoff_ms);
 }
 
+static enum status read_lease(struct file *f, const struct yaml_node *v)
+{
+    return file_duration(f, v, "lease", &f->study->lease_ms);
+}
+
 static enum status read_output_max(struct file *f, const struct yaml_node *v)
 {
     return file_number(f, v, "max_output", 1e3, 1e12, &f->study->output_max);
@@ -90,9 +95,16 @@ static enum status read_output_max(struct file *f, const struct yaml_node *v)
 static enum status read_trial(struct file *f, const struct yaml_node *v)
 {
     static const struct key keys[] = {
-        {"command", read_command},       {"timeout", read_timeout}, {"grace", read_grace},
-        {"retries", read_retries},       {"backoff", read_backoff}, {"resources", NULL},
-        {"max_output", read_output_max}, {"stages", NULL},          {"collect", NULL},
+        {"command", read_command},
+        {"timeout", read_timeout},
+        {"grace", read_grace},
+        {"retries", read_retries},
+        {"backoff", read_backoff},
+        {"resources", NULL},
+        {"max_output", read_output_max},
+        {"lease", read_lease},
+        {"stages", NULL},
+        {"collect", NULL},
     };
     return FILE_SECTION(f, v, "trial", keys);
 }
@@ -295,6 +307,7 @@ static enum status read_root(struct file *f)
         if (!yaml_get(f->root, required[i])) s = file_fail(f, f->root, "'%s' is missing", required[i]);
     if (!s) s = FILE_SECTION(f, f->root, "the study file", root);
     if (!s) s = check_placeholders(f);
+    if (!f->study->lease_ms) f->study->lease_ms = f->study->timeout_ms ? f->study->timeout_ms : LEASE_MS;
     if (!s && objective_needs_baseline(&f->study->objective) && !f->study->baseline)
         s = file_fail(
             f, yaml_get(f->root, "objective"),
