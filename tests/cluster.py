@@ -4,10 +4,10 @@ import getpass
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
-import time
+
+from patience import PATIENCE, claim_ports, until
 
 TOOLS = ("slurmctld", "slurmd", "sbatch", "squeue", "munged")
 
@@ -17,19 +17,6 @@ def missing():
     path = os.environ["PATH"] + ":/usr/sbin:/sbin"
     gone = [t for t in TOOLS if not shutil.which(t, path=path)]
     return f"Slurm is not installed: {', '.join(gone)} (Debian: slurmctld slurmd slurm-client munge)" if gone else None
-
-
-def free_ports(n):
-    """The first of n ports in a row that nobody has."""
-    for first in range(26800, 60000, 50):
-        try:
-            for port in range(first, first + n):
-                with socket.socket() as s:
-                    s.bind(("127.0.0.1", port))
-            return first
-        except OSError:
-            continue
-    raise RuntimeError("no free ports")
 
 
 class Cluster:
@@ -50,7 +37,7 @@ class Cluster:
         self.wait_idle(nodes)
 
     def configure(self):
-        port, user, d = free_ports(self.nodes + 1), getpass.getuser(), self.dir
+        (port, self.claim), user, d = claim_ports(self.nodes + 1), getpass.getuser(), self.dir
         with open(f"{d}/cgroup.conf", "w") as out:
             out.write("CgroupPlugin=cgroup/v1\n")
         with open(f"{d}/slurm.conf", "w") as out:
@@ -98,11 +85,7 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE
             out.write(os.urandom(128))
         self.spawn("munged", "munged", "--foreground", "--force", f"--key-file={d}/munge/key", f"--socket={d}/munge.sock",
                    f"--pid-file={d}/munge/pid", f"--log-file={d}/munge/log", f"--seed-file={d}/munge/seed")
-        for _ in range(200):
-            if os.path.exists(f"{d}/munge.sock"):
-                return
-            time.sleep(0.05)
-        raise RuntimeError("munged does not start: " + self.log("munged.out"))
+        until("munged is there", lambda: os.path.exists(f"{d}/munge.sock"), explain=lambda: self.log("munged.out"))
 
     def start_ctld(self):
         self.spawn("slurmctld", "slurmctld", "-D")
@@ -116,7 +99,7 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE
         process.wait()
 
     def run(self, *argv):
-        return subprocess.run(argv, env=self.env, capture_output=True, text=True, timeout=60)
+        return subprocess.run(argv, env=self.env, capture_output=True, text=True, timeout=PATIENCE)
 
     def processes(self, n):
         """Of the jobs on node n."""
@@ -135,6 +118,9 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE
         """A whole node goes down, its slurmd and all that runs there; returns how many processes that were."""
         n = max(range(1, self.nodes + 1), key=lambda n: len(self.processes(n)))
         self.kill(f"n{n}")
+        return self.kill_processes(n)
+
+    def kill_processes(self, n):
         found = self.processes(n)
         for pid in found:
             try:
@@ -144,11 +130,8 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE
         return len(found)
 
     def wait_idle(self, n):
-        for _ in range(300):
-            if self.run("sinfo", "-h", "-t", "idle", "-o", "%D").stdout.strip() == str(n):
-                return
-            time.sleep(0.2)
-        raise RuntimeError("the nodes do not come up: " + self.log("slurmctld"))
+        until("the nodes are idle", lambda: self.run("sinfo", "-h", "-t", "idle", "-o", "%D").stdout.strip() == str(n),
+              explain=lambda: self.log("slurmctld"))
 
     def jobs(self):
         """[(id, state, name)] of those that have not ended; None: slurmctld does not answer."""
@@ -164,8 +147,10 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE
 
     def close(self):
         self.run("scancel", "-u", getpass.getuser())
-        time.sleep(0.5)
         for name in reversed(list(self.running)):
             self.kill(name, signal.SIGTERM if name == "munged" else signal.SIGKILL)
+        for n in range(1, self.nodes + 1):
+            self.kill_processes(n)
         subprocess.run(["pkill", "-9", "-f", f"{self.dir}/"], check=False)
+        self.claim.close()
         shutil.rmtree(self.dir, ignore_errors=True)

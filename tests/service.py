@@ -2,14 +2,14 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import tempfile
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
 import unittest
+
+from patience import PATIENCE, claim_ports, gated, until
 
 BIN = os.path.abspath(os.environ.get("NOCTURNE_BIN", "build/release/bin"))
 NOCTURNE = os.path.join(BIN, "nocturne")
@@ -59,9 +59,8 @@ class World(unittest.TestCase):
     def setUp(self):
         self.temporary = tempfile.TemporaryDirectory(prefix="nocturne-test-")
         self.dir = self.temporary.name
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.port = s.getsockname()[1]
+        self.gate = os.path.join(self.dir, "gate")
+        self.port, self.claim = claim_ports()
         self.processes = []
         self.start()
 
@@ -71,12 +70,13 @@ class World(unittest.TestCase):
                 process.terminate()
         for process in self.processes:
             try:
-                process.wait(timeout=30)
+                process.wait(timeout=PATIENCE)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
         sanitizer = [name for name in os.listdir(self.dir) if name.endswith(".out") and ("Sanitizer" in self.read(name) or "runtime error" in self.read(name))]
         texts = [self.read(name)[:4000] for name in sanitizer]
+        self.claim.close()
         self.temporary.cleanup()
         self.assertEqual(texts, [])
 
@@ -102,23 +102,23 @@ class World(unittest.TestCase):
 
     def start(self, *more):
         self.server = self.spawn("serve", "serve", "--listen", f"127.0.0.1:{self.port}", *self.SERVE, *more)
-        for _ in range(400):
-            try:
-                if self.call("GET", "/healthz", token=None).status == 200:
-                    break
-            except OSError:
-                pass
-            if self.server.poll() is not None:
-                raise AssertionError(self.read("serve.out"))
-            time.sleep(0.05)
+        self.wait("the service answers", self.answers)
         self.operator = self.read("nocturne.token").strip()
+
+    def answers(self):
+        if self.server.poll() is not None:
+            raise AssertionError(self.read("serve.out"))
+        try:
+            return self.call("GET", "/healthz", token=None).status == 200
+        except OSError:
+            return False
 
     def kill_server(self, number=signal.SIGKILL):
         self.server.send_signal(number)
         self.server.wait()
 
     def nocturne(self, *args, code=0):
-        done = subprocess.run([NOCTURNE, *args], cwd=self.dir, capture_output=True, text=True, timeout=60)
+        done = subprocess.run([NOCTURNE, *args], cwd=self.dir, capture_output=True, text=True, timeout=PATIENCE)
         self.assertEqual(done.returncode, code, done.stdout + done.stderr)
         return done.stdout
 
@@ -127,7 +127,7 @@ class World(unittest.TestCase):
         self.write(role + ".token", text, 0o600)
         return text.strip()
 
-    def call(self, method, path, body=None, token="operator", headers=None, text=None, timeout=60):
+    def call(self, method, path, body=None, token="operator", headers=None, text=None, timeout=PATIENCE):
         """One request. body: an object, sent as JSON; text: sent as it is."""
         head = dict(headers or {})
         if token == "operator":
@@ -165,16 +165,20 @@ class World(unittest.TestCase):
         return self.spawn(name, "worker", "--url", f"http://127.0.0.1:{self.port}", "--token-file", "worker.token", "--slots",
                           str(slots), "--name", name, "--dir", name + ".d", *more, env=env)
 
-    def wait(self, what, condition, seconds=60):
-        end = time.time() + seconds
-        while time.time() < end:
-            value = condition()
-            if value:
-                return value
-            time.sleep(0.1)
-        raise AssertionError(f"{what}: not within {seconds} s\n" + self.read("serve.out")[-3000:])
+    def wait(self, what, condition, seconds=PATIENCE):
+        return until(what, condition, seconds, lambda: self.read("serve.out")[-3000:])
 
-    def wait_phase(self, phase, study="s", seconds=100):
+    def gated(self, trial=TRIAL):
+        """The trial, which goes on after its first report once the gate is open."""
+        return gated(trial, self.gate)
+
+    def open_gate(self):
+        self.write("gate", "")
+
+    def close_gate(self):
+        os.remove(self.gate)
+
+    def wait_phase(self, phase, study="s", seconds=PATIENCE):
         return self.wait(f"{study} is {phase}", lambda: self.ok("GET", f"/studies/{study}")["phase"] == phase, seconds)
 
     def trials(self, study="s"):
