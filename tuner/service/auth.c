@@ -1,5 +1,7 @@
 #include "tuner/service/auth.h"
 
+#include "tuner/service/peers.h"
+
 #include "tuner/base/digest.h"
 #include "tuner/study/study.h"
 
@@ -10,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PEERS = 1024, ID_BYTES = 6, SECRET_BYTES = 32 };
+enum { PEERS_MAX = 8192, ID_BYTES = 6, SECRET_BYTES = 32 };
 
 static const char prefix[] = "noct_";
 
@@ -144,19 +146,11 @@ bool auth_has(struct store *store, const struct clock *clock, const char *role)
 
 /* ---- checking ---- */
 
-struct peer { /* an address; the table forgets whoever comes to the same place */
-    char name[64];
-    long tries;        /* without a valid token */
-    int64_t tries_ms;  /* since then */
-    double allowance;  /* requests that it may still make */
-    int64_t filled_ms; /* when that was */
-};
-
 struct auth {
     struct store *store;
     const struct clock *clock;
     long tries;
-    struct peer peer[PEERS];
+    struct peers *peers;
 };
 
 struct auth *auth_open(struct store *store, const struct clock *clock, long tries)
@@ -165,37 +159,20 @@ struct auth *auth_open(struct store *store, const struct clock *clock, long trie
     a->store = store;
     a->clock = clock;
     a->tries = tries;
+    a->peers = peers_create(clock, PEERS_MAX);
     return a;
 }
 
 void auth_close(struct auth *a)
 {
+    if (!a) return;
+    peers_free(a->peers);
     free(a);
-}
-
-static struct peer *peer_of(struct auth *a, const char *name)
-{
-    uint64_t h = 14695981039346656037u;
-    for (const char *c = name; *c; c++) h = (h ^ (unsigned char)*c) * 1099511628211u;
-    struct peer *p = &a->peer[h % PEERS];
-    if (strcmp(p->name, name) != 0) {
-        *p = (struct peer){.allowance = -1};
-        snprintf(p->name, sizeof p->name, "%s", name);
-    }
-    return p;
 }
 
 bool auth_is_flood(struct auth *a, const char *peer, double rate)
 {
-    struct peer *p = peer_of(a, peer);
-    int64_t now = clock_mono_ms(a->clock);
-    double full = 10 * rate;
-    p->allowance = p->allowance < 0 ? full : p->allowance + rate * (double)(now - p->filled_ms) / 1000;
-    if (p->allowance > full) p->allowance = full;
-    p->filled_ms = now;
-    if (p->allowance < 1) return true;
-    p->allowance -= 1;
-    return false;
+    return peers_is_flood(a->peers, peer, rate);
 }
 
 struct check {
@@ -246,19 +223,26 @@ static enum status find(struct auth *a, const char *header, struct identity *ret
 
 enum status auth_check(struct auth *a, const char *peer, const char *header, struct identity *ret, struct error *err)
 {
-    struct peer *p = peer_of(a, peer);
-    int64_t now = clock_mono_ms(a->clock);
     bool found;
     if (find(a, header, ret, &found, err)) return STATUS_IO;
     if (found) return STATUS_OK;
-    if (now - p->tries_ms > AUTH_TRIES_S * 1000) {
-        p->tries = 0;
-        p->tries_ms = now;
-    }
-    if (header && ++p->tries > a->tries)
+    if (header && peers_tries(a->peers, peer, a->tries))
         return error_set(err, STATUS_BUSY, "too many requests with a token that is not valid; try again in %d s",
-                         AUTH_TRIES_S);
+                         PEERS_TRIES_S);
     return error_set(err, STATUS_NOT_FOUND,
                      header ? "the token is unknown, expired or revoked"
                             : "a token is needed: 'Authorization: Bearer …'; 'nocturne token create' makes one");
+}
+
+static void on_named(void *data, const struct store_token *t)
+{
+    struct check *c = data;
+    c->ok = is_valid(t, c->now);
+}
+
+bool auth_is_valid(struct auth *a, const char *id)
+{
+    struct error ignored;
+    struct check c = {.now = clock_wall_ms(a->clock)};
+    return store_tokens(a->store, id, on_named, &c, &ignored) != STATUS_OK || c.ok;
 }

@@ -55,11 +55,12 @@ struct identity {
     char scope[TOKEN_SCOPE_MAX]; /* names of the studies that it may speak of, "a,b"; "": all */
 };
 
-enum { AUTH_TRIES_S = 60 };
-
 /* `header`: of Authorization; NULL: none. STATUS_NOT_FOUND: no valid token; STATUS_BUSY: too many tries from this
  * address without one; a valid token passes all the same. STATUS_IO: the database cannot be read. */
 enum status auth_check(struct auth *a, const char *peer, const char *header, struct identity *ret, struct error *err);
+
+/* Is the token that was valid once still so? Of a database that cannot be read: yes. */
+bool auth_is_valid(struct auth *a, const char *id);
 
 /* One request more from this address: is that too many? `rate` a second, ten times that in a burst. */
 bool auth_is_flood(struct auth *a, const char *peer, double rate);

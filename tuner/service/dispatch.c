@@ -120,15 +120,15 @@ static bool is_in_scope(struct call *c)
 static bool is_allowed(struct call *c)
 {
     struct error err;
-    if (auth_is_flood(c->service->auth, c->http->peer, c->service->options.rate)) {
-        call_problem(c, 429, "more than %g requests a second from %s", c->service->options.rate, c->http->peer);
-        return false;
-    }
     if (c->route->grants == ANYONE) return true;
     enum status s =
         auth_check(c->service->auth, c->http->peer, request_header(c->http, "Authorization"), &c->who, &err);
     if (s) {
         call_problem(c, s == STATUS_BUSY ? 429 : s == STATUS_IO ? 503 : 401, "%s", err.text);
+        return false;
+    }
+    if (!request_shows(c->http, c->who.id)) {
+        call_problem(c, 503, "this token has too many connections; close some, or keep them for several requests");
         return false;
     }
     if (c->who.grants & c->route->grants) return is_in_scope(c);
@@ -253,8 +253,12 @@ void dispatch_begin(void *data, struct request *r)
     r->owner = c;
     c->service = s;
     c->http = r;
+    if (auth_is_flood(s->auth, r->peer, s->options.rate)) {
+        call_problem(c, 429, "more than %g requests a second from %s", s->options.rate, r->peer);
+        return;
+    }
     if (strlen(r->path) > PATH_TEXT_MAX) {
-        call_problem(c, 404, "there is no resource with such a long path");
+        call_problem(c, 414, "there is no resource with such a long path");
         return;
     }
     c->route = find_route(c, r->method, r->path);
@@ -295,4 +299,21 @@ void dispatch_gone(void *data, struct request *r)
     json_decref(c->answer);
     arena_done(&c->arena);
     free(c);
+}
+
+bool dispatch_is_valid(void *data, const char *token)
+{
+    struct service *s = data;
+    return auth_is_valid(s->auth, token);
+}
+
+/* What cannot be taken back any more is answered as it would have been. */
+void dispatch_unwelcome(void *data, struct request *r)
+{
+    struct call *c = r->owner;
+    (void)data;
+    if (!c || !c->cancel || c->answered) return;
+    c->cancel(c);
+    c->cancel = NULL;
+    call_problem(c, 401, "the token has expired or was revoked");
 }

@@ -8,5 +8,7 @@
 void dispatch_begin(void *data, struct request *r);
 void dispatch_handle(void *data, struct request *r);
 void dispatch_gone(void *data, struct request *r);
+bool dispatch_is_valid(void *data, const char *token);
+void dispatch_unwelcome(void *data, struct request *r);
 
 #endif

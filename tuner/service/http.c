@@ -1,16 +1,16 @@
 #include "tuner/service/http.h"
 
+#include "tuner/service/door.h"
+
 #include "tuner/base/arena.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
+#include <jansson.h>
 #include <microhttpd.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -18,10 +18,15 @@ enum {
     PULSE_MS = 1000,
     STREAM_BLOCK = 4096,
     PEM_MAX = 1 << 20,
+    LENGTH_DIGITS = 18,
+    HEARD_OUT = 65536,          /* of a body that is refused, and twice its size */
+    NO_LIMIT = 1 << 30,         /* the door knows how many may come in */
 };
 
 struct http {
     struct MHD_Daemon *daemon;
+    struct door *door;
+    struct visitor *entering; /* while libmicrohttpd takes its socket */
     uv_loop_t *loop;
     struct http_hooks hooks;
     uv_poll_t poll;
@@ -29,21 +34,24 @@ struct http {
     uv_async_t wake;
     int open_handles;
     char *cert, *key;
-    uint16_t port;
     struct exchange *exchange; /* all of them */
     void (*closed)(void *data);
     void *closed_data;
     bool closing;
 };
 
-/* A request as libmicrohttpd knows it. */
+/* A request as libmicrohttpd knows it, from its first line on. */
 struct exchange {
     struct exchange *next, *prev;
     struct http *http;
     struct MHD_Connection *connection;
+    struct visitor *visitor;
     struct request request;
-    size_t room;
-    bool handled, answered, sent, suspended, too_large;
+    size_t target_n; /* bytes of the request's target as it came */
+    size_t room, heard;
+    bool malformed; /* its target */
+    bool begun, handled, answered, sent, suspended, ended;
+    unsigned refused; /* the status with which its body is; 0: it is not */
     unsigned status;
     struct MHD_Response *response;
     ssize_t (*read)(void *data, char *buf, size_t max);
@@ -112,54 +120,135 @@ const char *request_query(const struct request *r, const char *name)
     return MHD_lookup_connection_value(r->exchange->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
+bool request_shows(struct request *r, const char *token)
+{
+    return visitor_shows(r->exchange->visitor, token);
+}
+
+/* ---- a request's beginning ---- */
+
+static struct visitor *visitor_of(struct MHD_Connection *connection)
+{
+    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
+/* Its first line is here. NULL: no memory; it will be refused. */
+static void *on_target(void *data, const char *target, struct MHD_Connection *connection)
+{
+    struct http *h = data;
+    struct exchange *x = calloc(1, sizeof *x);
+    if (!x) return NULL;
+    x->http = h;
+    x->connection = connection;
+    x->visitor = visitor_of(connection);
+    x->target_n = target ? strlen(target) : 0;
+    x->next = h->exchange;
+    if (x->next) x->next->prev = x;
+    h->exchange = x;
+    x->request.spool = -1;
+    x->request.exchange = x;
+    snprintf(x->request.peer, sizeof x->request.peer, "%s", visitor_peer(x->visitor));
+    visitor_own(x->visitor, x);
+    return x;
+}
+
+static int digit_of(char c)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *at = c ? strchr(digits, c >= 'A' && c <= 'F' ? c | ' ' : c) : NULL;
+    return at ? (int)(at - digits) : -1;
+}
+
+/* Text without a control character. */
+static bool is_plain(const char *text)
+{
+    json_t *utf8 = json_string(text);
+    bool ok = utf8 != NULL;
+    for (const char *c = text; *c; c++) ok &= (unsigned char)*c >= ' ' && *c != 127;
+    json_decref(utf8);
+    return ok;
+}
+
+/* Of the path, and of each name and value of the query. A 0 byte would end the text, and what comes after it be lost. */
+static size_t on_unescape(void *data, struct MHD_Connection *connection, char *text)
+{
+    struct exchange *x = visitor_owner(visitor_of(connection));
+    char *out = text;
+    bool ok = true;
+    (void)data;
+    for (const char *in = text; *in;) {
+        int high = *in == '%' ? digit_of(in[1]) : -1, low = high >= 0 ? digit_of(in[2]) : -1;
+        bool escaped = low >= 0 && (high | low) != 0;
+        ok &= *in != '%' || escaped;
+        *out++ = (char)(escaped ? high << 4 | low : *in);
+        in += escaped ? 3 : 1;
+    }
+    *out = 0;
+    if (x && (!ok || !is_plain(text))) x->malformed = true;
+    return (size_t)(out - text);
+}
+
 struct framing {
-    int lengths, encodings;
+    int lengths, encodings, hosts;
+    const char *fault; /* NULL: none */
+    bool unknown;      /* an encoding */
 };
+
+static bool is_name(const char *text)
+{
+    static const char allowed[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    return *text && strspn(text, allowed) == strlen(text);
+}
 
 static enum MHD_Result count_framing(void *data, enum MHD_ValueKind kind, const char *key, const char *value)
 {
     struct framing *f = data;
     (void)kind;
-    (void)value;
-    f->lengths += strcasecmp(key, "Content-Length") == 0;
-    f->encodings += strcasecmp(key, "Transfer-Encoding") == 0;
+    if (!value) value = "";
+    if (!key || !is_name(key)) {
+        f->fault = "a header's name has a character that names do not have";
+    } else if (strcasecmp(key, "Content-Length") == 0) {
+        f->lengths++;
+        size_t n = strspn(value, "0123456789");
+        if (n == 0 || n > LENGTH_DIGITS || value[n]) f->fault = "Content-Length is not a number of bytes";
+    } else if (strcasecmp(key, "Transfer-Encoding") == 0) {
+        f->encodings++;
+        f->unknown |= strcasecmp(value, "chunked") != 0;
+        if (!*value) f->fault = "Transfer-Encoding is empty";
+    } else if (strcasecmp(key, "Host") == 0) {
+        f->hosts++;
+        if (strpbrk(value, " \t,/@?#\\<>\"")) f->fault = "Host is not a host and a port";
+    }
     return MHD_YES;
 }
 
 /* libmicrohttpd accepts two lengths, or a length beside an encoding: where one request ends would be open to
- * interpretation [RFC 9112, 6.3]. */
-static bool is_framed(struct MHD_Connection *connection)
+ * interpretation [RFC 9112, 6.3]. An encoding that it does not know it waits for until the connection ends. */
+static const char *fault_of(struct exchange *x, const char *version, unsigned *ret_status)
 {
-    struct framing f = {0, 0};
-    MHD_get_connection_values(connection, MHD_HEADER_KIND, count_framing, &f);
-    return f.lengths + f.encodings <= 1;
+    struct framing f = {0};
+    MHD_get_connection_values(x->connection, MHD_HEADER_KIND, count_framing, &f);
+    *ret_status = 400;
+    if (f.fault) return f.fault;
+    if (f.lengths + f.encodings > 1) return "more than one Content-Length or Transfer-Encoding";
+    if (f.hosts > 1) return "more than one Host";
+    if (f.encodings && strcmp(version, "HTTP/1.1") != 0) return "Transfer-Encoding takes HTTP/1.1";
+    if (x->malformed) return "the path or the query has a '%' without two digits, a control character, or no UTF-8";
+    if (f.unknown) *ret_status = 501;
+    return f.unknown ? "the only Transfer-Encoding that is known here is chunked" : NULL;
 }
 
-static void take_peer(struct exchange *x)
+/* The parts of the first line lie in one buffer, one byte apart; a 0 byte in the target has cut it. */
+static bool is_cut(const struct exchange *x, const char *target, const char *version)
 {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    if (!info || getnameinfo(info->client_addr, sizeof(struct sockaddr_storage), x->request.peer,
-                             sizeof x->request.peer, NULL, 0, NI_NUMERICHOST) != 0)
-        snprintf(x->request.peer, sizeof x->request.peer, "unknown");
-}
-
-static struct exchange *begin(struct http *h, struct MHD_Connection *connection, const char *path, const char *method)
-{
-    struct exchange *x = must_alloc(1, sizeof *x);
-    x->http = h;
-    x->connection = connection;
-    x->next = h->exchange;
-    if (x->next) x->next->prev = x;
-    h->exchange = x;
-    x->request = (struct request){.method = must_strdup(method), .path = must_strdup(path), .spool = -1, .exchange = x};
-    take_peer(x);
-    return x;
+    uintptr_t gap = (uintptr_t)version - (uintptr_t)target;
+    return gap < MEMORY_PER_CONNECTION && gap > x->target_n + 1;
 }
 
 static void announce_length(struct exchange *x)
 {
     const char *text = request_header(&x->request, "Content-Length");
-    if (text && strtoull(text, NULL, 10) > x->request.body_max) x->too_large = true;
+    if (text && strtoull(text, NULL, 10) > x->request.body_max) x->refused = 413;
 }
 
 /* Of a request whose body nobody wants the connection is closed with the answer; others can go on. */
@@ -169,22 +258,65 @@ static bool has_body(const struct exchange *x)
     return (length && strcmp(length, "0") != 0) || request_header(&x->request, "Transfer-Encoding");
 }
 
+/* ---- its body ---- */
+
+static void forget_body(struct exchange *x)
+{
+    visitor_gives(x->visitor, x->room);
+    free(x->request.body);
+    x->request.body = NULL;
+    x->room = 0;
+}
+
+static bool make_room(struct exchange *x, size_t n)
+{
+    struct request *r = &x->request;
+    const char *length = request_header(r, "Content-Length");
+    size_t want = 2 * n + 1024, all = (length ? strtoull(length, NULL, 10) : r->body_max) + 1;
+    if (want > all && n < all) want = all;
+    if (!visitor_takes(x->visitor, want - x->room)) return false;
+    char *body = realloc(r->body, want);
+    if (!body) {
+        visitor_gives(x->visitor, want - x->room);
+        return false;
+    }
+    r->body = body;
+    x->room = want;
+    return true;
+}
+
+static unsigned keep(struct exchange *x, const char *bytes, size_t n)
+{
+    struct request *r = &x->request;
+    if (r->n + n + 1 > x->room && !make_room(x, r->n + n)) return 503;
+    memcpy(r->body + r->n, bytes, n);
+    r->body[r->n + n] = 0;
+    return 0;
+}
+
+static unsigned spool(struct exchange *x, const char *bytes, size_t n)
+{
+    while (n > 0) {
+        ssize_t k = write(x->request.spool, bytes, n);
+        if (k < 0 && errno == EINTR) continue;
+        if (k <= 0) return 507;
+        bytes += k;
+        n -= (size_t)k;
+    }
+    return 0;
+}
+
+/* A little more than what is refused is heard out, so that an answer can be given. */
 static bool take_bytes(struct exchange *x, const char *bytes, size_t n)
 {
     struct request *r = &x->request;
-    if (r->n + n > r->body_max) {
-        x->too_large = true;
-        return r->n + n <= 2 * r->body_max + 65536; /* a little more is heard out, so that an answer can be given */
-    }
-    if (r->spool >= 0) {
-        if (write(r->spool, bytes, n) != (ssize_t)n) return false;
-    } else {
-        if (r->n + n + 1 > x->room) {
-            x->room = 2 * (r->n + n) + 1024;
-            r->body = must_grow(r->body, x->room, 1);
-        }
-        memcpy(r->body + r->n, bytes, n);
-        r->body[r->n + n] = 0;
+    visitor_sends(x->visitor, n);
+    x->heard += n;
+    if (!x->refused && r->n + n > r->body_max) x->refused = 413;
+    if (!x->refused) x->refused = r->spool >= 0 ? spool(x, bytes, n) : keep(x, bytes, n);
+    if (x->refused) {
+        forget_body(x);
+        return x->heard <= 2 * r->body_max + HEARD_OUT;
     }
     r->n += n;
     return true;
@@ -199,39 +331,65 @@ static enum MHD_Result send_answer(struct exchange *x)
     return ok;
 }
 
-static void refuse_size(struct exchange *x)
+/* Before the service has seen it. */
+static void refuse(struct exchange *x, unsigned status, const char *title, const char *detail)
 {
-    static const char text[] =
-        "{\"type\":\"about:blank\",\"title\":\"Content Too Large\",\"status\":413,\"detail\":\"the "
-        "body is larger than this resource takes\"}";
-    if (!x->answered) request_answer(&x->request, 413, "application/problem+json", text, sizeof text - 1, NULL);
+    static const struct http_header close[] = {{"Connection", "close"}, {NULL, NULL}},
+                                    later[] = {{"Connection", "close"}, {"Retry-After", "5"}, {NULL, NULL}};
+    char text[400];
+    int n = snprintf(text, sizeof text, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"detail\":\"%s\"}",
+                     title, status, detail);
+    request_answer(&x->request, status, "application/problem+json", text, (size_t)n, status == 503 ? later : close);
 }
 
-static void refuse_framing(struct exchange *x)
+static void refuse_body(struct exchange *x)
 {
-    static const char text[] =
-        "{\"type\":\"about:blank\",\"title\":\"Bad Request\",\"status\":400,\"detail\":\"more than "
-        "one Content-Length or Transfer-Encoding\"}";
-    static const struct http_header close[] = {{"Connection", "close"}, {NULL, NULL}};
-    request_answer(&x->request, 400, "application/problem+json", text, sizeof text - 1, close);
+    if (x->refused == 503)
+        refuse(x, 503, "Service Unavailable", "too many bodies are on their way; try again");
+    else if (x->refused == 507)
+        refuse(x, 507, "Insufficient Storage", "the disk is full, or takes no file of this size");
+    else
+        refuse(x, 413, "Content Too Large", "the body is larger than this resource takes");
+}
+
+static enum MHD_Result begin(struct exchange *x, const char *target, const char *method, const char *version)
+{
+    struct http *h = x->http;
+    unsigned status;
+    x->begun = true;
+    visitor_sends(x->visitor, 0);
+    x->request.method = strdup(method);
+    x->request.path = strdup(target);
+    if (!x->request.method || !x->request.path) return MHD_NO;
+    if (is_cut(x, target, version)) x->malformed = true;
+    const char *fault = fault_of(x, version, &status);
+    if (fault)
+        refuse(x, status, status == 501 ? "Not Implemented" : "Bad Request", fault);
+    else
+        h->hooks.begin(h->hooks.data, &x->request);
+    if (!x->answered) announce_length(x);
+    if (x->refused) refuse_body(x);
+    return x->answered && has_body(x) ? send_answer(x) : MHD_YES;
+}
+
+static void handle(struct exchange *x)
+{
+    struct http *h = x->http;
+    if (x->refused && !x->answered) refuse_body(x);
+    if (x->answered || x->handled) return;
+    x->handled = true;
+    if (!x->request.body && x->request.spool < 0) x->request.body = must_strdup("");
+    h->hooks.handle(h->hooks.data, &x->request);
 }
 
 static enum MHD_Result on_request(void *data, struct MHD_Connection *connection, const char *url, const char *method,
                                   const char *version, const char *upload, size_t *upload_n, void **state)
 {
-    struct http *h = data;
     struct exchange *x = *state;
-    (void)version;
-    if (!x) {
-        x = *state = begin(h, connection, url, method);
-        if (!is_framed(connection))
-            refuse_framing(x);
-        else
-            h->hooks.begin(h->hooks.data, &x->request);
-        if (!x->answered) announce_length(x);
-        if (x->too_large) refuse_size(x);
-        return x->answered && has_body(x) ? send_answer(x) : MHD_YES;
-    }
+    (void)data;
+    (void)connection;
+    if (!x) return MHD_NO;
+    if (!x->begun) return begin(x, url, method, version);
     if (x->sent) { /* what still comes of a body that nobody wants */
         *upload_n = 0;
         return MHD_YES;
@@ -241,12 +399,8 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
         *upload_n = 0;
         return ok ? MHD_YES : MHD_NO;
     }
-    if (x->too_large) refuse_size(x);
-    if (!x->answered && !x->handled) {
-        x->handled = true;
-        if (!x->request.body && x->request.spool < 0) x->request.body = must_strdup("");
-        h->hooks.handle(h->hooks.data, &x->request);
-    }
+    visitor_waits(x->visitor);
+    handle(x);
     if (x->answered) return send_answer(x);
     suspend(x);
     return MHD_YES;
@@ -261,27 +415,29 @@ static void on_completed(void *data, struct MHD_Connection *connection, void **s
     (void)code;
     if (!x) return;
     *state = NULL;
-    h->hooks.gone(h->hooks.data, &x->request);
-    if (x->prev)
-        x->prev->next = x->next;
-    else
-        h->exchange = x->next;
+    if (x->begun) h->hooks.gone(h->hooks.data, &x->request);
+    *(x->prev ? &x->prev->next : &h->exchange) = x->next;
     if (x->next) x->next->prev = x->prev;
     if (x->response) MHD_destroy_response(x->response);
     if (x->request.spool >= 0) close(x->request.spool);
+    forget_body(x);
+    visitor_own(x->visitor, NULL);
+    visitor_asks(x->visitor);
     free((char *)x->request.method);
     free((char *)x->request.path);
-    free(x->request.body);
     free(x);
 }
 
 /* ---- answering ---- */
 
+/* Without a response, for lack of memory, the connection ends. */
 static void answer_with(struct exchange *x, unsigned status, struct MHD_Response *response, const char *type)
 {
-    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-    MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    if (response) {
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+        MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    }
     x->status = status;
     x->response = response;
     x->answered = true;
@@ -294,7 +450,8 @@ void request_answer(struct request *r, unsigned status, const char *type, const 
     struct exchange *x = r->exchange;
     if (x->answered) return;
     struct MHD_Response *response = MHD_create_response_from_buffer(n, (void *)body, MHD_RESPMEM_MUST_COPY);
-    for (; headers && headers->name; headers++) MHD_add_response_header(response, headers->name, headers->value);
+    for (; response && headers && headers->name; headers++)
+        MHD_add_response_header(response, headers->name, headers->value);
     answer_with(x, status, response, type);
 }
 
@@ -307,7 +464,7 @@ static ssize_t on_read(void *data, uint64_t at, char *buf, size_t max)
 {
     struct exchange *x = data;
     (void)at;
-    ssize_t n = x->read(x->read_data, buf, max);
+    ssize_t n = x->ended ? -1 : x->read(x->read_data, buf, max);
     if (n < 0) return MHD_CONTENT_READER_END_OF_STREAM;
     if (n == 0 && !x->suspended) suspend(x);
     return n;
@@ -319,7 +476,7 @@ void request_stream(struct request *r, const char *type, ssize_t (*read)(void *d
     x->read = read;
     x->read_data = data;
     struct MHD_Response *response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_read, x, NULL);
-    MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close"); /* its end is the connection's */
+    if (response) MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close"); /* its end is the connection's */
     answer_with(x, 200, response, type);
 }
 
@@ -343,21 +500,6 @@ static enum status read_pem(const char *path, char **ret, struct error *err)
     return error_set(err, STATUS_INVALID, "%s: not a PEM file ('-----BEGIN …')", path);
 }
 
-static enum status resolve(const struct http_options *o, struct sockaddr_storage *ret, struct error *err)
-{
-    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE, .ai_socktype = SOCK_STREAM},
-                    *found;
-    char port[8];
-    snprintf(port, sizeof port, "%u", o->port);
-    int code = getaddrinfo(o->address, port, &hints, &found);
-    if (code != 0)
-        return error_set(err, STATUS_INVALID, "'%s' is not an address to listen on, such as 127.0.0.1 or ::1: %s",
-                         o->address, gai_strerror(code));
-    memcpy(ret, found->ai_addr, found->ai_addrlen);
-    freeaddrinfo(found);
-    return STATUS_OK;
-}
-
 static void on_mhd_log(void *data, const char *fmt, va_list ap)
 {
     (void)data; /* what clients do wrong is not news */
@@ -365,29 +507,58 @@ static void on_mhd_log(void *data, const char *fmt, va_list ap)
     (void)ap;
 }
 
-/* Our own socket, so that the error says why. */
-static enum status listen_on(const struct http_options *o, int *ret, uint16_t *ret_port, bool *ret_v6,
-                             struct error *err)
+/* ---- the door ---- */
+
+static void on_connection(void *data, struct MHD_Connection *connection, void **socket_context,
+                          enum MHD_ConnectionNotificationCode code)
 {
-    struct sockaddr_storage address;
-    enum status s = resolve(o, &address, err);
-    if (s) return s;
-    int family = address.ss_family, one = 1, fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    socklen_t n = family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-    if (fd >= 0) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, n) != 0 || listen(fd, 1024) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &n) != 0) {
-        int code = errno;
-        if (fd >= 0) close(fd);
-        return error_set(err, STATUS_FAILED, "cannot listen on %s port %u: %s%s", o->address, o->port, strerror(code),
-                         code == EADDRINUSE ? "; another server is there, choose another --listen" : "");
+    struct http *h = data;
+    (void)connection;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        *socket_context = h->entering;
+        h->entering = NULL;
+    } else if (*socket_context) {
+        visitor_leaves(*socket_context);
+        *socket_context = NULL;
     }
-    *ret = fd;
-    *ret_v6 = family == AF_INET6;
-    *ret_port = ntohs(family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-                                         : ((struct sockaddr_in *)&address)->sin_port);
-    return STATUS_OK;
 }
+
+static void on_enter(void *data, struct visitor *v, int fd, const struct sockaddr *address, socklen_t n)
+{
+    struct http *h = data;
+    h->entering = v;
+    MHD_add_connection(h->daemon, fd, address, n); /* closes it if it fails */
+    if (h->entering) visitor_leaves(v);
+    h->entering = NULL;
+}
+
+static void on_entered(void *data)
+{
+    run(data);
+}
+
+static bool on_is_valid(void *data, const char *token)
+{
+    struct http *h = data;
+    return h->hooks.is_valid(h->hooks.data, token);
+}
+
+/* A stream comes to its end, who waits for an answer is told; for whoever does not listen, and all others, the connection
+ * ends. */
+static void on_expel(void *data, struct visitor *v)
+{
+    struct http *h = data;
+    struct exchange *x = visitor_owner(v);
+    if (x && x->read && !x->ended) {
+        x->ended = true;
+        resume(x);
+    } else if (!x || !x->suspended || x->answered)
+        visitor_expel(v);
+    else
+        h->hooks.unwelcome(h->hooks.data, &x->request);
+}
+
+/* ---- life ---- */
 
 static void http_free(struct http *h)
 {
@@ -396,15 +567,18 @@ static void http_free(struct http *h)
     free(h);
 }
 
-static enum status start(struct http *h, const struct http_options *o, struct error *err)
+static enum status read_pems(struct http *h, const struct http_options *o, struct error *err)
 {
-    int fd = -1;
-    bool v6 = false;
     enum status s = o->cert ? read_pem(o->cert, &h->cert, err) : STATUS_OK;
     if (!s && o->cert) s = read_pem(o->key, &h->key, err);
-    if (!s) s = listen_on(o, &fd, &h->port, &v6, err);
+    return s;
+}
+
+static enum status start(struct http *h, const struct http_options *o, struct error *err)
+{
+    enum status s = read_pems(h, o, err);
     if (s) return s;
-    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (v6 ? MHD_USE_IPv6 : 0u) |
+    unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
                      (o->cert ? MHD_USE_TLS : 0u);
     struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, h->cert},
                                    {MHD_OPTION_HTTPS_MEM_KEY, 0, h->key},
@@ -412,12 +586,12 @@ static enum status start(struct http *h, const struct http_options *o, struct er
                                    {MHD_OPTION_END, 0, NULL}};
     struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
     h->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_CONNECTION_LIMIT, o->connections, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CONNECTION,
+        flags, 0, NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)NO_LIMIT, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CONNECTION,
         MHD_OPTION_CONNECTION_TIMEOUT, o->idle_s, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED,
-        on_completed, h, MHD_OPTION_ARRAY, o->cert ? tls : none, MHD_OPTION_END);
+        on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_URI_LOG_CALLBACK, on_target, h,
+        MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, h, MHD_OPTION_ARRAY, o->cert ? tls : none, MHD_OPTION_END);
     if (h->daemon) return STATUS_OK;
-    close(fd);
     return error_set(err, STATUS_FAILED, "the HTTP server cannot start%s%s",
                      o->cert ? ": is the key of --tls-key the one of the certificate " : "", o->cert ? o->cert : "");
 }
@@ -426,17 +600,20 @@ enum status http_create(const struct http_options *options, const struct http_ho
                         struct http **ret, struct error *err)
 {
     struct http *h = must_alloc(1, sizeof *h);
+    struct door_hooks door = {on_enter, on_entered, on_is_valid, on_expel, h};
     h->hooks = *hooks;
     h->loop = loop;
     enum status s = start(h, options, err);
+    if (!s) s = door_create(options->address, options->port, options->connections, &door, loop, &h->door, err);
     if (s) {
+        if (h->daemon) MHD_stop_daemon(h->daemon);
         http_free(h);
         return s;
     }
     uv_poll_init(loop, &h->poll, MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd);
     uv_timer_init(loop, &h->timer);
     uv_async_init(loop, &h->wake, on_wake);
-    h->open_handles = 3;
+    h->open_handles = 4; /* the door is one */
     h->poll.data = h->timer.data = h->wake.data = h;
     uv_poll_start(&h->poll, UV_READABLE, on_poll);
     arm(h);
@@ -446,22 +623,32 @@ enum status http_create(const struct http_options *options, const struct http_ho
 
 uint16_t http_port(const struct http *h)
 {
-    return h->port;
+    return door_port(h->door);
 }
 
 unsigned http_connections(const struct http *h)
 {
-    return MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections;
+    return door_visitors(h->door);
+}
+
+static void close_part(struct http *h)
+{
+    if (--h->open_handles > 0) return;
+    void (*closed)(void *) = h->closed;
+    void *data = h->closed_data;
+    door_free(h->door);
+    http_free(h);
+    closed(data);
 }
 
 static void on_closed(uv_handle_t *handle)
 {
-    struct http *h = handle->data;
-    if (--h->open_handles > 0) return;
-    void (*closed)(void *) = h->closed;
-    void *data = h->closed_data;
-    http_free(h);
-    closed(data);
+    close_part(handle->data);
+}
+
+static void on_door_closed(void *data)
+{
+    close_part(data);
 }
 
 void http_close(struct http *h, void (*closed)(void *data), void *data)
@@ -476,6 +663,7 @@ void http_close(struct http *h, void (*closed)(void *data), void *data)
         }
     uv_poll_stop(&h->poll);
     MHD_stop_daemon(h->daemon);
+    door_close(h->door, on_door_closed, h);
     uv_close((uv_handle_t *)&h->poll, on_closed);
     uv_close((uv_handle_t *)&h->timer, on_closed);
     uv_close((uv_handle_t *)&h->wake, on_closed);

@@ -18,7 +18,7 @@ struct http;
 
 struct request {
     const char *method, *path; /* decoded, without the query */
-    char peer[64];             /* address, without the port */
+    char peer[64];             /* address, without the port: peer_name */
     size_t body_max;           /* set by begin; 0: no body */
     int spool;                 /* set by begin: the body goes into this file; −1: into memory. Closed by http */
     char *body;                /* NUL-terminated */
@@ -31,6 +31,8 @@ struct http_hooks {
     void (*begin)(void *data, struct request *r); /* may answer already, and then it is not handled */
     void (*handle)(void *data, struct request *r);
     void (*gone)(void *data, struct request *r); /* `r` ends with this call */
+    bool (*is_valid)(void *data, const char *token);  /* asked about tokens of request_shows, again and again */
+    void (*unwelcome)(void *data, struct request *r); /* its token is valid no more, and it has no answer yet */
     void *data;
 };
 
@@ -38,7 +40,7 @@ struct http_options {
     const char *address;    /* "127.0.0.1", "::1", "0.0.0.0" */
     uint16_t port;          /* 0: any */
     const char *cert, *key; /* PEM files; NULL: no TLS. Only TLS 1.2 and 1.3 are spoken */
-    unsigned connections;   /* at once */
+    unsigned connections;   /* at once: see door.h for whose */
     unsigned idle_s;        /* a connection on which nothing moves for so long is closed */
 };
 
@@ -52,6 +54,9 @@ void http_close(struct http *h, void (*closed)(void *data), void *data);
 /* NULL: there is none */
 const char *request_header(const struct request *r, const char *name);
 const char *request_query(const struct request *r, const char *name);
+
+/* It has shown a valid token, for which its connection counts from now on. False: the token has too many connections. */
+bool request_shows(struct request *r, const char *token);
 
 struct http_header {
     const char *name, *value;

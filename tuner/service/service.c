@@ -403,7 +403,7 @@ static enum status open_parts(struct service *s, struct error *err)
                                 .key = s->options.key,
                                 .connections = s->options.connections,
                                 .idle_s = IDLE_S};
-    struct http_hooks hooks = {dispatch_begin, dispatch_handle, dispatch_gone, s};
+    struct http_hooks hooks = {dispatch_begin, dispatch_handle, dispatch_gone, dispatch_is_valid, dispatch_unwelcome, s};
     enum status st = store_open(s->options.db, STORE_CREATE, &s->store, err);
     if (!st) st = run_find_guard(s->guard, err);
     if (!st) st = run_files_folder(s->options.db, s->files, err);
