@@ -8,7 +8,7 @@ enum status store_failed(struct store *store, int code, struct error *err)
     const char *file = store->path;
     store->code = code;
     switch (code & 0xff) {
-    case SQLITE_FULL: return error_set(err, STATUS_IO, "%s: the disk is full; free some space", file);
+    case SQLITE_FULL: return error_set(err, STATUS_FULL, "%s: the disk is full; free some space", file);
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
     case SQLITE_PERM:
@@ -23,7 +23,8 @@ enum status store_failed(struct store *store, int code, struct error *err)
                          sqlite3_errmsg(store->db));
     case SQLITE_NOTADB:
         return error_set(err, STATUS_INVALID, "%s: not a database; choose another file with --db", file);
-    default: return error_set(err, STATUS_IO, "%s: %s", file, sqlite3_errmsg(store->db));
+    default:
+        return error_set(err, status_of_errno(sqlite3_system_errno(store->db)), "%s: %s", file, sqlite3_errmsg(store->db));
     }
 }
 

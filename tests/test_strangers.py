@@ -6,6 +6,8 @@ import os
 import resource
 import socket
 import sqlite3
+import subprocess
+import tempfile
 import time
 import unittest
 
@@ -342,6 +344,53 @@ class Tokens(Strangers):
             more = stays.recv(65536)
             self.assertTrue(more)
             text += more
+
+
+class Full(Strangers):
+    """A file that finds no room is answered with 507, wherever it was to go."""
+
+    STUDY = Tokens.STUDY
+
+    def refuses(self, size=3 << 20):
+        worker = self.nocturne("token", "create", "--role", "worker").strip()
+        big = "x" * size
+        answer = self.call("PUT", "/studies/s/files/big.bin", text=big)
+        self.assertEqual((answer.status, answer.json["status"]), (507, 507))
+        lease = self.ok("POST", "/studies/s/ask", token=worker)["trials"][0]
+        place = f"/studies/s/trials/{lease['trial']}/artefacts/a.bin?lease={lease['lease']}"
+        self.assertEqual(self.call("PUT", place, text=big, token=worker).status, 507)
+        self.assertEqual(self.call("PUT", place, text="small", token=worker).status, 200)
+        self.assertEqual(self.health(), 200)
+
+    def test_a_file_larger_than_the_process_may_write(self):
+        self.ok("POST", "/studies", text=self.STUDY, headers={"Content-Type": "application/yaml"})
+        most = resource.prlimit(self.server.pid, resource.RLIMIT_FSIZE)[1]
+        resource.prlimit(self.server.pid, resource.RLIMIT_FSIZE, (2 << 20, most))
+        self.refuses()
+
+    def test_a_full_disk(self):
+        self.kill_server()
+        disk = tempfile.mkdtemp(prefix="nocturne-test-")
+        self.addCleanup(os.rmdir, disk)
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "nocturne-test", disk], capture_output=True).returncode:
+            self.skipTest("no file system can be mounted here")
+        self.addCleanup(subprocess.run, ["umount", "-l", disk], check=True)
+        self.dir = disk
+        self.start()
+        self.ok("POST", "/studies", text=self.STUDY, headers={"Content-Type": "application/yaml"})
+        self.refuses(9 << 20)
+        filler = os.open(os.path.join(self.dir, "filler"), os.O_WRONLY | os.O_CREAT)
+        with self.assertRaises(OSError):
+            while os.write(filler, b"x" * 4096):
+                pass
+        os.close(filler)
+        for name in ("t", "u"):
+            answer = self.call("POST", "/studies", text=self.STUDY.replace("study: s", "study: " + name), headers={"Content-Type": "application/yaml"})
+            self.assertEqual(answer.status, 507)
+        self.assertEqual(self.call("PUT", "/studies/s/files/small", text="x").status, 507)
+        self.assertEqual(self.call("POST", "/tokens", {"name": "n" * 60, "role": "viewer"}).status in (201, 507), True)
+        os.unlink(os.path.join(self.dir, "filler"))
+        self.ok("POST", "/studies", text=self.STUDY.replace("study: s", "study: t"), headers={"Content-Type": "application/yaml"})
 
 
 if __name__ == "__main__":

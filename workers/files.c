@@ -21,7 +21,7 @@ enum status workers_make_folder(const char *dir, struct error *err)
         slash = strchr(slash, '/');
         if (slash) *slash = 0;
         if (mkdir(path, 0777) != 0 && errno != EEXIST)
-            return error_set(err, STATUS_IO, "%s: cannot make the folder: %s", path, strerror(errno));
+            return error_set(err, status_of_errno(errno), "%s: cannot make the folder: %s", path, strerror(errno));
         if (slash) *slash++ = '/';
     }
     return STATUS_OK;
@@ -34,7 +34,7 @@ enum status files_write(const char *dir, const char *name, const char *text, str
     FILE *out = fopen(path, "we");
     int bad = !out || fputs(text, out) < 0;
     if (out && fclose(out) != 0) bad = 1;
-    return bad ? error_set(err, STATUS_IO, "%s: cannot write: %s", path, strerror(errno)) : STATUS_OK;
+    return bad ? error_set(err, status_of_errno(errno), "%s: cannot write: %s", path, strerror(errno)) : STATUS_OK;
 }
 
 static bool write_all(int fd, const char *bytes, size_t n)
@@ -111,7 +111,7 @@ static enum status open_part(const char *dir, const char *path, char *full, char
     snprintf(part, PATH_ROOM, "%.*s.part", PATH_ROOM - 8, full);
     unlink(part);
     *ret = open(part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-    return *ret < 0 ? error_set(err, STATUS_IO, "%s: cannot write: %s", full, strerror(errno)) : STATUS_OK;
+    return *ret < 0 ? error_set(err, status_of_errno(errno), "%s: cannot write: %s", full, strerror(errno)) : STATUS_OK;
 }
 
 static enum status close_part(int fd, bool ok, const char *part, const char *full, struct error *err)
@@ -122,7 +122,7 @@ static enum status close_part(int fd, bool ok, const char *part, const char *ful
     if (ok && rename(part, full) == 0) return STATUS_OK;
     if (ok) code = errno;
     unlink(part);
-    return error_set(err, STATUS_IO, "%s: cannot write: %s", full, strerror(code));
+    return error_set(err, status_of_errno(code), "%s: cannot write: %s", full, strerror(code));
 }
 
 enum status workers_keep_file(const char *dir, const char *path, const char *bytes, size_t n, struct error *err)

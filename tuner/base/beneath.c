@@ -26,7 +26,7 @@ static enum status refused(const char *path, int code, struct error *err)
                          path);
     case ENXIO:
     case EISDIR: return error_set(err, STATUS_INVALID, "%.500s is not a regular file", path);
-    default: return error_set(err, STATUS_IO, "%.500s: %s", path, strerror(code));
+    default: return error_set(err, status_of_errno(code), "%.500s: %s", path, strerror(code));
     }
 }
 
@@ -112,7 +112,7 @@ enum status beneath_folder(int dir, const char *path, bool make, int *ret, struc
     if (fd < 0 && make && errno == ENOENT) {
         fd = walk(dir, path, FOLDER, 0, true);
         if (fd < 0 && errno != ELOOP && errno != ENOTDIR)
-            return error_set(err, STATUS_IO, "%.500s: cannot make the folder: %s", path, strerror(errno));
+            return error_set(err, status_of_errno(errno), "%.500s: cannot make the folder: %s", path, strerror(errno));
     }
     if (fd < 0) return refused(path, errno, err);
     *ret = fd;

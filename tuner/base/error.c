@@ -1,5 +1,6 @@
 #include "tuner/base/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +27,11 @@ enum status error_context(struct error *err, const char *fmt, ...)
     memcpy(after, err->text, sizeof after);
     snprintf(err->text, sizeof err->text, "%.400s: %.600s", before, after);
     return err->status;
+}
+
+enum status status_of_errno(int code)
+{
+    return code == ENOSPC || code == EDQUOT || code == EFBIG ? STATUS_FULL : STATUS_IO;
 }
 
 const char *status_text(enum status status)

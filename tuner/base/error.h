@@ -12,6 +12,7 @@
     X(INVALID, "invalid input")                                                                                        \
     X(NOT_FOUND, "not found")                                                                                          \
     X(IO, "input/output failed")                                                                                       \
+    X(FULL, "no space is left")                                                                                        \
     X(BUSY, "held by another process")                                                                                 \
     X(NUMERIC, "numerical failure")                                                                                    \
     X(EXHAUSTED, "nothing left")                                                                                       \
@@ -36,6 +37,9 @@ enum status error_set(struct error *err, enum status status, const char *fmt, ..
 
 /* Puts context before the text: "context: text". Returns err's status, or STATUS_FAILED for NULL. */
 enum status error_context(struct error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Of a file that could not be written: STATUS_FULL if there is no space, quota or size left for it, else STATUS_IO. */
+enum status status_of_errno(int code);
 
 /* The general words for a status, never NULL. */
 const char *status_text(enum status status);

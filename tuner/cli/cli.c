@@ -57,6 +57,7 @@ int cli_fail(const struct error *err)
     case STATUS_BUSY: return EXIT_INTERRUPTED;
     case STATUS_OK:
     case STATUS_IO:
+    case STATUS_FULL:
     case STATUS_NUMERIC:
     case STATUS_EXHAUSTED:
     case STATUS_DENIED:

@@ -66,6 +66,7 @@ int main(int argc, char **argv)
     argp_err_exit_status = EXIT_USAGE;
     setenv("ARGP_HELP_FMT", "no-dup-args-note", 0); /* argp's own knob: no boilerplate below the options */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a write says so itself */
     if (argc < 2) {
         print_help(stderr);
         return EXIT_USAGE;

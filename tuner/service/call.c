@@ -100,6 +100,7 @@ void call_fail(struct call *c, const struct error *err)
     case STATUS_DENIED: status = 403; break;
     case STATUS_BUSY:
     case STATUS_IO: status = 503; break;
+    case STATUS_FULL: status = 507; break;
     case STATUS_OK:
     case STATUS_NUMERIC:
     case STATUS_EXHAUSTED:

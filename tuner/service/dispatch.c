@@ -3,6 +3,7 @@
 #include "tuner/base/json.h"
 #include "tuner/base/words.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,7 +155,9 @@ static void expect_body(struct call *c)
     r->body_max = c->route->body_max;
     if (c->route->body != BODY_FILE) return;
     r->spool = temporary_file(c->service);
-    if (r->spool < 0) call_problem(c, 503, "no file can be made in the folder for the attempts' files");
+    if (r->spool >= 0) return;
+    bool full = status_of_errno(errno) == STATUS_FULL;
+    call_problem(c, full ? 507 : 503, "no file can be made in the folder for the attempts' files: %s", strerror(errno));
 }
 
 static bool is_json(const struct call *c)

@@ -264,7 +264,9 @@ static void forget_body(struct exchange *x)
 {
     visitor_gives(x->visitor, x->room);
     free(x->request.body);
+    if (x->request.spool >= 0) close(x->request.spool);
     x->request.body = NULL;
+    x->request.spool = -1;
     x->room = 0;
 }
 
@@ -419,7 +421,6 @@ static void on_completed(void *data, struct MHD_Connection *connection, void **s
     *(x->prev ? &x->prev->next : &h->exchange) = x->next;
     if (x->next) x->next->prev = x->prev;
     if (x->response) MHD_destroy_response(x->response);
-    if (x->request.spool >= 0) close(x->request.spool);
     forget_body(x);
     visitor_own(x->visitor, NULL);
     visitor_asks(x->visitor);
