@@ -393,5 +393,58 @@ class Full(Strangers):
         self.ok("POST", "/studies", text=self.STUDY.replace("study: s", "study: t"), headers={"Content-Type": "application/yaml"})
 
 
+class Agents(Strangers):
+    def register(self, name, token):
+        card = {"instance": name, "host": "h", "boot": "b", "version": "1", "slots": 1, "held": []}
+        return self.call("PUT", "/agents/" + name, card, token=token).status
+
+    def test_a_token_has_so_many_agents_and_no_more(self):
+        one, other = (self.nocturne("token", "create", "--role", "worker").strip() for _ in range(2))
+        codes = [self.register(f"a{i}", one) for i in range(400)]
+        self.assertEqual(codes[:250], [200] * 250)
+        self.assertEqual(set(codes[256:]), {429})
+        self.assertEqual(len(self.ok("GET", "/agents")["agents"]), codes.count(200))
+        self.assertLessEqual(codes.count(200), 256)
+        self.assertEqual(self.register("b", other), 200)
+        self.wait("an agent that is known may register again", lambda: self.register("a0", one) == 200)
+        self.ok("DELETE", "/agents/a1")
+        self.wait("there is room for one more", lambda: self.register("c", one) == 200)
+        for name in ("a b", "a%2Fb", "a" * 65, "%C3%A9", "a;b"):
+            self.assertIn(self.register(name.replace(" ", "%20"), other), (404, 422), name)
+
+
+class Bodies(Strangers):
+    ENV = {"ASAN_OPTIONS": "quarantine_size_mb=4"}  # what was freed is given back
+
+    def test_half_sent_bodies_have_a_limit_together(self):
+        token, other = (self.nocturne("token", "create", "--role", "worker").strip() for _ in range(2))
+        self.ok("POST", "/studies?paused=true", text=Tokens.STUDY, headers={"Content-Type": "application/yaml"})
+        before, kept = self.memory(), []
+        head = f"POST /api/v1/studies/s/trials/0/tell HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n" \
+               "Content-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{"
+        for _ in range(363):
+            s = self.connect()
+            kept.append(s)
+            try:
+                s.sendall(head.encode() + b" " * 990000)
+            except ConnectionError:
+                pass
+        self.assertEqual(self.health(), 200)
+        self.assertLess(self.memory() - before, 150 << 20)  # of 363 MB
+        whole = head.encode() + b" " * 999998 + b"}"
+        with self.connect() as s:  # no more with this token, but others are heard
+            s.sendall(whole)
+            text = self.answer(s)
+            self.assertIn(b"HTTP/1.1 503", text)
+            self.assertIn(b"Retry-After", text)
+        with self.connect() as s:
+            s.sendall(whole.replace(token.encode(), other.encode()))
+            self.assertNotIn(b"HTTP/1.1 503", self.answer(s))
+        for s in kept:
+            s.close()
+        self.wait("what they had is free", lambda: self.call("POST", "/studies/s/trials/0/tell", token=token, text="{" + " " * 999998 + "}",
+                                                             headers={"Content-Type": "application/json"}).status != 503)
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { POLL_MS = 20000, MESSAGES_MAX = 10000, TEXT_MAX = 100 };
+enum { POLL_MS = 20000, MESSAGES_MAX = 10000, TEXT_MAX = 100, REGISTRATIONS_A_S = 30 };
 
 /* ---- looking ---- */
 
@@ -83,6 +83,10 @@ void api_agent_register(struct call *c)
     }
     if (card.study && !words_lists(c->who.scope, card.study)) {
         call_problem(c, 403, "this token is not for study '%.60s'", card.study);
+        return;
+    }
+    if (auth_is_flood(c->service->auth, c->who.id, REGISTRATIONS_A_S)) {
+        call_problem(c, 429, "more than %d agents a second register with this token", REGISTRATIONS_A_S);
         return;
     }
     json_t *gone = json_array();

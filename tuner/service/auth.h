@@ -62,7 +62,8 @@ enum status auth_check(struct auth *a, const char *peer, const char *header, str
 /* Is the token that was valid once still so? Of a database that cannot be read: yes. */
 bool auth_is_valid(struct auth *a, const char *id);
 
-/* One request more from this address: is that too many? `rate` a second, ten times that in a burst. */
+/* One request more from this address (or with the token of this id): is that too many? `rate` a second, ten times that
+ * in a burst. */
 bool auth_is_flood(struct auth *a, const char *peer, double rate);
 
 #endif

@@ -101,9 +101,9 @@ void call_fail(struct call *c, const struct error *err)
     case STATUS_BUSY:
     case STATUS_IO: status = 503; break;
     case STATUS_FULL: status = 507; break;
+    case STATUS_EXHAUSTED: status = 429; break;
     case STATUS_OK:
     case STATUS_NUMERIC:
-    case STATUS_EXHAUSTED:
     case STATUS_FAILED: break;
     }
     problem(c, status, err->text);
