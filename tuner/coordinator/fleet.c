@@ -326,15 +326,15 @@ static enum status check_token(const struct fleet *f, const struct agent *a, con
                      a->name, (long long)(f->silence_ms / 1000));
 }
 
-static enum status check_number(const struct fleet *f, const struct agent *a, const char *token, struct error *err)
+static enum status check_number(const struct fleet *f, const struct agent *a, const struct agent_card *card,
+                                struct error *err)
 {
     size_t n = 0;
-    if (a && a->known) return STATUS_OK;
-    for (const struct agent *x = f->agent; x; x = x->next) n += x->known && strcmp(x->token, token) == 0;
-    if (n < AGENTS_PER_TOKEN) return STATUS_OK;
+    if ((a && a->known) || !card->others_max) return STATUS_OK;
+    for (const struct agent *x = f->agent; x; x = x->next) n += x->known && strcmp(x->token, card->token) == 0;
+    if (n <= card->others_max) return STATUS_OK;
     return error_set(err, STATUS_EXHAUSTED,
-                     "this token has %d agents already; stop some, or give others a token of their own",
-                     AGENTS_PER_TOKEN);
+                     "this token has %zu agents already; stop some, or give others a token of their own", n);
 }
 
 enum status fleet_register(struct fleet *f, const struct agent_card *card, const json_t *held, json_t *gone,
@@ -343,7 +343,7 @@ enum status fleet_register(struct fleet *f, const struct agent_card *card, const
     struct agent *a = find(f, card->name);
     int64_t now = clock_mono_ms(f->clock);
     enum status s = check_token(f, a, card->token, err);
-    if (!s) s = check_number(f, a, card->token, err);
+    if (!s) s = check_number(f, a, card, err);
     if (s) return s;
     bool other = a && a->known && strcmp(a->instance, card->instance) != 0;
     if (other && (a->waits || now - a->heard_ms < HEARTBEAT_MS))

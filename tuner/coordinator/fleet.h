@@ -28,7 +28,7 @@ struct agent;
 struct member;
 struct seat;
 
-enum { AGENT_NAME_MAX = 64, AGENT_SLOTS_MAX = 1024, AGENTS_PER_TOKEN = 256 };
+enum { AGENT_NAME_MAX = 64, AGENT_SLOTS_MAX = 1024 };
 
 /* `silence_ms`: an agent that is not heard of for so long has lost its leases. */
 struct fleet *fleet_create(const struct clock *clock, int64_t silence_ms);
@@ -82,11 +82,12 @@ struct agent_card {
     const char *study; /* the only one that it works for; NULL: all */
     const char *job;   /* of Slurm, by which it was started; NULL: none */
     size_t slots, gpus;
+    size_t others_max; /* agents that may be there with the same token; 0: any number */
 };
 
 /* {"study", "lease"} of those in `held` that are over go into `gone`; seats that are not in `held` are lost.
  * STATUS_CONFLICT: another agent has this name, or one with another token. STATUS_EXHAUSTED: the token has
- * AGENTS_PER_TOKEN others. */
+ * `others_max` others. */
 enum status fleet_register(struct fleet *f, const struct agent_card *card, const json_t *held, json_t *gone,
                            struct agent **ret, struct error *err);
 struct agent *fleet_agent(struct fleet *f, const char *name); /* NULL: not registered */

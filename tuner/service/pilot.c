@@ -93,9 +93,20 @@ static void read_queue(struct pilot *p, const char *text)
 
 /* ---- submitting ---- */
 
-static char *token_file(struct pilot *p, struct arena *a)
+static char *token_file(const struct pilot *p, struct arena *a)
 {
     return arena_printf(a, "%s/slurm.token", p->service->files);
+}
+
+bool pilot_owns(const struct pilot *p, const char *token)
+{
+    struct arena a = {0};
+    char text[TOKEN_TEXT_MAX] = "";
+    FILE *in = fopen(token_file(p, &a), "re");
+    size_t n = in ? fread(text, 1, sizeof text - 1, in) : 0, prefix = strcspn(text, "_") + 1;
+    if (in) fclose(in);
+    arena_done(&a);
+    return n > prefix && strncmp(text + prefix, token, strlen(token)) == 0 && text[prefix + strlen(token)] == '_';
 }
 
 /* A worker's token of our own, in a file on the file system that the nodes share. */

@@ -18,6 +18,9 @@ struct pilot;
 struct pilot *pilot_create(struct service *s, const char *url);
 void pilot_free(struct pilot *p);
 
+/* Is it the token of the agents that are started here? They are as many as the studies say. */
+bool pilot_owns(const struct pilot *p, const char *token);
+
 /* Once a second or so. */
 void pilot_tick(struct pilot *p);
 /* The study is not at work any more: its jobs are cancelled until the queue shows none. */
