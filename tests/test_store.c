@@ -324,7 +324,7 @@ static void test_store__a_full_disk_is_a_sentence(void **state)
     sqlite3_exec(*db, "PRAGMA max_page_count = 20", NULL, NULL, NULL);
     enum status st = STATUS_OK;
     for (long i = 0; i < 100 && !st; i++) st = add_events(s, study, i + 1, 1, big, &err);
-    assert_int_equal(st, STATUS_IO);
+    assert_int_equal(st, STATUS_FULL);
     assert_contains(err.text, "the disk is full");
     assert_true(store_may_recover(s));
     store_close(s);
