@@ -4,9 +4,11 @@
 #include "tuner/agent/outbox.h"
 #include "tuner/service/pilot.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static char path[] = "/tmp/test_agent.XXXXXX";
@@ -27,11 +29,13 @@ static int teardown(void **state)
     return 0;
 }
 
+enum { LIMIT = 256 << 10 };
+
 static struct outbox *open_box(void)
 {
     struct outbox *o = NULL;
     struct error err;
-    assert_ok(outbox_open(path, &o, &err), err);
+    assert_ok(outbox_open(path, LIMIT, &o, &err), err);
     return o;
 }
 
@@ -134,6 +138,95 @@ static void test_outbox__stays_small_though_it_is_never_empty(void **state)
     outbox_close(o);
 }
 
+/* As an agent does: `next` are the numbers of the next reports. */
+static void say(struct outbox *o, const char *key, int lease, int n, int step, int *next)
+{
+    json_t *line = json_pack("{s:s, s:i, s:{s:i, s:i}}", "study", "s", "lease", lease, key, "n", n, "step", step);
+    if (outbox_add(o, line, false))
+        for (int i = 0; i < 3; i++) next[i] -= (int)outbox_thinned(o, "s", i);
+    json_decref(line);
+}
+
+static void say_report(struct outbox *o, int lease, int step, int *next)
+{
+    say(o, "report", lease, next[lease]++, step, next);
+}
+
+struct heard {
+    int n[3], step[3], ends;
+};
+
+static void hear(void *data, const json_t *line)
+{
+    struct heard *h = data;
+    json_int_t lease = json_integer_value(json_object_get(line, "lease"));
+    const json_t *report = json_object_get(line, "report");
+    h->ends += json_object_get(line, "end") != NULL;
+    if (!report) return;
+    assert_int_equal(json_integer_value(json_object_get(report, "n")), h->n[lease]); /* no gaps */
+    assert_true(json_integer_value(json_object_get(report, "step")) >= h->step[lease]);
+    h->n[lease]++;
+    h->step[lease] = (int)json_integer_value(json_object_get(report, "step"));
+}
+
+static void test_outbox__has_a_limit_and_thins_reports_only(void **state)
+{
+    (void)state;
+    struct outbox *o = open_box();
+    int next[3] = {0, 0, 0}, ends = 0;
+    size_t lent;
+    say_report(o, 0, 0, next);
+    json_decref(outbox_take(o, 1, "upload", &lent)); /* is being said while the rest is thinned */
+    for (int step = 1; step < 20000; step++) {
+        for (int lease = 0; lease < 3; lease++) say_report(o, lease, step, next);
+        if (step % 1000 == 0) say(o, "end", 0, ends++, step, next);
+        assert_true(outbox_bytes(o) <= LIMIT);
+    }
+    outbox_drop(o, lent);
+    outbox_close(o);
+    o = open_box();
+    struct heard h = {.ends = 0}; /* what was said is still there, with its number */
+    outbox_each(o, hear, &h);
+    assert_int_equal(h.ends, ends);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(h.n[i], next[i]);
+        assert_true(h.n[i] > 100);
+        assert_int_equal(h.step[i], 19999); /* the newest is there */
+    }
+    outbox_close(o);
+}
+
+static void limit_files(rlim_t bytes, struct rlimit *before)
+{
+    getrlimit(RLIMIT_FSIZE, before);
+    struct rlimit small = {bytes, before->rlim_max};
+    setrlimit(RLIMIT_FSIZE, &small);
+}
+
+static void test_outbox__a_disk_that_refuses_loses_nothing_and_has_a_limit_too(void **state)
+{
+    (void)state;
+    struct rlimit before;
+    struct outbox *o = open_box();
+    int next[3] = {0, 0, 0};
+    signal(SIGXFSZ, SIG_IGN);
+    limit_files(1000, &before);
+    for (int step = 0; step < 10000; step++) say_report(o, 0, step, next);
+    for (int i = 0; i < 100; i++) say(o, "end", 0, i, i, next);
+    bool bounded = outbox_bytes(o) <= LIMIT;
+    setrlimit(RLIMIT_FSIZE, &before);
+    assert_true(bounded);
+    say(o, "end", 0, 100, 100, next);
+    outbox_close(o); /* and now it is all on the disk */
+    o = open_box();
+    struct heard h = {.ends = 0};
+    outbox_each(o, hear, &h);
+    assert_int_equal(h.ends, 101);
+    assert_int_equal(h.n[0], next[0]);
+    assert_int_equal(h.step[0], 9999);
+    outbox_close(o);
+}
+
 static void test_pilot__lines_of_the_queue(void **state)
 {
     struct pilot_job j;
@@ -168,6 +261,8 @@ int main(void)
         box_test(test_outbox__what_was_not_dropped_is_there_after_a_kill),
         box_test(test_outbox__a_torn_line_is_left_out_and_a_damaged_one_does_not_stop_the_others),
         box_test(test_outbox__stays_small_though_it_is_never_empty),
+        box_test(test_outbox__has_a_limit_and_thins_reports_only),
+        box_test(test_outbox__a_disk_that_refuses_loses_nothing_and_has_a_limit_too),
         cmocka_unit_test(test_pilot__lines_of_the_queue),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

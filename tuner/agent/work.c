@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TAIL_MAX = 8192, RETRY_MS = 500, RETRY_MAX_MS = 30000, BACKLOG_MAX = 64 << 10, PREPARE_AGAIN_MS = 2000 };
+enum { TAIL_MAX = 8192, RETRY_MS = 500, RETRY_MAX_MS = 30000, BACKLOG_MAX = 64 << 10, PREPARE_AGAIN_MS = 2000, OUTBOX_MAX = 8 << 20 };
 
 enum state { PREPARES, RUNS };
 
@@ -57,11 +57,18 @@ static int64_t now_ms(void)
 
 /* ---- saying ---- */
 
+/* Reports were thinned: the next one of each lease has a smaller number. */
+static void count_again(struct crew *c)
+{
+    for (struct work *w = c->work; w; w = w->next)
+        w->reports -= (long)outbox_thinned(c->outbox, w->study_name, w->trial.lease);
+}
+
 static void say_body(struct work *w, const char *key, json_t *body, bool sync)
 {
     json_t *line = json_pack("{s:s, s:I, s:I, s:o}", "study", w->study_name, "trial", (json_int_t)w->trial.number,
                              "lease", (json_int_t)w->trial.lease, key, body);
-    if (!w->fenced && line) outbox_add(w->crew->outbox, line, sync);
+    if (!w->fenced && line && outbox_add(w->crew->outbox, line, sync)) count_again(w->crew);
     json_decref(line);
 }
 
@@ -529,25 +536,19 @@ json_t *crew_held(const struct crew *c)
 }
 
 /* Trials of an earlier process died with it; what they said last may still be in the outbox. */
-static void find_ended(struct crew *c)
+static void find_ended(void *data, const json_t *line)
 {
-    size_t bytes, i;
-    const json_t *x;
-    json_t *lines = outbox_take(c->outbox, SIZE_MAX, "", &bytes);
-    json_array_foreach(lines, i, x)
-    {
-        if (json_object_get(x, "end"))
-            json_array_append_new(c->ended, json_pack("{s:O, s:O}", "study", json_object_get(x, "study"), "lease",
-                                                      json_object_get(x, "lease")));
-    }
-    json_decref(lines);
+    struct crew *c = data;
+    json_t *study = json_object_get(line, "study"), *lease = json_object_get(line, "lease");
+    if (json_object_get(line, "end") && study && lease)
+        json_array_append_new(c->ended, json_pack("{s:O, s:O}", "study", study, "lease", lease));
 }
 
 enum status crew_open(struct crew *c, const struct crew_options *options, struct error *err)
 {
     struct arena a = {0};
     *c = (struct crew){.options = *options};
-    enum status s = outbox_open(arena_printf(&a, "%s/outbox.jsonl", options->dir), &c->outbox, err);
+    enum status s = outbox_open(arena_printf(&a, "%s/outbox.jsonl", options->dir), OUTBOX_MAX, &c->outbox, err);
     if (s) {
         arena_done(&a);
         return s;
@@ -557,7 +558,7 @@ enum status crew_open(struct crew *c, const struct crew_options *options, struct
     workers_remove_folder(arena_printf(&a, "%s/studies", options->dir)); /* made anew from the cache */
     c->workers = workers_create(options->loop, options->guard, options->slots);
     c->depot = depot_create(options->client, options->dir);
-    find_ended(c);
+    outbox_each(c->outbox, find_ended, c);
     arena_done(&a);
     return STATUS_OK;
 }
