@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """Control of running trials, through the real program: pruning, adapting, auditing, checkpoints, schedules, and what
 happens when trials report nonsense. The statistics have tests of their own (test_stopping.c, tests/bench)."""
+import contextlib
 import json
 import os
 import shutil
-import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
+
+from patience import PATIENCE, until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BIN = os.environ.get("NOCTURNE_BIN", os.path.join(HERE, "../build/dev/bin"))
@@ -36,6 +38,9 @@ confirm: {{top: {top}, seeds: 2}}
 """
 
 
+ADDED, CHECKPOINT = 2, 12  # kinds of events (store/store.h)
+
+
 class Control(unittest.TestCase):
     def setUp(self):
         self.dir = os.path.realpath(tempfile.mkdtemp(prefix="nocturne-control-"))
@@ -54,7 +59,7 @@ class Control(unittest.TestCase):
 
     def nocturne(self, *args, code=0, **env):
         r = subprocess.run(["nocturne", *args], cwd=self.dir, env=dict(self.env, **env), capture_output=True, text=True,
-                           timeout=120)
+                           timeout=PATIENCE)
         self.assertEqual(r.returncode, code, f"{args}\n{r.stdout}\n{r.stderr}")
         return r.stdout if code == 0 else r.stdout + r.stderr
 
@@ -64,6 +69,23 @@ class Control(unittest.TestCase):
     def log(self, event=None):
         all_ = [json.loads(line) for line in self.nocturne("log", "toy", "--json").splitlines()]
         return [e for e in all_ if event in (None, e["event"])]
+
+    def kill_once(self, study, condition, **env):
+        """kill -9 of a run once its log, as [(event, trial, body)], is as far as that."""
+        run = subprocess.Popen(["nocturne", "run", study, "--quiet"], cwd=self.dir, env=dict(self.env, **env))
+        until("the study is so far", lambda: condition(self.logged()) or run.poll() is not None)
+        self.assertIsNone(run.poll(), "it has ended before it could be killed")
+        run.kill()
+        run.wait()
+
+    def logged(self):
+        """The log of a study that runs, if there is one yet: [(event, trial, body)]."""
+        try:
+            with contextlib.closing(sqlite3.connect(f"file:{self.dir}/nocturne.db?mode=ro", uri=True, timeout=PATIENCE)) as db:
+                rows = db.execute("SELECT kind, trial, body FROM event ORDER BY seq").fetchall()
+        except sqlite3.OperationalError:
+            return []
+        return rows
 
     def trials(self):
         return json.loads(self.nocturne("trials", "toy", "--json"))["trials"]
@@ -110,11 +132,8 @@ class Pruning(Control):
 
     def test_killed_in_the_middle_it_goes_on(self):
         study = self.study(self.MORE, trials=25)
-        for delay in (0.6, 1.0, 1.4):
-            run = subprocess.Popen(["nocturne", "run", study, "--quiet"], cwd=self.dir, env=self.env)
-            time.sleep(delay)
-            run.kill()
-            run.wait()
+        for events in (9, 30, 60):
+            self.kill_once(study, lambda log: len(log) >= events)
         self.nocturne("run", study)
         trials = self.trials()
         self.assertEqual(len(trials), 25)
@@ -151,7 +170,7 @@ class Pruning(Control):
         self.assertEqual(suggestions(""), suggestions("stopping: {pruner: none, adaptive: false}"))
 
     def test_one_that_ignores_everything_is_killed(self):
-        self.run_study("stopping: {pruner: asha}", trials=8, TOY_MODE="ignore", TOY_PAUSE="0.01")
+        self.run_study("stopping: {pruner: asha}", trials=8, TOY_MODE="ignore")
         states = [t["state"] for t in self.trials()]
         self.assertIn("pruned", states)
         self.assertEqual(set(states), {"pruned", "complete"})
@@ -186,7 +205,7 @@ class Pruning(Control):
 class Advise(Control):
     def talk(self, more, lines):
         r = subprocess.run(["nocturne", "advise", self.study(more)], cwd=self.dir, env=self.env, capture_output=True,
-                           text=True, timeout=60, input="".join(json.dumps(x) + "\n" for x in lines))
+                           text=True, timeout=PATIENCE, input="".join(json.dumps(x) + "\n" for x in lines))
         return [json.loads(line) for line in r.stdout.splitlines()]
 
     @staticmethod
@@ -254,11 +273,7 @@ class Checkpoints(Control):
 
     def test_one_cut_short_is_not_used_and_said(self):
         study = self.study(trials=1)
-        run = subprocess.Popen(["nocturne", "run", study, "--quiet"], cwd=self.dir, env=dict(self.env, TOY_PAUSE="0.05"))
-        while not (os.path.exists(self.dir + "/nocturne.db") and self.log("checkpoint")):
-            time.sleep(0.1)
-        run.kill()
-        run.wait()
+        self.kill_once(study, lambda log: CHECKPOINT in [e[0] for e in log], TOY_WAITS="checkpoint")
         for e in self.log("checkpoint"):
             with open(e["body"]["path"], "a") as f:
                 f.write(" ")
@@ -308,11 +323,8 @@ class Schedules(Control):
 
     def test_killed_in_the_middle_it_goes_on(self):
         study = self.study(self.MORE, trials=60)
-        for delay in (0.7, 1.1):
-            run = subprocess.Popen(["nocturne", "run", study, "--quiet"], cwd=self.dir, env=self.env)
-            time.sleep(delay)
-            run.kill()
-            run.wait()
+        for events in (20, 60):
+            self.kill_once(study, lambda log: len(log) >= events)
         self.nocturne("run", study)
         members = [e for e in self.log("added") if e["body"].get("role") == "member"]
         self.assertEqual(len(members), 16)
@@ -320,7 +332,7 @@ class Schedules(Control):
         self.nocturne("doctor", "--rebuild")
 
     def test_without_clones_members_are_told(self):
-        self.run_study(self.MORE.replace("rounds: 4", "clone: false"), trials=60, TOY_PAUSE="0.01")
+        self.run_study(self.MORE.replace("rounds: 4", "clone: false"), trials=60)
         told = [t["metrics"]["told"] for t in self.trials()]
         sets = [e for e in self.log("adjusted") if "set" in e["body"]]
         self.assertEqual(len(sets), sum(told))
@@ -335,13 +347,9 @@ class Schedules(Control):
 
     def test_a_checkpoint_that_is_gone_fails_the_clone_only(self):
         study = self.study(self.MORE, trials=60)
-        run = subprocess.Popen(["nocturne", "run", study, "--quiet"], cwd=self.dir, env=dict(self.env, TOY_PAUSE="0.02"))
-        while not (os.path.exists(self.dir + "/nocturne.db") and [e for e in self.log("added") if "parent" in e["body"]]):
-            time.sleep(0.05)
-        run.kill()
-        run.wait()
-        child = next(e for e in self.log("added") if "parent" in e["body"] and e["trial"] not in
-                     {f["trial"] for f in self.log("finished")})
+        self.kill_once(study, lambda log: any(kind == ADDED and '"parent"' in body for kind, _, body in log),
+                       TOY_WAITS="clone")
+        child = next(e for e in self.log("added") if "parent" in e["body"])
         path = [e["body"]["path"] for e in self.log("checkpoint") if e["trial"] == child["body"]["parent"]][-1]
         for e in self.log("checkpoint"):
             if e["trial"] == child["trial"]:

@@ -1,13 +1,17 @@
 """A trial program for tests/test_control.py: a curve instead of a training, so that a study takes seconds.
 
 EM rises towards a ceiling that depends on --rate (best near 0.1), in steps of 100 tokens. Its checkpoint is its state as
-JSON. --mode says what else it does: ignore (no SDK, SIGTERM ignored), deaf (never looks for messages), flood, crash
-(once, half-way), late (reports after its result), odd (reports out of order, repeated, with gaps and extras), outside,
-missing (bad checkpoints), mute (no checkpoint).
+JSON. TOY_MODE says what else it does: ignore (SIGTERM and messages ignored, and no end once it was told to stop), flood,
+crash (once, half-way), late (reports after its result), odd (reports out of order, repeated, with gaps and extras),
+outside, missing (bad checkpoints), mute (no checkpoint).
+
+It never runs ahead of whom it reports to: before it looks for messages it waits until all it has said has been thought
+over. TOY_WAITS=checkpoint: after its first one it waits to be killed; TOY_WAITS=clone: one that goes on from another's does.
 """
 import json
 import math
 import os
+import select
 import signal
 import sys
 import time
@@ -17,7 +21,7 @@ import nocturne  # noqa: E402
 
 p = nocturne.params(rate=0.1, patience=5, threshold=1e-3)
 mode = os.environ.get("TOY_MODE", "")
-most = int(os.environ.get("TOY_STEPS", "40"))
+most, waits = 40, os.environ.get("TOY_WAITS")
 state = {"step": 0, "em": 0.0, "stopping": None, "told": []}
 rate = [p.rate]
 
@@ -46,6 +50,43 @@ if state["stopping"]:
 nocturne.on_set("rate", lambda v: (rate.__setitem__(0, v), state["told"].append(v)))
 
 
+def wait_for_the_end():
+    while True:
+        signal.pause()
+
+
+def coordinator():
+    """The parent of our guard."""
+    with open(f"/proc/{os.getppid()}/stat") as f:
+        return f.read().rpartition(")")[2].split()[1]
+
+
+def switches(pid):
+    """How often each thread of a process has gone to sleep; None: one of them is awake."""
+    count = []
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/status") as f:
+            field = dict(line.split(":", 1) for line in f.read().splitlines())
+        if field["State"].split()[0] != "S":
+            return None
+        count.append((thread, field["voluntary_ctxt_switches"]))
+    return count
+
+
+def wait_for_thought():
+    """Until the coordinator sleeps in all its threads, and none has been awake between two looks: it has read what we
+    said, has judged it, and what it answers is here."""
+    pid, before = coordinator(), None
+    while before is None or before != switches(pid):
+        time.sleep(0.001)
+        before = switches(pid)
+
+
+def is_told():
+    """Something has been said to us."""
+    return bool(select.select([int(os.environ["NOCTURNE_FD"])], [], [], 0)[0])
+
+
 def save():
     if mode == "mute":
         return
@@ -62,6 +103,8 @@ def save():
 
 
 best = state["em"]
+if waits == "clone" and nocturne.resume_from:
+    wait_for_the_end()
 while state["step"] < most:
     ceiling = 0.6 - 0.15 * abs(math.log10(rate[0] / 0.1))
     state["em"] += 0.15 * (ceiling - state["em"])
@@ -71,13 +114,18 @@ while state["step"] < most:
     over = stopping.update(state["em"])
     if state["step"] % 4 == 0:
         save()
+    if waits == "checkpoint" and state["step"] == 4:
+        wait_for_the_end()
     if mode == "crash" and state["step"] == most // 2 and os.environ["NOCTURNE_ATTEMPT"] == "1":
         os.kill(os.getpid(), signal.SIGSEGV)
-    time.sleep(float(os.environ.get("TOY_PAUSE", "0.002")))
-    if mode in ("ignore", "deaf"):
+    if state["step"] % 5 == 0 or over:
+        wait_for_thought()
+    if mode == "ignore":
         continue
     if nocturne.should_stop() or over:
         break
+if mode == "ignore" and is_told():
+    wait_for_the_end()
 save()
 if mode == "crash" and nocturne.resume_from:
     with open(nocturne.resume_from) as f:
