@@ -1,10 +1,11 @@
 """How these tests wait: for a fact, never for a time. What they start goes on when it is told to (a gate), and no
 deadline is near: PATIENCE is for a machine that has something else to do, and only a hang ever uses it up."""
+import os
 import random
 import socket
 import time
 
-PATIENCE = 300  # seconds
+PATIENCE = int(os.environ.get("PATIENCE", "300"))  # seconds
 
 
 def until(what, condition, seconds=PATIENCE, explain=lambda: ""):

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import unittest
 
+from patience import PATIENCE
 from service import STUDY, World
 
 CLIENTS = STUDY.replace("study: s", "study: clients").replace('trial: {command: [sh, trial.sh, "{x}", "{k}"], grace: 1s, '
@@ -51,9 +52,9 @@ class Api(World):
         command = [os.path.join(os.path.dirname(sys.executable), "schemathesis"), "run",
                    f"http://127.0.0.1:{self.port}/api/v1/openapi.yaml", "--url", f"http://127.0.0.1:{self.port}",
                    "-H", f"Authorization: Bearer {self.operator}", "--max-examples",
-                   os.environ.get("SCHEMATHESIS_EXAMPLES", "20"), "--seed", "1", "--request-timeout", "40",
+                   os.environ.get("SCHEMATHESIS_EXAMPLES", "20"), "--seed", "1", "--request-timeout", str(PATIENCE),
                    "--continue-on-failure", "--no-color", *more]
-        done = subprocess.run(command, cwd=self.dir, capture_output=True, text=True, timeout=1500,
+        done = subprocess.run(command, cwd=self.dir, capture_output=True, text=True, timeout=10 * PATIENCE,
                               env=dict(os.environ, SCHEMATHESIS_HOOKS="hooks", PYTHONPATH=self.dir))
         print(done.stdout[-int(os.environ.get("SHOW", "600")):], file=sys.stderr)
         self.assertEqual(done.returncode, 0, done.stdout[-6000:] + done.stderr[-3000:])

@@ -17,6 +17,7 @@ import threading
 import time
 import unittest
 
+from patience import until
 from test_kill import children_left
 
 BIN = os.path.abspath(os.environ["NOCTURNE_BIN"])
@@ -104,11 +105,7 @@ class Chaos(unittest.TestCase):
         return trials, replay
 
     def no_process_left(self):
-        for _ in range(100):  # a guard dies with its parent; give the kernel a moment
-            if not children_left(self.dir):
-                return
-            time.sleep(0.02)
-        self.fail(f"left running: {children_left(self.dir)}")
+        until("no process is left", lambda: not children_left(self.dir))  # a guard dies with its parent
 
     def kill_children(self):
         for pid in children_left(self.dir):

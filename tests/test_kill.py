@@ -10,8 +10,9 @@ import random
 import shutil
 import subprocess
 import tempfile
-import time
 import unittest
+
+from patience import PATIENCE, until
 
 BIN = os.path.abspath(os.environ["NOCTURNE_BIN"])
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -65,11 +66,7 @@ class Kill(unittest.TestCase):
             self.assertEqual(after[old["trial"]]["params"], old["params"])
 
     def no_child_left(self):
-        for _ in range(40):  # the guard dies with its parent; give the kernel a moment
-            if not children_left(self.dir):
-                return
-            time.sleep(0.05)
-        self.fail(f"left running: {children_left(self.dir)}")
+        until("no process is left", lambda: not children_left(self.dir))  # the guard dies with its parent
 
     def test_killed_at_random_moments(self):
         moments = random.Random(SEED)
@@ -93,7 +90,7 @@ class Kill(unittest.TestCase):
                 self.finished(process, now)
                 study, known, completed_studies = study + 1, [], completed_studies + 1
         process = self.start(f"s{study}.db")
-        process.wait(timeout=120)
+        process.wait(timeout=4 * PATIENCE)
         final = self.trials(f"s{study}.db")
         self.check(known, final)
         self.finished(process, final)

@@ -9,9 +9,9 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 import unittest
 
+from patience import PATIENCE
 from service import World
 
 BUILD = os.path.dirname(os.path.abspath(os.environ["NOCTURNE_BIN"]))
@@ -55,7 +55,7 @@ class Notify(World):
         self.folder = tempfile.TemporaryDirectory()
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(os.path.join(self.folder.name, "n"))
-        self.notify.settimeout(10)
+        self.notify.settimeout(PATIENCE)
         self.ENV = {"NOTIFY_SOCKET": os.path.join(self.folder.name, "n"), "WATCHDOG_USEC": "400000"}
         super().setUp()
 
@@ -66,15 +66,13 @@ class Notify(World):
 
     def test_ready_watchdog_stopping(self):
         self.assertEqual(self.notify.recv(100), b"READY=1")
-        began = time.time()
         for _ in range(3):
             self.assertEqual(self.notify.recv(100), b"WATCHDOG=1")
-        self.assertLess(time.time() - began, 2)
         self.server.terminate()
         while (word := self.notify.recv(100)) == b"WATCHDOG=1":
             pass
         self.assertEqual(word, b"STOPPING=1")
-        self.assertEqual(self.server.wait(timeout=20), 0)
+        self.assertEqual(self.server.wait(timeout=PATIENCE), 0)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ import threading
 import time
 import unittest
 
-from test_cli import HERE, STUDY, TRIAL, World, read
+from patience import PATIENCE, until
+from test_cli import HERE, STUDY, World, read
 
 
 class Several(World):
@@ -22,14 +23,15 @@ class Several(World):
         self.write("other.yaml", STUDY.replace("study: s", "study: other"))
         both = [self.popen("run", name, "--quiet") for name in ("study.yaml", "other.yaml")]
         for process in both:
-            self.assertEqual(process.communicate(timeout=100)[1], "")
+            said = process.communicate(timeout=PATIENCE)[1]  # the one may have had to wait for the other
+            self.assertRegex(said, r"\A(nocturne: paused: .*keeps it locked.*\nnocturne: going on\n)*\Z")
             self.assertEqual(process.returncode, 0)
         status = self.json("status")["studies"]
         self.assertEqual({s["study"]: s["states"]["complete"] for s in status}, {"s": 12, "other": 12})
         self.assertIn("ok", self.run_nocturne("doctor", "--rebuild")[0])
 
     def test_a_second_run_says_who_holds_the_study_and_takes_over_when_that_is_dead(self):
-        self.write("trial.sh", "sleep 0.2\n" + TRIAL)
+        self.gate_trials()
         first = self.popen("run", "study.yaml", "--quiet")
         self.wait_running()
         _, err = self.run_nocturne("run", "study.yaml", code=4)
@@ -38,28 +40,22 @@ class Several(World):
         self.run_nocturne("import", "study.yaml", "nothing.csv", code=3)
         first.kill()
         first.communicate()
+        self.open_gate()
         self.run_nocturne("run", "study.yaml", "--quiet")
         self.assertEqual({t["state"] for t in self.trials()}, {"complete"})
 
-    def wait_running(self):
-        for _ in range(200):
-            status = self.popen("status", "--json")
-            out = status.communicate()[0]
-            if status.returncode == 0 and any(s["states"]["running"] for s in json.loads(out)["studies"]):
-                return
-            time.sleep(0.02)
-        self.fail("no trial runs")
-
     def test_a_database_that_another_program_locks_pauses_the_study(self):
         self.run_nocturne("run", "study.yaml", "--trials", "3", "--quiet")
-        db = sqlite3.connect(os.path.join(self.dir, "nocturne.db"), isolation_level=None)
-        self.write("trial.sh", "sleep 0.1\n" + TRIAL)
+        db = sqlite3.connect(os.path.join(self.dir, "nocturne.db"), isolation_level=None, timeout=PATIENCE)
+        self.gate_trials()
+        before = self.started()
         process = self.popen("run", "study.yaml", "--quiet")
-        self.wait_running()
+        self.wait_running(before + 1)
         db.execute("BEGIN IMMEDIATE")
+        self.open_gate()
         self.assertRegex(process.stderr.readline(), r"paused: .*another program keeps it locked; goes on by itself")
         db.execute("COMMIT")
-        self.assertEqual(process.communicate(timeout=100)[1], "nocturne: going on\n")
+        self.assertEqual(process.communicate(timeout=PATIENCE)[1], "nocturne: going on\n")
         self.assertEqual(process.returncode, 0)
         self.assertEqual({t["state"] for t in self.trials()}, {"complete"})
 
@@ -74,7 +70,7 @@ class Several(World):
         self.assertRegex(process.stderr.readline(), r"^nocturne: paused: .*a\.db: .*; goes on by itself when that is over\n$")
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         self.assertEqual(len(json.loads(process.stdout.readline())["trials"]), 9000)
-        self.assertEqual(process.communicate(timeout=50)[1], "nocturne: going on\n")
+        self.assertEqual(process.communicate(timeout=PATIENCE)[1], "nocturne: going on\n")
 
     def test_without_file_descriptors_the_study_pauses(self):
         process = self.popen("run", "study.yaml", "--quiet",
@@ -92,19 +88,21 @@ class Several(World):
         self.goes_on(process)
 
     def goes_on(self, process):
-        self.assertEqual(process.communicate(timeout=100)[1], "nocturne: going on\n")
+        self.assertEqual(process.communicate(timeout=PATIENCE)[1], "nocturne: going on\n")
         self.assertEqual(process.returncode, 0)
         trials = self.trials()
         self.assertEqual({t["state"] for t in trials}, {"complete"})
         self.assertEqual(len(trials), 12)
 
     def test_backup_while_it_runs(self):
-        self.write("trial.sh", "sleep 0.1\n" + TRIAL)
+        self.gate_trials()
         process = self.popen("run", "study.yaml", "--quiet")
         self.wait_running()
         self.assertIn("a copy of nocturne.db", self.run_nocturne("backup", "copy.db")[0])
         self.assertIn("exists already", self.run_nocturne("backup", "copy.db", code=2)[1])
-        process.communicate(timeout=100)
+        self.assertIsNone(process.poll())
+        self.open_gate()
+        process.communicate(timeout=PATIENCE)
         before = self.json("trials", "--db", "copy.db")["trials"]
         self.assertEqual([t["params"] for t in before], [t["params"] for t in self.trials()[:len(before)]])
         self.run_nocturne("run", "study.yaml", "--quiet", "--db", "copy.db")  # a database like any other
@@ -148,21 +146,21 @@ class Log(World):
         self.assertIn("trial 1 ", self.run_nocturne("log", "--trial", "1")[0])
 
     def test_decisions_to_stop_are_in_the_log(self):
-        self.write("trial.sh", "sleep 60")
-        process = self.popen("run", "study.yaml", "--quiet")
-        time.sleep(0.5)
+        self.gate_trials()  # it stays closed
+        process = self.popen("run", "study.yaml")
+        self.wait_running()
         process.send_signal(signal.SIGINT)
-        time.sleep(0.2)
+        self.wait_line(process.stdout, "interrupt again")
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
+        process.communicate(timeout=PATIENCE)
         self.assertEqual(process.returncode, 4)
         log = self.run_nocturne("log", "--trial", "0")[0]
         self.assertRegex(log, r'condemned +\{"reason": "interrupted"\}\n.*returned +\{"outcome": "stopped", "reason": "interrupted"')
 
     def test_status_after_a_kill_is_what_the_log_says(self):
-        self.write("trial.sh", "sleep 0.05\n" + TRIAL)
+        self.write("study.yaml", STUDY.replace("trials: 8", "trials: 10000"))
         process = self.popen("run", "study.yaml", "--quiet")
-        time.sleep(0.6)
+        self.wait_running(5)
         process.kill()
         process.communicate()
         status = self.json("status")["studies"][0]
@@ -201,7 +199,8 @@ class Budgets(World):
         self.assertIn("nothing is known of this study's trials yet", out)
         self.assertIn("64 slots on", out)
         self.assertFalse(os.path.exists(os.path.join(self.dir, "nocturne.db")))  # runs and writes nothing
-        plan = json.loads(self.run_nocturne("plan", "study.yaml", "--probe", "3", "--until", "00:00", "--json")[0])
+        in_twelve_hours = time.strftime("%H:%M", time.localtime(time.time() + 12 * 3600))
+        plan = json.loads(self.run_nocturne("plan", "study.yaml", "--probe", "3", "--until", in_twelve_hours, "--json")[0])
         self.assertEqual((plan["known"], plan["trials_left"], plan["confirmations_left"]), (3, 5, 4))
         self.assertLess(plan["tokens"]["low"], plan["tokens"]["median"])
         self.assertGreater(plan["tokens"]["high"], 9 * 1500)
@@ -210,25 +209,28 @@ class Budgets(World):
         self.assertEqual(self.json("status")["studies"][0]["phase"], "stopped")
         self.run_nocturne("run", "study.yaml", "--quiet")
         self.assertEqual(len(self.trials()), 12)
-        self.write("study.yaml", STUDY.replace("timeout: 20s", "timeout: 1s").replace("tokens: {goal", "tokens: {gaol"))
+        self.write("study.yaml", STUDY.replace("timeout: 1h", "timeout: 1s").replace("tokens: {goal", "tokens: {gaol"))
         self.run_nocturne("plan", "study.yaml", code=2)
 
     def test_plan_sees_risks(self):
-        self.write("study.yaml", STUDY.replace("confirm:", "constraints: [em >= baseline + 0.9]\nconfirm:").replace("timeout: 20s", "timeout: 1s"))
-        self.write("trial.sh", "sleep 0.9\n" + TRIAL)
-        out = self.run_nocturne("plan", "study.yaml", "--probe", "2")[0]
+        self.write("study.yaml", STUDY.replace("confirm:", "constraints: [em >= baseline + 0.9]\nconfirm:"))
+        self.write("trial.sh", "sleep 0.1\n" + read(os.path.join(self.dir, "trial.sh")))
+        self.run_nocturne("plan", "study.yaml", "--probe", "2")
+        self.write("study.yaml", read(os.path.join(self.dir, "study.yaml")).replace("timeout: 1h", "timeout: 0.1s"))
+        out = self.run_nocturne("plan", "study.yaml")[0]
         self.assertIn("which no proportion can reach", out)
-        self.assertIn("the timeout (1.0s) is shorter than a trial may take", out)
+        self.assertIn("the timeout (0.1s) is shorter than a trial may take", out)
 
 
 class Leases(World):
     def setUp(self):
         super().setUp()
+        self.write("study.yaml", STUDY.replace("retries: 1", "retries: 1, backoff: 0.001s"))
         self.pipe = self.popen("advise", "study.yaml", "--db", "a.db", stdin=subprocess.PIPE)
 
     def tearDown(self):
         self.pipe.stdin.close()
-        self.pipe.wait(timeout=20)
+        self.pipe.wait(timeout=PATIENCE)
         self.pipe.stdout.close()
         self.pipe.stderr.close()
         super().tearDown()
@@ -239,11 +241,10 @@ class Leases(World):
         return json.loads(self.pipe.stdout.readline())
 
     def test_an_expired_lease_is_lent_again_and_its_late_result_is_kept(self):
-        first = self.say(ask=1, ttl="1s")["trials"][0]
+        first = self.say(ask=1, ttl="1h")["trials"][0]
         self.assertTrue(self.say(renew=0, lease=first["lease"], ttl="1s")["ok"])
-        time.sleep(1.2)
-        self.assertIn("lease of trial 0 is over", self.say(report=0, lease=first["lease"], step=1, metrics={"em": 0.5})["error"])
-        time.sleep(1.2)  # the back-off
+        over = until("the lease is over", lambda: self.say(report=0, lease=first["lease"], step=1, metrics={"em": 0.5}).get("error"))
+        self.assertIn("lease of trial 0 is over", over)
         second = self.say(ask=1)["trials"][0]
         self.assertEqual(second["trial"], 0)
         self.assertEqual(second["params"], first["params"])
