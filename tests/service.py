@@ -65,20 +65,25 @@ class World(unittest.TestCase):
         self.start()
 
     def tearDown(self):
-        for process in self.processes:
-            if process.poll() is None:
-                process.terminate()
-        for process in self.processes:
-            try:
-                process.wait(timeout=PATIENCE)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        self.end([p for p in self.processes if p is not self.server])  # agents can still say goodbye
+        self.end([self.server])
         sanitizer = [name for name in os.listdir(self.dir) if name.endswith(".out") and ("Sanitizer" in self.read(name) or "runtime error" in self.read(name))]
         texts = [self.read(name)[:4000] for name in sanitizer]
         self.claim.close()
         self.temporary.cleanup()
         self.assertEqual(texts, [])
+
+    @staticmethod
+    def end(processes):
+        for process in processes:
+            if process.poll() is None:
+                process.terminate()
+        for process in processes:
+            try:
+                process.wait(timeout=PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
     def read(self, name):
         with open(os.path.join(self.dir, name), errors="replace") as text:

@@ -247,7 +247,7 @@ class Network(World):
         cut.up = False
         self.open_gate()
         outbox = os.path.join(self.dir, "far.d/outbox.jsonl")
-        self.wait("both trials have ended", lambda: os.path.exists(outbox) and self.read("far.d/outbox.jsonl").count('"end"') == 2)
+        self.wait("both trials have ended", lambda: os.path.exists(outbox) and self.read("far.d/outbox.jsonl").count('"end": {') == 2)
         cut.up = True
         self.wait_phase("complete")
         trials, finished = self.trials(), [e["trial"] for e in self.events() if e["event"] == "finished"]

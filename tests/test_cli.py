@@ -104,8 +104,10 @@ class World(unittest.TestCase):
 
     def popen(self, *args, **kw):
         env = {k: v for k, v in os.environ.items() if not k.startswith("NOCTURNE_")}
-        return subprocess.Popen([NOCTURNE, *args], cwd=self.dir, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                text=True, **kw)
+        process = subprocess.Popen([NOCTURNE, *args], cwd=self.dir, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True, **kw)
+        self.addCleanup(process.kill)  # of a test that failed: its trials may stand at a gate for good
+        return process
 
     def run_nocturne(self, *args, code=0, stdin=None, **kw):
         process = self.popen(*args, stdin=subprocess.PIPE, **kw)

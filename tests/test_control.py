@@ -73,10 +73,12 @@ class Control(unittest.TestCase):
     def kill_once(self, study, condition, **env):
         """kill -9 of a run once its log, as [(event, trial, body)], is as far as that."""
         run = subprocess.Popen(["nocturne", "run", study, "--quiet"], cwd=self.dir, env=dict(self.env, **env))
-        until("the study is so far", lambda: condition(self.logged()) or run.poll() is not None)
-        self.assertIsNone(run.poll(), "it has ended before it could be killed")
-        run.kill()
-        run.wait()
+        try:
+            until("the study is so far", lambda: condition(self.logged()) or run.poll() is not None)
+            self.assertIsNone(run.poll(), "it has ended before it could be killed")
+        finally:
+            run.kill()
+            run.wait()
 
     def logged(self):
         """The log of a study that runs, if there is one yet: [(event, trial, body)]."""
