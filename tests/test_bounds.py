@@ -6,10 +6,10 @@ NOCTURNE_BIN is the folder of the binaries. Deadlines are generous: what is boun
 import os
 import subprocess
 import tempfile
-import time
 import unittest
 
 import service
+from patience import PATIENCE
 from service import NOCTURNE, World
 
 MIB = 1 << 20
@@ -68,7 +68,7 @@ class StudyFiles(unittest.TestCase):
                     with open(path, "w") as out:
                         out.write(text)
                     done = subprocess.run([NOCTURNE, "plan", "--db", os.path.join(folder, "n.db"), path], capture_output=True,
-                                          text=True, timeout=60)
+                                          text=True, timeout=PATIENCE)
                     self.assertEqual(done.returncode, 2, done.stderr)
                     self.assertIn(message, done.stderr)
                     self.assertRegex(done.stderr, r"s\.yaml:\d+:\d+: ")

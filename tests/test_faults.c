@@ -299,7 +299,7 @@ static void test_faults__the_writer_tries_again(void **state)
             journal_wait(w.session->journal);
         }
         for (int tries = 0;
-             tries < 10000 && journal_durable(w.session->journal) < journal_batch(w.session->journal) - 1; tries++)
+             tries < 300000 && journal_durable(w.session->journal) < journal_batch(w.session->journal) - 1; tries++)
             usleep(1000);
         assert_ok(journal_stop(w.session->journal, &err), err);
         fault_set(&sqlite_fault, -1, 0, 0);

@@ -7,9 +7,9 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 import unittest
 
+from patience import PATIENCE
 from service import STUDY, NOCTURNE, World
 
 PARTS = ("", "-wal", "-shm")
@@ -120,7 +120,7 @@ class Ground(World):
             harm()
             self.expect_refusal(trial)
             self.server.terminate()
-            self.assertEqual(self.server.wait(timeout=60), 0)
+            self.assertEqual(self.server.wait(timeout=PATIENCE), 0)
             for tail in PARTS:
                 if os.path.exists(self.db + tail):
                     os.unlink(self.db + tail)
@@ -162,7 +162,7 @@ class Ground(World):
             self.assertGreaterEqual(self.completes(), self.told)
 
     def begun(self, db):
-        done = subprocess.run([NOCTURNE, "trials", "r", "--db", db], cwd=self.dir, capture_output=True, text=True, timeout=60)
+        done = subprocess.run([NOCTURNE, "trials", "r", "--db", db], cwd=self.dir, capture_output=True, text=True, timeout=PATIENCE)
         return "complete" in done.stdout
 
     def test_a_run_pauses_with_one_sentence_and_goes_on(self):
@@ -176,7 +176,7 @@ class Ground(World):
         self.assertRegex(run.stderr.readline(), r"^nocturne: paused: r\.db was moved, deleted or replaced .*; goes on by itself when that is over\n$")
         os.rename(db + ".away", db)
         self.assertEqual(run.stderr.readline(), "nocturne: going on\n")
-        self.assertEqual(run.communicate(timeout=300)[1], "")
+        self.assertEqual(run.communicate(timeout=PATIENCE)[1], "")
         self.assertEqual(run.returncode, 0)
 
     TRIAL = "echo 'nocturne: {\"result\": {\"em\": 0.5, \"tokens\": 1000}}'\n"
@@ -194,7 +194,7 @@ class Ground(World):
         shutil.rmtree(folder, ignore_errors=True)
         self.assertIn("paused: ", run.stderr.readline())
         run.send_signal(signal.SIGTERM)
-        said = run.communicate(timeout=120)[1]
+        said = run.communicate(timeout=PATIENCE)[1]
         self.assertEqual(run.returncode, 1)
         self.assertNotIn("Sanitizer", said)
 
@@ -217,7 +217,7 @@ class Ground(World):
         os.rename(db + ".away", db)
         self.assertEqual(json.loads(pipe.stdout.readline()), {"ok": True})  # once, and only now
         pipe.stdin.close()
-        self.assertEqual(pipe.wait(timeout=60), 0)
+        self.assertEqual(pipe.wait(timeout=PATIENCE), 0)
         pipe.stdout.close()
         pipe.stderr.close()
 

@@ -1,11 +1,13 @@
 /* A trial program for tests/test_sdk.py: reports the values of its argument and says what it was told.
- *     sdk_probe VALUE,VALUE,… [--pause SECONDS] [--name=value …] */
+ *     sdk_probe VALUE,VALUE,… [--wait STEP PATH] [--name=value …]
+ * --wait: from that step on, before it looks for messages, until there is a file. */
 #include "workers/sdk/c/nocturne.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 static void set_rate(void *data, double value)
 {
@@ -19,10 +21,9 @@ static double now_us(void)
     return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
-static void pause_for(double seconds)
+static void wait_for(const char *path)
 {
-    struct timespec t = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
-    nanosleep(&t, NULL);
+    while (access(path, F_OK) != 0) nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
 }
 
 /* Microseconds that a report and a look for messages take. */
@@ -42,13 +43,17 @@ static int measure(struct nocturne *n, long reports)
 int main(int argc, char **argv)
 {
     struct nocturne *n = nocturne_open(argc, argv);
-    double rate = nocturne_number(n, "learning_rate", 0.5), pause = 0;
+    double rate = nocturne_number(n, "learning_rate", 0.5);
     struct nocturne_stopping stopping = {.patience = nocturne_number(n, "patience", 3),
                                          .threshold = nocturne_number(n, "threshold", 0)};
-    long step = 0;
+    const char *awaited = NULL;
+    long step = 0, from = 0;
     if (argc > 2 && strcmp(argv[1], "measure") == 0) return measure(n, atol(argv[2]));
-    for (int i = 2; i + 1 < argc; i++)
-        if (strcmp(argv[i], "--pause") == 0) pause = atof(argv[i + 1]);
+    for (int i = 2; i + 2 < argc; i++)
+        if (strcmp(argv[i], "--wait") == 0) {
+            from = atol(argv[i + 1]);
+            awaited = argv[i + 2];
+        }
     nocturne_early_stopping(n, &stopping, "em");
     nocturne_on_set(n, "learning_rate", set_rate, &rate);
     for (char *at = argv[1], *end; *at; at = *end ? end + 1 : end) {
@@ -56,7 +61,7 @@ int main(int argc, char **argv)
         nocturne_report(n, step, 2, (struct nocturne_metric[]){{"em", em}, {"tokens", 100.0 * (double)(step + 1)}});
         step++;
         nocturne_stopping_update(&stopping, em);
-        pause_for(pause);
+        if (awaited && step >= from) wait_for(awaited);
         if (nocturne_should_stop(n)) break;
     }
     if (nocturne_resume_from(n)) nocturne_log(n, nocturne_resume_from(n));

@@ -1,5 +1,6 @@
 """The same as probe.c, through the Python SDK."""
 import json
+import os
 import sys
 import time
 
@@ -15,7 +16,7 @@ if sys.argv[1] == "measure":
     sys.exit()
 
 p = nocturne.params(learning_rate=0.5, patience=3, threshold=0.0, model="mlp")
-pause = float(sys.argv[sys.argv.index("--pause") + 1]) if "--pause" in sys.argv else 0
+first, awaited = sys.argv[sys.argv.index("--wait") + 1:][:2] if "--wait" in sys.argv else (0, None)
 stopping = nocturne.EarlyStopping(p.patience, p.threshold, metric="em")
 rate = [p.learning_rate]
 nocturne.on_set("learning_rate", lambda v: rate.__setitem__(0, v))
@@ -24,7 +25,8 @@ for value in sys.argv[1].split(","):
     nocturne.report(step, em=float(value), tokens=100 * (step + 1))
     step += 1
     stopping.update(float(value))
-    time.sleep(pause)
+    while awaited and step >= int(first) and not os.path.exists(awaited):
+        time.sleep(0.005)
     if nocturne.should_stop():
         break
 if nocturne.resume_from:

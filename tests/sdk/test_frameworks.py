@@ -31,7 +31,8 @@ def needs(*modules):
 
 
 class Coordinator:
-    """The other end: hears everything, and says something after a number of reports."""
+    """The other end: hears everything, and says something after a number of reports. Who reports waits until that has
+    been heard and answered, so that no training is over before."""
 
     def __init__(self, answers=None, resume=None, seed=3):
         self.ours, theirs = socket.socketpair()
@@ -41,7 +42,9 @@ class Coordinator:
             env["NOCTURNE_RESUME"] = resume
         self.run = Run(argv=[], environ=env)
         theirs.close()
-        self.answers, self.messages = answers or {}, []
+        self.answers, self.messages, self.heard = answers or {}, [], threading.Semaphore(0)
+        report = self.run.report
+        self.run.report = lambda *a, **k: (report(*a, **k), self.heard.acquire(timeout=300))[0]
         self.thread = threading.Thread(target=self._listen, daemon=True)
         self.thread.start()
 
@@ -52,11 +55,13 @@ class Coordinator:
             reports = sum("report" in m for m in self.messages)
             if "report" in message and reports in self.answers:
                 self.ours.sendall((json.dumps(self.answers[reports]) + "\n").encode())
+            if "report" in message:
+                self.heard.release()
 
     def end(self):
         self.run._socket.shutdown(socket.SHUT_RDWR)
         self.run._socket.close()
-        self.thread.join(timeout=10)
+        self.thread.join(timeout=300)
         self.ours.close()
         return self.messages
 
@@ -152,7 +157,6 @@ class Torch(unittest.TestCase):
             losses.append(loss.item())
             c.run.report(step, loss=loss)  # a tensor is a metric, too
             nt.save(step + 1, run=c.run, model=model, optimizer=optimizer)
-            threading.Event().wait(0.01)
             if c.run.should_stop():
                 break
         return losses, optimizer
