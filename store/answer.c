@@ -41,9 +41,3 @@ enum status store_answer_insert(struct store *store, const struct store_answer *
     statement_row(q);
     return statement_end(q, err);
 }
-
-enum status store_answers_forget(struct store *store, int64_t before_ms, struct error *err)
-{
-    static const char sql[] = "DELETE FROM answer WHERE at_ms < ?1";
-    return statement_run(store, sql, err, "i", before_ms);
-}

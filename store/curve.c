@@ -180,24 +180,44 @@ enum status curve_insert(struct store *store, int64_t study, const struct curve 
     return statement_end(q, err);
 }
 
-enum status store_reports(struct store *store, int64_t study, int64_t lease, store_report_fn *fn, void *data,
-                          struct error *err)
+struct reports_after {
+    long after;
+    store_report_fn *fn;
+    void *data;
+};
+
+static void pass_later(void *data, const struct store_report *r)
+{
+    const struct reports_after *x = data;
+    if (r->number > x->after) x->fn(x->data, r);
+}
+
+/* From the first row on, because a row has names of rows before it. */
+enum status store_reports_after(struct store *store, int64_t study, int64_t lease, long after, store_report_fn *fn,
+                                void *data, const bool *stop, struct error *err)
 {
     static const char sql[] = "SELECT seq, body FROM curve WHERE study = ?1 AND lease = ?2 ORDER BY seq";
     struct statement *q = statement_get(store, sql, err);
+    struct reports_after x = {after, fn, data};
     bool sound = true;
     if (!q) return err->status;
     struct unpacked *u = must_alloc(1, sizeof *u);
     statement_int(q, 1, study);
     statement_int(q, 2, lease);
-    while (statement_row(q)) {
+    while (!(stop && *stop) && statement_row(q)) {
         size_t n;
         const unsigned char *bytes = column_blob(q, 1, &n);
-        sound &= read_row(u, lease, (long)column_int(q, 0), bytes, n, fn, data);
+        sound &= read_row(u, lease, (long)column_int(q, 0), bytes, n, pass_later, &x);
     }
     free(u);
     enum status s = statement_end(q, err);
     return !s && !sound ? error_set(err, STATUS_IO, "%s: damaged reports", store->path) : s;
+}
+
+enum status store_reports(struct store *store, int64_t study, int64_t lease, store_report_fn *fn, void *data,
+                          struct error *err)
+{
+    return store_reports_after(store, study, lease, -1, fn, data, NULL, err);
 }
 
 /* ---- migration ---- */

@@ -41,7 +41,7 @@ enum status store_events(struct store *store, int64_t study, long trial, store_e
 }
 
 enum status store_events_after(struct store *store, int64_t study, int64_t seq, long limit, store_event_fn *fn,
-                               void *data, struct error *err)
+                               void *data, const bool *stop, struct error *err)
 {
     static const char sql[] = COLUMNS "WHERE study = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
     struct statement *q = statement_get(store, sql, err);
@@ -49,7 +49,19 @@ enum status store_events_after(struct store *store, int64_t study, int64_t seq, 
     statement_int(q, 1, study);
     statement_int(q, 2, seq);
     statement_int(q, 3, limit);
-    return each(q, fn, data, NULL, err);
+    return each(q, fn, data, stop, err);
+}
+
+enum status store_events_back(struct store *store, int64_t study, enum logged kind, store_event_fn *fn, void *data,
+                              const bool *stop, struct error *err)
+{
+    static const char sql[] =
+        COLUMNS "INDEXED BY event_trial WHERE study = ?1 AND trial IS NULL AND kind = ?2 ORDER BY seq DESC";
+    struct statement *q = statement_get(store, sql, err);
+    if (!q) return err->status;
+    statement_int(q, 1, study);
+    statement_int(q, 2, (int64_t)kind);
+    return each(q, fn, data, stop, err);
 }
 
 enum status store_last_event(struct store *store, int64_t study, int64_t *ret_seq, struct error *err)

@@ -38,6 +38,8 @@ enum { STORE_CHECKED_BYTES = 16 << 20 };
 enum status store_open(const char *path, enum store_mode mode, struct store **ret, struct error *err);
 void store_close(struct store *store);
 const char *store_path(const struct store *store);
+/* How long a database that another program keeps locked is waited for; ten seconds otherwise. */
+void store_set_patience(struct store *store, int ms);
 int store_version(void); /* schema version this program writes */
 
 /* May the last failure pass by itself (disk full, locked, not writable now), or is the file damaged for good? */
@@ -71,8 +73,14 @@ enum status store_study_find(struct store *store, const char *name, struct arena
                              struct error *err);
 enum status store_studies(struct store *store, store_study_fn *fn, void *data, struct error *err);
 
-/* The study, its events and reports, for good: the one thing that takes anything out of the log. Nobody may hold it. */
+enum status store_study_id(struct store *store, const char *name, int64_t *ret, struct error *err);
+
+/* For good, the one thing that takes anything out of the log: the study is gone at once, and its name free; its events
+ * and reports go with store_sweep. Nobody may hold it. */
 enum status store_study_delete(struct store *store, int64_t study, struct error *err);
+/* Takes away some thousand rows of deleted studies, or answers from before `before_ms`, in a short transaction: others
+ * get their turn. *ret_more: call it again. */
+enum status store_sweep(struct store *store, int64_t before_ms, bool *ret_more, struct error *err);
 
 /* ---- tokens: who may talk to the service ---- */
 
@@ -109,7 +117,6 @@ typedef void store_answer_fn(void *data, const struct store_answer *answer);
 enum status store_answer_find(struct store *store, const char *token, const char *key, store_answer_fn *fn, void *data,
                               struct error *err);
 enum status store_answer_insert(struct store *store, const struct store_answer *answer, struct error *err);
-enum status store_answers_forget(struct store *store, int64_t before_ms, struct error *err);
 
 /* ---- events ---- */
 
@@ -143,9 +150,12 @@ typedef void store_event_fn(void *data, const struct store_event *event);
 /* In order; `trial` −1: all of the study. Stops early, without an error, when *stop becomes true (may be NULL). */
 enum status store_events(struct store *store, int64_t study, long trial, store_event_fn *fn, void *data,
                          const bool *stop, struct error *err);
-/* At most `limit` events after `seq`. */
+/* At most `limit` events after `seq`, −1: all; stops as above. */
 enum status store_events_after(struct store *store, int64_t study, int64_t seq, long limit, store_event_fn *fn,
-                               void *data, struct error *err);
+                               void *data, const bool *stop, struct error *err);
+/* Of the study itself and of this kind, the newest first; quick, however many trials there are. */
+enum status store_events_back(struct store *store, int64_t study, enum logged kind, store_event_fn *fn, void *data,
+                              const bool *stop, struct error *err);
 /* seq of the last event; 0: none */
 enum status store_last_event(struct store *store, int64_t study, int64_t *ret_seq, struct error *err);
 
@@ -166,6 +176,10 @@ typedef void store_report_fn(void *data, const struct store_report *report);
 
 enum status store_reports(struct store *store, int64_t study, int64_t lease, store_report_fn *fn, void *data,
                           struct error *err);
+
+/* Those after number `after` (−1: all); no further rows once *stop is true (reports of one row still come). */
+enum status store_reports_after(struct store *store, int64_t study, int64_t lease, long after, store_report_fn *fn,
+                                void *data, const bool *stop, struct error *err);
 
 /* ---- the journal: how events become durable ----
  *

@@ -59,7 +59,7 @@ static void copy_row(void *data, const struct store_study *row)
 enum status store_study_find(struct store *store, const char *name, struct arena *arena, struct store_study *ret,
                              struct error *err)
 {
-    static const char sql[] = COLUMNS "WHERE name = ?1";
+    static const char sql[] = COLUMNS "WHERE name = ?1 AND substr(name, 1, 1) <> '/'"; /* not one that is deleted */
     struct statement *q = statement_get(store, sql, err);
     struct store_study found;
     if (!q) return err->status;
@@ -73,36 +73,86 @@ enum status store_study_find(struct store *store, const char *name, struct arena
 
 enum status store_studies(struct store *store, store_study_fn *fn, void *data, struct error *err)
 {
-    static const char sql[] = COLUMNS "ORDER BY id";
+    static const char sql[] = COLUMNS "WHERE substr(name, 1, 1) <> '/' ORDER BY id";
     struct statement *q = statement_get(store, sql, err);
     if (!q) return err->status;
     each(q, fn, data);
     return statement_end(q, err);
 }
 
-/* Reports and events are protected by triggers, which are away for this transaction only. */
-static enum status delete_rows(struct store *store, int64_t study, struct error *err)
+enum status store_study_id(struct store *store, const char *name, int64_t *ret, struct error *err)
 {
-    static const char lift[] = "DROP TRIGGER event_is_kept; DROP TRIGGER curve_is_kept";
-    static const char restore[] =
-        "CREATE TRIGGER event_is_kept BEFORE DELETE ON event BEGIN SELECT raise(ABORT, 'the event log is "
-        "append-only'); END; "
-        "CREATE TRIGGER curve_is_kept BEFORE DELETE ON curve BEGIN SELECT raise(ABORT, 'reports are append-only'); END";
-    static const char curves[] = "DELETE FROM curve WHERE study = ?1", events[] = "DELETE FROM event WHERE study = ?1",
-                      requests[] = "DELETE FROM request WHERE study = ?1", itself[] = "DELETE FROM study WHERE id = ?1";
-    enum status s = store_exec(store, lift, err);
-    if (!s) s = statement_run(store, curves, err, "i", study);
-    if (!s) s = statement_run(store, events, err, "i", study);
-    if (!s) s = statement_run(store, requests, err, "i", study);
-    if (!s) s = statement_run(store, itself, err, "i", study);
-    return s ? s : store_exec(store, restore, err);
+    static const char sql[] = "SELECT id FROM study WHERE name = ?1 AND substr(name, 1, 1) <> '/'";
+    struct statement *q = statement_get(store, sql, err);
+    int64_t id = 0;
+    if (!q) return err->status;
+    statement_text(q, 1, name);
+    if (statement_row(q)) id = column_int(q, 0);
+    enum status s = statement_end(q, err);
+    if (!s && !id) s = error_set(err, STATUS_NOT_FOUND, "%s: no study '%s'", store->path, name);
+    if (!s) *ret = id;
+    return s;
 }
 
+/* ---- deleting ---- */
+
+enum { SWEPT_EVENTS = 4000, SWEPT_ROWS = 1000 };
+
+/* No study can have such a name. */
 enum status store_study_delete(struct store *store, int64_t study, struct error *err)
 {
+    static const char sql[] = "UPDATE study SET name = '/' || id WHERE id = ?1";
+    return statement_run(store, sql, err, "i", study);
+}
+
+static enum status count(struct store *store, const char *sql, int64_t value, int64_t *ret, struct error *err)
+{
+    struct statement *q = statement_get(store, sql, err);
+    if (!q) return err->status;
+    statement_int(q, 1, value);
+    *ret = statement_row(q) ? column_int(q, 0) : 0;
+    return statement_end(q, err);
+}
+
+/* The newest events first: what is left is a log that can be read. */
+static enum status delete_some(struct store *store, int64_t study, struct error *err)
+{
+    static const char curves[] = "DELETE FROM curve WHERE study = ?1 AND (lease, seq) IN (SELECT lease, seq FROM curve "
+                                 "WHERE study = ?1 ORDER BY lease, seq LIMIT ?2)",
+                      events[] = "DELETE FROM event WHERE study = ?1 AND seq > (SELECT max(seq) FROM event WHERE study "
+                                 "= ?1) - ?2",
+                      requests[] = "DELETE FROM request WHERE study = ?1", itself[] = "DELETE FROM study WHERE id = ?1";
+    enum status s = statement_run(store, curves, err, "ii", study, (int64_t)SWEPT_ROWS);
+    if (s || sqlite3_changes(store->db)) return s;
+    s = statement_run(store, events, err, "ii", study, (int64_t)SWEPT_EVENTS);
+    if (s || sqlite3_changes(store->db)) return s;
+    s = statement_run(store, requests, err, "i", study);
+    return s ? s : statement_run(store, itself, err, "i", study);
+}
+
+/* Triggers protect events and reports from everybody else. */
+static enum status sweep_study(struct store *store, int64_t study, struct error *err)
+{
     enum status s = store_begin(store, err);
-    if (!s) s = delete_rows(store, study, err);
+    sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+    if (!s) s = delete_some(store, study, err);
+    sqlite3_db_config(store->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 1, NULL);
     if (!s) s = store_commit(store, err);
     if (s) store_rollback(store);
     return s ? s : store_check_ground(store, err);
+}
+
+enum status store_sweep(struct store *store, int64_t before_ms, bool *ret_more, struct error *err)
+{
+    static const char deleted[] = "SELECT id FROM study WHERE name >= '/' AND name < '0' AND ?1 LIMIT 1",
+                      old[] = "SELECT 1 FROM answer WHERE at_ms < ?1 LIMIT 1",
+                      forget[] = "DELETE FROM answer WHERE (token, key) IN (SELECT token, key FROM answer WHERE at_ms < "
+                                 "?1 LIMIT ?2)";
+    int64_t study = 0, any = 0;
+    enum status s = count(store, deleted, 1, &study, err);
+    if (!s && study) s = sweep_study(store, study, err);
+    if (!s && !study) s = count(store, old, before_ms, &any, err);
+    if (!s && any) s = statement_run(store, forget, err, "ii", before_ms, (int64_t)SWEPT_ROWS);
+    if (!s) *ret_more = study || any;
+    return s;
 }

@@ -525,6 +525,15 @@ static void see_answer(void *data, const struct store_answer *a)
     snprintf(data, 64, "%d %s", a->status, a->body);
 }
 
+static long sweep(struct store *s, int64_t before_ms)
+{
+    struct error err;
+    bool more = true;
+    long n = 0;
+    for (; more; n++) assert_ok(store_sweep(s, before_ms, &more, &err), err);
+    return n;
+}
+
 static void test_answer__is_kept_with_what_it_answers_and_forgotten(void **state)
 {
     (void)state;
@@ -546,7 +555,7 @@ static void test_answer__is_kept_with_what_it_answers_and_forgotten(void **state
     *text = 0;
     assert_ok(store_answer_find(s, "other", "k", see_answer, text, &err), err);
     assert_string_equal(text, "");
-    assert_ok(store_answers_forget(s, 101, &err), err);
+    sweep(s, 101);
     assert_ok(store_answer_find(s, "t", "k", see_answer, text, &err), err);
     assert_string_equal(text, "");
     journal_free(j);
@@ -568,10 +577,13 @@ static void test_study__is_deleted_alone_and_the_log_is_protected_again(void **s
     int64_t one = add_study(s, "one"), two = add_study(s, "two"), seen[2] = {0, 0};
     assert_ok(add_events(s, one, 1, 20, "{}", &err), err);
     assert_ok(add_events(s, two, 1, 7, "{}", &err), err);
-    assert_ok(store_events_after(s, one, 5, 10, note_event, seen, &err), err);
+    assert_ok(store_events_after(s, one, 5, 10, note_event, seen, NULL, &err), err);
     assert_int_equal(seen[0], 10);
     assert_int_equal(seen[1], 15);
     assert_ok(store_study_delete(s, one, &err), err);
+    assert_int_equal(store_study_id(s, "one", &seen[0], &err), STATUS_NOT_FOUND);
+    add_study(s, "one"); /* its name is free before its rows are gone */
+    assert_int_equal(sweep(s, 0), 3);
     assert_ok(store_last_event(s, one, &seen[0], &err), err);
     assert_int_equal(seen[0], 0);
     assert_ok(store_last_event(s, two, &seen[0], &err), err);

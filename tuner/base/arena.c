@@ -67,6 +67,13 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
     return s;
 }
 
+size_t arena_bytes(const struct arena *a)
+{
+    size_t n = 0;
+    for (const struct arena_chunk *c = a->chunk; c; c = c->next) n += sizeof *c + c->room;
+    return n;
+}
+
 void arena_done(struct arena *a)
 {
     while (a->chunk) {

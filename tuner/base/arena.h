@@ -25,6 +25,7 @@ void *arena_alloc(struct arena *a, size_t size);
 void *arena_array(struct arena *a, size_t n, size_t size);
 char *arena_strdup(struct arena *a, const char *s);
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+size_t arena_bytes(const struct arena *a); /* that it takes */
 void arena_done(struct arena *a);
 
 /* malloc family with the same promise: zeroed, never NULL. Release with free(). */

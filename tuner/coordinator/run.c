@@ -1,5 +1,6 @@
 #include "tuner/coordinator/run.h"
 
+#include "tuner/coordinator/change.h"
 #include "tuner/coordinator/warm_start.h"
 
 #include <errno.h>
@@ -40,6 +41,49 @@ void run_close(struct run *r)
     store_hold_release(r->hold);
     if (r->store) store_close(r->store);
     free(r);
+}
+
+/* ---- the last run ---- */
+
+struct last_run {
+    bool over; /* stopped or complete */
+    bool found;
+    struct budget budget;
+    enum status status;
+    struct error *err;
+};
+
+static void on_phase(void *data, const struct store_event *e)
+{
+    struct last_run *l = data;
+    struct change c;
+    json_t *body = NULL;
+    l->found = true;
+    l->status = change_read(e, &body, &l->budget, &c, l->err);
+    l->over = !l->status && strcmp(c.reason, "open") != 0 && strcmp(c.reason, "paused") != 0;
+    json_decref(body);
+}
+
+static void on_opened(void *data, const struct store_event *e)
+{
+    struct last_run *l = data;
+    struct change c;
+    json_t *body = NULL;
+    l->status = change_read(e, &body, &l->budget, &c, l->err);
+    l->found = l->status || c.budget;
+    json_decref(body);
+}
+
+enum status run_was_open(struct store *store, int64_t study, bool *ret, struct budget *ret_budget, struct error *err)
+{
+    struct last_run phase = {.err = err}, run = {.err = err};
+    enum status s = store_events_back(store, study, LOGGED_PHASE, on_phase, &phase, &phase.found, err);
+    if (!s) s = store_events_back(store, study, LOGGED_OPENED, on_opened, &run, &run.found, err);
+    if (!s) s = phase.status ? phase.status : run.status;
+    if (s) return s;
+    *ret = run.found && !phase.over;
+    *ret_budget = run.budget;
+    return STATUS_OK;
 }
 
 struct budget run_budget(const struct study *study, const struct budget *given)

@@ -28,6 +28,10 @@ enum status run_open(struct store *store, const struct study *study, const struc
 enum status run_start(struct run *r, const struct coordinator_options *options, uv_loop_t *loop, struct error *err);
 void run_close(struct run *r); /* NULL is fine */
 
+/* Was somebody running the study when its log ended (it is neither stopped nor complete), and with which budget? Of a
+ * few events, however many trials it has. */
+enum status run_was_open(struct store *store, int64_t study, bool *ret, struct budget *ret_budget, struct error *err);
+
 /* The budget of the study file with what is given (not zero, not −1) instead. */
 struct budget run_budget(const struct study *study, const struct budget *given);
 

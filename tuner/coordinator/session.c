@@ -166,6 +166,13 @@ static enum status load_reports(struct session *s, struct error *err)
     return st;
 }
 
+/* A log that cannot be folded is damaged, whatever the fold calls it. */
+static enum status damaged(const struct session *s, struct error *err)
+{
+    struct error inner = *err;
+    return error_set(err, STATUS_IO, "%s: study '%s': %.800s", store_path(s->store), s->study->name, inner.text);
+}
+
 enum status session_load_until(struct session *s, int64_t until, struct error *err)
 {
     struct loading l = {.s = s, .err = err, .until = until};
@@ -173,9 +180,29 @@ enum status session_load_until(struct session *s, int64_t until, struct error *e
     if (!st) st = l.status;
     if (!st) st = load_reports(s, err);
     s->run_mono_ms = 0;
-    if (!st) return STATUS_OK;
-    struct error inner = *err; /* a log that cannot be folded is damaged, whatever the fold calls it */
-    return error_set(err, STATUS_IO, "%s: study '%s': %.800s", store_path(s->store), s->study->name, inner.text);
+    return st ? damaged(s, err) : STATUS_OK;
+}
+
+enum status session_catch_up(struct session *s, struct store *store, struct error *err)
+{
+    struct loading l = {.s = s, .err = err, .until = INT64_MAX};
+    s->store = store;
+    enum status st = store_events_after(store, s->study_id, s->seq, -1, on_event, &l, &l.stop, err);
+    s->run_mono_ms = 0;
+    if (st) return st;
+    return l.status ? damaged(s, err) : STATUS_OK;
+}
+
+enum status session_load_reports(struct session *s, struct store *store, struct error *err)
+{
+    s->store = store;
+    return load_reports(s, err);
+}
+
+size_t session_bytes(const struct session *s)
+{
+    return arena_bytes(&s->arena) + s->room * sizeof *s->trial + s->open_room * sizeof *s->open +
+           s->history_room * (sizeof *s->history + sizeof *s->history_trial) + (s->file ? strlen(s->file) : 0);
 }
 
 /* ---- opening ---- */

@@ -185,6 +185,11 @@ enum status session_open(struct store *store, const struct study *study, const s
 enum status session_load(struct store *store, const char *name, const struct clock *clock, struct study **ret_study,
                          struct session **ret, struct error *err);
 void session_free(struct session *s);
+/* A loaded one: applies what has been logged since; by any connection to the same database. The running trials'
+ * reports are not looked at again before session_load_reports. */
+enum status session_catch_up(struct session *s, struct store *store, struct error *err);
+enum status session_load_reports(struct session *s, struct store *store, struct error *err);
+size_t session_bytes(const struct session *s); /* of memory, about */
 
 /* The trials that the database has of this study, by its file as it is now; none if it does not know the study. For
  * looking only: nothing is written. */

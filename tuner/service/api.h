@@ -4,6 +4,7 @@
  *   dispatch ─▶ handler ─▶ call_answer | call_text | call_fail            at once
  *                        └──▶ call_answer_durably                            when the journal has it
  *                        └──▶ call_calmly(handler)                           when no suggestion is being computed
+ *                        └──▶ call_work(run, then)                           when it has been done beside the loop
  *                        └──▶ kept by the handler (a poll, an ask), `cancel` if its client goes away
  */
 #ifndef TUNER_SERVICE_API_H
@@ -11,8 +12,10 @@
 
 #include "tuner/service/auth.h"
 #include "tuner/service/feed.h"
+#include "tuner/service/folded.h"
 #include "tuner/service/http.h"
 #include "tuner/service/service.h"
+#include "tuner/service/work.h"
 
 #include "tuner/coordinator/fleet.h"
 #include "tuner/coordinator/run.h"
@@ -21,7 +24,9 @@
 
 #include "tuner/base/digest.h"
 
-enum { CALL_PARAMS_MAX = 4, CALL_STATUSES = 600 };
+#include <sys/stat.h>
+
+enum { CALL_PARAMS_MAX = 4, CALL_STATUSES = 600, CALL_PAGE_BYTES = 1 << 20 /* of a list, and one item more */ };
 
 struct hosted;
 struct pilot;
@@ -32,12 +37,15 @@ struct shipped {
     unsigned char hash[DIGEST_BYTES];
     int64_t bytes;
     bool executable;
+    struct stat seen; /* as it was hashed */
+    bool settled;     /* it had not changed for a while then: as long as it looks the same, it is */
 };
 
 struct parcel {
     struct shipped *file;
     size_t n, room;
     char definition[DIGEST_HEX]; /* of the study's text and all files */
+    char *text;                  /* what agents are told of it, JSON */
 };
 
 /* A study that is at work in this process. */
@@ -50,7 +58,8 @@ struct hosted {
     struct parcel parcel;
     char unpacked[1024]; /* why the files that agents need cannot be had; "": they can */
     struct call *call;   /* requests that wait for it */
-    bool over;           /* has ended: taken away at the loop's next turn */
+    bool over;           /* has ended: taken away at a turn of the loop */
+    size_t lent;         /* works that read its study: it stays until they are done */
 };
 
 /* Feeds outlive the runs of their studies. */
@@ -73,6 +82,14 @@ struct service {
     struct feed_entry *feed;
     struct call *polling; /* long polls of agents */
     struct call *saying;  /* messages of agents that wait to be durable */
+    struct works *works;
+    struct folded *folded;
+    struct call *working; /* requests that are worked on beside the loop */
+    struct call *awaiting; /* requests that wait for a study of the last process to be at work again */
+    struct waking *waking; /* those studies; the first is on its way */
+    bool looking;          /* for them */
+    struct work sweeping;
+    bool sweeps, swept_late, dirty; /* at it; what came meanwhile; there is more */
     char guard[RUN_PATH_MAX], files[RUN_PATH_MAX];
     uv_timer_t tick;
     uv_prepare_t turn;
@@ -82,11 +99,26 @@ struct service {
     unsigned long long trials_finished;
 };
 
+/* An answer that waits to be sent. */
+struct outcome {
+    unsigned status; /* 0: there is none yet */
+    const char *type;
+    char *text;
+    size_t n; /* bytes of the text or of the file */
+    int fd;   /* −1: the text */
+};
+
+struct query {
+    const struct query *next;
+    const char *name, *value;
+};
+
 struct call {
     struct call *next, *prev; /* in hosted->call or service->polling, or alone */
     struct call **list;       /* which; NULL: alone */
     struct service *service;
-    struct request *http;
+    struct request *http; /* NULL: the client is gone, and a work ends in vain or for others */
+    struct store *store;  /* the service's; during a work its thread's */
     const struct route *route;
     struct identity who;
     const char *param[CALL_PARAMS_MAX]; /* of the path, in the arena */
@@ -103,6 +135,16 @@ struct call {
     unsigned char what[DIGEST_BYTES];
     bool answered;
     struct error err; /* for whoever needs one */
+    struct work work;
+    const char *awaits; /* while in service->awaiting: the study */
+    struct hosted *lent; /* that a work reads; NULL */
+    int spool;           /* the body, taken over from the request; −1: none */
+    size_t bytes;        /* of it */
+    bool at_work; /* answers are outcomes, and nothing of the loop's may be touched */
+    bool busy;    /* the database was, so that it is worked on again */
+    const struct query *query; /* while at work */
+    struct outcome outcome;
+    void (*run)(struct call *c);
 };
 
 struct route {
@@ -118,14 +160,23 @@ struct route {
 
 void call_answer(struct call *c, unsigned status, json_t *answer); /* takes the reference */
 void call_text(struct call *c, unsigned status, const char *type, const char *text, size_t n);
-void call_file(struct call *c, int fd, uint64_t bytes);  /* takes the descriptor */
+void call_file(struct call *c, const char *type, int fd, uint64_t bytes); /* takes the descriptor */
 void call_fail(struct call *c, const struct error *err); /* a problem document [RFC 9457] by the error's status */
 void call_problem(struct call *c, unsigned status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Once all that the hosted study has recorded so far is durable, the answer's own record (if it creates) included. */
 void call_answer_durably(struct call *c, struct hosted *h, unsigned status, json_t *answer);
-/* A creating request that belongs to no run: keeps the answer, and answers. `kept`: what a repetition is told; NULL:
- * the same. */
-void call_answer_kept(struct call *c, unsigned status, json_t *answer, json_t *kept);
+/* What a repetition of a creating request that belongs to no run is told. */
+enum status call_keep_answer(struct call *c, unsigned status, const json_t *kept, struct error *err);
+
+/* Worked on beside the loop by `run`, which sees of the call its own texts, `body`, `state` and `store`, and may answer;
+ * a database that is busy lets it be run again, so that it begins anew. Unless it has answered, `then` follows on the
+ * loop, even if the client is gone. `about`: a study that no other work may be about meanwhile; may be NULL. */
+void call_work(struct call *c, const char *about, void (*run)(struct call *c), void (*then)(struct call *c));
+/* For the works: the body, which the request would take along, and a study at work, which might end. */
+void call_take_spool(struct call *c);
+void call_lend(struct call *c, struct hosted *h); /* NULL is fine */
+const char *call_query(const struct call *c, const char *name); /* of the query; NULL: there is none */
+void call_gone(struct call *c);                                 /* its client is */
 
 /* What the handler records in the study of {study} is recorded on behalf of the request's token. */
 void call_handle(struct call *c, void (*handle)(struct call *c));
@@ -144,25 +195,26 @@ void call_wait_no_more(struct call *c);
 
 /* The study of {study} that is at work, or NULL after a problem: 409 if it is there but not at work. */
 struct hosted *call_hosted(struct call *c);
-/* The study's row, in the call's arena; false: there is none, and nothing is answered. */
-bool call_row(struct call *c, const char *study, struct store_study *ret);
+/* Is there such a study? */
+bool call_knows(struct call *c, const char *study, int64_t *ret_id);
 /* A number of the query, between the bounds. False: a problem has been answered. */
 bool call_number(struct call *c, const char *name, long usual, long min, long max, long *ret);
 
 /* true or false of the query. */
 bool call_boolean(struct call *c, const char *name, bool usual, bool *ret);
 
-/* The study of {study}, at work or not, for reading. */
+/* The study of {study}, at work or not, for reading, by a work. */
 struct reading {
     const struct study *study;
     const struct session *session;
-    struct hosted *hosted;   /* NULL: not at work */
-    struct study *own_study; /* to be freed */
-    struct session *own_session;
+    struct folded_study *folded;
 };
 bool call_read(struct call *c, struct reading *ret); /* false: a problem has been answered */
-void reading_done(struct reading *r);
+void call_read_done(struct call *c, struct reading *r);
 struct trial *call_trial(struct call *c, const struct session *s); /* {trial}; NULL: a problem has been answered */
+
+/* A file without a name in the folder for the attempts' files; −1: it cannot be made. Of any thread. */
+int service_spool(const struct service *s);
 
 /* ---- studies at work ---- */
 
@@ -172,23 +224,32 @@ struct study_names {
     const char **name;
     size_t n, room;
 };
-enum status service_names(struct service *s, struct study_names *ret, struct error *err);
+enum status study_names_read(struct store *store, struct study_names *ret, struct error *err);
 void study_names_done(struct study_names *l);
 
 struct hosted *service_hosted(struct service *s, const char *study); /* NULL: not at work */
-/* Puts a study to work. `budget`: instead of its file's; may be NULL. `token`: of whoever wants it; NULL: nobody. */
-enum status service_host(struct service *s, struct study *study, const struct budget *budget, const char *token,
-                         struct hosted **ret, struct error *err);
-/* Looks for the files that agents need. */
-void service_pack(struct hosted *h);
+/* Takes away what deleted studies have left, a little at a time. */
+void service_sweep(struct service *s);
+/* Puts a study to work in two steps: a work opens it, with all that is in its log, and the loop starts it. Both take
+ * what they are given, also if they fail. `budget`: instead of its file's; may be NULL. `token`: of whoever wants it;
+ * NULL: nobody. */
+enum status hosted_open(struct service *s, struct study *study, const struct budget *budget, const char *token,
+                        struct hosted **ret, struct error *err);
+enum status hosted_start(struct hosted *h, struct error *err);
+void hosted_free(struct hosted *h);         /* one that was not started */
+void hosted_packed(const struct hosted *h); /* says what agents miss */
+/* Is the study one that the last process left, and not at work again yet? */
+bool service_is_waking(const struct service *s, const char *study);
+/* True: so the call waits, and is handled anew once it is. */
+bool service_waits(struct call *c, const char *study);
 struct feed *service_feed(struct service *s, const char *study, int64_t id);
 void service_forget_feed(struct service *s, const char *study);
 void service_say(struct service *s, const char *study, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* The manifest of `files:`; STATUS_INVALID names what is missing, outside, or too much. */
-enum status parcel_make(struct parcel *p, const struct study *study, struct error *err);
+/* `before`: an earlier one of the study, whose files are not read again unless they have changed; may be NULL. */
+enum status parcel_make(struct parcel *p, const struct parcel *before, const struct study *study, struct error *err);
 void parcel_done(struct parcel *p);
-json_t *parcel_json(const struct parcel *p, const struct study *study);
 const struct shipped *parcel_find(const struct parcel *p, const unsigned char hash[DIGEST_BYTES]);
 
 /* ---- agents: what the service's life needs of them ---- */

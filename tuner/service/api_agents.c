@@ -116,7 +116,7 @@ static struct agent *checked_agent(struct call *c)
 
 void api_agent_leave(struct call *c)
 {
-    const char *ticket = request_query(c->http, "ticket");
+    const char *ticket = call_query(c, "ticket");
     struct agent *a = find_agent(c);
     if (!a) return;
     if (!(c->who.grants & GRANT_OPERATE) && !(ticket && agent_is_shown(a, ticket, c->who.id))) {

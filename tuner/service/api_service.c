@@ -115,14 +115,19 @@ void api_metrics(struct call *c)
 
 /* ---- tokens ---- */
 
-void api_tokens_list(struct call *c)
+static void list_tokens(struct call *c)
 {
     struct error err;
     json_t *all = NULL;
-    if (auth_list(c->service->store, c->service->clock, &all, &err))
+    if (auth_list(c->store, c->service->clock, &all, &err))
         call_fail(c, &err);
     else
         call_answer(c, 200, json_pack("{s:o}", "tokens", all));
+}
+
+void api_tokens_list(struct call *c)
+{
+    call_work(c, NULL, list_tokens, NULL);
 }
 
 /* ["a", "b"] → "a,b"; NULL: there is none, or it is no list of texts. */
@@ -158,30 +163,61 @@ static bool read_wish(struct call *c, struct token_wish *w)
     return false;
 }
 
+struct new_token {
+    struct token_wish wish;
+    char text[TOKEN_TEXT_MAX], id[TOKEN_ID_MAX]; /* "": not made yet */
+};
+
+static json_t *token_json(const struct call *c, const struct new_token *t)
+{
+    json_t *out = json_pack("{s:s, s:s, s:s}", "id", t->id, "name", t->wish.name, "role", t->wish.role);
+    if (t->wish.scope) json_object_set(out, "studies", json_object_get(c->body, "studies"));
+    return out;
+}
+
+static void create_token(struct call *c)
+{
+    struct new_token *t = c->state;
+    struct error err;
+    enum status s = *t->id ? STATUS_OK : auth_create(c->store, c->service->clock, &t->wish, t->text, t->id, &err);
+    json_t *kept = token_json(c, t); /* it is shown once */
+    if (!s) s = call_keep_answer(c, 201, kept, &err);
+    json_decref(kept);
+    if (s) call_fail(c, &err);
+}
+
+static void say_token(struct call *c)
+{
+    const struct new_token *t = c->state;
+    const struct token_wish *w = &t->wish;
+    json_t *answer = token_json(c, t);
+    service_say(c->service, NULL, "token %s (%s, %s%s%s) created by token %s", t->id, w->name, w->role,
+                w->scope ? " for " : "", w->scope ? w->scope : "", c->who.id);
+    c->location = arena_printf(&c->arena, "/api/v1/tokens/%s", t->id);
+    json_object_set_new(answer, "token", json_string(t->text));
+    call_answer(c, 201, answer);
+}
+
 /* {"name": "ci", "role": "worker", "expires": "30d", "studies": ["a", "b"]} */
 void api_token_create(struct call *c)
 {
-    struct token_wish w;
-    char text[TOKEN_TEXT_MAX], id[TOKEN_ID_MAX];
-    if (!read_wish(c, &w) || !call_checked(c, auth_create(c->service->store, c->service->clock, &w, text, id, &c->err)))
-        return;
-    service_say(c->service, NULL, "token %s (%s, %s%s%s) created by token %s", id, w.name, w.role,
-                w.scope ? " for " : "", w.scope ? w.scope : "", c->who.id);
-    c->location = arena_printf(&c->arena, "/api/v1/tokens/%s", id);
-    json_t *kept = json_pack("{s:s, s:s, s:s}", "id", id, "name", w.name, "role", w.role); /* it is shown once */
-    if (w.scope) json_object_set(kept, "studies", json_object_get(c->body, "studies"));
-    json_t *answer = json_copy(kept);
-    json_object_set_new(answer, "token", json_string(text));
-    call_answer_kept(c, 201, answer, kept);
+    struct new_token *t = c->state = arena_alloc(&c->arena, sizeof *t);
+    if (read_wish(c, &t->wish)) call_work(c, NULL, create_token, say_token);
+}
+
+static void revoke_token(struct call *c)
+{
+    struct error err;
+    if (store_token_revoke(c->store, c->param[0], clock_wall_ms(c->service->clock), &err)) call_fail(c, &err);
+}
+
+static void say_revoked(struct call *c)
+{
+    service_say(c->service, NULL, "token %s revoked by token %s", c->param[0], c->who.id);
+    call_answer(c, 200, json_pack("{s:s, s:b}", "id", c->param[0], "revoked", 1));
 }
 
 void api_token_revoke(struct call *c)
 {
-    struct error err;
-    if (store_token_revoke(c->service->store, c->param[0], clock_wall_ms(c->service->clock), &err)) {
-        call_fail(c, &err);
-        return;
-    }
-    service_say(c->service, NULL, "token %s revoked by token %s", c->param[0], c->who.id);
-    call_answer(c, 200, json_pack("{s:s, s:b}", "id", c->param[0], "revoked", 1));
+    call_work(c, NULL, revoke_token, say_revoked);
 }

@@ -19,41 +19,72 @@
 
 /* ---- looking ---- */
 
-static json_t *study_json(struct service *s, const char *name, json_t *state)
+/* What only the loop knows of a study at work; taken before a work reads the rest. */
+struct fact {
+    const char *study, *step, *paused; /* paused: why; "": it is not */
+    size_t busy;
+};
+
+struct facts {
+    struct fact *fact;
+    size_t n;
+    unsigned status; /* of the answer to come */
+    long offset, limit;
+};
+
+/* Of all studies at work, or of one. */
+static void take_facts(struct call *c, const char *study, struct facts *ret)
 {
-    const struct hosted *h = service_hosted(s, name);
-    json_t *out = report_status_json(state, h != NULL || store_hold_taken(s->store, name), clock_wall_ms(s->clock));
-    json_object_set_new(out, "hosted", json_boolean(h != NULL));
-    if (h) {
-        const struct coordinator *c = h->run->coordinator;
-        json_object_set_new(out, "step", json_string(coordinator_phase(c)));
-        json_object_set_new(out, "busy", json_integer((json_int_t)coordinator_busy(c)));
-        if (*coordinator_pause_reason(c)) json_object_set_new(out, "paused", json_string(coordinator_pause_reason(c)));
+    size_t n = 0;
+    for (const struct hosted *h = c->service->hosted; h; h = h->next) n++;
+    ret->fact = arena_array(&c->arena, study ? 1 : n + 1, sizeof *ret->fact);
+    for (const struct hosted *h = c->service->hosted; h; h = h->next) {
+        const struct coordinator *at = h->run->coordinator;
+        if (h->over || (study && strcmp(h->study->name, study) != 0)) continue;
+        ret->fact[ret->n++] = (struct fact){.study = arena_strdup(&c->arena, h->study->name),
+                                            .step = coordinator_phase(at),
+                                            .paused = arena_strdup(&c->arena, coordinator_pause_reason(at)),
+                                            .busy = coordinator_busy(at)};
     }
+}
+
+static const struct fact *find_fact(const struct facts *all, const char *study)
+{
+    for (size_t i = 0; i < all->n; i++)
+        if (strcmp(all->fact[i].study, study) == 0) return &all->fact[i];
+    return NULL;
+}
+
+static json_t *with_fact(json_t *out, const struct fact *f)
+{
+    json_object_set_new(out, "hosted", json_boolean(f != NULL));
+    if (!f) return out;
+    json_object_set_new(out, "step", json_string(f->step));
+    json_object_set_new(out, "busy", json_integer((json_int_t)f->busy));
+    if (*f->paused) json_object_set_new(out, "paused", json_string(f->paused));
     return out;
 }
 
-static json_t *study_by_name(struct service *s, const char *name, struct error *err)
+/* By a work; NULL: the error says why. */
+static json_t *study_by_name(struct call *c, const struct facts *facts, const char *name, struct error *err)
 {
-    const struct hosted *h = service_hosted(s, name);
-    struct study *study = NULL;
+    const struct service *s = c->service;
+    const struct fact *f = find_fact(facts, name);
+    bool held = !f && store_hold_taken(c->store, name); /* by another process, which keeps the state */
     json_t *state = NULL;
-    if (h) return study_json(s, name, state_json(h->run->session));
-    if (state_load(s->store, name, s->clock, &study, &state, err)) return NULL;
-    study_free(study);
-    return study_json(s, name, state);
+    if (folded_state(s->folded, c->store, name, held, &state, err)) return NULL;
+    return with_fact(report_status_json(state, f || held, clock_wall_ms(s->clock)), f);
 }
 
-void api_studies_list(struct call *c)
+static void list_studies(struct call *c)
 {
+    const struct facts *f = c->state;
     struct study_names l;
     struct error err;
-    long offset, limit;
-    if (!call_number(c, "offset", 0, 0, 1000000000, &offset) || !call_number(c, "limit", 100, 1, 1000, &limit)) return;
-    enum status st = service_names(c->service, &l, &err);
+    enum status st = study_names_read(c->store, &l, &err);
     json_t *all = json_array();
-    for (size_t i = (size_t)offset; !st && i < l.n && i < (size_t)(offset + limit); i++) {
-        json_t *one = study_by_name(c->service, l.name[i], &err);
+    for (size_t i = (size_t)f->offset; !st && i < l.n && i < (size_t)(f->offset + f->limit); i++) {
+        json_t *one = study_by_name(c, f, l.name[i], &err);
         if (one) json_array_append_new(all, one);
     }
     if (st) {
@@ -64,19 +95,64 @@ void api_studies_list(struct call *c)
     study_names_done(&l);
 }
 
-void api_study_get(struct call *c)
+void api_studies_list(struct call *c)
 {
-    struct error err;
-    json_t *one = study_by_name(c->service, c->param[0], &err);
-    if (one)
-        call_answer(c, 200, one);
-    else if (err.status == STATUS_NOT_FOUND)
+    struct facts *f = c->state = arena_alloc(&c->arena, sizeof *f);
+    if (!call_number(c, "offset", 0, 0, 1000000000, &f->offset) || !call_number(c, "limit", 100, 1, 1000, &f->limit))
+        return;
+    take_facts(c, NULL, f);
+    call_work(c, NULL, list_studies, NULL);
+}
+
+/* The same, of a study that has just begun, on the loop. */
+static json_t *fresh_json(struct call *c, const struct hosted *h, const struct facts *facts)
+{
+    json_t *out = report_status_json(state_json(h->run->session), true, clock_wall_ms(c->service->clock));
+    return with_fact(out, find_fact(facts, h->study->name));
+}
+
+static void fail_study(struct call *c, const struct error *err)
+{
+    if (err->status == STATUS_NOT_FOUND)
         call_problem(c, 404, "there is no study '%s'", c->param[0]);
     else
-        call_fail(c, &err);
+        call_fail(c, err);
+}
+
+static void show_study(struct call *c)
+{
+    const struct facts *f = c->state;
+    struct error err;
+    json_t *one = study_by_name(c, f, c->param[0], &err);
+    if (one)
+        call_answer(c, f->status, one);
+    else
+        fail_study(c, &err);
+}
+
+static void answer_study(struct call *c, unsigned status, void (*run)(struct call *c))
+{
+    struct facts *f = c->state = arena_alloc(&c->arena, sizeof *f);
+    f->status = status;
+    take_facts(c, c->param[0], f);
+    call_work(c, c->param[0], run, NULL);
+}
+
+void api_study_get(struct call *c)
+{
+    answer_study(c, 200, show_study);
 }
 
 /* ---- creating ---- */
+
+/* Of the database a busy one is waited for, of a study that another process runs nobody. */
+static void fail_opening(struct call *c, const char *study, const struct error *err)
+{
+    if (err->status == STATUS_BUSY && store_hold_taken(c->store, study))
+        call_problem(c, 503, "%s", err->text);
+    else
+        fail_study(c, err);
+}
 
 /* The study's own folder, FILES/STUDY/study: its file lies there, and what is uploaded for it. */
 static char *own_folder(struct call *c, const char *study)
@@ -84,95 +160,154 @@ static char *own_folder(struct call *c, const char *study)
     return arena_printf(&c->arena, "%s/%s/study", c->service->files, study);
 }
 
-/* The text of a study file: YAML as it is; a JSON object is written as YAML, of which it is a part. */
-static char *study_text(struct call *c)
+static bool is_type(const char *type, const char *name)
+{
+    return strncasecmp(type, name, strlen(name)) == 0;
+}
+
+/* A study on its way into being. */
+struct creation {
+    const char *text, *name;
+    bool json, paused;
+    bool new; /* there was none of this name */
+    struct hosted *hosted;
+};
+
+static struct creation *read_creation(struct call *c)
 {
     const char *type = request_header(c->http, "Content-Type");
-    struct error err;
-    json_t *object = NULL;
-    if (type && (strncasecmp(type, "application/yaml", 16) == 0 || strncasecmp(type, "text/yaml", 9) == 0 ||
-                 strncasecmp(type, "application/x-yaml", 18) == 0)) {
-        if (strlen(c->http->body) == c->http->n) return must_strdup(c->http->body);
-        call_problem(c, 400, "a study file has no NUL bytes");
-        return NULL;
-    }
-    if (!type || strncasecmp(type, "application/json", 16) != 0) {
+    struct creation *x = arena_alloc(&c->arena, sizeof *x);
+    x->json = type && is_type(type, "application/json");
+    bool yaml = type && (is_type(type, "application/yaml") || is_type(type, "text/yaml") ||
+                         is_type(type, "application/x-yaml"));
+    if (!x->json && !yaml)
         call_problem(c, 415, "a study comes as application/yaml or application/json, not '%.80s'",
                      type ? type : "nothing");
-        return NULL;
+    else if (strlen(c->http->body) != c->http->n)
+        call_problem(c, 400, "a study file has no NUL bytes");
+    else {
+        x->text = arena_strdup(&c->arena, c->http->body);
+        return x;
     }
-    if (json_parse_object(c->http->body, c->http->n, &object, &err)) {
-        call_problem(c, 400, "%s", err.text);
-        return NULL;
-    }
+    return NULL;
+}
+
+/* A JSON object is written as YAML, of which it is a part. */
+static enum status to_yaml(struct call *c, struct creation *x, struct error *err)
+{
+    json_t *object = NULL;
+    enum status st = x->json ? json_parse_object(x->text, strlen(x->text), &object, err) : STATUS_OK;
+    if (st || !x->json) return st;
     char *text = json_dumps(object, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
+    x->text = arena_strdup(&c->arena, text);
+    x->json = false;
+    free(text);
     json_decref(object);
-    return text;
+    return STATUS_OK;
 }
 
-static void answer_created(struct call *c, const char *name)
+/* What it is called: all that follows is about this study. */
+static void read_draft(struct call *c)
 {
+    struct creation *x = c->state;
+    struct study *draft = NULL;
     struct error err;
-    json_t *answer = study_by_name(c->service, name, &err);
-    if (!answer) {
+    if (to_yaml(c, x, &err)) {
+        call_problem(c, 400, "%s", err.text);
+        return;
+    }
+    if (study_parse("study.yaml", x->text, strlen(x->text), &draft, &err))
         call_fail(c, &err);
-        return;
-    }
-    c->location = arena_printf(&c->arena, "/api/v1/studies/%s", name);
-    call_answer_kept(c, 201, answer, NULL);
+    else
+        x->name = arena_strdup(&c->arena, draft->name);
+    study_free(draft);
 }
 
-/* Its file is written, and then it is put to work; or a repetition finds it there. */
-static void create(struct call *c, const char *text, struct study *draft, bool paused)
+/* One that is there is a conflict, or a repetition: a crash came between the study and its kept answer. True: it is
+ * there. */
+static bool is_there(struct call *c, struct creation *x)
 {
-    struct service *s = c->service;
-    struct study *study = NULL;
-    struct hosted *h = NULL;
-    struct error err;
+    struct arena a = {0};
     struct store_study row;
-    const char *name = arena_strdup(&c->arena, draft->name);
-    if (call_row(c, name, &row)) {
-        if (c->key && strcmp(row.file, text) == 0) /* a crash came between the study and its kept answer */
-            answer_created(c, name);
-        else
-            call_problem(c, 409, "there is a study '%s' already", name);
+    struct error ignored;
+    bool found = !x->new && store_study_find(c->store, x->name, &a, &row, &ignored) == STATUS_OK;
+    if (found && !(c->key && strcmp(row.file, x->text) == 0))
+        call_problem(c, 409, "there is a study '%s' already", x->name);
+    x->new = !found; /* for when the database is busy later */
+    arena_done(&a);
+    return found;
+}
+
+/* Its file is written, and then it is opened. */
+static void create(struct call *c)
+{
+    struct creation *x = c->state;
+    struct study *study = NULL;
+    struct error err;
+    if (is_there(c, x)) return;
+    char *dir = own_folder(c, x->name), *path = arena_printf(&c->arena, "%s/study.yaml", dir);
+    enum status st = workers_keep_file(dir, "study.yaml", x->text, strlen(x->text), &err);
+    if (!st) st = study_parse(path, x->text, strlen(x->text), &study, &err);
+    if (!st) st = hosted_open(c->service, study, NULL, c->who.id, &x->hosted, &err);
+    if (st) fail_opening(c, x->name, &err);
+}
+
+/* A repetition, after a crash; or the first time. */
+static void created(struct call *c)
+{
+    struct creation *x = c->state;
+    struct hosted *h = x->hosted;
+    struct error err;
+    c->location = arena_printf(&c->arena, "/api/v1/studies/%s", x->name);
+    c->param[0] = x->name;
+    if (!h) {
+        answer_study(c, 201, show_study);
         return;
     }
-    char *dir = own_folder(c, name), *path = arena_printf(&c->arena, "%s/study.yaml", dir);
-    enum status st = workers_keep_file(dir, "study.yaml", text, strlen(text), &err);
-    if (!st) st = study_parse(path, text, strlen(text), &study, &err);
-    if (!st) st = service_host(s, study, NULL, c->who.id, &h, &err);
-    if (st) {
+    if (hosted_start(h, &err)) {
         call_fail(c, &err);
         return;
     }
     h->run->session->on_behalf_of = c->who.id; /* it was not there when the request came */
-    if (paused) coordinator_pause(h->run->coordinator, true);
+    if (x->paused) coordinator_pause(h->run->coordinator, true);
     h->run->session->on_behalf_of = NULL;
-    answer_created(c, name);
+    struct facts f = {.n = 0};
+    take_facts(c, x->name, &f);
+    call_answer_durably(c, h, 201, fresh_json(c, h, &f));
+}
+
+static void create_drafted(struct call *c)
+{
+    call_work(c, ((const struct creation *)c->state)->name, create, created);
 }
 
 void api_studies_create(struct call *c)
 {
-    struct study *draft = NULL;
-    struct error err;
     bool paused;
     if (!call_boolean(c, "paused", false, &paused)) return;
-    char *text = study_text(c);
-    if (!text) return;
-    if (study_parse("study.yaml", text, strlen(text), &draft, &err))
-        call_fail(c, &err);
-    else
-        create(c, text, draft, paused);
-    study_free(draft);
-    free(text);
+    struct creation *x = read_creation(c);
+    if (!x) return;
+    x->paused = paused;
+    c->state = x;
+    call_work(c, NULL, read_draft, create_drafted);
 }
 
 /* ---- pause, resume, stop, delete ---- */
 
+static void on_durable(void *data)
+{
+    struct call *c = data;
+    call_wait_no_more(c);
+    c->hosted = NULL;
+    answer_study(c, 200, show_study);
+}
+
+/* Once all that was said is durable. */
 static void answer_state(struct call *c, struct hosted *h)
 {
-    call_answer_durably(c, h, 200, study_json(c->service, c->param[0], state_json(h->run->session)));
+    c->hosted = h;
+    call_wait(c, &h->call, NULL);
+    coordinator_promise(h->run->coordinator, on_durable, c);
 }
 
 void api_study_pause(struct call *c)
@@ -219,11 +354,11 @@ static bool read_budget(struct call *c, struct budget *b)
 }
 
 /* The study file as it is on the disk now, or as it was last run. */
-static enum status read_again(struct service *s, const char *name, struct study **ret, struct error *err)
+static enum status read_again(struct store *store, const char *name, struct study **ret, struct error *err)
 {
     struct arena a = {0};
     struct store_study row;
-    enum status st = store_study_find(s->store, name, &a, &row, err);
+    enum status st = store_study_find(store, name, &a, &row, err);
     if (!st)
         st = access(row.path, R_OK) == 0 ? study_load(row.path, ret, err)
                                          : study_parse(row.path, row.file, strlen(row.file), ret, err);
@@ -235,26 +370,49 @@ static enum status read_again(struct service *s, const char *name, struct study 
     return st;
 }
 
-void api_study_resume(struct call *c)
-{
-    struct service *s = c->service;
-    struct hosted *h = service_hosted(s, c->param[0]);
+struct resumption {
     struct budget budget;
+    struct hosted *hosted;
+};
+
+static void reopen(struct call *c)
+{
+    struct resumption *x = c->state;
     struct study *study = NULL;
     struct error err;
-    if (!call_fields(c, "budget", NULL) || !read_budget(c, &budget)) return;
+    enum status st = read_again(c->store, c->param[0], &study, &err);
+    if (!st) st = hosted_open(c->service, study, &x->budget, c->who.id, &x->hosted, &err);
+    if (st) fail_opening(c, c->param[0], &err);
+}
+
+static void reopened(struct call *c)
+{
+    struct hosted *h = ((struct resumption *)c->state)->hosted;
+    struct error err;
+    if (hosted_start(h, &err)) {
+        call_fail(c, &err);
+        return;
+    }
+    h->run->session->on_behalf_of = c->who.id; /* it was not there when the request came */
+    coordinator_pause(h->run->coordinator, false);
+    h->run->session->on_behalf_of = NULL;
+    answer_state(c, h);
+}
+
+void api_study_resume(struct call *c)
+{
+    struct hosted *h = service_hosted(c->service, c->param[0]);
+    struct resumption *x = arena_alloc(&c->arena, sizeof *x);
+    if (!call_fields(c, "budget", NULL) || !read_budget(c, &x->budget)) return;
+    if (!h && service_waits(c, c->param[0])) return;
     if (h && json_object_get(c->body, "budget")) {
         call_problem(c, 409, "study '%s' is at work; a budget can be given once it is stopped", c->param[0]);
         return;
     }
+    c->state = x;
     if (!h) {
-        enum status st = read_again(s, c->param[0], &study, &err);
-        if (!st) st = service_host(s, study, &budget, c->who.id, &h, &err);
-        if (st == STATUS_NOT_FOUND)
-            call_problem(c, 404, "there is no study '%s'", c->param[0]);
-        else if (st)
-            call_fail(c, &err);
-        if (st) return;
+        call_work(c, c->param[0], reopen, reopened);
+        return;
     }
     coordinator_pause(h->run->coordinator, false);
     answer_state(c, h);
@@ -272,43 +430,55 @@ void api_study_stop(struct call *c)
     session_note(h->run->session, json_is_true(now) ? "to be stopped now" : "to be stopped");
     coordinator_stop(h->run->coordinator);
     if (json_is_true(now)) coordinator_stop(h->run->coordinator);
-    call_answer(c, 202, study_json(c->service, c->param[0], state_json(h->run->session)));
+    answer_study(c, 202, show_study);
+}
+
+/* It is gone at once; what it leaves is swept up later (service.c). */
+static void delete(struct call *c)
+{
+    struct error err;
+    struct store_hold *hold = NULL;
+    int64_t id;
+    if (!call_knows(c, c->param[0], &id))
+        call_problem(c, 404, "there is no study '%s'", c->param[0]);
+    else if (store_hold_take(c->store, c->param[0], &hold, &err))
+        call_problem(c, 409, "%s", err.text);
+    else if (store_study_delete(c->store, id, &err))
+        call_fail(c, &err);
+    store_hold_release(hold);
+}
+
+static void deleted(struct call *c)
+{
+    struct service *s = c->service;
+    service_forget_feed(s, c->param[0]);
+    service_say(s, c->param[0], "deleted by token %s", c->who.id);
+    service_sweep(s);
+    call_answer(c, 200, json_pack("{s:s, s:b}", "study", c->param[0], "deleted", 1));
 }
 
 void api_study_delete(struct call *c)
 {
     struct service *s = c->service;
-    struct arena a = {0};
-    struct store_study row;
-    struct error err;
-    struct store_hold *hold = NULL;
-    const char *confirm = request_query(c->http, "confirm");
-    enum status st = store_study_find(s->store, c->param[0], &a, &row, &err);
-    if (st)
+    int64_t id;
+    const char *confirm = call_query(c, "confirm");
+    if (service_waits(c, c->param[0])) return;
+    if (!call_knows(c, c->param[0], &id))
         call_problem(c, 404, "there is no study '%s'", c->param[0]);
     else if (!confirm || strcmp(confirm, c->param[0]) != 0)
         call_problem(c, 422, "deleting is for good: say ?confirm=%s; its trials' folders stay in %s/%s", c->param[0],
                      s->files, c->param[0]);
     else if (service_hosted(s, c->param[0]))
         call_problem(c, 409, "study '%s' is at work; stop it first", c->param[0]);
-    else if ((st = store_hold_take(s->store, c->param[0], &hold, &err)))
-        call_problem(c, 409, "%s", err.text);
-    else if ((st = store_study_delete(s->store, row.id, &err)))
-        call_fail(c, &err);
-    else {
-        service_forget_feed(s, c->param[0]);
-        service_say(s, c->param[0], "deleted by token %s", c->who.id);
-        call_answer(c, 200, json_pack("{s:s, s:b}", "study", c->param[0], "deleted", 1));
-    }
-    store_hold_release(hold);
-    arena_done(&a);
+    else
+        call_work(c, c->param[0], delete, deleted);
 }
 
 /* ---- results ---- */
 
 static bool reweigh(struct call *c, const struct study *study, struct objective *o, bool *ret_other)
 {
-    const char *weights = request_query(c->http, "weights"), *exchange = request_query(c->http, "exchange");
+    const char *weights = call_query(c, "weights"), *exchange = call_query(c, "exchange");
     struct error err;
     double rate;
     enum status st = STATUS_OK;
@@ -327,7 +497,7 @@ static bool reweigh(struct call *c, const struct study *study, struct objective 
     return st == STATUS_OK;
 }
 
-void api_study_best(struct call *c)
+static void best(struct call *c)
 {
     struct reading r;
     bool other;
@@ -346,60 +516,100 @@ void api_study_best(struct call *c)
         }
     }
     arena_done(&a);
-    reading_done(&r);
+    call_read_done(c, &r);
+}
+
+void api_study_best(struct call *c)
+{
+    call_work(c, c->param[0], best, NULL);
 }
 
 static const char *const export_types[] = {"application/yaml", "application/json", "text/plain; charset=utf-8",
                                            "text/plain; charset=utf-8", "application/toml"};
 
-void api_study_export(struct call *c)
+struct exporting {
+    bool csv, jsonl;
+    enum export_format format;
+};
+
+/* Every trial, into a file: there may be many. */
+static void dump(struct call *c, const struct session *s, enum dump_format format, const char *type)
 {
-    const char *text = request_query(c->http, "format");
-    enum export_format format = EXPORT_YAML;
-    bool csv = text && strcmp(text, "csv") == 0, jsonl = text && strcmp(text, "jsonl") == 0;
-    struct reading r;
+    int fd = service_spool(c->service), out_fd = fd < 0 ? -1 : dup(fd);
+    FILE *out = out_fd < 0 ? NULL : fdopen(out_fd, "w");
+    struct stat st;
+    if (out) report_dump(out, s, format);
+    bool ok = out && !ferror(out);
+    if (out && fclose(out) != 0) ok = false;
+    if (ok && fstat(fd, &st) == 0) {
+        call_file(c, type, fd, (uint64_t)st.st_size);
+        return;
+    }
+    if (fd >= 0) close(fd);
+    call_problem(c, 503, "no file can be written in the folder for the attempts' files");
+}
+
+static void export_winner(struct call *c, const struct reading *r, enum export_format format)
+{
     struct error err;
     struct arena a = {0};
     char *bytes = NULL;
     size_t n = 0;
-    if (text && !csv && !jsonl && !export_format_parse(text, &format)) {
-        call_problem(c, 422, "'format' is yaml, json, env, args, toml, csv or jsonl, not '%.40s'", text);
-        return;
-    }
-    if (!call_read(c, &r)) return;
     FILE *out = open_memstream(&bytes, &n);
-    struct standings all = standings_make(r.session, &r.study->objective, false, &a);
-    json_t *rows = standings_json(r.session, &all);
-    enum status st = STATUS_OK;
-    if (csv || jsonl)
-        report_dump(out, r.session, csv ? DUMP_CSV : DUMP_JSONL);
-    else
-        st = report_export(out, format, r.study, rows, &err);
+    struct standings all = standings_make(r->session, &r->study->objective, false, &a);
+    json_t *rows = standings_json(r->session, &all);
+    enum status st = report_export(out, format, r->study, rows, &err);
     fclose(out);
     if (st)
         call_fail(c, &err);
     else
-        call_text(c, 200,
-                  csv     ? "text/csv; charset=utf-8"
-                  : jsonl ? "application/jsonl"
-                          : export_types[format],
-                  bytes, n);
+        call_text(c, 200, export_types[format], bytes, n);
     free(bytes);
     json_decref(rows);
     arena_done(&a);
-    reading_done(&r);
+}
+
+static void export(struct call *c)
+{
+    const struct exporting *x = c->state;
+    struct reading r;
+    if (!call_read(c, &r)) return;
+    if (x->csv)
+        dump(c, r.session, DUMP_CSV, "text/csv; charset=utf-8");
+    else if (x->jsonl)
+        dump(c, r.session, DUMP_JSONL, "application/jsonl");
+    else
+        export_winner(c, &r, x->format);
+    call_read_done(c, &r);
+}
+
+void api_study_export(struct call *c)
+{
+    const char *text = call_query(c, "format");
+    struct exporting *x = c->state = arena_alloc(&c->arena, sizeof *x);
+    x->csv = text && strcmp(text, "csv") == 0;
+    x->jsonl = text && strcmp(text, "jsonl") == 0;
+    if (text && !x->csv && !x->jsonl && !export_format_parse(text, &x->format))
+        call_problem(c, 422, "'format' is yaml, json, env, args, toml, csv or jsonl, not '%.40s'", text);
+    else
+        call_work(c, c->param[0], export, NULL);
+}
+
+static void show_budgets(struct call *c)
+{
+    struct error err;
+    json_t *study = study_by_name(c, c->state, c->param[0], &err);
+    if (study)
+        call_answer(c, 200,
+                    json_pack("{s:s, s:O}", "study", c->param[0], "budgets", json_object_get(study, "budgets")));
+    else
+        fail_study(c, &err);
+    json_decref(study);
 }
 
 void api_study_budgets(struct call *c)
 {
-    struct error err;
-    json_t *study = study_by_name(c->service, c->param[0], &err);
-    if (!study) {
-        call_problem(c, err.status == STATUS_NOT_FOUND ? 404 : 503, "there is no study '%s'", c->param[0]);
-        return;
-    }
-    call_answer(c, 200, json_pack("{s:s, s:O}", "study", c->param[0], "budgets", json_object_get(study, "budgets")));
-    json_decref(study);
+    answer_study(c, 200, show_budgets);
 }
 
 /* ---- what happens ---- */
@@ -421,10 +631,8 @@ static void end_events(struct call *c)
 
 static bool find_study(struct call *c, int64_t *ret_id)
 {
-    struct store_study row;
-    bool found = call_row(c, c->param[0], &row);
+    bool found = call_knows(c, c->param[0], ret_id);
     if (!found) call_problem(c, 404, "there is no study '%s'", c->param[0]);
-    *ret_id = found ? row.id : 0;
     return found;
 }
 
@@ -450,25 +658,46 @@ void api_study_events(struct call *c)
     request_stream(c->http, "text/event-stream", read_events, c);
 }
 
+struct log_page {
+    int64_t study;
+    long after, limit;
+    json_t *events;
+    size_t bytes;
+    int64_t last;
+    bool full;
+};
+
 static void on_event(void *data, const struct store_event *e)
 {
-    json_array_append_new(data, feed_event_json(e));
+    struct log_page *p = data;
+    json_array_append_new(p->events, feed_event_json(e));
+    p->bytes += strlen(e->body);
+    p->last = e->seq;
+    p->full = p->bytes > CALL_PAGE_BYTES;
+}
+
+static void show_log(struct call *c)
+{
+    struct log_page p = *(const struct log_page *)c->state;
+    struct error err;
+    p.events = json_array();
+    if (store_events_after(c->store, p.study, p.after, p.limit, on_event, &p, &p.full, &err)) {
+        json_decref(p.events);
+        call_fail(c, &err);
+        return;
+    }
+    bool more = p.full || json_array_size(p.events) == (size_t)p.limit;
+    json_t *out = json_pack("{s:s, s:o}", "study", c->param[0], "events", p.events);
+    if (more) json_object_set_new(out, "next", json_integer(p.last));
+    call_answer(c, 200, out);
 }
 
 void api_study_log(struct call *c)
 {
-    long after, limit;
-    int64_t id;
-    struct error err;
-    if (!call_number(c, "after", 0, 0, 1000000000000, &after) || !call_number(c, "limit", 100, 1, 1000, &limit)) return;
-    if (!find_study(c, &id)) return;
-    json_t *all = json_array();
-    if (store_events_after(c->service->store, id, after, limit, on_event, all, &err)) {
-        json_decref(all);
-        call_fail(c, &err);
+    struct log_page *p = c->state = arena_alloc(&c->arena, sizeof *p);
+    if (!call_number(c, "after", 0, 0, 1000000000000, &p->after) || !call_number(c, "limit", 100, 1, 1000, &p->limit))
         return;
-    }
-    call_answer(c, 200, json_pack("{s:s, s:o}", "study", c->param[0], "events", all));
+    if (find_study(c, &p->study)) call_work(c, NULL, show_log, NULL);
 }
 
 /* ---- what agents need ---- */
@@ -481,9 +710,7 @@ void api_study_definition(struct call *c)
         call_problem(c, 409, "%s", h->unpacked);
         return;
     }
-    json_t *out = parcel_json(&h->parcel, h->study);
-    json_object_set_new(out, "definition", json_string(h->parcel.definition));
-    call_answer(c, 200, out);
+    call_text(c, 200, "application/json", h->parcel.text, strlen(h->parcel.text));
 }
 
 void api_blob_get(struct call *c)
@@ -504,7 +731,7 @@ void api_blob_get(struct call *c)
         call_problem(c, 410, "the file has changed since the study began; ask for the definition again");
         return;
     }
-    call_file(c, fd, (uint64_t)st.st_size);
+    call_file(c, "application/octet-stream", fd, (uint64_t)st.st_size);
 }
 
 /* A relative path without "..", hidden parts or odd characters. */
@@ -520,14 +747,49 @@ static bool is_plain_path(const char *path)
     return !at_start;
 }
 
+struct upload {
+    const char *dir;
+    bool executable;
+    struct hosted *hosted; /* at work: agents need its files anew; NULL */
+    struct parcel parcel;
+    char unpacked[sizeof((struct hosted *)0)->unpacked];
+    struct error err;
+};
+
+static void keep_upload(struct call *c)
+{
+    struct upload *x = c->state;
+    struct hosted *h = x->hosted;
+    struct error err;
+    if (workers_keep_spool(x->dir, c->param[1], c->spool, x->executable ? 0755 : 0644, &x->err)) return;
+    x->err.status = STATUS_OK;
+    if (h && parcel_make(&x->parcel, &h->parcel, h->study, &err))
+        snprintf(x->unpacked, sizeof x->unpacked, "%s", err.text);
+}
+
+static void uploaded(struct call *c)
+{
+    struct upload *x = c->state;
+    if (x->err.status) {
+        call_fail(c, &x->err);
+        return;
+    }
+    if (x->hosted) {
+        parcel_done(&x->hosted->parcel);
+        x->hosted->parcel = x->parcel;
+        memcpy(x->hosted->unpacked, x->unpacked, sizeof x->unpacked);
+        if (!x->hosted->over) hosted_packed(x->hosted);
+    }
+    call_answer(c, 200,
+                json_pack("{s:s, s:s, s:I}", "study", c->param[0], "path", c->param[1], "bytes", (json_int_t)c->bytes));
+}
+
 /* Also before the study is created, so that it finds its program. */
 void api_study_file_put(struct call *c)
 {
-    char *path = own_folder(c, c->param[0]);
-    struct error err;
-    struct store_study row;
-    bool executable;
-    if (!call_boolean(c, "executable", false, &executable)) return;
+    struct upload *x = arena_alloc(&c->arena, sizeof *x);
+    int64_t id;
+    if (!call_boolean(c, "executable", false, &x->executable)) return;
     if (!is_plain_path(c->param[1])) {
         call_problem(c, 422, "'%.200s' is not a relative path of plain characters", c->param[1]);
         return;
@@ -536,17 +798,15 @@ void api_study_file_put(struct call *c)
         call_problem(c, 404, "'%.60s' cannot be the name of a study", c->param[0]);
         return;
     }
-    if (access(path, F_OK) != 0 && call_row(c, c->param[0], &row)) {
+    x->dir = own_folder(c, c->param[0]);
+    if (access(x->dir, F_OK) != 0 && call_knows(c, c->param[0], &id)) {
         call_problem(c, 409, "study '%s' was not created here: its files are where its study file is", c->param[0]);
         return;
     }
-    if (workers_keep_spool(path, c->param[1], c->http->spool, executable ? 0755 : 0644, &err)) {
-        call_fail(c, &err);
-        return;
-    }
-    struct hosted *h = service_hosted(c->service, c->param[0]);
-    if (h) service_pack(h);
-    call_answer(
-        c, 200,
-        json_pack("{s:s, s:s, s:I}", "study", c->param[0], "path", c->param[1], "bytes", (json_int_t)c->http->n));
+    if (service_waits(c, c->param[0])) return;
+    x->hosted = service_hosted(c->service, c->param[0]);
+    c->state = x;
+    call_take_spool(c);
+    call_lend(c, x->hosted);
+    call_work(c, c->param[0], keep_upload, uploaded);
 }

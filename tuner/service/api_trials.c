@@ -28,6 +28,11 @@ struct order {
     bool descending;
 };
 
+struct ranked {
+    const struct trial *trial;
+    double key;
+};
+
 static double sort_key(const struct order *o, const struct trial *t)
 {
     const double *baseline = session_baseline(o->session);
@@ -42,8 +47,8 @@ static double sort_key(const struct order *o, const struct trial *t)
 static int compare(const void *a, const void *b, void *data)
 {
     const struct order *o = data;
-    const struct trial *x = *(struct trial *const *)a, *y = *(struct trial *const *)b;
-    double u = sort_key(o, x), v = sort_key(o, y);
+    const struct trial *x = ((const struct ranked *)a)->trial, *y = ((const struct ranked *)b)->trial;
+    double u = ((const struct ranked *)a)->key, v = ((const struct ranked *)b)->key;
     if (isnan(u) || isnan(v))
         return isnan(u) - isnan(v) ? isnan(u) - isnan(v) : (x->number > y->number) - (x->number < y->number);
     if (u != v) return (u < v) == o->descending ? 1 : -1;
@@ -52,7 +57,7 @@ static int compare(const void *a, const void *b, void *data)
 
 static bool read_order(struct call *c, const struct session *s, struct order *ret)
 {
-    const char *sort = request_query(c->http, "sort"), *order = request_query(c->http, "order");
+    const char *sort = call_query(c, "sort"), *order = call_query(c, "order");
     *ret = (struct order){.session = s, .metric = -1};
     if (order && strcmp(order, "asc") != 0 && strcmp(order, "desc") != 0) {
         call_problem(c, 422, "'order' is asc or desc, not '%.40s'", order);
@@ -82,8 +87,8 @@ static bool is_role(const char *text)
 
 static bool read_filter(struct call *c, struct filter *f)
 {
-    const char *state = request_query(c->http, "state");
-    *f = (struct filter){.by_state = state, .role = request_query(c->http, "role")};
+    const char *state = call_query(c, "state");
+    *f = (struct filter){.by_state = state, .role = call_query(c, "role")};
     if (state && !trial_state_parse(state, &f->state)) {
         call_problem(c, 422, "'state' is a state of trials such as complete, not '%.40s'", state);
         return false;
@@ -96,41 +101,67 @@ static bool read_filter(struct call *c, struct filter *f)
     return true;
 }
 
-static void answer_page(struct call *c, const struct session *s, const struct filter *f, struct order *o, long offset,
-                        long limit)
+struct listing {
+    struct filter filter;
+    long offset, limit;
+};
+
+static bool is_wanted(const struct filter *f, const struct trial *t)
 {
-    struct trial **list = must_alloc(s->n + 1, sizeof *list);
-    size_t n = 0;
+    return !(f->by_state && t->state != f->state) && !(f->role && strcmp(trial_role_name(t->role), f->role) != 0);
+}
+
+/* The page of the list from `offset` on, as far as its bytes go. *ret_next: where the next one begins. */
+static json_t *page_json(const struct session *s, const struct ranked *list, size_t n, const struct listing *l,
+                         size_t *ret_next)
+{
     json_t *page = json_array();
+    size_t bytes = 0, i = (size_t)l->offset;
+    for (; i < n && i < (size_t)(l->offset + l->limit) && bytes < CALL_PAGE_BYTES; i++) {
+        json_t *one = report_trial_json(s, list[i].trial);
+        bytes += json_dumpb(one, NULL, 0, JSON_COMPACT);
+        json_array_append_new(page, one);
+    }
+    *ret_next = i;
+    return page;
+}
+
+static void answer_page(struct call *c, const struct session *s, const struct listing *l, struct order *o)
+{
+    struct ranked *list = must_alloc(s->n + 1, sizeof *list);
+    size_t n = 0, next;
     for (size_t i = 0; i < s->n; i++) {
-        struct trial *t = s->trial[i];
-        if (f->by_state && t->state != f->state) continue;
-        if (f->role && strcmp(trial_role_name(t->role), f->role) != 0) continue;
-        list[n++] = t;
+        const struct trial *t = s->trial[i];
+        if (is_wanted(&l->filter, t)) list[n++] = (struct ranked){t, sort_key(o, t)};
     }
     if (o->metric >= 0 || o->utility || o->descending) qsort_r(list, n, sizeof *list, compare, o);
-    for (size_t i = (size_t)offset; i < n && i < (size_t)(offset + limit); i++)
-        json_array_append_new(page, report_trial_json(s, list[i]));
+    json_t *page = page_json(s, list, n, l, &next);
     json_t *out = json_pack("{s:s, s:o, s:I}", "study", s->study->name, "trials", page, "total", (json_int_t)n);
-    if ((size_t)(offset + limit) < n) json_object_set_new(out, "next_offset", json_integer(offset + limit));
+    if (next < n) json_object_set_new(out, "next_offset", json_integer((json_int_t)next));
     call_answer(c, 200, out);
     free(list);
 }
 
-void api_trials_list(struct call *c)
+static void list_trials(struct call *c)
 {
     struct reading r;
-    struct filter f;
     struct order o;
-    long offset, limit;
-    if (!call_number(c, "offset", 0, 0, 1000000000, &offset) || !call_number(c, "limit", 100, 1, 1000, &limit) ||
-        !read_filter(c, &f) || !call_read(c, &r))
-        return;
-    if (read_order(c, r.session, &o)) answer_page(c, r.session, &f, &o, offset, limit);
-    reading_done(&r);
+    if (!call_read(c, &r)) return;
+    if (read_order(c, r.session, &o)) answer_page(c, r.session, c->state, &o);
+    call_read_done(c, &r);
 }
 
-void api_trial_get(struct call *c)
+void api_trials_list(struct call *c)
+{
+    struct listing *l = c->state = arena_alloc(&c->arena, sizeof *l);
+    if (!call_number(c, "offset", 0, 0, 1000000000, &l->offset) || !call_number(c, "limit", 100, 1, 1000, &l->limit) ||
+        !read_filter(c, &l->filter))
+        return;
+    l->filter.role = l->filter.role ? arena_strdup(&c->arena, l->filter.role) : NULL;
+    call_work(c, c->param[0], list_trials, NULL);
+}
+
+static void show_trial(struct call *c)
 {
     struct reading r;
     if (!call_read(c, &r)) return;
@@ -142,34 +173,70 @@ void api_trial_get(struct call *c)
         if (t->lease) json_object_set_new(out, "lease", json_integer(t->lease));
         call_answer(c, 200, out);
     }
-    reading_done(&r);
+    call_read_done(c, &r);
 }
+
+void api_trial_get(struct call *c)
+{
+    call_work(c, c->param[0], show_trial, NULL);
+}
+
+enum { REPORTS_MAX = 10000 };
+
+struct reports_page {
+    long after, limit; /* −1: from the first */
+    json_t *all;
+    size_t bytes;
+    bool full, more;
+    long last;
+};
 
 static void on_report(void *data, const struct store_report *x)
 {
+    struct reports_page *p = data;
     json_t *metrics = json_object();
-    for (size_t i = 0; i < x->n; i++)
+    if (p->full) { /* of the same row */
+        p->more = true;
+        json_decref(metrics);
+        return;
+    }
+    for (size_t i = 0; i < x->n; i++) {
+        p->bytes += strlen(x->name[i]) + 16;
         if (isfinite(x->value[i])) json_object_set_new(metrics, x->name[i], json_real(x->value[i]));
-    json_array_append_new(data,
+    }
+    json_array_append_new(p->all,
                           json_pack("{s:I, s:I, s:I, s:o}", "n", (json_int_t)x->number, "step", (json_int_t)x->step,
                                     "after_ms", (json_int_t)x->after_ms, "metrics", metrics));
+    p->last = x->number;
+    p->full = json_array_size(p->all) >= (size_t)p->limit || p->bytes > CALL_PAGE_BYTES;
 }
 
-void api_trial_reports(struct call *c)
+static void show_reports(struct call *c)
 {
+    struct reports_page *p = c->state;
     struct reading r;
     struct error err;
     if (!call_read(c, &r)) return;
     const struct trial *t = call_trial(c, r.session);
-    json_t *all = json_array();
-    if (t && store_reports(c->service->store, r.session->study_id, t->lease, on_report, all, &err))
+    p->all = json_array();
+    if (t && store_reports_after(c->store, r.session->study_id, t->lease, p->after, on_report, p, &p->more, &err))
         call_fail(c, &err);
-    else if (t)
-        call_answer(
-            c, 200,
-            json_pack("{s:s, s:I, s:O}", "study", r.study->name, "trial", (json_int_t)t->number, "reports", all));
-    json_decref(all);
-    reading_done(&r);
+    else if (t) {
+        json_t *out =
+            json_pack("{s:s, s:I, s:O}", "study", r.study->name, "trial", (json_int_t)t->number, "reports", p->all);
+        if (p->more) json_object_set_new(out, "next", json_integer(p->last));
+        call_answer(c, 200, out);
+    }
+    json_decref(p->all);
+    call_read_done(c, &r);
+}
+
+void api_trial_reports(struct call *c)
+{
+    struct reports_page *p = c->state = arena_alloc(&c->arena, sizeof *p);
+    if (call_number(c, "after", -1, 0, 1000000000000, &p->after) &&
+        call_number(c, "limit", REPORTS_MAX, 1, REPORTS_MAX, &p->limit))
+        call_work(c, c->param[0], show_reports, NULL);
 }
 
 /* ---- enqueue, add, cancel ---- */
@@ -335,7 +402,7 @@ static char *attempt_folder(struct call *c, const struct reading *r)
     return arena_printf(&c->arena, "%s/%s/%04ld.%ld", c->service->files, r->study->name, t->number, attempt);
 }
 
-void api_artefacts_list(struct call *c)
+static void list_artefacts(struct call *c)
 {
     struct reading r;
     if (!call_read(c, &r)) return;
@@ -353,7 +420,12 @@ void api_artefacts_list(struct call *c)
         if (dir) closedir(dir);
         call_answer(c, 200, json_pack("{s:s, s:o}", "study", r.study->name, "artefacts", all));
     }
-    reading_done(&r);
+    call_read_done(c, &r);
+}
+
+void api_artefacts_list(struct call *c)
+{
+    call_work(c, c->param[0], list_artefacts, NULL);
 }
 
 static bool is_plain_name(const char *name)
@@ -361,14 +433,10 @@ static bool is_plain_name(const char *name)
     return *name && *name != '.' && strlen(name) <= 150 && !strchr(name, '/') && !strchr(name, '\\');
 }
 
-void api_artefact_get(struct call *c)
+static void get_artefact(struct call *c)
 {
     struct reading r;
     struct stat st;
-    if (!is_plain_name(c->param[2])) {
-        call_problem(c, 404, "'%.60s' is not the name of an artefact", c->param[2]);
-        return;
-    }
     if (!call_read(c, &r)) return;
     const char *path = attempt_folder(c, &r);
     if (path) {
@@ -376,13 +444,38 @@ void api_artefact_get(struct call *c)
         int fd = dir < 0 ? -1 : openat(dir, c->param[2], O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         if (dir >= 0) close(dir);
         if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
-            call_file(c, fd, (uint64_t)st.st_size);
+            call_file(c, "application/octet-stream", fd, (uint64_t)st.st_size);
         } else {
             if (fd >= 0) close(fd);
             call_problem(c, 404, "trial %s has no artefact '%.60s'", c->param[1], c->param[2]);
         }
     }
-    reading_done(&r);
+    call_read_done(c, &r);
+}
+
+void api_artefact_get(struct call *c)
+{
+    if (is_plain_name(c->param[2]))
+        call_work(c, c->param[0], get_artefact, NULL);
+    else
+        call_problem(c, 404, "'%.60s' is not the name of an artefact", c->param[2]);
+}
+
+struct artefact {
+    const char *dir, *path; /* path: of the file, which two requests may name */
+    long trial;
+};
+
+static void keep_artefact(struct call *c)
+{
+    const struct artefact *x = c->state;
+    struct error err;
+    if (workers_keep_spool(x->dir, c->param[2], c->spool, 0644, &err))
+        call_fail(c, &err);
+    else
+        call_answer(c, 200,
+                    json_pack("{s:I, s:s, s:I}", "trial", (json_int_t)x->trial, "name", c->param[2], "bytes",
+                              (json_int_t)c->bytes));
 }
 
 /* An agent's token holds what its agents hold. */
@@ -395,7 +488,6 @@ static bool may_leave_artefacts(const struct call *c, const struct trial *t, lon
 void api_artefact_put(struct call *c)
 {
     long lease;
-    struct error err;
     struct hosted *h = call_hosted(c);
     struct trial *t = h ? call_trial(c, h->run->session) : NULL;
     if (!t || !call_number(c, "lease", 0, 1, 1000000000000, &lease)) return;
@@ -404,13 +496,11 @@ void api_artefact_put(struct call *c)
     else if (!may_leave_artefacts(c, t, lease))
         call_problem(c, 409, "the lease of trial %ld is over, or somebody else's", t->number);
     else {
-        char *dir =
-            arena_printf(&c->arena, "%s/%s/%04ld.%ld", c->service->files, h->study->name, t->number, t->attempts);
-        if (workers_keep_spool(dir, c->param[2], c->http->spool, 0644, &err))
-            call_fail(c, &err);
-        else
-            call_answer(c, 200,
-                        json_pack("{s:I, s:s, s:I}", "trial", (json_int_t)t->number, "name", c->param[2], "bytes",
-                                  (json_int_t)c->http->n));
+        struct artefact *x = c->state = arena_alloc(&c->arena, sizeof *x);
+        x->dir = arena_printf(&c->arena, "%s/%s/%04ld.%ld", c->service->files, h->study->name, t->number, t->attempts);
+        x->path = arena_printf(&c->arena, "%s/%s", x->dir, c->param[2]);
+        x->trial = t->number;
+        call_take_spool(c);
+        call_work(c, x->path, keep_artefact, NULL);
     }
 }

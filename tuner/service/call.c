@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- answering ---- */
 
@@ -32,7 +33,37 @@ static const char *title(unsigned status)
     }
 }
 
-static void finish(struct call *c, unsigned status, const char *type, const char *text, size_t n)
+enum { SPOOLED_BYTES = 256 << 10 };
+
+/* A large answer waits in a file without a name, not in memory, for a client that may be slow. */
+static int spool(const struct call *c, const char *text, size_t n)
+{
+    if (n <= SPOOLED_BYTES) return -1;
+    int fd = service_spool(c->service);
+    if (fd < 0) return -1;
+    for (size_t at = 0; at < n;) {
+        ssize_t k = write(fd, text + at, n - at);
+        if (k <= 0) {
+            close(fd);
+            return -1;
+        }
+        at += (size_t)k;
+    }
+    return fd;
+}
+
+/* For later: the work is not over. */
+static void keep(struct call *c, unsigned status, const char *type, const char *text, size_t n)
+{
+    struct outcome *o = &c->outcome;
+    if (o->status) return;
+    *o = (struct outcome){.status = status, .type = type, .n = n, .fd = status == 200 ? spool(c, text, n) : -1};
+    if (o->fd >= 0) return;
+    o->text = must_alloc(n + 1, 1);
+    memcpy(o->text, text, n);
+}
+
+static void send_text(struct call *c, unsigned status, const char *type, const char *text, size_t n)
 {
     struct http_header headers[4] = {{NULL, NULL}};
     size_t k = 0;
@@ -44,8 +75,22 @@ static void finish(struct call *c, unsigned status, const char *type, const char
     call_wait_no_more(c);
     c->hosted = NULL;
     c->answered = true;
+    if (!c->http) return;
     c->service->answers[status < CALL_STATUSES ? status : 0]++;
     request_answer(c->http, status, type, text, n, headers);
+}
+
+static void finish(struct call *c, unsigned status, const char *type, const char *text, size_t n)
+{
+    if (c->at_work) {
+        keep(c, status, type, text, n);
+        return;
+    }
+    int fd = status == 200 && c->http ? spool(c, text, n) : -1;
+    if (fd >= 0)
+        call_file(c, type, fd, n);
+    else
+        send_text(c, status, type, text, n);
 }
 
 void call_text(struct call *c, unsigned status, const char *type, const char *text, size_t n)
@@ -53,11 +98,20 @@ void call_text(struct call *c, unsigned status, const char *type, const char *te
     finish(c, status, type, text, n);
 }
 
-void call_file(struct call *c, int fd, uint64_t bytes)
+void call_file(struct call *c, const char *type, int fd, uint64_t bytes)
 {
+    if (c->at_work) {
+        c->outcome = (struct outcome){.status = 200, .type = type, .n = bytes, .fd = fd};
+        return;
+    }
+    call_wait_no_more(c);
     c->answered = true;
+    if (!c->http) {
+        close(fd);
+        return;
+    }
     c->service->answers[200]++;
-    request_answer_file(c->http, "application/octet-stream", fd, bytes);
+    request_answer_file(c->http, type, fd, bytes);
 }
 
 void call_answer(struct call *c, unsigned status, json_t *answer)
@@ -93,6 +147,10 @@ void call_problem(struct call *c, unsigned status, const char *fmt, ...)
 void call_fail(struct call *c, const struct error *err)
 {
     unsigned status = 500;
+    if (c->at_work && err->status == STATUS_BUSY && !c->work.last) {
+        c->busy = true;
+        return;
+    }
     switch (err->status) {
     case STATUS_INVALID: status = 422; break;
     case STATUS_NOT_FOUND: status = 404; break;
@@ -169,23 +227,14 @@ void call_answer_durably(struct call *c, struct hosted *h, unsigned status, json
     coordinator_promise(h->run->coordinator, on_durable, c);
 }
 
-void call_answer_kept(struct call *c, unsigned status, json_t *answer, json_t *kept)
+enum status call_keep_answer(struct call *c, unsigned status, const json_t *kept, struct error *err)
 {
-    struct error err;
-    enum status s = STATUS_OK;
-    if (c->key) {
-        char *text = json_pretty_numbers(kept ? kept : answer);
-        struct store_answer a = kept_answer(c, status, text);
-        s = store_answer_insert(c->service->store, &a, &err);
-        free(text);
-    }
-    json_decref(kept);
-    if (!s) {
-        call_answer(c, status, answer);
-        return;
-    }
-    json_decref(answer);
-    call_fail(c, &err);
+    if (!c->key) return STATUS_OK;
+    char *text = json_pretty_numbers(kept);
+    struct store_answer a = kept_answer(c, status, text);
+    enum status s = store_answer_insert(c->store, &a, err);
+    free(text);
+    return s;
 }
 
 /* A study that ends meanwhile is freed at the loop's next turn only. */
@@ -221,20 +270,127 @@ void call_calmly(struct call *c, struct hosted *h, void (*then)(struct call *c))
     coordinator_calmly(h->run->coordinator, on_calm, c);
 }
 
+/* ---- working beside the loop ---- */
+
+enum { WORKS_OF_CLIENT = 256, WORKS = 4096 };
+
+static struct call *call_of(struct work *w)
+{
+    return (struct call *)((char *)w - offsetof(struct call, work));
+}
+
+static bool on_run(struct work *w, struct store *store)
+{
+    struct call *c = call_of(w);
+    c->store = store;
+    c->busy = false;
+    c->run(c);
+    return c->busy;
+}
+
+static void send_outcome(struct call *c)
+{
+    struct outcome o = c->outcome;
+    c->outcome = (struct outcome){.fd = -1};
+    if (o.fd >= 0)
+        call_file(c, o.type, o.fd, o.n);
+    else
+        send_text(c, o.status, o.type, o.text, o.n);
+    free(o.text);
+}
+
+static void on_worked(struct work *w)
+{
+    struct call *c = call_of(w);
+    c->at_work = false;
+    c->store = c->service->store;
+    if (c->lent) c->lent->lent--;
+    c->lent = NULL;
+    call_wait_no_more(c);
+    if (w->unable)
+        call_problem(c, 503, c->service->closing ? "the service is stopping" : "the database cannot be opened now");
+    else if (c->outcome.status)
+        send_outcome(c);
+    else
+        c->then(c);
+    if (!c->http) call_gone(c);
+}
+
+static void on_query(void *data, const char *name, const char *value)
+{
+    struct call *c = data;
+    struct query *q = arena_alloc(&c->arena, sizeof *q);
+    *q = (struct query){c->query, arena_strdup(&c->arena, name), arena_strdup(&c->arena, value)};
+    c->query = q;
+}
+
+const char *call_query(const struct call *c, const char *name)
+{
+    if (!c->at_work) return request_query(c->http, name);
+    for (const struct query *q = c->query; q; q = q->next)
+        if (strcmp(q->name, name) == 0) return q->value;
+    return NULL;
+}
+
+void call_take_spool(struct call *c)
+{
+    c->spool = c->http->spool;
+    c->bytes = c->http->n;
+    c->http->spool = -1;
+}
+
+void call_lend(struct call *c, struct hosted *h)
+{
+    c->lent = h;
+    if (h) h->lent++;
+}
+
+void call_work(struct call *c, const char *about, void (*run)(struct call *c), void (*then)(struct call *c))
+{
+    struct works *x = c->service->works;
+    const char *who = *c->who.id ? c->who.id : c->http ? c->http->peer : "";
+    if (works_of(x, who) >= WORKS_OF_CLIENT || works_of(x, NULL) >= WORKS) {
+        if (c->lent) c->lent->lent--;
+        c->lent = NULL;
+        call_problem(c, 429, "too many requests that take their time are waiting; send fewer at once");
+        return;
+    }
+    call_wait(c, &c->service->working, NULL);
+    if (c->http && !c->query) request_each_query(c->http, on_query, c);
+    c->run = run;
+    c->then = then;
+    c->at_work = true;
+    c->work = (struct work){.who = arena_strdup(&c->arena, who), .about = about, .run = on_run, .done = on_worked};
+    works_add(x, &c->work);
+}
+
+void call_gone(struct call *c)
+{
+    c->http = NULL;
+    if (c->at_work) return; /* it is freed when it has worked */
+    if (c->cancel && !c->answered) c->cancel(c);
+    call_wait_no_more(c);
+    if (c->spool >= 0) close(c->spool);
+    json_decref(c->body);
+    json_decref(c->answer);
+    arena_done(&c->arena);
+    free(c);
+}
+
 /* ---- understanding ---- */
 
-bool call_row(struct call *c, const char *study, struct store_study *ret)
+bool call_knows(struct call *c, const char *study, int64_t *ret_id)
 {
     struct error ignored;
-    return store_study_find(c->service->store, study, &c->arena, ret, &ignored) == STATUS_OK;
+    return store_study_id(c->store, study, ret_id, &ignored) == STATUS_OK;
 }
 
 struct hosted *call_hosted(struct call *c)
 {
     struct hosted *h = service_hosted(c->service, c->param[0]);
-    struct store_study row;
-    if (h) return h;
-    if (call_row(c, c->param[0], &row))
+    int64_t id;
+    if (h || service_waits(c, c->param[0])) return h;
+    if (call_knows(c, c->param[0], &id))
         call_problem(c, 409, "study '%s' is not at work; POST /api/v1/studies/%s/resume puts it to work", c->param[0],
                      c->param[0]);
     else
@@ -244,7 +400,7 @@ struct hosted *call_hosted(struct call *c)
 
 bool call_number(struct call *c, const char *name, long usual, long min, long max, long *ret)
 {
-    const char *text = request_query(c->http, name);
+    const char *text = call_query(c, name);
     double v;
     *ret = usual;
     if (!text) return true;
@@ -259,7 +415,7 @@ bool call_number(struct call *c, const char *name, long usual, long min, long ma
 
 bool call_boolean(struct call *c, const char *name, bool usual, bool *ret)
 {
-    const char *text = request_query(c->http, name);
+    const char *text = call_query(c, name);
     *ret = text ? strcmp(text, "true") == 0 : usual;
     if (!text || *ret || strcmp(text, "false") == 0) return true;
     call_problem(c, 422, "'%s' is true or false, not '%.40s'", name, text);
@@ -269,28 +425,20 @@ bool call_boolean(struct call *c, const char *name, bool usual, bool *ret)
 bool call_read(struct call *c, struct reading *ret)
 {
     struct error err;
-    *ret = (struct reading){.hosted = service_hosted(c->service, c->param[0])};
-    if (ret->hosted) {
-        ret->study = ret->hosted->study;
-        ret->session = ret->hosted->run->session;
-        return true;
-    }
-    if (session_load(c->service->store, c->param[0], c->service->clock, &ret->own_study, &ret->own_session, &err)) {
-        if (err.status == STATUS_NOT_FOUND)
-            call_problem(c, 404, "there is no study '%s'", c->param[0]);
-        else
-            call_fail(c, &err);
-        return false;
-    }
-    ret->study = ret->own_study;
-    ret->session = ret->own_session;
-    return true;
+    struct folded_study *x = NULL;
+    enum status st = folded_take(c->service->folded, c->store, c->param[0], &x, &err);
+    if (st == STATUS_NOT_FOUND)
+        call_problem(c, 404, "there is no study '%s'", c->param[0]);
+    else if (st)
+        call_fail(c, &err);
+    else
+        *ret = (struct reading){x->study, x->session, x};
+    return st == STATUS_OK;
 }
 
-void reading_done(struct reading *r)
+void call_read_done(struct call *c, struct reading *r)
 {
-    session_free(r->own_session);
-    study_free(r->own_study);
+    folded_give(c->service->folded, r->folded);
 }
 
 struct trial *call_trial(struct call *c, const struct session *s)

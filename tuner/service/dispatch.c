@@ -142,19 +142,12 @@ static bool is_allowed(struct call *c)
 
 /* ---- the body ---- */
 
-/* Without a name: it goes with the last descriptor, whatever happens. */
-static int temporary_file(const struct service *s)
-{
-    mkdir(s->files, 0777);
-    return open(s->files, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-}
-
 static void expect_body(struct call *c)
 {
     struct request *r = c->http;
     r->body_max = c->route->body_max;
     if (c->route->body != BODY_FILE) return;
-    r->spool = temporary_file(c->service);
+    r->spool = service_spool(c->service);
     if (r->spool >= 0) return;
     bool full = status_of_errno(errno) == STATUS_FULL;
     call_problem(c, full ? 507 : 503, "no file can be made in the folder for the attempts' files: %s", strerror(errno));
@@ -235,11 +228,12 @@ static bool answer_again(struct call *c)
     if (c->http->n) memcpy(all + n, c->http->body, c->http->n);
     digest(all, n + c->http->n, c->what);
     free(all);
-    for (struct hosted *h = c->service->hosted; h; h = h->next)
-        if (is_twin(c, h->call)) {
-            call_problem(c, 409, "a request with this Idempotency-Key is being worked on");
-            return true;
-        }
+    bool twin = is_twin(c, c->service->working);
+    for (struct hosted *h = c->service->hosted; !twin && h; h = h->next) twin = is_twin(c, h->call);
+    if (twin) {
+        call_problem(c, 409, "a request with this Idempotency-Key is being worked on");
+        return true;
+    }
     if (store_answer_find(c->service->store, c->who.id, c->key, on_kept, &k, &err)) {
         call_fail(c, &err);
         return true;
@@ -255,7 +249,9 @@ void dispatch_begin(void *data, struct request *r)
     struct call *c = must_alloc(1, sizeof *c);
     r->owner = c;
     c->service = s;
+    c->store = s->store;
     c->http = r;
+    c->outcome.fd = c->spool = -1;
     if (auth_is_flood(s->auth, r->peer, s->options.rate)) {
         call_problem(c, 429, "more than %g requests a second from %s", s->options.rate, r->peer);
         return;
@@ -295,13 +291,7 @@ void dispatch_gone(void *data, struct request *r)
 {
     struct call *c = r->owner;
     (void)data;
-    if (!c) return;
-    if (c->cancel && !c->answered) c->cancel(c);
-    call_wait_no_more(c);
-    json_decref(c->body);
-    json_decref(c->answer);
-    arena_done(&c->arena);
-    free(c);
+    if (c) call_gone(c);
 }
 
 bool dispatch_is_valid(void *data, const char *token)

@@ -234,7 +234,7 @@ static char *next_text(struct feed_reader *r, size_t *ret_n)
     struct error ignored;
     char *text = r->live ? next_of_ring(r, ret_n) : NULL;
     if (text || r->live) return text;
-    if (store_events_after(r->feed->store, r->feed->study, r->seq, PAGE, on_event, &p, &ignored)) return NULL;
+    if (store_events_after(r->feed->store, r->feed->study, r->seq, PAGE, on_event, &p, NULL, &ignored)) return NULL;
     r->seq = p.seq;
     if (p.rows < PAGE) join_ring(r);
     if (!p.text) return r->live ? next_of_ring(r, ret_n) : NULL;

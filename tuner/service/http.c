@@ -118,6 +118,26 @@ const char *request_query(const struct request *r, const char *name)
     return MHD_lookup_connection_value(r->exchange->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
+struct queries {
+    void (*each)(void *data, const char *name, const char *value);
+    void *data;
+};
+
+static enum MHD_Result on_query(void *data, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+    const struct queries *q = data;
+    (void)kind;
+    if (value) q->each(q->data, key, value);
+    return MHD_YES;
+}
+
+void request_each_query(const struct request *r, void (*each)(void *data, const char *name, const char *value),
+                        void *data)
+{
+    struct queries q = {each, data};
+    MHD_get_connection_values(r->exchange->connection, MHD_GET_ARGUMENT_KIND, on_query, &q);
+}
+
 bool request_shows(struct request *r, const char *token)
 {
     return visitor_shows(r->exchange->visitor, token);

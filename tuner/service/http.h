@@ -54,6 +54,8 @@ void http_close(struct http *h, void (*closed)(void *data), void *data);
 /* NULL: there is none */
 const char *request_header(const struct request *r, const char *name);
 const char *request_query(const struct request *r, const char *name);
+void request_each_query(const struct request *r, void (*each)(void *data, const char *name, const char *value),
+                        void *data);
 
 /* It has shown a valid token, for which its connection counts from now on. False: the token has too many connections. */
 bool request_shows(struct request *r, const char *token);

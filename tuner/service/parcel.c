@@ -1,6 +1,8 @@
 /* The files of a study that agents need: found by the patterns of `files:`, named by their content. */
 #include "tuner/service/api.h"
 
+#include "tuner/base/json.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -10,6 +12,7 @@
 #include <string.h>
 #include <dirent.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { FILES_MAX = 10000, FOUND_MAX = 10 * FILES_MAX /* by several patterns */, DEPTH_MAX = 32 };
@@ -18,6 +21,7 @@ static const double BYTES_MAX = 1024.0 * 1024 * 1024;
 
 struct packing {
     struct parcel *parcel;
+    const struct parcel *before;
     const struct study *study;
     struct error *err;
 };
@@ -39,6 +43,7 @@ static enum status add(struct packing *p, const char *full, const struct stat *s
     }
     x->file[x->n++] = (struct shipped){.path = must_strdup(full + strlen(p->study->dir) + 1),
                                        .bytes = st->st_size,
+                                       .seen = *st,
                                        .executable = (st->st_mode & 0111) != 0};
     return STATUS_OK;
 }
@@ -113,6 +118,30 @@ static void sort_files(struct parcel *x)
     x->n = n;
 }
 
+static bool looks_the_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+           a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+/* True: the hash of the parcel before is still right. */
+static bool is_known(const struct packing *p, struct shipped *x)
+{
+    const struct parcel *b = p->before;
+    const struct shipped *old = b && b->n ? bsearch(x, b->file, b->n, sizeof *x, by_path) : NULL;
+    if (!old || !old->settled || !looks_the_same(&old->seen, &x->seen)) return false;
+    memcpy(x->hash, old->hash, sizeof x->hash);
+    x->settled = true;
+    return true;
+}
+
+/* Something that changes within the clock's tick in which it is read would look the same. */
+static bool is_settled(const struct stat *st)
+{
+    return st->st_ctim.tv_sec + 2 <= time(NULL);
+}
+
 static enum status hash_file(const struct packing *p, struct shipped *x)
 {
     struct arena a = {0};
@@ -132,28 +161,44 @@ static enum status hash_files(struct packing *p)
     for (size_t i = 0; i < x->n; i++) bytes += (double)x->file[i].bytes;
     if (x->n > FILES_MAX || bytes > BYTES_MAX) return too_much(p);
     for (size_t i = 0; i < x->n; i++) {
+        if (is_known(p, &x->file[i])) continue;
+        x->file[i].settled = is_settled(&x->file[i].seen);
         enum status s = hash_file(p, &x->file[i]);
         if (s) return s;
     }
     return STATUS_OK;
 }
 
+static json_t *describe(const struct parcel *p, const struct study *study)
+{
+    json_t *files = json_array();
+    char hex[DIGEST_HEX];
+    for (size_t i = 0; i < p->n; i++)
+        json_array_append_new(files, json_pack("{s:s, s:s, s:I, s:b}", "path", p->file[i].path, "sha256",
+                                               digest_hex(p->file[i].hash, hex), "bytes", (json_int_t)p->file[i].bytes,
+                                               "executable", p->file[i].executable));
+    return json_pack("{s:s, s:s, s:s, s:b, s:o}", "study", study->name, "file", study->text, "path", study->path,
+                     "ships", study->n_files > 0, "files", files);
+}
+
 static void name_it(struct parcel *p, const struct study *study)
 {
     unsigned char hash[DIGEST_BYTES];
-    json_t *all = parcel_json(p, study);
+    json_t *all = describe(p, study);
     char *text = json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS);
     digest(text, strlen(text), hash);
     digest_hex(hash, p->definition);
     free(text);
+    json_object_set_new(all, "definition", json_string(p->definition));
+    p->text = json_pretty_numbers(all);
     json_decref(all);
 }
 
-enum status parcel_make(struct parcel *p, const struct study *study, struct error *err)
+enum status parcel_make(struct parcel *p, const struct parcel *before, const struct study *study, struct error *err)
 {
-    struct packing x = {.parcel = p, .study = study, .err = err};
+    struct packing x = {.parcel = p, .before = before, .study = study, .err = err};
     enum status s = STATUS_OK;
-    parcel_done(p);
+    *p = (struct parcel){0};
     for (size_t i = 0; !s && i < study->n_files; i++) s = add_pattern(&x, study->file[i]);
     sort_files(p);
     if (!s) s = hash_files(&x);
@@ -169,19 +214,8 @@ void parcel_done(struct parcel *p)
 {
     for (size_t i = 0; i < p->n; i++) free(p->file[i].path);
     free(p->file);
+    free(p->text);
     *p = (struct parcel){0};
-}
-
-json_t *parcel_json(const struct parcel *p, const struct study *study)
-{
-    json_t *files = json_array();
-    char hex[DIGEST_HEX];
-    for (size_t i = 0; i < p->n; i++)
-        json_array_append_new(files, json_pack("{s:s, s:s, s:I, s:b}", "path", p->file[i].path, "sha256",
-                                               digest_hex(p->file[i].hash, hex), "bytes", (json_int_t)p->file[i].bytes,
-                                               "executable", p->file[i].executable));
-    return json_pack("{s:s, s:s, s:s, s:b, s:o}", "study", study->name, "file", study->text, "path", study->path,
-                     "ships", study->n_files > 0, "files", files);
 }
 
 const struct shipped *parcel_find(const struct parcel *p, const unsigned char hash[DIGEST_BYTES])

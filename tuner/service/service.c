@@ -5,12 +5,14 @@
 #include "tuner/base/host.h"
 #include "tuner/base/redact.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-enum { TICK_MS = 1000, PULSE_MS = 15000, FORGET_MS = 3600000, DAY_MS = 86400000, IDLE_S = 120 };
+enum { TICK_MS = 1000, PULSE_MS = 15000, FORGET_MS = 3600000, DAY_MS = 86400000, IDLE_S = 120, OPEN_BUSY_MS = 50, SWEEP_MS = 50 /* others get their turn */ };
 
 void service_say(struct service *s, const char *study, const char *fmt, ...)
 {
@@ -21,6 +23,13 @@ void service_say(struct service *s, const char *study, const char *fmt, ...)
     va_end(ap);
     redact(text, strlen(text));
     s->options.say(s->options.data, study, text);
+}
+
+/* It goes with its last descriptor, whatever happens. */
+int service_spool(const struct service *s)
+{
+    mkdir(s->files, 0777);
+    return open(s->files, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 }
 
 /* ---- feeds ---- */
@@ -156,8 +165,9 @@ static bool may_start_here(void *data)
     return busy_here(h->service) < h->service->options.slots;
 }
 
-static void hosted_free(struct hosted *h)
+void hosted_free(struct hosted *h)
 {
+    if (!h) return;
     run_close(h->run);
     study_free(h->study);
     parcel_done(&h->parcel);
@@ -170,35 +180,50 @@ static size_t slots_of(const struct service *s, const struct study *study)
     return n < s->options.slots ? n : s->options.slots;
 }
 
-/* A study whose files are not there yet can still be worked on here and by clients. */
-void service_pack(struct hosted *h)
-{
-    struct error err;
-    *h->unpacked = 0;
-    if (parcel_make(&h->parcel, h->study, &err) == STATUS_OK) return;
-    snprintf(h->unpacked, sizeof h->unpacked, "%s", err.text);
-    service_say(h->service, h->study->name, "agents cannot have it yet: %s", err.text);
-}
-
 static const char *definition(void *data)
 {
     return ((const struct hosted *)data)->parcel.definition;
 }
 
-static enum status open_hosted(struct service *s, struct hosted *h, const struct budget *budget, const char *token,
-                               struct error *err)
+static enum status open_run(struct service *s, struct hosted *h, const struct budget *budget, const char *token,
+                            struct error *err)
 {
     struct store *store = NULL;
     struct opening opening = {.token = token, .seed = h->study->seed, .budget = budget, .slots = slots_of(s, h->study)};
     enum status st = opening.slots ? run_check_command(h->study, err) : STATUS_OK;
     if (!st) st = store_open(s->options.db, STORE_EXISTING, &store, err);
     if (st) return st;
+    store_set_patience(store, OPEN_BUSY_MS);
     st = run_open(store, h->study, &opening, s->clock, &h->run, err);
     if (st == STATUS_BUSY) store_close(store);
     return st;
 }
 
-static enum status start_hosted(struct service *s, struct hosted *h, struct error *err)
+/* A study whose files are not there yet can still be worked on here and by clients. */
+static void pack(struct hosted *h)
+{
+    struct error err;
+    if (parcel_make(&h->parcel, NULL, h->study, &err)) snprintf(h->unpacked, sizeof h->unpacked, "%s", err.text);
+}
+
+enum status hosted_open(struct service *s, struct study *study, const struct budget *budget, const char *token,
+                        struct hosted **ret, struct error *err)
+{
+    struct hosted *h = must_alloc(1, sizeof *h);
+    struct budget whole = budget ? run_budget(study, budget) : study->budget;
+    h->service = s;
+    h->study = study;
+    enum status st = open_run(s, h, &whole, token, err);
+    if (st) {
+        hosted_free(h);
+        return st;
+    }
+    pack(h);
+    *ret = h;
+    return STATUS_OK;
+}
+
+static enum status start(struct service *s, struct hosted *h, struct error *err)
 {
     struct coordinator_options options = {.slots = slots_of(s, h->study),
                                           .may_start_here = may_start_here,
@@ -209,38 +234,37 @@ static enum status start_hosted(struct service *s, struct hosted *h, struct erro
                                           .listen = on_event,
                                           .ended = on_ended,
                                           .data = h};
-    service_pack(h);
+    if (s->closing) return error_set(err, STATUS_IO, "the service is stopping");
     h->feed = service_feed(s, h->study->name, h->run->session->study_id);
     h->run->session->watch = (struct session_watch){on_record, on_report, h};
     return run_start(h->run, &options, s->loop, err);
 }
 
-/* Takes the study, also if it fails. */
-enum status service_host(struct service *s, struct study *study, const struct budget *budget, const char *token,
-                         struct hosted **ret, struct error *err)
+enum status hosted_start(struct hosted *h, struct error *err)
 {
-    struct hosted *h = must_alloc(1, sizeof *h);
-    struct budget whole = budget ? run_budget(study, budget) : study->budget;
-    h->service = s;
-    h->study = study;
-    enum status st = open_hosted(s, h, &whole, token, err);
-    if (!st) st = start_hosted(s, h, err);
+    struct service *s = h->service;
+    enum status st = start(s, h, err);
     if (st) {
         hosted_free(h);
         return st;
     }
     h->next = s->hosted;
     s->hosted = h;
-    if (ret) *ret = h;
-    service_say(s, study->name, "at work");
+    service_say(s, h->study->name, "at work");
+    hosted_packed(h);
     return STATUS_OK;
+}
+
+void hosted_packed(const struct hosted *h)
+{
+    if (*h->unpacked) service_say(h->service, h->study->name, "agents cannot have it yet: %s", h->unpacked);
 }
 
 static void sweep_hosted(struct service *s)
 {
     for (struct hosted **at = &s->hosted; *at;) {
         struct hosted *h = *at;
-        if (!h->over) {
+        if (!h->over || h->lent) {
             at = &h->next;
             continue;
         }
@@ -261,10 +285,10 @@ static void on_study(void *data, const struct store_study *row)
     l->name[l->n++] = arena_strdup(&l->arena, row->name);
 }
 
-enum status service_names(struct service *s, struct study_names *ret, struct error *err)
+enum status study_names_read(struct store *store, struct study_names *ret, struct error *err)
 {
     *ret = (struct study_names){.n = 0};
-    return store_studies(s->store, on_study, ret, err);
+    return store_studies(store, on_study, ret, err);
 }
 
 void study_names_done(struct study_names *l)
@@ -273,37 +297,213 @@ void study_names_done(struct study_names *l)
     arena_done(&l->arena);
 }
 
-static bool was_at_work(const struct session *s)
+/* One after the other, beside the loop: the port answers meanwhile. Whoever needs one of them now gets it next, and
+ * waits for it. */
+struct waking {
+    struct waking *next;
+    struct service *service;
+    struct work work;
+    char *name;
+    struct budget budget;
+    bool slurm, again;
+    struct hosted *hosted;
+    struct error err; /* why it is not; "": it is */
+};
+
+struct looking {
+    struct service *service;
+    struct work work;
+    struct waking *first;
+    struct error err;
+};
+
+static void waking_free(struct waking *w)
 {
-    return s->run_wall_ms != 0 && (strcmp(s->phase, "open") == 0 || strcmp(s->phase, "paused") == 0);
+    free(w->name);
+    free(w);
 }
 
-static void put_to_work_again(struct service *s, const char *name)
+static bool uses_slurm(const struct store_study *row)
 {
     struct study *study = NULL;
-    struct session *session = NULL;
-    struct error err;
-    if (session_load(s->store, name, s->clock, &study, &session, &err)) {
-        service_say(s, name, "%s", err.text);
-        return;
-    }
-    struct budget budget = session->budget;
-    bool again = was_at_work(session) && !store_hold_taken(s->store, name);
-    if (study->slurm.on) pilot_retire(s->pilot, name); /* unless it goes on */
-    session_free(session);
-    if (!again)
-        study_free(study);
-    else if (service_host(s, study, &budget, NULL, NULL, &err))
-        service_say(s, name, "cannot go on: %s", err.text);
+    struct error ignored;
+    bool yes = strstr(row->file, "slurm") && study_parse(row->path, row->file, strlen(row->file), &study, &ignored) == STATUS_OK &&
+               study->slurm.on;
+    study_free(study);
+    return yes;
 }
 
-static enum status host_unfinished(struct service *s, struct error *err)
+static void look_at(struct looking *l, struct store *store, const char *name)
 {
+    struct waking *w = must_alloc(1, sizeof *w);
+    struct arena a = {0};
+    struct store_study row;
+    *w = (struct waking){.next = l->first, .service = l->service, .name = must_strdup(name)};
+    l->first = w;
+    enum status st = store_study_find(store, name, &a, &row, &w->err);
+    if (!st) w->slurm = uses_slurm(&row);
+    if (!st) st = run_was_open(store, row.id, &w->again, &w->budget, &w->err);
+    if (!st) w->again = w->again && !store_hold_taken(store, name);
+    if (!st) *w->err.text = 0;
+    arena_done(&a);
+}
+
+static bool look(struct work *work, struct store *store)
+{
+    struct looking *l = (struct looking *)((char *)work - offsetof(struct looking, work));
     struct study_names all;
-    enum status st = service_names(s, &all, err);
-    for (size_t i = 0; !st && i < all.n; i++) put_to_work_again(s, all.name[i]);
+    enum status st = study_names_read(store, &all, &l->err);
+    for (size_t i = 0; !st && i < all.n; i++) look_at(l, store, all.name[i]);
     study_names_done(&all);
-    return st;
+    return st == STATUS_BUSY;
+}
+
+bool service_is_waking(const struct service *s, const char *study)
+{
+    if (s->looking) return true;
+    for (const struct waking *w = s->waking; w; w = w->next)
+        if (strcmp(w->name, study) == 0) return true;
+    return false;
+}
+
+static void wake_next(struct service *s);
+
+/* Those that have waited for this study (NULL: for the look) are handled now. */
+static void go_on(struct service *s, const char *study)
+{
+    struct call *list = NULL;
+    while (s->awaiting) {
+        struct call *c = s->awaiting;
+        call_wait(c, &list, c->cancel);
+    }
+    while (list) {
+        struct call *c = list;
+        bool mine = !study || s->closing || strcmp(c->awaits, study) == 0;
+        call_wait(c, &s->awaiting, NULL);
+        if (!mine) continue;
+        call_wait_no_more(c);
+        call_handle(c, c->route->handle);
+    }
+}
+
+static bool wake(struct work *work, struct store *store)
+{
+    struct waking *w = (struct waking *)((char *)work - offsetof(struct waking, work));
+    struct study *study = NULL;
+    struct arena a = {0};
+    struct store_study row;
+    enum status st = store_study_find(store, w->name, &a, &row, &w->err);
+    if (!st) st = study_parse(row.path, row.file, strlen(row.file), &study, &w->err);
+    if (!st) st = hosted_open(w->service, study, &w->budget, NULL, &w->hosted, &w->err);
+    arena_done(&a);
+    if (!st) *w->err.text = 0;
+    return st == STATUS_BUSY && !store_hold_taken(store, w->name);
+}
+
+static void on_woken(struct work *work)
+{
+    struct waking *w = (struct waking *)((char *)work - offsetof(struct waking, work));
+    struct service *s = w->service;
+    s->waking = w->next;
+    if (w->hosted && hosted_start(w->hosted, &w->err) == STATUS_OK) *w->err.text = 0;
+    if (*w->err.text && !s->closing) service_say(s, w->name, "cannot go on: %s", w->err.text);
+    go_on(s, w->name);
+    waking_free(w);
+    wake_next(s);
+}
+
+static void wake_next(struct service *s)
+{
+    struct waking *w = s->waking;
+    while (s->closing && s->waking) {
+        w = s->waking;
+        s->waking = w->next;
+        waking_free(w);
+    }
+    if (!s->waking) return;
+    w->work = (struct work){.who = "", .about = w->name, .run = wake, .done = on_woken};
+    works_add(s->works, &w->work);
+}
+
+/* The first is on its way. */
+static void bring_forward(struct service *s, const char *study)
+{
+    for (struct waking **at = s->waking ? &s->waking->next : NULL; at && *at; at = &(*at)->next) {
+        struct waking *w = *at;
+        if (strcmp(w->name, study) != 0) continue;
+        *at = w->next;
+        w->next = s->waking->next;
+        s->waking->next = w;
+        return;
+    }
+}
+
+bool service_waits(struct call *c, const char *study)
+{
+    struct service *s = c->service;
+    if (s->closing || !service_is_waking(s, study)) return false;
+    bring_forward(s, study);
+    c->awaits = study;
+    call_wait(c, &s->awaiting, NULL);
+    return true;
+}
+
+static void on_looked(struct work *work)
+{
+    struct looking *l = (struct looking *)((char *)work - offsetof(struct looking, work));
+    struct service *s = l->service;
+    s->looking = false;
+    while (l->first) {
+        struct waking *w = l->first;
+        l->first = w->next;
+        if (*w->err.text) service_say(s, w->name, "%s", w->err.text);
+        if (w->slurm) pilot_retire(s->pilot, w->name); /* unless it goes on */
+        w->next = s->waking;
+        if (w->again)
+            s->waking = w;
+        else
+            waking_free(w);
+    }
+    if (l->err.status) service_say(s, NULL, "%s", l->err.text);
+    free(l);
+    wake_next(s);
+    go_on(s, NULL);
+}
+
+static void wake_unfinished(struct service *s)
+{
+    struct looking *l = must_alloc(1, sizeof *l);
+    l->service = s;
+    l->work = (struct work){.who = "", .run = look, .done = on_looked};
+    s->looking = true;
+    works_add(s->works, &l->work);
+}
+
+/* ---- what is deleted ---- */
+
+static bool sweep(struct work *work, struct store *store)
+{
+    struct service *s = (struct service *)((char *)work - offsetof(struct service, sweeping));
+    struct error err;
+    s->dirty = false;
+    return store_sweep(store, clock_wall_ms(s->clock) - DAY_MS, &s->dirty, &err) == STATUS_BUSY;
+}
+
+static void on_swept(struct work *work)
+{
+    struct service *s = (struct service *)((char *)work - offsetof(struct service, sweeping));
+    s->sweeps = false;
+    if (s->dirty || s->swept_late) service_sweep(s);
+}
+
+void service_sweep(struct service *s)
+{
+    if (s->closing) return;
+    s->swept_late = s->sweeps;
+    if (s->sweeps) return;
+    s->sweeps = true;
+    s->sweeping = (struct work){.who = "", .run = sweep, .done = on_swept};
+    works_add_later(s->works, &s->sweeping, SWEEP_MS);
 }
 
 /* ---- the loop ---- */
@@ -322,7 +522,6 @@ static void check_ground(struct service *s)
 static void on_tick(uv_timer_t *timer)
 {
     struct service *s = timer->data;
-    struct error ignored;
     int64_t now = clock_mono_ms(s->clock);
     check_ground(s);
     fleet_tick(s->fleet);
@@ -334,7 +533,7 @@ static void on_tick(uv_timer_t *timer)
     }
     if (now - s->forgot_ms >= FORGET_MS) {
         s->forgot_ms = now;
-        store_answers_forget(s->store, clock_wall_ms(s->clock) - DAY_MS, &ignored);
+        service_sweep(s);
     }
 }
 
@@ -355,6 +554,7 @@ static void service_free(struct service *s)
     while (s->feed) drop_feed(&s->feed);
     auth_close(s->auth);
     fleet_free(s->fleet);
+    folded_free(s->folded);
     if (s->store) store_close(s->store);
     free(s);
 }
@@ -368,14 +568,20 @@ static void on_closed(uv_handle_t *handle)
     ended(data);
 }
 
-static void on_http_closed(void *data)
+static void on_works_closed(void *data)
 {
     struct service *s = data;
-    s->http = NULL;
+    s->works = NULL;
     pilot_free(s->pilot);
     s->pilot = NULL;
     uv_close((uv_handle_t *)&s->tick, NULL);
     uv_close((uv_handle_t *)&s->turn, on_closed);
+}
+
+static void on_http_closed(void *data)
+{
+    struct service *s = data;
+    works_close(s->works, on_works_closed, s);
 }
 
 static void finish_if_left(struct service *s)
@@ -391,6 +597,7 @@ void service_close(struct service *s)
 {
     if (s->closing) return;
     s->closing = true;
+    go_on(s, NULL);
     for (struct hosted *h = s->hosted; h; h = h->next)
         if (!h->over) coordinator_leave(h->run->coordinator);
 }
@@ -408,6 +615,7 @@ static enum status open_parts(struct service *s, struct error *err)
     if (!st) st = run_find_guard(s->guard, err);
     if (!st) st = run_files_folder(s->options.db, s->files, err);
     if (!st) st = http_create(&http, &hooks, s->loop, &s->http, err);
+    if (!st) st = works_create(s->loop, s->options.db, &s->works, err);
     return st;
 }
 
@@ -434,6 +642,7 @@ enum status service_create(const struct service_options *options, uv_loop_t *loo
     s->loop = loop;
     s->clock = clock_real();
     s->started_ms = clock_mono_ms(s->clock);
+    s->folded = folded_create(s->clock);
     s->fleet = fleet_create(s->clock, options->silence_ms);
     enum status st = open_parts(s, err);
     if (st) {
@@ -448,8 +657,8 @@ enum status service_create(const struct service_options *options, uv_loop_t *loo
     uv_prepare_start(&s->turn, on_turn);
     api_agents_open(s);
     start_pilot(s);
-    st = host_unfinished(s, err);
-    if (st) service_say(s, NULL, "%s", err->text);
+    wake_unfinished(s);
+    service_sweep(s); /* what the last process did not live to */
     *ret = s;
     return STATUS_OK;
 }

@@ -1,0 +1,213 @@
+#include "tuner/service/folded.h"
+
+#include "tuner/coordinator/state.h"
+
+#include "tuner/base/json.h"
+
+#include <malloc.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct entry {
+    struct folded_study shown; /* first */
+    struct entry *next;
+    char *name, *path;
+    struct study *study;
+    struct session *session; /* NULL: not folded yet */
+    size_t bytes;
+    bool taken;
+};
+
+struct folded {
+    const struct clock *clock;
+    pthread_mutex_t lock; /* of the list, and of bytes and taken */
+    pthread_cond_t given;
+    struct entry *first; /* by their last use, the newest first */
+};
+
+struct folded *folded_create(const struct clock *clock)
+{
+    struct folded *f = must_alloc(1, sizeof *f);
+    f->clock = clock;
+    pthread_mutex_init(&f->lock, NULL);
+    pthread_cond_init(&f->given, NULL);
+    return f;
+}
+
+static void unfold(struct entry *e)
+{
+    session_free(e->session);
+    study_free(e->study);
+    free(e->path);
+    e->session = NULL;
+    e->study = NULL;
+    e->path = NULL;
+}
+
+static void entry_free(struct entry *e)
+{
+    unfold(e);
+    free(e->name);
+    free(e);
+}
+
+void folded_free(struct folded *f)
+{
+    if (!f) return;
+    while (f->first) {
+        struct entry *e = f->first;
+        f->first = e->next;
+        entry_free(e);
+    }
+    pthread_mutex_destroy(&f->lock);
+    pthread_cond_destroy(&f->given);
+    free(f);
+}
+
+/* ---- the list ---- */
+
+static struct entry *find(const struct folded *f, const char *name)
+{
+    struct entry *e = f->first;
+    while (e && strcmp(e->name, name) != 0) e = e->next;
+    return e;
+}
+
+static void unlink_entry(struct folded *f, struct entry *e)
+{
+    struct entry **at = &f->first;
+    while (*at != e) at = &(*at)->next;
+    *at = e->next;
+}
+
+static struct entry *reserve(struct folded *f, const char *name)
+{
+    struct entry *e;
+    pthread_mutex_lock(&f->lock);
+    while ((e = find(f, name)) && e->taken) pthread_cond_wait(&f->given, &f->lock);
+    if (e) {
+        unlink_entry(f, e);
+    } else {
+        e = must_alloc(1, sizeof *e);
+        e->name = must_strdup(name);
+    }
+    e->next = f->first;
+    f->first = e;
+    e->taken = true;
+    pthread_mutex_unlock(&f->lock);
+    return e;
+}
+
+/* The one that was not used for the longest time, if all are too many and it is not the only one; the lock is held. */
+static struct entry *too_much(struct folded *f)
+{
+    struct entry *oldest = NULL;
+    size_t bytes = 0;
+    for (struct entry *e = f->first; e; e = e->next) {
+        bytes += e->bytes;
+        if (!e->taken && e != f->first) oldest = e;
+    }
+    return bytes > FOLDED_BYTES ? oldest : NULL;
+}
+
+static void give(struct folded *f, struct entry *e)
+{
+    struct entry *old;
+    bool trim = false;
+    pthread_mutex_lock(&f->lock);
+    e->taken = false;
+    e->bytes = e->session ? session_bytes(e->session) : 0;
+    if (!e->session) {
+        unlink_entry(f, e);
+        old = e;
+    } else
+        old = too_much(f);
+    pthread_cond_broadcast(&f->given);
+    while (old) {
+        if (old != e) unlink_entry(f, old);
+        pthread_mutex_unlock(&f->lock);
+        trim |= old->session != NULL;
+        entry_free(old);
+        pthread_mutex_lock(&f->lock);
+        old = too_much(f);
+    }
+    pthread_mutex_unlock(&f->lock);
+    if (trim) malloc_trim(0);
+}
+
+void folded_give(struct folded *f, struct folded_study *x)
+{
+    if (x) give(f, (struct entry *)x);
+}
+
+/* ---- folding ---- */
+
+/* Is what is folded this row, or was the study deleted and made anew, or its file changed? */
+static bool is_of(const struct entry *e, const struct store_study *row)
+{
+    return e->session && e->session->study_id == row->id && strcmp(e->path, row->path) == 0 &&
+           strcmp(e->study->text, row->file) == 0;
+}
+
+static enum status bring_up(struct folded *f, struct store *store, struct entry *e, struct error *err)
+{
+    struct arena a = {0};
+    struct store_study row;
+    enum status st = store_study_find(store, e->name, &a, &row, err);
+    if (!st && is_of(e, &row)) {
+        st = session_catch_up(e->session, store, err);
+    } else if (!st) {
+        unfold(e);
+        e->path = must_strdup(row.path);
+        st = session_load(store, e->name, f->clock, &e->study, &e->session, err);
+    }
+    if (st) unfold(e);
+    arena_done(&a);
+    return st;
+}
+
+enum status folded_take(struct folded *f, struct store *store, const char *name, struct folded_study **ret,
+                        struct error *err)
+{
+    struct entry *e = reserve(f, name);
+    enum status st = bring_up(f, store, e, err);
+    if (st) {
+        give(f, e);
+        return st;
+    }
+    e->shown = (struct folded_study){e->study, e->session};
+    *ret = &e->shown;
+    return STATUS_OK;
+}
+
+static enum status state_of_fold(struct folded *f, struct store *store, const char *name, json_t **ret,
+                                 struct error *err)
+{
+    struct folded_study *x = NULL;
+    enum status st = folded_take(f, store, name, &x, err);
+    if (!st) st = session_load_reports(((struct entry *)x)->session, store, err);
+    if (!st) *ret = state_json(x->session);
+    folded_give(f, x);
+    return st;
+}
+
+enum status folded_state(struct folded *f, struct store *store, const char *name, bool trusted, json_t **ret,
+                         struct error *err)
+{
+    struct arena a = {0};
+    struct store_study row;
+    json_t *state = NULL;
+    int64_t last = 0;
+    enum status st = store_study_find(store, name, &a, &row, err);
+    if (!st) st = store_last_event(store, row.id, &last, err);
+    if (!st && row.state) json_parse_object(row.state, strlen(row.state), &state, NULL);
+    bool fresh = state && (trusted || json_integer_value(json_object_get(state, "seq")) == last);
+    arena_done(&a);
+    if (!st && fresh) {
+        *ret = state;
+        return STATUS_OK;
+    }
+    json_decref(state);
+    return st ? st : state_of_fold(f, store, name, ret, err);
+}

@@ -1,0 +1,33 @@
+/* folded: studies as their logs have them, for reading beside the loop, at work or not.
+ *
+ * Whatever somebody was told is durable, so a fold of the log knows it. A fold is kept, and caught up with what has
+ * happened since when it is taken again; those that were not read for the longest time go when all are more than
+ * FOLDED_BYTES. One reader at a time has a study; another waits for it.
+ */
+#ifndef TUNER_SERVICE_FOLDED_H
+#define TUNER_SERVICE_FOLDED_H
+
+#include "tuner/coordinator/session.h"
+
+enum { FOLDED_BYTES = 64 << 20 };
+
+struct folded;
+
+struct folded_study {
+    const struct study *study;
+    const struct session *session;
+};
+
+struct folded *folded_create(const struct clock *clock);
+void folded_free(struct folded *f);
+
+/* With everything that is durable now. STATUS_NOT_FOUND: there is no such study. `store` is the caller's. */
+enum status folded_take(struct folded *f, struct store *store, const char *name, struct folded_study **ret,
+                        struct error *err);
+void folded_give(struct folded *f, struct folded_study *x); /* NULL is fine */
+
+/* state_json of the study: the stored one if it is as new as the log, or if `trusted`; else of the fold. */
+enum status folded_state(struct folded *f, struct store *store, const char *name, bool trusted, json_t **ret,
+                         struct error *err);
+
+#endif

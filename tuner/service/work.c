@@ -1,0 +1,307 @@
+#include "tuner/service/work.h"
+
+#include "tuner/base/clock.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum {
+    THREADS = 2,
+    NICE = 10,
+    BUSY_MS = 50,   /* a thread waits so long for a busy database */
+    LOOK_MS = 25,
+    AGAIN_MS = 100, /* … and its work so long until it is tried again */
+    GIVE_UP_MS = 10000,
+};
+
+struct thread {
+    struct works *works;
+    pthread_t id;
+    struct store *store; /* opened when it is needed first */
+    struct work *work;   /* at work, or worked and not yet taken back; NULL: it is idle */
+    bool worked, again;
+};
+
+struct works {
+    char *db;
+    uv_async_t wake; /* a thread has worked */
+    uv_timer_t later;
+    int open_handles;
+    struct work *first; /* those that wait: by round, then as they came */
+    uint64_t round;     /* of the one that was begun last */
+    size_t started;
+    struct thread thread[THREADS];
+    void (*closed)(void *data);
+    void *closed_data;
+
+    pthread_mutex_t lock; /* of the threads' work, worked and again, and of `ending` */
+    pthread_cond_t given;
+    bool ending;
+};
+
+static int64_t now_ms(void)
+{
+    return clock_mono_ms(clock_real());
+}
+
+/* ---- a thread ---- */
+
+static bool has_store(struct thread *t)
+{
+    struct error ignored;
+    if (t->store) return true;
+    if (store_open(t->works->db, STORE_EXISTING, &t->store, &ignored)) return false;
+    store_set_patience(t->store, BUSY_MS);
+    return true;
+}
+
+/* True: again later. */
+static bool try(struct thread *t, struct work *w)
+{
+    if (has_store(t)) return w->run(w, t->store) && !w->last;
+    w->unable = w->last;
+    return !w->last;
+}
+
+static void *thread_main(void *data)
+{
+    struct thread *t = data;
+    struct works *x = t->works;
+    setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+    pthread_mutex_lock(&x->lock);
+    while (!x->ending) {
+        if (!t->work || t->worked) {
+            pthread_cond_wait(&x->given, &x->lock);
+            continue;
+        }
+        pthread_mutex_unlock(&x->lock);
+        bool again = try(t, t->work);
+        pthread_mutex_lock(&x->lock);
+        t->again = again;
+        t->worked = true;
+        uv_async_send(&x->wake);
+    }
+    pthread_mutex_unlock(&x->lock);
+    store_close(t->store);
+    return NULL;
+}
+
+/* ---- whose turn it is ---- */
+
+static bool is_of(const struct work *w, const char *who)
+{
+    return !who || strcmp(w->who, who) == 0;
+}
+
+size_t works_of(const struct works *x, const char *who)
+{
+    size_t n = 0;
+    for (const struct work *w = x->first; w; w = w->next) n += is_of(w, who);
+    for (size_t i = 0; i < x->started; i++) n += x->thread[i].work && is_of(x->thread[i].work, who);
+    return n;
+}
+
+/* Each work of a client belongs to a later round than the one before. */
+static void put(struct works *x, struct work *w)
+{
+    struct work **at = &x->first;
+    while (*at && (*at)->round <= w->round) at = &(*at)->next;
+    w->next = *at;
+    *at = w;
+}
+
+static bool is_alone(const struct works *x, const struct work *w)
+{
+    for (size_t i = 0; w->about && i < x->started; i++) {
+        const struct work *other = x->thread[i].work;
+        if (other && other->about && strcmp(other->about, w->about) == 0) return false;
+    }
+    return true;
+}
+
+/* Takes it from those that wait; NULL: none can be begun now. */
+static struct work *take_next(struct works *x)
+{
+    int64_t now = now_ms();
+    for (struct work **at = &x->first; *at; at = &(*at)->next) {
+        struct work *w = *at;
+        if (w->again_ms > now || !is_alone(x, w)) continue;
+        *at = w->next;
+        if (w->round > x->round) x->round = w->round;
+        return w;
+    }
+    return NULL;
+}
+
+/* ---- the loop ---- */
+
+static void begin(struct works *x)
+{
+    pthread_mutex_lock(&x->lock);
+    for (size_t i = 0; i < x->started; i++) {
+        if (x->thread[i].work) continue;
+        x->thread[i].work = take_next(x);
+        x->thread[i].worked = false;
+    }
+    pthread_cond_broadcast(&x->given);
+    pthread_mutex_unlock(&x->lock);
+}
+
+static void on_later(uv_timer_t *timer)
+{
+    struct works *x = timer->data;
+    begin(x);
+    for (const struct work *w = x->first; w; w = w->next)
+        if (w->again_ms > now_ms()) return;
+    uv_timer_stop(timer);
+}
+
+static void put_later(struct works *x, struct work *w, int64_t ms)
+{
+    w->again_ms = now_ms() + ms;
+    put(x, w);
+    if (!uv_is_active((uv_handle_t *)&x->later)) uv_timer_start(&x->later, on_later, LOOK_MS, LOOK_MS);
+}
+
+static void put_back(struct works *x, struct work *w)
+{
+    w->last = now_ms() + AGAIN_MS >= w->since_ms + GIVE_UP_MS;
+    put_later(x, w, AGAIN_MS);
+}
+
+/* A work that a thread has done; NULL: none. */
+static struct work *take_done(struct works *x, bool *ret_again)
+{
+    struct work *w = NULL;
+    pthread_mutex_lock(&x->lock);
+    for (size_t i = 0; i < x->started && !w; i++) {
+        struct thread *t = &x->thread[i];
+        if (!t->work || !t->worked) continue;
+        w = t->work;
+        *ret_again = t->again;
+        t->work = NULL;
+    }
+    pthread_mutex_unlock(&x->lock);
+    return w;
+}
+
+static bool is_idle(const struct works *x)
+{
+    for (size_t i = 0; i < x->started; i++)
+        if (x->thread[i].work) return false;
+    return true;
+}
+
+static void end(struct works *x);
+
+static void drop(struct work *w)
+{
+    w->unable = true;
+    w->done(w);
+}
+
+static void drop_waiting(struct works *x)
+{
+    while (x->first) {
+        struct work *w = x->first;
+        x->first = w->next;
+        drop(w);
+    }
+    if (is_idle(x)) end(x);
+}
+
+static void on_wake(uv_async_t *wake)
+{
+    struct works *x = wake->data;
+    bool again;
+    for (struct work *w; (w = take_done(x, &again));) {
+        if (!again)
+            w->done(w);
+        else if (x->closed)
+            drop(w);
+        else
+            put_back(x, w);
+    }
+    if (x->closed)
+        drop_waiting(x);
+    else
+        begin(x);
+}
+
+static void reset(struct works *x, struct work *w, int64_t ms)
+{
+    w->round = x->round + works_of(x, w->who);
+    w->since_ms = now_ms() + ms;
+    w->again_ms = 0;
+    w->last = w->unable = false;
+    if (x->closed) uv_async_send(&x->wake);
+}
+
+void works_add(struct works *x, struct work *w)
+{
+    reset(x, w, 0);
+    put(x, w);
+    if (!x->closed) begin(x);
+}
+
+void works_add_later(struct works *x, struct work *w, int64_t ms)
+{
+    reset(x, w, ms);
+    put_later(x, w, ms);
+}
+
+/* ---- life ---- */
+
+enum status works_create(uv_loop_t *loop, const char *db, struct works **ret, struct error *err)
+{
+    struct works *x = must_alloc(1, sizeof *x);
+    int code = 0;
+    x->db = must_strdup(db);
+    pthread_mutex_init(&x->lock, NULL);
+    pthread_cond_init(&x->given, NULL);
+    uv_async_init(loop, &x->wake, on_wake);
+    uv_timer_init(loop, &x->later);
+    x->wake.data = x->later.data = x;
+    for (; x->started < THREADS && code == 0; x->started += code == 0) {
+        struct thread *t = &x->thread[x->started];
+        t->works = x;
+        code = pthread_create(&t->id, NULL, thread_main, t);
+    }
+    *ret = x; /* one thread is enough */
+    return x->started ? STATUS_OK : error_set(err, STATUS_FAILED, "cannot start a thread: %s", strerror(code));
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct works *x = handle->data;
+    if (--x->open_handles > 0) return;
+    void (*closed)(void *) = x->closed;
+    void *data = x->closed_data;
+    pthread_mutex_destroy(&x->lock);
+    pthread_cond_destroy(&x->given);
+    free(x->db);
+    free(x);
+    closed(data);
+}
+
+static void end(struct works *x)
+{
+    pthread_mutex_lock(&x->lock);
+    x->ending = true;
+    pthread_cond_broadcast(&x->given);
+    pthread_mutex_unlock(&x->lock);
+    for (size_t i = 0; i < x->started; i++) pthread_join(x->thread[i].id, NULL);
+    x->open_handles = 2;
+    uv_close((uv_handle_t *)&x->wake, on_closed);
+    uv_close((uv_handle_t *)&x->later, on_closed);
+}
+
+void works_close(struct works *x, void (*closed)(void *data), void *data)
+{
+    x->closed = closed;
+    x->closed_data = data;
+    uv_async_send(&x->wake);
+}

@@ -1,0 +1,43 @@
+/* work: what takes its time, done beside the loop.
+ *
+ * Two threads of their own do it, with little right to the processor: the loop, and the suggestions on libuv's pool,
+ * come first. Works wait in turn, clients one after the other, so that who wants much waits for himself. Two about the
+ * same thing are never done at once: what belongs to it needs no lock. A work that finds the database busy gives its
+ * thread back and is done again a moment later.
+ *
+ *     struct work w = {.who = "ada", .about = "g2p", .run = count, .done = answer};
+ *     works_add(works, &w);                     the work's memory is the caller's until `done`
+ *
+ * All functions are for the loop's thread; only `run` is called on another.
+ */
+#ifndef TUNER_SERVICE_WORK_H
+#define TUNER_SERVICE_WORK_H
+
+#include "store/store.h"
+
+#include <uv.h>
+
+struct works;
+
+struct work {
+    const char *who;   /* whose turn it takes */
+    const char *about; /* NULL: nothing that another could be about */
+    /* `store`: the thread's own connection. True: the database is busy, again later. */
+    bool (*run)(struct work *w, struct store *store);
+    void (*done)(struct work *w); /* on the loop; may free it */
+
+    struct work *next; /* of works, like all below */
+    uint64_t round;
+    int64_t since_ms, again_ms;
+    bool last;   /* it has been tried for long enough: what it finds now counts */
+    bool unable; /* it has not run: the database cannot be opened, or the works are closed */
+};
+
+enum status works_create(uv_loop_t *loop, const char *db, struct works **ret, struct error *err);
+void works_add(struct works *x, struct work *w);
+void works_add_later(struct works *x, struct work *w, int64_t ms); /* not before so many milliseconds are over */
+size_t works_of(const struct works *x, const char *who); /* that wait or are at work; NULL: everybody's */
+/* Those that wait are done without having run, those at work when they have; then `closed`, and the works are gone. */
+void works_close(struct works *x, void (*closed)(void *data), void *data);
+
+#endif
