@@ -53,6 +53,18 @@ static bool are_leases(const json_t *held)
     return true;
 }
 
+/* What it holds of a study that is not at work again yet is not gone. */
+static bool waits_for_studies(struct call *c, const json_t *held)
+{
+    const json_t *x;
+    size_t i;
+    json_array_foreach((json_t *)held, i, x)
+    {
+        if (service_waits(c, json_string_value(json_object_get(x, "study")))) return true;
+    }
+    return false;
+}
+
 void api_agent_register(struct call *c)
 {
     const json_t *o = c->body, *slots = json_object_get(o, "slots"), *gpus = json_object_get(o, "gpus"),
@@ -87,6 +99,7 @@ void api_agent_register(struct call *c)
         call_problem(c, 403, "this token is not for study '%.60s'", card.study);
         return;
     }
+    if (waits_for_studies(c, held)) return;
     if (card.others_max && auth_is_flood(c->service->auth, c->who.id, REGISTRATIONS_A_S)) {
         call_problem(c, 429, "more than %d agents a second register with this token", REGISTRATIONS_A_S);
         return;
