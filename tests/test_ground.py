@@ -26,7 +26,7 @@ class Ground(World):
         self.told = 0
 
     def ask(self):
-        return self.call("POST", "/studies/s/ask", {"want": 1})
+        return self.call("POST", "/studies/s/ask", {"count": 1})
 
     def tell(self, trial):
         return self.call("POST", f"/studies/s/trials/{trial['trial']}/tell",
