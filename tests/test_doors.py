@@ -234,6 +234,25 @@ class Times(Doors):
         self.wait_phase("stopped")
 
 
+    def test_an_agent_that_does_not_stop_has_lost_it(self):
+        self.create()
+        card = {"instance": "i", "host": "h", "boot": "b", "version": "1", "slots": 2, "held": []}
+        ticket = self.ok("PUT", "/agents/deaf", card, token=self.mine)["ticket"]
+        mail = self.ok("POST", "/agents/deaf/poll", {"ticket": ticket, "got": 0, "capacity": 2}, token=self.mine)["mail"]
+        lease = mail[0]["assign"]["lease"]
+        for what in ({"started": {"pid": 1}}, {"report": {"n": 0, "step": 1, "metrics": GOOD}}):
+            self.ok("POST", "/agents/deaf/messages", {"ticket": ticket, "messages": [{"study": "s", "trial": 0, "lease": lease, **what}]}, token=self.mine)
+        self.ok("POST", "/studies/s/stop", {"now": True})
+
+        def stopped():  # it goes on polling, so it is not silent
+            self.ok("POST", "/agents/deaf/messages", {"ticket": ticket, "messages": []}, token=self.mine)
+            return self.ok("GET", "/studies/s")["phase"] == "stopped"
+
+        self.wait("the study does not wait for it", stopped, 120)
+        returned = [e["body"] for e in self.events() if e["event"] == "returned" and e["trial"] == 0]
+        self.assertEqual([b["reason"] for b in returned], ["its agent was told to end it and did not"])
+
+
 class Scope(Doors):
     def test_a_workers_token_may_be_for_some_studies_only(self):
         for name in ("a", "b", "ab"):

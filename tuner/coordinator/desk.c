@@ -95,6 +95,7 @@ void desk_clears(struct coordinator *c)
         bool holds =
             slot->state != SLOT_FREE && slot->trial->state == TRIAL_RUNNING && slot->trial->lease == slot->lease;
         if (slot->place == PLACE_CLIENT && !holds && !slot->asking) slot_clear(slot);
+        slot_check_obedience(slot);
     }
     seating_sweep(&c->seating);
 }

@@ -12,6 +12,8 @@
 
 #include <signal.h>
 
+enum { OBEY_MS = 30000 }; /* and the grace: until an agent that was told to stop has stopped */
+
 static void note(struct slot *slot, const char *text)
 {
     slot->home->say(slot->home->data, EVENT_NOTE, NULL, text);
@@ -70,6 +72,7 @@ static void tell(struct slot *slot, json_t *message)
 
 static void halt(struct slot *slot, const char *why)
 {
+    if (!slot->condemned_ms) slot->condemned_ms = clock_mono_ms(slot->home->session->clock);
     if (slot->place == PLACE_HERE)
         job_stop(slot->job, why);
     else
@@ -80,9 +83,7 @@ void slot_obey(struct slot *slot, const struct order *order)
 {
     if (order->adapt)
         tell(slot, json_pack("{s:{s:f, s:f}}", "policy", "patience", order->patience, "threshold", order->threshold));
-    if (!order->stop) return;
-    slot->condemned = true;
-    halt(slot, order->why);
+    if (order->stop) halt(slot, order->why);
 }
 
 void slot_condemn(struct slot *slot, const char *why)
@@ -91,19 +92,28 @@ void slot_condemn(struct slot *slot, const char *why)
         give_up(slot, "stopped", why);
         return;
     }
-    if (slot->place == PLACE_AGENT && slot->condemned && seat_is_silent(slot->seat)) {
+    if (slot->place == PLACE_AGENT && slot->condemned_ms && seat_is_silent(slot->seat)) {
         give_up(slot, "lost", why); /* it will be told when it comes back */
         return;
     }
-    if (!slot->condemned) session_condemn(slot->home->session, slot->trial, why);
-    slot->condemned = true;
+    if (!slot->condemned_ms) session_condemn(slot->home->session, slot->trial, why);
     halt(slot, why);
+}
+
+void slot_check_obedience(struct slot *slot)
+{
+    const struct session *s = slot->home->session;
+    int64_t patience_ms = s->study->grace_ms + OBEY_MS;
+    if (slot->place != PLACE_AGENT || slot->state != SLOT_RUNS || !slot->condemned_ms ||
+        clock_mono_ms(s->clock) - slot->condemned_ms < patience_ms)
+        return;
+    const struct job_outcome stopped = {.end = JOB_STOPPED, .reason = "its agent was told to end it and did not"};
+    slot_hears_end(slot, &stopped, false);
 }
 
 /* What it still says is not for anybody: the trial is over. */
 void slot_stop_late(struct slot *slot, const char *why)
 {
-    slot->condemned = true;
     halt(slot, why);
     if (slot->place == PLACE_CLIENT) slot_clear(slot);
 }
@@ -145,8 +155,7 @@ static void steer(struct slot *slot)
     if (t->course_at > before)
         tell_settings(slot, before ? t->course.step[before - 1].config : t->config,
                       t->course.step[t->course_at - 1].config);
-    if (t->course.until <= 0 || !(cost >= t->course.until) || slot->condemned) return;
-    slot->condemned = true;
+    if (t->course.until <= 0 || !(cost >= t->course.until) || slot->condemned_ms) return;
     halt(slot, "the interval is over");
 }
 
@@ -270,7 +279,7 @@ bool slot_promise(struct slot *slot, struct trial *t)
     slot->state = SLOT_PROMISED;
     slot->trial = t;
     slot->lease = t->lease;
-    slot->condemned = false;
+    slot->condemned_ms = 0;
     slot->batch = journal_batch(slot->home->session->journal);
     slot->killed = slot->place == PLACE_HERE ? host_memory_kills() : -1;
     return true;
@@ -281,7 +290,7 @@ void slot_adopt(struct slot *slot, struct trial *t)
     slot->state = SLOT_RUNS;
     slot->trial = t;
     slot->lease = t->lease;
-    slot->condemned = t->doom == DOOM_PRUNED;
+    slot->condemned_ms = t->doom == DOOM_PRUNED ? clock_mono_ms(slot->home->session->clock) : 0;
     slot->killed = -1;
 }
 

@@ -46,9 +46,10 @@ struct slot {
     json_t *mail;          /* for a client, with the answer to its next report; NULL: nothing */
     struct asking *asking; /* of the client that waits for it; NULL: it has it */
     int64_t lease;
-    uint64_t batch;   /* promised: the lease is durable with this batch of the journal */
-    bool condemned;   /* the decision to stop it is in the log, or its course is over */
-    long long killed; /* out-of-memory kills of this machine when it began */
+    uint64_t batch;       /* promised: the lease is durable with this batch of the journal */
+    int64_t condemned_ms; /* monotonic clock: since when it is to stop (that is in the log, or its course is over); 0:
+                             not */
+    long long killed;     /* out-of-memory kills of this machine when it began */
 };
 
 /* FREE: the trial is leased. False: it could not be; the run fails. */
@@ -64,6 +65,8 @@ void slot_adopt(struct slot *slot, struct trial *t);
 void slot_obey(struct slot *slot, const struct order *order);
 /* RUNS: it is stopped, to be run again another time; a second time: killed. A client's lease ends at once. */
 void slot_condemn(struct slot *slot, const char *why);
+/* RUNS: an agent that was told to end it and does not has lost it. */
+void slot_check_obedience(struct slot *slot);
 /* RUNS: a person does not want it any more. */
 void slot_cancel(struct slot *slot, const char *why);
 /* RUNS: a late result of another attempt has made this one superfluous. */
