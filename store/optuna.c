@@ -48,6 +48,7 @@ static const char *text(struct reader *r, sqlite3_stmt *q, int at)
 
 static enum optuna_state state_of(const char *name)
 {
+    if (!name) return OPTUNA_FAIL;
     static const char *const names[] = {"RUNNING", "WAITING", "COMPLETE", "PRUNED", "FAIL"};
     for (int i = 0; i < 5; i++)
         if (strcmp(names[i], name) == 0) return (enum optuna_state)i;
@@ -59,7 +60,7 @@ static enum status read_objectives(struct reader *r, int64_t id, struct optuna_s
     sqlite3_stmt *q = ask(r, "SELECT direction FROM study_directions WHERE study_id = ?1 ORDER BY objective", id);
     if (!q) return STATUS_INVALID;
     while (sqlite3_step(q) == SQLITE_ROW && s->n_objectives < OBJECTIVES_MAX)
-        s->maximize[s->n_objectives++] = strcmp((const char *)sqlite3_column_text(q, 0), "MAXIMIZE") == 0;
+        s->maximize[s->n_objectives++] = strcmp(text(r, q, 0), "MAXIMIZE") == 0;
     sqlite3_finalize(q);
     return STATUS_OK;
 }

@@ -251,6 +251,23 @@ static void test_pilot__lines_of_the_queue(void **state)
         if (pilot_read_job(none[i], &j)) fail_msg("%s", none[i]);
 }
 
+/* A line of a long queue is read without a look at all the others. */
+static void test_pilot__a_long_queue_takes_linear_time(void **state)
+{
+    enum { N = 1000000 };
+    static const char line[] = "12|RUNNING|nocturne-s-0123\n";
+    const size_t size = sizeof line - 1;
+    char *text = malloc(N * size + 1);
+    struct pilot_job j;
+    (void)state;
+    for (size_t i = 0; i < N; i++) memcpy(text + i * size, line, size);
+    text[N * size] = 0;
+    alarm(60);
+    for (size_t i = 0; i < N; i++) assert_true(pilot_read_job(text + i * size, &j));
+    alarm(0);
+    free(text);
+}
+
 #define box_test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -264,6 +281,7 @@ int main(void)
         box_test(test_outbox__has_a_limit_and_thins_reports_only),
         box_test(test_outbox__a_disk_that_refuses_loses_nothing_and_has_a_limit_too),
         cmocka_unit_test(test_pilot__lines_of_the_queue),
+        cmocka_unit_test(test_pilot__a_long_queue_takes_linear_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,8 @@
 #include "tuner/base/clock.h"
 #include "tuner/base/digest.h"
 #include "tuner/base/json.h"
+#include "tuner/base/metrics.h"
+#include "tuner/base/plain.h"
 #include "tuner/base/redact.h"
 #include "tuner/base/rng.h"
 #include "tuner/base/words.h"
@@ -470,6 +472,60 @@ static void test_yaml__what_an_alias_stands_for_is_there_once(void **state)
     arena_done(&arena);
 }
 
+static void test_metrics__have_limits(void **state)
+{
+    static const struct {
+        const char *text, *error;
+    } wrong[] = {{"{\"\": 1}", "has no name"},
+                 {"{\"a\\u001b[2J\": 1}", "holds a control character"},
+                 {"{\"a\": \"1\"}", "'a' is not a number"},
+                 {"{\"a\": null}", "'a' is not a number"}};
+    struct error err;
+    json_t *many = json_object();
+    char name[300];
+    (void)state;
+    for (int i = 0; i < METRICS_SAID_MAX; i++) {
+        snprintf(name, sizeof name, "m%d", i);
+        json_object_set_new(many, name, json_real(i));
+    }
+    assert_ok(metrics_check(many, &err), err);
+    json_object_set_new(many, "one more", json_real(1));
+    assert_int_equal(metrics_check(many, &err), STATUS_INVALID);
+    assert_contains(err.text, "65 metrics in one message; at most 64");
+    json_object_clear(many);
+    memset(name, 'n', METRIC_NAME_MAX + 1);
+    name[METRIC_NAME_MAX + 1] = 0;
+    json_object_set_new(many, name, json_real(1));
+    assert_int_equal(metrics_check(many, &err), STATUS_INVALID);
+    assert_contains(err.text, "over 200 bytes long");
+    json_decref(many);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        json_t *m = json_loads(wrong[i].text, 0, NULL);
+        assert_int_equal(metrics_check(m, &err), STATUS_INVALID);
+        assert_contains(err.text, wrong[i].error);
+        json_decref(m);
+    }
+}
+
+static void test_plain__steers_no_terminal(void **state)
+{
+    struct arena a = {0};
+    const char *good = "EM ≥ 0,6 – “ü” 漢字 🙂";
+    (void)state;
+    assert_ptr_equal(plain_shown(&a, good), good);
+    assert_string_equal(plain_shown(&a, "\033[2J\033]0;x\007 a\nb\tc\r\177"),
+                        "\\x1b[2J\\x1b]0;x\\x07 a\\nb\\tc\\x0d\\x7f");
+    assert_string_equal(plain_shown(&a, "\xc2\x9b"
+                                        "2J \xe2\x80\xae x \xff\xc0\x80\xed\xa0\x80"),
+                        "\\x9b2J \\u202e x \\xff\\xc0\\x80\\xed\\xa0\\x80");
+    assert_ptr_equal(plain_bounded(&a, good, 100), good);
+    assert_string_equal(plain_bounded(&a, "a\xff\xe2\x82", 100), "a???");
+    assert_string_equal(plain_bounded(&a, "äöü", 6), "äöü");
+    assert_string_equal(plain_bounded(&a, "äöüß", 6), "ä…");
+    assert_string_equal(plain_bounded(&a, "", 6), "");
+    arena_done(&a);
+}
+
 static void test_clock__runs_forward(void **state)
 {
     (void)state;
@@ -501,6 +557,8 @@ int main(void)
         cmocka_unit_test(test_beneath__is_the_same_without_openat2),
         cmocka_unit_test(test_yaml__stops_at_the_first_excess),
         cmocka_unit_test(test_yaml__what_an_alias_stands_for_is_there_once),
+        cmocka_unit_test(test_metrics__have_limits),
+        cmocka_unit_test(test_plain__steers_no_terminal),
         cmocka_unit_test(test_clock__runs_forward),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);

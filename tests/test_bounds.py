@@ -84,5 +84,34 @@ class Service(World):
         self.ok("POST", "/studies", text=GOOD, headers={"Content-Type": "application/yaml"})
 
 
+    def test_metrics_beyond_a_limit_are_refused_and_said(self):
+        self.ok("POST", "/studies", text=GOOD, headers={"Content-Type": "application/yaml"})
+        trial = self.ok("POST", "/studies/b/ask", {})["trials"][0]
+        at = f"/studies/b/trials/{trial['trial']}"
+        for metrics, message in (({f"m{i}": i for i in range(65)}, "65 metrics in one message; at most 64"),
+                                 ({"m": 1, "n" * 201: 1}, "over 200 bytes long"), ({"m": 1, "": 1}, "has no name"),
+                                 ({"m": 1, "\x1b[2J": 1}, "control character")):
+            for verb, body in (("tell", {}), ("reports", {"step": 1})):
+                answer = self.call("POST", f"{at}/{verb}", {"lease": trial["lease"], "metrics": metrics, **body})
+                self.assertEqual(answer.status, 422, answer.body)
+                self.assertIn(message, answer.json["detail"])
+        self.ok("POST", f"{at}/tell", {"lease": trial["lease"], "metrics": {"m": 1, **{f"m{i}": i for i in range(63)}}})
+
+    def test_what_a_trial_says_steers_no_terminal(self):
+        """A reason that clears the screen, sets the title, forges a line or turns the direction of writing."""
+        evil = "\x1b[2J\x1b]0;owned\x07 a\ntrial 9 complete \r\x9b31m \u202e " + "x" * 5000
+        self.ok("POST", "/studies", text=GOOD, headers={"Content-Type": "application/yaml"})
+        trial = self.ok("POST", "/studies/b/ask", {})["trials"][0]
+        self.ok("POST", f"/studies/b/trials/{trial['trial']}/tell", {"lease": trial["lease"], "failed": evil})
+        reason = [e["body"]["reason"] for e in self.events("b") if "reason" in e["body"] and "owned" in e["body"]["reason"]][0]
+        self.assertEqual(len(reason.encode()), 2000)
+        self.assertTrue(reason.startswith("\x1b[2J") and reason.endswith("…"))
+        for command in (("trials", "b"), ("show", "b", str(trial["trial"])), ("log", "b"), ("status", "b")):
+            out = self.nocturne(*command)
+            for sign in ("\x1b", "\x07", "\r", "\x9b", "\u202e", "\ntrial 9"):
+                self.assertNotIn(sign, out, command)
+        self.assertIn("\\x1b[2J", self.nocturne("trials", "b"))
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)

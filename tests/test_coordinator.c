@@ -10,6 +10,8 @@
 
 #include "surrogate/surrogate.h"
 
+#include <unistd.h>
+
 static const char STUDY[] =
     "study: s\nparameters:\n  x: {type: float, range: [0, 1]}\n  k: {type: int, range: [1, 9]}\n"
     "metrics:\n  em: {goal: maximize, kind: proportion, of: 1000}\n  tokens: {goal: minimize, kind: count}\n"
@@ -240,6 +242,55 @@ static void test_session__history_maps_states(void **state)
 }
 
 /* ---- standings, confirmation ---- */
+
+/* What is stored of a reason is what memory has of it: bounded, and UTF-8. */
+static void test_session__reasons_are_bounded_and_come_back(void **state)
+{
+    (void)state;
+    struct world *w = world_make();
+    struct error err;
+    char reason[10001];
+    memset(reason, 'r', sizeof reason - 1);
+    reason[sizeof reason - 1] = 0;
+    reason[1] = (char)0xff;
+    struct trial *t = add(w, ROLE_SEARCH, 0.3, 3);
+    start(w, t);
+    assert_ok(session_finish(w->session, t, TRIAL_FAILED, NULL, reason, NULL, &err), err);
+    assert_int_equal(strlen(t->reason), 2000);
+    assert_memory_equal(t->reason, "r?rr", 4);
+    assert_string_equal(t->reason + 1997, "…");
+    char *kept = strdup(t->reason);
+    long number = t->number;
+    reopen(w);
+    assert_string_equal(session_trial(w->session, number)->reason, kept);
+    free(kept);
+    world_free(w);
+}
+
+/* Moving all that come after each cancelled trial would be three thousand million moves. */
+static void test_session__many_are_cancelled_in_linear_time(void **state)
+{
+    enum { N = 80000 };
+    (void)state;
+    struct world *w = world_make();
+    struct error err;
+    size_t before = session_view(w->session).n;
+    long first = (long)w->session->n;
+    alarm(60);
+    for (int i = 0; i < N; i++) add(w, ROLE_SEARCH, (double)i / N, 3);
+    assert_int_equal(session_view(w->session).n, before + N);
+    for (long i = 0; i < N; i++)
+        if (i % 100)
+            assert_ok(session_finish(w->session, session_trial(w->session, first + i), TRIAL_CANCELLED, NULL, "no",
+                                     NULL, &err),
+                      err);
+    struct search_history h = session_view(w->session);
+    assert_int_equal(h.n, before + N / 100);
+    for (size_t i = before; i < h.n; i++)
+        assert_ptr_equal(h.trial[i].config, session_trial(w->session, first + (long)(i - before) * 100)->config);
+    alarm(0);
+    world_free(w);
+}
 
 static void test_standing__confirmed_means_decide(void **state)
 {
@@ -506,6 +557,8 @@ int main(void)
         cmocka_unit_test(test_session__another_space_is_another_study),
         cmocka_unit_test(test_session__the_baseline_stays_and_references_may_join),
         cmocka_unit_test(test_session__history_maps_states),
+        cmocka_unit_test(test_session__reasons_are_bounded_and_come_back),
+        cmocka_unit_test(test_session__many_are_cancelled_in_linear_time),
         cmocka_unit_test(test_standing__confirmed_means_decide),
         cmocka_unit_test(test_standing__no_baseline_no_verdict),
         cmocka_unit_test(test_confirm__another_round_if_all_winners_break_the_constraint),

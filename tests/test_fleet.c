@@ -7,6 +7,8 @@
 
 #include "tuner/base/json.h"
 
+#include <unistd.h>
+
 /* ---- a clock that the test owns ---- */
 
 struct own_clock {
@@ -169,6 +171,47 @@ static void test_fleet__both_sides_compare_what_is_held(void **state)
     assert_int_equal(w->heard[0].loss, SEAT_DROPPED);
     assert_int_equal(json_array_size(gone), 2); /* what the service does not know */
     json_decref(gone);
+}
+
+/* Ten thousand leases held on either side: each with each would be a hundred million comparisons of texts. */
+static void test_fleet__much_is_compared_in_linear_time(void **state)
+{
+    enum { N = 10000 };
+    struct world *w = *state;
+    json_t *gone, *held = json_array();
+    static int owner[N];
+    alarm(60);
+    for (int i = 0; i < N; i++) {
+        struct holder holder = {"x", NULL};
+        fleet_expect(w->member[0], &holder, i + 1, &owner[i]);
+        json_array_append_new(held, fleet_lease_name("a", N + 2 * i + 1));
+    }
+    char *text = json_dumps(held, 0);
+    enlist(w, "x", 4, text, &gone);
+    assert_int_equal(w->heard[0].lost, N);
+    assert_int_equal(json_array_size(gone), N);
+    alarm(0);
+    free(text);
+    json_decref(held);
+    json_decref(gone);
+}
+
+/* An agent that never says that it has its mail is sent away before the mail fills the memory. */
+static void test_fleet__mail_does_not_grow_without_end(void **state)
+{
+    struct world *w = *state;
+    int owner;
+    struct agent *a = enlist(w, "x", 4, "[]", NULL);
+    agent_waits(a, 0, 4);
+    struct seat *s = fleet_take(w->member[0], &owner);
+    seat_assign(s, 7, json_object());
+    for (int i = 0; i < 9999; i++) seat_send(s, json_object());
+    fleet_tick(w->fleet);
+    assert_int_equal(w->heard[0].lost, 0);
+    seat_send(s, json_object());
+    fleet_tick(w->fleet);
+    assert_int_equal(w->heard[0].lost, 1);
+    assert_null(fleet_agent(w->fleet, "x"));
 }
 
 static void test_fleet__a_lease_of_the_log_waits_for_its_agent(void **state)
@@ -361,6 +404,8 @@ int main(void)
         fleet_test(test_fleet__an_agent_of_one_study_works_for_no_other),
         fleet_test(test_fleet__mail_is_kept_until_it_has_arrived),
         fleet_test(test_fleet__both_sides_compare_what_is_held),
+        fleet_test(test_fleet__much_is_compared_in_linear_time),
+        fleet_test(test_fleet__mail_does_not_grow_without_end),
         fleet_test(test_fleet__a_lease_of_the_log_waits_for_its_agent),
         fleet_test(test_fleet__a_machine_that_was_restarted_took_its_trials_along),
         fleet_test(test_fleet__a_name_belongs_to_whoever_is_there),

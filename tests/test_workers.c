@@ -56,7 +56,9 @@ static void test_contract__refuses_everything_else(void **state)
                                  "{\"result\": {}, \"log\": \"\"}",
                                  "{\"verb\": 1}",
                                  "{\"step\": 1, \"em\": null}",
-                                 "{\"result\": {\"em\": 1e999}}"};
+                                 "{\"result\": {\"em\": 1e999}}",
+                                 "{\"result\": {\"\": 1}}",
+                                 "{\"step\": 1, \"a\\u0007\": 1}"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct message m = {.text = "untouched"};
         struct error err;

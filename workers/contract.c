@@ -7,8 +7,8 @@
 #include "workers/contract.h"
 
 #include "tuner/base/json.h"
+#include "tuner/base/metrics.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,25 +25,12 @@ static enum status take_step(const char *verb, json_t *body, long *ret, struct e
     return STATUS_OK;
 }
 
-static enum status check_metrics(const json_t *body, struct error *err)
-{
-    const char *name;
-    json_t *v;
-    json_object_foreach((json_t *)body, name, v)
-    {
-        if (!json_is_number(v)) return error_set(err, STATUS_INVALID, "metric \"%.60s\" is not a number", name);
-        if (!isfinite(json_number_value(v)))
-            return error_set(err, STATUS_INVALID, "metric \"%.60s\" is not finite", name);
-    }
-    return STATUS_OK;
-}
-
 static enum status read_metrics(json_t *body, struct message *m, struct error *err)
 {
     if (!json_is_object(body)) return error_set(err, STATUS_INVALID, "\"%s\" is not an object", verbs[m->kind]);
     m->metrics = json_copy(body);
     enum status s = m->kind == MESSAGE_REPORT ? take_step(verbs[m->kind], m->metrics, &m->step, err) : STATUS_OK;
-    if (!s) s = check_metrics(m->metrics, err);
+    if (!s) s = metrics_check(m->metrics, err);
     if (s) json_decref(m->metrics);
     return s;
 }

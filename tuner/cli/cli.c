@@ -3,6 +3,7 @@
 #include "tuner/report/report.h"
 
 #include "tuner/base/json.h"
+#include "tuner/base/plain.h"
 #include "tuner/base/words.h"
 
 #include <math.h>
@@ -50,7 +51,9 @@ error_t cli_parse_study(int key, char *arg, struct argp_state *state)
 int cli_fail(const struct error *err)
 {
     fflush(stdout);
-    fprintf(stderr, "nocturne: %s\n", err->text);
+    struct arena a = {0};
+    fprintf(stderr, "nocturne: %s\n", plain_shown(&a, err->text));
+    arena_done(&a);
     switch (err->status) {
     case STATUS_INVALID: return EXIT_USAGE;
     case STATUS_NOT_FOUND: return EXIT_NOT_FOUND;
@@ -161,9 +164,11 @@ bool cli_is_running(const struct cli_study *s)
 void cli_say(const char *study, const char *text)
 {
     char when[40];
+    struct arena a = {0};
     printf("%s  %s%s%s\n", report_time(clock_wall_ms(clock_real()), when, sizeof when), study ? study : "",
-           study ? ": " : "", text);
+           study ? ": " : "", plain_shown(&a, text));
     fflush(stdout);
+    arena_done(&a);
 }
 
 void cli_catch_signal(uv_loop_t *loop, uv_signal_t *handle, int number, void (*on)(uv_signal_t *, int), void *data)

@@ -167,7 +167,7 @@ static void on_judged(void *data, struct question *q)
 {
     struct coordinator *c = data;
     struct order order;
-    struct slot *slot = seating_of(&c->seating, question_trial(q));
+    struct slot *slot = question_trial(q)->slot;
     c->judging = false;
     if (!slot || slot->state != SLOT_RUNS || !runs_trials(c)) {
         overseer_forget(q);

@@ -20,7 +20,7 @@ enum status coordinator_enqueue(struct coordinator *c, const json_t *params, str
 
 enum status coordinator_cancel(struct coordinator *c, struct trial *t, const char *why, struct error *err)
 {
-    struct slot *slot = seating_of(&c->seating, t);
+    struct slot *slot = t->slot;
     if (trial_state_final(t->state))
         return error_set(err, STATUS_CONFLICT, "trial %ld is %s already", t->number, trial_state_name(t->state));
     if (slot && slot->state == SLOT_RUNS) {
@@ -65,14 +65,15 @@ struct asking *coordinator_ask(struct coordinator *c, size_t want, const char *t
 
 void coordinator_unask(struct coordinator *c, struct asking *a)
 {
+    for (size_t k = 0; k < a->n; k++) {
+        struct slot *slot = a->trial[k]->slot;
+        if (slot && slot->state == SLOT_RUNS) slot->asking = a;
+    }
     for (size_t i = 0; i < c->seating.n; i++) {
         struct slot *slot = c->seating.slot[i];
-        bool given = false;
-        for (size_t k = 0; k < a->n && !given; k++) given = slot->state == SLOT_RUNS && slot->trial == a->trial[k];
-        if (slot->asking == a || given) {
-            slot->asking = NULL;
-            slot_take_back(slot);
-        }
+        if (slot->asking != a) continue;
+        slot->asking = NULL;
+        slot_take_back(slot);
     }
     asking_drop(&c->askings, a);
 }
@@ -108,7 +109,7 @@ void desk_sends_away(struct coordinator *c, const char *why)
 /* A condemned trial of a client is over with the answer that says so. */
 static enum status answer_report(struct coordinator *c, struct trial *t, json_t **ret, struct error *err)
 {
-    struct slot *slot = seating_of(&c->seating, t);
+    struct slot *slot = t->slot;
     enum status s = STATUS_OK;
     if (slot && slot->mail && json_object_get(slot->mail, "stop") && t->doom == DOOM_PRUNED)
         s = overseer_prune(c->session, t, NULL, err);
@@ -150,7 +151,7 @@ enum status coordinator_tell(struct coordinator *c, struct trial *t, const struc
     enum status s = tell_result(c->session, t, claim, tale, err);
     if (s || was_final) return s;
     machine_ended(c, t, NULL);
-    struct slot *slot = last ? NULL : seating_of(&c->seating, t);
+    struct slot *slot = last ? NULL : t->slot;
     if (slot && slot->state == SLOT_RUNS) slot_stop_late(slot, "another attempt has finished it");
     return STATUS_OK;
 }
@@ -184,7 +185,7 @@ static void take_from_agent(struct coordinator *c, struct slot *slot, const stru
 /* Its lease is over, but its result is the only one there is. */
 static void take_late(struct coordinator *c, struct trial *t, const struct remote *r)
 {
-    struct slot *slot = seating_of(&c->seating, t); /* who is at it now need not be */
+    struct slot *slot = t->slot; /* who is at it now need not be */
     struct error err;
     if (session_finish(c->session, t, TRIAL_COMPLETE, r->outcome.metrics, NULL, "late", &err)) return;
     machine_say(c, EVENT_FINISHED, t, NULL);
@@ -200,7 +201,7 @@ static bool hear(struct coordinator *c, struct trial *t, const struct holder *fr
                                              : end  ? LEASE_FAILURE
                                                     : LEASE_REPORT,
                                              end);
-    struct slot *slot = seating_of(&c->seating, t);
+    struct slot *slot = t->slot;
     bool here = slot && slot->state == SLOT_RUNS && slot->place == PLACE_AGENT && slot->lease == r->lease;
     if (verdict == LEASE_FOREIGN || verdict == LEASE_UNKNOWN) return false;
     if (here && (verdict == LEASE_ACCEPT || end)) {

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEARTBEAT_MS = 30000, HUNGRY_MS = 500, TICKET_BYTES = 12 };
+enum { MAIL_MAX = 10000, HEARTBEAT_MS = 30000, HUNGRY_MS = 500, TICKET_BYTES = 12 };
 
 struct seat {
     struct seat *next; /* of the agent */
@@ -274,46 +274,54 @@ void fleet_dismiss(struct fleet *f, struct agent *a)
     remove_agent(f, a, SEAT_DROPPED, "its agent was stopped");
 }
 
-static bool is_held(const json_t *held, const struct seat *s)
+/* A set of leases: {"LEASE STUDY": true}. */
+static void put_lease(json_t *set, const char *study, int64_t lease)
 {
-    const json_t *x;
-    size_t i;
-    json_array_foreach((json_t *)held, i, x)
-    {
-        const char *study = json_string_value(json_object_get(x, "study"));
-        if (study && strcmp(study, s->member->study) == 0 &&
-            json_integer_value(json_object_get(x, "lease")) == s->lease)
-            return true;
-    }
-    return false;
+    struct arena a = {0};
+    if (study) json_object_set_new(set, arena_printf(&a, "%lld %s", (long long)lease, study), json_true());
+    arena_done(&a);
 }
 
-static bool is_seated(const struct agent *a, const json_t *lease)
+static bool has_lease(const json_t *set, const char *study, int64_t lease)
 {
-    const char *study = json_string_value(json_object_get(lease, "study"));
-    for (const struct seat *s = a->seat; s; s = s->next)
-        if (study && strcmp(study, s->member->study) == 0 &&
-            json_integer_value(json_object_get(lease, "lease")) == s->lease)
-            return true;
-    return false;
+    struct arena a = {0};
+    bool there = study && json_object_get(set, arena_printf(&a, "%lld %s", (long long)lease, study));
+    arena_done(&a);
+    return there;
+}
+
+static const char *study_of(const json_t *message)
+{
+    return json_string_value(json_object_get(message, "study"));
+}
+
+static int64_t lease_of(const json_t *message)
+{
+    return json_integer_value(json_object_get(message, "lease"));
 }
 
 /* What both sides think the agent holds, brought together. */
 static void reconcile(struct agent *a, const struct agent_card *card, const json_t *held, json_t *gone)
 {
     bool machine = a->boot && *a->boot && strcmp(a->boot, card->boot) != 0;
+    json_t *theirs = json_object(), *ours = json_object();
     const json_t *x;
     size_t i;
+    json_array_foreach((json_t *)held, i, x) put_lease(theirs, study_of(x), lease_of(x));
     for (struct seat *s = a->seat, *next; s; s = next) {
         next = s->next;
-        if (!is_held(held, s))
+        if (has_lease(theirs, s->member->study, s->lease))
+            put_lease(ours, s->member->study, s->lease);
+        else
             lose(s, machine ? SEAT_CRASHED : SEAT_DROPPED,
                  machine ? "the agent's machine was restarted while it ran" : "the agent ended before it did");
     }
     json_array_foreach((json_t *)held, i, x)
     {
-        if (!is_seated(a, x)) json_array_append(gone, (json_t *)x);
+        if (!has_lease(ours, study_of(x), lease_of(x))) json_array_append(gone, (json_t *)x);
     }
+    json_decref(theirs);
+    json_decref(ours);
 }
 
 /* A name belongs to the token that came with it until its agent is gone: the leases are held under both. */
@@ -410,8 +418,14 @@ void agent_waits_no_more(struct agent *a)
 
 void agent_waits(struct agent *a, int64_t got, size_t capacity)
 {
-    while (json_array_size(a->mail) && json_integer_value(json_object_get(json_array_get(a->mail, 0), "n")) <= got)
-        json_array_remove(a->mail, 0);
+    json_t *rest = json_array(), *item;
+    size_t i;
+    json_array_foreach(a->mail, i, item)
+    {
+        if (json_integer_value(json_object_get(item, "n")) > got) json_array_append(rest, item);
+    }
+    json_decref(a->mail);
+    a->mail = rest;
     a->capacity = capacity < a->slots ? capacity : a->slots;
     a->waits = true;
 }
@@ -468,6 +482,10 @@ void fleet_tick(struct fleet *f)
         char why[160];
         next = a->next;
         if (a->waits) a->heard_ms = now; /* the service sees to it that waits end */
+        if (json_array_size(a->mail) > MAIL_MAX) {
+            remove_agent(f, a, SEAT_SILENT, "its agent does not say that it gets its mail");
+            continue;
+        }
         if (now - a->heard_ms <= f->silence_ms) continue;
         snprintf(why, sizeof why, "its agent '%s' was not heard of for %lld s", a->name,
                  (long long)(f->silence_ms / 1000));

@@ -41,13 +41,27 @@ static void history_add(struct session *s, struct trial *t)
         (struct search_trial){.outcome = SEARCH_PENDING, .config = t->config, .metrics = t->value, .told = -1};
 }
 
+/* Leaves a hole: a hundred thousand cancelled trials would each move all that come after. */
 static void history_remove(struct session *s, struct trial *t)
 {
-    size_t at = t->history_at, after = --s->n_history - at;
-    memmove(s->history + at, s->history + at + 1, after * sizeof *s->history);
-    memmove(s->history_trial + at, s->history_trial + at + 1, after * sizeof(struct trial *));
-    for (size_t i = at; i < s->n_history; i++) s->history_trial[i]->history_at = i;
+    s->history_trial[t->history_at] = NULL;
     t->history_at = SIZE_MAX;
+    s->history_holes++;
+}
+
+void fold_close_holes(struct session *s)
+{
+    size_t n = 0;
+    if (s->history_holes == 0) return;
+    for (size_t i = 0; i < s->n_history; i++) {
+        struct trial *t = s->history_trial[i];
+        if (!t) continue;
+        t->history_at = n;
+        s->history_trial[n] = t;
+        s->history[n++] = s->history[i];
+    }
+    s->n_history = n;
+    s->history_holes = 0;
 }
 
 static void history_finish(struct session *s, struct trial *t)

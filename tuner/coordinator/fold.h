@@ -10,4 +10,7 @@ enum status fold_apply(struct session *s, const struct change *c, struct error *
 /* Metrics of the study out of a JSON object; NaN where there is none. ret: n_metrics. */
 void fold_values(const struct session *s, const json_t *metrics, double *ret);
 
+/* The history without those that were cancelled. */
+void fold_close_holes(struct session *s);
+
 #endif

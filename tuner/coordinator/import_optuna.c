@@ -87,6 +87,22 @@ static bool is_taken(const struct columns *c, const char *ours)
     return false;
 }
 
+/* What no study file could hold is refused before it is compared with all the others. */
+static enum status check_choices(const char *name, const json_t *choices, struct error *err)
+{
+    const json_t *v;
+    size_t i;
+    if (json_array_size(choices) > LEVELS_MAX)
+        return error_set(err, STATUS_INVALID, "parameter '%.60s' has more than %d choices", name, LEVELS_MAX);
+    json_array_foreach((json_t *)choices, i, v)
+    {
+        if (json_string_length(v) >= SPACE_TEXT_MAX)
+            return error_set(err, STATUS_INVALID, "a choice of parameter '%.60s' is over %d bytes long", name,
+                             SPACE_TEXT_MAX - 1);
+    }
+    return STATUS_OK;
+}
+
 static enum status add_use(struct columns *c, const struct optuna_param *p, struct error *err)
 {
     struct column x = {.name = p->name}, *have = find(c, p->name);
@@ -99,6 +115,8 @@ static enum status add_use(struct columns *c, const struct optuna_param *p, stru
     else if (!read_distribution(p->distribution, &x, &json))
         s = error_set(err, STATUS_INVALID, "parameter '%s' has a distribution that is not known: %.200s", p->name,
                       p->distribution);
+    else if (check_choices(p->name, x.choices, err) || (have && check_choices(p->name, have->choices, err)))
+        s = STATUS_INVALID;
     else if (have) {
         have->lo = fmin(have->lo, x.lo);
         have->hi = fmax(have->hi, x.hi);

@@ -5,6 +5,9 @@
 #include "tuner/coordinator/fold.h"
 #include "tuner/coordinator/observed.h"
 
+#include "tuner/base/metrics.h"
+#include "tuner/base/plain.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,10 +23,21 @@ struct change record_begin(const struct session *s, enum logged kind, const stru
                            .parent = -1};
 }
 
+enum { REASON_MAX = 2000, SOURCE_MAX = 300 }; /* bytes */
+
+/* What others say is stored as UTF-8 of a bounded length, and so memory has it, too: the log gives back the same. */
+static const char *bounded(struct arena *a, const char *text, size_t max)
+{
+    return text ? plain_bounded(a, text, max) : NULL;
+}
+
 /* One event: to memory if it is legal, then to the journal. */
-enum status record(struct session *s, const struct change *c, struct error *err)
+enum status record(struct session *s, const struct change *change, struct error *err)
 {
     struct arena arena = {0};
+    struct change own = *change, *c = &own;
+    c->reason = bounded(&arena, c->reason, REASON_MAX);
+    c->source = bounded(&arena, c->source, SOURCE_MAX);
     enum status st = fold_apply(s, c, err);
     if (!st) {
         struct store_event e = {
@@ -214,9 +228,8 @@ static uint64_t hash_names(const char *const *name, size_t n)
 
 void session_report(struct session *s, struct trial *t, long step, const json_t *metrics)
 {
-    enum { REPORTED_MAX = 64 };
-    const char *names[REPORTED_MAX], *name;
-    double values[REPORTED_MAX];
+    const char *names[METRICS_SAID_MAX], *name;
+    double values[METRICS_SAID_MAX];
     json_t *v;
     struct store_report r = {.lease = t->lease,
                              .number = t->reports,
@@ -227,7 +240,7 @@ void session_report(struct session *s, struct trial *t, long step, const json_t 
                              .value = values};
     json_object_foreach((json_t *)metrics, name, v)
     {
-        if (r.n == REPORTED_MAX || !*name) continue;
+        if (r.n == METRICS_SAID_MAX) break; /* metrics_check has refused more */
         names[r.n] = name;
         values[r.n++] = json_number_value(v);
     }

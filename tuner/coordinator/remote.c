@@ -1,8 +1,8 @@
 #include "tuner/coordinator/remote.h"
 
 #include "tuner/base/json.h"
+#include "tuner/base/metrics.h"
 
-#include <math.h>
 #include <string.h>
 
 static bool whole(const json_t *o, const char *key, json_int_t min, json_int_t *ret)
@@ -10,18 +10,6 @@ static bool whole(const json_t *o, const char *key, json_int_t min, json_int_t *
     const json_t *v = json_object_get(o, key);
     if (!json_is_integer(v) || json_integer_value(v) < min) return false;
     *ret = json_integer_value(v);
-    return true;
-}
-
-static bool are_metrics(const json_t *metrics)
-{
-    const char *name;
-    json_t *v;
-    if (!json_is_object(metrics)) return false;
-    json_object_foreach((json_t *)metrics, name, v)
-    {
-        if (!json_is_number(v) || !isfinite(json_number_value(v))) return false;
-    }
     return true;
 }
 
@@ -42,7 +30,7 @@ static bool read_report(const json_t *body, struct remote *r)
     json_int_t n, step;
     if (json_only(body, NULL, "n", "step", "metrics", NULL)) return false;
     r->metrics = json_object_get(body, "metrics");
-    if (!whole(body, "n", 0, &n) || !whole(body, "step", 0, &step) || !are_metrics(r->metrics)) return false;
+    if (!whole(body, "n", 0, &n) || !whole(body, "step", 0, &step) || metrics_check(r->metrics, NULL)) return false;
     r->n = (long)n;
     r->step = (long)step;
     return true;
@@ -76,7 +64,7 @@ static bool read_end(const json_t *body, struct remote *r)
     int end = JOB_COMPLETE;
     if (json_only(body, NULL, "end", "metrics", "reason", "signal", "out_of_memory", NULL)) return false;
     while (how && end <= JOB_NOT_STARTED && strcmp(how, job_end_name((enum job_end)end)) != 0) end++;
-    if (!how || end > JOB_NOT_STARTED || (metrics && !are_metrics(metrics))) return false;
+    if (!how || end > JOB_NOT_STARTED || (metrics && metrics_check(metrics, NULL))) return false;
     if (end == JOB_COMPLETE && !metrics) return false;
     r->outcome = (struct job_outcome){.end = (enum job_end)end,
                                       .metrics = metrics,

@@ -30,13 +30,6 @@ void seating_done(struct seating *s)
     free(s->slot);
 }
 
-struct slot *seating_of(const struct seating *s, const struct trial *t)
-{
-    for (size_t i = 0; i < s->n; i++)
-        if (s->slot[i]->state != SLOT_FREE && s->slot[i]->trial == t) return s->slot[i];
-    return NULL;
-}
-
 struct slot *seating_free_here(const struct seating *s)
 {
     for (size_t i = 0; i < s->n; i++)

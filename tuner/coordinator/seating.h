@@ -14,7 +14,6 @@ struct slot *seating_add(struct seating *s, const struct slot_home *home, enum s
 void seating_sweep(struct seating *s);
 void seating_done(struct seating *s);
 
-struct slot *seating_of(const struct seating *s, const struct trial *t); /* that runs or is to run it; NULL: none */
 struct slot *seating_free_here(const struct seating *s);                 /* NULL: none */
 bool seating_is_idle(const struct seating *s);
 

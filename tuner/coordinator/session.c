@@ -66,6 +66,7 @@ uint64_t session_trial_seed(const struct session *s, long number)
 
 struct search_history session_view(const struct session *s)
 {
+    fold_close_holes((struct session *)s); /* the list is the same, only in other places */
     return (struct search_history){
         .n = s->n_history, .trial = s->history, .baseline = session_baseline(s), .n_poisonous = s->tally.poisonous};
 }
@@ -179,6 +180,7 @@ enum status session_load_until(struct session *s, int64_t until, struct error *e
     enum status st = store_events(s->store, s->study_id, -1, on_event, &l, &l.stop, err);
     if (!st) st = l.status;
     if (!st) st = load_reports(s, err);
+    fold_close_holes(s);
     s->run_mono_ms = 0;
     return st ? damaged(s, err) : STATUS_OK;
 }

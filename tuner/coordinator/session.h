@@ -73,6 +73,7 @@ struct trial {
     bool poisonous;                /* and so nothing near it is suggested */
     int64_t lease;                 /* fencing token of the last lease; 0: never leased */
     struct holder holder;          /* of the last lease */
+    struct slot *slot;             /* of the coordinator, that runs it or is to; NULL: none */
     bool client;                   /* it is a client of ask and tell */
     const struct past_lease *past; /* NULL: it is the first lease */
     int64_t leased_ms; /* monotonic clock; of an earlier process's lease: as much earlier as it is known to have run */
@@ -146,6 +147,7 @@ struct session {
     size_t n_observed, observed_room;
     struct trial **observed; /* those whose curves are kept, in no order */
     size_t n_history, history_room;
+    size_t history_holes;         /* of cancelled trials, which session_view closes */
     struct search_trial *history; /* for the search: all but cancelled and outside ones, by number */
     struct trial **history_trial; /* … whose they are */
     long told;                    /* results so far */

@@ -30,6 +30,7 @@ void slot_clear(struct slot *slot)
 {
     json_decref(slot->mail);
     if (slot->seat) seat_leave(slot->seat);
+    if (slot->state != SLOT_FREE && slot->trial->slot == slot) slot->trial->slot = NULL;
     slot->mail = NULL;
     slot->state = SLOT_FREE;
     slot->job = NULL;
@@ -278,6 +279,7 @@ bool slot_promise(struct slot *slot, struct trial *t)
     }
     slot->state = SLOT_PROMISED;
     slot->trial = t;
+    t->slot = slot;
     slot->lease = t->lease;
     slot->condemned_ms = 0;
     slot->batch = journal_batch(slot->home->session->journal);
@@ -289,6 +291,7 @@ void slot_adopt(struct slot *slot, struct trial *t)
 {
     slot->state = SLOT_RUNS;
     slot->trial = t;
+    t->slot = slot;
     slot->lease = t->lease;
     slot->condemned_ms = t->doom == DOOM_PRUNED ? clock_mono_ms(slot->home->session->clock) : 0;
     slot->killed = -1;

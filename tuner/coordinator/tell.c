@@ -2,6 +2,7 @@
 
 #include "tuner/coordinator/observed.h"
 
+#include "tuner/base/metrics.h"
 #include "tuner/base/words.h"
 
 #include <math.h>
@@ -32,22 +33,9 @@ enum status tell_read_ttl(const struct study *study, const json_t *message, int6
     return STATUS_OK;
 }
 
-static enum status check_numbers(const json_t *metrics, struct error *err)
-{
-    const char *name;
-    json_t *v;
-    if (!json_is_object(metrics)) return error_set(err, STATUS_INVALID, "\"metrics\" takes an object");
-    json_object_foreach((json_t *)metrics, name, v)
-    {
-        if (!json_is_number(v) || !isfinite(json_number_value(v)))
-            return error_set(err, STATUS_INVALID, "metric '%.60s' is not a finite number", name);
-    }
-    return STATUS_OK;
-}
-
 static enum status check_result(const struct objective *o, const json_t *metrics, struct error *err)
 {
-    enum status st = check_numbers(metrics, err);
+    enum status st = metrics_check(metrics, err);
     for (size_t i = 0; !st && i < o->n_metrics; i++) {
         const struct metric *m = &o->metric[i];
         const json_t *v = json_object_get(metrics, m->name);
@@ -83,7 +71,7 @@ enum status tell_read_report(const json_t *message, struct told_report *ret, str
     if (!json_is_integer(step) || json_integer_value(step) < 0 || !json_is_object(metrics))
         return error_set(err, STATUS_INVALID, "\"report\" takes a whole \"step\" from 0 and \"metrics\"");
     *ret = (struct told_report){(long)json_integer_value(step), metrics, json_object_get(message, "policy")};
-    return check_numbers(metrics, err);
+    return metrics_check(metrics, err);
 }
 
 /* ---- recording ---- */

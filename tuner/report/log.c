@@ -2,6 +2,7 @@
 #include "tuner/report/report.h"
 
 #include "tuner/base/json.h"
+#include "tuner/base/plain.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,8 +41,10 @@ static void on_event(void *data, const struct store_event *e)
             fprintf(l->out, "trial %-5ld", e->trial);
         else
             fputs("study      ", l->out);
-        fprintf(l->out, "  %-9s  %s%s%s\n", logged_name(e->kind), text ? text : "", token ? "  by token " : "",
-                token ? json_string_value(token) : "");
+        struct arena a = {0};
+        fprintf(l->out, "  %-9s  %s%s%s\n", logged_name(e->kind), text ? plain_shown(&a, text) : "",
+                token ? "  by token " : "", token ? plain_shown(&a, json_string_value(token)) : "");
+        arena_done(&a);
         json_decref(token);
         free(text);
     }

@@ -3,6 +3,7 @@
 #include "tuner/coordinator/confirm.h"
 
 #include "tuner/base/json.h"
+#include "tuner/base/plain.h"
 #include "tuner/base/words.h"
 
 #include <math.h>
@@ -47,8 +48,10 @@ static int columns(FILE *out)
 }
 
 /* One moving line, cut to the width of the terminal: a wrapped line could not be erased. */
-static void draw_line(struct progress *p, const char *text)
+static void draw_line(struct progress *p, const char *line)
 {
+    struct arena a = {0};
+    const char *text = plain_shown(&a, line);
     int room = columns(p->out) - 1, used = 0;
     for (; *text && used < room; used++) {
         fputc(*text++, p->out);
@@ -56,6 +59,7 @@ static void draw_line(struct progress *p, const char *text)
     }
     fputs("\033[K\n", p->out);
     p->drawn++;
+    arena_done(&a);
 }
 
 static const char *metrics_text(const struct session *s, const double *value, struct arena *a)
@@ -132,7 +136,7 @@ static void print_finished(struct progress *p, const struct trial *t)
         if (baseline && o->form != OBJECTIVE_SINGLE)
             fprintf(p->out, "  utility %+.4f", objective_utility(o, t->value, baseline));
     }
-    if (t->reason) fprintf(p->out, "  %s", t->reason);
+    if (t->reason) fprintf(p->out, "  %s", plain_shown(&a, t->reason));
     fprintf(p->out, "  %s", report_config(&s->study->space, t->config, &a));
     if (t->confirms >= 0)
         fprintf(p->out, "  (confirms %ld)", t->confirms);
@@ -154,8 +158,10 @@ static void print_json(struct progress *p, const char *event, const struct trial
     fflush(p->out);
 }
 
-static void print_event(struct progress *p, enum coordinator_event event, const struct trial *t, const char *text)
+static void print_event(struct progress *p, enum coordinator_event event, const struct trial *t, const char *said)
 {
+    struct arena a = {0};
+    const char *text = said ? plain_shown(&a, said) : NULL;
     switch (event) {
     case EVENT_FINISHED: print_finished(p, t); break;
     case EVENT_RETRY: fprintf(p->out, "trial %4ld  will be tried again: %s\n", t->number, text); break;
@@ -167,6 +173,7 @@ static void print_event(struct progress *p, enum coordinator_event event, const 
     case EVENT_STARTED:
     case EVENT_TICK: break;
     }
+    arena_done(&a);
     fflush(p->out);
 }
 

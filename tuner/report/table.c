@@ -1,6 +1,7 @@
 #include "tuner/report/report.h"
 
 #include "tuner/base/json.h"
+#include "tuner/base/plain.h"
 #include "tuner/base/words.h"
 
 #include <math.h>
@@ -150,7 +151,7 @@ void report_trials(FILE *out, const struct session *s)
         else
             fprintf(out, "  %8s", "-");
         fprintf(out, "  %s%s%s\n", report_config(&s->study->space, t->config, &arena), why ? "  — " : "",
-                why ? why : "");
+                why ? plain_shown(&arena, why) : "");
         arena_done(&arena);
     }
 }
@@ -244,9 +245,11 @@ struct showing {
 static void show_report(void *data, const struct store_report *r)
 {
     struct showing *w = data;
+    struct arena a = {0};
     fprintf(w->out, "      step %-6ld", r->step);
-    for (size_t i = 0; i < r->n; i++) fprintf(w->out, "  %s %.10g", r->name[i], r->value[i]);
+    for (size_t i = 0; i < r->n; i++) fprintf(w->out, "  %s %.10g", plain_shown(&a, r->name[i]), r->value[i]);
     fputc('\n', w->out);
+    arena_done(&a);
 }
 
 /* One line of a trial's history. */
@@ -254,6 +257,7 @@ static void show_event(void *data, const struct store_event *e)
 {
     struct showing *w = data;
     json_t *body = NULL;
+    struct arena a = {0};
     char when[40], took[40];
     if (*e->body) json_parse_object(e->body, strlen(e->body), &body, NULL);
     const char *dir = json_string_value(json_object_get(body, "dir")),
@@ -265,11 +269,12 @@ static void show_event(void *data, const struct store_event *e)
     fprintf(w->out, "  %s  %-9s", report_time(e->at_ms, when, sizeof when), logged_name(e->kind));
     if (e->kind == LOGGED_LEASED) fprintf(w->out, "  attempt %zu, lease %lld", w->attempts.n, (long long)e->seq);
     if (e->kind == LOGGED_FINISHED) fprintf(w->out, "  %s", state ? state : "complete");
-    if (outcome) fprintf(w->out, "  %s", outcome);
-    if (reason) fprintf(w->out, "  %s", reason);
+    if (outcome) fprintf(w->out, "  %s", plain_shown(&a, outcome));
+    if (reason) fprintf(w->out, "  %s", plain_shown(&a, reason));
     if (ms) fprintf(w->out, "  took %s", words_show_duration((int64_t)json_number_value(ms), took, sizeof took));
     fputc('\n', w->out);
-    if (dir) fprintf(w->out, "    logs in %s\n", dir);
+    if (dir) fprintf(w->out, "    logs in %s\n", plain_shown(&a, dir));
+    arena_done(&a);
     json_decref(body);
 }
 
@@ -328,7 +333,10 @@ static void show_params(FILE *out, const json_t *params)
     json_object_foreach((json_t *)params, name, v)
     {
         char *text = json_pretty_numbers(v);
-        fprintf(out, "  %-20s %s\n", name, json_is_string(v) ? json_string_value(v) : text);
+        struct arena a = {0};
+        fprintf(out, "  %-20s %s\n", plain_shown(&a, name),
+                plain_shown(&a, json_is_string(v) ? json_string_value(v) : text));
+        arena_done(&a);
         free(text);
     }
 }
@@ -337,20 +345,24 @@ static void show_facts(FILE *out, const struct study *study, long number, const 
 {
     double config[SPACE_PARAMS_MAX];
     struct error outside;
+    struct arena a = {0};
     const char *name;
     json_t *v;
     fprintf(out, "trial %ld of %s: %s (%s", number, study->name, f->state, f->role);
     if (f->confirms >= 0) fprintf(out, " of trial %ld", f->confirms);
-    fprintf(out, "; %s)\n", f->source);
-    if (f->reason) fprintf(out, "  reason: %s\n", f->reason);
-    if (space_from_json(&study->space, f->params, config, &outside)) fprintf(out, "  set aside: %s\n", outside.text);
+    fprintf(out, "; %s)\n", plain_shown(&a, f->source));
+    if (f->reason) fprintf(out, "  reason: %s\n", plain_shown(&a, f->reason));
+    if (space_from_json(&study->space, f->params, config, &outside))
+        fprintf(out, "  set aside: %s\n", plain_shown(&a, outside.text));
     show_params(out, f->params);
     if (f->policy) {
         fputs("  its stopping rule was adapted while it ran; from the start, this one would have done the same:\n",
               out);
         show_params(out, f->policy);
     }
-    json_object_foreach(f->metrics, name, v) fprintf(out, "  %-20s = %.10g\n", name, json_number_value(v));
+    json_object_foreach(f->metrics, name, v)
+        fprintf(out, "  %-20s = %.10g\n", plain_shown(&a, name), json_number_value(v));
+    arena_done(&a);
 }
 
 enum status report_trial(FILE *out, struct store *store, int64_t study_id, const struct study *study, long number,

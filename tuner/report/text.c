@@ -1,5 +1,6 @@
 #include "tuner/report/report.h"
 
+#include "tuner/base/plain.h"
 #include "tuner/base/words.h"
 
 #include <math.h>
@@ -25,7 +26,7 @@ const char *report_config(const struct space *space, const double *config, struc
     for (size_t i = 0; i < space->n; i++)
         if (!isnan(config[i]))
             all = arena_printf(arena, "%s%s%s=%s", all, *all ? " " : "", space->param[i].name,
-                               param_text(&space->param[i], config[i], buf));
+                               plain_shown(arena, param_text(&space->param[i], config[i], buf)));
     return all;
 }
 

@@ -245,16 +245,18 @@ static void forget_messages(struct call *c)
         if (h->run && h->run->coordinator) coordinator_forget(h->run->coordinator, c);
 }
 
-static bool is_about(const json_t *messages, const char *study)
+/* The names of the studies that they are about: {"STUDY": true}. */
+static json_t *studies_of(const json_t *messages)
 {
+    json_t *out = json_object();
     const json_t *x;
     size_t i;
     json_array_foreach((json_t *)messages, i, x)
     {
         const char *name = json_string_value(json_object_get(x, "study"));
-        if (name && strcmp(name, study) == 0) return true;
+        if (name) json_object_set_new(out, name, json_true());
     }
-    return false;
+    return out;
 }
 
 void api_agent_messages(struct call *c)
@@ -273,10 +275,12 @@ void api_agent_messages(struct call *c)
     agent_says(c->service->fleet, a, messages, c->answer);
     x->waits = 1;
     call_wait(c, &c->service->saying, forget_messages);
+    json_t *about = studies_of(messages);
     for (struct hosted *h = c->service->hosted; h; h = h->next) {
-        if (h->over || !is_about(messages, h->study->name)) continue;
+        if (h->over || !json_object_get(about, h->study->name)) continue;
         x->waits++;
         coordinator_promise(h->run->coordinator, on_part_durable, c);
     }
+    json_decref(about);
     on_part_durable(c);
 }

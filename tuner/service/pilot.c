@@ -50,9 +50,10 @@ bool pilot_read_job(const char *line, struct pilot_job *ret)
 {
     static const char *const alive[] = {"PENDING",  "RUNNING",  "CONFIGURING", "SUSPENDED",
                                         "REQUEUED", "RESIZING", "REQUEUE_HOLD"};
-    char state[32];
+    char state[32], own[160]; /* sscanf measures all the text behind the line, too */
     struct pilot_job j = {0};
-    if (sscanf(line, "%ld|%31[A-Z_]|%64[^|\n]", &j.id, state, j.name) != 3 || j.id <= 0) return false;
+    snprintf(own, sizeof own, "%.*s", (int)strcspn(line, "\n"), line);
+    if (sscanf(own, "%ld|%31[A-Z_]|%64[^|\n]", &j.id, state, j.name) != 3 || j.id <= 0) return false;
     for (size_t i = 0; i < sizeof alive / sizeof *alive; i++)
         if (strcmp(state, alive[i]) == 0) {
             *ret = j;
