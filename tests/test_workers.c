@@ -3,11 +3,14 @@
 
 #include "workers/guard.h"
 #include "workers/contract.h"
+#include "workers/descendants.h"
 #include "workers/workers.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* ---- contract ---- */
@@ -367,6 +370,82 @@ static void test_job__leaves_no_process_behind(void **state)
     watch_free(w);
 }
 
+/* Died, though perhaps nobody has asked for its exit code yet. */
+static bool is_gone(long pid)
+{
+    char path[64], text[512] = "";
+    snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+    FILE *in = fopen(path, "r");
+    if (!in) return true;
+    size_t n = fread(text, 1, sizeof text - 1, in);
+    fclose(in);
+    return n == 0 || strstr(text, ") Z ") || strstr(text, ") X ");
+}
+
+/* What becomes of a program that begins with a session of its own for a child. */
+static struct watch *run_deserter(const char *rest, int64_t timeout_ms)
+{
+    struct watch *w = watch_make();
+    char script[900];
+    snprintf(script, sizeof script,
+             "outer=$(awk '{ print $4 }' /proc/$PPID/stat); setsid sleep 600 >/dev/null 2>&1 3>&- &"
+             "echo $! >%s/session; %s",
+             w->dir, rest);
+    char *const argv[] = {"sh", "-c", script, NULL};
+    struct job_spec spec = spec_of(w, argv);
+    spec.timeout_ms = timeout_ms;
+    start(w, &spec);
+    finish(w);
+    return w;
+}
+
+static void test_job__a_killed_guard_takes_all_with_it(void **state)
+{
+    (void)state;
+    const char *const how[] = {"kill -9 $PPID; sleep 600", "kill -9 $outer; sleep 600",
+                               "kill -9 $outer $PPID; sleep 600"};
+    for (size_t i = 0; i < 3; i++) {
+        struct watch *w = run_deserter(how[i], 20000);
+        assert_int_equal(w->end, JOB_CRASHED);
+        assert_contains(w->reason, "killed by signal 9");
+        assert_true(is_gone(read_number(w->dir, "session")));
+        watch_free(w);
+    }
+}
+
+static void test_job__a_stopped_guard_does_not_keep_its_slot(void **state)
+{
+    (void)state;
+    const char *const how[] = {"kill -STOP $PPID; sleep 600", "kill -STOP $outer $PPID; sleep 600",
+                               "trap '' TERM; while kill -STOP $outer $PPID; do :; done"};
+    for (size_t i = 0; i < 3; i++) {
+        struct watch *w = run_deserter(how[i], 300);
+        assert_int_equal(w->end, JOB_TIMED_OUT);
+        assert_true(is_gone(read_number(w->dir, "session")));
+        watch_free(w);
+    }
+}
+
+/* What a program has in its environment names its execution; an older one with the same name is somebody else. */
+static void test_descendants__only_who_is_younger_and_marked(void **state)
+{
+    (void)state;
+    pid_t older, younger;
+    char *const argv[] = {"sleep", "600", NULL}, *const env[] = {"PATH=/usr/bin:/bin", "TEST_MARK=1", NULL};
+    assert_int_equal(posix_spawnp(&older, "sleep", NULL, NULL, argv, env), 0);
+    usleep(50000); /* another tick */
+    assert_int_equal(posix_spawnp(&younger, "sleep", NULL, NULL, argv, env), 0);
+    struct lineage of = {.root = 0, .born = descendants_born(younger), .mark = "TEST_MARK=1"};
+    assert_true(of.born > descendants_born(older));
+    while (!is_gone(younger)) assert_true(descendants_kill(&of) >= 0);
+    assert_int_equal(descendants_kill(&of), 0);
+    assert_false(is_gone(older));
+    assert_int_equal(kill(older, SIGKILL), 0);
+    assert_int_equal(waitpid(older, NULL, 0), older);
+    assert_int_equal(waitpid(younger, NULL, 0), younger);
+    assert_int_equal(descendants_born(younger), 0);
+}
+
 static void test_workers__no_slot_no_start(void **state)
 {
     (void)state;
@@ -415,6 +494,9 @@ int main(void)
         cmocka_unit_test(test_job__a_guard_that_cannot_fork),
         cmocka_unit_test(test_job__stop_is_told_and_obeyed),
         cmocka_unit_test(test_job__leaves_no_process_behind),
+        cmocka_unit_test(test_job__a_killed_guard_takes_all_with_it),
+        cmocka_unit_test(test_job__a_stopped_guard_does_not_keep_its_slot),
+        cmocka_unit_test(test_descendants__only_who_is_younger_and_marked),
         cmocka_unit_test(test_workers__no_slot_no_start),
         cmocka_unit_test(test_workers__an_unwritable_folder_is_an_error_before_the_start),
     };

@@ -1,8 +1,12 @@
-/* guard: how nocturne-guard says that the machine could not start the program, which is not the program's fault. */
+/* guard: what nocturne-guard and whoever starts it have agreed on. */
 #ifndef WORKERS_GUARD_H
 #define WORKERS_GUARD_H
 
-#define GUARD_CANNOT_FORK "nocturne-guard: cannot fork: " /* begins its last line on stderr */
+/* The machine could not start the program, which is not the program's fault: begins its last line on stderr. */
+#define GUARD_CANNOT_FORK "nocturne-guard: cannot fork: "
+
+/* The variable that names an execution; all that is started below it inherits it. It names the cgroup as well. */
+#define GUARD_JOB "NOCTURNE_JOB"
 
 enum { GUARD_CANNOT_FORK_CODE = 127 };
 

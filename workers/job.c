@@ -3,6 +3,7 @@
 #include "workers/contract.h"
 #include "workers/files.h"
 #include "workers/guard.h"
+#include "workers/rescue.h"
 
 #include "tuner/base/arena.h"
 #include "tuner/base/redact.h"
@@ -13,9 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum job_state { JOB_RUNNING, JOB_STOPPING, JOB_DRAINING, JOB_CLOSED };
+enum job_state { JOB_RUNNING, JOB_STOPPING, JOB_KILLING, JOB_DRAINING, JOB_CLOSED };
 
-enum { DRAIN_MS = 1000, PIPES = 3, TRIAL_FD = 3, MESSAGE_MAX = 1024, UNREAD_MAX = 1 << 16 };
+enum { DRAIN_MS = 1000, ESCALATE_MS = 1000, PIPES = 3, TRIAL_FD = 3, MESSAGE_MAX = 1024, UNREAD_MAX = 1 << 16 };
 
 /* One direction of output: bytes come in, lines go out. */
 struct channel {
@@ -50,6 +51,8 @@ struct job {
     json_t *result, *last_report;
     char last_error[256]; /* last line on stderr */
     bool held;            /* nothing is read: back-pressure */
+    struct rescue rescue;
+    enum { RESCUE_NONE, RESCUE_AT_WORK, RESCUE_DONE } rescued;
 };
 
 const char *job_end_name(enum job_end end)
@@ -66,9 +69,8 @@ int64_t job_pid(const struct job *job)
 
 /* ---- closing ---- */
 
-static void on_close(uv_handle_t *handle)
+static void release(struct job *job)
 {
-    struct job *job = handle->data;
     if (--job->handles > 0) return;
     json_decref(job->result);
     json_decref(job->last_report);
@@ -77,6 +79,11 @@ static void on_close(uv_handle_t *handle)
     free(job->messages.buf);
     arena_done(&job->arena);
     free(job);
+}
+
+static void on_close(uv_handle_t *handle)
+{
+    release(handle->data);
 }
 
 static void close_channel(struct channel *c)
@@ -150,14 +157,43 @@ static void finish(struct job *job)
 
 static void drain(struct job *job)
 {
-    if (job->state == JOB_DRAINING && !job->out.open && !job->err.open && !job->messages.open) finish(job);
+    bool open = job->out.open || job->err.open || job->messages.open || job->rescued == RESCUE_AT_WORK;
+    if (job->state == JOB_DRAINING && !open) finish(job);
 }
 
 /* ---- stopping ---- */
 
-static void kill_group(struct job *job)
+static void on_timer(uv_timer_t *timer);
+
+static void on_rescued(void *data)
 {
-    uv_process_kill(&job->process, SIGUSR1); /* the guard does the rest */
+    struct job *job = data;
+    job->rescued = RESCUE_DONE;
+    drain(job);
+    release(job);
+}
+
+/* What the guard should have done and did not, or cannot be known to have done. */
+static void rescue(struct job *job)
+{
+    if (job->rescued != RESCUE_NONE) return;
+    job->rescued = RESCUE_AT_WORK;
+    job->handles++;
+    rescue_start(&job->rescue, job->process.loop, on_rescued, job);
+}
+
+/* A guard that was stopped wakes up. */
+static void tell_guard(struct job *job, int signal)
+{
+    uv_process_kill(&job->process, signal);
+    uv_process_kill(&job->process, SIGCONT);
+}
+
+static void kill_all(struct job *job)
+{
+    job->state = JOB_KILLING;
+    tell_guard(job, SIGUSR1); /* it does the rest; if it does not, we do */
+    uv_timer_start(&job->timer, on_timer, ESCALATE_MS, 0);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -168,9 +204,10 @@ static void on_timer(uv_timer_t *timer)
         job->verdict = JOB_TIMED_OUT;
         job_stop(job, "timed out");
         return;
-    case JOB_STOPPING: kill_group(job); return;
+    case JOB_STOPPING: kill_all(job); return;
+    case JOB_KILLING: rescue(job); return;
     case JOB_DRAINING:
-        if (job->held)
+        if (job->held || job->rescued == RESCUE_AT_WORK)
             uv_timer_start(&job->timer, on_timer, DRAIN_MS, 0); /* its last words are still in the pipes */
         else
             finish(job);
@@ -211,13 +248,13 @@ static void tell_stop(struct job *job, const char *why)
 
 void job_stop(struct job *job, const char *why)
 {
-    if (job->state == JOB_STOPPING) kill_group(job);
+    if (job->state == JOB_STOPPING) kill_all(job);
     if (job->state != JOB_RUNNING) return;
     if (job->verdict == JOB_COMPLETE) job->verdict = JOB_STOPPED;
     if (!*job->reason) snprintf(job->reason, sizeof job->reason, "%s", why);
     job->state = JOB_STOPPING;
     tell_stop(job, why);
-    uv_process_kill(&job->process, SIGTERM);
+    tell_guard(job, SIGTERM);
     uv_timer_start(&job->timer, on_timer, (uint64_t)job->grace_ms, 0);
 }
 
@@ -236,6 +273,7 @@ static void on_process_exit(uv_process_t *process, int64_t code, int signal)
     job->exit_code = code;
     job->signal = signal;
     job->state = JOB_DRAINING;
+    if (signal == SIGKILL) rescue(job); /* the program's end, or the guard's own */
     uv_timer_start(&job->timer, on_timer, DRAIN_MS, 0);
     drain(job);
 }
@@ -410,12 +448,13 @@ static size_t length(char *const *list)
     return n;
 }
 
-/* This process's environment, with the additions in front: getenv finds the first. */
-static char **environment(struct arena *arena, char *const *added)
+/* This process's environment, with the additions and the mark in front: getenv finds the first. */
+static char **environment(struct arena *arena, char *const *added, char *mark)
 {
     size_t n = length(added), m = length(environ);
-    char **env = arena_array(arena, n + m + 1, sizeof *env);
+    char **env = arena_array(arena, n + m + 2, sizeof *env);
     memcpy(env, added, n * sizeof *env);
+    env[n++] = mark;
     for (size_t i = 0; i < m; i++)
         if (strncmp(environ[i], "NOCTURNE_", 9) != 0) env[n++] = environ[i];
     return env;
@@ -443,7 +482,7 @@ static int spawn(struct job *job, uv_loop_t *loop, const char *guard, const stru
     uv_process_options_t options = {.exit_cb = on_process_exit,
                                     .file = guard,
                                     .args = guarded(&job->arena, guard, spec->argv),
-                                    .env = environment(&job->arena, spec->env),
+                                    .env = environment(&job->arena, spec->env, job->rescue.mark),
                                     .cwd = spec->cwd,
                                     .flags = UV_PROCESS_DETACHED, /* Ctrl-C is for the coordinator alone */
                                     .stdio_count = TRIAL_FD + 1,
@@ -481,6 +520,7 @@ struct job *job_start(uv_loop_t *loop, const char *guard, const struct job_spec 
     job->owner = owner;
     job->grace_ms = spec->grace_ms;
     job->output_left = spec->output_max;
+    rescue_init(&job->rescue);
     keep_metric_names(job, spec);
     open_channel(job, loop, &job->out, on_stdout_line);
     open_channel(job, loop, &job->err, on_stderr_line);
@@ -498,6 +538,7 @@ struct job *job_start(uv_loop_t *loop, const char *guard, const struct job_spec 
         abandon(job);
         return NULL;
     }
+    rescue_watch(&job->rescue, job->process.pid);
     read_channel(&job->out, true);
     read_channel(&job->err, true);
     read_channel(&job->messages, true);

@@ -1,11 +1,14 @@
 /* job: one execution of a trial program, a state machine on the loop.
  *
- *     RUNNING ──stop, timeout, too much output, bad report──▶ STOPPING ──grace over: SIGKILL──▶ STOPPING
- *        │ exit                                                   │ exit
- *        └───────────────▶ DRAINING ◀─────────────────────────────┘
- *                             │ all pipes at their end, or a second has passed
+ *     RUNNING ──stop, timeout, too much output, bad report──▶ STOPPING ──grace over: the guard kills all──▶ KILLING
+ *        │ exit                                                   │ exit                                      │ exit
+ *        └───────────────▶ DRAINING ◀─────────────────────────────┴───────────────────────────────────────────┘
+ *                             │ all pipes at their end, or a second has passed; no rescue is at work
  *                             ▼
  *                           CLOSED: `end` is called, handles close, memory goes with the last one
+ *
+ * A guard that is not gone a second after it was told to kill, and one that may have been killed, is helped from outside
+ * (rescue.h).
  */
 #ifndef WORKERS_JOB_H
 #define WORKERS_JOB_H

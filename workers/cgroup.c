@@ -1,0 +1,88 @@
+#include "workers/cgroup.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <linux/magic.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { PATH_SIZE = 4096, NESTED_MAX = 16 };
+
+static const char *mount_point(void)
+{
+    static const char *const usual[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
+    for (size_t i = 0; i < 2; i++) {
+        struct statfs fs;
+        if (statfs(usual[i], &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC) return usual[i];
+    }
+    return NULL;
+}
+
+/* The folder of the cgroup `name` below ours, of the line 0::/path. */
+static bool path_of(const char *name, char path[PATH_SIZE])
+{
+    const char *mount = mount_point();
+    char line[PATH_SIZE / 2];
+    bool found = false;
+    FILE *in = mount && name ? fopen("/proc/self/cgroup", "re") : NULL;
+    if (!in) return false;
+    while (!found && fgets(line, sizeof line, in)) found = strncmp(line, "0::/", 4) == 0 && strchr(line, '\n');
+    fclose(in);
+    if (!found || strstr(line, "/..")) return false;
+    line[strcspn(line, "\n")] = 0;
+    return snprintf(path, PATH_SIZE, "%s%s/nocturne-%s", mount, line + 3, name) < PATH_SIZE;
+}
+
+static pid_t fork_into(const char *path)
+{
+    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) return -1;
+    struct clone_args args = {.flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (unsigned)folder};
+    bool can_kill = faccessat(folder, "cgroup.kill", W_OK, 0) == 0;
+    pid_t pid = can_kill ? (pid_t)syscall(SYS_clone3, &args, sizeof args) : -1;
+    close(folder);
+    return pid;
+}
+
+pid_t cgroup_fork(const char *name)
+{
+    char path[PATH_SIZE];
+    if (!path_of(name, path) || mkdir(path, 0755) != 0) return fork();
+    pid_t pid = fork_into(path);
+    if (pid >= 0) return pid;
+    rmdir(path);
+    return fork();
+}
+
+void cgroup_kill(const char *name)
+{
+    char path[PATH_SIZE + 16];
+    if (!path_of(name, path)) return;
+    strcat(path, "/cgroup.kill");
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0) return;
+    ssize_t n = write(fd, "1", 1);
+    (void)n; /* then the descendants are found one by one */
+    close(fd);
+}
+
+static int remove_folder(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+    (void)st;
+    (void)where;
+    if (type == FTW_DP) rmdir(path);
+    return 0;
+}
+
+void cgroup_remove(const char *name)
+{
+    char path[PATH_SIZE];
+    if (path_of(name, path) && rmdir(path) != 0) nftw(path, remove_folder, NESTED_MAX, FTW_DEPTH | FTW_PHYS);
+}
