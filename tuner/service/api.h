@@ -84,6 +84,7 @@ struct service {
     struct call *saying;  /* messages of agents that wait to be durable */
     struct works *works;
     struct folded *folded;
+    struct shelf *shelf; /* of pages of feeds */
     struct call *working; /* requests that are worked on beside the loop */
     struct call *awaiting; /* requests that wait for a study of the last process to be at work again */
     struct waking *waking; /* those studies; the first is on its way */

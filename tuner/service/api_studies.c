@@ -652,7 +652,8 @@ void api_study_events(struct call *c)
     if (!call_boolean(c, "follow", true, &follow)) return;
     if (!find_study(c, &id)) return;
     seq = (long)v;
-    c->state = feed_open(service_feed(c->service, c->param[0], id), seq, !follow, wake_events, c);
+    const char *who = arena_printf(&c->arena, "%s events", c->who.id);
+    c->state = feed_open(service_feed(c->service, c->param[0], id), seq, !follow, who, wake_events, c);
     c->cancel = end_events;
     c->service->answers[200]++;
     request_stream(c->http, "text/event-stream", read_events, c);

@@ -7,21 +7,55 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RING = 2048, PAGE = 64 };
+enum {
+    RING = 2048,
+    RING_BYTES = 1 << 20,
+    TEXT_MAX = 64 << 10, /* of one that is kept in the ring */
+    PAGE = 1024,         /* events */
+    PAGE_BYTES = 128 << 10,
+    SHELF_BYTES = 16 << 20,
+};
+
+/* What several readers may be at. */
+struct text {
+    size_t refs, n;
+    char bytes[];
+};
 
 struct entry {
     int64_t seq; /* 0: a report */
     uint64_t batch;
+    struct text *text; /* NULL: too large, it is read from the database */
+};
+
+/* Events after `after`, read by a work. */
+struct page {
+    struct page *next;
+    struct feed *feed; /* NULL: it is no more */
+    struct shelf *shelf;
+    struct work work;
+    char who[FEED_WHO_MAX];
+    int64_t study, after, last;
+    long rows;
+    bool ready, failed, full;
+    bool whole; /* there were no more then */
     char *text;
-    size_t n;
+    size_t n, room;
+};
+
+struct shelf {
+    struct works *works;
+    struct page *page; /* by their last use, the newest first */
 };
 
 struct feed {
+    struct shelf *shelf;
     struct store *store;
     int64_t study;
     struct entry ring[RING];
     uint64_t first, end; /* places of the oldest entry and of the next one */
     uint64_t visible;    /* before this place all is durable */
+    size_t bytes;        /* of the ring's texts */
     struct feed_reader *reader;
     bool ended;
 };
@@ -29,12 +63,15 @@ struct feed {
 struct feed_reader {
     struct feed_reader *next;
     struct feed *feed;
-    int64_t seq; /* of the last event that it has been given */
-    bool live;   /* reads the ring from `at`; else the database after `seq` */
+    char who[FEED_WHO_MAX];
+    int64_t seq;     /* of the last event that it has been given */
+    bool live;       /* reads the ring from `at`; else the page after `seq`, from `page_at` */
+    bool waits;      /* for that page */
     uint64_t at;
+    size_t page_at;
     bool pulse, once;
-    char *rest; /* of a text that did not fit */
-    size_t rest_n, rest_at;
+    struct text *rest; /* of the ring, which did not fit */
+    size_t rest_at;
     void (*wake)(void *data);
     void *data;
 };
@@ -61,9 +98,74 @@ static char *sse(const char *kind, int64_t seq, json_t *data, size_t *ret_n)
     return out;
 }
 
-struct feed *feed_create(struct store *store, int64_t study)
+/* ---- what readers share ---- */
+
+static struct text *text_of(char *bytes, size_t n)
+{
+    struct text *t = must_alloc(1, sizeof *t + n);
+    t->refs = 1;
+    t->n = n;
+    memcpy(t->bytes, bytes, n);
+    free(bytes);
+    return t;
+}
+
+static void text_drop(struct text *t)
+{
+    if (t && --t->refs == 0) free(t);
+}
+
+static void page_free(struct page *p)
+{
+    free(p->text);
+    free(p);
+}
+
+struct shelf *shelf_create(struct works *works)
+{
+    struct shelf *s = must_alloc(1, sizeof *s);
+    s->works = works;
+    return s;
+}
+
+void shelf_free(struct shelf *s)
+{
+    while (s && s->page) {
+        struct page *p = s->page;
+        s->page = p->next;
+        page_free(p);
+    }
+    free(s);
+}
+
+static void take_off(struct page *p)
+{
+    struct page **at = &p->shelf->page;
+    while (*at != p) at = &(*at)->next;
+    *at = p->next;
+}
+
+/* Those used least go; their readers know where they were, and get them again. */
+static void make_room(struct shelf *s)
+{
+    size_t bytes = 0;
+    for (struct page **at = &s->page; *at;) {
+        struct page *p = *at;
+        bytes += p->n;
+        if (!p->ready || p == s->page || bytes <= SHELF_BYTES) {
+            at = &p->next;
+            continue;
+        }
+        bytes -= p->n;
+        *at = p->next;
+        page_free(p);
+    }
+}
+
+struct feed *feed_create(struct shelf *shelf, struct store *store, int64_t study)
 {
     struct feed *f = must_alloc(1, sizeof *f);
+    f->shelf = shelf;
     f->store = store;
     f->study = study;
     return f;
@@ -72,7 +174,17 @@ struct feed *feed_create(struct store *store, int64_t study)
 void feed_free(struct feed *f)
 {
     if (!f) return;
-    for (size_t i = 0; i < RING; i++) free(f->ring[i].text);
+    for (struct page **at = &f->shelf->page; *at;) {
+        struct page *p = *at;
+        if (p->feed == f) p->feed = NULL;
+        if (p->feed || !p->ready) {
+            at = &p->next;
+            continue;
+        }
+        *at = p->next;
+        page_free(p);
+    }
+    for (size_t i = 0; i < RING; i++) text_drop(f->ring[i].text);
     free(f);
 }
 
@@ -83,21 +195,28 @@ bool feed_is_read(const struct feed *f)
 
 /* ---- writing ---- */
 
-static void put(struct feed *f, int64_t seq, uint64_t batch, char *text, size_t n)
+static void drop_first(struct feed *f)
 {
-    struct entry *e = &f->ring[f->end % RING];
-    if (f->end - f->first == RING) f->first++;
+    struct entry *e = &f->ring[f->first++ % RING];
+    f->bytes -= e->text ? e->text->n : 0;
+    text_drop(e->text);
+    e->text = NULL;
     if (f->visible < f->first) f->visible = f->first;
-    free(e->text);
-    *e = (struct entry){seq, batch, text, n};
-    f->end++;
+}
+
+static void put(struct feed *f, int64_t seq, uint64_t batch, struct text *text)
+{
+    f->bytes += text ? text->n : 0;
+    while (f->end - f->first == RING || (f->bytes > RING_BYTES && f->first < f->end)) drop_first(f);
+    f->ring[f->end++ % RING] = (struct entry){seq, batch, text};
 }
 
 /* Nobody reads it: what a later reader wants is in the database. */
 static bool is_idle(struct feed *f)
 {
     if (f->reader) return false;
-    f->first = f->visible = f->end;
+    while (f->first < f->end) drop_first(f);
+    f->visible = f->end;
     return true;
 }
 
@@ -105,8 +224,12 @@ void feed_event(struct feed *f, const struct store_event *e, uint64_t batch)
 {
     size_t n;
     if (is_idle(f)) return;
+    if (strlen(e->body) > TEXT_MAX) {
+        put(f, e->seq, batch, NULL);
+        return;
+    }
     char *text = sse(logged_name(e->kind), e->seq, feed_event_json(e), &n);
-    put(f, e->seq, batch, text, n);
+    put(f, e->seq, batch, text_of(text, n));
 }
 
 void feed_report(struct feed *f, long trial, long step, const json_t *metrics, uint64_t batch)
@@ -117,7 +240,7 @@ void feed_report(struct feed *f, long trial, long step, const json_t *metrics, u
                      json_pack("{s:I, s:I, s:O}", "trial", (json_int_t)trial, "step", (json_int_t)step, "metrics",
                                (json_t *)metrics),
                      &n);
-    put(f, 0, batch, text, n);
+    put(f, 0, batch, text_of(text, n));
 }
 
 static void wake_all(struct feed *f)
@@ -147,12 +270,14 @@ void feed_end(struct feed *f)
 
 /* ---- reading ---- */
 
-struct feed_reader *feed_open(struct feed *f, int64_t seq, bool once, void (*wake)(void *data), void *data)
+struct feed_reader *feed_open(struct feed *f, int64_t seq, bool once, const char *who, void (*wake)(void *data),
+                              void *data)
 {
     struct feed_reader *r = must_alloc(1, sizeof *r);
     struct error ignored;
     *r = (struct feed_reader){
         .next = f->reader, .feed = f, .seq = seq, .wake = wake, .data = data, .pulse = true, .once = once};
+    snprintf(r->who, sizeof r->who, "%s", who);
     if (seq < 0) { /* durable ones that this process has not seen are in the past, too */
         r->seq = 0;
         store_last_event(f->store, f->study, &r->seq, &ignored);
@@ -166,31 +291,8 @@ void feed_close(struct feed_reader *r)
     struct feed_reader **at = &r->feed->reader;
     while (*at != r) at = &(*at)->next;
     *at = r->next;
-    free(r->rest);
+    text_drop(r->rest);
     free(r);
-}
-
-struct page {
-    char *text;
-    size_t n, room;
-    int64_t seq;
-    long rows;
-};
-
-static void on_event(void *data, const struct store_event *e)
-{
-    struct page *p = data;
-    size_t n;
-    char *text = sse(logged_name(e->kind), e->seq, feed_event_json(e), &n);
-    if (p->n + n > p->room) {
-        p->room = 2 * (p->n + n);
-        p->text = must_grow(p->text, p->room, 1);
-    }
-    memcpy(p->text + p->n, text, n);
-    p->n += n;
-    p->seq = e->seq;
-    p->rows++;
-    free(text);
 }
 
 /* The place in the ring where events after r->seq begin. */
@@ -202,68 +304,154 @@ static void join_ring(struct feed_reader *r)
     r->live = true;
 }
 
-static char *copy(const struct entry *e, size_t *ret_n)
+/* ---- pages ---- */
+
+static void on_event(void *data, const struct store_event *e)
 {
-    char *text = must_alloc(e->n, 1);
-    memcpy(text, e->text, e->n);
-    *ret_n = e->n;
-    return text;
+    struct page *p = data;
+    size_t n;
+    char *text = sse(logged_name(e->kind), e->seq, feed_event_json(e), &n);
+    if (p->n + n > p->room) {
+        p->room = p->n + n + p->room / 2;
+        p->text = must_grow(p->text, p->room, 1);
+    }
+    memcpy(p->text + p->n, text, n);
+    p->n += n;
+    p->last = e->seq;
+    p->rows++;
+    p->full = p->n > PAGE_BYTES;
+    free(text);
 }
 
-/* Of the ring; NULL: there is nothing, or (not live any more) the database has what comes next. */
-static char *next_of_ring(struct feed_reader *r, size_t *ret_n)
+static struct page *page_of(struct work *w)
+{
+    return (struct page *)((char *)w - offsetof(struct page, work));
+}
+
+static bool read_page(struct work *w, struct store *store)
+{
+    struct page *p = page_of(w);
+    struct error err;
+    p->n = 0;
+    p->rows = 0;
+    p->last = p->after;
+    p->full = false;
+    enum status s = store_events_after(store, p->study, p->after, PAGE, on_event, p, &p->full, &err);
+    p->failed = s != STATUS_OK;
+    p->whole = !p->full && p->rows < PAGE;
+    return s == STATUS_BUSY;
+}
+
+/* An empty page is the end of the log: what comes next is in the ring. */
+static void on_page(struct work *w)
+{
+    struct page *p = page_of(w);
+    struct feed *f = p->feed;
+    p->ready = true;
+    bool kept = f && !w->unable && !p->failed && p->rows > 0;
+    bool end = f && !w->unable && !p->failed && p->rows == 0;
+    for (struct feed_reader *r = f ? f->reader : NULL; r; r = r->next) {
+        if (!r->waits || r->seq != p->after) continue;
+        r->waits = false;
+        if (end) join_ring(r);
+        if (end || kept) r->wake(r->data);
+    }
+    take_off(p);
+    if (!kept) {
+        page_free(p);
+        return;
+    }
+    p->next = p->shelf->page;
+    p->shelf->page = p;
+    make_room(p->shelf);
+}
+
+static void order_page(struct feed_reader *r)
+{
+    struct shelf *s = r->feed->shelf;
+    struct page *p = must_alloc(1, sizeof *p);
+    *p = (struct page){.next = s->page, .feed = r->feed, .shelf = s, .study = r->feed->study, .after = r->seq};
+    snprintf(p->who, sizeof p->who, "%s", r->who);
+    p->work = (struct work){.who = p->who, .run = read_page, .done = on_page};
+    s->page = p;
+    works_add(s->works, &p->work);
+}
+
+/* The page that comes next for the reader; NULL: it has to wait. */
+static struct page *next_page(struct feed_reader *r)
+{
+    struct shelf *s = r->feed->shelf;
+    struct page *p = s->page;
+    while (p && !(p->feed == r->feed && p->after == r->seq)) p = p->next;
+    r->waits = !p || !p->ready;
+    if (!p) order_page(r);
+    if (r->waits) return NULL;
+    take_off(p);
+    p->next = s->page;
+    return s->page = p;
+}
+
+static size_t read_of_page(struct feed_reader *r, char *buf, size_t max)
+{
+    const struct page *p = next_page(r);
+    if (!p) return 0;
+    size_t left = p->n - r->page_at, n = left < max ? left : max;
+    memcpy(buf, p->text + r->page_at, n);
+    r->page_at += n;
+    if (n < left) return n;
+    r->page_at = 0;
+    r->seq = p->last;
+    if (p->whole) join_ring(r);
+    return n;
+}
+
+/* ---- the ring ---- */
+
+/* NULL: there is nothing, or (not live any more) the database has what comes next. */
+static struct text *next_of_ring(struct feed_reader *r)
 {
     struct feed *f = r->feed;
     if (r->at < f->first) r->live = false; /* it was too slow */
     while (r->live && r->at < f->visible) {
         const struct entry *e = &f->ring[r->at % RING];
-        if (e->seq > r->seq + 1) r->live = false; /* recorded before anybody read */
+        if (e->seq > r->seq + 1 || !e->text) r->live = false; /* recorded before anybody read, or too large */
         if (!r->live) break;
         r->at++;
         if (e->seq && e->seq <= r->seq) continue;
         if (e->seq) r->seq = e->seq;
-        return copy(e, ret_n);
+        e->text->refs++;
+        return e->text;
     }
     return NULL;
 }
 
-/* The next text for a reader, its own; NULL: none now. */
-static char *next_text(struct feed_reader *r, size_t *ret_n)
+static size_t read_of_ring(struct feed_reader *r, char *buf, size_t max)
 {
-    struct page p = {.seq = r->seq};
-    struct error ignored;
-    char *text = r->live ? next_of_ring(r, ret_n) : NULL;
-    if (text || r->live) return text;
-    if (store_events_after(r->feed->store, r->feed->study, r->seq, PAGE, on_event, &p, NULL, &ignored)) return NULL;
-    r->seq = p.seq;
-    if (p.rows < PAGE) join_ring(r);
-    if (!p.text) return r->live ? next_of_ring(r, ret_n) : NULL;
-    *ret_n = p.n;
-    return p.text;
+    if (!r->rest) r->rest = next_of_ring(r);
+    if (!r->rest) return 0;
+    size_t left = r->rest->n - r->rest_at, n = left < max ? left : max;
+    memcpy(buf, r->rest->bytes + r->rest_at, n);
+    r->rest_at += n;
+    if (n < left) return n;
+    text_drop(r->rest);
+    r->rest = NULL;
+    r->rest_at = 0;
+    return n;
 }
 
 ssize_t feed_read(struct feed_reader *r, char *buf, size_t max)
 {
     static const char pulse[] = ": still here\n\n";
-    size_t n = 0;
-    while (n < max) {
-        if (!r->rest) {
-            r->rest_at = 0;
-            r->rest = next_text(r, &r->rest_n);
-            if (!r->rest && n == 0 && r->pulse) {
-                r->rest = must_strdup(pulse);
-                r->rest_n = sizeof pulse - 1;
-            }
-            r->pulse = false;
-            if (!r->rest) break;
-        }
-        size_t k = r->rest_n - r->rest_at < max - n ? r->rest_n - r->rest_at : max - n;
-        memcpy(buf + n, r->rest + r->rest_at, k);
+    size_t n = 0, k;
+    do {
+        k = r->live || r->rest ? read_of_ring(r, buf + n, max - n) : 0;
+        if (k == 0 && !r->live) k = read_of_page(r, buf + n, max - n);
         n += k;
-        r->rest_at += k;
-        if (r->rest_at < r->rest_n) break;
-        free(r->rest);
-        r->rest = NULL;
+    } while (n < max && k > 0);
+    if (n == 0 && r->pulse && r->page_at == 0 && max >= sizeof pulse) {
+        n = sizeof pulse - 1;
+        memcpy(buf, pulse, n);
     }
-    return n == 0 && (r->feed->ended || r->once) ? -1 : (ssize_t)n;
+    r->pulse = false;
+    return n == 0 && (r->feed->ended || (r->once && r->live)) ? -1 : (ssize_t)n;
 }

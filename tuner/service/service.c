@@ -39,7 +39,7 @@ struct feed *service_feed(struct service *s, const char *study, int64_t id)
     for (struct feed_entry *e = s->feed; e; e = e->next)
         if (strcmp(e->study, study) == 0) return e->feed;
     struct feed_entry *e = must_alloc(1, sizeof *e);
-    *e = (struct feed_entry){.next = s->feed, .study = must_strdup(study), .feed = feed_create(s->store, id)};
+    *e = (struct feed_entry){.next = s->feed, .study = must_strdup(study), .feed = feed_create(s->shelf, s->store, id)};
     s->feed = e;
     return e->feed;
 }
@@ -555,6 +555,7 @@ static void service_free(struct service *s)
     auth_close(s->auth);
     fleet_free(s->fleet);
     folded_free(s->folded);
+    shelf_free(s->shelf);
     if (s->store) store_close(s->store);
     free(s);
 }
@@ -616,6 +617,7 @@ static enum status open_parts(struct service *s, struct error *err)
     if (!st) st = run_files_folder(s->options.db, s->files, err);
     if (!st) st = http_create(&http, &hooks, s->loop, &s->http, err);
     if (!st) st = works_create(s->loop, s->options.db, &s->works, err);
+    if (!st) s->shelf = shelf_create(s->works);
     return st;
 }
 
