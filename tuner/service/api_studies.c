@@ -140,7 +140,7 @@ static void answer_study(struct call *c, unsigned status, void (*run)(struct cal
 
 void api_study_get(struct call *c)
 {
-    answer_study(c, 200, show_study);
+    if (!service_waits(c, c->param[0])) answer_study(c, 200, show_study);
 }
 
 /* ---- creating ---- */
