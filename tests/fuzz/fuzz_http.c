@@ -36,6 +36,8 @@ static const char *const resources[] = {
     "POST /api/v1/tokens",
 };
 
+enum { PATIENCE = 4, TURNS_MAX = 1000 }; /* milliseconds without a move; turns of the loop for one request */
+
 static uv_loop_t loop;
 static struct service *service;
 static char token[TOKEN_TEXT_MAX], folder[] = "/dev/shm/fuzz_http.XXXXXX";
@@ -57,6 +59,15 @@ static void pump(int times)
     for (int i = 0; i < times; i++) uv_run(&loop, UV_RUN_NOWAIT);
 }
 
+/* Waits for the client's side or the service's; false: neither has moved for a millisecond. */
+static bool anything(int fd, bool *ret_answer)
+{
+    struct pollfd p[] = {{.fd = fd, .events = POLLIN}, {.fd = uv_backend_fd(&loop), .events = POLLIN}};
+    bool moved = poll(p, 2, 1) > 0;
+    *ret_answer = p[0].revents != 0;
+    return moved;
+}
+
 /* Sends and reads until there is an answer, the connection is closed, or nothing has moved for a while. */
 static void exchange(const char *bytes, size_t n, int patience)
 {
@@ -65,16 +76,17 @@ static void exchange(const char *bytes, size_t n, int patience)
     inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     if (connect(fd, (struct sockaddr *)&to, sizeof to) == 0 && send(fd, bytes, n, MSG_NOSIGNAL) >= 0)
-        for (int i = 0; i < patience; i++) {
-            struct pollfd p = {.fd = fd, .events = POLLIN};
-            pump(2);
-            if (poll(&p, 1, i < 3 ? 0 : 1) > 0 && recv(fd, buf, sizeof buf, 0) != 0) break;
+        for (int i = 0, turns = 0; i < patience && turns < TURNS_MAX + patience; turns++) {
+            bool answer;
+            pump(1);
+            i += !anything(fd, &answer);
+            if (answer && recv(fd, buf, sizeof buf, 0) >= 0) break;
         }
     close(fd);
     pump(3);
 }
 
-static void request(const char *line, const char *type, const char *body, size_t n)
+static void request(const char *line, const char *type, const char *body, size_t n, int patience)
 {
     char *all = malloc(n + 1024);
     int head = snprintf(all, 1024,
@@ -82,7 +94,7 @@ static void request(const char *line, const char *type, const char *body, size_t
                         "%zu\r\nConnection: close\r\n\r\n",
                         line, token, type, n);
     memcpy(all + head, body, n);
-    exchange(all, (size_t)head + n, 30);
+    exchange(all, (size_t)head + n, patience);
     free(all);
 }
 
@@ -108,9 +120,12 @@ static void begin(void)
                                 .connections = 64,
                                 .say = say,
                                 .ended = on_ended};
-    if (service_create(&o, &loop, &service, &err)) abort();
-    request("POST /api/v1/studies", "application/yaml", study, sizeof study - 1);
-    request("POST /api/v1/studies/c/ask", "application/json", "{\"ttl\":\"1h\"}", 12);
+    if (service_create(&o, &loop, &service, &err)) {
+        fprintf(stderr, "%s\n", err.text);
+        abort();
+    }
+    request("POST /api/v1/studies", "application/yaml", study, sizeof study - 1, 60000); /* opened beside the loop */
+    request("POST /api/v1/studies/c/ask", "application/json", "{\"ttl\":\"1h\"}", 12, 60000);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
@@ -119,9 +134,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (n == 0) return 0;
     size_t which = data[0];
     if (which == 255)
-        exchange((const char *)data + 1, n - 1, 6);
+        exchange((const char *)data + 1, n - 1, PATIENCE);
     else
         request(resources[which % (sizeof resources / sizeof *resources)],
-                which >= 128 ? "application/yaml" : "application/json", (const char *)data + 1, n - 1);
+                which >= 128 ? "application/yaml" : "application/json", (const char *)data + 1, n - 1, PATIENCE);
     return 0;
 }

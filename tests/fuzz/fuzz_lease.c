@@ -47,7 +47,7 @@ static void as_outbox(const uint8_t *data, size_t n)
     FILE *out = fopen(path, "w");
     fwrite(data, 1, n, out);
     fclose(out);
-    if (outbox_open(path, &o, &err)) abort();
+    if (outbox_open(path, 1 << 20, &o, &err)) abort();
     while (!outbox_is_empty(o)) {
         json_decref(outbox_take(o, 64, "upload", &bytes));
         if (bytes == 0) abort();
