@@ -3,12 +3,13 @@
 
 NOCTURNE_BIN is the folder of the binaries. Deadlines are generous: what is bounded takes milliseconds, what is not took minutes.
 """
+import json
 import os
+import sqlite3
 import subprocess
 import tempfile
 import unittest
 
-import service
 from patience import PATIENCE
 from service import NOCTURNE, World
 
@@ -73,6 +74,32 @@ class StudyFiles(unittest.TestCase):
                     self.assertIn(message, done.stderr)
                     self.assertRegex(done.stderr, r"s\.yaml:\d+:\d+: ")
                     self.assertLess(len(done.stderr), 1200)
+
+
+class Import(unittest.TestCase):
+    def run_import(self, *changes):
+        with tempfile.TemporaryDirectory(prefix="nocturne-test-") as folder:
+            path = os.path.join(folder, "optuna.db")
+            with sqlite3.connect(path) as db:
+                with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "fixtures", "optuna5.sql")) as text:
+                    db.executescript(text.read().replace("VARCHAR(8) NOT NULL", "VARCHAR(8)"))
+                for change in changes:
+                    db.execute(*change)
+            db.close()
+            return subprocess.run([NOCTURNE, "import", "--db", os.path.join(folder, "n.db"), "-o", folder, path], capture_output=True,
+                                  text=True, timeout=PATIENCE)
+
+    def test_an_optuna_database_whose_choices_no_study_file_could_hold(self):
+        for choices, message in (([str(i) for i in range(100000)], "has more than 256 choices"),
+                                 (["x" * 100000, "y"], "is over 255 bytes long")):
+            text = json.dumps({"name": "CategoricalDistribution", "attributes": {"choices": choices}})
+            done = self.run_import(("UPDATE trial_params SET distribution_json = ?", (text,)))
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(message, done.stderr)
+
+    def test_an_optuna_database_with_rows_that_lack_what_they_need(self):
+        done = self.run_import(("UPDATE trials SET state = NULL",), ("UPDATE study_directions SET direction = NULL",))
+        self.assertEqual(done.returncode, 0, done.stderr)  # every trial has failed there
 
 
 class Service(World):
