@@ -134,6 +134,81 @@ static void test_redact__takes_out_secrets_and_nothing_else(void **state)
     unsetenv("TEST_API_KEY");
 }
 
+/* Every way to cut the text in two, and byte by byte, says what the whole text says. */
+static void feed(struct redactor *r, const char *bytes, size_t n, char *out, size_t *at)
+{
+    size_t k;
+    const char *safe = redactor_take(r, bytes, n, &k);
+    memcpy(out + *at, safe, k);
+    *at += k;
+}
+
+static size_t feed_end(struct redactor *r, char *out, size_t at)
+{
+    size_t k;
+    const char *safe = redactor_end(r, &k);
+    memcpy(out + at, safe, k);
+    redactor_done(r);
+    return at + k;
+}
+
+static void assert_redacted_in_pieces(const char *text, const char *whole)
+{
+    size_t n = strlen(text);
+    char *out = malloc(n + 1);
+    for (size_t cut = 0; cut <= n + 1; cut++) {
+        struct redactor r = {0};
+        size_t at = 0;
+        if (cut <= n) {
+            feed(&r, text, cut, out, &at);
+            feed(&r, text + cut, n - cut, out, &at);
+        } else
+            for (size_t i = 0; i < n; i++) feed(&r, text + i, 1, out, &at);
+        assert_int_equal(feed_end(&r, out, at), n);
+        assert_memory_equal(out, whole, n);
+    }
+    free(out);
+}
+
+static void test_redact__a_secret_in_pieces_is_one(void **state)
+{
+    char text[300], whole[300];
+    (void)state;
+    setenv("TEST_API_KEY", "abcabcabd", 1);
+    setenv("TEST_PASSWORD", "abdefghijk", 1); /* begins where the other ends */
+    assert_redacted_in_pieces("abcabcabcabd abcabcab", "abc********* abcabcab");
+    assert_redacted_in_pieces("abcabcabdefghijk abcabcabdefghij", "**************** *********efghij");
+    assert_redacted_in_pieces("no secret at all: abd, noct, noct_", "no secret at all: abd, noct, noct_");
+    snprintf(text, sizeof text, "noct_noct_0123456789ab_%064dff noct_0123456789ab_ff.noct_", 7);
+    snprintf(whole, sizeof whole, "noct_noct_0123456789ab_%.64sff noct_0123456789ab_**.noct_",
+             "****************************************************************");
+    assert_redacted_in_pieces(text, whole);
+    unsetenv("TEST_API_KEY");
+    unsetenv("TEST_PASSWORD");
+}
+
+/* Longer than any buffer it comes in. */
+static void test_redact__a_long_secret_in_pieces(void **state)
+{
+    (void)state;
+    enum { LONG = 100000, PIECE = 4096 };
+    char *secret = malloc(LONG + 1), *out = malloc(2 * LONG);
+    for (size_t i = 0; i < LONG; i++) secret[i] = (char)('a' + i * i % 23);
+    secret[LONG] = 0;
+    setenv("TEST_PRIVATE_KEY", secret, 1);
+    struct redactor r = {0};
+    size_t at = 0;
+    feed(&r, "before ", 7, out, &at);
+    for (size_t i = 0; i < LONG; i += PIECE) feed(&r, secret + i, i + PIECE < LONG ? PIECE : LONG - i, out, &at);
+    feed(&r, " after", 6, out, &at);
+    assert_int_equal(feed_end(&r, out, at), LONG + 13);
+    for (size_t i = 0; i < LONG; i++) assert_int_equal(out[7 + i], '*');
+    assert_memory_equal(out + 7 + LONG, " after", 6);
+    unsetenv("TEST_PRIVATE_KEY");
+    free(secret);
+    free(out);
+}
+
 static void test_rng__same_name_same_numbers_other_name_others(void **state)
 {
     (void)state;
@@ -545,6 +620,8 @@ int main(void)
         cmocka_unit_test(test_words__paths_that_stay_inside),
         cmocka_unit_test(test_digest__known_answer_and_text),
         cmocka_unit_test(test_redact__takes_out_secrets_and_nothing_else),
+        cmocka_unit_test(test_redact__a_secret_in_pieces_is_one),
+        cmocka_unit_test(test_redact__a_long_secret_in_pieces),
         cmocka_unit_test(test_rng__same_name_same_numbers_other_name_others),
         cmocka_unit_test(test_rng__moments_of_the_normal),
         cmocka_unit_test(test_rng__below_is_even),

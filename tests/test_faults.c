@@ -6,6 +6,7 @@
 #include "tuner/coordinator/lease.h"
 #include "tuner/coordinator/state.h"
 
+#include "tuner/base/beneath.h"
 #include "surrogate/surrogate.h"
 
 #include <errno.h>
@@ -64,7 +65,7 @@ int __real_uv_spawn(uv_loop_t *loop, uv_process_t *process, const uv_process_opt
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *p, size_t size);
 ssize_t __real_write(int fd, const void *bytes, size_t n);
-int __real_mkdir(const char *path, mode_t mode);
+int __real_mkdirat(int dir, const char *path, mode_t mode);
 
 int __wrap_sqlite3_step(sqlite3_stmt *q)
 {
@@ -113,10 +114,10 @@ ssize_t __wrap_write(int fd, const void *bytes, size_t n)
     return -1;
 }
 
-int __wrap_mkdir(const char *path, mode_t mode)
+int __wrap_mkdirat(int dir, const char *path, mode_t mode)
 {
     int code = fault_now(&folder_fault);
-    if (!code) return __real_mkdir(path, mode);
+    if (!code) return __real_mkdirat(dir, path, mode);
     errno = code;
     return -1;
 }
@@ -186,6 +187,8 @@ static void forget(void)
         snprintf(name, sizeof name, "%s%s", path, tails[i]);
         unlink(name);
     }
+    snprintf(name, sizeof name, "%s/files", folder);
+    beneath_remove(AT_FDCWD, name);
 }
 
 /* One trial from its suggestion to its result. */

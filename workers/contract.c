@@ -6,10 +6,13 @@
  */
 #include "workers/contract.h"
 
+#include "tuner/base/arena.h"
 #include "tuner/base/json.h"
 #include "tuner/base/metrics.h"
+#include "tuner/base/redact.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const verbs[] = {"report", "result",   "infeasible", "checkpoint",
@@ -78,15 +81,28 @@ static enum status read_message(json_t *object, struct message *m, struct error 
     return STATUS_OK;
 }
 
+/* The beginning of the line and what is wrong with it, without secrets. */
+static enum status blame(const char *line, size_t len, struct error *err)
+{
+    if (!err) return STATUS_INVALID;
+    char *safe = must_alloc(len + 1, 1);
+    memcpy(safe, line, len);
+    redact(safe, len);
+    redact(err->text, strlen(err->text));
+    error_context(err, "reported '%.*s'", (int)(len > 120 ? 120 : len), safe);
+    free(safe);
+    return err->status;
+}
+
 enum status contract_parse(const char *line, size_t len, struct message *ret, struct error *err)
 {
     json_t *object;
     struct message m = {.kind = MESSAGE_REPORT};
     enum status s = json_parse_object(line, len, &object, err);
-    if (s) return error_context(err, "reported '%.*s'", (int)(len > 120 ? 120 : len), line);
+    if (s) return blame(line, len, err);
     s = read_message(object, &m, err);
     json_decref(object);
-    if (s) return error_context(err, "reported '%.*s'", (int)(len > 120 ? 120 : len), line);
+    if (s) return blame(line, len, err);
     *ret = m;
     return STATUS_OK;
 }

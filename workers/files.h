@@ -6,17 +6,19 @@
 
 #include <stddef.h>
 
-/* A log that keeps its last 8 to 16 MB: when full it becomes "NAME.1" and starts anew. A disk that refuses
- * writes loses log lines, never the trial. */
+/* A log that keeps its last 8 to 16 MB: when full it becomes "NAME.1" and starts anew. It is written through its
+ * descriptor: a trial that moves, links or replaces it changes nothing. A disk that refuses writes loses log lines,
+ * never the trial. */
 struct log_file {
-    int fd; /* −1: closed */
+    int fd; /* −1: none, or closed */
     size_t bytes;
-    char path[4096];
+    char dir[4096];
+    const char *name;
 };
 
-enum status files_write(const char *dir, const char *name, const char *text, struct error *err);
-/* The file is made when there is something to write. */
-void log_init(struct log_file *log, const char *dir, const char *name);
+/* In the place of whatever is there. `dir`: the folder, `path` its name. */
+enum status files_write(int dir, const char *name, const char *text, struct error *err);
+void log_open(struct log_file *log, const char *path, int dir, const char *name);
 void log_write(struct log_file *log, const char *bytes, size_t n);
 void log_close(struct log_file *log);
 

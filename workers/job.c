@@ -25,7 +25,8 @@ struct channel {
     bool open; /* neither at its end nor closed */
     void (*line)(struct job *job, const char *line, size_t len);
     struct log_file log; /* fd −1: none */
-    char *buf;           /* the unfinished line */
+    struct redactor redactor;
+    char *buf; /* the unfinished line */
     size_t len;
 };
 
@@ -74,6 +75,8 @@ static void release(struct job *job)
     if (--job->handles > 0) return;
     json_decref(job->result);
     json_decref(job->last_report);
+    redactor_done(&job->out.redactor);
+    redactor_done(&job->err.redactor);
     free(job->out.buf);
     free(job->err.buf);
     free(job->messages.buf);
@@ -142,8 +145,12 @@ static struct job_outcome outcome_of_exit(struct job *job)
     return failed(job, JOB_FAILED);
 }
 
+static void flush(struct channel *c);
+
 static void finish(struct job *job)
 {
+    flush(&job->out);
+    flush(&job->err);
     job->state = JOB_CLOSED;
     struct job_outcome outcome = job->verdict == JOB_COMPLETE ? outcome_of_exit(job) : failed(job, job->verdict);
     close_channel(&job->out);
@@ -334,7 +341,6 @@ static void on_stderr_line(struct job *job, const char *line, size_t len)
     snprintf(job->last_error, sizeof job->last_error, "%.*s", (int)(len < 250 ? len : 250), line);
     for (char *c = job->last_error; *c; c++)
         if ((unsigned char)*c < 32) *c = ' ';
-    redact(job->last_error, strlen(job->last_error));
 }
 
 /* Hands over whole lines; a line that is too long is cut there, which makes a message invalid and a log line short. */
@@ -369,14 +375,29 @@ static void count_output(struct job *job, size_t n)
 }
 
 /* Others may read it: without our tokens, and without what variables say is secret. */
-static void write_log(struct channel *c, const char *bytes, size_t n)
+static void hear(struct channel *c, const char *safe, size_t n)
 {
-    if (!*c->log.path) return;
-    char *safe = must_alloc(n, 1);
-    memcpy(safe, bytes, n);
-    redact(safe, n);
+    struct job *job = c->job;
+    bool err = c == &job->err;
+    if (n == 0) return;
     log_write(&c->log, safe, n);
-    free(safe);
+    if (job->handler.output) job->handler.output(job->data, err, safe, n);
+    if (err) split_lines(c, safe, n); /* of stdout, messages need every byte */
+}
+
+static void flush(struct channel *c)
+{
+    size_t n;
+    const char *safe = redactor_end(&c->redactor, &n);
+    hear(c, safe, n);
+}
+
+static void take_output(struct channel *c, const char *bytes, size_t n)
+{
+    size_t k;
+    const char *safe = redactor_take(&c->redactor, bytes, n, &k);
+    hear(c, safe, k);
+    count_output(c->job, n);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
@@ -385,15 +406,11 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     struct channel *c = stream == (uv_stream_t *)&job->out.pipe   ? &job->out
                         : stream == (uv_stream_t *)&job->err.pipe ? &job->err
                                                                   : &job->messages;
-    if (n > 0) {
-        write_log(c, buf->base, (size_t)n);
-        if (c != &job->messages) count_output(job, (size_t)n);
-        if (c != &job->messages && job->handler.output)
-            job->handler.output(job->data, c == &job->err, buf->base, (size_t)n);
-        split_lines(c, buf->base, (size_t)n);
-    }
+    if (n > 0 && c != &job->messages) take_output(c, buf->base, (size_t)n);
+    if (n > 0 && c != &job->err) split_lines(c, buf->base, (size_t)n);
     free(buf->base);
     if (n >= 0) return;
+    flush(c);
     if (c->len) c->line(job, c->buf, c->len);
     c->len = 0;
     close_channel(c);
@@ -434,10 +451,14 @@ static void open_channel(struct job *job, uv_loop_t *loop, struct channel *c,
 
 static enum status prepare_folder(struct job *job, const struct job_spec *spec, struct error *err)
 {
-    enum status s = workers_make_folder(spec->dir, err);
-    if (!s) s = files_write(spec->dir, "params.json", spec->params, err);
-    log_init(&job->out.log, spec->dir, "stdout.log");
-    log_init(&job->err.log, spec->dir, "stderr.log");
+    int dir = -1;
+    enum status s = workers_attempt_folder(spec->dir, &dir, err);
+    if (s) return s;
+    s = files_write(dir, "params.json", spec->params, err);
+    if (s) error_context(err, "%s", spec->dir);
+    log_open(&job->out.log, spec->dir, dir, "stdout.log");
+    log_open(&job->err.log, spec->dir, dir, "stderr.log");
+    close(dir);
     return s;
 }
 

@@ -30,7 +30,7 @@ struct job_spec {              /* read during workers_start only */
     char *const *argv;         /* NULL-terminated; argv[0] is looked up in PATH, never in a shell */
     char *const *env;          /* NULL-terminated NAME=value, added to this process's environment */
     const char *cwd;           /* the study file's folder */
-    const char *dir;           /* folder of this attempt, absolute; made here; logs go there */
+    const char *dir;           /* folder of this attempt, absolute, no link in it; made here; logs go there */
     const char *params;        /* text of params.json in `dir`; NOCTURNE_PARAMS */
     const char *const *metric; /* names that a result must have */
     size_t n_metrics;
@@ -62,7 +62,7 @@ struct job_handler {
     void (*policy)(void *data, const json_t *policy); /* the stopping rule that the trial says it follows */
     void (*end)(void *data, const struct job_outcome *outcome);
     void (*artefact)(void *data, const char *path);                    /* a file to be kept; may be NULL, as the next */
-    void (*output)(void *data, bool err, const char *bytes, size_t n); /* stdout and stderr as they come */
+    void (*output)(void *data, bool err, const char *bytes, size_t n); /* stdout and stderr, without secrets */
 };
 
 const char *job_end_name(enum job_end end);
@@ -79,11 +79,14 @@ int64_t job_pid(const struct job *job);
 /* Appends to a log of an attempt's folder, which keeps its last 8 to 16 MB, and makes the folder if need be. */
 void workers_keep_log(const char *dir, const char *name, const char *bytes, size_t n);
 
-enum status workers_make_folder(const char *dir, struct error *err); /* and those above it */
-void workers_remove_folder(const char *dir); /* with all that is in it; links are not followed */
+/* A folder that a user has named, and those above it. */
+enum status workers_make_folder(const char *dir, struct error *err);
+/* The folder of an attempt, open; whatever else is in its place goes. */
+enum status workers_attempt_folder(const char *dir, int *ret, struct error *err);
+void workers_remove_folder(const char *dir); /* with all that is in it; no link is followed, above it neither */
 
-/* A file of a folder, whole or not at all; the folder, and those in `path`, are made if need be. keep_spool: the
- * content of an open file. */
+/* A file of a folder, whole or not at all; the folder, and those in `path`, are made if need be, and no link is
+ * followed (base/beneath). keep_spool: the content of an open file. */
 enum status workers_keep_file(const char *dir, const char *path, const char *bytes, size_t n, struct error *err);
 enum status workers_keep_spool(const char *dir, const char *path, int fd, unsigned mode, struct error *err);
 

@@ -96,8 +96,8 @@ static int open_beneath(int dir, const char *path, int flags, unsigned mode)
 {
     struct open_how how = {.flags = (unsigned)flags,
                            .mode = flags & O_CREAT ? mode : 0,
-                           .resolve =
-                               RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | (*path == '/' ? 0 : RESOLVE_BENEATH)};
+                           .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+    if (*path != '/') how.resolve |= RESOLVE_BENEATH;
     if (goes_up(path) || (*path == '/' && dir != AT_FDCWD)) {
         errno = EXDEV;
         return -1;
@@ -247,4 +247,11 @@ void beneath_remove(int dir, const char *path)
     if (there && *name && !is_self_or_parent(name)) remove_below(above, name);
     if (there && slash) close(above);
     arena_done(&a);
+}
+
+void beneath_tighten(int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0 || st.st_uid != geteuid() || !(st.st_mode & 077)) return;
+    if (fchmod(fd, st.st_mode & 07700) != 0) return; /* a file system without modes */
 }

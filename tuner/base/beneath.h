@@ -1,8 +1,8 @@
 /* beneath: folders and regular files of ours, in places where somebody else may write: a trial, above all.
  *
- * No part of a path is a link or "..", and a file is a regular one: a link, a FIFO, a socket, a device or a folder in its
- * place is an error at once, never a wait and never another file. The kernel sees to it (openat2); where it cannot, the
- * path is walked part by part.
+ * No part of a path is a link or "..", and a file is a regular one: a link, a FIFO, a socket, a device or a folder in
+ * its place is an error at once, never a wait and never another file. The kernel sees to it (openat2); where it cannot,
+ * the path is walked part by part.
  *
  *     int dir, fd;
  *     beneath_folder(AT_FDCWD, "/srv/n.files/demo/0001.1", false, &dir, &err);
@@ -34,5 +34,8 @@ enum status beneath_read(int dir, const char *path, size_t max, char **ret, size
 
 /* Whatever is there, folders with all that is in them. `dir` and `path` as for beneath_folder. */
 void beneath_remove(int dir, const char *path);
+
+/* A file or folder of this user that others may read or write: no more. */
+void beneath_tighten(int fd);
 
 #endif

@@ -62,19 +62,17 @@ enum status attempt_checkpoint(struct session *s, struct trial *t, const char *d
 {
     struct arena arena = {0};
     struct stat file;
-    char *folder = realpath(dir, NULL);
     char *real = realpath(*path == '/' ? path : arena_printf(&arena, "%s/%s", dir, path), NULL);
     enum status st = STATUS_OK;
     if (!real || stat(real, &file) != 0 || !(S_ISDIR(file.st_mode) || (S_ISREG(file.st_mode) && file.st_size > 0)))
         st = error_set(err, STATUS_NOT_FOUND,
                        "trial %ld reported the checkpoint '%.200s', which is no file with content", t->number, path);
-    else if (!folder || !is_inside(real, folder))
+    else if (!is_inside(real, dir)) /* `dir` has no link in it, unless the trial has put one there */
         st = error_set(err, STATUS_INVALID,
                        "trial %ld reported the checkpoint '%.200s', which is not in its own folder NOCTURNE_DIR",
                        t->number, path);
     else
         session_checkpoint(s, t, real, step, S_ISREG(file.st_mode) ? (int64_t)file.st_size : 0);
-    free(folder);
     free(real);
     arena_done(&arena);
     return st;
@@ -91,9 +89,12 @@ const char *attempt_resume(const struct session *s, const struct trial *t, struc
         error_set(err, STATUS_NOT_FOUND, "trial %ld left no checkpoint to go on from", from->number);
         return NULL;
     }
-    if (stat(from->checkpoint.path, &file) != 0)
+    if (lstat(from->checkpoint.path, &file) != 0)
         error_set(err, STATUS_NOT_FOUND, "the checkpoint of trial %ld is gone: %s", from->number,
                   from->checkpoint.path);
+    else if (!(from->checkpoint.bytes ? S_ISREG(file.st_mode) : S_ISDIR(file.st_mode)))
+        error_set(err, STATUS_INVALID, "the checkpoint of trial %ld is no longer a %s: %s", from->number,
+                  from->checkpoint.bytes ? "regular file" : "folder", from->checkpoint.path);
     else if (from->checkpoint.bytes && file.st_size != from->checkpoint.bytes)
         error_set(err, STATUS_INVALID, "the checkpoint of trial %ld has %lld bytes instead of %lld: %s", from->number,
                   (long long)file.st_size, (long long)from->checkpoint.bytes, from->checkpoint.path);

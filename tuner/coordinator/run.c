@@ -3,6 +3,8 @@
 #include "tuner/coordinator/change.h"
 #include "tuner/coordinator/warm_start.h"
 
+#include "tuner/base/beneath.h"
+
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
@@ -140,12 +142,18 @@ enum status run_check_command(const struct study *study, struct error *err)
                      program, strchr(program, '/') ? "in " : "in PATH", strchr(program, '/') ? study->dir : "");
 }
 
+/* Without a link in it, so that none is followed later. What others may read of it is closed. */
 enum status run_files_folder(const char *db, char *ret, struct error *err)
 {
     char full[PATH_MAX];
+    int fd;
     if (!realpath(db, full)) return error_set(err, STATUS_IO, "%s: %s", db, strerror(errno));
     size_t n = strlen(full);
     if (n > 3 && strcmp(full + n - 3, ".db") == 0) n -= 3;
     snprintf(ret, PATH_MAX, "%.*s.files", (int)(n < PATH_MAX - 16 ? n : PATH_MAX - 16), full);
+    if (realpath(ret, full)) snprintf(ret, PATH_MAX, "%s", full);
+    if (beneath_folder(AT_FDCWD, ret, false, &fd, NULL)) return STATUS_OK;
+    beneath_tighten(fd);
+    close(fd);
     return STATUS_OK;
 }
