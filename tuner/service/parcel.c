@@ -1,16 +1,18 @@
-/* The files of a study that agents need: found by the patterns of `files:`, named by their content. */
+/* The files of a study that agents need: found by the patterns of `files:`, named by their content. Links are not
+ * followed and names that begin with a dot are not seen: nothing outside the study's folder is shipped, and no secret
+ * of an editor or a repository. */
 #include "tuner/service/api.h"
 
+#include "tuner/base/beneath.h"
 #include "tuner/base/json.h"
 
+#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <glob.h>
+#include <fnmatch.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <dirent.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,6 +25,8 @@ struct packing {
     struct parcel *parcel;
     const struct parcel *before;
     const struct study *study;
+    int dir; /* the study's folder */
+    size_t met, odd; /* of the pattern: files and folders; what is neither */
     struct error *err;
 };
 
@@ -32,8 +36,7 @@ static enum status too_much(const struct packing *p)
                      FILES_MAX);
 }
 
-/* Symbolic links are not followed: nothing outside the study's folder is shipped. */
-static enum status add(struct packing *p, const char *full, const struct stat *st)
+static enum status add(struct packing *p, const char *path, const struct stat *st)
 {
     struct parcel *x = p->parcel;
     if (x->n == FOUND_MAX) return too_much(p);
@@ -41,63 +44,62 @@ static enum status add(struct packing *p, const char *full, const struct stat *s
         x->room = 2 * x->room + 16;
         x->file = must_grow(x->file, x->room, sizeof *x->file);
     }
-    x->file[x->n++] = (struct shipped){.path = must_strdup(full + strlen(p->study->dir) + 1),
-                                       .bytes = st->st_size,
-                                       .seen = *st,
-                                       .executable = (st->st_mode & 0111) != 0};
+    x->file[x->n++] = (struct shipped){
+        .path = must_strdup(path), .bytes = st->st_size, .seen = *st, .executable = (st->st_mode & 0111) != 0};
     return STATUS_OK;
 }
 
-static enum status add_tree(struct packing *p, const char *full, int depth);
+/* What is left of the pattern, from `rest` on, below the folder `above` ("" or with a slash at its end); "": all. */
+static enum status add_matches(struct packing *p, const char *above, const char *rest, int depth);
 
-static enum status add_folder(struct packing *p, const char *full, int depth)
+static enum status add_one(struct packing *p, const char *above, const char *name, const char *rest, int depth)
 {
-    DIR *dir = opendir(full);
-    enum status s = STATUS_OK;
-    if (!dir) return error_set(p->err, STATUS_INVALID, "cannot read %.300s: %s", full, strerror(errno));
-    for (struct dirent *d; !s && (d = readdir(dir));) {
-        char path[PATH_MAX];
-        if (d->d_name[0] == '.') continue;
-        if ((size_t)snprintf(path, sizeof path, "%s/%s", full, d->d_name) >= sizeof path) continue;
-        s = add_tree(p, path, depth + 1);
-    }
-    closedir(dir);
-    return s;
-}
-
-static enum status add_tree(struct packing *p, const char *full, int depth)
-{
+    char path[PATH_MAX];
     struct stat st;
-    if (lstat(full, &st) != 0)
-        return error_set(p->err, STATUS_INVALID, "cannot read %.300s: %s", full, strerror(errno));
-    if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX) return add_folder(p, full, depth);
-    return S_ISREG(st.st_mode) ? add(p, full, &st) : STATUS_OK;
+    if ((size_t)snprintf(path, sizeof path, "%s%s/", above, name) >= sizeof path) return STATUS_OK;
+    path[strlen(path) - 1] = 0;
+    bool there = fstatat(p->dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0, folder = there && S_ISDIR(st.st_mode);
+    if (folder && depth < DEPTH_MAX) {
+        p->met += !*rest;
+        strcat(path, "/");
+        return add_matches(p, path, rest, depth + 1);
+    }
+    p->odd += there && !S_ISREG(st.st_mode);
+    if (!there || !S_ISREG(st.st_mode) || *rest) return STATUS_OK;
+    p->met++;
+    return add(p, path, &st);
 }
 
-/* The folder's own name is not a pattern. */
-static char *escaped(const char *dir, struct arena *a)
+static enum status add_matches(struct packing *p, const char *above, const char *rest, int depth)
 {
-    char *out = arena_alloc(a, 2 * strlen(dir) + 1), *at = out;
-    for (; *dir; dir++) {
-        if (strchr("*?[\\", *dir)) *at++ = '\\';
-        *at++ = *dir;
-    }
-    return out;
+    char part[NAME_MAX + 1];
+    int fd;
+    while (*rest == '/' || (rest[0] == '.' && (rest[1] == '/' || !rest[1]))) rest++;
+    size_t n = strcspn(rest, "/");
+    enum status s = beneath_folder(p->dir, *above ? above : ".", false, &fd, p->err);
+    if (s) return s == STATUS_IO ? error_context(p->err, "'files' of study '%s'", p->study->name) : STATUS_OK;
+    snprintf(part, sizeof part, "%.*s", (int)(n < sizeof part ? n : sizeof part - 1), rest);
+    DIR *dir = fdopendir(fd);
+    for (struct dirent *d; dir && !s && (d = readdir(dir));)
+        if (d->d_name[0] != '.' && (!n || fnmatch(part, d->d_name, FNM_PERIOD) == 0))
+            s = add_one(p, above, d->d_name, rest + n + (rest[n] == '/'), depth);
+    if (dir) closedir(dir);
+    return s;
 }
 
 static enum status add_pattern(struct packing *p, const char *pattern)
 {
-    struct arena a = {0};
-    glob_t found = {0};
-    char *full = arena_printf(&a, "%s/%s", escaped(p->study->dir, &a), pattern);
-    enum status s = STATUS_OK;
-    if (glob(full, 0, NULL, &found) != 0)
-        s = error_set(p->err, STATUS_INVALID, "'files' of study '%s': there is no '%s' in %s", p->study->name, pattern,
-                      p->study->dir);
-    for (size_t i = 0; !s && i < found.gl_pathc; i++) s = add_tree(p, found.gl_pathv[i], 0);
-    globfree(&found);
-    arena_done(&a);
-    return s;
+    p->met = p->odd = 0;
+    enum status s = add_matches(p, "", pattern, 0);
+    if (s || p->met) return s;
+    if (p->odd)
+        return error_set(p->err, STATUS_INVALID,
+                         "'files' of study '%s': '%s' in %s is a link, or goes through one, or is no regular file; that "
+                         "is not shipped",
+                         p->study->name, pattern, p->study->dir);
+    return error_set(p->err, STATUS_INVALID,
+                     "'files' of study '%s': there is no '%s' in %s (names that begin with a dot are not shipped)",
+                     p->study->name, pattern, p->study->dir);
 }
 
 static int by_path(const void *a, const void *b)
@@ -144,13 +146,11 @@ static bool is_settled(const struct stat *st)
 
 static enum status hash_file(const struct packing *p, struct shipped *x)
 {
-    struct arena a = {0};
-    const char *full = arena_printf(&a, "%s/%s", p->study->dir, x->path);
-    int fd = open(full, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    enum status s = fd < 0 ? error_set(p->err, STATUS_INVALID, "cannot read %.300s: %s", full, strerror(errno))
-                           : digest_file(fd, x->hash, p->err);
-    if (fd >= 0) close(fd);
-    arena_done(&a);
+    int fd;
+    enum status s = beneath_open(p->dir, x->path, O_RDONLY, 0, &fd, p->err);
+    if (s) return error_context(p->err, "'files' of study '%s'", p->study->name);
+    s = digest_file(fd, x->hash, p->err);
+    close(fd);
     return s;
 }
 
@@ -197,11 +197,13 @@ static void name_it(struct parcel *p, const struct study *study)
 enum status parcel_make(struct parcel *p, const struct parcel *before, const struct study *study, struct error *err)
 {
     struct packing x = {.parcel = p, .before = before, .study = study, .err = err};
-    enum status s = STATUS_OK;
     *p = (struct parcel){0};
+    enum status s = beneath_folder(AT_FDCWD, study->dir, false, &x.dir, err);
+    if (s) return s;
     for (size_t i = 0; !s && i < study->n_files; i++) s = add_pattern(&x, study->file[i]);
     sort_files(p);
     if (!s) s = hash_files(&x);
+    close(x.dir);
     if (s) {
         parcel_done(p);
         return s;
