@@ -6,6 +6,7 @@
 
 #include "tuner/base/clock.h"
 #include "tuner/base/digest.h"
+#include "tuner/base/beneath.h"
 #include "tuner/base/host.h"
 #include "tuner/base/json.h"
 
@@ -257,8 +258,13 @@ static bool upload(struct worker *w, const json_t *line)
     const json_t *x = json_object_get(line, "upload");
     const char *path = json_string_value(json_object_get(x, "path")),
                *name = json_string_value(json_object_get(x, "name"));
-    int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
-    if (fd >= 0 && name) {
+    struct error err;
+    int fd = -1;
+    if (!path || !name || !beneath_rest(w->options.dir, path))
+        say(w, "an upload of the outbox makes no sense: dropped");
+    else if (beneath_open(AT_FDCWD, path, O_RDONLY, 0, &fd, &err))
+        say(w, err.text);
+    else {
         struct request_spec spec = {.method = "PUT",
                                     .path = arena_printf(&a, "/api/v1/studies/%s/trials/%lld/artefacts/%s?lease=%lld",
                                                          json_string_value(json_object_get(line, "study")),
@@ -400,9 +406,9 @@ static enum status take_folder(struct worker *w, struct error *err)
 {
     struct arena a = {0};
     const char *path = arena_printf(&a, "%s/instance", w->options.dir);
-    enum status s = workers_make_folder(w->options.dir, err);
-    w->lock = s ? -1 : open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (!s && w->lock < 0) s = error_set(err, STATUS_IO, "%s: %s", path, strerror(errno));
+    w->lock = -1;
+    enum status s = beneath_open(AT_FDCWD, path, O_RDWR | O_CREAT, 0600, &w->lock, err);
+    if (!s) beneath_tighten(w->lock);
     if (!s && flock(w->lock, LOCK_EX | LOCK_NB) != 0)
         s = error_set(err, STATUS_BUSY, "another agent works in %s; give this one another --dir", w->options.dir);
     if (!s && pread(w->lock, w->instance, 32, 0) != 32) {

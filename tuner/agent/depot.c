@@ -2,6 +2,7 @@
 
 #include "workers/workers.h"
 
+#include "tuner/base/beneath.h"
 #include "tuner/base/digest.h"
 #include "tuner/base/json.h"
 #include "tuner/base/words.h"
@@ -64,12 +65,17 @@ static void make_room(const char *dir)
     struct cached *all = NULL;
     size_t n = 0, room = 0;
     double bytes = 0;
-    DIR *folder = opendir(arena_printf(&a, "%s/blobs", dir));
+    DIR *folder = NULL;
+    int fd = -1;
+    if (beneath_folder(AT_FDCWD, arena_printf(&a, "%s/blobs", dir), true, &fd, NULL) == STATUS_OK) {
+        beneath_tighten(fd);
+        folder = fdopendir(fd);
+    }
     for (struct dirent *d; folder && (d = readdir(folder));) {
         struct stat st;
         if (*d->d_name == '.' || fstatat(dirfd(folder), d->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) continue;
         if (strlen(d->d_name) != DIGEST_HEX - 1) {
-            unlinkat(dirfd(folder), d->d_name, 0);
+            beneath_remove(dirfd(folder), d->d_name);
             continue;
         }
         if (n == room) all = must_grow(all, room = 2 * room + 64, sizeof *all);
@@ -177,9 +183,31 @@ static const json_t *file_at(const struct item *x, size_t i)
     return json_array_get(json_object_get(x->manifest, "files"), i);
 }
 
-static char *blob_path(const struct item *x, const char *sha, struct arena *a)
+static enum status open_cache(const struct item *x, int *ret, struct error *err)
 {
-    return arena_printf(a, "%s/blobs/%s", x->depot->dir, sha);
+    struct arena a = {0};
+    enum status s = beneath_folder(AT_FDCWD, arena_printf(&a, "%s/blobs", x->depot->dir), true, ret, err);
+    arena_done(&a);
+    return s;
+}
+
+/* A file of the cache, open; −1: it is not there. */
+static int open_blob(const struct item *x, const char *sha)
+{
+    int dir = -1, fd = -1;
+    if (open_cache(x, &dir, NULL)) return -1;
+    beneath_open(dir, sha, O_RDONLY, 0, &fd, NULL);
+    close(dir);
+    return fd;
+}
+
+static bool has_blob(const struct item *x, const char *sha, json_int_t bytes)
+{
+    struct stat st;
+    int fd = open_blob(x, sha);
+    bool ok = fd >= 0 && fstat(fd, &st) == 0 && st.st_size == bytes;
+    if (fd >= 0) close(fd);
+    return ok;
 }
 
 static char *folder(const struct item *x, struct arena *a)
@@ -192,8 +220,8 @@ static enum status place(const struct item *x, const json_t *file, struct error 
 {
     struct arena a = {0};
     const char *path = json_string_value(json_object_get(file, "path"));
-    int fd = open(blob_path(x, json_string_value(json_object_get(file, "sha256")), &a), O_RDONLY | O_CLOEXEC);
-    enum status s = fd < 0 ? error_set(err, STATUS_IO, "a cached file is gone: %s", strerror(errno))
+    int fd = open_blob(x, json_string_value(json_object_get(file, "sha256")));
+    enum status s = fd < 0 ? error_set(err, STATUS_IO, "a cached file is gone")
                            : workers_keep_spool(folder(x, &a), path, fd,
                                                 json_is_true(json_object_get(file, "executable")) ? 0755 : 0644, err);
     if (fd >= 0) futimens(fd, NULL); /* it was used now */
@@ -223,6 +251,11 @@ static enum status parse(struct item *x, struct error *err)
 
 static void next_file(struct item *x);
 
+static char *part_name(const char *sha, struct arena *a)
+{
+    return arena_printf(a, "%s.part", sha);
+}
+
 static void on_blob(void *data, long status, const char *body, size_t n)
 {
     struct item *x = data;
@@ -235,12 +268,14 @@ static void on_blob(void *data, long status, const char *body, size_t n)
     x->inquiry = NULL;
     bool whole =
         status == 200 && digest_file(x->fd, hash, &err) == STATUS_OK && strcmp(digest_hex(hash, hex), sha) == 0;
+    int dir = -1;
+    whole = whole && open_cache(x, &dir, &err) == STATUS_OK && renameat(dir, part_name(sha, &a), dir, sha) == 0;
+    if (dir >= 0) close(dir);
     close(x->fd);
     x->fd = -1;
-    char *path = blob_path(x, sha, &a), *part = arena_printf(&a, "%s.part", path);
     if (status != 200)
         fail_with(x, status, body);
-    else if (!whole || rename(part, path) != 0)
+    else if (!whole)
         fail_with(x, 0, "a file came damaged, or could not be kept");
     else {
         x->file++;
@@ -252,10 +287,13 @@ static void on_blob(void *data, long status, const char *body, size_t n)
 static void fetch(struct item *x, const char *sha, struct arena *a)
 {
     struct error err;
-    char *part = arena_printf(a, "%s.part", blob_path(x, sha, a));
-    x->fd = open(part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (x->fd < 0) {
-        error_set(&err, STATUS_BUSY, "%s: cannot write: %s", part, strerror(errno));
+    int dir = -1;
+    enum status s = open_cache(x, &dir, &err);
+    if (!s) s = beneath_create(dir, part_name(sha, a), 0600, &x->fd, &err);
+    if (dir >= 0) close(dir);
+    if (s) {
+        error_context(&err, "%s", x->depot->dir);
+        err.status = STATUS_BUSY; /* tried again */
         fail(x, &err);
         return;
     }
@@ -270,12 +308,11 @@ static void fetch(struct item *x, const char *sha, struct arena *a)
 static void next_file(struct item *x)
 {
     struct arena a = {0};
-    struct stat st;
     struct error err;
     const json_t *file;
     while ((file = file_at(x, x->file))) {
         const char *sha = json_string_value(json_object_get(file, "sha256"));
-        if (stat(blob_path(x, sha, &a), &st) != 0 || st.st_size != json_integer_value(json_object_get(file, "bytes"))) {
+        if (!has_blob(x, sha, json_integer_value(json_object_get(file, "bytes")))) {
             fetch(x, sha, &a);
             arena_done(&a);
             return;
@@ -316,7 +353,6 @@ static void on_definition(void *data, long status, const char *body, size_t n)
     struct arena a = {0};
     x->inquiry = NULL;
     if (status == 200 && json_parse_object(body, n, &x->manifest, NULL) == STATUS_OK && is_manifest(x->manifest)) {
-        mkdir(arena_printf(&a, "%s/blobs", x->depot->dir), 0777);
         next_file(x);
     } else
         fail_with(x, status == 200 ? 0 : status, body);

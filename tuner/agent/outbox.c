@@ -1,6 +1,7 @@
 #include "tuner/agent/outbox.h"
 
 #include "tuner/base/arena.h"
+#include "tuner/base/beneath.h"
 #include "tuner/base/json.h"
 
 #include <errno.h>
@@ -116,12 +117,11 @@ static size_t whole_lines(const struct outbox *o, size_t size)
 enum status outbox_open(const char *path, size_t max, struct outbox **ret, struct error *err)
 {
     struct stat st;
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0 || fstat(fd, &st) != 0) {
-        int code = errno;
-        if (fd >= 0) close(fd);
-        return error_set(err, STATUS_IO, "%s: cannot open the outbox: %s", path, strerror(code));
-    }
+    int fd = -1;
+    enum status s = beneath_open(AT_FDCWD, path, O_RDWR | O_CREAT, 0600, &fd, err);
+    if (s) return error_context(err, "cannot open the outbox");
+    if (fstat(fd, &st) != 0) st.st_size = 0;
+    beneath_tighten(fd);
     struct outbox *o = must_alloc(1, sizeof *o);
     *o = (struct outbox){.path = must_strdup(path), .fd = fd, .max = max, .thin_at = max};
     o->n = whole_lines(o, (size_t)st.st_size);
@@ -220,9 +220,9 @@ static bool replace_file(struct outbox *o, const char *bytes, size_t n)
 {
     struct arena a = {0};
     char *part = arena_printf(&a, "%s.part", o->path);
-    unlink(part);
-    int fd = open(part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    bool ok = fd >= 0 && pwrite(fd, bytes, n, 0) == (ssize_t)n && fdatasync(fd) == 0 && rename(part, o->path) == 0;
+    int fd = -1;
+    bool ok = beneath_create(AT_FDCWD, part, 0600, &fd, NULL) == STATUS_OK && pwrite(fd, bytes, n, 0) == (ssize_t)n &&
+              fdatasync(fd) == 0 && rename(part, o->path) == 0;
     if (fd >= 0 && !ok) {
         unlink(part);
         close(fd);

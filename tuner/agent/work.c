@@ -2,6 +2,7 @@
 
 #include "tuner/coordinator/launch.h"
 
+#include "tuner/base/beneath.h"
 #include "tuner/base/clock.h"
 #include "tuner/base/digest.h"
 #include "tuner/base/host.h"
@@ -18,7 +19,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TAIL_MAX = 8192, RETRY_MS = 500, RETRY_MAX_MS = 30000, BACKLOG_MAX = 64 << 10, PREPARE_AGAIN_MS = 2000, OUTBOX_MAX = 8 << 20 };
+enum {
+    TAIL_MAX = 8192,
+    RETRY_MS = 500,
+    RETRY_MAX_MS = 30000,
+    BACKLOG_MAX = 64 << 10,
+    PREPARE_AGAIN_MS = 2000,
+    OUTBOX_MAX = 8 << 20
+};
 
 enum state { PREPARES, RUNS };
 
@@ -161,23 +169,36 @@ static void on_policy(void *data, const json_t *policy)
     w->crew->options.changed(w->crew->options.data);
 }
 
+/* False: it is not a regular file with content. */
+static bool link_aside(const char *dir, const char *path, const char *aside)
+{
+    char open_file[64];
+    struct stat st;
+    int folder = -1, fd = -1;
+    if (beneath_folder(AT_FDCWD, dir, false, &folder, NULL)) return false;
+    bool ok = beneath_open(folder, path, O_RDONLY, 0, &fd, NULL) == STATUS_OK && fstat(fd, &st) == 0 && st.st_size > 0;
+    if (ok) {
+        beneath_remove(folder, aside);
+        snprintf(open_file, sizeof open_file, "/proc/self/fd/%d", fd);
+        ok = linkat(AT_FDCWD, open_file, folder, aside, AT_SYMLINK_FOLLOW) == 0;
+    }
+    if (fd >= 0) close(fd);
+    close(folder);
+    return ok;
+}
+
 /* The file as it is now, under a name of its own, so that it can go while the program goes on. NULL: it is not a file
  * of the attempt's folder. Its name at the service goes into `name`. */
 static char *set_aside(struct work *w, const char *path, char *name, size_t size, struct arena *a)
 {
-    struct stat st;
-    char *folder = realpath(w->dir, NULL);
     char *real = realpath(*path == '/' ? path : arena_printf(a, "%s/%s", w->dir, path), NULL);
     char *aside = arena_printf(a, "%s/.upload.%ld", w->dir, w->uploads++);
-    size_t n = folder ? strlen(folder) : 0;
-    bool ok = folder && real && strncmp(real, folder, n) == 0 && real[n] == '/' && stat(real, &st) == 0 &&
-              S_ISREG(st.st_mode) && st.st_size > 0 && link(real, aside) == 0;
-    const char *base = real ? strrchr(real, '/') + 1 : "";
+    const char *below = real ? beneath_rest(w->dir, real) : NULL, *base = real ? strrchr(real, '/') + 1 : "";
+    bool ok = below && link_aside(w->dir, below, strrchr(aside, '/') + 1);
     snprintf(name, size, "%s", base);
     for (char *c = name; *c; c++) /* it becomes part of a URL */
         if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.", *c)) *c = '_';
     if (*name == '.') *name = '_';
-    free(folder);
     free(real);
     return ok ? aside : NULL;
 }
@@ -317,11 +338,14 @@ static void on_resume(void *data, long status, const char *body, size_t n)
 static void fetch_resume(struct work *w)
 {
     struct arena a = {0};
-    struct error ignored;
-    const char *name = json_string_value(json_object_get(w->resume, "name"));
-    workers_make_folder(w->dir, &ignored);
-    w->checkpoint = must_strdup(arena_printf(&a, "%s/resume.%s", w->dir, name));
-    w->checkpoint_fd = open(w->checkpoint, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    int dir = -1;
+    const char *name = json_string_value(json_object_get(w->resume, "name")),
+               *own = arena_printf(&a, "resume.%s", name);
+    w->checkpoint = must_strdup(arena_printf(&a, "%s/%s", w->dir, own));
+    if (workers_attempt_folder(w->dir, &dir, NULL) == STATUS_OK) {
+        beneath_create(dir, own, 0644, &w->checkpoint_fd, NULL);
+        close(dir);
+    }
     struct request_spec spec = {
         .method = "GET",
         .path = arena_printf(&a, "/api/v1/studies/%s/trials/%lld/artefacts/%s?attempt=%lld", w->study_name,
@@ -469,7 +493,7 @@ void crew_uploaded(struct crew *c)
     size_t bytes;
     json_t *lines = outbox_take(c->outbox, 1, "upload", &bytes);
     const char *path = json_string_value(json_object_get(json_object_get(json_array_get(lines, 0), "upload"), "path"));
-    if (path) unlink(path);
+    if (path && beneath_rest(c->options.dir, path)) beneath_remove(AT_FDCWD, path);
     json_decref(lines);
 }
 

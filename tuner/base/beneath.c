@@ -124,9 +124,9 @@ enum status beneath_open(int dir, const char *path, int flags, unsigned mode, in
     struct stat st;
     int fd = open_beneath(dir, path, flags | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, mode);
     if (fd < 0) return refused(path, errno, err);
-    enum status s = fstat(fd, &st) != 0    ? refused(path, errno, err)
-                    : S_ISREG(st.st_mode)  ? STATUS_OK
-                                           : refused(path, EISDIR, err);
+    enum status s = fstat(fd, &st) != 0   ? refused(path, errno, err)
+                    : S_ISREG(st.st_mode) ? STATUS_OK
+                                          : refused(path, EISDIR, err);
     if (!s && (flags & O_ACCMODE) != O_RDONLY && st.st_nlink > 1)
         s = error_set(err, STATUS_INVALID, "%.500s has another name as well; that is not written to", path);
     if (s)
@@ -247,6 +247,12 @@ void beneath_remove(int dir, const char *path)
     if (there && *name && !is_self_or_parent(name)) remove_below(above, name);
     if (there && slash) close(above);
     arena_done(&a);
+}
+
+const char *beneath_rest(const char *folder, const char *path)
+{
+    size_t n = strlen(folder);
+    return strncmp(path, folder, n) == 0 && path[n] == '/' && path[n + 1] ? path + n + 1 : NULL;
 }
 
 void beneath_tighten(int fd)

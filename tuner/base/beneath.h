@@ -35,6 +35,9 @@ enum status beneath_read(int dir, const char *path, size_t max, char **ret, size
 /* Whatever is there, folders with all that is in them. `dir` and `path` as for beneath_folder. */
 void beneath_remove(int dir, const char *path);
 
+/* What is left of `path` below `folder`, as they are written; NULL: it is not below. */
+const char *beneath_rest(const char *folder, const char *path);
+
 /* A file or folder of this user that others may read or write: no more. */
 void beneath_tighten(int fd);
 

@@ -4,6 +4,7 @@
 
 #include "tuner/coordinator/state.h"
 
+#include "tuner/base/beneath.h"
 #include "tuner/base/json.h"
 
 #include <dirent.h>
@@ -109,9 +110,9 @@ static int by_name(const void *a, const void *b)
 }
 
 /* Folders of attempts that no lease of the log names. */
-static size_t count_orphans(const char *path, const struct folders *known, char *example, size_t size)
+static size_t count_orphans(int folder, const char *path, const struct folders *known, char *example, size_t size)
 {
-    DIR *dir = opendir(path);
+    DIR *dir = fdopendir(folder);
     size_t n = 0;
     for (struct dirent *d; dir && (d = readdir(dir));) {
         const char *name = d->d_name;
@@ -129,13 +130,20 @@ static void check_logs(void *data, const struct store_study *row)
     struct checkup *c = data;
     struct folders known = {0};
     struct error err;
+    int folder = -1;
     char path[4096], example[4400] = "", text[4700];
     if (run_files_folder(store_path(c->store), path, &err)) return;
     size_t n = strlen(path);
     snprintf(path + n, sizeof path - n, "/%s", row->name);
-    if (access(path, F_OK) != 0 || store_events(c->store, row->id, -1, note_folder, &known, NULL, &err)) return;
+    enum status s = beneath_folder(AT_FDCWD, path, false, &folder, &err);
+    if (s && s != STATUS_NOT_FOUND) finding(c, false, "logs", err.text);
+    if (s) return;
+    if (store_events(c->store, row->id, -1, note_folder, &known, NULL, &err)) {
+        close(folder);
+        return;
+    }
     qsort(known.name, known.n, sizeof *known.name, by_name);
-    size_t orphans = count_orphans(path, &known, example, sizeof example);
+    size_t orphans = count_orphans(folder, path, &known, example, sizeof example);
     if (orphans)
         snprintf(text, sizeof text, "study %s: %zu log folders belong to no attempt and may be deleted, for example %s",
                  row->name, orphans, example);

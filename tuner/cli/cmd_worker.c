@@ -227,14 +227,16 @@ static const char *default_dir(struct options *o)
     return arena_printf(&o->arena, "%s/.local/state/nocturne/%s", home && *home ? home : "/tmp", o->worker.name);
 }
 
-/* Absolute: programs run in it. */
+/* Absolute, as programs run in it, and without the links that its user may have there. */
 static enum status make_dir(struct options *o, struct error *err)
 {
     const char *dir = o->dir ? o->dir : default_dir(o);
-    char *cwd = *dir == '/' ? NULL : realpath(".", NULL);
-    o->worker.dir = cwd ? arena_printf(&o->arena, "%s/%s", cwd, dir) : dir;
-    free(cwd);
-    return workers_make_folder(o->worker.dir, err);
+    enum status s = workers_make_folder(dir, err);
+    char *real = s ? NULL : realpath(dir, NULL);
+    if (!s && !real) s = error_set(err, STATUS_IO, "%s: %s", dir, strerror(errno));
+    if (real) o->worker.dir = arena_strdup(&o->arena, real);
+    free(real);
+    return s;
 }
 
 int cmd_worker(int argc, char **argv)

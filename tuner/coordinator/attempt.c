@@ -4,10 +4,14 @@
 #include "tuner/coordinator/lease.h"
 #include "tuner/coordinator/overseer.h"
 
+#include "tuner/base/beneath.h"
+
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* ---- ends ---- */
 
@@ -51,10 +55,16 @@ enum status attempt_conclude(struct session *s, struct trial *t, const struct jo
 
 /* ---- checkpoints ---- */
 
-static bool is_inside(const char *path, const char *folder)
+/* A regular file or a folder, with no link on the way. */
+static enum status look(const char *path, struct stat *ret, struct error *err)
 {
-    size_t n = strlen(folder);
-    return strncmp(path, folder, n) == 0 && path[n] == '/';
+    int fd = -1;
+    enum status s = beneath_open(AT_FDCWD, path, O_RDONLY, 0, &fd, err);
+    if (s == STATUS_INVALID) s = beneath_folder(AT_FDCWD, path, false, &fd, err);
+    if (s) return s;
+    if (fstat(fd, ret) != 0) s = error_set(err, STATUS_IO, "%s: %s", path, strerror(errno));
+    close(fd);
+    return s;
 }
 
 enum status attempt_checkpoint(struct session *s, struct trial *t, const char *dir, long step, const char *path,
@@ -64,10 +74,11 @@ enum status attempt_checkpoint(struct session *s, struct trial *t, const char *d
     struct stat file;
     char *real = realpath(*path == '/' ? path : arena_printf(&arena, "%s/%s", dir, path), NULL);
     enum status st = STATUS_OK;
-    if (!real || stat(real, &file) != 0 || !(S_ISDIR(file.st_mode) || (S_ISREG(file.st_mode) && file.st_size > 0)))
+    bool inside = real && beneath_rest(dir, real); /* `dir` has no link in it, unless the trial has put one there */
+    if (!real || (inside && (look(real, &file, err) || (S_ISREG(file.st_mode) && file.st_size == 0))))
         st = error_set(err, STATUS_NOT_FOUND,
                        "trial %ld reported the checkpoint '%.200s', which is no file with content", t->number, path);
-    else if (!is_inside(real, dir)) /* `dir` has no link in it, unless the trial has put one there */
+    else if (!inside)
         st = error_set(err, STATUS_INVALID,
                        "trial %ld reported the checkpoint '%.200s', which is not in its own folder NOCTURNE_DIR",
                        t->number, path);
@@ -89,10 +100,11 @@ const char *attempt_resume(const struct session *s, const struct trial *t, struc
         error_set(err, STATUS_NOT_FOUND, "trial %ld left no checkpoint to go on from", from->number);
         return NULL;
     }
-    if (lstat(from->checkpoint.path, &file) != 0)
+    enum status st = look(from->checkpoint.path, &file, NULL);
+    if (st && st != STATUS_INVALID)
         error_set(err, STATUS_NOT_FOUND, "the checkpoint of trial %ld is gone: %s", from->number,
                   from->checkpoint.path);
-    else if (!(from->checkpoint.bytes ? S_ISREG(file.st_mode) : S_ISDIR(file.st_mode)))
+    else if (st || !(from->checkpoint.bytes ? S_ISREG(file.st_mode) : S_ISDIR(file.st_mode)))
         error_set(err, STATUS_INVALID, "the checkpoint of trial %ld is no longer a %s: %s", from->number,
                   from->checkpoint.bytes ? "regular file" : "folder", from->checkpoint.path);
     else if (from->checkpoint.bytes && file.st_size != from->checkpoint.bytes)

@@ -229,6 +229,7 @@ enum status study_names_read(struct store *store, struct study_names *ret, struc
 void study_names_done(struct study_names *l);
 
 struct hosted *service_hosted(struct service *s, const char *study); /* NULL: not at work */
+bool service_owns(const struct service *s, const char *path); /* in the folder of the attempts' files */
 /* Takes away what deleted studies have left, a little at a time. */
 void service_sweep(struct service *s);
 /* Puts a study to work in two steps: a work opens it, with all that is in its log, and the loop starts it. Both take

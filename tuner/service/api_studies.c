@@ -4,6 +4,7 @@
 #include "tuner/coordinator/state.h"
 #include "tuner/report/report.h"
 
+#include "tuner/base/beneath.h"
 #include "tuner/base/json.h"
 #include "tuner/base/words.h"
 
@@ -16,6 +17,8 @@
 #include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { STUDY_FILE_MAX = 1 << 20 };
 
 /* ---- looking ---- */
 
@@ -230,7 +233,7 @@ static bool is_there(struct call *c, struct creation *x)
     struct arena a = {0};
     struct store_study row;
     struct error ignored;
-    bool found = !x->new && store_study_find(c->store, x->name, &a, &row, &ignored) == STATUS_OK;
+    bool found = !x->new &&store_study_find(c->store, x->name, &a, &row, &ignored) == STATUS_OK;
     if (found && !(c->key && strcmp(row.file, x->text) == 0))
         call_problem(c, 409, "there is a study '%s' already", x->name);
     x->new = !found; /* for when the database is busy later */
@@ -353,15 +356,33 @@ static bool read_budget(struct call *c, struct budget *b)
     return ok;
 }
 
+/* A user's file may be anything; in the folder that trials write to, no link is followed. */
+static enum status read_file(const struct service *s, const struct store_study *row, struct study **ret,
+                             struct error *err)
+{
+    char *text = NULL;
+    size_t n = 0;
+    enum status st = STATUS_NOT_FOUND;
+    if (service_owns(s, row->path))
+        st = beneath_read(AT_FDCWD, row->path, STUDY_FILE_MAX, &text, &n, err);
+    else if (access(row->path, R_OK) == 0)
+        return study_load(row->path, ret, err);
+    if (!st)
+        st = study_parse(row->path, text, n, ret, err);
+    else if (st == STATUS_NOT_FOUND)
+        st = study_parse(row->path, row->file, strlen(row->file), ret, err);
+    free(text);
+    return st;
+}
+
 /* The study file as it is on the disk now, or as it was last run. */
-static enum status read_again(struct store *store, const char *name, struct study **ret, struct error *err)
+static enum status read_again(const struct service *s, struct store *store, const char *name, struct study **ret,
+                              struct error *err)
 {
     struct arena a = {0};
     struct store_study row;
     enum status st = store_study_find(store, name, &a, &row, err);
-    if (!st)
-        st = access(row.path, R_OK) == 0 ? study_load(row.path, ret, err)
-                                         : study_parse(row.path, row.file, strlen(row.file), ret, err);
+    if (!st) st = read_file(s, &row, ret, err);
     if (!st && strcmp((*ret)->name, name) != 0) {
         st = error_set(err, STATUS_CONFLICT, "%s is now the file of study '%s'", row.path, (*ret)->name);
         study_free(*ret);
@@ -380,7 +401,7 @@ static void reopen(struct call *c)
     struct resumption *x = c->state;
     struct study *study = NULL;
     struct error err;
-    enum status st = read_again(c->store, c->param[0], &study, &err);
+    enum status st = read_again(c->service, c->store, c->param[0], &study, &err);
     if (!st) st = hosted_open(c->service, study, &x->budget, c->who.id, &x->hosted, &err);
     if (st) fail_opening(c, c->param[0], &err);
 }
@@ -434,7 +455,7 @@ void api_study_stop(struct call *c)
 }
 
 /* It is gone at once; what it leaves is swept up later (service.c). */
-static void delete(struct call *c)
+static void delete (struct call *c)
 {
     struct error err;
     struct store_hold *hold = NULL;
@@ -725,8 +746,11 @@ void api_blob_get(struct call *c)
         call_problem(c, 404, "no file of study '%s' has this SHA-256", c->param[0]);
         return;
     }
-    char *path = arena_printf(&c->arena, "%s/%s", h->study->dir, f->path);
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int dir = -1, fd = -1;
+    if (beneath_folder(AT_FDCWD, h->study->dir, false, &dir, NULL) == STATUS_OK) {
+        beneath_open(dir, f->path, O_RDONLY, 0, &fd, NULL);
+        close(dir);
+    }
     if (fd < 0 || fstat(fd, &st) != 0 || st.st_size != f->bytes) {
         if (fd >= 0) close(fd);
         call_problem(c, 410, "the file has changed since the study began; ask for the definition again");

@@ -3,6 +3,7 @@
 
 #include "tuner/report/report.h"
 
+#include "tuner/base/beneath.h"
 #include "tuner/base/json.h"
 #include "tuner/base/words.h"
 
@@ -408,7 +409,8 @@ static void list_artefacts(struct call *c)
     if (!call_read(c, &r)) return;
     const char *path = attempt_folder(c, &r);
     if (path) {
-        DIR *dir = opendir(path);
+        int fd = -1;
+        DIR *dir = beneath_folder(AT_FDCWD, path, false, &fd, NULL) == STATUS_OK ? fdopendir(fd) : NULL;
         json_t *all = json_array();
         for (struct dirent *d; dir && (d = readdir(dir));) {
             struct stat st;
@@ -440,10 +442,12 @@ static void get_artefact(struct call *c)
     if (!call_read(c, &r)) return;
     const char *path = attempt_folder(c, &r);
     if (path) {
-        int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        int fd = dir < 0 ? -1 : openat(dir, c->param[2], O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-        if (dir >= 0) close(dir);
-        if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+        int dir = -1, fd = -1;
+        if (beneath_folder(AT_FDCWD, path, false, &dir, NULL) == STATUS_OK) {
+            beneath_open(dir, c->param[2], O_RDONLY, 0, &fd, NULL);
+            close(dir);
+        }
+        if (fd >= 0 && fstat(fd, &st) == 0) {
             call_file(c, "application/octet-stream", fd, (uint64_t)st.st_size);
         } else {
             if (fd >= 0) close(fd);

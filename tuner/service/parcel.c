@@ -1,6 +1,6 @@
 /* The files of a study that agents need: found by the patterns of `files:`, named by their content. Links are not
- * followed and names that begin with a dot are not seen: nothing outside the study's folder is shipped, and no secret
- * of an editor or a repository. */
+ * followed, and a name that begins with a dot is seen only where the pattern has that dot: nothing outside the study's
+ * folder is shipped, and no secret of an editor or a repository by chance. */
 #include "tuner/service/api.h"
 
 #include "tuner/base/beneath.h"
@@ -25,7 +25,7 @@ struct packing {
     struct parcel *parcel;
     const struct parcel *before;
     const struct study *study;
-    int dir; /* the study's folder */
+    int dir;         /* the study's folder */
     size_t met, odd; /* of the pattern: files and folders; what is neither */
     struct error *err;
 };
@@ -47,6 +47,12 @@ static enum status add(struct packing *p, const char *path, const struct stat *s
     x->file[x->n++] = (struct shipped){
         .path = must_strdup(path), .bytes = st->st_size, .seen = *st, .executable = (st->st_mode & 0111) != 0};
     return STATUS_OK;
+}
+
+static bool is_match(const char *name, const char *part)
+{
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) return false;
+    return *part ? fnmatch(part, name, FNM_PERIOD) == 0 : *name != '.';
 }
 
 /* What is left of the pattern, from `rest` on, below the folder `above` ("" or with a slash at its end); "": all. */
@@ -81,8 +87,7 @@ static enum status add_matches(struct packing *p, const char *above, const char 
     snprintf(part, sizeof part, "%.*s", (int)(n < sizeof part ? n : sizeof part - 1), rest);
     DIR *dir = fdopendir(fd);
     for (struct dirent *d; dir && !s && (d = readdir(dir));)
-        if (d->d_name[0] != '.' && (!n || fnmatch(part, d->d_name, FNM_PERIOD) == 0))
-            s = add_one(p, above, d->d_name, rest + n + (rest[n] == '/'), depth);
+        if (is_match(d->d_name, part)) s = add_one(p, above, d->d_name, rest + n + (rest[n] == '/'), depth);
     if (dir) closedir(dir);
     return s;
 }
@@ -93,13 +98,13 @@ static enum status add_pattern(struct packing *p, const char *pattern)
     enum status s = add_matches(p, "", pattern, 0);
     if (s || p->met) return s;
     if (p->odd)
-        return error_set(p->err, STATUS_INVALID,
-                         "'files' of study '%s': '%s' in %s is a link, or goes through one, or is no regular file; that "
-                         "is not shipped",
-                         p->study->name, pattern, p->study->dir);
-    return error_set(p->err, STATUS_INVALID,
-                     "'files' of study '%s': there is no '%s' in %s (names that begin with a dot are not shipped)",
-                     p->study->name, pattern, p->study->dir);
+        return error_set(
+            p->err, STATUS_INVALID,
+            "'files' of study '%s': '%s' in %s is a link, or goes through one, or is no regular file; that "
+            "is not shipped",
+            p->study->name, pattern, p->study->dir);
+    return error_set(p->err, STATUS_INVALID, "'files' of study '%s': there is no '%s' in %s", p->study->name, pattern,
+                     p->study->dir);
 }
 
 static int by_path(const void *a, const void *b)

@@ -1,5 +1,7 @@
 #include "tuner/service/pilot.h"
 
+#include "tuner/base/beneath.h"
+
 #include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -102,12 +104,14 @@ static char *token_file(const struct pilot *p, struct arena *a)
 bool pilot_owns(const struct pilot *p, const char *token)
 {
     struct arena a = {0};
-    char text[TOKEN_TEXT_MAX] = "";
-    FILE *in = fopen(token_file(p, &a), "re");
-    size_t n = in ? fread(text, 1, sizeof text - 1, in) : 0, prefix = strcspn(text, "_") + 1;
-    if (in) fclose(in);
+    char *text = NULL;
+    size_t n = 0;
+    beneath_read(AT_FDCWD, token_file(p, &a), TOKEN_TEXT_MAX, &text, &n, NULL);
+    size_t prefix = text ? strcspn(text, "_") + 1 : 0;
+    bool owns = n > prefix && strncmp(text + prefix, token, strlen(token)) == 0 && text[prefix + strlen(token)] == '_';
+    free(text);
     arena_done(&a);
-    return n > prefix && strncmp(text + prefix, token, strlen(token)) == 0 && text[prefix + strlen(token)] == '_';
+    return owns;
 }
 
 /* A worker's token of our own, in a file on the file system that the nodes share. */
@@ -118,11 +122,11 @@ static enum status ensure_token(struct pilot *p, struct error *err)
     const char *path = token_file(p, &a);
     struct identity who;
     enum status s = STATUS_OK;
-    FILE *in = fopen(path, "re");
-    snprintf(text, sizeof text, "Bearer ");
-    bool valid = in && fgets(text + 7, TOKEN_TEXT_MAX, in) && (text[strcspn(text, "\n")] = 0, true) &&
-                 auth_check(p->service->auth, "slurm", text, &who, err) == STATUS_OK;
-    if (in) fclose(in);
+    char *file = NULL;
+    bool valid = beneath_read(AT_FDCWD, path, TOKEN_TEXT_MAX, &file, NULL, NULL) == STATUS_OK;
+    snprintf(text, sizeof text, "Bearer %.*s", valid ? (int)strcspn(file, "\n") : 0, valid ? file : "");
+    valid = valid && auth_check(p->service->auth, "slurm", text, &who, err) == STATUS_OK;
+    free(file);
     if (!valid)
         s = auth_create_file(p->service->store, p->service->clock,
                              &(struct token_wish){.name = "slurm", .role = "worker"}, path, id, err);

@@ -2,9 +2,11 @@
 #include "tuner/service/dispatch.h"
 #include "tuner/service/pilot.h"
 
+#include "tuner/base/beneath.h"
 #include "tuner/base/host.h"
 #include "tuner/base/redact.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,7 +14,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { TICK_MS = 1000, PULSE_MS = 15000, FORGET_MS = 3600000, DAY_MS = 86400000, IDLE_S = 120, OPEN_BUSY_MS = 50, SWEEP_MS = 50 /* others get their turn */ };
+enum {
+    TICK_MS = 1000,
+    PULSE_MS = 15000,
+    FORGET_MS = 3600000,
+    DAY_MS = 86400000,
+    IDLE_S = 120,
+    OPEN_BUSY_MS = 50,
+    SWEEP_MS = 50 /* others get their turn */
+};
 
 void service_say(struct service *s, const char *study, const char *fmt, ...)
 {
@@ -28,8 +38,12 @@ void service_say(struct service *s, const char *study, const char *fmt, ...)
 /* It goes with its last descriptor, whatever happens. */
 int service_spool(const struct service *s)
 {
-    mkdir(s->files, 0777);
-    return open(s->files, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    int dir = -1;
+    if (beneath_folder(AT_FDCWD, s->files, true, &dir, NULL)) return -1;
+    int fd = openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600), code = errno;
+    close(dir);
+    errno = code;
+    return fd;
 }
 
 /* ---- feeds ---- */
@@ -185,12 +199,25 @@ static const char *definition(void *data)
     return ((const struct hosted *)data)->parcel.definition;
 }
 
+bool service_owns(const struct service *s, const char *path)
+{
+    return beneath_rest(s->files, path) != NULL;
+}
+
+/* A trial may have put a link in the place of a study that was created here. */
+static enum status check_place(const struct service *s, const struct study *study, struct error *err)
+{
+    if (!service_owns(s, study->path) || beneath_rest(study->dir, study->path)) return STATUS_OK;
+    return error_set(err, STATUS_INVALID, "%s: a part of it is a link; that is not followed", study->path);
+}
+
 static enum status open_run(struct service *s, struct hosted *h, const struct budget *budget, const char *token,
                             struct error *err)
 {
     struct store *store = NULL;
     struct opening opening = {.token = token, .seed = h->study->seed, .budget = budget, .slots = slots_of(s, h->study)};
-    enum status st = opening.slots ? run_check_command(h->study, err) : STATUS_OK;
+    enum status st = check_place(s, h->study, err);
+    if (!st && opening.slots) st = run_check_command(h->study, err);
     if (!st) st = store_open(s->options.db, STORE_EXISTING, &store, err);
     if (st) return st;
     store_set_patience(store, OPEN_BUSY_MS);
@@ -327,8 +354,8 @@ static bool uses_slurm(const struct store_study *row)
 {
     struct study *study = NULL;
     struct error ignored;
-    bool yes = strstr(row->file, "slurm") && study_parse(row->path, row->file, strlen(row->file), &study, &ignored) == STATUS_OK &&
-               study->slurm.on;
+    bool yes = strstr(row->file, "slurm") &&
+               study_parse(row->path, row->file, strlen(row->file), &study, &ignored) == STATUS_OK && study->slurm.on;
     study_free(study);
     return yes;
 }
@@ -611,7 +638,8 @@ static enum status open_parts(struct service *s, struct error *err)
                                 .key = s->options.key,
                                 .connections = s->options.connections,
                                 .idle_s = IDLE_S};
-    struct http_hooks hooks = {dispatch_begin, dispatch_handle, dispatch_gone, dispatch_is_valid, dispatch_unwelcome, s};
+    struct http_hooks hooks = {dispatch_begin,    dispatch_handle,    dispatch_gone,
+                               dispatch_is_valid, dispatch_unwelcome, s};
     enum status st = store_open(s->options.db, STORE_CREATE, &s->store, err);
     if (!st) st = run_find_guard(s->guard, err);
     if (!st) st = run_files_folder(s->options.db, s->files, err);

@@ -4,11 +4,14 @@
 #include "tuner/base/words.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { GRACE_MS = 5000, TRIALS_DEFAULT = 100, BACKOFF_MS = 1000, LEASE_MS = 24 * 3600 * 1000 };
 enum { COMMAND_ARGS_MAX = 4096, COMMAND_BYTES_MAX = 1 << 18, PLACEHOLDERS_MAX = 4096 };
@@ -327,12 +330,13 @@ static void set_defaults(struct study *s)
     s->slots = 1;
 }
 
-/* The folder that holds `path`, absolute; the current one if it cannot be resolved. */
+/* The folder that holds `path`, absolute. Also when the file is gone: another folder's files are not the study's. */
 static const char *folder_of(struct arena *a, const char *path)
 {
-    char *real = realpath(path, NULL);
-    char *dir = arena_strdup(a, real ? dirname(real) : ".");
-    free(real);
+    char *real = realpath(path, NULL), *above = dirname(arena_strdup(a, path));
+    char *folder = real ? dirname(real) : realpath(above, NULL);
+    char *dir = arena_strdup(a, folder ? folder : above);
+    free(real ? real : folder);
     return dir;
 }
 
@@ -355,17 +359,29 @@ enum status study_parse(const char *path, const char *text, size_t len, struct s
     return s;
 }
 
+/* A user's own file: links are followed, but nothing is waited for. */
+static enum status open_file(const char *path, FILE **ret, struct error *err)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0 && errno != ENXIO)
+        return error_set(err, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO, "%s: cannot read the study file: %s%s",
+                         path, strerror(errno), errno == ENOENT ? "; 'nocturne init' writes one to start from" : "");
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (*ret = fdopen(fd, "rb"))) return STATUS_OK;
+    if (fd >= 0) close(fd);
+    return error_set(err, STATUS_INVALID, "%s: cannot read the study file: it is not a regular file", path);
+}
+
 enum status study_load(const char *path, struct study **ret, struct error *err)
 {
     enum { ROOM = (1 << 20) + 1 };
-    FILE *in = fopen(path, "rb");
-    if (!in)
-        return error_set(err, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO, "%s: cannot read the study file: %s%s",
-                         path, strerror(errno), errno == ENOENT ? "; 'nocturne init' writes one to start from" : "");
+    FILE *in = NULL;
+    enum status s = open_file(path, &in, err);
+    if (s) return s;
     char *text = must_alloc(ROOM, 1);
     size_t n = fread(text, 1, ROOM, in);
-    enum status s = ferror(in) ? error_set(err, STATUS_IO, "%s: cannot read the study file: %s", path, strerror(errno))
-                               : study_parse(path, text, n, ret, err);
+    s = ferror(in) ? error_set(err, STATUS_IO, "%s: cannot read the study file: %s", path, strerror(errno))
+                   : study_parse(path, text, n, ret, err);
     fclose(in);
     free(text);
     return s;
