@@ -369,7 +369,7 @@ static enum status open_file(const char *path, FILE **ret, struct error *err)
                          path, strerror(errno), errno == ENOENT ? "; 'nocturne init' writes one to start from" : "");
     if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (*ret = fdopen(fd, "rb"))) return STATUS_OK;
     if (fd >= 0) close(fd);
-    return error_set(err, STATUS_INVALID, "%s: cannot read the study file: it is not a regular file", path);
+    return error_set(err, STATUS_IO, "%s: cannot read the study file: it is not a regular file", path);
 }
 
 enum status study_load(const char *path, struct study **ret, struct error *err)
