@@ -1,12 +1,11 @@
 """A running service for tests: `nocturne serve` on a free port, clients with tokens, agents."""
+import contextlib
+import http.client
 import json
 import os
 import signal
 import subprocess
 import tempfile
-import urllib.error
-import urllib.parse
-import urllib.request
 import unittest
 
 from patience import PATIENCE, claim_ports, gated, until
@@ -145,12 +144,13 @@ class World(unittest.TestCase):
             head.setdefault("Content-Type", "application/json")
         if not path.startswith("/healthz") and not path.startswith("/metrics") and not path.startswith("/api"):
             path = "/api/v1" + path
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=data, headers=head, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=timeout) as answer:
-                return Answer(answer.status, answer.headers, answer.read())
-        except urllib.error.HTTPError as error:
-            return Answer(error.code, error.headers, error.read())
+        head["Connection"] = "close"
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)) as c:
+            c.connect()
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # refused before all was said: there is an answer
+                c.request(method, path, data, head)
+            answer = c.getresponse()
+            return Answer(answer.status, answer.headers, answer.read())
 
     def ok(self, method, path, *args, **kw):
         answer = self.call(method, path, *args, **kw)

@@ -209,7 +209,7 @@ class Studies(World):
         self.close_gate()
         self.kill_server()
         self.start()
-        study = self.ok("GET", "/studies/s")
+        study = self.wait("it is at work again", lambda: (lambda s: "busy" in s and s)(self.ok("GET", "/studies/s")))
         self.assertEqual((study["phase"], study["busy"]), ("paused", 0))
         self.create(STUDY.replace("study: s", "study: t").replace("trials: 12", "trials: 3"))
         self.wait_phase("complete", "t")  # there were slots, and time

@@ -65,7 +65,7 @@ class Slurm(World):
                                                                                       "confirm: {top: 0, seeds: 0}")
         study += "executor: {slurm: {max_agents: 2, slots: 2, idle: 2s}}\n"
         self.create(study, self.gated())
-        self.wait("agents are at work", lambda: self.ok("GET", "/agents")["busy"] >= 4)
+        self.wait("agents are at work", lambda: self.ok("GET", "/studies/s")["states"]["running"] >= 4)
         before = {j[0] for j in self.ours()}
         self.kill_server()
         self.start()
