@@ -52,7 +52,7 @@ struct feed {
     struct shelf *shelf;
     struct store *store;
     int64_t study;
-    struct entry ring[RING];
+    struct entry *ring; /* RING of them; NULL: nobody has read yet */
     uint64_t first, end; /* places of the oldest entry and of the next one */
     uint64_t visible;    /* before this place all is durable */
     size_t bytes;        /* of the ring's texts */
@@ -184,7 +184,8 @@ void feed_free(struct feed *f)
         *at = p->next;
         page_free(p);
     }
-    for (size_t i = 0; i < RING; i++) text_drop(f->ring[i].text);
+    for (size_t i = 0; f->ring && i < RING; i++) text_drop(f->ring[i].text);
+    free(f->ring);
     free(f);
 }
 
@@ -283,6 +284,7 @@ struct feed_reader *feed_open(struct feed *f, int64_t seq, bool once, const char
         store_last_event(f->store, f->study, &r->seq, &ignored);
     }
     f->reader = r;
+    if (!f->ring) f->ring = must_alloc(RING, sizeof *f->ring);
     return r;
 }
 

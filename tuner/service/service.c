@@ -641,6 +641,7 @@ static enum status open_parts(struct service *s, struct error *err)
     struct http_hooks hooks = {dispatch_begin,    dispatch_handle,    dispatch_gone,
                                dispatch_is_valid, dispatch_unwelcome, s};
     enum status st = store_open(s->options.db, STORE_CREATE, &s->store, err);
+    if (!st) store_set_patience(s->store, OPEN_BUSY_MS); /* what has to wait is a work's */
     if (!st) st = run_find_guard(s->guard, err);
     if (!st) st = run_files_folder(s->options.db, s->files, err);
     if (!st) st = http_create(&http, &hooks, s->loop, &s->http, err);
