@@ -146,8 +146,9 @@ enum status store_sweep(struct store *store, int64_t before_ms, bool *ret_more, 
 {
     static const char deleted[] = "SELECT id FROM study WHERE name >= '/' AND name < '0' AND ?1 LIMIT 1",
                       old[] = "SELECT 1 FROM answer WHERE at_ms < ?1 LIMIT 1",
-                      forget[] = "DELETE FROM answer WHERE (token, key) IN (SELECT token, key FROM answer WHERE at_ms < "
-                                 "?1 LIMIT ?2)";
+                      forget[] =
+                          "DELETE FROM answer WHERE (token, key) IN (SELECT token, key FROM answer WHERE at_ms < "
+                          "?1 LIMIT ?2)";
     int64_t study = 0, any = 0;
     enum status s = count(store, deleted, 1, &study, err);
     if (!s && study) s = sweep_study(store, study, err);

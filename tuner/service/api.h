@@ -84,8 +84,8 @@ struct service {
     struct call *saying;  /* messages of agents that wait to be durable */
     struct works *works;
     struct folded *folded;
-    struct shelf *shelf; /* of pages of feeds */
-    struct call *working; /* requests that are worked on beside the loop */
+    struct shelf *shelf;   /* of pages of feeds */
+    struct call *working;  /* requests that are worked on beside the loop */
     struct call *awaiting; /* requests that wait for a study of the last process to be at work again */
     struct waking *waking; /* those studies; the first is on its way */
     bool looking;          /* for them */
@@ -137,12 +137,12 @@ struct call {
     bool answered;
     struct error err; /* for whoever needs one */
     struct work work;
-    const char *awaits; /* while in service->awaiting: the study */
-    struct hosted *lent; /* that a work reads; NULL */
-    int spool;           /* the body, taken over from the request; −1: none */
-    size_t bytes;        /* of it */
-    bool at_work; /* answers are outcomes, and nothing of the loop's may be touched */
-    bool busy;    /* the database was, so that it is worked on again */
+    const char *awaits;        /* while in service->awaiting: the study */
+    struct hosted *lent;       /* that a work reads; NULL */
+    int spool;                 /* the body, taken over from the request; −1: none */
+    size_t bytes;              /* of it */
+    bool at_work;              /* answers are outcomes, and nothing of the loop's may be touched */
+    bool busy;                 /* the database was, so that it is worked on again */
     const struct query *query; /* while at work */
     struct outcome outcome;
     void (*run)(struct call *c);
@@ -169,13 +169,13 @@ void call_answer_durably(struct call *c, struct hosted *h, unsigned status, json
 /* What a repetition of a creating request that belongs to no run is told. */
 enum status call_keep_answer(struct call *c, unsigned status, const json_t *kept, struct error *err);
 
-/* Worked on beside the loop by `run`, which sees of the call its own texts, `body`, `state` and `store`, and may answer;
- * a database that is busy lets it be run again, so that it begins anew. Unless it has answered, `then` follows on the
- * loop, even if the client is gone. `about`: a study that no other work may be about meanwhile; may be NULL. */
+/* Worked on beside the loop by `run`, which sees of the call its own texts, `body`, `state` and `store`, and may
+ * answer; a database that is busy lets it be run again, so that it begins anew. Unless it has answered, `then` follows
+ * on the loop, even if the client is gone. `about`: a study that no other work may be about meanwhile; may be NULL. */
 void call_work(struct call *c, const char *about, void (*run)(struct call *c), void (*then)(struct call *c));
 /* For the works: the body, which the request would take along, and a study at work, which might end. */
 void call_take_spool(struct call *c);
-void call_lend(struct call *c, struct hosted *h); /* NULL is fine */
+void call_lend(struct call *c, struct hosted *h);               /* NULL is fine */
 const char *call_query(const struct call *c, const char *name); /* of the query; NULL: there is none */
 void call_gone(struct call *c);                                 /* its client is */
 
@@ -272,11 +272,12 @@ void api_agents_tick(struct service *s); /* ends long polls that have waited lon
     X(study_best)                                                                                                      \
     X(study_export)                                                                                                    \
     X(study_budgets)                                                                                                   \
-    X(study_events) X(study_log) X(study_definition) X(study_file_put) X(trials_list) X(trials_create) X(trial_get)    \
-        X(trial_cancel) X(trial_reports) X(trial_report) X(trial_tell) X(trial_renew) X(artefacts_list)                \
-            X(artefact_get) X(artefact_put) X(ask) X(blob_get) X(agents_list) X(agent_get) X(agent_register)           \
-                X(agent_poll) X(agent_messages) X(agent_leave) X(tokens_list) X(token_create) X(token_revoke)          \
-                    X(health) X(metrics) X(openapi) X(service_get)
+    X(study_events)                                                                                                    \
+    X(study_log) X(study_definition) X(study_file_put) X(trials_list) X(trials_create) X(trial_get) X(trial_cancel)    \
+        X(trial_reports) X(trial_report) X(trial_tell) X(trial_renew) X(artefacts_list) X(artefact_get)                \
+            X(artefact_put) X(ask) X(blob_get) X(agents_list) X(agent_get) X(agent_register) X(agent_poll)             \
+                X(agent_messages) X(agent_leave) X(tokens_list) X(token_create) X(token_revoke) X(health) X(metrics)   \
+                    X(openapi) X(service_get)
 #define X(name) void api_##name(struct call *c);
 API_HANDLERS(X)
 #undef X

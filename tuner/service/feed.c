@@ -52,7 +52,7 @@ struct feed {
     struct shelf *shelf;
     struct store *store;
     int64_t study;
-    struct entry *ring; /* RING of them; NULL: nobody has read yet */
+    struct entry *ring;  /* RING of them; NULL: nobody has read yet */
     uint64_t first, end; /* places of the oldest entry and of the next one */
     uint64_t visible;    /* before this place all is durable */
     size_t bytes;        /* of the ring's texts */
@@ -64,9 +64,9 @@ struct feed_reader {
     struct feed_reader *next;
     struct feed *feed;
     char who[FEED_WHO_MAX];
-    int64_t seq;     /* of the last event that it has been given */
-    bool live;       /* reads the ring from `at`; else the page after `seq`, from `page_at` */
-    bool waits;      /* for that page */
+    int64_t seq; /* of the last event that it has been given */
+    bool live;   /* reads the ring from `at`; else the page after `seq`, from `page_at` */
+    bool waits;  /* for that page */
     uint64_t at;
     size_t page_at;
     bool pulse, once;

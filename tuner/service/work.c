@@ -11,7 +11,7 @@
 enum {
     THREADS = 2,
     NICE = 10,
-    BUSY_MS = 50,   /* a thread waits so long for a busy database */
+    BUSY_MS = 50, /* a thread waits so long for a busy database */
     LOOK_MS = 25,
     AGAIN_MS = 100, /* … and its work so long until it is tried again */
     GIVE_UP_MS = 10000,

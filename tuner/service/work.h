@@ -36,7 +36,7 @@ struct work {
 enum status works_create(uv_loop_t *loop, const char *db, struct works **ret, struct error *err);
 void works_add(struct works *x, struct work *w);
 void works_add_later(struct works *x, struct work *w, int64_t ms); /* not before so many milliseconds are over */
-size_t works_of(const struct works *x, const char *who); /* that wait or are at work; NULL: everybody's */
+size_t works_of(const struct works *x, const char *who);           /* that wait or are at work; NULL: everybody's */
 /* Those that wait are done without having run, those at work when they have; then `closed`, and the works are gone. */
 void works_close(struct works *x, void (*closed)(void *data), void *data);
 
