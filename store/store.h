@@ -245,6 +245,8 @@ struct store_hold; /* dies with the process: a file lock */
 /* STATUS_BUSY names the holder (pid, host, since). An in-memory store is always free. */
 enum status store_hold_take(const struct store *store, const char *study, struct store_hold **ret, struct error *err);
 void store_hold_release(struct store_hold *hold);
+/* The same for a study that is no more: its lock file goes, too. */
+void store_hold_retire(struct store_hold *hold);
 /* Is some process running this study now? */
 bool store_hold_taken(const struct store *store, const char *study);
 

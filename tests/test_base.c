@@ -609,6 +609,47 @@ static void test_clock__runs_forward(void **state)
     assert_true(clock_wall_ms(clock_real()) > 1700000000000);
 }
 
+struct set_clock {
+    struct clock clock;
+    int64_t wall, mono;
+};
+
+static int64_t set_wall(const struct clock *c)
+{
+    return ((const struct set_clock *)c)->wall;
+}
+
+static int64_t set_mono(const struct clock *c)
+{
+    return ((const struct set_clock *)c)->mono;
+}
+
+static void test_clock__steady_never_goes_back(void **state)
+{
+    enum { DAY = 86400000 };
+    (void)state;
+    struct set_clock set = {{set_wall, set_mono}, 100 * (int64_t)DAY, 5000};
+    struct clock *steady = clock_steady_create(&set.clock);
+    assert_int_equal(clock_wall_ms(steady), set.wall);
+    set.wall -= DAY;
+    set.mono += 1000;
+    assert_int_equal(clock_wall_ms(steady), 100 * (int64_t)DAY + 1000); /* goes on at the monotonic clock's pace */
+    set.mono += 1000;
+    assert_int_equal(clock_wall_ms(steady), 100 * (int64_t)DAY + 2000);
+    set.wall += 2 * (int64_t)DAY; /* forward is taken … */
+    assert_int_equal(clock_wall_ms(steady), set.wall);
+    set.wall -= DAY; /* … and kept */
+    set.mono += 10;
+    assert_int_equal(clock_wall_ms(steady), 101 * (int64_t)DAY + 10);
+    int64_t before = clock_mono_ms(steady);
+    set.mono -= DAY; /* none does that, but one that is pretended to be one */
+    assert_int_equal(clock_mono_ms(steady), before);
+    set.mono += 7;
+    assert_int_equal(clock_mono_ms(steady), before + 7);
+    clock_steady_free(steady);
+    clock_steady_free(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -637,6 +678,7 @@ int main(void)
         cmocka_unit_test(test_metrics__have_limits),
         cmocka_unit_test(test_plain__steers_no_terminal),
         cmocka_unit_test(test_clock__runs_forward),
+        cmocka_unit_test(test_clock__steady_never_goes_back),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
 }

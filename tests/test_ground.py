@@ -1,16 +1,20 @@
 #!/usr/bin/env python3
 """The database's file is moved, deleted, replaced, cut or overwritten while it is in use: nothing is acknowledged into it,
 one sentence says so, and where the file comes back nothing is lost."""
+import contextlib
 import json
 import os
 import re
 import shutil
+import socket
+import sqlite3
 import signal
 import subprocess
+import threading
 import unittest
 
 from patience import PATIENCE
-from service import STUDY, NOCTURNE, World
+from service import STUDY, NOCTURNE, TRIAL, World
 
 PARTS = ("", "-wal", "-shm")
 ADVISE = "study: q\nparameters: {x: {type: float, range: [0, 1]}}\nobjective: {minimize: loss}\n"
@@ -220,6 +224,67 @@ class Ground(World):
         self.assertEqual(pipe.wait(timeout=PATIENCE), 0)
         pipe.stdout.close()
         pipe.stderr.close()
+
+    def test_a_study_created_by_two_services_at_once_is_one_of_them(self):
+        other = World()
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        self.spawn("second", "serve", "--listen", f"127.0.0.1:{port}", "--slots", "0", "--db", "nocturne.db")
+        other.port, other.operator = port, self.operator
+
+        def answers():
+            try:
+                return other.call("GET", "/healthz", token=None).status == 200
+            except OSError:
+                return False
+
+        self.wait("a second service", answers)
+        for i in range(25):
+            texts = [STUDY.replace("study: s", f"study: s{i}").replace("seed: 3", f"seed: {seed}") for seed in (1, 2)]
+            start, got = threading.Barrier(2), [None, None]
+
+            def post(k, world):
+                start.wait()
+                got[k] = world.call("POST", "/studies?paused=true", text=texts[k], headers={"Content-Type": "application/yaml"})
+
+            threads = [threading.Thread(target=post, args=x) for x in ((0, self), (1, other))]
+            for x in threads:
+                x.start()
+            for x in threads:
+                x.join()
+            self.assertEqual(sorted(a.status for a in got), [201, 409], [a.body for a in got])
+            winner = [a.status for a in got].index(201)
+            self.assertIn(f"'s{i}'", got[1 - winner].json["detail"])
+            self.assertEqual(self.read(f"nocturne.files/s{i}/study/study.yaml"), texts[winner])
+            with contextlib.closing(sqlite3.connect(self.db)) as db:
+                files = db.execute("SELECT body ->> 'file' FROM event JOIN study ON id = study WHERE name = ? AND kind = 1", (f"s{i}",))
+                self.assertEqual(files.fetchall(), [(texts[winner],)])
+
+    def test_what_cannot_begin_is_not_created(self):
+        bad = STUDY + "warm_start: [nowhere]\n"
+        headers = {"Content-Type": "application/yaml"}
+        for _ in range(2):
+            self.assertGreaterEqual(self.call("POST", "/studies", text=bad, headers=headers).status, 400)
+            self.assertEqual(self.call("GET", "/studies/s").status, 404)
+        self.assertEqual(self.call("POST", "/studies", text=STUDY, headers=headers).status, 201)
+
+    def test_a_row_without_events_is_no_study_yet(self):
+        self.ok("PUT", "/studies/s/files/trial.sh", text=TRIAL)
+        with contextlib.closing(sqlite3.connect(self.db)) as db, db:  # as a crash between the two transactions leaves it
+            db.execute("INSERT INTO study (name, path, file, identity, seed, created_ms) VALUES ('s', '/x', 'y', '{}', 1, 1)")
+        self.create(STUDY, trial=None)
+        self.assertEqual(self.ok("GET", "/studies/s")["phase"], "open")
+
+    def test_the_lock_file_goes_with_the_study(self):
+        for _ in range(3):
+            self.create(STUDY)
+            self.assertIn("nocturne.db-s.lock", os.listdir(self.dir))
+            self.ok("POST", "/studies/s/stop", {"now": True})
+            self.wait("stopped", lambda: not self.ok("GET", "/studies/s")["hosted"])
+            self.ok("DELETE", "/studies/s?confirm=s")
+            self.assertNotIn("nocturne.db-s.lock", os.listdir(self.dir))
+            self.assertIn("s", os.listdir(os.path.join(self.dir, "nocturne.files")))  # what trials wrote stays
 
 
 if __name__ == "__main__":

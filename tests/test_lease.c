@@ -5,8 +5,10 @@
 #include "tuner/coordinator/lease.h"
 #include "tuner/coordinator/ledger.h"
 #include "tuner/coordinator/pause.h"
+#include "tuner/coordinator/state.h"
 
 #include "tuner/base/rng.h"
+#include "tuner/base/words.h"
 
 static const char STUDY[] = "study: s\ntrial: {command: [/bin/true], retries: 2, backoff: 1s}\n"
                             "parameters:\n  x: {type: float, range: [0, 1]}\nmetrics:\n  tokens: {goal: minimize}\n"
@@ -426,6 +428,68 @@ static void test_lease__jumps_of_the_wall_clock_change_nothing(void **state)
     world_close(&w);
 }
 
+/* ---- the time of a run ---- */
+
+/* Another process takes the study, as after a kill -9. */
+static void take_again(struct world *w, const struct budget *budget, bool goes_on)
+{
+    struct error err;
+    struct opening opening = {.seed = 7, .budget = budget, .slots = 1, .goes_on = goes_on};
+    if (w->session->run_mono_ms) {
+        state_keep(w->session); /* the last tick */
+        assert_ok(session_flush(w->session, &err), err);
+    }
+    session_free(w->session);
+    assert_ok(session_open(w->store, w->study, &opening, &w->clock.clock, &w->session, &err), err);
+}
+
+static void test_run__its_time_is_summed_over_processes_whatever_the_clock_says(void **state)
+{
+    (void)state;
+    struct world w;
+    struct budget wall = {.wall_ms = 6000, .until_minutes = -1};
+    world_open(&w);
+    for (int part = 0; part < 3; part++) {
+        take_again(&w, &wall, part % 2);
+        assert_int_equal(ledger_time_left_ms(w.session), 6000 - 2000 * part);
+        w.clock.mono += 2000;
+        w.clock.wall -= 86400000;
+    }
+    assert_int_equal(ledger_time_left_ms(w.session), 0);
+    take_again(&w, &wall, true);
+    assert_int_equal(ledger_time_left_ms(w.session), 0);
+    session_set_phase(w.session, "stopped"); /* that run has ended: the next has all its time */
+    take_again(&w, &wall, false);
+    assert_int_equal(ledger_time_left_ms(w.session), 6000);
+    world_close(&w);
+}
+
+/* The moment stays while the service goes on by itself; who starts the study anew means the next one. */
+static void test_run__until_is_a_moment(void **state)
+{
+    enum { HOUR = 3600000 };
+    (void)state;
+    struct world w;
+    world_open(&w);
+    w.clock.wall = 1700000000000;
+    int64_t moment = words_next_time_ms(420, w.clock.wall);
+    struct budget until = {.until_minutes = 420};
+    w.clock.wall = moment - HOUR;
+    take_again(&w, &until, false);
+    assert_int_equal(ledger_time_left_ms(w.session), HOUR);
+    w.clock.wall += 2 * HOUR; /* nobody was at work for two hours */
+    w.clock.mono += 1;
+    take_again(&w, &until, true);
+    assert_true(ledger_time_left_ms(w.session) <= -HOUR);
+    w.clock.wall -= 24 * HOUR;
+    take_again(&w, &until, true);
+    assert_true(ledger_time_left_ms(w.session) <= -HOUR);
+    w.clock.wall += 24 * HOUR;
+    take_again(&w, &until, false);
+    assert_true(ledger_time_left_ms(w.session) > 20 * HOUR);
+    world_close(&w);
+}
+
 /* ---- pauses ---- */
 
 static void test_pause__is_said_once_and_waits_longer_each_time(void **state)
@@ -471,6 +535,8 @@ int main(void)
         cmocka_unit_test(test_lease__what_crashes_the_machine_twice_is_poisonous),
         cmocka_unit_test(test_lease__a_reboot_is_a_crash_a_dead_coordinator_is_not),
         cmocka_unit_test(test_lease__jumps_of_the_wall_clock_change_nothing),
+        cmocka_unit_test(test_run__its_time_is_summed_over_processes_whatever_the_clock_says),
+        cmocka_unit_test(test_run__until_is_a_moment),
         cmocka_unit_test(test_pause__is_said_once_and_waits_longer_each_time),
     };
     return cmocka_run_group_tests_name("lease", tests, setup, NULL);

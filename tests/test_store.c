@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -364,6 +365,48 @@ static void test_hold__one_process_at_a_time_and_free_when_it_dies(void **state)
     close(ready[1]);
 }
 
+static bool lock_file_is_there(void)
+{
+    char name[300];
+    snprintf(name, sizeof name, "%s-s.lock", path);
+    return access(name, F_OK) == 0;
+}
+
+/* Many take it, and remove its file each time: never two at once, and no file is left. */
+static void test_hold__its_file_goes_with_the_study(void **state)
+{
+    enum { TAKERS = 8, ROUNDS = 200 };
+    (void)state;
+    struct error err;
+    struct store *s = open_store();
+    struct store_hold *hold = NULL;
+    int *inside = mmap(NULL, sizeof *inside, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_ok(store_hold_take(s, "s", &hold, &err), err);
+    assert_true(lock_file_is_there());
+    store_hold_retire(hold);
+    assert_false(lock_file_is_there());
+    for (int k = 0; k < TAKERS; k++) {
+        if (fork() != 0) continue;
+        for (int done = 0; done < ROUNDS;) {
+            struct store_hold *mine;
+            if (store_hold_take(s, "s", &mine, NULL)) continue;
+            if (__atomic_add_fetch(inside, 1, __ATOMIC_SEQ_CST) != 1) _exit(1);
+            __atomic_sub_fetch(inside, 1, __ATOMIC_SEQ_CST);
+            store_hold_retire(mine);
+            done++;
+        }
+        _exit(0);
+    }
+    for (int k = 0; k < TAKERS; k++) {
+        int code;
+        wait(&code);
+        assert_int_equal(code, 0);
+    }
+    assert_false(lock_file_is_there());
+    munmap(inside, sizeof *inside);
+    store_close(s);
+}
+
 static void test_store__in_memory(void **state)
 {
     (void)state;
@@ -612,6 +655,7 @@ int main(void)
         store_test(test_store__check_finds_broken_references),
         store_test(test_store__a_full_disk_is_a_sentence),
         store_test(test_hold__one_process_at_a_time_and_free_when_it_dies),
+        store_test(test_hold__its_file_goes_with_the_study),
         store_test(test_store__in_memory),
         store_test(test_token__stored_found_and_revoked_once),
         store_test(test_answer__is_kept_with_what_it_answers_and_forgotten),

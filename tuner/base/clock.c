@@ -1,5 +1,9 @@
 #include "tuner/base/clock.h"
 
+#include "tuner/base/arena.h"
+
+#include <pthread.h>
+#include <stdlib.h>
 #include <time.h>
 
 static int64_t read_ms(clockid_t id)
@@ -25,4 +29,60 @@ const struct clock *clock_real(void)
 {
     static const struct clock real = {real_wall, real_mono};
     return &real;
+}
+
+/* ---- without steps back ---- */
+
+struct steady {
+    struct clock clock;
+    const struct clock *base;
+    pthread_mutex_t lock; /* of everything below: when it was read last */
+    int64_t base_mono_ms, mono_ms, wall_ms;
+};
+
+static struct steady *read_steady(const struct clock *c)
+{
+    struct steady *s = (struct steady *)c; /* created as one, and not const */
+    pthread_mutex_lock(&s->lock);
+    int64_t mono = clock_mono_ms(s->base), wall = clock_wall_ms(s->base);
+    int64_t passed = mono > s->base_mono_ms ? mono - s->base_mono_ms : 0;
+    s->base_mono_ms = mono;
+    s->mono_ms += passed;
+    s->wall_ms = wall > s->wall_ms + passed ? wall : s->wall_ms + passed;
+    return s;
+}
+
+static int64_t steady_wall(const struct clock *c)
+{
+    struct steady *s = read_steady(c);
+    int64_t ms = s->wall_ms;
+    pthread_mutex_unlock(&s->lock);
+    return ms;
+}
+
+static int64_t steady_mono(const struct clock *c)
+{
+    struct steady *s = read_steady(c);
+    int64_t ms = s->mono_ms;
+    pthread_mutex_unlock(&s->lock);
+    return ms;
+}
+
+struct clock *clock_steady_create(const struct clock *base)
+{
+    struct steady *s = must_alloc(1, sizeof *s);
+    s->clock = (struct clock){steady_wall, steady_mono};
+    s->base = base;
+    s->base_mono_ms = s->mono_ms = clock_mono_ms(base);
+    s->wall_ms = clock_wall_ms(base);
+    pthread_mutex_init(&s->lock, NULL);
+    return &s->clock;
+}
+
+void clock_steady_free(struct clock *c)
+{
+    struct steady *s = (struct steady *)c;
+    if (!s) return;
+    pthread_mutex_destroy(&s->lock);
+    free(s);
 }

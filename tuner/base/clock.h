@@ -12,6 +12,12 @@ struct clock {
 /* The machine's clocks. */
 const struct clock *clock_real(void);
 
+/* The same without steps back: when the wall clock is set back, this one goes on from where it was, at the pace of the
+ * monotonic clock; what has passed has passed for as long as the process lives. A step forward is taken. Any thread may
+ * read it. `base` must live as long. */
+struct clock *clock_steady_create(const struct clock *base);
+void clock_steady_free(struct clock *c); /* NULL is fine */
+
 static inline int64_t clock_wall_ms(const struct clock *c)
 {
     return c->wall_ms(c);

@@ -182,6 +182,7 @@ int cmd_advise(int argc, char **argv)
     struct store *store = NULL;
     struct store_hold *hold = NULL;
     struct session *session = NULL;
+    struct clock *clock = clock_steady_create(clock_real());
     struct error err;
     argp_parse(&argp, argc, argv, 0, NULL, &o);
     enum status s = study_load(o.file, &study, &err);
@@ -189,11 +190,12 @@ int cmd_advise(int argc, char **argv)
     if (!s) s = store_hold_take(store, study->name, &hold, &err);
     if (!s)
         s = session_open(store, study, &(struct opening){.seed = o.seed >= 0 ? (uint64_t)o.seed : study->seed},
-                         clock_real(), &session, &err);
+                         clock, &session, &err);
     if (!s) s = warm_start_load(session, &err);
     if (!s) cli_print_changes(session);
     if (!s) s = serve(session, &err);
     session_free(session);
+    clock_steady_free(clock);
     store_hold_release(hold);
     store_close(store);
     study_free(study);

@@ -136,6 +136,7 @@ static enum status forecast(const struct study *study, const struct options *o, 
         s->slots = (size_t)(o->run.slots ? o->run.slots : study->slots);
         s->run_mono_ms = clock_mono_ms(s->clock); /* as if it began now */
         s->run_wall_ms = clock_wall_ms(s->clock);
+        s->run_spent_ms = s->run_gone_ms = 0;
         plan_make(s, sysconf(_SC_NPROCESSORS_ONLN), &plan);
         if (o->common.json)
             cli_print_json(plan_json(s, &plan));

@@ -165,18 +165,18 @@ static enum status open_patiently(const char *db, struct store **ret, struct err
 }
 
 static enum status open_run(struct store *store, const struct study *study, const struct run_options *o,
-                            struct run **ret, struct error *err)
+                            const struct clock *clock, struct run **ret, struct error *err)
 {
     struct budget budget = run_budget(study, &o->budget);
     struct opening opening = {.seed = o->seed >= 0 ? (uint64_t)o->seed : study->seed,
                               .budget = &budget,
                               .slots = (size_t)(o->slots ? o->slots : study->slots)};
     bool said = false;
-    enum status s = run_open(store, study, &opening, clock_real(), ret, err);
+    enum status s = run_open(store, study, &opening, clock, ret, err);
     while (s == STATUS_BUSY && !store_hold_taken(store, study->name)) { /* it is the database that is locked */
         if (!said) fprintf(stderr, "nocturne: paused: %s; goes on by itself when that is over\n", err->text);
         said = true;
-        s = run_open(store, study, &opening, clock_real(), ret, err); /* waits by itself */
+        s = run_open(store, study, &opening, clock, ret, err); /* waits by itself */
     }
     if (s == STATUS_BUSY) store_close(store);
     return s;
@@ -213,6 +213,7 @@ static enum status add_schedule(struct session *session, const char *path, struc
 int run_study(const struct study *study, const struct run_options *o)
 {
     char guard[RUN_PATH_MAX], files[RUN_PATH_MAX];
+    struct clock *clock = clock_steady_create(clock_real());
     struct store *store = NULL;
     struct run *run = NULL;
     struct error err;
@@ -228,12 +229,13 @@ int run_study(const struct study *study, const struct run_options *o)
     if (!s) s = run_find_guard(guard, &err);
     if (!s) s = open_patiently(o->db, &store, &err);
     if (!s && (s = run_files_folder(o->db, files, &err))) store_close(store);
-    if (!s) s = open_run(store, study, o, &run, &err);
+    if (!s) s = open_run(store, study, o, clock, &run, &err);
     if (!s) cli_print_changes(run->session);
     if (!s && o->schedule) s = add_schedule(run->session, o->schedule, &err);
     if (!s && !o->quiet && !o->json) print_resumed(run->session);
     if (!s) s = coordinate(run, o, guard, files, &end, &err);
     int code = s ? cli_fail(&err) : print_end(study, run->session, o, end);
     run_close(run);
+    clock_steady_free(clock);
     return code;
 }

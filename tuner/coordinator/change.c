@@ -45,6 +45,9 @@ static void put_opened(json_t *o, const struct change *c)
     put_text(o, "path", c->path);
     put_text(o, "file", c->file);
     put_int(o, "slots", (int64_t)c->slots, 0);
+    put_int(o, "began", c->began_ms, 0);
+    put_int(o, "spent", c->spent_ms, 0);
+    put_int(o, "gone", c->gone_ms, 0);
     if (c->budget) json_object_set_new(o, "budget", budget_json(c->budget));
     if (c->n_warm) {
         json_t *warm = json_array();
@@ -221,6 +224,9 @@ static bool get_body(const json_t *o, struct change *c, struct budget *budget)
         c->path = get_text(o, "path");
         c->file = get_text(o, "file");
         c->slots = (size_t)get_int(o, "slots", 0);
+        c->began_ms = get_int(o, "began", 0);
+        c->spent_ms = get_int(o, "spent", 0);
+        c->gone_ms = get_int(o, "gone", 0);
         b = json_object_get(o, "warm");
         for (; c->n_warm < json_array_size(b) && c->n_warm < WARM_START_MAX; c->n_warm++)
             c->warm_seq[c->n_warm] = json_integer_value(json_array_get(b, c->n_warm));

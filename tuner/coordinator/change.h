@@ -15,6 +15,7 @@ struct change {
     int64_t pid;                           /* started, too */
     const struct budget *budget;           /* NULL: nobody runs trials */
     size_t slots;
+    int64_t began_ms, spent_ms, gone_ms; /* of the run (session.h), if it is not new; 0 */
     size_t n_warm;
     int64_t warm_seq[WARM_START_MAX];
 

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TICK_MS = 250 };
+enum { TICK_MS = 250, KEEP_MS = 10000 };
 
 static bool runs_trials(const struct coordinator *c)
 {
@@ -451,13 +451,23 @@ static void on_turn(uv_prepare_t *turn)
     hold_jobs(c);
 }
 
+/* While trials run, at each tick; a budget of time is spent also when nothing happens. */
+static bool keeps_state(const struct coordinator *c, int64_t now)
+{
+    const struct session *s = c->session;
+    bool timed = s->budget.wall_ms || s->budget.until_minutes >= 0;
+    return c->kept_seq != s->seq || session_in_flight(s) > 0 || (timed && now - c->kept_ms >= KEEP_MS);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct coordinator *c = timer->data;
+    int64_t now = clock_mono_ms(c->session->clock);
     say_now(c, EVENT_TICK, NULL, NULL);
     desk_answers(c, false);
-    if (c->kept_seq == c->session->seq && session_in_flight(c->session) == 0) return;
+    if (!keeps_state(c, now)) return;
     state_keep(c->session);
+    c->kept_ms = now;
     c->kept_seq = c->session->seq;
 }
 

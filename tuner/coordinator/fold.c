@@ -471,8 +471,10 @@ static void open_study(struct session *s, const struct change *c)
     if (!c->budget) return;
     s->budget = *c->budget;
     s->slots = c->slots;
-    s->run_wall_ms = c->at_ms;
+    s->run_wall_ms = c->began_ms ? c->began_ms : c->at_ms;
     s->run_mono_ms = clock_mono_ms(s->clock);
+    s->run_spent_ms = c->spent_ms;
+    s->run_gone_ms = c->gone_ms;
 }
 
 static enum status apply_to_trial(struct session *s, const struct change *c, struct error *err)

@@ -93,12 +93,23 @@ double ledger_cost(const struct session *s)
     return money(s, s->tally.tokens + f.tokens, s->tally.busy_ms + f.ms);
 }
 
-/* Since the run began: by the monotonic clock in the process that runs it, else by the wall clock. */
-static int64_t elapsed_ms(const struct session *s)
+/* By the monotonic clock: a wall clock that is set gives and takes no time. */
+static int64_t this_part_ms(const struct session *s)
 {
-    return s->run_mono_ms ? clock_mono_ms(s->clock) - s->run_mono_ms : clock_wall_ms(s->clock) - s->run_wall_ms;
+    return s->run_mono_ms ? clock_mono_ms(s->clock) - s->run_mono_ms : 0;
 }
 
+int64_t ledger_spent_ms(const struct session *s)
+{
+    return s->run_spent_ms + this_part_ms(s);
+}
+
+int64_t ledger_gone_ms(const struct session *s)
+{
+    return s->run_gone_ms + this_part_ms(s);
+}
+
+/* A time of day is a moment that is settled when the run begins. */
 static int64_t until_ms(const struct session *s)
 {
     return words_next_time_ms(s->budget.until_minutes, s->run_wall_ms) - s->run_wall_ms;
@@ -106,17 +117,17 @@ static int64_t until_ms(const struct session *s)
 
 int64_t ledger_time_left_ms(const struct session *s)
 {
-    int64_t left = INT64_MAX, now = elapsed_ms(s);
-    if (s->budget.wall_ms) left = s->budget.wall_ms - now;
-    if (s->budget.until_minutes >= 0 && until_ms(s) - now < left) left = until_ms(s) - now;
-    return left;
+    int64_t left = INT64_MAX;
+    if (s->budget.wall_ms) left = s->budget.wall_ms - ledger_spent_ms(s);
+    if (s->budget.until_minutes < 0) return left;
+    int64_t until = until_ms(s) - ledger_gone_ms(s);
+    return until < left ? until : left;
 }
 
 size_t ledger_entries(const struct session *s, struct ledger_entry *ret)
 {
     const struct budget *b = &s->budget;
     struct flight f = in_flight(s);
-    double now = (double)elapsed_ms(s);
     size_t n = 0;
     if (b->trials)
         ret[n++] = (struct ledger_entry){"trials", UNIT_TRIALS, (double)b->trials, (double)s->tally.finished,
@@ -127,8 +138,10 @@ size_t ledger_entries(const struct session *s, struct ledger_entry *ret)
         ret[n++] = (struct ledger_entry){"cost", UNIT_COST, b->cost,
                                          money(s, s->tally.tokens + f.tokens, s->tally.busy_ms + f.ms),
                                          money(s, f.left.tokens, f.left.ms)};
-    if (b->wall_ms) ret[n++] = (struct ledger_entry){"wall", UNIT_MS, (double)b->wall_ms, now, 0};
-    if (b->until_minutes >= 0) ret[n++] = (struct ledger_entry){"until", UNIT_MS, (double)until_ms(s), now, 0};
+    if (b->wall_ms)
+        ret[n++] = (struct ledger_entry){"wall", UNIT_MS, (double)b->wall_ms, (double)ledger_spent_ms(s), 0};
+    if (b->until_minutes >= 0)
+        ret[n++] = (struct ledger_entry){"until", UNIT_MS, (double)until_ms(s), (double)ledger_gone_ms(s), 0};
     return n;
 }
 

@@ -37,6 +37,10 @@ bool ledger_admits(const struct session *s, struct need need, size_t confirms, c
 double ledger_tokens(const struct session *s); /* spent so far, running attempts included */
 double ledger_cost(const struct session *s);   /* the same in money */
 
+/* Of the run: how long processes have worked on it, and how long ago it began. */
+int64_t ledger_spent_ms(const struct session *s);
+int64_t ledger_gone_ms(const struct session *s);
+
 /* Milliseconds left until the nearest of wall and until; INT64_MAX: there is neither. */
 int64_t ledger_time_left_ms(const struct session *s);
 

@@ -38,6 +38,7 @@ struct coordinator {
     uv_prepare_t turn;
     uv_async_t wake;  /* by the journal's writer */
     int64_t kept_seq; /* of the state that was kept last */
+    int64_t kept_ms;  /* … and when */
     enum coordinator_end end;
     enum status status; /* the first error; ends the run */
     struct error err;

@@ -13,14 +13,24 @@
 #include <string.h>
 #include <unistd.h>
 
+/* What cannot begin was not created. */
+static enum status load_others(struct session *session, struct error *err)
+{
+    struct error ignored;
+    enum status s = warm_start_load(session, err);
+    if (s && session->fresh) store_study_delete(session->store, session->study_id, &ignored);
+    return s;
+}
+
 enum status run_open(struct store *store, const struct study *study, const struct opening *opening,
                      const struct clock *clock, struct run **ret, struct error *err)
 {
     struct run *r = must_alloc(1, sizeof *r);
     r->study = study;
-    enum status s = store_hold_take(store, study->name, &r->hold, err);
+    r->hold = opening->hold;
+    enum status s = r->hold ? STATUS_OK : store_hold_take(store, study->name, &r->hold, err);
     if (!s) s = session_open(store, study, opening, clock, &r->session, err);
-    if (!s) s = warm_start_load(r->session, err);
+    if (!s) s = load_others(r->session, err);
     if (s != STATUS_BUSY) r->store = store;
     if (s)
         run_close(r);

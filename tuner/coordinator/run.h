@@ -20,8 +20,8 @@ struct run { /* for reading */
     struct coordinator *coordinator; /* NULL before run_start */
 };
 
-/* Takes the store (also if it fails, except with STATUS_BUSY) and borrows the study. STATUS_BUSY: another process runs
- * it, or has the database locked. */
+/* Takes the store (also if it fails, except with STATUS_BUSY) and opening->hold, and borrows the study. STATUS_BUSY: another
+ * process runs it, or has the database locked. */
 enum status run_open(struct store *store, const struct study *study, const struct opening *opening,
                      const struct clock *clock, struct run **ret, struct error *err);
 /* `options`: slots, guard and files are filled in here if they are 0 and NULL. */

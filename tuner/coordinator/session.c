@@ -207,6 +207,20 @@ size_t session_bytes(const struct session *s)
            s->history_room * (sizeof *s->history + sizeof *s->history_trial) + (s->file ? strlen(s->file) : 0);
 }
 
+/* The state is kept while the study runs, and so knows better than the log how long that was. */
+static void take_time(struct session *s, const char *state)
+{
+    json_t *kept = NULL;
+    if (!state || json_parse_object(state, strlen(state), &kept, NULL)) return;
+    const json_t *run = json_object_get(kept, "run");
+    int64_t began = json_integer_value(json_object_get(run, "began_ms")),
+            spent = json_integer_value(json_object_get(run, "spent_ms")),
+            gone = json_integer_value(json_object_get(run, "gone_ms"));
+    if (run && began == s->run_wall_ms && spent > s->run_spent_ms) s->run_spent_ms = spent;
+    if (run && began == s->run_wall_ms && gone > s->run_gone_ms) s->run_gone_ms = gone;
+    json_decref(kept);
+}
+
 /* ---- opening ---- */
 
 static struct session *session_alloc(struct store *store, const struct study *study, const struct clock *clock)
@@ -305,6 +319,7 @@ static enum status create(struct session *s, uint64_t seed, const char *identity
                               .created_ms = clock_wall_ms(s->clock)};
     enum status st = store_study_insert(s->store, &row, &id, err);
     if (!st) adopt(s, id, seed);
+    s->fresh = !st;
     arena_done(&arena);
     return st;
 }
@@ -321,7 +336,21 @@ static enum status resume(struct session *s, const struct store_study *f, const 
                          "choose another file with --db",
                          study->path, inner.text, study->name, store_path(s->store));
     if (*changes) s->changes = changes;
-    return session_load_until(s, INT64_MAX, err);
+    enum status st = session_load_until(s, INT64_MAX, err);
+    if (!st) take_time(s, f->state);
+    return st;
+}
+
+/* The row of a study and its first events are two transactions: a crash between them leaves a row that is no study yet. */
+static enum status find(struct session *s, struct store_study *ret, struct error *err)
+{
+    int64_t last = 0;
+    enum status st = store_study_find(s->store, s->study->name, &s->arena, ret, err);
+    if (!st) st = store_last_event(s->store, ret->id, &last, err);
+    if (st || last > 0) return st;
+    st = store_study_delete(s->store, ret->id, err);
+    return st ? st : error_set(err, STATUS_NOT_FOUND, "%s: study '%s' was never begun", store_path(s->store),
+                               s->study->name);
 }
 
 /* What has not run yet and lies outside now will not be run. */
@@ -347,6 +376,18 @@ static void note_warm(struct session *s, struct change *c)
     }
 }
 
+/* A run that its process did not end goes on: its time is not given again. What a person starts anew has its moment
+ * (`until`) anew; what goes on by itself keeps it. */
+static void note_time(const struct session *s, const struct opening *opening, struct change *c)
+{
+    bool cut = s->run_wall_ms && (strcmp(s->phase, "open") == 0 || strcmp(s->phase, "paused") == 0);
+    if (!cut || !opening->budget) return;
+    c->spent_ms = s->run_spent_ms;
+    if (!opening->goes_on) return;
+    c->began_ms = s->run_wall_ms;
+    c->gone_ms = c->at_ms - s->run_wall_ms > s->run_gone_ms ? c->at_ms - s->run_wall_ms : s->run_gone_ms;
+}
+
 /* The event that says who has the study now, and the row that says what it is. */
 static enum status log_opening(struct session *s, const struct opening *opening, const char *identity,
                                struct error *err)
@@ -361,6 +402,7 @@ static enum status log_opening(struct session *s, const struct opening *opening,
     c.file = same ? NULL : s->study->text;
     c.budget = opening->budget;
     c.slots = opening->slots;
+    note_time(s, opening, &c);
     note_warm(s, &c);
     journal_study(s->journal, c.path, s->study->text, identity);
     return record(s, &c, err);
@@ -373,7 +415,7 @@ enum status session_open(struct store *store, const struct study *study, const s
     struct store_study f;
     char *identity = study_identity(study);
     char boot[sizeof s->boot];
-    enum status st = store_study_find(store, study->name, &s->arena, &f, err);
+    enum status st = find(s, &f, err);
     if (st == STATUS_NOT_FOUND)
         st = create(s, opening->seed, identity, err);
     else if (!st)
@@ -427,6 +469,7 @@ enum status session_load(struct store *store, const char *name, const struct clo
         s = session_bare(store, study, f.id, f.seed, clock);
         st = session_load_until(s, INT64_MAX, err);
     }
+    if (!st) take_time(s, f.state);
     arena_done(&arena);
     if (st) {
         session_free(s);

@@ -132,7 +132,10 @@ struct session {
     char boot[128];                   /* of the machine, when the study was opened last */
     struct budget budget;             /* of the last run */
     size_t slots;                     /* of the last run; 0: unknown */
-    int64_t run_wall_ms, run_mono_ms; /* when it began; mono 0: in an earlier process */
+    int64_t run_wall_ms;              /* when it began, by the wall clock */
+    int64_t run_mono_ms;              /* when this process took it; 0: an earlier one had it */
+    int64_t run_spent_ms, run_gone_ms; /* before that: of work on it, in all its processes; since it began */
+    bool fresh;                       /* was created when it was opened */
     const char *changes;              /* what of the space differs from the last run; NULL: nothing */
     size_t outside;                   /* trials that are set aside for it */
     int64_t warm_seq[WARM_START_MAX]; /* last event of each study under `warm_start` when the study was opened */
@@ -175,6 +178,8 @@ struct opening {
     uint64_t seed;               /* of a new study; a stored one keeps its own */
     const struct budget *budget; /* of this run; NULL: nobody runs trials here */
     size_t slots;
+    bool goes_on;            /* nobody has asked anew: the process before ended, not the run */
+    struct store_hold *hold; /* for run_open, which takes it: the right to run it, taken already; NULL: it is not */
 };
 
 /* Opens the study under its name, creating it if it is new. An existing one must have the same identity (space and

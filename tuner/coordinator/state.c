@@ -17,7 +17,7 @@ static json_t *states_json(const struct session *s)
     return out;
 }
 
-/* Time is left out: it goes on without events. */
+/* Time is beside it (run_json): it goes on without events. */
 static json_t *budget_json(const struct session *s)
 {
     struct ledger_entry e[LEDGER_ENTRIES_MAX];
@@ -34,6 +34,12 @@ static json_t *budget_json(const struct session *s)
     return out;
 }
 
+static json_t *run_json(const struct session *s)
+{
+    return json_pack("{s:I, s:I, s:I}", "began_ms", (json_int_t)s->run_wall_ms, "spent_ms",
+                     (json_int_t)ledger_spent_ms(s), "gone_ms", (json_int_t)ledger_gone_ms(s));
+}
+
 json_t *state_json(const struct session *s)
 {
     struct arena arena = {0};
@@ -43,6 +49,7 @@ json_t *state_json(const struct session *s)
                   s->study->name, "phase", s->phase, "trials", (json_int_t)s->n, "states", states_json(s), "tokens",
                   ledger_tokens(s), "fallbacks", (json_int_t)s->tally.fallbacks, "budgets", budget_json(s), "best",
                   all.winner ? standing_json(s, all.winner) : json_null(), "comparison", standings_json(s, &all));
+    if (s->run_wall_ms) json_object_set_new(out, "run", run_json(s));
     arena_done(&arena);
     return out;
 }
@@ -114,6 +121,7 @@ static char *difference(const json_t *kept, const json_t *right, bool in_flight)
     json_t *v;
     json_object_foreach((json_t *)right, key, v)
     {
+        if (strcmp(key, "run") == 0) continue;
         if (in_flight && (strcmp(key, "tokens") == 0 || strcmp(key, "budgets") == 0)) continue; /* go on by reports */
         json_t *other = json_object_get(kept, key);
         char *a = json_pretty_numbers(v), *b = other ? json_pretty_numbers(other) : must_strdup("nothing");

@@ -169,25 +169,32 @@ static const char *amount(const char *name, double v, char *buf, size_t size)
     return buf;
 }
 
-static void show_time_left(FILE *out, const char *name, const json_t *entry, int64_t now_ms)
+/* As the process that runs it has measured; a state from before it did so knows the beginning only. */
+static double time_spent(const json_t *state, const json_t *entry, int64_t now_ms)
 {
-    int64_t spent = now_ms - (int64_t)json_integer_value(json_object_get(entry, "began_ms"));
-    int64_t left = (int64_t)number_of(entry, "limit_ms") - spent;
+    const json_t *run = json_object_get(state, "run");
+    bool until = strcmp(json_string_value(json_object_get(entry, "budget")), "until") == 0;
+    return run ? number_of(run, until ? "gone_ms" : "spent_ms") : fmax((double)now_ms - number_of(entry, "began_ms"), 0);
+}
+
+static void show_time_left(FILE *out, const char *name, double limit_ms, int64_t spent)
+{
+    int64_t left = (int64_t)limit_ms - spent;
     char a[40], b[40];
-    if (spent < 0) spent = 0;
     if (left < 0) left = 0;
     fprintf(out, "  %-8s %10s spent  %10s left\n", name, words_show_duration(spent, a, sizeof a),
             words_show_duration(left, b, sizeof b));
 }
 
-static void show_budgets(FILE *out, const json_t *budgets, bool running, int64_t now_ms)
+static void show_budgets(FILE *out, const json_t *state, bool running, int64_t now_ms)
 {
+    const json_t *budgets = json_object_get(state, "budgets");
     char a[40], b[40], c[40], d[40];
     for (size_t i = 0; i < json_array_size(budgets); i++) {
         const json_t *e = json_array_get(budgets, i);
         const char *name = json_string_value(json_object_get(e, "budget"));
         if (json_object_get(e, "limit_ms")) {
-            if (running) show_time_left(out, name, e, now_ms);
+            if (running) show_time_left(out, name, number_of(e, "limit_ms"), (int64_t)time_spent(state, e, now_ms));
             continue;
         }
         double limit = number_of(e, "limit"), spent = number_of(e, "spent"), reserved = number_of(e, "reserved");
@@ -212,7 +219,7 @@ void report_status(FILE *out, const struct study *study, const json_t *state, bo
     if (objective_token_metric(&study->objective) >= 0)
         fprintf(out, "; %s tokens spent", words_show_count(number_of(state, "tokens"), buf, sizeof buf));
     fputc('\n', out);
-    show_budgets(out, json_object_get(state, "budgets"), running, now_ms);
+    show_budgets(out, state, running, now_ms);
     if (json_is_object(json_object_get(state, "best")))
         report_comparison(out, study, json_object_get(state, "comparison"));
 }
@@ -225,7 +232,7 @@ json_t *report_status_json(json_t *state, bool running, int64_t now_ms)
         json_t *e = json_array_get(budgets, i);
         bool time = json_object_get(e, "limit_ms") != NULL;
         double spent =
-            time ? (double)now_ms - number_of(e, "began_ms") : number_of(e, "spent") + number_of(e, "reserved");
+            time ? time_spent(state, e, now_ms) : number_of(e, "spent") + number_of(e, "reserved");
         double left = fmax(number_of(e, time ? "limit_ms" : "limit") - spent, 0);
         json_object_set_new(e, time ? "left_ms" : "left", json_real(left));
     }

@@ -72,7 +72,7 @@ struct feed_entry {
 struct service {
     struct service_options options;
     uv_loop_t *loop;
-    const struct clock *clock;
+    struct clock *clock; /* a steady one: what has expired stays so */
     struct store *store; /* for what belongs to no run: tokens, reading, creating */
     struct auth *auth;
     struct http *http;
@@ -233,10 +233,10 @@ bool service_owns(const struct service *s, const char *path); /* in the folder o
 /* Takes away what deleted studies have left, a little at a time. */
 void service_sweep(struct service *s);
 /* Puts a study to work in two steps: a work opens it, with all that is in its log, and the loop starts it. Both take
- * what they are given, also if they fail. `budget`: instead of its file's; may be NULL. `token`: of whoever wants it;
- * NULL: nobody. */
-enum status hosted_open(struct service *s, struct study *study, const struct budget *budget, const char *token,
-                        struct hosted **ret, struct error *err);
+ * what they are given, also if they fail, the hold included. `how`: its seed and slots are the study's; its budget, if there
+ * is one, goes before the file's. */
+enum status hosted_open(struct service *s, struct study *study, const struct opening *how, struct hosted **ret,
+                        struct error *err);
 enum status hosted_start(struct hosted *h, struct error *err);
 void hosted_free(struct hosted *h);         /* one that was not started */
 void hosted_packed(const struct hosted *h); /* says what agents miss */

@@ -172,7 +172,6 @@ static bool is_type(const char *type, const char *name)
 struct creation {
     const char *text, *name;
     bool json, paused;
-    bool new; /* there was none of this name */
     struct hosted *hosted;
 };
 
@@ -227,18 +226,34 @@ static void read_draft(struct call *c)
 }
 
 /* One that is there is a conflict, or a repetition: a crash came between the study and its kept answer. True: it is
- * there. */
-static bool is_there(struct call *c, struct creation *x)
+ * there. A row without events is none yet. */
+static bool is_there(struct call *c, const struct creation *x)
 {
     struct arena a = {0};
     struct store_study row;
     struct error ignored;
-    bool found = !x->new &&store_study_find(c->store, x->name, &a, &row, &ignored) == STATUS_OK;
+    int64_t last = 0;
+    bool found = store_study_find(c->store, x->name, &a, &row, &ignored) == STATUS_OK &&
+                 store_last_event(c->store, row.id, &last, &ignored) == STATUS_OK && last > 0;
     if (found && !(c->key && strcmp(row.file, x->text) == 0))
         call_problem(c, 409, "there is a study '%s' already", x->name);
-    x->new = !found; /* for when the database is busy later */
     arena_done(&a);
     return found;
+}
+
+/* The right to make it, which one process on this database has; what it finds then is how it is. NULL: there is no need. */
+static struct store_hold *claim(struct call *c, const struct creation *x)
+{
+    struct error err;
+    struct store_hold *hold = NULL;
+    if (is_there(c, x)) return NULL;
+    enum status st = store_hold_take(c->store, x->name, &hold, &err);
+    if (st == STATUS_BUSY) call_problem(c, 409, "%s", err.text);
+    if (st && st != STATUS_BUSY) call_fail(c, &err);
+    if (st) return NULL;
+    if (!is_there(c, x)) return hold;
+    store_hold_release(hold); /* it was made just before */
+    return NULL;
 }
 
 /* Its file is written, and then it is opened. */
@@ -247,11 +262,16 @@ static void create(struct call *c)
     struct creation *x = c->state;
     struct study *study = NULL;
     struct error err;
-    if (is_there(c, x)) return;
+    struct store_hold *hold = claim(c, x);
+    if (!hold) return;
+    const struct opening how = {.token = c->who.id, .hold = hold};
     char *dir = own_folder(c, x->name), *path = arena_printf(&c->arena, "%s/study.yaml", dir);
     enum status st = workers_keep_file(dir, "study.yaml", x->text, strlen(x->text), &err);
     if (!st) st = study_parse(path, x->text, strlen(x->text), &study, &err);
-    if (!st) st = hosted_open(c->service, study, NULL, c->who.id, &x->hosted, &err);
+    if (st)
+        store_hold_release(hold);
+    else
+        st = hosted_open(c->service, study, &how, &x->hosted, &err);
     if (st) fail_opening(c, x->name, &err);
 }
 
@@ -402,7 +422,8 @@ static void reopen(struct call *c)
     struct study *study = NULL;
     struct error err;
     enum status st = read_again(c->service, c->store, c->param[0], &study, &err);
-    if (!st) st = hosted_open(c->service, study, &x->budget, c->who.id, &x->hosted, &err);
+    const struct opening how = {.token = c->who.id, .budget = &x->budget};
+    if (!st) st = hosted_open(c->service, study, &how, &x->hosted, &err);
     if (st) fail_opening(c, c->param[0], &err);
 }
 
@@ -466,6 +487,10 @@ static void delete (struct call *c)
         call_problem(c, 409, "%s", err.text);
     else if (store_study_delete(c->store, id, &err))
         call_fail(c, &err);
+    else {
+        store_hold_retire(hold);
+        hold = NULL;
+    }
     store_hold_release(hold);
 }
 

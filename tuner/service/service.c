@@ -211,15 +211,21 @@ static enum status check_place(const struct service *s, const struct study *stud
     return error_set(err, STATUS_INVALID, "%s: a part of it is a link; that is not followed", study->path);
 }
 
-static enum status open_run(struct service *s, struct hosted *h, const struct budget *budget, const char *token,
-                            struct error *err)
+static enum status open_run(struct service *s, struct hosted *h, const struct opening *how, struct error *err)
 {
     struct store *store = NULL;
-    struct opening opening = {.token = token, .seed = h->study->seed, .budget = budget, .slots = slots_of(s, h->study)};
+    struct opening opening = *how;
+    struct budget budget = how->budget ? run_budget(h->study, how->budget) : h->study->budget;
+    opening.seed = h->study->seed;
+    opening.budget = &budget;
+    opening.slots = slots_of(s, h->study);
     enum status st = check_place(s, h->study, err);
     if (!st && opening.slots) st = run_check_command(h->study, err);
     if (!st) st = store_open(s->options.db, STORE_EXISTING, &store, err);
-    if (st) return st;
+    if (st) {
+        store_hold_release(how->hold);
+        return st;
+    }
     store_set_patience(store, OPEN_BUSY_MS);
     st = run_open(store, h->study, &opening, s->clock, &h->run, err);
     if (st == STATUS_BUSY) store_close(store);
@@ -233,14 +239,13 @@ static void pack(struct hosted *h)
     if (parcel_make(&h->parcel, NULL, h->study, &err)) snprintf(h->unpacked, sizeof h->unpacked, "%s", err.text);
 }
 
-enum status hosted_open(struct service *s, struct study *study, const struct budget *budget, const char *token,
-                        struct hosted **ret, struct error *err)
+enum status hosted_open(struct service *s, struct study *study, const struct opening *how, struct hosted **ret,
+                        struct error *err)
 {
     struct hosted *h = must_alloc(1, sizeof *h);
-    struct budget whole = budget ? run_budget(study, budget) : study->budget;
     h->service = s;
     h->study = study;
-    enum status st = open_run(s, h, &whole, token, err);
+    enum status st = open_run(s, h, how, err);
     if (st) {
         hosted_free(h);
         return st;
@@ -421,7 +426,8 @@ static bool wake(struct work *work, struct store *store)
     struct store_study row;
     enum status st = store_study_find(store, w->name, &a, &row, &w->err);
     if (!st) st = study_parse(row.path, row.file, strlen(row.file), &study, &w->err);
-    if (!st) st = hosted_open(w->service, study, &w->budget, NULL, &w->hosted, &w->err);
+    const struct opening how = {.budget = &w->budget, .goes_on = true};
+    if (!st) st = hosted_open(w->service, study, &how, &w->hosted, &w->err);
     arena_done(&a);
     if (!st) *w->err.text = 0;
     return st == STATUS_BUSY && !store_hold_taken(store, w->name);
@@ -584,6 +590,7 @@ static void service_free(struct service *s)
     folded_free(s->folded);
     shelf_free(s->shelf);
     if (s->store) store_close(s->store);
+    clock_steady_free(s->clock);
     free(s);
 }
 
@@ -671,7 +678,7 @@ enum status service_create(const struct service_options *options, uv_loop_t *loo
     struct service *s = must_alloc(1, sizeof *s);
     s->options = *options;
     s->loop = loop;
-    s->clock = clock_real();
+    s->clock = clock_steady_create(clock_real());
     s->started_ms = clock_mono_ms(s->clock);
     s->folded = folded_create(s->clock);
     s->fleet = fleet_create(s->clock, options->silence_ms);
