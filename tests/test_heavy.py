@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import unittest
 
+from patience import PATIENCE
 from service import World
 
 CLIENTS = """study: clients
@@ -47,7 +48,7 @@ class Heavy(World):
                         body={"lease": t["lease"], "metrics": {"em": t["trial"] % 7 / 10, "tokens": 1000 + t["trial"]}})
 
     def rows(self, sql):
-        with sqlite3.connect(self.dir + "/nocturne.db", timeout=60) as db:
+        with sqlite3.connect(self.dir + "/nocturne.db", timeout=PATIENCE) as db:
             return db.execute(sql).fetchone()[0]
 
     def lock(self):
@@ -115,7 +116,7 @@ class Large(Heavy):
         self.create(CLIENTS, trial=None)
         self.ok("POST", "/studies/clients/stop", body={})
         self.wait("it is not at work", lambda: not self.ok("GET", "/studies/clients")["hosted"])
-        with sqlite3.connect(self.dir + "/nocturne.db", timeout=60) as db:  # as earlier versions let trials say it
+        with sqlite3.connect(self.dir + "/nocturne.db", timeout=PATIENCE) as db:  # as earlier versions let trials say it
             for i in range(6):
                 db.execute("INSERT INTO event SELECT study, max(seq) + 1, NULL, 10, at_ms, ? FROM event",
                            (json.dumps({"text": str(i) * 400000}),))
