@@ -75,6 +75,10 @@ enum status store_studies(struct store *store, store_study_fn *fn, void *data, s
 
 enum status store_study_id(struct store *store, const char *name, int64_t *ret, struct error *err);
 
+/* The last event of the deleted studies that had this name; 0: there was none. A new one counts on from it, so that no
+ * lease of theirs is one of its own. */
+enum status store_study_before(struct store *store, const char *name, int64_t *ret_seq, struct error *err);
+
 /* For good, the one thing that takes anything out of the log: the study is gone at once, and its name free; its events
  * and reports go with store_sweep. Nobody may hold it. */
 enum status store_study_delete(struct store *store, int64_t study, struct error *err);

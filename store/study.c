@@ -12,6 +12,16 @@ enum status store_study_insert(struct store *store, const struct store_study *st
                             (int64_t)study->seed, study->created_ms);
 }
 
+enum status store_study_before(struct store *store, const char *name, int64_t *ret_seq, struct error *err)
+{
+    static const char sql[] = "SELECT ifnull(max(seed), 0) FROM study WHERE name >= '/' AND name < '0' AND path = ?1";
+    struct statement *q = statement_get(store, sql, err);
+    if (!q) return err->status;
+    statement_text(q, 1, name);
+    *ret_seq = statement_row(q) ? column_int(q, 0) : 0;
+    return statement_end(q, err);
+}
+
 enum status study_update(struct store *store, int64_t id, const char *path, const char *file, const char *identity,
                          struct error *err)
 {
@@ -98,10 +108,12 @@ enum status store_study_id(struct store *store, const char *name, int64_t *ret, 
 
 enum { SWEPT_EVENTS = 4000, SWEPT_ROWS = 1000 };
 
-/* No study can have such a name. */
+/* No study can have such a name. The row stays: its id is not given again, and it knows whose it was and how far its
+ * log went. */
 enum status store_study_delete(struct store *store, int64_t study, struct error *err)
 {
-    static const char sql[] = "UPDATE study SET name = '/' || id WHERE id = ?1";
+    static const char sql[] = "UPDATE study SET name = '/' || id, path = name, file = '', identity = '', state = NULL, "
+                              "seed = (SELECT ifnull(max(seq), 0) FROM event WHERE study = ?1) WHERE id = ?1";
     return statement_run(store, sql, err, "i", study);
 }
 
@@ -121,13 +133,12 @@ static enum status delete_some(struct store *store, int64_t study, struct error 
                                  "WHERE study = ?1 ORDER BY lease, seq LIMIT ?2)",
                       events[] = "DELETE FROM event WHERE study = ?1 AND seq > (SELECT max(seq) FROM event WHERE study "
                                  "= ?1) - ?2",
-                      requests[] = "DELETE FROM request WHERE study = ?1", itself[] = "DELETE FROM study WHERE id = ?1";
+                      requests[] = "DELETE FROM request WHERE study = ?1";
     enum status s = statement_run(store, curves, err, "ii", study, (int64_t)SWEPT_ROWS);
     if (s || sqlite3_changes(store->db)) return s;
     s = statement_run(store, events, err, "ii", study, (int64_t)SWEPT_EVENTS);
     if (s || sqlite3_changes(store->db)) return s;
-    s = statement_run(store, requests, err, "i", study);
-    return s ? s : statement_run(store, itself, err, "i", study);
+    return statement_run(store, requests, err, "i", study);
 }
 
 /* Triggers protect events and reports from everybody else. */
@@ -144,7 +155,10 @@ static enum status sweep_study(struct store *store, int64_t study, struct error 
 
 enum status store_sweep(struct store *store, int64_t before_ms, bool *ret_more, struct error *err)
 {
-    static const char deleted[] = "SELECT id FROM study WHERE name >= '/' AND name < '0' AND ?1 LIMIT 1",
+    static const char deleted[] = "SELECT id FROM study AS s WHERE name >= '/' AND name < '0' AND ?1 AND "
+                                  "(EXISTS (SELECT 1 FROM event WHERE study = s.id) OR "
+                                  "EXISTS (SELECT 1 FROM curve WHERE study = s.id) OR "
+                                  "EXISTS (SELECT 1 FROM request WHERE study = s.id)) LIMIT 1",
                       old[] = "SELECT 1 FROM answer WHERE at_ms < ?1 LIMIT 1",
                       forget[] =
                           "DELETE FROM answer WHERE (token, key) IN (SELECT token, key FROM answer WHERE at_ms < "

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """What a worker's token opens, and what it does not: leases and their holders, verbs, times, studies. NOCTURNE_BIN is the
 folder of the binaries."""
+import contextlib
 import itertools
 import json
 import os
 import signal
+import sqlite3
+import threading
 import unittest
 
 from service import SLOW, STUDY, World
@@ -138,6 +141,33 @@ class Holders(Doors):
         self.assertEqual(self.say("tell", number, {"lease": late["lease"], "metrics": GOOD}, self.mine).status, 200)
         self.assertEqual(self.trials()[number]["state"], "complete")
         self.refused(self.say("tell", number, {"lease": again["lease"], "metrics": {"em": 0.1, "tokens": 1}}, self.theirs), 409)
+
+    def test_a_study_made_anew_knows_nothing_of_the_one_before(self):
+        self.create(CLIENTS, trial=None)
+        old = [self.ask(self.mine) for _ in range(3)]
+        self.assertEqual(self.say("tell", 0, {"lease": old[0]["lease"], "metrics": GOOD}, self.mine).status, 200)
+        self.assertEqual(self.trials()[0]["state"], "complete")
+        last = self.events()[-1]["seq"]
+        self.ok("POST", "/studies/s/stop", {"now": True})
+        self.wait_phase("stopped")
+        self.wait("it is deleted", lambda: self.call("DELETE", "/studies/s?confirm=s").status == 200)
+        with contextlib.closing(sqlite3.connect(os.path.join(self.dir, "nocturne.db"))) as db:
+            self.wait("its rows are gone", lambda: not db.execute("SELECT count(*) FROM event").fetchone()[0])
+        self.create(CLIENTS, trial=None)
+        self.assertNotIn("complete", [t["state"] for t in self.trials()])
+        self.assertGreater(self.events()[0]["seq"], last)
+        new = [self.ask(self.mine) for _ in range(3)]
+        self.assertEqual([t["trial"] for t in new], [t["trial"] for t in old])
+        for trial in old:
+            for verb, body in (("tell", {"metrics": GOOD}), ("reports", {"step": 1, "metrics": GOOD}), ("renew", {})):
+                self.refused(self.say(verb, trial["trial"], {"lease": trial["lease"], **body}, self.mine), 404)
+        for again in range(2):
+            for trial in new[again::2]:
+                self.assertEqual(self.say("tell", trial["trial"], {"lease": trial["lease"], "metrics": GOOD}, self.mine).status, 200)
+            self.kill_server()
+            self.start()
+        self.assertEqual([t["state"] for t in self.trials()][:3], ["complete"] * 3)
+        self.assertEqual(self.nocturne("doctor", "--rebuild").count("PROBLEM"), 0)
 
     def test_a_trial_of_an_agent_is_its_agents(self):
         go = os.path.join(self.dir, "go")

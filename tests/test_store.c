@@ -626,13 +626,36 @@ static void test_study__is_deleted_alone_and_the_log_is_protected_again(void **s
     assert_ok(store_study_delete(s, one, &err), err);
     assert_int_equal(store_study_id(s, "one", &seen[0], &err), STATUS_NOT_FOUND);
     add_study(s, "one"); /* its name is free before its rows are gone */
-    assert_int_equal(sweep(s, 0), 3);
+    assert_int_equal(sweep(s, 0), 2);
     assert_ok(store_last_event(s, one, &seen[0], &err), err);
     assert_int_equal(seen[0], 0);
     assert_ok(store_last_event(s, two, &seen[0], &err), err);
     assert_int_equal(seen[0], 7);
     sqlite3 **db = (sqlite3 **)s; /* the first member */
     assert_int_equal(sqlite3_exec(*db, "DELETE FROM event", NULL, NULL, NULL) & 0xff, SQLITE_CONSTRAINT);
+    store_close(s);
+}
+
+static void test_study__a_deleted_ones_id_and_numbers_are_not_given_again(void **state)
+{
+    (void)state;
+    struct error err;
+    struct store *s = open_store();
+    int64_t id = add_study(s, "one"), before = -1;
+    assert_ok(store_study_before(s, "one", &before, &err), err);
+    assert_int_equal(before, 0);
+    for (int64_t from = 1; from < 40; from += 20) {
+        assert_ok(add_events(s, id, from, 20, "{}", &err), err);
+        assert_ok(store_study_delete(s, id, &err), err);
+        sweep(s, 0);
+        assert_ok(store_study_before(s, "one", &before, &err), err);
+        assert_int_equal(before, from + 19);
+        int64_t next = add_study(s, "one");
+        assert_true(next > id);
+        id = next;
+    }
+    assert_ok(store_study_before(s, "two", &before, &err), err);
+    assert_int_equal(before, 0);
     store_close(s);
 }
 
@@ -660,6 +683,7 @@ int main(void)
         store_test(test_token__stored_found_and_revoked_once),
         store_test(test_answer__is_kept_with_what_it_answers_and_forgotten),
         store_test(test_study__is_deleted_alone_and_the_log_is_protected_again),
+        store_test(test_study__a_deleted_ones_id_and_numbers_are_not_given_again),
     };
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);
 }

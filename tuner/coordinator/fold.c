@@ -507,7 +507,9 @@ static enum status apply_to_trial(struct session *s, const struct change *c, str
 enum status fold_apply(struct session *s, const struct change *c, struct error *err)
 {
     enum status st = STATUS_OK;
-    if (c->seq != s->seq + 1) return error_set(err, STATUS_INVALID, "event %lld is missing", (long long)s->seq + 1);
+    bool begins = s->seq == 0 && c->kind == LOGGED_OPENED; /* after the log of a deleted study of its name */
+    if (c->seq != s->seq + 1 && !begins)
+        return error_set(err, STATUS_INVALID, "event %lld is missing", (long long)s->seq + 1);
     switch (c->kind) {
     case LOGGED_OPENED: open_study(s, c); break;
     case LOGGED_ADDED: st = add(s, c, err); break;

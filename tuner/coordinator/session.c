@@ -317,7 +317,8 @@ static enum status create(struct session *s, uint64_t seed, const char *identity
                               .identity = identity,
                               .seed = seed,
                               .created_ms = clock_wall_ms(s->clock)};
-    enum status st = store_study_insert(s->store, &row, &id, err);
+    enum status st = store_study_before(s->store, study->name, &s->seq, err);
+    if (!st) st = store_study_insert(s->store, &row, &id, err);
     if (!st) adopt(s, id, seed);
     s->fresh = !st;
     arena_done(&arena);
