@@ -291,6 +291,29 @@ static void test_fleet__a_name_belongs_to_its_token(void **state)
     json_decref(none);
 }
 
+/* While a service begins, nobody knows yet whose names the logs will say. */
+static void test_fleet__a_name_that_was_taken_too_early_is_given_back(void **state)
+{
+    struct world *w = *state;
+    struct agent_card card = {
+        .name = "x", .token = "u", .instance = "i", .host = "h", .boot = "b", .version = "1", .slots = 1};
+    struct agent *a = NULL;
+    struct error err;
+    int owner, other;
+    json_t *none = json_array();
+    assert_ok(fleet_register(w->fleet, &card, none, none, &a, &err), err);
+    agent_waits(a, 0, 1);
+    seat_assign(fleet_take(w->member[1], &other), 5, json_object());
+    fleet_expect(w->member[0], &(struct holder){"x", "t"}, 7, &owner);
+    assert_null(fleet_agent(w->fleet, "x"));
+    assert_int_equal(w->heard[1].loss, SEAT_DROPPED);
+    assert_int_equal(w->heard[1].lost, 1);
+    assert_int_equal(fleet_register(w->fleet, &card, none, none, &a, &err), STATUS_CONFLICT);
+    enlist(w, "x", 1, "[{\"study\":\"a\",\"lease\":7}]", NULL);
+    assert_int_equal(w->heard[0].lost, 0);
+    json_decref(none);
+}
+
 static void test_fleet__a_token_may_be_for_some_studies_only(void **state)
 {
     struct world *w = *state;
@@ -410,6 +433,7 @@ int main(void)
         fleet_test(test_fleet__a_machine_that_was_restarted_took_its_trials_along),
         fleet_test(test_fleet__a_name_belongs_to_whoever_is_there),
         fleet_test(test_fleet__a_name_belongs_to_its_token),
+        fleet_test(test_fleet__a_name_that_was_taken_too_early_is_given_back),
         fleet_test(test_fleet__a_token_may_be_for_some_studies_only),
         fleet_test(test_fleet__studies_share_fairly),
         fleet_test(test_fleet__what_nobody_knows_is_gone),

@@ -227,9 +227,17 @@ static struct agent *agent_create(struct fleet *f, const char *name)
     return a;
 }
 
+static void remove_agent(struct fleet *f, struct agent *a, enum seat_loss loss, const char *why);
+
+/* Who came under this name with another token while nobody knew whose it was leaves again: the lease's holder could not
+ * come back. */
 struct seat *fleet_expect(struct member *m, const struct holder *holder, int64_t lease, void *owner)
 {
     struct agent *a = find(m->fleet, holder->agent);
+    if (a && a->token && holder->token && strcmp(a->token, holder->token) != 0) {
+        remove_agent(m->fleet, a, SEAT_DROPPED, "its agent's name is that of another token's agent");
+        a = NULL;
+    }
     if (!a) a = agent_create(m->fleet, holder->agent);
     if (!a->token) a->token = copy(holder->token);
     struct seat *s = seat_create(a, m, owner);
