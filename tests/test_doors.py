@@ -169,6 +169,26 @@ class Holders(Doors):
         self.assertEqual([t["state"] for t in self.trials()][:3], ["complete"] * 3)
         self.assertEqual(self.nocturne("doctor", "--rebuild").count("PROBLEM"), 0)
 
+    def test_a_key_is_for_one_request_also_while_its_study_is_waited_for(self):
+        self.create(CLIENTS, trial=None)
+        before, statuses = len(self.trials()), []
+        self.kill_server()
+        with contextlib.closing(sqlite3.connect(os.path.join(self.dir, "nocturne.db"), isolation_level=None)) as db:
+            db.execute("BEGIN IMMEDIATE")  # the study cannot go on yet
+            self.start()
+
+            def post():
+                statuses.append(self.call("POST", "/studies/s/trials", {"params": {"x": 0.25, "k": 3}}, headers={"Idempotency-Key": "k"}).status)
+            posts = [threading.Thread(target=post) for _ in range(4)]
+            for each in posts:
+                each.start()
+            self.wait("all but one are told so", lambda: len(statuses) == 3)
+            db.execute("COMMIT")
+        for each in posts:
+            each.join()
+        self.assertEqual(sorted(statuses), [201, 409, 409, 409])
+        self.assertEqual(len(self.trials()), before + 1)
+
     def test_a_trial_of_an_agent_is_its_agents(self):
         go = os.path.join(self.dir, "go")
         self.create(trial=WAITS)

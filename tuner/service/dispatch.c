@@ -228,7 +228,7 @@ static bool answer_again(struct call *c)
     if (c->http->n) memcpy(all + n, c->http->body, c->http->n);
     digest(all, n + c->http->n, c->what);
     free(all);
-    bool twin = is_twin(c, c->service->working);
+    bool twin = is_twin(c, c->service->working) || is_twin(c, c->service->awaiting);
     for (struct hosted *h = c->service->hosted; !twin && h; h = h->next) twin = is_twin(c, h->call);
     if (twin) {
         call_problem(c, 409, "a request with this Idempotency-Key is being worked on");
