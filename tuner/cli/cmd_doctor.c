@@ -142,7 +142,7 @@ static void check_logs(void *data, const struct store_study *row)
         close(folder);
         return;
     }
-    qsort(known.name, known.n, sizeof *known.name, by_name);
+    if (known.n) qsort(known.name, known.n, sizeof *known.name, by_name);
     size_t orphans = count_orphans(folder, path, &known, example, sizeof example);
     if (orphans)
         snprintf(text, sizeof text, "study %s: %zu log folders belong to no attempt and may be deleted, for example %s",
