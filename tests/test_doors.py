@@ -189,6 +189,32 @@ class Holders(Doors):
         self.assertEqual(sorted(statuses), [201, 409, 409, 409])
         self.assertEqual(len(self.trials()), before + 1)
 
+    def test_many_messages_are_heard_in_order(self):
+        self.create()
+        card = {"instance": "i", "host": "h", "boot": "b", "version": "v", "slots": 1, "held": []}
+        ticket = self.ok("PUT", "/agents/a1", card, token=self.mine)["ticket"]
+        poll = {"ticket": ticket, "got": 0, "capacity": 1}
+        given = self.wait("it has a trial", lambda: self.ok("POST", "/agents/a1/poll", poll, token=self.mine)["mail"])[0]["assign"]
+        about = {"study": "s", "trial": given["trial"], "lease": given["lease"]}
+        messages = [{**about, "started": {"pid": 1}}]
+        messages += [{**about, "report": {"n": i, "step": i, "metrics": {"tokens": i}}} for i in range(4000)]
+        messages += [{**about, "lease": 10**9 + i, "report": {"n": 1, "step": 1, "metrics": {"tokens": 1}}} for i in range(450)]
+        messages += [{**about, "end": {"end": "complete", "metrics": GOOD}}]
+        gone = self.ok("POST", "/agents/a1/messages", {"ticket": ticket, "messages": messages}, token=self.mine)["gone"]
+        self.assertEqual([x["lease"] for x in gone], list(range(10**9, 10**9 + 450)))
+        self.assertEqual(self.trials()[given["trial"]]["state"], "complete")
+        reports = self.ok("GET", f"/studies/s/trials/{given['trial']}/reports")["reports"]
+        self.assertEqual([x["step"] for x in reports], list(range(4000)))
+
+    def test_a_body_has_so_many_values_and_no_more(self):
+        self.create(CLIENTS, trial=None)
+        head = {"Content-Type": "application/json"}
+        for many in ("{}," * 120000, "[" * 110000, '"":1,' * 60000, '"\\"",' * 101000):
+            answer = self.call("POST", "/studies/s/ask", text='{"count": [' + many, headers=head, token=self.mine)
+            self.refused(answer, 413)
+        answer = self.call("POST", "/studies/s/ask", text=json.dumps({"ttl": ",:[{\"" * 100000}), headers=head, token=self.mine)
+        self.refused(answer, 422)
+
     def test_a_trial_of_an_agent_is_its_agents(self):
         go = os.path.join(self.dir, "go")
         self.create(trial=WAITS)

@@ -16,6 +16,18 @@ static const char *hint(const char *text, size_t len)
                : "";
 }
 
+size_t json_marks(const char *text, size_t len)
+{
+    size_t n = 0;
+    bool quoted = false;
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == '"') quoted = !quoted;
+        if (quoted && text[i] == '\\') i++;
+        n += !quoted && (text[i] == ',' || text[i] == ':' || text[i] == '[' || text[i] == '{');
+    }
+    return n;
+}
+
 enum status json_parse_object(const char *text, size_t len, json_t **ret, struct error *err)
 {
     json_error_t at;

@@ -8,6 +8,9 @@
 #include <jansson.h>
 #include <stddef.h>
 
+/* Commas, colons and opening brackets outside of texts: no value takes memory without one, whatever its bytes. */
+size_t json_marks(const char *text, size_t len);
+
 /* Parses one JSON object. Ownership of *ret goes to the caller (json_decref). */
 enum status json_parse_object(const char *text, size_t len, json_t **ret, struct error *err);
 

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { POLL_MS = 20000, MESSAGES_MAX = 10000, TEXT_MAX = 100, REGISTRATIONS_A_S = 30, OTHERS_MAX = 255 };
+enum { POLL_MS = 20000, MESSAGES_MAX = 10000, TEXT_MAX = 100, REGISTRATIONS_A_S = 30, OTHERS_MAX = 255, SLICE = 200 };
 
 /* ---- looking ---- */
 
@@ -220,7 +220,7 @@ void api_agent_poll(struct call *c)
 
 /* Answered when all that they led to is durable, in each study that they are about. */
 struct saying {
-    struct call *call;
+    size_t next; /* of the messages: they are heard a slice at a time, and others have their turn between */
     size_t waits;
 };
 
@@ -259,23 +259,14 @@ static json_t *studies_of(const json_t *messages)
     return out;
 }
 
-void api_agent_messages(struct call *c)
+static void promise_answer(struct call *c)
 {
-    const json_t *messages = json_object_get(c->body, "messages");
-    if (!call_fields(c, "ticket", "messages", NULL)) return;
-    struct agent *a = checked_agent(c);
-    if (!a) return;
-    if (!json_is_array(messages) || json_array_size(messages) > MESSAGES_MAX) {
-        call_problem(c, 422, "\"messages\" is a list of at most %d", MESSAGES_MAX);
-        return;
-    }
-    struct saying *x = arena_alloc(&c->arena, sizeof *x);
-    c->answer = json_array();
-    c->state = x;
-    agent_says(c->service->fleet, a, messages, c->answer);
+    struct saying *x = c->state;
+    json_t *about = studies_of(json_object_get(c->body, "messages"));
+    json_decref(c->body); /* whoever waits needs little memory */
+    c->body = NULL;
     x->waits = 1;
     call_wait(c, &c->service->saying, forget_messages);
-    json_t *about = studies_of(messages);
     for (struct hosted *h = c->service->hosted; h; h = h->next) {
         if (h->over || !json_object_get(about, h->study->name)) continue;
         x->waits++;
@@ -283,4 +274,39 @@ void api_agent_messages(struct call *c)
     }
     json_decref(about);
     on_part_durable(c);
+}
+
+static void rest(struct call *c)
+{
+    (void)c;
+}
+
+static void hear_slice(struct call *c)
+{
+    struct saying *x = c->state;
+    const json_t *messages = json_object_get(c->body, "messages");
+    json_t *slice = json_array();
+    struct agent *a = checked_agent(c); /* it may have left since the last slice */
+    size_t n = json_array_size(messages), end = x->next + SLICE < n ? x->next + SLICE : n;
+    for (; a && x->next < end; x->next++) json_array_append(slice, json_array_get(messages, x->next));
+    if (a) agent_says(c->service->fleet, a, slice, c->answer);
+    json_decref(slice);
+    if (a && end < n)
+        call_work(c, NULL, rest, hear_slice);
+    else if (a)
+        promise_answer(c);
+}
+
+void api_agent_messages(struct call *c)
+{
+    const json_t *messages = json_object_get(c->body, "messages");
+    if (!call_fields(c, "ticket", "messages", NULL)) return;
+    if (!checked_agent(c)) return;
+    if (!json_is_array(messages) || json_array_size(messages) > MESSAGES_MAX) {
+        call_problem(c, 422, "\"messages\" is a list of at most %d", MESSAGES_MAX);
+        return;
+    }
+    c->answer = json_array();
+    c->state = arena_alloc(&c->arena, sizeof(struct saying));
+    hear_slice(c);
 }

@@ -220,6 +220,8 @@ void call_answer_durably(struct call *c, struct hosted *h, unsigned status, json
         journal_keep_answer(h->run->session->journal, &a);
         free(text);
     }
+    json_decref(c->body); /* whoever waits needs little memory */
+    c->body = NULL;
     c->hosted = h;
     c->status = status;
     c->answer = answer;

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { JSON_MAX = 1 << 20, FILE_MAX = 256 << 20, KEY_MAX = 200, PATH_TEXT_MAX = 1024 };
+enum { JSON_MAX = 1 << 20, FILE_MAX = 256 << 20, KEY_MAX = 200, PATH_TEXT_MAX = 1024, MARKS_MAX = 100000 };
 
 #define STUDY "/api/v1/studies/{study}"
 #define TRIAL STUDY "/trials/{trial}"
@@ -169,6 +169,10 @@ static bool read_json(struct call *c)
     }
     if (!is_json(c)) {
         call_problem(c, 415, "this resource takes application/json, not '%.80s'", type ? type : "nothing");
+        return false;
+    }
+    if (json_marks(c->http->body, c->http->n) > MARKS_MAX) { /* each takes up to a hundred times its bytes */
+        call_problem(c, 413, "this JSON has more than %d commas, colons and brackets; send less at once", MARKS_MAX);
         return false;
     }
     if (json_parse_object(c->http->body, c->http->n, &c->body, &err) == STATUS_OK) return true;
