@@ -116,6 +116,23 @@ static void test_outbox__a_torn_line_is_left_out_and_a_damaged_one_does_not_stop
     outbox_close(o);
 }
 
+/* Somebody cuts the file of an outbox that is open. */
+static void test_outbox__a_cut_file_is_an_empty_batch_and_what_comes_after_it_is_whole(void **state)
+{
+    (void)state;
+    for (int more = 0; more < 2; more++) {
+        struct outbox *o = open_box();
+        for (int i = 0; i < 100; i++) add(o, "a", i);
+        assert_int_equal(truncate(path, 93), 0); /* in the eleventh line */
+        if (more) add(o, "b", 7);
+        expect(o, SIZE_MAX, 10, 0);
+        expect(o, SIZE_MAX, 0, 0);
+        if (more) expect(o, SIZE_MAX, 1, 7);
+        assert_true(outbox_is_empty(o));
+        outbox_close(o);
+    }
+}
+
 static void test_outbox__stays_small_though_it_is_never_empty(void **state)
 {
     (void)state;
@@ -277,6 +294,7 @@ int main(void)
         box_test(test_outbox__an_upload_is_alone),
         box_test(test_outbox__what_was_not_dropped_is_there_after_a_kill),
         box_test(test_outbox__a_torn_line_is_left_out_and_a_damaged_one_does_not_stop_the_others),
+        box_test(test_outbox__a_cut_file_is_an_empty_batch_and_what_comes_after_it_is_whole),
         box_test(test_outbox__stays_small_though_it_is_never_empty),
         box_test(test_outbox__has_a_limit_and_thins_reports_only),
         box_test(test_outbox__a_disk_that_refuses_loses_nothing_and_has_a_limit_too),

@@ -64,6 +64,20 @@ class Agents(World):
         self.wait("they run again", lambda: [t["attempts"] for t in self.trials()[:2]] == [2, 2])
         self.assertEqual([e["body"]["outcome"] for e in self.events() if e["event"] == "returned"], ["lost", "lost"])
 
+    def test_an_outbox_that_is_cut_is_said_and_its_trials_run_again(self):
+        self.create(trial=self.gated())
+        self.agent("a1")
+        self.wait("both run", lambda: len([t for t in self.trials() if t["state"] == "running"]) == 2)
+        self.kill_server()
+        self.open_gate()
+        outbox = os.path.join("a1.d", "outbox.jsonl")
+        self.wait("both have ended", lambda: sum('"end"' in line for line in self.read(outbox).split("\n")) == 2)
+        os.truncate(os.path.join(self.dir, outbox), 37)
+        self.start()
+        self.wait_phase("complete")
+        self.assertIn("its file was cut", self.read("a1.out"))
+        self.assertEqual([t["attempts"] for t in self.trials()[:2]], [2, 2])
+
     def test_two_agents_cannot_have_one_name(self):
         self.agent("a1")
         self.wait("it is there", lambda: self.ok("GET", "/agents")["agents"])

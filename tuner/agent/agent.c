@@ -279,11 +279,24 @@ static bool upload(struct worker *w, const json_t *line)
     return w->message != NULL;
 }
 
+/* Somebody has cut or overwritten the file: what it said is lost, and the service learns which trials are not here. */
+static void forget_lost(struct worker *w)
+{
+    say(w, "messages that waited in the outbox are lost: its file was cut or overwritten; registering again");
+    outbox_drop(w->crew.outbox, w->sending);
+    w->state = AWAY;
+}
+
 static void say_messages(struct worker *w)
 {
     while (!w->message && !outbox_is_empty(w->crew.outbox)) {
         struct arena a = {0};
         json_t *lines = outbox_take(w->crew.outbox, BATCH_BYTES, "upload", &w->sending);
+        if (json_array_size(lines) == 0) {
+            forget_lost(w);
+            json_decref(lines);
+            return;
+        }
         if (json_object_get(json_array_get(lines, 0), "upload")) {
             if (!upload(w, json_array_get(lines, 0))) outbox_drop(w->crew.outbox, w->sending);
             json_decref(lines);

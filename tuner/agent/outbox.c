@@ -312,6 +312,13 @@ json_t *outbox_take(struct outbox *o, size_t max, const char *stop, size_t *ret_
     size_t n, taken = 0;
     for (char *text; (taken == 0 || taken < max) && (text = next_line(&w, &n));) {
         json_t *line = NULL;
+        const char *zero =
+            memrchr(text, 0, n - 1); /* somebody has cut the file before what follows, the next batch's */
+        size_t hole = zero ? (size_t)(zero + 1 - text) : 0;
+        if (hole) {
+            if (taken == 0) taken = hole;
+            break;
+        }
         json_parse_object(text, n - 1, &line, NULL); /* a damaged line is dropped with its batch */
         bool stops = line && json_object_get(line, stop);
         if (stops && json_array_size(all) > 0) {
@@ -323,6 +330,7 @@ json_t *outbox_take(struct outbox *o, size_t max, const char *stop, size_t *ret_
         if (stops) break;
     }
     free(w.buf);
+    if (taken == 0) taken = w.end - w.at; /* the file was cut: there is no more */
     *ret_bytes = o->lent = taken;
     return all;
 }

@@ -31,7 +31,8 @@ bool outbox_is_empty(const struct outbox *o);
 size_t outbox_bytes(const struct outbox *o);
 
 /* Lines from the front: at most `max` bytes, at least one line. The array is the caller's; *ret_bytes goes to
- * outbox_drop. `stop`: a line with this key ends the batch before it, or is alone. A torn last line is left out. */
+ * outbox_drop. `stop`: a line with this key ends the batch before it, or is alone. A torn last line is left out. An
+ * empty array: what was there is damaged, or the file was cut. */
 json_t *outbox_take(struct outbox *o, size_t max, const char *stop, size_t *ret_bytes);
 void outbox_drop(struct outbox *o, size_t bytes);
 /* All that is left; nothing is taken. */
