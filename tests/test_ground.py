@@ -2,6 +2,7 @@
 """The database's file is moved, deleted, replaced, cut or overwritten while it is in use: nothing is acknowledged into it,
 one sentence says so, and where the file comes back nothing is lost."""
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -10,11 +11,12 @@ import socket
 import sqlite3
 import signal
 import subprocess
+import tempfile
 import threading
 import unittest
 
 from patience import PATIENCE
-from service import STUDY, NOCTURNE, TRIAL, World
+from service import BIN, STUDY, NOCTURNE, TRIAL, World
 
 PARTS = ("", "-wal", "-shm")
 ADVISE = "study: q\nparameters: {x: {type: float, range: [0, 1]}}\nobjective: {minimize: loss}\n"
@@ -285,6 +287,71 @@ class Ground(World):
             self.ok("DELETE", "/studies/s?confirm=s")
             self.assertNotIn("nocturne.db-s.lock", os.listdir(self.dir))
             self.assertIn("s", os.listdir(os.path.join(self.dir, "nocturne.files")))  # what trials wrote stays
+
+
+class FirstToken(unittest.TestCase):
+    """The first start of a service, killed at any step: what there is of a token file works, and no token is unknown."""
+
+    def setUp(self):
+        self.temporary = tempfile.TemporaryDirectory(prefix="nocturne-test-")
+        self.dir = self.temporary.name
+
+    def tearDown(self):
+        self.temporary.cleanup()
+
+    def serve(self, **env):
+        """Until it listens (True) or dies."""
+        with subprocess.Popen([NOCTURNE, "serve", "--listen", "127.0.0.1:0", "--db", "n.db"], cwd=self.dir, stdout=subprocess.PIPE,
+                              env={**os.environ, **env}, text=True) as process:
+            listens = any("listening" in line for line in iter(process.stdout.readline, ""))
+            process.kill()
+            return listens
+
+    def valid(self):
+        """Hashes of the operators' secrets that are valid."""
+        if not os.path.exists(os.path.join(self.dir, "n.db")):
+            return []
+        with contextlib.closing(sqlite3.connect(os.path.join(self.dir, "n.db"))) as db:
+            try:
+                return [row[0].hex() for row in db.execute("SELECT hash FROM token WHERE role = 'operator' AND revoked_ms = 0")]
+            except sqlite3.OperationalError:
+                return []  # no table yet
+
+    def in_file(self):
+        try:
+            with open(os.path.join(self.dir, "n.token")) as text:
+                return hashlib.sha256(text.read().strip().split("_")[2].encode()).hexdigest()
+        except FileNotFoundError:
+            return None
+
+    def test_a_kill_at_any_step_is_repaired_by_the_next_start(self):
+        shim = {"LD_PRELOAD": os.path.join(BIN, "libkill_at.so"), "ASAN_OPTIONS": "verify_asan_link_order=0:detect_leaks=0"}
+        between = 0
+        for k in range(1, 1000):
+            for name in os.listdir(self.dir):
+                path = os.path.join(self.dir, name)
+                shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+            listened = self.serve(KILL_AT=str(k), **shim)
+            if self.in_file():
+                self.assertIn(self.in_file(), self.valid())
+            between += bool(self.valid()) and not self.in_file()
+            self.assertTrue(self.serve())
+            self.assertEqual(self.valid(), [self.in_file()])
+            self.assertEqual(os.stat(os.path.join(self.dir, "n.token")).st_mode & 0o777, 0o600)
+            self.assertNotIn("n.token.part", os.listdir(self.dir))
+            if listened:
+                break
+        self.assertTrue(listened)
+        self.assertGreater(k, 5)
+        self.assertGreater(between, 0)  # the moment in question was among them
+
+    def test_many_first_starts_at_once_make_one_token(self):
+        threads = [threading.Thread(target=self.serve) for _ in range(6)]
+        for x in threads:
+            x.start()
+        for x in threads:
+            x.join()
+        self.assertEqual(self.valid(), [self.in_file()])
 
 
 if __name__ == "__main__":

@@ -125,12 +125,9 @@ static enum status first_token(const struct options *o, struct error *err)
     struct store *store = NULL;
     enum status s = store_open(o->common.db, STORE_CREATE, &store, err);
     if (s) return s;
-    if (!auth_has(store, clock_real(), "operator")) {
-        token_path(o, path, sizeof path);
-        s = auth_create_file(store, clock_real(), &(struct token_wish){.name = "first", .role = "operator"}, path, id,
-                             err);
-        if (!s) printf("the operator's token is in %s\n", path);
-    }
+    token_path(o, path, sizeof path);
+    s = auth_create_first(store, clock_real(), &(struct token_wish){.name = "first", .role = "operator"}, path, id, err);
+    if (!s && *id) printf("the operator's token is in %s\n", path);
     store_close(store);
     return s;
 }

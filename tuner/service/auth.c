@@ -7,9 +7,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { PEERS_MAX = 8192, ID_BYTES = 6, SECRET_BYTES = 32 };
@@ -53,40 +56,42 @@ enum status auth_check_wish(const struct token_wish *wish, struct error *err)
     return check_scope(wish->scope, err);
 }
 
-enum status auth_create(struct store *store, const struct clock *clock, const struct token_wish *wish, char *ret_text,
-                        char *ret_id, struct error *err)
+struct new_token {
+    char id[TOKEN_ID_MAX], secret[2 * SECRET_BYTES + 1], text[TOKEN_TEXT_MAX];
+};
+
+static void invent(struct new_token *ret)
 {
-    char secret_text[2 * SECRET_BYTES + 1], id_text[TOKEN_ID_MAX];
+    digest_random_hex(ret->id, ID_BYTES);
+    digest_random_hex(ret->secret, SECRET_BYTES);
+    snprintf(ret->text, sizeof ret->text, "%s%s_%s", prefix, ret->id, ret->secret);
+}
+
+static enum status insert(struct store *store, const struct clock *clock, const struct token_wish *wish,
+                          const struct new_token *new, struct error *err)
+{
     int64_t now = clock_wall_ms(clock);
-    enum status s = auth_check_wish(wish, err);
-    if (s) return s;
-    digest_random_hex(id_text, ID_BYTES);
-    digest_random_hex(secret_text, SECRET_BYTES);
-    struct store_token t = {.id = id_text,
+    struct store_token t = {.id = new->id,
                             .name = wish->name,
                             .role = wish->role,
                             .scope = wish->scope,
                             .created_ms = now,
                             .expires_ms = wish->ttl_ms ? now + wish->ttl_ms : 0};
-    digest(secret_text, strlen(secret_text), t.hash);
-    s = store_token_insert(store, &t, err);
-    if (s) return s;
-    snprintf(ret_text, TOKEN_TEXT_MAX, "%s%s_%s", prefix, id_text, secret_text);
-    snprintf(ret_id, TOKEN_ID_MAX, "%s", id_text);
-    return STATUS_OK;
+    digest(new->secret, strlen(new->secret), t.hash);
+    return store_token_insert(store, &t, err);
 }
 
-enum status auth_create_file(struct store *store, const struct clock *clock, const struct token_wish *wish,
-                             const char *path, char *ret_id, struct error *err)
+enum status auth_create(struct store *store, const struct clock *clock, const struct token_wish *wish, char *ret_text,
+                        char *ret_id, struct error *err)
 {
-    char text[TOKEN_TEXT_MAX];
-    unlink(path);
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0) return error_set(err, STATUS_IO, "%s: cannot write a token: %s", path, strerror(errno));
-    enum status s = auth_create(store, clock, wish, text, ret_id, err);
-    if (!s && dprintf(fd, "%s\n", text) < 0) s = error_set(err, STATUS_IO, "%s: %s", path, strerror(errno));
-    close(fd);
-    return s;
+    struct new_token new;
+    enum status s = auth_check_wish(wish, err);
+    invent(&new);
+    if (!s) s = insert(store, clock, wish, &new, err);
+    if (s) return s;
+    snprintf(ret_text, TOKEN_TEXT_MAX, "%s", new.text);
+    snprintf(ret_id, TOKEN_ID_MAX, "%s", new.id);
+    return STATUS_OK;
 }
 
 static bool is_valid(const struct store_token *t, int64_t now)
@@ -142,6 +147,117 @@ bool auth_has(struct store *store, const struct clock *clock, const char *role)
     struct listing l = {.role = role, .now = clock_wall_ms(clock)};
     struct error ignored;
     return store_tokens(store, NULL, on_token, &l, &ignored) == STATUS_OK && l.found;
+}
+
+/* ---- a token in a file ----
+ *
+ *   PATH.part is locked ─▶ written, synced ─▶ the row is durable ─▶ renamed to PATH
+ */
+
+enum { PART_PATH_MAX = 4200 };
+
+struct part {
+    char path[PART_PATH_MAX];
+    int fd;
+};
+
+/* Ours alone, and still in its place when we have the lock: whoever had it before has renamed it. */
+static enum status open_part(const char *path, struct part *ret, struct error *err)
+{
+    struct stat ours, there;
+    snprintf(ret->path, sizeof ret->path, "%s.part", path);
+    for (;;) {
+        ret->fd = open(ret->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+        if (ret->fd < 0) return error_set(err, STATUS_IO, "%s: cannot write a token: %s", ret->path, strerror(errno));
+        bool good = fstat(ret->fd, &ours) == 0 && S_ISREG(ours.st_mode) && ours.st_uid == geteuid() &&
+                    fchmod(ret->fd, 0600) == 0;
+        bool locked = good && flock(ret->fd, LOCK_EX) == 0;
+        if (locked && lstat(ret->path, &there) == 0 && there.st_ino == ours.st_ino && there.st_dev == ours.st_dev)
+            return STATUS_OK;
+        close(ret->fd);
+        if (!locked) return error_set(err, STATUS_IO, "%s: in the way of a token; remove it", ret->path);
+    }
+}
+
+/* Nobody knows the token that is in it. */
+static enum status disown(struct store *store, const struct clock *clock, const struct part *part, struct error *err)
+{
+    char text[TOKEN_TEXT_MAX] = "", id[TOKEN_ID_MAX] = "";
+    size_t n = sizeof prefix - 1;
+    if (pread(part->fd, text, sizeof text - 1, 0) < 0 || strncmp(text, prefix, n) != 0) return STATUS_OK;
+    snprintf(id, sizeof id, "%.*s", 2 * ID_BYTES, text + n);
+    enum status s = store_token_revoke(store, id, clock_wall_ms(clock), err);
+    return s == STATUS_NOT_FOUND ? STATUS_OK : s;
+}
+
+static enum status write_part(const struct part *part, const struct new_token *new, struct error *err)
+{
+    int n = (int)strlen(new->text);
+    bool good = ftruncate(part->fd, 0) == 0 && dprintf(part->fd, "%s\n", new->text) == n + 1 && fsync(part->fd) == 0;
+    return good ? STATUS_OK : error_set(err, STATUS_IO, "%s: cannot write a token: %s", part->path, strerror(errno));
+}
+
+/* The name is on the disk when its folder is. */
+static enum status publish(const struct part *part, const char *path, struct error *err)
+{
+    char folder[PART_PATH_MAX];
+    if (rename(part->path, path) != 0)
+        return error_set(err, STATUS_IO, "%s: cannot write a token: %s", path, strerror(errno));
+    snprintf(folder, sizeof folder, "%s", path);
+    int fd = open(dirname(folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return STATUS_OK;
+    fsync(fd);
+    close(fd);
+    return STATUS_OK;
+}
+
+static enum status fill(struct store *store, const struct clock *clock, const struct token_wish *wish,
+                        const struct part *part, const char *path, char *ret_id, struct error *err)
+{
+    struct new_token new;
+    struct error ignored;
+    invent(&new);
+    enum status s = write_part(part, &new, err);
+    if (!s) s = insert(store, clock, wish, &new, err);
+    if (!s) s = publish(part, path, err);
+    if (!s)
+        snprintf(ret_id, TOKEN_ID_MAX, "%s", new.id);
+    else if (disown(store, clock, part, &ignored) == STATUS_OK)
+        unlink(part->path);
+    return s;
+}
+
+static enum status create_file(struct store *store, const struct clock *clock, const struct token_wish *wish,
+                               bool first, const char *path, char *ret_id, struct error *err)
+{
+    struct part part;
+    enum status s = auth_check_wish(wish, err);
+    if (!s) s = open_part(path, &part, err);
+    if (s) return s;
+    *ret_id = 0;
+    s = disown(store, clock, &part, err);
+    if (!s && first && auth_has(store, clock, wish->role))
+        unlink(part.path);
+    else if (!s)
+        s = fill(store, clock, wish, &part, path, ret_id, err);
+    close(part.fd);
+    return s;
+}
+
+enum status auth_create_file(struct store *store, const struct clock *clock, const struct token_wish *wish,
+                             const char *path, char *ret_id, struct error *err)
+{
+    return create_file(store, clock, wish, false, path, ret_id, err);
+}
+
+enum status auth_create_first(struct store *store, const struct clock *clock, const struct token_wish *wish,
+                              const char *path, char *ret_id, struct error *err)
+{
+    char part[PART_PATH_MAX];
+    snprintf(part, sizeof part, "%s.part", path);
+    *ret_id = 0;
+    if (access(part, F_OK) != 0 && auth_has(store, clock, wish->role)) return STATUS_OK;
+    return create_file(store, clock, wish, true, path, ret_id, err);
 }
 
 /* ---- checking ---- */
