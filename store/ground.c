@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { HEADER_BYTES = 100, NAME_ROOM = 4200 }; /* of a database [SQLite, Database File Format, 1.3] */
 
@@ -17,6 +18,19 @@ static bool look_at(struct store *store, size_t part, struct stat *ret)
     char name[NAME_ROOM];
     const char *base = sqlite3_db_filename(store->db, "main");
     return snprintf(name, sizeof name, "%s%s", base, tails[part]) < (int)sizeof name && stat(name, ret) == 0;
+}
+
+/* For their owner alone. The names, as with the header: no descriptor of ours may be closed. */
+void ground_tighten(struct store *store)
+{
+    char name[NAME_ROOM];
+    struct stat st;
+    const char *base = sqlite3_db_filename(store->db, "main");
+    for (size_t i = 0; base && *base && i < GROUND_PARTS; i++) {
+        if (snprintf(name, sizeof name, "%s%s", base, tails[i]) >= (int)sizeof name) return;
+        if (lstat(name, &st) != 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() || !(st.st_mode & 077)) continue;
+        if (chmod(name, st.st_mode & 07700) != 0) return; /* a file system without modes */
+    }
 }
 
 static uint32_t big_endian(const unsigned char *at)

@@ -25,6 +25,8 @@ struct ground { /* as it was when the store was opened; zero: not known, in memo
     uint32_t id;      /* its application id when it was opened: 0 in the file of a new one, whose first page is in the log */
 };
 
+/* Takes away what others may do with the files of a store. Before the first statement. */
+void ground_tighten(struct store *store);
 /* Remembers the files of a store that has just been opened. */
 void ground_note(struct store *store);
 

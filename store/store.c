@@ -5,6 +5,7 @@
 
 #include "tuner/base/arena.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +73,13 @@ static off_t file_bytes(const char *path)
     return stat(path, &st) == 0 ? st.st_size : 0;
 }
 
+/* SQLite makes its other files as this one is. One that is there is not touched: to close it would end locks on it. */
+static void create_private(const char *path)
+{
+    int fd = strcmp(path, ":memory:") == 0 ? -1 : open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0) close(fd);
+}
+
 enum status store_open(const char *path, enum store_mode mode, struct store **ret, struct error *err)
 {
     if (mode == STORE_EXISTING && strcmp(path, ":memory:") != 0 && access(path, F_OK) != 0)
@@ -82,8 +90,10 @@ enum status store_open(const char *path, enum store_mode mode, struct store **re
     struct store *store = must_alloc(1, sizeof *store);
     store->path = must_strdup(path);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (mode == STORE_CREATE ? SQLITE_OPEN_CREATE : 0);
+    if (mode == STORE_CREATE) create_private(path);
     int code = sqlite3_open_v2(path, &store->db, flags, NULL);
     enum status s = code == SQLITE_OK ? STATUS_OK : store_failed(store, code, err);
+    if (!s) ground_tighten(store);
     if (!s) s = configure(store, err);
     if (!s) s = store_migrate(store, err);
     if (!s && file_bytes(path) <= STORE_CHECKED_BYTES) s = quick_check(store, err);
@@ -123,6 +133,7 @@ enum status store_backup(struct store *store, const char *path, struct error *er
         return error_set(err, STATUS_INVALID, "%s: exists already; choose another file, or move it away", path);
     snprintf(part, sizeof part, "%s.part", path);
     unlink(part);
+    create_private(part);
     int code = sqlite3_open(part, &out);
     sqlite3_backup *copy = code == SQLITE_OK ? sqlite3_backup_init(out, "main", store->db, "main") : NULL;
     while (copy && (code = sqlite3_backup_step(copy, -1)) == SQLITE_BUSY) sqlite3_sleep(50);

@@ -1,6 +1,7 @@
 #include "workers/workers.h"
 
 #include "tuner/base/arena.h"
+#include "tuner/base/redact.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -105,7 +106,7 @@ static char **environment(struct arena *a, const char *const *scrub)
     while (environ[n]) n++;
     char **env = arena_array(a, n + 1, sizeof *env);
     for (size_t i = 0; i < n; i++) {
-        bool out = false;
+        bool out = redact_is_own(environ[i]);
         for (size_t j = 0; scrub && scrub[j]; j++) out |= strncmp(environ[i], scrub[j], strlen(scrub[j])) == 0;
         if (!out) env[k++] = environ[i];
     }

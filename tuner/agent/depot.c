@@ -256,10 +256,21 @@ static char *part_name(const char *sha, struct arena *a)
     return arena_printf(a, "%s.part", sha);
 }
 
+static bool keep_part(const struct item *x, const char *sha)
+{
+    struct arena a = {0};
+    int dir = -1;
+    if (open_cache(x, &dir, NULL)) return false;
+    beneath_remove(dir, sha);
+    bool ok = renameat(dir, part_name(sha, &a), dir, sha) == 0;
+    close(dir);
+    arena_done(&a);
+    return ok;
+}
+
 static void on_blob(void *data, long status, const char *body, size_t n)
 {
     struct item *x = data;
-    struct arena a = {0};
     struct error err;
     unsigned char hash[DIGEST_BYTES];
     char hex[DIGEST_HEX];
@@ -268,9 +279,7 @@ static void on_blob(void *data, long status, const char *body, size_t n)
     x->inquiry = NULL;
     bool whole =
         status == 200 && digest_file(x->fd, hash, &err) == STATUS_OK && strcmp(digest_hex(hash, hex), sha) == 0;
-    int dir = -1;
-    whole = whole && open_cache(x, &dir, &err) == STATUS_OK && renameat(dir, part_name(sha, &a), dir, sha) == 0;
-    if (dir >= 0) close(dir);
+    whole = whole && keep_part(x, sha);
     close(x->fd);
     x->fd = -1;
     if (status != 200)
@@ -281,7 +290,6 @@ static void on_blob(void *data, long status, const char *body, size_t n)
         x->file++;
         next_file(x);
     }
-    arena_done(&a);
 }
 
 static void fetch(struct item *x, const char *sha, struct arena *a)
@@ -350,13 +358,11 @@ static bool is_manifest(const json_t *m)
 static void on_definition(void *data, long status, const char *body, size_t n)
 {
     struct item *x = data;
-    struct arena a = {0};
     x->inquiry = NULL;
-    if (status == 200 && json_parse_object(body, n, &x->manifest, NULL) == STATUS_OK && is_manifest(x->manifest)) {
+    if (status == 200 && json_parse_object(body, n, &x->manifest, NULL) == STATUS_OK && is_manifest(x->manifest))
         next_file(x);
-    } else
+    else
         fail_with(x, status == 200 ? 0 : status, body);
-    arena_done(&a);
 }
 
 static struct item *find(const struct depot *d, const char *study, const char *definition)

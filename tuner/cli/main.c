@@ -3,6 +3,7 @@
  * nocturne: finds its command in a table and hands over. */
 #include "tuner/cli/cli.h"
 
+#include "tuner/base/redact.h"
 #include "tuner/base/words.h"
 #include "surrogate/surrogate.h"
 
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 const struct command cli_commands[] = {
     {"init", cmd_init, "write a commented study file to start from"},
@@ -60,9 +62,17 @@ static int unknown(const char *word)
     return EXIT_USAGE;
 }
 
+/* From other processes of this user, which trials are: neither the memory nor the environment can be read. */
+static void keep_secrets(void)
+{
+    redact_hide_own();
+    prctl(PR_SET_DUMPABLE, 0);
+}
+
 int main(int argc, char **argv)
 {
     char name[64];
+    keep_secrets();
     argp_err_exit_status = EXIT_USAGE;
     setenv("ARGP_HELP_FMT", "no-dup-args-note", 0); /* argp's own knob: no boilerplate below the options */
     signal(SIGPIPE, SIG_IGN);
