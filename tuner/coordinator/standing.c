@@ -57,14 +57,24 @@ static void judge(struct standings *all, const struct session *s, const struct o
     }
 }
 
-static void mark_front(struct standings *all, const struct objective *o)
+/* Against the front of those before only: what one that has left it would dominate, its successor dominates, too. */
+static void mark_front(struct standings *all, const struct objective *o, struct arena *arena)
 {
     if (o->form != OBJECTIVE_PARETO) return;
+    struct standing **front = arena_array(arena, all->n + 1, sizeof *front);
+    size_t n = 0;
     for (size_t i = 0; i < all->n; i++) {
-        all->all[i].on_front = all->all[i].feasible;
-        for (size_t k = 0; k < all->n && all->all[i].on_front; k++)
-            if (all->all[k].feasible && objective_dominates(o, all->all[k].mean, all->all[i].mean))
-                all->all[i].on_front = false;
+        struct standing *x = &all->all[i];
+        x->on_front = x->feasible;
+        for (size_t k = 0; k < n && x->on_front; k++) x->on_front = !objective_dominates(o, front[k]->mean, x->mean);
+        if (!x->on_front) continue;
+        size_t kept = 0;
+        for (size_t k = 0; k < n; k++) {
+            front[k]->on_front = !objective_dominates(o, x->mean, front[k]->mean);
+            if (front[k]->on_front) front[kept++] = front[k];
+        }
+        n = kept;
+        front[n++] = x;
     }
 }
 
@@ -90,7 +100,7 @@ struct standings standings_make(const struct session *s, const struct objective 
         if (!x->feasible || (any_confirmed && !eligible_all && x->confirmed == 0)) continue;
         if (!out.winner || x->utility > out.winner->utility) out.winner = x;
     }
-    mark_front(&out, objective);
+    mark_front(&out, objective, arena);
     return out;
 }
 
