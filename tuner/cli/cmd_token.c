@@ -19,7 +19,7 @@ struct options {
 static const struct argp_option table[] = {
     {"role", 'r', "ROLE", 0, "viewer (looks), worker (runs trials) or operator (everything)", 0},
     {"expires", 'e', "DURATION", 0, "for example 30d (default: never)", 0},
-    {"study", 's', "NAME,…", 0, "a worker's: for these studies only (default: all)", 0},
+    {"study", 's', "NAME[,NAME]", 0, "a worker's: for these studies only (default: all)", 0},
     {"name", 'n', "NAME", 0, "for people: whose it is (default: the role)", 0},
     {"output", 'o', "FILE", 0, "write it there, for your eyes only, instead of stdout", 0},
     {0},
@@ -149,7 +149,7 @@ int cmd_token(int argc, char **argv)
         "create --role ROLE\nlist\nrevoke ID",
         "Tokens for the service: who may look (viewer), run trials (worker), do everything (operator). A token is shown "
         "once and stored as a hash.\v"
-        "Example: nocturne token create --role worker --expires 30d --output worker.token",
+        "Example: nocturne token create --role worker --study g2p --expires 30d --output worker.token",
         cli_common_child,
         NULL,
         NULL};
