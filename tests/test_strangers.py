@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Strangers and slow ones at the service's door: several source addresses on loopback, half-sent requests, peers that go
 away, tokens that end while something is read with them. NOCTURNE_BIN is the folder of the binaries."""
+import contextlib
 import http.client
 import os
 import resource
@@ -247,6 +248,17 @@ class Framing(Strangers):
                                  ("/" + "a" * 2000, 414), ("/" + "%61" * 2000, 414)):
             with self.subTest(target):
                 self.assertEqual(self.status(f"GET {target} HTTP/1.1", token=self.operator), expected)
+
+    def test_what_never_becomes_a_request_leaves_nothing(self):
+        for rest in ("?" + "&".join(f"a{i}" for i in range(5000)) + " HTTP/1.1\r\nHost: x\r\n\r\n", " HTTP/1.1\r\nHost: " + "x" * 40000,
+                     " HTTP/1.1\r\nHost", " HTTP/1.1\r\n no: x\r\n\r\n", " HTTP/1.1\r\n" + "a: b\r\n" * 5000):
+            with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as connection, contextlib.suppress(OSError):
+                connection.sendall(b"GET /healthz" + rest.encode())
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(65536):
+                    pass
+        self.wait("they are gone", lambda: "nocturne_http_connections 1\n" in self.call("GET", "/metrics").body.decode())
+        self.end([self.server])  # the leak checker of a sanitized build speaks at the end, and tearDown reads it
 
     def test_only_one_framing_is_understood(self):
         post = "POST /api/v1/studies HTTP/1.1"

@@ -349,6 +349,19 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
     return MHD_YES;
 }
 
+static void exchange_free(struct exchange *x)
+{
+    struct http *h = x->http;
+    *(x->prev ? &x->prev->next : &h->exchange) = x->next;
+    if (x->next) x->next->prev = x->prev;
+    if (x->response) MHD_destroy_response(x->response);
+    forget_body(x);
+    visitor_own(x->visitor, NULL);
+    free((char *)x->request.method);
+    free((char *)x->request.path);
+    free(x);
+}
+
 static void on_completed(void *data, struct MHD_Connection *connection, void **state,
                          enum MHD_RequestTerminationCode code)
 {
@@ -359,15 +372,8 @@ static void on_completed(void *data, struct MHD_Connection *connection, void **s
     if (!x) return;
     *state = NULL;
     if (x->begun) h->hooks.gone(h->hooks.data, &x->request);
-    *(x->prev ? &x->prev->next : &h->exchange) = x->next;
-    if (x->next) x->next->prev = x->prev;
-    if (x->response) MHD_destroy_response(x->response);
-    forget_body(x);
-    visitor_own(x->visitor, NULL);
     visitor_asks(x->visitor);
-    free((char *)x->request.method);
-    free((char *)x->request.path);
-    free(x);
+    exchange_free(x);
 }
 
 /* ---- answering ---- */
@@ -460,6 +466,8 @@ static void on_connection(void *data, struct MHD_Connection *connection, void **
         *socket_context = h->entering;
         h->entering = NULL;
     } else if (*socket_context) {
+        struct exchange *x = visitor_owner(*socket_context);
+        if (x) exchange_free(x); /* a request with a first line, and no whole header: it never began */
         visitor_leaves(*socket_context);
         *socket_context = NULL;
     }
