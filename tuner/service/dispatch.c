@@ -172,7 +172,7 @@ static bool read_json(struct call *c)
         return false;
     }
     if (json_marks(c->http->body, c->http->n) > MARKS_MAX) { /* each takes up to a hundred times its bytes */
-        call_problem(c, 413, "this JSON has more than %d commas, colons and brackets; send less at once", MARKS_MAX);
+        call_problem(c, 400, "this JSON has more than %d commas, colons and brackets; send less at once", MARKS_MAX);
         return false;
     }
     if (json_parse_object(c->http->body, c->http->n, &c->body, &err) == STATUS_OK) return true;
