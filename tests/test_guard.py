@@ -166,7 +166,7 @@ class Guard(World):
         self.assertEqual(self.guard("exit 7"), 7)
         self.assertEqual(self.guard("kill -KILL $$"), -signal.SIGKILL)
         self.assertEqual(self.guard("kill -SEGV $$"), -signal.SIGSEGV)
-        self.assertEqual(glob.glob("/sys/fs/cgroup/**/nocturne-test*", recursive=True), [])
+        self.assertEqual(glob.glob(f"/sys/fs/cgroup/**/nocturne-test{self.mark}*", recursive=True), [])
 
     def test_two_thousand_processes(self):
         code = self.guard("""trap '' TERM HUP INT QUIT USR1 USR2 ALRM PIPE CONT TSTP
@@ -289,6 +289,20 @@ class Run(World):
 
     def test_both_guards_killed(self):
         self.finish(self.OUTER + "setsid sleep MARK & (setsid sleep MARK >/dev/null 2>&1 3>&- &); env -i sleep MARK & echo up >up; kill -9 $outer $PPID")
+
+    def test_cgroups_that_killed_guards_left_are_swept(self):
+        with open("/proc/self/cgroup") as text:
+            own = [line[3:].strip() for line in text if line.startswith("0::/")]
+        found = [m for m in ("/sys/fs/cgroup", "/sys/fs/cgroup/unified") if os.path.exists(m + "/cgroup.procs")]
+        try:
+            left = f"{found[0]}{own[0].rstrip('/')}/nocturne-{self.mark}"
+            os.mkdir(left)
+        except (OSError, IndexError):
+            self.skipTest("no cgroup of one's own here")
+        self.finish("echo up >up")
+        if self.PREFIX:
+            os.rmdir(left)
+        self.assertFalse(os.path.exists(left))
 
     def test_both_guards_stopped_until_the_timeout(self):
         out = self.finish(self.OUTER + "trap '' TERM; setsid sleep MARK & echo up >up; kill -STOP $outer $PPID; sleep MARK", timeout="1s")

@@ -1,5 +1,7 @@
 #include "workers/cgroup.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <linux/magic.h>
@@ -11,9 +13,10 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 4096, NESTED_MAX = 16 };
+enum { PATH_SIZE = 4096, NESTED_MAX = 16, TRIES = 100, TRY_MS = 5 };
 
 static const char *mount_point(void)
 {
@@ -81,8 +84,26 @@ static int remove_folder(const char *path, const struct stat *st, int type, stru
     return 0;
 }
 
+/* The kernel is done with who was in it a moment after they were waited for. */
 void cgroup_remove(const char *name)
 {
     char path[PATH_SIZE];
-    if (path_of(name, path) && rmdir(path) != 0) nftw(path, remove_folder, NESTED_MAX, FTW_DEPTH | FTW_PHYS);
+    if (!path_of(name, path)) return;
+    for (int try = 0; try < TRIES && rmdir(path) != 0 && errno != ENOENT; try++) {
+        nftw(path, remove_folder, NESTED_MAX, FTW_DEPTH | FTW_PHYS);
+        nanosleep(&(struct timespec){.tv_nsec = TRY_MS * 1000000}, NULL);
+    }
+}
+
+/* Those that somebody is in refuse. */
+void cgroup_sweep(void)
+{
+    char path[PATH_SIZE];
+    if (!path_of("", path)) return;
+    char *name = strrchr(path, '/');
+    *name++ = 0;
+    DIR *dir = opendir(path);
+    for (struct dirent *d; dir && (d = readdir(dir));)
+        if (strncmp(d->d_name, name, strlen(name)) == 0) unlinkat(dirfd(dir), d->d_name, AT_REMOVEDIR);
+    if (dir) closedir(dir);
 }

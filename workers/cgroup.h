@@ -14,5 +14,6 @@
 pid_t cgroup_fork(const char *name);
 void cgroup_kill(const char *name);
 void cgroup_remove(const char *name); /* those that were made in it as well; only empty ones */
+void cgroup_sweep(void);              /* empty ones that killed guards have left */
 
 #endif

@@ -1,3 +1,4 @@
+#include "workers/cgroup.h"
 #include "workers/job.h"
 
 #include "tuner/base/arena.h"
@@ -16,6 +17,7 @@ struct workers *workers_create(uv_loop_t *loop, const char *guard, size_t n_slot
     w->loop = loop;
     w->guard = must_strdup(guard);
     w->n_slots = n_slots;
+    if (n_slots) cgroup_sweep();
     return w;
 }
 
