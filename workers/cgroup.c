@@ -43,25 +43,37 @@ static bool path_of(const char *name, char path[PATH_SIZE])
     return snprintf(path, PATH_SIZE, "%s%s/nocturne-%s", mount, line + 3, name) < PATH_SIZE;
 }
 
-static pid_t fork_into(const char *path)
+/* Where clone3 may not be called, the child goes there by itself. */
+static pid_t fork_and_join(int folder)
 {
-    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0) return -1;
-    struct clone_args args = {.flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (unsigned)folder};
-    bool can_kill = faccessat(folder, "cgroup.kill", W_OK, 0) == 0;
-    pid_t pid = can_kill ? (pid_t)syscall(SYS_clone3, &args, sizeof args) : -1;
-    close(folder);
+    int members = openat(folder, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+    pid_t pid = fork();
+    if (pid == 0 && members >= 0) {
+        ssize_t n = write(members, "0", 1);
+        (void)n; /* then it goes on where it is */
+    }
+    if (members >= 0) close(members);
     return pid;
+}
+
+static pid_t fork_into(int folder)
+{
+    struct clone_args args = {.flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (unsigned)folder};
+    pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+    return pid >= 0 ? pid : fork_and_join(folder);
 }
 
 pid_t cgroup_fork(const char *name)
 {
     char path[PATH_SIZE];
     if (!path_of(name, path) || mkdir(path, 0755) != 0) return fork();
-    pid_t pid = fork_into(path);
-    if (pid >= 0) return pid;
-    rmdir(path);
-    return fork();
+    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool can_kill = folder >= 0 && faccessat(folder, "cgroup.kill", W_OK, 0) == 0; /* Linux 5.14 */
+    if (!can_kill) rmdir(path);
+    pid_t pid = can_kill ? fork_into(folder) : fork();
+    if (pid < 0) rmdir(path);
+    if (folder >= 0) close(folder);
+    return pid;
 }
 
 void cgroup_kill(const char *name)

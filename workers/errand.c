@@ -1,3 +1,4 @@
+#include "workers/rescue.h"
 #include "workers/workers.h"
 
 #include "tuner/base/arena.h"
@@ -25,19 +26,24 @@ struct errand {
     int handles, open; /* open: of process, out, err, those that are not at their end */
     int64_t code;
     int signal;
-    bool slow;
+    bool slow, ending;
+    struct rescue rescue; /* kills what it has started, too */
     errand_done_fn *done; /* NULL: dropped, or called */
     void *data;
 };
 
-static void on_close(uv_handle_t *handle)
+static void release(struct errand *e)
 {
-    struct errand *e = handle->data;
     if (--e->handles > 0) return;
     free(e->out.text);
     free(e->err.text);
     arena_done(&e->arena);
     free(e);
+}
+
+static void on_close(uv_handle_t *handle)
+{
+    release(handle->data);
 }
 
 static void close_all(struct errand *e)
@@ -71,11 +77,36 @@ static void on_gone(uv_process_t *process, int64_t code, int signal)
     part(e);
 }
 
+static void stop_reading(struct errand *e, struct output *o)
+{
+    if (uv_is_closing((uv_handle_t *)&o->pipe)) return;
+    uv_close((uv_handle_t *)&o->pipe, on_close);
+    part(e);
+}
+
+/* Whoever got away from it does not keep the errand by holding its pipes. */
+static void on_killed(void *data)
+{
+    struct errand *e = data;
+    if (uv_is_active((uv_handle_t *)&e->process)) uv_process_kill(&e->process, SIGKILL); /* if there was no /proc */
+    stop_reading(e, &e->out);
+    stop_reading(e, &e->err);
+    release(e);
+}
+
+static void end_command(struct errand *e)
+{
+    if (e->ending) return;
+    e->ending = true;
+    e->handles++;
+    rescue_start(&e->rescue, e->timer.loop, on_killed, e);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     struct errand *e = timer->data;
     e->slow = true;
-    uv_process_kill(&e->process, SIGKILL);
+    end_command(e);
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
@@ -96,8 +127,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     }
     free(buf->base);
     if (n >= 0) return;
-    uv_close((uv_handle_t *)stream, on_close);
-    part(e);
+    stop_reading(e, o);
 }
 
 static char **environment(struct arena *a, const char *const *scrub)
@@ -149,6 +179,8 @@ struct errand *errand_start(uv_loop_t *loop, char *const *argv, const char *cons
         return e;
     }
     e->open = 3;
+    rescue_init(&e->rescue);
+    rescue_watch(&e->rescue, e->process.pid);
     uv_read_start((uv_stream_t *)&e->out.pipe, on_alloc, on_read);
     uv_read_start((uv_stream_t *)&e->err.pipe, on_alloc, on_read);
     uv_timer_start(&e->timer, on_timer, (uint64_t)timeout_ms, 0);
@@ -160,7 +192,7 @@ void errand_drop(struct errand *e)
     if (!e->done) return;
     e->done = NULL;
     if (e->open > 0)
-        uv_process_kill(&e->process, SIGKILL);
+        end_command(e);
     else
         close_all(e);
 }

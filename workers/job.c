@@ -176,6 +176,7 @@ static void on_rescued(void *data)
 {
     struct job *job = data;
     job->rescued = RESCUE_DONE;
+    if (job->state == JOB_KILLING) uv_process_kill(&job->process, SIGKILL); /* if there was no /proc */
     drain(job);
     release(job);
 }
