@@ -253,6 +253,27 @@ static void test_job__sees_its_environment_and_files(void **state)
     watch_free(w);
 }
 
+/* A reason is cut, and a secret that the cut goes through is taken out before. */
+static void test_job__reasons_hold_no_half_of_a_secret(void **state)
+{
+    (void)state;
+    static const char *const scripts[] = {
+        "printf '%0245d%s\\n' 7 \"$TEST_API_KEY\" >&2; exit 3",
+        "printf '%0240d' 7 >&2; printf 'sword' >&2; sleep 0.1; printf 'fish-of-mine\\n' >&2; exit 3",
+        "printf '{\"infeasible\": \"%0245d%s\"}\\n' 7 \"$TEST_API_KEY\" >&3",
+        "printf '{\"report\": {\"x\": \"%0100d%s' 7 \"$TEST_API_KEY\" >&3; echo >&3",
+        "printf '{\"report\": {\"step\": 1, \"%s\": \"\"}}\\n' \"$TEST_API_KEY\" >&3",
+    };
+    setenv("TEST_API_KEY", "swordfish-of-mine", 1);
+    for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
+        struct watch *w = run_script(scripts[i]);
+        assert_true(*w->reason);
+        if (strstr(w->reason, "sword") || strstr(w->reason, "fish")) fail_msg("%zu: %s", i, w->reason);
+        watch_free(w);
+    }
+    unsetenv("TEST_API_KEY");
+}
+
 static void test_job__arguments_never_meet_a_shell(void **state)
 {
     (void)state;
@@ -511,6 +532,7 @@ int main(void)
         cmocka_unit_test(test_job__failures_have_their_reasons),
         cmocka_unit_test(test_job__a_program_that_does_not_exist),
         cmocka_unit_test(test_job__sees_its_environment_and_files),
+        cmocka_unit_test(test_job__reasons_hold_no_half_of_a_secret),
         cmocka_unit_test(test_job__arguments_never_meet_a_shell),
         cmocka_unit_test(test_job__timeout_kills_after_the_grace),
         cmocka_unit_test(test_job__a_guard_that_cannot_fork),

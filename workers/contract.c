@@ -6,14 +6,14 @@
  */
 #include "workers/contract.h"
 
-#include "tuner/base/arena.h"
 #include "tuner/base/json.h"
 #include "tuner/base/metrics.h"
 #include "tuner/base/redact.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+enum { WHY_ROOM = 251, LINE_ROOM = 121 }; /* of what is shown of it */
 
 static const char *const verbs[] = {"report", "result",   "infeasible", "checkpoint",
                                     "policy", "artefact", "log"}; /* by message_kind */
@@ -64,7 +64,7 @@ static enum status read_message(json_t *object, struct message *m, struct error 
     case MESSAGE_RESULT: return read_metrics(body, m, err);
     case MESSAGE_INFEASIBLE:
         if (!json_is_string(body)) return error_set(err, STATUS_INVALID, "\"infeasible\" says why in a string");
-        snprintf(m->text, sizeof m->text, "%.250s", json_string_value(body));
+        redact_cut(json_string_value(body), json_string_length(body), m->text, WHY_ROOM);
         return STATUS_OK;
     case MESSAGE_CHECKPOINT: return read_checkpoint(body, m, err);
     case MESSAGE_POLICY:
@@ -84,14 +84,11 @@ static enum status read_message(json_t *object, struct message *m, struct error 
 /* The beginning of the line and what is wrong with it, without secrets. */
 static enum status blame(const char *line, size_t len, struct error *err)
 {
+    char begin[LINE_ROOM];
     if (!err) return STATUS_INVALID;
-    char *safe = must_alloc(len + 1, 1);
-    memcpy(safe, line, len);
-    redact(safe, len);
     redact(err->text, strlen(err->text));
-    error_context(err, "reported '%.*s'", (int)(len > 120 ? 120 : len), safe);
-    free(safe);
-    return err->status;
+    redact_cut(line, len, begin, sizeof begin);
+    return error_context(err, "reported '%s'", begin);
 }
 
 enum status contract_parse(const char *line, size_t len, struct message *ret, struct error *err)

@@ -96,7 +96,6 @@ static void flush_tail(struct work *w, int which)
 {
     struct tail *t = &w->tail[which];
     if (t->n == 0) return;
-    redact(t->bytes, t->n);
     if (t->cut)
         say_body(w, "log", json_pack("{s:s, s:s}", "stream", which ? "stderr" : "stdout", "text", "\n[…]\n"), false);
     say_body(w, "log",
@@ -129,8 +128,7 @@ static void end(struct work *w, enum job_end how, const json_t *metrics, const c
     struct crew *c = w->crew;
     json_t *body = json_pack("{s:s}", "end", job_end_name(how)), *why;
     char safe[600];
-    snprintf(safe, sizeof safe, "%.590s", reason);
-    redact(safe, strlen(safe));
+    redact_cut(reason, strlen(reason), safe, sizeof safe);
     why = text_json(safe, strlen(safe));
     json_object_set_new(body, "reason", why);
     if (metrics) json_object_set(body, "metrics", (json_t *)metrics);
@@ -212,12 +210,27 @@ static bool send_file(struct work *w, const char *path, char *name, size_t size)
     return aside != NULL;
 }
 
+static void say_refused(struct work *w, const char *what, const char *path)
+{
+    struct arena a = {0};
+    char *text = arena_printf(&a,
+                              "trial %ld of study %s: the %s '%.200s' stays here: it is no regular file with content in "
+                              "its own folder NOCTURNE_DIR",
+                              w->trial.number, w->study_name, what, path);
+    redact(text, strlen(text));
+    w->crew->options.say(w->crew->options.say_data, text);
+    arena_done(&a);
+}
+
 /* A folder stays here: a retry elsewhere begins at the beginning. */
 static void on_checkpoint(void *data, long step, const char *path)
 {
     struct work *w = data;
     char name[256];
-    if (!send_file(w, path, name, sizeof name)) return;
+    if (!send_file(w, path, name, sizeof name)) {
+        say_refused(w, "checkpoint", path);
+        return;
+    }
     say_body(w, "checkpoint", json_pack("{s:s, s:I}", "path", name, "step", (json_int_t)step), false);
     w->crew->options.changed(w->crew->options.data);
 }
@@ -226,7 +239,10 @@ static void on_artefact(void *data, const char *path)
 {
     struct work *w = data;
     char name[256];
-    if (send_file(w, path, name, sizeof name)) w->crew->options.changed(w->crew->options.data);
+    if (send_file(w, path, name, sizeof name))
+        w->crew->options.changed(w->crew->options.data);
+    else
+        say_refused(w, "artefact", path);
 }
 
 static void on_output(void *data, bool err, const char *bytes, size_t n)

@@ -3,6 +3,7 @@
 #include "tuner/base/arena.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -82,6 +83,15 @@ void redact(char *bytes, size_t n)
     mark_all(bytes, n, secret);
     blank(bytes, n, secret);
     free(secret);
+}
+
+void redact_cut(const char *bytes, size_t n, char *ret, size_t size)
+{
+    char *safe = must_alloc(n + 1, 1);
+    memcpy(safe, bytes, n);
+    redact(safe, n);
+    snprintf(ret, size, "%s", safe);
+    free(safe);
 }
 
 /* ---- in pieces ---- */

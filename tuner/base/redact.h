@@ -9,6 +9,9 @@
  * after: half a secret is not known as one. */
 void redact(char *bytes, size_t n);
 
+/* The beginning of a text, as a string of less than `size` bytes. */
+void redact_cut(const char *bytes, size_t n, char *ret, size_t size);
+
 /* The same for text that comes in pieces, wherever it was cut: what may be the beginning of a secret waits until it is
  * known. All zero: nothing came yet. */
 struct redactor {

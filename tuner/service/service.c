@@ -26,13 +26,15 @@ enum {
 
 void service_say(struct service *s, const char *study, const char *fmt, ...)
 {
-    char text[1400];
+    char *text;
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    int n = vasprintf(&text, fmt, ap);
     va_end(ap);
-    redact(text, strlen(text));
+    if (n < 0) abort(); /* out of memory */
+    redact(text, (size_t)n);
     s->options.say(s->options.data, study, text);
+    free(text);
 }
 
 /* It goes with its last descriptor, whatever happens. */
