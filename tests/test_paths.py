@@ -4,6 +4,7 @@ read the files; secrets. NOCTURNE_BIN is the folder of the binaries."""
 import fcntl
 import hashlib
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -58,11 +59,13 @@ class Shipped(Paths):
         super().setUp()
         self.worker = self.token("worker")
 
+    def sha_of_token(self):
+        with open(self.path("nocturne.token"), "rb") as text:
+            return hashlib.sha256(text.read()).hexdigest()
+
     def assert_safe(self):
         self.assertFalse([f for f in self.shipped() if "token" in f or ".db" in f])
-        with open(self.path("nocturne.token"), "rb") as text:
-            sha = hashlib.sha256(text.read()).hexdigest()
-        self.assertNotEqual(self.call("GET", f"/studies/s/blobs/{sha}", token=self.worker).status, 200)
+        self.assertNotEqual(self.call("GET", f"/studies/s/blobs/{self.sha_of_token()}", token=self.worker).status, 200)
 
     def test_no_pattern_leads_out_of_the_folder(self):
         up = [".?", "..", ".*", "?.", "[.][.]", "[.].", ".[.]", ".[!a]", "\\\\.\\\\.", "*", "?(.)."]
@@ -79,14 +82,19 @@ class Shipped(Paths):
                     self.assertIn(answer.status, (400, 422), answer.body)
 
     def test_no_link_leads_out_of_the_folder(self):
-        self.ok("PUT", "/studies/s/files/data/a.csv", text="1\n")
-        self.create(ONE.replace("files: [trial.sh]", "files: [trial.sh, data]"), paused=True)
-        self.assertIn("data/a.csv", self.shipped())
-        self.swap(self.own("study/data"), "link", "../../..")
-        self.assert_safe()
-        self.stop_study()
-        self.call("POST", "/studies/s/resume", {})
-        self.assert_safe()
+        for pattern in ("data", "data/*", "d*/*", "*/*", "data/nocturne.token", "./data/./*.token"):
+            shutil.rmtree(self.path("nocturne.files"), ignore_errors=True)
+            self.ok("PUT", "/studies/s/files/data/nocturne.token", text="1\n")
+            self.create(ONE.replace("files: [trial.sh]", f'files: [trial.sh, "{pattern}"]'), paused=True)
+            self.assertIn("data/nocturne.token", self.shipped())
+            shutil.rmtree(self.own("study/data"))
+            os.symlink("../../..", self.own("study/data"))
+            self.assertNotEqual(self.call("GET", f"/studies/s/blobs/{self.sha_of_token()}", token=self.worker).status, 200)
+            self.stop_study()
+            self.call("POST", "/studies/s/resume", {})
+            self.assert_safe()
+            self.stop_study()
+            self.ok("DELETE", "/studies/s?confirm=s")
 
     def test_a_hidden_file_is_shipped_where_it_is_named(self):
         for pattern, there in ((".conf/*", True), ("*/*", False)):
@@ -242,6 +250,17 @@ mv .upload.0 aside; ACT .upload.0; echo > swapped
             self.close_gate()
             agent.terminate()
             agent.wait(timeout=PATIENCE)
+
+    def test_what_is_not_sent_is_said(self):
+        names = ["no.bin", "fifo", "out", "../../../../a.d/instance", "/etc/passwd", "folder"]
+        say = "".join(f"echo 'nocturne: {{\"artefact\": \"{name}\"}}'\n" for name in names)
+        self.create(trial='cd "$NOCTURNE_DIR"; mkfifo fifo; ln -s /etc/passwd out; mkdir folder\n' + say + RESULT)
+        agent = self.agent("a", slots=1)
+        self.wait_phase("complete")
+        agent.terminate()
+        agent.wait(timeout=PATIENCE)
+        for name in names:
+            self.assertIn(f"the artefact '{name}' stays here", self.read("a.out"))
 
     def test_its_own_files_are_regular(self):
         self.token("worker")
