@@ -1,8 +1,5 @@
 #include "store/ground.h"
 
-#include "store/migrate.h"
-#include "store/statement.h"
-
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,22 +9,25 @@ enum { HEADER_BYTES = 100, NAME_ROOM = 4200 }; /* of a database [SQLite, Databas
 
 static const char *const tails[GROUND_PARTS] = {"", "-wal", "-shm"};
 
-/* The absolute name under which SQLite has it. */
-static bool look_at(struct store *store, size_t part, struct stat *ret)
+/* The absolute name under which SQLite has a part; false: none, in memory. */
+static bool name_of(sqlite3 *db, size_t part, char *ret)
 {
-    char name[NAME_ROOM];
-    const char *base = sqlite3_db_filename(store->db, "main");
-    return snprintf(name, sizeof name, "%s%s", base, tails[part]) < (int)sizeof name && stat(name, ret) == 0;
+    const char *base = sqlite3_db_filename(db, "main");
+    return base && *base && snprintf(ret, NAME_ROOM, "%s%s", base, tails[part]) < NAME_ROOM;
 }
 
-/* For their owner alone. The names, as with the header: no descriptor of ours may be closed. */
-void ground_tighten(struct store *store)
+static bool look_at(sqlite3 *db, size_t part, struct stat *ret)
+{
+    char name[NAME_ROOM];
+    return name_of(db, part, name) && stat(name, ret) == 0;
+}
+
+/* The names, as with the header: no descriptor of ours may be closed. */
+void ground_tighten(sqlite3 *db)
 {
     char name[NAME_ROOM];
     struct stat st;
-    const char *base = sqlite3_db_filename(store->db, "main");
-    for (size_t i = 0; base && *base && i < GROUND_PARTS; i++) {
-        if (snprintf(name, sizeof name, "%s%s", base, tails[i]) >= (int)sizeof name) return;
+    for (size_t i = 0; i < GROUND_PARTS && name_of(db, i, name); i++) {
         if (lstat(name, &st) != 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() || !(st.st_mode & 077)) continue;
         if (chmod(name, st.st_mode & 07700) != 0) return; /* a file system without modes */
     }
@@ -39,64 +39,59 @@ static uint32_t big_endian(const unsigned char *at)
 }
 
 /* Through SQLite's own descriptor: to open the file once more and close it would end the process's locks on it. */
-static bool read_header(struct store *store, unsigned char *ret)
+static bool read_header(sqlite3 *db, unsigned char *ret)
 {
     sqlite3_file *file = NULL;
-    sqlite3_file_control(store->db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
     return file && file->pMethods && file->pMethods->xRead(file, ret, HEADER_BYTES, 0) == SQLITE_OK;
 }
 
-void ground_note(struct store *store)
+void ground_note(struct ground *g, sqlite3 *db, uint32_t id)
 {
-    struct ground *g = &store->ground;
     unsigned char header[HEADER_BYTES];
     struct stat st;
-    const char *name = sqlite3_db_filename(store->db, "main");
-    if (!name || !*name) return;
     for (size_t i = 0; i < GROUND_PARTS; i++)
-        if (look_at(store, i, &st)) {
+        if (look_at(db, i, &st)) {
             g->part[i] = (struct ground_part){st.st_dev, st.st_ino};
+            g->known = true;
             if (i == 0) g->bytes = st.st_size;
         }
-    if (read_header(store, header)) {
-        g->changes = big_endian(header + 24);
-        g->id = big_endian(header + 68);
-    }
-    g->known = true;
+    g->id = id;
+    if (!g->known || !read_header(db, header)) return;
+    g->changes = big_endian(header + 24);
+    g->id_then = big_endian(header + 68);
 }
 
-static bool is_where_it_was(struct store *store, size_t part, struct stat *ret)
+static bool is_where_it_was(const struct ground *g, sqlite3 *db, size_t part, struct stat *ret)
 {
-    const struct ground_part *p = &store->ground.part[part];
+    const struct ground_part *p = &g->part[part];
     if (p->inode == 0) return true; /* there was none, and so none is open */
-    return look_at(store, part, ret) && ret->st_dev == p->device && ret->st_ino == p->inode;
+    return look_at(db, part, ret) && ret->st_dev == p->device && ret->st_ino == p->inode;
 }
 
 /* The name that was given may lead elsewhere by now although SQLite's is as it was: a link, a folder. */
-static bool is_named(struct store *store)
+static bool is_named(const struct ground *g, const char *path)
 {
     struct stat st;
-    const struct ground_part *p = &store->ground.part[0];
-    return stat(store->path, &st) == 0 && st.st_dev == p->device && st.st_ino == p->inode;
+    return stat(path, &st) == 0 && st.st_dev == g->part[0].device && st.st_ino == g->part[0].inode;
 }
 
-static bool has_moved(struct store *store)
+static bool has_moved(sqlite3 *db)
 {
     int moved = 0;
-    sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    sqlite3_file_control(db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
     return moved != 0;
 }
 
 /* A file only grows, unless a VACUUM has made it smaller: then its header says so. */
-static bool is_whole(struct store *store, int64_t bytes)
+static bool is_whole(struct ground *g, sqlite3 *db, int64_t bytes)
 {
     static const char magic[16] = "SQLite format 3";
-    struct ground *g = &store->ground;
     unsigned char h[HEADER_BYTES];
-    if (!read_header(store, h)) return false;
+    if (!read_header(db, h)) return false;
     uint32_t page = (uint32_t)h[16] << 8 | h[17], changes = big_endian(h + 24), id = big_endian(h + 68);
     if (page == 1) page = 65536;
-    bool ours = memcmp(h, magic, sizeof magic) == 0 && (id == STORE_APPLICATION_ID || id == g->id);
+    bool ours = memcmp(h, magic, sizeof magic) == 0 && (id == g->id || id == g->id_then);
     bool cut = bytes < g->bytes && bytes < (int64_t)page * big_endian(h + 28);
     if (!ours || cut || (int32_t)(changes - g->changes) < 0) return false;
     g->bytes = bytes;
@@ -104,23 +99,13 @@ static bool is_whole(struct store *store, int64_t bytes)
     return true;
 }
 
-enum status store_check_ground(struct store *store, struct error *err)
+enum ground_fault ground_look(struct ground *g, sqlite3 *db, const char *path, const char **ret_tail)
 {
-    struct stat st;
-    if (!store->ground.known) return STATUS_OK;
+    struct stat st = {0};
+    if (!g->known) return GROUND_FIRM;
     for (size_t i = GROUND_PARTS; i-- > 0;) {
-        if (is_where_it_was(store, i, &st) && (i > 0 || (is_named(store) && !has_moved(store)))) continue;
-        store->code = SQLITE_READONLY_DBMOVED;
-        return error_set(err, STATUS_IO,
-                         "%s%s was moved, deleted or replaced while it is in use, and nothing is accepted until it is "
-                         "back: put it back, or stop and restore a backup",
-                         store->path, tails[i]);
+        *ret_tail = tails[i];
+        if (!is_where_it_was(g, db, i, &st) || (i == 0 && (!is_named(g, path) || has_moved(db)))) return GROUND_MOVED;
     }
-    if (is_whole(store, st.st_size)) return STATUS_OK;
-    store->code = SQLITE_CORRUPT;
-    sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL); /* nothing more into what is there now */
-    return error_set(err, STATUS_IO,
-                     "%s was cut or overwritten by another program while it is in use, and nothing is accepted any more: "
-                     "stop all that use it, and restore a backup",
-                     store->path);
+    return is_whole(g, db, st.st_size) ? GROUND_FIRM : GROUND_CUT;
 }

@@ -22,11 +22,6 @@ struct store_hold {
     char *path; /* of the lock file */
 };
 
-static bool is_in_memory(const struct store *store)
-{
-    return strcmp(store->path, ":memory:") == 0;
-}
-
 /* Beside the database. Who cannot open it cannot lock it. */
 static enum status open_lock(const struct store *store, const char *study, int flags, char *path, size_t size, int *ret,
                              struct error *err)
@@ -125,7 +120,7 @@ enum status store_hold_take(const struct store *store, const char *study, struct
 {
     char path[4096] = "";
     int fd = -1;
-    enum status s = is_in_memory(store) ? STATUS_OK : lock(store, study, path, sizeof path, &fd, err);
+    enum status s = store_in_memory(store) ? STATUS_OK : lock(store, study, path, sizeof path, &fd, err);
     if (s) return s;
     if (fd >= 0) write_holder(fd);
     struct store_hold *hold = must_alloc(1, sizeof *hold);
@@ -153,7 +148,7 @@ bool store_hold_taken(const struct store *store, const char *study)
 {
     char path[4096];
     int fd = -1;
-    if (is_in_memory(store) || open_lock(store, study, O_RDONLY, path, sizeof path, &fd, NULL)) return false;
+    if (store_in_memory(store) || open_lock(store, study, O_RDONLY, path, sizeof path, &fd, NULL)) return false;
     bool taken = flock(fd, LOCK_SH | LOCK_NB) != 0;
     close(fd);
     return taken;

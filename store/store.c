@@ -73,16 +73,21 @@ static off_t file_bytes(const char *path)
     return stat(path, &st) == 0 ? st.st_size : 0;
 }
 
+static bool is_memory(const char *path)
+{
+    return strcmp(path, ":memory:") == 0;
+}
+
 /* SQLite makes its other files as this one is. One that is there is not touched: to close it would end locks on it. */
 static void create_private(const char *path)
 {
-    int fd = strcmp(path, ":memory:") == 0 ? -1 : open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int fd = is_memory(path) ? -1 : open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd >= 0) close(fd);
 }
 
 enum status store_open(const char *path, enum store_mode mode, struct store **ret, struct error *err)
 {
-    if (mode == STORE_EXISTING && strcmp(path, ":memory:") != 0 && access(path, F_OK) != 0)
+    if (mode == STORE_EXISTING && !is_memory(path) && access(path, F_OK) != 0)
         return error_set(err, STATUS_NOT_FOUND,
                          "%s: no such database; name it with --db or NOCTURNE_DB, or start with "
                          "'nocturne run STUDY.yaml'",
@@ -93,14 +98,14 @@ enum status store_open(const char *path, enum store_mode mode, struct store **re
     if (mode == STORE_CREATE) create_private(path);
     int code = sqlite3_open_v2(path, &store->db, flags, NULL);
     enum status s = code == SQLITE_OK ? STATUS_OK : store_failed(store, code, err);
-    if (!s) ground_tighten(store);
+    if (!s) ground_tighten(store->db);
     if (!s) s = configure(store, err);
     if (!s) s = store_migrate(store, err);
     if (!s && file_bytes(path) <= STORE_CHECKED_BYTES) s = quick_check(store, err);
     if (s)
         store_close(store);
     else {
-        ground_note(store);
+        ground_note(&store->ground, store->db, STORE_APPLICATION_ID);
         *ret = store;
     }
     return s;
@@ -120,9 +125,36 @@ void store_set_patience(struct store *store, int ms)
     sqlite3_busy_timeout(store->db, ms);
 }
 
+bool store_in_memory(const struct store *store)
+{
+    return is_memory(store->path);
+}
+
 const char *store_path(const struct store *store)
 {
     return store->path;
+}
+
+enum status store_check_ground(struct store *store, struct error *err)
+{
+    const char *tail = "";
+    switch (ground_look(&store->ground, store->db, store->path, &tail)) {
+    case GROUND_FIRM: break;
+    case GROUND_MOVED:
+        store->code = SQLITE_READONLY_DBMOVED;
+        return error_set(err, STATUS_IO,
+                         "%s%s was moved, deleted or replaced while it is in use, and nothing is accepted until it is "
+                         "back: put it back, or stop and restore a backup",
+                         store->path, tail);
+    case GROUND_CUT:
+        store->code = SQLITE_CORRUPT;
+        sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL); /* nothing more into what is there */
+        return error_set(err, STATUS_IO,
+                         "%s was cut or overwritten by another program while it is in use, and nothing is accepted any "
+                         "more: stop all that use it, and restore a backup",
+                         store->path);
+    }
+    return STATUS_OK;
 }
 
 enum status store_backup(struct store *store, const char *path, struct error *err)

@@ -38,6 +38,7 @@ enum { STORE_CHECKED_BYTES = 16 << 20 };
 enum status store_open(const char *path, enum store_mode mode, struct store **ret, struct error *err);
 void store_close(struct store *store);
 const char *store_path(const struct store *store);
+bool store_in_memory(const struct store *store);
 /* How long a database that another program keeps locked is waited for; ten seconds otherwise. */
 void store_set_patience(struct store *store, int ms);
 int store_version(void); /* schema version this program writes */
