@@ -46,8 +46,9 @@ int store_version(void); /* schema version this program writes */
 /* May the last failure pass by itself (disk full, locked, not writable now), or is the file damaged for good? */
 bool store_may_recover(const struct store *store);
 
-/* Is the open database still the file of its path, whole and ours? What changes the database asks this by itself, before
- * and after. STATUS_IO: it was moved, deleted or replaced (store_may_recover: it may come back), or cut or overwritten. */
+/* Is the open database still the file of its path, whole and ours? What changes the database asks this by itself,
+ * before and after. STATUS_IO: it was moved, deleted or replaced (store_may_recover: it may come back), or cut or
+ * overwritten. */
 enum status store_check_ground(struct store *store, struct error *err);
 
 /* Integrity and foreign keys; `problem` is called for each finding. */
@@ -73,6 +74,9 @@ enum status store_study_insert(struct store *store, const struct store_study *st
 enum status store_study_find(struct store *store, const char *name, struct arena *arena, struct store_study *ret,
                              struct error *err);
 enum status store_studies(struct store *store, store_study_fn *fn, void *data, struct error *err);
+/* Of all studies, in order of creation; in the arena. */
+enum status store_study_names(struct store *store, struct arena *arena, const char ***ret, size_t *ret_n,
+                              struct error *err);
 
 enum status store_study_id(struct store *store, const char *name, int64_t *ret, struct error *err);
 

@@ -1,6 +1,8 @@
 #include "store/study.h"
 
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define COLUMNS "SELECT id, name, path, file, identity, seed, created_ms, state FROM study "
 
@@ -88,6 +90,26 @@ enum status store_studies(struct store *store, store_study_fn *fn, void *data, s
     if (!q) return err->status;
     each(q, fn, data);
     return statement_end(q, err);
+}
+
+enum status store_study_names(struct store *store, struct arena *arena, const char ***ret, size_t *ret_n,
+                              struct error *err)
+{
+    static const char sql[] = "SELECT name FROM study WHERE substr(name, 1, 1) <> '/' ORDER BY id";
+    struct statement *q = statement_get(store, sql, err);
+    const char **name = NULL;
+    size_t n = 0, room = 0;
+    if (!q) return err->status;
+    while (statement_row(q)) {
+        if (n == room) name = must_grow(name, room = 2 * room + 16, sizeof *name);
+        name[n++] = arena_strdup(arena, column_text(q, 0));
+    }
+    enum status s = statement_end(q, err);
+    *ret = arena_array(arena, n + 1, sizeof *name);
+    if (n) memcpy(*ret, name, n * sizeof *name);
+    *ret_n = n;
+    free(name);
+    return s;
 }
 
 enum status store_study_id(struct store *store, const char *name, int64_t *ret, struct error *err)

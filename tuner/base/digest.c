@@ -65,3 +65,11 @@ void digest_random_hex(char *ret, size_t n)
     if (getrandom(bytes, n, 0) != (ssize_t)n) abort(); /* cannot be for so few */
     hex(bytes, n, ret);
 }
+
+uint64_t digest_quick(uint64_t seed, const char *text)
+{
+    for (;; text++) {
+        seed = (seed ^ (unsigned char)*text) * 1099511628211u;
+        if (!*text) return seed;
+    }
+}

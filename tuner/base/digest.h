@@ -1,4 +1,4 @@
-/* digest: SHA-256 [FIPS 180-4], by GnuTLS, and random bytes. */
+/* digest: SHA-256 [FIPS 180-4], by GnuTLS, a quick hash for tables, and random bytes. */
 #ifndef TUNER_BASE_DIGEST_H
 #define TUNER_BASE_DIGEST_H
 
@@ -18,6 +18,11 @@ const char *digest_hex(const unsigned char bytes[DIGEST_BYTES], char *ret);
 bool digest_parse(const char *hex, unsigned char ret[DIGEST_BYTES]);
 /* Takes as long for any two. */
 bool digest_equal(const unsigned char a[DIGEST_BYTES], const unsigned char b[DIGEST_BYTES]);
+
+/* FNV-1a, 64 bits [Fowler, Noll, Vo], of the text and its NUL. `seed`: the hash of the text before it, a random number
+ * where strangers choose the texts, or DIGEST_QUICK_SEED. */
+#define DIGEST_QUICK_SEED UINT64_C(14695981039346656037)
+uint64_t digest_quick(uint64_t seed, const char *text);
 
 /* n ≤ 256 random bytes of the kernel as 2 n hexadecimal digits, for keys. ret: 2 n + 1 bytes */
 void digest_random_hex(char *ret, size_t n);

@@ -70,43 +70,27 @@ int cli_fail(const struct error *err)
     return EXIT_FAILED;
 }
 
-struct names {
-    struct arena *arena;
-    const char **name;
-    size_t n, room;
-};
-
-static void add_name(void *data, const struct store_study *row)
-{
-    struct names *names = data;
-    if (names->n == names->room) {
-        names->room = 2 * names->room + 16;
-        names->name = must_grow(names->name, names->room, sizeof *names->name);
-    }
-    names->name[names->n++] = arena_strdup(names->arena, row->name);
-}
-
-static enum status choose(struct store *store, const char *name, const struct names *names, const char **ret,
+static enum status choose(struct store *store, const char *name, const char **names, size_t n, const char **ret,
                           struct error *err)
 {
-    if (names->n == 0) return error_set(err, STATUS_NOT_FOUND, "%s holds no study yet", store_path(store));
-    if (!name && names->n == 1) return *ret = names->name[0], STATUS_OK;
+    if (n == 0) return error_set(err, STATUS_NOT_FOUND, "%s holds no study yet", store_path(store));
+    if (!name && n == 1) return *ret = names[0], STATUS_OK;
     if (!name)
-        return error_set(err, STATUS_INVALID, "%s holds %zu studies; name one, for example '%s'", store_path(store),
-                         names->n, names->name[names->n - 1]);
-    for (size_t i = 0; i < names->n; i++)
-        if (strcmp(names->name[i], name) == 0) return *ret = names->name[i], STATUS_OK;
-    const char *near = words_nearest(name, names->name, names->n);
+        return error_set(err, STATUS_INVALID, "%s holds %zu studies; name one, for example '%s'", store_path(store), n,
+                         names[n - 1]);
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(names[i], name) == 0) return *ret = names[i], STATUS_OK;
+    const char *near = words_nearest(name, names, n);
     return error_set(err, STATUS_NOT_FOUND, "%s: no study '%s'%s%s%s", store_path(store), name,
                      near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 enum status cli_choose(struct store *store, const char *name, struct arena *arena, const char **ret, struct error *err)
 {
-    struct names names = {.arena = arena};
-    enum status s = store_studies(store, add_name, &names, err);
-    if (!s) s = choose(store, name, &names, ret, err);
-    free(names.name);
+    const char **names;
+    size_t n;
+    enum status s = store_study_names(store, arena, &names, &n, err);
+    if (!s) s = choose(store, name, names, n, ret, err);
     return s;
 }
 

@@ -397,36 +397,6 @@ static void step(struct coordinator *c)
     }
 }
 
-/* ---- requests from other processes ---- */
-
-static void enqueue(struct coordinator *c, const char *payload)
-{
-    struct trial *t;
-    json_t *params = NULL;
-    struct error bad;
-    enum status s = json_parse_object(payload, strlen(payload), &params, &bad);
-    if (!s) s = coordinator_enqueue(c, params, &t, &bad);
-    if (s) machine_say(c, EVENT_NOTE, NULL, bad.text);
-    json_decref(params);
-}
-
-static void on_request(void *data, int64_t id, const char *verb, const char *payload)
-{
-    struct coordinator *c = data;
-    if (strcmp(verb, "enqueue") == 0) enqueue(c, payload);
-    if (strcmp(verb, "stop") == 0) coordinator_stop(c);
-    journal_request_done(c->journal, id); /* in one transaction with what it led to */
-}
-
-/* A stop that an earlier run did not live to obey was not meant for this one. */
-static void on_old_request(void *data, int64_t id, const char *verb, const char *payload)
-{
-    if (strcmp(verb, "stop") != 0)
-        on_request(data, id, verb, payload);
-    else
-        journal_request_done(((struct coordinator *)data)->journal, id);
-}
-
 /* ---- the loop ---- */
 
 /* Back-pressure: what trials report waits in their pipes while the disk is slow. */
@@ -440,7 +410,7 @@ static void hold_jobs(struct coordinator *c)
 static void on_turn(uv_prepare_t *turn)
 {
     struct coordinator *c = turn->data;
-    if (!c->thinking) journal_requests(c->journal, on_request, c);
+    if (!c->thinking) journal_requests(c->journal, desk_obeys, c);
     if (!c->thinking) announcements_release(&c->later, 0, c->options.listen, c->options.data);
     int64_t before;
     do {
@@ -587,7 +557,7 @@ enum status coordinator_start(struct coordinator *c, struct error *err)
 {
     struct error last;
     enum status s =
-        store_requests(c->session->store, c->session->study_id, 0, on_old_request, c, err); /* before the writer */
+        store_requests(c->session->store, c->session->study_id, 0, desk_obeys_late, c, err); /* before the writer */
     if (s) return s;
     open_handles(c);
     if (journal_start(c->journal, &(struct journal_hooks){on_durable, on_trouble, c}, &last))

@@ -4,6 +4,8 @@
 #include "tuner/coordinator/lease.h"
 #include "tuner/coordinator/remote.h"
 
+#include "tuner/base/json.h"
+
 #include <string.h>
 
 /* ---- what people want ---- */
@@ -30,6 +32,33 @@ enum status coordinator_cancel(struct coordinator *c, struct trial *t, const cha
     enum status s = session_finish(c->session, t, TRIAL_CANCELLED, NULL, why, NULL, err);
     if (!s && slot && !slot->asking) slot_clear(slot);
     return s;
+}
+
+static void enqueue(struct coordinator *c, const char *payload)
+{
+    struct trial *t;
+    json_t *params = NULL;
+    struct error bad;
+    enum status s = json_parse_object(payload, strlen(payload), &params, &bad);
+    if (!s) s = coordinator_enqueue(c, params, &t, &bad);
+    if (s) machine_say(c, EVENT_NOTE, NULL, bad.text);
+    json_decref(params);
+}
+
+void desk_obeys(void *data, int64_t id, const char *verb, const char *payload)
+{
+    struct coordinator *c = data;
+    if (strcmp(verb, "enqueue") == 0) enqueue(c, payload);
+    if (strcmp(verb, "stop") == 0) coordinator_stop(c);
+    journal_request_done(c->journal, id); /* in one transaction with what it led to */
+}
+
+void desk_obeys_late(void *data, int64_t id, const char *verb, const char *payload)
+{
+    if (strcmp(verb, "stop") != 0)
+        desk_obeys(data, id, verb, payload);
+    else
+        journal_request_done(((struct coordinator *)data)->journal, id);
 }
 
 /* ---- what clients want ---- */
@@ -143,7 +172,13 @@ enum status coordinator_add(struct coordinator *c, const json_t *params, const s
     return tell_add(c->session, params, tale, ret, err);
 }
 
-/* A late result may come while somebody else is at the trial: that attempt is superfluous. */
+/* A late result may come while somebody else is at the trial, who need not be. */
+static void spare_attempt(struct trial *t)
+{
+    struct slot *slot = t->slot;
+    if (slot && slot->state == SLOT_RUNS) slot_stop_late(slot, "another attempt has finished it");
+}
+
 enum status coordinator_tell(struct coordinator *c, struct trial *t, const struct lease_claim *claim,
                              const struct tale *tale, struct error *err)
 {
@@ -151,8 +186,7 @@ enum status coordinator_tell(struct coordinator *c, struct trial *t, const struc
     enum status s = tell_result(c->session, t, claim, tale, err);
     if (s || was_final) return s;
     machine_ended(c, t, NULL);
-    struct slot *slot = last ? NULL : t->slot;
-    if (slot && slot->state == SLOT_RUNS) slot_stop_late(slot, "another attempt has finished it");
+    if (!last) spare_attempt(t);
     return STATUS_OK;
 }
 
@@ -185,11 +219,10 @@ static void take_from_agent(struct coordinator *c, struct slot *slot, const stru
 /* Its lease is over, but its result is the only one there is. */
 static void take_late(struct coordinator *c, struct trial *t, const struct remote *r)
 {
-    struct slot *slot = t->slot; /* who is at it now need not be */
     struct error err;
     if (session_finish(c->session, t, TRIAL_COMPLETE, r->outcome.metrics, NULL, "late", &err)) return;
     machine_say(c, EVENT_FINISHED, t, NULL);
-    if (slot && slot->state == SLOT_RUNS) slot_stop_late(slot, "another attempt has finished it");
+    spare_attempt(t);
 }
 
 static bool hear(struct coordinator *c, struct trial *t, const struct holder *from, const struct remote *r)

@@ -64,6 +64,10 @@ void desk_clears(struct coordinator *c);
 /* member_hooks: what agents say, and their end. */
 bool desk_hears(void *data, const struct holder *from, const json_t *message);
 void desk_loses(void *data, void *owner, enum seat_loss loss, const char *why);
+/* journal_requests, store_requests: what other processes want. A stop that an earlier run did not live to obey was not
+ * meant for this one. */
+void desk_obeys(void *data, int64_t id, const char *verb, const char *payload);
+void desk_obeys_late(void *data, int64_t id, const char *verb, const char *payload);
 /* Leases that agents and clients hold since before this process get slots. */
 void desk_adopt(struct coordinator *c);
 

@@ -5,6 +5,7 @@
 #include "tuner/coordinator/fold.h"
 #include "tuner/coordinator/observed.h"
 
+#include "tuner/base/digest.h"
 #include "tuner/base/metrics.h"
 #include "tuner/base/plain.h"
 
@@ -214,15 +215,11 @@ void session_note(struct session *s, const char *text)
     record(s, &c, NULL);
 }
 
-/* FNV-1a, 64 bits [Fowler, Noll, Vo]; never 0. */
+/* Never 0. */
 static uint64_t hash_names(const char *const *name, size_t n)
 {
-    uint64_t h = 14695981039346656037u;
-    for (size_t i = 0; i < n; i++)
-        for (const char *c = name[i];; c++) {
-            h = (h ^ (unsigned char)*c) * 1099511628211u;
-            if (!*c) break;
-        }
+    uint64_t h = DIGEST_QUICK_SEED;
+    for (size_t i = 0; i < n; i++) h = digest_quick(h, name[i]);
     return h | 1;
 }
 

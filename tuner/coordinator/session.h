@@ -128,17 +128,17 @@ struct session {
     int64_t study_id;
     int64_t seq; /* of the last event */
     uint64_t seed;
-    char phase[16];                   /* "open", "paused", "stopped", "complete" */
-    char boot[128];                   /* of the machine, when the study was opened last */
-    struct budget budget;             /* of the last run */
-    size_t slots;                     /* of the last run; 0: unknown */
-    int64_t run_wall_ms;              /* when it began, by the wall clock */
-    int64_t run_mono_ms;              /* when this process took it; 0: an earlier one had it */
+    char phase[16];                    /* "open", "paused", "stopped", "complete" */
+    char boot[128];                    /* of the machine, when the study was opened last */
+    struct budget budget;              /* of the last run */
+    size_t slots;                      /* of the last run; 0: unknown */
+    int64_t run_wall_ms;               /* when it began, by the wall clock */
+    int64_t run_mono_ms;               /* when this process took it; 0: an earlier one had it */
     int64_t run_spent_ms, run_gone_ms; /* before that: of work on it, in all its processes; since it began */
-    bool fresh;                       /* was created when it was opened */
-    const char *changes;              /* what of the space differs from the last run; NULL: nothing */
-    size_t outside;                   /* trials that are set aside for it */
-    int64_t warm_seq[WARM_START_MAX]; /* last event of each study under `warm_start` when the study was opened */
+    bool fresh;                        /* was created when it was opened */
+    const char *changes;               /* what of the space differs from the last run; NULL: nothing */
+    size_t outside;                    /* trials that are set aside for it */
+    int64_t warm_seq[WARM_START_MAX];  /* last event of each study under `warm_start` when the study was opened */
     size_t n_priors;
     struct search_prior *prior; /* the earlier studies (warm_start_load), in `arena` */
     struct arena arena;
@@ -163,9 +163,8 @@ struct session {
     double second_utility; /* of the second best; −HUGE_VAL: there is none */
     char *file;            /* the study file as last logged */
     size_t n_names, names_room;
-    const char **name; /* of agents and tokens that ever held a lease */
-    const char
-        *on_behalf_of; /* id of the token whose request is being carried out; NULL: nobody's. Goes into the log */
+    const char **name;        /* of agents and tokens that ever held a lease */
+    const char *on_behalf_of; /* the token whose request is being carried out: its id; NULL: nobody's. For the log */
     struct session_watch watch;
 };
 

@@ -47,8 +47,7 @@ struct slot {
     struct asking *asking; /* of the client that waits for it; NULL: it has it */
     int64_t lease;
     uint64_t batch;       /* promised: the lease is durable with this batch of the journal */
-    int64_t condemned_ms; /* monotonic clock: since when it is to stop (that is in the log, or its course is over); 0:
-                             not */
+    int64_t condemned_ms; /* since when it is to stop: that is in the log, or its course is over; 0: it is not */
     long long killed;     /* out-of-memory kills of this machine when it began */
 };
 

@@ -14,7 +14,7 @@
 #include "tuner/service/feed.h"
 #include "tuner/service/folded.h"
 #include "tuner/service/http.h"
-#include "tuner/service/service.h"
+#include "tuner/service/options.h"
 #include "tuner/service/work.h"
 
 #include "tuner/coordinator/fleet.h"
@@ -26,6 +26,8 @@
 
 #include <sys/stat.h>
 
+/* A busy database is waited for so long on the loop; what has to wait longer is a work's. */
+enum { SERVICE_BUSY_MS = 50 };
 enum { CALL_PARAMS_MAX = 4, CALL_STATUSES = 600, CALL_PAGE_BYTES = 1 << 20 /* of a list, and one item more */ };
 
 struct hosted;
@@ -65,8 +67,23 @@ struct hosted {
 /* Feeds outlive the runs of their studies. */
 struct feed_entry {
     struct feed_entry *next;
-    char *study;
+    char *study; /* "": it was deleted, and readers are left */
+    int64_t id;  /* another study may have the name by now */
     struct feed *feed;
+};
+
+/* Studies that the last process left at work. */
+struct left {
+    bool looking;         /* for them */
+    struct waking *first; /* it is on its way; the others wait */
+    struct call *call;    /* requests that wait for one of them */
+};
+
+/* Of what deleted studies have left. */
+struct sweeping {
+    struct work work;
+    bool more; /* than it took */
+    enum { SWEEP_IDLE, SWEEP_AT_WORK, SWEEP_AND_AGAIN } state;
 };
 
 struct service {
@@ -84,13 +101,10 @@ struct service {
     struct call *saying;  /* messages of agents that wait to be durable */
     struct works *works;
     struct folded *folded;
-    struct shelf *shelf;   /* of pages of feeds */
-    struct call *working;  /* requests that are worked on beside the loop */
-    struct call *awaiting; /* requests that wait for a study of the last process to be at work again */
-    struct waking *waking; /* those studies; the first is on its way */
-    bool looking;          /* for them */
-    struct work sweeping;
-    bool sweeps, swept_late, dirty; /* at it; what came meanwhile; there is more */
+    struct shelf *shelf;  /* of pages of feeds */
+    struct call *working; /* requests that are worked on beside the loop */
+    struct left left;
+    struct sweeping sweeping;
     char guard[RUN_PATH_MAX], files[RUN_PATH_MAX];
     uv_timer_t tick;
     uv_prepare_t turn;
@@ -137,7 +151,7 @@ struct call {
     bool answered;
     struct error err; /* for whoever needs one */
     struct work work;
-    const char *awaits;        /* while in service->awaiting: the study */
+    const char *awaits;        /* while in service->left.call: the study */
     struct hosted *lent;       /* that a work reads; NULL */
     int spool;                 /* the body, taken over from the request; −1: none */
     size_t bytes;              /* of it */
@@ -191,6 +205,8 @@ void call_calmly(struct call *c, struct hosted *h, void (*then)(struct call *c))
 /* The handler keeps it for later. */
 void call_wait(struct call *c, struct call **list, void (*cancel)(struct call *c));
 void call_wait_no_more(struct call *c);
+/* All that wait there. */
+void call_refuse_all(struct call **list, unsigned status, const char *why);
 
 /* ---- understanding ---- */
 
@@ -212,40 +228,44 @@ struct reading {
 };
 bool call_read(struct call *c, struct reading *ret); /* false: a problem has been answered */
 void call_read_done(struct call *c, struct reading *r);
+/* The study's own folder, FILES/STUDY/study: its file lies there, and what is uploaded for it. In the arena. */
+char *call_study_folder(struct call *c, const char *study);
 struct trial *call_trial(struct call *c, const struct session *s); /* {trial}; NULL: a problem has been answered */
 
 /* A file without a name in the folder for the attempts' files; −1: it cannot be made. Of any thread. */
 int service_spool(const struct service *s);
 
-/* ---- studies at work ---- */
-
-/* Of the whole database, in order of creation. Done also after a failure. */
-struct study_names {
-    struct arena arena;
-    const char **name;
-    size_t n, room;
-};
-enum status study_names_read(struct store *store, struct study_names *ret, struct error *err);
-void study_names_done(struct study_names *l);
+/* ---- studies at work: hosted.c ---- */
 
 struct hosted *service_hosted(struct service *s, const char *study); /* NULL: not at work */
-bool service_owns(const struct service *s, const char *path); /* in the folder of the attempts' files */
-/* Takes away what deleted studies have left, a little at a time. */
-void service_sweep(struct service *s);
+bool service_owns(const struct service *s, const char *path);        /* in the folder of the attempts' files */
 /* Puts a study to work in two steps: a work opens it, with all that is in its log, and the loop starts it. Both take
- * what they are given, also if they fail, the hold included. `how`: its seed and slots are the study's; its budget, if there
- * is one, goes before the file's. */
+ * what they are given, also if they fail, the hold included. `how`: its seed and slots are the study's; its budget, if
+ * there is one, goes before the file's. */
 enum status hosted_open(struct service *s, struct study *study, const struct opening *how, struct hosted **ret,
                         struct error *err);
 enum status hosted_start(struct hosted *h, struct error *err);
 void hosted_free(struct hosted *h);         /* one that was not started */
 void hosted_packed(const struct hosted *h); /* says what agents miss */
+void hosted_sweep(struct service *s);       /* takes away those that are over */
+
+/* ---- studies of the last process: waking.c ---- */
+
+/* Looks for them, and puts them to work one after the other. */
+void service_wake_left(struct service *s);
 /* Is the study one that the last process left, and not at work again yet? */
 bool service_is_waking(const struct service *s, const char *study);
 /* True: so the call waits, and is handled anew once it is. */
 bool service_waits(struct call *c, const char *study);
+/* Those that have waited for this study (NULL: for all) are handled now. */
+void service_go_on(struct service *s, const char *study);
+
+/* ---- the service itself ---- */
+
 struct feed *service_feed(struct service *s, const char *study, int64_t id);
 void service_forget_feed(struct service *s, const char *study);
+/* Takes away what deleted studies have left, a little at a time. */
+void service_sweep(struct service *s);
 void service_say(struct service *s, const char *study, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* The manifest of `files:`; STATUS_INVALID names what is missing, outside, or too much. */
@@ -261,23 +281,18 @@ void api_agents_tick(struct service *s); /* ends long polls that have waited lon
 
 /* ---- handlers ---- */
 
-#define API_HANDLERS(X)                                                                                                \
-    X(studies_list)                                                                                                    \
-    X(studies_create)                                                                                                  \
-    X(study_get)                                                                                                       \
-    X(study_delete)                                                                                                    \
-    X(study_pause)                                                                                                     \
-    X(study_resume)                                                                                                    \
-    X(study_stop)                                                                                                      \
-    X(study_best)                                                                                                      \
-    X(study_export)                                                                                                    \
-    X(study_budgets)                                                                                                   \
-    X(study_events)                                                                                                    \
-    X(study_log) X(study_definition) X(study_file_put) X(trials_list) X(trials_create) X(trial_get) X(trial_cancel)    \
-        X(trial_reports) X(trial_report) X(trial_tell) X(trial_renew) X(artefacts_list) X(artefact_get)                \
-            X(artefact_put) X(ask) X(blob_get) X(agents_list) X(agent_get) X(agent_register) X(agent_poll)             \
-                X(agent_messages) X(agent_leave) X(tokens_list) X(token_create) X(token_revoke) X(health) X(metrics)   \
-                    X(openapi) X(service_get)
+/* clang-format off */
+#define API_HANDLERS(X) \
+    X(studies_list) X(studies_create) X(study_get) X(study_delete) X(study_pause) X(study_resume) X(study_stop) \
+    X(study_budgets) \
+    X(study_best) X(study_export) X(study_events) X(study_log) \
+    X(study_definition) X(study_file_put) X(blob_get) \
+    X(trials_list) X(trials_create) X(trial_get) X(trial_cancel) X(trial_reports) X(trial_report) X(trial_tell) \
+    X(trial_renew) X(ask) \
+    X(artefacts_list) X(artefact_get) X(artefact_put) \
+    X(agents_list) X(agent_get) X(agent_register) X(agent_poll) X(agent_messages) X(agent_leave) \
+    X(tokens_list) X(token_create) X(token_revoke) X(health) X(metrics) X(openapi) X(service_get)
+/* clang-format on */
 #define X(name) void api_##name(struct call *c);
 API_HANDLERS(X)
 #undef X

@@ -1,5 +1,6 @@
 /* Health, metrics, tokens, and the API's own description */
 #include "tuner/service/api.h"
+#include "tuner/service/service.h"
 
 #include "tuner/base/json.h"
 #include "tuner/base/words.h"
@@ -7,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { SCOPE_STUDIES_MAX = 100 };
 

@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { STUDY_FILE_MAX = 1 << 20 };
@@ -82,20 +81,20 @@ static json_t *study_by_name(struct call *c, const struct facts *facts, const ch
 static void list_studies(struct call *c)
 {
     const struct facts *f = c->state;
-    struct study_names l;
     struct error err;
-    enum status st = study_names_read(c->store, &l, &err);
+    const char **name;
+    size_t n;
+    enum status st = store_study_names(c->store, &c->arena, &name, &n, &err);
     json_t *all = json_array();
-    for (size_t i = (size_t)f->offset; !st && i < l.n && i < (size_t)(f->offset + f->limit); i++) {
-        json_t *one = study_by_name(c, f, l.name[i], &err);
+    for (size_t i = (size_t)f->offset; !st && i < n && i < (size_t)(f->offset + f->limit); i++) {
+        json_t *one = study_by_name(c, f, name[i], &err);
         if (one) json_array_append_new(all, one);
     }
     if (st) {
         json_decref(all);
         call_fail(c, &err);
     } else
-        call_answer(c, 200, json_pack("{s:o, s:I}", "studies", all, "total", (json_int_t)l.n));
-    study_names_done(&l);
+        call_answer(c, 200, json_pack("{s:o, s:I}", "studies", all, "total", (json_int_t)n));
 }
 
 void api_studies_list(struct call *c)
@@ -146,6 +145,23 @@ void api_study_get(struct call *c)
     if (!service_waits(c, c->param[0])) answer_study(c, 200, show_study);
 }
 
+static void show_budgets(struct call *c)
+{
+    struct error err;
+    json_t *study = study_by_name(c, c->state, c->param[0], &err);
+    if (study)
+        call_answer(c, 200,
+                    json_pack("{s:s, s:O}", "study", c->param[0], "budgets", json_object_get(study, "budgets")));
+    else
+        fail_study(c, &err);
+    json_decref(study);
+}
+
+void api_study_budgets(struct call *c)
+{
+    answer_study(c, 200, show_budgets);
+}
+
 /* ---- creating ---- */
 
 /* Of the database a busy one is waited for, of a study that another process runs nobody. */
@@ -155,12 +171,6 @@ static void fail_opening(struct call *c, const char *study, const struct error *
         call_problem(c, 503, "%s", err->text);
     else
         fail_study(c, err);
-}
-
-/* The study's own folder, FILES/STUDY/study: its file lies there, and what is uploaded for it. */
-static char *own_folder(struct call *c, const char *study)
-{
-    return arena_printf(&c->arena, "%s/%s/study", c->service->files, study);
 }
 
 static bool is_type(const char *type, const char *name)
@@ -241,7 +251,8 @@ static bool is_there(struct call *c, const struct creation *x)
     return found;
 }
 
-/* The right to make it, which one process on this database has; what it finds then is how it is. NULL: there is no need. */
+/* The right to make it, which one process on this database has; what it finds then is how it is. NULL: there is no
+ * need. */
 static struct store_hold *claim(struct call *c, const struct creation *x)
 {
     struct error err;
@@ -265,7 +276,7 @@ static void create(struct call *c)
     struct store_hold *hold = claim(c, x);
     if (!hold) return;
     const struct opening how = {.token = c->who.id, .hold = hold};
-    char *dir = own_folder(c, x->name), *path = arena_printf(&c->arena, "%s/study.yaml", dir);
+    char *dir = call_study_folder(c, x->name), *path = arena_printf(&c->arena, "%s/study.yaml", dir);
     enum status st = workers_keep_file(dir, "study.yaml", x->text, strlen(x->text), &err);
     if (!st) st = study_parse(path, x->text, strlen(x->text), &study, &err);
     if (st)
@@ -273,6 +284,14 @@ static void create(struct call *c)
     else
         st = hosted_open(c->service, study, &how, &x->hosted, &err);
     if (st) fail_opening(c, x->name, &err);
+}
+
+/* A study that was not there when the request came. */
+static void pause_for(const struct call *c, struct hosted *h, bool yes)
+{
+    h->run->session->on_behalf_of = c->who.id;
+    coordinator_pause(h->run->coordinator, yes);
+    h->run->session->on_behalf_of = NULL;
 }
 
 /* A repetition, after a crash; or the first time. */
@@ -291,9 +310,7 @@ static void created(struct call *c)
         call_fail(c, &err);
         return;
     }
-    h->run->session->on_behalf_of = c->who.id; /* it was not there when the request came */
-    if (x->paused) coordinator_pause(h->run->coordinator, true);
-    h->run->session->on_behalf_of = NULL;
+    if (x->paused) pause_for(c, h, true);
     struct facts f = {.n = 0};
     take_facts(c, x->name, &f);
     call_answer_durably(c, h, 201, fresh_json(c, h, &f));
@@ -435,9 +452,7 @@ static void reopened(struct call *c)
         call_fail(c, &err);
         return;
     }
-    h->run->session->on_behalf_of = c->who.id; /* it was not there when the request came */
-    coordinator_pause(h->run->coordinator, false);
-    h->run->session->on_behalf_of = NULL;
+    pause_for(c, h, false);
     answer_state(c, h);
 }
 
@@ -476,7 +491,7 @@ void api_study_stop(struct call *c)
 }
 
 /* It is gone at once; what it leaves is swept up later (service.c). */
-static void delete (struct call *c)
+static void delete_study(struct call *c)
 {
     struct error err;
     struct store_hold *hold = NULL;
@@ -517,346 +532,5 @@ void api_study_delete(struct call *c)
     else if (service_hosted(s, c->param[0]))
         call_problem(c, 409, "study '%s' is at work; stop it first", c->param[0]);
     else
-        call_work(c, c->param[0], delete, deleted);
-}
-
-/* ---- results ---- */
-
-static bool reweigh(struct call *c, const struct study *study, struct objective *o, bool *ret_other)
-{
-    const char *weights = call_query(c, "weights"), *exchange = call_query(c, "exchange");
-    struct error err;
-    double rate;
-    enum status st = STATUS_OK;
-    *ret_other = weights || exchange;
-    if (weights && exchange)
-        st = error_set(&err, STATUS_INVALID, "weights or exchange, not both");
-    else if (weights)
-        st = objective_parse_weights(o, weights, &err);
-    else if (exchange && !(words_number(exchange, &rate) && rate > 0))
-        st = error_set(&err, STATUS_INVALID, "'exchange' takes a positive number, not '%.60s'", exchange);
-    else if (exchange)
-        st = objective_set_exchange(o, rate, &err);
-    if (!st && objective_needs_baseline(o) && !study->baseline)
-        st = error_set(&err, STATUS_INVALID, "study '%s' has no baseline to weigh against", study->name);
-    if (st) call_fail(c, &err);
-    return st == STATUS_OK;
-}
-
-static void best(struct call *c)
-{
-    struct reading r;
-    bool other;
-    struct arena a = {0};
-    if (!call_read(c, &r)) return;
-    struct objective o = r.study->objective;
-    if (reweigh(c, r.study, &o, &other)) {
-        struct standings all = standings_make(r.session, &o, other, &a);
-        if (!all.winner)
-            call_problem(c, 404, "study '%s' has no complete trial that satisfies its constraints yet", c->param[0]);
-        else {
-            json_t *out = standing_json(r.session, all.winner);
-            json_object_del(out, "front");
-            if (o.form == OBJECTIVE_PARETO) json_object_set_new(out, "front", report_front_json(r.session, &all));
-            call_answer(c, 200, out);
-        }
-    }
-    arena_done(&a);
-    call_read_done(c, &r);
-}
-
-void api_study_best(struct call *c)
-{
-    call_work(c, c->param[0], best, NULL);
-}
-
-static const char *const export_types[] = {"application/yaml", "application/json", "text/plain; charset=utf-8",
-                                           "text/plain; charset=utf-8", "application/toml"};
-
-struct exporting {
-    bool csv, jsonl;
-    enum export_format format;
-};
-
-/* Every trial, into a file: there may be many. */
-static void dump(struct call *c, const struct session *s, enum dump_format format, const char *type)
-{
-    int fd = service_spool(c->service), out_fd = fd < 0 ? -1 : dup(fd);
-    FILE *out = out_fd < 0 ? NULL : fdopen(out_fd, "w");
-    struct stat st;
-    if (out) report_dump(out, s, format);
-    bool ok = out && !ferror(out);
-    if (out && fclose(out) != 0) ok = false;
-    if (ok && fstat(fd, &st) == 0) {
-        call_file(c, type, fd, (uint64_t)st.st_size);
-        return;
-    }
-    if (fd >= 0) close(fd);
-    call_problem(c, 503, "no file can be written in the folder for the attempts' files");
-}
-
-static void export_winner(struct call *c, const struct reading *r, enum export_format format)
-{
-    struct error err;
-    struct arena a = {0};
-    char *bytes = NULL;
-    size_t n = 0;
-    FILE *out = open_memstream(&bytes, &n);
-    struct standings all = standings_make(r->session, &r->study->objective, false, &a);
-    json_t *rows = standings_json(r->session, &all);
-    enum status st = report_export(out, format, r->study, rows, &err);
-    fclose(out);
-    if (st)
-        call_fail(c, &err);
-    else
-        call_text(c, 200, export_types[format], bytes, n);
-    free(bytes);
-    json_decref(rows);
-    arena_done(&a);
-}
-
-static void export(struct call *c)
-{
-    const struct exporting *x = c->state;
-    struct reading r;
-    if (!call_read(c, &r)) return;
-    if (x->csv)
-        dump(c, r.session, DUMP_CSV, "text/csv; charset=utf-8");
-    else if (x->jsonl)
-        dump(c, r.session, DUMP_JSONL, "application/jsonl");
-    else
-        export_winner(c, &r, x->format);
-    call_read_done(c, &r);
-}
-
-void api_study_export(struct call *c)
-{
-    const char *text = call_query(c, "format");
-    struct exporting *x = c->state = arena_alloc(&c->arena, sizeof *x);
-    x->csv = text && strcmp(text, "csv") == 0;
-    x->jsonl = text && strcmp(text, "jsonl") == 0;
-    if (text && !x->csv && !x->jsonl && !export_format_parse(text, &x->format))
-        call_problem(c, 422, "'format' is yaml, json, env, args, toml, csv or jsonl, not '%.40s'", text);
-    else
-        call_work(c, c->param[0], export, NULL);
-}
-
-static void show_budgets(struct call *c)
-{
-    struct error err;
-    json_t *study = study_by_name(c, c->state, c->param[0], &err);
-    if (study)
-        call_answer(c, 200,
-                    json_pack("{s:s, s:O}", "study", c->param[0], "budgets", json_object_get(study, "budgets")));
-    else
-        fail_study(c, &err);
-    json_decref(study);
-}
-
-void api_study_budgets(struct call *c)
-{
-    answer_study(c, 200, show_budgets);
-}
-
-/* ---- what happens ---- */
-
-static ssize_t read_events(void *data, char *buf, size_t max)
-{
-    return feed_read(((struct call *)data)->state, buf, max);
-}
-
-static void wake_events(void *data)
-{
-    request_wake(((struct call *)data)->http);
-}
-
-static void end_events(struct call *c)
-{
-    feed_close(c->state);
-}
-
-static bool find_study(struct call *c, int64_t *ret_id)
-{
-    bool found = call_knows(c, c->param[0], ret_id);
-    if (!found) call_problem(c, 404, "there is no study '%s'", c->param[0]);
-    return found;
-}
-
-void api_study_events(struct call *c)
-{
-    const char *last = request_header(c->http, "Last-Event-ID");
-    int64_t id;
-    long seq, after;
-    double v = -1;
-    if (!call_number(c, "after", -1, 0, 1000000000000, &after)) return;
-    if (!last) v = (double)after;
-    if (last && (!words_number(last, &v) || v < 0 || v != (double)(long)v || v > 1e12)) {
-        call_problem(c, 422, "Last-Event-ID is the number of an event, not '%.40s'", last);
-        return;
-    }
-    bool follow;
-    if (!call_boolean(c, "follow", true, &follow)) return;
-    if (!find_study(c, &id)) return;
-    seq = (long)v;
-    const char *who = arena_printf(&c->arena, "%s events", c->who.id);
-    c->state = feed_open(service_feed(c->service, c->param[0], id), seq, !follow, who, wake_events, c);
-    c->cancel = end_events;
-    c->service->answers[200]++;
-    request_stream(c->http, "text/event-stream", read_events, c);
-}
-
-struct log_page {
-    int64_t study;
-    long after, limit;
-    json_t *events;
-    size_t bytes;
-    int64_t last;
-    bool full;
-};
-
-static void on_event(void *data, const struct store_event *e)
-{
-    struct log_page *p = data;
-    json_array_append_new(p->events, feed_event_json(e));
-    p->bytes += strlen(e->body);
-    p->last = e->seq;
-    p->full = p->bytes > CALL_PAGE_BYTES;
-}
-
-static void show_log(struct call *c)
-{
-    struct log_page p = *(const struct log_page *)c->state;
-    struct error err;
-    p.events = json_array();
-    if (store_events_after(c->store, p.study, p.after, p.limit, on_event, &p, &p.full, &err)) {
-        json_decref(p.events);
-        call_fail(c, &err);
-        return;
-    }
-    bool more = p.full || json_array_size(p.events) == (size_t)p.limit;
-    json_t *out = json_pack("{s:s, s:o}", "study", c->param[0], "events", p.events);
-    if (more) json_object_set_new(out, "next", json_integer(p.last));
-    call_answer(c, 200, out);
-}
-
-void api_study_log(struct call *c)
-{
-    struct log_page *p = c->state = arena_alloc(&c->arena, sizeof *p);
-    if (!call_number(c, "after", 0, 0, 1000000000000, &p->after) || !call_number(c, "limit", 100, 1, 1000, &p->limit))
-        return;
-    if (find_study(c, &p->study)) call_work(c, NULL, show_log, NULL);
-}
-
-/* ---- what agents need ---- */
-
-void api_study_definition(struct call *c)
-{
-    struct hosted *h = call_hosted(c);
-    if (!h) return;
-    if (*h->unpacked) {
-        call_problem(c, 409, "%s", h->unpacked);
-        return;
-    }
-    call_text(c, 200, "application/json", h->parcel.text, strlen(h->parcel.text));
-}
-
-void api_blob_get(struct call *c)
-{
-    unsigned char hash[DIGEST_BYTES];
-    struct stat st;
-    struct hosted *h = call_hosted(c);
-    if (!h) return;
-    const struct shipped *f = digest_parse(c->param[1], hash) ? parcel_find(&h->parcel, hash) : NULL;
-    if (!f) {
-        call_problem(c, 404, "no file of study '%s' has this SHA-256", c->param[0]);
-        return;
-    }
-    int dir = -1, fd = -1;
-    if (beneath_folder(AT_FDCWD, h->study->dir, false, &dir, NULL) == STATUS_OK) {
-        beneath_open(dir, f->path, O_RDONLY, 0, &fd, NULL);
-        close(dir);
-    }
-    if (fd < 0 || fstat(fd, &st) != 0 || st.st_size != f->bytes) {
-        if (fd >= 0) close(fd);
-        call_problem(c, 410, "the file has changed since the study began; ask for the definition again");
-        return;
-    }
-    call_file(c, "application/octet-stream", fd, (uint64_t)st.st_size);
-}
-
-/* A relative path without "..", hidden parts or odd characters. */
-static bool is_plain_path(const char *path)
-{
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./";
-    bool at_start = true;
-    if (!*path || strlen(path) > 200 || strspn(path, allowed) != strlen(path)) return false;
-    for (; *path; path++) {
-        if (at_start && (*path == '.' || *path == '/')) return false;
-        at_start = *path == '/';
-    }
-    return !at_start;
-}
-
-struct upload {
-    const char *dir;
-    bool executable;
-    struct hosted *hosted; /* at work: agents need its files anew; NULL */
-    struct parcel parcel;
-    char unpacked[sizeof((struct hosted *)0)->unpacked];
-    struct error err;
-};
-
-static void keep_upload(struct call *c)
-{
-    struct upload *x = c->state;
-    struct hosted *h = x->hosted;
-    struct error err;
-    if (workers_keep_spool(x->dir, c->param[1], c->spool, x->executable ? 0755 : 0644, &x->err)) return;
-    x->err.status = STATUS_OK;
-    if (h && parcel_make(&x->parcel, &h->parcel, h->study, &err))
-        snprintf(x->unpacked, sizeof x->unpacked, "%s", err.text);
-}
-
-static void uploaded(struct call *c)
-{
-    struct upload *x = c->state;
-    if (x->err.status) {
-        call_fail(c, &x->err);
-        return;
-    }
-    if (x->hosted) {
-        parcel_done(&x->hosted->parcel);
-        x->hosted->parcel = x->parcel;
-        memcpy(x->hosted->unpacked, x->unpacked, sizeof x->unpacked);
-        if (!x->hosted->over) hosted_packed(x->hosted);
-    }
-    call_answer(c, 200,
-                json_pack("{s:s, s:s, s:I}", "study", c->param[0], "path", c->param[1], "bytes", (json_int_t)c->bytes));
-}
-
-/* Also before the study is created, so that it finds its program. */
-void api_study_file_put(struct call *c)
-{
-    struct upload *x = arena_alloc(&c->arena, sizeof *x);
-    int64_t id;
-    if (!call_boolean(c, "executable", false, &x->executable)) return;
-    if (!is_plain_path(c->param[1])) {
-        call_problem(c, 422, "'%.200s' is not a relative path of plain characters", c->param[1]);
-        return;
-    }
-    if (!study_is_name(c->param[0])) {
-        call_problem(c, 404, "'%.60s' cannot be the name of a study", c->param[0]);
-        return;
-    }
-    x->dir = own_folder(c, c->param[0]);
-    if (access(x->dir, F_OK) != 0 && call_knows(c, c->param[0], &id)) {
-        call_problem(c, 409, "study '%s' was not created here: its files are where its study file is", c->param[0]);
-        return;
-    }
-    if (service_waits(c, c->param[0])) return;
-    x->hosted = service_hosted(c->service, c->param[0]);
-    c->state = x;
-    call_take_spool(c);
-    call_lend(c, x->hosted);
-    call_work(c, c->param[0], keep_upload, uploaded);
+        call_work(c, c->param[0], delete_study, deleted);
 }

@@ -442,11 +442,8 @@ static void get_artefact(struct call *c)
     if (!call_read(c, &r)) return;
     const char *path = attempt_folder(c, &r);
     if (path) {
-        int dir = -1, fd = -1;
-        if (beneath_folder(AT_FDCWD, path, false, &dir, NULL) == STATUS_OK) {
-            beneath_open(dir, c->param[2], O_RDONLY, 0, &fd, NULL);
-            close(dir);
-        }
+        int fd = -1;
+        beneath_open(AT_FDCWD, arena_printf(&c->arena, "%s/%s", path, c->param[2]), O_RDONLY, 0, &fd, NULL);
         if (fd >= 0 && fstat(fd, &st) == 0) {
             call_file(c, "application/octet-stream", fd, (uint64_t)st.st_size);
         } else {

@@ -193,6 +193,17 @@ void call_wait_no_more(struct call *c)
     c->list = NULL;
 }
 
+void call_refuse_all(struct call **list, unsigned status, const char *why)
+{
+    while (*list) {
+        struct call *c = *list;
+        if (c->cancel) c->cancel(c);
+        call_wait_no_more(c);
+        c->hosted = NULL;
+        call_problem(c, status, "%s", why);
+    }
+}
+
 static void on_durable(void *data)
 {
     struct call *c = data;
@@ -276,14 +287,9 @@ void call_calmly(struct call *c, struct hosted *h, void (*then)(struct call *c))
 
 enum { WORKS_OF_CLIENT = 256, WORKS = 4096 };
 
-static struct call *call_of(struct work *w)
-{
-    return (struct call *)((char *)w - offsetof(struct call, work));
-}
-
 static bool on_run(struct work *w, struct store *store)
 {
-    struct call *c = call_of(w);
+    struct call *c = w->data;
     c->store = store;
     c->busy = false;
     c->run(c);
@@ -301,13 +307,24 @@ static void send_outcome(struct call *c)
     free(o.text);
 }
 
-static void on_worked(struct work *w)
+void call_lend(struct call *c, struct hosted *h)
 {
-    struct call *c = call_of(w);
-    c->at_work = false;
-    c->store = c->service->store;
+    c->lent = h;
+    if (h) h->lent++;
+}
+
+static void give_back(struct call *c)
+{
     if (c->lent) c->lent->lent--;
     c->lent = NULL;
+}
+
+static void on_worked(struct work *w)
+{
+    struct call *c = w->data;
+    c->at_work = false;
+    c->store = c->service->store;
+    give_back(c);
     call_wait_no_more(c);
     if (w->unable)
         call_problem(c, 503, c->service->closing ? "the service is stopping" : "the database cannot be opened now");
@@ -341,19 +358,12 @@ void call_take_spool(struct call *c)
     c->http->spool = -1;
 }
 
-void call_lend(struct call *c, struct hosted *h)
-{
-    c->lent = h;
-    if (h) h->lent++;
-}
-
 void call_work(struct call *c, const char *about, void (*run)(struct call *c), void (*then)(struct call *c))
 {
     struct works *x = c->service->works;
     const char *who = *c->who.id ? c->who.id : c->http ? c->http->peer : "";
     if (works_of(x, who) >= WORKS_OF_CLIENT || works_of(x, NULL) >= WORKS) {
-        if (c->lent) c->lent->lent--;
-        c->lent = NULL;
+        give_back(c);
         call_problem(c, 429, "too many requests that take their time are waiting; send fewer at once");
         return;
     }
@@ -362,7 +372,8 @@ void call_work(struct call *c, const char *about, void (*run)(struct call *c), v
     c->run = run;
     c->then = then;
     c->at_work = true;
-    c->work = (struct work){.who = arena_strdup(&c->arena, who), .about = about, .run = on_run, .done = on_worked};
+    c->work =
+        (struct work){.who = arena_strdup(&c->arena, who), .about = about, .data = c, .run = on_run, .done = on_worked};
     works_add(x, &c->work);
 }
 
@@ -380,6 +391,11 @@ void call_gone(struct call *c)
 }
 
 /* ---- understanding ---- */
+
+char *call_study_folder(struct call *c, const char *study)
+{
+    return arena_printf(&c->arena, "%s/%s/study", c->service->files, study);
+}
 
 bool call_knows(struct call *c, const char *study, int64_t *ret_id)
 {

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { JSON_MAX = 1 << 20, FILE_MAX = 256 << 20, KEY_MAX = 200, PATH_TEXT_MAX = 1024, MARKS_MAX = 100000 };
 
@@ -232,7 +230,7 @@ static bool answer_again(struct call *c)
     if (c->http->n) memcpy(all + n, c->http->body, c->http->n);
     digest(all, n + c->http->n, c->what);
     free(all);
-    bool twin = is_twin(c, c->service->working) || is_twin(c, c->service->awaiting);
+    bool twin = is_twin(c, c->service->working) || is_twin(c, c->service->left.call);
     for (struct hosted *h = c->service->hosted; !twin && h; h = h->next) twin = is_twin(c, h->call);
     if (twin) {
         call_problem(c, 409, "a request with this Idempotency-Key is being worked on");

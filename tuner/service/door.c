@@ -1,6 +1,7 @@
 #include "tuner/service/door.h"
 
 #include "tuner/base/arena.h"
+#include "tuner/base/digest.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -14,17 +15,17 @@
 #include <unistd.h>
 
 enum {
-    STRANGERS_MAX = 256,  /* connections of an address that have not shown a token */
-    STRANGERS_SHARE = 4,  /* nor more than this part of all */
-    BATCH = 64,           /* accepted before those who are here have their turn */
+    STRANGERS_MAX = 256, /* connections of an address that have not shown a token */
+    STRANGERS_SHARE = 4, /* nor more than this part of all */
+    BATCH = 64,          /* accepted before those who are here have their turn */
     SWEEP_MS = 500,
     HEADER_MS = 10000,
-    GUEST_MS = 180000,    /* the same, and the time that a guest's connection rests before it */
-    STRANGER_MS = 30000,  /* a stranger's request and its answer */
-    BODY_MS = 20000,      /* a body, and a second more for each … */
+    GUEST_MS = 180000,   /* the same, and the time that a guest's connection rests before it */
+    STRANGER_MS = 30000, /* a stranger's request and its answer */
+    BODY_MS = 20000,     /* a body, and a second more for each … */
     BODY_BYTES_A_S = 4096,
-    MEMORY = 32 << 20,    /* of all requests */
-    FILES_SPARE = 128,    /* for all that is no connection */
+    MEMORY = 32 << 20, /* of all requests */
+    FILES_SPARE = 128, /* for all that is no connection */
     CROWDS = 1024,
 };
 
@@ -67,9 +68,7 @@ struct door {
 
 static struct crowd **bucket_of(struct door *d, const char *name)
 {
-    uint64_t h = 14695981039346656037u;
-    for (const char *c = name; *c; c++) h = (h ^ (unsigned char)*c) * 1099511628211u;
-    return &d->crowd[h % CROWDS];
+    return &d->crowd[digest_quick(DIGEST_QUICK_SEED, name) % CROWDS];
 }
 
 static struct crowd *crowd_of(struct door *d, const char *name, bool token)
@@ -380,7 +379,8 @@ static enum status listen_on(struct door *d, const char *host, uint16_t port, st
 static unsigned as_many_as_files(unsigned connections)
 {
     struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= (rlim_t)connections + FILES_SPARE) return connections;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= (rlim_t)connections + FILES_SPARE)
+        return connections;
     return files.rlim_cur > 2 * FILES_SPARE ? (unsigned)files.rlim_cur - FILES_SPARE : FILES_SPARE;
 }
 

@@ -2,8 +2,8 @@
  *
  * Accepts connections and knows each from its beginning to its end. A connection counts for its address until it has
  * shown a valid token, and for the token from then on. An address has few places, and the newest takes that of the
- * oldest; a token has as many as are left to all others together, so that there is always one left. Whoever is too slow,
- * or gone, or whose token is valid no more, is shown out: the socket is shut down, and the server finds its end.
+ * oldest; a token has as many as are left to all others together, so that there is always one left. Whoever is too
+ * slow, or gone, or whose token is valid no more, is shown out: the socket is shut down, and the server finds its end.
  *
  *   ASKS ──header is here──▶ SENDS ──body is here──▶ WAITS ──answered──▶ ASKS
  *     seconds                  a least speed           the server's turn

@@ -325,14 +325,9 @@ static void on_event(void *data, const struct store_event *e)
     free(text);
 }
 
-static struct page *page_of(struct work *w)
-{
-    return (struct page *)((char *)w - offsetof(struct page, work));
-}
-
 static bool read_page(struct work *w, struct store *store)
 {
-    struct page *p = page_of(w);
+    struct page *p = w->data;
     struct error err;
     p->n = 0;
     p->rows = 0;
@@ -347,7 +342,7 @@ static bool read_page(struct work *w, struct store *store)
 /* An empty page is the end of the log: what comes next is in the ring. */
 static void on_page(struct work *w)
 {
-    struct page *p = page_of(w);
+    struct page *p = w->data;
     struct feed *f = p->feed;
     p->ready = true;
     bool kept = f && !w->unable && !p->failed && p->rows > 0;
@@ -374,7 +369,7 @@ static void order_page(struct feed_reader *r)
     struct page *p = must_alloc(1, sizeof *p);
     *p = (struct page){.next = s->page, .feed = r->feed, .shelf = s, .study = r->feed->study, .after = r->seq};
     snprintf(p->who, sizeof p->who, "%s", r->who);
-    p->work = (struct work){.who = p->who, .run = read_page, .done = on_page};
+    p->work = (struct work){.who = p->who, .data = p, .run = read_page, .done = on_page};
     s->page = p;
     works_add(s->works, &p->work);
 }

@@ -25,7 +25,8 @@ static bool is_plain(const char *text)
     return ok;
 }
 
-/* Of the path, and of each name and value of the query. A 0 byte would end the text, and what comes after it be lost. */
+/* Of the path, and of each name and value of the query. A 0 byte would end the text, and what comes after it be lost.
+ */
 bool framing_unescape(char *text)
 {
     char *out = text;

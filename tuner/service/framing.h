@@ -5,7 +5,8 @@
 #include <microhttpd.h>
 #include <stdbool.h>
 
-/* Decodes %xx in place. False: there is one that is none, or the text has a 0 byte, a control character, or no UTF-8. */
+/* Decodes %xx in place. False: there is one that is none, or the text has a 0 byte, a control character, or no UTF-8.
+ */
 bool framing_unescape(char *text);
 
 /* What is wrong with it, NULL: nothing. `malformed`: its target is. */

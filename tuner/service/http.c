@@ -1,5 +1,6 @@
 #include "tuner/service/http.h"
 
+#include "tuner/service/body.h"
 #include "tuner/service/door.h"
 #include "tuner/service/framing.h"
 
@@ -17,8 +18,7 @@ enum {
     PULSE_MS = 1000,
     STREAM_BLOCK = 4096,
     PEM_MAX = 1 << 20,
-    HEARD_OUT = 65536,          /* of a body that is refused, and twice its size */
-    NO_LIMIT = 1 << 30,         /* the door knows how many may come in */
+    NO_LIMIT = 1 << 30, /* the door knows how many may come in */
 };
 
 struct http {
@@ -46,10 +46,11 @@ struct exchange {
     struct visitor *visitor;
     struct request request;
     size_t target_n; /* bytes of the request's target as it came */
-    size_t room, heard;
+    enum stage { STAGE_TARGET, STAGE_BEGUN, STAGE_HANDLED, STAGE_ANSWERED, STAGE_SENT } stage;
     bool malformed; /* its target */
-    bool begun, handled, answered, sent, suspended, ended;
-    unsigned refused; /* the status with which its body is; 0: it is not */
+    bool suspended;
+    bool ended; /* the stream is to */
+    struct body body;
     unsigned status;
     struct MHD_Response *response;
     ssize_t (*read)(void *data, char *buf, size_t max);
@@ -165,6 +166,7 @@ static void *on_target(void *data, const char *target, struct MHD_Connection *co
     h->exchange = x;
     x->request.spool = -1;
     x->request.exchange = x;
+    x->body = (struct body){.request = &x->request, .visitor = x->visitor};
     snprintf(x->request.peer, sizeof x->request.peer, "%s", visitor_peer(x->visitor));
     visitor_own(x->visitor, x);
     return x;
@@ -186,12 +188,6 @@ static bool is_cut(const struct exchange *x, const char *target, const char *ver
     return gap < MEMORY_PER_CONNECTION && gap > x->target_n + 1;
 }
 
-static void announce_length(struct exchange *x)
-{
-    const char *text = request_header(&x->request, "Content-Length");
-    if (text && strtoull(text, NULL, 10) > x->request.body_max) x->refused = 413;
-}
-
 /* Of a request whose body nobody wants the connection is closed with the answer; others can go on. */
 static bool has_body(const struct exchange *x)
 {
@@ -199,76 +195,10 @@ static bool has_body(const struct exchange *x)
     return (length && strcmp(length, "0") != 0) || request_header(&x->request, "Transfer-Encoding");
 }
 
-/* ---- its body ---- */
-
-static void forget_body(struct exchange *x)
-{
-    visitor_gives(x->visitor, x->room);
-    free(x->request.body);
-    if (x->request.spool >= 0) close(x->request.spool);
-    x->request.body = NULL;
-    x->request.spool = -1;
-    x->room = 0;
-}
-
-static bool make_room(struct exchange *x, size_t n)
-{
-    struct request *r = &x->request;
-    const char *length = request_header(r, "Content-Length");
-    size_t want = 2 * n + 1024, all = (length ? strtoull(length, NULL, 10) : r->body_max) + 1;
-    if (want > all && n < all) want = all;
-    if (!visitor_takes(x->visitor, want - x->room)) return false;
-    char *body = realloc(r->body, want);
-    if (!body) {
-        visitor_gives(x->visitor, want - x->room);
-        return false;
-    }
-    r->body = body;
-    x->room = want;
-    return true;
-}
-
-static unsigned keep(struct exchange *x, const char *bytes, size_t n)
-{
-    struct request *r = &x->request;
-    if (r->n + n + 1 > x->room && !make_room(x, r->n + n)) return 503;
-    memcpy(r->body + r->n, bytes, n);
-    r->body[r->n + n] = 0;
-    return 0;
-}
-
-static unsigned spool(struct exchange *x, const char *bytes, size_t n)
-{
-    while (n > 0) {
-        ssize_t k = write(x->request.spool, bytes, n);
-        if (k < 0 && errno == EINTR) continue;
-        if (k <= 0) return 507;
-        bytes += k;
-        n -= (size_t)k;
-    }
-    return 0;
-}
-
-/* A little more than what is refused is heard out, so that an answer can be given. */
-static bool take_bytes(struct exchange *x, const char *bytes, size_t n)
-{
-    struct request *r = &x->request;
-    visitor_sends(x->visitor, n);
-    x->heard += n;
-    if (!x->refused && r->n + n > r->body_max) x->refused = 413;
-    if (!x->refused) x->refused = r->spool >= 0 ? spool(x, bytes, n) : keep(x, bytes, n);
-    if (x->refused) {
-        forget_body(x);
-        return x->heard <= 2 * r->body_max + HEARD_OUT;
-    }
-    r->n += n;
-    return true;
-}
-
 static enum MHD_Result send_answer(struct exchange *x)
 {
     enum MHD_Result ok = MHD_queue_response(x->connection, x->status, x->response);
-    x->sent = true;
+    x->stage = STAGE_SENT;
     MHD_destroy_response(x->response);
     x->response = NULL;
     return ok;
@@ -287,9 +217,9 @@ static void refuse(struct exchange *x, unsigned status, const char *title, const
 
 static void refuse_body(struct exchange *x)
 {
-    if (x->refused == 503)
+    if (x->body.refused == 503)
         refuse(x, 503, "Service Unavailable", "too many bodies are on their way; try again");
-    else if (x->refused == 507)
+    else if (x->body.refused == 507)
         refuse(x, 507, "Insufficient Storage", "the disk is full, or takes no file of this size");
     else
         refuse(x, 413, "Content Too Large", "the body is larger than this resource takes");
@@ -299,7 +229,7 @@ static enum MHD_Result begin(struct exchange *x, const char *target, const char 
 {
     struct http *h = x->http;
     unsigned status;
-    x->begun = true;
+    x->stage = STAGE_BEGUN;
     visitor_sends(x->visitor, 0);
     x->request.method = strdup(method);
     x->request.path = strdup(target);
@@ -310,17 +240,17 @@ static enum MHD_Result begin(struct exchange *x, const char *target, const char 
         refuse(x, status, status == 501 ? "Not Implemented" : "Bad Request", fault);
     else
         h->hooks.begin(h->hooks.data, &x->request);
-    if (!x->answered) announce_length(x);
-    if (x->refused) refuse_body(x);
-    return x->answered && has_body(x) ? send_answer(x) : MHD_YES;
+    if (x->stage < STAGE_ANSWERED) body_begin(&x->body, request_header(&x->request, "Content-Length"));
+    if (x->body.refused) refuse_body(x);
+    return x->stage == STAGE_ANSWERED && has_body(x) ? send_answer(x) : MHD_YES;
 }
 
 static void handle(struct exchange *x)
 {
     struct http *h = x->http;
-    if (x->refused && !x->answered) refuse_body(x);
-    if (x->answered || x->handled) return;
-    x->handled = true;
+    if (x->body.refused && x->stage < STAGE_ANSWERED) refuse_body(x);
+    if (x->stage >= STAGE_HANDLED) return;
+    x->stage = STAGE_HANDLED;
     if (!x->request.body && x->request.spool < 0) x->request.body = must_strdup("");
     h->hooks.handle(h->hooks.data, &x->request);
 }
@@ -332,19 +262,19 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
     (void)data;
     (void)connection;
     if (!x) return MHD_NO;
-    if (!x->begun) return begin(x, url, method, version);
-    if (x->sent) { /* what still comes of a body that nobody wants */
+    if (x->stage == STAGE_TARGET) return begin(x, url, method, version);
+    if (x->stage == STAGE_SENT) { /* what still comes of a body that nobody wants */
         *upload_n = 0;
         return MHD_YES;
     }
     if (*upload_n) {
-        bool ok = take_bytes(x, upload, *upload_n);
+        bool ok = body_take(&x->body, upload, *upload_n);
         *upload_n = 0;
         return ok ? MHD_YES : MHD_NO;
     }
     visitor_waits(x->visitor);
     handle(x);
-    if (x->answered) return send_answer(x);
+    if (x->stage == STAGE_ANSWERED) return send_answer(x);
     suspend(x);
     return MHD_YES;
 }
@@ -355,7 +285,7 @@ static void exchange_free(struct exchange *x)
     *(x->prev ? &x->prev->next : &h->exchange) = x->next;
     if (x->next) x->next->prev = x->prev;
     if (x->response) MHD_destroy_response(x->response);
-    forget_body(x);
+    body_forget(&x->body);
     visitor_own(x->visitor, NULL);
     free((char *)x->request.method);
     free((char *)x->request.path);
@@ -371,7 +301,7 @@ static void on_completed(void *data, struct MHD_Connection *connection, void **s
     (void)code;
     if (!x) return;
     *state = NULL;
-    if (x->begun) h->hooks.gone(h->hooks.data, &x->request);
+    if (x->stage > STAGE_TARGET) h->hooks.gone(h->hooks.data, &x->request);
     visitor_asks(x->visitor);
     exchange_free(x);
 }
@@ -388,7 +318,7 @@ static void answer_with(struct exchange *x, unsigned status, struct MHD_Response
     }
     x->status = status;
     x->response = response;
-    x->answered = true;
+    x->stage = STAGE_ANSWERED;
     resume(x);
 }
 
@@ -396,7 +326,7 @@ void request_answer(struct request *r, unsigned status, const char *type, const 
                     const struct http_header *headers)
 {
     struct exchange *x = r->exchange;
-    if (x->answered) return;
+    if (x->stage >= STAGE_ANSWERED) return;
     struct MHD_Response *response = MHD_create_response_from_buffer(n, (void *)body, MHD_RESPMEM_MUST_COPY);
     for (; response && headers && headers->name; headers++)
         MHD_add_response_header(response, headers->name, headers->value);
@@ -424,7 +354,8 @@ void request_stream(struct request *r, const char *type, ssize_t (*read)(void *d
     x->read = read;
     x->read_data = data;
     struct MHD_Response *response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_read, x, NULL);
-    if (response) MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close"); /* its end is the connection's */
+    if (response)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close"); /* its end is the connection's */
     answer_with(x, 200, response, type);
 }
 
@@ -493,8 +424,8 @@ static bool on_is_valid(void *data, const char *token)
     return h->hooks.is_valid(h->hooks.data, token);
 }
 
-/* A stream comes to its end, who waits for an answer is told; for whoever does not listen, and all others, the connection
- * ends. */
+/* A stream comes to its end, who waits for an answer is told; for whoever does not listen, and all others, the
+ * connection ends. */
 static void on_expel(void *data, struct visitor *v)
 {
     struct http *h = data;
@@ -502,7 +433,7 @@ static void on_expel(void *data, struct visitor *v)
     if (x && x->read && !x->ended) {
         x->ended = true;
         resume(x);
-    } else if (!x || !x->suspended || x->answered)
+    } else if (!x || !x->suspended || x->stage >= STAGE_ANSWERED)
         visitor_expel(v);
     else
         h->hooks.unwelcome(h->hooks.data, &x->request);

@@ -30,7 +30,7 @@ struct request {
 struct http_hooks {
     void (*begin)(void *data, struct request *r); /* may answer already, and then it is not handled */
     void (*handle)(void *data, struct request *r);
-    void (*gone)(void *data, struct request *r); /* `r` ends with this call */
+    void (*gone)(void *data, struct request *r);      /* `r` ends with this call */
     bool (*is_valid)(void *data, const char *token);  /* asked about tokens of request_shows, again and again */
     void (*unwelcome)(void *data, struct request *r); /* its token is valid no more, and it has no answer yet */
     void *data;
@@ -57,7 +57,8 @@ const char *request_query(const struct request *r, const char *name);
 void request_each_query(const struct request *r, void (*each)(void *data, const char *name, const char *value),
                         void *data);
 
-/* It has shown a valid token, for which its connection counts from now on. False: the token has too many connections. */
+/* It has shown a valid token, for which its connection counts from now on. False: the token has too many connections.
+ */
 bool request_shows(struct request *r, const char *token);
 
 struct http_header {

@@ -9,17 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOOK_MAX = 64 /* places that are looked at for one that is quiet */, FULL_S = 10 /* a burst, in seconds of rate */ };
+enum {
+    LOOK_MAX = 64 /* places that are looked at for one that is quiet */,
+    FULL_S = 10 /* a burst, in seconds of rate */
+};
 
 struct peer {
-    struct peer *next;           /* of the same bucket */
-    struct peer *older, *newer;  /* by when it was heard of last */
+    struct peer *next;          /* of the same bucket */
+    struct peer *older, *newer; /* by when it was heard of last */
     char name[PEER_TEXT_MAX];
-    long tries;        /* without a valid token */
-    int64_t tries_ms;  /* since then */
-    double allowance;  /* requests that it may still make; −1: not asked yet */
-    double full;       /* what it had at most */
-    int64_t heard_ms;  /* last */
+    long tries;       /* without a valid token */
+    int64_t tries_ms; /* since then */
+    double allowance; /* requests that it may still make; −1: not asked yet */
+    double full;      /* what it had at most */
+    int64_t heard_ms; /* last */
 };
 
 struct peers {
@@ -89,8 +92,7 @@ void peer_name(const struct sockaddr *address, socklen_t n, char ret[PEER_TEXT_M
 
 static struct peer **bucket_of(struct peers *p, const char *name)
 {
-    uint64_t h = p->seed;
-    for (const char *c = name; *c; c++) h = (h ^ (unsigned char)*c) * 1099511628211u;
+    uint64_t h = digest_quick(p->seed, name);
     return &p->bucket[(h ^ h >> 32) % p->max];
 }
 

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { LOOK_MS = 2000, ERRAND_MS = 30000, SUBMIT_AGAIN_MS = 15000, NAME_MAX_BYTES = 64, MISSES = 2 };
@@ -21,6 +20,7 @@ struct retired {
 struct pilot {
     struct service *service;
     char *url, *user, *program;
+    char token[TOKEN_ID_MAX]; /* of the agents; "": there is none yet */
     struct errand *look, *submit, *cancel;
     int64_t looked_ms, submit_ms; /* submit: not before */
     struct retired *retired;
@@ -103,22 +103,28 @@ static char *token_file(const struct pilot *p, struct arena *a)
 
 bool pilot_owns(const struct pilot *p, const char *token)
 {
+    return *p->token && strcmp(p->token, token) == 0;
+}
+
+/* Agents of the last process may still be there: "nct_ID_SECRET". */
+static void recall_token(struct pilot *p)
+{
     struct arena a = {0};
     char *text = NULL;
-    size_t n = 0;
-    beneath_read(AT_FDCWD, token_file(p, &a), TOKEN_TEXT_MAX, &text, &n, NULL);
-    size_t prefix = text ? strcspn(text, "_") + 1 : 0;
-    bool owns = n > prefix && strncmp(text + prefix, token, strlen(token)) == 0 && text[prefix + strlen(token)] == '_';
+    if (beneath_read(AT_FDCWD, token_file(p, &a), TOKEN_TEXT_MAX, &text, NULL, NULL) == STATUS_OK) {
+        const char *id = text + strcspn(text, "_");
+        id += *id == '_';
+        snprintf(p->token, sizeof p->token, "%.*s", (int)strcspn(id, "_\n"), id);
+    }
     free(text);
     arena_done(&a);
-    return owns;
 }
 
 /* A worker's token of our own, in a file on the file system that the nodes share. */
 static enum status ensure_token(struct pilot *p, struct error *err)
 {
     struct arena a = {0};
-    char text[TOKEN_TEXT_MAX + 16], id[TOKEN_ID_MAX];
+    char text[TOKEN_TEXT_MAX + 16];
     const char *path = token_file(p, &a);
     struct identity who;
     enum status s = STATUS_OK;
@@ -127,9 +133,11 @@ static enum status ensure_token(struct pilot *p, struct error *err)
     snprintf(text, sizeof text, "Bearer %.*s", valid ? (int)strcspn(file, "\n") : 0, valid ? file : "");
     valid = valid && auth_check(p->service->auth, "slurm", text, &who, err) == STATUS_OK;
     free(file);
-    if (!valid)
+    if (valid)
+        memcpy(p->token, who.id, sizeof p->token);
+    else
         s = auth_create_file(p->service->store, p->service->clock,
-                             &(struct token_wish){.name = "slurm", .role = "worker"}, path, id, err);
+                             &(struct token_wish){.name = "slurm", .role = "worker"}, path, p->token, err);
     arena_done(&a);
     return s;
 }
@@ -330,6 +338,7 @@ struct pilot *pilot_create(struct service *s, const char *url)
     p->url = must_strdup(url);
     p->user = must_strdup(user ? user->pw_name : "root");
     p->program = must_strdup(program);
+    recall_token(p);
     return p;
 }
 

@@ -10,30 +10,15 @@
 #ifndef TUNER_SERVICE_SERVICE_H
 #define TUNER_SERVICE_SERVICE_H
 
+#include "tuner/service/options.h"
+
 #include "tuner/base/error.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
 
 struct service;
-
-struct service_options {
-    const char *db;
-    const char *address;
-    uint16_t port;
-    const char *cert, *key; /* TLS; NULL: none */
-    const char *url;        /* where agents of Slurm find the service; NULL: as it listens */
-    size_t slots;           /* trials of all studies on this machine; 0: none */
-    int64_t silence_ms;     /* an agent that is silent for so long has lost its leases */
-    double rate;            /* requests a second from one address */
-    long tries;             /* without a valid token, from one address, in a minute */
-    unsigned connections;
-    void (*say)(void *data, const char *study, const char *text); /* a line for the log; study may be NULL */
-    void (*ended)(void *data);                                    /* the service is gone */
-    void *data;
-};
 
 enum status service_create(const struct service_options *options, uv_loop_t *loop, struct service **ret,
                            struct error *err);

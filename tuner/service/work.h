@@ -5,7 +5,7 @@
  * same thing are never done at once: what belongs to it needs no lock. A work that finds the database busy gives its
  * thread back and is done again a moment later.
  *
- *     struct work w = {.who = "ada", .about = "g2p", .run = count, .done = answer};
+ *     struct work w = {.who = "ada", .about = "g2p", .data = x, .run = count, .done = answer};
  *     works_add(works, &w);                     the work's memory is the caller's until `done`
  *
  * All functions are for the loop's thread; only `run` is called on another.
@@ -22,6 +22,7 @@ struct works;
 struct work {
     const char *who;   /* whose turn it takes */
     const char *about; /* NULL: nothing that another could be about */
+    void *data;        /* the caller's */
     /* `store`: the thread's own connection. True: the database is busy, again later. */
     bool (*run)(struct work *w, struct store *store);
     void (*done)(struct work *w); /* on the loop; may free it */
