@@ -6,6 +6,7 @@
 
 #include "store/store.h"
 
+#include <sqlite3.h>
 #include <unistd.h>
 
 static char path[256];
@@ -28,6 +29,8 @@ static inline int clean(void **state)
     }
     return 0;
 }
+
+#define store_test(name) cmocka_unit_test_setup_teardown(name, setup, clean)
 
 static inline struct store *open_store(void)
 {
@@ -55,6 +58,14 @@ static inline void add_event(struct journal *j, int64_t seq, const char *body)
 {
     journal_event(
         j, &(struct store_event){.seq = seq, .trial = (long)seq % 7, .kind = LOGGED_NOTE, .at_ms = 7, .body = body});
+}
+
+static inline void run_sql(const char *sql)
+{
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
 }
 
 #endif

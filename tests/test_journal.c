@@ -32,13 +32,33 @@ static void on_trouble(void *data, const char *text)
     pthread_mutex_unlock(&h->lock);
 }
 
+#define HEARD                                                                                                          \
+    {                                                                                                                  \
+        PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, "", 0, 0, ""                                              \
+    }
+
+static struct journal *started(struct store *s, int64_t study, struct heard *h)
+{
+    struct error err;
+    struct journal *j = journal_create(s, study);
+    assert_ok(journal_start(j, &(struct journal_hooks){on_durable, on_trouble, h}, &err), err);
+    return j;
+}
+
+static void wait_for(struct heard *h, int troubles, size_t answers)
+{
+    pthread_mutex_lock(&h->lock);
+    while (h->troubles < troubles || strlen(h->answers) < answers) pthread_cond_wait(&h->more, &h->lock);
+    pthread_mutex_unlock(&h->lock);
+}
+
 static void test_journal__answers_follow_their_events(void **state)
 {
     (void)state;
     struct error err;
     struct store *s = open_store();
     int64_t id = add_study(s, "s"), last;
-    struct heard h = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, "", 0, 0, ""};
+    struct heard h = HEARD;
     struct journal *j = journal_create(s, id);
     assert_int_equal(journal_batch(j), 1);
     assert_ok(journal_start(j, &(struct journal_hooks){on_durable, on_trouble, &h}, &err), err);
@@ -69,7 +89,7 @@ static void test_journal__waits_for_a_locked_database(void **state)
     struct error err;
     sqlite3 *other;
     struct store *s = open_store();
-    struct heard h = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, "", 0, 0, ""};
+    struct heard h = HEARD;
     struct journal *j = journal_create(s, add_study(s, "s"));
     assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
     assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
@@ -137,14 +157,11 @@ static void test_journal__waits_for_a_file_that_was_moved(void **state)
     struct error err;
     struct store *s = open_store();
     int64_t id = add_study(s, "s"), last;
-    struct heard h = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, "", 0, 0, ""};
-    struct journal *j = journal_create(s, id);
-    assert_ok(journal_start(j, &(struct journal_hooks){on_durable, on_trouble, &h}, &err), err);
+    struct heard h = HEARD;
+    struct journal *j = started(s, id, &h);
     for (int i = 0; i < 3; i++) {
         rename_part(tails[i], true);
-        pthread_mutex_lock(&h.lock);
-        while (h.troubles <= i) pthread_cond_wait(&h.more, &h.lock); /* nothing was submitted */
-        pthread_mutex_unlock(&h.lock);
+        wait_for(&h, i + 1, 0); /* nothing was submitted */
         assert_contains(h.text, "was moved, deleted or replaced");
         add_event(j, i + 1, "{}");
         journal_answer(j, &"abc"[i], 1);
@@ -152,9 +169,7 @@ static void test_journal__waits_for_a_file_that_was_moved(void **state)
         assert_int_equal(journal_trouble(j, &err), STATUS_IO);
         assert_int_equal(strlen(h.answers), i);
         rename_part(tails[i], false);
-        pthread_mutex_lock(&h.lock);
-        while ((int)strlen(h.answers) <= i) pthread_cond_wait(&h.more, &h.lock);
-        pthread_mutex_unlock(&h.lock);
+        wait_for(&h, 0, (size_t)i + 1);
     }
     assert_ok(journal_stop(j, &err), err);
     assert_string_equal(h.answers, "abc");
@@ -180,7 +195,7 @@ static void test_journal__what_was_committed_into_a_moved_file_is_delivered_when
     bool armed = true;
     struct store *s = open_store();
     int64_t id = add_study(s, "s"), last;
-    struct heard h = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, "", 0, 0, ""};
+    struct heard h = HEARD;
     struct journal *j = journal_create(s, id);
     sqlite3 **db = (sqlite3 **)s; /* the first member */
     sqlite3_commit_hook(*db, take_away, &armed);
@@ -188,15 +203,11 @@ static void test_journal__what_was_committed_into_a_moved_file_is_delivered_when
     add_event(j, 1, "{}");
     journal_answer(j, "x", 1);
     journal_submit(j);
-    pthread_mutex_lock(&h.lock);
-    while (!h.troubles) pthread_cond_wait(&h.more, &h.lock);
+    wait_for(&h, 1, 0);
     assert_string_equal(h.answers, "");
-    pthread_mutex_unlock(&h.lock);
     assert_int_equal(journal_durable(j), 0);
     rename_part("", false);
-    pthread_mutex_lock(&h.lock);
-    while (!*h.answers) pthread_cond_wait(&h.more, &h.lock);
-    pthread_mutex_unlock(&h.lock);
+    wait_for(&h, 0, 1);
     assert_ok(journal_stop(j, &err), err);
     assert_string_equal(h.answers, "x");
     journal_free(j);
@@ -205,26 +216,29 @@ static void test_journal__what_was_committed_into_a_moved_file_is_delivered_when
     store_close(s);
 }
 
+static void answers_never(struct journal *j, struct heard *h, struct error *ret)
+{
+    journal_answer(j, "never", 5);
+    journal_submit(j);
+    journal_wait(j);
+    assert_int_equal(journal_stop(j, ret), STATUS_IO);
+    assert_string_equal(h->answers, "");
+    journal_free(j);
+}
+
 static void test_journal__a_cut_file_is_for_good(void **state)
 {
     (void)state;
     struct error err;
     struct store *s = open_store();
-    struct heard h = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, "", 0, 0, ""};
-    struct journal *j = journal_create(s, add_study(s, "s"));
-    assert_ok(journal_start(j, &(struct journal_hooks){on_durable, on_trouble, &h}, &err), err);
+    struct heard h = HEARD;
+    struct journal *j = started(s, add_study(s, "s"), &h);
     assert_int_equal(truncate(path, 0), 0);
-    pthread_mutex_lock(&h.lock);
-    while (!h.troubles) pthread_cond_wait(&h.more, &h.lock);
-    pthread_mutex_unlock(&h.lock);
+    wait_for(&h, 1, 0);
     assert_int_equal(journal_trouble(j, &err), STATUS_FAILED);
     add_event(j, 1, "{}");
-    journal_answer(j, "never", 5);
-    journal_submit(j);
-    assert_int_equal(journal_stop(j, &err), STATUS_IO);
+    answers_never(j, &h, &err);
     assert_contains(err.text, "was cut or overwritten by another program");
-    assert_string_equal(h.answers, "");
-    journal_free(j);
     store_close(s);
 }
 
@@ -233,17 +247,11 @@ static void test_journal__a_damaged_file_is_for_good(void **state)
     (void)state;
     struct error err;
     struct store *s = open_store();
-    struct heard h = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, "", 0, 0, ""};
-    struct journal *j = journal_create(s, add_study(s, "s"));
-    assert_ok(journal_start(j, &(struct journal_hooks){on_durable, on_trouble, &h}, &err), err);
+    struct heard h = HEARD;
+    struct journal *j = started(s, add_study(s, "s"), &h);
     add_event(j, 1, "{}");
     add_event(j, 1, "{}"); /* no retry will make this right */
-    journal_answer(j, "never", 5);
-    journal_submit(j);
-    journal_wait(j);
-    assert_int_equal(journal_stop(j, &err), STATUS_IO);
-    assert_string_equal(h.answers, "");
-    journal_free(j);
+    answers_never(j, &h, &err);
     store_close(s);
 }
 

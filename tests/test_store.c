@@ -2,7 +2,6 @@
 
 #include <sqlite3.h>
 #include <sys/stat.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,14 +14,6 @@ static enum status add_events(struct store *s, int64_t study, int64_t first, lon
     enum status st = journal_flush(j, err);
     journal_free(j);
     return st;
-}
-
-static void run_sql(const char *sql)
-{
-    sqlite3 *db;
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
 }
 
 static void count_study(void *data, const struct store_study *row)
@@ -331,82 +322,6 @@ static void test_store__a_full_disk_is_a_sentence(void **state)
     store_close(s);
 }
 
-static void test_hold__one_process_at_a_time_and_free_when_it_dies(void **state)
-{
-    (void)state;
-    struct error err;
-    struct store *s = open_store();
-    struct store_hold *hold = NULL, *second = NULL;
-    assert_false(store_hold_taken(s, "s"));
-    assert_ok(store_hold_take(s, "s", &hold, &err), err);
-    assert_true(store_hold_taken(s, "s"));
-    assert_int_equal(store_hold_take(s, "s", &second, &err), STATUS_BUSY);
-    assert_contains(err.text, "is being run by pid ");
-    store_hold_release(hold);
-    int ready[2];
-    assert_int_equal(pipe(ready), 0);
-    pid_t child = fork();
-    if (child == 0) {
-        enum status st = store_hold_take(s, "s", &hold, NULL);
-        if (write(ready[1], "x", 1) != 1) _exit(1);
-        pause();
-        _exit(st);
-    }
-    char c;
-    assert_int_equal(read(ready[0], &c, 1), 1);
-    assert_true(store_hold_taken(s, "s"));
-    kill(child, SIGKILL);
-    waitpid(child, NULL, 0);
-    assert_ok(store_hold_take(s, "s", &second, &err), err);
-    store_hold_release(second);
-    store_hold_release(NULL);
-    store_close(s);
-    close(ready[0]);
-    close(ready[1]);
-}
-
-static bool lock_file_is_there(void)
-{
-    char name[300];
-    snprintf(name, sizeof name, "%s-s.lock", path);
-    return access(name, F_OK) == 0;
-}
-
-/* Many take it, and remove its file each time: never two at once, and no file is left. */
-static void test_hold__its_file_goes_with_the_study(void **state)
-{
-    enum { TAKERS = 8, ROUNDS = 200 };
-    (void)state;
-    struct error err;
-    struct store *s = open_store();
-    struct store_hold *hold = NULL;
-    int *inside = mmap(NULL, sizeof *inside, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    assert_ok(store_hold_take(s, "s", &hold, &err), err);
-    assert_true(lock_file_is_there());
-    store_hold_retire(hold);
-    assert_false(lock_file_is_there());
-    for (int k = 0; k < TAKERS; k++) {
-        if (fork() != 0) continue;
-        for (int done = 0; done < ROUNDS;) {
-            struct store_hold *mine;
-            if (store_hold_take(s, "s", &mine, NULL)) continue;
-            if (__atomic_add_fetch(inside, 1, __ATOMIC_SEQ_CST) != 1) _exit(1);
-            __atomic_sub_fetch(inside, 1, __ATOMIC_SEQ_CST);
-            store_hold_retire(mine);
-            done++;
-        }
-        _exit(0);
-    }
-    for (int k = 0; k < TAKERS; k++) {
-        int code;
-        wait(&code);
-        assert_int_equal(code, 0);
-    }
-    assert_false(lock_file_is_there());
-    munmap(inside, sizeof *inside);
-    store_close(s);
-}
-
 static void test_store__in_memory(void **state)
 {
     (void)state;
@@ -421,73 +336,6 @@ static void test_store__in_memory(void **state)
     store_hold_release(hold);
     store_close(s);
     store_close(NULL);
-}
-
-/* ---- migrations, backup ---- */
-
-static char *read_file(const char *name)
-{
-    FILE *in = fopen(name, "r");
-    assert_non_null(in);
-    char *text = calloc(1, 1 << 20);
-    assert_true(fread(text, 1, (1 << 20) - 1, in) > 0);
-    fclose(in);
-    return text;
-}
-
-struct log_text {
-    char *text;
-    size_t n;
-};
-
-static void write_event(void *data, const struct store_event *e)
-{
-    struct log_text *t = data;
-    t->n += (size_t)sprintf(t->text + t->n, "%lld %ld %s %.120s\n", (long long)e->seq, e->trial, logged_name(e->kind),
-                            e->body);
-}
-
-static void write_report(void *data, const struct store_report *r)
-{
-    struct log_text *t = data;
-    t->n += (size_t)sprintf(t->text + t->n, "report %ld %s=%.17g\n", r->step, r->name[0], r->value[0]);
-}
-
-/* A database of each released version: tests/fixtures/store/vN.sql is what `sqlite3 FILE .dump` says of it. */
-static char *log_of_version(int version)
-{
-    char name[300];
-    struct error err;
-    struct store *s = NULL;
-    struct log_text t = {calloc(1, 1 << 20), 0};
-    snprintf(name, sizeof name, FIXTURES "/store/v%d.sql", version);
-    clean(NULL);
-    char *sql = read_file(name);
-    run_sql(sql);
-    free(sql);
-    assert_ok(store_open(path, STORE_EXISTING, &s, &err), err);
-    for (int64_t study = 1; study <= 2; study++)
-        assert_ok(store_events(s, study, -1, write_event, &t, NULL, &err), err);
-    for (int64_t lease = 1; lease < 100; lease++) assert_ok(store_reports(s, 1, lease, write_report, &t, &err), err);
-    store_close(s);
-    return t.text;
-}
-
-static void test_migrate__every_version_keeps_what_happened(void **state)
-{
-    (void)state;
-    char *one = log_of_version(1);
-    for (int version = 2; version < store_version(); version++) {
-        char *later = log_of_version(version);
-        assert_string_equal(one, later);
-        free(later);
-    }
-    assert_contains(one, "returned {\"outcome\":\"crashed\",\"reason\":\"exit code 3\"");
-    assert_contains(one, "finished {\"state\":\"complete\",\"metrics\":{\"em\":0.16,\"tokens\":3500,");
-    assert_contains(one, "finished {\"state\":\"failed\",\"reason\":\"burnt\"}");
-    assert_contains(one, "phase {\"phase\":\"complete\"}");
-    assert_contains(one, "report 2 em=0.2957");
-    free(one);
 }
 
 static void test_store__backup_while_open(void **state)
@@ -659,8 +507,6 @@ static void test_study__a_deleted_ones_id_and_numbers_are_not_given_again(void *
     store_close(s);
 }
 
-#define store_test(name) cmocka_unit_test_setup_teardown(name, setup, clean)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -669,7 +515,6 @@ int main(void)
         store_test(test_store__the_log_is_append_only),
         store_test(test_store__reports_come_back_as_they_were),
         store_test(test_store__requests_are_read_in_order_and_ids_stay_new),
-        store_test(test_migrate__every_version_keeps_what_happened),
         store_test(test_store__backup_while_open),
         store_test(test_store__user_text_is_never_sql),
         store_test(test_store_open__refuses_what_is_not_ours),
@@ -677,8 +522,6 @@ int main(void)
         store_test(test_store_open__unwritable_folder),
         store_test(test_store__check_finds_broken_references),
         store_test(test_store__a_full_disk_is_a_sentence),
-        store_test(test_hold__one_process_at_a_time_and_free_when_it_dies),
-        store_test(test_hold__its_file_goes_with_the_study),
         store_test(test_store__in_memory),
         store_test(test_token__stored_found_and_revoked_once),
         store_test(test_answer__is_kept_with_what_it_answers_and_forgotten),
