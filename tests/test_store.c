@@ -1,8 +1,6 @@
 #include "tests/store_file.h"
 
 #include <sqlite3.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* As many events as given, in one transaction. */
