@@ -37,35 +37,38 @@ struct steady {
     struct clock clock;
     const struct clock *base;
     pthread_mutex_t lock; /* of everything below: when it was read last */
-    int64_t base_mono_ms, mono_ms, wall_ms;
+    int64_t base_mono_ms, mono_ms;
+    int64_t wall_ms, wall_mono_ms; /* the wall clock, and what the other said then */
 };
 
-static struct steady *read_steady(const struct clock *c)
+/* The lock is held. */
+static int64_t go_on(struct steady *s)
 {
-    struct steady *s = (struct steady *)c; /* created as one, and not const */
-    pthread_mutex_lock(&s->lock);
-    int64_t mono = clock_mono_ms(s->base), wall = clock_wall_ms(s->base);
-    int64_t passed = mono > s->base_mono_ms ? mono - s->base_mono_ms : 0;
-    s->base_mono_ms = mono;
-    s->mono_ms += passed;
-    s->wall_ms = wall > s->wall_ms + passed ? wall : s->wall_ms + passed;
-    return s;
-}
-
-static int64_t steady_wall(const struct clock *c)
-{
-    struct steady *s = read_steady(c);
-    int64_t ms = s->wall_ms;
-    pthread_mutex_unlock(&s->lock);
-    return ms;
+    int64_t now = clock_mono_ms(s->base);
+    if (now > s->base_mono_ms) s->mono_ms += now - s->base_mono_ms;
+    s->base_mono_ms = now;
+    return s->mono_ms;
 }
 
 static int64_t steady_mono(const struct clock *c)
 {
-    struct steady *s = read_steady(c);
-    int64_t ms = s->mono_ms;
+    struct steady *s = (struct steady *)c; /* created as one, and not const */
+    pthread_mutex_lock(&s->lock);
+    int64_t ms = go_on(s);
     pthread_mutex_unlock(&s->lock);
     return ms;
+}
+
+static int64_t steady_wall(const struct clock *c)
+{
+    struct steady *s = (struct steady *)c;
+    pthread_mutex_lock(&s->lock);
+    int64_t mono = go_on(s), least = s->wall_ms + mono - s->wall_mono_ms, wall = clock_wall_ms(s->base);
+    s->wall_mono_ms = mono;
+    s->wall_ms = wall > least ? wall : least;
+    wall = s->wall_ms;
+    pthread_mutex_unlock(&s->lock);
+    return wall;
 }
 
 struct clock *clock_steady_create(const struct clock *base)
@@ -73,7 +76,7 @@ struct clock *clock_steady_create(const struct clock *base)
     struct steady *s = must_alloc(1, sizeof *s);
     s->clock = (struct clock){steady_wall, steady_mono};
     s->base = base;
-    s->base_mono_ms = s->mono_ms = clock_mono_ms(base);
+    s->base_mono_ms = s->mono_ms = s->wall_mono_ms = clock_mono_ms(base);
     s->wall_ms = clock_wall_ms(base);
     pthread_mutex_init(&s->lock, NULL);
     return &s->clock;

@@ -69,11 +69,12 @@ static struct flight in_flight(const struct session *s)
     int metric = objective_token_metric(&s->study->objective);
     if (session_in_flight(s) == 0) return out;
     struct need usual = ledger_need(s, NAN);
+    int64_t now = clock_mono_ms(s->clock);
     for (size_t i = 0; i < s->n_open; i++) {
         const struct trial *t = s->open[i];
         if (t->state != TRIAL_LEASED && t->state != TRIAL_RUNNING) continue;
         double tokens = metric >= 0 && isfinite(t->last[metric]) ? fmax(t->last[metric] - t->resumed_cost, 0) : 0;
-        double ms = (double)session_took_ms(s, t);
+        double ms = (double)(now - t->leased_ms);
         out.tokens += tokens;
         out.ms += ms;
         out.left.tokens += fmax((t->expect_tokens > 0 ? t->expect_tokens : usual.tokens) - tokens, 0);
