@@ -194,10 +194,10 @@ static enum status open_cache(const struct item *x, int *ret, struct error *err)
 /* A file of the cache, open; −1: it is not there. */
 static int open_blob(const struct item *x, const char *sha)
 {
-    int dir = -1, fd = -1;
-    if (open_cache(x, &dir, NULL)) return -1;
-    beneath_open(dir, sha, O_RDONLY, 0, &fd, NULL);
-    close(dir);
+    struct arena a = {0};
+    int fd = -1;
+    beneath_open(AT_FDCWD, arena_printf(&a, "%s/blobs/%s", x->depot->dir, sha), O_RDONLY, 0, &fd, NULL);
+    arena_done(&a);
     return fd;
 }
 

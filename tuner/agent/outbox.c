@@ -312,8 +312,7 @@ json_t *outbox_take(struct outbox *o, size_t max, const char *stop, size_t *ret_
     size_t n, taken = 0;
     for (char *text; (taken == 0 || taken < max) && (text = next_line(&w, &n));) {
         json_t *line = NULL;
-        const char *zero =
-            memrchr(text, 0, n - 1); /* somebody has cut the file before what follows, the next batch's */
+        const char *zero = memrchr(text, 0, n - 1); /* somebody has cut the file; what follows is the next batch's */
         size_t hole = zero ? (size_t)(zero + 1 - text) : 0;
         if (hole) {
             if (taken == 0) taken = hole;

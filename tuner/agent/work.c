@@ -1,5 +1,7 @@
 #include "tuner/agent/work.h"
 
+#include "tuner/agent/aside.h"
+
 #include "tuner/coordinator/launch.h"
 
 #include "tuner/base/beneath.h"
@@ -167,44 +169,10 @@ static void on_policy(void *data, const json_t *policy)
     w->crew->options.changed(w->crew->options.data);
 }
 
-/* False: it is not a regular file with content. */
-static bool link_aside(const char *dir, const char *path, const char *aside)
-{
-    char open_file[64];
-    struct stat st;
-    int folder = -1, fd = -1;
-    if (beneath_folder(AT_FDCWD, dir, false, &folder, NULL)) return false;
-    bool ok = beneath_open(folder, path, O_RDONLY, 0, &fd, NULL) == STATUS_OK && fstat(fd, &st) == 0 && st.st_size > 0;
-    if (ok) {
-        beneath_remove(folder, aside);
-        snprintf(open_file, sizeof open_file, "/proc/self/fd/%d", fd);
-        ok = linkat(AT_FDCWD, open_file, folder, aside, AT_SYMLINK_FOLLOW) == 0;
-    }
-    if (fd >= 0) close(fd);
-    close(folder);
-    return ok;
-}
-
-/* The file as it is now, under a name of its own, so that it can go while the program goes on. NULL: it is not a file
- * of the attempt's folder. Its name at the service goes into `name`. */
-static char *set_aside(struct work *w, const char *path, char *name, size_t size, struct arena *a)
-{
-    char *real = realpath(*path == '/' ? path : arena_printf(a, "%s/%s", w->dir, path), NULL);
-    char *aside = arena_printf(a, "%s/.upload.%ld", w->dir, w->uploads++);
-    const char *below = real ? beneath_rest(w->dir, real) : NULL, *base = real ? strrchr(real, '/') + 1 : "";
-    bool ok = below && link_aside(w->dir, below, strrchr(aside, '/') + 1);
-    snprintf(name, size, "%s", base);
-    for (char *c = name; *c; c++) /* it becomes part of a URL */
-        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.", *c)) *c = '_';
-    if (*name == '.') *name = '_';
-    free(real);
-    return ok ? aside : NULL;
-}
-
 static bool send_file(struct work *w, const char *path, char *name, size_t size)
 {
     struct arena a = {0};
-    char *aside = set_aside(w, path, name, size, &a);
+    char *aside = aside_set(w->dir, path, w->uploads++, name, size, &a);
     if (aside) say_body(w, "upload", json_pack("{s:s, s:s}", "path", aside, "name", name), false);
     arena_done(&a);
     return aside != NULL;

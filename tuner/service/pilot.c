@@ -106,7 +106,7 @@ bool pilot_owns(const struct pilot *p, const char *token)
     return *p->token && strcmp(p->token, token) == 0;
 }
 
-/* Agents of the last process may still be there: "nct_ID_SECRET". */
+/* Agents of the last process may still be there: "noct_ID_SECRET". */
 static void recall_token(struct pilot *p)
 {
     struct arena a = {0};
