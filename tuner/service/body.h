@@ -6,7 +6,10 @@
 #ifndef TUNER_SERVICE_BODY_H
 #define TUNER_SERVICE_BODY_H
 
-#include "tuner/service/http.h"
+#include "tuner/service/request.h"
+
+#include <stdbool.h>
+#include <stddef.h>
 
 struct visitor;
 

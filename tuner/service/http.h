@@ -7,6 +7,8 @@
 #ifndef TUNER_SERVICE_HTTP_H
 #define TUNER_SERVICE_HTTP_H
 
+#include "tuner/service/request.h"
+
 #include "tuner/base/error.h"
 
 #include <stdbool.h>
@@ -15,17 +17,6 @@
 #include <uv.h>
 
 struct http;
-
-struct request {
-    const char *method, *path; /* decoded, without the query */
-    char peer[64];             /* address, without the port: peer_name */
-    size_t body_max;           /* set by begin; 0: no body */
-    int spool;                 /* set by begin: the body goes into this file; −1: into memory. Closed by http */
-    char *body;                /* NUL-terminated */
-    size_t n;                  /* its bytes, spooled or not */
-    void *owner;               /* the handler's */
-    struct exchange *exchange; /* http's */
-};
 
 struct http_hooks {
     void (*begin)(void *data, struct request *r); /* may answer already, and then it is not handled */
