@@ -71,7 +71,7 @@ static void measured(const struct session *s, const struct trial *t, struct sear
 }
 
 /* Complete searched trials, best first; in a further round only those that have not been confirmed. */
-static struct search_rank *rank(const struct session *s, bool further, struct arena *arena, size_t *ret_n)
+static struct search_rank *rank(struct session *s, bool further, struct arena *arena, size_t *ret_n)
 {
     struct search_history h = session_view(s);
     double *utility = arena_array(arena, h.n, sizeof *utility), *feasible = arena_array(arena, h.n, sizeof *feasible);

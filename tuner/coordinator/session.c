@@ -64,15 +64,15 @@ uint64_t session_trial_seed(const struct session *s, long number)
     return rng_bits(&rng) >> 33;
 }
 
-struct search_history session_view(const struct session *s)
+struct search_history session_view(struct session *s)
 {
-    fold_close_holes((struct session *)s); /* the list is the same, only in other places */
+    fold_close_holes(s);
     return (struct search_history){
         .n = s->n_history, .trial = s->history, .baseline = session_baseline(s), .n_poisonous = s->tally.poisonous};
 }
 
 /* Configurations and results never change once they are there, so only the list is copied. */
-struct search_history session_history(const struct session *s, struct arena *arena)
+struct search_history session_history(struct session *s, struct arena *arena)
 {
     struct search_history h = session_view(s);
     struct search_trial *list = arena_array(arena, h.n + 1, sizeof *list);
@@ -342,7 +342,8 @@ static enum status resume(struct session *s, const struct store_study *f, const 
     return st;
 }
 
-/* The row of a study and its first events are two transactions: a crash between them leaves a row that is no study yet. */
+/* The row of a study and its first events are two transactions: a crash between them leaves a row that is no study yet.
+ */
 static enum status find(struct session *s, struct store_study *ret, struct error *err)
 {
     int64_t last = 0;
@@ -350,8 +351,9 @@ static enum status find(struct session *s, struct store_study *ret, struct error
     if (!st) st = store_last_event(s->store, ret->id, &last, err);
     if (st || last > 0) return st;
     st = store_study_delete(s->store, ret->id, err);
-    return st ? st : error_set(err, STATUS_NOT_FOUND, "%s: study '%s' was never begun", store_path(s->store),
-                               s->study->name);
+    return st ? st
+              : error_set(err, STATUS_NOT_FOUND, "%s: study '%s' was never begun", store_path(s->store),
+                          s->study->name);
 }
 
 /* What has not run yet and lies outside now will not be run. */

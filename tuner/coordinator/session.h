@@ -270,9 +270,9 @@ uint64_t session_trial_seed(const struct session *s, long number);
 const double *session_baseline(const struct session *s);
 
 /* For the search, valid until the next change. */
-struct search_history session_view(const struct session *s);
+struct search_history session_view(struct session *s);
 /* A snapshot in the arena, independent of later changes. */
-struct search_history session_history(const struct session *s, struct arena *arena);
+struct search_history session_history(struct session *s, struct arena *arena);
 
 bool session_is_searched(const struct trial *t); /* counts towards budget: trials */
 size_t session_count(const struct session *s, enum trial_state state);

@@ -39,7 +39,7 @@ static void on_done(uv_work_t *work, int cancelled)
     free(t);
 }
 
-void think(uv_loop_t *loop, const struct session *session, struct search *search,
+void think(uv_loop_t *loop, struct session *session, struct search *search,
            void (*done)(void *data, const struct thought *thought), void *data)
 {
     struct thinking *t = must_alloc(1, sizeof *t);

@@ -17,7 +17,7 @@ struct thought {
 };
 
 /* Calls `done` on the loop's thread; thought NULL: cancelled. One at a time: `search` is its until then. */
-void think(uv_loop_t *loop, const struct session *session, struct search *search,
+void think(uv_loop_t *loop, struct session *session, struct search *search,
            void (*done)(void *data, const struct thought *thought), void *data);
 
 /* The same for the judgement of a running trial (overseer_think); `forecaster` is its until then. */
