@@ -47,6 +47,13 @@ static void lose(void *data, void *owner, enum seat_loss loss, const char *why)
     snprintf(h->why, sizeof h->why, "%s", why);
 }
 
+/* Of an agent "x" with one slot. */
+static struct agent_card card_of(const char *token, const char *instance, const char *boot)
+{
+    return (struct agent_card){
+        .name = "x", .token = token, .instance = instance, .host = "h", .boot = boot, .version = "1", .slots = 1};
+}
+
 struct world {
     struct own_clock clock;
     struct fleet *fleet;
@@ -233,8 +240,7 @@ static void test_fleet__a_lease_of_the_log_waits_for_its_agent(void **state)
 static void test_fleet__a_machine_that_was_restarted_took_its_trials_along(void **state)
 {
     struct world *w = *state;
-    struct agent_card card = {
-        .name = "x", .token = "t", .instance = "x", .host = "h", .boot = "another", .version = "1", .slots = 1};
+    const struct agent_card card = card_of("t", "x", "another");
     struct agent *a = enlist(w, "x", 1, "[]", NULL);
     struct error err;
     json_t *none = json_array();
@@ -250,8 +256,7 @@ static void test_fleet__a_machine_that_was_restarted_took_its_trials_along(void 
 static void test_fleet__a_name_belongs_to_whoever_is_there(void **state)
 {
     struct world *w = *state;
-    struct agent_card card = {
-        .name = "x", .token = "t", .instance = "other", .host = "h", .boot = "b", .version = "1", .slots = 1};
+    const struct agent_card card = card_of("t", "other", "b");
     struct agent *a;
     struct error err;
     json_t *none = json_array();
@@ -266,8 +271,7 @@ static void test_fleet__a_name_belongs_to_whoever_is_there(void **state)
 static void test_fleet__a_name_belongs_to_its_token(void **state)
 {
     struct world *w = *state;
-    struct agent_card card = {
-        .name = "x", .token = "u", .instance = "x", .host = "h", .boot = "b", .version = "1", .slots = 1};
+    const struct agent_card card = card_of("u", "x", "b");
     struct agent *a = NULL;
     struct error err;
     int owner;
@@ -295,8 +299,7 @@ static void test_fleet__a_name_belongs_to_its_token(void **state)
 static void test_fleet__a_name_that_was_taken_too_early_is_given_back(void **state)
 {
     struct world *w = *state;
-    struct agent_card card = {
-        .name = "x", .token = "u", .instance = "i", .host = "h", .boot = "b", .version = "1", .slots = 1};
+    const struct agent_card card = card_of("u", "i", "b");
     struct agent *a = NULL;
     struct error err;
     int owner, other;
