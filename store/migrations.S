@@ -24,4 +24,8 @@ store_migration_0005:
 store_migration_0006:
     .incbin "store/migrations/0006_scope.sql"
     .byte 0
+    .global store_migration_0007
+store_migration_0007:
+    .incbin "store/migrations/0007_kinds.sql"
+    .byte 0
     .section .note.GNU-stack, "", @progbits

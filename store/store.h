@@ -142,6 +142,7 @@ enum logged {                    /* what happened; in the file, so never renumbe
               LOGGED_NOTE,       /* something a person should know: a pause, a fallback */
               LOGGED_ADJUSTED,   /* settings of a running trial were changed: policy or set, and why */
               LOGGED_CHECKPOINT, /* a trial can go on from here: path, step, bytes */
+              LOGGED_ANNOUNCED,  /* the stopping rule that a running trial says it follows */
 };
 
 const char *logged_name(enum logged kind);

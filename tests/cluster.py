@@ -145,6 +145,11 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE
         except OSError:
             return ""
 
+    def describe(self):
+        """For a failure: what Slurm says of itself."""
+        return "\n".join([self.run("squeue", "-a", "-r", "-o", "%A %K %T %j %r %N").stdout,
+                          self.run("sinfo", "-N", "-o", "%N %T %E").stdout, self.log("slurmctld")])
+
     def close(self):
         self.run("scancel", "-u", getpass.getuser())
         for name in reversed(list(self.running)):

@@ -255,7 +255,7 @@ static void test_json__exact_numbers_come_back(void **state)
 {
     (void)state;
     json_t *v = json_pack("{s:f}", "x", 0.1 + 0.2), *again;
-    char *text = json_exact(v);
+    char *text = json_text(v);
     struct error err;
     assert_ok(json_parse_object(text, strlen(text), &again, &err), err);
     assert_true(json_number_value(json_object_get(again, "x")) == 0.1 + 0.2);

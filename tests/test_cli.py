@@ -212,10 +212,10 @@ class Run(World):
         self.assertIn(f"  x: {params['x']}", self.run_nocturne("export", "--format", "yaml")[0])
         self.assertIn(f"x = {params['x']}", self.run_nocturne("export", "--format", "toml")[0])
         env = self.run_nocturne("export", "--format", "env")[0]
-        self.assertEqual(subprocess.run(["sh", "-c", f"{env}\necho $K"], capture_output=True, text=True).stdout.strip(), str(params["k"]))
+        self.assertEqual(subprocess.run(["sh", "-c", f"{env}\necho $NOCTURNE_PARAM_K"], capture_output=True, text=True).stdout.strip(), str(params["k"]))
         args = self.run_nocturne("export", "--format", "args", "-o", "args.txt")[0]
         self.assertEqual(args, "")
-        self.assertEqual(read(os.path.join(self.dir, "args.txt")), f"trial.sh {params['x']} {params['k']}\n")
+        self.assertEqual(read(os.path.join(self.dir, "args.txt")), f"sh trial.sh {params['x']} {params['k']}\n")
         self.assertIn("cannot write", self.run_nocturne("export", "-o", "/proc/x/y", code=1)[1])
 
     def test_other_weights_need_no_new_trial(self):

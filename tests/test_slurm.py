@@ -32,6 +32,12 @@ class Slurm(World):
         finally:
             self.cluster.close()
 
+    def wait(self, what, condition, seconds=PATIENCE):
+        try:
+            return super().wait(what, condition, seconds)
+        except AssertionError as e:
+            raise AssertionError(f"{e}\n{self.cluster.describe()}") from None
+
     def ours(self):
         return [j for j in self.cluster.jobs() or [] if j[2].startswith("nocturne-s-")]
 

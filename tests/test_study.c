@@ -240,14 +240,14 @@ static void test_study__fill_replaces_and_refuses(void **state)
     struct error err;
     char *out;
     assert_ok(
-        study_fill(s, "--m={model}/{seed}/{{x}}/{study}.{trial}.{attempt}{dir}", s->baseline, &run, &a, &out, &err),
+        command_fill_one(s, "--m={model}/{seed}/{{x}}/{study}.{trial}.{attempt}{dir}", s->baseline, &run, &a, &out, &err),
         err);
     assert_string_equal(out, "--m=no/42/{x}/good.3.2/d");
-    assert_ok(study_fill(s, "", s->baseline, &run, &a, &out, &err), err);
+    assert_ok(command_fill_one(s, "", s->baseline, &run, &a, &out, &err), err);
     assert_string_equal(out, "");
     const char *const wrong[] = {"{nothing}", "{model", "model}", "{}", "{a{b}}"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        assert_int_equal(study_fill(s, wrong[i], s->baseline, &run, &a, &out, &err), STATUS_INVALID);
+        assert_int_equal(command_fill_one(s, wrong[i], s->baseline, &run, &a, &out, &err), STATUS_INVALID);
     arena_done(&a);
     study_free(s);
 }
@@ -272,7 +272,7 @@ static void test_study__fill_takes_time_in_proportion(void **state)
     struct objective o = s->objective;
     (void)state;
     alarm(60);
-    assert_ok(study_fill(s, template, s->baseline, &run, &a, &out, &err), err);
+    assert_ok(command_fill_one(s, template, s->baseline, &run, &a, &out, &err), err);
     assert_int_equal(strlen(out), N);
     assert_int_equal(objective_parse_weights(&o, weights, &err), STATUS_INVALID);
     assert_contains(err.text, "must sum to 1");

@@ -10,6 +10,7 @@
 #include "tuner/base/metrics.h"
 #include "tuner/base/redact.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -80,6 +81,79 @@ static enum status read_message(json_t *object, struct message *m, struct error 
     }
     return STATUS_OK;
 }
+
+/* ---- what is printed ---- */
+
+static const char WORD[] = "nocturne:";
+enum { WORD_LEN = sizeof WORD - 1 };
+
+/* Takes out ANSI's sequences (ESC [ … letter) and other control characters, but for tabs. */
+static size_t strip(char *text, size_t len)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == '\x1b' && i + 1 < len && text[i + 1] == '[') {
+            i += 2;
+            while (i < len && !(text[i] >= '@' && text[i] <= '~')) i++;
+        } else if ((unsigned char)text[i] >= 32 || text[i] == '\t')
+            text[n++] = text[i];
+    }
+    return n;
+}
+
+static size_t blanks(const char *text, size_t len)
+{
+    size_t n = 0;
+    while (n < len && (text[n] == ' ' || text[n] == '\t')) n++;
+    return n;
+}
+
+/* Bytes of the object that begins here: to the brace that closes it, or to the end. */
+static size_t object_length(const char *text, size_t len)
+{
+    size_t depth = 0;
+    bool quoted = false;
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == '"') quoted = !quoted;
+        if (quoted && text[i] == '\\') i++;
+        if (quoted) continue;
+        depth += text[i] == '{';
+        if (text[i] == '}' && --depth == 0) return i + 1;
+    }
+    return len;
+}
+
+static void find_in_part(char *text, size_t len, void (*message)(void *, const char *, size_t), void *data)
+{
+    static const char bom[] = "\xef\xbb\xbf";
+    len = strip(text, len);
+    if (len >= 3 && memcmp(text, bom, 3) == 0) text += 3, len -= 3;
+    size_t begin = blanks(text, len);
+    for (size_t i = begin; i + WORD_LEN <= len; i++) {
+        const char *word = memmem(text + i, len - i, WORD, WORD_LEN);
+        if (!word) return;
+        i = (size_t)(word - text);
+        size_t at = i + WORD_LEN + blanks(word + WORD_LEN, len - i - WORD_LEN);
+        if (at < len && text[at] == '{') {
+            size_t n = object_length(text + at, len - at);
+            message(data, text + at, n);
+            i = at + n - 1;
+        } else if (i == begin)
+            message(data, text + at, len - at);
+    }
+}
+
+void contract_find(char *line, size_t len, void (*message)(void *data, const char *json, size_t len), void *data)
+{
+    for (size_t at = 0; at < len;) {
+        char *end = memchr(line + at, '\r', len - at);
+        size_t n = end ? (size_t)(end - line) - at : len - at;
+        find_in_part(line + at, n, message, data);
+        at += n + 1;
+    }
+}
+
+/* ---- messages ---- */
 
 /* The beginning of the line and what is wrong with it, without secrets. */
 static enum status blame(const char *line, size_t len, struct error *err)

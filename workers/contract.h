@@ -26,6 +26,11 @@ struct message {
     char text[1024]; /* infeasible: why; checkpoint, artefact: the path */
 };
 
+/* A message in what a program prints: "nocturne: {…}", also behind a progress bar's carriage return, the prefix of a
+ * logger, a byte order mark or blanks, and between ANSI sequences. Calls `message` with each JSON text of the line. A
+ * line that begins with the word but holds no object is one, too: a mistake to be told. `line` is changed. */
+void contract_find(char *line, size_t len, void (*message)(void *data, const char *json, size_t len), void *data);
+
 enum status contract_parse(const char *line, size_t len, struct message *ret, struct error *err);
 
 #endif

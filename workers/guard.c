@@ -10,13 +10,11 @@
  *     coordinator ── outer guard ── inner guard ── program, in a process group of its own
  *                                   └──────── a cgroup where one can be had ────────┘
  *
- * The program's parent is the inner one, and whatever becomes of that, the outer one is there. When the program ends, or
- * the parent of either dies (kill -9 included), all descendants die, wherever they went: both are the reapers of what is
- * below them. Signals:
- *   SIGTERM, SIGINT   passed on, in the end to the program's group
- *   SIGUSR1, SIGHUP   kill all now
- *   SIGCONT           the parent may have died: it is also what the kernel sends then, since it wakes a stopped guard
- * All others are blocked. The guard ends as the program did: same exit code, or same signal.
+ * The program's parent is the inner one, and whatever becomes of that, the outer one is there. When the program ends,
+ * or the parent of either dies (kill -9 included), all descendants die, wherever they went: both are the reapers of
+ * what is below them. Signals: SIGTERM, SIGINT   passed on, in the end to the program's group SIGUSR1, SIGHUP   kill
+ * all now SIGCONT           the parent may have died: it is also what the kernel sends then, since it wakes a stopped
+ * guard All others are blocked. The guard ends as the program did: same exit code, or same signal.
  */
 #include "workers/guard.h"
 
@@ -148,10 +146,8 @@ int main(int argc, char **argv)
         fputs("usage: nocturne-guard PARENT PROGRAM [ARG...]\n", stderr);
         return 2;
     }
-    struct guard outer = {.argv = argv + 2,
-                          .cgroup = getenv(GUARD_JOB),
-                          .parent = (pid_t)strtol(argv[1], NULL, 10),
-                          .status = SIGKILL};
+    struct guard outer = {
+        .argv = argv + 2, .cgroup = getenv(GUARD_JOB), .parent = (pid_t)strtol(argv[1], NULL, 10), .status = SIGKILL};
     sigset_t all;
     signal(SIGCHLD, SIG_DFL);
     sigfillset(&all); /* whoever is below may send anything */

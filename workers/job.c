@@ -6,8 +6,10 @@
 #include "workers/rescue.h"
 
 #include "tuner/base/arena.h"
+#include "tuner/base/plain.h"
 #include "tuner/base/redact.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +25,7 @@ struct channel {
     struct job *job;
     uv_pipe_t pipe;
     bool open; /* neither at its end nor closed */
-    void (*line)(struct job *job, const char *line, size_t len);
+    void (*line)(struct job *job, char *line, size_t len);
     struct log_file log; /* fd −1: none */
     struct redactor redactor;
     char *buf; /* the unfinished line */
@@ -106,13 +108,20 @@ static bool has_every_metric(const struct job *job, const json_t *metrics, const
     return true;
 }
 
+static bool is_needed(const struct job *job, const char *metric)
+{
+    for (size_t i = 0; i < job->n_metrics; i++)
+        if (strcmp(job->metric[i], metric) == 0) return true;
+    return false;
+}
+
 static struct job_outcome failed(struct job *job, enum job_end end)
 {
     return (struct job_outcome){.end = end,
                                 .metrics = end != JOB_STOPPED ? NULL
                                            : job->result      ? job->result
                                                               : job->last_report,
-                                .reason = job->reason,
+                                .reason = plain_bounded(&job->arena, job->reason, sizeof job->reason - 1),
                                 .signal = job->signal};
 }
 
@@ -300,6 +309,7 @@ static void on_message(struct job *job, const char *line, size_t len)
     }
     switch (m.kind) {
     case MESSAGE_REPORT:
+        if (is_needed(job, "step")) json_object_set_new(m.metrics, "step", json_integer(m.step));
         json_decref(job->last_report);
         job->last_report = m.metrics;
         job->handler.report(job->data, m.step, m.metrics);
@@ -329,14 +339,22 @@ static void on_message(struct job *job, const char *line, size_t len)
     }
 }
 
-static void on_stdout_line(struct job *job, const char *line, size_t len)
+static void on_message_line(struct job *job, char *line, size_t len)
 {
-    static const char word[] = "nocturne:";
-    if (len >= sizeof word - 1 && memcmp(line, word, sizeof word - 1) == 0)
-        on_message(job, line + sizeof word - 1, len - (sizeof word - 1));
+    on_message(job, line, len);
 }
 
-static void on_stderr_line(struct job *job, const char *line, size_t len)
+static void on_printed(void *data, const char *json, size_t len)
+{
+    on_message(data, json, len);
+}
+
+static void on_stdout_line(struct job *job, char *line, size_t len)
+{
+    contract_find(line, len, on_printed, job);
+}
+
+static void on_stderr_line(struct job *job, char *line, size_t len)
 {
     if (len == 0) return;
     snprintf(job->last_error, sizeof job->last_error, "%.*s", (int)(len < 250 ? len : 250), line);
@@ -439,7 +457,7 @@ void job_hold(struct job *job, bool held)
 /* ---- starting ---- */
 
 static void open_channel(struct job *job, uv_loop_t *loop, struct channel *c,
-                         void (*line)(struct job *, const char *, size_t))
+                         void (*line)(struct job *, char *, size_t))
 {
     uv_pipe_init(loop, &c->pipe, 0);
     c->pipe.data = c->job = job;
@@ -531,6 +549,20 @@ static void abandon(struct job *job)
     if (job->process.data) uv_close((uv_handle_t *)&job->process, on_close);
 }
 
+/* Too long an argument, a missing folder: it is the study that asks for what cannot be, on any machine and at any time.
+ */
+static void why_not(int code, const char *guard, const struct job_spec *spec, struct error *err)
+{
+    bool guarded = access(guard, X_OK) == 0, own = false;
+    static const int faults[] = {UV_E2BIG, UV_ENOENT, UV_EACCES, -ENOEXEC, UV_ENOTDIR, UV_ENAMETOOLONG, UV_ELOOP};
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) own |= guarded && code == faults[i];
+    error_set(err, own ? STATUS_INVALID : STATUS_FAILED, "cannot start %.200s: %s%s", spec->argv[0], uv_strerror(code),
+              code == UV_E2BIG
+                  ? " (an argument over 128 KiB, or all of them over the system's limit; a program finds its "
+                    "parameters in the file $NOCTURNE_PARAMS, too)"
+                  : "");
+}
+
 struct job *job_start(uv_loop_t *loop, const char *guard, const struct job_spec *spec,
                       const struct job_handler *handler, void *data, void (*gone)(void *), void *owner,
                       struct error *err)
@@ -546,17 +578,18 @@ struct job *job_start(uv_loop_t *loop, const char *guard, const struct job_spec 
     keep_metric_names(job, spec);
     open_channel(job, loop, &job->out, on_stdout_line);
     open_channel(job, loop, &job->err, on_stderr_line);
-    open_channel(job, loop, &job->messages, on_message);
+    open_channel(job, loop, &job->messages, on_message_line);
     uv_timer_init(loop, &job->timer);
     job->timer.data = job;
     job->handles++;
     if (prepare_folder(job, spec, err)) {
+        if (err) err->status = STATUS_IO; /* it is not the study that keeps us from it */
         abandon(job);
         return NULL;
     }
     int code = spawn(job, loop, guard, spec);
     if (code != 0) {
-        error_set(err, STATUS_FAILED, "cannot start %s: %s", spec->argv[0], uv_strerror(code));
+        why_not(code, guard, spec, err);
         abandon(job);
         return NULL;
     }

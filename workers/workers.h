@@ -72,6 +72,8 @@ void workers_free(struct workers *w);
 size_t workers_free_slots(const struct workers *w);
 size_t workers_running(const struct workers *w);
 
+/* STATUS_INVALID: what the study asks for cannot be started (an argument too long, no such folder); other errors are
+ * the machine's and may pass. */
 enum status workers_start(struct workers *w, const struct job_spec *spec, const struct job_handler *handler, void *data,
                           struct job **ret, struct error *err);
 int64_t job_pid(const struct job *job);

@@ -152,7 +152,7 @@ static char *agent_path(const struct worker *w, const char *rest, struct arena *
 static struct inquiry *post(struct worker *w, const char *method, const char *path, json_t *body, long timeout_s,
                             client_done_fn *done)
 {
-    char *text = body ? json_exact(body) : NULL;
+    char *text = body ? json_text(body) : NULL;
     struct request_spec spec = {
         .method = method, .path = path, .body = text, .upload = -1, .download = -1, .timeout_s = timeout_s};
     struct inquiry *q = client_send(w->client, &spec, done, w);

@@ -196,7 +196,7 @@ static bool write_thinned(struct outbox *o, FILE *out)
             fprintf(out, "%s\n", line);
         else if ((c->n - ++c->seen) % 2 == 0) {
             json_object_set_new(report, "n", json_integer(c->first + (json_int_t)c->kept++));
-            char *text = json_exact(whole);
+            char *text = json_text(whole);
             fprintf(out, "%s\n", text);
             free(text);
         }
@@ -269,7 +269,7 @@ static void file_rest(struct outbox *o)
 
 bool outbox_add(struct outbox *o, const json_t *line, bool sync)
 {
-    char *text = json_exact(line);
+    char *text = json_text(line);
     size_t k = strlen(text);
     if (o->rest_n + k + 1 > o->rest_room) {
         o->rest_room = 2 * (o->rest_n + k) + 1024;

@@ -181,10 +181,11 @@ static bool send_file(struct work *w, const char *path, char *name, size_t size)
 static void say_refused(struct work *w, const char *what, const char *path)
 {
     struct arena a = {0};
-    char *text = arena_printf(&a,
-                              "trial %ld of study %s: the %s '%.200s' stays here: it is no regular file with content in "
-                              "its own folder NOCTURNE_DIR",
-                              w->trial.number, w->study_name, what, path);
+    char *text =
+        arena_printf(&a,
+                     "trial %ld of study %s: the %s '%.200s' stays here: it is no regular file with content in "
+                     "its own folder NOCTURNE_DIR",
+                     w->trial.number, w->study_name, what, path);
     redact(text, strlen(text));
     w->crew->options.say(w->crew->options.say_data, text);
     arena_done(&a);
@@ -274,9 +275,10 @@ static void start(struct work *w)
     w->killed = host_memory_kills();
     const char *gpu = c->options.n_gpus ? c->options.gpu[w->place % c->options.n_gpus] : NULL;
     if (launch(c->workers, w->study, &w->trial, w->dir, w->checkpoint, gpu, &handler, w, &w->job, &err)) {
-        could_not_start(c);
+        bool faulty = err.status == STATUS_INVALID; /* the study, not this machine */
+        if (!faulty) could_not_start(c);
         c->options.say(c->options.say_data, err.text);
-        end(w, JOB_NOT_STARTED, NULL, err.text, 0, false);
+        end(w, faulty ? JOB_FAILED : JOB_NOT_STARTED, NULL, err.text, 0, false);
         return;
     }
     c->retry_ms = 0;

@@ -23,4 +23,8 @@ struct csv {
 enum status csv_read(const char *file, const char *text, size_t len, struct arena *arena, struct csv *ret,
                      struct error *err);
 
+/* In front of the name of a column that would have another's: a parameter called state, a metric called as a parameter. */
+#define CSV_PARAMETER "parameter "
+#define CSV_METRIC "metric "
+
 #endif

@@ -2,6 +2,8 @@
 
 #include "tuner/base/arena.h"
 
+#include <ctype.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -28,10 +30,52 @@ size_t json_marks(const char *text, size_t len)
     return n;
 }
 
+/* Bytes of the number at `c`; *ret_whole: it has neither point nor exponent. */
+static size_t number_length(const char *c, const char *end, bool *ret_whole)
+{
+    const char *from = c;
+    *ret_whole = true;
+    for (; c < end && (isdigit((unsigned char)*c) || (*c && strchr("+-.eE", *c))); c++)
+        if (*c == '.' || *c == 'e' || *c == 'E') *ret_whole = false;
+    return (size_t)(c - from);
+}
+
+/* A copy in which whole numbers of 19 digits and more, which may be beyond 64 bits, are written as reals. */
+static char *with_reals(const char *text, size_t len, size_t *ret_len)
+{
+    char *out = must_alloc(len + 2 * (len / 19 + 1), 1);
+    size_t n = 0;
+    bool quoted = false;
+    for (size_t i = 0, k; i < len; i += k) {
+        bool whole = false;
+        k = quoted ? 1 : number_length(text + i, text + len, &whole);
+        if (k == 0) k = 1, whole = false;
+        if (text[i] == '"') quoted = !quoted;
+        if (quoted && text[i] == '\\' && i + 1 < len) k = 2;
+        memcpy(out + n, text + i, k);
+        n += k;
+        if (whole && k >= 19) memcpy(out + n, "e0", 2), n += 2;
+    }
+    *ret_len = n;
+    return out;
+}
+
+/* Whole numbers beyond 64 bits are reals: a program counts as many FLOPs as it does. */
+static json_t *load(const char *text, size_t len, json_error_t *at)
+{
+    json_t *v = json_loadb(text, len, JSON_REJECT_DUPLICATES, at);
+    if (v || json_error_code(at) != json_error_numeric_overflow) return v;
+    size_t n;
+    char *other = with_reals(text, len, &n);
+    v = json_loadb(other, n, JSON_REJECT_DUPLICATES, at);
+    free(other);
+    return v;
+}
+
 enum status json_parse_object(const char *text, size_t len, json_t **ret, struct error *err)
 {
     json_error_t at;
-    json_t *v = json_loadb(text, len, JSON_REJECT_DUPLICATES, &at);
+    json_t *v = load(text, len, &at);
     if (!v) return error_set(err, STATUS_INVALID, "not JSON: %s at column %d%s", at.text, at.column, hint(text, len));
     if (!json_is_object(v)) {
         json_decref(v);
@@ -76,25 +120,24 @@ enum status json_only(const json_t *object, struct error *err, ...)
     return s;
 }
 
-static char *dump(const json_t *value, size_t digits)
+/* ---- writing ---- */
+
+json_t *json_number(double v)
 {
-    char *s = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(digits));
-    return s ? s : must_strdup("null");
+    return isfinite(v) ? json_real(v) : json_null();
 }
 
-char *json_exact(const json_t *value)
+json_t *json_amount(double v)
 {
-    return dump(value, 17);
+    bool whole = v == floor(v) && fabs(v) <= 9007199254740992.0;
+    return whole ? json_integer((json_int_t)v) : json_number(v);
 }
 
-char *json_pretty_numbers(const json_t *value)
-{
-    return dump(value, 15);
-}
-
-/* ---- tight ---- */
+enum layout { LAYOUT_TIGHT, LAYOUT_LINE, LAYOUT_INDENTED };
 
 struct text {
+    enum layout layout;
+    size_t depth;
     char *bytes;
     size_t n, room;
 };
@@ -118,49 +161,92 @@ const char *json_shortest(double v, char *buf)
     return buf;
 }
 
+/* With a point, also before an exponent: without one YAML 1.1 takes it for text. */
 static void put_real(struct text *t, double v)
 {
-    char buf[43];
+    char buf[40];
     json_shortest(v, buf);
-    if (!strpbrk(buf, ".e")) strcat(buf, ".0"); /* a real stays one */
-    put(t, buf, strlen(buf));
+    size_t mantissa = strcspn(buf, "e");
+    put(t, buf, mantissa);
+    if (!memchr(buf, '.', mantissa)) put(t, ".0", 2);
+    put(t, buf + mantissa, strlen(buf + mantissa));
+}
+
+/* Bytes of a character that YAML does not allow, or takes for the end of a line, where JSON does not: DEL, C1, line and
+ * paragraph separators, the byte order mark, non-characters. 0: it is another one. *ret_code: its number. */
+static size_t is_special(const char *c, unsigned *ret_code)
+{
+    const unsigned char *u = (const unsigned char *)c;
+    *ret_code = *u == 0xc2 ? u[1] : *u >= 0xe0 && *u < 0xf0 ? (*u & 15u) << 12 | (u[1] & 63u) << 6 | (u[2] & 63u) : *u;
+    if (*u == 127) return 1;
+    if (*u == 0xc2) return u[1] < 0xa0 ? 2 : 0;
+    return *ret_code == 0x2028 || *ret_code == 0x2029 || *ret_code == 0xfeff || *ret_code >= 0xfffe ? 3 : 0;
 }
 
 static void put_string(struct text *t, const json_t *value)
 {
     char *s = json_dumps(value, JSON_ENCODE_ANY);
-    put(t, s ? s : "null", s ? strlen(s) : 4);
+    for (const char *c = s ? s : "null"; *c;) {
+        char escaped[12];
+        unsigned code;
+        size_t special = is_special(c, &code), plain = 1;
+        while (!special && c[plain] && c[plain] != 127 && (unsigned char)c[plain] < 0xc2) plain++;
+        if (special) put(t, escaped, (size_t)snprintf(escaped, sizeof escaped, "\\u%04x", code));
+        if (!special) put(t, c, plain);
+        c += special ? special : plain;
+    }
     free(s);
+}
+
+/* What stands before an item or the end of a list. */
+static void put_break(struct text *t, bool first)
+{
+    if (!first) put(t, ",", 1);
+    if (t->layout == LAYOUT_LINE && !first) put(t, " ", 1);
+    if (t->layout != LAYOUT_INDENTED) return;
+    put(t, "\n", 1);
+    for (size_t i = 0; i < t->depth; i++) put(t, "  ", 2);
+}
+
+static void put_end(struct text *t, bool empty, const char *bracket)
+{
+    t->depth--;
+    if (!empty && t->layout == LAYOUT_INDENTED) put_break(t, true);
+    put(t, bracket, 1);
 }
 
 static void put_value(struct text *t, const json_t *value);
 
 static void put_object(struct text *t, const json_t *object)
 {
-    const char *key, *comma = "";
+    const char *key;
     json_t *v;
+    bool first = true;
     put(t, "{", 1);
+    t->depth++;
     json_object_foreach((json_t *)object, key, v)
     {
         json_t *name = json_string(key);
-        put(t, comma, strlen(comma));
+        put_break(t, first);
         put_string(t, name);
-        put(t, ":", 1);
+        put(t, ": ", t->layout == LAYOUT_TIGHT ? 1 : 2);
         put_value(t, v);
         json_decref(name);
-        comma = ",";
+        first = false;
     }
-    put(t, "}", 1);
+    put_end(t, first, "}");
 }
 
 static void put_array(struct text *t, const json_t *array)
 {
+    size_t n = json_array_size(array);
     put(t, "[", 1);
-    for (size_t i = 0; i < json_array_size(array); i++) {
-        if (i) put(t, ",", 1);
+    t->depth++;
+    for (size_t i = 0; i < n; i++) {
+        put_break(t, i == 0);
         put_value(t, json_array_get(array, i));
     }
-    put(t, "]", 1);
+    put_end(t, n == 0, "]");
 }
 
 static void put_value(struct text *t, const json_t *value)
@@ -177,9 +263,27 @@ static void put_value(struct text *t, const json_t *value)
     }
 }
 
+static char *text_of(const json_t *value, enum layout layout)
+{
+    struct text t = {.layout = layout};
+    if (value)
+        put_value(&t, value);
+    else
+        put(&t, "null", 4);
+    return t.bytes;
+}
+
+char *json_text(const json_t *value)
+{
+    return text_of(value, LAYOUT_LINE);
+}
+
 char *json_tight(const json_t *value)
 {
-    struct text t = {0};
-    put_value(&t, value);
-    return t.bytes;
+    return text_of(value, LAYOUT_TIGHT);
+}
+
+char *json_indented(const json_t *value)
+{
+    return text_of(value, LAYOUT_INDENTED);
 }

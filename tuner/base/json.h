@@ -17,17 +17,18 @@ enum status json_parse_object(const char *text, size_t len, json_t **ret, struct
 /* STATUS_INVALID names the first key of the object that is not in the list, which ends with NULL. */
 enum status json_only(const json_t *object, struct error *err, ...) __attribute__((sentinel));
 
-/* Compact text with numbers that survive the round trip (17 digits). Caller frees. */
-char *json_exact(const json_t *value);
+/* A finite number; null for what JSON cannot say (NaN, infinity): never NULL, which would break what holds it. */
+json_t *json_number(double v);
+/* The same, and whole numbers as integers: 7, not 7.0. */
+json_t *json_amount(double v);
 
-/* The same without spaces, and each number with as few digits as the round trip needs: for what is stored by the
- * hundred thousand. Caller frees. */
-char *json_tight(const json_t *value);
+/* Text of a value, of any kind. Each number has as few digits as its round trip needs, and a real stays one ("1.0",
+ * "1.0e-05"), so that YAML 1.1, TOML and Python read it as the number that it is. Caller frees. */
+char *json_text(const json_t *value);     /* on one line, a space behind commas and colons */
+char *json_tight(const json_t *value);    /* without spaces: for what is stored by the hundred thousand */
+char *json_indented(const json_t *value); /* on several lines: for files */
 
-/* The fewest digits that survive the round trip: 15 to 17. buf: 40 bytes. */
+/* The fewest digits that survive the round trip: 15 to 17, like printf's %g. buf: 40 bytes. */
 const char *json_shortest(double v, char *buf);
-
-/* Compact text with numbers for people and pipes (15 digits). Caller frees. */
-char *json_pretty_numbers(const json_t *value);
 
 #endif

@@ -164,7 +164,7 @@ void cli_catch_signal(uv_loop_t *loop, uv_signal_t *handle, int number, void (*o
 
 void cli_print_json(json_t *value)
 {
-    char *text = json_pretty_numbers(value);
+    char *text = json_text(value);
     puts(text);
     free(text);
     json_decref(value);

@@ -73,7 +73,7 @@ static void answer_line(struct pipe *p, const char *line, size_t len)
 {
     if (strspn(line, " \t\r") == len) return;
     json_t *answer = adviser_answer(p->adviser, line, len);
-    char *text = json_pretty_numbers(answer);
+    char *text = json_text(answer);
     journal_answer(p->session->journal, text, strlen(text));
     journal_answer(p->session->journal, "\n", 1);
     free(text);
@@ -189,8 +189,8 @@ int cmd_advise(int argc, char **argv)
     if (!s) s = store_open(o.db, STORE_CREATE, &store, &err);
     if (!s) s = store_hold_take(store, study->name, &hold, &err);
     if (!s)
-        s = session_open(store, study, &(struct opening){.seed = o.seed >= 0 ? (uint64_t)o.seed : study->seed},
-                         clock, &session, &err);
+        s = session_open(store, study, &(struct opening){.seed = o.seed >= 0 ? (uint64_t)o.seed : study->seed}, clock,
+                         &session, &err);
     if (!s) s = warm_start_load(session, &err);
     if (!s) cli_print_changes(session);
     if (!s) s = serve(session, &err);

@@ -81,7 +81,7 @@ static enum status ask_coordinator(struct store *store, int64_t id, const struct
                                    struct error *err)
 {
     json_t *params = space_to_json(&study->space, config);
-    char *text = json_exact(params);
+    char *text = json_text(params);
     enum status s = store_request_add(store, id, "enqueue", text, clock_wall_ms(clock_real()), err);
     free(text);
     json_decref(params);

@@ -4,6 +4,7 @@
 
 #include "tuner/coordinator/plan.h"
 
+#include "tuner/base/json.h"
 #include "tuner/base/words.h"
 
 #include <math.h>
@@ -84,14 +85,10 @@ static void print_plan(const struct session *s, const struct plan *p)
     if (p->n_risks == 0) puts("  no risk seen");
 }
 
-static json_t *number(double v)
-{
-    return isfinite(v) ? json_real(v) : json_null();
-}
-
 static json_t *interval_json(const struct plan_interval *x)
 {
-    return json_pack("{s:o, s:o, s:o}", "low", number(x->low), "median", number(x->median), "high", number(x->high));
+    return json_pack("{s:o, s:o, s:o}", "low", json_number(x->low), "median", json_number(x->median), "high",
+                     json_number(x->high));
 }
 
 static json_t *plan_json(const struct session *s, const struct plan *p)
@@ -102,7 +99,7 @@ static json_t *plan_json(const struct session *s, const struct plan *p)
                      (json_int_t)p->known, "trials_left", (json_int_t)p->searches, "confirmations_left",
                      (json_int_t)p->confirms, "slots", (json_int_t)p->slots, "trials", interval_json(&p->trials),
                      "tokens", interval_json(&p->tokens), "ms", interval_json(&p->ms), "cost", interval_json(&p->cost),
-                     "probability_on_time", number(p->on_time), "left_ms",
+                     "probability_on_time", json_number(p->on_time), "left_ms",
                      p->left_ms < INT64_MAX ? json_integer(p->left_ms) : json_null(), "risks", risks);
 }
 

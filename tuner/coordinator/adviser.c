@@ -186,7 +186,8 @@ static enum status oversee(struct adviser *a, struct trial *t, json_t **ret, str
     *ret = order.stop ? json_pack("{s:s}", "stop", order.why) : json_pack("{s:b}", "stop", 0);
     if (order.adapt)
         json_object_set_new(*ret, "policy",
-                            json_pack("{s:f, s:f}", "patience", order.patience, "threshold", order.threshold));
+                            json_pack("{s:o, s:o}", "patience", json_number(order.patience), "threshold",
+                                      json_number(order.threshold)));
     return STATUS_OK;
 }
 
@@ -243,11 +244,6 @@ static enum status best(struct adviser *a, const json_t *request, json_t **ret, 
 
 /* ---- predict ---- */
 
-static json_t *bound_json(double v)
-{
-    return isfinite(v) ? json_real(v) : json_null();
-}
-
 static enum status predict(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
 {
     const struct study *study = a->session->study;
@@ -264,8 +260,8 @@ static enum status predict(struct adviser *a, const json_t *request, json_t **re
         for (size_t i = 0; i < study->objective.n_metrics; i++)
             if (objective_uses(&study->objective, i))
                 json_object_set_new(all, study->objective.metric[i].name,
-                                    json_pack("{s:o, s:o, s:o}", "median", bound_json(p[i].median), "low",
-                                              bound_json(p[i].low), "high", bound_json(p[i].high)));
+                                    json_pack("{s:o, s:o, s:o}", "median", json_number(p[i].median), "low",
+                                              json_number(p[i].low), "high", json_number(p[i].high)));
         *ret = json_pack("{s:o}", "metrics", all);
     }
     return s;

@@ -20,8 +20,7 @@ static void put_int(json_t *o, const char *key, int64_t v, int64_t usual)
 
 static void put_number(json_t *o, const char *key, double v)
 {
-    if (isfinite(v) && v > 0)
-        json_object_set_new(o, key, v == floor(v) && v < 9e15 ? json_integer((json_int_t)v) : json_real(v));
+    if (isfinite(v) && v > 0) json_object_set_new(o, key, json_amount(v));
 }
 
 static json_t *budget_json(const struct budget *b)
@@ -83,7 +82,7 @@ static json_t *policy_json(const struct change *c)
 {
     json_t *o = json_object();
     put_number(o, "patience", c->patience);
-    json_object_set_new(o, "threshold", json_real(c->threshold));
+    json_object_set_new(o, "threshold", json_number(c->threshold));
     return o;
 }
 
@@ -122,6 +121,7 @@ const char *change_body(const struct session *s, const struct change *c, struct 
         put_int(o, "bytes", c->checkpoint.bytes, 0);
         put_number(o, "cost", c->checkpoint.cost);
         break;
+    case LOGGED_ANNOUNCED: json_object_set(o, "policy", (json_t *)c->policy); break;
     case LOGGED_RETURNED: put_end(o, c); break;
     case LOGGED_FINISHED:
         if (c->state != TRIAL_COMPLETE) put_text(o, "state", trial_state_name(c->state));
@@ -267,6 +267,7 @@ static bool get_body(const json_t *o, struct change *c, struct budget *budget)
         c->checkpoint = (struct checkpoint){get_text(o, "path"), (long)get_int(o, "step", 0), get_int(o, "bytes", 0),
                                             get_number(o, "cost")};
         return c->checkpoint.path != NULL;
+    case LOGGED_ANNOUNCED: return json_is_object(c->policy = json_object_get(o, "policy"));
     case LOGGED_RETURNED: get_end(o, c); return true;
     case LOGGED_FINISHED: return get_finished(o, c);
     case LOGGED_PHASE: return (c->reason = get_text(o, "phase")) != NULL;

@@ -45,6 +45,7 @@ struct change {
     const double *set;           /* space.n; NULL: it is the stopping rule that was adjusted */
     const json_t *set_json;      /* … as stored */
 
+    const json_t *policy; /* announced: as the trial said it */
     struct checkpoint checkpoint;
     double resumed_cost; /* started */
 

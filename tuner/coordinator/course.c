@@ -1,5 +1,7 @@
 #include "tuner/coordinator/course.h"
 
+#include "tuner/base/json.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -19,21 +21,16 @@ const double *course_settings(const struct course *c, const double *own, double 
     return own;
 }
 
-static json_t *number(double v)
-{
-    return v == floor(v) && fabs(v) < 9e15 ? json_integer((json_int_t)v) : json_real(v);
-}
-
 json_t *course_json(const struct course *c, const struct space *space)
 {
     json_t *steps = json_array();
     for (size_t i = 0; i < c->n; i++) {
-        json_t *step = json_pack("{s:o}", "from", number(c->step[i].from));
+        json_t *step = json_pack("{s:o}", "from", json_amount(c->step[i].from));
         if (c->step[i].trial >= 0) json_object_set_new(step, "trial", json_integer(c->step[i].trial));
         json_object_set_new(step, "params", space_to_json(space, c->step[i].config));
         json_array_append_new(steps, step);
     }
-    return json_pack("{s:o, s:o}", "until", number(c->until), "steps", steps);
+    return json_pack("{s:o, s:o}", "until", json_amount(c->until), "steps", steps);
 }
 
 enum status course_parse(const json_t *object, const struct space *space, struct arena *arena, struct course *ret,

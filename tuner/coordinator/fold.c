@@ -2,6 +2,8 @@
 
 #include "tuner/coordinator/observed.h"
 
+#include "tuner/base/bounded.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,7 +108,7 @@ static void update_baseline(struct session *s)
         if (t->state != TRIAL_COMPLETE || !runs_baseline(s, t)) continue;
         n++;
         for (size_t k = 0; k < s->study->objective.n_metrics; k++)
-            s->baseline[k] += (t->value[k] - s->baseline[k]) / (double)n;
+            s->baseline[k] = bounded_mean(s->baseline[k], t->value[k], n);
     }
     s->baseline_runs = n;
 }
@@ -210,6 +212,7 @@ static void adjust(struct session *s, struct trial *t, const struct change *c)
     const struct space *space = &s->study->space;
     double config[SPACE_PARAMS_MAX];
     bool stored = c->set_json && space_from_json(space, c->set_json, config, NULL) == STATUS_OK;
+    if (c->adjusted) observed_adjusted(s, t, c->seq, c->patience, c->threshold);
     if (!c->set && !stored) return;
     course_add(&t->course, space, &s->arena, c->set_from, stored ? config : c->set, t->number);
     t->course_at = t->course.n;
@@ -340,9 +343,9 @@ static void account(struct session *s, struct trial *t, const struct change *c, 
 {
     spent_tokens = fmax(spent_tokens - t->resumed_cost, 0);
     t->busy_ms += c->took_ms;
-    t->spent_tokens += spent_tokens;
+    t->spent_tokens = bounded_sum(t->spent_tokens, spent_tokens);
     s->tally.busy_ms += c->took_ms;
-    s->tally.tokens += spent_tokens;
+    s->tally.tokens = bounded_sum(s->tally.tokens, spent_tokens);
     t->deadline_ms = 0;
     for (size_t i = 0; i < s->study->objective.n_metrics; i++) t->last[i] = NAN;
 }
@@ -369,10 +372,7 @@ static void settle_param(struct session *s, struct trial *t, const char *name, d
     if (i < 0 || t->outside || isnan(t->config[i])) return;
     const struct param *p = &s->study->space.param[i];
     if (p->type != PARAM_INT && p->type != PARAM_FLOAT) return;
-    char text[32];
-    snprintf(text, sizeof text, p->type == PARAM_INT ? "%.15g" : "%.6g",
-             fmin(fmax(p->type == PARAM_INT ? round(v) : v, p->lo), p->hi));
-    t->config[i] = strtod(text, NULL);
+    t->config[i] = param_nearest(p, v);
 }
 
 /* The trial's stopping rule was changed while it ran: its result is that of another configuration than it began with.
@@ -496,6 +496,7 @@ static enum status apply_to_trial(struct session *s, const struct change *c, str
     case LOGGED_CONDEMNED: return condemn(s, t, c, err);
     case LOGGED_CHECKPOINT: keep_checkpoint(s, t, &c->checkpoint); break;
     case LOGGED_ADJUSTED: adjust(s, t, c); break;
+    case LOGGED_ANNOUNCED: return observed_announced(s, t, c->seq, c->policy, err);
     case LOGGED_OPENED:
     case LOGGED_ADDED:
     case LOGGED_PHASE:
@@ -520,6 +521,7 @@ enum status fold_apply(struct session *s, const struct change *c, struct error *
     case LOGGED_RENEWED:
     case LOGGED_CONDEMNED:
     case LOGGED_ADJUSTED:
+    case LOGGED_ANNOUNCED:
     case LOGGED_CHECKPOINT:
     case LOGGED_RETURNED:
     case LOGGED_FINISHED: st = apply_to_trial(s, c, err); break;

@@ -201,7 +201,7 @@ static bool depends_on(const struct optuna_study *from, const struct column *x, 
 static const char *choice_text(struct arena *arena, const json_t *v)
 {
     if (json_is_string(v)) return json_string_value(v);
-    char *text = json_pretty_numbers(v);
+    char *text = json_text(v);
     const char *kept = arena_strdup(arena, text);
     free(text);
     return kept;
@@ -212,7 +212,7 @@ static const char *choice_yaml(struct arena *arena, const json_t *v)
 {
     if (json_is_number(v)) return choice_text(arena, v);
     json_t *text = json_string(choice_text(arena, v));
-    char *quoted = json_exact(text);
+    char *quoted = json_text(text);
     const char *kept = arena_strdup(arena, quoted);
     free(quoted);
     json_decref(text);

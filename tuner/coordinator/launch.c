@@ -14,10 +14,8 @@ static char **environment(const struct study *study, const struct trial *t, cons
     size_t n = 0;
     for (size_t i = 0; i < study->space.n; i++) {
         if (isnan(t->config[i])) continue; /* does not exist */
-        char *name = arena_strdup(a, study->space.param[i].name);
-        for (char *ch = name; *ch; ch++)
-            if (*ch >= 'a' && *ch <= 'z') *ch = (char)(*ch - 'a' + 'A');
-        env[n++] = arena_printf(a, "NOCTURNE_PARAM_%s=%s", name, param_text(&study->space.param[i], t->config[i], buf));
+        env[n++] = arena_printf(a, "%s=%s", space_variable(&study->space, i, a),
+                                param_text(&study->space.param[i], t->config[i], buf));
     }
     env[n++] = arena_printf(a, "NOCTURNE_PARAMS=%s/params.json", dir);
     env[n++] = arena_printf(a, "NOCTURNE_STUDY=%s", study->name);
@@ -29,18 +27,6 @@ static char **environment(const struct study *study, const struct trial *t, cons
     if (gpu) env[n++] = arena_printf(a, "CUDA_VISIBLE_DEVICES=%s", gpu);
     if (resume) env[n++] = arena_printf(a, "NOCTURNE_RESUME=%s", resume);
     return env;
-}
-
-static enum status command(const struct study *study, const struct trial *t, const char *dir, struct arena *a,
-                           char ***ret, struct error *err)
-{
-    const struct study_run run = {.trial = t->number, .attempt = t->attempts, .seed = t->seed, .dir = dir};
-    char **argv = arena_array(a, study->n_args + 1, sizeof *argv);
-    enum status s = STATUS_OK;
-    for (size_t i = 0; !s && i < study->n_args; i++)
-        s = study_fill(study, study->arg[i], t->config, &run, a, &argv[i], err);
-    *ret = argv;
-    return s;
 }
 
 static const char **needed_metrics(const struct study *study, struct arena *a, size_t *ret_n)
@@ -66,8 +52,8 @@ static json_t *resume_json(const char *resume, double cost)
     long trial = 0, attempt = 0;
     while (folder && folder > resume && folder[-1] != '/') folder--;
     if (!folder || sscanf(folder, "%ld.%ld/", &trial, &attempt) != 2) return NULL;
-    return json_pack("{s:I, s:I, s:s, s:f}", "trial", (json_int_t)trial, "attempt", (json_int_t)attempt, "name",
-                     name + 1, "cost", cost);
+    return json_pack("{s:I, s:I, s:s, s:o}", "trial", (json_int_t)trial, "attempt", (json_int_t)attempt, "name",
+                     name + 1, "cost", json_number(cost));
 }
 
 json_t *launch_assignment(const struct study *study, const struct trial *t, const char *resume, double cost)
@@ -85,7 +71,9 @@ enum status launch(struct workers *workers, const struct study *study, const str
 {
     struct arena a = {0};
     json_t *params = space_to_json(&study->space, t->config);
-    char *text = json_pretty_numbers(params), **argv;
+    const struct study_run run = {.trial = t->number, .attempt = t->attempts, .seed = t->seed, .dir = dir};
+    char *text = json_text(params), **argv;
+    size_t n_args;
     struct job_spec spec = {.env = environment(study, t, dir, resume, gpu, &a),
                             .cwd = study->dir,
                             .dir = dir,
@@ -94,7 +82,7 @@ enum status launch(struct workers *workers, const struct study *study, const str
                             .grace_ms = study->grace_ms,
                             .output_max = study->output_max};
     spec.metric = needed_metrics(study, &a, &spec.n_metrics);
-    enum status s = command(study, t, dir, &a, &argv, err);
+    enum status s = command_fill(study, t->config, &run, &a, &argv, &n_args, err);
     spec.argv = argv;
     if (!s) s = workers_start(workers, &spec, handler, data, ret, err);
     free(text);

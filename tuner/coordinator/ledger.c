@@ -1,5 +1,6 @@
 #include "tuner/coordinator/ledger.h"
 
+#include "tuner/base/bounded.h"
 #include "tuner/base/words.h"
 
 #include <gsl/gsl_sort.h>
@@ -75,9 +76,10 @@ static struct flight in_flight(const struct session *s)
         if (t->state != TRIAL_LEASED && t->state != TRIAL_RUNNING) continue;
         double tokens = metric >= 0 && isfinite(t->last[metric]) ? fmax(t->last[metric] - t->resumed_cost, 0) : 0;
         double ms = (double)(now - t->leased_ms);
-        out.tokens += tokens;
+        out.tokens = bounded_sum(out.tokens, tokens);
         out.ms += ms;
-        out.left.tokens += fmax((t->expect_tokens > 0 ? t->expect_tokens : usual.tokens) - tokens, 0);
+        out.left.tokens =
+            bounded_sum(out.left.tokens, fmax((t->expect_tokens > 0 ? t->expect_tokens : usual.tokens) - tokens, 0));
         out.left.ms += fmax((t->expect_ms > 0 ? t->expect_ms : usual.ms) - ms, 0);
     }
     return out;
@@ -85,13 +87,13 @@ static struct flight in_flight(const struct session *s)
 
 double ledger_tokens(const struct session *s)
 {
-    return s->tally.tokens + in_flight(s).tokens;
+    return bounded_sum(s->tally.tokens, in_flight(s).tokens);
 }
 
 double ledger_cost(const struct session *s)
 {
     struct flight f = in_flight(s);
-    return money(s, s->tally.tokens + f.tokens, s->tally.busy_ms + f.ms);
+    return money(s, bounded_sum(s->tally.tokens, f.tokens), s->tally.busy_ms + f.ms);
 }
 
 /* By the monotonic clock: a wall clock that is set gives and takes no time. */

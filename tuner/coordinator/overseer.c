@@ -2,6 +2,7 @@
 
 #include "tuner/coordinator/observed.h"
 
+#include "tuner/base/json.h"
 #include "tuner/base/rng.h"
 
 #include <math.h>
@@ -74,7 +75,8 @@ struct question *overseer_ask(struct session *s, struct trial *t)
     struct observed *o = t->observed;
     if (!o || t->role != ROLE_SEARCH || t->state != TRIAL_RUNNING || o->curve.reports <= o->judged) return NULL;
     bool judge = s->study->stopping.pruner != PRUNER_NONE && t->doom == DOOM_NONE;
-    bool adapt = s->study->stopping.adaptive && o->has_rule;
+    const struct early_stopping *rule = observed_rule(t);
+    bool adapt = s->study->stopping.adaptive && rule;
     o->judged = o->curve.reports;
     if (!judge && !adapt) return NULL;
     struct question *q = must_alloc(1, sizeof *q);
@@ -83,11 +85,11 @@ struct question *overseer_ask(struct session *s, struct trial *t)
     q->lease = t->lease;
     q->judge = judge;
     q->adapt = adapt;
-    q->rule = o->rule;
+    if (rule) q->rule = *rule;
     q->running = (struct running){.number = t->number,
                                   .config = t->config,
                                   .curve = copy_curve(&o->curve, &q->arena),
-                                  .rule = o->has_rule ? &q->rule : NULL};
+                                  .rule = rule ? &q->rule : NULL};
     take_evidence(s, q);
     return q;
 }
@@ -147,7 +149,8 @@ static json_t *details(const struct question *q)
         json_decref(near);
     for (size_t m = 0; m < o->n_metrics; m++)
         if (isfinite(v->expected[m]) && isfinite(v->spread[m]))
-            json_object_set_new(expected, o->metric[m].name, json_pack("[f, f]", v->expected[m], v->spread[m]));
+            json_object_set_new(expected, o->metric[m].name,
+                                json_pack("[o, o]", json_number(v->expected[m]), json_number(v->spread[m])));
     if (json_object_size(expected))
         json_object_set_new(out, "expected", expected);
     else
@@ -177,9 +180,9 @@ void overseer_decide(struct session *s, struct question *q, struct order *ret)
     }
     if (runs && !ret->stop && q->advice.change && t->observed) {
         session_adjust(s, t, q->advice.patience, q->advice.threshold, q->advice.why);
-        t->observed->rule.patience = ret->patience = q->advice.patience;
-        t->observed->rule.threshold = ret->threshold = q->advice.threshold;
-        t->observed->adjusted = ret->adapt = true;
+        ret->patience = q->advice.patience;
+        ret->threshold = q->advice.threshold;
+        ret->adapt = true;
     }
     overseer_forget(q);
 }

@@ -52,7 +52,7 @@ static bool take_key(struct reader *r, bool first, const char **ret, size_t *ret
 
 /* ---- configurations ---- */
 
-/* One of a parameter's values: text in quotes, or a bare number or word that reads like it. */
+/* One of a parameter's values: text in quotes, or a bare number or word, just as it is written now. */
 static bool take_choice(struct reader *r, const struct param *p, double *ret)
 {
     const char *text = r->at;
@@ -61,8 +61,9 @@ static bool take_choice(struct reader *r, const struct param *p, double *ret)
     if (quoted && !take_string(r, &text, &n)) return false;
     if (!quoted) r->at += n;
     for (size_t i = 0; i < p->n_values; i++) {
-        bool bare = p->is_number[i] || p->type == PARAM_BOOL;
-        if (bare != quoted && is_word(text, n, p->value[i])) return *ret = (double)i, true;
+        const char *json = p->value[i].json;
+        bool same = quoted ? *json == '"' && is_word(text, n, p->value[i].text) : is_word(text, n, json);
+        if (same) return *ret = (double)i, true;
     }
     return false;
 }
@@ -70,6 +71,7 @@ static bool take_choice(struct reader *r, const struct param *p, double *ret)
 static bool take_param(struct reader *r, const struct param *p, double *ret)
 {
     if (p->n_values) return take_choice(r, p, ret);
+    if (p->step > 0) return false; /* the full reader knows the steps */
     return take_number(r, ret) && *ret >= p->lo && *ret <= p->hi && (p->type == PARAM_FLOAT || *ret == floor(*ret));
 }
 

@@ -144,6 +144,15 @@ void session_adjust(struct session *s, struct trial *t, double patience, double 
     record(s, &c, NULL);
 }
 
+enum status session_announce(struct session *s, struct trial *t, const json_t *policy, struct error *err)
+{
+    struct change c = record_begin(s, LOGGED_ANNOUNCED, t);
+    bool wanted = false;
+    enum status st = observed_check(s, policy, &wanted, err);
+    c.policy = policy;
+    return st || !wanted ? st : record(s, &c, err);
+}
+
 /* How long the attempt ran and what it spent, as far as its reports say. */
 static void measure(const struct session *s, const struct trial *t, struct change *c)
 {
@@ -182,10 +191,11 @@ enum status session_finish(struct session *s, struct trial *t, enum trial_state 
     c.metrics = metrics;
     c.reason = reason;
     c.outcome = outcome;
-    if (to == TRIAL_COMPLETE && t->observed && t->observed->adjusted) {
+    const struct early_stopping *rule = observed_rule(t);
+    if (to == TRIAL_COMPLETE && rule && t->observed->adjusted) {
         c.adjusted = true;
-        c.patience = (double)early_stopping_equivalent(&t->observed->curve, &t->observed->rule);
-        c.threshold = t->observed->rule.threshold;
+        c.patience = (double)early_stopping_equivalent(&t->observed->curve, rule);
+        c.threshold = rule->threshold;
     }
     return finish(s, t, &c, err);
 }

@@ -95,8 +95,7 @@ json_t *session_metrics(const struct session *s, const struct trial *t)
     for (size_t i = 0; i < o->n_metrics; i++) {
         double v = t->value[i];
         if (!isfinite(v)) continue;
-        json_object_set_new(out, o->metric[i].name,
-                            v == floor(v) && fabs(v) < 9e15 ? json_integer((json_int_t)v) : json_real(v));
+        json_object_set_new(out, o->metric[i].name, json_amount(v));
     }
     json_object_update(out, t->extra);
     return out;

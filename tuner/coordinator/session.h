@@ -41,6 +41,7 @@ struct past_lease {
 };
 
 struct observed;
+struct rule_change;
 
 struct checkpoint {
     const char *path; /* absolute; NULL: none */
@@ -91,6 +92,7 @@ struct trial {
     long parent;                  /* the trial from whose checkpoint it goes on; −1: none */
     struct checkpoint checkpoint; /* the last one it left */
     struct observed *observed;    /* its learning curve (observed.h); NULL: none is kept */
+    struct rule_change *rule;     /* what the last lease's log says of its stopping rule, newest first; NULL: nothing */
     enum doom doom;               /* of the last lease */
     const char *doom_reason;
     double *expected, *spread; /* n_metrics; what the pruner expected of it (verdict); NULL: nothing */
@@ -242,6 +244,8 @@ void session_doom(struct session *s, struct trial *t, const char *why, const jso
 void session_checkpoint(struct session *s, struct trial *t, const char *path, long step, int64_t bytes);
 /* The running trial's settings are others from this cost on. */
 void session_set(struct session *s, struct trial *t, double from, const double *config, const char *why);
+/* The running trial says which stopping rule it follows (observed_check). */
+enum status session_announce(struct session *s, struct trial *t, const json_t *policy, struct error *err);
 /* The running trial's stopping rule is another now. */
 void session_adjust(struct session *s, struct trial *t, double patience, double threshold, const char *why);
 /* `metrics`: of the study or not; all finite numbers. */

@@ -8,6 +8,7 @@
 #include "tuner/coordinator/observed.h"
 #include "tuner/coordinator/population.h"
 
+#include "tuner/base/json.h"
 #include "tuner/base/host.h"
 
 #include <signal.h>
@@ -83,7 +84,8 @@ static void halt(struct slot *slot, const char *why)
 void slot_obey(struct slot *slot, const struct order *order)
 {
     if (order->adapt)
-        tell(slot, json_pack("{s:{s:f, s:f}}", "policy", "patience", order->patience, "threshold", order->threshold));
+        tell(slot, json_pack("{s:{s:o, s:o}}", "policy", "patience", json_number(order->patience), "threshold",
+                             json_number(order->threshold)));
     if (order->stop) halt(slot, order->why);
 }
 
@@ -169,7 +171,7 @@ void slot_hears_report(struct slot *slot, long step, const json_t *metrics)
 void slot_hears_policy(struct slot *slot, const json_t *policy)
 {
     struct error err;
-    if (observed_announce(slot->home->session, slot->trial, policy, &err)) note(slot, err.text);
+    if (session_announce(slot->home->session, slot->trial, policy, &err)) note(slot, err.text);
 }
 
 char *slot_folder(const struct slot *slot, struct arena *arena)
@@ -320,13 +322,23 @@ static bool begin_anew(struct slot *slot, const struct error *why)
     return false;
 }
 
+/* What the study asks for cannot be started, today or tomorrow: the trial has failed. */
+static void end_unstarted(struct slot *slot, const struct error *why)
+{
+    const struct job_outcome outcome = {.end = JOB_FAILED, .reason = why->text};
+    slot_hears_end(slot, &outcome, false);
+}
+
 static void start_here(struct slot *slot, const char *dir, const char *resume, double cost)
 {
     struct trial *t = slot->trial;
     struct error err;
     if (launch(slot->home->workers, slot->home->session->study, t, dir, resume, NULL, &handler, slot, &slot->job,
                &err)) {
-        put_off(slot, &err);
+        if (err.status == STATUS_INVALID)
+            end_unstarted(slot, &err);
+        else
+            put_off(slot, &err);
         return;
     }
     pause_machine_works(slot->home->pause, clock_mono_ms(slot->home->session->clock));

@@ -2,6 +2,9 @@
 
 #include "tuner/coordinator/population.h"
 
+#include "tuner/base/json.h"
+#include "tuner/base/bounded.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -26,8 +29,8 @@ static void join(struct standing *x, const struct trial *c, size_t m)
     x->confirmed++;
     for (size_t k = 0; k < m; k++) {
         double delta = c->value[k] - x->mean[k];
-        x->mean[k] += delta / (double)x->confirmed;
-        x->sd[k] += delta * (c->value[k] - x->mean[k]);
+        x->mean[k] = bounded_mean(x->mean[k], c->value[k], x->confirmed);
+        x->sd[k] = bounded_sum(x->sd[k], delta * (c->value[k] - x->mean[k]));
     }
 }
 
@@ -112,15 +115,10 @@ const struct trial *standing_incumbent(const struct session *s, double *ret_util
 
 /* ---- JSON ---- */
 
-static json_t *number(double v)
-{
-    return isfinite(v) ? json_real(v) : json_null();
-}
-
 /* Whole counts as integers, everything else as it is. */
 static json_t *metric_number(const struct metric *m, double v)
 {
-    return m->kind == METRIC_COUNT && v == floor(v) && fabs(v) < 9e15 ? json_integer((json_int_t)v) : number(v);
+    return m->kind == METRIC_COUNT ? json_amount(v) : json_number(v);
 }
 
 static json_t *values(const struct session *s, const double *v)
@@ -134,9 +132,10 @@ static json_t *values(const struct session *s, const double *v)
 
 json_t *standing_json(const struct session *s, const struct standing *x)
 {
-    json_t *out = json_pack("{s:I, s:o, s:o, s:o, s:b, s:I}", "trial", (json_int_t)x->trial->number, "params",
-                            space_to_json(&s->study->space, x->trial->config), "metrics", values(s, x->mean), "utility",
-                            number(x->utility), "feasible", x->feasible, "confirmed_seeds", (json_int_t)x->confirmed);
+    json_t *out =
+        json_pack("{s:I, s:o, s:o, s:o, s:b, s:I}", "trial", (json_int_t)x->trial->number, "params",
+                  space_to_json(&s->study->space, x->trial->config), "metrics", values(s, x->mean), "utility",
+                  json_number(x->utility), "feasible", x->feasible, "confirmed_seeds", (json_int_t)x->confirmed);
     if (x->confirmed > 1) json_object_set_new(out, "sd", values(s, x->sd));
     if (x->label) json_object_set_new(out, "label", json_string(x->label));
     if (x->on_front) json_object_set_new(out, "front", json_true());

@@ -25,11 +25,12 @@ static json_t *budget_json(const struct session *s)
     json_t *out = json_array();
     for (size_t i = 0; i < n; i++) {
         if (e[i].unit == UNIT_MS)
-            json_array_append_new(out, json_pack("{s:s, s:f, s:I}", "budget", e[i].name, "limit_ms", e[i].limit,
-                                                 "began_ms", (json_int_t)s->run_wall_ms));
+            json_array_append_new(out, json_pack("{s:s, s:o, s:I}", "budget", e[i].name, "limit_ms",
+                                                 json_number(e[i].limit), "began_ms", (json_int_t)s->run_wall_ms));
         else
-            json_array_append_new(out, json_pack("{s:s, s:f, s:f, s:f}", "budget", e[i].name, "limit", e[i].limit,
-                                                 "spent", e[i].spent, "reserved", e[i].reserved));
+            json_array_append_new(out, json_pack("{s:s, s:o, s:o, s:o}", "budget", e[i].name, "limit",
+                                                 json_number(e[i].limit), "spent", json_number(e[i].spent), "reserved",
+                                                 json_number(e[i].reserved)));
     }
     return out;
 }
@@ -44,11 +45,11 @@ json_t *state_json(const struct session *s)
 {
     struct arena arena = {0};
     struct standings all = standings_make(s, &s->study->objective, false, &arena);
-    json_t *out =
-        json_pack("{s:I, s:s, s:s, s:I, s:o, s:f, s:I, s:o, s:o, s:o}", "seq", (json_int_t)s->seq, "study",
-                  s->study->name, "phase", s->phase, "trials", (json_int_t)s->n, "states", states_json(s), "tokens",
-                  ledger_tokens(s), "fallbacks", (json_int_t)s->tally.fallbacks, "budgets", budget_json(s), "best",
-                  all.winner ? standing_json(s, all.winner) : json_null(), "comparison", standings_json(s, &all));
+    json_t *out = json_pack("{s:I, s:s, s:s, s:I, s:o, s:o, s:I, s:o, s:o, s:o}", "seq", (json_int_t)s->seq, "study",
+                            s->study->name, "phase", s->phase, "trials", (json_int_t)s->n, "states", states_json(s),
+                            "tokens", json_number(ledger_tokens(s)), "fallbacks", (json_int_t)s->tally.fallbacks,
+                            "budgets", budget_json(s), "best", all.winner ? standing_json(s, all.winner) : json_null(),
+                            "comparison", standings_json(s, &all));
     if (s->run_wall_ms) json_object_set_new(out, "run", run_json(s));
     arena_done(&arena);
     return out;
@@ -124,7 +125,7 @@ static char *difference(const json_t *kept, const json_t *right, bool in_flight)
         if (strcmp(key, "run") == 0) continue;
         if (in_flight && (strcmp(key, "tokens") == 0 || strcmp(key, "budgets") == 0)) continue; /* go on by reports */
         json_t *other = json_object_get(kept, key);
-        char *a = json_pretty_numbers(v), *b = other ? json_pretty_numbers(other) : must_strdup("nothing");
+        char *a = json_text(v), *b = other ? json_text(other) : must_strdup("nothing");
         bool same = strcmp(a, b) == 0;
         struct arena arena = {0};
         char *text = same ? NULL : must_strdup(arena_printf(&arena, "%s: kept %.200s, the log says %.200s", key, b, a));

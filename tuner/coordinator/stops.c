@@ -119,11 +119,11 @@ json_t *stops_json(const struct session *s, const struct stops *x)
         json_object_set_new(one, "false_stop", json_boolean(x->stop[i].wrong));
         json_array_append_new(list, one);
     }
-    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:{s:f, s:f, s:f}, s:{s:I, s:I, s:o, s:f, s:f}, s:o}", "study",
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:{s:o, s:o, s:o}, s:{s:I, s:I, s:o, s:o, s:o}, s:o}", "study",
                      s->study->name, "pruner", pruner_name(s->study->stopping.pruner), "ended", (json_int_t)x->ended,
                      "pruned", (json_int_t)x->pruned, "adapted", (json_int_t)x->adapted, "changes",
-                     (json_int_t)x->changes, "tokens", "spent", x->spent, "saved", x->saved, "audit", x->audit_spent,
-                     "false_stops", "audited", (json_int_t)x->audited, "false", (json_int_t)x->wrong, "rate",
-                     isfinite(x->rate) ? json_real(x->rate) : json_null(), "low", x->low, "high", x->high, "condemned",
-                     list);
+                     (json_int_t)x->changes, "tokens", "spent", json_number(x->spent), "saved", json_number(x->saved),
+                     "audit", json_number(x->audit_spent), "false_stops", "audited", (json_int_t)x->audited, "false",
+                     (json_int_t)x->wrong, "rate", json_number(x->rate), "low", json_number(x->low), "high",
+                     json_number(x->high), "condemned", list);
 }

@@ -147,7 +147,7 @@ enum status tell_report(struct session *s, struct trial *t, const struct lease_c
                         const struct told_report *report, struct error *err)
 {
     enum status st = refuse(t, claim, lease_judge(t, claim, LEASE_REPORT, false), err);
-    if (!st && report->policy && t->reports == 0) st = observed_announce(s, t, report->policy, err);
+    if (!st && report->policy && t->reports == 0) st = session_announce(s, t, report->policy, err);
     if (!st) session_report(s, t, report->step, report->metrics);
     return st;
 }

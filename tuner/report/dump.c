@@ -1,21 +1,17 @@
 /* All trials of a study as a table: CSV [RFC 4180] or JSON lines. */
 #include "tuner/report/report.h"
 
+#include "tuner/base/csv.h"
 #include "tuner/base/json.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Text that a spreadsheet would take for a formula gets an apostrophe. */
-static void csv_text(FILE *out, const char *text)
+/* In quotes where it must be, or where nothing would be read as missing. */
+static void csv_quoted(FILE *out, const char *before, const char *text)
 {
-    bool formula = *text && strchr("=+-@\t\r", *text), plain = !formula && !text[strcspn(text, ",\"\r\n")];
-    if (plain) {
-        fputs(text, out);
-        return;
-    }
-    fputs(formula ? "\"'" : "\"", out);
+    fprintf(out, "\"%s", before);
     for (; *text; text++) {
         if (*text == '"') fputc('"', out);
         fputc(*text, out);
@@ -23,12 +19,51 @@ static void csv_text(FILE *out, const char *text)
     fputc('"', out);
 }
 
+static void csv_value(FILE *out, const char *text)
+{
+    if (*text && !text[strcspn(text, ",\"\r\n")])
+        fputs(text, out);
+    else
+        csv_quoted(out, "", text);
+}
+
+/* What programs and clients say: text that a spreadsheet would take for a formula gets an apostrophe. The values of
+ * parameters are the study's own and stay as they are (-O2). */
+static void csv_text(FILE *out, const char *text)
+{
+    if (!*text) return;
+    if (strchr("=+-@\t\r", *text))
+        csv_quoted(out, "'", text);
+    else
+        csv_value(out, text);
+}
+
+static const char *const columns_before[] = {"trial", "state", "role"}, *const columns_behind[] = {
+                                                                            "utility", "attempts", "busy_ms", "source",
+                                                                            "reason"};
+
+static bool is_column(const char *name)
+{
+    for (size_t i = 0; i < 3; i++)
+        if (strcmp(name, columns_before[i]) == 0) return true;
+    for (size_t i = 0; i < 5; i++)
+        if (strcmp(name, columns_behind[i]) == 0) return true;
+    return false;
+}
+
+/* No two columns have one name: "parameter state", "metric depth". `import` reads them back. */
 static void csv_header(FILE *out, const struct study *study)
 {
     fputs("trial,state,role", out);
-    for (size_t i = 0; i < study->space.n; i++) fprintf(out, ",%s", study->space.param[i].name);
-    for (size_t i = 0; i < study->objective.n_metrics; i++) fprintf(out, ",%s", study->objective.metric[i].name);
-    fputs(",utility,attempts,busy_ms,source,reason\r\n", out);
+    for (size_t i = 0; i < study->space.n; i++)
+        fprintf(out, ",%s%s", is_column(study->space.param[i].name) ? CSV_PARAMETER : "", study->space.param[i].name);
+    for (size_t i = 0; i < study->objective.n_metrics; i++) {
+        const char *name = study->objective.metric[i].name;
+        bool taken = is_column(name) || space_find(&study->space, name) >= 0;
+        fprintf(out, ",%s%s", taken ? CSV_METRIC : "", name);
+    }
+    for (size_t i = 0; i < 5; i++) fprintf(out, ",%s", columns_behind[i]);
+    fputs("\r\n", out);
 }
 
 static void csv_number(FILE *out, double v)
@@ -44,10 +79,7 @@ static void csv_params(FILE *out, const struct space *space, const struct trial 
     for (size_t i = 0; i < space->n; i++) {
         const struct param *p = &space->param[i];
         fputc(',', out);
-        if (p->n_values)
-            csv_text(out, param_text(p, t->config[i], buf));
-        else
-            fputs(param_text(p, t->config[i], buf), out);
+        if (!isnan(t->config[i])) csv_value(out, param_text(p, t->config[i], buf));
     }
 }
 

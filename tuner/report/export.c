@@ -2,10 +2,10 @@
 
 #include "tuner/base/json.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 bool export_format_parse(const char *text, enum export_format *ret)
 {
@@ -18,11 +18,60 @@ bool export_format_parse(const char *text, enum export_format *ret)
     return false;
 }
 
+/* JSON scalars and lists are YAML, too. */
 static void write_value(FILE *out, const json_t *v)
 {
-    char *text = json_pretty_numbers(v); /* JSON scalars are YAML and TOML scalars, too */
+    char *text = json_text(v);
     fputs(text, out);
     free(text);
+}
+
+/* A key of a YAML map, or a plain name: in quotes where YAML 1.1 would take it for a boolean or null. */
+static void write_yaml_name(FILE *out, const char *name)
+{
+    static const char *const words[] = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"};
+    bool special = false;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) special |= strcasecmp(name, words[i]) == 0;
+    fprintf(out, special ? "\"%s\"" : "%s", name);
+}
+
+static void write_toml_name(FILE *out, const char *name)
+{
+    fprintf(out, strchr(name, '.') ? "\"%s\"" : "%s", name);
+}
+
+/* JSON's scalars and lists are TOML's, but for null and maps. */
+static void write_toml_value(FILE *out, const json_t *v)
+{
+    const char *key, *comma = "";
+    json_t *item;
+    size_t i;
+    if (json_is_object(v)) {
+        fputc('{', out);
+        json_object_foreach((json_t *)v, key, item)
+        {
+            json_t *name = json_string(key);
+            fputs(comma, out);
+            write_value(out, name);
+            fputs(" = ", out);
+            write_toml_value(out, item);
+            json_decref(name);
+            comma = ", ";
+        }
+        fputc('}', out);
+    } else if (json_is_array(v)) {
+        fputc('[', out);
+        json_array_foreach((json_t *)v, i, item)
+        {
+            fputs(comma, out);
+            write_toml_value(out, item);
+            comma = ", ";
+        }
+        fputc(']', out);
+    } else if (json_is_null(v)) {
+        fputs("\"null\"", out); /* in a list: TOML has none */
+    } else
+        write_value(out, v);
 }
 
 /* 'text' for a POSIX shell; bare if nothing in it is special. */
@@ -43,7 +92,7 @@ static void write_quoted(FILE *out, const char *text)
 }
 
 /* The winner, and what it is compared with. */
-struct choice {
+struct exported {
     const struct study *study;
     const json_t *winner, *baseline; /* rows; baseline may be NULL */
     double config[SPACE_PARAMS_MAX];
@@ -56,7 +105,7 @@ static double metric_of(const json_t *row, const struct metric *m)
     return json_is_number(v) ? json_number_value(v) : NAN;
 }
 
-static void write_provenance(FILE *out, const struct choice *c)
+static void write_provenance(FILE *out, const struct exported *c)
 {
     char buf[64];
     fprintf(out, "# study %s, trial %ld, ", c->study->name, c->trial);
@@ -64,28 +113,46 @@ static void write_provenance(FILE *out, const struct choice *c)
         fprintf(out, "confirmed on %ld fresh seeds\n", c->seeds);
     else
         fputs("not confirmed\n", out);
+    if (c->winner == c->baseline) fputs("# this is the baseline: nothing that was tried beats it\n", out);
     for (size_t i = 0; i < c->study->objective.n_metrics; i++) {
         const struct metric *m = &c->study->objective.metric[i];
         fprintf(out, "# %s: %s", m->name, report_metric(m, metric_of(c->winner, m), buf, sizeof buf));
-        if (c->baseline) fprintf(out, " (baseline %s)", report_metric(m, metric_of(c->baseline, m), buf, sizeof buf));
+        if (c->baseline && c->winner != c->baseline)
+            fprintf(out, " (baseline %s)", report_metric(m, metric_of(c->baseline, m), buf, sizeof buf));
         fputc('\n', out);
     }
 }
 
-static void write_pairs(FILE *out, const struct choice *c, const char *indent, const char *sep)
+static void write_yaml_params(FILE *out, const struct exported *c)
 {
     json_t *v;
     const char *name;
     json_object_foreach(json_object_get(c->winner, "params"), name, v)
     {
-        fprintf(out, "%s%s%s", indent, name, sep);
+        fputs("  ", out);
+        write_yaml_name(out, name);
+        fputs(": ", out);
         write_value(out, v);
         fputc('\n', out);
     }
 }
 
+static void write_toml_params(FILE *out, const struct exported *c)
+{
+    json_t *v;
+    const char *name;
+    json_object_foreach(json_object_get(c->winner, "params"), name, v)
+    {
+        if (json_is_null(v)) fputs("# null, which TOML does not have: ", out);
+        write_toml_name(out, name);
+        fputs(" = ", out);
+        write_toml_value(out, v);
+        fputc('\n', out);
+    }
+}
+
 /* Of a winner whose settings changed while it trained: JSON values are YAML, too. */
-static void write_schedule(FILE *out, const struct choice *c)
+static void write_schedule(FILE *out, const struct exported *c)
 {
     const json_t *schedule = json_object_get(c->winner, "schedule"), *step;
     size_t i;
@@ -103,50 +170,53 @@ static void write_schedule(FILE *out, const struct choice *c)
     }
 }
 
-static void write_env(FILE *out, const struct choice *c)
+/* The variables that a trial finds: a parameter may be called path. */
+static void write_env(FILE *out, const struct exported *c)
 {
     char buf[SPACE_TEXT_MAX];
+    struct arena arena = {0};
     for (size_t i = 0; i < c->study->space.n; i++) {
-        const struct param *p = &c->study->space.param[i];
         if (isnan(c->config[i])) continue; /* does not exist */
-        for (const char *ch = p->name; *ch; ch++) fputc(toupper((unsigned char)*ch), out);
-        fputc('=', out);
-        write_quoted(out, param_text(p, c->config[i], buf));
+        fprintf(out, "%s=", space_variable(&c->study->space, i, &arena));
+        write_quoted(out, param_text(&c->study->space.param[i], c->config[i], buf));
         fputc('\n', out);
+    }
+    arena_done(&arena);
+}
+
+static void write_words(FILE *out, char *const *word, size_t n, bool first)
+{
+    for (size_t i = 0; i < n; i++, first = false) {
+        if (!first) fputc(' ', out);
+        write_quoted(out, word[i]);
     }
 }
 
-/* The study's own command, without the program; "--name value" pairs if it has none. */
-static enum status write_args(FILE *out, const struct choice *c, struct error *err)
+/* The whole command line that runs it again. A command without parameters (its program finds them in the environment)
+ * gets them as --name value, which is what the SDKs read outside of a trial. */
+static enum status write_args(FILE *out, const struct exported *c, struct error *err)
 {
-    const struct study_run run = {.attempt = 1, .seed = 1, .dir = "."};
+    const struct study_run run = {.trial = c->trial, .attempt = 1, .seed = 1, .dir = "."};
     struct arena arena = {0};
-    char buf[SPACE_TEXT_MAX], *text;
-    enum status st = STATUS_OK;
-    for (size_t i = 1; !st && i < c->study->n_args; i++) {
-        st = study_fill(c->study, c->study->arg[i], c->config, &run, &arena, &text, err);
-        if (st) break;
-        if (i > 1) fputc(' ', out);
-        write_quoted(out, text);
-    }
-    for (size_t i = 0; c->study->n_args == 0 && i < c->study->space.n; i++) {
-        const struct param *p = &c->study->space.param[i];
-        if (isnan(c->config[i])) continue;
-        fprintf(out, "%s--%s ", i ? " " : "", p->name);
-        write_quoted(out, param_text(p, c->config[i], buf));
-    }
-    fputc('\n', out);
+    char **word, **pair;
+    size_t n = 0, n_pairs;
+    enum status st = command_fill(c->study, c->config, &run, &arena, &word, &n, err);
+    command_pairs(c->study, c->config, &arena, &pair, &n_pairs);
+    if (!st) write_words(out, word, n, true);
+    if (!st && !command_has_parameters(c->study)) write_words(out, pair, n_pairs, n == 0);
+    if (!st) fputc('\n', out);
     arena_done(&arena);
     return st;
 }
 
-static void write_json(FILE *out, const struct choice *c)
+static void write_json(FILE *out, const struct exported *c)
 {
     json_t *object = json_copy((json_t *)c->winner);
     json_object_del(object, "winner");
     json_object_set_new(object, "study", json_string(c->study->name));
+    json_object_set_new(object, "is_baseline", json_boolean(c->winner == c->baseline));
     if (c->baseline) json_object_set(object, "baseline", (json_t *)c->baseline);
-    char *text = json_dumps(object, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+    char *text = json_indented(object);
     fprintf(out, "%s\n", text);
     free(text);
     json_decref(object);
@@ -162,7 +232,8 @@ const json_t *report_row(const json_t *rows, const char *key)
 enum status report_export(FILE *out, enum export_format format, const struct study *study, const json_t *rows,
                           struct error *err)
 {
-    struct choice c = {.study = study, .winner = report_row(rows, "winner"), .baseline = report_row(rows, "baseline")};
+    struct exported c = {
+        .study = study, .winner = report_row(rows, "winner"), .baseline = report_row(rows, "baseline")};
     if (!c.winner)
         return error_set(err, STATUS_NOT_FOUND,
                          "study '%s' has nothing to export yet: no complete trial satisfies its constraints",
@@ -175,15 +246,17 @@ enum status report_export(FILE *out, enum export_format format, const struct stu
     case EXPORT_JSON: write_json(out, &c); return STATUS_OK;
     case EXPORT_YAML:
         write_provenance(out, &c);
-        fprintf(out, "study: %s\ntrial: %ld\nconfirmed_seeds: %ld\nparameters:\n", study->name, c.trial, c.seeds);
-        write_pairs(out, &c, "  ", ": ");
+        fputs("study: ", out);
+        write_yaml_name(out, study->name);
+        fprintf(out, "\ntrial: %ld\nconfirmed_seeds: %ld\nparameters:\n", c.trial, c.seeds);
+        write_yaml_params(out, &c);
         write_schedule(out, &c);
         return STATUS_OK;
     case EXPORT_TOML:
         write_provenance(out, &c);
         fprintf(out, "study = \"%s\"\ntrial = %ld\nconfirmed_seeds = %ld\n\n[parameters]\n", study->name, c.trial,
                 c.seeds);
-        write_pairs(out, &c, "", " = ");
+        write_toml_params(out, &c);
         return STATUS_OK;
     case EXPORT_ENV:
         write_provenance(out, &c);

@@ -1,12 +1,9 @@
 #include "tuner/report/report.h"
 
+#include "tuner/base/json.h"
+
 #include <math.h>
 #include <string.h>
-
-static json_t *number(double v)
-{
-    return isfinite(v) ? json_real(v) : json_null();
-}
 
 json_t *report_trial_json(const struct session *s, const struct trial *t)
 {
@@ -17,7 +14,7 @@ json_t *report_trial_json(const struct session *s, const struct trial *t)
                             "attempts", (json_int_t)t->attempts);
     const double *baseline = session_baseline(s);
     if (t->state == TRIAL_COMPLETE && (baseline || !objective_needs_baseline(&s->study->objective)))
-        json_object_set_new(out, "utility", number(objective_utility(&s->study->objective, t->value, baseline)));
+        json_object_set_new(out, "utility", json_number(objective_utility(&s->study->objective, t->value, baseline)));
     if (t->outside) json_object_set_new(out, "outside", json_string(t->outside));
     if (t->reason) json_object_set_new(out, "reason", json_string(t->reason));
     if (t->confirms >= 0) json_object_set_new(out, "confirms", json_integer(t->confirms));

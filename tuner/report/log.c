@@ -17,7 +17,7 @@ static void print_json(FILE *out, const struct store_event *e, json_t *body)
     json_t *line = json_pack("{s:I, s:s, s:I, s:o}", "seq", (json_int_t)e->seq, "event", logged_name(e->kind), "at_ms",
                              (json_int_t)e->at_ms, "body", body ? json_incref(body) : json_object());
     if (e->trial >= 0) json_object_set_new(line, "trial", json_integer(e->trial));
-    char *text = json_pretty_numbers(line);
+    char *text = json_text(line);
     fprintf(out, "%s\n", text);
     free(text);
     json_decref(line);
@@ -35,7 +35,7 @@ static void on_event(void *data, const struct store_event *e)
         json_t *token = json_incref(json_object_get(body, "token"));
         json_object_del(body, "token");
         json_object_del(body, "file"); /* pages long */
-        char *text = body ? json_pretty_numbers(body) : NULL;
+        char *text = body ? json_text(body) : NULL;
         fprintf(l->out, "%6lld  %s  ", (long long)e->seq, report_time(e->at_ms, when, sizeof when));
         if (e->trial >= 0)
             fprintf(l->out, "trial %-5ld", e->trial);

@@ -151,7 +151,7 @@ static void print_json(struct progress *p, const char *event, const struct trial
     json_t *line = json_pack("{s:s}", "event", event);
     if (t) json_object_set_new(line, "trial", report_trial_json(p->s, t));
     if (text) json_object_set_new(line, "text", json_string(text));
-    char *out = json_pretty_numbers(line);
+    char *out = json_text(line);
     fprintf(p->out, "%s\n", out);
     free(out);
     json_decref(line);

@@ -174,7 +174,8 @@ static double time_spent(const json_t *state, const json_t *entry, int64_t now_m
 {
     const json_t *run = json_object_get(state, "run");
     bool until = strcmp(json_string_value(json_object_get(entry, "budget")), "until") == 0;
-    return run ? number_of(run, until ? "gone_ms" : "spent_ms") : fmax((double)now_ms - number_of(entry, "began_ms"), 0);
+    return run ? number_of(run, until ? "gone_ms" : "spent_ms")
+               : fmax((double)now_ms - number_of(entry, "began_ms"), 0);
 }
 
 static void show_time_left(FILE *out, const char *name, double limit_ms, int64_t spent)
@@ -231,10 +232,9 @@ json_t *report_status_json(json_t *state, bool running, int64_t now_ms)
     for (size_t i = 0; i < json_array_size(budgets); i++) {
         json_t *e = json_array_get(budgets, i);
         bool time = json_object_get(e, "limit_ms") != NULL;
-        double spent =
-            time ? time_spent(state, e, now_ms) : number_of(e, "spent") + number_of(e, "reserved");
+        double spent = time ? time_spent(state, e, now_ms) : number_of(e, "spent") + number_of(e, "reserved");
         double left = fmax(number_of(e, time ? "limit_ms" : "limit") - spent, 0);
-        json_object_set_new(e, time ? "left_ms" : "left", json_real(left));
+        json_object_set_new(e, time ? "left_ms" : "left", json_number(left));
     }
     return state;
 }
@@ -327,6 +327,7 @@ static void learn(void *data, const struct store_event *e)
     case LOGGED_CONDEMNED:
     case LOGGED_ADJUSTED:
     case LOGGED_CHECKPOINT:
+    case LOGGED_ANNOUNCED:
     case LOGGED_PHASE:
     case LOGGED_NOTE: break;
     }
@@ -339,7 +340,7 @@ static void show_params(FILE *out, const json_t *params)
     json_t *v;
     json_object_foreach((json_t *)params, name, v)
     {
-        char *text = json_pretty_numbers(v);
+        char *text = json_text(v);
         struct arena a = {0};
         fprintf(out, "  %-20s %s\n", plain_shown(&a, name),
                 plain_shown(&a, json_is_string(v) ? json_string_value(v) : text));

@@ -15,7 +15,8 @@ struct scale {
 
 static struct scale scale_of(const struct param *p)
 {
-    double half = p->type == PARAM_INT ? 0.5 : 0, lo = p->lo - half, hi = p->hi + half;
+    double step = p->step > 0 ? p->step : p->type == PARAM_INT ? 1 : 0;
+    double last = step > 0 ? p->lo + (param_levels(p) - 1) * step : p->hi, lo = p->lo - step / 2, hi = last + step / 2;
     return p->log ? (struct scale){log(lo), log(hi), true} : (struct scale){lo, hi, false};
 }
 
@@ -36,19 +37,22 @@ static struct dimension grid(struct arena *arena, size_t levels, const struct pa
 {
     double *at = arena_array(arena, levels, sizeof *at);
     for (size_t i = 0; i < levels; i++)
-        at[i] = p->type == PARAM_INT ? to_unit(p, p->lo + (double)i) : ((double)i + 0.5) / (double)levels;
+        at[i] = p->n_values ? ((double)i + 0.5) / (double)levels
+                            : to_unit(p, p->lo + (double)i * (p->step > 0 ? p->step : 1));
     return (struct dimension){DIMENSION_GRID, levels, at};
 }
 
 static struct dimension dimension_of(const struct param *p, struct arena *arena)
 {
+    double levels = param_levels(p);
     switch (p->type) {
     case PARAM_INT:
-        return param_levels(p) <= GRID_MAX ? grid(arena, (size_t)param_levels(p), p) : (struct dimension){0};
+    case PARAM_FLOAT:
+        if (levels < 2 || levels > GRID_MAX) return (struct dimension){0};
+        return grid(arena, (size_t)levels, p);
     case PARAM_ORDINAL: return grid(arena, p->n_values, p);
     case PARAM_CATEGORICAL:
     case PARAM_BOOL: return (struct dimension){DIMENSION_CATEGORY, p->n_values, NULL};
-    case PARAM_FLOAT: break;
     }
     return (struct dimension){0};
 }
@@ -114,18 +118,11 @@ void encode(const struct encoding *e, const double *config, double *ret_point)
     for (size_t g = 0; n + g < e->d; g++) ret_point[n + g] = condition_holds(e->condition[g], config);
 }
 
-static double six_digits(double v)
-{
-    char buf[40];
-    snprintf(buf, sizeof buf, "%.6g", v);
-    return strtod(buf, NULL);
-}
-
 static double decode_value(const struct param *p, double u)
 {
     switch (p->type) {
-    case PARAM_INT: return fmin(fmax(round(from_unit(p, u)), p->lo), p->hi);
-    case PARAM_FLOAT: return fmin(fmax(six_digits(from_unit(p, u)), p->lo), p->hi);
+    case PARAM_INT:
+    case PARAM_FLOAT: return param_nearest(p, from_unit(p, u));
     case PARAM_ORDINAL: return fmin(fmax(floor(u * (double)p->n_values), 0), (double)p->n_values - 1);
     case PARAM_CATEGORICAL:
     case PARAM_BOOL: return u;
@@ -153,7 +150,7 @@ void encoding_settle(void *data, double *point, bool *movable)
         }
         movable[i] = exists;
         if (!exists) point[i] = e->neutral[i];
-        config[i] = !exists ? NAN : p->type == PARAM_FLOAT ? from_unit(p, point[i]) : decode_value(p, point[i]);
+        config[i] = !exists ? NAN : param_levels(p) == 0 ? from_unit(p, point[i]) : decode_value(p, point[i]);
     }
 }
 

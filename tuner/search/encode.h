@@ -1,11 +1,13 @@
 /* encode: configurations ↔ points of the surrogate.
  *
- *     u = (t(x) − t(lo − step/2)) / (t(hi + step/2) − t(lo − step/2)),  t = log on a log scale, step = 1 for int
+ *     u = (t(x) − t(lo − step/2)) / (t(hi + step/2) − t(lo − step/2)),  t = log on a log scale, step = 1 for int,
+ *                                                                             0 for a float without steps
  *
- * Integers up to 4096 values and ordinals are grids, categoricals and bools categories. A parameter that does not exist
- * lies at 0.5 (its first value, if categorical). Two configurations that differ in what exists must be apart: where a
- * condition depends on more than categories (which are apart already; a bit beside them was worse, tests/bench), one
- * more category for each distinct condition, 0 or 1, says whether it holds. The kernel stays positive definite.
+ * Integers and stepped floats up to 4096 values and ordinals are grids, categoricals and bools categories. A parameter
+ * that does not exist lies at 0.5 (its first value, if categorical). Two configurations that differ in what exists must
+ * be apart: where a condition depends on more than categories (which are apart already; a bit beside them was worse,
+ * tests/bench), one more category for each distinct condition, 0 or 1, says whether it holds. The kernel stays positive
+ * definite.
  */
 #ifndef TUNER_SEARCH_ENCODE_H
 #define TUNER_SEARCH_ENCODE_H
@@ -28,7 +30,7 @@ enum status encoding_make(const struct space *space, struct arena *arena, struct
 
 void encode(const struct encoding *e, const double *config, double *ret_point);
 
-/* Floats come back with 6 significant digits, inside their range. */
+/* Numbers come back as param_nearest has them. */
 void decode(const struct encoding *e, const double *point, double *ret_config);
 
 /* Squared distance of two points; categories are 0 or 1 apart. */

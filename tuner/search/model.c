@@ -16,8 +16,8 @@ static struct acquisition_output contribution(const struct objective *o, size_t 
     struct acquisition_output out = {.link = links[m->kind]};
     if (!objective_in_utility(o, i)) return out;
     switch (o->form) {
-    case OBJECTIVE_WEIGHTS: /* a baseline of 0 leaves the other metrics no say; it must not overflow */
-        out.weight = o->weight[i] * m->goal / fmax(fabs(baseline[i]), 1e-100);
+    case OBJECTIVE_WEIGHTS:
+        out.weight = o->weight[i] * m->goal / fmax(objective_unit(o, i, baseline), 1e-100); /* must not overflow */
         break;
     case OBJECTIVE_EXCHANGE:
         out.weight = i == o->gain ? 100 : -o->exchange / M_LN2;

@@ -116,7 +116,7 @@ void call_file(struct call *c, const char *type, int fd, uint64_t bytes)
 
 void call_answer(struct call *c, unsigned status, json_t *answer)
 {
-    char *text = json_pretty_numbers(answer);
+    char *text = json_text(answer);
     finish(c, status, "application/json", text, strlen(text));
     free(text);
     json_decref(answer);
@@ -128,7 +128,7 @@ static void problem(struct call *c, unsigned status, const char *detail)
                           (json_int_t)status, "detail", detail);
     if (!o) /* the detail has bytes of a request that are not UTF-8 */
         o = json_pack("{s:s, s:s, s:I}", "type", "about:blank", "title", title(status), "status", (json_int_t)status);
-    char *text = json_pretty_numbers(o);
+    char *text = json_text(o);
     finish(c, status, "application/problem+json", text, strlen(text));
     free(text);
     json_decref(o);
@@ -226,7 +226,7 @@ static struct store_answer kept_answer(const struct call *c, unsigned status, co
 void call_answer_durably(struct call *c, struct hosted *h, unsigned status, json_t *answer)
 {
     if (c->key) {
-        char *text = json_pretty_numbers(answer);
+        char *text = json_text(answer);
         struct store_answer a = kept_answer(c, status, text);
         journal_keep_answer(h->run->session->journal, &a);
         free(text);
@@ -243,7 +243,7 @@ void call_answer_durably(struct call *c, struct hosted *h, unsigned status, json
 enum status call_keep_answer(struct call *c, unsigned status, const json_t *kept, struct error *err)
 {
     if (!c->key) return STATUS_OK;
-    char *text = json_pretty_numbers(kept);
+    char *text = json_text(kept);
     struct store_answer a = kept_answer(c, status, text);
     enum status s = store_answer_insert(c->store, &a, err);
     free(text);

@@ -89,7 +89,7 @@ json_t *feed_event_json(const struct store_event *e)
 
 static char *sse(const char *kind, int64_t seq, json_t *data, size_t *ret_n)
 {
-    char *text = json_pretty_numbers(data), *out = must_alloc(strlen(text) + 96, 1);
+    char *text = json_text(data), *out = must_alloc(strlen(text) + 96, 1);
     int n = seq ? sprintf(out, "id: %lld\nevent: %s\ndata: %s\n\n", (long long)seq, kind, text)
                 : sprintf(out, "event: %s\ndata: %s\n\n", kind, text);
     free(text);

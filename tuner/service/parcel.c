@@ -195,7 +195,7 @@ static void name_it(struct parcel *p, const struct study *study)
     digest_hex(hash, p->definition);
     free(text);
     json_object_set_new(all, "definition", json_string(p->definition));
-    p->text = json_pretty_numbers(all);
+    p->text = json_text(all);
     json_decref(all);
 }
 

@@ -87,11 +87,30 @@ static enum status fail(struct reader *r, const char *what)
                      r->at);
 }
 
-/* A word, or text in quotes. */
+/* End of a list or map that begins here; NULL: it does not end. */
+static const char *skip_brackets(const char *c)
+{
+    int depth = 0;
+    bool quoted = false;
+    for (; *c; c++) {
+        if (*c == '"') quoted = !quoted;
+        if (quoted) continue;
+        depth += (*c == '[' || *c == '{') - (*c == ']' || *c == '}');
+        if (depth == 0) return c + 1;
+    }
+    return NULL;
+}
+
+/* A word, text in quotes, or a list as one of a parameter's values. */
 static char *read_word(struct reader *r)
 {
     skip_blanks(r);
     const char *start = r->at;
+    if (*start == '[' || *start == '{') {
+        const char *end = skip_brackets(start);
+        if (end) r->at = end;
+        return end ? arena_printf(r->arena, "%.*s", (int)(end - start), start) : NULL;
+    }
     if (*start == '\'' || *start == '"') {
         const char *end = strchr(start + 1, *start);
         if (!end) return NULL;

@@ -1,6 +1,8 @@
 /* What makes trials belong to a study, and what may change of it between two runs. */
 #include "tuner/study/study.h"
 
+#include "tuner/base/json.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +12,7 @@ char *study_identity(const struct study *study)
     for (size_t i = 0; i < study->objective.n_metrics; i++)
         json_array_append_new(metrics, json_string(study->objective.metric[i].name));
     json_t *all = json_pack("{s:o, s:o}", "parameters", space_describe(&study->space), "metrics", metrics);
-    char *text = json_dumps(all, JSON_REAL_PRECISION(15));
+    char *text = json_text(all);
     json_decref(all);
     return text;
 }
@@ -52,12 +54,12 @@ static enum status check_same(const json_t *before, const json_t *now, struct er
 
 static char *describe(const json_t *value)
 {
-    return value ? json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6)) : NULL;
+    return value ? json_text(value) : NULL;
 }
 
 static const char *list_changes(const json_t *before, const json_t *now, struct arena *arena)
 {
-    static const char *const keys[] = {"range", "scale", "values", "when"};
+    static const char *const keys[] = {"range", "scale", "step", "values", "when"};
     char *text = arena_strdup(arena, "");
     size_t i;
     json_t *p;
@@ -65,7 +67,7 @@ static const char *list_changes(const json_t *before, const json_t *now, struct 
     {
         const char *name = json_string_value(json_object_get(p, "name"));
         const json_t *old = find(before, name);
-        for (size_t k = 0; k < 4; k++) {
+        for (size_t k = 0; k < 5; k++) {
             const json_t *a = json_object_get(old, keys[k]), *b = json_object_get(p, keys[k]);
             if (a == b || (a && b && json_equal(a, b))) continue;
             char *was = describe(a), *is = describe(b);

@@ -1,5 +1,6 @@
 #include "tuner/study/objective.h"
 
+#include "tuner/base/bounded.h"
 #include "tuner/base/words.h"
 
 #include <math.h>
@@ -47,9 +48,16 @@ bool objective_needs_baseline(const struct objective *o)
     return o->form == OBJECTIVE_WEIGHTS || o->form == OBJECTIVE_EXCHANGE;
 }
 
+double objective_unit(const struct objective *o, size_t metric, const double *baseline)
+{
+    double size = fabs(baseline[metric]);
+    return o->metric[metric].unit > 0 ? o->metric[metric].unit : size > 0 ? size : 1;
+}
+
 static double relative_gain(const struct objective *o, size_t i, const double *values, const double *baseline)
 {
-    return o->metric[i].goal * (values[i] - baseline[i]) / fmax(fabs(baseline[i]), 1e-300);
+    double unit = objective_unit(o, i, baseline), apart = values[i] - baseline[i];
+    return bounded(o->metric[i].goal * (isfinite(apart) ? apart / unit : values[i] / unit - baseline[i] / unit));
 }
 
 double objective_utility(const struct objective *o, const double *values, const double *baseline)
@@ -58,16 +66,16 @@ double objective_utility(const struct objective *o, const double *values, const 
     switch (o->form) {
     case OBJECTIVE_WEIGHTS:
         for (size_t i = 0; i < o->n_metrics; i++)
-            if (o->weight[i] > 0) u += o->weight[i] * relative_gain(o, i, values, baseline);
+            if (o->weight[i] > 0) u = bounded_sum(u, o->weight[i] * relative_gain(o, i, values, baseline));
         return u;
     case OBJECTIVE_EXCHANGE:
-        return 100 * (values[o->gain] - baseline[o->gain]) -
-               o->exchange * log2(fmax(values[o->cost], 1e-300) / fmax(baseline[o->cost], 1e-300));
+        return bounded(100 * (values[o->gain] - baseline[o->gain]) -
+                       o->exchange * (log2(fmax(values[o->cost], 1e-300)) - log2(fmax(baseline[o->cost], 1e-300))));
     case OBJECTIVE_SINGLE: return o->metric[o->gain].goal * values[o->gain];
     case OBJECTIVE_PARETO:
-        return baseline
-                   ? 0.5 * (relative_gain(o, o->gain, values, baseline) + relative_gain(o, o->cost, values, baseline))
-                   : 0;
+        return baseline ? 0.5 * relative_gain(o, o->gain, values, baseline) +
+                              0.5 * relative_gain(o, o->cost, values, baseline)
+                        : 0;
     }
     return u;
 }

@@ -1,10 +1,10 @@
 /* objective: metrics, and how they become one utility (larger is better).
  *
  * With baseline metrics M₀ and goals g = +1 (maximize) or −1 (minimize):
- *   weights   U = Σ wᵢ gᵢ (Mᵢ − Mᵢ₀)/|Mᵢ₀|          Σ wᵢ = 1
+ *   weights   U = Σ wᵢ gᵢ (Mᵢ − Mᵢ₀)/uᵢ             Σ wᵢ = 1; uᵢ: the metric's `unit`, else |Mᵢ₀|, of 0: 1
  *   exchange  U = 100 (EM − EM₀) − r log₂(T/T₀)      r: EM points given up for halving T
  *   single    U = g M
- *   pareto    U = Σ ½ gᵢ (Mᵢ − Mᵢ₀)/|Mᵢ₀| over its two metrics, only to rank one above the other; the search looks for
+ *   pareto    U = Σ ½ gᵢ (Mᵢ − Mᵢ₀)/uᵢ over its two metrics, only to rank one above the other; the search looks for
  *             the whole front. Without a baseline the first complete trial stands in for it.
  * A configuration is feasible if every constraint holds.
  */
@@ -30,7 +30,8 @@ struct metric {
     const char *name;
     enum goal goal;
     enum metric_kind kind;
-    double of; /* proportion: n; 0 = unknown */
+    double of;   /* proportion: n; 0 = unknown */
+    double unit; /* the difference that weighs as much as all of the baseline does otherwise; 0 = that */
 };
 
 enum objective_form { OBJECTIVE_WEIGHTS, OBJECTIVE_EXCHANGE, OBJECTIVE_SINGLE, OBJECTIVE_PARETO };
@@ -68,6 +69,8 @@ bool objective_needs_baseline(const struct objective *o);
 
 /* `values` and `baseline` hold n_metrics numbers each; `baseline` may be NULL if none is needed. */
 double objective_utility(const struct objective *o, const double *values, const double *baseline);
+/* What differences of a metric are counted in (see above); > 0. */
+double objective_unit(const struct objective *o, size_t metric, const double *baseline);
 double constraint_bound(const struct constraint *c, const double *baseline);
 /* Is `a` as good as `b` in both metrics of a pareto objective, and better in one? */
 bool objective_dominates(const struct objective *o, const double *a, const double *b);

@@ -10,18 +10,21 @@
 static enum status read_metric(struct file *f, const struct yaml_node *key, const struct yaml_node *node,
                                struct metric *m)
 {
-    static const struct key keys[] = {{"goal", file_present}, {"kind", file_present}, {"of", file_present}};
+    static const struct key keys[] = {
+        {"goal", file_present}, {"kind", file_present}, {"of", file_present}, {"unit", file_present}};
     static const char *const goals[] = {"minimize", "maximize"}, *const kinds[] = {"value", "proportion", "count"};
     size_t goal = 0, kind = METRIC_VALUE;
     enum status s = file_check_name(f, key, "a metric");
-    if (!s) s = file_check_keys(f, node, key->text, keys, 3);
+    if (!s) s = file_check_keys(f, node, key->text, keys, 4);
     if (s) return s;
-    const struct yaml_node *g = yaml_get(node, "goal"), *k = yaml_get(node, "kind"), *of = yaml_get(node, "of");
+    const struct yaml_node *g = yaml_get(node, "goal"), *k = yaml_get(node, "kind"), *of = yaml_get(node, "of"),
+                           *unit = yaml_get(node, "unit");
     if (!g) return file_fail(f, node, "metric '%s' needs a goal: minimize or maximize", key->text);
     s = file_choice(f, g, "goal", goals, 2, &goal);
     if (!s && k) s = file_choice(f, k, "kind", kinds, 3, &kind);
     if (!s && of) s = file_number(f, of, "of", 1, 1e12, &m->of);
     if (!s && of && kind != METRIC_PROPORTION) s = file_fail(f, of, "'of' belongs to kind: proportion");
+    if (!s && unit) s = file_number(f, unit, "unit", 1e-300, 1e300, &m->unit);
     m->name = key->text;
     m->goal = goal ? GOAL_MAXIMIZE : GOAL_MINIMIZE;
     m->kind = (enum metric_kind)kind;

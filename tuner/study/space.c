@@ -1,11 +1,15 @@
 #include "tuner/study/space.h"
 
+#include "tuner/base/json.h"
 #include "tuner/base/words.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static const double STEP_SLACK = 1e-9; /* of a step: [0, 0.3] by 0.1 has four values */
 
 const char *param_type_name(enum param_type type)
 {
@@ -16,8 +20,8 @@ const char *param_type_name(enum param_type type)
 double param_levels(const struct param *p)
 {
     switch (p->type) {
-    case PARAM_INT: return p->hi - p->lo + 1;
-    case PARAM_FLOAT: return p->lo < p->hi ? 0 : 1;
+    case PARAM_INT: return floor((p->hi - p->lo) / fmax(p->step, 1)) + 1;
+    case PARAM_FLOAT: return p->step > 0 ? floor((p->hi - p->lo) / p->step + STEP_SLACK) + 1 : p->lo < p->hi ? 0 : 1;
     case PARAM_CATEGORICAL:
     case PARAM_ORDINAL:
     case PARAM_BOOL: return (double)p->n_values;
@@ -25,11 +29,62 @@ double param_levels(const struct param *p)
     return 0;
 }
 
+static double digits(double v, int n)
+{
+    char buf[40];
+    snprintf(buf, sizeof buf, "%.*g", n, v);
+    return strtod(buf, NULL);
+}
+
+/* lo + k · step in decimal: 0.3, not 0.30000000000000004, where both are decimals of 15 digits. */
+static double step_value(const struct param *p, double k)
+{
+    double step = p->step > 0 ? p->step : 1, v = p->lo + k * step;
+    if (p->type == PARAM_INT) return v;
+    bool decimal = digits(p->lo, 15) == p->lo && digits(step, 15) == step;
+    return fmin(decimal ? digits(v, 15) : v, p->hi);
+}
+
+static double nearest_step(const struct param *p, double v)
+{
+    double k = round((v - p->lo) / (p->step > 0 ? p->step : 1));
+    return step_value(p, fmin(fmax(k, 0), param_levels(p) - 1));
+}
+
+double param_nearest(const struct param *p, double v)
+{
+    if (param_levels(p) > 0) return nearest_step(p, v);
+    double wide = fmax(fabs(p->lo), fabs(p->hi)) / (p->hi - p->lo);
+    int n = 6 + (int)fmin(fmax(floor(log10(wide)), 0), 11);
+    return fmin(fmax(n < 16 ? digits(v, n) : v, p->lo), p->hi);
+}
+
 int space_find(const struct space *s, const char *name)
 {
     for (size_t i = 0; i < s->n; i++)
         if (strcmp(s->param[i].name, name) == 0) return (int)i;
     return -1;
+}
+
+static void write_variable(const char *name, bool capitals, char *ret)
+{
+    for (; *name; name++)
+        *ret++ = !isalnum((unsigned char)*name) ? '_' : capitals ? (char)toupper((unsigned char)*name) : *name;
+    *ret = 0;
+}
+
+const char *space_variable(const struct space *s, size_t param, struct arena *arena)
+{
+    const char *name = s->param[param].name;
+    char *own = arena_strdup(arena, name), other[SPACE_NAME_MAX + 1];
+    bool alone = true;
+    write_variable(name, true, own);
+    for (size_t i = 0; i < s->n; i++) {
+        write_variable(s->param[i].name, true, other);
+        alone &= i == param || strcmp(other, own) != 0;
+    }
+    if (!alone) write_variable(name, false, own);
+    return arena_printf(arena, "NOCTURNE_PARAM_%s", own);
 }
 
 void space_settle(const struct space *s, double *config)
@@ -48,48 +103,47 @@ const char *param_text(const struct param *p, double value, char *buf)
     if (isnan(value)) return "";
     switch (p->type) {
     case PARAM_INT: snprintf(buf, SPACE_TEXT_MAX, "%.0f", value); return buf;
-    case PARAM_FLOAT: snprintf(buf, SPACE_TEXT_MAX, "%.15g", value); return buf;
+    case PARAM_FLOAT: return json_shortest(value, buf);
     case PARAM_CATEGORICAL:
     case PARAM_ORDINAL:
-    case PARAM_BOOL: return p->value[(size_t)value];
+    case PARAM_BOOL: return p->value[(size_t)value].text;
     }
     return "";
 }
 
-static double fifteen_digits(double v)
-{
-    char buf[40];
-    if (v == floor(v) && fabs(v) < 1e15) return v;
-    snprintf(buf, sizeof buf, "%.15g", v);
-    return strtod(buf, NULL);
-}
-
 static enum status in_range(const struct param *p, double v, double *ret, struct error *err)
 {
+    char a[40], b[40], c[40];
+    json_shortest(v, a);
     if (p->type == PARAM_INT && v != floor(v))
-        return error_set(err, STATUS_INVALID, "%s: %.15g is not a whole number", p->name, v);
+        return error_set(err, STATUS_INVALID, "%s: %s is not a whole number", p->name, a);
     if (!(v >= p->lo && v <= p->hi))
-        return error_set(err, STATUS_INVALID, "%s: %.15g is outside its range [%.15g, %.15g]", p->name, v, p->lo,
-                         p->hi);
-    *ret = fifteen_digits(v);
+        return error_set(err, STATUS_INVALID, "%s: %s is outside its range [%s, %s]", p->name, a,
+                         json_shortest(p->lo, b), json_shortest(p->hi, c));
+    double on = p->step > 0 ? nearest_step(p, v) : v;
+    if (fabs(on - v) > STEP_SLACK * p->step)
+        return error_set(err, STATUS_INVALID, "%s: %s is not on its steps of %s from %s; the nearest is %s", p->name, a,
+                         json_shortest(p->step, b), json_shortest(p->lo, c), json_shortest(on, (char[40]){0}));
+    *ret = p->type == PARAM_INT ? on + 0.0 : on; /* a whole −0 is 0 */
     return STATUS_OK;
 }
 
-static enum status one_of(const struct param *p, const char *text, double *ret, struct error *err)
+static enum status take_choice(const struct param *p, size_t at, const char *text, double *ret, struct error *err)
 {
-    for (size_t i = 0; i < p->n_values; i++)
-        if (strcmp(p->value[i], text) == 0) {
-            *ret = (double)i;
-            return STATUS_OK;
-        }
-    const char *near = words_nearest(text, p->value, p->n_values);
+    const char *texts[SPACE_VALUES_MAX];
+    if (at < p->n_values) {
+        *ret = (double)at;
+        return STATUS_OK;
+    }
+    for (size_t i = 0; i < p->n_values; i++) texts[i] = p->value[i].text;
+    const char *near = words_nearest(text, texts, p->n_values);
     return error_set(err, STATUS_INVALID, "%s: '%.80s' is not one of its values%s%s%s", p->name, text,
                      near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
 enum status param_parse(const struct param *p, const char *text, double *ret, struct error *err)
 {
-    if (p->n_values) return one_of(p, text, ret, err);
+    if (p->n_values) return take_choice(p, choice_of_text(p->value, p->n_values, text), text, ret, err);
     double v;
     if (!words_number(text, &v)) return error_set(err, STATUS_INVALID, "%s: '%.80s' is not a number", p->name, text);
     return in_range(p, v, ret, err);
@@ -102,12 +156,9 @@ static json_t *value_to_json(const struct param *p, double value)
     case PARAM_FLOAT: return json_real(value);
     case PARAM_BOOL: return json_boolean(value != 0);
     case PARAM_CATEGORICAL:
-    case PARAM_ORDINAL: break;
+    case PARAM_ORDINAL: return choice_json(&p->value[(size_t)value]);
     }
-    const char *text = p->value[(size_t)value];
-    double v;
-    if (!p->is_number[(size_t)value] || !words_number(text, &v)) return json_string(text);
-    return v == floor(v) && fabs(v) < 9e15 && !strpbrk(text, ".eE") ? json_integer((json_int_t)v) : json_real(v);
+    return NULL;
 }
 
 json_t *space_to_json(const struct space *s, const double *config)
@@ -124,17 +175,11 @@ static enum status value_from_json(const struct param *p, const json_t *v, doubl
         if (!json_is_number(v)) return error_set(err, STATUS_INVALID, "%s: must be a number", p->name);
         return in_range(p, json_number_value(v), ret, err);
     }
-    for (size_t i = 0; i < p->n_values; i++) {
-        json_t *candidate = value_to_json(p, (double)i);
-        bool same = json_equal(candidate, v) || (json_is_number(candidate) && json_is_number(v) &&
-                                                 json_number_value(candidate) == json_number_value(v));
-        json_decref(candidate);
-        if (same) {
-            *ret = (double)i;
-            return STATUS_OK;
-        }
-    }
-    return one_of(p, json_is_string(v) ? json_string_value(v) : "that", ret, err);
+    size_t at = choice_of_json(p->value, p->n_values, v);
+    char *text = at == SIZE_MAX ? json_text(v) : NULL;
+    enum status s = take_choice(p, at, json_is_string(v) ? json_string_value(v) : text ? text : "", ret, err);
+    free(text);
+    return s;
 }
 
 enum status space_from_json(const struct space *s, const json_t *object, double *ret_config, struct error *err)
@@ -171,10 +216,11 @@ json_t *space_describe(const struct space *s)
         json_t *one = json_pack("{s:s, s:s}", "name", p->name, "type", param_type_name(p->type));
         if (p->n_values) {
             json_t *values = json_array();
-            for (size_t k = 0; k < p->n_values; k++) json_array_append_new(values, json_string(p->value[k]));
+            for (size_t k = 0; k < p->n_values; k++) json_array_append_new(values, json_string(p->value[k].text));
             json_object_set_new(one, "values", values);
         } else {
             json_object_set_new(one, "range", json_pack("[f, f]", p->lo, p->hi));
+            if (p->step > 0) json_object_set_new(one, "step", json_real(p->step));
             json_object_set_new(one, "scale", json_string(p->log ? "log" : "linear"));
         }
         if (p->when) json_object_set_new(one, "when", json_string(p->when_text));

@@ -2,11 +2,13 @@
  *
  * A configuration is an array of `space.n` doubles, one per parameter: the number itself
  * for int and float, the index of the value for categorical, ordinal and bool (0 false,
- * 1 true), and NaN for a parameter that does not exist under its condition (`when`). Floats carry at most 15
- * significant digits, so their text is exact.
+ * 1 true), and NaN for a parameter that does not exist under its condition (`when`). Text and JSON of a configuration
+ * read back to the same bits.
  */
 #ifndef TUNER_STUDY_SPACE_H
 #define TUNER_STUDY_SPACE_H
+
+#include "tuner/study/choice.h"
 
 #include "tuner/base/error.h"
 
@@ -14,7 +16,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { SPACE_PARAMS_MAX = 64, SPACE_VALUES_MAX = 256, SPACE_TEXT_MAX = 256 };
+enum {
+    SPACE_PARAMS_MAX = 64,
+    SPACE_VALUES_MAX = 256,
+    SPACE_NAME_MAX = 48,
+    SPACE_TEXT_MAX = 256 /* bytes of a value's text, with its end */
+};
 
 enum param_type { PARAM_INT, PARAM_FLOAT, PARAM_CATEGORICAL, PARAM_ORDINAL, PARAM_BOOL };
 
@@ -24,10 +31,10 @@ struct param {
     const char *name;
     enum param_type type;
     double lo, hi; /* int, float: inclusive bounds */
+    double step;   /* int, float: lo, lo + step, …; 0: an int's is 1, a float is a continuum */
     bool log;      /* int, float: searched on a log scale; lo > 0 */
     size_t n_values;
-    const char **value;           /* categorical, ordinal, bool: the texts */
-    bool *is_number;              /* … which of them are numbers in JSON */
+    struct choice *value;         /* categorical, ordinal, bool */
     const struct condition *when; /* NULL: always exists */
     const char *when_text;
 };
@@ -42,8 +49,16 @@ const char *param_type_name(enum param_type type);
 /* Number of values a parameter can take; 0 means a continuum. */
 double param_levels(const struct param *p);
 
+/* int, float: the value nearest to `v`: in range, on a step; of a continuum with as many digits as its range asks for,
+ * six of hi − lo at least. */
+double param_nearest(const struct param *p, double v);
+
 /* Index of the parameter called `name`, or -1. */
 int space_find(const struct space *s, const char *name);
+
+/* Name of the environment variable that tells a program a parameter: NOCTURNE_PARAM_ and the name in capitals, with '_'
+ * for what is neither letter nor digit; not in capitals where two names differ in them only. In the arena. */
+const char *space_variable(const struct space *s, size_t param, struct arena *arena);
 
 /* Does a condition (`when`) hold? NULL always does. Defined in condition.c. */
 bool condition_holds(const struct condition *c, const double *config);

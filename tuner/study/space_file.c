@@ -2,12 +2,15 @@
 #include "tuner/study/condition.h"
 #include "tuner/study/file.h"
 
+#include "tuner/base/json.h"
 #include "tuner/base/words.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { INT_EXACT = 1000000000, WHEN_BYTES_MAX = 4096, REFERENCES_MAX = 256 };
+enum { WHEN_BYTES_MAX = 4096, REFERENCES_MAX = 256 };
+
+static const double INT_EXACT = 9007199254740992; /* 2^53: up to here a double counts */
 
 static const char *const type_names[] = {"int", "float", "categorical", "ordinal", "bool"};
 
@@ -26,10 +29,35 @@ static enum status read_type(struct file *f, const struct yaml_node *node, struc
                      near ? near : "", near ? "'?" : "; one of int, float, categorical, ordinal, bool");
 }
 
+static enum status read_step(struct file *f, const struct yaml_node *v, struct param *p)
+{
+    enum status s = file_number(f, v, "step", 1e-300, 1e300, &p->step);
+    if (s) return s;
+    if (p->type == PARAM_INT && p->step != floor(p->step))
+        return file_fail(f, v, "the step of the int '%s' must be a whole number", p->name);
+    if (p->log) return file_fail(f, v, "'%s' has steps and a log scale; list its values as an ordinal", p->name);
+    if (param_levels(p) < 2)
+        return file_fail(f, v, "one step of '%s' is longer than its range, which then holds one value", p->name);
+    return STATUS_OK;
+}
+
+static enum status read_scale(struct file *f, const struct yaml_node *range, const struct yaml_node *v, struct param *p)
+{
+    if (v->kind != YAML_TEXT || (strcmp(v->text, "log") != 0 && strcmp(v->text, "linear") != 0))
+        return file_fail(f, v, "'scale' must be log or linear");
+    char lo[40];
+    p->log = strcmp(v->text, "log") == 0;
+    if (p->log && p->lo <= 0)
+        return file_fail(f, range, "a log scale needs bounds above 0, not %s", json_shortest(p->lo, lo));
+    return STATUS_OK;
+}
+
 static enum status read_range(struct file *f, const struct yaml_node *node, struct param *p)
 {
-    const struct yaml_node *v = yaml_get(node, "range"), *scale = yaml_get(node, "scale");
+    const struct yaml_node *v = yaml_get(node, "range"), *scale = yaml_get(node, "scale"),
+                           *step = yaml_get(node, "step");
     double limit = p->type == PARAM_INT ? INT_EXACT : 1e300;
+    char lo[40], hi[40];
     if (!v) return file_fail(f, node, "parameter '%s' needs a range such as [1, 20]", p->name);
     if (v->kind != YAML_LIST || v->n != 2) return file_fail(f, v, "'range' must be a list of two numbers, [low, high]");
     enum status s = file_number(f, v->value[0], "range", -limit, limit, &p->lo);
@@ -38,14 +66,32 @@ static enum status read_range(struct file *f, const struct yaml_node *node, stru
     if (p->type == PARAM_INT && (p->lo != floor(p->lo) || p->hi != floor(p->hi)))
         return file_fail(f, v, "the range of the int '%s' must be whole numbers", p->name);
     if (p->lo > p->hi)
-        return file_fail(f, v, "the range of '%s' is empty: %.15g is above %.15g", p->name, p->lo, p->hi);
+        return file_fail(f, v, "the range of '%s' is empty: %s is above %s", p->name, json_shortest(p->lo, lo),
+                         json_shortest(p->hi, hi));
     if (p->lo == p->hi)
         return file_fail(f, v, "the range of '%s' holds one value; write it into the command instead", p->name);
-    if (!scale) return STATUS_OK;
-    if (scale->kind != YAML_TEXT || (strcmp(scale->text, "log") != 0 && strcmp(scale->text, "linear") != 0))
-        return file_fail(f, scale, "'scale' must be log or linear");
-    p->log = strcmp(scale->text, "log") == 0;
-    if (p->log && p->lo <= 0) return file_fail(f, v, "a log scale needs bounds above 0, not %.15g", p->lo);
+    if (scale) s = read_scale(f, v, scale, p);
+    if (!s && step) s = read_step(f, step, p);
+    return s;
+}
+
+/* Two values that are one, or that a program's arguments could not tell apart. */
+static enum status check_apart(struct file *f, const struct yaml_node *at, const struct param *p, size_t i)
+{
+    const struct choice *a = &p->value[i];
+    for (size_t k = 0; k < i; k++) {
+        const struct choice *b = &p->value[k];
+        if (strcmp(a->text, b->text) == 0 && strcmp(a->key, b->key) == 0)
+            return file_fail(f, at, "value '%.60s' appears twice", a->text);
+        if (strcmp(a->key, b->key) == 0)
+            return file_fail(f, at,
+                             "the values '%.60s' and '%.60s' of '%s' are the same; put them in quotes if they are "
+                             "text",
+                             b->text, a->text, p->name);
+        if (strcmp(a->text, b->text) == 0)
+            return file_fail(f, at, "the values %.60s and %.60s of '%s' look the same to a program: '%.60s'", b->json,
+                             a->json, p->name, a->text);
+    }
     return STATUS_OK;
 }
 
@@ -58,28 +104,23 @@ static enum status read_values(struct file *f, const struct yaml_node *node, str
     if (v->n > SPACE_VALUES_MAX) return file_fail(f, v, "'values' may hold at most %d", SPACE_VALUES_MAX);
     p->n_values = v->n;
     p->value = arena_array(a, v->n, sizeof *p->value);
-    p->is_number = arena_array(a, v->n, sizeof *p->is_number);
-    for (size_t i = 0; i < v->n; i++) {
-        const struct yaml_node *one = v->value[i];
-        double x;
-        if (one->kind != YAML_TEXT) return file_fail(f, one, "a value of '%s' must be text or a number", p->name);
-        if (strlen(one->text) >= SPACE_TEXT_MAX)
-            return file_fail(f, one, "a value is over %d bytes long", SPACE_TEXT_MAX - 1);
-        for (size_t k = 0; k < i; k++)
-            if (strcmp(p->value[k], one->text) == 0) return file_fail(f, one, "value '%.60s' appears twice", one->text);
-        p->value[i] = one->text;
-        p->is_number[i] = !one->quoted && words_number(one->text, &x);
+    enum status s = STATUS_OK;
+    for (size_t i = 0; !s && i < v->n; i++) {
+        struct error inner;
+        if (choice_read(v->value[i], SPACE_TEXT_MAX - 1, a, &p->value[i], &inner))
+            s = file_fail_with(f, v->value[i], &inner);
+        else
+            s = check_apart(f, v->value[i], p, i);
     }
-    return STATUS_OK;
+    return s;
 }
 
 static void set_bool(struct arena *a, struct param *p)
 {
     p->n_values = 2;
     p->value = arena_array(a, 2, sizeof *p->value);
-    p->is_number = arena_array(a, 2, sizeof *p->is_number);
-    p->value[0] = "false";
-    p->value[1] = "true";
+    p->value[0] = (struct choice){"false", "false", "false"};
+    p->value[1] = (struct choice){"true", "true", "true"};
 }
 
 /* The parameters above are in the space already. */
@@ -99,8 +140,11 @@ static enum status read_when(struct file *f, const struct yaml_node *node, struc
 static enum status read_param(struct file *f, const struct yaml_node *key, const struct yaml_node *node,
                               struct param *p)
 {
-    static const struct key number_keys[] = {
-        {"type", file_present}, {"range", file_present}, {"scale", file_present}, {"when", file_present}};
+    static const struct key number_keys[] = {{"type", file_present},
+                                             {"range", file_present},
+                                             {"scale", file_present},
+                                             {"step", file_present},
+                                             {"when", file_present}};
     static const struct key value_keys[] = {{"type", file_present}, {"values", file_present}, {"when", file_present}};
     static const struct key bool_keys[] = {{"type", file_present}, {"when", file_present}};
     enum status s = file_check_name(f, key, "a parameter");
@@ -114,7 +158,7 @@ static enum status read_param(struct file *f, const struct yaml_node *key, const
     if (s) return s;
     switch (p->type) {
     case PARAM_INT:
-    case PARAM_FLOAT: s = file_check_keys(f, node, p->name, number_keys, 4); return s ? s : read_range(f, node, p);
+    case PARAM_FLOAT: s = file_check_keys(f, node, p->name, number_keys, 5); return s ? s : read_range(f, node, p);
     case PARAM_CATEGORICAL:
     case PARAM_ORDINAL: s = file_check_keys(f, node, p->name, value_keys, 3); return s ? s : read_values(f, node, p);
     case PARAM_BOOL: set_bool(&f->study->arena, p); return file_check_keys(f, node, p->name, bool_keys, 2);
@@ -139,11 +183,26 @@ enum status file_parameters(struct file *f, const struct yaml_node *v)
 
 /* ---- configurations ---- */
 
+/* By its value; a text may stand for a number, as ever. */
+static enum status config_choice(struct file *f, const struct yaml_node *v, const struct param *p, double *ret)
+{
+    struct error inner;
+    struct choice c;
+    enum status s = choice_read(v, SPACE_TEXT_MAX - 1, &f->study->arena, &c, &inner);
+    size_t i = 0;
+    while (!s && i < p->n_values && strcmp(p->value[i].key, c.key) != 0) i++;
+    if (!s && i < p->n_values) return *ret = (double)i, STATUS_OK;
+    if (!s) s = param_parse(p, c.text, ret, &inner);
+    return s ? file_fail_with(f, v, &inner) : STATUS_OK;
+}
+
 static enum status config_value(struct file *f, const struct yaml_node *v, const struct param *p, double *ret)
 {
     struct error inner;
     bool b;
-    enum status s = file_need(f, v, YAML_TEXT, p->name);
+    enum status s = STATUS_OK;
+    if (p->type == PARAM_CATEGORICAL || p->type == PARAM_ORDINAL) return config_choice(f, v, p, ret);
+    s = file_need(f, v, YAML_TEXT, p->name);
     if (s) return s;
     if (p->type == PARAM_BOOL) {
         if (!file_boolean(v, &b)) return file_fail(f, v, "'%s' must be true or false, not '%.60s'", p->name, v->text);

@@ -10,6 +10,7 @@
 #ifndef TUNER_STUDY_STUDY_H
 #define TUNER_STUDY_STUDY_H
 
+#include "tuner/study/command.h"
 #include "tuner/study/objective.h"
 #include "tuner/study/space.h"
 
@@ -124,17 +125,5 @@ char *study_identity(const struct study *study);
  * STATUS_INVALID if parameters came, went or changed type, or the metrics are others. */
 enum status study_identity_compare(const char *before, const char *now, struct arena *arena, const char **ret,
                                    struct error *err);
-
-/* What {trial}, {attempt}, {seed} and {dir} stand for. */
-struct study_run {
-    long trial, attempt;
-    uint64_t seed;
-    const char *dir;
-};
-
-/* Replaces {name} in `template` by the text of the parameter, of {study}, or of the run; "{{" and "}}" are braces. The
- * result is in `arena`. Fails for any other name, or a brace that is not closed. */
-enum status study_fill(const struct study *study, const char *template, const double *config,
-                       const struct study_run *run, struct arena *arena, char **ret, struct error *err);
 
 #endif

@@ -34,11 +34,11 @@ static enum status check_command_size(struct file *f, const struct yaml_node *v)
 {
     size_t bytes = 0, placeholders = 0;
     for (size_t i = 0; i < v->n; i++) {
-        bytes += strlen(v->value[i]->text);
+        bytes += strlen(f->study->arg[i]);
         if (bytes > COMMAND_BYTES_MAX)
             return file_fail(f, v->value[i], "'command' is over %d bytes long; put what is long into a file",
                              COMMAND_BYTES_MAX);
-        placeholders += count_placeholders(v->value[i]->text);
+        placeholders += count_placeholders(f->study->arg[i]);
         if (placeholders > PLACEHOLDERS_MAX)
             return file_fail(f, v->value[i],
                              "'command' has more than %d placeholders; a program finds all parameters in the file "
@@ -46,6 +46,16 @@ static enum status check_command_size(struct file *f, const struct yaml_node *v)
                              PLACEHOLDERS_MAX);
     }
     return STATUS_OK;
+}
+
+/* Text; {args: "--name=value"} and {args}, which YAML takes for maps, too. NULL: neither. */
+static const char *argument_text(struct arena *a, const struct yaml_node *v)
+{
+    if (v->kind == YAML_TEXT) return v->text;
+    if (v->kind != YAML_MAP || v->n != 1 || strcmp(v->key[0]->text, "args") != 0 || v->value[0]->kind != YAML_TEXT)
+        return NULL;
+    const char *form = v->value[0]->text;
+    return *form ? arena_printf(a, "{args: %s}", form) : "{args}";
 }
 
 static enum status read_command(struct file *f, const struct yaml_node *v)
@@ -58,9 +68,9 @@ static enum status read_command(struct file *f, const struct yaml_node *v)
     if (v->n > COMMAND_ARGS_MAX) return file_fail(f, v, "'command' has more than %d arguments", COMMAND_ARGS_MAX);
     s->arg = arena_array(&s->arena, v->n, sizeof *s->arg);
     for (size_t i = 0; i < v->n; i++) {
-        if (v->value[i]->kind != YAML_TEXT)
+        s->arg[s->n_args] = argument_text(&s->arena, v->value[i]);
+        if (!s->arg[s->n_args++])
             return file_fail(f, v->value[i], "an argument of 'command' must be text; put quotes around \"{name}\"");
-        s->arg[s->n_args++] = v->value[i]->text;
     }
     return check_command_size(f, v);
 }
@@ -119,11 +129,16 @@ static enum status check_placeholders(struct file *f)
     double config[SPACE_PARAMS_MAX] = {0};
     const struct yaml_node *trial = yaml_get(f->root, "trial");
     const struct yaml_node *command = trial ? yaml_get(trial, "command") : NULL;
-    for (size_t i = 0; i < f->study->n_args; i++) {
+    const struct study *study = f->study;
+    for (size_t i = 0; i < study->n_args; i++) {
+        struct study one = *study;
         struct arena scratch = {0};
         struct error inner;
-        char *out;
-        enum status s = study_fill(f->study, f->study->arg[i], config, &run, &scratch, &out, &inner);
+        char **out;
+        size_t n;
+        one.arg = &study->arg[i];
+        one.n_args = 1;
+        enum status s = command_fill(&one, config, &run, &scratch, &out, &n, &inner);
         arena_done(&scratch);
         if (s) return file_fail_with(f, command->value[i], &inner);
     }

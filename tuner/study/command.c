@@ -1,0 +1,255 @@
+#include "tuner/study/study.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- one argument ---- */
+
+/* Text that stands for {name}, or NULL. buf: SPACE_TEXT_MAX bytes. */
+static const char *lookup(const struct study *study, const char *name, const double *config,
+                          const struct study_run *run, char *buf)
+{
+    int p = space_find(&study->space, name);
+    if (p >= 0) return param_text(&study->space.param[p], config[p], buf);
+    if (strcmp(name, "study") == 0) return study->name;
+    if (strcmp(name, "dir") == 0) return run->dir;
+    if (strcmp(name, "trial") == 0)
+        snprintf(buf, SPACE_TEXT_MAX, "%ld", run->trial);
+    else if (strcmp(name, "attempt") == 0)
+        snprintf(buf, SPACE_TEXT_MAX, "%ld", run->attempt);
+    else if (strcmp(name, "seed") == 0)
+        snprintf(buf, SPACE_TEXT_MAX, "%llu", (unsigned long long)run->seed);
+    else
+        return NULL;
+    return buf;
+}
+
+struct filled {
+    char *text; /* NULL: only measured */
+    size_t n;
+};
+
+static void put(struct filled *f, const char *bytes, size_t n)
+{
+    if (f->text) memcpy(f->text + f->n, bytes, n);
+    f->n += n;
+}
+
+/* {name} at `c`; *ret_used: its bytes. */
+static enum status put_value(struct filled *f, const char *c, const struct study *study, const double *config,
+                             const struct study_run *run, size_t *ret_used, struct error *err)
+{
+    char name[64], buf[SPACE_TEXT_MAX];
+    size_t n = strcspn(c + 1, "{}");
+    if (n == 0 || n >= sizeof name || c[1 + n] != '}')
+        return error_set(err, STATUS_INVALID, "'%.80s': a brace is not closed; write {{ for a brace itself", c);
+    snprintf(name, sizeof name, "%.*s", (int)n, c + 1);
+    const char *text = lookup(study, name, config, run, buf);
+    if (!text) return error_set(err, STATUS_INVALID, "{%s} is not a parameter", name);
+    put(f, text, strlen(text));
+    *ret_used = n + 2;
+    return STATUS_OK;
+}
+
+static enum status fill(struct filled *f, const struct study *study, const char *argument, const double *config,
+                        const struct study_run *run, struct error *err)
+{
+    enum status s = STATUS_OK;
+    for (const char *c = argument; *c && !s;) {
+        size_t n = strcspn(c, "{}");
+        if (n) {
+            put(f, c, n);
+        } else if (c[1] == c[0]) {
+            put(f, c, 1);
+            n = 2;
+        } else if (*c == '{') {
+            s = put_value(f, c, study, config, run, &n, err);
+        } else {
+            s = error_set(err, STATUS_INVALID, "'%.80s': a brace closes nothing; write }} for a brace itself", c);
+        }
+        c += n;
+    }
+    return s;
+}
+
+enum status command_fill_one(const struct study *study, const char *argument, const double *config,
+                             const struct study_run *run, struct arena *arena, char **ret, struct error *err)
+{
+    struct filled f = {0};
+    enum status s = fill(&f, study, argument, config, run, err); /* measured first */
+    if (s) return s;
+    f = (struct filled){.text = arena_alloc(arena, f.n + 1)};
+    s = fill(&f, study, argument, config, run, err);
+    if (!s) *ret = f.text;
+    return s;
+}
+
+/* ---- {args} ---- */
+
+struct form {
+    char before[8]; /* the name: "--", "-", "" */
+    char between;   /* name and value: '=', or ' ' for two arguments */
+    char spelling;  /* '-' or '_' for both; 0: as in the study file */
+};
+
+/* A parameter may be called args, too. */
+static bool is_args(const struct study *study, const char *argument)
+{
+    return space_find(&study->space, "args") < 0 && strncmp(argument, "{args", 5) == 0 &&
+           (argument[5] == '}' || argument[5] == ':');
+}
+
+/* "{args}" or "{args: BEFOREname[= ]value[, SPELLING]}" */
+static enum status read_form(const char *argument, struct form *ret, struct error *err)
+{
+    const char *c = argument + 6;
+    char spelling[16] = "";
+    int used = 0;
+    *ret = (struct form){.before = "--", .between = ' '};
+    if (argument[5] == '}' && !argument[6]) return STATUS_OK;
+    c += strspn(c, " ");
+    size_t n = strspn(c, "-+");
+    bool known = argument[5] == ':' && n < sizeof ret->before && strncmp(c + n, "name", 4) == 0 &&
+                 (c[n + 4] == '=' || c[n + 4] == ' ') && strncmp(c + n + 5, "value", 5) == 0;
+    if (known) {
+        snprintf(ret->before, sizeof ret->before, "%.*s", (int)n, c);
+        ret->between = c[n + 4];
+        c += n + 10;
+        if (sscanf(c, " , %15[a-z]%n", spelling, &used) == 1) c += used;
+        c += strspn(c, " ");
+        known = strcmp(c, "}") == 0;
+    }
+    if (strcmp(spelling, "hyphens") == 0) ret->spelling = '-';
+    if (strcmp(spelling, "underscores") == 0) ret->spelling = '_';
+    if (known && (!*spelling || ret->spelling)) return STATUS_OK;
+    return error_set(err, STATUS_INVALID,
+                     "'%.80s': a form looks like {args}, {args: --name=value}, {args: name=value} or {args: --name "
+                     "value, hyphens} (or underscores)",
+                     argument);
+}
+
+struct arguments {
+    char **arg;
+    size_t n;
+    struct arena *arena;
+};
+
+static void add(struct arguments *a, char *text)
+{
+    a->arg[a->n++] = text;
+}
+
+static char *spelt(const char *name, char spelling, struct arena *arena)
+{
+    char *out = arena_strdup(arena, name);
+    for (char *c = out; spelling && *c; c++)
+        if (*c == '-' || *c == '_') *c = spelling;
+    return out;
+}
+
+static void add_pair(struct arguments *a, const struct form *form, const struct param *p, double value)
+{
+    char buf[SPACE_TEXT_MAX];
+    const char *text = param_text(p, value, buf), *name = spelt(p->name, form->spelling, a->arena);
+    bool flag = p->type == PARAM_BOOL && *form->before;
+    if (flag && value == 0) return;
+    if (flag)
+        add(a, arena_printf(a->arena, "%s%s", form->before, name));
+    else if (form->between == '=')
+        add(a, arena_printf(a->arena, "%s%s=%s", form->before, name, text));
+    else {
+        add(a, arena_printf(a->arena, "%s%s", form->before, name));
+        add(a, arena_strdup(a->arena, text));
+    }
+}
+
+static void add_pairs(struct arguments *a, const struct form *form, const struct space *space, const double *config)
+{
+    for (size_t i = 0; i < space->n; i++)
+        if (!isnan(config[i])) add_pair(a, form, &space->param[i], config[i]);
+}
+
+/* ---- options ---- */
+
+/* The parameter of "{name}" or "…={name}" that does not exist now: *ret_whole: nothing is in front of it. */
+static bool lacks_value(const struct study *study, const char *argument, const double *config, bool *ret_whole)
+{
+    char name[64];
+    size_t before = strcspn(argument, "{"), n = argument[before] ? strcspn(argument + before + 1, "{}") : 0;
+    const char *end = argument + before + 1 + n;
+    if (n == 0 || n >= sizeof name || strcmp(end, "}") != 0 || (before > 0 && argument[before - 1] != '='))
+        return false;
+    snprintf(name, sizeof name, "%.*s", (int)n, argument + before + 1);
+    int p = space_find(&study->space, name);
+    *ret_whole = before == 0;
+    return p >= 0 && isnan(config[p]);
+}
+
+static bool is_option(const char *argument)
+{
+    return argument[0] == '-' && argument[1] && strcmp(argument, "--") != 0 && !strpbrk(argument, "={");
+}
+
+/* Is this argument left out? Then so is, of "--name" "{name}", the one in front of it. */
+static bool is_left_out(const struct study *study, size_t i, const double *config, bool *ret_with_option)
+{
+    bool whole = false;
+    if (!lacks_value(study, study->arg[i], config, &whole)) return false;
+    *ret_with_option = whole && i > 0 && is_option(study->arg[i - 1]);
+    return !whole || *ret_with_option;
+}
+
+/* ---- all ---- */
+
+enum status command_fill(const struct study *study, const double *config, const struct study_run *run,
+                         struct arena *arena, char ***ret, size_t *ret_n, struct error *err)
+{
+    size_t pairs = 0;
+    enum status s = STATUS_OK;
+    for (size_t i = 0; i < study->n_args; i++) pairs += is_args(study, study->arg[i]);
+    struct arguments a = {arena_array(arena, study->n_args + pairs * 2 * study->space.n + 1, sizeof(char *)), 0, arena};
+    for (size_t i = 0; !s && i < study->n_args; i++) {
+        struct form form;
+        bool with_option = false;
+        char *text = NULL;
+        if (is_args(study, study->arg[i])) {
+            s = read_form(study->arg[i], &form, err);
+            if (!s) add_pairs(&a, &form, &study->space, config);
+        } else if (is_left_out(study, i, config, &with_option)) {
+            a.n -= with_option;
+        } else {
+            s = command_fill_one(study, study->arg[i], config, run, arena, &text, err);
+            if (!s) add(&a, text);
+        }
+    }
+    a.arg[a.n] = NULL;
+    *ret = a.arg;
+    *ret_n = a.n;
+    return s;
+}
+
+bool command_has_parameters(const struct study *study)
+{
+    for (size_t i = 0; i < study->n_args; i++) {
+        if (is_args(study, study->arg[i])) return true;
+        for (const char *c = study->arg[i]; (c = strchr(c, '{')); c += c[1] == '{' ? 2 : 1) {
+            char name[64];
+            size_t n = strcspn(c + 1, "{}");
+            if (n == 0 || n >= sizeof name) continue;
+            snprintf(name, sizeof name, "%.*s", (int)n, c + 1);
+            if (space_find(&study->space, name) >= 0) return true;
+        }
+    }
+    return false;
+}
+
+void command_pairs(const struct study *study, const double *config, struct arena *arena, char ***ret, size_t *ret_n)
+{
+    const struct form form = {.before = "--", .between = ' '};
+    struct arguments a = {arena_array(arena, 2 * study->space.n + 1, sizeof(char *)), 0, arena};
+    add_pairs(&a, &form, &study->space, config);
+    *ret = a.arg;
+    *ret_n = a.n;
+}
