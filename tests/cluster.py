@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 
 from patience import PATIENCE, claim_ports, until
 
@@ -89,6 +90,15 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE
 
     def start_ctld(self):
         self.spawn("slurmctld", "slurmctld", "-D")
+
+    def save(self):
+        """All that slurmctld knows is on its disk: one that is killed before gives the ids of its jobs a second time,
+        and drains their nodes for good. A job that never starts makes it save."""
+        before = time.time()
+        self.run("sbatch", "--hold", "--job-name=mark", "--wrap=true")
+        state = f"{self.dir}/state/job_state"
+        until("slurmctld saves its state", lambda: os.path.exists(state) and os.stat(state).st_mtime > before,
+              explain=lambda: self.log("slurmctld"))
 
     def start_node(self, n):
         self.spawn(f"n{n}", "slurmd", "-D", "-N", f"n{n}")

@@ -49,7 +49,8 @@ class Slurm(World):
         self.kill_server()
         self.start("--agent-deadline", "20s")  # those of the node that dies
         self.create(study, self.gated())
-        self.wait("agents are there", lambda: self.ok("GET", "/agents")["busy"] >= 16)
+        self.wait("agents are there", lambda: self.ok("GET", "/agents")["busy"] >= 32)
+        self.cluster.save()
         self.assertGreater(self.cluster.kill_busiest(), 2)  # agents and their trials
         self.cluster.kill("slurmctld")
         self.open_gate()

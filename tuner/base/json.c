@@ -3,6 +3,7 @@
 #include "tuner/base/arena.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -40,7 +41,19 @@ static size_t number_length(const char *c, const char *end, bool *ret_whole)
     return (size_t)(c - from);
 }
 
-/* A copy in which whole numbers of 19 digits and more, which may be beyond 64 bits, are written as reals. */
+static bool is_beyond(const char *digits, size_t n)
+{
+    char text[24];
+    if (n < 19) return false;
+    if (n >= sizeof text) return true;
+    memcpy(text, digits, n);
+    text[n] = 0;
+    errno = 0;
+    strtoll(text, NULL, 10);
+    return errno == ERANGE;
+}
+
+/* A copy in which whole numbers beyond 64 bits are written as reals. */
 static char *with_reals(const char *text, size_t len, size_t *ret_len)
 {
     char *out = must_alloc(len + 2 * (len / 19 + 1), 1);
@@ -54,7 +67,7 @@ static char *with_reals(const char *text, size_t len, size_t *ret_len)
         if (quoted && text[i] == '\\' && i + 1 < len) k = 2;
         memcpy(out + n, text + i, k);
         n += k;
-        if (whole && k >= 19) memcpy(out + n, "e0", 2), n += 2;
+        if (whole && is_beyond(text + i, k)) memcpy(out + n, "e0", 2), n += 2;
     }
     *ret_len = n;
     return out;
