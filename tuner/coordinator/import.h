@@ -12,6 +12,7 @@
 struct imported {
     size_t trials, reports;
     size_t skipped;  /* trials that do not fit the study */
+    size_t known;    /* trials of an Optuna study that an import before has taken */
     char note[1000]; /* what was left out, and why; "": nothing */
 };
 
@@ -21,12 +22,12 @@ enum status import_csv(struct session *s, const char *file, const char *text, si
                        struct error *err);
 
 /* A study file for an Optuna study, in the arena: its parameters with all ranges that any trial used, `when:` where a
- * parameter is there for some values of a categorical one, and its objectives as metrics. *ret_note says what could not
- * be taken over; "" if all was. */
+ * parameter is there for some values of another, its objectives and constraints as metrics. *ret_note says what could
+ * not be taken over; "" if all was. */
 enum status import_optuna_file(const struct optuna_study *from, struct arena *arena, char **ret_text,
                                const char **ret_note, struct error *err);
 
-/* The trials of `from` into the study that was made of it. */
+/* The trials of `from` into the study that was made of it; those that are there already stay as they are. */
 enum status import_optuna(struct session *s, const struct optuna_study *from, struct imported *ret, struct error *err);
 
 #endif

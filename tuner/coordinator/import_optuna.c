@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { IMPORT_NUMBER_MAX = 100000000 };
 enum { COLUMNS_MAX = SPACE_PARAMS_MAX, LEVELS_MAX = SPACE_VALUES_MAX };
 
 enum column_kind { COLUMN_FLOAT, COLUMN_INT, COLUMN_CHOICE };
@@ -40,13 +41,22 @@ __attribute__((format(printf, 2, 3))) static void note(struct columns *c, const 
     c->note = arena_printf(c->arena, "%s%s%s", c->note, *c->note ? "; " : "", text);
 }
 
-/* A name as study files have them: letters, digits, _ */
-static const char *clean(struct arena *arena, const char *name, bool dash)
+/* A name as study files have them. In the arena. */
+static const char *clean(struct arena *arena, const char *name)
 {
-    char *out = arena_printf(arena, "%s%.47s", isalpha((unsigned char)*name) ? "" : "p", name);
+    char *out = arena_printf(arena, "%s%.47s", isalpha((unsigned char)*name) || *name == '_' ? "" : "p", name);
     for (char *c = out; *c; c++)
-        if (!isalnum((unsigned char)*c) && *c != '_' && !(dash && *c == '-')) *c = '_';
+        if (!isalnum((unsigned char)*c) && !strchr("_-.", *c)) *c = '_';
     out[strlen(out) > 48 ? 48 : strlen(out)] = 0;
+    return out;
+}
+
+/* The same without points: it becomes a file's and a folder's name. */
+static const char *study_name(struct arena *arena, const char *name)
+{
+    char *out = arena_strdup(arena, clean(arena, name));
+    for (char *c = out; *c; c++)
+        if (*c == '.') *c = '_';
     return out;
 }
 
@@ -109,18 +119,18 @@ static enum status add_use(struct columns *c, const struct optuna_param *p, stru
     json_t *json = NULL;
     enum status s = STATUS_OK;
     if (have) have->trials++;
-    x.ours = clean(c->arena, p->name, false);
-    if (!have && is_taken(c, x.ours))
-        s = error_set(err, STATUS_INVALID, "two parameters would both be called '%s' here", x.ours);
-    else if (!read_distribution(p->distribution, &x, &json))
+    x.ours = clean(c->arena, p->name);
+    for (int i = 2; !have && is_taken(c, x.ours); i++) x.ours = arena_printf(c->arena, "%.44s_%d", x.ours, i);
+    if (!read_distribution(p->distribution, &x, &json))
         s = error_set(err, STATUS_INVALID, "parameter '%s' has a distribution that is not known: %.200s", p->name,
                       p->distribution);
     else if (check_choices(p->name, x.choices, err) || (have && check_choices(p->name, have->choices, err)))
         s = STATUS_INVALID;
     else if (have) {
+        double apart = have->step > 0 ? (x.lo - have->lo) / have->step : 0;
+        if (have->step != x.step || fabs(apart - round(apart)) > 1e-9) have->step = 0; /* not one grid */
         have->lo = fmin(have->lo, x.lo);
         have->hi = fmax(have->hi, x.hi);
-        if (have->step != x.step) have->step = 0;
         for (size_t i = 0; i < json_array_size(x.choices); i++) { /* choices that came later */
             bool known = false;
             for (size_t k = 0; k < json_array_size(have->choices); k++)
@@ -198,25 +208,26 @@ static bool depends_on(const struct optuna_study *from, const struct column *x, 
 
 /* ---- the study file ---- */
 
-static const char *choice_text(struct arena *arena, const json_t *v)
+/* JSON is YAML; its numbers and words mean there what they mean here (study/choice.h). */
+static const char *choice_yaml(struct arena *arena, const json_t *v)
 {
-    if (json_is_string(v)) return json_string_value(v);
     char *text = json_text(v);
     const char *kept = arena_strdup(arena, text);
     free(text);
     return kept;
 }
 
-/* Numbers plain, everything else in quotes (JSON's are YAML's). */
-static const char *choice_yaml(struct arena *arena, const json_t *v)
+/* In single quotes, where backslashes mean nothing. */
+static const char *quoted(struct arena *arena, const char *text)
 {
-    if (json_is_number(v)) return choice_text(arena, v);
-    json_t *text = json_string(choice_text(arena, v));
-    char *quoted = json_text(text);
-    const char *kept = arena_strdup(arena, quoted);
-    free(quoted);
-    json_decref(text);
-    return kept;
+    char *out = arena_alloc(arena, 2 * strlen(text) + 3), *c = out;
+    *c++ = '\'';
+    for (; *text; text++) {
+        if (*text == '\'') *c++ = '\'';
+        *c++ = *text;
+    }
+    *c++ = '\'';
+    return out;
 }
 
 static const char *choices_yaml(struct arena *arena, const struct column *x, const bool *only)
@@ -230,36 +241,62 @@ static const char *choices_yaml(struct arena *arena, const struct column *x, con
     return arena_printf(arena, "%s]", out);
 }
 
-static bool is_stepped(const struct column *x)
-{
-    double usual = x->kind == COLUMN_INT ? 1 : 0;
-    return x->step > 0 && x->step != usual && (x->hi - x->lo) / x->step < LEVELS_MAX - 1;
-}
-
 static const char *range_yaml(struct arena *arena, const struct column *x)
 {
-    if (is_stepped(x)) {
-        const char *out = "";
-        size_t steps = (size_t)floor((x->hi - x->lo) / x->step + 1e-9);
-        for (size_t k = 0; k <= steps; k++)
-            out = arena_printf(arena, "%s%s%.12g", out, *out ? ", " : "", x->lo + (double)k * x->step);
-        return arena_printf(arena, "type: ordinal, values: [%s]", out);
-    }
-    return arena_printf(arena, "type: %s, range: [%.15g, %.15g]%s", x->kind == COLUMN_INT ? "int" : "float", x->lo,
-                        x->hi, x->log ? ", scale: log" : "");
+    char lo[40], hi[40], step[40];
+    bool whole = x->kind == COLUMN_INT, stepped = x->step > 0 && !(whole && x->step == 1) && !x->log;
+    return arena_printf(arena, "type: %s, range: [%s, %s]%s%s%s", whole ? "int" : "float", json_shortest(x->lo, lo),
+                        json_shortest(x->hi, hi), stepped ? ", step: " : "",
+                        stepped ? json_shortest(x->step, step) : "", x->log ? ", scale: log" : "");
 }
 
-static const char *condition_yaml(const struct optuna_study *from, struct columns *c, const struct column *x)
+/* Is `x` there exactly where the number `q` is at least (or at most) *ret_bound? As units_l2 is for n_layers >= 3. */
+static bool depends_on_number(const struct optuna_study *from, const struct column *x, const struct column *q,
+                              bool at_least, double *ret_bound)
+{
+    double with = HUGE_VAL, without = -HUGE_VAL, sign = at_least ? 1 : -1;
+    for (size_t i = 0; i < from->n; i++) {
+        double v = sign * value_in(&from->trial[i], q->name);
+        bool there = !isnan(value_in(&from->trial[i], x->name));
+        if (from->trial[i].n_params == 0 || (isnan(v) && !there)) continue;
+        if (isnan(v)) return false;
+        with = there ? fmin(with, v) : with;
+        without = there ? without : fmax(without, v);
+    }
+    *ret_bound = sign * with;
+    return with < HUGE_VAL && without < with;
+}
+
+/* ", when: …" by the parameter `q`; NULL: it does not say when `x` is there. */
+static const char *condition_by(const struct optuna_study *from, struct columns *c, const struct column *x,
+                                const struct column *q)
 {
     bool with[LEVELS_MAX];
-    for (size_t i = 0; i < c->n; i++) {
-        const struct column *q = &c->column[i];
-        if (q == x || q->kind != COLUMN_CHOICE || is_constant(q) || q->trials < x->trials ||
-            json_array_size(q->choices) > LEVELS_MAX)
-            continue;
-        if (depends_on(from, x, q, with))
-            return arena_printf(c->arena, ", when: '%s in %s'", q->ours, choices_yaml(c->arena, q, with));
+    double bound;
+    char text[40];
+    if (q == x || is_constant(q) || q->trials < x->trials) return NULL;
+    if (q->kind == COLUMN_CHOICE) {
+        if (json_array_size(q->choices) > LEVELS_MAX || !depends_on(from, x, q, with)) return NULL;
+        return arena_printf(
+            c->arena, ", when: %s",
+            quoted(c->arena, arena_printf(c->arena, "%s in %s", q->ours, choices_yaml(c->arena, q, with))));
     }
+    for (int at_least = 1; at_least >= 0; at_least--)
+        if (depends_on_number(from, x, q, at_least, &bound))
+            return arena_printf(c->arena, ", when: '%s %s %s'", q->ours,
+                                at_least ? ">=" : "<=", json_shortest(bound, text));
+    return NULL;
+}
+
+/* By a choice if there is one, else by a number. */
+static const char *condition_yaml(const struct optuna_study *from, struct columns *c, const struct column *x)
+{
+    for (int numbers = 0; numbers < 2; numbers++)
+        for (size_t i = 0; i < c->n; i++) {
+            const struct column *q = &c->column[i];
+            const char *when = (q->kind != COLUMN_CHOICE) == numbers ? condition_by(from, c, x, q) : NULL;
+            if (when) return when;
+        }
     note(c, "'%s' is missing in some trials, and no other parameter says why: those trials are left out", x->name);
     return "";
 }
@@ -292,27 +329,66 @@ static const char *parameters_yaml(const struct optuna_study *from, struct colum
     return out;
 }
 
-static const char *metric_name(size_t i, size_t n, char *buf)
+/* Theirs, or "value", "value_0", "value_1". */
+static const char *metric_name(const struct optuna_study *from, size_t i, struct arena *arena)
 {
-    if (n == 1)
-        strcpy(buf, "value");
-    else
-        sprintf(buf, "value_%zu", i);
-    return buf;
+    if (from->metric_name[i]) return clean(arena, from->metric_name[i]);
+    return from->n_objectives == 1 ? "value" : arena_printf(arena, "value_%zu", i);
+}
+
+static const char *constraint_name(struct arena *arena, const char *theirs)
+{
+    return clean(arena, arena_printf(arena, "constraint_%.30s", theirs));
+}
+
+/* The names of all constraints that some trial has. */
+static size_t constraint_names(const struct optuna_study *from, const char *ret[CONSTRAINTS_MAX])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < from->n; i++)
+        for (size_t k = 0; k < from->trial[i].n_constraints; k++) {
+            const char *name = from->trial[i].constraint[k].name;
+            size_t at = 0;
+            while (at < n && strcmp(ret[at], name) != 0) at++;
+            if (at == n && n < CONSTRAINTS_MAX) ret[n++] = name;
+        }
+    return n;
+}
+
+static const char *constraints_yaml(const struct optuna_study *from, struct columns *c, const char **ret_metrics)
+{
+    const char *name[CONSTRAINTS_MAX], *list = "";
+    size_t n = constraint_names(from, name);
+    for (size_t i = 0; i < n; i++) {
+        const char *ours = constraint_name(c->arena, name[i]);
+        *ret_metrics = arena_printf(c->arena, "%s  %s: {goal: minimize}\n", *ret_metrics, ours);
+        list = arena_printf(c->arena, "%s%s'%s <= 0'", list, i ? ", " : "", ours);
+    }
+    return n ? arena_printf(c->arena, "constraints: [%s]\n", list) : "";
 }
 
 static const char *objective_yaml(const struct optuna_study *from, struct columns *c)
 {
-    const char *metrics = "";
-    char buf[40];
+    const char *metrics = "", *objective;
     size_t n = from->n_objectives;
     for (size_t i = 0; i < n; i++)
-        metrics = arena_printf(c->arena, "%s  %s: {goal: %s}\n", metrics, metric_name(i, n, buf),
+        metrics = arena_printf(c->arena, "%s  %s: {goal: %s}\n", metrics, metric_name(from, i, c->arena),
                                from->maximize[i] ? "maximize" : "minimize");
-    if (n == 2) return arena_printf(c->arena, "metrics:\n%sobjective: {pareto: [value_0, value_1]}\n", metrics);
+    const char *constraints = constraints_yaml(from, c, &metrics);
     if (n > 2) note(c, "of %zu objectives the first is searched for, the others are kept as metrics", n);
-    return arena_printf(c->arena, "metrics:\n%sobjective: {%s: %s}\n", metrics,
-                        from->maximize[0] ? "maximize" : "minimize", metric_name(0, n, buf));
+    if (n == 2)
+        objective = arena_printf(c->arena, "{pareto: [%s, %s]}", metric_name(from, 0, c->arena),
+                                 metric_name(from, 1, c->arena));
+    else
+        objective = arena_printf(c->arena, "{%s: %s}", from->maximize[0] ? "maximize" : "minimize",
+                                 metric_name(from, 0, c->arena));
+    return arena_printf(c->arena, "metrics:\n%sobjective: %s\n%s", metrics, objective, constraints);
+}
+
+/* More trials than it has, so that a run has something to do. */
+static const char *budget_yaml(const struct optuna_study *from, struct arena *arena)
+{
+    return arena_printf(arena, "budget: {trials: %zu}  # %zu are there\n", from->n + 100, from->n);
 }
 
 enum status import_optuna_file(const struct optuna_study *from, struct arena *arena, char **ret_text,
@@ -325,9 +401,17 @@ enum status import_optuna_file(const struct optuna_study *from, struct arena *ar
     const char *parameters = s ? "" : parameters_yaml(from, c);
     if (!s && !*parameters) s = error_set(err, STATUS_INVALID, "none of its trials has a parameter to tune");
     if (!s) {
-        *ret_text = arena_printf(
-            arena, "# made by nocturne import from the Optuna study '%.200s'\nstudy: %s\nparameters:\n%s%s",
-            clean(arena, from->name, true), clean(arena, from->name, true), parameters, objective_yaml(from, c));
+        const char *name = study_name(arena, from->name);
+        *ret_text =
+            arena_printf(arena,
+                         "# made by nocturne import from the Optuna study '%s'\n"
+                         "study: %s\n"
+                         "# To run trials, take out the two comment signs and name your program; {args} stands for "
+                         "--name value of each parameter:\n"
+                         "# trial:\n"
+                         "#   command: [python3, train.py, \"{args}\"]\n"
+                         "parameters:\n%s%s%s",
+                         clean(arena, from->name), name, parameters, objective_yaml(from, c), budget_yaml(from, arena));
         *ret_note = c->note;
     }
     columns_done(c);
@@ -336,21 +420,16 @@ enum status import_optuna_file(const struct optuna_study *from, struct arena *ar
 
 /* ---- the trials ---- */
 
-static double param_value(const struct param *p, const struct optuna_param *theirs, struct arena *arena)
+static double param_value(const struct param *p, const struct optuna_param *theirs)
 {
-    double v = NAN;
     json_t *json = NULL;
-    const char *text = NULL;
-    char buf[40];
+    double v = NAN;
     if (!p->n_values) return theirs->value;
     if (json_parse_object(theirs->distribution, strlen(theirs->distribution), &json, NULL) == STATUS_OK) {
         const json_t *choices = json_object_get(json_object_get(json, "attributes"), "choices");
-        if (choices)
-            text = choice_text(arena, json_array_get(choices, (size_t)theirs->value));
-        else
-            snprintf(buf, sizeof buf, "%.12g", theirs->value), text = buf;
+        size_t at = choice_of_json(p->value, p->n_values, json_array_get(choices, (size_t)theirs->value));
+        if (at < p->n_values) v = (double)at;
     }
-    if (!text || param_parse(p, text, &v, NULL)) v = NAN;
     json_decref(json);
     return v;
 }
@@ -358,7 +437,21 @@ static double param_value(const struct param *p, const struct optuna_param *thei
 /* Which parameter of ours a name of theirs became. */
 static int find_ours(const struct session *s, const char *name, struct arena *arena)
 {
-    return space_find(&s->study->space, clean(arena, name, false));
+    return space_find(&s->study->space, clean(arena, name));
+}
+
+/* As enqueue_trial was given it; values in `config`. */
+static void read_fixed(const struct session *s, const char *text, double *config, struct arena *arena)
+{
+    json_t *all = NULL, *v;
+    const char *name;
+    if (json_parse_object(text, strlen(text), &all, NULL)) return;
+    json_object_foreach(all, name, v)
+    {
+        int at = find_ours(s, name, arena);
+        if (at >= 0 && param_from_json(&s->study->space.param[at], v, &config[at], NULL)) config[at] = NAN;
+    }
+    json_decref(all);
 }
 
 /* False: it lacks a parameter, or one is outside. */
@@ -366,28 +459,37 @@ static bool read_config(const struct session *s, const struct optuna_trial *t, d
 {
     const struct space *space = &s->study->space;
     for (size_t i = 0; i < space->n; i++) config[i] = NAN;
+    if (t->fixed && t->n_params == 0) read_fixed(s, t->fixed, config, arena);
     for (size_t k = 0; k < t->n_params; k++) {
         int at = find_ours(s, t->param[k].name, arena);
-        if (at >= 0) config[at] = param_value(&space->param[at], &t->param[k], arena);
+        if (at >= 0) config[at] = param_value(&space->param[at], &t->param[k]);
     }
     for (size_t i = 0; i < space->n; i++)
         if (condition_holds(space->param[i].when, config) == isnan(config[i])) return false;
     return true;
 }
 
-static json_t *values_json(const struct session *s, const struct optuna_trial *t)
+/* *ret_whole: every objective and constraint has a finite value. */
+static json_t *values_json(const struct session *s, const struct optuna_trial *t, bool *ret_whole)
 {
     const struct objective *o = &s->study->objective;
+    struct arena arena = {0};
     json_t *out = json_object();
     for (size_t i = 0; i < t->n_values && i < o->n_metrics; i++)
         if (isfinite(t->value[i])) json_object_set_new(out, o->metric[i].name, json_real(t->value[i]));
+    for (size_t i = 0; i < t->n_constraints; i++)
+        if (isfinite(t->constraint[i].value))
+            json_object_set_new(out, constraint_name(&arena, t->constraint[i].name), json_real(t->constraint[i].value));
+    *ret_whole = true;
+    for (size_t i = 0; i < o->n_metrics; i++) *ret_whole &= json_object_get(out, o->metric[i].name) != NULL;
+    arena_done(&arena);
     return out;
 }
 
 static void add_curve(struct session *s, struct trial *t, const struct optuna_trial *from)
 {
     for (size_t k = 0; k < from->n_steps; k++) {
-        json_t *m = json_pack("{s:f}", s->study->objective.metric[0].name, from->intermediate[k]);
+        json_t *m = json_pack("{s:o}", s->study->objective.metric[0].name, json_number(from->intermediate[k]));
         session_report(s, t, from->step[k] >= 0 ? from->step[k] : 0, m);
         json_decref(m);
     }
@@ -395,11 +497,13 @@ static void add_curve(struct session *s, struct trial *t, const struct optuna_tr
 
 static enum status finish(struct session *s, struct trial *t, const struct optuna_trial *from, struct error *err)
 {
-    json_t *values = values_json(s, from);
+    bool whole = false, bounded = from->n_constraints >= s->study->objective.n_constraints;
+    json_t *values = values_json(s, from, &whole);
     enum status st;
-    bool whole = json_object_size(values) == from->n_values;
     if (from->state == OPTUNA_COMPLETE && whole)
         st = session_finish(s, t, TRIAL_COMPLETE, values, NULL, NULL, err);
+    else if (from->state == OPTUNA_COMPLETE && !bounded)
+        st = session_finish(s, t, TRIAL_INFEASIBLE, NULL, "its constraints were never computed", NULL, err);
     else if (from->state == OPTUNA_PRUNED)
         st = session_finish(s, t, TRIAL_PRUNED, NULL, "pruned by Optuna", NULL, err);
     else
@@ -410,15 +514,34 @@ static enum status finish(struct session *s, struct trial *t, const struct optun
     return st;
 }
 
-static enum status take(struct session *s, const struct optuna_trial *from, struct imported *out, struct error *err)
+static const char SOURCE[] = "imported: trial ";
+
+/* Numbers of theirs that are trials of ours already; `n`: one above the greatest. */
+static bool *known_numbers(const struct session *s, size_t n, struct arena *arena)
+{
+    bool *known = arena_array(arena, n + 1, sizeof *known);
+    for (size_t i = 0; i < s->n; i++) {
+        const char *source = s->trial[i]->source;
+        bool ours = strncmp(source, SOURCE, sizeof SOURCE - 1) == 0;
+        long number = ours ? strtol(source + sizeof SOURCE - 1, NULL, 10) : -1;
+        if (number >= 0 && (size_t)number < n) known[number] = true;
+    }
+    return known;
+}
+
+/* A trial of the study that is there already, from an import before, is left alone. */
+static enum status take(struct session *s, const struct optuna_trial *from, const bool *known, struct imported *out,
+                        struct error *err)
 {
     double config[SPACE_PARAMS_MAX];
     struct arena arena = {0};
     enum status st = STATUS_OK;
+    char source[60];
+    snprintf(source, sizeof source, "%s%ld", SOURCE, from->number);
     bool fits = read_config(s, from, config, &arena);
-    if (fits && from->state != OPTUNA_RUNNING) {
-        char source[60];
-        snprintf(source, sizeof source, "imported: trial %ld", from->number);
+    if (known[from->number]) {
+        out->known++;
+    } else if (fits && from->state != OPTUNA_RUNNING) {
         struct trial *t = session_add(s, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = source});
         out->trials++;
         if (from->state != OPTUNA_WAITING) {
@@ -437,8 +560,18 @@ static enum status take(struct session *s, const struct optuna_trial *from, stru
 enum status import_optuna(struct session *s, const struct optuna_study *from, struct imported *ret, struct error *err)
 {
     struct imported out = {0};
+    struct arena arena = {0};
+    long most = -1;
     enum status st = STATUS_OK;
-    for (size_t i = 0; !st && i < from->n; i++) st = take(s, &from->trial[i], &out, err);
+    for (size_t i = 0; i < from->n; i++) {
+        if (from->trial[i].number < 0 || from->trial[i].number > IMPORT_NUMBER_MAX)
+            return error_set(err, STATUS_INVALID, "study '%.100s': a trial has the number %ld", from->name,
+                             from->trial[i].number);
+        if (from->trial[i].number > most) most = from->trial[i].number;
+    }
+    const bool *known = known_numbers(s, (size_t)(most + 1), &arena);
+    for (size_t i = 0; !st && i < from->n; i++) st = take(s, &from->trial[i], known, &out, err);
+    arena_done(&arena);
     if (!st) *ret = out;
     return st;
 }

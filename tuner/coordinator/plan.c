@@ -176,6 +176,19 @@ static void check_timeout(const struct session *s, struct plan *plan)
          words_show_duration(s->study->timeout_ms, a, sizeof a), words_show_duration((int64_t)each, b, sizeof b));
 }
 
+static void check_zero(const struct session *s, struct plan *plan)
+{
+    const struct objective *o = &s->study->objective;
+    const double *baseline = session_baseline(s);
+    for (size_t i = 0; i < o->n_metrics && baseline && o->form == OBJECTIVE_WEIGHTS; i++)
+        if (o->weight[i] > 0 && o->metric[i].unit == 0 && baseline[i] == 0)
+            warn(
+                plan,
+                "%s of the baseline is 0: weights are relative to the baseline, so a difference of 1 counts as much as all "
+                "of another metric; 'unit: N' under the metric says how much should, or use 'exchange'",
+                o->metric[i].name);
+}
+
 static void check_constraints(const struct session *s, struct plan *plan)
 {
     const struct objective *o = &s->study->objective;
@@ -234,6 +247,7 @@ void plan_make(const struct session *s, long processors, struct plan *ret)
     check_deadline(s, ret);
     check_money(s, ret);
     check_timeout(s, ret);
+    check_zero(s, ret);
     check_constraints(s, ret);
     check_size(s, processors, ret);
 }

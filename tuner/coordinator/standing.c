@@ -1,5 +1,6 @@
 #include "tuner/coordinator/standing.h"
 
+#include "tuner/coordinator/front.h"
 #include "tuner/coordinator/population.h"
 
 #include "tuner/base/json.h"
@@ -60,24 +61,24 @@ static void judge(struct standings *all, const struct session *s, const struct o
     }
 }
 
-/* Against the front of those before only: what one that has left it would dominate, its successor dominates, too. */
-static void mark_front(struct standings *all, const struct objective *o, struct arena *arena)
+/* Pareto: who is on the front, with the score that names its knee (front.h) as utility. */
+static void mark_front(struct standings *all, const struct objective *o, bool any_confirmed, struct arena *arena)
 {
-    if (o->form != OBJECTIVE_PARETO) return;
-    struct standing **front = arena_array(arena, all->n + 1, sizeof *front);
-    size_t n = 0;
+    size_t n = 0, *at = arena_array(arena, all->n + 1, sizeof *at);
+    const double **value = arena_array(arena, all->n + 1, sizeof *value);
+    bool *sure = arena_array(arena, all->n + 1, sizeof *sure);
+    double *score = arena_array(arena, all->n + 1, sizeof *score);
     for (size_t i = 0; i < all->n; i++) {
-        struct standing *x = &all->all[i];
-        x->on_front = x->feasible;
-        for (size_t k = 0; k < n && x->on_front; k++) x->on_front = !objective_dominates(o, front[k]->mean, x->mean);
-        if (!x->on_front) continue;
-        size_t kept = 0;
-        for (size_t k = 0; k < n; k++) {
-            front[k]->on_front = !objective_dominates(o, x->mean, front[k]->mean);
-            if (front[k]->on_front) front[kept++] = front[k];
-        }
-        n = kept;
-        front[n++] = x;
+        all->all[i].utility = NAN;
+        if (!all->all[i].feasible) continue;
+        value[n] = all->all[i].mean;
+        sure[n] = all->all[i].confirmed > 0;
+        at[n++] = i;
+    }
+    front_score(o, n, value, any_confirmed ? sure : NULL, score);
+    for (size_t k = 0; k < n; k++) {
+        all->all[at[k]].on_front = isfinite(score[k]);
+        all->all[at[k]].utility = score[k];
     }
 }
 
@@ -98,12 +99,13 @@ struct standings standings_make(const struct session *s, const struct objective 
     if (s->tally.confirmed) join_confirmations(&out, s, of_trial);
     for (size_t i = 0; i < out.n; i++) any_confirmed |= out.all[i].confirmed > 0;
     judge(&out, s, objective);
+    bool front = objective->form == OBJECTIVE_PARETO;
+    if (front) mark_front(&out, objective, any_confirmed && !eligible_all, arena);
     for (size_t i = 0; i < out.n; i++) {
         const struct standing *x = &out.all[i];
-        if (!x->feasible || (any_confirmed && !eligible_all && x->confirmed == 0)) continue;
+        if (!x->feasible || (front && !x->on_front) || (any_confirmed && !eligible_all && x->confirmed == 0)) continue;
         if (!out.winner || x->utility > out.winner->utility) out.winner = x;
     }
-    mark_front(&out, objective, arena);
     return out;
 }
 

@@ -15,7 +15,7 @@ struct standing {
     const char *label;                         /* "baseline", the reference's name, or NULL */
     size_t confirmed;                          /* number of confirmation seeds; 0: `mean` is the trial itself */
     double mean[METRICS_MAX], sd[METRICS_MAX]; /* sd: 0 for fewer than two seeds */
-    double utility;
+    double utility; /* pareto: the score by which the front's knee is named (front.h); NaN: not on it */
     bool feasible;
     bool on_front; /* pareto: feasible, and no other dominates it */
 };

@@ -96,10 +96,11 @@ static void draw_incumbent(struct progress *p, struct arena *a)
 {
     const double *baseline = session_baseline(p->s);
     double utility;
+    char shown[40];
     const struct trial *best = standing_incumbent(p->s, &utility);
     if (best)
-        draw_line(p, arena_printf(a, "  best      trial %-4ld %s  utility %+.4f", best->number,
-                                  metrics_text(p->s, best->value, a), utility));
+        draw_line(p, arena_printf(a, "  best      trial %-4ld %s  utility %s", best->number,
+                                  metrics_text(p->s, best->value, a), report_utility(utility, shown, sizeof shown)));
     if (baseline) draw_line(p, arena_printf(a, "  baseline  trial 0    %s", metrics_text(p->s, baseline, a)));
 }
 
@@ -127,14 +128,15 @@ static void print_finished(struct progress *p, const struct trial *t)
     const struct objective *o = &s->study->objective;
     const double *baseline = session_baseline(s);
     struct arena a = {0};
-    char took[40];
+    char took[40], shown[40];
     double best_utility;
     words_show_duration(session_took_ms(s, t), took, sizeof took);
     fprintf(p->out, "trial %4ld  %-10s", t->number, trial_state_name(t->state));
     if (t->state == TRIAL_COMPLETE) {
         fprintf(p->out, "  %s", metrics_text(s, t->value, &a));
         if (baseline && o->form != OBJECTIVE_SINGLE)
-            fprintf(p->out, "  utility %+.4f", objective_utility(o, t->value, baseline));
+            fprintf(p->out, "  utility %s",
+                    report_utility(objective_utility(o, t->value, baseline), shown, sizeof shown));
     }
     if (t->reason) fprintf(p->out, "  %s", plain_shown(&a, t->reason));
     fprintf(p->out, "  %s", report_config(&s->study->space, t->config, &a));

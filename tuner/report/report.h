@@ -28,6 +28,8 @@ void progress_clear(struct progress *p);
 
 /* Baseline, references, winner: the study's metrics, mean ± sd over the confirmation seeds. `rows`: standings_json. */
 void report_comparison(FILE *out, const struct study *study, const json_t *rows);
+/* Says so if a metric that is weighed is 0 in the baseline, whose row this is. */
+void report_zero_baseline(FILE *out, const struct objective *o, const json_t *base);
 void report_trials(FILE *out, const struct session *s);
 /* `state`: state_json; what time has to do with is added here: `now_ms`, wall clock. */
 void report_status(FILE *out, const struct study *study, const json_t *state, bool running, int64_t now_ms);
@@ -72,6 +74,8 @@ enum status report_log(FILE *out, struct store *store, int64_t study, long trial
 
 /* A metric's value as people write it: proportions with four digits, counts short. */
 const char *report_metric(const struct metric *m, double v, char *buf, size_t size);
+/* With its sign and four digits; "-" for NaN. */
+const char *report_utility(double u, char *buf, size_t size);
 /* Wall clock, local time: "2026-11-25 07:00:00". */
 const char *report_time(int64_t ms, char *buf, size_t size);
 /* "patience=4 threshold=0.0012"; in the arena. */

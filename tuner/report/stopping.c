@@ -101,7 +101,7 @@ void report_stop(FILE *out, const struct session *s, const struct stop *stop)
     double target = number_of(e, "target"), saves = number_of(e, "saves");
     fprintf(out, "trial %ld %s at %s %s: %s", stop->trial->number, stop->audited ? "condemned" : "stopped",
             count(number_of(e, "at"), buf, sizeof buf), unit, json_string_value(json_object_get(e, "reason")));
-    if (isfinite(target)) fprintf(out, ", utility %+.4f", target);
+    if (isfinite(target)) fprintf(out, ", utility %s", report_utility(target, buf, sizeof buf));
     fputc('\n', out);
     if (isfinite(saves)) fprintf(out, "  it would have cost about %s more\n", count(saves, buf, sizeof buf));
     print_expected(out, s, json_object_get(e, "expected"));

@@ -64,8 +64,7 @@ static void comparison_row(FILE *out, const struct study *study, const json_t *r
     char buf[120];
     fprintf(out, "  %s%*s", name, pad(name, NAME_WIDTH), "");
     for (size_t i = 0; i < o->n_metrics; i++) cell(out, mean_and_sd(&o->metric[i], row, buf, sizeof buf), CELL_WIDTH);
-    snprintf(buf, sizeof buf, "%+.4f", number_of(row, "utility"));
-    cell(out, buf, 11);
+    cell(out, report_utility(number_of(row, "utility"), buf, sizeof buf), 11);
     fprintf(out, "%s\n",
             is(row, "winner")                              ? "  ◀ best"
             : !is(row, "feasible") && !is(row, "baseline") ? "  breaks a constraint"
@@ -82,6 +81,8 @@ static void comparison_change(FILE *out, const struct study *study, const json_t
                change = metric_of(row, "metrics", &o->metric[i]) - before;
         if (o->metric[i].kind == METRIC_PROPORTION)
             snprintf(buf, sizeof buf, "%+.2f points", 100 * change);
+        else if (before == 0 || !isfinite(change / before))
+            snprintf(buf, sizeof buf, "%+.4g", change);
         else
             snprintf(buf, sizeof buf, "%+.1f %%", 100 * change / fabs(before));
         cell(out, buf, CELL_WIDTH);
@@ -100,6 +101,30 @@ static const char *row_name(const json_t *row, char *buf, size_t size)
     return buf;
 }
 
+static void say_front(FILE *out, const struct objective *o, const json_t *rows)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < json_array_size(rows); i++) n += is(json_array_get(rows, i), "front");
+    fprintf(
+        out,
+        "  a front of %zu: none is better than another in both %s and %s. Where one is asked for it is the knee: each "
+        "metric from 0 to 1 along the front, the greatest sum\n",
+        n, o->metric[o->gain].name, o->metric[o->cost].name);
+}
+
+void report_zero_baseline(FILE *out, const struct objective *o, const json_t *base)
+{
+    bool relative = o->form == OBJECTIVE_WEIGHTS;
+    for (size_t i = 0; relative && i < o->n_metrics; i++)
+        if (o->weight[i] > 0 && o->metric[i].unit == 0 && metric_of(base, "metrics", &o->metric[i]) == 0)
+            fprintf(
+                out,
+                "  %s of the baseline is 0, and nothing can be relative to that: a difference of 1 counts as much as all "
+                "of the baseline's other metrics. 'metrics: {%s: {unit: N}}' says how much counts as much; 'exchange' "
+                "and constraints need no such thing\n",
+                o->metric[i].name, o->metric[i].name);
+}
+
 void report_comparison(FILE *out, const struct study *study, const json_t *rows)
 {
     const struct objective *o = &study->objective;
@@ -111,7 +136,7 @@ void report_comparison(FILE *out, const struct study *study, const json_t *rows)
         fprintf(out, "\nStudy %s, single measurements, not confirmed:\n", study->name);
     fprintf(out, "  %-*s", NAME_WIDTH, "");
     for (size_t i = 0; i < o->n_metrics; i++) cell(out, o->metric[i].name, CELL_WIDTH);
-    cell(out, "utility", 11);
+    cell(out, o->form == OBJECTIVE_PARETO ? "knee" : "utility", 11);
     fputc('\n', out);
     for (int front = 0; front < 2; front++)
         for (size_t i = 0; i < json_array_size(rows); i++) {
@@ -126,6 +151,8 @@ void report_comparison(FILE *out, const struct study *study, const json_t *rows)
     comparison_row(out, study, winner, row_name(winner, name, sizeof name));
     if (base && winner != base) comparison_change(out, study, base, winner);
     if (winner == base) fputs("  nothing that was tried beats the baseline\n", out);
+    if (o->form == OBJECTIVE_PARETO) say_front(out, o, rows);
+    if (base) report_zero_baseline(out, o, base);
 }
 
 /* ---- trials, status ---- */
@@ -147,7 +174,7 @@ void report_trials(FILE *out, const struct session *s)
         for (size_t i = 0; i < o->n_metrics; i++)
             fprintf(out, "  %10s", report_metric(&o->metric[i], t->value[i], buf, sizeof buf));
         if (t->state == TRIAL_COMPLETE && judged)
-            fprintf(out, "  %+8.4f", objective_utility(o, t->value, baseline));
+            fprintf(out, "  %8s", report_utility(objective_utility(o, t->value, baseline), buf, sizeof buf));
         else
             fprintf(out, "  %8s", "-");
         fprintf(out, "  %s%s%s\n", report_config(&s->study->space, t->config, &arena), why ? "  — " : "",

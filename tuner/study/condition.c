@@ -94,11 +94,26 @@ static const char *skip_brackets(const char *c)
     bool quoted = false;
     for (; *c; c++) {
         if (*c == '"') quoted = !quoted;
+        if (quoted && *c == '\\' && c[1]) c++;
         if (quoted) continue;
         depth += (*c == '[' || *c == '{') - (*c == ']' || *c == '}');
         if (depth == 0) return c + 1;
     }
     return NULL;
+}
+
+/* With the escapes of JSON, which are YAML's. */
+static char *read_json_string(struct reader *r)
+{
+    const char *start = r->at, *end = start + 1;
+    while (*end && *end != '"') end += *end == '\\' && end[1] ? 2 : 1;
+    if (!*end) return NULL;
+    r->at = end + 1;
+    json_t *v = json_loadb(start, (size_t)(r->at - start), JSON_DECODE_ANY, NULL);
+    char *out = v ? arena_strdup(r->arena, json_string_value(v))
+                  : arena_printf(r->arena, "%.*s", (int)(end - start - 1), start + 1);
+    json_decref(v);
+    return out;
 }
 
 /* A word, text in quotes, or a list as one of a parameter's values. */
@@ -111,7 +126,8 @@ static char *read_word(struct reader *r)
         if (end) r->at = end;
         return end ? arena_printf(r->arena, "%.*s", (int)(end - start), start) : NULL;
     }
-    if (*start == '\'' || *start == '"') {
+    if (*start == '"') return read_json_string(r);
+    if (*start == '\'') {
         const char *end = strchr(start + 1, *start);
         if (!end) return NULL;
         r->at = end + 1;

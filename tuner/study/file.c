@@ -74,19 +74,31 @@ bool file_boolean(const struct yaml_node *v, bool *ret)
     return false;
 }
 
-bool study_is_name(const char *s)
+static bool is_name_with(const char *s, const char *more)
 {
     if (!isalpha((unsigned char)*s) && *s != '_') return false;
     size_t n = 0;
     for (; s[n]; n++)
-        if (!isalnum((unsigned char)s[n]) && s[n] != '_' && s[n] != '-') return false;
-    return n <= 48;
+        if (!isalnum((unsigned char)s[n]) && !strchr(more, s[n])) return false;
+    return n <= SPACE_NAME_MAX;
+}
+
+bool study_is_name(const char *s)
+{
+    return is_name_with(s, "_-");
 }
 
 enum status file_check_name(struct file *f, const struct yaml_node *v, const char *what)
 {
     if (v->kind == YAML_TEXT && study_is_name(v->text)) return STATUS_OK;
     return file_fail(f, v, "%s must be a name of letters, digits, _ and -, at most 48, starting with a letter", what);
+}
+
+enum status file_check_quantity(struct file *f, const struct yaml_node *v, const char *what)
+{
+    if (v->kind == YAML_TEXT && is_name_with(v->text, "_-.")) return STATUS_OK;
+    return file_fail(f, v, "%s must be a name of letters, digits, _, - and points, at most 48, starting with a letter",
+                     what);
 }
 
 static enum status unknown_key(struct file *f, const struct yaml_node *key, const char *section, const struct key *keys,

@@ -37,6 +37,8 @@ enum status file_choice(struct file *f, const struct yaml_node *v, const char *n
                         size_t n, size_t *ret);
 bool file_boolean(const struct yaml_node *v, bool *ret); /* YAML 1.1: true, yes, on, …; false if it is none */
 enum status file_check_name(struct file *f, const struct yaml_node *v, const char *what);
+/* Of a parameter or metric, which other programs may call model.lr or val-loss. */
+enum status file_check_quantity(struct file *f, const struct yaml_node *v, const char *what);
 
 enum status file_check_keys(struct file *f, const struct yaml_node *map, const char *section, const struct key *keys,
                             size_t n);

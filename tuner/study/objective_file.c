@@ -14,7 +14,7 @@ static enum status read_metric(struct file *f, const struct yaml_node *key, cons
         {"goal", file_present}, {"kind", file_present}, {"of", file_present}, {"unit", file_present}};
     static const char *const goals[] = {"minimize", "maximize"}, *const kinds[] = {"value", "proportion", "count"};
     size_t goal = 0, kind = METRIC_VALUE;
-    enum status s = file_check_name(f, key, "a metric");
+    enum status s = file_check_quantity(f, key, "a metric");
     if (!s) s = file_check_keys(f, node, key->text, keys, 4);
     if (s) return s;
     const struct yaml_node *g = yaml_get(node, "goal"), *k = yaml_get(node, "kind"), *of = yaml_get(node, "of"),
@@ -86,7 +86,7 @@ static enum status read_exchange(struct file *f, const struct yaml_node *v)
 static enum status read_single(struct file *f, const struct yaml_node *v, enum goal goal)
 {
     struct objective *o = &f->study->objective;
-    enum status s = file_check_name(f, v, "a metric");
+    enum status s = file_check_quantity(f, v, "a metric");
     if (s) return s;
     if (o->n_metrics == 0) o->metric[o->n_metrics++] = (struct metric){.name = v->text, .goal = goal};
     s = find_metric(f, v, v->text, &o->gain);

@@ -124,7 +124,7 @@ static enum status in_range(const struct param *p, double v, double *ret, struct
     if (fabs(on - v) > STEP_SLACK * p->step)
         return error_set(err, STATUS_INVALID, "%s: %s is not on its steps of %s from %s; the nearest is %s", p->name, a,
                          json_shortest(p->step, b), json_shortest(p->lo, c), json_shortest(on, (char[40]){0}));
-    *ret = p->type == PARAM_INT ? on + 0.0 : on; /* a whole −0 is 0 */
+    *ret = p->type == PARAM_INT ? v + 0.0 : v; /* a whole −0 is 0; others keep their bits, also beside a step */
     return STATUS_OK;
 }
 
@@ -169,7 +169,7 @@ json_t *space_to_json(const struct space *s, const double *config)
     return object;
 }
 
-static enum status value_from_json(const struct param *p, const json_t *v, double *ret, struct error *err)
+enum status param_from_json(const struct param *p, const json_t *v, double *ret, struct error *err)
 {
     if (!p->n_values) {
         if (!json_is_number(v)) return error_set(err, STATUS_INVALID, "%s: must be a number", p->name);
@@ -201,7 +201,7 @@ enum status space_from_json(const struct space *s, const json_t *object, double 
             continue;
         }
         if (!v) return error_set(err, STATUS_INVALID, "parameter '%s' is missing", s->param[i].name);
-        enum status st = value_from_json(&s->param[i], v, &config[i], err);
+        enum status st = param_from_json(&s->param[i], v, &config[i], err);
         if (st) return st;
     }
     memcpy(ret_config, config, s->n * sizeof *config);

@@ -75,6 +75,9 @@ const char *param_text(const struct param *p, double value, char *buf);
 /* Reads a value from its text; the error says what would be right. */
 enum status param_parse(const struct param *p, const char *text, double *ret, struct error *err);
 
+/* The same from a JSON value. `err` may be NULL. */
+enum status param_from_json(const struct param *p, const json_t *value, double *ret, struct error *err);
+
 /* {"name": value, …} of the parameters that exist; the caller owns the result. */
 json_t *space_to_json(const struct space *s, const double *config);
 

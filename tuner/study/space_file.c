@@ -147,9 +147,7 @@ static enum status read_param(struct file *f, const struct yaml_node *key, const
                                              {"when", file_present}};
     static const struct key value_keys[] = {{"type", file_present}, {"values", file_present}, {"when", file_present}};
     static const struct key bool_keys[] = {{"type", file_present}, {"when", file_present}};
-    enum status s = file_check_name(f, key, "a parameter");
-    if (!s && strchr(key->text, '-'))
-        s = file_fail(f, key, "a parameter's name cannot hold '-': it becomes a variable");
+    enum status s = file_check_quantity(f, key, "a parameter");
     if (s) return s;
     p->name = key->text;
     s = file_need(f, node, YAML_MAP, p->name);
@@ -166,6 +164,18 @@ static enum status read_param(struct file *f, const struct yaml_node *key, const
     return s;
 }
 
+/* a.b, a-b and a_b would be one variable. */
+static enum status check_variable(struct file *f, const struct yaml_node *key, size_t i)
+{
+    const struct space *space = &f->study->space;
+    const char *own = space_variable(space, i, &f->study->arena);
+    for (size_t k = 0; k < i; k++)
+        if (strcmp(own, space_variable(space, k, &f->study->arena)) == 0)
+            return file_fail(f, key, "the parameters '%s' and '%s' would share the variable %s", space->param[k].name,
+                             space->param[i].name, own);
+    return STATUS_OK;
+}
+
 enum status file_parameters(struct file *f, const struct yaml_node *v)
 {
     struct space *space = &f->study->space;
@@ -178,6 +188,7 @@ enum status file_parameters(struct file *f, const struct yaml_node *v)
         s = read_param(f, v->key[i], v->value[i], &space->param[i]);
         space->n = i + 1;
     }
+    for (size_t i = 0; !s && i < space->n; i++) s = check_variable(f, v->key[i], i);
     return s;
 }
 

@@ -108,14 +108,22 @@ static const char *argument(const struct nocturne *n, const char *name)
     return NULL;
 }
 
+/* NOCTURNE_PARAM_NAME, with '_' for what is neither letter nor digit; in small letters as they are where two parameters
+ * differ in nothing else. */
+static const char *variable(const char *name, int capitals)
+{
+    char text[NAME_MAX_ + 32] = "NOCTURNE_PARAM_";
+    size_t at = strlen(text);
+    for (const unsigned char *c = (const unsigned char *)name; *c && at + 1 < sizeof text; c++)
+        text[at++] = !isalnum(*c) ? '_' : capitals ? (char)toupper(*c) : (char)*c;
+    text[at] = 0;
+    return getenv(text);
+}
+
 const char *nocturne_text(const struct nocturne *n, const char *name, const char *fallback)
 {
-    char variable[NAME_MAX_ + 32] = "NOCTURNE_PARAM_";
-    size_t at = strlen(variable);
-    const char *value;
-    for (const char *c = name; *c && at + 1 < sizeof variable; c++) variable[at++] = (char)toupper((unsigned char)*c);
-    variable[at] = 0;
-    value = getenv(variable);
+    const char *value = variable(name, 1);
+    if (!value) value = variable(name, 0);
     if (!value && n->fd < 0) value = argument(n, name);
     return value ? value : fallback;
 }
