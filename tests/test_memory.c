@@ -1,0 +1,274 @@
+/* Everything that memory knows, the log knows: while a real study runs — with pruning, adapting and audits, with a
+ * schedule, and with confirmations — the log is folded anew whenever it is durable, and each field of each trial
+ * compared. */
+#include "tests/test.h"
+
+#include "tuner/coordinator/coordinator.h"
+#include "tuner/coordinator/observed.h"
+
+#include <unistd.h>
+
+static const char STUDY[] = "study: toy\n"
+                            "trial: {command: [python3, -S, " TESTS "/sdk/toy.py], grace: 1s, backoff: 1s}\n"
+                            "parameters:\n"
+                            "  rate: {type: float, range: [1e-3, 10], scale: log}\n"
+                            "  patience: {type: int, range: [1, 20]}\n"
+                            "  threshold: {type: float, range: [1e-4, 1e-2], scale: log}\n"
+                            "metrics:\n"
+                            "  em: {goal: maximize, kind: proportion, of: 10000}\n"
+                            "  tokens: {goal: minimize, kind: count}\n"
+                            "baseline: {rate: 0.01, patience: 20, threshold: 1e-4}\n"
+                            "objective: {weights: {em: 0.7, tokens: 0.3}}\n"
+                            "confirm: {top: 1, seeds: 2}\n";
+
+struct world {
+    char folder[40];
+    struct study *study;
+    struct store *store, *other;
+    struct session *live;
+    int64_t compared; /* seq */
+    size_t times, with_rule, adjusted;
+    bool done;
+};
+
+/* ---- comparing ---- */
+
+static bool same_number(double a, double b)
+{
+    return a == b || (isnan(a) && isnan(b));
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+#define SAME(what, condition)                                                                                          \
+    do {                                                                                                               \
+        if (!(condition)) fail_msg("trial %ld at event %lld: %s", a->number, (long long)w->live->seq, what);           \
+    } while (0)
+
+static void compare_numbers(const struct world *w, const struct trial *a, const char *what, const double *x,
+                            const double *y, size_t n)
+{
+    SAME(what, (x != NULL) == (y != NULL));
+    for (size_t i = 0; x && i < n; i++)
+        if (!same_number(x[i], y[i]))
+            fail_msg("trial %ld at event %lld: %s %zu is %.17g, and %.17g by the log", a->number,
+                     (long long)w->live->seq, what, i, x[i], y[i]);
+}
+
+static void compare_course(const struct world *w, const struct trial *a, const struct trial *b)
+{
+    SAME("course", a->course.n == b->course.n && a->course.until == b->course.until);
+    for (size_t i = 0; i < a->course.n; i++) {
+        SAME("course", a->course.step[i].from == b->course.step[i].from);
+        SAME("course", a->course.step[i].trial == b->course.step[i].trial);
+        compare_numbers(w, a, "course", a->course.step[i].config, b->course.step[i].config, w->study->space.n);
+    }
+}
+
+static void compare_observed(struct world *w, struct trial *a, struct trial *b)
+{
+    if (!a->observed || a->state == TRIAL_FAILED || a->state == TRIAL_CANCELLED) return;
+    struct early_stopping *x = observed_rule(a), *y = observed_rule(b);
+    const struct observed *o = a->observed, *p = b->observed;
+    if (!p && o->curve.n == 0) return; /* a new attempt that has not reported yet */
+    SAME("observed", p != NULL);
+    SAME("rule", (x != NULL) == (y != NULL));
+    SAME("curve", o->curve.n == p->curve.n && o->curve.reports == p->curve.reports && o->curve.every == p->curve.every);
+    compare_numbers(w, a, "curve's cost", o->curve.at, p->curve.at, o->curve.n);
+    compare_numbers(w, a, "curve", o->curve.value, p->curve.value, o->curve.n * o->curve.n_metrics);
+    SAME("adjusted", o->adjusted == p->adjusted);
+    if (!x) return;
+    SAME("patience", x->patience == y->patience && x->threshold == y->threshold);
+    SAME("rule", x->metric == y->metric && x->mode == y->mode && x->bad == y->bad && same_number(x->best, y->best));
+    w->with_rule++;
+    w->adjusted += o->adjusted;
+}
+
+static void compare_attempt(const struct world *w, const struct trial *a, const struct trial *b)
+{
+    SAME("attempts", a->attempts == b->attempts && a->crashes == b->crashes);
+    SAME("machine_crashes", a->machine_crashes == b->machine_crashes && a->poisonous == b->poisonous);
+    SAME("lease", a->lease == b->lease && a->client == b->client);
+    SAME("holder", same_text(a->holder.agent, b->holder.agent) && same_text(a->holder.token, b->holder.token));
+    SAME("busy_ms", a->busy_ms == b->busy_ms && a->spent_tokens == b->spent_tokens);
+    SAME("resumed_cost", a->resumed_cost == b->resumed_cost);
+    SAME("doom", a->doom == b->doom && same_text(a->doom_reason, b->doom_reason));
+    SAME("checkpoint", same_text(a->checkpoint.path, b->checkpoint.path) && a->checkpoint.step == b->checkpoint.step &&
+                           a->checkpoint.bytes == b->checkpoint.bytes && a->checkpoint.cost == b->checkpoint.cost);
+    if (trial_state_final(a->state) || a->state == TRIAL_QUEUED) return;
+    SAME("reports", a->reports == b->reports && a->step == b->step);
+    compare_numbers(w, a, "last", a->last, b->last, w->study->objective.n_metrics);
+}
+
+static void compare_trial(struct world *w, struct trial *a, struct trial *b)
+{
+    size_t m = w->study->objective.n_metrics;
+    SAME("state", a->state == b->state && a->role == b->role);
+    SAME("seed", a->seed == b->seed && a->confirms == b->confirms && a->round == b->round && a->parent == b->parent);
+    SAME("source", same_text(a->source, b->source));
+    SAME("reason", same_text(a->reason, b->reason));
+    SAME("outside", same_text(a->outside, b->outside));
+    SAME("times", a->created_ms == b->created_ms && a->finished_ms == b->finished_ms && a->told == b->told);
+    SAME("expect", a->expect_tokens == b->expect_tokens && a->expect_ms == b->expect_ms);
+    SAME("extra", (a->extra != NULL) == (b->extra != NULL) && (!a->extra || json_equal(a->extra, b->extra)));
+    compare_numbers(w, a, "config", a->config, b->config, w->study->space.n);
+    compare_numbers(w, a, "value", a->value, b->value, m);
+    compare_numbers(w, a, "expected", a->expected, b->expected, m);
+    compare_numbers(w, a, "spread", a->spread, b->spread, m);
+    compare_attempt(w, a, b);
+    compare_course(w, a, b);
+    compare_observed(w, a, b);
+}
+
+static void compare_sessions(struct world *w, struct session *x, struct session *y)
+{
+    const struct trial *a = x->trial[0];
+    SAME("trials", x->n == y->n && x->seq == y->seq && x->told == y->told);
+    SAME("phase", strcmp(x->phase, y->phase) == 0);
+    SAME("baseline", x->baseline_runs == y->baseline_runs);
+    compare_numbers(w, a, "baseline", x->baseline, y->baseline, w->study->objective.n_metrics);
+    SAME("best", (x->best ? x->best->number : -1) == (y->best ? y->best->number : -1));
+    SAME("best_utility", !x->best || (x->best_utility == y->best_utility && x->second_utility == y->second_utility));
+    SAME("tally", memcmp(x->tally.count, y->tally.count, sizeof x->tally.count) == 0);
+    SAME("tally", x->tally.searched == y->tally.searched && x->tally.finished == y->tally.finished);
+    SAME("tally", x->tally.confirmed == y->tally.confirmed && x->tally.fallbacks == y->tally.fallbacks);
+    SAME("tally", x->tally.tokens == y->tally.tokens && x->tally.busy_ms == y->tally.busy_ms);
+    SAME("recent", x->tally.n_recent == y->tally.n_recent);
+    compare_numbers(w, a, "recent", x->tally.recent_tokens, y->tally.recent_tokens, RECENT_MAX);
+    struct search_history h = session_view(x), i = session_view(y);
+    SAME("history", h.n == i.n);
+    for (size_t k = 0; k < h.n; k++) {
+        SAME("history", h.trial[k].outcome == i.trial[k].outcome && h.trial[k].told == i.trial[k].told);
+        compare_numbers(w, a, "history", h.trial[k].metrics, i.trial[k].metrics, w->study->objective.n_metrics);
+    }
+    for (size_t k = 0; k < x->n; k++) compare_trial(w, x->trial[k], y->trial[k]);
+}
+
+/* ---- running ---- */
+
+static void fold_anew(struct world *w)
+{
+    struct error err;
+    struct session *s = session_bare(w->other, w->study, w->live->study_id, w->live->seed, clock_real());
+    assert_ok(session_load_until(s, INT64_MAX, &err), err);
+    assert_ok(observed_load(s, &err), err);
+    if (s->seq == w->live->seq) {
+        compare_sessions(w, w->live, s);
+        w->compared = s->seq;
+        w->times++;
+    }
+    session_free(s);
+}
+
+/* At the end of each turn of the loop. */
+static void on_turn(uv_check_t *check)
+{
+    struct world *w = check->data;
+    if (!w->done && w->live->n && w->live->seq > w->compared &&
+        journal_durable(w->live->journal) >= journal_mark(w->live->journal))
+        fold_anew(w);
+}
+
+static void on_event(void *data, enum coordinator_event event, const struct trial *t, const char *text)
+{
+    (void)data;
+    (void)event;
+    (void)t;
+    (void)text;
+}
+
+static void on_ended(void *data, enum coordinator_end end, enum status status, const struct error *err)
+{
+    struct world *w = data;
+    if (status) fail_msg("%s", err->text);
+    assert_int_equal(end, COORDINATOR_DONE);
+    w->done = true;
+}
+
+static void run(struct world *w, const char *more, long trials)
+{
+    char text[2000], path[100], files[100];
+    struct error err;
+    uv_loop_t loop;
+    uv_check_t check = {.data = w};
+    struct coordinator *c = NULL;
+    struct budget budget = {.trials = trials, .until_minutes = -1};
+    struct opening opening = {.seed = 3, .budget = &budget, .slots = 2};
+    snprintf(w->folder, sizeof w->folder, "/tmp/nocturne-memory-XXXXXX");
+    assert_non_null(mkdtemp(w->folder));
+    snprintf(text, sizeof text, "%s%s\n", STUDY, more);
+    snprintf(path, sizeof path, "%s/s.yaml", w->folder);
+    snprintf(files, sizeof files, "%s/files", w->folder);
+    assert_ok(study_parse(path, text, strlen(text), &w->study, &err), err);
+    snprintf(path, sizeof path, "%s/n.db", w->folder);
+    assert_ok(store_open(path, STORE_CREATE, &w->store, &err), err);
+    assert_ok(session_open(w->store, w->study, &opening, clock_real(), &w->live, &err), err);
+    assert_ok(store_open(path, STORE_EXISTING, &w->other, &err), err);
+    struct coordinator_options o = {
+        .slots = 2, .guard = GUARD, .files = files, .listen = on_event, .ended = on_ended, .data = w};
+    uv_loop_init(&loop);
+    uv_check_init(&loop, &check);
+    uv_check_start(&check, on_turn);
+    uv_unref((uv_handle_t *)&check); /* it does not keep the loop */
+    assert_ok(coordinator_create(&o, w->live, &loop, &c, &err), err);
+    assert_ok(coordinator_start(c, &err), err);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_true(w->done);
+    uv_close((uv_handle_t *)&check, NULL);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+    fold_anew(w);
+    assert_int_equal(w->compared, w->live->seq);
+    coordinator_free(c);
+}
+
+static void end(struct world *w)
+{
+    char command[100];
+    session_free(w->live);
+    store_close(w->store);
+    store_close(w->other);
+    study_free(w->study);
+    snprintf(command, sizeof command, "rm -rf %s", w->folder);
+    assert_int_equal(system(command), 0);
+}
+
+static void test_memory__pruning_adapting_and_confirming(void **state)
+{
+    (void)state;
+    struct world w = {0};
+    run(&w, "stopping: {pruner: auto, adaptive: true, patience: [2, 20], audit: 0.3}", 24);
+    assert_true(w.times > 30);
+    assert_true(w.with_rule > 30);
+    assert_true(w.adjusted > 0);
+    end(&w);
+}
+
+static void test_memory__schedules(void **state)
+{
+    (void)state;
+    struct world w = {0};
+    run(&w, "schedule: {rate: pb2, interval: 500 tokens, population: 4, rounds: 3}", 60);
+    assert_true(w.times > 20);
+    end(&w);
+}
+
+static void test_memory__schedules_without_clones(void **state)
+{
+    (void)state;
+    struct world w = {0};
+    run(&w, "schedule: {rate: pb2, interval: 500 tokens, population: 4, rounds: 3, clone: false}", 60);
+    assert_true(w.times > 15);
+    end(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_memory__pruning_adapting_and_confirming),
+                                       cmocka_unit_test(test_memory__schedules),
+                                       cmocka_unit_test(test_memory__schedules_without_clones)};
+    return cmocka_run_group_tests_name("memory", tests, NULL, NULL);
+}
