@@ -18,7 +18,9 @@ static bool is_sure(const struct members *m, size_t i)
 
 static bool is_beaten(const struct members *m, size_t i, size_t by)
 {
-    return (is_sure(m, by) || !is_sure(m, i)) && objective_dominates(m->o, m->value[by], m->value[i]);
+    const double *a = m->value[by], *b = m->value[i];
+    bool twin = a[m->o->gain] == b[m->o->gain] && a[m->o->cost] == b[m->o->cost];
+    return (is_sure(m, by) || !is_sure(m, i)) && (twin ? by < i : objective_dominates(m->o, a, b));
 }
 
 /* What one that has left would beat, its successor beats, too: against those that are left only. */
@@ -38,14 +40,13 @@ static double scaled(const struct metric *m, double v)
     return m->goal * (m->kind == METRIC_COUNT ? log(fmax(v, 1e-300)) : v);
 }
 
-/* A metric's share of the scores, over the members that may be named. */
-static void add_scores(const struct members *m, size_t metric, bool sure_only, double *score)
+/* A metric's share of the scores. */
+static void add_scores(const struct members *m, size_t metric, double *score)
 {
     const struct metric *x = &m->o->metric[metric];
     double lo = HUGE_VAL, hi = -HUGE_VAL;
     for (size_t k = 0; k < m->n; k++) {
         double v = scaled(x, m->value[m->at[k]][metric]);
-        if (sure_only && !is_sure(m, m->at[k])) continue;
         lo = fmin(lo, v);
         hi = fmax(hi, v);
     }
@@ -58,15 +59,13 @@ static void add_scores(const struct members *m, size_t metric, bool sure_only, d
 void front_score(const struct objective *o, size_t n, const double *const *value, const bool *sure, double *ret_score)
 {
     struct members m = {.o = o, .value = value, .sure = sure, .at = must_alloc(n + 1, sizeof *m.at)};
-    bool any_sure = false;
-    for (size_t i = 0; i < n; i++) any_sure |= is_sure(&m, i);
     for (int round = 0; round < 2; round++) /* those that are sure first */
         for (size_t i = 0; i < n; i++) {
             ret_score[i] = NAN;
             if (is_sure(&m, i) == !round) consider(&m, i);
         }
     for (size_t k = 0; k < m.n; k++) ret_score[m.at[k]] = 0;
-    add_scores(&m, o->gain, any_sure, ret_score);
-    add_scores(&m, o->cost, any_sure, ret_score);
+    add_scores(&m, o->gain, ret_score);
+    add_scores(&m, o->cost, ret_score);
     free(m.at);
 }

@@ -1,9 +1,10 @@
 /* front: which of many configurations a pareto objective leaves to choose from, and which it names when one is asked
  * for.
  *
- * On the front is what no other dominates. Of these the knee is named: each metric is scaled from 0 (the worst of the
- * front) to 1 (the best; a count by its logarithm), and the greatest sum wins, the oldest among equals. The ends of the
- * front have 1; where giving a little of one metric buys much of the other, there is more [Das 1999, normal boundary].
+ * On the front is what no other dominates (of twins the older). Of these the knee is named: each metric is scaled from
+ * 0 (the worst of the front) to 1 (the best; a count by its logarithm), and the greatest sum wins, the oldest among
+ * equals. The ends of the front have 1; where giving a little of one metric buys much of the other, there is more [Das
+ * 1999, normal boundary].
  */
 #ifndef TUNER_COORDINATOR_FRONT_H
 #define TUNER_COORDINATOR_FRONT_H
