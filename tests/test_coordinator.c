@@ -499,7 +499,7 @@ static void test_adviser__wrong_requests_are_answered(void **state)
                                  "{\"tell\": 0, \"metrics\": {\"em\": 0.5}}",
                                  "{\"tell\": 0, \"metrics\": {\"em\": 1.5, \"tokens\": 1}}",
                                  "{\"tell\": 0, \"metrics\": {\"em\": \"high\", \"tokens\": 1}}",
-                                 "{\"tell\": 0, \"metrics\": {\"em\": NaN, \"tokens\": 1}}",
+                                 "{\"tell\": 0, \"metrics\": {\"em\": null, \"loss\": [NaN]}, \"x\": 1}",
                                  "{\"tell\": 0, \"failed\": 3}",
                                  "{\"tell\": 0, \"failed\": true, \"infeasible\": true}",
                                  "{\"report\": 0, \"step\": 1}",
@@ -510,6 +510,25 @@ static void test_adviser__wrong_requests_are_answered(void **state)
     expect(a, "{\"report\": 0, \"step\": 1, \"metrics\": {}}", "complete already");
     adviser_free(a);
     world_free(w);
+}
+
+static void test_adviser__a_metric_that_is_nan_ends_the_trial(void **state)
+{
+    (void)state;
+    static const char *const metrics[] = {"\"em\": NaN, \"tokens\": 1", "\"tokens\": Infinity, \"em\": 0.5",
+                                          "\"em\": 0.5, \"tokens\": -Infinity", "\"em\": null, \"note\": 1"};
+    for (size_t i = 0; i < 4; i++) {
+        struct world *w = world_make();
+        struct adviser *a = adviser_create(w->session);
+        char line[200];
+        expect(a, "{\"ask\": 1}", "\"trial\": 0");
+        snprintf(line, sizeof line, "{\"tell\": 0, \"metrics\": {%s}}", metrics[i]);
+        expect(a, line, "{\"ok\": true}");
+        assert_int_equal(w->session->trial[0]->state, TRIAL_FAILED);
+        assert_contains(w->session->trial[0]->reason, "is NaN or infinite");
+        adviser_free(a);
+        world_free(w);
+    }
 }
 
 static void test_adviser__hands_out_again_what_was_never_told(void **state)
@@ -566,6 +585,7 @@ int main(void)
         cmocka_unit_test(test_ledger__entries_add_up),
         cmocka_unit_test(test_adviser__speaks_the_protocol),
         cmocka_unit_test(test_adviser__wrong_requests_are_answered),
+        cmocka_unit_test(test_adviser__a_metric_that_is_nan_ends_the_trial),
         cmocka_unit_test(test_adviser__hands_out_again_what_was_never_told),
     };
     return cmocka_run_group_tests_name("coordinator", tests, setup, NULL);

@@ -98,6 +98,32 @@ enum status json_parse_object(const char *text, size_t len, json_t **ret, struct
     return STATUS_OK;
 }
 
+/* Bytes of a word that Python writes for a number that is none; 0: no such word. */
+static size_t nonsense_length(const char *text, size_t len)
+{
+    static const char *const words[] = {"NaN", "Infinity", "-Infinity"};
+    for (size_t i = 0; i < 3; i++)
+        if (strlen(words[i]) <= len && memcmp(text, words[i], strlen(words[i])) == 0) return strlen(words[i]);
+    return 0;
+}
+
+enum status json_parse_python(const char *text, size_t len, json_t **ret, struct error *err)
+{
+    char *own = must_alloc(2 * len + 1, 1);
+    size_t n = 0;
+    bool quoted = false;
+    for (size_t i = 0, k; i < len; i += k) {
+        size_t word = quoted ? 0 : nonsense_length(text + i, len - i);
+        k = word ? word : quoted && text[i] == '\\' && i + 1 < len ? 2 : 1;
+        if (text[i] == '"') quoted = !quoted;
+        memcpy(own + n, word ? "null" : text + i, word ? 4 : k);
+        n += word ? 4 : k;
+    }
+    enum status s = json_parse_object(own, n, ret, err);
+    free(own);
+    return s;
+}
+
 static bool is_listed(const char *key, va_list keys)
 {
     bool found = false;

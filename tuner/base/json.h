@@ -14,6 +14,9 @@ size_t json_marks(const char *text, size_t len);
 /* Parses one JSON object. Ownership of *ret goes to the caller (json_decref). */
 enum status json_parse_object(const char *text, size_t len, json_t **ret, struct error *err);
 
+/* The same of what Python's json.dumps writes: NaN, Infinity and -Infinity are taken, as null. */
+enum status json_parse_python(const char *text, size_t len, json_t **ret, struct error *err);
+
 /* STATUS_INVALID names the first key of the object that is not in the list, which ends with NULL. */
 enum status json_only(const json_t *object, struct error *err, ...) __attribute__((sentinel));
 

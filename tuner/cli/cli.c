@@ -32,7 +32,19 @@ static const struct argp_option common_options[] = {
     {"json", 'j', NULL, 0, "print JSON, for machines", 0},
     {0},
 };
-static const struct argp common_argp = {common_options, parse_common, NULL, NULL, NULL, NULL, NULL};
+
+static error_t parse_help(int key, char *arg, struct argp_state *state)
+{
+    (void)arg;
+    if (key != 'h') return ARGP_ERR_UNKNOWN;
+    argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
+    return 0;
+}
+
+static const struct argp_option help_options[] = {{NULL, 'h', NULL, OPTION_HIDDEN, NULL, 0}, {0}}; /* as --help */
+static const struct argp help_argp = {help_options, parse_help, NULL, NULL, NULL, NULL, NULL};
+const struct argp_child cli_help_child[] = {{&help_argp, 0, NULL, 0}, {0}};
+static const struct argp common_argp = {common_options, parse_common, NULL, NULL, cli_help_child, NULL, NULL};
 const struct argp_child cli_common_child[] = {{&common_argp, 0, NULL, 0}, {0}};
 
 error_t cli_parse_study(int key, char *arg, struct argp_state *state)

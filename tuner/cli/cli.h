@@ -49,6 +49,7 @@ struct cli_common {
     const char *study; /* the first argument, or NULL */
 };
 extern const struct argp_child cli_common_child[];
+extern const struct argp_child cli_help_child[]; /* -h alone, for commands without these options */
 void cli_common_init(struct cli_common *c);
 
 /* Parser of a command that takes [STUDY]; its input is a struct cli_common. */

@@ -174,7 +174,7 @@ int cmd_advise(int argc, char **argv)
         "Anything wrong is answered with {\"error\": \"…\"} and the pipe goes on.\n"
         "With --db, what was asked for and never told before a crash is handed out again first.\n"
         "Example: echo '{\"ask\": 1}' | nocturne advise study.yaml --seed 7",
-        NULL,
+        cli_help_child,
         NULL,
         NULL};
     struct options o = {.db = ":memory:", .seed = -1};

@@ -57,7 +57,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 int cmd_completion(int argc, char **argv)
 {
     static const struct argp argp = {
-        NULL, parse, "bash|zsh|fish", "Print shell completion.\vExample: eval \"$(nocturne completion bash)\"", NULL,
+        NULL, parse, "bash|zsh|fish", "Print shell completion.\vExample: eval \"$(nocturne completion bash)\"",
+        cli_help_child,
         NULL, NULL};
     const char *shell = NULL;
     struct error err;

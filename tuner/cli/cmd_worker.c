@@ -250,7 +250,7 @@ int cmd_worker(int argc, char **argv)
         "What a study needs comes with it, if its file names it: 'files: [train.py, data/*.csv]'.\n"
         "Ctrl-C lets running trials finish; a second one, or SIGTERM, gives them back.\n"
         "Example: nocturne worker --url https://host:8470 --token-file worker.token --slots 4",
-        NULL,
+        cli_help_child,
         NULL,
         NULL};
     struct options o = {.worker = {.slots = 0}};

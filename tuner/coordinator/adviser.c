@@ -130,14 +130,33 @@ static enum status find_trial(const struct adviser *a, const json_t *request, co
     return error_set(err, STATUS_NOT_FOUND, "trial %lld was not asked for", (long long)json_integer_value(number));
 }
 
+enum { WHY_MAX = 160 };
+
+/* A metric that is NaN or infinite is a failure of the trial, not of the message: Python's json writes it. */
+static enum status read_tale(const struct adviser *a, const json_t *request, struct tale *ret, char why[WHY_MAX],
+                             struct error *err)
+{
+    const char *name;
+    json_t *v;
+    json_object_foreach(json_object_get(request, "metrics"), name, v)
+    {
+        if (!json_is_null(v) || objective_find_metric(&a->session->study->objective, name) < 0) continue;
+        snprintf(why, WHY_MAX, "the metric '%.60s' is NaN or infinite", name);
+        *ret = (struct tale){TRIAL_FAILED, NULL, why};
+        return STATUS_OK;
+    }
+    return tell_read_tale(a->session->study, request, ret, err);
+}
+
 static enum status tell(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
 {
     struct trial *t = NULL;
     struct lease_claim claim = {0};
     struct tale tale;
+    char why[WHY_MAX];
     enum status s = json_only(request, err, "tell", "lease", "metrics", "failed", "infeasible", NULL);
     if (!s) s = find_trial(a, request, "tell", &t, &claim, err);
-    if (!s) s = tell_read_tale(a->session->study, request, &tale, err);
+    if (!s) s = read_tale(a, request, &tale, why, err);
     if (!s) s = tell_result(a->session, t, &claim, &tale, err);
     if (!s) *ret = json_pack("{s:b}", "ok", 1);
     return s;
@@ -284,7 +303,7 @@ json_t *adviser_answer(struct adviser *a, const char *line, size_t len)
 {
     struct error err;
     json_t *request = NULL, *answer = NULL;
-    enum status s = json_parse_object(line, len, &request, &err);
+    enum status s = json_parse_python(line, len, &request, &err);
     lease_expire(a->session);
     if (!s) s = dispatch(a, request, &answer, &err);
     json_decref(request);
