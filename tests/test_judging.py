@@ -91,5 +91,20 @@ search: {sampler: random}
         self.assertAlmostEqual(utility[9], 0.5 * -0.09 + 0.5 * 0.3 / 0.5)
 
 
+class Weights(Folder):
+    def test_shares_are_taken_and_said(self):
+        text = Zero.STUDY.replace(" UNIT", "").replace("{errors: 0.5, em: 0.5}", "{errors: 7, em: 3}").replace("baseline: {x: 0}", "baseline: {x: 4}")
+        self.write("trial.sh", 'echo "nocturne: {\\"result\\": {\\"errors\\": $((1 + $1)), \\"em\\": 0.5}}"')
+        self.write("study.yaml", text)
+        out = self.nocturne("run", "study.yaml", "--quiet")
+        self.assertAlmostEqual({t["params"]["x"]: t["utility"] for t in self.trials()}[4], 0)
+        best = json.loads(self.nocturne("best", "--json"))
+        self.assertAlmostEqual(best["utility"], 0.7 * (5 - best["metrics"]["errors"]) / 5)
+        self.write("study.yaml", text.replace("em: 3", "em: -3"))
+        self.assertIn("'em' must be from 0 to 1, not -3", self.nocturne("plan", "study.yaml", code=2))
+        self.write("study.yaml", text.replace("{errors: 7, em: 3}", "{errors: 0, em: 0}"))
+        self.assertIn("all weights are 0", self.nocturne("plan", "study.yaml", code=2))
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -320,6 +320,27 @@ class Moving(World):
             self.assertIn(said, self.run_nocturne("import", "study.yaml", "t.csv", code=2)[1])
         self.assertEqual(len(self.trials()), 1)
 
+    def test_deleting_a_study(self):
+        self.run_nocturne("run", "study.yaml", "--quiet")
+        self.assertIn("which study?", self.run_nocturne("delete", code=2)[1])
+        self.assertIn("no study 'z'", self.run_nocturne("delete", "z", code=3)[1])
+        self.gate_trials()
+        self.write("other.yaml", read(os.path.join(self.dir, "study.yaml")).replace("study: s", "study: other"))
+        process = self.popen("run", "other.yaml", "--quiet")
+        try:
+            until("it runs", lambda: "other" in self.run_nocturne("status")[0])
+            self.assertIn("is being run by", self.run_nocturne("delete", "other", code=4)[1])
+        finally:
+            self.open_gate()
+            process.communicate(timeout=PATIENCE)
+        self.assertIn("left in", self.run_nocturne("delete", "s")[0])
+        self.assertTrue(os.path.isdir(os.path.join(self.dir, "nocturne.files", "s")))
+        self.assertEqual([x["study"] for x in self.json("status")["studies"]], ["other"])
+        self.run_nocturne("doctor")
+        self.run_nocturne("run", "study.yaml", "--quiet")
+        self.assertEqual(self.json("delete", "s", "--files"), {"study": "s", "deleted": True, "files": None})
+        self.assertFalse(os.path.exists(os.path.join(self.dir, "nocturne.files", "s")))
+
     def test_an_optuna_database(self):
         db = sqlite3.connect(os.path.join(self.dir, "optuna.db"))
         db.executescript(read(os.path.join(HERE, "fixtures", "optuna5.sql")))  # written by Optuna 5.0.0

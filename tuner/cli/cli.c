@@ -192,6 +192,7 @@ double cli_number(const char *text, const char *option, double min, double max, 
 
 void cli_print_changes(const struct session *session)
 {
+    if (session->study->note) fprintf(stderr, "nocturne: %s\n", session->study->note);
     if (!session->changes) return;
     fprintf(stderr, "study %s has changed: %s; %zu of %zu trials lie outside now and are set aside\n",
             session->study->name, session->changes, session->outside, session->n);

@@ -22,6 +22,7 @@ int cmd_advise(int argc, char **argv);
 int cmd_backup(int argc, char **argv);
 int cmd_best(int argc, char **argv);
 int cmd_completion(int argc, char **argv);
+int cmd_delete(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_enqueue(int argc, char **argv);
 int cmd_export(int argc, char **argv);

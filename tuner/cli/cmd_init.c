@@ -87,7 +87,8 @@ int cmd_init(int argc, char **argv)
     else if (!out || fputs(template, out) < 0 || fclose(out) != 0)
         error_set(&err, STATUS_IO, "%s: cannot write: %s", o.file, strerror(errno));
     else {
-        printf("wrote %s; edit it, then: nocturne plan %s, which checks it, and nocturne run %s\n", o.file, o.file, o.file);
+        printf("wrote %s; edit it, then: nocturne plan %s, which checks it, and nocturne run %s\n", o.file, o.file,
+               o.file);
         return EXIT_OK;
     }
     return cli_fail(&err);

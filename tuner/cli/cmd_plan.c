@@ -134,6 +134,7 @@ static enum status forecast(const struct study *study, const struct options *o, 
         s->run_mono_ms = clock_mono_ms(s->clock); /* as if it began now */
         s->run_wall_ms = clock_wall_ms(s->clock);
         s->run_spent_ms = s->run_gone_ms = 0;
+        cli_print_changes(s);
         plan_make(s, sysconf(_SC_NPROCESSORS_ONLN), &plan);
         if (o->common.json)
             cli_print_json(plan_json(s, &plan));

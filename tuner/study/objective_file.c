@@ -56,6 +56,21 @@ static enum status find_metric(struct file *f, const struct yaml_node *at, const
                      near ? "'?" : "; list it under 'metrics'");
 }
 
+/* {em: 7, tokens: 3} are shares of 10. */
+static void share_weights(struct file *f, const struct yaml_node *v, double sum)
+{
+    struct objective *o = &f->study->objective;
+    struct arena *a = &f->study->arena;
+    const char *shares = "";
+    for (size_t i = 0; i < o->n_metrics; i++) {
+        if (o->weight[i] == 0) continue;
+        o->weight[i] /= sum;
+        shares = arena_printf(a, "%s%s%s %.4g", shares, *shares ? ", " : "", o->metric[i].name, o->weight[i]);
+    }
+    f->study->note = arena_printf(a, "%s:%d:%d: the weights sum to %.6g, not 1, and are taken as shares: %s",
+                                  f->study->path, v->line, v->column, sum, shares);
+}
+
 static enum status read_weights(struct file *f, const struct yaml_node *v)
 {
     struct objective *o = &f->study->objective;
@@ -65,10 +80,12 @@ static enum status read_weights(struct file *f, const struct yaml_node *v)
         size_t m = 0;
         double w = 0;
         s = find_metric(f, v->key[i], v->key[i]->text, &m);
-        if (!s) s = file_number(f, v->value[i], v->key[i]->text, 0, 1, &w);
+        if (!s) s = file_number(f, v->value[i], v->key[i]->text, -1e6, 1e6, &w);
+        if (!s && w < 0) s = file_fail(f, v->value[i], "'%s' must be from 0 to 1, not %.15g", v->key[i]->text, w);
         if (!s) sum += o->weight[m] = w;
     }
-    if (!s && fabs(sum - 1) > 1e-6) s = file_fail(f, v, "weights must sum to 1; these sum to %.6g", sum);
+    if (!s && sum == 0) s = file_fail(f, v, "all weights are 0: nothing would count");
+    if (!s && fabs(sum - 1) > 1e-6) share_weights(f, v, sum);
     o->form = OBJECTIVE_WEIGHTS;
     return s;
 }

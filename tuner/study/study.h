@@ -76,6 +76,7 @@ struct study {
     struct arena arena;
     const char *name, *path, *dir; /* dir: absolute folder of the file; trials run there */
     const char *text;              /* the file as read */
+    const char *note;              /* what of it was understood otherwise than it is written; NULL: nothing */
     size_t n_args;                 /* 0: no command (only advise can use the study) */
     const char **arg;              /* with {parameter} still in it */
     int64_t timeout_ms, grace_ms;  /* timeout 0 = none */
