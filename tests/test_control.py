@@ -334,7 +334,9 @@ class Schedules(Control):
         self.nocturne("doctor", "--rebuild")
 
     def test_without_clones_members_are_told(self):
-        self.run_study(self.MORE.replace("rounds: 4", "clone: false"), trials=60)
+        study, shared = self.study(self.MORE.replace("rounds: 4", "clone: false"), trials=60), os.path.join(self.dir, "shared")
+        os.mkdir(shared)
+        self.nocturne("run", study, "--slots", "4", TOY_WAITS="better", TOY_SHARED=shared)
         told = [t["metrics"]["told"] for t in self.trials()]
         sets = [e for e in self.log("adjusted") if "set" in e["body"]]
         self.assertEqual(len(sets), sum(told))

@@ -7,6 +7,8 @@ outside, missing (bad checkpoints), mute (no checkpoint).
 
 It never runs ahead of whom it reports to: before it looks for messages it waits until all it has said has been thought
 over. TOY_WAITS=checkpoint: after its first one it waits to be killed; TOY_WAITS=clone: one that goes on from another's does.
+TOY_WAITS=better: of the four trials 1 to 4, which run together, each ends an interval after those with a better rate, which it
+knows by the folder TOY_SHARED: so the worst is judged when all have come as far.
 """
 import json
 import math
@@ -107,6 +109,34 @@ def save():
     nocturne.checkpoint(path)
 
 
+shared, number = os.environ.get("TOY_SHARED"), int(os.environ.get("NOCTURNE_TRIAL", "0"))
+loss = abs(math.log10(p.rate / 0.1))
+
+
+def say_step(step):
+    if waits == "better" and 1 <= number <= 4:
+        with open(f"{shared}/{number}.new", "w") as f:
+            json.dump([loss, step], f)
+        os.replace(f"{shared}/{number}.new", f"{shared}/{number}")
+
+
+def others():
+    """[(loss, step)] of the four; None: some are not here yet."""
+    try:
+        return [json.load(open(f"{shared}/{n}")) for n in range(1, 5)]
+    except OSError:
+        return None
+
+
+def wait_for_better(step):
+    while waits == "better" and 1 <= number <= 4:
+        all_ = others()
+        if all_ and all(at >= step for other, at in all_ if other < loss):
+            return
+        time.sleep(0.001)
+
+
+say_step(0)
 best = state["em"]
 if waits == "clone" and nocturne.resume_from:
     wait_for_the_end()
@@ -114,6 +144,8 @@ while state["step"] < most:
     ceiling = 0.6 - 0.15 * abs(math.log10(rate[0] / 0.1))
     state["em"] += 0.15 * (ceiling - state["em"])
     best = max(best, state["em"])
+    if (state["step"] + 1) % 5 == 0:
+        wait_for_better(state["step"] + 1)
     nocturne.report(state["step"], em=state["em"], tokens=100 * (state["step"] + 1))
     state["step"] += 1
     over = stopping.update(state["em"])
@@ -125,10 +157,12 @@ while state["step"] < most:
         os.kill(os.getpid(), signal.SIGSEGV)
     if state["step"] % 5 == 0 or over:
         wait_for_thought()
+        say_step(state["step"])
     if mode == "ignore":
         continue
     if nocturne.should_stop() or over:
         break
+say_step(1e9)
 if mode == "ignore" and is_told():
     wait_for_the_end()
 save()
