@@ -106,5 +106,33 @@ class Weights(Folder):
         self.assertIn("all weights are 0", self.nocturne("plan", "study.yaml", code=2))
 
 
+class Failures(Folder):
+    STUDY = Zero.STUDY.replace("{weights: {errors: 0.5, em: 0.5}}", "{minimize: errors}").replace(" UNIT", "").replace("baseline: {x: 0}\n", "")
+
+    def test_three_alike_and_nothing_else_end_the_run(self):
+        self.write("study.yaml", self.STUDY)
+        self.write("trial.sh", "echo \"line $NOCTURNE_TRIAL: no module named 'torch'\" >&2; exit 1")
+        said = self.nocturne("run", "study.yaml", "--quiet", code=1)
+        self.assertIn("nothing has completed, and 3 trials in a row failed alike: exit code 1: line", said)
+        self.assertIn("no module named 'torch'", said)
+        self.assertIn('nocturne: {"result": {"errors": 0.5}}', said)
+        self.assertEqual([t["state"] for t in self.trials()], ["failed"] * 3)
+        self.write("trial.sh", "echo 'nocturne: {\"result\": {\"errors\": 1}}'")  # mended: the same command goes on
+        self.nocturne("run", "study.yaml", "--quiet")
+        self.assertGreaterEqual([t["state"] for t in self.trials()].count("complete"), 7)
+
+    def test_failures_among_results_do_not(self):
+        self.write("study.yaml", self.STUDY)
+        self.write("trial.sh", "[ $NOCTURNE_TRIAL = 0 ] || exit 1; echo 'nocturne: {\"result\": {\"errors\": 1}}'")
+        self.nocturne("run", "study.yaml", "--quiet")
+        self.assertEqual([t["state"] for t in self.trials()].count("failed"), 9)
+
+    def test_different_ones_do_not(self):
+        self.write("study.yaml", self.STUDY)
+        self.write("trial.sh", "echo $((NOCTURNE_TRIAL % 2)) | tr 01 ab >&2; exit 1")
+        self.nocturne("run", "study.yaml", "--quiet")
+        self.assertEqual(len(self.trials()), 10)
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -151,12 +151,28 @@ static void check_baseline(struct coordinator *c, const struct trial *t)
     give_up(c, STATUS_FAILED, &err);
 }
 
+/* Three failures that are one, and nothing else: the program is wrong, not the configurations. */
+static void check_failures(struct coordinator *c, const struct trial *t)
+{
+    const struct session *s = c->session;
+    struct error err;
+    if (t->state != TRIAL_FAILED || t->client || session_count(s, TRIAL_COMPLETE) > 0) return;
+    if (!alike_add(&c->failures, t->reason ? t->reason : "")) return;
+    error_set(
+        &err, STATUS_FAILED,
+        "nothing has completed, and %d trials in a row failed alike: %.300s; see 'nocturne show %s %ld' and its logs. "
+        "A program prints its result as: nocturne: {\"result\": {\"%s\": 0.5}}",
+        ALIKE_MAX, t->reason ? t->reason : "", s->study->name, t->number, s->study->objective.metric[0].name);
+    give_up(c, STATUS_FAILED, &err);
+}
+
 void machine_ended(void *data, const struct trial *t, const char *crash)
 {
     struct coordinator *c = data;
     if (trial_state_final(t->state)) {
         machine_say(c, EVENT_FINISHED, t, NULL);
         check_baseline(c, t);
+        check_failures(c, t);
     } else if (crash)
         machine_say(c, EVENT_RETRY, t, crash);
 }

@@ -4,6 +4,7 @@
 #ifndef TUNER_COORDINATOR_MACHINE_H
 #define TUNER_COORDINATOR_MACHINE_H
 
+#include "tuner/coordinator/alike.h"
 #include "tuner/coordinator/announce.h"
 #include "tuner/coordinator/asking.h"
 #include "tuner/coordinator/fleet.h"
@@ -29,6 +30,7 @@ struct coordinator {
     bool judging;      /* a running trial is being judged */
     bool thinking;     /* a suggestion is being computed */
     bool exhausted;    /* nothing is left to try, to afford, or worth the trouble */
+    struct alike failures; /* of this run, while nothing has completed */
     struct pause pause;
     bool held;                        /* a person has paused it */
     char enough[400];                 /* why there will be no more trials */

@@ -1,0 +1,16 @@
+#include "tuner/coordinator/alike.h"
+
+#include <ctype.h>
+#include <string.h>
+
+bool alike_add(struct alike *a, const char *reason)
+{
+    char bare[sizeof a->reason];
+    size_t n = 0;
+    for (; *reason && n + 1 < sizeof bare; reason++)
+        if (!isdigit((unsigned char)*reason)) bare[n++] = *reason;
+    bare[n] = 0;
+    a->n = strcmp(bare, a->reason) == 0 ? a->n + 1 : 1;
+    memcpy(a->reason, bare, n + 1);
+    return a->n >= ALIKE_MAX;
+}
