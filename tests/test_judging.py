@@ -106,6 +106,15 @@ class Weights(Folder):
         self.assertIn("all weights are 0", self.nocturne("plan", "study.yaml", code=2))
 
 
+class Words(Folder):
+    def test_a_count_has_its_own_name(self):
+        self.write("study.yaml", Zero.STUDY.replace(" UNIT", ""))
+        self.write("trial.sh", 'echo "nocturne: {\\"result\\": {\\"errors\\": 7, \\"em\\": 0.5}}"')
+        out = self.nocturne("run", "study.yaml") + self.nocturne("status") + self.nocturne("plan", "study.yaml") + self.nocturne("stopping")
+        self.assertNotIn("tokens", out)
+        self.assertIn("70 errors spent", out)
+
+
 class Failures(Folder):
     STUDY = Zero.STUDY.replace("{weights: {errors: 0.5, em: 0.5}}", "{minimize: errors}").replace(" UNIT", "").replace("baseline: {x: 0}\n", "")
 
@@ -117,6 +126,7 @@ class Failures(Folder):
         self.assertIn("no module named 'torch'", said)
         self.assertIn('nocturne: {"result": {"errors": 0.5}}', said)
         self.assertEqual([t["state"] for t in self.trials()], ["failed"] * 3)
+        self.assertRegex(self.nocturne("show", "s", "0"), r"the last lines of its stderr.log:\n    line 0: no module named 'torch'")
         self.write("trial.sh", "echo 'nocturne: {\"result\": {\"errors\": 1}}'")  # mended: the same command goes on
         self.nocturne("run", "study.yaml", "--quiet")
         self.assertGreaterEqual([t["state"] for t in self.trials()].count("complete"), 7)

@@ -75,7 +75,7 @@ static void print_plan(const struct session *s, const struct plan *p)
                p->slots);
     else
         print_interval("trials", &p->trials, show_count);
-    print_interval("tokens", &p->tokens, show_count);
+    print_interval(objective_cost_name(&s->study->objective), &p->tokens, show_count);
     print_interval("time", &p->ms, show_ms);
     if (s->budget.price_token > 0 || s->budget.price_hour > 0) print_interval("cost", &p->cost, show_money);
     if (isfinite(p->on_time))

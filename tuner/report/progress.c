@@ -88,8 +88,12 @@ static void draw_bar(struct progress *p, struct arena *a)
         bar = arena_printf(a, "%zu", done);
     int64_t left = ledger_eta_ms(s, confirms);
     if (left >= 0) tail = arena_printf(a, " · ETA %s", words_show_duration(left, eta, sizeof eta));
-    draw_line(p, arena_printf(a, "%s %s trials · %s tokens spent%s", s->study->name, bar,
-                              words_show_count(ledger_tokens(s), tokens, sizeof tokens), tail));
+    const struct objective *o = &s->study->objective;
+    const char *spent = "";
+    if (objective_token_metric(o) >= 0)
+        spent = arena_printf(a, " · %s %s spent", words_show_count(ledger_tokens(s), tokens, sizeof tokens),
+                             objective_cost_name(o));
+    draw_line(p, arena_printf(a, "%s %s trials%s%s", s->study->name, bar, spent, tail));
 }
 
 static void draw_incumbent(struct progress *p, struct arena *a)

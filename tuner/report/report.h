@@ -38,6 +38,9 @@ void report_status(FILE *out, const struct study *study, const json_t *state, bo
 enum status report_trial(FILE *out, struct store *store, int64_t study_id, const struct study *study, long number,
                          struct error *err);
 
+/* The last lines of an attempt's logs, if its folder is on this machine. */
+void report_last_lines(FILE *out, const char *dir);
+
 void report_stops(FILE *out, const struct session *s, const struct stops *stops);
 /* Why one trial was stopped. */
 void report_stop(FILE *out, const struct session *s, const struct stop *stop);

@@ -20,7 +20,7 @@ static const char *count(double v, char *buf, size_t size)
 void report_stops(FILE *out, const struct session *s, const struct stops *x)
 {
     char a[40], b[40];
-    const char *unit = objective_token_metric(&s->study->objective) >= 0 ? "tokens" : "steps";
+    const char *unit = objective_cost_name(&s->study->objective);
     const struct stopping *how = &s->study->stopping;
     fprintf(out, "Study %s: pruner %s, %s\n", s->study->name, pruner_name(how->pruner),
             how->adaptive ? "patience and threshold adapted while trials run"
@@ -96,7 +96,7 @@ static void print_outcome(FILE *out, const struct session *s, const struct stop 
 void report_stop(FILE *out, const struct session *s, const struct stop *stop)
 {
     char buf[40];
-    const char *unit = objective_token_metric(&s->study->objective) >= 0 ? "tokens" : "steps";
+    const char *unit = objective_cost_name(&s->study->objective);
     const json_t *e = stop->event;
     double target = number_of(e, "target"), saves = number_of(e, "saves");
     fprintf(out, "trial %ld %s at %s %s: %s", stop->trial->number, stop->audited ? "condemned" : "stopped",

@@ -245,7 +245,8 @@ void report_status(FILE *out, const struct study *study, const json_t *state, bo
     long long fallbacks = json_integer_value(json_object_get(state, "fallbacks"));
     if (fallbacks) fprintf(out, ", %lld suggested at random for numerical reasons", fallbacks);
     if (objective_token_metric(&study->objective) >= 0)
-        fprintf(out, "; %s tokens spent", words_show_count(number_of(state, "tokens"), buf, sizeof buf));
+        fprintf(out, "; %s %s spent", words_show_count(number_of(state, "tokens"), buf, sizeof buf),
+                objective_cost_name(&study->objective));
     fputc('\n', out);
     show_budgets(out, state, running, now_ms);
     if (json_is_object(json_object_get(state, "best")))
@@ -274,6 +275,7 @@ struct showing {
         int64_t lease[256];
         size_t n;
     } attempts;
+    char dir[4096]; /* of the last attempt; "": none */
 };
 
 static void show_report(void *data, const struct store_report *r)
@@ -308,6 +310,7 @@ static void show_event(void *data, const struct store_event *e)
     if (ms) fprintf(w->out, "  took %s", words_show_duration((int64_t)json_number_value(ms), took, sizeof took));
     fputc('\n', w->out);
     if (dir) fprintf(w->out, "    logs in %s\n", plain_shown(&a, dir));
+    if (dir) snprintf(w->dir, sizeof w->dir, "%s", dir);
     arena_done(&a);
     json_decref(body);
 }
@@ -411,6 +414,7 @@ enum status report_trial(FILE *out, struct store *store, int64_t study_id, const
     if (!st) st = store_events(store, study_id, number, show_event, &w, NULL, err);
     for (size_t i = 0; !st && i < w.attempts.n; i++)
         st = store_reports(store, study_id, w.attempts.lease[i], show_report, &w, err);
+    if (!st && *w.dir) report_last_lines(out, w.dir);
     json_decref(f.params);
     json_decref(f.metrics);
     json_decref(f.policy);

@@ -34,6 +34,12 @@ int objective_token_metric(const struct objective *o)
     return -1;
 }
 
+const char *objective_cost_name(const struct objective *o)
+{
+    int metric = objective_token_metric(o);
+    return metric >= 0 ? o->metric[metric].name : "steps";
+}
+
 bool objective_uses(const struct objective *o, size_t metric)
 {
     for (size_t i = 0; i < o->n_constraints; i++)

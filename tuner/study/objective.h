@@ -62,6 +62,9 @@ int objective_find_metric(const struct objective *o, const char *name);
 /* The metric that counts tokens: the one called so, else the first minimized count; −1 if there is none. */
 int objective_token_metric(const struct objective *o);
 
+/* Its own name, for people: "tokens", "samples"; "steps" where there is none. */
+const char *objective_cost_name(const struct objective *o);
+
 /* Does this metric enter the utility or a constraint? */
 bool objective_uses(const struct objective *o, size_t metric);
 bool objective_in_utility(const struct objective *o, size_t metric);
