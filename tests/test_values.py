@@ -390,5 +390,62 @@ class Reported(Folder):
         self.assertEqual(list(map(float, out.split()[:2])), [winner["lr"], winner["LR"]])
 
 
+class Commands(Folder):
+    PARAMETERS = """
+  opt: {type: categorical, values: [sgd, adam]}
+  model.lr: {type: float, range: [0, 1]}
+  weight_decay: {type: float, range: [0, 1], when: opt == adam}
+  mom: {type: float, range: [0, 1], when: opt == sgd}
+  fast: {type: bool}
+"""
+
+    def argv(self, command, opt, fast):
+        gone, there = ("mom", "weight_decay") if opt == "adam" else ("weight_decay", "mom")
+        self.write("study.yaml", f"study: s\ntrial: {{command: [sh, trial.sh, {command}]}}\nparameters:{self.PARAMETERS}metrics: {{loss: {{goal: minimize}}}}\n"
+                   f"objective: {{minimize: loss}}\nbaseline: {{opt: {opt}, model.lr: 0.5, {there}: 0.25, fast: {str(fast).lower()}}}\n"
+                   "budget: {trials: 1}\nconfirm: {top: 0, seeds: 0}\n")
+        shutil.rmtree(f"{self.dir}/nocturne.files", ignore_errors=True)
+        for name in glob.glob(f"{self.dir}/nocturne.db*"):
+            os.remove(name)
+        self.nocturne("run", "study.yaml", "--quiet")
+        return self.attempt("s", 0)[0]
+
+    def test_all_parameters_in_several_forms(self):
+        for command, expected in (('"{args}"', ["--opt", "adam", "--model.lr", "0.5", "--weight_decay", "0.25", "--fast"]),
+                                  ('{args}', ["--opt", "adam", "--model.lr", "0.5", "--weight_decay", "0.25", "--fast"]),
+                                  ('"{args: --name=value}"', ["--opt=adam", "--model.lr=0.5", "--weight_decay=0.25", "--fast"]),
+                                  ('{args: "name=value"}', ["opt=adam", "model.lr=0.5", "weight_decay=0.25", "fast=true"]),
+                                  ('"{args: -name value}"', ["-opt", "adam", "-model.lr", "0.5", "-weight_decay", "0.25", "-fast"]),
+                                  ('"{args: --name value, hyphens}", x', ["--opt", "adam", "--model.lr", "0.5", "--weight-decay", "0.25", "--fast", "x"])):
+            with self.subTest(command=command):
+                self.assertEqual(self.argv(command, "adam", True), expected)
+        self.assertEqual(self.argv('"{args}"', "sgd", False), ["--opt", "sgd", "--model.lr", "0.5", "--mom", "0.25"])
+
+    def test_options_of_parameters_that_do_not_exist_are_left_out(self):
+        command = '--decay, "{weight_decay}", "--mom={mom}", --, "{weight_decay}", "a{mom}b", -v, "{opt}"'
+        self.assertEqual(self.argv(command, "adam", True), ["--decay", "0.25", "--", "0.25", "ab", "-v", "adam"])
+        self.assertEqual(self.argv(command, "sgd", True), ["--mom=0.25", "--", "", "a0.25b", "-v", "sgd"])
+
+    def test_wrong_forms(self):
+        for command in ('"{args: --nam=value}"', '"{args: --name=value, dashes}"', '"{args"', '{args: [1]}', '"{arg}"'):
+            with self.subTest(command=command):
+                self.write("study.yaml", f"study: s\ntrial: {{command: [sh, {command}]}}\nparameters:{self.PARAMETERS}objective: {{minimize: loss}}\n")
+                self.assertIn("study.yaml:2:", self.nocturne("plan", "study.yaml", code=2))
+
+    def test_steps(self):
+        self.write("study.yaml", "study: s\ntrial: {command: [sh, trial.sh]}\nparameters:\n  f: {type: float, range: [0, 0.3], step: 0.1}\n"
+                   "  i: {type: int, range: [1, 10], step: 4}\nmetrics: {loss: {goal: minimize}}\nobjective: {minimize: loss}\n"
+                   "budget: {trials: 40}\nconfirm: {top: 0, seeds: 0}\n")
+        self.nocturne("run", "study.yaml", "--quiet")
+        seen = {(t["params"]["f"], t["params"]["i"]) for t in self.trials()}
+        self.assertLessEqual(seen, {(f, i) for f in (0.0, 0.1, 0.2, 0.3) for i in (1, 5, 9)})
+        self.assertGreater(len(seen), 6)
+        self.assertIn("is not on its steps of 4 from 1; the nearest is 5", self.nocturne("enqueue", "s", "f=0.1", "i=4", code=2))
+        text = self.read("study.yaml")
+        for wrong in ("step: 0.5", "step: -1", "step: 0", "step: x", "step: 0.1, scale: log"):
+            self.write("study.yaml", text.replace("step: 0.1", wrong))
+            self.assertIn("study.yaml:4:", self.nocturne("plan", "study.yaml", code=2))
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)
