@@ -300,7 +300,7 @@ class Run(World):
         except (OSError, IndexError):
             self.skipTest("no cgroup of one's own here")
         self.finish("echo up >up")
-        if self.PREFIX:
+        if self.PREFIX and os.path.exists(left):  # another Nocturne of this machine sweeps it, too
             os.rmdir(left)
         self.assertFalse(os.path.exists(left))
 
