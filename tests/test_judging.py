@@ -116,7 +116,7 @@ class Words(Folder):
 
 
 class Failures(Folder):
-    STUDY = Zero.STUDY.replace("{weights: {errors: 0.5, em: 0.5}}", "{minimize: errors}").replace(" UNIT", "").replace("baseline: {x: 0}\n", "")
+    STUDY = Zero.STUDY.replace("{weights: {errors: 0.5, em: 0.5}}", "{minimize: errors}").replace(" UNIT", "").replace("baseline: {x: 0}\n", "").replace('"{x}"]}', '"{x}"], retries: 0}')
 
     def test_three_alike_and_nothing_else_end_the_run(self):
         self.write("study.yaml", self.STUDY)
