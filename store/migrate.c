@@ -43,11 +43,9 @@ static enum status apply(struct store *store, int version, struct error *err)
     return s;
 }
 
-static enum status check_ours(struct store *store, int64_t id, int64_t version, struct error *err)
+static enum status check_ours(const struct store *store, int64_t objects, int64_t id, int64_t version,
+                              struct error *err)
 {
-    int64_t objects = 0;
-    enum status s = pragma(store, "SELECT count(*) FROM sqlite_schema", &objects, err);
-    if (s) return s;
     if (id != STORE_APPLICATION_ID && (id != 0 || version != 0 || objects != 0))
         return error_set(err, STATUS_INVALID, "%s: a database, but not Nocturne's; choose another file with --db",
                          store->path);
@@ -60,10 +58,11 @@ static enum status check_ours(struct store *store, int64_t id, int64_t version, 
 
 enum status store_migrate(struct store *store, struct error *err)
 {
-    int64_t id = 0, version = 0;
-    enum status s = pragma(store, "PRAGMA application_id", &id, err);
+    int64_t objects = 0, id = 0, version = 0; /* in this order: another process may be making the file now */
+    enum status s = pragma(store, "SELECT count(*) FROM sqlite_schema", &objects, err);
+    if (!s) s = pragma(store, "PRAGMA application_id", &id, err);
     if (!s) s = pragma(store, "PRAGMA user_version", &version, err);
-    if (!s) s = check_ours(store, id, version, err);
+    if (!s) s = check_ours(store, objects, id, version, err);
     if (version < VERSION) curve_register(store->db);
     while (!s && version < VERSION) s = apply(store, (int)++version, err);
     return s;
