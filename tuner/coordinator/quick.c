@@ -71,8 +71,7 @@ static bool take_choice(struct reader *r, const struct param *p, double *ret)
 static bool take_param(struct reader *r, const struct param *p, double *ret)
 {
     if (p->n_values) return take_choice(r, p, ret);
-    if (p->step > 0) return false; /* the full reader knows the steps */
-    return take_number(r, ret) && *ret >= p->lo && *ret <= p->hi && (p->type == PARAM_FLOAT || *ret == floor(*ret));
+    return take_number(r, ret) && param_number(p, *ret, ret, NULL) == STATUS_OK;
 }
 
 /* In the order of the space, which is how they are written. */

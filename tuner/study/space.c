@@ -111,19 +111,29 @@ const char *param_text(const struct param *p, double value, char *buf)
     return "";
 }
 
-static enum status in_range(const struct param *p, double v, double *ret, struct error *err)
+static enum status outside(const struct param *p, double v, struct error *err)
 {
     char a[40], b[40], c[40];
-    json_shortest(v, a);
+    return error_set(err, STATUS_INVALID, "%s: %s is outside its range [%s, %s]", p->name, json_shortest(v, a),
+                     json_shortest(p->lo, b), json_shortest(p->hi, c));
+}
+
+static enum status beside_steps(const struct param *p, double v, double nearest, struct error *err)
+{
+    char a[40], b[40], c[40], d[40];
+    return error_set(err, STATUS_INVALID, "%s: %s is not on its steps of %s from %s; the nearest is %s", p->name,
+                     json_shortest(v, a), json_shortest(p->step, b), json_shortest(p->lo, c),
+                     json_shortest(nearest, d));
+}
+
+enum status param_number(const struct param *p, double v, double *ret, struct error *err)
+{
+    char a[40];
     if (p->type == PARAM_INT && v != floor(v))
-        return error_set(err, STATUS_INVALID, "%s: %s is not a whole number", p->name, a);
-    if (!(v >= p->lo && v <= p->hi))
-        return error_set(err, STATUS_INVALID, "%s: %s is outside its range [%s, %s]", p->name, a,
-                         json_shortest(p->lo, b), json_shortest(p->hi, c));
+        return error_set(err, STATUS_INVALID, "%s: %s is not a whole number", p->name, json_shortest(v, a));
+    if (!(v >= p->lo && v <= p->hi)) return outside(p, v, err);
     double on = p->step > 0 ? nearest_step(p, v) : v;
-    if (fabs(on - v) > STEP_SLACK * p->step)
-        return error_set(err, STATUS_INVALID, "%s: %s is not on its steps of %s from %s; the nearest is %s", p->name, a,
-                         json_shortest(p->step, b), json_shortest(p->lo, c), json_shortest(on, (char[40]){0}));
+    if (fabs(on - v) > STEP_SLACK * p->step) return beside_steps(p, v, on, err);
     *ret = p->type == PARAM_INT ? v + 0.0 : v; /* a whole −0 is 0; others keep their bits, also beside a step */
     return STATUS_OK;
 }
@@ -146,7 +156,7 @@ enum status param_parse(const struct param *p, const char *text, double *ret, st
     if (p->n_values) return take_choice(p, choice_of_text(p->value, p->n_values, text), text, ret, err);
     double v;
     if (!words_number(text, &v)) return error_set(err, STATUS_INVALID, "%s: '%.80s' is not a number", p->name, text);
-    return in_range(p, v, ret, err);
+    return param_number(p, v, ret, err);
 }
 
 static json_t *value_to_json(const struct param *p, double value)
@@ -173,7 +183,7 @@ enum status param_from_json(const struct param *p, const json_t *v, double *ret,
 {
     if (!p->n_values) {
         if (!json_is_number(v)) return error_set(err, STATUS_INVALID, "%s: must be a number", p->name);
-        return in_range(p, json_number_value(v), ret, err);
+        return param_number(p, json_number_value(v), ret, err);
     }
     size_t at = choice_of_json(p->value, p->n_values, v);
     char *text = at == SIZE_MAX ? json_text(v) : NULL;

@@ -72,6 +72,9 @@ void space_settle(const struct space *s, double *config);
 /* Text of one value, as it goes into argv and the environment; "" for NaN. buf: SPACE_TEXT_MAX bytes. */
 const char *param_text(const struct param *p, double value, char *buf);
 
+/* int, float: is `v` one of its values? `err` may be NULL. */
+enum status param_number(const struct param *p, double v, double *ret, struct error *err);
+
 /* Reads a value from its text; the error says what would be right. */
 enum status param_parse(const struct param *p, const char *text, double *ret, struct error *err);
 
