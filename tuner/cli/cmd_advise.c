@@ -152,7 +152,7 @@ int cmd_advise(int argc, char **argv)
         "  < {\"trials\": [{\"trial\": 0, \"params\": {…}, \"lease\": 3}, {\"trial\": 1, …}]}\n"
         "  > {\"tell\": 0, \"metrics\": {\"em\": 0.61, \"tokens\": 3100000}}\n"
         "  < {\"ok\": true}\n"
-        "  > {\"tell\": 1, \"failed\": \"reason\"}    or {\"tell\": 1, \"infeasible\": true}\n"
+        "  > {\"tell\": 1, \"failed\": \"reason\"}    or {\"tell\": 1, \"infeasible\": true}; a metric that is NaN is a failure\n"
         "  < {\"ok\": true}\n"
         "  > {\"add\": {\"lr\": 0.01, …}, \"metrics\": {…}}    a trial from elsewhere\n"
         "  < {\"trial\": 2}\n"

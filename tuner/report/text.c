@@ -22,7 +22,7 @@ const char *report_metric(const struct metric *m, double v, char *buf, size_t si
 const char *report_utility(double u, char *buf, size_t size)
 {
     if (isfinite(u))
-        snprintf(buf, size, fabs(u) < 1e5 ? "%+.4f" : "%+.4g", u);
+        snprintf(buf, size, fabs(u) < 1e5 ? "%+.4f" : "%+.4g", u + 0.0); /* −0 is +0 */
     else
         snprintf(buf, size, "-");
     return buf;
