@@ -10,9 +10,16 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* As main does: a trial or a client that has gone is no reason to die. */
+__attribute__((constructor)) static void ignore_broken_pipes(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+}
 
 #define assert_ok(call, err)                                                                                           \
     do {                                                                                                               \

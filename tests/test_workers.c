@@ -545,6 +545,5 @@ int main(void)
         cmocka_unit_test(test_workers__no_slot_no_start),
         cmocka_unit_test(test_workers__an_unwritable_folder_is_an_error_before_the_start),
     };
-    signal(SIGPIPE, SIG_IGN); /* as main does: a trial that does not read is no reason to die */
     return cmocka_run_group_tests_name("workers", tests, NULL, NULL);
 }
