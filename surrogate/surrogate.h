@@ -22,7 +22,8 @@
 
 enum { SURROGATE_DIMS_MAX = 64 };
 
-/* Once per process, before anything else here: GSL returns errors instead of aborting, BLAS uses one thread. */
+/* Once per process, before anything else here: GSL returns errors instead of aborting, BLAS uses one thread
+ * (with more, OpenBLAS can wait for ever when another thread forks meanwhile, as each start of a trial does). */
 void surrogate_setup(void);
 
 /* ---- dimensions ---- */

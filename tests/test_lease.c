@@ -2,6 +2,8 @@
  * table in tuner/coordinator/README.md, written without looking at lease.c, says what must come of each. */
 #include "tests/test.h"
 
+#include "surrogate/surrogate.h"
+
 #include "tuner/coordinator/lease.h"
 #include "tuner/coordinator/ledger.h"
 #include "tuner/coordinator/pause.h"
@@ -539,5 +541,6 @@ int main(void)
         cmocka_unit_test(test_run__until_is_a_moment),
         cmocka_unit_test(test_pause__is_said_once_and_waits_longer_each_time),
     };
+    surrogate_setup();
     return cmocka_run_group_tests_name("lease", tests, setup, NULL);
 }

@@ -3,6 +3,8 @@
  * compared. */
 #include "tests/test.h"
 
+#include "surrogate/surrogate.h"
+
 #include "tuner/coordinator/coordinator.h"
 #include "tuner/coordinator/observed.h"
 
@@ -270,5 +272,6 @@ int main(void)
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_memory__pruning_adapting_and_confirming),
                                        cmocka_unit_test(test_memory__schedules),
                                        cmocka_unit_test(test_memory__schedules_without_clones)};
+    surrogate_setup();
     return cmocka_run_group_tests_name("memory", tests, NULL, NULL);
 }

@@ -3,6 +3,8 @@
  * acknowledged must be there when the machine is back, and the database sound. */
 #include "tests/test.h"
 
+#include "surrogate/surrogate.h"
+
 #include "tuner/coordinator/session.h"
 #include "tuner/coordinator/state.h"
 
@@ -352,5 +354,6 @@ static void test_power__no_acknowledged_result_is_lost(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_power__no_acknowledged_result_is_lost)};
+    surrogate_setup();
     return cmocka_run_group_tests_name("power", tests, NULL, NULL);
 }

@@ -1,6 +1,8 @@
 /* The quick reader of events against the full one, over a space that has everything. */
 #include "tests/test.h"
 
+#include "surrogate/surrogate.h"
+
 #include "tuner/coordinator/quick.h"
 
 #include "tuner/base/rng.h"
@@ -97,5 +99,6 @@ static void test_quick__says_what_the_full_reader_says(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_quick__says_what_the_full_reader_says)};
+    surrogate_setup();
     return cmocka_run_group_tests_name("quick", tests, NULL, NULL);
 }
