@@ -43,7 +43,7 @@ workers: {local: 2}
 """
 TRIAL = """echo "trial $NOCTURNE_TRIAL of $NOCTURNE_STUDY"
 awk -v x="$1" -v k="$2" 'BEGIN { printf "{\\"step\\": 0, \\"em\\": 0.1, \\"tokens\\": 10}\\n" }' >&3
-awk -v x="$1" -v k="$2" 'BEGIN { printf "{\\"result\\": {\\"em\\": %.4f, \\"tokens\\": %d}}\\n", 0.6 - (x - 0.3)^2, 1000 + 1000 * x + 100 * k }' >&3
+awk -v x="$1" -v k="$2" -v seed="$NOCTURNE_SEED" 'BEGIN { printf "{\\"result\\": {\\"em\\": %.4f, \\"tokens\\": %d}}\\n", 0.6 - (x - 0.3)^2, 1000 + 1000 * x + 100 * k + seed % 97 }' >&3
 """
 
 

@@ -297,7 +297,6 @@ static void test_standing__confirmed_means_decide(void **state)
     (void)state;
     struct world *w = world_make();
     struct arena a = {0};
-    size_t added;
     complete(w, w->session->trial[0], 0.60, 10000);
     complete(w, w->session->trial[1], 0.61, 9000);
     for (int i = 0; i < 6; i++) complete(w, add(w, ROLE_SEARCH, 0.1 * i, 1 + i), 0.60, 5000 - 100 * i);
@@ -308,17 +307,20 @@ static void test_standing__confirmed_means_decide(void **state)
     assert_int_equal(before.winner->trial->number, 7);
     assert_int_equal(before.winner->confirmed, 0);
     assert_int_equal(confirm_count(w->session), 8);
-    added = confirm_enqueue(w->session);
-    assert_int_equal(added, 8);
-    size_t chosen = 0;
-    for (size_t i = w->session->n - 8; i < w->session->n; i++) {
+    size_t chosen = 0, first = w->session->n;
+    assert_int_equal(confirm_step(w->session), CONFIRM_ROUND);
+    assert_int_equal(w->session->n - first, 4); /* the first seed of all */
+    assert_int_equal(confirm_step(w->session), CONFIRM_WAITS);
+    for (size_t i = first; i < w->session->n; i++) {
+        if (i == first + 4) assert_int_equal(w->session->n, first + 8);
         struct trial *t = w->session->trial[i];
         assert_int_equal(t->role, ROLE_CONFIRM);
         assert_int_not_equal(t->confirms, 8); /* what breaks the constraint is not confirmed */
         chosen += t->confirms == 7;
         assert_true(t->seed != session_trial(w->session, t->confirms)->seed); /* fresh */
         /* trial 7 turns out to have been lucky */
-        complete(w, t, t->confirms == 7 ? 0.50 : 0.60 + 0.002 * (double)(i % 2), t->confirms == 0 ? 10000 : 6000);
+        complete(w, t, t->confirms == 7 ? 0.50 : i < first + 4 ? 0.60 : 0.602, t->confirms == 0 ? 10000 : 6000);
+        if (i == first + 1) assert_int_equal(confirm_step(w->session), CONFIRM_SEEDS); /* one that differs is enough */
     }
     assert_int_equal(chosen, 2);
     struct standings all = standings_make(w->session, &w->study->objective, false, &a);
@@ -326,8 +328,8 @@ static void test_standing__confirmed_means_decide(void **state)
     assert_near(all.baseline->mean[0], 0.601, 1e-12);
     assert_near(all.baseline->sd[0], 0.002 / sqrt(2), 1e-12);
     assert_true(all.winner->confirmed == 2 && all.winner->trial->number != 7);
-    added = confirm_enqueue(w->session);
-    assert_int_equal(added, 0); /* once is enough */
+    assert_int_equal(confirm_step(w->session), CONFIRM_OVER); /* once is enough */
+    assert_false(confirm_contradicts(w->session));
     arena_done(&a);
     world_free(w);
 }
@@ -349,18 +351,20 @@ static void test_confirm__another_round_if_all_winners_break_the_constraint(void
 {
     (void)state;
     struct world *w = world_make();
-    size_t added, rounds = 0, expected[] = {8, 4, 4, 0};
+    size_t rounds = 0, before = 0, done = 10, expected[] = {8, 4, 4};
+    enum confirm_step step;
     complete(w, w->session->trial[0], 0.60, 10000);
     complete(w, w->session->trial[1], 0.61, 9000);
     for (int i = 0; i < 8; i++) complete(w, add(w, ROLE_SEARCH, 0.1 * i, 1 + i), 0.60, 5000 - 100 * i);
-    for (; rounds < 4; rounds++) {
-        added = confirm_enqueue(w->session);
-        assert_int_equal(added, expected[rounds]); /* baseline and reference need no second confirmation */
-        for (size_t i = w->session->n - added; i < w->session->n; i++) {
-            struct trial *t = w->session->trial[i];
-            complete(w, t, t->confirms < 2 ? 0.60 : 0.50, 5000);
-        }
+    while ((step = confirm_step(w->session)) != CONFIRM_OVER) {
+        if (step == CONFIRM_ROUND && rounds++ > 0) assert_int_equal(done - before, expected[rounds - 2]);
+        if (step == CONFIRM_ROUND) before = done;
+        for (; done < w->session->n; done++)
+            complete(w, w->session->trial[done], w->session->trial[done]->confirms < 2 ? 0.60 : 0.50, 5000);
     }
+    assert_int_equal(rounds, 3); /* baseline and reference need no second confirmation */
+    assert_true(confirm_contradicts(w->session));
+    assert_int_equal(w->session->n, 10 + 8 + 4 + 4);
     assert_int_equal(w->session->baseline_runs, 3); /* its own run and two confirmations */
     reopen(w);
     assert_int_equal(w->session->baseline_runs, 3);

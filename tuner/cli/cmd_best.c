@@ -1,5 +1,6 @@
 #include "tuner/cli/cli.h"
 
+#include "tuner/coordinator/comparison.h"
 #include "tuner/report/report.h"
 
 struct options {
@@ -47,9 +48,9 @@ static enum status reweigh(const struct options *o, const struct cli_study *s, s
 
 static json_t *best_json(const struct session *s, const struct objective *o, const struct standings *all)
 {
-    json_t *out = standing_json(s, all->winner);
+    json_t *out = comparison_row(s, o, all, all->winner);
     json_object_del(out, "front");
-    if (o->form == OBJECTIVE_PARETO) json_object_set_new(out, "front", report_front_json(s, all));
+    if (o->form == OBJECTIVE_PARETO) json_object_set_new(out, "front", report_front_json(s, o, all));
     return out;
 }
 
@@ -66,8 +67,9 @@ static enum status print_best(const struct options *o, const struct cli_study *s
     else if (o->common.json)
         cli_print_json(best_json(s->session, objective, &all));
     else {
-        json_t *rows = standings_json(s->session, &all);
+        json_t *rows = comparison_rows(s->session, objective, &all);
         report_comparison(stdout, s->study, rows);
+        if (all.winner->label) report_stopped_early(stdout, s->session);
         json_decref(rows);
         printf("  %s\n", report_config(&s->study->space, all.winner->trial->config, &arena));
         if (!all.winner->confirmed) puts("  This configuration was measured once and is not confirmed.");

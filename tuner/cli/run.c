@@ -1,6 +1,7 @@
 /* What run and resume share: from a study to its end. */
 #include "tuner/cli/cli.h"
 
+#include "tuner/coordinator/comparison.h"
 #include "tuner/coordinator/population.h"
 #include "tuner/coordinator/run.h"
 #include "tuner/report/report.h"
@@ -44,8 +45,9 @@ static void print_next(const struct study *study, const struct run_options *o)
 
 static void print_comparison(const struct session *session, const struct standings *all)
 {
-    json_t *rows = standings_json(session, all);
+    json_t *rows = comparison_rows(session, &session->study->objective, all);
     report_comparison(stdout, session->study, rows);
+    if (!all->winner || all->winner->label) report_stopped_early(stdout, session);
     json_decref(rows);
 }
 
@@ -55,8 +57,9 @@ static int print_end(const struct study *study, const struct session *session, c
     struct arena arena = {0};
     struct standings all = standings_make(session, &study->objective, false, &arena);
     if (o->json) {
-        json_t *line = json_pack("{s:s, s:s, s:o}", "event", "end", "end", end == COORDINATOR_DONE ? "done" : "stopped",
-                                 "best", all.winner ? standing_json(session, all.winner) : json_null());
+        json_t *line =
+            json_pack("{s:s, s:s, s:o}", "event", "end", "end", end == COORDINATOR_DONE ? "done" : "stopped", "best",
+                      all.winner ? comparison_row(session, &study->objective, &all, all.winner) : json_null());
         cli_print_json(line);
     } else if (!o->quiet && end == COORDINATOR_DONE) {
         print_comparison(session, &all);

@@ -24,41 +24,75 @@ static bool is_searched(const struct trial *t)
     return t->role == ROLE_SEARCH || t->role == ROLE_ENQUEUED || t->role == ROLE_MEMBER;
 }
 
+static size_t seeds_wanted(const struct session *s)
+{
+    return (size_t)s->study->confirm_seeds;
+}
+
+/* The same seeds for every configuration. */
+static uint64_t fresh_seed(const struct session *s, size_t k)
+{
+    struct rng rng = rng_derive(s->seed, "confirm", k);
+    return rng_bits(&rng) >> 33;
+}
+
+static const struct trial *confirmation_of(const struct session *s, const struct trial *t, uint64_t seed)
+{
+    for (size_t i = (size_t)t->number + 1; i < s->n; i++)
+        if (s->trial[i]->role == ROLE_CONFIRM && s->trial[i]->confirms == t->number && s->trial[i]->seed == seed)
+            return s->trial[i];
+    return NULL;
+}
+
 /* Has a round run since the last trial of the search? */
 static bool in_confirmation(const struct session *s)
 {
     return s->n > 0 && s->trial[s->n - 1]->role == ROLE_CONFIRM;
 }
 
-/* Nothing more to confirm: some configuration of the search holds on fresh seeds, or enough has been tried. */
-static bool settled(const struct session *s)
+/* ---- what it has shown ---- */
+
+struct shown {
+    size_t confirmed, lately; /* configurations of the search that are confirmed; since its last trial */
+    bool holds;               /* one of them satisfies the constraints */
+    bool beats;               /* … and is better than the baseline */
+};
+
+static bool began_lately(const struct session *s, const struct trial *t, size_t since)
+{
+    for (size_t i = since; i < s->n; i++)
+        if (s->trial[i]->confirms == t->number) return true;
+    return false;
+}
+
+static struct shown look(const struct session *s)
 {
     struct arena arena = {0};
     struct standings all = standings_make(s, &s->study->objective, false, &arena);
-    size_t confirmed = 0;
-    bool holds = false;
+    struct shown out = {0};
+    size_t since = s->n;
+    while (since > 0 && s->trial[since - 1]->role == ROLE_CONFIRM) since--;
     for (size_t i = 0; i < all.n; i++) {
-        if (!is_searched(all.all[i].trial) || !all.all[i].confirmed) continue;
-        confirmed++;
-        holds |= all.all[i].feasible;
+        const struct standing *x = &all.all[i];
+        if (!is_searched(x->trial) || !x->confirmed) continue;
+        out.confirmed++;
+        out.lately += began_lately(s, x->trial, since);
+        out.holds |= x->feasible;
+        out.beats |= x->feasible && (!all.baseline || !(x->utility <= all.baseline->utility));
     }
     arena_done(&arena);
-    return holds || confirmed >= ROUNDS_MAX * (size_t)s->study->confirm_top;
+    return out;
+}
+
+bool confirm_contradicts(const struct session *s)
+{
+    struct shown shown = look(s);
+    return shown.confirmed > 0 && !shown.beats;
 }
 
 static bool is_confirmed(const struct session *s, const struct trial *t)
 {
-    for (size_t i = 0; i < s->n; i++)
-        if (s->trial[i]->role == ROLE_CONFIRM && s->trial[i]->confirms == t->number) return true;
-    return false;
-}
-
-static bool has_confirmation(const struct session *s, const struct trial *t, uint64_t seed)
-{
-    for (size_t i = 0; i < s->n; i++)
-        if (s->trial[i]->role == ROLE_CONFIRM && s->trial[i]->confirms == t->number && s->trial[i]->seed == seed)
-            return true;
-    return false;
+    return began_lately(s, t, (size_t)t->number + 1);
 }
 
 /* What single measurements say, where the model is silent. */
@@ -119,44 +153,134 @@ static struct search_rank *rank(struct session *s, bool further, struct arena *a
     return ranks;
 }
 
-static size_t add_one(struct session *s, const struct trial *t)
+static void add_one(struct session *s, const struct trial *t, uint64_t seed)
 {
-    size_t added = 0;
     struct arena arena = {0};
     const double *config = t->config;
     bool scheduled = t->parent >= 0 || t->course.n > 0 || t->course.until > 0;
     struct course course = {0};
     if (scheduled) course = population_lineage(s, t, &arena, &config); /* the whole of it, from the beginning */
-    for (long k = 0; k < s->study->confirm_seeds; k++) {
-        struct rng rng =
-            rng_derive(s->seed, "confirm", (uint64_t)k); /* the same seeds for every configuration: paired */
-        uint64_t seed = rng_bits(&rng) >> 33;
-        if (has_confirmation(s, t, seed)) continue;
-        session_add(s, &(struct addition){.role = ROLE_CONFIRM,
-                                          .config = config,
-                                          .source = "confirm",
-                                          .confirms = t->number,
-                                          .seed = seed,
-                                          .course = scheduled ? &course : NULL});
+    session_add(s, &(struct addition){.role = ROLE_CONFIRM,
+                                      .config = config,
+                                      .source = "confirm",
+                                      .confirms = t->number,
+                                      .seed = seed,
+                                      .course = scheduled ? &course : NULL});
+    arena_done(&arena);
+}
+
+/* ---- the seeds of a round ---- */
+
+/* In the arena: the trials whose confirmation has begun. */
+static size_t begun(const struct session *s, struct arena *arena, const struct trial ***ret)
+{
+    size_t n = 0;
+    bool *seen = arena_array(arena, s->n + 1, sizeof *seen);
+    *ret = arena_array(arena, s->n + 1, sizeof **ret);
+    for (size_t i = 0; i < s->n; i++) {
+        const struct trial *c = s->trial[i];
+        if (c->role != ROLE_CONFIRM || seen[c->confirms]) continue;
+        seen[c->confirms] = true;
+        if (!s->trial[c->confirms]->outside) (*ret)[n++] = s->trial[c->confirms];
+    }
+    return n;
+}
+
+struct firsts { /* confirmations on the first seed, of those that lack others */
+    size_t open, repeated, other;
+};
+
+static void count_first(const struct session *s, const struct trial *t, struct firsts *f)
+{
+    const struct trial *first = confirmation_of(s, t, fresh_seed(s, 0));
+    if (!first || (trial_state_final(first->state) && first->state != TRIAL_COMPLETE))
+        f->other++;
+    else if (!trial_state_final(first->state))
+        f->open++;
+    else if (standing_is_repeated(t, first, s->study->objective.n_metrics))
+        f->repeated++;
+    else
+        f->other++;
+}
+
+static size_t add_missing(struct session *s, const struct trial *const *t, size_t n)
+{
+    size_t added = 0;
+    for (size_t k = 0; k < seeds_wanted(s); k++) /* one seed of all before the next */
+        for (size_t i = 0; i < n; i++) {
+            if (confirmation_of(s, t[i], fresh_seed(s, k))) continue;
+            add_one(s, t[i], fresh_seed(s, k));
+            added++;
+        }
+    return added;
+}
+
+static bool lacks_seeds(const struct session *s, const struct trial *t)
+{
+    for (size_t k = 0; k < seeds_wanted(s); k++)
+        if (!confirmation_of(s, t, fresh_seed(s, k))) return true;
+    return false;
+}
+
+/* What has begun gets its other seeds, unless the first has shown that they say nothing. */
+static enum confirm_step go_on(struct session *s)
+{
+    struct arena arena = {0};
+    const struct trial **t;
+    struct firsts f = {0};
+    size_t n = begun(s, &arena, &t), lacking = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!lacks_seeds(s, t[i])) continue;
+        count_first(s, t[i], &f);
+        t[lacking++] = t[i];
+    }
+    enum confirm_step out = lacking && f.other ? CONFIRM_SEEDS
+                            : f.open           ? CONFIRM_WAITS
+                            : lacking          ? CONFIRM_REPEATS
+                                               : CONFIRM_OVER;
+    if (out == CONFIRM_SEEDS) add_missing(s, t, lacking);
+    arena_done(&arena);
+    return out;
+}
+
+/* ---- rounds ---- */
+
+/* Nothing more to confirm: some configuration of the search holds on fresh seeds, or enough has been tried. */
+static bool settled(const struct session *s, const struct shown *shown)
+{
+    return in_confirmation(s) && (shown->holds || shown->lately >= ROUNDS_MAX * (size_t)s->study->confirm_top);
+}
+
+static size_t begin_round(struct session *s, const struct shown *shown)
+{
+    struct arena arena = {0};
+    size_t n, added = 0, searched = s->n;
+    struct search_rank *best = rank(s, shown->confirmed > 0 && !shown->holds, &arena, &n);
+    uint64_t seed = fresh_seed(s, 0);
+    for (size_t i = 0; i < searched; i++) {
+        const struct trial *t = s->trial[i];
+        bool fixed = t->role == ROLE_BASELINE || t->role == ROLE_REFERENCE;
+        if (!fixed || t->state != TRIAL_COMPLETE || t->outside || confirmation_of(s, t, seed)) continue;
+        add_one(s, t, seed);
+        added++;
+    }
+    for (size_t i = 0; i < n && i < (size_t)s->study->confirm_top; i++) {
+        const struct trial *t = s->trial[best[i].at];
+        if (confirmation_of(s, t, seed)) continue;
+        add_one(s, t, seed);
         added++;
     }
     arena_done(&arena);
     return added;
 }
 
-size_t confirm_enqueue(struct session *s)
+enum confirm_step confirm_step(struct session *s)
 {
-    struct arena arena = {0};
-    size_t n, added = 0, searched = s->n;
-    bool further = in_confirmation(s);
-    if (confirm_count(s) == 0 || (further && settled(s))) return 0;
-    struct search_rank *best = rank(s, further, &arena, &n);
-    for (size_t i = 0; i < searched; i++) {
-        const struct trial *t = s->trial[i];
-        if (t->state == TRIAL_COMPLETE && (t->role == ROLE_BASELINE || t->role == ROLE_REFERENCE))
-            added += add_one(s, t);
-    }
-    for (size_t i = 0; i < n && i < (size_t)s->study->confirm_top; i++) added += add_one(s, s->trial[best[i].at]);
-    arena_done(&arena);
-    return added;
+    if (confirm_count(s) == 0) return CONFIRM_OVER;
+    enum confirm_step step = go_on(s);
+    if (step == CONFIRM_SEEDS || step == CONFIRM_WAITS) return step;
+    if (session_count(s, TRIAL_QUEUED) + session_in_flight(s) > 0) return CONFIRM_WAITS;
+    struct shown shown = look(s);
+    if (settled(s, &shown) || begin_round(s, &shown) == 0) return step;
+    return CONFIRM_ROUND;
 }

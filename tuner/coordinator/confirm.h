@@ -7,10 +7,22 @@
 /* How many trials a full confirmation runs; 0 if it is switched off. */
 size_t confirm_count(const struct session *s);
 
-/* Adds the next round of confirmation trials and returns how many: the top `confirm: top` by the model's posterior mean
- * (a single noisy measurement flatters its winner), each on the same `confirm: seeds` fresh seeds, like the baseline
- * and the references. Nothing is added if a configuration of the search has been confirmed since it ended, or after
- * three rounds. A further round is for the case that fresh seeds show every winner to break a constraint. */
-size_t confirm_enqueue(struct session *s);
+enum confirm_step {
+    CONFIRM_ROUND,   /* a round has been added */
+    CONFIRM_SEEDS,   /* further seeds of what is being confirmed have been added */
+    CONFIRM_WAITS,   /* what runs decides */
+    CONFIRM_REPEATS, /* over: each figure of each configuration came out again, so further seeds say nothing */
+    CONFIRM_OVER,    /* over */
+};
+
+/* Adds what is to be confirmed next. A round is the top `confirm: top` by the model's posterior mean (a single noisy
+ * measurement flatters its winner), each on the same `confirm: seeds` fresh seeds, like the baseline and the
+ * references. All have the first seed before any has the second: a program whose figures do not depend on the seed is
+ * confirmed once. There is another round, up to three, if fresh seeds show every winner to break a constraint. */
+enum confirm_step confirm_step(struct session *s);
+
+/* Something of the search has been confirmed, and nothing of it both satisfies the constraints and beats the baseline
+ * on fresh seeds. */
+bool confirm_contradicts(const struct session *s);
 
 #endif

@@ -359,20 +359,57 @@ static bool wants_more(struct coordinator *c)
 
 /* ---- the machine ---- */
 
-/* The search, or a round of confirmation, is over: another round, or the end. */
-static void confirm_or_end(struct coordinator *c)
-{
-    size_t added = c->options.only_queued ? 0 : confirm_enqueue(c->session);
-    c->phase = PHASE_CONFIRM;
-    if (added)
-        machine_say(c, EVENT_CONFIRM, NULL, NULL);
-    else
-        end_run(c);
-}
-
 static bool is_idle(const struct coordinator *c)
 {
     return seating_is_idle(&c->seating) && !c->thinking && !c->judging;
+}
+
+/* Fresh seeds contradict the search, and the budget leaves something: it goes on, from what they have taught. Each time
+ * at least one trial, so that this ends. */
+static bool searches_on(struct coordinator *c)
+{
+    const struct session *s = c->session;
+    char why[400];
+    struct need need = ledger_need(s, NAN);
+    need.trials = 1;
+    if (c->options.only_queued || s->study->schedule.n || s->n <= c->searched_on || !confirm_contradicts(s))
+        return false;
+    if (s->budget.trials && s->tally.searched >= (size_t)s->budget.trials) return false;
+    if (!ledger_admits(s, need, confirm_count(s), why, sizeof why)) return false;
+    c->phase = PHASE_SEARCH;
+    c->searched_on = s->n;
+    c->exhausted = false;
+    *c->enough = 0;
+    machine_say(c, EVENT_NOTE, NULL,
+                "on fresh seeds nothing that was found beats the baseline; the search goes on with what is left of the "
+                "budget");
+    return true;
+}
+
+/* The search, or what was to be confirmed, is over: more of that, or the end. */
+static void confirm_or_end(struct coordinator *c)
+{
+    enum confirm_step next = c->options.only_queued ? CONFIRM_OVER : confirm_step(c->session);
+    c->confirmed_seen = c->session->tally.confirmed;
+    c->phase = PHASE_CONFIRM;
+    switch (next) {
+    case CONFIRM_ROUND: machine_say(c, EVENT_CONFIRM, NULL, NULL); return;
+    case CONFIRM_SEEDS:
+    case CONFIRM_WAITS: return;
+    case CONFIRM_REPEATS:
+        machine_say(c, EVENT_NOTE, NULL,
+                    "every figure came out the same on a fresh seed: confirmed once, more seeds would say the same");
+        end_run(c);
+        return;
+    case CONFIRM_OVER:
+        if (!searches_on(c)) end_run(c);
+    }
+}
+
+/* A confirmation has ended, and there is room: it may have decided what is confirmed next. */
+static bool confirms_more(struct coordinator *c)
+{
+    return is_idle(c) || (c->confirmed_seen != c->session->tally.confirmed && room_is_there(c));
 }
 
 /* What to do now that something has changed. */
@@ -401,7 +438,9 @@ static void step(struct coordinator *c)
         if (c->exhausted && !confirm_count(c->session)) desk_answers(c, true);
         return;
     case PHASE_CONFIRM:
-        if (!paused && !waiting && is_idle(c)) refused ? end_run(c) : confirm_or_end(c);
+        if (paused || waiting) return;
+        if (refused && is_idle(c)) end_run(c);
+        if (!refused && confirms_more(c)) confirm_or_end(c);
         return;
     case PHASE_DRAIN:
     case PHASE_KILL:

@@ -26,10 +26,12 @@ struct coordinator {
     struct askings askings;
     struct search *search;
     struct forecaster *forecaster;
-    size_t judge_next; /* slot */
-    bool judging;      /* a running trial is being judged */
-    bool thinking;     /* a suggestion is being computed */
-    bool exhausted;    /* nothing is left to try, to afford, or worth the trouble */
+    size_t judge_next;     /* slot */
+    bool judging;          /* a running trial is being judged */
+    bool thinking;         /* a suggestion is being computed */
+    bool exhausted;        /* nothing is left to try, to afford, or worth the trouble */
+    size_t confirmed_seen; /* confirmations that had ended when it was last asked what to confirm next */
+    size_t searched_on;    /* trials when the search last went on after a confirmation; 0: never */
     struct alike failures; /* of this run, while nothing has completed */
     struct pause pause;
     bool held;                        /* a person has paused it */

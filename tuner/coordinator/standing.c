@@ -1,9 +1,7 @@
 #include "tuner/coordinator/standing.h"
 
 #include "tuner/coordinator/front.h"
-#include "tuner/coordinator/population.h"
 
-#include "tuner/base/json.h"
 #include "tuner/base/bounded.h"
 
 #include <math.h>
@@ -22,12 +20,22 @@ static const char *label_of(const struct trial *t)
     return NULL;
 }
 
+bool standing_is_repeated(const struct trial *t, const struct trial *again, size_t n_metrics)
+{
+    for (size_t k = 0; k < n_metrics; k++)
+        if (t->value[k] != again->value[k] && !(isnan(t->value[k]) && isnan(again->value[k]))) return false;
+    return true;
+}
+
 /* A confirmation joins the standing of what it confirms: Welford's running mean, and the sum of squares in `sd`. */
 static void join(struct standing *x, const struct trial *c, size_t m)
 {
-    if (x->confirmed == 0)
+    if (x->confirmed == 0) {
+        x->repeats = true;
         for (size_t k = 0; k < m; k++) x->mean[k] = x->sd[k] = 0;
+    }
     x->confirmed++;
+    x->repeats &= standing_is_repeated(x->trial, c, m);
     for (size_t k = 0; k < m; k++) {
         double delta = c->value[k] - x->mean[k];
         x->mean[k] = bounded_mean(x->mean[k], c->value[k], x->confirmed);
@@ -36,13 +44,16 @@ static void join(struct standing *x, const struct trial *c, size_t m)
 }
 
 /* Means and standard deviations over the confirmations; of what has none, its own measurement. */
-static void join_confirmations(struct standings *all, const struct session *s, struct standing **of_trial)
+static void join_confirmations(struct standings *all, const struct session *s, struct standing **of_trial,
+                               struct arena *arena)
 {
     size_t m = s->study->objective.n_metrics;
+    all->fresh = arena_array(arena, s->tally.confirmed, sizeof(struct trial *));
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *c = s->trial[i];
-        if (c->role == ROLE_CONFIRM && c->state == TRIAL_COMPLETE && of_trial[c->confirms])
-            join(of_trial[c->confirms], c, m);
+        if (c->role != ROLE_CONFIRM || c->state != TRIAL_COMPLETE || !of_trial[c->confirms]) continue;
+        join(of_trial[c->confirms], c, m);
+        all->fresh[all->n_fresh++] = c;
     }
     for (size_t i = 0; i < all->n; i++) {
         struct standing *x = &all->all[i];
@@ -96,7 +107,7 @@ struct standings standings_make(const struct session *s, const struct objective 
         memcpy(x->mean, t->value, s->study->objective.n_metrics * sizeof *x->mean);
         if (t->role == ROLE_BASELINE) out.baseline = x;
     }
-    if (s->tally.confirmed) join_confirmations(&out, s, of_trial);
+    if (s->tally.confirmed) join_confirmations(&out, s, of_trial, arena);
     for (size_t i = 0; i < out.n; i++) any_confirmed |= out.all[i].confirmed > 0;
     judge(&out, s, objective);
     bool front = objective->form == OBJECTIVE_PARETO;
@@ -113,49 +124,4 @@ const struct trial *standing_incumbent(const struct session *s, double *ret_util
 {
     *ret_utility = s->best_utility;
     return s->best;
-}
-
-/* ---- JSON ---- */
-
-/* Whole counts as integers, everything else as it is. */
-static json_t *metric_number(const struct metric *m, double v)
-{
-    return m->kind == METRIC_COUNT ? json_amount(v) : json_number(v);
-}
-
-static json_t *values(const struct session *s, const double *v)
-{
-    const struct objective *o = &s->study->objective;
-    json_t *out = json_object();
-    for (size_t i = 0; i < o->n_metrics; i++)
-        if (isfinite(v[i])) json_object_set_new(out, o->metric[i].name, metric_number(&o->metric[i], v[i]));
-    return out;
-}
-
-json_t *standing_json(const struct session *s, const struct standing *x)
-{
-    json_t *out =
-        json_pack("{s:I, s:o, s:o, s:o, s:b, s:I}", "trial", (json_int_t)x->trial->number, "params",
-                  space_to_json(&s->study->space, x->trial->config), "metrics", values(s, x->mean), "utility",
-                  json_number(x->utility), "feasible", x->feasible, "confirmed_seeds", (json_int_t)x->confirmed);
-    if (x->confirmed > 1) json_object_set_new(out, "sd", values(s, x->sd));
-    if (x->label) json_object_set_new(out, "label", json_string(x->label));
-    if (x->on_front) json_object_set_new(out, "front", json_true());
-    if (x->trial->parent >= 0 || x->trial->course.n)
-        json_object_set_new(out, "schedule", population_schedule_json(s, x->trial));
-    return out;
-}
-
-json_t *standings_json(const struct session *s, const struct standings *all)
-{
-    json_t *rows = json_array();
-    for (size_t i = 0; i < all->n; i++) {
-        const struct standing *x = &all->all[i];
-        if (!x->label && !x->on_front && x != all->winner) continue;
-        json_t *row = standing_json(s, x);
-        if (x == all->winner) json_object_set_new(row, "winner", json_true());
-        if (x == all->baseline) json_object_set_new(row, "baseline", json_true());
-        json_array_append_new(rows, row);
-    }
-    return rows;
 }

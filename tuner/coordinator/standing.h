@@ -11,9 +11,10 @@
 #include "tuner/coordinator/session.h"
 
 struct standing {
-    const struct trial *trial;                 /* baseline, reference, search or enqueued; complete */
-    const char *label;                         /* "baseline", the reference's name, or NULL */
-    size_t confirmed;                          /* number of confirmation seeds; 0: `mean` is the trial itself */
+    const struct trial *trial; /* baseline, reference, search or enqueued; complete */
+    const char *label;         /* "baseline", the reference's name, or NULL */
+    size_t confirmed;          /* number of confirmation seeds; 0: `mean` is the trial itself */
+    bool repeats; /* it is confirmed, and each figure was the trial's own again: seeds make no difference */
     double mean[METRICS_MAX], sd[METRICS_MAX]; /* sd: 0 for fewer than two seeds */
     double utility; /* pareto: the score by which the front's knee is named (front.h); NaN: not on it */
     bool feasible;
@@ -25,6 +26,8 @@ struct standings {
     struct standing *all;            /* by trial number */
     const struct standing *baseline; /* may be NULL */
     const struct standing *winner;   /* may be NULL: nothing feasible is complete. May be the baseline. */
+    size_t n_fresh;
+    const struct trial **fresh; /* complete confirmations, by number */
 };
 
 /* In the arena. `objective` is the study's own, or another weighting of its metrics; `eligible_all`: unconfirmed
@@ -35,12 +38,7 @@ struct standings standings_make(const struct session *s, const struct objective 
 /* The best trial so far on its own single measurement, for progress; NULL if none is feasible. */
 const struct trial *standing_incumbent(const struct session *s, double *ret_utility);
 
-/* {"trial", "params", "metrics" (means), "sd", "utility", "feasible", "confirmed_seeds", "label", "front"}; the caller
- * owns it. */
-json_t *standing_json(const struct session *s, const struct standing *x);
-
-/* The rows worth comparing: baseline, references, front, winner: an array of the above, with "baseline" and "winner".
- */
-json_t *standings_json(const struct session *s, const struct standings *all);
+/* Did a trial and its confirmation, both complete, measure the same, to the last bit? */
+bool standing_is_repeated(const struct trial *t, const struct trial *again, size_t n_metrics);
 
 #endif

@@ -1,5 +1,6 @@
 #include "tuner/coordinator/state.h"
 
+#include "tuner/coordinator/comparison.h"
 #include "tuner/coordinator/ledger.h"
 
 #include "tuner/base/json.h"
@@ -45,11 +46,12 @@ json_t *state_json(const struct session *s)
 {
     struct arena arena = {0};
     struct standings all = standings_make(s, &s->study->objective, false, &arena);
-    json_t *out = json_pack("{s:I, s:s, s:s, s:I, s:o, s:o, s:I, s:o, s:o, s:o}", "seq", (json_int_t)s->seq, "study",
-                            s->study->name, "phase", s->phase, "trials", (json_int_t)s->n, "states", states_json(s),
-                            "tokens", json_number(ledger_tokens(s)), "fallbacks", (json_int_t)s->tally.fallbacks,
-                            "budgets", budget_json(s), "best", all.winner ? standing_json(s, all.winner) : json_null(),
-                            "comparison", standings_json(s, &all));
+    json_t *out =
+        json_pack("{s:I, s:s, s:s, s:I, s:o, s:o, s:I, s:o, s:o, s:o}", "seq", (json_int_t)s->seq, "study",
+                  s->study->name, "phase", s->phase, "trials", (json_int_t)s->n, "states", states_json(s), "tokens",
+                  json_number(ledger_tokens(s)), "fallbacks", (json_int_t)s->tally.fallbacks, "budgets", budget_json(s),
+                  "best", all.winner ? comparison_row(s, &s->study->objective, &all, all.winner) : json_null(),
+                  "comparison", comparison_rows(s, &s->study->objective, &all));
     if (s->run_wall_ms) json_object_set_new(out, "run", run_json(s));
     arena_done(&arena);
     return out;

@@ -1,6 +1,7 @@
 #include "tuner/report/report.h"
 
 #include "tuner/base/json.h"
+#include "tuner/base/plain.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -105,6 +106,28 @@ static double metric_of(const json_t *row, const struct metric *m)
     return json_is_number(v) ? json_number_value(v) : NAN;
 }
 
+static const char *verdict_of(const json_t *row)
+{
+    const char *text = json_string_value(json_object_get(row, "verdict"));
+    return text ? text : "none: there is nothing to compare with";
+}
+
+/* "# verdict: a trade (baseline: promising; strong-default: a trade)" */
+static void write_verdicts(FILE *out, const json_t *winner)
+{
+    const json_t *v;
+    size_t i;
+    struct arena a = {0};
+    fprintf(out, "# verdict: %s", verdict_of(winner));
+    json_array_foreach(json_object_get(winner, "against"), i, v)
+    {
+        fprintf(out, "%s%s: %s", i ? "; " : " (", plain_shown(&a, json_string_value(json_object_get(v, "reference"))),
+                verdict_of(v));
+    }
+    fputs(i ? ")\n" : "\n", out);
+    arena_done(&a);
+}
+
 static void write_provenance(FILE *out, const struct exported *c)
 {
     char buf[64];
@@ -114,6 +137,7 @@ static void write_provenance(FILE *out, const struct exported *c)
     else
         fputs("not confirmed\n", out);
     if (c->winner == c->baseline) fputs("# this is the baseline: nothing that was tried beats it\n", out);
+    write_verdicts(out, c->winner);
     for (size_t i = 0; i < c->study->objective.n_metrics; i++) {
         const struct metric *m = &c->study->objective.metric[i];
         fprintf(out, "# %s: %s", m->name, report_metric(m, metric_of(c->winner, m), buf, sizeof buf));
@@ -248,14 +272,16 @@ enum status report_export(FILE *out, enum export_format format, const struct stu
         write_provenance(out, &c);
         fputs("study: ", out);
         write_yaml_name(out, study->name);
-        fprintf(out, "\ntrial: %ld\nconfirmed_seeds: %ld\nparameters:\n", c.trial, c.seeds);
+        fprintf(out, "\ntrial: %ld\nconfirmed_seeds: %ld\nverdict: %s\nparameters:\n", c.trial, c.seeds,
+                json_object_get(c.winner, "verdict") ? verdict_of(c.winner) : "null");
         write_yaml_params(out, &c);
         write_schedule(out, &c);
         return STATUS_OK;
     case EXPORT_TOML:
         write_provenance(out, &c);
-        fprintf(out, "study = \"%s\"\ntrial = %ld\nconfirmed_seeds = %ld\n\n[parameters]\n", study->name, c.trial,
-                c.seeds);
+        fprintf(out, "study = \"%s\"\ntrial = %ld\nconfirmed_seeds = %ld\n", study->name, c.trial, c.seeds);
+        if (json_object_get(c.winner, "verdict")) fprintf(out, "verdict = \"%s\"\n", verdict_of(c.winner));
+        fputs("\n[parameters]\n", out);
         write_toml_params(out, &c);
         return STATUS_OK;
     case EXPORT_ENV:

@@ -1,5 +1,6 @@
 #include "tuner/report/report.h"
 
+#include "tuner/coordinator/comparison.h"
 #include "tuner/base/json.h"
 
 #include <math.h>
@@ -22,10 +23,10 @@ json_t *report_trial_json(const struct session *s, const struct trial *t)
     return out;
 }
 
-json_t *report_front_json(const struct session *s, const struct standings *all)
+json_t *report_front_json(const struct session *s, const struct objective *o, const struct standings *all)
 {
     json_t *out = json_array();
     for (size_t i = 0; i < all->n; i++)
-        if (all->all[i].on_front) json_array_append_new(out, standing_json(s, &all->all[i]));
+        if (all->all[i].on_front) json_array_append_new(out, comparison_row(s, o, all, &all->all[i]));
     return out;
 }

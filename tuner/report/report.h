@@ -26,7 +26,7 @@ void progress_clear(struct progress *p);
 
 /* ---- tables ---- */
 
-/* Baseline, references, winner: the study's metrics, mean ± sd over the confirmation seeds. `rows`: standings_json. */
+/* Baseline, references, winner: the study's metrics, mean ± sd over the confirmation seeds. `rows`: comparison_rows. */
 void report_comparison(FILE *out, const struct study *study, const json_t *rows);
 /* Says so if a metric that is weighed is 0 in the baseline, whose row this is. */
 void report_zero_baseline(FILE *out, const struct objective *o, const json_t *base);
@@ -42,6 +42,8 @@ enum status report_trial(FILE *out, struct store *store, int64_t study_id, const
 void report_last_lines(FILE *out, const char *dir);
 
 void report_stops(FILE *out, const struct session *s, const struct stops *stops);
+/* For when the search found nothing better: says so if most of its trials were stopped early. */
+void report_stopped_early(FILE *out, const struct session *s);
 /* Why one trial was stopped. */
 void report_stop(FILE *out, const struct session *s, const struct stop *stop);
 
@@ -49,7 +51,7 @@ void report_stop(FILE *out, const struct session *s, const struct stop *stop);
 
 json_t *report_trial_json(const struct session *s, const struct trial *t);
 /* The standings on the front of a pareto objective: an array. */
-json_t *report_front_json(const struct session *s, const struct standings *all);
+json_t *report_front_json(const struct session *s, const struct objective *o, const struct standings *all);
 /* The state as `status --json` shows it; takes the reference. */
 json_t *report_status_json(json_t *state, bool running, int64_t now_ms);
 
@@ -59,11 +61,11 @@ enum export_format { EXPORT_YAML, EXPORT_JSON, EXPORT_ENV, EXPORT_ARGS, EXPORT_T
 
 bool export_format_parse(const char *text, enum export_format *ret);
 
-/* The winner with its provenance. `rows`: standings_json. STATUS_NOT_FOUND: there is no winner yet. */
+/* The winner with its provenance. `rows`: comparison_rows. STATUS_NOT_FOUND: there is no winner yet. */
 enum status report_export(FILE *out, enum export_format format, const struct study *study, const json_t *rows,
                           struct error *err);
 
-/* The row of standings_json that is marked `key`: "winner", "baseline"; NULL: none. */
+/* The row of comparison_rows that is marked `key`: "winner", "baseline"; NULL: none. */
 const json_t *report_row(const json_t *rows, const char *key);
 
 /* Every trial, for other tools. */

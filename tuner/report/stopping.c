@@ -108,3 +108,16 @@ void report_stop(FILE *out, const struct session *s, const struct stop *stop)
     print_nearest(out, s, json_object_get(e, "nearest"));
     print_outcome(out, s, stop);
 }
+
+/* The pruner judges by few trials at first, and two lucky ones can condemn good ones. */
+void report_stopped_early(FILE *out, const struct session *s)
+{
+    size_t pruned = session_count(s, TRIAL_PRUNED), complete = 0;
+    for (size_t i = 0; i < s->n; i++)
+        complete += session_is_searched(s->trial[i]) && s->trial[i]->state == TRIAL_COMPLETE;
+    if (pruned <= complete || pruned < 3) return;
+    fprintf(out,
+            "  %zu trials were stopped early, by what %zu complete ones made likely: 'nocturne stopping %s'\n"
+            "  says why of each; 'stopping: {pruner: none}' would run all to their ends\n",
+            pruned, complete, s->study->name);
+}

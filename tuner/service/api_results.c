@@ -1,6 +1,7 @@
 /* /api/v1/studies/{study}: what came out of it, and what happens in it */
 #include "tuner/service/api.h"
 
+#include "tuner/coordinator/comparison.h"
 #include "tuner/coordinator/state.h"
 #include "tuner/report/report.h"
 
@@ -47,9 +48,9 @@ static void best(struct call *c)
         if (!all.winner)
             call_problem(c, 404, "study '%s' has no complete trial that satisfies its constraints yet", c->param[0]);
         else {
-            json_t *out = standing_json(r.session, all.winner);
+            json_t *out = comparison_row(r.session, &o, &all, all.winner);
             json_object_del(out, "front");
-            if (o.form == OBJECTIVE_PARETO) json_object_set_new(out, "front", report_front_json(r.session, &all));
+            if (o.form == OBJECTIVE_PARETO) json_object_set_new(out, "front", report_front_json(r.session, &o, &all));
             call_answer(c, 200, out);
         }
     }
@@ -95,7 +96,7 @@ static void export_winner(struct call *c, const struct reading *r, enum export_f
     size_t n = 0;
     FILE *out = open_memstream(&bytes, &n);
     struct standings all = standings_make(r->session, &r->study->objective, false, &a);
-    json_t *rows = standings_json(r->session, &all);
+    json_t *rows = comparison_rows(r->session, &r->study->objective, &all);
     enum status st = report_export(out, format, r->study, rows, &err);
     fclose(out);
     if (st)
