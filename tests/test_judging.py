@@ -4,6 +4,7 @@
 NOCTURNE_BIN is the folder of the binaries.
 """
 import json
+import re
 import unittest
 
 from test_values import Folder
@@ -104,6 +105,160 @@ class Weights(Folder):
         self.assertIn("'em' must be from 0 to 1, not -3", self.nocturne("plan", "study.yaml", code=2))
         self.write("study.yaml", text.replace("{errors: 7, em: 3}", "{errors: 0, em: 0}"))
         self.assertIn("all weights are 0", self.nocturne("plan", "study.yaml", code=2))
+
+
+class Verdicts(Folder):
+    """What a seed does to a figure is written here, so that the words are known."""
+
+    STUDY = """study: s
+trial: {command: [python3, -S, trial.py, "{x}"]}
+parameters: {x: {type: int, range: [0, 9]}}
+metrics: {em: {goal: maximize, kind: proportion}, tokens: {goal: minimize, kind: count}}
+objective: {weights: {em: 0.5, tokens: 0.5}}
+baseline: {x: 0}
+references: {by-hand: {x: 1}}
+constraints: [em >= baseline - 0.02]
+budget: {trials: 10}
+confirm: {top: 1, seeds: 3}
+search: {sampler: random, seed: 4}
+stopping: {pruner: none}
+"""
+
+    def run_study(self, em, tokens, noise=0.002, change=lambda text: text, *args):
+        """em and tokens of x = 0, 1, and of all others."""
+        self.write("study.yaml", change(self.STUDY))
+        self.write("trial.py", f"""import json, os, random, sys
+x = int(sys.argv[1])
+which = min(x, 2)
+r = random.Random(int(os.environ["NOCTURNE_SEED"]) * 10 + x)
+em = {em}[which] + {noise} * r.gauss(0, 1) - (0.001 * x if which == 2 else 0)
+print("nocturne: " + json.dumps({{"result": {{"em": em, "tokens": {tokens}[which] * (1 + {noise} * r.gauss(0, 1))}}}}))
+""")
+        return self.nocturne("run", "study.yaml", *args)
+
+    def best(self):
+        return json.loads(self.nocturne("best", "--json"))
+
+    def status(self):
+        study, = json.loads(self.nocturne("status", "--json"))["studies"]
+        return study
+
+    def words(self, best):
+        return [best["verdict"]] + [a["verdict"] for a in best["against"]]
+
+    def test_adopt(self):
+        out = self.run_study([0.6, 0.61, 0.65], [1000, 900, 500])
+        best = self.best()
+        self.assertEqual(self.words(best), ["adopt", "adopt", "adopt"])
+        self.assertEqual([a["reference"] for a in best["against"]], ["baseline", "by-hand"])
+        tokens = best["against"][1]["metrics"]["tokens"]
+        self.assertTrue(-0.46 < tokens["low"] < tokens["ratio"] < tokens["high"] < -0.42, tokens)
+        self.assertTrue(0.01 < best["against"][0]["metrics"]["em"]["low"] < 0.06)
+        self.assertEqual(best["against"][0]["metrics"]["em"]["margin"], 0.02)
+        self.assertIn("Verdict: adopt. Beside by-hand: em +", out)
+        self.assertIn("    against by-hand: adopt\n", out)
+        self.assertEqual(best, self.status()["best"])
+        for kind, sign in (("yaml", "verdict: adopt\n"), ("toml", 'verdict = "adopt"\n'), ("env", "# verdict: adopt (baseline: adopt; by-hand: adopt)\n")):
+            self.assertIn(sign, self.nocturne("export", "--format", kind))
+        self.assertEqual(json.loads(self.nocturne("export", "--format", "json"))["verdict"], "adopt")
+
+    def test_a_trade_beside_the_one_that_was_tuned_by_hand(self):
+        out = self.run_study([0.6, 0.65, 0.61], [1000, 900, 300])
+        self.assertEqual(self.words(self.best()), ["a trade", "adopt", "a trade"])
+        self.assertRegex(out, r"Verdict: a trade\. Beside by-hand: em −\d\.\d\d points, tokens −6\d\.\d %")
+
+    def test_promising_says_how_many_seeds_would_decide(self):
+        """And the same command runs them."""
+        out = self.run_study([0.6, 0.5, 0.64], [1000, 1000, 500], 0.03)
+        best = self.best()
+        self.assertEqual(best["verdict"], "promising", best)
+        self.assertIn("promising, not proven", out)
+        seeds = max(a.get("seeds_to_decide", 0) for a in best["against"])
+        self.assertGreater(seeds, 3)
+        self.assertIn(f"about {seeds} seeds each would decide: 'confirm: {{seeds: {seeds}}}' in the study file", out)
+        self.write("study.yaml", self.STUDY.replace("seeds: 3", "seeds: 5"))
+        self.nocturne("run", "study.yaml", "--quiet")
+        self.assertEqual(self.best()["confirmed_seeds"], 5)
+        self.assertEqual(sum(t["role"] == "confirm" for t in self.trials()), 15)
+
+    def test_no_better(self):
+        self.run_study([0.6, 0.599, 0.601], [1000, 1000, 999.9], 0.0001, lambda text: text.replace("- 0.02", "- 0.05"))
+        self.assertEqual(self.best()["verdict"], "no better")
+
+    def test_one_seed_and_none(self):
+        self.run_study([0.6, 0.61, 0.65], [1000, 900, 500], 0.002, lambda text: text.replace("top: 1, seeds: 3", "top: 1, seeds: 1"))
+        best = self.best()
+        self.assertEqual(self.words(best), ["promising"] * 3)
+        self.assertNotIn("low", best["against"][0]["metrics"]["em"])
+        self.write("study.yaml", self.STUDY.replace("study: s", "study: t").replace("top: 1, seeds: 3", "top: 0, seeds: 0"))
+        out = self.nocturne("run", "study.yaml")
+        self.assertIn("Verdict: not confirmed. Beside by-hand:", out)
+        self.assertEqual(json.loads(self.nocturne("best", "t", "--json"))["verdict"], "not confirmed")
+
+    def test_the_baseline_wins_and_it_is_said_why(self):
+        """On its own seed each candidate looks good; on fresh ones em falls by five points."""
+        self.write("study.yaml", self.STUDY.replace("top: 1", "top: 2"))
+        self.write("trial.py", """import json, os, random, sys
+x, number = int(sys.argv[1]), int(os.environ["NOCTURNE_TRIAL"])
+em = 0.6 + 0.001 * random.Random(int(os.environ["NOCTURNE_SEED"])).random() - (0.05 + 0.001 * x if x and number >= 10 else 0)
+print("nocturne: " + json.dumps({"result": {"em": em, "tokens": 1000 if x == 0 else 130 + x}}))
+""")
+        out = self.nocturne("run", "study.yaml")
+        best = self.best()
+        self.assertEqual((best["trial"], best["verdict"]), (0, "no better"))
+        self.assertIn("nothing that was tried beats the baseline", out)
+        self.assertIn("candidates were confirmed; the nearest first:", out)
+        self.assertRegex(out, r"breaks 'em >= baseline - 0\.02' by 3\.\d\d points;\n +'em >= baseline - 0\.05\d' would let it through")
+        self.assertRegex(out, r"against baseline: do not adopt\n +em +−5\.\d\d points .*\n +tokens +−8\d\.\d %")
+        rows = [r for r in self.status()["comparison"] if "breaks" in r and "label" not in r]
+        self.assertEqual({r["verdict"] for r in rows}, {"do not adopt"})
+        self.assertGreaterEqual(len(rows), 2)
+        for r in rows:
+            bound = float(re.fullmatch(r"em >= baseline - ([0-9.]+)", r["breaks"][0]["would_hold"])[1])
+            self.assertTrue(0 <= bound - (r["breaks"][0]["by"] + 0.02) < 0.001)
+            self.assertAlmostEqual(r["breaks"][0]["by"], -r["against"][0]["metrics"]["em"]["difference"] - 0.02)
+        self.assertLessEqual(max(map(len, out[out.index("Verdict:"):].splitlines())), 82)
+
+    def test_a_contradicted_search_goes_on(self):
+        """What looks best is so once only, and cheap to confirm, so that much of the budget is left."""
+        self.write("study.yaml", """study: s
+trial: {command: [python3, -S, trial.py, "{x}"]}
+parameters: {x: {type: int, range: [0, 100000]}}
+metrics: {em: {goal: maximize}, tokens: {goal: minimize, kind: count}}
+objective: {maximize: em}
+baseline: {x: 0}
+budget: {tokens: 20000}
+confirm: {top: 1, seeds: 3}
+search: {sampler: random, seed: 4}
+stopping: {pruner: none}
+workers: {local: 1}
+""")
+        self.write("trial.py", """import json, os, sys
+x, seen = int(sys.argv[1]), f"seen-{sys.argv[1]}"
+again = os.path.exists(os.path.join(sys.path[0], seen))
+open(os.path.join(sys.path[0], seen), "w").close()
+lucky = x > 50000
+em = 0.6 if x == 0 else 0.3 if lucky and again else 0.9 if lucky else 0.5
+print("nocturne: " + json.dumps({"result": {"em": em + int(os.environ["NOCTURNE_SEED"]) % 1000 * 1e-6, "tokens": 100 if x == 0 or lucky else 1500}}))
+""")
+        out = self.nocturne("run", "study.yaml")
+        self.assertIn("note: on fresh seeds nothing that was found beats the baseline; the search goes on with what is left of the budget", out)
+        trials = self.trials()
+        first = min(t["trial"] for t in trials if t["role"] == "confirm")
+        later = {t["trial"] for t in trials if t["role"] == "search" and t["trial"] > first}
+        self.assertTrue(later)
+        self.assertTrue({t["confirms"] for t in trials if t["role"] == "confirm"} & later, "what is found then is confirmed, too")
+        self.assertEqual((self.best()["trial"], self.best()["verdict"]), (0, "no better"))
+
+    def test_what_repeats_every_figure_is_confirmed_once(self):
+        out = self.run_study([0.6, 0.61, 0.65], [1000, 900, 500], 0)
+        self.assertEqual(sum(t["role"] == "confirm" for t in self.trials()), 3)
+        self.assertIn("note: every figure came out the same on a fresh seed: confirmed once", out)
+        self.assertIn("more seeds\n  would say nothing", out)
+        best = self.best()
+        self.assertEqual((best["confirmed_seeds"], best["repeats"], best["verdict"]), (1, True, "adopt"))
+        self.assertEqual(self.nocturne("run", "study.yaml", "--quiet"), "")  # and not again
+        self.assertEqual(sum(t["role"] == "confirm" for t in self.trials()), 3)
 
 
 class Words(Folder):

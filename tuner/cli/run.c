@@ -34,11 +34,11 @@ static void print_next(const struct study *study, const struct run_options *o)
     struct arena a = {0};
     bool own = strcmp(o->db, "nocturne.db") != 0;
     const char *target = arena_printf(&a, "%s%s%s", study->name, own ? " --db " : "", own ? o->db : "");
-    printf("\nNext:\n  nocturne export %s --format yaml    # the best configuration; or json, env, args, toml\n",
+    printf("\nNext:\n  nocturne export %s --format yaml    # or json, env, args, toml\n",
            target);
     printf("  nocturne trials %s                  # every trial\n", target);
     if (study->objective.form != OBJECTIVE_SINGLE && study->baseline)
-        printf("  nocturne best %s --weights …        # the winner if other things mattered, without a new trial\n",
+        printf("  nocturne best %s --weights …        # if other things mattered: no new trial\n",
                target);
     arena_done(&a);
 }

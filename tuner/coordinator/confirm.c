@@ -19,6 +19,12 @@ size_t confirm_count(const struct session *s)
 
 enum { ROUNDS_MAX = 3 };
 
+size_t confirm_due(const struct session *s)
+{
+    size_t all = confirm_count(s), winners = (size_t)s->study->confirm_top * (size_t)s->study->confirm_seeds;
+    return all && s->tally.confirmed ? winners : all;
+}
+
 static bool is_searched(const struct trial *t)
 {
     return t->role == ROLE_SEARCH || t->role == ROLE_ENQUEUED || t->role == ROLE_MEMBER;
@@ -255,7 +261,7 @@ static size_t begin_round(struct session *s, const struct shown *shown)
 {
     struct arena arena = {0};
     size_t n, added = 0, searched = s->n;
-    struct search_rank *best = rank(s, shown->confirmed > 0 && !shown->holds, &arena, &n);
+    struct search_rank *best = rank(s, shown->confirmed > 0 && !shown->beats, &arena, &n);
     uint64_t seed = fresh_seed(s, 0);
     for (size_t i = 0; i < searched; i++) {
         const struct trial *t = s->trial[i];

@@ -7,6 +7,9 @@
 /* How many trials a full confirmation runs; 0 if it is switched off. */
 size_t confirm_count(const struct session *s);
 
+/* How many the next confirmation runs: the baseline and the references need no second one. */
+size_t confirm_due(const struct session *s);
+
 enum confirm_step {
     CONFIRM_ROUND,   /* a round has been added */
     CONFIRM_SEEDS,   /* further seeds of what is being confirmed have been added */

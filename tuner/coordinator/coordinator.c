@@ -258,7 +258,7 @@ static void start_promised(struct coordinator *c, uint64_t durable)
 /* Confirmation trials that the search must leave room for. */
 static size_t set_aside(const struct coordinator *c)
 {
-    return c->phase == PHASE_SEARCH ? confirm_count(c->session) : 0;
+    return c->phase == PHASE_SEARCH ? confirm_due(c->session) : 0;
 }
 
 /* There will be no more suggestions; the usual ends need no words. */
@@ -375,7 +375,7 @@ static bool searches_on(struct coordinator *c)
     if (c->options.only_queued || s->study->schedule.n || s->n <= c->searched_on || !confirm_contradicts(s))
         return false;
     if (s->budget.trials && s->tally.searched >= (size_t)s->budget.trials) return false;
-    if (!ledger_admits(s, need, confirm_count(s), why, sizeof why)) return false;
+    if (!ledger_admits(s, need, confirm_due(s), why, sizeof why)) return false;
     c->phase = PHASE_SEARCH;
     c->searched_on = s->n;
     c->exhausted = false;
