@@ -225,7 +225,10 @@ static void test_objective__exchange_and_weights_at_the_command_line(void **stat
     assert_int_equal(objective_set_exchange(&o, -1, &err), STATUS_INVALID);
     assert_ok(objective_parse_weights(&o, "em=0.9,tokens=0.1", &err), err);
     assert_near(o.weight[0], 0.9, 0);
-    const char *const wrong[] = {"em=0.9", "em", "me=1", "em=2,tokens=-1", "em=x,tokens=1", "em=0.5,tokens=0.5,x=0"};
+    assert_ok(objective_parse_weights(&o, "em=7,tokens=3", &err), err);
+    assert_near(o.weight[0], 0.7, 1e-12);
+    const char *const wrong[] = {"em=0.9", "em=0,tokens=0",  "em=1e308,tokens=1e308", "em",
+                                 "me=1",   "em=2,tokens=-1", "em=x,tokens=1",         "em=0.5,tokens=0.5,x=0"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         assert_int_equal(objective_parse_weights(&o, wrong[i], &err), STATUS_INVALID);
     study_free(s);
@@ -239,9 +242,9 @@ static void test_study__fill_replaces_and_refuses(void **state)
     struct arena a = {0};
     struct error err;
     char *out;
-    assert_ok(
-        command_fill_one(s, "--m={model}/{seed}/{{x}}/{study}.{trial}.{attempt}{dir}", s->baseline, &run, &a, &out, &err),
-        err);
+    assert_ok(command_fill_one(s, "--m={model}/{seed}/{{x}}/{study}.{trial}.{attempt}{dir}", s->baseline, &run, &a,
+                               &out, &err),
+              err);
     assert_string_equal(out, "--m=no/42/{x}/good.3.2/d");
     assert_ok(command_fill_one(s, "", s->baseline, &run, &a, &out, &err), err);
     assert_string_equal(out, "");

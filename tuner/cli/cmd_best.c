@@ -54,6 +54,27 @@ static json_t *best_json(const struct session *s, const struct objective *o, con
     return out;
 }
 
+static void print_json(const struct options *o, const struct session *s, const struct objective *objective,
+                       const struct standings *all)
+{
+    json_t *out = best_json(s, objective, all);
+    if (o->weights) json_object_set_new(out, "weights", comparison_weights(objective));
+    cli_print_json(out);
+}
+
+/* "Judged by em 0.7, tokens 0.3." — what was given may have been shares. */
+static void say_weights(const struct objective *o)
+{
+    const char *comma = "";
+    fputs("Judged by", stdout);
+    for (size_t i = 0; i < o->n_metrics; i++) {
+        if (o->weight[i] == 0) continue;
+        printf("%s %s %.4g", comma, o->metric[i].name, o->weight[i]);
+        comma = ",";
+    }
+    puts(".");
+}
+
 static enum status print_best(const struct options *o, const struct cli_study *s, const struct objective *objective,
                               struct error *err)
 {
@@ -65,8 +86,9 @@ static enum status print_best(const struct options *o, const struct cli_study *s
         st = error_set(err, STATUS_NOT_FOUND, "study '%s' has no complete trial that satisfies its constraints yet",
                        s->study->name);
     else if (o->common.json)
-        cli_print_json(best_json(s->session, objective, &all));
+        print_json(o, s->session, objective, &all);
     else {
+        if (o->weights) say_weights(objective);
         json_t *rows = comparison_rows(s->session, objective, &all);
         report_comparison(stdout, s->study, rows);
         if (all.winner->label) report_stopped_early(stdout, s->session);

@@ -145,3 +145,11 @@ json_t *comparison_rows(const struct session *s, const struct objective *o, cons
     }
     return rows;
 }
+
+json_t *comparison_weights(const struct objective *o)
+{
+    json_t *out = json_object();
+    for (size_t i = 0; i < o->n_metrics; i++)
+        if (o->weight[i] > 0) json_object_set_new(out, o->metric[i].name, json_number(o->weight[i]));
+    return out;
+}

@@ -16,4 +16,7 @@ json_t *comparison_row(const struct session *s, const struct objective *o, const
  * "baseline" and "winner". */
 json_t *comparison_rows(const struct session *s, const struct objective *o, const struct standings *all);
 
+/* {NAME: weight} of a weights objective, without zeros; the caller owns it. */
+json_t *comparison_weights(const struct objective *o);
+
 #endif

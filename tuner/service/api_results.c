@@ -50,6 +50,7 @@ static void best(struct call *c)
         else {
             json_t *out = comparison_row(r.session, &o, &all, all.winner);
             json_object_del(out, "front");
+            if (call_query(c, "weights")) json_object_set_new(out, "weights", comparison_weights(&o));
             if (o.form == OBJECTIVE_PARETO) json_object_set_new(out, "front", report_front_json(r.session, &o, &all));
             call_answer(c, 200, out);
         }

@@ -111,6 +111,7 @@ bool objective_feasible(const struct objective *o, const double *values, const d
 enum status objective_parse_weights(struct objective *o, const char *text, struct error *err)
 {
     double weight[METRICS_MAX] = {0}, sum = 0;
+    size_t named = 0;
     while (*text) {
         char name[64], number[64];
         size_t n = strcspn(text, "=,"), k = text[n] == '=' ? strcspn(text + n + 1, ",") : 0;
@@ -122,15 +123,20 @@ enum status objective_parse_weights(struct objective *o, const char *text, struc
         double w;
         if (m < 0) return error_set(err, STATUS_INVALID, "weights: '%s' is not a metric of this study", name);
         if (!words_number(number, &w) || w < 0)
-            return error_set(err, STATUS_INVALID, "weights: '%s' is not a number from 0 to 1", number);
+            return error_set(err, STATUS_INVALID, "weights: '%s' is not a number of 0 or more", number);
         weight[m] = w;
-        sum += w;
         text += n + 1 + k;
         if (*text == ',') text++;
     }
-    if (fabs(sum - 1) > 1e-6) return error_set(err, STATUS_INVALID, "weights must sum to 1; these sum to %.6g", sum);
+    for (size_t i = 0; i < o->n_metrics; i++) {
+        named += weight[i] > 0;
+        sum += weight[i];
+    }
+    bool shares = named > 1 && isfinite(sum); /* one alone that is not 1 has forgotten the others */
+    if (fabs(sum - 1) > 1e-6 && !shares)
+        return error_set(err, STATUS_INVALID, "weights must sum to 1; these sum to %.6g", sum);
     o->form = OBJECTIVE_WEIGHTS;
-    memcpy(o->weight, weight, sizeof weight);
+    for (size_t i = 0; i < o->n_metrics; i++) o->weight[i] = weight[i] / sum;
     return STATUS_OK;
 }
 

@@ -80,7 +80,7 @@ bool objective_dominates(const struct objective *o, const double *a, const doubl
 
 bool objective_feasible(const struct objective *o, const double *values, const double *baseline);
 
-/* Parses "em=0.9,tokens=0.1" into a weights objective over the same metrics. */
+/* Parses "em=0.9,tokens=0.1" into a weights objective over the same metrics; "em=7,tokens=3" are shares. */
 enum status objective_parse_weights(struct objective *o, const char *text, struct error *err);
 
 /* Turns the objective into an exchange; fails unless one proportion is maximized and one count minimized. */
