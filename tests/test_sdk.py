@@ -245,6 +245,74 @@ class Python(unittest.TestCase):
         self.assertIn("there is no parameter 'epoch'; there are epochs", str(e.exception))
 
 
+class CommandLine(unittest.TestCase):
+    """A program run by hand: --help helps, and what it does not know is refused."""
+
+    SIMPLE = """
+import json, nocturne
+p = nocturne.params(learning_rate=1e-3, deep=False, name="x", epochs=3)
+print(json.dumps(p))
+"""
+
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+
+    def run_script(self, text, *argv, code=0, **env):
+        path = os.path.join(self.folder.name, "train.py")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        full = {k: v for k, v in os.environ.items() if not k.startswith("NOCTURNE_")}
+        r = subprocess.run([sys.executable, path, *argv], env={**full, "PYTHONPATH": PYTHON_SDK, **env},
+                           capture_output=True, text=True, timeout=PATIENCE)
+        self.assertEqual(r.returncode, code, r.stdout + r.stderr)
+        return r.stdout, r.stderr
+
+    def test_help_lists_parameters_and_defaults(self):
+        for flag in ("--help", "-h"):
+            out, err = self.run_script(self.SIMPLE, "--epochs", "4", flag)
+            self.assertEqual(err, "")
+            for row in (r"--learning-rate FLOAT +default: 0\.001", r"--deep BOOL +default: False", r"--name TEXT +default: 'x'",
+                        r"--epochs INT +default: 3", r"--seed INT", r"--resume PATH"):
+                self.assertRegex(out, row)
+            self.assertNotIn("{", out)  # the program itself has not begun
+
+    def test_unknown_options_are_refused_with_a_hint(self):
+        for argv, said in ((["--lerning-rate", "2"], "unknown option '--lerning-rate'; did you mean '--learning-rate'?; see --help"),
+                           (["--epoch=4"], "unknown option '--epoch'; did you mean '--epochs'?; see --help"),
+                           (["--quux"], "unknown option '--quux'; see --help"),
+                           (["--name", "a", "--epochs"], "--epochs: its value is missing; see --help")):
+            out, err = self.run_script(self.SIMPLE, *argv, code=2)
+            self.assertEqual((out, err), ("", said + "\n"))
+
+    def test_what_it_knows_is_taken(self):
+        for argv, want in ((["--learning_rate=2", "--deep", "--epochs", "4"], {"learning_rate": 2.0, "deep": True, "epochs": 4}),
+                           (["--deep", "no", "--name", "--odd"], {"name": "--odd"}),
+                           (["data.csv", "--seed", "3", "--folder=/x", "--", "--name"], {}), ([], {})):
+            out, _ = self.run_script(self.SIMPLE, *argv)
+            self.assertEqual(json.loads(out), {"learning_rate": 1e-3, "deep": False, "name": "x", "epochs": 3, **want})
+        self.run_script(self.SIMPLE, "--deep", "flase", code=1)
+
+    def test_options_of_the_programs_own_are_left_to_it(self):
+        parsers = ("import argparse\na = argparse.ArgumentParser()\na.add_argument('--verbose', action='store_true')\n"
+                   "args = a.parse_args()\n",
+                   "def f():\n    import argparse\n    a = argparse.ArgumentParser()\n"
+                   "    a.add_argument('--verbose', action='store_true')\n    return a.parse_args()\nargs = f()\n",
+                   "import nocturne\nnocturne.own_options('--verbose')\n")
+        for first in parsers:
+            out, _ = self.run_script(first + self.SIMPLE, "--verbose")
+            self.assertEqual(json.loads(out)["epochs"], 3)
+        for first in parsers[:2]:
+            self.assertIn("usage:", self.run_script(first + self.SIMPLE, "--help")[0])
+
+    def test_under_nocturne_the_command_line_is_not_read(self):
+        path = os.path.join(self.folder.name, "params.json")
+        with open(path, "w", encoding="utf-8") as f:
+            json.dump({"epochs": 9}, f)
+        out, _ = self.run_script(self.SIMPLE, "--quux", "--help", NOCTURNE_PARAMS=path)
+        self.assertEqual(json.loads(out)["epochs"], 9)
+
+
 G2P_DATA = os.path.join(HERE, "../examples/g2p/g2p.data")
 DICTIONARY = "/usr/share/pocketsphinx/model/en-us/cmudict-en-us.dict"
 

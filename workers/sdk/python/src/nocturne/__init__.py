@@ -28,7 +28,7 @@ from typing import Any, Callable, Optional, Union
 from ._run import Params, Run, current
 from ._stopping import EarlyStopping
 
-__all__ = ["EarlyStopping", "Params", "Run", "checkpoint", "current", "folder", "infeasible", "log", "on_set", "params",
+__all__ = ["EarlyStopping", "Params", "Run", "checkpoint", "current", "folder", "infeasible", "log", "on_set", "own_options", "params",
            "report", "result", "resume_from", "seed", "should_stop", "stop_reason"]
 __version__ = "0.1.0"
 
@@ -38,6 +38,11 @@ Value = Union[int, float, str, bool]
 def params(**defaults: Any) -> Params:
     """The trial's parameters, as attributes and items; see Run.params."""
     return current().params(**defaults)
+
+
+def own_options(*names: str) -> None:
+    """Options of the command line that the program reads itself; see Run.own_options."""
+    current().own_options(*names)
 
 
 def seed() -> int:

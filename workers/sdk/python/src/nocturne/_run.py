@@ -8,7 +8,9 @@ import signal
 import socket
 import sys
 import threading
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, Union
+
+from ._arguments import check, is_read_by_others, value_of
 
 
 NEVER = 1e300  # JSON has no infinity
@@ -66,6 +68,8 @@ class Run:
     def __init__(self, argv: Optional[Sequence[str]] = None, environ: Optional[Mapping[str, str]] = None) -> None:
         self._env = os.environ if environ is None else environ
         self._argv: List[str] = list(sys.argv[1:] if argv is None else argv)
+        self._own: Set[str] = set()
+        self._is_others = is_read_by_others if argv is None else lambda: False
         self._lock = threading.RLock()
         self._setters: Dict[str, Callable[[float], object]] = {}
         self._stopping: Any = None
@@ -98,26 +102,32 @@ class Run:
     def params(self, **defaults: Any) -> Params:
         """The trial's parameters; outside Nocturne those of the command line, ``--name value`` or ``--name=value``; for
         what neither has, the defaults given here. Types are those of the study file, and on the command line those of
-        the defaults. A parameter that does not exist under its condition keeps its default."""
+        the defaults. A parameter that does not exist under its condition keeps its default.
+
+        On the command line --help prints them and ends, and an option that is none of them ends the program with exit
+        code 2, unless the program has a parser of its own (argparse, click, …), or said with own_options that it reads
+        that one itself."""
         out = Params(defaults)
         path = self._env.get("NOCTURNE_PARAMS")
         if path:
             with open(path, encoding="utf-8") as f:
                 out.update(json.load(f))
         elif not self.attached:
+            check(self._argv, defaults, self._own, self._is_others)
+            self._own.update(defaults)  # a second call may name others
             for name, default in defaults.items():
-                text = self._argument(name)
+                text = value_of(self._argv, name, default)
                 if text is not None:
                     out[name] = _like(text, default, name)
         return out
 
+    def own_options(self, *names: str) -> None:
+        """Options of the command line, without their dashes, that the program reads itself, from sys.argv, or that a
+        later params() names: params() leaves them alone. Call it before."""
+        self._own.update(name.lstrip("-") for name in names)
+
     def _argument(self, name: str) -> Optional[str]:
-        names = {"--" + name, "--" + name.replace("_", "-")}
-        for i, a in enumerate(self._argv):
-            key, has, value = a.partition("=")
-            if key in names:
-                return value if has else self._argv[i + 1] if i + 1 < len(self._argv) else None
-        return None
+        return value_of(self._argv, name)
 
     def _setting(self, variable: str, name: str) -> Optional[str]:
         return self._env.get(variable) or self._argument(name)
