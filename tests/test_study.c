@@ -238,14 +238,14 @@ static void test_study__fill_replaces_and_refuses(void **state)
 {
     (void)state;
     struct study *s = load_good();
-    const struct study_run run = {.trial = 3, .attempt = 2, .seed = 42, .dir = "/d"};
+    const struct study_run run = {.trial = 3, .attempt = 2, .slot = 5, .seed = 42, .dir = "/d"};
     struct arena a = {0};
     struct error err;
     char *out;
-    assert_ok(command_fill_one(s, "--m={model}/{seed}/{{x}}/{study}.{trial}.{attempt}{dir}", s->baseline, &run, &a,
-                               &out, &err),
-              err);
-    assert_string_equal(out, "--m=no/42/{x}/good.3.2/d");
+    assert_ok(
+        command_fill_one(s, "--m={model}/{seed}/{{x}}/{study}.{trial}.{attempt}{dir}:{slot}", s->baseline, &run, &a, &out, &err),
+        err);
+    assert_string_equal(out, "--m=no/42/{x}/good.3.2/d:5");
     assert_ok(command_fill_one(s, "", s->baseline, &run, &a, &out, &err), err);
     assert_string_equal(out, "");
     const char *const wrong[] = {"{nothing}", "{model", "model}", "{}", "{a{b}}"};

@@ -22,6 +22,7 @@
 #include "workers/descendants.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -149,6 +150,7 @@ int main(int argc, char **argv)
     struct guard outer = {
         .argv = argv + 2, .cgroup = getenv(GUARD_JOB), .parent = (pid_t)strtol(argv[1], NULL, 10), .status = SIGKILL};
     sigset_t all;
+    fcntl(GUARD_LOCK_FD, F_SETFD, FD_CLOEXEC); /* if there is one: the guards' own */
     signal(SIGCHLD, SIG_DFL);
     sigfillset(&all); /* whoever is below may send anything */
     sigprocmask(SIG_BLOCK, &all, &outer.before);

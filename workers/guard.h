@@ -8,6 +8,8 @@
 /* The variable that names an execution; all that is started below it inherits it. It names the cgroup as well. */
 #define GUARD_JOB "NOCTURNE_JOB"
 
-enum { GUARD_CANNOT_FORK_CODE = 127 };
+/* A descriptor above the trial's own, where there is one: the guards keep it open as long as they live, and the program
+ * does not get it. */
+enum { GUARD_CANNOT_FORK_CODE = 127, GUARD_LOCK_FD = 4 };
 
 #endif

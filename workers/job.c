@@ -488,15 +488,24 @@ static size_t length(char *const *list)
     return n;
 }
 
-/* This process's environment, with the additions and the mark in front: getenv finds the first. */
+static bool is_among(char *const *added, size_t n, const char *variable)
+{
+    size_t name = strcspn(variable, "=") + 1;
+    for (size_t i = 0; i < n; i++)
+        if (strncmp(added[i], variable, name) == 0) return true;
+    return false;
+}
+
+/* This process's environment, and the additions and the mark, which come instead of what had their names. */
 static char **environment(struct arena *arena, char *const *added, char *mark)
 {
     size_t n = length(added), m = length(environ);
     char **env = arena_array(arena, n + m + 2, sizeof *env);
     memcpy(env, added, n * sizeof *env);
     env[n++] = mark;
+    const size_t own = n;
     for (size_t i = 0; i < m; i++)
-        if (strncmp(environ[i], "NOCTURNE_", 9) != 0) env[n++] = environ[i];
+        if (strncmp(environ[i], "NOCTURNE_", 9) != 0 && !is_among(env, own, environ[i])) env[n++] = environ[i];
     return env;
 }
 
@@ -510,7 +519,7 @@ static char **guarded(struct arena *arena, const char *guard, char *const *argv)
     return all;
 }
 
-static int spawn(struct job *job, uv_loop_t *loop, const char *guard, const struct job_spec *spec)
+static int spawn(struct job *job, uv_loop_t *loop, const char *guard, const struct job_spec *spec, int lock)
 {
     const uv_stdio_flags output = UV_CREATE_PIPE | UV_WRITABLE_PIPE, both = output | UV_READABLE_PIPE;
     uv_stdio_container_t stdio[] = {
@@ -518,6 +527,7 @@ static int spawn(struct job *job, uv_loop_t *loop, const char *guard, const stru
         {.flags = output, .data.stream = (uv_stream_t *)&job->out.pipe},
         {.flags = output, .data.stream = (uv_stream_t *)&job->err.pipe},
         {.flags = both, .data.stream = (uv_stream_t *)&job->messages.pipe},
+        {.flags = lock < 0 ? UV_IGNORE : UV_INHERIT_FD, .data.fd = lock},
     };
     uv_process_options_t options = {.exit_cb = on_process_exit,
                                     .file = guard,
@@ -525,7 +535,7 @@ static int spawn(struct job *job, uv_loop_t *loop, const char *guard, const stru
                                     .env = environment(&job->arena, spec->env, job->rescue.mark),
                                     .cwd = spec->cwd,
                                     .flags = UV_PROCESS_DETACHED, /* Ctrl-C is for the coordinator alone */
-                                    .stdio_count = TRIAL_FD + 1,
+                                    .stdio_count = lock < 0 ? TRIAL_FD + 1 : GUARD_LOCK_FD + 1,
                                     .stdio = stdio};
     job->process.data = job;
     job->handles++; /* uv_spawn initialises the handle even if it fails */
@@ -563,7 +573,7 @@ static void why_not(int code, const char *guard, const struct job_spec *spec, st
                   : "");
 }
 
-struct job *job_start(uv_loop_t *loop, const char *guard, const struct job_spec *spec,
+struct job *job_start(uv_loop_t *loop, const char *guard, const struct job_spec *spec, int lock,
                       const struct job_handler *handler, void *data, void (*gone)(void *), void *owner,
                       struct error *err)
 {
@@ -587,7 +597,7 @@ struct job *job_start(uv_loop_t *loop, const char *guard, const struct job_spec 
         abandon(job);
         return NULL;
     }
-    int code = spawn(job, loop, guard, spec);
+    int code = spawn(job, loop, guard, spec, lock);
     if (code != 0) {
         why_not(code, guard, spec, err);
         abandon(job);

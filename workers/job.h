@@ -7,15 +7,16 @@
  *                             ▼
  *                           CLOSED: `end` is called, handles close, memory goes with the last one
  *
- * A guard that is not gone a second after it was told to kill, and one that may have been killed, is helped from outside
- * (rescue.h).
+ * A guard that is not gone a second after it was told to kill, and one that may have been killed, is helped from
+ * outside (rescue.h).
  */
 #ifndef WORKERS_JOB_H
 #define WORKERS_JOB_H
 
 #include "workers/workers.h"
 
-struct job *job_start(uv_loop_t *loop, const char *guard, const struct job_spec *spec,
+/* `lock`: a descriptor that the guard keeps open as long as it lives; −1: none. */
+struct job *job_start(uv_loop_t *loop, const char *guard, const struct job_spec *spec, int lock,
                       const struct job_handler *handler, void *data, void (*gone)(void *), void *owner,
                       struct error *err);
 

@@ -2,13 +2,26 @@
 #include "workers/job.h"
 
 #include "tuner/base/arena.h"
+#include "tuner/base/beneath.h"
 
 #include <stdlib.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+/* FREE ──start──▶ TAKEN ──its processes are gone──▶ FREE. A slot is UNSEEN until its lock shows that nothing of an
+ * earlier process is left in it. */
+enum slot_use { SLOT_UNSEEN, SLOT_UNUSED, SLOT_TAKEN };
+
+struct work_slot {
+    struct workers *workers;
+    enum slot_use use;
+};
 
 struct workers {
     uv_loop_t *loop;
-    char *guard;
+    char *guard, *folder; /* folder: of the slots' locks; NULL: there are none */
     size_t n_slots, running;
+    struct work_slot *slot;
 };
 
 struct workers *workers_create(uv_loop_t *loop, const char *guard, size_t n_slots)
@@ -17,20 +30,80 @@ struct workers *workers_create(uv_loop_t *loop, const char *guard, size_t n_slot
     w->loop = loop;
     w->guard = must_strdup(guard);
     w->n_slots = n_slots;
+    w->slot = must_alloc(n_slots + 1, sizeof *w->slot);
+    for (size_t i = 0; i < n_slots; i++) w->slot[i] = (struct work_slot){w, SLOT_UNUSED};
     if (n_slots) cgroup_sweep();
     return w;
+}
+
+void workers_lock_slots(struct workers *w, const char *folder)
+{
+    free(w->folder);
+    w->folder = must_strdup(folder);
+    for (size_t i = 0; i < w->n_slots; i++)
+        if (w->slot[i].use == SLOT_UNUSED) w->slot[i].use = SLOT_UNSEEN;
 }
 
 void workers_free(struct workers *w)
 {
     if (!w) return;
+    free(w->slot);
+    free(w->folder);
     free(w->guard);
     free(w);
 }
 
+/* ---- locks ---- */
+
+/* −1: there can be none here; then nobody else has one either. */
+static int open_lock(const struct workers *w, size_t slot)
+{
+    struct arena a = {0};
+    int folder = -1, fd = -1;
+    if (w->folder && beneath_folder(AT_FDCWD, w->folder, true, &folder, NULL) == STATUS_OK) {
+        beneath_open(folder, arena_printf(&a, ".slot.%zu", slot), O_RDWR | O_CREAT, 0600, &fd, NULL);
+        close(folder);
+    }
+    arena_done(&a);
+    return fd;
+}
+
+/* The lock is the guard's: it lasts as long as the guard does, whatever becomes of us. */
+static int lock_slot(const struct workers *w, size_t slot)
+{
+    int fd = open_lock(w, slot);
+    if (fd >= 0) flock(fd, LOCK_EX | LOCK_NB);
+    return fd;
+}
+
+static bool is_unused(struct work_slot *s, size_t slot)
+{
+    if (s->use != SLOT_UNSEEN) return s->use == SLOT_UNUSED;
+    int fd = open_lock(s->workers, slot);
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0) s->use = SLOT_UNUSED;
+    if (fd >= 0) close(fd);
+    return s->use == SLOT_UNUSED;
+}
+
+/* ---- taking ---- */
+
+size_t workers_slots(const struct workers *w)
+{
+    return w->n_slots;
+}
+
+size_t workers_next_slot(const struct workers *w)
+{
+    size_t i = 0;
+    while (i < w->n_slots && !is_unused(&w->slot[i], i)) i++;
+    return i;
+}
+
 size_t workers_free_slots(const struct workers *w)
 {
-    return w->n_slots - w->running;
+    size_t n = 0;
+    for (size_t i = 0; i < w->n_slots; i++) n += is_unused(&w->slot[i], i);
+    return n;
 }
 
 size_t workers_running(const struct workers *w)
@@ -40,16 +113,21 @@ size_t workers_running(const struct workers *w)
 
 static void on_gone(void *owner)
 {
-    struct workers *w = owner;
-    w->running--;
+    struct work_slot *s = owner;
+    s->use = SLOT_UNUSED;
+    s->workers->running--;
 }
 
 enum status workers_start(struct workers *w, const struct job_spec *spec, const struct job_handler *handler, void *data,
                           struct job **ret, struct error *err)
 {
-    if (w->running == w->n_slots) return error_set(err, STATUS_FAILED, "no free slot");
-    struct job *job = job_start(w->loop, w->guard, spec, handler, data, on_gone, w, err);
+    size_t slot = workers_next_slot(w);
+    if (slot == w->n_slots) return error_set(err, STATUS_FAILED, "no free slot");
+    int lock = lock_slot(w, slot);
+    struct job *job = job_start(w->loop, w->guard, spec, lock, handler, data, on_gone, &w->slot[slot], err);
+    if (lock >= 0) close(lock);
     if (!job) return err->status;
+    w->slot[slot].use = SLOT_TAKEN;
     w->running++;
     *ret = job;
     return STATUS_OK;

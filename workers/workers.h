@@ -16,6 +16,7 @@
 #ifndef WORKERS_WORKERS_H
 #define WORKERS_WORKERS_H
 
+#include "tuner/base/arena.h"
 #include "tuner/base/error.h"
 
 #include <jansson.h>
@@ -67,9 +68,18 @@ struct job_handler {
 
 const char *job_end_name(enum job_end end);
 
+/* The slots have numbers from 0; a job has the lowest that is free, and it is free again when nothing of the job's
+ * processes is left. */
 struct workers *workers_create(uv_loop_t *loop, const char *guard, size_t n_slots);
 void workers_free(struct workers *w);
+/* Also those that an earlier process, killed, has started there count: each slot has a lock in `folder`, absolute,
+ * that its guard holds. Where files cannot be locked this changes nothing. */
+void workers_lock_slots(struct workers *w, const char *folder);
+#define WORKERS_LEFT_OVER "something of an earlier run is still in them; they are used when that is gone"
+size_t workers_slots(const struct workers *w); /* all */
 size_t workers_free_slots(const struct workers *w);
+/* The slot that workers_start takes now; workers_slots(w): none is free. */
+size_t workers_next_slot(const struct workers *w);
 size_t workers_running(const struct workers *w);
 
 /* STATUS_INVALID: what the study asks for cannot be started (an argument too long, no such folder); other errors are
@@ -100,6 +110,33 @@ void job_send(struct job *job, const json_t *message);
 
 /* Sends {"stop": why} and SIGTERM now, SIGKILL after the grace; again: SIGKILL now. */
 void job_stop(struct job *job, const char *why);
+
+/* ---- the GPUs of this machine ---- */
+
+enum { GPUS_MAX = 64, GPU_ID_MAX = 96 };
+
+struct gpus {
+    const char *variable; /* by which a program is told which ones it has: CUDA_VISIBLE_DEVICES */
+    size_t n;             /* 0: there are none */
+    char id[GPUS_MAX][GPU_ID_MAX];
+};
+
+/* Those that this process may use: of CUDA_VISIBLE_DEVICES (or HIP_ and ROCR_VISIBLE_DEVICES), if that is set, else all
+ * that the machine has. May wait some seconds for nvidia-smi. */
+void gpus_find(struct gpus *ret);
+/* A list such as CUDA reads: "0,2", "GPU-8f3a…", "MIG-…"; what is behind something else is not visible, to CUDA
+ * neither. */
+void gpus_parse(const char *list, struct gpus *ret);
+/* What `nvidia-smi -L` says; of a GPU that is divided, the parts. */
+void gpus_parse_listing(const char *text, struct gpus *ret);
+/* Of `all` those at n places, numbers from 0, each once. */
+void gpus_select(const struct gpus *all, size_t n, const long *place, struct gpus *ret);
+/* Of a machine that does not say what it has: by their numbers. */
+void gpus_number(size_t n, const long *place, struct gpus *ret);
+/* "VARIABLE=id", or with nothing behind it if there are none; the arena's. */
+char *gpus_of_slot(const struct gpus *gpus, size_t slot, struct arena *arena);
+/* "4 slots share 2 GPUs": what it means for so many slots. */
+char *gpus_sentence(const struct gpus *gpus, size_t slots, struct arena *arena);
 
 /* ---- errands: short commands of the machine, such as sbatch ---- */
 

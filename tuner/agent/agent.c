@@ -168,7 +168,7 @@ static void enroll(struct worker *w)
     json_t *body =
         json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:o}", "instance", w->instance, "host", host_name(host), "boot",
                   host_boot(boot), "version", NOCTURNE_VERSION, "slots", (json_int_t)w->options.slots, "gpus",
-                  (json_int_t)w->options.n_gpus, "held", crew_held(&w->crew));
+                  (json_int_t)(w->options.gpus ? w->options.gpus->n : 0), "held", crew_held(&w->crew));
     if (w->options.job) json_object_set_new(body, "job", json_string(w->options.job));
     if (w->options.study) json_object_set_new(body, "study", json_string(w->options.study));
     w->register_inquiry = post(w, "PUT", agent_path(w, "", &a), body, ANSWER_S, on_registered);
@@ -450,8 +450,7 @@ enum status worker_create(const struct worker_options *options, uv_loop_t *loop,
     struct crew_options crew = {.dir = options->dir,
                                 .guard = options->guard,
                                 .slots = options->slots,
-                                .n_gpus = options->n_gpus,
-                                .gpu = options->gpu,
+                                .gpus = options->gpus,
                                 .client = w->client,
                                 .loop = loop,
                                 .say = options->say,

@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 
+struct gpus;
 struct worker;
 
 struct worker_options {
@@ -26,9 +27,8 @@ struct worker_options {
     const char *job;   /* of Slurm, that runs this; NULL: none */
     const char *study; /* the only one to work for; NULL: all */
     size_t slots;
-    size_t n_gpus;
-    const char *const *gpu; /* what CUDA_VISIBLE_DEVICES is for each; slots take them in turn */
-    int64_t idle_ms;        /* without work: leave; 0: never */
+    const struct gpus *gpus; /* one for each slot, which take them in turn; NULL: as the environment has it */
+    int64_t idle_ms;         /* without work: leave; 0: never */
     void (*say)(void *data, const char *text);
     void (*ended)(void *data, const struct error *err); /* err NULL: as it should be */
     void *data;

@@ -51,8 +51,7 @@ struct work {
     struct inquiry *inquiry; /* of the checkpoint */
     char *checkpoint;        /* its path here */
     int checkpoint_fd;
-    size_t place; /* among the slots: which GPU */
-    bool ready;   /* waits for a slot only */
+    bool ready; /* waits for a slot only */
     bool fenced;
     int64_t again_ms; /* the study is asked for again; 0: it is not */
     long reports, uploads;
@@ -258,23 +257,12 @@ static const struct job_handler handler = {.report = on_report,
 
 /* ---- beginning ---- */
 
-static size_t free_place(const struct crew *c)
-{
-    for (size_t i = 0;; i++) {
-        bool taken = false;
-        for (const struct work *w = c->work; w; w = w->next) taken |= w->state == RUNS && w->place == i;
-        if (!taken) return i;
-    }
-}
-
 static void start(struct work *w)
 {
     struct crew *c = w->crew;
     struct error err;
-    w->place = free_place(c);
     w->killed = host_memory_kills();
-    const char *gpu = c->options.n_gpus ? c->options.gpu[w->place % c->options.n_gpus] : NULL;
-    if (launch(c->workers, w->study, &w->trial, w->dir, w->checkpoint, gpu, &handler, w, &w->job, &err)) {
+    if (launch(c->workers, w->study, &w->trial, w->dir, w->checkpoint, c->options.gpus, &handler, w, &w->job, &err)) {
         bool faulty = err.status == STATUS_INVALID; /* the study, not this machine */
         if (!faulty) could_not_start(c);
         c->options.say(c->options.say_data, err.text);
@@ -567,6 +555,7 @@ enum status crew_open(struct crew *c, const struct crew_options *options, struct
     if (outbox_is_empty(c->outbox)) workers_remove_folder(arena_printf(&a, "%s/trials", options->dir));
     workers_remove_folder(arena_printf(&a, "%s/studies", options->dir)); /* made anew from the cache */
     c->workers = workers_create(options->loop, options->guard, options->slots);
+    workers_lock_slots(c->workers, options->dir);
     c->depot = depot_create(options->client, options->dir);
     outbox_each(c->outbox, find_ended, c);
     arena_done(&a);

@@ -17,8 +17,8 @@ struct work;
 
 struct crew_options {
     const char *dir, *guard;
-    size_t slots, n_gpus;
-    const char *const *gpu;
+    size_t slots;
+    const struct gpus *gpus;
     struct client *client;
     uv_loop_t *loop;
     void (*say)(void *data, const char *text);

@@ -112,6 +112,7 @@ struct run_options {
     const char *db;
     const char *schedule; /* file: run this one, and nothing else; NULL: search */
 };
+size_t run_slots(const struct study *study, const struct run_options *options); /* on this machine */
 int run_study(const struct study *study, const struct run_options *options);
 
 /* --until, --trials and --slots, which run and plan have in common. */

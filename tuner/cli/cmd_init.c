@@ -14,7 +14,7 @@ static const char template[] =
     "study: my_study\n"
     "\n"
     "trial:\n"
-    "  # A list, never a shell line. {name} becomes the parameter's value; {seed} and {dir} exist as well.\n"
+    "  # A list, never a shell line. {name} becomes the parameter's value; {seed}, {dir} and {slot} exist as well.\n"
     "  command: [./train, --lr, \"{learning_rate}\", --batch, \"{batch_size}\", --patience, \"{patience}\", --threshold, \"{threshold}\"]\n"
     "  timeout: 30m                # a trial that takes longer fails\n"
     "  retries: 1                  # after a crash; never after a failure that the trial reports itself\n"
@@ -49,7 +49,7 @@ static const char template[] =
     "confirm: {top: 3, seeds: 3}           # re-run the winners on fresh seeds before believing them\n"
     "search: {sampler: gp, seed: 1}        # gp, sobol or random\n"
     "# warm_start: [earlier_study]         # studies in the same database that this one may learn from\n"
-    "workers: {local: 1}                   # trials at the same time\n"
+    "workers: {local: 1}                   # trials at the same time; gpus: auto gives each of them one GPU\n"
     "# files: [train.py, data/*.csv]       # what agents on other machines need (nocturne serve, nocturne worker)\n"
     "# executor: {slurm: {partition: gpu, max_agents: 8, slots: 1, time: 8h}}   # agents as jobs of Slurm\n";
 

@@ -66,7 +66,7 @@ static void print_interval(const char *name, const struct plan_interval *x, cons
            show(x->high, c, sizeof c));
 }
 
-static void print_plan(const struct session *s, const struct plan *p)
+static void print_plan(const struct session *s, const struct plan *p, const char *gpus)
 {
     char left[40];
     printf("study %s: valid; %zu complete trials to judge by\n", s->study->name, p->known);
@@ -75,6 +75,7 @@ static void print_plan(const struct session *s, const struct plan *p)
                p->slots);
     else
         print_interval("trials", &p->trials, show_count);
+    if (gpus) printf("  %-14s %s\n", "GPUs", gpus);
     print_interval(objective_cost_name(&s->study->objective), &p->tokens, show_count);
     print_interval("time", &p->ms, show_ms);
     if (s->budget.price_token > 0 || s->budget.price_hour > 0) print_interval("cost", &p->cost, show_money);
@@ -91,15 +92,16 @@ static json_t *interval_json(const struct plan_interval *x)
                      json_number(x->high));
 }
 
-static json_t *plan_json(const struct session *s, const struct plan *p)
+static json_t *plan_json(const struct session *s, const struct plan *p, const struct gpus *gpus)
 {
-    json_t *risks = json_array();
+    json_t *risks = json_array(), *ids = gpus ? json_array() : json_null(); /* null: as the environment has it */
+    for (size_t i = 0; gpus && i < gpus->n; i++) json_array_append_new(ids, json_string(gpus->id[i]));
     for (size_t i = 0; i < p->n_risks; i++) json_array_append_new(risks, json_string(p->risk[i]));
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "study", s->study->name, "known",
-                     (json_int_t)p->known, "trials_left", (json_int_t)p->searches, "confirmations_left",
-                     (json_int_t)p->confirms, "slots", (json_int_t)p->slots, "trials", interval_json(&p->trials),
-                     "tokens", interval_json(&p->tokens), "ms", interval_json(&p->ms), "cost", interval_json(&p->cost),
-                     "probability_on_time", json_number(p->on_time), "left_ms",
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "study", s->study->name,
+                     "known", (json_int_t)p->known, "trials_left", (json_int_t)p->searches, "confirmations_left",
+                     (json_int_t)p->confirms, "slots", (json_int_t)p->slots, "gpus", ids, "trials",
+                     interval_json(&p->trials), "tokens", interval_json(&p->tokens), "ms", interval_json(&p->ms),
+                     "cost", interval_json(&p->cost), "probability_on_time", json_number(p->on_time), "left_ms",
                      p->left_ms < INT64_MAX ? json_integer(p->left_ms) : json_null(), "risks", risks);
 }
 
@@ -125,24 +127,30 @@ static enum status forecast(const struct study *study, const struct options *o, 
     struct store *store = NULL;
     struct session *s = NULL;
     struct plan plan;
+    struct arena arena = {0};
+    struct gpus gpus;
+    bool has_gpus = false;
+    const char *said = NULL;
+    enum status st = run_find_gpus(study, run_slots(study, &o->run), &gpus, &has_gpus, &said, &arena, err);
     const char *db = access(o->common.db, F_OK) == 0 ? o->common.db : ":memory:";
-    enum status st = store_open(db, STORE_CREATE, &store, err);
+    if (!st) st = store_open(db, STORE_CREATE, &store, err);
     if (!st) st = session_peek(store, study, clock_real(), &s, err);
     if (!st) {
         s->budget = run_budget(study, &o->run.budget);
-        s->slots = (size_t)(o->run.slots ? o->run.slots : study->slots);
+        s->slots = run_slots(study, &o->run);
         s->run_mono_ms = clock_mono_ms(s->clock); /* as if it began now */
         s->run_wall_ms = clock_wall_ms(s->clock);
         s->run_spent_ms = s->run_gone_ms = 0;
         cli_print_changes(s);
         plan_make(s, sysconf(_SC_NPROCESSORS_ONLN), &plan);
         if (o->common.json)
-            cli_print_json(plan_json(s, &plan));
+            cli_print_json(plan_json(s, &plan, has_gpus ? &gpus : NULL));
         else
-            print_plan(s, &plan);
+            print_plan(s, &plan, said);
     }
     session_free(s);
     store_close(store);
+    arena_done(&arena);
     return st;
 }
 

@@ -9,20 +9,19 @@
 #include "tuner/base/words.h"
 
 #include <errno.h>
-#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { GPUS_MAX = 64, OPTION_CA = 256, OPTION_DIR, OPTION_IDLE };
+enum { OPTION_CA = 256, OPTION_DIR, OPTION_IDLE };
 
 struct options {
     struct worker_options worker;
     const char *token_file, *dir;
     bool remove_dir; /* at the end */
-    char *gpu[GPUS_MAX];
+    struct gpus gpus;
     struct arena arena;
 };
 
@@ -41,46 +40,43 @@ static const struct argp_option table[] = {
 
 /* ---- GPUs ---- */
 
-static size_t count_devices(void)
+/* "2", the first two, or "0,2": numbers among those that are there. */
+static size_t read_places(char *arg, long *place, struct argp_state *state)
 {
-    glob_t found = {0};
-    size_t n = glob("/dev/nvidia[0-9]*", 0, NULL, &found) == 0 ? found.gl_pathc : 0;
-    globfree(&found);
-    return n < GPUS_MAX ? n : GPUS_MAX;
-}
-
-/* What Slurm or the user has set aside for this process comes first. */
-static void auto_gpus(struct options *o)
-{
-    const char *visible = getenv("CUDA_VISIBLE_DEVICES");
-    char *copy = arena_strdup(&o->arena, visible ? visible : ""), *save = NULL;
-    for (char *one = strtok_r(copy, ",", &save); one && o->worker.n_gpus < GPUS_MAX; one = strtok_r(NULL, ",", &save))
-        o->gpu[o->worker.n_gpus++] = one;
-    if (visible) return;
-    for (size_t n = count_devices(); o->worker.n_gpus < n; o->worker.n_gpus++)
-        o->gpu[o->worker.n_gpus] = arena_printf(&o->arena, "%zu", o->worker.n_gpus);
-}
-
-static void parse_gpus(struct options *o, char *arg, struct argp_state *state)
-{
+    size_t n = 0;
     char *save = NULL;
-    double n;
-    o->worker.n_gpus = 0;
-    if (strcmp(arg, "auto") == 0) {
-        auto_gpus(o);
-        return;
-    }
     if (!strchr(arg, ',')) {
-        n = cli_number(arg, "--gpus", 0, GPUS_MAX, state);
-        for (; (double)o->worker.n_gpus < n; o->worker.n_gpus++)
-            o->gpu[o->worker.n_gpus] = arena_printf(&o->arena, "%zu", o->worker.n_gpus);
-        return;
+        size_t count = (size_t)cli_number(arg, "--gpus", 0, GPUS_MAX, state);
+        for (; n < count; n++) place[n] = (long)n;
+        return n;
     }
     if (strspn(arg, "0123456789,") != strlen(arg))
         argp_error(state, "--gpus: '%s' is not auto, a number or a list", arg);
-    for (char *one = strtok_r(arena_strdup(&o->arena, arg), ",", &save); one && o->worker.n_gpus < GPUS_MAX;
-         one = strtok_r(NULL, ",", &save))
-        o->gpu[o->worker.n_gpus++] = one;
+    for (char *one = strtok_r(arg, ",", &save); one && n < GPUS_MAX; one = strtok_r(NULL, ",", &save))
+        place[n++] = (long)cli_number(one, "--gpus", 0, 9999, state);
+    return n;
+}
+
+/* Where none can be found, as in some containers, numbers are taken as they are. */
+static void parse_gpus(struct options *o, char *arg, struct argp_state *state)
+{
+    long place[GPUS_MAX];
+    struct gpus all;
+    size_t n = 0;
+    bool every = strcmp(arg, "auto") == 0;
+    if (!every) n = read_places(arena_strdup(&o->arena, arg), place, state);
+    gpus_find(&all);
+    if (every) {
+        o->gpus = all;
+        return;
+    }
+    for (size_t i = 0; all.n && i < n; i++)
+        if (place[i] >= (long)all.n)
+            argp_error(state, "--gpus: there is no GPU %ld; this machine has %zu, from 0", place[i], all.n);
+    if (all.n)
+        gpus_select(&all, n, place, &o->gpus);
+    else
+        gpus_number(n, place, &o->gpus);
 }
 
 /* ---- options ---- */
@@ -258,14 +254,14 @@ int cmd_worker(int argc, char **argv)
     struct error err;
     read_options(&argc, &argv, &o.arena);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
-    if (!o.worker.slots) o.worker.slots = o.worker.n_gpus ? o.worker.n_gpus : 1;
+    if (!o.worker.slots) o.worker.slots = o.gpus.n ? o.gpus.n : 1;
+    if (o.gpus.n) o.worker.gpus = &o.gpus;
     take_slurm(&o);
     if (!o.worker.name) {
         for (char *c = (char *)host_name(host); *c; c++)
             if (!agent_is_name((char[]){*c, 0})) *c = '-';
         o.worker.name = *host ? host : "agent";
     }
-    o.worker.gpu = (const char *const *)o.gpu;
     o.worker.token = token;
     o.worker.guard = guard;
     enum status s = read_token(o.token_file, token, sizeof token, &err);

@@ -29,6 +29,11 @@ error_t run_parse(int key, char *arg, struct argp_state *state, struct run_optio
     }
 }
 
+size_t run_slots(const struct study *study, const struct run_options *o)
+{
+    return (size_t)(o->slots ? o->slots : study->slots);
+}
+
 static void print_next(const struct study *study, const struct run_options *o)
 {
     struct arena a = {0};
@@ -112,10 +117,11 @@ static void on_signal(uv_signal_t *handle, int number)
 }
 
 static enum status coordinate(struct run *run, const struct run_options *o, const char *guard, const char *files,
-                              enum coordinator_end *ret_end, struct error *err)
+                              const struct gpus *gpus, enum coordinator_end *ret_end, struct error *err)
 {
     struct running x = {.run = run, .progress = progress_create(stdout, mode_of(o), run->session)};
     struct coordinator_options options = {.slots = run->session->slots,
+                                          .gpus = gpus,
                                           .guard = guard,
                                           .files = files,
                                           .probe = o->probe,
@@ -171,9 +177,8 @@ static enum status open_run(struct store *store, const struct study *study, cons
                             const struct clock *clock, struct run **ret, struct error *err)
 {
     struct budget budget = run_budget(study, &o->budget);
-    struct opening opening = {.seed = o->seed >= 0 ? (uint64_t)o->seed : study->seed,
-                              .budget = &budget,
-                              .slots = (size_t)(o->slots ? o->slots : study->slots)};
+    struct opening opening = {
+        .seed = o->seed >= 0 ? (uint64_t)o->seed : study->seed, .budget = &budget, .slots = run_slots(study, o)};
     bool said = false;
     enum status s = run_open(store, study, &opening, clock, ret, err);
     while (s == STATUS_BUSY && !store_hold_taken(store, study->name)) { /* it is the database that is locked */
@@ -221,6 +226,10 @@ int run_study(const struct study *study, const struct run_options *o)
     struct run *run = NULL;
     struct error err;
     enum coordinator_end end = COORDINATOR_STOPPED;
+    struct arena arena = {0};
+    struct gpus gpus;
+    bool has_gpus = false;
+    const char *said = NULL;
     enum status s = run_check_command(study, &err);
     if (!s && study->slurm.on)
         s = error_set(&err, STATUS_INVALID,
@@ -229,16 +238,19 @@ int run_study(const struct study *study, const struct run_options *o)
                       study->path);
     if (!s && strcmp(o->db, ":memory:") == 0)
         s = error_set(&err, STATUS_INVALID, "run needs a database file: --db FILE");
+    if (!s) s = run_find_gpus(study, run_slots(study, o), &gpus, &has_gpus, &said, &arena, &err);
     if (!s) s = run_find_guard(guard, &err);
     if (!s) s = open_patiently(o->db, &store, &err);
     if (!s && (s = run_files_folder(o->db, files, &err))) store_close(store);
     if (!s) s = open_run(store, study, o, clock, &run, &err);
     if (!s) cli_print_changes(run->session);
+    if (!s && said && !o->quiet) fprintf(stderr, "nocturne: %s\n", said);
     if (!s && o->schedule) s = add_schedule(run->session, o->schedule, &err);
     if (!s && !o->quiet && !o->json) print_resumed(run->session);
-    if (!s) s = coordinate(run, o, guard, files, &end, &err);
+    if (!s) s = coordinate(run, o, guard, files, has_gpus ? &gpus : NULL, &end, &err);
     int code = s ? cli_fail(&err) : print_end(study, run->session, o, end);
     run_close(run);
+    arena_done(&arena);
     clock_steady_free(clock);
     return code;
 }

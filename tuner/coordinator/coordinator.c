@@ -531,12 +531,13 @@ enum status coordinator_create(const struct coordinator_options *options, struct
     c->session = session;
     c->journal = session->journal;
     c->loop = loop;
-    c->workers = workers_create(loop, options->guard, options->slots);
+    c->workers = room_open(options, session->study, loop);
     c->search = search_create(session->study, session->seed, session->prior, session->n_priors);
     c->forecaster = forecaster_create(session->study, session->seed);
     c->home = (struct slot_home){.session = session,
                                  .workers = c->workers,
                                  .files = options->files,
+                                 .gpus = options->gpus,
                                  .pause = &c->pause,
                                  .definition = options->definition,
                                  .definition_data = options->data,
@@ -559,7 +560,7 @@ void coordinator_free(struct coordinator *c)
     announcements_done(&c->said);
     announcements_done(&c->later);
     seating_done(&c->seating);
-    workers_free(c->workers);
+    if (!c->options.workers) workers_free(c->workers);
     search_free(c->search);
     forecaster_free(c->forecaster);
     free(c);
@@ -615,6 +616,7 @@ enum status coordinator_start(struct coordinator *c, struct error *err)
         store_requests(c->session->store, c->session->study_id, 0, desk_obeys_late, c, err); /* before the writer */
     if (s) return s;
     open_handles(c);
+    room_say_left(c);
     if (journal_start(c->journal, &(struct journal_hooks){on_durable, on_trouble, c}, &last))
         give_up(c, STATUS_FAILED, &last);
     for (size_t i = 0; i < c->session->n; i++) check_baseline(c, c->session->trial[i]);

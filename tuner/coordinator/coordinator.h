@@ -32,6 +32,8 @@
 struct coordinator;
 struct fleet;
 struct asking;
+struct gpus;
+struct workers;
 
 enum coordinator_end {
     COORDINATOR_DONE,    /* nothing left to do */
@@ -53,6 +55,8 @@ enum coordinator_event {
 
 struct coordinator_options {
     size_t slots;                          /* of this machine */
+    struct workers *workers;               /* whose slots they are, shared with others; NULL: its own */
+    const struct gpus *gpus;               /* one of them for each slot; NULL: as the environment has it */
     bool (*may_start_here)(void *data);    /* has this machine room for another trial? NULL: it has */
     struct fleet *fleet;                   /* agents; NULL: there are none, and what they once had is queued again */
     const char *(*definition)(void *data); /* names what agents must have of the study; NULL: nothing */

@@ -8,9 +8,9 @@
 #include <string.h>
 
 static char **environment(const struct study *study, const struct trial *t, const char *dir, const char *resume,
-                          const char *gpu, struct arena *a)
+                          size_t slot, const struct gpus *gpus, struct arena *a)
 {
-    char **env = arena_array(a, study->space.n + 10, sizeof *env), buf[SPACE_TEXT_MAX];
+    char **env = arena_array(a, study->space.n + 12, sizeof *env), buf[SPACE_TEXT_MAX];
     size_t n = 0;
     for (size_t i = 0; i < study->space.n; i++) {
         if (isnan(t->config[i])) continue; /* does not exist */
@@ -24,7 +24,8 @@ static char **environment(const struct study *study, const struct trial *t, cons
     env[n++] = arena_printf(a, "NOCTURNE_SEED=%llu", (unsigned long long)t->seed);
     env[n++] = arena_printf(a, "NOCTURNE_DIR=%s", dir);
     env[n++] = arena_strdup(a, "NOCTURNE_FD=3");
-    if (gpu) env[n++] = arena_printf(a, "CUDA_VISIBLE_DEVICES=%s", gpu);
+    env[n++] = arena_printf(a, "NOCTURNE_SLOT=%zu", slot);
+    if (gpus) env[n++] = gpus_of_slot(gpus, slot, a);
     if (resume) env[n++] = arena_printf(a, "NOCTURNE_RESUME=%s", resume);
     return env;
 }
@@ -66,15 +67,17 @@ json_t *launch_assignment(const struct study *study, const struct trial *t, cons
 }
 
 enum status launch(struct workers *workers, const struct study *study, const struct trial *t, const char *dir,
-                   const char *resume, const char *gpu, const struct job_handler *handler, void *data, struct job **ret,
-                   struct error *err)
+                   const char *resume, const struct gpus *gpus, const struct job_handler *handler, void *data,
+                   struct job **ret, struct error *err)
 {
     struct arena a = {0};
     json_t *params = space_to_json(&study->space, t->config);
-    const struct study_run run = {.trial = t->number, .attempt = t->attempts, .seed = t->seed, .dir = dir};
+    const size_t slot = workers_next_slot(workers);
+    const struct study_run run = {
+        .trial = t->number, .attempt = t->attempts, .slot = (long)slot, .seed = t->seed, .dir = dir};
     char *text = json_text(params), **argv;
     size_t n_args;
-    struct job_spec spec = {.env = environment(study, t, dir, resume, gpu, &a),
+    struct job_spec spec = {.env = environment(study, t, dir, resume, slot, gpus, &a),
                             .cwd = study->dir,
                             .dir = dir,
                             .params = text,

@@ -14,10 +14,10 @@ char *launch_folder(const char *files, const struct study *study, const struct t
  * "params", "resume"?: {"trial", "attempt", "name", "bytes", "cost"}}. The caller owns it. */
 json_t *launch_assignment(const struct study *study, const struct trial *t, const char *resume, double cost);
 
-/* Starts the attempt that the trial's lease is for. `gpu`: the one that it may use, CUDA_VISIBLE_DEVICES; NULL: as it
- * comes. What fails here is the machine's doing, not the trial's. */
+/* Starts the attempt that the trial's lease is for, in the next free slot. `gpus`: one of them for each slot; NULL: as
+ * the environment has it. What fails here is the machine's doing, not the trial's. */
 enum status launch(struct workers *workers, const struct study *study, const struct trial *t, const char *dir,
-                   const char *resume, const char *gpu, const struct job_handler *handler, void *data, struct job **ret,
-                   struct error *err);
+                   const char *resume, const struct gpus *gpus, const struct job_handler *handler, void *data,
+                   struct job **ret, struct error *err);
 
 #endif

@@ -55,6 +55,10 @@ void machine_ended(void *data, const struct trial *t, const char *crash);
 
 /* Could a trial start now, if there were one? Clients that ask come first; then this machine, then agents. */
 bool room_is_there(struct coordinator *c);
+/* The slots of this machine: those of `options`, or its own. */
+struct workers *room_open(const struct coordinator_options *options, const struct study *study, uv_loop_t *loop);
+/* Says if something of an earlier run is still in its own. */
+void room_say_left(struct coordinator *c);
 /* A free slot for it. NULL: nobody has room. */
 struct slot *room_take(struct coordinator *c);
 

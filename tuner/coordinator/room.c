@@ -1,9 +1,30 @@
 /* Where the next trial could run: at a client that asks, here, or at an agent. */
 #include "tuner/coordinator/machine.h"
 
+#include <stdio.h>
+
+struct workers *room_open(const struct coordinator_options *options, const struct study *study, uv_loop_t *loop)
+{
+    struct arena a = {0};
+    if (options->workers) return options->workers;
+    struct workers *w = workers_create(loop, options->guard, options->slots);
+    if (options->slots) workers_lock_slots(w, arena_printf(&a, "%s/%s", options->files, study->name));
+    arena_done(&a);
+    return w;
+}
+
+void room_say_left(struct coordinator *c)
+{
+    char text[200];
+    size_t n = c->options.slots, left = c->options.workers ? 0 : n - workers_free_slots(c->workers);
+    snprintf(text, sizeof text, "%zu of %zu slots: " WORKERS_LEFT_OVER, left, n);
+    if (left) machine_say(c, EVENT_NOTE, NULL, text);
+}
+
 static bool has_room_here(const struct coordinator *c)
 {
-    return seating_free_here(&c->seating) && (!c->options.may_start_here || c->options.may_start_here(c->options.data));
+    return seating_free_here(&c->seating) && workers_next_slot(c->workers) < workers_slots(c->workers) &&
+           (!c->options.may_start_here || c->options.may_start_here(c->options.data));
 }
 
 /* A study without a command is for clients only, one whose files are missing for this machine. */

@@ -152,6 +152,49 @@ enum status run_check_command(const struct study *study, struct error *err)
                      program, strchr(program, '/') ? "in " : "in PATH", strchr(program, '/') ? study->dir : "");
 }
 
+static enum status lacks_gpus(const struct study *study, const struct gpus *all, struct error *err)
+{
+    const struct gpu_wish *wish = &study->gpus;
+    char there[80] = "no GPU found on this machine", asked[60];
+    if (all->n == 1) snprintf(there, sizeof there, "this machine has one GPU, 0");
+    if (all->n > 1) snprintf(there, sizeof there, "this machine has %zu GPUs, 0 to %zu", all->n, all->n - 1);
+    snprintf(asked, sizeof asked, "%zu", wish->n);
+    for (size_t i = 0; wish->kind == GPUS_LISTED && i < wish->n; i++)
+        if (wish->place[i] >= (long)all->n) {
+            snprintf(asked, sizeof asked, "GPU %ld", wish->place[i]);
+            break;
+        }
+    return error_set(err, STATUS_INVALID, "%s:%d:%d: 'gpus' asks for %s: %s; 'gpus: auto' takes what is there",
+                     study->path, wish->line, wish->column, asked, there);
+}
+
+static bool has_gpus(const struct gpu_wish *wish, const struct gpus *all)
+{
+    if (wish->kind == GPUS_FIRST) return wish->n <= all->n;
+    for (size_t i = 0; i < wish->n; i++)
+        if (wish->place[i] >= (long)all->n) return false;
+    return true;
+}
+
+enum status run_find_gpus(const struct study *study, size_t slots, struct gpus *ret, bool *ret_some,
+                          const char **ret_said, struct arena *arena, struct error *err)
+{
+    const struct gpu_wish *wish = &study->gpus;
+    long place[STUDY_GPUS_MAX];
+    struct gpus all;
+    *ret_some = false;
+    *ret_said = NULL;
+    if (wish->kind == GPUS_UNTOUCHED) return STATUS_OK;
+    gpus_find(&all);
+    if (!has_gpus(wish, &all)) return lacks_gpus(study, &all, err);
+    for (size_t i = 0; i < STUDY_GPUS_MAX; i++) place[i] = wish->kind == GPUS_LISTED ? wish->place[i] : (long)i;
+    gpus_select(&all, wish->kind == GPUS_AUTO ? all.n : wish->n, place, ret);
+    bool found = wish->kind != GPUS_AUTO || ret->n > 0;
+    *ret_some = found;
+    *ret_said = found ? gpus_sentence(ret, slots, arena) : "no GPU found on this machine: slots run without";
+    return STATUS_OK;
+}
+
 /* Without a link in it, so that none is followed later. What others may read of it is closed. */
 enum status run_files_folder(const char *db, char *ret, struct error *err)
 {

@@ -10,6 +10,8 @@
 
 #include "tuner/coordinator/coordinator.h"
 
+#include "workers/workers.h"
+
 enum { RUN_PATH_MAX = 4096 };
 
 struct run { /* for reading */
@@ -20,8 +22,8 @@ struct run { /* for reading */
     struct coordinator *coordinator; /* NULL before run_start */
 };
 
-/* Takes the store (also if it fails, except with STATUS_BUSY) and opening->hold, and borrows the study. STATUS_BUSY: another
- * process runs it, or has the database locked. */
+/* Takes the store (also if it fails, except with STATUS_BUSY) and opening->hold, and borrows the study. STATUS_BUSY:
+ * another process runs it, or has the database locked. */
 enum status run_open(struct store *store, const struct study *study, const struct opening *opening,
                      const struct clock *clock, struct run **ret, struct error *err);
 /* `options`: slots, guard and files are filled in here if they are 0 and NULL. */
@@ -37,6 +39,10 @@ struct budget run_budget(const struct study *study, const struct budget *given);
 
 /* Is the study's command a program that can be started here? */
 enum status run_check_command(const struct study *study, struct error *err);
+/* The GPUs that the study wants of this machine, and how its slots get them, in the arena: NULL: it says nothing of
+ * them. STATUS_INVALID: they are not there. *ret_some: false: the environment stays as it is. */
+enum status run_find_gpus(const struct study *study, size_t slots, struct gpus *ret, bool *ret_some,
+                          const char **ret_said, struct arena *arena, struct error *err);
 /* nocturne-guard, beside this program; path: RUN_PATH_MAX */
 enum status run_find_guard(char *path, struct error *err);
 /* Where a database's attempts keep their logs: nocturne.db → /abs/nocturne.files; ret: RUN_PATH_MAX */

@@ -333,8 +333,8 @@ static void start_here(struct slot *slot, const char *dir, const char *resume, d
 {
     struct trial *t = slot->trial;
     struct error err;
-    if (launch(slot->home->workers, slot->home->session->study, t, dir, resume, NULL, &handler, slot, &slot->job,
-               &err)) {
+    if (launch(slot->home->workers, slot->home->session->study, t, dir, resume, slot->home->gpus, &handler, slot,
+               &slot->job, &err)) {
         if (err.status == STATUS_INVALID)
             end_unstarted(slot, &err);
         else

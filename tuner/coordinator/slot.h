@@ -21,7 +21,8 @@
 struct slot_home {
     struct session *session;
     struct workers *workers;
-    const char *files; /* folder for the attempts' folders */
+    const char *files;       /* folder for the attempts' folders */
+    const struct gpus *gpus; /* of coordinator_options */
     struct pause *pause;
     const char *(*definition)(void *data); /* of coordinator_options, with its data */
     void *definition_data;

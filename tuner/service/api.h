@@ -58,6 +58,9 @@ struct hosted {
     struct run *run;
     struct feed *feed;
     struct parcel parcel;
+    struct gpus gpus;    /* for its trials on this machine */
+    bool has_gpus;       /* … false: the environment stays as it is */
+    char shown[120];     /* what that means, for people; "": nothing */
     char unpacked[1024]; /* why the files that agents need cannot be had; "": they can */
     struct call *call;   /* requests that wait for it */
     bool over;           /* has ended: taken away at a turn of the loop */
@@ -95,6 +98,7 @@ struct service {
     struct http *http;
     struct fleet *fleet;
     struct pilot *pilot;
+    struct workers *workers; /* the slots of this machine, for all studies */
     struct hosted *hosted;
     struct feed_entry *feed;
     struct call *polling; /* long polls of agents */

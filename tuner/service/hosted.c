@@ -116,6 +116,16 @@ static enum status check_place(const struct service *s, const struct study *stud
     return error_set(err, STATUS_INVALID, "%s: a part of it is a link; that is not followed", study->path);
 }
 
+static enum status find_gpus(struct hosted *h, size_t slots, struct error *err)
+{
+    struct arena a = {0};
+    const char *said = NULL;
+    enum status st = run_find_gpus(h->study, slots, &h->gpus, &h->has_gpus, &said, &a, err);
+    if (!st && said) snprintf(h->shown, sizeof h->shown, "%s", said);
+    arena_done(&a);
+    return st;
+}
+
 static enum status open_run(struct service *s, struct hosted *h, const struct opening *how, struct error *err)
 {
     struct store *store = NULL;
@@ -126,6 +136,7 @@ static enum status open_run(struct service *s, struct hosted *h, const struct op
     opening.slots = slots_of(s, h->study);
     enum status st = check_place(s, h->study, err);
     if (!st && opening.slots) st = run_check_command(h->study, err);
+    if (!st && opening.slots) st = find_gpus(h, opening.slots, err);
     if (!st) st = store_open(s->options.db, STORE_EXISTING, &store, err);
     if (st) {
         store_hold_release(how->hold);
@@ -163,6 +174,8 @@ enum status hosted_open(struct service *s, struct study *study, const struct ope
 static enum status start(struct service *s, struct hosted *h, struct error *err)
 {
     struct coordinator_options options = {.slots = slots_of(s, h->study),
+                                          .workers = s->workers,
+                                          .gpus = h->has_gpus ? &h->gpus : NULL,
                                           .may_start_here = may_start_here,
                                           .fleet = s->fleet,
                                           .definition = definition,
@@ -187,7 +200,7 @@ enum status hosted_start(struct hosted *h, struct error *err)
     }
     h->next = s->hosted;
     s->hosted = h;
-    service_say(s, h->study->name, "at work");
+    service_say(s, h->study->name, "at work%s%s", *h->shown ? ": " : "", h->shown);
     hosted_packed(h);
     return STATUS_OK;
 }

@@ -171,6 +171,7 @@ static void service_free(struct service *s)
     fleet_free(s->fleet);
     folded_free(s->folded);
     shelf_free(s->shelf);
+    workers_free(s->workers);
     if (s->store) store_close(s->store);
     clock_steady_free(s->clock);
     free(s);
@@ -254,6 +255,16 @@ static void start_pilot(struct service *s)
     arena_done(&a);
 }
 
+/* One numbering for the trials of all studies. */
+static void open_slots(struct service *s)
+{
+    size_t n = s->options.slots;
+    s->workers = workers_create(s->loop, s->guard, n);
+    if (n) workers_lock_slots(s->workers, s->files);
+    size_t left = n - workers_free_slots(s->workers);
+    if (left) service_say(s, NULL, "%zu of %zu slots: " WORKERS_LEFT_OVER, left, n);
+}
+
 enum status service_create(const struct service_options *options, uv_loop_t *loop, struct service **ret,
                            struct error *err)
 {
@@ -269,6 +280,7 @@ enum status service_create(const struct service_options *options, uv_loop_t *loo
         service_free(s);
         return st;
     }
+    open_slots(s);
     s->auth = auth_open(s->store, s->clock, options->tries);
     uv_timer_init(loop, &s->tick);
     uv_prepare_init(loop, &s->turn);

@@ -19,6 +19,8 @@ static const char *lookup(const struct study *study, const char *name, const dou
         snprintf(buf, SPACE_TEXT_MAX, "%ld", run->trial);
     else if (strcmp(name, "attempt") == 0)
         snprintf(buf, SPACE_TEXT_MAX, "%ld", run->attempt);
+    else if (strcmp(name, "slot") == 0)
+        snprintf(buf, SPACE_TEXT_MAX, "%ld", run->slot);
     else if (strcmp(name, "seed") == 0)
         snprintf(buf, SPACE_TEXT_MAX, "%llu", (unsigned long long)run->seed);
     else

@@ -1,4 +1,4 @@
-/* `executor:` and `files:`: where trials run, and what a machine needs to run them. */
+/* `workers:`, `executor:` and `files:`: where trials run, and what a machine needs to run them. */
 #include "tuner/study/file.h"
 
 #include "tuner/base/words.h"
@@ -36,6 +36,56 @@ enum status file_files(struct file *f, const struct yaml_node *v)
                            "train.py or data/*.csv",
                            s->file[i]);
     return st;
+}
+
+/* ---- workers ---- */
+
+static enum status read_local(struct file *f, const struct yaml_node *v)
+{
+    return file_whole(f, v, "local", 1, 256, &f->study->slots);
+}
+
+static enum status read_gpu_list(struct file *f, const struct yaml_node *v, struct gpu_wish *ret)
+{
+    enum status s = STATUS_OK;
+    if (v->n > STUDY_GPUS_MAX) return file_fail(f, v, "'gpus' lists more than %d", STUDY_GPUS_MAX);
+    ret->kind = v->n ? GPUS_LISTED : GPUS_NONE;
+    for (size_t i = 0; !s && i < v->n; i++) {
+        s = file_whole(f, v->value[i], "gpus", 0, 9999, &ret->place[i]);
+        for (size_t k = 0; !s && k < i; k++)
+            if (ret->place[k] == ret->place[i])
+                s = file_fail(f, v->value[i], "'gpus' lists %ld twice; slots share the GPUs by themselves",
+                              ret->place[i]);
+    }
+    ret->n = v->n;
+    return s;
+}
+
+static enum status read_gpu_count(struct file *f, const struct yaml_node *v, struct gpu_wish *ret)
+{
+    long n = 0;
+    enum status s = file_whole(f, v, "gpus", 0, STUDY_GPUS_MAX, &n);
+    ret->kind = n ? GPUS_FIRST : GPUS_NONE;
+    ret->n = (size_t)n;
+    return s;
+}
+
+static enum status read_gpus_here(struct file *f, const struct yaml_node *v)
+{
+    struct gpu_wish *wish = &f->study->gpus;
+    double ignored;
+    *wish = (struct gpu_wish){.line = v->line, .column = v->column};
+    if (v->kind == YAML_LIST) return read_gpu_list(f, v, wish);
+    if (v->kind == YAML_TEXT && !v->quoted && words_number(v->text, &ignored)) return read_gpu_count(f, v, wish);
+    if (v->kind == YAML_TEXT && strcmp(v->text, "auto") == 0) return wish->kind = GPUS_AUTO, STATUS_OK;
+    if (v->kind == YAML_TEXT && strcmp(v->text, "none") == 0) return wish->kind = GPUS_NONE, STATUS_OK;
+    return file_fail(f, v, "'gpus' is auto, none, a number of GPUs such as 2, or a list of them such as [0, 2]");
+}
+
+enum status file_workers(struct file *f, const struct yaml_node *v)
+{
+    static const struct key keys[] = {{"local", read_local}, {"gpus", read_gpus_here}};
+    return FILE_SECTION(f, v, "workers", keys);
 }
 
 /* ---- slurm ---- */

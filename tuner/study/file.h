@@ -64,6 +64,7 @@ enum status file_constraints(struct file *f, const struct yaml_node *v);
 enum status file_stopping(struct file *f, const struct yaml_node *v);
 
 /* executor_file.c */
+enum status file_workers(struct file *f, const struct yaml_node *v);
 enum status file_executor(struct file *f, const struct yaml_node *v);
 enum status file_files(struct file *f, const struct yaml_node *v);
 

@@ -17,7 +17,7 @@
 
 #include <stdint.h>
 
-enum { WARM_START_MAX = 5 };
+enum { WARM_START_MAX = 5, STUDY_GPUS_MAX = 64 };
 
 enum sampler { SAMPLER_GP, SAMPLER_SOBOL, SAMPLER_RANDOM };
 
@@ -66,6 +66,14 @@ struct slurm {
     const char **extra; /* further options of sbatch */
 };
 
+/* `workers: {gpus: …}`: which GPUs of this machine its slots get, one each. */
+struct gpu_wish {
+    enum { GPUS_UNTOUCHED, GPUS_NONE, GPUS_AUTO, GPUS_FIRST, GPUS_LISTED } kind;
+    size_t n;                   /* first, listed: how many */
+    long place[STUDY_GPUS_MAX]; /* listed: among those that this machine has, from 0; each once */
+    int line, column;           /* in the study file */
+};
+
 struct reference { /* a named configuration to compare with */
     const char *name;
     double *config;
@@ -97,6 +105,7 @@ struct study {
     enum sampler sampler;
     uint64_t seed;
     long slots;
+    struct gpu_wish gpus;
     struct slurm slurm;
     size_t n_files;
     const char **file; /* what an agent needs besides: paths and patterns relative to dir */
@@ -130,16 +139,17 @@ enum status study_identity_compare(const char *before, const char *now, struct a
  *
  *     command: [python3, train.py, --lr, "{lr}", "--depth={depth}", "{args}"]
  *
- * An argument may hold {parameter}, {study}, {trial}, {attempt}, {seed}, {dir}; "{{" and "}}" are braces. An option
- * whose parameter does not exist under its condition is left out with its value ("--lr", "{lr}" and "--depth={depth}").
+ * An argument may hold {parameter}, {study}, {trial}, {attempt}, {seed}, {dir}, {slot}; "{{" and "}}" are braces. An
+ * option whose parameter does not exist under its condition is left out with its value ("--lr", "{lr}" and
+ * "--depth={depth}").
  * "{args}" stands for all parameters that exist: --name value, a bool as the flag --name or nothing. Other forms:
  *     "{args: --name=value}"  "{args: name=value}"  "{args: -name value}"  "{args: --name value, hyphens}"
  * where hyphens or underscores is how names are spelt; a bool is a flag where the form begins with '-', else a value.
  */
 
-/* What {trial}, {attempt}, {seed} and {dir} stand for. */
+/* What {trial}, {attempt}, {seed}, {dir} and {slot} stand for. */
 struct study_run {
-    long trial, attempt;
+    long trial, attempt, slot;
     uint64_t seed;
     const char *dir;
 };

@@ -145,7 +145,7 @@ static enum status check_placeholders(struct file *f)
     return STATUS_OK;
 }
 
-/* ---- budget, confirm, search, workers ---- */
+/* ---- budget, confirm, search ---- */
 
 static enum status read_budget_trials(struct file *f, const struct yaml_node *v)
 {
@@ -277,17 +277,6 @@ static enum status read_warm_start(struct file *f, const struct yaml_node *v)
     return s;
 }
 
-static enum status read_local(struct file *f, const struct yaml_node *v)
-{
-    return file_whole(f, v, "local", 1, 256, &f->study->slots);
-}
-
-static enum status read_workers(struct file *f, const struct yaml_node *v)
-{
-    static const struct key keys[] = {{"local", read_local}};
-    return FILE_SECTION(f, v, "workers", keys);
-}
-
 static enum status read_name(struct file *f, const struct yaml_node *v)
 {
     f->study->name = v->text;
@@ -308,7 +297,7 @@ static enum status read_root(struct file *f)
         {"budget", read_budget},
         {"confirm", read_confirm},
         {"search", read_search},
-        {"workers", read_workers},
+        {"workers", file_workers},
         {"stopping", file_stopping},
         {"schedule", file_schedule},
         {"rollout", NULL},

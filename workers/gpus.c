@@ -1,0 +1,172 @@
+/* The GPUs of this machine. Each slot is shown one of them: CUDA and HIP count what is visible from 0. */
+#include "workers/workers.h"
+
+#include <ctype.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LISTING_MS = 15000 };
+
+static const char cuda[] = "CUDA_VISIBLE_DEVICES";
+
+static void add(struct gpus *g, const char *id, size_t n)
+{
+    if (g->n == GPUS_MAX || n == 0 || n >= GPU_ID_MAX) return;
+    for (size_t i = 0; i < g->n; i++)
+        if (strlen(g->id[i]) == n && memcmp(g->id[i], id, n) == 0) return;
+    snprintf(g->id[g->n++], GPU_ID_MAX, "%.*s", (int)n, id);
+}
+
+static void add_numbers(struct gpus *g, size_t n)
+{
+    char id[24];
+    for (size_t i = 0; i < n && i < GPUS_MAX; i++) add(g, id, (size_t)snprintf(id, sizeof id, "%zu", i));
+}
+
+/* ---- lists ---- */
+
+/* A number, or a UUID: GPU-8f3a…, MIG-8f3a…, MIG-GPU-8f3a…/1/0 */
+static bool is_id(const char *text, size_t n)
+{
+    if (n == 0 || n >= GPU_ID_MAX) return false;
+    if (strspn(text, "0123456789") >= n) return n <= 4;
+    if (n < 5 || (strncmp(text, "GPU-", 4) != 0 && strncmp(text, "MIG-", 4) != 0)) return false;
+    for (size_t i = 0; i < n; i++)
+        if (!isalnum((unsigned char)text[i]) && !strchr("-/", text[i])) return false;
+    return true;
+}
+
+void gpus_parse(const char *list, struct gpus *ret)
+{
+    *ret = (struct gpus){.variable = cuda};
+    for (const char *at = list; *at;) {
+        at += strspn(at, " ");
+        size_t n = strcspn(at, ", ");
+        if (!is_id(at, n)) return;
+        add(ret, at, n);
+        at += n;
+        at += strspn(at, " ");
+        at += *at == ',';
+    }
+}
+
+/* "GPU 0: NVIDIA A100 (UUID: GPU-…)", and below it, if it is divided, "  MIG 1g.5gb Device 0: (UUID: MIG-…)". */
+static bool read_uuid(const char *line, const char **ret, size_t *ret_n)
+{
+    size_t length = strcspn(line, "\n");
+    const char *mark = memmem(line, length, "(UUID: ", 7);
+    if (!mark) return false;
+    *ret = mark + 7;
+    *ret_n = strcspn(*ret, ")\n");
+    return is_id(*ret, *ret_n);
+}
+
+void gpus_parse_listing(const char *text, struct gpus *ret)
+{
+    size_t whole = 0, n;
+    bool divided = false;
+    const char *id;
+    *ret = (struct gpus){.variable = cuda};
+    for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        bool part = strncmp(line + strspn(line, " "), "MIG ", 4) == 0;
+        if ((!part && strncmp(line, "GPU ", 4) != 0) || !read_uuid(line, &id, &n)) continue;
+        if (part && ret->n > 0 && strncmp(ret->id[ret->n - 1], "GPU-", 4) == 0) ret->n--; /* its parts instead */
+        divided |= part;
+        whole += !part;
+        add(ret, id, n);
+    }
+    if (divided) return;
+    *ret = (struct gpus){.variable = cuda};
+    add_numbers(ret, whole);
+}
+
+/* ---- this machine ---- */
+
+struct listing {
+    struct gpus *gpus;
+    bool known;
+};
+
+static void on_listed(void *data, int code, const char *text)
+{
+    struct listing *l = data;
+    l->known = code == 0;
+    if (l->known) gpus_parse_listing(text, l->gpus);
+}
+
+/* Asks the driver's own program; false: it is not there, or does not know. */
+static bool ask_driver(struct gpus *ret)
+{
+    char *argv[] = {"nvidia-smi", "-L", NULL};
+    struct listing l = {.gpus = ret};
+    uv_loop_t loop;
+    uv_loop_init(&loop);
+    errand_start(&loop, argv, NULL, LISTING_MS, on_listed, &l);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_loop_close(&loop);
+    return l.known;
+}
+
+static size_t count_matches(const char *pattern)
+{
+    glob_t found = {0};
+    size_t n = glob(pattern, 0, NULL, &found) == 0 ? found.gl_pathc : 0;
+    globfree(&found);
+    return n;
+}
+
+/* What Slurm, a container or the user has set aside for this process comes first. */
+static bool take_allotted(struct gpus *ret)
+{
+    static const char *const variables[] = {cuda, "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"};
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
+        const char *list = getenv(variables[i]);
+        if (!list) continue;
+        gpus_parse(list, ret);
+        ret->variable = variables[i];
+        return true;
+    }
+    return false;
+}
+
+void gpus_find(struct gpus *ret)
+{
+    *ret = (struct gpus){.variable = cuda};
+    if (take_allotted(ret) || ask_driver(ret)) return;
+    size_t n = count_matches("/proc/driver/nvidia/gpus/*");
+    add_numbers(ret, n ? n : count_matches("/dev/nvidia[0-9]*"));
+}
+
+/* ---- for slots ---- */
+
+void gpus_select(const struct gpus *all, size_t n, const long *place, struct gpus *ret)
+{
+    *ret = (struct gpus){.variable = all->variable};
+    for (size_t i = 0; i < n; i++) add(ret, all->id[place[i]], strlen(all->id[place[i]]));
+}
+
+void gpus_number(size_t n, const long *place, struct gpus *ret)
+{
+    char id[24];
+    *ret = (struct gpus){.variable = cuda};
+    for (size_t i = 0; i < n; i++) add(ret, id, (size_t)snprintf(id, sizeof id, "%ld", place[i]));
+}
+
+char *gpus_of_slot(const struct gpus *gpus, size_t slot, struct arena *arena)
+{
+    return arena_printf(arena, "%s=%s", gpus->variable, gpus->n ? gpus->id[slot % gpus->n] : "");
+}
+
+char *gpus_sentence(const struct gpus *gpus, size_t slots, struct arena *arena)
+{
+    const char *s = slots == 1 ? "" : "s";
+    if (gpus->n == 0) return arena_printf(arena, "%zu slot%s without a GPU", slots, s);
+    if (slots > gpus->n)
+        return arena_printf(arena, "%zu slots share %zu GPU%s", slots, gpus->n, gpus->n == 1 ? "" : "s");
+    const char *each = slots == 1 ? "" : " each";
+    if (slots == gpus->n) return arena_printf(arena, "%zu slot%s, one GPU%s", slots, s, each);
+    return arena_printf(arena, "%zu slot%s, one GPU%s; %zu of %zu GPUs are left over", slots, s, each, gpus->n - slots,
+                        gpus->n);
+}
