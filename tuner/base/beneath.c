@@ -249,6 +249,28 @@ void beneath_remove(int dir, const char *path)
     arena_done(&a);
 }
 
+/* ---- measuring ---- */
+
+enum { MEASURE_DEPTH_MAX = 32, MEASURE_MAX = 1 << 20, BLOCK_BYTES = 512 };
+
+static int64_t measure(int dir, const char *name, dev_t device, int depth, long *left)
+{
+    struct stat st;
+    if (--*left < 0 || fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || (device && st.st_dev != device)) return 0;
+    int64_t bytes = (int64_t)st.st_blocks * BLOCK_BYTES;
+    DIR *folder = S_ISDIR(st.st_mode) && depth < MEASURE_DEPTH_MAX ? list(dir, name, st.st_dev) : NULL;
+    for (struct dirent *d; folder && *left > 0 && (d = readdir(folder));)
+        if (!is_self_or_parent(d->d_name)) bytes += measure(dirfd(folder), d->d_name, st.st_dev, depth + 1, left);
+    if (folder) closedir(folder);
+    return bytes;
+}
+
+int64_t beneath_bytes(int dir, const char *path)
+{
+    long left = MEASURE_MAX;
+    return measure(dir, path, 0, 0, &left);
+}
+
 const char *beneath_rest(const char *folder, const char *path)
 {
     size_t n = strlen(folder);

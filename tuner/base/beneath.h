@@ -19,6 +19,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* A folder below `dir`; AT_FDCWD: `path` may be absolute. `make`: it and those above it, for their owner alone. */
 enum status beneath_folder(int dir, const char *path, bool make, int *ret, struct error *err);
@@ -34,6 +35,10 @@ enum status beneath_read(int dir, const char *path, size_t max, char **ret, size
 
 /* Whatever is there, folders with all that is in them. `dir` and `path` as for beneath_folder. */
 void beneath_remove(int dir, const char *path);
+
+/* Bytes on the disk of whatever is there, folders with all that is in them on the same file system: of very deep or
+ * wide ones a part. */
+int64_t beneath_bytes(int dir, const char *path);
 
 /* What is left of `path` below `folder`, as they are written; NULL: it is not below. */
 const char *beneath_rest(const char *folder, const char *path);

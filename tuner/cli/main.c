@@ -34,6 +34,7 @@ const struct command cli_commands[] = {
     {"log", cmd_log, "the event log of a study"},
     {"replay", cmd_replay, "compute every suggestion again from the log"},
     {"delete", cmd_delete, "delete a study with all its trials, for good"},
+    {"gc", cmd_gc, "remove the folders of old trials"},
     {"backup", cmd_backup, "copy the database, also while studies run"},
     {"doctor", cmd_doctor, "check the database and the installation"},
     {"completion", cmd_completion, "shell completion for bash, zsh or fish"},
