@@ -213,7 +213,8 @@ class Here(World):
             fcntl.flock(one, fcntl.LOCK_UN)
             self.wait_for(lambda: os.path.exists(os.path.join(self.dir, "seen")) and len(self.seen()) >= 2, "trials in the other slot")
             self.assertEqual({line[1] for line in self.seen()}, {"1"})
-        self.assertEqual(process.wait(timeout=PATIENCE), 0)
+        process.communicate(timeout=PATIENCE)
+        self.assertEqual(process.returncode, 0)
 
     def test_something_else_in_the_place_of_a_lock_keeps_nobody_from_running(self):
         self.run_it("--trials", "2")

@@ -179,10 +179,18 @@ struct removal {
     long left;
 };
 
+/* −1, EXDEV: something is mounted there, which may be a folder of the same file system. */
+static int open_unmounted(int dir, const char *name)
+{
+    const struct open_how how = {.flags = FOLDER, .resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS};
+    int fd = (int)syscall(SYS_openat2, dir, name, &how, sizeof how);
+    return fd < 0 && is_missing(errno) ? openat(dir, name, FOLDER) : fd;
+}
+
 static DIR *list(int dir, const char *name, dev_t device)
 {
     struct stat st;
-    int fd = openat(dir, name, FOLDER);
+    int fd = open_unmounted(dir, name);
     if (fd < 0) return NULL;
     if (fstat(fd, &st) == 0 && st.st_dev == device) return fdopendir(fd);
     close(fd); /* another file system is mounted there: not ours */
@@ -247,6 +255,13 @@ void beneath_remove(int dir, const char *path)
     if (there && *name && !is_self_or_parent(name)) remove_below(above, name);
     if (there && slash) close(above);
     arena_done(&a);
+}
+
+bool beneath_is_mount(int dir, const char *name)
+{
+    int fd = open_unmounted(dir, name), code = errno;
+    if (fd >= 0) close(fd);
+    return fd < 0 && code == EXDEV;
 }
 
 /* ---- measuring ---- */

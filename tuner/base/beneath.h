@@ -33,8 +33,12 @@ enum status beneath_create(int dir, const char *path, unsigned mode, int *ret, s
 /* The whole file, of at most `max` bytes, and a NUL behind it; the caller frees it. */
 enum status beneath_read(int dir, const char *path, size_t max, char **ret, size_t *ret_n, struct error *err);
 
-/* Whatever is there, folders with all that is in them. `dir` and `path` as for beneath_folder. */
+/* Whatever is there, folders with all that is in them but for what is mounted there. `dir` and `path` as for
+ * beneath_folder. */
 void beneath_remove(int dir, const char *path);
+
+/* Is something mounted at this entry of the folder? */
+bool beneath_is_mount(int dir, const char *name);
 
 /* Bytes on the disk of whatever is there, folders with all that is in them on the same file system: of very deep or
  * wide ones a part. */

@@ -110,7 +110,7 @@ static size_t *stays(struct sweep *w, const struct trial *t)
 static void drop(struct sweep *w, const char *name)
 {
     int64_t bytes = beneath_bytes(w->folder, name);
-    if (!w->options->dry) beneath_remove(w->folder, name);
+    if (!w->options->dry && !beneath_is_mount(w->folder, name)) beneath_remove(w->folder, name);
     bool left = !w->options->dry && faccessat(w->folder, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
     if (left) json_array_append_new(w->left, json_string(arena_printf(&w->arena, "%s/%s", w->path, name)));
     w->n += !left;
