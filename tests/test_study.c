@@ -242,9 +242,9 @@ static void test_study__fill_replaces_and_refuses(void **state)
     struct arena a = {0};
     struct error err;
     char *out;
-    assert_ok(
-        command_fill_one(s, "--m={model}/{seed}/{{x}}/{study}.{trial}.{attempt}{dir}:{slot}", s->baseline, &run, &a, &out, &err),
-        err);
+    assert_ok(command_fill_one(s, "--m={model}/{seed}/{{x}}/{study}.{trial}.{attempt}{dir}:{slot}", s->baseline, &run,
+                               &a, &out, &err),
+              err);
     assert_string_equal(out, "--m=no/42/{x}/good.3.2/d:5");
     assert_ok(command_fill_one(s, "", s->baseline, &run, &a, &out, &err), err);
     assert_string_equal(out, "");
