@@ -2,7 +2,6 @@
 #include "tuner/cli/cli.h"
 
 #include "tuner/coordinator/comparison.h"
-#include "tuner/coordinator/confirm.h"
 #include "tuner/coordinator/population.h"
 #include "tuner/coordinator/run.h"
 #include "tuner/report/report.h"
@@ -160,7 +159,7 @@ static void print_resumed(const struct session *s)
     printf("going on with study %s: %zu of %zu trials complete", s->study->name, count_searched(s, TRIAL_COMPLETE), of);
     if (pruned) printf(", %zu stopped early", pruned);
     if (failed) printf(", %zu failed", failed);
-    if (s->tally.confirmed) printf("; %zu of %zu confirmations", s->tally.confirmed, confirm_count(s));
+    if (s->tally.confirmed) printf("; %zu confirmations", s->tally.confirmed);
     putchar('\n');
 }
 

@@ -80,6 +80,8 @@ void report_status(FILE *out, const struct study *study, const json_t *state, bo
                 objective_cost_name(&study->objective));
     fputc('\n', out);
     show_budgets(out, state, running, now_ms);
+    const char *exhausted = json_string_value(json_object_get(state, "exhausted"));
+    if (exhausted) fprintf(out, "  %s\n", exhausted);
     if (json_is_object(json_object_get(state, "best")))
         report_comparison(out, study, json_object_get(state, "comparison"));
 }
