@@ -25,7 +25,7 @@ const struct command cli_commands[] = {
     {"show", cmd_show, READER_PERSON, "one trial: parameters, metrics, attempts, reasons, logs"},
     {"best", cmd_best, READER_PERSON, "the best configuration, also under other weights"},
     {"export", cmd_export, READER_PROGRAM, "the best as yaml, json, env, args or toml; trials as csv or jsonl"},
-    {"stopping", cmd_stopping, READER_PERSON, "what was stopped early, what that saved, and how often it was wrong"},
+    {"stopping", cmd_stopping, READER_PERSON, "what was stopped early, what it saved, and how often it was wrong"},
     {"stop", cmd_stop, READER_PERSON, "ask a running study to stop"},
     {"enqueue", cmd_enqueue, READER_PERSON, "have a configuration of your own tried next"},
     {"advise", cmd_advise, READER_PROGRAM, "the optimizer as a pipe: JSON lines in and out"},
@@ -59,7 +59,8 @@ static void print_help(FILE *out)
 static bool wants_json(int argc, char **argv)
 {
     for (int i = 2; i < argc; i++)
-        if (strcmp(argv[i], "--json") == 0 || strcmp(argv[i], "-j") == 0) return true;
+        if (strncmp(argv[i], "--js", 4) == 0 || (argv[i][0] == '-' && argv[i][1] != '-' && strchr(argv[i], 'j')))
+            return true; /* also abbreviated, or among other letters */
     return false;
 }
 
@@ -94,6 +95,7 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        report_fold();
         print_help(stdout);
         return EXIT_OK;
     }

@@ -36,6 +36,7 @@ static char *in_ascii(struct arena *a, const char *s)
         snprintf(c, sizeof c, "%.*s", (int)n, s);
         end = stpcpy(end, (unsigned char)*s < 0x80 ? c : ascii_of(c));
         s += n;
+        if (strcmp(c, "±") == 0 && *s == ' ') s++; /* "+-" takes its place */
     }
     *end = 0;
     return out;
