@@ -194,7 +194,8 @@ static const char *end_of(const struct session *s, const struct line *x, enum fo
     char took[40];
     words_show_duration(session_took_ms(s, x->t), took, sizeof took);
     if (x->t->confirms >= 0) return arena_printf(a, "  (confirms %ld)  %s", x->t->confirms, took);
-    return arena_printf(a, "%s  %s", x->is_best && form < FORM_LEAST ? "best" : "", took);
+    if (!x->is_best) return arena_printf(a, "  %s", took);
+    return form < FORM_LEAST ? arena_printf(a, "best  %s", took) : arena_printf(a, " %s", took);
 }
 
 /* The first form that leaves room for the configuration. */
@@ -239,7 +240,7 @@ static void print_finished(struct progress *p, const struct trial *t)
         print_fitted(p, &x, &a);
     } else /* nothing is cut, and what stands where does not change */
         fprintf(p->out, "trial %4ld  %s%s  %s%s%s\n", t->number, head_of(&x, &a), facts_of(s, &x, FORM_WHOLE, &a),
-                config_of(s, &x, FORM_WHOLE, &a), x.is_best ? "  ◀ best so far" : "", end_of(s, &x, FORM_LEAST, &a));
+                config_of(s, &x, FORM_WHOLE, &a), x.is_best ? "  ◀ best so far " : "", end_of(s, &x, FORM_LEAST, &a));
     arena_done(&a);
 }
 
