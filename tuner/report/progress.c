@@ -164,11 +164,6 @@ struct line {
     const double *near;
 };
 
-static const char *head_of(const struct line *x, struct arena *a)
-{
-    return arena_printf(a, "%-10s", trial_state_name(x->t->state));
-}
-
 /* Metrics, utility and reason; the configuration comes after them. */
 static const char *facts_of(const struct session *s, const struct line *x, enum form form, struct arena *a)
 {
@@ -203,7 +198,8 @@ static void print_fitted(struct progress *p, const struct line *x, struct arena 
 {
     const char *mark = screen_state(&p->screen, x->t->state, a),
                *sign = x->is_best ? arena_printf(a, "  %s", screen_sign(&p->screen, SIGN_BEST, a)) : "", *body, *end;
-    const char *begin = arena_printf(a, "trial %4ld  ", x->t->number), *head = head_of(x, a);
+    const char *begin = arena_printf(a, "trial %4ld  ", x->t->number),
+               *head = arena_printf(a, "%-8s", trial_state_name(x->t->state));
     size_t fixed = width_of(begin) + 2 + width_of(head) + (*sign ? 4 : 0), columns = screen_columns(&p->screen) - 1;
     size_t room = 0;
     for (enum form form = FORM_WHOLE; form <= FORM_LEAST; form++) {
@@ -239,8 +235,9 @@ static void print_finished(struct progress *p, const struct trial *t)
         x.near = compared(s, t, best);
         print_fitted(p, &x, &a);
     } else /* nothing is cut, and what stands where does not change */
-        fprintf(p->out, "trial %4ld  %s%s  %s%s%s\n", t->number, head_of(&x, &a), facts_of(s, &x, FORM_WHOLE, &a),
-                config_of(s, &x, FORM_WHOLE, &a), x.is_best ? "  ◀ best so far " : "", end_of(s, &x, FORM_LEAST, &a));
+        fprintf(p->out, "trial %4ld  %-10s%s  %s%s%s\n", t->number, trial_state_name(t->state),
+                facts_of(s, &x, FORM_WHOLE, &a), config_of(s, &x, FORM_WHOLE, &a), x.is_best ? "  ◀ best so far " : "",
+                end_of(s, &x, FORM_LEAST, &a));
     arena_done(&a);
 }
 
