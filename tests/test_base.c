@@ -8,6 +8,7 @@
 #include "tuner/base/plain.h"
 #include "tuner/base/redact.h"
 #include "tuner/base/rng.h"
+#include "tuner/base/width.h"
 #include "tuner/base/words.h"
 #include "tuner/base/yaml.h"
 
@@ -476,6 +477,53 @@ static void test_clock__steady_never_goes_back(void **state)
     clock_steady_free(NULL);
 }
 
+static void test_width__counts_columns_and_cuts_between_characters(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t columns;
+    } known[] = {{"", 0}, {"abc", 3}, {"日本語", 6}, {"e\xcc\x81x", 2}, {"±…●", 3}, {"a\xff", 2}, {"\xe6\x97", 2}};
+    (void)state;
+    struct arena a = {0};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        assert_int_equal(width_of(known[i].text), known[i].columns);
+        for (size_t n = 0; n < 8; n++) {
+            assert_true(width_of(width_cut(&a, known[i].text, n)) <= n);
+            assert_int_equal(width_of(width_cell(&a, known[i].text, n, n % 2)), n);
+        }
+    }
+    assert_string_equal(width_cut(&a, "日本語", 6), "日本語");
+    assert_string_equal(width_cut(&a, "日本語", 5), "日本…");
+    assert_string_equal(width_cut(&a, "日本語", 4), "日…");
+    assert_string_equal(width_cell(&a, "ab", 4, true), "  ab");
+    assert_string_equal(width_cell(&a, "日本語", 4, false), "日… ");
+    size_t used;
+    assert_int_equal(width_fit("e\xcc\x81x", 1, &used), 3); /* what combines stays with its letter */
+    assert_int_equal(used, 1);
+    arena_done(&a);
+}
+
+static void test_metrics__a_hint_names_what_is_there(void **state)
+{
+    static const struct {
+        const char *metrics, *missing, *hint;
+    } known[] = {
+        {"{}", "em", ""},
+        {"{\"EM\": 1, \"x\": 2}", "em", "; it has 'EM', 'x' (did you mean 'EM'?)"},
+        {"{\"tokns\": 1}", "tokens", "; it has 'tokns' (did you mean 'tokns'?)"},
+        {"{\"a1\": 1, \"b2\": 1, \"c3\": 1, \"d4\": 1, \"e5\": 1, \"f6\": 1, \"g7\": 1}", "loss",
+         "; it has 'a1', 'b2', 'c3', 'd4', 'e5' and 2 more"},
+    };
+    char hint[METRICS_HINT_MAX];
+    (void)state;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        json_t *m = json_loads(known[i].metrics, 0, NULL);
+        assert_string_equal(metrics_hint(m, known[i].missing, hint, sizeof hint), known[i].hint);
+        json_decref(m);
+    }
+    assert_string_equal(metrics_hint(NULL, "em", hint, sizeof hint), "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -500,6 +548,8 @@ int main(void)
         cmocka_unit_test(test_yaml__stops_at_the_first_excess),
         cmocka_unit_test(test_yaml__what_an_alias_stands_for_is_there_once),
         cmocka_unit_test(test_metrics__have_limits),
+        cmocka_unit_test(test_metrics__a_hint_names_what_is_there),
+        cmocka_unit_test(test_width__counts_columns_and_cuts_between_characters),
         cmocka_unit_test(test_plain__steers_no_terminal),
         cmocka_unit_test(test_clock__runs_forward),
         cmocka_unit_test(test_clock__steady_never_goes_back),

@@ -331,7 +331,7 @@ class Control(World):
         self.assertEqual(process.returncode, 4)
         self.assertIn("Go on with: nocturne run study.yaml", err)
         self.assertEqual([t["state"] for t in self.trials()], ["complete"] * 2)
-        self.assertIn("going on with study s: 2 of 2 trials complete", self.run_nocturne("resume", "s")[0])
+        self.assertIn("going on with study s: 2 of 8 trials complete", self.run_nocturne("resume", "s")[0])
         self.assertEqual(len(self.trials()), 12)
 
     def test_second_interrupt_is_at_once(self):

@@ -534,7 +534,7 @@ static double best_with_prior(double sign, uint64_t seed, size_t trials)
         const double shifted[] = {c[0] + 0.3, c[1] - 0.3, c[2], c[3]};
         utility[i] = -sign * branin(shifted);
     }
-    const struct search_prior prior = {"earlier", EARLIER, config, utility};
+    const struct search_prior prior = {"earlier", EARLIER, config, utility, NULL};
     b->search = search_create(b->study, b->seed = seed, &prior, 1);
     while (b->n < trials) {
         struct suggestion s = bench_ask(b, seed);

@@ -6,6 +6,7 @@
 #include "workers/rescue.h"
 
 #include "tuner/base/arena.h"
+#include "tuner/base/metrics.h"
 #include "tuner/base/plain.h"
 #include "tuner/base/redact.h"
 
@@ -128,6 +129,7 @@ static struct job_outcome failed(struct job *job, enum job_end end)
 static struct job_outcome outcome_of_exit(struct job *job)
 {
     const char *missing = "", *sep = *job->last_error ? ": " : "";
+    char hint[METRICS_HINT_MAX];
     if (job->signal) {
         snprintf(job->reason, sizeof job->reason, "killed by signal %d (%s)%s%.250s", job->signal,
                  strsignal(job->signal), sep, job->last_error);
@@ -146,9 +148,11 @@ static struct job_outcome outcome_of_exit(struct job *job)
     const json_t *metrics = job->result ? job->result : job->last_report;
     if (metrics && has_every_metric(job, metrics, &missing)) return (struct job_outcome){JOB_COMPLETE, metrics, "", 0};
     if (job->result)
-        snprintf(job->reason, sizeof job->reason, "the result lacks the metric '%s'", missing);
+        snprintf(job->reason, sizeof job->reason, "the result lacks the metric '%s'%s", missing,
+                 metrics_hint(metrics, missing, hint, sizeof hint));
     else if (metrics)
-        snprintf(job->reason, sizeof job->reason, "exit 0 without a result, and the last report lacks '%s'", missing);
+        snprintf(job->reason, sizeof job->reason, "exit 0 without a result, and the last report lacks '%s'%s", missing,
+                 metrics_hint(metrics, missing, hint, sizeof hint));
     else
         snprintf(job->reason, sizeof job->reason, "exit 0 without a result or report");
     return failed(job, JOB_FAILED);

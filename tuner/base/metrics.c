@@ -1,7 +1,11 @@
 #include "tuner/base/metrics.h"
 
+#include "tuner/base/words.h"
+
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static enum status check_name(const char *name, struct error *err)
 {
@@ -32,4 +36,28 @@ enum status metrics_check(const json_t *metrics, struct error *err)
             return error_set(err, STATUS_INVALID, "metric '%.60s' is not a finite number", name);
     }
     return STATUS_OK;
+}
+
+static const char *nearest(const char *missing, const char *const *name, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcasecmp(name[i], missing) == 0) return name[i];
+    return words_nearest(missing, name, n);
+}
+
+enum { SHOWN_MAX = 5 };
+
+const char *metrics_hint(const json_t *metrics, const char *missing, char *ret, size_t size)
+{
+    const char *all[METRICS_SAID_MAX], *name;
+    size_t n = 0, used = 0;
+    json_t *v;
+    *ret = 0;
+    json_object_foreach((json_t *)metrics, name, v) if (n < METRICS_SAID_MAX) all[n++] = name;
+    for (size_t i = 0; i < n && i < SHOWN_MAX && used < size; i++)
+        used += (size_t)snprintf(ret + used, size - used, "%s'%.40s'", i ? ", " : "; it has ", all[i]);
+    if (n > SHOWN_MAX && used < size) used += (size_t)snprintf(ret + used, size - used, " and %zu more", n - SHOWN_MAX);
+    const char *near = nearest(missing, all, n);
+    if (near && used < size) snprintf(ret + used, size - used, " (did you mean '%.40s'?)", near);
+    return ret;
 }

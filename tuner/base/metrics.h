@@ -12,4 +12,10 @@ enum { METRICS_SAID_MAX = 64, METRIC_NAME_MAX = 200 };
  * characters. */
 enum status metrics_check(const json_t *metrics, struct error *err);
 
+enum { METRICS_HINT_MAX = 400 };
+
+/* Of a metric that is not in an object of them: "; it has 'EM', 'tokens' (did you mean 'EM'?)", "" if it has nothing.
+ * `metrics` may be NULL; size: METRICS_HINT_MAX. */
+const char *metrics_hint(const json_t *metrics, const char *missing, char *ret, size_t size);
+
 #endif

@@ -10,9 +10,13 @@
 
 enum exit_code { EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_NOT_FOUND, EXIT_INTERRUPTED };
 
+/* Whom a command's output is for: a screen may fold what people read, and nothing else. */
+enum reader { READER_PERSON, READER_PROGRAM };
+
 struct command {
     const char *name;
     int (*run)(int argc, char **argv); /* argv[0] is "nocturne <name>" */
+    enum reader reader;                /* with --json it is a program in any case */
     const char *summary;
 };
 

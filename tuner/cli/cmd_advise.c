@@ -141,6 +141,13 @@ static enum status serve(struct session *session, struct error *err)
     return s;
 }
 
+static void print_notes(const struct session *s)
+{
+    if (s->rejudged) fprintf(stderr, "note: %s\n", s->rejudged);
+    for (size_t i = 0; i < s->n_priors; i++)
+        if (s->prior[i].note) fprintf(stderr, "note: %s\n", s->prior[i].note);
+}
+
 int cmd_advise(int argc, char **argv)
 {
     static const struct argp argp = {
@@ -193,6 +200,7 @@ int cmd_advise(int argc, char **argv)
                          &session, &err);
     if (!s) s = warm_start_load(session, &err);
     if (!s) cli_print_changes(session);
+    if (!s) print_notes(session);
     if (!s) s = serve(session, &err);
     session_free(session);
     clock_steady_free(clock);

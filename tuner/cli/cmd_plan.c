@@ -5,6 +5,7 @@
 #include "tuner/coordinator/plan.h"
 
 #include "tuner/base/json.h"
+#include "tuner/base/width.h"
 #include "tuner/base/words.h"
 
 #include <math.h>
@@ -54,16 +55,20 @@ static const char *show_ms(double v, char *buf, size_t size)
 
 static const char *show_money(double v, char *buf, size_t size)
 {
-    snprintf(buf, size, "%.2f", v);
+    snprintf(buf, size, fabs(v) < 1e7 ? "%.2f" : "%.4g", v);
     return buf;
 }
+
+enum { NAME_WIDTH = 14 };
 
 static void print_interval(const char *name, const struct plan_interval *x, const char *(*show)(double, char *, size_t))
 {
     char a[40], b[40], c[40];
     if (!isfinite(x->median)) return;
-    printf("  %-14s %10s   90 %%: %s to %s\n", name, show(x->median, a, sizeof a), show(x->low, b, sizeof b),
-           show(x->high, c, sizeof c));
+    struct arena arena = {0};
+    printf("  %s %10s   90 %%: %s to %s\n", width_cell(&arena, name, NAME_WIDTH, false), show(x->median, a, sizeof a),
+           show(x->low, b, sizeof b), show(x->high, c, sizeof c));
+    arena_done(&arena);
 }
 
 static void print_plan(const struct session *s, const struct plan *p, const char *gpus)

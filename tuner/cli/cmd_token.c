@@ -2,6 +2,8 @@
 
 #include "tuner/service/auth.h"
 
+#include "tuner/base/plain.h"
+#include "tuner/base/width.h"
 #include "tuner/base/words.h"
 #include "tuner/report/report.h"
 
@@ -102,6 +104,23 @@ static char *scope_text(const json_t *studies, struct arena *a)
     return text;
 }
 
+enum { NAME_FROM = 66, SCOPE_FROM = 12 }; /* columns */
+
+/* "anna  for a,b  (revoked)"; the studies in a line of their own if the screen is too narrow for them. */
+static const char *whose(const json_t *t, struct arena *a)
+{
+    const char *end = json_is_true(json_object_get(t, "valid")) ? ""
+                      : json_object_get(t, "revoked_ms")        ? "  (revoked)"
+                                                                : "  (expired)";
+    const char *name = plain_shown(a, json_string_value(json_object_get(t, "name"))),
+               *scope = scope_text(json_object_get(t, "studies"), a);
+    size_t columns = report_columns(), taken = NAME_FROM + width_of(end), room = columns > taken ? columns - taken : 0;
+    if (width_of(name) + width_of(scope) <= room) return arena_printf(a, "%s%s%s", name, scope, end);
+    name = arena_printf(a, "%s%s", width_cut(a, name, room), end);
+    if (!*scope) return name;
+    return arena_printf(a, "%s\n%*s%s", name, SCOPE_FROM, "", width_cut(a, scope, columns - SCOPE_FROM));
+}
+
 static enum status list(struct store *store, const struct options *o, struct error *err)
 {
     json_t *all = NULL, *t;
@@ -117,13 +136,9 @@ static enum status list(struct store *store, const struct options *o, struct err
     printf("%-12s  %-8s  %-19s  %-19s  %s\n", "id", "role", "created", "expires", "name");
     json_array_foreach(all, i, t)
     {
-        printf("%-12s  %-8s  %-19s  %-19s  %s%s%s\n", json_string_value(json_object_get(t, "id")),
+        printf("%-12s  %-8s  %-19s  %-19s  %s\n", json_string_value(json_object_get(t, "id")),
                json_string_value(json_object_get(t, "role")), when(t, "created_ms", "", created, sizeof created),
-               when(t, "expires_ms", "never", expires, sizeof expires), json_string_value(json_object_get(t, "name")),
-               scope_text(json_object_get(t, "studies"), &a),
-               json_is_true(json_object_get(t, "valid")) ? ""
-               : json_object_get(t, "revoked_ms")        ? "  (revoked)"
-                                                         : "  (expired)");
+               when(t, "expires_ms", "never", expires, sizeof expires), whose(t, &a));
     }
     json_decref(all);
     arena_done(&a);

@@ -2,29 +2,57 @@
 
 #include "tuner/report/report.h"
 
+struct options {
+    struct cli_common common;
+    struct trials_wish wish;
+};
+
+static const struct argp_option table[] = {
+    {"sort", 's', "COLUMN", 0,
+     "in this order: a metric, a parameter, trial, state, role, utility, duration or attempts; -COLUMN: the largest first",
+     0},
+    {"top", 'n', "N", 0, "the first N only; without --sort those of the highest utility", 0},
+    {"state", 't', "STATE,…", 0, "of these states only, for example complete,failed", 0},
+    {"columns", 'c', "A,B,…", 0, "these columns: any of the above, source, reason, configuration", 0},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct options *o = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &o->common; return 0;
+    case 's': o->wish.sort = arg; return 0;
+    case 'n': o->wish.top = (long)cli_number(arg, "--top", 1, 1e9, state); return 0;
+    case 't': o->wish.states = arg; return 0;
+    case 'c': o->wish.columns = arg; return 0;
+    case ARGP_KEY_ARG:
+        if (o->common.study) argp_error(state, "one study, not '%s' as well", arg);
+        o->common.study = arg;
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
 int cmd_trials(int argc, char **argv)
 {
-    static const struct argp argp = {NULL,
-                                     cli_parse_study,
-                                     "[STUDY]",
-                                     "List the trials of a study: state, metrics, utility, configuration.\v"
-                                     "Example: nocturne trials g2p --json",
-                                     cli_common_child,
-                                     NULL,
-                                     NULL};
-    struct cli_common c;
+    static const struct argp argp = {
+        table,
+        parse,
+        "[STUDY]",
+        "List the trials of a study: state, metrics, utility, configuration (what differs from the best first). The table "
+        "is as wide as the terminal, 80 columns elsewhere; all of it is in --json and in 'nocturne export -f csv'.\v"
+        "Example: nocturne trials g2p --sort -em --top 10 --columns trial,em,tokens,patience",
+        cli_common_child,
+        NULL,
+        NULL};
+    struct options o = {.wish = {.top = 0}};
     struct cli_study s;
     struct error err;
-    cli_common_init(&c);
-    argp_parse(&argp, argc, argv, 0, NULL, &c);
-    if (cli_open(c.db, c.study, &s, &err)) return cli_fail(&err);
-    if (c.json) {
-        json_t *all = json_array();
-        for (size_t i = 0; i < s.session->n; i++)
-            json_array_append_new(all, report_trial_json(s.session, s.session->trial[i]));
-        cli_print_json(json_pack("{s:s, s:o}", "study", s.study->name, "trials", all));
-    } else
-        report_trials(stdout, s.session);
+    cli_common_init(&o.common);
+    argp_parse(&argp, argc, argv, 0, NULL, &o);
+    if (cli_open(o.common.db, o.common.study, &s, &err)) return cli_fail(&err);
+    enum status st = report_trials(stdout, s.session, &o.wish, o.common.json, &err);
     cli_close(&s);
-    return EXIT_OK;
+    return st ? cli_fail(&err) : EXIT_OK;
 }

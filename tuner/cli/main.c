@@ -3,6 +3,8 @@
  * nocturne: finds its command in a table and hands over. */
 #include "tuner/cli/cli.h"
 
+#include "tuner/report/report.h"
+
 #include "tuner/base/redact.h"
 #include "tuner/base/words.h"
 #include "surrogate/surrogate.h"
@@ -14,43 +16,53 @@
 #include <sys/prctl.h>
 
 const struct command cli_commands[] = {
-    {"init", cmd_init, "write a commented study file to start from"},
-    {"plan", cmd_plan, "what a study will need, and what may go wrong, before it runs"},
-    {"run", cmd_run, "run a study, or go on with it"},
-    {"resume", cmd_resume, "go on with a study of the database"},
-    {"status", cmd_status, "where the studies stand"},
-    {"trials", cmd_trials, "list the trials of a study"},
-    {"show", cmd_show, "one trial: parameters, metrics, attempts, reasons, logs"},
-    {"best", cmd_best, "the best configuration, also under other weights"},
-    {"export", cmd_export, "the best configuration as yaml, json, env, args or toml; all trials as csv or jsonl"},
-    {"stopping", cmd_stopping, "what was stopped early, what that saved, and how often it was wrong"},
-    {"stop", cmd_stop, "ask a running study to stop"},
-    {"enqueue", cmd_enqueue, "have a configuration of your own tried next"},
-    {"advise", cmd_advise, "the optimizer as a pipe: JSON lines in and out"},
-    {"import", cmd_import, "trials from a CSV file or an Optuna database"},
-    {"serve", cmd_serve, "the service: many studies, users and machines over HTTP"},
-    {"worker", cmd_worker, "run trials of a service on this machine"},
-    {"token", cmd_token, "tokens for the service"},
-    {"log", cmd_log, "the event log of a study"},
-    {"replay", cmd_replay, "compute every suggestion again from the log"},
-    {"delete", cmd_delete, "delete a study with all its trials, for good"},
-    {"gc", cmd_gc, "remove the folders of old trials"},
-    {"backup", cmd_backup, "copy the database, also while studies run"},
-    {"doctor", cmd_doctor, "check the database and the installation"},
-    {"completion", cmd_completion, "shell completion for bash, zsh or fish"},
-    {NULL, NULL, NULL},
+    {"init", cmd_init, READER_PROGRAM, "write a commented study file to start from"},
+    {"plan", cmd_plan, READER_PERSON, "what a study will need, and what may go wrong, before it runs"},
+    {"run", cmd_run, READER_PERSON, "run a study, or go on with it"},
+    {"resume", cmd_resume, READER_PERSON, "go on with a study of the database"},
+    {"status", cmd_status, READER_PERSON, "where the studies stand"},
+    {"trials", cmd_trials, READER_PERSON, "list the trials of a study"},
+    {"show", cmd_show, READER_PERSON, "one trial: parameters, metrics, attempts, reasons, logs"},
+    {"best", cmd_best, READER_PERSON, "the best configuration, also under other weights"},
+    {"export", cmd_export, READER_PROGRAM, "the best as yaml, json, env, args or toml; trials as csv or jsonl"},
+    {"stopping", cmd_stopping, READER_PERSON, "what was stopped early, what it saved, and how often it was wrong"},
+    {"stop", cmd_stop, READER_PERSON, "ask a running study to stop"},
+    {"enqueue", cmd_enqueue, READER_PERSON, "have a configuration of your own tried next"},
+    {"advise", cmd_advise, READER_PROGRAM, "the optimizer as a pipe: JSON lines in and out"},
+    {"import", cmd_import, READER_PERSON, "trials from a CSV file or an Optuna database"},
+    {"serve", cmd_serve, READER_PERSON, "the service: many studies, users and machines over HTTP"},
+    {"worker", cmd_worker, READER_PERSON, "run trials of a service on this machine"},
+    {"token", cmd_token, READER_PERSON, "tokens for the service"},
+    {"log", cmd_log, READER_PERSON, "the event log of a study"},
+    {"replay", cmd_replay, READER_PERSON, "compute every suggestion again from the log"},
+    {"delete", cmd_delete, READER_PERSON, "delete a study with all its trials, for good"},
+    {"gc", cmd_gc, READER_PERSON, "remove the folders of old trials"},
+    {"backup", cmd_backup, READER_PROGRAM, "copy the database, also while studies run"},
+    {"doctor", cmd_doctor, READER_PERSON, "check the database and the installation"},
+    {"completion", cmd_completion, READER_PROGRAM, "shell completion for bash, zsh or fish"},
+    {NULL, NULL, READER_PERSON, NULL},
 };
 
 static void print_help(FILE *out)
 {
     fputs("Usage: nocturne COMMAND [OPTION…]\n"
-          "Finds, overnight and unattended, the settings that spend the fewest tokens while exact match holds.\n\n",
+          "Finds, overnight and unattended, the settings that spend the fewest tokens\n"
+          "while exact match holds.\n\n",
           out);
     for (const struct command *c = cli_commands; c->name; c++) fprintf(out, "  %-11s %s\n", c->name, c->summary);
     fputs("\nExample:\n"
           "  nocturne init study.yaml && nocturne run study.yaml --until 07:00\n\n"
-          "Each command has its own --help. Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 interrupted or busy.\n",
+          "Each command has its own --help.\n"
+          "Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 interrupted or busy.\n",
           out);
+}
+
+static bool wants_json(int argc, char **argv)
+{
+    for (int i = 2; i < argc; i++)
+        if (strncmp(argv[i], "--js", 4) == 0 || (argv[i][0] == '-' && argv[i][1] != '-' && strchr(argv[i], 'j')))
+            return true; /* also abbreviated, or among other letters */
+    return false;
 }
 
 static int unknown(const char *word)
@@ -84,6 +96,7 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        report_fold();
         print_help(stdout);
         return EXIT_OK;
     }
@@ -94,6 +107,7 @@ int main(int argc, char **argv)
     for (const struct command *c = cli_commands; c->name; c++) {
         if (strcmp(argv[1], c->name) != 0) continue;
         surrogate_setup();
+        if (c->reader == READER_PERSON && !wants_json(argc, argv)) report_fold();
         snprintf(name, sizeof name, "nocturne %s", c->name);
         argv[1] = name;
         return c->run(argc - 1, argv + 1);

@@ -81,7 +81,7 @@ static enum progress_mode mode_of(const struct run_options *o)
 {
     if (o->json) return PROGRESS_JSON;
     if (o->quiet) return PROGRESS_QUIET;
-    return isatty(STDOUT_FILENO) ? PROGRESS_TERMINAL : PROGRESS_LINES;
+    return report_can_redraw() ? PROGRESS_TERMINAL : PROGRESS_LINES;
 }
 
 /* What the loop's callbacks need. */
@@ -147,14 +147,25 @@ static enum status coordinate(struct run *run, const struct run_options *o, cons
     return s;
 }
 
-static void print_resumed(const struct session *session)
+static size_t count_searched(const struct session *s, enum trial_state state)
 {
-    size_t complete = session_count(session, TRIAL_COMPLETE), pruned = session_count(session, TRIAL_PRUNED),
-           attempts = 0;
-    for (size_t i = 0; i < session->n; i++) attempts += (size_t)session->trial[i]->attempts;
+    size_t n = 0;
+    for (size_t i = 0; i < s->n; i++) n += s->trial[i]->state == state && session_is_searched(s->trial[i]);
+    return n;
+}
+
+/* Counted against the budget, as everywhere: without confirmations. */
+static void print_resumed(const struct session *s)
+{
+    size_t attempts = 0, pruned = count_searched(s, TRIAL_PRUNED),
+           failed = count_searched(s, TRIAL_FAILED) + count_searched(s, TRIAL_INFEASIBLE),
+           of = s->budget.trials ? (size_t)s->budget.trials : s->tally.searched;
+    for (size_t i = 0; i < s->n; i++) attempts += (size_t)s->trial[i]->attempts;
     if (!attempts) return;
-    printf("going on with study %s: %zu of %zu trials complete", session->study->name, complete, session->n);
+    printf("going on with study %s: %zu of %zu trials complete", s->study->name, count_searched(s, TRIAL_COMPLETE), of);
     if (pruned) printf(", %zu stopped early", pruned);
+    if (failed) printf(", %zu failed", failed);
+    if (s->tally.confirmed) printf("; %zu confirmations", s->tally.confirmed);
     putchar('\n');
 }
 

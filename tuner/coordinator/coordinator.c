@@ -5,6 +5,7 @@
 #include "tuner/coordinator/machine.h"
 #include "tuner/coordinator/overseer.h"
 #include "tuner/coordinator/population.h"
+#include "tuner/coordinator/remark.h"
 #include "tuner/coordinator/state.h"
 #include "tuner/coordinator/think.h"
 
@@ -166,11 +167,21 @@ static void check_failures(struct coordinator *c, const struct trial *t)
     give_up(c, STATUS_FAILED, &err);
 }
 
+/* Once for each metric. */
+static void say_lacking(struct coordinator *c, const struct trial *t)
+{
+    struct arena a = {0};
+    const char *text = remark_lacking(c->session, t, &c->lacking, &a);
+    if (text) machine_say(c, EVENT_NOTE, NULL, text);
+    arena_done(&a);
+}
+
 void machine_ended(void *data, const struct trial *t, const char *crash)
 {
     struct coordinator *c = data;
     if (trial_state_final(t->state)) {
         machine_say(c, EVENT_FINISHED, t, NULL);
+        say_lacking(c, t);
         check_baseline(c, t);
         check_failures(c, t);
     } else if (crash)
@@ -609,6 +620,20 @@ static void open_handles(struct coordinator *c)
     uv_prepare_start(&c->turn, on_turn);
 }
 
+/* What a person should know before anything runs. */
+static void say_first(struct coordinator *c)
+{
+    const struct session *s = c->session;
+    struct arena a = {0};
+    bool searches = !c->options.probe && !c->options.only_queued;
+    const char *spent = searches ? remark_spent(s, &a) : NULL;
+    if (s->rejudged) say_now(c, EVENT_NOTE, NULL, s->rejudged);
+    for (size_t i = 0; searches && !spent && i < s->n_priors; i++)
+        if (s->prior[i].note) say_now(c, EVENT_NOTE, NULL, s->prior[i].note);
+    if (spent) say_now(c, EVENT_NOTE, NULL, spent);
+    arena_done(&a);
+}
+
 enum status coordinator_start(struct coordinator *c, struct error *err)
 {
     struct error last;
@@ -617,6 +642,7 @@ enum status coordinator_start(struct coordinator *c, struct error *err)
     if (s) return s;
     open_handles(c);
     room_say_left(c);
+    say_first(c);
     if (journal_start(c->journal, &(struct journal_hooks){on_durable, on_trouble, c}, &last))
         give_up(c, STATUS_FAILED, &last);
     for (size_t i = 0; i < c->session->n; i++) check_baseline(c, c->session->trial[i]);

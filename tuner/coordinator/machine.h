@@ -33,6 +33,7 @@ struct coordinator {
     size_t confirmed_seen; /* confirmations that had ended when it was last asked what to confirm next */
     size_t searched_on;    /* trials when the search last went on after a confirmation; 0: never */
     struct alike failures; /* of this run, while nothing has completed */
+    uint32_t lacking;      /* declared metrics that are known to be missing (remark.h) */
     struct pause pause;
     bool held;                        /* a person has paused it */
     char enough[400];                 /* why there will be no more trials */

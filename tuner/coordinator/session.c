@@ -324,6 +324,19 @@ static enum status create(struct session *s, uint64_t seed, const char *identity
     return st;
 }
 
+/* A file of then that cannot be read any more tells nothing. */
+static void compare_objective(struct session *s, const struct store_study *f)
+{
+    struct study *before = NULL;
+    struct error ignored;
+    if (strcmp(f->file, s->study->text) == 0 || study_parse(f->path, f->file, strlen(f->file), &before, &ignored))
+        return;
+    const char *text = study_objective_compare(before, s->study, &s->arena);
+    if (*text)
+        s->rejudged = arena_printf(&s->arena, "%s: all trials are ranked anew by what the study file says now", text);
+    study_free(before);
+}
+
 static enum status resume(struct session *s, const struct store_study *f, const char *identity, struct error *err)
 {
     const struct study *study = s->study;
@@ -336,6 +349,7 @@ static enum status resume(struct session *s, const struct store_study *f, const 
                          "choose another file with --db",
                          study->path, inner.text, study->name, store_path(s->store));
     if (*changes) s->changes = changes;
+    compare_objective(s, f);
     enum status st = session_load_until(s, INT64_MAX, err);
     if (!st) take_time(s, f->state);
     return st;

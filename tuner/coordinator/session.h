@@ -140,6 +140,7 @@ struct session {
     bool fresh;                        /* was created when it was opened */
     const char *changes;               /* what of the space differs from the last run; NULL: nothing */
     size_t outside;                    /* trials that are set aside for it */
+    const char *rejudged;              /* what of the objective differs from the last run; NULL: nothing */
     int64_t warm_seq[WARM_START_MAX];  /* last event of each study under `warm_start` when the study was opened */
     size_t n_priors;
     struct search_prior *prior; /* the earlier studies (warm_start_load), in `arena` */

@@ -2,6 +2,7 @@
 
 #include "tuner/coordinator/comparison.h"
 #include "tuner/coordinator/ledger.h"
+#include "tuner/coordinator/remark.h"
 
 #include "tuner/base/json.h"
 
@@ -53,6 +54,8 @@ json_t *state_json(const struct session *s)
                   "best", all.winner ? comparison_row(s, &s->study->objective, &all, all.winner) : json_null(),
                   "comparison", comparison_rows(s, &s->study->objective, &all));
     if (s->run_wall_ms) json_object_set_new(out, "run", run_json(s));
+    const char *exhausted = remark_exhausted(s, &arena);
+    if (exhausted) json_object_set_new(out, "exhausted", json_string(exhausted));
     arena_done(&arena);
     return out;
 }

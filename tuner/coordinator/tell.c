@@ -39,7 +39,10 @@ static enum status check_result(const struct objective *o, const json_t *metrics
     for (size_t i = 0; !st && i < o->n_metrics; i++) {
         const struct metric *m = &o->metric[i];
         const json_t *v = json_object_get(metrics, m->name);
-        if (!v && objective_uses(o, i)) return error_set(err, STATUS_INVALID, "the metric '%s' is missing", m->name);
+        char hint[METRICS_HINT_MAX];
+        if (!v && objective_uses(o, i))
+            return error_set(err, STATUS_INVALID, "the metric '%s' is missing%s", m->name,
+                             metrics_hint(metrics, m->name, hint, sizeof hint));
         if (v && m->kind == METRIC_PROPORTION && (json_number_value(v) < 0 || json_number_value(v) > 1))
             return error_set(err, STATUS_INVALID, "the proportion '%s' is %.6g, not from 0 to 1", m->name,
                              json_number_value(v));

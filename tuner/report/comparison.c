@@ -1,15 +1,15 @@
 /* How the winner stands beside the baseline and the references, and what became of the other candidates. */
 #include "tuner/report/report.h"
 
+#include "tuner/report/screen.h"
+
 #include "tuner/base/json.h"
 #include "tuner/base/plain.h"
-#include "tuner/base/words.h"
+#include "tuner/base/width.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { WIDTH = 80 };
 
 static double number_of(const json_t *object, const char *key)
 {
@@ -71,12 +71,12 @@ struct grid {
     size_t n_rows, n_columns; /* the header is row 0 */
     const char **text;        /* n_rows · n_columns */
     const char **mark;        /* behind the row; may be NULL */
-    size_t *width;            /* n_columns, in characters */
+    size_t *width;            /* n_columns, in columns of the screen */
 };
 
 static void put(struct grid *g, size_t row, size_t column, const char *text)
 {
-    size_t n = words_length(text);
+    size_t n = width_of(text);
     g->text[row * g->n_columns + column] = text;
     if (n > g->width[column]) g->width[column] = n;
 }
@@ -112,41 +112,43 @@ static void fill_grid(struct grid *g, const struct objective *o, const json_t *r
             if (rank_of(json_array_get(rows, i)) == rank) put_row(g, at++, o, json_array_get(rows, i));
 }
 
-/* At most `width` characters, the rest cut. */
+/* At most `width` columns, the rest cut. */
 static void print_cut(FILE *out, const char *text, size_t width, bool left)
 {
-    size_t n = words_length(text), take = n > width ? width - 1 : n, bytes = 0, k = 0;
-    while (text[bytes] && (k < take || (text[bytes] & 0xc0) == 0x80)) k += (text[bytes++ + 1] & 0xc0) != 0x80;
-    int pad = n < width ? (int)(width - n) : 0;
-    fprintf(out, "%*s%.*s%s%*s", left ? 0 : pad, "", (int)bytes, text, n > width ? "…" : "", left ? pad : 0, "");
+    struct arena a = {0};
+    fputs(width_cell(&a, text, width, !left), out);
+    arena_done(&a);
 }
 
 enum { NAME_MAX_WIDTH = 24, COLUMN_MAX_WIDTH = 50, MARK_WIDTH = 3 };
 
-static size_t width_of(const struct grid *g, size_t column)
+static size_t column_width(const struct grid *g, size_t column)
 {
     size_t most = column == 0 ? NAME_MAX_WIDTH : COLUMN_MAX_WIDTH;
     return g->width[column] < most ? g->width[column] : most;
 }
 
 /* As many columns as fit, from `from` on; the rest follows as another block. */
-static size_t fitting(const struct grid *g, size_t from)
+static size_t fitting(const struct grid *g, size_t from, size_t room)
 {
-    size_t used = 2 + width_of(g, 0) + MARK_WIDTH, to = from;
-    while (to < g->n_columns && (to == from || used + 2 + width_of(g, to) <= WIDTH)) used += 2 + width_of(g, to++);
+    size_t used = 2 + column_width(g, 0) + MARK_WIDTH, to = from;
+    while (to < g->n_columns && (to == from || used + 2 + column_width(g, to) <= room))
+        used += 2 + column_width(g, to++);
     return to;
 }
 
 static void print_grid(FILE *out, const struct grid *g)
 {
+    struct screen screen = screen_of(out);
+    size_t room = screen_columns(&screen);
     for (size_t from = 1, to; from < g->n_columns; from = to) {
-        to = fitting(g, from);
+        to = fitting(g, from, room);
         for (size_t row = 0; row < g->n_rows; row++) {
             fputs("  ", out);
-            print_cut(out, g->text[row * g->n_columns], width_of(g, 0), true);
+            print_cut(out, g->text[row * g->n_columns], column_width(g, 0), true);
             for (size_t k = from; k < to; k++) {
                 fputs("  ", out);
-                print_cut(out, g->text[row * g->n_columns + k], width_of(g, k), false);
+                print_cut(out, g->text[row * g->n_columns + k], column_width(g, k), false);
             }
             fprintf(out, "%s%s\n", g->mark[row] ? "  " : "", g->mark[row] ? g->mark[row] : "");
         }

@@ -1,23 +1,26 @@
 #include "tuner/report/report.h"
 
+#include "tuner/report/screen.h"
+
 #include "tuner/coordinator/confirm.h"
 
 #include "tuner/base/json.h"
 #include "tuner/base/plain.h"
+#include "tuner/base/width.h"
 #include "tuner/base/words.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
-enum { BAR_WIDTH = 24, COLUMNS_DEFAULT = 80 };
+enum { BAR_WIDTH = 24, ROWS_MAX = 300, CONFIG_LEAST = 16 };
 
 struct progress {
     FILE *out;
     enum progress_mode mode;
     const struct session *s;
-    int drawn; /* moving lines on the screen */
+    struct screen screen;
+    size_t rows, width[ROWS_MAX]; /* moving lines on the screen, and how wide each is */
 };
 
 struct progress *progress_create(FILE *out, enum progress_mode mode, const struct session *session)
@@ -26,6 +29,7 @@ struct progress *progress_create(FILE *out, enum progress_mode mode, const struc
     p->out = out;
     p->mode = mode;
     p->s = session;
+    p->screen = screen_of(out);
     return p;
 }
 
@@ -34,41 +38,37 @@ void progress_free(struct progress *p)
     free(p);
 }
 
+/* ---- moving lines ---- */
+
+/* A terminal that has become narrower since has wrapped what was drawn. */
 void progress_clear(struct progress *p)
 {
-    if (p->drawn) fprintf(p->out, "\r\033[%dA\033[J", p->drawn);
-    p->drawn = 0;
+    size_t columns = screen_columns(&p->screen), up = 0;
+    for (size_t i = 0; i < p->rows; i++) up += p->width[i] > columns ? (p->width[i] + columns - 1) / columns : 1;
+    if (up) fprintf(p->out, "\r\033[%zuA\033[J", up);
+    p->rows = 0;
     fflush(p->out);
 }
 
-static int columns(FILE *out)
-{
-    struct winsize w;
-    return ioctl(fileno(out), TIOCGWINSZ, &w) == 0 && w.ws_col > 20 ? w.ws_col : COLUMNS_DEFAULT;
-}
-
 /* One moving line, cut to the width of the terminal: a wrapped line could not be erased. */
-static void draw_line(struct progress *p, const char *line)
+static void draw_line(struct progress *p, const char *mark, const char *line)
 {
     struct arena a = {0};
-    const char *text = plain_shown(&a, line);
-    int room = columns(p->out) - 1, used = 0;
-    for (; *text && used < room; used++) {
-        fputc(*text++, p->out);
-        while ((*text & 0xc0) == 0x80) fputc(*text++, p->out);
-    }
-    fputs("\033[K\n", p->out);
-    p->drawn++;
+    size_t room = screen_columns(&p->screen) - 1, taken = *mark ? 4 : 0;
+    const char *text = width_cut(&a, plain_shown(&a, line), room - taken);
+    if (p->rows < ROWS_MAX) p->width[p->rows++] = width_of(text) + taken;
+    fprintf(p->out, "%s%s%s\033[K\n", *mark ? "  " : "", mark, text);
     arena_done(&a);
 }
 
-static const char *metrics_text(const struct session *s, const double *value, struct arena *a)
+/* `used_only`: those that the objective uses. */
+static const char *metrics_text(const struct session *s, const double *value, bool used_only, struct arena *a)
 {
     const struct objective *o = &s->study->objective;
     const char *all = "";
     char buf[64];
     for (size_t i = 0; i < o->n_metrics; i++)
-        if (isfinite(value[i]))
+        if (isfinite(value[i]) && (!used_only || objective_uses(o, i)))
             all = arena_printf(a, "%s%s%s %s", all, *all ? "  " : "", o->metric[i].name,
                                report_metric(&o->metric[i], value[i], buf, sizeof buf));
     return all;
@@ -77,10 +77,11 @@ static const char *metrics_text(const struct session *s, const double *value, st
 static void draw_bar(struct progress *p, struct arena *a)
 {
     const struct session *s = p->s;
-    size_t confirms = confirm_count(s), done = s->n - s->n_open, total = (size_t)s->budget.trials + confirms;
+    size_t confirms = confirm_count(s), done = s->tally.finished + s->tally.confirmed;
     char tokens[40], eta[40];
     const char *bar = "", *tail = "";
     if (s->budget.trials) {
+        size_t total = (size_t)s->budget.trials + confirms;
         double share = fmin(1, (double)done / (double)total);
         for (int i = 0; i < BAR_WIDTH; i++) bar = arena_printf(a, "%s%s", bar, i < share * BAR_WIDTH ? "█" : "░");
         bar = arena_printf(a, "[%s] %zu/%zu", bar, done, total);
@@ -93,37 +94,130 @@ static void draw_bar(struct progress *p, struct arena *a)
     if (objective_token_metric(o) >= 0)
         spent = arena_printf(a, " · %s %s spent", words_show_count(ledger_tokens(s), tokens, sizeof tokens),
                              objective_cost_name(o));
-    draw_line(p, arena_printf(a, "%s %s trials%s%s", s->study->name, bar, spent, tail));
+    const char *counts = arena_printf(a, "%s trials%s%s", bar, spent, tail);
+    size_t room = screen_columns(&p->screen) - 1, needs = width_of(counts) + 1;
+    const char *name = width_cut(a, s->study->name, room > needs + 8 ? room - needs : 8);
+    draw_line(p, "", arena_printf(a, "%s %s", name, counts));
+}
+
+static void draw_best(struct progress *p, const struct trial *best, double utility, struct arena *a)
+{
+    size_t room = screen_columns(&p->screen) - 5;
+    char shown[40];
+    report_utility(utility, shown, sizeof shown);
+    const char *text = arena_printf(a, "best      trial %-4ld %s  utility %s", best->number,
+                                    metrics_text(p->s, best->value, false, a), shown);
+    if (width_of(text) > room)
+        text = arena_printf(a, "best      trial %-4ld %s  %s", best->number, metrics_text(p->s, best->value, true, a),
+                            shown);
+    draw_line(p, screen_sign(&p->screen, SIGN_BEST, a), text);
 }
 
 static void draw_incumbent(struct progress *p, struct arena *a)
 {
     const double *baseline = session_baseline(p->s);
     double utility;
-    char shown[40];
     const struct trial *best = standing_incumbent(p->s, &utility);
-    if (best)
-        draw_line(p, arena_printf(a, "  best      trial %-4ld %s  utility %s", best->number,
-                                  metrics_text(p->s, best->value, a), report_utility(utility, shown, sizeof shown)));
-    if (baseline) draw_line(p, arena_printf(a, "  baseline  trial 0    %s", metrics_text(p->s, baseline, a)));
+    if (best) draw_best(p, best, utility, a);
+    if (baseline)
+        draw_line(p, screen_sign(&p->screen, SIGN_BASELINE, a),
+                  arena_printf(a, "baseline  trial 0    %s", metrics_text(p->s, baseline, false, a)));
+}
+
+/* As many as there is room for. */
+static void draw_running(struct progress *p, struct arena *a)
+{
+    size_t room = screen_rows(&p->screen) - 2, hidden = 0;
+    char took[40];
+    for (size_t i = 0; i < p->s->n; i++) {
+        const struct trial *t = p->s->trial[i];
+        if (t->state != TRIAL_RUNNING) continue;
+        if (p->rows >= room && ++hidden) continue;
+        words_show_duration(session_took_ms(p->s, t), took, sizeof took);
+        draw_line(p, screen_state(&p->screen, t->state, a),
+                  arena_printf(a, "running   trial %-4ld step %-4ld %s  %s", t->number, t->step,
+                               metrics_text(p->s, t->last, false, a), took));
+    }
+    if (hidden) draw_line(p, "", arena_printf(a, "  … and %zu more running", hidden));
 }
 
 static void draw(struct progress *p)
 {
     struct arena a = {0};
-    char took[40];
     progress_clear(p);
     draw_bar(p, &a);
     draw_incumbent(p, &a);
-    for (size_t i = 0; i < p->s->n; i++) {
-        const struct trial *t = p->s->trial[i];
-        if (t->state != TRIAL_RUNNING) continue;
-        words_show_duration(session_took_ms(p->s, t), took, sizeof took);
-        draw_line(p, arena_printf(&a, "  running   trial %-4ld step %-4ld %s  %s", t->number, t->step,
-                                  metrics_text(p->s, t->last, &a), took));
-    }
+    draw_running(p, &a);
     fflush(p->out);
     arena_done(&a);
+}
+
+/* ---- a line per finished trial ---- */
+
+/* What a line says of a trial; how much of it is a matter of room. */
+enum form { FORM_WHOLE, FORM_USED /* metrics of the objective only, numbers short */, FORM_SHORT, FORM_LEAST };
+
+struct line {
+    const struct trial *t;
+    bool is_best;
+    double utility; /* NaN: not judged */
+    const double *near;
+};
+
+/* Metrics, utility and reason; the configuration comes after them. */
+static const char *facts_of(const struct session *s, const struct line *x, enum form form, struct arena *a)
+{
+    const char *text = "";
+    char shown[40];
+    if (x->t->state == TRIAL_COMPLETE)
+        text = arena_printf(a, "  %s", metrics_text(s, x->t->value, form > FORM_WHOLE, a));
+    if (isfinite(x->utility))
+        text = arena_printf(a, "%s  %s%s", text, form < FORM_SHORT ? "utility " : "",
+                            report_utility(x->utility, shown, sizeof shown));
+    return x->t->reason ? arena_printf(a, "%s  %s", text, plain_shown(a, x->t->reason)) : text;
+}
+
+static const char *config_of(const struct session *s, const struct line *x, enum form form, struct arena *a)
+{
+    return form == FORM_WHOLE ? report_config_near(&s->study->space, x->t->config, x->near, a)
+                              : report_config_short(&s->study->space, x->t->config, x->near, a);
+}
+
+/* Without the mark of the best. */
+static const char *end_of(const struct session *s, const struct line *x, enum form form, struct arena *a)
+{
+    char took[40];
+    words_show_duration(session_took_ms(s, x->t), took, sizeof took);
+    if (x->t->confirms >= 0) return arena_printf(a, "  (confirms %ld)  %s", x->t->confirms, took);
+    if (!x->is_best) return arena_printf(a, "  %s", took);
+    return form < FORM_LEAST ? arena_printf(a, "best  %s", took) : arena_printf(a, " %s", took);
+}
+
+/* The first form that leaves room for the configuration. */
+static void print_fitted(struct progress *p, const struct line *x, struct arena *a)
+{
+    const char *mark = screen_state(&p->screen, x->t->state, a),
+               *sign = x->is_best ? arena_printf(a, "  %s", screen_sign(&p->screen, SIGN_BEST, a)) : "", *body, *end;
+    const char *begin = arena_printf(a, "trial %4ld  ", x->t->number),
+               *head = arena_printf(a, "%-8s", trial_state_name(x->t->state));
+    size_t fixed = width_of(begin) + 2 + width_of(head) + (*sign ? 4 : 0), columns = screen_columns(&p->screen) - 1;
+    size_t room = 0;
+    for (enum form form = FORM_WHOLE; form <= FORM_LEAST; form++) {
+        const char *facts = facts_of(p->s, x, form, a), *config = config_of(p->s, x, form, a);
+        size_t wants = width_of(config), least = wants < CONFIG_LEAST ? wants : CONFIG_LEAST;
+        end = end_of(p->s, x, form, a);
+        body = arena_printf(a, "%s  %s", facts, config);
+        room = fixed + width_of(end) < columns ? columns - fixed - width_of(end) : 0;
+        if (x->t->confirms >= 0 || form == FORM_WHOLE) least = form == FORM_WHOLE ? wants : 0;
+        if (width_of(facts) + 2 + least <= room) break;
+    }
+    fprintf(p->out, "%s%s%s%s%s%s\n", begin, mark, head, width_cut(a, body, room), sign, end);
+}
+
+/* What it is compared with: the best, and the best itself with the baseline. */
+static const double *compared(const struct session *s, const struct trial *t, const struct trial *best)
+{
+    return best && best != t ? best->config : s->study->baseline;
 }
 
 static void print_finished(struct progress *p, const struct trial *t)
@@ -132,23 +226,18 @@ static void print_finished(struct progress *p, const struct trial *t)
     const struct objective *o = &s->study->objective;
     const double *baseline = session_baseline(s);
     struct arena a = {0};
-    char took[40], shown[40];
     double best_utility;
-    words_show_duration(session_took_ms(s, t), took, sizeof took);
-    fprintf(p->out, "trial %4ld  %-10s", t->number, trial_state_name(t->state));
-    if (t->state == TRIAL_COMPLETE) {
-        fprintf(p->out, "  %s", metrics_text(s, t->value, &a));
-        if (baseline && o->form != OBJECTIVE_SINGLE)
-            fprintf(p->out, "  utility %s",
-                    report_utility(objective_utility(o, t->value, baseline), shown, sizeof shown));
-    }
-    if (t->reason) fprintf(p->out, "  %s", plain_shown(&a, t->reason));
-    fprintf(p->out, "  %s", report_config(&s->study->space, t->config, &a));
-    if (t->confirms >= 0)
-        fprintf(p->out, "  (confirms %ld)", t->confirms);
-    else if (standing_incumbent(s, &best_utility) == t)
-        fprintf(p->out, "  ◀ best so far");
-    fprintf(p->out, "  %s\n", took);
+    const struct trial *best = standing_incumbent(s, &best_utility);
+    struct line x = {.t = t, .is_best = best == t && t->confirms < 0, .utility = NAN};
+    if (t->state == TRIAL_COMPLETE && baseline && o->form != OBJECTIVE_SINGLE)
+        x.utility = objective_utility(o, t->value, baseline);
+    if (p->screen.terminal) {
+        x.near = compared(s, t, best);
+        print_fitted(p, &x, &a);
+    } else /* nothing is cut, and what stands where does not change */
+        fprintf(p->out, "trial %4ld  %-10s%s  %s%s%s\n", t->number, trial_state_name(t->state),
+                facts_of(s, &x, FORM_WHOLE, &a), config_of(s, &x, FORM_WHOLE, &a), x.is_best ? "  ◀ best so far " : "",
+                end_of(s, &x, FORM_LEAST, &a));
     arena_done(&a);
 }
 

@@ -30,7 +30,17 @@ void progress_clear(struct progress *p);
 void report_comparison(FILE *out, const struct study *study, const json_t *rows);
 /* Says so if a metric that is weighed is 0 in the baseline, whose row this is. */
 void report_zero_baseline(FILE *out, const struct objective *o, const json_t *base);
-void report_trials(FILE *out, const struct session *s);
+
+/* Which trials, in which order, and what of them. Zero: all, by number, what fits. */
+struct trials_wish {
+    const char *sort; /* a column, "-" before it for descending; NULL: by number, with `top` the best utility first */
+    const char *columns; /* "em,tokens,lr"; NULL: the usual ones */
+    const char *states;  /* "complete,failed"; NULL: all */
+    long top;            /* the first so many; 0: all */
+};
+/* STATUS_INVALID: there is no such column or state; the error names those that there are. */
+enum status report_trials(FILE *out, const struct session *s, const struct trials_wish *wish, bool json,
+                          struct error *err);
 /* `state`: state_json; what time has to do with is added here: `now_ms`, wall clock. */
 void report_status(FILE *out, const struct study *study, const json_t *state, bool running, int64_t now_ms);
 
@@ -85,5 +95,20 @@ const char *report_utility(double u, char *buf, size_t size);
 const char *report_time(int64_t ms, char *buf, size_t size);
 /* "patience=4 threshold=0.0012"; in the arena. */
 const char *report_config(const struct space *space, const double *config, struct arena *arena);
+/* The same, what differs from `near` first; NULL: nothing to compare with. */
+const char *report_config_near(const struct space *space, const double *config, const double *near,
+                               struct arena *arena);
+/* … and with four digits of each number: to see, not to use. */
+const char *report_config_short(const struct space *space, const double *config, const double *near,
+                                struct arena *arena);
+
+/* ---- the screen ---- */
+
+/* From now on what goes to a terminal by stdout is folded between words to its width, in ASCII where the locale is. */
+void report_fold(void);
+/* How wide stdout is now: the terminal's, else COLUMNS, else 80. */
+size_t report_columns(void);
+/* Can lines on stdout be taken back? No file, pipe or dumb terminal. */
+bool report_can_redraw(void);
 
 #endif

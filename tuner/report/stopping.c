@@ -1,6 +1,9 @@
 /* What was stopped, what that saved, how often it was wrong; and why one trial was. */
 #include "tuner/report/report.h"
 
+#include "tuner/report/screen.h"
+
+#include "tuner/base/width.h"
 #include "tuner/base/words.h"
 
 #include <math.h>
@@ -43,11 +46,25 @@ void report_stops(FILE *out, const struct session *s, const struct stops *x)
     if (x->n) fprintf(out, "Why one was stopped: nocturne stopping %s %ld\n", s->study->name, x->stop[0].trial->number);
 }
 
-static void print_nearest(FILE *out, const struct session *s, const json_t *nearest)
+/* One trial a line, cut to the screen. */
+static void print_near(FILE *out, const struct session *s, const struct trial *t, size_t columns)
 {
     const struct objective *o = &s->study->objective;
-    struct arena arena = {0};
+    struct arena a = {0};
     char buf[40];
+    const char *line = arena_printf(&a, "  trial %4ld  %-10s", t->number, trial_state_name(t->state));
+    for (size_t m = 0; m < o->n_metrics; m++)
+        if (objective_uses(o, m))
+            line = arena_printf(&a, "%s  %s %s", line, o->metric[m].name,
+                                report_metric(&o->metric[m], t->value[m], buf, sizeof buf));
+    line = arena_printf(&a, "%s  %s", line, t->outside ? "" : report_config(&s->study->space, t->config, &a));
+    fprintf(out, "%s\n", width_cut(&a, line, columns));
+    arena_done(&a);
+}
+
+static void print_nearest(FILE *out, const struct session *s, const json_t *nearest)
+{
+    struct screen screen = screen_of(out);
     size_t i;
     json_t *v;
     if (json_array_size(nearest) == 0) return;
@@ -55,14 +72,8 @@ static void print_nearest(FILE *out, const struct session *s, const json_t *near
     json_array_foreach(nearest, i, v)
     {
         const struct trial *t = session_trial(s, (long)json_integer_value(v));
-        if (!t) continue;
-        fprintf(out, "  trial %4ld  %-10s", t->number, trial_state_name(t->state));
-        for (size_t m = 0; m < o->n_metrics; m++)
-            if (objective_uses(o, m))
-                fprintf(out, "  %s %s", o->metric[m].name, report_metric(&o->metric[m], t->value[m], buf, sizeof buf));
-        fprintf(out, "  %s\n", t->outside ? "" : report_config(&s->study->space, t->config, &arena));
+        if (t) print_near(out, s, t, screen_columns(&screen));
     }
-    arena_done(&arena);
 }
 
 static void print_expected(FILE *out, const struct session *s, const json_t *expected)

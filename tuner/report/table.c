@@ -14,40 +14,12 @@ static double number_of(const json_t *object, const char *key)
     return json_is_number(v) ? json_number_value(v) : NAN;
 }
 
-/* ---- trials, status ---- */
-
-void report_trials(FILE *out, const struct session *s)
-{
-    const struct objective *o = &s->study->objective;
-    const double *baseline = session_baseline(s);
-    bool judged = baseline || !objective_needs_baseline(o);
-    char buf[64];
-    fprintf(out, "%5s  %-10s  %-9s", "trial", "state", "role");
-    for (size_t i = 0; i < o->n_metrics; i++) fprintf(out, "  %10s", o->metric[i].name);
-    fprintf(out, "  %8s  configuration\n", "utility");
-    for (size_t k = 0; k < s->n; k++) {
-        const struct trial *t = s->trial[k];
-        const char *why = t->reason ? t->reason : t->outside;
-        struct arena arena = {0};
-        fprintf(out, "%5ld  %-10s  %-9s", t->number, trial_state_name(t->state), trial_role_name(t->role));
-        for (size_t i = 0; i < o->n_metrics; i++)
-            fprintf(out, "  %10s", report_metric(&o->metric[i], t->value[i], buf, sizeof buf));
-        if (t->state == TRIAL_COMPLETE && judged)
-            fprintf(out, "  %8s", report_utility(objective_utility(o, t->value, baseline), buf, sizeof buf));
-        else
-            fprintf(out, "  %8s", "-");
-        fprintf(out, "  %s%s%s\n", report_config(&s->study->space, t->config, &arena), why ? "  — " : "",
-                why ? plain_shown(&arena, why) : "");
-        arena_done(&arena);
-    }
-}
-
 /* ---- status ---- */
 
 static const char *amount(const char *name, double v, char *buf, size_t size)
 {
     if (strcmp(name, "cost") == 0)
-        snprintf(buf, size, "%.2f", v);
+        snprintf(buf, size, fabs(v) < 1e7 ? "%.2f" : "%.4g", v);
     else if (strcmp(name, "trials") == 0)
         snprintf(buf, size, "%.0f", v);
     else
@@ -108,6 +80,8 @@ void report_status(FILE *out, const struct study *study, const json_t *state, bo
                 objective_cost_name(&study->objective));
     fputc('\n', out);
     show_budgets(out, state, running, now_ms);
+    const char *exhausted = json_string_value(json_object_get(state, "exhausted"));
+    if (exhausted) fprintf(out, "  %s\n", exhausted);
     if (json_is_object(json_object_get(state, "best")))
         report_comparison(out, study, json_object_get(state, "comparison"));
 }

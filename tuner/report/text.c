@@ -28,15 +28,41 @@ const char *report_utility(double u, char *buf, size_t size)
     return buf;
 }
 
-const char *report_config(const struct space *space, const double *config, struct arena *arena)
+/* Four digits are enough to see what a configuration is like. */
+static const char *value_text(const struct param *p, double v, bool shortly, char *buf)
+{
+    if (!shortly || p->type != PARAM_FLOAT) return param_text(p, v, buf);
+    snprintf(buf, SPACE_TEXT_MAX, "%.4g", v);
+    return buf;
+}
+
+static const char *config_text(const struct space *space, const double *config, const double *near, bool shortly,
+                               struct arena *arena)
 {
     const char *all = "";
     char buf[SPACE_TEXT_MAX];
-    for (size_t i = 0; i < space->n; i++)
-        if (!isnan(config[i]))
-            all = arena_printf(arena, "%s%s%s=%s", all, *all ? " " : "", space->param[i].name,
-                               plain_shown(arena, param_text(&space->param[i], config[i], buf)));
+    for (int same = 0; same < (near ? 2 : 1); same++)
+        for (size_t i = 0; i < space->n; i++)
+            if (!isnan(config[i]) && (!near || (config[i] == near[i]) == same))
+                all = arena_printf(arena, "%s%s%s=%s", all, *all ? " " : "", space->param[i].name,
+                                   plain_shown(arena, value_text(&space->param[i], config[i], shortly, buf)));
     return all;
+}
+
+const char *report_config(const struct space *space, const double *config, struct arena *arena)
+{
+    return config_text(space, config, NULL, false, arena);
+}
+
+const char *report_config_near(const struct space *space, const double *config, const double *near, struct arena *arena)
+{
+    return config_text(space, config, near, false, arena);
+}
+
+const char *report_config_short(const struct space *space, const double *config, const double *near,
+                                struct arena *arena)
+{
+    return config_text(space, config, near, true, arena);
 }
 
 const char *report_time(int64_t ms, char *buf, size_t size)

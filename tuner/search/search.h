@@ -50,7 +50,10 @@ struct search_prior {
     size_t n;
     const double *config;  /* n × space.n */
     const double *utility; /* n, by this study's objective against that study's baseline */
+    const char *note;      /* for people: what of it is learnt from, or why nothing; NULL: nobody has looked */
 };
+
+enum { SEARCH_PRIOR_LEAST = 3 }; /* trials; of fewer nothing is learnt */
 
 struct search;
 

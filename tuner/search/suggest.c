@@ -370,6 +370,15 @@ static enum status keep_off_poison(struct task *t, double *point, struct suggest
     return error_set(err, STATUS_EXHAUSTED, "everything left to try lies near configurations that crash the machine");
 }
 
+static void say_exhausted(const struct space *space, struct error *err)
+{
+    double size = space_size(space);
+    if (size > 0)
+        error_set(err, STATUS_EXHAUSTED, "all %.0f configurations of this space have been tried", size);
+    else
+        error_set(err, STATUS_EXHAUSTED, "every configuration of this space has been tried");
+}
+
 enum status search_suggest(struct search *search, const struct search_history *history, long number,
                            struct suggestion *ret, struct error *err)
 {
@@ -403,7 +412,10 @@ enum status search_suggest(struct search *search, const struct search_history *h
             snprintf(ret->source, sizeof ret->source, SEARCH_FALLBACK " %.120s", inner.text);
             s = STATUS_OK;
         }
-        if (s) error_set(err, s, "%s", inner.text);
+        if (s == STATUS_EXHAUSTED)
+            say_exhausted(&search->study->space, err);
+        else if (s)
+            error_set(err, s, "%s", inner.text);
     }
     if (!s) s = keep_off_poison(&t, point, ret, err);
     if (!s) decode(&search->encoding, point, ret->config);

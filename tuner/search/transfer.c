@@ -52,7 +52,7 @@ void transfer_make(struct transfer *t, const struct search_prior *prior, size_t 
 {
     *t = (struct transfer){0};
     for (size_t i = 0; i < n && t->n < TRANSFER_STUDIES_MAX; i++)
-        if (prior[i].n >= 3) add(t, &prior[i], e, seed);
+        if (prior[i].n >= SEARCH_PRIOR_LEAST) add(t, &prior[i], e, seed);
 }
 
 void transfer_done(struct transfer *t)

@@ -101,3 +101,56 @@ enum status study_identity_compare(const char *before, const char *now, struct a
     json_decref(b);
     return s;
 }
+
+/* ---- the objective ---- */
+
+static const char *describe_form(const struct objective *o, struct arena *a)
+{
+    const char *text = "weights";
+    switch (o->form) {
+    case OBJECTIVE_WEIGHTS:
+        for (size_t i = 0; i < o->n_metrics; i++)
+            if (o->weight[i] > 0) text = arena_printf(a, "%s %s=%.4g", text, o->metric[i].name, o->weight[i]);
+        return text;
+    case OBJECTIVE_EXCHANGE: return arena_printf(a, "exchange %.6g", o->exchange);
+    case OBJECTIVE_SINGLE:
+        return arena_printf(a, "%s %s", o->metric[o->gain].goal > 0 ? "maximize" : "minimize", o->metric[o->gain].name);
+    case OBJECTIVE_PARETO: return arena_printf(a, "pareto %s, %s", o->metric[o->gain].name, o->metric[o->cost].name);
+    }
+    return text;
+}
+
+static const char *describe_constraints(const struct objective *o, struct arena *a)
+{
+    const char *text = o->n_constraints ? "" : "none";
+    for (size_t i = 0; i < o->n_constraints; i++)
+        text = arena_printf(a, "%s%s%s", text, i ? ", " : "", o->constraint[i].text);
+    return text;
+}
+
+static const char *describe_metrics(const struct objective *o, struct arena *a)
+{
+    const char *text = "";
+    for (size_t i = 0; i < o->n_metrics; i++) {
+        const struct metric *m = &o->metric[i];
+        text = arena_printf(a, "%s%s%s %s", text, i ? ", " : "", m->name, m->goal > 0 ? "maximize" : "minimize");
+        if (m->unit > 0) text = arena_printf(a, "%s unit %.6g", text, m->unit);
+    }
+    return text;
+}
+
+const char *study_objective_compare(const struct study *before, const struct study *now, struct arena *arena)
+{
+    static const struct {
+        const char *name;
+        const char *(*describe)(const struct objective *o, struct arena *a);
+    } parts[] = {{"objective", describe_form}, {"constraints", describe_constraints}, {"metrics", describe_metrics}};
+    const char *text = "";
+    for (size_t i = 0; i < 3; i++) {
+        const char *was = parts[i].describe(&before->objective, arena), *is = parts[i].describe(&now->objective, arena);
+        if (strcmp(was, is) == 0) continue;
+        text = arena_printf(arena, "%s%s%s: %.*s, was %.*s", text, *text ? "; " : "", parts[i].name, SHOWN_MAX, is,
+                            SHOWN_MAX, was);
+    }
+    return text;
+}

@@ -238,3 +238,49 @@ json_t *space_describe(const struct space *s)
     }
     return all;
 }
+
+/* ---- how many configurations ---- */
+
+enum { COUNTED_MAX = 4096 };
+
+static double level_value(const struct param *p, double k)
+{
+    return p->type > PARAM_FLOAT ? k : step_value(p, k);
+}
+
+/* One of each set of settings that differ in what does not exist: the one with the lowest levels there. */
+static bool stands_for_itself(const struct space *s, const double *level)
+{
+    double config[SPACE_PARAMS_MAX];
+    for (size_t i = 0; i < s->n; i++) config[i] = level_value(&s->param[i], level[i]);
+    space_settle(s, config);
+    for (size_t i = 0; i < s->n; i++)
+        if (isnan(config[i]) && level[i] > 0) return false;
+    return true;
+}
+
+static double count_conditional(const struct space *s, double product)
+{
+    double n = 0;
+    for (double k = 0; k < product; k++) {
+        double level[SPACE_PARAMS_MAX], rest = k;
+        for (size_t i = 0; i < s->n; i++) {
+            level[i] = fmod(rest, param_levels(&s->param[i]));
+            rest = floor(rest / param_levels(&s->param[i]));
+        }
+        n += stands_for_itself(s, level);
+    }
+    return n;
+}
+
+double space_size(const struct space *s)
+{
+    double product = 1;
+    bool conditional = false;
+    for (size_t i = 0; i < s->n; i++) {
+        product *= param_levels(&s->param[i]);
+        conditional |= s->param[i].when != NULL;
+    }
+    if (product > 1e9 || (conditional && product > COUNTED_MAX)) return 0;
+    return conditional ? count_conditional(s, product) : product;
+}

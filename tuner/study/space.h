@@ -49,6 +49,9 @@ const char *param_type_name(enum param_type type);
 /* Number of values a parameter can take; 0 means a continuum. */
 double param_levels(const struct param *p);
 
+/* Number of configurations; 0: a continuum, or too many to count (over 4,096 with conditions). */
+double space_size(const struct space *s);
+
 /* int, float: the value nearest to `v`: in range, on a step; of a continuum with as many digits as its range asks for,
  * six of hi − lo at least. */
 double param_nearest(const struct param *p, double v);

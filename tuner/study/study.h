@@ -135,6 +135,9 @@ char *study_identity(const struct study *study);
 enum status study_identity_compare(const char *before, const char *now, struct arena *arena, const char **ret,
                                    struct error *err);
 
+/* How the objective of `now` differs from that of `before`, in one line, in the arena; "" if it does not. */
+const char *study_objective_compare(const struct study *before, const struct study *now, struct arena *arena);
+
 /* ---- the arguments of a trial's program: command.c ----
  *
  *     command: [python3, train.py, --lr, "{lr}", "--depth={depth}", "{args}"]

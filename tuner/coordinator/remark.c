@@ -1,0 +1,67 @@
+#include "tuner/coordinator/remark.h"
+
+#include "tuner/coordinator/confirm.h"
+
+#include "tuner/base/metrics.h"
+#include "tuner/base/plain.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *remark_spent(const struct session *s, struct arena *a)
+{
+    long trials = s->budget.trials;
+    if (!trials || s->fresh || s->tally.finished < (size_t)trials || s->n_open > 0) return NULL;
+    bool confirmed = s->tally.confirmed > 0 || confirm_count(s) == 0;
+    return arena_printf(a,
+                        "the budget of %ld trials is spent: %s; for more raise 'budget: {trials: %ld}' in %s, or give "
+                        "--trials",
+                        trials, confirmed ? "nothing to run" : "nothing more is searched", trials, s->study->path);
+}
+
+/* ---- a finite space ---- */
+
+static int compare_configs(const void *a, const void *b, void *data)
+{
+    return memcmp(*(const double *const *)a, *(const double *const *)b, *(const size_t *)data);
+}
+
+/* Different configurations that have ended one way or the other. */
+static double count_tried(const struct session *s)
+{
+    struct arena a = {0};
+    const double **config = arena_array(&a, s->n_history + 1, sizeof *config);
+    size_t n = 0, distinct = 0, size = s->study->space.n * sizeof(double);
+    for (size_t i = 0; i < s->n_history; i++)
+        if (s->history_trial[i] && s->history[i].outcome != SEARCH_PENDING) config[n++] = s->history[i].config;
+    qsort_r(config, n, sizeof *config, compare_configs, &size);
+    for (size_t i = 0; i < n; i++) distinct += i == 0 || memcmp(config[i - 1], config[i], size) != 0;
+    arena_done(&a);
+    return (double)distinct;
+}
+
+const char *remark_exhausted(const struct session *s, struct arena *a)
+{
+    double size = space_size(&s->study->space);
+    if (size == 0 || (double)s->n_history < size || count_tried(s) < size) return NULL;
+    return arena_printf(a, "all %.0f configurations of this space have been tried", size);
+}
+
+/* ---- metrics ---- */
+
+const char *remark_lacking(const struct session *s, const struct trial *t, uint32_t *said, struct arena *a)
+{
+    const struct objective *o = &s->study->objective;
+    const char *text = NULL;
+    char hint[METRICS_HINT_MAX];
+    if (t->state != TRIAL_COMPLETE) return NULL;
+    for (size_t i = 0; i < o->n_metrics; i++) {
+        if (isfinite(t->value[i]) || (*said & 1u << i)) continue;
+        *said |= 1u << i;
+        metrics_hint(t->extra, o->metric[i].name, hint, sizeof hint);
+        text = arena_printf(a, "%s%strial %ld reported no '%s', which the study file declares%s", text ? text : "",
+                            text ? "; " : "", t->number, o->metric[i].name, plain_shown(a, hint));
+    }
+    return text;
+}

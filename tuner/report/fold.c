@@ -1,0 +1,163 @@
+/* What goes to a terminal: folded between words to its width, and ASCII where the locale is. */
+#include "tuner/report/report.h"
+#include "tuner/report/screen.h"
+
+#include "tuner/base/width.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct fold {
+    struct screen screen;
+    FILE *raw;
+    size_t column, indent, gap; /* gap: spaces that are written once a word follows */
+    bool leading;               /* nothing but spaces in this line yet */
+};
+
+/* What our own texts are written with. "…" ends what was cut to a width, so it stays one column. */
+static const char *ascii_of(const char *c)
+{
+    static const char *const pairs[][2] = {
+        {"…", "~"}, {"◀", "<"}, {"±", "+-"}, {"█", "#"},  {"░", "-"},  {"·", "-"}, {"—", "-"},
+        {"–", "-"}, {"−", "-"}, {"→", ">"},  {"≤", "<="}, {"≥", ">="}, {"×", "x"}, {"✕", "x"},
+    };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        if (strcmp(pairs[i][0], c) == 0) return pairs[i][1];
+    size_t columns = width_of(c);
+    return columns == 0 ? "" : columns == 1 ? "?" : "??";
+}
+
+static char *in_ascii(struct arena *a, const char *s)
+{
+    char *out = arena_alloc(a, 2 * strlen(s) + 1), *end = out, c[8];
+    while (*s) {
+        size_t n = 1;
+        while (n < 4 && ((unsigned char)s[n] & 0xc0) == 0x80) n++;
+        snprintf(c, sizeof c, "%.*s", (int)n, s);
+        end = stpcpy(end, (unsigned char)*s < 0x80 ? c : ascii_of(c));
+        s += n;
+        if (strcmp(c, "±") == 0 && *s == ' ') s++; /* "+-" takes its place */
+    }
+    *end = 0;
+    return out;
+}
+
+static void new_line(struct fold *f)
+{
+    fprintf(f->raw, "\n%*s", (int)f->indent, "");
+    f->column = f->indent;
+    f->gap = 0;
+}
+
+static void begin_line(struct fold *f)
+{
+    f->column = f->gap = f->indent = 0;
+    f->leading = true;
+}
+
+/* A word that is wider than the screen is broken where it ends. */
+static void put_word(struct fold *f, const char *word)
+{
+    size_t room = screen_columns(&f->screen), need;
+    if (f->leading) f->indent = f->gap + 4 < room / 2 ? f->gap + 4 : room / 2;
+    f->leading = false;
+    need = width_of(word);
+    if (f->column + f->gap + need > room && f->column > f->indent) new_line(f);
+    fprintf(f->raw, "%*s", (int)f->gap, "");
+    f->column += f->gap;
+    f->gap = 0;
+    while (f->column + width_of(word) > room) {
+        size_t used, n = width_fit(word, room > f->column ? room - f->column : 0, &used);
+        if (n == 0 && f->column <= f->indent) break;
+        fwrite(word, 1, n, f->raw);
+        word += n;
+        new_line(f);
+    }
+    fputs(word, f->raw);
+    f->column += width_of(word);
+}
+
+/* ESC [ … letter */
+static size_t escape(const char *s)
+{
+    size_t n = 1;
+    if (s[n] == '[') n++;
+    while (s[n] && (s[n] < '@' || s[n] > '~')) n++;
+    return s[n] ? n + 1 : n;
+}
+
+static void put_text(struct fold *f, const char *text)
+{
+    struct arena a = {0};
+    while (*text) {
+        size_t n = strcspn(text, " \n\r\033");
+        if (n) put_word(f, arena_printf(&a, "%.*s", (int)n, text));
+        text += n;
+        n = strspn(text, " ");
+        f->gap += n;
+        text += n;
+        if (*text == '\033') {
+            n = escape(text);
+            if (f->gap) fprintf(f->raw, "%*s", (int)f->gap, "");
+            f->column += f->gap;
+            if (f->leading) f->indent = f->gap + 4;
+            f->leading = false;
+            f->gap = 0;
+            fwrite(text, 1, n, f->raw);
+            text += n;
+        } else if (*text == '\n' || *text == '\r') {
+            fputc(*text++, f->raw);
+            begin_line(f);
+        }
+    }
+    fprintf(f->raw, "%*s", (int)f->gap, ""); /* what was asked may be answered now */
+    f->column += f->gap;
+    f->gap = 0;
+    arena_done(&a);
+}
+
+static ssize_t on_write(void *data, const char *bytes, size_t size)
+{
+    struct fold *f = data;
+    struct arena a = {0};
+    char *text = arena_printf(&a, "%.*s", (int)size, bytes);
+    put_text(f, f->screen.unicode ? text : in_ascii(&a, text));
+    arena_done(&a);
+    return fflush(f->raw) == 0 ? (ssize_t)size : 0;
+}
+
+static void unfold(int code, void *data)
+{
+    struct fold *f = data;
+    (void)code;
+    fclose(stdout);
+    stdout = f->raw;
+    free(f);
+}
+
+void report_fold(void)
+{
+    struct screen s = screen_of(stdout);
+    static const cookie_io_functions_t io = {.write = on_write};
+    struct fold *f = s.terminal ? must_alloc(1, sizeof *f) : NULL;
+    FILE *folded = f ? fopencookie(f, "w", io) : NULL;
+    if (!folded) {
+        free(f);
+        return;
+    }
+    *f = (struct fold){.screen = s, .raw = stdout, .leading = true};
+    setvbuf(folded, NULL, _IOLBF, 1 << 16);
+    stdout = folded;
+    on_exit(unfold, f);
+}
+
+bool report_can_redraw(void)
+{
+    return screen_of(stdout).moves;
+}
+
+size_t report_columns(void)
+{
+    struct screen s = screen_of(stdout);
+    return screen_columns(&s);
+}
