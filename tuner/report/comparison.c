@@ -66,7 +66,7 @@ static const char *row_name(const json_t *row, struct arena *a)
 }
 
 /* Rows by columns of text: the first column says whose row it is, the last is the utility. */
-struct grid {
+struct sheet {
     struct arena arena;
     size_t n_rows, n_columns; /* the header is row 0 */
     const char **text;        /* n_rows · n_columns */
@@ -74,14 +74,14 @@ struct grid {
     size_t *width;            /* n_columns, in columns of the screen */
 };
 
-static void put(struct grid *g, size_t row, size_t column, const char *text)
+static void put(struct sheet *g, size_t row, size_t column, const char *text)
 {
     size_t n = width_of(text);
     g->text[row * g->n_columns + column] = text;
     if (n > g->width[column]) g->width[column] = n;
 }
 
-static void put_row(struct grid *g, size_t at, const struct objective *o, const json_t *row)
+static void put_row(struct sheet *g, size_t at, const struct objective *o, const json_t *row)
 {
     char buf[64];
     put(g, at, 0, row_name(row, &g->arena));
@@ -96,7 +96,7 @@ static int rank_of(const json_t *row)
     return is(row, "baseline") ? 0 : json_object_get(row, "label") ? 1 : is(row, "winner") ? 3 : 2;
 }
 
-static void fill_grid(struct grid *g, const struct objective *o, const json_t *rows)
+static void fill_sheet(struct sheet *g, const struct objective *o, const json_t *rows)
 {
     size_t at = 0;
     g->n_rows = 1 + json_array_size(rows);
@@ -122,14 +122,14 @@ static void print_cut(FILE *out, const char *text, size_t width, bool left)
 
 enum { NAME_MAX_WIDTH = 24, COLUMN_MAX_WIDTH = 50, MARK_WIDTH = 3 };
 
-static size_t column_width(const struct grid *g, size_t column)
+static size_t column_width(const struct sheet *g, size_t column)
 {
     size_t most = column == 0 ? NAME_MAX_WIDTH : COLUMN_MAX_WIDTH;
     return g->width[column] < most ? g->width[column] : most;
 }
 
 /* As many columns as fit, from `from` on; the rest follows as another block. */
-static size_t fitting(const struct grid *g, size_t from, size_t room)
+static size_t fitting(const struct sheet *g, size_t from, size_t room)
 {
     size_t used = 2 + column_width(g, 0) + MARK_WIDTH, to = from;
     while (to < g->n_columns && (to == from || used + 2 + column_width(g, to) <= room))
@@ -137,7 +137,7 @@ static size_t fitting(const struct grid *g, size_t from, size_t room)
     return to;
 }
 
-static void print_grid(FILE *out, const struct grid *g)
+static void print_sheet(FILE *out, const struct sheet *g)
 {
     struct screen screen = screen_of(out);
     size_t room = screen_columns(&screen);
@@ -385,15 +385,15 @@ void report_comparison(FILE *out, const struct study *study, const json_t *rows)
 {
     const struct objective *o = &study->objective;
     const json_t *winner = report_row(rows, "winner"), *base = report_row(rows, "baseline");
-    struct grid grid = {0};
+    struct sheet grid = {0};
     if (winner && *text_of(winner, "verdict")) say_verdict(out, o, winner);
     if (winner && seeds_of(winner))
         fprintf(out, "Study %s, confirmed on %ld fresh seed%s (mean ± sd):\n", study->name, seeds_of(winner),
                 seeds_of(winner) > 1 ? "s" : "");
     else
         fprintf(out, "Study %s, single measurements, not confirmed:\n", study->name);
-    fill_grid(&grid, o, rows);
-    print_grid(out, &grid);
+    fill_sheet(&grid, o, rows);
+    print_sheet(out, &grid);
     arena_done(&grid.arena);
     if (!winner)
         fputs("  no complete configuration satisfies the constraints yet\n", out);
