@@ -3,6 +3,8 @@
 #include "workers/contract.h"
 #include "workers/files.h"
 #include "workers/guard.h"
+#include "workers/invocation.h"
+#include "workers/match.h"
 #include "workers/rescue.h"
 
 #include "tuner/base/arena.h"
@@ -44,6 +46,8 @@ struct job {
     struct arena arena;
     const char **metric;
     size_t n_metrics;
+    struct matcher *matcher; /* NULL: no metric has a pattern */
+    const char *dir;
     int64_t grace_ms;
     double output_left;
     /* what became of it */
@@ -51,9 +55,9 @@ struct job {
     char reason[512];
     int64_t exit_code;
     int signal;
-    json_t *result, *last_report;
-    char last_error[256]; /* last line on stderr */
-    bool held;            /* nothing is read: back-pressure */
+    json_t *result, *last_report, *gathered; /* gathered: either, with what patterns have found */
+    char last_error[256];                    /* last line on stderr */
+    bool held;                               /* nothing is read: back-pressure */
     struct rescue rescue;
     enum { RESCUE_NONE, RESCUE_AT_WORK, RESCUE_DONE } rescued;
 };
@@ -77,6 +81,8 @@ static void release(struct job *job)
     if (--job->handles > 0) return;
     json_decref(job->result);
     json_decref(job->last_report);
+    json_decref(job->gathered);
+    matcher_free(job->matcher);
     redactor_done(&job->out.redactor);
     redactor_done(&job->err.redactor);
     free(job->out.buf);
@@ -115,14 +121,35 @@ static bool is_needed(const struct job *job, const char *metric)
     return false;
 }
 
+/* What it has said, or its last report, and what was found beside it; NULL: nothing. */
+static const json_t *gather(struct job *job)
+{
+    json_t *said = job->result ? job->result : job->last_report;
+    if (!job->matcher || job->gathered) return job->matcher ? job->gathered : said;
+    json_t *all = said ? json_copy(said) : json_object();
+    matcher_join(job->matcher, all);
+    if (json_object_size(all) > 0) return job->gathered = all;
+    json_decref(all);
+    return NULL;
+}
+
 static struct job_outcome failed(struct job *job, enum job_end end)
 {
     return (struct job_outcome){.end = end,
-                                .metrics = end != JOB_STOPPED ? NULL
-                                           : job->result      ? job->result
-                                                              : job->last_report,
+                                .metrics = end == JOB_STOPPED ? gather(job) : NULL,
                                 .reason = plain_bounded(&job->arena, job->reason, sizeof job->reason - 1),
                                 .signal = job->signal};
+}
+
+static void say_missing(struct job *job, const char *missing)
+{
+    if (job->matcher && matcher_why(job->matcher, missing, job->reason, sizeof job->reason)) return;
+    if (job->result)
+        snprintf(job->reason, sizeof job->reason, "the result lacks the metric '%s'", missing);
+    else if (job->last_report)
+        snprintf(job->reason, sizeof job->reason, "exit 0 without a result, and the last report lacks '%s'", missing);
+    else
+        snprintf(job->reason, sizeof job->reason, "exit 0 without a result or report");
 }
 
 static struct job_outcome outcome_of_exit(struct job *job)
@@ -143,14 +170,12 @@ static struct job_outcome outcome_of_exit(struct job *job)
                  job->last_error);
         return failed(job, JOB_CRASHED);
     }
-    const json_t *metrics = job->result ? job->result : job->last_report;
-    if (metrics && has_every_metric(job, metrics, &missing)) return (struct job_outcome){JOB_COMPLETE, metrics, "", 0};
-    if (job->result)
-        snprintf(job->reason, sizeof job->reason, "the result lacks the metric '%s'", missing);
-    else if (metrics)
-        snprintf(job->reason, sizeof job->reason, "exit 0 without a result, and the last report lacks '%s'", missing);
-    else
-        snprintf(job->reason, sizeof job->reason, "exit 0 without a result or report");
+    if (job->matcher) matcher_read_files(job->matcher, job->dir);
+    if (job->verdict != JOB_COMPLETE) return failed(job, job->verdict); /* of what was in a file */
+    const json_t *metrics = gather(job);
+    bool whole = has_every_metric(job, metrics, &missing);
+    if (metrics && whole) return (struct job_outcome){JOB_COMPLETE, metrics, "", 0};
+    say_missing(job, missing);
     return failed(job, JOB_FAILED);
 }
 
@@ -160,6 +185,7 @@ static void finish(struct job *job)
 {
     flush(&job->out);
     flush(&job->err);
+    if (job->matcher) matcher_end(job->matcher);
     job->state = JOB_CLOSED;
     struct job_outcome outcome = job->verdict == JOB_COMPLETE ? outcome_of_exit(job) : failed(job, job->verdict);
     close_channel(&job->out);
@@ -297,22 +323,34 @@ static void on_process_exit(uv_process_t *process, int64_t code, int signal)
 
 /* ---- reading ---- */
 
+/* Once it is stopped its last words still count: report, checkpoint, result. */
+static bool is_heard(const struct job *job)
+{
+    return job->verdict == JOB_COMPLETE || job->verdict == JOB_STOPPED;
+}
+
+static void take_report(struct job *job, long step, json_t *metrics)
+{
+    if (is_needed(job, "step")) json_object_set_new(metrics, "step", json_integer(step));
+    json_decref(job->last_report);
+    job->last_report = metrics;
+    job->handler.report(job->data, step, metrics);
+}
+
 static void on_message(struct job *job, const char *line, size_t len)
 {
     struct error err;
     struct message m;
-    bool stopped = job->verdict == JOB_STOPPED; /* its last words still count: report, checkpoint, result */
-    if (len == 0 || (job->verdict != JOB_COMPLETE && !stopped)) return;
+    bool stopped = job->verdict == JOB_STOPPED;
+    if (len == 0 || !is_heard(job)) return;
     if (contract_parse(line, len, &m, &err)) {
         if (!stopped) condemn(job, err.text);
         return;
     }
     switch (m.kind) {
     case MESSAGE_REPORT:
-        if (is_needed(job, "step")) json_object_set_new(m.metrics, "step", json_integer(m.step));
-        json_decref(job->last_report);
-        job->last_report = m.metrics;
-        job->handler.report(job->data, m.step, m.metrics);
+        if (job->matcher) matcher_join(job->matcher, m.metrics);
+        take_report(job, m.step, m.metrics);
         return;
     case MESSAGE_RESULT:
         if (job->result)
@@ -352,6 +390,20 @@ static void on_printed(void *data, const char *json, size_t len)
 static void on_stdout_line(struct job *job, char *line, size_t len)
 {
     contract_find(line, len, on_printed, job);
+}
+
+static void on_matched_report(void *data, long step, json_t *metrics)
+{
+    if (is_heard(data))
+        take_report(data, step, metrics);
+    else
+        json_decref(metrics);
+}
+
+static void on_wrong_match(void *data, const char *why)
+{
+    struct job *job = data;
+    if (job->verdict == JOB_COMPLETE) condemn(job, why);
 }
 
 static void on_stderr_line(struct job *job, char *line, size_t len)
@@ -419,6 +471,19 @@ static void take_output(struct channel *c, const char *bytes, size_t n)
     count_output(c->job, n);
 }
 
+/* Line by line: a report that the program makes itself gets what was found before it. */
+static void read_stdout(struct channel *c, const char *bytes, size_t n)
+{
+    while (n > 0) {
+        const char *end = memchr(bytes, '\n', n);
+        size_t k = end ? (size_t)(end - bytes) + 1 : n;
+        matcher_take(c->job->matcher, MATCH_STDOUT, bytes, k);
+        split_lines(c, bytes, k);
+        bytes += k;
+        n -= k;
+    }
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct job *job = stream->data;
@@ -426,7 +491,12 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
                         : stream == (uv_stream_t *)&job->err.pipe ? &job->err
                                                                   : &job->messages;
     if (n > 0 && c != &job->messages) take_output(c, buf->base, (size_t)n);
-    if (n > 0 && c != &job->err) split_lines(c, buf->base, (size_t)n);
+    bool match = n > 0 && job->matcher && is_heard(job);
+    if (match && c == &job->err) matcher_take(job->matcher, MATCH_STDERR, buf->base, (size_t)n);
+    if (match && c == &job->out)
+        read_stdout(c, buf->base, (size_t)n);
+    else if (n > 0 && c != &job->err)
+        split_lines(c, buf->base, (size_t)n);
     free(buf->base);
     if (n >= 0) return;
     flush(c);
@@ -481,35 +551,6 @@ static enum status prepare_folder(struct job *job, const struct job_spec *spec, 
     return s;
 }
 
-static size_t length(char *const *list)
-{
-    size_t n = 0;
-    while (list[n]) n++;
-    return n;
-}
-
-/* This process's environment, with the additions and the mark in front: getenv finds the first. */
-static char **environment(struct arena *arena, char *const *added, char *mark)
-{
-    size_t n = length(added), m = length(environ);
-    char **env = arena_array(arena, n + m + 2, sizeof *env);
-    memcpy(env, added, n * sizeof *env);
-    env[n++] = mark;
-    for (size_t i = 0; i < m; i++)
-        if (strncmp(environ[i], "NOCTURNE_", 9) != 0) env[n++] = environ[i];
-    return env;
-}
-
-static char **guarded(struct arena *arena, const char *guard, char *const *argv)
-{
-    size_t n = length(argv);
-    char **all = arena_array(arena, n + 3, sizeof *all);
-    all[0] = arena_strdup(arena, guard);
-    all[1] = arena_printf(arena, "%ld", (long)getpid());
-    memcpy(all + 2, argv, n * sizeof *all);
-    return all;
-}
-
 static int spawn(struct job *job, uv_loop_t *loop, const char *guard, const struct job_spec *spec)
 {
     const uv_stdio_flags output = UV_CREATE_PIPE | UV_WRITABLE_PIPE, both = output | UV_READABLE_PIPE;
@@ -521,8 +562,8 @@ static int spawn(struct job *job, uv_loop_t *loop, const char *guard, const stru
     };
     uv_process_options_t options = {.exit_cb = on_process_exit,
                                     .file = guard,
-                                    .args = guarded(&job->arena, guard, spec->argv),
-                                    .env = environment(&job->arena, spec->env, job->rescue.mark),
+                                    .args = invocation_argv(&job->arena, guard, spec->argv),
+                                    .env = invocation_env(&job->arena, spec->env, job->rescue.mark),
                                     .cwd = spec->cwd,
                                     .flags = UV_PROCESS_DETACHED, /* Ctrl-C is for the coordinator alone */
                                     .stdio_count = TRIAL_FD + 1,
@@ -539,6 +580,14 @@ static void keep_metric_names(struct job *job, const struct job_spec *spec)
     for (size_t i = 0; i < spec->n_metrics; i++) job->metric[i] = arena_strdup(&job->arena, spec->metric[i]);
 }
 
+static enum status prepare_matcher(struct job *job, const struct job_spec *spec, struct error *err)
+{
+    static const struct match_handler handler = {on_matched_report, on_wrong_match};
+    job->dir = arena_strdup(&job->arena, spec->dir);
+    if (spec->n_matches == 0) return STATUS_OK;
+    return matcher_create(spec->match, spec->n_matches, &handler, job, &job->matcher, err);
+}
+
 static void abandon(struct job *job)
 {
     job->state = JOB_CLOSED;
@@ -547,20 +596,6 @@ static void abandon(struct job *job)
     close_channel(&job->messages);
     uv_close((uv_handle_t *)&job->timer, on_close);
     if (job->process.data) uv_close((uv_handle_t *)&job->process, on_close);
-}
-
-/* Too long an argument, a missing folder: it is the study that asks for what cannot be, on any machine and at any time.
- */
-static void why_not(int code, const char *guard, const struct job_spec *spec, struct error *err)
-{
-    bool guarded = access(guard, X_OK) == 0, own = false;
-    static const int faults[] = {UV_E2BIG, UV_ENOENT, UV_EACCES, -ENOEXEC, UV_ENOTDIR, UV_ENAMETOOLONG, UV_ELOOP};
-    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) own |= guarded && code == faults[i];
-    error_set(err, own ? STATUS_INVALID : STATUS_FAILED, "cannot start %.200s: %s%s", spec->argv[0], uv_strerror(code),
-              code == UV_E2BIG
-                  ? " (an argument over 128 KiB, or all of them over the system's limit; a program finds its "
-                    "parameters in the file $NOCTURNE_PARAMS, too)"
-                  : "");
 }
 
 struct job *job_start(uv_loop_t *loop, const char *guard, const struct job_spec *spec,
@@ -582,6 +617,10 @@ struct job *job_start(uv_loop_t *loop, const char *guard, const struct job_spec 
     uv_timer_init(loop, &job->timer);
     job->timer.data = job;
     job->handles++;
+    if (prepare_matcher(job, spec, err)) {
+        abandon(job);
+        return NULL;
+    }
     if (prepare_folder(job, spec, err)) {
         if (err) err->status = STATUS_IO; /* it is not the study that keeps us from it */
         abandon(job);
@@ -589,7 +628,7 @@ struct job *job_start(uv_loop_t *loop, const char *guard, const struct job_spec 
     }
     int code = spawn(job, loop, guard, spec);
     if (code != 0) {
-        why_not(code, guard, spec, err);
+        invocation_blame(code, guard, spec->argv[0], err);
         abandon(job);
         return NULL;
     }
