@@ -3,8 +3,8 @@
 #include "workers/contract.h"
 #include "workers/files.h"
 #include "workers/guard.h"
+#include "workers/harvest.h"
 #include "workers/invocation.h"
-#include "workers/match.h"
 #include "workers/rescue.h"
 
 #include "tuner/base/arena.h"
@@ -44,9 +44,6 @@ struct job {
     struct channel out, err, messages;
     int handles; /* open libuv handles */
     struct arena arena;
-    const char **metric;
-    size_t n_metrics;
-    struct matcher *matcher; /* NULL: no metric has a pattern */
     const char *dir;
     int64_t grace_ms;
     double output_left;
@@ -55,9 +52,9 @@ struct job {
     char reason[512];
     int64_t exit_code;
     int signal;
-    json_t *result, *last_report, *gathered; /* gathered: either, with what patterns have found */
-    char last_error[256];                    /* last line on stderr */
-    bool held;                               /* nothing is read: back-pressure */
+    struct harvest harvest;
+    char last_error[256]; /* last line on stderr */
+    bool held;            /* nothing is read: back-pressure */
     struct rescue rescue;
     enum { RESCUE_NONE, RESCUE_AT_WORK, RESCUE_DONE } rescued;
 };
@@ -79,10 +76,7 @@ int64_t job_pid(const struct job *job)
 static void release(struct job *job)
 {
     if (--job->handles > 0) return;
-    json_decref(job->result);
-    json_decref(job->last_report);
-    json_decref(job->gathered);
-    matcher_free(job->matcher);
+    harvest_done(&job->harvest);
     redactor_done(&job->out.redactor);
     redactor_done(&job->err.redactor);
     free(job->out.buf);
@@ -104,57 +98,17 @@ static void close_channel(struct channel *c)
     if (!uv_is_closing((uv_handle_t *)&c->pipe)) uv_close((uv_handle_t *)&c->pipe, on_close);
 }
 
-static bool has_every_metric(const struct job *job, const json_t *metrics, const char **ret_missing)
-{
-    for (size_t i = 0; i < job->n_metrics; i++)
-        if (!json_object_get(metrics, job->metric[i])) {
-            *ret_missing = job->metric[i];
-            return false;
-        }
-    return true;
-}
-
-static bool is_needed(const struct job *job, const char *metric)
-{
-    for (size_t i = 0; i < job->n_metrics; i++)
-        if (strcmp(job->metric[i], metric) == 0) return true;
-    return false;
-}
-
-/* What it has said, or its last report, and what was found beside it; NULL: nothing. */
-static const json_t *gather(struct job *job)
-{
-    json_t *said = job->result ? job->result : job->last_report;
-    if (!job->matcher || job->gathered) return job->matcher ? job->gathered : said;
-    json_t *all = said ? json_copy(said) : json_object();
-    matcher_join(job->matcher, all);
-    if (json_object_size(all) > 0) return job->gathered = all;
-    json_decref(all);
-    return NULL;
-}
-
 static struct job_outcome failed(struct job *job, enum job_end end)
 {
     return (struct job_outcome){.end = end,
-                                .metrics = end == JOB_STOPPED ? gather(job) : NULL,
+                                .metrics = end == JOB_STOPPED ? harvest_metrics(&job->harvest) : NULL,
                                 .reason = plain_bounded(&job->arena, job->reason, sizeof job->reason - 1),
                                 .signal = job->signal};
 }
 
-static void say_missing(struct job *job, const char *missing)
-{
-    if (job->matcher && matcher_why(job->matcher, missing, job->reason, sizeof job->reason)) return;
-    if (job->result)
-        snprintf(job->reason, sizeof job->reason, "the result lacks the metric '%s'", missing);
-    else if (job->last_report)
-        snprintf(job->reason, sizeof job->reason, "exit 0 without a result, and the last report lacks '%s'", missing);
-    else
-        snprintf(job->reason, sizeof job->reason, "exit 0 without a result or report");
-}
-
 static struct job_outcome outcome_of_exit(struct job *job)
 {
-    const char *missing = "", *sep = *job->last_error ? ": " : "";
+    const char *sep = *job->last_error ? ": " : "";
     if (job->signal) {
         snprintf(job->reason, sizeof job->reason, "killed by signal %d (%s)%s%.250s", job->signal,
                  strsignal(job->signal), sep, job->last_error);
@@ -170,12 +124,10 @@ static struct job_outcome outcome_of_exit(struct job *job)
                  job->last_error);
         return failed(job, JOB_CRASHED);
     }
-    if (job->matcher) matcher_read_files(job->matcher, job->dir);
-    if (job->verdict != JOB_COMPLETE) return failed(job, job->verdict); /* of what was in a file */
-    const json_t *metrics = gather(job);
-    bool whole = has_every_metric(job, metrics, &missing);
-    if (metrics && whole) return (struct job_outcome){JOB_COMPLETE, metrics, "", 0};
-    say_missing(job, missing);
+    if (job->harvest.matcher) matcher_read_files(job->harvest.matcher, job->dir);
+    if (job->verdict != JOB_COMPLETE) return failed(job, job->verdict); /* for what was in a file */
+    if (harvest_is_whole(&job->harvest, job->reason, sizeof job->reason))
+        return (struct job_outcome){JOB_COMPLETE, harvest_metrics(&job->harvest), "", 0};
     return failed(job, JOB_FAILED);
 }
 
@@ -185,7 +137,7 @@ static void finish(struct job *job)
 {
     flush(&job->out);
     flush(&job->err);
-    if (job->matcher) matcher_end(job->matcher);
+    if (job->harvest.matcher) matcher_end(job->harvest.matcher);
     job->state = JOB_CLOSED;
     struct job_outcome outcome = job->verdict == JOB_COMPLETE ? outcome_of_exit(job) : failed(job, job->verdict);
     close_channel(&job->out);
@@ -329,12 +281,9 @@ static bool is_heard(const struct job *job)
     return job->verdict == JOB_COMPLETE || job->verdict == JOB_STOPPED;
 }
 
-static void take_report(struct job *job, long step, json_t *metrics)
+static void take_report(struct job *job, long step, json_t *metrics, bool said)
 {
-    if (is_needed(job, "step")) json_object_set_new(metrics, "step", json_integer(step));
-    json_decref(job->last_report);
-    job->last_report = metrics;
-    job->handler.report(job->data, step, metrics);
+    job->handler.report(job->data, step, harvest_report(&job->harvest, step, metrics, said));
 }
 
 static void on_message(struct job *job, const char *line, size_t len)
@@ -348,16 +297,8 @@ static void on_message(struct job *job, const char *line, size_t len)
         return;
     }
     switch (m.kind) {
-    case MESSAGE_REPORT:
-        if (job->matcher) matcher_join(job->matcher, m.metrics);
-        take_report(job, m.step, m.metrics);
-        return;
-    case MESSAGE_RESULT:
-        if (job->result)
-            json_decref(m.metrics); /* the first one counts */
-        else
-            job->result = m.metrics;
-        return;
+    case MESSAGE_REPORT: take_report(job, m.step, m.metrics, true); return;
+    case MESSAGE_RESULT: harvest_result(&job->harvest, m.metrics); return;
     case MESSAGE_INFEASIBLE:
         if (stopped) return;
         job->verdict = JOB_INFEASIBLE;
@@ -395,7 +336,7 @@ static void on_stdout_line(struct job *job, char *line, size_t len)
 static void on_matched_report(void *data, long step, json_t *metrics)
 {
     if (is_heard(data))
-        take_report(data, step, metrics);
+        take_report(data, step, metrics, false);
     else
         json_decref(metrics);
 }
@@ -477,7 +418,7 @@ static void read_stdout(struct channel *c, const char *bytes, size_t n)
     while (n > 0) {
         const char *end = memchr(bytes, '\n', n);
         size_t k = end ? (size_t)(end - bytes) + 1 : n;
-        matcher_take(c->job->matcher, MATCH_STDOUT, bytes, k);
+        matcher_take(c->job->harvest.matcher, MATCH_STDOUT, bytes, k);
         split_lines(c, bytes, k);
         bytes += k;
         n -= k;
@@ -491,8 +432,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
                         : stream == (uv_stream_t *)&job->err.pipe ? &job->err
                                                                   : &job->messages;
     if (n > 0 && c != &job->messages) take_output(c, buf->base, (size_t)n);
-    bool match = n > 0 && job->matcher && is_heard(job);
-    if (match && c == &job->err) matcher_take(job->matcher, MATCH_STDERR, buf->base, (size_t)n);
+    bool match = n > 0 && job->harvest.matcher && is_heard(job);
+    if (match && c == &job->err) matcher_take(job->harvest.matcher, MATCH_STDERR, buf->base, (size_t)n);
     if (match && c == &job->out)
         read_stdout(c, buf->base, (size_t)n);
     else if (n > 0 && c != &job->err)
@@ -525,6 +466,8 @@ void job_hold(struct job *job, bool held)
 }
 
 /* ---- starting ---- */
+
+static const struct match_handler match_handler = {on_matched_report, on_wrong_match};
 
 static void open_channel(struct job *job, uv_loop_t *loop, struct channel *c,
                          void (*line)(struct job *, char *, size_t))
@@ -573,21 +516,6 @@ static int spawn(struct job *job, uv_loop_t *loop, const char *guard, const stru
     return uv_spawn(loop, &job->process, &options);
 }
 
-static void keep_metric_names(struct job *job, const struct job_spec *spec)
-{
-    job->n_metrics = spec->n_metrics;
-    job->metric = arena_array(&job->arena, spec->n_metrics, sizeof *job->metric);
-    for (size_t i = 0; i < spec->n_metrics; i++) job->metric[i] = arena_strdup(&job->arena, spec->metric[i]);
-}
-
-static enum status prepare_matcher(struct job *job, const struct job_spec *spec, struct error *err)
-{
-    static const struct match_handler handler = {on_matched_report, on_wrong_match};
-    job->dir = arena_strdup(&job->arena, spec->dir);
-    if (spec->n_matches == 0) return STATUS_OK;
-    return matcher_create(spec->match, spec->n_matches, &handler, job, &job->matcher, err);
-}
-
 static void abandon(struct job *job)
 {
     job->state = JOB_CLOSED;
@@ -610,14 +538,14 @@ struct job *job_start(uv_loop_t *loop, const char *guard, const struct job_spec 
     job->grace_ms = spec->grace_ms;
     job->output_left = spec->output_max;
     rescue_init(&job->rescue);
-    keep_metric_names(job, spec);
+    job->dir = arena_strdup(&job->arena, spec->dir);
     open_channel(job, loop, &job->out, on_stdout_line);
     open_channel(job, loop, &job->err, on_stderr_line);
     open_channel(job, loop, &job->messages, on_message_line);
     uv_timer_init(loop, &job->timer);
     job->timer.data = job;
     job->handles++;
-    if (prepare_matcher(job, spec, err)) {
+    if (harvest_init(&job->harvest, spec, &match_handler, job, &job->arena, err)) {
         abandon(job);
         return NULL;
     }

@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LAST_LINES = 3, LAST_ROOM = 512, SHOWN_ROOM = 61, STEP_DIGITS_MAX = 18, NUMBER_MAX = 60 };
+enum { LAST_LINES = 3, LAST_ROOM = 512, SHOWN_ROOM = 81, STEP_DIGITS_MAX = 18, NUMBER_MAX = 60 };
 
 struct lines { /* one stream: what has come of a line that is not whole yet */
     char *bytes;
