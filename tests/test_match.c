@@ -208,11 +208,11 @@ static void test_matcher__what_is_a_number(void **state)
     (void)state;
     static const struct {
         const char *text, *joined;
-    } cases[] = {{"0.87", "0.87"},      {".5", "0.5"}, {"+3", "3"},   {"-2", "-2"},        {"1e-3", "0.001"},
-                 {"1E3", "1000"},       {"7.0", "7"},  {" 4 ", "4"},  {"5.", "5"},         {"1,234.5", NULL},
-                 {"87.3%", NULL},       {"nan", NULL}, {"inf", NULL}, {"-Infinity", NULL}, {"1e999", NULL},
-                 {"0x10", NULL},        {"1 2", NULL}, {"--1", NULL}, {"1e", NULL},        {"n/a", NULL},
-                 {"3100000", "3100000"}};
+    } cases[] = {{"0.87", "0.87"}, {".5", "0.5"},       {"+3", "3"},       {"-2", "-2"},          {"1e-3", "0.001"},
+                 {"1E3", "1000"},  {"7.0", "7"},        {" 4 ", "4"},      {"5.", "5"},           {"0.87.", "0.87"},
+                 {"0.8.7", NULL},  {"..", NULL},        {"1,234.5", NULL}, {"87.3%", NULL},       {"nan", NULL},
+                 {"inf", NULL},    {"-Infinity", NULL}, {"1e999", NULL},   {"0x10", NULL},        {"1 2", NULL},
+                 {"--1", NULL},    {"1e", NULL},        {"n/a", NULL},     {"3100000", "3100000"}};
     const struct job_match match = {.metric = "acc", .pattern = "acc:(.*)"};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct said said = {.n = 0};

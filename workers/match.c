@@ -70,11 +70,12 @@ static struct span trim(struct span s)
     return s;
 }
 
-/* Decimal and finite: 0.87, .5, +3, 1e-3. */
+/* Decimal and finite: 0.87, .5, +3, 1e-3; "[0-9.]+" takes the full stop behind it along. */
 static bool read_number(struct span s, double *ret)
 {
     char text[NUMBER_MAX + 1];
     s = trim(s);
+    if (s.n > 1 && s.at[s.n - 1] == '.') s.n--;
     if (s.n == 0 || s.n > NUMBER_MAX) return false;
     memcpy(text, s.at, s.n);
     text[s.n] = 0;
