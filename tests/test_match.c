@@ -91,6 +91,17 @@ static void test_pattern__finds_the_last_number_of_a_line(void **state)
     expect_found("(?:acc=([0-9.]+))?", "nothing", NULL);
 }
 
+/* As a program prints that never ends its line. */
+static void test_pattern__many_matches_in_a_line(void **state)
+{
+    (void)state;
+    char line[4000] = "", text[100];
+    size_t n = 0;
+    for (int i = 1; i <= 200; i++) n += (size_t)snprintf(line + n, sizeof line - n, "%d: %d.5, ", i, i);
+    assert_true(found("(?P<step>\\d+): (?P<value>[0-9.]+)", line, text, sizeof text));
+    assert_string_equal(text, "200/200.5");
+}
+
 /* Whatever the pattern and the line are, the search ends: it takes time in proportion to the line. */
 static void test_pattern__evil_ones_end(void **state)
 {
@@ -413,7 +424,7 @@ static void test_job__reads_a_file_of_its_folder(void **state)
     expect_job("ln -s / $D/r", ACC, "r/etc/passwd", JOB_FAILED, "metric 'acc' was not found");
     expect_job("mkfifo $D/m.txt", ACC, "m.txt", JOB_FAILED, "metric 'acc' was not found");
     expect_job("mkdir $D/m.txt", ACC, "m.txt", JOB_FAILED, "metric 'acc' was not found");
-    expect_job("truncate -s 65M $D/m.txt; echo acc: 1 >>$D/m.txt", ACC, "m.txt", JOB_FAILED, "over 64 MiB");
+    expect_job("truncate -s 17M $D/m.txt; echo acc: 1 >>$D/m.txt", ACC, "m.txt", JOB_FAILED, "over 16 MiB");
 }
 
 static void test_job__reports_and_stops(void **state)
@@ -441,6 +452,11 @@ static void test_job__reports_and_stops(void **state)
     assert_int_equal(w->end, JOB_COMPLETE);
     assert_int_equal(w->reports, 2);
     watch_free(w);
+    w = run("seq 0 9999 | sed 's/$/,0.5/' >$D/m; echo 10000,0.75 >>$D/m", &rows, 1, false);
+    assert_int_equal(w->end, JOB_COMPLETE);
+    assert_int_equal(w->reports, MATCH_FILE_REPORTS_MAX);
+    assert_near(json_number_value(json_object_get(w->metrics, "acc")), 0.75, 0);
+    watch_free(w);
     w = run("printf '0,0.1\\n1,bad\\n' >$D/m", &rows, 1, false);
     assert_int_equal(w->end, JOB_FAILED);
     assert_contains(w->reason, "'bad' is not a finite number");
@@ -466,6 +482,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pattern__says_what_is_wrong),
         cmocka_unit_test(test_pattern__finds_the_last_number_of_a_line),
+        cmocka_unit_test(test_pattern__many_matches_in_a_line),
         cmocka_unit_test(test_pattern__evil_ones_end),
         cmocka_unit_test(test_matcher__lines_in_any_pieces),
         cmocka_unit_test(test_matcher__both_streams_have_lines_of_their_own),

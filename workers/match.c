@@ -40,6 +40,7 @@ struct source {
     char problem[300];                 /* with its file; "": none */
     enum { STEP_NONE, STEP_OPEN, STEP_SAID } state;
     long step;
+    size_t reports; /* that were said */
 };
 
 struct reading { /* of one metric */
@@ -101,6 +102,8 @@ static void say_step(struct matcher *m, struct source *s)
 {
     if (s->state != STEP_OPEN) return;
     s->state = STEP_SAID;
+    if (s->file && s->reports == MATCH_FILE_REPORTS_MAX) return; /* all come at once: nobody can hold them back */
+    s->reports++;
     json_t *metrics = json_object();
     for (size_t i = 0; i < m->n; i++) {
         const struct reading *r = &m->reading[i];

@@ -13,7 +13,7 @@
 
 #include "workers/workers.h"
 
-enum { MATCH_LINE_MAX = 1 << 20, MATCH_FILE_MAX = 64 << 20 };
+enum { MATCH_LINE_MAX = 1 << 20, MATCH_FILE_MAX = 16 << 20, MATCH_FILE_REPORTS_MAX = 4096 };
 
 enum match_stream { MATCH_STDOUT, MATCH_STDERR, MATCH_STREAMS };
 

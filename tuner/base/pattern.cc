@@ -5,6 +5,7 @@ extern "C" {
 
 #include <re2/re2.h>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <string>
@@ -113,13 +114,21 @@ static size_t behind(const char *line, size_t n, const re2::StringPiece &match)
     return at;
 }
 
+/* Each search may look at all that is left of the line: together they look at WORK_MAX bytes, or at some lines' worth.
+ */
+static size_t matches_max(size_t n)
+{
+    static const size_t WORK_MAX = 16 << 20, FEW = 16;
+    return std::min<size_t>(PATTERN_MATCHES_MAX, std::max<size_t>(FEW, WORK_MAX / (n + 1)));
+}
+
 extern "C" bool pattern_find(const struct pattern *p, const char *line, size_t n, struct pattern_match *ret)
 {
     const re2::StringPiece text(line, n);
     re2::StringPiece group[3];
     bool found = false;
-    size_t at = 0;
-    for (int i = 0; i < PATTERN_MATCHES_MAX && at <= n; i++) {
+    size_t at = 0, max = matches_max(n);
+    for (size_t i = 0; i < max && at <= n; i++) {
         if (!p->re.Match(text, at, n, RE2::UNANCHORED, group, 1 + p->re.NumberOfCapturingGroups())) break;
         at = behind(line, n, group[0]);
         if (group[p->value].empty()) continue;
