@@ -43,7 +43,7 @@ def sources():
     for top in ("surrogate", "workers", "store", "tuner"):
         for folder, _, files in os.walk(os.path.join(ROOT, top)):
             for name in files:
-                if name.endswith((".c", ".h")):
+                if name.endswith((".c", ".cc", ".h")):
                     yield os.path.relpath(os.path.join(folder, name), ROOT)
 
 

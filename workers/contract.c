@@ -123,11 +123,18 @@ static size_t object_length(const char *text, size_t len)
     return len;
 }
 
-static void find_in_part(char *text, size_t len, void (*message)(void *, const char *, size_t), void *data)
+size_t contract_clean(char **line, size_t len)
 {
     static const char bom[] = "\xef\xbb\xbf";
-    len = strip(text, len);
-    if (len >= 3 && memcmp(text, bom, 3) == 0) text += 3, len -= 3;
+    len = strip(*line, len);
+    if (len < 3 || memcmp(*line, bom, 3) != 0) return len;
+    *line += 3;
+    return len - 3;
+}
+
+static void find_in_part(char *text, size_t len, void (*message)(void *, const char *, size_t), void *data)
+{
+    len = contract_clean(&text, len);
     size_t begin = blanks(text, len);
     for (size_t i = begin; i + WORD_LEN <= len; i++) {
         const char *word = memmem(text + i, len - i, WORD, WORD_LEN);

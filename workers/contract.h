@@ -31,6 +31,10 @@ struct message {
  * line that begins with the word but holds no object is one, too: a mistake to be told. `line` is changed. */
 void contract_find(char *line, size_t len, void (*message)(void *data, const char *json, size_t len), void *data);
 
+/* A line without ANSI sequences, a byte order mark, and control characters but for tabs: shorter, in place. *line moves
+ * behind the mark. */
+size_t contract_clean(char **line, size_t len);
+
 enum status contract_parse(const char *line, size_t len, struct message *ret, struct error *err);
 
 #endif

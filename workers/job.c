@@ -3,6 +3,8 @@
 #include "workers/contract.h"
 #include "workers/files.h"
 #include "workers/guard.h"
+#include "workers/harvest.h"
+#include "workers/invocation.h"
 #include "workers/rescue.h"
 
 #include "tuner/base/arena.h"
@@ -43,8 +45,7 @@ struct job {
     struct channel out, err, messages;
     int handles; /* open libuv handles */
     struct arena arena;
-    const char **metric;
-    size_t n_metrics;
+    const char *dir;
     int64_t grace_ms;
     double output_left;
     /* what became of it */
@@ -52,7 +53,7 @@ struct job {
     char reason[512];
     int64_t exit_code;
     int signal;
-    json_t *result, *last_report;
+    struct harvest harvest;
     char last_error[256]; /* last line on stderr */
     bool held;            /* nothing is read: back-pressure */
     struct rescue rescue;
@@ -76,8 +77,7 @@ int64_t job_pid(const struct job *job)
 static void release(struct job *job)
 {
     if (--job->handles > 0) return;
-    json_decref(job->result);
-    json_decref(job->last_report);
+    harvest_done(&job->harvest);
     redactor_done(&job->out.redactor);
     redactor_done(&job->err.redactor);
     free(job->out.buf);
@@ -99,37 +99,17 @@ static void close_channel(struct channel *c)
     if (!uv_is_closing((uv_handle_t *)&c->pipe)) uv_close((uv_handle_t *)&c->pipe, on_close);
 }
 
-static bool has_every_metric(const struct job *job, const json_t *metrics, const char **ret_missing)
-{
-    for (size_t i = 0; i < job->n_metrics; i++)
-        if (!json_object_get(metrics, job->metric[i])) {
-            *ret_missing = job->metric[i];
-            return false;
-        }
-    return true;
-}
-
-static bool is_needed(const struct job *job, const char *metric)
-{
-    for (size_t i = 0; i < job->n_metrics; i++)
-        if (strcmp(job->metric[i], metric) == 0) return true;
-    return false;
-}
-
 static struct job_outcome failed(struct job *job, enum job_end end)
 {
     return (struct job_outcome){.end = end,
-                                .metrics = end != JOB_STOPPED ? NULL
-                                           : job->result      ? job->result
-                                                              : job->last_report,
+                                .metrics = end == JOB_STOPPED ? harvest_metrics(&job->harvest) : NULL,
                                 .reason = plain_bounded(&job->arena, job->reason, sizeof job->reason - 1),
                                 .signal = job->signal};
 }
 
 static struct job_outcome outcome_of_exit(struct job *job)
 {
-    const char *missing = "", *sep = *job->last_error ? ": " : "";
-    char hint[METRICS_HINT_MAX];
+    const char *sep = *job->last_error ? ": " : "";
     if (job->signal) {
         snprintf(job->reason, sizeof job->reason, "killed by signal %d (%s)%s%.250s", job->signal,
                  strsignal(job->signal), sep, job->last_error);
@@ -145,16 +125,10 @@ static struct job_outcome outcome_of_exit(struct job *job)
                  job->last_error);
         return failed(job, JOB_CRASHED);
     }
-    const json_t *metrics = job->result ? job->result : job->last_report;
-    if (metrics && has_every_metric(job, metrics, &missing)) return (struct job_outcome){JOB_COMPLETE, metrics, "", 0};
-    if (job->result)
-        snprintf(job->reason, sizeof job->reason, "the result lacks the metric '%s'%s", missing,
-                 metrics_hint(metrics, missing, hint, sizeof hint));
-    else if (metrics)
-        snprintf(job->reason, sizeof job->reason, "exit 0 without a result, and the last report lacks '%s'%s", missing,
-                 metrics_hint(metrics, missing, hint, sizeof hint));
-    else
-        snprintf(job->reason, sizeof job->reason, "exit 0 without a result or report");
+    if (job->harvest.matcher) matcher_read_files(job->harvest.matcher, job->dir);
+    if (job->verdict != JOB_COMPLETE) return failed(job, job->verdict); /* for what was in a file */
+    if (harvest_is_whole(&job->harvest, job->reason, sizeof job->reason))
+        return (struct job_outcome){JOB_COMPLETE, harvest_metrics(&job->harvest), "", 0};
     return failed(job, JOB_FAILED);
 }
 
@@ -164,6 +138,7 @@ static void finish(struct job *job)
 {
     flush(&job->out);
     flush(&job->err);
+    if (job->harvest.matcher) matcher_end(job->harvest.matcher);
     job->state = JOB_CLOSED;
     struct job_outcome outcome = job->verdict == JOB_COMPLETE ? outcome_of_exit(job) : failed(job, job->verdict);
     close_channel(&job->out);
@@ -301,29 +276,30 @@ static void on_process_exit(uv_process_t *process, int64_t code, int signal)
 
 /* ---- reading ---- */
 
+/* Once it is stopped its last words still count: report, checkpoint, result. */
+static bool is_heard(const struct job *job)
+{
+    return job->verdict == JOB_COMPLETE || job->verdict == JOB_STOPPED;
+}
+
+static void take_report(struct job *job, long step, json_t *metrics, bool said)
+{
+    job->handler.report(job->data, step, harvest_report(&job->harvest, step, metrics, said));
+}
+
 static void on_message(struct job *job, const char *line, size_t len)
 {
     struct error err;
     struct message m;
-    bool stopped = job->verdict == JOB_STOPPED; /* its last words still count: report, checkpoint, result */
-    if (len == 0 || (job->verdict != JOB_COMPLETE && !stopped)) return;
+    bool stopped = job->verdict == JOB_STOPPED;
+    if (len == 0 || !is_heard(job)) return;
     if (contract_parse(line, len, &m, &err)) {
         if (!stopped) condemn(job, err.text);
         return;
     }
     switch (m.kind) {
-    case MESSAGE_REPORT:
-        if (is_needed(job, "step")) json_object_set_new(m.metrics, "step", json_integer(m.step));
-        json_decref(job->last_report);
-        job->last_report = m.metrics;
-        job->handler.report(job->data, m.step, m.metrics);
-        return;
-    case MESSAGE_RESULT:
-        if (job->result)
-            json_decref(m.metrics); /* the first one counts */
-        else
-            job->result = m.metrics;
-        return;
+    case MESSAGE_REPORT: take_report(job, m.step, m.metrics, true); return;
+    case MESSAGE_RESULT: harvest_result(&job->harvest, m.metrics); return;
     case MESSAGE_INFEASIBLE:
         if (stopped) return;
         job->verdict = JOB_INFEASIBLE;
@@ -356,6 +332,20 @@ static void on_printed(void *data, const char *json, size_t len)
 static void on_stdout_line(struct job *job, char *line, size_t len)
 {
     contract_find(line, len, on_printed, job);
+}
+
+static void on_matched_report(void *data, long step, json_t *metrics)
+{
+    if (is_heard(data))
+        take_report(data, step, metrics, false);
+    else
+        json_decref(metrics);
+}
+
+static void on_wrong_match(void *data, const char *why)
+{
+    struct job *job = data;
+    if (job->verdict == JOB_COMPLETE) condemn(job, why);
 }
 
 static void on_stderr_line(struct job *job, char *line, size_t len)
@@ -423,6 +413,19 @@ static void take_output(struct channel *c, const char *bytes, size_t n)
     count_output(c->job, n);
 }
 
+/* Line by line: a report that the program makes itself gets what was found before it. */
+static void read_stdout(struct channel *c, const char *bytes, size_t n)
+{
+    while (n > 0) {
+        const char *end = memchr(bytes, '\n', n);
+        size_t k = end ? (size_t)(end - bytes) + 1 : n;
+        matcher_take(c->job->harvest.matcher, MATCH_STDOUT, bytes, k);
+        split_lines(c, bytes, k);
+        bytes += k;
+        n -= k;
+    }
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct job *job = stream->data;
@@ -430,7 +433,12 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
                         : stream == (uv_stream_t *)&job->err.pipe ? &job->err
                                                                   : &job->messages;
     if (n > 0 && c != &job->messages) take_output(c, buf->base, (size_t)n);
-    if (n > 0 && c != &job->err) split_lines(c, buf->base, (size_t)n);
+    bool match = n > 0 && job->harvest.matcher && is_heard(job);
+    if (match && c == &job->err) matcher_take(job->harvest.matcher, MATCH_STDERR, buf->base, (size_t)n);
+    if (match && c == &job->out)
+        read_stdout(c, buf->base, (size_t)n);
+    else if (n > 0 && c != &job->err)
+        split_lines(c, buf->base, (size_t)n);
     free(buf->base);
     if (n >= 0) return;
     flush(c);
@@ -460,6 +468,8 @@ void job_hold(struct job *job, bool held)
 
 /* ---- starting ---- */
 
+static const struct match_handler match_handler = {on_matched_report, on_wrong_match};
+
 static void open_channel(struct job *job, uv_loop_t *loop, struct channel *c,
                          void (*line)(struct job *, char *, size_t))
 {
@@ -485,44 +495,6 @@ static enum status prepare_folder(struct job *job, const struct job_spec *spec, 
     return s;
 }
 
-static size_t length(char *const *list)
-{
-    size_t n = 0;
-    while (list[n]) n++;
-    return n;
-}
-
-static bool is_among(char *const *added, size_t n, const char *variable)
-{
-    size_t name = strcspn(variable, "=") + 1;
-    for (size_t i = 0; i < n; i++)
-        if (strncmp(added[i], variable, name) == 0) return true;
-    return false;
-}
-
-/* This process's environment, and the additions and the mark, which come instead of what had their names. */
-static char **environment(struct arena *arena, char *const *added, char *mark)
-{
-    size_t n = length(added), m = length(environ);
-    char **env = arena_array(arena, n + m + 2, sizeof *env);
-    memcpy(env, added, n * sizeof *env);
-    env[n++] = mark;
-    const size_t own = n;
-    for (size_t i = 0; i < m; i++)
-        if (strncmp(environ[i], "NOCTURNE_", 9) != 0 && !is_among(env, own, environ[i])) env[n++] = environ[i];
-    return env;
-}
-
-static char **guarded(struct arena *arena, const char *guard, char *const *argv)
-{
-    size_t n = length(argv);
-    char **all = arena_array(arena, n + 3, sizeof *all);
-    all[0] = arena_strdup(arena, guard);
-    all[1] = arena_printf(arena, "%ld", (long)getpid());
-    memcpy(all + 2, argv, n * sizeof *all);
-    return all;
-}
-
 static int spawn(struct job *job, uv_loop_t *loop, const char *guard, const struct job_spec *spec, int lock)
 {
     const uv_stdio_flags output = UV_CREATE_PIPE | UV_WRITABLE_PIPE, both = output | UV_READABLE_PIPE;
@@ -535,8 +507,8 @@ static int spawn(struct job *job, uv_loop_t *loop, const char *guard, const stru
     };
     uv_process_options_t options = {.exit_cb = on_process_exit,
                                     .file = guard,
-                                    .args = guarded(&job->arena, guard, spec->argv),
-                                    .env = environment(&job->arena, spec->env, job->rescue.mark),
+                                    .args = invocation_argv(&job->arena, guard, spec->argv),
+                                    .env = invocation_env(&job->arena, spec->env, job->rescue.mark),
                                     .cwd = spec->cwd,
                                     .flags = UV_PROCESS_DETACHED, /* Ctrl-C is for the coordinator alone */
                                     .stdio_count = lock < 0 ? TRIAL_FD + 1 : GUARD_LOCK_FD + 1,
@@ -544,13 +516,6 @@ static int spawn(struct job *job, uv_loop_t *loop, const char *guard, const stru
     job->process.data = job;
     job->handles++; /* uv_spawn initialises the handle even if it fails */
     return uv_spawn(loop, &job->process, &options);
-}
-
-static void keep_metric_names(struct job *job, const struct job_spec *spec)
-{
-    job->n_metrics = spec->n_metrics;
-    job->metric = arena_array(&job->arena, spec->n_metrics, sizeof *job->metric);
-    for (size_t i = 0; i < spec->n_metrics; i++) job->metric[i] = arena_strdup(&job->arena, spec->metric[i]);
 }
 
 static void abandon(struct job *job)
@@ -561,20 +526,6 @@ static void abandon(struct job *job)
     close_channel(&job->messages);
     uv_close((uv_handle_t *)&job->timer, on_close);
     if (job->process.data) uv_close((uv_handle_t *)&job->process, on_close);
-}
-
-/* Too long an argument, a missing folder: it is the study that asks for what cannot be, on any machine and at any time.
- */
-static void why_not(int code, const char *guard, const struct job_spec *spec, struct error *err)
-{
-    bool guarded = access(guard, X_OK) == 0, own = false;
-    static const int faults[] = {UV_E2BIG, UV_ENOENT, UV_EACCES, -ENOEXEC, UV_ENOTDIR, UV_ENAMETOOLONG, UV_ELOOP};
-    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) own |= guarded && code == faults[i];
-    error_set(err, own ? STATUS_INVALID : STATUS_FAILED, "cannot start %.200s: %s%s", spec->argv[0], uv_strerror(code),
-              code == UV_E2BIG
-                  ? " (an argument over 128 KiB, or all of them over the system's limit; a program finds its "
-                    "parameters in the file $NOCTURNE_PARAMS, too)"
-                  : "");
 }
 
 struct job *job_start(uv_loop_t *loop, const char *guard, const struct job_spec *spec, int lock,
@@ -589,13 +540,17 @@ struct job *job_start(uv_loop_t *loop, const char *guard, const struct job_spec 
     job->grace_ms = spec->grace_ms;
     job->output_left = spec->output_max;
     rescue_init(&job->rescue);
-    keep_metric_names(job, spec);
+    job->dir = arena_strdup(&job->arena, spec->dir);
     open_channel(job, loop, &job->out, on_stdout_line);
     open_channel(job, loop, &job->err, on_stderr_line);
     open_channel(job, loop, &job->messages, on_message_line);
     uv_timer_init(loop, &job->timer);
     job->timer.data = job;
     job->handles++;
+    if (harvest_init(&job->harvest, spec, &match_handler, job, &job->arena, err)) {
+        abandon(job);
+        return NULL;
+    }
     if (prepare_folder(job, spec, err)) {
         if (err) err->status = STATUS_IO; /* it is not the study that keeps us from it */
         abandon(job);
@@ -603,7 +558,7 @@ struct job *job_start(uv_loop_t *loop, const char *guard, const struct job_spec 
     }
     int code = spawn(job, loop, guard, spec, lock);
     if (code != 0) {
-        why_not(code, guard, spec, err);
+        invocation_blame(code, guard, spec->argv[0], err);
         abandon(job);
         return NULL;
     }

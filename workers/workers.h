@@ -27,6 +27,11 @@
 struct workers;
 struct job;
 
+struct job_match { /* where a metric's number is found (base/pattern) */
+    const char *metric, *pattern;
+    const char *file; /* relative to the attempt's folder; NULL: what the program prints */
+};
+
 struct job_spec {              /* read during workers_start only */
     char *const *argv;         /* NULL-terminated; argv[0] is looked up in PATH, never in a shell */
     char *const *env;          /* NULL-terminated NAME=value, added to this process's environment */
@@ -35,6 +40,8 @@ struct job_spec {              /* read during workers_start only */
     const char *params;        /* text of params.json in `dir`; NOCTURNE_PARAMS */
     const char *const *metric; /* names that a result must have */
     size_t n_metrics;
+    const struct job_match *match;
+    size_t n_matches;
     int64_t timeout_ms, grace_ms; /* timeout 0: none; grace: between SIGTERM and SIGKILL */
     double output_max;            /* bytes on stdout and stderr together */
 };

@@ -42,6 +42,24 @@ const char *plain_bounded(struct arena *a, const char *text, size_t max)
     return out;
 }
 
+/* Bytes of the beginning that are ASCII for sure: by eights, as most text is. */
+static size_t skip_ascii(const char *bytes, size_t n)
+{
+    size_t at = 0;
+    for (uint64_t eight; at + sizeof eight <= n; at += sizeof eight) {
+        memcpy(&eight, bytes + at, sizeof eight);
+        if (eight & 0x8080808080808080u) break;
+    }
+    return at;
+}
+
+void plain_repair(char *bytes, size_t n)
+{
+    uint32_t ignored;
+    for (size_t at = skip_ascii(bytes, n), k; at < n; at += k)
+        if ((k = decode(bytes + at, &ignored)) == 0) bytes[at] = '?', k = 1;
+}
+
 static bool steers(uint32_t v)
 {
     return v < 32 || (v >= 127 && v < 160) || v == 0x200e || v == 0x200f || (v >= 0x2028 && v <= 0x202e) ||

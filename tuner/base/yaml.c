@@ -41,8 +41,10 @@ static enum status next(struct reader *r)
     const yaml_parser_t *p = &r->parser;
     yaml_event_delete(&r->event);
     if (yaml_parser_parse(&r->parser, &r->event)) return STATUS_OK;
-    return error_set(r->err, STATUS_INVALID, "%s:%zu:%zu: not YAML: %s", r->file, p->problem_mark.line + 1,
-                     p->problem_mark.column + 1, p->problem ? p->problem : "unreadable");
+    bool escape = p->problem && strstr(p->problem, "unknown escape character"); /* "\d" of a pattern */
+    return error_set(r->err, STATUS_INVALID, "%s:%zu:%zu: not YAML: %s%s", r->file, p->problem_mark.line + 1,
+                     p->problem_mark.column + 1, p->problem ? p->problem : "unreadable",
+                     escape ? "; in single quotes a backslash is itself" : "");
 }
 
 /* ---- lists that grow ---- */

@@ -5,6 +5,7 @@
 #include "tuner/coordinator/plan.h"
 
 #include "tuner/base/json.h"
+#include "tuner/base/plain.h"
 #include "tuner/base/width.h"
 #include "tuner/base/words.h"
 
@@ -71,10 +72,25 @@ static void print_interval(const char *name, const struct plan_interval *x, cons
     arena_done(&arena);
 }
 
+/* Where the numbers of an unmodified program are found. */
+static void print_matches(const struct objective *o)
+{
+    struct arena a = {0};
+    for (size_t i = 0; i < o->n_metrics; i++) {
+        const struct metric *m = &o->metric[i];
+        if (!m->match) continue;
+        printf("  %s %s%s: %s\n", width_cell(&a, m->name, NAME_WIDTH, false),
+               m->file ? plain_shown(&a, m->file) : "output", m->reported ? ", reports with a step" : "",
+               plain_shown(&a, m->match));
+    }
+    arena_done(&a);
+}
+
 static void print_plan(const struct session *s, const struct plan *p, const char *gpus)
 {
     char left[40];
     printf("study %s: valid; %zu complete trials to judge by\n", s->study->name, p->known);
+    print_matches(&s->study->objective);
     if (p->searches)
         printf("  still to run   %zu trials and %zu of the confirmation, %zu at a time\n", p->searches, p->confirms,
                p->slots);
@@ -97,16 +113,29 @@ static json_t *interval_json(const struct plan_interval *x)
                      json_number(x->high));
 }
 
+static json_t *matches_json(const struct objective *o)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < o->n_metrics; i++) {
+        const struct metric *m = &o->metric[i];
+        if (m->match)
+            json_array_append_new(out, json_pack("{s:s, s:s, s:s?, s:b}", "metric", m->name, "match", m->match, "file",
+                                                 m->file, "reports", m->reported));
+    }
+    return out;
+}
+
 static json_t *plan_json(const struct session *s, const struct plan *p, const struct gpus *gpus)
 {
     json_t *risks = json_array(), *ids = gpus ? json_array() : json_null(); /* null: as the environment has it */
     for (size_t i = 0; gpus && i < gpus->n; i++) json_array_append_new(ids, json_string(gpus->id[i]));
     for (size_t i = 0; i < p->n_risks; i++) json_array_append_new(risks, json_string(p->risk[i]));
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "study", s->study->name,
-                     "known", (json_int_t)p->known, "trials_left", (json_int_t)p->searches, "confirmations_left",
-                     (json_int_t)p->confirms, "slots", (json_int_t)p->slots, "gpus", ids, "trials",
-                     interval_json(&p->trials), "tokens", interval_json(&p->tokens), "ms", interval_json(&p->ms),
-                     "cost", interval_json(&p->cost), "probability_on_time", json_number(p->on_time), "left_ms",
+    return json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "study", s->study->name,
+                     "matches", matches_json(&s->study->objective), "known", (json_int_t)p->known, "trials_left",
+                     (json_int_t)p->searches, "confirmations_left", (json_int_t)p->confirms, "slots",
+                     (json_int_t)p->slots, "gpus", ids, "trials", interval_json(&p->trials), "tokens",
+                     interval_json(&p->tokens), "ms", interval_json(&p->ms), "cost", interval_json(&p->cost),
+                     "probability_on_time", json_number(p->on_time), "left_ms",
                      p->left_ms < INT64_MAX ? json_integer(p->left_ms) : json_null(), "risks", risks);
 }
 

@@ -7,10 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Python keeps what it prints to a pipe until there is enough of it: reports would come at the end. */
+static bool listens(const struct objective *o)
+{
+    for (size_t i = 0; i < o->n_metrics; i++)
+        if (o->metric[i].reported && !o->metric[i].file) return true;
+    return false;
+}
+
 static char **environment(const struct study *study, const struct trial *t, const char *dir, const char *resume,
                           size_t slot, const struct gpus *gpus, struct arena *a)
 {
-    char **env = arena_array(a, study->space.n + 12, sizeof *env), buf[SPACE_TEXT_MAX];
+    char **env = arena_array(a, study->space.n + 13, sizeof *env), buf[SPACE_TEXT_MAX];
     size_t n = 0;
     for (size_t i = 0; i < study->space.n; i++) {
         if (isnan(t->config[i])) continue; /* does not exist */
@@ -26,6 +34,7 @@ static char **environment(const struct study *study, const struct trial *t, cons
     env[n++] = arena_strdup(a, "NOCTURNE_FD=3");
     env[n++] = arena_printf(a, "NOCTURNE_SLOT=%zu", slot);
     if (gpus) env[n++] = gpus_of_slot(gpus, slot, a);
+    if (listens(&study->objective)) env[n++] = arena_strdup(a, "PYTHONUNBUFFERED=1");
     if (resume) env[n++] = arena_printf(a, "NOCTURNE_RESUME=%s", resume);
     return env;
 }
@@ -38,6 +47,18 @@ static const char **needed_metrics(const struct study *study, struct arena *a, s
         if (objective_uses(&study->objective, i)) name[n++] = study->objective.metric[i].name;
     *ret_n = n;
     return name;
+}
+
+static const struct job_match *matches(const struct study *study, struct arena *a, size_t *ret_n)
+{
+    struct job_match *match = arena_array(a, METRICS_MAX, sizeof *match);
+    size_t n = 0;
+    for (size_t i = 0; i < study->objective.n_metrics; i++) {
+        const struct metric *m = &study->objective.metric[i];
+        if (m->match) match[n++] = (struct job_match){.metric = m->name, .pattern = m->match, .file = m->file};
+    }
+    *ret_n = n;
+    return match;
 }
 
 char *launch_folder(const char *files, const struct study *study, const struct trial *t, long attempt,
@@ -85,6 +106,7 @@ enum status launch(struct workers *workers, const struct study *study, const str
                             .grace_ms = study->grace_ms,
                             .output_max = study->output_max};
     spec.metric = needed_metrics(study, &a, &spec.n_metrics);
+    spec.match = matches(study, &a, &spec.n_matches);
     enum status s = command_fill(study, t->config, &run, &a, &argv, &n_args, err);
     spec.argv = argv;
     if (!s) s = workers_start(workers, &spec, handler, data, ret, err);

@@ -211,6 +211,21 @@ static void check_constraints(const struct session *s, struct plan *plan)
     }
 }
 
+/* What is found without a step, or in a file, says nothing while the trial runs. */
+static void check_reports(const struct session *s, struct plan *plan)
+{
+    const struct objective *o = &s->study->objective;
+    bool any = false, during = false;
+    if (s->study->stopping.pruner == PRUNER_NONE) return;
+    for (size_t i = 0; i < o->n_metrics; i++) {
+        any |= o->metric[i].match != NULL;
+        during |= o->metric[i].reported && !o->metric[i].file;
+    }
+    if (any && !during)
+        warn(plan, "no 'match' reads a step, (?P<step>…), from the output: unless the program reports by itself, no "
+                   "trial is stopped early");
+}
+
 static void check_size(const struct session *s, long processors, struct plan *plan)
 {
     size_t d = s->study->space.n, n = s->tally.searched + plan->searches;
@@ -249,5 +264,6 @@ void plan_make(const struct session *s, long processors, struct plan *ret)
     check_timeout(s, ret);
     check_zero(s, ret);
     check_constraints(s, ret);
+    check_reports(s, ret);
     check_size(s, processors, ret);
 }

@@ -30,8 +30,11 @@ struct metric {
     const char *name;
     enum goal goal;
     enum metric_kind kind;
-    double of;   /* proportion: n; 0 = unknown */
-    double unit; /* the difference that weighs as much as all of the baseline does otherwise; 0 = that */
+    double of;         /* proportion: n; 0 = unknown */
+    double unit;       /* the difference that weighs as much as all of the baseline does otherwise; 0 = that */
+    const char *match; /* the pattern that finds it in what the program prints; NULL: the program says it itself */
+    const char *file;  /* in the trial's folder, in which it is found instead; NULL: in the output */
+    bool reported;     /* the pattern finds a step beside it: each match is a report */
 };
 
 enum objective_form { OBJECTIVE_WEIGHTS, OBJECTIVE_EXCHANGE, OBJECTIVE_SINGLE, OBJECTIVE_PARETO };

@@ -1,30 +1,66 @@
 /* The sections metrics, objective and constraints. */
 #include "tuner/study/file.h"
 
+#include "tuner/base/pattern.h"
 #include "tuner/base/words.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+enum { MATCH_FILE_NAME_MAX = 1000 };
+
+static enum status read_match(struct file *f, const struct yaml_node *v, struct metric *m)
+{
+    struct pattern *pattern = NULL;
+    struct error inner;
+    enum status s = file_need(f, v, YAML_TEXT, "match");
+    if (s) return s;
+    if (pattern_compile(v->text, &pattern, &inner)) return file_fail_with(f, v, &inner);
+    m->match = v->text;
+    m->reported = pattern_has_step(pattern);
+    pattern_free(pattern);
+    return STATUS_OK;
+}
+
+/* Below the trial's own folder, which a user may write as {dir}. */
+static enum status read_match_file(struct file *f, const struct yaml_node *v, struct metric *m)
+{
+    static const char folder[] = "{dir}/";
+    enum status s = file_need(f, v, YAML_TEXT, "file");
+    if (s) return s;
+    if (!m->match) return file_fail(f, v, "'file' needs 'match', the pattern that finds the number in it");
+    m->file = strncmp(v->text, folder, sizeof folder - 1) == 0 ? v->text + sizeof folder - 1 : v->text;
+    if (strpbrk(m->file, "{}"))
+        return file_fail(f, v, "'file' takes no placeholders; it is below {dir}, the trial's own folder");
+    if (strlen(m->file) > MATCH_FILE_NAME_MAX)
+        return file_fail(f, v, "'file' is over %d bytes long", MATCH_FILE_NAME_MAX);
+    if (!words_is_inside(m->file))
+        return file_fail(f, v, "'%.60s' leads out of the trial's folder; 'file' is a path below {dir}", v->text);
+    return STATUS_OK;
+}
+
 static enum status read_metric(struct file *f, const struct yaml_node *key, const struct yaml_node *node,
                                struct metric *m)
 {
-    static const struct key keys[] = {
-        {"goal", file_present}, {"kind", file_present}, {"of", file_present}, {"unit", file_present}};
+    static const struct key keys[] = {{"goal", file_present}, {"kind", file_present},  {"of", file_present},
+                                      {"unit", file_present}, {"match", file_present}, {"file", file_present}};
     static const char *const goals[] = {"minimize", "maximize"}, *const kinds[] = {"value", "proportion", "count"};
     size_t goal = 0, kind = METRIC_VALUE;
     enum status s = file_check_quantity(f, key, "a metric");
-    if (!s) s = file_check_keys(f, node, key->text, keys, 4);
+    if (!s) s = file_check_keys(f, node, key->text, keys, 6);
     if (s) return s;
     const struct yaml_node *g = yaml_get(node, "goal"), *k = yaml_get(node, "kind"), *of = yaml_get(node, "of"),
-                           *unit = yaml_get(node, "unit");
+                           *unit = yaml_get(node, "unit"), *match = yaml_get(node, "match"),
+                           *file = yaml_get(node, "file");
     if (!g) return file_fail(f, node, "metric '%s' needs a goal: minimize or maximize", key->text);
     s = file_choice(f, g, "goal", goals, 2, &goal);
     if (!s && k) s = file_choice(f, k, "kind", kinds, 3, &kind);
     if (!s && of) s = file_number(f, of, "of", 1, 1e12, &m->of);
     if (!s && of && kind != METRIC_PROPORTION) s = file_fail(f, of, "'of' belongs to kind: proportion");
     if (!s && unit) s = file_number(f, unit, "unit", 1e-300, 1e300, &m->unit);
+    if (!s && match) s = read_match(f, match, m);
+    if (!s && file) s = read_match_file(f, file, m);
     m->name = key->text;
     m->goal = goal ? GOAL_MAXIMIZE : GOAL_MINIMIZE;
     m->kind = (enum metric_kind)kind;

@@ -1,0 +1,86 @@
+#include "workers/harvest.h"
+
+#include "tuner/base/metrics.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum status harvest_init(struct harvest *h, const struct job_spec *spec, const struct match_handler *handler,
+                         void *data, struct arena *arena, struct error *err)
+{
+    *h = (struct harvest){.n_metrics = spec->n_metrics};
+    h->metric = arena_array(arena, spec->n_metrics, sizeof *h->metric);
+    for (size_t i = 0; i < spec->n_metrics; i++) h->metric[i] = arena_strdup(arena, spec->metric[i]);
+    if (spec->n_matches == 0) return STATUS_OK;
+    return matcher_create(spec->match, spec->n_matches, handler, data, &h->matcher, err);
+}
+
+void harvest_done(struct harvest *h)
+{
+    json_decref(h->result);
+    json_decref(h->last_report);
+    json_decref(h->gathered);
+    matcher_free(h->matcher);
+}
+
+static bool is_needed(const struct harvest *h, const char *metric)
+{
+    for (size_t i = 0; i < h->n_metrics; i++)
+        if (strcmp(h->metric[i], metric) == 0) return true;
+    return false;
+}
+
+const json_t *harvest_report(struct harvest *h, long step, json_t *metrics, bool said)
+{
+    if (said && h->matcher) matcher_join(h->matcher, metrics);
+    if (is_needed(h, "step")) json_object_set_new(metrics, "step", json_integer(step));
+    json_decref(h->last_report);
+    return h->last_report = metrics;
+}
+
+void harvest_result(struct harvest *h, json_t *metrics)
+{
+    if (h->result)
+        json_decref(metrics);
+    else
+        h->result = metrics;
+}
+
+const json_t *harvest_metrics(struct harvest *h)
+{
+    json_t *said = h->result ? h->result : h->last_report;
+    if (!h->matcher || h->gathered) return h->matcher ? h->gathered : said;
+    json_t *all = said ? json_copy(said) : json_object();
+    matcher_join(h->matcher, all);
+    if (json_object_size(all) > 0) return h->gathered = all;
+    json_decref(all);
+    return NULL;
+}
+
+static bool lacks(const struct harvest *h, const json_t *metrics, const char **ret)
+{
+    for (size_t i = 0; i < h->n_metrics; i++)
+        if (!json_object_get(metrics, h->metric[i])) {
+            *ret = h->metric[i];
+            return true;
+        }
+    return false;
+}
+
+bool harvest_is_whole(struct harvest *h, char *why, size_t size)
+{
+    const json_t *metrics = harvest_metrics(h);
+    const char *missing = "";
+    char hint[METRICS_HINT_MAX];
+    if (!lacks(h, metrics, &missing) && metrics) return true;
+    if (h->matcher && matcher_why(h->matcher, missing, why, size)) return false;
+    if (h->result)
+        snprintf(why, size, "the result lacks the metric '%s'%s", missing,
+                 metrics_hint(metrics, missing, hint, sizeof hint));
+    else if (h->last_report)
+        snprintf(why, size, "exit 0 without a result, and the last report lacks '%s'%s", missing,
+                 metrics_hint(metrics, missing, hint, sizeof hint));
+    else
+        snprintf(why, size, "exit 0 without a result or report");
+    return false;
+}
