@@ -55,36 +55,36 @@ void workers_free(struct workers *w)
 
 /* ---- locks ---- */
 
-/* *ret −1: something else is in its place; then nobody has it. */
-static enum status open_lock(const struct workers *w, size_t slot, bool make, int *ret, struct error *err)
+/* −1: its folder is not there, or something else is in its place; then nobody has it. */
+static int open_lock(const struct workers *w, size_t slot)
 {
     struct arena a = {0};
-    int folder = -1;
-    *ret = -1;
-    enum status s = w->folder ? beneath_folder(AT_FDCWD, w->folder, make, &folder, err) : STATUS_OK;
-    if (folder >= 0) {
-        beneath_open(folder, arena_printf(&a, ".slot.%zu", slot), O_RDWR | O_CREAT, 0600, ret, NULL);
+    int folder = -1, fd = -1;
+    if (w->folder && beneath_folder(AT_FDCWD, w->folder, false, &folder, NULL) == STATUS_OK) {
+        beneath_open(folder, arena_printf(&a, ".slot.%zu", slot), O_RDWR | O_CREAT, 0600, &fd, NULL);
         close(folder);
     }
     arena_done(&a);
-    return s;
+    return fd;
 }
 
 static bool is_unused(struct work_slot *s, size_t slot)
 {
-    int fd = -1;
     if (s->use != SLOT_UNSEEN) return s->use == SLOT_UNUSED;
-    if (open_lock(s->workers, slot, false, &fd, NULL) || fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0)
-        s->use = SLOT_UNUSED;
+    int fd = open_lock(s->workers, slot);
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0) s->use = SLOT_UNUSED;
     if (fd >= 0) close(fd);
     return s->use == SLOT_UNUSED;
 }
 
-/* The lock is the guard's: it lasts as long as the guard does, whatever becomes of us. */
-static enum status lock_slot(const struct workers *w, size_t slot, int *ret, struct error *err)
+/* The lock is the guard's: it lasts as long as the guard does, whatever becomes of us. The attempt's folder is made
+ * first, as the lock may lie above it. */
+static enum status lock_slot(const struct workers *w, size_t slot, const char *dir, int *ret, struct error *err)
 {
-    if (open_lock(w, slot, true, ret, err))
-        return err->status = STATUS_IO; /* it is not the study that keeps us from it */
+    int folder = -1;
+    if (workers_attempt_folder(dir, &folder, err)) return err->status = STATUS_IO; /* as job_start has it */
+    close(folder);
+    *ret = open_lock(w, slot);
     if (*ret >= 0) flock(*ret, LOCK_EX | LOCK_NB);
     return STATUS_OK;
 }
@@ -128,7 +128,7 @@ enum status workers_start(struct workers *w, const struct job_spec *spec, const 
     size_t slot = workers_next_slot(w);
     if (slot == w->n_slots) return error_set(err, STATUS_FAILED, "no free slot");
     int lock = -1;
-    if (lock_slot(w, slot, &lock, err)) return err->status;
+    if (lock_slot(w, slot, spec->dir, &lock, err)) return err->status;
     struct job *job = job_start(w->loop, w->guard, spec, lock, handler, data, on_gone, &w->slot[slot], err);
     if (lock >= 0) close(lock);
     if (!job) return err->status;
