@@ -5,7 +5,8 @@
 #include "tuner/base/arena.h"
 #include "tuner/base/error.h"
 
-/* This process's environment without variables of ours; `added` and `mark` before it. All lists end with NULL. */
+/* This process's environment without variables of ours, and `added` and `mark`, which come instead of what had their
+ * names. All lists end with NULL. */
 char **invocation_env(struct arena *arena, char *const *added, char *mark);
 char **invocation_argv(struct arena *arena, const char *guard, char *const *argv);
 

@@ -8,7 +8,6 @@
 #include "workers/rescue.h"
 
 #include "tuner/base/arena.h"
-#include "tuner/base/metrics.h"
 #include "tuner/base/plain.h"
 #include "tuner/base/redact.h"
 
