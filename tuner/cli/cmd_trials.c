@@ -12,8 +12,8 @@ static const struct argp_option table[] = {
      "in this order: a metric, a parameter, trial, state, role, utility, duration or attempts; -COLUMN: the largest first",
      0},
     {"top", 'n', "N", 0, "the first N only; without --sort those of the highest utility", 0},
-    {"state", 't', "STATE,…", 0, "of these states only, for example complete,failed", 0},
-    {"columns", 'c', "A,B,…", 0, "these columns: any of the above, source, reason, configuration", 0},
+    {"state", 't', "STATES", 0, "of these states only, for example complete,failed", 0},
+    {"columns", 'c', "NAMES", 0, "these columns, separated by commas: any of the above, source, reason, configuration", 0},
     {0},
 };
 
@@ -42,7 +42,7 @@ int cmd_trials(int argc, char **argv)
         "[STUDY]",
         "List the trials of a study: state, metrics, utility, configuration (what differs from the best first). The table "
         "is as wide as the terminal, 80 columns elsewhere; all of it is in --json and in 'nocturne export -f csv'.\v"
-        "Example: nocturne trials g2p --sort -em --top 10 --columns trial,em,tokens,patience",
+        "Example: nocturne trials g2p --sort -em --top 10 --columns trial,em,tokens",
         cli_common_child,
         NULL,
         NULL};

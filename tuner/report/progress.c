@@ -40,12 +40,14 @@ void progress_free(struct progress *p)
 
 /* ---- moving lines ---- */
 
-/* A terminal that has become narrower since has wrapped what was drawn. */
+/* A terminal that has become narrower since has wrapped what was drawn. Line by line: some terminals keep for their
+ * history what is erased at once. */
 void progress_clear(struct progress *p)
 {
     size_t columns = screen_columns(&p->screen), up = 0;
     for (size_t i = 0; i < p->rows; i++) up += p->width[i] > columns ? (p->width[i] + columns - 1) / columns : 1;
-    if (up) fprintf(p->out, "\r\033[%zuA\033[J", up);
+    for (size_t i = 0; i < up; i++) fputs("\033[A\033[2K", p->out);
+    if (up) fputs("\r\033[J", p->out);
     p->rows = 0;
     fflush(p->out);
 }
