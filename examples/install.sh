@@ -8,7 +8,7 @@ libsystemd-dev"
 demo_packages="pocketsphinx-en-us"
 test_packages="libcmocka-dev python3-minimal python3 python3-venv curl openssl dpkg-dev file"
 slurm_packages="slurmctld slurmd slurm-client munge procps"
-fuzz_packages="clang libclang-rt-14-dev llvm-14"
+fuzz_packages="clang llvm libclang-rt-dev" # of the version that is this system's own
 
 die() {
     echo "$(basename "$0"): $*" >&2

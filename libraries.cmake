@@ -1,0 +1,71 @@
+# What the build needs from the system. All that is missing is said at once, with the package that has it.
+
+set(missing_lines "")
+set(missing_debian "")
+set(missing_fedora "")
+macro(need found name debian fedora)
+    if(NOT "${found}")
+        list(APPEND missing_lines "  no ${name}: ${debian} has it (Fedora: ${fedora})")
+        list(APPEND missing_debian ${debian})
+        list(APPEND missing_fedora ${fedora})
+    endif()
+endmacro()
+
+find_package(Threads REQUIRED) # of the C library
+find_package(PkgConfig QUIET)
+need("${PKG_CONFIG_FOUND}" "pkg-config, so most libraries are not found" pkg-config pkgconf-pkg-config)
+
+# variable:module:package of Debian and Ubuntu:package of Fedora
+set(modules UV:libuv:libuv1-dev:libuv-devel
+    SQLITE:sqlite3:libsqlite3-dev:sqlite-devel
+    YAML:yaml-0.1:libyaml-dev:libyaml-devel
+    JANSSON:jansson:libjansson-dev:jansson-devel
+    NLOPT:nlopt:libnlopt-dev:NLopt-devel
+    GNUTLS:gnutls:libgnutls28-dev:gnutls-devel
+    MICROHTTPD:libmicrohttpd:libmicrohttpd-dev:libmicrohttpd-devel
+    CURL:libcurl:libcurl4-gnutls-dev:libcurl-devel
+    RE2:re2:libre2-dev:re2-devel)
+if(BUILD_TESTING)
+    list(APPEND modules CMOCKA:cmocka:libcmocka-dev:libcmocka-devel)
+endif()
+foreach(row ${modules})
+    string(REPLACE ":" ";" row ${row})
+    list(GET row 0 variable)
+    list(GET row 1 module)
+    list(GET row 2 debian)
+    list(GET row 3 fedora)
+    pkg_check_modules(${variable} QUIET IMPORTED_TARGET ${module})
+    need("${${variable}_FOUND}" ${module} ${debian} ${fedora})
+    list(APPEND versions "${module} ${${variable}_VERSION}")
+endforeach()
+
+set(BLA_VENDOR OpenBLAS)
+find_package(BLAS QUIET)
+need("${BLAS_FOUND}" openblas libopenblas-dev openblas-devel)
+set(GSL_CBLAS_LIBRARY ${BLAS_LIBRARIES}) # OpenBLAS, ten times GSL's own
+find_package(GSL QUIET)
+need("${GSL_FOUND}" gsl libgsl-dev gsl-devel)
+execute_process(COMMAND ${CMAKE_C_COMPILER} -print-file-name=libc.a OUTPUT_VARIABLE static_libc OUTPUT_STRIP_TRAILING_WHITESPACE)
+if(EXISTS "${static_libc}")
+    set(static_libc_found TRUE)
+endif()
+need("${static_libc_found}" "libc.a (nocturne-guard is static)" libc6-dev glibc-static)
+if(BUILD_TESTING)
+    find_package(Python3 QUIET COMPONENTS Interpreter)
+    need("${Python3_FOUND}" "python3 (the tests)" python3 python3)
+endif()
+
+if(missing_lines)
+    list(JOIN missing_lines "\n" missing_lines)
+    list(JOIN missing_debian " " missing_debian)
+    list(JOIN missing_fedora " " missing_fedora)
+    message(FATAL_ERROR "${missing_lines}\n"
+        "  Debian and Ubuntu: apt-get install ${missing_debian}\n  Fedora: dnf install ${missing_fedora}")
+endif()
+list(JOIN versions ", " versions)
+message(STATUS "Found ${versions}, gsl ${GSL_VERSION}, openblas in ${BLAS_LIBRARIES}")
+
+pkg_check_modules(SYSTEMD QUIET IMPORTED_TARGET libsystemd)
+if(NOT SYSTEMD_FOUND)
+    message(STATUS "no libsystemd: built without sd_notify; libsystemd-dev has it (Fedora: systemd-devel)")
+endif()
