@@ -20,7 +20,7 @@ is_installed() {
 }
 
 install_missing() {
-    command -v apt-get >/dev/null || die "this script needs apt-get (Debian 12); elsewhere install by hand: $*"
+    command -v apt-get >/dev/null || die "this script needs apt-get (Debian, Ubuntu); README.md has the names of Fedora; elsewhere install by hand: $*"
     missing=
     for package in "$@"; do
         is_installed "$package" || missing="$missing $package"
