@@ -55,8 +55,34 @@ if(BUILD_TESTING)
     need("${Python3_FOUND}" "python3 (the tests)" python3 python3)
 endif()
 
+
+# What a sanitizer runs with comes with gcc on Debian; elsewhere, and for clang, it is a package of its own.
+include(CheckCSourceCompiles)
+function(try_sanitizer variable flag source)
+    set(CMAKE_REQUIRED_FLAGS ${flag})
+    set(CMAKE_REQUIRED_LINK_OPTIONS ${flag})
+    set(CMAKE_REQUIRED_QUIET TRUE)
+    unset(${variable} CACHE) # looked for anew each time
+    check_c_source_compiles("${source}" ${variable})
+endfunction()
+if(NOCTURNE_SANITIZE)
+    try_sanitizer(SANITIZERS_WORK -fsanitize=address,undefined "int main(void) { return 0; }")
+    if(CMAKE_C_COMPILER_ID MATCHES Clang)
+        need("${SANITIZERS_WORK}" "ASan and UBSan for clang" libclang-rt-dev compiler-rt)
+    else()
+        need("${SANITIZERS_WORK}" "ASan and UBSan for gcc" gcc "libasan libubsan")
+    endif()
+endif()
+if(NOCTURNE_FUZZ)
+    try_sanitizer(FUZZER_WORKS -fsanitize=fuzzer
+        "int LLVMFuzzerTestOneInput(const char *data, unsigned long n) { (void)data; return (int)(n & 0); }")
+    need("${FUZZER_WORKS}" "libFuzzer for clang" libclang-rt-dev compiler-rt)
+endif()
+
 if(missing_lines)
     list(JOIN missing_lines "\n" missing_lines)
+    list(REMOVE_DUPLICATES missing_debian)
+    list(REMOVE_DUPLICATES missing_fedora)
     list(JOIN missing_debian " " missing_debian)
     list(JOIN missing_fedora " " missing_fedora)
     message(FATAL_ERROR "${missing_lines}\n"

@@ -61,6 +61,15 @@ class Libraries(unittest.TestCase):
         self.assertEqual(re.findall(r"^ +no (\S+): ", said, re.M), ["jansson"])
         self.assertRegex(said, r"(?m)apt-get install libjansson-dev$")
 
+    def test_a_compiler_without_sanitizers(self):
+        bare = os.path.join(self.folder, "cc")
+        with open(bare, "w") as f:
+            f.write('#!/bin/sh\ncase " $* " in *" -fsanitize="*) echo "cannot find libasan" >&2; exit 1 ;; esac\nexec cc "$@"\n')
+        os.chmod(bare, 0o755)
+        self.know_all_but()
+        said = self.configure(f"-DCMAKE_C_COMPILER={bare}", "-DNOCTURNE_SANITIZE=ON")
+        self.assertEqual(re.findall(r"^ +no (.+): gcc has it \(Fedora: libasan libubsan\)", said, re.M), ["ASan and UBSan for gcc"])
+
     def test_without_tests_nothing_of_theirs_is_asked_for(self):
         said = self.configure("-DBUILD_TESTING=OFF", "-DPKG_CONFIG_EXECUTABLE=/nonexistent")
         self.assertRegex(said, "no pkg-config, so most libraries are not found: pkg-config has it")
@@ -71,12 +80,13 @@ class Packages(unittest.TestCase):
     def test_scripts_and_readme_name_what_cmake_names(self):
         rules, readme = read("libraries.cmake"), read("README.md")
         rows = re.findall(r"^ *(?:set\(modules |list\(APPEND modules )?[A-Z]+:\S+?:([a-z0-9-]+):([\w-]+)\)?$", rules, re.M)
-        rows += re.findall(r'^ *need\("[^"]*" (?:"[^"]*"|[\w-]+) ([a-z][a-z0-9-]+) ([\w-]+)\)', rules, re.M)
-        self.assertEqual(len(rows), 14)
-        installed = shell_list("build_packages") + shell_list("test_packages")
+        rows += re.findall(r'^ *need\("[^"]*" (?:"[^"]*"|[\w-]+) ([a-z][a-z0-9-]+) "?([\w -]+)"?\)', rules, re.M)
+        self.assertEqual(len(rows), 17)
+        installed = shell_list("build_packages") + shell_list("test_packages") + shell_list("fuzz_packages")
         for debian, fedora in rows:
             self.assertIn(debian, installed)
-            self.assertRegex(readme, rf"(?m)(^|\s){re.escape(fedora)}(\s|$)")
+            for package in fedora.split():
+                self.assertRegex(readme, rf"(?m)(^|\s){re.escape(package)}(\s|$)")
 
     def test_no_package_is_asked_for_by_the_version_of_one_release(self):
         for name in ("build", "demo", "test", "slurm", "fuzz"):

@@ -8,6 +8,8 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 seconds=${1:-60}
 [ $# -gt 0 ] && shift
 cd "$root"
+command -v clang >/dev/null || { echo "run.sh: no clang: the packages clang, llvm and libclang-rt-dev are needed" >&2; exit 1; }
+mkdir -p build
 cmake --preset fuzz >build/fuzz.log 2>&1 && cmake --build --preset fuzz >>build/fuzz.log 2>&1 || {
     tail -n 20 build/fuzz.log >&2
     exit 1
