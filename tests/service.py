@@ -3,6 +3,7 @@ import contextlib
 import http.client
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -12,6 +13,12 @@ from patience import PATIENCE, claim_ports, gated, until
 
 BIN = os.path.abspath(os.environ.get("NOCTURNE_BIN", "build/release/bin"))
 NOCTURNE = os.path.join(BIN, "nocturne")
+
+
+def nocturne_in(folder):
+    """The program, copied to where another user may run it: the build may lie in somebody's home."""
+    return shutil.copy(NOCTURNE, folder)
+
 
 STUDY = """study: s
 trial: {command: [sh, trial.sh, "{x}", "{k}"], grace: 1s, retries: 1, backoff: 1s}

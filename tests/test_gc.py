@@ -7,6 +7,7 @@ import subprocess
 import unittest
 
 from patience import PATIENCE, until
+from service import nocturne_in
 from test_cli import NOCTURNE, STUDY, TRIAL, World, read
 from test_control import CHECKPOINT, Control
 
@@ -141,7 +142,7 @@ class Gc(World):
         os.mkdir(self.files("s", goes[0], "theirs"))
         with open(self.files("s", goes[0], "theirs", "file"), "w"):
             pass
-        done = subprocess.run([NOCTURNE, "gc", "--db", "nocturne.db"], cwd=self.dir, user=12345, group=12345, extra_groups=[],
+        done = subprocess.run([nocturne_in(self.dir), "gc", "--db", "nocturne.db"], cwd=self.dir, user=12345, group=12345, extra_groups=[],
                               capture_output=True, text=True, timeout=PATIENCE)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(done.stderr, f"nocturne: {self.files('s', goes[0])} stays: something in it is not yours to remove, or on "

@@ -11,7 +11,7 @@ import subprocess
 import unittest
 
 from patience import PATIENCE
-from service import NOCTURNE, STUDY, TRIAL, World
+from service import NOCTURNE, STUDY, TRIAL, World, nocturne_in
 
 ONE = STUDY.replace("trials: 12", "trials: 1").replace("confirm: {top: 1, seeds: 2}\n", "").replace("local: 2", "local: 1")
 RESULT = "echo 'nocturne: {\"result\": {\"em\": 0.5, \"tokens\": 100}}'\n"
@@ -363,7 +363,7 @@ echo >> "$NOCTURNE_DIR/seen"
         os.mkdir(out)
         os.chmod(self.dir, 0o755)
         os.chown(out, 65534, 65534)
-        process = subprocess.Popen([NOCTURNE, "serve", "--listen", "127.0.0.1:0", "--slots", "0"], cwd=out, user=65534, group=65534,
+        process = subprocess.Popen([nocturne_in(out), "serve", "--listen", "127.0.0.1:0", "--slots", "0"], cwd=out, user=65534, group=65534,
                                    extra_groups=[], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.processes.append(process)
         self.wait("it has begun", lambda: os.path.exists(os.path.join(out, "nocturne.token")))
