@@ -35,9 +35,9 @@ static enum status blame(const RE2 &re, struct error *err)
     const std::string &part = re.error_arg();
     if (re.error_code() == RE2::ErrorPatternTooLarge)
         return error_set(err, STATUS_INVALID, "the pattern is too large: it repeats too much");
-    if (part.compare(0, 2, "(?") == 0 && part.size() == 3 && strchr("=!<", part[2]))
+    if (part.compare(0, 2, "(?") == 0 && part.size() >= 3 && strchr("=!<", part[2]))
         return error_set(err, STATUS_INVALID,
-                         "the pattern has '%s': look-around does not exist here, and a named group is (?P<name>…)",
+                         "the pattern has '%.40s': look-around does not exist here, and a named group is (?P<name>…)",
                          part.c_str());
     return error_set(err, STATUS_INVALID, "the pattern is not a regular expression: %.200s", re.error().c_str());
 }
