@@ -86,9 +86,9 @@ static void add_known(struct world *w, size_t n)
     for (size_t i = 0; i < n; i++) add_trial(w, pow(10, -2.5 + 2.5 * (double)i / (double)(n - 1)), 25, true);
 }
 
-static struct verdict judge(struct world *w, size_t i, const struct early_stopping *rule)
+static struct verdict judge_again(struct world *w, size_t i, const struct early_stopping *rule, long judged)
 {
-    struct running r = {(long)i, w->config[i], &w->curve[i], rule};
+    struct running r = {(long)i, w->config[i], &w->curve[i], rule, judged};
     struct forecast *x = NULL;
     struct verdict v;
     struct error err;
@@ -97,6 +97,11 @@ static struct verdict judge(struct world *w, size_t i, const struct early_stoppi
     if (!s && v.stop) pruner_expect(w->study, &w->evidence, &r, x, &v);
     forecast_free(x);
     return v;
+}
+
+static struct verdict judge(struct world *w, size_t i, const struct early_stopping *rule)
+{
+    return judge_again(w, i, rule, 0);
 }
 
 /* ---- curves ---- */
@@ -195,7 +200,7 @@ static void test_forecast__needs_complete_trials(void **state)
     struct forecast *x = NULL;
     struct error err;
     add_trial(w, 0.1, 3, false);
-    struct running r = {0, w->config[0], &w->curve[0], NULL};
+    struct running r = {0, w->config[0], &w->curve[0], NULL, 0};
     assert_int_equal(forecast_make(w->forecaster, &w->evidence, &r, &x, &err), STATUS_NOT_FOUND);
     assert_false(judge(w, 0, NULL).stop);
     world_free(w);
@@ -216,7 +221,7 @@ static void test_forecast__intervals_cover(void **state)
         double rate = pow(10, x), truth = 0, low = 1, high = 0;
         size_t i = w->evidence.n;
         add_trial(w, rate, 5, false);
-        struct running r = {(long)i, w->config[i], &w->curve[i], NULL};
+        struct running r = {(long)i, w->config[i], &w->curve[i], NULL, 0};
         assert_ok(forecast_make(w->forecaster, &w->evidence, &r, &f, &err), err);
         forecast_outcomes(f, NULL, out);
         for (size_t k = 0; k < FORECAST_DRAWS; k++) {
@@ -294,6 +299,20 @@ static void test_pruner__asha_and_median(void **state)
     }
 }
 
+/* On a busy machine several reports come at once, and the rung may be among them; once judged, it is not again. */
+static void test_pruner__a_rung_is_not_missed(void **state)
+{
+    (void)state;
+    struct world *w = world_make("stopping: {pruner: asha}");
+    add_known(w, 12);
+    add_trial(w, 0.0013, 5, false);
+    assert_true(judge_again(w, 12, NULL, 0).stop);
+    assert_true(judge_again(w, 12, NULL, 2).stop);
+    assert_false(judge_again(w, 12, NULL, 3).stop);
+    assert_false(judge_again(w, 12, NULL, 4).stop);
+    world_free(w);
+}
+
 /* Missing metrics, one point, constant metrics, huge ones: never a crash, never a NaN. */
 static void test_forecast__odd_curves(void **state)
 {
@@ -322,7 +341,7 @@ static struct advice advise(struct world *w, size_t i, double patience, double t
 {
     struct early_stopping rule = {.patience = patience, .threshold = threshold, .mode = GOAL_MAXIMIZE, .best = NAN};
     for (size_t k = 0; k < w->curve[i].n; k++) early_stopping_update(&rule, w->curve[i].value[2 * k]);
-    struct running r = {(long)i, w->config[i], &w->curve[i], &rule};
+    struct running r = {(long)i, w->config[i], &w->curve[i], &rule, 0};
     struct forecast *x = NULL;
     struct advice a;
     struct error err;
@@ -462,6 +481,7 @@ int main(void)
         cmocka_unit_test(test_pruner__stops_the_hopeless_and_spares_the_hopeful),
         cmocka_unit_test(test_pruner__grace_and_no_baseline_stop_nothing),
         cmocka_unit_test(test_pruner__asha_and_median),
+        cmocka_unit_test(test_pruner__a_rung_is_not_missed),
         cmocka_unit_test(test_forecast__odd_curves),
         cmocka_unit_test(test_advice__flat_curves_end_and_climbing_ones_go_on),
         cmocka_unit_test(test_advice__bounds_and_a_rule_that_would_never_stop),

@@ -77,6 +77,7 @@ struct question *overseer_ask(struct session *s, struct trial *t)
     bool judge = s->study->stopping.pruner != PRUNER_NONE && t->doom == DOOM_NONE;
     const struct early_stopping *rule = observed_rule(t);
     bool adapt = s->study->stopping.adaptive && rule;
+    long before = o->judged;
     o->judged = o->curve.reports;
     if (!judge && !adapt) return NULL;
     struct question *q = must_alloc(1, sizeof *q);
@@ -89,7 +90,8 @@ struct question *overseer_ask(struct session *s, struct trial *t)
     q->running = (struct running){.number = t->number,
                                   .config = t->config,
                                   .curve = copy_curve(&o->curve, &q->arena),
-                                  .rule = rule ? &q->rule : NULL};
+                                  .rule = rule ? &q->rule : NULL,
+                                  .judged = before};
     take_evidence(s, q);
     return q;
 }

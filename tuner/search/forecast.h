@@ -46,6 +46,7 @@ struct running {
     const double *config;
     const struct learning_curve *curve;
     const struct early_stopping *rule; /* how it ends by itself; NULL: nobody knows */
+    long judged;                       /* reports in its curve when it was judged before */
 };
 
 struct forecaster;

@@ -71,9 +71,9 @@ static void judge_rung(const struct study *study, const struct evidence *e, cons
 {
     long rung = study->stopping.grace, reports = r->curve->reports;
     size_t better = 0, n = 1, eta = ETA;
-    while (rung < reports) rung *= ETA;
-    double own = utility_at(study, e, r->curve, reports);
-    if (rung != reports || isnan(own)) return;
+    while (rung <= reports / ETA) rung *= ETA;
+    double own = utility_at(study, e, r->curve, rung);
+    if (rung > reports || rung <= r->judged || isnan(own)) return; /* several reports may have come at once */
     for (size_t i = 0; i < e->n; i++) {
         double other = e->trial[i].number == r->number ? NAN : utility_at(study, e, e->trial[i].curve, rung);
         n += isnan(other) ? 0 : 1;
