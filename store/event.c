@@ -2,10 +2,10 @@
 
 const char *logged_name(enum logged kind)
 {
-    static const char *const names[] = {"",        "opened",    "added",      "leased",   "started",
-                                        "renewed", "condemned", "returned",   "finished", "phase",
-                                        "note",    "adjusted",  "checkpoint", "announced"};
-    return kind >= LOGGED_OPENED && kind <= LOGGED_ANNOUNCED ? names[kind] : "unknown";
+    static const char *const names[] = {"",        "opened",    "added",      "leased",    "started",
+                                        "renewed", "condemned", "returned",   "finished",  "phase",
+                                        "note",    "adjusted",  "checkpoint", "announced", "retried"};
+    return kind >= LOGGED_OPENED && kind <= LOGGED_RETRIED ? names[kind] : "unknown";
 }
 
 enum status event_insert(struct store *store, int64_t study, const struct store_event *e, struct error *err)

@@ -28,4 +28,8 @@ store_migration_0006:
 store_migration_0007:
     .incbin "store/migrations/0007_kinds.sql"
     .byte 0
+    .global store_migration_0008
+store_migration_0008:
+    .incbin "store/migrations/0008_verbs.sql"
+    .byte 0
     .section .note.GNU-stack, "", @progbits

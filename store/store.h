@@ -143,6 +143,7 @@ enum logged {                    /* what happened; in the file, so never renumbe
               LOGGED_ADJUSTED,   /* settings of a running trial were changed: policy or set, and why */
               LOGGED_CHECKPOINT, /* a trial can go on from here: path, step, bytes */
               LOGGED_ANNOUNCED,  /* the stopping rule that a running trial says it follows */
+              LOGGED_RETRIED,    /* a trial that was final is queued again, by a person */
 };
 
 const char *logged_name(enum logged kind);

@@ -433,7 +433,7 @@ static void test_faults__the_database_refuses_while_trials_run(void **state)
     for (long k = 0; k < 40; k += 7) {
         struct told told = {0};
         forget();
-        fault_set(&sqlite_fault, 60 + k, 3, SQLITE_FULL);
+        fault_set(&sqlite_fault, 80 + k, 3, SQLITE_FULL);
         coordinate(&told);
         assert_int_equal(told.finished, 6);
     }

@@ -7,6 +7,7 @@
 
 #include "tuner/coordinator/coordinator.h"
 #include "tuner/coordinator/observed.h"
+#include "tuner/coordinator/retry.h"
 
 #include <unistd.h>
 
@@ -267,11 +268,144 @@ static void test_memory__schedules_without_clones(void **state)
     end(&w);
 }
 
+/* ---- without a coordinator ---- */
+
+static void open_world(struct world *w)
+{
+    char path[100];
+    struct error err;
+    struct budget budget = {.trials = 6, .until_minutes = -1};
+    struct opening opening = {.seed = 3, .budget = &budget, .slots = 2};
+    snprintf(w->folder, sizeof w->folder, "/tmp/nocturne-memory-XXXXXX");
+    assert_non_null(mkdtemp(w->folder));
+    snprintf(path, sizeof path, "%s/s.yaml", w->folder);
+    assert_ok(study_parse(path, STUDY, strlen(STUDY), &w->study, &err), err);
+    snprintf(path, sizeof path, "%s/n.db", w->folder);
+    assert_ok(store_open(path, STORE_CREATE, &w->store, &err), err);
+    assert_ok(session_open(w->store, w->study, &opening, clock_real(), &w->live, &err), err);
+    assert_ok(store_open(path, STORE_EXISTING, &w->other, &err), err);
+}
+
+static void compare_now(struct world *w)
+{
+    struct error err;
+    assert_ok(session_flush(w->live, &err), err);
+    fold_anew(w);
+    assert_int_equal(w->compared, w->live->seq);
+}
+
+static void end_trial(struct world *w, long number, enum trial_state to)
+{
+    struct session *s = w->live;
+    struct trial *t = s->trial[number];
+    struct error err;
+    json_t *metrics = to == TRIAL_COMPLETE ? json_pack("{s:f, s:f}", "em", 0.5, "tokens", 100.0) : NULL;
+    if (to != TRIAL_CANCELLED) assert_ok(session_lease(s, t, "/d", 0, &err), err);
+    if (to != TRIAL_CANCELLED) assert_ok(session_started(s, t, 7, 0, &err), err);
+    assert_ok(session_finish(s, t, to, metrics, metrics ? NULL : "so", NULL, &err), err);
+    json_decref(metrics);
+    compare_now(w);
+}
+
+static void add_trials(struct session *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const double config[] = {0.1 * (double)(i + 1), 3, 1e-3};
+        session_add(s, &(struct addition){.role = ROLE_SEARCH, .config = config, .source = "test"});
+    }
+}
+
+/* What it counted for before it ended, and nothing else. */
+static void retry_one(struct world *w, long number)
+{
+    struct session *s = w->live;
+    struct trial *t = s->trial[number];
+    const struct tally before = s->tally;
+    const enum trial_state was = t->state;
+    const long attempts = t->attempts;
+    struct error err;
+    assert_ok(session_retry(s, t, &err), err);
+    assert_int_equal(t->state, TRIAL_QUEUED);
+    assert_int_equal(t->attempts, attempts);
+    assert_int_equal(s->tally.searched, before.searched + (was == TRIAL_CANCELLED));
+    assert_int_equal(s->tally.finished, before.finished - (was != TRIAL_CANCELLED));
+    assert_true(s->tally.tokens == before.tokens && s->tally.busy_ms == before.busy_ms);
+    assert_null(t->reason);
+    compare_now(w);
+}
+
+static void test_memory__trials_tried_again(void **state)
+{
+    (void)state;
+    struct world w = {0};
+    struct error err;
+    open_world(&w);
+    struct session *s = w.live;
+    add_trials(s, 4);
+    end_trial(&w, 0, TRIAL_CANCELLED);
+    end_trial(&w, 1, TRIAL_FAILED);
+    end_trial(&w, 2, TRIAL_INFEASIBLE);
+    end_trial(&w, 3, TRIAL_COMPLETE);
+    assert_ok(session_poison(s, s->trial[4], "again", &err) == STATUS_INVALID ? STATUS_OK : STATUS_FAILED, err);
+    assert_ok(session_lease(s, s->trial[4], "/d", 0, &err), err);
+    assert_ok(session_poison(s, s->trial[4], "twice", &err), err);
+    assert_int_equal(session_view(s).n_poisonous, 1);
+    for (long i = 0; i < 5; i++)
+        if (i != 3) retry_one(&w, i);
+    assert_int_equal(session_view(s).n_poisonous, 0);
+    assert_int_equal(session_retry(s, s->trial[3], &err), STATUS_CONFLICT);
+    assert_int_equal(session_retry(s, s->trial[1], &err), STATUS_CONFLICT); /* it is queued */
+    struct search_history h = session_view(s);
+    assert_int_equal(h.n, 5); /* the cancelled one, too, each in its place */
+    for (size_t i = 0; i < h.n; i++) {
+        assert_ptr_equal(h.trial[i].config, s->trial[i]->config);
+        assert_int_equal(h.trial[i].outcome, i == 3 ? SEARCH_COMPLETE : SEARCH_PENDING);
+    }
+    end_trial(&w, 1, TRIAL_COMPLETE);
+    end_trial(&w, 0, TRIAL_COMPLETE);
+    end_trial(&w, 2, TRIAL_FAILED);
+    retry_one(&w, 2);
+    assert_int_equal(s->baseline_runs, 1);
+    assert_non_null(s->best);
+    end(&w);
+}
+
+static void test_memory__the_beginning_tried_again(void **state)
+{
+    (void)state;
+    struct world w = {0};
+    size_t n;
+    open_world(&w);
+    struct session *s = w.live;
+    add_trials(s, 3);
+    assert_null(retry_beginning(s, &n)); /* nothing has failed */
+    end_trial(&w, 0, TRIAL_FAILED);
+    end_trial(&w, 1, TRIAL_FAILED);
+    end_trial(&w, 2, TRIAL_INFEASIBLE);
+    session_fail(s, "the baseline failed");
+    compare_now(&w);
+    assert_string_equal(s->failure, "the baseline failed");
+    assert_string_equal(retry_beginning(s, &n),
+                        "the baseline failed last time; it and 1 other failed trial are tried again");
+    assert_string_equal(s->phase, "stopped");
+    assert_null(s->failure);
+    assert_int_equal(session_count(s, TRIAL_QUEUED), 3);
+    compare_now(&w);
+    end_trial(&w, 1, TRIAL_COMPLETE);
+    end_trial(&w, 3, TRIAL_FAILED);
+    assert_null(retry_beginning(s, &n)); /* something works: what fails has failed */
+    end_trial(&w, 0, TRIAL_CANCELLED);
+    assert_string_equal(retry_beginning(s, &n), "the baseline was cancelled last time; it is tried again");
+    compare_now(&w);
+    end(&w);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_memory__pruning_adapting_and_confirming),
-                                       cmocka_unit_test(test_memory__schedules),
-                                       cmocka_unit_test(test_memory__schedules_without_clones)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_memory__trials_tried_again), cmocka_unit_test(test_memory__the_beginning_tried_again),
+        cmocka_unit_test(test_memory__pruning_adapting_and_confirming), cmocka_unit_test(test_memory__schedules),
+        cmocka_unit_test(test_memory__schedules_without_clones)};
     surrogate_setup();
     return cmocka_run_group_tests_name("memory", tests, NULL, NULL);
 }

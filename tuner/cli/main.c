@@ -28,6 +28,7 @@ const struct command cli_commands[] = {
     {"stopping", cmd_stopping, READER_PERSON, "what was stopped early, what it saved, and how often it was wrong"},
     {"stop", cmd_stop, READER_PERSON, "ask a running study to stop"},
     {"enqueue", cmd_enqueue, READER_PERSON, "have a configuration of your own tried next"},
+    {"retry", cmd_retry, READER_PERSON, "have failed trials tried again"},
     {"advise", cmd_advise, READER_PROGRAM, "the optimizer as a pipe: JSON lines in and out"},
     {"import", cmd_import, READER_PERSON, "trials from a CSV file or an Optuna database"},
     {"serve", cmd_serve, READER_PERSON, "the service: many studies, users and machines over HTTP"},

@@ -122,6 +122,7 @@ const char *change_body(const struct session *s, const struct change *c, struct 
         put_number(o, "cost", c->checkpoint.cost);
         break;
     case LOGGED_ANNOUNCED: json_object_set(o, "policy", (json_t *)c->policy); break;
+    case LOGGED_RETRIED: break;
     case LOGGED_RETURNED: put_end(o, c); break;
     case LOGGED_FINISHED:
         if (c->state != TRIAL_COMPLETE) put_text(o, "state", trial_state_name(c->state));
@@ -130,7 +131,10 @@ const char *change_body(const struct session *s, const struct change *c, struct 
         if (c->adjusted) json_object_set_new(o, "policy", policy_json(c));
         put_end(o, c);
         break;
-    case LOGGED_PHASE: put_text(o, "phase", c->reason); break;
+    case LOGGED_PHASE:
+        put_text(o, "phase", c->reason);
+        put_text(o, "why", c->why);
+        break;
     case LOGGED_NOTE: put_text(o, "text", c->reason); break;
     }
     put_text(o, "token", c->token);
@@ -268,9 +272,10 @@ static bool get_body(const json_t *o, struct change *c, struct budget *budget)
                                             get_number(o, "cost")};
         return c->checkpoint.path != NULL;
     case LOGGED_ANNOUNCED: return json_is_object(c->policy = json_object_get(o, "policy"));
+    case LOGGED_RETRIED: return true;
     case LOGGED_RETURNED: get_end(o, c); return true;
     case LOGGED_FINISHED: return get_finished(o, c);
-    case LOGGED_PHASE: return (c->reason = get_text(o, "phase")) != NULL;
+    case LOGGED_PHASE: c->why = get_text(o, "why"); return (c->reason = get_text(o, "phase")) != NULL;
     case LOGGED_NOTE: c->reason = get_text(o, "text"); return true;
     }
     return false;

@@ -53,6 +53,8 @@ struct change {
     bool adjusted;
     double patience, threshold;
 
+    const char *why; /* phase "failed"; NULL */
+
     /* returned, finished, condemned, adjusted, phase, note */
     enum trial_state state;
     const json_t *metrics;

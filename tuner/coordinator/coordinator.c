@@ -139,6 +139,13 @@ static void end_run(struct coordinator *c)
 
 /* ---- the ends of attempts ---- */
 
+/* It cannot go on before somebody has mended something: no process that starts tries it again by itself. */
+static void fail_study(struct coordinator *c, const struct error *err)
+{
+    if (!c->status) snprintf(c->failure, sizeof c->failure, "%s", err->text);
+    give_up(c, err->status, err);
+}
+
 /* Without the baseline's metrics nothing can be compared. */
 static void check_baseline(struct coordinator *c, const struct trial *t)
 {
@@ -146,10 +153,9 @@ static void check_baseline(struct coordinator *c, const struct trial *t)
     if (t->role != ROLE_BASELINE || !trial_state_final(t->state) || t->state == TRIAL_COMPLETE) return;
     if (!objective_needs_baseline(&c->session->study->objective)) return;
     error_set(&err, STATUS_FAILED,
-              "the baseline (trial %ld) %s: %s; see 'nocturne show %s %ld', correct it, and start again "
-              "with another study name or database",
+              "the baseline (trial %ld) %s: %s; see 'nocturne show %s %ld', correct it, and run the study again",
               t->number, trial_state_name(t->state), t->reason ? t->reason : "", c->session->study->name, t->number);
-    give_up(c, STATUS_FAILED, &err);
+    fail_study(c, &err);
 }
 
 /* Three failures that are one, and nothing else: the program is wrong, not the configurations. */
@@ -164,7 +170,7 @@ static void check_failures(struct coordinator *c, const struct trial *t)
         "nothing has completed, and %d trials in a row failed alike: %.300s; see 'nocturne show %s %ld' and its logs. "
         "A program prints its result as: nocturne: {\"result\": {\"%s\": 0.5}}",
         ALIKE_MAX, t->reason ? t->reason : "", s->study->name, t->number, s->study->objective.metric[0].name);
-    give_up(c, STATUS_FAILED, &err);
+    fail_study(c, &err);
 }
 
 /* Once for each metric. */
@@ -351,7 +357,7 @@ static void grow(struct coordinator *c)
     bool fits =
         !s->budget.trials || s->tally.searched + (size_t)s->study->schedule.population <= (size_t)s->budget.trials;
     enum status st = population_step(c->session, fits, &state, why, sizeof why, &err);
-    if (st) give_up(c, st, &err);
+    if (st) fail_study(c, &err);
     if (st || state != POPULATION_DONE) return;
     run_out(c, why, true);
 }
@@ -580,7 +586,9 @@ void coordinator_free(struct coordinator *c)
 /* The last words, and the writer's end. */
 static enum status close_journal(struct coordinator *c, struct error *err)
 {
-    if (!c->status && c->end != COORDINATOR_LEFT)
+    if (*c->failure)
+        session_fail(c->session, c->failure);
+    else if (!c->status && c->end != COORDINATOR_LEFT)
         session_set_phase(c->session, c->end == COORDINATOR_DONE && !c->options.probe && !c->options.only_queued
                                           ? "complete"
                                           : "stopped");

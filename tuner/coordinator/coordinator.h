@@ -108,6 +108,9 @@ enum status coordinator_enqueue(struct coordinator *c, const json_t *params, str
 /* STATUS_CONFLICT: it is over already. */
 enum status coordinator_cancel(struct coordinator *c, struct trial *t, const char *why, struct error *err);
 
+/* A failed one is tried again (retry.h). STATUS_CONFLICT: it has not failed. */
+enum status coordinator_retry(struct coordinator *c, struct trial *t, struct error *err);
+
 enum { ASK_WAIT_MS = 25000 };
 
 /* Asks for `want` trials that the caller will run; `token`: who holds them then (its id lives until `done` or unask).

@@ -3,6 +3,7 @@
 
 #include "tuner/coordinator/lease.h"
 #include "tuner/coordinator/remote.h"
+#include "tuner/coordinator/retry.h"
 
 #include "tuner/base/json.h"
 
@@ -34,6 +35,13 @@ enum status coordinator_cancel(struct coordinator *c, struct trial *t, const cha
     return s;
 }
 
+enum status coordinator_retry(struct coordinator *c, struct trial *t, struct error *err)
+{
+    enum status s = retry_trial(c->session, t, err);
+    if (!s) machine_say(c, EVENT_RETRY, t, "asked for");
+    return s;
+}
+
 static void enqueue(struct coordinator *c, const char *payload)
 {
     struct trial *t;
@@ -45,10 +53,26 @@ static void enqueue(struct coordinator *c, const char *payload)
     json_decref(params);
 }
 
+/* {"trials": [3, 4]}: each by itself, for what they are may have changed since they were named. */
+static void retry(struct coordinator *c, const char *payload)
+{
+    json_t *body = NULL;
+    struct error bad;
+    enum status s = json_parse_object(payload, strlen(payload), &body, &bad);
+    const json_t *list = json_object_get(body, "trials");
+    for (size_t i = 0; !s && i < json_array_size(list); i++) {
+        const long number = (long)json_integer_value(json_array_get(list, i));
+        struct trial *t = session_trial(c->session, number);
+        if (t && coordinator_retry(c, t, &bad)) machine_say(c, EVENT_NOTE, NULL, bad.text);
+    }
+    json_decref(body);
+}
+
 void desk_obeys(void *data, int64_t id, const char *verb, const char *payload)
 {
     struct coordinator *c = data;
     if (strcmp(verb, "enqueue") == 0) enqueue(c, payload);
+    if (strcmp(verb, "retry") == 0) retry(c, payload);
     if (strcmp(verb, "stop") == 0) coordinator_stop(c);
     journal_request_done(c->journal, id); /* in one transaction with what it led to */
 }

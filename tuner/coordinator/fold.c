@@ -83,6 +83,36 @@ static void history_finish(struct session *s, struct trial *t)
     row->poisonous = t->poisonous;
 }
 
+/* A cancelled one comes back to its place: the search sees the trials by number. */
+static void history_restore(struct session *s, struct trial *t)
+{
+    fold_close_holes(s);
+    history_add(s, t);
+    for (size_t i = t->history_at; i > 0 && s->history_trial[i - 1]->number > t->number; i--) {
+        struct trial *later = s->history_trial[i - 1];
+        struct search_trial row = s->history[i];
+        s->history[i] = s->history[i - 1];
+        s->history_trial[i] = later;
+        later->history_at = i;
+        s->history[i - 1] = row;
+        s->history_trial[i - 1] = t;
+        t->history_at = i - 1;
+    }
+}
+
+static void history_reopen(struct session *s, struct trial *t)
+{
+    if (t->outside) return;
+    if (t->history_at == SIZE_MAX) {
+        history_restore(s, t);
+        return;
+    }
+    struct search_trial *row = &s->history[t->history_at];
+    row->outcome = SEARCH_PENDING;
+    row->told = -1;
+    row->poisonous = false;
+}
+
 /* ---- what follows from results ---- */
 
 /* A Pareto study without a baseline compares with the first trial that was told. */
@@ -458,7 +488,39 @@ static enum status finish(struct session *s, struct trial *t, const struct chang
     return STATUS_OK;
 }
 
+/* As if it had not ended: what it has cost stays spent, and its number and configuration are what they were. It has all
+ * its retries again; what took the machine down is remembered. */
+static enum status retry(struct session *s, struct trial *t, struct error *err)
+{
+    if (!trial_state_may_retry(t->state))
+        return error_set(err, STATUS_CONFLICT, "trial %ld is %s and is not tried again", t->number,
+                         trial_state_name(t->state));
+    s->tally.finished -= session_is_searched(t);
+    s->tally.searched += t->role != ROLE_CONFIRM && t->state == TRIAL_CANCELLED;
+    s->tally.confirmed -= t->role == ROLE_CONFIRM;
+    s->tally.poisonous -= t->poisonous;
+    set_state(s, t, TRIAL_QUEUED);
+    open_add(s, t);
+    t->poisonous = false;
+    t->reason = NULL;
+    t->finished_ms = 0;
+    t->told = -1;
+    t->crashes = 0;
+    t->ready_ms = 0;
+    t->doom = DOOM_NONE;
+    t->doom_reason = NULL;
+    t->expected = t->spread = NULL;
+    history_reopen(s, t);
+    return STATUS_OK;
+}
+
 /* ---- the study ---- */
+
+static void set_phase(struct session *s, const struct change *c)
+{
+    snprintf(s->phase, sizeof s->phase, "%s", c->reason);
+    s->failure = keep(s, c->why);
+}
 
 static void open_study(struct session *s, const struct change *c)
 {
@@ -492,6 +554,7 @@ static enum status apply_to_trial(struct session *s, const struct change *c, str
     }
     case LOGGED_RENEWED: return renew(s, t, c, err);
     case LOGGED_RETURNED: return give_back(s, t, c, err);
+    case LOGGED_RETRIED: return retry(s, t, err);
     case LOGGED_FINISHED: return finish(s, t, c, err);
     case LOGGED_CONDEMNED: return condemn(s, t, c, err);
     case LOGGED_CHECKPOINT: keep_checkpoint(s, t, &c->checkpoint); break;
@@ -514,7 +577,7 @@ enum status fold_apply(struct session *s, const struct change *c, struct error *
     switch (c->kind) {
     case LOGGED_OPENED: open_study(s, c); break;
     case LOGGED_ADDED: st = add(s, c, err); break;
-    case LOGGED_PHASE: snprintf(s->phase, sizeof s->phase, "%s", c->reason); break;
+    case LOGGED_PHASE: set_phase(s, c); break;
     case LOGGED_NOTE: break;
     case LOGGED_LEASED:
     case LOGGED_STARTED:
@@ -524,6 +587,7 @@ enum status fold_apply(struct session *s, const struct change *c, struct error *
     case LOGGED_ANNOUNCED:
     case LOGGED_CHECKPOINT:
     case LOGGED_RETURNED:
+    case LOGGED_RETRIED:
     case LOGGED_FINISHED: st = apply_to_trial(s, c, err); break;
     }
     if (!st) s->seq = c->seq;

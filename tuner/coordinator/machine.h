@@ -44,6 +44,7 @@ struct coordinator {
     uv_async_t wake;  /* by the journal's writer */
     int64_t kept_seq; /* of the state that was kept last */
     int64_t kept_ms;  /* … and when */
+    char failure[sizeof(struct error)]; /* why the study cannot go on; "": it can */
     enum coordinator_end end;
     enum status status; /* the first error; ends the run */
     struct error err;

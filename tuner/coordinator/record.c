@@ -39,6 +39,7 @@ enum status record(struct session *s, const struct change *change, struct error 
     struct change own = *change, *c = &own;
     c->reason = bounded(&arena, c->reason, REASON_MAX);
     c->source = bounded(&arena, c->source, SOURCE_MAX);
+    c->why = bounded(&arena, c->why, REASON_MAX);
     enum status st = fold_apply(s, c, err);
     if (!st) {
         struct store_event e = {
@@ -208,6 +209,20 @@ enum status session_poison(struct session *s, struct trial *t, const char *reaso
     c.outcome = "crashed the machine";
     c.poisonous = true;
     return finish(s, t, &c, err);
+}
+
+enum status session_retry(struct session *s, struct trial *t, struct error *err)
+{
+    struct change c = record_begin(s, LOGGED_RETRIED, t);
+    return record(s, &c, err);
+}
+
+void session_fail(struct session *s, const char *why)
+{
+    struct change c = record_begin(s, LOGGED_PHASE, NULL);
+    c.reason = "failed";
+    c.why = why;
+    record(s, &c, NULL);
 }
 
 void session_set_phase(struct session *s, const char *phase)

@@ -1,6 +1,7 @@
 #include "tuner/coordinator/run.h"
 
 #include "tuner/coordinator/change.h"
+#include "tuner/coordinator/retry.h"
 #include "tuner/coordinator/warm_start.h"
 
 #include "tuner/base/beneath.h"
@@ -22,6 +23,17 @@ static enum status load_others(struct session *session, struct error *err)
     return s;
 }
 
+/* Somebody has asked for this run, and may have mended what kept the last one from beginning. */
+static enum status try_again(struct run *r, const struct opening *opening, struct error *err)
+{
+    struct session *s = r->session;
+    if (opening->goes_on) return STATUS_OK;
+    s->on_behalf_of = opening->token;
+    r->again = retry_beginning(s, &r->n_again);
+    s->on_behalf_of = NULL;
+    return session_flush(s, err);
+}
+
 enum status run_open(struct store *store, const struct study *study, const struct opening *opening,
                      const struct clock *clock, struct run **ret, struct error *err)
 {
@@ -31,6 +43,7 @@ enum status run_open(struct store *store, const struct study *study, const struc
     enum status s = r->hold ? STATUS_OK : store_hold_take(store, study->name, &r->hold, err);
     if (!s) s = session_open(store, study, opening, clock, &r->session, err);
     if (!s) s = load_others(r->session, err);
+    if (!s) s = try_again(r, opening, err);
     if (s != STATUS_BUSY) r->store = store;
     if (s)
         run_close(r);
@@ -42,6 +55,7 @@ enum status run_open(struct store *store, const struct study *study, const struc
 enum status run_start(struct run *r, const struct coordinator_options *options, uv_loop_t *loop, struct error *err)
 {
     enum status s = coordinator_create(options, r->session, loop, &r->coordinator, err);
+    if (!s && r->again) options->listen(options->data, EVENT_NOTE, NULL, r->again);
     return s ? s : coordinator_start(r->coordinator, err);
 }
 

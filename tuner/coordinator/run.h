@@ -20,6 +20,8 @@ struct run { /* for reading */
     const struct study *study;
     struct session *session;
     struct coordinator *coordinator; /* NULL before run_start */
+    const char *again;               /* what failed last time and is tried again; NULL: nothing */
+    size_t n_again;                  /* how many trials that are */
 };
 
 /* Takes the store (also if it fails, except with STATUS_BUSY) and opening->hold, and borrows the study. STATUS_BUSY:

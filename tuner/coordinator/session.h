@@ -130,7 +130,8 @@ struct session {
     int64_t study_id;
     int64_t seq; /* of the last event */
     uint64_t seed;
-    char phase[16];                    /* "open", "paused", "stopped", "complete" */
+    char phase[16];                    /* "open", "paused", "stopped", "complete", "failed" */
+    const char *failure;               /* phase "failed": why; else NULL */
     char boot[128];                    /* of the machine, when the study was opened last */
     struct budget budget;              /* of the last run */
     size_t slots;                      /* of the last run; 0: unknown */
@@ -260,8 +261,12 @@ enum status session_return(struct session *s, struct trial *t, const char *outco
  * attempt, where it says more than the state; may be NULL. */
 enum status session_finish(struct session *s, struct trial *t, enum trial_state to, const json_t *metrics,
                            const char *reason, const char *outcome, struct error *err);
+/* A final trial without a result is queued again, with its number and its configuration; STATUS_CONFLICT: it has one. */
+enum status session_retry(struct session *s, struct trial *t, struct error *err);
 /* "open", "paused" (what runs goes on), "stopped", "complete" */
 void session_set_phase(struct session *s, const char *phase);
+/* The phase "failed": it cannot go on before somebody has mended what `why` says. */
+void session_fail(struct session *s, const char *why);
 void session_note(struct session *s, const char *text);
 
 /* The configuration is not to be tried again, nor anything near it: LOGGED_FINISHED as failed, poisonous. */

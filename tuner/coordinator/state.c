@@ -53,6 +53,7 @@ json_t *state_json(const struct session *s)
                   json_number(ledger_tokens(s)), "fallbacks", (json_int_t)s->tally.fallbacks, "budgets", budget_json(s),
                   "best", all.winner ? comparison_row(s, &s->study->objective, &all, all.winner) : json_null(),
                   "comparison", comparison_rows(s, &s->study->objective, &all));
+    if (s->failure) json_object_set_new(out, "failure", json_string(s->failure));
     if (s->run_wall_ms) json_object_set_new(out, "run", run_json(s));
     const char *exhausted = remark_exhausted(s, &arena);
     if (exhausted) json_object_set_new(out, "exhausted", json_string(exhausted));

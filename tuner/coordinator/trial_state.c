@@ -7,7 +7,7 @@
  *              ├───────┴─ late result of an expired lease ─▶ complete
  *              └───────┴─────────────┴─▶ cancelled
  *
- *   final states have no way out.
+ *   final states have no way out by themselves; a person may have what is failed, infeasible or cancelled queued again.
  */
 #include "tuner/coordinator/trial_state.h"
 
@@ -47,4 +47,9 @@ bool trial_state_may(enum trial_state from, enum trial_state to)
 bool trial_state_final(enum trial_state s)
 {
     return legal[s] == 0;
+}
+
+bool trial_state_may_retry(enum trial_state s)
+{
+    return (TO(FAILED) | TO(INFEASIBLE) | TO(CANCELLED)) >> s & 1;
 }

@@ -21,5 +21,7 @@ const char *trial_state_name(enum trial_state s);
 bool trial_state_parse(const char *name, enum trial_state *ret);
 bool trial_state_may(enum trial_state from, enum trial_state to);
 bool trial_state_final(enum trial_state s);
+/* Has a trial in this final state no result, so that it can be queued again? */
+bool trial_state_may_retry(enum trial_state s);
 
 #endif

@@ -63,6 +63,13 @@ static void show_budgets(FILE *out, const json_t *state, bool running, int64_t n
     }
 }
 
+static void show_failure(FILE *out, const char *why)
+{
+    struct arena a = {0};
+    if (why) fprintf(out, "  why: %s\n", plain_shown(&a, why));
+    arena_done(&a);
+}
+
 void report_status(FILE *out, const struct study *study, const json_t *state, bool running, int64_t now_ms)
 {
     const char *name, *phase = json_string_value(json_object_get(state, "phase"));
@@ -79,6 +86,7 @@ void report_status(FILE *out, const struct study *study, const json_t *state, bo
         fprintf(out, "; %s %s spent", words_show_count(number_of(state, "tokens"), buf, sizeof buf),
                 objective_cost_name(&study->objective));
     fputc('\n', out);
+    if (!running) show_failure(out, json_string_value(json_object_get(state, "failure")));
     show_budgets(out, state, running, now_ms);
     const char *exhausted = json_string_value(json_object_get(state, "exhausted"));
     if (exhausted) fprintf(out, "  %s\n", exhausted);
@@ -179,6 +187,13 @@ static void learn(void *data, const struct store_event *e)
     case LOGGED_LEASED: f->state = json_object_get(body, "dir") ? "leased" : "running"; break;
     case LOGGED_STARTED: f->state = "running"; break;
     case LOGGED_RETURNED: f->state = "queued"; break;
+    case LOGGED_RETRIED:
+        f->state = "queued";
+        f->reason = NULL;
+        json_decref(f->metrics);
+        json_decref(f->policy);
+        f->metrics = f->policy = NULL;
+        break;
     case LOGGED_FINISHED:
         f->state = keep(f, body, "state", "complete");
         f->reason = keep(f, body, "reason", NULL);

@@ -291,7 +291,7 @@ void api_agents_tick(struct service *s); /* ends long polls that have waited lon
     X(study_budgets) \
     X(study_best) X(study_export) X(study_events) X(study_log) \
     X(study_definition) X(study_file_put) X(blob_get) \
-    X(trials_list) X(trials_create) X(trial_get) X(trial_cancel) X(trial_reports) X(trial_report) X(trial_tell) \
+    X(trials_list) X(trials_create) X(trial_get) X(trial_cancel) X(trial_retry) X(trial_reports) X(trial_report) X(trial_tell) \
     X(trial_renew) X(ask) \
     X(artefacts_list) X(artefact_get) X(artefact_put) \
     X(agents_list) X(agent_get) X(agent_register) X(agent_poll) X(agent_messages) X(agent_leave) \

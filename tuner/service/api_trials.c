@@ -1,6 +1,8 @@
 /* /api/v1/studies/{study}/trials, and ask and tell */
 #include "tuner/service/api.h"
 
+#include "tuner/coordinator/retry.h"
+#include "tuner/coordinator/state.h"
 #include "tuner/report/report.h"
 
 #include "tuner/base/beneath.h"
@@ -287,6 +289,52 @@ void api_trial_cancel(struct call *c)
                                 &err))
         call_fail(c, &err);
     else
+        answer_trial(c, h, 200, t);
+}
+
+/* ---- trying again ---- */
+
+/* Of a study that is not at work: it is queued for when somebody resumes it. */
+static enum status retry_alone(struct call *c, struct session *s)
+{
+    struct trial *t = call_trial(c, s);
+    if (!t) return STATUS_OK;
+    s->on_behalf_of = c->who.id;
+    enum status st = retry_trial(s, t, &c->err);
+    if (!st) state_keep(s);
+    if (!st) st = session_flush(s, &c->err);
+    if (!st) call_answer(c, 200, report_trial_json(s, t));
+    return st;
+}
+
+static void retry_held(struct call *c)
+{
+    struct store_hold *hold = NULL;
+    struct study *study = NULL;
+    struct session *s = NULL;
+    enum status st = store_hold_take(c->store, c->param[0], &hold, &c->err);
+    if (!st) st = session_load(c->store, c->param[0], c->service->clock, &study, &s, &c->err);
+    if (!st) st = retry_alone(c, s);
+    session_free(s);
+    study_free(study);
+    store_hold_release(hold);
+    if (st == STATUS_BUSY && store_hold_taken(c->store, c->param[0]))
+        call_problem(c, 409, "%s", c->err.text); /* another process runs it */
+    else if (st)
+        call_fail(c, &c->err);
+}
+
+void api_trial_retry(struct call *c)
+{
+    struct hosted *h = service_hosted(c->service, c->param[0]);
+    int64_t id;
+    if (!call_fields(c, NULL) || (!h && service_waits(c, c->param[0]))) return;
+    struct trial *t = h ? call_trial(c, h->run->session) : NULL;
+    if (!h && !call_knows(c, c->param[0], &id))
+        call_problem(c, 404, "there is no study '%s'", c->param[0]);
+    else if (!h)
+        call_work(c, c->param[0], retry_held, NULL);
+    else if (t && call_checked(c, coordinator_retry(h->run->coordinator, t, &c->err)))
         answer_trial(c, h, 200, t);
 }
 

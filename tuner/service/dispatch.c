@@ -42,6 +42,7 @@ static const struct route routes[] = {
     {"POST", STUDY "/trials", GRANT_OPERATE, api_trials_create, JSON_MAX, BODY_JSON, true},
     {"GET", TRIAL, GRANT_VIEW, api_trial_get, 0, BODY_NONE, false},
     {"POST", TRIAL "/cancel", GRANT_OPERATE, api_trial_cancel, JSON_MAX, BODY_OPTIONAL_JSON, false},
+    {"POST", TRIAL "/retry", GRANT_OPERATE, api_trial_retry, JSON_MAX, BODY_OPTIONAL_JSON, false},
     {"GET", TRIAL "/reports", GRANT_VIEW, api_trial_reports, 0, BODY_NONE, false},
     {"POST", TRIAL "/reports", GRANT_WORK, api_trial_report, JSON_MAX, BODY_JSON, false},
     {"POST", TRIAL "/tell", GRANT_WORK, api_trial_tell, JSON_MAX, BODY_JSON, false},

@@ -1,0 +1,151 @@
+#include "tuner/cli/cli.h"
+
+#include "tuner/coordinator/retry.h"
+#include "tuner/coordinator/state.h"
+
+#include "tuner/base/json.h"
+#include "tuner/base/words.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TRIALS_MAX = 1000 };
+
+struct options {
+    struct cli_common common;
+    bool failed; /* all of them */
+    long number[TRIALS_MAX];
+    size_t n;
+};
+
+static const struct argp_option table[] = {
+    {"failed", 'f', NULL, 0, "all trials that have failed (what is meant if no trial is named)", 0},
+    {0},
+};
+
+/* No study is called by a number. */
+static void take(struct options *o, char *arg, struct argp_state *state)
+{
+    double v;
+    bool number = words_number(arg, &v) && v >= 0 && v <= 1e9 && v == (double)(long)v;
+    if (!number && (o->common.study || o->n)) argp_error(state, "'%s' is not the number of a trial", arg);
+    if (o->n == TRIALS_MAX) argp_error(state, "%d trials at a time; or all, with --failed", TRIALS_MAX);
+    if (number)
+        o->number[o->n++] = (long)v;
+    else
+        o->common.study = arg;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct options *o = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &o->common; return 0;
+    case 'f': o->failed = true; return 0;
+    case ARGP_KEY_ARG: take(o, arg, state); return 0;
+    case ARGP_KEY_END:
+        if (o->failed && o->n) argp_error(state, "either --failed or the numbers of trials, not both");
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* Nobody runs the study: this process is its only writer for a moment, and has read it as such. */
+static enum status retry_here(struct session *s, const long *number, size_t n, struct error *err)
+{
+    enum status st = retry_trials(s, number, n, err);
+    if (!st) state_keep(s);
+    return st ? st : session_flush(s, err);
+}
+
+/* Who runs it does it next; what is wrong by now is known here. */
+static enum status ask_coordinator(const struct cli_study *s, const long *number, size_t n, struct error *err)
+{
+    enum status st = retry_check(s->session, number, n, err);
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++) json_array_append_new(list, json_integer(number[i]));
+    json_t *body = json_pack("{s:o}", "trials", list);
+    char *text = json_text(body);
+    if (!st) st = store_request_add(s->store, s->session->study_id, "retry", text, clock_wall_ms(clock_real()), err);
+    free(text);
+    json_decref(body);
+    return st;
+}
+
+static void print(const struct cli_common *c, const char *study, const long *number, size_t n, bool running)
+{
+    if (c->json) {
+        json_t *list = json_array();
+        for (size_t i = 0; i < n; i++) json_array_append_new(list, json_integer(number[i]));
+        cli_print_json(json_pack("{s:s, s:o, s:b}", "study", study, "retried", list, "running", running));
+        return;
+    }
+    printf("trial%s ", n > 1 ? "s" : "");
+    for (size_t i = 0; i < n; i++) printf("%s%ld", i == 0 ? "" : i + 1 < n ? ", " : " and ", number[i]);
+    printf(" of study %s %s tried again next", study, n > 1 ? "are" : "is");
+    if (running)
+        putchar('\n');
+    else
+        printf(", once the study runs: nocturne resume %s\n", study);
+}
+
+static enum status retry(struct options *o, struct cli_study *s, bool running, struct error *err)
+{
+    struct arena arena = {0};
+    const long *number = o->number;
+    size_t n = o->n;
+    if (n == 0) number = retry_list(s->session, &arena, &n);
+    enum status st = n ? STATUS_OK
+                       : error_set(err, STATUS_CONFLICT,
+                                   "no trial of study '%s' has failed; there is nothing to try again", s->study->name);
+    if (!st) st = running ? ask_coordinator(s, number, n, err) : retry_here(s->session, number, n, err);
+    if (!st) print(&o->common, s->study->name, number, n, running);
+    arena_done(&arena);
+    return st;
+}
+
+/* The hold comes first: what is read then is what there is. */
+static enum status open_held(const struct cli_common *c, struct cli_study *ret, struct store_hold **ret_hold,
+                             struct error *err)
+{
+    struct cli_found f;
+    struct store_hold *hold = NULL;
+    enum status st = cli_find(c->db, c->study, &f, err);
+    if (st) return st;
+    store_hold_take(f.store, f.study->name, &hold, NULL); /* NULL: somebody runs it */
+    st = cli_open(c->db, f.study->name, ret, err);
+    cli_found_done(&f);
+    if (st)
+        store_hold_release(hold);
+    else
+        *ret_hold = hold;
+    return st;
+}
+
+int cmd_retry(int argc, char **argv)
+{
+    static const struct argp argp = {
+        table,
+        parse,
+        "[STUDY] [TRIAL…]",
+        "Have failed trials tried again: each with its number, its configuration and its seed, and within the budget as "
+        "before. What a failed attempt said stays in the log. A study whose baseline failed needs no more than the "
+        "command that ran it.\v"
+        "Examples: nocturne retry g2p 3 7\n"
+        "          nocturne retry g2p --failed",
+        cli_common_child,
+        NULL,
+        NULL};
+    struct options o = {.n = 0};
+    struct cli_study s;
+    struct store_hold *hold = NULL;
+    struct error err;
+    cli_common_init(&o.common);
+    argp_parse(&argp, argc, argv, 0, NULL, &o);
+    if (open_held(&o.common, &s, &hold, &err)) return cli_fail(&err);
+    enum status st = retry(&o, &s, !hold, &err);
+    store_hold_release(hold);
+    cli_close(&s);
+    return st ? cli_fail(&err) : EXIT_OK;
+}
