@@ -21,7 +21,7 @@ ROOMS = {
     "tuner/study": (["study.h"], []),
     "tuner/search": (["search.h", "learning_curve.h", "forecast.h", "pruner.h", "stopping.h", "schedule.h"], ["tuner/study", "surrogate"]),
     "tuner/coordinator": (
-        ["coordinator.h", "session.h", "standing.h", "comparison.h", "warm_start.h", "ledger.h", "adviser.h", "confirm.h", "state.h", "replay.h", "plan.h", "import.h", "stops.h", "population.h", "retry.h", "run.h", "fleet.h", "launch.h", "keep.h"],
+        ["coordinator.h", "session.h", "standing.h", "comparison.h", "warm_start.h", "ledger.h", "adviser.h", "confirm.h", "state.h", "replay.h", "plan.h", "import.h", "stops.h", "population.h", "retry.h", "run.h", "fleet.h", "launch.h", "keep.h", "wiring.h"],
         ["tuner/study", "tuner/search", "workers", "store"],
     ),
     "tuner/report": (["report.h"], ["tuner/study", "tuner/coordinator"]),

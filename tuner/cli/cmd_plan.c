@@ -3,6 +3,7 @@
 #include "tuner/coordinator/run.h"
 
 #include "tuner/coordinator/plan.h"
+#include "tuner/coordinator/wiring.h"
 
 #include "tuner/base/json.h"
 #include "tuner/base/plain.h"
@@ -86,7 +87,49 @@ static void print_matches(const struct objective *o)
     arena_done(&a);
 }
 
-static void print_plan(const struct session *s, const struct plan *p, const char *gpus)
+static const char *how(const struct wiring *w, enum reach reach, struct arena *a)
+{
+    const char *program = plain_shown(a, w->program);
+    switch (reach) {
+    case REACH_NONE: return arena_printf(a, "nothing in %s asks for", program);
+    case REACH_ARGUMENT: return "as arguments";
+    case REACH_VARIABLE: return arena_printf(a, "as variables that %s reads", program);
+    case REACH_PROGRAM: return arena_printf(a, "as %s asks for them", program);
+    case REACH_UNSEEN: return "in the environment, if the program looks there";
+    }
+    return "";
+}
+
+/* Of each way the parameters that go it. */
+static void print_wiring(const struct study *study, const struct wiring *w)
+{
+    static const char *const seed[] = {"nothing asks for it", "as an argument", "as NOCTURNE_SEED",
+                                       "as the program asks for it", "in the environment, if the program looks there"};
+    struct arena a = {0};
+    const char *label = "parameters";
+    for (enum reach r = REACH_NONE; r <= REACH_UNSEEN; r++) {
+        char *names = NULL;
+        for (size_t i = 0; i < study->space.n; i++)
+            if (w->param[i] == r)
+                names = arena_printf(&a, "%s%s%s", names ? names : "", names ? ", " : "", study->space.param[i].name);
+        if (!names) continue;
+        printf("  %-14s %s: %s\n", label, how(w, r, &a), names);
+        label = "";
+    }
+    printf("  %-14s %s\n", "seed", seed[w->seed]);
+    arena_done(&a);
+}
+
+static void print_risks(const struct plan *p, const struct wiring *w)
+{
+    struct arena a = {0};
+    puts(p->n_risks + w->n_warnings ? "risks" : "  no risk seen");
+    for (size_t i = 0; i < w->n_warnings; i++) printf("  - %s\n", plain_shown(&a, w->warning[i]));
+    for (size_t i = 0; i < p->n_risks; i++) printf("  - %s\n", p->risk[i]);
+    arena_done(&a);
+}
+
+static void print_plan(const struct session *s, const struct plan *p, const struct wiring *w, const char *gpus)
 {
     char left[40];
     printf("study %s: valid; %zu complete trials to judge by\n", s->study->name, p->known);
@@ -103,8 +146,8 @@ static void print_plan(const struct session *s, const struct plan *p, const char
     if (isfinite(p->on_time))
         printf("  all done within the %s that are left: %.0f %%\n",
                words_show_duration(p->left_ms > 0 ? p->left_ms : 0, left, sizeof left), 100 * p->on_time);
-    for (size_t i = 0; i < p->n_risks; i++) printf("%s  - %s\n", i ? "" : "risks\n", p->risk[i]);
-    if (p->n_risks == 0) puts("  no risk seen");
+    if (w->program) print_wiring(s->study, w);
+    print_risks(p, w);
 }
 
 static json_t *interval_json(const struct plan_interval *x)
@@ -125,18 +168,29 @@ static json_t *matches_json(const struct objective *o)
     return out;
 }
 
-static json_t *plan_json(const struct session *s, const struct plan *p, const struct gpus *gpus)
+static json_t *wiring_json(const struct study *study, const struct wiring *w)
+{
+    if (!w->program) return json_null();
+    json_t *params = json_object();
+    for (size_t i = 0; i < study->space.n; i++)
+        json_object_set_new(params, study->space.param[i].name, json_string(reach_name(w->param[i])));
+    return json_pack("{s:s, s:o, s:s}", "program", w->program, "parameters", params, "seed", reach_name(w->seed));
+}
+
+static json_t *plan_json(const struct session *s, const struct plan *p, const struct wiring *w, const struct gpus *gpus)
 {
     json_t *risks = json_array(), *ids = gpus ? json_array() : json_null(); /* null: as the environment has it */
     for (size_t i = 0; gpus && i < gpus->n; i++) json_array_append_new(ids, json_string(gpus->id[i]));
+    for (size_t i = 0; i < w->n_warnings; i++) json_array_append_new(risks, json_string(w->warning[i]));
     for (size_t i = 0; i < p->n_risks; i++) json_array_append_new(risks, json_string(p->risk[i]));
-    return json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "study", s->study->name,
-                     "matches", matches_json(&s->study->objective), "known", (json_int_t)p->known, "trials_left",
-                     (json_int_t)p->searches, "confirmations_left", (json_int_t)p->confirms, "slots",
+    return json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "study",
+                     s->study->name, "matches", matches_json(&s->study->objective), "known", (json_int_t)p->known,
+                     "trials_left", (json_int_t)p->searches, "confirmations_left", (json_int_t)p->confirms, "slots",
                      (json_int_t)p->slots, "gpus", ids, "trials", interval_json(&p->trials), "tokens",
                      interval_json(&p->tokens), "ms", interval_json(&p->ms), "cost", interval_json(&p->cost),
                      "probability_on_time", json_number(p->on_time), "left_ms",
-                     p->left_ms < INT64_MAX ? json_integer(p->left_ms) : json_null(), "risks", risks);
+                     p->left_ms < INT64_MAX ? json_integer(p->left_ms) : json_null(), "risks", risks, "reach",
+                     wiring_json(s->study, w));
 }
 
 /* ---- probing ---- */
@@ -161,6 +215,7 @@ static enum status forecast(const struct study *study, const struct options *o, 
     struct store *store = NULL;
     struct session *s = NULL;
     struct plan plan;
+    struct wiring wiring = {.program = NULL};
     struct arena arena = {0};
     struct gpus gpus;
     bool has_gpus = false;
@@ -177,10 +232,11 @@ static enum status forecast(const struct study *study, const struct options *o, 
         s->run_spent_ms = s->run_gone_ms = 0;
         cli_print_changes(s);
         plan_make(s, sysconf(_SC_NPROCESSORS_ONLN), &plan);
+        if (!study->slurm.on) wiring_look(study, &arena, &wiring); /* its agents have a program of their own */
         if (o->common.json)
-            cli_print_json(plan_json(s, &plan, has_gpus ? &gpus : NULL));
+            cli_print_json(plan_json(s, &plan, &wiring, has_gpus ? &gpus : NULL));
         else
-            print_plan(s, &plan, said);
+            print_plan(s, &plan, &wiring, said);
     }
     session_free(s);
     store_close(store);
@@ -194,8 +250,9 @@ int cmd_plan(int argc, char **argv)
         table,
         parse,
         "STUDY.yaml",
-        "Check a study and forecast what it needs: tokens, time and money with 90 % intervals, the probability to end by "
-        "the deadline, and the risks. Runs nothing, unless --probe asks for a few trials to judge by.\v"
+        "Check a study (does its command start, do parameters and seed reach the program) and forecast what it needs: tokens, "
+        "time and money with 90 % intervals, the probability to end by the deadline, and the risks. Runs nothing, unless "
+        "--probe asks for a few trials to judge by.\v"
         "Example: nocturne plan study.yaml --probe 3 --until 07:00",
         cli_common_child,
         NULL,
@@ -207,7 +264,7 @@ int cmd_plan(int argc, char **argv)
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
     enum status s = study_load(o.common.study, &study, &err);
-    if (!s) s = run_check_command(study, &err);
+    if (!s && !study->slurm.on) s = run_check_command(study, &err);
     if (!s && o.probe) code = probe(study, &o);
     if (!s && code == EXIT_OK) s = forecast(study, &o, &err);
     study_free(study);

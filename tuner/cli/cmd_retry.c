@@ -132,8 +132,7 @@ int cmd_retry(int argc, char **argv)
         "Have failed trials tried again: each with its number, its configuration and its seed, and within the budget as "
         "before. What a failed attempt said stays in the log. A study whose baseline failed needs no more than the "
         "command that ran it.\v"
-        "Examples: nocturne retry g2p 3 7\n"
-        "          nocturne retry g2p --failed",
+        "Example: nocturne retry g2p 3 7    # all that failed: nocturne retry g2p --failed",
         cli_common_child,
         NULL,
         NULL};

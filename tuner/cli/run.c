@@ -4,9 +4,11 @@
 #include "tuner/coordinator/comparison.h"
 #include "tuner/coordinator/population.h"
 #include "tuner/coordinator/run.h"
+#include "tuner/coordinator/wiring.h"
 #include "tuner/report/report.h"
 
 #include "tuner/base/json.h"
+#include "tuner/base/plain.h"
 #include "tuner/base/words.h"
 
 #include <errno.h>
@@ -39,12 +41,10 @@ static void print_next(const struct study *study, const struct run_options *o)
     struct arena a = {0};
     bool own = strcmp(o->db, "nocturne.db") != 0;
     const char *target = arena_printf(&a, "%s%s%s", study->name, own ? " --db " : "", own ? o->db : "");
-    printf("\nNext:\n  nocturne export %s --format yaml    # or json, env, args, toml\n",
-           target);
+    printf("\nNext:\n  nocturne export %s --format yaml    # or json, env, args, toml\n", target);
     printf("  nocturne trials %s                  # every trial\n", target);
     if (study->objective.form != OBJECTIVE_SINGLE && study->baseline)
-        printf("  nocturne best %s --weights …        # if other things mattered: no new trial\n",
-               target);
+        printf("  nocturne best %s --weights …        # if other things mattered: no new trial\n", target);
     arena_done(&a);
 }
 
@@ -155,10 +155,11 @@ static size_t count_searched(const struct session *s, enum trial_state state)
 }
 
 /* Counted against the budget, as everywhere: without confirmations. */
-static void print_resumed(const struct session *s)
+/* As the last run left it: `again` of those that failed are tried again now. */
+static void print_resumed(const struct session *s, size_t again)
 {
     size_t attempts = 0, pruned = count_searched(s, TRIAL_PRUNED),
-           failed = count_searched(s, TRIAL_FAILED) + count_searched(s, TRIAL_INFEASIBLE),
+           failed = again + count_searched(s, TRIAL_FAILED) + count_searched(s, TRIAL_INFEASIBLE),
            of = s->budget.trials ? (size_t)s->budget.trials : s->tally.searched;
     for (size_t i = 0; i < s->n; i++) attempts += (size_t)s->trial[i]->attempts;
     if (!attempts) return;
@@ -229,6 +230,17 @@ static enum status add_schedule(struct session *session, const char *path, struc
     return s;
 }
 
+/* What would otherwise be found out in the morning. */
+static void print_warnings(const struct study *study, const struct run_options *o)
+{
+    struct arena a = {0};
+    struct wiring w;
+    wiring_look(study, &a, &w);
+    for (size_t i = 0; i < w.n_warnings; i++)
+        fprintf(o->json ? stderr : stdout, "%s: %s\n", o->json ? "nocturne" : "note", plain_shown(&a, w.warning[i]));
+    arena_done(&a);
+}
+
 int run_study(const struct study *study, const struct run_options *o)
 {
     char guard[RUN_PATH_MAX], files[RUN_PATH_MAX];
@@ -256,8 +268,9 @@ int run_study(const struct study *study, const struct run_options *o)
     if (!s) s = open_run(store, study, o, clock, &run, &err);
     if (!s) cli_print_changes(run->session);
     if (!s && said && !o->quiet) fprintf(stderr, "nocturne: %s\n", said);
+    if (!s && !o->quiet) print_warnings(study, o);
     if (!s && o->schedule) s = add_schedule(run->session, o->schedule, &err);
-    if (!s && !o->quiet && !o->json) print_resumed(run->session);
+    if (!s && !o->quiet && !o->json) print_resumed(run->session, run->n_again);
     if (!s) s = coordinate(run, o, guard, files, has_gpus ? &gpus : NULL, &end, &err);
     int code = s ? cli_fail(&err) : print_end(study, run->session, o, end);
     run_close(run);

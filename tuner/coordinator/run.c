@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* What cannot begin was not created. */
@@ -136,32 +137,59 @@ enum status run_find_guard(char *path, struct error *err)
     return error_set(err, STATUS_FAILED, "%s is missing: install it beside nocturne", path);
 }
 
-static bool is_program(const char *dir, const char *file)
+/* path: PATH_MAX */
+static bool is_program(const char *dir, const char *file, char *path)
 {
-    char path[PATH_MAX];
+    struct stat st;
     if (*file == '/')
-        snprintf(path, sizeof path, "%s", file);
+        snprintf(path, PATH_MAX, "%s", file);
     else
-        snprintf(path, sizeof path, "%s/%s", dir, file);
-    return access(path, X_OK) == 0;
+        snprintf(path, PATH_MAX, "%s/%s", dir, file);
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
+/* As exec looks for it. */
+static bool find_program(const struct study *study, char *ret)
+{
+    const char *program = study->arg[0], *path = getenv("PATH");
+    if (strchr(program, '/')) return is_program(study->dir, program, ret);
+    char *copy = must_strdup(path ? path : ""), *save = NULL;
+    bool found = false;
+    for (char *dir = strtok_r(copy, ":", &save); !found && dir; dir = strtok_r(NULL, ":", &save))
+        found = is_program(dir, program, ret);
+    free(copy);
+    return found;
+}
+
+/* What a script begins with is a program, too; else exec says only that there is no such file. */
+static enum status check_interpreter(const struct study *study, const char *path, struct error *err)
+{
+    char line[256] = "";
+    FILE *in = fopen(path, "rb");
+    if (in && !fgets(line, sizeof line, in)) *line = 0;
+    if (in) fclose(in);
+    if (strncmp(line, "#!", 2) != 0) return STATUS_OK;
+    char *name = line + 2 + strspn(line + 2, " \t");
+    bool closed = strpbrk(name, " \t\n") != NULL; /* else it is longer than this, or the whole file */
+    size_t n = strcspn(name, " \t\n");
+    const char *carriage = n && name[n - 1] == '\r' ? " (its lines end with a carriage return)" : "";
+    name[n] = 0;
+    if (!closed || *name != '/' || access(name, X_OK) == 0) return STATUS_OK;
+    return error_set(err, STATUS_INVALID,
+                     "%s: the command '%s' cannot be started: there is no program '%.*s', which its first line names%s",
+                     study->path, study->arg[0], (int)(*carriage ? n - 1 : n), name, carriage);
 }
 
 /* Better now than as the failure of the baseline at night. */
 enum status run_check_command(const struct study *study, struct error *err)
 {
+    char path[PATH_MAX];
     if (study->n_args == 0)
         return error_set(err, STATUS_INVALID, "%s:1:1: 'trial: {command: […]}' is missing: the program to run",
                          study->path);
     const char *program = study->arg[0];
     if (strchr(program, '{')) return STATUS_OK;
-    bool found = strchr(program, '/') && is_program(study->dir, program);
-    const char *path = getenv("PATH");
-    char *copy = must_strdup(path ? path : ""), *save = NULL;
-    for (char *dir = strtok_r(copy, ":", &save); !found && !strchr(program, '/') && dir;
-         dir = strtok_r(NULL, ":", &save))
-        found = is_program(dir, program);
-    free(copy);
-    if (found) return STATUS_OK;
+    if (find_program(study, path)) return check_interpreter(study, path, err);
     return error_set(err, STATUS_INVALID, "%s: the command '%s' is not an executable program %s%s", study->path,
                      program, strchr(program, '/') ? "in " : "in PATH", strchr(program, '/') ? study->dir : "");
 }
