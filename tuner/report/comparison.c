@@ -368,6 +368,18 @@ static void say_seeds(FILE *out, const json_t *winner)
                 seeds, seeds);
 }
 
+/* The objective has chosen; but a candidate that may be adopted at once should not go unseen. */
+static void say_surer(FILE *out, const json_t *rows, const json_t *winner)
+{
+    for (size_t i = 0; i < json_array_size(rows) && strcmp(text_of(winner, "verdict"), "adopt") != 0; i++) {
+        const json_t *row = json_array_get(rows, i);
+        struct arena a = {0};
+        if (is_loser(row) && strcmp(text_of(row, "verdict"), "adopt") == 0)
+            fprintf(out, "  %s, of less utility, is surer: adopt\n", row_name(row, &a));
+        arena_done(&a);
+    }
+}
+
 static void print_broken(FILE *out, const struct objective *o, const json_t *rows)
 {
     for (size_t i = 0; i < json_array_size(rows); i++) {
@@ -405,6 +417,7 @@ void report_comparison(FILE *out, const struct study *study, const json_t *rows)
         print_losers(out, o, rows, base);
     else
         print_broken(out, o, rows);
+    if (winner) say_surer(out, rows, winner);
     if (winner) say_how_sure(out, winner);
     if (winner) say_seeds(out, winner);
     if (winner && o->form == OBJECTIVE_PARETO) say_front(out, o, rows);
