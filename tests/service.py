@@ -16,7 +16,8 @@ NOCTURNE = os.path.join(BIN, "nocturne")
 
 
 def nocturne_in(folder):
-    """The program, copied to where another user may run it: the build may lie in somebody's home."""
+    """The program and its guard, copied to where another user may run them: the build may lie in somebody's home."""
+    shutil.copy(os.path.join(os.path.dirname(NOCTURNE), "nocturne-guard"), folder)
     return shutil.copy(NOCTURNE, folder)
 
 

@@ -370,6 +370,7 @@ echo >> "$NOCTURNE_DIR/seen"
         look = subprocess.run(["cat", f"/proc/{process.pid}/environ"], user=65534, group=65534, extra_groups=[],
                               capture_output=True, timeout=PATIENCE)
         self.assertNotEqual(look.returncode, 0)
+        self.assertIsNone(process.poll())  # what has ended hides nothing
 
     def test_a_secret_in_two_writes_is_one(self):
         half = len(TOKEN) - 20
