@@ -313,6 +313,21 @@ static void test_pruner__a_rung_is_not_missed(void **state)
     world_free(w);
 }
 
+/* A program with a fixed number of epochs: its last report is no reason to throw a good result away. */
+static void test_pruner__a_good_end_is_kept(void **state)
+{
+    (void)state;
+    struct world *w = world_make("stopping: {pruner: asha}");
+    add_known(w, 12); /* 25 reports each */
+    add_trial(w, 0.0013, 25, false);
+    assert_true(judge(w, 12, NULL).stop);
+    w->evidence.target = -HUGE_VAL; /* anything is good */
+    assert_false(judge(w, 12, NULL).stop);
+    add_trial(w, 0.0013, 24, false); /* not at the end */
+    assert_true(judge(w, 13, NULL).stop);
+    world_free(w);
+}
+
 /* Missing metrics, one point, constant metrics, huge ones: never a crash, never a NaN. */
 static void test_forecast__odd_curves(void **state)
 {
@@ -482,6 +497,7 @@ int main(void)
         cmocka_unit_test(test_pruner__grace_and_no_baseline_stop_nothing),
         cmocka_unit_test(test_pruner__asha_and_median),
         cmocka_unit_test(test_pruner__a_rung_is_not_missed),
+        cmocka_unit_test(test_pruner__a_good_end_is_kept),
         cmocka_unit_test(test_forecast__odd_curves),
         cmocka_unit_test(test_advice__flat_curves_end_and_climbing_ones_go_on),
         cmocka_unit_test(test_advice__bounds_and_a_rule_that_would_never_stop),

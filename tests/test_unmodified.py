@@ -96,9 +96,9 @@ class Plain(unittest.TestCase):
     def trials(self):
         return json.loads(self.nocturne("trials", "plain", "--json"))["trials"]
 
-    def run_study(self, **about):
+    def run_study(self, code=0, **about):
         self.study(**about)
-        self.nocturne("run", "s.yaml", "--quiet")
+        self.nocturne("run", "s.yaml", "--quiet", code=code)
         return self.trials()
 
     def test_a_number_that_is_printed(self):
@@ -147,7 +147,7 @@ class Plain(unittest.TestCase):
                  ("", ACCURACY.replace("}", ", file: m.txt}"), ["has written no file 'm.txt' into its own folder"]),
                  ("import os; os.symlink('/etc/passwd', os.environ['NOCTURNE_DIR'] + '/m.txt')", ACCURACY.replace("}", ", file: m.txt}"), ["'accuracy' was not found"])]
         for i, (program, metrics, words) in enumerate(cases):
-            trial, = self.run_study(program=program + "\n", metrics=metrics, trials=1)
+            trial, = self.run_study(code=1, program=program + "\n", metrics=metrics, trials=1)
             self.assertEqual(trial["state"], "failed", program)
             for word in words:
                 self.assertIn(word, trial["reason"])
@@ -156,7 +156,7 @@ class Plain(unittest.TestCase):
                 shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
 
     def test_a_pattern_may_be_corrected_and_plan_shows_it(self):
-        self.run_study(metrics=ACCURACY.replace("Mean", "mean"), trials=2)
+        self.run_study(code=1, metrics=ACCURACY.replace("Mean", "mean"), trials=2)
         self.study(metrics=ACCURACY, trials=4, more="stopping: {pruner: auto}")
         out = self.nocturne("plan", "s.yaml")
         self.assertIn("accuracy       output: Mean accuracy: ([0-9.]+)", out)

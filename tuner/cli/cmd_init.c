@@ -10,7 +10,7 @@ struct options {
 };
 
 static const char template[] =
-    "# A Nocturne study. Check it with: nocturne run FILE\n"
+    "# A Nocturne study. Check it with: nocturne plan FILE\n"
     "study: my_study\n"
     "\n"
     "trial:\n"

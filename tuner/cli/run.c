@@ -56,6 +56,30 @@ static void print_comparison(const struct session *session, const struct standin
     json_decref(rows);
 }
 
+/* How many of its trials failed, and what the last one said; nothing if none did. */
+static void print_failures(FILE *out, const struct session *s)
+{
+    const struct trial *last = NULL;
+    size_t n = session_count(s, TRIAL_FAILED), all = 0;
+    struct arena a = {0};
+    for (size_t i = 0; i < s->n; i++) {
+        if (s->trial[i]->state == TRIAL_FAILED) last = s->trial[i];
+        all += trial_state_final(s->trial[i]->state);
+    }
+    if (last)
+        fprintf(out, "%zu of %zu trials failed; trial %ld: %s ('nocturne trials %s --state failed')\n", n, all,
+                last->number, last->reason ? plain_shown(&a, last->reason) : "", s->study->name);
+    arena_done(&a);
+}
+
+/* What was given on the command line, so that the hint does the same. */
+static void print_given(FILE *out, const struct run_options *o)
+{
+    if (o->budget.trials) fprintf(out, " --trials %ld", o->budget.trials);
+    if (o->slots) fprintf(out, " --slots %ld", o->slots);
+    if (strcmp(o->db, "nocturne.db")) fprintf(out, " --db %s", o->db);
+}
+
 static int print_end(const struct study *study, const struct session *session, const struct run_options *o,
                      enum coordinator_end end)
 {
@@ -68,13 +92,18 @@ static int print_end(const struct study *study, const struct session *session, c
         cli_print_json(line);
     } else if (!o->quiet && end == COORDINATOR_DONE) {
         print_comparison(session, &all);
+        print_failures(stdout, session);
         if (all.winner) print_next(study, o);
     } else if (end == COORDINATOR_STOPPED) {
-        fprintf(stderr, "stopped; nothing is lost. Go on with: nocturne run %s%s%s\n", study->path,
-                strcmp(o->db, "nocturne.db") ? " --db " : "", strcmp(o->db, "nocturne.db") ? o->db : "");
+        fprintf(stderr, "stopped; nothing is lost. Go on with: nocturne run %s", study->path);
+        print_given(stderr, o);
+        fputc('\n', stderr);
     }
     arena_done(&arena);
-    return end == COORDINATOR_DONE ? EXIT_OK : EXIT_INTERRUPTED;
+    if (end != COORDINATOR_DONE) return EXIT_INTERRUPTED;
+    bool barren = session_count(session, TRIAL_COMPLETE) == 0 && session_count(session, TRIAL_FAILED) > 0;
+    if (barren && (o->quiet || o->json)) print_failures(stderr, session);
+    return barren ? EXIT_FAILED : EXIT_OK; /* nothing works: that is no success for a script */
 }
 
 static enum progress_mode mode_of(const struct run_options *o)
@@ -254,6 +283,9 @@ int run_study(const struct study *study, const struct run_options *o)
     bool has_gpus = false;
     const char *said = NULL;
     enum status s = run_check_command(study, &err);
+    if (!s && o->budget.cost > 0 && study->budget.price_token <= 0 && study->budget.price_hour <= 0)
+        s = error_set(&err, STATUS_INVALID, "--cost needs a price, for example 'budget: {price: {token: 2e-6}}' in %s",
+                      study->path);
     if (!s && study->slurm.on)
         s = error_set(&err, STATUS_INVALID,
                       "%s: agents of Slurm need the service: 'nocturne serve', then create the study there (see "

@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Whole counts as integers, everything else as it is. */
 static json_t *metric_number(const struct metric *m, double v)
@@ -65,27 +66,59 @@ static void add_verdict(json_t *row, const struct objective *o, const struct sta
 
 /* ---- broken constraints ---- */
 
-/* Away from `v` to two digits of `v` − `from`, so that `v` is on the right side. */
-static double outward(double v, double from, enum bound_sense sense)
+/* As the study file would be read. */
+static double as_written(double v)
 {
-    double apart = v - from, digit = apart != 0 ? pow(10, floor(log10(fabs(apart))) - 1) : 1;
-    return from + (sense == AT_LEAST ? floor(apart / digit - 1e-9) : ceil(apart / digit + 1e-9)) * digit;
+    char text[40];
+    snprintf(text, sizeof text, "%.10g", v);
+    return strtod(text, NULL);
 }
 
-/* The constraint in the study file's words that `v` would satisfy. */
+/* From `from` beyond `v`, in steps of the second digit of what lies between; `further` more of them. */
+static double outward(double v, double from, enum bound_sense sense, int further)
+{
+    double apart = v - from, digit = apart != 0 ? pow(10, floor(log10(fabs(apart))) - 1) : fabs(v) * 1e-9;
+    double steps = digit > 0 ? apart / digit : 0, whole = round(steps);
+    if (fabs(steps - whole) > 1e-9) whole = sense == AT_LEAST ? floor(steps) : ceil(steps);
+    return as_written(from + (whole + (sense == AT_LEAST ? -further : further)) * digit);
+}
+
+/* The same constraint, but for its number. */
+static struct constraint loosen(const struct constraint *c, double v, double baseline, int further)
+{
+    struct constraint out = *c;
+    bool upright = (c->sense == AT_LEAST) == (baseline > 0);
+    if (c->factor != 0 && c->offset == 0 && c->factor != 1 && baseline != 0)
+        out.factor = outward(v / baseline, c->factor, upright ? AT_LEAST : AT_MOST, further);
+    else if (c->factor != 0) {
+        out.factor = 1;
+        out.offset = outward(v - baseline, 0, c->sense, further);
+    } else
+        out.offset = outward(v, c->offset, c->sense, further);
+    return out;
+}
+
+static bool holds(const struct constraint *c, double v, double baseline)
+{
+    double bound = (c->factor != 0 ? c->factor * baseline : 0) + c->offset;
+    return c->sense == AT_LEAST ? v >= bound : v <= bound;
+}
+
+/* The constraint in the study file's words that `v` satisfies. */
 static json_t *relaxed(const struct objective *o, const struct constraint *c, double v, double baseline)
 {
     char text[160];
     const char *name = o->metric[c->metric].name, *sense = c->sense == AT_LEAST ? ">=" : "<=";
-    if (c->factor == 0)
-        snprintf(text, sizeof text, "%s %s %.6g", name, sense, outward(v, c->offset, c->sense));
-    else if (c->offset == 0 && c->factor != 1 && baseline != 0)
-        snprintf(text, sizeof text, "%s %s %.4g * baseline", name, sense,
-                 outward(v / baseline, c->factor, (c->sense == AT_LEAST) == (baseline > 0) ? AT_LEAST : AT_MOST));
-    else {
-        double offset = outward(v - baseline, 0, c->sense);
-        snprintf(text, sizeof text, "%s %s baseline %c %.4g", name, sense, offset < 0 ? '-' : '+', fabs(offset));
-    }
+    struct constraint x = loosen(c, v, baseline, 0);
+    for (int further = 1; further < 4 && !holds(&x, v, baseline); further++) x = loosen(c, v, baseline, further);
+    if (x.factor == 0)
+        snprintf(text, sizeof text, "%s %s %.10g", name, sense, x.offset);
+    else if (x.factor != 1)
+        snprintf(text, sizeof text, "%s %s %.10g * baseline", name, sense, x.factor);
+    else if (x.offset == 0)
+        snprintf(text, sizeof text, "%s %s baseline", name, sense);
+    else
+        snprintf(text, sizeof text, "%s %s baseline %c %.10g", name, sense, x.offset < 0 ? '-' : '+', fabs(x.offset));
     return json_string(text);
 }
 

@@ -50,10 +50,17 @@ static const struct trial *confirmation_of(const struct session *s, const struct
     return NULL;
 }
 
-/* Has a round run since the last trial of the search? */
+/* Has a round run since the last result of the search? A trial that was tried again may have a later one. */
 static bool in_confirmation(const struct session *s)
 {
-    return s->n > 0 && s->trial[s->n - 1]->role == ROLE_CONFIRM;
+    long searched = -1, confirmed = -1;
+    for (size_t i = 0; i < s->n; i++) {
+        const struct trial *t = s->trial[i];
+        if (t->state != TRIAL_COMPLETE) continue;
+        if (is_searched(t) && t->told > searched) searched = t->told;
+        if (t->role == ROLE_CONFIRM && t->told > confirmed) confirmed = t->told;
+    }
+    return confirmed > searched && s->trial[s->n - 1]->role == ROLE_CONFIRM;
 }
 
 /* ---- what it has shown ---- */
@@ -94,6 +101,24 @@ bool confirm_contradicts(const struct session *s)
 {
     struct shown shown = look(s);
     return shown.confirmed > 0 && !shown.beats;
+}
+
+static bool is_same(const struct session *s, const struct trial *a, const struct trial *b)
+{
+    for (size_t k = 0; k < s->study->space.n; k++)
+        if (a->config[k] != b->config[k] && !(isnan(a->config[k]) && isnan(b->config[k]))) return false;
+    return a->parent < 0 && b->parent < 0 && a->course.n == 0 && b->course.n == 0;
+}
+
+/* Is another trial with its very configuration being confirmed? */
+static bool is_covered(const struct session *s, const struct trial *t)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        const struct trial *c = s->trial[i];
+        if (c->role != ROLE_CONFIRM || c->confirms == t->number || s->trial[c->confirms]->outside) continue;
+        if (is_same(s, s->trial[c->confirms], t)) return true;
+    }
+    return false;
 }
 
 static bool is_confirmed(const struct session *s, const struct trial *t)
@@ -194,6 +219,7 @@ static size_t begun(const struct session *s, struct arena *arena, const struct t
 
 struct firsts { /* confirmations on the first seed, of those that lack others */
     size_t open, repeated, other;
+    double chance; /* that those which are repeated are so by luck */
 };
 
 static void count_first(const struct session *s, const struct trial *t, struct firsts *f)
@@ -204,7 +230,7 @@ static void count_first(const struct session *s, const struct trial *t, struct f
     else if (!trial_state_final(first->state))
         f->open++;
     else if (standing_is_repeated(t, first, s->study->objective.n_metrics))
-        f->repeated++;
+        f->repeated++, f->chance *= standing_coincidence(&s->study->objective, t);
     else
         f->other++;
 }
@@ -233,17 +259,18 @@ static enum confirm_step go_on(struct session *s)
 {
     struct arena arena = {0};
     const struct trial **t;
-    struct firsts f = {0};
+    struct firsts f = {.chance = 1};
     size_t n = begun(s, &arena, &t), lacking = 0;
     for (size_t i = 0; i < n; i++) {
         if (!lacks_seeds(s, t[i])) continue;
         count_first(s, t[i], &f);
         t[lacking++] = t[i];
     }
-    enum confirm_step out = lacking && f.other ? CONFIRM_SEEDS
-                            : f.open           ? CONFIRM_WAITS
-                            : lacking          ? CONFIRM_REPEATS
-                                               : CONFIRM_OVER;
+    bool luck = f.open == 0 && f.chance > STANDING_CONVINCED;
+    enum confirm_step out = lacking == 0          ? CONFIRM_OVER
+                            : f.other > 0 || luck ? CONFIRM_SEEDS
+                            : f.open > 0          ? CONFIRM_WAITS
+                                                  : CONFIRM_REPEATS;
     if (out == CONFIRM_SEEDS) add_missing(s, t, lacking);
     arena_done(&arena);
     return out;
@@ -270,8 +297,11 @@ static size_t begin_round(struct session *s, const struct shown *shown)
         add_one(s, t, seed);
         added++;
     }
-    for (size_t i = 0; i < n && i < (size_t)s->study->confirm_top; i++) {
+    size_t chosen = 0;
+    for (size_t i = 0; i < n && chosen < (size_t)s->study->confirm_top; i++) {
         const struct trial *t = s->trial[best[i].at];
+        if (is_covered(s, t)) continue; /* the baseline's own configuration, or one that was tried twice */
+        chosen++;
         if (confirmation_of(s, t, seed)) continue;
         add_one(s, t, seed);
         added++;

@@ -159,17 +159,27 @@ static void check_baseline(struct coordinator *c, const struct trial *t)
 }
 
 /* Three failures that are one, and nothing else: the program is wrong, not the configurations. */
+static const char *what_a_program_says(const struct objective *o, char *buf, size_t size)
+{
+    bool by_match = false;
+    for (size_t i = 0; i < o->n_metrics; i++) by_match |= o->metric[i].match != NULL;
+    if (by_match) return "'nocturne plan' shows what is looked for in its output";
+    snprintf(buf, size, "A program prints its result as: nocturne: {\"result\": {\"%s\": 0.5}}", o->metric[0].name);
+    return buf;
+}
+
 static void check_failures(struct coordinator *c, const struct trial *t)
 {
     const struct session *s = c->session;
+    char hint[300];
     struct error err;
     if (t->state != TRIAL_FAILED || t->client || session_count(s, TRIAL_COMPLETE) > 0) return;
     if (!alike_add(&c->failures, t->reason ? t->reason : "")) return;
     error_set(
         &err, STATUS_FAILED,
-        "nothing has completed, and %d trials in a row failed alike: %.300s; see 'nocturne show %s %ld' and its logs. "
-        "A program prints its result as: nocturne: {\"result\": {\"%s\": 0.5}}",
-        ALIKE_MAX, t->reason ? t->reason : "", s->study->name, t->number, s->study->objective.metric[0].name);
+        "nothing has completed, and %d trials in a row failed alike: %.300s; see 'nocturne show %s %ld' and its logs. %s",
+        ALIKE_MAX, t->reason ? t->reason : "", s->study->name, t->number,
+        what_a_program_says(&s->study->objective, hint, sizeof hint));
     fail_study(c, &err);
 }
 

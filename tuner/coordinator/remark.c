@@ -15,7 +15,7 @@ const char *remark_spent(const struct session *s, struct arena *a)
     if (!trials || s->fresh || s->tally.finished < (size_t)trials || s->n_open > 0) return NULL;
     bool confirmed = s->tally.confirmed > 0 || confirm_count(s) == 0;
     return arena_printf(a,
-                        "the budget of %ld trials is spent: %s; for more raise 'budget: {trials: %ld}' in %s, or give "
+                        "the budget of %ld trials is spent: %s; for more set 'budget: {trials: %ld}' in %s, or give "
                         "--trials",
                         trials, confirmed ? "nothing to run" : "nothing more is searched", trials, s->study->path);
 }

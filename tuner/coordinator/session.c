@@ -286,8 +286,8 @@ static enum status add_given_trials(struct session *s, struct error *err)
     if (t && t != find_given(s, ROLE_BASELINE, study->baseline))
         return error_set(err, STATUS_INVALID,
                          "%s: the baseline differs from trial %ld, with which study '%s' in %s began; give the study "
-                         "another name, or choose another file with --db",
-                         study->path, t->number, study->name, store_path(s->store));
+                         "another name ('warm_start: [%s]' keeps what was learnt), or choose another file with --db",
+                         study->path, t->number, study->name, store_path(s->store), study->name);
     if (study->baseline && !t)
         session_add(s, &(struct addition){.role = ROLE_BASELINE, .config = study->baseline, .source = "baseline"});
     for (size_t i = 0; i < study->n_references; i++)

@@ -5,6 +5,8 @@
 #include "tuner/base/bounded.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *label_of(const struct trial *t)
@@ -25,6 +27,49 @@ bool standing_is_repeated(const struct trial *t, const struct trial *again, size
     for (size_t k = 0; k < n_metrics; k++)
         if (t->value[k] != again->value[k] && !(isnan(t->value[k]) && isnan(again->value[k]))) return false;
     return true;
+}
+
+/* Digits that it takes to write it, trailing zeros left out: 0.95 has two. */
+static int digits_of(double v)
+{
+    char text[40];
+    int digits = 0, zeros = 0;
+    for (int precision = 1; precision <= 17; precision++) {
+        snprintf(text, sizeof text, "%.*e", precision - 1, v);
+        if (strtod(text, NULL) == v) break;
+    }
+    for (const char *c = text; *c && *c != 'e'; c++) {
+        if (*c < '0' || *c > '9') continue;
+        digits++;
+        zeros = *c == '0' ? zeros + 1 : 0;
+    }
+    return digits - zeros;
+}
+
+static double chance_of(const struct metric *m, double v)
+{
+    int digits = digits_of(v);
+    if (m->kind != METRIC_PROPORTION) return fmin(1, pow(10, 1 - digits));
+    double n = m->of > 0 ? m->of : pow(10, digits) / 5, sd = sqrt(fmax(v * (1 - v), 0) * n);
+    return sd > 0 ? fmin(1, 1 / (2 * sqrt(M_PI) * sd)) : 1;
+}
+
+double standing_coincidence(const struct objective *o, const struct trial *t)
+{
+    double least = 1;
+    for (size_t i = 0; i < o->n_metrics; i++)
+        if (isfinite(t->value[i])) least = fmin(least, chance_of(&o->metric[i], t->value[i]));
+    return least;
+}
+
+/* One repetition each may be luck. */
+static void doubt_repetitions(struct standings *all, const struct objective *o)
+{
+    double chance = 1;
+    for (size_t i = 0; i < all->n; i++)
+        if (all->all[i].repeats) chance *= standing_coincidence(o, all->all[i].trial);
+    for (size_t i = 0; i < all->n; i++)
+        if (all->all[i].confirmed == 1 && chance > STANDING_CONVINCED) all->all[i].repeats = false;
 }
 
 /* A confirmation joins the standing of what it confirms: Welford's running mean, and the sum of squares in `sd`. */
@@ -59,6 +104,7 @@ static void join_confirmations(struct standings *all, const struct session *s, s
         struct standing *x = &all->all[i];
         for (size_t k = 0; k < m; k++) x->sd[k] = x->confirmed > 1 ? sqrt(x->sd[k] / (double)(x->confirmed - 1)) : 0;
     }
+    doubt_repetitions(all, &s->study->objective);
 }
 
 static void judge(struct standings *all, const struct session *s, const struct objective *o)
@@ -93,6 +139,26 @@ static void mark_front(struct standings *all, const struct objective *o, bool an
     }
 }
 
+/* By how much the tightest of its constraints holds, in units of its metric. */
+static double slack(const struct objective *o, const double *value, const double *baseline)
+{
+    double least = INFINITY;
+    for (size_t i = 0; i < o->n_constraints && baseline; i++) {
+        const struct constraint *c = &o->constraint[i];
+        double apart = value[c->metric] - constraint_bound(c, baseline);
+        least = fmin(least, (c->sense == AT_LEAST ? apart : -apart) / objective_unit(o, c->metric, baseline));
+    }
+    return least;
+}
+
+/* Of equal utility what keeps farther from the constraints; then the older. */
+static bool is_better(const struct objective *o, const struct standing *a, const struct standing *b,
+                      const struct standing *base)
+{
+    if (a->utility != b->utility) return a->utility > b->utility;
+    return base && slack(o, a->mean, base->mean) > slack(o, b->mean, base->mean);
+}
+
 struct standings standings_make(const struct session *s, const struct objective *objective, bool eligible_all,
                                 struct arena *arena)
 {
@@ -115,7 +181,7 @@ struct standings standings_make(const struct session *s, const struct objective 
     for (size_t i = 0; i < out.n; i++) {
         const struct standing *x = &out.all[i];
         if (!x->feasible || (front && !x->on_front) || (any_confirmed && !eligible_all && x->confirmed == 0)) continue;
-        if (!out.winner || x->utility > out.winner->utility) out.winner = x;
+        if (!out.winner || is_better(objective, x, out.winner, out.baseline)) out.winner = x;
     }
     return out;
 }

@@ -38,6 +38,13 @@ struct standings standings_make(const struct session *s, const struct objective 
 /* The best trial so far on its own single measurement, for progress; NULL if none is feasible. */
 const struct trial *standing_incumbent(const struct session *s, double *ret_utility);
 
+/* The chance that a trial would measure all the same again if its seed mattered, about: of a proportion of n items that
+ * two binomial draws are equal, n being `of`, else a fifth of what its digits allow; of a number of d digits 10^(1 − d), at least.
+ * The least of the metrics. */
+double standing_coincidence(const struct objective *o, const struct trial *t);
+/* Repetitions whose product of these is below convince. */
+#define STANDING_CONVINCED 0.01
+
 /* Did a trial and its confirmation, both complete, measure the same, to the last bit? */
 bool standing_is_repeated(const struct trial *t, const struct trial *again, size_t n_metrics);
 

@@ -101,17 +101,22 @@ static size_t seeds_to_decide(struct difference d, double margin, size_t n)
     return seeds <= SEEDS_MAX ? (size_t)fmax(seeds, (double)n + 1) : 0;
 }
 
+/* Until nothing is open any more, and something is better. */
 static size_t seeds_wanted(const struct objective *o, const struct verdict *v, size_t n)
 {
-    size_t most = 0;
+    size_t most = 0, better = SIZE_MAX;
     for (size_t i = 0; i < o->n_metrics; i++) {
         struct difference d = upright(&v->apart[i], o->metric[i].goal);
-        if (!objective_uses(o, i) || isnan(d.by) || bearing_of(d, v->margin[i]) != OPEN) continue;
-        size_t seeds = seeds_to_decide(d, v->margin[i], n);
+        if (!objective_uses(o, i) || isnan(d.by)) continue;
+        enum bearing b = bearing_of(d, v->margin[i]);
+        size_t seeds = b == OPEN ? seeds_to_decide(d, v->margin[i], n) : 1;
         if (seeds == 0) return 0;
         most = seeds > most ? seeds : most;
+        size_t proves = b == BETTER ? 1 : d.by > 0 ? seeds_to_decide(d, 0, n) : 0;
+        if (proves && proves < better) better = proves;
     }
-    return most;
+    if (better == SIZE_MAX) return 0;
+    return better > most ? better : most;
 }
 
 enum verdict_word verdict_judge(const struct objective *o, const struct difference *apart, const double *margin,

@@ -87,7 +87,7 @@ static void put_row(struct sheet *g, size_t at, const struct objective *o, const
     put(g, at, 0, row_name(row, &g->arena));
     for (size_t i = 0; i < o->n_metrics; i++) put(g, at, 1 + i, mean_and_sd(&o->metric[i], row, &g->arena));
     put(g, at, g->n_columns - 1, arena_strdup(&g->arena, report_utility(number_of(row, "utility"), buf, sizeof buf)));
-    g->mark[at] = is(row, "winner") ? "◀" : json_object_get(row, "breaks") ? "✕" : NULL;
+    g->mark[at] = is(row, "winner") ? "◀" : json_object_get(row, "breaks") && !is(row, "baseline") ? "✕" : NULL;
 }
 
 /* Baseline and references, then candidates, the winner last. */
@@ -225,7 +225,7 @@ static void print_verdict(FILE *out, const struct objective *o, const json_t *ro
     const json_t *v;
     size_t i;
     struct arena a = {0};
-    fprintf(out, "  %s: %s\n", row_name(row, &a), words_for(text_of(row, "verdict")));
+    if (*text_of(row, "verdict")) fprintf(out, "  %s: %s\n", row_name(row, &a), words_for(text_of(row, "verdict")));
     print_breaks(out, o, row);
     json_array_foreach(json_object_get(row, "against"), i, v)
     {
@@ -258,15 +258,34 @@ void report_zero_baseline(FILE *out, const struct objective *o, const json_t *ba
                     o->metric[i].name, o->metric[i].name);
 }
 
-static void say_how_sure(FILE *out, const json_t *winner)
+static long most_seeds(const json_t *rows)
 {
-    if (is(winner, "repeats"))
+    long most = 0;
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        long seeds = seeds_of(json_array_get(rows, i));
+        most = seeds > most ? seeds : most;
+    }
+    return most;
+}
+
+static bool all_repeat(const json_t *rows)
+{
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        if (seeds_of(row) && !is(row, "repeats")) return false;
+    }
+    return true;
+}
+
+static void say_how_sure(FILE *out, const struct study *study, const json_t *rows, const json_t *winner)
+{
+    if (seeds_of(winner) && all_repeat(rows))
         fputs("  every figure came out the same on another seed: there is no spread, and more seeds\n"
               "  would say nothing; other data might\n",
               out);
-    else if (seeds_of(winner) > 1)
+    else if (seeds_of(winner) > 1 && json_array_size(json_object_get(winner, "against")))
         fprintf(out, "  differences with 95 %% intervals (Welch), %ld seeds each\n", seeds_of(winner));
-    else if (seeds_of(winner) == 1)
+    else if (seeds_of(winner) == 1 && study->confirm_seeds == 1)
         fputs("  one fresh seed says nothing of the spread; 'confirm: {seeds: 3}' does\n", out);
 }
 
@@ -399,26 +418,31 @@ void report_comparison(FILE *out, const struct study *study, const json_t *rows)
     const json_t *winner = report_row(rows, "winner"), *base = report_row(rows, "baseline");
     struct sheet grid = {0};
     if (winner && *text_of(winner, "verdict")) say_verdict(out, o, winner);
-    if (winner && seeds_of(winner))
-        fprintf(out, "Study %s, confirmed on %ld fresh seed%s (mean ± sd):\n", study->name, seeds_of(winner),
-                seeds_of(winner) > 1 ? "s" : "");
+    long seeds = winner ? seeds_of(winner) : most_seeds(rows);
+    if (!winner) fputc('\n', out);
+    if (seeds)
+        fprintf(out, "Study %s, confirmed on %ld fresh seed%s (mean ± sd):\n", study->name, seeds,
+                seeds > 1 ? "s" : "");
     else
         fprintf(out, "Study %s, single measurements, not confirmed:\n", study->name);
     fill_sheet(&grid, o, rows);
     print_sheet(out, &grid);
     arena_done(&grid.arena);
     if (!winner)
-        fputs("  no complete configuration satisfies the constraints yet\n", out);
+        fputs(json_array_size(rows) == 0 && o->n_constraints == 0
+                  ? "  nothing is complete yet\n"
+                  : "  no complete configuration satisfies the constraints yet\n",
+              out);
     else if (winner == base)
         fputs("  nothing that was tried beats the baseline\n", out);
     else
         print_verdict(out, o, winner, NULL);
-    if (winner && json_object_get(winner, "label"))
+    if (!winner || json_object_get(winner, "label"))
         print_losers(out, o, rows, base);
     else
         print_broken(out, o, rows);
     if (winner) say_surer(out, rows, winner);
-    if (winner) say_how_sure(out, winner);
+    if (winner) say_how_sure(out, study, rows, winner);
     if (winner) say_seeds(out, winner);
     if (winner && o->form == OBJECTIVE_PARETO) say_front(out, o, rows);
     if (base) report_zero_baseline(out, o, base);

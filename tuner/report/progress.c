@@ -171,7 +171,7 @@ static const char *facts_of(const struct session *s, const struct line *x, enum 
 {
     const char *text = "";
     char shown[40];
-    if (x->t->state == TRIAL_COMPLETE)
+    if (x->t->state == TRIAL_COMPLETE || x->t->state == TRIAL_PRUNED)
         text = arena_printf(a, "  %s", metrics_text(s, x->t->value, form > FORM_WHOLE, a));
     if (isfinite(x->utility))
         text = arena_printf(a, "%s  %s%s", text, form < FORM_SHORT ? "utility " : "",

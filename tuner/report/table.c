@@ -75,7 +75,7 @@ void report_status(FILE *out, const struct study *study, const json_t *state, bo
     const char *name, *phase = json_string_value(json_object_get(state, "phase"));
     json_t *v;
     char buf[64];
-    fprintf(out, "study %s: %s", study->name, running ? "running" : phase);
+    fprintf(out, "study %s: %s", study->name, running ? "running" : strcmp(phase, "open") == 0 ? "interrupted" : phase);
     json_object_foreach(json_object_get(state, "states"), name, v)
     {
         if (json_integer_value(v)) fprintf(out, ", %lld %s", (long long)json_integer_value(v), name);

@@ -105,12 +105,28 @@ static void judge_median(const struct study *study, const struct evidence *e, co
     free(mean);
 }
 
+enum { ENDS_FROM = 2 };
+
+/* Where all complete trials have ended, this one ends as well: stopping it now would save nothing, and lose a result
+ * that is as good as what is to be beaten. */
+static bool is_won(const struct study *study, const struct evidence *e, const struct running *r)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < e->n; i++) {
+        if (!e->trial[i].result) continue;
+        if (e->trial[i].curve->reports != r->curve->reports) return false;
+        n++;
+    }
+    double own = utility_at(study, e, r->curve, r->curve->reports);
+    return n >= ENDS_FROM && (study->objective.form == OBJECTIVE_PARETO || own >= e->target);
+}
+
 void pruner_judge(const struct study *study, const struct evidence *evidence, const struct running *running,
                   const struct forecast *forecast, struct verdict *ret)
 {
     *ret = (struct verdict){.chance = NAN, .target = NAN, .saves = NAN};
     for (size_t m = 0; m < METRICS_MAX; m++) ret->expected[m] = ret->spread[m] = NAN;
-    if (running->curve->reports < study->stopping.grace) return;
+    if (running->curve->reports < study->stopping.grace || is_won(study, evidence, running)) return;
     switch (study->stopping.pruner) {
     case PRUNER_NONE: break;
     case PRUNER_AUTO:

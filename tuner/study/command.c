@@ -155,11 +155,11 @@ static void add_pair(struct arguments *a, const struct form *form, const struct 
 {
     char buf[SPACE_TEXT_MAX];
     const char *text = param_text(p, value, buf), *name = spelt(p->name, form->spelling, a->arena);
-    bool flag = p->type == PARAM_BOOL && *form->before;
+    bool flag = p->type == PARAM_BOOL && *form->before == '-';
     if (flag && value == 0) return;
     if (flag)
         add(a, arena_printf(a->arena, "%s%s", form->before, name));
-    else if (form->between == '=')
+    else if (form->between == '=' || (*text == '-' && strcmp(form->before, "--") == 0)) /* "--x -1e-5" is two options */
         add(a, arena_printf(a->arena, "%s%s=%s", form->before, name, text));
     else {
         add(a, arena_printf(a->arena, "%s%s", form->before, name));
