@@ -49,6 +49,8 @@ if nocturne.resume_from and mode != "crash":
 stopping = nocturne.EarlyStopping(p.patience, p.threshold, metric="em")
 if state["stopping"]:
     stopping.load_state_dict(state["stopping"])
+if mode != "ignore":
+    nocturne.should_stop()  # from now on SIGTERM is a wish: a stop may answer the very first report
 nocturne.on_set("rate", lambda v: (rate.__setitem__(0, v), state["told"].append(v)))
 
 
