@@ -1,4 +1,4 @@
-/* alike: failures that are one. When nothing has completed and trials fail for the same reason, but for its numbers,
+/* alike: failures that are one. When nothing has completed and trials fail for the same reason, but for its numbers and its last lines,
  * the program or its command is wrong, and each further trial would only cost time. */
 #ifndef TUNER_COORDINATOR_ALIKE_H
 #define TUNER_COORDINATOR_ALIKE_H

@@ -15,24 +15,9 @@
 
 /* ---- ends ---- */
 
-/* Per cent, say: relative noise and the model would be of something else. */
-static enum status check_proportions(const struct objective *o, const json_t *metrics, struct error *err)
-{
-    for (size_t i = 0; i < o->n_metrics; i++) {
-        const struct metric *m = &o->metric[i];
-        double v = json_number_value(json_object_get(metrics, m->name));
-        if (m->kind == METRIC_PROPORTION && (v < 0 || v > 1))
-            return error_set(err, STATUS_INVALID,
-                             "the proportion '%s' is %.6g, not from 0 to 1; leave 'kind: proportion' out for per cent",
-                             m->name, v);
-    }
-    return STATUS_OK;
-}
-
 static enum status complete(struct session *s, struct trial *t, const json_t *metrics, struct error *err)
 {
-    enum status st = check_proportions(&s->study->objective, metrics, err);
-    if (!st) st = session_finish(s, t, TRIAL_COMPLETE, metrics, NULL, NULL, err);
+    enum status st = session_finish(s, t, TRIAL_COMPLETE, metrics, NULL, NULL, err);
     return st == STATUS_INVALID ? session_finish(s, t, TRIAL_FAILED, NULL, err->text, NULL, err) : st;
 }
 

@@ -100,8 +100,7 @@ static struct constraint loosen(const struct constraint *c, double v, double bas
 
 static bool holds(const struct constraint *c, double v, double baseline)
 {
-    double bound = (c->factor != 0 ? c->factor * baseline : 0) + c->offset;
-    return c->sense == AT_LEAST ? v >= bound : v <= bound;
+    return constraint_allows(c, c->factor * baseline + c->offset, v);
 }
 
 /* The constraint in the study file's words that `v` satisfies. */
@@ -138,7 +137,7 @@ static void add_broken(json_t *row, const struct objective *o, const struct stan
         const struct constraint *c = &o->constraint[i];
         if (c->factor != 0 && !baseline) continue;
         double bound = constraint_bound(c, baseline), v = x->mean[c->metric];
-        if (c->sense == AT_LEAST ? v < bound : v > bound)
+        if (!constraint_allows(c, bound, v))
             json_array_append_new(broken, broken_json(o, c, bound, v, baseline ? baseline[c->metric] : 0));
     }
     if (json_array_size(broken)) json_object_set(row, "breaks", broken);

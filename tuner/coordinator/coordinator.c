@@ -158,7 +158,6 @@ static void check_baseline(struct coordinator *c, const struct trial *t)
     fail_study(c, &err);
 }
 
-/* Three failures that are one, and nothing else: the program is wrong, not the configurations. */
 static const char *what_a_program_says(const struct objective *o, char *buf, size_t size)
 {
     bool by_match = false;
@@ -168,6 +167,7 @@ static const char *what_a_program_says(const struct objective *o, char *buf, siz
     return buf;
 }
 
+/* Three failures that are one, and nothing else: the program is wrong, not the configurations. */
 static void check_failures(struct coordinator *c, const struct trial *t)
 {
     const struct session *s = c->session;

@@ -201,7 +201,7 @@ static void check_constraints(const struct session *s, struct plan *plan)
             const struct trial *t = s->trial[i];
             if (t->state != TRIAL_COMPLETE || t->role == ROLE_BASELINE || t->outside) continue;
             n++;
-            held += c->sense == AT_LEAST ? t->value[c->metric] >= bound : t->value[c->metric] <= bound;
+            held += constraint_allows(c, bound, t->value[c->metric]);
         }
         if (o->metric[c->metric].kind == METRIC_PROPORTION && c->sense == AT_LEAST && bound > 1)
             warn(plan, "the constraint '%s' asks for %.4g, which no proportion can reach", c->text, bound);

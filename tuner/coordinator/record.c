@@ -184,9 +184,23 @@ static enum status finish(struct session *s, struct trial *t, struct change *c, 
     return record(s, c, err);
 }
 
+/* Per cent where a proportion is said, say: noise and model would be of something else. Logs from before keep theirs.
+ */
+static enum status check_values(const struct objective *o, const json_t *metrics, struct error *err)
+{
+    enum status st = STATUS_OK;
+    for (size_t i = 0; !st && i < o->n_metrics; i++) {
+        const json_t *v = json_object_get(metrics, o->metric[i].name);
+        if (v) st = objective_check(o, i, json_number_value(v), err);
+    }
+    return st;
+}
+
 enum status session_finish(struct session *s, struct trial *t, enum trial_state to, const json_t *metrics,
                            const char *reason, const char *outcome, struct error *err)
 {
+    enum status st = to == TRIAL_COMPLETE ? check_values(&s->study->objective, metrics, err) : STATUS_OK;
+    if (st) return st;
     struct change c = record_begin(s, LOGGED_FINISHED, t);
     c.state = to;
     c.metrics = metrics;

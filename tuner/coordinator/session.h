@@ -257,8 +257,8 @@ void session_report(struct session *s, struct trial *t, long step, const json_t 
 enum status session_return(struct session *s, struct trial *t, const char *outcome, const char *reason,
                            int64_t backoff_ms, struct error *err);
 
-/* Final. Complete: `metrics` must hold every metric that the objective uses. Otherwise a reason. `outcome`: of the
- * attempt, where it says more than the state; may be NULL. */
+/* Final. Complete: `metrics` must hold every metric that the objective uses, proportions from 0 to 1. Otherwise a
+ * reason. `outcome`: of the attempt, where it says more than the state; may be NULL. */
 enum status session_finish(struct session *s, struct trial *t, enum trial_state to, const json_t *metrics,
                            const char *reason, const char *outcome, struct error *err);
 /* A final trial without a result is queued again, with its number and its configuration; STATUS_CONFLICT: it has one. */

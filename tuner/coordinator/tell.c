@@ -37,15 +37,13 @@ static enum status check_result(const struct objective *o, const json_t *metrics
 {
     enum status st = metrics_check(metrics, err);
     for (size_t i = 0; !st && i < o->n_metrics; i++) {
-        const struct metric *m = &o->metric[i];
-        const json_t *v = json_object_get(metrics, m->name);
+        const char *name = o->metric[i].name;
+        const json_t *v = json_object_get(metrics, name);
         char hint[METRICS_HINT_MAX];
         if (!v && objective_uses(o, i))
-            return error_set(err, STATUS_INVALID, "the metric '%s' is missing%s", m->name,
-                             metrics_hint(metrics, m->name, hint, sizeof hint));
-        if (v && m->kind == METRIC_PROPORTION && (json_number_value(v) < 0 || json_number_value(v) > 1))
-            return error_set(err, STATUS_INVALID, "the proportion '%s' is %.6g, not from 0 to 1", m->name,
-                             json_number_value(v));
+            return error_set(err, STATUS_INVALID, "the metric '%s' is missing%s", name,
+                             metrics_hint(metrics, name, hint, sizeof hint));
+        if (v) st = objective_check(o, i, json_number_value(v), err);
     }
     return st;
 }

@@ -177,7 +177,7 @@ static bool surely_breaks(const struct objective *o, const struct difference *ap
         double before = base->mean[c->metric], bound = constraint_bound(c, base->mean),
                best = c->sense == AT_LEAST ? d->high : d->low, end = d->ratio ? before * (1 + best) : before + best;
         if (c->factor == 0) end = x->mean[c->metric] + (d->ratio ? before * (best - d->by) : best - d->by);
-        if (c->sense == AT_LEAST ? end < bound : end > bound) return true;
+        if (!constraint_allows(c, bound, end)) return true;
     }
     return false;
 }

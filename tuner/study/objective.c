@@ -98,12 +98,25 @@ double constraint_bound(const struct constraint *c, const double *baseline)
     return (c->factor != 0 ? c->factor * baseline[c->metric] : 0) + c->offset;
 }
 
+bool constraint_allows(const struct constraint *c, double bound, double value)
+{
+    return !(c->sense == AT_LEAST ? value < bound : value > bound);
+}
+
+enum status objective_check(const struct objective *o, size_t metric, double value, struct error *err)
+{
+    const struct metric *m = &o->metric[metric];
+    if (m->kind != METRIC_PROPORTION || (value >= 0 && value <= 1)) return STATUS_OK;
+    return error_set(err, STATUS_INVALID,
+                     "the proportion '%s' is %.6g, not from 0 to 1; leave 'kind: proportion' out for per cent", m->name,
+                     value);
+}
+
 bool objective_feasible(const struct objective *o, const double *values, const double *baseline)
 {
     for (size_t i = 0; i < o->n_constraints; i++) {
         const struct constraint *c = &o->constraint[i];
-        double bound = constraint_bound(c, baseline), v = values[c->metric];
-        if (c->sense == AT_LEAST ? v < bound : v > bound) return false;
+        if (!constraint_allows(c, constraint_bound(c, baseline), values[c->metric])) return false;
     }
     return true;
 }

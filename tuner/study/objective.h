@@ -77,10 +77,15 @@ bool objective_needs_baseline(const struct objective *o);
 double objective_utility(const struct objective *o, const double *values, const double *baseline);
 /* What differences of a metric are counted in (see above); > 0. */
 double objective_unit(const struct objective *o, size_t metric, const double *baseline);
+/* `baseline`: n_metrics numbers; may be NULL for an absolute bound. */
 double constraint_bound(const struct constraint *c, const double *baseline);
 /* Is `a` as good as `b` in both metrics of a pareto objective, and better in one? */
 bool objective_dominates(const struct objective *o, const double *a, const double *b);
 
+/* Is the value one that this metric can have? STATUS_INVALID: a proportion that is not from 0 to 1. */
+enum status objective_check(const struct objective *o, size_t metric, double value, struct error *err);
+
+bool constraint_allows(const struct constraint *c, double bound, double value);
 bool objective_feasible(const struct objective *o, const double *values, const double *baseline);
 
 /* Parses "em=0.9,tokens=0.1" into a weights objective over the same metrics; "em=7,tokens=3" are shares. */
