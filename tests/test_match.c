@@ -424,7 +424,7 @@ static void test_job__reads_a_file_of_its_folder(void **state)
     expect_job("ln -s / $D/r", ACC, "r/etc/passwd", JOB_FAILED, "metric 'acc' was not found");
     expect_job("mkfifo $D/m.txt", ACC, "m.txt", JOB_FAILED, "metric 'acc' was not found");
     expect_job("mkdir $D/m.txt", ACC, "m.txt", JOB_FAILED, "metric 'acc' was not found");
-    expect_job("truncate -s 17M $D/m.txt; echo acc: 1 >>$D/m.txt", ACC, "m.txt", JOB_FAILED, "over 16 MiB");
+    expect_job("truncate -s 5M $D/m.txt; echo acc: 1 >>$D/m.txt", ACC, "m.txt", JOB_FAILED, "over 4 MiB");
 }
 
 static void test_job__reports_and_stops(void **state)

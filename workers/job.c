@@ -18,9 +18,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum job_state { JOB_RUNNING, JOB_STOPPING, JOB_KILLING, JOB_DRAINING, JOB_CLOSED };
+enum job_state { JOB_RUNNING, JOB_STOPPING, JOB_KILLING, JOB_DRAINING, JOB_READING, JOB_CLOSED };
 
 enum { DRAIN_MS = 1000, ESCALATE_MS = 1000, PIPES = 3, TRIAL_FD = 3, MESSAGE_MAX = 1024, UNREAD_MAX = 1 << 16 };
+enum { READ_AT_ONCE = 1 << 16, MATCHED_AT_ONCE = 1 << 13 /* bytes: 8 KiB of one-byte lines is a slice of its own */ };
+enum { SLICE_NS = 5000000 };
 
 /* One direction of output: bytes come in, lines go out. */
 struct channel {
@@ -41,6 +43,8 @@ struct job {
     void (*gone)(void *owner); /* the slot is free again */
     uv_process_t process;
     uv_timer_t timer;
+    uv_timer_t breather; /* while it is active nothing printed is read: others' turn */
+    uv_work_t reading;   /* of files, in the pool */
     struct channel out, err, messages;
     int handles; /* open libuv handles */
     struct arena arena;
@@ -124,8 +128,6 @@ static struct job_outcome outcome_of_exit(struct job *job)
                  job->last_error);
         return failed(job, JOB_CRASHED);
     }
-    if (job->harvest.matcher) matcher_read_files(job->harvest.matcher, job->dir);
-    if (job->verdict != JOB_COMPLETE) return failed(job, job->verdict); /* for what was in a file */
     if (harvest_is_whole(&job->harvest, job->reason, sizeof job->reason))
         return (struct job_outcome){JOB_COMPLETE, harvest_metrics(&job->harvest), "", 0};
     return failed(job, JOB_FAILED);
@@ -133,20 +135,57 @@ static struct job_outcome outcome_of_exit(struct job *job)
 
 static void flush(struct channel *c);
 
+static void conclude(struct job *job)
+{
+    job->state = JOB_CLOSED;
+    struct job_outcome outcome = job->verdict == JOB_COMPLETE ? outcome_of_exit(job) : failed(job, job->verdict);
+    uv_close((uv_handle_t *)&job->timer, on_close);
+    uv_close((uv_handle_t *)&job->breather, on_close);
+    uv_close((uv_handle_t *)&job->process, on_close);
+    job->gone(job->owner);
+    job->handler.end(job->data, &outcome); /* handles close later: outcome still lives */
+}
+
+static void read_files(uv_work_t *work)
+{
+    struct job *job = work->data;
+    matcher_read_files(job->harvest.matcher, job->dir);
+}
+
+static void on_files_read(uv_work_t *work, int status)
+{
+    struct job *job = work->data;
+    (void)status;
+    matcher_say_files(job->harvest.matcher);
+    conclude(job);
+    release(job);
+}
+
+/* Only what ended well has a result in its files. */
+static bool has_files_to_read(const struct job *job)
+{
+    bool well = job->verdict == JOB_COMPLETE && job->signal == 0 && job->exit_code == 0;
+    return well && job->harvest.matcher && matcher_has_files(job->harvest.matcher);
+}
+
+/* It says nothing more. */
 static void finish(struct job *job)
 {
     flush(&job->out);
     flush(&job->err);
-    if (job->harvest.matcher) matcher_end(job->harvest.matcher);
-    job->state = JOB_CLOSED;
-    struct job_outcome outcome = job->verdict == JOB_COMPLETE ? outcome_of_exit(job) : failed(job, job->verdict);
     close_channel(&job->out);
     close_channel(&job->err);
     close_channel(&job->messages);
-    uv_close((uv_handle_t *)&job->timer, on_close);
-    uv_close((uv_handle_t *)&job->process, on_close);
-    job->gone(job->owner);
-    job->handler.end(job->data, &outcome); /* handles close later: outcome still lives */
+    if (job->harvest.matcher) matcher_end(job->harvest.matcher);
+    uv_timer_stop(&job->timer);
+    if (!has_files_to_read(job)) {
+        conclude(job);
+        return;
+    }
+    job->state = JOB_READING;
+    job->handles++;
+    job->reading.data = job;
+    uv_queue_work(job->process.loop, &job->reading, read_files, on_files_read);
 }
 
 static void drain(struct job *job)
@@ -202,11 +241,12 @@ static void on_timer(uv_timer_t *timer)
     case JOB_STOPPING: kill_all(job); return;
     case JOB_KILLING: rescue(job); return;
     case JOB_DRAINING:
-        if (job->held || job->rescued == RESCUE_AT_WORK)
+        if (job->held || uv_is_active((uv_handle_t *)&job->breather) || job->rescued == RESCUE_AT_WORK)
             uv_timer_start(&job->timer, on_timer, DRAIN_MS, 0); /* its last words are still in the pipes */
         else
             finish(job);
         return;
+    case JOB_READING:
     case JOB_CLOSED: return;
     }
 }
@@ -375,9 +415,10 @@ static void split_lines(struct channel *c, const char *bytes, size_t n)
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
-    (void)handle;
+    const struct job *job = handle->data;
+    unsigned n = job->harvest.matcher ? MATCHED_AT_ONCE : READ_AT_ONCE;
     (void)suggested;
-    *buf = uv_buf_init(must_alloc(65536, 1), 65536);
+    *buf = uv_buf_init(must_alloc(n, 1), n);
 }
 
 static void count_output(struct job *job, size_t n)
@@ -425,6 +466,23 @@ static void read_stdout(struct channel *c, const char *bytes, size_t n)
     }
 }
 
+static void read_channel(struct channel *c, bool on);
+
+static void on_breathed(uv_timer_t *breather)
+{
+    struct job *job = breather->data;
+    read_channel(&job->out, !job->held);
+    read_channel(&job->err, !job->held);
+}
+
+/* Millions of short lines take longer to match than to print: the loop turns before more of them are read. */
+static void breathe(struct job *job)
+{
+    read_channel(&job->out, false);
+    read_channel(&job->err, false);
+    uv_timer_start(&job->breather, on_breathed, 1, 0);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct job *job = stream->data;
@@ -433,12 +491,14 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
                                                                   : &job->messages;
     if (n > 0 && c != &job->messages) take_output(c, buf->base, (size_t)n);
     bool match = n > 0 && job->harvest.matcher && is_heard(job);
+    uint64_t began = uv_hrtime();
     if (match && c == &job->err) matcher_take(job->harvest.matcher, MATCH_STDERR, buf->base, (size_t)n);
     if (match && c == &job->out)
         read_stdout(c, buf->base, (size_t)n);
     else if (n > 0 && c != &job->err)
         split_lines(c, buf->base, (size_t)n);
     free(buf->base);
+    if (match && uv_hrtime() - began > SLICE_NS) breathe(job);
     if (n >= 0) return;
     flush(c);
     if (c->len) c->line(job, c->buf, c->len);
@@ -460,8 +520,9 @@ void job_hold(struct job *job, bool held)
 {
     if (job->held == held || job->state == JOB_CLOSED) return;
     job->held = held;
-    read_channel(&job->out, !held);
-    read_channel(&job->err, !held);
+    bool rests = uv_is_active((uv_handle_t *)&job->breather);
+    read_channel(&job->out, !held && !rests);
+    read_channel(&job->err, !held && !rests);
     read_channel(&job->messages, !held);
 }
 
@@ -524,6 +585,7 @@ static void abandon(struct job *job)
     close_channel(&job->err);
     close_channel(&job->messages);
     uv_close((uv_handle_t *)&job->timer, on_close);
+    uv_close((uv_handle_t *)&job->breather, on_close);
     if (job->process.data) uv_close((uv_handle_t *)&job->process, on_close);
 }
 
@@ -544,8 +606,9 @@ struct job *job_start(uv_loop_t *loop, const char *guard, const struct job_spec 
     open_channel(job, loop, &job->err, on_stderr_line);
     open_channel(job, loop, &job->messages, on_message_line);
     uv_timer_init(loop, &job->timer);
-    job->timer.data = job;
-    job->handles++;
+    uv_timer_init(loop, &job->breather);
+    job->timer.data = job->breather.data = job;
+    job->handles += 2;
     if (harvest_init(&job->harvest, spec, &match_handler, job, &job->arena, err)) {
         abandon(job);
         return NULL;

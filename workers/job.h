@@ -5,6 +5,8 @@
  *        └───────────────▶ DRAINING ◀─────────────────────────────┴───────────────────────────────────────────┘
  *                             │ all pipes at their end, or a second has passed; no rescue is at work
  *                             ▼
+ *                          (READING: what it has written into files is matched, in the pool)
+ *                             ▼
  *                           CLOSED: `end` is called, handles close, memory goes with the last one
  *
  * A guard that is not gone a second after it was told to kill, and one that may have been killed, is helped from

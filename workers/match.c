@@ -53,6 +53,11 @@ struct reading { /* of one metric */
     bool at_step;           /* the value is of the source's step */
 };
 
+struct said { /* a report that a file made, until the loop hears of it */
+    long step;
+    json_t *metrics;
+};
+
 struct matcher {
     struct arena arena;
     struct match_handler handler;
@@ -60,6 +65,9 @@ struct matcher {
     size_t n, n_sources;
     struct reading *reading;
     struct source *source; /* the first one is the output */
+    struct said *said;
+    size_t n_said, said_room;
+    char wrong[300]; /* the first match in a file that is no report; "": there is none */
 };
 
 /* ---- numbers ---- */
@@ -98,6 +106,15 @@ static bool read_step(struct span s, long *ret)
 
 /* ---- steps ---- */
 
+static void keep_said(struct matcher *m, long step, json_t *metrics)
+{
+    if (m->n_said == m->said_room) {
+        m->said_room = 2 * m->said_room + 64;
+        m->said = must_grow(m->said, m->said_room, sizeof *m->said);
+    }
+    m->said[m->n_said++] = (struct said){step, metrics};
+}
+
 static void say_step(struct matcher *m, struct source *s)
 {
     if (s->state != STEP_OPEN) return;
@@ -110,7 +127,10 @@ static void say_step(struct matcher *m, struct source *s)
         bool along = pattern_has_step(r->pattern) ? r->source == s && r->at_step : r->state == READ_NUMBER;
         if (along) json_object_set_new(metrics, r->metric, json_amount(r->value));
     }
-    m->handler.report(m->data, s->step, metrics);
+    if (s->file)
+        keep_said(m, s->step, metrics);
+    else
+        m->handler.report(m->data, s->step, metrics);
 }
 
 static void begin_step(struct matcher *m, struct source *s, long step)
@@ -140,7 +160,10 @@ static void refuse(struct matcher *m, const struct reading *r, struct span s, co
     redact_cut(s.at, s.n, shown, sizeof shown);
     snprintf(why, sizeof why, "metric '%s': '%s' is not a %s; it was found by '%.120s'", r->metric, shown, what,
              r->text);
-    m->handler.wrong(m->data, why);
+    if (!r->source->file)
+        m->handler.wrong(m->data, why);
+    else if (!*m->wrong)
+        memcpy(m->wrong, why, sizeof why);
 }
 
 /* Is this a match with a step, and one that can be reported? */
@@ -258,16 +281,21 @@ static enum status open_file(const char *dir, const char *file, int *ret, struct
     return s;
 }
 
+static enum status too_long(const struct source *s, struct error *err)
+{
+    return error_set(err, STATUS_INVALID, "the file '%.100s' is over %d MiB long", s->file, MATCH_FILE_MAX >> 20);
+}
+
 static enum status read_file(struct matcher *m, struct source *s, int fd, struct error *err)
 {
     char buf[1 << 16];
+    struct stat file;
     size_t all = 0;
     ssize_t n;
+    if (fstat(fd, &file) == 0 && file.st_size > MATCH_FILE_MAX) return too_long(s, err);
     while ((n = read(fd, buf, sizeof buf)) > 0) {
         all += (size_t)n;
-        if (all > MATCH_FILE_MAX)
-            return error_set(err, STATUS_INVALID, "the file '%.100s' is over %d MiB long", s->file,
-                             MATCH_FILE_MAX >> 20);
+        if (all > MATCH_FILE_MAX) return too_long(s, err); /* it has grown */
         split(m, s, &s->lines[0], buf, (size_t)n);
     }
     return n == 0 ? STATUS_OK
@@ -278,6 +306,18 @@ static void forget(struct matcher *m, const struct source *s)
 {
     for (size_t i = 0; i < m->n; i++)
         if (m->reading[i].source == s) m->reading[i].state = READ_NOTHING;
+}
+
+bool matcher_has_files(const struct matcher *m)
+{
+    return m->n_sources > 1;
+}
+
+void matcher_say_files(struct matcher *m)
+{
+    for (size_t i = 0; i < m->n_said; i++) m->handler.report(m->data, m->said[i].step, m->said[i].metrics);
+    m->n_said = 0;
+    if (*m->wrong) m->handler.wrong(m->data, m->wrong);
 }
 
 void matcher_read_files(struct matcher *m, const char *dir)
@@ -393,6 +433,8 @@ void matcher_free(struct matcher *m)
     for (size_t i = 0; i < m->n; i++) pattern_free(m->reading[i].pattern);
     for (size_t i = 0; i < m->n_sources; i++)
         for (size_t k = 0; k < MATCH_STREAMS; k++) free(m->source[i].lines[k].bytes);
+    for (size_t i = 0; i < m->n_said; i++) json_decref(m->said[i].metrics);
+    free(m->said);
     arena_done(&m->arena);
     free(m);
 }

@@ -13,7 +13,7 @@
 
 #include "workers/workers.h"
 
-enum { MATCH_LINE_MAX = 1 << 20, MATCH_FILE_MAX = 16 << 20, MATCH_FILE_REPORTS_MAX = 4096 };
+enum { MATCH_LINE_MAX = 1 << 20, MATCH_FILE_MAX = 4 << 20, MATCH_FILE_REPORTS_MAX = 4096 };
 
 enum match_stream { MATCH_STDOUT, MATCH_STDERR, MATCH_STREAMS };
 
@@ -32,8 +32,11 @@ void matcher_free(struct matcher *m);
 void matcher_take(struct matcher *m, enum match_stream stream, const char *bytes, size_t n);
 /* The program prints nothing any more: what has no newline is a line, too, and the last step is said. */
 void matcher_end(struct matcher *m);
-/* The files of an attempt that has ended. */
+/* The files of an attempt that has ended: takes as long as it takes, and calls nobody, so that it may run on another
+ * thread; what it has found is said by matcher_say_files. */
+bool matcher_has_files(const struct matcher *m);
 void matcher_read_files(struct matcher *m, const char *dir);
+void matcher_say_files(struct matcher *m);
 
 /* Those metrics that have a pattern get what it has found; what was said of them otherwise goes. */
 void matcher_join(const struct matcher *m, json_t *metrics);
