@@ -206,5 +206,37 @@ class Elsewhere(World):
             self.assertEqual([(r["step"], sorted(r["metrics"])) for r in reports], [(n, ["acc", "tokens"]) for n in (1, 2, 3)])
 
 
+class Here(World):
+    """Matching takes as long as a program likes; everybody else is answered meanwhile."""
+    SERVE = ("--slots", "1")
+
+    def answered_while(self, program, more):
+        """Answers between the program's end (or, for its output, its beginning) and its trial's."""
+        sign = os.path.join(self.dir, "sign")
+        metrics = "\n".join(f"  m{i}: {{goal: maximize, match: '([0-9.]+)'{more}}}" for i in range(4))
+        study = STUDY.format(python=sys.executable, metrics=metrics, objective="{maximize: m0}", trials=1, more="files: [train.py]")
+        self.ok("PUT", "/studies/plain/files/train.py", text=program.replace("SIGN", sign))
+        self.ok("POST", "/studies", text=study, headers={"Content-Type": "application/yaml"})
+        self.wait("the program is as far", lambda: os.path.exists(sign))
+        answers = 0
+        while self.ok("GET", "/studies/plain")["phase"] != "complete":
+            answers += 1
+        self.assertEqual([(t["state"], t["metrics"]["m3"]) for t in self.trials("plain")], [("complete", 1)])
+        return answers
+
+    def test_a_file_of_a_million_lines(self):
+        self.assertGreater(self.answered_while("""import os
+with open(os.path.join(os.environ["NOCTURNE_DIR"], "m.csv"), "w") as out:
+    out.write("1\\n" * 1000000)
+open("SIGN", "w").close()
+""", ", file: m.csv"), 5)
+
+    def test_a_million_lines_of_output(self):
+        self.assertGreater(self.answered_while("""import sys
+open("SIGN", "w").close()
+sys.stdout.write("1\\n" * 1000000)
+""", ""), 5)
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)
