@@ -146,43 +146,6 @@ static void fail_study(struct coordinator *c, const struct error *err)
     give_up(c, err->status, err);
 }
 
-/* Without the baseline's metrics nothing can be compared. */
-static void check_baseline(struct coordinator *c, const struct trial *t)
-{
-    struct error err;
-    if (t->role != ROLE_BASELINE || !trial_state_final(t->state) || t->state == TRIAL_COMPLETE) return;
-    if (!objective_needs_baseline(&c->session->study->objective)) return;
-    error_set(&err, STATUS_FAILED,
-              "the baseline (trial %ld) %s: %s; see 'nocturne show %s %ld', correct it, and run the study again",
-              t->number, trial_state_name(t->state), t->reason ? t->reason : "", c->session->study->name, t->number);
-    fail_study(c, &err);
-}
-
-static const char *what_a_program_says(const struct objective *o, char *buf, size_t size)
-{
-    bool by_match = false;
-    for (size_t i = 0; i < o->n_metrics; i++) by_match |= o->metric[i].match != NULL;
-    if (by_match) return "'nocturne plan' shows what is looked for in its output";
-    snprintf(buf, size, "A program prints its result as: nocturne: {\"result\": {\"%s\": 0.5}}", o->metric[0].name);
-    return buf;
-}
-
-/* Three failures that are one, and nothing else: the program is wrong, not the configurations. */
-static void check_failures(struct coordinator *c, const struct trial *t)
-{
-    const struct session *s = c->session;
-    char hint[300];
-    struct error err;
-    if (t->state != TRIAL_FAILED || t->client || session_count(s, TRIAL_COMPLETE) > 0) return;
-    if (!alike_add(&c->failures, t->reason ? t->reason : "")) return;
-    error_set(
-        &err, STATUS_FAILED,
-        "nothing has completed, and %d trials in a row failed alike: %.300s; see 'nocturne show %s %ld' and its logs. %s",
-        ALIKE_MAX, t->reason ? t->reason : "", s->study->name, t->number,
-        what_a_program_says(&s->study->objective, hint, sizeof hint));
-    fail_study(c, &err);
-}
-
 /* Once for each metric. */
 static void say_lacking(struct coordinator *c, const struct trial *t)
 {
@@ -195,11 +158,11 @@ static void say_lacking(struct coordinator *c, const struct trial *t)
 void machine_ended(void *data, const struct trial *t, const char *crash)
 {
     struct coordinator *c = data;
+    struct error err;
     if (trial_state_final(t->state)) {
         machine_say(c, EVENT_FINISHED, t, NULL);
         say_lacking(c, t);
-        check_baseline(c, t);
-        check_failures(c, t);
+        if (failure_look(c->session, t, &c->failures, &err)) fail_study(c, &err);
     } else if (crash)
         machine_say(c, EVENT_RETRY, t, crash);
 }
@@ -663,7 +626,8 @@ enum status coordinator_start(struct coordinator *c, struct error *err)
     say_first(c);
     if (journal_start(c->journal, &(struct journal_hooks){on_durable, on_trouble, c}, &last))
         give_up(c, STATUS_FAILED, &last);
-    for (size_t i = 0; i < c->session->n; i++) check_baseline(c, c->session->trial[i]);
+    for (size_t i = 0; i < c->session->n; i++)
+        if (failure_of_baseline(c->session, c->session->trial[i], &last)) fail_study(c, &last);
     return STATUS_OK;
 }
 

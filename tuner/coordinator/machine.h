@@ -4,7 +4,7 @@
 #ifndef TUNER_COORDINATOR_MACHINE_H
 #define TUNER_COORDINATOR_MACHINE_H
 
-#include "tuner/coordinator/alike.h"
+#include "tuner/coordinator/failure.h"
 #include "tuner/coordinator/announce.h"
 #include "tuner/coordinator/asking.h"
 #include "tuner/coordinator/fleet.h"
