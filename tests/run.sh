@@ -17,5 +17,5 @@ cd "$root"
 sh tests/bench/install.sh tasks
 cmake --preset dev
 cmake --build --preset dev
-ctest --preset dev -j"$(nproc)" "$@"
+ctest --preset dev -j$(($(nproc) + 1)) "$@" # one more than cores: many tests wait
 [ $# -gt 0 ] || sh tests/fuzz/run.sh 60

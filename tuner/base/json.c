@@ -166,6 +166,16 @@ json_t *json_number(double v)
     return isfinite(v) ? json_real(v) : json_null();
 }
 
+double json_number_read(const json_t *v)
+{
+    return json_is_number(v) ? json_number_value(v) : NAN;
+}
+
+double json_number_at(const json_t *object, const char *key)
+{
+    return json_number_read(json_object_get(object, key));
+}
+
 json_t *json_amount(double v)
 {
     bool whole = v == floor(v) && fabs(v) <= 9007199254740992.0;

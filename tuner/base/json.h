@@ -22,6 +22,9 @@ enum status json_only(const json_t *object, struct error *err, ...) __attribute_
 
 /* A finite number; null for what JSON cannot say (NaN, infinity): never NULL, which would break what holds it. */
 json_t *json_number(double v);
+/* And back: NaN for what is no number; `v`, `object` may be NULL. */
+double json_number_read(const json_t *v);
+double json_number_at(const json_t *object, const char *key);
 /* The same, and whole numbers as integers: 7, not 7.0. */
 json_t *json_amount(double v);
 

@@ -3,6 +3,7 @@
 #include "tuner/coordinator/observed.h"
 
 #include "tuner/base/bounded.h"
+#include "tuner/base/json.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -341,9 +342,8 @@ static void expect(struct session *s, struct trial *t, const json_t *expected)
     double *value = arena_array(&s->arena, 2 * o->n_metrics, sizeof *value), *spread = value + o->n_metrics;
     for (size_t i = 0; i < o->n_metrics; i++) {
         const json_t *pair = json_object_get(expected, o->metric[i].name);
-        const json_t *mean = json_array_get(pair, 0), *sd = json_array_get(pair, 1);
-        value[i] = json_is_number(mean) ? json_number_value(mean) : NAN;
-        spread[i] = json_is_number(sd) ? json_number_value(sd) : NAN;
+        value[i] = json_number_read(json_array_get(pair, 0));
+        spread[i] = json_number_read(json_array_get(pair, 1));
         if (objective_uses(o, i) && !(isfinite(value[i]) && isfinite(spread[i]))) return;
     }
     t->expected = value;
@@ -418,10 +418,8 @@ static void settle(struct session *s, struct trial *t, const struct change *c)
 
 void fold_values(const struct session *s, const json_t *metrics, double *ret)
 {
-    for (size_t i = 0; i < s->study->objective.n_metrics; i++) {
-        const json_t *v = metrics ? json_object_get(metrics, s->study->objective.metric[i].name) : NULL;
-        ret[i] = json_is_number(v) ? json_number_value(v) : NAN;
-    }
+    for (size_t i = 0; i < s->study->objective.n_metrics; i++)
+        ret[i] = json_number_at(metrics, s->study->objective.metric[i].name);
 }
 
 static enum status check_complete(const struct session *s, const double *value, struct error *err)

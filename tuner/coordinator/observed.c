@@ -2,6 +2,8 @@
 
 #include "tuner/coordinator/fold.h"
 
+#include "tuner/base/json.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,7 +95,7 @@ enum status observed_announced(struct session *s, struct trial *t, int64_t seq, 
                                       .threshold = json_number_value(json_object_get(policy, "threshold")),
                                       .metric = (size_t)objective_find_metric(&s->study->objective, metric),
                                       .mode = strcmp(mode, "max") == 0 ? GOAL_MAXIMIZE : GOAL_MINIMIZE,
-                                      .best = json_is_number(best) ? json_number_value(best) : NAN,
+                                      .best = json_number_read(best),
                                       .bad = json_is_integer(bad) ? (long)json_integer_value(bad) : 0};
     return STATUS_OK;
 }

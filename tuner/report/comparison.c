@@ -11,15 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static double number_of(const json_t *object, const char *key)
-{
-    const json_t *v = json_object_get(object, key);
-    return json_is_number(v) ? json_number_value(v) : NAN;
-}
-
 static double metric_of(const json_t *row, const char *which, const struct metric *m)
 {
-    return number_of(json_object_get(row, which), m->name);
+    return json_number_at(json_object_get(row, which), m->name);
 }
 
 static const char *text_of(const json_t *row, const char *key)
@@ -86,7 +80,8 @@ static void put_row(struct sheet *g, size_t at, const struct objective *o, const
     char buf[64];
     put(g, at, 0, row_name(row, &g->arena));
     for (size_t i = 0; i < o->n_metrics; i++) put(g, at, 1 + i, mean_and_sd(&o->metric[i], row, &g->arena));
-    put(g, at, g->n_columns - 1, arena_strdup(&g->arena, report_utility(number_of(row, "utility"), buf, sizeof buf)));
+    put(g, at, g->n_columns - 1,
+        arena_strdup(&g->arena, report_utility(json_number_at(row, "utility"), buf, sizeof buf)));
     g->mark[at] = is(row, "winner") ? "◀" : json_object_get(row, "breaks") && !is(row, "baseline") ? "✕" : NULL;
 }
 
@@ -169,7 +164,8 @@ static const char *change(const struct metric *m, bool ratio, double v, bool uni
 static void print_difference(FILE *out, const struct metric *m, const json_t *d)
 {
     bool ratio = json_object_get(d, "ratio") != NULL;
-    double by = number_of(d, ratio ? "ratio" : "difference"), low = number_of(d, "low"), high = number_of(d, "high");
+    double by = json_number_at(d, ratio ? "ratio" : "difference"), low = json_number_at(d, "low"),
+           high = json_number_at(d, "high");
     struct arena a = {0};
     fputs("      ", out);
     print_cut(out, m->name, 20, true);
@@ -208,7 +204,7 @@ static void print_breaks(FILE *out, const struct objective *o, const json_t *row
         int m = objective_find_metric(o, text_of(b, "metric"));
         struct arena a = {0};
         char by[40];
-        double v = number_of(b, "by");
+        double v = json_number_at(b, "by");
         if (m >= 0 && o->metric[m].kind == METRIC_PROPORTION)
             snprintf(by, sizeof by, "%.2f points", 100 * v);
         else if (m >= 0)
@@ -299,7 +295,7 @@ static double distance(const struct objective *o, const json_t *row, const json_
     json_array_foreach(json_object_get(row, "breaks"), i, b)
     {
         int m = objective_find_metric(o, text_of(b, "metric"));
-        if (m >= 0) worst = fmax(worst, number_of(b, "by") / objective_unit(o, (size_t)m, baseline));
+        if (m >= 0) worst = fmax(worst, json_number_at(b, "by") / objective_unit(o, (size_t)m, baseline));
     }
     return worst;
 }
@@ -362,7 +358,7 @@ static void say_verdict(FILE *out, const struct objective *o, const json_t *winn
         bool ratio = json_object_get(d, "ratio") != NULL;
         if (!d || !objective_uses(o, i)) continue;
         fprintf(out, "%s %s %s", comma, o->metric[i].name,
-                change(&o->metric[i], ratio, number_of(d, ratio ? "ratio" : "difference"), true, &a));
+                change(&o->metric[i], ratio, json_number_at(d, ratio ? "ratio" : "difference"), true, &a));
         comma = ",";
     }
     fputc('\n', out);

@@ -102,8 +102,7 @@ struct exported {
 
 static double metric_of(const json_t *row, const struct metric *m)
 {
-    const json_t *v = json_object_get(json_object_get(row, "metrics"), m->name);
-    return json_is_number(v) ? json_number_value(v) : NAN;
+    return json_number_at(json_object_get(row, "metrics"), m->name);
 }
 
 static const char *verdict_of(const json_t *row)

@@ -3,17 +3,12 @@
 
 #include "tuner/report/screen.h"
 
+#include "tuner/base/json.h"
 #include "tuner/base/width.h"
 #include "tuner/base/words.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-static double number_of(const json_t *o, const char *key)
-{
-    const json_t *v = json_object_get(o, key);
-    return json_is_number(v) ? json_number_value(v) : NAN;
-}
 
 static const char *count(double v, char *buf, size_t size)
 {
@@ -109,9 +104,9 @@ void report_stop(FILE *out, const struct session *s, const struct stop *stop)
     char buf[40];
     const char *unit = objective_cost_name(&s->study->objective);
     const json_t *e = stop->event;
-    double target = number_of(e, "target"), saves = number_of(e, "saves");
+    double target = json_number_at(e, "target"), saves = json_number_at(e, "saves");
     fprintf(out, "trial %ld %s at %s %s: %s", stop->trial->number, stop->audited ? "condemned" : "stopped",
-            count(number_of(e, "at"), buf, sizeof buf), unit, json_string_value(json_object_get(e, "reason")));
+            count(json_number_at(e, "at"), buf, sizeof buf), unit, json_string_value(json_object_get(e, "reason")));
     if (isfinite(target)) fprintf(out, ", utility %s", report_utility(target, buf, sizeof buf));
     fputc('\n', out);
     if (isfinite(saves)) fprintf(out, "  it would have cost about %s more\n", count(saves, buf, sizeof buf));

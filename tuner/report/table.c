@@ -8,12 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static double number_of(const json_t *object, const char *key)
-{
-    const json_t *v = json_object_get(object, key);
-    return json_is_number(v) ? json_number_value(v) : NAN;
-}
-
 /* ---- status ---- */
 
 static const char *amount(const char *name, double v, char *buf, size_t size)
@@ -32,8 +26,8 @@ static double time_spent(const json_t *state, const json_t *entry, int64_t now_m
 {
     const json_t *run = json_object_get(state, "run");
     bool until = strcmp(json_string_value(json_object_get(entry, "budget")), "until") == 0;
-    return run ? number_of(run, until ? "gone_ms" : "spent_ms")
-               : fmax((double)now_ms - number_of(entry, "began_ms"), 0);
+    return run ? json_number_at(run, until ? "gone_ms" : "spent_ms")
+               : fmax((double)now_ms - json_number_at(entry, "began_ms"), 0);
 }
 
 static void show_time_left(FILE *out, const char *name, double limit_ms, int64_t spent)
@@ -53,10 +47,12 @@ static void show_budgets(FILE *out, const json_t *state, bool running, int64_t n
         const json_t *e = json_array_get(budgets, i);
         const char *name = json_string_value(json_object_get(e, "budget"));
         if (json_object_get(e, "limit_ms")) {
-            if (running) show_time_left(out, name, number_of(e, "limit_ms"), (int64_t)time_spent(state, e, now_ms));
+            if (running)
+                show_time_left(out, name, json_number_at(e, "limit_ms"), (int64_t)time_spent(state, e, now_ms));
             continue;
         }
-        double limit = number_of(e, "limit"), spent = number_of(e, "spent"), reserved = number_of(e, "reserved");
+        double limit = json_number_at(e, "limit"), spent = json_number_at(e, "spent"),
+               reserved = json_number_at(e, "reserved");
         fprintf(out, "  %-8s %10s spent  %10s reserved  %10s left of %s\n", name, amount(name, spent, a, sizeof a),
                 amount(name, reserved, b, sizeof b), amount(name, fmax(limit - spent - reserved, 0), c, sizeof c),
                 amount(name, limit, d, sizeof d));
@@ -83,7 +79,7 @@ void report_status(FILE *out, const struct study *study, const json_t *state, bo
     long long fallbacks = json_integer_value(json_object_get(state, "fallbacks"));
     if (fallbacks) fprintf(out, ", %lld suggested at random for numerical reasons", fallbacks);
     if (objective_token_metric(&study->objective) >= 0)
-        fprintf(out, "; %s %s spent", words_show_count(number_of(state, "tokens"), buf, sizeof buf),
+        fprintf(out, "; %s %s spent", words_show_count(json_number_at(state, "tokens"), buf, sizeof buf),
                 objective_cost_name(&study->objective));
     fputc('\n', out);
     if (!running) show_failure(out, json_string_value(json_object_get(state, "failure")));
@@ -101,8 +97,8 @@ json_t *report_status_json(json_t *state, bool running, int64_t now_ms)
     for (size_t i = 0; i < json_array_size(budgets); i++) {
         json_t *e = json_array_get(budgets, i);
         bool time = json_object_get(e, "limit_ms") != NULL;
-        double spent = time ? time_spent(state, e, now_ms) : number_of(e, "spent") + number_of(e, "reserved");
-        double left = fmax(number_of(e, time ? "limit_ms" : "limit") - spent, 0);
+        double spent = time ? time_spent(state, e, now_ms) : json_number_at(e, "spent") + json_number_at(e, "reserved");
+        double left = fmax(json_number_at(e, time ? "limit_ms" : "limit") - spent, 0);
         json_object_set_new(e, time ? "left_ms" : "left", json_number(left));
     }
     return state;
