@@ -288,10 +288,57 @@ print(json.dumps(p))
     def test_what_it_knows_is_taken(self):
         for argv, want in ((["--learning_rate=2", "--deep", "--epochs", "4"], {"learning_rate": 2.0, "deep": True, "epochs": 4}),
                            (["--deep", "no", "--name", "--odd"], {"name": "--odd"}),
-                           (["data.csv", "--seed", "3", "--folder=/x", "--", "--name"], {}), ([], {})):
+                           (["--seed", "3", "--folder=/x", "--", "--name", "data.csv"], {}), ([], {}),
+                           (["--epochs", "-3", "--learning-rate", "inf"], {"epochs": -3, "learning_rate": float("inf")}),
+                           (["--epochs", "1e3"], {"epochs": 1000})):
             out, _ = self.run_script(self.SIMPLE, *argv)
             self.assertEqual(json.loads(out), {"learning_rate": 1e-3, "deep": False, "name": "x", "epochs": 3, **want})
-        self.run_script(self.SIMPLE, "--deep", "flase", code=1)
+
+    def test_wrong_values_are_refused_and_named(self):
+        for argv, said in ((["--epochs", "6.5"], "--epochs: '6.5' is not a whole number, as its default 3 is; see --help"),
+                           (["--epochs=many"], "--epochs: 'many' is not a number; it takes a whole one, as its default 3 is; see --help"),
+                           (["--epochs", "1_0"], "--epochs: '1_0' is not a number; it takes a whole one, as its default 3 is; see --help"),
+                           (["--learning-rate", "nan"], "--learning-rate: 'nan' is not a number; see --help"),
+                           (["--learning-rate", "1e999"], "--learning-rate: '1e999' is not a number; see --help"),
+                           (["--deep", "flase"], "--deep: 'flase' is neither true nor false; see --help"),
+                           (["--seed", "x"], "--seed: 'x' is not a number; it takes a whole one, as its default 1 is; see --help"),
+                           (["--epochs", "--deep"], "--epochs: its value is missing; see --help"),
+                           (["--epochs", "1", "--epochs=2"], "--epochs is said twice; see --help")):
+            self.assertEqual(self.run_script(self.SIMPLE, *argv, code=2), ("", said + "\n"))
+
+    def test_words_are_refused(self):
+        for argv, said in ((["-batch-size", "3"], "unknown option '-batch-size'; did you mean '--batch-size'?; see --help"),
+                           (["-batch-size=3"], "unknown option '-batch-size'; did you mean '--batch-size'?; see --help"),
+                           (["batch-size=32"], "unexpected word 'batch-size=32'; did you mean '--batch-size=32'?; see --help"),
+                           (["batch_size", "32"], "unexpected word 'batch_size'; did you mean '--batch_size VALUE'?; see --help"),
+                           (["--batch-size", "3", "4"], "unexpected word '4': a parameter is '--NAME VALUE' or '--NAME=VALUE'; see --help"),
+                           (["-4"], "unexpected word '-4': a parameter is '--NAME VALUE' or '--NAME=VALUE'; see --help")):
+            self.assertEqual(self.run_script("import nocturne\nnocturne.params(batch_size=64)\nprint('began')\n", *argv, code=2),
+                             ("", said + "\n"))
+        own = "import nocturne\nnocturne.own_options('v')\nprint(nocturne.params(batch_size=64).batch_size)\n"
+        self.assertEqual(self.run_script(own, "data.csv", "-v", "--batch-size", "3")[0], "3\n")
+        self.assertIn("did you mean '--batch-size=32'", self.run_script(own, "data.csv", "batch-size=32", code=2)[1])
+
+    def test_a_second_call_may_name_others(self):
+        two = "import nocturne\nnocturne.own_options('epochs')\nnocturne.params(deep=False)\nprint(nocturne.params(epochs=3).epochs)\n"
+        self.assertEqual(self.run_script(two, "--deep", "--epochs", "4")[0], "4\n")
+        self.assertIn("'x' is not a number", self.run_script(two, "--deep", "--epochs", "x", code=2)[1])
+
+    def test_lists_and_objects_are_json(self):
+        script = "import json, nocturne\np = nocturne.params(layers=[64, 64], more={'a': 1}, any=None)\nprint(json.dumps(p))\n"
+        for argv, want in (([], {}), (["--layers", "[[64], [128]]"], {"layers": [[64], [128]]}), (["--layers=[]"], {"layers": []}),
+                           (["--more", '{"b": [2]}'], {"more": {"b": [2]}}), (["--any", "[1, 2]"], {"any": [1, 2]}),
+                           (["--any", "word"], {"any": "word"})):
+            out, _ = self.run_script(script, *argv)
+            self.assertEqual(json.loads(out), {"layers": [64, 64], "more": {"a": 1}, "any": None, **want})
+        for text in ("64,64", "", "64", "null", '{"a": 1}', "[[", "[" * 100000):
+            _, err = self.run_script(script, "--layers", text, code=2)
+            self.assertTrue(err.startswith("--layers: '") and "is not a JSON list, as its default [64, 64] is" in err, err)
+        self.assertRegex(self.run_script(script, "--help")[0], r"--layers JSON +default: \[64, 64\]")
+        path = os.path.join(self.folder.name, "params.json")
+        with open(path, "w", encoding="utf-8") as f:
+            json.dump({"layers": [128]}, f)
+        self.assertEqual(json.loads(self.run_script(script, NOCTURNE_PARAMS=path)[0])["layers"], [128])
 
     def test_options_of_the_programs_own_are_left_to_it(self):
         parsers = ("import argparse\na = argparse.ArgumentParser()\na.add_argument('--verbose', action='store_true')\n"

@@ -10,7 +10,7 @@ import sys
 import threading
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Set, Union
 
-from ._arguments import check, is_read_by_others, value_of
+from ._arguments import Line, is_read_by_others, like, value_of
 
 
 NEVER = 1e300  # JSON has no infinity
@@ -29,35 +29,6 @@ class Params(Dict[str, Any]):
         self[name] = value
 
 
-def _number(text: str) -> Any:
-    for read in (int, float):
-        try:
-            return read(text)
-        except ValueError:
-            pass
-    return {"true": True, "false": False}.get(text.lower(), text)
-
-
-def _like(text: str, default: Any, name: str) -> Any:
-    """The text as a value of the default's type; the error names the argument."""
-    if isinstance(default, bool):
-        if text.lower() in ("1", "true", "yes", "on"):
-            return True
-        if text.lower() in ("0", "false", "no", "off"):
-            return False
-        raise SystemExit(f"--{name}: {text!r} is neither true nor false")
-    if isinstance(default, (int, float)):
-        try:
-            value = type(default)(text)
-        except ValueError:
-            try:
-                value = float(text)
-            except ValueError:
-                raise SystemExit(f"--{name}: {text!r} is not a number") from None
-        return value
-    return text if isinstance(default, str) else _number(text)
-
-
 class Run:
     """One trial: what it was given, and its line to Nocturne. Usually there is one, ``nocturne.current()``.
 
@@ -69,6 +40,8 @@ class Run:
         self._env = os.environ if environ is None else environ
         self._argv: List[str] = list(sys.argv[1:] if argv is None else argv)
         self._own: Set[str] = set()
+        self._words = False
+        self._asked: Dict[str, Any] = {}
         self._is_others = is_read_by_others if argv is None else lambda: False
         self._lock = threading.RLock()
         self._setters: Dict[str, Callable[[float], object]] = {}
@@ -104,26 +77,24 @@ class Run:
         what neither has, the defaults given here. Types are those of the study file, and on the command line those of
         the defaults. A parameter that does not exist under its condition keeps its default.
 
-        On the command line --help prints them and ends, and an option that is none of them ends the program with exit
-        code 2, unless the program has a parser of its own (argparse, click, …), or said with own_options that it reads
-        that one itself."""
+        On the command line --help prints them and ends; an option that is none of them, a word, and a value that is none
+        of the default's type end the program with exit code 2, unless the program has a parser of its own (argparse,
+        click, …), or said with own_options what it reads itself. Lists and objects are written as JSON there."""
         out = Params(defaults)
         path = self._env.get("NOCTURNE_PARAMS")
         if path:
             with open(path, encoding="utf-8") as f:
                 out.update(json.load(f))
         elif not self.attached:
-            check(self._argv, defaults, self._own, self._is_others)
-            self._own.update(defaults)  # a second call may name others
-            for name, default in defaults.items():
-                text = value_of(self._argv, name, default)
-                if text is not None:
-                    out[name] = _like(text, default, name)
+            self._asked.update(defaults)  # a second call may name others
+            said = Line(self._argv, self._asked, self._own, self._words, self._is_others).values()
+            out.update((name, value) for name, value in said.items() if name in defaults)
         return out
 
     def own_options(self, *names: str) -> None:
         """Options of the command line, without their dashes, that the program reads itself, from sys.argv, or that a
-        later params() names: params() leaves them alone. Call it before."""
+        later params() names: params() leaves them alone, and words that belong to no option as well. Call it before."""
+        self._words = True
         self._own.update(name.lstrip("-") for name in names)
 
     def _argument(self, name: str) -> Optional[str]:
@@ -135,7 +106,7 @@ class Run:
     @property
     def seed(self) -> int:
         """NOCTURNE_SEED, or --seed, or 1."""
-        return int(self._setting("NOCTURNE_SEED", "seed") or 1)
+        return int(like(self._setting("NOCTURNE_SEED", "seed") or "1", 1, "seed"))
 
     @property
     def folder(self) -> str:
