@@ -360,6 +360,50 @@ print(json.dumps(p))
         self.assertEqual(json.loads(out)["epochs"], 9)
 
 
+class CByHand(unittest.TestCase):
+    """A program in C with nocturne_ready, run by hand: as one in Python."""
+
+    def run_probe(self, *argv, code=0, ready="yes"):
+        env = {k: v for k, v in os.environ.items() if not k.startswith("NOCTURNE_")}
+        r = subprocess.run([*PROBES["c"], *argv], env={**env, "PROBE_READY": ready}, capture_output=True, text=True, timeout=PATIENCE)
+        self.assertEqual(r.returncode, code, r.stdout + r.stderr)
+        return r.stdout, r.stderr
+
+    def test_help_lists_parameters_and_fallbacks(self):
+        for flag, ready in (("--help", "yes"), ("-h", "yes"), ("--help", "no")):
+            out, err = self.run_probe(flag, ready=ready)
+            self.assertEqual(err, "")
+            for row in (r"--learning-rate NUMBER +default: 0\.5", r"--patience NUMBER +default: 3", r"--model TEXT +default: 'mlp'",
+                        r"--seed INT", r"--resume PATH"):
+                self.assertRegex(out, row)
+            self.assertEqual("began" in out, ready == "no")
+            self.assertNotIn("{", out)
+
+    def test_what_it_knows_is_taken(self):
+        for argv, want in ((["--learning-rate", "3e-1", "--patience=-2", "--model", "--odd"], "0.3 -2 --odd 1"),
+                           (["--learning_rate=inf", "--seed", "7", "--folder=/x", "--", "--quux", "x"], "inf 3 mlp 7"), ([], "0.5 3 mlp 1")):
+            self.assertEqual(self.run_probe(*argv)[0].splitlines()[-1], want)
+        self.assertEqual(self.run_probe("word", "--quux", ready="no")[0].splitlines()[-1], "0.5 3 mlp 1")
+
+    def test_the_rest_is_refused(self):
+        word = ": a parameter is '--NAME VALUE' or '--NAME=VALUE'"
+        for argv, said in ((["--lerning-rate", "2"], "unknown option '--lerning-rate'"), (["--quux=1"], "unknown option '--quux'"),
+                           (["-patience", "2"], "unknown option '-patience'; did you mean '--patience'?"),
+                           (["patience=2"], "unexpected word 'patience=2'; did you mean '--patience'?"),
+                           (["learning_rate"], "unexpected word 'learning_rate'; did you mean '--learning_rate'?"),
+                           (["data.csv"], f"unexpected word 'data.csv'{word}"), ([""], f"unexpected word ''{word}"),
+                           (["--patience"], "--patience: its value is missing"),
+                           (["--patience", "--model", "x"], "--patience: its value is missing"),
+                           (["--learning-rate", "x"], "--learning-rate: 'x' is not a number"),
+                           (["--learning_rate="], "--learning_rate: '' is not a number"),
+                           (["--patience", "0x10"], "--patience: '0x10' is not a number"),
+                           (["--patience", "nan"], "--patience: 'nan' is not a number"),
+                           (["--patience", "1e999"], "--patience: '1e999' is not a number"),
+                           (["--patience", "1", "--patience=2"], "--patience is said twice"),
+                           (["--seed", "1.5"], "--seed: '1.5' is not a whole number")):
+            self.assertEqual(self.run_probe(*argv, code=2), ("", said + "; see --help\n"))
+
+
 G2P_DATA = os.path.join(HERE, "../examples/g2p/g2p.data")
 DICTIONARY = "/usr/share/pocketsphinx/model/en-us/cmudict-en-us.dict"
 

@@ -1,6 +1,7 @@
 /* A trial program for tests/test_sdk.py: reports the values of its argument and says what it was told.
  *     sdk_probe VALUE,VALUE,… [--wait STEP PATH] [--name=value …]
- * --wait: from that step on, before it looks for messages, until there is a file. */
+ * --wait: from that step on, before it looks for messages, until there is a file. PROBE_READY: it has no words of its
+ * own, and only says its parameters. */
 #include "workers/sdk/c/nocturne.h"
 
 #include <stdio.h>
@@ -40,9 +41,22 @@ static int measure(struct nocturne *n, long reports)
     return 0;
 }
 
+static int say_parameters(struct nocturne *n)
+{
+    double rate = nocturne_number(n, "learning_rate", 0.5), patience = nocturne_number(n, "patience", 3);
+    const char *model = nocturne_text(n, "model", "mlp");
+    if (strcmp(getenv("PROBE_READY"), "no") != 0) nocturne_ready(n);
+    puts("began");
+    nocturne_report(n, 0, 1, (struct nocturne_metric[]){{"em", 0}});
+    printf("%g %g %s %lu\n", rate, patience, model, nocturne_seed(n));
+    nocturne_close(n);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     struct nocturne *n = nocturne_open(argc, argv);
+    if (getenv("PROBE_READY")) return say_parameters(n);
     double rate = nocturne_number(n, "learning_rate", 0.5);
     struct nocturne_stopping stopping = {.patience = nocturne_number(n, "patience", 3),
                                          .threshold = nocturne_number(n, "threshold", 0)};

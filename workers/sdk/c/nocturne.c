@@ -34,7 +34,7 @@
 
 static const double NEVER = 1e300; /* JSON has no infinity */
 
-enum { MESSAGE_MAX = 8192, LINE_MAX_ = 1024, SETTERS_MAX = 16, NAME_MAX_ = 64 };
+enum { MESSAGE_MAX = 8192, LINE_MAX_ = 1024, SETTERS_MAX = 16, NAME_MAX_ = 64, ASKED_MAX = 128 };
 
 struct setter {
     const char *name;
@@ -42,7 +42,20 @@ struct setter {
     void *data;
 };
 
+struct asked { /* a parameter that the program has asked for */
+    const char *name;
+    const char *text; /* its fallback; NULL: it is a number */
+    double number;
+};
+
+struct asking {
+    struct asked param[ASKED_MAX];
+    size_t n;
+    int is_open; /* --help is still to be answered */
+};
+
 struct nocturne {
+    struct asking *asking;
     int fd; /* stream socket to Nocturne, or -1: stdout */
     int argc;
     char **argv;
@@ -80,30 +93,39 @@ struct nocturne *nocturne_open(int argc, char **argv)
     struct nocturne *n = calloc(1, sizeof *n);
     const char *fd = getenv("NOCTURNE_FD");
     if (!n) return NULL;
+    n->asking = calloc(1, sizeof *n->asking);
+    if (!n->asking) return free(n), NULL;
     n->fd = fd && *fd ? atoi(fd) : -1;
     n->argc = argv ? argc : 0;
     n->argv = argv;
+    n->asking->is_open = n->fd < 0 && n->argc > 0;
     return n;
 }
 
 void nocturne_close(struct nocturne *n)
 {
+    if (n) free(n->asking);
     free(n);
 }
 
 /* ---- parameters ---- */
 
-/* Value of --name=value or --name value; - and _ are alike. NULL: not there. */
+/* Is it --name, with or without "=value"? - and _ are alike. Returns what is behind the name; NULL: no. */
+static const char *behind_name(const char *a, const char *name)
+{
+    if (a[0] != '-' || a[1] != '-') return NULL;
+    for (a += 2; *name && (*a == *name || (*a == '-' && *name == '_')); a++, name++) {
+    }
+    return *name || (*a && *a != '=') ? NULL : a;
+}
+
+/* Value of --name=value or --name value. NULL: not there. */
 static const char *argument(const struct nocturne *n, const char *name)
 {
-    for (int i = 1; i < n->argc; i++) {
-        const char *a = n->argv[i], *b = name;
-        if (a[0] != '-' || a[1] != '-') continue;
-        for (a += 2; *b && (*a == *b || (*a == '-' && *b == '_')); a++, b++) {
-        }
-        if (*b) continue;
-        if (*a == '=') return a + 1;
-        if (!*a && i + 1 < n->argc) return n->argv[i + 1];
+    for (int i = 1; i < n->argc && strcmp(n->argv[i], "--") != 0; i++) {
+        const char *rest = behind_name(n->argv[i], name);
+        if (rest && *rest) return rest + 1;
+        if (rest && i + 1 < n->argc) return n->argv[i + 1];
     }
     return NULL;
 }
@@ -120,7 +142,7 @@ static const char *variable(const char *name, int capitals)
     return getenv(text);
 }
 
-const char *nocturne_text(const struct nocturne *n, const char *name, const char *fallback)
+static const char *find_text(const struct nocturne *n, const char *name, const char *fallback)
 {
     const char *value = variable(name, 1);
     if (!value) value = variable(name, 0);
@@ -128,14 +150,40 @@ const char *nocturne_text(const struct nocturne *n, const char *name, const char
     return value ? value : fallback;
 }
 
+static int has_asked(const struct nocturne *n, const char *name)
+{
+    for (size_t i = 0; i < n->asking->n; i++)
+        if (strcmp(n->asking->param[i].name, name) == 0) return 1;
+    return 0;
+}
+
+static void ask(const struct nocturne *n, struct asked asked)
+{
+    struct asking *all = n->asking;
+    if (all->n < ASKED_MAX && !has_asked(n, asked.name)) all->param[all->n++] = asked;
+}
+
+const char *nocturne_text(const struct nocturne *n, const char *name, const char *fallback)
+{
+    ask(n, (struct asked){name, fallback ? fallback : "", 0});
+    return find_text(n, name, fallback);
+}
+
+static int read_number(const char *text, double *ret)
+{
+    char *end;
+    double v = strtod(text, &end);
+    if (end == text || *end) return 0;
+    *ret = v;
+    return 1;
+}
+
 double nocturne_number(const struct nocturne *n, const char *name, double fallback)
 {
-    const char *text = nocturne_text(n, name, NULL);
-    char *end;
-    double v;
-    if (!text || !*text) return fallback;
-    v = strtod(text, &end);
-    return *end ? fallback : v;
+    const char *text = find_text(n, name, "");
+    double v = fallback;
+    ask(n, (struct asked){name, NULL, fallback});
+    return read_number(text, &v) ? v : fallback;
 }
 
 static const char *setting(const struct nocturne *n, const char *variable, const char *name)
@@ -159,6 +207,140 @@ const char *nocturne_folder(const struct nocturne *n)
 const char *nocturne_resume_from(const struct nocturne *n)
 {
     return setting(n, "NOCTURNE_RESUME", "resume");
+}
+
+/* ---- by hand ---- */
+
+/* isfinite() that survives -ffast-math: an exponent of all ones is NaN or infinity. */
+static int is_finite(double v)
+{
+    unsigned long long bits;
+    memcpy(&bits, &v, sizeof bits);
+    return (bits >> 52 & 0x7ff) != 0x7ff;
+}
+
+static const struct { /* what is read besides */
+    const char *name, *what, *text;
+} own[] = {{"seed", "INT", "of the program's random numbers (default: 1)"},
+           {"folder", "PATH", "for checkpoints (default: the current one)"},
+           {"resume", "PATH", "the checkpoint to go on from"}};
+enum { N_OWN = sizeof own / sizeof *own, COLUMN = 28 };
+
+static void print_option(const char *name, const char *what)
+{
+    int n = printf("  --");
+    for (; *name; name++, n++) putchar(*name == '_' ? '-' : *name);
+    n += printf(" %s", what);
+    printf("%*s  ", n < COLUMN ? COLUMN - n : 0, "");
+}
+
+static void print_help(const struct nocturne *n)
+{
+    const char *slash = n->argv[0] ? strrchr(n->argv[0], '/') : NULL;
+    printf("Usage: %s [--NAME VALUE]...\n", slash ? slash + 1 : n->argv[0] ? n->argv[0] : "program");
+    printf("Under Nocturne the parameters are the trial's; by hand they are:\n\n");
+    for (size_t i = 0; i < n->asking->n; i++) {
+        const struct asked *p = &n->asking->param[i];
+        print_option(p->name, p->text ? "TEXT" : "NUMBER");
+        if (p->text)
+            printf("default: '%s'\n", p->text);
+        else
+            printf("default: %.15g\n", p->number);
+    }
+    for (size_t i = 0; i < N_OWN; i++) {
+        if (has_asked(n, own[i].name)) continue;
+        print_option(own[i].name, own[i].what);
+        printf("%s\n", own[i].text);
+    }
+    print_option("help", "");
+    printf("print this\n");
+}
+
+/* Ends the program if its arguments ask for help, and nobody has answered. */
+static void answer_help(struct nocturne *n)
+{
+    if (!n->asking->is_open) return;
+    n->asking->is_open = 0;
+    for (int i = 1; i < n->argc && strcmp(n->argv[i], "--") != 0; i++)
+        if (strcmp(n->argv[i], "--help") == 0 || strcmp(n->argv[i], "-h") == 0) {
+            print_help(n);
+            exit(fflush(stdout) == 0 ? 0 : 1);
+        }
+}
+
+static void refuse(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputs("; see --help\n", stderr);
+    exit(2);
+}
+
+/* Which of the parameters, and behind them of `own`, an argument names, and what is behind the name; -1: none. */
+static int find_named(const struct nocturne *n, const char *a, const char **ret_rest)
+{
+    int all = (int)n->asking->n;
+    for (int i = 0; i < all + N_OWN; i++)
+        if ((*ret_rest = behind_name(a, i < all ? n->asking->param[i].name : own[i - all].name))) return i;
+    return -1;
+}
+
+static void refuse_unknown(const struct nocturne *n, const char *a)
+{
+    char option[NAME_MAX_ + 4];
+    const char *rest;
+    int dashes = (int)strspn(a, "-"), name = (int)strcspn(a + dashes, "=");
+    snprintf(option, sizeof option, "--%.*s", name, a + dashes);
+    if (find_named(n, option, &rest) >= 0)
+        refuse("%s '%.80s'; did you mean '%s'?", dashes ? "unknown option" : "unexpected word", a, option);
+    if (dashes) refuse("unknown option '%.*s'", dashes + name < 80 ? dashes + name : 80, a);
+    refuse("unexpected word '%.80s': a parameter is '--NAME VALUE' or '--NAME=VALUE'", a);
+}
+
+enum kind { KIND_TEXT, KIND_NUMBER, KIND_WHOLE };
+
+static enum kind kind_of(const struct nocturne *n, int named)
+{
+    int all = (int)n->asking->n;
+    if (named < all) return n->asking->param[named].text ? KIND_TEXT : KIND_NUMBER;
+    return strcmp(own[named - all].name, "seed") == 0 ? KIND_WHOLE : KIND_TEXT;
+}
+
+/* Decimal; infinite only where it says so. */
+static int is_of_kind(const char *text, enum kind kind)
+{
+    double v;
+    size_t n = strlen(text);
+    if (kind == KIND_TEXT) return 1;
+    if (kind == KIND_WHOLE) return n > 0 && strspn(text, "0123456789") == n;
+    if (!read_number(text, &v)) return 0;
+    return is_finite(v) ? strspn(text, "0123456789+-.eE") == n : !!strchr("iI", text[strspn(text, "+-")]);
+}
+
+/* Returns how many arguments it is. */
+static int check_argument(const struct nocturne *n, int i, char *said)
+{
+    const char *a = n->argv[i], *rest, *value;
+    int named = find_named(n, a, &rest);
+    if (named < 0) refuse_unknown(n, a);
+    enum kind kind = kind_of(n, named);
+    value = *rest ? rest + 1 : i + 1 < n->argc ? n->argv[i + 1] : NULL;
+    if (!value || (!*rest && kind != KIND_TEXT && strncmp(value, "--", 2) == 0)) refuse("%s: its value is missing", a);
+    if (said[named]) refuse("%.*s is said twice", (int)(rest - a), a);
+    said[named] = 1;
+    if (!is_of_kind(value, kind))
+        refuse("%.*s: '%.80s' is not a %snumber", (int)(rest - a), a, value, kind == KIND_WHOLE ? "whole " : "");
+    return *rest ? 1 : 2;
+}
+
+void nocturne_ready(struct nocturne *n)
+{
+    char said[ASKED_MAX + N_OWN] = {0};
+    answer_help(n);
+    if (n->fd >= 0 || n->asking->n == ASKED_MAX) return; /* there may be more than could be kept */
+    for (int i = 1; i < n->argc && strcmp(n->argv[i], "--") != 0;) i += check_argument(n, i, said);
 }
 
 /* ---- sending ---- */
@@ -211,14 +393,6 @@ static void put_string(struct text *t, const char *s)
     put(t, "\"");
 }
 
-/* isfinite() that survives -ffast-math: an exponent of all ones is NaN or infinity. */
-static int is_finite(double v)
-{
-    unsigned long long bits;
-    memcpy(&bits, &v, sizeof bits);
-    return (bits >> 52 & 0x7ff) != 0x7ff;
-}
-
 static void put_number(struct text *t, double v)
 {
     put(t, is_finite(v) ? "%.17g" : "NaN", v);
@@ -264,11 +438,13 @@ static int send_string(struct nocturne *n, const char *verb, const char *text)
 
 int nocturne_report(struct nocturne *n, long step, size_t k, const struct nocturne_metric *m)
 {
+    answer_help(n);
     return send_metrics(n, "report", step, k, m);
 }
 
 int nocturne_result(struct nocturne *n, size_t k, const struct nocturne_metric *m)
 {
+    answer_help(n);
     return send_metrics(n, "result", -1, k, m);
 }
 
@@ -430,6 +606,7 @@ int nocturne_should_stop(struct nocturne *n)
 {
     char buf[512];
     ssize_t k;
+    answer_help(n);
     if (n->fd >= 0 && !n->listens) catch_termination();
     n->listens = 1;
     while (n->fd >= 0 && (k = recv(n->fd, buf, sizeof buf, MSG_DONTWAIT)) > 0) take_bytes(n, buf, (size_t)k);

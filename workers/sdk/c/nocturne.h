@@ -27,6 +27,7 @@
  *     struct nocturne_stopping stopping = {.patience = nocturne_number(n, "patience", 5), .threshold = 1e-4};
  *     nocturne_early_stopping(n, &stopping, "em");
  *     nocturne_on_set(n, "learning_rate", set_rate, &rate);
+ *     nocturne_ready(n);
  *     for (step = 0; !done; step++) {
  *         train();
  *         nocturne_report(n, step, 2, (struct nocturne_metric[]){{"em", em}, {"tokens", tokens}});
@@ -58,13 +59,22 @@ void nocturne_close(struct nocturne *n); /* NULL-safe */
 /* ---- parameters ---- */
 
 /* Of the trial; outside Nocturne of the arguments, --name=value or --name value; else `fallback`. A text that is no
- * number is the fallback, too. Names are the study file's. */
+ * number is the fallback, too, unless nocturne_ready refuses it. Names are the study file's. `name` and a text's
+ * `fallback` must outlive n. */
 double nocturne_number(const struct nocturne *n, const char *name, double fallback);
 const char *nocturne_text(const struct nocturne *n, const char *name, const char *fallback);
 /* NOCTURNE_SEED, or --seed, or 1. */
 unsigned long nocturne_seed(const struct nocturne *n);
 /* A folder of this attempt's own, for checkpoints; outside Nocturne the current one. */
 const char *nocturne_folder(const struct nocturne *n);
+
+/* All parameters have been asked for: call it before the work begins. Under Nocturne it does nothing. By hand, --help
+ * prints them with their fallbacks and ends the program, and what is no parameter, a value that is missing or no
+ * number, and what is said twice end it with exit code 2 and a word on stderr: a typing error is no training with the
+ * fallback. What comes behind "--" is the program's own. Leave it out in a program that reads options or words itself
+ * (getopt, argp); without it nothing is refused, and --help is answered by the first report, result, or
+ * nocturne_should_stop. */
+void nocturne_ready(struct nocturne *n);
 
 /* ---- reporting ---- */
 
