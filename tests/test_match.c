@@ -197,6 +197,44 @@ static void test_matcher__lines_in_any_pieces(void **state)
     }
 }
 
+static void expect_accuracy(const char *out, size_t n, const char *expected)
+{
+    const struct job_match match = {.metric = "acc", .pattern = "^acc: (.*) ok$"};
+    for (size_t piece = 1; piece <= n; piece++) {
+        struct said said = {.n = 0};
+        struct matcher *m = matcher_of(&match, 1, &said);
+        for (size_t at = 0; at < n; at += piece)
+            matcher_take(m, MATCH_STDOUT, out + at, n - at < piece ? n - at : piece);
+        matcher_end(m);
+        expect_joined(m, expected);
+        matcher_free(m);
+    }
+}
+
+static void test_matcher__what_a_terminal_swallows_is_not_seen(void **state)
+{
+    (void)state;
+    static const char *const outs[] = {
+        "acc: \x1b]8;;http://x/0.9\x1b\\0.7\x1b]8;;\x1b\\ ok\n",           /* a link */
+        "acc: \x1b]8;id=3;http://x/?a=0.9\a0.7\x1b]8;;\a ok\n",            /* ended by BEL */
+        "\x1b]0;0.9 done\aacc: 0.7 ok\n",                                  /* a title */
+        "acc: \x1bP1;2|0.9\a0.8\x1b\\0.7 ok\n",                            /* DCS: BEL is no end */
+        "acc: \x1b_Gf=0.9;AAAA\x1b\\0.7\x1b^0.9\x1b\\\x1bX0.9\x1b\\ ok\n", /* APC, PM, SOS */
+        "acc: \x1b]0;x\x1b[1m0.7\x1b(B\x1b[m ok\n",                        /* broken off; tput sgr0 */
+        "acc: \x1b]0;x\x18"
+        "0.7\x1b]1;x\x1a ok\n",
+        "\x1b"
+        "7acc: \x1b[38;2;1;2;3m0.7\x1b[0m\x1b"
+        "8 ok\x1b[0K\x1b[\n",
+        "\x1bPtmux;\x1b\x1b]8;;http://x/0.9\a\x1b\\acc: 0.7 ok\n",
+        "\x1b]acc: 0.9 ok\nacc: 0.7 ok\n", /* what has no end takes no line along */
+        "\x1b\x1b\x1b]acc: 0.9 ok\x1b]\nacc: 0.7 ok\x1b",
+    };
+    for (size_t i = 0; i < sizeof outs / sizeof *outs; i++)
+        expect_accuracy(outs[i], strlen(outs[i]), "{\"acc\": 0.7, \"own\": 1.0}");
+    expect_accuracy("\x1b]acc: 0.6 ok\n", 14, "{\"acc\": 0.6, \"own\": 1.0}"); /* nor what is behind it */
+}
+
 static void test_matcher__both_streams_have_lines_of_their_own(void **state)
 {
     (void)state;
@@ -245,6 +283,33 @@ static void test_matcher__what_is_a_number(void **state)
         assert_string_equal(said.wrong, "");
         matcher_free(m);
     }
+}
+
+static void test_matcher__a_group_that_caught_nothing_is_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *out, *why;
+    } cases[] = {
+        {"acc: n/a\n", "'acc: ([0-9.]*)' matched, but what its group caught is empty, in 'acc: n/a'"},
+        {"acc: \x1b[1m!\nacc:", "what its group caught is empty, in 'acc: !'"},
+        {"acc: ?\nbye\nbye\nbye\nbye", "what its group caught is empty, in 'acc: ?'"},
+        {"acc: ?\nacc: ...\n", "metric 'acc': '...' is not a finite number"},
+        {"loss: 3\n", "no line of the output matches 'acc: ([0-9.]*)'"},
+    };
+    const struct job_match match = {.metric = "acc", .pattern = "acc: ([0-9.]*)"};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct said said = {.n = 0};
+        char why[512];
+        struct matcher *m = matcher_of(&match, 1, &said);
+        print(m, MATCH_STDOUT, cases[i].out);
+        matcher_end(m);
+        expect_joined(m, "{\"own\": 1.0}");
+        assert_true(matcher_why(m, "acc", why, sizeof why));
+        assert_contains(why, cases[i].why);
+        matcher_free(m);
+    }
+    expect_accuracy("acc: 0.7 ok\nacc:  ok\n", 21, "{\"acc\": 0.7, \"own\": 1.0}"); /* there was one */
 }
 
 static void test_matcher__steps_are_reports(void **state)
@@ -485,8 +550,10 @@ int main(void)
         cmocka_unit_test(test_pattern__many_matches_in_a_line),
         cmocka_unit_test(test_pattern__evil_ones_end),
         cmocka_unit_test(test_matcher__lines_in_any_pieces),
+        cmocka_unit_test(test_matcher__what_a_terminal_swallows_is_not_seen),
         cmocka_unit_test(test_matcher__both_streams_have_lines_of_their_own),
         cmocka_unit_test(test_matcher__what_is_a_number),
+        cmocka_unit_test(test_matcher__a_group_that_caught_nothing_is_told),
         cmocka_unit_test(test_matcher__steps_are_reports),
         cmocka_unit_test(test_matcher__a_line_is_looked_at_to_its_limit),
         cmocka_unit_test(test_job__needs_no_result_line),

@@ -144,6 +144,7 @@ class Plain(unittest.TestCase):
                  ("", ACCURACY, ["metric 'accuracy' was not found", "it is empty"]),
                  ("print('Mean accuracy: 87,5')", ACCURACY.replace("[0-9.]+", ".+"), ["'87,5' is not a finite number"]),
                  ("print('Mean accuracy: nan')", ACCURACY.replace("[0-9.]+", ".+"), ["'nan' is not a finite number"]),
+                 ("print('Mean accuracy: n/a')", ACCURACY.replace("[0-9.]+", "[0-9.]*"), ["matched, but what its group caught is empty", "'Mean accuracy: n/a'"]),
                  ("", ACCURACY.replace("}", ", file: m.txt}"), ["has written no file 'm.txt' into its own folder"]),
                  ("import os; os.symlink('/etc/passwd', os.environ['NOCTURNE_DIR'] + '/m.txt')", ACCURACY.replace("}", ", file: m.txt}"), ["'accuracy' was not found"])]
         for i, (program, metrics, words) in enumerate(cases):
@@ -154,6 +155,13 @@ class Plain(unittest.TestCase):
             for name in os.listdir(self.dir):
                 path = os.path.join(self.dir, name)
                 shutil.rmtree(path) if os.path.isdir(path) else os.remove(path)
+
+    def test_a_metric_that_nothing_says_is_named_beside_those_that_were_found(self):
+        trial, = self.run_study(code=1, program="print('Mean accuracy: 0.5')\n", metrics=ACCURACY + "\n  tokens: {goal: minimize}",
+                                objective="{weights: {accuracy: 0.5, tokens: 0.5}}", trials=1,
+                                more="baseline: {c: 0.5}")
+        for word in ("metric 'tokens' is missing", "has no 'match'", "found: 'accuracy'", 'nocturne: {"result": {"tokens": …}}'):
+            self.assertIn(word, trial["reason"])
 
     def test_a_pattern_may_be_corrected_and_plan_shows_it(self):
         self.run_study(code=1, metrics=ACCURACY.replace("Mean", "mean"), trials=2)

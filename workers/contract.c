@@ -6,6 +6,8 @@
  */
 #include "workers/contract.h"
 
+#include "workers/ansi.h"
+
 #include "tuner/base/json.h"
 #include "tuner/base/metrics.h"
 #include "tuner/base/redact.h"
@@ -87,20 +89,6 @@ static enum status read_message(json_t *object, struct message *m, struct error 
 static const char WORD[] = "nocturne:";
 enum { WORD_LEN = sizeof WORD - 1 };
 
-/* Takes out ANSI's sequences (ESC [ … letter) and other control characters, but for tabs. */
-static size_t strip(char *text, size_t len)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] == '\x1b' && i + 1 < len && text[i + 1] == '[') {
-            i += 2;
-            while (i < len && !(text[i] >= '@' && text[i] <= '~')) i++;
-        } else if ((unsigned char)text[i] >= 32 || text[i] == '\t')
-            text[n++] = text[i];
-    }
-    return n;
-}
-
 static size_t blanks(const char *text, size_t len)
 {
     size_t n = 0;
@@ -126,7 +114,7 @@ static size_t object_length(const char *text, size_t len)
 size_t contract_clean(char **line, size_t len)
 {
     static const char bom[] = "\xef\xbb\xbf";
-    len = strip(*line, len);
+    len = ansi_strip(*line, len);
     if (len < 3 || memcmp(*line, bom, 3) != 0) return len;
     *line += 3;
     return len - 3;

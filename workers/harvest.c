@@ -57,24 +57,51 @@ const json_t *harvest_metrics(struct harvest *h)
     return NULL;
 }
 
-static bool lacks(const struct harvest *h, const json_t *metrics, const char **ret)
+static const char *find_missing(const struct harvest *h, const json_t *metrics)
 {
     for (size_t i = 0; i < h->n_metrics; i++)
-        if (!json_object_get(metrics, h->metric[i])) {
-            *ret = h->metric[i];
-            return true;
-        }
+        if (!json_object_get(metrics, h->metric[i])) return h->metric[i];
+    return metrics ? NULL : "";
+}
+
+/* Of a missing metric that has a pattern. */
+static bool say_unmatched(const struct harvest *h, const json_t *metrics, char *why, size_t size)
+{
+    for (size_t i = 0; h->matcher && i < h->n_metrics; i++)
+        if (!json_object_get(metrics, h->metric[i]) && matcher_why(h->matcher, h->metric[i], why, size)) return true;
     return false;
+}
+
+enum { FOUND_MAX = 5 };
+
+/* Patterns have found others, and this one has none. */
+static void say_unsaid(const json_t *metrics, const char *missing, char *why, size_t size)
+{
+    char found[FOUND_MAX * 64] = "";
+    const char *name;
+    size_t n = 0, used = 0;
+    json_t *v;
+    json_object_foreach((json_t *)metrics, name, v)
+    {
+        const char *before = used ? ", " : "; found: ";
+        if (n++ < FOUND_MAX) used += (size_t)snprintf(found + used, sizeof found - used, "%s'%.40s'", before, name);
+    }
+    snprintf(why, size,
+             "metric '%.60s' is missing: it has no 'match', and no message says it%s; give it a 'match', or have the "
+             "program print 'nocturne: {\"result\": {\"%.60s\": …}}'",
+             missing, found, missing);
 }
 
 bool harvest_is_whole(struct harvest *h, char *why, size_t size)
 {
     const json_t *metrics = harvest_metrics(h);
-    const char *missing = "";
+    const char *missing = find_missing(h, metrics);
     char hint[METRICS_HINT_MAX];
-    if (!lacks(h, metrics, &missing) && metrics) return true;
-    if (h->matcher && matcher_why(h->matcher, missing, why, size)) return false;
-    if (h->result)
+    if (!missing) return true;
+    if (say_unmatched(h, metrics, why, size)) return false;
+    if (h->matcher && !h->result && *missing)
+        say_unsaid(metrics, missing, why, size);
+    else if (h->result)
         snprintf(why, size, "the result lacks the metric '%s'%s", missing,
                  metrics_hint(metrics, missing, hint, sizeof hint));
     else if (h->last_report)

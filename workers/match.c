@@ -47,9 +47,9 @@ struct reading { /* of one metric */
     const char *metric, *text;
     struct pattern *pattern;
     struct source *source;
-    enum { READ_NOTHING, READ_NUMBER, READ_TEXT } state;
+    enum { READ_NOTHING, READ_EMPTY, READ_NUMBER, READ_TEXT } state;
     double value;
-    char shown[SHOWN_ROOM]; /* of what is not a number */
+    char shown[SHOWN_ROOM]; /* of what is not a number; of the line in which it caught nothing */
     bool at_step;           /* the value is of the source's step */
 };
 
@@ -188,6 +188,23 @@ static void take_match(struct matcher *m, struct reading *r, const struct patter
     if (!number) redact_cut(match->value.at, match->value.n, r->shown, sizeof r->shown);
 }
 
+/* It matched, and its group caught nothing: no value, and to be told if none comes. */
+static void take_empty(struct reading *r, const char *line, size_t n)
+{
+    if (r->state != READ_NOTHING) return;
+    r->state = READ_EMPTY;
+    redact_cut(line, n, r->shown, sizeof r->shown);
+}
+
+static void look_for(struct matcher *m, struct reading *r, const char *line, size_t n)
+{
+    struct pattern_match match;
+    if (pattern_find(r->pattern, line, n, &match))
+        take_match(m, r, &match);
+    else if (match.value.at)
+        take_empty(r, line, n);
+}
+
 static void remember(struct source *s, const char *line, size_t n)
 {
     struct last_line *last = &s->last[s->n_last++ % LAST_LINES];
@@ -204,15 +221,13 @@ static bool is_blank(const char *line, size_t n)
 
 static void take_line(struct matcher *m, struct source *s, char *line, size_t n)
 {
-    struct pattern_match match;
     n = contract_clean(&line, n);
     line[n] = 0;
     plain_repair(line, n);
     if (is_blank(line, n)) return;
     remember(s, line, n);
     for (size_t i = 0; i < m->n; i++)
-        if (m->reading[i].source == s && pattern_find(m->reading[i].pattern, line, n, &match))
-            take_match(m, &m->reading[i], &match);
+        if (m->reading[i].source == s) look_for(m, &m->reading[i], line, n);
     if (s->state == STEP_OPEN && has_every_value(m, s)) say_step(m, s);
 }
 
@@ -383,6 +398,9 @@ bool matcher_why(const struct matcher *m, const char *metric, char *ret, size_t 
     if (r->state == READ_TEXT)
         snprintf(ret, size, "metric '%s': '%s' is not a finite number; it was found by '%.120s'", metric, r->shown,
                  r->text);
+    else if (r->state == READ_EMPTY)
+        snprintf(ret, size, "metric '%s' was not found: '%.120s' matched, but what its group caught is empty, in '%s'",
+                 metric, r->text, r->shown);
     else if (*r->source->problem)
         snprintf(ret, size, "metric '%s' was not found: %s", metric, r->source->problem);
     else

@@ -128,10 +128,14 @@ extern "C" bool pattern_find(const struct pattern *p, const char *line, size_t n
     re2::StringPiece group[3];
     bool found = false;
     size_t at = 0, max = matches_max(n);
+    *ret = {{nullptr, 0}, {nullptr, 0}};
     for (size_t i = 0; i < max && at <= n; i++) {
         if (!p->re.Match(text, at, n, RE2::UNANCHORED, group, 1 + p->re.NumberOfCapturingGroups())) break;
         at = behind(line, n, group[0]);
-        if (group[p->value].empty()) continue;
+        if (group[p->value].empty()) {
+            if (!found) ret->value = {group[0].data(), 0};
+            continue;
+        }
         ret->value = span_of(group[p->value]);
         ret->step = p->step ? span_of(group[p->step]) : span{nullptr, 0};
         found = true;

@@ -41,7 +41,8 @@ void pattern_free(struct pattern *pattern);
 bool pattern_has_step(const struct pattern *pattern);
 
 /* The last match with a value in a line of UTF-8, of its first PATTERN_MATCHES_MAX matches (fewer in a line over 64
- * KiB, 16 in one over 1 MiB); spans point into the line. False, and *ret untouched: there is none. */
+ * KiB, 16 in one over 1 MiB); spans point into the line. False: there is none, and if one matched without a value,
+ * ret->value.at is not NULL. */
 bool pattern_find(const struct pattern *pattern, const char *line, size_t n, struct pattern_match *ret);
 
 #endif
