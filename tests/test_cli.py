@@ -142,6 +142,20 @@ class Help(World):
                      ["run", "study.yaml", "--db", ":memory:"]):
             self.run_nocturne(*args, code=2)
 
+    def test_whole_numbers_are_digits(self):
+        for args in (["run", "x", "--trials"], ["run", "x", "--slots"], ["run", "x", "--seed"], ["plan", "x", "--trials"], ["plan", "x", "--probe"],
+                     ["advise", "x", "--seed"], ["log", "--trial"], ["trials", "--top"], ["serve", "--slots"], ["serve", "--tries"],
+                     ["serve", "--connections"], ["worker", "--slots"], ["worker", "--gpus"]):
+            for text in ("2.5", "0x2", "1e3", "+2", "99999999999999999999", ""):
+                _, err = self.run_nocturne(*args, text, code=2)
+                self.assertIn(f"{args[-1]}: '{text}' is not a whole number from ", err)
+        self.assertIn("--listen: the port: '0x50' is not a whole number", self.run_nocturne("serve", "--listen", ":0x50", code=2)[1])
+        self.assertIn("--rate: '0x10' is not a number", self.run_nocturne("serve", "--rate", "0x10", code=2)[1])
+        for text in ("0x2", "2.0", "1e0"):
+            self.assertIn(f"'{text}' is not a trial number", self.run_nocturne("show", "s", text, code=2)[1])
+            self.assertIn(f"'{text}' is not a trial number", self.run_nocturne("stopping", "s", text, code=2)[1])
+            self.assertIn(f"'{text}' is not the number of a trial", self.run_nocturne("retry", "s", text, code=2)[1])
+
     def test_version_init_completion_doctor(self):
         self.assertRegex(self.run_nocturne("--version")[0], r"^nocturne \d+\.\d+\.\d+\n$")
         self.run_nocturne("init", "new.yaml")

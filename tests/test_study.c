@@ -104,6 +104,41 @@ static void test_study_file__bad_files_are_refused_with_their_message(void **sta
     assert_true(n >= 60);
 }
 
+static void test_study_file__sizes_have_units(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        double bytes; /* 0: refused */
+    } cases[] = {{"300 MiB", 300 * 1048576.0},
+                 {"300MiB", 300 * 1048576.0},
+                 {"300 MB", 3e8},
+                 {"\"300 MB\"", 3e8},
+                 {"64 kB", 64000},
+                 {"64 KiB", 65536},
+                 {"2 GiB", 2147483648.0},
+                 {"1e6", 1e6},
+                 {"1048576", 1048576},
+                 {"5", 0},
+                 {"2 TiB", 0},
+                 {"64 M", 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[400];
+        struct study *s = NULL;
+        struct error err;
+        int n = snprintf(text, sizeof text,
+                         "study: s\ntrial: {command: [./t, \"{x}\"], max_output: %s}\n"
+                         "parameters: {x: {type: float, range: [0, 1]}}\nmetrics: {m: {goal: minimize}}\n"
+                         "objective: {minimize: m}\n",
+                         cases[i].text);
+        enum status st = study_parse("s.yaml", text, (size_t)n, &s, &err);
+        if (st != (cases[i].bytes > 0 ? STATUS_OK : STATUS_INVALID)) fail_msg("%s: %d", cases[i].text, st);
+        if (s) assert_near(s->output_max, cases[i].bytes, 0);
+        if (!s) assert_contains(err.text, "s.yaml:2:");
+        study_free(s);
+    }
+}
+
 static void test_study_file__ten_megabytes_are_refused(void **state)
 {
     (void)state;
@@ -420,6 +455,7 @@ int main(void)
         cmocka_unit_test(test_study_file__every_key_is_read),
         cmocka_unit_test(test_study_file__defaults_and_single_metric),
         cmocka_unit_test(test_study_file__bad_files_are_refused_with_their_message),
+        cmocka_unit_test(test_study_file__sizes_have_units),
         cmocka_unit_test(test_study_file__ten_megabytes_are_refused),
         cmocka_unit_test(test_study_file__missing_file_and_folder),
         cmocka_unit_test(test_study_file__mutations_never_crash),

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 static double unit_ms(char c)
@@ -22,7 +23,7 @@ bool words_duration_ms(const char *text, int64_t *ret_ms)
 {
     double total = 0;
     do {
-        if (!isdigit((unsigned char)*text)) return false;
+        if (!isdigit((unsigned char)*text) || text[1] == 'x' || text[1] == 'X') return false;
         char *end;
         double v = strtod(text, &end), unit = unit_ms(*end);
         if (unit == 0) return false;
@@ -100,6 +101,42 @@ bool words_number(const char *text, double *ret)
     return true;
 }
 
+bool words_whole(const char *text, long min, long max, long *ret)
+{
+    long v = 0;
+    if (!*text || strspn(text, "0123456789") != strlen(text)) return false;
+    for (; *text; text++)
+        if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, *text - '0', &v)) return false;
+    if (v < min || v > max) return false;
+    *ret = v;
+    return true;
+}
+
+/* Bytes of "MiB", "MB", "B", ""; 0: no unit. */
+static double unit_bytes(const char *unit)
+{
+    static const char prefixes[] = "kmgt";
+    const char *prefix = *unit ? strchr(prefixes, tolower((unsigned char)*unit)) : NULL;
+    if (!*unit || strcasecmp(unit, "B") == 0) return 1;
+    if (!prefix) return 0;
+    bool binary = tolower((unsigned char)unit[1]) == 'i';
+    if (strcasecmp(unit + 1 + binary, "B") != 0) return 0;
+    return pow(binary ? 1024 : 1000, (double)(prefix - prefixes + 1));
+}
+
+bool words_size(const char *text, double *ret)
+{
+    char *end;
+    if (!isdigit((unsigned char)*text) && *text != '.') return false;
+    if (text[1] == 'x' || text[1] == 'X') return false; /* strtod reads hexadecimal, too */
+    double v = strtod(text, &end), unit;
+    while (end > text && (*end == ' ' || *end == '\t')) end++;
+    unit = end > text ? unit_bytes(end) : 0;
+    if (unit == 0 || !isfinite(v * unit)) return false;
+    *ret = v * unit;
+    return true;
+}
+
 enum { WORD_MAX = 40 };
 
 /* Levenshtein distance; words longer than WORD_MAX are never near. */
@@ -145,6 +182,11 @@ const char *words_show_duration(int64_t ms, char *buf, size_t size)
     else
         snprintf(buf, size, "%lldh %02lldm", s / 3600, s % 3600 / 60);
     return buf;
+}
+
+const char *words_s(size_t n)
+{
+    return n == 1 ? "" : "s";
 }
 
 const char *words_show_count(double n, char *buf, size_t size)

@@ -27,11 +27,21 @@ size_t words_length(const char *text);
 /* A finite number and nothing else. */
 bool words_number(const char *text, double *ret);
 
+/* A whole number from `min` (0 or more) to `max` in decimal digits and nothing else. */
+bool words_whole(const char *text, long min, long max, long *ret);
+
+/* "64 MiB", "300MB", "1.5 GiB", "1e6": bytes; kB, MB, GB, TB are powers of 1000, KiB and so on of 1024, in letters
+ * large or small, and without a unit it is bytes. */
+bool words_size(const char *text, double *ret);
+
 /* The candidate nearest to `word` by edit distance, or NULL if none is near enough to suggest. */
 const char *words_nearest(const char *word, const char *const *candidates, size_t n);
 
 /* Milliseconds as "1h 05m", "3m 20s", "4.2s". */
 const char *words_show_duration(int64_t ms, char *buf, size_t size);
+
+/* "s", or "" for one: "%zu trial%s". */
+const char *words_s(size_t n);
 
 /* Numbers for people: "7.5M", "820k", "61". */
 const char *words_show_count(double n, char *buf, size_t size);

@@ -185,8 +185,16 @@ void cli_print_json(json_t *value)
 double cli_number(const char *text, const char *option, double min, double max, struct argp_state *state)
 {
     double v;
-    if (!words_number(text, &v) || v < min || v > max)
+    if (strspn(text, "0123456789+-.eE") != strlen(text) || !words_number(text, &v) || v < min || v > max)
         argp_error(state, "%s: '%s' is not a number from %.6g to %.6g", option, text, min, max);
+    return v;
+}
+
+long cli_whole(const char *text, const char *option, long min, long max, struct argp_state *state)
+{
+    long v;
+    if (!words_whole(text, min, max, &v))
+        argp_error(state, "%s: '%s' is not a whole number from %ld to %ld, in digits", option, text, min, max);
     return v;
 }
 
@@ -194,8 +202,9 @@ void cli_print_changes(const struct session *session)
 {
     if (session->study->note) fprintf(stderr, "nocturne: %s\n", session->study->note);
     if (!session->changes) return;
-    fprintf(stderr, "study %s has changed: %s; %zu of %zu trials lie outside now and are set aside\n",
-            session->study->name, session->changes, session->outside, session->n);
+    fprintf(stderr, "study %s has changed: %s; %zu of %zu trial%s lie%s outside now and %s set aside\n",
+            session->study->name, session->changes, session->outside, session->n, words_s(session->n),
+            session->outside == 1 ? "s" : "", session->outside == 1 ? "is" : "are");
 }
 
 error_t cli_parse_trial(int key, char *arg, struct argp_state *state)
@@ -213,8 +222,8 @@ error_t cli_parse_trial(int key, char *arg, struct argp_state *state)
 
 long cli_take_trial(struct cli_trial *o)
 {
-    double v;
-    if (o->n == 0 || !words_number(o->arg[o->n - 1], &v) || v < 0 || v > 1e9 || v != (double)(long)v) return -1;
+    long v;
+    if (o->n == 0 || !words_whole(o->arg[o->n - 1], 0, CLI_COUNT_MAX, &v)) return -1;
     o->n--;
-    return (long)v;
+    return v;
 }

@@ -105,8 +105,12 @@ error_t cli_parse_trial(int key, char *arg, struct argp_state *state);
 /* The last argument, if it is a trial number, which is then taken off; else −1. */
 long cli_take_trial(struct cli_trial *o);
 
-/* Parses a positive number; calls argp_error otherwise. */
+/* Parses a decimal number; calls argp_error otherwise. */
 double cli_number(const char *text, const char *option, double min, double max, struct argp_state *state);
+/* The same of a whole number, in digits. */
+enum { CLI_COUNT_MAX = 1000000000 };  /* of trials, and what else is counted */
+#define CLI_SEED_MAX 9000000000000000 /* below 2^53, so that JSON keeps it */
+long cli_whole(const char *text, const char *option, long min, long max, struct argp_state *state);
 
 /* What run and resume share. */
 struct run_options {

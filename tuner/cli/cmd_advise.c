@@ -27,7 +27,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct options *o = state->input;
     switch (key) {
-    case 'r': o->seed = (int64_t)cli_number(arg, "--seed", 0, 9e15, state); return 0;
+    case 'r': o->seed = cli_whole(arg, "--seed", 0, CLI_SEED_MAX, state); return 0;
     case 'd': o->db = arg; return 0;
     case ARGP_KEY_ARG:
         if (o->file) argp_error(state, "one study file, not '%s' as well", arg);

@@ -6,6 +6,7 @@
 
 #include "tuner/base/beneath.h"
 #include "tuner/base/json.h"
+#include "tuner/base/words.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -145,10 +146,11 @@ static void check_logs(void *data, const struct store_study *row)
     if (known.n) qsort(known.name, known.n, sizeof *known.name, by_name);
     size_t orphans = count_orphans(folder, path, &known, example, sizeof example);
     if (orphans)
-        snprintf(text, sizeof text, "study %s: %zu log folders belong to no attempt and may be deleted, for example %s",
-                 row->name, orphans, example);
+        snprintf(text, sizeof text, "study %s: %zu log folder%s to no attempt and may be deleted, for example %s",
+                 row->name, orphans, orphans == 1 ? " belongs" : "s belong", example);
     else
-        snprintf(text, sizeof text, "study %s: %zu log folders, each of an attempt", row->name, known.n);
+        snprintf(text, sizeof text, "study %s: %zu log folder%s, each of an attempt", row->name, known.n,
+                 words_s(known.n));
     finding(c, orphans == 0, "logs", text);
     free(known.name);
     arena_done(&known.arena);

@@ -3,6 +3,8 @@
 #include "tuner/coordinator/import.h"
 #include "tuner/coordinator/state.h"
 
+#include "tuner/base/words.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,10 +72,10 @@ static void print_imported(const struct options *o, const struct study *study, c
                                  (json_int_t)x->skipped, "known", (json_int_t)x->known, "note", note));
         return;
     }
-    printf("study %s: %zu trials", study->name, x->trials);
-    if (x->reports) printf(" with %zu reports", x->reports);
+    printf("study %s: %zu trial%s", study->name, x->trials, words_s(x->trials));
+    if (x->reports) printf(" with %zu report%s", x->reports, words_s(x->reports));
     fputs(" imported", stdout);
-    if (x->known) printf(", %zu were there already", x->known);
+    if (x->known) printf(", %zu %s there already", x->known, x->known == 1 ? "was" : "were");
     if (x->skipped) printf(", %zu left out", x->skipped);
     if (study->n_args)
         printf("; go on with: nocturne run %s --db %s\n", file, o->common.db);

@@ -16,7 +16,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct options *o = state->input;
     if (key == 't') {
-        o->trial = (long)cli_number(arg, "--trial", 0, 1e9, state);
+        o->trial = cli_whole(arg, "--trial", 0, CLI_COUNT_MAX, state);
         return 0;
     }
     return cli_parse_study(key, arg, state);

@@ -33,7 +33,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     struct options *o = state->input;
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &o->common; return 0;
-    case 'p': o->probe = (long)cli_number(arg, "--probe", 1, 1e6, state); return 0;
+    case 'p': o->probe = cli_whole(arg, "--probe", 1, 1000000, state); return 0;
     case ARGP_KEY_ARG:
         if (o->common.study) argp_error(state, "one study file, not '%s' as well", arg);
         o->common.study = arg;
@@ -132,11 +132,11 @@ static void print_risks(const struct plan *p, const struct wiring *w)
 static void print_plan(const struct session *s, const struct plan *p, const struct wiring *w, const char *gpus)
 {
     char left[40];
-    printf("study %s: valid; %zu complete trials to judge by\n", s->study->name, p->known);
+    printf("study %s: valid; %zu complete trial%s to judge by\n", s->study->name, p->known, words_s(p->known));
     print_matches(&s->study->objective);
     if (p->searches)
-        printf("  still to run   %zu trials and %zu of the confirmation, %zu at a time\n", p->searches, p->confirms,
-               p->slots);
+        printf("  still to run   %zu trial%s and %zu of the confirmation, %zu at a time\n", p->searches,
+               words_s(p->searches), p->confirms, p->slots);
     else
         print_interval("trials", &p->trials, show_count);
     if (gpus) printf("  %-14s %s\n", "GPUs", gpus);

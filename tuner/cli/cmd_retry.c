@@ -27,12 +27,12 @@ static const struct argp_option table[] = {
 /* No study is called by a number. */
 static void take(struct options *o, char *arg, struct argp_state *state)
 {
-    double v;
-    bool number = words_number(arg, &v) && v >= 0 && v <= 1e9 && v == (double)(long)v;
+    long v;
+    bool number = words_whole(arg, 0, CLI_COUNT_MAX, &v);
     if (!number && (o->common.study || o->n)) argp_error(state, "'%s' is not the number of a trial", arg);
     if (o->n == TRIALS_MAX) argp_error(state, "%d trials at a time; or all, with --failed", TRIALS_MAX);
     if (number)
-        o->number[o->n++] = (long)v;
+        o->number[o->n++] = v;
     else
         o->common.study = arg;
 }

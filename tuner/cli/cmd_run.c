@@ -32,7 +32,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (!words_duration_ms(arg, &o->run.budget.wall_ms))
             argp_error(state, "--wall: '%s' is not a duration such as 90s, 10m, 9h or 1h30m", arg);
         return 0;
-    case 'r': o->run.seed = (int64_t)cli_number(arg, "--seed", 0, 9e15, state); return 0;
+    case 'r': o->run.seed = cli_whole(arg, "--seed", 0, CLI_SEED_MAX, state); return 0;
     case 'S': o->run.schedule = arg; return 0;
     case 'q': o->run.quiet = true; return 0;
     case ARGP_KEY_ARG:

@@ -61,7 +61,7 @@ static void parse_listen(struct options *o, const char *arg, struct argp_state *
     const char *colon = strrchr(arg, ':');
     size_t n = colon ? (size_t)(colon - arg) : strlen(arg);
     bool bracketed = n >= 2 && arg[0] == '[' && arg[n - 1] == ']';
-    double port = colon ? cli_number(colon + 1, "--listen: the port", 0, 65535, state) : PORT;
+    long port = colon ? cli_whole(colon + 1, "--listen: the port", 0, 65535, state) : PORT;
     snprintf(o->address, sizeof o->address, "%.*s", (int)(bracketed ? n - 2 : n), bracketed ? arg + 1 : arg);
     if (!*o->address) snprintf(o->address, sizeof o->address, "127.0.0.1");
     o->service.port = (uint16_t)port;
@@ -78,7 +78,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &o->common; return 0;
     case 'l': parse_listen(o, arg, state); return 0;
-    case 's': o->service.slots = (size_t)cli_number(arg, "--slots", 0, 256, state); return 0;
+    case 's': o->service.slots = (size_t)cli_whole(arg, "--slots", 0, 256, state); return 0;
     case OPTION_CERT: o->service.cert = arg; return 0;
     case OPTION_KEY: o->service.key = arg; return 0;
     case OPTION_INSECURE: o->insecure = true; return 0;
@@ -89,9 +89,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             argp_error(state, "--agent-deadline: '%s' is not a duration such as 90s or 15m", arg);
         return 0;
     case OPTION_RATE: o->service.rate = cli_number(arg, "--rate", 1, 1e6, state); return 0;
-    case OPTION_TRIES: o->service.tries = (long)cli_number(arg, "--tries", 1, 1e9, state); return 0;
+    case OPTION_TRIES: o->service.tries = cli_whole(arg, "--tries", 1, CLI_COUNT_MAX, state); return 0;
     case OPTION_CONNECTIONS:
-        o->service.connections = (unsigned)cli_number(arg, "--connections", 8, 100000, state);
+        o->service.connections = (unsigned)cli_whole(arg, "--connections", 8, 100000, state);
         return 0;
     case ARGP_KEY_END:
         if (!o->service.cert != !o->service.key) argp_error(state, "--tls-cert and --tls-key go together");
@@ -126,7 +126,8 @@ static enum status first_token(const struct options *o, struct error *err)
     enum status s = store_open(o->common.db, STORE_CREATE, &store, err);
     if (s) return s;
     token_path(o, path, sizeof path);
-    s = auth_create_first(store, clock_real(), &(struct token_wish){.name = "first", .role = "operator"}, path, id, err);
+    s = auth_create_first(store, clock_real(), &(struct token_wish){.name = "first", .role = "operator"}, path, id,
+                          err);
     if (!s && *id) printf("the operator's token is in %s\n", path);
     store_close(store);
     return s;

@@ -13,7 +13,8 @@ static const struct argp_option table[] = {
      0},
     {"top", 'n', "N", 0, "the first N only; without --sort those of the highest utility", 0},
     {"state", 't', "STATES", 0, "of these states only, for example complete,failed", 0},
-    {"columns", 'c', "NAMES", 0, "these columns, separated by commas: any of the above, source, reason, configuration", 0},
+    {"columns", 'c', "NAMES", 0, "these columns, separated by commas: any of the above, source, reason, configuration",
+     0},
     {0},
 };
 
@@ -23,7 +24,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &o->common; return 0;
     case 's': o->wish.sort = arg; return 0;
-    case 'n': o->wish.top = (long)cli_number(arg, "--top", 1, 1e9, state); return 0;
+    case 'n': o->wish.top = cli_whole(arg, "--top", 1, CLI_COUNT_MAX, state); return 0;
     case 't': o->wish.states = arg; return 0;
     case 'c': o->wish.columns = arg; return 0;
     case ARGP_KEY_ARG:

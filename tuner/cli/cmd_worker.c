@@ -46,14 +46,14 @@ static size_t read_places(char *arg, long *place, struct argp_state *state)
     size_t n = 0;
     char *save = NULL;
     if (!strchr(arg, ',')) {
-        size_t count = (size_t)cli_number(arg, "--gpus", 0, GPUS_MAX, state);
+        size_t count = (size_t)cli_whole(arg, "--gpus", 0, GPUS_MAX, state);
         for (; n < count; n++) place[n] = (long)n;
         return n;
     }
     if (strspn(arg, "0123456789,") != strlen(arg))
         argp_error(state, "--gpus: '%s' is not auto, a number or a list", arg);
     for (char *one = strtok_r(arg, ",", &save); one && n < GPUS_MAX; one = strtok_r(NULL, ",", &save))
-        place[n++] = (long)cli_number(one, "--gpus", 0, 9999, state);
+        place[n++] = cli_whole(one, "--gpus", 0, 9999, state);
     return n;
 }
 
@@ -87,7 +87,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case 'u': o->worker.url = arg; return 0;
     case 't': o->token_file = arg; return 0;
-    case 's': o->worker.slots = (size_t)cli_number(arg, "--slots", 1, 1024, state); return 0;
+    case 's': o->worker.slots = (size_t)cli_whole(arg, "--slots", 1, 1024, state); return 0;
     case 'g': parse_gpus(o, arg, state); return 0;
     case 'n':
         if (!agent_is_name(arg)) argp_error(state, "--name: 1 to 64 letters, digits, '.', '_' and '-', not '%s'", arg);

@@ -25,8 +25,8 @@ error_t run_parse(int key, char *arg, struct argp_state *state, struct run_optio
         if (!words_time_of_day(arg, &o->budget.until_minutes))
             argp_error(state, "--until: '%s' is not a time of day such as 07:00", arg);
         return 0;
-    case 'n': o->budget.trials = (long)cli_number(arg, "--trials", 1, 1e9, state); return 0;
-    case 's': o->slots = (long)cli_number(arg, "--slots", 1, 256, state); return 0;
+    case 'n': o->budget.trials = cli_whole(arg, "--trials", 1, CLI_COUNT_MAX, state); return 0;
+    case 's': o->slots = cli_whole(arg, "--slots", 1, 256, state); return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
 }
@@ -67,8 +67,8 @@ static void print_failures(FILE *out, const struct session *s)
         all += trial_state_final(s->trial[i]->state);
     }
     if (last)
-        fprintf(out, "%zu of %zu trials failed; trial %ld: %s ('nocturne trials %s --state failed')\n", n, all,
-                last->number, last->reason ? plain_shown(&a, last->reason) : "", s->study->name);
+        fprintf(out, "%zu of %zu trial%s failed; trial %ld: %s ('nocturne trials %s --state failed')\n", n, all,
+                words_s(all), last->number, last->reason ? plain_shown(&a, last->reason) : "", s->study->name);
     arena_done(&a);
 }
 
@@ -192,10 +192,11 @@ static void print_resumed(const struct session *s, size_t again)
            of = s->budget.trials ? (size_t)s->budget.trials : s->tally.searched;
     for (size_t i = 0; i < s->n; i++) attempts += (size_t)s->trial[i]->attempts;
     if (!attempts) return;
-    printf("going on with study %s: %zu of %zu trials complete", s->study->name, count_searched(s, TRIAL_COMPLETE), of);
+    printf("going on with study %s: %zu of %zu trial%s complete", s->study->name, count_searched(s, TRIAL_COMPLETE), of,
+           words_s(of));
     if (pruned) printf(", %zu stopped early", pruned);
     if (failed) printf(", %zu failed", failed);
-    if (s->tally.confirmed) printf("; %zu confirmations", s->tally.confirmed);
+    if (s->tally.confirmed) printf("; %zu confirmation%s", s->tally.confirmed, words_s(s->tally.confirmed));
     putchar('\n');
 }
 

@@ -163,18 +163,16 @@ void api_study_events(struct call *c)
 {
     const char *last = request_header(c->http, "Last-Event-ID");
     int64_t id;
-    long seq, after;
-    double v = -1;
+    long after, seq;
     if (!call_number(c, "after", -1, 0, 1000000000000, &after)) return;
-    if (!last) v = (double)after;
-    if (last && (!words_number(last, &v) || v < 0 || v != (double)(long)v || v > 1e12)) {
+    seq = after;
+    if (last && !words_whole(last, 0, 1000000000000, &seq)) {
         call_problem(c, 422, "Last-Event-ID is the number of an event, not '%.40s'", last);
         return;
     }
     bool follow;
     if (!call_boolean(c, "follow", true, &follow)) return;
     if (!find_study(c, &id)) return;
-    seq = (long)v;
     const char *who = arena_printf(&c->arena, "%s events", c->who.id);
     c->state = feed_open(service_feed(c->service, c->param[0], id), seq, !follow, who, wake_events, c);
     c->cancel = end_events;

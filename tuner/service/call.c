@@ -419,14 +419,8 @@ struct hosted *call_hosted(struct call *c)
 bool call_number(struct call *c, const char *name, long usual, long min, long max, long *ret)
 {
     const char *text = call_query(c, name);
-    double v;
     *ret = usual;
-    if (!text) return true;
-    if (words_number(text, &v) && v == (double)(long)v && v >= (double)min && v <= (double)max && !strchr(text, '.') &&
-        !strchr(text, 'e')) {
-        *ret = (long)v;
-        return true;
-    }
+    if (!text || words_whole(text, min, max, ret)) return true;
     call_problem(c, 422, "'%s' takes a whole number from %ld to %ld, not '%.60s'", name, min, max, text);
     return false;
 }
@@ -461,11 +455,10 @@ void call_read_done(struct call *c, struct reading *r)
 
 struct trial *call_trial(struct call *c, const struct session *s)
 {
-    double v;
+    long v;
     const char *text = c->param[1];
     struct trial *t = NULL;
-    if (words_number(text, &v) && v >= 0 && v <= 1e9 && strspn(text, "0123456789") == strlen(text))
-        t = session_trial(s, (long)v);
+    if (words_whole(text, 0, 1000000000, &v)) t = session_trial(s, v);
     if (!t) call_problem(c, 404, "study '%s' has no trial '%.40s'", c->param[0], text);
     return t;
 }

@@ -62,6 +62,19 @@ enum status file_duration(struct file *f, const struct yaml_node *v, const char 
     return STATUS_OK;
 }
 
+enum status file_size(struct file *f, const struct yaml_node *v, const char *name, double min, double max, double *ret)
+{
+    double x = 0;
+    enum status s = file_need(f, v, YAML_TEXT, name);
+    if (s) return s;
+    if (!words_size(v->text, &x))
+        return file_fail(f, v, "'%s' must be a size such as 64 MiB, 300 MB or 1e6 (bytes), not '%.60s'", name, v->text);
+    if (!(x >= min && x <= max))
+        return file_fail(f, v, "'%s' must be from %.6g to %.6g bytes, not '%.60s'", name, min, max, v->text);
+    *ret = x;
+    return STATUS_OK;
+}
+
 bool file_boolean(const struct yaml_node *v, bool *ret)
 {
     static const char *const no[] = {"false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"};

@@ -32,6 +32,8 @@ enum status file_need(struct file *f, const struct yaml_node *v, enum yaml_kind 
 enum status file_number(struct file *f, const struct yaml_node *v, const char *name, double min, double max,
                         double *ret);
 enum status file_whole(struct file *f, const struct yaml_node *v, const char *name, double min, double max, long *ret);
+enum status file_size(struct file *f, const struct yaml_node *v, const char *name, double min, double max,
+                      double *ret); /* bytes */
 enum status file_duration(struct file *f, const struct yaml_node *v, const char *name, int64_t *ret);
 enum status file_choice(struct file *f, const struct yaml_node *v, const char *name, const char *const *choice,
                         size_t n, size_t *ret);

@@ -102,7 +102,7 @@ static enum status read_lease(struct file *f, const struct yaml_node *v)
 
 static enum status read_output_max(struct file *f, const struct yaml_node *v)
 {
-    return file_number(f, v, "max_output", 1e3, 1e12, &f->study->output_max);
+    return file_size(f, v, "max_output", 1e3, 1e12, &f->study->output_max);
 }
 
 static enum status read_trial(struct file *f, const struct yaml_node *v)
