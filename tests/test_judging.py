@@ -255,6 +255,7 @@ print("nocturne: " + json.dumps({"result": {"em": em + int(os.environ["NOCTURNE_
         self.assertEqual(sum(t["role"] == "confirm" for t in self.trials()), 3)
         self.assertIn("note: every figure came out the same on a fresh seed: confirmed once", out)
         self.assertIn("more seeds\n  would say nothing", out)
+        self.assertIn(", confirmed on 1 fresh seed\n", self.nocturne("export"))
         best = self.best()
         self.assertEqual((best["confirmed_seeds"], best["repeats"], best["verdict"]), (1, True, "adopt"))
         self.assertEqual(self.nocturne("run", "study.yaml", "--quiet"), "")  # and not again

@@ -120,7 +120,7 @@ class Log(World):
         self.assertIn("the log is legal and says what is shown", out)
         self.assertIn("log folders, each of an attempt", out)
         os.mkdir(os.path.join(self.dir, "nocturne.files/s/9999.1"))
-        self.assertIn("1 log folders belong to no attempt", self.run_nocturne("doctor", code=1)[0])
+        self.assertIn("1 log folder belongs to no attempt", self.run_nocturne("doctor", code=1)[0])
         os.rmdir(os.path.join(self.dir, "nocturne.files/s/9999.1"))
         db = sqlite3.connect(os.path.join(self.dir, "nocturne.db"))
         with self.assertRaisesRegex(sqlite3.IntegrityError, "append-only"):

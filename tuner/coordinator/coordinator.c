@@ -10,6 +10,7 @@
 #include "tuner/coordinator/think.h"
 
 #include "tuner/base/json.h"
+#include "tuner/base/words.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -79,8 +80,8 @@ void coordinator_stop(struct coordinator *c)
     case PHASE_SEARCH:
     case PHASE_CONFIRM:
         c->phase = PHASE_DRAIN;
-        snprintf(text, sizeof text, "stopping: %zu running trial(s) may finish; interrupt again to stop them now",
-                 coordinator_busy(c));
+        snprintf(text, sizeof text, "stopping: %zu running trial%s may finish; interrupt again to stop %s now",
+                 coordinator_busy(c), words_s(coordinator_busy(c)), coordinator_busy(c) == 1 ? "it" : "them");
         say_now(c, EVENT_STOPPING, NULL, text);
         break;
     case PHASE_DRAIN:

@@ -146,8 +146,8 @@ static void check_deadline(const struct session *s, struct plan *plan)
              left, words_show_duration((int64_t)plan->ms.median, need, sizeof need), 100 * plan->on_time);
     double each = ledger_need(s, NAN).ms, fixed = each * (double)plan->confirms / (double)plan->slots;
     if (each > 0 && fixed > 0.5 * (double)plan->left_ms)
-        warn(plan, "the confirmation alone (%zu trials) takes %s of the %s that are left", plan->confirms,
-             words_show_duration((int64_t)fixed, need, sizeof need), left);
+        warn(plan, "the confirmation alone (%zu trial%s) takes %s of the %s that are left", plan->confirms,
+             words_s(plan->confirms), words_show_duration((int64_t)fixed, need, sizeof need), left);
 }
 
 static void check_money(const struct session *s, struct plan *plan)
@@ -170,7 +170,9 @@ static void check_timeout(const struct session *s, struct plan *plan)
     char a[40], b[40];
     size_t out = 0;
     for (size_t i = 0; i < s->n; i++) out += s->trial[i]->reason && strstr(s->trial[i]->reason, "timed out") != NULL;
-    if (out) warn(plan, "%zu trials ran into the timeout; raise trial: timeout, or narrow what makes trials long", out);
+    if (out)
+        warn(plan, "%zu trial%s ran into the timeout; raise trial: timeout, or narrow what makes trials long", out,
+             words_s(out));
     if (!s->study->timeout_ms || each < 0.8 * (double)s->study->timeout_ms) return;
     warn(plan, "the timeout (%s) is shorter than a trial may take (%s)",
          words_show_duration(s->study->timeout_ms, a, sizeof a), words_show_duration((int64_t)each, b, sizeof b));
@@ -230,9 +232,11 @@ static void check_size(const struct session *s, long processors, struct plan *pl
 {
     size_t d = s->study->space.n, n = s->tally.searched + plan->searches;
     if (processors > 0 && plan->slots > (size_t)processors)
-        warn(plan, "%zu slots on %ld processors: trials will wait for each other", plan->slots, processors);
+        warn(plan, "%zu slots on %ld processor%s: trials will wait for each other", plan->slots, processors,
+             words_s((size_t)processors));
     if (plan->searches > 0 && n < 5 * d)
-        warn(plan, "%zu trials are few for %zu parameters; from five each the model has something to go by", n, d);
+        warn(plan, "%zu trial%s few for %zu parameter%s; from five each the model has something to go by", n,
+             n == 1 ? " is" : "s are", d, words_s(d));
     if (plan->known == 0)
         warn(plan, "nothing is known of this study's trials yet; --probe 3 runs three of them and keeps them");
 }

@@ -5,6 +5,7 @@
 #include "tuner/base/json.h"
 
 #include "tuner/base/rng.h"
+#include "tuner/base/words.h"
 #include "tuner/search/schedule.h"
 
 #include <math.h>
@@ -154,7 +155,7 @@ static bool is_over(const struct session *s, const struct survey *v, char *why, 
 {
     const struct schedule *how = &s->study->schedule;
     if (how->rounds && v->round + 1 >= how->rounds)
-        snprintf(why, size, "the schedule has run its %ld rounds", how->rounds);
+        snprintf(why, size, "the schedule has run its %ld round%s", how->rounds, words_s((size_t)how->rounds));
     else if (v->n_alive == 0)
         snprintf(why, size, "no member of round %ld can go on", v->round);
     else if (v->best_before > -HUGE_VAL && v->best <= v->best_before)

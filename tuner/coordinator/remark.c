@@ -4,6 +4,7 @@
 
 #include "tuner/base/metrics.h"
 #include "tuner/base/plain.h"
+#include "tuner/base/words.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -15,9 +16,10 @@ const char *remark_spent(const struct session *s, struct arena *a)
     if (!trials || s->fresh || s->tally.finished < (size_t)trials || s->n_open > 0) return NULL;
     bool confirmed = s->tally.confirmed > 0 || confirm_count(s) == 0;
     return arena_printf(a,
-                        "the budget of %ld trials is spent: %s; for more set 'budget: {trials: %ld}' in %s, or give "
+                        "the budget of %ld trial%s is spent: %s; for more set 'budget: {trials: %ld}' in %s, or give "
                         "--trials",
-                        trials, confirmed ? "nothing to run" : "nothing more is searched", trials, s->study->path);
+                        trials, words_s((size_t)trials), confirmed ? "nothing to run" : "nothing more is searched",
+                        trials, s->study->path);
 }
 
 /* ---- a finite space ---- */

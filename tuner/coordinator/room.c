@@ -1,6 +1,8 @@
 /* Where the next trial could run: at a client that asks, here, or at an agent. */
 #include "tuner/coordinator/machine.h"
 
+#include "tuner/base/words.h"
+
 #include <stdio.h>
 
 struct workers *room_open(const struct coordinator_options *options, const struct study *study, uv_loop_t *loop)
@@ -17,7 +19,7 @@ void room_say_left(struct coordinator *c)
 {
     char text[200];
     size_t n = c->options.slots, left = c->options.workers ? 0 : n - workers_free_slots(c->workers);
-    snprintf(text, sizeof text, "%zu of %zu slots: " WORKERS_LEFT_OVER, left, n);
+    snprintf(text, sizeof text, "%zu of %zu slot%s: " WORKERS_LEFT_OVER, left, n, words_s(n));
     if (left) machine_say(c, EVENT_NOTE, NULL, text);
 }
 

@@ -1,5 +1,7 @@
 #include "tuner/coordinator/warm_start.h"
 
+#include "tuner/base/words.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -157,9 +159,10 @@ static const char *why_nothing(struct session *s, const struct session *other, c
     if (p->n >= SEARCH_PRIOR_LEAST) return NULL;
     if (c->unjudged > 0) return why_unjudged(s, other);
     if (c->outside > 0)
-        return arena_printf(&s->arena, "%zu of its %zu complete trials lie outside this study's ranges and values",
-                            c->outside, c->complete);
-    return arena_printf(&s->arena, "it has %zu complete trials, and %d are the least", c->complete, SEARCH_PRIOR_LEAST);
+        return arena_printf(&s->arena, "%zu of its %zu complete trial%s %s outside this study's ranges and values",
+                            c->outside, c->complete, words_s(c->complete), c->outside == 1 ? "lies" : "lie");
+    return arena_printf(&s->arena, "it has %zu complete trial%s, and %d are the least", c->complete,
+                        words_s(c->complete), SEARCH_PRIOR_LEAST);
 }
 
 static const char *say(struct session *s, const struct session *other, const struct search_prior *p,
@@ -167,8 +170,9 @@ static const char *say(struct session *s, const struct session *other, const str
 {
     const char *why = why_nothing(s, other, p, c);
     if (why) return arena_printf(&s->arena, "warm_start: '%s' teaches nothing: %s", p->name, why);
-    return arena_printf(&s->arena, "warm_start: %zu of %zu complete trials of '%s' teach this study%s%s", p->n,
-                        c->complete, p->name, say_new(s, other->study), say_gone(s, other->study));
+    return arena_printf(&s->arena, "warm_start: %zu of %zu complete trial%s of '%s' %s this study%s%s", p->n,
+                        c->complete, words_s(c->complete), p->name, p->n == 1 ? "teaches" : "teach",
+                        say_new(s, other->study), say_gone(s, other->study));
 }
 
 static enum status load_prior(struct session *s, size_t i, struct error *err)

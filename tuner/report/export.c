@@ -2,6 +2,7 @@
 
 #include "tuner/base/json.h"
 #include "tuner/base/plain.h"
+#include "tuner/base/words.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -132,7 +133,7 @@ static void write_provenance(FILE *out, const struct exported *c)
     char buf[64];
     fprintf(out, "# study %s, trial %ld, ", c->study->name, c->trial);
     if (c->seeds)
-        fprintf(out, "confirmed on %ld fresh seeds\n", c->seeds);
+        fprintf(out, "confirmed on %ld fresh seed%s\n", c->seeds, words_s((size_t)c->seeds));
     else
         fputs("not confirmed\n", out);
     if (c->winner == c->baseline) fputs("# this is the baseline: nothing that was tried beats it\n", out);

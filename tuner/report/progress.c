@@ -86,9 +86,9 @@ static void draw_bar(struct progress *p, struct arena *a)
         size_t total = (size_t)s->budget.trials + confirms;
         double share = fmin(1, (double)done / (double)total);
         for (int i = 0; i < BAR_WIDTH; i++) bar = arena_printf(a, "%s%s", bar, i < share * BAR_WIDTH ? "█" : "░");
-        bar = arena_printf(a, "[%s] %zu/%zu", bar, done, total);
+        bar = arena_printf(a, "[%s] %zu/%zu trial%s", bar, done, total, words_s(total));
     } else
-        bar = arena_printf(a, "%zu", done);
+        bar = arena_printf(a, "%zu trial%s", done, words_s(done));
     int64_t left = ledger_eta_ms(s, confirms);
     if (left >= 0) tail = arena_printf(a, " · ETA %s", words_show_duration(left, eta, sizeof eta));
     const struct objective *o = &s->study->objective;
@@ -96,7 +96,7 @@ static void draw_bar(struct progress *p, struct arena *a)
     if (objective_token_metric(o) >= 0)
         spent = arena_printf(a, " · %s %s spent", words_show_count(ledger_tokens(s), tokens, sizeof tokens),
                              objective_cost_name(o));
-    const char *counts = arena_printf(a, "%s trials%s%s", bar, spent, tail);
+    const char *counts = arena_printf(a, "%s%s%s", bar, spent, tail);
     size_t room = screen_columns(&p->screen) - 1, needs = width_of(counts) + 1;
     const char *name = width_cut(a, s->study->name, room > needs + 8 ? room - needs : 8);
     draw_line(p, "", arena_printf(a, "%s %s", name, counts));

@@ -28,7 +28,8 @@ void report_stops(FILE *out, const struct session *s, const struct stops *x)
     fprintf(out, "  %6zu  condemned, but left running to see what becomes of them (audit: %g)\n", x->audited,
             how->audit);
     if (how->adaptive || x->changes)
-        fprintf(out, "  %6zu  had their stopping rule changed, %zu times in all\n", x->adapted, x->changes);
+        fprintf(out, "  %6zu  had their stopping rule changed, %zu time%s in all\n", x->adapted, x->changes,
+                words_s(x->changes));
     fprintf(out, "Spent %s %s; stopping saved about %s", count(x->spent, a, sizeof a), unit,
             count(x->saved, b, sizeof b));
     if (x->spent + x->saved > 0) fprintf(out, " (%.0f %%)", 100 * x->saved / (x->spent + x->saved));
@@ -123,7 +124,7 @@ void report_stopped_early(FILE *out, const struct session *s)
         complete += session_is_searched(s->trial[i]) && s->trial[i]->state == TRIAL_COMPLETE;
     if (pruned <= complete || pruned < 3) return;
     fprintf(out,
-            "  %zu trials were stopped early, by what %zu complete ones made likely: 'nocturne stopping %s'\n"
+            "  %zu trials were stopped early, by what %zu complete one%s made likely: 'nocturne stopping %s'\n"
             "  says why of each; 'stopping: {pruner: none}' would run all to their ends\n",
-            pruned, complete, s->study->name);
+            pruned, complete, words_s(complete), s->study->name);
 }

@@ -3,6 +3,7 @@
 #include "tuner/search/rows.h"
 
 #include "tuner/base/arena.h"
+#include "tuner/base/words.h"
 
 #include "surrogate/surrogate.h"
 
@@ -80,7 +81,8 @@ static void judge_rung(const struct study *study, const struct evidence *e, cons
         better += other > own ? 1 : 0;
     }
     ret->stop = n >= eta && better >= (n + eta - 1) / eta;
-    snprintf(ret->why, sizeof ret->why, "asha: %zu of %zu were better after %ld report(s)", better, n - 1, rung);
+    snprintf(ret->why, sizeof ret->why, "asha: %zu of %zu were better after %ld report%s", better, n - 1, rung,
+             words_s((size_t)rung));
 }
 
 static void judge_median(const struct study *study, const struct evidence *e, const struct running *r,
@@ -99,8 +101,8 @@ static void judge_median(const struct study *study, const struct evidence *e, co
     if (n >= MEDIAN_FROM && reports > study->stopping.grace) {
         double middle = median(mean, n);
         ret->stop = own < middle;
-        snprintf(ret->why, sizeof ret->why, "median: %.4g is below %.4g, the median of %zu others after %ld reports",
-                 own, middle, n, reports);
+        snprintf(ret->why, sizeof ret->why, "median: %.4g is below %.4g, the median of %zu other%s after %ld report%s",
+                 own, middle, n, words_s(n), reports, words_s((size_t)reports));
     }
     free(mean);
 }

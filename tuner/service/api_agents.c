@@ -110,8 +110,8 @@ void api_agent_register(struct call *c)
         call_fail(c, &err);
         return;
     }
-    service_say(c->service, NULL, "agent %s (%s, %zu slots) is here, with token %s", card.name, card.host, card.slots,
-                c->who.id);
+    service_say(c->service, NULL, "agent %s (%s, %zu slot%s) is here, with token %s", card.name, card.host, card.slots,
+                words_s(card.slots), c->who.id);
     call_answer(c, 200,
                 json_pack("{s:s, s:s, s:o, s:I}", "agent", card.name, "ticket", agent_ticket(a), "gone", gone,
                           "silence_ms", (json_int_t)c->service->options.silence_ms));

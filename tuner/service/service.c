@@ -7,6 +7,7 @@
 #include "tuner/base/beneath.h"
 #include "tuner/base/host.h"
 #include "tuner/base/redact.h"
+#include "tuner/base/words.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -262,7 +263,7 @@ static void open_slots(struct service *s)
     s->workers = workers_create(s->loop, s->guard, n);
     if (n) workers_lock_slots(s->workers, s->files);
     size_t left = n - workers_free_slots(s->workers);
-    if (left) service_say(s, NULL, "%zu of %zu slots: " WORKERS_LEFT_OVER, left, n);
+    if (left) service_say(s, NULL, "%zu of %zu slot%s: " WORKERS_LEFT_OVER, left, n, words_s(n));
 }
 
 enum status service_create(const struct service_options *options, uv_loop_t *loop, struct service **ret,
