@@ -17,6 +17,7 @@ import termios
 import unicodedata
 import unittest
 
+from patience import PATIENCE
 from test_cli import NOCTURNE, World
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -205,6 +206,26 @@ class Marks(Screen):
             self.assertTrue(self.screen("trials", env=env).isascii())
         self.assertIn("* complete", self.screen("trials", env={"LC_ALL": "C", "NO_COLOR": "1"}))
         self.assertIn("●", self.screen("trials", env={"LC_ALL": "xx_YY.utf8"}))  # not installed here, but it says what it is
+
+    def test_in_a_pipe_our_signs_are_ascii_as_well_and_values_are_not(self):
+        self.begin()
+        self.run_nocturne("run", "study.yaml", "--quiet")
+        plain = {k: v for k, v in os.environ.items() if not k.startswith("LC_") and k != "LANG"}
+
+        def piped(*command, **env):
+            return subprocess.run([NOCTURNE, *command], cwd=self.dir, env={**plain, **env}, capture_output=True, text=True,
+                                  encoding="utf-8", timeout=PATIENCE, check=True).stdout
+        for command in (("best",), ("trials",), ("status",), ("--help",)):
+            whole = piped(*command)
+            for env in ({"LC_ALL": "C"}, {"LC_CTYPE": "POSIX"}, {"LANG": "C"}, {"LC_ALL": "C", "LANG": "C.UTF-8"}):
+                said = piped(*command, **env)
+                self.assertTrue(said.isascii(), said)
+                self.assertEqual(len(said.splitlines()), len(whole.splitlines()))
+            for env in ({"LC_ALL": "C.UTF-8", "LANG": "C"}, {"LC_CTYPE": "de_DE.UTF-8", "LANG": "C"}, {"LC_ALL": "", "LANG": ""}):
+                self.assertEqual(piped(*command, **env), whole)
+        self.assertIn("◀", piped("best"))
+        self.assertIn("+-", piped("best", LC_ALL="C"))
+        self.assertEqual(json.loads(piped("trials", "--json", LC_ALL="C")), json.loads(piped("trials", "--json")))
 
     def test_json_on_a_terminal_is_json(self):
         self.begin()

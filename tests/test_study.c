@@ -139,6 +139,21 @@ static void test_study_file__sizes_have_units(void **state)
     }
 }
 
+static void test_study_file__a_study_teaches_once(void **state)
+{
+    (void)state;
+    static const char text[] = "study: s\ntrial: {command: [./t, \"{x}\"]}\n"
+                               "parameters: {x: {type: float, range: [0, 1]}}\nmetrics: {m: {goal: minimize}}\n"
+                               "objective: {minimize: m}\nwarm_start: [a, b, a, a]\n";
+    struct study *s = NULL;
+    struct error err;
+    assert_ok(study_parse("s.yaml", text, sizeof text - 1, &s, &err), err);
+    assert_int_equal(s->n_warm, 2);
+    assert_string_equal(s->note, "s.yaml:6:20: 'warm_start' names 'a' twice; it teaches once; "
+                                 "s.yaml:6:23: 'warm_start' names 'a' twice; it teaches once");
+    study_free(s);
+}
+
 static void test_study_file__ten_megabytes_are_refused(void **state)
 {
     (void)state;
@@ -456,6 +471,7 @@ int main(void)
         cmocka_unit_test(test_study_file__defaults_and_single_metric),
         cmocka_unit_test(test_study_file__bad_files_are_refused_with_their_message),
         cmocka_unit_test(test_study_file__sizes_have_units),
+        cmocka_unit_test(test_study_file__a_study_teaches_once),
         cmocka_unit_test(test_study_file__ten_megabytes_are_refused),
         cmocka_unit_test(test_study_file__missing_file_and_folder),
         cmocka_unit_test(test_study_file__mutations_never_crash),

@@ -1,6 +1,7 @@
 #!/bin/sh
 # The man page, from what the program says of itself: sh man.sh PATH/nocturne > nocturne.1
 set -eu
+export LC_ALL=C.UTF-8 # elsewhere our own signs are ASCII
 nocturne=$1
 escape() { sed -e 's/\\/\\e/g' -e "s/^\\([.']\\)/\\\\\\&\\1/" -e 's/-/\\-/g'; }
 version=$("$nocturne" --version | cut -d' ' -f2)

@@ -36,13 +36,12 @@ struct screen screen_of(FILE *out)
 {
     const char *term = given("TERM"), *force = given("CLICOLOR_FORCE");
     int fd = fileno(out);
-    struct screen s = {.fd = fd < 0 ? STDOUT_FILENO : fd, .unicode = true}; /* without one: a folded stdout */
+    struct screen s = {.fd = fd < 0 ? STDOUT_FILENO : fd, .unicode = is_unicode()}; /* without one: a folded stdout */
     bool forced = force && strcmp(force, "0") != 0;
     s.terminal = isatty(s.fd) == 1;
     s.moves = s.terminal && !(term && strcmp(term, "dumb") == 0);
     s.marks = s.terminal || forced;
     s.colour = (s.moves || forced) && !given("NO_COLOR");
-    if (s.terminal) s.unicode = is_unicode();
     return s;
 }
 

@@ -40,8 +40,8 @@ static void put(struct filled *f, const char *bytes, size_t n)
 }
 
 /* {name} at `c`; *ret_used: its bytes. */
-static enum status put_value(struct filled *f, const char *c, const struct study *study, const double *config,
-                             const struct study_run *run, size_t *ret_used, struct error *err)
+static enum status put_value(struct filled *f, const char *argument, const char *c, const struct study *study,
+                             const double *config, const struct study_run *run, size_t *ret_used, struct error *err)
 {
     char name[64], buf[SPACE_TEXT_MAX];
     size_t n = strcspn(c + 1, "{}");
@@ -49,6 +49,12 @@ static enum status put_value(struct filled *f, const char *c, const struct study
         return error_set(err, STATUS_INVALID, "'%.80s': a brace is not closed; write {{ for a brace itself", c);
     snprintf(name, sizeof name, "%.*s", (int)n, c + 1);
     const char *text = lookup(study, name, config, run, buf);
+    if (!text && strncmp(name, "args", 4) == 0 && (!name[4] || name[4] == ':'))
+        return error_set(err, STATUS_INVALID,
+                         "'%.80s': {args} must stand alone: \"{args}\" is an argument of its own and becomes all "
+                         "parameters, as --name value; \"{args: --name=value}\" has each in one word, and "
+                         "\"{args: name=value}\" has no dashes; one parameter is \"--x={x}\"",
+                         argument);
     if (!text) return error_set(err, STATUS_INVALID, "{%s} is not a parameter", name);
     put(f, text, strlen(text));
     *ret_used = n + 2;
@@ -67,7 +73,7 @@ static enum status fill(struct filled *f, const struct study *study, const char 
             put(f, c, 1);
             n = 2;
         } else if (*c == '{') {
-            s = put_value(f, c, study, config, run, &n, err);
+            s = put_value(f, argument, c, study, config, run, &n, err);
         } else {
             s = error_set(err, STATUS_INVALID, "'%.80s': a brace closes nothing; write }} for a brace itself", c);
         }

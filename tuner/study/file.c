@@ -19,6 +19,18 @@ enum status file_fail(struct file *f, const struct yaml_node *at, const char *fm
     return error_set(f->err, STATUS_INVALID, "%s:%d:%d: %s", f->study->path, at->line, at->column, text);
 }
 
+void file_note(struct file *f, const struct yaml_node *at, const char *fmt, ...)
+{
+    struct study *s = f->study;
+    char text[700];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    s->note = arena_printf(&s->arena, "%s%s%s:%d:%d: %s", s->note ? s->note : "", s->note ? "; " : "", s->path,
+                           at->line, at->column, text);
+}
+
 enum status file_fail_with(struct file *f, const struct yaml_node *at, const struct error *inner)
 {
     return file_fail(f, at, "%s", inner->text);

@@ -25,6 +25,8 @@ struct key {
 /* Sets "path:line:column: …" and returns STATUS_INVALID. */
 enum status file_fail(struct file *f, const struct yaml_node *at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* Remembers, with its position, what is understood otherwise than it is written. */
+void file_note(struct file *f, const struct yaml_node *at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Puts the position before an error that a function without positions has set. */
 enum status file_fail_with(struct file *f, const struct yaml_node *at, const struct error *inner);
 

@@ -103,8 +103,7 @@ static void share_weights(struct file *f, const struct yaml_node *v, double sum)
         o->weight[i] /= sum;
         shares = arena_printf(a, "%s%s%s %.4g", shares, *shares ? ", " : "", o->metric[i].name, o->weight[i]);
     }
-    f->study->note = arena_printf(a, "%s:%d:%d: the weights sum to %.6g, not 1, and are taken as shares: %s",
-                                  f->study->path, v->line, v->column, sum, shares);
+    file_note(f, v, "the weights sum to %.6g, not 1, and are taken as shares: %s", sum, shares);
 }
 
 static enum status read_weights(struct file *f, const struct yaml_node *v)

@@ -262,6 +262,13 @@ static enum status read_search(struct file *f, const struct yaml_node *v)
     return FILE_SECTION(f, v, "search", keys);
 }
 
+static bool is_warm(const struct study *study, const char *name)
+{
+    for (size_t i = 0; i < study->n_warm; i++)
+        if (strcmp(study->warm[i], name) == 0) return true;
+    return false;
+}
+
 static enum status read_warm_start(struct file *f, const struct yaml_node *v)
 {
     enum status s = file_need(f, v, YAML_LIST, "warm_start");
@@ -272,7 +279,10 @@ static enum status read_warm_start(struct file *f, const struct yaml_node *v)
         s = file_check_name(f, v->value[i], "a study of 'warm_start'");
         if (!s && strcmp(v->value[i]->text, f->study->name) == 0)
             s = file_fail(f, v->value[i], "'%s' cannot start from itself", f->study->name);
-        if (!s) f->study->warm[f->study->n_warm++] = v->value[i]->text;
+        if (!s && is_warm(f->study, v->value[i]->text))
+            file_note(f, v->value[i], "'warm_start' names '%s' twice; it teaches once", v->value[i]->text);
+        else if (!s)
+            f->study->warm[f->study->n_warm++] = v->value[i]->text;
     }
     return s;
 }
