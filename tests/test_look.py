@@ -207,7 +207,7 @@ class Marks(Screen):
         self.assertIn("* complete", self.screen("trials", env={"LC_ALL": "C", "NO_COLOR": "1"}))
         self.assertIn("●", self.screen("trials", env={"LC_ALL": "xx_YY.utf8"}))  # not installed here, but it says what it is
 
-    def test_in_a_pipe_our_signs_are_ascii_as_well_and_values_are_not(self):
+    def test_in_a_pipe_it_is_ascii_as_well(self):
         self.begin()
         self.run_nocturne("run", "study.yaml", "--quiet")
         plain = {k: v for k, v in os.environ.items() if not k.startswith("LC_") and k != "LANG"}

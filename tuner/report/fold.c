@@ -1,4 +1,4 @@
-/* What goes to a terminal: folded between words to its width, and ASCII where the locale is. */
+/* What people read: on a terminal folded between words to its width, and ASCII where the locale is. */
 #include "tuner/report/report.h"
 #include "tuner/report/screen.h"
 
@@ -121,7 +121,11 @@ static ssize_t on_write(void *data, const char *bytes, size_t size)
     struct fold *f = data;
     struct arena a = {0};
     char *text = arena_printf(&a, "%.*s", (int)size, bytes);
-    put_text(f, f->screen.unicode ? text : in_ascii(&a, text));
+    if (!f->screen.unicode) text = in_ascii(&a, text);
+    if (f->screen.terminal)
+        put_text(f, text);
+    else
+        fputs(text, f->raw);
     arena_done(&a);
     return fflush(f->raw) == 0 ? (ssize_t)size : 0;
 }
@@ -139,7 +143,7 @@ void report_fold(void)
 {
     struct screen s = screen_of(stdout);
     static const cookie_io_functions_t io = {.write = on_write};
-    struct fold *f = s.terminal ? must_alloc(1, sizeof *f) : NULL;
+    struct fold *f = s.terminal || !s.unicode ? must_alloc(1, sizeof *f) : NULL;
     FILE *folded = f ? fopencookie(f, "w", io) : NULL;
     if (!folded) {
         free(f);
