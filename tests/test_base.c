@@ -58,6 +58,10 @@ static void test_words__whole_numbers_are_digits(void **state)
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) assert_false(words_whole(wrong[i], 0, 9, &v));
     assert_false(words_whole("9223372036854775808", 0, LONG_MAX, &v));
     assert_false(words_whole("2", 3, 9, &v));
+    double x;
+    assert_true(words_decimal("-1.5e3", &x) && x == -1500);
+    const char *const odd[] = {"0x10", "0X1p3", "inf", "nan", " 1", "1 ", "", "1e999", "1,5", "e", "--1"};
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) assert_false(words_decimal(odd[i], &x));
     assert_true(v == LONG_MAX);
 }
 

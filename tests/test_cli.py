@@ -368,6 +368,8 @@ class Control(World):
         self.run_nocturne("enqueue", "s", "x=0.25", "k=2")
         self.run_nocturne("enqueue", "s", "x=7", code=2)
         self.run_nocturne("enqueue", "s", "y=7", code=2)
+        for text in ("0x2", "2.5", "inf", ""):
+            self.run_nocturne("enqueue", "s", "x=0.25", f"k={text}", code=2)
         self.wait_for(lambda: any(t["role"] == "enqueued" for t in self.trials()), "the enqueued trial")
         self.assertTrue(self.json("status")["studies"][0]["running"])
         self.assertIn("asked study s to stop", self.run_nocturne("stop", "s")[0])

@@ -88,7 +88,7 @@ static bool read_number(struct span s, double *ret)
     if (s.n == 0 || s.n > NUMBER_MAX) return false;
     memcpy(text, s.at, s.n);
     text[s.n] = 0;
-    return strspn(text, "0123456789+-.eE") == s.n && words_number(text, ret);
+    return strlen(text) == s.n && words_decimal(text, ret);
 }
 
 static bool read_step(struct span s, long *ret)

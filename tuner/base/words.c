@@ -101,6 +101,11 @@ bool words_number(const char *text, double *ret)
     return true;
 }
 
+bool words_decimal(const char *text, double *ret)
+{
+    return strspn(text, "0123456789+-.eE") == strlen(text) && words_number(text, ret);
+}
+
 bool words_whole(const char *text, long min, long max, long *ret)
 {
     long v = 0;

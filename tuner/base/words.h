@@ -27,6 +27,9 @@ size_t words_length(const char *text);
 /* A finite number and nothing else. */
 bool words_number(const char *text, double *ret);
 
+/* The same as people write it: decimal, no 0x10. */
+bool words_decimal(const char *text, double *ret);
+
 /* A whole number from `min` (0 or more) to `max` in decimal digits and nothing else. */
 bool words_whole(const char *text, long min, long max, long *ret);
 

@@ -185,7 +185,7 @@ void cli_print_json(json_t *value)
 double cli_number(const char *text, const char *option, double min, double max, struct argp_state *state)
 {
     double v;
-    if (strspn(text, "0123456789+-.eE") != strlen(text) || !words_number(text, &v) || v < min || v > max)
+    if (!words_decimal(text, &v) || v < min || v > max)
         argp_error(state, "%s: '%s' is not a number from %.6g to %.6g", option, text, min, max);
     return v;
 }

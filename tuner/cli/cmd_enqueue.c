@@ -3,6 +3,7 @@
 #include "tuner/coordinator/state.h"
 
 #include "tuner/base/json.h"
+#include "tuner/base/words.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -34,6 +35,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
+static enum status read_value(const struct param *p, const char *text, double *ret, struct error *err)
+{
+    double v;
+    if (p->n_values == 0 && !words_decimal(text, &v))
+        return error_set(err, STATUS_INVALID, "%s: '%.80s' is not a number", p->name, text);
+    return param_parse(p, text, ret, err);
+}
+
 /* What is not named is as in the baseline, if there is one. */
 static enum status build(const struct options *o, const struct study *study, double *config, struct error *err)
 {
@@ -46,7 +55,7 @@ static enum status build(const struct options *o, const struct study *study, dou
         int p = space_find(space, o->pair[i]);
         if (p < 0)
             return error_set(err, STATUS_INVALID, "'%s' is not a parameter of study '%s'", o->pair[i], study->name);
-        enum status s = param_parse(&space->param[p], value, &config[p], err);
+        enum status s = read_value(&space->param[p], value, &config[p], err);
         if (s) return s;
         given[p] = true;
     }

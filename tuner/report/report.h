@@ -104,8 +104,8 @@ const char *report_config_short(const struct space *space, const double *config,
 
 /* ---- the screen ---- */
 
-/* From now on what goes to a terminal by stdout is folded between words to its width; wherever it goes it is ASCII where
- * the locale is. */
+/* From now on what goes to a terminal by stdout is folded between words to its width; wherever it goes it is ASCII
+ * where the locale is. */
 void report_fold(void);
 /* How wide stdout is now: the terminal's, else COLUMNS, else 80. */
 size_t report_columns(void);

@@ -26,7 +26,7 @@ static bool reweigh(struct call *c, const struct study *study, struct objective 
         st = error_set(&err, STATUS_INVALID, "weights or exchange, not both");
     else if (weights)
         st = objective_parse_weights(o, weights, &err);
-    else if (exchange && !(words_number(exchange, &rate) && rate > 0))
+    else if (exchange && !(words_decimal(exchange, &rate) && rate > 0))
         st = error_set(&err, STATUS_INVALID, "'exchange' takes a positive number, not '%.60s'", exchange);
     else if (exchange)
         st = objective_set_exchange(o, rate, &err);

@@ -135,7 +135,7 @@ enum status objective_parse_weights(struct objective *o, const char *text, struc
         int m = objective_find_metric(o, name);
         double w;
         if (m < 0) return error_set(err, STATUS_INVALID, "weights: '%s' is not a metric of this study", name);
-        if (!words_number(number, &w) || w < 0)
+        if (!words_decimal(number, &w) || w < 0)
             return error_set(err, STATUS_INVALID, "weights: '%s' is not a number of 0 or more", number);
         weight[m] = w;
         text += n + 1 + k;
