@@ -15,7 +15,6 @@ if sys.argv[1] == "measure":
     print(json.dumps({"us": (time.perf_counter() - start) / n * 1e6}))
     sys.exit()
 
-nocturne.own_options()  # it reads words itself
 p = nocturne.params(learning_rate=0.5, patience=3, threshold=0.0, model="mlp")
 first, awaited = sys.argv[sys.argv.index("--wait") + 1:][:2] if "--wait" in sys.argv else (0, None)
 stopping = nocturne.EarlyStopping(p.patience, p.threshold, metric="em")

@@ -229,12 +229,11 @@ def _refuse_unknown(arg: str, names: Iterable[str]) -> NoReturn:
 
 
 class Line:
-    """One command line, and who reads what of it. ``own``: options that the program reads itself; ``words``: it reads
-    words besides; ``is_others()``: it has a parser that reads all of it."""
+    """One command line, and who reads what of it. ``own``: options that the program reads itself; ``is_others()``: it has a parser that reads all of it."""
 
-    def __init__(self, argv: Sequence[str], defaults: Mapping[str, Any], own: Iterable[str], words: bool = False,
+    def __init__(self, argv: Sequence[str], defaults: Mapping[str, Any], own: Iterable[str],
                  is_others: Any = is_read_by_others) -> None:
-        self._argv, self._defaults, self._own, self._words, self._is_others = argv, defaults, set(own), words, is_others
+        self._argv, self._defaults, self._own, self._is_others = argv, defaults, set(own), is_others
         self._known = {name for name, _, _ in OWN} | self._own
         self._name = {s: name for name in {*defaults, *self._known} for s in _spellings(name)}
 
@@ -242,7 +241,7 @@ class Line:
         key = arg.partition("=")[0]
         if key in self._name or (key.startswith("-") and key[1:] in self._own):
             return False
-        return arg.startswith("-") and arg != "-" or not self._words or "--" + key in self._name
+        return arg.startswith("-") and arg != "-" or "--" + key in self._name  # other words are the program's own
 
     def _lacks(self, i: int, name: str) -> bool:
         """A value: at the end, or where another option begins and only a text could look like that."""

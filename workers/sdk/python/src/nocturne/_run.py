@@ -40,7 +40,6 @@ class Run:
         self._env = os.environ if environ is None else environ
         self._argv: List[str] = list(sys.argv[1:] if argv is None else argv)
         self._own: Set[str] = set()
-        self._words = False
         self._asked: Dict[str, Any] = {}
         self._is_others = is_read_by_others if argv is None else lambda: False
         self._lock = threading.RLock()
@@ -77,8 +76,8 @@ class Run:
         what neither has, the defaults given here. Types are those of the study file, and on the command line those of
         the defaults. A parameter that does not exist under its condition keeps its default.
 
-        On the command line --help prints them and ends; an option that is none of them, a word, and a value that is none
-        of the default's type end the program with exit code 2, unless the program has a parser of its own (argparse,
+        On the command line --help prints them and ends; an option that is none of them, a word that names one without its
+        dashes, and a value that is none of the default's type end the program with exit code 2, unless the program has a parser of its own (argparse,
         click, …), or said with own_options what it reads itself. Lists and objects are written as JSON there."""
         out = Params(defaults)
         path = self._env.get("NOCTURNE_PARAMS")
@@ -87,14 +86,13 @@ class Run:
                 out.update(json.load(f))
         elif not self.attached:
             self._asked.update(defaults)  # a second call may name others
-            said = Line(self._argv, self._asked, self._own, self._words, self._is_others).values()
+            said = Line(self._argv, self._asked, self._own, self._is_others).values()
             out.update((name, value) for name, value in said.items() if name in defaults)
         return out
 
     def own_options(self, *names: str) -> None:
         """Options of the command line, without their dashes, that the program reads itself, from sys.argv, or that a
-        later params() names: params() leaves them alone, and words that belong to no option as well. Call it before."""
-        self._words = True
+        later params() names: params() leaves them alone. Call it before."""
         self._own.update(name.lstrip("-") for name in names)
 
     def _argument(self, name: str) -> Optional[str]:
