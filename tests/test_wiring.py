@@ -3,6 +3,7 @@
 
 NOCTURNE_BIN is the folder of the binaries.
 """
+import json
 import os
 import unittest
 
@@ -48,6 +49,8 @@ class Wiring(test_cli.World):
             self.write("v.py", text)
             self.assertEqual(self.reach("[python3, v.py]"), ("program", "program", "program"), text)
         self.write("v.py", "import nocturne_of_mine")
+        self.assertEqual(self.reach("[python3, v.py]"), ("unseen", "unseen", "unseen"))  # it is installed somewhere
+        self.write("nocturne_of_mine.py", "")
         self.assertEqual(self.reach("[python3, v.py]"), ("none", "none", "none"))
 
     def test_what_it_imports_or_calls_is_read_too(self):
@@ -73,6 +76,81 @@ class Wiring(test_cli.World):
         self.assertIn("names pipe.py", " ".join(self.plan("[python3, pipe.py]")["risks"]))
         os.symlink("/etc", os.path.join(self.dir, "etc.py"))
         self.assertEqual(self.reach("[python3, etc.py]")[2], "unseen")
+
+    def assert_unseen(self, command, what):
+        plan = self.plan(command)
+        self.assertEqual((plan["reach"]["parameters"]["k"], plan["reach"]["seed"]), ("unseen", "unseen"), what)
+        self.assertFalse([r for r in plan["risks"] if "nothing hands" in r], what)
+
+    def test_no_alarm_where_something_installed_may_look(self):
+        for text in ("from my_settings import options\n", "import os, my_settings as s\n", "import my.settings\n", "try: import my_settings\nexcept E: pass\n",
+                     "if True:\n    from my_settings import (a,\n        b)\n", "import os; import my_settings\n", "from .. import settings2\nimport hydra\n",
+                     "import click\n@click.command()\ndef main(): pass\nmain(auto_envvar_prefix='NOCTURNE')\n", "import my_settings # numpy\n",
+                     "import os\nfor k, v in os.environ.items(): print(k)\n", "import os\ne = dict(os.environ)\n", "from os import environ\n",
+                     "import os\ndef of(k): return os.environ['A_' + k]\nx = os.environ.get(of('x'))\n", "import os\nx = os.getenv(name)\n",
+                     "import os\nP = 'NOCTURNE_'\n", "p = 'nocturne'\n", "import subprocess\nsubprocess.run(['train'])\n", "import os\nos.system('train')\n",
+                     "import importlib\nimportlib.import_module(m)\n", "exec(open('x').read())\n"):
+            self.write("v.py", text)
+            self.assert_unseen("[python3, v.py]", text)
+        for text in ("my-train --x 1\n", "cd sub && my-train\n", 'exec "$@"\n', 'eval "$X"\n', "$TRAIN now\n", "python3 -m my_package\n", "python3 elsewhere.py\n",
+                     "x=$(my-tool)\n", 'x="$(my-tool)"\n', "env | grep -i param\n", "python3 - <<END\nimport this\nEND\n", ". /etc/settings\n", "if my-test; then :; fi\n",
+                     "A=1 my-train\n", "awk 'BEGIN { for (k in ENVIRON) print k }'\n", "for i in 1 2; do my-train; done\n", "case a in a) my-train;; esac\n", "Rscript t.R\n"):
+            self.write("s.sh", text)
+            self.assert_unseen("[sh, s.sh]", text)
+            self.assert_unseen(f"[sh, -c, {json.dumps(text.replace(chr(123), 2 * chr(123)).replace(chr(125), 2 * chr(125)))}]", text)
+        self.write("plain.py", "import os\n")
+        for command in ("[true, plain.py]", "[python3, -m, my.launcher, plain.py]", "[env, true, plain.py]"):
+            self.assert_unseen(command, command)
+        with open(os.path.join(self.dir, "compiled"), "wb") as out:
+            out.write(b"\x7fELF\0\0 text")
+        os.chmod(os.path.join(self.dir, "compiled"), 0o755)
+        self.assert_unseen("[./compiled]", "compiled")
+
+    def test_it_is_sure_of_what_it_has_read(self):
+        for text in ("import os, sys, json as j\nfrom pathlib import (Path,\n  PurePath)\nimport numpy as np\nfrom torch.nn import *\nx = os.environ['HOME']\n",
+                     "from __future__ import annotations\nimport os\nx = os.environ.get( \"HOME\", 1), os.getenv('A')\n",
+                     "print('nocturne: {}')\n# import this or from that\nfrom_here = 1\n"):
+            self.write("v.py", text)
+            self.assertEqual(self.reach("[python3, v.py]"), ("none", "none", "none"), text)
+        for text in (TRIAL, "set -e\nx=1 y=2\nfor i in a b; do echo \"$i; b\" >&2; done\nif [ -n \"$1\" ]; then exit 1; fi\n",
+                     "# my-train is not called\ncase $1 in a|echo) echo 'my-train; (x)' ;; *) sleep 1 && date > out ;; esac\n",
+                     "f() { echo $((1 + 2)) ${X:-3}; }\nx=$(date)\nf a b | sort\necho 'it is' 2>/dev/null || true\n", "exec python3 plain.py --x 1\n"):
+            self.write("plain.py", "")
+            self.write("s.sh", text)
+            self.assertEqual(self.reach("[sh, s.sh]"), ("none", "none", "none"), text)
+
+    def test_modules_of_packages_are_found(self):
+        os.makedirs(os.path.join(self.dir, "src/pkg/deep"))
+        self.write("src/train.py", "from pkg import options\nimport pkg.deep.more\n")
+        self.write("src/pkg/__init__.py", "")
+        self.write("src/pkg/options.py", "import os\nx = os.environ['NOCTURNE_PARAM_X']\n")
+        self.write("src/pkg/deep/__init__.py", "from ..other import k\n")
+        self.write("src/pkg/deep/more.py", "from . import last\n")
+        self.write("src/pkg/deep/last.py", "import os\ns = os.environ['NOCTURNE_SEED']\n")
+        self.write("src/pkg/other.py", "import os\nk = os.environ['NOCTURNE_PARAM_K']\n")
+        self.assertEqual(self.reach("[python3, src/train.py]"), ("variable", "variable", "variable"))
+
+    def test_variables_by_a_prefix(self):
+        for text in ("import click\nmain(auto_envvar_prefix='NOCTURNE_PARAM')\n", "model_config = SettingsConfigDict(env_prefix=\"nocturne_param_\")\n",
+                     "import os\nx = {k: v for k, v in os.environ.items() if k.startswith('NOCTURNE_PARAM')}\n"):
+            self.write("v.py", text)
+            self.assertEqual(self.reach("[python3, v.py]")[:2], ("program", "program"), text)
+
+    def test_params_json_in_the_command(self):
+        self.write("v.py", "import sys, json\np = json.load(open(sys.argv[1]))\n")
+        self.assertEqual(self.reach('[python3, v.py, "{dir}/params.json"]'), ("file", "file", "none"))
+        self.assertEqual(self.reach('[python3, v.py, "--config={dir}/params.json", "{x}"]'), ("argument", "file", "none"))
+        self.assertEqual(self.reach('[python3, v.py, "{dir}"]'), ("unseen", "unseen", "unseen"))
+        self.assertEqual(self.reach('[python3, v.py, "--out={dir}/model.pt", "{{dir}}"]'), ("none", "none", "none"))
+        self.study('[python3, v.py, "{dir}/params.json", "{seed}"]')
+        out = self.run_nocturne("plan", "study.yaml")[0]
+        self.assertIn("  parameters     in params.json, which the command names: x, k\n", out)
+        self.assertNotIn("nothing hands", out)
+
+    def test_a_file_that_the_program_will_write_is_not_missed(self):
+        self.write("v.py", "")
+        for command in ("[python3, v.py, out.py]", "[python3, -m, v, out.py]", "[true, out.py]", "[sh, -c, 'true', out.py]"):
+            self.assertFalse([r for r in self.plan(command)["risks"] if "and there is none" in r], command)
 
     def test_the_words(self):
         self.study('[sh, trial.sh, "{x}"]')

@@ -94,6 +94,7 @@ static const char *how(const struct wiring *w, enum reach reach, struct arena *a
     case REACH_NONE: return arena_printf(a, "nothing in %s asks for", program);
     case REACH_ARGUMENT: return "as arguments";
     case REACH_VARIABLE: return arena_printf(a, "as variables that %s reads", program);
+    case REACH_FILE: return "in params.json, which the command names";
     case REACH_PROGRAM: return arena_printf(a, "as %s asks for them", program);
     case REACH_UNSEEN: return "in the environment, if the program looks there";
     }
@@ -103,7 +104,8 @@ static const char *how(const struct wiring *w, enum reach reach, struct arena *a
 /* Of each way the parameters that go it. */
 static void print_wiring(const struct study *study, const struct wiring *w)
 {
-    static const char *const seed[] = {"nothing asks for it", "as an argument", "as NOCTURNE_SEED",
+    static const char *const seed[] = {"nothing asks for it",        "as an argument",
+                                       "as NOCTURNE_SEED",           "in params.json",
                                        "as the program asks for it", "in the environment, if the program looks there"};
     struct arena a = {0};
     const char *label = "parameters";
