@@ -11,6 +11,7 @@ import os
 import pty
 import random
 import re
+import sqlite3
 import struct
 import subprocess
 import termios
@@ -323,6 +324,30 @@ class Said(Screen):
         self.assertNotIn("ranked anew", self.run_nocturne("run", "study.yaml")[0])
         self.begin(SMALL.replace("{weights: {em: 0.7, tokens: 0.3}}", "{maximize: em}"))
         self.assertIn("objective: maximize em, was weights em=0.9 tokens=0.1; constraints: none, was em >= 0.1", self.run_nocturne("run", "study.yaml")[0])
+
+    def test_plan_says_what_has_changed_as_run_does(self):
+        self.begin()
+        self.run_nocturne("run", "study.yaml", "--quiet")
+        for old, new in (("em: 0.7, tokens: 0.3", "em: 0.9, tokens: 0.1"), ("{weights: {em: 0.7, tokens: 0.3}}", "{maximize: em}"),
+                         ("workers:", "constraints: [em >= 0.1]\nworkers:"), ("k: {type: int, range: [1, 9]}", "k: {type: int, range: [1, 8]}")):
+            self.begin(SMALL.replace(old, new))
+            out, err = self.run_nocturne("plan", "study.yaml")
+            with contextlib.closing(sqlite3.connect(os.path.join(self.dir, "nocturne.db"))) as db, \
+                    contextlib.closing(sqlite3.connect(os.path.join(self.dir, "copy.db"))) as copy:
+                db.backup(copy)
+            ran = "".join(self.run_nocturne("run", "study.yaml", "--db", "copy.db"))
+            said = [line for line in err.splitlines() if "spent" not in line]
+            self.assertTrue(said, new)
+            for line in said:
+                self.assertIn(line + "\n", ran)
+            self.assertEqual(json.loads(self.run_nocturne("plan", "study.yaml", "--json")[0])["study"], "s")
+        self.begin(SMALL.replace("baseline: {x: 0.9", "baseline: {x: 0.8"))
+        said = self.run_nocturne("plan", "study.yaml", code=2)[1]
+        self.assertIn("the baseline differs from trial 0, with which study 's' in nocturne.db began", said)
+        self.assertEqual(self.run_nocturne("run", "study.yaml", code=2)[1], said)
+        self.begin()
+        self.assertIn("note: the budget of 6 trials is spent: nothing to run", self.run_nocturne("plan", "study.yaml")[1])
+        self.assertEqual(self.run_nocturne("plan", "study.yaml", "--trials", "9")[1], "")
 
     def test_a_finite_space_that_is_finished(self):
         self.begin(FINITE, 'echo "nocturne: {\\"result\\": {\\"loss\\": $1, \\"acc\\": 1}}"\n')

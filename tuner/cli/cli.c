@@ -207,6 +207,11 @@ void cli_print_changes(const struct session *session)
             session->outside == 1 ? "s" : "", session->outside == 1 ? "is" : "are");
 }
 
+void cli_print_rejudged(const struct session *session)
+{
+    if (session->rejudged) fprintf(stderr, "note: %s\n", session->rejudged);
+}
+
 error_t cli_parse_trial(int key, char *arg, struct argp_state *state)
 {
     struct cli_trial *o = state->input;

@@ -130,5 +130,7 @@ error_t run_parse(int key, char *arg, struct argp_state *state, struct run_optio
 
 /* Says on stderr what of the study's space differs from its last run, if anything does. */
 void cli_print_changes(const struct session *session);
+/* … and what of its objective, as the coordinator says it when the study runs. */
+void cli_print_rejudged(const struct session *session);
 
 #endif

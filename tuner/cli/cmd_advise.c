@@ -143,7 +143,7 @@ static enum status serve(struct session *session, struct error *err)
 
 static void print_notes(const struct session *s)
 {
-    if (s->rejudged) fprintf(stderr, "note: %s\n", s->rejudged);
+    cli_print_rejudged(s);
     for (size_t i = 0; i < s->n_priors; i++)
         if (s->prior[i].note) fprintf(stderr, "note: %s\n", s->prior[i].note);
 }

@@ -3,6 +3,7 @@
 #include "tuner/coordinator/run.h"
 
 #include "tuner/coordinator/plan.h"
+#include "tuner/coordinator/remark.h"
 #include "tuner/coordinator/wiring.h"
 
 #include "tuner/base/json.h"
@@ -212,6 +213,17 @@ static int probe(struct study *study, const struct options *o)
     return code;
 }
 
+/* What a run would say first. */
+static void print_notes(const struct session *s)
+{
+    struct arena a = {0};
+    const char *spent = remark_spent(s, &a);
+    cli_print_changes(s);
+    cli_print_rejudged(s);
+    if (spent) fprintf(stderr, "note: %s\n", spent);
+    arena_done(&a);
+}
+
 static enum status forecast(const struct study *study, const struct options *o, struct error *err)
 {
     struct store *store = NULL;
@@ -232,7 +244,7 @@ static enum status forecast(const struct study *study, const struct options *o, 
         s->run_mono_ms = clock_mono_ms(s->clock); /* as if it began now */
         s->run_wall_ms = clock_wall_ms(s->clock);
         s->run_spent_ms = s->run_gone_ms = 0;
-        cli_print_changes(s);
+        print_notes(s);
         plan_make(s, sysconf(_SC_NPROCESSORS_ONLN), &plan);
         if (!study->slurm.on) wiring_look(study, &arena, &wiring); /* its agents have a program of their own */
         if (o->common.json)

@@ -278,17 +278,24 @@ static struct trial *find_given(const struct session *s, enum trial_role role, c
     return NULL;
 }
 
+static enum status check_baseline(const struct session *s, struct error *err)
+{
+    const struct study *study = s->study;
+    const struct trial *t = study->baseline ? find_given(s, ROLE_BASELINE, NULL) : NULL;
+    if (!t || t == find_given(s, ROLE_BASELINE, study->baseline)) return STATUS_OK;
+    return error_set(err, STATUS_INVALID,
+                     "%s: the baseline differs from trial %ld, with which study '%s' in %s began; give the study "
+                     "another name ('warm_start: [%s]' keeps what was learnt), or choose another file with --db",
+                     study->path, t->number, study->name, store_path(s->store), study->name);
+}
+
 /* The baseline and those references of the study file that are not there yet. */
 static enum status add_given_trials(struct session *s, struct error *err)
 {
     const struct study *study = s->study;
-    struct trial *t = study->baseline ? find_given(s, ROLE_BASELINE, NULL) : NULL;
-    if (t && t != find_given(s, ROLE_BASELINE, study->baseline))
-        return error_set(err, STATUS_INVALID,
-                         "%s: the baseline differs from trial %ld, with which study '%s' in %s began; give the study "
-                         "another name ('warm_start: [%s]' keeps what was learnt), or choose another file with --db",
-                         study->path, t->number, study->name, store_path(s->store), study->name);
-    if (study->baseline && !t)
+    enum status st = check_baseline(s, err);
+    if (st) return st;
+    if (study->baseline && !find_given(s, ROLE_BASELINE, NULL))
         session_add(s, &(struct addition){.role = ROLE_BASELINE, .config = study->baseline, .source = "baseline"});
     for (size_t i = 0; i < study->n_references; i++)
         if (!find_given(s, ROLE_REFERENCE, study->reference[i].config))
@@ -464,6 +471,7 @@ enum status session_peek(struct store *store, const struct study *study, const s
         adopt(s, 0, study->seed), st = STATUS_OK;
     else if (!st)
         st = resume(s, &f, identity, err);
+    if (!st) st = check_baseline(s, err);
     free(identity);
     if (st)
         session_free(s);

@@ -202,7 +202,7 @@ enum status session_load_reports(struct session *s, struct store *store, struct 
 size_t session_bytes(const struct session *s); /* of memory, about */
 
 /* The trials that the database has of this study, by its file as it is now; none if it does not know the study. For
- * looking only: nothing is written. */
+ * looking only: nothing is written. A file with which session_open would not go on is refused in the same words. */
 enum status session_peek(struct store *store, const struct study *study, const struct clock *clock,
                          struct session **ret, struct error *err);
 
