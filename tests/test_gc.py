@@ -53,7 +53,7 @@ class Gc(World):
         self.assertEqual(would["kept"]["baseline"], 3)  # it is confirmed, too
         out, err = self.run_nocturne("gc", "s")
         self.assertRegex(out, rf"^study s: removed {len(all_ - stays)} folders of {len(all_ - stays)} trials, \d+\.\d MiB; "
-                              r"kept those of trials: \d+ best, 3 baseline\n$")
+                              r"kept those of \d+ trials \(\d+ best, 3 baseline\)\n$")
         self.assertEqual(err, "")
         self.assertEqual(set(folders(self.files("s"))), stays)
         self.assertRegex(self.run_nocturne("gc")[0], r"^study s: nothing to remove; kept")

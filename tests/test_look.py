@@ -246,10 +246,12 @@ class Trials(Screen):
     def test_sorted(self):
         em = self.column("--sort", "-em", "--columns", "em,trial", name="em")
         some = [v for v in em if v is not None]
-        self.assertEqual(some, sorted(some, reverse=True))
+        self.assertEqual(some[:4], sorted(some[:4], reverse=True))
+        self.assertEqual(some[4:], sorted(some[4:], reverse=True))  # the confirmations are a ranking of their own
+        self.assertEqual({t["role"] for t in self.json("trials", "--sort", "-em", "--columns", "role")["trials"][4:len(some)]}, {"confirm"})
         self.assertEqual(em[len(some):], [None] * (len(em) - len(some)))  # without a value: last, whichever way
         up = self.column("--sort", "em", "--columns", "em", name="em")
-        self.assertEqual(up[:len(some)], sorted(some))
+        self.assertEqual(up[:4], sorted(some[:4]))
         for key in ("trial", "number", "state", "role", "utility", "duration", "attempts", "x", "params.learning_rate", "metrics.tokens"):
             self.assertEqual(sorted(self.column("--sort", key)), list(range(len(em))), key)
         self.assertEqual(self.column("--sort=-number"), list(range(len(em) - 1, -1, -1)))
@@ -258,9 +260,40 @@ class Trials(Screen):
         table = [int(line.split()[0]) for line in self.run_nocturne("trials", "--sort", "-em")[0].splitlines()[1:] if line.split()[0].isdigit()]
         self.assertEqual(table, self.column("--sort", "-em"))
 
+    def test_a_ranking_is_of_results_and_says_what_the_others_are(self):
+        for sort in ("-em", "em", "utility", "metrics.tokens"):
+            lines = [line.strip().split("  ")[0] for line in self.run_nocturne("trials", "--sort", sort, "--columns", "trial,em,state")[0].splitlines()[1:]]
+            heads = [line for line in lines if not line.isdigit()]
+            self.assertEqual(heads, ["confirmations, on fresh seeds:", "without a result:"], sort)
+            first, second = (lines.index(head) for head in heads)
+            self.assertEqual((sorted(map(int, lines[:first])), sorted(map(int, lines[first + 1:second])), sorted(map(int, lines[second + 1:]))),
+                             ([0, 1, 2, 3], [6, 7], [4, 5]), sort)
+        for args in (("--sort", "x"), ("--sort", "duration"), (), ("--top", "2"), ("--sort", "-em", "--state", "failed", "--json")):
+            self.assertNotIn("confirmations,", self.run_nocturne("trials", *args)[0])
+        self.assertIn("without a result:\n", self.run_nocturne("trials", "--sort", "-em", "--state", "failed")[0])
+
+    def test_what_was_stopped_early_is_no_result(self):
+        self.begin(STOPS, STOPPED)
+        self.run_nocturne("run", "study.yaml", "--quiet")
+        states = [t["state"] for t in self.json("trials", "stops", "--sort", "em")["trials"]]
+        self.assertEqual(states, ["complete"] * 6 + ["pruned"])  # whose last report is the least
+        self.assertIn("stopped early, as they were then:\n    6 ", self.run_nocturne("trials", "stops", "--sort", "em")[0])
+
+    def test_status_says_what_the_best_is(self):
+        best = self.json("status")["studies"][0]["best"]
+        line = [x for x in self.run_nocturne("status")[0].splitlines() if x.startswith("  best: ")]
+        self.assertEqual(len(line), 1)
+        self.assertRegex(line[0], rf"^  best: trial {best['trial']}  x=0\.\d+ k=\d ")
+        for columns in (80, 40):
+            self.assert_fits(self.screen("status", columns=columns), columns, "status")
+        self.assertIn("…", [x for x in lines_of(self.screen("status", columns=30)) if x.startswith("  best: ")][0])
+        self.begin(SMALL.replace("study: s", "study: b").replace("trials: 6", "trials: 1"))
+        self.run_nocturne("run", "study.yaml", "--quiet")
+        self.assertIn("  best: trial 0  the baseline's configuration\n", self.run_nocturne("status", "b")[0])
+
     def test_top_is_the_best(self):
         best = self.json("trials", "--top", "2")["trials"]
-        self.assertEqual([t["utility"] for t in best], sorted((t["utility"] for t in self.trials() if "utility" in t), reverse=True)[:2])
+        self.assertEqual([t["utility"] for t in best], sorted((t["utility"] for t in self.trials() if "utility" in t and "confirms" not in t), reverse=True)[:2])
         self.assertEqual(self.column("--top", "3", "--sort", "number"), [0, 1, 2])
 
     def test_states_and_columns(self):
@@ -282,6 +315,21 @@ class Trials(Screen):
                 self.assertIn(part, err)
 
 
+STOPS = """study: stops
+trial: {command: [sh, trial.sh, "{x}"], retries: 0, grace: 1s}
+parameters: {x: {type: float, range: [0, 1]}}
+metrics: {em: {goal: maximize}}
+objective: {maximize: em}
+budget: {trials: 7}
+confirm: {top: 0, seeds: 0}
+search: {sampler: sobol}
+stopping: {pruner: median, audit: 0}
+"""
+STOPPED = r"""
+[ $NOCTURNE_TRIAL -lt 6 ] && { for i in 1 2 3; do echo "nocturne: {\"step\": $i, \"em\": 0.5}"; done; echo 'nocturne: {"result": {"em": 0.5}}'; exit; }
+i=0
+while i=$((i + 1)); do echo "nocturne: {\"step\": $i, \"em\": 0.01}"; sleep 0.1; done
+"""
 FINITE = """study: f
 trial: {command: [sh, trial.sh, "{a}", "{b}"]}
 parameters:
@@ -348,6 +396,44 @@ class Said(Screen):
         self.begin()
         self.assertIn("note: the budget of 6 trials is spent: nothing to run", self.run_nocturne("plan", "study.yaml")[1])
         self.assertEqual(self.run_nocturne("plan", "study.yaml", "--trials", "9")[1], "")
+
+    WHY = "RuntimeError: no room for seventy-nine kibibytes of everything that was asked for"
+
+    def test_why_a_trial_failed_is_said_once(self):
+        for n, (retries, baseline) in enumerate(((0, False), (2, False), (0, True))):
+            fails = "0" if baseline else "4"
+            self.begin(SMALL.replace("retries: 0", f"retries: {retries}, backoff: 1s").replace("study: s", f"study: s{n}"),
+                       f'[ $NOCTURNE_TRIAL = {fails} ] && {{ echo "{self.WHY}" >&2; exit 1; }}\n' + SMALL_TRIAL.replace("= 4", "= 99"))
+            code = 1 if baseline else 0
+            out = " ".join("".join(lines_of(self.screen("run", "study.yaml", "--db", f"{n}.db", columns=60, code=code))).split())
+            self.assertEqual(re.sub(r"\s+", "", out).count(self.WHY.replace(" ", "")), 1, out)
+            said = "".join(self.run_nocturne("run", "study.yaml", "--db", f"p{n}.db", code=code))
+            self.assertEqual(said.count(self.WHY), 1, said)
+            self.assertEqual("1 of 8 trials failed ('nocturne trials" in said, not baseline, said)
+            if not baseline:  # what an earlier run has said is not known by now
+                self.assertEqual("".join(self.run_nocturne("run", "study.yaml", "--db", f"p{n}.db")).count(self.WHY), 1)
+            if retries:
+                self.assertIn("trial    4  failed      as before", said)
+                self.assertIn("3 attempts, the last took ", self.run_nocturne("show", "4", "--db", f"p{n}.db")[0].splitlines()[0])
+
+    def test_errors_are_folded_between_words(self):
+        self.begin(SMALL, f'echo "{self.WHY}" >&2; exit 1\n')
+        for columns in (80, 50):
+            out = lines_of(self.screen("run", "study.yaml", "--db", f"{columns}.db", columns=columns, code=1))
+            at = [i for i, line in enumerate(out) if line.startswith("nocturne: the baseline")][0]
+            self.assertIn(self.WHY + ";", " ".join(line.strip() for line in out[at:]))
+            self.assert_fits("\n".join(out), columns, "run")
+        said = self.screen("trials", "no-such-study-of-a-name-that-goes-on", "--db", "80.db", columns=40, code=3)
+        self.assert_fits(said, 40, "error")
+
+    def test_the_time_of_the_last_attempt(self):
+        self.begin(SMALL.replace("retries: 0", "retries: 1, backoff: 1s").replace("trials: 6", "trials: 1"),
+                   "[ $NOCTURNE_ATTEMPT = 1 ] && { sleep 1; exit 1; }\n" + SMALL_TRIAL)
+        self.run_nocturne("run", "study.yaml", "--quiet")
+        took = [e["body"]["ms"] for e in map(json.loads, self.run_nocturne("log", "--json")[0].splitlines()) if e.get("trial") == 0 and "ms" in e["body"]]
+        self.assertEqual(len(took), 2)
+        self.assertEqual(self.json("trials", "--columns", "trial,duration")["trials"][0]["duration"], took[1])
+        self.assertRegex(self.run_nocturne("show", "0")[0].splitlines()[0], r"; 2 attempts, the last took \d")
 
     def test_a_finite_space_that_is_finished(self):
         self.begin(FINITE, 'echo "nocturne: {\\"result\\": {\\"loss\\": $1, \\"acc\\": 1}}"\n')

@@ -164,7 +164,8 @@ static void print(const struct sweep *w, const char *study)
 {
     struct arena a = {0};
     const char *kept = kept_text(w, &a);
-    size_t i;
+    size_t i, n_kept = w->listed + w->young;
+    for (size_t k = KEEP_OPEN; k < KEEPS; k++) n_kept += w->kept[k];
     json_t *path;
     if (w->n)
         printf("study %s: %s %zu folder%s of %zu trial%s, %.1f MiB", study,
@@ -172,7 +173,8 @@ static void print(const struct sweep *w, const char *study)
                w->trials == 1 ? "" : "s", (double)w->bytes / (1 << 20));
     else
         printf("study %s: nothing to remove", study);
-    printf("%s%s\n", *kept ? "; kept those of trials: " : "", kept);
+    if (*kept) printf("; kept those of %zu trial%s (%s)", n_kept, n_kept == 1 ? "" : "s", kept);
+    putchar('\n');
     fflush(stdout);
     json_array_foreach(w->left, i, path)
         fprintf(stderr, "nocturne: %s stays: something in it is not yours to remove, or on another file system\n",

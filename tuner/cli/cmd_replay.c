@@ -7,7 +7,9 @@
 
 static void show_progress(size_t done, size_t all)
 {
-    if (isatty(STDERR_FILENO)) fprintf(stderr, "\r%zu of %zu suggestions\033[K\r", done, all);
+    if (!isatty(STDERR_FILENO)) return;
+    fprintf(stderr, "\r%zu of %zu suggestions\033[K\r", done, all);
+    fflush(stderr);
 }
 
 static int print_replay(const struct cli_common *c, const char *study, const struct replay *r)

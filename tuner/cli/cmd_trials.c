@@ -9,7 +9,8 @@ struct options {
 
 static const struct argp_option table[] = {
     {"sort", 's', "COLUMN", 0,
-     "in this order: a metric, a parameter, trial, state, role, utility, duration or attempts; -COLUMN: the largest first",
+     "in this order: a metric, a parameter, trial, state, role, utility, duration or attempts; -COLUMN: the largest "
+     "first. By a metric or utility confirmations and what was stopped early come after the results",
      0},
     {"top", 'n', "N", 0, "the first N only; without --sort those of the highest utility", 0},
     {"state", 't', "STATES", 0, "of these states only, for example complete,failed", 0},

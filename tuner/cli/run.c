@@ -56,8 +56,8 @@ static void print_comparison(const struct session *session, const struct standin
     json_decref(rows);
 }
 
-/* How many of its trials failed, and what the last one said; nothing if none did. */
-static void print_failures(FILE *out, const struct session *s)
+/* How many of its trials failed, and what the last one said, unless it was `said` as it ended; nothing if none did. */
+static void print_failures(FILE *out, const struct session *s, bool said)
 {
     const struct trial *last = NULL;
     size_t n = session_count(s, TRIAL_FAILED), all = 0;
@@ -66,7 +66,10 @@ static void print_failures(FILE *out, const struct session *s)
         if (s->trial[i]->state == TRIAL_FAILED) last = s->trial[i];
         all += trial_state_final(s->trial[i]->state);
     }
-    if (last)
+    if (last && said && last->finished_ms >= s->run_wall_ms)
+        fprintf(out, "%zu of %zu trial%s failed ('nocturne trials %s --state failed')\n", n, all, words_s(all),
+                s->study->name);
+    else if (last)
         fprintf(out, "%zu of %zu trial%s failed; trial %ld: %s ('nocturne trials %s --state failed')\n", n, all,
                 words_s(all), last->number, last->reason ? plain_shown(&a, last->reason) : "", s->study->name);
     arena_done(&a);
@@ -92,7 +95,7 @@ static int print_end(const struct study *study, const struct session *session, c
         cli_print_json(line);
     } else if (!o->quiet && end == COORDINATOR_DONE) {
         print_comparison(session, &all);
-        print_failures(stdout, session);
+        print_failures(stdout, session, true);
         if (all.winner) print_next(study, o);
     } else if (end == COORDINATOR_STOPPED) {
         fprintf(stderr, "stopped; nothing is lost. Go on with: nocturne run %s", study->path);
@@ -102,7 +105,7 @@ static int print_end(const struct study *study, const struct session *session, c
     arena_done(&arena);
     if (end != COORDINATOR_DONE) return EXIT_INTERRUPTED;
     bool barren = session_count(session, TRIAL_COMPLETE) == 0 && session_count(session, TRIAL_FAILED) > 0;
-    if (barren && (o->quiet || o->json)) print_failures(stderr, session);
+    if (barren && (o->quiet || o->json)) print_failures(stderr, session, false);
     return barren ? EXIT_FAILED : EXIT_OK; /* nothing works: that is no success for a script */
 }
 

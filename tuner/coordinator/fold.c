@@ -373,6 +373,7 @@ static void account(struct session *s, struct trial *t, const struct change *c, 
 {
     spent_tokens = fmax(spent_tokens - t->resumed_cost, 0);
     t->busy_ms += c->took_ms;
+    t->took_ms = (int64_t)c->took_ms;
     t->spent_tokens = bounded_sum(t->spent_tokens, spent_tokens);
     s->tally.busy_ms += c->took_ms;
     s->tally.tokens = bounded_sum(s->tally.tokens, spent_tokens);

@@ -104,7 +104,7 @@ json_t *session_metrics(const struct session *s, const struct trial *t)
 int64_t session_took_ms(const struct session *s, const struct trial *t)
 {
     bool runs = t->state == TRIAL_LEASED || t->state == TRIAL_RUNNING;
-    return runs ? clock_mono_ms(s->clock) - t->leased_ms : (int64_t)t->busy_ms;
+    return runs ? clock_mono_ms(s->clock) - t->leased_ms : t->took_ms;
 }
 
 enum status session_flush(struct session *s, struct error *err)

@@ -84,6 +84,7 @@ struct trial {
     uint64_t reported;   /* hash of the names in its last report, in order; 0: none by this process */
     double resumed_cost; /* of the running attempt: tokens that are not its own */
     double busy_ms;      /* of all its attempts that have ended */
+    int64_t took_ms;     /* of the last that has */
     double spent_tokens; /* of all its attempts that have ended */
 
     struct course course;
@@ -295,7 +296,7 @@ size_t session_in_flight(const struct session *s);
 double session_cost(const struct session *s, const double *metrics, long step);
 /* All that a complete trial reported; the caller owns it. {} for others. */
 json_t *session_metrics(const struct session *s, const struct trial *t);
-/* How long the last attempt has run, or the finished trial took. */
+/* How long the last attempt has run so far, or took. */
 int64_t session_took_ms(const struct session *s, const struct trial *t);
 
 #endif

@@ -276,7 +276,7 @@ static bool all_repeat(const json_t *rows)
 static void say_how_sure(FILE *out, const struct study *study, const json_t *rows, const json_t *winner)
 {
     if (seeds_of(winner) && all_repeat(rows))
-        fputs("  every figure came out the same on another seed: there is no spread, and more seeds\n"
+        fputs("  every figure came out the same on another seed: no spread, and more seeds\n"
               "  would say nothing; other data might\n",
               out);
     else if (seeds_of(winner) > 1 && json_array_size(json_object_get(winner, "against")))

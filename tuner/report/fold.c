@@ -55,7 +55,15 @@ static void begin_line(struct fold *f)
     f->leading = true;
 }
 
-/* A word that is wider than the screen is broken where it ends. */
+/* Of the bytes of a word that fit, those up to where a path, a list or an expression has a joint. */
+static size_t joint(const char *word, size_t n)
+{
+    for (size_t k = n; k > n / 2; k--)
+        if (strchr("/,;:=&_-", word[k - 1])) return k;
+    return n;
+}
+
+/* A word that is wider than the screen is broken where it ends, or at a joint before that. */
 static void put_word(struct fold *f, const char *word)
 {
     size_t room = screen_columns(&f->screen), need;
@@ -69,6 +77,7 @@ static void put_word(struct fold *f, const char *word)
     while (f->column + width_of(word) > room) {
         size_t used, n = width_fit(word, room > f->column ? room - f->column : 0, &used);
         if (n == 0 && f->column <= f->indent) break;
+        n = joint(word, n);
         fwrite(word, 1, n, f->raw);
         word += n;
         new_line(f);
@@ -130,29 +139,40 @@ static ssize_t on_write(void *data, const char *bytes, size_t size)
     return fflush(f->raw) == 0 ? (ssize_t)size : 0;
 }
 
+struct folded { /* a stream of the process, and what stands for it */
+    FILE **place, *raw;
+    struct fold fold;
+};
+
 static void unfold(int code, void *data)
 {
-    struct fold *f = data;
+    struct folded *x = data;
     (void)code;
-    fclose(stdout);
-    stdout = f->raw;
-    free(f);
+    fclose(*x->place);
+    *x->place = x->raw;
+    free(x);
+}
+
+static void fold_stream(FILE **place)
+{
+    struct screen s = screen_of(*place);
+    static const cookie_io_functions_t io = {.write = on_write};
+    struct folded *x = s.terminal || !s.unicode ? must_alloc(1, sizeof *x) : NULL;
+    FILE *folded = x ? fopencookie(&x->fold, "w", io) : NULL;
+    if (!folded) {
+        free(x);
+        return;
+    }
+    *x = (struct folded){place, *place, {.screen = s, .raw = *place, .leading = true}};
+    setvbuf(folded, NULL, _IOLBF, 1 << 16);
+    *place = folded;
+    on_exit(unfold, x);
 }
 
 void report_fold(void)
 {
-    struct screen s = screen_of(stdout);
-    static const cookie_io_functions_t io = {.write = on_write};
-    struct fold *f = s.terminal || !s.unicode ? must_alloc(1, sizeof *f) : NULL;
-    FILE *folded = f ? fopencookie(f, "w", io) : NULL;
-    if (!folded) {
-        free(f);
-        return;
-    }
-    *f = (struct fold){.screen = s, .raw = stdout, .leading = true};
-    setvbuf(folded, NULL, _IOLBF, 1 << 16);
-    stdout = folded;
-    on_exit(unfold, f);
+    fold_stream(&stderr);
+    fold_stream(&stdout);
 }
 
 bool report_can_redraw(void)

@@ -18,8 +18,13 @@ struct grid_cell *grid_row(struct grid *g)
         g->cell = must_grow(g->cell, g->room * g->n_columns, sizeof *g->cell);
     }
     struct grid_cell *row = g->cell + g->n_rows++ * g->n_columns;
-    for (size_t k = 0; k < g->n_columns; k++) row[k] = (struct grid_cell){"", ""};
+    for (size_t k = 0; k < g->n_columns; k++) row[k] = (struct grid_cell){.mark = "", .text = ""};
     return row;
+}
+
+void grid_line(struct grid *g, const char *text)
+{
+    grid_row(g)->across = text;
 }
 
 void grid_done(struct grid *g)
@@ -132,6 +137,12 @@ void grid_print(FILE *out, struct grid *g, const struct screen *s)
     size_t room = screen_columns(s);
     fit(g, room);
     print_row(out, g, NULL);
-    for (size_t r = 0; r < g->n_rows; r++) print_row(out, g, g->cell + r * g->n_columns);
+    for (size_t r = 0; r < g->n_rows; r++) {
+        const struct grid_cell *row = g->cell + r * g->n_columns;
+        if (row->across)
+            fprintf(out, "%s\n", width_cut(&g->arena, row->across, room));
+        else
+            print_row(out, g, row);
+    }
     say_left_out(out, g, room);
 }

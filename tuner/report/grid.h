@@ -26,6 +26,7 @@ struct grid_column {
 struct grid_cell {
     const char *mark; /* two columns before the text, with its colours; "": none */
     const char *text;
+    const char *across; /* of a row's first: stands alone in its line; NULL: it is a row of cells */
 };
 
 struct grid {
@@ -39,6 +40,8 @@ struct grid {
 void grid_column(struct grid *g, const char *title, bool right, int weight);
 /* The cells of the new row, to be filled in: texts live in the arena, or longer. */
 struct grid_cell *grid_row(struct grid *g);
+/* A line between the rows; text: as theirs. */
+void grid_line(struct grid *g, const char *text);
 void grid_print(FILE *out, struct grid *g, const struct screen *s);
 void grid_done(struct grid *g);
 

@@ -3,6 +3,7 @@
 #include "tuner/report/screen.h"
 
 #include "tuner/coordinator/confirm.h"
+#include "tuner/coordinator/failure.h"
 
 #include "tuner/base/json.h"
 #include "tuner/base/plain.h"
@@ -15,11 +16,18 @@
 
 enum { BAR_WIDTH = 24, ROWS_MAX = 300, CONFIG_LEAST = 16 };
 
+struct told { /* why an attempt failed that is tried again */
+    long trial;
+    char *why;
+};
+
 struct progress {
     FILE *out;
     enum progress_mode mode;
     const struct session *s;
     struct screen screen;
+    struct told *told; /* of trials that are not over */
+    size_t n_told;
     size_t rows, width[ROWS_MAX]; /* moving lines on the screen, and how wide each is */
 };
 
@@ -33,9 +41,53 @@ struct progress *progress_create(FILE *out, enum progress_mode mode, const struc
     return p;
 }
 
+static void forget(struct progress *p, size_t i)
+{
+    free(p->told[i].why);
+    p->told[i] = p->told[--p->n_told];
+}
+
 void progress_free(struct progress *p)
 {
+    if (!p) return;
+    while (p->n_told) forget(p, 0);
+    free(p->told);
     free(p);
+}
+
+/* ---- why something failed: each text once ---- */
+
+static struct told *find_told(struct progress *p, long trial)
+{
+    for (size_t i = 0; i < p->n_told; i++)
+        if (p->told[i].trial == trial) return &p->told[i];
+    return NULL;
+}
+
+/* True: it was told of this trial before. */
+static bool tell_why(struct progress *p, long trial, const char *why)
+{
+    struct told *t = find_told(p, trial);
+    if (t && strcmp(t->why, why) == 0) return true;
+    if (!t) {
+        p->told = must_grow(p->told, p->n_told + 1, sizeof *p->told);
+        t = &p->told[p->n_told++];
+        *t = (struct told){.trial = trial};
+    }
+    free(t->why);
+    t->why = must_strdup(why);
+    return false;
+}
+
+/* Of a trial that is over; NULL: there is nothing to say, or what ends the run says it. */
+static const char *why_of(struct progress *p, const struct trial *t)
+{
+    struct told *told = find_told(p, t->number);
+    struct error said_later;
+    bool again = t->reason && told && strcmp(told->why, t->reason) == 0;
+    if (told) forget(p, (size_t)(told - p->told));
+    if (failure_of_baseline(p->s, t, &said_later)) return NULL;
+    return again ? "as before" : t->reason;
 }
 
 /* ---- moving lines ---- */
@@ -164,6 +216,7 @@ struct line {
     bool is_best;
     double utility; /* NaN: not judged */
     const double *near;
+    const char *why; /* the reason, as far as it is new; NULL: none */
 };
 
 /* Metrics, utility and reason; the configuration comes after them. */
@@ -176,7 +229,7 @@ static const char *facts_of(const struct session *s, const struct line *x, enum 
     if (isfinite(x->utility))
         text = arena_printf(a, "%s  %s%s", text, form < FORM_SHORT ? "utility " : "",
                             report_utility(x->utility, shown, sizeof shown));
-    return x->t->reason ? arena_printf(a, "%s  %s", text, plain_shown(a, x->t->reason)) : text;
+    return x->why ? arena_printf(a, "%s  %s", text, plain_shown(a, x->why)) : text;
 }
 
 static const char *config_of(const struct session *s, const struct line *x, enum form form, struct arena *a)
@@ -208,12 +261,13 @@ static void print_fitted(struct progress *p, const struct line *x, struct arena 
         const char *facts = facts_of(p->s, x, form, a), *config = config_of(p->s, x, form, a);
         size_t wants = width_of(config), least = wants < CONFIG_LEAST ? wants : CONFIG_LEAST;
         end = end_of(p->s, x, form, a);
-        body = arena_printf(a, "%s  %s", facts, config);
+        body = x->t->state == TRIAL_FAILED ? facts : arena_printf(a, "%s  %s", facts, config);
         room = fixed + width_of(end) < columns ? columns - fixed - width_of(end) : 0;
         if (x->t->confirms >= 0 || form == FORM_WHOLE) least = form == FORM_WHOLE ? wants : 0;
         if (width_of(facts) + 2 + least <= room) break;
     }
-    fprintf(p->out, "%s%s%s%s%s%s\n", begin, mark, head, width_cut(a, body, room), sign, end);
+    if (x->t->state != TRIAL_FAILED) body = width_cut(a, body, room); /* this is its only place */
+    fprintf(p->out, "%s%s%s%s%s%s\n", begin, mark, head, body, sign, end);
 }
 
 /* What it is compared with: the best, and the best itself with the baseline. */
@@ -230,7 +284,7 @@ static void print_finished(struct progress *p, const struct trial *t)
     struct arena a = {0};
     double best_utility;
     const struct trial *best = standing_incumbent(s, &best_utility);
-    struct line x = {.t = t, .is_best = best == t && t->confirms < 0, .utility = NAN};
+    struct line x = {.t = t, .is_best = best == t && t->confirms < 0, .utility = NAN, .why = why_of(p, t)};
     if (t->state == TRIAL_COMPLETE && baseline && o->form != OBJECTIVE_SINGLE)
         x.utility = objective_utility(o, t->value, baseline);
     if (p->screen.terminal) {
@@ -261,7 +315,10 @@ static void print_event(struct progress *p, enum coordinator_event event, const 
     const char *text = said ? plain_shown(&a, said) : NULL;
     switch (event) {
     case EVENT_FINISHED: print_finished(p, t); break;
-    case EVENT_RETRY: fprintf(p->out, "trial %4ld  will be tried again: %s\n", t->number, text); break;
+    case EVENT_RETRY:
+        fprintf(p->out, "trial %4ld  will be tried again: %s\n", t->number,
+                tell_why(p, t->number, said) ? "as before" : text);
+        break;
     case EVENT_CONFIRM: fputs("search done; confirming the best on fresh seeds\n", p->out); break;
     case EVENT_STOPPING: fprintf(p->out, "%s\n", text); break;
     case EVENT_NOTE: fprintf(p->out, "note: %s\n", text); break;

@@ -101,11 +101,14 @@ const char *report_config_near(const struct space *space, const double *config, 
 /* … and with four digits of each number: to see, not to use. */
 const char *report_config_short(const struct space *space, const double *config, const double *near,
                                 struct arena *arena);
+/* Only what differs from `from`, NULL: all, with four digits of each number. "": nothing does. */
+const char *report_config_apart(const struct space *space, const double *config, const double *from,
+                                struct arena *arena);
 
 /* ---- the screen ---- */
 
-/* From now on what goes to a terminal by stdout is folded between words to its width; wherever it goes it is ASCII
- * where the locale is. */
+/* From now on what goes to a terminal by stdout or stderr is folded between words to its width; wherever it goes it is
+ * ASCII where the locale is. */
 void report_fold(void);
 /* How wide stdout is now: the terminal's, else COLUMNS, else 80. */
 size_t report_columns(void);

@@ -1,7 +1,10 @@
 #include "tuner/report/report.h"
 
+#include "tuner/report/screen.h"
+
 #include "tuner/base/json.h"
 #include "tuner/base/plain.h"
+#include "tuner/base/width.h"
 #include "tuner/base/words.h"
 
 #include <math.h>
@@ -66,6 +69,22 @@ static void show_failure(FILE *out, const char *why)
     arena_done(&a);
 }
 
+/* What makes it another configuration than the baseline, as much as fits. */
+static void show_best(FILE *out, const struct study *study, const json_t *best)
+{
+    double config[SPACE_PARAMS_MAX];
+    struct screen screen = screen_of(out);
+    struct error outside;
+    struct arena a = {0};
+    if (space_from_json(&study->space, json_object_get(best, "params"), config, &outside)) return;
+    const char *text = report_config_apart(&study->space, config, study->baseline, &a);
+    if (!*text) text = "the baseline's configuration";
+    text =
+        arena_printf(&a, "  best: trial %lld  %s", (long long)json_integer_value(json_object_get(best, "trial")), text);
+    fprintf(out, "%s\n", width_cut(&a, text, screen_columns(&screen)));
+    arena_done(&a);
+}
+
 void report_status(FILE *out, const struct study *study, const json_t *state, bool running, int64_t now_ms)
 {
     const char *name, *phase = json_string_value(json_object_get(state, "phase"));
@@ -86,8 +105,9 @@ void report_status(FILE *out, const struct study *study, const json_t *state, bo
     show_budgets(out, state, running, now_ms);
     const char *exhausted = json_string_value(json_object_get(state, "exhausted"));
     if (exhausted) fprintf(out, "  %s\n", exhausted);
-    if (json_is_object(json_object_get(state, "best")))
-        report_comparison(out, study, json_object_get(state, "comparison"));
+    if (!json_is_object(json_object_get(state, "best"))) return;
+    show_best(out, study, json_object_get(state, "best"));
+    report_comparison(out, study, json_object_get(state, "comparison"));
 }
 
 json_t *report_status_json(json_t *state, bool running, int64_t now_ms)
@@ -157,6 +177,8 @@ struct facts {
     struct arena arena;
     const char *state, *role, *source, *reason;
     long confirms;
+    size_t attempts;
+    double took_ms; /* the last that has ended; NaN: none has */
     json_t *params, *metrics, *policy;
 };
 
@@ -171,6 +193,7 @@ static void learn(void *data, const struct store_event *e)
     struct facts *f = data;
     json_t *body = NULL;
     if (*e->body) json_parse_object(e->body, strlen(e->body), &body, NULL);
+    if (json_object_get(body, "ms")) f->took_ms = json_number_at(body, "ms");
     switch (e->kind) {
     case LOGGED_ADDED:
         f->state = "queued";
@@ -180,7 +203,10 @@ static void learn(void *data, const struct store_event *e)
         f->confirms =
             json_object_get(body, "confirms") ? (long)json_integer_value(json_object_get(body, "confirms")) : -1;
         break;
-    case LOGGED_LEASED: f->state = json_object_get(body, "dir") ? "leased" : "running"; break;
+    case LOGGED_LEASED:
+        f->attempts++;
+        f->state = json_object_get(body, "dir") ? "leased" : "running";
+        break;
     case LOGGED_STARTED: f->state = "running"; break;
     case LOGGED_RETURNED: f->state = "queued"; break;
     case LOGGED_RETRIED:
@@ -229,10 +255,15 @@ static void show_facts(FILE *out, const struct study *study, long number, const 
     struct error outside;
     struct arena a = {0};
     const char *name;
+    char took[40];
     json_t *v;
     fprintf(out, "trial %ld of %s: %s (%s", number, study->name, f->state, f->role);
     if (f->confirms >= 0) fprintf(out, " of trial %ld", f->confirms);
-    fprintf(out, "; %s)\n", plain_shown(&a, f->source));
+    fprintf(out, "; %s", plain_shown(&a, f->source));
+    if (f->attempts > 1) fprintf(out, "; %zu attempts", f->attempts);
+    if (f->attempts > 1 && isfinite(f->took_ms))
+        fprintf(out, ", the last took %s", words_show_duration((int64_t)f->took_ms, took, sizeof took));
+    fputs(")\n", out);
     if (f->reason) fprintf(out, "  reason: %s\n", plain_shown(&a, f->reason));
     if (space_from_json(&study->space, f->params, config, &outside))
         fprintf(out, "  set aside: %s\n", plain_shown(&a, outside.text));
@@ -251,7 +282,7 @@ enum status report_trial(FILE *out, struct store *store, int64_t study_id, const
                          struct error *err)
 {
     struct showing w = {.out = out};
-    struct facts f = {.confirms = -1};
+    struct facts f = {.confirms = -1, .took_ms = NAN};
     enum status st = store_events(store, study_id, number, learn, &f, NULL, err);
     if (!st && !f.params) st = error_set(err, STATUS_NOT_FOUND, "study '%s' has no trial %ld", study->name, number);
     if (!st) show_facts(out, study, number, &f);

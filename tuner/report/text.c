@@ -49,6 +49,14 @@ static const char *config_text(const struct space *space, const double *config, 
     return all;
 }
 
+const char *report_config_apart(const struct space *space, const double *config, const double *from,
+                                struct arena *arena)
+{
+    double apart[SPACE_PARAMS_MAX];
+    for (size_t i = 0; i < space->n; i++) apart[i] = from && config[i] == from[i] ? NAN : config[i];
+    return config_text(space, apart, NULL, true, arena);
+}
+
 const char *report_config(const struct space *space, const double *config, struct arena *arena)
 {
     return config_text(space, config, NULL, false, arena);

@@ -44,7 +44,7 @@ struct listing {
     struct column column[GRID_COLUMNS_MAX];
     size_t n_columns;
     struct column sort;
-    bool sorted, descending;
+    bool sorted, descending, ranks; /* ranks: by what was measured */
     const struct trial **trial;
     size_t n;
 };
@@ -145,6 +145,7 @@ static enum status read_sort(struct listing *l, struct error *err)
     l->descending = *sort == '-';
     sort += l->descending;
     bool found = find_column(l->s->study, sort, &l->sort);
+    l->ranks = found && (l->sort.key == KEY_METRIC || l->sort.key == KEY_UTILITY);
     bool ordered = l->sort.key != KEY_SOURCE && l->sort.key != KEY_REASON && l->sort.key != KEY_CONFIGURATION;
     return found && ordered ? STATUS_OK : no_column(l, "--sort", sort, KEY_SOURCE, err);
 }
@@ -199,11 +200,22 @@ static double number_of(const struct session *s, const struct trial *t, const st
     return NAN;
 }
 
+/* A ranking is of results on one seed; what was measured on others, or before the end, is one of its own. */
+enum group { GROUP_RESULTS, GROUP_CONFIRMATIONS, GROUP_STOPPED, GROUP_REST };
+
+static enum group group_of(const struct listing *l, const struct trial *t)
+{
+    if (!l->ranks) return GROUP_RESULTS;
+    if (t->state == TRIAL_COMPLETE) return t->confirms < 0 ? GROUP_RESULTS : GROUP_CONFIRMATIONS;
+    return t->state == TRIAL_PRUNED ? GROUP_STOPPED : GROUP_REST;
+}
+
 /* Those without a value come last, whichever way; equal ones by number. */
 static int compare(const void *a, const void *b, void *data)
 {
     const struct listing *l = data;
     const struct trial *t = *(const struct trial *const *)a, *u = *(const struct trial *const *)b;
+    if (group_of(l, t) != group_of(l, u)) return group_of(l, t) < group_of(l, u) ? -1 : 1;
     double x = number_of(l->s, t, &l->sort), y = number_of(l->s, u, &l->sort);
     if (isnan(x) != isnan(y)) return isnan(x) ? 1 : -1;
     if (x < y) return l->descending ? 1 : -1;
@@ -275,11 +287,15 @@ static bool is_right(const struct study *study, const struct column *c)
 
 static void print_table(FILE *out, struct listing *l)
 {
+    static const char *const heads[] = {
+        "results:", "confirmations, on fresh seeds:", "stopped early, as they were then:", "without a result:"};
     struct grid g = {.n_columns = 0};
     struct screen screen = screen_of(out);
     for (size_t k = 0; k < l->n_columns; k++)
         grid_column(&g, l->column[k].name, is_right(l->s->study, &l->column[k]), weight_of(l, &l->column[k]));
     for (size_t i = 0; i < l->n; i++) {
+        enum group group = group_of(l, l->trial[i]);
+        if (group != (i ? group_of(l, l->trial[i - 1]) : GROUP_RESULTS)) grid_line(&g, heads[group]);
         struct grid_cell *row = grid_row(&g);
         for (size_t k = 0; k < l->n_columns; k++) {
             row[k].text = text_of(l->s, l->trial[i], &l->column[k], &g.arena);
