@@ -154,6 +154,41 @@ class Here(World):
                 os.chmod(os.path.join(self.dir, "bin/nvidia-smi"), 0o755)
                 self.assertEqual(self.json("plan", "study.yaml")["gpus"], gpus)
 
+    def driver(self, text):
+        os.makedirs(os.path.join(self.dir, "bin"), exist_ok=True)
+        self.write("bin/nvidia-smi", "#!/bin/sh\n" + text)
+        os.chmod(os.path.join(self.dir, "bin/nvidia-smi"), 0o755)
+        return mock.patch.dict(os.environ, PATH=os.path.join(self.dir, "bin") + ":" + os.environ["PATH"])
+
+    def test_a_driver_that_does_not_answer_is_named(self):
+        self.study("{local: 3, gpus: auto}")
+        for text, said in (("echo 'NVIDIA-SMI has failed: no driver.'; echo; exit 9", "nvidia-smi failed: NVIDIA-SMI has failed: no driver."),
+                           ("echo first >&2; printf 'the last \\033[2J\\n\\n' >&2; exit 1", r"nvidia-smi failed: the last \S*\[2J"),
+                           ("exit 12", "nvidia-smi failed: exit code 12"), ("kill -9 $$", "nvidia-smi failed"),
+                           ("exec sleep 100", "nvidia-smi did not answer in 15 s")):
+            with self.driver(text):
+                out = self.run_nocturne("plan", "study.yaml")[0]
+                self.assertRegex(out, f"(?m)^  GPUs +.*; {said}")
+                self.assertNotIn("\x1b", out)
+                if "sleep" in text:  # it takes its time
+                    continue
+                self.assertRegex(self.run_nocturne("run", "study.yaml")[1], f"^nocturne: .*; {said}")
+                self.assertRegex(self.run_nocturne("doctor", code=1)[0], f"(?m)^PROBLEM  GPUs +.*; {said}")
+        with self.driver("echo 'GPU 0: a (UUID: GPU-5d5ba0d6-d33d-2b2c-524d-9e3d8d2b8a77)'"):
+            self.assertRegex(self.run_nocturne("doctor")[0], "(?m)^ok +GPUs +1 found$")
+
+    def test_as_many_gpus_as_a_machine_can_have(self):
+        self.study("{local: 2, gpus: auto}")
+        for n in (200, 512):
+            with mock.patch.dict(os.environ, CUDA_VISIBLE_DEVICES=",".join(map(str, range(n)))):
+                self.assertEqual(self.json("plan", "study.yaml")["gpus"], [str(i) for i in range(n)])
+                self.assertIn(f"2 slots, one GPU each; {n - 2} of {n} GPUs are left over\n", self.run_nocturne("plan", "study.yaml")[0])
+        with self.driver("for i in $(seq 0 599); do echo \"GPU $i: a (UUID: GPU-$i-aaaaaa)\"; done"):
+            self.assertIn("510 of 512 GPUs are left over; 88 more GPUs are not used: 512 at most\n", self.run_nocturne("plan", "study.yaml")[0])
+        self.study("{local: 2, gpus: 200}")
+        with mock.patch.dict(os.environ, CUDA_VISIBLE_DEVICES=",".join(map(str, range(200)))):
+            self.assertEqual(len(self.json("plan", "study.yaml")["gpus"]), 200)
+
     def test_what_is_not_there_is_refused_before_anything_runs(self):
         for wish, visible, said in (("5", "0,1", "'gpus' asks for 5: this machine has 2 GPUs, 0 to 1"),
                                     ("[0, 3]", "0,1", "'gpus' asks for GPU 3: this machine has 2 GPUs, 0 to 1"),

@@ -59,7 +59,8 @@ static void finish(struct errand *e)
     errand_done_fn *done = e->done;
     e->done = NULL;
     bool ok = e->code == 0 && !e->signal && !e->slow;
-    const char *text = ok ? e->out.text : e->err.text && *e->err.text ? e->err.text : e->slow ? "too slow" : "failed";
+    const char *said = e->err.text && *e->err.text ? e->err.text : e->out.text && *e->out.text ? e->out.text : "failed";
+    const char *text = ok ? e->out.text : e->slow ? "too slow" : said;
     if (done) done(e->data, e->signal || e->slow ? -1 : (int)e->code, text ? text : "");
     close_all(e);
 }

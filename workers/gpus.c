@@ -1,6 +1,8 @@
 /* The GPUs of this machine. Each slot is shown one of them: CUDA and HIP count what is visible from 0. */
 #include "workers/workers.h"
 
+#include "tuner/base/plain.h"
+
 #include <ctype.h>
 #include <glob.h>
 #include <stdio.h>
@@ -13,16 +15,20 @@ static const char cuda[] = "CUDA_VISIBLE_DEVICES";
 
 static void add(struct gpus *g, const char *id, size_t n)
 {
-    if (g->n == GPUS_MAX || n == 0 || n >= GPU_ID_MAX) return;
+    if (n == 0 || n >= GPU_ID_MAX) return;
     for (size_t i = 0; i < g->n; i++)
         if (strlen(g->id[i]) == n && memcmp(g->id[i], id, n) == 0) return;
+    if (g->n == GPUS_MAX) {
+        g->beyond++;
+        return;
+    }
     snprintf(g->id[g->n++], GPU_ID_MAX, "%.*s", (int)n, id);
 }
 
 static void add_numbers(struct gpus *g, size_t n)
 {
     char id[24];
-    for (size_t i = 0; i < n && i < GPUS_MAX; i++) add(g, id, (size_t)snprintf(id, sizeof id, "%zu", i));
+    for (size_t i = 0; i < n; i++) add(g, id, (size_t)snprintf(id, sizeof id, "%zu", i));
 }
 
 /* ---- lists ---- */
@@ -87,13 +93,37 @@ void gpus_parse_listing(const char *text, struct gpus *ret)
 struct listing {
     struct gpus *gpus;
     bool known;
+    char trouble[sizeof((struct gpus *)NULL)->trouble];
 };
 
+/* The last line that has something in it. */
+static void last_line(const char *text, char *ret, size_t size)
+{
+    size_t n = strlen(text);
+    while (n > 0 && isspace((unsigned char)text[n - 1])) n--;
+    size_t begin = n;
+    while (begin > 0 && text[begin - 1] != '\n') begin--;
+    snprintf(ret, size, "%.*s", (int)(n - begin), text + begin);
+}
+
+/* Where the driver's program is not there, there is no driver: nothing is wrong. */
 static void on_listed(void *data, int code, const char *text)
 {
     struct listing *l = data;
+    struct arena a = {0};
+    char why[160];
     l->known = code == 0;
     if (l->known) gpus_parse_listing(text, l->gpus);
+    if (l->known || strcmp(text, uv_strerror(UV_ENOENT)) == 0) return;
+    if (code > 0 && strcmp(text, "failed") == 0)
+        snprintf(why, sizeof why, "exit code %d", code);
+    else
+        last_line(text, why, sizeof why);
+    if (strcmp(text, "too slow") == 0)
+        snprintf(l->trouble, sizeof l->trouble, "nvidia-smi did not answer in %d s", LISTING_MS / 1000);
+    else
+        snprintf(l->trouble, sizeof l->trouble, "nvidia-smi failed: %s", plain_shown(&a, why));
+    arena_done(&a);
 }
 
 /* Asks the driver's own program; false: it is not there, or does not know. */
@@ -106,6 +136,7 @@ static bool ask_driver(struct gpus *ret)
     errand_start(&loop, argv, NULL, LISTING_MS, on_listed, &l);
     uv_run(&loop, UV_RUN_DEFAULT);
     uv_loop_close(&loop);
+    if (!l.known) snprintf(ret->trouble, sizeof ret->trouble, "%s", l.trouble);
     return l.known;
 }
 
@@ -143,7 +174,8 @@ void gpus_find(struct gpus *ret)
 
 void gpus_select(const struct gpus *all, size_t n, const long *place, struct gpus *ret)
 {
-    *ret = (struct gpus){.variable = all->variable};
+    *ret = (struct gpus){.variable = all->variable, .beyond = n == all->n ? all->beyond : 0};
+    snprintf(ret->trouble, sizeof ret->trouble, "%s", all->trouble);
     for (size_t i = 0; i < n; i++) add(ret, all->id[place[i]], strlen(all->id[place[i]]));
 }
 
@@ -159,7 +191,7 @@ char *gpus_of_slot(const struct gpus *gpus, size_t slot, struct arena *arena)
     return arena_printf(arena, "%s=%s", gpus->variable, gpus->n ? gpus->id[slot % gpus->n] : "");
 }
 
-char *gpus_sentence(const struct gpus *gpus, size_t slots, struct arena *arena)
+static char *shares(const struct gpus *gpus, size_t slots, struct arena *arena)
 {
     const char *s = slots == 1 ? "" : "s";
     if (gpus->n == 0) return arena_printf(arena, "%zu slot%s without a GPU", slots, s);
@@ -169,4 +201,12 @@ char *gpus_sentence(const struct gpus *gpus, size_t slots, struct arena *arena)
     if (slots == gpus->n) return arena_printf(arena, "%zu slot%s, one GPU%s", slots, s, each);
     return arena_printf(arena, "%zu slot%s, one GPU%s; %zu of %zu GPUs are left over", slots, s, each, gpus->n - slots,
                         gpus->n);
+}
+
+char *gpus_sentence(const struct gpus *gpus, size_t slots, struct arena *arena)
+{
+    char *text = shares(gpus, slots, arena);
+    if (gpus->beyond)
+        text = arena_printf(arena, "%s; %zu more GPUs are not used: %d at most", text, gpus->beyond, GPUS_MAX);
+    return *gpus->trouble ? arena_printf(arena, "%s; %s", text, gpus->trouble) : text;
 }

@@ -120,12 +120,14 @@ void job_stop(struct job *job, const char *why);
 
 /* ---- the GPUs of this machine ---- */
 
-enum { GPUS_MAX = 64, GPU_ID_MAX = 96 };
+enum { GPUS_MAX = 512, GPU_ID_MAX = 96 };
 
 struct gpus {
     const char *variable; /* by which a program is told which ones it has: CUDA_VISIBLE_DEVICES */
     size_t n;             /* 0: there are none */
     char id[GPUS_MAX][GPU_ID_MAX];
+    size_t beyond;     /* there are so many more, which are not used */
+    char trouble[240]; /* "nvidia-smi did not answer in 15 s"; "": nothing was in the way */
 };
 
 /* Those that this process may use: of CUDA_VISIBLE_DEVICES (or HIP_ and ROCR_VISIBLE_DEVICES), if that is set, else all
@@ -142,15 +144,16 @@ void gpus_select(const struct gpus *all, size_t n, const long *place, struct gpu
 void gpus_number(size_t n, const long *place, struct gpus *ret);
 /* "VARIABLE=id", or with nothing behind it if there are none; the arena's. */
 char *gpus_of_slot(const struct gpus *gpus, size_t slot, struct arena *arena);
-/* "4 slots share 2 GPUs": what it means for so many slots. */
+/* "4 slots share 2 GPUs": what it means for so many slots, and what was in the way of knowing. */
 char *gpus_sentence(const struct gpus *gpus, size_t slots, struct arena *arena);
 
 /* ---- errands: short commands of the machine, such as sbatch ---- */
 
 struct errand;
 
-/* `code`: exit code; −1: not started, killed by a signal, or too slow; `text`: its stdout, or why. Called once, from
- * the loop. */
+/* `code`: exit code; −1: not started, killed by a signal, or too slow; `text`: its stdout, or why: what it said on
+ * stderr, else on stdout; "too slow"; the system's reason why it was not started. Called once, from the
+ * loop. */
 typedef void errand_done_fn(void *data, int code, const char *text);
 
 /* argv[0] is looked up in PATH, never in a shell; of the environment, variables that begin with `scrub` (a list, NULL-

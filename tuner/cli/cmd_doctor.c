@@ -8,6 +8,8 @@
 #include "tuner/base/json.h"
 #include "tuner/base/words.h"
 
+#include "workers/workers.h"
+
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -189,6 +191,17 @@ static void check_machine(struct checkup *c)
     finding(c, free_gb >= 1, "disk", text);
 }
 
+static void check_gpus(struct checkup *c)
+{
+    struct gpus gpus;
+    char text[400] = "none found";
+    gpus_find(&gpus);
+    if (gpus.n) snprintf(text, sizeof text, "%zu found", gpus.n + gpus.beyond);
+    if (gpus.beyond) snprintf(text, sizeof text, "%zu found; %d at most are used", gpus.n + gpus.beyond, GPUS_MAX);
+    if (*gpus.trouble) snprintf(text + strlen(text), sizeof text - strlen(text), "; %s", gpus.trouble);
+    finding(c, !*gpus.trouble, "GPUs", text);
+}
+
 static void check_guard(struct checkup *c)
 {
     char path[4096];
@@ -215,6 +228,7 @@ int cmd_doctor(int argc, char **argv)
     struct checkup checkup = {.json = o.common.json, .list = json_array()};
     check_guard(&checkup);
     check_machine(&checkup);
+    check_gpus(&checkup);
     check_database(&checkup, o.common.db, o.rebuild);
     if (o.common.json) cli_print_json(json_pack("{s:O, s:b}", "checks", checkup.list, "ok", checkup.problems == 0));
     json_decref(checkup.list);

@@ -52,8 +52,10 @@ static size_t read_places(char *arg, long *place, struct argp_state *state)
     }
     if (strspn(arg, "0123456789,") != strlen(arg))
         argp_error(state, "--gpus: '%s' is not auto, a number or a list", arg);
-    for (char *one = strtok_r(arg, ",", &save); one && n < GPUS_MAX; one = strtok_r(NULL, ",", &save))
+    for (char *one = strtok_r(arg, ",", &save); one; one = strtok_r(NULL, ",", &save)) {
+        if (n == GPUS_MAX) argp_error(state, "--gpus: %d at most", GPUS_MAX);
         place[n++] = cli_whole(one, "--gpus", 0, 9999, state);
+    }
     return n;
 }
 
@@ -66,6 +68,8 @@ static void parse_gpus(struct options *o, char *arg, struct argp_state *state)
     bool every = strcmp(arg, "auto") == 0;
     if (!every) n = read_places(arena_strdup(&o->arena, arg), place, state);
     gpus_find(&all);
+    if (*all.trouble) fprintf(stderr, "nocturne: %s\n", all.trouble);
+    if (all.beyond) fprintf(stderr, "nocturne: %zu GPUs are not used: %d at most\n", all.beyond, GPUS_MAX);
     if (every) {
         o->gpus = all;
         return;

@@ -197,7 +197,8 @@ enum status run_check_command(const struct study *study, struct error *err)
 static enum status lacks_gpus(const struct study *study, const struct gpus *all, struct error *err)
 {
     const struct gpu_wish *wish = &study->gpus;
-    char there[80] = "no GPU found on this machine", asked[60];
+    char there[400], asked[60];
+    snprintf(there, sizeof there, "no GPU found on this machine%s%s", *all->trouble ? ", as " : "", all->trouble);
     if (all->n == 1) snprintf(there, sizeof there, "this machine has one GPU, 0");
     if (all->n > 1) snprintf(there, sizeof there, "this machine has %zu GPUs, 0 to %zu", all->n, all->n - 1);
     snprintf(asked, sizeof asked, "%zu", wish->n);
@@ -233,7 +234,9 @@ enum status run_find_gpus(const struct study *study, size_t slots, struct gpus *
     gpus_select(&all, wish->kind == GPUS_AUTO ? all.n : wish->n, place, ret);
     bool found = wish->kind != GPUS_AUTO || ret->n > 0;
     *ret_some = found;
-    *ret_said = found ? gpus_sentence(ret, slots, arena) : "no GPU found on this machine: slots run without";
+    *ret_said = found ? gpus_sentence(ret, slots, arena)
+                      : arena_printf(arena, "no GPU found on this machine: slots run without%s%s",
+                                     *all.trouble ? "; " : "", all.trouble);
     return STATUS_OK;
 }
 

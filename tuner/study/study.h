@@ -17,7 +17,7 @@
 
 #include <stdint.h>
 
-enum { WARM_START_MAX = 5, STUDY_GPUS_MAX = 64 };
+enum { WARM_START_MAX = 5, STUDY_GPUS_MAX = 512 };
 
 enum sampler { SAMPLER_GP, SAMPLER_SOBOL, SAMPLER_RANDOM };
 
