@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What keeps a study safe and lets it be looked into, from outside: several processes on one database, leases, budgets,
 plan, replay, doctor, backup, import, export, log. NOCTURNE_BIN is the folder of the binaries."""
+import contextlib
 import csv
 import json
 import os
@@ -58,6 +59,23 @@ class Several(World):
         self.assertEqual(process.communicate(timeout=PATIENCE)[1], "nocturne: going on\n")
         self.assertEqual(process.returncode, 0)
         self.assertEqual({t["state"] for t in self.trials()}, {"complete"})
+
+    def test_doctor_waits_for_a_database_that_is_locked(self):
+        self.run_nocturne("run", "study.yaml", "--trials", "3", "--quiet")
+        path = os.path.join(self.dir, "nocturne.db")
+        db = sqlite3.connect(path, isolation_level=None, timeout=PATIENCE)
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        db.execute("BEGIN EXCLUSIVE")
+        db.execute("CREATE TABLE of_another_program(x)")
+        process = self.popen("doctor")
+        def has_it_open():
+            with contextlib.suppress(OSError):
+                return path in [os.path.realpath(f"/proc/{process.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{process.pid}/fd")]
+        self.wait_for(has_it_open, "the database to be opened")
+        db.close()
+        out, err = process.communicate(timeout=PATIENCE)
+        self.assertEqual((process.returncode, err), (0, ""), out)
+        self.assertIn("pages, rows and references are sound", out)
 
     def test_advise_answers_when_the_disk_lets_it(self):
         self.run_nocturne("advise", "study.yaml", "--db", "a.db", stdin='{"ask": 1}\n')

@@ -207,6 +207,26 @@ void cli_print_changes(const struct session *session)
             session->outside == 1 ? "s" : "", session->outside == 1 ? "is" : "are");
 }
 
+enum { RETRY_MS = 200, PATIENCE_MS = 3000 };
+
+enum status cli_open_patiently(const char *db, enum store_mode mode, int64_t limit_ms, struct store **ret,
+                               struct error *err)
+{
+    const int64_t began = clock_mono_ms(clock_real());
+    bool said = false;
+    enum status s = store_open(db, mode, ret, err);
+    while (s == STATUS_BUSY) {
+        int64_t waited = clock_mono_ms(clock_real()) - began;
+        if (limit_ms && waited >= limit_ms) break;
+        if (!said && waited >= PATIENCE_MS)
+            fprintf(stderr, "nocturne: paused: %s; goes on by itself when that is over\n", err->text);
+        said |= waited >= PATIENCE_MS;
+        usleep(RETRY_MS * 1000);
+        s = store_open(db, mode, ret, err);
+    }
+    return s;
+}
+
 void cli_print_rejudged(const struct session *session)
 {
     if (session->rejudged) fprintf(stderr, "note: %s\n", session->rejudged);

@@ -128,6 +128,11 @@ int run_study(const struct study *study, const struct run_options *options);
 /* --until, --trials and --slots, which run and plan have in common. */
 error_t run_parse(int key, char *arg, struct argp_state *state, struct run_options *o);
 
+/* A database that another program keeps locked is waited for, `limit_ms` at most, 0: for ever; a short wait needs no
+ * words, a longer one is said on stderr. */
+enum status cli_open_patiently(const char *db, enum store_mode mode, int64_t limit_ms, struct store **ret,
+                               struct error *err);
+
 /* Says on stderr what of the study's space differs from its last run, if anything does. */
 void cli_print_changes(const struct session *session);
 /* … and what of its objective, as the coordinator says it when the study runs. */

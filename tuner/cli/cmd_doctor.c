@@ -17,6 +17,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+enum { LOCKED_MS = 30000 }; /* so long it waits for whoever keeps the database locked */
+
 struct options {
     struct cli_common common;
     bool rebuild;
@@ -162,7 +164,15 @@ static void check_database(struct checkup *c, const char *db, bool rebuild)
 {
     struct error err;
     char text[160];
-    if (store_open(db, STORE_EXISTING, &c->store, &err)) {
+    enum status s = cli_open_patiently(db, STORE_EXISTING, LOCKED_MS, &c->store, &err);
+    if (s == STATUS_BUSY) {
+        char locked[600];
+        snprintf(locked, sizeof locked, "%.400s, for %d s by now: nothing in it was looked at", err.text,
+                 LOCKED_MS / 1000);
+        finding(c, false, "database", locked);
+        return;
+    }
+    if (s) {
         finding(c, err.status == STATUS_NOT_FOUND, "database", err.status == STATUS_NOT_FOUND ? "none yet" : err.text);
         return;
     }

@@ -3,7 +3,6 @@
 #include "tuner/coordinator/run.h"
 
 #include "tuner/coordinator/plan.h"
-#include "tuner/coordinator/remark.h"
 #include "tuner/coordinator/wiring.h"
 
 #include "tuner/base/json.h"
@@ -214,14 +213,11 @@ static int probe(struct study *study, const struct options *o)
 }
 
 /* What a run would say first. */
-static void print_notes(const struct session *s)
+static void print_notes(const struct session *s, const struct plan *p)
 {
-    struct arena a = {0};
-    const char *spent = remark_spent(s, &a);
     cli_print_changes(s);
     cli_print_rejudged(s);
-    if (spent) fprintf(stderr, "note: %s\n", spent);
-    arena_done(&a);
+    if (*p->spent) fprintf(stderr, "note: %s\n", p->spent);
 }
 
 static enum status forecast(const struct study *study, const struct options *o, struct error *err)
@@ -244,8 +240,8 @@ static enum status forecast(const struct study *study, const struct options *o, 
         s->run_mono_ms = clock_mono_ms(s->clock); /* as if it began now */
         s->run_wall_ms = clock_wall_ms(s->clock);
         s->run_spent_ms = s->run_gone_ms = 0;
-        print_notes(s);
         plan_make(s, sysconf(_SC_NPROCESSORS_ONLN), &plan);
+        print_notes(s, &plan);
         if (!study->slurm.on) wiring_look(study, &arena, &wiring); /* its agents have a program of their own */
         if (o->common.json)
             cli_print_json(plan_json(s, &plan, &wiring, has_gpus ? &gpus : NULL));

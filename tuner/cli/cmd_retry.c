@@ -30,7 +30,9 @@ static void take(struct options *o, char *arg, struct argp_state *state)
     long v;
     bool number = words_whole(arg, 0, CLI_COUNT_MAX, &v);
     if (!number && (o->common.study || o->n)) argp_error(state, "'%s' is not the number of a trial", arg);
-    if (o->n == TRIALS_MAX) argp_error(state, "%d trials at a time; or all, with --failed", TRIALS_MAX);
+    if (number && o->n == TRIALS_MAX) argp_error(state, "%d trials at a time; or all, with --failed", TRIALS_MAX);
+    for (size_t i = 0; number && i < o->n; i++)
+        if (o->number[i] == (long)v) return; /* named twice */
     if (number)
         o->number[o->n++] = v;
     else

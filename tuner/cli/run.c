@@ -203,21 +203,6 @@ static void print_resumed(const struct session *s, size_t again)
     putchar('\n');
 }
 
-enum { RETRY_MS = 200, PATIENCE_MS = 3000 };
-
-/* A database that another program keeps locked is waited for, not given up on; a short wait needs no words. */
-static enum status open_patiently(const char *db, struct store **ret, struct error *err)
-{
-    enum status s = store_open(db, STORE_CREATE, ret, err);
-    for (int waited = 0; s == STATUS_BUSY; waited += RETRY_MS) {
-        if (waited == PATIENCE_MS)
-            fprintf(stderr, "nocturne: paused: %s; goes on by itself when that is over\n", err->text);
-        usleep(RETRY_MS * 1000);
-        s = store_open(db, STORE_CREATE, ret, err);
-    }
-    return s;
-}
-
 static enum status open_run(struct store *store, const struct study *study, const struct run_options *o,
                             const struct clock *clock, struct run **ret, struct error *err)
 {
@@ -299,7 +284,7 @@ int run_study(const struct study *study, const struct run_options *o)
         s = error_set(&err, STATUS_INVALID, "run needs a database file: --db FILE");
     if (!s) s = run_find_gpus(study, run_slots(study, o), &gpus, &has_gpus, &said, &arena, &err);
     if (!s) s = run_find_guard(guard, &err);
-    if (!s) s = open_patiently(o->db, &store, &err);
+    if (!s) s = cli_open_patiently(o->db, STORE_CREATE, 0, &store, &err);
     if (!s && (s = run_files_folder(o->db, files, &err))) store_close(store);
     if (!s) s = open_run(store, study, o, clock, &run, &err);
     if (!s) cli_print_changes(run->session);

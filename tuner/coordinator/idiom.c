@@ -54,7 +54,7 @@ static const char modules[] =
     "contextlib copy csv dataclasses datetime decimal difflib enum errno fcntl fnmatch fractions functools gc getopt "
     "glob gzip hashlib heapq hmac html inspect io itertools json keyword locale logging lzma math multiprocessing "
     "numbers operator os pathlib pickle platform pprint queue random re resource secrets select shelve shlex shutil "
-    "signal socket sqlite3 statistics stat string struct sys tempfile textwrap threading time timeit traceback types "
+    "signal socket statistics stat string struct sys tempfile textwrap threading time timeit traceback types "
     "typing unicodedata unittest urllib uuid warnings weakref xml zipfile zlib "
     "numpy scipy pandas sklearn matplotlib torch torchvision tensorflow keras jax flax optax xgboost lightgbm "
     "catboost statsmodels tqdm joblib yaml h5py PIL ";

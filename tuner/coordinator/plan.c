@@ -2,6 +2,7 @@
 
 #include "tuner/coordinator/confirm.h"
 #include "tuner/coordinator/ledger.h"
+#include "tuner/coordinator/remark.h"
 
 #include "tuner/base/rng.h"
 #include "tuner/base/words.h"
@@ -243,6 +244,14 @@ static void check_size(const struct session *s, long processors, struct plan *pl
 
 /* ---- the whole ---- */
 
+static void note_spent(const struct session *s, struct plan *plan)
+{
+    struct arena a = {0};
+    const char *text = remark_spent(s, &a);
+    if (text) snprintf(plan->spent, sizeof plan->spent, "%s", text);
+    arena_done(&a);
+}
+
 void plan_make(const struct session *s, long processors, struct plan *ret)
 {
     const struct plan_interval unknown = {NAN, NAN, NAN};
@@ -261,6 +270,7 @@ void plan_make(const struct session *s, long processors, struct plan *ret)
     size_t limit = (size_t)s->budget.trials, finished = s->tally.finished;
     if (limit) ret->searches = limit > finished ? limit - finished : pending;
     if (ret->confirms > s->tally.confirmed) ret->confirms -= s->tally.confirmed;
+    note_spent(s, ret);
     struct sample ms = summarise(s->tally.recent_ms, recent), tokens = summarise(s->tally.recent_tokens, recent);
     if (ms.n) simulate(s, &tokens, &ms, ret);
     check_deadline(s, ret);

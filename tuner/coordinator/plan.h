@@ -24,6 +24,7 @@ struct plan {
     struct plan_interval trials; /* of a study that only a deadline ends: how many */
     double on_time;              /* probability that all of it ends before the deadline; NaN: no deadline, or unknown */
     int64_t left_ms;             /* until the deadline; INT64_MAX: none */
+    char spent[300];             /* that its budget of trials is used up, as a run would say it; "": it is not */
     size_t n_risks;
     char risk[PLAN_RISKS_MAX][300];
 };

@@ -190,6 +190,12 @@ static double gain_over(const struct objective *o, const struct standing *x, con
     return objective_utility(o, x->mean, baseline) - objective_utility(o, reference->mean, baseline);
 }
 
+/* Of one figure nothing is known but itself, unless it came out the same on another seed. */
+static bool measured_once(const struct standing *x)
+{
+    return x->confirmed < 2 && !(x->confirmed && x->repeats);
+}
+
 static void compare(const struct objective *o, const struct standings *all, const struct standing *x, struct verdict *v,
                     struct arena *arena)
 {
@@ -201,7 +207,7 @@ static void compare(const struct objective *o, const struct standings *all, cons
         v->margin[i] =
             verdict_margin(o, i, v->apart[i].ratio, all->baseline ? all->baseline->mean[i] : v->reference->mean[i]);
     }
-    if (!x->confirmed || !v->reference->confirmed)
+    if (measured_once(x) || measured_once(v->reference))
         v->word = VERDICT_NOT_CONFIRMED;
     else if (v->reference == all->baseline && surely_breaks(o, v->apart, x, all->baseline))
         v->word = VERDICT_DO_NOT_ADOPT;

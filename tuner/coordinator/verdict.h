@@ -22,7 +22,7 @@ enum verdict_word {
     VERDICT_PROMISING,     /* by its means it is better; an interval leaves it open */
     VERDICT_NO_BETTER,     /* by its means it is not, or all differences are within the margins */
     VERDICT_DO_NOT_ADOPT,  /* a constraint is surely broken, or something is worse and nothing better */
-    VERDICT_NOT_CONFIRMED, /* one of the two was measured once */
+    VERDICT_NOT_CONFIRMED, /* one of the two was measured once, in the search or on one fresh seed */
 };
 
 /* "adopt", "a trade", "promising", "no better", "do not adopt", "not confirmed"; "" for none. */

@@ -416,7 +416,9 @@ void report_comparison(FILE *out, const struct study *study, const json_t *rows)
     if (winner && *text_of(winner, "verdict")) say_verdict(out, o, winner);
     long seeds = winner ? seeds_of(winner) : most_seeds(rows);
     if (!winner) fputc('\n', out);
-    if (seeds)
+    if (seeds == 1 && !all_repeat(rows))
+        fprintf(out, "Study %s, one fresh seed each, not confirmed:\n", study->name);
+    else if (seeds)
         fprintf(out, "Study %s, confirmed on %ld fresh seed%s (mean ± sd):\n", study->name, seeds,
                 seeds > 1 ? "s" : "");
     else

@@ -3,7 +3,6 @@
 #include "tuner/report/screen.h"
 
 #include "tuner/coordinator/confirm.h"
-#include "tuner/coordinator/failure.h"
 
 #include "tuner/base/json.h"
 #include "tuner/base/plain.h"
@@ -79,14 +78,20 @@ static bool tell_why(struct progress *p, long trial, const char *why)
     return false;
 }
 
+/* Without the baseline that it needs a study fails, and says why. */
+static bool ends_study(const struct session *s, const struct trial *t)
+{
+    return t->role == ROLE_BASELINE && trial_state_final(t->state) && t->state != TRIAL_COMPLETE &&
+           objective_needs_baseline(&s->study->objective);
+}
+
 /* Of a trial that is over; NULL: there is nothing to say, or what ends the run says it. */
 static const char *why_of(struct progress *p, const struct trial *t)
 {
     struct told *told = find_told(p, t->number);
-    struct error said_later;
     bool again = t->reason && told && strcmp(told->why, t->reason) == 0;
     if (told) forget(p, (size_t)(told - p->told));
-    if (failure_of_baseline(p->s, t, &said_later)) return NULL;
+    if (ends_study(p->s, t)) return NULL;
     return again ? "as before" : t->reason;
 }
 
