@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NAME_MAX_BYTES = 160 };
+enum { NAME_MAX_BYTES = 160, LIST_MAX_BYTES = 2000 };
 
 struct reading {
     idiom_need_fn *need;
@@ -87,17 +87,19 @@ static bool import_from(const struct reading *r, const char *c)
     c = skip_spaces(take(skip_spaces(c), " \t\r\n", module));
     if (strncmp(c, "import", 6) != 0 || is_word(c[6])) return true; /* it is no statement */
     c = skip_spaces(c + 6);
-    const char *end = c + strcspn(c, *c == '(' ? ")" : ";#\n");
+    const char *const stop = *c == '(' ? ")" : ";#\n";
     bool plain = needs(r, NEED_MODULE, module);
-    for (c += *c == '('; c < end; c++) {
-        c += strspn(c, " \t\r\n\\");
+    size_t n = 0;
+    while (n < LIST_MAX_BYTES && c[n] && !strchr(stop, c[n])) n++;
+    for (const char *end = c + n; c < end; c++) {
+        c += strspn(c, "( \t\r\n\\");
         const char *after = take(c, " \t,;#\r\n\\)", name);
         const char *dot = module[strspn(module, ".")] ? "." : "";
         snprintf(part, sizeof part, "%s%s%s", module, dot, name);
         if (*name) r->need(r->data, NEED_PART, part);
-        c = after + strcspn(after, ",)");
+        for (c = after; c < end && *c != ',';) c++;
     }
-    return plain;
+    return plain && n < LIST_MAX_BYTES;
 }
 
 /* A variable's name stands there, in quotes. */
@@ -196,6 +198,7 @@ static void begin_command(struct shell *s, const char *word, const char *rest)
     if (s->assigns || has_word(keywords, word) || *word == '-' || strcmp(word, "{") == 0 || strcmp(word, "}") == 0)
         return;
     s->expects = false;
+    if (!s->plain) return;                     /* no more can be known */
     if (*rest == ')' && s->depth == 0) return; /* of a case */
     if (has_word(headers, word) || has_word(tools, word) || is_function(s, word)) return;
     s->plain &= has_word(interpreters, word) ? calls_script(s->reading, rest)
@@ -211,12 +214,14 @@ static const char *skip_quoted(struct shell *s, const char *c)
         if (quote == '"' && *c == '\\' && c[1]) c++;
         if (quote == '"' && (*c == '`' || (*c == '$' && c[1] == '('))) s->plain = false;
     }
+    s->plain &= *c != 0;
     return *c ? c + 1 : c;
 }
 
-static const char *skip_past(const char *c, const char *end)
+static const char *skip_past(struct shell *s, const char *c, const char *end)
 {
     const char *found = strstr(c, end);
+    s->plain &= found != NULL;
     return found ? found + strlen(end) : c + strlen(c);
 }
 
@@ -227,10 +232,10 @@ static const char *read_piece(struct shell *s, const char *c)
     bool first = c == s->text || isspace((unsigned char)c[-1]) || strchr(";|&()", c[-1]);
     if (*c == '#' && first) return c + strcspn(c, "\n");
     if (*c == '\'' || *c == '"') return skip_quoted(s, c);
-    if (strncmp(c, "$((", 3) == 0) return skip_past(c, "))");
+    if (strncmp(c, "$((", 3) == 0) return skip_past(s, c, "))");
     if (strncmp(c, "${", 2) == 0) {
         if (s->expects && !s->assigns) s->plain = false;
-        return skip_past(c, "}");
+        return skip_past(s, c, "}");
     }
     if (*c == '\\' && c[1]) return c + 2;
     if (*c == '<' || *c == '>') {

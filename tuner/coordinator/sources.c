@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BYTES_MAX = 4 << 20, TRIES_MAX = 4000, TOKEN_MAX = 200 };
+enum { BYTES_MAX = 4 << 20, UNDERSTOOD_MAX = 256 << 10, TRIES_MAX = 4000, TOKEN_MAX = 200 };
 
 /* ---- files ---- */
 
@@ -47,6 +47,7 @@ static void add_packages(struct sources *x, const char *beside, const char *path
 static bool add_module(struct sources *x, const char *beside, const char *name)
 {
     static const char *const ends[] = {".py", "/__main__.py", "/__init__.py"};
+    if (x->tries >= TRIES_MAX) return false;
     char *path = arena_strdup(x->arena, name);
     bool found = false;
     for (char *c = path; *c; c++)
@@ -209,7 +210,8 @@ static void look_into(struct sources *x, const char *beside, enum idiom idiom, c
     struct place place = {x, beside};
     char *copy = must_strdup(text); /* the whole text grows meanwhile */
     follow(x, beside, copy);
-    x->open |= !idiom_is_plain(idiom, copy, in_view, &place);
+    x->understood += strlen(copy);
+    x->open |= x->understood > UNDERSTOOD_MAX || !idiom_is_plain(idiom, copy, in_view, &place);
     free(copy);
 }
 

@@ -1,5 +1,5 @@
 /* sources: the text of a study's program, as far as the study's folder has it: the script that the command names, and
- * what that imports or calls. At most 32 files and 4 MiB are read.
+ * what that imports or calls. At most 32 files and 4 MiB are read, and understood the first 256 KiB.
  */
 #ifndef TUNER_COORDINATOR_SOURCES_H
 #define TUNER_COORDINATOR_SOURCES_H
@@ -15,11 +15,11 @@ struct sources {
     const char *missing;           /* a script that the command names and that is not there; NULL: none */
     const char *file[SOURCES_MAX]; /* in the order in which they are read */
     size_t n, tries;
-    char *text; /* of all of them; no NUL in it but the last */
-    size_t n_text;
-    bool found; /* the command names something that was read */
-    bool open;  /* something else may look into the environment: nothing is sure that was not seen */
-    bool sdk;   /* it imports `nocturne` */
+    char *text;                /* of all of them; no NUL in it but the last */
+    size_t n_text, understood; /* understood: bytes that were read for what they import and call */
+    bool found;                /* the command names something that was read */
+    bool open;                 /* something else may look into the environment: nothing is sure that was not seen */
+    bool sdk;                  /* it imports `nocturne` */
 };
 
 /* Strings live in the arena; the text until sources_done. */
