@@ -169,11 +169,11 @@ static void print(const struct sweep *w, const char *study)
     json_t *path;
     if (w->n)
         printf("study %s: %s %zu folder%s of %zu trial%s, %.1f MiB", study,
-               w->options->dry ? "would remove" : "removed", w->n, w->n == 1 ? "" : "s", w->trials,
-               w->trials == 1 ? "" : "s", (double)w->bytes / (1 << 20));
+               w->options->dry ? "would remove" : "removed", w->n, words_s(w->n), w->trials,
+               words_s(w->trials), (double)w->bytes / (1 << 20));
     else
         printf("study %s: nothing to remove", study);
-    if (*kept) printf("; kept those of %zu trial%s (%s)", n_kept, n_kept == 1 ? "" : "s", kept);
+    if (*kept) printf("; kept those of %zu trial%s (%s)", n_kept, words_s(n_kept), kept);
     putchar('\n');
     fflush(stdout);
     json_array_foreach(w->left, i, path)

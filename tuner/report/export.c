@@ -135,7 +135,7 @@ static void write_provenance(FILE *out, const struct exported *c)
     if (c->seeds == 1 && !json_is_true(json_object_get(c->winner, "repeats")))
         fputs("one fresh seed, not confirmed\n", out);
     else if (c->seeds)
-        fprintf(out, "confirmed on %ld fresh seed%s\n", c->seeds, c->seeds > 1 ? "s" : "");
+        fprintf(out, "confirmed on %ld fresh seed%s\n", c->seeds, words_s((size_t)c->seeds));
     else
         fputs("not confirmed\n", out);
     if (c->winner == c->baseline) fputs("# this is the baseline: nothing that was tried beats it\n", out);
