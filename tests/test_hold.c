@@ -23,7 +23,7 @@ static void test_hold__one_process_at_a_time_and_free_when_it_dies(void **state)
         enum status st = store_hold_take(s, "s", &hold, NULL);
         if (write(ready[1], "x", 1) != 1) _exit(1);
         pause();
-        _exit(st);
+        _exit((int)st);
     }
     char c;
     assert_int_equal(read(ready[0], &c, 1), 1);

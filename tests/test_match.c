@@ -68,7 +68,7 @@ static void expect_found(const char *pattern, const char *line, const char *expe
 {
     char text[200] = "";
     bool yes = found(pattern, line, text, sizeof text);
-    if (yes != (expected != NULL) || (yes && strcmp(text, expected) != 0))
+    if (yes != (expected != NULL) || (expected && strcmp(text, expected) != 0))
         fail_msg("'%s' in '%s': '%s', not '%s'", pattern, line, yes ? text : "(none)", expected ? expected : "(none)");
 }
 
