@@ -59,24 +59,36 @@ def wait_for_the_end():
         signal.pause()
 
 
+def name_of(pid):
+    try:
+        with open(f"/proc/{pid}/comm") as f:
+            return f.read().strip()
+    except OSError:
+        return None
+
+
 def coordinator():
     """The parent of our guards."""
     pid, name = os.getppid(), "nocturne-guard"
     while name == "nocturne-guard":
         with open(f"/proc/{pid}/stat") as f:
             pid = f.read().rpartition(")")[2].split()[1]
-        with open(f"/proc/{pid}/comm") as f:
-            name = f.read().strip()
+        name = name_of(pid)
     return pid
 
 
 def switches(pid):
-    """How often each thread of a process has gone to sleep; None: one of them is awake."""
+    """How often each thread of a process has gone to sleep; None: one of them is awake, or sleeps only until the program
+    that it starts has begun: until then that one has its own name."""
     count = []
     for thread in os.listdir(f"/proc/{pid}/task"):
         with open(f"/proc/{pid}/task/{thread}/status") as f:
             field = dict(line.split(":", 1) for line in f.read().splitlines())
         if field["State"].split()[0] != "S":
+            return None
+        with open(f"/proc/{pid}/task/{thread}/children") as f:
+            children = f.read().split()
+        if name_of(pid) in map(name_of, children):
             return None
         count.append((thread, field["voluntary_ctxt_switches"]))
     return count
