@@ -48,6 +48,7 @@ class Several(World):
     def test_a_database_that_another_program_locks_pauses_the_study(self):
         self.run_nocturne("run", "study.yaml", "--trials", "3", "--quiet")
         db = sqlite3.connect(os.path.join(self.dir, "nocturne.db"), isolation_level=None, timeout=PATIENCE)
+        self.addCleanup(db.close)
         self.gate_trials()
         before = self.started()
         process = self.popen("run", "study.yaml", "--quiet")
@@ -141,6 +142,7 @@ class Log(World):
         self.assertIn("1 log folder belongs to no attempt", self.run_nocturne("doctor", code=1)[0])
         os.rmdir(os.path.join(self.dir, "nocturne.files/s/9999.1"))
         db = sqlite3.connect(os.path.join(self.dir, "nocturne.db"))
+        self.addCleanup(db.close)
         with self.assertRaisesRegex(sqlite3.IntegrityError, "append-only"):
             db.execute("DELETE FROM event")
         db.execute("UPDATE study SET state = replace(state, '\"complete\":', '\"complete\":1')")

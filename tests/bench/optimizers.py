@@ -96,8 +96,7 @@ class Nocturne:
         self._say({"tell": handle, "metrics": self._metrics(config, value)})
 
     def close(self):
-        self._pipe.stdin.close()
-        self._pipe.wait()
+        self._pipe.communicate()
 
 
 # ---- Optuna ----
