@@ -16,10 +16,10 @@ import time
 import unittest
 
 import service
+from patience import PATIENCE
 
 BIN = os.path.abspath(os.environ["NOCTURNE_BIN"])
 GUARD, NOCTURNE = os.path.join(BIN, "nocturne-guard"), os.path.join(BIN, "nocturne")
-PATIENCE = 120  # seconds until a fact is given up
 
 STUDY = """study: s
 trial: {command: [sh, trial.sh, "{x}"], timeout: TIMEOUT, grace: GRACE, retries: 0}
@@ -201,7 +201,8 @@ class Guard(World):
                 self.expect_none()
 
     def test_a_stopped_guard(self):
-        process = self.guard("setsid sleep MARK & kill -STOP $PPID; trap 'echo told >told' TERM; echo up >up; sleep MARK & wait; wait", False)
+        process = self.guard("""kill -STOP $PPID; trap 'echo told >told' TERM
+            setsid sh -c 'echo up >up; exec sleep MARK' & wait; wait""", False)  # up: out of the group that is told
         self.wait_for_file("up")
         process.terminate()
         self.wait_for_file("told")  # signals still arrive
