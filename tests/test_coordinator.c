@@ -303,7 +303,7 @@ static void test_standing__confirmed_means_decide(void **state)
     complete(w, add(w, ROLE_SEARCH, 0.9, 9), 0.30, 10); /* cheap and useless */
     double utility;
     assert_int_equal(standing_incumbent(w->session, &utility)->number, 7);
-    struct standings before = standings_make(w->session, &w->study->objective, false, &a);
+    struct standings before = standings_make(w->session, &w->study->objective, &a);
     assert_int_equal(before.winner->trial->number, 7);
     assert_int_equal(before.winner->confirmed, 0);
     assert_int_equal(confirm_count(w->session), 8);
@@ -323,7 +323,7 @@ static void test_standing__confirmed_means_decide(void **state)
         if (i == first + 1) assert_int_equal(confirm_step(w->session), CONFIRM_SEEDS); /* one that differs is enough */
     }
     assert_int_equal(chosen, 2);
-    struct standings all = standings_make(w->session, &w->study->objective, false, &a);
+    struct standings all = standings_make(w->session, &w->study->objective, &a);
     assert_int_equal(all.baseline->confirmed, 2);
     assert_near(all.baseline->mean[0], 0.601, 1e-12);
     assert_near(all.baseline->sd[0], 0.002 / sqrt(2), 1e-12);
@@ -342,7 +342,7 @@ static void test_standing__no_baseline_no_verdict(void **state)
     double utility;
     complete(w, add(w, ROLE_SEARCH, 0.5, 5), 0.9, 10);
     assert_null(standing_incumbent(w->session, &utility));
-    assert_null(standings_make(w->session, &w->study->objective, false, &a).winner);
+    assert_null(standings_make(w->session, &w->study->objective, &a).winner);
     arena_done(&a);
     world_free(w);
 }

@@ -267,6 +267,45 @@ print("nocturne: " + json.dumps({"result": {"em": em + int(os.environ["NOCTURNE_
         self.assertEqual(sum(t["role"] == "confirm" for t in self.trials()), 3)
 
 
+class Weights(Folder):
+    STUDY = """study: s
+trial: {command: [python3, -S, trial.py, "{x}"]}
+parameters: {x: {type: float, range: [0, 1]}}
+metrics: {em: {goal: maximize, kind: proportion}, tokens: {goal: minimize, kind: count}}
+objective: OBJECTIVE
+baseline: {x: 0.9}
+budget: {trials: 14}
+confirm: {top: 2, seeds: 2}
+search: {sampler: random}
+"""
+
+    def run_study(self, objective):
+        self.write("study.yaml", self.STUDY.replace("OBJECTIVE", objective))
+        self.write("trial.py", """import json, os, random, sys
+x, luck = float(sys.argv[1]), random.Random(int(os.environ["NOCTURNE_SEED"])).random()
+print("nocturne: " + json.dumps({"result": {"em": 0.6 + 0.1 * luck - (x - 0.3) ** 2 / 10, "tokens": 1000 + round(1000 * x)}}))
+""")
+        self.nocturne("run", "study.yaml", "--quiet")
+        best = json.loads(self.nocturne("best", "--json"))
+        self.assertEqual(best["confirmed_seeds"], 2)
+        return best
+
+    def asked(self, *how):
+        return {k: v for k, v in json.loads(self.nocturne("best", "--json", *how)).items() if k not in ("weights", "utility")}
+
+    def test_the_studys_own_weights_have_the_studys_own_answer(self):
+        best = self.run_study("{weights: {em: 0.7, tokens: 0.3}}")
+        for own in ("em=0.7,tokens=0.3", "tokens=3,em=7", "em=70.0,tokens=30"):
+            self.assertEqual(self.asked("--weights", own), {k: v for k, v in best.items() if k != "utility"})
+        self.assertNotEqual(self.asked("--weights", "em=1")["trial"], best["trial"])  # by luck, and it is said
+        self.assertIn("measured once and is not confirmed", self.nocturne("best", "--weights", "em=1"))
+        self.assertIn("'em' is given twice", self.nocturne("best", "--weights", "em=0.5,em=0.7,tokens=0.3", code=2))
+
+    def test_so_has_its_own_exchange(self):
+        best = self.run_study("{exchange: 1.5}")
+        self.assertEqual(self.asked("--exchange", "1.5"), {k: v for k, v in best.items() if k != "utility"})
+
+
 class Words(Folder):
     def test_a_count_has_its_own_name(self):
         self.write("study.yaml", Zero.STUDY.replace(" UNIT", ""))

@@ -79,8 +79,7 @@ static enum status print_best(const struct options *o, const struct cli_study *s
                               struct error *err)
 {
     struct arena arena = {0};
-    bool other = o->weights || o->exchange > 0;
-    struct standings all = standings_make(s->session, objective, other, &arena);
+    struct standings all = standings_make(s->session, objective, &arena);
     enum status st = STATUS_OK;
     if (!all.winner)
         st = error_set(err, STATUS_NOT_FOUND, "study '%s' has no complete trial that satisfies its constraints yet",

@@ -252,7 +252,7 @@ static enum status best(struct adviser *a, const json_t *request, json_t **ret, 
     double utility;
     const struct trial *t = standing_incumbent(s, &utility);
     if (pareto || s->tally.confirmed) {
-        all = standings_make(s, &s->study->objective, false, &arena);
+        all = standings_make(s, &s->study->objective, &arena);
         t = all.winner ? all.winner->trial : NULL;
     }
     if (t) *ret = best_object(s, t);

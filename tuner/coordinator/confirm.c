@@ -81,7 +81,7 @@ static bool began_lately(const struct session *s, const struct trial *t, size_t 
 static struct shown look(const struct session *s)
 {
     struct arena arena = {0};
-    struct standings all = standings_make(s, &s->study->objective, false, &arena);
+    struct standings all = standings_make(s, &s->study->objective, &arena);
     struct shown out = {0};
     size_t since = s->n;
     while (since > 0 && s->trial[since - 1]->role == ROLE_CONFIRM) since--;

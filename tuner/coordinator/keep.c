@@ -34,7 +34,7 @@ static void mark_open(const struct session *s, bool at_work, enum keep *keep)
 static void mark_best(const struct session *s, enum keep *keep)
 {
     struct arena a = {0};
-    struct standings all = standings_make(s, &s->study->objective, false, &a);
+    struct standings all = standings_make(s, &s->study->objective, &a);
     if (s->best) mark(keep, s->best->number, s->n, KEEP_BEST);
     if (all.winner) mark(keep, all.winner->trial->number, s->n, KEEP_BEST);
     for (size_t i = 0; i < all.n; i++)

@@ -159,12 +159,11 @@ static bool is_better(const struct objective *o, const struct standing *a, const
     return base && slack(o, a->mean, base->mean) > slack(o, b->mean, base->mean);
 }
 
-struct standings standings_make(const struct session *s, const struct objective *objective, bool eligible_all,
-                                struct arena *arena)
+struct standings standings_make(const struct session *s, const struct objective *objective, struct arena *arena)
 {
     struct standings out = {.all = arena_array(arena, s->n, sizeof *out.all)};
     struct standing **of_trial = arena_array(arena, s->n, sizeof *of_trial);
-    bool any_confirmed = false;
+    bool any_confirmed = false, eligible_all = !objective_asks_same(objective, &s->study->objective);
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *t = s->trial[i];
         if (t->role == ROLE_CONFIRM || t->state != TRIAL_COMPLETE || t->outside) continue;

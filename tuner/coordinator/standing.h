@@ -30,10 +30,9 @@ struct standings {
     const struct trial **fresh; /* complete confirmations, by number */
 };
 
-/* In the arena. `objective` is the study's own, or another weighting of its metrics; `eligible_all`: unconfirmed
- * configurations may win as well (a weighting that was not searched for has no confirmed winner). */
-struct standings standings_make(const struct session *s, const struct objective *objective, bool eligible_all,
-                                struct arena *arena);
+/* In the arena. `objective` is the study's own, however it is written, or another one over its metrics: then unconfirmed
+ * configurations may win as well (what was not searched for has no confirmed winner). */
+struct standings standings_make(const struct session *s, const struct objective *objective, struct arena *arena);
 
 /* The best trial so far on its own single measurement, for progress; NULL if none is feasible. */
 const struct trial *standing_incumbent(const struct session *s, double *ret_utility);

@@ -46,7 +46,7 @@ static json_t *run_json(const struct session *s)
 json_t *state_json(const struct session *s)
 {
     struct arena arena = {0};
-    struct standings all = standings_make(s, &s->study->objective, false, &arena);
+    struct standings all = standings_make(s, &s->study->objective, &arena);
     json_t *out =
         json_pack("{s:I, s:s, s:s, s:I, s:o, s:o, s:I, s:o, s:o, s:o}", "seq", (json_int_t)s->seq, "study",
                   s->study->name, "phase", s->phase, "trials", (json_int_t)s->n, "states", states_json(s), "tokens",

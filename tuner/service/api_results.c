@@ -15,13 +15,12 @@
 
 /* ---- results ---- */
 
-static bool reweigh(struct call *c, const struct study *study, struct objective *o, bool *ret_other)
+static bool reweigh(struct call *c, const struct study *study, struct objective *o)
 {
     const char *weights = call_query(c, "weights"), *exchange = call_query(c, "exchange");
     struct error err;
     double rate;
     enum status st = STATUS_OK;
-    *ret_other = weights || exchange;
     if (weights && exchange)
         st = error_set(&err, STATUS_INVALID, "weights or exchange, not both");
     else if (weights)
@@ -39,12 +38,11 @@ static bool reweigh(struct call *c, const struct study *study, struct objective 
 static void best(struct call *c)
 {
     struct reading r;
-    bool other;
     struct arena a = {0};
     if (!call_read(c, &r)) return;
     struct objective o = r.study->objective;
-    if (reweigh(c, r.study, &o, &other)) {
-        struct standings all = standings_make(r.session, &o, other, &a);
+    if (reweigh(c, r.study, &o)) {
+        struct standings all = standings_make(r.session, &o, &a);
         if (!all.winner)
             call_problem(c, 404, "study '%s' has no complete trial that satisfies its constraints yet", c->param[0]);
         else {
@@ -96,7 +94,7 @@ static void export_winner(struct call *c, const struct reading *r, enum export_f
     char *bytes = NULL;
     size_t n = 0;
     FILE *out = open_memstream(&bytes, &n);
-    struct standings all = standings_make(r->session, &r->study->objective, false, &a);
+    struct standings all = standings_make(r->session, &r->study->objective, &a);
     json_t *rows = comparison_rows(r->session, &r->study->objective, &all);
     enum status st = report_export(out, format, r->study, rows, &err);
     fclose(out);

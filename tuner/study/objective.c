@@ -86,6 +86,22 @@ double objective_utility(const struct objective *o, const double *values, const 
     return u;
 }
 
+/* Weights that were given as shares differ from those of the file by rounding. */
+bool objective_asks_same(const struct objective *a, const struct objective *b)
+{
+    if (a->form != b->form) return false;
+    switch (a->form) {
+    case OBJECTIVE_WEIGHTS:
+        for (size_t i = 0; i < a->n_metrics; i++)
+            if (fabs(a->weight[i] - b->weight[i]) > 1e-6) return false;
+        return true;
+    case OBJECTIVE_EXCHANGE: return a->exchange == b->exchange;
+    case OBJECTIVE_SINGLE:
+    case OBJECTIVE_PARETO: return a->gain == b->gain && a->cost == b->cost;
+    }
+    return false;
+}
+
 bool objective_dominates(const struct objective *o, const double *a, const double *b)
 {
     double first = o->metric[o->gain].goal * (a[o->gain] - b[o->gain]),
@@ -95,7 +111,7 @@ bool objective_dominates(const struct objective *o, const double *a, const doubl
 
 double constraint_bound(const struct constraint *c, const double *baseline)
 {
-    return (c->factor != 0 ? c->factor * baseline[c->metric] : 0) + c->offset;
+    return bounded((c->factor != 0 ? c->factor * baseline[c->metric] : 0) + c->offset);
 }
 
 bool constraint_allows(const struct constraint *c, double bound, double value)
@@ -124,7 +140,8 @@ bool objective_feasible(const struct objective *o, const double *values, const d
 enum status objective_parse_weights(struct objective *o, const char *text, struct error *err)
 {
     double weight[METRICS_MAX] = {0}, sum = 0;
-    size_t named = 0;
+    size_t counting = 0;
+    uint32_t named = 0; /* a bit each */
     while (*text) {
         char name[64], number[64];
         size_t n = strcspn(text, "=,"), k = text[n] == '=' ? strcspn(text + n + 1, ",") : 0;
@@ -137,15 +154,17 @@ enum status objective_parse_weights(struct objective *o, const char *text, struc
         if (m < 0) return error_set(err, STATUS_INVALID, "weights: '%s' is not a metric of this study", name);
         if (!words_decimal(number, &w) || w < 0)
             return error_set(err, STATUS_INVALID, "weights: '%s' is not a number of 0 or more", number);
+        if (named & 1u << m) return error_set(err, STATUS_INVALID, "weights: '%s' is given twice", name);
+        named |= 1u << m;
         weight[m] = w;
         text += n + 1 + k;
         if (*text == ',') text++;
     }
     for (size_t i = 0; i < o->n_metrics; i++) {
-        named += weight[i] > 0;
+        counting += weight[i] > 0;
         sum += weight[i];
     }
-    bool shares = named > 1 && isfinite(sum); /* one alone that is not 1 has forgotten the others */
+    bool shares = counting > 1 && isfinite(sum); /* one alone that is not 1 has forgotten the others */
     if (fabs(sum - 1) > 1e-6 && !shares)
         return error_set(err, STATUS_INVALID, "weights must sum to 1; these sum to %.6g", sum);
     o->form = OBJECTIVE_WEIGHTS;

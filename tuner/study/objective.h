@@ -79,6 +79,8 @@ double objective_utility(const struct objective *o, const double *values, const 
 double objective_unit(const struct objective *o, size_t metric, const double *baseline);
 /* `baseline`: n_metrics numbers; may be NULL for an absolute bound. */
 double constraint_bound(const struct constraint *c, const double *baseline);
+/* Do both order configurations by the same? Constraints and metrics aside. */
+bool objective_asks_same(const struct objective *a, const struct objective *b);
 /* Is `a` as good as `b` in both metrics of a pareto objective, and better in one? */
 bool objective_dominates(const struct objective *o, const double *a, const double *b);
 
