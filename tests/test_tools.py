@@ -210,6 +210,38 @@ class Budgets(World):
         self.assertLessEqual(spent, 0.02)
         self.assertGreater(spent, 0.012)
 
+    def test_limits_count_for_the_run_that_they_are_given_to(self):
+        self.write("study.yaml", STUDY.replace("top: 1, seeds: 2", "top: 0, seeds: 0"))
+        said = "note: the last run was given"
+        searched = lambda: len(self.trials())
+        self.run_nocturne("run", "study.yaml", "--trials", "2")
+        self.assertIn("given --trials 2; that counted for it alone, and this one goes by study.yaml: 8 trials", self.run_nocturne("plan", "study.yaml")[1])
+        self.assertNotIn(said, self.run_nocturne("run", "study.yaml", "--trials", "2")[0])  # the same command goes on
+        self.assertNotIn(said, self.run_nocturne("run", "study.yaml", "--trials", "3")[0])
+        self.assertEqual(searched(), 3)
+        out = " ".join(self.run_nocturne("run", "study.yaml")[0].split())
+        self.assertIn(f"{said} --trials 3; that counted for it alone, and this one goes by study.yaml: 8 trials", out)
+        self.assertEqual(searched(), 8)
+        self.assertNotIn(said, self.run_nocturne("run", "study.yaml")[0])
+        self.run_nocturne("run", "study.yaml", "--wall", "90m", "--until", "07:00", "--tokens", "2e6", "--trials", "9")
+        self.write("study.yaml", read(os.path.join(self.dir, "study.yaml")).replace("trials: 8", "trials: 11"))
+        out = " ".join(self.run_nocturne("resume", "s")[0].split())
+        self.assertRegex(out, rf"{said} --trials 9 --tokens 2000000 --wall 1h30m --until 07:00; .* study.yaml: 11 trials, no limit of tokens, no limit of time, no deadline"
+                         .replace(" study.yaml", r" \S+/study.yaml"))
+        self.assertEqual(searched(), 11)
+        self.write("study.yaml", read(os.path.join(self.dir, "study.yaml")).replace("trials: 11", "trials: 12"))  # in the file: nothing to be said
+        self.assertNotIn(said, self.run_nocturne("resume")[0])
+        self.run_nocturne("resume", "s", "--trials", "13")
+        self.assertEqual(searched(), 13)
+
+    def test_the_hint_of_a_stopped_run_has_what_was_given(self):
+        self.gate_trials()
+        process = self.popen("run", "study.yaml", "--quiet", "--trials", "6", "--tokens", "1e9", "--wall", "2h", "--until", "06:30")
+        self.wait_running()
+        process.send_signal(signal.SIGINT)
+        self.open_gate()
+        self.assertIn("nocturne run study.yaml --until 06:30 --trials 6 --tokens 1000000000 --wall 2h00m", process.communicate(timeout=PATIENCE)[1])
+
     def test_cost_needs_a_price(self):
         self.write("study.yaml", STUDY.replace("{trials: 8}", "{trials: 8, cost: 5}"))
         self.assertIn("'cost' needs a 'price'", self.run_nocturne("run", "study.yaml", code=2)[1])

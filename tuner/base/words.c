@@ -35,6 +35,16 @@ bool words_duration_ms(const char *text, int64_t *ret_ms)
     return true;
 }
 
+bool words_is_rounded(const char *text, double v)
+{
+    char exact[400];
+    text += *text == '-' || *text == '+';
+    text += strspn(text, "0");
+    if (strspn(text, "0123456789") != strlen(text)) return false;
+    snprintf(exact, sizeof exact, "%.0f", fabs(v));
+    return *text && strcmp(text, exact) != 0;
+}
+
 bool words_time_of_day(const char *text, int *ret_minutes)
 {
     int h, m, used = 0;
@@ -142,6 +152,54 @@ bool words_size(const char *text, double *ret)
     return true;
 }
 
+static size_t decimals(const char *text)
+{
+    return strspn(text, "0123456789");
+}
+
+/* The number without its sign; false: it is none. */
+static bool is_real(const char *text, bool *ret_whole)
+{
+    size_t before = decimals(text), after = 0;
+    text += before;
+    *ret_whole = !*text;
+    if (*text == '.') text += 1 + (after = decimals(text + 1));
+    if (before + after == 0) return false;
+    if (*text != 'e' && *text != 'E') return !*text;
+    text += 1 + (text[1] == '+' || text[1] == '-');
+    return *text && !text[decimals(text)];
+}
+
+static bool is_infinite(const char *text)
+{
+    return strcmp(text, ".inf") == 0 || strcmp(text, ".Inf") == 0 || strcmp(text, ".INF") == 0;
+}
+
+static bool is_nan(const char *text)
+{
+    return strcmp(text, ".nan") == 0 || strcmp(text, ".NaN") == 0 || strcmp(text, ".NAN") == 0;
+}
+
+enum words_core words_core(const char *text, double *ret)
+{
+    bool octal = strncmp(text, "0o", 2) == 0, hex = strncmp(text, "0x", 2) == 0, whole = false;
+    const char *bare = text + (*text == '-' || *text == '+');
+    *ret = 0;
+    if (octal || hex) {
+        const char *digits = octal ? "01234567" : "0123456789abcdefABCDEF";
+        if (!text[2] || text[2 + strspn(text + 2, digits)]) return CORE_TEXT;
+        for (const char *c = text + 2; *c; c++)
+            *ret = *ret * (octal ? 8 : 16) +
+                   (isdigit((unsigned char)*c) ? *c - '0' : tolower((unsigned char)*c) - 'a' + 10);
+        return octal ? CORE_OCTAL : CORE_HEX;
+    }
+    if (is_nan(text)) return *ret = NAN, CORE_REAL;
+    if (is_infinite(bare)) return *ret = *text == '-' ? -INFINITY : INFINITY, CORE_REAL;
+    if (!is_real(bare, &whole)) return CORE_TEXT;
+    *ret = strtod(text, NULL);
+    return whole ? CORE_WHOLE : CORE_REAL;
+}
+
 enum { WORD_MAX = 40 };
 
 /* Levenshtein distance; words longer than WORD_MAX are never near. */
@@ -192,6 +250,18 @@ const char *words_show_duration(int64_t ms, char *buf, size_t size)
 const char *words_s(size_t n)
 {
     return n == 1 ? "" : "s";
+}
+
+const char *words_give_duration(int64_t ms, char *buf, size_t size)
+{
+    long long minutes = ms / 60000;
+    if (ms % 60000)
+        snprintf(buf, size, "%.12gs", (double)ms / 1000);
+    else if (minutes < 60)
+        snprintf(buf, size, "%lldm", minutes);
+    else
+        snprintf(buf, size, "%lldh%02lldm", minutes / 60, minutes % 60);
+    return buf;
 }
 
 const char *words_show_count(double n, char *buf, size_t size)

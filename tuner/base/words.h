@@ -37,11 +37,21 @@ bool words_whole(const char *text, long min, long max, long *ret);
  * large or small, and without a unit it is bytes. */
 bool words_size(const char *text, double *ret);
 
+/* What a plain scalar of YAML 1.2's core schema is, as far as numbers go: 12, 0o14, 0xc, 1.2e1; .inf and .nan are
+ * numbers there as well. *ret: the number, else 0. */
+enum words_core { CORE_TEXT, CORE_WHOLE, CORE_OCTAL, CORE_HEX, CORE_REAL };
+enum words_core words_core(const char *text, double *ret);
+
 /* The candidate nearest to `word` by edit distance, or NULL if none is near enough to suggest. */
 const char *words_nearest(const char *word, const char *const *candidates, size_t n);
 
+/* Is `text` a whole number in digits that `v`, which was read from it, is not: beyond 2^53? */
+bool words_is_rounded(const char *text, double v);
+
 /* Milliseconds as "1h 05m", "3m 20s", "4.2s". */
 const char *words_show_duration(int64_t ms, char *buf, size_t size);
+/* As words_duration_ms reads it, exactly: "9h00m", "1.5s". */
+const char *words_give_duration(int64_t ms, char *buf, size_t size);
 
 /* "s", or "" for one: "%zu trial%s". */
 const char *words_s(size_t n);

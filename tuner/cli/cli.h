@@ -125,7 +125,7 @@ struct run_options {
 size_t run_slots(const struct study *study, const struct run_options *options); /* on this machine */
 int run_study(const struct study *study, const struct run_options *options);
 
-/* --until, --trials and --slots, which run and plan have in common. */
+/* --until, --trials, --tokens, --cost, --wall and --slots, as far as the command lists them. */
 error_t run_parse(int key, char *arg, struct argp_state *state, struct run_options *o);
 
 /* A database that another program keeps locked is waited for, `limit_ms` at most, 0: for ever; a short wait needs no

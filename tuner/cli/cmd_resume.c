@@ -3,25 +3,55 @@
 #include <string.h>
 #include <unistd.h>
 
+struct options {
+    struct cli_common common;
+    struct run_options run;
+};
+
+static const struct argp_option table[] = {
+    {"until", 'u', "HH:MM", 0, "start no trial that would not end by then, confirmation included", 0},
+    {"trials", 'n', "N", 0, "trials of the search, baseline included", 0},
+    {"tokens", 't', "N", 0, "tokens that all trials together may spend, for example 2e9", 0},
+    {"cost", 'c', "MONEY", 0, "money that all trials together may cost, at the study's price", 0},
+    {"wall", 'w', "DURATION", 0, "time for this run, for example 9h or 1h30m", 0},
+    {"slots", 's', "N", 0, "trials at the same time", 0},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct options *o = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &o->common; return 0;
+    case ARGP_KEY_ARG:
+        if (o->common.study) argp_error(state, "one study, not '%s' as well", arg);
+        o->common.study = arg;
+        return 0;
+    default: return run_parse(key, arg, state, &o->run);
+    }
+}
+
 int cmd_resume(int argc, char **argv)
 {
     static const struct argp argp = {
-        NULL,
-        cli_parse_study,
+        table,
+        parse,
         "[STUDY]",
         "Go on with a study of the database, as its study file says now; if the file is gone, "
-        "as it was when last run.\v"
+        "as it was when last run. Limits of the last run's command line do not count any more: the file's do, or "
+        "those given here.\v"
         "Example: nocturne resume g2p",
         cli_common_child,
         NULL,
         NULL};
-    struct cli_common c;
+    struct options o = {.run = {.budget = {.until_minutes = -1}, .seed = -1}};
+    struct cli_common *c = &o.common;
     struct cli_study stored;
     struct study *study = NULL;
     struct error err;
-    cli_common_init(&c);
-    argp_parse(&argp, argc, argv, 0, NULL, &c);
-    if (cli_open(c.db, c.study, &stored, &err)) return cli_fail(&err);
+    cli_common_init(c);
+    argp_parse(&argp, argc, argv, 0, NULL, &o);
+    if (cli_open(c->db, c->study, &stored, &err)) return cli_fail(&err);
     enum status s = access(stored.study->path, F_OK) == 0
                         ? study_load(stored.study->path, &study, &err)
                         : study_parse(stored.study->path, stored.study->text, strlen(stored.study->text), &study, &err);
@@ -33,8 +63,9 @@ int cmd_resume(int argc, char **argv)
         study_free(study);
         return cli_fail(&err);
     }
-    struct run_options o = {.budget = {.until_minutes = -1}, .seed = -1, .json = c.json, .db = c.db};
-    int code = run_study(study, &o);
+    o.run.db = c->db;
+    o.run.json = c->json;
+    int code = run_study(study, &o.run);
     study_free(study);
     return code;
 }

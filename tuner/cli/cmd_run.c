@@ -1,7 +1,5 @@
 #include "tuner/cli/cli.h"
 
-#include "tuner/base/words.h"
-
 struct options {
     struct cli_common common;
     struct run_options run;
@@ -26,12 +24,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     struct options *o = state->input;
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &o->common; return 0;
-    case 't': o->run.budget.tokens = cli_number(arg, "--tokens", 1, 1e300, state); return 0;
-    case 'c': o->run.budget.cost = cli_number(arg, "--cost", 1e-9, 1e300, state); return 0;
-    case 'w':
-        if (!words_duration_ms(arg, &o->run.budget.wall_ms))
-            argp_error(state, "--wall: '%s' is not a duration such as 90s, 10m, 9h or 1h30m", arg);
-        return 0;
     case 'r': o->run.seed = cli_whole(arg, "--seed", 0, CLI_SEED_MAX, state); return 0;
     case 'S': o->run.schedule = arg; return 0;
     case 'q': o->run.quiet = true; return 0;
@@ -51,7 +43,8 @@ int cmd_run(int argc, char **argv)
         parse,
         "STUDY.yaml",
         "Run a study. The same command goes on after any interruption: Ctrl-C, kill -9, a power cut.\v"
-        "Ctrl-C lets running trials finish; a second one ends them, they run again next time.\n"
+        "A limit that is given here counts for this run, instead of the study file's; the next run has what it is given "
+        "then. Ctrl-C lets running trials finish; a second one ends them, they run again next time.\n"
         "Example: nocturne run study.yaml --until 07:00 --slots 2",
         cli_common_child,
         NULL,

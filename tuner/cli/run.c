@@ -25,6 +25,12 @@ error_t run_parse(int key, char *arg, struct argp_state *state, struct run_optio
         if (!words_time_of_day(arg, &o->budget.until_minutes))
             argp_error(state, "--until: '%s' is not a time of day such as 07:00", arg);
         return 0;
+    case 't': o->budget.tokens = cli_number(arg, "--tokens", 1, 1e300, state); return 0;
+    case 'c': o->budget.cost = cli_number(arg, "--cost", 1e-9, 1e300, state); return 0;
+    case 'w':
+        if (!words_duration_ms(arg, &o->budget.wall_ms))
+            argp_error(state, "--wall: '%s' is not a duration such as 90s, 10m, 9h or 1h30m", arg);
+        return 0;
     case 'n': o->budget.trials = cli_whole(arg, "--trials", 1, CLI_COUNT_MAX, state); return 0;
     case 's': o->slots = cli_whole(arg, "--slots", 1, 256, state); return 0;
     default: return ARGP_ERR_UNKNOWN;
@@ -78,7 +84,13 @@ static void print_failures(FILE *out, const struct session *s, bool said)
 /* What was given on the command line, so that the hint does the same. */
 static void print_given(FILE *out, const struct run_options *o)
 {
-    if (o->budget.trials) fprintf(out, " --trials %ld", o->budget.trials);
+    const struct budget *b = &o->budget;
+    char text[40];
+    if (b->until_minutes >= 0) fprintf(out, " --until %02d:%02d", b->until_minutes / 60, b->until_minutes % 60);
+    if (b->trials) fprintf(out, " --trials %ld", b->trials);
+    if (b->tokens > 0) fprintf(out, " --tokens %s", json_shortest(b->tokens, text));
+    if (b->cost > 0) fprintf(out, " --cost %s", json_shortest(b->cost, text));
+    if (b->wall_ms) fprintf(out, " --wall %s", words_give_duration(b->wall_ms, text, sizeof text));
     if (o->slots) fprintf(out, " --slots %ld", o->slots);
     if (strcmp(o->db, "nocturne.db")) fprintf(out, " --db %s", o->db);
 }
@@ -87,7 +99,7 @@ static int print_end(const struct study *study, const struct session *session, c
                      enum coordinator_end end)
 {
     struct arena arena = {0};
-    struct standings all = standings_make(session, &study->objective, false, &arena);
+    struct standings all = standings_make(session, &study->objective, &arena);
     if (o->json) {
         json_t *line =
             json_pack("{s:s, s:s, s:o}", "event", "end", "end", end == COORDINATOR_DONE ? "done" : "stopped", "best",

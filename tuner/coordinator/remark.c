@@ -2,6 +2,7 @@
 
 #include "tuner/coordinator/confirm.h"
 
+#include "tuner/base/json.h"
 #include "tuner/base/metrics.h"
 #include "tuner/base/plain.h"
 #include "tuner/base/words.h"
@@ -20,6 +21,59 @@ const char *remark_spent(const struct session *s, struct arena *a)
                         "--trials",
                         trials, words_s((size_t)trials), confirmed ? "nothing to run" : "nothing more is searched",
                         trials, s->study->path);
+}
+
+/* ---- limits of the last run ---- */
+
+struct lapse {
+    const char *given, *now;
+};
+
+static void add_lapse(struct lapse *l, const char *given, const char *now, struct arena *a)
+{
+    l->given = arena_printf(a, "%s %s", l->given, given);
+    l->now = arena_printf(a, "%s%s%s", l->now, *l->now ? ", " : "", now);
+}
+
+static const char *show_amount(double v, const char *what, struct arena *a)
+{
+    char text[40];
+    return v > 0 ? arena_printf(a, "%s %s", words_show_count(v, text, sizeof text), what)
+                 : arena_printf(a, "no limit of %s", what);
+}
+
+static void find_lapsed(const struct session *s, struct lapse *l, struct arena *a)
+{
+    const struct budget *was = &s->given, *now = &s->budget, *filed = &s->study->budget;
+    char text[40];
+    if (was->trials && now->trials == filed->trials && now->trials != was->trials)
+        add_lapse(l, arena_printf(a, "--trials %ld", was->trials),
+                  now->trials ? arena_printf(a, "%ld trials", now->trials) : "no limit of trials", a);
+    if (was->tokens > 0 && now->tokens == filed->tokens && now->tokens != was->tokens)
+        add_lapse(l, arena_printf(a, "--tokens %s", json_shortest(was->tokens, text)),
+                  show_amount(now->tokens, "tokens", a), a);
+    if (was->cost > 0 && now->cost == filed->cost && now->cost != was->cost)
+        add_lapse(l, arena_printf(a, "--cost %s", json_shortest(was->cost, text)), show_amount(now->cost, "cost", a),
+                  a);
+    if (was->wall_ms && now->wall_ms == filed->wall_ms && now->wall_ms != was->wall_ms)
+        add_lapse(l, arena_printf(a, "--wall %s", words_give_duration(was->wall_ms, text, sizeof text)),
+                  now->wall_ms ? words_give_duration(now->wall_ms, arena_alloc(a, 40), 40) : "no limit of time", a);
+    if (was->until_minutes >= 0 && now->until_minutes == filed->until_minutes &&
+        now->until_minutes != was->until_minutes)
+        add_lapse(l, arena_printf(a, "--until %02d:%02d", was->until_minutes / 60, was->until_minutes % 60),
+                  now->until_minutes < 0
+                      ? "no deadline"
+                      : arena_printf(a, "until %02d:%02d", now->until_minutes / 60, now->until_minutes % 60),
+                  a);
+}
+
+const char *remark_lapsed(const struct session *s, struct arena *a)
+{
+    struct lapse l = {"", ""};
+    find_lapsed(s, &l, a);
+    if (!*l.given) return NULL;
+    return arena_printf(a, "the last run was given%s; that counted for it alone, and this one goes by %s: %s", l.given,
+                        s->study->path, l.now);
 }
 
 /* ---- a finite space ---- */

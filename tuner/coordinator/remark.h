@@ -7,6 +7,9 @@
 /* Its budget of trials is used up as it is opened, and how to get more. NULL: it is not, or the study is new. */
 const char *remark_spent(const struct session *s, struct arena *a);
 
+/* What the last run's command line limited and this one's does not, and what counts now. NULL: nothing. */
+const char *remark_lapsed(const struct session *s, struct arena *a);
+
 /* All configurations of a finite space have been tried. NULL: there are others, or too many to count. */
 const char *remark_exhausted(const struct session *s, struct arena *a);
 

@@ -228,7 +228,7 @@ static struct session *session_alloc(struct store *store, const struct study *st
     s->store = store;
     s->study = study;
     s->clock = clock;
-    s->budget.until_minutes = -1;
+    s->budget.until_minutes = s->given.until_minutes = -1;
     snprintf(s->phase, sizeof s->phase, "open");
     return s;
 }
@@ -331,16 +331,30 @@ static enum status create(struct session *s, uint64_t seed, const char *identity
     return st;
 }
 
-/* A file of then that cannot be read any more tells nothing. */
-static void compare_objective(struct session *s, const struct store_study *f)
+static void compare_objective(struct session *s, const struct study *before)
 {
-    struct study *before = NULL;
-    struct error ignored;
-    if (strcmp(f->file, s->study->text) == 0 || study_parse(f->path, f->file, strlen(f->file), &before, &ignored))
-        return;
     const char *text = study_objective_compare(before, s->study, &s->arena);
     if (*text)
         s->rejudged = arena_printf(&s->arena, "%s: all trials are ranked anew by what the study file says now", text);
+}
+
+static struct budget budget_beside(const struct budget *last, const struct budget *filed)
+{
+    return (struct budget){.trials = last->trials != filed->trials ? last->trials : 0,
+                           .tokens = last->tokens != filed->tokens ? last->tokens : 0,
+                           .cost = last->cost != filed->cost ? last->cost : 0,
+                           .wall_ms = last->wall_ms != filed->wall_ms ? last->wall_ms : 0,
+                           .until_minutes = last->until_minutes != filed->until_minutes ? last->until_minutes : -1};
+}
+
+/* A file of then that cannot be read any more tells nothing. */
+static void compare_file(struct session *s, const struct store_study *f)
+{
+    struct study *before = NULL;
+    struct error ignored;
+    if (study_parse(f->path, f->file, strlen(f->file), &before, &ignored)) return;
+    compare_objective(s, before);
+    if (s->run_wall_ms) s->given = budget_beside(&s->budget, &before->budget);
     study_free(before);
 }
 
@@ -356,10 +370,11 @@ static enum status resume(struct session *s, const struct store_study *f, const 
                          "choose another file with --db",
                          study->path, inner.text, study->name, store_path(s->store));
     if (*changes) s->changes = changes;
-    compare_objective(s, f);
     enum status st = session_load_until(s, INT64_MAX, err);
-    if (!st) take_time(s, f->state);
-    return st;
+    if (st) return st;
+    take_time(s, f->state);
+    compare_file(s, f);
+    return STATUS_OK;
 }
 
 /* The row of a study and its first events are two transactions: a crash between them leaves a row that is no study yet.

@@ -135,6 +135,7 @@ struct session {
     const char *failure;               /* phase "failed": why; else NULL */
     char boot[128];                    /* of the machine, when the study was opened last */
     struct budget budget;              /* of the last run */
+    struct budget given;               /* as it is opened: what of it the study file of then did not say; else 0, −1 */
     size_t slots;                      /* of the last run; 0: unknown */
     int64_t run_wall_ms;               /* when it began, by the wall clock */
     int64_t run_mono_ms;               /* when this process took it; 0: an earlier one had it */
