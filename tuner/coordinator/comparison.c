@@ -3,6 +3,7 @@
 #include "tuner/coordinator/population.h"
 #include "tuner/coordinator/verdict.h"
 
+#include "tuner/base/bounded.h"
 #include "tuner/base/json.h"
 
 #include <math.h>
@@ -125,8 +126,8 @@ static json_t *broken_json(const struct objective *o, const struct constraint *c
                            double baseline)
 {
     return json_pack("{s:s, s:s, s:o, s:o, s:o}", "constraint", c->text, "metric", o->metric[c->metric].name, "bound",
-                     json_number(bound), "by", json_number(c->sense == AT_LEAST ? bound - v : v - bound), "would_hold",
-                     relaxed(o, c, v, baseline));
+                     json_number(bound), "by", json_number(bounded(c->sense == AT_LEAST ? bound - v : v - bound)),
+                     "would_hold", relaxed(o, c, v, baseline));
 }
 
 static void add_broken(json_t *row, const struct objective *o, const struct standings *all, const struct standing *x)

@@ -36,7 +36,7 @@ static double median(const struct session *s, const double *all)
 {
     double sorted[RECENT_MAX];
     size_t n = recent(s, all, sorted);
-    return n ? gsl_stats_median_from_sorted_data(sorted, 1, n) : 0;
+    return n ? bounded(gsl_stats_median_from_sorted_data(sorted, 1, n)) : 0;
 }
 
 struct need ledger_need(const struct session *s, double tokens)
@@ -54,7 +54,7 @@ struct need ledger_need(const struct session *s, double tokens)
 
 static double money(const struct session *s, double tokens, double ms)
 {
-    return tokens * s->budget.price_token + ms / MS_PER_HOUR * s->budget.price_hour;
+    return bounded(tokens * s->budget.price_token + ms / MS_PER_HOUR * s->budget.price_hour);
 }
 
 /* ---- what is spent, and what runs ---- */
@@ -136,10 +136,11 @@ size_t ledger_entries(const struct session *s, struct ledger_entry *ret)
         ret[n++] = (struct ledger_entry){"trials", UNIT_TRIALS, (double)b->trials, (double)s->tally.finished,
                                          (double)(s->tally.searched - s->tally.finished)};
     if (b->tokens > 0)
-        ret[n++] = (struct ledger_entry){"tokens", UNIT_TOKENS, b->tokens, s->tally.tokens + f.tokens, f.left.tokens};
+        ret[n++] = (struct ledger_entry){"tokens", UNIT_TOKENS, b->tokens, bounded_sum(s->tally.tokens, f.tokens),
+                                         f.left.tokens};
     if (b->cost > 0)
         ret[n++] = (struct ledger_entry){"cost", UNIT_COST, b->cost,
-                                         money(s, s->tally.tokens + f.tokens, s->tally.busy_ms + f.ms),
+                                         money(s, bounded_sum(s->tally.tokens, f.tokens), s->tally.busy_ms + f.ms),
                                          money(s, f.left.tokens, f.left.ms)};
     if (b->wall_ms)
         ret[n++] = (struct ledger_entry){"wall", UNIT_MS, (double)b->wall_ms, (double)ledger_spent_ms(s), 0};

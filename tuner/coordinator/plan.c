@@ -4,6 +4,7 @@
 #include "tuner/coordinator/ledger.h"
 #include "tuner/coordinator/remark.h"
 
+#include "tuner/base/bounded.h"
 #include "tuner/base/rng.h"
 #include "tuner/base/words.h"
 
@@ -89,7 +90,7 @@ static struct night live_through(const struct session *s, const struct plan *pla
         out.trials++;
         out.busy_ms += took;
         out.ms = fmax(out.ms, free_at[slot]);
-        if (tokens->n) out.tokens += exp(t.mean + t.sd * z);
+        if (tokens->n) out.tokens = bounded_sum(out.tokens, exp(t.mean + t.sd * z));
     }
     return out;
 }
@@ -97,9 +98,9 @@ static struct night live_through(const struct session *s, const struct plan *pla
 static struct plan_interval interval(double *value, size_t n)
 {
     gsl_sort(value, 1, n);
-    return (struct plan_interval){gsl_stats_quantile_from_sorted_data(value, 1, n, 0.05),
-                                  gsl_stats_median_from_sorted_data(value, 1, n),
-                                  gsl_stats_quantile_from_sorted_data(value, 1, n, 0.95)};
+    return (struct plan_interval){bounded(gsl_stats_quantile_from_sorted_data(value, 1, n, 0.05)),
+                                  bounded(gsl_stats_median_from_sorted_data(value, 1, n)),
+                                  bounded(gsl_stats_quantile_from_sorted_data(value, 1, n, 0.95))};
 }
 
 static void simulate(const struct session *s, const struct sample *tokens, const struct sample *ms, struct plan *plan)
@@ -113,7 +114,7 @@ static void simulate(const struct session *s, const struct sample *tokens, const
         struct night x = live_through(s, plan, tokens, ms, &rng);
         tokens_of[k] = x.tokens;
         ms_of[k] = x.ms;
-        cost_of[k] = x.tokens * s->budget.price_token + x.busy_ms / 3600e3 * s->budget.price_hour;
+        cost_of[k] = bounded(x.tokens * s->budget.price_token + x.busy_ms / 3600e3 * s->budget.price_hour);
         trials_of[k] = (double)x.trials;
         in_time += x.ms <= (double)plan->left_ms;
     }

@@ -1,5 +1,6 @@
 #include "tuner/coordinator/stops.h"
 
+#include "tuner/base/bounded.h"
 #include "tuner/base/json.h"
 
 #include "tuner/search/pruner.h"
@@ -71,14 +72,16 @@ static void judge(const struct session *s, struct stops *x)
     for (size_t i = 0; i < x->n; i++) {
         struct stop *stop = &x->stop[i];
         if (!stop->audited) {
-            x->saved += stop->trial->state == TRIAL_PRUNED ? number_of(stop->event, "saves") : 0;
+            if (stop->trial->state == TRIAL_PRUNED) x->saved = bounded_sum(x->saved, number_of(stop->event, "saves"));
             continue;
         }
         if (stop->trial->state != TRIAL_COMPLETE) continue;
         x->audited++;
         stop->wrong = beats_all(s, stop->trial);
         x->wrong += stop->wrong;
-        if (tokens >= 0) x->audit_spent += fmax(stop->trial->value[tokens] - number_of(stop->event, "at"), 0);
+        if (tokens >= 0)
+            x->audit_spent =
+                bounded_sum(x->audit_spent, fmax(stop->trial->value[tokens] - number_of(stop->event, "at"), 0));
     }
 }
 
@@ -94,7 +97,7 @@ enum status stops_make(const struct session *s, struct stops *ret, struct error 
         if (t->role == ROLE_CONFIRM) continue;
         ret->ended += t->state == TRIAL_COMPLETE;
         ret->pruned += t->state == TRIAL_PRUNED;
-        ret->spent += t->spent_tokens;
+        ret->spent = bounded_sum(ret->spent, t->spent_tokens);
     }
     judge(s, ret);
     pruner_false_rate(ret->wrong, ret->audited, &ret->rate, &ret->low, &ret->high);

@@ -3,6 +3,7 @@
 
 #include "tuner/report/screen.h"
 
+#include "tuner/base/bounded.h"
 #include "tuner/base/json.h"
 #include "tuner/base/width.h"
 #include "tuner/base/words.h"
@@ -32,7 +33,7 @@ void report_stops(FILE *out, const struct session *s, const struct stops *x)
                 words_s(x->changes));
     fprintf(out, "Spent %s %s; stopping saved about %s", count(x->spent, a, sizeof a), unit,
             count(x->saved, b, sizeof b));
-    if (x->spent + x->saved > 0) fprintf(out, " (%.0f %%)", 100 * x->saved / (x->spent + x->saved));
+    if (x->spent + x->saved > 0) fprintf(out, " (%.0f %%)", 100 * (x->saved / bounded_sum(x->spent, x->saved)));
     fprintf(out, "; the audit cost %s\n", count(x->audit_spent, a, sizeof a));
     if (x->audited)
         fprintf(out, "False stops: %zu of %zu audited, %.1f %% (95 %% interval %.1f to %.1f %%)\n", x->wrong,
