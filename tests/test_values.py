@@ -266,6 +266,29 @@ class Reported(Folder):
             self.assertNotRegex(out, r"\binf\b|\bnan\b")
             self.assertLess(max(map(len, out.split())), 400)
 
+    def test_what_is_counted_stays_finite(self):
+        """Tokens, money, forecasts and means of what is near the greatest double."""
+        self.write("trial.sh", """case $((NOCTURNE_TRIAL % 4)) in 0) l=1.7e308; t=1.7e308;; 1) l=-1.7e308; t=1;; 2) l=5e-324; t=5e-324;; 3) l=1.7e308; t=1.7e308;; esac
+echo "nocturne: {\\"report\\": {\\"step\\": 1, \\"loss\\": $l, \\"tokens\\": $t, \\"other\\": $l}}"
+echo "nocturne: {\\"result\\": {\\"loss\\": $l, \\"tokens\\": $t, \\"other\\": $l}}"
+""")
+        for objective, more in (("{weights: {loss: 0.5, tokens: 0.5}}", "baseline: {x: 0.5}\nconstraints: ['loss <= 1e300 * baseline']"), ("{pareto: [loss, tokens]}", "")):
+            with self.subTest(objective=objective):
+                self.study(metrics="{loss: {goal: minimize}, tokens: {goal: minimize, kind: count}}", objective=objective, more=more + "\nstopping: {pruner: auto}", trials=6)
+                text = self.read("study.yaml").replace("{trials: 6}", "{trials: 6, tokens: 1e300, cost: 1e300, price: {token: 1e6}}").replace("top: 0, seeds: 0", "top: 1, seeds: 2")
+                self.write("study.yaml", text.replace("tokens: 1e300, ", "").replace("cost: 1e300, ", "cost: 9e299, "))
+                for _ in range(2):
+                    self.nocturne("run", "study.yaml")
+                self.write("study.yaml", text)
+                for command in (["best"], ["status"], ["trials"], ["stopping"], ["plan", "study.yaml"], ["export"], ["show", "s", "1"], ["replay"], ["doctor", "--rebuild"], ["log"],
+                                ["run", "study.yaml"]):
+                    out = self.nocturne(*command)
+                    self.assertNotRegex(out, r"\b(inf|nan)\b", command)
+                for budget in json.loads(self.nocturne("status", "--json"))["studies"][0]["budgets"]:
+                    self.assertTrue(all(type(v) is not float or math.isfinite(v) for v in budget.values()) and None not in budget.values(), budget)
+                os.remove(f"{self.dir}/nocturne.db")
+                shutil.rmtree(f"{self.dir}/nocturne.files")
+
     def test_a_range_keeps_its_bounds(self):
         for lo, hi in ((0, 6.283185307179586), (0.3333333333333333, 0.6666666666666666), (1e-300, 1.0000000000000002e-300), (-math.pi, math.e)):
             with self.subTest(hi=hi):
@@ -289,9 +312,52 @@ class Reported(Folder):
 
     def test_equal_choices_are_refused(self):
         for values in ("[1, 1.0]", "[a, 'a']", "[0.1, 0.10]", "[1e3, 1000]", "['1', 1]", "[[1, 2], [1.0, 2]]", "[null, ~]",
-                       "[true, True]", "[123456789012345678901, 123456789012345678902]", "[0.1, 0.1000000000000000055]"):
+                       "[true, True]", "[123456789012345678901, 123456789012345678902]", "[0.1, 0.1000000000000000055]", "[0o17, 15]",
+                       "[0x1F, 31]", "[.5, 0.5]", "[{a: 1, b: [2]}, {b: [2.0], a: 1}]", "[!!str 1, 1]"):
             with self.subTest(values=values):
                 self.assertIn("study.yaml:4:", self.run_study(x=f"{{type: categorical, values: {values}}}", code=2))
+
+    def test_scalars_are_those_of_yaml_1_2(self):
+        values = {"yes": "yes", "off": "off", "y": "y", "~": None, "True": True, "0o17": 15, "0x1F": 31, "017": 17, ".5": 0.5, "1.": 1.0, "+1e3": 1000.0,
+                  "1_000": "1_000", "1:30": "1:30", "2024-01-01": "2024-01-01", "0b1": "0b1", "-0x1F": "-0x1F", "0o8": "0o8", "0x1.8p1": "0x1.8p1", "inf": "inf",
+                  "1e": "1e", "<<": "<<", "!!str 12": "12", "18446744073709551616": 2.0 ** 64, "!!seq [2]": [2], "'.inf'": ".inf"}
+        self.run_study(x=f"{{type: categorical, values: [{', '.join(values)}]}}", trials=len(values), more="references: {" +
+                       ", ".join(f"r{i}: {{x: {v}}}" for i, v in enumerate(values)) + "}")
+        self.assertEqual(list(map(bits, self.values())), list(map(bits, values.values())))
+        for i, v in enumerate(values.values()):
+            (given,), _, params = self.attempt("s", i)
+            self.assertEqual(bits(params["x"]), bits(v))
+            if type(v) in (int, float, str):
+                self.assertEqual(type(v)(given), v)
+        self.nocturne("replay")
+        for wrong in ("1e400", ".inf", "-.Inf", ".NaN", "[.inf]", "18446744073709551617", "!!int '3'", "!!float 1", "!thing x", "!!set {x}"):
+            with self.subTest(wrong=wrong):
+                self.assertIn("study.yaml:4:3", self.run_study(x=f"{{type: categorical, values: [{wrong}, other]}}", code=2))
+
+    def test_numbers_of_the_file_are_those_of_yaml_1_2(self):
+        self.run_study(x="{type: int, range: [0o17, 0x10]}", trials=8)
+        self.assertEqual(set(self.values()), {15, 16})
+        for wrong in ("[0, .inf]", "[.nan, 1]", "[0, 1_000]", "[0, 1:30]", "[-0x1, 1]", "[0, 0x1p4]", "[0, '1']", "[0, 1e400]"):
+            with self.subTest(wrong=wrong):
+                self.assertIn("study.yaml:4:", self.run_study(x=f"{{type: float, range: {wrong}}}", code=2))
+
+    def test_whole_numbers_that_a_double_would_round(self):
+        top = 2 ** 53
+        self.assertIn(f"study.yaml:4:29: {top + 1} is beyond 2^53", self.run_study(x=f"{{type: int, range: [0, {top + 1}]}}", code=2))
+        self.assertIn("study.yaml:4:26:", self.run_study(x=f"{{type: int, range: [-{top + 1}, 0]}}", code=2))
+        self.assertIn("beyond 2^53", self.run_study(x=f"{{type: int, range: [0, {top}]}}", more=f"baseline: {{x: {top + 1}}}", code=2))
+        self.run_study(x=f"{{type: int, range: [0, {top}]}}", more=f"baseline: {{x: {top}}}", trials=2)
+        self.assertEqual(self.values()[0], top)
+        self.assertIn("beyond 2^53", self.nocturne("enqueue", "s", f"x={top + 1}", code=2))
+        ask = subprocess.run([NOCTURNE, "advise", "study.yaml"], cwd=self.dir, input=f'{{"add": {{"x": {top + 1}}}, "metrics": {{"loss": 1}}}}\n', capture_output=True, text=True,
+                             timeout=PATIENCE)
+        self.assertIn("beyond 2^53", ask.stdout + ask.stderr)
+
+    def test_steps_far_from_zero(self):
+        self.run_study(x="{type: float, range: [1000000000000000, 1000000000000001], step: 0.125}", trials=30)
+        self.assertGreater(len(set(self.values())), 5)
+        self.assertTrue(all(v % 0.125 == 0 and 1e15 <= v <= 1e15 + 1 for v in self.values()))
+        self.nocturne("replay")
 
     def test_digits_follow_the_range(self):
         for x in ("[1000000, 1000001]", "[-1000000.5, -1000000.25]", "[1, 1.000000001]"):

@@ -112,6 +112,29 @@ static enum status read_alias(struct reader *r, struct yaml_node **ret)
     return STATUS_OK;
 }
 
+/* ---- tags ---- */
+
+static bool is_tag(const yaml_char_t *tag, const char *name)
+{
+    static const char core[] = "tag:yaml.org,2002:";
+    return strncmp((const char *)tag, core, sizeof core - 1) == 0 &&
+           strcmp((const char *)tag + sizeof core - 1, name) == 0;
+}
+
+/* What a tag says of a value is so anyway, or would change it; only !!str may do that here. */
+static enum status check_tag(struct reader *r, bool *ret_text)
+{
+    const yaml_event_t *e = &r->event;
+    bool scalar = e->type == YAML_SCALAR_EVENT, list = e->type == YAML_SEQUENCE_START_EVENT;
+    const yaml_char_t *tag = scalar ? e->data.scalar.tag
+                             : list ? e->data.sequence_start.tag
+                                    : e->data.mapping_start.tag;
+    if (!tag) return STATUS_OK;
+    *ret_text = scalar && (is_tag(tag, "str") || strcmp((const char *)tag, "!") == 0);
+    if (*ret_text || (list && is_tag(tag, "seq")) || (!list && !scalar && is_tag(tag, "map"))) return STATUS_OK;
+    return refuse_event(r, "a tag that is not understood; of those with ! only !!str is, which makes a value text");
+}
+
 /* ---- values; each reader begins at the first event of its value and ends at the last ---- */
 
 static enum status read_value(struct reader *r, int depth, struct yaml_node **ret);
@@ -195,7 +218,14 @@ static enum status read_map(struct reader *r, struct yaml_node *out, int depth)
 
 static enum status read_content(struct reader *r, int depth, struct yaml_node *out)
 {
-    if (r->event.type == YAML_SCALAR_EVENT) return read_text(r, out);
+    bool as_text = false;
+    enum status s = check_tag(r, &as_text);
+    if (s) return s;
+    if (r->event.type == YAML_SCALAR_EVENT) {
+        s = read_text(r, out);
+        out->quoted |= as_text;
+        return s;
+    }
     return r->event.type == YAML_SEQUENCE_START_EVENT ? read_list(r, out, depth) : read_map(r, out, depth);
 }
 

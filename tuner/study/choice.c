@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const double TWO_63 = 9223372036854775808.0;
+
 /* ---- values ---- */
 
 static bool is_among(const char *text, const char *const *words, size_t n)
@@ -18,16 +20,25 @@ static bool is_among(const char *text, const char *const *words, size_t n)
     return false;
 }
 
+static json_t *whole_of(const char *text, int base, double v)
+{
+    errno = 0;
+    long long exact = strtoll(text, NULL, base);
+    return errno ? json_real(v) : json_integer(exact);
+}
+
+/* NULL: it is none. */
 static json_t *number_of(const char *text)
 {
-    const char *digits = text + (*text == '-' || *text == '+');
-    bool whole = *digits && strspn(digits, "0123456789") == strlen(digits);
     double v;
-    errno = 0;
-    long long exact = strtoll(text, NULL, 10);
-    if (whole && errno == 0) return json_integer(exact);
-    if (!words_number(text, &v)) return NULL;
-    return strpbrk(text, "xX") ? json_amount(v) : json_real(v);
+    switch (words_core(text, &v)) {
+    case CORE_OCTAL: return whole_of(text + 2, 8, v);
+    case CORE_HEX: return whole_of(text + 2, 16, v);
+    case CORE_WHOLE: return whole_of(text, 10, v);
+    case CORE_REAL: return isfinite(v) ? json_real(v) : NULL;
+    case CORE_TEXT: break;
+    }
+    return NULL;
 }
 
 /* What a plain scalar means, by the core schema of YAML 1.2: `no` and `on` are text. */
@@ -61,7 +72,26 @@ static json_t *value_of(const struct yaml_node *node)
 
 /* ---- keys ---- */
 
-/* Whole reals as integers, at any depth. */
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* A map has no order. Takes the reference to `map`. */
+static json_t *sorted(json_t *map)
+{
+    size_t n = 0;
+    const char **keys = must_alloc(json_object_size(map) + 1, sizeof *keys), *key;
+    json_t *out = json_object(), *item;
+    json_object_foreach(map, key, item) keys[n++] = key;
+    qsort(keys, n, sizeof *keys, by_name);
+    for (size_t i = 0; i < n; i++) json_object_set(out, keys[i], json_object_get(map, keys[i]));
+    free(keys);
+    json_decref(map);
+    return out;
+}
+
+/* Whole reals as integers, maps by their names, at any depth. */
 static json_t *canonical(const json_t *v)
 {
     json_t *out, *item;
@@ -70,7 +100,7 @@ static json_t *canonical(const json_t *v)
     switch (json_typeof(v)) {
     case JSON_REAL: {
         double x = json_real_value(v);
-        bool whole = x == floor(x) && fabs(x) < 9223372036854775808.0;
+        bool whole = x == floor(x) && fabs(x) < TWO_63;
         return whole ? json_integer((json_int_t)x) : json_real(x);
     }
     case JSON_ARRAY:
@@ -80,7 +110,7 @@ static json_t *canonical(const json_t *v)
     case JSON_OBJECT:
         out = json_object();
         json_object_foreach((json_t *)v, key, item) json_object_set_new(out, key, canonical(item));
-        return out;
+        return sorted(out);
     case JSON_STRING:
     case JSON_INTEGER:
     case JSON_TRUE:
@@ -107,6 +137,30 @@ static bool holds_control(const char *text)
     return false;
 }
 
+/* The first number in it, at any depth, that no double is; NULL: there is none. */
+static const struct yaml_node *find_unheld(const struct yaml_node *node)
+{
+    double v;
+    const struct yaml_node *found = NULL;
+    if (node->kind == YAML_TEXT) {
+        enum words_core core = node->quoted ? CORE_TEXT : words_core(node->text, &v);
+        bool huge = core == CORE_WHOLE && fabs(v) >= TWO_63 && words_is_rounded(node->text, v);
+        return core != CORE_TEXT && (!isfinite(v) || huge) ? node : NULL;
+    }
+    for (size_t i = 0; !found && i < node->n; i++) found = find_unheld(node->value[i]);
+    return found;
+}
+
+/* 1e-3 stays 1e-3 in a program's arguments; 0x1f, which few of them read, is 31. */
+static bool is_as_written(const struct yaml_node *node)
+{
+    double v;
+    if (node->kind != YAML_TEXT) return false;
+    if (node->quoted) return true;
+    enum words_core core = words_core(node->text, &v);
+    return *node->text && core != CORE_OCTAL && core != CORE_HEX;
+}
+
 enum status choice_read(const struct yaml_node *node, size_t max, struct arena *arena, struct choice *ret,
                         struct error *err)
 {
@@ -114,12 +168,16 @@ enum status choice_read(const struct yaml_node *node, size_t max, struct arena *
     char *json = json_text(v), *key = key_of(v);
     ret->json = arena_strdup(arena, json);
     ret->key = arena_strdup(arena, key);
-    ret->text = node->kind == YAML_TEXT && (*node->text || node->quoted) ? node->text : ret->json;
+    ret->text = is_as_written(node) ? node->text : ret->json;
     free(json);
     free(key);
     json_decref(v);
     if (strlen(ret->text) > max || strlen(ret->json) > 2 * max + 2)
         return error_set(err, STATUS_INVALID, "a value is over %zu bytes long", max);
+    const struct yaml_node *unheld = find_unheld(node);
+    if (unheld)
+        return error_set(err, STATUS_INVALID,
+                         "%.60s is no number that can be kept exactly; put it in quotes if it is text", unheld->text);
     if (holds_control(ret->text)) return error_set(err, STATUS_INVALID, "a value holds a control character");
     return STATUS_OK;
 }

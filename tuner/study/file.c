@@ -48,7 +48,7 @@ enum status file_number(struct file *f, const struct yaml_node *v, const char *n
     double x = 0;
     enum status s = file_need(f, v, YAML_TEXT, name);
     if (s) return s;
-    if (v->quoted || !words_number(v->text, &x))
+    if (v->quoted || words_core(v->text, &x) == CORE_TEXT || !isfinite(x))
         return file_fail(f, v, "'%s' must be a number, not '%.60s'", name, v->text);
     if (!(x >= min && x <= max)) return file_fail(f, v, "'%s' must be from %.6g to %.6g, not %.15g", name, min, max, x);
     *ret = x;

@@ -36,13 +36,14 @@ static double digits(double v, int n)
     return strtod(buf, NULL);
 }
 
-/* lo + k · step in decimal: 0.3, not 0.30000000000000004, where both are decimals of 15 digits. */
+/* lo + k · step in decimal: 0.3, not 0.30000000000000004, where all three are decimals of 15 digits. */
 static double step_value(const struct param *p, double k)
 {
     double step = p->step > 0 ? p->step : 1, v = p->lo + k * step;
     if (p->type == PARAM_INT) return v;
-    bool decimal = digits(p->lo, 15) == p->lo && digits(step, 15) == step;
-    return fmin(decimal ? digits(v, 15) : v, p->hi);
+    double near = digits(v, 15);
+    bool decimal = digits(p->lo, 15) == p->lo && digits(step, 15) == step && fabs(near - v) < STEP_SLACK * step;
+    return fmin(decimal ? near : v, p->hi);
 }
 
 static double nearest_step(const struct param *p, double v)
@@ -151,11 +152,18 @@ static enum status take_choice(const struct param *p, size_t at, const char *tex
                      near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
+static enum status beyond_counting(const struct param *p, const char *text, struct error *err)
+{
+    return error_set(err, STATUS_INVALID, "%s: %.80s is beyond 2^53, up to where whole numbers are exact", p->name,
+                     text);
+}
+
 enum status param_parse(const struct param *p, const char *text, double *ret, struct error *err)
 {
     if (p->n_values) return take_choice(p, choice_of_text(p->value, p->n_values, text), text, ret, err);
     double v;
     if (!words_number(text, &v)) return error_set(err, STATUS_INVALID, "%s: '%.80s' is not a number", p->name, text);
+    if (p->type == PARAM_INT && words_is_rounded(text, v)) return beyond_counting(p, text, err);
     return param_number(p, v, ret, err);
 }
 
@@ -183,6 +191,10 @@ enum status param_from_json(const struct param *p, const json_t *v, double *ret,
 {
     if (!p->n_values) {
         if (!json_is_number(v)) return error_set(err, STATUS_INVALID, "%s: must be a number", p->name);
+        char exact[24];
+        snprintf(exact, sizeof exact, "%lld", (long long)json_integer_value(v));
+        if (p->type == PARAM_INT && json_is_integer(v) && words_is_rounded(exact, json_number_value(v)))
+            return beyond_counting(p, exact, err);
         return param_number(p, json_number_value(v), ret, err);
     }
     size_t at = choice_of_json(p->value, p->n_values, v);

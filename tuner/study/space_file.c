@@ -63,6 +63,10 @@ static enum status read_range(struct file *f, const struct yaml_node *node, stru
     enum status s = file_number(f, v->value[0], "range", -limit, limit, &p->lo);
     if (!s) s = file_number(f, v->value[1], "range", -limit, limit, &p->hi);
     if (s) return s;
+    for (size_t i = 0; i < 2 && p->type == PARAM_INT; i++)
+        if (words_is_rounded(v->value[i]->text, i ? p->hi : p->lo))
+            return file_fail(f, v->value[i], "%.60s is beyond 2^53, up to where whole numbers are exact",
+                             v->value[i]->text);
     if (p->type == PARAM_INT && (p->lo != floor(p->lo) || p->hi != floor(p->hi)))
         return file_fail(f, v, "the range of the int '%s' must be whole numbers", p->name);
     if (p->lo > p->hi)
