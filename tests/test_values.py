@@ -443,6 +443,27 @@ echo "nocturne: {\\"result\\": {\\"loss\\": $l, \\"tokens\\": $t, \\"other\\": $
                 self.assertIn("an argument over 128 KiB", self.trials()[0]["reason"])
                 os.remove(f"{self.dir}/nocturne.db")
 
+    def test_what_a_script_begins_with_is_a_program(self):
+        result = "echo 'nocturne: {\"result\": {\"loss\": 1}}'\n"
+        for first, said in (("#!/no/such", "'/no/such'"), ("#!/bin/sh\r", "'/bin/sh', which its first line names (its lines end with a carriage return)"),
+                            ("#!/usr/bin/env sh\r", "'sh', which its first line names (its lines end"), ("#!/usr/bin/env no-such-python", "'no-such-python'"),
+                            ("#!/usr/bin/env sh -e", "'sh -e'"), ("#!/tmp", "'/tmp'"), ("#!none/such", "'none/such'"), ("#!./p.sh", "name each other"),
+                            ("\x7fELF\x02\x01\x01", "no program for this kind of machine")):
+            with self.subTest(first=first):
+                self.write("p.sh", first + "\n" + result)
+                os.chmod(f"{self.dir}/p.sh", 0o755)
+                for verb in ("plan", "run"):
+                    self.study(command="[./p.sh]", trials=1)
+                    said_now = self.nocturne(verb, "study.yaml", code=2)
+                    self.assertIn("study.yaml: the command './p.sh' cannot be started: ", said_now)
+                    self.assertIn(said, said_now)
+        for first in ("#!/bin/sh", "#! /bin/sh -e", "#!/usr/bin/env sh", "#!/usr/bin/env -S sh -e", "#", "#!" + "/" * 300):
+            with self.subTest(first=first):
+                self.write("p.sh", first + "\n" + result)
+                self.run_study(command="[./p.sh]", trials=1)
+                self.assertEqual(self.trials()[0]["state"], "complete")
+                os.remove(f"{self.dir}/nocturne.db")
+
     def test_variables_that_would_be_one(self):
         self.write("study.yaml", "study: s\ntrial: {command: [sh, trial.sh]}\nparameters:\n  lr: {type: float, range: [0, 1]}\n"
                    "  LR: {type: float, range: [0, 1]}\n  path: {type: float, range: [0, 1]}\nmetrics: {loss: {goal: minimize}}\n"

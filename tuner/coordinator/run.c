@@ -149,9 +149,9 @@ static bool is_program(const char *dir, const char *file, char *path)
 }
 
 /* As exec looks for it. */
-static bool find_program(const struct study *study, char *ret)
+static bool find_program(const struct study *study, const char *program, char *ret)
 {
-    const char *program = study->arg[0], *path = getenv("PATH");
+    const char *path = getenv("PATH");
     if (strchr(program, '/')) return is_program(study->dir, program, ret);
     char *copy = must_strdup(path ? path : ""), *save = NULL;
     bool found = false;
@@ -161,23 +161,75 @@ static bool find_program(const struct study *study, char *ret)
     return found;
 }
 
-/* What a script begins with is a program, too; else exec says only that there is no such file. */
-static enum status check_interpreter(const struct study *study, const char *path, struct error *err)
+enum { FIRST_LINE_MAX = 256, SCRIPTS_MAX = 4 }; /* the kernel's own */
+
+/* The program that a script's first line names, and env after it; "": none. `line` is cut up. */
+struct script {
+    char *interpreter, *by_env;
+    bool carriage; /* a carriage return ends the line */
+};
+
+static struct script read_first(char *line)
 {
-    char line[256] = "";
-    FILE *in = fopen(path, "rb");
-    if (in && !fgets(line, sizeof line, in)) *line = 0;
-    if (in) fclose(in);
-    if (strncmp(line, "#!", 2) != 0) return STATUS_OK;
-    char *name = line + 2 + strspn(line + 2, " \t");
-    bool closed = strpbrk(name, " \t\n") != NULL; /* else it is longer than this, or the whole file */
-    size_t n = strcspn(name, " \t\n");
-    const char *carriage = n && name[n - 1] == '\r' ? " (its lines end with a carriage return)" : "";
-    name[n] = 0;
-    if (!closed || *name != '/' || access(name, X_OK) == 0) return STATUS_OK;
+    struct script out = {.interpreter = line + strlen(line), .by_env = line + strlen(line)};
+    size_t n = strcspn(line, "\n");
+    if (strncmp(line, "#!", 2) != 0 || !line[n]) return out; /* or it is longer than this */
+    while (n > 2 && strchr(" \t\r", line[n - 1])) out.carriage |= line[--n] == '\r';
+    line[n] = 0;
+    out.interpreter = line + 2 + strspn(line + 2, " \t");
+    char *rest = out.interpreter + strcspn(out.interpreter, " \t"), *slash;
+    if (*rest) *rest++ = 0;
+    rest += strspn(rest, " \t");
+    slash = strrchr(out.interpreter, '/');
+    if (slash && strcmp(slash, "/env") == 0 && *rest != '-' && !strchr(rest, '=')) out.by_env = rest;
+    return out;
+}
+
+static enum status lacks_interpreter(const struct study *study, const struct script *script, const char *name,
+                                     struct error *err)
+{
     return error_set(err, STATUS_INVALID,
-                     "%s: the command '%s' cannot be started: there is no program '%.*s', which its first line names%s",
-                     study->path, study->arg[0], (int)(*carriage ? n - 1 : n), name, carriage);
+                     "%s: the command '%s' cannot be started: there is no program '%s', which its first line names%s",
+                     study->path, study->arg[0], name,
+                     script->carriage ? " (its lines end with a carriage return)" : "");
+}
+
+/* Its e_machine [ELF]: a 64-bit machine may run its 32-bit elders. */
+static bool is_foreign(const unsigned char *head, size_t n)
+{
+    unsigned char own[20] = {0};
+    FILE *self = fopen("/proc/self/exe", "rb");
+    bool known = self && fread(own, 1, sizeof own, self) == sizeof own;
+    if (self) fclose(self);
+    if (!known || n < 4 || memcmp(head, "\177ELF", 4) != 0) return false;
+    return n < sizeof own || head[5] != own[5] || (head[4] == own[4] && memcmp(head + 18, own + 18, 2) != 0);
+}
+
+/* What a script begins with is a program, too; else exec says only that there is no such file. */
+static enum status check_beginning(const struct study *study, const char *path, int depth, struct error *err)
+{
+    char head[FIRST_LINE_MAX + 1] = "", next[PATH_MAX];
+    FILE *in = fopen(path, "rb");
+    size_t n = in ? fread(head, 1, FIRST_LINE_MAX, in) : 0;
+    if (in) fclose(in);
+    if (is_foreign((unsigned char *)head, n))
+        return error_set(err, STATUS_INVALID,
+                         "%s: the command '%s' cannot be started: %s is no program for this kind of machine",
+                         study->path, study->arg[0], path);
+    struct script script = read_first(head);
+    if (!*script.interpreter) return STATUS_OK;
+    if (depth == SCRIPTS_MAX)
+        return error_set(
+            err, STATUS_INVALID,
+            "%s: the command '%s' cannot be started: the first lines of more than %d scripts name each other",
+            study->path, study->arg[0], SCRIPTS_MAX);
+    if (script.carriage) /* it is a part of the name */
+        return lacks_interpreter(study, &script, *script.by_env ? script.by_env : script.interpreter, err);
+    if (!is_program(study->dir, script.interpreter, next))
+        return lacks_interpreter(study, &script, script.interpreter, err);
+    if (*script.by_env && !find_program(study, script.by_env, next))
+        return lacks_interpreter(study, &script, script.by_env, err);
+    return check_beginning(study, next, depth + 1, err);
 }
 
 /* Better now than as the failure of the baseline at night. */
@@ -189,7 +241,7 @@ enum status run_check_command(const struct study *study, struct error *err)
                          study->path);
     const char *program = study->arg[0];
     if (strchr(program, '{')) return STATUS_OK;
-    if (find_program(study, path)) return check_interpreter(study, path, err);
+    if (find_program(study, program, path)) return check_beginning(study, path, 0, err);
     return error_set(err, STATUS_INVALID, "%s: the command '%s' is not an executable program %s%s", study->path,
                      program, strchr(program, '/') ? "in " : "in PATH", strchr(program, '/') ? study->dir : "");
 }
