@@ -4,6 +4,7 @@
 NOCTURNE_BIN is the folder of the binaries.
 """
 import json
+import os
 import re
 import unittest
 
@@ -83,6 +84,17 @@ search: {sampler: random}
         self.assertIn("errors of the baseline is 0", self.nocturne("plan", "study.yaml"))
         self.assertLess(max(map(len, out.split())), 60)
         self.assertEqual(json.loads(self.nocturne("best", "--json"))["params"]["x"], 0)
+
+    def test_next_to_nothing_is_as_bad(self):
+        for kind in ("count", "value"):
+            self.write("study.yaml", self.STUDY.replace("kind: count UNIT", f"kind: {kind}").replace("top: 0, seeds: 0", "top: 1, seeds: 1"))
+            self.write("trial.sh", 'echo "nocturne: {\\"result\\": {\\"errors\\": $([ $1 = 0 ] && echo 1e-300 || echo $1), \\"em\\": 0.5}}"')
+            out = self.nocturne("run", "study.yaml") + self.nocturne("best", "--weights", "errors=0.1,em=0.9")
+            self.assertRegex(out, r"errors of the baseline is 1e-300, next to nothing beside \d")
+            self.assertRegex(self.nocturne("plan", "study.yaml").replace("\n", " "), r"errors +of +the +baseline +is +1e-300, +next +to +nothing")
+            self.write("study.yaml", self.STUDY.replace("kind: count UNIT", f"kind: {kind}, unit: 5"))
+            self.assertNotIn("next to nothing", self.nocturne("run", "study.yaml") + self.nocturne("plan", "study.yaml"))
+            os.remove(f"{self.dir}/nocturne.db")
 
     def test_a_unit_gives_the_other_metric_its_say(self):
         out = self.run_study(", unit: 100")

@@ -180,17 +180,41 @@ static void check_timeout(const struct session *s, struct plan *plan)
          words_show_duration(s->study->timeout_ms, a, sizeof a), words_show_duration((int64_t)each, b, sizeof b));
 }
 
+/* The greatest amount of it that a trial has had. */
+static double greatest(const struct session *s, size_t metric)
+{
+    double out = 0;
+    for (size_t i = 0; i < s->n; i++)
+        if (s->trial[i]->state == TRIAL_COMPLETE && !s->trial[i]->outside)
+            out = fmax(out, fabs(s->trial[i]->value[metric]));
+    return out;
+}
+
+static void check_tiny(const struct session *s, size_t metric, double baseline, struct plan *plan)
+{
+    const struct metric *m = &s->study->objective.metric[metric];
+    double most = greatest(s, metric);
+    if (baseline == 0 || !(fabs(baseline) < OBJECTIVE_TINY * most)) return;
+    warn(plan,
+         "%s of the baseline is %.4g, next to nothing beside the %.4g of another trial: weights are relative to the "
+         "baseline, so it drowns every other metric; 'unit: N' under the metric says what a difference counts in",
+         m->name, baseline, most);
+}
+
 static void check_zero(const struct session *s, struct plan *plan)
 {
     const struct objective *o = &s->study->objective;
     const double *baseline = session_baseline(s);
-    for (size_t i = 0; i < o->n_metrics && baseline && o->form == OBJECTIVE_WEIGHTS; i++)
-        if (o->weight[i] > 0 && o->metric[i].unit == 0 && baseline[i] == 0)
+    for (size_t i = 0; i < o->n_metrics && baseline && o->form == OBJECTIVE_WEIGHTS; i++) {
+        if (o->weight[i] == 0 || o->metric[i].unit > 0) continue;
+        check_tiny(s, i, baseline[i], plan);
+        if (baseline[i] == 0)
             warn(
                 plan,
                 "%s of the baseline is 0: weights are relative to the baseline, so a difference of 1 counts as much as all "
                 "of another metric; 'unit: N' under the metric says how much should, or use 'exchange'",
                 o->metric[i].name);
+    }
 }
 
 static void check_constraints(const struct session *s, struct plan *plan)

@@ -242,16 +242,37 @@ static void say_front(FILE *out, const struct objective *o, const json_t *rows)
             n, o->metric[o->gain].name, o->metric[o->cost].name);
 }
 
-void report_zero_baseline(FILE *out, const struct objective *o, const json_t *base)
+static double greatest(const json_t *rows, const struct metric *m)
 {
-    bool relative = o->form == OBJECTIVE_WEIGHTS;
-    for (size_t i = 0; relative && i < o->n_metrics; i++)
-        if (o->weight[i] > 0 && o->metric[i].unit == 0 && metric_of(base, "metrics", &o->metric[i]) == 0)
-            fprintf(out,
-                    "  %s of the baseline is 0, and nothing can be relative to that: a difference of\n"
-                    "  1 counts as much as all of the baseline's other metrics. 'metrics: {%s: {unit: N}}'\n"
-                    "  says how much counts as much; 'exchange' and constraints need no such thing\n",
-                    o->metric[i].name, o->metric[i].name);
+    double most = 0;
+    for (size_t i = 0; i < json_array_size(rows); i++)
+        most = fmax(most, fabs(metric_of(json_array_get(rows, i), "metrics", m)));
+    return most;
+}
+
+/* A metric that is weighed, and is 0 or next to nothing in the baseline. */
+static void say_zero(FILE *out, const struct metric *m, double baseline, double most)
+{
+    char a[40], b[40];
+    if (baseline == 0)
+        fprintf(out,
+                "  %s of the baseline is 0, and nothing can be relative to that: a difference of\n"
+                "  1 counts as much as all of the baseline's other metrics. 'metrics: {%s: {unit: N}}'\n"
+                "  says how much counts as much; 'exchange' and constraints need no such thing\n",
+                m->name, m->name);
+    else if (fabs(baseline) < OBJECTIVE_TINY * most)
+        fprintf(out,
+                "  %s of the baseline is %s, next to nothing beside %s: relative to that it\n"
+                "  drowns every other metric. 'metrics: {%s: {unit: N}}' says what a difference\n"
+                "  counts in; 'exchange' and constraints need no such thing\n",
+                m->name, report_metric(m, baseline, a, sizeof a), report_metric(m, most, b, sizeof b), m->name);
+}
+
+static void say_zeros(FILE *out, const struct objective *o, const json_t *base, const json_t *rows)
+{
+    for (size_t i = 0; o->form == OBJECTIVE_WEIGHTS && i < o->n_metrics; i++)
+        if (o->weight[i] > 0 && o->metric[i].unit == 0)
+            say_zero(out, &o->metric[i], metric_of(base, "metrics", &o->metric[i]), greatest(rows, &o->metric[i]));
 }
 
 static long most_seeds(const json_t *rows)
@@ -443,5 +464,5 @@ void report_comparison(FILE *out, const struct study *study, const json_t *rows)
     if (winner) say_how_sure(out, study, rows, winner);
     if (winner) say_seeds(out, winner);
     if (winner && o->form == OBJECTIVE_PARETO) say_front(out, o, rows);
-    if (base) report_zero_baseline(out, o, base);
+    if (base) say_zeros(out, o, base, rows);
 }

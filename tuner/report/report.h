@@ -28,8 +28,6 @@ void progress_clear(struct progress *p);
 
 /* Baseline, references, winner: the study's metrics, mean ± sd over the confirmation seeds. `rows`: comparison_rows. */
 void report_comparison(FILE *out, const struct study *study, const json_t *rows);
-/* Says so if a metric that is weighed is 0 in the baseline, whose row this is. */
-void report_zero_baseline(FILE *out, const struct objective *o, const json_t *base);
 
 /* Which trials, in which order, and what of them. Zero: all, by number, what fits. */
 struct trials_wish {

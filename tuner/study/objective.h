@@ -75,6 +75,8 @@ bool objective_needs_baseline(const struct objective *o);
 
 /* `values` and `baseline` hold n_metrics numbers each; `baseline` may be NULL if none is needed. */
 double objective_utility(const struct objective *o, const double *values, const double *baseline);
+/* A baseline below this part of what others have is none to be relative to. */
+#define OBJECTIVE_TINY 1e-6
 /* What differences of a metric are counted in (see above); > 0. */
 double objective_unit(const struct objective *o, size_t metric, const double *baseline);
 /* `baseline`: n_metrics numbers; may be NULL for an absolute bound. */
