@@ -215,7 +215,7 @@ class Budgets(World):
         said = "note: the last run was given"
         searched = lambda: len(self.trials())
         self.run_nocturne("run", "study.yaml", "--trials", "2")
-        self.assertIn("given --trials 2; that counted for it alone, and this one goes by study.yaml: 8 trials", self.run_nocturne("plan", "study.yaml")[1])
+        self.assertIn("given --trials 2; that counted for it alone, and this one goes by study.yaml: 8 trials", " ".join(self.run_nocturne("plan", "study.yaml")[1].split()))
         self.assertNotIn(said, self.run_nocturne("run", "study.yaml", "--trials", "2")[0])  # the same command goes on
         self.assertNotIn(said, self.run_nocturne("run", "study.yaml", "--trials", "3")[0])
         self.assertEqual(searched(), 3)

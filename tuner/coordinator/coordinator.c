@@ -611,10 +611,10 @@ static void say_first(struct coordinator *c)
     const char *spent = searches ? remark_spent(s, &a) : NULL;
     const char *lapsed = searches ? remark_lapsed(s, &a) : NULL;
     if (s->rejudged) say_now(c, EVENT_NOTE, NULL, s->rejudged);
-    if (lapsed) say_now(c, EVENT_NOTE, NULL, lapsed);
     for (size_t i = 0; searches && !spent && i < s->n_priors; i++)
         if (s->prior[i].note) say_now(c, EVENT_NOTE, NULL, s->prior[i].note);
     if (spent) say_now(c, EVENT_NOTE, NULL, spent);
+    if (lapsed) say_now(c, EVENT_NOTE, NULL, lapsed);
     arena_done(&a);
 }
 

@@ -26,7 +26,7 @@ struct plan {
     int64_t left_ms;             /* until the deadline; INT64_MAX: none */
     char spent[300];             /* that its budget of trials is used up, as a run would say it; "": it is not */
     size_t n_risks;
-    char risk[PLAN_RISKS_MAX][300];
+    char risk[PLAN_RISKS_MAX][400];
 };
 
 /* `processors` of this machine, for the risk of too many slots. */
