@@ -142,6 +142,7 @@ enum status objective_parse_weights(struct objective *o, const char *text, struc
     double weight[METRICS_MAX] = {0}, sum = 0;
     size_t counting = 0;
     uint32_t named = 0; /* a bit each */
+    const char *twice = NULL;
     while (*text) {
         char name[64], number[64];
         size_t n = strcspn(text, "=,"), k = text[n] == '=' ? strcspn(text + n + 1, ",") : 0;
@@ -154,7 +155,7 @@ enum status objective_parse_weights(struct objective *o, const char *text, struc
         if (m < 0) return error_set(err, STATUS_INVALID, "weights: '%s' is not a metric of this study", name);
         if (!words_decimal(number, &w) || w < 0)
             return error_set(err, STATUS_INVALID, "weights: '%s' is not a number of 0 or more", number);
-        if (named & 1u << m) return error_set(err, STATUS_INVALID, "weights: '%s' is given twice", name);
+        if (named & 1u << m) twice = o->metric[m].name;
         named |= 1u << m;
         weight[m] = w;
         text += n + 1 + k;
@@ -167,6 +168,7 @@ enum status objective_parse_weights(struct objective *o, const char *text, struc
     bool shares = counting > 1 && isfinite(sum); /* one alone that is not 1 has forgotten the others */
     if (fabs(sum - 1) > 1e-6 && !shares)
         return error_set(err, STATUS_INVALID, "weights must sum to 1; these sum to %.6g", sum);
+    if (twice) return error_set(err, STATUS_INVALID, "weights: '%s' is given twice", twice);
     o->form = OBJECTIVE_WEIGHTS;
     for (size_t i = 0; i < o->n_metrics; i++) o->weight[i] = weight[i] / sum;
     return STATUS_OK;
