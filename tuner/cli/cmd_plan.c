@@ -215,13 +215,10 @@ static int probe(struct study *study, const struct options *o)
 /* What a run would say first. */
 static void print_notes(const struct session *s, const struct plan *p)
 {
-    struct arena a = {0};
     cli_print_changes(s);
     cli_print_rejudged(s);
     if (*p->spent) fprintf(stderr, "note: %s\n", p->spent);
-    const char *lapsed = remark_lapsed(s, &a);
-    if (lapsed) fprintf(stderr, "note: %s\n", lapsed);
-    arena_done(&a);
+    if (*p->lapsed) fprintf(stderr, "note: %s\n", p->lapsed);
 }
 
 static enum status forecast(const struct study *study, const struct options *o, struct error *err)

@@ -269,11 +269,13 @@ static void check_size(const struct session *s, long processors, struct plan *pl
 
 /* ---- the whole ---- */
 
-static void note_spent(const struct session *s, struct plan *plan)
+/* What a run would say first. */
+static void take_notes(const struct session *s, struct plan *plan)
 {
     struct arena a = {0};
-    const char *text = remark_spent(s, &a);
-    if (text) snprintf(plan->spent, sizeof plan->spent, "%s", text);
+    const char *spent = remark_spent(s, &a), *lapsed = remark_lapsed(s, &a);
+    snprintf(plan->spent, sizeof plan->spent, "%s", spent ? spent : "");
+    snprintf(plan->lapsed, sizeof plan->lapsed, "%s", lapsed ? lapsed : "");
     arena_done(&a);
 }
 
@@ -295,7 +297,7 @@ void plan_make(const struct session *s, long processors, struct plan *ret)
     size_t limit = (size_t)s->budget.trials, finished = s->tally.finished;
     if (limit) ret->searches = limit > finished ? limit - finished : pending;
     if (ret->confirms > s->tally.confirmed) ret->confirms -= s->tally.confirmed;
-    note_spent(s, ret);
+    take_notes(s, ret);
     struct sample ms = summarise(s->tally.recent_ms, recent), tokens = summarise(s->tally.recent_tokens, recent);
     if (ms.n) simulate(s, &tokens, &ms, ret);
     check_deadline(s, ret);

@@ -25,6 +25,7 @@ struct plan {
     double on_time;              /* probability that all of it ends before the deadline; NaN: no deadline, or unknown */
     int64_t left_ms;             /* until the deadline; INT64_MAX: none */
     char spent[300];             /* that its budget of trials is used up, as a run would say it; "": it is not */
+    char lapsed[400];            /* that limits of the last run's command line no longer count; "": none do */
     size_t n_risks;
     char risk[PLAN_RISKS_MAX][400];
 };
