@@ -147,6 +147,7 @@ class BothSdks(unittest.TestCase):
             t.ours.close()
             t.go()
             t.process.communicate(timeout=PATIENCE)
+            t.folder.cleanup()
             self.assertIn(t.process.returncode, (0, 1))  # no signal, no hang
 
     def test_alone_it_does_the_same(self):
