@@ -157,6 +157,19 @@ class Log(World):
         self.assertIn("trial 99", self.run_nocturne("doctor", "--rebuild", code=1)[0])
         self.assertIn("trial 99", self.run_nocturne("trials", code=1)[1])
 
+    def test_rebuild_replaces_a_state_while_others_write(self):
+        self.run_nocturne("run", "study.yaml", "--quiet")
+        with contextlib.closing(sqlite3.connect(os.path.join(self.dir, "nocturne.db"), isolation_level=None, timeout=PATIENCE)) as db:
+            db.execute("PRAGMA synchronous = OFF")
+            db.execute("CREATE TABLE of_another_program(x)")
+            db.execute("UPDATE study SET state = replace(state, '\"complete\":', '\"complete\":1')")
+            process = self.popen("doctor", "--rebuild")
+            while process.poll() is None:
+                db.execute("INSERT INTO of_another_program VALUES (1)")
+                time.sleep(0.0005)
+        self.assertIn("the kept state was wrong and has been replaced: states: ", process.communicate()[0])
+        self.assertIn("says what is shown", self.run_nocturne("doctor", "--rebuild")[0])
+
     def test_the_log_tells_what_happened(self):
         self.run_nocturne("run", "study.yaml", "--quiet")
         lines = [json.loads(line) for line in self.run_nocturne("log", "--json")[0].splitlines()]

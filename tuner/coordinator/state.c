@@ -160,7 +160,7 @@ enum status state_rebuild(struct store *store, const char *name, const struct cl
         bool behind = !x.state || (readable && seq_of(kept) < s->seq); /* a crash came before the refresh */
         if (!readable && x.state) found = must_strdup("the kept state is not JSON");
         if (readable && !behind) found = difference(kept, right, session_in_flight(s) > 0);
-        if (found || behind) {
+        if (found || (behind && !store_hold_taken(store, name))) { /* who runs it refreshes it, by what is newer */
             state_keep(s);
             st = session_flush(s, err);
         }

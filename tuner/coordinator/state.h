@@ -20,7 +20,8 @@ enum status state_load(struct store *store, const char *name, const struct clock
                        json_t **ret_state, struct error *err);
 
 /* Does the stored state say what the log says? *ret_difference (the caller's) is NULL if so; otherwise the first key
- * that differs, and the right state has been stored instead. */
+ * that differs, and the right state has been stored instead. One that is only behind is stored unless somebody runs the
+ * study. Not to be called while a statement of the store is being read: STATUS_BUSY if others write meanwhile. */
 enum status state_rebuild(struct store *store, const char *name, const struct clock *clock, char **ret_difference,
                           struct error *err);
 
