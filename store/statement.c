@@ -24,7 +24,8 @@ enum status store_failed(struct store *store, int code, struct error *err)
     case SQLITE_NOTADB:
         return error_set(err, STATUS_INVALID, "%s: not a database; choose another file with --db", file);
     default:
-        return error_set(err, status_of_errno(sqlite3_system_errno(store->db)), "%s: %s", file, sqlite3_errmsg(store->db));
+        return error_set(err, status_of_errno(sqlite3_system_errno(store->db)), "%s: %s", file,
+                         sqlite3_errmsg(store->db));
     }
 }
 
@@ -146,4 +147,24 @@ bool store_may_recover(const struct store *store)
     case SQLITE_INTERRUPT: return true;
     default: return false;
     }
+}
+
+/* ---- transactions ---- */
+
+enum status store_begin(struct store *store, struct error *err)
+{
+    bool open = !sqlite3_get_autocommit(store->db); /* the disk refused even the last rollback */
+    enum status s = open ? store_exec(store, "ROLLBACK", err) : STATUS_OK;
+    if (!s) s = store_check_ground(store, err);
+    return s ? s : store_exec(store, "BEGIN IMMEDIATE", err);
+}
+
+enum status store_commit(struct store *store, struct error *err)
+{
+    return store_exec(store, "COMMIT", err);
+}
+
+void store_rollback(struct store *store)
+{
+    if (!sqlite3_get_autocommit(store->db)) sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* store: everything Nocturne must not forget, in one SQLite file.
  *
  * The only code that knows SQL. What happens in a study is an append-only log of events; the
- * state of a study is a view of them (tuner/coordinator/session.c folds it). Rows come and go
+ * state of a study is a view of them (tuner/history/apply.c folds it). Rows come and go
  * as plain structs; text in them belongs to the caller on the way in and to the store, until
  * the callback returns, on the way out.
  *
@@ -17,6 +17,8 @@
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
+
+#include "store/optuna.h"
 
 #include "tuner/base/arena.h"
 #include "tuner/base/error.h"

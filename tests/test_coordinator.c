@@ -2,11 +2,11 @@
 
 #include "tuner/coordinator/adviser.h"
 #include "tuner/coordinator/confirm.h"
-#include "tuner/coordinator/lease.h"
+#include "tuner/history/lease.h"
 
-#include "tuner/coordinator/ledger.h"
-#include "tuner/coordinator/session.h"
-#include "tuner/coordinator/standing.h"
+#include "tuner/history/ledger.h"
+#include "tuner/history/history.h"
+#include "tuner/analysis/ranking.h"
 
 #include "surrogate/surrogate.h"
 
@@ -306,7 +306,7 @@ static void test_standing__confirmed_means_decide(void **state)
     struct standings before = standings_make(w->session, &w->study->objective, &a);
     assert_int_equal(before.winner->trial->number, 7);
     assert_int_equal(before.winner->confirmed, 0);
-    assert_int_equal(confirm_count(w->session), 8);
+    assert_int_equal(study_confirm_count(w->session->study), 8);
     size_t chosen = 0, first = w->session->n;
     assert_int_equal(confirm_step(w->session), CONFIRM_ROUND);
     assert_int_equal(w->session->n - first, 4); /* the first seed of all */

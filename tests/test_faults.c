@@ -3,8 +3,8 @@
 #include "tests/test.h"
 
 #include "tuner/coordinator/coordinator.h"
-#include "tuner/coordinator/lease.h"
-#include "tuner/coordinator/state.h"
+#include "tuner/history/lease.h"
+#include "tuner/analysis/snapshot.h"
 
 #include "tuner/base/beneath.h"
 #include "surrogate/surrogate.h"

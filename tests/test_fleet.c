@@ -2,8 +2,8 @@
  */
 #include "tests/test.h"
 
-#include "tuner/coordinator/fleet.h"
-#include "tuner/coordinator/remote.h"
+#include "tuner/execution/fleet.h"
+#include "tuner/execution/agent_message.h"
 
 #include "tuner/base/json.h"
 

@@ -1,13 +1,13 @@
 /* The state machine under random messages: late, repeated, reordered, from leases that never were. A small model of the
- * table in tuner/coordinator/README.md, written without looking at lease.c, says what must come of each. */
+ * table in tuner/history/README.md, written without looking at lease.c, says what must come of each. */
 #include "tests/test.h"
 
 #include "surrogate/surrogate.h"
 
-#include "tuner/coordinator/lease.h"
-#include "tuner/coordinator/ledger.h"
+#include "tuner/history/lease.h"
+#include "tuner/history/ledger.h"
 #include "tuner/coordinator/pause.h"
-#include "tuner/coordinator/state.h"
+#include "tuner/analysis/snapshot.h"
 
 #include "tuner/base/rng.h"
 #include "tuner/base/words.h"

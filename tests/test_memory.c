@@ -6,7 +6,7 @@
 #include "surrogate/surrogate.h"
 
 #include "tuner/coordinator/coordinator.h"
-#include "tuner/coordinator/observed.h"
+#include "tuner/history/curve.h"
 #include "tuner/coordinator/retry.h"
 
 #include <unistd.h>

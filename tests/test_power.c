@@ -5,8 +5,8 @@
 
 #include "surrogate/surrogate.h"
 
-#include "tuner/coordinator/session.h"
-#include "tuner/coordinator/state.h"
+#include "tuner/history/history.h"
+#include "tuner/analysis/snapshot.h"
 
 #include "tuner/base/rng.h"
 

@@ -3,7 +3,8 @@
 
 #include "surrogate/surrogate.h"
 
-#include "tuner/coordinator/quick.h"
+#include "tuner/history/event_fast.h"
+#include "tuner/history/history.h"
 
 #include "tuner/base/rng.h"
 

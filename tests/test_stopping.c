@@ -86,11 +86,11 @@ static void add_known(struct world *w, size_t n)
     for (size_t i = 0; i < n; i++) add_trial(w, pow(10, -2.5 + 2.5 * (double)i / (double)(n - 1)), 25, true);
 }
 
-static struct verdict judge_again(struct world *w, size_t i, const struct early_stopping *rule, long judged)
+static struct stop_decision judge_again(struct world *w, size_t i, const struct early_stopping *rule, long judged)
 {
     struct running r = {(long)i, w->config[i], &w->curve[i], rule, judged};
     struct forecast *x = NULL;
-    struct verdict v;
+    struct stop_decision v;
     struct error err;
     enum status s = forecast_make(w->forecaster, &w->evidence, &r, &x, &err);
     pruner_judge(w->study, &w->evidence, &r, s ? NULL : x, &v);
@@ -99,7 +99,7 @@ static struct verdict judge_again(struct world *w, size_t i, const struct early_
     return v;
 }
 
-static struct verdict judge(struct world *w, size_t i, const struct early_stopping *rule)
+static struct stop_decision judge(struct world *w, size_t i, const struct early_stopping *rule)
 {
     return judge_again(w, i, rule, 0);
 }
@@ -215,7 +215,7 @@ static void test_forecast__intervals_cover(void **state)
     add_known(w, 12);
     for (double x = -2.4; x < 0; x += 0.06, n++) {
         struct forecast *f = NULL;
-        struct outcome out[FORECAST_DRAWS];
+        struct forecast_end out[FORECAST_DRAWS];
         struct error err;
         struct rng rng = rng_derive(11, "truth", n);
         double rate = pow(10, x), truth = 0, low = 1, high = 0;
@@ -249,7 +249,7 @@ static void test_pruner__stops_the_hopeless_and_spares_the_hopeful(void **state)
     add_trial(w, 0.0013, 4, false);
     add_trial(w, 0.3, 4, false);
     struct rng none = rng_derive(0, "none", 0);
-    struct verdict v = judge(w, bad, NULL);
+    struct stop_decision v = judge(w, bad, NULL);
     assert_true(v.stop);
     assert_true(v.chance < 0.1);
     assert_near(v.target, w->evidence.target, 0);
@@ -290,7 +290,7 @@ static void test_pruner__asha_and_median(void **state)
         add_known(w, 12);
         add_trial(w, 0.0013, 3, false);
         add_trial(w, 1.0, 3, false);
-        struct verdict bad = judge(w, 12, NULL), good = judge(w, 13, NULL);
+        struct stop_decision bad = judge(w, 12, NULL), good = judge(w, 13, NULL);
         assert_int_equal(bad.stop, k < 2);
         assert_false(good.stop);
         if (k == 0) assert_contains(bad.why, "asha: ");
@@ -342,7 +342,7 @@ static void test_forecast__odd_curves(void **state)
         w->trial[i] = (struct evidence_trial){(long)i, w->config[i], &w->curve[i], NULL};
         for (long s = 0; s < 4; s++)
             report(w, i, s, odd[k][s], k == 4 ? 1e-3 * (double)(s + 1) : 1e12 * (double)(s + 1));
-        struct verdict v = judge(w, i, NULL);
+        struct stop_decision v = judge(w, i, NULL);
         assert_true(isnan(v.chance) || (v.chance >= 0 && v.chance <= 1));
         for (size_t m = 0; m < 2; m++)
             assert_true(isnan(v.spread[m]) || (isfinite(v.spread[m]) && isfinite(v.expected[m])));

@@ -1,7 +1,7 @@
 /* Differences with their intervals, beside scipy's; margins; and the words, by the rule of each. */
 #include "tests/test.h"
 
-#include "tuner/coordinator/verdict.h"
+#include "tuner/analysis/verdict.h"
 
 static struct objective em_and_tokens(void)
 {

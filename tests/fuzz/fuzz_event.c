@@ -1,7 +1,7 @@
 /* libFuzzer: any bytes as the event log of a study: a kind and a body a line. Whatever both readers understand they
  * must understand alike, and the fold refuses what is not legal. */
-#include "tuner/coordinator/fold.h"
-#include "tuner/coordinator/quick.h"
+#include "tuner/history/apply.h"
+#include "tuner/history/event_fast.h"
 
 #include <math.h>
 #include <string.h>

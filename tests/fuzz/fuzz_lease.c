@@ -4,7 +4,7 @@
  *     build/fuzz/bin/fuzz_lease -max_total_time=60 tests/fuzz/corpus/lease
  */
 #include "tuner/agent/work.h"
-#include "tuner/coordinator/remote.h"
+#include "tuner/execution/agent_message.h"
 
 #include "tuner/base/json.h"
 

@@ -1,5 +1,5 @@
 /* libFuzzer: any bytes as a CSV table to import. */
-#include "tuner/coordinator/import.h"
+#include "tuner/import/import.h"
 
 #include <string.h>
 

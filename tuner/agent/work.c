@@ -2,14 +2,14 @@
 
 #include "tuner/agent/aside.h"
 
-#include "tuner/coordinator/launch.h"
-
 #include "tuner/base/beneath.h"
 #include "tuner/base/clock.h"
 #include "tuner/base/digest.h"
 #include "tuner/base/host.h"
 #include "tuner/base/json.h"
 #include "tuner/base/redact.h"
+
+#include "tuner/execution/execution.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -46,7 +46,7 @@ struct work {
     char *study_name, *definition, *dir;
     json_t *params, *resume;
     double config[SPACE_PARAMS_MAX];
-    struct trial trial;
+    struct attempt_spec spec;
     struct job *job;
     struct inquiry *inquiry; /* of the checkpoint */
     char *checkpoint;        /* its path here */
@@ -70,13 +70,13 @@ static int64_t now_ms(void)
 static void count_again(struct crew *c)
 {
     for (struct work *w = c->work; w; w = w->next)
-        w->reports -= (long)outbox_thinned(c->outbox, w->study_name, w->trial.lease);
+        w->reports -= (long)outbox_thinned(c->outbox, w->study_name, w->spec.lease);
 }
 
 static void say_body(struct work *w, const char *key, json_t *body, bool sync)
 {
-    json_t *line = json_pack("{s:s, s:I, s:I, s:o}", "study", w->study_name, "trial", (json_int_t)w->trial.number,
-                             "lease", (json_int_t)w->trial.lease, key, body);
+    json_t *line = json_pack("{s:s, s:I, s:I, s:o}", "study", w->study_name, "trial", (json_int_t)w->spec.trial,
+                             "lease", (json_int_t)w->spec.lease, key, body);
     if (!w->fenced && line && outbox_add(w->crew->outbox, line, sync)) count_again(w->crew);
     json_decref(line);
 }
@@ -140,7 +140,7 @@ static void end(struct work *w, enum job_end how, const json_t *metrics, const c
     say_body(w, "end", body, true);
     if (!w->fenced) { /* held until it is said */
         json_t *lease =
-            json_pack("{s:s, s:I, s:s}", "study", w->study_name, "lease", (json_int_t)w->trial.lease, "dir", w->dir);
+            json_pack("{s:s, s:I, s:s}", "study", w->study_name, "lease", (json_int_t)w->spec.lease, "dir", w->dir);
         json_array_append_new(c->ended, lease);
     } else
         workers_remove_folder(w->dir);
@@ -184,7 +184,7 @@ static void say_refused(struct work *w, const char *what, const char *path)
         arena_printf(&a,
                      "trial %ld of study %s: the %s '%.200s' stays here: it is no regular file with content in "
                      "its own folder NOCTURNE_DIR",
-                     w->trial.number, w->study_name, what, path);
+                     w->spec.trial, w->study_name, what, path);
     redact(text, strlen(text));
     w->crew->options.say(w->crew->options.say_data, text);
     arena_done(&a);
@@ -262,7 +262,7 @@ static void start(struct work *w)
     struct crew *c = w->crew;
     struct error err;
     w->killed = host_memory_kills();
-    if (launch(c->workers, w->study, &w->trial, w->dir, w->checkpoint, c->options.gpus, &handler, w, &w->job, &err)) {
+    if (launch(c->workers, w->study, &w->spec, w->dir, w->checkpoint, c->options.gpus, &handler, w, &w->job, &err)) {
         bool faulty = err.status == STATUS_INVALID; /* the study, not this machine */
         if (!faulty) could_not_start(c);
         c->options.say(c->options.say_data, err.text);
@@ -383,13 +383,13 @@ void crew_take(struct crew *c, const json_t *assignment)
     w->definition = must_strdup(definition);
     w->params = json_incref((json_t *)params);
     w->resume = json_incref(json_object_get(assignment, "resume"));
-    w->trial = (struct trial){.number = (long)json_integer_value(json_object_get(assignment, "trial")),
-                              .attempts = (long)json_integer_value(json_object_get(assignment, "attempt")),
-                              .lease = json_integer_value(json_object_get(assignment, "lease")),
-                              .seed = (uint64_t)json_integer_value(json_object_get(assignment, "seed")),
-                              .config = w->config};
-    w->dir = must_strdup(
-        arena_printf(&a, "%s/trials/%s/%04ld.%ld", c->options.dir, study, w->trial.number, w->trial.attempts));
+    w->spec = (struct attempt_spec){.trial = (long)json_integer_value(json_object_get(assignment, "trial")),
+                                    .attempt = (long)json_integer_value(json_object_get(assignment, "attempt")),
+                                    .lease = json_integer_value(json_object_get(assignment, "lease")),
+                                    .seed = (uint64_t)json_integer_value(json_object_get(assignment, "seed")),
+                                    .config = w->config};
+    w->dir =
+        must_strdup(arena_printf(&a, "%s/trials/%s/%04ld.%ld", c->options.dir, study, w->spec.trial, w->spec.attempt));
     arena_done(&a);
     if (c->stopping)
         end(w, JOB_STOPPED, NULL, "the agent was stopped", 0, false);
@@ -404,7 +404,7 @@ static struct work *find(const struct crew *c, const json_t *about)
     const char *study = json_string_value(json_object_get(about, "study"));
     json_int_t lease = json_integer_value(json_object_get(about, "lease"));
     struct work *w = c->work;
-    while (w && !(study && strcmp(w->study_name, study) == 0 && w->trial.lease == lease)) w = w->next;
+    while (w && !(study && strcmp(w->study_name, study) == 0 && w->spec.lease == lease)) w = w->next;
     return w;
 }
 
@@ -529,7 +529,7 @@ json_t *crew_held(const struct crew *c)
     for (const struct work *w = c->work; w; w = w->next)
         if (!w->fenced)
             json_array_append_new(out,
-                                  json_pack("{s:s, s:I}", "study", w->study_name, "lease", (json_int_t)w->trial.lease));
+                                  json_pack("{s:s, s:I}", "study", w->study_name, "lease", (json_int_t)w->spec.lease));
     return out;
 }
 

@@ -2,7 +2,7 @@
 #ifndef TUNER_CLI_CLI_H
 #define TUNER_CLI_CLI_H
 
-#include "tuner/coordinator/session.h"
+#include "tuner/history/history.h"
 
 #include <argp.h>
 #include <stdbool.h>

@@ -1,10 +1,10 @@
 #include "tuner/cli/cli.h"
 
-#include "tuner/coordinator/adviser.h"
-#include "tuner/coordinator/state.h"
-#include "tuner/coordinator/warm_start.h"
-
 #include "tuner/base/json.h"
+
+#include "tuner/analysis/analysis.h"
+#include "tuner/coordinator/coordinator.h"
+#include "tuner/history/history.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 #include "tuner/cli/cli.h"
 
-#include "tuner/coordinator/comparison.h"
+#include "tuner/analysis/analysis.h"
 #include "tuner/report/report.h"
 
 struct options {

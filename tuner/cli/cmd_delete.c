@@ -1,6 +1,6 @@
 #include "tuner/cli/cli.h"
 
-#include "tuner/coordinator/run.h"
+#include "tuner/coordinator/coordinator.h"
 
 #include "workers/workers.h"
 

@@ -1,12 +1,11 @@
 #include "tuner/cli/cli.h"
 
-#include "tuner/coordinator/run.h"
-
-#include "tuner/coordinator/state.h"
-
 #include "tuner/base/beneath.h"
 #include "tuner/base/json.h"
 #include "tuner/base/words.h"
+
+#include "tuner/analysis/analysis.h"
+#include "tuner/coordinator/coordinator.h"
 
 #include "workers/workers.h"
 

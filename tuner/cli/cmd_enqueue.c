@@ -1,9 +1,9 @@
 #include "tuner/cli/cli.h"
 
-#include "tuner/coordinator/state.h"
-
 #include "tuner/base/json.h"
 #include "tuner/base/words.h"
+
+#include "tuner/analysis/analysis.h"
 
 #include <math.h>
 #include <stdio.h>

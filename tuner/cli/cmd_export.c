@@ -1,6 +1,6 @@
 #include "tuner/cli/cli.h"
 
-#include "tuner/coordinator/state.h"
+#include "tuner/analysis/analysis.h"
 #include "tuner/report/report.h"
 
 #include <errno.h>

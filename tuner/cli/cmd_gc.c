@@ -1,11 +1,11 @@
 #include "tuner/cli/cli.h"
 
-#include "tuner/coordinator/keep.h"
-#include "tuner/coordinator/run.h"
-
 #include "tuner/base/beneath.h"
 #include "tuner/base/plain.h"
 #include "tuner/base/words.h"
+
+#include "tuner/analysis/analysis.h"
+#include "tuner/coordinator/coordinator.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -169,8 +169,8 @@ static void print(const struct sweep *w, const char *study)
     json_t *path;
     if (w->n)
         printf("study %s: %s %zu folder%s of %zu trial%s, %.1f MiB", study,
-               w->options->dry ? "would remove" : "removed", w->n, words_s(w->n), w->trials,
-               words_s(w->trials), (double)w->bytes / (1 << 20));
+               w->options->dry ? "would remove" : "removed", w->n, words_s(w->n), w->trials, words_s(w->trials),
+               (double)w->bytes / (1 << 20));
     else
         printf("study %s: nothing to remove", study);
     if (*kept) printf("; kept those of %zu trial%s (%s)", n_kept, words_s(n_kept), kept);

@@ -1,9 +1,9 @@
 #include "tuner/cli/cli.h"
 
-#include "tuner/coordinator/import.h"
-#include "tuner/coordinator/state.h"
-
 #include "tuner/base/words.h"
+
+#include "tuner/analysis/analysis.h"
+#include "tuner/import/import.h"
 
 #include <errno.h>
 #include <stdio.h>

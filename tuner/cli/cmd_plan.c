@@ -1,14 +1,13 @@
 #include "tuner/cli/cli.h"
 
-#include "tuner/coordinator/run.h"
-
-#include "tuner/coordinator/plan.h"
-#include "tuner/coordinator/wiring.h"
-
 #include "tuner/base/json.h"
 #include "tuner/base/plain.h"
 #include "tuner/base/width.h"
 #include "tuner/base/words.h"
+
+#include "tuner/analysis/analysis.h"
+#include "tuner/coordinator/coordinator.h"
+#include "tuner/execution/execution.h"
 
 #include <math.h>
 #include <stdio.h>

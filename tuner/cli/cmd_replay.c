@@ -1,6 +1,6 @@
 #include "tuner/cli/cli.h"
 
-#include "tuner/coordinator/replay.h"
+#include "tuner/analysis/analysis.h"
 
 #include <stdio.h>
 #include <unistd.h>

@@ -1,10 +1,10 @@
 #include "tuner/cli/cli.h"
 
-#include "tuner/coordinator/retry.h"
-#include "tuner/coordinator/state.h"
-
 #include "tuner/base/json.h"
 #include "tuner/base/words.h"
+
+#include "tuner/analysis/analysis.h"
+#include "tuner/coordinator/coordinator.h"
 
 #include <stdio.h>
 #include <stdlib.h>

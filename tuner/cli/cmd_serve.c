@@ -1,10 +1,9 @@
 #include "tuner/cli/cli.h"
 
-#include "tuner/coordinator/run.h"
-#include "tuner/service/auth.h"
-#include "tuner/service/service.h"
-
 #include "tuner/base/words.h"
+
+#include "tuner/coordinator/coordinator.h"
+#include "tuner/service/service.h"
 
 #include <signal.h>
 #include <stdio.h>

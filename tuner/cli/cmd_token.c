@@ -1,6 +1,6 @@
 #include "tuner/cli/cli.h"
 
-#include "tuner/service/auth.h"
+#include "tuner/service/service.h"
 
 #include "tuner/base/plain.h"
 #include "tuner/base/width.h"

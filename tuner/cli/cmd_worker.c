@@ -1,12 +1,13 @@
 #include "tuner/cli/cli.h"
 
-#include "tuner/agent/agent.h"
-#include "tuner/coordinator/fleet.h"
-#include "tuner/coordinator/run.h"
-#include "workers/workers.h"
-
 #include "tuner/base/host.h"
 #include "tuner/base/words.h"
+
+#include "tuner/agent/agent.h"
+#include "tuner/coordinator/coordinator.h"
+#include "tuner/execution/execution.h"
+
+#include "workers/workers.h"
 
 #include <errno.h>
 #include <signal.h>

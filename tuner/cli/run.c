@@ -1,15 +1,14 @@
 /* What run and resume share: from a study to its end. */
 #include "tuner/cli/cli.h"
 
-#include "tuner/coordinator/comparison.h"
-#include "tuner/coordinator/population.h"
-#include "tuner/coordinator/run.h"
-#include "tuner/coordinator/wiring.h"
-#include "tuner/report/report.h"
-
 #include "tuner/base/json.h"
 #include "tuner/base/plain.h"
 #include "tuner/base/words.h"
+
+#include "tuner/analysis/analysis.h"
+#include "tuner/coordinator/coordinator.h"
+#include "tuner/execution/execution.h"
+#include "tuner/report/report.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -129,7 +128,7 @@ static enum progress_mode mode_of(const struct run_options *o)
 }
 
 /* What the loop's callbacks need. */
-struct running {
+struct own_run {
     struct progress *progress;
     struct run *run;
     uv_signal_t interrupt, terminate;
@@ -140,12 +139,12 @@ struct running {
 
 static void on_event(void *data, enum coordinator_event event, const struct trial *trial, const char *text)
 {
-    progress_event(((struct running *)data)->progress, event, trial, text);
+    progress_event(((struct own_run *)data)->progress, event, trial, text);
 }
 
 static void on_ended(void *data, enum coordinator_end end, enum status status, const struct error *err)
 {
-    struct running *x = data;
+    struct own_run *x = data;
     x->end = end;
     x->status = status;
     x->err = *err;
@@ -155,7 +154,7 @@ static void on_ended(void *data, enum coordinator_end end, enum status status, c
 
 static void on_signal(uv_signal_t *handle, int number)
 {
-    struct running *x = handle->data;
+    struct own_run *x = handle->data;
     (void)number;
     coordinator_stop(x->run->coordinator);
 }
@@ -163,7 +162,7 @@ static void on_signal(uv_signal_t *handle, int number)
 static enum status coordinate(struct run *run, const struct run_options *o, const char *guard, const char *files,
                               const struct gpus *gpus, enum coordinator_end *ret_end, struct error *err)
 {
-    struct running x = {.run = run, .progress = progress_create(stdout, mode_of(o), run->session)};
+    struct own_run x = {.run = run, .progress = progress_create(stdout, mode_of(o), run->session)};
     struct coordinator_options options = {.slots = run->session->slots,
                                           .gpus = gpus,
                                           .guard = guard,

@@ -1,11 +1,12 @@
 #include "tuner/coordinator/adviser.h"
 
-#include "tuner/coordinator/lease.h"
-#include "tuner/coordinator/overseer.h"
-#include "tuner/coordinator/standing.h"
+#include "tuner/coordinator/monitor.h"
 #include "tuner/coordinator/tell.h"
 
 #include "tuner/base/json.h"
+
+#include "tuner/analysis/analysis.h"
+#include "tuner/history/history.h"
 
 #include <math.h>
 #include <stdlib.h>

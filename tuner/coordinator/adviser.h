@@ -2,7 +2,7 @@
 #ifndef TUNER_COORDINATOR_ADVISER_H
 #define TUNER_COORDINATOR_ADVISER_H
 
-#include "tuner/coordinator/session.h"
+#include "tuner/history/history.h"
 
 struct adviser;
 

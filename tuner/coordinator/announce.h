@@ -2,7 +2,9 @@
 #ifndef TUNER_COORDINATOR_ANNOUNCE_H
 #define TUNER_COORDINATOR_ANNOUNCE_H
 
-#include "tuner/coordinator/coordinator.h"
+#include "tuner/coordinator/news.h"
+
+#include "tuner/history/history.h"
 
 struct announcement;
 

@@ -1,27 +1,20 @@
 #include "tuner/coordinator/confirm.h"
 
-#include "tuner/coordinator/front.h"
 #include "tuner/coordinator/population.h"
-#include "tuner/coordinator/standing.h"
 
 #include "tuner/base/rng.h"
 
+#include "tuner/analysis/analysis.h"
+
 #include <math.h>
 #include <stdlib.h>
-
-size_t confirm_count(const struct session *s)
-{
-    const struct study *study = s->study;
-    size_t fixed = (study->baseline != NULL) + study->n_references;
-    if (study->confirm_top == 0 || study->confirm_seeds == 0) return 0;
-    return ((size_t)study->confirm_top + fixed) * (size_t)study->confirm_seeds;
-}
 
 enum { ROUNDS_MAX = 3 };
 
 size_t confirm_due(const struct session *s)
 {
-    size_t all = confirm_count(s), winners = (size_t)s->study->confirm_top * (size_t)s->study->confirm_seeds;
+    size_t all = study_confirm_count(s->study),
+           winners = (size_t)s->study->confirm_top * (size_t)s->study->confirm_seeds;
     return all && s->tally.confirmed ? winners : all;
 }
 
@@ -312,7 +305,7 @@ static size_t begin_round(struct session *s, const struct shown *shown)
 
 enum confirm_step confirm_step(struct session *s)
 {
-    if (confirm_count(s) == 0) return CONFIRM_OVER;
+    if (study_confirm_count(s->study) == 0) return CONFIRM_OVER;
     enum confirm_step step = go_on(s);
     if (step == CONFIRM_SEEDS || step == CONFIRM_WAITS) return step;
     if (session_count(s, TRIAL_QUEUED) + session_in_flight(s) > 0) return CONFIRM_WAITS;

@@ -2,10 +2,7 @@
 #ifndef TUNER_COORDINATOR_CONFIRM_H
 #define TUNER_COORDINATOR_CONFIRM_H
 
-#include "tuner/coordinator/session.h"
-
-/* How many trials a full confirmation runs; 0 if it is switched off. */
-size_t confirm_count(const struct session *s);
+#include "tuner/history/history.h"
 
 /* How many the next confirmation runs: the baseline and the references need no second one. */
 size_t confirm_due(const struct session *s);

@@ -4,7 +4,7 @@
 #ifndef TUNER_COORDINATOR_FAILURE_H
 #define TUNER_COORDINATOR_FAILURE_H
 
-#include "tuner/coordinator/session.h"
+#include "tuner/history/history.h"
 
 enum { ALIKE_MAX = 3 };
 

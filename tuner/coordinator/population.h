@@ -9,7 +9,7 @@
 #ifndef TUNER_COORDINATOR_POPULATION_H
 #define TUNER_COORDINATOR_POPULATION_H
 
-#include "tuner/coordinator/session.h"
+#include "tuner/history/history.h"
 
 enum population_state {
     POPULATION_WAITS, /* for trials that run */
@@ -24,17 +24,5 @@ enum status population_step(struct session *s, bool fits, enum population_state 
 /* Without clones: a member has reported. If an interval has ended and it is among the worst quarter, it gets new
  * settings: an event, and true; they are the last step of its course. */
 bool population_steer(struct session *s, struct trial *t);
-
-/* The schedule that led to a trial, from its first ancestor on, to be run again as a whole: its own settings are in
- * *ret_config, in the arena. */
-struct course population_lineage(const struct session *s, const struct trial *t, struct arena *arena,
-                                 const double **ret_config);
-
-/* The same as JSON: {"until", "steps": [{"from", "trial", "params"}]}, the first step from 0; the caller owns it. */
-json_t *population_schedule_json(const struct session *s, const struct trial *t);
-
-/* Reads that, or an object that has it under "schedule". Both in the arena. */
-enum status population_parse(const struct session *s, const json_t *object, struct arena *arena,
-                             const double **ret_config, struct course *ret, struct error *err);
 
 #endif

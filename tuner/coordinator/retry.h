@@ -9,7 +9,7 @@
 #ifndef TUNER_COORDINATOR_RETRY_H
 #define TUNER_COORDINATOR_RETRY_H
 
-#include "tuner/coordinator/session.h"
+#include "tuner/history/history.h"
 
 /* Only what failed is, and a baseline that has no result, whatever its state. STATUS_CONFLICT: not this one. */
 enum status retry_trial(struct session *s, struct trial *t, struct error *err);

@@ -1,15 +1,14 @@
 #include "tuner/coordinator/slot.h"
 
-#include "tuner/coordinator/asking.h"
+#include "tuner/coordinator/ask_queue.h"
 #include "tuner/coordinator/attempt.h"
-#include "tuner/coordinator/fleet.h"
-#include "tuner/coordinator/launch.h"
-#include "tuner/coordinator/lease.h"
-#include "tuner/coordinator/observed.h"
 #include "tuner/coordinator/population.h"
 
-#include "tuner/base/json.h"
 #include "tuner/base/host.h"
+#include "tuner/base/json.h"
+
+#include "tuner/execution/execution.h"
+#include "tuner/history/history.h"
 
 #include <signal.h>
 
@@ -176,7 +175,8 @@ void slot_hears_policy(struct slot *slot, const json_t *policy)
 
 char *slot_folder(const struct slot *slot, struct arena *arena)
 {
-    return launch_folder(slot->home->files, slot->home->session->study, slot->trial, slot->trial->attempts, arena);
+    return launch_folder(slot->home->files, slot->home->session->study, slot->trial->number, slot->trial->attempts,
+                         arena);
 }
 
 void slot_hears_checkpoint(struct slot *slot, long step, const char *path)
@@ -254,7 +254,7 @@ static enum status lease(struct slot *slot, struct trial *t, struct error *err)
     struct session *s = slot->home->session;
     struct arena a = {0};
     struct holder holder = {0};
-    const char *dir = launch_folder(slot->home->files, s->study, t, t->attempts + 1, &a);
+    const char *dir = launch_folder(slot->home->files, s->study, t->number, t->attempts + 1, &a);
     enum status st = STATUS_OK;
     switch (slot->place) {
     case PLACE_HERE: st = session_lease(s, t, dir, 0, err); break;
@@ -329,11 +329,18 @@ static void end_unstarted(struct slot *slot, const struct error *why)
     slot_hears_end(slot, &outcome, false);
 }
 
+static struct attempt_spec spec_of(const struct trial *t)
+{
+    return (struct attempt_spec){
+        .trial = t->number, .attempt = t->attempts, .lease = t->lease, .seed = t->seed, .config = t->config};
+}
+
 static void start_here(struct slot *slot, const char *dir, const char *resume, double cost)
 {
     struct trial *t = slot->trial;
+    const struct attempt_spec spec = spec_of(t);
     struct error err;
-    if (launch(slot->home->workers, slot->home->session->study, t, dir, resume, slot->home->gpus, &handler, slot,
+    if (launch(slot->home->workers, slot->home->session->study, &spec, dir, resume, slot->home->gpus, &handler, slot,
                &slot->job, &err)) {
         if (err.status == STATUS_INVALID)
             end_unstarted(slot, &err);
@@ -351,7 +358,8 @@ static void start_here(struct slot *slot, const char *dir, const char *resume, d
 /* It is running when the agent says so. */
 static void start_there(struct slot *slot, const char *resume, double cost)
 {
-    json_t *assignment = launch_assignment(slot->home->session->study, slot->trial, resume, cost);
+    const struct attempt_spec spec = spec_of(slot->trial);
+    json_t *assignment = launch_assignment(slot->home->session->study, &spec, resume, cost);
     const struct slot_home *home = slot->home;
     if (home->definition)
         json_object_set_new(assignment, "definition", json_string(home->definition(home->definition_data)));

@@ -10,10 +10,11 @@
 #ifndef TUNER_COORDINATOR_SLOT_H
 #define TUNER_COORDINATOR_SLOT_H
 
-#include "tuner/coordinator/coordinator.h"
-#include "tuner/coordinator/fleet.h"
-#include "tuner/coordinator/overseer.h"
+#include "tuner/coordinator/monitor.h"
+#include "tuner/coordinator/news.h"
 #include "tuner/coordinator/pause.h"
+
+#include "tuner/execution/execution.h"
 
 #include "workers/workers.h"
 

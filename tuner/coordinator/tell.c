@@ -1,9 +1,9 @@
 #include "tuner/coordinator/tell.h"
 
-#include "tuner/coordinator/observed.h"
-
 #include "tuner/base/metrics.h"
 #include "tuner/base/words.h"
+
+#include "tuner/history/history.h"
 
 #include <math.h>
 

@@ -9,7 +9,7 @@
 #ifndef TUNER_COORDINATOR_TELL_H
 #define TUNER_COORDINATOR_TELL_H
 
-#include "tuner/coordinator/lease.h"
+#include "tuner/history/history.h"
 
 /* How a trial has ended; points into the message. */
 struct tale {

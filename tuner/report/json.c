@@ -1,7 +1,8 @@
 #include "tuner/report/report.h"
 
-#include "tuner/coordinator/comparison.h"
 #include "tuner/base/json.h"
+
+#include "tuner/analysis/analysis.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,13 +1,12 @@
 #include "tuner/report/report.h"
-
 #include "tuner/report/screen.h"
-
-#include "tuner/coordinator/confirm.h"
 
 #include "tuner/base/json.h"
 #include "tuner/base/plain.h"
 #include "tuner/base/width.h"
 #include "tuner/base/words.h"
+
+#include "tuner/coordinator/coordinator.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -136,7 +135,7 @@ static const char *metrics_text(const struct session *s, const double *value, bo
 static void draw_bar(struct progress *p, struct arena *a)
 {
     const struct session *s = p->s;
-    size_t confirms = confirm_count(s), done = s->tally.finished + s->tally.confirmed;
+    size_t confirms = study_confirm_count(s->study), done = s->tally.finished + s->tally.confirmed;
     char tokens[40], eta[40];
     const char *bar = "", *tail = "";
     if (s->budget.trials) {

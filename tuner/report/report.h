@@ -2,8 +2,8 @@
 #ifndef TUNER_REPORT_REPORT_H
 #define TUNER_REPORT_REPORT_H
 
+#include "tuner/analysis/analysis.h"
 #include "tuner/coordinator/coordinator.h"
-#include "tuner/coordinator/stops.h"
 
 #include <stdio.h>
 

@@ -6,9 +6,9 @@
 #ifndef TUNER_REPORT_SCREEN_H
 #define TUNER_REPORT_SCREEN_H
 
-#include "tuner/coordinator/session.h"
-
 #include "tuner/base/arena.h"
+
+#include "tuner/history/history.h"
 
 #include <stdio.h>
 

@@ -26,6 +26,25 @@ struct forecast {
 
 /* ---- futures ---- */
 
+struct forecaster *forecaster_create(const struct study *study, uint64_t seed)
+{
+    struct forecaster *f = must_alloc(1, sizeof *f);
+    f->study = study;
+    f->seed = seed;
+    f->status = encoding_make(&study->space, &f->arena, &f->encoding, &f->err);
+    for (size_t i = 0; i < study->space.n; i++)
+        f->inert[i] =
+            strcmp(study->space.param[i].name, "patience") == 0 || strcmp(study->space.param[i].name, "threshold") == 0;
+    return f;
+}
+
+void forecaster_free(struct forecaster *f)
+{
+    if (!f) return;
+    arena_done(&f->arena);
+    free(f);
+}
+
 /* The value at a cost between nodes that are evenly spaced in its logarithm. */
 static double between(const double *node, size_t draw, double position)
 {
@@ -225,9 +244,9 @@ static double better_of(enum goal goal, double a, double b)
     return isnan(a) || goal * b > goal * a ? b : a;
 }
 
-static struct outcome end_of(const struct forecast *x, size_t draw, const struct early_stopping *given)
+static struct forecast_end end_of(const struct forecast *x, size_t draw, const struct early_stopping *given)
 {
-    struct outcome out = {.cost = x->horizon};
+    struct forecast_end out = {.cost = x->horizon};
     struct early_stopping rule = {0};
     double best[METRICS_MAX], last[METRICS_MAX];
     memcpy(best, x->so_far, sizeof best);
@@ -252,7 +271,8 @@ static struct outcome end_of(const struct forecast *x, size_t draw, const struct
     return out;
 }
 
-void forecast_outcomes(const struct forecast *x, const struct early_stopping *rule, struct outcome ret[FORECAST_DRAWS])
+void forecast_outcomes(const struct forecast *x, const struct early_stopping *rule,
+                       struct forecast_end ret[FORECAST_DRAWS])
 {
     for (size_t k = 0; k < FORECAST_DRAWS; k++) ret[k] = end_of(x, k, rule);
 }

@@ -15,39 +15,13 @@
 #ifndef TUNER_SEARCH_FORECAST_H
 #define TUNER_SEARCH_FORECAST_H
 
-#include "tuner/search/learning_curve.h"
+#include "tuner/search/evidence.h"
 
 #include "tuner/study/study.h"
 
 #include <stdint.h>
 
 enum { FORECAST_DRAWS = 64, FORECAST_NEAREST = 5, FORECAST_FROM = 2 };
-
-struct evidence_trial {
-    long number;
-    const double *config;               /* space.n */
-    const struct learning_curve *curve; /* at least one point */
-    const double *result;               /* n_metrics; complete trials; else NULL */
-};
-
-/* What is known when a trial is judged. */
-struct evidence {
-    size_t n; /* trials with a curve */
-    const struct evidence_trial *trial;
-    const double *baseline; /* n_metrics; NULL: unknown */
-    double best_utility;    /* of the incumbent; −HUGE_VAL: none is feasible yet */
-    double target;          /* the utility that makes a trial useful; −HUGE_VAL: none is feasible yet */
-    size_t n_front;         /* pareto: the trials on the front */
-    const double *front;    /* n_front × n_metrics */
-};
-
-struct running {
-    long number;
-    const double *config;
-    const struct learning_curve *curve;
-    const struct early_stopping *rule; /* how it ends by itself; NULL: nobody knows */
-    long judged;                       /* reports in its curve when it was judged before */
-};
 
 struct forecaster;
 /* Keeps fitted hyperparameters between forecasts. One thread at a time. `study` must outlive it. */
@@ -62,13 +36,14 @@ enum status forecast_make(struct forecaster *f, const struct evidence *evidence,
 void forecast_free(struct forecast *x);
 
 /* How one future ends. */
-struct outcome {
+struct forecast_end {
     double cost;               /* when; in units of the curve */
     double value[METRICS_MAX]; /* of the metrics that matter, as a result; others NaN */
 };
 
 /* The ends of FORECAST_DRAWS futures under a stopping rule; NULL: as other trials have ended. */
-void forecast_outcomes(const struct forecast *x, const struct early_stopping *rule, struct outcome ret[FORECAST_DRAWS]);
+void forecast_outcomes(const struct forecast *x, const struct early_stopping *rule,
+                       struct forecast_end ret[FORECAST_DRAWS]);
 
 /* Standard deviation of one evaluation of a metric around its smooth curve, at the trial's present level. */
 double forecast_noise(const struct forecast *x, size_t metric);

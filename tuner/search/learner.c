@@ -6,25 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PART = 16 };
-
-size_t learner_fit_point(const double *y, size_t n)
-{
-    size_t fit = 1;
-    double lo = y[0], hi = y[0], fitted_lo = y[0], fitted_hi = y[0];
-    for (size_t i = 1; i < n; i++) {
-        double range = fitted_hi - fitted_lo;
-        lo = fmin(lo, y[i]);
-        hi = fmax(hi, y[i]);
-        bool outlier = hi - fitted_hi > range || fitted_lo - lo > range;
-        if (i < fit + fit / PART && !outlier) continue;
-        fit = i + 1;
-        fitted_lo = lo;
-        fitted_hi = hi;
-    }
-    return fit;
-}
-
 void learner_done(struct learner *l)
 {
     gp_free(l->gp);
@@ -63,7 +44,7 @@ static void remember(struct learner *l, const struct rows *r)
 enum status learner_update(struct learner *l, const struct rows *r, const struct dimension *dim, warp_fn *warp,
                            const void *warp_data, uint64_t seed, struct error *err)
 {
-    size_t fit_at = learner_fit_point(r->y, r->n);
+    size_t fit_at = rows_fit_point(r->y, r->n);
     double *y = must_alloc(r->n, sizeof *y);
     enum status s = STATUS_OK;
     if (!still_fits(l, r, fit_at)) {

@@ -25,7 +25,4 @@ enum status learner_update(struct learner *l, const struct rows *rows, const str
                            const void *warp_data, uint64_t seed, struct error *err);
 void learner_done(struct learner *l);
 
-/* The number of rows at which the last fit for n ≥ 1 rows took place. */
-size_t learner_fit_point(const double *y, size_t n);
-
 #endif

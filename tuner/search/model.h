@@ -11,7 +11,7 @@
 #include "tuner/search/encode.h"
 #include "tuner/search/learner.h"
 #include "tuner/search/region.h"
-#include "tuner/search/search.h"
+#include "tuner/search/observations.h"
 #include "tuner/search/transfer.h"
 
 enum {

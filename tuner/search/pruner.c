@@ -35,10 +35,10 @@ static double median(double *v, size_t n)
 }
 
 static void judge_future(const struct study *study, const struct evidence *e, const struct running *r,
-                         const struct forecast *x, struct verdict *ret)
+                         const struct forecast *x, struct stop_decision *ret)
 {
     const struct objective *o = &study->objective;
-    struct outcome out[FORECAST_DRAWS];
+    struct forecast_end out[FORECAST_DRAWS];
     size_t useful = 0;
     forecast_outcomes(x, r->rule, out);
     for (size_t k = 0; k < FORECAST_DRAWS; k++) useful += is_useful(o, e, out[k].value);
@@ -68,7 +68,7 @@ static double utility_at(const struct study *study, const struct evidence *e, co
 }
 
 static void judge_rung(const struct study *study, const struct evidence *e, const struct running *r,
-                       struct verdict *ret)
+                       struct stop_decision *ret)
 {
     long rung = study->stopping.grace, reports = r->curve->reports;
     size_t better = 0, n = 1, eta = ETA;
@@ -86,7 +86,7 @@ static void judge_rung(const struct study *study, const struct evidence *e, cons
 }
 
 static void judge_median(const struct study *study, const struct evidence *e, const struct running *r,
-                         struct verdict *ret)
+                         struct stop_decision *ret)
 {
     long reports = r->curve->reports;
     double *mean = must_alloc(e->n + 1, sizeof *mean), own = -HUGE_VAL;
@@ -124,9 +124,9 @@ static bool is_won(const struct study *study, const struct evidence *e, const st
 }
 
 void pruner_judge(const struct study *study, const struct evidence *evidence, const struct running *running,
-                  const struct forecast *forecast, struct verdict *ret)
+                  const struct forecast *forecast, struct stop_decision *ret)
 {
-    *ret = (struct verdict){.chance = NAN, .target = NAN, .saves = NAN};
+    *ret = (struct stop_decision){.chance = NAN, .target = NAN, .saves = NAN};
     for (size_t m = 0; m < METRICS_MAX; m++) ret->expected[m] = ret->spread[m] = NAN;
     if (running->curve->reports < study->stopping.grace || is_won(study, evidence, running)) return;
     switch (study->stopping.pruner) {
@@ -157,8 +157,8 @@ static double usual_spread(const struct metric *of, const struct evidence *e, si
 
 /* Backtested on whole curves the draws' standard deviation holds two thirds of the errors, as it should, but a few are
  * far larger (tests/bench): hence a floor. */
-static void expect_metrics(const struct objective *o, const struct evidence *e, const struct outcome *out,
-                           struct verdict *ret)
+static void expect_metrics(const struct objective *o, const struct evidence *e, const struct forecast_end *out,
+                           struct stop_decision *ret)
 {
     for (size_t m = 0; m < o->n_metrics; m++) {
         const struct metric *of = &o->metric[m];
@@ -173,9 +173,9 @@ static void expect_metrics(const struct objective *o, const struct evidence *e, 
 }
 
 void pruner_expect(const struct study *study, const struct evidence *e, const struct running *r,
-                   const struct forecast *x, struct verdict *ret)
+                   const struct forecast *x, struct stop_decision *ret)
 {
-    struct outcome out[FORECAST_DRAWS];
+    struct forecast_end out[FORECAST_DRAWS];
     double left[FORECAST_DRAWS];
     forecast_outcomes(x, r->rule, out);
     for (size_t k = 0; k < FORECAST_DRAWS; k++) left[k] = out[k].cost - learning_curve_cost(r->curve);

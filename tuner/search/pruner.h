@@ -13,7 +13,7 @@
 
 #include "tuner/search/forecast.h"
 
-struct verdict {
+struct stop_decision {
     bool stop;
     double chance; /* auto: to become useful; else NaN */
     double target; /* auto: the utility to beat; NaN: there is none */
@@ -28,11 +28,11 @@ struct verdict {
 
 /* `forecast` may be NULL: then `auto` stops nothing. */
 void pruner_judge(const struct study *study, const struct evidence *evidence, const struct running *running,
-                  const struct forecast *forecast, struct verdict *ret);
+                  const struct forecast *forecast, struct stop_decision *ret);
 
 /* What would have become of a condemned trial: saves, nearest curves, expected metrics. */
 void pruner_expect(const struct study *study, const struct evidence *evidence, const struct running *running,
-                   const struct forecast *forecast, struct verdict *ret);
+                   const struct forecast *forecast, struct stop_decision *ret);
 
 /* Share of false stops among all stops, from a random sample of `audited` of them: estimate and exact 95 % interval.
  * Without any: NaN, 0 and 1. */

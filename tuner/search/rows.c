@@ -1,6 +1,5 @@
 #include "tuner/search/rows.h"
 
-#include "tuner/search/learner.h"
 #include "tuner/search/region.h"
 
 #include "tuner/base/arena.h"
@@ -48,10 +47,29 @@ double rows_transform_back(const struct metric *m, double v)
     return v;
 }
 
+enum { PART = 16 };
+
+size_t rows_fit_point(const double *y, size_t n)
+{
+    size_t fit = 1;
+    double lo = y[0], hi = y[0], fitted_lo = y[0], fitted_hi = y[0];
+    for (size_t i = 1; i < n; i++) {
+        double range = fitted_hi - fitted_lo;
+        lo = fmin(lo, y[i]);
+        hi = fmax(hi, y[i]);
+        bool outlier = hi - fitted_hi > range || fitted_lo - lo > range;
+        if (i < fit + fit / PART && !outlier) continue;
+        fit = i + 1;
+        fitted_lo = lo;
+        fitted_hi = hi;
+    }
+    return fit;
+}
+
 double rows_unit(const struct rows *r)
 {
     double largest = 0;
-    size_t n = learner_fit_point(r->y, r->n);
+    size_t n = rows_fit_point(r->y, r->n);
     for (size_t i = 0; i < n; i++) largest = fmax(largest, fabs(r->y[i]));
     if (largest == 0 || (largest > 1e-100 && largest < 1e100)) return 1;
     return ldexp(1, ilogb(largest));

@@ -7,7 +7,7 @@
 #ifndef TUNER_SEARCH_ROWS_H
 #define TUNER_SEARCH_ROWS_H
 
-#include "tuner/search/search.h"
+#include "tuner/search/observations.h"
 
 struct rows {
     size_t n, d;
@@ -39,6 +39,10 @@ void rows_done(struct rows *r);
 double rows_transform(const struct metric *m, double v);
 double rows_transform_back(const struct metric *m, double v);
 double rows_known_noise(const struct metric *m, double v);
+
+/* The number of rows at which the last fit for n ≥ 1 rows took place: every row at first, then every sixteenth part,
+ * and at once after an outlier. */
+size_t rows_fit_point(const double *y, size_t n);
 
 /* Squares of values near the ends of a double's range are no numbers. Such a metric is modelled in another unit, a
  * power of two that brings the rows of the last fit near 1; else 1. */

@@ -1,94 +1,13 @@
-/* search: what to try next.
- *
- * A suggestion is a pure function of the study, the seed, the trial's number and the history. A struct search keeps
- * fitted models between calls, which saves time and changes no bit: a new one answers the same. It may be used by any
- * one thread at a time, with a snapshot of the history.
- *
- *     struct search *search = search_create(study, seed);
- *     search_suggest(search, &history, number, &suggestion, &err);
- *     search_free(search);
- */
+/* search: which configuration to try next, and which trial to stop. Knows no store and no clock. This room's one public
+ * header. */
 #ifndef TUNER_SEARCH_SEARCH_H
 #define TUNER_SEARCH_SEARCH_H
 
-#include "tuner/study/study.h"
-
-enum search_outcome {
-    SEARCH_PENDING,  /* queued or running */
-    SEARCH_COMPLETE, /* has every metric the objective uses, measured or expected */
-    SEARCH_FAILED,   /* failed or infeasible: the region is to be avoided */
-};
-
-struct search_trial {
-    enum search_outcome outcome;
-    const double *config;  /* space.n */
-    const double *metrics; /* complete: n_metrics numbers, NaN where not reported */
-    long told;             /* complete, failed: its place in the order of the results */
-    const double *spread;  /* n_metrics: of a trial that was stopped, whose metrics are only expected, their standard
-                              deviations on the model's scale (rows.h): a row as uncertain as that. NULL: measured */
-    bool poisonous;        /* failed in a way that must not happen again: nothing near it is suggested */
-};
-
-struct search_history {
-    size_t n;
-    const struct search_trial *trial;
-    const double *baseline; /* n_metrics metrics of the baseline, or NULL while unknown */
-    size_t n_poisonous;     /* how many of them are */
-};
-
-#define SEARCH_FALLBACK "random, because"
-
-struct suggestion {
-    double config[SPACE_PARAMS_MAX];
-    char source[160]; /* why: "sobol", "gp: log improvement −3.1", "random: …" */
-    char enough[160]; /* budget: {patience: auto}: why the search may end here; else "" */
-};
-
-/* The complete trials of an earlier study, inside this study's space (`warm_start`). */
-struct search_prior {
-    const char *name;
-    size_t n;
-    const double *config;  /* n × space.n */
-    const double *utility; /* n, by this study's objective against that study's baseline */
-    const char *note;      /* for people: what of it is learnt from, or why nothing; NULL: nobody has looked */
-};
-
-enum { SEARCH_PRIOR_LEAST = 3 }; /* trials; of fewer nothing is learnt */
-
-struct search;
-
-/* The study and the names of the earlier ones must outlive it. */
-struct search *search_create(const struct study *study, uint64_t seed, const struct search_prior *prior,
-                             size_t n_priors);
-void search_free(struct search *search);
-
-/* STATUS_EXHAUSTED when a finite space has been tried completely. Numerical trouble is no failure: the suggestion is
- * then random, its source begins with SEARCH_FALLBACK and says why. */
-enum status search_suggest(struct search *search, const struct search_history *history, long number,
-                           struct suggestion *ret, struct error *err);
-
-/* The model's view of every complete trial: posterior mean of the utility, and the probability that its constraints
- * hold (1 without constraints). Arrays of history->n; NaN for trials that are not complete. STATUS_NUMERIC if no model
- * can be fitted. */
-enum status search_estimate(struct search *search, const struct search_history *history, double *ret_utility,
-                            double *ret_feasible, struct error *err);
-
-/* What one more measurement of a metric would say, in the metric's own units: median and central interval. An end of
- * the interval is infinite where the model cannot tell (beyond the worst seen, of a metric modelled by ranks). */
-struct prediction {
-    double median, low, high;
-};
-
-/* Of every metric that the objective uses (others: NaN), at a configuration. `coverage`: 0.9 for a 90 % interval. */
-enum status search_predict(struct search *search, const struct search_history *history, const double *config,
-                           double coverage, struct prediction ret[METRICS_MAX], struct error *err);
-
-/* How promising a trial is. For qsort, best first: what is probably feasible before what is not, then by utility (among
- * the infeasible by feasibility), then by age. */
-struct search_rank {
-    double utility, feasible;
-    size_t at; /* the caller's index */
-};
-int search_rank_compare(const void *a, const void *b);
+#include "tuner/search/forecast.h"
+#include "tuner/search/learning_curve.h"
+#include "tuner/search/pruner.h"
+#include "tuner/search/schedule.h"
+#include "tuner/search/stopping.h"
+#include "tuner/search/suggest.h"
 
 #endif

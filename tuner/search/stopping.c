@@ -40,7 +40,7 @@ static struct prospect look(const struct study *study, const struct evidence *e,
                             const struct early_stopping *rule)
 {
     const struct objective *o = &study->objective;
-    struct outcome out[FORECAST_DRAWS];
+    struct forecast_end out[FORECAST_DRAWS];
     struct prospect p = {0};
     forecast_outcomes(x, rule, out);
     for (size_t k = 0; k < FORECAST_DRAWS; k++) {

@@ -1,5 +1,5 @@
 /* One suggestion: Sobol points first, then the maximum of the acquisition. */
-#include "tuner/search/search.h"
+#include "tuner/search/suggest.h"
 
 #include "tuner/search/encode.h"
 #include "tuner/search/model.h"

@@ -23,25 +23,6 @@ double surface_to_metric(enum scale scale, const struct metric *m, double f)
     return scale == SCALE_LOG ? exp(fmin(f, 700)) : f;
 }
 
-struct forecaster *forecaster_create(const struct study *study, uint64_t seed)
-{
-    struct forecaster *f = must_alloc(1, sizeof *f);
-    f->study = study;
-    f->seed = seed;
-    f->status = encoding_make(&study->space, &f->arena, &f->encoding, &f->err);
-    for (size_t i = 0; i < study->space.n; i++)
-        f->inert[i] =
-            strcmp(study->space.param[i].name, "patience") == 0 || strcmp(study->space.param[i].name, "threshold") == 0;
-    return f;
-}
-
-void forecaster_free(struct forecaster *f)
-{
-    if (!f) return;
-    arena_done(&f->arena);
-    free(f);
-}
-
 /* ---- which curves ---- */
 
 static void encode_inert(const struct view *w, const double *config, double *ret)

@@ -9,7 +9,7 @@
 #define TUNER_SEARCH_SURFACE_H
 
 #include "tuner/search/encode.h"
-#include "tuner/search/forecast.h"
+#include "tuner/search/evidence.h"
 
 enum { SURFACE_CUTS = 4 };
 

@@ -9,7 +9,7 @@
 #define TUNER_SEARCH_TRANSFER_H
 
 #include "tuner/search/encode.h"
-#include "tuner/search/search.h"
+#include "tuner/search/observations.h"
 
 enum { TRANSFER_STUDIES_MAX = 5, TRANSFER_POINTS_MAX = 100, TRANSFER_UNTIL = 50 };
 

@@ -17,12 +17,12 @@
 #include "tuner/service/options.h"
 #include "tuner/service/work.h"
 
-#include "tuner/coordinator/fleet.h"
-#include "tuner/coordinator/run.h"
+#include "tuner/base/digest.h"
+
+#include "tuner/coordinator/coordinator.h"
+#include "tuner/execution/execution.h"
 
 #include "workers/workers.h"
-
-#include "tuner/base/digest.h"
 
 #include <sys/stat.h>
 

@@ -1,11 +1,10 @@
 /* /api/v1/studies/{study}: what came out of it, and what happens in it */
 #include "tuner/service/api.h"
 
-#include "tuner/coordinator/comparison.h"
-#include "tuner/coordinator/state.h"
-#include "tuner/report/report.h"
-
 #include "tuner/base/words.h"
+
+#include "tuner/analysis/analysis.h"
+#include "tuner/report/report.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,12 +1,12 @@
 /* /api/v1/studies */
 #include "tuner/service/api.h"
 
-#include "tuner/coordinator/state.h"
-#include "tuner/report/report.h"
-
 #include "tuner/base/beneath.h"
 #include "tuner/base/json.h"
 #include "tuner/base/words.h"
+
+#include "tuner/analysis/analysis.h"
+#include "tuner/report/report.h"
 
 #include <errno.h>
 #include <fcntl.h>

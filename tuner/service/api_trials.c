@@ -1,13 +1,13 @@
 /* /api/v1/studies/{study}/trials, and ask and tell */
 #include "tuner/service/api.h"
 
-#include "tuner/coordinator/retry.h"
-#include "tuner/coordinator/state.h"
-#include "tuner/report/report.h"
-
 #include "tuner/base/beneath.h"
 #include "tuner/base/json.h"
 #include "tuner/base/words.h"
+
+#include "tuner/analysis/analysis.h"
+#include "tuner/coordinator/coordinator.h"
+#include "tuner/report/report.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
 #include "tuner/service/folded.h"
 
-#include "tuner/coordinator/state.h"
-
 #include "tuner/base/json.h"
+
+#include "tuner/analysis/analysis.h"
 
 #include <malloc.h>
 #include <pthread.h>

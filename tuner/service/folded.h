@@ -7,7 +7,7 @@
 #ifndef TUNER_SERVICE_FOLDED_H
 #define TUNER_SERVICE_FOLDED_H
 
-#include "tuner/coordinator/session.h"
+#include "tuner/history/history.h"
 
 enum { FOLDED_BYTES = 64 << 20 };
 

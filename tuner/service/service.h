@@ -10,6 +10,7 @@
 #ifndef TUNER_SERVICE_SERVICE_H
 #define TUNER_SERVICE_SERVICE_H
 
+#include "tuner/service/auth.h"
 #include "tuner/service/options.h"
 
 #include "tuner/base/error.h"

@@ -171,4 +171,7 @@ bool command_has_parameters(const struct study *study);
 /* "--name value" for each parameter that exists, as "{args}" has it. */
 void command_pairs(const struct study *study, const double *config, struct arena *arena, char ***ret, size_t *ret_n);
 
+/* How many trials a full confirmation runs; 0 if it is switched off. */
+size_t study_confirm_count(const struct study *study);
+
 #endif

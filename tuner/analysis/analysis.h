@@ -1,0 +1,15 @@
+/* analysis: what has happened means; nothing here changes a study. This room's one public header. */
+#ifndef TUNER_ANALYSIS_ANALYSIS_H
+#define TUNER_ANALYSIS_ANALYSIS_H
+
+#include "tuner/analysis/comparison.h"
+#include "tuner/analysis/front.h"
+#include "tuner/analysis/keep.h"
+#include "tuner/analysis/plan.h"
+#include "tuner/analysis/ranking.h"
+#include "tuner/analysis/remark.h"
+#include "tuner/analysis/replay.h"
+#include "tuner/analysis/snapshot.h"
+#include "tuner/analysis/stop_audit.h"
+
+#endif

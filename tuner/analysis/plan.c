@@ -1,0 +1,310 @@
+#include "tuner/analysis/plan.h"
+
+#include "tuner/analysis/remark.h"
+
+#include "tuner/base/bounded.h"
+#include "tuner/base/rng.h"
+#include "tuner/base/words.h"
+
+#include "tuner/history/history.h"
+
+#include <gsl/gsl_sort.h>
+#include <gsl/gsl_statistics.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NIGHTS = 2000, SLOTS_MAX = 256, TRIALS_MAX = 20000 };
+
+static const double PRIOR_DF = 3, PRIOR_VARIANCE = 0.25; /* of the log: a factor of e^½ up or down */
+
+/* ---- what one trial takes ---- */
+
+struct sample {
+    size_t n;
+    double mean, square; /* of the logs; square: sum of squared deviations */
+};
+
+static struct sample summarise(const double *value, size_t n)
+{
+    struct sample out = {0};
+    for (size_t i = 0; i < n; i++) {
+        if (!(value[i] > 0)) continue;
+        double delta = log(value[i]) - out.mean;
+        out.n++;
+        out.mean += delta / (double)out.n;
+        out.square += delta * (log(value[i]) - out.mean);
+    }
+    return out;
+}
+
+struct law { /* a draw of what is unknown */
+    double mean, sd;
+};
+
+static double chi_squared(struct rng *rng, double df)
+{
+    double sum = 0;
+    for (int i = 0; i < (int)df; i++) sum += pow(rng_normal(rng), 2);
+    return sum;
+}
+
+static struct law draw_law(const struct sample *x, struct rng *rng)
+{
+    double df = PRIOR_DF + (double)x->n - 1;
+    double variance =
+        (PRIOR_DF * PRIOR_VARIANCE + x->square) / chi_squared(rng, df > 200 ? 200 : df) * (df > 200 ? 200 / df : 1);
+    return (struct law){x->mean + sqrt(variance / (double)x->n) * rng_normal(rng), sqrt(variance)};
+}
+
+/* ---- one night ---- */
+
+struct night {
+    double tokens, ms, busy_ms;
+    size_t trials; /* finished before the deadline */
+};
+
+static size_t earliest(const double *free_at, size_t slots)
+{
+    size_t best = 0;
+    for (size_t i = 1; i < slots; i++)
+        if (free_at[i] < free_at[best]) best = i;
+    return best;
+}
+
+static struct night live_through(const struct session *s, const struct plan *plan, const struct sample *tokens,
+                                 const struct sample *ms, struct rng *rng)
+{
+    struct night out = {0};
+    struct law t = draw_law(tokens->n ? tokens : ms, rng), m = draw_law(ms, rng);
+    double free_at[SLOTS_MAX] = {0}, timeout = s->study->timeout_ms > 0 ? (double)s->study->timeout_ms : INFINITY;
+    bool open_ended = plan->searches == 0 && plan->left_ms < INT64_MAX;
+    size_t n = open_ended ? TRIALS_MAX : plan->searches + plan->confirms;
+    for (size_t i = 0; i < n && i < TRIALS_MAX; i++) {
+        double z = rng_normal(rng), took = fmin(exp(m.mean + m.sd * z), timeout); /* what takes long costs much */
+        size_t slot = earliest(free_at, plan->slots);
+        if (open_ended && free_at[slot] + took > (double)plan->left_ms) break;
+        free_at[slot] += took;
+        out.trials++;
+        out.busy_ms += took;
+        out.ms = fmax(out.ms, free_at[slot]);
+        if (tokens->n) out.tokens = bounded_sum(out.tokens, exp(t.mean + t.sd * z));
+    }
+    return out;
+}
+
+static struct plan_interval interval(double *value, size_t n)
+{
+    gsl_sort(value, 1, n);
+    return (struct plan_interval){bounded(gsl_stats_quantile_from_sorted_data(value, 1, n, 0.05)),
+                                  bounded(gsl_stats_median_from_sorted_data(value, 1, n)),
+                                  bounded(gsl_stats_quantile_from_sorted_data(value, 1, n, 0.95))};
+}
+
+static void simulate(const struct session *s, const struct sample *tokens, const struct sample *ms, struct plan *plan)
+{
+    size_t n = NIGHTS;
+    double *value = must_alloc(4 * n, sizeof *value), *tokens_of = value, *ms_of = value + n, *cost_of = value + 2 * n,
+           *trials_of = value + 3 * n;
+    size_t in_time = 0;
+    for (size_t k = 0; k < n; k++) {
+        struct rng rng = rng_derive(s->seed, "plan", k);
+        struct night x = live_through(s, plan, tokens, ms, &rng);
+        tokens_of[k] = x.tokens;
+        ms_of[k] = x.ms;
+        cost_of[k] = bounded(x.tokens * s->budget.price_token + x.busy_ms / 3600e3 * s->budget.price_hour);
+        trials_of[k] = (double)x.trials;
+        in_time += x.ms <= (double)plan->left_ms;
+    }
+    if (tokens->n) plan->tokens = interval(tokens_of, n);
+    plan->ms = interval(ms_of, n);
+    plan->cost = interval(cost_of, n);
+    plan->trials = interval(trials_of, n);
+    if (plan->left_ms < INT64_MAX && plan->searches > 0) plan->on_time = (double)in_time / NIGHTS;
+    free(value);
+}
+
+/* ---- risks ---- */
+
+__attribute__((format(printf, 2, 3))) static void warn(struct plan *plan, const char *format, ...)
+{
+    va_list ap;
+    if (plan->n_risks == PLAN_RISKS_MAX) return;
+    va_start(ap, format);
+    vsnprintf(plan->risk[plan->n_risks++], sizeof plan->risk[0], format, ap);
+    va_end(ap);
+}
+
+static void check_deadline(const struct session *s, struct plan *plan)
+{
+    char left[40], need[40];
+    if (plan->left_ms == INT64_MAX) return;
+    words_show_duration(plan->left_ms > 0 ? plan->left_ms : 0, left, sizeof left);
+    if (isfinite(plan->on_time) && plan->on_time < 0.9)
+        warn(plan,
+             "the deadline is near: %s left, and the study needs %s; it will probably end early (%.0f %% to finish)",
+             left, words_show_duration((int64_t)plan->ms.median, need, sizeof need), 100 * plan->on_time);
+    double each = ledger_need(s, NAN).ms, fixed = each * (double)plan->confirms / (double)plan->slots;
+    if (each > 0 && fixed > 0.5 * (double)plan->left_ms)
+        warn(plan, "the confirmation alone (%zu trial%s) takes %s of the %s that are left", plan->confirms,
+             words_s(plan->confirms), words_show_duration((int64_t)fixed, need, sizeof need), left);
+}
+
+static void check_money(const struct session *s, struct plan *plan)
+{
+    struct ledger_entry e[LEDGER_ENTRIES_MAX];
+    size_t n = ledger_entries(s, e);
+    char a[40], b[40];
+    for (size_t i = 0; i < n; i++) {
+        const struct plan_interval *x = e[i].unit == UNIT_TOKENS ? &plan->tokens : &plan->cost;
+        double left = e[i].limit - e[i].spent - e[i].reserved;
+        if ((e[i].unit != UNIT_TOKENS && e[i].unit != UNIT_COST) || !(x->high > left)) continue;
+        warn(plan, "the budget of %s may end the study early: %s left, up to %s needed", e[i].name,
+             words_show_count(fmax(left, 0), a, sizeof a), words_show_count(x->high, b, sizeof b));
+    }
+}
+
+static void check_timeout(const struct session *s, struct plan *plan)
+{
+    double each = ledger_need(s, NAN).ms;
+    char a[40], b[40];
+    size_t out = 0;
+    for (size_t i = 0; i < s->n; i++) out += s->trial[i]->reason && strstr(s->trial[i]->reason, "timed out") != NULL;
+    if (out)
+        warn(plan, "%zu trial%s ran into the timeout; raise trial: timeout, or narrow what makes trials long", out,
+             words_s(out));
+    if (!s->study->timeout_ms || each < 0.8 * (double)s->study->timeout_ms) return;
+    warn(plan, "the timeout (%s) is shorter than a trial may take (%s)",
+         words_show_duration(s->study->timeout_ms, a, sizeof a), words_show_duration((int64_t)each, b, sizeof b));
+}
+
+/* The greatest amount of it that a trial has had. */
+static double greatest(const struct session *s, size_t metric)
+{
+    double out = 0;
+    for (size_t i = 0; i < s->n; i++)
+        if (s->trial[i]->state == TRIAL_COMPLETE && !s->trial[i]->outside)
+            out = fmax(out, fabs(s->trial[i]->value[metric]));
+    return out;
+}
+
+static void check_tiny(const struct session *s, size_t metric, double baseline, struct plan *plan)
+{
+    const struct metric *m = &s->study->objective.metric[metric];
+    double most = greatest(s, metric);
+    if (baseline == 0 || !(fabs(baseline) < OBJECTIVE_TINY * most)) return;
+    warn(plan,
+         "%s of the baseline is %.4g, next to nothing beside the %.4g of another trial: weights are relative to the "
+         "baseline, so it drowns every other metric; 'unit: N' under the metric says what a difference counts in",
+         m->name, baseline, most);
+}
+
+static void check_zero(const struct session *s, struct plan *plan)
+{
+    const struct objective *o = &s->study->objective;
+    const double *baseline = session_baseline(s);
+    for (size_t i = 0; i < o->n_metrics && baseline && o->form == OBJECTIVE_WEIGHTS; i++) {
+        if (o->weight[i] == 0 || o->metric[i].unit > 0) continue;
+        check_tiny(s, i, baseline[i], plan);
+        if (baseline[i] == 0)
+            warn(
+                plan,
+                "%s of the baseline is 0: weights are relative to the baseline, so a difference of 1 counts as much as all "
+                "of another metric; 'unit: N' under the metric says how much should, or use 'exchange'",
+                o->metric[i].name);
+    }
+}
+
+static void check_constraints(const struct session *s, struct plan *plan)
+{
+    const struct objective *o = &s->study->objective;
+    const double *baseline = session_baseline(s);
+    for (size_t k = 0; k < o->n_constraints && baseline; k++) {
+        const struct constraint *c = &o->constraint[k];
+        double bound = constraint_bound(c, baseline);
+        size_t n = 0, held = 0;
+        for (size_t i = 0; i < s->n; i++) {
+            const struct trial *t = s->trial[i];
+            if (t->state != TRIAL_COMPLETE || t->role == ROLE_BASELINE || t->outside) continue;
+            n++;
+            held += constraint_allows(c, bound, t->value[c->metric]);
+        }
+        if (o->metric[c->metric].kind == METRIC_PROPORTION && c->sense == AT_LEAST && bound > 1)
+            warn(plan, "the constraint '%s' asks for %.4g, which no proportion can reach", c->text, bound);
+        else if (n >= 5 && held == 0)
+            warn(plan, "the constraint '%s' is probably infeasible: none of %zu trials satisfies it (bound %.4g)",
+                 c->text, n, bound);
+    }
+}
+
+/* What is found without a step, or in a file, says nothing while the trial runs. */
+static void check_reports(const struct session *s, struct plan *plan)
+{
+    const struct objective *o = &s->study->objective;
+    bool any = false, during = false;
+    if (s->study->stopping.pruner == PRUNER_NONE) return;
+    for (size_t i = 0; i < o->n_metrics; i++) {
+        any |= o->metric[i].match != NULL;
+        during |= o->metric[i].reported && !o->metric[i].file;
+    }
+    if (any && !during)
+        warn(plan, "no 'match' reads a step, (?P<step>…), from the output: unless the program reports by itself, no "
+                   "trial is stopped early");
+}
+
+static void check_size(const struct session *s, long processors, struct plan *plan)
+{
+    size_t d = s->study->space.n, n = s->tally.searched + plan->searches;
+    if (processors > 0 && plan->slots > (size_t)processors)
+        warn(plan, "%zu slots on %ld processor%s: trials will wait for each other", plan->slots, processors,
+             words_s((size_t)processors));
+    if (plan->searches > 0 && n < 5 * d)
+        warn(plan, "%zu trial%s few for %zu parameter%s; from five each the model has something to go by", n,
+             n == 1 ? " is" : "s are", d, words_s(d));
+    if (plan->known == 0)
+        warn(plan, "nothing is known of this study's trials yet; --probe 3 runs three of them and keeps them");
+}
+
+/* ---- the whole ---- */
+
+/* What a run would say first. */
+static void take_notes(const struct session *s, struct plan *plan)
+{
+    struct arena a = {0};
+    const char *spent = remark_spent(s, &a), *lapsed = remark_lapsed(s, &a);
+    snprintf(plan->spent, sizeof plan->spent, "%s", spent ? spent : "");
+    snprintf(plan->lapsed, sizeof plan->lapsed, "%s", lapsed ? lapsed : "");
+    arena_done(&a);
+}
+
+void plan_make(const struct session *s, long processors, struct plan *ret)
+{
+    const struct plan_interval unknown = {NAN, NAN, NAN};
+    size_t recent = s->tally.n_recent < RECENT_MAX ? s->tally.n_recent : RECENT_MAX;
+    size_t pending = s->tally.count[TRIAL_QUEUED] + session_in_flight(s);
+    *ret = (struct plan){.known = s->tally.n_recent,
+                         .confirms = study_confirm_count(s->study),
+                         .slots = s->slots ? s->slots : 1,
+                         .tokens = unknown,
+                         .ms = unknown,
+                         .cost = unknown,
+                         .trials = unknown,
+                         .on_time = NAN,
+                         .left_ms = ledger_time_left_ms(s)};
+    if (ret->slots > SLOTS_MAX) ret->slots = SLOTS_MAX;
+    size_t limit = (size_t)s->budget.trials, finished = s->tally.finished;
+    if (limit) ret->searches = limit > finished ? limit - finished : pending;
+    if (ret->confirms > s->tally.confirmed) ret->confirms -= s->tally.confirmed;
+    take_notes(s, ret);
+    struct sample ms = summarise(s->tally.recent_ms, recent), tokens = summarise(s->tally.recent_tokens, recent);
+    if (ms.n) simulate(s, &tokens, &ms, ret);
+    check_deadline(s, ret);
+    check_money(s, ret);
+    check_timeout(s, ret);
+    check_zero(s, ret);
+    check_constraints(s, ret);
+    check_reports(s, ret);
+    check_size(s, processors, ret);
+}

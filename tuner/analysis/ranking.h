@@ -1,0 +1,50 @@
+/* standing: how the configurations of a study compare, and who has won.
+ *
+ * A standing is one configuration with what was measured of it: the means over its
+ * confirmation seeds if it was confirmed, else its single trial. Utilities are relative to
+ * the baseline's own standing. If anything was confirmed, only confirmed configurations can
+ * win: selection on one noisy trial flatters.
+ */
+#ifndef TUNER_ANALYSIS_RANKING_H
+#define TUNER_ANALYSIS_RANKING_H
+
+#include "tuner/history/history.h"
+
+struct standing {
+    const struct trial *trial; /* baseline, reference, search or enqueued; complete */
+    const char *label;         /* "baseline", the reference's name, or NULL */
+    size_t confirmed;          /* number of confirmation seeds; 0: `mean` is the trial itself */
+    bool repeats; /* it is confirmed, and each figure was the trial's own again: seeds make no difference */
+    double mean[METRICS_MAX], sd[METRICS_MAX]; /* sd: 0 for fewer than two seeds */
+    double utility; /* pareto: the score by which the front's knee is named (front.h); NaN: not on it */
+    bool feasible;
+    bool on_front; /* pareto: feasible, and no other dominates it */
+};
+
+struct standings {
+    size_t n;
+    struct standing *all;            /* by trial number */
+    const struct standing *baseline; /* may be NULL */
+    const struct standing *winner;   /* may be NULL: nothing feasible is complete. May be the baseline. */
+    size_t n_fresh;
+    const struct trial **fresh; /* complete confirmations, by number */
+};
+
+/* In the arena. `objective` is the study's own, however it is written, or another one over its metrics: then
+ * unconfirmed configurations may win as well (what was not searched for has no confirmed winner). */
+struct standings standings_make(const struct session *s, const struct objective *objective, struct arena *arena);
+
+/* The best trial so far on its own single measurement, for progress; NULL if none is feasible. */
+const struct trial *standing_incumbent(const struct session *s, double *ret_utility);
+
+/* The chance that a trial would measure all the same again if its seed mattered, about: of a proportion of n items that
+ * two binomial draws are equal, n being `of`, else a fifth of what its digits allow; of a number of d digits 10^(1 −
+ * d), at least. The least of the metrics. */
+double standing_coincidence(const struct objective *o, const struct trial *t);
+/* Repetitions whose product of these is below convince. */
+#define STANDING_CONVINCED 0.01
+
+/* Did a trial and its confirmation, both complete, measure the same, to the last bit? */
+bool standing_is_repeated(const struct trial *t, const struct trial *again, size_t n_metrics);
+
+#endif

@@ -1,0 +1,187 @@
+#include "tuner/analysis/replay.h"
+
+#include "tuner/base/json.h"
+
+#include "tuner/history/history.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The whole log in memory, and which of its events are suggestions. */
+struct tape {
+    struct arena arena;
+    size_t n, room;
+    struct store_event *event;
+    size_t suggestions;
+};
+
+struct player {
+    struct store *store;
+    const struct clock *clock;
+    struct store_study row;
+    struct tape tape;
+    struct study *study;
+    struct session *session;
+    struct search *search;
+    struct replay *out;
+    struct error *err;
+};
+
+static void on_event(void *data, const struct store_event *e)
+{
+    struct tape *t = data;
+    if (t->n == t->room) {
+        t->room = 2 * t->room + 64;
+        t->event = must_grow(t->event, t->room, sizeof *t->event);
+    }
+    t->event[t->n] = *e;
+    t->event[t->n++].body = arena_strdup(&t->arena, e->body);
+    t->suggestions += e->kind == LOGGED_ADDED;
+}
+
+/* ---- the study as it was ---- */
+
+static void put_away(struct player *p)
+{
+    search_free(p->search);
+    session_free(p->session);
+    study_free(p->study);
+    p->search = NULL;
+    p->session = NULL;
+    p->study = NULL;
+}
+
+static enum status apply(struct player *p, const struct store_event *e)
+{
+    struct budget budget;
+    struct change c;
+    json_t *body = NULL;
+    enum status s = change_read(e, &body, &budget, &c, p->err);
+    if (!s) s = fold_apply(p->session, &c, p->err);
+    json_decref(body);
+    return s;
+}
+
+/* A process took the study with this file: what it read of the log, it read by this file's space. */
+static enum status reopen(struct player *p, size_t at, const char *file)
+{
+    put_away(p);
+    enum status s = study_parse(p->row.path, file, strlen(file), &p->study, p->err);
+    if (s) return s;
+    p->session = session_bare(p->store, p->study, p->row.id, p->row.seed, p->clock);
+    for (size_t i = 0; !s && i <= at; i++) s = apply(p, &p->tape.event[i]);
+    return s;
+}
+
+static enum status open_event(struct player *p, size_t at)
+{
+    const struct store_event *e = &p->tape.event[at];
+    json_t *body = NULL;
+    enum status s = json_parse_object(e->body, strlen(e->body), &body, p->err);
+    const char *file = json_string_value(json_object_get(body, "file"));
+    if (!s && !file && !p->session) s = error_set(p->err, STATUS_IO, "the log does not begin with a study file");
+    if (!s) s = file ? reopen(p, at, file) : apply(p, e);
+    json_decref(body);
+    if (s) return s;
+    search_free(p->search);
+    s = warm_start_load(p->session, p->err);
+    p->search = search_create(p->study, p->row.seed, p->session->prior, p->session->n_priors);
+    return s;
+}
+
+/* ---- suggestions ---- */
+
+struct wanted { /* a suggestion of the log */
+    bool any;
+    size_t at; /* its event */
+    int64_t known;
+};
+
+/* The next suggestion at or after event `from`. */
+static struct wanted find_suggestion(struct player *p, size_t from)
+{
+    for (size_t i = from; i < p->tape.n; i++) {
+        struct budget budget;
+        struct change c;
+        json_t *body = NULL;
+        if (p->tape.event[i].kind != LOGGED_ADDED || change_read(&p->tape.event[i], &body, &budget, &c, NULL)) continue;
+        bool own = c.role == ROLE_SEARCH;
+        json_decref(body);
+        if (own && c.known >= 0) return (struct wanted){true, i, c.known};
+        p->out->skipped += own;
+    }
+    return (struct wanted){0};
+}
+
+static void describe(char *buf, size_t size, const char *params, const char *source)
+{
+    snprintf(buf, size, "%.800s (%.160s)", params, source);
+}
+
+static enum status check(struct player *p, const struct wanted *w)
+{
+    struct search_history h = session_view(p->session);
+    struct suggestion x;
+    struct budget budget;
+    struct change c;
+    json_t *body = NULL;
+    struct error why;
+    enum status s = change_read(&p->tape.event[w->at], &body, &budget, &c, p->err);
+    if (s) return s;
+    enum status made = search_suggest(p->search, &h, c.trial, &x, &why);
+    json_t *params = made ? json_null() : space_to_json(&p->study->space, x.config);
+    char *was = json_tight(c.params), *now = json_tight(params);
+    const char *source = made ? why.text : x.source;
+    p->out->checked++;
+    if (strcmp(was, now) != 0 || strcmp(source, c.source ? c.source : "") != 0) {
+        p->out->differs = c.trial;
+        describe(p->out->was, sizeof p->out->was, was, c.source ? c.source : "");
+        describe(p->out->now, sizeof p->out->now, now, source);
+    }
+    free(was);
+    free(now);
+    json_decref(params);
+    json_decref(body);
+    return STATUS_OK;
+}
+
+static enum status play(struct player *p, void (*progress)(size_t, size_t))
+{
+    struct wanted next = find_suggestion(p, 0);
+    enum status s = STATUS_OK;
+    for (size_t i = 0; !s && i < p->tape.n && p->out->differs < 0; i++) {
+        s = p->tape.event[i].kind == LOGGED_OPENED ? open_event(p, i) : apply(p, &p->tape.event[i]);
+        while (!s && next.any && next.known == p->tape.event[i].seq && p->out->differs < 0) {
+            s = check(p, &next);
+            next = find_suggestion(p, next.at + 1);
+            if (progress) progress(p->out->checked, p->tape.suggestions);
+        }
+    }
+    return s;
+}
+
+static void suggest_next(struct player *p)
+{
+    struct search_history h = session_view(p->session);
+    struct suggestion x;
+    if (search_suggest(p->search, &h, (long)p->session->n, &x, NULL)) return;
+    p->out->next = json_pack("{s:I, s:o, s:s}", "trial", (json_int_t)p->session->n, "params",
+                             space_to_json(&p->study->space, x.config), "source", x.source);
+}
+
+enum status replay_study(struct store *store, const char *name, const struct clock *clock,
+                         void (*progress)(size_t done, size_t all), struct replay *ret, struct error *err)
+{
+    struct replay out = {.differs = -1};
+    struct player p = {.store = store, .clock = clock, .out = &out, .err = err};
+    enum status s = store_study_find(store, name, &p.tape.arena, &p.row, err);
+    if (!s) s = store_events(store, p.row.id, -1, on_event, &p.tape, NULL, err);
+    if (!s) s = play(&p, progress);
+    if (!s && p.session && out.differs < 0) suggest_next(&p);
+    if (!s) *ret = out;
+    put_away(&p);
+    free(p.tape.event);
+    arena_done(&p.tape.arena);
+    return s ? error_context(err, "%s: study '%s'", store_path(store), name) : STATUS_OK;
+}

@@ -1,0 +1,132 @@
+#include "tuner/analysis/stop_audit.h"
+
+#include "tuner/base/bounded.h"
+#include "tuner/base/json.h"
+
+#include "tuner/search/search.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct reading {
+    const struct session *s;
+    struct stops *stops;
+    bool *adapted; /* by trial */
+};
+
+static double number_of(const json_t *o, const char *key)
+{
+    const json_t *v = json_object_get(o, key);
+    return json_is_number(v) ? json_number_value(v) : 0;
+}
+
+static void add_stop(struct stops *x, const struct trial *t, const json_t *body)
+{
+    if (x->n == x->room) {
+        x->room = 2 * x->room + 16;
+        x->stop = must_grow(x->stop, x->room, sizeof *x->stop);
+    }
+    x->stop[x->n++] = (struct stop){
+        .trial = t, .event = json_incref((json_t *)body), .audited = json_is_true(json_object_get(body, "audit"))};
+}
+
+static void on_event(void *data, const struct store_event *e)
+{
+    struct reading *r = data;
+    json_t *body = NULL;
+    const struct trial *t = session_trial(r->s, e->trial);
+    if ((e->kind != LOGGED_CONDEMNED && e->kind != LOGGED_ADJUSTED) || !t || !*e->body) return;
+    if (json_parse_object(e->body, strlen(e->body), &body, NULL)) return;
+    if (e->kind == LOGGED_CONDEMNED && json_object_get(body, "by")) add_stop(r->stops, t, body);
+    if (e->kind == LOGGED_ADJUSTED) {
+        r->stops->changes++;
+        r->stops->adapted += !r->adapted[e->trial];
+        r->adapted[e->trial] = true;
+    }
+    json_decref(body);
+}
+
+/* Better than every other complete trial of the search, and feasible. */
+static bool beats_all(const struct session *s, const struct trial *t)
+{
+    const struct objective *o = &s->study->objective;
+    const double *baseline = session_baseline(s);
+    if (t->state != TRIAL_COMPLETE || (!baseline && objective_needs_baseline(o))) return false;
+    if (!objective_feasible(o, t->value, baseline)) return false;
+    bool pareto = o->form == OBJECTIVE_PARETO;
+    double u = pareto ? 0 : objective_utility(o, t->value, baseline);
+    for (size_t i = 0; i < s->n; i++) {
+        const struct trial *x = s->trial[i];
+        if (x == t || x->state != TRIAL_COMPLETE || x->role == ROLE_CONFIRM || x->outside) continue;
+        if (!objective_feasible(o, x->value, baseline)) continue;
+        if (pareto ? objective_dominates(o, x->value, t->value) : objective_utility(o, x->value, baseline) >= u)
+            return false;
+    }
+    return true;
+}
+
+static void judge(const struct session *s, struct stops *x)
+{
+    int tokens = objective_token_metric(&s->study->objective);
+    for (size_t i = 0; i < x->n; i++) {
+        struct stop *stop = &x->stop[i];
+        if (!stop->audited) {
+            if (stop->trial->state == TRIAL_PRUNED) x->saved = bounded_sum(x->saved, number_of(stop->event, "saves"));
+            continue;
+        }
+        if (stop->trial->state != TRIAL_COMPLETE) continue;
+        x->audited++;
+        stop->wrong = beats_all(s, stop->trial);
+        x->wrong += stop->wrong;
+        if (tokens >= 0)
+            x->audit_spent =
+                bounded_sum(x->audit_spent, fmax(stop->trial->value[tokens] - number_of(stop->event, "at"), 0));
+    }
+}
+
+enum status stops_make(const struct session *s, struct stops *ret, struct error *err)
+{
+    struct reading r = {s, ret, must_alloc(s->n + 1, sizeof *r.adapted)};
+    *ret = (struct stops){.rate = NAN, .low = 0, .high = 1};
+    enum status st = store_events(s->store, s->study_id, -1, on_event, &r, NULL, err);
+    free(r.adapted);
+    if (st) return st;
+    for (size_t i = 0; i < s->n; i++) {
+        const struct trial *t = s->trial[i];
+        if (t->role == ROLE_CONFIRM) continue;
+        ret->ended += t->state == TRIAL_COMPLETE;
+        ret->pruned += t->state == TRIAL_PRUNED;
+        ret->spent = bounded_sum(ret->spent, t->spent_tokens);
+    }
+    judge(s, ret);
+    pruner_false_rate(ret->wrong, ret->audited, &ret->rate, &ret->low, &ret->high);
+    return STATUS_OK;
+}
+
+void stops_done(struct stops *x)
+{
+    for (size_t i = 0; i < x->n; i++) json_decref(x->stop[i].event);
+    free(x->stop);
+    *x = (struct stops){0};
+}
+
+json_t *stops_json(const struct session *s, const struct stops *x)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < x->n; i++) {
+        json_t *one = json_copy(x->stop[i].event);
+        json_object_set_new(one, "trial", json_integer(x->stop[i].trial->number));
+        json_object_set_new(one, "state", json_string(trial_state_name(x->stop[i].trial->state)));
+        json_object_set_new(one, "audit", json_boolean(x->stop[i].audited));
+        json_object_set_new(one, "false_stop", json_boolean(x->stop[i].wrong));
+        json_array_append_new(list, one);
+    }
+    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:{s:o, s:o, s:o}, s:{s:I, s:I, s:o, s:o, s:o}, s:o}", "study",
+                     s->study->name, "pruner", pruner_name(s->study->stopping.pruner), "ended", (json_int_t)x->ended,
+                     "pruned", (json_int_t)x->pruned, "adapted", (json_int_t)x->adapted, "changes",
+                     (json_int_t)x->changes, "tokens", "spent", json_number(x->spent), "saved", json_number(x->saved),
+                     "audit", json_number(x->audit_spent), "false_stops", "audited", (json_int_t)x->audited, "false",
+                     (json_int_t)x->wrong, "rate", json_number(x->rate), "low", json_number(x->low), "high",
+                     json_number(x->high), "condemned", list);
+}

@@ -1,0 +1,89 @@
+#include "tuner/coordinator/background.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double NEED_COVERAGE = 0.8; /* central interval whose upper end nine of ten stay under */
+
+/* Owns its snapshot. */
+struct thinking {
+    uv_work_t work;
+    const struct study *study;
+    struct search *search;
+    struct arena arena;
+    struct search_history history;
+    long number;
+    struct thought thought;
+    void (*done)(void *data, const struct thought *thought);
+    void *data;
+};
+
+static void on_work(uv_work_t *work)
+{
+    struct thinking *t = work->data;
+    struct thought *x = &t->thought;
+    struct prediction p[METRICS_MAX];
+    int tokens = objective_token_metric(&t->study->objective);
+    x->status = search_suggest(t->search, &t->history, t->number, &x->suggestion, &x->err);
+    if (x->status || tokens < 0 || strncmp(x->suggestion.source, "gp", 2) != 0) return;
+    if (search_predict(t->search, &t->history, x->suggestion.config, NEED_COVERAGE, p, NULL) == STATUS_OK)
+        x->tokens = p[tokens].high;
+}
+
+static void on_done(uv_work_t *work, int cancelled)
+{
+    struct thinking *t = work->data;
+    t->done(t->data, cancelled ? NULL : &t->thought);
+    arena_done(&t->arena);
+    free(t);
+}
+
+void think(uv_loop_t *loop, struct session *session, struct search *search,
+           void (*done)(void *data, const struct thought *thought), void *data)
+{
+    struct thinking *t = must_alloc(1, sizeof *t);
+    t->work.data = t;
+    t->study = session->study;
+    t->search = search;
+    t->history = session_history(session, &t->arena);
+    t->number = (long)session->n;
+    t->thought.known = session->seq;
+    t->thought.tokens = NAN;
+    t->done = done;
+    t->data = data;
+    uv_queue_work(loop, &t->work, on_work, on_done);
+}
+
+/* ---- judging ---- */
+
+struct judging {
+    uv_work_t work;
+    struct forecaster *forecaster;
+    struct question *question;
+    void (*done)(void *data, struct question *question);
+    void *data;
+};
+
+static void on_judge(uv_work_t *work)
+{
+    struct judging *j = work->data;
+    overseer_think(j->forecaster, j->question);
+}
+
+static void on_judged(uv_work_t *work, int cancelled)
+{
+    struct judging *j = work->data;
+    (void)cancelled; /* nothing cancels it */
+    j->done(j->data, j->question);
+    free(j);
+}
+
+void think_over(uv_loop_t *loop, struct forecaster *forecaster, struct question *question,
+                void (*done)(void *data, struct question *question), void *data)
+{
+    struct judging *j = must_alloc(1, sizeof *j);
+    *j = (struct judging){.forecaster = forecaster, .question = question, .done = done, .data = data};
+    j->work.data = j;
+    uv_queue_work(loop, &j->work, on_judge, on_judged);
+}

@@ -1,0 +1,27 @@
+/* think: one suggestion, computed on libuv's thread pool from a snapshot of the session. */
+#ifndef TUNER_COORDINATOR_BACKGROUND_H
+#define TUNER_COORDINATOR_BACKGROUND_H
+
+#include "tuner/coordinator/monitor.h"
+
+#include "tuner/history/history.h"
+
+#include <uv.h>
+
+struct thought {
+    struct suggestion suggestion;
+    int64_t known; /* seq of the last event in the snapshot */
+    double tokens; /* that the trial may need, upper end of a 90 % interval; NaN: the model does not say */
+    enum status status;
+    struct error err;
+};
+
+/* Calls `done` on the loop's thread; thought NULL: cancelled. One at a time: `search` is its until then. */
+void think(uv_loop_t *loop, struct session *session, struct search *search,
+           void (*done)(void *data, const struct thought *thought), void *data);
+
+/* The same for the judgement of a running trial (overseer_think); `forecaster` is its until then. */
+void think_over(uv_loop_t *loop, struct forecaster *forecaster, struct question *question,
+                void (*done)(void *data, struct question *question), void *data);
+
+#endif

@@ -1,0 +1,102 @@
+#include "tuner/coordinator/ending.h"
+
+#include "tuner/coordinator/machine.h"
+#include "tuner/coordinator/placement.h"
+
+#include "tuner/base/words.h"
+
+#include "tuner/analysis/analysis.h"
+
+#include <stdio.h>
+
+static void stop_jobs(struct coordinator *c, const char *why)
+{
+    for (size_t i = c->seating.n; i-- > 0;)
+        if (c->seating.slot[i]->state == SLOT_RUNS) slot_condemn(c->seating.slot[i], why);
+}
+
+/* Remembers the first error and kills what runs; the loop ends when the last job has. */
+void ending_give_up(struct coordinator *c, enum status status, const struct error *err)
+{
+    if (!c->status) {
+        c->status = status;
+        c->err = *err;
+    }
+    if (c->phase == PHASE_ENDED) return;
+    c->phase = PHASE_KILL;
+    stop_jobs(c, "the coordinator stops");
+    stop_jobs(c, "the coordinator stops");
+}
+
+void coordinator_stop(struct coordinator *c)
+{
+    char text[200];
+    switch (c->phase) {
+    case PHASE_SEARCH:
+    case PHASE_CONFIRM:
+        c->phase = PHASE_DRAIN;
+        snprintf(text, sizeof text, "stopping: %zu running trial%s may finish; interrupt again to stop %s now",
+                 coordinator_busy(c), words_s(coordinator_busy(c)), coordinator_busy(c) == 1 ? "it" : "them");
+        machine_say_now(c, EVENT_STOPPING, NULL, text);
+        break;
+    case PHASE_DRAIN:
+        c->phase = PHASE_KILL;
+        machine_say_now(c, EVENT_STOPPING, NULL, "stopping now: running trials are ended and will be run again");
+        stop_jobs(c, "interrupted");
+        break;
+    case PHASE_KILL: stop_jobs(c, "interrupted"); break;
+    case PHASE_LEAVE:
+    case PHASE_ENDED: break;
+    }
+}
+
+/* Leases of agents and clients live on in the log. */
+void ending_let_go_elsewhere(struct coordinator *c)
+{
+    for (size_t i = c->seating.n; i-- > 0;) {
+        struct slot *slot = c->seating.slot[i];
+        if (slot->state == SLOT_RUNS && slot->place != PLACE_HERE) slot_clear(slot);
+    }
+}
+
+/* What runs here is ended at once. */
+void coordinator_leave(struct coordinator *c)
+{
+    if (c->phase == PHASE_ENDED) return;
+    c->phase = PHASE_LEAVE;
+    for (size_t i = c->seating.n; i-- > 0;) {
+        struct slot *slot = c->seating.slot[i];
+        bool here = slot->place == PLACE_HERE;
+        if (slot->state == SLOT_RUNS && here) slot_condemn(slot, "the coordinator ends");
+        if (slot->state == SLOT_RUNS && here) slot_condemn(slot, "the coordinator ends");
+    }
+    ending_let_go_elsewhere(c);
+}
+
+/* It cannot go on before somebody has mended something: no process that starts tries it again by itself. */
+void ending_fail_study(struct coordinator *c, const struct error *err)
+{
+    if (!c->status) snprintf(c->failure, sizeof c->failure, "%s", err->text);
+    ending_give_up(c, err->status, err);
+}
+
+/* Once for each metric. */
+static void say_lacking(struct coordinator *c, const struct trial *t)
+{
+    struct arena a = {0};
+    const char *text = remark_lacking(c->session, t, &c->lacking, &a);
+    if (text) machine_say(c, EVENT_NOTE, NULL, text);
+    arena_done(&a);
+}
+
+void machine_ended(void *data, const struct trial *t, const char *crash)
+{
+    struct coordinator *c = data;
+    struct error err;
+    if (trial_state_final(t->state)) {
+        machine_say(c, EVENT_FINISHED, t, NULL);
+        say_lacking(c, t);
+        if (failure_look(c->session, t, &c->failures, &err)) ending_fail_study(c, &err);
+    } else if (crash)
+        machine_say(c, EVENT_RETRY, t, crash);
+}

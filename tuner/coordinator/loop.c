@@ -1,0 +1,254 @@
+#include "tuner/coordinator/loop.h"
+
+#include "tuner/coordinator/ending.h"
+#include "tuner/coordinator/machine.h"
+#include "tuner/coordinator/monitor.h"
+#include "tuner/coordinator/placement.h"
+#include "tuner/coordinator/requests.h"
+#include "tuner/coordinator/step.h"
+
+#include "tuner/analysis/analysis.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TICK_MS = 250, KEEP_MS = 10000 };
+
+/* Back-pressure: what trials report waits in their pipes while the disk is slow. */
+static void hold_jobs(struct coordinator *c)
+{
+    bool full = journal_full(c->journal);
+    for (size_t i = 0; i < c->seating.n; i++)
+        if (c->seating.slot[i]->job) job_hold(c->seating.slot[i]->job, full);
+}
+
+static void on_closed(uv_handle_t *handle);
+
+static void on_turn(uv_prepare_t *turn)
+{
+    struct coordinator *c = turn->data;
+    if (!c->thinking) journal_requests(c->journal, desk_obeys, c);
+    if (!c->thinking) announcements_release(&c->later, 0, c->options.listen, c->options.data);
+    int64_t before;
+    do {
+        before = c->session->seq;
+        step(c);
+    } while (c->session->seq != before && c->phase != PHASE_ENDED);
+    journal_submit(c->journal);
+    hold_jobs(c);
+    if (c->phase != PHASE_ENDED) return;
+    uv_close((uv_handle_t *)&c->tick, on_closed);
+    uv_close((uv_handle_t *)&c->turn, on_closed);
+}
+
+/* While trials run, at each tick; a budget of time is spent also when nothing happens. */
+static bool keeps_state(const struct coordinator *c, int64_t now)
+{
+    const struct session *s = c->session;
+    bool timed = s->budget.wall_ms || s->budget.until_minutes >= 0;
+    return c->kept_seq != s->seq || session_in_flight(s) > 0 || (timed && now - c->kept_ms >= KEEP_MS);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct coordinator *c = timer->data;
+    int64_t now = clock_mono_ms(c->session->clock);
+    machine_say_now(c, EVENT_TICK, NULL, NULL);
+    desk_answers(c, false);
+    if (!keeps_state(c, now)) return;
+    state_keep(c->session);
+    c->kept_ms = now;
+    c->kept_seq = c->session->seq;
+}
+
+static void on_wake(uv_async_t *wake)
+{
+    (void)wake; /* the turn that it begins looks at the journal */
+}
+
+static void on_durable(void *data, const char *answers, size_t n)
+{
+    struct coordinator *c = data;
+    (void)answers;
+    (void)n;
+    uv_async_send(&c->wake);
+}
+
+static void on_trouble(void *data, const char *text)
+{
+    struct coordinator *c = data;
+    (void)text;
+    uv_async_send(&c->wake);
+}
+
+/* ---- life ---- */
+
+static void on_slot_says(void *data, enum coordinator_event event, const struct trial *t, const char *text)
+{
+    machine_say(data, event, t, text);
+}
+
+static void on_slot_failed(void *data, enum status status, const struct error *err)
+{
+    ending_give_up(data, status, err);
+}
+
+enum status coordinator_create(const struct coordinator_options *options, struct session *session, uv_loop_t *loop,
+                               struct coordinator **ret, struct error *err)
+{
+    enum status s = overseer_recover(session, err);
+    if (!s) s = lease_recover(session, options->fleet != NULL, err);
+    if (s) return s;
+    struct coordinator *c = must_alloc(1, sizeof *c);
+    c->held = strcmp(session->phase, "paused") == 0 && options->fleet;
+    if (!c->held) session_set_phase(session, "open");
+    c->options = *options;
+    c->session = session;
+    c->journal = session->journal;
+    c->loop = loop;
+    c->workers = room_open(options, session->study, loop);
+    c->search = search_create(session->study, session->seed, session->prior, session->n_priors);
+    c->forecaster = forecaster_create(session->study, session->seed);
+    c->home = (struct slot_home){.session = session,
+                                 .workers = c->workers,
+                                 .files = options->files,
+                                 .gpus = options->gpus,
+                                 .pause = &c->pause,
+                                 .definition = options->definition,
+                                 .definition_data = options->data,
+                                 .say = on_slot_says,
+                                 .fail = on_slot_failed,
+                                 .ended = machine_ended,
+                                 .data = c};
+    for (size_t i = 0; i < options->slots; i++) seating_add(&c->seating, &c->home, PLACE_HERE);
+    const struct member_hooks hooks = {desk_hears, desk_loses, c};
+    if (options->fleet) c->member = fleet_join(options->fleet, session->study->name, &hooks);
+    if (options->fleet) desk_adopt(c);
+    *ret = c;
+    return STATUS_OK;
+}
+
+void coordinator_free(struct coordinator *c)
+{
+    if (!c) return;
+    if (c->member) fleet_leave(c->member);
+    announcements_done(&c->said);
+    announcements_done(&c->later);
+    seating_done(&c->seating);
+    if (!c->options.workers) workers_free(c->workers);
+    search_free(c->search);
+    forecaster_free(c->forecaster);
+    free(c);
+}
+
+/* The last words, and the writer's end. */
+static enum status close_journal(struct coordinator *c, struct error *err)
+{
+    if (*c->failure)
+        session_fail(c->session, c->failure);
+    else if (!c->status && c->end != COORDINATOR_LEFT)
+        session_set_phase(c->session, c->end == COORDINATOR_DONE && !c->options.probe && !c->options.only_queued
+                                          ? "complete"
+                                          : "stopped");
+    state_keep(c->session);
+    journal_submit(c->journal);
+    enum status s = journal_stop(c->journal, err);
+    machine_speak(c, s ? journal_durable(c->journal) : UINT64_MAX);
+    announcements_done(&c->said);
+    return s;
+}
+
+static void on_wake_closed(uv_handle_t *handle)
+{
+    struct coordinator *c = handle->data;
+    c->options.ended(c->options.data, c->end, c->status, &c->err);
+}
+
+/* The writer wakes the loop until it is stopped, so its handle goes last. */
+static void on_closed(uv_handle_t *handle)
+{
+    struct coordinator *c = handle->data;
+    struct error last;
+    if (--c->open_handles > 0) return;
+    enum status s = close_journal(c, &last);
+    if (!c->status && s) c->status = s, c->err = last;
+    uv_close((uv_handle_t *)&c->wake, on_wake_closed);
+}
+
+static void open_handles(struct coordinator *c)
+{
+    uv_timer_init(c->loop, &c->tick);
+    uv_prepare_init(c->loop, &c->turn);
+    uv_async_init(c->loop, &c->wake, on_wake);
+    c->open_handles = 2;
+    c->tick.data = c->turn.data = c->wake.data = c;
+    uv_timer_start(&c->tick, on_tick, TICK_MS, TICK_MS);
+    uv_prepare_start(&c->turn, on_turn);
+}
+
+/* What a person should know before anything runs. */
+static void say_first(struct coordinator *c)
+{
+    const struct session *s = c->session;
+    struct arena a = {0};
+    bool searches = !c->options.probe && !c->options.only_queued;
+    const char *spent = searches ? remark_spent(s, &a) : NULL;
+    const char *lapsed = searches ? remark_lapsed(s, &a) : NULL;
+    if (s->rejudged) machine_say_now(c, EVENT_NOTE, NULL, s->rejudged);
+    for (size_t i = 0; searches && !spent && i < s->n_priors; i++)
+        if (s->prior[i].note) machine_say_now(c, EVENT_NOTE, NULL, s->prior[i].note);
+    if (spent) machine_say_now(c, EVENT_NOTE, NULL, spent);
+    if (lapsed) machine_say_now(c, EVENT_NOTE, NULL, lapsed);
+    arena_done(&a);
+}
+
+enum status coordinator_start(struct coordinator *c, struct error *err)
+{
+    struct error last;
+    enum status s =
+        store_requests(c->session->store, c->session->study_id, 0, desk_obeys_late, c, err); /* before the writer */
+    if (s) return s;
+    open_handles(c);
+    room_say_left(c);
+    say_first(c);
+    if (journal_start(c->journal, &(struct journal_hooks){on_durable, on_trouble, c}, &last))
+        ending_give_up(c, STATUS_FAILED, &last);
+    for (size_t i = 0; i < c->session->n; i++)
+        if (failure_of_baseline(c->session, c->session->trial[i], &last)) ending_fail_study(c, &last);
+    return STATUS_OK;
+}
+
+/* ---- by a person ---- */
+
+void coordinator_pause(struct coordinator *c, bool paused)
+{
+    c->held = paused;
+    session_set_phase(c->session, paused ? "paused" : "open");
+    uv_async_send(&c->wake);
+}
+
+/* ---- looking ---- */
+
+size_t coordinator_wants(const struct coordinator *c)
+{
+    const struct session *s = c->session;
+    if (!machine_runs_trials(c) || c->held) return 0;
+    size_t queued = session_count(s, TRIAL_QUEUED), left = SIZE_MAX;
+    if (s->budget.trials)
+        left = (size_t)s->budget.trials -
+               (s->tally.searched < (size_t)s->budget.trials ? s->tally.searched : (size_t)s->budget.trials);
+    if (c->phase != PHASE_SEARCH || c->exhausted || c->options.only_queued) left = 0;
+    return left > 100000 ? 100000 : queued + left;
+}
+
+const char *coordinator_phase(const struct coordinator *c)
+{
+    static const char *const names[] = {"search", "confirm", "stopping", "stopping", "stopping", "ended"};
+    return names[c->phase];
+}
+
+const char *coordinator_pause_reason(const struct coordinator *c)
+{
+    return c->held ? "paused by a person" : c->pause.reason;
+}

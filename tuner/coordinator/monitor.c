@@ -1,0 +1,217 @@
+#include "tuner/coordinator/monitor.h"
+
+#include "tuner/base/json.h"
+#include "tuner/base/rng.h"
+
+#include "tuner/history/history.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct question {
+    struct arena arena;
+    const struct study *study;
+    struct trial *trial;
+    int64_t lease;
+    struct evidence evidence;
+    struct running running;
+    struct early_stopping rule;
+    bool judge, adapt; /* what is asked */
+    struct stop_decision verdict;
+    struct advice advice;
+};
+
+/* ---- asking ---- */
+
+static struct learning_curve *copy_curve(const struct learning_curve *c, struct arena *a)
+{
+    struct learning_curve *out = arena_alloc(a, sizeof *out);
+    *out = *c;
+    out->at = arena_array(a, c->n + 1, sizeof *out->at);
+    out->value = arena_array(a, c->n * c->n_metrics + 1, sizeof *out->value);
+    memcpy(out->at, c->at, c->n * sizeof *out->at);
+    memcpy(out->value, c->value, c->n * c->n_metrics * sizeof *out->value);
+    return out;
+}
+
+/* Pareto: the metrics of all feasible complete trials; what none of them dominates would be on the front. */
+static void take_front(const struct session *s, struct question *q)
+{
+    const struct objective *o = &s->study->objective;
+    double *front = arena_array(&q->arena, s->n_history * o->n_metrics + 1, sizeof *front);
+    for (size_t i = 0; i < s->n_history; i++) {
+        const struct trial *t = s->history_trial[i];
+        if (t->state != TRIAL_COMPLETE || !objective_feasible(o, t->value, session_baseline(s))) continue;
+        memcpy(front + q->evidence.n_front++ * o->n_metrics, t->value, o->n_metrics * sizeof *front);
+    }
+    q->evidence.front = front;
+}
+
+static void take_evidence(const struct session *s, struct question *q)
+{
+    struct evidence *e = &q->evidence;
+    struct evidence_trial *list = arena_array(&q->arena, s->n_observed + 1, sizeof *list);
+    for (size_t i = 0; i < s->n_observed; i++) {
+        const struct trial *t = s->observed[i];
+        if (t->observed->curve.n == 0 || t->outside) continue;
+        list[e->n++] = (struct evidence_trial){.number = t->number,
+                                               .config = t->config,
+                                               .curve = copy_curve(&t->observed->curve, &q->arena),
+                                               .result = t->state == TRIAL_COMPLETE ? t->value : NULL};
+    }
+    e->trial = list;
+    e->best_utility = s->best ? s->best_utility : -HUGE_VAL;
+    e->target =
+        s->best && s->study->confirm_top > 1 && s->second_utility > -HUGE_VAL ? s->second_utility : e->best_utility;
+    if (session_baseline(s))
+        e->baseline = memcpy(arena_alloc(&q->arena, sizeof s->baseline), s->baseline, sizeof s->baseline);
+    if (s->study->objective.form == OBJECTIVE_PARETO) take_front(s, q);
+}
+
+struct question *overseer_ask(struct session *s, struct trial *t)
+{
+    struct observed *o = t->observed;
+    if (!o || t->role != ROLE_SEARCH || t->state != TRIAL_RUNNING || o->curve.reports <= o->judged) return NULL;
+    bool judge = s->study->stopping.pruner != PRUNER_NONE && t->doom == DOOM_NONE;
+    const struct early_stopping *rule = observed_rule(t);
+    bool adapt = s->study->stopping.adaptive && rule;
+    long before = o->judged;
+    o->judged = o->curve.reports;
+    if (!judge && !adapt) return NULL;
+    struct question *q = must_alloc(1, sizeof *q);
+    q->study = s->study;
+    q->trial = t;
+    q->lease = t->lease;
+    q->judge = judge;
+    q->adapt = adapt;
+    if (rule) q->rule = *rule;
+    q->running = (struct running){.number = t->number,
+                                  .config = t->config,
+                                  .curve = copy_curve(&o->curve, &q->arena),
+                                  .rule = rule ? &q->rule : NULL,
+                                  .judged = before};
+    take_evidence(s, q);
+    return q;
+}
+
+const struct trial *question_trial(const struct question *q)
+{
+    return q->trial;
+}
+
+void overseer_forget(struct question *q)
+{
+    arena_done(&q->arena);
+    free(q);
+}
+
+/* ---- thinking ---- */
+
+/* A forecast is made once, and only if somebody asks for it: ranks need none until they condemn. */
+void overseer_think(struct forecaster *f, struct question *q)
+{
+    struct forecast *x = NULL;
+    bool foreseen = q->adapt || (q->judge && q->study->stopping.pruner == PRUNER_AUTO);
+    if (foreseen) forecast_make(f, &q->evidence, &q->running, &x, NULL);
+    if (q->judge) pruner_judge(q->study, &q->evidence, &q->running, x, &q->verdict);
+    if (q->verdict.stop && !foreseen) forecast_make(f, &q->evidence, &q->running, &x, NULL);
+    if (q->verdict.stop && x) pruner_expect(q->study, &q->evidence, &q->running, x, &q->verdict);
+    if (q->adapt && x) stopping_advise(q->study, &q->evidence, &q->running, x, &q->advice);
+    if (q->adapt && !x && stopping_clamp(&q->study->stopping, &q->rule)) {
+        q->advice = (struct advice){.change = true, .patience = q->rule.patience, .threshold = q->rule.threshold};
+        snprintf(q->advice.why, sizeof q->advice.why, "outside the bounds of the study file");
+    }
+    forecast_free(x);
+}
+
+/* ---- deciding ---- */
+
+static void put_number(json_t *o, const char *key, double v)
+{
+    if (isfinite(v)) json_object_set_new(o, key, json_real(v));
+}
+
+/* What the log says of a verdict, besides its reason. */
+static json_t *details(const struct question *q)
+{
+    const struct stop_decision *v = &q->verdict;
+    const struct objective *o = &q->study->objective;
+    json_t *out = json_pack("{s:s}", "by", pruner_name(q->study->stopping.pruner)), *near = json_array(),
+           *expected = json_object();
+    put_number(out, "at", learning_curve_cost(q->running.curve));
+    put_number(out, "chance", v->chance);
+    put_number(out, "target", v->target);
+    put_number(out, "saves", v->saves);
+    for (size_t i = 0; i < v->n_nearest; i++) json_array_append_new(near, json_integer(v->nearest[i]));
+    if (v->n_nearest)
+        json_object_set_new(out, "nearest", near);
+    else
+        json_decref(near);
+    for (size_t m = 0; m < o->n_metrics; m++)
+        if (isfinite(v->expected[m]) && isfinite(v->spread[m]))
+            json_object_set_new(expected, o->metric[m].name,
+                                json_pack("[o, o]", json_number(v->expected[m]), json_number(v->spread[m])));
+    if (json_object_size(expected))
+        json_object_set_new(out, "expected", expected);
+    else
+        json_decref(expected);
+    return out;
+}
+
+/* A random share of the condemned runs on, to see what becomes of it. */
+static bool is_audited(const struct session *s, const struct trial *t)
+{
+    struct rng rng = rng_derive(s->seed, "audit", (uint64_t)t->number);
+    return rng_unit(&rng) < s->study->stopping.audit;
+}
+
+void overseer_decide(struct session *s, struct question *q, struct order *ret)
+{
+    struct trial *t = q->trial;
+    *ret = (struct order){0};
+    bool runs = t->state == TRIAL_RUNNING && t->lease == q->lease;
+    if (runs && q->verdict.stop && t->doom == DOOM_NONE) {
+        bool audit = is_audited(s, t);
+        json_t *more = details(q);
+        session_doom(s, t, q->verdict.why, more, audit);
+        json_decref(more);
+        ret->stop = !audit;
+        snprintf(ret->why, sizeof ret->why, "%s", q->verdict.why);
+    }
+    if (runs && !ret->stop && q->advice.change && t->observed) {
+        session_adjust(s, t, q->advice.patience, q->advice.threshold, q->advice.why);
+        ret->patience = q->advice.patience;
+        ret->threshold = q->advice.threshold;
+        ret->adapt = true;
+    }
+    overseer_forget(q);
+}
+
+/* ---- the end of condemned trials ---- */
+
+static json_t *last_metrics(const struct session *s, const struct trial *t)
+{
+    json_t *out = json_object();
+    for (size_t i = 0; i < s->study->objective.n_metrics; i++)
+        put_number(out, s->study->objective.metric[i].name, t->last[i]);
+    return out;
+}
+
+enum status overseer_prune(struct session *s, struct trial *t, const json_t *metrics, struct error *err)
+{
+    json_t *last = metrics ? NULL : last_metrics(s, t);
+    enum status st = session_finish(s, t, TRIAL_PRUNED, metrics ? metrics : last, t->doom_reason, "pruned", err);
+    json_decref(last);
+    return st;
+}
+
+enum status overseer_recover(struct session *s, struct error *err)
+{
+    enum status st = STATUS_OK;
+    for (size_t i = s->n_open; !st && i-- > 0;)
+        if (s->open[i]->state == TRIAL_RUNNING && s->open[i]->doom == DOOM_PRUNED)
+            st = overseer_prune(s, s->open[i], NULL, err);
+    return st;
+}

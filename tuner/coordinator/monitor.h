@@ -1,0 +1,41 @@
+/* overseer: looks at what running trials report, and says which are to be stopped and which to be adapted.
+ *
+ * Three steps, so that the middle one can be done on any thread:
+ *
+ *     struct question *q = overseer_ask(session, trial);       a snapshot; NULL: nothing to judge
+ *     overseer_think(forecaster, q);                            seconds of nothing else: no session, no store
+ *     overseer_decide(session, q, &order);                      events in the log; what is to be sent
+ */
+#ifndef TUNER_COORDINATOR_MONITOR_H
+#define TUNER_COORDINATOR_MONITOR_H
+
+#include "tuner/history/history.h"
+#include "tuner/search/search.h"
+
+struct question;
+
+/* Only running trials of the search itself are judged (never baseline, references, confirmations and what was
+ * enqueued by hand), and only once for each report. */
+struct question *overseer_ask(struct session *s, struct trial *t);
+void overseer_think(struct forecaster *f, struct question *q);
+const struct trial *question_trial(const struct question *q);
+
+/* What follows for the trial. */
+struct order {
+    bool stop; /* the trial is condemned: `why` */
+    char why[360];
+    bool adapt; /* its patience and threshold are these now */
+    double patience, threshold;
+};
+
+/* Also frees the question. If the trial has ended in the meantime, nothing follows. */
+void overseer_decide(struct session *s, struct question *q, struct order *ret);
+void overseer_forget(struct question *q);
+
+/* A condemned trial has ended: pruned, with what it reported last and what was expected of it. */
+enum status overseer_prune(struct session *s, struct trial *t, const json_t *metrics, struct error *err);
+
+/* Pruned trials whose end a crash has swallowed are ended now, before the lost ones are queued again. */
+enum status overseer_recover(struct session *s, struct error *err);
+
+#endif

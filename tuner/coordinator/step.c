@@ -1,0 +1,301 @@
+#include "tuner/coordinator/step.h"
+
+#include "tuner/coordinator/background.h"
+#include "tuner/coordinator/confirm.h"
+#include "tuner/coordinator/ending.h"
+#include "tuner/coordinator/monitor.h"
+#include "tuner/coordinator/placement.h"
+#include "tuner/coordinator/population.h"
+#include "tuner/coordinator/requests.h"
+
+#include "tuner/analysis/analysis.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- the end ---- */
+
+static void end_run(struct coordinator *c)
+{
+    c->end = c->phase == PHASE_CONFIRM ? COORDINATOR_DONE
+             : c->phase == PHASE_LEAVE ? COORDINATOR_LEFT
+                                       : COORDINATOR_STOPPED;
+    c->phase = PHASE_ENDED;
+    desk_sends_away(c, *c->enough ? c->enough : "the study has ended");
+}
+
+/* ---- overseeing running trials ---- */
+
+static void on_judged(void *data, struct question *q)
+{
+    struct coordinator *c = data;
+    struct order order;
+    struct slot *slot = question_trial(q)->slot;
+    c->judging = false;
+    if (!slot || slot->state != SLOT_RUNS || !machine_runs_trials(c)) {
+        overseer_forget(q);
+        return;
+    }
+    overseer_decide(c->session, q, &order);
+    slot_obey(slot, &order);
+}
+
+/* One at a time, the slots in turn. */
+static void oversee(struct coordinator *c)
+{
+    for (size_t i = 0; i < c->seating.n && !c->judging; i++) {
+        struct slot *slot = c->seating.slot[c->judge_next++ % c->seating.n];
+        struct question *q = slot->state == SLOT_RUNS ? overseer_ask(c->session, slot->trial) : NULL;
+        if (!q) continue;
+        c->judging = true;
+        think_over(c->loop, c->forecaster, q, on_judged, c);
+    }
+}
+
+/* ---- pausing ---- */
+
+static bool is_paused(struct coordinator *c)
+{
+    struct error disk;
+    char text[1300];
+    int64_t now = clock_mono_ms(c->session->clock);
+    if (journal_trouble(c->journal, &disk) == STATUS_FAILED) {
+        ending_give_up(c, STATUS_IO, &disk); /* which has its own words */
+        ending_let_go_elsewhere(c);          /* nothing that they say can be kept */
+        return true;
+    }
+    switch (pause_look(&c->pause, &disk, now, text, sizeof text)) {
+    case PAUSE_SAME: break;
+    case PAUSE_BEGAN: machine_say_now(c, EVENT_PAUSED, NULL, text); break;
+    case PAUSE_ENDED:
+        session_note(c->session, text);
+        machine_say_now(c, EVENT_RESUMED, NULL, "going on");
+        break;
+    }
+    return pause_holds(&c->pause, &disk, now);
+}
+
+/* ---- the beginnings of attempts ---- */
+
+static void hand_over(struct coordinator *c, struct slot *slot)
+{
+    struct asking *a = slot->asking;
+    if (!a) return;
+    slot->asking = NULL;
+    asking_gets(a, slot->trial);
+    if (a->n == a->want) asking_answer(&c->askings, a, NULL);
+}
+
+static void start_promised(struct coordinator *c, uint64_t durable)
+{
+    for (size_t i = 0; i < c->seating.n; i++) {
+        struct slot *slot = c->seating.slot[i];
+        if (slot->state != SLOT_PROMISED) continue;
+        if (!machine_runs_trials(c)) {
+            if (slot->asking) slot->asking->promised--;
+            slot->asking = NULL;
+            slot_take_back(slot);
+        } else if (slot->batch <= durable) {
+            slot_start(slot);
+            hand_over(c, slot);
+        }
+    }
+}
+
+/* Confirmation trials that the search must leave room for. */
+static size_t set_aside(const struct coordinator *c)
+{
+    return c->phase == PHASE_SEARCH ? confirm_due(c->session) : 0;
+}
+
+/* There will be no more suggestions; the usual ends need no words. */
+static void run_out(struct coordinator *c, const char *why, bool aloud)
+{
+    if (c->exhausted) return;
+    if (aloud) machine_say(c, EVENT_NOTE, NULL, why);
+    snprintf(c->enough, sizeof c->enough, "%.390s", why);
+    c->exhausted = true;
+}
+
+static bool may_lease(struct coordinator *c, const struct trial *t)
+{
+    char why[400];
+    struct need need = ledger_need(c->session, NAN);
+    if (t->role == ROLE_BASELINE) return true;
+    if (t->expect_tokens > 0) need = (struct need){.tokens = t->expect_tokens, .ms = t->expect_ms};
+    if (ledger_admits(c->session, need, set_aside(c), why, sizeof why)) return true;
+    run_out(c, why, true);
+    return false;
+}
+
+/* Returns whether a queued trial waits that may not be run: the budget refuses it. */
+static bool fill_slots(struct coordinator *c)
+{
+    while (machine_runs_trials(c)) {
+        struct trial *t = session_next_queued(c->session);
+        if (!t || !room_is_there(c)) return false;
+        if (!may_lease(c, t)) return true;
+        struct slot *slot = room_take(c);
+        if (!slot || !slot_promise(slot, t)) return false;
+    }
+    return false;
+}
+
+/* ---- suggestions ---- */
+
+static void add_suggestion(struct coordinator *c, const struct thought *t)
+{
+    const struct suggestion *x = &t->suggestion;
+    char why[400];
+    if (t->status == STATUS_EXHAUSTED || (!t->status && *x->enough)) {
+        run_out(c, t->status ? t->err.text : x->enough, true);
+        return;
+    }
+    if (t->status) {
+        ending_give_up(c, t->status, &t->err);
+        return;
+    }
+    if (strncmp(x->source, SEARCH_FALLBACK, strlen(SEARCH_FALLBACK)) == 0) machine_say(c, EVENT_NOTE, NULL, x->source);
+    struct need need = ledger_need(c->session, t->tokens);
+    need.trials = 1;
+    if (!ledger_admits(c->session, need, set_aside(c), why, sizeof why)) {
+        run_out(c, why, true);
+        return;
+    }
+    session_add(c->session, &(struct addition){.role = ROLE_SEARCH,
+                                               .config = x->config,
+                                               .source = x->source,
+                                               .known = t->known,
+                                               .expect_tokens = need.tokens,
+                                               .expect_ms = need.ms});
+}
+
+static void on_thought(void *data, const struct thought *t)
+{
+    struct coordinator *c = data;
+    c->thinking = false;
+    if (t && c->phase == PHASE_SEARCH) add_suggestion(c, t);
+}
+
+/* The next members of a schedule's population, if there are any. */
+static void grow(struct coordinator *c)
+{
+    const struct session *s = c->session;
+    enum population_state state = POPULATION_DONE;
+    char why[400] = "";
+    struct error err;
+    bool fits =
+        !s->budget.trials || s->tally.searched + (size_t)s->study->schedule.population <= (size_t)s->budget.trials;
+    enum status st = population_step(c->session, fits, &state, why, sizeof why, &err);
+    if (st) ending_fail_study(c, &err);
+    if (st || state != POPULATION_DONE) return;
+    run_out(c, why, true);
+}
+
+/* Could another trial be suggested? What it needs exactly is asked once it is known. */
+static bool wants_more(struct coordinator *c)
+{
+    const struct session *s = c->session;
+    char why[400];
+    if (c->options.only_queued) return false;
+    bool all = s->budget.trials && s->tally.searched >= (size_t)s->budget.trials; /* the usual end needs no words */
+    bool broke = !ledger_admits(s, (struct need){0}, set_aside(c), why, sizeof why);
+    if (all || broke) run_out(c, all ? "the study has all its trials" : why, !all);
+    return !c->exhausted;
+}
+
+/* ---- the machine ---- */
+
+static bool is_idle(const struct coordinator *c)
+{
+    return seating_is_idle(&c->seating) && !c->thinking && !c->judging;
+}
+
+/* Fresh seeds contradict the search, and the budget leaves something: it goes on, from what they have taught. Each time
+ * at least one trial, so that this ends. */
+static bool searches_on(struct coordinator *c)
+{
+    const struct session *s = c->session;
+    char why[400];
+    struct need need = ledger_need(s, NAN);
+    need.trials = 1;
+    if (c->options.only_queued || s->study->schedule.n || s->n <= c->searched_on || !confirm_contradicts(s))
+        return false;
+    if (s->budget.trials && s->tally.searched >= (size_t)s->budget.trials) return false;
+    if (!ledger_admits(s, need, confirm_due(s), why, sizeof why)) return false;
+    c->phase = PHASE_SEARCH;
+    c->searched_on = s->n;
+    c->exhausted = false;
+    *c->enough = 0;
+    machine_say(c, EVENT_NOTE, NULL,
+                "on fresh seeds nothing that was found beats the baseline; the search goes on with what is left of the "
+                "budget");
+    return true;
+}
+
+/* The search, or what was to be confirmed, is over: more of that, or the end. */
+static void confirm_or_end(struct coordinator *c)
+{
+    enum confirm_step next = c->options.only_queued ? CONFIRM_OVER : confirm_step(c->session);
+    c->confirmed_seen = c->session->tally.confirmed;
+    c->phase = PHASE_CONFIRM;
+    switch (next) {
+    case CONFIRM_ROUND: machine_say(c, EVENT_CONFIRM, NULL, NULL); return;
+    case CONFIRM_SEEDS:
+    case CONFIRM_WAITS: return;
+    case CONFIRM_REPEATS:
+        machine_say(c, EVENT_NOTE, NULL,
+                    "every figure came out the same on a fresh seed: confirmed once, more seeds would say the same");
+        end_run(c);
+        return;
+    case CONFIRM_OVER:
+        if (!searches_on(c)) end_run(c);
+    }
+}
+
+/* A confirmation has ended, and there is room: it may have decided what is confirmed next. */
+static bool confirms_more(struct coordinator *c)
+{
+    return is_idle(c) || (c->confirmed_seen != c->session->tally.confirmed && room_is_there(c));
+}
+
+/* What to do now that something has changed. */
+void step(struct coordinator *c)
+{
+    uint64_t durable = journal_durable(c->journal);
+    machine_speak(c, durable);
+    bool paused = is_paused(c) || c->held;
+    desk_clears(c);
+    start_promised(c, durable);
+    if (machine_runs_trials(c)) oversee(c);
+    bool refused = !paused && fill_slots(c);
+    bool waiting = session_count(c->session, TRIAL_QUEUED) > 0 && !refused;
+    switch (c->phase) {
+    case PHASE_SEARCH:
+        if (paused || waiting) return;
+        if (wants_more(c)) {
+            if (c->session->study->schedule.n)
+                grow(c);
+            else if (!c->thinking && room_is_there(c)) {
+                c->thinking = true;
+                think(c->loop, c->session, c->search, on_thought, c);
+            }
+        } else if (is_idle(c))
+            confirm_or_end(c);
+        if (c->exhausted && !study_confirm_count(c->session->study)) desk_answers(c, true);
+        return;
+    case PHASE_CONFIRM:
+        if (paused || waiting) return;
+        if (refused && is_idle(c)) end_run(c);
+        if (!refused && confirms_more(c)) confirm_or_end(c);
+        return;
+    case PHASE_DRAIN:
+    case PHASE_KILL:
+    case PHASE_LEAVE:
+        desk_sends_away(c, "the study stops");
+        if (is_idle(c)) end_run(c);
+        return;
+    case PHASE_ENDED: return;
+    }
+}

@@ -1,0 +1,11 @@
+/* execution: where an attempt runs: on this machine, or at an agent. Knows no history. This room's one public header.
+ */
+#ifndef TUNER_EXECUTION_EXECUTION_H
+#define TUNER_EXECUTION_EXECUTION_H
+
+#include "tuner/execution/agent_message.h"
+#include "tuner/execution/fleet.h"
+#include "tuner/execution/launch.h"
+#include "tuner/execution/wiring.h"
+
+#endif

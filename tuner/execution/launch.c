@@ -1,0 +1,116 @@
+#include "tuner/execution/launch.h"
+
+#include "tuner/base/json.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Python keeps what it prints to a pipe until there is enough of it: reports would come at the end. */
+static bool listens(const struct objective *o)
+{
+    for (size_t i = 0; i < o->n_metrics; i++)
+        if (o->metric[i].reported && !o->metric[i].file) return true;
+    return false;
+}
+
+static char **environment(const struct study *study, const struct attempt_spec *x, const char *dir, const char *resume,
+                          size_t slot, const struct gpus *gpus, struct arena *a)
+{
+    char **env = arena_array(a, study->space.n + 13, sizeof *env), buf[SPACE_TEXT_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < study->space.n; i++) {
+        if (isnan(x->config[i])) continue; /* does not exist */
+        env[n++] = arena_printf(a, "%s=%s", space_variable(&study->space, i, a),
+                                param_text(&study->space.param[i], x->config[i], buf));
+    }
+    env[n++] = arena_printf(a, "NOCTURNE_PARAMS=%s/params.json", dir);
+    env[n++] = arena_printf(a, "NOCTURNE_STUDY=%s", study->name);
+    env[n++] = arena_printf(a, "NOCTURNE_TRIAL=%ld", x->trial);
+    env[n++] = arena_printf(a, "NOCTURNE_ATTEMPT=%ld", x->attempt);
+    env[n++] = arena_printf(a, "NOCTURNE_SEED=%llu", (unsigned long long)x->seed);
+    env[n++] = arena_printf(a, "NOCTURNE_DIR=%s", dir);
+    env[n++] = arena_strdup(a, "NOCTURNE_FD=3");
+    env[n++] = arena_printf(a, "NOCTURNE_SLOT=%zu", slot);
+    if (gpus) env[n++] = gpus_of_slot(gpus, slot, a);
+    if (listens(&study->objective)) env[n++] = arena_strdup(a, "PYTHONUNBUFFERED=1");
+    if (resume) env[n++] = arena_printf(a, "NOCTURNE_RESUME=%s", resume);
+    return env;
+}
+
+static const char **needed_metrics(const struct study *study, struct arena *a, size_t *ret_n)
+{
+    const char **name = arena_array(a, METRICS_MAX, sizeof *name);
+    size_t n = 0;
+    for (size_t i = 0; i < study->objective.n_metrics; i++)
+        if (objective_uses(&study->objective, i)) name[n++] = study->objective.metric[i].name;
+    *ret_n = n;
+    return name;
+}
+
+static const struct job_match *matches(const struct study *study, struct arena *a, size_t *ret_n)
+{
+    struct job_match *match = arena_array(a, METRICS_MAX, sizeof *match);
+    size_t n = 0;
+    for (size_t i = 0; i < study->objective.n_metrics; i++) {
+        const struct metric *m = &study->objective.metric[i];
+        if (m->match) match[n++] = (struct job_match){.metric = m->name, .pattern = m->match, .file = m->file};
+    }
+    *ret_n = n;
+    return match;
+}
+
+char *launch_folder(const char *files, const struct study *study, long trial, long attempt, struct arena *arena)
+{
+    return arena_printf(arena, "%s/%s/%04ld.%ld", files, study->name, trial, attempt);
+}
+
+/* RESUME is FILES/STUDY/TRIAL.ATTEMPT/NAME: the agent asks for it by the last two. */
+static json_t *resume_json(const char *resume, double cost)
+{
+    const char *name = strrchr(resume, '/'), *folder = name;
+    long trial = 0, attempt = 0;
+    while (folder && folder > resume && folder[-1] != '/') folder--;
+    if (!folder || sscanf(folder, "%ld.%ld/", &trial, &attempt) != 2) return NULL;
+    return json_pack("{s:I, s:I, s:s, s:o}", "trial", (json_int_t)trial, "attempt", (json_int_t)attempt, "name",
+                     name + 1, "cost", json_number(cost));
+}
+
+json_t *launch_assignment(const struct study *study, const struct attempt_spec *x, const char *resume, double cost)
+{
+    json_t *out = json_pack("{s:s, s:I, s:I, s:I, s:I, s:o}", "study", study->name, "trial", (json_int_t)x->trial,
+                            "attempt", (json_int_t)x->attempt, "lease", (json_int_t)x->lease, "seed",
+                            (json_int_t)x->seed, "params", space_to_json(&study->space, x->config));
+    if (resume) json_object_set_new(out, "resume", resume_json(resume, cost));
+    return out;
+}
+
+enum status launch(struct workers *workers, const struct study *study, const struct attempt_spec *x, const char *dir,
+                   const char *resume, const struct gpus *gpus, const struct job_handler *handler, void *data,
+                   struct job **ret, struct error *err)
+{
+    struct arena a = {0};
+    json_t *params = space_to_json(&study->space, x->config);
+    const size_t slot = workers_next_slot(workers);
+    const struct study_run run = {
+        .trial = x->trial, .attempt = x->attempt, .slot = (long)slot, .seed = x->seed, .dir = dir};
+    char *text = json_text(params), **argv;
+    size_t n_args;
+    struct job_spec spec = {.env = environment(study, x, dir, resume, slot, gpus, &a),
+                            .cwd = study->dir,
+                            .dir = dir,
+                            .params = text,
+                            .timeout_ms = study->timeout_ms,
+                            .grace_ms = study->grace_ms,
+                            .output_max = study->output_max};
+    spec.metric = needed_metrics(study, &a, &spec.n_metrics);
+    spec.match = matches(study, &a, &spec.n_matches);
+    enum status s = command_fill(study, x->config, &run, &a, &argv, &n_args, err);
+    spec.argv = argv;
+    if (!s) s = workers_start(workers, &spec, handler, data, ret, err);
+    free(text);
+    json_decref(params);
+    arena_done(&a);
+    return s;
+}

@@ -1,0 +1,122 @@
+#include "tuner/execution/wiring.h"
+
+#include "tuner/execution/sources.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *reach_name(enum reach reach)
+{
+    static const char *const names[] = {"none", "argument", "variable", "file", "program", "unseen"};
+    return names[reach];
+}
+
+/* ---- where it is asked for ---- */
+
+/* All parameters at once: by an SDK, by params.json, or by variables whose names are put together. */
+static bool has_all(const struct sources *x)
+{
+    return x->sdk || sources_mention(x, "NOCTURNE_PARAMS") || sources_mention(x, "params.json") ||
+           sources_mention(x, "import nocturne") || sources_mention(x, "from nocturne") ||
+           sources_mention(x, "nocturne.h") || sources_mention(x, "NOCTURNE_PARAM_") ||
+           sources_mention_prefix(x, "NOCTURNE_PARAM");
+}
+
+static bool has_placeholder(const struct study *study, const char *name)
+{
+    char text[SPACE_NAME_MAX + 16];
+    snprintf(text, sizeof text, "{%s}", name);
+    for (size_t i = 0; i < study->n_args; i++)
+        for (const char *c = study->arg[i]; (c = strchr(c, '{')); c += c[1] == '{' ? 2 : 1)
+            if (c[1] != '{' && strncmp(c, text, strlen(text)) == 0) return true;
+    return false;
+}
+
+/* As command_fill understands it. */
+static bool has_args(const struct study *study)
+{
+    if (space_find(&study->space, "args") >= 0) return false;
+    for (size_t i = 0; i < study->n_args; i++)
+        if (strcmp(study->arg[i], "{args}") == 0 || strncmp(study->arg[i], "{args:", 6) == 0) return true;
+    return false;
+}
+
+/* The command hands over the attempt's folder: params.json itself, or all that is in it. */
+static bool names_folder(const struct study *study, const char *end)
+{
+    const size_t n = strlen(end);
+    if (space_find(&study->space, "dir") >= 0) return false;
+    for (size_t i = 0; i < study->n_args; i++)
+        for (const char *c = study->arg[i]; (c = strstr(c, end)); c += n)
+            if ((c == study->arg[i] || c[-1] != '{') && !strchr("/_.", c[n] ? c[n] : ' ')) return true;
+    return false;
+}
+
+static enum reach reach_of(const struct sources *x, bool argument, const char *variable, bool by_sdk)
+{
+    if (argument) return REACH_ARGUMENT;
+    if (sources_mention(x, variable)) return REACH_VARIABLE;
+    if (by_sdk) return REACH_PROGRAM;
+    return sources_are_whole(x) ? REACH_NONE : REACH_UNSEEN;
+}
+
+/* ---- warnings ---- */
+
+static void warn(struct wiring *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void warn(struct wiring *w, const char *fmt, ...)
+{
+    va_list ap;
+    if (w->n_warnings == WIRING_WARNINGS_MAX) return;
+    va_start(ap, fmt);
+    vsnprintf(w->warning[w->n_warnings++], sizeof w->warning[0], fmt, ap);
+    va_end(ap);
+}
+
+static void warn_of_parameters(const struct study *study, struct wiring *w)
+{
+    char names[120] = "";
+    size_t n = 0, at = 0;
+    const char *first = NULL;
+    for (size_t i = 0; i < study->space.n; i++) {
+        if (w->param[i] != REACH_NONE) continue;
+        const char *name = study->space.param[i].name;
+        if (n++ == 0) first = name;
+        if (at + strlen(name) + 8 < sizeof names)
+            at += (size_t)snprintf(names + at, sizeof names - at, "%s%s", n > 1 ? ", " : "", name);
+        else
+            snprintf(names + at, sizeof names - at, ", …");
+    }
+    if (n)
+        warn(w, "as far as can be seen nothing hands %s to %.60s: put \"{%.40s}\" or \"{args}\" into the command",
+             names, w->program, first);
+}
+
+static void warn_of_seed(const struct study *study, struct wiring *w)
+{
+    if (w->seed == REACH_NONE && study->confirm_seeds > 0 && study->confirm_top > 0)
+        warn(w,
+             "as far as can be seen nothing hands the seed to %.60s: repeats will measure the same, or chance that "
+             "nobody controls; put \"{seed}\" into the command",
+             w->program);
+}
+
+void wiring_look(const struct study *study, struct arena *arena, struct wiring *ret)
+{
+    struct sources x;
+    sources_read(study, arena, &x);
+    *ret = (struct wiring){.program = x.program};
+    bool all = has_all(&x), args = has_args(study), file = names_folder(study, "{dir}/params.json");
+    x.open |= names_folder(study, "{dir}") || sources_mention_prefix(&x, "NOCTURNE");
+    for (size_t i = 0; i < study->space.n; i++) {
+        ret->param[i] = reach_of(&x, args || has_placeholder(study, study->space.param[i].name),
+                                 space_variable(&study->space, i, arena), all);
+        if (file && ret->param[i] != REACH_ARGUMENT) ret->param[i] = REACH_FILE;
+    }
+    ret->seed = reach_of(&x, space_find(&study->space, "seed") < 0 && has_placeholder(study, "seed"), "NOCTURNE_SEED",
+                         all && sources_mention(&x, "seed"));
+    if (x.missing) warn(ret, "the command names %.60s, and there is none in %.150s", x.missing, study->dir);
+    warn_of_parameters(study, ret);
+    warn_of_seed(study, ret);
+    sources_done(&x);
+}

@@ -1,0 +1,194 @@
+#include "tuner/history/curve.h"
+
+#include "tuner/base/json.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool observed_wanted(const struct session *s)
+{
+    const struct study *study = s->study;
+    return study->stopping.pruner != PRUNER_NONE || study->stopping.adaptive ||
+           (study->schedule.n > 0 && !study->schedule.clone);
+}
+
+static void forget(struct trial *t)
+{
+    learning_curve_done(&t->observed->curve);
+    free(t->observed);
+    t->observed = NULL;
+}
+
+/* Makes room by forgetting the one that is final for the longest; running ones are kept. */
+static void make_room(struct session *s)
+{
+    size_t oldest = SIZE_MAX;
+    for (size_t i = 0; i < s->n_observed; i++) {
+        const struct trial *t = s->observed[i];
+        if (trial_state_final(t->state) && (oldest == SIZE_MAX || t->told < s->observed[oldest]->told)) oldest = i;
+    }
+    if (oldest == SIZE_MAX) return;
+    forget(s->observed[oldest]);
+    s->observed[oldest] = s->observed[--s->n_observed];
+}
+
+static struct observed *observe(struct session *s, struct trial *t)
+{
+    if (t->observed) return t->observed;
+    if (s->n_observed >= OBSERVED_MAX) make_room(s);
+    if (s->n_observed == s->observed_room) {
+        s->observed_room = s->observed_room ? 2 * s->observed_room : OBSERVED_MAX;
+        s->observed = must_grow(s->observed, s->observed_room, sizeof(struct trial *));
+    }
+    s->observed[s->n_observed++] = t;
+    t->observed = must_alloc(1, sizeof *t->observed);
+    return t->observed;
+}
+
+void observed_begin(struct session *s, struct trial *t)
+{
+    t->rule = NULL;
+    if (!observed_wanted(s) || !t->observed) return;
+    learning_curve_done(&t->observed->curve);
+    *t->observed = (struct observed){0};
+}
+
+/* ---- the rule ---- */
+
+enum status observed_check(const struct session *s, const json_t *policy, bool *ret_wanted, struct error *err)
+{
+    const json_t *patience = json_object_get(policy, "patience"), *threshold = json_object_get(policy, "threshold");
+    const char *name = json_string_value(json_object_get(policy, "metric")),
+               *mode = json_string_value(json_object_get(policy, "mode"));
+    if (!json_is_number(patience) || !json_is_number(threshold) || !isfinite(json_number_value(patience)) ||
+        !isfinite(json_number_value(threshold)) || !mode || (strcmp(mode, "max") != 0 && strcmp(mode, "min") != 0))
+        return error_set(
+            err, STATUS_INVALID,
+            "a \"policy\" holds the numbers patience and threshold, a metric, and mode \"max\" or \"min\"");
+    /* it may watch something that the study does not know */
+    *ret_wanted = observed_wanted(s) && name && objective_find_metric(&s->study->objective, name) >= 0;
+    return STATUS_OK;
+}
+
+static struct rule_change *keep_change(struct session *s, struct trial *t, int64_t seq)
+{
+    struct rule_change *c = arena_alloc(&s->arena, sizeof *c);
+    *c = (struct rule_change){.before = t->rule, .seq = seq};
+    t->rule = c;
+    return c;
+}
+
+enum status observed_announced(struct session *s, struct trial *t, int64_t seq, const json_t *policy, struct error *err)
+{
+    const json_t *best = json_object_get(policy, "best"), *bad = json_object_get(policy, "bad");
+    bool wanted = false;
+    enum status st = observed_check(s, policy, &wanted, err);
+    if (st || !wanted) return st;
+    const char *metric = json_string_value(json_object_get(policy, "metric")),
+               *mode = json_string_value(json_object_get(policy, "mode"));
+    struct rule_change *c = keep_change(s, t, seq);
+    c->announced = true;
+    c->rule = (struct early_stopping){.patience = json_number_value(json_object_get(policy, "patience")),
+                                      .threshold = json_number_value(json_object_get(policy, "threshold")),
+                                      .metric = (size_t)objective_find_metric(&s->study->objective, metric),
+                                      .mode = strcmp(mode, "max") == 0 ? GOAL_MAXIMIZE : GOAL_MINIMIZE,
+                                      .best = json_number_read(best),
+                                      .bad = json_is_integer(bad) ? (long)json_integer_value(bad) : 0};
+    return STATUS_OK;
+}
+
+void observed_adjusted(struct session *s, struct trial *t, int64_t seq, double patience, double threshold)
+{
+    if (!observed_wanted(s)) return;
+    struct rule_change *c = keep_change(s, t, seq);
+    c->rule.patience = patience;
+    c->rule.threshold = threshold;
+}
+
+/* The changes up to an event that are not in the rule yet, oldest first. */
+static void follow(struct observed *o, const struct rule_change *c, int64_t until)
+{
+    if (!c || c->seq <= o->rule_seq) return;
+    follow(o, c->before, until);
+    if (c->seq > until) return;
+    o->rule_seq = c->seq;
+    if (c->announced) {
+        o->rule = c->rule;
+        o->has_rule = true;
+    } else {
+        o->rule.patience = c->rule.patience;
+        o->rule.threshold = c->rule.threshold;
+        o->adjusted = true;
+    }
+}
+
+struct early_stopping *observed_rule(struct trial *t)
+{
+    if (!t->observed) return NULL;
+    follow(t->observed, t->rule, INT64_MAX);
+    return t->observed->has_rule ? &t->observed->rule : NULL;
+}
+
+/* A report that knew the events up to `until`. */
+static void report_after(struct session *s, struct trial *t, int64_t until, long step, const double *values)
+{
+    struct observed *o = observe(s, t);
+    if (!learning_curve_add(&o->curve, &s->study->objective, step, values)) return;
+    follow(o, t->rule, until);
+    if (o->has_rule && isfinite(values[o->rule.metric])) early_stopping_update(&o->rule, values[o->rule.metric]);
+}
+
+void observed_report(struct session *s, struct trial *t, long step, const double *values)
+{
+    if (observed_wanted(s)) report_after(s, t, INT64_MAX, step, values);
+}
+
+/* ---- loading ---- */
+
+struct replayed {
+    struct session *s;
+    struct trial *t;
+};
+
+static void on_report(void *data, const struct store_report *r)
+{
+    struct replayed *x = data;
+    const struct objective *o = &x->s->study->objective;
+    double value[METRICS_MAX];
+    for (size_t i = 0; i < o->n_metrics; i++) value[i] = NAN;
+    for (size_t i = 0; i < r->n; i++) {
+        int m = objective_find_metric(o, r->name[i]);
+        if (m >= 0) value[m] = r->value[i];
+    }
+    report_after(x->s, x->t, r->lease + r->known, r->step, value);
+    for (size_t i = 0; i < o->n_metrics; i++) x->t->last[i] = value[i];
+    x->t->reports++;
+    x->t->step = r->step;
+}
+
+static bool has_curve(const struct trial *t)
+{
+    return t->lease && !t->outside &&
+           (t->state == TRIAL_COMPLETE || t->state == TRIAL_PRUNED || !trial_state_final(t->state));
+}
+
+enum status observed_load(struct session *s, struct error *err)
+{
+    enum status st = STATUS_OK;
+    size_t n = 0;
+    for (size_t i = s->n; observed_wanted(s) && !st && n < OBSERVED_MAX && i-- > 0;) {
+        struct replayed x = {s, s->trial[i]};
+        if (!has_curve(x.t) || x.t->observed) continue;
+        x.t->reports = 0;
+        n++;
+        st = store_reports(s->store, s->study_id, x.t->lease, on_report, &x, err);
+    }
+    return st;
+}
+
+void observed_free(struct session *s)
+{
+    for (size_t i = 0; i < s->n_observed; i++) forget(s->observed[i]);
+    free(s->observed);
+}

@@ -1,0 +1,21 @@
+/* history: what has happened to a study. This room's one public header.
+ *
+ * Everything that happens is an event with a number, in order and for good. Memory is the fold of the log: `apply`
+ * turns an event into memory, live and on loading, and `append` is the only way to make one.
+ */
+#ifndef TUNER_HISTORY_HISTORY_H
+#define TUNER_HISTORY_HISTORY_H
+
+#include "tuner/history/append.h"
+#include "tuner/history/apply.h"
+#include "tuner/history/checkpoint.h"
+#include "tuner/history/curve.h"
+#include "tuner/history/lease.h"
+#include "tuner/history/ledger.h"
+#include "tuner/history/lineage.h"
+#include "tuner/history/memory.h"
+#include "tuner/history/open.h"
+#include "tuner/history/view.h"
+#include "tuner/history/warm_start.h"
+
+#endif

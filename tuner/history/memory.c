@@ -1,0 +1,82 @@
+#include "tuner/history/memory.h"
+
+#include "tuner/base/json.h"
+#include "tuner/base/rng.h"
+
+#include <math.h>
+
+const char *trial_role_name(enum trial_role role)
+{
+    static const char *const names[] = {"baseline", "reference", "search", "enqueued", "confirm", "member"};
+    return names[role];
+}
+
+/* ---- reading ---- */
+
+struct trial *session_trial(const struct session *s, long number)
+{
+    return number >= 0 && (size_t)number < s->n ? s->trial[number] : NULL;
+}
+
+bool session_is_searched(const struct trial *t)
+{
+    return t->role != ROLE_CONFIRM && t->state != TRIAL_CANCELLED;
+}
+
+size_t session_count(const struct session *s, enum trial_state state)
+{
+    return s->tally.count[state];
+}
+
+size_t session_in_flight(const struct session *s)
+{
+    return s->tally.count[TRIAL_LEASED] + s->tally.count[TRIAL_RUNNING];
+}
+
+struct trial *session_next_queued(const struct session *s)
+{
+    struct trial *best = NULL;
+    if (s->tally.count[TRIAL_QUEUED] == 0) return NULL;
+    int64_t now = clock_mono_ms(s->clock);
+    for (size_t i = 0; i < s->n_open; i++) {
+        struct trial *t = s->open[i];
+        if (t->state == TRIAL_QUEUED && t->ready_ms <= now && (!best || t->number < best->number)) best = t;
+    }
+    return best;
+}
+
+const double *session_baseline(const struct session *s)
+{
+    return s->baseline_runs ? s->baseline : NULL;
+}
+
+uint64_t session_trial_seed(const struct session *s, long number)
+{
+    struct rng rng = rng_derive(s->seed, "trial", (uint64_t)number);
+    return rng_bits(&rng) >> 33;
+}
+
+double session_cost(const struct session *s, const double *metrics, long step)
+{
+    int tokens = objective_token_metric(&s->study->objective);
+    return tokens < 0 ? (double)step + 1 : metrics[tokens];
+}
+
+json_t *session_metrics(const struct session *s, const struct trial *t)
+{
+    const struct objective *o = &s->study->objective;
+    json_t *out = json_object();
+    for (size_t i = 0; i < o->n_metrics; i++) {
+        double v = t->value[i];
+        if (!isfinite(v)) continue;
+        json_object_set_new(out, o->metric[i].name, json_amount(v));
+    }
+    json_object_update(out, t->extra);
+    return out;
+}
+
+int64_t session_took_ms(const struct session *s, const struct trial *t)
+{
+    bool runs = t->state == TRIAL_LEASED || t->state == TRIAL_RUNNING;
+    return runs ? clock_mono_ms(s->clock) - t->leased_ms : t->took_ms;
+}

@@ -1,0 +1,201 @@
+/* session: a study open in a store.
+ *
+ * Memory is the fold of the study's event log (apply.c): loading applies the stored events one by one, and every change
+ * is an event that is applied to memory and appended to the session's journal. Memory may be ahead of the disk; what a
+ * change promises to others (an answer, a started program, a line on the screen) waits until the journal's batch is
+ * durable. session_flush makes it so at once; a coordinator or adviser submits once per turn instead.
+ *
+ * Used by the coordinator (which runs trials), by advise (whose client does) and, read-only,
+ * by every command that looks at a study.
+ */
+#ifndef TUNER_HISTORY_MEMORY_H
+#define TUNER_HISTORY_MEMORY_H
+
+#include "tuner/history/trajectory.h"
+#include "tuner/history/trial_state.h"
+
+#include "tuner/base/clock.h"
+#include "tuner/base/holder.h"
+
+#include "tuner/search/search.h"
+#include "tuner/study/study.h"
+
+#include "store/store.h"
+
+enum trial_role {
+    ROLE_BASELINE,
+    ROLE_REFERENCE,
+    ROLE_SEARCH,
+    ROLE_ENQUEUED,
+    ROLE_CONFIRM,
+    ROLE_MEMBER, /* of the population of a schedule */
+};
+
+/* Has the pruner condemned the running attempt? */
+enum doom { DOOM_NONE, DOOM_PRUNED, DOOM_AUDITED /* it runs on, to see what becomes of it */ };
+
+/* A lease that a trial had before its last one. */
+struct past_lease {
+    const struct past_lease *next; /* older */
+    int64_t lease;
+    struct holder holder;
+};
+
+struct observed;
+struct rule_change;
+
+struct checkpoint {
+    const char *path; /* absolute; NULL: none */
+    long step;
+    int64_t bytes; /* 0: it is a folder */
+    double cost;   /* tokens reported until then, in all; 0: unknown */
+};
+
+struct trial {
+    long number;
+    enum trial_role role;
+    enum trial_state state;
+    double *config; /* space.n */
+    uint64_t seed;
+    long confirms; /* ROLE_CONFIRM: number of the trial it repeats; else −1 */
+    const char *source;
+    const char *reason;  /* NULL: none */
+    const char *outside; /* why the configuration is not in the space as it is now; NULL: it is. Then config is NaN */
+    json_t *params;      /* … and the parameters are here, as stored */
+    json_t *extra;       /* complete: reported metrics that the study does not have; NULL: none */
+    double *value;       /* n_metrics; complete: the study's metrics; NaN where not reported */
+    double *last;        /* n_metrics; the last report of the running attempt; NaN where not reported */
+    double expect_tokens, expect_ms; /* what its next attempt may need (upper 90 %); 0: unknown */
+    int64_t created_ms, finished_ms; /* wall clock */
+    long told;                       /* final: its place in the order of results; else −1 */
+
+    long attempts;                 /* executions so far */
+    long crashes;                  /* those that count against `retries` */
+    long machine_crashes;          /* those that took the machine along, or that the machine had to kill */
+    bool poisonous;                /* and so nothing near it is suggested */
+    int64_t lease;                 /* fencing token of the last lease; 0: never leased */
+    struct holder holder;          /* of the last lease */
+    struct slot *slot;             /* of the coordinator, that runs it or is to; NULL: none */
+    bool client;                   /* it is a client of ask and tell */
+    const struct past_lease *past; /* NULL: it is the first lease */
+    int64_t leased_ms; /* monotonic clock; of an earlier process's lease: as much earlier as it is known to have run */
+    int64_t deadline_ms; /* monotonic clock: the lease expires; 0: never */
+    int64_t ready_ms;    /* monotonic clock: not to be leased before (back-off) */
+    long reports, step;  /* of the last lease: number of reports, the last one's step */
+    uint64_t reported;   /* hash of the names in its last report, in order; 0: none by this process */
+    double resumed_cost; /* of the running attempt: tokens that are not its own */
+    double busy_ms;      /* of all its attempts that have ended */
+    int64_t took_ms;     /* of the last that has */
+    double spent_tokens; /* of all its attempts that have ended */
+
+    struct course course;
+    size_t course_at;             /* steps that the running attempt has been told */
+    long round;                   /* member: intervals before it */
+    long parent;                  /* the trial from whose checkpoint it goes on; −1: none */
+    struct checkpoint checkpoint; /* the last one it left */
+    struct observed *observed;    /* its learning curve (observed.h); NULL: none is kept */
+    struct rule_change *rule;     /* what the last lease's log says of its stopping rule, newest first; NULL: nothing */
+    enum doom doom;               /* of the last lease */
+    const char *doom_reason;
+    double *expected, *spread; /* n_metrics; what the pruner expected of it (verdict); NULL: nothing */
+
+    size_t open_at;    /* place in session.open; only while not final */
+    size_t history_at; /* place in session.history; SIZE_MAX: not in it */
+};
+
+enum { RECENT_MAX = 256 };
+
+/* What the ledger knows of past attempts. */
+struct tally {
+    size_t count[TRIAL_STATES];
+    size_t searched, finished; /* trials that count towards budget: trials; those of them that are final */
+    size_t confirmed;          /* confirmation trials that are final */
+    size_t poisonous;          /* trials that crashed the machine twice */
+    size_t fallbacks;          /* suggested at random for numerical reasons */
+    double tokens, busy_ms;    /* of attempts that have ended */
+    size_t n_recent;           /* complete trials so far; the last RECENT_MAX of them: */
+    double recent_ms[RECENT_MAX], recent_tokens[RECENT_MAX];
+};
+
+/* Who is to see what is recorded, as it is handed to the journal: not durable yet. Zero: nobody. */
+struct session_watch {
+    void (*event)(void *data, const struct store_event *event);
+    void (*report)(void *data, const struct trial *t, long step, const json_t *metrics);
+    void *data;
+};
+
+struct session {
+    struct store *store;
+    struct journal *journal;
+    const struct study *study;
+    const struct clock *clock;
+    int64_t study_id;
+    int64_t seq; /* of the last event */
+    uint64_t seed;
+    char phase[16];       /* "open", "paused", "stopped", "complete", "failed" */
+    const char *failure;  /* phase "failed": why; else NULL */
+    char boot[128];       /* of the machine, when the study was opened last */
+    struct budget budget; /* of the last run */
+    struct budget given;  /* as it is opened: what of it the study file of then did not say; else 0, −1 */
+    size_t slots;         /* of the last run; 0: unknown */
+    int64_t run_wall_ms;  /* when it began, by the wall clock */
+    int64_t run_mono_ms;  /* when this process took it; 0: an earlier one had it */
+    int64_t run_spent_ms, run_gone_ms; /* before that: of work on it, in all its processes; since it began */
+    bool fresh;                        /* was created when it was opened */
+    const char *changes;               /* what of the space differs from the last run; NULL: nothing */
+    size_t outside;                    /* trials that are set aside for it */
+    const char *rejudged;              /* what of the objective differs from the last run; NULL: nothing */
+    int64_t warm_seq[WARM_START_MAX];  /* last event of each study under `warm_start` when the study was opened */
+    size_t n_priors;
+    struct search_prior *prior; /* the earlier studies (warm_start_load), in `arena` */
+    struct arena arena;
+    size_t n, room;
+    struct trial **trial; /* by number */
+    int64_t expiry_ms;    /* monotonic clock: no lease expires before; 0: none ever */
+    size_t n_open, open_room;
+    struct trial **open; /* those that are not final, in no order */
+    size_t n_observed, observed_room;
+    struct trial **observed; /* those whose curves are kept, in no order */
+    size_t n_history, history_room;
+    size_t history_holes;         /* of cancelled trials, which session_view closes */
+    struct search_trial *history; /* for the search: all but cancelled and outside ones, by number */
+    struct trial **history_trial; /* … whose they are */
+    long told;                    /* results so far */
+    struct tally tally;
+    const struct trial *stand_in; /* for the baseline of a pareto study that has none; NULL */
+    size_t baseline_runs;         /* complete runs of the baseline, confirmations included */
+    double baseline[METRICS_MAX]; /* their means */
+    const struct trial *best;     /* the incumbent, on its own single measurement; NULL: none is feasible */
+    double best_utility;
+    double second_utility; /* of the second best; −HUGE_VAL: there is none */
+    char *file;            /* the study file as last logged */
+    size_t n_names, names_room;
+    const char **name;        /* of agents and tokens that ever held a lease */
+    const char *on_behalf_of; /* the token whose request is being carried out: its id; NULL: nobody's. For the log */
+    struct session_watch watch;
+};
+
+const char *trial_role_name(enum trial_role role);
+
+/* ---- reading ---- */
+
+uint64_t session_trial_seed(const struct session *s, long number);
+
+/* Metrics of the baseline, the mean over all its complete runs; NULL while there is none. */
+const double *session_baseline(const struct session *s);
+
+bool session_is_searched(const struct trial *t); /* counts towards budget: trials */
+size_t session_count(const struct session *s, enum trial_state state);
+struct trial *session_trial(const struct session *s, long number); /* NULL if there is none */
+/* The queued trial with the lowest number whose back-off is over; NULL: none. */
+struct trial *session_next_queued(const struct session *s);
+/* Running and leased trials. */
+size_t session_in_flight(const struct session *s);
+/* What training has cost by these metrics: tokens, or `step` + 1 in a study that counts none. */
+double session_cost(const struct session *s, const double *metrics, long step);
+/* All that a complete trial reported; the caller owns it. {} for others. */
+json_t *session_metrics(const struct session *s, const struct trial *t);
+/* How long the last attempt has run so far, or took. */
+int64_t session_took_ms(const struct session *s, const struct trial *t);
+
+#endif

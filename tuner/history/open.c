@@ -1,0 +1,428 @@
+#include "tuner/history/open.h"
+
+#include "tuner/history/append.h"
+#include "tuner/history/apply.h"
+#include "tuner/history/curve.h"
+#include "tuner/history/event_fast.h"
+
+#include "tuner/base/host.h"
+#include "tuner/base/json.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum status session_flush(struct session *s, struct error *err)
+{
+    return journal_flush(s->journal, err);
+}
+
+/* ---- loading ---- */
+
+struct loading {
+    struct session *s;
+    struct error *err;
+    enum status status;
+    int64_t until;
+    bool stop;
+};
+
+static void on_event(void *data, const struct store_event *e)
+{
+    struct loading *l = data;
+    struct budget budget;
+    struct change c;
+    struct quick quick;
+    json_t *body = NULL;
+    bool simple = quick_read(e, l->s->study, &quick, &c);
+    l->status = simple ? STATUS_OK : change_read(e, &body, &budget, &c, l->err);
+    if (!l->status) l->status = fold_apply(l->s, &c, l->err);
+    l->stop = l->status != STATUS_OK || e->seq == l->until;
+    json_decref(body);
+}
+
+struct last_report {
+    struct session *s;
+    struct trial *t;
+};
+
+static void on_last_report(void *data, const struct store_report *r)
+{
+    struct last_report *x = data;
+    x->t->reports = r->number + 1;
+    x->t->step = r->step;
+    x->t->leased_ms = clock_mono_ms(x->s->clock) - r->after_ms; /* as long as it is known to have run */
+    for (size_t i = 0; i < x->s->study->objective.n_metrics; i++) x->t->last[i] = NAN;
+    for (size_t k = 0; k < r->n; k++) {
+        int i = objective_find_metric(&x->s->study->objective, r->name[k]);
+        if (i >= 0) x->t->last[i] = r->value[k];
+    }
+}
+
+/* Of attempts that were running when the log ended. */
+static enum status load_reports(struct session *s, struct error *err)
+{
+    enum status st = STATUS_OK;
+    for (size_t i = 0; !st && i < s->n_open; i++) {
+        struct last_report x = {s, s->open[i]};
+        if (x.t->state == TRIAL_RUNNING || x.t->state == TRIAL_LEASED)
+            st = store_reports(s->store, s->study_id, x.t->lease, on_last_report, &x, err);
+    }
+    return st;
+}
+
+/* A log that cannot be folded is damaged, whatever the fold calls it. */
+static enum status damaged(const struct session *s, struct error *err)
+{
+    struct error inner = *err;
+    return error_set(err, STATUS_IO, "%s: study '%s': %.800s", store_path(s->store), s->study->name, inner.text);
+}
+
+enum status session_load_until(struct session *s, int64_t until, struct error *err)
+{
+    struct loading l = {.s = s, .err = err, .until = until};
+    enum status st = store_events(s->store, s->study_id, -1, on_event, &l, &l.stop, err);
+    if (!st) st = l.status;
+    if (!st) st = load_reports(s, err);
+    fold_close_holes(s);
+    s->run_mono_ms = 0;
+    return st ? damaged(s, err) : STATUS_OK;
+}
+
+enum status session_catch_up(struct session *s, struct store *store, struct error *err)
+{
+    struct loading l = {.s = s, .err = err, .until = INT64_MAX};
+    s->store = store;
+    enum status st = store_events_after(store, s->study_id, s->seq, -1, on_event, &l, &l.stop, err);
+    s->run_mono_ms = 0;
+    if (st) return st;
+    return l.status ? damaged(s, err) : STATUS_OK;
+}
+
+enum status session_load_reports(struct session *s, struct store *store, struct error *err)
+{
+    s->store = store;
+    return load_reports(s, err);
+}
+
+size_t session_bytes(const struct session *s)
+{
+    return arena_bytes(&s->arena) + s->room * sizeof *s->trial + s->open_room * sizeof *s->open +
+           s->history_room * (sizeof *s->history + sizeof *s->history_trial) + (s->file ? strlen(s->file) : 0);
+}
+
+/* The state is kept while the study runs, and so knows better than the log how long that was. */
+static void take_time(struct session *s, const char *state)
+{
+    json_t *kept = NULL;
+    if (!state || json_parse_object(state, strlen(state), &kept, NULL)) return;
+    const json_t *run = json_object_get(kept, "run");
+    int64_t began = json_integer_value(json_object_get(run, "began_ms")),
+            spent = json_integer_value(json_object_get(run, "spent_ms")),
+            gone = json_integer_value(json_object_get(run, "gone_ms"));
+    if (run && began == s->run_wall_ms && spent > s->run_spent_ms) s->run_spent_ms = spent;
+    if (run && began == s->run_wall_ms && gone > s->run_gone_ms) s->run_gone_ms = gone;
+    json_decref(kept);
+}
+
+/* ---- opening ---- */
+
+static struct session *session_alloc(struct store *store, const struct study *study, const struct clock *clock)
+{
+    struct session *s = must_alloc(1, sizeof *s);
+    s->store = store;
+    s->study = study;
+    s->clock = clock;
+    s->budget.until_minutes = s->given.until_minutes = -1;
+    snprintf(s->phase, sizeof s->phase, "open");
+    return s;
+}
+
+static void adopt(struct session *s, int64_t id, uint64_t seed)
+{
+    s->study_id = id;
+    s->seed = seed;
+    s->journal = journal_create(s->store, id);
+}
+
+struct session *session_bare(struct store *store, const struct study *study, int64_t id, uint64_t seed,
+                             const struct clock *clock)
+{
+    struct session *s = session_alloc(store, study, clock);
+    adopt(s, id, seed);
+    return s;
+}
+
+void session_free(struct session *s)
+{
+    if (!s) return;
+    journal_free(s->journal);
+    for (size_t i = 0; i < s->n; i++) {
+        json_decref(s->trial[i]->params);
+        json_decref(s->trial[i]->extra);
+    }
+    free(s->trial);
+    free(s->open);
+    free(s->history);
+    free(s->history_trial);
+    observed_free(s);
+    free(s->file);
+    free(s->name);
+    arena_done(&s->arena);
+    free(s);
+}
+
+/* The first trial of the role with this configuration, any configuration if NULL; NULL if there is none. */
+static struct trial *find_given(const struct session *s, enum trial_role role, const double *config)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        struct trial *t = s->trial[i];
+        size_t size = s->study->space.n * sizeof *config;
+        if (t->role == role && (!config || memcmp(t->config, config, size) == 0)) return t;
+    }
+    return NULL;
+}
+
+static enum status check_baseline(const struct session *s, struct error *err)
+{
+    const struct study *study = s->study;
+    const struct trial *t = study->baseline ? find_given(s, ROLE_BASELINE, NULL) : NULL;
+    if (!t || t == find_given(s, ROLE_BASELINE, study->baseline)) return STATUS_OK;
+    return error_set(err, STATUS_INVALID,
+                     "%s: the baseline differs from trial %ld, with which study '%s' in %s began; give the study "
+                     "another name ('warm_start: [%s]' keeps what was learnt), or choose another file with --db",
+                     study->path, t->number, study->name, store_path(s->store), study->name);
+}
+
+/* The baseline and those references of the study file that are not there yet. */
+static enum status add_given_trials(struct session *s, struct error *err)
+{
+    const struct study *study = s->study;
+    enum status st = check_baseline(s, err);
+    if (st) return st;
+    if (study->baseline && !find_given(s, ROLE_BASELINE, NULL))
+        session_add(s, &(struct addition){.role = ROLE_BASELINE, .config = study->baseline, .source = "baseline"});
+    for (size_t i = 0; i < study->n_references; i++)
+        if (!find_given(s, ROLE_REFERENCE, study->reference[i].config))
+            session_add(s, &(struct addition){.role = ROLE_REFERENCE,
+                                              .config = study->reference[i].config,
+                                              .source = study->reference[i].name});
+    return STATUS_OK;
+}
+
+/* Absolute, so that 'resume' finds the file from anywhere. In the arena. */
+static char *full_path(const struct study *study, struct arena *arena)
+{
+    const char *slash = strrchr(study->path, '/');
+    return arena_printf(arena, "%s/%s", study->dir, slash ? slash + 1 : study->path);
+}
+
+static enum status create(struct session *s, uint64_t seed, const char *identity, struct error *err)
+{
+    const struct study *study = s->study;
+    struct arena arena = {0};
+    int64_t id;
+    struct store_study row = {.name = study->name,
+                              .path = full_path(study, &arena),
+                              .file = study->text,
+                              .identity = identity,
+                              .seed = seed,
+                              .created_ms = clock_wall_ms(s->clock)};
+    enum status st = store_study_before(s->store, study->name, &s->seq, err);
+    if (!st) st = store_study_insert(s->store, &row, &id, err);
+    if (!st) adopt(s, id, seed);
+    s->fresh = !st;
+    arena_done(&arena);
+    return st;
+}
+
+static void compare_objective(struct session *s, const struct study *before)
+{
+    const char *text = study_objective_compare(before, s->study, &s->arena);
+    if (*text)
+        s->rejudged = arena_printf(&s->arena, "%s: all trials are ranked anew by what the study file says now", text);
+}
+
+static struct budget budget_beside(const struct budget *last, const struct budget *filed)
+{
+    return (struct budget){.trials = last->trials != filed->trials ? last->trials : 0,
+                           .tokens = last->tokens != filed->tokens ? last->tokens : 0,
+                           .cost = last->cost != filed->cost ? last->cost : 0,
+                           .wall_ms = last->wall_ms != filed->wall_ms ? last->wall_ms : 0,
+                           .until_minutes = last->until_minutes != filed->until_minutes ? last->until_minutes : -1};
+}
+
+/* A file of then that cannot be read any more tells nothing. */
+static void compare_file(struct session *s, const struct store_study *f)
+{
+    struct study *before = NULL;
+    struct error ignored;
+    if (study_parse(f->path, f->file, strlen(f->file), &before, &ignored)) return;
+    compare_objective(s, before);
+    if (s->run_wall_ms) s->given = budget_beside(&s->budget, &before->budget);
+    study_free(before);
+}
+
+static enum status resume(struct session *s, const struct store_study *f, const char *identity, struct error *err)
+{
+    const struct study *study = s->study;
+    struct error inner;
+    const char *changes = "";
+    adopt(s, f->id, f->seed);
+    if (study_identity_compare(f->identity, identity, &s->arena, &changes, &inner))
+        return error_set(err, STATUS_INVALID,
+                         "%s: %.200s: that is not what study '%s' in %s began with; give the study another name, or "
+                         "choose another file with --db",
+                         study->path, inner.text, study->name, store_path(s->store));
+    if (*changes) s->changes = changes;
+    enum status st = session_load_until(s, INT64_MAX, err);
+    if (st) return st;
+    take_time(s, f->state);
+    compare_file(s, f);
+    return STATUS_OK;
+}
+
+/* The row of a study and its first events are two transactions: a crash between them leaves a row that is no study yet.
+ */
+static enum status find(struct session *s, struct store_study *ret, struct error *err)
+{
+    int64_t last = 0;
+    enum status st = store_study_find(s->store, s->study->name, &s->arena, ret, err);
+    if (!st) st = store_last_event(s->store, ret->id, &last, err);
+    if (st || last > 0) return st;
+    st = store_study_delete(s->store, ret->id, err);
+    return st ? st
+              : error_set(err, STATUS_NOT_FOUND, "%s: study '%s' was never begun", store_path(s->store),
+                          s->study->name);
+}
+
+/* What has not run yet and lies outside now will not be run. */
+static enum status drop_outside(struct session *s, struct error *err)
+{
+    enum status st = STATUS_OK;
+    for (size_t i = s->n_open; !st && i-- > 0;) {
+        struct trial *t = s->open[i];
+        if (t->outside) st = session_finish(s, t, TRIAL_CANCELLED, NULL, t->outside, NULL, err);
+    }
+    return st;
+}
+
+/* How far the earlier studies have come: what they know now is what this run knows of them. A study that is not there
+ * is reported by warm_start_load. */
+static void note_warm(struct session *s, struct change *c)
+{
+    struct error ignored;
+    for (size_t i = 0; i < s->study->n_warm; i++, c->n_warm++) {
+        struct store_study other;
+        if (store_study_find(s->store, s->study->warm[i], &s->arena, &other, &ignored) == STATUS_OK)
+            store_last_event(s->store, other.id, &c->warm_seq[i], &ignored);
+    }
+}
+
+/* A run that its process did not end goes on: its time is not given again. What a person starts anew has its moment
+ * (`until`) anew; what goes on by itself keeps it. */
+static void note_time(const struct session *s, const struct opening *opening, struct change *c)
+{
+    bool cut = s->run_wall_ms && (strcmp(s->phase, "open") == 0 || strcmp(s->phase, "paused") == 0);
+    if (!cut || !opening->budget) return;
+    c->spent_ms = s->run_spent_ms;
+    if (!opening->goes_on) return;
+    c->began_ms = s->run_wall_ms;
+    c->gone_ms = c->at_ms - s->run_wall_ms > s->run_gone_ms ? c->at_ms - s->run_wall_ms : s->run_gone_ms;
+}
+
+/* The event that says who has the study now, and the row that says what it is. */
+static enum status log_opening(struct session *s, const struct opening *opening, const char *identity,
+                               struct error *err)
+{
+    char host[HOST_TEXT_MAX], boot[HOST_TEXT_MAX];
+    struct change c = record_begin(s, LOGGED_OPENED, NULL);
+    bool same = s->file && strcmp(s->file, s->study->text) == 0;
+    c.host = host_name(host);
+    c.boot = host_boot(boot);
+    c.pid = getpid();
+    c.path = full_path(s->study, &s->arena);
+    c.file = same ? NULL : s->study->text;
+    c.budget = opening->budget;
+    c.slots = opening->slots;
+    note_time(s, opening, &c);
+    note_warm(s, &c);
+    journal_study(s->journal, c.path, s->study->text, identity);
+    return record(s, &c, err);
+}
+
+enum status session_open(struct store *store, const struct study *study, const struct opening *opening,
+                         const struct clock *clock, struct session **ret, struct error *err)
+{
+    struct session *s = session_alloc(store, study, clock);
+    struct store_study f;
+    char *identity = study_identity(study);
+    char boot[sizeof s->boot];
+    enum status st = find(s, &f, err);
+    if (st == STATUS_NOT_FOUND)
+        st = create(s, opening->seed, identity, err);
+    else if (!st)
+        st = resume(s, &f, identity, err);
+    memcpy(boot, s->boot, sizeof boot);
+    s->on_behalf_of = opening->token;
+    if (!st) st = drop_outside(s, err);
+    if (!st) st = log_opening(s, opening, identity, err);
+    if (!st) st = add_given_trials(s, err);
+    s->on_behalf_of = NULL;
+    if (!st) st = session_flush(s, err);
+    if (!st) st = observed_load(s, err);
+    memcpy(s->boot, boot, sizeof boot); /* lease_recover compares with the boot that was */
+    free(identity);
+    if (st)
+        session_free(s);
+    else
+        *ret = s;
+    return st;
+}
+
+enum status session_peek(struct store *store, const struct study *study, const struct clock *clock,
+                         struct session **ret, struct error *err)
+{
+    struct session *s = session_alloc(store, study, clock);
+    struct store_study f;
+    char *identity = study_identity(study);
+    enum status st = store_study_find(store, study->name, &s->arena, &f, err);
+    if (st == STATUS_NOT_FOUND)
+        adopt(s, 0, study->seed), st = STATUS_OK;
+    else if (!st)
+        st = resume(s, &f, identity, err);
+    if (!st) st = check_baseline(s, err);
+    free(identity);
+    if (st)
+        session_free(s);
+    else
+        *ret = s;
+    return st;
+}
+
+enum status session_load(struct store *store, const char *name, const struct clock *clock, struct study **ret_study,
+                         struct session **ret, struct error *err)
+{
+    struct arena arena = {0};
+    struct store_study f;
+    struct study *study = NULL;
+    struct session *s = NULL;
+    enum status st = store_study_find(store, name, &arena, &f, err);
+    if (!st) st = study_parse(f.path, f.file, strlen(f.file), &study, err);
+    if (!st) {
+        s = session_bare(store, study, f.id, f.seed, clock);
+        st = session_load_until(s, INT64_MAX, err);
+    }
+    if (!st) take_time(s, f.state);
+    arena_done(&arena);
+    if (st) {
+        session_free(s);
+        study_free(study);
+        return st;
+    }
+    *ret_study = study;
+    *ret = s;
+    return STATUS_OK;
+}

@@ -1,0 +1,56 @@
+#include "tuner/history/trajectory.h"
+
+#include "tuner/base/json.h"
+
+#include <math.h>
+#include <string.h>
+
+void course_add(struct course *c, const struct space *space, struct arena *arena, double from, const double *config,
+                long trial)
+{
+    struct course_step *step = arena_array(arena, c->n + 1, sizeof *step);
+    double *own = arena_array(arena, space->n, sizeof *own);
+    if (c->n) memcpy(step, c->step, c->n * sizeof *step);
+    step[c->n++] = (struct course_step){from, memcpy(own, config, space->n * sizeof *own), trial};
+    c->step = step;
+}
+
+const double *course_settings(const struct course *c, const double *own, double cost)
+{
+    for (size_t i = 0; i < c->n && c->step[i].from <= cost; i++) own = c->step[i].config;
+    return own;
+}
+
+json_t *course_json(const struct course *c, const struct space *space)
+{
+    json_t *steps = json_array();
+    for (size_t i = 0; i < c->n; i++) {
+        json_t *step = json_pack("{s:o}", "from", json_amount(c->step[i].from));
+        if (c->step[i].trial >= 0) json_object_set_new(step, "trial", json_integer(c->step[i].trial));
+        json_object_set_new(step, "params", space_to_json(space, c->step[i].config));
+        json_array_append_new(steps, step);
+    }
+    return json_pack("{s:o, s:o}", "until", json_amount(c->until), "steps", steps);
+}
+
+enum status course_parse(const json_t *object, const struct space *space, struct arena *arena, struct course *ret,
+                         struct error *err)
+{
+    const json_t *step;
+    size_t i;
+    *ret = (struct course){.until = json_number_value(json_object_get(object, "until"))};
+    json_array_foreach(json_object_get(object, "steps"), i, step)
+    {
+        const json_t *from = json_object_get(step, "from"), *trial = json_object_get(step, "trial");
+        double config[SPACE_PARAMS_MAX];
+        if (!json_is_number(from) || json_number_value(from) < 0 || !json_is_object(json_object_get(step, "params")))
+            return error_set(err, STATUS_INVALID, "step %zu needs \"from\", a cost, and \"params\"", i);
+        if (i > 0 && json_number_value(from) < ret->step[i - 1].from)
+            return error_set(err, STATUS_INVALID, "step %zu begins before the one in front of it", i);
+        if (space_from_json(space, json_object_get(step, "params"), config, err))
+            return error_context(err, "step %zu", i);
+        course_add(ret, space, arena, json_number_value(from), config,
+                   json_is_integer(trial) ? (long)json_integer_value(trial) : -1);
+    }
+    return STATUS_OK;
+}

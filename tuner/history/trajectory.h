@@ -1,0 +1,41 @@
+/* course: settings that change while a trial runs, by what training has cost (tokens, or reports), and where it ends.
+ *
+ *     {"until": 800000, "steps": [{"from": 200000, "trial": 12, "params": {…}}]}
+ *
+ * The settings before the first step are the trial's own. As a whole schedule, to be exported and run again, the first
+ * step is from 0.
+ */
+#ifndef TUNER_HISTORY_TRAJECTORY_H
+#define TUNER_HISTORY_TRAJECTORY_H
+
+#include "tuner/base/arena.h"
+#include "tuner/study/study.h"
+
+struct course_step {
+    double from;
+    const double *config; /* space.n: all settings from then on */
+    long trial;           /* the member that found it; −1: none */
+};
+
+struct course {   /* zero: no change, no end */
+    double until; /* it is to end there; 0: where it will */
+    size_t n;
+    const struct course_step *step; /* in order */
+};
+
+/* One more step at the end. The list is a new one, as is the copy of `config`: snapshots keep theirs. */
+void course_add(struct course *c, const struct space *space, struct arena *arena, double from, const double *config,
+                long trial);
+
+/* The settings in force at a cost. */
+const double *course_settings(const struct course *c, const double *own, double cost);
+
+/* The caller owns it. */
+json_t *course_json(const struct course *c, const struct space *space);
+
+/* In the arena. STATUS_INVALID: a step is incomplete, outside the space, or before the one in front of it; *ret then
+ * has the steps until there. */
+enum status course_parse(const json_t *object, const struct space *space, struct arena *arena, struct course *ret,
+                         struct error *err);
+
+#endif

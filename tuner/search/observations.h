@@ -1,0 +1,47 @@
+/* observations: what the search knows of trials, and what it says of one more. */
+#ifndef TUNER_SEARCH_OBSERVATIONS_H
+#define TUNER_SEARCH_OBSERVATIONS_H
+
+#include "tuner/study/study.h"
+
+enum search_outcome {
+    SEARCH_PENDING,  /* queued or running */
+    SEARCH_COMPLETE, /* has every metric the objective uses, measured or expected */
+    SEARCH_FAILED,   /* failed or infeasible: the region is to be avoided */
+};
+
+struct search_trial {
+    enum search_outcome outcome;
+    const double *config;  /* space.n */
+    const double *metrics; /* complete: n_metrics numbers, NaN where not reported */
+    long told;             /* complete, failed: its place in the order of the results */
+    const double *spread;  /* n_metrics: of a trial that was stopped, whose metrics are only expected, their standard
+                              deviations on the model's scale (rows.h): a row as uncertain as that. NULL: measured */
+    bool poisonous;        /* failed in a way that must not happen again: nothing near it is suggested */
+};
+
+struct search_history {
+    size_t n;
+    const struct search_trial *trial;
+    const double *baseline; /* n_metrics metrics of the baseline, or NULL while unknown */
+    size_t n_poisonous;     /* how many of them are */
+};
+
+/* The complete trials of an earlier study, inside this study's space (`warm_start`). */
+struct search_prior {
+    const char *name;
+    size_t n;
+    const double *config;  /* n × space.n */
+    const double *utility; /* n, by this study's objective against that study's baseline */
+    const char *note;      /* for people: what of it is learnt from, or why nothing; NULL: nobody has looked */
+};
+
+enum { SEARCH_PRIOR_LEAST = 3 }; /* trials; of fewer nothing is learnt */
+
+/* What one more measurement of a metric would say, in the metric's own units: median and central interval. An end of
+ * the interval is infinite where the model cannot tell (beyond the worst seen, of a metric modelled by ranks). */
+struct prediction {
+    double median, low, high;
+};
+
+#endif
