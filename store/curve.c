@@ -12,17 +12,17 @@
 
 /* ---- writing ---- */
 
-static void put(struct curve *c, const void *bytes, size_t n)
+static void put(struct report_row *c, const void *bytes, size_t n)
 {
-    if (c->n + n > c->room) {
-        c->room = 2 * (c->n + n) + 32;
-        c->bytes = must_grow(c->bytes, c->room, 1);
+    if (c->n + n > c->capacity) {
+        c->capacity = 2 * (c->n + n) + 32;
+        c->bytes = must_grow(c->bytes, c->capacity, 1);
     }
     memcpy(c->bytes + c->n, bytes, n);
     c->n += n;
 }
 
-static void put_varint(struct curve *c, uint64_t v)
+static void put_varint(struct report_row *c, uint64_t v)
 {
     do {
         unsigned char byte = (unsigned char)((v & 127) | (v > 127 ? 128 : 0));
@@ -31,7 +31,7 @@ static void put_varint(struct curve *c, uint64_t v)
     } while (v);
 }
 
-static void put_double(struct curve *c, double v)
+static void put_double(struct report_row *c, double v)
 {
     uint64_t bits;
     unsigned char bytes[9];
@@ -124,7 +124,7 @@ static bool read_row(struct unpacked *u, int64_t lease, long first, const unsign
     return !r.bad;
 }
 
-bool curve_read(int64_t lease, long first, const unsigned char *bytes, size_t n, store_report_fn *fn, void *data)
+bool report_row_read(int64_t lease, long first, const unsigned char *bytes, size_t n, store_report_fn *fn, void *data)
 {
     struct unpacked *u = must_alloc(1, sizeof *u);
     bool sound = read_row(u, lease, first, bytes, n, fn, data);
@@ -134,7 +134,7 @@ bool curve_read(int64_t lease, long first, const unsigned char *bytes, size_t n,
 
 /* ---- adding ---- */
 
-static void put_name(struct curve *c, size_t place, const char *name)
+static void put_name(struct report_row *c, size_t place, const char *name)
 {
     size_t length = strnlen(name, CURVE_NAME_MAX);
     if (place < c->n_names && c->name[place].length == length &&
@@ -148,7 +148,7 @@ static void put_name(struct curve *c, size_t place, const char *name)
     put(c, name, length);
 }
 
-void curve_add(struct curve *c, const struct store_report *r)
+void report_row_add(struct report_row *c, const struct store_report *r)
 {
     size_t n = r->n < CURVE_METRICS_MAX ? r->n : CURVE_METRICS_MAX;
     put_varint(c, (uint64_t)r->step);
@@ -167,7 +167,7 @@ void curve_add(struct curve *c, const struct store_report *r)
 
 /* ---- rows ---- */
 
-enum status curve_insert(struct store *store, int64_t study, const struct curve *c, struct error *err)
+enum status report_row_insert(struct store *store, int64_t study, const struct report_row *c, struct error *err)
 {
     static const char sql[] = "INSERT INTO curve (study, lease, seq, body) VALUES (?1, ?2, ?3, ?4)";
     struct statement *q = statement_get(store, sql, err);
@@ -228,7 +228,7 @@ static void pack_json(sqlite3_context *context, int n, sqlite3_value **arg)
     const char *names[CURVE_METRICS_MAX];
     double values[CURVE_METRICS_MAX];
     struct store_report r = {.step = (long)sqlite3_value_int64(arg[0]), .name = names, .value = values};
-    struct curve c = {0};
+    struct report_row c = {0};
     json_t *metrics = NULL, *v;
     (void)n;
     if (json_parse_object(text ? text : "", text ? strlen(text) : 0, &metrics, NULL)) {
@@ -241,13 +241,13 @@ static void pack_json(sqlite3_context *context, int n, sqlite3_value **arg)
         names[r.n] = name;
         values[r.n++] = json_number_value(v);
     }
-    curve_add(&c, &r);
+    report_row_add(&c, &r);
     sqlite3_result_blob(context, c.bytes, (int)c.n, SQLITE_TRANSIENT);
     free(c.bytes);
     json_decref(metrics);
 }
 
-void curve_register(sqlite3 *db)
+void report_row_register(sqlite3 *db)
 {
     sqlite3_create_function(db, "nocturne_curve", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, pack_json, NULL, NULL);
 }

@@ -7,25 +7,25 @@
 enum { CURVE_METRICS_MAX = 64, CURVE_NAME_MAX = 255 };
 
 /* Grows as reports are added. Zero is empty; free(bytes) when done. */
-struct curve {
+struct report_row {
     int64_t lease;
     long first; /* number of its first report */
     unsigned char *bytes;
-    size_t n, room;
+    size_t n, capacity;
     size_t n_names; /* metrics of the last report, whose names stand at these places of `bytes` */
     struct {
         uint32_t at, length;
     } name[CURVE_METRICS_MAX];
 };
 
-void curve_add(struct curve *c, const struct store_report *r);
+void report_row_add(struct report_row *c, const struct store_report *r);
 
 /* Calls fn for each report in `bytes`, the first row of its lease. False: they are damaged. */
-bool curve_read(int64_t lease, long first, const unsigned char *bytes, size_t n, store_report_fn *fn, void *data);
+bool report_row_read(int64_t lease, long first, const unsigned char *bytes, size_t n, store_report_fn *fn, void *data);
 
-enum status curve_insert(struct store *store, int64_t study, const struct curve *c, struct error *err);
+enum status report_row_insert(struct store *store, int64_t study, const struct report_row *c, struct error *err);
 
 /* nocturne_curve(step, metrics): for migration 0003. */
-void curve_register(sqlite3 *db);
+void report_row_register(sqlite3 *db);
 
 #endif

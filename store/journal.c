@@ -5,8 +5,8 @@
  *                            ▲                    │ refused
  *                            └──── kept, again ◀──┘  0.1 s, 0.2 s, … 2 s later
  *
- * What was committed into a file that has lost its name meanwhile is not durable either: it waits, without being written
- * again, until the file is back.
+ * What was committed into a file that has lost its name meanwhile is not durable either: it waits, without being
+ * written again, until the file is back.
  */
 #include "store/curve.h"
 #include "store/event.h"
@@ -38,7 +38,7 @@ struct op {
     enum op_kind kind;
     union {
         struct store_event event;
-        struct curve curve;
+        struct report_row curve;
         struct {
             const char *path, *file, *identity;
         } study;
@@ -133,7 +133,7 @@ void journal_event(struct journal *j, const struct store_event *e)
 }
 
 /* The row of this batch that the report continues, or a new one. */
-static struct curve *curve_of(struct journal *j, const struct store_report *r)
+static struct report_row *curve_of(struct journal *j, const struct store_report *r)
 {
     struct batch *b = j->open;
     size_t n = b->n_curves < CURVES_LOOKED_AT ? b->n_curves : CURVES_LOOKED_AT;
@@ -150,9 +150,9 @@ static struct curve *curve_of(struct journal *j, const struct store_report *r)
 
 void journal_report(struct journal *j, const struct store_report *r)
 {
-    struct curve *c = curve_of(j, r);
+    struct report_row *c = curve_of(j, r);
     size_t before = c->n;
-    curve_add(c, r);
+    report_row_add(c, r);
     j->open->bytes += c->n - before;
 }
 
@@ -206,7 +206,7 @@ static enum status apply(struct journal *j, const struct op *op, struct error *e
 {
     switch (op->kind) {
     case OP_EVENT: return event_insert(j->store, j->study, &op->event, err);
-    case OP_CURVE: return curve_insert(j->store, j->study, &op->curve, err);
+    case OP_CURVE: return report_row_insert(j->store, j->study, &op->curve, err);
     case OP_STUDY: return study_update(j->store, j->study, op->study.path, op->study.file, op->study.identity, err);
     case OP_REQUEST_DONE: return request_done(j->store, op->request, err);
     case OP_ANSWER: return store_answer_insert(j->store, &op->answer, err);

@@ -63,7 +63,7 @@ enum status store_migrate(struct store *store, struct error *err)
     if (!s) s = pragma(store, "PRAGMA application_id", &id, err);
     if (!s) s = pragma(store, "PRAGMA user_version", &version, err);
     if (!s) s = check_ours(store, objects, id, version, err);
-    if (version < VERSION) curve_register(store->db);
+    if (version < VERSION) report_row_register(store->db);
     while (!s && version < VERSION) s = apply(store, (int)++version, err);
     return s;
 }

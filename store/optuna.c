@@ -212,11 +212,11 @@ static enum status read_study(struct reader *r, int64_t id, struct optuna_study 
 
 static enum status read_studies(struct reader *r, size_t *ret_n, struct optuna_study **ret)
 {
-    size_t room = count(r, "SELECT count(*) FROM studies", 0), n = 0;
-    struct optuna_study *list = arena_array(r->arena, room + 1, sizeof *list);
+    size_t capacity = count(r, "SELECT count(*) FROM studies", 0), n = 0;
+    struct optuna_study *list = arena_array(r->arena, capacity + 1, sizeof *list);
     sqlite3_stmt *q = ask(r, "SELECT study_id, study_name FROM studies ORDER BY study_id", 0);
     enum status s = q ? STATUS_OK : STATUS_INVALID;
-    while (!s && n < room && sqlite3_step(q) == SQLITE_ROW) {
+    while (!s && n < capacity && sqlite3_step(q) == SQLITE_ROW) {
         list[n].name = text(r, q, 1);
         s = read_study(r, sqlite3_column_int64(q, 0), &list[n++]);
     }

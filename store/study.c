@@ -98,10 +98,10 @@ enum status store_study_names(struct store *store, struct arena *arena, const ch
     static const char sql[] = "SELECT name FROM study WHERE substr(name, 1, 1) <> '/' ORDER BY id";
     struct statement *q = statement_get(store, sql, err);
     const char **name = NULL;
-    size_t n = 0, room = 0;
+    size_t n = 0, capacity = 0;
     if (!q) return err->status;
     while (statement_row(q)) {
-        if (n == room) name = must_grow(name, room = 2 * room + 16, sizeof *name);
+        if (n == capacity) name = must_grow(name, capacity = 2 * capacity + 16, sizeof *name);
         name[n++] = arena_strdup(arena, column_text(q, 0));
     }
     enum status s = statement_end(q, err);

@@ -148,12 +148,12 @@ static double descend(struct likelihood *l, size_t n_theta, double *theta)
 }
 
 /* Rows spread evenly over the order in which they came: late ones show the optimum, early ones the rest. */
-static struct gp_data thin(const struct gp_data *data, double *room)
+static struct gp_data thin(const struct gp_data *data, double *scratch)
 {
     struct gp_data t = *data;
     size_t d = data->d;
     if (data->n <= FIT_ROWS) return t;
-    double *x = room, *y = x + FIT_ROWS * d, *noise = y + FIT_ROWS;
+    double *x = scratch, *y = x + FIT_ROWS * d, *noise = y + FIT_ROWS;
     for (size_t i = 0; i < FIT_ROWS; i++) {
         size_t at = (i * (data->n - 1)) / (FIT_ROWS - 1);
         memcpy(x + i * d, data->x + at * d, d * sizeof *x);
@@ -171,9 +171,9 @@ void gp_fit_hyper(const struct gp_data *data, uint64_t seed, struct gp_hyper *re
 {
     size_t n_theta = data->d + 2, starts = data->n <= 40 ? 4 : data->n <= 60 ? 2 : 1;
     double best[SURROGATE_DIMS_MAX + 2], theta[SURROGATE_DIMS_MAX + 2], best_value = HUGE_VAL;
-    double *room = must_alloc(FIT_ROWS * (data->d + 2), sizeof *room);
+    double *scratch = must_alloc(FIT_ROWS * (data->d + 2), sizeof *scratch);
     struct rng rng = rng_derive(seed, "fit", data->n);
-    struct gp_data thinned = thin(data, room);
+    struct gp_data thinned = thin(data, scratch);
     struct gp_frame frame = gp_frame_make(&thinned);
     struct likelihood l;
     likelihood_init(&l, &frame);
@@ -188,7 +188,7 @@ void gp_fit_hyper(const struct gp_data *data, uint64_t seed, struct gp_hyper *re
     }
     likelihood_done(&l);
     gp_frame_done(&frame);
-    free(room);
+    free(scratch);
     *ret = hyper_of(best, data->d);
 }
 

@@ -77,15 +77,15 @@ void gp_frame_covariance(const struct gp_frame *f, const struct kernel *kernel, 
 
 /* ---- life ---- */
 
-static struct gp *gp_alloc(size_t room, size_t d, size_t S)
+static struct gp *gp_alloc(size_t capacity, size_t d, size_t S)
 {
     struct gp *gp = must_alloc(1, sizeof *gp);
-    gp->room = room;
+    gp->capacity = capacity;
     gp->S = S;
-    gp->Xt = gsl_matrix_alloc(d, room);
-    gp->L = gsl_matrix_alloc(room, room);
-    gp->W = gsl_matrix_alloc(room, S ? S + 1 : 1);
-    gp->A = gsl_matrix_alloc(room, S ? S + 1 : 1);
+    gp->Xt = gsl_matrix_alloc(d, capacity);
+    gp->L = gsl_matrix_alloc(capacity, capacity);
+    gp->W = gsl_matrix_alloc(capacity, S ? S + 1 : 1);
+    gp->A = gsl_matrix_alloc(capacity, S ? S + 1 : 1);
     return gp;
 }
 
@@ -169,12 +169,12 @@ static gsl_matrix *grow_rows(gsl_matrix *m, size_t rows, size_t columns)
 
 static void make_room(struct gp *gp)
 {
-    if (gp->n < gp->room) return;
-    gp->room += gp->room / 8 + 16;
-    gp->Xt = grow_rows(gp->Xt, gp->kernel.d, gp->room);
-    gp->L = grow_rows(gp->L, gp->room, gp->room);
-    gp->W = grow_rows(gp->W, gp->room, 1);
-    gp->A = grow_rows(gp->A, gp->room, 1);
+    if (gp->n < gp->capacity) return;
+    gp->capacity += gp->capacity / 8 + 16;
+    gp->Xt = grow_rows(gp->Xt, gp->kernel.d, gp->capacity);
+    gp->L = grow_rows(gp->L, gp->capacity, gp->capacity);
+    gp->W = grow_rows(gp->W, gp->capacity, 1);
+    gp->A = grow_rows(gp->A, gp->capacity, 1);
 }
 
 /* The new row of L is l = L⁻¹k, its pivot √(k(x,x) + noise − |l|²). */

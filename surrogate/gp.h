@@ -7,7 +7,7 @@
 /* f ~ GP(0, k) on y standardised by (shift, scale). A conditioned GP (gp_condition) has the base points appended to
  * its rows and one column of A per draw, and in column S their mean. The matrices have room for more rows. */
 struct gp {
-    size_t n, room, S;
+    size_t n, capacity, S;
     double shift, scale; /* y = shift + scale · standardised y */
     struct gp_hyper hyper;
     double nugget; /* what cholesky_factor had to add to the diagonal */

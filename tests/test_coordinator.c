@@ -32,7 +32,7 @@ struct world {
     struct fake_clock clock;
     struct study *study;
     struct store *store;
-    struct session *session;
+    struct history *history;
 };
 
 static struct world *world_make(void)
@@ -42,13 +42,13 @@ static struct world *world_make(void)
     w->clock = (struct fake_clock){{fake_now, fake_now}, 1000000};
     assert_ok(study_parse("s.yaml", STUDY, strlen(STUDY), &w->study, &err), err);
     assert_ok(store_open(":memory:", STORE_CREATE, &w->store, &err), err);
-    assert_ok(session_open(w->store, w->study, &(struct opening){.seed = 7}, &w->clock.clock, &w->session, &err), err);
+    assert_ok(history_open(w->store, w->study, &(struct opening){.seed = 7}, &w->clock.clock, &w->history, &err), err);
     return w;
 }
 
 static void world_free(struct world *w)
 {
-    session_free(w->session);
+    history_free(w->history);
     store_close(w->store);
     study_free(w->study);
     free(w);
@@ -58,17 +58,17 @@ static void world_free(struct world *w)
 static void reopen(struct world *w)
 {
     struct error err;
-    assert_ok(session_flush(w->session, &err), err);
-    session_free(w->session);
-    w->session = NULL;
-    assert_ok(session_open(w->store, w->study, &(struct opening){.seed = 99}, &w->clock.clock, &w->session, &err), err);
+    assert_ok(history_flush(w->history, &err), err);
+    history_free(w->history);
+    w->history = NULL;
+    assert_ok(history_open(w->store, w->study, &(struct opening){.seed = 99}, &w->clock.clock, &w->history, &err), err);
 }
 
 static void start(struct world *w, struct trial *t)
 {
     struct error err;
-    assert_ok(session_lease(w->session, t, "/d", 0, &err), err);
-    assert_ok(session_started(w->session, t, 4242, 0, &err), err);
+    assert_ok(history_lease(w->history, t, "/d", 0, &err), err);
+    assert_ok(history_started(w->history, t, 4242, 0, &err), err);
 }
 
 static void complete(struct world *w, struct trial *t, double em, double tokens)
@@ -77,13 +77,13 @@ static void complete(struct world *w, struct trial *t, double em, double tokens)
     json_t *m = json_pack("{s:f, s:f}", "em", em, "tokens", tokens);
     if (t->state == TRIAL_QUEUED) start(w, t);
     w->clock.now += 1000;
-    assert_ok(session_finish(w->session, t, TRIAL_COMPLETE, m, NULL, NULL, &err), err);
+    assert_ok(history_finish(w->history, t, TRIAL_COMPLETE, m, NULL, NULL, &err), err);
     json_decref(m);
 }
 
 static struct trial *add(struct world *w, enum trial_role role, double x, double k)
 {
-    return session_add(w->session, &(struct addition){.role = role, .config = (double[]){x, k}, .source = "test"});
+    return history_add(w->history, &(struct addition){.role = role, .config = (double[]){x, k}, .source = "test"});
 }
 
 /* ---- states ---- */
@@ -113,13 +113,13 @@ static void test_session__begins_with_baseline_and_references(void **state)
 {
     (void)state;
     struct world *w = world_make();
-    assert_int_equal(w->session->n, 2);
-    assert_int_equal(w->session->trial[0]->role, ROLE_BASELINE);
-    assert_int_equal(w->session->trial[1]->role, ROLE_REFERENCE);
-    assert_string_equal(w->session->trial[1]->source, "strong");
-    assert_null(session_baseline(w->session));
-    assert_null(session_trial(w->session, 2));
-    assert_true(session_trial_seed(w->session, 0) != session_trial_seed(w->session, 1));
+    assert_int_equal(w->history->n, 2);
+    assert_int_equal(w->history->trial[0]->role, ROLE_BASELINE);
+    assert_int_equal(w->history->trial[1]->role, ROLE_REFERENCE);
+    assert_string_equal(w->history->trial[1]->source, "strong");
+    assert_null(memory_baseline(w->history));
+    assert_null(memory_trial(w->history, 2));
+    assert_true(memory_trial_seed(w->history, 0) != memory_trial_seed(w->history, 1));
     world_free(w);
 }
 
@@ -128,20 +128,20 @@ static void test_session__reopening_restores_every_bit(void **state)
     (void)state;
     struct world *w = world_make();
     struct error err;
-    complete(w, w->session->trial[0], 0.1 + 0.2, 3333333);
+    complete(w, w->history->trial[0], 0.1 + 0.2, 3333333);
     struct trial *t = add(w, ROLE_SEARCH, 0.123456, 3);
     start(w, t);
-    json_t *reported = session_metrics(w->session, w->session->trial[0]);
-    session_report(w->session, t, 4, reported);
+    json_t *reported = memory_metrics(w->history, w->history->trial[0]);
+    history_report(w->history, t, 4, reported);
     json_decref(reported);
     uint64_t seed = t->seed;
     reopen(w);
-    assert_int_equal(w->session->seed, 7); /* the stored seed wins */
-    assert_true(session_baseline(w->session)[0] == 0.1 + 0.2);
-    t = w->session->trial[2];
+    assert_int_equal(w->history->seed, 7); /* the stored seed wins */
+    assert_true(memory_baseline(w->history)[0] == 0.1 + 0.2);
+    t = w->history->trial[2];
     assert_true(t->seed == seed && t->config[0] == 0.123456 && t->attempts == 1);
     assert_int_equal(t->state, TRIAL_RUNNING);
-    assert_ok(lease_recover(w->session, false, &err), err);
+    assert_ok(lease_recover(w->history, false, &err), err);
     assert_int_equal(t->state, TRIAL_QUEUED);
     assert_int_equal(t->crashes, 0); /* the coordinator's end is not the trial's fault */
     world_free(w);
@@ -151,17 +151,17 @@ static void test_session__refuses_illegal_moves_and_incomplete_results(void **st
 {
     (void)state;
     struct world *w = world_make();
-    struct trial *t = w->session->trial[0];
+    struct trial *t = w->history->trial[0];
     struct error err;
     json_t *partial = json_pack("{s:f}", "em", 0.5);
-    assert_int_equal(session_started(w->session, t, 1, 0, &err), STATUS_INVALID);
+    assert_int_equal(history_started(w->history, t, 1, 0, &err), STATUS_INVALID);
     assert_contains(err.text, "trial 0 is queued and cannot become running");
     start(w, t);
-    assert_int_equal(session_finish(w->session, t, TRIAL_COMPLETE, partial, NULL, NULL, &err), STATUS_INVALID);
+    assert_int_equal(history_finish(w->history, t, TRIAL_COMPLETE, partial, NULL, NULL, &err), STATUS_INVALID);
     assert_contains(err.text, "'tokens' is missing");
     assert_int_equal(t->state, TRIAL_RUNNING);
-    assert_ok(session_finish(w->session, t, TRIAL_FAILED, NULL, "why", NULL, &err), err);
-    assert_int_equal(session_return(w->session, t, "lost", "", 0, &err), STATUS_INVALID);
+    assert_ok(history_finish(w->history, t, TRIAL_FAILED, NULL, "why", NULL, &err), err);
+    assert_int_equal(history_return(w->history, t, "lost", "", 0, &err), STATUS_INVALID);
     json_decref(partial);
     world_free(w);
 }
@@ -172,20 +172,20 @@ static void test_session__another_space_is_another_study(void **state)
     struct world *w = world_make();
     char text[sizeof STUDY];
     struct study *other = NULL;
-    struct session *s = NULL;
+    struct history *s = NULL;
     struct error err;
     memcpy(text, STUDY, sizeof text);
     for (char *at; (at = strstr(text, " k: "));) at[1] = 'j';
     assert_ok(study_parse("s.yaml", text, strlen(text), &other, &err), err);
-    assert_int_equal(session_open(w->store, other, &(struct opening){.seed = 7}, &w->clock.clock, &s, &err),
+    assert_int_equal(history_open(w->store, other, &(struct opening){.seed = 7}, &w->clock.clock, &s, &err),
                      STATUS_INVALID);
     assert_contains(err.text, "parameter 'k' is gone");
     study_free(other);
-    assert_ok(session_load(w->store, "s", &w->clock.clock, &other, &s, &err), err);
+    assert_ok(history_load(w->store, "s", &w->clock.clock, &other, &s, &err), err);
     assert_int_equal(s->n, 2);
-    session_free(s);
+    history_free(s);
     study_free(other);
-    assert_int_equal(session_load(w->store, "t", &w->clock.clock, &other, &s, &err), STATUS_NOT_FOUND);
+    assert_int_equal(history_load(w->store, "t", &w->clock.clock, &other, &s, &err), STATUS_NOT_FOUND);
     world_free(w);
 }
 
@@ -194,12 +194,12 @@ static enum status open_edited(struct world *w, const char *old, const char *new
     char text[2 * sizeof STUDY];
     const char *at = strstr(STUDY, old);
     struct study *study = NULL;
-    struct session *s = NULL;
+    struct history *s = NULL;
     snprintf(text, sizeof text, "%.*s%s%s", (int)(at - STUDY), STUDY, new, at + strlen(old));
     assert_ok(study_parse("s.yaml", text, strlen(text), &study, err), *err);
-    enum status st = session_open(w->store, study, &(struct opening){.seed = 7}, &w->clock.clock, &s, err);
+    enum status st = history_open(w->store, study, &(struct opening){.seed = 7}, &w->clock.clock, &s, err);
     if (!st) *ret_n = s->n;
-    session_free(s);
+    history_free(s);
     study_free(study);
     return st;
 }
@@ -226,12 +226,12 @@ static void test_session__history_maps_states(void **state)
     struct world *w = world_make();
     struct error err;
     struct arena a = {0};
-    complete(w, w->session->trial[0], 0.5, 1000);
-    start(w, w->session->trial[1]);
-    assert_ok(session_finish(w->session, w->session->trial[1], TRIAL_INFEASIBLE, NULL, "x", NULL, &err), err);
-    assert_ok(session_finish(w->session, add(w, ROLE_SEARCH, 0.1, 1), TRIAL_CANCELLED, NULL, "x", NULL, &err), err);
+    complete(w, w->history->trial[0], 0.5, 1000);
+    start(w, w->history->trial[1]);
+    assert_ok(history_finish(w->history, w->history->trial[1], TRIAL_INFEASIBLE, NULL, "x", NULL, &err), err);
+    assert_ok(history_finish(w->history, add(w, ROLE_SEARCH, 0.1, 1), TRIAL_CANCELLED, NULL, "x", NULL, &err), err);
     add(w, ROLE_SEARCH, 0.2, 1);
-    struct search_history h = session_history(w->session, &a);
+    struct search_history h = history_snapshot(w->history, &a);
     assert_int_equal(h.n, 3); /* cancelled ones are nobody's business */
     assert_int_equal(h.trial[0].outcome, SEARCH_COMPLETE);
     assert_int_equal(h.trial[1].outcome, SEARCH_FAILED);
@@ -255,14 +255,14 @@ static void test_session__reasons_are_bounded_and_come_back(void **state)
     reason[1] = (char)0xff;
     struct trial *t = add(w, ROLE_SEARCH, 0.3, 3);
     start(w, t);
-    assert_ok(session_finish(w->session, t, TRIAL_FAILED, NULL, reason, NULL, &err), err);
+    assert_ok(history_finish(w->history, t, TRIAL_FAILED, NULL, reason, NULL, &err), err);
     assert_int_equal(strlen(t->reason), 2000);
     assert_memory_equal(t->reason, "r?rr", 4);
     assert_string_equal(t->reason + 1997, "…");
     char *kept = strdup(t->reason);
     long number = t->number;
     reopen(w);
-    assert_string_equal(session_trial(w->session, number)->reason, kept);
+    assert_string_equal(memory_trial(w->history, number)->reason, kept);
     free(kept);
     world_free(w);
 }
@@ -274,20 +274,20 @@ static void test_session__many_are_cancelled_in_linear_time(void **state)
     (void)state;
     struct world *w = world_make();
     struct error err;
-    size_t before = session_view(w->session).n;
-    long first = (long)w->session->n;
+    size_t before = history_view(w->history).n;
+    long first = (long)w->history->n;
     alarm(60);
     for (int i = 0; i < N; i++) add(w, ROLE_SEARCH, (double)i / N, 3);
-    assert_int_equal(session_view(w->session).n, before + N);
+    assert_int_equal(history_view(w->history).n, before + N);
     for (long i = 0; i < N; i++)
         if (i % 100)
-            assert_ok(session_finish(w->session, session_trial(w->session, first + i), TRIAL_CANCELLED, NULL, "no",
-                                     NULL, &err),
+            assert_ok(history_finish(w->history, memory_trial(w->history, first + i), TRIAL_CANCELLED, NULL, "no", NULL,
+                                     &err),
                       err);
-    struct search_history h = session_view(w->session);
+    struct search_history h = history_view(w->history);
     assert_int_equal(h.n, before + N / 100);
     for (size_t i = before; i < h.n; i++)
-        assert_ptr_equal(h.trial[i].config, session_trial(w->session, first + (long)(i - before) * 100)->config);
+        assert_ptr_equal(h.trial[i].config, memory_trial(w->history, first + (long)(i - before) * 100)->config);
     alarm(0);
     world_free(w);
 }
@@ -297,39 +297,39 @@ static void test_standing__confirmed_means_decide(void **state)
     (void)state;
     struct world *w = world_make();
     struct arena a = {0};
-    complete(w, w->session->trial[0], 0.60, 10000);
-    complete(w, w->session->trial[1], 0.61, 9000);
+    complete(w, w->history->trial[0], 0.60, 10000);
+    complete(w, w->history->trial[1], 0.61, 9000);
     for (int i = 0; i < 6; i++) complete(w, add(w, ROLE_SEARCH, 0.1 * i, 1 + i), 0.60, 5000 - 100 * i);
     complete(w, add(w, ROLE_SEARCH, 0.9, 9), 0.30, 10); /* cheap and useless */
     double utility;
-    assert_int_equal(standing_incumbent(w->session, &utility)->number, 7);
-    struct standings before = standings_make(w->session, &w->study->objective, &a);
+    assert_int_equal(ranking_incumbent(w->history, &utility)->number, 7);
+    struct ranking before = ranking_make(w->history, &w->study->objective, &a);
     assert_int_equal(before.winner->trial->number, 7);
     assert_int_equal(before.winner->confirmed, 0);
-    assert_int_equal(study_confirm_count(w->session->study), 8);
-    size_t chosen = 0, first = w->session->n;
-    assert_int_equal(confirm_step(w->session), CONFIRM_ROUND);
-    assert_int_equal(w->session->n - first, 4); /* the first seed of all */
-    assert_int_equal(confirm_step(w->session), CONFIRM_WAITS);
-    for (size_t i = first; i < w->session->n; i++) {
-        if (i == first + 4) assert_int_equal(w->session->n, first + 8);
-        struct trial *t = w->session->trial[i];
+    assert_int_equal(study_confirm_count(w->history->study), 8);
+    size_t chosen = 0, first = w->history->n;
+    assert_int_equal(confirm_step(w->history), CONFIRM_ROUND);
+    assert_int_equal(w->history->n - first, 4); /* the first seed of all */
+    assert_int_equal(confirm_step(w->history), CONFIRM_WAITS);
+    for (size_t i = first; i < w->history->n; i++) {
+        if (i == first + 4) assert_int_equal(w->history->n, first + 8);
+        struct trial *t = w->history->trial[i];
         assert_int_equal(t->role, ROLE_CONFIRM);
         assert_int_not_equal(t->confirms, 8); /* what breaks the constraint is not confirmed */
         chosen += t->confirms == 7;
-        assert_true(t->seed != session_trial(w->session, t->confirms)->seed); /* fresh */
+        assert_true(t->seed != memory_trial(w->history, t->confirms)->seed); /* fresh */
         /* trial 7 turns out to have been lucky */
         complete(w, t, t->confirms == 7 ? 0.50 : i < first + 4 ? 0.60 : 0.602, t->confirms == 0 ? 10000 : 6000);
-        if (i == first + 1) assert_int_equal(confirm_step(w->session), CONFIRM_SEEDS); /* one that differs is enough */
+        if (i == first + 1) assert_int_equal(confirm_step(w->history), CONFIRM_SEEDS); /* one that differs is enough */
     }
     assert_int_equal(chosen, 2);
-    struct standings all = standings_make(w->session, &w->study->objective, &a);
+    struct ranking all = ranking_make(w->history, &w->study->objective, &a);
     assert_int_equal(all.baseline->confirmed, 2);
     assert_near(all.baseline->mean[0], 0.601, 1e-12);
     assert_near(all.baseline->sd[0], 0.002 / sqrt(2), 1e-12);
     assert_true(all.winner->confirmed == 2 && all.winner->trial->number != 7);
-    assert_int_equal(confirm_step(w->session), CONFIRM_OVER); /* once is enough */
-    assert_false(confirm_contradicts(w->session));
+    assert_int_equal(confirm_step(w->history), CONFIRM_OVER); /* once is enough */
+    assert_false(confirm_contradicts(w->history));
     arena_done(&a);
     world_free(w);
 }
@@ -341,8 +341,8 @@ static void test_standing__no_baseline_no_verdict(void **state)
     struct arena a = {0};
     double utility;
     complete(w, add(w, ROLE_SEARCH, 0.5, 5), 0.9, 10);
-    assert_null(standing_incumbent(w->session, &utility));
-    assert_null(standings_make(w->session, &w->study->objective, &a).winner);
+    assert_null(ranking_incumbent(w->history, &utility));
+    assert_null(ranking_make(w->history, &w->study->objective, &a).winner);
     arena_done(&a);
     world_free(w);
 }
@@ -353,22 +353,22 @@ static void test_confirm__another_round_if_all_winners_break_the_constraint(void
     struct world *w = world_make();
     size_t rounds = 0, before = 0, done = 10, expected[] = {8, 4, 4};
     enum confirm_step step;
-    complete(w, w->session->trial[0], 0.60, 10000);
-    complete(w, w->session->trial[1], 0.61, 9000);
+    complete(w, w->history->trial[0], 0.60, 10000);
+    complete(w, w->history->trial[1], 0.61, 9000);
     for (int i = 0; i < 8; i++) complete(w, add(w, ROLE_SEARCH, 0.1 * i, 1 + i), 0.60, 5000 - 100 * i);
-    while ((step = confirm_step(w->session)) != CONFIRM_OVER) {
+    while ((step = confirm_step(w->history)) != CONFIRM_OVER) {
         if (step == CONFIRM_ROUND && rounds++ > 0) assert_int_equal(done - before, expected[rounds - 2]);
         if (step == CONFIRM_ROUND) before = done;
-        for (; done < w->session->n; done++)
-            complete(w, w->session->trial[done], w->session->trial[done]->confirms < 2 ? 0.60 : 0.50, 5000);
+        for (; done < w->history->n; done++)
+            complete(w, w->history->trial[done], w->history->trial[done]->confirms < 2 ? 0.60 : 0.50, 5000);
     }
     assert_int_equal(rounds, 3); /* baseline and reference need no second confirmation */
-    assert_true(confirm_contradicts(w->session));
-    assert_int_equal(w->session->n, 10 + 8 + 4 + 4);
-    assert_int_equal(w->session->baseline_runs, 3); /* its own run and two confirmations */
+    assert_true(confirm_contradicts(w->history));
+    assert_int_equal(w->history->n, 10 + 8 + 4 + 4);
+    assert_int_equal(w->history->baseline_runs, 3); /* its own run and two confirmations */
     reopen(w);
-    assert_int_equal(w->session->baseline_runs, 3);
-    assert_near(session_baseline(w->session)[1], 20000.0 / 3, 1e-9);
+    assert_int_equal(w->history->baseline_runs, 3);
+    assert_near(memory_baseline(w->history)[1], 20000.0 / 3, 1e-9);
     world_free(w);
 }
 
@@ -376,12 +376,12 @@ static void test_confirm__another_round_if_all_winners_break_the_constraint(void
 
 static bool admits(struct world *w, struct budget budget, size_t confirms, size_t trials, char *why)
 {
-    w->session->budget = budget;
-    w->session->slots = 2;
-    struct need need = ledger_need(w->session, NAN);
+    w->history->budget = budget;
+    w->history->slots = 2;
+    struct need need = ledger_need(w->history, NAN);
     need.trials = trials;
     *why = 0;
-    return ledger_admits(w->session, need, confirms, why, 400);
+    return ledger_admits(w->history, need, confirms, why, 400);
 }
 
 static void test_ledger__each_budget_refuses(void **state)
@@ -394,9 +394,9 @@ static void test_ledger__each_budget_refuses(void **state)
                   time = {.cost = 1, .price_hour = 1800, .until_minutes = -1}; /* half a unit a second */
     char why[400];
     assert_true(admits(w, trials, 0, 1, why));
-    assert_true(ledger_eta_ms(w->session, 0) < 0);
-    complete(w, w->session->trial[0], 0.5, 1000);
-    assert_true(ledger_eta_ms(w->session, 0) > 0);
+    assert_true(ledger_eta_ms(w->history, 0) < 0);
+    complete(w, w->history->trial[0], 0.5, 1000);
+    assert_true(ledger_eta_ms(w->history, 0) > 0);
     add(w, ROLE_SEARCH, 0.5, 5);
     assert_false(admits(w, trials, 0, 1, why));
     assert_contains(why, "trials");
@@ -406,19 +406,19 @@ static void test_ledger__each_budget_refuses(void **state)
     assert_contains(why, "token budget is spent: 1500 left, and a trial (with the confirmation) may need 2000");
     assert_true(admits(w, money, 0, 1, why));
     assert_true(admits(w, time, 0, 1, why));
-    complete(w, w->session->trial[1], 0.5, 1000);
+    complete(w, w->history->trial[1], 0.5, 1000);
     assert_false(admits(w, tokens, 0, 1, why));
     assert_false(admits(w, money, 0, 1, why));
     assert_contains(why, "cost");
     assert_false(admits(w, time, 0, 1, why));
-    w->session->run_mono_ms = w->clock.now;
+    w->history->run_mono_ms = w->clock.now;
     assert_true(admits(w, wall, 0, 1, why));
     w->clock.now += 9500; /* a trial takes a second */
     assert_false(admits(w, wall, 0, 1, why));
     assert_contains(why, "deadline is near: 0.5s left");
-    w->session->budget = (struct budget){.until_minutes = 0};
-    w->session->run_wall_ms = w->clock.now;
-    assert_true(ledger_time_left_ms(w->session) > -9500 && ledger_time_left_ms(w->session) <= 25 * 3600000LL);
+    w->history->budget = (struct budget){.until_minutes = 0};
+    w->history->run_wall_ms = w->clock.now;
+    assert_true(ledger_time_left_ms(w->history) > -9500 && ledger_time_left_ms(w->history) <= 25 * 3600000LL);
     world_free(w);
 }
 
@@ -428,18 +428,18 @@ static void test_ledger__entries_add_up(void **state)
     (void)state;
     struct world *w = world_make();
     struct ledger_entry e[LEDGER_ENTRIES_MAX];
-    w->session->budget = (struct budget){.trials = 10, .tokens = 10000, .until_minutes = -1};
-    complete(w, w->session->trial[0], 0.5, 1000);
-    struct trial *t = session_add(w->session, &(struct addition){.role = ROLE_SEARCH,
+    w->history->budget = (struct budget){.trials = 10, .tokens = 10000, .until_minutes = -1};
+    complete(w, w->history->trial[0], 0.5, 1000);
+    struct trial *t = history_add(w->history, &(struct addition){.role = ROLE_SEARCH,
                                                                  .config = (double[]){0.5, 3},
                                                                  .source = "gp",
                                                                  .expect_tokens = 3000,
                                                                  .expect_ms = 5000});
     start(w, t);
     json_t *m = json_pack("{s:f}", "tokens", 400.0);
-    session_report(w->session, t, 1, m);
+    history_report(w->history, t, 1, m);
     json_decref(m);
-    assert_int_equal(ledger_entries(w->session, e), 2);
+    assert_int_equal(ledger_entries(w->history, e), 2);
     assert_string_equal(e[0].name, "trials");
     assert_near(e[0].spent, 1, 0);
     assert_near(e[0].reserved, 2, 0); /* the reference waits */
@@ -470,7 +470,7 @@ static void test_adviser__speaks_the_protocol(void **state)
 {
     (void)state;
     struct world *w = world_make();
-    struct adviser *a = adviser_create(w->session);
+    struct adviser *a = adviser_create(w->history);
     expect(a, "{\"best\": true}", "error");
     expect(a, "{\"ask\": 2}", "\"trial\": 1");
     expect(a, "{\"report\": 0, \"step\": 3, \"metrics\": {\"em\": 0.3}}", "{\"stop\": false}");
@@ -489,7 +489,7 @@ static void test_adviser__wrong_requests_are_answered(void **state)
 {
     (void)state;
     struct world *w = world_make();
-    struct adviser *a = adviser_create(w->session);
+    struct adviser *a = adviser_create(w->history);
     expect(a, "{\"ask\": 1}", "\"trial\": 0");
     const char *const wrong[] = {"garbage",
                                  "{}",
@@ -523,13 +523,13 @@ static void test_adviser__a_metric_that_is_nan_ends_the_trial(void **state)
                                           "\"em\": 0.5, \"tokens\": -Infinity", "\"em\": null, \"note\": 1"};
     for (size_t i = 0; i < 4; i++) {
         struct world *w = world_make();
-        struct adviser *a = adviser_create(w->session);
+        struct adviser *a = adviser_create(w->history);
         char line[200];
         expect(a, "{\"ask\": 1}", "\"trial\": 0");
         snprintf(line, sizeof line, "{\"tell\": 0, \"metrics\": {%s}}", metrics[i]);
         expect(a, line, "{\"ok\": true}");
-        assert_int_equal(w->session->trial[0]->state, TRIAL_FAILED);
-        assert_contains(w->session->trial[0]->reason, "is NaN or infinite");
+        assert_int_equal(w->history->trial[0]->state, TRIAL_FAILED);
+        assert_contains(w->history->trial[0]->reason, "is NaN or infinite");
         adviser_free(a);
         world_free(w);
     }
@@ -539,12 +539,12 @@ static void test_adviser__hands_out_again_what_was_never_told(void **state)
 {
     (void)state;
     struct world *w = world_make();
-    struct adviser *a = adviser_create(w->session);
+    struct adviser *a = adviser_create(w->history);
     json_t *first = say(a, "{\"ask\": 3}");
     expect(a, "{\"tell\": 1, \"metrics\": {\"em\": 0.5, \"tokens\": 7}}", "ok");
     adviser_free(a);
     reopen(w); /* as after a crash */
-    a = adviser_create(w->session);
+    a = adviser_create(w->history);
     json_t *again = say(a, "{\"ask\": 2}");
     json_array_remove(json_object_get(first, "trials"), 1);
     for (size_t i = 0; i < 2; i++) { /* under a new lease */

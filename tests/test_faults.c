@@ -158,7 +158,7 @@ static int teardown(void **state)
 struct step_world {
     struct study *study;
     struct store *store;
-    struct session *session;
+    struct history *history;
 };
 
 static enum status open_world(struct step_world *w, struct error *err)
@@ -167,13 +167,13 @@ static enum status open_world(struct step_world *w, struct error *err)
     snprintf(name, sizeof name, "%s/s.yaml", folder);
     enum status s = study_parse(name, STUDY, strlen(STUDY), &w->study, err);
     if (!s) s = store_open(path, STORE_CREATE, &w->store, err);
-    if (!s) s = session_open(w->store, w->study, &(struct opening){.seed = 7}, clock_real(), &w->session, err);
+    if (!s) s = history_open(w->store, w->study, &(struct opening){.seed = 7}, clock_real(), &w->history, err);
     return s;
 }
 
 static void close_world(struct step_world *w)
 {
-    session_free(w->session);
+    history_free(w->history);
     store_close(w->store);
     study_free(w->study);
     *w = (struct step_world){0};
@@ -192,14 +192,14 @@ static void forget(void)
 }
 
 /* One trial from its suggestion to its result. */
-static void live(struct session *s, double x)
+static void live(struct history *s, double x)
 {
-    struct trial *t = session_add(s, &(struct addition){.role = ROLE_SEARCH, .config = &x, .source = "test"});
+    struct trial *t = history_add(s, &(struct addition){.role = ROLE_SEARCH, .config = &x, .source = "test"});
     struct error err;
     json_t *m = json_pack("{s:f}", "tokens", 100 * x);
-    assert_ok(session_lease(s, t, NULL, 0, &err), err);
-    session_report(s, t, 1, m);
-    assert_ok(session_finish(s, t, TRIAL_COMPLETE, m, NULL, NULL, &err), err);
+    assert_ok(history_lease(s, t, NULL, 0, &err), err);
+    history_report(s, t, 1, m);
+    assert_ok(history_finish(s, t, TRIAL_COMPLETE, m, NULL, NULL, &err), err);
     json_decref(m);
 }
 
@@ -209,12 +209,12 @@ static void must_hold(size_t trials)
     struct error err;
     char *difference = NULL;
     assert_ok(open_world(&w, &err), err);
-    assert_true(w.session->n >= trials); /* nothing that was acknowledged is missing */
-    for (size_t i = 0; i < w.session->n; i++) {
-        assert_int_equal(w.session->trial[i]->state, TRIAL_COMPLETE);
-        assert_int_equal(w.session->trial[i]->number, i);
+    assert_true(w.history->n >= trials); /* nothing that was acknowledged is missing */
+    for (size_t i = 0; i < w.history->n; i++) {
+        assert_int_equal(w.history->trial[i]->state, TRIAL_COMPLETE);
+        assert_int_equal(w.history->trial[i]->number, i);
     }
-    assert_ok(state_rebuild(w.store, "s", clock_real(), &difference, &err), err);
+    assert_ok(snapshot_rebuild(w.store, "s", clock_real(), &difference, &err), err);
     assert_null(difference);
     close_world(&w);
 }
@@ -227,9 +227,9 @@ static size_t run_steps(bool persist, enum status *ret)
     size_t durable = 0;
     enum status s = open_world(&w, &err);
     for (int i = 0; !s && i < 3; i++) {
-        live(w.session, 0.1 * (i + 1));
-        s = session_flush(w.session, &err);
-        if (s && persist && store_may_recover(w.store)) s = session_flush(w.session, &err); /* again */
+        live(w.history, 0.1 * (i + 1));
+        s = history_flush(w.history, &err);
+        if (s && persist && store_may_recover(w.store)) s = history_flush(w.history, &err); /* again */
         durable += s == STATUS_OK;
     }
     if (s) assert_contains(err.text, path); /* a sentence that names the file */
@@ -294,17 +294,17 @@ static void test_faults__the_writer_tries_again(void **state)
         forget();
         assert_ok(open_world(&w, &err), err);
         fault_set(&sqlite_fault, k, 2, codes[k % 3]);
-        assert_ok(journal_start(w.session->journal, &(struct journal_hooks){on_durable, on_trouble, &a}, &err), err);
+        assert_ok(journal_start(w.history->journal, &(struct journal_hooks){on_durable, on_trouble, &a}, &err), err);
         for (int i = 0; i < 4; i++) {
-            live(w.session, 0.1 * (i + 1));
-            journal_answer(w.session->journal, &"abcd"[i], 1);
-            journal_submit(w.session->journal);
-            journal_wait(w.session->journal);
+            live(w.history, 0.1 * (i + 1));
+            journal_answer(w.history->journal, &"abcd"[i], 1);
+            journal_submit(w.history->journal);
+            journal_wait(w.history->journal);
         }
         for (int tries = 0;
-             tries < 300000 && journal_durable(w.session->journal) < journal_batch(w.session->journal) - 1; tries++)
+             tries < 300000 && journal_durable(w.history->journal) < journal_batch(w.history->journal) - 1; tries++)
             usleep(1000);
-        assert_ok(journal_stop(w.session->journal, &err), err);
+        assert_ok(journal_stop(w.history->journal, &err), err);
         fault_set(&sqlite_fault, -1, 0, 0);
         assert_string_equal(a.text, "abcd");
         close_world(&w);
@@ -365,11 +365,11 @@ static void coordinate(struct told *told)
     snprintf(files, sizeof files, "%s/files", folder);
     assert_ok(study_parse(name, STUDY, strlen(STUDY), &w.study, &err), err);
     assert_ok(store_open(path, STORE_CREATE, &w.store, &err), err);
-    assert_ok(session_open(w.store, w.study, &opening, clock_real(), &w.session, &err), err);
+    assert_ok(history_open(w.store, w.study, &opening, clock_real(), &w.history, &err), err);
     struct coordinator_options o = {
         .slots = 2, .guard = GUARD, .files = files, .listen = on_event, .ended = on_ended, .data = told};
     uv_loop_init(&loop);
-    assert_ok(coordinator_create(&o, w.session, &loop, &c, &err), err);
+    assert_ok(coordinator_create(&o, w.history, &loop, &c, &err), err);
     assert_ok(coordinator_start(c, &err), err);
     uv_run(&loop, UV_RUN_DEFAULT);
     fault_set(&sqlite_fault, -1, 0, 0);
@@ -377,8 +377,8 @@ static void coordinate(struct told *told)
     assert_int_equal(told->end, COORDINATOR_DONE);
     assert_int_equal(uv_loop_close(&loop), 0);
     coordinator_free(c);
-    for (size_t i = 0; i < w.session->n; i++) /* not their fault */
-        if (w.session->trial[i]->crashes) fail_msg("trial %zu crashed: %s", i, w.session->trial[i]->reason);
+    for (size_t i = 0; i < w.history->n; i++) /* not their fault */
+        if (w.history->trial[i]->crashes) fail_msg("trial %zu crashed: %s", i, w.history->trial[i]->reason);
     close_world(&w);
     must_hold(6);
 }

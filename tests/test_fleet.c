@@ -58,7 +58,7 @@ struct world {
     struct own_clock clock;
     struct fleet *fleet;
     struct heard heard[2];
-    struct member *member[2];
+    struct tenant *tenant[2];
 };
 
 static int setup(void **state)
@@ -67,9 +67,9 @@ static int setup(void **state)
     w->clock = (struct own_clock){{own_ms, own_ms}, 1000000};
     w->fleet = fleet_create(&w->clock.clock, 60000);
     for (int i = 0; i < 2; i++) {
-        struct member_hooks hooks = {hear, lose, &w->heard[i]};
+        struct tenant_hooks hooks = {hear, lose, &w->heard[i]};
         w->heard[i].knows = true;
-        w->member[i] = fleet_join(w->fleet, i ? "b" : "a", &hooks);
+        w->tenant[i] = fleet_join(w->fleet, i ? "b" : "a", &hooks);
     }
     *state = w;
     return 0;
@@ -78,8 +78,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct world *w = *state;
-    fleet_leave(w->member[0]);
-    fleet_leave(w->member[1]);
+    fleet_leave(w->tenant[0]);
+    fleet_leave(w->tenant[1]);
     fleet_free(w->fleet);
     free(w);
     return 0;
@@ -105,22 +105,22 @@ static void test_fleet__a_seat_is_where_somebody_waits(void **state)
 {
     struct world *w = *state;
     int owner;
-    assert_false(fleet_has_room(w->member[0]));
+    assert_false(fleet_has_room(w->tenant[0]));
     struct agent *a = enlist(w, "x", 2, "[]", NULL);
-    assert_null(fleet_take(w->member[0], &owner)); /* it does not wait yet */
+    assert_null(fleet_take(w->tenant[0], &owner)); /* it does not wait yet */
     agent_waits(a, 0, 1);
-    struct seat *s = fleet_take(w->member[0], &owner);
+    struct seat *s = fleet_take(w->tenant[0], &owner);
     assert_non_null(s);
     assert_string_equal(seat_holder(s).agent, "x");
     assert_string_equal(seat_holder(s).token, "t");
-    assert_null(fleet_take(w->member[0], &owner)); /* it takes one only */
+    assert_null(fleet_take(w->tenant[0], &owner)); /* it takes one only */
     agent_waits(a, 0, 2);
-    struct seat *t = fleet_take(w->member[0], &owner);
+    struct seat *t = fleet_take(w->tenant[0], &owner);
     assert_non_null(t);
     agent_waits(a, 0, 9);
-    assert_null(fleet_take(w->member[0], &owner)); /* more than its slots */
+    assert_null(fleet_take(w->tenant[0], &owner)); /* more than its slots */
     seat_leave(s);
-    assert_true(fleet_has_room(w->member[0]));
+    assert_true(fleet_has_room(w->tenant[0]));
     seat_leave(t);
 }
 
@@ -134,8 +134,8 @@ static void test_fleet__an_agent_of_one_study_works_for_no_other(void **state)
     json_t *none = json_array();
     assert_ok(fleet_register(w->fleet, &card, none, none, &a, &err), err);
     agent_waits(a, 0, 2);
-    assert_false(fleet_has_room(w->member[0]));
-    assert_true(fleet_has_room(w->member[1]));
+    assert_false(fleet_has_room(w->tenant[0]));
+    assert_true(fleet_has_room(w->tenant[1]));
     json_decref(none);
 }
 
@@ -144,7 +144,7 @@ static void test_fleet__mail_is_kept_until_it_has_arrived(void **state)
     struct world *w = *state;
     struct agent *a = enlist(w, "x", 2, "[]", NULL);
     agent_waits(a, 0, 2);
-    struct seat *s = fleet_take(w->member[0], w);
+    struct seat *s = fleet_take(w->tenant[0], w);
     seat_assign(s, 7, json_pack("{s:i}", "trial", 3));
     seat_send(s, json_pack("{s:s}", "stop", "why"));
     for (int again = 0; again < 2; again++) {
@@ -169,8 +169,8 @@ static void test_fleet__both_sides_compare_what_is_held(void **state)
     int one, two;
     struct agent *a = enlist(w, "x", 4, "[]", NULL);
     agent_waits(a, 0, 4);
-    seat_assign(fleet_take(w->member[0], &one), 7, json_object());
-    seat_assign(fleet_take(w->member[0], &two), 9, json_object());
+    seat_assign(fleet_take(w->tenant[0], &one), 7, json_object());
+    seat_assign(fleet_take(w->tenant[0], &two), 9, json_object());
     enlist(w, "x", 4, "[{\"study\":\"a\",\"lease\":9},{\"study\":\"a\",\"lease\":5},{\"study\":\"c\",\"lease\":9}]",
            &gone);
     assert_int_equal(w->heard[0].lost, 1); /* 7: the agent does not have it */
@@ -190,7 +190,7 @@ static void test_fleet__much_is_compared_in_linear_time(void **state)
     alarm(60);
     for (int i = 0; i < N; i++) {
         struct holder holder = {"x", NULL};
-        fleet_expect(w->member[0], &holder, i + 1, &owner[i]);
+        fleet_expect(w->tenant[0], &holder, i + 1, &owner[i]);
         json_array_append_new(held, fleet_lease_name("a", N + 2 * i + 1));
     }
     char *text = json_dumps(held, 0);
@@ -210,7 +210,7 @@ static void test_fleet__mail_does_not_grow_without_end(void **state)
     int owner;
     struct agent *a = enlist(w, "x", 4, "[]", NULL);
     agent_waits(a, 0, 4);
-    struct seat *s = fleet_take(w->member[0], &owner);
+    struct seat *s = fleet_take(w->tenant[0], &owner);
     seat_assign(s, 7, json_object());
     for (int i = 0; i < 9999; i++) seat_send(s, json_object());
     fleet_tick(w->fleet);
@@ -225,11 +225,11 @@ static void test_fleet__a_lease_of_the_log_waits_for_its_agent(void **state)
 {
     struct world *w = *state;
     int owner;
-    fleet_expect(w->member[0], &(struct holder){"x", "t"}, 7, &owner);
+    fleet_expect(w->tenant[0], &(struct holder){"x", "t"}, 7, &owner);
     assert_null(fleet_agent(w->fleet, "x"));
     enlist(w, "x", 1, "[{\"study\":\"a\",\"lease\":7}]", NULL);
     assert_int_equal(w->heard[0].lost, 0);
-    fleet_expect(w->member[0], &(struct holder){"never", NULL}, 8, &owner);
+    fleet_expect(w->tenant[0], &(struct holder){"never", NULL}, 8, &owner);
     w->clock.ms += 61000;
     fleet_tick(w->fleet);
     assert_int_equal(w->heard[0].lost, 2); /* neither was heard of */
@@ -246,7 +246,7 @@ static void test_fleet__a_machine_that_was_restarted_took_its_trials_along(void 
     json_t *none = json_array();
     int owner;
     agent_waits(a, 0, 1);
-    seat_assign(fleet_take(w->member[0], &owner), 7, json_object());
+    seat_assign(fleet_take(w->tenant[0], &owner), 7, json_object());
     agent_waits_no_more(a);
     assert_ok(fleet_register(w->fleet, &card, none, none, &a, &err), err);
     assert_int_equal(w->heard[0].loss, SEAT_CRASHED);
@@ -276,7 +276,7 @@ static void test_fleet__a_name_belongs_to_its_token(void **state)
     struct error err;
     int owner;
     json_t *none = json_array(), *held = json_loads("[{\"study\":\"a\",\"lease\":7}]", 0, NULL);
-    fleet_expect(w->member[0], &(struct holder){"x", "t"}, 7, &owner); /* as the log says */
+    fleet_expect(w->tenant[0], &(struct holder){"x", "t"}, 7, &owner); /* as the log says */
     assert_int_equal(fleet_register(w->fleet, &card, held, none, &a, &err), STATUS_CONFLICT);
     assert_contains(err.text, "another token");
     assert_int_equal(w->heard[0].lost, 0);
@@ -306,8 +306,8 @@ static void test_fleet__a_name_that_was_taken_too_early_is_given_back(void **sta
     json_t *none = json_array();
     assert_ok(fleet_register(w->fleet, &card, none, none, &a, &err), err);
     agent_waits(a, 0, 1);
-    seat_assign(fleet_take(w->member[1], &other), 5, json_object());
-    fleet_expect(w->member[0], &(struct holder){"x", "t"}, 7, &owner);
+    seat_assign(fleet_take(w->tenant[1], &other), 5, json_object());
+    fleet_expect(w->tenant[0], &(struct holder){"x", "t"}, 7, &owner);
     assert_null(fleet_agent(w->fleet, "x"));
     assert_int_equal(w->heard[1].loss, SEAT_DROPPED);
     assert_int_equal(w->heard[1].lost, 1);
@@ -333,8 +333,8 @@ static void test_fleet__a_token_may_be_for_some_studies_only(void **state)
     json_t *none = json_array();
     assert_ok(fleet_register(w->fleet, &card, none, none, &a, &err), err);
     agent_waits(a, 0, 2);
-    assert_false(fleet_has_room(w->member[0]));
-    assert_true(fleet_has_room(w->member[1]));
+    assert_false(fleet_has_room(w->tenant[0]));
+    assert_true(fleet_has_room(w->tenant[1]));
     json_decref(none);
 }
 
@@ -345,15 +345,15 @@ static void test_fleet__studies_share_fairly(void **state)
     size_t n[2] = {0, 0};
     struct agent *a = enlist(w, "x", 10, "[]", NULL);
     agent_waits(a, 0, 10);
-    while (fleet_take(w->member[0], &owner)) n[0]++;
+    while (fleet_take(w->tenant[0], &owner)) n[0]++;
     assert_int_equal(n[0], 10); /* nobody else wants any */
     fleet_dismiss(w->fleet, a);
     assert_int_equal(w->heard[0].lost, 10);
     a = enlist(w, "x", 10, "[]", NULL);
-    assert_false(fleet_has_room(w->member[1])); /* wants, and does not get yet */
+    assert_false(fleet_has_room(w->tenant[1])); /* wants, and does not get yet */
     agent_waits(a, 0, 10);
     for (int i = 0; i < 20; i++)
-        n[1] += fleet_take(w->member[1], &owner) != NULL, n[0] += fleet_take(w->member[0], &owner) != NULL;
+        n[1] += fleet_take(w->tenant[1], &owner) != NULL, n[0] += fleet_take(w->tenant[0], &owner) != NULL;
     assert_int_equal(n[0], 15);
     assert_int_equal(n[1], 5);
 }
@@ -376,11 +376,11 @@ static void test_fleet__what_nobody_knows_is_gone(void **state)
 
 /* ---- messages ---- */
 
-static enum status read_text(const char *text, struct remote *r, json_t **keep)
+static enum status read_text(const char *text, struct agent_message *r, json_t **keep)
 {
     struct error err;
     *keep = json_loads(text, 0, NULL);
-    return remote_read(*keep, r, &err);
+    return agent_message_read(*keep, r, &err);
 }
 
 static void test_remote__messages(void **state)
@@ -408,7 +408,7 @@ static void test_remote__messages(void **state)
         "{\"trial\":0,\"lease\":1,\"end\":{\"end\":\"whatever\"}}",
         "{\"trial\":0,\"lease\":1,\"end\":{\"end\":\"complete\"}}",
     };
-    struct remote r;
+    struct agent_message r;
     json_t *keep;
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {

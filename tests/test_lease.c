@@ -37,7 +37,7 @@ struct world {
     struct fake_clock clock;
     struct study *study;
     struct store *store;
-    struct session *session;
+    struct history *history;
 };
 
 static void world_open(struct world *w)
@@ -46,12 +46,12 @@ static void world_open(struct world *w)
     *w = (struct world){.clock = {{fake_wall, fake_mono}, 1000, 1000000}};
     assert_ok(study_parse("s.yaml", STUDY, strlen(STUDY), &w->study, &err), err);
     assert_ok(store_open(":memory:", STORE_CREATE, &w->store, &err), err);
-    assert_ok(session_open(w->store, w->study, &(struct opening){.seed = 7}, &w->clock.clock, &w->session, &err), err);
+    assert_ok(history_open(w->store, w->study, &(struct opening){.seed = 7}, &w->clock.clock, &w->history, &err), err);
 }
 
 static void world_close(struct world *w)
 {
-    session_free(w->session);
+    history_free(w->history);
     store_close(w->store);
     study_free(w->study);
 }
@@ -117,7 +117,7 @@ static void must_agree(const struct model *m, const struct trial *t)
 
 static void grant(struct world *w, struct model *m, struct trial *t, int holder, bool client, int64_t ttl)
 {
-    enum status s = session_lease_to(w->session, t, client ? NULL : "/d", &holders[holder], ttl, NULL);
+    enum status s = history_lease_to(w->history, t, client ? NULL : "/d", &holders[holder], ttl, NULL);
     assert_int_equal(s == STATUS_OK, m->state == M_QUEUED);
     if (s) return;
     assert_true(t->lease > newest(m)); /* a fencing token only grows */
@@ -146,10 +146,10 @@ static void say(struct world *w, struct model *m, struct trial *t, int64_t token
     json_t *metrics = json_pack("{s:f}", "tokens", value);
     enum status s = STATUS_OK;
     switch (message) {
-    case LEASE_RENEWAL: s = session_renew(w->session, t, 5000, NULL); break;
-    case LEASE_REPORT: session_report(w->session, t, 1, metrics); break;
-    case LEASE_RESULT: s = session_finish(w->session, t, TRIAL_COMPLETE, metrics, NULL, NULL, NULL); break;
-    case LEASE_FAILURE: s = session_finish(w->session, t, TRIAL_FAILED, NULL, "said so", NULL, NULL); break;
+    case LEASE_RENEWAL: s = history_renew(w->history, t, 5000, NULL); break;
+    case LEASE_REPORT: history_report(w->history, t, 1, metrics); break;
+    case LEASE_RESULT: s = history_finish(w->history, t, TRIAL_COMPLETE, metrics, NULL, NULL, NULL); break;
+    case LEASE_FAILURE: s = history_finish(w->history, t, TRIAL_FAILED, NULL, "said so", NULL, NULL); break;
     }
     json_decref(metrics);
     assert_int_equal(s, STATUS_OK);
@@ -188,7 +188,7 @@ static void one_message(struct world *w, struct model *m, struct trial *t, struc
     case 0: grant(w, m, t, (int)rng_below(rng, 3), true, 5000); return;
     case 1: grant(w, m, t, 3 + (int)rng_below(rng, 2), false, 0); return;
     case 2:
-        if (session_started(w->session, t, 1, 0, NULL) == STATUS_OK) {
+        if (history_started(w->history, t, 1, 0, NULL) == STATUS_OK) {
             assert_int_equal(m->state, M_LEASED);
             m->state = M_RUNNING;
         } else
@@ -199,7 +199,7 @@ static void one_message(struct world *w, struct model *m, struct trial *t, struc
     case 5: say_anything(w, m, t, rng, LEASE_RENEWAL, value); return;
     case 6: say_anything(w, m, t, rng, LEASE_FAILURE, value); return;
     case 7: { /* the program crashes */
-        enum status s = lease_crashed(w->session, t, "crashed", "signal 11", NULL);
+        enum status s = lease_crashed(w->history, t, "crashed", "signal 11", NULL);
         assert_int_equal(s == STATUS_OK, m->state == M_LEASED || m->state == M_RUNNING);
         if (s == STATUS_OK) lose(m);
         return;
@@ -208,7 +208,7 @@ static void one_message(struct world *w, struct model *m, struct trial *t, struc
         bool out = t->deadline_ms > 0 && (m->state == M_LEASED || m->state == M_RUNNING);
         w->clock.wall += (int64_t)rng_below(rng, 7200000) - 3600000;
         w->clock.mono += 5000;
-        lease_expire(w->session);
+        lease_expire(w->history);
         if (out) lose(m);
         return;
     }
@@ -222,12 +222,12 @@ static void bring_home(struct world *w, struct model *m, struct trial *t)
         assert_true(k < 10);
         bool out = t->deadline_ms > 0 && m->state != M_QUEUED;
         w->clock.mono += 400000; /* over any deadline; below: over any back-off */
-        lease_expire(w->session);
+        lease_expire(w->history);
         if (out) lose(m);
         if (m->state == M_FINAL) break;
         if (m->state == M_QUEUED) {
             w->clock.mono += 400000;
-            assert_ptr_equal(session_next_queued(w->session), t);
+            assert_ptr_equal(memory_next_queued(w->history), t);
             grant(w, m, t, 0, true, 0);
         }
         say(w, m, t, 0, m->holder[m->n - 1], LEASE_RESULT, 9);
@@ -235,7 +235,7 @@ static void bring_home(struct world *w, struct model *m, struct trial *t)
     assert_true(trial_state_final(t->state));
 }
 
-static void counts_must_add_up(const struct session *s)
+static void counts_must_add_up(const struct history *s)
 {
     size_t count[TRIAL_STATES] = {0}, open = 0;
     bool *told = calloc(s->n + 1, 1);
@@ -248,7 +248,7 @@ static void counts_must_add_up(const struct session *s)
         assert_false(told[t->told]); /* each result once */
         told[t->told] = true;
     }
-    for (int k = 0; k < TRIAL_STATES; k++) assert_int_equal(count[k], session_count(s, (enum trial_state)k));
+    for (int k = 0; k < TRIAL_STATES; k++) assert_int_equal(count[k], memory_count(s, (enum trial_state)k));
     assert_int_equal(open, s->n_open);
     free(told);
 }
@@ -273,20 +273,20 @@ static void fold_must_agree(struct world *w)
 {
     struct error err;
     struct study *study = NULL;
-    struct session *again = NULL;
-    assert_ok(session_flush(w->session, &err), err);
-    assert_ok(session_load(w->store, "s", &w->clock.clock, &study, &again, &err), err);
-    assert_int_equal(again->n, w->session->n);
-    assert_int_equal(again->seq, w->session->seq);
+    struct history *again = NULL;
+    assert_ok(history_flush(w->history, &err), err);
+    assert_ok(history_load(w->store, "s", &w->clock.clock, &study, &again, &err), err);
+    assert_int_equal(again->n, w->history->n);
+    assert_int_equal(again->seq, w->history->seq);
     for (size_t i = 0; i < again->n; i++) {
-        const struct trial *a = again->trial[i], *b = w->session->trial[i];
+        const struct trial *a = again->trial[i], *b = w->history->trial[i];
         must_have_the_same_leases(a, b);
         assert_true(a->state == b->state && a->lease == b->lease && a->attempts == b->attempts &&
                     a->crashes == b->crashes && a->told == b->told && a->finished_ms == b->finished_ms);
         assert_true(a->value[0] == b->value[0] || (isnan(a->value[0]) && isnan(b->value[0])));
     }
     counts_must_add_up(again);
-    session_free(again);
+    history_free(again);
     study_free(study);
 }
 
@@ -302,7 +302,7 @@ static void test_lease__no_sequence_of_messages_is_illegal_or_gets_stuck(void **
             struct model m = {.state = M_QUEUED};
             double config = rng_unit(&rng);
             struct trial *t =
-                session_add(w.session, &(struct addition){.role = ROLE_SEARCH, .config = &config, .source = "test"});
+                history_add(w.history, &(struct addition){.role = ROLE_SEARCH, .config = &config, .source = "test"});
             size_t n = 1 + rng_below(&rng, MESSAGES);
             for (size_t k = 0; k < n; k++) {
                 one_message(&w, &m, t, &rng);
@@ -310,7 +310,7 @@ static void test_lease__no_sequence_of_messages_is_illegal_or_gets_stuck(void **
             }
             bring_home(&w, &m, t);
         }
-        counts_must_add_up(w.session);
+        counts_must_add_up(w.history);
         if (round % 20 == 0) fold_must_agree(&w);
         world_close(&w);
     }
@@ -320,18 +320,18 @@ static void test_lease__no_sequence_of_messages_is_illegal_or_gets_stuck(void **
 
 static struct trial *add_running(struct world *w, double x)
 {
-    struct trial *t = session_add(w->session, &(struct addition){.role = ROLE_SEARCH, .config = &x, .source = "test"});
+    struct trial *t = history_add(w->history, &(struct addition){.role = ROLE_SEARCH, .config = &x, .source = "test"});
     struct error err;
-    assert_ok(session_lease(w->session, t, "/d", 0, &err), err);
-    assert_ok(session_started(w->session, t, 1, 0, &err), err);
+    assert_ok(history_lease(w->history, t, "/d", 0, &err), err);
+    assert_ok(history_started(w->history, t, 1, 0, &err), err);
     return t;
 }
 
 static void lease_again(struct world *w, struct trial *t)
 {
     struct error err;
-    assert_ok(session_lease(w->session, t, "/d", 0, &err), err);
-    assert_ok(session_started(w->session, t, 1, 0, &err), err);
+    assert_ok(history_lease(w->history, t, "/d", 0, &err), err);
+    assert_ok(history_started(w->history, t, 1, 0, &err), err);
 }
 
 static void test_lease__back_off_doubles_and_retries_end(void **state)
@@ -342,16 +342,16 @@ static void test_lease__back_off_doubles_and_retries_end(void **state)
     world_open(&w);
     struct trial *t = add_running(&w, 0.5);
     for (int64_t wait = 1000; wait <= 2000; wait *= 2) {
-        assert_ok(lease_crashed(w.session, t, "crashed", "signal 11", &err), err);
+        assert_ok(lease_crashed(w.history, t, "crashed", "signal 11", &err), err);
         assert_int_equal(t->ready_ms, w.clock.mono + wait);
-        assert_null(session_next_queued(w.session));
+        assert_null(memory_next_queued(w.history));
         w.clock.mono += wait - 1;
-        assert_null(session_next_queued(w.session));
+        assert_null(memory_next_queued(w.history));
         w.clock.mono++;
-        assert_ptr_equal(session_next_queued(w.session), t);
+        assert_ptr_equal(memory_next_queued(w.history), t);
         lease_again(&w, t);
     }
-    assert_ok(lease_crashed(w.session, t, "crashed", "signal 11", &err), err);
+    assert_ok(lease_crashed(w.history, t, "crashed", "signal 11", &err), err);
     assert_int_equal(t->state, TRIAL_FAILED);
     assert_string_equal(t->reason, "signal 11");
     assert_int_equal(t->attempts, 3);
@@ -367,20 +367,20 @@ static void test_lease__what_crashes_the_machine_twice_is_poisonous(void **state
     world_open(&w);
     struct search *search = search_create(w.study, 7, NULL, 0);
     struct trial *t = add_running(&w, 0.5);
-    assert_ok(lease_crashed(w.session, t, "crashed the machine", "out of memory", &err), err);
+    assert_ok(lease_crashed(w.history, t, "crashed the machine", "out of memory", &err), err);
     assert_int_equal(t->state, TRIAL_QUEUED);
     lease_again(&w, t);
-    assert_ok(lease_crashed(w.session, t, "crashed the machine", "out of memory", &err), err);
+    assert_ok(lease_crashed(w.history, t, "crashed the machine", "out of memory", &err), err);
     assert_int_equal(t->state, TRIAL_FAILED); /* although a retry was left */
     assert_true(t->poisonous);
     assert_contains(t->reason, "poisonous");
     for (int i = 0; i < 60; i++) { /* whatever suggests: first Sobol points, then the model */
-        struct search_history h = session_view(w.session);
-        assert_ok(search_suggest(search, &h, (long)w.session->n, &x, &err), err);
+        struct search_history h = history_view(w.history);
+        assert_ok(search_suggest(search, &h, (long)w.history->n, &x, &err), err);
         assert_true(fabs(x.config[0] - 0.5) > 0.1);
         struct trial *other = add_running(&w, x.config[0]);
         json_t *m = json_pack("{s:f}", "tokens", fabs(x.config[0] - 0.55)); /* the best lies within the poison */
-        assert_ok(session_finish(w.session, other, TRIAL_COMPLETE, m, NULL, NULL, &err), err);
+        assert_ok(history_finish(w.history, other, TRIAL_COMPLETE, m, NULL, NULL, &err), err);
         json_decref(m);
     }
     search_free(search);
@@ -394,13 +394,13 @@ static void test_lease__a_reboot_is_a_crash_a_dead_coordinator_is_not(void **sta
     struct error err;
     world_open(&w);
     struct trial *t = add_running(&w, 0.5);
-    assert_ok(lease_recover(w.session, false, &err), err);
+    assert_ok(lease_recover(w.history, false, &err), err);
     assert_int_equal(t->state, TRIAL_QUEUED);
     assert_int_equal(t->crashes, 0);
     for (int boot = 0; boot < 2; boot++) {
         lease_again(&w, t);
-        snprintf(w.session->boot, sizeof w.session->boot, "an earlier boot, %d", boot);
-        assert_ok(lease_recover(w.session, false, &err), err);
+        snprintf(w.history->boot, sizeof w.history->boot, "an earlier boot, %d", boot);
+        assert_ok(lease_recover(w.history, false, &err), err);
     }
     assert_int_equal(t->state, TRIAL_FAILED);
     assert_true(t->poisonous);
@@ -414,18 +414,18 @@ static void test_lease__jumps_of_the_wall_clock_change_nothing(void **state)
     struct error err;
     double x = 0.5;
     world_open(&w);
-    struct trial *t = session_add(w.session, &(struct addition){.role = ROLE_SEARCH, .config = &x, .source = "test"});
-    assert_ok(session_lease(w.session, t, NULL, 60000, &err), err);
-    w.session->budget = (struct budget){.wall_ms = 3600000, .until_minutes = -1};
-    w.session->run_mono_ms = w.clock.mono;
-    w.session->run_wall_ms = w.clock.wall;
+    struct trial *t = history_add(w.history, &(struct addition){.role = ROLE_SEARCH, .config = &x, .source = "test"});
+    assert_ok(history_lease(w.history, t, NULL, 60000, &err), err);
+    w.history->budget = (struct budget){.wall_ms = 3600000, .until_minutes = -1};
+    w.history->run_mono_ms = w.clock.mono;
+    w.history->run_wall_ms = w.clock.wall;
     for (int hours = -5; hours <= 5; hours++) {
         w.clock.wall += hours * 3600000LL;
-        assert_int_equal(lease_expire(w.session), 0);
-        assert_int_equal(ledger_time_left_ms(w.session), 3600000); /* a deadline does not come nearer by it */
+        assert_int_equal(lease_expire(w.history), 0);
+        assert_int_equal(ledger_time_left_ms(w.history), 3600000); /* a deadline does not come nearer by it */
     }
     w.clock.mono += 60000;
-    assert_int_equal(lease_expire(w.session), 1);
+    assert_int_equal(lease_expire(w.history), 1);
     assert_int_equal(t->busy_ms, 60000); /* measured by the clock that does not jump */
     world_close(&w);
 }
@@ -437,12 +437,12 @@ static void take_again(struct world *w, const struct budget *budget, bool goes_o
 {
     struct error err;
     struct opening opening = {.seed = 7, .budget = budget, .slots = 1, .goes_on = goes_on};
-    if (w->session->run_mono_ms) {
-        state_keep(w->session); /* the last tick */
-        assert_ok(session_flush(w->session, &err), err);
+    if (w->history->run_mono_ms) {
+        snapshot_keep(w->history); /* the last tick */
+        assert_ok(history_flush(w->history, &err), err);
     }
-    session_free(w->session);
-    assert_ok(session_open(w->store, w->study, &opening, &w->clock.clock, &w->session, &err), err);
+    history_free(w->history);
+    assert_ok(history_open(w->store, w->study, &opening, &w->clock.clock, &w->history, &err), err);
 }
 
 static void test_run__its_time_is_summed_over_processes_whatever_the_clock_says(void **state)
@@ -453,16 +453,16 @@ static void test_run__its_time_is_summed_over_processes_whatever_the_clock_says(
     world_open(&w);
     for (int part = 0; part < 3; part++) {
         take_again(&w, &wall, part % 2);
-        assert_int_equal(ledger_time_left_ms(w.session), 6000 - 2000 * part);
+        assert_int_equal(ledger_time_left_ms(w.history), 6000 - 2000 * part);
         w.clock.mono += 2000;
         w.clock.wall -= 86400000;
     }
-    assert_int_equal(ledger_time_left_ms(w.session), 0);
+    assert_int_equal(ledger_time_left_ms(w.history), 0);
     take_again(&w, &wall, true);
-    assert_int_equal(ledger_time_left_ms(w.session), 0);
-    session_set_phase(w.session, "stopped"); /* that run has ended: the next has all its time */
+    assert_int_equal(ledger_time_left_ms(w.history), 0);
+    history_set_phase(w.history, "stopped"); /* that run has ended: the next has all its time */
     take_again(&w, &wall, false);
-    assert_int_equal(ledger_time_left_ms(w.session), 6000);
+    assert_int_equal(ledger_time_left_ms(w.history), 6000);
     world_close(&w);
 }
 
@@ -478,17 +478,17 @@ static void test_run__until_is_a_moment(void **state)
     struct budget until = {.until_minutes = 420};
     w.clock.wall = moment - HOUR;
     take_again(&w, &until, false);
-    assert_int_equal(ledger_time_left_ms(w.session), HOUR);
+    assert_int_equal(ledger_time_left_ms(w.history), HOUR);
     w.clock.wall += 2 * HOUR; /* nobody was at work for two hours */
     w.clock.mono += 1;
     take_again(&w, &until, true);
-    assert_true(ledger_time_left_ms(w.session) <= -HOUR);
+    assert_true(ledger_time_left_ms(w.history) <= -HOUR);
     w.clock.wall -= 24 * HOUR;
     take_again(&w, &until, true);
-    assert_true(ledger_time_left_ms(w.session) <= -HOUR);
+    assert_true(ledger_time_left_ms(w.history) <= -HOUR);
     w.clock.wall += 24 * HOUR;
     take_again(&w, &until, false);
-    assert_true(ledger_time_left_ms(w.session) > 20 * HOUR);
+    assert_true(ledger_time_left_ms(w.history) > 20 * HOUR);
     world_close(&w);
 }
 

@@ -28,7 +28,7 @@ struct world {
     char folder[40];
     struct study *study;
     struct store *store, *other;
-    struct session *live;
+    struct history *live;
     int64_t compared; /* seq */
     size_t times, with_rule, adjusted;
     bool done;
@@ -63,19 +63,19 @@ static void compare_numbers(const struct world *w, const struct trial *a, const 
 
 static void compare_course(const struct world *w, const struct trial *a, const struct trial *b)
 {
-    SAME("course", a->course.n == b->course.n && a->course.until == b->course.until);
-    for (size_t i = 0; i < a->course.n; i++) {
-        SAME("course", a->course.step[i].from == b->course.step[i].from);
-        SAME("course", a->course.step[i].trial == b->course.step[i].trial);
-        compare_numbers(w, a, "course", a->course.step[i].config, b->course.step[i].config, w->study->space.n);
+    SAME("course", a->trajectory.n == b->trajectory.n && a->trajectory.until == b->trajectory.until);
+    for (size_t i = 0; i < a->trajectory.n; i++) {
+        SAME("course", a->trajectory.step[i].from == b->trajectory.step[i].from);
+        SAME("course", a->trajectory.step[i].trial == b->trajectory.step[i].trial);
+        compare_numbers(w, a, "course", a->trajectory.step[i].config, b->trajectory.step[i].config, w->study->space.n);
     }
 }
 
 static void compare_observed(struct world *w, struct trial *a, struct trial *b)
 {
     if (!a->observed || a->state == TRIAL_FAILED || a->state == TRIAL_CANCELLED) return;
-    struct early_stopping *x = observed_rule(a), *y = observed_rule(b);
-    const struct observed *o = a->observed, *p = b->observed;
+    struct early_stopping *x = curve_rule(a), *y = curve_rule(b);
+    const struct curve *o = a->observed, *p = b->observed;
     if (!p && o->curve.n == 0) return; /* a new attempt that has not reported yet */
     SAME("observed", p != NULL);
     SAME("rule", (x != NULL) == (y != NULL));
@@ -98,7 +98,7 @@ static void compare_attempt(const struct world *w, const struct trial *a, const 
     SAME("holder", same_text(a->holder.agent, b->holder.agent) && same_text(a->holder.token, b->holder.token));
     SAME("busy_ms", a->busy_ms == b->busy_ms && a->spent_tokens == b->spent_tokens);
     SAME("resumed_cost", a->resumed_cost == b->resumed_cost);
-    SAME("doom", a->doom == b->doom && same_text(a->doom_reason, b->doom_reason));
+    SAME("doom", a->stop_state == b->stop_state && same_text(a->stop_reason, b->stop_reason));
     SAME("checkpoint", same_text(a->checkpoint.path, b->checkpoint.path) && a->checkpoint.step == b->checkpoint.step &&
                            a->checkpoint.bytes == b->checkpoint.bytes && a->checkpoint.cost == b->checkpoint.cost);
     if (trial_state_final(a->state) || a->state == TRIAL_QUEUED) return;
@@ -126,7 +126,7 @@ static void compare_trial(struct world *w, struct trial *a, struct trial *b)
     compare_observed(w, a, b);
 }
 
-static void compare_sessions(struct world *w, struct session *x, struct session *y)
+static void compare_sessions(struct world *w, struct history *x, struct history *y)
 {
     const struct trial *a = x->trial[0];
     SAME("trials", x->n == y->n && x->seq == y->seq && x->told == y->told);
@@ -141,7 +141,7 @@ static void compare_sessions(struct world *w, struct session *x, struct session 
     SAME("tally", x->tally.tokens == y->tally.tokens && x->tally.busy_ms == y->tally.busy_ms);
     SAME("recent", x->tally.n_recent == y->tally.n_recent);
     compare_numbers(w, a, "recent", x->tally.recent_tokens, y->tally.recent_tokens, RECENT_MAX);
-    struct search_history h = session_view(x), i = session_view(y);
+    struct search_history h = history_view(x), i = history_view(y);
     SAME("history", h.n == i.n);
     for (size_t k = 0; k < h.n; k++) {
         SAME("history", h.trial[k].outcome == i.trial[k].outcome && h.trial[k].told == i.trial[k].told);
@@ -155,15 +155,15 @@ static void compare_sessions(struct world *w, struct session *x, struct session 
 static void fold_anew(struct world *w)
 {
     struct error err;
-    struct session *s = session_bare(w->other, w->study, w->live->study_id, w->live->seed, clock_real());
-    assert_ok(session_load_until(s, INT64_MAX, &err), err);
-    assert_ok(observed_load(s, &err), err);
+    struct history *s = history_bare(w->other, w->study, w->live->study_id, w->live->seed, clock_real());
+    assert_ok(history_load_until(s, INT64_MAX, &err), err);
+    assert_ok(curve_load(s, &err), err);
     if (s->seq == w->live->seq) {
         compare_sessions(w, w->live, s);
         w->compared = s->seq;
         w->times++;
     }
-    session_free(s);
+    history_free(s);
 }
 
 /* At the end of each turn of the loop. */
@@ -208,7 +208,7 @@ static void run(struct world *w, const char *more, long trials)
     assert_ok(study_parse(path, text, strlen(text), &w->study, &err), err);
     snprintf(path, sizeof path, "%s/n.db", w->folder);
     assert_ok(store_open(path, STORE_CREATE, &w->store, &err), err);
-    assert_ok(session_open(w->store, w->study, &opening, clock_real(), &w->live, &err), err);
+    assert_ok(history_open(w->store, w->study, &opening, clock_real(), &w->live, &err), err);
     assert_ok(store_open(path, STORE_EXISTING, &w->other, &err), err);
     struct coordinator_options o = {
         .slots = 2, .guard = GUARD, .files = files, .listen = on_event, .ended = on_ended, .data = w};
@@ -231,7 +231,7 @@ static void run(struct world *w, const char *more, long trials)
 static void end(struct world *w)
 {
     char command[100];
-    session_free(w->live);
+    history_free(w->live);
     store_close(w->store);
     store_close(w->other);
     study_free(w->study);
@@ -282,49 +282,49 @@ static void open_world(struct world *w)
     assert_ok(study_parse(path, STUDY, strlen(STUDY), &w->study, &err), err);
     snprintf(path, sizeof path, "%s/n.db", w->folder);
     assert_ok(store_open(path, STORE_CREATE, &w->store, &err), err);
-    assert_ok(session_open(w->store, w->study, &opening, clock_real(), &w->live, &err), err);
+    assert_ok(history_open(w->store, w->study, &opening, clock_real(), &w->live, &err), err);
     assert_ok(store_open(path, STORE_EXISTING, &w->other, &err), err);
 }
 
 static void compare_now(struct world *w)
 {
     struct error err;
-    assert_ok(session_flush(w->live, &err), err);
+    assert_ok(history_flush(w->live, &err), err);
     fold_anew(w);
     assert_int_equal(w->compared, w->live->seq);
 }
 
 static void end_trial(struct world *w, long number, enum trial_state to)
 {
-    struct session *s = w->live;
+    struct history *s = w->live;
     struct trial *t = s->trial[number];
     struct error err;
     json_t *metrics = to == TRIAL_COMPLETE ? json_pack("{s:f, s:f}", "em", 0.5, "tokens", 100.0) : NULL;
-    if (to != TRIAL_CANCELLED) assert_ok(session_lease(s, t, "/d", 0, &err), err);
-    if (to != TRIAL_CANCELLED) assert_ok(session_started(s, t, 7, 0, &err), err);
-    assert_ok(session_finish(s, t, to, metrics, metrics ? NULL : "so", NULL, &err), err);
+    if (to != TRIAL_CANCELLED) assert_ok(history_lease(s, t, "/d", 0, &err), err);
+    if (to != TRIAL_CANCELLED) assert_ok(history_started(s, t, 7, 0, &err), err);
+    assert_ok(history_finish(s, t, to, metrics, metrics ? NULL : "so", NULL, &err), err);
     json_decref(metrics);
     compare_now(w);
 }
 
-static void add_trials(struct session *s, size_t n)
+static void add_trials(struct history *s, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         const double config[] = {0.1 * (double)(i + 1), 3, 1e-3};
-        session_add(s, &(struct addition){.role = ROLE_SEARCH, .config = config, .source = "test"});
+        history_add(s, &(struct addition){.role = ROLE_SEARCH, .config = config, .source = "test"});
     }
 }
 
 /* What it counted for before it ended, and nothing else. */
 static void retry_one(struct world *w, long number)
 {
-    struct session *s = w->live;
+    struct history *s = w->live;
     struct trial *t = s->trial[number];
     const struct tally before = s->tally;
     const enum trial_state was = t->state;
     const long attempts = t->attempts;
     struct error err;
-    assert_ok(session_retry(s, t, &err), err);
+    assert_ok(history_retry(s, t, &err), err);
     assert_int_equal(t->state, TRIAL_QUEUED);
     assert_int_equal(t->attempts, attempts);
     assert_int_equal(s->tally.searched, before.searched + (was == TRIAL_CANCELLED));
@@ -340,22 +340,22 @@ static void test_memory__trials_tried_again(void **state)
     struct world w = {0};
     struct error err;
     open_world(&w);
-    struct session *s = w.live;
+    struct history *s = w.live;
     add_trials(s, 4);
     end_trial(&w, 0, TRIAL_CANCELLED);
     end_trial(&w, 1, TRIAL_FAILED);
     end_trial(&w, 2, TRIAL_INFEASIBLE);
     end_trial(&w, 3, TRIAL_COMPLETE);
-    assert_ok(session_poison(s, s->trial[4], "again", &err) == STATUS_INVALID ? STATUS_OK : STATUS_FAILED, err);
-    assert_ok(session_lease(s, s->trial[4], "/d", 0, &err), err);
-    assert_ok(session_poison(s, s->trial[4], "twice", &err), err);
-    assert_int_equal(session_view(s).n_poisonous, 1);
+    assert_ok(history_poison(s, s->trial[4], "again", &err) == STATUS_INVALID ? STATUS_OK : STATUS_FAILED, err);
+    assert_ok(history_lease(s, s->trial[4], "/d", 0, &err), err);
+    assert_ok(history_poison(s, s->trial[4], "twice", &err), err);
+    assert_int_equal(history_view(s).n_poisonous, 1);
     for (long i = 0; i < 5; i++)
         if (i != 3) retry_one(&w, i);
-    assert_int_equal(session_view(s).n_poisonous, 0);
-    assert_int_equal(session_retry(s, s->trial[3], &err), STATUS_CONFLICT);
-    assert_int_equal(session_retry(s, s->trial[1], &err), STATUS_CONFLICT); /* it is queued */
-    struct search_history h = session_view(s);
+    assert_int_equal(history_view(s).n_poisonous, 0);
+    assert_int_equal(history_retry(s, s->trial[3], &err), STATUS_CONFLICT);
+    assert_int_equal(history_retry(s, s->trial[1], &err), STATUS_CONFLICT); /* it is queued */
+    struct search_history h = history_view(s);
     assert_int_equal(h.n, 5); /* the cancelled one, too, each in its place */
     for (size_t i = 0; i < h.n; i++) {
         assert_ptr_equal(h.trial[i].config, s->trial[i]->config);
@@ -376,20 +376,20 @@ static void test_memory__the_beginning_tried_again(void **state)
     struct world w = {0};
     size_t n;
     open_world(&w);
-    struct session *s = w.live;
+    struct history *s = w.live;
     add_trials(s, 3);
     assert_null(retry_beginning(s, &n)); /* nothing has failed */
     end_trial(&w, 0, TRIAL_FAILED);
     end_trial(&w, 1, TRIAL_FAILED);
     end_trial(&w, 2, TRIAL_INFEASIBLE);
-    session_fail(s, "the baseline failed");
+    history_fail(s, "the baseline failed");
     compare_now(&w);
     assert_string_equal(s->failure, "the baseline failed");
     assert_string_equal(retry_beginning(s, &n),
                         "the baseline failed last time; it and 1 other failed trial are tried again");
     assert_string_equal(s->phase, "stopped");
     assert_null(s->failure);
-    assert_int_equal(session_count(s, TRIAL_QUEUED), 3);
+    assert_int_equal(memory_count(s, TRIAL_QUEUED), 3);
     compare_now(&w);
     end_trial(&w, 1, TRIAL_COMPLETE);
     end_trial(&w, 3, TRIAL_FAILED);

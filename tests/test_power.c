@@ -26,7 +26,7 @@ struct pending {
 struct disk_file {
     char name[128];
     unsigned char *durable;
-    size_t n, room;
+    size_t n, capacity;
     struct pending *pending;
     size_t n_pending, pending_room;
 };
@@ -52,7 +52,7 @@ static void disk_apply(struct disk_file *f, const struct pending *p, size_t from
         return;
     }
     if (at + n > f->n) {
-        if (at + n > f->room) f->durable = realloc(f->durable, f->room = 2 * (at + n));
+        if (at + n > f->capacity) f->durable = realloc(f->durable, f->capacity = 2 * (at + n));
         memset(f->durable + f->n, 0, at + n - f->n);
         f->n = at + n;
     }
@@ -278,24 +278,24 @@ static void work(long *ret)
 {
     struct study *study = NULL;
     struct store *store = NULL;
-    struct session *s = NULL;
+    struct history *s = NULL;
     struct error err;
     assert_ok(study_parse("s.yaml", STUDY, strlen(STUDY), &study, &err), err);
     enum status st = store_open(path, STORE_CREATE, &store, &err);
-    if (!st) st = session_open(store, study, &(struct opening){.seed = 7}, clock_real(), &s, &err);
+    if (!st) st = history_open(store, study, &(struct opening){.seed = 7}, clock_real(), &s, &err);
     while (!st) {
         double x = 0.001 * (double)(*ret % 1000);
-        struct trial *t = session_add(s, &(struct addition){.role = ROLE_SEARCH, .config = &x, .source = "test"});
+        struct trial *t = history_add(s, &(struct addition){.role = ROLE_SEARCH, .config = &x, .source = "test"});
         json_t *m = json_pack("{s:f}", "tokens", (double)*ret);
-        assert_ok(session_lease(s, t, NULL, 0, &err), err);
-        session_report(s, t, 1, m);
-        assert_ok(session_finish(s, t, TRIAL_COMPLETE, m, NULL, NULL, &err), err);
+        assert_ok(history_lease(s, t, NULL, 0, &err), err);
+        history_report(s, t, 1, m);
+        assert_ok(history_finish(s, t, TRIAL_COMPLETE, m, NULL, NULL, &err), err);
         json_decref(m);
-        if (*ret % 5 == 0) state_keep(s);
-        st = session_flush(s, &err);
+        if (*ret % 5 == 0) snapshot_keep(s);
+        st = history_flush(s, &err);
         *ret += st == STATUS_OK;
     }
-    session_free(s);
+    history_free(s);
     store_close(store);
     study_free(study);
 }
@@ -304,20 +304,20 @@ static void check(long acknowledged)
 {
     struct study *study = NULL;
     struct store *store = NULL;
-    struct session *s = NULL;
+    struct history *s = NULL;
     struct error err;
     char *difference = NULL;
     assert_ok(study_parse("s.yaml", STUDY, strlen(STUDY), &study, &err), err);
     assert_ok(store_open(path, STORE_CREATE, &store, &err), err); /* with its quick_check */
-    assert_ok(session_open(store, study, &(struct opening){.seed = 7}, clock_real(), &s, &err), err);
+    assert_ok(history_open(store, study, &(struct opening){.seed = 7}, clock_real(), &s, &err), err);
     assert_true((long)s->n >= acknowledged && (long)s->n <= acknowledged + 1);
     for (long i = 0; i < acknowledged; i++) {
         assert_int_equal(s->trial[i]->state, TRIAL_COMPLETE);
         assert_true(s->trial[i]->value[0] == (double)i);
     }
-    assert_ok(state_rebuild(store, "s", clock_real(), &difference, &err), err);
+    assert_ok(snapshot_rebuild(store, "s", clock_real(), &difference, &err), err);
     assert_null(difference);
-    session_free(s);
+    history_free(s);
     store_close(store);
     study_free(study);
 }

@@ -23,14 +23,14 @@ struct compared {
 static void compare_readers(void *data, const struct store_event *e)
 {
     struct compared *x = data;
-    struct quick q;
-    struct change fast, full;
+    struct event_fast q;
+    struct event fast, full;
     struct budget budget;
     struct error err;
     json_t *body = NULL;
     double config[SPACE_PARAMS_MAX];
-    assert_ok(change_read(e, &body, &budget, &full, &err), err);
-    if (!quick_read(e, x->study, &q, &fast)) {
+    assert_ok(event_read(e, &body, &budget, &full, &err), err);
+    if (!event_fast_read(e, x->study, &q, &fast)) {
         x->slow++;
         json_decref(body);
         return;
@@ -59,11 +59,11 @@ static void test_quick__says_what_the_full_reader_says(void **state)
     (void)state;
     struct study *study = NULL;
     struct store *store = NULL;
-    struct session *s = NULL;
+    struct history *s = NULL;
     struct error err;
     assert_ok(study_parse("r.yaml", RICH, strlen(RICH), &study, &err), err);
     assert_ok(store_open(":memory:", STORE_CREATE, &store, &err), err);
-    assert_ok(session_open(store, study, &(struct opening){.seed = 7}, clock_real(), &s, &err), err);
+    assert_ok(history_open(store, study, &(struct opening){.seed = 7}, clock_real(), &s, &err), err);
     for (uint64_t i = 0; i < 300; i++) {
         struct rng rng = rng_derive(1, "rich", i);
         double c[6] = {(double)(10 + rng_below(&rng, 90000)) / 1e5,
@@ -76,23 +76,23 @@ static void test_quick__says_what_the_full_reader_says(void **state)
         struct addition a = {
             .role = i % 10 ? ROLE_SEARCH : ROLE_ENQUEUED, .config = c, .source = i % 7 ? "gp: log 0.5" : "a \"b\""};
         a.expect_tokens = i % 3 ? 1e6 * rng_unit(&rng) : 0;
-        struct trial *t = session_add(s, &a);
-        assert_ok(session_lease(s, t, NULL, 0, &err), err);
+        struct trial *t = history_add(s, &a);
+        assert_ok(history_lease(s, t, NULL, 0, &err), err);
         t->leased_ms -= (int64_t)(i % 4); /* as if it had taken so long */
         json_t *m = json_pack("{s:f, s:f}", "em", rng_unit(&rng), "tokens", i % 2 ? 5.0 : 1e300 * rng_unit(&rng));
         if (i % 11 == 0) json_object_set_new(m, "loss", json_real(0.5));
         bool failed = i % 13 == 0;
-        assert_ok(session_finish(s, t, failed ? TRIAL_FAILED : TRIAL_COMPLETE, failed ? NULL : m, failed ? "x" : NULL,
+        assert_ok(history_finish(s, t, failed ? TRIAL_FAILED : TRIAL_COMPLETE, failed ? NULL : m, failed ? "x" : NULL,
                                  NULL, &err),
                   err);
         json_decref(m);
     }
-    assert_ok(session_flush(s, &err), err);
+    assert_ok(history_flush(s, &err), err);
     struct compared x = {.study = study};
     assert_ok(store_events(store, s->study_id, -1, compare_readers, &x, NULL, &err), err);
     assert_true(x.quick > 250 &&
                 x.slow > 350); /* leases, other roles, quotes, further metrics are for the full reader */
-    session_free(s);
+    history_free(s);
     store_close(store);
     study_free(study);
 }

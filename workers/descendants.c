@@ -25,7 +25,7 @@ struct process {
 
 struct census {
     struct process *all; /* by pid */
-    size_t n, room;
+    size_t n, capacity;
     struct process **ours;    /* by depth */
     size_t n_ours, n_stopped; /* n_stopped: those that this pass was the first to stop */
 };
@@ -117,12 +117,12 @@ static struct process *find_same(const struct census *c, const struct process *p
 
 static bool add(struct census *c, const struct process *p)
 {
-    if (c->n == c->room) {
-        size_t room = c->room ? 2 * c->room : 256;
-        struct process *all = realloc(c->all, room * sizeof *all);
+    if (c->n == c->capacity) {
+        size_t capacity = c->capacity ? 2 * c->capacity : 256;
+        struct process *all = realloc(c->all, capacity * sizeof *all);
         if (!all) return false;
         c->all = all;
-        c->room = room;
+        c->capacity = capacity;
     }
     c->all[c->n++] = *p;
     return true;
@@ -204,13 +204,13 @@ static bool send(const struct census *c, struct process *p, int signal)
 static bool list_pids(pid_t **ret, size_t *ret_n)
 {
     pid_t *all = NULL;
-    size_t n = 0, room = 0;
+    size_t n = 0, capacity = 0;
     DIR *proc = opendir("/proc");
     for (struct dirent *entry; proc && (entry = readdir(proc));) {
         if (*entry->d_name < '1' || *entry->d_name > '9') continue;
-        if (n == room) {
-            room = room ? 2 * room : 512;
-            pid_t *more = realloc(all, room * sizeof *all);
+        if (n == capacity) {
+            capacity = capacity ? 2 * capacity : 512;
+            pid_t *more = realloc(all, capacity * sizeof *all);
             if (!more) break;
             all = more;
         }

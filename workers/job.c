@@ -400,8 +400,8 @@ static void split_lines(struct channel *c, const char *bytes, size_t n)
 {
     while (n > 0) {
         const char *end = memchr(bytes, '\n', n);
-        size_t k = end ? (size_t)(end - bytes) : n, room = CONTRACT_LINE_MAX - c->len;
-        if (k > room) k = room;
+        size_t k = end ? (size_t)(end - bytes) : n, capacity = CONTRACT_LINE_MAX - c->len;
+        if (k > capacity) k = capacity;
         memcpy(c->buf + c->len, bytes, k);
         c->len += k;
         bool whole = end && bytes + k == end;
@@ -516,7 +516,7 @@ static void read_channel(struct channel *c, bool on)
         uv_read_stop((uv_stream_t *)&c->pipe);
 }
 
-void job_hold(struct job *job, bool held)
+void job_throttle(struct job *job, bool held)
 {
     if (job->held == held || job->state == JOB_CLOSED) return;
     job->held = held;

@@ -21,7 +21,7 @@ enum { LAST_LINES = 3, LAST_ROOM = 512, SHOWN_ROOM = 81, STEP_DIGITS_MAX = 18, N
 
 struct lines { /* one stream: what has come of a line that is not whole yet */
     char *bytes;
-    size_t n, room;
+    size_t n, capacity;
     bool cut; /* there was more of it */
 };
 
@@ -242,10 +242,10 @@ static void end_line(struct matcher *m, struct source *s, struct lines *l)
 /* What is behind MATCH_LINE_MAX is dropped. A byte is kept for the NUL. */
 static void append(struct lines *l, const char *bytes, size_t n)
 {
-    size_t room = MATCH_LINE_MAX - l->n, k = n < room ? n : room;
-    if (l->n + k + 1 > l->room) {
-        l->room = 2 * (l->n + k) + 256;
-        l->bytes = must_grow(l->bytes, l->room, 1);
+    size_t capacity = MATCH_LINE_MAX - l->n, k = n < capacity ? n : capacity;
+    if (l->n + k + 1 > l->capacity) {
+        l->capacity = 2 * (l->n + k) + 256;
+        l->bytes = must_grow(l->bytes, l->capacity, 1);
     }
     memcpy(l->bytes + l->n, bytes, k);
     l->n += k;

@@ -110,7 +110,7 @@ enum status workers_keep_file(const char *dir, const char *path, const char *byt
 enum status workers_keep_spool(const char *dir, const char *path, int fd, unsigned mode, struct error *err);
 
 /* While held, what the program says is left in its pipes. */
-void job_hold(struct job *job, bool held);
+void job_throttle(struct job *job, bool held);
 
 /* Sends one line of JSON to the program, {"set": …} or {"policy": …}. One that never reads loses it. */
 void job_send(struct job *job, const json_t *message);

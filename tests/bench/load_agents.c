@@ -27,7 +27,7 @@ struct connection {
     uv_connect_t connect;
     bool open, connecting, busy, poll;
     char *in;
-    size_t n, room;
+    size_t n, capacity;
 };
 
 struct slot {
@@ -96,10 +96,10 @@ static void drop(struct connection *c)
 
 static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
 {
-    static char room[BUF];
+    static char capacity[BUF];
     (void)h;
     (void)suggested;
-    *buf = uv_buf_init(room, BUF);
+    *buf = uv_buf_init(capacity, BUF);
 }
 
 static void on_answer(struct connection *c, int status, json_t *body);
@@ -129,7 +129,7 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
         drop(c);
         return;
     }
-    if (c->n + (size_t)n + 1 > c->room) c->in = realloc(c->in, c->room = 2 * (c->n + (size_t)n) + 1024);
+    if (c->n + (size_t)n + 1 > c->capacity) c->in = realloc(c->in, c->capacity = 2 * (c->n + (size_t)n) + 1024);
     memcpy(c->in + c->n, buf->base, (size_t)n);
     c->n += (size_t)n;
     take_answers(c);

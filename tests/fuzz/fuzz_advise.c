@@ -15,12 +15,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct study *study = NULL;
     struct store *store = NULL;
-    struct session *session = NULL;
+    struct history *history = NULL;
     surrogate_setup();
     if (study_parse("s", text, strlen(text), &study, NULL) || store_open(":memory:", STORE_CREATE, &store, NULL) ||
-        session_open(store, study, &(struct opening){.seed = 1}, clock_real(), &session, NULL))
+        history_open(store, study, &(struct opening){.seed = 1}, clock_real(), &history, NULL))
         __builtin_trap();
-    struct adviser *a = adviser_create(session);
+    struct adviser *a = adviser_create(history);
     while (size > 0) {
         const uint8_t *end = memchr(data, '\n', size);
         size_t n = end ? (size_t)(end - data) : size;
@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (size > 0) data++, size--;
     }
     adviser_free(a);
-    session_free(session);
+    history_free(history);
     store_close(store);
     study_free(study);
     return 0;

@@ -12,7 +12,7 @@ static const char text[] =
     "study: s\nparameters: {x: {type: float, range: [0, 1]}, c: {type: bool}, y: {type: int, range: [1, 9], when: c == true}}\n"
     "objective: {minimize: loss}\nsearch: {sampler: sobol}\n";
 
-static void compare(const struct change *quick, const struct change *full)
+static void compare(const struct event *quick, const struct event *full)
 {
     bool added = quick->kind == LOGGED_ADDED;
     if (quick->kind != full->kind || quick->took_ms != full->took_ms || quick->expect_ms != full->expect_ms)
@@ -24,16 +24,16 @@ static void compare(const struct change *quick, const struct change *full)
         __builtin_trap();
 }
 
-static void one_event(struct session *s, const struct store_event *e)
+static void one_event(struct history *s, const struct store_event *e)
 {
     struct budget budget;
-    struct change full, fast;
-    struct quick q;
+    struct event full, fast;
+    struct event_fast q;
     json_t *body = NULL;
-    bool quick = quick_read(e, s->study, &q, &fast);
-    if (change_read(e, &body, &budget, &full, NULL)) return; /* not JSON: the quick reader is less strict */
+    bool quick = event_fast_read(e, s->study, &q, &fast);
+    if (event_read(e, &body, &budget, &full, NULL)) return; /* not JSON: the quick reader is less strict */
     if (quick) compare(&fast, &full);
-    fold_apply(s, &full, NULL);
+    apply_event(s, &full, NULL);
     json_decref(body);
 }
 
@@ -44,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!study &&
         (study_parse("s", text, strlen(text), &study, NULL) || store_open(":memory:", STORE_CREATE, &store, NULL)))
         __builtin_trap();
-    struct session *s = session_bare(store, study, 1, 7, clock_real());
+    struct history *s = history_bare(store, study, 1, 7, clock_real());
     while (size > 2) {
         const uint8_t *end = memchr(data, '\n', size);
         size_t n = end ? (size_t)(end - data) : size;
@@ -62,6 +62,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size -= n;
         if (size > 0) data++, size--;
     }
-    session_free(s);
+    history_free(s);
     return 0;
 }

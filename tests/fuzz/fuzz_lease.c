@@ -1,4 +1,4 @@
-/* Lease messages, both ways: what an agent says of a lease (remote_read), what the service mails to an agent
+/* Lease messages, both ways: what an agent says of a lease (agent_message_read), what the service mails to an agent
  * (crew_take, crew_order, crew_fence), and what lies in an outbox after a crash.
  *
  *     build/fuzz/bin/fuzz_lease -max_total_time=60 tests/fuzz/corpus/lease
@@ -58,14 +58,14 @@ static void as_outbox(const uint8_t *data, size_t n)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-    struct remote r;
+    struct agent_message r;
     struct error err;
     struct crew crew;
     json_t *object = NULL;
     if (!client) begin();
     as_outbox(data, n);
     if (json_parse_object((const char *)data, n, &object, &err)) return 0;
-    if (remote_read(object, &r, &err) == STATUS_OK && r.outcome.end > JOB_NOT_STARTED) abort();
+    if (agent_message_read(object, &r, &err) == STATUS_OK && r.outcome.end > JOB_NOT_STARTED) abort();
     struct crew_options o = {.dir = folder,
                              .guard = "/bin/false",
                              .slots = 2,

@@ -16,8 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!study &&
         (study_parse("s", text, strlen(text), &study, NULL) || store_open(":memory:", STORE_CREATE, &store, NULL)))
         __builtin_trap();
-    struct session *s = session_bare(store, study, 1, 7, clock_real());
+    struct history *s = history_bare(store, study, 1, 7, clock_real());
     import_csv(s, "t.csv", (const char *)data, size, &out, NULL);
-    session_free(s);
+    history_free(s);
     return 0;
 }

@@ -32,7 +32,7 @@ enum {
 enum state { AWAY, THERE, LEAVING, GONE };
 
 struct worker {
-    struct worker_options options;
+    struct agent_options options;
     uv_loop_t *loop;
     struct client *client;
     struct crew crew;
@@ -312,7 +312,7 @@ static void say_messages(struct worker *w)
 static void on_client_closed(void *data)
 {
     struct worker *w = data;
-    struct worker_options o = w->options;
+    struct agent_options o = w->options;
     struct error err = w->err;
     bool failed = w->failed;
     close(w->lock);
@@ -433,7 +433,7 @@ static enum status take_folder(struct worker *w, struct error *err)
     return s;
 }
 
-enum status worker_create(const struct worker_options *options, uv_loop_t *loop, struct worker **ret, struct error *err)
+enum status worker_create(const struct agent_options *options, uv_loop_t *loop, struct worker **ret, struct error *err)
 {
     struct worker *w = must_alloc(1, sizeof *w);
     w->options = *options;

@@ -19,7 +19,7 @@
 struct gpus;
 struct worker;
 
-struct worker_options {
+struct agent_options {
     const char *url, *token, *ca;
     const char *dir;   /* absolute: outbox, cache, attempts' folders; one process at a time */
     const char *name;  /* the agent's, unique at the service */
@@ -35,8 +35,7 @@ struct worker_options {
 };
 
 /* STATUS_BUSY: another process has the folder. */
-enum status worker_create(const struct worker_options *options, uv_loop_t *loop, struct worker **ret,
-                          struct error *err);
+enum status worker_create(const struct agent_options *options, uv_loop_t *loop, struct worker **ret, struct error *err);
 /* First call: takes nothing more, and leaves when what runs has ended. `now`, or again: ends what runs. */
 void worker_stop(struct worker *w, bool now);
 

@@ -63,7 +63,7 @@ static void make_room(const char *dir)
 {
     struct arena a = {0};
     struct cached *all = NULL;
-    size_t n = 0, room = 0;
+    size_t n = 0, capacity = 0;
     double bytes = 0;
     DIR *folder = NULL;
     int fd = -1;
@@ -78,7 +78,7 @@ static void make_room(const char *dir)
             beneath_remove(dirfd(folder), d->d_name);
             continue;
         }
-        if (n == room) all = must_grow(all, room = 2 * room + 64, sizeof *all);
+        if (n == capacity) all = must_grow(all, capacity = 2 * capacity + 64, sizeof *all);
         all[n] = (struct cached){.bytes = (double)st.st_size, .used = st.st_mtime};
         memcpy(all[n].name, d->d_name, DIGEST_HEX);
         bytes += all[n++].bytes;

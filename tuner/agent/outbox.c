@@ -58,7 +58,7 @@ struct walk {
     const struct outbox *box;
     size_t at, end; /* of the next line, of all */
     char *buf;
-    size_t from, n, room; /* the window's place and bytes */
+    size_t from, n, capacity; /* the window's place and bytes */
 };
 
 static bool fill(struct walk *w)
@@ -67,11 +67,11 @@ static bool fill(struct walk *w)
     if (skip) memmove(w->buf, w->buf + skip, w->n - skip);
     w->from = w->at;
     w->n -= skip;
-    if (w->room - w->n < WINDOW) {
-        w->room = 2 * w->room + WINDOW;
-        w->buf = must_grow(w->buf, w->room, 1);
+    if (w->capacity - w->n < WINDOW) {
+        w->capacity = 2 * w->capacity + WINDOW;
+        w->buf = must_grow(w->buf, w->capacity, 1);
     }
-    size_t k = read_at(w->box, w->from + w->n, w->buf + w->n, w->room - w->n);
+    size_t k = read_at(w->box, w->from + w->n, w->buf + w->n, w->capacity - w->n);
     w->n += k;
     return k > 0;
 }

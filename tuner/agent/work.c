@@ -487,13 +487,13 @@ static void tidy(struct crew *c)
 bool crew_tick(struct crew *c, bool online)
 {
     int64_t now = now_ms();
-    bool room = outbox_bytes(c->outbox) < BACKLOG_MAX;
+    bool has_room = outbox_bytes(c->outbox) < BACKLOG_MAX;
     bool over = c->again_ms && now >= c->again_ms;
     if (over) c->again_ms = 0;
     if (outbox_is_empty(c->outbox)) tidy(c);
     for (struct work *w = c->work; w; w = w->next) {
-        if (online && room) flush_tail(w, 0);
-        if (online && room) flush_tail(w, 1);
+        if (online && has_room) flush_tail(w, 0);
+        if (online && has_room) flush_tail(w, 1);
     }
     for (struct work *w = c->work; w; w = w->next) {
         if (!w->again_ms || now < w->again_ms) continue;

@@ -17,7 +17,7 @@ static json_t *metric_number(const struct metric *m, double v)
     return m->kind == METRIC_COUNT ? json_amount(v) : json_number(v);
 }
 
-static json_t *values(const struct session *s, const double *v)
+static json_t *values(const struct history *s, const double *v)
 {
     const struct objective *o = &s->study->objective;
     json_t *out = json_object();
@@ -51,7 +51,7 @@ static json_t *verdict_json(const struct objective *o, const struct verdict *v)
 }
 
 /* The baseline itself is no better than the baseline; and of what was measured once only the winner is looked at. */
-static void add_verdict(json_t *row, const struct objective *o, const struct standings *all, const struct standing *x)
+static void add_verdict(json_t *row, const struct objective *o, const struct ranking *all, const struct ranked *x)
 {
     struct arena arena = {0};
     struct verdict *each;
@@ -131,7 +131,7 @@ static json_t *broken_json(const struct objective *o, const struct constraint *c
                      "would_hold", relaxed(o, c, v, baseline));
 }
 
-static void add_broken(json_t *row, const struct objective *o, const struct standings *all, const struct standing *x)
+static void add_broken(json_t *row, const struct objective *o, const struct ranking *all, const struct ranked *x)
 {
     const double *baseline = all->baseline ? all->baseline->mean : NULL;
     json_t *broken = json_array();
@@ -148,8 +148,8 @@ static void add_broken(json_t *row, const struct objective *o, const struct stan
 
 /* ---- rows ---- */
 
-json_t *comparison_row(const struct session *s, const struct objective *o, const struct standings *all,
-                       const struct standing *x)
+json_t *comparison_row(const struct history *s, const struct objective *o, const struct ranking *all,
+                       const struct ranked *x)
 {
     json_t *out =
         json_pack("{s:I, s:o, s:o, s:o, s:b, s:I}", "trial", (json_int_t)x->trial->number, "params",
@@ -161,16 +161,16 @@ json_t *comparison_row(const struct session *s, const struct objective *o, const
     if (x->on_front) json_object_set_new(out, "front", json_true());
     add_verdict(out, o, all, x);
     add_broken(out, o, all, x);
-    if (x->trial->parent >= 0 || x->trial->course.n)
-        json_object_set_new(out, "schedule", population_schedule_json(s, x->trial));
+    if (x->trial->parent >= 0 || x->trial->trajectory.n)
+        json_object_set_new(out, "schedule", lineage_json(s, x->trial));
     return out;
 }
 
-json_t *comparison_rows(const struct session *s, const struct objective *o, const struct standings *all)
+json_t *comparison_rows(const struct history *s, const struct objective *o, const struct ranking *all)
 {
     json_t *rows = json_array();
     for (size_t i = 0; i < all->n; i++) {
-        const struct standing *x = &all->all[i];
+        const struct ranked *x = &all->all[i];
         if (!x->label && !x->on_front && !x->confirmed && x != all->winner) continue;
         json_t *row = comparison_row(s, o, all, x);
         if (x == all->winner) json_object_set_new(row, "winner", json_true());

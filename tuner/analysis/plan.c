@@ -74,7 +74,7 @@ static size_t earliest(const double *free_at, size_t slots)
     return best;
 }
 
-static struct night live_through(const struct session *s, const struct plan *plan, const struct sample *tokens,
+static struct night live_through(const struct history *s, const struct plan *plan, const struct sample *tokens,
                                  const struct sample *ms, struct rng *rng)
 {
     struct night out = {0};
@@ -103,7 +103,7 @@ static struct plan_interval interval(double *value, size_t n)
                                   bounded(gsl_stats_quantile_from_sorted_data(value, 1, n, 0.95))};
 }
 
-static void simulate(const struct session *s, const struct sample *tokens, const struct sample *ms, struct plan *plan)
+static void simulate(const struct history *s, const struct sample *tokens, const struct sample *ms, struct plan *plan)
 {
     size_t n = NIGHTS;
     double *value = must_alloc(4 * n, sizeof *value), *tokens_of = value, *ms_of = value + n, *cost_of = value + 2 * n,
@@ -137,7 +137,7 @@ __attribute__((format(printf, 2, 3))) static void warn(struct plan *plan, const 
     va_end(ap);
 }
 
-static void check_deadline(const struct session *s, struct plan *plan)
+static void check_deadline(const struct history *s, struct plan *plan)
 {
     char left[40], need[40];
     if (plan->left_ms == INT64_MAX) return;
@@ -152,7 +152,7 @@ static void check_deadline(const struct session *s, struct plan *plan)
              words_s(plan->confirms), words_show_duration((int64_t)fixed, need, sizeof need), left);
 }
 
-static void check_money(const struct session *s, struct plan *plan)
+static void check_money(const struct history *s, struct plan *plan)
 {
     struct ledger_entry e[LEDGER_ENTRIES_MAX];
     size_t n = ledger_entries(s, e);
@@ -166,7 +166,7 @@ static void check_money(const struct session *s, struct plan *plan)
     }
 }
 
-static void check_timeout(const struct session *s, struct plan *plan)
+static void check_timeout(const struct history *s, struct plan *plan)
 {
     double each = ledger_need(s, NAN).ms;
     char a[40], b[40];
@@ -181,7 +181,7 @@ static void check_timeout(const struct session *s, struct plan *plan)
 }
 
 /* The greatest amount of it that a trial has had. */
-static double greatest(const struct session *s, size_t metric)
+static double greatest(const struct history *s, size_t metric)
 {
     double out = 0;
     for (size_t i = 0; i < s->n; i++)
@@ -190,7 +190,7 @@ static double greatest(const struct session *s, size_t metric)
     return out;
 }
 
-static void check_tiny(const struct session *s, size_t metric, double baseline, struct plan *plan)
+static void check_tiny(const struct history *s, size_t metric, double baseline, struct plan *plan)
 {
     const struct metric *m = &s->study->objective.metric[metric];
     double most = greatest(s, metric);
@@ -201,10 +201,10 @@ static void check_tiny(const struct session *s, size_t metric, double baseline, 
          m->name, baseline, most);
 }
 
-static void check_zero(const struct session *s, struct plan *plan)
+static void check_zero(const struct history *s, struct plan *plan)
 {
     const struct objective *o = &s->study->objective;
-    const double *baseline = session_baseline(s);
+    const double *baseline = memory_baseline(s);
     for (size_t i = 0; i < o->n_metrics && baseline && o->form == OBJECTIVE_WEIGHTS; i++) {
         if (o->weight[i] == 0 || o->metric[i].unit > 0) continue;
         check_tiny(s, i, baseline[i], plan);
@@ -217,10 +217,10 @@ static void check_zero(const struct session *s, struct plan *plan)
     }
 }
 
-static void check_constraints(const struct session *s, struct plan *plan)
+static void check_constraints(const struct history *s, struct plan *plan)
 {
     const struct objective *o = &s->study->objective;
-    const double *baseline = session_baseline(s);
+    const double *baseline = memory_baseline(s);
     for (size_t k = 0; k < o->n_constraints && baseline; k++) {
         const struct constraint *c = &o->constraint[k];
         double bound = constraint_bound(c, baseline);
@@ -240,7 +240,7 @@ static void check_constraints(const struct session *s, struct plan *plan)
 }
 
 /* What is found without a step, or in a file, says nothing while the trial runs. */
-static void check_reports(const struct session *s, struct plan *plan)
+static void check_reports(const struct history *s, struct plan *plan)
 {
     const struct objective *o = &s->study->objective;
     bool any = false, during = false;
@@ -254,7 +254,7 @@ static void check_reports(const struct session *s, struct plan *plan)
                    "trial is stopped early");
 }
 
-static void check_size(const struct session *s, long processors, struct plan *plan)
+static void check_size(const struct history *s, long processors, struct plan *plan)
 {
     size_t d = s->study->space.n, n = s->tally.searched + plan->searches;
     if (processors > 0 && plan->slots > (size_t)processors)
@@ -270,7 +270,7 @@ static void check_size(const struct session *s, long processors, struct plan *pl
 /* ---- the whole ---- */
 
 /* What a run would say first. */
-static void take_notes(const struct session *s, struct plan *plan)
+static void take_notes(const struct history *s, struct plan *plan)
 {
     struct arena a = {0};
     const char *spent = remark_spent(s, &a), *lapsed = remark_lapsed(s, &a);
@@ -279,11 +279,11 @@ static void take_notes(const struct session *s, struct plan *plan)
     arena_done(&a);
 }
 
-void plan_make(const struct session *s, long processors, struct plan *ret)
+void plan_make(const struct history *s, long processors, struct plan *ret)
 {
     const struct plan_interval unknown = {NAN, NAN, NAN};
     size_t recent = s->tally.n_recent < RECENT_MAX ? s->tally.n_recent : RECENT_MAX;
-    size_t pending = s->tally.count[TRIAL_QUEUED] + session_in_flight(s);
+    size_t pending = s->tally.count[TRIAL_QUEUED] + memory_in_flight(s);
     *ret = (struct plan){.known = s->tally.n_recent,
                          .confirms = study_confirm_count(s->study),
                          .slots = s->slots ? s->slots : 1,

@@ -22,7 +22,7 @@ static const char *label_of(const struct trial *t)
     return NULL;
 }
 
-bool standing_is_repeated(const struct trial *t, const struct trial *again, size_t n_metrics)
+bool ranking_is_repeated(const struct trial *t, const struct trial *again, size_t n_metrics)
 {
     for (size_t k = 0; k < n_metrics; k++)
         if (t->value[k] != again->value[k] && !(isnan(t->value[k]) && isnan(again->value[k]))) return false;
@@ -54,7 +54,7 @@ static double chance_of(const struct metric *m, double v)
     return sd > 0 ? fmin(1, 1 / (2 * sqrt(M_PI) * sd)) : 1;
 }
 
-double standing_coincidence(const struct objective *o, const struct trial *t)
+double ranking_coincidence(const struct objective *o, const struct trial *t)
 {
     double least = 1;
     for (size_t i = 0; i < o->n_metrics; i++)
@@ -63,24 +63,24 @@ double standing_coincidence(const struct objective *o, const struct trial *t)
 }
 
 /* One repetition each may be luck. */
-static void doubt_repetitions(struct standings *all, const struct objective *o)
+static void doubt_repetitions(struct ranking *all, const struct objective *o)
 {
     double chance = 1;
     for (size_t i = 0; i < all->n; i++)
-        if (all->all[i].repeats) chance *= standing_coincidence(o, all->all[i].trial);
+        if (all->all[i].repeats) chance *= ranking_coincidence(o, all->all[i].trial);
     for (size_t i = 0; i < all->n; i++)
         if (all->all[i].confirmed == 1 && chance > STANDING_CONVINCED) all->all[i].repeats = false;
 }
 
 /* A confirmation joins the standing of what it confirms: Welford's running mean, and the sum of squares in `sd`. */
-static void join(struct standing *x, const struct trial *c, size_t m)
+static void join(struct ranked *x, const struct trial *c, size_t m)
 {
     if (x->confirmed == 0) {
         x->repeats = true;
         for (size_t k = 0; k < m; k++) x->mean[k] = x->sd[k] = 0;
     }
     x->confirmed++;
-    x->repeats &= standing_is_repeated(x->trial, c, m);
+    x->repeats &= ranking_is_repeated(x->trial, c, m);
     for (size_t k = 0; k < m; k++) {
         double delta = c->value[k] - x->mean[k];
         x->mean[k] = bounded_mean(x->mean[k], c->value[k], x->confirmed);
@@ -89,7 +89,7 @@ static void join(struct standing *x, const struct trial *c, size_t m)
 }
 
 /* Means and standard deviations over the confirmations; of what has none, its own measurement. */
-static void join_confirmations(struct standings *all, const struct session *s, struct standing **of_trial,
+static void join_confirmations(struct ranking *all, const struct history *s, struct ranked **of_trial,
                                struct arena *arena)
 {
     size_t m = s->study->objective.n_metrics;
@@ -101,17 +101,17 @@ static void join_confirmations(struct standings *all, const struct session *s, s
         all->fresh[all->n_fresh++] = c;
     }
     for (size_t i = 0; i < all->n; i++) {
-        struct standing *x = &all->all[i];
+        struct ranked *x = &all->all[i];
         for (size_t k = 0; k < m; k++) x->sd[k] = x->confirmed > 1 ? sqrt(x->sd[k] / (double)(x->confirmed - 1)) : 0;
     }
     doubt_repetitions(all, &s->study->objective);
 }
 
-static void judge(struct standings *all, const struct session *s, const struct objective *o)
+static void judge(struct ranking *all, const struct history *s, const struct objective *o)
 {
-    const double *baseline = all->baseline ? all->baseline->mean : session_baseline(s);
+    const double *baseline = all->baseline ? all->baseline->mean : memory_baseline(s);
     for (size_t i = 0; i < all->n; i++) {
-        struct standing *x = &all->all[i];
+        struct ranked *x = &all->all[i];
         if (!baseline && objective_needs_baseline(o)) return;
         x->utility = objective_utility(o, x->mean, baseline);
         x->feasible = objective_feasible(o, x->mean, baseline);
@@ -119,7 +119,7 @@ static void judge(struct standings *all, const struct session *s, const struct o
 }
 
 /* Pareto: who is on the front, with the score that names its knee (front.h) as utility. */
-static void mark_front(struct standings *all, const struct objective *o, bool any_confirmed, struct arena *arena)
+static void mark_front(struct ranking *all, const struct objective *o, bool any_confirmed, struct arena *arena)
 {
     size_t n = 0, *at = arena_array(arena, all->n + 1, sizeof *at);
     const double **value = arena_array(arena, all->n + 1, sizeof *value);
@@ -152,23 +152,23 @@ static double slack(const struct objective *o, const double *value, const double
 }
 
 /* Of equal utility what keeps farther from the constraints; then the older. */
-static bool is_better(const struct objective *o, const struct standing *a, const struct standing *b,
-                      const struct standing *base)
+static bool is_better(const struct objective *o, const struct ranked *a, const struct ranked *b,
+                      const struct ranked *base)
 {
     if (a->utility != b->utility) return a->utility > b->utility;
     return base && slack(o, a->mean, base->mean) > slack(o, b->mean, base->mean);
 }
 
-struct standings standings_make(const struct session *s, const struct objective *objective, struct arena *arena)
+struct ranking ranking_make(const struct history *s, const struct objective *objective, struct arena *arena)
 {
-    struct standings out = {.all = arena_array(arena, s->n, sizeof *out.all)};
-    struct standing **of_trial = arena_array(arena, s->n, sizeof *of_trial);
+    struct ranking out = {.all = arena_array(arena, s->n, sizeof *out.all)};
+    struct ranked **of_trial = arena_array(arena, s->n, sizeof *of_trial);
     bool any_confirmed = false, eligible_all = !objective_asks_same(objective, &s->study->objective);
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *t = s->trial[i];
         if (t->role == ROLE_CONFIRM || t->state != TRIAL_COMPLETE || t->outside) continue;
-        struct standing *x = of_trial[i] = &out.all[out.n++];
-        *x = (struct standing){.trial = t, .label = label_of(t)};
+        struct ranked *x = of_trial[i] = &out.all[out.n++];
+        *x = (struct ranked){.trial = t, .label = label_of(t)};
         memcpy(x->mean, t->value, s->study->objective.n_metrics * sizeof *x->mean);
         if (t->role == ROLE_BASELINE) out.baseline = x;
     }
@@ -178,14 +178,14 @@ struct standings standings_make(const struct session *s, const struct objective 
     bool front = objective->form == OBJECTIVE_PARETO;
     if (front) mark_front(&out, objective, any_confirmed && !eligible_all, arena);
     for (size_t i = 0; i < out.n; i++) {
-        const struct standing *x = &out.all[i];
+        const struct ranked *x = &out.all[i];
         if (!x->feasible || (front && !x->on_front) || (any_confirmed && !eligible_all && x->confirmed == 0)) continue;
         if (!out.winner || is_better(objective, x, out.winner, out.baseline)) out.winner = x;
     }
     return out;
 }
 
-const struct trial *standing_incumbent(const struct session *s, double *ret_utility)
+const struct trial *ranking_incumbent(const struct history *s, double *ret_utility)
 {
     *ret_utility = s->best_utility;
     return s->best;

@@ -10,7 +10,7 @@
 
 #include "tuner/history/history.h"
 
-struct standing {
+struct ranked {
     const struct trial *trial; /* baseline, reference, search or enqueued; complete */
     const char *label;         /* "baseline", the reference's name, or NULL */
     size_t confirmed;          /* number of confirmation seeds; 0: `mean` is the trial itself */
@@ -21,30 +21,30 @@ struct standing {
     bool on_front; /* pareto: feasible, and no other dominates it */
 };
 
-struct standings {
+struct ranking {
     size_t n;
-    struct standing *all;            /* by trial number */
-    const struct standing *baseline; /* may be NULL */
-    const struct standing *winner;   /* may be NULL: nothing feasible is complete. May be the baseline. */
+    struct ranked *all;            /* by trial number */
+    const struct ranked *baseline; /* may be NULL */
+    const struct ranked *winner;   /* may be NULL: nothing feasible is complete. May be the baseline. */
     size_t n_fresh;
     const struct trial **fresh; /* complete confirmations, by number */
 };
 
 /* In the arena. `objective` is the study's own, however it is written, or another one over its metrics: then
  * unconfirmed configurations may win as well (what was not searched for has no confirmed winner). */
-struct standings standings_make(const struct session *s, const struct objective *objective, struct arena *arena);
+struct ranking ranking_make(const struct history *s, const struct objective *objective, struct arena *arena);
 
 /* The best trial so far on its own single measurement, for progress; NULL if none is feasible. */
-const struct trial *standing_incumbent(const struct session *s, double *ret_utility);
+const struct trial *ranking_incumbent(const struct history *s, double *ret_utility);
 
 /* The chance that a trial would measure all the same again if its seed mattered, about: of a proportion of n items that
  * two binomial draws are equal, n being `of`, else a fifth of what its digits allow; of a number of d digits 10^(1 −
  * d), at least. The least of the metrics. */
-double standing_coincidence(const struct objective *o, const struct trial *t);
+double ranking_coincidence(const struct objective *o, const struct trial *t);
 /* Repetitions whose product of these is below convince. */
 #define STANDING_CONVINCED 0.01
 
 /* Did a trial and its confirmation, both complete, measure the same, to the last bit? */
-bool standing_is_repeated(const struct trial *t, const struct trial *again, size_t n_metrics);
+bool ranking_is_repeated(const struct trial *t, const struct trial *again, size_t n_metrics);
 
 #endif

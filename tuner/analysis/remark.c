@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *remark_spent(const struct session *s, struct arena *a)
+const char *remark_spent(const struct history *s, struct arena *a)
 {
     long trials = s->budget.trials;
     if (!trials || s->fresh || s->tally.finished < (size_t)trials || s->n_open > 0) return NULL;
@@ -40,7 +40,7 @@ static const char *show_amount(double v, const char *what, struct arena *a)
                  : arena_printf(a, "no limit of %s", what);
 }
 
-static void find_lapsed(const struct session *s, struct lapse *l, struct arena *a)
+static void find_lapsed(const struct history *s, struct lapse *l, struct arena *a)
 {
     const struct budget *was = &s->given, *now = &s->budget, *filed = &s->study->budget;
     char text[40];
@@ -65,7 +65,7 @@ static void find_lapsed(const struct session *s, struct lapse *l, struct arena *
                   a);
 }
 
-const char *remark_lapsed(const struct session *s, struct arena *a)
+const char *remark_lapsed(const struct history *s, struct arena *a)
 {
     struct lapse l = {"", ""};
     find_lapsed(s, &l, a);
@@ -82,29 +82,29 @@ static int compare_configs(const void *a, const void *b, void *data)
 }
 
 /* Different configurations that have ended one way or the other. */
-static double count_tried(const struct session *s)
+static double count_tried(const struct history *s)
 {
     struct arena a = {0};
-    const double **config = arena_array(&a, s->n_history + 1, sizeof *config);
+    const double **config = arena_array(&a, s->n_seen + 1, sizeof *config);
     size_t n = 0, distinct = 0, size = s->study->space.n * sizeof(double);
-    for (size_t i = 0; i < s->n_history; i++)
-        if (s->history_trial[i] && s->history[i].outcome != SEARCH_PENDING) config[n++] = s->history[i].config;
+    for (size_t i = 0; i < s->n_seen; i++)
+        if (s->seen_trial[i] && s->seen[i].outcome != SEARCH_PENDING) config[n++] = s->seen[i].config;
     qsort_r(config, n, sizeof *config, compare_configs, &size);
     for (size_t i = 0; i < n; i++) distinct += i == 0 || memcmp(config[i - 1], config[i], size) != 0;
     arena_done(&a);
     return (double)distinct;
 }
 
-const char *remark_exhausted(const struct session *s, struct arena *a)
+const char *remark_exhausted(const struct history *s, struct arena *a)
 {
     double size = space_size(&s->study->space);
-    if (size == 0 || (double)s->n_history < size || count_tried(s) < size) return NULL;
+    if (size == 0 || (double)s->n_seen < size || count_tried(s) < size) return NULL;
     return arena_printf(a, "all %.0f configurations of this space have been tried", size);
 }
 
 /* ---- metrics ---- */
 
-const char *remark_lacking(const struct session *s, const struct trial *t, uint32_t *said, struct arena *a)
+const char *remark_lacking(const struct history *s, const struct trial *t, uint32_t *said, struct arena *a)
 {
     const struct objective *o = &s->study->objective;
     const char *text = NULL;

@@ -11,7 +11,7 @@
 /* The whole log in memory, and which of its events are suggestions. */
 struct tape {
     struct arena arena;
-    size_t n, room;
+    size_t n, capacity;
     struct store_event *event;
     size_t suggestions;
 };
@@ -22,7 +22,7 @@ struct player {
     struct store_study row;
     struct tape tape;
     struct study *study;
-    struct session *session;
+    struct history *history;
     struct search *search;
     struct replay *out;
     struct error *err;
@@ -31,9 +31,9 @@ struct player {
 static void on_event(void *data, const struct store_event *e)
 {
     struct tape *t = data;
-    if (t->n == t->room) {
-        t->room = 2 * t->room + 64;
-        t->event = must_grow(t->event, t->room, sizeof *t->event);
+    if (t->n == t->capacity) {
+        t->capacity = 2 * t->capacity + 64;
+        t->event = must_grow(t->event, t->capacity, sizeof *t->event);
     }
     t->event[t->n] = *e;
     t->event[t->n++].body = arena_strdup(&t->arena, e->body);
@@ -45,20 +45,20 @@ static void on_event(void *data, const struct store_event *e)
 static void put_away(struct player *p)
 {
     search_free(p->search);
-    session_free(p->session);
+    history_free(p->history);
     study_free(p->study);
     p->search = NULL;
-    p->session = NULL;
+    p->history = NULL;
     p->study = NULL;
 }
 
 static enum status apply(struct player *p, const struct store_event *e)
 {
     struct budget budget;
-    struct change c;
+    struct event c;
     json_t *body = NULL;
-    enum status s = change_read(e, &body, &budget, &c, p->err);
-    if (!s) s = fold_apply(p->session, &c, p->err);
+    enum status s = event_read(e, &body, &budget, &c, p->err);
+    if (!s) s = apply_event(p->history, &c, p->err);
     json_decref(body);
     return s;
 }
@@ -69,7 +69,7 @@ static enum status reopen(struct player *p, size_t at, const char *file)
     put_away(p);
     enum status s = study_parse(p->row.path, file, strlen(file), &p->study, p->err);
     if (s) return s;
-    p->session = session_bare(p->store, p->study, p->row.id, p->row.seed, p->clock);
+    p->history = history_bare(p->store, p->study, p->row.id, p->row.seed, p->clock);
     for (size_t i = 0; !s && i <= at; i++) s = apply(p, &p->tape.event[i]);
     return s;
 }
@@ -80,13 +80,13 @@ static enum status open_event(struct player *p, size_t at)
     json_t *body = NULL;
     enum status s = json_parse_object(e->body, strlen(e->body), &body, p->err);
     const char *file = json_string_value(json_object_get(body, "file"));
-    if (!s && !file && !p->session) s = error_set(p->err, STATUS_IO, "the log does not begin with a study file");
+    if (!s && !file && !p->history) s = error_set(p->err, STATUS_IO, "the log does not begin with a study file");
     if (!s) s = file ? reopen(p, at, file) : apply(p, e);
     json_decref(body);
     if (s) return s;
     search_free(p->search);
-    s = warm_start_load(p->session, p->err);
-    p->search = search_create(p->study, p->row.seed, p->session->prior, p->session->n_priors);
+    s = warm_start_load(p->history, p->err);
+    p->search = search_create(p->study, p->row.seed, p->history->prior, p->history->n_priors);
     return s;
 }
 
@@ -103,9 +103,9 @@ static struct wanted find_suggestion(struct player *p, size_t from)
 {
     for (size_t i = from; i < p->tape.n; i++) {
         struct budget budget;
-        struct change c;
+        struct event c;
         json_t *body = NULL;
-        if (p->tape.event[i].kind != LOGGED_ADDED || change_read(&p->tape.event[i], &body, &budget, &c, NULL)) continue;
+        if (p->tape.event[i].kind != LOGGED_ADDED || event_read(&p->tape.event[i], &body, &budget, &c, NULL)) continue;
         bool own = c.role == ROLE_SEARCH;
         json_decref(body);
         if (own && c.known >= 0) return (struct wanted){true, i, c.known};
@@ -121,13 +121,13 @@ static void describe(char *buf, size_t size, const char *params, const char *sou
 
 static enum status check(struct player *p, const struct wanted *w)
 {
-    struct search_history h = session_view(p->session);
+    struct search_history h = history_view(p->history);
     struct suggestion x;
     struct budget budget;
-    struct change c;
+    struct event c;
     json_t *body = NULL;
     struct error why;
-    enum status s = change_read(&p->tape.event[w->at], &body, &budget, &c, p->err);
+    enum status s = event_read(&p->tape.event[w->at], &body, &budget, &c, p->err);
     if (s) return s;
     enum status made = search_suggest(p->search, &h, c.trial, &x, &why);
     json_t *params = made ? json_null() : space_to_json(&p->study->space, x.config);
@@ -163,10 +163,10 @@ static enum status play(struct player *p, void (*progress)(size_t, size_t))
 
 static void suggest_next(struct player *p)
 {
-    struct search_history h = session_view(p->session);
+    struct search_history h = history_view(p->history);
     struct suggestion x;
-    if (search_suggest(p->search, &h, (long)p->session->n, &x, NULL)) return;
-    p->out->next = json_pack("{s:I, s:o, s:s}", "trial", (json_int_t)p->session->n, "params",
+    if (search_suggest(p->search, &h, (long)p->history->n, &x, NULL)) return;
+    p->out->next = json_pack("{s:I, s:o, s:s}", "trial", (json_int_t)p->history->n, "params",
                              space_to_json(&p->study->space, x.config), "source", x.source);
 }
 
@@ -178,7 +178,7 @@ enum status replay_study(struct store *store, const char *name, const struct clo
     enum status s = store_study_find(store, name, &p.tape.arena, &p.row, err);
     if (!s) s = store_events(store, p.row.id, -1, on_event, &p.tape, NULL, err);
     if (!s) s = play(&p, progress);
-    if (!s && p.session && out.differs < 0) suggest_next(&p);
+    if (!s && p.history && out.differs < 0) suggest_next(&p);
     if (!s) *ret = out;
     put_away(&p);
     free(p.tape.event);

@@ -11,17 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static json_t *states_json(const struct session *s)
+static json_t *states_json(const struct history *s)
 {
     json_t *out = json_object();
     for (int i = 0; i < TRIAL_STATES; i++)
         json_object_set_new(out, trial_state_name((enum trial_state)i),
-                            json_integer((json_int_t)session_count(s, (enum trial_state)i)));
+                            json_integer((json_int_t)memory_count(s, (enum trial_state)i)));
     return out;
 }
 
 /* Time is beside it (run_json): it goes on without events. */
-static json_t *budget_json(const struct session *s)
+static json_t *budget_json(const struct history *s)
 {
     struct ledger_entry e[LEDGER_ENTRIES_MAX];
     size_t n = ledger_entries(s, e);
@@ -38,16 +38,16 @@ static json_t *budget_json(const struct session *s)
     return out;
 }
 
-static json_t *run_json(const struct session *s)
+static json_t *run_json(const struct history *s)
 {
     return json_pack("{s:I, s:I, s:I}", "began_ms", (json_int_t)s->run_wall_ms, "spent_ms",
                      (json_int_t)ledger_spent_ms(s), "gone_ms", (json_int_t)ledger_gone_ms(s));
 }
 
-json_t *state_json(const struct session *s)
+json_t *snapshot_json(const struct history *s)
 {
     struct arena arena = {0};
-    struct standings all = standings_make(s, &s->study->objective, &arena);
+    struct ranking all = ranking_make(s, &s->study->objective, &arena);
     json_t *out =
         json_pack("{s:I, s:s, s:s, s:I, s:o, s:o, s:I, s:o, s:o, s:o}", "seq", (json_int_t)s->seq, "study",
                   s->study->name, "phase", s->phase, "trials", (json_int_t)s->n, "states", states_json(s), "tokens",
@@ -62,9 +62,9 @@ json_t *state_json(const struct session *s)
     return out;
 }
 
-void state_keep(struct session *s)
+void snapshot_keep(struct history *s)
 {
-    json_t *state = state_json(s);
+    json_t *state = snapshot_json(s);
     char *text = json_tight(state);
     journal_state(s->journal, text);
     free(text);
@@ -77,15 +77,15 @@ static json_int_t seq_of(const json_t *state)
 }
 
 /* For the next who asks, if nobody runs the study, who would do it himself. Whether it succeeds is not important. */
-static void keep_if_free(struct session *s)
+static void keep_if_free(struct history *s)
 {
     struct store_hold *hold = NULL;
     struct error ignored;
     int64_t last = 0;
     if (store_hold_take(s->store, s->study->name, &hold, &ignored)) return;
     if (store_last_event(s->store, s->study_id, &last, &ignored) == STATUS_OK && last == s->seq) {
-        state_keep(s);
-        session_flush(s, &ignored);
+        snapshot_keep(s);
+        history_flush(s, &ignored);
     }
     store_hold_release(hold);
 }
@@ -93,16 +93,16 @@ static void keep_if_free(struct session *s)
 static enum status load_by_log(struct store *store, const char *name, const struct clock *clock,
                                struct study **ret_study, json_t **ret_state, struct error *err)
 {
-    struct session *s = NULL;
-    enum status st = session_load(store, name, clock, ret_study, &s, err);
-    if (!st) *ret_state = state_json(s);
+    struct history *s = NULL;
+    enum status st = history_load(store, name, clock, ret_study, &s, err);
+    if (!st) *ret_state = snapshot_json(s);
     if (!st) keep_if_free(s);
-    session_free(s);
+    history_free(s);
     return st;
 }
 
-enum status state_load(struct store *store, const char *name, const struct clock *clock, struct study **ret_study,
-                       json_t **ret_state, struct error *err)
+enum status snapshot_load(struct store *store, const char *name, const struct clock *clock, struct study **ret_study,
+                          json_t **ret_state, struct error *err)
 {
     struct arena arena = {0};
     struct store_study x;
@@ -144,26 +144,26 @@ static char *difference(const json_t *kept, const json_t *right, bool in_flight)
     return NULL;
 }
 
-enum status state_rebuild(struct store *store, const char *name, const struct clock *clock, char **ret_difference,
-                          struct error *err)
+enum status snapshot_rebuild(struct store *store, const char *name, const struct clock *clock, char **ret_difference,
+                             struct error *err)
 {
     struct arena arena = {0};
     struct store_study x;
-    struct session *s = NULL;
+    struct history *s = NULL;
     struct study *study = NULL;
     json_t *kept = NULL, *right = NULL;
     char *found = NULL;
     enum status st = store_study_find(store, name, &arena, &x, err);
-    if (!st) st = session_load(store, name, clock, &study, &s, err);
+    if (!st) st = history_load(store, name, clock, &study, &s, err);
     if (!st) {
-        right = state_json(s);
+        right = snapshot_json(s);
         bool readable = x.state && json_parse_object(x.state, strlen(x.state), &kept, NULL) == STATUS_OK;
         bool behind = !x.state || (readable && seq_of(kept) < s->seq); /* a crash came before the refresh */
         if (!readable && x.state) found = must_strdup("the kept state is not JSON");
-        if (readable && !behind) found = difference(kept, right, session_in_flight(s) > 0);
+        if (readable && !behind) found = difference(kept, right, memory_in_flight(s) > 0);
         if (found || (behind && !store_hold_taken(store, name))) { /* who runs it refreshes it, by what is newer */
-            state_keep(s);
-            st = session_flush(s, err);
+            snapshot_keep(s);
+            st = history_flush(s, err);
         }
     }
     if (!st)
@@ -172,7 +172,7 @@ enum status state_rebuild(struct store *store, const char *name, const struct cl
         free(found);
     json_decref(kept);
     json_decref(right);
-    session_free(s);
+    history_free(s);
     study_free(study);
     arena_done(&arena);
     return st;

@@ -9,20 +9,20 @@
 #include "tuner/analysis/ranking.h"
 
 /* The caller owns it. */
-json_t *state_json(const struct session *s);
+json_t *snapshot_json(const struct history *s);
 
 /* Puts the state of now into the open batch of the session's journal. */
-void state_keep(struct session *s);
+void snapshot_keep(struct history *s);
 
 /* The stored state of a study if it is as new as the log (or if somebody runs the study, who refreshes it four times a
  * second), else a fold of the log. The caller owns both. */
-enum status state_load(struct store *store, const char *name, const struct clock *clock, struct study **ret_study,
-                       json_t **ret_state, struct error *err);
+enum status snapshot_load(struct store *store, const char *name, const struct clock *clock, struct study **ret_study,
+                          json_t **ret_state, struct error *err);
 
 /* Does the stored state say what the log says? *ret_difference (the caller's) is NULL if so; otherwise the first key
  * that differs, and the right state has been stored instead. One that is only behind is stored unless somebody runs the
  * study. Not to be called while a statement of the store is being read: STATUS_BUSY if others write meanwhile. */
-enum status state_rebuild(struct store *store, const char *name, const struct clock *clock, char **ret_difference,
-                          struct error *err);
+enum status snapshot_rebuild(struct store *store, const char *name, const struct clock *clock, char **ret_difference,
+                             struct error *err);
 
 #endif

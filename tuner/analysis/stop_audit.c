@@ -10,8 +10,8 @@
 #include <string.h>
 
 struct reading {
-    const struct session *s;
-    struct stops *stops;
+    const struct history *s;
+    struct stop_audit *stops;
     bool *adapted; /* by trial */
 };
 
@@ -21,13 +21,13 @@ static double number_of(const json_t *o, const char *key)
     return json_is_number(v) ? json_number_value(v) : 0;
 }
 
-static void add_stop(struct stops *x, const struct trial *t, const json_t *body)
+static void add_stop(struct stop_audit *x, const struct trial *t, const json_t *body)
 {
-    if (x->n == x->room) {
-        x->room = 2 * x->room + 16;
-        x->stop = must_grow(x->stop, x->room, sizeof *x->stop);
+    if (x->n == x->capacity) {
+        x->capacity = 2 * x->capacity + 16;
+        x->stop = must_grow(x->stop, x->capacity, sizeof *x->stop);
     }
-    x->stop[x->n++] = (struct stop){
+    x->stop[x->n++] = (struct stop_record){
         .trial = t, .event = json_incref((json_t *)body), .audited = json_is_true(json_object_get(body, "audit"))};
 }
 
@@ -35,7 +35,7 @@ static void on_event(void *data, const struct store_event *e)
 {
     struct reading *r = data;
     json_t *body = NULL;
-    const struct trial *t = session_trial(r->s, e->trial);
+    const struct trial *t = memory_trial(r->s, e->trial);
     if ((e->kind != LOGGED_CONDEMNED && e->kind != LOGGED_ADJUSTED) || !t || !*e->body) return;
     if (json_parse_object(e->body, strlen(e->body), &body, NULL)) return;
     if (e->kind == LOGGED_CONDEMNED && json_object_get(body, "by")) add_stop(r->stops, t, body);
@@ -48,10 +48,10 @@ static void on_event(void *data, const struct store_event *e)
 }
 
 /* Better than every other complete trial of the search, and feasible. */
-static bool beats_all(const struct session *s, const struct trial *t)
+static bool beats_all(const struct history *s, const struct trial *t)
 {
     const struct objective *o = &s->study->objective;
-    const double *baseline = session_baseline(s);
+    const double *baseline = memory_baseline(s);
     if (t->state != TRIAL_COMPLETE || (!baseline && objective_needs_baseline(o))) return false;
     if (!objective_feasible(o, t->value, baseline)) return false;
     bool pareto = o->form == OBJECTIVE_PARETO;
@@ -66,11 +66,11 @@ static bool beats_all(const struct session *s, const struct trial *t)
     return true;
 }
 
-static void judge(const struct session *s, struct stops *x)
+static void judge(const struct history *s, struct stop_audit *x)
 {
     int tokens = objective_token_metric(&s->study->objective);
     for (size_t i = 0; i < x->n; i++) {
-        struct stop *stop = &x->stop[i];
+        struct stop_record *stop = &x->stop[i];
         if (!stop->audited) {
             if (stop->trial->state == TRIAL_PRUNED) x->saved = bounded_sum(x->saved, number_of(stop->event, "saves"));
             continue;
@@ -85,10 +85,10 @@ static void judge(const struct session *s, struct stops *x)
     }
 }
 
-enum status stops_make(const struct session *s, struct stops *ret, struct error *err)
+enum status stop_audit_make(const struct history *s, struct stop_audit *ret, struct error *err)
 {
     struct reading r = {s, ret, must_alloc(s->n + 1, sizeof *r.adapted)};
-    *ret = (struct stops){.rate = NAN, .low = 0, .high = 1};
+    *ret = (struct stop_audit){.rate = NAN, .low = 0, .high = 1};
     enum status st = store_events(s->store, s->study_id, -1, on_event, &r, NULL, err);
     free(r.adapted);
     if (st) return st;
@@ -104,14 +104,14 @@ enum status stops_make(const struct session *s, struct stops *ret, struct error 
     return STATUS_OK;
 }
 
-void stops_done(struct stops *x)
+void stop_audit_done(struct stop_audit *x)
 {
     for (size_t i = 0; i < x->n; i++) json_decref(x->stop[i].event);
     free(x->stop);
-    *x = (struct stops){0};
+    *x = (struct stop_audit){0};
 }
 
-json_t *stops_json(const struct session *s, const struct stops *x)
+json_t *stop_audit_json(const struct history *s, const struct stop_audit *x)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < x->n; i++) {

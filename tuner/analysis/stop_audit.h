@@ -9,31 +9,31 @@
 
 #include "tuner/history/history.h"
 
-struct stop { /* one condemned trial */
+struct stop_record { /* one condemned trial */
     const struct trial *trial;
     json_t *event; /* as logged: by, reason, at, chance, target, saves, expected, nearest */
     bool audited;
     bool wrong; /* audited, complete, and better than all others */
 };
 
-struct stops {
-    size_t n, room;
-    struct stop *stop;       /* in the order of the log */
-    size_t ended;            /* complete trials of the search: by their own rule or at their own end */
-    size_t pruned;           /* stopped by the pruner */
-    size_t audited, wrong;   /* audited ones that are complete; those of them that were false stops */
-    size_t adapted, changes; /* trials whose patience or threshold was changed, and how often */
-    double spent;            /* tokens of the search */
-    double saved;            /* tokens that the stopped ones would still have cost, by forecast */
-    double audit_spent;      /* tokens that audited ones have cost after they were condemned */
-    double rate, low, high;  /* of false stops: estimate and 95 % interval; NaN, 0, 1 without audits */
+struct stop_audit {
+    size_t n, capacity;
+    struct stop_record *stop; /* in the order of the log */
+    size_t ended;             /* complete trials of the search: by their own rule or at their own end */
+    size_t pruned;            /* stopped by the pruner */
+    size_t audited, wrong;    /* audited ones that are complete; those of them that were false stops */
+    size_t adapted, changes;  /* trials whose patience or threshold was changed, and how often */
+    double spent;             /* tokens of the search */
+    double saved;             /* tokens that the stopped ones would still have cost, by forecast */
+    double audit_spent;       /* tokens that audited ones have cost after they were condemned */
+    double rate, low, high;   /* of false stops: estimate and 95 % interval; NaN, 0, 1 without audits */
 };
 
-/* The session must have been loaded from its store. stops_done releases it, also after a failure. */
-enum status stops_make(const struct session *s, struct stops *ret, struct error *err);
-void stops_done(struct stops *stops);
+/* The session must have been loaded from its store. stop_audit_done releases it, also after a failure. */
+enum status stop_audit_make(const struct history *s, struct stop_audit *ret, struct error *err);
+void stop_audit_done(struct stop_audit *stops);
 
 /* As `nocturne stopping --json` prints it; the caller owns it. */
-json_t *stops_json(const struct session *s, const struct stops *stops);
+json_t *stop_audit_json(const struct history *s, const struct stop_audit *stops);
 
 #endif

@@ -151,8 +151,8 @@ enum verdict_word verdict_of(const struct verdict *each, size_t n)
 /* ---- of a study ---- */
 
 /* All that was measured of a configuration on fresh seeds, by metric; else its single measurement. */
-static void measure(const struct objective *o, const struct standings *all, const struct standing *x,
-                    struct arena *arena, struct measured *ret)
+static void measure(const struct objective *o, const struct ranking *all, const struct ranked *x, struct arena *arena,
+                    struct measured *ret)
 {
     size_t n = 0;
     const struct trial **from = arena_array(arena, x->confirmed + 1, sizeof(struct trial *));
@@ -168,8 +168,8 @@ static void measure(const struct objective *o, const struct standings *all, cons
 }
 
 /* Is a bound that the baseline gives broken by the whole interval? An absolute one by the mean less that half width. */
-static bool surely_breaks(const struct objective *o, const struct difference *apart, const struct standing *x,
-                          const struct standing *base)
+static bool surely_breaks(const struct objective *o, const struct difference *apart, const struct ranked *x,
+                          const struct ranked *base)
 {
     for (size_t i = 0; i < o->n_constraints; i++) {
         const struct constraint *c = &o->constraint[i];
@@ -182,8 +182,8 @@ static bool surely_breaks(const struct objective *o, const struct difference *ap
     return false;
 }
 
-static double gain_over(const struct objective *o, const struct standing *x, const struct standing *reference,
-                        const struct standing *base)
+static double gain_over(const struct objective *o, const struct ranked *x, const struct ranked *reference,
+                        const struct ranked *base)
 {
     const double *baseline = base ? base->mean : NULL;
     if (!baseline && (objective_needs_baseline(o) || o->form == OBJECTIVE_PARETO)) return NAN;
@@ -191,12 +191,12 @@ static double gain_over(const struct objective *o, const struct standing *x, con
 }
 
 /* Of one figure nothing is known but itself, unless it came out the same on another seed. */
-static bool measured_once(const struct standing *x)
+static bool measured_once(const struct ranked *x)
 {
     return x->confirmed < 2 && !(x->confirmed && x->repeats);
 }
 
-static void compare(const struct objective *o, const struct standings *all, const struct standing *x, struct verdict *v,
+static void compare(const struct objective *o, const struct ranking *all, const struct ranked *x, struct verdict *v,
                     struct arena *arena)
 {
     struct measured a[METRICS_MAX], b[METRICS_MAX];
@@ -216,13 +216,13 @@ static void compare(const struct objective *o, const struct standings *all, cons
     if (v->word == VERDICT_PROMISING) v->seeds = seeds_wanted(o, v, x->confirmed);
 }
 
-size_t verdict_each(const struct objective *o, const struct standings *all, const struct standing *x,
-                    struct arena *arena, struct verdict **ret)
+size_t verdict_each(const struct objective *o, const struct ranking *all, const struct ranked *x, struct arena *arena,
+                    struct verdict **ret)
 {
     size_t n = 0;
     *ret = arena_array(arena, all->n + 1, sizeof **ret);
     for (size_t i = 0; i < all->n; i++) {
-        const struct standing *r = &all->all[i];
+        const struct ranked *r = &all->all[i];
         if (!r->label || r == x) continue;
         (*ret)[n] = (struct verdict){.reference = r};
         compare(o, all, x, &(*ret)[n++], arena);

@@ -54,7 +54,7 @@ enum verdict_word verdict_judge(const struct objective *o, const struct differen
 
 /* One configuration beside another; `apart` holds n_metrics. */
 struct verdict {
-    const struct standing *reference;
+    const struct ranked *reference;
     enum verdict_word word;
     struct difference apart[METRICS_MAX];
     double margin[METRICS_MAX];
@@ -62,8 +62,8 @@ struct verdict {
 };
 
 /* Beside the baseline and each reference, itself left out: in the arena. Returns how many. */
-size_t verdict_each(const struct objective *o, const struct standings *all, const struct standing *x,
-                    struct arena *arena, struct verdict **ret);
+size_t verdict_each(const struct objective *o, const struct ranking *all, const struct ranked *x, struct arena *arena,
+                    struct verdict **ret);
 
 /* The one word for all of them: the first that holds of do not adopt, a trade, no better, promising, adopt. */
 enum verdict_word verdict_of(const struct verdict *each, size_t n);

@@ -8,7 +8,7 @@
 
 struct arena_chunk {
     struct arena_chunk *next;
-    size_t used, room;
+    size_t used, capacity;
     alignas(max_align_t) char bytes[];
 };
 
@@ -30,11 +30,11 @@ static size_t product(size_t n, size_t size)
 void *arena_alloc(struct arena *a, size_t size)
 {
     size = (product(size, 1) + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
-    if (!a->chunk || a->chunk->room - a->chunk->used < size) {
-        size_t room = size > CHUNK_BYTES ? size : CHUNK_BYTES;
-        struct arena_chunk *c = calloc(1, sizeof *c + room);
+    if (!a->chunk || a->chunk->capacity - a->chunk->used < size) {
+        size_t capacity = size > CHUNK_BYTES ? size : CHUNK_BYTES;
+        struct arena_chunk *c = calloc(1, sizeof *c + capacity);
         if (!c) out_of_memory();
-        c->room = room;
+        c->capacity = capacity;
         c->next = a->chunk;
         a->chunk = c;
     }
@@ -70,7 +70,7 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 size_t arena_bytes(const struct arena *a)
 {
     size_t n = 0;
-    for (const struct arena_chunk *c = a->chunk; c; c = c->next) n += sizeof *c + c->room;
+    for (const struct arena_chunk *c = a->chunk; c; c = c->next) n += sizeof *c + c->capacity;
     return n;
 }
 

@@ -145,14 +145,14 @@ enum status beneath_create(int dir, const char *path, unsigned mode, int *ret, s
 enum status beneath_read(int dir, const char *path, size_t max, char **ret, size_t *ret_n, struct error *err)
 {
     int fd;
-    size_t n = 0, room = 0;
+    size_t n = 0, capacity = 0;
     ssize_t k = 1;
     char *text = NULL;
     enum status s = beneath_open(dir, path, O_RDONLY, 0, &fd, err);
     if (s) return s;
     while (k > 0 && n <= max) {
-        if (n + 1 >= room) text = must_grow(text, room = 2 * room + 4096, 1);
-        k = read(fd, text + n, room - n - 1);
+        if (n + 1 >= capacity) text = must_grow(text, capacity = 2 * capacity + 4096, 1);
+        k = read(fd, text + n, capacity - n - 1);
         n += k > 0 ? (size_t)k : 0;
     }
     if (k < 0) s = refused(path, errno, err);

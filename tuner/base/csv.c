@@ -63,10 +63,10 @@ enum status csv_read(const char *file, const char *text, size_t len, struct aren
 {
     struct reader r = {file, text, text + len, 1, arena, err};
     struct csv out = {0};
-    size_t room = 1;
+    size_t capacity = 1;
     if (memchr(text, 0, len)) return error_set(err, STATUS_INVALID, "%s: not a text file", file);
-    for (size_t i = 0; i < len; i++) room += text[i] == '\n';
-    out.row = arena_array(arena, room, sizeof *out.row);
+    for (size_t i = 0; i < len; i++) capacity += text[i] == '\n';
+    out.row = arena_array(arena, capacity, sizeof *out.row);
     if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) r.at += 3;
     while (r.at < r.end) {
         struct csv_row row;

@@ -188,14 +188,14 @@ struct text {
     enum layout layout;
     size_t depth;
     char *bytes;
-    size_t n, room;
+    size_t n, capacity;
 };
 
 static void put(struct text *t, const char *bytes, size_t n)
 {
-    if (t->n + n + 1 > t->room) {
-        t->room = 2 * (t->n + n) + 128;
-        t->bytes = must_grow(t->bytes, t->room, 1);
+    if (t->n + n + 1 > t->capacity) {
+        t->capacity = 2 * (t->n + n) + 128;
+        t->bytes = must_grow(t->bytes, t->capacity, 1);
     }
     memcpy(t->bytes + t->n, bytes, n);
     t->bytes[t->n += n] = 0;

@@ -111,7 +111,8 @@ static size_t begun_token(const char *bytes, size_t n)
     const char *end = bytes + n, *at = n < whole ? bytes : end - (whole - 1);
     for (; at < end && (at = memmem(at, (size_t)(end - at), prefix, PREFIX)); at++) {
         size_t left = (size_t)(end - at);
-        if (left < TOKEN_HEAD || (at[TOKEN_HEAD - 1] == '_' && TOKEN_HEAD + token_digits(at, left) == left)) return left;
+        if (left < TOKEN_HEAD || (at[TOKEN_HEAD - 1] == '_' && TOKEN_HEAD + token_digits(at, left) == left))
+            return left;
     }
     return begun(bytes, n, prefix, PREFIX);
 }
@@ -145,10 +146,10 @@ static const char *hand_over(struct redactor *r, size_t n, size_t *ret_n)
 const char *redactor_take(struct redactor *r, const char *bytes, size_t n, size_t *ret_n)
 {
     forget_out(r);
-    if (r->n + n > r->room) {
-        r->room = r->n + n;
-        r->bytes = must_grow(r->bytes, r->room, 1);
-        r->secret = must_grow(r->secret, r->room, 1);
+    if (r->n + n > r->capacity) {
+        r->capacity = r->n + n;
+        r->bytes = must_grow(r->bytes, r->capacity, 1);
+        r->secret = must_grow(r->secret, r->capacity, 1);
     }
     if (n) memcpy(r->bytes + r->n, bytes, n);
     if (n) memset(r->secret + r->n, 0, n);

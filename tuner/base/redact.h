@@ -15,8 +15,8 @@ void redact_cut(const char *bytes, size_t n, char *ret, size_t size);
 /* The same for text that comes in pieces, wherever it was cut: what may be the beginning of a secret waits until it is
  * known. All zero: nothing came yet. */
 struct redactor {
-    char *bytes, *secret; /* secret[i]: bytes[i] becomes an asterisk */
-    size_t n, room, out;  /* the first `out` were handed over */
+    char *bytes, *secret;    /* secret[i]: bytes[i] becomes an asterisk */
+    size_t n, capacity, out; /* the first `out` were handed over */
 };
 
 /* What can be said now, or at the end: valid until the next call. */

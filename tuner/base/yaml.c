@@ -50,15 +50,15 @@ static enum status next(struct reader *r)
 /* ---- lists that grow ---- */
 
 struct nodes {
-    size_t n, room;
+    size_t n, capacity;
     struct yaml_node **node;
 };
 
 static void add(struct nodes *list, struct yaml_node *node)
 {
-    if (list->n == list->room) {
-        list->room = 2 * list->room + 16;
-        list->node = must_grow(list->node, list->room, sizeof *list->node);
+    if (list->n == list->capacity) {
+        list->capacity = 2 * list->capacity + 16;
+        list->node = must_grow(list->node, list->capacity, sizeof *list->node);
     }
     list->node[list->n++] = node;
 }

@@ -112,7 +112,7 @@ enum status cli_open(const char *db, const char *name, struct cli_study *ret, st
     struct arena arena = {0};
     enum status st = store_open(db, STORE_EXISTING, &s.store, err);
     if (!st) st = cli_choose(s.store, name, &arena, &name, err);
-    if (!st) st = session_load(s.store, name, clock_real(), &s.study, &s.session, err);
+    if (!st) st = history_load(s.store, name, clock_real(), &s.study, &s.history, err);
     arena_done(&arena);
     if (st)
         cli_close(&s);
@@ -147,7 +147,7 @@ void cli_found_done(struct cli_found *f)
 
 void cli_close(struct cli_study *s)
 {
-    session_free(s->session);
+    history_free(s->history);
     study_free(s->study);
     store_close(s->store);
 }
@@ -198,13 +198,13 @@ long cli_whole(const char *text, const char *option, long min, long max, struct 
     return v;
 }
 
-void cli_print_changes(const struct session *session)
+void cli_print_changes(const struct history *history)
 {
-    if (session->study->note) fprintf(stderr, "nocturne: %s\n", session->study->note);
-    if (!session->changes) return;
+    if (history->study->note) fprintf(stderr, "nocturne: %s\n", history->study->note);
+    if (!history->changes) return;
     fprintf(stderr, "study %s has changed: %s; %zu of %zu trial%s lie%s outside now and %s set aside\n",
-            session->study->name, session->changes, session->outside, session->n, words_s(session->n),
-            session->outside == 1 ? "s" : "", session->outside == 1 ? "is" : "are");
+            history->study->name, history->changes, history->outside, history->n, words_s(history->n),
+            history->outside == 1 ? "s" : "", history->outside == 1 ? "is" : "are");
 }
 
 enum { RETRY_MS = 200, PATIENCE_MS = 3000 };
@@ -227,9 +227,9 @@ enum status cli_open_patiently(const char *db, enum store_mode mode, int64_t lim
     return s;
 }
 
-void cli_print_rejudged(const struct session *session)
+void cli_print_rejudged(const struct history *history)
 {
-    if (session->rejudged) fprintf(stderr, "note: %s\n", session->rejudged);
+    if (history->rejudged) fprintf(stderr, "note: %s\n", history->rejudged);
 }
 
 error_t cli_parse_trial(int key, char *arg, struct argp_state *state)

@@ -69,7 +69,7 @@ int cli_fail(const struct error *err);
 struct cli_study {
     struct store *store;
     struct study *study;
-    struct session *session;
+    struct history *history;
 };
 /* The study called `name`, or the only one if NULL; in the arena. The error suggests what was meant. */
 enum status cli_choose(struct store *store, const char *name, struct arena *arena, const char **ret, struct error *err);
@@ -134,8 +134,8 @@ enum status cli_open_patiently(const char *db, enum store_mode mode, int64_t lim
                                struct error *err);
 
 /* Says on stderr what of the study's space differs from its last run, if anything does. */
-void cli_print_changes(const struct session *session);
+void cli_print_changes(const struct history *history);
 /* … and what of its objective, as the coordinator says it when the study runs. */
-void cli_print_rejudged(const struct session *session);
+void cli_print_rejudged(const struct history *history);
 
 #endif

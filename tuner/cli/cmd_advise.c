@@ -46,10 +46,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 enum { STATE_MS = 250 };
 
 struct pipe {
-    struct session *session;
+    struct history *history;
     struct adviser *adviser;
     char *buf;
-    size_t n, room;
+    size_t n, capacity;
     int64_t kept_ms, kept_seq;
 };
 
@@ -74,18 +74,18 @@ static void answer_line(struct pipe *p, const char *line, size_t len)
     if (strspn(line, " \t\r") == len) return;
     json_t *answer = adviser_answer(p->adviser, line, len);
     char *text = json_text(answer);
-    journal_answer(p->session->journal, text, strlen(text));
-    journal_answer(p->session->journal, "\n", 1);
+    journal_answer(p->history->journal, text, strlen(text));
+    journal_answer(p->history->journal, "\n", 1);
     free(text);
     json_decref(answer);
 }
 
 static void keep_state(struct pipe *p, bool now)
 {
-    int64_t ms = clock_mono_ms(p->session->clock);
-    if (p->kept_seq == p->session->seq || (!now && ms - p->kept_ms < STATE_MS)) return;
-    state_keep(p->session);
-    p->kept_seq = p->session->seq;
+    int64_t ms = clock_mono_ms(p->history->clock);
+    if (p->kept_seq == p->history->seq || (!now && ms - p->kept_ms < STATE_MS)) return;
+    snapshot_keep(p->history);
+    p->kept_seq = p->history->seq;
     p->kept_ms = ms;
 }
 
@@ -106,42 +106,42 @@ static void take_turn(struct pipe *p, bool end)
     p->n = (size_t)(stop - at);
     memmove(p->buf, at, p->n);
     keep_state(p, end);
-    journal_submit(p->session->journal);
-    journal_wait(p->session->journal);
+    journal_submit(p->history->journal);
+    journal_wait(p->history->journal);
 }
 
 static bool read_more(struct pipe *p)
 {
-    if (p->n + 1 >= p->room) {
-        p->room = 2 * p->room + 65536;
-        p->buf = must_grow(p->buf, p->room, 1);
+    if (p->n + 1 >= p->capacity) {
+        p->capacity = 2 * p->capacity + 65536;
+        p->buf = must_grow(p->buf, p->capacity, 1);
     }
     ssize_t n;
-    do n = read(STDIN_FILENO, p->buf + p->n, p->room - p->n - 1);
+    do n = read(STDIN_FILENO, p->buf + p->n, p->capacity - p->n - 1);
     while (n < 0 && errno == EINTR);
     if (n > 0) p->n += (size_t)n;
     return n > 0;
 }
 
-static enum status serve(struct session *session, struct error *err)
+static enum status serve(struct history *history, struct error *err)
 {
-    struct pipe p = {.session = session, .adviser = adviser_create(session)};
+    struct pipe p = {.history = history, .adviser = adviser_create(history)};
     struct error trouble;
     enum status started =
-        journal_start(session->journal, &(struct journal_hooks){send_answers, say_trouble, NULL}, err);
+        journal_start(history->journal, &(struct journal_hooks){send_answers, say_trouble, NULL}, err);
     if (started) {
         adviser_free(p.adviser);
         return started;
     }
-    while (journal_trouble(session->journal, &trouble) != STATUS_FAILED && read_more(&p)) take_turn(&p, false);
+    while (journal_trouble(history->journal, &trouble) != STATUS_FAILED && read_more(&p)) take_turn(&p, false);
     if (p.buf) take_turn(&p, true);
-    enum status s = journal_stop(session->journal, err);
+    enum status s = journal_stop(history->journal, err);
     free(p.buf);
     adviser_free(p.adviser);
     return s;
 }
 
-static void print_notes(const struct session *s)
+static void print_notes(const struct history *s)
 {
     cli_print_rejudged(s);
     for (size_t i = 0; i < s->n_priors; i++)
@@ -188,7 +188,7 @@ int cmd_advise(int argc, char **argv)
     struct study *study = NULL;
     struct store *store = NULL;
     struct store_hold *hold = NULL;
-    struct session *session = NULL;
+    struct history *history = NULL;
     struct clock *clock = clock_steady_create(clock_real());
     struct error err;
     argp_parse(&argp, argc, argv, 0, NULL, &o);
@@ -196,13 +196,13 @@ int cmd_advise(int argc, char **argv)
     if (!s) s = store_open(o.db, STORE_CREATE, &store, &err);
     if (!s) s = store_hold_take(store, study->name, &hold, &err);
     if (!s)
-        s = session_open(store, study, &(struct opening){.seed = o.seed >= 0 ? (uint64_t)o.seed : study->seed}, clock,
-                         &session, &err);
-    if (!s) s = warm_start_load(session, &err);
-    if (!s) cli_print_changes(session);
-    if (!s) print_notes(session);
-    if (!s) s = serve(session, &err);
-    session_free(session);
+        s = history_open(store, study, &(struct opening){.seed = o.seed >= 0 ? (uint64_t)o.seed : study->seed}, clock,
+                         &history, &err);
+    if (!s) s = warm_start_load(history, &err);
+    if (!s) cli_print_changes(history);
+    if (!s) print_notes(history);
+    if (!s) s = serve(history, &err);
+    history_free(history);
     clock_steady_free(clock);
     store_hold_release(hold);
     store_close(store);

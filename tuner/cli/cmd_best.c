@@ -46,7 +46,7 @@ static enum status reweigh(const struct options *o, const struct cli_study *s, s
     return st;
 }
 
-static json_t *best_json(const struct session *s, const struct objective *o, const struct standings *all)
+static json_t *best_json(const struct history *s, const struct objective *o, const struct ranking *all)
 {
     json_t *out = comparison_row(s, o, all, all->winner);
     json_object_del(out, "front");
@@ -54,8 +54,8 @@ static json_t *best_json(const struct session *s, const struct objective *o, con
     return out;
 }
 
-static void print_json(const struct options *o, const struct session *s, const struct objective *objective,
-                       const struct standings *all)
+static void print_json(const struct options *o, const struct history *s, const struct objective *objective,
+                       const struct ranking *all)
 {
     json_t *out = best_json(s, objective, all);
     if (o->weights) json_object_set_new(out, "weights", comparison_weights(objective));
@@ -79,18 +79,18 @@ static enum status print_best(const struct options *o, const struct cli_study *s
                               struct error *err)
 {
     struct arena arena = {0};
-    struct standings all = standings_make(s->session, objective, &arena);
+    struct ranking all = ranking_make(s->history, objective, &arena);
     enum status st = STATUS_OK;
     if (!all.winner)
         st = error_set(err, STATUS_NOT_FOUND, "study '%s' has no complete trial that satisfies its constraints yet",
                        s->study->name);
     else if (o->common.json)
-        print_json(o, s->session, objective, &all);
+        print_json(o, s->history, objective, &all);
     else {
         if (o->weights) say_weights(objective);
-        json_t *rows = comparison_rows(s->session, objective, &all);
+        json_t *rows = comparison_rows(s->history, objective, &all);
         report_comparison(stdout, s->study, rows);
-        if (all.winner->label) report_stopped_early(stdout, s->session);
+        if (all.winner->label) report_stopped_early(stdout, s->history);
         json_decref(rows);
         printf("  %s\n", report_config(&s->study->space, all.winner->trial->config, &arena));
         if (!all.winner->confirmed) puts("  This configuration was measured once and is not confirmed.");

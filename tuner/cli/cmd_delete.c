@@ -53,10 +53,10 @@ static enum status delete_study(struct store *store, const char *name, struct er
 
 static enum status delete_files(const char *db, const char *study, char *ret, struct error *err)
 {
-    enum status s = run_files_folder(db, ret, err);
+    enum status s = needs_folder(db, ret, err);
     size_t n = strlen(ret);
     if (s) return s;
-    snprintf(ret + n, RUN_PATH_MAX - n, "/%s", study);
+    snprintf(ret + n, NEEDS_PATH_MAX - n, "/%s", study);
     return STATUS_OK;
 }
 
@@ -77,7 +77,7 @@ int cmd_delete(int argc, char **argv)
     struct arena arena = {0};
     struct error err;
     const char *name = NULL;
-    char files[RUN_PATH_MAX] = "";
+    char files[NEEDS_PATH_MAX] = "";
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
     enum status s = store_open(o.common.db, STORE_EXISTING, &store, &err);

@@ -70,7 +70,7 @@ static void rebuild_study(struct checkup *c, const char *name)
 {
     char *difference = NULL, text[600];
     struct error err;
-    enum status s = state_rebuild(c->store, name, clock_real(), &difference, &err);
+    enum status s = snapshot_rebuild(c->store, name, clock_real(), &difference, &err);
     if (s == STATUS_NOT_FOUND) return; /* deleted since it was listed */
     if (s)
         snprintf(text, sizeof text, "%.500s", err.text);
@@ -101,7 +101,7 @@ static void rebuild_studies(struct checkup *c)
 
 struct folders {
     struct arena arena;
-    size_t n, room;
+    size_t n, capacity;
     const char **name;
 };
 
@@ -112,9 +112,9 @@ static void note_folder(void *data, const struct store_event *e)
     if (e->kind != LOGGED_LEASED || !*e->body || json_parse_object(e->body, strlen(e->body), &body, NULL)) return;
     const char *dir = json_string_value(json_object_get(body, "dir"));
     if (dir) {
-        if (f->n == f->room) {
-            f->room = 2 * f->room + 64;
-            f->name = must_grow(f->name, f->room, sizeof *f->name);
+        if (f->n == f->capacity) {
+            f->capacity = 2 * f->capacity + 64;
+            f->name = must_grow(f->name, f->capacity, sizeof *f->name);
         }
         const char *slash = strrchr(dir, '/');
         f->name[f->n++] = arena_strdup(&f->arena, slash ? slash + 1 : dir);
@@ -150,7 +150,7 @@ static void check_logs(void *data, const struct store_study *row)
     struct error err;
     int folder = -1;
     char path[4096], example[4400] = "", text[4700];
-    if (run_files_folder(store_path(c->store), path, &err)) return;
+    if (needs_folder(store_path(c->store), path, &err)) return;
     size_t n = strlen(path);
     snprintf(path + n, sizeof path - n, "/%s", row->name);
     enum status s = beneath_folder(AT_FDCWD, path, false, &folder, &err);

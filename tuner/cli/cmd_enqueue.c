@@ -74,14 +74,14 @@ static enum status build(const struct options *o, const struct study *study, dou
 static enum status add_trial(struct store *store, const char *name, const double *config, struct error *err)
 {
     struct study *study = NULL;
-    struct session *session = NULL;
-    enum status s = session_load(store, name, clock_real(), &study, &session, err);
+    struct history *history = NULL;
+    enum status s = history_load(store, name, clock_real(), &study, &history, err);
     if (!s) {
-        session_add(session, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = "enqueued"});
-        state_keep(session);
-        s = session_flush(session, err);
+        history_add(history, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = "enqueued"});
+        snapshot_keep(history);
+        s = history_flush(history, err);
     }
-    session_free(session);
+    history_free(history);
     study_free(study);
     return s;
 }

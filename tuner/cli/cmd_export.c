@@ -53,13 +53,13 @@ static enum status write_to(FILE *out, const struct options *o, struct error *er
         struct cli_study s;
         enum status st = cli_open(o->common.db, o->common.study, &s, err);
         if (st) return st;
-        report_dump(out, s.session, o->dump_format);
+        report_dump(out, s.history, o->dump_format);
         cli_close(&s);
         return STATUS_OK;
     }
     enum status s = store_open(o->common.db, STORE_EXISTING, &store, err);
     if (!s) s = cli_choose(store, o->common.study, &arena, &name, err);
-    if (!s) s = state_load(store, name, clock_real(), &study, &state, err);
+    if (!s) s = snapshot_load(store, name, clock_real(), &study, &state, err);
     if (!s)
         s = report_export(out, o->common.json ? EXPORT_JSON : o->format, study, json_object_get(state, "comparison"),
                           err);

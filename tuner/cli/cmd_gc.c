@@ -74,7 +74,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 struct sweep {
     const struct options *options;
-    const struct session *session;
+    const struct history *history;
     const enum keep *keep; /* by trial */
     const char *path;      /* of the study's folder */
     int folder;
@@ -87,7 +87,7 @@ struct sweep {
 };
 
 /* "0012.3": attempt 3 of trial 12, of those that were known when the study was looked at. */
-static const struct trial *trial_of(const struct session *s, const char *name)
+static const struct trial *trial_of(const struct history *s, const char *name)
 {
     char again[64];
     long number = -1, attempt = 0;
@@ -101,7 +101,7 @@ static const struct trial *trial_of(const struct session *s, const char *name)
 static size_t *stays(struct sweep *w, const struct trial *t)
 {
     enum keep why = w->keep[t->number];
-    int64_t age = clock_wall_ms(w->session->clock) - t->finished_ms;
+    int64_t age = clock_wall_ms(w->history->clock) - t->finished_ms;
     if (why != KEEP_NOT) return &w->kept[why];
     if (w->options->keep[t->state]) return &w->listed;
     return w->options->older_ms && age < w->options->older_ms ? &w->young : NULL;
@@ -119,7 +119,7 @@ static void drop(struct sweep *w, const char *name)
 
 static void look_at(struct sweep *w, const char *name)
 {
-    const struct trial *t = trial_of(w->session, name);
+    const struct trial *t = trial_of(w->history, name);
     if (!t) return; /* none of ours */
     size_t *count = stays(w, t);
     bool first = !w->seen[t->number];
@@ -135,11 +135,11 @@ static void look_at(struct sweep *w, const char *name)
 /* Listed first, as removing changes the list. */
 static void sweep(struct sweep *w)
 {
-    size_t n = 0, room = 0;
+    size_t n = 0, capacity = 0;
     const char **name = NULL;
     DIR *dir = fdopendir(dup(w->folder));
     for (struct dirent *d; dir && (d = readdir(dir));) {
-        if (n == room) name = must_grow(name, room = 2 * room + 64, sizeof *name);
+        if (n == capacity) name = must_grow(name, capacity = 2 * capacity + 64, sizeof *name);
         name[n++] = arena_strdup(&w->arena, d->d_name);
     }
     if (dir) closedir(dir);
@@ -197,14 +197,14 @@ static json_t *sweep_json(const struct sweep *w, const char *study)
 
 static enum status collect(struct cli_study *s, const struct options *o, json_t *list, struct error *err)
 {
-    char path[RUN_PATH_MAX];
-    enum status st = run_files_folder(o->common.db, path, err);
+    char path[NEEDS_PATH_MAX];
+    enum status st = needs_folder(o->common.db, path, err);
     if (st) return st;
     size_t n = strlen(path);
     snprintf(path + n, sizeof path - n, "/%s", s->study->name);
-    struct sweep w = {.options = o, .session = s->session, .path = path, .folder = -1, .left = json_array()};
-    w.keep = keep_look(s->session, cli_is_running(s), &w.arena);
-    w.seen = arena_array(&w.arena, s->session->n + 1, sizeof *w.seen);
+    struct sweep w = {.options = o, .history = s->history, .path = path, .folder = -1, .left = json_array()};
+    w.keep = keep_look(s->history, cli_is_running(s), &w.arena);
+    w.seen = arena_array(&w.arena, s->history->n + 1, sizeof *w.seen);
     st = beneath_folder(AT_FDCWD, path, false, &w.folder, err);
     if (st == STATUS_NOT_FOUND) st = STATUS_OK; /* it has run nothing here */
     if (w.folder >= 0) sweep(&w);

@@ -88,20 +88,20 @@ static void print_imported(const struct options *o, const struct study *study, c
 
 /* A study of the database, ours alone: fills it by `fill` and makes all of it durable at once. */
 static enum status fill_study(const struct options *o, struct store *store, const struct study *study,
-                              enum status (*fill)(struct session *, const void *, struct imported *, struct error *),
+                              enum status (*fill)(struct history *, const void *, struct imported *, struct error *),
                               const void *data, struct imported *ret, struct error *err)
 {
     struct store_hold *hold = NULL;
-    struct session *session = NULL;
+    struct history *history = NULL;
     (void)o;
     enum status s = store_hold_take(store, study->name, &hold, err);
-    if (!s) s = session_open(store, study, &(struct opening){.seed = study->seed}, clock_real(), &session, err);
-    if (!s) s = fill(session, data, ret, err);
+    if (!s) s = history_open(store, study, &(struct opening){.seed = study->seed}, clock_real(), &history, err);
+    if (!s) s = fill(history, data, ret, err);
     if (!s) {
-        state_keep(session);
-        s = session_flush(session, err);
+        snapshot_keep(history);
+        s = history_flush(history, err);
     }
-    session_free(session);
+    history_free(history);
     store_hold_release(hold);
     return s;
 }
@@ -117,12 +117,12 @@ struct text {
 static enum status read_text(const char *file, struct text *ret, struct error *err)
 {
     FILE *in = fopen(file, "re");
-    size_t room = 0, k;
+    size_t capacity = 0, k;
     if (!in) return error_set(err, STATUS_NOT_FOUND, "%s: %s", file, strerror(errno));
     *ret = (struct text){.file = file};
     do {
-        if (room - ret->n < 65536) ret->bytes = must_grow(ret->bytes, room = 2 * room + 131072, 1);
-        k = fread(ret->bytes + ret->n, 1, room - ret->n - 1, in);
+        if (capacity - ret->n < 65536) ret->bytes = must_grow(ret->bytes, capacity = 2 * capacity + 131072, 1);
+        k = fread(ret->bytes + ret->n, 1, capacity - ret->n - 1, in);
         ret->n += k;
     } while (k > 0);
     ret->bytes[ret->n] = 0;
@@ -131,7 +131,7 @@ static enum status read_text(const char *file, struct text *ret, struct error *e
     return bad ? error_set(err, STATUS_IO, "%s: cannot be read", file) : STATUS_OK;
 }
 
-static enum status fill_csv(struct session *s, const void *data, struct imported *ret, struct error *err)
+static enum status fill_csv(struct history *s, const void *data, struct imported *ret, struct error *err)
 {
     const struct text *t = data;
     return import_csv(s, t->file, t->bytes, t->n, ret, err);
@@ -153,7 +153,7 @@ static enum status import_table(const struct options *o, struct store *store, st
 
 /* ---- Optuna ---- */
 
-static enum status fill_optuna(struct session *s, const void *data, struct imported *ret, struct error *err)
+static enum status fill_optuna(struct history *s, const void *data, struct imported *ret, struct error *err)
 {
     return import_optuna(s, data, ret, err);
 }

@@ -130,7 +130,7 @@ static void print_risks(const struct plan *p, const struct wiring *w)
     arena_done(&a);
 }
 
-static void print_plan(const struct session *s, const struct plan *p, const struct wiring *w, const char *gpus)
+static void print_plan(const struct history *s, const struct plan *p, const struct wiring *w, const char *gpus)
 {
     char left[40];
     printf("study %s: valid; %zu complete trial%s to judge by\n", s->study->name, p->known, words_s(p->known));
@@ -178,7 +178,7 @@ static json_t *wiring_json(const struct study *study, const struct wiring *w)
     return json_pack("{s:s, s:o, s:s}", "program", w->program, "parameters", params, "seed", reach_name(w->seed));
 }
 
-static json_t *plan_json(const struct session *s, const struct plan *p, const struct wiring *w, const struct gpus *gpus)
+static json_t *plan_json(const struct history *s, const struct plan *p, const struct wiring *w, const struct gpus *gpus)
 {
     json_t *risks = json_array(), *ids = gpus ? json_array() : json_null(); /* null: as the environment has it */
     for (size_t i = 0; gpus && i < gpus->n; i++) json_array_append_new(ids, json_string(gpus->id[i]));
@@ -212,7 +212,7 @@ static int probe(struct study *study, const struct options *o)
 }
 
 /* What a run would say first. */
-static void print_notes(const struct session *s, const struct plan *p)
+static void print_notes(const struct history *s, const struct plan *p)
 {
     cli_print_changes(s);
     cli_print_rejudged(s);
@@ -223,19 +223,19 @@ static void print_notes(const struct session *s, const struct plan *p)
 static enum status forecast(const struct study *study, const struct options *o, struct error *err)
 {
     struct store *store = NULL;
-    struct session *s = NULL;
+    struct history *s = NULL;
     struct plan plan;
     struct wiring wiring = {.program = NULL};
     struct arena arena = {0};
     struct gpus gpus;
     bool has_gpus = false;
     const char *said = NULL;
-    enum status st = run_find_gpus(study, run_slots(study, &o->run), &gpus, &has_gpus, &said, &arena, err);
+    enum status st = needs_gpus(study, run_slots(study, &o->run), &gpus, &has_gpus, &said, &arena, err);
     const char *db = access(o->common.db, F_OK) == 0 ? o->common.db : ":memory:";
     if (!st) st = store_open(db, STORE_CREATE, &store, err);
-    if (!st) st = session_peek(store, study, clock_real(), &s, err);
+    if (!st) st = history_peek(store, study, clock_real(), &s, err);
     if (!st) {
-        s->budget = run_budget(study, &o->run.budget);
+        s->budget = active_budget(study, &o->run.budget);
         s->slots = run_slots(study, &o->run);
         s->run_mono_ms = clock_mono_ms(s->clock); /* as if it began now */
         s->run_wall_ms = clock_wall_ms(s->clock);
@@ -248,7 +248,7 @@ static enum status forecast(const struct study *study, const struct options *o, 
         else
             print_plan(s, &plan, &wiring, said);
     }
-    session_free(s);
+    history_free(s);
     store_close(store);
     arena_done(&arena);
     return st;
@@ -274,7 +274,7 @@ int cmd_plan(int argc, char **argv)
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
     enum status s = study_load(o.common.study, &study, &err);
-    if (!s && !study->slurm.on) s = run_check_command(study, &err);
+    if (!s && !study->slurm.on) s = needs_command(study, &err);
     if (!s && o.probe) code = probe(study, &o);
     if (!s && code == EXIT_OK) s = forecast(study, &o, &err);
     study_free(study);

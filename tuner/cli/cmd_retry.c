@@ -54,22 +54,22 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 /* Nobody runs the study: this process is its only writer for a moment, and has read it as such. */
-static enum status retry_here(struct session *s, const long *number, size_t n, struct error *err)
+static enum status retry_here(struct history *s, const long *number, size_t n, struct error *err)
 {
     enum status st = retry_trials(s, number, n, err);
-    if (!st) state_keep(s);
-    return st ? st : session_flush(s, err);
+    if (!st) snapshot_keep(s);
+    return st ? st : history_flush(s, err);
 }
 
 /* Who runs it does it next; what is wrong by now is known here. */
 static enum status ask_coordinator(const struct cli_study *s, const long *number, size_t n, struct error *err)
 {
-    enum status st = retry_check(s->session, number, n, err);
+    enum status st = retry_check(s->history, number, n, err);
     json_t *list = json_array();
     for (size_t i = 0; i < n; i++) json_array_append_new(list, json_integer(number[i]));
     json_t *body = json_pack("{s:o}", "trials", list);
     char *text = json_text(body);
-    if (!st) st = store_request_add(s->store, s->session->study_id, "retry", text, clock_wall_ms(clock_real()), err);
+    if (!st) st = store_request_add(s->store, s->history->study_id, "retry", text, clock_wall_ms(clock_real()), err);
     free(text);
     json_decref(body);
     return st;
@@ -97,11 +97,11 @@ static enum status retry(struct options *o, struct cli_study *s, bool running, s
     struct arena arena = {0};
     const long *number = o->number;
     size_t n = o->n;
-    if (n == 0) number = retry_list(s->session, &arena, &n);
+    if (n == 0) number = retry_list(s->history, &arena, &n);
     enum status st = n ? STATUS_OK
                        : error_set(err, STATUS_CONFLICT,
                                    "no trial of study '%s' has failed; there is nothing to try again", s->study->name);
-    if (!st) st = running ? ask_coordinator(s, number, n, err) : retry_here(s->session, number, n, err);
+    if (!st) st = running ? ask_coordinator(s, number, n, err) : retry_here(s->history, number, n, err);
     if (!st) print(&o->common, s->study->name, number, n, running);
     arena_done(&arena);
     return st;

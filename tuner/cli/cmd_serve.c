@@ -120,7 +120,7 @@ static void token_path(const struct options *o, char *ret, size_t size)
 /* Nothing to configure: without an operator one is made, and its token lies in a file that only its owner can read. */
 static enum status first_token(const struct options *o, struct error *err)
 {
-    char path[RUN_PATH_MAX], id[TOKEN_ID_MAX];
+    char path[NEEDS_PATH_MAX], id[TOKEN_ID_MAX];
     struct store *store = NULL;
     enum status s = store_open(o->common.db, STORE_CREATE, &store, err);
     if (s) return s;

@@ -16,7 +16,7 @@ static int show_one(struct store *store, const char *name, json_t *array)
     json_t *state = NULL;
     struct error err;
     int64_t now = clock_wall_ms(clock_real());
-    if (state_load(store, name, clock_real(), &study, &state, &err)) return cli_fail(&err);
+    if (snapshot_load(store, name, clock_real(), &study, &state, &err)) return cli_fail(&err);
     bool running = store_hold_taken(store, name);
     if (array)
         json_array_append_new(array, report_status_json(json_incref(state), running, now));

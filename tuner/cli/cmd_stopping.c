@@ -4,26 +4,26 @@
 
 #include <stdio.h>
 
-static const struct stop *find(const struct stops *x, long number)
+static const struct stop_record *find(const struct stop_audit *x, long number)
 {
-    const struct stop *found = NULL;
+    const struct stop_record *found = NULL;
     for (size_t i = 0; i < x->n; i++)
         if (x->stop[i].trial->number == number) found = &x->stop[i]; /* of several attempts the last */
     return found;
 }
 
-static enum status print(const struct cli_trial *o, const struct session *s, const struct stops *x, long number,
+static enum status print(const struct cli_trial *o, const struct history *s, const struct stop_audit *x, long number,
                          struct error *err)
 {
-    const struct trial *t = session_trial(s, number);
-    const struct stop *stop = find(x, number);
+    const struct trial *t = memory_trial(s, number);
+    const struct stop_record *stop = find(x, number);
     if (number >= 0 && !t)
         return error_set(err, STATUS_NOT_FOUND, "study '%s' has no trial %ld", s->study->name, number);
     if (number >= 0 && !stop)
         return error_set(err, STATUS_NOT_FOUND, "trial %ld was not stopped by the pruner: it is %s", number,
                          trial_state_name(t->state));
     if (o->common.json) {
-        json_t *all = stops_json(s, x), *one = NULL;
+        json_t *all = stop_audit_json(s, x), *one = NULL;
         if (stop) one = json_incref(json_array_get(json_object_get(all, "condemned"), (size_t)(stop - x->stop)));
         cli_print_json(one ? one : json_incref(all));
         json_decref(all);
@@ -48,7 +48,7 @@ int cmd_stopping(int argc, char **argv)
         NULL};
     struct cli_trial o = {.n = 0};
     struct cli_study s;
-    struct stops x = {0};
+    struct stop_audit x = {0};
     struct error err;
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
@@ -57,9 +57,9 @@ int cmd_stopping(int argc, char **argv)
                              : error_set(&err, STATUS_INVALID,
                                          "'%s' is not a trial number; for example: nocturne stopping g2p 31", o.arg[1]);
     if (st) return cli_fail(&err);
-    st = stops_make(s.session, &x, &err);
-    if (!st) st = print(&o, s.session, &x, number, &err);
-    stops_done(&x);
+    st = stop_audit_make(s.history, &x, &err);
+    if (!st) st = print(&o, s.history, &x, number, &err);
+    stop_audit_done(&x);
     cli_close(&s);
     return st ? cli_fail(&err) : EXIT_OK;
 }

@@ -114,9 +114,10 @@ static const char *whose(const json_t *t, struct arena *a)
                                                                 : "  (expired)";
     const char *name = plain_shown(a, json_string_value(json_object_get(t, "name"))),
                *scope = scope_text(json_object_get(t, "studies"), a);
-    size_t columns = report_columns(), taken = NAME_FROM + width_of(end), room = columns > taken ? columns - taken : 0;
-    if (width_of(name) + width_of(scope) <= room) return arena_printf(a, "%s%s%s", name, scope, end);
-    name = arena_printf(a, "%s%s", width_cut(a, name, room), end);
+    size_t columns = report_columns(), taken = NAME_FROM + width_of(end),
+           capacity = columns > taken ? columns - taken : 0;
+    if (width_of(name) + width_of(scope) <= capacity) return arena_printf(a, "%s%s%s", name, scope, end);
+    name = arena_printf(a, "%s%s", width_cut(a, name, capacity), end);
     if (!*scope) return name;
     return arena_printf(a, "%s\n%*s%s", name, SCOPE_FROM, "", width_cut(a, scope, columns - SCOPE_FROM));
 }

@@ -19,7 +19,7 @@
 enum { OPTION_CA = 256, OPTION_DIR, OPTION_IDLE };
 
 struct options {
-    struct worker_options worker;
+    struct agent_options worker;
     const char *token_file, *dir;
     bool remove_dir; /* at the end */
     struct gpus gpus;
@@ -255,7 +255,7 @@ int cmd_worker(int argc, char **argv)
         NULL,
         NULL};
     struct options o = {.worker = {.slots = 0}};
-    char token[128], guard[RUN_PATH_MAX], host[HOST_TEXT_MAX];
+    char token[128], guard[NEEDS_PATH_MAX], host[HOST_TEXT_MAX];
     struct error err;
     read_options(&argc, &argv, &o.arena);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
@@ -270,7 +270,7 @@ int cmd_worker(int argc, char **argv)
     o.worker.token = token;
     o.worker.guard = guard;
     enum status s = read_token(o.token_file, token, sizeof token, &err);
-    if (!s) s = run_find_guard(guard, &err);
+    if (!s) s = needs_guard(guard, &err);
     if (!s) s = make_dir(&o, &err);
     if (!s) s = work(&o, &err);
     if (!s && o.remove_dir) workers_remove_folder(o.worker.dir);

@@ -53,19 +53,19 @@ static void print_next(const struct study *study, const struct run_options *o)
     arena_done(&a);
 }
 
-static void print_comparison(const struct session *session, const struct standings *all)
+static void print_comparison(const struct history *history, const struct ranking *all)
 {
-    json_t *rows = comparison_rows(session, &session->study->objective, all);
-    report_comparison(stdout, session->study, rows);
-    if (!all->winner || all->winner->label) report_stopped_early(stdout, session);
+    json_t *rows = comparison_rows(history, &history->study->objective, all);
+    report_comparison(stdout, history->study, rows);
+    if (!all->winner || all->winner->label) report_stopped_early(stdout, history);
     json_decref(rows);
 }
 
 /* How many of its trials failed, and what the last one said, unless it was `said` as it ended; nothing if none did. */
-static void print_failures(FILE *out, const struct session *s, bool said)
+static void print_failures(FILE *out, const struct history *s, bool said)
 {
     const struct trial *last = NULL;
-    size_t n = session_count(s, TRIAL_FAILED), all = 0;
+    size_t n = memory_count(s, TRIAL_FAILED), all = 0;
     struct arena a = {0};
     for (size_t i = 0; i < s->n; i++) {
         if (s->trial[i]->state == TRIAL_FAILED) last = s->trial[i];
@@ -94,19 +94,19 @@ static void print_given(FILE *out, const struct run_options *o)
     if (strcmp(o->db, "nocturne.db")) fprintf(out, " --db %s", o->db);
 }
 
-static int print_end(const struct study *study, const struct session *session, const struct run_options *o,
+static int print_end(const struct study *study, const struct history *history, const struct run_options *o,
                      enum coordinator_end end)
 {
     struct arena arena = {0};
-    struct standings all = standings_make(session, &study->objective, &arena);
+    struct ranking all = ranking_make(history, &study->objective, &arena);
     if (o->json) {
         json_t *line =
             json_pack("{s:s, s:s, s:o}", "event", "end", "end", end == COORDINATOR_DONE ? "done" : "stopped", "best",
-                      all.winner ? comparison_row(session, &study->objective, &all, all.winner) : json_null());
+                      all.winner ? comparison_row(history, &study->objective, &all, all.winner) : json_null());
         cli_print_json(line);
     } else if (!o->quiet && end == COORDINATOR_DONE) {
-        print_comparison(session, &all);
-        print_failures(stdout, session, true);
+        print_comparison(history, &all);
+        print_failures(stdout, history, true);
         if (all.winner) print_next(study, o);
     } else if (end == COORDINATOR_STOPPED) {
         fprintf(stderr, "stopped; nothing is lost. Go on with: nocturne run %s", study->path);
@@ -115,8 +115,8 @@ static int print_end(const struct study *study, const struct session *session, c
     }
     arena_done(&arena);
     if (end != COORDINATOR_DONE) return EXIT_INTERRUPTED;
-    bool barren = session_count(session, TRIAL_COMPLETE) == 0 && session_count(session, TRIAL_FAILED) > 0;
-    if (barren && (o->quiet || o->json)) print_failures(stderr, session, false);
+    bool barren = memory_count(history, TRIAL_COMPLETE) == 0 && memory_count(history, TRIAL_FAILED) > 0;
+    if (barren && (o->quiet || o->json)) print_failures(stderr, history, false);
     return barren ? EXIT_FAILED : EXIT_OK; /* nothing works: that is no success for a script */
 }
 
@@ -130,7 +130,7 @@ static enum progress_mode mode_of(const struct run_options *o)
 /* What the loop's callbacks need. */
 struct own_run {
     struct progress *progress;
-    struct run *run;
+    struct active *run;
     uv_signal_t interrupt, terminate;
     enum coordinator_end end;
     enum status status;
@@ -159,11 +159,11 @@ static void on_signal(uv_signal_t *handle, int number)
     coordinator_stop(x->run->coordinator);
 }
 
-static enum status coordinate(struct run *run, const struct run_options *o, const char *guard, const char *files,
+static enum status coordinate(struct active *run, const struct run_options *o, const char *guard, const char *files,
                               const struct gpus *gpus, enum coordinator_end *ret_end, struct error *err)
 {
-    struct own_run x = {.run = run, .progress = progress_create(stdout, mode_of(o), run->session)};
-    struct coordinator_options options = {.slots = run->session->slots,
+    struct own_run x = {.run = run, .progress = progress_create(stdout, mode_of(o), run->history)};
+    struct coordinator_options options = {.slots = run->history->slots,
                                           .gpus = gpus,
                                           .guard = guard,
                                           .files = files,
@@ -175,7 +175,7 @@ static enum status coordinate(struct run *run, const struct run_options *o, cons
     uv_loop_t loop;
     setenv("UV_THREADPOOL_SIZE", "2", 0); /* one suggestion and one judgement are computed at a time */
     uv_loop_init(&loop);
-    enum status s = run_start(run, &options, &loop, err);
+    enum status s = active_start(run, &options, &loop, err);
     if (!s) {
         cli_catch_signal(&loop, &x.interrupt, SIGINT, on_signal, &x);
         cli_catch_signal(&loop, &x.terminate, SIGTERM, on_signal, &x);
@@ -190,16 +190,16 @@ static enum status coordinate(struct run *run, const struct run_options *o, cons
     return s;
 }
 
-static size_t count_searched(const struct session *s, enum trial_state state)
+static size_t count_searched(const struct history *s, enum trial_state state)
 {
     size_t n = 0;
-    for (size_t i = 0; i < s->n; i++) n += s->trial[i]->state == state && session_is_searched(s->trial[i]);
+    for (size_t i = 0; i < s->n; i++) n += s->trial[i]->state == state && memory_is_searched(s->trial[i]);
     return n;
 }
 
 /* Counted against the budget, as everywhere: without confirmations. */
 /* As the last run left it: `again` of those that failed are tried again now. */
-static void print_resumed(const struct session *s, size_t again)
+static void print_resumed(const struct history *s, size_t again)
 {
     size_t attempts = 0, pruned = count_searched(s, TRIAL_PRUNED),
            failed = again + count_searched(s, TRIAL_FAILED) + count_searched(s, TRIAL_INFEASIBLE),
@@ -215,28 +215,28 @@ static void print_resumed(const struct session *s, size_t again)
 }
 
 static enum status open_run(struct store *store, const struct study *study, const struct run_options *o,
-                            const struct clock *clock, struct run **ret, struct error *err)
+                            const struct clock *clock, struct active **ret, struct error *err)
 {
-    struct budget budget = run_budget(study, &o->budget);
+    struct budget budget = active_budget(study, &o->budget);
     struct opening opening = {
         .seed = o->seed >= 0 ? (uint64_t)o->seed : study->seed, .budget = &budget, .slots = run_slots(study, o)};
     bool said = false;
-    enum status s = run_open(store, study, &opening, clock, ret, err);
+    enum status s = active_open(store, study, &opening, clock, ret, err);
     while (s == STATUS_BUSY && !store_hold_taken(store, study->name)) { /* it is the database that is locked */
         if (!said) fprintf(stderr, "nocturne: paused: %s; goes on by itself when that is over\n", err->text);
         said = true;
-        s = run_open(store, study, &opening, clock, ret, err); /* waits by itself */
+        s = active_open(store, study, &opening, clock, ret, err); /* waits by itself */
     }
     if (s == STATUS_BUSY) store_close(store);
     return s;
 }
 
 /* One more trial: the schedule of a file, on a fresh seed. */
-static enum status add_schedule(struct session *session, const char *path, struct error *err)
+static enum status add_schedule(struct history *history, const char *path, struct error *err)
 {
     enum { ROOM = 1 << 20 };
     struct arena arena = {0};
-    struct course course;
+    struct trajectory trajectory;
     const double *config;
     json_t *object = NULL;
     FILE *in = fopen(path, "rb");
@@ -245,14 +245,14 @@ static enum status add_schedule(struct session *session, const char *path, struc
     size_t n = fread(text, 1, ROOM, in);
     fclose(in);
     enum status s = json_parse_object(text, n, &object, err);
-    if (!s) s = population_parse(session, object, &arena, &config, &course, err);
+    if (!s) s = lineage_parse(history, object, &arena, &config, &trajectory, err);
     if (s)
         s = error_context(err, "%s", path);
     else
-        session_add(session, &(struct addition){.role = ROLE_ENQUEUED,
+        history_add(history, &(struct addition){.role = ROLE_ENQUEUED,
                                                 .config = config,
                                                 .source = arena_printf(&arena, "schedule of %s", path),
-                                                .course = &course});
+                                                .trajectory = &trajectory});
     json_decref(object);
     free(text);
     arena_done(&arena);
@@ -272,17 +272,17 @@ static void print_warnings(const struct study *study, const struct run_options *
 
 int run_study(const struct study *study, const struct run_options *o)
 {
-    char guard[RUN_PATH_MAX], files[RUN_PATH_MAX];
+    char guard[NEEDS_PATH_MAX], files[NEEDS_PATH_MAX];
     struct clock *clock = clock_steady_create(clock_real());
     struct store *store = NULL;
-    struct run *run = NULL;
+    struct active *run = NULL;
     struct error err;
     enum coordinator_end end = COORDINATOR_STOPPED;
     struct arena arena = {0};
     struct gpus gpus;
     bool has_gpus = false;
     const char *said = NULL;
-    enum status s = run_check_command(study, &err);
+    enum status s = needs_command(study, &err);
     if (!s && o->budget.cost > 0 && study->budget.price_token <= 0 && study->budget.price_hour <= 0)
         s = error_set(&err, STATUS_INVALID, "--cost needs a price, for example 'budget: {price: {token: 2e-6}}' in %s",
                       study->path);
@@ -293,19 +293,19 @@ int run_study(const struct study *study, const struct run_options *o)
                       study->path);
     if (!s && strcmp(o->db, ":memory:") == 0)
         s = error_set(&err, STATUS_INVALID, "run needs a database file: --db FILE");
-    if (!s) s = run_find_gpus(study, run_slots(study, o), &gpus, &has_gpus, &said, &arena, &err);
-    if (!s) s = run_find_guard(guard, &err);
+    if (!s) s = needs_gpus(study, run_slots(study, o), &gpus, &has_gpus, &said, &arena, &err);
+    if (!s) s = needs_guard(guard, &err);
     if (!s) s = cli_open_patiently(o->db, STORE_CREATE, 0, &store, &err);
-    if (!s && (s = run_files_folder(o->db, files, &err))) store_close(store);
+    if (!s && (s = needs_folder(o->db, files, &err))) store_close(store);
     if (!s) s = open_run(store, study, o, clock, &run, &err);
-    if (!s) cli_print_changes(run->session);
+    if (!s) cli_print_changes(run->history);
     if (!s && said && !o->quiet) fprintf(stderr, "nocturne: %s\n", said);
     if (!s && !o->quiet) print_warnings(study, o);
-    if (!s && o->schedule) s = add_schedule(run->session, o->schedule, &err);
-    if (!s && !o->quiet && !o->json) print_resumed(run->session, run->n_again);
+    if (!s && o->schedule) s = add_schedule(run->history, o->schedule, &err);
+    if (!s && !o->quiet && !o->json) print_resumed(run->history, run->n_again);
     if (!s) s = coordinate(run, o, guard, files, has_gpus ? &gpus : NULL, &end, &err);
-    int code = s ? cli_fail(&err) : print_end(study, run->session, o, end);
-    run_close(run);
+    int code = s ? cli_fail(&err) : print_end(study, run->history, o, end);
+    active_close(run);
     arena_done(&arena);
     clock_steady_free(clock);
     return code;

@@ -16,55 +16,56 @@
 #include <unistd.h>
 
 /* What cannot begin was not created. */
-static enum status load_others(struct session *session, struct error *err)
+static enum status load_others(struct history *history, struct error *err)
 {
     struct error ignored;
-    enum status s = warm_start_load(session, err);
-    if (s && session->fresh) store_study_delete(session->store, session->study_id, &ignored);
+    enum status s = warm_start_load(history, err);
+    if (s && history->fresh) store_study_delete(history->store, history->study_id, &ignored);
     return s;
 }
 
 /* Somebody has asked for this run, and may have mended what kept the last one from beginning. */
-static enum status try_again(struct run *r, const struct opening *opening, struct error *err)
+static enum status try_again(struct active *r, const struct opening *opening, struct error *err)
 {
-    struct session *s = r->session;
+    struct history *s = r->history;
     if (opening->goes_on) return STATUS_OK;
     s->on_behalf_of = opening->token;
     r->again = retry_beginning(s, &r->n_again);
     s->on_behalf_of = NULL;
-    return session_flush(s, err);
+    return history_flush(s, err);
 }
 
-enum status run_open(struct store *store, const struct study *study, const struct opening *opening,
-                     const struct clock *clock, struct run **ret, struct error *err)
+enum status active_open(struct store *store, const struct study *study, const struct opening *opening,
+                        const struct clock *clock, struct active **ret, struct error *err)
 {
-    struct run *r = must_alloc(1, sizeof *r);
+    struct active *r = must_alloc(1, sizeof *r);
     r->study = study;
     r->hold = opening->hold;
     enum status s = r->hold ? STATUS_OK : store_hold_take(store, study->name, &r->hold, err);
-    if (!s) s = session_open(store, study, opening, clock, &r->session, err);
-    if (!s) s = load_others(r->session, err);
+    if (!s) s = history_open(store, study, opening, clock, &r->history, err);
+    if (!s) s = load_others(r->history, err);
     if (!s) s = try_again(r, opening, err);
     if (s != STATUS_BUSY) r->store = store;
     if (s)
-        run_close(r);
+        active_close(r);
     else
         *ret = r;
     return s;
 }
 
-enum status run_start(struct run *r, const struct coordinator_options *options, uv_loop_t *loop, struct error *err)
+enum status active_start(struct active *r, const struct coordinator_options *options, uv_loop_t *loop,
+                         struct error *err)
 {
-    enum status s = coordinator_create(options, r->session, loop, &r->coordinator, err);
+    enum status s = coordinator_create(options, r->history, loop, &r->coordinator, err);
     if (!s && r->again) options->listen(options->data, EVENT_NOTE, NULL, r->again);
     return s ? s : coordinator_start(r->coordinator, err);
 }
 
-void run_close(struct run *r)
+void active_close(struct active *r)
 {
     if (!r) return;
     coordinator_free(r->coordinator);
-    session_free(r->session);
+    history_free(r->history);
     store_hold_release(r->hold);
     if (r->store) store_close(r->store);
     free(r);
@@ -83,10 +84,10 @@ struct last_run {
 static void on_phase(void *data, const struct store_event *e)
 {
     struct last_run *l = data;
-    struct change c;
+    struct event c;
     json_t *body = NULL;
     l->found = true;
-    l->status = change_read(e, &body, &l->budget, &c, l->err);
+    l->status = event_read(e, &body, &l->budget, &c, l->err);
     l->over = !l->status && strcmp(c.reason, "open") != 0 && strcmp(c.reason, "paused") != 0;
     json_decref(body);
 }
@@ -94,14 +95,14 @@ static void on_phase(void *data, const struct store_event *e)
 static void on_opened(void *data, const struct store_event *e)
 {
     struct last_run *l = data;
-    struct change c;
+    struct event c;
     json_t *body = NULL;
-    l->status = change_read(e, &body, &l->budget, &c, l->err);
+    l->status = event_read(e, &body, &l->budget, &c, l->err);
     l->found = l->status || c.budget;
     json_decref(body);
 }
 
-enum status run_was_open(struct store *store, int64_t study, bool *ret, struct budget *ret_budget, struct error *err)
+enum status active_was_open(struct store *store, int64_t study, bool *ret, struct budget *ret_budget, struct error *err)
 {
     struct last_run phase = {.err = err}, run = {.err = err};
     enum status s = store_events_back(store, study, LOGGED_PHASE, on_phase, &phase, &phase.found, err);
@@ -113,7 +114,7 @@ enum status run_was_open(struct store *store, int64_t study, bool *ret, struct b
     return STATUS_OK;
 }
 
-struct budget run_budget(const struct study *study, const struct budget *given)
+struct budget active_budget(const struct study *study, const struct budget *given)
 {
     struct budget b = study->budget;
     if (given->trials) b.trials = given->trials;
@@ -126,13 +127,13 @@ struct budget run_budget(const struct study *study, const struct budget *given)
 
 /* ---- what a run needs of this machine ---- */
 
-enum status run_find_guard(char *path, struct error *err)
+enum status needs_guard(char *path, struct error *err)
 {
-    char self[RUN_PATH_MAX - 32];
+    char self[NEEDS_PATH_MAX - 32];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     if (n < 0) return error_set(err, STATUS_FAILED, "/proc/self/exe: %s", strerror(errno));
     self[n] = 0;
-    snprintf(path, RUN_PATH_MAX, "%s/nocturne-guard", dirname(self));
+    snprintf(path, NEEDS_PATH_MAX, "%s/nocturne-guard", dirname(self));
     if (access(path, X_OK) == 0) return STATUS_OK;
     return error_set(err, STATUS_FAILED, "%s is missing: install it beside nocturne", path);
 }
@@ -233,7 +234,7 @@ static enum status check_beginning(const struct study *study, const char *path, 
 }
 
 /* Better now than as the failure of the baseline at night. */
-enum status run_check_command(const struct study *study, struct error *err)
+enum status needs_command(const struct study *study, struct error *err)
 {
     char path[PATH_MAX];
     if (study->n_args == 0)
@@ -271,8 +272,8 @@ static bool has_gpus(const struct gpu_wish *wish, const struct gpus *all)
     return true;
 }
 
-enum status run_find_gpus(const struct study *study, size_t slots, struct gpus *ret, bool *ret_some,
-                          const char **ret_said, struct arena *arena, struct error *err)
+enum status needs_gpus(const struct study *study, size_t slots, struct gpus *ret, bool *ret_some, const char **ret_said,
+                       struct arena *arena, struct error *err)
 {
     const struct gpu_wish *wish = &study->gpus;
     long place[STUDY_GPUS_MAX];
@@ -293,7 +294,7 @@ enum status run_find_gpus(const struct study *study, size_t slots, struct gpus *
 }
 
 /* Without a link in it, so that none is followed later. What others may read of it is closed. */
-enum status run_files_folder(const char *db, char *ret, struct error *err)
+enum status needs_folder(const char *db, char *ret, struct error *err)
 {
     char full[PATH_MAX];
     int fd;

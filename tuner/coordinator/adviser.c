@@ -15,7 +15,7 @@
 enum { ASK_MAX = 10000 };
 
 struct adviser {
-    struct session *session;
+    struct history *history;
     struct search *search;
     struct forecaster *forecaster;
     size_t reissue;   /* trials below this number that are open were asked for by an earlier process */
@@ -23,13 +23,13 @@ struct adviser {
     char enough[160]; /* what the last suggestion said of the end of the search; "": nothing */
 };
 
-struct adviser *adviser_create(struct session *session)
+struct adviser *adviser_create(struct history *history)
 {
     struct adviser *a = must_alloc(1, sizeof *a);
-    a->session = session;
-    a->search = search_create(session->study, session->seed, session->prior, session->n_priors);
-    a->forecaster = forecaster_create(session->study, session->seed);
-    a->reissue = session->n;
+    a->history = history;
+    a->search = search_create(history->study, history->seed, history->prior, history->n_priors);
+    a->forecaster = forecaster_create(history->study, history->seed);
+    a->reissue = history->n;
     return a;
 }
 
@@ -41,14 +41,14 @@ void adviser_free(struct adviser *a)
     free(a);
 }
 
-static json_t *trial_object(const struct session *s, const struct trial *t)
+static json_t *trial_object(const struct history *s, const struct trial *t)
 {
     return json_pack("{s:I, s:o}", "trial", (json_int_t)t->number, "params",
                      space_to_json(&s->study->space, t->config));
 }
 
 /* With a note if the model failed and chance chose: that is never silent. */
-static json_t *asked_object(const struct session *s, const struct trial *t)
+static json_t *asked_object(const struct history *s, const struct trial *t)
 {
     json_t *out = trial_object(s, t);
     json_object_set_new(out, "lease", json_integer(t->lease));
@@ -63,24 +63,24 @@ static json_t *asked_object(const struct session *s, const struct trial *t)
 static struct trial *find_open(struct adviser *a)
 {
     for (; a->next < a->reissue; a->next++) {
-        struct trial *t = a->session->trial[a->next];
+        struct trial *t = a->history->trial[a->next];
         if (trial_state_final(t->state)) continue;
         a->next++;
         if (t->state != TRIAL_QUEUED)
-            session_return(a->session, t, "lost", "the process that handed it out ended", 0, NULL);
+            history_return(a->history, t, "lost", "the process that handed it out ended", 0, NULL);
         return t;
     }
-    return session_next_queued(a->session);
+    return memory_next_queued(a->history);
 }
 
 static enum status suggest(struct adviser *a, struct trial **ret, struct error *err)
 {
-    struct session *s = a->session;
-    struct search_history h = session_view(s);
+    struct history *s = a->history;
+    struct search_history h = history_view(s);
     struct suggestion x;
     enum status st = search_suggest(a->search, &h, (long)s->n, &x, err);
     if (st) return st;
-    *ret = session_add(s, &(struct addition){.role = ROLE_SEARCH, .config = x.config, .source = x.source});
+    *ret = history_add(s, &(struct addition){.role = ROLE_SEARCH, .config = x.config, .source = x.source});
     memcpy(a->enough, x.enough, sizeof a->enough);
     return STATUS_OK;
 }
@@ -89,7 +89,7 @@ static enum status hand_out(struct adviser *a, int64_t ttl_ms, struct trial **re
 {
     struct trial *t = find_open(a);
     enum status st = t ? STATUS_OK : suggest(a, &t, err);
-    if (!st) st = session_lease(a->session, t, NULL, ttl_ms, err);
+    if (!st) st = history_lease(a->history, t, NULL, ttl_ms, err);
     if (!st) *ret = t;
     return st;
 }
@@ -101,12 +101,12 @@ static enum status ask(struct adviser *a, const json_t *request, json_t **ret, s
     if (!json_is_integer(count) || json_integer_value(count) < 1 || json_integer_value(count) > ASK_MAX)
         return error_set(err, STATUS_INVALID, "\"ask\" takes a whole number from 1 to %d", ASK_MAX);
     enum status s = json_only(request, err, "ask", "ttl", NULL);
-    if (!s) s = tell_read_ttl(a->session->study, request, &ttl_ms, err);
+    if (!s) s = tell_read_ttl(a->history->study, request, &ttl_ms, err);
     json_t *trials = json_array();
     for (json_int_t i = 0; !s && i < json_integer_value(count); i++) {
         struct trial *t;
         s = hand_out(a, ttl_ms, &t, err);
-        if (!s) json_array_append_new(trials, asked_object(a->session, t));
+        if (!s) json_array_append_new(trials, asked_object(a->history, t));
     }
     if (s && json_array_size(trials) > 0) s = STATUS_OK; /* fewer than asked for */
     if (s)
@@ -126,7 +126,7 @@ static enum status find_trial(const struct adviser *a, const json_t *request, co
     if (!json_is_integer(number)) return error_set(err, STATUS_INVALID, "\"%s\" takes a trial number", key);
     enum status s = tell_read_lease(request, &ret_claim->lease, err);
     if (s) return s;
-    *ret = session_trial(a->session, (long)json_integer_value(number));
+    *ret = memory_trial(a->history, (long)json_integer_value(number));
     if (*ret) return STATUS_OK;
     return error_set(err, STATUS_NOT_FOUND, "trial %lld was not asked for", (long long)json_integer_value(number));
 }
@@ -141,12 +141,12 @@ static enum status read_tale(const struct adviser *a, const json_t *request, str
     json_t *v;
     json_object_foreach(json_object_get(request, "metrics"), name, v)
     {
-        if (!json_is_null(v) || objective_find_metric(&a->session->study->objective, name) < 0) continue;
+        if (!json_is_null(v) || objective_find_metric(&a->history->study->objective, name) < 0) continue;
         snprintf(why, WHY_MAX, "the metric '%.60s' is NaN or infinite", name);
         *ret = (struct tale){TRIAL_FAILED, NULL, why};
         return STATUS_OK;
     }
-    return tell_read_tale(a->session->study, request, ret, err);
+    return tell_read_tale(a->history->study, request, ret, err);
 }
 
 static enum status tell(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
@@ -158,7 +158,7 @@ static enum status tell(struct adviser *a, const json_t *request, json_t **ret, 
     enum status s = json_only(request, err, "tell", "lease", "metrics", "failed", "infeasible", NULL);
     if (!s) s = find_trial(a, request, "tell", &t, &claim, err);
     if (!s) s = read_tale(a, request, &tale, why, err);
-    if (!s) s = tell_result(a->session, t, &claim, &tale, err);
+    if (!s) s = tell_result(a->history, t, &claim, &tale, err);
     if (!s) *ret = json_pack("{s:b}", "ok", 1);
     return s;
 }
@@ -170,8 +170,8 @@ static enum status renew(struct adviser *a, const json_t *request, json_t **ret,
     int64_t ttl_ms;
     enum status s = json_only(request, err, "renew", "lease", "ttl", NULL);
     if (!s) s = find_trial(a, request, "renew", &t, &claim, err);
-    if (!s) s = tell_read_ttl(a->session->study, request, &ttl_ms, err);
-    if (!s) s = tell_renew(a->session, t, &claim, ttl_ms, err);
+    if (!s) s = tell_read_ttl(a->history->study, request, &ttl_ms, err);
+    if (!s) s = tell_renew(a->history, t, &claim, ttl_ms, err);
     if (!s) *ret = json_pack("{s:b}", "ok", 1);
     return s;
 }
@@ -183,8 +183,8 @@ static enum status add(struct adviser *a, const json_t *request, json_t **ret, s
     struct tale tale;
     if (!json_is_object(params)) return error_set(err, STATUS_INVALID, "\"add\" takes an object of parameters");
     enum status s = json_only(request, err, "add", "metrics", "failed", "infeasible", NULL);
-    if (!s) s = tell_read_tale(a->session->study, request, &tale, err);
-    if (!s) s = tell_add(a->session, params, &tale, &t, err);
+    if (!s) s = tell_read_tale(a->history->study, request, &tale, err);
+    if (!s) s = tell_add(a->history, params, &tale, &t, err);
     if (!s) *ret = json_pack("{s:I}", "trial", (json_int_t)t->number);
     return s;
 }
@@ -194,14 +194,14 @@ static enum status add(struct adviser *a, const json_t *request, json_t **ret, s
 /* Is the trial to go on, and with which stopping rule? A condemned one is over with this answer. */
 static enum status oversee(struct adviser *a, struct trial *t, json_t **ret, struct error *err)
 {
-    struct question *q = overseer_ask(a->session, t);
-    struct order order = {0};
+    struct question *q = monitor_ask(a->history, t);
+    struct monitor_order order = {0};
     enum status s = STATUS_OK;
     if (q) {
-        overseer_think(a->forecaster, q);
-        overseer_decide(a->session, q, &order);
+        monitor_think(a->forecaster, q);
+        monitor_decide(a->history, q, &order);
     }
-    if (order.stop) s = overseer_prune(a->session, t, NULL, err);
+    if (order.stop) s = monitor_prune(a->history, t, NULL, err);
     if (s) return s;
     *ret = order.stop ? json_pack("{s:s}", "stop", order.why) : json_pack("{s:b}", "stop", 0);
     if (order.adapt)
@@ -219,41 +219,41 @@ static enum status report(struct adviser *a, const json_t *request, json_t **ret
     enum status s = json_only(request, err, "report", "lease", "step", "metrics", "policy", NULL);
     if (!s) s = find_trial(a, request, "report", &t, &claim, err);
     if (!s) s = tell_read_report(request, &r, err);
-    if (!s) s = tell_report(a->session, t, &claim, &r, err);
+    if (!s) s = tell_report(a->history, t, &claim, &r, err);
     return s ? s : oversee(a, t, ret, err);
 }
 
-static json_t *front(const struct adviser *a, const struct standings *all)
+static json_t *front(const struct adviser *a, const struct ranking *all)
 {
     json_t *out = json_array();
     for (size_t i = 0; i < all->n; i++) {
         if (!all->all[i].on_front) continue;
-        json_t *one = trial_object(a->session, all->all[i].trial);
-        json_object_set_new(one, "metrics", session_metrics(a->session, all->all[i].trial));
+        json_t *one = trial_object(a->history, all->all[i].trial);
+        json_object_set_new(one, "metrics", memory_metrics(a->history, all->all[i].trial));
         json_array_append_new(out, one);
     }
     return out;
 }
 
-static json_t *best_object(const struct session *s, const struct trial *t)
+static json_t *best_object(const struct history *s, const struct trial *t)
 {
     json_t *out = trial_object(s, t);
-    json_object_set_new(out, "metrics", session_metrics(s, t));
+    json_object_set_new(out, "metrics", memory_metrics(s, t));
     return out;
 }
 
 /* Without confirmations and without a front the incumbent is the winner, and known at any time. */
 static enum status best(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
 {
-    const struct session *s = a->session;
+    const struct history *s = a->history;
     if (json_only(request, err, "best", NULL)) return STATUS_INVALID;
     bool pareto = s->study->objective.form == OBJECTIVE_PARETO;
     struct arena arena = {0};
-    struct standings all = {0};
+    struct ranking all = {0};
     double utility;
-    const struct trial *t = standing_incumbent(s, &utility);
+    const struct trial *t = ranking_incumbent(s, &utility);
     if (pareto || s->tally.confirmed) {
-        all = standings_make(s, &s->study->objective, &arena);
+        all = ranking_make(s, &s->study->objective, &arena);
         t = all.winner ? all.winner->trial : NULL;
     }
     if (t) *ret = best_object(s, t);
@@ -266,14 +266,14 @@ static enum status best(struct adviser *a, const json_t *request, json_t **ret, 
 
 static enum status predict(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
 {
-    const struct study *study = a->session->study;
+    const struct study *study = a->history->study;
     struct prediction p[METRICS_MAX];
     double config[SPACE_PARAMS_MAX];
     const json_t *params = json_object_get(request, "predict");
     if (!json_is_object(params)) return error_set(err, STATUS_INVALID, "\"predict\" takes an object of parameters");
     enum status s = json_only(request, err, "predict", NULL);
     if (!s) s = space_from_json(&study->space, params, config, err);
-    struct search_history h = session_view(a->session);
+    struct search_history h = history_view(a->history);
     if (!s) s = search_predict(a->search, &h, config, 0.9, p, err);
     if (!s) {
         json_t *all = json_object();
@@ -305,7 +305,7 @@ json_t *adviser_answer(struct adviser *a, const char *line, size_t len)
     struct error err;
     json_t *request = NULL, *answer = NULL;
     enum status s = json_parse_python(line, len, &request, &err);
-    lease_expire(a->session);
+    lease_expire(a->history);
     if (!s) s = dispatch(a, request, &answer, &err);
     json_decref(request);
     return s ? json_pack("{s:s}", "error", err.text) : answer;

@@ -7,7 +7,7 @@
 struct adviser;
 
 /* Trials that an earlier process asked for and never told are handed out again first. */
-struct adviser *adviser_create(struct session *session);
+struct adviser *adviser_create(struct history *history);
 void adviser_free(struct adviser *a);
 
 /* One request, one answer; never NULL, the caller owns it. What goes wrong is {"error": "…"}. The answer must not go

@@ -2,10 +2,10 @@
 
 #include <stdlib.h>
 
-struct asking *askings_add(struct askings *q, size_t want, const char *token, int64_t ttl_ms, int64_t until_ms)
+struct ask *ask_queue_add(struct ask_queue *q, size_t want, const char *token, int64_t ttl_ms, int64_t until_ms)
 {
-    struct asking *a = must_alloc(1, sizeof *a);
-    *a = (struct asking){.want = want, .token = token, .ttl_ms = ttl_ms, .until_ms = until_ms};
+    struct ask *a = must_alloc(1, sizeof *a);
+    *a = (struct ask){.want = want, .token = token, .ttl_ms = ttl_ms, .until_ms = until_ms};
     a->trial = must_alloc(want, sizeof(struct trial *));
     if (q->last)
         q->last->next = a;
@@ -15,22 +15,22 @@ struct asking *askings_add(struct askings *q, size_t want, const char *token, in
     return a;
 }
 
-struct asking *askings_hungry(const struct askings *q)
+struct ask *ask_queue_waiting(const struct ask_queue *q)
 {
-    struct asking *a = q->first;
+    struct ask *a = q->first;
     while (a && a->promised == a->want) a = a->next;
     return a;
 }
 
-void asking_gets(struct asking *a, struct trial *t)
+void ask_gets(struct ask *a, struct trial *t)
 {
     a->trial[a->n++] = t;
 }
 
-static void take_out(struct askings *q, struct asking *a)
+static void take_out(struct ask_queue *q, struct ask *a)
 {
-    struct asking *before = NULL;
-    for (struct asking *x = q->first; x != a; x = x->next) before = x;
+    struct ask *before = NULL;
+    for (struct ask *x = q->first; x != a; x = x->next) before = x;
     if (before)
         before->next = a->next;
     else
@@ -38,14 +38,14 @@ static void take_out(struct askings *q, struct asking *a)
     if (q->last == a) q->last = before;
 }
 
-void asking_drop(struct askings *q, struct asking *a)
+void ask_drop(struct ask_queue *q, struct ask *a)
 {
     take_out(q, a);
     free(a->trial);
     free(a);
 }
 
-void asking_answer(struct askings *q, struct asking *a, const char *why)
+void ask_answer(struct ask_queue *q, struct ask *a, const char *why)
 {
     take_out(q, a);
     a->done(a->data, a->n, a->trial, why);

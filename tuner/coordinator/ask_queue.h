@@ -4,8 +4,8 @@
 
 #include "tuner/history/history.h"
 
-struct asking {
-    struct asking *next;
+struct ask {
+    struct ask *next;
     size_t want, promised, n; /* promised: leased, of which n durably */
     struct trial **trial;     /* n */
     const char *token;        /* id of the client's; lives as long as the client waits */
@@ -15,17 +15,17 @@ struct asking {
     void *data;
 };
 
-struct askings { /* zero: none */
-    struct asking *first, *last;
+struct ask_queue { /* zero: none */
+    struct ask *first, *last;
 };
 
-struct asking *askings_add(struct askings *q, size_t want, const char *token, int64_t ttl_ms, int64_t until_ms);
+struct ask *ask_queue_add(struct ask_queue *q, size_t want, const char *token, int64_t ttl_ms, int64_t until_ms);
 /* The first that wants more than it has been promised; NULL: none. */
-struct asking *askings_hungry(const struct askings *q);
-void asking_gets(struct asking *a, struct trial *t);
+struct ask *ask_queue_waiting(const struct ask_queue *q);
+void ask_gets(struct ask *a, struct trial *t);
 /* Takes it out, answers, and frees it. */
-void asking_answer(struct askings *q, struct asking *a, const char *why);
+void ask_answer(struct ask_queue *q, struct ask *a, const char *why);
 /* Takes it out and frees it without a word. */
-void asking_drop(struct askings *q, struct asking *a);
+void ask_drop(struct ask_queue *q, struct ask *a);
 
 #endif

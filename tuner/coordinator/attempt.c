@@ -15,40 +15,40 @@
 
 /* ---- ends ---- */
 
-static enum status complete(struct session *s, struct trial *t, const json_t *metrics, struct error *err)
+static enum status complete(struct history *s, struct trial *t, const json_t *metrics, struct error *err)
 {
-    enum status st = session_finish(s, t, TRIAL_COMPLETE, metrics, NULL, NULL, err);
-    return st == STATUS_INVALID ? session_finish(s, t, TRIAL_FAILED, NULL, err->text, NULL, err) : st;
+    enum status st = history_finish(s, t, TRIAL_COMPLETE, metrics, NULL, NULL, err);
+    return st == STATUS_INVALID ? history_finish(s, t, TRIAL_FAILED, NULL, err->text, NULL, err) : st;
 }
 
 /* Has it been stopped where its course ends? */
-static bool is_through(const struct session *s, const struct trial *t, const json_t *metrics)
+static bool is_through(const struct history *s, const struct trial *t, const json_t *metrics)
 {
     double value[METRICS_MAX];
-    if (t->course.until <= 0 || !metrics) return false;
-    fold_values(s, metrics, value);
-    return session_cost(s, value, t->step) >= t->course.until;
+    if (t->trajectory.until <= 0 || !metrics) return false;
+    apply_values(s, metrics, value);
+    return memory_cost(s, value, t->step) >= t->trajectory.until;
 }
 
-enum status attempt_conclude(struct session *s, struct trial *t, const struct job_outcome *outcome, bool out_of_memory,
+enum status attempt_conclude(struct history *s, struct trial *t, const struct job_outcome *outcome, bool out_of_memory,
                              struct error *err)
 {
     const char *how = job_end_name(outcome->end);
     switch (outcome->end) {
     case JOB_COMPLETE: return complete(s, t, outcome->metrics, err);
-    case JOB_INFEASIBLE: return session_finish(s, t, TRIAL_INFEASIBLE, NULL, outcome->reason, NULL, err);
+    case JOB_INFEASIBLE: return history_finish(s, t, TRIAL_INFEASIBLE, NULL, outcome->reason, NULL, err);
     case JOB_FAILED:
-    case JOB_TIMED_OUT: return session_finish(s, t, TRIAL_FAILED, NULL, outcome->reason, how, err);
+    case JOB_TIMED_OUT: return history_finish(s, t, TRIAL_FAILED, NULL, outcome->reason, how, err);
     case JOB_CRASHED:
         if (out_of_memory)
             return lease_crashed(s, t, "crashed the machine", "killed by the kernel: the machine was out of memory",
                                  err);
         return lease_crashed(s, t, how, outcome->reason, err);
     case JOB_STOPPED:
-        if (t->doom == DOOM_PRUNED) return overseer_prune(s, t, outcome->metrics, err);
+        if (t->stop_state == STOP_PRUNE) return monitor_prune(s, t, outcome->metrics, err);
         if (is_through(s, t, outcome->metrics)) return complete(s, t, outcome->metrics, err);
-        return session_return(s, t, how, outcome->reason, 0, err);
-    case JOB_NOT_STARTED: return session_return(s, t, how, outcome->reason, 0, err);
+        return history_return(s, t, how, outcome->reason, 0, err);
+    case JOB_NOT_STARTED: return history_return(s, t, how, outcome->reason, 0, err);
     }
     return STATUS_OK;
 }

@@ -7,7 +7,7 @@
 #include "workers/workers.h"
 
 /* `out_of_memory`: the kernel killed it for want of memory. */
-enum status attempt_conclude(struct session *s, struct trial *t, const struct job_outcome *outcome, bool out_of_memory,
+enum status attempt_conclude(struct history *s, struct trial *t, const struct job_outcome *outcome, bool out_of_memory,
                              struct error *err);
 
 #endif

@@ -39,16 +39,16 @@ static void on_done(uv_work_t *work, int cancelled)
     free(t);
 }
 
-void think(uv_loop_t *loop, struct session *session, struct search *search,
-           void (*done)(void *data, const struct thought *thought), void *data)
+void background_suggest(uv_loop_t *loop, struct history *history, struct search *search,
+                        void (*done)(void *data, const struct thought *thought), void *data)
 {
     struct thinking *t = must_alloc(1, sizeof *t);
     t->work.data = t;
-    t->study = session->study;
+    t->study = history->study;
     t->search = search;
-    t->history = session_history(session, &t->arena);
-    t->number = (long)session->n;
-    t->thought.known = session->seq;
+    t->history = history_snapshot(history, &t->arena);
+    t->number = (long)history->n;
+    t->thought.known = history->seq;
     t->thought.tokens = NAN;
     t->done = done;
     t->data = data;
@@ -68,7 +68,7 @@ struct judging {
 static void on_judge(uv_work_t *work)
 {
     struct judging *j = work->data;
-    overseer_think(j->forecaster, j->question);
+    monitor_think(j->forecaster, j->question);
 }
 
 static void on_judged(uv_work_t *work, int cancelled)
@@ -79,8 +79,8 @@ static void on_judged(uv_work_t *work, int cancelled)
     free(j);
 }
 
-void think_over(uv_loop_t *loop, struct forecaster *forecaster, struct question *question,
-                void (*done)(void *data, struct question *question), void *data)
+void background_judge(uv_loop_t *loop, struct forecaster *forecaster, struct question *question,
+                      void (*done)(void *data, struct question *question), void *data)
 {
     struct judging *j = must_alloc(1, sizeof *j);
     *j = (struct judging){.forecaster = forecaster, .question = question, .done = done, .data = data};

@@ -17,11 +17,11 @@ struct thought {
 };
 
 /* Calls `done` on the loop's thread; thought NULL: cancelled. One at a time: `search` is its until then. */
-void think(uv_loop_t *loop, struct session *session, struct search *search,
-           void (*done)(void *data, const struct thought *thought), void *data);
+void background_suggest(uv_loop_t *loop, struct history *history, struct search *search,
+                        void (*done)(void *data, const struct thought *thought), void *data);
 
-/* The same for the judgement of a running trial (overseer_think); `forecaster` is its until then. */
-void think_over(uv_loop_t *loop, struct forecaster *forecaster, struct question *question,
-                void (*done)(void *data, struct question *question), void *data);
+/* The same for the judgement of a running trial (monitor_think); `forecaster` is its until then. */
+void background_judge(uv_loop_t *loop, struct forecaster *forecaster, struct question *question,
+                      void (*done)(void *data, struct question *question), void *data);
 
 #endif

@@ -11,7 +11,7 @@
 
 enum { ROUNDS_MAX = 3 };
 
-size_t confirm_due(const struct session *s)
+size_t confirm_due(const struct history *s)
 {
     size_t all = study_confirm_count(s->study),
            winners = (size_t)s->study->confirm_top * (size_t)s->study->confirm_seeds;
@@ -23,19 +23,19 @@ static bool is_searched(const struct trial *t)
     return t->role == ROLE_SEARCH || t->role == ROLE_ENQUEUED || t->role == ROLE_MEMBER;
 }
 
-static size_t seeds_wanted(const struct session *s)
+static size_t seeds_wanted(const struct history *s)
 {
     return (size_t)s->study->confirm_seeds;
 }
 
 /* The same seeds for every configuration. */
-static uint64_t fresh_seed(const struct session *s, size_t k)
+static uint64_t fresh_seed(const struct history *s, size_t k)
 {
     struct rng rng = rng_derive(s->seed, "confirm", k);
     return rng_bits(&rng) >> 33;
 }
 
-static const struct trial *confirmation_of(const struct session *s, const struct trial *t, uint64_t seed)
+static const struct trial *confirmation_of(const struct history *s, const struct trial *t, uint64_t seed)
 {
     for (size_t i = (size_t)t->number + 1; i < s->n; i++)
         if (s->trial[i]->role == ROLE_CONFIRM && s->trial[i]->confirms == t->number && s->trial[i]->seed == seed)
@@ -44,7 +44,7 @@ static const struct trial *confirmation_of(const struct session *s, const struct
 }
 
 /* Has a round run since the last result of the search? A trial that was tried again may have a later one. */
-static bool in_confirmation(const struct session *s)
+static bool in_confirmation(const struct history *s)
 {
     long searched = -1, confirmed = -1;
     for (size_t i = 0; i < s->n; i++) {
@@ -64,22 +64,22 @@ struct shown {
     bool beats;               /* … and is better than the baseline */
 };
 
-static bool began_lately(const struct session *s, const struct trial *t, size_t since)
+static bool began_lately(const struct history *s, const struct trial *t, size_t since)
 {
     for (size_t i = since; i < s->n; i++)
         if (s->trial[i]->confirms == t->number) return true;
     return false;
 }
 
-static struct shown look(const struct session *s)
+static struct shown look(const struct history *s)
 {
     struct arena arena = {0};
-    struct standings all = standings_make(s, &s->study->objective, &arena);
+    struct ranking all = ranking_make(s, &s->study->objective, &arena);
     struct shown out = {0};
     size_t since = s->n;
     while (since > 0 && s->trial[since - 1]->role == ROLE_CONFIRM) since--;
     for (size_t i = 0; i < all.n; i++) {
-        const struct standing *x = &all.all[i];
+        const struct ranked *x = &all.all[i];
         if (!is_searched(x->trial) || !x->confirmed) continue;
         out.confirmed++;
         out.lately += began_lately(s, x->trial, since);
@@ -90,21 +90,21 @@ static struct shown look(const struct session *s)
     return out;
 }
 
-bool confirm_contradicts(const struct session *s)
+bool confirm_contradicts(const struct history *s)
 {
     struct shown shown = look(s);
     return shown.confirmed > 0 && !shown.beats;
 }
 
-static bool is_same(const struct session *s, const struct trial *a, const struct trial *b)
+static bool is_same(const struct history *s, const struct trial *a, const struct trial *b)
 {
     for (size_t k = 0; k < s->study->space.n; k++)
         if (a->config[k] != b->config[k] && !(isnan(a->config[k]) && isnan(b->config[k]))) return false;
-    return a->parent < 0 && b->parent < 0 && a->course.n == 0 && b->course.n == 0;
+    return a->parent < 0 && b->parent < 0 && a->trajectory.n == 0 && b->trajectory.n == 0;
 }
 
 /* Is another trial with its very configuration being confirmed? */
-static bool is_covered(const struct session *s, const struct trial *t)
+static bool is_covered(const struct history *s, const struct trial *t)
 {
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *c = s->trial[i];
@@ -114,23 +114,23 @@ static bool is_covered(const struct session *s, const struct trial *t)
     return false;
 }
 
-static bool is_confirmed(const struct session *s, const struct trial *t)
+static bool is_confirmed(const struct history *s, const struct trial *t)
 {
     return began_lately(s, t, (size_t)t->number + 1);
 }
 
 /* What single measurements say, where the model is silent. */
-static void measured(const struct session *s, const struct trial *t, struct search_rank *r)
+static void measured(const struct history *s, const struct trial *t, struct search_rank *r)
 {
     const struct objective *o = &s->study->objective;
-    const double *baseline = session_baseline(s);
+    const double *baseline = memory_baseline(s);
     bool judged = baseline || !objective_needs_baseline(o);
     r->utility = judged ? objective_utility(o, t->value, baseline) : 0;
     r->feasible = judged && objective_feasible(o, t->value, baseline) ? 1 : 0;
 }
 
 /* Pareto: of the feasible ones those that none of them dominates, by the score that names the knee. */
-static size_t keep_front(const struct session *s, struct search_rank *ranks, size_t n, struct arena *arena)
+static size_t keep_front(const struct history *s, struct search_rank *ranks, size_t n, struct arena *arena)
 {
     const double **value = arena_array(arena, n + 1, sizeof *value);
     double *score = arena_array(arena, n + 1, sizeof *score);
@@ -150,9 +150,9 @@ static size_t keep_front(const struct session *s, struct search_rank *ranks, siz
 }
 
 /* Complete searched trials, best first; in a further round only those that have not been confirmed. */
-static struct search_rank *rank(struct session *s, bool further, struct arena *arena, size_t *ret_n)
+static struct search_rank *rank(struct history *s, bool further, struct arena *arena, size_t *ret_n)
 {
-    struct search_history h = session_view(s);
+    struct search_history h = history_view(s);
     double *utility = arena_array(arena, h.n, sizeof *utility), *feasible = arena_array(arena, h.n, sizeof *feasible);
     struct search_rank *ranks = arena_array(arena, s->n, sizeof *ranks);
     struct search *search = search_create(s->study, s->seed, NULL, 0);
@@ -167,7 +167,7 @@ static struct search_rank *rank(struct session *s, bool further, struct arena *a
         struct search_rank *r = &ranks[n++];
         r->at = i;
         if (by_model)
-            r->utility = utility[t->history_at], r->feasible = feasible[t->history_at];
+            r->utility = utility[t->seen_at], r->feasible = feasible[t->seen_at];
         else
             measured(s, t, r);
     }
@@ -177,26 +177,26 @@ static struct search_rank *rank(struct session *s, bool further, struct arena *a
     return ranks;
 }
 
-static void add_one(struct session *s, const struct trial *t, uint64_t seed)
+static void add_one(struct history *s, const struct trial *t, uint64_t seed)
 {
     struct arena arena = {0};
     const double *config = t->config;
-    bool scheduled = t->parent >= 0 || t->course.n > 0 || t->course.until > 0;
-    struct course course = {0};
-    if (scheduled) course = population_lineage(s, t, &arena, &config); /* the whole of it, from the beginning */
-    session_add(s, &(struct addition){.role = ROLE_CONFIRM,
+    bool scheduled = t->parent >= 0 || t->trajectory.n > 0 || t->trajectory.until > 0;
+    struct trajectory trajectory = {0};
+    if (scheduled) trajectory = lineage_of(s, t, &arena, &config); /* the whole of it, from the beginning */
+    history_add(s, &(struct addition){.role = ROLE_CONFIRM,
                                       .config = config,
                                       .source = "confirm",
                                       .confirms = t->number,
                                       .seed = seed,
-                                      .course = scheduled ? &course : NULL});
+                                      .trajectory = scheduled ? &trajectory : NULL});
     arena_done(&arena);
 }
 
 /* ---- the seeds of a round ---- */
 
 /* In the arena: the trials whose confirmation has begun. */
-static size_t begun(const struct session *s, struct arena *arena, const struct trial ***ret)
+static size_t begun(const struct history *s, struct arena *arena, const struct trial ***ret)
 {
     size_t n = 0;
     bool *seen = arena_array(arena, s->n + 1, sizeof *seen);
@@ -215,20 +215,20 @@ struct firsts { /* confirmations on the first seed, of those that lack others */
     double chance; /* that those which are repeated are so by luck */
 };
 
-static void count_first(const struct session *s, const struct trial *t, struct firsts *f)
+static void count_first(const struct history *s, const struct trial *t, struct firsts *f)
 {
     const struct trial *first = confirmation_of(s, t, fresh_seed(s, 0));
     if (!first || (trial_state_final(first->state) && first->state != TRIAL_COMPLETE))
         f->other++;
     else if (!trial_state_final(first->state))
         f->open++;
-    else if (standing_is_repeated(t, first, s->study->objective.n_metrics))
-        f->repeated++, f->chance *= standing_coincidence(&s->study->objective, t);
+    else if (ranking_is_repeated(t, first, s->study->objective.n_metrics))
+        f->repeated++, f->chance *= ranking_coincidence(&s->study->objective, t);
     else
         f->other++;
 }
 
-static size_t add_missing(struct session *s, const struct trial *const *t, size_t n)
+static size_t add_missing(struct history *s, const struct trial *const *t, size_t n)
 {
     size_t added = 0;
     for (size_t k = 0; k < seeds_wanted(s); k++) /* one seed of all before the next */
@@ -240,7 +240,7 @@ static size_t add_missing(struct session *s, const struct trial *const *t, size_
     return added;
 }
 
-static bool lacks_seeds(const struct session *s, const struct trial *t)
+static bool lacks_seeds(const struct history *s, const struct trial *t)
 {
     for (size_t k = 0; k < seeds_wanted(s); k++)
         if (!confirmation_of(s, t, fresh_seed(s, k))) return true;
@@ -248,7 +248,7 @@ static bool lacks_seeds(const struct session *s, const struct trial *t)
 }
 
 /* What has begun gets its other seeds, unless the first has shown that they say nothing. */
-static enum confirm_step go_on(struct session *s)
+static enum confirm_step go_on(struct history *s)
 {
     struct arena arena = {0};
     const struct trial **t;
@@ -272,12 +272,12 @@ static enum confirm_step go_on(struct session *s)
 /* ---- rounds ---- */
 
 /* Nothing more to confirm: some configuration of the search holds on fresh seeds, or enough has been tried. */
-static bool settled(const struct session *s, const struct shown *shown)
+static bool settled(const struct history *s, const struct shown *shown)
 {
     return in_confirmation(s) && (shown->holds || shown->lately >= ROUNDS_MAX * (size_t)s->study->confirm_top);
 }
 
-static size_t begin_round(struct session *s, const struct shown *shown)
+static size_t begin_round(struct history *s, const struct shown *shown)
 {
     struct arena arena = {0};
     size_t n, added = 0, searched = s->n;
@@ -303,12 +303,12 @@ static size_t begin_round(struct session *s, const struct shown *shown)
     return added;
 }
 
-enum confirm_step confirm_step(struct session *s)
+enum confirm_step confirm_step(struct history *s)
 {
     if (study_confirm_count(s->study) == 0) return CONFIRM_OVER;
     enum confirm_step step = go_on(s);
     if (step == CONFIRM_SEEDS || step == CONFIRM_WAITS) return step;
-    if (session_count(s, TRIAL_QUEUED) + session_in_flight(s) > 0) return CONFIRM_WAITS;
+    if (memory_count(s, TRIAL_QUEUED) + memory_in_flight(s) > 0) return CONFIRM_WAITS;
     struct shown shown = look(s);
     if (settled(s, &shown) || begin_round(s, &shown) == 0) return step;
     return CONFIRM_ROUND;

@@ -5,7 +5,7 @@
 #include "tuner/history/history.h"
 
 /* How many the next confirmation runs: the baseline and the references need no second one. */
-size_t confirm_due(const struct session *s);
+size_t confirm_due(const struct history *s);
 
 enum confirm_step {
     CONFIRM_ROUND,   /* a round has been added */
@@ -19,10 +19,10 @@ enum confirm_step {
  * measurement flatters its winner), each on the same `confirm: seeds` fresh seeds, like the baseline and the
  * references. All have the first seed before any has the second: a program whose figures do not depend on the seed is
  * confirmed once. There is another round, up to three, if fresh seeds show every winner to break a constraint. */
-enum confirm_step confirm_step(struct session *s);
+enum confirm_step confirm_step(struct history *s);
 
 /* Something of the search has been confirmed, and nothing of it both satisfies the constraints and beats the baseline
  * on fresh seeds. */
-bool confirm_contradicts(const struct session *s);
+bool confirm_contradicts(const struct history *s);
 
 #endif

@@ -12,7 +12,7 @@
 static void stop_jobs(struct coordinator *c, const char *why)
 {
     for (size_t i = c->seating.n; i-- > 0;)
-        if (c->seating.slot[i]->state == SLOT_RUNS) slot_condemn(c->seating.slot[i], why);
+        if (c->seating.slot[i]->state == SLOT_RUNS) slot_stop(c->seating.slot[i], why);
 }
 
 /* Remembers the first error and kills what runs; the loop ends when the last job has. */
@@ -67,8 +67,8 @@ void coordinator_leave(struct coordinator *c)
     for (size_t i = c->seating.n; i-- > 0;) {
         struct slot *slot = c->seating.slot[i];
         bool here = slot->place == PLACE_HERE;
-        if (slot->state == SLOT_RUNS && here) slot_condemn(slot, "the coordinator ends");
-        if (slot->state == SLOT_RUNS && here) slot_condemn(slot, "the coordinator ends");
+        if (slot->state == SLOT_RUNS && here) slot_stop(slot, "the coordinator ends");
+        if (slot->state == SLOT_RUNS && here) slot_stop(slot, "the coordinator ends");
     }
     ending_let_go_elsewhere(c);
 }
@@ -84,19 +84,19 @@ void ending_fail_study(struct coordinator *c, const struct error *err)
 static void say_lacking(struct coordinator *c, const struct trial *t)
 {
     struct arena a = {0};
-    const char *text = remark_lacking(c->session, t, &c->lacking, &a);
+    const char *text = remark_lacking(c->history, t, &c->lacking, &a);
     if (text) machine_say(c, EVENT_NOTE, NULL, text);
     arena_done(&a);
 }
 
-void machine_ended(void *data, const struct trial *t, const char *crash)
+void ending_of_attempt(void *data, const struct trial *t, const char *crash)
 {
     struct coordinator *c = data;
     struct error err;
     if (trial_state_final(t->state)) {
         machine_say(c, EVENT_FINISHED, t, NULL);
         say_lacking(c, t);
-        if (failure_look(c->session, t, &c->failures, &err)) ending_fail_study(c, &err);
+        if (failure_look(c->history, t, &c->failures, &err)) ending_fail_study(c, &err);
     } else if (crash)
         machine_say(c, EVENT_RETRY, t, crash);
 }

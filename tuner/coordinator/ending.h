@@ -15,7 +15,7 @@ void coordinator_stop(struct coordinator *c);
 void coordinator_leave(struct coordinator *c);
 
 /* An attempt is over, and its slot free; `crash`: why, if it crashed. `data`: the coordinator. */
-void machine_ended(void *data, const struct trial *t, const char *crash);
+void ending_of_attempt(void *data, const struct trial *t, const char *crash);
 
 /* The first error: it is remembered, and what runs is killed. */
 void ending_give_up(struct coordinator *c, enum status status, const struct error *err);

@@ -20,7 +20,7 @@ static void hold_jobs(struct coordinator *c)
 {
     bool full = journal_full(c->journal);
     for (size_t i = 0; i < c->seating.n; i++)
-        if (c->seating.slot[i]->job) job_hold(c->seating.slot[i]->job, full);
+        if (c->seating.slot[i]->job) job_throttle(c->seating.slot[i]->job, full);
 }
 
 static void on_closed(uv_handle_t *handle);
@@ -28,13 +28,13 @@ static void on_closed(uv_handle_t *handle);
 static void on_turn(uv_prepare_t *turn)
 {
     struct coordinator *c = turn->data;
-    if (!c->thinking) journal_requests(c->journal, desk_obeys, c);
+    if (!c->thinking) journal_requests(c->journal, requests_obeys, c);
     if (!c->thinking) announcements_release(&c->later, 0, c->options.listen, c->options.data);
     int64_t before;
     do {
-        before = c->session->seq;
+        before = c->history->seq;
         step(c);
-    } while (c->session->seq != before && c->phase != PHASE_ENDED);
+    } while (c->history->seq != before && c->phase != PHASE_ENDED);
     journal_submit(c->journal);
     hold_jobs(c);
     if (c->phase != PHASE_ENDED) return;
@@ -45,21 +45,21 @@ static void on_turn(uv_prepare_t *turn)
 /* While trials run, at each tick; a budget of time is spent also when nothing happens. */
 static bool keeps_state(const struct coordinator *c, int64_t now)
 {
-    const struct session *s = c->session;
+    const struct history *s = c->history;
     bool timed = s->budget.wall_ms || s->budget.until_minutes >= 0;
-    return c->kept_seq != s->seq || session_in_flight(s) > 0 || (timed && now - c->kept_ms >= KEEP_MS);
+    return c->kept_seq != s->seq || memory_in_flight(s) > 0 || (timed && now - c->kept_ms >= KEEP_MS);
 }
 
 static void on_tick(uv_timer_t *timer)
 {
     struct coordinator *c = timer->data;
-    int64_t now = clock_mono_ms(c->session->clock);
+    int64_t now = clock_mono_ms(c->history->clock);
     machine_say_now(c, EVENT_TICK, NULL, NULL);
-    desk_answers(c, false);
+    requests_answers(c, false);
     if (!keeps_state(c, now)) return;
-    state_keep(c->session);
+    snapshot_keep(c->history);
     c->kept_ms = now;
-    c->kept_seq = c->session->seq;
+    c->kept_seq = c->history->seq;
 }
 
 static void on_wake(uv_async_t *wake)
@@ -94,23 +94,23 @@ static void on_slot_failed(void *data, enum status status, const struct error *e
     ending_give_up(data, status, err);
 }
 
-enum status coordinator_create(const struct coordinator_options *options, struct session *session, uv_loop_t *loop,
+enum status coordinator_create(const struct coordinator_options *options, struct history *history, uv_loop_t *loop,
                                struct coordinator **ret, struct error *err)
 {
-    enum status s = overseer_recover(session, err);
-    if (!s) s = lease_recover(session, options->fleet != NULL, err);
+    enum status s = monitor_recover(history, err);
+    if (!s) s = lease_recover(history, options->fleet != NULL, err);
     if (s) return s;
     struct coordinator *c = must_alloc(1, sizeof *c);
-    c->held = strcmp(session->phase, "paused") == 0 && options->fleet;
-    if (!c->held) session_set_phase(session, "open");
+    c->held = strcmp(history->phase, "paused") == 0 && options->fleet;
+    if (!c->held) history_set_phase(history, "open");
     c->options = *options;
-    c->session = session;
-    c->journal = session->journal;
+    c->history = history;
+    c->journal = history->journal;
     c->loop = loop;
-    c->workers = room_open(options, session->study, loop);
-    c->search = search_create(session->study, session->seed, session->prior, session->n_priors);
-    c->forecaster = forecaster_create(session->study, session->seed);
-    c->home = (struct slot_home){.session = session,
+    c->workers = placement_open(options, history->study, loop);
+    c->search = search_create(history->study, history->seed, history->prior, history->n_priors);
+    c->forecaster = forecaster_create(history->study, history->seed);
+    c->home = (struct slot_home){.history = history,
                                  .workers = c->workers,
                                  .files = options->files,
                                  .gpus = options->gpus,
@@ -119,12 +119,12 @@ enum status coordinator_create(const struct coordinator_options *options, struct
                                  .definition_data = options->data,
                                  .say = on_slot_says,
                                  .fail = on_slot_failed,
-                                 .ended = machine_ended,
+                                 .ended = ending_of_attempt,
                                  .data = c};
     for (size_t i = 0; i < options->slots; i++) seating_add(&c->seating, &c->home, PLACE_HERE);
-    const struct member_hooks hooks = {desk_hears, desk_loses, c};
-    if (options->fleet) c->member = fleet_join(options->fleet, session->study->name, &hooks);
-    if (options->fleet) desk_adopt(c);
+    const struct tenant_hooks hooks = {requests_hears, requests_loses, c};
+    if (options->fleet) c->tenant = fleet_join(options->fleet, history->study->name, &hooks);
+    if (options->fleet) requests_adopt(c);
     *ret = c;
     return STATUS_OK;
 }
@@ -132,7 +132,7 @@ enum status coordinator_create(const struct coordinator_options *options, struct
 void coordinator_free(struct coordinator *c)
 {
     if (!c) return;
-    if (c->member) fleet_leave(c->member);
+    if (c->tenant) fleet_leave(c->tenant);
     announcements_done(&c->said);
     announcements_done(&c->later);
     seating_done(&c->seating);
@@ -146,12 +146,12 @@ void coordinator_free(struct coordinator *c)
 static enum status close_journal(struct coordinator *c, struct error *err)
 {
     if (*c->failure)
-        session_fail(c->session, c->failure);
+        history_fail(c->history, c->failure);
     else if (!c->status && c->end != COORDINATOR_LEFT)
-        session_set_phase(c->session, c->end == COORDINATOR_DONE && !c->options.probe && !c->options.only_queued
+        history_set_phase(c->history, c->end == COORDINATOR_DONE && !c->options.probe && !c->options.only_queued
                                           ? "complete"
                                           : "stopped");
-    state_keep(c->session);
+    snapshot_keep(c->history);
     journal_submit(c->journal);
     enum status s = journal_stop(c->journal, err);
     machine_speak(c, s ? journal_durable(c->journal) : UINT64_MAX);
@@ -190,7 +190,7 @@ static void open_handles(struct coordinator *c)
 /* What a person should know before anything runs. */
 static void say_first(struct coordinator *c)
 {
-    const struct session *s = c->session;
+    const struct history *s = c->history;
     struct arena a = {0};
     bool searches = !c->options.probe && !c->options.only_queued;
     const char *spent = searches ? remark_spent(s, &a) : NULL;
@@ -207,15 +207,15 @@ enum status coordinator_start(struct coordinator *c, struct error *err)
 {
     struct error last;
     enum status s =
-        store_requests(c->session->store, c->session->study_id, 0, desk_obeys_late, c, err); /* before the writer */
+        store_requests(c->history->store, c->history->study_id, 0, requests_obeys_late, c, err); /* before the writer */
     if (s) return s;
     open_handles(c);
-    room_say_left(c);
+    placement_say_left(c);
     say_first(c);
     if (journal_start(c->journal, &(struct journal_hooks){on_durable, on_trouble, c}, &last))
         ending_give_up(c, STATUS_FAILED, &last);
-    for (size_t i = 0; i < c->session->n; i++)
-        if (failure_of_baseline(c->session, c->session->trial[i], &last)) ending_fail_study(c, &last);
+    for (size_t i = 0; i < c->history->n; i++)
+        if (failure_of_baseline(c->history, c->history->trial[i], &last)) ending_fail_study(c, &last);
     return STATUS_OK;
 }
 
@@ -224,7 +224,7 @@ enum status coordinator_start(struct coordinator *c, struct error *err)
 void coordinator_pause(struct coordinator *c, bool paused)
 {
     c->held = paused;
-    session_set_phase(c->session, paused ? "paused" : "open");
+    history_set_phase(c->history, paused ? "paused" : "open");
     uv_async_send(&c->wake);
 }
 
@@ -232,9 +232,9 @@ void coordinator_pause(struct coordinator *c, bool paused)
 
 size_t coordinator_wants(const struct coordinator *c)
 {
-    const struct session *s = c->session;
+    const struct history *s = c->history;
     if (!machine_runs_trials(c) || c->held) return 0;
-    size_t queued = session_count(s, TRIAL_QUEUED), left = SIZE_MAX;
+    size_t queued = memory_count(s, TRIAL_QUEUED), left = SIZE_MAX;
     if (s->budget.trials)
         left = (size_t)s->budget.trials -
                (s->tally.searched < (size_t)s->budget.trials ? s->tally.searched : (size_t)s->budget.trials);

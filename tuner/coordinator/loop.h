@@ -8,7 +8,7 @@
 
 struct coordinator;
 
-enum status coordinator_create(const struct coordinator_options *options, struct session *session, uv_loop_t *loop,
+enum status coordinator_create(const struct coordinator_options *options, struct history *history, uv_loop_t *loop,
                                struct coordinator **ret, struct error *err);
 
 void coordinator_free(struct coordinator *c);

@@ -17,15 +17,15 @@ enum phase { PHASE_SEARCH, PHASE_CONFIRM, PHASE_DRAIN, PHASE_KILL, PHASE_LEAVE, 
 
 struct coordinator {
     struct coordinator_options options;
-    struct session *session;
+    struct history *history;
     struct journal *journal;
     uv_loop_t *loop;
     struct workers *workers;
     enum phase phase;
     struct slot_home home;
     struct seating seating;
-    struct member *member; /* of the fleet; NULL: there is none */
-    struct askings askings;
+    struct tenant *tenant; /* of the fleet; NULL: there is none */
+    struct ask_queue asks;
     struct search *search;
     struct forecaster *forecaster;
     size_t judge_next;     /* slot */

@@ -37,19 +37,19 @@ static struct learning_curve *copy_curve(const struct learning_curve *c, struct 
 }
 
 /* Pareto: the metrics of all feasible complete trials; what none of them dominates would be on the front. */
-static void take_front(const struct session *s, struct question *q)
+static void take_front(const struct history *s, struct question *q)
 {
     const struct objective *o = &s->study->objective;
-    double *front = arena_array(&q->arena, s->n_history * o->n_metrics + 1, sizeof *front);
-    for (size_t i = 0; i < s->n_history; i++) {
-        const struct trial *t = s->history_trial[i];
-        if (t->state != TRIAL_COMPLETE || !objective_feasible(o, t->value, session_baseline(s))) continue;
+    double *front = arena_array(&q->arena, s->n_seen * o->n_metrics + 1, sizeof *front);
+    for (size_t i = 0; i < s->n_seen; i++) {
+        const struct trial *t = s->seen_trial[i];
+        if (t->state != TRIAL_COMPLETE || !objective_feasible(o, t->value, memory_baseline(s))) continue;
         memcpy(front + q->evidence.n_front++ * o->n_metrics, t->value, o->n_metrics * sizeof *front);
     }
     q->evidence.front = front;
 }
 
-static void take_evidence(const struct session *s, struct question *q)
+static void take_evidence(const struct history *s, struct question *q)
 {
     struct evidence *e = &q->evidence;
     struct evidence_trial *list = arena_array(&q->arena, s->n_observed + 1, sizeof *list);
@@ -65,17 +65,17 @@ static void take_evidence(const struct session *s, struct question *q)
     e->best_utility = s->best ? s->best_utility : -HUGE_VAL;
     e->target =
         s->best && s->study->confirm_top > 1 && s->second_utility > -HUGE_VAL ? s->second_utility : e->best_utility;
-    if (session_baseline(s))
+    if (memory_baseline(s))
         e->baseline = memcpy(arena_alloc(&q->arena, sizeof s->baseline), s->baseline, sizeof s->baseline);
     if (s->study->objective.form == OBJECTIVE_PARETO) take_front(s, q);
 }
 
-struct question *overseer_ask(struct session *s, struct trial *t)
+struct question *monitor_ask(struct history *s, struct trial *t)
 {
-    struct observed *o = t->observed;
+    struct curve *o = t->observed;
     if (!o || t->role != ROLE_SEARCH || t->state != TRIAL_RUNNING || o->curve.reports <= o->judged) return NULL;
-    bool judge = s->study->stopping.pruner != PRUNER_NONE && t->doom == DOOM_NONE;
-    const struct early_stopping *rule = observed_rule(t);
+    bool judge = s->study->stopping.pruner != PRUNER_NONE && t->stop_state == STOP_NONE;
+    const struct early_stopping *rule = curve_rule(t);
     bool adapt = s->study->stopping.adaptive && rule;
     long before = o->judged;
     o->judged = o->curve.reports;
@@ -101,7 +101,7 @@ const struct trial *question_trial(const struct question *q)
     return q->trial;
 }
 
-void overseer_forget(struct question *q)
+void monitor_forget(struct question *q)
 {
     arena_done(&q->arena);
     free(q);
@@ -110,7 +110,7 @@ void overseer_forget(struct question *q)
 /* ---- thinking ---- */
 
 /* A forecast is made once, and only if somebody asks for it: ranks need none until they condemn. */
-void overseer_think(struct forecaster *f, struct question *q)
+void monitor_think(struct forecaster *f, struct question *q)
 {
     struct forecast *x = NULL;
     bool foreseen = q->adapt || (q->judge && q->study->stopping.pruner == PRUNER_AUTO);
@@ -161,37 +161,37 @@ static json_t *details(const struct question *q)
 }
 
 /* A random share of the condemned runs on, to see what becomes of it. */
-static bool is_audited(const struct session *s, const struct trial *t)
+static bool is_audited(const struct history *s, const struct trial *t)
 {
     struct rng rng = rng_derive(s->seed, "audit", (uint64_t)t->number);
     return rng_unit(&rng) < s->study->stopping.audit;
 }
 
-void overseer_decide(struct session *s, struct question *q, struct order *ret)
+void monitor_decide(struct history *s, struct question *q, struct monitor_order *ret)
 {
     struct trial *t = q->trial;
-    *ret = (struct order){0};
+    *ret = (struct monitor_order){0};
     bool runs = t->state == TRIAL_RUNNING && t->lease == q->lease;
-    if (runs && q->verdict.stop && t->doom == DOOM_NONE) {
+    if (runs && q->verdict.stop && t->stop_state == STOP_NONE) {
         bool audit = is_audited(s, t);
         json_t *more = details(q);
-        session_doom(s, t, q->verdict.why, more, audit);
+        history_decide_prune(s, t, q->verdict.why, more, audit);
         json_decref(more);
         ret->stop = !audit;
         snprintf(ret->why, sizeof ret->why, "%s", q->verdict.why);
     }
     if (runs && !ret->stop && q->advice.change && t->observed) {
-        session_adjust(s, t, q->advice.patience, q->advice.threshold, q->advice.why);
+        history_adjust(s, t, q->advice.patience, q->advice.threshold, q->advice.why);
         ret->patience = q->advice.patience;
         ret->threshold = q->advice.threshold;
         ret->adapt = true;
     }
-    overseer_forget(q);
+    monitor_forget(q);
 }
 
 /* ---- the end of condemned trials ---- */
 
-static json_t *last_metrics(const struct session *s, const struct trial *t)
+static json_t *last_metrics(const struct history *s, const struct trial *t)
 {
     json_t *out = json_object();
     for (size_t i = 0; i < s->study->objective.n_metrics; i++)
@@ -199,19 +199,19 @@ static json_t *last_metrics(const struct session *s, const struct trial *t)
     return out;
 }
 
-enum status overseer_prune(struct session *s, struct trial *t, const json_t *metrics, struct error *err)
+enum status monitor_prune(struct history *s, struct trial *t, const json_t *metrics, struct error *err)
 {
     json_t *last = metrics ? NULL : last_metrics(s, t);
-    enum status st = session_finish(s, t, TRIAL_PRUNED, metrics ? metrics : last, t->doom_reason, "pruned", err);
+    enum status st = history_finish(s, t, TRIAL_PRUNED, metrics ? metrics : last, t->stop_reason, "pruned", err);
     json_decref(last);
     return st;
 }
 
-enum status overseer_recover(struct session *s, struct error *err)
+enum status monitor_recover(struct history *s, struct error *err)
 {
     enum status st = STATUS_OK;
     for (size_t i = s->n_open; !st && i-- > 0;)
-        if (s->open[i]->state == TRIAL_RUNNING && s->open[i]->doom == DOOM_PRUNED)
-            st = overseer_prune(s, s->open[i], NULL, err);
+        if (s->open[i]->state == TRIAL_RUNNING && s->open[i]->stop_state == STOP_PRUNE)
+            st = monitor_prune(s, s->open[i], NULL, err);
     return st;
 }

@@ -2,9 +2,9 @@
  *
  * Three steps, so that the middle one can be done on any thread:
  *
- *     struct question *q = overseer_ask(session, trial);       a snapshot; NULL: nothing to judge
- *     overseer_think(forecaster, q);                            seconds of nothing else: no session, no store
- *     overseer_decide(session, q, &order);                      events in the log; what is to be sent
+ *     struct question *q = monitor_ask(session, trial);       a snapshot; NULL: nothing to judge
+ *     monitor_think(forecaster, q);                            seconds of nothing else: no session, no store
+ *     monitor_decide(session, q, &order);                      events in the log; what is to be sent
  */
 #ifndef TUNER_COORDINATOR_MONITOR_H
 #define TUNER_COORDINATOR_MONITOR_H
@@ -16,12 +16,12 @@ struct question;
 
 /* Only running trials of the search itself are judged (never baseline, references, confirmations and what was
  * enqueued by hand), and only once for each report. */
-struct question *overseer_ask(struct session *s, struct trial *t);
-void overseer_think(struct forecaster *f, struct question *q);
+struct question *monitor_ask(struct history *s, struct trial *t);
+void monitor_think(struct forecaster *f, struct question *q);
 const struct trial *question_trial(const struct question *q);
 
 /* What follows for the trial. */
-struct order {
+struct monitor_order {
     bool stop; /* the trial is condemned: `why` */
     char why[360];
     bool adapt; /* its patience and threshold are these now */
@@ -29,13 +29,13 @@ struct order {
 };
 
 /* Also frees the question. If the trial has ended in the meantime, nothing follows. */
-void overseer_decide(struct session *s, struct question *q, struct order *ret);
-void overseer_forget(struct question *q);
+void monitor_decide(struct history *s, struct question *q, struct monitor_order *ret);
+void monitor_forget(struct question *q);
 
 /* A condemned trial has ended: pruned, with what it reported last and what was expected of it. */
-enum status overseer_prune(struct session *s, struct trial *t, const json_t *metrics, struct error *err);
+enum status monitor_prune(struct history *s, struct trial *t, const json_t *metrics, struct error *err);
 
 /* Pruned trials whose end a crash has swallowed are ended now, before the lost ones are queued again. */
-enum status overseer_recover(struct session *s, struct error *err);
+enum status monitor_recover(struct history *s, struct error *err);
 
 #endif

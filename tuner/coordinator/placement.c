@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-struct workers *room_open(const struct coordinator_options *options, const struct study *study, uv_loop_t *loop)
+struct workers *placement_open(const struct coordinator_options *options, const struct study *study, uv_loop_t *loop)
 {
     struct arena a = {0};
     if (options->workers) return options->workers;
@@ -16,7 +16,7 @@ struct workers *room_open(const struct coordinator_options *options, const struc
     return w;
 }
 
-void room_say_left(struct coordinator *c)
+void placement_say_left(struct coordinator *c)
 {
     char text[200];
     size_t n = c->options.slots, left = c->options.workers ? 0 : n - workers_free_slots(c->workers);
@@ -34,28 +34,28 @@ static bool has_room_here(const struct coordinator *c)
 static bool has_room_there(struct coordinator *c)
 {
     bool shippable = !c->options.definition || *c->options.definition(c->options.data);
-    return c->member && c->session->study->n_args > 0 && shippable && fleet_has_room(c->member);
+    return c->tenant && c->history->study->n_args > 0 && shippable && fleet_has_room(c->tenant);
 }
 
 /* Clients have asked, so they come first; then this machine, then agents. */
-bool room_is_there(struct coordinator *c)
+bool placement_is_possible(struct coordinator *c)
 {
-    return askings_hungry(&c->askings) || has_room_here(c) || has_room_there(c);
+    return ask_queue_waiting(&c->asks) || has_room_here(c) || has_room_there(c);
 }
 
-struct slot *room_take(struct coordinator *c)
+struct slot *placement_take(struct coordinator *c)
 {
-    struct asking *a = askings_hungry(&c->askings);
+    struct ask *a = ask_queue_waiting(&c->asks);
     if (a) {
         struct slot *slot = seating_add(&c->seating, &c->home, PLACE_CLIENT);
         a->promised++;
-        slot->asking = a;
+        slot->ask = a;
         return slot;
     }
     if (has_room_here(c)) return seating_free_here(&c->seating);
     if (!has_room_there(c)) return NULL;
     struct slot *slot = seating_add(&c->seating, &c->home, PLACE_AGENT);
-    slot->seat = fleet_take(c->member, slot);
+    slot->seat = fleet_take(c->tenant, slot);
     return slot->seat ? slot : NULL;
 }
 

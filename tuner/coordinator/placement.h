@@ -10,13 +10,13 @@ struct coordinator;
 struct slot;
 
 /* Could a trial start now, if there were one? Clients that ask come first; then this machine, then agents. */
-bool room_is_there(struct coordinator *c);
+bool placement_is_possible(struct coordinator *c);
 /* The slots of this machine: those of `options`, or its own. */
-struct workers *room_open(const struct coordinator_options *options, const struct study *study, uv_loop_t *loop);
+struct workers *placement_open(const struct coordinator_options *options, const struct study *study, uv_loop_t *loop);
 /* Says if something of an earlier run is still in its own. */
-void room_say_left(struct coordinator *c);
+void placement_say_left(struct coordinator *c);
 /* A free slot for it. NULL: nobody has room. */
-struct slot *room_take(struct coordinator *c);
+struct slot *placement_take(struct coordinator *c);
 
 /* How many trials run or are about to on this machine, and in all. */
 size_t coordinator_busy_here(const struct coordinator *c);

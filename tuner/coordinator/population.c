@@ -15,14 +15,14 @@
 enum { PATIENCE = 2, QUARTER = 4 };
 
 /* Can members be compared yet? */
-static bool is_judged(const struct session *s)
+static bool is_judged(const struct history *s)
 {
-    return session_baseline(s) || !objective_needs_baseline(&s->study->objective);
+    return memory_baseline(s) || !objective_needs_baseline(&s->study->objective);
 }
 
-static double score(const struct session *s, const double *metrics)
+static double score(const struct history *s, const double *metrics)
 {
-    double u = objective_utility(&s->study->objective, metrics, session_baseline(s));
+    double u = objective_utility(&s->study->objective, metrics, memory_baseline(s));
     return isfinite(u) ? u : -1e9;
 }
 
@@ -40,21 +40,21 @@ static int better_first(const void *a, const void *b)
 }
 
 /* Can training go on from where it ended? Not if it ended by itself. */
-static bool goes_on(const struct session *s, const struct trial *t)
+static bool goes_on(const struct history *s, const struct trial *t)
 {
-    return t->checkpoint.path && session_cost(s, t->value, t->step) >= t->course.until;
+    return t->checkpoint.path && memory_cost(s, t->value, t->step) >= t->trajectory.until;
 }
 
 /* ---- what has been learnt ---- */
 
-static struct interval *intervals(const struct session *s, struct arena *arena, size_t *ret_n)
+static struct interval *intervals(const struct history *s, struct arena *arena, size_t *ret_n)
 {
     struct interval *x = arena_array(arena, s->n + 1, sizeof *x);
     *ret_n = 0;
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *t = s->trial[i];
         if (t->role != ROLE_MEMBER || t->state != TRIAL_COMPLETE || t->outside) continue;
-        const struct trial *parent = session_trial(s, t->parent);
+        const struct trial *parent = memory_trial(s, t->parent);
         x[(*ret_n)++] = (struct interval){.config = t->config,
                                           .round = t->round,
                                           .before = parent ? score(s, parent->value) : NAN,
@@ -65,30 +65,32 @@ static struct interval *intervals(const struct session *s, struct arena *arena, 
 
 /* ---- adding members ---- */
 
-static enum status begin(struct session *s, struct error *err)
+static enum status begin(struct history *s, struct error *err)
 {
     const struct schedule *how = &s->study->schedule;
     double config[SPACE_PARAMS_MAX];
-    struct course course = {.until = how->clone ? how->interval : 0};
+    struct trajectory trajectory = {.until = how->clone ? how->interval : 0};
     enum status st = STATUS_OK;
     for (long i = 0; !st && i < how->population; i++) {
         st = schedule_begin(s->study, s->seed, (size_t)i, config, err);
         if (!st)
-            session_add(s,
-                        &(struct addition){
-                            .role = ROLE_MEMBER, .config = config, .source = "pb2: first member", .course = &course});
+            history_add(s, &(struct addition){.role = ROLE_MEMBER,
+                                              .config = config,
+                                              .source = "pb2: first member",
+                                              .trajectory = &trajectory});
     }
     return st;
 }
 
-static void go_on(struct session *s, const struct trial *parent, const double *config, const char *source)
+static void go_on(struct history *s, const struct trial *parent, const double *config, const char *source)
 {
-    struct course course = {.until = (double)(parent->round + 2) * s->study->schedule.interval};
-    session_add(s, &(struct addition){
-                       .role = ROLE_MEMBER, .config = config, .source = source, .course = &course, .parent = parent});
+    struct trajectory trajectory = {.until = (double)(parent->round + 2) * s->study->schedule.interval};
+    history_add(
+        s, &(struct addition){
+               .role = ROLE_MEMBER, .config = config, .source = source, .trajectory = &trajectory, .parent = parent});
 }
 
-static void add_clone(struct session *s, const struct bandit *b, const struct rank *alive, size_t n)
+static void add_clone(struct history *s, const struct bandit *b, const struct rank *alive, size_t n)
 {
     struct rng rng = rng_derive(s->seed, "pb2", s->n);
     const struct trial *parent = alive[rng_below(&rng, (n + QUARTER - 1) / QUARTER)].trial;
@@ -101,7 +103,7 @@ static void add_clone(struct session *s, const struct bandit *b, const struct ra
 }
 
 /* The next round: all but the worst quarter of those that can go on do; the other places are clones. */
-static enum status next_round(struct session *s, const struct rank *alive, size_t n, struct error *err)
+static enum status next_round(struct history *s, const struct rank *alive, size_t n, struct error *err)
 {
     struct arena arena = {0};
     struct bandit *b = NULL;
@@ -126,7 +128,7 @@ struct survey {
     double best, best_before; /* feasible scores: up to the last round, and up to PATIENCE rounds earlier */
 };
 
-static struct survey look(const struct session *s, struct arena *arena)
+static struct survey look(const struct history *s, struct arena *arena)
 {
     struct survey v = {.round = -1, .best = -HUGE_VAL, .best_before = -HUGE_VAL};
     v.alive = arena_array(arena, s->n + 1, sizeof *v.alive);
@@ -140,7 +142,7 @@ static struct survey look(const struct session *s, struct arena *arena)
         struct trial *t = s->trial[i];
         if (t->role != ROLE_MEMBER || t->state != TRIAL_COMPLETE) continue;
         double u = score(s, t->value);
-        bool feasible = objective_feasible(&s->study->objective, t->value, session_baseline(s));
+        bool feasible = objective_feasible(&s->study->objective, t->value, memory_baseline(s));
         if (feasible) v.best = fmax(v.best, u);
         if (feasible && t->round <= v.round - PATIENCE) v.best_before = fmax(v.best_before, u);
         v.n_last += t->round == v.round;
@@ -150,7 +152,7 @@ static struct survey look(const struct session *s, struct arena *arena)
     return v;
 }
 
-static bool is_over(const struct session *s, const struct survey *v, char *why, size_t size)
+static bool is_over(const struct history *s, const struct survey *v, char *why, size_t size)
 {
     const struct schedule *how = &s->study->schedule;
     if (how->rounds && v->round + 1 >= how->rounds)
@@ -164,7 +166,7 @@ static bool is_over(const struct session *s, const struct survey *v, char *why, 
     return true;
 }
 
-static enum status check_checkpoints(const struct session *s, const struct survey *v, struct error *err)
+static enum status check_checkpoints(const struct history *s, const struct survey *v, struct error *err)
 {
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *t = s->trial[i];
@@ -177,14 +179,14 @@ static enum status check_checkpoints(const struct session *s, const struct surve
         "program report {\"checkpoint\": …} (workers/README.md), or set 'clone: false'");
 }
 
-static bool has_open_member(const struct session *s)
+static bool has_open_member(const struct history *s)
 {
     for (size_t i = 0; i < s->n_open; i++)
         if (s->open[i]->role == ROLE_MEMBER) return true;
     return false;
 }
 
-enum status population_step(struct session *s, bool fits, enum population_state *ret, char *why, size_t size,
+enum status population_step(struct history *s, bool fits, enum population_state *ret, char *why, size_t size,
                             struct error *err)
 {
     struct arena arena = {0};
@@ -213,7 +215,7 @@ enum status population_step(struct session *s, bool fits, enum population_state 
 /* ---- without clones ---- */
 
 /* Utility at the last report up to a cost; NaN: it has not come so far, or the metrics are not there. */
-static double score_at(const struct session *s, const struct trial *t, double cost)
+static double score_at(const struct history *s, const struct trial *t, double cost)
 {
     const struct objective *o = &s->study->objective;
     if (!t->observed || t->observed->curve.n == 0 || learning_curve_cost(&t->observed->curve) < cost) return NAN;
@@ -225,32 +227,32 @@ static double score_at(const struct session *s, const struct trial *t, double co
     return score(s, c->value + i * o->n_metrics);
 }
 
-static struct interval *curve_intervals(const struct session *s, struct arena *arena, size_t *ret_n)
+static struct interval *curve_intervals(const struct history *s, struct arena *arena, size_t *ret_n)
 {
     double length = s->study->schedule.interval;
     struct interval *x = NULL;
-    size_t room = 0;
+    size_t capacity = 0;
     *ret_n = 0;
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *t = s->trial[i];
         if (t->role != ROLE_MEMBER || !t->observed || t->outside) continue;
         double before = NAN, after;
         for (long k = 0; !isnan(after = score_at(s, t, (double)(k + 1) * length)); k++, before = after) {
-            if (*ret_n == room) {
-                struct interval *more = arena_array(arena, 2 * room + 64, sizeof *more);
-                if (room) memcpy(more, x, room * sizeof *x);
+            if (*ret_n == capacity) {
+                struct interval *more = arena_array(arena, 2 * capacity + 64, sizeof *more);
+                if (capacity) memcpy(more, x, capacity * sizeof *x);
                 x = more;
-                room = 2 * room + 64;
+                capacity = 2 * capacity + 64;
             }
-            x[(*ret_n)++] =
-                (struct interval){course_settings(&t->course, t->config, ((double)k + 0.5) * length), k, before, after};
+            x[(*ret_n)++] = (struct interval){
+                trajectory_settings(&t->trajectory, t->config, ((double)k + 0.5) * length), k, before, after};
         }
     }
     return x;
 }
 
 /* Among those that have come as far, is it in the worst quarter? */
-static bool is_weak(const struct session *s, const struct trial *t, double cost)
+static bool is_weak(const struct history *s, const struct trial *t, double cost)
 {
     double own = score_at(s, t, cost);
     size_t n = 0, better = 0;
@@ -263,16 +265,17 @@ static bool is_weak(const struct session *s, const struct trial *t, double cost)
 }
 
 /* The end of an interval that its last report has passed; 0: none, or it has got new settings since. */
-static double interval_passed(const struct session *s, const struct trial *t)
+static double interval_passed(const struct history *s, const struct trial *t)
 {
     const struct learning_curve *c = t->observed ? &t->observed->curve : NULL;
     if (!c || c->n == 0) return 0;
     double length = s->study->schedule.interval, end = floor(learning_curve_cost(c) / length) * length;
-    bool before = c->n > 1 && c->at[c->n - 2] >= end, told = t->course.n && t->course.step[t->course.n - 1].from >= end;
+    bool before = c->n > 1 && c->at[c->n - 2] >= end,
+         told = t->trajectory.n && t->trajectory.step[t->trajectory.n - 1].from >= end;
     return before || told ? 0 : end;
 }
 
-bool population_steer(struct session *s, struct trial *t)
+bool population_steer(struct history *s, struct trial *t)
 {
     const struct schedule *how = &s->study->schedule;
     if (how->n == 0 || how->clone || t->role != ROLE_MEMBER || !is_judged(s)) return false;
@@ -287,10 +290,10 @@ bool population_steer(struct session *s, struct trial *t)
     struct interval *x = curve_intervals(s, &arena, &n);
     bool told = bandit_create(s->study, x, n, round, s->seed, &b, NULL) == STATUS_OK;
     double now = learning_curve_cost(&t->observed->curve);
-    memcpy(config, course_settings(&t->course, t->config, now), s->study->space.n * sizeof *config);
+    memcpy(config, trajectory_settings(&t->trajectory, t->config, now), s->study->space.n * sizeof *config);
     if (told) {
         bandit_propose(b, score_at(s, t, end), rng_bits(&rng), config, why, sizeof why);
-        session_set(s, t, now, config, why);
+        history_set(s, t, now, config, why);
     }
     bandit_free(b);
     arena_done(&arena);

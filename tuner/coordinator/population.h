@@ -18,11 +18,11 @@ enum population_state {
 };
 
 /* `fits`: the budget has room for another round. */
-enum status population_step(struct session *s, bool fits, enum population_state *ret, char *why, size_t size,
+enum status population_step(struct history *s, bool fits, enum population_state *ret, char *why, size_t size,
                             struct error *err);
 
 /* Without clones: a member has reported. If an interval has ended and it is among the worst quarter, it gets new
  * settings: an event, and true; they are the last step of its course. */
-bool population_steer(struct session *s, struct trial *t);
+bool population_steer(struct history *s, struct trial *t);
 
 #endif

@@ -17,10 +17,10 @@
 enum status coordinator_enqueue(struct coordinator *c, const json_t *params, struct trial **ret, struct error *err)
 {
     double config[SPACE_PARAMS_MAX];
-    enum status s = space_from_json(&c->session->study->space, params, config, err);
+    enum status s = space_from_json(&c->history->study->space, params, config, err);
     if (!s)
         *ret =
-            session_add(c->session, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = "enqueued"});
+            history_add(c->history, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = "enqueued"});
     return s;
 }
 
@@ -33,14 +33,14 @@ enum status coordinator_cancel(struct coordinator *c, struct trial *t, const cha
         slot_cancel(slot, why);
         return STATUS_OK;
     }
-    enum status s = session_finish(c->session, t, TRIAL_CANCELLED, NULL, why, NULL, err);
-    if (!s && slot && !slot->asking) slot_clear(slot);
+    enum status s = history_finish(c->history, t, TRIAL_CANCELLED, NULL, why, NULL, err);
+    if (!s && slot && !slot->ask) slot_clear(slot);
     return s;
 }
 
 enum status coordinator_retry(struct coordinator *c, struct trial *t, struct error *err)
 {
-    enum status s = retry_trial(c->session, t, err);
+    enum status s = retry_trial(c->history, t, err);
     if (!s) machine_say(c, EVENT_RETRY, t, "asked for");
     return s;
 }
@@ -65,13 +65,13 @@ static void retry(struct coordinator *c, const char *payload)
     const json_t *list = json_object_get(body, "trials");
     for (size_t i = 0; !s && i < json_array_size(list); i++) {
         const long number = (long)json_integer_value(json_array_get(list, i));
-        struct trial *t = session_trial(c->session, number);
+        struct trial *t = memory_trial(c->history, number);
         if (t && coordinator_retry(c, t, &bad)) machine_say(c, EVENT_NOTE, NULL, bad.text);
     }
     json_decref(body);
 }
 
-void desk_obeys(void *data, int64_t id, const char *verb, const char *payload)
+void requests_obeys(void *data, int64_t id, const char *verb, const char *payload)
 {
     struct coordinator *c = data;
     if (strcmp(verb, "enqueue") == 0) enqueue(c, payload);
@@ -80,10 +80,10 @@ void desk_obeys(void *data, int64_t id, const char *verb, const char *payload)
     journal_request_done(c->journal, id); /* in one transaction with what it led to */
 }
 
-void desk_obeys_late(void *data, int64_t id, const char *verb, const char *payload)
+void requests_obeys_late(void *data, int64_t id, const char *verb, const char *payload)
 {
     if (strcmp(verb, "stop") != 0)
-        desk_obeys(data, id, verb, payload);
+        requests_obeys(data, id, verb, payload);
     else
         journal_request_done(((struct coordinator *)data)->journal, id);
 }
@@ -108,58 +108,57 @@ void coordinator_forget(struct coordinator *c, const void *data)
     announcements_forget(&c->later, data);
 }
 
-struct asking *coordinator_ask(struct coordinator *c, size_t want, const char *token, int64_t ttl_ms,
-                               void (*done)(void *data, size_t n, struct trial *const *trial, const char *why),
-                               void *data)
+struct ask *coordinator_ask(struct coordinator *c, size_t want, const char *token, int64_t ttl_ms,
+                            void (*done)(void *data, size_t n, struct trial *const *trial, const char *why), void *data)
 {
-    struct asking *a = askings_add(&c->askings, want, token, ttl_ms, clock_mono_ms(c->session->clock) + ASK_WAIT_MS);
+    struct ask *a = ask_queue_add(&c->asks, want, token, ttl_ms, clock_mono_ms(c->history->clock) + ASK_WAIT_MS);
     a->done = done;
     a->data = data;
     uv_async_send(&c->wake);
     return a;
 }
 
-void coordinator_unask(struct coordinator *c, struct asking *a)
+void coordinator_unask(struct coordinator *c, struct ask *a)
 {
     for (size_t k = 0; k < a->n; k++) {
         struct slot *slot = a->trial[k]->slot;
-        if (slot && slot->state == SLOT_RUNS) slot->asking = a;
+        if (slot && slot->state == SLOT_RUNS) slot->ask = a;
     }
     for (size_t i = 0; i < c->seating.n; i++) {
         struct slot *slot = c->seating.slot[i];
-        if (slot->asking != a) continue;
-        slot->asking = NULL;
+        if (slot->ask != a) continue;
+        slot->ask = NULL;
         slot_take_back(slot);
     }
-    asking_drop(&c->askings, a);
+    ask_drop(&c->asks, a);
 }
 
-void desk_answers(struct coordinator *c, bool no_more)
+void requests_answers(struct coordinator *c, bool no_more)
 {
-    int64_t now = clock_mono_ms(c->session->clock);
-    for (struct asking *a = c->askings.first, *next; a; a = next) {
+    int64_t now = clock_mono_ms(c->history->clock);
+    for (struct ask *a = c->asks.first, *next; a; a = next) {
         next = a->next;
         if (a->n != a->promised || (now < a->until_ms && !no_more)) continue;
-        asking_answer(&c->askings, a, no_more ? *c->enough ? c->enough : "the study has ended" : NULL);
+        ask_answer(&c->asks, a, no_more ? *c->enough ? c->enough : "the study has ended" : NULL);
     }
 }
 
-void desk_clears(struct coordinator *c)
+void requests_clears(struct coordinator *c)
 {
-    lease_expire(c->session);
+    lease_expire(c->history);
     for (size_t i = 0; i < c->seating.n; i++) {
         struct slot *slot = c->seating.slot[i];
         bool holds =
             slot->state != SLOT_FREE && slot->trial->state == TRIAL_RUNNING && slot->trial->lease == slot->lease;
-        if (slot->place == PLACE_CLIENT && !holds && !slot->asking) slot_clear(slot);
+        if (slot->place == PLACE_CLIENT && !holds && !slot->ask) slot_clear(slot);
         slot_check_obedience(slot);
     }
     seating_sweep(&c->seating);
 }
 
-void desk_sends_away(struct coordinator *c, const char *why)
+void requests_sends_away(struct coordinator *c, const char *why)
 {
-    while (c->askings.first) asking_answer(&c->askings, c->askings.first, why);
+    while (c->asks.first) ask_answer(&c->asks, c->asks.first, why);
 }
 
 /* A condemned trial of a client is over with the answer that says so. */
@@ -167,8 +166,8 @@ static enum status answer_report(struct coordinator *c, struct trial *t, json_t 
 {
     struct slot *slot = t->slot;
     enum status s = STATUS_OK;
-    if (slot && slot->mail && json_object_get(slot->mail, "stop") && t->doom == DOOM_PRUNED)
-        s = overseer_prune(c->session, t, NULL, err);
+    if (slot && slot->mail && json_object_get(slot->mail, "stop") && t->stop_state == STOP_PRUNE)
+        s = monitor_prune(c->history, t, NULL, err);
     if (s) return s;
     *ret = slot && slot->mail ? json_incref(slot->mail) : json_object();
     if (!json_object_get(*ret, "stop")) json_object_set_new(*ret, "stop", json_false());
@@ -176,27 +175,27 @@ static enum status answer_report(struct coordinator *c, struct trial *t, json_t 
         json_decref(slot->mail);
         slot->mail = NULL;
     }
-    if (trial_state_final(t->state)) machine_ended(c, t, NULL);
+    if (trial_state_final(t->state)) ending_of_attempt(c, t, NULL);
     return STATUS_OK;
 }
 
 enum status coordinator_report(struct coordinator *c, struct trial *t, const struct lease_claim *claim,
                                const struct told_report *report, json_t **ret, struct error *err)
 {
-    enum status s = tell_report(c->session, t, claim, report, err);
+    enum status s = tell_report(c->history, t, claim, report, err);
     return s ? s : answer_report(c, t, ret, err);
 }
 
 enum status coordinator_renew(struct coordinator *c, struct trial *t, const struct lease_claim *claim, int64_t ttl_ms,
                               struct error *err)
 {
-    return tell_renew(c->session, t, claim, ttl_ms, err);
+    return tell_renew(c->history, t, claim, ttl_ms, err);
 }
 
 enum status coordinator_add(struct coordinator *c, const json_t *params, const struct tale *tale, struct trial **ret,
                             struct error *err)
 {
-    return tell_add(c->session, params, tale, ret, err);
+    return tell_add(c->history, params, tale, ret, err);
 }
 
 /* A late result may come while somebody else is at the trial, who need not be. */
@@ -210,51 +209,51 @@ enum status coordinator_tell(struct coordinator *c, struct trial *t, const struc
                              const struct tale *tale, struct error *err)
 {
     bool was_final = trial_state_final(t->state), last = claim->lease == t->lease;
-    enum status s = tell_result(c->session, t, claim, tale, err);
+    enum status s = tell_result(c->history, t, claim, tale, err);
     if (s || was_final) return s;
-    machine_ended(c, t, NULL);
+    ending_of_attempt(c, t, NULL);
     if (!last) spare_attempt(t);
     return STATUS_OK;
 }
 
 /* ---- what agents say ---- */
 
-static void take_from_agent(struct coordinator *c, struct slot *slot, const struct remote *r)
+static void take_from_agent(struct coordinator *c, struct slot *slot, const struct agent_message *r)
 {
-    struct session *s = c->session;
+    struct history *s = c->history;
     struct arena a = {0};
     struct error err;
     switch (r->kind) {
-    case REMOTE_STARTED:
-        if (slot->trial->state == TRIAL_LEASED && !session_started(s, slot->trial, r->pid, r->resumed_cost, &err))
+    case AGENT_MESSAGE_STARTED:
+        if (slot->trial->state == TRIAL_LEASED && !history_started(s, slot->trial, r->pid, r->resumed_cost, &err))
             machine_say(c, EVENT_STARTED, slot->trial, NULL);
         break;
-    case REMOTE_REPORT:
+    case AGENT_MESSAGE_REPORT:
         if (r->n >= slot->trial->reports) slot_hears_report(slot, r->step, r->metrics); /* else: heard before */
         break;
-    case REMOTE_POLICY: slot_hears_policy(slot, r->metrics); break;
-    case REMOTE_CHECKPOINT: slot_hears_checkpoint(slot, r->step, r->text); break;
-    case REMOTE_LOG:
+    case AGENT_MESSAGE_POLICY: slot_hears_policy(slot, r->metrics); break;
+    case AGENT_MESSAGE_CHECKPOINT: slot_hears_checkpoint(slot, r->step, r->text); break;
+    case AGENT_MESSAGE_LOG:
         workers_keep_log(slot_folder(slot, &a), strcmp(r->stream, "stdout") == 0 ? "stdout.log" : "stderr.log", r->text,
                          r->text_n);
         break;
-    case REMOTE_END: slot_hears_end(slot, &r->outcome, r->out_of_memory); break;
+    case AGENT_MESSAGE_END: slot_hears_end(slot, &r->outcome, r->out_of_memory); break;
     }
     arena_done(&a);
 }
 
 /* Its lease is over, but its result is the only one there is. */
-static void take_late(struct coordinator *c, struct trial *t, const struct remote *r)
+static void take_late(struct coordinator *c, struct trial *t, const struct agent_message *r)
 {
     struct error err;
-    if (session_finish(c->session, t, TRIAL_COMPLETE, r->outcome.metrics, NULL, "late", &err)) return;
+    if (history_finish(c->history, t, TRIAL_COMPLETE, r->outcome.metrics, NULL, "late", &err)) return;
     machine_say(c, EVENT_FINISHED, t, NULL);
     spare_attempt(t);
 }
 
-static bool hear(struct coordinator *c, struct trial *t, const struct holder *from, const struct remote *r)
+static bool hear(struct coordinator *c, struct trial *t, const struct holder *from, const struct agent_message *r)
 {
-    bool end = r->kind == REMOTE_END, result = end && r->outcome.end == JOB_COMPLETE;
+    bool end = r->kind == AGENT_MESSAGE_END, result = end && r->outcome.end == JOB_COMPLETE;
     const struct lease_claim claim = {r->lease, *from};
     enum lease_verdict verdict = lease_judge(t, &claim,
                                              result ? LEASE_RESULT
@@ -265,8 +264,8 @@ static bool hear(struct coordinator *c, struct trial *t, const struct holder *fr
     bool here = slot && slot->state == SLOT_RUNS && slot->place == PLACE_AGENT && slot->lease == r->lease;
     if (verdict == LEASE_FOREIGN || verdict == LEASE_UNKNOWN) return false;
     if (here && (verdict == LEASE_ACCEPT || end)) {
-        bool begun = r->kind != REMOTE_STARTED && !(end && r->outcome.end == JOB_NOT_STARTED);
-        if (t->state == TRIAL_LEASED && begun) session_started(c->session, t, 0, 0, NULL);
+        bool begun = r->kind != AGENT_MESSAGE_STARTED && !(end && r->outcome.end == JOB_NOT_STARTED);
+        if (t->state == TRIAL_LEASED && begun) history_started(c->history, t, 0, 0, NULL);
         take_from_agent(c, slot, r);
         return true;
     }
@@ -274,35 +273,35 @@ static bool hear(struct coordinator *c, struct trial *t, const struct holder *fr
     return end;
 }
 
-bool desk_hears(void *data, const struct holder *from, const json_t *message)
+bool requests_hears(void *data, const struct holder *from, const json_t *message)
 {
     struct coordinator *c = data;
-    struct remote r;
-    if (remote_read(message, &r, NULL)) return true; /* there is nothing to be had from saying it again */
-    struct trial *t = session_trial(c->session, r.trial);
+    struct agent_message r;
+    if (agent_message_read(message, &r, NULL)) return true; /* there is nothing to be had from saying it again */
+    struct trial *t = memory_trial(c->history, r.trial);
     if (!t) return false;
-    c->session->on_behalf_of = from->token;
+    c->history->on_behalf_of = from->token;
     bool taken = hear(c, t, from, &r);
-    c->session->on_behalf_of = NULL;
+    c->history->on_behalf_of = NULL;
     return taken;
 }
 
-void desk_loses(void *data, void *owner, enum seat_loss loss, const char *why)
+void requests_loses(void *data, void *owner, enum seat_loss loss, const char *why)
 {
     (void)data;
     slot_lost(owner, loss, why);
 }
 
 /* Leases that agents and clients hold since before this process. */
-void desk_adopt(struct coordinator *c)
+void requests_adopt(struct coordinator *c)
 {
-    struct session *s = c->session;
+    struct history *s = c->history;
     for (size_t i = 0; i < s->n_open; i++) {
         struct trial *t = s->open[i];
         if ((t->state != TRIAL_LEASED && t->state != TRIAL_RUNNING) || !(t->holder.agent || t->client))
             continue; /* lease_recover has returned the others */
         struct slot *slot = seating_add(&c->seating, &c->home, t->holder.agent ? PLACE_AGENT : PLACE_CLIENT);
-        if (t->holder.agent) slot->seat = fleet_expect(c->member, &t->holder, t->lease, slot);
+        if (t->holder.agent) slot->seat = fleet_expect(c->tenant, &t->holder, t->lease, slot);
         slot_adopt(slot, t);
     }
 }

@@ -7,7 +7,7 @@
 #include "tuner/execution/execution.h"
 
 struct coordinator;
-struct asking;
+struct ask;
 
 /* ---- for the service: what people and clients want ----
  *
@@ -32,11 +32,11 @@ enum { ASK_WAIT_MS = 25000 };
 
 /* Asks for `want` trials that the caller will run; `token`: who holds them then (its id lives until `done` or unask).
  * `done` is called once, now or later, with those that are leased, durably; `why`: there are no more. */
-struct asking *coordinator_ask(struct coordinator *c, size_t want, const char *token, int64_t ttl_ms,
-                               void (*done)(void *data, size_t n, struct trial *const *trial, const char *why),
-                               void *data);
+struct ask *coordinator_ask(struct coordinator *c, size_t want, const char *token, int64_t ttl_ms,
+                            void (*done)(void *data, size_t n, struct trial *const *trial, const char *why),
+                            void *data);
 /* Whoever asked is not there any more: its trials are queued again. */
-void coordinator_unask(struct coordinator *c, struct asking *a);
+void coordinator_unask(struct coordinator *c, struct ask *a);
 /* What the holder of a lease says (tell.h). A report is answered with what the trial is told: {"stop": …, …}. */
 enum status coordinator_tell(struct coordinator *c, struct trial *t, const struct lease_claim *claim,
                              const struct tale *tale, struct error *err);
@@ -51,20 +51,20 @@ enum status coordinator_add(struct coordinator *c, const json_t *params, const s
 /* ---- for the loop ---- */
 
 /* Clients that have waited long enough, or for whom there is no more, get what there is. */
-void desk_answers(struct coordinator *c, bool no_more);
+void requests_answers(struct coordinator *c, bool no_more);
 /* All clients that wait get what there is, and `why`. */
-void desk_sends_away(struct coordinator *c, const char *why);
+void requests_sends_away(struct coordinator *c, const char *why);
 /* Leases of clients that are over, told or expired, leave their slots. */
-void desk_clears(struct coordinator *c);
+void requests_clears(struct coordinator *c);
 
-/* member_hooks: what agents say, and their end. */
-bool desk_hears(void *data, const struct holder *from, const json_t *message);
-void desk_loses(void *data, void *owner, enum seat_loss loss, const char *why);
+/* tenant_hooks: what agents say, and their end. */
+bool requests_hears(void *data, const struct holder *from, const json_t *message);
+void requests_loses(void *data, void *owner, enum seat_loss loss, const char *why);
 /* journal_requests, store_requests: what other processes want. A stop that an earlier run did not live to obey was not
  * meant for this one. */
-void desk_obeys(void *data, int64_t id, const char *verb, const char *payload);
-void desk_obeys_late(void *data, int64_t id, const char *verb, const char *payload);
+void requests_obeys(void *data, int64_t id, const char *verb, const char *payload);
+void requests_obeys_late(void *data, int64_t id, const char *verb, const char *payload);
 /* Leases that agents and clients hold since before this process get slots. */
-void desk_adopt(struct coordinator *c);
+void requests_adopt(struct coordinator *c);
 
 #endif

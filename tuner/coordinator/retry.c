@@ -29,26 +29,26 @@ static enum status check(const struct trial *t, struct error *err)
 
 /* ---- by number ---- */
 
-enum status retry_trial(struct session *s, struct trial *t, struct error *err)
+enum status retry_trial(struct history *s, struct trial *t, struct error *err)
 {
     enum status st = check(t, err);
-    if (!st) st = session_retry(s, t, err);
-    if (!st && strcmp(s->phase, "failed") == 0) session_set_phase(s, "stopped"); /* it can go on */
+    if (!st) st = history_retry(s, t, err);
+    if (!st && strcmp(s->phase, "failed") == 0) history_set_phase(s, "stopped"); /* it can go on */
     return st;
 }
 
-enum status retry_check(const struct session *s, const long *number, size_t n, struct error *err)
+enum status retry_check(const struct history *s, const long *number, size_t n, struct error *err)
 {
     enum status st = STATUS_OK;
     for (size_t i = 0; !st && i < n; i++) {
-        const struct trial *t = session_trial(s, number[i]);
+        const struct trial *t = memory_trial(s, number[i]);
         st = t ? check(t, err)
                : error_set(err, STATUS_NOT_FOUND, "study '%s' has no trial %ld", s->study->name, number[i]);
     }
     return st;
 }
 
-enum status retry_trials(struct session *s, const long *number, size_t n, struct error *err)
+enum status retry_trials(struct history *s, const long *number, size_t n, struct error *err)
 {
     enum status st = retry_check(s, number, n, err);
     for (size_t i = 0; !st && i < n; i++) {
@@ -58,7 +58,7 @@ enum status retry_trials(struct session *s, const long *number, size_t n, struct
     return st;
 }
 
-long *retry_list(const struct session *s, struct arena *arena, size_t *ret_n)
+long *retry_list(const struct history *s, struct arena *arena, size_t *ret_n)
 {
     long *out = arena_array(arena, s->n + 1, sizeof *out);
     size_t n = 0;
@@ -72,13 +72,13 @@ long *retry_list(const struct session *s, struct arena *arena, size_t *ret_n)
 /* ---- before a run ---- */
 
 /* A pruned trial has reported: the program works. */
-static bool nothing_works(const struct session *s)
+static bool nothing_works(const struct history *s)
 {
-    return session_count(s, TRIAL_COMPLETE) + session_count(s, TRIAL_PRUNED) == 0;
+    return memory_count(s, TRIAL_COMPLETE) + memory_count(s, TRIAL_PRUNED) == 0;
 }
 
 /* What a client runs is the client's to mend. */
-static bool keeps_from_beginning(const struct session *s, const struct trial *t)
+static bool keeps_from_beginning(const struct history *s, const struct trial *t)
 {
     if (is_lost_baseline(t)) return objective_needs_baseline(&s->study->objective) || nothing_works(s);
     return t->state == TRIAL_FAILED && !t->client && !t->poisonous && nothing_works(s);
@@ -90,7 +90,7 @@ static const char *how(enum trial_state state)
     return state == TRIAL_INFEASIBLE ? "was infeasible" : "failed";
 }
 
-static const char *say(struct session *s, enum trial_state baseline, size_t others, long number)
+static const char *say(struct history *s, enum trial_state baseline, size_t others, long number)
 {
     if (trial_state_may_retry(baseline) && others == 0)
         return arena_printf(&s->arena, "the baseline %s last time; it is tried again", how(baseline));
@@ -104,7 +104,7 @@ static const char *say(struct session *s, enum trial_state baseline, size_t othe
                         others);
 }
 
-const char *retry_beginning(struct session *s, size_t *ret_n)
+const char *retry_beginning(struct history *s, size_t *ret_n)
 {
     enum trial_state baseline = TRIAL_QUEUED;
     size_t others = 0;

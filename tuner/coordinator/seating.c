@@ -4,9 +4,9 @@
 
 struct slot *seating_add(struct seating *s, const struct slot_home *home, enum slot_place place)
 {
-    if (s->n == s->room) {
-        s->room = 2 * s->room + 16;
-        s->slot = must_grow(s->slot, s->room, sizeof(struct slot *));
+    if (s->n == s->capacity) {
+        s->capacity = 2 * s->capacity + 16;
+        s->slot = must_grow(s->slot, s->capacity, sizeof(struct slot *));
     }
     struct slot *slot = s->slot[s->n++] = must_alloc(1, sizeof *slot);
     slot->home = home;
@@ -18,7 +18,7 @@ void seating_sweep(struct seating *s)
 {
     for (size_t i = s->n; i-- > 0;) {
         struct slot *slot = s->slot[i];
-        if (slot->state != SLOT_FREE || slot->place == PLACE_HERE || slot->asking) continue;
+        if (slot->state != SLOT_FREE || slot->place == PLACE_HERE || slot->ask) continue;
         s->slot[i] = s->slot[--s->n];
         free(slot);
     }

@@ -5,7 +5,7 @@
 #include "tuner/coordinator/slot.h"
 
 struct seating {
-    size_t n, room;
+    size_t n, capacity;
     struct slot **slot; /* addresses stay */
 };
 
@@ -14,7 +14,7 @@ struct slot *seating_add(struct seating *s, const struct slot_home *home, enum s
 void seating_sweep(struct seating *s);
 void seating_done(struct seating *s);
 
-struct slot *seating_free_here(const struct seating *s);                 /* NULL: none */
+struct slot *seating_free_here(const struct seating *s); /* NULL: none */
 bool seating_is_idle(const struct seating *s);
 
 #endif

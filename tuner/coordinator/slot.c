@@ -47,7 +47,7 @@ static bool is_over(const struct slot *slot)
 static void give_up(struct slot *slot, const char *outcome, const char *why)
 {
     struct error err;
-    enum status s = is_over(slot) ? STATUS_OK : session_return(slot->home->session, slot->trial, outcome, why, 0, &err);
+    enum status s = is_over(slot) ? STATUS_OK : history_return(slot->home->history, slot->trial, outcome, why, 0, &err);
     slot_clear(slot);
     if (s) fail(slot, s, &err);
 }
@@ -73,14 +73,14 @@ static void tell(struct slot *slot, json_t *message)
 
 static void halt(struct slot *slot, const char *why)
 {
-    if (!slot->condemned_ms) slot->condemned_ms = clock_mono_ms(slot->home->session->clock);
+    if (!slot->stopping_ms) slot->stopping_ms = clock_mono_ms(slot->home->history->clock);
     if (slot->place == PLACE_HERE)
         job_stop(slot->job, why);
     else
         tell(slot, json_pack("{s:s}", "stop", why));
 }
 
-void slot_obey(struct slot *slot, const struct order *order)
+void slot_obey(struct slot *slot, const struct monitor_order *order)
 {
     if (order->adapt)
         tell(slot, json_pack("{s:{s:o, s:o}}", "policy", "patience", json_number(order->patience), "threshold",
@@ -88,26 +88,26 @@ void slot_obey(struct slot *slot, const struct order *order)
     if (order->stop) halt(slot, order->why);
 }
 
-void slot_condemn(struct slot *slot, const char *why)
+void slot_stop(struct slot *slot, const char *why)
 {
     if (slot->place == PLACE_CLIENT) { /* it may not speak again for hours */
         give_up(slot, "stopped", why);
         return;
     }
-    if (slot->place == PLACE_AGENT && slot->condemned_ms && seat_is_silent(slot->seat)) {
+    if (slot->place == PLACE_AGENT && slot->stopping_ms && seat_is_silent(slot->seat)) {
         give_up(slot, "lost", why); /* it will be told when it comes back */
         return;
     }
-    if (!slot->condemned_ms) session_condemn(slot->home->session, slot->trial, why);
+    if (!slot->stopping_ms) history_decide_requeue(slot->home->history, slot->trial, why);
     halt(slot, why);
 }
 
 void slot_check_obedience(struct slot *slot)
 {
-    const struct session *s = slot->home->session;
+    const struct history *s = slot->home->history;
     int64_t patience_ms = s->study->grace_ms + OBEY_MS;
-    if (slot->place != PLACE_AGENT || slot->state != SLOT_RUNS || !slot->condemned_ms ||
-        clock_mono_ms(s->clock) - slot->condemned_ms < patience_ms)
+    if (slot->place != PLACE_AGENT || slot->state != SLOT_RUNS || !slot->stopping_ms ||
+        clock_mono_ms(s->clock) - slot->stopping_ms < patience_ms)
         return;
     const struct job_outcome stopped = {.end = JOB_STOPPED, .reason = "its agent was told to end it and did not"};
     slot_hears_end(slot, &stopped, false);
@@ -123,7 +123,7 @@ void slot_stop_late(struct slot *slot, const char *why)
 void slot_cancel(struct slot *slot, const char *why)
 {
     struct error err;
-    enum status s = session_finish(slot->home->session, slot->trial, TRIAL_CANCELLED, NULL, why, NULL, &err);
+    enum status s = history_finish(slot->home->history, slot->trial, TRIAL_CANCELLED, NULL, why, NULL, &err);
     if (s) fail(slot, s, &err);
     slot_stop_late(slot, why);
 }
@@ -133,7 +133,7 @@ void slot_cancel(struct slot *slot, const char *why)
 /* Tells a trial those settings that differ from what it has. */
 static void tell_settings(struct slot *slot, const double *was, const double *now)
 {
-    const struct space *space = &slot->home->session->study->space;
+    const struct space *space = &slot->home->history->study->space;
     json_t *set = json_object(), *all = space_to_json(space, now);
     for (size_t i = 0; i < space->n; i++)
         if (was[i] != now[i] && json_is_number(json_object_get(all, space->param[i].name)))
@@ -148,34 +148,34 @@ static void tell_settings(struct slot *slot, const double *was, const double *no
 /* The course of a trial: settings that change by what it has cost, and where it ends. */
 static void steer(struct slot *slot)
 {
-    struct session *s = slot->home->session;
+    struct history *s = slot->home->history;
     struct trial *t = slot->trial;
-    double cost = session_cost(s, t->last, t->step);
-    size_t before = t->course_at;
+    double cost = memory_cost(s, t->last, t->step);
+    size_t before = t->trajectory_at;
     population_steer(s, t);
-    while (t->course_at < t->course.n && t->course.step[t->course_at].from <= cost) t->course_at++;
-    if (t->course_at > before)
-        tell_settings(slot, before ? t->course.step[before - 1].config : t->config,
-                      t->course.step[t->course_at - 1].config);
-    if (t->course.until <= 0 || !(cost >= t->course.until) || slot->condemned_ms) return;
+    while (t->trajectory_at < t->trajectory.n && t->trajectory.step[t->trajectory_at].from <= cost) t->trajectory_at++;
+    if (t->trajectory_at > before)
+        tell_settings(slot, before ? t->trajectory.step[before - 1].config : t->config,
+                      t->trajectory.step[t->trajectory_at - 1].config);
+    if (t->trajectory.until <= 0 || !(cost >= t->trajectory.until) || slot->stopping_ms) return;
     halt(slot, "the interval is over");
 }
 
 void slot_hears_report(struct slot *slot, long step, const json_t *metrics)
 {
-    session_report(slot->home->session, slot->trial, step, metrics);
+    history_report(slot->home->history, slot->trial, step, metrics);
     steer(slot);
 }
 
 void slot_hears_policy(struct slot *slot, const json_t *policy)
 {
     struct error err;
-    if (session_announce(slot->home->session, slot->trial, policy, &err)) note(slot, err.text);
+    if (history_announce(slot->home->history, slot->trial, policy, &err)) note(slot, err.text);
 }
 
 char *slot_folder(const struct slot *slot, struct arena *arena)
 {
-    return launch_folder(slot->home->files, slot->home->session->study, slot->trial->number, slot->trial->attempts,
+    return launch_folder(slot->home->files, slot->home->history->study, slot->trial->number, slot->trial->attempts,
                          arena);
 }
 
@@ -183,7 +183,7 @@ void slot_hears_checkpoint(struct slot *slot, long step, const char *path)
 {
     struct arena a = {0};
     struct error err;
-    if (attempt_checkpoint(slot->home->session, slot->trial, slot_folder(slot, &a), step, path, &err))
+    if (checkpoint_take(slot->home->history, slot->trial, slot_folder(slot, &a), step, path, &err))
         note(slot, err.text);
     arena_done(&a);
 }
@@ -207,13 +207,13 @@ static void on_job_checkpoint(void *data, long step, const char *path)
 
 void slot_hears_end(struct slot *slot, const struct job_outcome *outcome, bool out_of_memory)
 {
-    struct session *session = slot->home->session;
+    struct history *history = slot->home->history;
     struct error err;
     enum status s = STATUS_OK;
     bool over = is_over(slot);
     if (outcome->end == JOB_NOT_STARTED && slot->place == PLACE_HERE)
-        pause_machine_failed(slot->home->pause, outcome->reason, clock_mono_ms(session->clock));
-    if (!over) s = attempt_conclude(session, slot->trial, outcome, out_of_memory, &err);
+        pause_machine_failed(slot->home->pause, outcome->reason, clock_mono_ms(history->clock));
+    if (!over) s = attempt_conclude(history, slot->trial, outcome, out_of_memory, &err);
     slot_clear(slot);
     if (s)
         fail(slot, s, &err);
@@ -235,7 +235,7 @@ void slot_lost(struct slot *slot, enum seat_loss loss, const char *why)
         give_up(slot, "lost", why);
         return;
     }
-    enum status s = lease_crashed(slot->home->session, slot->trial,
+    enum status s = lease_crashed(slot->home->history, slot->trial,
                                   loss == SEAT_CRASHED ? "crashed the machine" : "expired", why, &err);
     slot_clear(slot);
     if (s)
@@ -251,20 +251,20 @@ static const struct job_handler handler = {
 
 static enum status lease(struct slot *slot, struct trial *t, struct error *err)
 {
-    struct session *s = slot->home->session;
+    struct history *s = slot->home->history;
     struct arena a = {0};
     struct holder holder = {0};
     const char *dir = launch_folder(slot->home->files, s->study, t->number, t->attempts + 1, &a);
     enum status st = STATUS_OK;
     switch (slot->place) {
-    case PLACE_HERE: st = session_lease(s, t, dir, 0, err); break;
+    case PLACE_HERE: st = history_lease(s, t, dir, 0, err); break;
     case PLACE_AGENT:
         holder = seat_holder(slot->seat);
-        st = session_lease_to(s, t, dir, &holder, 0, err);
+        st = history_lease_to(s, t, dir, &holder, 0, err);
         break;
     case PLACE_CLIENT:
-        holder.token = slot->asking->token;
-        st = session_lease_to(s, t, NULL, &holder, slot->asking->ttl_ms, err);
+        holder.token = slot->ask->token;
+        st = history_lease_to(s, t, NULL, &holder, slot->ask->ttl_ms, err);
         break;
     }
     arena_done(&a);
@@ -283,8 +283,8 @@ bool slot_promise(struct slot *slot, struct trial *t)
     slot->trial = t;
     t->slot = slot;
     slot->lease = t->lease;
-    slot->condemned_ms = 0;
-    slot->batch = journal_batch(slot->home->session->journal);
+    slot->stopping_ms = 0;
+    slot->batch = journal_batch(slot->home->history->journal);
     slot->killed = slot->place == PLACE_HERE ? host_memory_kills() : -1;
     return true;
 }
@@ -295,14 +295,14 @@ void slot_adopt(struct slot *slot, struct trial *t)
     slot->trial = t;
     t->slot = slot;
     slot->lease = t->lease;
-    slot->condemned_ms = t->doom == DOOM_PRUNED ? clock_mono_ms(slot->home->session->clock) : 0;
+    slot->stopping_ms = t->stop_state == STOP_PRUNE ? clock_mono_ms(slot->home->history->clock) : 0;
     slot->killed = -1;
 }
 
 /* No program could be started: the trial goes back, and nothing is tried for a while. */
 static void put_off(struct slot *slot, const struct error *why)
 {
-    pause_machine_failed(slot->home->pause, why->text, clock_mono_ms(slot->home->session->clock));
+    pause_machine_failed(slot->home->pause, why->text, clock_mono_ms(slot->home->history->clock));
     give_up(slot, "not started", why->text);
 }
 
@@ -313,9 +313,9 @@ static bool begin_anew(struct slot *slot, const struct error *why)
     struct error err;
     bool own = slot->trial->checkpoint.path != NULL;
     note(slot, why->text);
-    session_note(slot->home->session, why->text);
+    history_note(slot->home->history, why->text);
     if (own) return true;
-    enum status s = session_finish(slot->home->session, slot->trial, TRIAL_FAILED, NULL, why->text, NULL, &err);
+    enum status s = history_finish(slot->home->history, slot->trial, TRIAL_FAILED, NULL, why->text, NULL, &err);
     slot_clear(slot);
     if (s) fail(slot, s, &err);
     slot->home->ended(slot->home->data, slot->trial, NULL);
@@ -340,7 +340,7 @@ static void start_here(struct slot *slot, const char *dir, const char *resume, d
     struct trial *t = slot->trial;
     const struct attempt_spec spec = spec_of(t);
     struct error err;
-    if (launch(slot->home->workers, slot->home->session->study, &spec, dir, resume, slot->home->gpus, &handler, slot,
+    if (launch(slot->home->workers, slot->home->history->study, &spec, dir, resume, slot->home->gpus, &handler, slot,
                &slot->job, &err)) {
         if (err.status == STATUS_INVALID)
             end_unstarted(slot, &err);
@@ -348,9 +348,9 @@ static void start_here(struct slot *slot, const char *dir, const char *resume, d
             put_off(slot, &err);
         return;
     }
-    pause_machine_works(slot->home->pause, clock_mono_ms(slot->home->session->clock));
+    pause_machine_works(slot->home->pause, clock_mono_ms(slot->home->history->clock));
     slot->state = SLOT_RUNS;
-    enum status s = session_started(slot->home->session, t, job_pid(slot->job), cost, &err);
+    enum status s = history_started(slot->home->history, t, job_pid(slot->job), cost, &err);
     if (s) fail(slot, s, &err);
     slot->home->say(slot->home->data, EVENT_STARTED, t, NULL);
 }
@@ -359,7 +359,7 @@ static void start_here(struct slot *slot, const char *dir, const char *resume, d
 static void start_there(struct slot *slot, const char *resume, double cost)
 {
     const struct attempt_spec spec = spec_of(slot->trial);
-    json_t *assignment = launch_assignment(slot->home->session->study, &spec, resume, cost);
+    json_t *assignment = launch_assignment(slot->home->history->study, &spec, resume, cost);
     const struct slot_home *home = slot->home;
     if (home->definition)
         json_object_set_new(assignment, "definition", json_string(home->definition(home->definition_data)));
@@ -377,7 +377,7 @@ void slot_start(struct slot *slot)
         slot->home->say(slot->home->data, EVENT_STARTED, slot->trial, NULL);
         return;
     }
-    const char *resume = attempt_resume(slot->home->session, slot->trial, &a, &cost, &err);
+    const char *resume = checkpoint_find(slot->home->history, slot->trial, &a, &cost, &err);
     if (resume || !err.status || begin_anew(slot, &err)) {
         if (slot->place == PLACE_HERE)
             start_here(slot, slot_folder(slot, &a), resume, cost);

@@ -20,7 +20,7 @@
 
 /* What all slots of a coordinator share. */
 struct slot_home {
-    struct session *session;
+    struct history *history;
     struct workers *workers;
     const char *files;       /* folder for the attempts' folders */
     const struct gpus *gpus; /* of coordinator_options */
@@ -43,14 +43,14 @@ struct slot {
     enum slot_state state;
     enum slot_place place;
     struct trial *trial;
-    struct job *job;       /* here */
-    struct seat *seat;     /* at an agent */
-    json_t *mail;          /* for a client, with the answer to its next report; NULL: nothing */
-    struct asking *asking; /* of the client that waits for it; NULL: it has it */
+    struct job *job;   /* here */
+    struct seat *seat; /* at an agent */
+    json_t *mail;      /* for a client, with the answer to its next report; NULL: nothing */
+    struct ask *ask;   /* of the client that waits for it; NULL: it has it */
     int64_t lease;
-    uint64_t batch;       /* promised: the lease is durable with this batch of the journal */
-    int64_t condemned_ms; /* since when it is to stop: that is in the log, or its course is over; 0: it is not */
-    long long killed;     /* out-of-memory kills of this machine when it began */
+    uint64_t batch;      /* promised: the lease is durable with this batch of the journal */
+    int64_t stopping_ms; /* since when it is to stop: that is in the log, or its course is over; 0: it is not */
+    long long killed;    /* out-of-memory kills of this machine when it began */
 };
 
 /* FREE: the trial is leased. False: it could not be; the run fails. */
@@ -63,9 +63,9 @@ void slot_take_back(struct slot *slot);
 void slot_adopt(struct slot *slot, struct trial *t);
 
 /* RUNS: what the overseer wants. */
-void slot_obey(struct slot *slot, const struct order *order);
+void slot_obey(struct slot *slot, const struct monitor_order *order);
 /* RUNS: it is stopped, to be run again another time; a second time: killed. A client's lease ends at once. */
-void slot_condemn(struct slot *slot, const char *why);
+void slot_stop(struct slot *slot, const char *why);
 /* RUNS: an agent that was told to end it and does not has lost it. */
 void slot_check_obedience(struct slot *slot);
 /* RUNS: a person does not want it any more. */

@@ -22,7 +22,7 @@ static void end_run(struct coordinator *c)
              : c->phase == PHASE_LEAVE ? COORDINATOR_LEFT
                                        : COORDINATOR_STOPPED;
     c->phase = PHASE_ENDED;
-    desk_sends_away(c, *c->enough ? c->enough : "the study has ended");
+    requests_sends_away(c, *c->enough ? c->enough : "the study has ended");
 }
 
 /* ---- overseeing running trials ---- */
@@ -30,14 +30,14 @@ static void end_run(struct coordinator *c)
 static void on_judged(void *data, struct question *q)
 {
     struct coordinator *c = data;
-    struct order order;
+    struct monitor_order order;
     struct slot *slot = question_trial(q)->slot;
     c->judging = false;
     if (!slot || slot->state != SLOT_RUNS || !machine_runs_trials(c)) {
-        overseer_forget(q);
+        monitor_forget(q);
         return;
     }
-    overseer_decide(c->session, q, &order);
+    monitor_decide(c->history, q, &order);
     slot_obey(slot, &order);
 }
 
@@ -46,10 +46,10 @@ static void oversee(struct coordinator *c)
 {
     for (size_t i = 0; i < c->seating.n && !c->judging; i++) {
         struct slot *slot = c->seating.slot[c->judge_next++ % c->seating.n];
-        struct question *q = slot->state == SLOT_RUNS ? overseer_ask(c->session, slot->trial) : NULL;
+        struct question *q = slot->state == SLOT_RUNS ? monitor_ask(c->history, slot->trial) : NULL;
         if (!q) continue;
         c->judging = true;
-        think_over(c->loop, c->forecaster, q, on_judged, c);
+        background_judge(c->loop, c->forecaster, q, on_judged, c);
     }
 }
 
@@ -59,7 +59,7 @@ static bool is_paused(struct coordinator *c)
 {
     struct error disk;
     char text[1300];
-    int64_t now = clock_mono_ms(c->session->clock);
+    int64_t now = clock_mono_ms(c->history->clock);
     if (journal_trouble(c->journal, &disk) == STATUS_FAILED) {
         ending_give_up(c, STATUS_IO, &disk); /* which has its own words */
         ending_let_go_elsewhere(c);          /* nothing that they say can be kept */
@@ -69,7 +69,7 @@ static bool is_paused(struct coordinator *c)
     case PAUSE_SAME: break;
     case PAUSE_BEGAN: machine_say_now(c, EVENT_PAUSED, NULL, text); break;
     case PAUSE_ENDED:
-        session_note(c->session, text);
+        history_note(c->history, text);
         machine_say_now(c, EVENT_RESUMED, NULL, "going on");
         break;
     }
@@ -80,11 +80,11 @@ static bool is_paused(struct coordinator *c)
 
 static void hand_over(struct coordinator *c, struct slot *slot)
 {
-    struct asking *a = slot->asking;
+    struct ask *a = slot->ask;
     if (!a) return;
-    slot->asking = NULL;
-    asking_gets(a, slot->trial);
-    if (a->n == a->want) asking_answer(&c->askings, a, NULL);
+    slot->ask = NULL;
+    ask_gets(a, slot->trial);
+    if (a->n == a->want) ask_answer(&c->asks, a, NULL);
 }
 
 static void start_promised(struct coordinator *c, uint64_t durable)
@@ -93,8 +93,8 @@ static void start_promised(struct coordinator *c, uint64_t durable)
         struct slot *slot = c->seating.slot[i];
         if (slot->state != SLOT_PROMISED) continue;
         if (!machine_runs_trials(c)) {
-            if (slot->asking) slot->asking->promised--;
-            slot->asking = NULL;
+            if (slot->ask) slot->ask->promised--;
+            slot->ask = NULL;
             slot_take_back(slot);
         } else if (slot->batch <= durable) {
             slot_start(slot);
@@ -106,7 +106,7 @@ static void start_promised(struct coordinator *c, uint64_t durable)
 /* Confirmation trials that the search must leave room for. */
 static size_t set_aside(const struct coordinator *c)
 {
-    return c->phase == PHASE_SEARCH ? confirm_due(c->session) : 0;
+    return c->phase == PHASE_SEARCH ? confirm_due(c->history) : 0;
 }
 
 /* There will be no more suggestions; the usual ends need no words. */
@@ -121,10 +121,10 @@ static void run_out(struct coordinator *c, const char *why, bool aloud)
 static bool may_lease(struct coordinator *c, const struct trial *t)
 {
     char why[400];
-    struct need need = ledger_need(c->session, NAN);
+    struct need need = ledger_need(c->history, NAN);
     if (t->role == ROLE_BASELINE) return true;
     if (t->expect_tokens > 0) need = (struct need){.tokens = t->expect_tokens, .ms = t->expect_ms};
-    if (ledger_admits(c->session, need, set_aside(c), why, sizeof why)) return true;
+    if (ledger_admits(c->history, need, set_aside(c), why, sizeof why)) return true;
     run_out(c, why, true);
     return false;
 }
@@ -133,10 +133,10 @@ static bool may_lease(struct coordinator *c, const struct trial *t)
 static bool fill_slots(struct coordinator *c)
 {
     while (machine_runs_trials(c)) {
-        struct trial *t = session_next_queued(c->session);
-        if (!t || !room_is_there(c)) return false;
+        struct trial *t = memory_next_queued(c->history);
+        if (!t || !placement_is_possible(c)) return false;
         if (!may_lease(c, t)) return true;
-        struct slot *slot = room_take(c);
+        struct slot *slot = placement_take(c);
         if (!slot || !slot_promise(slot, t)) return false;
     }
     return false;
@@ -157,13 +157,13 @@ static void add_suggestion(struct coordinator *c, const struct thought *t)
         return;
     }
     if (strncmp(x->source, SEARCH_FALLBACK, strlen(SEARCH_FALLBACK)) == 0) machine_say(c, EVENT_NOTE, NULL, x->source);
-    struct need need = ledger_need(c->session, t->tokens);
+    struct need need = ledger_need(c->history, t->tokens);
     need.trials = 1;
-    if (!ledger_admits(c->session, need, set_aside(c), why, sizeof why)) {
+    if (!ledger_admits(c->history, need, set_aside(c), why, sizeof why)) {
         run_out(c, why, true);
         return;
     }
-    session_add(c->session, &(struct addition){.role = ROLE_SEARCH,
+    history_add(c->history, &(struct addition){.role = ROLE_SEARCH,
                                                .config = x->config,
                                                .source = x->source,
                                                .known = t->known,
@@ -181,13 +181,13 @@ static void on_thought(void *data, const struct thought *t)
 /* The next members of a schedule's population, if there are any. */
 static void grow(struct coordinator *c)
 {
-    const struct session *s = c->session;
+    const struct history *s = c->history;
     enum population_state state = POPULATION_DONE;
     char why[400] = "";
     struct error err;
     bool fits =
         !s->budget.trials || s->tally.searched + (size_t)s->study->schedule.population <= (size_t)s->budget.trials;
-    enum status st = population_step(c->session, fits, &state, why, sizeof why, &err);
+    enum status st = population_step(c->history, fits, &state, why, sizeof why, &err);
     if (st) ending_fail_study(c, &err);
     if (st || state != POPULATION_DONE) return;
     run_out(c, why, true);
@@ -196,7 +196,7 @@ static void grow(struct coordinator *c)
 /* Could another trial be suggested? What it needs exactly is asked once it is known. */
 static bool wants_more(struct coordinator *c)
 {
-    const struct session *s = c->session;
+    const struct history *s = c->history;
     char why[400];
     if (c->options.only_queued) return false;
     bool all = s->budget.trials && s->tally.searched >= (size_t)s->budget.trials; /* the usual end needs no words */
@@ -216,7 +216,7 @@ static bool is_idle(const struct coordinator *c)
  * at least one trial, so that this ends. */
 static bool searches_on(struct coordinator *c)
 {
-    const struct session *s = c->session;
+    const struct history *s = c->history;
     char why[400];
     struct need need = ledger_need(s, NAN);
     need.trials = 1;
@@ -237,8 +237,8 @@ static bool searches_on(struct coordinator *c)
 /* The search, or what was to be confirmed, is over: more of that, or the end. */
 static void confirm_or_end(struct coordinator *c)
 {
-    enum confirm_step next = c->options.only_queued ? CONFIRM_OVER : confirm_step(c->session);
-    c->confirmed_seen = c->session->tally.confirmed;
+    enum confirm_step next = c->options.only_queued ? CONFIRM_OVER : confirm_step(c->history);
+    c->confirmed_seen = c->history->tally.confirmed;
     c->phase = PHASE_CONFIRM;
     switch (next) {
     case CONFIRM_ROUND: machine_say(c, EVENT_CONFIRM, NULL, NULL); return;
@@ -257,7 +257,7 @@ static void confirm_or_end(struct coordinator *c)
 /* A confirmation has ended, and there is room: it may have decided what is confirmed next. */
 static bool confirms_more(struct coordinator *c)
 {
-    return is_idle(c) || (c->confirmed_seen != c->session->tally.confirmed && room_is_there(c));
+    return is_idle(c) || (c->confirmed_seen != c->history->tally.confirmed && placement_is_possible(c));
 }
 
 /* What to do now that something has changed. */
@@ -266,24 +266,24 @@ void step(struct coordinator *c)
     uint64_t durable = journal_durable(c->journal);
     machine_speak(c, durable);
     bool paused = is_paused(c) || c->held;
-    desk_clears(c);
+    requests_clears(c);
     start_promised(c, durable);
     if (machine_runs_trials(c)) oversee(c);
     bool refused = !paused && fill_slots(c);
-    bool waiting = session_count(c->session, TRIAL_QUEUED) > 0 && !refused;
+    bool waiting = memory_count(c->history, TRIAL_QUEUED) > 0 && !refused;
     switch (c->phase) {
     case PHASE_SEARCH:
         if (paused || waiting) return;
         if (wants_more(c)) {
-            if (c->session->study->schedule.n)
+            if (c->history->study->schedule.n)
                 grow(c);
-            else if (!c->thinking && room_is_there(c)) {
+            else if (!c->thinking && placement_is_possible(c)) {
                 c->thinking = true;
-                think(c->loop, c->session, c->search, on_thought, c);
+                background_suggest(c->loop, c->history, c->search, on_thought, c);
             }
         } else if (is_idle(c))
             confirm_or_end(c);
-        if (c->exhausted && !study_confirm_count(c->session->study)) desk_answers(c, true);
+        if (c->exhausted && !study_confirm_count(c->history->study)) requests_answers(c, true);
         return;
     case PHASE_CONFIRM:
         if (paused || waiting) return;
@@ -293,7 +293,7 @@ void step(struct coordinator *c)
     case PHASE_DRAIN:
     case PHASE_KILL:
     case PHASE_LEAVE:
-        desk_sends_away(c, "the study stops");
+        requests_sends_away(c, "the study stops");
         if (is_idle(c)) end_run(c);
         return;
     case PHASE_ENDED: return;

@@ -100,15 +100,15 @@ static enum status refuse(const struct trial *t, const struct lease_claim *claim
     return STATUS_OK;
 }
 
-enum status tell_renew(struct session *s, struct trial *t, const struct lease_claim *claim, int64_t ttl_ms,
+enum status tell_renew(struct history *s, struct trial *t, const struct lease_claim *claim, int64_t ttl_ms,
                        struct error *err)
 {
     enum status st = refuse(t, claim, lease_judge(t, claim, LEASE_RENEWAL, false), err);
-    return st ? st : session_renew(s, t, ttl_ms, err);
+    return st ? st : history_renew(s, t, ttl_ms, err);
 }
 
 /* The same tale again changes nothing and is no error. */
-static bool is_same(const struct session *s, const struct trial *t, const struct tale *tale)
+static bool is_same(const struct history *s, const struct trial *t, const struct tale *tale)
 {
     double value[METRICS_MAX];
     if (t->state != tale->to) return false;
@@ -121,34 +121,34 @@ static bool is_same(const struct session *s, const struct trial *t, const struct
     return true;
 }
 
-enum status tell_result(struct session *s, struct trial *t, const struct lease_claim *claim, const struct tale *tale,
+enum status tell_result(struct history *s, struct trial *t, const struct lease_claim *claim, const struct tale *tale,
                         struct error *err)
 {
     enum lease_verdict verdict =
         lease_judge(t, claim, tale->to == TRIAL_COMPLETE ? LEASE_RESULT : LEASE_FAILURE, is_same(s, t, tale));
     enum status st = refuse(t, claim, verdict, err);
     if (st || verdict == LEASE_REPEATED) return st;
-    return session_finish(s, t, tale->to, tale->metrics, tale->reason, verdict == LEASE_LATE ? "late" : NULL, err);
+    return history_finish(s, t, tale->to, tale->metrics, tale->reason, verdict == LEASE_LATE ? "late" : NULL, err);
 }
 
-enum status tell_add(struct session *s, const json_t *params, const struct tale *tale, struct trial **ret,
+enum status tell_add(struct history *s, const json_t *params, const struct tale *tale, struct trial **ret,
                      struct error *err)
 {
     double config[SPACE_PARAMS_MAX];
     enum status st = space_from_json(&s->study->space, params, config, err);
     if (st) return st;
-    struct trial *t = session_add(s, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = "added"});
-    st = session_lease(s, t, NULL, 0, err);
-    if (!st) st = session_finish(s, t, tale->to, tale->metrics, tale->reason, NULL, err);
+    struct trial *t = history_add(s, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = "added"});
+    st = history_lease(s, t, NULL, 0, err);
+    if (!st) st = history_finish(s, t, tale->to, tale->metrics, tale->reason, NULL, err);
     if (!st) *ret = t;
     return st;
 }
 
-enum status tell_report(struct session *s, struct trial *t, const struct lease_claim *claim,
+enum status tell_report(struct history *s, struct trial *t, const struct lease_claim *claim,
                         const struct told_report *report, struct error *err)
 {
     enum status st = refuse(t, claim, lease_judge(t, claim, LEASE_REPORT, false), err);
-    if (!st && report->policy && t->reports == 0) st = session_announce(s, t, report->policy, err);
-    if (!st) session_report(s, t, report->step, report->metrics);
+    if (!st && report->policy && t->reports == 0) st = history_announce(s, t, report->policy, err);
+    if (!st) history_report(s, t, report->step, report->metrics);
     return st;
 }

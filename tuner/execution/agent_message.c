@@ -13,7 +13,7 @@ static bool whole(const json_t *o, const char *key, json_int_t min, json_int_t *
     return true;
 }
 
-static bool read_started(const json_t *body, struct remote *r)
+static bool read_started(const json_t *body, struct agent_message *r)
 {
     json_int_t pid = 0;
     const json_t *resumed = json_object_get(body, "resumed");
@@ -25,7 +25,7 @@ static bool read_started(const json_t *body, struct remote *r)
     return ok;
 }
 
-static bool read_report(const json_t *body, struct remote *r)
+static bool read_report(const json_t *body, struct agent_message *r)
 {
     json_int_t n, step;
     if (json_only(body, NULL, "n", "step", "metrics", NULL)) return false;
@@ -36,7 +36,7 @@ static bool read_report(const json_t *body, struct remote *r)
     return true;
 }
 
-static bool read_checkpoint(const json_t *body, struct remote *r)
+static bool read_checkpoint(const json_t *body, struct agent_message *r)
 {
     json_int_t step;
     if (json_only(body, NULL, "path", "step", NULL)) return false;
@@ -46,7 +46,7 @@ static bool read_checkpoint(const json_t *body, struct remote *r)
     return true;
 }
 
-static bool read_log(const json_t *body, struct remote *r)
+static bool read_log(const json_t *body, struct agent_message *r)
 {
     const json_t *text = json_object_get(body, "text");
     if (json_only(body, NULL, "stream", "text", NULL)) return false;
@@ -56,7 +56,7 @@ static bool read_log(const json_t *body, struct remote *r)
     return r->text && r->stream && (strcmp(r->stream, "stdout") == 0 || strcmp(r->stream, "stderr") == 0);
 }
 
-static bool read_end(const json_t *body, struct remote *r)
+static bool read_end(const json_t *body, struct agent_message *r)
 {
     const char *how = json_string_value(json_object_get(body, "end"));
     const char *reason = json_string_value(json_object_get(body, "reason"));
@@ -76,19 +76,19 @@ static bool read_end(const json_t *body, struct remote *r)
 
 static const struct {
     const char *name;
-    bool (*read)(const json_t *body, struct remote *r);
+    bool (*read)(const json_t *body, struct agent_message *r);
 } kinds[] = {
-    [REMOTE_STARTED] = {"started", read_started},
-    [REMOTE_REPORT] = {"report", read_report},
-    [REMOTE_POLICY] = {"policy", NULL},
-    [REMOTE_CHECKPOINT] = {"checkpoint", read_checkpoint},
-    [REMOTE_LOG] = {"log", read_log},
-    [REMOTE_END] = {"end", read_end},
+    [AGENT_MESSAGE_STARTED] = {"started", read_started},
+    [AGENT_MESSAGE_REPORT] = {"report", read_report},
+    [AGENT_MESSAGE_POLICY] = {"policy", NULL},
+    [AGENT_MESSAGE_CHECKPOINT] = {"checkpoint", read_checkpoint},
+    [AGENT_MESSAGE_LOG] = {"log", read_log},
+    [AGENT_MESSAGE_END] = {"end", read_end},
 };
 
-enum status remote_read(const json_t *message, struct remote *ret, struct error *err)
+enum status agent_message_read(const json_t *message, struct agent_message *ret, struct error *err)
 {
-    struct remote r = {.outcome = {.reason = ""}};
+    struct agent_message r = {.outcome = {.reason = ""}};
     json_int_t trial, lease;
     size_t k = 0, n = sizeof kinds / sizeof *kinds;
     if (!whole(message, "trial", 0, &trial) || !whole(message, "lease", 1, &lease))
@@ -99,7 +99,7 @@ enum status remote_read(const json_t *message, struct remote *ret, struct error 
     enum status s = json_only(message, err, "study", "trial", "lease", kinds[k].name, NULL);
     if (s) return s;
     const json_t *body = json_object_get(message, kinds[k].name);
-    r.kind = (enum remote_kind)k;
+    r.kind = (enum agent_message_kind)k;
     r.trial = (long)trial;
     r.lease = lease;
     r.metrics = body;

@@ -11,10 +11,17 @@
 
 #include "workers/workers.h"
 
-enum remote_kind { REMOTE_STARTED, REMOTE_REPORT, REMOTE_POLICY, REMOTE_CHECKPOINT, REMOTE_LOG, REMOTE_END };
+enum agent_message_kind {
+    AGENT_MESSAGE_STARTED,
+    AGENT_MESSAGE_REPORT,
+    AGENT_MESSAGE_POLICY,
+    AGENT_MESSAGE_CHECKPOINT,
+    AGENT_MESSAGE_LOG,
+    AGENT_MESSAGE_END
+};
 
-struct remote { /* points into the message */
-    enum remote_kind kind;
+struct agent_message { /* points into the message */
+    enum agent_message_kind kind;
     long trial;
     int64_t lease;
     int64_t pid;
@@ -28,6 +35,6 @@ struct remote { /* points into the message */
     bool out_of_memory;
 };
 
-enum status remote_read(const json_t *message, struct remote *ret, struct error *err);
+enum status agent_message_read(const json_t *message, struct agent_message *ret, struct error *err);
 
 #endif

@@ -13,7 +13,7 @@ enum { MAIL_MAX = 10000, HEARTBEAT_MS = 30000, HUNGRY_MS = 500, TICKET_BYTES = 1
 struct seat {
     struct seat *next; /* of the agent */
     struct agent *agent;
-    struct member *member;
+    struct tenant *tenant;
     void *owner;
     int64_t lease; /* 0: not assigned yet */
 };
@@ -35,10 +35,10 @@ struct agent {
     size_t finished; /* attempts that it has ended */
 };
 
-struct member {
-    struct member *next;
+struct tenant {
+    struct tenant *next;
     struct fleet *fleet;
-    struct member_hooks hooks;
+    struct tenant_hooks hooks;
     char *study;
     size_t held;
     int64_t hungry_ms; /* when it was refused a seat last */
@@ -48,7 +48,7 @@ struct fleet {
     const struct clock *clock;
     int64_t silence_ms;
     struct agent *agent;
-    struct member *member;
+    struct tenant *tenant;
     void (*wake)(void *data, struct agent *a);
     void *wake_data;
 };
@@ -74,10 +74,10 @@ json_t *fleet_lease_name(const char *study, int64_t lease)
 
 /* ---- seats ---- */
 
-static struct seat *seat_create(struct agent *a, struct member *m, void *owner)
+static struct seat *seat_create(struct agent *a, struct tenant *m, void *owner)
 {
     struct seat *s = must_alloc(1, sizeof *s);
-    *s = (struct seat){.next = a->seat, .agent = a, .member = m, .owner = owner};
+    *s = (struct seat){.next = a->seat, .agent = a, .tenant = m, .owner = owner};
     a->seat = s;
     a->busy++;
     m->held++;
@@ -90,13 +90,13 @@ void seat_leave(struct seat *s)
     while (*at != s) at = &(*at)->next;
     *at = s->next;
     s->agent->busy--;
-    s->member->held--;
+    s->tenant->held--;
     free(s);
 }
 
 static void lose(struct seat *s, enum seat_loss loss, const char *why)
 {
-    s->member->hooks.lost(s->member->hooks.data, s->owner, loss, why);
+    s->tenant->hooks.lost(s->tenant->hooks.data, s->owner, loss, why);
     seat_leave(s);
 }
 
@@ -107,14 +107,14 @@ struct holder seat_holder(const struct seat *s)
 
 bool seat_is_silent(const struct seat *s)
 {
-    const struct fleet *f = s->member->fleet;
+    const struct fleet *f = s->tenant->fleet;
     return !s->agent->waits && clock_mono_ms(f->clock) - s->agent->heard_ms > HEARTBEAT_MS;
 }
 
 static void post(struct seat *s, json_t *item)
 {
     struct agent *a = s->agent;
-    struct fleet *f = s->member->fleet;
+    struct fleet *f = s->tenant->fleet;
     json_object_set_new(item, "n", json_integer(++a->mail_n));
     json_array_append_new(a->mail, item);
     if (a->waits && f->wake) f->wake(f->wake_data, a);
@@ -128,29 +128,29 @@ void seat_assign(struct seat *s, int64_t lease, json_t *assignment)
 
 void seat_send(struct seat *s, json_t *order)
 {
-    json_t *item = fleet_lease_name(s->member->study, s->lease);
+    json_t *item = fleet_lease_name(s->tenant->study, s->lease);
     json_object_set_new(item, "order", order);
     post(s, item);
 }
 
 /* ---- members ---- */
 
-struct member *fleet_join(struct fleet *f, const char *study, const struct member_hooks *hooks)
+struct tenant *fleet_join(struct fleet *f, const char *study, const struct tenant_hooks *hooks)
 {
-    struct member *m = must_alloc(1, sizeof *m);
-    *m = (struct member){.next = f->member, .fleet = f, .hooks = *hooks, .study = must_strdup(study)};
-    f->member = m;
+    struct tenant *m = must_alloc(1, sizeof *m);
+    *m = (struct tenant){.next = f->tenant, .fleet = f, .hooks = *hooks, .study = must_strdup(study)};
+    f->tenant = m;
     return m;
 }
 
-void fleet_leave(struct member *m)
+void fleet_leave(struct tenant *m)
 {
     struct fleet *f = m->fleet;
-    struct member **at = &f->member;
+    struct tenant **at = &f->tenant;
     for (struct agent *a = f->agent; a; a = a->next)
         for (struct seat *s = a->seat, *next; s; s = next) {
             next = s->next;
-            if (s->member == m) seat_leave(s);
+            if (s->tenant == m) seat_leave(s);
         }
     while (*at != m) at = &(*at)->next;
     *at = m->next;
@@ -165,7 +165,7 @@ static bool works_for(const struct agent *a, const char *study)
 }
 
 /* An agent that is there now and has room for this study; the emptiest first. */
-static struct agent *roomy(const struct member *m)
+static struct agent *roomy(const struct tenant *m)
 {
     struct agent *best = NULL;
     for (struct agent *a = m->fleet->agent; a; a = a->next) {
@@ -176,11 +176,11 @@ static struct agent *roomy(const struct member *m)
 }
 
 /* May it have one more, while others want seats, too? */
-static bool is_fair(const struct member *m)
+static bool is_fair(const struct tenant *m)
 {
     size_t seats = fleet_seats(m->fleet, NULL), hungry = 0, n = 0;
     int64_t since = clock_mono_ms(m->fleet->clock) - HUNGRY_MS;
-    for (const struct member *x = m->fleet->member; x; x = x->next) {
+    for (const struct tenant *x = m->fleet->tenant; x; x = x->next) {
         bool wants = x->hungry_ms > since;
         hungry += x != m && wants;
         n += x == m || wants || x->held > 0;
@@ -188,14 +188,14 @@ static bool is_fair(const struct member *m)
     return hungry == 0 || m->held * n < seats;
 }
 
-bool fleet_has_room(struct member *m)
+bool fleet_has_room(struct tenant *m)
 {
-    bool room = roomy(m) && is_fair(m);
-    if (!room) m->hungry_ms = clock_mono_ms(m->fleet->clock);
-    return room;
+    bool capacity = roomy(m) && is_fair(m);
+    if (!capacity) m->hungry_ms = clock_mono_ms(m->fleet->clock);
+    return capacity;
 }
 
-struct seat *fleet_take(struct member *m, void *owner)
+struct seat *fleet_take(struct tenant *m, void *owner)
 {
     if (!fleet_has_room(m)) return NULL;
     m->hungry_ms = 0;
@@ -231,7 +231,7 @@ static void remove_agent(struct fleet *f, struct agent *a, enum seat_loss loss, 
 
 /* Who came under this name with another token while nobody knew whose it was leaves again: the lease's holder could not
  * come back. */
-struct seat *fleet_expect(struct member *m, const struct holder *holder, int64_t lease, void *owner)
+struct seat *fleet_expect(struct tenant *m, const struct holder *holder, int64_t lease, void *owner)
 {
     struct agent *a = find(m->fleet, holder->agent);
     if (a && a->token && holder->token && strcmp(a->token, holder->token) != 0) {
@@ -318,8 +318,8 @@ static void reconcile(struct agent *a, const struct agent_card *card, const json
     json_array_foreach((json_t *)held, i, x) put_lease(theirs, study_of(x), lease_of(x));
     for (struct seat *s = a->seat, *next; s; s = next) {
         next = s->next;
-        if (has_lease(theirs, s->member->study, s->lease))
-            put_lease(ours, s->member->study, s->lease);
+        if (has_lease(theirs, s->tenant->study, s->lease))
+            put_lease(ours, s->tenant->study, s->lease);
         else
             lose(s, machine ? SEAT_CRASHED : SEAT_DROPPED,
                  machine ? "the agent's machine was restarted while it ran" : "the agent ended before it did");
@@ -443,9 +443,9 @@ json_t *agent_mail(const struct agent *a)
     return json_array_size(a->mail) ? json_incref(a->mail) : NULL;
 }
 
-static struct member *member_of(const struct fleet *f, const char *study)
+static struct tenant *member_of(const struct fleet *f, const char *study)
 {
-    struct member *m = f->member;
+    struct tenant *m = f->tenant;
     while (m && strcmp(m->study, study) != 0) m = m->next;
     return m;
 }
@@ -460,7 +460,7 @@ void agent_says(struct fleet *f, struct agent *a, const json_t *messages, json_t
     {
         const char *study = json_string_value(json_object_get(x, "study"));
         const char *how = json_string_value(json_object_get(json_object_get(x, "end"), "end"));
-        struct member *m = study ? member_of(f, study) : NULL;
+        struct tenant *m = study ? member_of(f, study) : NULL;
         bool taken = m && m->hooks.hear(m->hooks.data, &from, x);
         a->finished += how != NULL;
         if (how && strcmp(how, "not started") == 0) a->capacity = 0; /* it says when it can again */
@@ -518,7 +518,7 @@ json_t *agent_json(const struct fleet *f, const struct agent *a)
 {
     json_t *leases = json_array(), *out;
     for (const struct seat *s = a->seat; s; s = s->next)
-        if (s->lease) json_array_append_new(leases, fleet_lease_name(s->member->study, s->lease));
+        if (s->lease) json_array_append_new(leases, fleet_lease_name(s->tenant->study, s->lease));
     out = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:I}", "agent", a->name, "state",
                     !a->known  ? "expected"
                     : a->waits ? "connected"

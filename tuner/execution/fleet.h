@@ -25,7 +25,7 @@
 
 struct fleet;
 struct agent;
-struct member;
+struct tenant;
 struct seat;
 
 enum { AGENT_NAME_MAX = 64, AGENT_SLOTS_MAX = 1024 };
@@ -42,7 +42,7 @@ enum seat_loss {
     SEAT_CRASHED, /* the agent's machine went down */
 };
 
-struct member_hooks {
+struct tenant_hooks {
     /* What an agent says of a lease; false: that lease is over, and the agent should end what it runs for it. */
     bool (*hear)(void *data, const struct holder *from, const json_t *message);
     /* The seat of `owner` is no more, and freed after the call. */
@@ -50,15 +50,15 @@ struct member_hooks {
     void *data;
 };
 
-struct member *fleet_join(struct fleet *f, const char *study, const struct member_hooks *hooks);
+struct tenant *fleet_join(struct fleet *f, const char *study, const struct tenant_hooks *hooks);
 /* Its seats are given up without a word. */
-void fleet_leave(struct member *m);
+void fleet_leave(struct tenant *m);
 
 /* Could the member have a seat now? Fair: a study that has less than its share goes first. */
-bool fleet_has_room(struct member *m);
-struct seat *fleet_take(struct member *m, void *owner); /* NULL: no room */
+bool fleet_has_room(struct tenant *m);
+struct seat *fleet_take(struct tenant *m, void *owner); /* NULL: no room */
 /* The seat that a lease of the log was given to, in an earlier process. */
-struct seat *fleet_expect(struct member *m, const struct holder *holder, int64_t lease, void *owner);
+struct seat *fleet_expect(struct tenant *m, const struct holder *holder, int64_t lease, void *owner);
 
 struct holder seat_holder(const struct seat *s); /* as long as the seat */
 /* The agent is to run this lease; takes the reference. */

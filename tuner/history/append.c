@@ -13,15 +13,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct change record_begin(const struct session *s, enum logged kind, const struct trial *t)
+struct event history_next(const struct history *s, enum logged kind, const struct trial *t)
 {
-    return (struct change){.kind = kind,
-                           .trial = t ? t->number : -1,
-                           .seq = s->seq + 1,
-                           .at_ms = clock_wall_ms(s->clock),
-                           .token = s->on_behalf_of,
-                           .confirms = -1,
-                           .parent = -1};
+    return (struct event){.kind = kind,
+                          .trial = t ? t->number : -1,
+                          .seq = s->seq + 1,
+                          .at_ms = clock_wall_ms(s->clock),
+                          .token = s->on_behalf_of,
+                          .confirms = -1,
+                          .parent = -1};
 }
 
 enum { REASON_MAX = 2000, SOURCE_MAX = 300 }; /* bytes */
@@ -33,17 +33,17 @@ static const char *bounded(struct arena *a, const char *text, size_t max)
 }
 
 /* One event: to memory if it is legal, then to the journal. */
-enum status record(struct session *s, const struct change *change, struct error *err)
+enum status history_append(struct history *s, const struct event *change, struct error *err)
 {
     struct arena arena = {0};
-    struct change own = *change, *c = &own;
+    struct event own = *change, *c = &own;
     c->reason = bounded(&arena, c->reason, REASON_MAX);
     c->source = bounded(&arena, c->source, SOURCE_MAX);
     c->why = bounded(&arena, c->why, REASON_MAX);
-    enum status st = fold_apply(s, c, err);
+    enum status st = apply_event(s, c, err);
     if (!st) {
         struct store_event e = {
-            .seq = c->seq, .trial = c->trial, .kind = c->kind, .at_ms = c->at_ms, .body = change_body(s, c, &arena)};
+            .seq = c->seq, .trial = c->trial, .kind = c->kind, .at_ms = c->at_ms, .body = event_body(s, c, &arena)};
         journal_event(s->journal, &e);
         if (s->watch.event) s->watch.event(s->watch.data, &e);
     }
@@ -51,111 +51,111 @@ enum status record(struct session *s, const struct change *change, struct error 
     return st;
 }
 
-struct trial *session_add(struct session *s, const struct addition *a)
+struct trial *history_add(struct history *s, const struct addition *a)
 {
-    struct change c = record_begin(s, LOGGED_ADDED, NULL);
+    struct event c = history_next(s, LOGGED_ADDED, NULL);
     struct error err;
     c.trial = (long)s->n;
     c.role = a->role;
     c.config = a->config;
     c.source = a->source;
-    c.seed = a->seed ? a->seed : session_trial_seed(s, c.trial);
+    c.seed = a->seed ? a->seed : memory_trial_seed(s, c.trial);
     c.confirms = a->role == ROLE_CONFIRM ? a->confirms : -1;
-    c.course = a->course;
+    c.trajectory = a->trajectory;
     c.parent = a->parent ? a->parent->number : -1;
     c.known = a->known ? a->known : s->seq;
     c.expect_tokens = a->expect_tokens;
     c.expect_ms = a->expect_ms;
-    if (record(s, &c, &err)) abort(); /* cannot be illegal: the number is the next one */
+    if (history_append(s, &c, &err)) abort(); /* cannot be illegal: the number is the next one */
     return s->trial[s->n - 1];
 }
 
-enum status session_lease_to(struct session *s, struct trial *t, const char *dir, const struct holder *holder,
+enum status history_lease_to(struct history *s, struct trial *t, const char *dir, const struct holder *holder,
                              int64_t ttl_ms, struct error *err)
 {
-    struct change c = record_begin(s, LOGGED_LEASED, t);
+    struct event c = history_next(s, LOGGED_LEASED, t);
     c.dir = dir;
     c.agent = holder->agent;
     c.token = holder->token;
     c.ttl_ms = ttl_ms;
-    return record(s, &c, err);
+    return history_append(s, &c, err);
 }
 
-enum status session_lease(struct session *s, struct trial *t, const char *dir, int64_t ttl_ms, struct error *err)
+enum status history_lease(struct history *s, struct trial *t, const char *dir, int64_t ttl_ms, struct error *err)
 {
-    return session_lease_to(s, t, dir, &(struct holder){0}, ttl_ms, err);
+    return history_lease_to(s, t, dir, &(struct holder){0}, ttl_ms, err);
 }
 
-enum status session_started(struct session *s, struct trial *t, int64_t pid, double resumed_cost, struct error *err)
+enum status history_started(struct history *s, struct trial *t, int64_t pid, double resumed_cost, struct error *err)
 {
-    struct change c = record_begin(s, LOGGED_STARTED, t);
+    struct event c = history_next(s, LOGGED_STARTED, t);
     c.pid = pid;
     c.resumed_cost = resumed_cost;
-    return record(s, &c, err);
+    return history_append(s, &c, err);
 }
 
-enum status session_renew(struct session *s, struct trial *t, int64_t ttl_ms, struct error *err)
+enum status history_renew(struct history *s, struct trial *t, int64_t ttl_ms, struct error *err)
 {
-    struct change c = record_begin(s, LOGGED_RENEWED, t);
+    struct event c = history_next(s, LOGGED_RENEWED, t);
     c.ttl_ms = ttl_ms;
-    return record(s, &c, err);
+    return history_append(s, &c, err);
 }
 
-void session_condemn(struct session *s, const struct trial *t, const char *why)
+void history_decide_requeue(struct history *s, const struct trial *t, const char *why)
 {
-    struct change c = record_begin(s, LOGGED_CONDEMNED, t);
+    struct event c = history_next(s, LOGGED_CONDEMNED, t);
     c.reason = why;
-    record(s, &c, NULL);
+    history_append(s, &c, NULL);
 }
 
-void session_doom(struct session *s, struct trial *t, const char *why, const json_t *details, bool audit)
+void history_decide_prune(struct history *s, struct trial *t, const char *why, const json_t *details, bool audit)
 {
-    struct change c = record_begin(s, LOGGED_CONDEMNED, t);
+    struct event c = history_next(s, LOGGED_CONDEMNED, t);
     c.reason = why;
     c.details = details;
     c.audit = audit;
-    record(s, &c, NULL);
+    history_append(s, &c, NULL);
 }
 
-void session_checkpoint(struct session *s, struct trial *t, const char *path, long step, int64_t bytes)
+void history_checkpoint(struct history *s, struct trial *t, const char *path, long step, int64_t bytes)
 {
-    struct change c = record_begin(s, LOGGED_CHECKPOINT, t);
+    struct event c = history_next(s, LOGGED_CHECKPOINT, t);
     int tokens = objective_token_metric(&s->study->objective);
     c.checkpoint =
         (struct checkpoint){path, step, bytes, tokens >= 0 && isfinite(t->last[tokens]) ? t->last[tokens] : 0};
-    record(s, &c, NULL);
+    history_append(s, &c, NULL);
 }
 
-void session_set(struct session *s, struct trial *t, double from, const double *config, const char *why)
+void history_set(struct history *s, struct trial *t, double from, const double *config, const char *why)
 {
-    struct change c = record_begin(s, LOGGED_ADJUSTED, t);
+    struct event c = history_next(s, LOGGED_ADJUSTED, t);
     c.reason = why;
     c.set = config;
     c.set_from = from;
-    record(s, &c, NULL);
+    history_append(s, &c, NULL);
 }
 
-void session_adjust(struct session *s, struct trial *t, double patience, double threshold, const char *why)
+void history_adjust(struct history *s, struct trial *t, double patience, double threshold, const char *why)
 {
-    struct change c = record_begin(s, LOGGED_ADJUSTED, t);
+    struct event c = history_next(s, LOGGED_ADJUSTED, t);
     c.reason = why;
     c.adjusted = true;
     c.patience = patience;
     c.threshold = threshold;
-    record(s, &c, NULL);
+    history_append(s, &c, NULL);
 }
 
-enum status session_announce(struct session *s, struct trial *t, const json_t *policy, struct error *err)
+enum status history_announce(struct history *s, struct trial *t, const json_t *policy, struct error *err)
 {
-    struct change c = record_begin(s, LOGGED_ANNOUNCED, t);
+    struct event c = history_next(s, LOGGED_ANNOUNCED, t);
     bool wanted = false;
-    enum status st = observed_check(s, policy, &wanted, err);
+    enum status st = curve_check(s, policy, &wanted, err);
     c.policy = policy;
-    return st || !wanted ? st : record(s, &c, err);
+    return st || !wanted ? st : history_append(s, &c, err);
 }
 
 /* How long the attempt ran and what it spent, as far as its reports say. */
-static void measure(const struct session *s, const struct trial *t, struct change *c)
+static void measure(const struct history *s, const struct trial *t, struct event *c)
 {
     int tokens = objective_token_metric(&s->study->objective);
     if (t->state != TRIAL_LEASED && t->state != TRIAL_RUNNING) return;
@@ -163,25 +163,25 @@ static void measure(const struct session *s, const struct trial *t, struct chang
     if (tokens >= 0 && isfinite(t->last[tokens])) c->spent_tokens = t->last[tokens];
 }
 
-enum status session_return(struct session *s, struct trial *t, const char *outcome, const char *reason,
+enum status history_return(struct history *s, struct trial *t, const char *outcome, const char *reason,
                            int64_t backoff_ms, struct error *err)
 {
-    struct change c = record_begin(s, LOGGED_RETURNED, t);
+    struct event c = history_next(s, LOGGED_RETURNED, t);
     c.outcome = outcome;
     c.reason = reason;
     c.backoff_ms = backoff_ms;
     measure(s, t, &c);
-    return record(s, &c, err);
+    return history_append(s, &c, err);
 }
 
-static enum status finish(struct session *s, struct trial *t, struct change *c, struct error *err)
+static enum status finish(struct history *s, struct trial *t, struct event *c, struct error *err)
 {
     int tokens = objective_token_metric(&s->study->objective);
     double value[METRICS_MAX];
     measure(s, t, c);
-    fold_values(s, c->metrics, value);
+    apply_values(s, c->metrics, value);
     if (tokens >= 0 && isfinite(value[tokens])) c->spent_tokens = 0; /* the metric says it */
-    return record(s, c, err);
+    return history_append(s, c, err);
 }
 
 /* Per cent where a proportion is said, say: noise and model would be of something else. Logs from before keep theirs.
@@ -196,17 +196,17 @@ static enum status check_values(const struct objective *o, const json_t *metrics
     return st;
 }
 
-enum status session_finish(struct session *s, struct trial *t, enum trial_state to, const json_t *metrics,
+enum status history_finish(struct history *s, struct trial *t, enum trial_state to, const json_t *metrics,
                            const char *reason, const char *outcome, struct error *err)
 {
     enum status st = to == TRIAL_COMPLETE ? check_values(&s->study->objective, metrics, err) : STATUS_OK;
     if (st) return st;
-    struct change c = record_begin(s, LOGGED_FINISHED, t);
+    struct event c = history_next(s, LOGGED_FINISHED, t);
     c.state = to;
     c.metrics = metrics;
     c.reason = reason;
     c.outcome = outcome;
-    const struct early_stopping *rule = observed_rule(t);
+    const struct early_stopping *rule = curve_rule(t);
     if (to == TRIAL_COMPLETE && rule && t->observed->adjusted) {
         c.adjusted = true;
         c.patience = (double)early_stopping_equivalent(&t->observed->curve, rule);
@@ -215,9 +215,9 @@ enum status session_finish(struct session *s, struct trial *t, enum trial_state 
     return finish(s, t, &c, err);
 }
 
-enum status session_poison(struct session *s, struct trial *t, const char *reason, struct error *err)
+enum status history_poison(struct history *s, struct trial *t, const char *reason, struct error *err)
 {
-    struct change c = record_begin(s, LOGGED_FINISHED, t);
+    struct event c = history_next(s, LOGGED_FINISHED, t);
     c.state = TRIAL_FAILED;
     c.reason = reason;
     c.outcome = "crashed the machine";
@@ -225,33 +225,33 @@ enum status session_poison(struct session *s, struct trial *t, const char *reaso
     return finish(s, t, &c, err);
 }
 
-enum status session_retry(struct session *s, struct trial *t, struct error *err)
+enum status history_retry(struct history *s, struct trial *t, struct error *err)
 {
-    struct change c = record_begin(s, LOGGED_RETRIED, t);
-    return record(s, &c, err);
+    struct event c = history_next(s, LOGGED_RETRIED, t);
+    return history_append(s, &c, err);
 }
 
-void session_fail(struct session *s, const char *why)
+void history_fail(struct history *s, const char *why)
 {
-    struct change c = record_begin(s, LOGGED_PHASE, NULL);
+    struct event c = history_next(s, LOGGED_PHASE, NULL);
     c.reason = "failed";
     c.why = why;
-    record(s, &c, NULL);
+    history_append(s, &c, NULL);
 }
 
-void session_set_phase(struct session *s, const char *phase)
+void history_set_phase(struct history *s, const char *phase)
 {
-    struct change c = record_begin(s, LOGGED_PHASE, NULL);
+    struct event c = history_next(s, LOGGED_PHASE, NULL);
     if (strcmp(s->phase, phase) == 0) return;
     c.reason = phase;
-    record(s, &c, NULL);
+    history_append(s, &c, NULL);
 }
 
-void session_note(struct session *s, const char *text)
+void history_note(struct history *s, const char *text)
 {
-    struct change c = record_begin(s, LOGGED_NOTE, NULL);
+    struct event c = history_next(s, LOGGED_NOTE, NULL);
     c.reason = text;
-    record(s, &c, NULL);
+    history_append(s, &c, NULL);
 }
 
 /* Never 0. */
@@ -262,7 +262,7 @@ static uint64_t hash_names(const char *const *name, size_t n)
     return h | 1;
 }
 
-void session_report(struct session *s, struct trial *t, long step, const json_t *metrics)
+void history_report(struct history *s, struct trial *t, long step, const json_t *metrics)
 {
     const char *names[METRICS_SAID_MAX], *name;
     double values[METRICS_SAID_MAX];
@@ -286,7 +286,7 @@ void session_report(struct session *s, struct trial *t, long step, const json_t 
     journal_report(s->journal, &r);
     t->reports++;
     t->step = step;
-    fold_values(s, metrics, t->last);
-    observed_report(s, t, step, t->last);
+    apply_values(s, metrics, t->last);
+    curve_report(s, t, step, t->last);
     if (s->watch.report) s->watch.report(s->watch.data, t, step, metrics);
 }

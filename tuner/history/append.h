@@ -7,10 +7,10 @@
 #include "tuner/history/event.h"
 
 /* The next event of the log, about a trial or (NULL) the study; to be filled in. */
-struct change record_begin(const struct session *s, enum logged kind, const struct trial *t);
+struct event history_next(const struct history *s, enum logged kind, const struct trial *t);
 
 /* To memory if it is legal there, then to the journal. */
-enum status record(struct session *s, const struct change *c, struct error *err);
+enum status history_append(struct history *s, const struct event *c, struct error *err);
 
 struct addition {
     enum trial_role role;
@@ -20,52 +20,52 @@ struct addition {
     uint64_t seed; /* 0: derived from the study's seed and the number */
     int64_t known; /* seq of the last event that the suggestion knew; 0: all of them */
     double expect_tokens, expect_ms;
-    const struct course *course; /* NULL: none */
-    const struct trial *parent;  /* a member: goes on from its checkpoint; NULL: it begins */
+    const struct trajectory *trajectory; /* NULL: none */
+    const struct trial *parent;          /* a member: goes on from its checkpoint; NULL: it begins */
 };
 
-struct trial *session_add(struct session *s, const struct addition *a);
+struct trial *history_add(struct history *s, const struct addition *a);
 
 /* queued → leased by this process; `dir` NULL: a client runs it, and it is running at once. ttl 0: for ever. */
-enum status session_lease(struct session *s, struct trial *t, const char *dir, int64_t ttl_ms, struct error *err);
+enum status history_lease(struct history *s, struct trial *t, const char *dir, int64_t ttl_ms, struct error *err);
 /* The same, to somebody else. An agent has it for ever (it is the agent that is lost, not the lease that expires), and
  * `dir` is the folder for what comes back. */
-enum status session_lease_to(struct session *s, struct trial *t, const char *dir, const struct holder *holder,
+enum status history_lease_to(struct history *s, struct trial *t, const char *dir, const struct holder *holder,
                              int64_t ttl_ms, struct error *err);
 /* → running. `resumed_cost`: tokens that the checkpoint it goes on from had cost; 0: it begins anew. */
-enum status session_started(struct session *s, struct trial *t, int64_t pid, double resumed_cost, struct error *err);
-enum status session_renew(struct session *s, struct trial *t, int64_t ttl_ms, struct error *err);
-void session_condemn(struct session *s, const struct trial *t, const char *why);
+enum status history_started(struct history *s, struct trial *t, int64_t pid, double resumed_cost, struct error *err);
+enum status history_renew(struct history *s, struct trial *t, int64_t ttl_ms, struct error *err);
+void history_decide_requeue(struct history *s, const struct trial *t, const char *why);
 /* By the pruner; `details` of the verdict; audit: it runs on all the same. */
-void session_doom(struct session *s, struct trial *t, const char *why, const json_t *details, bool audit);
-void session_checkpoint(struct session *s, struct trial *t, const char *path, long step, int64_t bytes);
+void history_decide_prune(struct history *s, struct trial *t, const char *why, const json_t *details, bool audit);
+void history_checkpoint(struct history *s, struct trial *t, const char *path, long step, int64_t bytes);
 /* The running trial's settings are others from this cost on. */
-void session_set(struct session *s, struct trial *t, double from, const double *config, const char *why);
-/* The running trial says which stopping rule it follows (observed_check). */
-enum status session_announce(struct session *s, struct trial *t, const json_t *policy, struct error *err);
+void history_set(struct history *s, struct trial *t, double from, const double *config, const char *why);
+/* The running trial says which stopping rule it follows (curve_check). */
+enum status history_announce(struct history *s, struct trial *t, const json_t *policy, struct error *err);
 /* The running trial's stopping rule is another now. */
-void session_adjust(struct session *s, struct trial *t, double patience, double threshold, const char *why);
+void history_adjust(struct history *s, struct trial *t, double patience, double threshold, const char *why);
 /* `metrics`: of the study or not; all finite numbers. */
-void session_report(struct session *s, struct trial *t, long step, const json_t *metrics);
+void history_report(struct history *s, struct trial *t, long step, const json_t *metrics);
 
 /* → queued, not to be leased again before `backoff_ms`. The outcomes "crashed" and "crashed the machine" count. */
-enum status session_return(struct session *s, struct trial *t, const char *outcome, const char *reason,
+enum status history_return(struct history *s, struct trial *t, const char *outcome, const char *reason,
                            int64_t backoff_ms, struct error *err);
 
 /* Final. Complete: `metrics` must hold every metric that the objective uses, proportions from 0 to 1. Otherwise a
  * reason. `outcome`: of the attempt, where it says more than the state; may be NULL. */
-enum status session_finish(struct session *s, struct trial *t, enum trial_state to, const json_t *metrics,
+enum status history_finish(struct history *s, struct trial *t, enum trial_state to, const json_t *metrics,
                            const char *reason, const char *outcome, struct error *err);
 /* A final trial without a result is queued again, with its number and its configuration; STATUS_CONFLICT: it has one.
  */
-enum status session_retry(struct session *s, struct trial *t, struct error *err);
+enum status history_retry(struct history *s, struct trial *t, struct error *err);
 /* "open", "paused" (what runs goes on), "stopped", "complete" */
-void session_set_phase(struct session *s, const char *phase);
+void history_set_phase(struct history *s, const char *phase);
 /* The phase "failed": it cannot go on before somebody has mended what `why` says. */
-void session_fail(struct session *s, const char *why);
-void session_note(struct session *s, const char *text);
+void history_fail(struct history *s, const char *why);
+void history_note(struct history *s, const char *text);
 
 /* The configuration is not to be tried again, nor anything near it: LOGGED_FINISHED as failed, poisonous. */
-enum status session_poison(struct session *s, struct trial *t, const char *reason, struct error *err);
+enum status history_poison(struct history *s, struct trial *t, const char *reason, struct error *err);
 
 #endif

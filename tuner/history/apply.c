@@ -12,69 +12,69 @@
 
 /* ---- lists ---- */
 
-static void open_add(struct session *s, struct trial *t)
+static void open_add(struct history *s, struct trial *t)
 {
-    if (s->n_open == s->open_room) {
-        s->open_room = s->open_room ? 2 * s->open_room : 64;
-        s->open = must_grow(s->open, s->open_room, sizeof(struct trial *));
+    if (s->n_open == s->open_capacity) {
+        s->open_capacity = s->open_capacity ? 2 * s->open_capacity : 64;
+        s->open = must_grow(s->open, s->open_capacity, sizeof(struct trial *));
     }
     t->open_at = s->n_open;
     s->open[s->n_open++] = t;
 }
 
-static void open_remove(struct session *s, struct trial *t)
+static void open_remove(struct history *s, struct trial *t)
 {
     struct trial *last = s->open[--s->n_open];
     s->open[t->open_at] = last;
     last->open_at = t->open_at;
 }
 
-static void history_add(struct session *s, struct trial *t)
+static void seen_add(struct history *s, struct trial *t)
 {
-    t->history_at = SIZE_MAX;
+    t->seen_at = SIZE_MAX;
     if (t->outside) return;
-    if (s->n_history == s->history_room) {
-        s->history_room = s->history_room ? 2 * s->history_room : 64;
-        s->history = must_grow(s->history, s->history_room, sizeof *s->history);
-        s->history_trial = must_grow(s->history_trial, s->history_room, sizeof(struct trial *));
+    if (s->n_seen == s->seen_capacity) {
+        s->seen_capacity = s->seen_capacity ? 2 * s->seen_capacity : 64;
+        s->seen = must_grow(s->seen, s->seen_capacity, sizeof *s->seen);
+        s->seen_trial = must_grow(s->seen_trial, s->seen_capacity, sizeof(struct trial *));
     }
-    t->history_at = s->n_history;
-    s->history_trial[s->n_history] = t;
-    s->history[s->n_history++] =
+    t->seen_at = s->n_seen;
+    s->seen_trial[s->n_seen] = t;
+    s->seen[s->n_seen++] =
         (struct search_trial){.outcome = SEARCH_PENDING, .config = t->config, .metrics = t->value, .told = -1};
 }
 
 /* Leaves a hole: a hundred thousand cancelled trials would each move all that come after. */
-static void history_remove(struct session *s, struct trial *t)
+static void seen_remove(struct history *s, struct trial *t)
 {
-    s->history_trial[t->history_at] = NULL;
-    t->history_at = SIZE_MAX;
-    s->history_holes++;
+    s->seen_trial[t->seen_at] = NULL;
+    t->seen_at = SIZE_MAX;
+    s->seen_holes++;
 }
 
-void fold_close_holes(struct session *s)
+void apply_close_holes(struct history *s)
 {
     size_t n = 0;
-    if (s->history_holes == 0) return;
-    for (size_t i = 0; i < s->n_history; i++) {
-        struct trial *t = s->history_trial[i];
+    if (s->seen_holes == 0) return;
+    for (size_t i = 0; i < s->n_seen; i++) {
+        struct trial *t = s->seen_trial[i];
         if (!t) continue;
-        t->history_at = n;
-        s->history_trial[n] = t;
-        s->history[n++] = s->history[i];
+        t->seen_at = n;
+        s->seen_trial[n] = t;
+        s->seen[n++] = s->seen[i];
     }
-    s->n_history = n;
-    s->history_holes = 0;
+    s->n_seen = n;
+    s->seen_holes = 0;
 }
 
-static void history_finish(struct session *s, struct trial *t)
+static void seen_finish(struct history *s, struct trial *t)
 {
-    if (t->history_at == SIZE_MAX) return;
+    if (t->seen_at == SIZE_MAX) return;
     if (t->state == TRIAL_CANCELLED || (t->state == TRIAL_PRUNED && !t->expected)) { /* it says nothing to the models */
-        history_remove(s, t);
+        seen_remove(s, t);
         return;
     }
-    struct search_trial *row = &s->history[t->history_at];
+    struct search_trial *row = &s->seen[t->seen_at];
     row->outcome = t->state == TRIAL_COMPLETE || t->state == TRIAL_PRUNED ? SEARCH_COMPLETE : SEARCH_FAILED;
     if (t->state == TRIAL_PRUNED) {
         row->metrics = t->expected;
@@ -85,30 +85,30 @@ static void history_finish(struct session *s, struct trial *t)
 }
 
 /* A cancelled one comes back to its place: the search sees the trials by number. */
-static void history_restore(struct session *s, struct trial *t)
+static void seen_restore(struct history *s, struct trial *t)
 {
-    fold_close_holes(s);
-    history_add(s, t);
-    for (size_t i = t->history_at; i > 0 && s->history_trial[i - 1]->number > t->number; i--) {
-        struct trial *later = s->history_trial[i - 1];
-        struct search_trial row = s->history[i];
-        s->history[i] = s->history[i - 1];
-        s->history_trial[i] = later;
-        later->history_at = i;
-        s->history[i - 1] = row;
-        s->history_trial[i - 1] = t;
-        t->history_at = i - 1;
+    apply_close_holes(s);
+    seen_add(s, t);
+    for (size_t i = t->seen_at; i > 0 && s->seen_trial[i - 1]->number > t->number; i--) {
+        struct trial *later = s->seen_trial[i - 1];
+        struct search_trial row = s->seen[i];
+        s->seen[i] = s->seen[i - 1];
+        s->seen_trial[i] = later;
+        later->seen_at = i;
+        s->seen[i - 1] = row;
+        s->seen_trial[i - 1] = t;
+        t->seen_at = i - 1;
     }
 }
 
-static void history_reopen(struct session *s, struct trial *t)
+static void seen_reopen(struct history *s, struct trial *t)
 {
     if (t->outside) return;
-    if (t->history_at == SIZE_MAX) {
-        history_restore(s, t);
+    if (t->seen_at == SIZE_MAX) {
+        seen_restore(s, t);
         return;
     }
-    struct search_trial *row = &s->history[t->history_at];
+    struct search_trial *row = &s->seen[t->seen_at];
     row->outcome = SEARCH_PENDING;
     row->told = -1;
     row->poisonous = false;
@@ -117,20 +117,20 @@ static void history_reopen(struct session *s, struct trial *t)
 /* ---- what follows from results ---- */
 
 /* A Pareto study without a baseline compares with the first trial that was told. */
-static void choose_stand_in(struct session *s, const struct trial *t)
+static void choose_stand_in(struct history *s, const struct trial *t)
 {
     if (s->study->baseline || s->study->objective.form != OBJECTIVE_PARETO || s->stand_in) return;
     s->stand_in = t;
 }
 
-static bool runs_baseline(const struct session *s, const struct trial *t)
+static bool runs_baseline(const struct history *s, const struct trial *t)
 {
     if (t == s->stand_in) return true;
     return t->role == ROLE_BASELINE || (t->role == ROLE_CONFIRM && s->trial[t->confirms]->role == ROLE_BASELINE);
 }
 
 /* In order of the trials' numbers, so that the sum has the same last bit after a restart. */
-static void update_baseline(struct session *s)
+static void update_baseline(struct history *s)
 {
     size_t n = 0;
     for (size_t k = 0; k < METRICS_MAX; k++) s->baseline[k] = 0;
@@ -144,10 +144,10 @@ static void update_baseline(struct session *s)
     s->baseline_runs = n;
 }
 
-static void consider(struct session *s, const struct trial *t)
+static void consider(struct history *s, const struct trial *t)
 {
     const struct objective *o = &s->study->objective;
-    const double *baseline = session_baseline(s);
+    const double *baseline = memory_baseline(s);
     if (t->role == ROLE_CONFIRM || t->state != TRIAL_COMPLETE || t->outside) return;
     if ((!baseline && objective_needs_baseline(o)) || !objective_feasible(o, t->value, baseline)) return;
     double u = objective_utility(o, t->value, baseline);
@@ -159,7 +159,7 @@ static void consider(struct session *s, const struct trial *t)
     s->best_utility = u;
 }
 
-static void judge(struct session *s, const struct trial *t)
+static void judge(struct history *s, const struct trial *t)
 {
     choose_stand_in(s, t);
     if (!runs_baseline(s, t)) {
@@ -173,12 +173,12 @@ static void judge(struct session *s, const struct trial *t)
 
 /* ---- trials ---- */
 
-static struct trial *append(struct session *s)
+static struct trial *append(struct history *s)
 {
     size_t d = s->study->space.n, m = s->study->objective.n_metrics;
-    if (s->n == s->room) {
-        s->room = s->room ? 2 * s->room : 64;
-        s->trial = must_grow(s->trial, s->room, sizeof(struct trial *));
+    if (s->n == s->capacity) {
+        s->capacity = s->capacity ? 2 * s->capacity : 64;
+        s->trial = must_grow(s->trial, s->capacity, sizeof(struct trial *));
     }
     struct trial *t = s->trial[s->n] = arena_alloc(&s->arena, sizeof *t);
     t->number = (long)s->n++;
@@ -191,7 +191,7 @@ static struct trial *append(struct session *s)
 }
 
 /* Into the space as it is now, or aside. */
-static void place(struct session *s, struct trial *t, const json_t *params)
+static void place(struct history *s, struct trial *t, const json_t *params)
 {
     struct error why;
     if (space_from_json(&s->study->space, params, t->config, &why) == STATUS_OK) return;
@@ -201,7 +201,7 @@ static void place(struct session *s, struct trial *t, const json_t *params)
     s->outside++;
 }
 
-static void set_state(struct session *s, struct trial *t, enum trial_state to)
+static void set_state(struct history *s, struct trial *t, enum trial_state to)
 {
     s->tally.count[t->state]--;
     s->tally.count[to]++;
@@ -209,47 +209,47 @@ static void set_state(struct session *s, struct trial *t, enum trial_state to)
     if (trial_state_final(to)) open_remove(s, t);
 }
 
-static const char *keep(struct session *s, const char *text)
+static const char *keep(struct history *s, const char *text)
 {
     return text ? arena_strdup(&s->arena, text) : NULL;
 }
 
 /* One copy of each name of an agent or token: there are far fewer than leases. */
-static const char *intern(struct session *s, const char *name)
+static const char *intern(struct history *s, const char *name)
 {
     for (size_t i = 0; name && i < s->n_names; i++)
         if (strcmp(s->name[i], name) == 0) return s->name[i];
     if (!name) return NULL;
-    if (s->n_names == s->names_room) {
-        s->names_room = 2 * s->names_room + 16;
-        s->name = must_grow(s->name, s->names_room, sizeof *s->name);
+    if (s->n_names == s->names_capacity) {
+        s->names_capacity = 2 * s->names_capacity + 16;
+        s->name = must_grow(s->name, s->names_capacity, sizeof *s->name);
     }
     return s->name[s->n_names++] = arena_strdup(&s->arena, name);
 }
 
 /* Live as it is; from the log as far as it lies in the space as it is now. */
-static void take_course(struct session *s, struct trial *t, const struct change *c)
+static void take_course(struct history *s, struct trial *t, const struct event *c)
 {
     const struct space *space = &s->study->space;
-    if (c->course) t->course.until = c->course->until;
-    for (size_t k = 0; c->course && k < c->course->n; k++)
-        course_add(&t->course, space, &s->arena, c->course->step[k].from, c->course->step[k].config,
-                   c->course->step[k].trial);
-    if (c->course_json) course_parse(c->course_json, space, &s->arena, &t->course, NULL);
+    if (c->trajectory) t->trajectory.until = c->trajectory->until;
+    for (size_t k = 0; c->trajectory && k < c->trajectory->n; k++)
+        trajectory_add(&t->trajectory, space, &s->arena, c->trajectory->step[k].from, c->trajectory->step[k].config,
+                       c->trajectory->step[k].trial);
+    if (c->trajectory_json) trajectory_parse(c->trajectory_json, space, &s->arena, &t->trajectory, NULL);
 }
 
-static void adjust(struct session *s, struct trial *t, const struct change *c)
+static void adjust(struct history *s, struct trial *t, const struct event *c)
 {
     const struct space *space = &s->study->space;
     double config[SPACE_PARAMS_MAX];
     bool stored = c->set_json && space_from_json(space, c->set_json, config, NULL) == STATUS_OK;
-    if (c->adjusted) observed_adjusted(s, t, c->seq, c->patience, c->threshold);
+    if (c->adjusted) curve_adjusted(s, t, c->seq, c->patience, c->threshold);
     if (!c->set && !stored) return;
-    course_add(&t->course, space, &s->arena, c->set_from, stored ? config : c->set, t->number);
-    t->course_at = t->course.n;
+    trajectory_add(&t->trajectory, space, &s->arena, c->set_from, stored ? config : c->set, t->number);
+    t->trajectory_at = t->trajectory.n;
 }
 
-static enum status add(struct session *s, const struct change *c, struct error *err)
+static enum status add(struct history *s, const struct event *c, struct error *err)
 {
     if (c->parent < -1 || c->parent >= c->trial)
         return error_set(err, STATUS_INVALID, "trial %ld goes on from a trial that does not exist", c->trial);
@@ -259,7 +259,7 @@ static enum status add(struct session *s, const struct change *c, struct error *
         return error_set(err, STATUS_INVALID, "trial %ld confirms a trial that does not exist", c->trial);
     struct trial *t = append(s);
     t->role = c->role;
-    t->seed = c->seed ? c->seed : session_trial_seed(s, t->number);
+    t->seed = c->seed ? c->seed : memory_trial_seed(s, t->number);
     t->confirms = c->confirms;
     t->parent = c->parent;
     t->round = c->parent >= 0 ? s->trial[c->parent]->round + 1 : 0;
@@ -276,7 +276,7 @@ static enum status add(struct session *s, const struct change *c, struct error *
     s->tally.searched += t->role != ROLE_CONFIRM;
     s->tally.fallbacks += strncmp(t->source, SEARCH_FALLBACK, strlen(SEARCH_FALLBACK)) == 0;
     open_add(s, t);
-    history_add(s, t);
+    seen_add(s, t);
     return STATUS_OK;
 }
 
@@ -289,21 +289,21 @@ static enum status check_move(const struct trial *t, enum trial_state to, struct
                      trial_state_name(to));
 }
 
-static void set_deadline(struct session *s, struct trial *t, int64_t ttl_ms)
+static void set_deadline(struct history *s, struct trial *t, int64_t ttl_ms)
 {
     t->deadline_ms = ttl_ms > 0 ? clock_mono_ms(s->clock) + ttl_ms : 0;
     if (ttl_ms > 0 && (s->expiry_ms == 0 || t->deadline_ms < s->expiry_ms)) s->expiry_ms = t->deadline_ms;
 }
 
 /* Its holder may still come with a result. */
-static void keep_past(struct session *s, struct trial *t)
+static void keep_past(struct history *s, struct trial *t)
 {
     struct past_lease *p = arena_alloc(&s->arena, sizeof *p);
     *p = (struct past_lease){t->past, t->lease, t->holder};
     t->past = p;
 }
 
-static enum status lease(struct session *s, struct trial *t, const struct change *c, struct error *err)
+static enum status lease(struct history *s, struct trial *t, const struct event *c, struct error *err)
 {
     enum status st = check_move(t, TRIAL_LEASED, err);
     if (st) return st;
@@ -318,15 +318,15 @@ static enum status lease(struct session *s, struct trial *t, const struct change
     t->reports = t->step = 0;
     t->resumed_cost = 0;
     t->reported = 0;
-    t->doom = DOOM_NONE;
-    t->course_at = 0;
-    observed_begin(s, t);
+    t->stop_state = STOP_NONE;
+    t->trajectory_at = 0;
+    curve_begin(s, t);
     set_deadline(s, t, c->ttl_ms);
     for (size_t i = 0; i < s->study->objective.n_metrics; i++) t->last[i] = NAN;
     return STATUS_OK;
 }
 
-static enum status renew(struct session *s, struct trial *t, const struct change *c, struct error *err)
+static enum status renew(struct history *s, struct trial *t, const struct event *c, struct error *err)
 {
     if (t->state != TRIAL_LEASED && t->state != TRIAL_RUNNING)
         return error_set(err, STATUS_INVALID, "trial %ld is %s and holds no lease", t->number,
@@ -336,7 +336,7 @@ static enum status renew(struct session *s, struct trial *t, const struct change
 }
 
 /* What the pruner expects of it; without every metric of the objective the search can do nothing with it. */
-static void expect(struct session *s, struct trial *t, const json_t *expected)
+static void expect(struct history *s, struct trial *t, const json_t *expected)
 {
     const struct objective *o = &s->study->objective;
     double *value = arena_array(&s->arena, 2 * o->n_metrics, sizeof *value), *spread = value + o->n_metrics;
@@ -350,26 +350,26 @@ static void expect(struct session *s, struct trial *t, const json_t *expected)
     t->spread = spread;
 }
 
-static enum status condemn(struct session *s, struct trial *t, const struct change *c, struct error *err)
+static enum status condemn(struct history *s, struct trial *t, const struct event *c, struct error *err)
 {
     if (t->state != TRIAL_RUNNING && t->state != TRIAL_LEASED)
         return error_set(err, STATUS_INVALID, "trial %ld is %s and cannot be stopped", t->number,
                          trial_state_name(t->state));
     if (!c->details) return STATUS_OK; /* it is run again */
-    t->doom = c->audit ? DOOM_AUDITED : DOOM_PRUNED;
-    t->doom_reason = arena_strdup(&s->arena, c->reason ? c->reason : "");
+    t->stop_state = c->audit ? STOP_AUDIT : STOP_PRUNE;
+    t->stop_reason = arena_strdup(&s->arena, c->reason ? c->reason : "");
     expect(s, t, json_object_get(c->details, "expected"));
     return STATUS_OK;
 }
 
-static void keep_checkpoint(struct session *s, struct trial *t, const struct checkpoint *c)
+static void keep_checkpoint(struct history *s, struct trial *t, const struct checkpoint *c)
 {
     t->checkpoint = *c;
     t->checkpoint.path = arena_strdup(&s->arena, c->path);
 }
 
 /* What an attempt has cost, however it ended. */
-static void account(struct session *s, struct trial *t, const struct change *c, double spent_tokens)
+static void account(struct history *s, struct trial *t, const struct event *c, double spent_tokens)
 {
     spent_tokens = fmax(spent_tokens - t->resumed_cost, 0);
     t->busy_ms += c->took_ms;
@@ -381,7 +381,7 @@ static void account(struct session *s, struct trial *t, const struct change *c, 
     for (size_t i = 0; i < s->study->objective.n_metrics; i++) t->last[i] = NAN;
 }
 
-static enum status give_back(struct session *s, struct trial *t, const struct change *c, struct error *err)
+static enum status give_back(struct history *s, struct trial *t, const struct event *c, struct error *err)
 {
     const char *outcome = c->outcome ? c->outcome : "";
     enum status st = check_move(t, TRIAL_QUEUED, err);
@@ -397,7 +397,7 @@ static enum status give_back(struct session *s, struct trial *t, const struct ch
 
 /* ---- results ---- */
 
-static void settle_param(struct session *s, struct trial *t, const char *name, double v)
+static void settle_param(struct history *s, struct trial *t, const char *name, double v)
 {
     int i = space_find(&s->study->space, name);
     if (i < 0 || t->outside || isnan(t->config[i])) return;
@@ -408,22 +408,22 @@ static void settle_param(struct session *s, struct trial *t, const char *name, d
 
 /* The trial's stopping rule was changed while it ran: its result is that of another configuration than it began with.
  */
-static void settle(struct session *s, struct trial *t, const struct change *c)
+static void settle(struct history *s, struct trial *t, const struct event *c)
 {
     double *config = arena_array(&s->arena, s->study->space.n, sizeof *config); /* snapshots keep the old one */
     t->config = memcpy(config, t->config, s->study->space.n * sizeof *config);
-    if (t->history_at != SIZE_MAX) s->history[t->history_at].config = config;
+    if (t->seen_at != SIZE_MAX) s->seen[t->seen_at].config = config;
     settle_param(s, t, "patience", c->patience);
     settle_param(s, t, "threshold", c->threshold);
 }
 
-void fold_values(const struct session *s, const json_t *metrics, double *ret)
+void apply_values(const struct history *s, const json_t *metrics, double *ret)
 {
     for (size_t i = 0; i < s->study->objective.n_metrics; i++)
         ret[i] = json_number_at(metrics, s->study->objective.metric[i].name);
 }
 
-static enum status check_complete(const struct session *s, const double *value, struct error *err)
+static enum status check_complete(const struct history *s, const double *value, struct error *err)
 {
     const struct objective *o = &s->study->objective;
     for (size_t i = 0; i < o->n_metrics; i++)
@@ -433,7 +433,7 @@ static enum status check_complete(const struct session *s, const double *value, 
     return STATUS_OK;
 }
 
-static json_t *extra_metrics(const struct session *s, const json_t *metrics)
+static json_t *extra_metrics(const struct history *s, const json_t *metrics)
 {
     json_t *out = NULL, *v;
     const char *name;
@@ -446,20 +446,20 @@ static json_t *extra_metrics(const struct session *s, const json_t *metrics)
     return out;
 }
 
-static void remember_cost(struct session *s, const struct change *c, double tokens)
+static void remember_cost(struct history *s, const struct event *c, double tokens)
 {
     size_t at = s->tally.n_recent++ % RECENT_MAX;
     s->tally.recent_ms[at] = c->took_ms;
     s->tally.recent_tokens[at] = tokens;
 }
 
-static enum status finish(struct session *s, struct trial *t, const struct change *c, struct error *err)
+static enum status finish(struct history *s, struct trial *t, const struct event *c, struct error *err)
 {
     double value[METRICS_MAX];
     if (c->value)
         memcpy(value, c->value, s->study->objective.n_metrics * sizeof *value);
     else
-        fold_values(s, c->metrics, value);
+        apply_values(s, c->metrics, value);
     enum status st = check_move(t, c->state, err);
     if (!st && c->state == TRIAL_COMPLETE) st = check_complete(s, value, err);
     if (st) return st;
@@ -473,14 +473,14 @@ static enum status finish(struct session *s, struct trial *t, const struct chang
     int metric = objective_token_metric(&s->study->objective);
     double spent = metric >= 0 && isfinite(value[metric]) ? value[metric] : c->spent_tokens;
     account(s, t, c, spent);
-    s->tally.finished += session_is_searched(t);
+    s->tally.finished += memory_is_searched(t);
     s->tally.searched -= t->role != ROLE_CONFIRM && c->state == TRIAL_CANCELLED;
     s->tally.confirmed += t->role == ROLE_CONFIRM;
     if (c->state == TRIAL_COMPLETE || c->state == TRIAL_PRUNED) {
         memcpy(t->value, value, s->study->objective.n_metrics * sizeof *value);
         t->extra = extra_metrics(s, c->metrics);
     }
-    history_finish(s, t);
+    seen_finish(s, t);
     if (c->state != TRIAL_COMPLETE) return STATUS_OK;
     remember_cost(s, c, fmax(spent - t->resumed_cost, 0));
     judge(s, t);
@@ -489,12 +489,12 @@ static enum status finish(struct session *s, struct trial *t, const struct chang
 
 /* As if it had not ended: what it has cost stays spent, and its number and configuration are what they were. It has all
  * its retries again; what took the machine down is remembered. */
-static enum status retry(struct session *s, struct trial *t, struct error *err)
+static enum status retry(struct history *s, struct trial *t, struct error *err)
 {
     if (!trial_state_may_retry(t->state))
         return error_set(err, STATUS_CONFLICT, "trial %ld is %s and is not tried again", t->number,
                          trial_state_name(t->state));
-    s->tally.finished -= session_is_searched(t);
+    s->tally.finished -= memory_is_searched(t);
     s->tally.searched += t->role != ROLE_CONFIRM && t->state == TRIAL_CANCELLED;
     s->tally.confirmed -= t->role == ROLE_CONFIRM;
     s->tally.poisonous -= t->poisonous;
@@ -506,22 +506,22 @@ static enum status retry(struct session *s, struct trial *t, struct error *err)
     t->told = -1;
     t->crashes = 0;
     t->ready_ms = 0;
-    t->doom = DOOM_NONE;
-    t->doom_reason = NULL;
+    t->stop_state = STOP_NONE;
+    t->stop_reason = NULL;
     t->expected = t->spread = NULL;
-    history_reopen(s, t);
+    seen_reopen(s, t);
     return STATUS_OK;
 }
 
 /* ---- the study ---- */
 
-static void set_phase(struct session *s, const struct change *c)
+static void set_phase(struct history *s, const struct event *c)
 {
     snprintf(s->phase, sizeof s->phase, "%s", c->reason);
     s->failure = keep(s, c->why);
 }
 
-static void open_study(struct session *s, const struct change *c)
+static void open_study(struct history *s, const struct event *c)
 {
     snprintf(s->boot, sizeof s->boot, "%s", c->boot ? c->boot : "");
     if (c->file) {
@@ -538,9 +538,9 @@ static void open_study(struct session *s, const struct change *c)
     s->run_gone_ms = c->gone_ms;
 }
 
-static enum status apply_to_trial(struct session *s, const struct change *c, struct error *err)
+static enum status apply_to_trial(struct history *s, const struct event *c, struct error *err)
 {
-    struct trial *t = session_trial(s, c->trial);
+    struct trial *t = memory_trial(s, c->trial);
     if (!t) return error_set(err, STATUS_INVALID, "there is no trial %ld", c->trial);
     switch (c->kind) {
     case LOGGED_LEASED: return lease(s, t, c, err);
@@ -558,7 +558,7 @@ static enum status apply_to_trial(struct session *s, const struct change *c, str
     case LOGGED_CONDEMNED: return condemn(s, t, c, err);
     case LOGGED_CHECKPOINT: keep_checkpoint(s, t, &c->checkpoint); break;
     case LOGGED_ADJUSTED: adjust(s, t, c); break;
-    case LOGGED_ANNOUNCED: return observed_announced(s, t, c->seq, c->policy, err);
+    case LOGGED_ANNOUNCED: return curve_announced(s, t, c->seq, c->policy, err);
     case LOGGED_OPENED:
     case LOGGED_ADDED:
     case LOGGED_PHASE:
@@ -567,7 +567,7 @@ static enum status apply_to_trial(struct session *s, const struct change *c, str
     return STATUS_OK;
 }
 
-enum status fold_apply(struct session *s, const struct change *c, struct error *err)
+enum status apply_event(struct history *s, const struct event *c, struct error *err)
 {
     enum status st = STATUS_OK;
     bool begins = s->seq == 0 && c->kind == LOGGED_OPENED; /* after the log of a deleted study of its name */

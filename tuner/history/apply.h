@@ -5,12 +5,12 @@
 #include "tuner/history/event.h"
 
 /* Nothing is changed if the event is not legal here: STATUS_INVALID says why. */
-enum status fold_apply(struct session *s, const struct change *c, struct error *err);
+enum status apply_event(struct history *s, const struct event *c, struct error *err);
 
 /* Metrics of the study out of a JSON object; NaN where there is none. ret: n_metrics. */
-void fold_values(const struct session *s, const json_t *metrics, double *ret);
+void apply_values(const struct history *s, const json_t *metrics, double *ret);
 
 /* The history without those that were cancelled. */
-void fold_close_holes(struct session *s);
+void apply_close_holes(struct history *s);
 
 #endif

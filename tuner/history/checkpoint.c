@@ -23,8 +23,8 @@ static enum status look(const char *path, struct stat *ret, struct error *err)
     return s;
 }
 
-enum status attempt_checkpoint(struct session *s, struct trial *t, const char *dir, long step, const char *path,
-                               struct error *err)
+enum status checkpoint_take(struct history *s, struct trial *t, const char *dir, long step, const char *path,
+                            struct error *err)
 {
     struct arena arena = {0};
     struct stat file;
@@ -39,16 +39,16 @@ enum status attempt_checkpoint(struct session *s, struct trial *t, const char *d
                        "trial %ld reported the checkpoint '%.200s', which is not in its own folder NOCTURNE_DIR",
                        t->number, path);
     else
-        session_checkpoint(s, t, real, step, S_ISREG(file.st_mode) ? (int64_t)file.st_size : 0);
+        history_checkpoint(s, t, real, step, S_ISREG(file.st_mode) ? (int64_t)file.st_size : 0);
     free(real);
     arena_done(&arena);
     return st;
 }
 
-const char *attempt_resume(const struct session *s, const struct trial *t, struct arena *arena, double *ret_cost,
-                           struct error *err)
+const char *checkpoint_find(const struct history *s, const struct trial *t, struct arena *arena, double *ret_cost,
+                            struct error *err)
 {
-    const struct trial *from = t->checkpoint.path ? t : session_trial(s, t->parent);
+    const struct trial *from = t->checkpoint.path ? t : memory_trial(s, t->parent);
     struct stat file;
     error_set(err, STATUS_OK, "%s", "");
     if (!from) return NULL;

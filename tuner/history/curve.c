@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool observed_wanted(const struct session *s)
+bool curve_wanted(const struct history *s)
 {
     const struct study *study = s->study;
     return study->stopping.pruner != PRUNER_NONE || study->stopping.adaptive ||
@@ -21,7 +21,7 @@ static void forget(struct trial *t)
 }
 
 /* Makes room by forgetting the one that is final for the longest; running ones are kept. */
-static void make_room(struct session *s)
+static void make_room(struct history *s)
 {
     size_t oldest = SIZE_MAX;
     for (size_t i = 0; i < s->n_observed; i++) {
@@ -33,30 +33,30 @@ static void make_room(struct session *s)
     s->observed[oldest] = s->observed[--s->n_observed];
 }
 
-static struct observed *observe(struct session *s, struct trial *t)
+static struct curve *observe(struct history *s, struct trial *t)
 {
     if (t->observed) return t->observed;
-    if (s->n_observed >= OBSERVED_MAX) make_room(s);
-    if (s->n_observed == s->observed_room) {
-        s->observed_room = s->observed_room ? 2 * s->observed_room : OBSERVED_MAX;
-        s->observed = must_grow(s->observed, s->observed_room, sizeof(struct trial *));
+    if (s->n_observed >= CURVES_MAX) make_room(s);
+    if (s->n_observed == s->observed_capacity) {
+        s->observed_capacity = s->observed_capacity ? 2 * s->observed_capacity : CURVES_MAX;
+        s->observed = must_grow(s->observed, s->observed_capacity, sizeof(struct trial *));
     }
     s->observed[s->n_observed++] = t;
     t->observed = must_alloc(1, sizeof *t->observed);
     return t->observed;
 }
 
-void observed_begin(struct session *s, struct trial *t)
+void curve_begin(struct history *s, struct trial *t)
 {
     t->rule = NULL;
-    if (!observed_wanted(s) || !t->observed) return;
+    if (!curve_wanted(s) || !t->observed) return;
     learning_curve_done(&t->observed->curve);
-    *t->observed = (struct observed){0};
+    *t->observed = (struct curve){0};
 }
 
 /* ---- the rule ---- */
 
-enum status observed_check(const struct session *s, const json_t *policy, bool *ret_wanted, struct error *err)
+enum status curve_check(const struct history *s, const json_t *policy, bool *ret_wanted, struct error *err)
 {
     const json_t *patience = json_object_get(policy, "patience"), *threshold = json_object_get(policy, "threshold");
     const char *name = json_string_value(json_object_get(policy, "metric")),
@@ -67,11 +67,11 @@ enum status observed_check(const struct session *s, const json_t *policy, bool *
             err, STATUS_INVALID,
             "a \"policy\" holds the numbers patience and threshold, a metric, and mode \"max\" or \"min\"");
     /* it may watch something that the study does not know */
-    *ret_wanted = observed_wanted(s) && name && objective_find_metric(&s->study->objective, name) >= 0;
+    *ret_wanted = curve_wanted(s) && name && objective_find_metric(&s->study->objective, name) >= 0;
     return STATUS_OK;
 }
 
-static struct rule_change *keep_change(struct session *s, struct trial *t, int64_t seq)
+static struct rule_change *keep_change(struct history *s, struct trial *t, int64_t seq)
 {
     struct rule_change *c = arena_alloc(&s->arena, sizeof *c);
     *c = (struct rule_change){.before = t->rule, .seq = seq};
@@ -79,11 +79,11 @@ static struct rule_change *keep_change(struct session *s, struct trial *t, int64
     return c;
 }
 
-enum status observed_announced(struct session *s, struct trial *t, int64_t seq, const json_t *policy, struct error *err)
+enum status curve_announced(struct history *s, struct trial *t, int64_t seq, const json_t *policy, struct error *err)
 {
     const json_t *best = json_object_get(policy, "best"), *bad = json_object_get(policy, "bad");
     bool wanted = false;
-    enum status st = observed_check(s, policy, &wanted, err);
+    enum status st = curve_check(s, policy, &wanted, err);
     if (st || !wanted) return st;
     const char *metric = json_string_value(json_object_get(policy, "metric")),
                *mode = json_string_value(json_object_get(policy, "mode"));
@@ -98,16 +98,16 @@ enum status observed_announced(struct session *s, struct trial *t, int64_t seq, 
     return STATUS_OK;
 }
 
-void observed_adjusted(struct session *s, struct trial *t, int64_t seq, double patience, double threshold)
+void curve_adjusted(struct history *s, struct trial *t, int64_t seq, double patience, double threshold)
 {
-    if (!observed_wanted(s)) return;
+    if (!curve_wanted(s)) return;
     struct rule_change *c = keep_change(s, t, seq);
     c->rule.patience = patience;
     c->rule.threshold = threshold;
 }
 
 /* The changes up to an event that are not in the rule yet, oldest first. */
-static void follow(struct observed *o, const struct rule_change *c, int64_t until)
+static void follow(struct curve *o, const struct rule_change *c, int64_t until)
 {
     if (!c || c->seq <= o->rule_seq) return;
     follow(o, c->before, until);
@@ -123,7 +123,7 @@ static void follow(struct observed *o, const struct rule_change *c, int64_t unti
     }
 }
 
-struct early_stopping *observed_rule(struct trial *t)
+struct early_stopping *curve_rule(struct trial *t)
 {
     if (!t->observed) return NULL;
     follow(t->observed, t->rule, INT64_MAX);
@@ -131,23 +131,23 @@ struct early_stopping *observed_rule(struct trial *t)
 }
 
 /* A report that knew the events up to `until`. */
-static void report_after(struct session *s, struct trial *t, int64_t until, long step, const double *values)
+static void report_after(struct history *s, struct trial *t, int64_t until, long step, const double *values)
 {
-    struct observed *o = observe(s, t);
+    struct curve *o = observe(s, t);
     if (!learning_curve_add(&o->curve, &s->study->objective, step, values)) return;
     follow(o, t->rule, until);
     if (o->has_rule && isfinite(values[o->rule.metric])) early_stopping_update(&o->rule, values[o->rule.metric]);
 }
 
-void observed_report(struct session *s, struct trial *t, long step, const double *values)
+void curve_report(struct history *s, struct trial *t, long step, const double *values)
 {
-    if (observed_wanted(s)) report_after(s, t, INT64_MAX, step, values);
+    if (curve_wanted(s)) report_after(s, t, INT64_MAX, step, values);
 }
 
 /* ---- loading ---- */
 
 struct replayed {
-    struct session *s;
+    struct history *s;
     struct trial *t;
 };
 
@@ -173,11 +173,11 @@ static bool has_curve(const struct trial *t)
            (t->state == TRIAL_COMPLETE || t->state == TRIAL_PRUNED || !trial_state_final(t->state));
 }
 
-enum status observed_load(struct session *s, struct error *err)
+enum status curve_load(struct history *s, struct error *err)
 {
     enum status st = STATUS_OK;
     size_t n = 0;
-    for (size_t i = s->n; observed_wanted(s) && !st && n < OBSERVED_MAX && i-- > 0;) {
+    for (size_t i = s->n; curve_wanted(s) && !st && n < CURVES_MAX && i-- > 0;) {
         struct replayed x = {s, s->trial[i]};
         if (!has_curve(x.t) || x.t->observed) continue;
         x.t->reports = 0;
@@ -187,7 +187,7 @@ enum status observed_load(struct session *s, struct error *err)
     return st;
 }
 
-void observed_free(struct session *s)
+void curve_free(struct history *s)
 {
     for (size_t i = 0; i < s->n_observed; i++) forget(s->observed[i]);
     free(s->observed);

@@ -1,6 +1,6 @@
 /* observed: what is known of how a trial has gone: its learning curve, and the stopping rule it said it follows.
  *
- * Only in studies that stop or adapt trials, and only of those that reported last: OBSERVED_MAX of them. */
+ * Only in studies that stop or adapt trials, and only of those that reported last: CURVES_MAX of them. */
 #ifndef TUNER_HISTORY_CURVE_H
 #define TUNER_HISTORY_CURVE_H
 
@@ -8,9 +8,9 @@
 
 #include "tuner/search/search.h"
 
-enum { OBSERVED_MAX = 256 };
+enum { CURVES_MAX = 256 };
 
-struct observed {
+struct curve {
     struct learning_curve curve;
     bool has_rule;              /* the trial has announced its early stopping */
     struct early_stopping rule; /* as it is now, with its state */
@@ -28,24 +28,23 @@ struct rule_change {
 };
 
 /* Does this study want it? */
-bool observed_wanted(const struct session *s);
+bool curve_wanted(const struct history *s);
 
 /* A lease begins: nothing is known of it. */
-void observed_begin(struct session *s, struct trial *t);
+void curve_begin(struct history *s, struct trial *t);
 /* `values`: n_metrics. */
-void observed_report(struct session *s, struct trial *t, long step, const double *values);
+void curve_report(struct history *s, struct trial *t, long step, const double *values);
 /* {"patience": 5, "threshold": 1e-4, "metric": "em", "mode": "max"}, as the SDKs send it. STATUS_INVALID says what is
  * wrong with it. *ret_wanted: the study has a use for it. */
-enum status observed_check(const struct session *s, const json_t *policy, bool *ret_wanted, struct error *err);
+enum status curve_check(const struct history *s, const json_t *policy, bool *ret_wanted, struct error *err);
 /* What the log says of the rule: the fold calls them, in its order. */
-enum status observed_announced(struct session *s, struct trial *t, int64_t seq, const json_t *policy,
-                               struct error *err);
-void observed_adjusted(struct session *s, struct trial *t, int64_t seq, double patience, double threshold);
+enum status curve_announced(struct history *s, struct trial *t, int64_t seq, const json_t *policy, struct error *err);
+void curve_adjusted(struct history *s, struct trial *t, int64_t seq, double patience, double threshold);
 /* The rule as it is now, up to the last event; NULL: none is known. */
-struct early_stopping *observed_rule(struct trial *t);
+struct early_stopping *curve_rule(struct trial *t);
 
 /* The curves of the last trials, from the store: once, when a study is opened to run trials. */
-enum status observed_load(struct session *s, struct error *err);
-void observed_free(struct session *s);
+enum status curve_load(struct history *s, struct error *err);
+void curve_free(struct history *s);
 
 #endif

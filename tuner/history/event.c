@@ -36,7 +36,7 @@ static json_t *budget_json(const struct budget *b)
     return o;
 }
 
-static void put_opened(json_t *o, const struct change *c)
+static void put_opened(json_t *o, const struct event *c)
 {
     put_text(o, "host", c->host);
     put_text(o, "boot", c->boot);
@@ -55,21 +55,21 @@ static void put_opened(json_t *o, const struct change *c)
     }
 }
 
-static void put_added(json_t *o, const struct session *s, const struct change *c)
+static void put_added(json_t *o, const struct history *s, const struct event *c)
 {
     if (c->role != ROLE_SEARCH) put_text(o, "role", trial_role_name(c->role));
     put_text(o, "source", c->source);
-    put_int(o, "seed", (int64_t)c->seed, (int64_t)session_trial_seed(s, c->trial));
+    put_int(o, "seed", (int64_t)c->seed, (int64_t)memory_trial_seed(s, c->trial));
     put_int(o, "confirms", c->confirms, -1);
     put_int(o, "parent", c->parent, -1);
-    if (c->course) json_object_set_new(o, "course", course_json(c->course, &s->study->space));
+    if (c->trajectory) json_object_set_new(o, "course", trajectory_json(c->trajectory, &s->study->space));
     put_int(o, "known", c->known, c->seq - 1);
     put_number(o, "expect_tokens", c->expect_tokens);
     put_number(o, "expect_ms", c->expect_ms);
     json_object_set_new(o, "params", space_to_json(&s->study->space, c->config));
 }
 
-static void put_end(json_t *o, const struct change *c)
+static void put_end(json_t *o, const struct event *c)
 {
     put_text(o, "outcome", c->outcome);
     put_text(o, "reason", c->reason);
@@ -78,7 +78,7 @@ static void put_end(json_t *o, const struct change *c)
     put_number(o, "spent", c->spent_tokens);
 }
 
-static json_t *policy_json(const struct change *c)
+static json_t *policy_json(const struct event *c)
 {
     json_t *o = json_object();
     put_number(o, "patience", c->patience);
@@ -86,7 +86,7 @@ static json_t *policy_json(const struct change *c)
     return o;
 }
 
-const char *change_body(const struct session *s, const struct change *c, struct arena *arena)
+const char *event_body(const struct history *s, const struct event *c, struct arena *arena)
 {
     json_t *o = json_object();
     switch (c->kind) {
@@ -186,7 +186,7 @@ static bool get_role(const json_t *o, enum trial_role *ret)
     return false;
 }
 
-static void get_end(const json_t *o, struct change *c)
+static void get_end(const json_t *o, struct event *c)
 {
     c->outcome = get_text(o, "outcome");
     c->reason = get_text(o, "reason");
@@ -195,7 +195,7 @@ static void get_end(const json_t *o, struct change *c)
     c->spent_tokens = get_number(o, "spent");
 }
 
-static bool get_policy(const json_t *o, struct change *c)
+static bool get_policy(const json_t *o, struct event *c)
 {
     const json_t *policy = json_object_get(o, "policy");
     c->adjusted = policy != NULL;
@@ -204,7 +204,7 @@ static bool get_policy(const json_t *o, struct change *c)
     return c->adjusted;
 }
 
-static bool get_finished(const json_t *o, struct change *c)
+static bool get_finished(const json_t *o, struct event *c)
 {
     const char *state = get_text(o, "state");
     c->state = TRIAL_COMPLETE;
@@ -216,7 +216,7 @@ static bool get_finished(const json_t *o, struct change *c)
 }
 
 /* False: a body that no version has written. */
-static bool get_body(const json_t *o, struct change *c, struct budget *budget)
+static bool get_body(const json_t *o, struct event *c, struct budget *budget)
 {
     const json_t *b;
     c->token = get_text(o, "token");
@@ -241,7 +241,7 @@ static bool get_body(const json_t *o, struct change *c, struct budget *budget)
         c->seed = (uint64_t)get_int(o, "seed", 0);
         c->confirms = (long)get_int(o, "confirms", -1);
         c->parent = (long)get_int(o, "parent", -1);
-        c->course_json = json_object_get(o, "course");
+        c->trajectory_json = json_object_get(o, "course");
         c->known = get_int(o, "known", c->seq - 1);
         c->expect_tokens = get_number(o, "expect_tokens");
         c->expect_ms = get_number(o, "expect_ms");
@@ -281,11 +281,11 @@ static bool get_body(const json_t *o, struct change *c, struct budget *budget)
     return false;
 }
 
-enum status change_read(const struct store_event *e, json_t **ret_body, struct budget *budget, struct change *ret,
-                        struct error *err)
+enum status event_read(const struct store_event *e, json_t **ret_body, struct budget *budget, struct event *ret,
+                       struct error *err)
 {
     json_t *body = NULL;
-    *ret = (struct change){.kind = e->kind, .trial = e->trial, .seq = e->seq, .at_ms = e->at_ms, .parent = -1};
+    *ret = (struct event){.kind = e->kind, .trial = e->trial, .seq = e->seq, .at_ms = e->at_ms, .parent = -1};
     enum status s = *e->body ? json_parse_object(e->body, strlen(e->body), &body, err) : STATUS_OK;
     if (!s && !get_body(body, ret, budget)) s = error_set(err, STATUS_IO, "it is stored in an unknown way");
     if (s) {

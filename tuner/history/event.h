@@ -4,7 +4,7 @@
 
 #include "tuner/history/memory.h"
 
-struct change {
+struct event {
     enum logged kind;
     long trial; /* −1: about the study */
     int64_t seq, at_ms;
@@ -38,12 +38,12 @@ struct change {
     const json_t *details; /* of the pruner's verdict; NULL: it was not the pruner */
     bool audit;
 
-    const struct course *course; /* added; NULL: none */
-    const json_t *course_json;   /* … as stored */
-    long parent;                 /* added: −1: none */
-    double set_from;             /* adjusted by a set: */
-    const double *set;           /* space.n; NULL: it is the stopping rule that was adjusted */
-    const json_t *set_json;      /* … as stored */
+    const struct trajectory *trajectory; /* added; NULL: none */
+    const json_t *trajectory_json;       /* … as stored */
+    long parent;                         /* added: −1: none */
+    double set_from;                     /* adjusted by a set: */
+    const double *set;                   /* space.n; NULL: it is the stopping rule that was adjusted */
+    const json_t *set_json;              /* … as stored */
 
     const json_t *policy; /* announced: as the trial said it */
     struct checkpoint checkpoint;
@@ -66,11 +66,11 @@ struct change {
 };
 
 /* The body, in the arena. `s` for what can be left out because it follows from the session. */
-const char *change_body(const struct session *s, const struct change *c, struct arena *arena);
+const char *event_body(const struct history *s, const struct event *c, struct arena *arena);
 
 /* Reads an event. *ret_body holds what the change points into, and is the caller's (may be NULL). Texts of the change
  * live as long as it; `budget` (one, to be filled) must be given. */
-enum status change_read(const struct store_event *e, json_t **ret_body, struct budget *budget, struct change *ret,
-                        struct error *err);
+enum status event_read(const struct store_event *e, json_t **ret_body, struct budget *budget, struct event *ret,
+                       struct error *err);
 
 #endif

@@ -121,8 +121,8 @@ static bool take_text(struct reader *r, char *ret, size_t size)
     return true;
 }
 
-static bool take_field(struct reader *r, const struct study *study, const char *key, size_t n, struct quick *q,
-                       struct change *c)
+static bool take_field(struct reader *r, const struct study *study, const char *key, size_t n, struct event_fast *q,
+                       struct event *c)
 {
     bool added = c->kind == LOGGED_ADDED;
     if (is_word(key, n, "token")) return take_text(r, q->token, sizeof q->token) && (c->token = q->token);
@@ -136,10 +136,10 @@ static bool take_field(struct reader *r, const struct study *study, const char *
     return false;
 }
 
-bool quick_read(const struct store_event *e, const struct study *study, struct quick *q, struct change *ret)
+bool event_fast_read(const struct store_event *e, const struct study *study, struct event_fast *q, struct event *ret)
 {
     struct reader r = {e->body};
-    struct change c = {
+    struct event c = {
         .kind = e->kind, .trial = e->trial, .seq = e->seq, .at_ms = e->at_ms, .confirms = -1, .parent = -1};
     const char *key;
     size_t n;

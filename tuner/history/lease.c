@@ -50,26 +50,26 @@ enum lease_verdict lease_judge(const struct trial *t, const struct lease_claim *
     return message == LEASE_RESULT ? LEASE_LATE : LEASE_STALE;
 }
 
-static int64_t backoff_ms(const struct session *s, const struct trial *t)
+static int64_t backoff_ms(const struct history *s, const struct trial *t)
 {
     int64_t ms = s->study->backoff_ms;
     for (long k = 0; k < t->crashes && ms < BACKOFF_MAX_MS; k++) ms *= 2;
     return ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS;
 }
 
-enum status lease_crashed(struct session *s, struct trial *t, const char *outcome, const char *reason,
+enum status lease_crashed(struct history *s, struct trial *t, const char *outcome, const char *reason,
                           struct error *err)
 {
     char text[700];
     if (strcmp(outcome, "crashed the machine") == 0 && t->machine_crashes > 0) {
         snprintf(text, sizeof text, "poisonous: it crashed the machine twice; %.600s", reason);
-        return session_poison(s, t, text, err);
+        return history_poison(s, t, text, err);
     }
-    if (t->crashes >= s->study->retries) return session_finish(s, t, TRIAL_FAILED, NULL, reason, outcome, err);
-    return session_return(s, t, outcome, reason, backoff_ms(s, t), err);
+    if (t->crashes >= s->study->retries) return history_finish(s, t, TRIAL_FAILED, NULL, reason, outcome, err);
+    return history_return(s, t, outcome, reason, backoff_ms(s, t), err);
 }
 
-size_t lease_expire(struct session *s)
+size_t lease_expire(struct history *s)
 {
     int64_t now = clock_mono_ms(s->clock), next = 0;
     size_t n = 0;
@@ -87,7 +87,7 @@ size_t lease_expire(struct session *s)
     return n;
 }
 
-enum status lease_recover(struct session *s, bool keep_remote, struct error *err)
+enum status lease_recover(struct history *s, bool keep_remote, struct error *err)
 {
     char boot[HOST_TEXT_MAX];
     bool rebooted = *s->boot && strcmp(s->boot, host_boot(boot)) != 0;
@@ -98,7 +98,7 @@ enum status lease_recover(struct session *s, bool keep_remote, struct error *err
         if (keep_remote && (t->holder.agent || (t->client && t->deadline_ms))) continue;
         st = rebooted && !t->holder.agent
                  ? lease_crashed(s, t, "crashed the machine", "the machine was restarted while it ran", err)
-                 : session_return(s, t, "lost", "the coordinator ended before it did", 0, err);
+                 : history_return(s, t, "lost", "the coordinator ended before it did", 0, err);
     }
     return st;
 }

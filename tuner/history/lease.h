@@ -40,15 +40,15 @@ bool lease_is_held(const struct trial *t, const struct lease_claim *claim);
 
 /* The attempt crashed, was lost or took the machine along (`outcome`: "crashed", "expired", "crashed the machine").
  * Within `retries` it is queued again after a back-off that doubles; what took the machine along twice is poisonous. */
-enum status lease_crashed(struct session *s, struct trial *t, const char *outcome, const char *reason,
+enum status lease_crashed(struct history *s, struct trial *t, const char *outcome, const char *reason,
                           struct error *err);
 
 /* Ends the leases whose deadline has passed. Returns how many. */
-size_t lease_expire(struct session *s);
+size_t lease_expire(struct history *s);
 
 /* After the end of the process that ran it: leased and running trials are lost and go back to queued; if the machine
  * has been booted since the study was opened last, that counts as their crash. `keep_remote`: what agents hold, and
  * clients with a deadline, they still do. */
-enum status lease_recover(struct session *s, bool keep_remote, struct error *err);
+enum status lease_recover(struct history *s, bool keep_remote, struct error *err);
 
 #endif

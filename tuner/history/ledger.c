@@ -15,7 +15,7 @@ static const double MS_PER_HOUR = 3600e3;
 
 /* ---- what a trial needs ---- */
 
-static size_t recent(const struct session *s, const double *all, double *ret_sorted)
+static size_t recent(const struct history *s, const double *all, double *ret_sorted)
 {
     size_t n = s->tally.n_recent < RECENT_MAX ? s->tally.n_recent : RECENT_MAX;
     memcpy(ret_sorted, all, n * sizeof *all);
@@ -24,7 +24,7 @@ static size_t recent(const struct session *s, const double *all, double *ret_sor
 }
 
 /* What nine of ten trials stay under; of fewer than ten trials the largest. */
-static double upper(const struct session *s, const double *all)
+static double upper(const struct history *s, const double *all)
 {
     double sorted[RECENT_MAX];
     size_t n = recent(s, all, sorted);
@@ -32,14 +32,14 @@ static double upper(const struct session *s, const double *all)
     return n < QUANTILE_FROM ? sorted[n - 1] : gsl_stats_quantile_from_sorted_data(sorted, 1, n, 0.9);
 }
 
-static double median(const struct session *s, const double *all)
+static double median(const struct history *s, const double *all)
 {
     double sorted[RECENT_MAX];
     size_t n = recent(s, all, sorted);
     return n ? bounded(gsl_stats_median_from_sorted_data(sorted, 1, n)) : 0;
 }
 
-struct need ledger_need(const struct session *s, double tokens)
+struct need ledger_need(const struct history *s, double tokens)
 {
     const struct tally *t = &s->tally;
     struct need out = {upper(s, t->recent_tokens), upper(s, t->recent_ms), 0};
@@ -52,7 +52,7 @@ struct need ledger_need(const struct session *s, double tokens)
     return out;
 }
 
-static double money(const struct session *s, double tokens, double ms)
+static double money(const struct history *s, double tokens, double ms)
 {
     return bounded(tokens * s->budget.price_token + ms / MS_PER_HOUR * s->budget.price_hour);
 }
@@ -64,11 +64,11 @@ struct flight { /* of the attempts that run */
     struct need left; /* what they may still need */
 };
 
-static struct flight in_flight(const struct session *s)
+static struct flight in_flight(const struct history *s)
 {
     struct flight out = {0};
     int metric = objective_token_metric(&s->study->objective);
-    if (session_in_flight(s) == 0) return out;
+    if (memory_in_flight(s) == 0) return out;
     struct need usual = ledger_need(s, NAN);
     int64_t now = clock_mono_ms(s->clock);
     for (size_t i = 0; i < s->n_open; i++) {
@@ -85,40 +85,40 @@ static struct flight in_flight(const struct session *s)
     return out;
 }
 
-double ledger_tokens(const struct session *s)
+double ledger_tokens(const struct history *s)
 {
     return bounded_sum(s->tally.tokens, in_flight(s).tokens);
 }
 
-double ledger_cost(const struct session *s)
+double ledger_cost(const struct history *s)
 {
     struct flight f = in_flight(s);
     return money(s, bounded_sum(s->tally.tokens, f.tokens), s->tally.busy_ms + f.ms);
 }
 
 /* By the monotonic clock: a wall clock that is set gives and takes no time. */
-static int64_t this_part_ms(const struct session *s)
+static int64_t this_part_ms(const struct history *s)
 {
     return s->run_mono_ms ? clock_mono_ms(s->clock) - s->run_mono_ms : 0;
 }
 
-int64_t ledger_spent_ms(const struct session *s)
+int64_t ledger_spent_ms(const struct history *s)
 {
     return s->run_spent_ms + this_part_ms(s);
 }
 
-int64_t ledger_gone_ms(const struct session *s)
+int64_t ledger_gone_ms(const struct history *s)
 {
     return s->run_gone_ms + this_part_ms(s);
 }
 
 /* A time of day is a moment that is settled when the run begins. */
-static int64_t until_ms(const struct session *s)
+static int64_t until_ms(const struct history *s)
 {
     return words_next_time_ms(s->budget.until_minutes, s->run_wall_ms) - s->run_wall_ms;
 }
 
-int64_t ledger_time_left_ms(const struct session *s)
+int64_t ledger_time_left_ms(const struct history *s)
 {
     int64_t left = INT64_MAX;
     if (s->budget.wall_ms) left = s->budget.wall_ms - ledger_spent_ms(s);
@@ -127,7 +127,7 @@ int64_t ledger_time_left_ms(const struct session *s)
     return until < left ? until : left;
 }
 
-size_t ledger_entries(const struct session *s, struct ledger_entry *ret)
+size_t ledger_entries(const struct history *s, struct ledger_entry *ret)
 {
     const struct budget *b = &s->budget;
     struct flight f = in_flight(s);
@@ -169,7 +169,7 @@ static void explain(const struct ledger_entry *e, double left, double need, char
                  words_show_count(left, a, sizeof a), words_show_count(need, b, sizeof b));
 }
 
-bool ledger_admits(const struct session *s, struct need need, size_t confirms, char *why, size_t size)
+bool ledger_admits(const struct history *s, struct need need, size_t confirms, char *why, size_t size)
 {
     struct ledger_entry e[LEDGER_ENTRIES_MAX];
     struct need each = ledger_need(s, NAN);
@@ -188,7 +188,7 @@ bool ledger_admits(const struct session *s, struct need need, size_t confirms, c
     return true;
 }
 
-int64_t ledger_eta_ms(const struct session *s, size_t confirms)
+int64_t ledger_eta_ms(const struct history *s, size_t confirms)
 {
     int64_t eta = -1, left = ledger_time_left_ms(s);
     double each = median(s, s->tally.recent_ms);

@@ -13,27 +13,27 @@ const char *trial_role_name(enum trial_role role)
 
 /* ---- reading ---- */
 
-struct trial *session_trial(const struct session *s, long number)
+struct trial *memory_trial(const struct history *s, long number)
 {
     return number >= 0 && (size_t)number < s->n ? s->trial[number] : NULL;
 }
 
-bool session_is_searched(const struct trial *t)
+bool memory_is_searched(const struct trial *t)
 {
     return t->role != ROLE_CONFIRM && t->state != TRIAL_CANCELLED;
 }
 
-size_t session_count(const struct session *s, enum trial_state state)
+size_t memory_count(const struct history *s, enum trial_state state)
 {
     return s->tally.count[state];
 }
 
-size_t session_in_flight(const struct session *s)
+size_t memory_in_flight(const struct history *s)
 {
     return s->tally.count[TRIAL_LEASED] + s->tally.count[TRIAL_RUNNING];
 }
 
-struct trial *session_next_queued(const struct session *s)
+struct trial *memory_next_queued(const struct history *s)
 {
     struct trial *best = NULL;
     if (s->tally.count[TRIAL_QUEUED] == 0) return NULL;
@@ -45,24 +45,24 @@ struct trial *session_next_queued(const struct session *s)
     return best;
 }
 
-const double *session_baseline(const struct session *s)
+const double *memory_baseline(const struct history *s)
 {
     return s->baseline_runs ? s->baseline : NULL;
 }
 
-uint64_t session_trial_seed(const struct session *s, long number)
+uint64_t memory_trial_seed(const struct history *s, long number)
 {
     struct rng rng = rng_derive(s->seed, "trial", (uint64_t)number);
     return rng_bits(&rng) >> 33;
 }
 
-double session_cost(const struct session *s, const double *metrics, long step)
+double memory_cost(const struct history *s, const double *metrics, long step)
 {
     int tokens = objective_token_metric(&s->study->objective);
     return tokens < 0 ? (double)step + 1 : metrics[tokens];
 }
 
-json_t *session_metrics(const struct session *s, const struct trial *t)
+json_t *memory_metrics(const struct history *s, const struct trial *t)
 {
     const struct objective *o = &s->study->objective;
     json_t *out = json_object();
@@ -75,7 +75,7 @@ json_t *session_metrics(const struct session *s, const struct trial *t)
     return out;
 }
 
-int64_t session_took_ms(const struct session *s, const struct trial *t)
+int64_t memory_took_ms(const struct history *s, const struct trial *t)
 {
     bool runs = t->state == TRIAL_LEASED || t->state == TRIAL_RUNNING;
     return runs ? clock_mono_ms(s->clock) - t->leased_ms : t->took_ms;

@@ -3,7 +3,7 @@
  * Memory is the fold of the study's event log (apply.c): loading applies the stored events one by one, and every change
  * is an event that is applied to memory and appended to the session's journal. Memory may be ahead of the disk; what a
  * change promises to others (an answer, a started program, a line on the screen) waits until the journal's batch is
- * durable. session_flush makes it so at once; a coordinator or adviser submits once per turn instead.
+ * durable. history_flush makes it so at once; a coordinator or adviser submits once per turn instead.
  *
  * Used by the coordinator (which runs trials), by advise (whose client does) and, read-only,
  * by every command that looks at a study.
@@ -32,7 +32,7 @@ enum trial_role {
 };
 
 /* Has the pruner condemned the running attempt? */
-enum doom { DOOM_NONE, DOOM_PRUNED, DOOM_AUDITED /* it runs on, to see what becomes of it */ };
+enum stop_state { STOP_NONE, STOP_PRUNE, STOP_AUDIT /* it runs on, to see what becomes of it */ };
 
 /* A lease that a trial had before its last one. */
 struct past_lease {
@@ -41,7 +41,7 @@ struct past_lease {
     struct holder holder;
 };
 
-struct observed;
+struct curve;
 struct rule_change;
 
 struct checkpoint {
@@ -88,19 +88,19 @@ struct trial {
     int64_t took_ms;     /* of the last that has */
     double spent_tokens; /* of all its attempts that have ended */
 
-    struct course course;
-    size_t course_at;             /* steps that the running attempt has been told */
+    struct trajectory trajectory;
+    size_t trajectory_at;         /* steps that the running attempt has been told */
     long round;                   /* member: intervals before it */
     long parent;                  /* the trial from whose checkpoint it goes on; −1: none */
     struct checkpoint checkpoint; /* the last one it left */
-    struct observed *observed;    /* its learning curve (observed.h); NULL: none is kept */
+    struct curve *observed;       /* its learning curve (observed.h); NULL: none is kept */
     struct rule_change *rule;     /* what the last lease's log says of its stopping rule, newest first; NULL: nothing */
-    enum doom doom;               /* of the last lease */
-    const char *doom_reason;
+    enum stop_state stop_state;   /* of the last lease */
+    const char *stop_reason;
     double *expected, *spread; /* n_metrics; what the pruner expected of it (verdict); NULL: nothing */
 
-    size_t open_at;    /* place in session.open; only while not final */
-    size_t history_at; /* place in session.history; SIZE_MAX: not in it */
+    size_t open_at; /* place in session.open; only while not final */
+    size_t seen_at; /* place in session.history; SIZE_MAX: not in it */
 };
 
 enum { RECENT_MAX = 256 };
@@ -118,13 +118,13 @@ struct tally {
 };
 
 /* Who is to see what is recorded, as it is handed to the journal: not durable yet. Zero: nobody. */
-struct session_watch {
+struct history_watch {
     void (*event)(void *data, const struct store_event *event);
     void (*report)(void *data, const struct trial *t, long step, const json_t *metrics);
     void *data;
 };
 
-struct session {
+struct history {
     struct store *store;
     struct journal *journal;
     const struct study *study;
@@ -149,18 +149,18 @@ struct session {
     size_t n_priors;
     struct search_prior *prior; /* the earlier studies (warm_start_load), in `arena` */
     struct arena arena;
-    size_t n, room;
+    size_t n, capacity;
     struct trial **trial; /* by number */
     int64_t expiry_ms;    /* monotonic clock: no lease expires before; 0: none ever */
-    size_t n_open, open_room;
+    size_t n_open, open_capacity;
     struct trial **open; /* those that are not final, in no order */
-    size_t n_observed, observed_room;
+    size_t n_observed, observed_capacity;
     struct trial **observed; /* those whose curves are kept, in no order */
-    size_t n_history, history_room;
-    size_t history_holes;         /* of cancelled trials, which session_view closes */
-    struct search_trial *history; /* for the search: all but cancelled and outside ones, by number */
-    struct trial **history_trial; /* … whose they are */
-    long told;                    /* results so far */
+    size_t n_seen, seen_capacity;
+    size_t seen_holes;         /* of cancelled trials, which history_view closes */
+    struct search_trial *seen; /* for the search: all but cancelled and outside ones, by number */
+    struct trial **seen_trial; /* … whose they are */
+    long told;                 /* results so far */
     struct tally tally;
     const struct trial *stand_in; /* for the baseline of a pareto study that has none; NULL */
     size_t baseline_runs;         /* complete runs of the baseline, confirmations included */
@@ -169,33 +169,33 @@ struct session {
     double best_utility;
     double second_utility; /* of the second best; −HUGE_VAL: there is none */
     char *file;            /* the study file as last logged */
-    size_t n_names, names_room;
+    size_t n_names, names_capacity;
     const char **name;        /* of agents and tokens that ever held a lease */
     const char *on_behalf_of; /* the token whose request is being carried out: its id; NULL: nobody's. For the log */
-    struct session_watch watch;
+    struct history_watch watch;
 };
 
 const char *trial_role_name(enum trial_role role);
 
 /* ---- reading ---- */
 
-uint64_t session_trial_seed(const struct session *s, long number);
+uint64_t memory_trial_seed(const struct history *s, long number);
 
 /* Metrics of the baseline, the mean over all its complete runs; NULL while there is none. */
-const double *session_baseline(const struct session *s);
+const double *memory_baseline(const struct history *s);
 
-bool session_is_searched(const struct trial *t); /* counts towards budget: trials */
-size_t session_count(const struct session *s, enum trial_state state);
-struct trial *session_trial(const struct session *s, long number); /* NULL if there is none */
+bool memory_is_searched(const struct trial *t); /* counts towards budget: trials */
+size_t memory_count(const struct history *s, enum trial_state state);
+struct trial *memory_trial(const struct history *s, long number); /* NULL if there is none */
 /* The queued trial with the lowest number whose back-off is over; NULL: none. */
-struct trial *session_next_queued(const struct session *s);
+struct trial *memory_next_queued(const struct history *s);
 /* Running and leased trials. */
-size_t session_in_flight(const struct session *s);
+size_t memory_in_flight(const struct history *s);
 /* What training has cost by these metrics: tokens, or `step` + 1 in a study that counts none. */
-double session_cost(const struct session *s, const double *metrics, long step);
+double memory_cost(const struct history *s, const double *metrics, long step);
 /* All that a complete trial reported; the caller owns it. {} for others. */
-json_t *session_metrics(const struct session *s, const struct trial *t);
+json_t *memory_metrics(const struct history *s, const struct trial *t);
 /* How long the last attempt has run so far, or took. */
-int64_t session_took_ms(const struct session *s, const struct trial *t);
+int64_t memory_took_ms(const struct history *s, const struct trial *t);
 
 #endif

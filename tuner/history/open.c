@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum status session_flush(struct session *s, struct error *err)
+enum status history_flush(struct history *s, struct error *err)
 {
     return journal_flush(s->journal, err);
 }
@@ -22,7 +22,7 @@ enum status session_flush(struct session *s, struct error *err)
 /* ---- loading ---- */
 
 struct loading {
-    struct session *s;
+    struct history *s;
     struct error *err;
     enum status status;
     int64_t until;
@@ -33,18 +33,18 @@ static void on_event(void *data, const struct store_event *e)
 {
     struct loading *l = data;
     struct budget budget;
-    struct change c;
-    struct quick quick;
+    struct event c;
+    struct event_fast quick;
     json_t *body = NULL;
-    bool simple = quick_read(e, l->s->study, &quick, &c);
-    l->status = simple ? STATUS_OK : change_read(e, &body, &budget, &c, l->err);
-    if (!l->status) l->status = fold_apply(l->s, &c, l->err);
+    bool simple = event_fast_read(e, l->s->study, &quick, &c);
+    l->status = simple ? STATUS_OK : event_read(e, &body, &budget, &c, l->err);
+    if (!l->status) l->status = apply_event(l->s, &c, l->err);
     l->stop = l->status != STATUS_OK || e->seq == l->until;
     json_decref(body);
 }
 
 struct last_report {
-    struct session *s;
+    struct history *s;
     struct trial *t;
 };
 
@@ -62,7 +62,7 @@ static void on_last_report(void *data, const struct store_report *r)
 }
 
 /* Of attempts that were running when the log ended. */
-static enum status load_reports(struct session *s, struct error *err)
+static enum status load_reports(struct history *s, struct error *err)
 {
     enum status st = STATUS_OK;
     for (size_t i = 0; !st && i < s->n_open; i++) {
@@ -74,24 +74,24 @@ static enum status load_reports(struct session *s, struct error *err)
 }
 
 /* A log that cannot be folded is damaged, whatever the fold calls it. */
-static enum status damaged(const struct session *s, struct error *err)
+static enum status damaged(const struct history *s, struct error *err)
 {
     struct error inner = *err;
     return error_set(err, STATUS_IO, "%s: study '%s': %.800s", store_path(s->store), s->study->name, inner.text);
 }
 
-enum status session_load_until(struct session *s, int64_t until, struct error *err)
+enum status history_load_until(struct history *s, int64_t until, struct error *err)
 {
     struct loading l = {.s = s, .err = err, .until = until};
     enum status st = store_events(s->store, s->study_id, -1, on_event, &l, &l.stop, err);
     if (!st) st = l.status;
     if (!st) st = load_reports(s, err);
-    fold_close_holes(s);
+    apply_close_holes(s);
     s->run_mono_ms = 0;
     return st ? damaged(s, err) : STATUS_OK;
 }
 
-enum status session_catch_up(struct session *s, struct store *store, struct error *err)
+enum status history_catch_up(struct history *s, struct store *store, struct error *err)
 {
     struct loading l = {.s = s, .err = err, .until = INT64_MAX};
     s->store = store;
@@ -101,20 +101,20 @@ enum status session_catch_up(struct session *s, struct store *store, struct erro
     return l.status ? damaged(s, err) : STATUS_OK;
 }
 
-enum status session_load_reports(struct session *s, struct store *store, struct error *err)
+enum status history_load_reports(struct history *s, struct store *store, struct error *err)
 {
     s->store = store;
     return load_reports(s, err);
 }
 
-size_t session_bytes(const struct session *s)
+size_t history_bytes(const struct history *s)
 {
-    return arena_bytes(&s->arena) + s->room * sizeof *s->trial + s->open_room * sizeof *s->open +
-           s->history_room * (sizeof *s->history + sizeof *s->history_trial) + (s->file ? strlen(s->file) : 0);
+    return arena_bytes(&s->arena) + s->capacity * sizeof *s->trial + s->open_capacity * sizeof *s->open +
+           s->seen_capacity * (sizeof *s->seen + sizeof *s->seen_trial) + (s->file ? strlen(s->file) : 0);
 }
 
 /* The state is kept while the study runs, and so knows better than the log how long that was. */
-static void take_time(struct session *s, const char *state)
+static void take_time(struct history *s, const char *state)
 {
     json_t *kept = NULL;
     if (!state || json_parse_object(state, strlen(state), &kept, NULL)) return;
@@ -129,9 +129,9 @@ static void take_time(struct session *s, const char *state)
 
 /* ---- opening ---- */
 
-static struct session *session_alloc(struct store *store, const struct study *study, const struct clock *clock)
+static struct history *history_alloc(struct store *store, const struct study *study, const struct clock *clock)
 {
-    struct session *s = must_alloc(1, sizeof *s);
+    struct history *s = must_alloc(1, sizeof *s);
     s->store = store;
     s->study = study;
     s->clock = clock;
@@ -140,22 +140,22 @@ static struct session *session_alloc(struct store *store, const struct study *st
     return s;
 }
 
-static void adopt(struct session *s, int64_t id, uint64_t seed)
+static void adopt(struct history *s, int64_t id, uint64_t seed)
 {
     s->study_id = id;
     s->seed = seed;
     s->journal = journal_create(s->store, id);
 }
 
-struct session *session_bare(struct store *store, const struct study *study, int64_t id, uint64_t seed,
+struct history *history_bare(struct store *store, const struct study *study, int64_t id, uint64_t seed,
                              const struct clock *clock)
 {
-    struct session *s = session_alloc(store, study, clock);
+    struct history *s = history_alloc(store, study, clock);
     adopt(s, id, seed);
     return s;
 }
 
-void session_free(struct session *s)
+void history_free(struct history *s)
 {
     if (!s) return;
     journal_free(s->journal);
@@ -165,9 +165,9 @@ void session_free(struct session *s)
     }
     free(s->trial);
     free(s->open);
-    free(s->history);
-    free(s->history_trial);
-    observed_free(s);
+    free(s->seen);
+    free(s->seen_trial);
+    curve_free(s);
     free(s->file);
     free(s->name);
     arena_done(&s->arena);
@@ -175,7 +175,7 @@ void session_free(struct session *s)
 }
 
 /* The first trial of the role with this configuration, any configuration if NULL; NULL if there is none. */
-static struct trial *find_given(const struct session *s, enum trial_role role, const double *config)
+static struct trial *find_given(const struct history *s, enum trial_role role, const double *config)
 {
     for (size_t i = 0; i < s->n; i++) {
         struct trial *t = s->trial[i];
@@ -185,7 +185,7 @@ static struct trial *find_given(const struct session *s, enum trial_role role, c
     return NULL;
 }
 
-static enum status check_baseline(const struct session *s, struct error *err)
+static enum status check_baseline(const struct history *s, struct error *err)
 {
     const struct study *study = s->study;
     const struct trial *t = study->baseline ? find_given(s, ROLE_BASELINE, NULL) : NULL;
@@ -197,16 +197,16 @@ static enum status check_baseline(const struct session *s, struct error *err)
 }
 
 /* The baseline and those references of the study file that are not there yet. */
-static enum status add_given_trials(struct session *s, struct error *err)
+static enum status add_given_trials(struct history *s, struct error *err)
 {
     const struct study *study = s->study;
     enum status st = check_baseline(s, err);
     if (st) return st;
     if (study->baseline && !find_given(s, ROLE_BASELINE, NULL))
-        session_add(s, &(struct addition){.role = ROLE_BASELINE, .config = study->baseline, .source = "baseline"});
+        history_add(s, &(struct addition){.role = ROLE_BASELINE, .config = study->baseline, .source = "baseline"});
     for (size_t i = 0; i < study->n_references; i++)
         if (!find_given(s, ROLE_REFERENCE, study->reference[i].config))
-            session_add(s, &(struct addition){.role = ROLE_REFERENCE,
+            history_add(s, &(struct addition){.role = ROLE_REFERENCE,
                                               .config = study->reference[i].config,
                                               .source = study->reference[i].name});
     return STATUS_OK;
@@ -219,7 +219,7 @@ static char *full_path(const struct study *study, struct arena *arena)
     return arena_printf(arena, "%s/%s", study->dir, slash ? slash + 1 : study->path);
 }
 
-static enum status create(struct session *s, uint64_t seed, const char *identity, struct error *err)
+static enum status create(struct history *s, uint64_t seed, const char *identity, struct error *err)
 {
     const struct study *study = s->study;
     struct arena arena = {0};
@@ -238,7 +238,7 @@ static enum status create(struct session *s, uint64_t seed, const char *identity
     return st;
 }
 
-static void compare_objective(struct session *s, const struct study *before)
+static void compare_objective(struct history *s, const struct study *before)
 {
     const char *text = study_objective_compare(before, s->study, &s->arena);
     if (*text)
@@ -255,7 +255,7 @@ static struct budget budget_beside(const struct budget *last, const struct budge
 }
 
 /* A file of then that cannot be read any more tells nothing. */
-static void compare_file(struct session *s, const struct store_study *f)
+static void compare_file(struct history *s, const struct store_study *f)
 {
     struct study *before = NULL;
     struct error ignored;
@@ -265,7 +265,7 @@ static void compare_file(struct session *s, const struct store_study *f)
     study_free(before);
 }
 
-static enum status resume(struct session *s, const struct store_study *f, const char *identity, struct error *err)
+static enum status resume(struct history *s, const struct store_study *f, const char *identity, struct error *err)
 {
     const struct study *study = s->study;
     struct error inner;
@@ -277,7 +277,7 @@ static enum status resume(struct session *s, const struct store_study *f, const 
                          "choose another file with --db",
                          study->path, inner.text, study->name, store_path(s->store));
     if (*changes) s->changes = changes;
-    enum status st = session_load_until(s, INT64_MAX, err);
+    enum status st = history_load_until(s, INT64_MAX, err);
     if (st) return st;
     take_time(s, f->state);
     compare_file(s, f);
@@ -286,7 +286,7 @@ static enum status resume(struct session *s, const struct store_study *f, const 
 
 /* The row of a study and its first events are two transactions: a crash between them leaves a row that is no study yet.
  */
-static enum status find(struct session *s, struct store_study *ret, struct error *err)
+static enum status find(struct history *s, struct store_study *ret, struct error *err)
 {
     int64_t last = 0;
     enum status st = store_study_find(s->store, s->study->name, &s->arena, ret, err);
@@ -299,19 +299,19 @@ static enum status find(struct session *s, struct store_study *ret, struct error
 }
 
 /* What has not run yet and lies outside now will not be run. */
-static enum status drop_outside(struct session *s, struct error *err)
+static enum status drop_outside(struct history *s, struct error *err)
 {
     enum status st = STATUS_OK;
     for (size_t i = s->n_open; !st && i-- > 0;) {
         struct trial *t = s->open[i];
-        if (t->outside) st = session_finish(s, t, TRIAL_CANCELLED, NULL, t->outside, NULL, err);
+        if (t->outside) st = history_finish(s, t, TRIAL_CANCELLED, NULL, t->outside, NULL, err);
     }
     return st;
 }
 
 /* How far the earlier studies have come: what they know now is what this run knows of them. A study that is not there
  * is reported by warm_start_load. */
-static void note_warm(struct session *s, struct change *c)
+static void note_warm(struct history *s, struct event *c)
 {
     struct error ignored;
     for (size_t i = 0; i < s->study->n_warm; i++, c->n_warm++) {
@@ -323,7 +323,7 @@ static void note_warm(struct session *s, struct change *c)
 
 /* A run that its process did not end goes on: its time is not given again. What a person starts anew has its moment
  * (`until`) anew; what goes on by itself keeps it. */
-static void note_time(const struct session *s, const struct opening *opening, struct change *c)
+static void note_time(const struct history *s, const struct opening *opening, struct event *c)
 {
     bool cut = s->run_wall_ms && (strcmp(s->phase, "open") == 0 || strcmp(s->phase, "paused") == 0);
     if (!cut || !opening->budget) return;
@@ -334,11 +334,11 @@ static void note_time(const struct session *s, const struct opening *opening, st
 }
 
 /* The event that says who has the study now, and the row that says what it is. */
-static enum status log_opening(struct session *s, const struct opening *opening, const char *identity,
+static enum status log_opening(struct history *s, const struct opening *opening, const char *identity,
                                struct error *err)
 {
     char host[HOST_TEXT_MAX], boot[HOST_TEXT_MAX];
-    struct change c = record_begin(s, LOGGED_OPENED, NULL);
+    struct event c = history_next(s, LOGGED_OPENED, NULL);
     bool same = s->file && strcmp(s->file, s->study->text) == 0;
     c.host = host_name(host);
     c.boot = host_boot(boot);
@@ -350,13 +350,13 @@ static enum status log_opening(struct session *s, const struct opening *opening,
     note_time(s, opening, &c);
     note_warm(s, &c);
     journal_study(s->journal, c.path, s->study->text, identity);
-    return record(s, &c, err);
+    return history_append(s, &c, err);
 }
 
-enum status session_open(struct store *store, const struct study *study, const struct opening *opening,
-                         const struct clock *clock, struct session **ret, struct error *err)
+enum status history_open(struct store *store, const struct study *study, const struct opening *opening,
+                         const struct clock *clock, struct history **ret, struct error *err)
 {
-    struct session *s = session_alloc(store, study, clock);
+    struct history *s = history_alloc(store, study, clock);
     struct store_study f;
     char *identity = study_identity(study);
     char boot[sizeof s->boot];
@@ -371,21 +371,21 @@ enum status session_open(struct store *store, const struct study *study, const s
     if (!st) st = log_opening(s, opening, identity, err);
     if (!st) st = add_given_trials(s, err);
     s->on_behalf_of = NULL;
-    if (!st) st = session_flush(s, err);
-    if (!st) st = observed_load(s, err);
+    if (!st) st = history_flush(s, err);
+    if (!st) st = curve_load(s, err);
     memcpy(s->boot, boot, sizeof boot); /* lease_recover compares with the boot that was */
     free(identity);
     if (st)
-        session_free(s);
+        history_free(s);
     else
         *ret = s;
     return st;
 }
 
-enum status session_peek(struct store *store, const struct study *study, const struct clock *clock,
-                         struct session **ret, struct error *err)
+enum status history_peek(struct store *store, const struct study *study, const struct clock *clock,
+                         struct history **ret, struct error *err)
 {
-    struct session *s = session_alloc(store, study, clock);
+    struct history *s = history_alloc(store, study, clock);
     struct store_study f;
     char *identity = study_identity(study);
     enum status st = store_study_find(store, study->name, &s->arena, &f, err);
@@ -396,29 +396,29 @@ enum status session_peek(struct store *store, const struct study *study, const s
     if (!st) st = check_baseline(s, err);
     free(identity);
     if (st)
-        session_free(s);
+        history_free(s);
     else
         *ret = s;
     return st;
 }
 
-enum status session_load(struct store *store, const char *name, const struct clock *clock, struct study **ret_study,
-                         struct session **ret, struct error *err)
+enum status history_load(struct store *store, const char *name, const struct clock *clock, struct study **ret_study,
+                         struct history **ret, struct error *err)
 {
     struct arena arena = {0};
     struct store_study f;
     struct study *study = NULL;
-    struct session *s = NULL;
+    struct history *s = NULL;
     enum status st = store_study_find(store, name, &arena, &f, err);
     if (!st) st = study_parse(f.path, f.file, strlen(f.file), &study, err);
     if (!st) {
-        s = session_bare(store, study, f.id, f.seed, clock);
-        st = session_load_until(s, INT64_MAX, err);
+        s = history_bare(store, study, f.id, f.seed, clock);
+        st = history_load_until(s, INT64_MAX, err);
     }
     if (!st) take_time(s, f.state);
     arena_done(&arena);
     if (st) {
-        session_free(s);
+        history_free(s);
         study_free(study);
         return st;
     }

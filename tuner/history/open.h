@@ -10,37 +10,37 @@ struct opening {
     const struct budget *budget; /* of this run; NULL: nobody runs trials here */
     size_t slots;
     bool goes_on;            /* nobody has asked anew: the process before ended, not the run */
-    struct store_hold *hold; /* for run_open, which takes it: the right to run it, taken already; NULL: it is not */
+    struct store_hold *hold; /* for active_open, which takes it: the right to run it, taken already; NULL: it is not */
 };
 
 /* Opens the study under its name, creating it if it is new. An existing one must have the same identity (space and
  * metrics) but for what may change (study_identity_compare); trials that are then outside the space are set aside. Adds
  * the baseline and the references that are not there yet; the baseline cannot change. Durable when it returns. */
-enum status session_open(struct store *store, const struct study *study, const struct opening *opening,
-                         const struct clock *clock, struct session **ret, struct error *err);
+enum status history_open(struct store *store, const struct study *study, const struct opening *opening,
+                         const struct clock *clock, struct history **ret, struct error *err);
 
 /* Opens a stored study as it was last run: its file text is parsed again into *ret_study, which the caller frees. */
-enum status session_load(struct store *store, const char *name, const struct clock *clock, struct study **ret_study,
-                         struct session **ret, struct error *err);
-void session_free(struct session *s);
+enum status history_load(struct store *store, const char *name, const struct clock *clock, struct study **ret_study,
+                         struct history **ret, struct error *err);
+void history_free(struct history *s);
 /* A loaded one: applies what has been logged since; by any connection to the same database. The running trials'
- * reports are not looked at again before session_load_reports. */
-enum status session_catch_up(struct session *s, struct store *store, struct error *err);
-enum status session_load_reports(struct session *s, struct store *store, struct error *err);
-size_t session_bytes(const struct session *s); /* of memory, about */
+ * reports are not looked at again before history_load_reports. */
+enum status history_catch_up(struct history *s, struct store *store, struct error *err);
+enum status history_load_reports(struct history *s, struct store *store, struct error *err);
+size_t history_bytes(const struct history *s); /* of memory, about */
 
 /* The trials that the database has of this study, by its file as it is now; none if it does not know the study. For
- * looking only: nothing is written. A file with which session_open would not go on is refused in the same words. */
-enum status session_peek(struct store *store, const struct study *study, const struct clock *clock,
-                         struct session **ret, struct error *err);
+ * looking only: nothing is written. A file with which history_open would not go on is refused in the same words. */
+enum status history_peek(struct store *store, const struct study *study, const struct clock *clock,
+                         struct history **ret, struct error *err);
 
 /* A session with no event applied yet, for whoever folds the log himself; `until`: nothing after this event is loaded.
  */
-struct session *session_bare(struct store *store, const struct study *study, int64_t id, uint64_t seed,
+struct history *history_bare(struct store *store, const struct study *study, int64_t id, uint64_t seed,
                              const struct clock *clock);
-enum status session_load_until(struct session *s, int64_t until, struct error *err);
+enum status history_load_until(struct history *s, int64_t until, struct error *err);
 
 /* Everything appended so far becomes durable, on this thread: for callers without a writer. */
-enum status session_flush(struct session *s, struct error *err);
+enum status history_flush(struct history *s, struct error *err);
 
 #endif

@@ -5,23 +5,23 @@
 #include <math.h>
 #include <string.h>
 
-void course_add(struct course *c, const struct space *space, struct arena *arena, double from, const double *config,
-                long trial)
+void trajectory_add(struct trajectory *c, const struct space *space, struct arena *arena, double from,
+                    const double *config, long trial)
 {
-    struct course_step *step = arena_array(arena, c->n + 1, sizeof *step);
+    struct trajectory_step *step = arena_array(arena, c->n + 1, sizeof *step);
     double *own = arena_array(arena, space->n, sizeof *own);
     if (c->n) memcpy(step, c->step, c->n * sizeof *step);
-    step[c->n++] = (struct course_step){from, memcpy(own, config, space->n * sizeof *own), trial};
+    step[c->n++] = (struct trajectory_step){from, memcpy(own, config, space->n * sizeof *own), trial};
     c->step = step;
 }
 
-const double *course_settings(const struct course *c, const double *own, double cost)
+const double *trajectory_settings(const struct trajectory *c, const double *own, double cost)
 {
     for (size_t i = 0; i < c->n && c->step[i].from <= cost; i++) own = c->step[i].config;
     return own;
 }
 
-json_t *course_json(const struct course *c, const struct space *space)
+json_t *trajectory_json(const struct trajectory *c, const struct space *space)
 {
     json_t *steps = json_array();
     for (size_t i = 0; i < c->n; i++) {
@@ -33,12 +33,12 @@ json_t *course_json(const struct course *c, const struct space *space)
     return json_pack("{s:o, s:o}", "until", json_amount(c->until), "steps", steps);
 }
 
-enum status course_parse(const json_t *object, const struct space *space, struct arena *arena, struct course *ret,
-                         struct error *err)
+enum status trajectory_parse(const json_t *object, const struct space *space, struct arena *arena,
+                             struct trajectory *ret, struct error *err)
 {
     const json_t *step;
     size_t i;
-    *ret = (struct course){.until = json_number_value(json_object_get(object, "until"))};
+    *ret = (struct trajectory){.until = json_number_value(json_object_get(object, "until"))};
     json_array_foreach(json_object_get(object, "steps"), i, step)
     {
         const json_t *from = json_object_get(step, "from"), *trial = json_object_get(step, "trial");
@@ -49,8 +49,8 @@ enum status course_parse(const json_t *object, const struct space *space, struct
             return error_set(err, STATUS_INVALID, "step %zu begins before the one in front of it", i);
         if (space_from_json(space, json_object_get(step, "params"), config, err))
             return error_context(err, "step %zu", i);
-        course_add(ret, space, arena, json_number_value(from), config,
-                   json_is_integer(trial) ? (long)json_integer_value(trial) : -1);
+        trajectory_add(ret, space, arena, json_number_value(from), config,
+                       json_is_integer(trial) ? (long)json_integer_value(trial) : -1);
     }
     return STATUS_OK;
 }

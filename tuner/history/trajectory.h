@@ -11,31 +11,31 @@
 #include "tuner/base/arena.h"
 #include "tuner/study/study.h"
 
-struct course_step {
+struct trajectory_step {
     double from;
     const double *config; /* space.n: all settings from then on */
     long trial;           /* the member that found it; −1: none */
 };
 
-struct course {   /* zero: no change, no end */
-    double until; /* it is to end there; 0: where it will */
+struct trajectory { /* zero: no change, no end */
+    double until;   /* it is to end there; 0: where it will */
     size_t n;
-    const struct course_step *step; /* in order */
+    const struct trajectory_step *step; /* in order */
 };
 
 /* One more step at the end. The list is a new one, as is the copy of `config`: snapshots keep theirs. */
-void course_add(struct course *c, const struct space *space, struct arena *arena, double from, const double *config,
-                long trial);
+void trajectory_add(struct trajectory *c, const struct space *space, struct arena *arena, double from,
+                    const double *config, long trial);
 
 /* The settings in force at a cost. */
-const double *course_settings(const struct course *c, const double *own, double cost);
+const double *trajectory_settings(const struct trajectory *c, const double *own, double cost);
 
 /* The caller owns it. */
-json_t *course_json(const struct course *c, const struct space *space);
+json_t *trajectory_json(const struct trajectory *c, const struct space *space);
 
 /* In the arena. STATUS_INVALID: a step is incomplete, outside the space, or before the one in front of it; *ret then
  * has the steps until there. */
-enum status course_parse(const json_t *object, const struct space *space, struct arena *arena, struct course *ret,
-                         struct error *err);
+enum status trajectory_parse(const json_t *object, const struct space *space, struct arena *arena,
+                             struct trajectory *ret, struct error *err);
 
 #endif

@@ -5,8 +5,8 @@
 #include "tuner/history/memory.h"
 
 /* For the search, valid until the next change. */
-struct search_history session_view(struct session *s);
+struct search_history history_view(struct history *s);
 /* A snapshot in the arena, independent of later changes. */
-struct search_history session_history(struct session *s, struct arena *arena);
+struct search_history history_snapshot(struct history *s, struct arena *arena);
 
 #endif

@@ -8,11 +8,11 @@
 #include <string.h>
 
 /* The utility of a trial of another study, by our objective and its own baseline. False: it lacks a metric. */
-static bool judge_there(const struct session *s, const struct session *other, const struct trial *t, double *ret)
+static bool judge_there(const struct history *s, const struct history *other, const struct trial *t, double *ret)
 {
     const struct objective *o = &s->study->objective;
     double value[METRICS_MAX], baseline[METRICS_MAX];
-    const double *theirs = session_baseline(other);
+    const double *theirs = memory_baseline(other);
     if (objective_needs_baseline(o) && !theirs) return false;
     for (size_t i = 0; i < o->n_metrics; i++) {
         int k = objective_find_metric(&other->study->objective, o->metric[i].name);
@@ -71,17 +71,17 @@ struct count { /* of an earlier study's complete trials */
     size_t complete, outside, unjudged;
 };
 
-static const char *why_unjudged(struct session *s, const struct session *other)
+static const char *why_unjudged(struct history *s, const struct history *other)
 {
     const struct objective *o = &s->study->objective;
-    if (objective_needs_baseline(o) && !session_baseline(other)) return "it has no complete baseline";
+    if (objective_needs_baseline(o) && !memory_baseline(other)) return "it has no complete baseline";
     for (size_t i = 0; i < o->n_metrics; i++)
         if (objective_in_utility(o, i) && objective_find_metric(&other->study->objective, o->metric[i].name) < 0)
             return arena_printf(&s->arena, "it has no metric '%s'", o->metric[i].name);
     return "its metrics give no utility";
 }
 
-static void read_prior(struct session *s, const struct session *other, struct search_prior *ret, struct count *count)
+static void read_prior(struct history *s, const struct history *other, struct search_prior *ret, struct count *count)
 {
     size_t d = s->study->space.n;
     double *config = arena_array(&s->arena, (other->n + 1) * d, sizeof *config),
@@ -114,7 +114,7 @@ static size_t count_shared(const struct space *a, const struct space *b)
 }
 
 /* "; 'dropout' is new: taken as 0.1, the baseline's": of ours that the other has not. */
-static const char *say_new(struct session *s, const struct study *other)
+static const char *say_new(struct history *s, const struct study *other)
 {
     const struct study *study = s->study;
     const char *text = "";
@@ -130,7 +130,7 @@ static const char *say_new(struct session *s, const struct study *other)
     return text;
 }
 
-static const char *say_gone(struct session *s, const struct study *other)
+static const char *say_gone(struct history *s, const struct study *other)
 {
     const char *text = "";
     for (size_t i = 0; i < other->space.n; i++)
@@ -148,7 +148,7 @@ static bool is_flat(const struct search_prior *p)
 }
 
 /* Why there is too little to learn from; NULL: there is enough. */
-static const char *why_nothing(struct session *s, const struct session *other, const struct search_prior *p,
+static const char *why_nothing(struct history *s, const struct history *other, const struct search_prior *p,
                                const struct count *c)
 {
     bool utility = s->study->objective.form != OBJECTIVE_PARETO;
@@ -167,7 +167,7 @@ static const char *why_nothing(struct session *s, const struct session *other, c
                         words_s(c->complete), SEARCH_PRIOR_LEAST);
 }
 
-static const char *say(struct session *s, const struct session *other, const struct search_prior *p,
+static const char *say(struct history *s, const struct history *other, const struct search_prior *p,
                        const struct count *c)
 {
     const char *why = why_nothing(s, other, p, c);
@@ -177,17 +177,17 @@ static const char *say(struct session *s, const struct session *other, const str
                         say_new(s, other->study), say_gone(s, other->study));
 }
 
-static enum status load_prior(struct session *s, size_t i, struct error *err)
+static enum status load_prior(struct history *s, size_t i, struct error *err)
 {
     struct store_study row;
     struct study *study = NULL;
-    struct session *other = NULL;
+    struct history *other = NULL;
     struct count count = {0};
     enum status st = store_study_find(s->store, s->study->warm[i], &s->arena, &row, err);
     if (!st) st = study_parse(row.path, row.file, strlen(row.file), &study, err);
     if (!st) {
-        other = session_bare(s->store, study, row.id, row.seed, s->clock);
-        st = session_load_until(other, s->warm_seq[i], err);
+        other = history_bare(s->store, study, row.id, row.seed, s->clock);
+        st = history_load_until(other, s->warm_seq[i], err);
     }
     if (!st) {
         struct search_prior *p = &s->prior[s->n_priors++];
@@ -195,12 +195,12 @@ static enum status load_prior(struct session *s, size_t i, struct error *err)
         read_prior(s, other, p, &count);
         p->note = say(s, other, p, &count);
     }
-    session_free(other);
+    history_free(other);
     study_free(study);
     return st ? error_context(err, "%s: warm_start", s->study->path) : STATUS_OK;
 }
 
-enum status warm_start_load(struct session *s, struct error *err)
+enum status warm_start_load(struct history *s, struct error *err)
 {
     enum status st = STATUS_OK;
     s->n_priors = 0;

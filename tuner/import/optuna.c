@@ -435,13 +435,13 @@ static double param_value(const struct param *p, const struct optuna_param *thei
 }
 
 /* Which parameter of ours a name of theirs became. */
-static int find_ours(const struct session *s, const char *name, struct arena *arena)
+static int find_ours(const struct history *s, const char *name, struct arena *arena)
 {
     return space_find(&s->study->space, clean(arena, name));
 }
 
 /* As enqueue_trial was given it; values in `config`. */
-static void read_fixed(const struct session *s, const char *text, double *config, struct arena *arena)
+static void read_fixed(const struct history *s, const char *text, double *config, struct arena *arena)
 {
     json_t *all = NULL, *v;
     const char *name;
@@ -455,7 +455,7 @@ static void read_fixed(const struct session *s, const char *text, double *config
 }
 
 /* False: it lacks a parameter, or one is outside. */
-static bool read_config(const struct session *s, const struct optuna_trial *t, double *config, struct arena *arena)
+static bool read_config(const struct history *s, const struct optuna_trial *t, double *config, struct arena *arena)
 {
     const struct space *space = &s->study->space;
     for (size_t i = 0; i < space->n; i++) config[i] = NAN;
@@ -470,7 +470,7 @@ static bool read_config(const struct session *s, const struct optuna_trial *t, d
 }
 
 /* *ret_whole: every objective and constraint has a finite value. */
-static json_t *values_json(const struct session *s, const struct optuna_trial *t, bool *ret_whole)
+static json_t *values_json(const struct history *s, const struct optuna_trial *t, bool *ret_whole)
 {
     const struct objective *o = &s->study->objective;
     struct arena arena = {0};
@@ -486,28 +486,28 @@ static json_t *values_json(const struct session *s, const struct optuna_trial *t
     return out;
 }
 
-static void add_curve(struct session *s, struct trial *t, const struct optuna_trial *from)
+static void add_curve(struct history *s, struct trial *t, const struct optuna_trial *from)
 {
     for (size_t k = 0; k < from->n_steps; k++) {
         json_t *m = json_pack("{s:o}", s->study->objective.metric[0].name, json_number(from->intermediate[k]));
-        session_report(s, t, from->step[k] >= 0 ? from->step[k] : 0, m);
+        history_report(s, t, from->step[k] >= 0 ? from->step[k] : 0, m);
         json_decref(m);
     }
 }
 
-static enum status finish(struct session *s, struct trial *t, const struct optuna_trial *from, struct error *err)
+static enum status finish(struct history *s, struct trial *t, const struct optuna_trial *from, struct error *err)
 {
     bool whole = false, bounded = from->n_constraints >= s->study->objective.n_constraints;
     json_t *values = values_json(s, from, &whole);
     enum status st;
     if (from->state == OPTUNA_COMPLETE && whole)
-        st = session_finish(s, t, TRIAL_COMPLETE, values, NULL, NULL, err);
+        st = history_finish(s, t, TRIAL_COMPLETE, values, NULL, NULL, err);
     else if (from->state == OPTUNA_COMPLETE && !bounded)
-        st = session_finish(s, t, TRIAL_INFEASIBLE, NULL, "its constraints were never computed", NULL, err);
+        st = history_finish(s, t, TRIAL_INFEASIBLE, NULL, "its constraints were never computed", NULL, err);
     else if (from->state == OPTUNA_PRUNED)
-        st = session_finish(s, t, TRIAL_PRUNED, NULL, "pruned by Optuna", NULL, err);
+        st = history_finish(s, t, TRIAL_PRUNED, NULL, "pruned by Optuna", NULL, err);
     else
-        st = session_finish(s, t, TRIAL_FAILED, NULL,
+        st = history_finish(s, t, TRIAL_FAILED, NULL,
                             from->state == OPTUNA_COMPLETE ? "a value that is not finite" : "failed in Optuna", NULL,
                             err);
     json_decref(values);
@@ -517,7 +517,7 @@ static enum status finish(struct session *s, struct trial *t, const struct optun
 static const char SOURCE[] = "imported: trial ";
 
 /* Numbers of theirs that are trials of ours already; `n`: one above the greatest. */
-static bool *known_numbers(const struct session *s, size_t n, struct arena *arena)
+static bool *known_numbers(const struct history *s, size_t n, struct arena *arena)
 {
     bool *known = arena_array(arena, n + 1, sizeof *known);
     for (size_t i = 0; i < s->n; i++) {
@@ -530,7 +530,7 @@ static bool *known_numbers(const struct session *s, size_t n, struct arena *aren
 }
 
 /* A trial of the study that is there already, from an import before, is left alone. */
-static enum status take(struct session *s, const struct optuna_trial *from, const bool *known, struct imported *out,
+static enum status take(struct history *s, const struct optuna_trial *from, const bool *known, struct imported *out,
                         struct error *err)
 {
     double config[SPACE_PARAMS_MAX];
@@ -542,10 +542,10 @@ static enum status take(struct session *s, const struct optuna_trial *from, cons
     if (known[from->number]) {
         out->known++;
     } else if (fits && from->state != OPTUNA_RUNNING) {
-        struct trial *t = session_add(s, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = source});
+        struct trial *t = history_add(s, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = source});
         out->trials++;
         if (from->state != OPTUNA_WAITING) {
-            st = session_lease(s, t, NULL, 0, err);
+            st = history_lease(s, t, NULL, 0, err);
             t->leased_ms -= from->took_ms > 0 ? from->took_ms : 0;
             add_curve(s, t, from);
             out->reports += from->n_steps;
@@ -557,7 +557,7 @@ static enum status take(struct session *s, const struct optuna_trial *from, cons
     return st;
 }
 
-enum status import_optuna(struct session *s, const struct optuna_study *from, struct imported *ret, struct error *err)
+enum status import_optuna(struct history *s, const struct optuna_study *from, struct imported *ret, struct error *err)
 {
     struct imported out = {0};
     struct arena arena = {0};

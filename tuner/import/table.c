@@ -8,15 +8,15 @@
 #include <string.h>
 
 /* One trial that has ended somewhere: added, leased, its curve, finished. */
-static enum status add_ended(struct session *s, const double *config, const char *source, enum trial_state to,
+static enum status add_ended(struct history *s, const double *config, const char *source, enum trial_state to,
                              const json_t *metrics, const char *reason, int64_t took_ms, struct trial **ret,
                              struct error *err)
 {
-    struct trial *t = session_add(s, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = source});
-    enum status st = session_lease(s, t, NULL, 0, err);
+    struct trial *t = history_add(s, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = source});
+    enum status st = history_lease(s, t, NULL, 0, err);
     t->leased_ms -= took_ms > 0 ? took_ms : 0;
     if (ret) *ret = t;
-    return st ? st : session_finish(s, t, to, metrics, reason, NULL, err);
+    return st ? st : history_finish(s, t, to, metrics, reason, NULL, err);
 }
 
 /* ---- CSV ---- */
@@ -167,7 +167,7 @@ static enum status read_row(const struct table *t, const struct csv_row *row, st
     return st;
 }
 
-static enum status take_row(struct session *s, const struct table *t, const struct csv_row *row, struct imported *out,
+static enum status take_row(struct history *s, const struct table *t, const struct csv_row *row, struct imported *out,
                             struct error *err)
 {
     struct entry e = {.metrics = json_object(), .state = TRIAL_COMPLETE, .reason = ""};
@@ -184,7 +184,7 @@ static enum status take_row(struct session *s, const struct table *t, const stru
 }
 
 /* The same file again would count every result twice. */
-static enum status check_new(const struct session *s, const char *file, struct error *err)
+static enum status check_new(const struct history *s, const char *file, struct error *err)
 {
     char prefix[200];
     snprintf(prefix, sizeof prefix, "imported: %.150s:", file);
@@ -197,7 +197,7 @@ static enum status check_new(const struct session *s, const char *file, struct e
     return STATUS_OK;
 }
 
-enum status import_csv(struct session *s, const char *file, const char *text, size_t len, struct imported *ret,
+enum status import_csv(struct history *s, const char *file, const char *text, size_t len, struct imported *ret,
                        struct error *err)
 {
     struct table t = {.study = s->study, .file = file};

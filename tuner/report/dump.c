@@ -83,10 +83,10 @@ static void csv_params(FILE *out, const struct space *space, const struct trial 
     }
 }
 
-static void csv_row(FILE *out, const struct session *s, const struct trial *t)
+static void csv_row(FILE *out, const struct history *s, const struct trial *t)
 {
     const struct objective *o = &s->study->objective;
-    const double *baseline = session_baseline(s);
+    const double *baseline = memory_baseline(s);
     bool judged = t->state == TRIAL_COMPLETE && !t->outside && (baseline || !objective_needs_baseline(o));
     fprintf(out, "%ld,%s,%s", t->number, trial_state_name(t->state), trial_role_name(t->role));
     csv_params(out, &s->study->space, t);
@@ -99,7 +99,7 @@ static void csv_row(FILE *out, const struct session *s, const struct trial *t)
     fputs("\r\n", out);
 }
 
-void report_dump(FILE *out, const struct session *s, enum dump_format format)
+void report_dump(FILE *out, const struct history *s, enum dump_format format)
 {
     if (format == DUMP_CSV) csv_header(out, s->study);
     for (size_t i = 0; i < s->n; i++) {

@@ -7,14 +7,14 @@
 #include <math.h>
 #include <string.h>
 
-json_t *report_trial_json(const struct session *s, const struct trial *t)
+json_t *report_trial_json(const struct history *s, const struct trial *t)
 {
     json_t *out = json_pack("{s:I, s:s, s:s, s:o, s:o, s:I, s:s, s:I}", "trial", (json_int_t)t->number, "state",
                             trial_state_name(t->state), "role", trial_role_name(t->role), "params",
                             t->params ? json_deep_copy(t->params) : space_to_json(&s->study->space, t->config),
-                            "metrics", session_metrics(s, t), "seed", (json_int_t)t->seed, "source", t->source,
+                            "metrics", memory_metrics(s, t), "seed", (json_int_t)t->seed, "source", t->source,
                             "attempts", (json_int_t)t->attempts);
-    const double *baseline = session_baseline(s);
+    const double *baseline = memory_baseline(s);
     if (t->state == TRIAL_COMPLETE && (baseline || !objective_needs_baseline(&s->study->objective)))
         json_object_set_new(out, "utility", json_number(objective_utility(&s->study->objective, t->value, baseline)));
     if (t->outside) json_object_set_new(out, "outside", json_string(t->outside));
@@ -24,7 +24,7 @@ json_t *report_trial_json(const struct session *s, const struct trial *t)
     return out;
 }
 
-json_t *report_front_json(const struct session *s, const struct objective *o, const struct standings *all)
+json_t *report_front_json(const struct history *s, const struct objective *o, const struct ranking *all)
 {
     json_t *out = json_array();
     for (size_t i = 0; i < all->n; i++)

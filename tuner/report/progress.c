@@ -22,19 +22,19 @@ struct told { /* why an attempt failed that is tried again */
 struct progress {
     FILE *out;
     enum progress_mode mode;
-    const struct session *s;
+    const struct history *s;
     struct screen screen;
     struct told *told; /* of trials that are not over */
     size_t n_told;
     size_t rows, width[ROWS_MAX]; /* moving lines on the screen, and how wide each is */
 };
 
-struct progress *progress_create(FILE *out, enum progress_mode mode, const struct session *session)
+struct progress *progress_create(FILE *out, enum progress_mode mode, const struct history *history)
 {
     struct progress *p = must_alloc(1, sizeof *p);
     p->out = out;
     p->mode = mode;
-    p->s = session;
+    p->s = history;
     p->screen = screen_of(out);
     return p;
 }
@@ -78,7 +78,7 @@ static bool tell_why(struct progress *p, long trial, const char *why)
 }
 
 /* Without the baseline that it needs a study fails, and says why. */
-static bool ends_study(const struct session *s, const struct trial *t)
+static bool ends_study(const struct history *s, const struct trial *t)
 {
     return t->role == ROLE_BASELINE && trial_state_final(t->state) && t->state != TRIAL_COMPLETE &&
            objective_needs_baseline(&s->study->objective);
@@ -120,7 +120,7 @@ static void draw_line(struct progress *p, const char *mark, const char *line)
 }
 
 /* `used_only`: those that the objective uses. */
-static const char *metrics_text(const struct session *s, const double *value, bool used_only, struct arena *a)
+static const char *metrics_text(const struct history *s, const double *value, bool used_only, struct arena *a)
 {
     const struct objective *o = &s->study->objective;
     const char *all = "";
@@ -134,7 +134,7 @@ static const char *metrics_text(const struct session *s, const double *value, bo
 
 static void draw_bar(struct progress *p, struct arena *a)
 {
-    const struct session *s = p->s;
+    const struct history *s = p->s;
     size_t confirms = study_confirm_count(s->study), done = s->tally.finished + s->tally.confirmed;
     char tokens[40], eta[40];
     const char *bar = "", *tail = "";
@@ -173,9 +173,9 @@ static void draw_best(struct progress *p, const struct trial *best, double utili
 
 static void draw_incumbent(struct progress *p, struct arena *a)
 {
-    const double *baseline = session_baseline(p->s);
+    const double *baseline = memory_baseline(p->s);
     double utility;
-    const struct trial *best = standing_incumbent(p->s, &utility);
+    const struct trial *best = ranking_incumbent(p->s, &utility);
     if (best) draw_best(p, best, utility, a);
     if (baseline)
         draw_line(p, screen_sign(&p->screen, SIGN_BASELINE, a),
@@ -191,7 +191,7 @@ static void draw_running(struct progress *p, struct arena *a)
         const struct trial *t = p->s->trial[i];
         if (t->state != TRIAL_RUNNING) continue;
         if (p->rows >= room && ++hidden) continue;
-        words_show_duration(session_took_ms(p->s, t), took, sizeof took);
+        words_show_duration(memory_took_ms(p->s, t), took, sizeof took);
         draw_line(p, screen_state(&p->screen, t->state, a),
                   arena_printf(a, "running   trial %-4ld step %-4ld %s  %s", t->number, t->step,
                                metrics_text(p->s, t->last, false, a), took));
@@ -224,7 +224,7 @@ struct line {
 };
 
 /* Metrics, utility and reason; the configuration comes after them. */
-static const char *facts_of(const struct session *s, const struct line *x, enum form form, struct arena *a)
+static const char *facts_of(const struct history *s, const struct line *x, enum form form, struct arena *a)
 {
     const char *text = "";
     char shown[40];
@@ -236,17 +236,17 @@ static const char *facts_of(const struct session *s, const struct line *x, enum 
     return x->why ? arena_printf(a, "%s  %s", text, plain_shown(a, x->why)) : text;
 }
 
-static const char *config_of(const struct session *s, const struct line *x, enum form form, struct arena *a)
+static const char *config_of(const struct history *s, const struct line *x, enum form form, struct arena *a)
 {
     return form == FORM_WHOLE ? report_config_near(&s->study->space, x->t->config, x->near, a)
                               : report_config_short(&s->study->space, x->t->config, x->near, a);
 }
 
 /* Without the mark of the best. */
-static const char *end_of(const struct session *s, const struct line *x, enum form form, struct arena *a)
+static const char *end_of(const struct history *s, const struct line *x, enum form form, struct arena *a)
 {
     char took[40];
-    words_show_duration(session_took_ms(s, x->t), took, sizeof took);
+    words_show_duration(memory_took_ms(s, x->t), took, sizeof took);
     if (x->t->confirms >= 0) return arena_printf(a, "  (confirms %ld)  %s", x->t->confirms, took);
     if (!x->is_best) return arena_printf(a, "  %s", took);
     return form < FORM_LEAST ? arena_printf(a, "best  %s", took) : arena_printf(a, " %s", took);
@@ -275,19 +275,19 @@ static void print_fitted(struct progress *p, const struct line *x, struct arena 
 }
 
 /* What it is compared with: the best, and the best itself with the baseline. */
-static const double *compared(const struct session *s, const struct trial *t, const struct trial *best)
+static const double *compared(const struct history *s, const struct trial *t, const struct trial *best)
 {
     return best && best != t ? best->config : s->study->baseline;
 }
 
 static void print_finished(struct progress *p, const struct trial *t)
 {
-    const struct session *s = p->s;
+    const struct history *s = p->s;
     const struct objective *o = &s->study->objective;
-    const double *baseline = session_baseline(s);
+    const double *baseline = memory_baseline(s);
     struct arena a = {0};
     double best_utility;
-    const struct trial *best = standing_incumbent(s, &best_utility);
+    const struct trial *best = ranking_incumbent(s, &best_utility);
     struct line x = {.t = t, .is_best = best == t && t->confirms < 0, .utility = NAN, .why = why_of(p, t)};
     if (t->state == TRIAL_COMPLETE && baseline && o->form != OBJECTIVE_SINGLE)
         x.utility = objective_utility(o, t->value, baseline);

@@ -141,7 +141,7 @@ static void add_transfer(struct model *m, const struct study *study, const struc
 /* What utilities are relative to until the baseline is known: the mean size of each metric so far (1 where that is 0).
  */
 static const double *provisional_baseline(const struct model *m, const struct search_history *h, size_t n_metrics,
-                                          double *room)
+                                          double *capacity)
 {
     if (h->baseline) return h->baseline;
     for (size_t i = 0; i < n_metrics; i++) {
@@ -150,9 +150,9 @@ static const double *provisional_baseline(const struct model *m, const struct se
             double v = h->trial[m->order[k]].metrics[i];
             if (isfinite(v)) sum += fabs(v) / (double)m->n_complete;
         }
-        room[i] = sum > 0 ? sum : 1;
+        capacity[i] = sum > 0 ? sum : 1;
     }
-    return room;
+    return capacity;
 }
 
 /* Of a large history: which trials to learn from, and how far to look. */
@@ -182,8 +182,8 @@ enum status model_update(struct model *m, const struct study *study, const struc
     m->d = e->d;
     m->n_outputs = m->n_bounds = 0;
     if (m->n_complete == 0) return error_set(err, STATUS_NUMERIC, "no complete trial to learn from");
-    double room[METRICS_MAX];
-    const double *baseline = provisional_baseline(m, history, study->objective.n_metrics, room);
+    double capacity[METRICS_MAX];
+    const double *baseline = provisional_baseline(m, history, study->objective.n_metrics, capacity);
     choose_region(m, study, history, points, e, view, baseline);
     enum status s = STATUS_OK;
     for (size_t i = 0; !s && i < study->objective.n_metrics; i++)

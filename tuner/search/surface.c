@@ -143,9 +143,9 @@ static struct surface_rows make_rows(struct view *w, size_t metric, size_t cut, 
 {
     size_t each = w->n ? ROWS / w->n : 0;
     each = each < PER_CURVE_MIN ? PER_CURVE_MIN : each > PER_CURVE_MAX ? PER_CURVE_MAX : each;
-    size_t room = CURVES * (PER_CURVE_MAX + 1) + 2 * OWN + 2;
-    struct surface_rows r = {0, arena_array(&w->arena, room * w->d, sizeof *r.x),
-                             arena_array(&w->arena, room, sizeof *r.y)};
+    size_t capacity = CURVES * (PER_CURVE_MAX + 1) + 2 * OWN + 2;
+    struct surface_rows r = {0, arena_array(&w->arena, capacity * w->d, sizeof *r.x),
+                             arena_array(&w->arena, capacity, sizeof *r.y)};
     for (size_t i = 0; i < w->n; i++) {
         struct learning_curve c = *w->evidence->trial[w->chosen[i]].curve;
         while (w->chosen[i] == cut && c.n > 1 && c.at[c.n - 1] > cost) c.n--;

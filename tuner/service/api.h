@@ -45,7 +45,7 @@ struct shipped {
 
 struct parcel {
     struct shipped *file;
-    size_t n, room;
+    size_t n, capacity;
     char definition[DIGEST_HEX]; /* of the study's text and all files */
     char *text;                  /* what agents are told of it, JSON */
 };
@@ -55,7 +55,7 @@ struct hosted {
     struct hosted *next;
     struct service *service;
     struct study *study;
-    struct run *run;
+    struct active *run;
     struct feed *feed;
     struct parcel parcel;
     struct gpus gpus;    /* for its trials on this machine */
@@ -109,7 +109,7 @@ struct service {
     struct call *working; /* requests that are worked on beside the loop */
     struct left left;
     struct sweeping sweeping;
-    char guard[RUN_PATH_MAX], files[RUN_PATH_MAX];
+    char guard[NEEDS_PATH_MAX], files[NEEDS_PATH_MAX];
     uv_timer_t tick;
     uv_prepare_t turn;
     int64_t started_ms, pulsed_ms, forgot_ms;
@@ -227,14 +227,14 @@ bool call_boolean(struct call *c, const char *name, bool usual, bool *ret);
 /* The study of {study}, at work or not, for reading, by a work. */
 struct reading {
     const struct study *study;
-    const struct session *session;
+    const struct history *history;
     struct folded_study *folded;
 };
 bool call_read(struct call *c, struct reading *ret); /* false: a problem has been answered */
 void call_read_done(struct call *c, struct reading *r);
 /* The study's own folder, FILES/STUDY/study: its file lies there, and what is uploaded for it. In the arena. */
 char *call_study_folder(struct call *c, const char *study);
-struct trial *call_trial(struct call *c, const struct session *s); /* {trial}; NULL: a problem has been answered */
+struct trial *call_trial(struct call *c, const struct history *s); /* {trial}; NULL: a problem has been answered */
 
 /* A file without a name in the folder for the attempts' files; −1: it cannot be made. Of any thread. */
 int service_spool(const struct service *s);

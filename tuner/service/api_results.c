@@ -41,14 +41,14 @@ static void best(struct call *c)
     if (!call_read(c, &r)) return;
     struct objective o = r.study->objective;
     if (reweigh(c, r.study, &o)) {
-        struct standings all = standings_make(r.session, &o, &a);
+        struct ranking all = ranking_make(r.history, &o, &a);
         if (!all.winner)
             call_problem(c, 404, "study '%s' has no complete trial that satisfies its constraints yet", c->param[0]);
         else {
-            json_t *out = comparison_row(r.session, &o, &all, all.winner);
+            json_t *out = comparison_row(r.history, &o, &all, all.winner);
             json_object_del(out, "front");
             if (call_query(c, "weights")) json_object_set_new(out, "weights", comparison_weights(&o));
-            if (o.form == OBJECTIVE_PARETO) json_object_set_new(out, "front", report_front_json(r.session, &o, &all));
+            if (o.form == OBJECTIVE_PARETO) json_object_set_new(out, "front", report_front_json(r.history, &o, &all));
             call_answer(c, 200, out);
         }
     }
@@ -70,7 +70,7 @@ struct exporting {
 };
 
 /* Every trial, into a file: there may be many. */
-static void dump(struct call *c, const struct session *s, enum dump_format format, const char *type)
+static void dump(struct call *c, const struct history *s, enum dump_format format, const char *type)
 {
     int fd = service_spool(c->service), out_fd = fd < 0 ? -1 : dup(fd);
     FILE *out = out_fd < 0 ? NULL : fdopen(out_fd, "w");
@@ -93,8 +93,8 @@ static void export_winner(struct call *c, const struct reading *r, enum export_f
     char *bytes = NULL;
     size_t n = 0;
     FILE *out = open_memstream(&bytes, &n);
-    struct standings all = standings_make(r->session, &r->study->objective, &a);
-    json_t *rows = comparison_rows(r->session, &r->study->objective, &all);
+    struct ranking all = ranking_make(r->history, &r->study->objective, &a);
+    json_t *rows = comparison_rows(r->history, &r->study->objective, &all);
     enum status st = report_export(out, format, r->study, rows, &err);
     fclose(out);
     if (st)
@@ -112,9 +112,9 @@ static void export(struct call *c)
     struct reading r;
     if (!call_read(c, &r)) return;
     if (x->csv)
-        dump(c, r.session, DUMP_CSV, "text/csv; charset=utf-8");
+        dump(c, r.history, DUMP_CSV, "text/csv; charset=utf-8");
     else if (x->jsonl)
-        dump(c, r.session, DUMP_JSONL, "application/jsonl");
+        dump(c, r.history, DUMP_JSONL, "application/jsonl");
     else
         export_winner(c, &r, x->format);
     call_read_done(c, &r);

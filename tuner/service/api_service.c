@@ -43,7 +43,7 @@ void api_health(struct call *c)
         return;
     }
     for (struct hosted *h = c->service->hosted; h; h = h->next)
-        if (!h->over && journal_trouble(h->run->session->journal, &trouble)) {
+        if (!h->over && journal_trouble(h->run->history->journal, &trouble)) {
             call_problem(c, 503, "the disk refuses; the studies pause and go on by themselves");
             return;
         }
@@ -67,15 +67,15 @@ static void put_studies(FILE *out, const struct service *s)
     for (const struct hosted *h = s->hosted; h; h = h->next)
         for (int state = 0; !h->over && state < TRIAL_STATES; state++)
             fprintf(out, "nocturne_trials{study=\"%s\",state=\"%s\"} %zu\n", h->study->name,
-                    trial_state_name((enum trial_state)state), session_count(h->run->session, (enum trial_state)state));
+                    trial_state_name((enum trial_state)state), memory_count(h->run->history, (enum trial_state)state));
     put_help(out, "tokens_spent", "gauge", "Tokens that trials of the studies at work have spent.");
     for (const struct hosted *h = s->hosted; h; h = h->next)
         if (!h->over)
-            fprintf(out, "nocturne_tokens_spent{study=\"%s\"} %.0f\n", h->study->name, ledger_tokens(h->run->session));
+            fprintf(out, "nocturne_tokens_spent{study=\"%s\"} %.0f\n", h->study->name, ledger_tokens(h->run->history));
     put_help(out, "best_utility", "gauge", "Utility of the best trial so far.");
     for (const struct hosted *h = s->hosted; h; h = h->next)
-        if (!h->over && h->run->session->best)
-            fprintf(out, "nocturne_best_utility{study=\"%s\"} %.9g\n", h->study->name, h->run->session->best_utility);
+        if (!h->over && h->run->history->best)
+            fprintf(out, "nocturne_best_utility{study=\"%s\"} %.9g\n", h->study->name, h->run->history->best_utility);
 }
 
 static long resident_bytes(void)

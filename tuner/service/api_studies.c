@@ -109,7 +109,7 @@ void api_studies_list(struct call *c)
 /* The same, of a study that has just begun, on the loop. */
 static json_t *fresh_json(struct call *c, const struct hosted *h, const struct facts *facts)
 {
-    json_t *out = report_status_json(state_json(h->run->session), true, clock_wall_ms(c->service->clock));
+    json_t *out = report_status_json(snapshot_json(h->run->history), true, clock_wall_ms(c->service->clock));
     return with_fact(out, find_fact(facts, h->study->name));
 }
 
@@ -289,9 +289,9 @@ static void create(struct call *c)
 /* A study that was not there when the request came. */
 static void pause_for(const struct call *c, struct hosted *h, bool yes)
 {
-    h->run->session->on_behalf_of = c->who.id;
+    h->run->history->on_behalf_of = c->who.id;
     coordinator_pause(h->run->coordinator, yes);
-    h->run->session->on_behalf_of = NULL;
+    h->run->history->on_behalf_of = NULL;
 }
 
 /* A repetition, after a crash; or the first time. */
@@ -484,7 +484,7 @@ void api_study_stop(struct call *c)
         call_problem(c, 422, "'now' is true or false");
         return;
     }
-    session_note(h->run->session, json_is_true(now) ? "to be stopped now" : "to be stopped");
+    history_note(h->run->history, json_is_true(now) ? "to be stopped now" : "to be stopped");
     coordinator_stop(h->run->coordinator);
     if (json_is_true(now)) coordinator_stop(h->run->coordinator);
     answer_study(c, 202, show_study);

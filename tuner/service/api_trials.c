@@ -24,22 +24,22 @@ enum { ASK_MAX = 1000, TTL_MS = 600000 };
 
 /* ---- lists ---- */
 
-struct order {
-    const struct session *session;
+struct page_order {
+    const struct history *history;
     int metric;   /* −1: not by a metric */
     bool utility; /* by utility; else by number */
     bool descending;
 };
 
-struct ranked {
+struct page_ranked {
     const struct trial *trial;
     double key;
 };
 
-static double sort_key(const struct order *o, const struct trial *t)
+static double sort_key(const struct page_order *o, const struct trial *t)
 {
-    const double *baseline = session_baseline(o->session);
-    const struct objective *objective = &o->session->study->objective;
+    const double *baseline = memory_baseline(o->history);
+    const struct objective *objective = &o->history->study->objective;
     if (o->metric >= 0) return t->value[o->metric];
     if (!o->utility) return (double)t->number;
     if (t->state != TRIAL_COMPLETE || (!baseline && objective_needs_baseline(objective))) return NAN;
@@ -49,19 +49,19 @@ static double sort_key(const struct order *o, const struct trial *t)
 /* What has no value comes last, either way. */
 static int compare(const void *a, const void *b, void *data)
 {
-    const struct order *o = data;
-    const struct trial *x = ((const struct ranked *)a)->trial, *y = ((const struct ranked *)b)->trial;
-    double u = ((const struct ranked *)a)->key, v = ((const struct ranked *)b)->key;
+    const struct page_order *o = data;
+    const struct trial *x = ((const struct page_ranked *)a)->trial, *y = ((const struct page_ranked *)b)->trial;
+    double u = ((const struct page_ranked *)a)->key, v = ((const struct page_ranked *)b)->key;
     if (isnan(u) || isnan(v))
         return isnan(u) - isnan(v) ? isnan(u) - isnan(v) : (x->number > y->number) - (x->number < y->number);
     if (u != v) return (u < v) == o->descending ? 1 : -1;
     return (x->number > y->number) - (x->number < y->number);
 }
 
-static bool read_order(struct call *c, const struct session *s, struct order *ret)
+static bool read_order(struct call *c, const struct history *s, struct page_order *ret)
 {
     const char *sort = call_query(c, "sort"), *order = call_query(c, "order");
-    *ret = (struct order){.session = s, .metric = -1};
+    *ret = (struct page_order){.history = s, .metric = -1};
     if (order && strcmp(order, "asc") != 0 && strcmp(order, "desc") != 0) {
         call_problem(c, 422, "'order' is asc or desc, not '%.40s'", order);
         return false;
@@ -115,7 +115,7 @@ static bool is_wanted(const struct filter *f, const struct trial *t)
 }
 
 /* The page of the list from `offset` on, as far as its bytes go. *ret_next: where the next one begins. */
-static json_t *page_json(const struct session *s, const struct ranked *list, size_t n, const struct listing *l,
+static json_t *page_json(const struct history *s, const struct page_ranked *list, size_t n, const struct listing *l,
                          size_t *ret_next)
 {
     json_t *page = json_array();
@@ -129,13 +129,13 @@ static json_t *page_json(const struct session *s, const struct ranked *list, siz
     return page;
 }
 
-static void answer_page(struct call *c, const struct session *s, const struct listing *l, struct order *o)
+static void answer_page(struct call *c, const struct history *s, const struct listing *l, struct page_order *o)
 {
-    struct ranked *list = must_alloc(s->n + 1, sizeof *list);
+    struct page_ranked *list = must_alloc(s->n + 1, sizeof *list);
     size_t n = 0, next;
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *t = s->trial[i];
-        if (is_wanted(&l->filter, t)) list[n++] = (struct ranked){t, sort_key(o, t)};
+        if (is_wanted(&l->filter, t)) list[n++] = (struct page_ranked){t, sort_key(o, t)};
     }
     if (o->metric >= 0 || o->utility || o->descending) qsort_r(list, n, sizeof *list, compare, o);
     json_t *page = page_json(s, list, n, l, &next);
@@ -148,9 +148,9 @@ static void answer_page(struct call *c, const struct session *s, const struct li
 static void list_trials(struct call *c)
 {
     struct reading r;
-    struct order o;
+    struct page_order o;
     if (!call_read(c, &r)) return;
-    if (read_order(c, r.session, &o)) answer_page(c, r.session, c->state, &o);
+    if (read_order(c, r.history, &o)) answer_page(c, r.history, c->state, &o);
     call_read_done(c, &r);
 }
 
@@ -168,9 +168,9 @@ static void show_trial(struct call *c)
 {
     struct reading r;
     if (!call_read(c, &r)) return;
-    const struct trial *t = call_trial(c, r.session);
+    const struct trial *t = call_trial(c, r.history);
     if (t) {
-        json_t *out = report_trial_json(r.session, t);
+        json_t *out = report_trial_json(r.history, t);
         if (t->holder.agent) json_object_set_new(out, "agent", json_string(t->holder.agent));
         if (t->holder.token) json_object_set_new(out, "token", json_string(t->holder.token));
         if (t->lease) json_object_set_new(out, "lease", json_integer(t->lease));
@@ -220,9 +220,9 @@ static void show_reports(struct call *c)
     struct reading r;
     struct error err;
     if (!call_read(c, &r)) return;
-    const struct trial *t = call_trial(c, r.session);
+    const struct trial *t = call_trial(c, r.history);
     p->all = json_array();
-    if (t && store_reports_after(c->store, r.session->study_id, t->lease, p->after, on_report, p, &p->more, &err))
+    if (t && store_reports_after(c->store, r.history->study_id, t->lease, p->after, on_report, p, &p->more, &err))
         call_fail(c, &err);
     else if (t) {
         json_t *out =
@@ -247,7 +247,7 @@ void api_trial_reports(struct call *c)
 static void answer_trial(struct call *c, struct hosted *h, unsigned status, const struct trial *t)
 {
     c->location = arena_printf(&c->arena, "/api/v1/studies/%s/trials/%ld", c->param[0], t->number);
-    call_answer_durably(c, h, status, report_trial_json(h->run->session, t));
+    call_answer_durably(c, h, status, report_trial_json(h->run->history, t));
 }
 
 static void add_trial(struct call *c)
@@ -281,7 +281,7 @@ void api_trial_cancel(struct call *c)
     struct error err;
     const json_t *reason = json_object_get(c->body, "reason");
     struct hosted *h = call_hosted(c);
-    struct trial *t = h ? call_trial(c, h->run->session) : NULL;
+    struct trial *t = h ? call_trial(c, h->run->history) : NULL;
     if (!t || !call_fields(c, "reason", NULL)) return;
     if (reason && !json_is_string(reason))
         call_problem(c, 422, "\"reason\" is a text");
@@ -295,14 +295,14 @@ void api_trial_cancel(struct call *c)
 /* ---- trying again ---- */
 
 /* Of a study that is not at work: it is queued for when somebody resumes it. */
-static enum status retry_alone(struct call *c, struct session *s)
+static enum status retry_alone(struct call *c, struct history *s)
 {
     struct trial *t = call_trial(c, s);
     if (!t) return STATUS_OK;
     s->on_behalf_of = c->who.id;
     enum status st = retry_trial(s, t, &c->err);
-    if (!st) state_keep(s);
-    if (!st) st = session_flush(s, &c->err);
+    if (!st) snapshot_keep(s);
+    if (!st) st = history_flush(s, &c->err);
     if (!st) call_answer(c, 200, report_trial_json(s, t));
     return st;
 }
@@ -311,11 +311,11 @@ static void retry_held(struct call *c)
 {
     struct store_hold *hold = NULL;
     struct study *study = NULL;
-    struct session *s = NULL;
+    struct history *s = NULL;
     enum status st = store_hold_take(c->store, c->param[0], &hold, &c->err);
-    if (!st) st = session_load(c->store, c->param[0], c->service->clock, &study, &s, &c->err);
+    if (!st) st = history_load(c->store, c->param[0], c->service->clock, &study, &s, &c->err);
     if (!st) st = retry_alone(c, s);
-    session_free(s);
+    history_free(s);
     study_free(study);
     store_hold_release(hold);
     if (st == STATUS_BUSY && store_hold_taken(c->store, c->param[0]))
@@ -329,7 +329,7 @@ void api_trial_retry(struct call *c)
     struct hosted *h = service_hosted(c->service, c->param[0]);
     int64_t id;
     if (!call_fields(c, NULL) || (!h && service_waits(c, c->param[0]))) return;
-    struct trial *t = h ? call_trial(c, h->run->session) : NULL;
+    struct trial *t = h ? call_trial(c, h->run->history) : NULL;
     if (!h && !call_knows(c, c->param[0], &id))
         call_problem(c, 404, "there is no study '%s'", c->param[0]);
     else if (!h)
@@ -398,7 +398,7 @@ struct message {
 static bool read_message(struct call *c, struct message *m)
 {
     *m = (struct message){.hosted = call_hosted(c), .claim = {.from = {.token = c->who.id}}};
-    m->trial = m->hosted ? call_trial(c, m->hosted->run->session) : NULL;
+    m->trial = m->hosted ? call_trial(c, m->hosted->run->history) : NULL;
     if (!m->trial || !call_checked(c, tell_read_lease(c->body, &m->claim.lease, &c->err))) return false;
     if (m->claim.lease) return true;
     call_problem(c, 422, "\"lease\" takes the number that \"ask\" gave");
@@ -446,7 +446,7 @@ void api_trial_report(struct call *c)
 static char *attempt_folder(struct call *c, const struct reading *r)
 {
     long attempt;
-    const struct trial *t = call_trial(c, r->session);
+    const struct trial *t = call_trial(c, r->history);
     if (!t || !call_number(c, "attempt", t->attempts, 1, 1000000, &attempt)) return NULL;
     return arena_printf(&c->arena, "%s/%s/%04ld.%ld", c->service->files, r->study->name, t->number, attempt);
 }
@@ -538,7 +538,7 @@ void api_artefact_put(struct call *c)
 {
     long lease;
     struct hosted *h = call_hosted(c);
-    struct trial *t = h ? call_trial(c, h->run->session) : NULL;
+    struct trial *t = h ? call_trial(c, h->run->history) : NULL;
     if (!t || !call_number(c, "lease", 0, 1, 1000000000000, &lease)) return;
     if (!is_plain_name(c->param[2]))
         call_problem(c, 422, "'%.60s' cannot be the name of an artefact", c->param[2]);

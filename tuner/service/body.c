@@ -19,33 +19,33 @@ void body_begin(struct body *b, const char *length)
 void body_forget(struct body *b)
 {
     struct request *r = b->request;
-    visitor_gives(b->visitor, b->room);
+    visitor_gives(b->visitor, b->capacity);
     free(r->body);
     if (r->spool >= 0) close(r->spool);
     r->body = NULL;
     r->spool = -1;
-    b->room = 0;
+    b->capacity = 0;
 }
 
 static bool make_room(struct body *b, size_t n)
 {
     size_t want = 2 * n + 1024, all = b->expected + 1;
     if (want > all && n < all) want = all;
-    if (!visitor_takes(b->visitor, want - b->room)) return false;
+    if (!visitor_takes(b->visitor, want - b->capacity)) return false;
     char *bytes = realloc(b->request->body, want);
     if (!bytes) {
-        visitor_gives(b->visitor, want - b->room);
+        visitor_gives(b->visitor, want - b->capacity);
         return false;
     }
     b->request->body = bytes;
-    b->room = want;
+    b->capacity = want;
     return true;
 }
 
 static unsigned keep(struct body *b, const char *bytes, size_t n)
 {
     struct request *r = b->request;
-    if (r->n + n + 1 > b->room && !make_room(b, r->n + n)) return 503;
+    if (r->n + n + 1 > b->capacity && !make_room(b, r->n + n)) return 503;
     memcpy(r->body + r->n, bytes, n);
     r->body[r->n + n] = 0;
     return 0;

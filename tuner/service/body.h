@@ -17,7 +17,7 @@ struct body {
     struct request *request; /* whose `body` or `spool`, and `n`, it fills */
     struct visitor *visitor;
     size_t expected;  /* bytes, as announced, or as many as the request takes */
-    size_t room;      /* in memory, for it and a NUL */
+    size_t capacity;  /* in memory, for it and a NUL */
     size_t heard;     /* bytes, those that were refused included */
     unsigned refused; /* the status with which it is; 0: it is not */
 };

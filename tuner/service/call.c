@@ -228,7 +228,7 @@ void call_answer_durably(struct call *c, struct hosted *h, unsigned status, json
     if (c->key) {
         char *text = json_text(answer);
         struct store_answer a = kept_answer(c, status, text);
-        journal_keep_answer(h->run->session->journal, &a);
+        journal_keep_answer(h->run->history->journal, &a);
         free(text);
     }
     json_decref(c->body); /* whoever waits needs little memory */
@@ -257,9 +257,9 @@ void call_handle(struct call *c, void (*handle)(struct call *c))
     struct hosted *h = about_study ? service_hosted(c->service, c->param[0]) : NULL;
     char token[TOKEN_ID_MAX]; /* the call may be gone when it has been handled */
     memcpy(token, c->who.id, sizeof token);
-    if (h) h->run->session->on_behalf_of = token;
+    if (h) h->run->history->on_behalf_of = token;
     handle(c);
-    if (h) h->run->session->on_behalf_of = NULL;
+    if (h) h->run->history->on_behalf_of = NULL;
 }
 
 bool call_checked(struct call *c, enum status status)
@@ -444,7 +444,7 @@ bool call_read(struct call *c, struct reading *ret)
     else if (st)
         call_fail(c, &err);
     else
-        *ret = (struct reading){x->study, x->session, x};
+        *ret = (struct reading){x->study, x->history, x};
     return st == STATUS_OK;
 }
 
@@ -453,12 +453,12 @@ void call_read_done(struct call *c, struct reading *r)
     folded_give(c->service->folded, r->folded);
 }
 
-struct trial *call_trial(struct call *c, const struct session *s)
+struct trial *call_trial(struct call *c, const struct history *s)
 {
     long v;
     const char *text = c->param[1];
     struct trial *t = NULL;
-    if (words_whole(text, 0, 1000000000, &v)) t = session_trial(s, v);
+    if (words_whole(text, 0, 1000000000, &v)) t = memory_trial(s, v);
     if (!t) call_problem(c, 404, "study '%s' has no trial '%.40s'", c->param[0], text);
     return t;
 }

@@ -166,13 +166,13 @@ bool visitor_shows(struct visitor *v, const char *token)
     struct crowd *c = v->crowd;
     if (!c || (c->token && strcmp(c->name, token) == 0)) return true;
     c = crowd_of(d, token, true);
-    bool room = c->n < d->max - d->guests;
-    if (room) {
+    bool capacity = c->n < d->max - d->guests;
+    if (capacity) {
         leave(v);
         join(v, c);
     }
     disperse(d, c);
-    return room;
+    return capacity;
 }
 
 bool visitor_takes(struct visitor *v, size_t bytes)

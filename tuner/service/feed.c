@@ -40,7 +40,7 @@ struct page {
     bool ready, failed, full;
     bool whole; /* there were no more then */
     char *text;
-    size_t n, room;
+    size_t n, capacity;
 };
 
 struct shelf {
@@ -313,9 +313,9 @@ static void on_event(void *data, const struct store_event *e)
     struct page *p = data;
     size_t n;
     char *text = sse(logged_name(e->kind), e->seq, feed_event_json(e), &n);
-    if (p->n + n > p->room) {
-        p->room = p->n + n + p->room / 2;
-        p->text = must_grow(p->text, p->room, 1);
+    if (p->n + n > p->capacity) {
+        p->capacity = p->n + n + p->capacity / 2;
+        p->text = must_grow(p->text, p->capacity, 1);
     }
     memcpy(p->text + p->n, text, n);
     p->n += n;

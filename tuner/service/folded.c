@@ -14,7 +14,7 @@ struct entry {
     struct entry *next;
     char *name, *path;
     struct study *study;
-    struct session *session; /* NULL: not folded yet */
+    struct history *history; /* NULL: not folded yet */
     size_t bytes;
     bool taken;
 };
@@ -37,10 +37,10 @@ struct folded *folded_create(const struct clock *clock)
 
 static void unfold(struct entry *e)
 {
-    session_free(e->session);
+    history_free(e->history);
     study_free(e->study);
     free(e->path);
-    e->session = NULL;
+    e->history = NULL;
     e->study = NULL;
     e->path = NULL;
 }
@@ -117,8 +117,8 @@ static void give(struct folded *f, struct entry *e)
     bool trim = false;
     pthread_mutex_lock(&f->lock);
     e->taken = false;
-    e->bytes = e->session ? session_bytes(e->session) : 0;
-    if (!e->session) {
+    e->bytes = e->history ? history_bytes(e->history) : 0;
+    if (!e->history) {
         unlink_entry(f, e);
         old = e;
     } else
@@ -127,7 +127,7 @@ static void give(struct folded *f, struct entry *e)
     while (old) {
         if (old != e) unlink_entry(f, old);
         pthread_mutex_unlock(&f->lock);
-        trim |= old->session != NULL;
+        trim |= old->history != NULL;
         entry_free(old);
         pthread_mutex_lock(&f->lock);
         old = too_much(f);
@@ -146,7 +146,7 @@ void folded_give(struct folded *f, struct folded_study *x)
 /* Is what is folded this row, or was the study deleted and made anew, or its file changed? */
 static bool is_of(const struct entry *e, const struct store_study *row)
 {
-    return e->session && e->session->study_id == row->id && strcmp(e->path, row->path) == 0 &&
+    return e->history && e->history->study_id == row->id && strcmp(e->path, row->path) == 0 &&
            strcmp(e->study->text, row->file) == 0;
 }
 
@@ -156,11 +156,11 @@ static enum status bring_up(struct folded *f, struct store *store, struct entry 
     struct store_study row;
     enum status st = store_study_find(store, e->name, &a, &row, err);
     if (!st && is_of(e, &row)) {
-        st = session_catch_up(e->session, store, err);
+        st = history_catch_up(e->history, store, err);
     } else if (!st) {
         unfold(e);
         e->path = must_strdup(row.path);
-        st = session_load(store, e->name, f->clock, &e->study, &e->session, err);
+        st = history_load(store, e->name, f->clock, &e->study, &e->history, err);
     }
     if (st) unfold(e);
     arena_done(&a);
@@ -176,7 +176,7 @@ enum status folded_take(struct folded *f, struct store *store, const char *name,
         give(f, e);
         return st;
     }
-    e->shown = (struct folded_study){e->study, e->session};
+    e->shown = (struct folded_study){e->study, e->history};
     *ret = &e->shown;
     return STATUS_OK;
 }
@@ -186,8 +186,8 @@ static enum status state_of_fold(struct folded *f, struct store *store, const ch
 {
     struct folded_study *x = NULL;
     enum status st = folded_take(f, store, name, &x, err);
-    if (!st) st = session_load_reports(((struct entry *)x)->session, store, err);
-    if (!st) *ret = state_json(x->session);
+    if (!st) st = history_load_reports(((struct entry *)x)->history, store, err);
+    if (!st) *ret = snapshot_json(x->history);
     folded_give(f, x);
     return st;
 }

@@ -15,7 +15,7 @@ struct folded;
 
 struct folded_study {
     const struct study *study;
-    const struct session *session;
+    const struct history *history;
 };
 
 struct folded *folded_create(const struct clock *clock);
@@ -26,7 +26,7 @@ enum status folded_take(struct folded *f, struct store *store, const char *name,
                         struct error *err);
 void folded_give(struct folded *f, struct folded_study *x); /* NULL is fine */
 
-/* state_json of the study: the stored one if it is as new as the log, or if `trusted`; else of the fold. */
+/* snapshot_json of the study: the stored one if it is as new as the log, or if `trusted`; else of the fold. */
 enum status folded_state(struct folded *f, struct store *store, const char *name, bool trusted, json_t **ret,
                          struct error *err);
 

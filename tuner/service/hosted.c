@@ -18,13 +18,13 @@ struct hosted *service_hosted(struct service *s, const char *study)
 static void on_record(void *data, const struct store_event *e)
 {
     struct hosted *h = data;
-    feed_event(h->feed, e, journal_batch(h->run->session->journal));
+    feed_event(h->feed, e, journal_batch(h->run->history->journal));
 }
 
 static void on_report(void *data, const struct trial *t, long step, const json_t *metrics)
 {
     struct hosted *h = data;
-    feed_report(h->feed, t->number, step, metrics, journal_batch(h->run->session->journal));
+    feed_report(h->feed, t->number, step, metrics, journal_batch(h->run->history->journal));
 }
 
 static void on_event(void *data, enum coordinator_event event, const struct trial *t, const char *text)
@@ -36,9 +36,9 @@ static void on_event(void *data, enum coordinator_event event, const struct tria
     case EVENT_TICK: return;
     case EVENT_FINISHED:
         s->trials_finished++;
-        if (h->run->session->best == t && t->told > 0)
+        if (h->run->history->best == t && t->told > 0)
             service_say(s, h->study->name, "trial %ld is the best so far: utility %+.4g", t->number,
-                        h->run->session->best_utility);
+                        h->run->history->best_utility);
         return;
     case EVENT_RETRY: service_say(s, h->study->name, "trial %ld is tried again: %s", t->number, text); return;
     case EVENT_CONFIRM:
@@ -87,7 +87,7 @@ static bool may_start_here(void *data)
 void hosted_free(struct hosted *h)
 {
     if (!h) return;
-    run_close(h->run);
+    active_close(h->run);
     study_free(h->study);
     parcel_done(&h->parcel);
     free(h);
@@ -120,7 +120,7 @@ static enum status find_gpus(struct hosted *h, size_t slots, struct error *err)
 {
     struct arena a = {0};
     const char *said = NULL;
-    enum status st = run_find_gpus(h->study, slots, &h->gpus, &h->has_gpus, &said, &a, err);
+    enum status st = needs_gpus(h->study, slots, &h->gpus, &h->has_gpus, &said, &a, err);
     if (!st && said) snprintf(h->shown, sizeof h->shown, "%s", said);
     arena_done(&a);
     return st;
@@ -130,12 +130,12 @@ static enum status open_run(struct service *s, struct hosted *h, const struct op
 {
     struct store *store = NULL;
     struct opening opening = *how;
-    struct budget budget = how->budget ? run_budget(h->study, how->budget) : h->study->budget;
+    struct budget budget = how->budget ? active_budget(h->study, how->budget) : h->study->budget;
     opening.seed = h->study->seed;
     opening.budget = &budget;
     opening.slots = slots_of(s, h->study);
     enum status st = check_place(s, h->study, err);
-    if (!st && opening.slots) st = run_check_command(h->study, err);
+    if (!st && opening.slots) st = needs_command(h->study, err);
     if (!st && opening.slots) st = find_gpus(h, opening.slots, err);
     if (!st) st = store_open(s->options.db, STORE_EXISTING, &store, err);
     if (st) {
@@ -143,7 +143,7 @@ static enum status open_run(struct service *s, struct hosted *h, const struct op
         return st;
     }
     store_set_patience(store, SERVICE_BUSY_MS);
-    st = run_open(store, h->study, &opening, s->clock, &h->run, err);
+    st = active_open(store, h->study, &opening, s->clock, &h->run, err);
     if (st == STATUS_BUSY) store_close(store);
     return st;
 }
@@ -185,9 +185,9 @@ static enum status start(struct service *s, struct hosted *h, struct error *err)
                                           .ended = on_ended,
                                           .data = h};
     if (s->closing) return error_set(err, STATUS_IO, "the service is stopping");
-    h->feed = service_feed(s, h->study->name, h->run->session->study_id);
-    h->run->session->watch = (struct session_watch){on_record, on_report, h};
-    return run_start(h->run, &options, s->loop, err);
+    h->feed = service_feed(s, h->study->name, h->run->history->study_id);
+    h->run->history->watch = (struct history_watch){on_record, on_report, h};
+    return active_start(h->run, &options, s->loop, err);
 }
 
 enum status hosted_start(struct hosted *h, struct error *err)

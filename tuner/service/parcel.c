@@ -40,9 +40,9 @@ static enum status add(struct packing *p, const char *path, const struct stat *s
 {
     struct parcel *x = p->parcel;
     if (x->n == FOUND_MAX) return too_much(p);
-    if (x->n == x->room) {
-        x->room = 2 * x->room + 16;
-        x->file = must_grow(x->file, x->room, sizeof *x->file);
+    if (x->n == x->capacity) {
+        x->capacity = 2 * x->capacity + 16;
+        x->file = must_grow(x->file, x->capacity, sizeof *x->file);
     }
     x->file[x->n++] = (struct shipped){
         .path = must_strdup(path), .bytes = st->st_size, .seen = *st, .executable = (st->st_mode & 0111) != 0};

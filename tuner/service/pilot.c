@@ -80,13 +80,13 @@ static bool is_queued(const struct pilot *p, long id)
 
 static void read_queue(struct pilot *p, const char *text)
 {
-    size_t room = 0;
+    size_t capacity = 0;
     p->n = 0;
     for (const char *line = text; *line;) {
         const char *end = strchr(line, '\n');
-        if (p->n == room) {
-            room = 2 * room + 64;
-            p->job = must_grow(p->job, room, sizeof *p->job);
+        if (p->n == capacity) {
+            capacity = 2 * capacity + 64;
+            p->job = must_grow(p->job, capacity, sizeof *p->job);
         }
         p->n += pilot_read_job(line, &p->job[p->n]);
         if (!end) break;

@@ -157,7 +157,7 @@ static void on_turn(uv_prepare_t *turn)
 {
     struct service *s = turn->data;
     for (struct hosted *h = s->hosted; h; h = h->next)
-        if (!h->over) feed_durable(h->feed, journal_durable(h->run->session->journal));
+        if (!h->over) feed_durable(h->feed, journal_durable(h->run->history->journal));
     hosted_sweep(s);
     finish_if_left(s);
 }
@@ -233,8 +233,8 @@ static enum status open_parts(struct service *s, struct error *err)
                                dispatch_is_valid, dispatch_unwelcome, s};
     enum status st = store_open(s->options.db, STORE_CREATE, &s->store, err);
     if (!st) store_set_patience(s->store, SERVICE_BUSY_MS); /* what has to wait is a work's */
-    if (!st) st = run_find_guard(s->guard, err);
-    if (!st) st = run_files_folder(s->options.db, s->files, err);
+    if (!st) st = needs_guard(s->guard, err);
+    if (!st) st = needs_folder(s->options.db, s->files, err);
     if (!st) st = http_create(&http, &hooks, s->loop, &s->http, err);
     if (!st) st = works_create(s->loop, s->options.db, &s->works, err);
     if (!st) s->shelf = shelf_create(s->works);

@@ -49,7 +49,7 @@ static void look_at(struct looking *l, struct store *store, const char *name)
     l->first = w;
     enum status st = store_study_find(store, name, &a, &row, &w->err);
     if (!st) w->slurm = uses_slurm(&row);
-    if (!st) st = run_was_open(store, row.id, &w->again, &w->budget, &w->err);
+    if (!st) st = active_was_open(store, row.id, &w->again, &w->budget, &w->err);
     if (!st) w->again = w->again && !store_hold_taken(store, name);
     if (!st) *w->err.text = 0;
     arena_done(&a);

@@ -369,11 +369,11 @@ struct text {
 
 static void put(struct text *t, const char *fmt, ...)
 {
-    size_t room = t->at < sizeof t->buf ? sizeof t->buf - t->at : 0;
+    size_t capacity = t->at < sizeof t->buf ? sizeof t->buf - t->at : 0;
     va_list ap;
     int k;
     va_start(ap, fmt);
-    k = vsnprintf(room ? t->buf + t->at : NULL, room, fmt, ap);
+    k = vsnprintf(capacity ? t->buf + t->at : NULL, capacity, fmt, ap);
     va_end(ap);
     if (k > 0) t->at += (size_t)k;
 }
