@@ -1,13 +1,5 @@
 #include "store/event.h"
 
-const char *logged_name(enum logged kind)
-{
-    static const char *const names[] = {"",        "opened",    "added",      "leased",    "started",
-                                        "renewed", "condemned", "returned",   "finished",  "phase",
-                                        "note",    "adjusted",  "checkpoint", "announced", "retried"};
-    return kind >= LOGGED_OPENED && kind <= LOGGED_RETRIED ? names[kind] : "unknown";
-}
-
 enum status event_insert(struct store *store, int64_t study, const struct store_event *e, struct error *err)
 {
     static const char sql[] =
@@ -21,7 +13,7 @@ static enum status each(struct statement *q, store_event_fn *fn, void *data, con
     while (!(stop && *stop) && statement_row(q))
         fn(data, &(struct store_event){.seq = column_int(q, 0),
                                        .trial = (long)column_int(q, 1),
-                                       .kind = (enum logged)column_int(q, 2),
+                                       .kind = (int)column_int(q, 2),
                                        .at_ms = column_int(q, 3),
                                        .body = column_text(q, 4)});
     return statement_end(q, err);
@@ -53,7 +45,7 @@ enum status store_events_after(struct store *store, int64_t study, int64_t seq, 
     return each(q, fn, data, stop, err);
 }
 
-enum status store_events_back(struct store *store, int64_t study, enum logged kind, store_event_fn *fn, void *data,
+enum status store_events_back(struct store *store, int64_t study, int kind, store_event_fn *fn, void *data,
                               const bool *stop, struct error *err)
 {
     static const char sql[] =

@@ -131,29 +131,10 @@ enum status store_answer_insert(struct store *store, const struct store_answer *
 
 /* ---- events ---- */
 
-enum logged {                    /* what happened; in the file, so never renumber */
-              LOGGED_OPENED = 1, /* a process took the study: host, pid, boot, and the study file if it is new */
-              LOGGED_ADDED,      /* a trial: role, params, source (why), seed, what was known */
-              LOGGED_LEASED,     /* an attempt may run: the event's seq is the fencing token */
-              LOGGED_STARTED,    /* the program is up: pid */
-              LOGGED_RENEWED,    /* a lease lives on */
-              LOGGED_CONDEMNED,  /* the decision to stop a running attempt, and why */
-              LOGGED_RETURNED,   /* an attempt ended without a result; the trial is queued again */
-              LOGGED_FINISHED,   /* the trial is final: state, metrics or reason */
-              LOGGED_PHASE,      /* of the study: open, stopped, complete */
-              LOGGED_NOTE,       /* something a person should know: a pause, a fallback */
-              LOGGED_ADJUSTED,   /* settings of a running trial were changed: policy or set, and why */
-              LOGGED_CHECKPOINT, /* a trial can go on from here: path, step, bytes */
-              LOGGED_ANNOUNCED,  /* the stopping rule that a running trial says it follows */
-              LOGGED_RETRIED,    /* a trial that was final is queued again, by a person */
-};
-
-const char *logged_name(enum logged kind);
-
 struct store_event {
-    int64_t seq; /* from 1 in each study, without gaps */
-    long trial;  /* −1: about the study */
-    enum logged kind;
+    int64_t seq;      /* from 1 in each study, without gaps */
+    long trial;       /* −1: about the study */
+    int kind;         /* what happened: the business of whoever writes the log */
     int64_t at_ms;    /* wall clock */
     const char *body; /* a JSON object, or "" */
 };
@@ -167,7 +148,7 @@ enum status store_events(struct store *store, int64_t study, long trial, store_e
 enum status store_events_after(struct store *store, int64_t study, int64_t seq, long limit, store_event_fn *fn,
                                void *data, const bool *stop, struct error *err);
 /* Of the study itself and of this kind, the newest first; quick, however many trials there are. */
-enum status store_events_back(struct store *store, int64_t study, enum logged kind, store_event_fn *fn, void *data,
+enum status store_events_back(struct store *store, int64_t study, int kind, store_event_fn *fn, void *data,
                               const bool *stop, struct error *err);
 /* seq of the last event; 0: none */
 enum status store_last_event(struct store *store, int64_t study, int64_t *ret_seq, struct error *err);

@@ -57,7 +57,7 @@ static inline int64_t add_study(struct store *s, const char *name)
 static inline void add_event(struct journal *j, int64_t seq, const char *body)
 {
     journal_event(
-        j, &(struct store_event){.seq = seq, .trial = (long)seq % 7, .kind = LOGGED_NOTE, .at_ms = 7, .body = body});
+        j, &(struct store_event){.seq = seq, .trial = (long)seq % 7, .kind = 10 /* note */, .at_ms = 7, .body = body});
 }
 
 static inline void run_sql(const char *sql)

@@ -77,7 +77,7 @@ static void complete(struct world *w, struct trial *t, double em, double tokens)
     json_t *m = json_pack("{s:f, s:f}", "em", em, "tokens", tokens);
     if (t->state == TRIAL_QUEUED) start(w, t);
     w->clock.now += 1000;
-    assert_ok(history_finish(w->history, t, TRIAL_COMPLETE, m, NULL, NULL, &err), err);
+    assert_ok(history_finish(w->history, t, TRIAL_COMPLETE, m, NULL, OUTCOME_NONE, &err), err);
     json_decref(m);
 }
 
@@ -157,11 +157,11 @@ static void test_session__refuses_illegal_moves_and_incomplete_results(void **st
     assert_int_equal(history_started(w->history, t, 1, 0, &err), STATUS_INVALID);
     assert_contains(err.text, "trial 0 is queued and cannot become running");
     start(w, t);
-    assert_int_equal(history_finish(w->history, t, TRIAL_COMPLETE, partial, NULL, NULL, &err), STATUS_INVALID);
+    assert_int_equal(history_finish(w->history, t, TRIAL_COMPLETE, partial, NULL, OUTCOME_NONE, &err), STATUS_INVALID);
     assert_contains(err.text, "'tokens' is missing");
     assert_int_equal(t->state, TRIAL_RUNNING);
-    assert_ok(history_finish(w->history, t, TRIAL_FAILED, NULL, "why", NULL, &err), err);
-    assert_int_equal(history_return(w->history, t, "lost", "", 0, &err), STATUS_INVALID);
+    assert_ok(history_finish(w->history, t, TRIAL_FAILED, NULL, "why", OUTCOME_NONE, &err), err);
+    assert_int_equal(history_return(w->history, t, OUTCOME_LOST, "", 0, &err), STATUS_INVALID);
     json_decref(partial);
     world_free(w);
 }
@@ -228,8 +228,9 @@ static void test_session__history_maps_states(void **state)
     struct arena a = {0};
     complete(w, w->history->trial[0], 0.5, 1000);
     start(w, w->history->trial[1]);
-    assert_ok(history_finish(w->history, w->history->trial[1], TRIAL_INFEASIBLE, NULL, "x", NULL, &err), err);
-    assert_ok(history_finish(w->history, add(w, ROLE_SEARCH, 0.1, 1), TRIAL_CANCELLED, NULL, "x", NULL, &err), err);
+    assert_ok(history_finish(w->history, w->history->trial[1], TRIAL_INFEASIBLE, NULL, "x", OUTCOME_NONE, &err), err);
+    assert_ok(history_finish(w->history, add(w, ROLE_SEARCH, 0.1, 1), TRIAL_CANCELLED, NULL, "x", OUTCOME_NONE, &err),
+              err);
     add(w, ROLE_SEARCH, 0.2, 1);
     struct search_history h = history_snapshot(w->history, &a);
     assert_int_equal(h.n, 3); /* cancelled ones are nobody's business */
@@ -255,7 +256,7 @@ static void test_session__reasons_are_bounded_and_come_back(void **state)
     reason[1] = (char)0xff;
     struct trial *t = add(w, ROLE_SEARCH, 0.3, 3);
     start(w, t);
-    assert_ok(history_finish(w->history, t, TRIAL_FAILED, NULL, reason, NULL, &err), err);
+    assert_ok(history_finish(w->history, t, TRIAL_FAILED, NULL, reason, OUTCOME_NONE, &err), err);
     assert_int_equal(strlen(t->reason), 2000);
     assert_memory_equal(t->reason, "r?rr", 4);
     assert_string_equal(t->reason + 1997, "…");
@@ -281,8 +282,8 @@ static void test_session__many_are_cancelled_in_linear_time(void **state)
     assert_int_equal(history_view(w->history).n, before + N);
     for (long i = 0; i < N; i++)
         if (i % 100)
-            assert_ok(history_finish(w->history, memory_trial(w->history, first + i), TRIAL_CANCELLED, NULL, "no", NULL,
-                                     &err),
+            assert_ok(history_finish(w->history, memory_trial(w->history, first + i), TRIAL_CANCELLED, NULL, "no",
+                                     OUTCOME_NONE, &err),
                       err);
     struct search_history h = history_view(w->history);
     assert_int_equal(h.n, before + N / 100);

@@ -199,7 +199,7 @@ static void live(struct history *s, double x)
     json_t *m = json_pack("{s:f}", "tokens", 100 * x);
     assert_ok(history_lease(s, t, NULL, 0, &err), err);
     history_report(s, t, 1, m);
-    assert_ok(history_finish(s, t, TRIAL_COMPLETE, m, NULL, NULL, &err), err);
+    assert_ok(history_finish(s, t, TRIAL_COMPLETE, m, NULL, OUTCOME_NONE, &err), err);
     json_decref(m);
 }
 
@@ -322,14 +322,14 @@ struct told {
     char text[1200];
 };
 
-static void on_event(void *data, enum coordinator_event event, const struct trial *t, const char *text)
+static void on_event(void *data, enum news event, const struct trial *t, const char *text)
 {
     struct told *told = data;
     (void)t;
-    told->finished += event == EVENT_FINISHED;
-    told->paused += event == EVENT_PAUSED;
-    told->resumed += event == EVENT_RESUMED;
-    if (event == EVENT_PAUSED) snprintf(told->text, sizeof told->text, "%s", text);
+    told->finished += event == NEWS_FINISHED;
+    told->paused += event == NEWS_PAUSED;
+    told->resumed += event == NEWS_RESUMED;
+    if (event == NEWS_PAUSED) snprintf(told->text, sizeof told->text, "%s", text);
 }
 
 static void on_ended(void *data, enum coordinator_end end, enum status status, const struct error *err)

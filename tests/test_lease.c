@@ -148,8 +148,8 @@ static void say(struct world *w, struct model *m, struct trial *t, int64_t token
     switch (message) {
     case LEASE_RENEWAL: s = history_renew(w->history, t, 5000, NULL); break;
     case LEASE_REPORT: history_report(w->history, t, 1, metrics); break;
-    case LEASE_RESULT: s = history_finish(w->history, t, TRIAL_COMPLETE, metrics, NULL, NULL, NULL); break;
-    case LEASE_FAILURE: s = history_finish(w->history, t, TRIAL_FAILED, NULL, "said so", NULL, NULL); break;
+    case LEASE_RESULT: s = history_finish(w->history, t, TRIAL_COMPLETE, metrics, NULL, OUTCOME_NONE, NULL); break;
+    case LEASE_FAILURE: s = history_finish(w->history, t, TRIAL_FAILED, NULL, "said so", OUTCOME_NONE, NULL); break;
     }
     json_decref(metrics);
     assert_int_equal(s, STATUS_OK);
@@ -199,7 +199,7 @@ static void one_message(struct world *w, struct model *m, struct trial *t, struc
     case 5: say_anything(w, m, t, rng, LEASE_RENEWAL, value); return;
     case 6: say_anything(w, m, t, rng, LEASE_FAILURE, value); return;
     case 7: { /* the program crashes */
-        enum status s = lease_crashed(w->history, t, "crashed", "signal 11", NULL);
+        enum status s = lease_crashed(w->history, t, OUTCOME_CRASHED, "signal 11", NULL);
         assert_int_equal(s == STATUS_OK, m->state == M_LEASED || m->state == M_RUNNING);
         if (s == STATUS_OK) lose(m);
         return;
@@ -342,7 +342,7 @@ static void test_lease__back_off_doubles_and_retries_end(void **state)
     world_open(&w);
     struct trial *t = add_running(&w, 0.5);
     for (int64_t wait = 1000; wait <= 2000; wait *= 2) {
-        assert_ok(lease_crashed(w.history, t, "crashed", "signal 11", &err), err);
+        assert_ok(lease_crashed(w.history, t, OUTCOME_CRASHED, "signal 11", &err), err);
         assert_int_equal(t->ready_ms, w.clock.mono + wait);
         assert_null(memory_next_queued(w.history));
         w.clock.mono += wait - 1;
@@ -351,7 +351,7 @@ static void test_lease__back_off_doubles_and_retries_end(void **state)
         assert_ptr_equal(memory_next_queued(w.history), t);
         lease_again(&w, t);
     }
-    assert_ok(lease_crashed(w.history, t, "crashed", "signal 11", &err), err);
+    assert_ok(lease_crashed(w.history, t, OUTCOME_CRASHED, "signal 11", &err), err);
     assert_int_equal(t->state, TRIAL_FAILED);
     assert_string_equal(t->reason, "signal 11");
     assert_int_equal(t->attempts, 3);
@@ -367,10 +367,10 @@ static void test_lease__what_crashes_the_machine_twice_is_poisonous(void **state
     world_open(&w);
     struct search *search = search_create(w.study, 7, NULL, 0);
     struct trial *t = add_running(&w, 0.5);
-    assert_ok(lease_crashed(w.history, t, "crashed the machine", "out of memory", &err), err);
+    assert_ok(lease_crashed(w.history, t, OUTCOME_CRASHED_THE_MACHINE, "out of memory", &err), err);
     assert_int_equal(t->state, TRIAL_QUEUED);
     lease_again(&w, t);
-    assert_ok(lease_crashed(w.history, t, "crashed the machine", "out of memory", &err), err);
+    assert_ok(lease_crashed(w.history, t, OUTCOME_CRASHED_THE_MACHINE, "out of memory", &err), err);
     assert_int_equal(t->state, TRIAL_FAILED); /* although a retry was left */
     assert_true(t->poisonous);
     assert_contains(t->reason, "poisonous");
@@ -380,7 +380,7 @@ static void test_lease__what_crashes_the_machine_twice_is_poisonous(void **state
         assert_true(fabs(x.config[0] - 0.5) > 0.1);
         struct trial *other = add_running(&w, x.config[0]);
         json_t *m = json_pack("{s:f}", "tokens", fabs(x.config[0] - 0.55)); /* the best lies within the poison */
-        assert_ok(history_finish(w.history, other, TRIAL_COMPLETE, m, NULL, NULL, &err), err);
+        assert_ok(history_finish(w.history, other, TRIAL_COMPLETE, m, NULL, OUTCOME_NONE, &err), err);
         json_decref(m);
     }
     search_free(search);
@@ -460,7 +460,7 @@ static void test_run__its_time_is_summed_over_processes_whatever_the_clock_says(
     assert_int_equal(ledger_time_left_ms(w.history), 0);
     take_again(&w, &wall, true);
     assert_int_equal(ledger_time_left_ms(w.history), 0);
-    history_set_phase(w.history, "stopped"); /* that run has ended: the next has all its time */
+    history_set_phase(w.history, STUDY_STOPPED); /* that run has ended: the next has all its time */
     take_again(&w, &wall, false);
     assert_int_equal(ledger_time_left_ms(w.history), 6000);
     world_close(&w);

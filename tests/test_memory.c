@@ -130,7 +130,7 @@ static void compare_sessions(struct world *w, struct history *x, struct history 
 {
     const struct trial *a = x->trial[0];
     SAME("trials", x->n == y->n && x->seq == y->seq && x->told == y->told);
-    SAME("phase", strcmp(x->phase, y->phase) == 0);
+    SAME("phase", x->phase == y->phase);
     SAME("baseline", x->baseline_runs == y->baseline_runs);
     compare_numbers(w, a, "baseline", x->baseline, y->baseline, w->study->objective.n_metrics);
     SAME("best", (x->best ? x->best->number : -1) == (y->best ? y->best->number : -1));
@@ -175,7 +175,7 @@ static void on_turn(uv_check_t *check)
         fold_anew(w);
 }
 
-static void on_event(void *data, enum coordinator_event event, const struct trial *t, const char *text)
+static void on_event(void *data, enum news event, const struct trial *t, const char *text)
 {
     (void)data;
     (void)event;
@@ -302,7 +302,7 @@ static void end_trial(struct world *w, long number, enum trial_state to)
     json_t *metrics = to == TRIAL_COMPLETE ? json_pack("{s:f, s:f}", "em", 0.5, "tokens", 100.0) : NULL;
     if (to != TRIAL_CANCELLED) assert_ok(history_lease(s, t, "/d", 0, &err), err);
     if (to != TRIAL_CANCELLED) assert_ok(history_started(s, t, 7, 0, &err), err);
-    assert_ok(history_finish(s, t, to, metrics, metrics ? NULL : "so", NULL, &err), err);
+    assert_ok(history_finish(s, t, to, metrics, metrics ? NULL : "so", OUTCOME_NONE, &err), err);
     json_decref(metrics);
     compare_now(w);
 }
@@ -387,7 +387,7 @@ static void test_memory__the_beginning_tried_again(void **state)
     assert_string_equal(s->failure, "the baseline failed");
     assert_string_equal(retry_beginning(s, &n),
                         "the baseline failed last time; it and 1 other failed trial are tried again");
-    assert_string_equal(s->phase, "stopped");
+    assert_int_equal(s->phase, STUDY_STOPPED);
     assert_null(s->failure);
     assert_int_equal(memory_count(s, TRIAL_QUEUED), 3);
     compare_now(&w);

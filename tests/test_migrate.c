@@ -1,6 +1,8 @@
 /* Databases of every released version. */
 #include "tests/store_file.h"
 
+#include "tuner/history/history.h"
+
 static char *read_file(const char *name)
 {
     FILE *in = fopen(name, "r");
@@ -19,8 +21,8 @@ struct log_text {
 static void write_event(void *data, const struct store_event *e)
 {
     struct log_text *t = data;
-    t->n += (size_t)sprintf(t->text + t->n, "%lld %ld %s %.120s\n", (long long)e->seq, e->trial, logged_name(e->kind),
-                            e->body);
+    t->n += (size_t)sprintf(t->text + t->n, "%lld %ld %s %.120s\n", (long long)e->seq, e->trial,
+                            event_name((enum event_kind)e->kind), e->body);
 }
 
 static void write_report(void *data, const struct store_report *r)

@@ -289,7 +289,7 @@ static void work(long *ret)
         json_t *m = json_pack("{s:f}", "tokens", (double)*ret);
         assert_ok(history_lease(s, t, NULL, 0, &err), err);
         history_report(s, t, 1, m);
-        assert_ok(history_finish(s, t, TRIAL_COMPLETE, m, NULL, NULL, &err), err);
+        assert_ok(history_finish(s, t, TRIAL_COMPLETE, m, NULL, OUTCOME_NONE, &err), err);
         json_decref(m);
         if (*ret % 5 == 0) snapshot_keep(s);
         st = history_flush(s, &err);

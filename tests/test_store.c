@@ -78,10 +78,10 @@ static void test_store__events_come_back_in_order(void **state)
     int64_t id = add_study(s, "s"), last;
     struct journal *j = journal_create(s, id);
     struct seen seen = {0};
-    journal_event(j, &(struct store_event){.seq = 1, .trial = -1, .kind = LOGGED_OPENED, .at_ms = 9, .body = ""});
+    journal_event(j, &(struct store_event){.seq = 1, .trial = -1, .kind = 1 /* opened */, .at_ms = 9, .body = ""});
     journal_event(
         j, &(struct store_event){
-               .seq = 2, .trial = 5, .kind = LOGGED_FINISHED, .at_ms = 3, .body = "{\"em\": 0.30000000000000004}"});
+               .seq = 2, .trial = 5, .kind = 8 /* finished */, .at_ms = 3, .body = "{\"em\": 0.30000000000000004}"});
     assert_ok(store_last_event(s, id, &last, &err), err);
     assert_int_equal(last, 0); /* not yet */
     assert_ok(journal_flush(j, &err), err);
@@ -92,7 +92,7 @@ static void test_store__events_come_back_in_order(void **state)
     seen.n = 0;
     assert_ok(store_events(s, id, 5, count_event, &seen, NULL, &err), err);
     assert_int_equal(seen.n, 1);
-    journal_event(j, &(struct store_event){.seq = 2, .trial = -1, .kind = LOGGED_NOTE, .body = ""});
+    journal_event(j, &(struct store_event){.seq = 2, .trial = -1, .kind = 10 /* note */, .body = ""});
     assert_int_equal(journal_flush(j, &err), STATUS_IO); /* two writers, or a bug */
     journal_free(j);
     assert_int_equal(add_events(s, 99, 1, 1, "", &err), STATUS_IO); /* foreign key */

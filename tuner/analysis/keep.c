@@ -63,7 +63,7 @@ static void mark_baseline(const struct history *s, enum keep *keep)
 /* A population that is not at its end clones any of its members. */
 static void mark_checkpoints(const struct history *s, enum keep *keep)
 {
-    bool clones = s->study->schedule.n > 0 && strcmp(s->phase, "complete") != 0;
+    bool clones = s->study->schedule.n > 0 && s->phase != STUDY_COMPLETE;
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *t = s->trial[i];
         if (!trial_state_final(t->state)) mark(keep, t->parent, s->n, KEEP_CHECKPOINT);

@@ -37,7 +37,7 @@ static void on_event(void *data, const struct store_event *e)
     }
     t->event[t->n] = *e;
     t->event[t->n++].body = arena_strdup(&t->arena, e->body);
-    t->suggestions += e->kind == LOGGED_ADDED;
+    t->suggestions += e->kind == EVENT_ADDED;
 }
 
 /* ---- the study as it was ---- */
@@ -54,12 +54,13 @@ static void put_away(struct player *p)
 
 static enum status apply(struct player *p, const struct store_event *e)
 {
-    struct budget budget;
-    struct event c;
+    struct arena a = {0};
+    struct event x;
     json_t *body = NULL;
-    enum status s = event_read(e, &body, &budget, &c, p->err);
-    if (!s) s = apply_event(p->history, &c, p->err);
+    enum status s = event_read(e, p->study, &a, &body, &x, p->err);
+    if (!s) s = apply_event(p->history, &x, p->err);
     json_decref(body);
+    arena_done(&a);
     return s;
 }
 
@@ -98,18 +99,28 @@ struct wanted { /* a suggestion of the log */
     int64_t known;
 };
 
+/* What event `at` says, if it is a suggestion of the search; nothing of it is in a space. */
+static bool is_suggestion(const struct player *p, size_t at, int64_t *ret_known)
+{
+    const struct store_event *e = &p->tape.event[at];
+    json_t *body = NULL;
+    if (e->kind != EVENT_ADDED || json_parse_object(e->body, strlen(e->body), &body, NULL)) return false;
+    const char *role = json_string_value(json_object_get(body, "role"));
+    bool own = !role || strcmp(role, trial_role_name(ROLE_SEARCH)) == 0;
+    const json_t *known = json_object_get(body, "known");
+    *ret_known = known ? json_integer_value(known) : e->seq - 1;
+    json_decref(body);
+    return own;
+}
+
 /* The next suggestion at or after event `from`. */
 static struct wanted find_suggestion(struct player *p, size_t from)
 {
     for (size_t i = from; i < p->tape.n; i++) {
-        struct budget budget;
-        struct event c;
-        json_t *body = NULL;
-        if (p->tape.event[i].kind != LOGGED_ADDED || event_read(&p->tape.event[i], &body, &budget, &c, NULL)) continue;
-        bool own = c.role == ROLE_SEARCH;
-        json_decref(body);
-        if (own && c.known >= 0) return (struct wanted){true, i, c.known};
-        p->out->skipped += own;
+        int64_t known;
+        if (!is_suggestion(p, i, &known)) continue;
+        if (known >= 0) return (struct wanted){true, i, known};
+        p->out->skipped++;
     }
     return (struct wanted){0};
 }
@@ -123,26 +134,27 @@ static enum status check(struct player *p, const struct wanted *w)
 {
     struct search_history h = history_view(p->history);
     struct suggestion x;
-    struct budget budget;
-    struct event c;
+    struct arena a = {0};
+    struct event e;
     json_t *body = NULL;
     struct error why;
-    enum status s = event_read(&p->tape.event[w->at], &body, &budget, &c, p->err);
+    enum status s = event_read(&p->tape.event[w->at], p->study, &a, &body, &e, p->err);
     if (s) return s;
-    enum status made = search_suggest(p->search, &h, c.trial, &x, &why);
+    enum status made = search_suggest(p->search, &h, e.trial, &x, &why);
     json_t *params = made ? json_null() : space_to_json(&p->study->space, x.config);
-    char *was = json_tight(c.params), *now = json_tight(params);
+    char *was = json_tight(e.added.params), *now = json_tight(params);
     const char *source = made ? why.text : x.source;
     p->out->checked++;
-    if (strcmp(was, now) != 0 || strcmp(source, c.source ? c.source : "") != 0) {
-        p->out->differs = c.trial;
-        describe(p->out->was, sizeof p->out->was, was, c.source ? c.source : "");
+    if (strcmp(was, now) != 0 || strcmp(source, e.added.source ? e.added.source : "") != 0) {
+        p->out->differs = e.trial;
+        describe(p->out->was, sizeof p->out->was, was, e.added.source ? e.added.source : "");
         describe(p->out->now, sizeof p->out->now, now, source);
     }
     free(was);
     free(now);
     json_decref(params);
     json_decref(body);
+    arena_done(&a);
     return STATUS_OK;
 }
 
@@ -151,7 +163,7 @@ static enum status play(struct player *p, void (*progress)(size_t, size_t))
     struct wanted next = find_suggestion(p, 0);
     enum status s = STATUS_OK;
     for (size_t i = 0; !s && i < p->tape.n && p->out->differs < 0; i++) {
-        s = p->tape.event[i].kind == LOGGED_OPENED ? open_event(p, i) : apply(p, &p->tape.event[i]);
+        s = p->tape.event[i].kind == EVENT_OPENED ? open_event(p, i) : apply(p, &p->tape.event[i]);
         while (!s && next.any && next.known == p->tape.event[i].seq && p->out->differs < 0) {
             s = check(p, &next);
             next = find_suggestion(p, next.at + 1);

@@ -48,12 +48,12 @@ json_t *snapshot_json(const struct history *s)
 {
     struct arena arena = {0};
     struct ranking all = ranking_make(s, &s->study->objective, &arena);
-    json_t *out =
-        json_pack("{s:I, s:s, s:s, s:I, s:o, s:o, s:I, s:o, s:o, s:o}", "seq", (json_int_t)s->seq, "study",
-                  s->study->name, "phase", s->phase, "trials", (json_int_t)s->n, "states", states_json(s), "tokens",
-                  json_number(ledger_tokens(s)), "fallbacks", (json_int_t)s->tally.fallbacks, "budgets", budget_json(s),
-                  "best", all.winner ? comparison_row(s, &s->study->objective, &all, all.winner) : json_null(),
-                  "comparison", comparison_rows(s, &s->study->objective, &all));
+    json_t *out = json_pack("{s:I, s:s, s:s, s:I, s:o, s:o, s:I, s:o, s:o, s:o}", "seq", (json_int_t)s->seq, "study",
+                            s->study->name, "phase", study_phase_name(s->phase), "trials", (json_int_t)s->n, "states",
+                            states_json(s), "tokens", json_number(ledger_tokens(s)), "fallbacks",
+                            (json_int_t)s->tally.fallbacks, "budgets", budget_json(s), "best",
+                            all.winner ? comparison_row(s, &s->study->objective, &all, all.winner) : json_null(),
+                            "comparison", comparison_rows(s, &s->study->objective, &all));
     if (s->failure) json_object_set_new(out, "failure", json_string(s->failure));
     if (s->run_wall_ms) json_object_set_new(out, "run", run_json(s));
     const char *exhausted = remark_exhausted(s, &arena);

@@ -36,10 +36,10 @@ static void on_event(void *data, const struct store_event *e)
     struct reading *r = data;
     json_t *body = NULL;
     const struct trial *t = memory_trial(r->s, e->trial);
-    if ((e->kind != LOGGED_CONDEMNED && e->kind != LOGGED_ADJUSTED) || !t || !*e->body) return;
+    if ((e->kind != EVENT_CONDEMNED && e->kind != EVENT_ADJUSTED) || !t || !*e->body) return;
     if (json_parse_object(e->body, strlen(e->body), &body, NULL)) return;
-    if (e->kind == LOGGED_CONDEMNED && json_object_get(body, "by")) add_stop(r->stops, t, body);
-    if (e->kind == LOGGED_ADJUSTED) {
+    if (e->kind == EVENT_CONDEMNED && json_object_get(body, "by")) add_stop(r->stops, t, body);
+    if (e->kind == EVENT_ADJUSTED) {
         r->stops->changes++;
         r->stops->adapted += !r->adapted[e->trial];
         r->adapted[e->trial] = true;

@@ -109,7 +109,7 @@ static void note_folder(void *data, const struct store_event *e)
 {
     struct folders *f = data;
     json_t *body = NULL;
-    if (e->kind != LOGGED_LEASED || !*e->body || json_parse_object(e->body, strlen(e->body), &body, NULL)) return;
+    if (e->kind != EVENT_LEASED || !*e->body || json_parse_object(e->body, strlen(e->body), &body, NULL)) return;
     const char *dir = json_string_value(json_object_get(body, "dir"));
     if (dir) {
         if (f->n == f->capacity) {

@@ -137,7 +137,7 @@ struct own_run {
     struct error err;
 };
 
-static void on_event(void *data, enum coordinator_event event, const struct trial *trial, const char *text)
+static void on_event(void *data, enum news event, const struct trial *trial, const char *text)
 {
     progress_event(((struct own_run *)data)->progress, event, trial, text);
 }

@@ -57,7 +57,7 @@ enum status active_start(struct active *r, const struct coordinator_options *opt
                          struct error *err)
 {
     enum status s = coordinator_create(options, r->history, loop, &r->coordinator, err);
-    if (!s && r->again) options->listen(options->data, EVENT_NOTE, NULL, r->again);
+    if (!s && r->again) options->listen(options->data, NEWS_NOTE, NULL, r->again);
     return s ? s : coordinator_start(r->coordinator, err);
 }
 
@@ -81,32 +81,37 @@ struct last_run {
     struct error *err;
 };
 
-static void on_phase(void *data, const struct store_event *e)
+static void on_phase(void *data, const struct store_event *stored)
 {
     struct last_run *l = data;
-    struct event c;
+    struct arena a = {0};
+    struct event e;
     json_t *body = NULL;
     l->found = true;
-    l->status = event_read(e, &body, &l->budget, &c, l->err);
-    l->over = !l->status && strcmp(c.reason, "open") != 0 && strcmp(c.reason, "paused") != 0;
+    l->status = event_read(stored, NULL, &a, &body, &e, l->err);
+    l->over = !l->status && e.phase.phase != STUDY_OPEN && e.phase.phase != STUDY_PAUSED;
     json_decref(body);
+    arena_done(&a);
 }
 
-static void on_opened(void *data, const struct store_event *e)
+static void on_opened(void *data, const struct store_event *stored)
 {
     struct last_run *l = data;
-    struct event c;
+    struct arena a = {0};
+    struct event e;
     json_t *body = NULL;
-    l->status = event_read(e, &body, &l->budget, &c, l->err);
-    l->found = l->status || c.budget;
+    l->status = event_read(stored, NULL, &a, &body, &e, l->err);
+    if (!l->status && e.opened.budget) l->budget = *e.opened.budget;
+    l->found = l->status || e.opened.budget;
     json_decref(body);
+    arena_done(&a);
 }
 
 enum status active_was_open(struct store *store, int64_t study, bool *ret, struct budget *ret_budget, struct error *err)
 {
     struct last_run phase = {.err = err}, run = {.err = err};
-    enum status s = store_events_back(store, study, LOGGED_PHASE, on_phase, &phase, &phase.found, err);
-    if (!s) s = store_events_back(store, study, LOGGED_OPENED, on_opened, &run, &run.found, err);
+    enum status s = store_events_back(store, study, EVENT_PHASE, on_phase, &phase, &phase.found, err);
+    if (!s) s = store_events_back(store, study, EVENT_OPENED, on_opened, &run, &run.found, err);
     if (!s) s = phase.status ? phase.status : run.status;
     if (s) return s;
     *ret = run.found && !phase.over;

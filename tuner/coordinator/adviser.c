@@ -67,7 +67,7 @@ static struct trial *find_open(struct adviser *a)
         if (trial_state_final(t->state)) continue;
         a->next++;
         if (t->state != TRIAL_QUEUED)
-            history_return(a->history, t, "lost", "the process that handed it out ended", 0, NULL);
+            history_return(a->history, t, OUTCOME_LOST, "the process that handed it out ended", 0, NULL);
         return t;
     }
     return memory_next_queued(a->history);
@@ -199,9 +199,9 @@ static enum status oversee(struct adviser *a, struct trial *t, json_t **ret, str
     enum status s = STATUS_OK;
     if (q) {
         monitor_think(a->forecaster, q);
-        monitor_decide(a->history, q, &order);
+        s = monitor_decide(a->history, q, &order, err);
     }
-    if (order.stop) s = monitor_prune(a->history, t, NULL, err);
+    if (!s && order.stop) s = monitor_prune(a->history, t, NULL, err);
     if (s) return s;
     *ret = order.stop ? json_pack("{s:s}", "stop", order.why) : json_pack("{s:b}", "stop", 0);
     if (order.adapt)

@@ -5,7 +5,7 @@
 struct announcement {
     struct announcement *next;
     uint64_t batch;
-    enum coordinator_event event;
+    enum news event;
     const struct trial *trial;
     char *text;
     void (*call)(void *data); /* instead of the event; NULL: none, or forgotten */
@@ -39,8 +39,7 @@ void announcements_forget(struct announcements *a, const void *data)
         if (x->is_call && x->call_data == data) x->call = NULL;
 }
 
-void announce(struct announcements *a, uint64_t batch, enum coordinator_event event, const struct trial *trial,
-              const char *text)
+void announce(struct announcements *a, uint64_t batch, enum news event, const struct trial *trial, const char *text)
 {
     struct announcement *x = append(a, batch);
     x->event = event;
@@ -58,8 +57,7 @@ static void drop_first(struct announcements *a)
 }
 
 void announcements_release(struct announcements *a, uint64_t durable,
-                           void (*listen)(void *, enum coordinator_event, const struct trial *, const char *),
-                           void *data)
+                           void (*listen)(void *, enum news, const struct trial *, const char *), void *data)
 {
     for (; a->first && a->first->batch <= durable; drop_first(a)) {
         if (!a->first->is_call)

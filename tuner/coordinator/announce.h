@@ -13,8 +13,7 @@ struct announcements { /* zero: none */
 };
 
 /* `batch`: of the journal, with which it becomes true. The text is copied; may be NULL. */
-void announce(struct announcements *a, uint64_t batch, enum coordinator_event event, const struct trial *trial,
-              const char *text);
+void announce(struct announcements *a, uint64_t batch, enum news event, const struct trial *trial, const char *text);
 
 /* The same for a call. */
 void announce_call(struct announcements *a, uint64_t batch, void (*call)(void *data), void *data);
@@ -23,8 +22,7 @@ void announcements_forget(struct announcements *a, const void *data);
 
 /* Says, in order, what batches up to `durable` have made true. */
 void announcements_release(struct announcements *a, uint64_t durable,
-                           void (*listen)(void *, enum coordinator_event, const struct trial *, const char *),
-                           void *data);
+                           void (*listen)(void *, enum news, const struct trial *, const char *), void *data);
 void announcements_done(struct announcements *a);
 
 #endif

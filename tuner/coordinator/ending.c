@@ -37,11 +37,11 @@ void coordinator_stop(struct coordinator *c)
         c->phase = PHASE_DRAIN;
         snprintf(text, sizeof text, "stopping: %zu running trial%s may finish; interrupt again to stop %s now",
                  coordinator_busy(c), words_s(coordinator_busy(c)), coordinator_busy(c) == 1 ? "it" : "them");
-        machine_say_now(c, EVENT_STOPPING, NULL, text);
+        machine_say_now(c, NEWS_STOPPING, NULL, text);
         break;
     case PHASE_DRAIN:
         c->phase = PHASE_KILL;
-        machine_say_now(c, EVENT_STOPPING, NULL, "stopping now: running trials are ended and will be run again");
+        machine_say_now(c, NEWS_STOPPING, NULL, "stopping now: running trials are ended and will be run again");
         stop_jobs(c, "interrupted");
         break;
     case PHASE_KILL: stop_jobs(c, "interrupted"); break;
@@ -85,7 +85,7 @@ static void say_lacking(struct coordinator *c, const struct trial *t)
 {
     struct arena a = {0};
     const char *text = remark_lacking(c->history, t, &c->lacking, &a);
-    if (text) machine_say(c, EVENT_NOTE, NULL, text);
+    if (text) machine_say(c, NEWS_NOTE, NULL, text);
     arena_done(&a);
 }
 
@@ -94,9 +94,9 @@ void ending_of_attempt(void *data, const struct trial *t, const char *crash)
     struct coordinator *c = data;
     struct error err;
     if (trial_state_final(t->state)) {
-        machine_say(c, EVENT_FINISHED, t, NULL);
+        machine_say(c, NEWS_FINISHED, t, NULL);
         say_lacking(c, t);
         if (failure_look(c->history, t, &c->failures, &err)) ending_fail_study(c, &err);
     } else if (crash)
-        machine_say(c, EVENT_RETRY, t, crash);
+        machine_say(c, NEWS_RETRY, t, crash);
 }

@@ -54,7 +54,7 @@ static void on_tick(uv_timer_t *timer)
 {
     struct coordinator *c = timer->data;
     int64_t now = clock_mono_ms(c->history->clock);
-    machine_say_now(c, EVENT_TICK, NULL, NULL);
+    machine_say_now(c, NEWS_TICK, NULL, NULL);
     requests_answers(c, false);
     if (!keeps_state(c, now)) return;
     snapshot_keep(c->history);
@@ -84,7 +84,7 @@ static void on_trouble(void *data, const char *text)
 
 /* ---- life ---- */
 
-static void on_slot_says(void *data, enum coordinator_event event, const struct trial *t, const char *text)
+static void on_slot_says(void *data, enum news event, const struct trial *t, const char *text)
 {
     machine_say(data, event, t, text);
 }
@@ -101,8 +101,8 @@ enum status coordinator_create(const struct coordinator_options *options, struct
     if (!s) s = lease_recover(history, options->fleet != NULL, err);
     if (s) return s;
     struct coordinator *c = must_alloc(1, sizeof *c);
-    c->held = strcmp(history->phase, "paused") == 0 && options->fleet;
-    if (!c->held) history_set_phase(history, "open");
+    c->held = history->phase == STUDY_PAUSED && options->fleet;
+    if (!c->held) history_set_phase(history, STUDY_OPEN);
     c->options = *options;
     c->history = history;
     c->journal = history->journal;
@@ -149,8 +149,8 @@ static enum status close_journal(struct coordinator *c, struct error *err)
         history_fail(c->history, c->failure);
     else if (!c->status && c->end != COORDINATOR_LEFT)
         history_set_phase(c->history, c->end == COORDINATOR_DONE && !c->options.probe && !c->options.only_queued
-                                          ? "complete"
-                                          : "stopped");
+                                          ? STUDY_COMPLETE
+                                          : STUDY_STOPPED);
     snapshot_keep(c->history);
     journal_submit(c->journal);
     enum status s = journal_stop(c->journal, err);
@@ -195,11 +195,11 @@ static void say_first(struct coordinator *c)
     bool searches = !c->options.probe && !c->options.only_queued;
     const char *spent = searches ? remark_spent(s, &a) : NULL;
     const char *lapsed = searches ? remark_lapsed(s, &a) : NULL;
-    if (s->rejudged) machine_say_now(c, EVENT_NOTE, NULL, s->rejudged);
+    if (s->rejudged) machine_say_now(c, NEWS_NOTE, NULL, s->rejudged);
     for (size_t i = 0; searches && !spent && i < s->n_priors; i++)
-        if (s->prior[i].note) machine_say_now(c, EVENT_NOTE, NULL, s->prior[i].note);
-    if (spent) machine_say_now(c, EVENT_NOTE, NULL, spent);
-    if (lapsed) machine_say_now(c, EVENT_NOTE, NULL, lapsed);
+        if (s->prior[i].note) machine_say_now(c, NEWS_NOTE, NULL, s->prior[i].note);
+    if (spent) machine_say_now(c, NEWS_NOTE, NULL, spent);
+    if (lapsed) machine_say_now(c, NEWS_NOTE, NULL, lapsed);
     arena_done(&a);
 }
 
@@ -224,7 +224,7 @@ enum status coordinator_start(struct coordinator *c, struct error *err)
 void coordinator_pause(struct coordinator *c, bool paused)
 {
     c->held = paused;
-    history_set_phase(c->history, paused ? "paused" : "open");
+    history_set_phase(c->history, paused ? STUDY_PAUSED : STUDY_OPEN);
     uv_async_send(&c->wake);
 }
 

@@ -53,9 +53,9 @@ struct coordinator {
 };
 
 bool machine_runs_trials(const struct coordinator *c);
-void machine_say_now(struct coordinator *c, enum coordinator_event event, const struct trial *t, const char *text);
+void machine_say_now(struct coordinator *c, enum news event, const struct trial *t, const char *text);
 /* Said once what has been recorded so far is durable. */
-void machine_say(struct coordinator *c, enum coordinator_event event, const struct trial *t, const char *text);
+void machine_say(struct coordinator *c, enum news event, const struct trial *t, const char *text);
 /* What may be said now, because it is durable. */
 void machine_speak(struct coordinator *c, uint64_t durable);
 

@@ -167,26 +167,37 @@ static bool is_audited(const struct history *s, const struct trial *t)
     return rng_unit(&rng) < s->study->stopping.audit;
 }
 
-void monitor_decide(struct history *s, struct question *q, struct monitor_order *ret)
+static enum status condemn(struct history *s, const struct question *q, struct monitor_order *ret, struct error *err)
 {
-    struct trial *t = q->trial;
+    bool audit = is_audited(s, q->trial);
+    json_t *more = details(q);
+    enum status st = history_condemn(s, q->trial, q->verdict.why, more, audit, err);
+    json_decref(more);
+    ret->stop = !st && !audit;
+    snprintf(ret->why, sizeof ret->why, "%s", q->verdict.why);
+    return st;
+}
+
+static enum status adapt(struct history *s, const struct question *q, struct monitor_order *ret, struct error *err)
+{
+    const struct rule_values rule = {q->advice.patience, q->advice.threshold};
+    enum status st = history_adjust(s, q->trial, rule, q->advice.why, err);
+    ret->patience = rule.patience;
+    ret->threshold = rule.threshold;
+    ret->adapt = !st;
+    return st;
+}
+
+enum status monitor_decide(struct history *s, struct question *q, struct monitor_order *ret, struct error *err)
+{
+    const struct trial *t = q->trial;
+    enum status st = STATUS_OK;
     *ret = (struct monitor_order){0};
     bool runs = t->state == TRIAL_RUNNING && t->lease == q->lease;
-    if (runs && q->verdict.stop && t->stop_state == STOP_NONE) {
-        bool audit = is_audited(s, t);
-        json_t *more = details(q);
-        history_decide_prune(s, t, q->verdict.why, more, audit);
-        json_decref(more);
-        ret->stop = !audit;
-        snprintf(ret->why, sizeof ret->why, "%s", q->verdict.why);
-    }
-    if (runs && !ret->stop && q->advice.change && t->observed) {
-        history_adjust(s, t, q->advice.patience, q->advice.threshold, q->advice.why);
-        ret->patience = q->advice.patience;
-        ret->threshold = q->advice.threshold;
-        ret->adapt = true;
-    }
+    if (runs && q->verdict.stop && t->stop_state == STOP_NONE) st = condemn(s, q, ret, err);
+    if (!st && runs && !ret->stop && q->advice.change && t->observed) st = adapt(s, q, ret, err);
     monitor_forget(q);
+    return st;
 }
 
 /* ---- the end of condemned trials ---- */
@@ -202,7 +213,7 @@ static json_t *last_metrics(const struct history *s, const struct trial *t)
 enum status monitor_prune(struct history *s, struct trial *t, const json_t *metrics, struct error *err)
 {
     json_t *last = metrics ? NULL : last_metrics(s, t);
-    enum status st = history_finish(s, t, TRIAL_PRUNED, metrics ? metrics : last, t->stop_reason, "pruned", err);
+    enum status st = history_finish(s, t, TRIAL_PRUNED, metrics ? metrics : last, t->stop_reason, OUTCOME_PRUNED, err);
     json_decref(last);
     return st;
 }

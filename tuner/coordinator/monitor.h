@@ -1,10 +1,10 @@
-/* overseer: looks at what running trials report, and says which are to be stopped and which to be adapted.
+/* monitor: looks at what running trials report, and says which are to be stopped and which to be adapted.
  *
  * Three steps, so that the middle one can be done on any thread:
  *
- *     struct question *q = monitor_ask(session, trial);       a snapshot; NULL: nothing to judge
+ *     struct question *q = monitor_ask(history, trial);       a snapshot; NULL: nothing to judge
  *     monitor_think(forecaster, q);                            seconds of nothing else: no session, no store
- *     monitor_decide(session, q, &order);                      events in the log; what is to be sent
+ *     monitor_decide(history, q, &order, &err);                 events in the log; what is to be sent
  */
 #ifndef TUNER_COORDINATOR_MONITOR_H
 #define TUNER_COORDINATOR_MONITOR_H
@@ -29,7 +29,7 @@ struct monitor_order {
 };
 
 /* Also frees the question. If the trial has ended in the meantime, nothing follows. */
-void monitor_decide(struct history *s, struct question *q, struct monitor_order *ret);
+enum status monitor_decide(struct history *s, struct question *q, struct monitor_order *ret, struct error *err);
 void monitor_forget(struct question *q);
 
 /* A condemned trial has ended: pruned, with what it reported last and what was expected of it. */

@@ -2,16 +2,16 @@
 #ifndef TUNER_COORDINATOR_NEWS_H
 #define TUNER_COORDINATOR_NEWS_H
 
-enum coordinator_event {
-    EVENT_STARTED,  /* trial: an attempt runs */
-    EVENT_FINISHED, /* trial: reached a final state, durably */
-    EVENT_RETRY,    /* trial: crashed and is queued again; text: why */
-    EVENT_CONFIRM,  /* the confirmation begins */
-    EVENT_STOPPING, /* text: what happens now */
-    EVENT_NOTE,     /* text: something a person should know */
-    EVENT_PAUSED,   /* text: why nothing starts now */
-    EVENT_RESUMED,  /* the cause is gone */
-    EVENT_TICK,     /* four times a second */
+enum news {
+    NEWS_STARTED,  /* trial: an attempt runs */
+    NEWS_FINISHED, /* trial: reached a final state, durably */
+    NEWS_RETRY,    /* trial: crashed and is queued again; text: why */
+    NEWS_CONFIRM,  /* the confirmation begins */
+    NEWS_STOPPING, /* text: what happens now */
+    NEWS_NOTE,     /* text: something a person should know */
+    NEWS_PAUSED,   /* text: why nothing starts now */
+    NEWS_RESUMED,  /* the cause is gone */
+    NEWS_TICK,     /* four times a second */
 };
 
 #endif

@@ -27,7 +27,7 @@ struct coordinator_options {
     const char *files;                     /* absolute folder for the attempts' folders */
     bool only_queued;                      /* run what is queued, search for nothing, confirm nothing */
     bool probe;                            /* a few trials to judge by: the study is not complete after them */
-    void (*listen)(void *data, enum coordinator_event event, const struct trial *trial, const char *text);
+    void (*listen)(void *data, enum news event, const struct trial *trial, const char *text);
     /* Once, last: the journal is closed. An error (a damaged database, a failed baseline) has stopped every trial
      * first; what was running is queued again by the next run. The coordinator may be freed when this has returned. */
     void (*ended)(void *data, enum coordinator_end end, enum status status, const struct error *err);

@@ -21,7 +21,7 @@ void placement_say_left(struct coordinator *c)
     char text[200];
     size_t n = c->options.slots, left = c->options.workers ? 0 : n - workers_free_slots(c->workers);
     snprintf(text, sizeof text, "%zu of %zu slot%s: " WORKERS_LEFT_OVER, left, n, words_s(n));
-    if (left) machine_say(c, EVENT_NOTE, NULL, text);
+    if (left) machine_say(c, NEWS_NOTE, NULL, text);
 }
 
 static bool has_room_here(const struct coordinator *c)

@@ -293,7 +293,7 @@ bool population_steer(struct history *s, struct trial *t)
     memcpy(config, trajectory_settings(&t->trajectory, t->config, now), s->study->space.n * sizeof *config);
     if (told) {
         bandit_propose(b, score_at(s, t, end), rng_bits(&rng), config, why, sizeof why);
-        history_set(s, t, now, config, why);
+        told = history_set(s, t, now, config, why, NULL) == STATUS_OK;
     }
     bandit_free(b);
     arena_done(&arena);

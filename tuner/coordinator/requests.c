@@ -33,7 +33,7 @@ enum status coordinator_cancel(struct coordinator *c, struct trial *t, const cha
         slot_cancel(slot, why);
         return STATUS_OK;
     }
-    enum status s = history_finish(c->history, t, TRIAL_CANCELLED, NULL, why, NULL, err);
+    enum status s = history_finish(c->history, t, TRIAL_CANCELLED, NULL, why, OUTCOME_NONE, err);
     if (!s && slot && !slot->ask) slot_clear(slot);
     return s;
 }
@@ -41,7 +41,7 @@ enum status coordinator_cancel(struct coordinator *c, struct trial *t, const cha
 enum status coordinator_retry(struct coordinator *c, struct trial *t, struct error *err)
 {
     enum status s = retry_trial(c->history, t, err);
-    if (!s) machine_say(c, EVENT_RETRY, t, "asked for");
+    if (!s) machine_say(c, NEWS_RETRY, t, "asked for");
     return s;
 }
 
@@ -52,7 +52,7 @@ static void enqueue(struct coordinator *c, const char *payload)
     struct error bad;
     enum status s = json_parse_object(payload, strlen(payload), &params, &bad);
     if (!s) s = coordinator_enqueue(c, params, &t, &bad);
-    if (s) machine_say(c, EVENT_NOTE, NULL, bad.text);
+    if (s) machine_say(c, NEWS_NOTE, NULL, bad.text);
     json_decref(params);
 }
 
@@ -66,7 +66,7 @@ static void retry(struct coordinator *c, const char *payload)
     for (size_t i = 0; !s && i < json_array_size(list); i++) {
         const long number = (long)json_integer_value(json_array_get(list, i));
         struct trial *t = memory_trial(c->history, number);
-        if (t && coordinator_retry(c, t, &bad)) machine_say(c, EVENT_NOTE, NULL, bad.text);
+        if (t && coordinator_retry(c, t, &bad)) machine_say(c, NEWS_NOTE, NULL, bad.text);
     }
     json_decref(body);
 }
@@ -226,7 +226,7 @@ static void take_from_agent(struct coordinator *c, struct slot *slot, const stru
     switch (r->kind) {
     case AGENT_MESSAGE_STARTED:
         if (slot->trial->state == TRIAL_LEASED && !history_started(s, slot->trial, r->pid, r->resumed_cost, &err))
-            machine_say(c, EVENT_STARTED, slot->trial, NULL);
+            machine_say(c, NEWS_STARTED, slot->trial, NULL);
         break;
     case AGENT_MESSAGE_REPORT:
         if (r->n >= slot->trial->reports) slot_hears_report(slot, r->step, r->metrics); /* else: heard before */
@@ -246,8 +246,8 @@ static void take_from_agent(struct coordinator *c, struct slot *slot, const stru
 static void take_late(struct coordinator *c, struct trial *t, const struct agent_message *r)
 {
     struct error err;
-    if (history_finish(c->history, t, TRIAL_COMPLETE, r->outcome.metrics, NULL, "late", &err)) return;
-    machine_say(c, EVENT_FINISHED, t, NULL);
+    if (history_finish(c->history, t, TRIAL_COMPLETE, r->outcome.metrics, NULL, OUTCOME_LATE, &err)) return;
+    machine_say(c, NEWS_FINISHED, t, NULL);
     spare_attempt(t);
 }
 

@@ -33,7 +33,7 @@ enum status retry_trial(struct history *s, struct trial *t, struct error *err)
 {
     enum status st = check(t, err);
     if (!st) st = history_retry(s, t, err);
-    if (!st && strcmp(s->phase, "failed") == 0) history_set_phase(s, "stopped"); /* it can go on */
+    if (!st && s->phase == STUDY_FAILED) history_set_phase(s, STUDY_STOPPED); /* it can go on */
     return st;
 }
 

@@ -16,7 +16,7 @@ enum { OBEY_MS = 30000 }; /* and the grace: until an agent that was told to stop
 
 static void note(struct slot *slot, const char *text)
 {
-    slot->home->say(slot->home->data, EVENT_NOTE, NULL, text);
+    slot->home->say(slot->home->data, NEWS_NOTE, NULL, text);
 }
 
 static void fail(struct slot *slot, enum status status, const struct error *err)
@@ -44,7 +44,7 @@ static bool is_over(const struct slot *slot)
 }
 
 /* The trial is queued again, without blame. */
-static void give_up(struct slot *slot, const char *outcome, const char *why)
+static void give_up(struct slot *slot, enum outcome outcome, const char *why)
 {
     struct error err;
     enum status s = is_over(slot) ? STATUS_OK : history_return(slot->home->history, slot->trial, outcome, why, 0, &err);
@@ -91,14 +91,16 @@ void slot_obey(struct slot *slot, const struct monitor_order *order)
 void slot_stop(struct slot *slot, const char *why)
 {
     if (slot->place == PLACE_CLIENT) { /* it may not speak again for hours */
-        give_up(slot, "stopped", why);
+        give_up(slot, OUTCOME_STOPPED, why);
         return;
     }
     if (slot->place == PLACE_AGENT && slot->stopping_ms && seat_is_silent(slot->seat)) {
-        give_up(slot, "lost", why); /* it will be told when it comes back */
+        give_up(slot, OUTCOME_LOST, why); /* it will be told when it comes back */
         return;
     }
-    if (!slot->stopping_ms) history_decide_requeue(slot->home->history, slot->trial, why);
+    struct error err;
+    enum status s = slot->stopping_ms ? STATUS_OK : history_halt(slot->home->history, slot->trial, why, &err);
+    if (s) fail(slot, s, &err);
     halt(slot, why);
 }
 
@@ -123,7 +125,7 @@ void slot_stop_late(struct slot *slot, const char *why)
 void slot_cancel(struct slot *slot, const char *why)
 {
     struct error err;
-    enum status s = history_finish(slot->home->history, slot->trial, TRIAL_CANCELLED, NULL, why, NULL, &err);
+    enum status s = history_finish(slot->home->history, slot->trial, TRIAL_CANCELLED, NULL, why, OUTCOME_NONE, &err);
     if (s) fail(slot, s, &err);
     slot_stop_late(slot, why);
 }
@@ -232,11 +234,11 @@ void slot_lost(struct slot *slot, enum seat_loss loss, const char *why)
     struct error err;
     slot->seat = NULL; /* the fleet frees it */
     if (loss == SEAT_DROPPED || is_over(slot)) {
-        give_up(slot, "lost", why);
+        give_up(slot, OUTCOME_LOST, why);
         return;
     }
     enum status s = lease_crashed(slot->home->history, slot->trial,
-                                  loss == SEAT_CRASHED ? "crashed the machine" : "expired", why, &err);
+                                  loss == SEAT_CRASHED ? OUTCOME_CRASHED_THE_MACHINE : OUTCOME_EXPIRED, why, &err);
     slot_clear(slot);
     if (s)
         fail(slot, s, &err);
@@ -303,7 +305,7 @@ void slot_adopt(struct slot *slot, struct trial *t)
 static void put_off(struct slot *slot, const struct error *why)
 {
     pause_machine_failed(slot->home->pause, why->text, clock_mono_ms(slot->home->history->clock));
-    give_up(slot, "not started", why->text);
+    give_up(slot, OUTCOME_NOT_STARTED, why->text);
 }
 
 /* Its checkpoint is gone or cut short. A trial's own: it begins anew. Its parent's: without that it is another trial.
@@ -315,7 +317,7 @@ static bool begin_anew(struct slot *slot, const struct error *why)
     note(slot, why->text);
     history_note(slot->home->history, why->text);
     if (own) return true;
-    enum status s = history_finish(slot->home->history, slot->trial, TRIAL_FAILED, NULL, why->text, NULL, &err);
+    enum status s = history_finish(slot->home->history, slot->trial, TRIAL_FAILED, NULL, why->text, OUTCOME_NONE, &err);
     slot_clear(slot);
     if (s) fail(slot, s, &err);
     slot->home->ended(slot->home->data, slot->trial, NULL);
@@ -352,7 +354,7 @@ static void start_here(struct slot *slot, const char *dir, const char *resume, d
     slot->state = SLOT_RUNS;
     enum status s = history_started(slot->home->history, t, job_pid(slot->job), cost, &err);
     if (s) fail(slot, s, &err);
-    slot->home->say(slot->home->data, EVENT_STARTED, t, NULL);
+    slot->home->say(slot->home->data, NEWS_STARTED, t, NULL);
 }
 
 /* It is running when the agent says so. */
@@ -374,7 +376,7 @@ void slot_start(struct slot *slot)
     double cost = 0;
     if (slot->place == PLACE_CLIENT) {
         slot->state = SLOT_RUNS;
-        slot->home->say(slot->home->data, EVENT_STARTED, slot->trial, NULL);
+        slot->home->say(slot->home->data, NEWS_STARTED, slot->trial, NULL);
         return;
     }
     const char *resume = checkpoint_find(slot->home->history, slot->trial, &a, &cost, &err);
@@ -389,5 +391,5 @@ void slot_start(struct slot *slot)
 
 void slot_take_back(struct slot *slot)
 {
-    give_up(slot, "stopped", "it had not begun yet");
+    give_up(slot, OUTCOME_STOPPED, "it had not begun yet");
 }

@@ -28,7 +28,7 @@ struct slot_home {
     const char *(*definition)(void *data); /* of coordinator_options, with its data */
     void *definition_data;
     /* To be announced once what has been recorded is durable. */
-    void (*say)(void *data, enum coordinator_event event, const struct trial *trial, const char *text);
+    void (*say)(void *data, enum news event, const struct trial *trial, const char *text);
     /* An attempt is over; `crash`: why, if it crashed. The slot is free. */
     void (*ended)(void *data, const struct trial *trial, const char *crash);
     void (*fail)(void *data, enum status status, const struct error *err); /* the run cannot go on */

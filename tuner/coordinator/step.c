@@ -31,14 +31,17 @@ static void on_judged(void *data, struct question *q)
 {
     struct coordinator *c = data;
     struct monitor_order order;
+    struct error err;
     struct slot *slot = question_trial(q)->slot;
     c->judging = false;
     if (!slot || slot->state != SLOT_RUNS || !machine_runs_trials(c)) {
         monitor_forget(q);
         return;
     }
-    monitor_decide(c->history, q, &order);
-    slot_obey(slot, &order);
+    if (monitor_decide(c->history, q, &order, &err))
+        ending_give_up(c, err.status, &err);
+    else
+        slot_obey(slot, &order);
 }
 
 /* One at a time, the slots in turn. */
@@ -67,10 +70,10 @@ static bool is_paused(struct coordinator *c)
     }
     switch (pause_look(&c->pause, &disk, now, text, sizeof text)) {
     case PAUSE_SAME: break;
-    case PAUSE_BEGAN: machine_say_now(c, EVENT_PAUSED, NULL, text); break;
+    case PAUSE_BEGAN: machine_say_now(c, NEWS_PAUSED, NULL, text); break;
     case PAUSE_ENDED:
         history_note(c->history, text);
-        machine_say_now(c, EVENT_RESUMED, NULL, "going on");
+        machine_say_now(c, NEWS_RESUMED, NULL, "going on");
         break;
     }
     return pause_holds(&c->pause, &disk, now);
@@ -113,7 +116,7 @@ static size_t set_aside(const struct coordinator *c)
 static void run_out(struct coordinator *c, const char *why, bool aloud)
 {
     if (c->exhausted) return;
-    if (aloud) machine_say(c, EVENT_NOTE, NULL, why);
+    if (aloud) machine_say(c, NEWS_NOTE, NULL, why);
     snprintf(c->enough, sizeof c->enough, "%.390s", why);
     c->exhausted = true;
 }
@@ -156,7 +159,7 @@ static void add_suggestion(struct coordinator *c, const struct thought *t)
         ending_give_up(c, t->status, &t->err);
         return;
     }
-    if (strncmp(x->source, SEARCH_FALLBACK, strlen(SEARCH_FALLBACK)) == 0) machine_say(c, EVENT_NOTE, NULL, x->source);
+    if (strncmp(x->source, SEARCH_FALLBACK, strlen(SEARCH_FALLBACK)) == 0) machine_say(c, NEWS_NOTE, NULL, x->source);
     struct need need = ledger_need(c->history, t->tokens);
     need.trials = 1;
     if (!ledger_admits(c->history, need, set_aside(c), why, sizeof why)) {
@@ -228,7 +231,7 @@ static bool searches_on(struct coordinator *c)
     c->searched_on = s->n;
     c->exhausted = false;
     *c->enough = 0;
-    machine_say(c, EVENT_NOTE, NULL,
+    machine_say(c, NEWS_NOTE, NULL,
                 "on fresh seeds nothing that was found beats the baseline; the search goes on with what is left of the "
                 "budget");
     return true;
@@ -241,11 +244,11 @@ static void confirm_or_end(struct coordinator *c)
     c->confirmed_seen = c->history->tally.confirmed;
     c->phase = PHASE_CONFIRM;
     switch (next) {
-    case CONFIRM_ROUND: machine_say(c, EVENT_CONFIRM, NULL, NULL); return;
+    case CONFIRM_ROUND: machine_say(c, NEWS_CONFIRM, NULL, NULL); return;
     case CONFIRM_SEEDS:
     case CONFIRM_WAITS: return;
     case CONFIRM_REPEATS:
-        machine_say(c, EVENT_NOTE, NULL,
+        machine_say(c, NEWS_NOTE, NULL,
                     "every figure came out the same on a fresh seed: confirmed once, more seeds would say the same");
         end_run(c);
         return;

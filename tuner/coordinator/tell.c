@@ -128,7 +128,8 @@ enum status tell_result(struct history *s, struct trial *t, const struct lease_c
         lease_judge(t, claim, tale->to == TRIAL_COMPLETE ? LEASE_RESULT : LEASE_FAILURE, is_same(s, t, tale));
     enum status st = refuse(t, claim, verdict, err);
     if (st || verdict == LEASE_REPEATED) return st;
-    return history_finish(s, t, tale->to, tale->metrics, tale->reason, verdict == LEASE_LATE ? "late" : NULL, err);
+    return history_finish(s, t, tale->to, tale->metrics, tale->reason,
+                          verdict == LEASE_LATE ? OUTCOME_LATE : OUTCOME_NONE, err);
 }
 
 enum status tell_add(struct history *s, const json_t *params, const struct tale *tale, struct trial **ret,
@@ -139,7 +140,7 @@ enum status tell_add(struct history *s, const json_t *params, const struct tale 
     if (st) return st;
     struct trial *t = history_add(s, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = "added"});
     st = history_lease(s, t, NULL, 0, err);
-    if (!st) st = history_finish(s, t, tale->to, tale->metrics, tale->reason, NULL, err);
+    if (!st) st = history_finish(s, t, tale->to, tale->metrics, tale->reason, OUTCOME_NONE, err);
     if (!st) *ret = t;
     return st;
 }

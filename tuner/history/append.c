@@ -1,11 +1,10 @@
-/* The changes of a session: each builds one event, applies it to memory if it is legal, and appends it to the journal.
- */
 #include "tuner/history/append.h"
 
 #include "tuner/history/apply.h"
 #include "tuner/history/curve.h"
 
 #include "tuner/base/digest.h"
+#include "tuner/base/json.h"
 #include "tuner/base/metrics.h"
 #include "tuner/base/plain.h"
 
@@ -13,39 +12,52 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct event history_next(const struct history *s, enum logged kind, const struct trial *t)
+enum { REASON_MAX = 2000, SOURCE_MAX = 300 }; /* bytes */
+
+struct event history_next(const struct history *s, enum event_kind kind, const struct trial *t)
 {
     return (struct event){.kind = kind,
                           .trial = t ? t->number : -1,
                           .seq = s->seq + 1,
                           .at_ms = clock_wall_ms(s->clock),
-                          .token = s->on_behalf_of,
-                          .confirms = -1,
-                          .parent = -1};
+                          .token = s->on_behalf_of};
 }
 
-enum { REASON_MAX = 2000, SOURCE_MAX = 300 }; /* bytes */
+/* The text of an event that others may have written; NULL: it has none. */
+static const char **free_text(struct event *e)
+{
+    switch (e->kind) {
+    case EVENT_ADDED: return &e->added.source;
+    case EVENT_CONDEMNED: return &e->condemned.reason;
+    case EVENT_HALTED: return &e->halted.reason;
+    case EVENT_RETURNED: return &e->returned.end.reason;
+    case EVENT_FINISHED: return &e->finished.end.reason;
+    case EVENT_PHASE: return &e->phase.why;
+    case EVENT_NOTE: return &e->note.text;
+    case EVENT_ADJUSTED: return &e->adjusted.reason;
+    default: return NULL;
+    }
+}
 
 /* What others say is stored as UTF-8 of a bounded length, and so memory has it, too: the log gives back the same. */
-static const char *bounded(struct arena *a, const char *text, size_t max)
+static void bound_text(struct event *e, struct arena *a)
 {
-    return text ? plain_bounded(a, text, max) : NULL;
+    const char **text = free_text(e);
+    if (text && *text) *text = plain_bounded(a, *text, e->kind == EVENT_ADDED ? SOURCE_MAX : REASON_MAX);
 }
 
 /* One event: to memory if it is legal, then to the journal. */
-enum status history_append(struct history *s, const struct event *change, struct error *err)
+enum status history_append(struct history *s, const struct event *event, struct error *err)
 {
     struct arena arena = {0};
-    struct event own = *change, *c = &own;
-    c->reason = bounded(&arena, c->reason, REASON_MAX);
-    c->source = bounded(&arena, c->source, SOURCE_MAX);
-    c->why = bounded(&arena, c->why, REASON_MAX);
-    enum status st = apply_event(s, c, err);
+    struct event e = *event;
+    bound_text(&e, &arena);
+    enum status st = apply_event(s, &e, err);
     if (!st) {
-        struct store_event e = {
-            .seq = c->seq, .trial = c->trial, .kind = c->kind, .at_ms = c->at_ms, .body = event_body(s, c, &arena)};
-        journal_event(s->journal, &e);
-        if (s->watch.event) s->watch.event(s->watch.data, &e);
+        struct store_event row = {
+            .seq = e.seq, .trial = e.trial, .kind = (int)e.kind, .at_ms = e.at_ms, .body = event_body(s, &e, &arena)};
+        journal_event(s->journal, &row);
+        if (s->watch.event) s->watch.event(s->watch.data, &row);
     }
     arena_done(&arena);
     return st;
@@ -53,32 +65,30 @@ enum status history_append(struct history *s, const struct event *change, struct
 
 struct trial *history_add(struct history *s, const struct addition *a)
 {
-    struct event c = history_next(s, LOGGED_ADDED, NULL);
+    struct event e = history_next(s, EVENT_ADDED, NULL);
     struct error err;
-    c.trial = (long)s->n;
-    c.role = a->role;
-    c.config = a->config;
-    c.source = a->source;
-    c.seed = a->seed ? a->seed : memory_trial_seed(s, c.trial);
-    c.confirms = a->role == ROLE_CONFIRM ? a->confirms : -1;
-    c.trajectory = a->trajectory;
-    c.parent = a->parent ? a->parent->number : -1;
-    c.known = a->known ? a->known : s->seq;
-    c.expect_tokens = a->expect_tokens;
-    c.expect_ms = a->expect_ms;
-    if (history_append(s, &c, &err)) abort(); /* cannot be illegal: the number is the next one */
+    e.trial = (long)s->n;
+    e.added = (struct event_added){.role = a->role,
+                                   .config = a->config,
+                                   .source = a->source,
+                                   .seed = a->seed ? a->seed : memory_trial_seed(s, e.trial),
+                                   .confirms = a->role == ROLE_CONFIRM ? a->confirms : -1,
+                                   .trajectory = a->trajectory,
+                                   .parent = a->parent ? a->parent->number : -1,
+                                   .known = a->known ? a->known : s->seq,
+                                   .expect_tokens = a->expect_tokens,
+                                   .expect_ms = a->expect_ms};
+    if (history_append(s, &e, &err)) abort(); /* cannot be illegal: the number is the next one */
     return s->trial[s->n - 1];
 }
 
 enum status history_lease_to(struct history *s, struct trial *t, const char *dir, const struct holder *holder,
                              int64_t ttl_ms, struct error *err)
 {
-    struct event c = history_next(s, LOGGED_LEASED, t);
-    c.dir = dir;
-    c.agent = holder->agent;
-    c.token = holder->token;
-    c.ttl_ms = ttl_ms;
-    return history_append(s, &c, err);
+    struct event e = history_next(s, EVENT_LEASED, t);
+    e.token = holder->token;
+    e.leased = (struct event_leased){.dir = dir, .agent = holder->agent, .ttl_ms = ttl_ms};
+    return history_append(s, &e, err);
 }
 
 enum status history_lease(struct history *s, struct trial *t, const char *dir, int64_t ttl_ms, struct error *err)
@@ -88,100 +98,97 @@ enum status history_lease(struct history *s, struct trial *t, const char *dir, i
 
 enum status history_started(struct history *s, struct trial *t, int64_t pid, double resumed_cost, struct error *err)
 {
-    struct event c = history_next(s, LOGGED_STARTED, t);
-    c.pid = pid;
-    c.resumed_cost = resumed_cost;
-    return history_append(s, &c, err);
+    struct event e = history_next(s, EVENT_STARTED, t);
+    e.started = (struct event_started){pid, resumed_cost};
+    return history_append(s, &e, err);
 }
 
 enum status history_renew(struct history *s, struct trial *t, int64_t ttl_ms, struct error *err)
 {
-    struct event c = history_next(s, LOGGED_RENEWED, t);
-    c.ttl_ms = ttl_ms;
-    return history_append(s, &c, err);
+    struct event e = history_next(s, EVENT_RENEWED, t);
+    e.renewed.ttl_ms = ttl_ms;
+    return history_append(s, &e, err);
 }
 
-void history_decide_requeue(struct history *s, const struct trial *t, const char *why)
+enum status history_halt(struct history *s, const struct trial *t, const char *why, struct error *err)
 {
-    struct event c = history_next(s, LOGGED_CONDEMNED, t);
-    c.reason = why;
-    history_append(s, &c, NULL);
+    struct event e = history_next(s, EVENT_HALTED, t);
+    e.halted.reason = why;
+    return history_append(s, &e, err);
 }
 
-void history_decide_prune(struct history *s, struct trial *t, const char *why, const json_t *details, bool audit)
+enum status history_condemn(struct history *s, struct trial *t, const char *why, const json_t *details, bool audit,
+                            struct error *err)
 {
-    struct event c = history_next(s, LOGGED_CONDEMNED, t);
-    c.reason = why;
-    c.details = details;
-    c.audit = audit;
-    history_append(s, &c, NULL);
+    struct event e = history_next(s, EVENT_CONDEMNED, t);
+    e.condemned = (struct event_condemned){.reason = why, .details = details, .audit = audit};
+    return history_append(s, &e, err);
 }
 
-void history_checkpoint(struct history *s, struct trial *t, const char *path, long step, int64_t bytes)
+enum status history_checkpoint(struct history *s, struct trial *t, const char *path, long step, int64_t bytes,
+                               struct error *err)
 {
-    struct event c = history_next(s, LOGGED_CHECKPOINT, t);
+    struct event e = history_next(s, EVENT_CHECKPOINT, t);
     int tokens = objective_token_metric(&s->study->objective);
-    c.checkpoint =
+    e.checkpoint.left =
         (struct checkpoint){path, step, bytes, tokens >= 0 && isfinite(t->last[tokens]) ? t->last[tokens] : 0};
-    history_append(s, &c, NULL);
+    return history_append(s, &e, err);
 }
 
-void history_set(struct history *s, struct trial *t, double from, const double *config, const char *why)
+enum status history_set(struct history *s, struct trial *t, double from, const double *config, const char *why,
+                        struct error *err)
 {
-    struct event c = history_next(s, LOGGED_ADJUSTED, t);
-    c.reason = why;
-    c.set = config;
-    c.set_from = from;
-    history_append(s, &c, NULL);
+    struct event e = history_next(s, EVENT_ADJUSTED, t);
+    e.adjusted = (struct event_adjusted){.reason = why, .from = from, .set = config};
+    return history_append(s, &e, err);
 }
 
-void history_adjust(struct history *s, struct trial *t, double patience, double threshold, const char *why)
+enum status history_adjust(struct history *s, struct trial *t, struct rule_values rule, const char *why,
+                           struct error *err)
 {
-    struct event c = history_next(s, LOGGED_ADJUSTED, t);
-    c.reason = why;
-    c.adjusted = true;
-    c.patience = patience;
-    c.threshold = threshold;
-    history_append(s, &c, NULL);
+    struct event e = history_next(s, EVENT_ADJUSTED, t);
+    e.adjusted = (struct event_adjusted){.reason = why, .policy = &rule};
+    return history_append(s, &e, err);
 }
 
 enum status history_announce(struct history *s, struct trial *t, const json_t *policy, struct error *err)
 {
-    struct event c = history_next(s, LOGGED_ANNOUNCED, t);
+    struct event e = history_next(s, EVENT_ANNOUNCED, t);
     bool wanted = false;
     enum status st = curve_check(s, policy, &wanted, err);
-    c.policy = policy;
-    return st || !wanted ? st : history_append(s, &c, err);
+    e.announced.policy = policy;
+    return st || !wanted ? st : history_append(s, &e, err);
 }
 
 /* How long the attempt ran and what it spent, as far as its reports say. */
-static void measure(const struct history *s, const struct trial *t, struct event *c)
+static void measure(const struct history *s, const struct trial *t, struct event_end *end)
 {
     int tokens = objective_token_metric(&s->study->objective);
     if (t->state != TRIAL_LEASED && t->state != TRIAL_RUNNING) return;
-    c->took_ms = (double)(clock_mono_ms(s->clock) - t->leased_ms);
-    if (tokens >= 0 && isfinite(t->last[tokens])) c->spent_tokens = t->last[tokens];
+    end->took_ms = (double)(clock_mono_ms(s->clock) - t->leased_ms);
+    if (tokens >= 0 && isfinite(t->last[tokens])) end->spent_tokens = t->last[tokens];
 }
 
-enum status history_return(struct history *s, struct trial *t, const char *outcome, const char *reason,
+enum status history_return(struct history *s, struct trial *t, enum outcome outcome, const char *reason,
                            int64_t backoff_ms, struct error *err)
 {
-    struct event c = history_next(s, LOGGED_RETURNED, t);
-    c.outcome = outcome;
-    c.reason = reason;
-    c.backoff_ms = backoff_ms;
-    measure(s, t, &c);
-    return history_append(s, &c, err);
+    struct event e = history_next(s, EVENT_RETURNED, t);
+    e.returned.end = (struct event_end){.outcome = outcome, .reason = reason, .backoff_ms = backoff_ms};
+    measure(s, t, &e.returned.end);
+    return history_append(s, &e, err);
 }
 
-static enum status finish(struct history *s, struct trial *t, struct event *c, struct error *err)
+static enum status finish(struct history *s, struct trial *t, struct event *e, struct error *err)
 {
+    struct arena a = {0};
     int tokens = objective_token_metric(&s->study->objective);
-    double value[METRICS_MAX];
-    measure(s, t, c);
-    apply_values(s, c->metrics, value);
-    if (tokens >= 0 && isfinite(value[tokens])) c->spent_tokens = 0; /* the metric says it */
-    return history_append(s, c, err);
+    const double *value = event_values(&s->study->objective, e->finished.metrics, &a);
+    e->finished.value = value;
+    measure(s, t, &e->finished.end);
+    if (tokens >= 0 && isfinite(value[tokens])) e->finished.end.spent_tokens = 0; /* the metric says it */
+    enum status st = history_append(s, e, err);
+    arena_done(&a);
+    return st;
 }
 
 /* Per cent where a proportion is said, say: noise and model would be of something else. Logs from before keep theirs.
@@ -197,61 +204,64 @@ static enum status check_values(const struct objective *o, const json_t *metrics
 }
 
 enum status history_finish(struct history *s, struct trial *t, enum trial_state to, const json_t *metrics,
-                           const char *reason, const char *outcome, struct error *err)
+                           const char *reason, enum outcome outcome, struct error *err)
 {
     enum status st = to == TRIAL_COMPLETE ? check_values(&s->study->objective, metrics, err) : STATUS_OK;
     if (st) return st;
-    struct event c = history_next(s, LOGGED_FINISHED, t);
-    c.state = to;
-    c.metrics = metrics;
-    c.reason = reason;
-    c.outcome = outcome;
+    struct event e = history_next(s, EVENT_FINISHED, t);
+    struct rule_values equivalent;
+    e.finished =
+        (struct event_finished){.state = to, .metrics = metrics, .end = {.outcome = outcome, .reason = reason}};
     const struct early_stopping *rule = curve_rule(t);
     if (to == TRIAL_COMPLETE && rule && t->observed->adjusted) {
-        c.adjusted = true;
-        c.patience = (double)early_stopping_equivalent(&t->observed->curve, rule);
-        c.threshold = rule->threshold;
+        equivalent.patience = (double)early_stopping_equivalent(&t->observed->curve, rule);
+        equivalent.threshold = rule->threshold;
+        e.finished.policy = &equivalent;
     }
-    return finish(s, t, &c, err);
+    return finish(s, t, &e, err);
 }
 
 enum status history_poison(struct history *s, struct trial *t, const char *reason, struct error *err)
 {
-    struct event c = history_next(s, LOGGED_FINISHED, t);
-    c.state = TRIAL_FAILED;
-    c.reason = reason;
-    c.outcome = "crashed the machine";
-    c.poisonous = true;
-    return finish(s, t, &c, err);
+    struct event e = history_next(s, EVENT_FINISHED, t);
+    e.finished = (struct event_finished){
+        .state = TRIAL_FAILED, .poisonous = true, .end = {.outcome = OUTCOME_CRASHED_THE_MACHINE, .reason = reason}};
+    return finish(s, t, &e, err);
 }
 
 enum status history_retry(struct history *s, struct trial *t, struct error *err)
 {
-    struct event c = history_next(s, LOGGED_RETRIED, t);
-    return history_append(s, &c, err);
+    struct event e = history_next(s, EVENT_RETRIED, t);
+    return history_append(s, &e, err);
+}
+
+/* Nothing that memory knows can forbid these two. */
+static void must_append(struct history *s, const struct event *e)
+{
+    struct error err;
+    if (history_append(s, e, &err)) abort();
 }
 
 void history_fail(struct history *s, const char *why)
 {
-    struct event c = history_next(s, LOGGED_PHASE, NULL);
-    c.reason = "failed";
-    c.why = why;
-    history_append(s, &c, NULL);
+    struct event e = history_next(s, EVENT_PHASE, NULL);
+    e.phase = (struct event_phase){STUDY_FAILED, why};
+    must_append(s, &e);
 }
 
-void history_set_phase(struct history *s, const char *phase)
+void history_set_phase(struct history *s, enum study_phase phase)
 {
-    struct event c = history_next(s, LOGGED_PHASE, NULL);
-    if (strcmp(s->phase, phase) == 0) return;
-    c.reason = phase;
-    history_append(s, &c, NULL);
+    struct event e = history_next(s, EVENT_PHASE, NULL);
+    if (s->phase == phase) return;
+    e.phase.phase = phase;
+    must_append(s, &e);
 }
 
 void history_note(struct history *s, const char *text)
 {
-    struct event c = history_next(s, LOGGED_NOTE, NULL);
-    c.reason = text;
-    history_append(s, &c, NULL);
+    struct event e = history_next(s, EVENT_NOTE, NULL);
+    e.note.text = text;
+    must_append(s, &e);
 }
 
 /* Never 0. */
@@ -286,7 +296,8 @@ void history_report(struct history *s, struct trial *t, long step, const json_t 
     journal_report(s->journal, &r);
     t->reports++;
     t->step = step;
-    apply_values(s, metrics, t->last);
+    for (size_t i = 0; i < s->study->objective.n_metrics; i++)
+        t->last[i] = json_number_at(metrics, s->study->objective.metric[i].name);
     curve_report(s, t, step, t->last);
     if (s->watch.report) s->watch.report(s->watch.data, t, step, metrics);
 }

@@ -1,4 +1,4 @@
-/* append: the changes of a session: each is one event, applied to memory if it is legal there, and appended to the
+/* append: the changes of a study: each is one event, applied to memory if it is legal there, and appended to the
  * journal. Nothing is durable when they return.
  */
 #ifndef TUNER_HISTORY_APPEND_H
@@ -7,10 +7,10 @@
 #include "tuner/history/event.h"
 
 /* The next event of the log, about a trial or (NULL) the study; to be filled in. */
-struct event history_next(const struct history *s, enum logged kind, const struct trial *t);
+struct event history_next(const struct history *s, enum event_kind kind, const struct trial *t);
 
 /* To memory if it is legal there, then to the journal. */
-enum status history_append(struct history *s, const struct event *c, struct error *err);
+enum status history_append(struct history *s, const struct event *e, struct error *err);
 
 struct addition {
     enum trial_role role;
@@ -35,37 +35,41 @@ enum status history_lease_to(struct history *s, struct trial *t, const char *dir
 /* → running. `resumed_cost`: tokens that the checkpoint it goes on from had cost; 0: it begins anew. */
 enum status history_started(struct history *s, struct trial *t, int64_t pid, double resumed_cost, struct error *err);
 enum status history_renew(struct history *s, struct trial *t, int64_t ttl_ms, struct error *err);
-void history_decide_requeue(struct history *s, const struct trial *t, const char *why);
-/* By the pruner; `details` of the verdict; audit: it runs on all the same. */
-void history_decide_prune(struct history *s, struct trial *t, const char *why, const json_t *details, bool audit);
-void history_checkpoint(struct history *s, struct trial *t, const char *path, long step, int64_t bytes);
+/* It is told to stop, to be run again another time. */
+enum status history_halt(struct history *s, const struct trial *t, const char *why, struct error *err);
+/* By the pruner; `details` of its decision; audit: it runs on all the same. */
+enum status history_condemn(struct history *s, struct trial *t, const char *why, const json_t *details, bool audit,
+                            struct error *err);
+enum status history_checkpoint(struct history *s, struct trial *t, const char *path, long step, int64_t bytes,
+                               struct error *err);
 /* The running trial's settings are others from this cost on. */
-void history_set(struct history *s, struct trial *t, double from, const double *config, const char *why);
+enum status history_set(struct history *s, struct trial *t, double from, const double *config, const char *why,
+                        struct error *err);
 /* The running trial says which stopping rule it follows (curve_check). */
 enum status history_announce(struct history *s, struct trial *t, const json_t *policy, struct error *err);
 /* The running trial's stopping rule is another now. */
-void history_adjust(struct history *s, struct trial *t, double patience, double threshold, const char *why);
+enum status history_adjust(struct history *s, struct trial *t, struct rule_values rule, const char *why,
+                           struct error *err);
 /* `metrics`: of the study or not; all finite numbers. */
 void history_report(struct history *s, struct trial *t, long step, const json_t *metrics);
 
-/* → queued, not to be leased again before `backoff_ms`. The outcomes "crashed" and "crashed the machine" count. */
-enum status history_return(struct history *s, struct trial *t, const char *outcome, const char *reason,
+/* → queued, not to be leased again before `backoff_ms`. Crashes count (outcome_is_crash). */
+enum status history_return(struct history *s, struct trial *t, enum outcome outcome, const char *reason,
                            int64_t backoff_ms, struct error *err);
 
 /* Final. Complete: `metrics` must hold every metric that the objective uses, proportions from 0 to 1. Otherwise a
- * reason. `outcome`: of the attempt, where it says more than the state; may be NULL. */
+ * reason. `outcome`: of the attempt, where it says more than the state. */
 enum status history_finish(struct history *s, struct trial *t, enum trial_state to, const json_t *metrics,
-                           const char *reason, const char *outcome, struct error *err);
+                           const char *reason, enum outcome outcome, struct error *err);
 /* A final trial without a result is queued again, with its number and its configuration; STATUS_CONFLICT: it has one.
  */
 enum status history_retry(struct history *s, struct trial *t, struct error *err);
-/* "open", "paused" (what runs goes on), "stopped", "complete" */
-void history_set_phase(struct history *s, const char *phase);
-/* The phase "failed": it cannot go on before somebody has mended what `why` says. */
+void history_set_phase(struct history *s, enum study_phase phase);
+/* STUDY_FAILED: it cannot go on before somebody has mended what `why` says. */
 void history_fail(struct history *s, const char *why);
 void history_note(struct history *s, const char *text);
 
-/* The configuration is not to be tried again, nor anything near it: LOGGED_FINISHED as failed, poisonous. */
+/* The configuration is not to be tried again, nor anything near it: it has failed, poisonous. */
 enum status history_poison(struct history *s, struct trial *t, const char *reason, struct error *err);
 
 #endif

@@ -190,13 +190,11 @@ static struct trial *append(struct history *s)
     return t;
 }
 
-/* Into the space as it is now, or aside. */
-static void place(struct history *s, struct trial *t, const json_t *params)
+/* It lies outside the space as it is now. */
+static void set_aside(struct history *s, struct trial *t, const struct event_added *e)
 {
-    struct error why;
-    if (space_from_json(&s->study->space, params, t->config, &why) == STATUS_OK) return;
-    t->outside = arena_strdup(&s->arena, why.text);
-    t->params = json_deep_copy(params);
+    t->outside = arena_strdup(&s->arena, e->outside);
+    t->params = json_deep_copy(e->params);
     for (size_t i = 0; i < s->study->space.n; i++) t->config[i] = NAN;
     s->outside++;
 }
@@ -227,57 +225,69 @@ static const char *intern(struct history *s, const char *name)
     return s->name[s->n_names++] = arena_strdup(&s->arena, name);
 }
 
-/* Live as it is; from the log as far as it lies in the space as it is now. */
-static void take_course(struct history *s, struct trial *t, const struct event *c)
+static void take_trajectory(struct history *s, struct trial *t, const struct trajectory *x)
 {
-    const struct space *space = &s->study->space;
-    if (c->trajectory) t->trajectory.until = c->trajectory->until;
-    for (size_t k = 0; c->trajectory && k < c->trajectory->n; k++)
-        trajectory_add(&t->trajectory, space, &s->arena, c->trajectory->step[k].from, c->trajectory->step[k].config,
-                       c->trajectory->step[k].trial);
-    if (c->trajectory_json) trajectory_parse(c->trajectory_json, space, &s->arena, &t->trajectory, NULL);
+    if (!x) return;
+    t->trajectory.until = x->until;
+    for (size_t k = 0; k < x->n; k++)
+        trajectory_add(&t->trajectory, &s->study->space, &s->arena, x->step[k].from, x->step[k].config,
+                       x->step[k].trial);
 }
 
-static void adjust(struct history *s, struct trial *t, const struct event *c)
+static enum status check_added(const struct history *s, long number, const struct event_added *e, struct error *err)
 {
-    const struct space *space = &s->study->space;
-    double config[SPACE_PARAMS_MAX];
-    bool stored = c->set_json && space_from_json(space, c->set_json, config, NULL) == STATUS_OK;
-    if (c->adjusted) curve_adjusted(s, t, c->seq, c->patience, c->threshold);
-    if (!c->set && !stored) return;
-    trajectory_add(&t->trajectory, space, &s->arena, c->set_from, stored ? config : c->set, t->number);
-    t->trajectory_at = t->trajectory.n;
+    if (e->parent < -1 || e->parent >= number)
+        return error_set(err, STATUS_INVALID, "trial %ld goes on from a trial that does not exist", number);
+    if (number != (long)s->n)
+        return error_set(err, STATUS_INVALID, "trial %ld is added, but %zu comes next", number, s->n);
+    if (e->role == ROLE_CONFIRM ? e->confirms < 0 || e->confirms >= number : e->confirms != -1)
+        return error_set(err, STATUS_INVALID, "trial %ld confirms a trial that does not exist", number);
+    return STATUS_OK;
 }
 
-static enum status add(struct history *s, const struct event *c, struct error *err)
+static enum status apply_added(struct history *s, struct trial *none, const struct event *event, struct error *err)
 {
-    if (c->parent < -1 || c->parent >= c->trial)
-        return error_set(err, STATUS_INVALID, "trial %ld goes on from a trial that does not exist", c->trial);
-    if (c->trial != (long)s->n)
-        return error_set(err, STATUS_INVALID, "trial %ld is added, but %zu comes next", c->trial, s->n);
-    if (c->role == ROLE_CONFIRM ? c->confirms < 0 || c->confirms >= c->trial : c->confirms != -1)
-        return error_set(err, STATUS_INVALID, "trial %ld confirms a trial that does not exist", c->trial);
+    const struct event_added *e = &event->added;
+    enum status st = check_added(s, event->trial, e, err);
+    (void)none;
+    if (st) return st;
     struct trial *t = append(s);
-    t->role = c->role;
-    t->seed = c->seed ? c->seed : memory_trial_seed(s, t->number);
-    t->confirms = c->confirms;
-    t->parent = c->parent;
-    t->round = c->parent >= 0 ? s->trial[c->parent]->round + 1 : 0;
-    t->source = keep(s, c->source ? c->source : "");
-    t->expect_tokens = c->expect_tokens;
-    t->expect_ms = c->expect_ms;
-    t->created_ms = c->at_ms;
-    if (c->config)
-        memcpy(t->config, c->config, s->study->space.n * sizeof *t->config);
+    t->role = e->role;
+    t->seed = e->seed ? e->seed : memory_trial_seed(s, t->number);
+    t->confirms = e->confirms;
+    t->parent = e->parent;
+    t->round = e->parent >= 0 ? s->trial[e->parent]->round + 1 : 0;
+    t->source = keep(s, e->source ? e->source : "");
+    t->expect_tokens = e->expect_tokens;
+    t->expect_ms = e->expect_ms;
+    t->created_ms = event->at_ms;
+    if (e->config)
+        memcpy(t->config, e->config, s->study->space.n * sizeof *t->config);
     else
-        place(s, t, c->params);
-    take_course(s, t, c);
+        set_aside(s, t, e);
+    take_trajectory(s, t, e->trajectory);
     s->tally.count[TRIAL_QUEUED]++;
     s->tally.searched += t->role != ROLE_CONFIRM;
     s->tally.fallbacks += strncmp(t->source, SEARCH_FALLBACK, strlen(SEARCH_FALLBACK)) == 0;
     open_add(s, t);
     seen_add(s, t);
     return STATUS_OK;
+}
+
+static enum status apply_adjusted(struct history *s, struct trial *t, const struct event *event, struct error *err)
+{
+    const struct event_adjusted *e = &event->adjusted;
+    (void)err;
+    if (e->policy) curve_adjusted(s, t, event->seq, e->policy->patience, e->policy->threshold);
+    if (!e->set) return STATUS_OK;
+    trajectory_add(&t->trajectory, &s->study->space, &s->arena, e->from, e->set, t->number);
+    t->trajectory_at = t->trajectory.n;
+    return STATUS_OK;
+}
+
+static enum status apply_announced(struct history *s, struct trial *t, const struct event *e, struct error *err)
+{
+    return curve_announced(s, t, e->seq, e->announced.policy, err);
 }
 
 /* ---- attempts ---- */
@@ -303,17 +313,18 @@ static void keep_past(struct history *s, struct trial *t)
     t->past = p;
 }
 
-static enum status lease(struct history *s, struct trial *t, const struct event *c, struct error *err)
+static enum status apply_leased(struct history *s, struct trial *t, const struct event *event, struct error *err)
 {
+    const struct event_leased *e = &event->leased;
     enum status st = check_move(t, TRIAL_LEASED, err);
     if (st) return st;
     if (t->lease) keep_past(s, t);
     set_state(s, t, TRIAL_LEASED);
-    if (!c->dir) set_state(s, t, TRIAL_RUNNING); /* the client has it */
+    if (!e->dir) set_state(s, t, TRIAL_RUNNING); /* the client has it */
     t->attempts++;
-    t->lease = c->seq;
-    t->holder = (struct holder){intern(s, c->agent), intern(s, c->token)};
-    t->client = !c->dir;
+    t->lease = event->seq;
+    t->holder = (struct holder){intern(s, e->agent), intern(s, event->token)};
+    t->client = !e->dir;
     t->leased_ms = clock_mono_ms(s->clock);
     t->reports = t->step = 0;
     t->resumed_cost = 0;
@@ -321,17 +332,26 @@ static enum status lease(struct history *s, struct trial *t, const struct event 
     t->stop_state = STOP_NONE;
     t->trajectory_at = 0;
     curve_begin(s, t);
-    set_deadline(s, t, c->ttl_ms);
+    set_deadline(s, t, e->ttl_ms);
     for (size_t i = 0; i < s->study->objective.n_metrics; i++) t->last[i] = NAN;
     return STATUS_OK;
 }
 
-static enum status renew(struct history *s, struct trial *t, const struct event *c, struct error *err)
+static enum status apply_started(struct history *s, struct trial *t, const struct event *e, struct error *err)
+{
+    enum status st = check_move(t, TRIAL_RUNNING, err);
+    if (st) return st;
+    set_state(s, t, TRIAL_RUNNING);
+    t->resumed_cost = e->started.resumed_cost;
+    return STATUS_OK;
+}
+
+static enum status apply_renewed(struct history *s, struct trial *t, const struct event *e, struct error *err)
 {
     if (t->state != TRIAL_LEASED && t->state != TRIAL_RUNNING)
         return error_set(err, STATUS_INVALID, "trial %ld is %s and holds no lease", t->number,
                          trial_state_name(t->state));
-    set_deadline(s, t, c->ttl_ms);
+    set_deadline(s, t, e->renewed.ttl_ms);
     return STATUS_OK;
 }
 
@@ -350,48 +370,62 @@ static void expect(struct history *s, struct trial *t, const json_t *expected)
     t->spread = spread;
 }
 
-static enum status condemn(struct history *s, struct trial *t, const struct event *c, struct error *err)
+static enum status check_runs(const struct trial *t, struct error *err)
 {
-    if (t->state != TRIAL_RUNNING && t->state != TRIAL_LEASED)
-        return error_set(err, STATUS_INVALID, "trial %ld is %s and cannot be stopped", t->number,
-                         trial_state_name(t->state));
-    if (!c->details) return STATUS_OK; /* it is run again */
-    t->stop_state = c->audit ? STOP_AUDIT : STOP_PRUNE;
-    t->stop_reason = arena_strdup(&s->arena, c->reason ? c->reason : "");
-    expect(s, t, json_object_get(c->details, "expected"));
+    if (t->state == TRIAL_RUNNING || t->state == TRIAL_LEASED) return STATUS_OK;
+    return error_set(err, STATUS_INVALID, "trial %ld is %s and cannot be stopped", t->number,
+                     trial_state_name(t->state));
+}
+
+static enum status apply_condemned(struct history *s, struct trial *t, const struct event *event, struct error *err)
+{
+    const struct event_condemned *e = &event->condemned;
+    enum status st = check_runs(t, err);
+    if (st) return st;
+    t->stop_state = e->audit ? STOP_AUDIT : STOP_PRUNE;
+    t->stop_reason = arena_strdup(&s->arena, e->reason ? e->reason : "");
+    expect(s, t, json_object_get(e->details, "expected"));
     return STATUS_OK;
 }
 
-static void keep_checkpoint(struct history *s, struct trial *t, const struct checkpoint *c)
+/* What it means comes with the attempt's end. */
+static enum status apply_halted(struct history *s, struct trial *t, const struct event *e, struct error *err)
 {
-    t->checkpoint = *c;
-    t->checkpoint.path = arena_strdup(&s->arena, c->path);
+    (void)s, (void)e;
+    return check_runs(t, err);
+}
+
+static enum status apply_checkpoint(struct history *s, struct trial *t, const struct event *e, struct error *err)
+{
+    (void)err;
+    t->checkpoint = e->checkpoint.left;
+    t->checkpoint.path = arena_strdup(&s->arena, t->checkpoint.path);
+    return STATUS_OK;
 }
 
 /* What an attempt has cost, however it ended. */
-static void account(struct history *s, struct trial *t, const struct event *c, double spent_tokens)
+static void account(struct history *s, struct trial *t, const struct event_end *e, double spent_tokens)
 {
     spent_tokens = fmax(spent_tokens - t->resumed_cost, 0);
-    t->busy_ms += c->took_ms;
-    t->took_ms = (int64_t)c->took_ms;
+    t->busy_ms += e->took_ms;
+    t->took_ms = (int64_t)e->took_ms;
     t->spent_tokens = bounded_sum(t->spent_tokens, spent_tokens);
-    s->tally.busy_ms += c->took_ms;
+    s->tally.busy_ms += e->took_ms;
     s->tally.tokens = bounded_sum(s->tally.tokens, spent_tokens);
     t->deadline_ms = 0;
     for (size_t i = 0; i < s->study->objective.n_metrics; i++) t->last[i] = NAN;
 }
 
-static enum status give_back(struct history *s, struct trial *t, const struct event *c, struct error *err)
+static enum status apply_returned(struct history *s, struct trial *t, const struct event *event, struct error *err)
 {
-    const char *outcome = c->outcome ? c->outcome : "";
+    const struct event_end *e = &event->returned.end;
     enum status st = check_move(t, TRIAL_QUEUED, err);
     if (st) return st;
-    bool machine = strcmp(outcome, "crashed the machine") == 0;
     set_state(s, t, TRIAL_QUEUED);
-    t->crashes += machine || strcmp(outcome, "crashed") == 0 || strcmp(outcome, "expired") == 0;
-    t->machine_crashes += machine;
-    t->ready_ms = c->backoff_ms > 0 ? clock_mono_ms(s->clock) + c->backoff_ms : 0;
-    account(s, t, c, c->spent_tokens);
+    t->crashes += outcome_is_crash(e->outcome);
+    t->machine_crashes += e->outcome == OUTCOME_CRASHED_THE_MACHINE;
+    t->ready_ms = e->backoff_ms > 0 ? clock_mono_ms(s->clock) + e->backoff_ms : 0;
+    account(s, t, e, e->spent_tokens);
     return STATUS_OK;
 }
 
@@ -408,19 +442,13 @@ static void settle_param(struct history *s, struct trial *t, const char *name, d
 
 /* The trial's stopping rule was changed while it ran: its result is that of another configuration than it began with.
  */
-static void settle(struct history *s, struct trial *t, const struct event *c)
+static void settle(struct history *s, struct trial *t, const struct rule_values *policy)
 {
     double *config = arena_array(&s->arena, s->study->space.n, sizeof *config); /* snapshots keep the old one */
     t->config = memcpy(config, t->config, s->study->space.n * sizeof *config);
     if (t->seen_at != SIZE_MAX) s->seen[t->seen_at].config = config;
-    settle_param(s, t, "patience", c->patience);
-    settle_param(s, t, "threshold", c->threshold);
-}
-
-void apply_values(const struct history *s, const json_t *metrics, double *ret)
-{
-    for (size_t i = 0; i < s->study->objective.n_metrics; i++)
-        ret[i] = json_number_at(metrics, s->study->objective.metric[i].name);
+    settle_param(s, t, "patience", policy->patience);
+    settle_param(s, t, "threshold", policy->threshold);
 }
 
 static enum status check_complete(const struct history *s, const double *value, struct error *err)
@@ -446,51 +474,53 @@ static json_t *extra_metrics(const struct history *s, const json_t *metrics)
     return out;
 }
 
-static void remember_cost(struct history *s, const struct event *c, double tokens)
+static void remember_cost(struct history *s, double took_ms, double tokens)
 {
     size_t at = s->tally.n_recent++ % RECENT_MAX;
-    s->tally.recent_ms[at] = c->took_ms;
+    s->tally.recent_ms[at] = took_ms;
     s->tally.recent_tokens[at] = tokens;
 }
 
-static enum status finish(struct history *s, struct trial *t, const struct event *c, struct error *err)
+static void tally_finished(struct history *s, const struct trial *t)
 {
-    double value[METRICS_MAX];
-    if (c->value)
-        memcpy(value, c->value, s->study->objective.n_metrics * sizeof *value);
-    else
-        apply_values(s, c->metrics, value);
-    enum status st = check_move(t, c->state, err);
-    if (!st && c->state == TRIAL_COMPLETE) st = check_complete(s, value, err);
-    if (st) return st;
-    set_state(s, t, c->state);
-    if (c->adjusted) settle(s, t, c);
-    t->finished_ms = c->at_ms;
-    t->told = s->told++;
-    t->reason = keep(s, c->reason);
-    t->poisonous = c->poisonous;
-    s->tally.poisonous += c->poisonous;
-    int metric = objective_token_metric(&s->study->objective);
-    double spent = metric >= 0 && isfinite(value[metric]) ? value[metric] : c->spent_tokens;
-    account(s, t, c, spent);
+    s->tally.poisonous += t->poisonous;
     s->tally.finished += memory_is_searched(t);
-    s->tally.searched -= t->role != ROLE_CONFIRM && c->state == TRIAL_CANCELLED;
+    s->tally.searched -= t->role != ROLE_CONFIRM && t->state == TRIAL_CANCELLED;
     s->tally.confirmed += t->role == ROLE_CONFIRM;
-    if (c->state == TRIAL_COMPLETE || c->state == TRIAL_PRUNED) {
-        memcpy(t->value, value, s->study->objective.n_metrics * sizeof *value);
-        t->extra = extra_metrics(s, c->metrics);
+}
+
+static enum status apply_finished(struct history *s, struct trial *t, const struct event *event, struct error *err)
+{
+    const struct event_finished *e = &event->finished;
+    enum status st = check_move(t, e->state, err);
+    if (!st && e->state == TRIAL_COMPLETE) st = check_complete(s, e->value, err);
+    if (st) return st;
+    set_state(s, t, e->state);
+    if (e->policy) settle(s, t, e->policy);
+    t->finished_ms = event->at_ms;
+    t->told = s->told++;
+    t->reason = keep(s, e->end.reason);
+    t->poisonous = e->poisonous;
+    int metric = objective_token_metric(&s->study->objective);
+    double spent = metric >= 0 && isfinite(e->value[metric]) ? e->value[metric] : e->end.spent_tokens;
+    account(s, t, &e->end, spent);
+    tally_finished(s, t);
+    if (e->state == TRIAL_COMPLETE || e->state == TRIAL_PRUNED) {
+        memcpy(t->value, e->value, s->study->objective.n_metrics * sizeof *t->value);
+        t->extra = extra_metrics(s, e->metrics);
     }
     seen_finish(s, t);
-    if (c->state != TRIAL_COMPLETE) return STATUS_OK;
-    remember_cost(s, c, fmax(spent - t->resumed_cost, 0));
+    if (e->state != TRIAL_COMPLETE) return STATUS_OK;
+    remember_cost(s, e->end.took_ms, fmax(spent - t->resumed_cost, 0));
     judge(s, t);
     return STATUS_OK;
 }
 
 /* As if it had not ended: what it has cost stays spent, and its number and configuration are what they were. It has all
  * its retries again; what took the machine down is remembered. */
-static enum status retry(struct history *s, struct trial *t, struct error *err)
+static enum status apply_retried(struct history *s, struct trial *t, const struct event *e, struct error *err)
 {
+    (void)e;
     if (!trial_state_may_retry(t->state))
         return error_set(err, STATUS_CONFLICT, "trial %ld is %s and is not tried again", t->number,
                          trial_state_name(t->state));
@@ -515,80 +545,76 @@ static enum status retry(struct history *s, struct trial *t, struct error *err)
 
 /* ---- the study ---- */
 
-static void set_phase(struct history *s, const struct event *c)
+static enum status apply_phase(struct history *s, struct trial *none, const struct event *e, struct error *err)
 {
-    snprintf(s->phase, sizeof s->phase, "%s", c->reason);
-    s->failure = keep(s, c->why);
-}
-
-static void open_study(struct history *s, const struct event *c)
-{
-    snprintf(s->boot, sizeof s->boot, "%s", c->boot ? c->boot : "");
-    if (c->file) {
-        free(s->file);
-        s->file = must_strdup(c->file);
-    }
-    memcpy(s->warm_seq, c->warm_seq, sizeof s->warm_seq);
-    if (!c->budget) return;
-    s->budget = *c->budget;
-    s->slots = c->slots;
-    s->run_wall_ms = c->began_ms ? c->began_ms : c->at_ms;
-    s->run_mono_ms = clock_mono_ms(s->clock);
-    s->run_spent_ms = c->spent_ms;
-    s->run_gone_ms = c->gone_ms;
-}
-
-static enum status apply_to_trial(struct history *s, const struct event *c, struct error *err)
-{
-    struct trial *t = memory_trial(s, c->trial);
-    if (!t) return error_set(err, STATUS_INVALID, "there is no trial %ld", c->trial);
-    switch (c->kind) {
-    case LOGGED_LEASED: return lease(s, t, c, err);
-    case LOGGED_STARTED: {
-        enum status st = check_move(t, TRIAL_RUNNING, err);
-        if (st) return st;
-        set_state(s, t, TRIAL_RUNNING);
-        t->resumed_cost = c->resumed_cost;
-        return STATUS_OK;
-    }
-    case LOGGED_RENEWED: return renew(s, t, c, err);
-    case LOGGED_RETURNED: return give_back(s, t, c, err);
-    case LOGGED_RETRIED: return retry(s, t, err);
-    case LOGGED_FINISHED: return finish(s, t, c, err);
-    case LOGGED_CONDEMNED: return condemn(s, t, c, err);
-    case LOGGED_CHECKPOINT: keep_checkpoint(s, t, &c->checkpoint); break;
-    case LOGGED_ADJUSTED: adjust(s, t, c); break;
-    case LOGGED_ANNOUNCED: return curve_announced(s, t, c->seq, c->policy, err);
-    case LOGGED_OPENED:
-    case LOGGED_ADDED:
-    case LOGGED_PHASE:
-    case LOGGED_NOTE: break;
-    }
+    (void)none, (void)err;
+    s->phase = e->phase.phase;
+    s->failure = keep(s, e->phase.why);
     return STATUS_OK;
 }
 
-enum status apply_event(struct history *s, const struct event *c, struct error *err)
+static enum status apply_note(struct history *s, struct trial *none, const struct event *e, struct error *err)
 {
-    enum status st = STATUS_OK;
-    bool begins = s->seq == 0 && c->kind == LOGGED_OPENED; /* after the log of a deleted study of its name */
-    if (c->seq != s->seq + 1 && !begins)
-        return error_set(err, STATUS_INVALID, "event %lld is missing", (long long)s->seq + 1);
-    switch (c->kind) {
-    case LOGGED_OPENED: open_study(s, c); break;
-    case LOGGED_ADDED: st = add(s, c, err); break;
-    case LOGGED_PHASE: set_phase(s, c); break;
-    case LOGGED_NOTE: break;
-    case LOGGED_LEASED:
-    case LOGGED_STARTED:
-    case LOGGED_RENEWED:
-    case LOGGED_CONDEMNED:
-    case LOGGED_ADJUSTED:
-    case LOGGED_ANNOUNCED:
-    case LOGGED_CHECKPOINT:
-    case LOGGED_RETURNED:
-    case LOGGED_RETRIED:
-    case LOGGED_FINISHED: st = apply_to_trial(s, c, err); break;
+    (void)s, (void)none, (void)e, (void)err;
+    return STATUS_OK;
+}
+
+static enum status apply_opened(struct history *s, struct trial *none, const struct event *event, struct error *err)
+{
+    const struct event_opened *e = &event->opened;
+    (void)none, (void)err;
+    snprintf(s->boot, sizeof s->boot, "%s", e->boot ? e->boot : "");
+    if (e->file) {
+        free(s->file);
+        s->file = must_strdup(e->file);
     }
-    if (!st) s->seq = c->seq;
+    memcpy(s->warm_seq, e->warm_seq, sizeof s->warm_seq);
+    if (!e->budget) return STATUS_OK;
+    s->budget = *e->budget;
+    s->slots = e->slots;
+    s->run_wall_ms = e->began_ms ? e->began_ms : event->at_ms;
+    s->run_mono_ms = clock_mono_ms(s->clock);
+    s->run_spent_ms = e->spent_ms;
+    s->run_gone_ms = e->gone_ms;
+    return STATUS_OK;
+}
+
+/* ---- any ---- */
+
+enum subject { STUDY, TRIAL };
+
+static bool is_about_a_trial(enum event_kind kind)
+{
+    switch (kind) {
+#define EVENT(number, NAME, name, subject, word)                                                                       \
+    case EVENT_##NAME:                                                                                                 \
+        return subject == TRIAL;
+#include "tuner/history/event.def"
+#undef EVENT
+    }
+    return false;
+}
+
+static enum status apply(struct history *s, const struct event *e, struct error *err)
+{
+    struct trial *t = is_about_a_trial(e->kind) ? memory_trial(s, e->trial) : NULL;
+    if (!t && is_about_a_trial(e->kind)) return error_set(err, STATUS_INVALID, "there is no trial %ld", e->trial);
+    switch (e->kind) {
+#define EVENT(number, NAME, name, subject, word)                                                                       \
+    case EVENT_##NAME:                                                                                                 \
+        return apply_##name(s, t, e, err);
+#include "tuner/history/event.def"
+#undef EVENT
+    }
+    return error_set(err, STATUS_INVALID, "event %lld is of no known kind", (long long)e->seq);
+}
+
+enum status apply_event(struct history *s, const struct event *e, struct error *err)
+{
+    bool begins = s->seq == 0 && e->kind == EVENT_OPENED; /* after the log of a deleted study of its name */
+    if (e->seq != s->seq + 1 && !begins)
+        return error_set(err, STATUS_INVALID, "event %lld is missing", (long long)s->seq + 1);
+    enum status st = apply(s, e, err);
+    if (!st) s->seq = e->seq;
     return st;
 }

@@ -39,7 +39,7 @@ enum status checkpoint_take(struct history *s, struct trial *t, const char *dir,
                        "trial %ld reported the checkpoint '%.200s', which is not in its own folder NOCTURNE_DIR",
                        t->number, path);
     else
-        history_checkpoint(s, t, real, step, S_ISREG(file.st_mode) ? (int64_t)file.st_size : 0);
+        st = history_checkpoint(s, t, real, step, S_ISREG(file.st_mode) ? (int64_t)file.st_size : 0, err);
     free(real);
     arena_done(&arena);
     return st;

@@ -6,7 +6,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- writing ---- */
+const char *event_name(enum event_kind kind)
+{
+    switch (kind) {
+#define EVENT(number, NAME, name, subject, word)                                                                       \
+    case EVENT_##NAME:                                                                                                 \
+        return word;
+#include "tuner/history/event.def"
+#undef EVENT
+    }
+    return "unknown";
+}
+
+/* Whose events are read, and where what they are made of goes. */
+struct reading {
+    const struct study *study;
+    struct arena *arena;
+};
+
+/* ---- fields ---- */
 
 static void put_text(json_t *o, const char *key, const char *v)
 {
@@ -23,132 +41,10 @@ static void put_number(json_t *o, const char *key, double v)
     if (isfinite(v) && v > 0) json_object_set_new(o, key, json_amount(v));
 }
 
-static json_t *budget_json(const struct budget *b)
+static void put_flag(json_t *o, const char *key, bool v)
 {
-    json_t *o = json_object();
-    put_int(o, "trials", b->trials, 0);
-    put_number(o, "tokens", b->tokens);
-    put_int(o, "wall", b->wall_ms, 0);
-    put_int(o, "until", b->until_minutes, -1);
-    put_number(o, "cost", b->cost);
-    put_number(o, "price_token", b->price_token);
-    put_number(o, "price_hour", b->price_hour);
-    return o;
+    if (v) json_object_set_new(o, key, json_true());
 }
-
-static void put_opened(json_t *o, const struct event *c)
-{
-    put_text(o, "host", c->host);
-    put_text(o, "boot", c->boot);
-    put_int(o, "pid", c->pid, 0);
-    put_text(o, "path", c->path);
-    put_text(o, "file", c->file);
-    put_int(o, "slots", (int64_t)c->slots, 0);
-    put_int(o, "began", c->began_ms, 0);
-    put_int(o, "spent", c->spent_ms, 0);
-    put_int(o, "gone", c->gone_ms, 0);
-    if (c->budget) json_object_set_new(o, "budget", budget_json(c->budget));
-    if (c->n_warm) {
-        json_t *warm = json_array();
-        for (size_t i = 0; i < c->n_warm; i++) json_array_append_new(warm, json_integer(c->warm_seq[i]));
-        json_object_set_new(o, "warm", warm);
-    }
-}
-
-static void put_added(json_t *o, const struct history *s, const struct event *c)
-{
-    if (c->role != ROLE_SEARCH) put_text(o, "role", trial_role_name(c->role));
-    put_text(o, "source", c->source);
-    put_int(o, "seed", (int64_t)c->seed, (int64_t)memory_trial_seed(s, c->trial));
-    put_int(o, "confirms", c->confirms, -1);
-    put_int(o, "parent", c->parent, -1);
-    if (c->trajectory) json_object_set_new(o, "course", trajectory_json(c->trajectory, &s->study->space));
-    put_int(o, "known", c->known, c->seq - 1);
-    put_number(o, "expect_tokens", c->expect_tokens);
-    put_number(o, "expect_ms", c->expect_ms);
-    json_object_set_new(o, "params", space_to_json(&s->study->space, c->config));
-}
-
-static void put_end(json_t *o, const struct event *c)
-{
-    put_text(o, "outcome", c->outcome);
-    put_text(o, "reason", c->reason);
-    put_int(o, "backoff", c->backoff_ms, 0);
-    put_number(o, "ms", round(c->took_ms));
-    put_number(o, "spent", c->spent_tokens);
-}
-
-static json_t *policy_json(const struct event *c)
-{
-    json_t *o = json_object();
-    put_number(o, "patience", c->patience);
-    json_object_set_new(o, "threshold", json_number(c->threshold));
-    return o;
-}
-
-const char *event_body(const struct history *s, const struct event *c, struct arena *arena)
-{
-    json_t *o = json_object();
-    switch (c->kind) {
-    case LOGGED_OPENED: put_opened(o, c); break;
-    case LOGGED_ADDED: put_added(o, s, c); break;
-    case LOGGED_LEASED:
-        put_text(o, "dir", c->dir);
-        put_text(o, "agent", c->agent);
-        put_int(o, "ttl", c->ttl_ms, 0);
-        break;
-    case LOGGED_STARTED:
-        put_int(o, "pid", c->pid, 0);
-        put_number(o, "resumed", c->resumed_cost);
-        break;
-    case LOGGED_RENEWED: put_int(o, "ttl", c->ttl_ms, 0); break;
-    case LOGGED_CONDEMNED:
-        put_text(o, "reason", c->reason);
-        if (c->details) json_object_update(o, (json_t *)c->details);
-        if (c->audit) json_object_set_new(o, "audit", json_true());
-        break;
-    case LOGGED_ADJUSTED:
-        put_number(o, "from", c->set_from);
-        if (c->set)
-            json_object_set_new(o, "set", space_to_json(&s->study->space, c->set));
-        else
-            json_object_set_new(o, "policy", policy_json(c));
-        put_text(o, "reason", c->reason);
-        break;
-    case LOGGED_CHECKPOINT:
-        put_text(o, "path", c->checkpoint.path);
-        put_int(o, "step", c->checkpoint.step, -1);
-        put_int(o, "bytes", c->checkpoint.bytes, 0);
-        put_number(o, "cost", c->checkpoint.cost);
-        break;
-    case LOGGED_ANNOUNCED: json_object_set(o, "policy", (json_t *)c->policy); break;
-    case LOGGED_RETRIED: break;
-    case LOGGED_RETURNED: put_end(o, c); break;
-    case LOGGED_FINISHED:
-        if (c->state != TRIAL_COMPLETE) put_text(o, "state", trial_state_name(c->state));
-        if (c->metrics) json_object_set(o, "metrics", (json_t *)c->metrics);
-        if (c->poisonous) json_object_set_new(o, "poisonous", json_true());
-        if (c->adjusted) json_object_set_new(o, "policy", policy_json(c));
-        put_end(o, c);
-        break;
-    case LOGGED_PHASE:
-        put_text(o, "phase", c->reason);
-        put_text(o, "why", c->why);
-        break;
-    case LOGGED_NOTE: put_text(o, "text", c->reason); break;
-    }
-    put_text(o, "token", c->token);
-    const char *body = "";
-    if (json_object_size(o) > 0) {
-        char *text = json_tight(o);
-        body = arena_strdup(arena, text);
-        free(text);
-    }
-    json_decref(o);
-    return body;
-}
-
-/* ---- reading ---- */
 
 static const char *get_text(const json_t *o, const char *key)
 {
@@ -166,8 +62,30 @@ static double get_number(const json_t *o, const char *key)
     return json_number_value(json_object_get(o, key));
 }
 
-static void get_budget(const json_t *o, struct budget *b)
+static bool get_flag(const json_t *o, const char *key)
 {
+    return json_is_true(json_object_get(o, key));
+}
+
+/* ---- parts of several events ---- */
+
+static json_t *budget_json(const struct budget *b)
+{
+    json_t *o = json_object();
+    put_int(o, "trials", b->trials, 0);
+    put_number(o, "tokens", b->tokens);
+    put_int(o, "wall", b->wall_ms, 0);
+    put_int(o, "until", b->until_minutes, -1);
+    put_number(o, "cost", b->cost);
+    put_number(o, "price_token", b->price_token);
+    put_number(o, "price_hour", b->price_hour);
+    return o;
+}
+
+static const struct budget *get_budget(const json_t *o, struct arena *arena)
+{
+    if (!o) return NULL;
+    struct budget *b = arena_alloc(arena, sizeof *b);
     *b = (struct budget){.trials = (long)get_int(o, "trials", 0),
                          .tokens = get_number(o, "tokens"),
                          .wall_ms = get_int(o, "wall", 0),
@@ -175,6 +93,140 @@ static void get_budget(const json_t *o, struct budget *b)
                          .cost = get_number(o, "cost"),
                          .price_token = get_number(o, "price_token"),
                          .price_hour = get_number(o, "price_hour")};
+    return b;
+}
+
+static void put_end(json_t *o, const struct event_end *e)
+{
+    put_text(o, "outcome", outcome_name(e->outcome));
+    put_text(o, "reason", e->reason);
+    put_int(o, "backoff", e->backoff_ms, 0);
+    put_number(o, "ms", round(e->took_ms));
+    put_number(o, "spent", e->spent_tokens);
+}
+
+static struct event_end get_end(const json_t *o)
+{
+    return (struct event_end){.outcome = outcome_parse(get_text(o, "outcome")),
+                              .reason = get_text(o, "reason"),
+                              .backoff_ms = get_int(o, "backoff", 0),
+                              .took_ms = get_number(o, "ms"),
+                              .spent_tokens = get_number(o, "spent")};
+}
+
+static void put_policy(json_t *o, const struct rule_values *p)
+{
+    json_t *policy = json_object();
+    if (p) put_number(policy, "patience", p->patience);
+    if (p) json_object_set_new(policy, "threshold", json_number(p->threshold));
+    if (p) json_object_set(o, "policy", policy);
+    json_decref(policy);
+}
+
+static const struct rule_values *get_policy(const json_t *o, struct arena *arena)
+{
+    const json_t *policy = json_object_get(o, "policy");
+    if (!policy) return NULL;
+    struct rule_values *p = arena_alloc(arena, sizeof *p);
+    *p = (struct rule_values){get_number(policy, "patience"), get_number(policy, "threshold")};
+    return p;
+}
+
+/* NULL: outside the space as it is now; *ret_why then, in the arena. */
+static const double *get_config(const json_t *params, const struct reading *r, const char **ret_why)
+{
+    double *config = arena_array(r->arena, r->study->space.n + 1, sizeof *config);
+    struct error why;
+    if (space_from_json(&r->study->space, params, config, &why) == STATUS_OK) return config;
+    if (ret_why) *ret_why = arena_strdup(r->arena, why.text);
+    return NULL;
+}
+
+/* ---- of the study ---- */
+
+static void write_opened(const struct history *s, const struct event *event, json_t *o)
+{
+    const struct event_opened *e = &event->opened;
+    (void)s;
+    put_text(o, "host", e->host);
+    put_text(o, "boot", e->boot);
+    put_int(o, "pid", e->pid, 0);
+    put_text(o, "path", e->path);
+    put_text(o, "file", e->file);
+    put_int(o, "slots", (int64_t)e->slots, 0);
+    put_int(o, "began", e->began_ms, 0);
+    put_int(o, "spent", e->spent_ms, 0);
+    put_int(o, "gone", e->gone_ms, 0);
+    if (e->budget) json_object_set_new(o, "budget", budget_json(e->budget));
+    json_t *warm = json_array();
+    for (size_t i = 0; i < e->n_warm; i++) json_array_append_new(warm, json_integer(e->warm_seq[i]));
+    if (e->n_warm) json_object_set(o, "warm", warm);
+    json_decref(warm);
+}
+
+static bool read_opened(const json_t *o, const struct reading *r, struct event *event)
+{
+    struct event_opened *e = &event->opened;
+    const json_t *warm = json_object_get(o, "warm");
+    *e = (struct event_opened){.host = get_text(o, "host"),
+                               .boot = get_text(o, "boot"),
+                               .pid = get_int(o, "pid", 0),
+                               .path = get_text(o, "path"),
+                               .file = get_text(o, "file"),
+                               .slots = (size_t)get_int(o, "slots", 0),
+                               .began_ms = get_int(o, "began", 0),
+                               .spent_ms = get_int(o, "spent", 0),
+                               .gone_ms = get_int(o, "gone", 0),
+                               .budget = get_budget(json_object_get(o, "budget"), r->arena)};
+    for (; e->n_warm < json_array_size(warm) && e->n_warm < WARM_START_MAX; e->n_warm++)
+        e->warm_seq[e->n_warm] = json_integer_value(json_array_get(warm, e->n_warm));
+    return true;
+}
+
+static void write_phase(const struct history *s, const struct event *e, json_t *o)
+{
+    (void)s;
+    put_text(o, "phase", study_phase_name(e->phase.phase));
+    put_text(o, "why", e->phase.why);
+}
+
+static bool read_phase(const json_t *o, const struct reading *r, struct event *e)
+{
+    const char *name = get_text(o, "phase");
+    (void)r;
+    e->phase.why = get_text(o, "why");
+    return name && study_phase_parse(name, &e->phase.phase);
+}
+
+static void write_note(const struct history *s, const struct event *e, json_t *o)
+{
+    (void)s;
+    put_text(o, "text", e->note.text);
+}
+
+static bool read_note(const json_t *o, const struct reading *r, struct event *e)
+{
+    (void)r;
+    e->note.text = get_text(o, "text");
+    return true;
+}
+
+/* ---- of a trial ---- */
+
+static void write_added(const struct history *s, const struct event *event, json_t *o)
+{
+    const struct event_added *e = &event->added;
+    const struct space *space = &s->study->space;
+    if (e->role != ROLE_SEARCH) put_text(o, "role", trial_role_name(e->role));
+    put_text(o, "source", e->source);
+    put_int(o, "seed", (int64_t)e->seed, (int64_t)memory_trial_seed(s, event->trial));
+    put_int(o, "confirms", e->confirms, -1);
+    put_int(o, "parent", e->parent, -1);
+    if (e->trajectory) json_object_set_new(o, "course", trajectory_json(e->trajectory, space));
+    put_int(o, "known", e->known, event->seq - 1);
+    put_number(o, "expect_tokens", e->expect_tokens);
+    put_number(o, "expect_ms", e->expect_ms);
+    json_object_set_new(o, "params", space_to_json(space, e->config));
 }
 
 static bool get_role(const json_t *o, enum trial_role *ret)
@@ -186,111 +238,276 @@ static bool get_role(const json_t *o, enum trial_role *ret)
     return false;
 }
 
-static void get_end(const json_t *o, struct event *c)
+/* As far as it lies in the space as it is now. */
+static const struct trajectory *get_trajectory(const json_t *o, const struct reading *r)
 {
-    c->outcome = get_text(o, "outcome");
-    c->reason = get_text(o, "reason");
-    c->backoff_ms = get_int(o, "backoff", 0);
-    c->took_ms = get_number(o, "ms");
-    c->spent_tokens = get_number(o, "spent");
+    if (!o) return NULL;
+    struct trajectory *t = arena_alloc(r->arena, sizeof *t);
+    trajectory_parse(o, &r->study->space, r->arena, t, NULL);
+    return t;
 }
 
-static bool get_policy(const json_t *o, struct event *c)
+static bool read_added(const json_t *o, const struct reading *r, struct event *event)
 {
-    const json_t *policy = json_object_get(o, "policy");
-    c->adjusted = policy != NULL;
-    c->patience = get_number(policy, "patience");
-    c->threshold = get_number(policy, "threshold");
-    return c->adjusted;
+    struct event_added *e = &event->added;
+    const json_t *params = json_object_get(o, "params");
+    if (!r->study || !json_is_object(params)) return false;
+    *e = (struct event_added){.params = params,
+                              .source = get_text(o, "source"),
+                              .seed = (uint64_t)get_int(o, "seed", 0),
+                              .confirms = (long)get_int(o, "confirms", -1),
+                              .parent = (long)get_int(o, "parent", -1),
+                              .known = get_int(o, "known", event->seq - 1),
+                              .expect_tokens = get_number(o, "expect_tokens"),
+                              .expect_ms = get_number(o, "expect_ms"),
+                              .trajectory = get_trajectory(json_object_get(o, "course"), r)};
+    e->config = get_config(params, r, &e->outside);
+    return get_role(o, &e->role);
 }
 
-static bool get_finished(const json_t *o, struct event *c)
+static void write_adjusted(const struct history *s, const struct event *event, json_t *o)
 {
+    const struct event_adjusted *e = &event->adjusted;
+    put_number(o, "from", e->from);
+    if (e->set) json_object_set_new(o, "set", space_to_json(&s->study->space, e->set));
+    put_policy(o, e->policy);
+    put_text(o, "reason", e->reason);
+}
+
+static bool read_adjusted(const json_t *o, const struct reading *r, struct event *event)
+{
+    struct event_adjusted *e = &event->adjusted;
+    const json_t *set = json_object_get(o, "set");
+    bool settings = json_is_object(set);
+    if (settings && !r->study) return false;
+    *e = (struct event_adjusted){.reason = get_text(o, "reason"),
+                                 .from = get_number(o, "from"),
+                                 .policy = settings ? NULL : get_policy(o, r->arena),
+                                 .set = settings ? get_config(set, r, NULL) : NULL};
+    return settings || e->policy;
+}
+
+static void write_checkpoint(const struct history *s, const struct event *event, json_t *o)
+{
+    const struct event_checkpoint *e = &event->checkpoint;
+    (void)s;
+    put_text(o, "path", e->left.path);
+    put_int(o, "step", e->left.step, -1);
+    put_int(o, "bytes", e->left.bytes, 0);
+    put_number(o, "cost", e->left.cost);
+}
+
+static bool read_checkpoint(const json_t *o, const struct reading *r, struct event *event)
+{
+    struct event_checkpoint *e = &event->checkpoint;
+    (void)r;
+    e->left = (struct checkpoint){get_text(o, "path"), (long)get_int(o, "step", 0), get_int(o, "bytes", 0),
+                                  get_number(o, "cost")};
+    return e->left.path != NULL;
+}
+
+/* ---- of an attempt ---- */
+
+static void write_leased(const struct history *s, const struct event *e, json_t *o)
+{
+    (void)s;
+    put_text(o, "dir", e->leased.dir);
+    put_text(o, "agent", e->leased.agent);
+    put_int(o, "ttl", e->leased.ttl_ms, 0);
+}
+
+static bool read_leased(const json_t *o, const struct reading *r, struct event *e)
+{
+    (void)r;
+    e->leased = (struct event_leased){get_text(o, "dir"), get_text(o, "agent"), get_int(o, "ttl", 0)};
+    return true;
+}
+
+static void write_started(const struct history *s, const struct event *e, json_t *o)
+{
+    (void)s;
+    put_int(o, "pid", e->started.pid, 0);
+    put_number(o, "resumed", e->started.resumed_cost);
+}
+
+static bool read_started(const json_t *o, const struct reading *r, struct event *e)
+{
+    (void)r;
+    e->started = (struct event_started){get_int(o, "pid", 0), get_number(o, "resumed")};
+    return true;
+}
+
+static void write_renewed(const struct history *s, const struct event *e, json_t *o)
+{
+    (void)s;
+    put_int(o, "ttl", e->renewed.ttl_ms, 0);
+}
+
+static bool read_renewed(const json_t *o, const struct reading *r, struct event *e)
+{
+    (void)r;
+    e->renewed.ttl_ms = get_int(o, "ttl", 0);
+    return true;
+}
+
+static void write_announced(const struct history *s, const struct event *e, json_t *o)
+{
+    (void)s;
+    json_object_set(o, "policy", (json_t *)e->announced.policy);
+}
+
+static bool read_announced(const json_t *o, const struct reading *r, struct event *e)
+{
+    (void)r;
+    return json_is_object(e->announced.policy = json_object_get(o, "policy"));
+}
+
+static void write_retried(const struct history *s, const struct event *e, json_t *o)
+{
+    (void)s, (void)e, (void)o;
+}
+
+static bool read_retried(const json_t *o, const struct reading *r, struct event *e)
+{
+    (void)o, (void)r, (void)e;
+    return true;
+}
+
+static void write_returned(const struct history *s, const struct event *e, json_t *o)
+{
+    (void)s;
+    put_end(o, &e->returned.end);
+}
+
+static bool read_returned(const json_t *o, const struct reading *r, struct event *e)
+{
+    (void)r;
+    e->returned.end = get_end(o);
+    return true;
+}
+
+static void write_finished(const struct history *s, const struct event *event, json_t *o)
+{
+    const struct event_finished *e = &event->finished;
+    (void)s;
+    if (e->state != TRIAL_COMPLETE) put_text(o, "state", trial_state_name(e->state));
+    if (e->metrics) json_object_set(o, "metrics", (json_t *)e->metrics);
+    put_flag(o, "poisonous", e->poisonous);
+    put_policy(o, e->policy);
+    put_end(o, &e->end);
+}
+
+static bool read_finished(const json_t *o, const struct reading *r, struct event *event)
+{
+    struct event_finished *e = &event->finished;
     const char *state = get_text(o, "state");
-    c->state = TRIAL_COMPLETE;
-    c->metrics = json_object_get(o, "metrics");
-    c->poisonous = json_is_true(json_object_get(o, "poisonous"));
-    get_end(o, c);
-    get_policy(o, c);
-    return !state || trial_state_parse(state, &c->state);
+    if (!r->study) return false;
+    *e = (struct event_finished){.state = TRIAL_COMPLETE,
+                                 .metrics = json_object_get(o, "metrics"),
+                                 .poisonous = get_flag(o, "poisonous"),
+                                 .policy = get_policy(o, r->arena),
+                                 .end = get_end(o)};
+    e->value = event_values(&r->study->objective, e->metrics, r->arena);
+    return !state || trial_state_parse(state, &e->state);
+}
+
+static void write_condemned(const struct history *s, const struct event *e, json_t *o)
+{
+    (void)s;
+    put_text(o, "reason", e->condemned.reason);
+    json_object_update(o, (json_t *)e->condemned.details);
+    put_flag(o, "audit", e->condemned.audit);
+}
+
+/* At first both decisions to stop an attempt were of one kind, told apart by who had made them. */
+static bool read_condemned(const json_t *o, const struct reading *r, struct event *e)
+{
+    (void)r;
+    const char *reason = get_text(o, "reason");
+    if (json_object_get(o, "by"))
+        e->condemned = (struct event_condemned){.reason = reason, .details = o, .audit = get_flag(o, "audit")};
+    else {
+        e->kind = EVENT_HALTED;
+        e->halted = (struct event_halted){.reason = reason};
+    }
+    return true;
+}
+
+static void write_halted(const struct history *s, const struct event *e, json_t *o)
+{
+    (void)s;
+    put_text(o, "reason", e->halted.reason);
+}
+
+static bool read_halted(const json_t *o, const struct reading *r, struct event *e)
+{
+    (void)r;
+    e->halted.reason = get_text(o, "reason");
+    return true;
+}
+
+/* ---- the body ---- */
+
+const double *event_values(const struct objective *o, const json_t *metrics, struct arena *arena)
+{
+    double *value = arena_array(arena, o->n_metrics + 1, sizeof *value);
+    for (size_t i = 0; i < o->n_metrics; i++) value[i] = json_number_at(metrics, o->metric[i].name);
+    return value;
+}
+
+static void write_body(const struct history *s, const struct event *e, json_t *o)
+{
+    switch (e->kind) {
+#define EVENT(number, NAME, name, subject, word)                                                                       \
+    case EVENT_##NAME:                                                                                                 \
+        write_##name(s, e, o);                                                                                         \
+        break;
+#include "tuner/history/event.def"
+#undef EVENT
+    }
+    put_text(o, "token", e->token);
+}
+
+const char *event_body(const struct history *s, const struct event *e, struct arena *arena)
+{
+    json_t *o = json_object();
+    const char *body = "";
+    write_body(s, e, o);
+    if (json_object_size(o) > 0) {
+        char *text = json_tight(o);
+        body = arena_strdup(arena, text);
+        free(text);
+    }
+    json_decref(o);
+    return body;
 }
 
 /* False: a body that no version has written. */
-static bool get_body(const json_t *o, struct event *c, struct budget *budget)
+static bool read_body(const json_t *o, const struct reading *r, struct event *e)
 {
-    const json_t *b;
-    c->token = get_text(o, "token");
-    switch (c->kind) {
-    case LOGGED_OPENED:
-        c->host = get_text(o, "host");
-        c->boot = get_text(o, "boot");
-        c->pid = get_int(o, "pid", 0);
-        c->path = get_text(o, "path");
-        c->file = get_text(o, "file");
-        c->slots = (size_t)get_int(o, "slots", 0);
-        c->began_ms = get_int(o, "began", 0);
-        c->spent_ms = get_int(o, "spent", 0);
-        c->gone_ms = get_int(o, "gone", 0);
-        b = json_object_get(o, "warm");
-        for (; c->n_warm < json_array_size(b) && c->n_warm < WARM_START_MAX; c->n_warm++)
-            c->warm_seq[c->n_warm] = json_integer_value(json_array_get(b, c->n_warm));
-        if ((b = json_object_get(o, "budget"))) get_budget(b, budget), c->budget = budget;
-        return true;
-    case LOGGED_ADDED:
-        c->source = get_text(o, "source");
-        c->seed = (uint64_t)get_int(o, "seed", 0);
-        c->confirms = (long)get_int(o, "confirms", -1);
-        c->parent = (long)get_int(o, "parent", -1);
-        c->trajectory_json = json_object_get(o, "course");
-        c->known = get_int(o, "known", c->seq - 1);
-        c->expect_tokens = get_number(o, "expect_tokens");
-        c->expect_ms = get_number(o, "expect_ms");
-        c->params = json_object_get(o, "params");
-        return get_role(o, &c->role) && json_is_object(c->params);
-    case LOGGED_LEASED:
-        c->dir = get_text(o, "dir");
-        c->agent = get_text(o, "agent");
-        c->ttl_ms = get_int(o, "ttl", 0);
-        return true;
-    case LOGGED_RENEWED: c->ttl_ms = get_int(o, "ttl", 0); return true;
-    case LOGGED_STARTED:
-        c->pid = get_int(o, "pid", 0);
-        c->resumed_cost = get_number(o, "resumed");
-        return true;
-    case LOGGED_CONDEMNED:
-        c->reason = get_text(o, "reason");
-        c->details = json_object_get(o, "by") ? o : NULL;
-        c->audit = json_is_true(json_object_get(o, "audit"));
-        return true;
-    case LOGGED_ADJUSTED:
-        c->reason = get_text(o, "reason");
-        c->set_from = get_number(o, "from");
-        c->set_json = json_object_get(o, "set");
-        return json_is_object(c->set_json) || get_policy(o, c);
-    case LOGGED_CHECKPOINT:
-        c->checkpoint = (struct checkpoint){get_text(o, "path"), (long)get_int(o, "step", 0), get_int(o, "bytes", 0),
-                                            get_number(o, "cost")};
-        return c->checkpoint.path != NULL;
-    case LOGGED_ANNOUNCED: return json_is_object(c->policy = json_object_get(o, "policy"));
-    case LOGGED_RETRIED: return true;
-    case LOGGED_RETURNED: get_end(o, c); return true;
-    case LOGGED_FINISHED: return get_finished(o, c);
-    case LOGGED_PHASE: c->why = get_text(o, "why"); return (c->reason = get_text(o, "phase")) != NULL;
-    case LOGGED_NOTE: c->reason = get_text(o, "text"); return true;
+    e->token = get_text(o, "token");
+    switch (e->kind) {
+#define EVENT(number, NAME, name, subject, word)                                                                       \
+    case EVENT_##NAME:                                                                                                 \
+        return read_##name(o, r, e);
+#include "tuner/history/event.def"
+#undef EVENT
     }
     return false;
 }
 
-enum status event_read(const struct store_event *e, json_t **ret_body, struct budget *budget, struct event *ret,
-                       struct error *err)
+enum status event_read(const struct store_event *stored, const struct study *study, struct arena *arena,
+                       json_t **ret_body, struct event *ret, struct error *err)
 {
+    const struct reading r = {study, arena};
     json_t *body = NULL;
-    *ret = (struct event){.kind = e->kind, .trial = e->trial, .seq = e->seq, .at_ms = e->at_ms, .parent = -1};
-    enum status s = *e->body ? json_parse_object(e->body, strlen(e->body), &body, err) : STATUS_OK;
-    if (!s && !get_body(body, ret, budget)) s = error_set(err, STATUS_IO, "it is stored in an unknown way");
+    *ret = (struct event){
+        .kind = (enum event_kind)stored->kind, .trial = stored->trial, .seq = stored->seq, .at_ms = stored->at_ms};
+    enum status s = *stored->body ? json_parse_object(stored->body, strlen(stored->body), &body, err) : STATUS_OK;
+    if (!s && !read_body(body, &r, ret)) s = error_set(err, STATUS_IO, "it is stored in an unknown way");
     if (s) {
         json_decref(body);
-        return error_context(err, "event %lld (%s)", (long long)e->seq, logged_name(e->kind));
+        return error_context(err, "event %lld (%s)", (long long)stored->seq, event_name((enum event_kind)stored->kind));
     }
     *ret_body = body;
     return STATUS_OK;

@@ -121,38 +121,55 @@ static bool take_text(struct reader *r, char *ret, size_t size)
     return true;
 }
 
-static bool take_field(struct reader *r, const struct study *study, const char *key, size_t n, struct event_fast *q,
-                       struct event *c)
+static bool take_added(struct reader *r, const struct study *study, const char *key, size_t n, struct event_fast *q,
+                       struct event_added *e)
 {
-    bool added = c->kind == LOGGED_ADDED;
-    if (is_word(key, n, "token")) return take_text(r, q->token, sizeof q->token) && (c->token = q->token);
-    if (added && is_word(key, n, "source")) return take_text(r, q->source, sizeof q->source);
-    if (added && is_word(key, n, "params")) return take_config(r, &study->space, q->config) && (c->config = q->config);
-    if (added && is_word(key, n, "expect_tokens")) return take_number(r, &c->expect_tokens);
-    if (added && is_word(key, n, "expect_ms")) return take_number(r, &c->expect_ms);
-    if (!added && is_word(key, n, "metrics"))
-        return take_metrics(r, &study->objective, q->value) && (c->value = q->value);
-    if (!added && is_word(key, n, "ms")) return take_number(r, &c->took_ms);
-    return false;
+    if (is_word(key, n, "source")) return take_text(r, q->source, sizeof q->source);
+    if (is_word(key, n, "params")) return take_config(r, &study->space, q->config) && (e->config = q->config);
+    if (is_word(key, n, "expect_tokens")) return take_number(r, &e->expect_tokens);
+    return is_word(key, n, "expect_ms") && take_number(r, &e->expect_ms);
 }
 
-bool event_fast_read(const struct store_event *e, const struct study *study, struct event_fast *q, struct event *ret)
+static bool take_finished(struct reader *r, const struct study *study, const char *key, size_t n, struct event_fast *q,
+                          struct event_finished *e)
 {
-    struct reader r = {e->body};
-    struct event c = {
-        .kind = e->kind, .trial = e->trial, .seq = e->seq, .at_ms = e->at_ms, .confirms = -1, .parent = -1};
+    if (is_word(key, n, "metrics")) return take_metrics(r, &study->objective, q->value) && (e->value = q->value);
+    return is_word(key, n, "ms") && take_number(r, &e->end.took_ms);
+}
+
+static bool take_field(struct reader *r, const struct study *study, const char *key, size_t n, struct event_fast *q,
+                       struct event *e)
+{
+    if (is_word(key, n, "token")) return take_text(r, q->token, sizeof q->token) && (e->token = q->token);
+    return e->kind == EVENT_ADDED ? take_added(r, study, key, n, q, &e->added)
+                                  : take_finished(r, study, key, n, q, &e->finished);
+}
+
+/* What is not said is as usual. */
+static void begin(struct event *e, struct event_fast *q)
+{
+    *q->source = 0;
+    if (e->kind == EVENT_ADDED)
+        e->added = (struct event_added){
+            .role = ROLE_SEARCH, .source = q->source, .confirms = -1, .parent = -1, .known = e->seq - 1};
+    else
+        e->finished = (struct event_finished){.state = TRIAL_COMPLETE};
+}
+
+bool event_fast_read(const struct store_event *stored, const struct study *study, struct event_fast *q,
+                     struct event *ret)
+{
+    struct reader r = {stored->body};
+    struct event e = {
+        .kind = (enum event_kind)stored->kind, .trial = stored->trial, .seq = stored->seq, .at_ms = stored->at_ms};
     const char *key;
     size_t n;
-    if ((e->kind != LOGGED_ADDED && e->kind != LOGGED_FINISHED) || !take(&r, '{')) return false;
-    c.role = ROLE_SEARCH;
-    c.state = TRIAL_COMPLETE;
-    c.known = e->seq - 1;
-    c.source = q->source;
-    *q->source = 0;
+    if ((e.kind != EVENT_ADDED && e.kind != EVENT_FINISHED) || !take(&r, '{')) return false;
+    begin(&e, q);
     for (bool first = true; take_key(&r, first, &key, &n); first = false) {
-        if (n && take_field(&r, study, key, n, q, &c)) continue;
-        if (n || *r.at || !(e->kind == LOGGED_ADDED ? c.config : c.value)) return false;
-        *ret = c;
+        if (n && take_field(&r, study, key, n, q, &e)) continue;
+        if (n || *r.at || !(e.kind == EVENT_ADDED ? e.added.config : e.finished.value)) return false;
+        *ret = e;
         return true;
     }
     return false;

@@ -15,6 +15,8 @@
 #include "tuner/history/lineage.h"
 #include "tuner/history/memory.h"
 #include "tuner/history/open.h"
+#include "tuner/history/outcome.h"
+#include "tuner/history/study_phase.h"
 #include "tuner/history/view.h"
 #include "tuner/history/warm_start.h"
 

@@ -57,11 +57,11 @@ static int64_t backoff_ms(const struct history *s, const struct trial *t)
     return ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS;
 }
 
-enum status lease_crashed(struct history *s, struct trial *t, const char *outcome, const char *reason,
+enum status lease_crashed(struct history *s, struct trial *t, enum outcome outcome, const char *reason,
                           struct error *err)
 {
     char text[700];
-    if (strcmp(outcome, "crashed the machine") == 0 && t->machine_crashes > 0) {
+    if (outcome == OUTCOME_CRASHED_THE_MACHINE && t->machine_crashes > 0) {
         snprintf(text, sizeof text, "poisonous: it crashed the machine twice; %.600s", reason);
         return history_poison(s, t, text, err);
     }
@@ -78,8 +78,8 @@ size_t lease_expire(struct history *s)
         struct trial *t = s->open[i];
         if (t->deadline_ms == 0) continue;
         if (t->deadline_ms <= now)
-            n += lease_crashed(s, t, "expired", "its lease expired: the worker was not heard of any more", NULL) ==
-                 STATUS_OK;
+            n += lease_crashed(s, t, OUTCOME_EXPIRED, "its lease expired: the worker was not heard of any more",
+                               NULL) == STATUS_OK;
         else if (next == 0 || t->deadline_ms < next)
             next = t->deadline_ms;
     }
@@ -97,8 +97,8 @@ enum status lease_recover(struct history *s, bool keep_remote, struct error *err
         if (t->state != TRIAL_LEASED && t->state != TRIAL_RUNNING) continue;
         if (keep_remote && (t->holder.agent || (t->client && t->deadline_ms))) continue;
         st = rebooted && !t->holder.agent
-                 ? lease_crashed(s, t, "crashed the machine", "the machine was restarted while it ran", err)
-                 : history_return(s, t, "lost", "the coordinator ended before it did", 0, err);
+                 ? lease_crashed(s, t, OUTCOME_CRASHED_THE_MACHINE, "the machine was restarted while it ran", err)
+                 : history_return(s, t, OUTCOME_LOST, "the coordinator ended before it did", 0, err);
     }
     return st;
 }

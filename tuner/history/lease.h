@@ -7,6 +7,7 @@
 #define TUNER_HISTORY_LEASE_H
 
 #include "tuner/history/memory.h"
+#include "tuner/history/outcome.h"
 
 enum lease_message {
     LEASE_RENEWAL,
@@ -38,9 +39,9 @@ enum lease_verdict lease_judge(const struct trial *t, const struct lease_claim *
 /* Does the sender hold the trial's lease now? */
 bool lease_is_held(const struct trial *t, const struct lease_claim *claim);
 
-/* The attempt crashed, was lost or took the machine along (`outcome`: "crashed", "expired", "crashed the machine").
+/* The attempt crashed, was lost or took the machine along (`outcome`: a crash).
  * Within `retries` it is queued again after a back-off that doubles; what took the machine along twice is poisonous. */
-enum status lease_crashed(struct history *s, struct trial *t, const char *outcome, const char *reason,
+enum status lease_crashed(struct history *s, struct trial *t, enum outcome outcome, const char *reason,
                           struct error *err);
 
 /* Ends the leases whose deadline has passed. Returns how many. */

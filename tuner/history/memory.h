@@ -1,4 +1,4 @@
-/* session: a study open in a store.
+/* memory: a study open in a store, as its log has made it.
  *
  * Memory is the fold of the study's event log (apply.c): loading applies the stored events one by one, and every change
  * is an event that is applied to memory and appended to the session's journal. Memory may be ahead of the disk; what a
@@ -11,6 +11,7 @@
 #ifndef TUNER_HISTORY_MEMORY_H
 #define TUNER_HISTORY_MEMORY_H
 
+#include "tuner/history/study_phase.h"
 #include "tuner/history/trajectory.h"
 #include "tuner/history/trial_state.h"
 
@@ -132,8 +133,8 @@ struct history {
     int64_t study_id;
     int64_t seq; /* of the last event */
     uint64_t seed;
-    char phase[16];       /* "open", "paused", "stopped", "complete", "failed" */
-    const char *failure;  /* phase "failed": why; else NULL */
+    enum study_phase phase;
+    const char *failure;  /* STUDY_FAILED: why; else NULL */
     char boot[128];       /* of the machine, when the study was opened last */
     struct budget budget; /* of the last run */
     struct budget given;  /* as it is opened: what of it the study file of then did not say; else 0, −1 */

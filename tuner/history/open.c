@@ -29,18 +29,19 @@ struct loading {
     bool stop;
 };
 
-static void on_event(void *data, const struct store_event *e)
+static void on_event(void *data, const struct store_event *stored)
 {
     struct loading *l = data;
-    struct budget budget;
-    struct event c;
-    struct event_fast quick;
+    struct arena a = {0};
+    struct event_fast fast;
+    struct event e;
     json_t *body = NULL;
-    bool simple = event_fast_read(e, l->s->study, &quick, &c);
-    l->status = simple ? STATUS_OK : event_read(e, &body, &budget, &c, l->err);
-    if (!l->status) l->status = apply_event(l->s, &c, l->err);
-    l->stop = l->status != STATUS_OK || e->seq == l->until;
+    bool simple = event_fast_read(stored, l->s->study, &fast, &e);
+    l->status = simple ? STATUS_OK : event_read(stored, l->s->study, &a, &body, &e, l->err);
+    if (!l->status) l->status = apply_event(l->s, &e, l->err);
+    l->stop = l->status != STATUS_OK || stored->seq == l->until;
     json_decref(body);
+    arena_done(&a);
 }
 
 struct last_report {
@@ -136,7 +137,7 @@ static struct history *history_alloc(struct store *store, const struct study *st
     s->study = study;
     s->clock = clock;
     s->budget.until_minutes = s->given.until_minutes = -1;
-    snprintf(s->phase, sizeof s->phase, "open");
+    s->phase = STUDY_OPEN;
     return s;
 }
 
@@ -304,33 +305,34 @@ static enum status drop_outside(struct history *s, struct error *err)
     enum status st = STATUS_OK;
     for (size_t i = s->n_open; !st && i-- > 0;) {
         struct trial *t = s->open[i];
-        if (t->outside) st = history_finish(s, t, TRIAL_CANCELLED, NULL, t->outside, NULL, err);
+        if (t->outside) st = history_finish(s, t, TRIAL_CANCELLED, NULL, t->outside, OUTCOME_NONE, err);
     }
     return st;
 }
 
 /* How far the earlier studies have come: what they know now is what this run knows of them. A study that is not there
  * is reported by warm_start_load. */
-static void note_warm(struct history *s, struct event *c)
+static void note_warm(struct history *s, struct event_opened *e)
 {
     struct error ignored;
-    for (size_t i = 0; i < s->study->n_warm; i++, c->n_warm++) {
+    for (size_t i = 0; i < s->study->n_warm; i++, e->n_warm++) {
         struct store_study other;
         if (store_study_find(s->store, s->study->warm[i], &s->arena, &other, &ignored) == STATUS_OK)
-            store_last_event(s->store, other.id, &c->warm_seq[i], &ignored);
+            store_last_event(s->store, other.id, &e->warm_seq[i], &ignored);
     }
 }
 
 /* A run that its process did not end goes on: its time is not given again. What a person starts anew has its moment
  * (`until`) anew; what goes on by itself keeps it. */
-static void note_time(const struct history *s, const struct opening *opening, struct event *c)
+static void note_time(const struct history *s, const struct opening *opening, int64_t now_ms, struct event_opened *e)
 {
-    bool cut = s->run_wall_ms && (strcmp(s->phase, "open") == 0 || strcmp(s->phase, "paused") == 0);
+    bool cut = s->run_wall_ms && (s->phase == STUDY_OPEN || s->phase == STUDY_PAUSED);
     if (!cut || !opening->budget) return;
-    c->spent_ms = s->run_spent_ms;
+    e->spent_ms = s->run_spent_ms;
     if (!opening->goes_on) return;
-    c->began_ms = s->run_wall_ms;
-    c->gone_ms = c->at_ms - s->run_wall_ms > s->run_gone_ms ? c->at_ms - s->run_wall_ms : s->run_gone_ms;
+    int64_t gone_ms = now_ms - s->run_wall_ms;
+    e->began_ms = s->run_wall_ms;
+    e->gone_ms = gone_ms > s->run_gone_ms ? gone_ms : s->run_gone_ms;
 }
 
 /* The event that says who has the study now, and the row that says what it is. */
@@ -338,19 +340,19 @@ static enum status log_opening(struct history *s, const struct opening *opening,
                                struct error *err)
 {
     char host[HOST_TEXT_MAX], boot[HOST_TEXT_MAX];
-    struct event c = history_next(s, LOGGED_OPENED, NULL);
+    struct event e = history_next(s, EVENT_OPENED, NULL);
     bool same = s->file && strcmp(s->file, s->study->text) == 0;
-    c.host = host_name(host);
-    c.boot = host_boot(boot);
-    c.pid = getpid();
-    c.path = full_path(s->study, &s->arena);
-    c.file = same ? NULL : s->study->text;
-    c.budget = opening->budget;
-    c.slots = opening->slots;
-    note_time(s, opening, &c);
-    note_warm(s, &c);
-    journal_study(s->journal, c.path, s->study->text, identity);
-    return history_append(s, &c, err);
+    e.opened = (struct event_opened){.host = host_name(host),
+                                     .boot = host_boot(boot),
+                                     .pid = getpid(),
+                                     .path = full_path(s->study, &s->arena),
+                                     .file = same ? NULL : s->study->text,
+                                     .budget = opening->budget,
+                                     .slots = opening->slots};
+    note_time(s, opening, e.at_ms, &e.opened);
+    note_warm(s, &e.opened);
+    journal_study(s->journal, e.opened.path, s->study->text, identity);
+    return history_append(s, &e, err);
 }
 
 enum status history_open(struct store *store, const struct study *study, const struct opening *opening,

@@ -501,15 +501,15 @@ static enum status finish(struct history *s, struct trial *t, const struct optun
     json_t *values = values_json(s, from, &whole);
     enum status st;
     if (from->state == OPTUNA_COMPLETE && whole)
-        st = history_finish(s, t, TRIAL_COMPLETE, values, NULL, NULL, err);
+        st = history_finish(s, t, TRIAL_COMPLETE, values, NULL, OUTCOME_NONE, err);
     else if (from->state == OPTUNA_COMPLETE && !bounded)
-        st = history_finish(s, t, TRIAL_INFEASIBLE, NULL, "its constraints were never computed", NULL, err);
+        st = history_finish(s, t, TRIAL_INFEASIBLE, NULL, "its constraints were never computed", OUTCOME_NONE, err);
     else if (from->state == OPTUNA_PRUNED)
-        st = history_finish(s, t, TRIAL_PRUNED, NULL, "pruned by Optuna", NULL, err);
+        st = history_finish(s, t, TRIAL_PRUNED, NULL, "pruned by Optuna", OUTCOME_NONE, err);
     else
         st = history_finish(s, t, TRIAL_FAILED, NULL,
-                            from->state == OPTUNA_COMPLETE ? "a value that is not finite" : "failed in Optuna", NULL,
-                            err);
+                            from->state == OPTUNA_COMPLETE ? "a value that is not finite" : "failed in Optuna",
+                            OUTCOME_NONE, err);
     json_decref(values);
     return st;
 }

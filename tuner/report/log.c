@@ -14,8 +14,9 @@ struct listing {
 
 static void print_json(FILE *out, const struct store_event *e, json_t *body)
 {
-    json_t *line = json_pack("{s:I, s:s, s:I, s:o}", "seq", (json_int_t)e->seq, "event", logged_name(e->kind), "at_ms",
-                             (json_int_t)e->at_ms, "body", body ? json_incref(body) : json_object());
+    json_t *line =
+        json_pack("{s:I, s:s, s:I, s:o}", "seq", (json_int_t)e->seq, "event", event_name((enum event_kind)e->kind),
+                  "at_ms", (json_int_t)e->at_ms, "body", body ? json_incref(body) : json_object());
     if (e->trial >= 0) json_object_set_new(line, "trial", json_integer(e->trial));
     char *text = json_text(line);
     fprintf(out, "%s\n", text);
@@ -42,7 +43,7 @@ static void on_event(void *data, const struct store_event *e)
         else
             fputs("study      ", l->out);
         struct arena a = {0};
-        fprintf(l->out, "  %-9s  %s%s%s\n", logged_name(e->kind), text ? plain_shown(&a, text) : "",
+        fprintf(l->out, "  %-9s  %s%s%s\n", event_name((enum event_kind)e->kind), text ? plain_shown(&a, text) : "",
                 token ? "  by token " : "", token ? plain_shown(&a, json_string_value(token)) : "");
         arena_done(&a);
         json_decref(token);

@@ -313,35 +313,35 @@ static void print_json(struct progress *p, const char *event, const struct trial
     fflush(p->out);
 }
 
-static void print_event(struct progress *p, enum coordinator_event event, const struct trial *t, const char *said)
+static void print_event(struct progress *p, enum news event, const struct trial *t, const char *said)
 {
     struct arena a = {0};
     const char *text = said ? plain_shown(&a, said) : NULL;
     switch (event) {
-    case EVENT_FINISHED: print_finished(p, t); break;
-    case EVENT_RETRY:
+    case NEWS_FINISHED: print_finished(p, t); break;
+    case NEWS_RETRY:
         fprintf(p->out, "trial %4ld  will be tried again: %s\n", t->number,
                 tell_why(p, t->number, said) ? "as before" : text);
         break;
-    case EVENT_CONFIRM: fputs("search done; confirming the best on fresh seeds\n", p->out); break;
-    case EVENT_STOPPING: fprintf(p->out, "%s\n", text); break;
-    case EVENT_NOTE: fprintf(p->out, "note: %s\n", text); break;
-    case EVENT_PAUSED:
-    case EVENT_RESUMED: fprintf(p->out, "%s\n", text); break;
-    case EVENT_STARTED:
-    case EVENT_TICK: break;
+    case NEWS_CONFIRM: fputs("search done; confirming the best on fresh seeds\n", p->out); break;
+    case NEWS_STOPPING: fprintf(p->out, "%s\n", text); break;
+    case NEWS_NOTE: fprintf(p->out, "note: %s\n", text); break;
+    case NEWS_PAUSED:
+    case NEWS_RESUMED: fprintf(p->out, "%s\n", text); break;
+    case NEWS_STARTED:
+    case NEWS_TICK: break;
     }
     arena_done(&a);
     fflush(p->out);
 }
 
-void progress_event(struct progress *p, enum coordinator_event event, const struct trial *trial, const char *text)
+void progress_event(struct progress *p, enum news event, const struct trial *trial, const char *text)
 {
     static const char *const names[] = {"started", "finished", "retry",   "confirm", "stopping",
                                         "note",    "paused",   "resumed", NULL};
     switch (p->mode) {
     case PROGRESS_QUIET:
-        if (event == EVENT_PAUSED || event == EVENT_RESUMED) fprintf(stderr, "nocturne: %s\n", text);
+        if (event == NEWS_PAUSED || event == NEWS_RESUMED) fprintf(stderr, "nocturne: %s\n", text);
         return;
     case PROGRESS_JSON:
         if (names[event]) print_json(p, names[event], trial, text);

@@ -20,7 +20,7 @@ struct progress;
 
 struct progress *progress_create(FILE *out, enum progress_mode mode, const struct history *history);
 void progress_free(struct progress *p);
-void progress_event(struct progress *p, enum coordinator_event event, const struct trial *trial, const char *text);
+void progress_event(struct progress *p, enum news event, const struct trial *trial, const char *text);
 /* Removes the moving lines, so that other output can follow. */
 void progress_clear(struct progress *p);
 

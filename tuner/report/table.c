@@ -158,10 +158,10 @@ static void show_event(void *data, const struct store_event *e)
                *state = json_string_value(json_object_get(body, "state")),
                *reason = json_string_value(json_object_get(body, "reason"));
     const json_t *ms = json_object_get(body, "ms");
-    if (e->kind == LOGGED_LEASED && w->attempts.n < 256) w->attempts.lease[w->attempts.n++] = e->seq;
-    fprintf(w->out, "  %s  %-9s", report_time(e->at_ms, when, sizeof when), logged_name(e->kind));
-    if (e->kind == LOGGED_LEASED) fprintf(w->out, "  attempt %zu, lease %lld", w->attempts.n, (long long)e->seq);
-    if (e->kind == LOGGED_FINISHED) fprintf(w->out, "  %s", state ? state : "complete");
+    if (e->kind == EVENT_LEASED && w->attempts.n < 256) w->attempts.lease[w->attempts.n++] = e->seq;
+    fprintf(w->out, "  %s  %-9s", report_time(e->at_ms, when, sizeof when), event_name((enum event_kind)e->kind));
+    if (e->kind == EVENT_LEASED) fprintf(w->out, "  attempt %zu, lease %lld", w->attempts.n, (long long)e->seq);
+    if (e->kind == EVENT_FINISHED) fprintf(w->out, "  %s", state ? state : "complete");
     if (outcome) fprintf(w->out, "  %s", plain_shown(&a, outcome));
     if (reason) fprintf(w->out, "  %s", plain_shown(&a, reason));
     if (ms) fprintf(w->out, "  took %s", words_show_duration((int64_t)json_number_value(ms), took, sizeof took));
@@ -194,8 +194,8 @@ static void learn(void *data, const struct store_event *e)
     json_t *body = NULL;
     if (*e->body) json_parse_object(e->body, strlen(e->body), &body, NULL);
     if (json_object_get(body, "ms")) f->took_ms = json_number_at(body, "ms");
-    switch (e->kind) {
-    case LOGGED_ADDED:
+    switch ((enum event_kind)e->kind) {
+    case EVENT_ADDED:
         f->state = "queued";
         f->role = keep(f, body, "role", "search");
         f->source = keep(f, body, "source", "");
@@ -203,33 +203,34 @@ static void learn(void *data, const struct store_event *e)
         f->confirms =
             json_object_get(body, "confirms") ? (long)json_integer_value(json_object_get(body, "confirms")) : -1;
         break;
-    case LOGGED_LEASED:
+    case EVENT_LEASED:
         f->attempts++;
         f->state = json_object_get(body, "dir") ? "leased" : "running";
         break;
-    case LOGGED_STARTED: f->state = "running"; break;
-    case LOGGED_RETURNED: f->state = "queued"; break;
-    case LOGGED_RETRIED:
+    case EVENT_STARTED: f->state = "running"; break;
+    case EVENT_RETURNED: f->state = "queued"; break;
+    case EVENT_RETRIED:
         f->state = "queued";
         f->reason = NULL;
         json_decref(f->metrics);
         json_decref(f->policy);
         f->metrics = f->policy = NULL;
         break;
-    case LOGGED_FINISHED:
+    case EVENT_FINISHED:
         f->state = keep(f, body, "state", "complete");
         f->reason = keep(f, body, "reason", NULL);
         f->metrics = json_incref(json_object_get(body, "metrics"));
         f->policy = json_incref(json_object_get(body, "policy"));
         break;
-    case LOGGED_OPENED:
-    case LOGGED_RENEWED:
-    case LOGGED_CONDEMNED:
-    case LOGGED_ADJUSTED:
-    case LOGGED_CHECKPOINT:
-    case LOGGED_ANNOUNCED:
-    case LOGGED_PHASE:
-    case LOGGED_NOTE: break;
+    case EVENT_OPENED:
+    case EVENT_RENEWED:
+    case EVENT_CONDEMNED:
+    case EVENT_HALTED:
+    case EVENT_ADJUSTED:
+    case EVENT_CHECKPOINT:
+    case EVENT_ANNOUNCED:
+    case EVENT_PHASE:
+    case EVENT_NOTE: break;
     }
     json_decref(body);
 }

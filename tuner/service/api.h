@@ -119,7 +119,7 @@ struct service {
 };
 
 /* An answer that waits to be sent. */
-struct outcome {
+struct answer {
     unsigned status; /* 0: there is none yet */
     const char *type;
     char *text;
@@ -162,7 +162,7 @@ struct call {
     bool at_work;              /* answers are outcomes, and nothing of the loop's may be touched */
     bool busy;                 /* the database was, so that it is worked on again */
     const struct query *query; /* while at work */
-    struct outcome outcome;
+    struct answer outcome;
     void (*run)(struct call *c);
 };
 

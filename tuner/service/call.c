@@ -55,9 +55,9 @@ static int spool(const struct call *c, const char *text, size_t n)
 /* For later: the work is not over. */
 static void keep(struct call *c, unsigned status, const char *type, const char *text, size_t n)
 {
-    struct outcome *o = &c->outcome;
+    struct answer *o = &c->outcome;
     if (o->status) return;
-    *o = (struct outcome){.status = status, .type = type, .n = n, .fd = status == 200 ? spool(c, text, n) : -1};
+    *o = (struct answer){.status = status, .type = type, .n = n, .fd = status == 200 ? spool(c, text, n) : -1};
     if (o->fd >= 0) return;
     o->text = must_alloc(n + 1, 1);
     memcpy(o->text, text, n);
@@ -101,7 +101,7 @@ void call_text(struct call *c, unsigned status, const char *type, const char *te
 void call_file(struct call *c, const char *type, int fd, uint64_t bytes)
 {
     if (c->at_work) {
-        c->outcome = (struct outcome){.status = 200, .type = type, .n = bytes, .fd = fd};
+        c->outcome = (struct answer){.status = 200, .type = type, .n = bytes, .fd = fd};
         return;
     }
     call_wait_no_more(c);
@@ -298,8 +298,8 @@ static bool on_run(struct work *w, struct store *store)
 
 static void send_outcome(struct call *c)
 {
-    struct outcome o = c->outcome;
-    c->outcome = (struct outcome){.fd = -1};
+    struct answer o = c->outcome;
+    c->outcome = (struct answer){.fd = -1};
     if (o.fd >= 0)
         call_file(c, o.type, o.fd, o.n);
     else

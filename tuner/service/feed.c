@@ -3,6 +3,8 @@
 #include "tuner/base/arena.h"
 #include "tuner/base/json.h"
 
+#include "tuner/history/history.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,8 +83,8 @@ json_t *feed_event_json(const struct store_event *e)
     json_t *body = NULL, *out;
     if (*e->body) json_parse_object(e->body, strlen(e->body), &body, NULL);
     json_object_del(body, "file"); /* pages long */
-    out = json_pack("{s:I, s:s, s:I, s:o}", "seq", (json_int_t)e->seq, "event", logged_name(e->kind), "at_ms",
-                    (json_int_t)e->at_ms, "body", body ? body : json_object());
+    out = json_pack("{s:I, s:s, s:I, s:o}", "seq", (json_int_t)e->seq, "event", event_name((enum event_kind)e->kind),
+                    "at_ms", (json_int_t)e->at_ms, "body", body ? body : json_object());
     if (e->trial >= 0) json_object_set_new(out, "trial", json_integer(e->trial));
     return out;
 }
@@ -229,7 +231,7 @@ void feed_event(struct feed *f, const struct store_event *e, uint64_t batch)
         put(f, e->seq, batch, NULL);
         return;
     }
-    char *text = sse(logged_name(e->kind), e->seq, feed_event_json(e), &n);
+    char *text = sse(event_name((enum event_kind)e->kind), e->seq, feed_event_json(e), &n);
     put(f, e->seq, batch, text_of(text, n));
 }
 
@@ -312,7 +314,7 @@ static void on_event(void *data, const struct store_event *e)
 {
     struct page *p = data;
     size_t n;
-    char *text = sse(logged_name(e->kind), e->seq, feed_event_json(e), &n);
+    char *text = sse(event_name((enum event_kind)e->kind), e->seq, feed_event_json(e), &n);
     if (p->n + n > p->capacity) {
         p->capacity = p->n + n + p->capacity / 2;
         p->text = must_grow(p->text, p->capacity, 1);

@@ -27,27 +27,25 @@ static void on_report(void *data, const struct trial *t, long step, const json_t
     feed_report(h->feed, t->number, step, metrics, journal_batch(h->run->history->journal));
 }
 
-static void on_event(void *data, enum coordinator_event event, const struct trial *t, const char *text)
+static void on_event(void *data, enum news event, const struct trial *t, const char *text)
 {
     struct hosted *h = data;
     struct service *s = h->service;
     switch (event) {
-    case EVENT_STARTED:
-    case EVENT_TICK: return;
-    case EVENT_FINISHED:
+    case NEWS_STARTED:
+    case NEWS_TICK: return;
+    case NEWS_FINISHED:
         s->trials_finished++;
         if (h->run->history->best == t && t->told > 0)
             service_say(s, h->study->name, "trial %ld is the best so far: utility %+.4g", t->number,
                         h->run->history->best_utility);
         return;
-    case EVENT_RETRY: service_say(s, h->study->name, "trial %ld is tried again: %s", t->number, text); return;
-    case EVENT_CONFIRM:
-        service_say(s, h->study->name, "the search is done; confirming the best on fresh seeds");
-        return;
-    case EVENT_STOPPING:
-    case EVENT_NOTE:
-    case EVENT_PAUSED:
-    case EVENT_RESUMED: service_say(s, h->study->name, "%s", text); return;
+    case NEWS_RETRY: service_say(s, h->study->name, "trial %ld is tried again: %s", t->number, text); return;
+    case NEWS_CONFIRM: service_say(s, h->study->name, "the search is done; confirming the best on fresh seeds"); return;
+    case NEWS_STOPPING:
+    case NEWS_NOTE:
+    case NEWS_PAUSED:
+    case NEWS_RESUMED: service_say(s, h->study->name, "%s", text); return;
     }
 }
 
