@@ -26,7 +26,7 @@ static void on_work(uv_work_t *work)
     struct prediction p[METRICS_MAX];
     int tokens = objective_token_metric(&t->study->objective);
     x->status = search_suggest(t->search, &t->history, t->number, &x->suggestion, &x->err);
-    if (x->status || tokens < 0 || strncmp(x->suggestion.source, "gp", 2) != 0) return;
+    if (x->status || tokens < 0 || x->suggestion.kind != SUGGESTION_MODEL) return;
     if (search_predict(t->search, &t->history, x->suggestion.config, NEED_COVERAGE, p, NULL) == STATUS_OK)
         x->tokens = p[tokens].high;
 }

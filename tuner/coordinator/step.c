@@ -159,7 +159,7 @@ static void add_suggestion(struct coordinator *c, const struct thought *t)
         ending_give_up(c, t->status, &t->err);
         return;
     }
-    if (strncmp(x->source, SEARCH_FALLBACK, strlen(SEARCH_FALLBACK)) == 0) machine_say(c, NEWS_NOTE, NULL, x->source);
+    if (x->kind == SUGGESTION_FALLBACK) machine_say(c, NEWS_NOTE, NULL, x->source);
     struct need need = ledger_need(c->history, t->tokens);
     need.trials = 1;
     if (!ledger_admits(c->history, need, set_aside(c), why, sizeof why)) {

@@ -268,7 +268,7 @@ static enum status apply_added(struct history *s, struct trial *none, const stru
     take_trajectory(s, t, e->trajectory);
     s->tally.count[TRIAL_QUEUED]++;
     s->tally.searched += t->role != ROLE_CONFIRM;
-    s->tally.fallbacks += strncmp(t->source, SEARCH_FALLBACK, strlen(SEARCH_FALLBACK)) == 0;
+    s->tally.fallbacks += suggestion_kind_of(t->source) == SUGGESTION_FALLBACK;
     open_add(s, t);
     seen_add(s, t);
     return STATUS_OK;

@@ -9,5 +9,6 @@
 #include "tuner/search/schedule.h"
 #include "tuner/search/stopping.h"
 #include "tuner/search/suggest.h"
+#include "tuner/search/suggestion.h"
 
 #endif

@@ -364,7 +364,7 @@ static enum status keep_off_poison(struct task *t, double *point, struct suggest
     for (size_t k = 0; k < POISON_DRAWS; k++) {
         design_random(t->search->encoding.dim, t->d, t->seed, k, point);
         if (poison_near(t, point)) continue;
-        snprintf(ret->source, sizeof ret->source, "random: what came first lies near a poisonous configuration");
+        suggestion_say(ret, SUGGESTION_DIVERTED, "what came first lies near a poisonous configuration");
         return STATUS_OK;
     }
     return error_set(err, STATUS_EXHAUSTED, "everything left to try lies near configurations that crash the machine");
@@ -392,24 +392,24 @@ enum status search_suggest(struct search *search, const struct search_history *h
     const double *start = next_warm_start(&t, &earlier);
     if (start) {
         memcpy(ret->config, start, search->study->space.n * sizeof *start);
-        snprintf(ret->source, sizeof ret->source, "warm start: the best of study %.60s", earlier);
+        suggestion_say(ret, SUGGESTION_WARM_START, "the best of study %.60s", earlier);
         arena_done(&t.arena);
         return STATUS_OK;
     }
     if (search->study->sampler == SAMPLER_RANDOM) {
         design_random(dim, t.d, search->seed, (size_t)number, point);
-        snprintf(ret->source, sizeof ret->source, "random");
+        suggestion_say(ret, SUGGESTION_RANDOM, "%s", "");
     } else if (search->study->sampler == SAMPLER_SOBOL || wants_initial_point(&t)) {
         design_next(search->sobol, (size_t)number, point);
-        snprintf(ret->source, sizeof ret->source, "sobol");
+        suggestion_say(ret, SUGGESTION_SOBOL, "%s", "");
     } else {
         struct error inner = {0};
         s = suggest_by_model(&t, point, &value, &inner);
-        if (!s) snprintf(ret->source, sizeof ret->source, "gp: log improvement %.3g", value);
+        if (!s) suggestion_say(ret, SUGGESTION_MODEL, "log improvement %.3g", value);
         if (!s) judge_enough(&t, ret);
         if (s == STATUS_NUMERIC) {
             design_random(dim, t.d, search->seed, (size_t)number, point);
-            snprintf(ret->source, sizeof ret->source, SEARCH_FALLBACK " %.120s", inner.text);
+            suggestion_say(ret, SUGGESTION_FALLBACK, " %.120s", inner.text);
             s = STATUS_OK;
         }
         if (s == STATUS_EXHAUSTED)

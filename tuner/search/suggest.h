@@ -12,14 +12,7 @@
 #define TUNER_SEARCH_SUGGEST_H
 
 #include "tuner/search/observations.h"
-
-#define SEARCH_FALLBACK "random, because"
-
-struct suggestion {
-    double config[SPACE_PARAMS_MAX];
-    char source[160]; /* why: "sobol", "gp: log improvement −3.1", "random: …" */
-    char enough[160]; /* budget: {patience: auto}: why the search may end here; else "" */
-};
+#include "tuner/search/suggestion.h"
 
 struct search;
 
@@ -29,7 +22,7 @@ struct search *search_create(const struct study *study, uint64_t seed, const str
 void search_free(struct search *search);
 
 /* STATUS_EXHAUSTED when a finite space has been tried completely. Numerical trouble is no failure: the suggestion is
- * then random, its source begins with SEARCH_FALLBACK and says why. */
+ * then random (SUGGESTION_FALLBACK), and its source says why. */
 enum status search_suggest(struct search *search, const struct search_history *history, long number,
                            struct suggestion *ret, struct error *err);
 
