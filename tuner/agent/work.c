@@ -262,7 +262,11 @@ static void start(struct work *w)
     struct crew *c = w->crew;
     struct error err;
     w->killed = host_memory_kills();
-    if (launch(c->workers, w->study, &w->spec, w->dir, w->checkpoint, c->options.gpus, &handler, w, &w->job, &err)) {
+    w->spec.study = w->study;
+    w->spec.dir = w->dir;
+    w->spec.resume = w->checkpoint;
+    w->job = launch(c->workers, c->options.gpus, &w->spec, &handler, w, &err);
+    if (!w->job) {
         bool faulty = err.status == STATUS_INVALID; /* the study, not this machine */
         if (!faulty) could_not_start(c);
         c->options.say(c->options.say_data, err.text);

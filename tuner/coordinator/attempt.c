@@ -1,19 +1,189 @@
 #include "tuner/coordinator/attempt.h"
 
-#include "tuner/coordinator/monitor.h"
+#include "tuner/coordinator/population.h"
 
-#include "tuner/base/beneath.h"
+#include "tuner/base/json.h"
 
-#include "tuner/history/history.h"
-
-#include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-/* ---- ends ---- */
+enum { OBEY_MS = 30000 }; /* and the grace: until an agent that was told to stop has stopped */
+
+static void note(struct attempt *a, const char *text)
+{
+    a->home->say(a->home->data, NEWS_NOTE, NULL, text);
+}
+
+static void fail(struct attempt *a, enum status status, const struct error *err)
+{
+    a->home->fail(a->home->data, status, err);
+}
+
+static int64_t now_ms(const struct attempt *a)
+{
+    return clock_mono_ms(a->home->history->clock);
+}
+
+/* ---- being over ---- */
+
+void attempt_clear(struct attempt *a)
+{
+    if (a->state != ATTEMPT_OVER && a->trial->attempt == a) a->trial->attempt = NULL;
+    a->state = ATTEMPT_OVER;
+    if (a->at) a->at->at->free(a->at);
+    a->at = NULL;
+}
+
+/* A cancelled trial is over already: what its program still says is not for it. */
+static bool is_over(const struct attempt *a)
+{
+    return trial_state_final(a->trial->state);
+}
+
+/* The trial is queued again, without blame. */
+static void give_up(struct attempt *a, enum outcome outcome, const char *why)
+{
+    struct error err;
+    enum status s = is_over(a) ? STATUS_OK : history_return(a->home->history, a->trial, outcome, why, 0, &err);
+    attempt_clear(a);
+    if (s) fail(a, s, &err);
+}
+
+/* ---- what it is told ---- */
+
+static void tell(struct attempt *a, json_t *message)
+{
+    a->at->at->send(a->at, message);
+    json_decref(message);
+}
+
+static void halt(struct attempt *a, enum stop_mode mode, const char *why)
+{
+    if (!a->stopping_ms) a->stopping_ms = now_ms(a);
+    a->at->at->stop(a->at, mode, why);
+}
+
+void attempt_obey(struct attempt *a, const struct monitor_order *order)
+{
+    if (order->adapt)
+        tell(a, json_pack("{s:{s:o, s:o}}", "policy", "patience", json_number(order->patience), "threshold",
+                          json_number(order->threshold)));
+    if (order->stop) halt(a, STOP_GENTLY, order->why);
+}
+
+static bool is_silent(const struct attempt *a)
+{
+    return a->at->at->is_silent && a->at->at->is_silent(a->at);
+}
+
+void attempt_stop(struct attempt *a, enum stop_mode mode, const char *why)
+{
+    struct error err;
+    bool again = a->stopping_ms || mode == STOP_NOW;
+    if (!a->at->at->has_an_end) { /* it may not speak again for hours */
+        give_up(a, OUTCOME_STOPPED, why);
+        return;
+    }
+    enum status s = a->stopping_ms ? STATUS_OK : history_halt(a->home->history, a->trial, why, &err);
+    if (s) fail(a, s, &err);
+    if (again && is_silent(a))
+        give_up(a, OUTCOME_LOST, why); /* it will be told when it comes back */
+    else
+        halt(a, mode, why);
+}
+
+void attempt_check_obedience(struct attempt *a)
+{
+    int64_t patience_ms = a->home->history->study->grace_ms + OBEY_MS;
+    if (a->state != ATTEMPT_RUNS || !a->at->at->may_disobey || !a->stopping_ms ||
+        now_ms(a) - a->stopping_ms < patience_ms)
+        return;
+    const struct job_outcome stopped = {.end = JOB_STOPPED, .reason = "its agent was told to end it and did not"};
+    attempt_hears_end(a, &stopped, false);
+}
+
+/* What it still says is not for anybody: the trial is over. */
+void attempt_stop_late(struct attempt *a, const char *why)
+{
+    halt(a, STOP_GENTLY, why);
+    if (!a->at->at->has_an_end) attempt_clear(a);
+}
+
+void attempt_cancel(struct attempt *a, const char *why)
+{
+    struct error err;
+    enum status s = history_finish(a->home->history, a->trial, TRIAL_CANCELLED, NULL, why, OUTCOME_NONE, &err);
+    if (s) fail(a, s, &err);
+    attempt_stop_late(a, why);
+}
+
+/* ---- what it says ---- */
+
+/* Tells a trial those settings that differ from what it has. */
+static void tell_settings(struct attempt *a, const double *was, const double *now)
+{
+    const struct space *space = &a->home->history->study->space;
+    json_t *set = json_object(), *all = space_to_json(space, now);
+    for (size_t i = 0; i < space->n; i++)
+        if (was[i] != now[i] && json_is_number(json_object_get(all, space->param[i].name)))
+            json_object_set(set, space->param[i].name, json_object_get(all, space->param[i].name));
+    json_decref(all);
+    if (json_object_size(set))
+        tell(a, json_pack("{s:o}", "set", set));
+    else
+        json_decref(set);
+}
+
+/* The course of a trial: settings that change by what it has cost, and where it ends. */
+static void steer(struct attempt *a)
+{
+    struct history *s = a->home->history;
+    struct trial *t = a->trial;
+    double cost = memory_cost(s, t->last, t->step);
+    size_t before = t->trajectory_at;
+    population_steer(s, t);
+    while (t->trajectory_at < t->trajectory.n && t->trajectory.step[t->trajectory_at].from <= cost) t->trajectory_at++;
+    if (t->trajectory_at > before)
+        tell_settings(a, before ? t->trajectory.step[before - 1].config : t->config,
+                      t->trajectory.step[t->trajectory_at - 1].config);
+    if (t->trajectory.until <= 0 || !(cost >= t->trajectory.until) || a->stopping_ms) return;
+    halt(a, STOP_GENTLY, "the interval is over");
+}
+
+void attempt_hears_start(struct attempt *a, int64_t pid, double resumed_cost)
+{
+    struct error err;
+    bool says_so = a->trial->state == TRIAL_LEASED;
+    enum status s = says_so ? history_started(a->home->history, a->trial, pid, resumed_cost, &err) : STATUS_OK;
+    if (s) fail(a, s, &err);
+    if (!s) a->home->say(a->home->data, NEWS_STARTED, a->trial, NULL);
+}
+
+void attempt_hears_report(struct attempt *a, long step, const json_t *metrics)
+{
+    history_report(a->home->history, a->trial, step, metrics);
+    steer(a);
+}
+
+void attempt_hears_policy(struct attempt *a, const json_t *policy)
+{
+    struct error err;
+    if (history_announce(a->home->history, a->trial, policy, &err)) note(a, err.text);
+}
+
+char *attempt_folder(const struct attempt *a, struct arena *arena)
+{
+    return launch_folder(a->home->files, a->home->history->study, a->trial->number, a->trial->attempts, arena);
+}
+
+void attempt_hears_checkpoint(struct attempt *a, long step, const char *path)
+{
+    struct arena arena = {0};
+    struct error err;
+    if (checkpoint_take(a->home->history, a->trial, attempt_folder(a, &arena), step, path, &err)) note(a, err.text);
+    arena_done(&arena);
+}
+
+/* ---- its end ---- */
 
 static enum status complete(struct history *s, struct trial *t, const json_t *metrics, struct error *err)
 {
@@ -31,24 +201,193 @@ static bool is_through(const struct history *s, const struct trial *t, const jso
     return cost >= t->trajectory.until;
 }
 
-enum status attempt_conclude(struct history *s, struct trial *t, const struct job_outcome *outcome, bool out_of_memory,
-                             struct error *err)
+/* What the end of the execution means for its trial. `out_of_memory`: the kernel killed it for want of memory. */
+static enum status conclude(struct history *s, struct trial *t, const struct job_outcome *o, bool out_of_memory,
+                            struct error *err)
 {
-    switch (outcome->end) {
-    case JOB_COMPLETE: return complete(s, t, outcome->metrics, err);
-    case JOB_INFEASIBLE: return history_finish(s, t, TRIAL_INFEASIBLE, NULL, outcome->reason, OUTCOME_NONE, err);
-    case JOB_FAILED: return history_finish(s, t, TRIAL_FAILED, NULL, outcome->reason, OUTCOME_FAILED, err);
-    case JOB_TIMED_OUT: return history_finish(s, t, TRIAL_FAILED, NULL, outcome->reason, OUTCOME_TIMED_OUT, err);
+    switch (o->end) {
+    case JOB_COMPLETE: return complete(s, t, o->metrics, err);
+    case JOB_INFEASIBLE: return history_finish(s, t, TRIAL_INFEASIBLE, NULL, o->reason, OUTCOME_NONE, err);
+    case JOB_FAILED: return history_finish(s, t, TRIAL_FAILED, NULL, o->reason, OUTCOME_FAILED, err);
+    case JOB_TIMED_OUT: return history_finish(s, t, TRIAL_FAILED, NULL, o->reason, OUTCOME_TIMED_OUT, err);
     case JOB_CRASHED:
         if (out_of_memory)
             return lease_crashed(s, t, OUTCOME_CRASHED_THE_MACHINE,
                                  "killed by the kernel: the machine was out of memory", err);
-        return lease_crashed(s, t, OUTCOME_CRASHED, outcome->reason, err);
+        return lease_crashed(s, t, OUTCOME_CRASHED, o->reason, err);
     case JOB_STOPPED:
-        if (t->stop_state == STOP_PRUNE) return monitor_prune(s, t, outcome->metrics, err);
-        if (is_through(s, t, outcome->metrics)) return complete(s, t, outcome->metrics, err);
-        return history_return(s, t, OUTCOME_STOPPED, outcome->reason, 0, err);
-    case JOB_NOT_STARTED: return history_return(s, t, OUTCOME_NOT_STARTED, outcome->reason, 0, err);
+        if (t->stop_state == STOP_PRUNE) return monitor_prune(s, t, o->metrics, err);
+        if (is_through(s, t, o->metrics)) return complete(s, t, o->metrics, err);
+        return history_return(s, t, OUTCOME_STOPPED, o->reason, 0, err);
+    case JOB_NOT_STARTED: return history_return(s, t, OUTCOME_NOT_STARTED, o->reason, 0, err);
     }
     return STATUS_OK;
+}
+
+void attempt_hears_end(struct attempt *a, const struct job_outcome *outcome, bool out_of_memory)
+{
+    struct error err;
+    enum status s = STATUS_OK;
+    bool over = is_over(a);
+    if (outcome->end == JOB_NOT_STARTED && a->at->at->is_here)
+        pause_machine_failed(a->home->pause, outcome->reason, now_ms(a));
+    if (!over) s = conclude(a->home->history, a->trial, outcome, out_of_memory, &err);
+    attempt_clear(a);
+    if (s)
+        fail(a, s, &err);
+    else if (!over)
+        a->home->ended(a->home->data, a->trial, outcome->end == JOB_CRASHED ? outcome->reason : NULL);
+}
+
+void attempt_lost(struct attempt *a, enum seat_loss loss, const char *why)
+{
+    struct error err;
+    at_agent_unseat(a->at);
+    if (loss == SEAT_DROPPED || is_over(a)) {
+        give_up(a, OUTCOME_LOST, why);
+        return;
+    }
+    enum outcome outcome = loss == SEAT_CRASHED ? OUTCOME_CRASHED_THE_MACHINE : OUTCOME_EXPIRED;
+    enum status s = lease_crashed(a->home->history, a->trial, outcome, why, &err);
+    attempt_clear(a);
+    if (s)
+        fail(a, s, &err);
+    else
+        a->home->ended(a->home->data, a->trial, why);
+}
+
+/* ---- hooks of its execution ---- */
+
+static void on_started(void *data, int64_t pid)
+{
+    struct attempt *a = data;
+    attempt_hears_start(a, pid, a->resumed_cost);
+}
+
+static void on_report(void *data, long step, const json_t *metrics)
+{
+    if (!is_over(data)) attempt_hears_report(data, step, metrics);
+}
+
+static void on_policy(void *data, const json_t *policy)
+{
+    if (!is_over(data)) attempt_hears_policy(data, policy);
+}
+
+static void on_checkpoint(void *data, long step, const char *path)
+{
+    if (!is_over(data)) attempt_hears_checkpoint(data, step, path);
+}
+
+static void on_end(void *data, const struct job_outcome *outcome, bool out_of_memory)
+{
+    attempt_hears_end(data, outcome, out_of_memory);
+}
+
+static const struct execution_hooks hooks = {
+    .started = on_started, .report = on_report, .policy = on_policy, .checkpoint = on_checkpoint, .end = on_end};
+
+/* ---- its beginning ---- */
+
+bool attempt_promise(struct attempt *a, struct trial *t, int64_t ttl_ms)
+{
+    struct history *s = a->home->history;
+    const struct executor *at = a->at->at;
+    struct arena arena = {0};
+    struct error err;
+    struct holder holder = at->holder ? at->holder(a->at) : (struct holder){0};
+    const char *dir =
+        at->has_folder ? launch_folder(a->home->files, s->study, t->number, t->attempts + 1, &arena) : NULL;
+    enum status st = history_lease_to(s, t, dir, &holder, ttl_ms, &err);
+    arena_done(&arena);
+    if (st) {
+        fail(a, st, &err);
+        return false;
+    }
+    a->state = ATTEMPT_PROMISED;
+    a->trial = t;
+    t->attempt = a;
+    a->lease = t->lease;
+    a->batch = journal_batch(s->journal);
+    return true;
+}
+
+void attempt_adopt(struct attempt *a, struct trial *t)
+{
+    a->state = ATTEMPT_RUNS;
+    a->trial = t;
+    t->attempt = a;
+    a->lease = t->lease;
+    a->stopping_ms = t->stop_state == STOP_PRUNE ? now_ms(a) : 0;
+}
+
+/* No program could be started: the trial goes back, and nothing is tried for a while. */
+static void put_off(struct attempt *a, const struct error *why)
+{
+    pause_machine_failed(a->home->pause, why->text, now_ms(a));
+    give_up(a, OUTCOME_NOT_STARTED, why->text);
+}
+
+/* Its checkpoint is gone or cut short. A trial's own: it begins anew. Its parent's: without that it is another trial.
+ */
+static bool begin_anew(struct attempt *a, const struct error *why)
+{
+    struct error err;
+    bool own = a->trial->checkpoint.path != NULL;
+    note(a, why->text);
+    history_note(a->home->history, why->text);
+    if (own) return true;
+    enum status s = history_finish(a->home->history, a->trial, TRIAL_FAILED, NULL, why->text, OUTCOME_NONE, &err);
+    attempt_clear(a);
+    if (s) fail(a, s, &err);
+    a->home->ended(a->home->data, a->trial, NULL);
+    return false;
+}
+
+/* What the study asks for cannot be started, today or tomorrow: the trial has failed. */
+static void end_unstarted(struct attempt *a, const struct error *why)
+{
+    const struct job_outcome outcome = {.end = JOB_FAILED, .reason = why->text};
+    attempt_hears_end(a, &outcome, false);
+}
+
+static void start(struct attempt *a, const char *dir, const char *resume)
+{
+    const struct attempt_home *home = a->home;
+    const struct trial *t = a->trial;
+    struct error err;
+    const struct attempt_spec spec = {.study = home->history->study,
+                                      .trial = t->number,
+                                      .attempt = t->attempts,
+                                      .lease = t->lease,
+                                      .seed = t->seed,
+                                      .config = t->config,
+                                      .dir = dir,
+                                      .resume = resume,
+                                      .resume_cost = a->resumed_cost,
+                                      .definition = home->definition ? home->definition(home->definition_data) : NULL};
+    a->at->hooks = &hooks;
+    a->at->data = a;
+    a->state = ATTEMPT_RUNS;
+    enum status s = a->at->at->start(a->at, &spec, &err);
+    if (!s && a->at && a->at->at->is_here) pause_machine_works(home->pause, now_ms(a));
+    if (s == STATUS_INVALID)
+        end_unstarted(a, &err);
+    else if (s)
+        put_off(a, &err);
+}
+
+void attempt_start(struct attempt *a)
+{
+    struct arena arena = {0};
+    struct error err = {0};
+    const char *resume = NULL;
+    if (a->at->at->has_folder) resume = checkpoint_find(a->home->history, a->trial, &arena, &a->resumed_cost, &err);
+    if (resume || !err.status || begin_anew(a, &err)) start(a, attempt_folder(a, &arena), resume);
+    arena_done(&arena);
+}
+
+void attempt_take_back(struct attempt *a)
+{
+    give_up(a, OUTCOME_STOPPED, "it had not begun yet");
 }

@@ -1,13 +1,84 @@
-/* attempt: what the end of one execution means for its trial. */
+/* attempt: one execution of a trial: who it is for, where it runs, what its program says and is told, and its end.
+ *
+ *   PROMISED ──its lease is durable: start──▶ RUNS ──end──▶ OVER
+ *       └──────────── taken back, or no program can be started ──▲
+ *
+ * Where it runs is an executor's business; for the coordinator all places are the same.
+ */
 #ifndef TUNER_COORDINATOR_ATTEMPT_H
 #define TUNER_COORDINATOR_ATTEMPT_H
 
+#include "tuner/coordinator/monitor.h"
+#include "tuner/coordinator/news.h"
+#include "tuner/coordinator/pause.h"
+
+#include "tuner/execution/execution.h"
 #include "tuner/history/history.h"
 
-#include "workers/workers.h"
+struct ask;
 
-/* `out_of_memory`: the kernel killed it for want of memory. */
-enum status attempt_conclude(struct history *s, struct trial *t, const struct job_outcome *outcome, bool out_of_memory,
-                             struct error *err);
+/* What all attempts of a coordinator share. */
+struct attempt_home {
+    struct history *history;
+    const char *files; /* folder for the attempts' folders */
+    struct pause *pause;
+    const char *(*definition)(void *data); /* of coordinator_options, with its data */
+    void *definition_data;
+    /* To be announced once what has been recorded is durable. */
+    void (*say)(void *data, enum news news, const struct trial *trial, const char *text);
+    /* An attempt is over; `crash`: why, if it crashed. */
+    void (*ended)(void *data, const struct trial *trial, const char *crash);
+    void (*fail)(void *data, enum status status, const struct error *err); /* the run cannot go on */
+    void *data;
+};
+
+enum attempt_state { ATTEMPT_PROMISED, ATTEMPT_RUNS, ATTEMPT_OVER };
+
+struct attempt {
+    const struct attempt_home *home;
+    enum attempt_state state;
+    struct execution *at; /* where; NULL: it is over */
+    struct trial *trial;
+    int64_t lease;
+    uint64_t batch;      /* promised: the lease is durable with this batch of the journal */
+    int64_t stopping_ms; /* since when it is to stop: that is in the log, or its course is over; 0: it is not */
+    double resumed_cost; /* tokens until the checkpoint that it goes on from */
+    struct ask *ask;     /* of the client that waits for it; NULL: it has it */
+};
+
+/* The trial is leased to it, for `ttl_ms` (0: for ever). False: it could not be; the run fails. */
+bool attempt_promise(struct attempt *a, struct trial *t, int64_t ttl_ms);
+/* PROMISED: the program is started; or the trial goes back, and nothing is tried for a while. */
+void attempt_start(struct attempt *a);
+/* PROMISED or RUNS: the trial is queued again, for it had not begun. */
+void attempt_take_back(struct attempt *a);
+/* A lease of an earlier process that lives on where it is. */
+void attempt_adopt(struct attempt *a, struct trial *t);
+
+/* RUNS: what the monitor wants. */
+void attempt_obey(struct attempt *a, const struct monitor_order *order);
+/* RUNS: it is stopped, to be run again another time. Of a client that polls the lease ends at once, as does, the second
+ * time, that of an agent which nobody hears of. */
+void attempt_stop(struct attempt *a, enum stop_mode mode, const char *why);
+/* RUNS: an agent that was told to end it and does not has lost it. */
+void attempt_check_obedience(struct attempt *a);
+/* RUNS: a person does not want it any more. */
+void attempt_cancel(struct attempt *a, const char *why);
+/* RUNS: a late result of another attempt has made this one superfluous. */
+void attempt_stop_late(struct attempt *a, const char *why);
+/* PROMISED or RUNS, at an agent: its seat is no more. */
+void attempt_lost(struct attempt *a, enum seat_loss loss, const char *why);
+
+/* RUNS: what its program says. */
+void attempt_hears_start(struct attempt *a, int64_t pid, double resumed_cost);
+void attempt_hears_report(struct attempt *a, long step, const json_t *metrics);
+void attempt_hears_policy(struct attempt *a, const json_t *policy);
+void attempt_hears_checkpoint(struct attempt *a, long step, const char *path);
+void attempt_hears_end(struct attempt *a, const struct job_outcome *outcome, bool out_of_memory);
+/* Nothing is left to do: a client has told the result, or its lease is over. */
+void attempt_clear(struct attempt *a);
+
+/* Its folder; in the arena. */
+char *attempt_folder(const struct attempt *a, struct arena *arena);
 
 #endif

@@ -9,10 +9,10 @@
 
 #include <stdio.h>
 
-static void stop_jobs(struct coordinator *c, const char *why)
+static void stop_all(struct coordinator *c, enum stop_mode mode, const char *why)
 {
-    for (size_t i = c->seating.n; i-- > 0;)
-        if (c->seating.slot[i]->state == SLOT_RUNS) slot_stop(c->seating.slot[i], why);
+    for (size_t i = c->attempts.n; i-- > 0;)
+        if (c->attempts.attempt[i]->state == ATTEMPT_RUNS) attempt_stop(c->attempts.attempt[i], mode, why);
 }
 
 /* Remembers the first error and kills what runs; the loop ends when the last job has. */
@@ -24,8 +24,7 @@ void ending_give_up(struct coordinator *c, enum status status, const struct erro
     }
     if (c->phase == PHASE_ENDED) return;
     c->phase = PHASE_KILL;
-    stop_jobs(c, "the coordinator stops");
-    stop_jobs(c, "the coordinator stops");
+    stop_all(c, STOP_NOW, "the coordinator stops");
 }
 
 void coordinator_stop(struct coordinator *c)
@@ -42,9 +41,9 @@ void coordinator_stop(struct coordinator *c)
     case PHASE_DRAIN:
         c->phase = PHASE_KILL;
         machine_say_now(c, NEWS_STOPPING, NULL, "stopping now: running trials are ended and will be run again");
-        stop_jobs(c, "interrupted");
+        stop_all(c, STOP_GENTLY, "interrupted");
         break;
-    case PHASE_KILL: stop_jobs(c, "interrupted"); break;
+    case PHASE_KILL: stop_all(c, STOP_NOW, "interrupted"); break;
     case PHASE_LEAVE:
     case PHASE_ENDED: break;
     }
@@ -53,9 +52,9 @@ void coordinator_stop(struct coordinator *c)
 /* Leases of agents and clients live on in the log. */
 void ending_let_go_elsewhere(struct coordinator *c)
 {
-    for (size_t i = c->seating.n; i-- > 0;) {
-        struct slot *slot = c->seating.slot[i];
-        if (slot->state == SLOT_RUNS && slot->place != PLACE_HERE) slot_clear(slot);
+    for (size_t i = c->attempts.n; i-- > 0;) {
+        struct attempt *a = c->attempts.attempt[i];
+        if (a->state == ATTEMPT_RUNS && !a->at->at->is_here) attempt_clear(a);
     }
 }
 
@@ -64,11 +63,9 @@ void coordinator_leave(struct coordinator *c)
 {
     if (c->phase == PHASE_ENDED) return;
     c->phase = PHASE_LEAVE;
-    for (size_t i = c->seating.n; i-- > 0;) {
-        struct slot *slot = c->seating.slot[i];
-        bool here = slot->place == PLACE_HERE;
-        if (slot->state == SLOT_RUNS && here) slot_stop(slot, "the coordinator ends");
-        if (slot->state == SLOT_RUNS && here) slot_stop(slot, "the coordinator ends");
+    for (size_t i = c->attempts.n; i-- > 0;) {
+        struct attempt *a = c->attempts.attempt[i];
+        if (a->state == ATTEMPT_RUNS && a->at->at->is_here) attempt_stop(a, STOP_NOW, "the coordinator ends");
     }
     ending_let_go_elsewhere(c);
 }

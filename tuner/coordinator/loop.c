@@ -19,8 +19,10 @@ enum { TICK_MS = 250, KEEP_MS = 10000 };
 static void hold_jobs(struct coordinator *c)
 {
     bool full = journal_full(c->journal);
-    for (size_t i = 0; i < c->seating.n; i++)
-        if (c->seating.slot[i]->job) job_throttle(c->seating.slot[i]->job, full);
+    for (size_t i = 0; i < c->attempts.n; i++) {
+        struct execution *x = c->attempts.attempt[i]->at;
+        if (x && x->at->throttle) x->at->throttle(x, full);
+    }
 }
 
 static void on_closed(uv_handle_t *handle);
@@ -84,12 +86,12 @@ static void on_trouble(void *data, const char *text)
 
 /* ---- life ---- */
 
-static void on_slot_says(void *data, enum news event, const struct trial *t, const char *text)
+static void on_attempt_says(void *data, enum news event, const struct trial *t, const char *text)
 {
     machine_say(data, event, t, text);
 }
 
-static void on_slot_failed(void *data, enum status status, const struct error *err)
+static void on_attempt_failed(void *data, enum status status, const struct error *err)
 {
     ending_give_up(data, status, err);
 }
@@ -110,18 +112,15 @@ enum status coordinator_create(const struct coordinator_options *options, struct
     c->workers = placement_open(options, history->study, loop);
     c->search = search_create(history->study, history->seed, history->prior, history->n_priors);
     c->forecaster = forecaster_create(history->study, history->seed);
-    c->home = (struct slot_home){.history = history,
-                                 .workers = c->workers,
-                                 .files = options->files,
-                                 .gpus = options->gpus,
-                                 .pause = &c->pause,
-                                 .definition = options->definition,
-                                 .definition_data = options->data,
-                                 .say = on_slot_says,
-                                 .fail = on_slot_failed,
-                                 .ended = ending_of_attempt,
-                                 .data = c};
-    for (size_t i = 0; i < options->slots; i++) seating_add(&c->seating, &c->home, PLACE_HERE);
+    c->home = (struct attempt_home){.history = history,
+                                    .files = options->files,
+                                    .pause = &c->pause,
+                                    .definition = options->definition,
+                                    .definition_data = options->data,
+                                    .say = on_attempt_says,
+                                    .fail = on_attempt_failed,
+                                    .ended = ending_of_attempt,
+                                    .data = c};
     const struct tenant_hooks hooks = {requests_hears, requests_loses, c};
     if (options->fleet) c->tenant = fleet_join(options->fleet, history->study->name, &hooks);
     if (options->fleet) requests_adopt(c);
@@ -132,10 +131,10 @@ enum status coordinator_create(const struct coordinator_options *options, struct
 void coordinator_free(struct coordinator *c)
 {
     if (!c) return;
+    attempts_done(&c->attempts);
     if (c->tenant) fleet_leave(c->tenant);
     announcements_done(&c->said);
     announcements_done(&c->later);
-    seating_done(&c->seating);
     if (!c->options.workers) workers_free(c->workers);
     search_free(c->search);
     forecaster_free(c->forecaster);

@@ -6,10 +6,10 @@
 
 #include "tuner/coordinator/announce.h"
 #include "tuner/coordinator/ask_queue.h"
+#include "tuner/coordinator/attempts.h"
 #include "tuner/coordinator/failure.h"
 #include "tuner/coordinator/options.h"
 #include "tuner/coordinator/pause.h"
-#include "tuner/coordinator/seating.h"
 
 #include "tuner/execution/execution.h"
 
@@ -22,13 +22,13 @@ struct coordinator {
     uv_loop_t *loop;
     struct workers *workers;
     enum phase phase;
-    struct slot_home home;
-    struct seating seating;
+    struct attempt_home home;
+    struct attempts attempts;
     struct tenant *tenant; /* of the fleet; NULL: there is none */
     struct ask_queue asks;
     struct search *search;
     struct forecaster *forecaster;
-    size_t judge_next;     /* slot */
+    size_t judge_next;     /* attempt */
     bool judging;          /* a running trial is being judged */
     bool thinking;         /* a suggestion is being computed */
     bool exhausted;        /* nothing is left to try, to afford, or worth the trouble */

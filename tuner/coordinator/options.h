@@ -6,6 +6,7 @@
 
 #include "tuner/history/history.h"
 
+struct execution;
 struct fleet;
 struct gpus;
 struct workers;
@@ -20,6 +21,7 @@ struct coordinator_options {
     size_t slots;                          /* of this machine */
     struct workers *workers;               /* whose slots they are, shared with others; NULL: its own */
     const struct gpus *gpus;               /* one of them for each slot; NULL: as the environment has it */
+    struct execution *(*run_here)(void *data); /* what a slot is; NULL: a job of the workers */
     bool (*may_start_here)(void *data);    /* has this machine room for another trial? NULL: it has */
     struct fleet *fleet;                   /* agents; NULL: there are none, and what they once had is queued again */
     const char *(*definition)(void *data); /* names what agents must have of the study; NULL: nothing */

@@ -26,7 +26,8 @@ void placement_say_left(struct coordinator *c)
 
 static bool has_room_here(const struct coordinator *c)
 {
-    return seating_free_here(&c->seating) && workers_next_slot(c->workers) < workers_slots(c->workers) &&
+    return attempts_busy_here(&c->attempts) < c->options.slots &&
+           workers_next_slot(c->workers) < workers_slots(c->workers) &&
            (!c->options.may_start_here || c->options.may_start_here(c->options.data));
 }
 
@@ -43,35 +44,35 @@ bool placement_is_possible(struct coordinator *c)
     return ask_queue_waiting(&c->asks) || has_room_here(c) || has_room_there(c);
 }
 
-struct slot *placement_take(struct coordinator *c)
+static struct execution *run_here(const struct coordinator *c)
 {
-    struct ask *a = ask_queue_waiting(&c->asks);
-    if (a) {
-        struct slot *slot = seating_add(&c->seating, &c->home, PLACE_CLIENT);
-        a->promised++;
-        slot->ask = a;
-        return slot;
-    }
-    if (has_room_here(c)) return seating_free_here(&c->seating);
-    if (!has_room_there(c)) return NULL;
-    struct slot *slot = seating_add(&c->seating, &c->home, PLACE_AGENT);
-    slot->seat = fleet_take(c->tenant, slot);
-    return slot->seat ? slot : NULL;
+    return c->options.run_here ? c->options.run_here(c->options.data) : local_execution(c->workers, c->options.gpus);
+}
+
+struct attempt *placement_take(struct coordinator *c, int64_t *ret_ttl_ms)
+{
+    struct ask *ask = ask_queue_waiting(&c->asks);
+    bool here = !ask && has_room_here(c);
+    *ret_ttl_ms = ask ? ask->ttl_ms : 0;
+    if (!ask && !here && !has_room_there(c)) return NULL;
+    struct attempt *a = attempts_add(&c->attempts, &c->home);
+    if (ask) {
+        ask->promised++;
+        a->ask = ask;
+        a->at = at_client_execution(ask->token);
+    } else
+        a->at = here ? run_here(c) : at_agent_take(c->tenant, a);
+    return a->at ? a : NULL;
 }
 
 /* ---- what is taken ---- */
 
 size_t coordinator_busy_here(const struct coordinator *c)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < c->seating.n; i++)
-        n += c->seating.slot[i]->place == PLACE_HERE && c->seating.slot[i]->state != SLOT_FREE;
-    return n;
+    return attempts_busy_here(&c->attempts);
 }
 
 size_t coordinator_busy(const struct coordinator *c)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < c->seating.n; i++) n += c->seating.slot[i]->state != SLOT_FREE;
-    return n;
+    return attempts_busy(&c->attempts);
 }

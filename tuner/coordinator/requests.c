@@ -26,15 +26,15 @@ enum status coordinator_enqueue(struct coordinator *c, const json_t *params, str
 
 enum status coordinator_cancel(struct coordinator *c, struct trial *t, const char *why, struct error *err)
 {
-    struct slot *slot = t->slot;
+    struct attempt *a = t->attempt;
     if (trial_state_final(t->state))
         return error_set(err, STATUS_CONFLICT, "trial %ld is %s already", t->number, trial_state_name(t->state));
-    if (slot && slot->state == SLOT_RUNS) {
-        slot_cancel(slot, why);
+    if (a && a->state == ATTEMPT_RUNS) {
+        attempt_cancel(a, why);
         return STATUS_OK;
     }
     enum status s = history_finish(c->history, t, TRIAL_CANCELLED, NULL, why, OUTCOME_NONE, err);
-    if (!s && slot && !slot->ask) slot_clear(slot);
+    if (!s && a && !a->ask) attempt_clear(a);
     return s;
 }
 
@@ -118,19 +118,19 @@ struct ask *coordinator_ask(struct coordinator *c, size_t want, const char *toke
     return a;
 }
 
-void coordinator_unask(struct coordinator *c, struct ask *a)
+void coordinator_unask(struct coordinator *c, struct ask *ask)
 {
-    for (size_t k = 0; k < a->n; k++) {
-        struct slot *slot = a->trial[k]->slot;
-        if (slot && slot->state == SLOT_RUNS) slot->ask = a;
+    for (size_t k = 0; k < ask->n; k++) {
+        struct attempt *a = ask->trial[k]->attempt;
+        if (a && a->state == ATTEMPT_RUNS) a->ask = ask;
     }
-    for (size_t i = 0; i < c->seating.n; i++) {
-        struct slot *slot = c->seating.slot[i];
-        if (slot->ask != a) continue;
-        slot->ask = NULL;
-        slot_take_back(slot);
+    for (size_t i = 0; i < c->attempts.n; i++) {
+        struct attempt *a = c->attempts.attempt[i];
+        if (a->ask != ask) continue;
+        a->ask = NULL;
+        attempt_take_back(a);
     }
-    ask_drop(&c->asks, a);
+    ask_drop(&c->asks, ask);
 }
 
 void requests_answers(struct coordinator *c, bool no_more)
@@ -143,17 +143,21 @@ void requests_answers(struct coordinator *c, bool no_more)
     }
 }
 
+/* Does it still have what the log says it has? */
+static bool holds_lease(const struct attempt *a)
+{
+    return a->trial->state == TRIAL_RUNNING && a->trial->lease == a->lease;
+}
+
 void requests_clears(struct coordinator *c)
 {
     lease_expire(c->history);
-    for (size_t i = 0; i < c->seating.n; i++) {
-        struct slot *slot = c->seating.slot[i];
-        bool holds =
-            slot->state != SLOT_FREE && slot->trial->state == TRIAL_RUNNING && slot->trial->lease == slot->lease;
-        if (slot->place == PLACE_CLIENT && !holds && !slot->ask) slot_clear(slot);
-        slot_check_obedience(slot);
+    for (size_t i = 0; i < c->attempts.n; i++) {
+        struct attempt *a = c->attempts.attempt[i];
+        if (a->state != ATTEMPT_OVER && !a->at->at->has_an_end && !holds_lease(a) && !a->ask) attempt_clear(a);
+        attempt_check_obedience(a);
     }
-    seating_sweep(&c->seating);
+    attempts_sweep(&c->attempts);
 }
 
 void requests_sends_away(struct coordinator *c, const char *why)
@@ -164,17 +168,17 @@ void requests_sends_away(struct coordinator *c, const char *why)
 /* A condemned trial of a client is over with the answer that says so. */
 static enum status answer_report(struct coordinator *c, struct trial *t, json_t **ret, struct error *err)
 {
-    struct slot *slot = t->slot;
+    struct execution *x = t->attempt ? t->attempt->at : NULL;
+    json_t *mail = x && x->at->mail ? x->at->mail(x) : json_object();
     enum status s = STATUS_OK;
-    if (slot && slot->mail && json_object_get(slot->mail, "stop") && t->stop_state == STOP_PRUNE)
-        s = monitor_prune(c->history, t, NULL, err);
-    if (s) return s;
-    *ret = slot && slot->mail ? json_incref(slot->mail) : json_object();
-    if (!json_object_get(*ret, "stop")) json_object_set_new(*ret, "stop", json_false());
-    if (slot && slot->mail) {
-        json_decref(slot->mail);
-        slot->mail = NULL;
+    if (json_object_get(mail, "stop") && t->stop_state == STOP_PRUNE) s = monitor_prune(c->history, t, NULL, err);
+    if (s) {
+        x->at->send(x, mail); /* it hears of it the next time */
+        json_decref(mail);
+        return s;
     }
+    if (!json_object_get(mail, "stop")) json_object_set_new(mail, "stop", json_false());
+    *ret = mail;
     if (trial_state_final(t->state)) ending_of_attempt(c, t, NULL);
     return STATUS_OK;
 }
@@ -201,8 +205,8 @@ enum status coordinator_add(struct coordinator *c, const json_t *params, const s
 /* A late result may come while somebody else is at the trial, who need not be. */
 static void spare_attempt(struct trial *t)
 {
-    struct slot *slot = t->slot;
-    if (slot && slot->state == SLOT_RUNS) slot_stop_late(slot, "another attempt has finished it");
+    struct attempt *a = t->attempt;
+    if (a && a->state == ATTEMPT_RUNS) attempt_stop_late(a, "another attempt has finished it");
 }
 
 enum status coordinator_tell(struct coordinator *c, struct trial *t, const struct lease_claim *claim,
@@ -218,28 +222,28 @@ enum status coordinator_tell(struct coordinator *c, struct trial *t, const struc
 
 /* ---- what agents say ---- */
 
-static void take_from_agent(struct coordinator *c, struct slot *slot, const struct agent_message *r)
+static void keep_log(const struct attempt *a, const struct agent_message *r)
 {
-    struct history *s = c->history;
-    struct arena a = {0};
-    struct error err;
+    struct arena arena = {0};
+    workers_keep_log(attempt_folder(a, &arena), strcmp(r->stream, "stdout") == 0 ? "stdout.log" : "stderr.log", r->text,
+                     r->text_n);
+    arena_done(&arena);
+}
+
+static void take_from_agent(struct attempt *a, const struct agent_message *r)
+{
     switch (r->kind) {
     case AGENT_MESSAGE_STARTED:
-        if (slot->trial->state == TRIAL_LEASED && !history_started(s, slot->trial, r->pid, r->resumed_cost, &err))
-            machine_say(c, NEWS_STARTED, slot->trial, NULL);
+        if (a->trial->state == TRIAL_LEASED) attempt_hears_start(a, r->pid, r->resumed_cost);
         break;
     case AGENT_MESSAGE_REPORT:
-        if (r->n >= slot->trial->reports) slot_hears_report(slot, r->step, r->metrics); /* else: heard before */
+        if (r->n >= a->trial->reports) attempt_hears_report(a, r->step, r->metrics); /* else: heard before */
         break;
-    case AGENT_MESSAGE_POLICY: slot_hears_policy(slot, r->metrics); break;
-    case AGENT_MESSAGE_CHECKPOINT: slot_hears_checkpoint(slot, r->step, r->text); break;
-    case AGENT_MESSAGE_LOG:
-        workers_keep_log(slot_folder(slot, &a), strcmp(r->stream, "stdout") == 0 ? "stdout.log" : "stderr.log", r->text,
-                         r->text_n);
-        break;
-    case AGENT_MESSAGE_END: slot_hears_end(slot, &r->outcome, r->out_of_memory); break;
+    case AGENT_MESSAGE_POLICY: attempt_hears_policy(a, r->metrics); break;
+    case AGENT_MESSAGE_CHECKPOINT: attempt_hears_checkpoint(a, r->step, r->text); break;
+    case AGENT_MESSAGE_LOG: keep_log(a, r); break;
+    case AGENT_MESSAGE_END: attempt_hears_end(a, &r->outcome, r->out_of_memory); break;
     }
-    arena_done(&a);
 }
 
 /* Its lease is over, but its result is the only one there is. */
@@ -260,13 +264,13 @@ static bool hear(struct coordinator *c, struct trial *t, const struct holder *fr
                                              : end  ? LEASE_FAILURE
                                                     : LEASE_REPORT,
                                              end);
-    struct slot *slot = t->slot;
-    bool here = slot && slot->state == SLOT_RUNS && slot->place == PLACE_AGENT && slot->lease == r->lease;
+    struct attempt *a = t->attempt;
+    bool here = a && a->state == ATTEMPT_RUNS && a->lease == r->lease;
     if (verdict == LEASE_FOREIGN || verdict == LEASE_UNKNOWN) return false;
     if (here && (verdict == LEASE_ACCEPT || end)) {
         bool begun = r->kind != AGENT_MESSAGE_STARTED && !(end && r->outcome.end == JOB_NOT_STARTED);
         if (t->state == TRIAL_LEASED && begun) history_started(c->history, t, 0, 0, NULL);
-        take_from_agent(c, slot, r);
+        take_from_agent(a, r);
         return true;
     }
     if (verdict == LEASE_LATE) take_late(c, t, r);
@@ -289,7 +293,7 @@ bool requests_hears(void *data, const struct holder *from, const json_t *message
 void requests_loses(void *data, void *owner, enum seat_loss loss, const char *why)
 {
     (void)data;
-    slot_lost(owner, loss, why);
+    attempt_lost(owner, loss, why);
 }
 
 /* Leases that agents and clients hold since before this process. */
@@ -300,8 +304,9 @@ void requests_adopt(struct coordinator *c)
         struct trial *t = s->open[i];
         if ((t->state != TRIAL_LEASED && t->state != TRIAL_RUNNING) || !(t->holder.agent || t->client))
             continue; /* lease_recover has returned the others */
-        struct slot *slot = seating_add(&c->seating, &c->home, t->holder.agent ? PLACE_AGENT : PLACE_CLIENT);
-        if (t->holder.agent) slot->seat = fleet_expect(c->tenant, &t->holder, t->lease, slot);
-        slot_adopt(slot, t);
+        struct attempt *a = attempts_add(&c->attempts, &c->home);
+        a->at = t->holder.agent ? at_agent_expect(c->tenant, a, &t->holder, t->lease)
+                                : at_client_execution(t->holder.token);
+        attempt_adopt(a, t);
     }
 }

@@ -54,7 +54,7 @@ enum status coordinator_add(struct coordinator *c, const json_t *params, const s
 void requests_answers(struct coordinator *c, bool no_more);
 /* All clients that wait get what there is, and `why`. */
 void requests_sends_away(struct coordinator *c, const char *why);
-/* Leases of clients that are over, told or expired, leave their slots. */
+/* Attempts of clients whose leases are over, told or expired, are over. */
 void requests_clears(struct coordinator *c);
 
 /* tenant_hooks: what agents say, and their end. */
@@ -64,7 +64,7 @@ void requests_loses(void *data, void *owner, enum seat_loss loss, const char *wh
  * meant for this one. */
 void requests_obeys(void *data, int64_t id, const char *verb, const char *payload);
 void requests_obeys_late(void *data, int64_t id, const char *verb, const char *payload);
-/* Leases that agents and clients hold since before this process get slots. */
+/* Leases that agents and clients hold since before this process are attempts of this one. */
 void requests_adopt(struct coordinator *c);
 
 #endif

@@ -1,6 +1,6 @@
 #include "tuner/coordinator/retry.h"
 
-#include "tuner/coordinator/slot.h"
+#include "tuner/coordinator/attempt.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -21,7 +21,7 @@ static enum status check(const struct trial *t, struct error *err)
     if (t->outside)
         return error_set(err, STATUS_CONFLICT, "trial %ld is set aside and cannot be tried again: %s", t->number,
                          t->outside);
-    if (t->slot && t->slot->state == SLOT_RUNS && t->slot->place != PLACE_CLIENT)
+    if (t->attempt && t->attempt->state == ATTEMPT_RUNS && t->attempt->at->at->has_an_end)
         return error_set(err, STATUS_CONFLICT, "the program of trial %ld has not ended yet; try again in a moment",
                          t->number);
     return STATUS_OK;

@@ -32,24 +32,24 @@ static void on_judged(void *data, struct question *q)
     struct coordinator *c = data;
     struct monitor_order order;
     struct error err;
-    struct slot *slot = question_trial(q)->slot;
+    struct attempt *a = question_trial(q)->attempt;
     c->judging = false;
-    if (!slot || slot->state != SLOT_RUNS || !machine_runs_trials(c)) {
+    if (!a || a->state != ATTEMPT_RUNS || !machine_runs_trials(c)) {
         monitor_forget(q);
         return;
     }
     if (monitor_decide(c->history, q, &order, &err))
         ending_give_up(c, err.status, &err);
     else
-        slot_obey(slot, &order);
+        attempt_obey(a, &order);
 }
 
-/* One at a time, the slots in turn. */
+/* One at a time, the attempts in turn. */
 static void oversee(struct coordinator *c)
 {
-    for (size_t i = 0; i < c->seating.n && !c->judging; i++) {
-        struct slot *slot = c->seating.slot[c->judge_next++ % c->seating.n];
-        struct question *q = slot->state == SLOT_RUNS ? monitor_ask(c->history, slot->trial) : NULL;
+    for (size_t i = 0; i < c->attempts.n && !c->judging; i++) {
+        struct attempt *a = c->attempts.attempt[c->judge_next++ % c->attempts.n];
+        struct question *q = a->state == ATTEMPT_RUNS ? monitor_ask(c->history, a->trial) : NULL;
         if (!q) continue;
         c->judging = true;
         background_judge(c->loop, c->forecaster, q, on_judged, c);
@@ -81,27 +81,27 @@ static bool is_paused(struct coordinator *c)
 
 /* ---- the beginnings of attempts ---- */
 
-static void hand_over(struct coordinator *c, struct slot *slot)
+static void hand_over(struct coordinator *c, struct attempt *a)
 {
-    struct ask *a = slot->ask;
-    if (!a) return;
-    slot->ask = NULL;
-    ask_gets(a, slot->trial);
-    if (a->n == a->want) ask_answer(&c->asks, a, NULL);
+    struct ask *ask = a->ask;
+    if (!ask) return;
+    a->ask = NULL;
+    ask_gets(ask, a->trial);
+    if (ask->n == ask->want) ask_answer(&c->asks, ask, NULL);
 }
 
 static void start_promised(struct coordinator *c, uint64_t durable)
 {
-    for (size_t i = 0; i < c->seating.n; i++) {
-        struct slot *slot = c->seating.slot[i];
-        if (slot->state != SLOT_PROMISED) continue;
+    for (size_t i = 0; i < c->attempts.n; i++) {
+        struct attempt *a = c->attempts.attempt[i];
+        if (a->state != ATTEMPT_PROMISED) continue;
         if (!machine_runs_trials(c)) {
-            if (slot->ask) slot->ask->promised--;
-            slot->ask = NULL;
-            slot_take_back(slot);
-        } else if (slot->batch <= durable) {
-            slot_start(slot);
-            hand_over(c, slot);
+            if (a->ask) a->ask->promised--;
+            a->ask = NULL;
+            attempt_take_back(a);
+        } else if (a->batch <= durable) {
+            attempt_start(a);
+            hand_over(c, a);
         }
     }
 }
@@ -133,14 +133,15 @@ static bool may_lease(struct coordinator *c, const struct trial *t)
 }
 
 /* Returns whether a queued trial waits that may not be run: the budget refuses it. */
-static bool fill_slots(struct coordinator *c)
+static bool start_queued(struct coordinator *c)
 {
     while (machine_runs_trials(c)) {
         struct trial *t = memory_next_queued(c->history);
         if (!t || !placement_is_possible(c)) return false;
         if (!may_lease(c, t)) return true;
-        struct slot *slot = placement_take(c);
-        if (!slot || !slot_promise(slot, t)) return false;
+        int64_t ttl_ms;
+        struct attempt *a = placement_take(c, &ttl_ms);
+        if (!a || !attempt_promise(a, t, ttl_ms)) return false;
     }
     return false;
 }
@@ -212,7 +213,7 @@ static bool wants_more(struct coordinator *c)
 
 static bool is_idle(const struct coordinator *c)
 {
-    return seating_is_idle(&c->seating) && !c->thinking && !c->judging;
+    return attempts_busy(&c->attempts) == 0 && !c->thinking && !c->judging;
 }
 
 /* Fresh seeds contradict the search, and the budget leaves something: it goes on, from what they have taught. Each time
@@ -272,7 +273,7 @@ void step(struct coordinator *c)
     requests_clears(c);
     start_promised(c, durable);
     if (machine_runs_trials(c)) oversee(c);
-    bool refused = !paused && fill_slots(c);
+    bool refused = !paused && start_queued(c);
     bool waiting = memory_count(c->history, TRIAL_QUEUED) > 0 && !refused;
     switch (c->phase) {
     case PHASE_SEARCH:

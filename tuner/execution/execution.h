@@ -4,6 +4,9 @@
 #define TUNER_EXECUTION_EXECUTION_H
 
 #include "tuner/execution/agent_message.h"
+#include "tuner/execution/at_agent.h"
+#include "tuner/execution/at_client.h"
+#include "tuner/execution/executor.h"
 #include "tuner/execution/fleet.h"
 #include "tuner/execution/launch.h"
 #include "tuner/execution/wiring.h"

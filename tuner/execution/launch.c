@@ -15,9 +15,9 @@ static bool listens(const struct objective *o)
     return false;
 }
 
-static char **environment(const struct study *study, const struct attempt_spec *x, const char *dir, const char *resume,
-                          size_t slot, const struct gpus *gpus, struct arena *a)
+static char **environment(const struct attempt_spec *x, size_t slot, const struct gpus *gpus, struct arena *a)
 {
+    const struct study *study = x->study;
     char **env = arena_array(a, study->space.n + 13, sizeof *env), buf[SPACE_TEXT_MAX];
     size_t n = 0;
     for (size_t i = 0; i < study->space.n; i++) {
@@ -25,17 +25,17 @@ static char **environment(const struct study *study, const struct attempt_spec *
         env[n++] = arena_printf(a, "%s=%s", space_variable(&study->space, i, a),
                                 param_text(&study->space.param[i], x->config[i], buf));
     }
-    env[n++] = arena_printf(a, "NOCTURNE_PARAMS=%s/params.json", dir);
+    env[n++] = arena_printf(a, "NOCTURNE_PARAMS=%s/params.json", x->dir);
     env[n++] = arena_printf(a, "NOCTURNE_STUDY=%s", study->name);
     env[n++] = arena_printf(a, "NOCTURNE_TRIAL=%ld", x->trial);
     env[n++] = arena_printf(a, "NOCTURNE_ATTEMPT=%ld", x->attempt);
     env[n++] = arena_printf(a, "NOCTURNE_SEED=%llu", (unsigned long long)x->seed);
-    env[n++] = arena_printf(a, "NOCTURNE_DIR=%s", dir);
+    env[n++] = arena_printf(a, "NOCTURNE_DIR=%s", x->dir);
     env[n++] = arena_strdup(a, "NOCTURNE_FD=3");
     env[n++] = arena_printf(a, "NOCTURNE_SLOT=%zu", slot);
     if (gpus) env[n++] = gpus_of_slot(gpus, slot, a);
     if (listens(&study->objective)) env[n++] = arena_strdup(a, "PYTHONUNBUFFERED=1");
-    if (resume) env[n++] = arena_printf(a, "NOCTURNE_RESUME=%s", resume);
+    if (x->resume) env[n++] = arena_printf(a, "NOCTURNE_RESUME=%s", x->resume);
     return env;
 }
 
@@ -77,29 +77,31 @@ static json_t *resume_json(const char *resume, double cost)
                      name + 1, "cost", json_number(cost));
 }
 
-json_t *launch_assignment(const struct study *study, const struct attempt_spec *x, const char *resume, double cost)
+json_t *launch_assignment(const struct attempt_spec *x)
 {
-    json_t *out = json_pack("{s:s, s:I, s:I, s:I, s:I, s:o}", "study", study->name, "trial", (json_int_t)x->trial,
+    json_t *out = json_pack("{s:s, s:I, s:I, s:I, s:I, s:o}", "study", x->study->name, "trial", (json_int_t)x->trial,
                             "attempt", (json_int_t)x->attempt, "lease", (json_int_t)x->lease, "seed",
-                            (json_int_t)x->seed, "params", space_to_json(&study->space, x->config));
-    if (resume) json_object_set_new(out, "resume", resume_json(resume, cost));
+                            (json_int_t)x->seed, "params", space_to_json(&x->study->space, x->config));
+    if (x->resume) json_object_set_new(out, "resume", resume_json(x->resume, x->resume_cost));
+    if (x->definition) json_object_set_new(out, "definition", json_string(x->definition));
     return out;
 }
 
-enum status launch(struct workers *workers, const struct study *study, const struct attempt_spec *x, const char *dir,
-                   const char *resume, const struct gpus *gpus, const struct job_handler *handler, void *data,
-                   struct job **ret, struct error *err)
+struct job *launch(struct workers *workers, const struct gpus *gpus, const struct attempt_spec *x,
+                   const struct job_handler *handler, void *data, struct error *err)
 {
+    const struct study *study = x->study;
     struct arena a = {0};
+    struct job *job = NULL;
     json_t *params = space_to_json(&study->space, x->config);
     const size_t slot = workers_next_slot(workers);
     const struct study_run run = {
-        .trial = x->trial, .attempt = x->attempt, .slot = (long)slot, .seed = x->seed, .dir = dir};
+        .trial = x->trial, .attempt = x->attempt, .slot = (long)slot, .seed = x->seed, .dir = x->dir};
     char *text = json_text(params), **argv;
     size_t n_args;
-    struct job_spec spec = {.env = environment(study, x, dir, resume, slot, gpus, &a),
+    struct job_spec spec = {.env = environment(x, slot, gpus, &a),
                             .cwd = study->dir,
-                            .dir = dir,
+                            .dir = x->dir,
                             .params = text,
                             .timeout_ms = study->timeout_ms,
                             .grace_ms = study->grace_ms,
@@ -108,9 +110,9 @@ enum status launch(struct workers *workers, const struct study *study, const str
     spec.match = matches(study, &a, &spec.n_matches);
     enum status s = command_fill(study, x->config, &run, &a, &argv, &n_args, err);
     spec.argv = argv;
-    if (!s) s = workers_start(workers, &spec, handler, data, ret, err);
+    if (!s) s = workers_start(workers, &spec, handler, data, &job, err);
     free(text);
     json_decref(params);
     arena_done(&a);
-    return s;
+    return s ? NULL : job;
 }

@@ -76,7 +76,7 @@ struct trial {
     bool poisonous;                /* and so nothing near it is suggested */
     int64_t lease;                 /* fencing token of the last lease; 0: never leased */
     struct holder holder;          /* of the last lease */
-    struct slot *slot;             /* of the coordinator, that runs it or is to; NULL: none */
+    struct attempt *attempt;       /* of the coordinator, that runs it or is to; NULL: none */
     bool client;                   /* it is a client of ask and tell */
     const struct past_lease *past; /* NULL: it is the first lease */
     int64_t leased_ms; /* monotonic clock; of an earlier process's lease: as much earlier as it is known to have run */

@@ -1,0 +1,21 @@
+/* attempts: those of a coordinator; each comes with a trial and goes with its end. */
+#ifndef TUNER_COORDINATOR_ATTEMPTS_H
+#define TUNER_COORDINATOR_ATTEMPTS_H
+
+#include "tuner/coordinator/attempt.h"
+
+struct attempts { /* zero: none */
+    size_t n, capacity;
+    struct attempt **attempt; /* addresses stay until they are over and swept */
+};
+
+/* Over, until it is promised a trial or adopts one. */
+struct attempt *attempts_add(struct attempts *all, const struct attempt_home *home);
+/* Those that are over go: their asker, if any, has been answered. */
+void attempts_sweep(struct attempts *all);
+void attempts_done(struct attempts *all);
+
+size_t attempts_busy(const struct attempts *all);
+size_t attempts_busy_here(const struct attempts *all); /* of this machine */
+
+#endif

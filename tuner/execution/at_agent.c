@@ -1,0 +1,89 @@
+#include "tuner/execution/at_agent.h"
+
+#include "tuner/base/json.h"
+
+#include <stdlib.h>
+
+struct at_agent {
+    struct execution x;
+    struct seat *seat; /* NULL: lost */
+};
+
+static struct holder holder(const struct execution *x)
+{
+    const struct at_agent *a = (const struct at_agent *)x;
+    return seat_holder(a->seat);
+}
+
+/* It runs when the agent says so. */
+static enum status start(struct execution *x, const struct attempt_spec *spec, struct error *err)
+{
+    struct at_agent *a = (struct at_agent *)x;
+    json_t *assignment = launch_assignment(spec);
+    (void)err;
+    seat_assign(a->seat, spec->lease, assignment);
+    return STATUS_OK;
+}
+
+static void tell(struct execution *x, const json_t *message)
+{
+    struct at_agent *a = (struct at_agent *)x;
+    if (a->seat) seat_send(a->seat, json_incref((json_t *)message));
+}
+
+/* The second time it kills. */
+static void stop(struct execution *x, enum stop_mode mode, const char *why)
+{
+    json_t *message = json_pack("{s:s}", "stop", why);
+    tell(x, message);
+    if (mode == STOP_NOW) tell(x, message);
+    json_decref(message);
+}
+
+static bool is_silent(const struct execution *x)
+{
+    const struct at_agent *a = (const struct at_agent *)x;
+    return a->seat && seat_is_silent(a->seat);
+}
+
+static void release(struct execution *x)
+{
+    struct at_agent *a = (struct at_agent *)x;
+    if (a->seat) seat_leave(a->seat);
+    free(a);
+}
+
+static const struct executor agent = {.name = "agent",
+                                      .has_folder = true,
+                                      .has_an_end = true,
+                                      .may_disobey = true,
+                                      .holder = holder,
+                                      .start = start,
+                                      .send = tell,
+                                      .stop = stop,
+                                      .is_silent = is_silent,
+                                      .free = release};
+
+static struct execution *create(struct seat *seat)
+{
+    if (!seat) return NULL;
+    struct at_agent *a = must_alloc(1, sizeof *a);
+    *a = (struct at_agent){.x = {.at = &agent}, .seat = seat};
+    return &a->x;
+}
+
+struct execution *at_agent_take(struct tenant *tenant, void *owner)
+{
+    return create(fleet_take(tenant, owner));
+}
+
+struct execution *at_agent_expect(struct tenant *tenant, void *owner, const struct holder *holder, int64_t lease)
+{
+    return create(fleet_expect(tenant, holder, lease, owner));
+}
+
+void at_agent_unseat(struct execution *x)
+{
+    struct at_agent *a = (struct at_agent *)x;
+    a->seat = NULL;
+}
