@@ -12,8 +12,6 @@
 
 #include "workers/workers.h"
 
-enum { NEEDS_PATH_MAX = 4096 };
-
 struct active { /* for reading */
     struct store *store;
     struct store_hold *hold;
@@ -40,16 +38,5 @@ enum status active_was_open(struct store *store, int64_t study, bool *ret, struc
 
 /* The budget of the study file with what is given (not zero, not −1) instead. */
 struct budget active_budget(const struct study *study, const struct budget *given);
-
-/* Is the study's command a program that can be started here? */
-enum status needs_command(const struct study *study, struct error *err);
-/* The GPUs that the study wants of this machine, and how its slots get them, in the arena: NULL: it says nothing of
- * them. STATUS_INVALID: they are not there. *ret_some: false: the environment stays as it is. */
-enum status needs_gpus(const struct study *study, size_t slots, struct gpus *ret, bool *ret_some, const char **ret_said,
-                       struct arena *arena, struct error *err);
-/* nocturne-guard, beside this program; path: NEEDS_PATH_MAX */
-enum status needs_guard(char *path, struct error *err);
-/* Where a database's attempts keep their logs: nocturne.db → /abs/nocturne.files; ret: NEEDS_PATH_MAX */
-enum status needs_folder(const char *db, char *ret, struct error *err);
 
 #endif

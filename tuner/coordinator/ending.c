@@ -18,9 +18,9 @@ static void stop_all(struct coordinator *c, enum stop_mode mode, const char *why
 /* Remembers the first error and kills what runs; the loop ends when the last job has. */
 void ending_give_up(struct coordinator *c, enum status status, const struct error *err)
 {
-    if (!c->status) {
-        c->status = status;
-        c->err = *err;
+    if (!c->result.status) {
+        c->result.status = status;
+        c->result.err = *err;
     }
     if (c->phase == PHASE_ENDED) return;
     c->phase = PHASE_KILL;
@@ -73,7 +73,7 @@ void coordinator_leave(struct coordinator *c)
 /* It cannot go on before somebody has mended something: no process that starts tries it again by itself. */
 void ending_fail_study(struct coordinator *c, const struct error *err)
 {
-    if (!c->status) snprintf(c->failure, sizeof c->failure, "%s", err->text);
+    if (!c->result.status) snprintf(c->result.failure, sizeof c->result.failure, "%s", err->text);
     ending_give_up(c, err->status, err);
 }
 

@@ -30,8 +30,8 @@ static void on_closed(uv_handle_t *handle);
 static void on_turn(uv_prepare_t *turn)
 {
     struct coordinator *c = turn->data;
-    if (!c->thinking) journal_requests(c->journal, requests_obeys, c);
-    if (!c->thinking) announcements_release(&c->later, 0, c->options.listen, c->options.data);
+    if (!c->mind.thinking) journal_requests(c->journal, requests_obeys, c);
+    if (!c->mind.thinking) announcements_release(&c->later, 0, c->options.listen, c->options.data);
     int64_t before;
     do {
         before = c->history->seq;
@@ -40,8 +40,8 @@ static void on_turn(uv_prepare_t *turn)
     journal_submit(c->journal);
     hold_jobs(c);
     if (c->phase != PHASE_ENDED) return;
-    uv_close((uv_handle_t *)&c->tick, on_closed);
-    uv_close((uv_handle_t *)&c->turn, on_closed);
+    uv_close((uv_handle_t *)&c->handles.tick, on_closed);
+    uv_close((uv_handle_t *)&c->handles.turn, on_closed);
 }
 
 /* While trials run, at each tick; a budget of time is spent also when nothing happens. */
@@ -49,7 +49,7 @@ static bool keeps_state(const struct coordinator *c, int64_t now)
 {
     const struct history *s = c->history;
     bool timed = s->budget.wall_ms || s->budget.until_minutes >= 0;
-    return c->kept_seq != s->seq || memory_in_flight(s) > 0 || (timed && now - c->kept_ms >= KEEP_MS);
+    return c->kept.seq != s->seq || memory_in_flight(s) > 0 || (timed && now - c->kept.ms >= KEEP_MS);
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -60,8 +60,8 @@ static void on_tick(uv_timer_t *timer)
     requests_answers(c, false);
     if (!keeps_state(c, now)) return;
     snapshot_keep(c->history);
-    c->kept_ms = now;
-    c->kept_seq = c->history->seq;
+    c->kept.ms = now;
+    c->kept.seq = c->history->seq;
 }
 
 static void on_wake(uv_async_t *wake)
@@ -74,14 +74,14 @@ static void on_durable(void *data, const char *answers, size_t n)
     struct coordinator *c = data;
     (void)answers;
     (void)n;
-    uv_async_send(&c->wake);
+    uv_async_send(&c->handles.wake);
 }
 
 static void on_trouble(void *data, const char *text)
 {
     struct coordinator *c = data;
     (void)text;
-    uv_async_send(&c->wake);
+    uv_async_send(&c->handles.wake);
 }
 
 /* ---- life ---- */
@@ -103,15 +103,15 @@ enum status coordinator_create(const struct coordinator_options *options, struct
     if (!s) s = lease_recover(history, options->fleet != NULL, err);
     if (s) return s;
     struct coordinator *c = must_alloc(1, sizeof *c);
-    c->held = history->phase == STUDY_PAUSED && options->fleet;
-    if (!c->held) history_set_phase(history, STUDY_OPEN);
+    c->paused_by_person = history->phase == STUDY_PAUSED && options->fleet;
+    if (!c->paused_by_person) history_set_phase(history, STUDY_OPEN);
     c->options = *options;
     c->history = history;
     c->journal = history->journal;
     c->loop = loop;
     c->workers = placement_open(options, history->study, loop);
-    c->search = search_create(history->study, history->seed, history->prior, history->n_priors);
-    c->forecaster = forecaster_create(history->study, history->seed);
+    c->mind.search = search_create(history->study, history->seed, history->prior, history->n_priors);
+    c->mind.forecaster = forecaster_create(history->study, history->seed);
     c->home = (struct attempt_home){.history = history,
                                     .files = options->files,
                                     .pause = &c->pause,
@@ -136,18 +136,18 @@ void coordinator_free(struct coordinator *c)
     announcements_done(&c->said);
     announcements_done(&c->later);
     if (!c->options.workers) workers_free(c->workers);
-    search_free(c->search);
-    forecaster_free(c->forecaster);
+    search_free(c->mind.search);
+    forecaster_free(c->mind.forecaster);
     free(c);
 }
 
 /* The last words, and the writer's end. */
 static enum status close_journal(struct coordinator *c, struct error *err)
 {
-    if (*c->failure)
-        history_fail(c->history, c->failure);
-    else if (!c->status && c->end != COORDINATOR_LEFT)
-        history_set_phase(c->history, c->end == COORDINATOR_DONE && !c->options.probe && !c->options.only_queued
+    if (*c->result.failure)
+        history_fail(c->history, c->result.failure);
+    else if (!c->result.status && c->result.end != COORDINATOR_LEFT)
+        history_set_phase(c->history, c->result.end == COORDINATOR_DONE && !c->options.probe && !c->options.only_queued
                                           ? STUDY_COMPLETE
                                           : STUDY_STOPPED);
     snapshot_keep(c->history);
@@ -161,7 +161,7 @@ static enum status close_journal(struct coordinator *c, struct error *err)
 static void on_wake_closed(uv_handle_t *handle)
 {
     struct coordinator *c = handle->data;
-    c->options.ended(c->options.data, c->end, c->status, &c->err);
+    c->options.ended(c->options.data, c->result.end, c->result.status, &c->result.err);
 }
 
 /* The writer wakes the loop until it is stopped, so its handle goes last. */
@@ -169,21 +169,21 @@ static void on_closed(uv_handle_t *handle)
 {
     struct coordinator *c = handle->data;
     struct error last;
-    if (--c->open_handles > 0) return;
+    if (--c->handles.open > 0) return;
     enum status s = close_journal(c, &last);
-    if (!c->status && s) c->status = s, c->err = last;
-    uv_close((uv_handle_t *)&c->wake, on_wake_closed);
+    if (!c->result.status && s) c->result.status = s, c->result.err = last;
+    uv_close((uv_handle_t *)&c->handles.wake, on_wake_closed);
 }
 
 static void open_handles(struct coordinator *c)
 {
-    uv_timer_init(c->loop, &c->tick);
-    uv_prepare_init(c->loop, &c->turn);
-    uv_async_init(c->loop, &c->wake, on_wake);
-    c->open_handles = 2;
-    c->tick.data = c->turn.data = c->wake.data = c;
-    uv_timer_start(&c->tick, on_tick, TICK_MS, TICK_MS);
-    uv_prepare_start(&c->turn, on_turn);
+    uv_timer_init(c->loop, &c->handles.tick);
+    uv_prepare_init(c->loop, &c->handles.turn);
+    uv_async_init(c->loop, &c->handles.wake, on_wake);
+    c->handles.open = 2;
+    c->handles.tick.data = c->handles.turn.data = c->handles.wake.data = c;
+    uv_timer_start(&c->handles.tick, on_tick, TICK_MS, TICK_MS);
+    uv_prepare_start(&c->handles.turn, on_turn);
 }
 
 /* What a person should know before anything runs. */
@@ -222,9 +222,9 @@ enum status coordinator_start(struct coordinator *c, struct error *err)
 
 void coordinator_pause(struct coordinator *c, bool paused)
 {
-    c->held = paused;
+    c->paused_by_person = paused;
     history_set_phase(c->history, paused ? STUDY_PAUSED : STUDY_OPEN);
-    uv_async_send(&c->wake);
+    uv_async_send(&c->handles.wake);
 }
 
 /* ---- looking ---- */
@@ -232,12 +232,12 @@ void coordinator_pause(struct coordinator *c, bool paused)
 size_t coordinator_wants(const struct coordinator *c)
 {
     const struct history *s = c->history;
-    if (!machine_runs_trials(c) || c->held) return 0;
+    if (!machine_runs_trials(c) || c->paused_by_person) return 0;
     size_t queued = memory_count(s, TRIAL_QUEUED), left = SIZE_MAX;
     if (s->budget.trials)
         left = (size_t)s->budget.trials -
                (s->tally.searched < (size_t)s->budget.trials ? s->tally.searched : (size_t)s->budget.trials);
-    if (c->phase != PHASE_SEARCH || c->exhausted || c->options.only_queued) left = 0;
+    if (c->phase != PHASE_SEARCH || c->progress.exhausted || c->options.only_queued) left = 0;
     return left > 100000 ? 100000 : queued + left;
 }
 
@@ -249,5 +249,5 @@ const char *coordinator_phase(const struct coordinator *c)
 
 const char *coordinator_pause_reason(const struct coordinator *c)
 {
-    return c->held ? "paused by a person" : c->pause.reason;
+    return c->paused_by_person ? "paused by a person" : c->pause.reason;
 }

@@ -15,6 +15,43 @@
 
 enum phase { PHASE_SEARCH, PHASE_CONFIRM, PHASE_DRAIN, PHASE_KILL, PHASE_LEAVE, PHASE_ENDED };
 
+/* What is thought about on the pool, one suggestion and one judgement at a time. */
+struct mind {
+    struct search *search;
+    struct forecaster *forecaster;
+    size_t judge_next; /* attempt */
+    bool judging;      /* a running trial is being judged */
+    bool thinking;     /* a suggestion is being computed */
+};
+
+/* How far the search has come. */
+struct progress {
+    bool exhausted;        /* nothing is left to try, to afford, or worth the trouble */
+    char enough[400];      /* … why */
+    size_t confirmed_seen; /* confirmations that had ended when it was last asked what to confirm next */
+    size_t searched_on;    /* trials when the search last went on after a confirmation; 0: never */
+};
+
+struct handles {
+    int open;
+    uv_timer_t tick;
+    uv_prepare_t turn;
+    uv_async_t wake; /* by the journal's writer */
+};
+
+/* The state that was kept last, and when. */
+struct kept {
+    int64_t seq, ms;
+};
+
+/* How the run ends. */
+struct result {
+    char failure[sizeof(struct error)]; /* why the study cannot go on; "": it can */
+    enum coordinator_end end;
+    enum status status; /* the first error; ends the run */
+    struct error err;
+};
+
 struct coordinator {
     struct coordinator_options options;
     struct history *history;
@@ -22,34 +59,21 @@ struct coordinator {
     uv_loop_t *loop;
     struct workers *workers;
     enum phase phase;
+    bool paused_by_person;
+    struct pause pause;
     struct attempt_home home;
     struct attempts attempts;
     struct tenant *tenant; /* of the fleet; NULL: there is none */
     struct ask_queue asks;
-    struct search *search;
-    struct forecaster *forecaster;
-    size_t judge_next;     /* attempt */
-    bool judging;          /* a running trial is being judged */
-    bool thinking;         /* a suggestion is being computed */
-    bool exhausted;        /* nothing is left to try, to afford, or worth the trouble */
-    size_t confirmed_seen; /* confirmations that had ended when it was last asked what to confirm next */
-    size_t searched_on;    /* trials when the search last went on after a confirmation; 0: never */
-    struct alike failures; /* of this run, while nothing has completed */
-    uint32_t lacking;      /* declared metrics that are known to be missing (remark.h) */
-    struct pause pause;
-    bool held;                        /* a person has paused it */
-    char enough[400];                 /* why there will be no more trials */
-    struct announcements said, later; /* later: calls that wait until no suggestion is being computed */
-    int open_handles;
-    uv_timer_t tick;
-    uv_prepare_t turn;
-    uv_async_t wake;                    /* by the journal's writer */
-    int64_t kept_seq;                   /* of the state that was kept last */
-    int64_t kept_ms;                    /* … and when */
-    char failure[sizeof(struct error)]; /* why the study cannot go on; "": it can */
-    enum coordinator_end end;
-    enum status status; /* the first error; ends the run */
-    struct error err;
+    struct mind mind;
+    struct progress progress;
+    struct alike failures;      /* of this run, while nothing has completed */
+    uint32_t lacking;           /* declared metrics that are known to be missing (remark.h) */
+    struct announcements said;  /* once it is durable */
+    struct announcements later; /* calls that wait until no suggestion is being computed */
+    struct handles handles;
+    struct kept kept;
+    struct result result;
 };
 
 bool machine_runs_trials(const struct coordinator *c);

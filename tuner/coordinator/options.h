@@ -18,11 +18,11 @@ enum coordinator_end {
 };
 
 struct coordinator_options {
-    size_t slots;                          /* of this machine */
-    struct workers *workers;               /* whose slots they are, shared with others; NULL: its own */
-    const struct gpus *gpus;               /* one of them for each slot; NULL: as the environment has it */
+    size_t slots;                              /* of this machine */
+    struct workers *workers;                   /* whose slots they are, shared with others; NULL: its own */
+    const struct gpus *gpus;                   /* one of them for each slot; NULL: as the environment has it */
     struct execution *(*run_here)(void *data); /* what a slot is; NULL: a job of the workers */
-    bool (*may_start_here)(void *data);    /* has this machine room for another trial? NULL: it has */
+    bool (*may_start_here)(void *data);        /* has this machine room for another trial? NULL: it has */
     struct fleet *fleet;                   /* agents; NULL: there are none, and what they once had is queued again */
     const char *(*definition)(void *data); /* names what agents must have of the study; NULL: nothing */
     const char *guard;                     /* path of nocturne-guard */

@@ -93,13 +93,13 @@ void requests_obeys_late(void *data, int64_t id, const char *verb, const char *p
 void coordinator_promise(struct coordinator *c, void (*call)(void *data), void *data)
 {
     announce_call(&c->said, journal_mark(c->journal), call, data);
-    uv_async_send(&c->wake);
+    uv_async_send(&c->handles.wake);
 }
 
 void coordinator_calmly(struct coordinator *c, void (*call)(void *data), void *data)
 {
     announce_call(&c->later, 0, call, data);
-    uv_async_send(&c->wake);
+    uv_async_send(&c->handles.wake);
 }
 
 void coordinator_forget(struct coordinator *c, const void *data)
@@ -114,7 +114,7 @@ struct ask *coordinator_ask(struct coordinator *c, size_t want, const char *toke
     struct ask *a = ask_queue_add(&c->asks, want, token, ttl_ms, clock_mono_ms(c->history->clock) + ASK_WAIT_MS);
     a->done = done;
     a->data = data;
-    uv_async_send(&c->wake);
+    uv_async_send(&c->handles.wake);
     return a;
 }
 
@@ -139,7 +139,7 @@ void requests_answers(struct coordinator *c, bool no_more)
     for (struct ask *a = c->asks.first, *next; a; a = next) {
         next = a->next;
         if (a->n != a->promised || (now < a->until_ms && !no_more)) continue;
-        ask_answer(&c->asks, a, no_more ? *c->enough ? c->enough : "the study has ended" : NULL);
+        ask_answer(&c->asks, a, no_more ? *c->progress.enough ? c->progress.enough : "the study has ended" : NULL);
     }
 }
 

@@ -18,11 +18,11 @@
 
 static void end_run(struct coordinator *c)
 {
-    c->end = c->phase == PHASE_CONFIRM ? COORDINATOR_DONE
-             : c->phase == PHASE_LEAVE ? COORDINATOR_LEFT
-                                       : COORDINATOR_STOPPED;
+    c->result.end = c->phase == PHASE_CONFIRM ? COORDINATOR_DONE
+                    : c->phase == PHASE_LEAVE ? COORDINATOR_LEFT
+                                              : COORDINATOR_STOPPED;
     c->phase = PHASE_ENDED;
-    requests_sends_away(c, *c->enough ? c->enough : "the study has ended");
+    requests_sends_away(c, *c->progress.enough ? c->progress.enough : "the study has ended");
 }
 
 /* ---- overseeing running trials ---- */
@@ -33,7 +33,7 @@ static void on_judged(void *data, struct question *q)
     struct monitor_order order;
     struct error err;
     struct attempt *a = question_trial(q)->attempt;
-    c->judging = false;
+    c->mind.judging = false;
     if (!a || a->state != ATTEMPT_RUNS || !machine_runs_trials(c)) {
         monitor_forget(q);
         return;
@@ -47,12 +47,12 @@ static void on_judged(void *data, struct question *q)
 /* One at a time, the attempts in turn. */
 static void oversee(struct coordinator *c)
 {
-    for (size_t i = 0; i < c->attempts.n && !c->judging; i++) {
-        struct attempt *a = c->attempts.attempt[c->judge_next++ % c->attempts.n];
+    for (size_t i = 0; i < c->attempts.n && !c->mind.judging; i++) {
+        struct attempt *a = c->attempts.attempt[c->mind.judge_next++ % c->attempts.n];
         struct question *q = a->state == ATTEMPT_RUNS ? monitor_ask(c->history, a->trial) : NULL;
         if (!q) continue;
-        c->judging = true;
-        background_judge(c->loop, c->forecaster, q, on_judged, c);
+        c->mind.judging = true;
+        background_judge(c->loop, c->mind.forecaster, q, on_judged, c);
     }
 }
 
@@ -115,10 +115,10 @@ static size_t set_aside(const struct coordinator *c)
 /* There will be no more suggestions; the usual ends need no words. */
 static void run_out(struct coordinator *c, const char *why, bool aloud)
 {
-    if (c->exhausted) return;
+    if (c->progress.exhausted) return;
     if (aloud) machine_say(c, NEWS_NOTE, NULL, why);
-    snprintf(c->enough, sizeof c->enough, "%.390s", why);
-    c->exhausted = true;
+    snprintf(c->progress.enough, sizeof c->progress.enough, "%.390s", why);
+    c->progress.exhausted = true;
 }
 
 static bool may_lease(struct coordinator *c, const struct trial *t)
@@ -178,7 +178,7 @@ static void add_suggestion(struct coordinator *c, const struct thought *t)
 static void on_thought(void *data, const struct thought *t)
 {
     struct coordinator *c = data;
-    c->thinking = false;
+    c->mind.thinking = false;
     if (t && c->phase == PHASE_SEARCH) add_suggestion(c, t);
 }
 
@@ -206,14 +206,14 @@ static bool wants_more(struct coordinator *c)
     bool all = s->budget.trials && s->tally.searched >= (size_t)s->budget.trials; /* the usual end needs no words */
     bool broke = !ledger_admits(s, (struct need){0}, set_aside(c), why, sizeof why);
     if (all || broke) run_out(c, all ? "the study has all its trials" : why, !all);
-    return !c->exhausted;
+    return !c->progress.exhausted;
 }
 
 /* ---- the machine ---- */
 
 static bool is_idle(const struct coordinator *c)
 {
-    return attempts_busy(&c->attempts) == 0 && !c->thinking && !c->judging;
+    return attempts_busy(&c->attempts) == 0 && !c->mind.thinking && !c->mind.judging;
 }
 
 /* Fresh seeds contradict the search, and the budget leaves something: it goes on, from what they have taught. Each time
@@ -224,14 +224,14 @@ static bool searches_on(struct coordinator *c)
     char why[400];
     struct need need = ledger_need(s, NAN);
     need.trials = 1;
-    if (c->options.only_queued || s->study->schedule.n || s->n <= c->searched_on || !confirm_contradicts(s))
+    if (c->options.only_queued || s->study->schedule.n || s->n <= c->progress.searched_on || !confirm_contradicts(s))
         return false;
     if (s->budget.trials && s->tally.searched >= (size_t)s->budget.trials) return false;
     if (!ledger_admits(s, need, confirm_due(s), why, sizeof why)) return false;
     c->phase = PHASE_SEARCH;
-    c->searched_on = s->n;
-    c->exhausted = false;
-    *c->enough = 0;
+    c->progress.searched_on = s->n;
+    c->progress.exhausted = false;
+    *c->progress.enough = 0;
     machine_say(c, NEWS_NOTE, NULL,
                 "on fresh seeds nothing that was found beats the baseline; the search goes on with what is left of the "
                 "budget");
@@ -242,7 +242,7 @@ static bool searches_on(struct coordinator *c)
 static void confirm_or_end(struct coordinator *c)
 {
     enum confirm_step next = c->options.only_queued ? CONFIRM_OVER : confirm_step(c->history);
-    c->confirmed_seen = c->history->tally.confirmed;
+    c->progress.confirmed_seen = c->history->tally.confirmed;
     c->phase = PHASE_CONFIRM;
     switch (next) {
     case CONFIRM_ROUND: machine_say(c, NEWS_CONFIRM, NULL, NULL); return;
@@ -261,7 +261,7 @@ static void confirm_or_end(struct coordinator *c)
 /* A confirmation has ended, and there is room: it may have decided what is confirmed next. */
 static bool confirms_more(struct coordinator *c)
 {
-    return is_idle(c) || (c->confirmed_seen != c->history->tally.confirmed && placement_is_possible(c));
+    return is_idle(c) || (c->progress.confirmed_seen != c->history->tally.confirmed && placement_is_possible(c));
 }
 
 /* What to do now that something has changed. */
@@ -269,7 +269,7 @@ void step(struct coordinator *c)
 {
     uint64_t durable = journal_durable(c->journal);
     machine_speak(c, durable);
-    bool paused = is_paused(c) || c->held;
+    bool paused = is_paused(c) || c->paused_by_person;
     requests_clears(c);
     start_promised(c, durable);
     if (machine_runs_trials(c)) oversee(c);
@@ -281,13 +281,13 @@ void step(struct coordinator *c)
         if (wants_more(c)) {
             if (c->history->study->schedule.n)
                 grow(c);
-            else if (!c->thinking && placement_is_possible(c)) {
-                c->thinking = true;
-                background_suggest(c->loop, c->history, c->search, on_thought, c);
+            else if (!c->mind.thinking && placement_is_possible(c)) {
+                c->mind.thinking = true;
+                background_suggest(c->loop, c->history, c->mind.search, on_thought, c);
             }
         } else if (is_idle(c))
             confirm_or_end(c);
-        if (c->exhausted && !study_confirm_count(c->history->study)) requests_answers(c, true);
+        if (c->progress.exhausted && !study_confirm_count(c->history->study)) requests_answers(c, true);
         return;
     case PHASE_CONFIRM:
         if (paused || waiting) return;

@@ -9,6 +9,7 @@
 #include "tuner/execution/executor.h"
 #include "tuner/execution/fleet.h"
 #include "tuner/execution/launch.h"
+#include "tuner/execution/needs.h"
 #include "tuner/execution/wiring.h"
 
 #endif
