@@ -72,6 +72,7 @@ struct journal {
     struct store *store;
     int64_t study;
     struct batch *open; /* the caller's */
+    struct calls durable_calls;
     uint64_t committed; /* batches up to this number; only whoever writes looks at it */
 
     pthread_mutex_t lock; /* of everything below */
@@ -432,6 +433,7 @@ void journal_free(struct journal *j)
 {
     if (!j) return;
     journal_stop(j, NULL);
+    calls_done(&j->durable_calls);
     while (j->queue) {
         struct batch *next = j->queue->next;
         batch_free(j->queue);
@@ -504,6 +506,21 @@ uint64_t journal_durable(struct journal *j)
     uint64_t durable = j->durable;
     pthread_mutex_unlock(&j->lock);
     return durable;
+}
+
+void journal_when_durable(struct journal *j, call_fn *call, void *data, call_fn *drop)
+{
+    calls_add(&j->durable_calls, journal_mark(j), call, data, drop);
+}
+
+void journal_deliver(struct journal *j)
+{
+    calls_make(&j->durable_calls, journal_durable(j));
+}
+
+void journal_forget(struct journal *j, const void *data)
+{
+    calls_forget(&j->durable_calls, data);
 }
 
 enum status journal_trouble(struct journal *j, struct error *ret)

@@ -21,6 +21,7 @@
 #include "store/optuna.h"
 
 #include "tuner/base/arena.h"
+#include "tuner/base/calls.h"
 #include "tuner/base/error.h"
 
 #include <stdbool.h>
@@ -217,6 +218,12 @@ enum status journal_stop(struct journal *j, struct error *err);
 uint64_t journal_batch(const struct journal *j); /* number of the batch being appended to, from 1 */
 uint64_t journal_mark(const struct journal *j);  /* of the batch with which all that was appended so far is durable */
 uint64_t journal_durable(struct journal *j);     /* batches up to this number are durable */
+/* Calls back, from journal_deliver, once all that was appended so far is durable, in order; `drop` instead if the journal
+ * is freed before (may be NULL). What is promised to others (an answer, a line on the screen) waits here. */
+void journal_when_durable(struct journal *j, call_fn *call, void *data, call_fn *drop);
+void journal_deliver(struct journal *j); /* on the thread that appends */
+/* Nobody is called with this data any more. */
+void journal_forget(struct journal *j, const void *data);
 bool journal_full(struct journal *j);            /* back-pressure: take nothing more in for now */
 /* The sentence while the disk refuses. STATUS_OK: no trouble; STATUS_IO: it is tried again; STATUS_FAILED: for good. */
 enum status journal_trouble(struct journal *j, struct error *ret);

@@ -31,7 +31,7 @@ static void on_turn(uv_prepare_t *turn)
 {
     struct coordinator *c = turn->data;
     if (!c->mind.thinking) journal_requests(c->journal, requests_obeys, c);
-    if (!c->mind.thinking) announcements_release(&c->later, 0, c->options.listen, c->options.data);
+    if (!c->mind.thinking) calls_make(&c->later, 0);
     int64_t before;
     do {
         before = c->history->seq;
@@ -133,8 +133,7 @@ void coordinator_free(struct coordinator *c)
     if (!c) return;
     attempts_done(&c->attempts);
     if (c->tenant) fleet_leave(c->tenant);
-    announcements_done(&c->said);
-    announcements_done(&c->later);
+    calls_done(&c->later);
     if (!c->options.workers) workers_free(c->workers);
     search_free(c->mind.search);
     forecaster_free(c->mind.forecaster);
@@ -153,8 +152,7 @@ static enum status close_journal(struct coordinator *c, struct error *err)
     snapshot_keep(c->history);
     journal_submit(c->journal);
     enum status s = journal_stop(c->journal, err);
-    machine_speak(c, s ? journal_durable(c->journal) : UINT64_MAX);
-    announcements_done(&c->said);
+    journal_deliver(c->journal);
     return s;
 }
 

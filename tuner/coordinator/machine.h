@@ -4,7 +4,6 @@
 #ifndef TUNER_COORDINATOR_MACHINE_H
 #define TUNER_COORDINATOR_MACHINE_H
 
-#include "tuner/coordinator/announce.h"
 #include "tuner/coordinator/ask_queue.h"
 #include "tuner/coordinator/attempts.h"
 #include "tuner/coordinator/failure.h"
@@ -12,6 +11,8 @@
 #include "tuner/coordinator/pause.h"
 
 #include "tuner/execution/execution.h"
+
+#include "tuner/base/calls.h"
 
 enum phase { PHASE_SEARCH, PHASE_CONFIRM, PHASE_DRAIN, PHASE_KILL, PHASE_LEAVE, PHASE_ENDED };
 
@@ -67,10 +68,9 @@ struct coordinator {
     struct ask_queue asks;
     struct mind mind;
     struct progress progress;
-    struct alike failures;      /* of this run, while nothing has completed */
-    uint32_t lacking;           /* declared metrics that are known to be missing (remark.h) */
-    struct announcements said;  /* once it is durable */
-    struct announcements later; /* calls that wait until no suggestion is being computed */
+    struct alike failures; /* of this run, while nothing has completed */
+    uint32_t lacking;      /* declared metrics that are known to be missing (remark.h) */
+    struct calls later;    /* that wait until no suggestion is being computed */
     struct handles handles;
     struct kept kept;
     struct result result;
@@ -80,7 +80,5 @@ bool machine_runs_trials(const struct coordinator *c);
 void machine_say_now(struct coordinator *c, enum news event, const struct trial *t, const char *text);
 /* Said once what has been recorded so far is durable. */
 void machine_say(struct coordinator *c, enum news event, const struct trial *t, const char *text);
-/* What may be said now, because it is durable. */
-void machine_speak(struct coordinator *c, uint64_t durable);
 
 #endif

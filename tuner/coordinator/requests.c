@@ -92,20 +92,20 @@ void requests_obeys_late(void *data, int64_t id, const char *verb, const char *p
 
 void coordinator_promise(struct coordinator *c, void (*call)(void *data), void *data)
 {
-    announce_call(&c->said, journal_mark(c->journal), call, data);
+    journal_when_durable(c->journal, call, data, NULL);
     uv_async_send(&c->handles.wake);
 }
 
 void coordinator_calmly(struct coordinator *c, void (*call)(void *data), void *data)
 {
-    announce_call(&c->later, 0, call, data);
+    calls_add(&c->later, 0, call, data, NULL);
     uv_async_send(&c->handles.wake);
 }
 
 void coordinator_forget(struct coordinator *c, const void *data)
 {
-    announcements_forget(&c->said, data);
-    announcements_forget(&c->later, data);
+    journal_forget(c->journal, data);
+    calls_forget(&c->later, data);
 }
 
 struct ask *coordinator_ask(struct coordinator *c, size_t want, const char *token, int64_t ttl_ms,

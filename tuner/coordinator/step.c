@@ -268,7 +268,7 @@ static bool confirms_more(struct coordinator *c)
 void step(struct coordinator *c)
 {
     uint64_t durable = journal_durable(c->journal);
-    machine_speak(c, durable);
+    journal_deliver(c->journal);
     bool paused = is_paused(c) || c->paused_by_person;
     requests_clears(c);
     start_promised(c, durable);
