@@ -1,9 +1,9 @@
 /* statement: prepared SQL, kept for the life of the store; values are bound, never formatted.
  *
  * A statement is known by the address of its SQL literal. Usage:
- *     struct statement *q = statement_get(store, SQL, &err);   NULL: failed
+ *     struct statement *q = statement_get(store, SQL, err);   NULL: failed
  *     statement_text(q, 1, name);
- *     while (statement_row(q, &err)) …
+ *     while (statement_row(q)) …
  *     return statement_end(q, err);
  */
 #ifndef STORE_STATEMENT_H

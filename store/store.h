@@ -1,7 +1,7 @@
 /* store: everything Nocturne must not forget, in one SQLite file.
  *
  * The only code that knows SQL. What happens in a study is an append-only log of events; the
- * state of a study is a view of them (tuner/history/apply.c folds it). Rows come and go
+ * state of a study is a view of them (tuner/history/apply.c makes it). Rows come and go
  * as plain structs; text in them belongs to the caller on the way in and to the store, until
  * the callback returns, on the way out.
  *

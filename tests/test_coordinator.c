@@ -107,7 +107,7 @@ static void test_trial_state__only_the_drawn_ways_are_legal(void **state)
     assert_false(trial_state_parse("dancing", &s));
 }
 
-/* ---- session ---- */
+/* ---- history ---- */
 
 static void test_session__begins_with_baseline_and_references(void **state)
 {
@@ -242,7 +242,7 @@ static void test_session__history_maps_states(void **state)
     world_free(w);
 }
 
-/* ---- standings, confirmation ---- */
+/* ---- ranking, confirmation ---- */
 
 /* What is stored of a reason is what memory has of it: bounded, and UTF-8. */
 static void test_session__reasons_are_bounded_and_come_back(void **state)
@@ -293,7 +293,7 @@ static void test_session__many_are_cancelled_in_linear_time(void **state)
     world_free(w);
 }
 
-static void test_standing__confirmed_means_decide(void **state)
+static void test_ranking__confirmed_means_decide(void **state)
 {
     (void)state;
     struct world *w = world_make();
@@ -335,7 +335,7 @@ static void test_standing__confirmed_means_decide(void **state)
     world_free(w);
 }
 
-static void test_standing__no_baseline_no_verdict(void **state)
+static void test_ranking__no_baseline_no_verdict(void **state)
 {
     (void)state;
     struct world *w = world_make();
@@ -583,8 +583,8 @@ int main(void)
         cmocka_unit_test(test_session__history_maps_states),
         cmocka_unit_test(test_session__reasons_are_bounded_and_come_back),
         cmocka_unit_test(test_session__many_are_cancelled_in_linear_time),
-        cmocka_unit_test(test_standing__confirmed_means_decide),
-        cmocka_unit_test(test_standing__no_baseline_no_verdict),
+        cmocka_unit_test(test_ranking__confirmed_means_decide),
+        cmocka_unit_test(test_ranking__no_baseline_no_verdict),
         cmocka_unit_test(test_confirm__another_round_if_all_winners_break_the_constraint),
         cmocka_unit_test(test_ledger__each_budget_refuses),
         cmocka_unit_test(test_ledger__entries_add_up),

@@ -1,4 +1,4 @@
-/* The quick reader of events against the full one, over a space that has everything. */
+/* The fast reader of events against the full one, over a space that has everything. */
 #include "tests/test.h"
 
 #include "surrogate/surrogate.h"
@@ -108,5 +108,5 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_event_fast__says_what_the_full_reader_says)};
     surrogate_setup();
-    return cmocka_run_group_tests_name("quick", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("event_fast", tests, NULL, NULL);
 }

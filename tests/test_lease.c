@@ -268,8 +268,8 @@ static void must_have_the_same_leases(const struct trial *a, const struct trial 
     assert_true(!p && !q);
 }
 
-/* The log, folded by another process, says the same. */
-static void fold_must_agree(struct world *w)
+/* The log, read by another process, says the same. */
+static void log_must_agree(struct world *w)
 {
     struct error err;
     struct study *study = NULL;
@@ -311,7 +311,7 @@ static void test_lease__no_sequence_of_messages_is_illegal_or_gets_stuck(void **
             bring_home(&w, &m, t);
         }
         counts_must_add_up(w.history);
-        if (round % 20 == 0) fold_must_agree(&w);
+        if (round % 20 == 0) log_must_agree(&w);
         world_close(&w);
     }
 }

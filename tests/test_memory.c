@@ -1,5 +1,5 @@
 /* Everything that memory knows, the log knows: while a real study runs — with pruning, adapting and audits, with a
- * schedule, and with confirmations — the log is folded anew whenever it is durable, and each field of each trial
+ * schedule, and with confirmations — the log is read anew whenever it is durable, and each field of each trial
  * compared. */
 #include "tests/test.h"
 
@@ -61,13 +61,14 @@ static void compare_numbers(const struct world *w, const struct trial *a, const 
                      (long long)w->live->seq, what, i, x[i], y[i]);
 }
 
-static void compare_course(const struct world *w, const struct trial *a, const struct trial *b)
+static void compare_trajectory(const struct world *w, const struct trial *a, const struct trial *b)
 {
-    SAME("course", a->trajectory.n == b->trajectory.n && a->trajectory.until == b->trajectory.until);
+    SAME("trajectory", a->trajectory.n == b->trajectory.n && a->trajectory.until == b->trajectory.until);
     for (size_t i = 0; i < a->trajectory.n; i++) {
-        SAME("course", a->trajectory.step[i].from == b->trajectory.step[i].from);
-        SAME("course", a->trajectory.step[i].trial == b->trajectory.step[i].trial);
-        compare_numbers(w, a, "course", a->trajectory.step[i].config, b->trajectory.step[i].config, w->study->space.n);
+        SAME("trajectory", a->trajectory.step[i].from == b->trajectory.step[i].from);
+        SAME("trajectory", a->trajectory.step[i].trial == b->trajectory.step[i].trial);
+        compare_numbers(w, a, "trajectory", a->trajectory.step[i].config, b->trajectory.step[i].config,
+                        w->study->space.n);
     }
 }
 
@@ -98,7 +99,7 @@ static void compare_attempt(const struct world *w, const struct trial *a, const 
     SAME("holder", same_text(a->holder.agent, b->holder.agent) && same_text(a->holder.token, b->holder.token));
     SAME("busy_ms", a->busy_ms == b->busy_ms && a->spent_tokens == b->spent_tokens);
     SAME("resumed_cost", a->resumed_cost == b->resumed_cost);
-    SAME("doom", a->stop_state == b->stop_state && same_text(a->stop_reason, b->stop_reason));
+    SAME("stop_state", a->stop_state == b->stop_state && same_text(a->stop_reason, b->stop_reason));
     SAME("checkpoint", same_text(a->checkpoint.path, b->checkpoint.path) && a->checkpoint.step == b->checkpoint.step &&
                            a->checkpoint.bytes == b->checkpoint.bytes && a->checkpoint.cost == b->checkpoint.cost);
     if (trial_state_final(a->state) || a->state == TRIAL_QUEUED) return;
@@ -122,7 +123,7 @@ static void compare_trial(struct world *w, struct trial *a, struct trial *b)
     compare_numbers(w, a, "expected", a->expected, b->expected, m);
     compare_numbers(w, a, "spread", a->spread, b->spread, m);
     compare_attempt(w, a, b);
-    compare_course(w, a, b);
+    compare_trajectory(w, a, b);
     compare_observed(w, a, b);
 }
 
@@ -152,7 +153,7 @@ static void compare_sessions(struct world *w, struct history *x, struct history 
 
 /* ---- running ---- */
 
-static void fold_anew(struct world *w)
+static void read_anew(struct world *w)
 {
     struct error err;
     struct history *s = history_bare(w->other, w->study, w->live->study_id, w->live->seed, clock_real());
@@ -172,7 +173,7 @@ static void on_turn(uv_check_t *check)
     struct world *w = check->data;
     if (!w->done && w->live->n && w->live->seq > w->compared &&
         journal_durable(w->live->journal) >= journal_mark(w->live->journal))
-        fold_anew(w);
+        read_anew(w);
 }
 
 static void on_event(void *data, enum news event, const struct trial *t, const char *text)
@@ -223,7 +224,7 @@ static void run(struct world *w, const char *more, long trials)
     uv_close((uv_handle_t *)&check, NULL);
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&loop), 0);
-    fold_anew(w);
+    read_anew(w);
     assert_int_equal(w->compared, w->live->seq);
     coordinator_free(c);
 }
@@ -290,7 +291,7 @@ static void compare_now(struct world *w)
 {
     struct error err;
     assert_ok(history_flush(w->live, &err), err);
-    fold_anew(w);
+    read_anew(w);
     assert_int_equal(w->compared, w->live->seq);
 }
 

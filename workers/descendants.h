@@ -5,7 +5,7 @@
  * parents. A number is never trusted alone: a process is the one that was seen if it was started at the same time, and
  * before each signal (through a pidfd, where the kernel has them) both it and its parent are looked at again.
  *
- *     struct lineage of = {.root = getpid(), .born = descendants_born(getpid())};
+ *     struct lineage of = {.root = pid, .born = descendants_born(pid)};
  *     while (descendants_kill(&of) > 0) reap_them();
  *
  * Used by nocturne-guard, which is small and linked statically: nothing of tuner/base here. Any thread.

@@ -105,7 +105,7 @@ enum status workers_attempt_folder(const char *dir, int *ret, struct error *err)
 void workers_remove_folder(const char *dir); /* with all that is in it; no link is followed, above it neither */
 
 /* A file of a folder, whole or not at all; the folder, and those in `path`, are made if need be, and no link is
- * followed (base/beneath). keep_spool: the content of an open file. */
+ * followed (base/beneath). workers_keep_spool: the content of an open file. */
 enum status workers_keep_file(const char *dir, const char *path, const char *bytes, size_t n, struct error *err);
 enum status workers_keep_spool(const char *dir, const char *path, int fd, unsigned mode, struct error *err);
 

@@ -1,5 +1,5 @@
 /* libFuzzer: any bytes as the event log of a study: a kind and a body a line. Whatever both readers understand they
- * must understand alike, and the fold refuses what is not legal. */
+ * must understand alike, and `apply` refuses what is not legal. */
 #include "tuner/history/apply.h"
 #include "tuner/history/event_fast.h"
 

@@ -1,6 +1,6 @@
 /* agent: runs trials of a service on this machine, under the same contract as its own slots.
  *
- *     struct agent_options o = {.url = "https://host:8470", .token = …, .dir = …, .slots = 2, …};
+ *     struct agent_options o = {.url = "https://host:8470", .token = token, .dir = dir, .guard = guard, .slots = 2};
  *     struct worker *w = NULL;
  *     worker_create(&o, loop, &w, &err);
  *     uv_run(loop, UV_RUN_DEFAULT);                 until worker_stop has done its work, or it is idle for too long

@@ -1,5 +1,5 @@
-/* comparison: standings as rows for people and machines, each with its verdict; what a candidate broke, and what would
- * let it through. */
+/* comparison: what is ranked, as rows for people and machines, each with its verdict; what a candidate broke, and what
+ * would let it through. */
 #ifndef TUNER_ANALYSIS_COMPARISON_H
 #define TUNER_ANALYSIS_COMPARISON_H
 

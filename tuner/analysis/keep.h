@@ -15,7 +15,7 @@ enum keep {
 
 enum { KEEPS = KEEP_CHECKPOINT + 1 };
 
-/* One for each trial of the session, in the arena. `at_work`: a coordinator runs the study. */
+/* One for each trial of the history, in the arena. `at_work`: a coordinator runs the study. */
 enum keep *keep_look(const struct history *s, bool at_work, struct arena *arena);
 
 /* "best", "running", … */

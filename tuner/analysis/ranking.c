@@ -69,10 +69,11 @@ static void doubt_repetitions(struct ranking *all, const struct objective *o)
     for (size_t i = 0; i < all->n; i++)
         if (all->all[i].repeats) chance *= ranking_coincidence(o, all->all[i].trial);
     for (size_t i = 0; i < all->n; i++)
-        if (all->all[i].confirmed == 1 && chance > STANDING_CONVINCED) all->all[i].repeats = false;
+        if (all->all[i].confirmed == 1 && chance > RANKING_CONVINCED) all->all[i].repeats = false;
 }
 
-/* A confirmation joins the standing of what it confirms: Welford's running mean, and the sum of squares in `sd`. */
+/* A confirmation joins what was measured of what it confirms: Welford's running mean, and the sum of squares in `sd`.
+ */
 static void join(struct ranked *x, const struct trial *c, size_t m)
 {
     if (x->confirmed == 0) {

@@ -1,9 +1,8 @@
-/* standing: how the configurations of a study compare, and who has won.
+/* ranking: how the configurations of a study compare, and who has won.
  *
- * A standing is one configuration with what was measured of it: the means over its
- * confirmation seeds if it was confirmed, else its single trial. Utilities are relative to
- * the baseline's own standing. If anything was confirmed, only confirmed configurations can
- * win: selection on one noisy trial flatters.
+ * What is ranked is a configuration with what was measured of it: the means over its confirmation seeds if it was
+ * confirmed, else its single trial. Utilities are relative to what was measured of the baseline. If anything was
+ * confirmed, only confirmed configurations can win: selection on one noisy trial flatters.
  */
 #ifndef TUNER_ANALYSIS_RANKING_H
 #define TUNER_ANALYSIS_RANKING_H
@@ -42,7 +41,7 @@ const struct trial *ranking_incumbent(const struct history *s, double *ret_utili
  * d), at least. The least of the metrics. */
 double ranking_coincidence(const struct objective *o, const struct trial *t);
 /* Repetitions whose product of these is below convince. */
-#define STANDING_CONVINCED 0.01
+#define RANKING_CONVINCED 0.01
 
 /* Did a trial and its confirmation, both complete, measure the same, to the last bit? */
 bool ranking_is_repeated(const struct trial *t, const struct trial *again, size_t n_metrics);

@@ -1,7 +1,7 @@
 /* replay: computes every suggestion of a study again, from its log alone.
  *
  * A suggestion is a function of the study file, the seed, the trial's number and the events that were known when it was
- * made (DESIGN.md §6). So none may differ; what comes next after a crash is what would have come without it.
+ * made (tuner/search/README.md). So none may differ; what comes next after a crash is what would have come without it.
  */
 #ifndef TUNER_ANALYSIS_REPLAY_H
 #define TUNER_ANALYSIS_REPLAY_H

@@ -1,7 +1,7 @@
-/* state: a study in one JSON object: the view of its log that `status` shows.
+/* snapshot: a study in one JSON object: the view of its log that `status` shows.
  *
  * Kept beside the log, so that nobody has to read the whole of it; "seq" is the last event it knows. `doctor --rebuild`
- * compares it with the fold of the log.
+ * compares it with what the log says.
  */
 #ifndef TUNER_ANALYSIS_SNAPSHOT_H
 #define TUNER_ANALYSIS_SNAPSHOT_H
@@ -11,11 +11,11 @@
 /* The caller owns it. */
 json_t *snapshot_json(const struct history *s);
 
-/* Puts the state of now into the open batch of the session's journal. */
+/* Puts the state of now into the open batch of the history's journal. */
 void snapshot_keep(struct history *s);
 
 /* The stored state of a study if it is as new as the log (or if somebody runs the study, who refreshes it four times a
- * second), else a fold of the log. The caller owns both. */
+ * second), else what the log says. The caller owns both. */
 enum status snapshot_load(struct store *store, const char *name, const struct clock *clock, struct study **ret_study,
                           json_t **ret_state, struct error *err);
 

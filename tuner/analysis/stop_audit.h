@@ -1,4 +1,4 @@
-/* stops: what was stopped in a study, what that saved, and how often it was wrong.
+/* stop_audit: what was stopped in a study, what that saved, and how often it was wrong.
  *
  * A condemned trial that was audited ran on all the same. It was a false stop if it then beat every other trial of the
  * study. As the audited ones are a random share of the condemned, their share of false stops estimates that of all,
@@ -29,7 +29,7 @@ struct stop_audit {
     double rate, low, high;   /* of false stops: estimate and 95 % interval; NaN, 0, 1 without audits */
 };
 
-/* The session must have been loaded from its store. stop_audit_done releases it, also after a failure. */
+/* The history must have been loaded from its store. stop_audit_done releases it, also after a failure. */
 enum status stop_audit_make(const struct history *s, struct stop_audit *ret, struct error *err);
 void stop_audit_done(struct stop_audit *stops);
 

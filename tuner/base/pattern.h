@@ -9,7 +9,7 @@
  *     struct pattern *p;
  *     struct pattern_match m;
  *     if (pattern_compile("acc=([0-9.]+)", &p, &err)) …
- *     if (pattern_find(p, line, n, &m)) …m.value.at, m.value.n
+ *     if (pattern_find(p, line, n, &m)) …                 m.value.at, m.value.n
  *     pattern_free(p);
  */
 #ifndef TUNER_BASE_PATTERN_H

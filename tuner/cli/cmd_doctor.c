@@ -65,7 +65,7 @@ static void on_problem(void *data, const char *text)
 
 /* ---- the studies ---- */
 
-/* Does the log fold without an illegal step, and is the state that was kept right? */
+/* Can the log be applied without an illegal step, and is the state that was kept right? */
 static void rebuild_study(struct checkup *c, const char *name)
 {
     char *difference = NULL, text[600];

@@ -1,8 +1,8 @@
-/* run: a study that is being run: its connection to the database, the right to run it, its session and coordinator.
+/* active: a study that is being run: its connection to the database, the right to run it, its history and coordinator.
  *
  *     struct active *r = NULL;
- *     active_open(&options, store, study, &opening, clock, &r, &err);       nothing runs yet
- *     active_start(r, loop, &err);                                          options.coordinator.ended is called once
+ *     active_open(store, study, &opening, clock, &r, &err);       nothing runs yet
+ *     active_start(r, &options, loop, &err);                      options.ended is called once
  *     active_close(r);
  */
 #ifndef TUNER_COORDINATOR_ACTIVE_H

@@ -11,7 +11,7 @@ struct adviser *adviser_create(struct history *history);
 void adviser_free(struct adviser *a);
 
 /* One request, one answer; never NULL, the caller owns it. What goes wrong is {"error": "…"}. The answer must not go
- * out before the session's journal is durable (journal_answer sees to that). */
+ * out before the history's journal is durable (journal_answer sees to that). */
 json_t *adviser_answer(struct adviser *a, const char *line, size_t len);
 
 #endif

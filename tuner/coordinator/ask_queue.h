@@ -1,4 +1,4 @@
-/* asking: clients that have asked for trials and wait for them. */
+/* ask_queue: clients that have asked for trials and wait for them. */
 #ifndef TUNER_COORDINATOR_ASK_QUEUE_H
 #define TUNER_COORDINATOR_ASK_QUEUE_H
 

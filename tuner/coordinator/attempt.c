@@ -133,7 +133,7 @@ static void tell_settings(struct attempt *a, const double *was, const double *no
         json_decref(set);
 }
 
-/* The course of a trial: settings that change by what it has cost, and where it ends. */
+/* The trajectory of a trial: settings that change by what it has cost, and where it ends. */
 static void steer(struct attempt *a)
 {
     struct history *s = a->home->history;
@@ -191,7 +191,7 @@ static enum status complete(struct history *s, struct trial *t, const json_t *me
     return st == STATUS_INVALID ? history_finish(s, t, TRIAL_FAILED, NULL, err->text, OUTCOME_NONE, err) : st;
 }
 
-/* Has it been stopped where its course ends? */
+/* Has it been stopped where its trajectory ends? */
 static bool is_through(const struct history *s, const struct trial *t, const json_t *metrics)
 {
     struct arena a = {0};

@@ -41,7 +41,7 @@ struct attempt {
     struct trial *trial;
     int64_t lease;
     uint64_t batch;      /* promised: the lease is durable with this batch of the journal */
-    int64_t stopping_ms; /* since when it is to stop: that is in the log, or its course is over; 0: it is not */
+    int64_t stopping_ms; /* since when it is to stop: that is in the log, or its trajectory is over; 0: it is not */
     double resumed_cost; /* tokens until the checkpoint that it goes on from */
     struct ask *ask;     /* of the client that waits for it; NULL: it has it */
 };

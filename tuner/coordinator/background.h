@@ -1,4 +1,4 @@
-/* think: one suggestion, computed on libuv's thread pool from a snapshot of the session. */
+/* background: a suggestion, or a judgement, computed on libuv's thread pool from a snapshot of the history. */
 #ifndef TUNER_COORDINATOR_BACKGROUND_H
 #define TUNER_COORDINATOR_BACKGROUND_H
 

@@ -259,7 +259,7 @@ static enum confirm_step go_on(struct history *s)
         count_first(s, t[i], &f);
         t[lacking++] = t[i];
     }
-    bool luck = f.open == 0 && f.chance > STANDING_CONVINCED;
+    bool luck = f.open == 0 && f.chance > RANKING_CONVINCED;
     enum confirm_step out = lacking == 0          ? CONFIRM_OVER
                             : f.other > 0 || luck ? CONFIRM_SEEDS
                             : f.open > 0          ? CONFIRM_WAITS

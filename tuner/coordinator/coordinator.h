@@ -1,14 +1,14 @@
 /* coordinator: runs a study. The only place where store, workers and search meet.
  *
  *     struct coordinator *c = NULL;
- *     coordinator_create(&options, session, loop, &c, &err);
+ *     coordinator_create(&options, history, loop, &c, &err);
  *     coordinator_start(c, &err);
  *     uv_run(loop, UV_RUN_DEFAULT);        options.ended is called once, from the loop
  *     coordinator_free(c);
  *
  * `nocturne run` has one of them, the service one for each study that is at work, all on one loop.
  *
- * Phases: SEARCH until the budget refuses or the space is exhausted, then CONFIRM, then DONE;
+ * Phases: SEARCH until the budget refuses or the space is exhausted, then CONFIRM, then ENDED;
  * a first stop request lets running trials finish (DRAIN), a second kills them (KILL); they
  * are queued again for the next run. Trial states: trial_state.c.
  *

@@ -2,8 +2,8 @@
  *
  * Three steps, so that the middle one can be done on any thread:
  *
- *     struct question *q = monitor_ask(history, trial);       a snapshot; NULL: nothing to judge
- *     monitor_think(forecaster, q);                            seconds of nothing else: no session, no store
+ *     struct question *q = monitor_ask(history, trial);        a snapshot; NULL: nothing to judge
+ *     monitor_think(forecaster, q);                            seconds of nothing else: no history, no store
  *     monitor_decide(history, q, &order, &err);                 events in the log; what is to be sent
  */
 #ifndef TUNER_COORDINATOR_MONITOR_H

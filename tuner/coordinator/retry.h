@@ -23,7 +23,7 @@ enum status retry_trials(struct history *s, const long *number, size_t n, struct
 long *retry_list(const struct history *s, struct arena *arena, size_t *ret_n);
 
 /* Before a run that a person has asked for: what kept the study from beginning. Returns what was done as a sentence, in
- * the session's arena, and with how many trials; NULL: there was nothing. */
+ * the history's arena, and with how many trials; NULL: there was nothing. */
 const char *retry_beginning(struct history *s, size_t *ret_n);
 
 #endif

@@ -1,4 +1,4 @@
-/* remote: a message of an agent about a lease, understood or refused.
+/* agent_message: a message of an agent about a lease, understood or refused.
  *
  *     {"study": …, "trial": 3, "lease": 12, and one of
  *      "started": {"pid": 4711, "resumed": cost}

@@ -1,4 +1,4 @@
-/* append: the changes of a study: each is one event, applied to memory if it is legal there, and appended to the
+/* append: what happens to a study: each time one event, applied to memory if it is legal there, and appended to the
  * journal. Nothing is durable when they return.
  */
 #ifndef TUNER_HISTORY_APPEND_H

@@ -1,4 +1,4 @@
-/* apply: what an event does to a session's memory. The same for a stored event and for a new one. */
+/* apply: what an event does to memory. The same for a stored event and for a new one. */
 #ifndef TUNER_HISTORY_APPLY_H
 #define TUNER_HISTORY_APPLY_H
 

@@ -1,4 +1,4 @@
-/* observed: what is known of how a trial has gone: its learning curve, and the stopping rule it said it follows.
+/* curve: what is known of how a trial has gone: its learning curve, and the stopping rule it said it follows.
  *
  * Only in studies that stop or adapt trials, and only of those that reported last: CURVES_MAX of them. */
 #ifndef TUNER_HISTORY_CURVE_H
@@ -37,7 +37,7 @@ void curve_report(struct history *s, struct trial *t, long step, const double *v
 /* {"patience": 5, "threshold": 1e-4, "metric": "em", "mode": "max"}, as the SDKs send it. STATUS_INVALID says what is
  * wrong with it. *ret_wanted: the study has a use for it. */
 enum status curve_check(const struct history *s, const json_t *policy, bool *ret_wanted, struct error *err);
-/* What the log says of the rule: the fold calls them, in its order. */
+/* What the log says of the rule: apply.c calls them, in its order. */
 enum status curve_announced(struct history *s, struct trial *t, int64_t seq, const json_t *policy, struct error *err);
 void curve_adjusted(struct history *s, struct trial *t, int64_t seq, double patience, double threshold);
 /* The rule as it is now, up to the last event; NULL: none is known. */

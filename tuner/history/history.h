@@ -1,6 +1,6 @@
 /* history: what has happened to a study. This room's one public header.
  *
- * Everything that happens is an event with a number, in order and for good. Memory is the fold of the log: `apply`
+ * Everything that happens is an event with a number, in order and for good. Memory follows from the log alone: `apply`
  * turns an event into memory, live and on loading, and `append` is the only way to make one.
  */
 #ifndef TUNER_HISTORY_HISTORY_H

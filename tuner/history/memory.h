@@ -1,9 +1,9 @@
 /* memory: a study open in a store, as its log has made it.
  *
- * Memory is the fold of the study's event log (apply.c): loading applies the stored events one by one, and every change
- * is an event that is applied to memory and appended to the session's journal. Memory may be ahead of the disk; what a
- * change promises to others (an answer, a started program, a line on the screen) waits until the journal's batch is
- * durable. history_flush makes it so at once; a coordinator or adviser submits once per turn instead.
+ * Memory follows from the study's event log alone (apply.c): loading applies the stored events one by one, and whatever
+ * happens is an event that is applied to memory and appended to the history's journal. Memory may be ahead of the disk;
+ * what an event promises to others (an answer, a started program, a line on the screen) waits until the journal's batch
+ * is durable. history_flush makes it so at once; a coordinator or adviser submits once per turn instead.
  *
  * Used by the coordinator (which runs trials), by advise (whose client does) and, read-only,
  * by every command that looks at a study.
@@ -94,14 +94,14 @@ struct trial {
     long round;                   /* member: intervals before it */
     long parent;                  /* the trial from whose checkpoint it goes on; −1: none */
     struct checkpoint checkpoint; /* the last one it left */
-    struct curve *observed;       /* its learning curve (observed.h); NULL: none is kept */
+    struct curve *observed;       /* its learning curve (curve.h); NULL: none is kept */
     struct rule_change *rule;     /* what the last lease's log says of its stopping rule, newest first; NULL: nothing */
     enum stop_state stop_state;   /* of the last lease */
     const char *stop_reason;
     double *expected, *spread; /* n_metrics; what the pruner expected of it (verdict); NULL: nothing */
 
-    size_t open_at; /* place in session.open; only while not final */
-    size_t seen_at; /* place in session.history; SIZE_MAX: not in it */
+    size_t open_at; /* place in history.open; only while not final */
+    size_t seen_at; /* place in history.seen; SIZE_MAX: not in it */
 };
 
 enum { RECENT_MAX = 256 };

@@ -74,7 +74,7 @@ static enum status load_reports(struct history *s, struct error *err)
     return st;
 }
 
-/* A log that cannot be folded is damaged, whatever the fold calls it. */
+/* A log that cannot be applied is damaged, whatever `apply` calls it. */
 static enum status damaged(const struct history *s, struct error *err)
 {
     struct error inner = *err;

@@ -1,4 +1,4 @@
-/* open: a study's session begins: new, as another process left it, or for looking only; and ends. */
+/* open: a study's memory begins: new, as another process left it, or for looking only; and ends. */
 #ifndef TUNER_HISTORY_OPEN_H
 #define TUNER_HISTORY_OPEN_H
 
@@ -34,7 +34,7 @@ size_t history_bytes(const struct history *s); /* of memory, about */
 enum status history_peek(struct store *store, const struct study *study, const struct clock *clock,
                          struct history **ret, struct error *err);
 
-/* A session with no event applied yet, for whoever folds the log himself; `until`: nothing after this event is loaded.
+/* One with no event applied yet, for whoever applies the log himself; `until`: nothing after this event is loaded.
  */
 struct history *history_bare(struct store *store, const struct study *study, int64_t id, uint64_t seed,
                              const struct clock *clock);

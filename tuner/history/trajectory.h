@@ -1,4 +1,5 @@
-/* course: settings that change while a trial runs, by what training has cost (tokens, or reports), and where it ends.
+/* trajectory: settings that change while a trial runs, by what training has cost (tokens, or reports), and where it
+ * ends.
  *
  *     {"until": 800000, "steps": [{"from": 200000, "trial": 12, "params": {…}}]}
  *

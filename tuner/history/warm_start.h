@@ -4,7 +4,7 @@
 
 #include "tuner/history/memory.h"
 
-/* Fills session->prior, for whoever will search. STATUS_NOT_FOUND names a study that is not there. */
+/* Fills history->prior, for whoever will search. STATUS_NOT_FOUND names a study that is not there. */
 enum status warm_start_load(struct history *s, struct error *err);
 
 #endif

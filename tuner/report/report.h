@@ -1,4 +1,4 @@
-/* report: what people and machines see of a study. Writes to the FILE it is given, reads a session. */
+/* report: what people and machines see of a study. Writes to the FILE it is given, reads a history. */
 #ifndef TUNER_REPORT_REPORT_H
 #define TUNER_REPORT_REPORT_H
 
@@ -58,7 +58,7 @@ void report_stop(FILE *out, const struct history *s, const struct stop_record *s
 /* ---- JSON; the caller owns the result ---- */
 
 json_t *report_trial_json(const struct history *s, const struct trial *t);
-/* The standings on the front of a pareto objective: an array. */
+/* Those of the ranking on the front of a pareto objective: an array. */
 json_t *report_front_json(const struct history *s, const struct objective *o, const struct ranking *all);
 /* The state as `status --json` shows it; takes the reference. */
 json_t *report_status_json(json_t *state, bool running, int64_t now_ms);

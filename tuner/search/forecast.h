@@ -7,6 +7,7 @@
  *
  *     struct forecaster *f = forecaster_create(study, seed);
  *     struct forecast *x = NULL;
+ *     struct forecast_end outcome[FORECAST_DRAWS];
  *     forecast_make(f, &evidence, &running, &x, &err);
  *     forecast_outcomes(x, &rule, outcome);
  *     forecast_free(x);

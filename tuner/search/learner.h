@@ -1,7 +1,7 @@
 /* learner: one metric's Gaussian process, kept between suggestions and yet a pure function of its rows.
  *
  * Rows come in the order in which they were told. Hyperparameters are fitted, from cold starts, only at certain numbers
- * of rows (fit_point: every row at first, then every sixteenth part, and at once after an outlier); later rows are
+ * of rows (rows_fit_point: every row at first, then every sixteenth part, and at once after an outlier); later rows are
  * appended to the factor of the last fit. A learner that has been there all along and one that is new do the same
  * arithmetic in the same order, so a restart changes no bit.
  */

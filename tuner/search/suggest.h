@@ -4,7 +4,7 @@
  * fitted models between calls, which saves time and changes no bit: a new one answers the same. It may be used by any
  * one thread at a time, with a snapshot of the history.
  *
- *     struct search *search = search_create(study, seed);
+ *     struct search *search = search_create(study, seed, NULL, 0);       no earlier studies
  *     search_suggest(search, &history, number, &suggestion, &err);
  *     search_free(search);
  */

@@ -1,7 +1,7 @@
 /* study: what a user asks for, read from a study file and never changed afterwards.
  *
  *     struct study *study = NULL;
- *     if (study_load("study.yaml", &study, &err)) …err.text is "study.yaml:3:5: …"
+ *     if (study_load("study.yaml", &study, &err)) …      err.text is "study.yaml:3:5: …"
  *     …
  *     study_free(study);
  *
