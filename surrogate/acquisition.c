@@ -1,96 +1,34 @@
-/* Making and asking an acquisition. What its value means: value.c. */
+/* Making and asking an acquisition. What its value means: improvement.c, hypervolume.c. */
 #include "surrogate/acquisition.h"
 
 #include "tuner/base/arena.h"
 
-#include <gsl/gsl_integration.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static bool feasible_in_draw(const struct acquisition *a, gsl_matrix *const *f, size_t i, size_t s)
+#define ACQUISITION(id, name) [ACQUISITION_##id] = &acquisition_##name,
+static const struct acquisition_ops *const all[] = {ACQUISITIONS(ACQUISITION)};
+#undef ACQUISITION
+
+const char *acquisition_name(enum acquisition_kind kind)
 {
-    for (size_t c = 0; c < a->n_bounds; c++) {
-        double v = gsl_matrix_get(f[a->bound[c].output], i, s);
-        if (a->bound[c].at_least ? v < a->bound[c].bound : v > a->bound[c].bound) return false;
-    }
-    return true;
+    return all[kind]->name;
 }
 
-static void find_incumbents(struct acquisition *a, gsl_matrix *const *f, size_t n_base)
+size_t acquisition_objectives(enum acquisition_kind kind)
 {
-    double sum = 0;
-    size_t n = 0;
-    for (size_t s = 0; s < a->S; s++) {
-        a->best[s] = -HUGE_VAL;
-        for (size_t i = 0; i < n_base; i++) {
-            double u = 0;
-            if (!feasible_in_draw(a, f, i, s)) continue;
-            for (size_t g = 0; g < a->n_outputs; g++)
-                if (a->output[g].weight != 0)
-                    u += a->output[g].weight * link_value(a->output[g].link, gsl_matrix_get(f[g], i, s));
-            a->best[s] = fmax(a->best[s], u);
-        }
-        if (a->best[s] == -HUGE_VAL) continue;
-        sum += a->best[s];
-        n++;
-    }
-    a->best[a->S] = n ? sum / (double)n : -HUGE_VAL;
+    return all[kind]->objectives;
 }
 
-struct pair {
-    double first, second;
-};
-
-static int by_first_descending(const void *a, const void *b)
+enum acquisition_kind acquisition_default(size_t objectives)
 {
-    const struct pair *x = a, *y = b;
-    if (x->first != y->first) return x->first < y->first ? 1 : -1;
-    return (x->second < y->second) - (x->second > y->second);
+    for (size_t kind = 0; kind < sizeof all / sizeof *all; kind++)
+        if (all[kind]->objectives == objectives) return (enum acquisition_kind)kind;
+    return ACQUISITION_IMPROVEMENT;
 }
 
-/* From the points above the reference, those that no other dominates, as strips. */
-static struct front front_make(struct pair *p, size_t n, const double *reference)
-{
-    struct front f = {0, must_alloc(n + 1, sizeof(double)), must_alloc(n + 1, sizeof(double))};
-    double level = reference[1];
-    size_t kept = 0;
-    qsort(p, n, sizeof *p, by_first_descending);
-    for (size_t i = 0; i < n; i++)
-        if (p[i].first > reference[0] && p[i].second > level) {
-            level = p[i].second;
-            p[kept++] = p[i];
-        }
-    f.from[0] = reference[0]; /* ascending in the first output: the last kept point comes first */
-    for (size_t k = 0; k < kept; k++) {
-        f.level[k] = p[kept - 1 - k].second;
-        f.from[k + 1] = p[kept - 1 - k].first;
-    }
-    f.level[kept] = reference[1];
-    f.n = kept + 1;
-    return f;
-}
-
-static void find_fronts(struct acquisition *a, gsl_matrix *const *f, size_t n_base, const double *reference)
-{
-    struct pair *p = must_alloc(n_base, sizeof *p);
-    const gsl_matrix *f0 = f[a->objective[0]], *f1 = f[a->objective[1]];
-    double w0 = a->output[a->objective[0]].weight, w1 = a->output[a->objective[1]].weight;
-    for (size_t s = 0; s <= a->S; s++) {
-        size_t n = 0;
-        for (size_t i = 0; i < n_base; i++) {
-            struct pair v = {0, 0};
-            if (s < a->S && !feasible_in_draw(a, f, i, s)) continue;
-            for (size_t t = 0; s == a->S && t < a->S; t++) {
-                v.first += w0 * gsl_matrix_get(f0, i, t) / (double)a->S;
-                v.second += w1 * gsl_matrix_get(f1, i, t) / (double)a->S;
-            }
-            p[n++] = s < a->S ? (struct pair){w0 * gsl_matrix_get(f0, i, s), w1 * gsl_matrix_get(f1, i, s)} : v;
-        }
-        a->front[s] = front_make(p, n, reference);
-    }
-    free(p);
-}
+/* ---- making ---- */
 
 static enum status condition_outputs(struct acquisition *a, const struct acquisition_spec *spec, gsl_matrix **f,
                                      struct error *err)
@@ -100,7 +38,7 @@ static enum status condition_outputs(struct acquisition *a, const struct acquisi
     for (size_t g = 0; !st && g < a->n_outputs; g++) {
         struct output *o = &a->output[g];
         gp_normals(eps, spec->seed, g);
-        st = gp_condition(spec->output[g].gp, spec->base, spec->n_base, eps, f[g], &o->gp, err);
+        st = gp_condition(spec->output[g].gp, &(struct gp_base){spec->base, spec->n_base, eps}, f[g], &o->gp, err);
         if (st) break;
         gp_query_init(&o->query, o->gp);
         o->d_mean = gsl_matrix_calloc(GP_BATCH, a->S + 1);
@@ -109,55 +47,45 @@ static enum status condition_outputs(struct acquisition *a, const struct acquisi
     return st;
 }
 
-/* The first bound on an output that is in the utility is integrated jointly with it, not multiplied. */
-static void choose_joint_bound(struct acquisition *a)
-{
-    a->joint = -1;
-    for (size_t c = a->n_bounds; c-- > 0;)
-        if (a->output[a->bound[c].output].weight != 0 && a->form == ACQUISITION_IMPROVEMENT) a->joint = (int)c;
-    if (a->joint < 0) return;
-    gsl_integration_glfixed_table *table = gsl_integration_glfixed_table_alloc(NODES);
-    for (size_t k = 0; k < NODES; k++) {
-        double weight;
-        gsl_integration_glfixed_point(0, ACQUISITION_REACH, k, &a->node[k], &weight, table);
-        a->log_weight[k] = log(weight);
-    }
-    gsl_integration_glfixed_table_free(table);
-}
-
 static void adopt_spec(struct acquisition *a, const struct acquisition_spec *spec)
 {
-    size_t objectives = 0;
+    a->ops = all[spec->kind];
     a->d = spec->output[0].gp->kernel.d;
     a->S = spec->n_draws;
-    a->form = spec->form;
     a->n_outputs = spec->n_outputs;
     a->n_bounds = spec->n_bounds;
     for (size_t c = 0; c < spec->n_bounds; c++) a->bound[c] = spec->bound[c];
     for (size_t g = 0; g < a->n_outputs; g++) {
         a->output[g].weight = spec->output[g].weight;
         a->output[g].link = spec->output[g].link;
-        if (a->output[g].weight != 0 && objectives < 2) a->objective[objectives++] = g;
     }
-    a->best = must_alloc(a->S + 1, sizeof *a->best);
-    a->front = must_alloc(a->S + 1, sizeof *a->front);
     a->value = must_alloc(a->S, sizeof *a->value);
     a->slope = must_alloc(a->S * a->n_outputs, sizeof *a->slope);
-    choose_joint_bound(a);
+}
+
+static enum status check_spec(const struct acquisition_spec *spec, struct error *err)
+{
+    size_t weighted = 0, wanted = all[spec->kind]->objectives;
+    if (spec->n_outputs == 0 || spec->n_outputs > OUTPUTS_MAX || spec->n_bounds > BOUNDS_MAX ||
+        spec->n_incumbents == 0 || spec->n_incumbents > spec->n_base)
+        return error_set(err, STATUS_INVALID, "an acquisition needs 1 to %d outputs and a base point", OUTPUTS_MAX);
+    for (size_t g = 0; g < spec->n_outputs; g++) weighted += spec->output[g].weight != 0;
+    if (wanted > 1 && weighted < wanted)
+        return error_set(err, STATUS_INVALID, "the acquisition '%s' needs %zu outputs with a weight, not %zu",
+                         all[spec->kind]->name, wanted, weighted);
+    return STATUS_OK;
 }
 
 enum status acquisition_create(const struct acquisition_spec *spec, struct acquisition **ret, struct error *err)
 {
-    if (spec->n_outputs == 0 || spec->n_outputs > OUTPUTS_MAX || spec->n_bounds > BOUNDS_MAX ||
-        spec->n_incumbents == 0 || spec->n_incumbents > spec->n_base)
-        return error_set(err, STATUS_INVALID, "an acquisition needs 1 to %d outputs and a base point", OUTPUTS_MAX);
+    enum status st = check_spec(spec, err);
+    if (st) return st;
     struct acquisition *a = must_alloc(1, sizeof *a);
     gsl_matrix *f[OUTPUTS_MAX] = {0};
     adopt_spec(a, spec);
     for (size_t g = 0; g < a->n_outputs; g++) f[g] = gsl_matrix_alloc(spec->n_base, a->S);
-    enum status st = condition_outputs(a, spec, f, err);
-    if (!st) find_incumbents(a, f, spec->n_incumbents);
-    if (!st && a->form == ACQUISITION_HYPERVOLUME) find_fronts(a, f, spec->n_incumbents, spec->reference);
+    st = condition_outputs(a, spec, f, err);
+    if (!st) a->state = a->ops->prepare(a, spec, f);
     for (size_t g = 0; g < a->n_outputs; g++) gsl_matrix_free(f[g]);
     if (st)
         acquisition_free(a);
@@ -175,12 +103,7 @@ void acquisition_free(struct acquisition *a)
         gp_query_done(&a->output[g].query);
         gsl_matrix_free(a->output[g].d_mean);
     }
-    for (size_t s = 0; s <= a->S; s++) {
-        free(a->front[s].from);
-        free(a->front[s].level);
-    }
-    free(a->best);
-    free(a->front);
+    if (a->state) a->ops->done(a->state);
     free(a->value);
     free(a->slope);
     free(a);
@@ -202,7 +125,7 @@ static double mean_of_draws(struct acquisition *a, size_t point, bool with_slope
     if (with_slopes) memset(a->slope, 0, a->S * a->n_outputs * sizeof *a->slope);
     for (size_t s = 0; s < a->S; s++) {
         moments_of(a, point, s, m);
-        a->value[s] = acquisition_draw_value(a, s, m, with_slopes ? a->slope + s * a->n_outputs : NULL);
+        a->value[s] = a->ops->value(a, s, m, with_slopes ? a->slope + s * a->n_outputs : NULL);
         top = fmax(top, a->value[s]);
     }
     for (size_t s = 0; s < a->S; s++) sum += exp(a->value[s] - top);
@@ -248,7 +171,7 @@ void acquisition_screen(struct acquisition *a, const double *points, size_t n, d
             gp_query_ask(a->output[g].gp, points + at * a->d, N, true, false, &a->output[g].query);
         for (size_t j = 0; j < N; j++) {
             moments_of(a, j, a->S, m);
-            ret_values[at + j] = acquisition_draw_value(a, a->S, m, NULL);
+            ret_values[at + j] = a->ops->value(a, a->S, m, NULL);
         }
     }
 }

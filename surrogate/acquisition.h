@@ -1,11 +1,15 @@
-/* acquisition: its inside, for the two files that make it up: acquisition.c makes and asks one, value.c knows what one
- * draw says of one point. */
+/* acquisition: its inside, for the files of this room. acquisition.c makes and asks one; what it wants is a row of the
+ * table ACQUISITIONS (surrogate.h) and a file of its own: formula, source, valid range, and struct acquisition_ops.
+ *
+ * For S joint posterior draws s of every output at the base points (the pending ones and the best observed), condition
+ * on the draw as noise-free data [Letham 2019]; a(x) = log mean_s exp(value_s(x)). What value_s is, the ops say.
+ */
 #ifndef SURROGATE_ACQUISITION_H
 #define SURROGATE_ACQUISITION_H
 
 #include "surrogate/gp.h"
 
-enum { OUTPUTS_MAX = 24, BOUNDS_MAX = 24, NODES = 16 };
+enum { OUTPUTS_MAX = 24, BOUNDS_MAX = 24 };
 
 struct output {
     struct gp *gp; /* conditioned, S columns and their mean; owned */
@@ -16,22 +20,12 @@ struct output {
     double d_variance[GP_BATCH];
 };
 
-/* The front of one draw: strips of the first output, from[i] … from[i+1] (the last is open), above level[i]. */
-struct front {
-    size_t n;
-    double *from, *level;
-};
-
 struct acquisition {
+    const struct acquisition_ops *ops;
+    void *state; /* of the ops */
     size_t d, S, n_outputs, n_bounds;
-    enum acquisition_form form;
-    size_t objective[2]; /* hypervolume: the outputs */
-    int joint;           /* index of the bound that is integrated jointly with the utility; −1: none */
-    double node[NODES], log_weight[NODES]; /* on [0, REACH] */
     struct output output[OUTPUTS_MAX];
     struct acquisition_bound bound[BOUNDS_MAX];
-    double *best;        /* S + 1: U*_s, the last of the mean draw; −HUGE_VAL: nothing feasible */
-    struct front *front; /* S + 1 */
     double *value;       /* S: workspace */
     struct slope *slope; /* S × n_outputs: workspace */
 };
@@ -44,11 +38,23 @@ struct slope {
     double mean, variance; /* ∂value/∂mean, ∂value/∂variance */
 };
 
-/* The width of the joint integral, in deviations of the bounded output. */
-#define ACQUISITION_REACH 12.0
+/* One acquisition function. All of it is pure but for the state that it makes and releases itself. */
+struct acquisition_ops {
+    const char *name;
+    size_t objectives; /* 1: the utility, a weighted sum of outputs; 2: two outputs against each other */
 
-/* Value of draw s (n_draws: their mean) at a point where output g has the moments m[g]. d: n_outputs, zeroed, receives
- * the slopes; may be NULL. */
-double acquisition_draw_value(const struct acquisition *a, size_t s, const struct moment *m, struct slope *d);
+    /* What must be beaten, from the draws f[g] (n_base × S, in units of g's y). */
+    void *(*prepare)(const struct acquisition *a, const struct acquisition_spec *spec, gsl_matrix *const *f);
+
+    /* Value of draw s (S: their mean) at a point where output g has the moments m[g]. d: n_outputs, zeroed, receives
+     * the slopes; may be NULL. */
+    double (*value)(const struct acquisition *a, size_t s, const struct moment *m, struct slope *d);
+
+    void (*done)(void *state); /* as prepare has made it */
+};
+
+#define ACQUISITION(id, name) extern const struct acquisition_ops acquisition_##name;
+ACQUISITIONS(ACQUISITION)
+#undef ACQUISITION
 
 #endif

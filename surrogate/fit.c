@@ -63,7 +63,7 @@ static void data_gradient(const struct likelihood *l, const struct kernel *kerne
             weight[j] *= slope[j];
         }
         for (size_t k = 0; k < d; k++) point[k] = gsl_matrix_get(Xt, k, i);
-        kernel_add_squares(kernel, Xt, i, point, weight, grad);
+        kernel_add_squares(kernel, (struct kernel_points){Xt, i}, point, weight, grad);
     }
     grad[d] = -signal;
     grad[d + 1] = -0.5 * trace * noise;

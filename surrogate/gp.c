@@ -46,6 +46,7 @@ struct gp_frame gp_frame_make(const struct gp_data *data)
         gsl_vector_set(f.y, i, (data->y[i] - f.shift) / f.scale);
         if (data->noise) gsl_vector_set(f.noise, i, data->noise[i] / f.scale / f.scale);
     }
+    f.kernel.kind = data->kernel;
     f.kernel.d = data->d;
     for (size_t k = 0; k < data->d; k++) f.kernel.category[k] = data->dim && data->dim[k].kind == DIMENSION_CATEGORY;
     return f;
@@ -70,7 +71,8 @@ void gp_frame_covariance(const struct gp_frame *f, const struct kernel *kernel, 
     double point[SURROGATE_DIMS_MAX];
     for (size_t i = 0; i < K->size1; i++) {
         for (size_t k = 0; k < kernel->d; k++) point[k] = gsl_matrix_get(f->Xt, k, i);
-        kernel_row(kernel, f->Xt, i + 1, point, gsl_matrix_ptr(K, i, 0), slope ? gsl_matrix_ptr(slope, i, 0) : NULL);
+        kernel_row(kernel, (struct kernel_points){f->Xt, i + 1}, point, gsl_matrix_ptr(K, i, 0),
+                   slope ? gsl_matrix_ptr(slope, i, 0) : NULL);
         *gsl_matrix_ptr(K, i, i) += noise + gsl_vector_get(f->noise, i);
     }
 }
@@ -184,7 +186,7 @@ void gp_append(struct gp *gp, const double *point, double noise)
     make_room(gp);
     gsl_matrix_const_view L = factor(gp);
     gsl_vector_view row = gsl_matrix_subrow(gp->L, gp->n, 0, gp->n);
-    kernel_row(&gp->kernel, gp->Xt, gp->n, point, row.vector.data, NULL);
+    kernel_row(&gp->kernel, (struct kernel_points){gp->Xt, gp->n}, point, row.vector.data, NULL);
     gsl_blas_dtrsv(CblasLower, CblasNoTrans, CblasNonUnit, &L.matrix, &row.vector);
     gsl_blas_ddot(&row.vector, &row.vector, &square);
     gsl_matrix_set(gp->L, gp->n, gp->n, sqrt(fmax(full - square, 1e-10 * full)));
@@ -244,8 +246,8 @@ void gp_query_ask(const struct gp *gp, const double *points, size_t n_points, bo
     q->n_points = n_points;
     q->point = points;
     for (size_t j = 0; j < n_points; j++)
-        kernel_row(&gp->kernel, gp->Xt, gp->n, points + j * gp->kernel.d, gsl_matrix_ptr(q->Kt, j, 0),
-                   with_slope ? gsl_matrix_ptr(q->slope, j, 0) : NULL);
+        kernel_row(&gp->kernel, (struct kernel_points){gp->Xt, gp->n}, points + j * gp->kernel.d,
+                   gsl_matrix_ptr(q->Kt, j, 0), with_slope ? gsl_matrix_ptr(q->slope, j, 0) : NULL);
     gsl_matrix_const_view A = gsl_matrix_const_submatrix(gp->A, 0, 0, gp->n, gp->A->size2);
     gsl_matrix_view mean = gsl_matrix_submatrix(q->mean, 0, 0, n_points, gp->A->size2),
                     Kt = gsl_matrix_submatrix(q->Kt, 0, 0, n_points, gp->n);
@@ -277,8 +279,8 @@ void gp_query_gradient(const struct gp *gp, struct gp_query *q, const gsl_matrix
     }
     gsl_blas_dgemm(CblasNoTrans, CblasTrans, gp->scale, &av.matrix, &A.matrix, 1, &C.matrix);
     for (size_t j = 0; j < N; j++)
-        kernel_add_gradient(&gp->kernel, gp->Xt, n, q->point + j * d, gsl_matrix_const_ptr(&C.matrix, j, 0),
-                            gsl_matrix_const_ptr(q->slope, j, 0), grad + j * d);
+        kernel_add_gradient(&gp->kernel, (struct kernel_points){gp->Xt, n}, q->point + j * d,
+                            gsl_matrix_const_ptr(&C.matrix, j, 0), gsl_matrix_const_ptr(q->slope, j, 0), grad + j * d);
 }
 
 void gp_predict_all(const struct gp *gp, const double *points, size_t n_points, double *ret_mean, double *ret_variance)
@@ -341,10 +343,10 @@ static void average_draws(struct gp *gp)
 
 /* With V = L⁻¹ K(X, B) and C = K(B, B) − VᵀV = L_C L_Cᵀ, the factor of the extended matrix is
  * [L 0; Vᵀ L_C], and L_ext⁻¹ [y; f] = [L⁻¹y; ε] for the sample f = VᵀL⁻¹y + L_C ε. */
-enum status gp_condition(const struct gp *gp, const double *base, size_t m, const gsl_matrix *eps, gsl_matrix *ret_f,
-                         struct gp **ret, struct error *err)
+enum status gp_condition(const struct gp *gp, const struct gp_base *base, gsl_matrix *ret_f, struct gp **ret,
+                         struct error *err)
 {
-    size_t n = gp->n, S = eps->size2, d = gp->kernel.d;
+    size_t n = gp->n, m = base->m, S = base->eps->size2, d = gp->kernel.d;
     struct gp *out = gp_alloc(n + m, d, S);
     out->n = n;
     out->hyper = gp->hyper;
@@ -359,11 +361,12 @@ enum status gp_condition(const struct gp *gp, const double *base, size_t m, cons
     gsl_matrix_memcpy(&X0.matrix, &Xn.matrix);
     gsl_matrix_memcpy(&L0.matrix, &Ln.matrix);
     for (size_t j = 0; j < m; j++) {
-        const double *point = base + j * d;
+        const double *point = base->point + j * d;
         for (size_t k = 0; k < d; k++) gsl_matrix_set(out->Xt, k, n + j, point[k]);
-        kernel_row(&gp->kernel, out->Xt, n, point, gsl_matrix_ptr(&Vt.matrix, j, 0), NULL);
+        kernel_row(&gp->kernel, (struct kernel_points){out->Xt, n}, point, gsl_matrix_ptr(&Vt.matrix, j, 0), NULL);
         gsl_matrix_view Xb = gsl_matrix_submatrix(out->Xt, 0, n, d, m);
-        kernel_row(&gp->kernel, &Xb.matrix, j + 1, point, gsl_matrix_ptr(&C.matrix, j, 0), NULL);
+        kernel_row(&gp->kernel, (struct kernel_points){&Xb.matrix, j + 1}, point, gsl_matrix_ptr(&C.matrix, j, 0),
+                   NULL);
     }
     gsl_blas_dtrsm(CblasRight, CblasLower, CblasTrans, CblasNonUnit, 1, &Ln.matrix, &Vt.matrix);
     gsl_blas_dsyrk(CblasLower, CblasNoTrans, -1, &Vt.matrix, 1, &C.matrix);
@@ -373,14 +376,14 @@ enum status gp_condition(const struct gp *gp, const double *base, size_t m, cons
         return error_set(err, STATUS_NUMERIC, "the joint covariance of %zu pending and best points cannot be factored",
                          m);
     }
-    gsl_matrix_memcpy(&W1.matrix, eps);
+    gsl_matrix_memcpy(&W1.matrix, base->eps);
     for (size_t s = 0; s < S; s++) {
         gsl_vector_view column = gsl_matrix_subcolumn(out->W, s, 0, n);
         gsl_vector_memcpy(&column.vector, &w.vector);
     }
     if (ret_f) {
         gsl_matrix_const_view W0 = gsl_matrix_const_submatrix(out->W, 0, 0, n, S);
-        gsl_matrix_memcpy(ret_f, eps);
+        gsl_matrix_memcpy(ret_f, base->eps);
         gsl_blas_dtrmm(CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, 1, &C.matrix, ret_f);
         gsl_blas_dgemm(CblasNoTrans, CblasNoTrans, 1, &Vt.matrix, &W0.matrix, 1, ret_f);
         gsl_matrix_scale(ret_f, gp->scale);
@@ -403,15 +406,15 @@ void gp_normals(gsl_matrix *eps, uint64_t seed, size_t stream)
             gsl_matrix_set(eps, i, s, s % 2 ? -gsl_matrix_get(eps, i, s - 1) : rng_normal(&rng));
 }
 
-enum status gp_sample(const struct gp *gp, const double *points, size_t n_points, size_t n_draws, uint64_t seed,
-                      double *ret_f, struct error *err)
+enum status gp_sample(const struct gp *gp, const struct gp_draws *draws, double *ret_f, struct error *err)
 {
-    gsl_matrix *eps = gsl_matrix_alloc(n_points, n_draws), *f = gsl_matrix_alloc(n_points, n_draws);
+    size_t m = draws->n_points, S = draws->n_draws;
+    gsl_matrix *eps = gsl_matrix_alloc(m, S), *f = gsl_matrix_alloc(m, S);
     struct gp *conditioned = NULL;
-    gp_normals(eps, seed, 0);
-    enum status s = gp_condition(gp, points, n_points, eps, f, &conditioned, err);
-    for (size_t i = 0; !s && i < n_points; i++)
-        for (size_t k = 0; k < n_draws; k++) ret_f[i * n_draws + k] = gsl_matrix_get(f, i, k);
+    gp_normals(eps, draws->seed, 0);
+    enum status s = gp_condition(gp, &(struct gp_base){draws->points, m, eps}, f, &conditioned, err);
+    for (size_t i = 0; !s && i < m; i++)
+        for (size_t k = 0; k < S; k++) ret_f[i * S + k] = gsl_matrix_get(f, i, k);
     gp_free(conditioned);
     gsl_matrix_free(eps);
     gsl_matrix_free(f);

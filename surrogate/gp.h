@@ -5,17 +5,17 @@
 #include "surrogate/kernel.h"
 
 /* f ~ GP(0, k) on y standardised by (shift, scale). A conditioned GP (gp_condition) has the base points appended to
- * its rows and one column of A per draw, and in column S their mean. The matrices have room for more rows. */
+ * its rows and one column of A per draw, and in column S their mean. The matrices have a capacity for more rows. */
 struct gp {
     size_t n, capacity, S;
     double shift, scale; /* y = shift + scale · standardised y */
     struct gp_hyper hyper;
     double nugget; /* what cholesky_factor had to add to the diagonal */
     struct kernel kernel;
-    gsl_matrix *Xt; /* d × room */
-    gsl_matrix *L;  /* room × room, lower; K + noise = LLᵀ */
-    gsl_matrix *W;  /* room × (1 or S + 1); L⁻¹ y */
-    gsl_matrix *A;  /* room × (1 or S + 1); (K + noise)⁻¹ y */
+    gsl_matrix *Xt; /* d × capacity */
+    gsl_matrix *L;  /* capacity × capacity, lower; K + noise = LLᵀ */
+    gsl_matrix *W;  /* capacity × (1 or S + 1); L⁻¹ y */
+    gsl_matrix *A;  /* capacity × (1 or S + 1); (K + noise)⁻¹ y */
 };
 
 enum { GP_BATCH = 64 };
@@ -24,9 +24,9 @@ enum { GP_BATCH = 64 };
 struct gp_query {
     size_t n_points;
     const double *point;       /* n_points × d; the caller's */
-    gsl_matrix *Kt;            /* GP_BATCH × room; covariances of each point with the rows */
-    gsl_matrix *V;             /* room × GP_BATCH; L⁻¹K */
-    gsl_matrix *slope;         /* GP_BATCH × room */
+    gsl_matrix *Kt;            /* GP_BATCH × capacity; covariances of each point with the rows */
+    gsl_matrix *V;             /* capacity × GP_BATCH; L⁻¹K */
+    gsl_matrix *slope;         /* GP_BATCH × capacity */
     gsl_matrix *mean;          /* GP_BATCH × columns of A; units of y */
     double variance[GP_BATCH]; /* units of y² */
 };
@@ -46,10 +46,16 @@ void gp_query_gradient(const struct gp *gp, struct gp_query *q, const gsl_matrix
 /* Standard normals for draws, antithetic in pairs. */
 void gp_normals(gsl_matrix *eps, uint64_t seed, size_t stream);
 
-/* Adds m noise-free observations per draw: the posterior's own samples at the base points, made from the standard
- * normals `eps` (m × S). `ret_f` (m × S, may be NULL) receives the samples in units of y. */
-enum status gp_condition(const struct gp *gp, const double *base, size_t m, const gsl_matrix *eps, gsl_matrix *ret_f,
-                         struct gp **ret, struct error *err);
+struct gp_base {
+    const double *point; /* m × d */
+    size_t m;
+    const gsl_matrix *eps; /* m × S standard normals */
+};
+
+/* Adds m noise-free observations per draw: the posterior's own samples at the base points. `ret_f` (m × S, may be NULL)
+ * receives the samples in units of y. */
+enum status gp_condition(const struct gp *gp, const struct gp_base *base, gsl_matrix *ret_f, struct gp **ret,
+                         struct error *err);
 
 /* Standardised copy of the data; fit.c and gp.c only. */
 struct gp_frame {

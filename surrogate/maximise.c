@@ -8,8 +8,8 @@
  *    category), steepest first, until nothing improves; climb once more from the winner;
  * 5. return the best that is not taken, nor as good as taken (NEAR in every numeric dimension).
  */
-#include "surrogate/climb.h"
 #include "surrogate/design.h"
+#include "surrogate/multistart.h"
 
 #include "tuner/base/arena.h"
 #include "tuner/base/rng.h"
@@ -223,7 +223,8 @@ static void climb_smoothly(struct search *s, struct climber *c, size_t n)
         for (size_t k = 0; k < spec->d; k++) any |= moved[i].movable[k] &= moves_smoothly(&spec->dim[k]);
     }
     if (!any) return;
-    climb(s->a, spec->d, s->lo, s->hi, ROUNDS, moved, n);
+    struct multistart ascents = {.acquisition = s->a, .d = spec->d, .lo = s->lo, .hi = s->hi, .rounds = ROUNDS};
+    multistart_climb(&ascents, moved, n);
     for (size_t i = 0; i < n; i++) {
         settle(s, moved[i].point, NULL);
         memcpy(point + i * spec->d, moved[i].point, spec->d * sizeof *point);

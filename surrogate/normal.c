@@ -3,7 +3,7 @@
  * Below z = −5 the terms of h cancel; there Mills' ratio by its continued fraction
  * [Abramowitz & Stegun 26.2.14] keeps full precision (LogEI: Ament 2023, who use erfcx).
  */
-#include "surrogate/surrogate.h"
+#include "surrogate/normal.h"
 
 #include <gsl/gsl_cdf.h>
 #include <math.h>
@@ -35,6 +35,16 @@ double normal_log_ei(double z)
 {
     if (z > -5) return log(exp(normal_log_pdf(z)) + z * 0.5 * erfc(-z / M_SQRT2));
     return normal_log_pdf(z) - log1p(-z * mills_tail(-z));
+}
+
+double normal_log_improvement(double mean, double sd, double best, double *ret_by_mean, double *ret_by_sd)
+{
+    double z = (mean - best) / sd, log_h = normal_log_ei(z);
+    if (ret_by_mean) {
+        *ret_by_mean = exp(normal_log_cdf(z) - log_h) / sd;
+        *ret_by_sd = exp(normal_log_pdf(z) - log_h) / sd;
+    }
+    return log(sd) + log_h;
 }
 
 double normal_quantile(double p)

@@ -40,7 +40,14 @@ struct dimension {
     const double *grid; /* grid: `levels` ascending coordinates in [0, 1]; the caller's */
 };
 
-/* ---- Gaussian process: exact, ARD Matérn-5/2, MAP hyperparameters ---- */
+/* ---- Gaussian process: exact, ARD kernel, MAP hyperparameters ---- */
+
+/* Every kernel: a row here and a file of its name, which has its formula, source and valid range. */
+#define KERNELS(X) X(MATERN52, matern52)
+
+#define KERNEL(id, name) KERNEL_##id,
+enum kernel_kind { KERNELS(KERNEL) };
+#undef KERNEL
 
 struct gp;
 
@@ -50,6 +57,7 @@ struct gp_data {
     const double *y;     /* n; any finite numbers, standardised inside */
     const double *noise; /* n known noise variances in units of y², or NULL; an unknown part is fitted on top */
     const struct dimension *dim; /* d, or NULL: all continuous */
+    enum kernel_kind kernel;     /* 0: Matérn-5/2 */
 };
 
 struct gp_hyper { /* of the standardised y */
@@ -81,10 +89,15 @@ void gp_predict(const struct gp *gp, const double *point, double *ret_mean, doub
 /* n_points × d in, n_points out; ret_variance may be NULL. */
 void gp_predict_all(const struct gp *gp, const double *points, size_t n_points, double *ret_mean, double *ret_variance);
 
-/* Joint draws of the noise-free function at n_points different points (n_points × d), antithetic in pairs, in units of
- * y: ret_f is n_points × n_draws. STATUS_NUMERIC if their covariance cannot be factored. O(n² n_points). */
-enum status gp_sample(const struct gp *gp, const double *points, size_t n_points, size_t n_draws, uint64_t seed,
-                      double *ret_f, struct error *err);
+struct gp_draws {
+    const double *points; /* n_points × d, all different */
+    size_t n_points, n_draws;
+    uint64_t seed;
+};
+
+/* Joint draws of the noise-free function, antithetic in pairs, in units of y: ret_f is n_points × n_draws.
+ * STATUS_NUMERIC if their covariance cannot be factored. O(n² n_points). */
+enum status gp_sample(const struct gp *gp, const struct gp_draws *draws, double *ret_f, struct error *err);
 
 /* Inferred noise variance of one observation, in units of y²; known noise comes on top. */
 double gp_noise(const struct gp *gp);
@@ -95,10 +108,20 @@ void gp_leave_one_out(const struct gp *gp, double *ret_mean, double *ret_varianc
 
 /* ---- acquisition: noisy log improvement of a utility, or of a hypervolume, under constraints ---- */
 
-enum acquisition_form {
-    ACQUISITION_IMPROVEMENT, /* of the utility Σ weight · link(f) */
-    ACQUISITION_HYPERVOLUME, /* of the front of two outputs, weight · f each, links identity */
-};
+/* Every acquisition function: a row here and a file of its name, which has its formula, source and valid range. The
+ * first one for a number of objectives is what searches use. */
+#define ACQUISITIONS(X)                                                                                                \
+    X(IMPROVEMENT, improvement) /* of the utility Σ weight · link(f) */                                              \
+    X(HYPERVOLUME, hypervolume) /* of the front of two outputs, weight · f each, links identity */
+
+#define ACQUISITION(id, name) ACQUISITION_##id,
+enum acquisition_kind { ACQUISITIONS(ACQUISITION) };
+#undef ACQUISITION
+
+const char *acquisition_name(enum acquisition_kind kind);
+/* 1: it improves the utility; 2: two outputs against each other. */
+size_t acquisition_objectives(enum acquisition_kind kind);
+enum acquisition_kind acquisition_default(size_t objectives);
 
 /* How an output of a GP contributes to the utility: weight · link(f). */
 enum link { LINK_IDENTITY, LINK_LOGISTIC, LINK_EXP };
@@ -119,7 +142,7 @@ struct acquisition_bound { /* on f itself, before the link */
 };
 
 struct acquisition_spec {
-    enum acquisition_form form;
+    enum acquisition_kind kind;
     size_t n_outputs, n_bounds, n_base, n_draws;
     const struct acquisition_output *output;
     const struct acquisition_bound *bound;

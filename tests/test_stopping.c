@@ -451,7 +451,7 @@ static void test_schedule__learns_what_gains(void **state)
     }
     for (uint64_t seed = 0; seed < 5; seed++) {
         struct bandit *b = NULL;
-        assert_ok(bandit_create(w->study, x, 40, 5, seed, &b, &err), err);
+        assert_ok(bandit_create(w->study, &(struct intervals){x, 40, 5}, seed, &b, &err), err);
         memcpy(proposed, (double[]){0.001, 7}, sizeof proposed);
         bandit_propose(b, 0.5, seed, proposed, why, sizeof why);
         assert_near(proposed[1], 7, 0); /* not scheduled: as it was */
@@ -461,7 +461,7 @@ static void test_schedule__learns_what_gains(void **state)
     }
     assert_near(sum / 5, log10(0.5), 0.4);
     struct bandit *ignorant = NULL;
-    assert_ok(bandit_create(w->study, x, 2, 1, 1, &ignorant, &err), err);
+    assert_ok(bandit_create(w->study, &(struct intervals){x, 2, 1}, 1, &ignorant, &err), err);
     bandit_propose(ignorant, 0.1, 1, proposed, why, sizeof why);
     assert_contains(why, "at random, because little is known");
     bandit_free(ignorant);

@@ -3,6 +3,7 @@
 #include "surrogate/cholesky.h"
 #include "surrogate/design.h"
 #include "surrogate/fit.h"
+#include "surrogate/kernel.h"
 #include "surrogate/surrogate.h"
 
 #include "tuner/base/rng.h"
@@ -85,35 +86,74 @@ static void test_gp__predictions_equal_the_reference(void **state)
     assert_int_equal(checked, 18); /* n = 1, 2, 2, 20, 20, 200 */
 }
 
-/* ---- gradients against finite differences ---- */
+/* ---- gradients against finite differences: of every row of the tables ---- */
+
+#define KERNEL(id, name) KERNEL_##id,
+static const enum kernel_kind kernels[] = {KERNELS(KERNEL)};
+#define ACQUISITION(id, name) ACQUISITION_##id,
+static const enum acquisition_kind acquisitions[] = {ACQUISITIONS(ACQUISITION)};
+enum { N_KERNELS = sizeof kernels / sizeof *kernels, N_ACQUISITIONS = sizeof acquisitions / sizeof *acquisitions };
+
+/* k and ∂k/∂x at a distance of `x` from the origin, in one dimension. */
+static double covariance(enum kernel_kind kind, double x, double *ret_slope)
+{
+    struct kernel kernel = {.kind = kind, .d = 1, .signal = 1.3, .inverse = {1 / (0.4 * 0.4)}};
+    gsl_matrix *origin = gsl_matrix_calloc(1, 1);
+    struct kernel_points points = {origin, 1};
+    double value, slope, one = 1;
+    kernel_row(&kernel, points, &x, &value, &slope);
+    *ret_slope = 0;
+    kernel_add_gradient(&kernel, points, &x, &one, &slope, ret_slope);
+    gsl_matrix_free(origin);
+    return value;
+}
+
+static void test_kernel__slopes_equal_finite_differences(void **state)
+{
+    (void)state;
+    const double at[] = {0, 0.01, 0.3, 1, 5};
+    for (size_t k = 0; k < N_KERNELS; k++)
+        for (size_t i = 0; i < 5; i++) {
+            const double h = 1e-6;
+            double slope, ignored, value = covariance(kernels[k], at[i], &slope);
+            double up = covariance(kernels[k], at[i] + h, &ignored), down = covariance(kernels[k], at[i] - h, &ignored);
+            assert_true(value > 0 && value <= 1.3 + 1e-15);
+            assert_near(slope, (up - down) / (2 * h), 1e-8);
+            if (i == 0) assert_near(value, 1.3, 1e-15);
+        }
+}
+
+static void check_likelihood(size_t n, enum kernel_kind kernel)
+{
+    struct table t;
+    double theta[6] = {-0.7, 0.1, -0.3, 0.4, 0.2, -3}, grad[6], ignored[6];
+    make(&t, n, 4, 77);
+    struct gp_data data = data_of(&t);
+    data.kernel = kernel;
+    struct gp_frame frame = gp_frame_make(&data);
+    struct likelihood l;
+    likelihood_init(&l, &frame);
+    likelihood_value(6, theta, grad, &l);
+    for (size_t j = 0; j < 6; j++) {
+        const double h = 1e-5, old = theta[j];
+        theta[j] = old + h;
+        double up = likelihood_value(6, theta, ignored, &l);
+        theta[j] = old - h;
+        double down = likelihood_value(6, theta, NULL, &l);
+        theta[j] = old;
+        assert_near(grad[j], (up - down) / (2 * h), 1e-6 * fmax(1, fabs(grad[j])));
+    }
+    likelihood_done(&l);
+    gp_frame_done(&frame);
+}
 
 static void test_fit__gradient_equals_finite_differences(void **state)
 {
     (void)state;
     const size_t sizes[] = {1, 2, 20};
-    for (size_t c = 0; c < 3; c++) {
-        struct table t;
-        make(&t, sizes[c], 4, 77);
-        struct gp_data data = data_of(&t);
-        struct gp_frame frame = gp_frame_make(&data);
-        struct likelihood l;
-        double theta[6] = {-0.7, 0.1, -0.3, 0.4, 0.2, -3}, grad[6], ignored[6];
-        likelihood_init(&l, &frame);
-        likelihood_value(6, theta, grad, &l);
-        for (size_t j = 0; j < 6; j++) {
-            const double h = 1e-5, old = theta[j];
-            theta[j] = old + h;
-            double up = likelihood_value(6, theta, ignored, &l);
-            theta[j] = old - h;
-            double down = likelihood_value(6, theta, NULL, &l);
-            theta[j] = old;
-            assert_near(grad[j], (up - down) / (2 * h), 1e-6 * fmax(1, fabs(grad[j])));
-        }
-        likelihood_done(&l);
-        gp_frame_done(&frame);
-    }
+    for (size_t k = 0; k < N_KERNELS; k++)
+        for (size_t c = 0; c < 3; c++) check_likelihood(sizes[c], kernels[k]);
 }
-
 struct problem {
     struct table t;
     struct gp *gp[3];
@@ -121,7 +161,7 @@ struct problem {
 };
 
 /* Logistic gain, exponential cost, two constraints: every path of the gradient. */
-static void problem_make(struct problem *p, double lower_bound)
+static void problem_make(struct problem *p, enum acquisition_kind kind, double lower_bound)
 {
     struct error err;
     make(&p->t, 20, 4, 5);
@@ -135,7 +175,8 @@ static void problem_make(struct problem *p, double lower_bound)
     assert_ok(gp_fit(&data, 1, &p->gp[1], &err), err);
     const struct acquisition_output output[] = {{p->gp[0], 0.7, LINK_LOGISTIC}, {p->gp[1], -0.3, LINK_EXP}};
     const struct acquisition_bound bound[] = {{0, lower_bound, true}, {1, 1.2, false}};
-    struct acquisition_spec spec = {.n_outputs = 2,
+    struct acquisition_spec spec = {.kind = kind,
+                                    .n_outputs = 2,
                                     .output = output,
                                     .n_bounds = 2,
                                     .bound = bound,
@@ -172,22 +213,8 @@ static void check_gradient(struct acquisition *a, const double *at)
     assert_near(grad[3], 0, 0);
 }
 
-static void test_acquisition__gradient_equals_finite_differences(void **state)
-{
-    (void)state;
-    const double bounds[] = {-0.5, 9}; /* feasible draws; none feasible */
-    for (size_t b = 0; b < 2; b++) {
-        struct problem p;
-        problem_make(&p, bounds[b]);
-        const double points[][4] = {{0.3, 0.4, 0.5, 1}, {0.9, 0.1, 0.2, 0}, {0.05, 0.95, 0.5, 2}};
-        for (size_t i = 0; i < 3; i++) check_gradient(p.a, points[i]);
-        problem_done(&p);
-    }
-}
-
-/* ---- hypervolume ---- */
-
-static void hypervolume_make(struct problem *p, size_t n_draws)
+/* Two outputs against each other, one of them bounded. */
+static void front_make(struct problem *p, enum acquisition_kind kind)
 {
     struct error err;
     double other[20];
@@ -199,27 +226,55 @@ static void hypervolume_make(struct problem *p, size_t n_draws)
     data.y = other;
     assert_ok(gp_fit(&data, 1, &p->gp[1], &err), err);
     const struct acquisition_output output[] = {{p->gp[0], 1, LINK_IDENTITY}, {p->gp[1], -2, LINK_IDENTITY}};
-    struct acquisition_spec spec = {.form = ACQUISITION_HYPERVOLUME,
+    const struct acquisition_bound bound = {1, 1.5, false};
+    struct acquisition_spec spec = {.kind = kind,
                                     .n_outputs = 2,
                                     .output = output,
+                                    .n_bounds = 1,
+                                    .bound = &bound,
                                     .n_base = 8,
                                     .n_incumbents = 8,
                                     .base = p->t.x,
                                     .reference = {5, -4},
-                                    .n_draws = n_draws,
+                                    .n_draws = 8,
                                     .seed = 3};
     assert_ok(acquisition_create(&spec, &p->a, &err), err);
 }
 
-static void test_hypervolume__gradient_equals_finite_differences(void **state)
+static void check_gradients(struct problem *p)
+{
+    const double points[][4] = {{0.3, 0.4, 0.5, 1}, {0.9, 0.1, 0.2, 0}, {0.05, 0.95, 0.5, 2}};
+    for (size_t i = 0; i < 3; i++) check_gradient(p->a, points[i]);
+    problem_done(p);
+}
+
+static void test_acquisition__gradients_equal_finite_differences(void **state)
 {
     (void)state;
     struct problem p;
-    hypervolume_make(&p, 8);
-    const double points[][4] = {{0.3, 0.4, 0.5, 1}, {0.9, 0.1, 0.2, 0}, {0.05, 0.95, 0.5, 2}};
-    for (size_t i = 0; i < 3; i++) check_gradient(p.a, points[i]);
-    problem_done(&p);
+    for (size_t k = 0; k < N_ACQUISITIONS; k++)
+        if (acquisition_objectives(acquisitions[k]) > 1) {
+            front_make(&p, acquisitions[k]);
+            check_gradients(&p);
+        } else {
+            problem_make(&p, acquisitions[k], -0.5); /* feasible draws */
+            check_gradients(&p);
+            problem_make(&p, acquisitions[k], 9); /* none feasible */
+            check_gradients(&p);
+        }
 }
+
+static void test_acquisition__tables_have_names_and_defaults(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < N_ACQUISITIONS; k++)
+        for (size_t j = 0; j < k; j++)
+            assert_string_not_equal(acquisition_name(acquisitions[k]), acquisition_name(acquisitions[j]));
+    assert_int_equal(acquisition_objectives(acquisition_default(1)), 1);
+    assert_int_equal(acquisition_objectives(acquisition_default(2)), 2);
+}
+
+/* ---- hypervolume ---- */
 
 /* Area above the reference that (x, y) adds to a staircase of points. */
 static double added_area(const double (*front)[2], size_t n, const double *reference, double x, double y)
@@ -250,7 +305,7 @@ static void test_hypervolume__equals_integrated_area(void **state)
         gp_predict(gp[i], at, &m[i], &v[i]);
     }
     const struct acquisition_output output[] = {{gp[0], 1, LINK_IDENTITY}, {gp[1], 1, LINK_IDENTITY}};
-    struct acquisition_spec spec = {.form = ACQUISITION_HYPERVOLUME,
+    struct acquisition_spec spec = {.kind = ACQUISITION_HYPERVOLUME,
                                     .n_outputs = 2,
                                     .output = output,
                                     .n_base = 3,
@@ -576,6 +631,28 @@ static void test_acquisition__refuses_an_empty_question(void **state)
     assert_null(a);
 }
 
+static void test_acquisition__a_front_needs_two_outputs(void **state)
+{
+    (void)state;
+    const double x = 0.5, y = 1;
+    struct gp *gp = NULL;
+    struct acquisition *a = NULL;
+    struct error err;
+    assert_ok(gp_fit(&(struct gp_data){.n = 1, .d = 1, .x = &x, .y = &y}, 1, &gp, &err), err);
+    const struct acquisition_output output = {gp, 1, LINK_IDENTITY};
+    struct acquisition_spec spec = {.kind = ACQUISITION_HYPERVOLUME,
+                                    .n_outputs = 1,
+                                    .output = &output,
+                                    .n_base = 1,
+                                    .n_incumbents = 1,
+                                    .base = &x,
+                                    .n_draws = 4};
+    assert_int_equal(acquisition_create(&spec, &a, &err), STATUS_INVALID);
+    assert_contains(err.text, "the acquisition 'hypervolume' needs 2 outputs with a weight, not 1");
+    assert_null(a);
+    gp_free(gp);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -588,10 +665,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gp__predictions_equal_the_reference),
         cmocka_unit_test(test_fit__gradient_equals_finite_differences),
-        cmocka_unit_test(test_acquisition__gradient_equals_finite_differences),
+        cmocka_unit_test(test_kernel__slopes_equal_finite_differences),
+        cmocka_unit_test(test_acquisition__gradients_equal_finite_differences),
+        cmocka_unit_test(test_acquisition__tables_have_names_and_defaults),
         cmocka_unit_test(test_acquisition__equals_integrated_improvement),
         cmocka_unit_test(test_acquisition__pending_points_repel),
-        cmocka_unit_test(test_hypervolume__gradient_equals_finite_differences),
         cmocka_unit_test(test_hypervolume__equals_integrated_area),
         cmocka_unit_test(test_acquisition__bound_on_the_objective_is_joint),
         cmocka_unit_test(test_gp__appended_rows_equal_a_fresh_factor),
@@ -604,6 +682,7 @@ int main(void)
         cmocka_unit_test(test_maximise__finds_the_optimum_of_a_mixed_space),
         cmocka_unit_test(test_maximise__small_spaces_are_exhausted_exactly_once),
         cmocka_unit_test(test_acquisition__refuses_an_empty_question),
+        cmocka_unit_test(test_acquisition__a_front_needs_two_outputs),
     };
     return cmocka_run_group_tests_name("surrogate", tests, setup, NULL);
 }

@@ -109,7 +109,8 @@ static enum status next_round(struct history *s, const struct rank *alive, size_
     struct bandit *b = NULL;
     size_t population = (size_t)s->study->schedule.population, keep = n - n / QUARTER, n_intervals;
     struct interval *x = intervals(s, &arena, &n_intervals);
-    enum status st = bandit_create(s->study, x, n_intervals, alive[0].trial->round + 1, s->seed, &b, err);
+    struct intervals so_far = {x, n_intervals, alive[0].trial->round + 1};
+    enum status st = bandit_create(s->study, &so_far, s->seed, &b, err);
     if (keep > population - 1) keep = population - 1;
     for (size_t i = 0; !st && i < keep; i++) go_on(s, alive[i].trial, alive[i].trial->config, "pb2: goes on");
     for (size_t i = keep; !st && i < population; i++) add_clone(s, b, alive, n);
@@ -288,7 +289,7 @@ bool population_steer(struct history *s, struct trial *t)
     long round = lround(end / how->interval);
     struct rng rng = rng_derive(s->seed, "pb2", (uint64_t)t->number * 1000003 + (uint64_t)round);
     struct interval *x = curve_intervals(s, &arena, &n);
-    bool told = bandit_create(s->study, x, n, round, s->seed, &b, NULL) == STATUS_OK;
+    bool told = bandit_create(s->study, &(struct intervals){x, n, round}, s->seed, &b, NULL) == STATUS_OK;
     double now = learning_curve_cost(&t->observed->curve);
     memcpy(config, trajectory_settings(&t->trajectory, t->config, now), s->study->space.n * sizeof *config);
     if (told) {

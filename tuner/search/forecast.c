@@ -1,7 +1,7 @@
 #include "tuner/search/forecast.h"
 
-#include "tuner/search/rows.h"
-#include "tuner/search/surface.h"
+#include "tuner/search/targets.h"
+#include "tuner/search/curve_model.h"
 
 #include "tuner/base/rng.h"
 
@@ -62,29 +62,30 @@ static enum status make_paths(struct view *w, struct forecast *x, size_t metric,
 {
     const struct metric *m = &w->f->study->objective.metric[metric];
     struct gp *gp = NULL;
-    enum status s = surface_make(w, metric, &gp, err);
+    enum status s = curve_model_make(w, metric, &gp, err);
     enum scale scale = w->scale[metric];
     double *nodes = arena_array(&w->arena, NODES * w->d, sizeof *nodes);
     double *node = arena_array(&w->arena, NODES * FORECAST_DRAWS, sizeof *node);
     double ratio = log(x->horizon / x->now);
     for (size_t i = 0; i < NODES; i++)
-        surface_point(w, w->own, x->now * exp(ratio * (double)i / (NODES - 1)), nodes + i * w->d);
-    if (!s) s = gp_sample(gp, nodes, NODES, FORECAST_DRAWS, w->f->seed + (uint64_t)w->running->number, node, err);
+        curve_model_point(w, w->own, x->now * exp(ratio * (double)i / (NODES - 1)), nodes + i * w->d);
+    struct gp_draws draws = {nodes, NODES, FORECAST_DRAWS, w->f->seed + (uint64_t)w->running->number};
+    if (!s) s = gp_sample(gp, &draws, node, err);
     if (!s) {
         struct rng rng = rng_derive(w->f->seed, "jitter", (uint64_t)w->running->number * METRICS_MAX + metric);
-        double level = between(node, 0, 0), sd = surface_jitter(w, metric);
-        double own = sqrt(surface_excess(w, metric, x->now));
+        double level = between(node, 0, 0), sd = curve_model_jitter(w, metric);
+        double own = sqrt(curve_model_excess(w, metric, x->now));
         x->path[metric] = must_alloc(FORECAST_DRAWS * x->n_steps, sizeof(double));
         for (size_t k = 0; k < FORECAST_DRAWS; k++) {
             double deviation = own * rng_normal(&rng);
             for (size_t i = 0; i < x->n_steps; i++) {
                 double share = log(cost_at(x, i) / x->now) / ratio;
                 double f = between(node, k, share * (NODES - 1)) + share * deviation;
-                x->path[metric][k * x->n_steps + i] = surface_to_metric(scale, m, f + sd * rng_normal(&rng));
+                x->path[metric][k * x->n_steps + i] = curve_model_to_metric(scale, m, f + sd * rng_normal(&rng));
             }
         }
         x->noise[metric] =
-            fabs(surface_to_metric(scale, m, level + sd / 2) - surface_to_metric(scale, m, level - sd / 2));
+            fabs(curve_model_to_metric(scale, m, level + sd / 2) - curve_model_to_metric(scale, m, level - sd / 2));
     }
     gp_free(gp);
     return s;
@@ -146,7 +147,7 @@ static double curve_distance(const struct view *w, const struct learning_curve *
     for (size_t i = 0; i < own->n; i++) {
         double a = own->value[i * own->n_metrics + metric], b = value_at(c, metric, own->at[i]);
         if (!isfinite(a) || !isfinite(b)) continue;
-        sum += pow(rows_transform(m, a) - rows_transform(m, b), 2);
+        sum += pow(targets_transform(m, a) - targets_transform(m, b), 2);
         n++;
     }
     return 2 * n >= own->n && n > 0 ? sum / (double)n : -1;
@@ -160,12 +161,12 @@ static void find_nearest(const struct view *w, struct forecast *x)
     size_t n = 0, metric = 0;
     for (size_t m = o->n_metrics; m-- > 0;)
         if ((int)m != tokens && objective_uses(o, m)) metric = m;
-    struct surface_near *all = must_alloc(e->n + 1, sizeof *all);
+    struct curve_model_near *all = must_alloc(e->n + 1, sizeof *all);
     for (size_t i = 0; i < e->n; i++) {
         double distance = e->trial[i].number == w->running->number ? -1 : curve_distance(w, e->trial[i].curve, metric);
-        if (distance >= 0) all[n++] = (struct surface_near){distance, i};
+        if (distance >= 0) all[n++] = (struct curve_model_near){distance, i};
     }
-    qsort(all, n, sizeof *all, surface_near_compare);
+    qsort(all, n, sizeof *all, curve_model_near_compare);
     for (x->n_nearest = 0; x->n_nearest < n && x->n_nearest < FORECAST_NEAREST; x->n_nearest++)
         x->nearest[x->n_nearest] = e->trial[all[x->n_nearest].at].number;
     free(all);

@@ -1,6 +1,6 @@
 #include "tuner/search/model.h"
 
-#include "tuner/search/rows.h"
+#include "tuner/search/targets.h"
 
 #include "tuner/base/arena.h"
 
@@ -32,9 +32,9 @@ static struct acquisition_output contribution(const struct objective *o, size_t 
     return out;
 }
 
-static void add_output(struct model *m, const struct learner *l, struct acquisition_output out)
+static void add_output(struct model *m, const struct cached_gp *cached, struct acquisition_output out)
 {
-    out.gp = l->gp;
+    out.gp = cached->gp;
     m->output[m->n_outputs++] = out;
 }
 
@@ -45,47 +45,45 @@ static void add_bounds(struct model *m, const struct objective *o, size_t metric
         if (in->metric != metric) continue;
         m->bound[m->n_bounds++] = (struct acquisition_bound){
             .output = m->n_outputs - 1,
-            .bound = rows_transform(&o->metric[metric], constraint_bound(in, baseline)) / unit,
+            .bound = targets_transform(&o->metric[metric], constraint_bound(in, baseline)) / unit,
             .at_least = in->sense == AT_LEAST};
     }
 }
 
-static enum status add_metric(struct model *m, const struct study *study, const struct search_history *h,
-                              const double *points, const struct dimension *dim, size_t index, const double *baseline,
-                              uint64_t seed, struct error *err)
+static enum status add_metric(struct model *m, const struct model_input *in, size_t index, const double *baseline,
+                              struct error *err)
 {
-    const struct objective *o = &study->objective;
+    const struct objective *o = &in->study->objective;
     const struct metric *metric = &o->metric[index];
-    struct learner *l = &m->learner[index];
-    const struct rows_source source = {h, points, m->order, m->n_complete, m->d};
-    struct rows r = rows_of_metric(&source, metric, index);
-    double unit = r.n ? rows_unit(&r) : 1;
+    struct cached_gp *cached = &m->cached[index];
+    const struct targets_source source = {in->history, in->points, m->order, m->n_complete, m->d};
+    struct targets r = targets_of_metric(&source, metric, index);
+    double unit = r.n ? targets_unit(&r) : 1;
     for (size_t i = 0; unit != 1 && i < r.n; i++) r.y[i] /= unit;
-    enum status s =
-        r.n ? learner_update(l, &r, dim, rows_are_warped(o, index) ? rows_warp : NULL, &metric->goal, seed, err)
-            : error_set(err, STATUS_NUMERIC, "no trial has reported it");
-    rows_done(&r);
+    enum status s = r.n ? cached_gp_update(cached, &r, in->encoding->dim,
+                                           targets_are_warped(o, index) ? &metric->goal : NULL, in->seed, err)
+                        : error_set(err, STATUS_NUMERIC, "no trial has reported it");
+    targets_done(&r);
     if (s) return error_context(err, "metric %s", metric->name);
     struct acquisition_output out = contribution(o, index, baseline);
     if (o->form == OBJECTIVE_WEIGHTS) out.weight *= unit; /* the others need no common unit */
-    add_output(m, l, out);
+    add_output(m, cached, out);
     add_bounds(m, o, index, baseline, unit);
     return STATUS_OK;
 }
 
-static enum status add_success(struct model *m, const struct search_history *h, const double *points,
-                               const struct dimension *dim, uint64_t seed, struct error *err)
+static enum status add_success(struct model *m, const struct model_input *in, struct error *err)
 {
-    struct learner *l = &m->learner[METRICS_MAX];
-    const struct rows_source source = {h, points, m->order, m->n_complete, m->d};
-    struct rows r = rows_of_success(&source);
+    struct cached_gp *cached = &m->cached[METRICS_MAX];
+    const struct targets_source source = {in->history, in->points, m->order, m->n_complete, m->d};
+    struct targets r = targets_of_success(&source);
     enum status s = STATUS_OK;
     if (r.n > m->n_complete) {
-        s = learner_update(l, &r, dim, NULL, NULL, seed, err);
-        if (!s) add_output(m, l, (struct acquisition_output){.link = LINK_IDENTITY});
+        s = cached_gp_update(cached, &r, in->encoding->dim, NULL, in->seed, err);
+        if (!s) add_output(m, cached, (struct acquisition_output){.link = LINK_IDENTITY});
         if (!s) m->bound[m->n_bounds++] = (struct acquisition_bound){m->n_outputs - 1, 0, true};
     }
-    rows_done(&r);
+    targets_done(&r);
     return s;
 }
 
@@ -111,20 +109,19 @@ static void leave_one_out(const struct model *m, double *ret_mean, double *ret_v
 }
 
 /* Scales the outputs of the utility by the model's own weight and appends the earlier studies. */
-static void add_transfer(struct model *m, const struct study *study, const struct search_history *h,
-                         const double *points, const double *baseline, uint64_t seed)
+static void add_transfer(struct model *m, const struct model_input *in, const double *baseline)
 {
-    const struct objective *o = &study->objective;
+    const struct objective *o = &in->study->objective;
     size_t n = m->n_complete;
     double *x = must_alloc(n * m->d, sizeof *x), *u = must_alloc(n, sizeof *u), *mean = must_alloc(n, sizeof *mean),
            *variance = must_alloc(n, sizeof *variance), weight[TRANSFER_STUDIES_MAX], own;
     for (size_t i = 0; i < n; i++) {
-        memcpy(x + i * m->d, points + m->order[i] * m->d, m->d * sizeof *x);
-        u[i] = objective_utility(o, h->trial[m->order[i]].metrics, baseline);
+        memcpy(x + i * m->d, in->points + m->order[i] * m->d, m->d * sizeof *x);
+        u[i] = objective_utility(o, in->history->trial[m->order[i]].metrics, baseline);
     }
     leave_one_out(m, mean, variance);
     struct transfer_target target = {n, m->d, x, u, mean, variance};
-    transfer_weigh(&m->transfer, &target, seed, weight, &own);
+    transfer_weigh(&m->transfer, &target, in->seed, weight, &own);
     for (size_t g = 0; g < m->n_outputs; g++) m->output[g].weight *= own;
     for (size_t i = 0; i < m->transfer.n; i++) {
         double scale = n > 1 && transfer_spread(u, n) > 0 ? transfer_spread(u, n) : m->transfer.sd[i];
@@ -156,49 +153,45 @@ static const double *provisional_baseline(const struct model *m, const struct se
 }
 
 /* Of a large history: which trials to learn from, and how far to look. */
-static void choose_region(struct model *m, const struct study *study, const struct search_history *h,
-                          const double *points, const struct encoding *e, enum region_view view, const double *baseline)
+static void choose_region(struct model *m, const struct model_input *in, enum region_view view, const double *baseline)
 {
-    const struct objective *o = &study->objective;
+    const struct objective *o = &in->study->objective;
     size_t n = m->n_complete;
     m->side = 0;
     if (n <= REGION_FROM) return;
     double *utility = must_alloc(n, sizeof *utility);
     for (size_t i = 0; i < n; i++) {
-        const double *metrics = h->trial[m->order[i]].metrics;
+        const double *metrics = in->history->trial[m->order[i]].metrics;
         utility[i] = objective_feasible(o, metrics, baseline) ? objective_utility(o, metrics, baseline) : -HUGE_VAL;
     }
-    if (view == REGION_NEAR) m->side = region_side(utility, n, e->space->n);
-    m->n_complete = region_choose(view, e, points, m->order, utility, n);
+    if (view == REGION_NEAR) m->side = region_side(utility, n, in->study->space.n);
+    m->n_complete = region_choose(view, in->encoding, in->points, m->order, utility, n);
     free(utility);
 }
 
-enum status model_update(struct model *m, const struct study *study, const struct search_history *history,
-                         const double *points, const struct encoding *e, enum region_view view, uint64_t seed,
-                         struct error *err)
+enum status model_update(struct model *m, const struct model_input *in, enum region_view view, struct error *err)
 {
+    const struct objective *o = &in->study->objective;
     free(m->order);
-    m->order = rows_told_order(history, false, &m->n_complete);
-    m->d = e->d;
+    m->order = targets_told_order(in->history, false, &m->n_complete);
+    m->d = in->encoding->d;
     m->n_outputs = m->n_bounds = 0;
     if (m->n_complete == 0) return error_set(err, STATUS_NUMERIC, "no complete trial to learn from");
     double capacity[METRICS_MAX];
-    const double *baseline = provisional_baseline(m, history, study->objective.n_metrics, capacity);
-    choose_region(m, study, history, points, e, view, baseline);
+    const double *baseline = provisional_baseline(m, in->history, o->n_metrics, capacity);
+    choose_region(m, in, view, baseline);
     enum status s = STATUS_OK;
-    for (size_t i = 0; !s && i < study->objective.n_metrics; i++)
-        if (objective_uses(&study->objective, i))
-            s = add_metric(m, study, history, points, e->dim, i, baseline, seed, err);
-    if (!s) s = add_success(m, history, points, e->dim, seed, err);
-    if (!s && m->transfer.n > 0 && m->n_complete < TRANSFER_UNTIL)
-        add_transfer(m, study, history, points, baseline, seed);
+    for (size_t i = 0; !s && i < o->n_metrics; i++)
+        if (objective_uses(o, i)) s = add_metric(m, in, i, baseline, err);
+    if (!s) s = add_success(m, in, err);
+    if (!s && m->transfer.n > 0 && m->n_complete < TRANSFER_UNTIL) add_transfer(m, in, baseline);
     return s;
 }
 
 void model_done(struct model *m)
 {
     transfer_done(&m->transfer);
-    for (size_t g = 0; g < MODEL_LEARNERS; g++) learner_done(&m->learner[g]);
+    for (size_t g = 0; g < MODEL_GPS; g++) cached_gp_done(&m->cached[g]);
     free(m->order);
     *m = (struct model){0};
 }
@@ -235,23 +228,23 @@ void model_estimate(const struct model *m, const double *points, size_t n, bool 
     free(variance);
 }
 
-static double mean_known_noise(const struct learner *l)
+static double mean_known_noise(const struct cached_gp *cached)
 {
     double sum = 0;
-    for (size_t i = 0; l->noise && i < l->n; i++) sum += l->noise[i] / (double)l->n;
+    for (size_t i = 0; cached->noise && i < cached->n; i++) sum += cached->noise[i] / (double)cached->n;
     return sum;
 }
 
 double model_noise(const struct model *m, const double *point)
 {
     double sum = 0;
-    for (size_t k = 0; k < MODEL_LEARNERS; k++)
+    for (size_t k = 0; k < MODEL_GPS; k++)
         for (size_t g = 0; g < m->n_outputs; g++) {
             const struct acquisition_output *o = &m->output[g];
             double mean;
-            if (!m->learner[k].gp || o->gp != m->learner[k].gp || o->weight == 0) continue;
+            if (!m->cached[k].gp || o->gp != m->cached[k].gp || o->weight == 0) continue;
             gp_predict_all(o->gp, point, 1, &mean, NULL);
-            sum += pow(o->weight * link_slope(o->link, mean), 2) * (gp_noise(o->gp) + mean_known_noise(&m->learner[k]));
+            sum += pow(o->weight * link_slope(o->link, mean), 2) * (gp_noise(o->gp) + mean_known_noise(&m->cached[k]));
         }
     return sqrt(sum);
 }

@@ -1,6 +1,7 @@
 /* model: the history as Gaussian processes, one per metric that matters.
  *
- *     proportion → logistic, count → exp, value → identity      the link from the model's scale (rows.h) to the metric
+ *     proportion → logistic, count → exp, value → identity      the link from the model's scale (targets.h) to the
+ * metric
  *
  * A further GP on ±1 models success when some trials failed, and bounds it at 0. In Pareto mode every output's link is
  * the identity: dominance is the same on any monotone scale.
@@ -9,15 +10,24 @@
 #define TUNER_SEARCH_MODEL_H
 
 #include "tuner/search/encode.h"
-#include "tuner/search/learner.h"
+#include "tuner/search/cached_gp.h"
 #include "tuner/search/region.h"
 #include "tuner/search/observations.h"
 #include "tuner/search/transfer.h"
 
 enum {
-    MODEL_LEARNERS = METRICS_MAX + 1,
-    MODEL_OUTPUTS_MAX = MODEL_LEARNERS + TRANSFER_STUDIES_MAX,
+    MODEL_GPS = METRICS_MAX + 1,
+    MODEL_OUTPUTS_MAX = MODEL_GPS + TRANSFER_STUDIES_MAX,
     MODEL_BOUNDS_MAX = CONSTRAINTS_MAX + 1
+};
+
+/* What a model is made from. */
+struct model_input {
+    const struct study *study;
+    const struct search_history *history;
+    const double *points; /* history->n × d, encoded */
+    const struct encoding *encoding;
+    uint64_t seed;
 };
 
 struct model {
@@ -25,17 +35,14 @@ struct model {
     struct transfer transfer; /* empty: no earlier studies */
     size_t *order; /* places in the history of the complete trials that it has learnt from, as they were told */
     double side;   /* of the box to search around the best; 0: none (region.h) */
-    struct learner learner[MODEL_LEARNERS]; /* by metric; the last models success */
+    struct cached_gp cached[MODEL_GPS]; /* by metric; the last models success */
     struct acquisition_output output[MODEL_OUTPUTS_MAX];
     struct acquisition_bound bound[MODEL_BOUNDS_MAX];
 };
 
 /* Brings the model to this history; what was learnt before is used where it still holds. Needs at least one complete
- * trial. Of a large history, only what `view` shows. `points`: history->n × d, encoded. model_done releases the model,
- * also after a failure. */
-enum status model_update(struct model *m, const struct study *study, const struct search_history *history,
-                         const double *points, const struct encoding *e, enum region_view view, uint64_t seed,
-                         struct error *err);
+ * trial. Of a large history, only what `view` shows. model_done releases the model, also after a failure. */
+enum status model_update(struct model *m, const struct model_input *in, enum region_view view, struct error *err);
 void model_done(struct model *m);
 
 /* Posterior means of every output at n points: n_outputs × n. */

@@ -16,7 +16,7 @@ struct search_trial {
     const double *metrics; /* complete: n_metrics numbers, NaN where not reported */
     long told;             /* complete, failed: its place in the order of the results */
     const double *spread;  /* n_metrics: of a trial that was stopped, whose metrics are only expected, their standard
-                              deviations on the model's scale (rows.h): a row as uncertain as that. NULL: measured */
+                              deviations on the model's scale (targets.h): a row as uncertain as that. NULL: measured */
     bool poisonous;        /* failed in a way that must not happen again: nothing near it is suggested */
 };
 

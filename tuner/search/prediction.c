@@ -1,6 +1,6 @@
 #include "tuner/search/prediction.h"
 
-#include "tuner/search/rows.h"
+#include "tuner/search/targets.h"
 
 #include "tuner/base/arena.h"
 
@@ -36,52 +36,52 @@ static double usual_distance(const struct gp *gp, const double *y, double covera
 
 /* At a point that the search itself has chosen: it chooses where the model is hopeful and is surprised more often than
  * anywhere. So: how far the last results lay from what the model, as it was then, said of them. */
-static double chosen_distance(const struct rows *r, const struct dimension *dim, warp_fn *warp, const enum goal *goal,
+static double chosen_distance(const struct targets *r, const struct dimension *dim, const enum goal *warped,
                               uint64_t seed, double coverage)
 {
-    struct learner past = {0};
+    struct cached_gp past = {0};
     double *y = must_alloc(r->n, sizeof *y), z[SURPRISES];
     size_t from = r->n > SURPRISES + 4 ? r->n - SURPRISES : 4, m = 0;
     for (size_t i = from; i < r->n; i++) {
-        struct rows before = *r;
+        struct targets before = *r;
         double mean, variance;
         before.n = i;
-        if (learner_update(&past, &before, dim, warp, goal, seed, NULL)) break;
+        if (cached_gp_update(&past, &before, dim, warped, seed, NULL)) break;
         memcpy(y, r->y, (i + 1) * sizeof *y);
-        if (warp) warp(y, i + 1, goal);
+        if (warped) targets_warp(y, i + 1, *warped);
         gp_predict(past.gp, r->x + i * r->d, &mean, &variance);
         z[m++] = fabs(y[i] - mean) / sqrt(variance + gp_noise(past.gp) + (r->noise ? r->noise[i] : 0));
     }
-    learner_done(&past);
+    cached_gp_done(&past);
     free(y);
     return conformal_quantile(z, m, coverage);
 }
 
-struct prediction model_predict(const struct model *m, const struct study *study, const struct search_history *history,
-                                const double *points, const struct encoding *e, size_t metric, const double *point,
-                                bool chosen, double coverage, uint64_t seed)
+struct prediction prediction_make(const struct model *m, const struct model_input *in,
+                                  const struct prediction_query *query)
 {
-    const struct objective *o = &study->objective;
-    const struct metric *of = &o->metric[metric];
-    const struct rows_source source = {history, points, m->order, m->n_complete, m->d};
-    struct rows r = rows_of_metric(&source, of, metric);
-    double unit = rows_unit(&r), mean, variance, q[3];
-    gp_predict(m->learner[metric].gp, point, &mean, &variance);
-    struct rows_level *l = must_alloc(r.n, sizeof *l);
-    warp_fn *warp = rows_are_warped(o, metric) ? rows_warp : NULL;
+    const struct objective *o = &in->study->objective;
+    const struct metric *of = &o->metric[query->metric];
+    const struct gp *gp = m->cached[query->metric].gp;
+    const enum goal *warped = targets_are_warped(o, query->metric) ? &of->goal : NULL;
+    const struct targets_source source = {in->history, in->points, m->order, m->n_complete, m->d};
+    struct targets r = targets_of_metric(&source, of, query->metric);
+    double unit = targets_unit(&r), mean, variance, q[3];
+    gp_predict(gp, query->point, &mean, &variance);
+    struct targets_level *l = must_alloc(r.n, sizeof *l);
     for (size_t i = 0; i < r.n; i++) l[i].raw = of->goal * (r.y[i] /= unit);
-    double z = chosen ? chosen_distance(&r, e->dim, warp, &of->goal, seed, coverage) : 0;
-    if (warp) warp(r.y, r.n, &of->goal);
-    if (!chosen) z = usual_distance(m->learner[metric].gp, r.y, coverage);
-    double sd = sqrt(variance + gp_noise(m->learner[metric].gp) + rows_known_noise(of, rows_transform_back(of, mean)));
+    double z = query->chosen ? chosen_distance(&r, in->encoding->dim, warped, in->seed, query->coverage) : 0;
+    if (warped) targets_warp(r.y, r.n, of->goal);
+    if (!query->chosen) z = usual_distance(gp, r.y, query->coverage);
+    double sd = sqrt(variance + gp_noise(gp) + targets_known_noise(of, targets_transform_back(of, mean)));
     for (int i = 0; i < 3; i++) q[i] = mean + (i - 1) * z * sd;
-    if (rows_are_warped(o, metric)) {
+    if (warped) {
         for (size_t i = 0; i < r.n; i++) l[i].warped = of->goal * r.y[i];
-        qsort(l, r.n, sizeof *l, rows_level_compare);
-        for (int i = 0; i < 3; i++) q[i] = of->goal * rows_unwarp(l, r.n, of->goal * q[i]);
+        qsort(l, r.n, sizeof *l, targets_level_compare);
+        for (int i = 0; i < 3; i++) q[i] = of->goal * targets_unwarp(l, r.n, of->goal * q[i]);
     }
     free(l);
-    rows_done(&r);
-    for (int i = 0; i < 3; i++) q[i] = rows_transform_back(of, q[i]) * (of->kind == METRIC_VALUE ? unit : 1);
+    targets_done(&r);
+    for (int i = 0; i < 3; i++) q[i] = targets_transform_back(of, q[i]) * (of->kind == METRIC_VALUE ? unit : 1);
     return (struct prediction){.low = q[0], .median = q[1], .high = q[2]};
 }

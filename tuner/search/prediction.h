@@ -9,11 +9,15 @@
 
 #include "tuner/search/model.h"
 
-/* What one more measurement of a metric (index into the objective's, used by it) would say at a point: median and
- * central interval of that coverage. `chosen`: the search has proposed this point, where it is surprised more often.
- * `history` and `points` are those of the last update. */
-struct prediction model_predict(const struct model *m, const struct study *study, const struct search_history *history,
-                                const double *points, const struct encoding *e, size_t metric, const double *point,
-                                bool chosen, double coverage, uint64_t seed);
+struct prediction_query {
+    const double *point; /* encoded */
+    size_t metric;       /* index into the objective's, used by it */
+    double coverage;     /* of the central interval, 0 to 1 */
+    bool chosen;         /* the search has proposed this point, where it is surprised more often */
+};
+
+/* What one more measurement would say: median and central interval. `in`: of the model's last update. */
+struct prediction prediction_make(const struct model *m, const struct model_input *in,
+                                  const struct prediction_query *query);
 
 #endif

@@ -1,6 +1,6 @@
 #include "tuner/search/pruner.h"
 
-#include "tuner/search/rows.h"
+#include "tuner/search/targets.h"
 
 #include "tuner/base/arena.h"
 #include "tuner/base/words.h"
@@ -148,7 +148,7 @@ static double usual_spread(const struct metric *of, const struct evidence *e, si
     double mean = 0, square = 0, n = 0;
     for (size_t i = 0; i < e->n; i++) {
         if (!e->trial[i].result || !isfinite(e->trial[i].result[metric])) continue;
-        double v = rows_transform(of, e->trial[i].result[metric]), off = v - mean;
+        double v = targets_transform(of, e->trial[i].result[metric]), off = v - mean;
         mean += off / ++n;
         square += off * (v - mean);
     }
@@ -163,11 +163,11 @@ static void expect_metrics(const struct objective *o, const struct evidence *e, 
     for (size_t m = 0; m < o->n_metrics; m++) {
         const struct metric *of = &o->metric[m];
         double mean = 0, square = 0;
-        for (size_t k = 0; k < FORECAST_DRAWS; k++) mean += rows_transform(of, out[k].value[m]) / FORECAST_DRAWS;
+        for (size_t k = 0; k < FORECAST_DRAWS; k++) mean += targets_transform(of, out[k].value[m]) / FORECAST_DRAWS;
         for (size_t k = 0; k < FORECAST_DRAWS; k++)
-            square += pow(rows_transform(of, out[k].value[m]) - mean, 2) / FORECAST_DRAWS;
+            square += pow(targets_transform(of, out[k].value[m]) - mean, 2) / FORECAST_DRAWS;
         if (!isfinite(mean) || isnan(out[0].value[m])) continue;
-        ret->expected[m] = rows_transform_back(of, mean);
+        ret->expected[m] = targets_transform_back(of, mean);
         ret->spread[m] = hypot(sqrt(square), FLOOR * usual_spread(of, e, m));
     }
 }

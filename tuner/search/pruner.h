@@ -22,7 +22,7 @@ struct stop_decision {
     double saves; /* cost that it would still have, the median */
     size_t n_nearest;
     long nearest[FORECAST_NEAREST];
-    double expected[METRICS_MAX]; /* its result, in the metric's units: the mean on the model's scale (rows.h) */
+    double expected[METRICS_MAX]; /* its result, in the metric's units: the mean on the model's scale (targets.h) */
     double spread[METRICS_MAX];   /* … and the standard deviation there */
 };
 

@@ -116,22 +116,23 @@ static enum status learn(struct bandit *b, const struct interval *x, size_t n, u
     return s;
 }
 
-enum status bandit_create(const struct study *study, const struct interval *x, size_t n, long round, uint64_t seed,
-                          struct bandit **ret, struct error *err)
+enum status bandit_create(const struct study *study, const struct intervals *x, uint64_t seed, struct bandit **ret,
+                          struct error *err)
 {
     struct bandit *b = must_alloc(1, sizeof *b);
     struct error trouble;
-    size_t skip = n > ROWS ? n - ROWS : 0;
+    size_t skip = x->n > ROWS ? x->n - ROWS : 0;
     b->study = study;
-    b->n = n - skip;
+    b->n = x->n - skip;
     b->d = study->schedule.n + 2;
-    b->round = round;
+    b->round = x->round;
     enum status s = encoding_make(&study->space, &b->arena, &b->encoding, err);
     if (s) {
         bandit_free(b);
         return s;
     }
-    if (learn(b, x + skip, b->n, seed, &trouble)) snprintf(b->trouble, sizeof b->trouble, "%.60s", trouble.text);
+    if (learn(b, x->interval + skip, b->n, seed, &trouble))
+        snprintf(b->trouble, sizeof b->trouble, "%.60s", trouble.text);
     *ret = b;
     return STATUS_OK;
 }

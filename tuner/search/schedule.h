@@ -19,16 +19,22 @@ struct interval {         /* one member, from one change to the next */
     double before, after; /* scores; before: NaN in round 0 */
 };
 
+struct intervals { /* what has been trained so far */
+    const struct interval *interval;
+    size_t n;
+    long round; /* the one that begins */
+};
+
 /* Settings of a new member, number `index`. With a baseline: it itself, then others that differ from it in the
  * scheduled parameters only, by turns near it and anywhere; without: a Sobol point of the whole space. */
 enum status schedule_begin(const struct study *study, uint64_t seed, size_t index, double *ret_config,
                            struct error *err);
 
-/* What the intervals so far say of the one that begins in `round`. The study must outlive it. With fewer than four
+/* What the intervals so far say of those of the round that begins. The study must outlive it. With fewer than four
  * intervals, or numerical trouble, it proposes at random, and says so. STATUS_INVALID: the space cannot be encoded. */
 struct bandit;
-enum status bandit_create(const struct study *study, const struct interval *interval, size_t n, long round,
-                          uint64_t seed, struct bandit **ret, struct error *err);
+enum status bandit_create(const struct study *study, const struct intervals *x, uint64_t seed, struct bandit **ret,
+                          struct error *err);
 void bandit_free(struct bandit *b);
 
 /* `config` is changed in the scheduled parameters only; `before` is the member's score. `why`: for the log. */

@@ -80,6 +80,12 @@ static void encode_history(struct task *t)
     for (size_t i = 0; i < h->n; i++) encode(&t->search->encoding, h->trial[i].config, t->points + i * t->d);
 }
 
+static struct model_input input_of(const struct task *t)
+{
+    const struct search *s = t->search;
+    return (struct model_input){s->study, t->history, t->points, &s->encoding, s->seed};
+}
+
 static size_t count(const struct search_history *h, enum search_outcome outcome)
 {
     size_t n = 0;
@@ -254,7 +260,7 @@ static enum status propose(struct task *t, double *ret_point, double *ret_value,
     const struct pair *p = pareto ? mean_pairs(t) : NULL;
     size_t n_best, n_base;
     double *base = base_points(t, pareto ? rank_front(t, p) : rank_complete(t), &n_best, &n_base);
-    struct acquisition_spec spec = {.form = pareto ? ACQUISITION_HYPERVOLUME : ACQUISITION_IMPROVEMENT,
+    struct acquisition_spec spec = {.kind = acquisition_default(pareto ? 2 : 1),
                                     .n_outputs = m->n_outputs,
                                     .output = m->output,
                                     .n_bounds = m->n_bounds,
@@ -299,27 +305,27 @@ static struct search_history without_last(struct task *t)
     return h;
 }
 
-static bool is_due(struct task *t, double *ret_gap, double *ret_noise)
+static bool is_due(struct task *t, struct termination *ret)
 {
     const struct model *m = t->model;
-    return termination_due(m, &t->search->encoding, complete_points(t), m->n_complete, t->search->seed, ret_gap,
-                           ret_noise);
+    return termination_due(m, &t->search->encoding, complete_points(t), m->n_complete, t->search->seed, ret);
 }
 
 /* Once with today's history and, only if that says so, once without its last result. */
 static void judge_enough(struct task *t, struct suggestion *ret)
 {
     struct search *s = t->search;
-    double gap, noise, before;
+    struct termination now, before;
     if (!s->study->budget.patience_auto || t->model != &s->model || s->study->objective.form == OBJECTIVE_PARETO ||
-        !is_due(t, &gap, &noise))
+        !is_due(t, &now))
         return;
     struct search_history h = without_last(t);
-    if (model_update(t->model, s->study, &h, t->points, &s->encoding, REGION_NEAR, s->seed, NULL) ||
-        !is_due(t, &before, &noise))
-        return;
+    struct model_input in = input_of(t);
+    in.history = &h;
+    if (model_update(t->model, &in, REGION_NEAR, NULL) || !is_due(t, &before)) return;
     snprintf(ret->enough, sizeof ret->enough,
-             "at most %.3g of utility is left to gain, less than the noise of one measurement, %.3g", gap, noise);
+             "at most %.3g of utility is left to gain, less than the noise of one measurement, %.3g", now.gap,
+             before.noise);
 }
 
 static enum status suggest_by_model(struct task *t, double *ret_point, double *ret_value, struct error *err)
@@ -328,8 +334,8 @@ static enum status suggest_by_model(struct task *t, double *ret_point, double *r
     bool wide = t->number % REGION_WIDE == 0 && count(t->history, SEARCH_COMPLETE) > REGION_FROM;
     if (wide) t->model = &search->spread;
     encode_history(t);
-    enum status s = model_update(t->model, search->study, t->history, t->points, &search->encoding,
-                                 wide ? REGION_SPREAD : REGION_NEAR, search->seed, err);
+    struct model_input in = input_of(t);
+    enum status s = model_update(t->model, &in, wide ? REGION_SPREAD : REGION_NEAR, err);
     return s ? s : propose(t, ret_point, ret_value, err);
 }
 
@@ -429,8 +435,8 @@ enum status search_estimate(struct search *search, const struct search_history *
     if (search->status) return error_set(err, search->status, "%s", search->err.text);
     struct task t = task_begin(search, history, 0);
     encode_history(&t);
-    enum status s =
-        model_update(t.model, search->study, history, t.points, &search->encoding, REGION_NEAR, search->seed, err);
+    struct model_input in = input_of(&t);
+    enum status s = model_update(t.model, &in, REGION_NEAR, err);
     for (size_t i = 0; i < history->n; i++) ret_utility[i] = ret_feasible[i] = NAN;
     struct estimate *x = arena_array(&t.arena, history->n + 1, sizeof *x);
     if (!s) model_estimate(t.model, t.points, history->n, false, x);
@@ -457,15 +463,16 @@ enum status search_predict(struct search *search, const struct search_history *h
     if (search->status) return error_set(err, search->status, "%s", search->err.text);
     struct task t = task_begin(search, history, 0);
     encode_history(&t);
-    const struct study *study = search->study;
+    const struct objective *o = &search->study->objective;
     double point[SURROGATE_DIMS_MAX];
     encode(&search->encoding, config, point);
-    enum status s = model_update(t.model, study, history, t.points, &search->encoding, REGION_NEAR, search->seed, err);
-    for (size_t i = 0; !s && i < study->objective.n_metrics; i++)
-        ret[i] = objective_uses(&study->objective, i)
-                     ? model_predict(t.model, study, history, t.points, &search->encoding, i, point,
-                                     is_pending(history, config, study->space.n), coverage, search->seed)
-                     : (struct prediction){NAN, NAN, NAN};
+    struct model_input in = input_of(&t);
+    struct prediction_query query = {
+        .point = point, .coverage = coverage, .chosen = is_pending(history, config, search->study->space.n)};
+    enum status s = model_update(t.model, &in, REGION_NEAR, err);
+    for (query.metric = 0; !s && query.metric < o->n_metrics; query.metric++)
+        ret[query.metric] = objective_uses(o, query.metric) ? prediction_make(t.model, &in, &query)
+                                                            : (struct prediction){NAN, NAN, NAN};
     arena_done(&t.arena);
     return s;
 }

@@ -48,7 +48,7 @@ static double extreme(const struct model *m, const double *points, size_t n, dou
 }
 
 bool termination_due(const struct model *m, const struct encoding *e, const double *points, size_t n, uint64_t seed,
-                     double *ret_gap, double *ret_noise)
+                     struct termination *ret)
 {
     size_t at = 0, ignored;
     if (n < TERMINATION_FROM) return false;
@@ -58,7 +58,6 @@ bool termination_due(const struct model *m, const struct encoding *e, const doub
     double *point = candidates(e, points + at * e->d, seed);
     double upper = fmax(extreme(m, point, CANDIDATES, side, &ignored), extreme(m, points, n, side, &ignored));
     free(point);
-    *ret_gap = upper - lower;
-    *ret_noise = model_noise(m, points + at * e->d);
-    return *ret_gap < *ret_noise;
+    *ret = (struct termination){.gap = upper - lower, .noise = model_noise(m, points + at * e->d)};
+    return ret->gap < ret->noise;
 }

@@ -12,8 +12,13 @@
 
 enum { TERMINATION_FROM = 20 }; /* trials */
 
-/* `points`: the measured ones. Feasible points only, where the model knows constraints. */
+struct termination { /* in units of utility */
+    double gap;      /* at most to be gained */
+    double noise;    /* standard deviation of one measurement at the best point */
+};
+
+/* `points`: the n measured ones. Feasible points only, where the model knows constraints. */
 bool termination_due(const struct model *m, const struct encoding *e, const double *points, size_t n, uint64_t seed,
-                     double *ret_gap, double *ret_noise);
+                     struct termination *ret);
 
 #endif

@@ -1,6 +1,6 @@
-#include "tuner/search/surface.h"
+#include "tuner/search/curve_model.h"
 
-#include "tuner/search/rows.h"
+#include "tuner/search/targets.h"
 
 #include <gsl/gsl_sort.h>
 #include <math.h>
@@ -12,12 +12,12 @@ enum { CURVES = 40, ROWS = 320, PER_CURVE_MIN = 4, PER_CURVE_MAX = 8, OWN = 12, 
 static const double PRIOR_SHARE = 0.3, PRIOR_WEIGHT = 4;
 static const double DECADES = 10; /* largest to smallest, from which on a value is taken as spanning them */
 
-double surface_from_metric(enum scale scale, double v)
+double curve_model_from_metric(enum scale scale, double v)
 {
     return scale == SCALE_LOG ? log(fmax(v, 1e-300)) : v;
 }
 
-double surface_to_metric(enum scale scale, const struct metric *m, double f)
+double curve_model_to_metric(enum scale scale, const struct metric *m, double f)
 {
     if (m->kind == METRIC_PROPORTION) return fmin(fmax(f, 0), 1);
     return scale == SCALE_LOG ? exp(fmin(f, 700)) : f;
@@ -32,9 +32,9 @@ static void encode_inert(const struct view *w, const double *config, double *ret
         if (w->f->inert[k]) ret[k] = 0;
 }
 
-int surface_near_compare(const void *a, const void *b)
+int curve_model_near_compare(const void *a, const void *b)
 {
-    const struct surface_near *x = a, *y = b;
+    const struct curve_model_near *x = a, *y = b;
     if (x->distance != y->distance) return x->distance < y->distance ? -1 : 1;
     return x->at < y->at ? -1 : x->at > y->at;
 }
@@ -43,7 +43,7 @@ static void choose_curves(struct view *w)
 {
     const struct evidence *e = w->evidence;
     size_t d = w->d - 1, n = 0;
-    struct surface_near *x = arena_array(&w->arena, e->n + 1, sizeof *x);
+    struct curve_model_near *x = arena_array(&w->arena, e->n + 1, sizeof *x);
     w->point = arena_array(&w->arena, e->n * d + 1, sizeof *w->point);
     w->own = arena_array(&w->arena, d, sizeof *w->own);
     w->chosen = arena_array(&w->arena, CURVES, sizeof *w->chosen);
@@ -51,9 +51,9 @@ static void choose_curves(struct view *w)
     for (size_t i = 0; i < e->n; i++) {
         if (e->trial[i].number == w->running->number) continue;
         encode_inert(w, e->trial[i].config, w->point + i * d);
-        x[n++] = (struct surface_near){encoding_distance(&w->f->encoding, w->point + i * d, w->own), i};
+        x[n++] = (struct curve_model_near){encoding_distance(&w->f->encoding, w->point + i * d, w->own), i};
     }
-    qsort(x, n, sizeof *x, surface_near_compare);
+    qsort(x, n, sizeof *x, curve_model_near_compare);
     w->n = n < CURVES ? n : CURVES;
     for (size_t i = 0; i < w->n; i++) w->chosen[i] = x[i].at;
 }
@@ -73,29 +73,28 @@ static void choose_axis(struct view *w)
 
 /* ---- rows ---- */
 
-struct surface_rows {
-    size_t n;
+struct curve_rows {
+    size_t metric, n;
     double *x, *y;
 };
 
-void surface_point(const struct view *w, const double *config, double at, double *ret)
+void curve_model_point(const struct view *w, const double *config, double at, double *ret)
 {
     memcpy(ret, config, (w->d - 1) * sizeof *ret);
     ret[w->d - 1] = (log(at) - w->low) / (w->high - w->low);
 }
 
-static void put_row(const struct view *w, size_t metric, const double *config, double at, double v,
-                    struct surface_rows *r)
+static void put_row(const struct view *w, const double *config, double at, double v, struct curve_rows *r)
 {
     if (!isfinite(v)) return;
-    surface_point(w, config, at, r->x + r->n * w->d);
-    r->y[r->n++] = surface_from_metric(w->scale[metric], v);
+    curve_model_point(w, config, at, r->x + r->n * w->d);
+    r->y[r->n++] = curve_model_from_metric(w->scale[r->metric], v);
 }
 
 /* `most` points of a curve, evenly in the logarithm of the cost, the first and the last among them; then the last
  * `tail` before it. */
-static void put_curve(const struct view *w, const struct learning_curve *c, size_t metric, const double *config,
-                      size_t most, size_t tail, struct surface_rows *r)
+static void put_curve(const struct view *w, const struct learning_curve *c, const double *config, size_t most,
+                      size_t tail, struct curve_rows *r)
 {
     double from = log(c->at[0]), step = (log(learning_curve_cost(c)) - from) / (double)(most > 1 ? most - 1 : 1);
     size_t next = 0;
@@ -103,13 +102,13 @@ static void put_curve(const struct view *w, const struct learning_curve *c, size
         bool wanted = i + 1 == c->n || i + tail + 1 >= c->n || log(c->at[i]) >= from + step * (double)next - 1e-9;
         if (!wanted) continue;
         while (next < most && from + step * (double)next <= log(c->at[i]) + 1e-9) next++;
-        put_row(w, metric, config, c->at[i], c->value[i * c->n_metrics + metric], r);
+        put_row(w, config, c->at[i], c->value[i * c->n_metrics + r->metric], r);
     }
 }
 
 /* A diverged loss must not flatten all others: beyond ten times the spread of the middle half a value counts as there.
  */
-static void clip(struct view *w, struct surface_rows *r)
+static void clip(struct view *w, struct curve_rows *r)
 {
     double *sorted = arena_array(&w->arena, r->n, sizeof *sorted);
     memcpy(sorted, r->y, r->n * sizeof *sorted);
@@ -139,29 +138,28 @@ static enum scale scale_of(const struct view *w, size_t metric)
 }
 
 /* `cut`: a place in the evidence whose curve ends at `cost`; SIZE_MAX: none. */
-static struct surface_rows make_rows(struct view *w, size_t metric, size_t cut, double cost)
+static struct curve_rows make_rows(struct view *w, size_t metric, size_t cut, double cost)
 {
     size_t each = w->n ? ROWS / w->n : 0;
     each = each < PER_CURVE_MIN ? PER_CURVE_MIN : each > PER_CURVE_MAX ? PER_CURVE_MAX : each;
     size_t capacity = CURVES * (PER_CURVE_MAX + 1) + 2 * OWN + 2;
-    struct surface_rows r = {0, arena_array(&w->arena, capacity * w->d, sizeof *r.x),
-                             arena_array(&w->arena, capacity, sizeof *r.y)};
+    struct curve_rows r = {metric, 0, arena_array(&w->arena, capacity * w->d, sizeof *r.x),
+                           arena_array(&w->arena, capacity, sizeof *r.y)};
     for (size_t i = 0; i < w->n; i++) {
         struct learning_curve c = *w->evidence->trial[w->chosen[i]].curve;
         while (w->chosen[i] == cut && c.n > 1 && c.at[c.n - 1] > cost) c.n--;
-        put_curve(w, &c, metric, w->point + w->chosen[i] * (w->d - 1), each, 0, &r);
+        put_curve(w, &c, w->point + w->chosen[i] * (w->d - 1), each, 0, &r);
     }
-    put_curve(w, w->running->curve, metric, w->own, OWN, OWN / 2, &r);
+    put_curve(w, w->running->curve, w->own, OWN, OWN / 2, &r);
     if (r.n) clip(w, &r);
     return r;
 }
 
 /* ---- the surface ---- */
 
-static enum status make_surface(struct view *w, size_t metric, const struct surface_rows *r, struct gp **ret,
-                                struct error *err)
+static enum status make_model(struct view *w, const struct curve_rows *r, struct gp **ret, struct error *err)
 {
-    struct surface *s = &w->f->surface[metric];
+    struct curve_model *s = &w->f->model[r->metric];
     struct dimension *dim = arena_array(&w->arena, w->d, sizeof *dim);
     memcpy(dim, w->f->encoding.dim, (w->d - 1) * sizeof *dim);
     for (size_t k = 0; w->running->rule && k < w->f->study->space.n; k++)
@@ -185,8 +183,8 @@ static double roughness(const struct learning_curve *c, enum scale scale, size_t
                e = c->value[(i + 1) * c->n_metrics + metric];
         double share = (c->at[i] - c->at[i - 1]) / (c->at[i + 1] - c->at[i - 1]);
         if (!isfinite(a) || !isfinite(b) || !isfinite(e)) continue;
-        sum += pow(surface_from_metric(scale, b) - (1 - share) * surface_from_metric(scale, a) -
-                       share * surface_from_metric(scale, e),
+        sum += pow(curve_model_from_metric(scale, b) - (1 - share) * curve_model_from_metric(scale, a) -
+                       share * curve_model_from_metric(scale, e),
                    2) /
                (1 + share * share + (1 - share) * (1 - share));
         n++;
@@ -196,7 +194,7 @@ static double roughness(const struct learning_curve *c, enum scale scale, size_t
 
 /* Standard deviation of one evaluation around its smooth curve: the trial's own, if it is long enough to say, else the
  * median of the others'. */
-double surface_jitter(struct view *w, size_t metric)
+double curve_model_jitter(struct view *w, size_t metric)
 {
     enum scale scale = w->scale[metric];
     double own = roughness(w->running->curve, scale, metric), *all = arena_array(&w->arena, w->n + 1, sizeof *all);
@@ -218,7 +216,7 @@ double surface_jitter(struct view *w, size_t metric)
  * variance by is added to futures seen from such a distance. */
 static double cut_cost(const struct view *w, size_t cut)
 {
-    return exp(w->low + (w->high - w->low) * (double)cut / SURFACE_CUTS) * 1.001;
+    return exp(w->low + (w->high - w->low) * (double)cut / CURVE_MODEL_CUTS) * 1.001;
 }
 
 static bool backtest(struct view *w, size_t metric, size_t at, double cost, double noise, double *ret)
@@ -227,11 +225,11 @@ static bool backtest(struct view *w, size_t metric, size_t at, double cost, doub
     double point[SURROGATE_DIMS_MAX], mean, variance, end = c->value[(c->n - 1) * c->n_metrics + metric];
     struct gp *gp = NULL;
     if (c->n < 3 || !isfinite(end) || c->at[0] > cost || c->at[c->n - 1] < 1.3 * cost) return false;
-    struct surface_rows r = make_rows(w, metric, at, cost);
-    if (make_surface(w, metric, &r, &gp, NULL)) return false;
-    surface_point(w, w->point + at * (w->d - 1), c->at[c->n - 1], point);
+    struct curve_rows r = make_rows(w, metric, at, cost);
+    if (make_model(w, &r, &gp, NULL)) return false;
+    curve_model_point(w, w->point + at * (w->d - 1), c->at[c->n - 1], point);
     gp_predict(gp, point, &mean, &variance);
-    *ret = pow(surface_from_metric(w->scale[metric], end) - mean, 2) - variance - noise * noise;
+    *ret = pow(curve_model_from_metric(w->scale[metric], end) - mean, 2) - variance - noise * noise;
     gp_free(gp);
     return true;
 }
@@ -244,35 +242,35 @@ static double spread_of_ends(const struct view *w, size_t metric)
         const struct evidence_trial *t = &w->evidence->trial[w->chosen[i]];
         double v = learning_curve_last(t->curve, metric);
         if (!t->result || !isfinite(v)) continue;
-        double off = surface_from_metric(w->scale[metric], v) - mean;
+        double off = curve_model_from_metric(w->scale[metric], v) - mean;
         mean += off / ++n;
-        square += off * (surface_from_metric(w->scale[metric], v) - mean);
+        square += off * (curve_model_from_metric(w->scale[metric], v) - mean);
     }
     return n > 1 ? square / n : 0;
 }
 
 static void calibrate(struct view *w, size_t metric)
 {
-    double prior = PRIOR_SHARE * spread_of_ends(w, metric), noise = surface_jitter(w, metric);
-    for (size_t cut = 0; cut < SURFACE_CUTS; cut++) {
+    double prior = PRIOR_SHARE * spread_of_ends(w, metric), noise = curve_model_jitter(w, metric);
+    for (size_t cut = 0; cut < CURVE_MODEL_CUTS; cut++) {
         double sum = 0, n = 0, v;
         for (size_t i = 0; i < w->n && n < BACKTESTS; i++)
             if (w->evidence->trial[w->chosen[i]].result &&
                 backtest(w, metric, w->chosen[i], cut_cost(w, cut), noise, &v))
                 sum += v, n++;
-        w->f->surface[metric].excess[cut] = (fmax(sum, 0) + PRIOR_WEIGHT * prior) / (n + PRIOR_WEIGHT);
+        w->f->model[metric].excess[cut] = (fmax(sum, 0) + PRIOR_WEIGHT * prior) / (n + PRIOR_WEIGHT);
     }
 }
 
 /* Variance to be added to ends that are seen from a cost. */
-double surface_excess(const struct view *w, size_t metric, double cost)
+double curve_model_excess(const struct view *w, size_t metric, double cost)
 {
-    const double *excess = w->f->surface[metric].excess;
-    double at = (log(cost) - w->low) / (w->high - w->low) * SURFACE_CUTS;
+    const double *excess = w->f->model[metric].excess;
+    double at = (log(cost) - w->low) / (w->high - w->low) * CURVE_MODEL_CUTS;
     if (at <= 0) return excess[0];
-    if (at >= SURFACE_CUTS) return 0;
+    if (at >= CURVE_MODEL_CUTS) return 0;
     size_t i = (size_t)at;
-    double next = i + 1 < SURFACE_CUTS ? excess[i + 1] : 0;
+    double next = i + 1 < CURVE_MODEL_CUTS ? excess[i + 1] : 0;
     return excess[i] + (at - (double)i) * (next - excess[i]);
 }
 
@@ -292,20 +290,20 @@ void view_open(struct view *v)
     choose_curves(v);
     choose_axis(v);
     if (!is_stale(v->f, complete, inert)) return;
-    for (size_t m = 0; m < METRICS_MAX; m++) v->f->surface[m].fitted = false;
+    for (size_t m = 0; m < METRICS_MAX; m++) v->f->model[m].fitted = false;
     v->f->fitted_at = complete;
     v->f->fitted_inert = inert;
 }
 
-enum status surface_make(struct view *v, size_t metric, struct gp **ret, struct error *err)
+enum status curve_model_make(struct view *v, size_t metric, struct gp **ret, struct error *err)
 {
-    bool fresh = !v->f->surface[metric].fitted;
+    bool fresh = !v->f->model[metric].fitted;
     v->scale[metric] = scale_of(v, metric);
-    struct surface_rows r = make_rows(v, metric, SIZE_MAX, 0);
+    struct curve_rows r = make_rows(v, metric, SIZE_MAX, 0);
     if (r.n < LEAST_ROWS)
         return error_set(err, STATUS_NOT_FOUND, "the metric '%s' is not in the reports",
                          v->f->study->objective.metric[metric].name);
-    enum status s = make_surface(v, metric, &r, ret, err);
+    enum status s = make_model(v, &r, ret, err);
     if (!s && fresh) calibrate(v, metric);
     return s;
 }

@@ -1,4 +1,4 @@
-#include "tuner/search/rows.h"
+#include "tuner/search/targets.h"
 
 #include "tuner/search/region.h"
 
@@ -17,7 +17,7 @@ static double clip_proportion(double p, double of)
     return fmin(fmax(p, 1e-4), 1 - 1e-4);
 }
 
-double rows_transform(const struct metric *m, double v)
+double targets_transform(const struct metric *m, double v)
 {
     switch (m->kind) {
     case METRIC_VALUE: return v;
@@ -30,14 +30,14 @@ double rows_transform(const struct metric *m, double v)
     return v;
 }
 
-double rows_known_noise(const struct metric *m, double v)
+double targets_known_noise(const struct metric *m, double v)
 {
     if (m->kind != METRIC_PROPORTION || m->of <= 0) return 0;
     double p = fmin(fmax(clip_proportion(v, m->of), 1e-9), 1 - 1e-9);
     return 1 / (m->of * p * (1 - p));
 }
 
-double rows_transform_back(const struct metric *m, double v)
+double targets_transform_back(const struct metric *m, double v)
 {
     switch (m->kind) {
     case METRIC_VALUE: return v;
@@ -49,7 +49,7 @@ double rows_transform_back(const struct metric *m, double v)
 
 enum { PART = 16 };
 
-size_t rows_fit_point(const double *y, size_t n)
+size_t targets_fit_point(const double *y, size_t n)
 {
     size_t fit = 1;
     double lo = y[0], hi = y[0], fitted_lo = y[0], fitted_hi = y[0];
@@ -66,10 +66,10 @@ size_t rows_fit_point(const double *y, size_t n)
     return fit;
 }
 
-double rows_unit(const struct rows *r)
+double targets_unit(const struct targets *r)
 {
     double largest = 0;
-    size_t n = rows_fit_point(r->y, r->n);
+    size_t n = targets_fit_point(r->y, r->n);
     for (size_t i = 0; i < n; i++) largest = fmax(largest, fabs(r->y[i]));
     if (largest == 0 || (largest > 1e-100 && largest < 1e100)) return 1;
     return ldexp(1, ilogb(largest));
@@ -84,16 +84,15 @@ static bool is_bounded(const struct objective *o, size_t metric)
     return false;
 }
 
-bool rows_are_warped(const struct objective *o, size_t metric)
+bool targets_are_warped(const struct objective *o, size_t metric)
 {
     return o->form == OBJECTIVE_SINGLE && o->metric[metric].kind == METRIC_VALUE && !is_bounded(o, metric);
 }
 
 enum { WARP_FROM = 10 };
 
-void rows_warp(double *y, size_t n, const void *data)
+void targets_warp(double *y, size_t n, enum goal goal)
 {
-    enum goal goal = *(const enum goal *)data;
     if (n < WARP_FROM) return;
     double *sorted = must_alloc(n, sizeof *sorted), good = 0;
     for (size_t i = 0; i < n; i++) sorted[i] = goal * y[i];
@@ -111,13 +110,13 @@ void rows_warp(double *y, size_t n, const void *data)
     free(sorted);
 }
 
-int rows_level_compare(const void *a, const void *b)
+int targets_level_compare(const void *a, const void *b)
 {
-    const struct rows_level *x = a, *y = b;
+    const struct targets_level *x = a, *y = b;
     return (x->raw > y->raw) - (x->raw < y->raw);
 }
 
-double rows_unwarp(const struct rows_level *l, size_t n, double v)
+double targets_unwarp(const struct targets_level *l, size_t n, double v)
 {
     if (n < WARP_FROM || v >= l[n / 2].warped) return v;
     if (v < l[0].warped) return -HUGE_VAL;
@@ -135,7 +134,7 @@ static int by_told(const void *a, const void *b)
     return (x[0] > y[0]) - (x[0] < y[0]);
 }
 
-size_t *rows_told_order(const struct search_history *h, bool failed_too, size_t *ret_n)
+size_t *targets_told_order(const struct search_history *h, bool failed_too, size_t *ret_n)
 {
     long *key = must_alloc(2 * (h->n + 1), sizeof *key);
     size_t *order = must_alloc(h->n + 1, sizeof *order), n = 0;
@@ -152,48 +151,48 @@ size_t *rows_told_order(const struct search_history *h, bool failed_too, size_t 
     return order;
 }
 
-static struct rows rows_alloc(size_t n, size_t d, bool noisy)
+static struct targets targets_alloc(size_t n, size_t d, bool noisy)
 {
-    return (struct rows){.d = d,
-                         .x = must_alloc(n * d + 1, sizeof(double)),
-                         .y = must_alloc(n + 1, sizeof(double)),
-                         .noise = noisy ? must_alloc(n + 1, sizeof(double)) : NULL};
+    return (struct targets){.d = d,
+                            .x = must_alloc(n * d + 1, sizeof(double)),
+                            .y = must_alloc(n + 1, sizeof(double)),
+                            .noise = noisy ? must_alloc(n + 1, sizeof(double)) : NULL};
 }
 
-void rows_done(struct rows *r)
+void targets_done(struct targets *r)
 {
     free(r->x);
     free(r->y);
     free(r->noise);
 }
 
-static bool any_expected(const struct rows_source *m)
+static bool any_expected(const struct targets_source *m)
 {
     for (size_t k = 0; k < m->n; k++)
         if (m->history->trial[m->order[k]].spread) return true;
     return false;
 }
 
-struct rows rows_of_metric(const struct rows_source *m, const struct metric *metric, size_t index)
+struct targets targets_of_metric(const struct targets_source *m, const struct metric *metric, size_t index)
 {
     bool noisy = (metric->kind == METRIC_PROPORTION && metric->of > 0) || any_expected(m);
-    struct rows r = rows_alloc(m->n, m->d, noisy);
+    struct targets r = targets_alloc(m->n, m->d, noisy);
     for (size_t k = 0; k < m->n; k++) {
         size_t i = m->order[k];
         double v = m->history->trial[i].metrics[index];
         const double *spread = m->history->trial[i].spread;
         if (!isfinite(v) || (spread && !isfinite(spread[index]))) continue;
         memcpy(r.x + r.n * m->d, m->points + i * m->d, m->d * sizeof *r.x);
-        if (noisy) r.noise[r.n] = rows_known_noise(metric, v) + (spread ? spread[index] * spread[index] : 0);
-        r.y[r.n++] = rows_transform(metric, v);
+        if (noisy) r.noise[r.n] = targets_known_noise(metric, v) + (spread ? spread[index] * spread[index] : 0);
+        r.y[r.n++] = targets_transform(metric, v);
     }
     return r;
 }
 
-struct rows rows_of_success(const struct rows_source *m)
+struct targets targets_of_success(const struct targets_source *m)
 {
-    size_t n, *order = rows_told_order(m->history, true, &n), next = 0, failed = 0, skipped = 0;
-    struct rows r = rows_alloc(n, m->d, false);
+    size_t n, *order = targets_told_order(m->history, true, &n), next = 0, failed = 0, skipped = 0;
+    struct targets r = targets_alloc(n, m->d, false);
     for (size_t k = 0; k < n; k++) failed += m->history->trial[order[k]].outcome == SEARCH_FAILED;
     size_t to_skip = failed > REGION_ROWS ? (failed - REGION_ROWS) / REGION_BLOCK * REGION_BLOCK : 0;
     for (size_t k = 0; k < n; k++) {

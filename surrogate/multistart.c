@@ -1,4 +1,4 @@
-#include "surrogate/climb.h"
+#include "surrogate/multistart.h"
 
 #include "tuner/base/arena.h"
 
@@ -26,29 +26,30 @@ static double dot(size_t d, const double *a, const double *b)
     return sum;
 }
 
-static bool is_free(const struct climber *c, const double *gradient, size_t k, const double *lo, const double *hi)
+static bool is_free(const struct multistart *m, const struct climber *c, const double *gradient, size_t k)
 {
     if (!c->movable[k]) return false;
-    return !(c->point[k] <= lo[k] && gradient[k] < 0) && !(c->point[k] >= hi[k] && gradient[k] > 0);
+    return !(c->point[k] <= m->lo[k] && gradient[k] < 0) && !(c->point[k] >= m->hi[k] && gradient[k] > 0);
 }
 
 /* The two-loop recursion for ascent, on the dimensions that may move; the gradient itself if that does not ascend. */
-static void choose_direction(const struct climber *c, struct state *s, size_t d, const double *lo, const double *hi)
+static void choose_direction(const struct multistart *m, const struct climber *c, struct state *s)
 {
+    size_t d = m->d;
     double q[SURROGATE_DIMS_MAX], alpha[MEMORY], free_gradient[SURROGATE_DIMS_MAX];
-    for (size_t k = 0; k < d; k++) q[k] = free_gradient[k] = is_free(c, s->gradient, k, lo, hi) ? s->gradient[k] : 0;
-    for (size_t m = s->n_memory; m-- > 0;) {
-        alpha[m] = s->rho[m] * dot(d, s->s[m], q);
-        for (size_t k = 0; k < d; k++) q[k] -= alpha[m] * s->y[m][k];
+    for (size_t k = 0; k < d; k++) q[k] = free_gradient[k] = is_free(m, c, s->gradient, k) ? s->gradient[k] : 0;
+    for (size_t i = s->n_memory; i-- > 0;) {
+        alpha[i] = s->rho[i] * dot(d, s->s[i], q);
+        for (size_t k = 0; k < d; k++) q[k] -= alpha[i] * s->y[i][k];
     }
     if (s->n_memory > 0) {
         size_t last = s->n_memory - 1;
         double scale = 1 / (s->rho[last] * dot(d, s->y[last], s->y[last]));
         for (size_t k = 0; k < d; k++) q[k] *= scale;
     }
-    for (size_t m = 0; m < s->n_memory; m++) {
-        double beta = s->rho[m] * dot(d, s->y[m], q);
-        for (size_t k = 0; k < d; k++) q[k] += s->s[m][k] * (alpha[m] - beta);
+    for (size_t i = 0; i < s->n_memory; i++) {
+        double beta = s->rho[i] * dot(d, s->y[i], q);
+        for (size_t k = 0; k < d; k++) q[k] += s->s[i][k] * (alpha[i] - beta);
     }
     for (size_t k = 0; k < d; k++) q[k] = free_gradient[k] != 0 ? q[k] : 0;
     s->step = 1;
@@ -79,17 +80,17 @@ static void remember(struct state *s, size_t d, const double *moved, const doubl
     s->rho[s->n_memory++] = 1 / sy;
 }
 
-static void propose(const struct climber *c, const struct state *s, size_t d, const double *lo, const double *hi,
-                    double *ret)
+static void propose(const struct multistart *m, const struct climber *c, const struct state *s, double *ret)
 {
-    for (size_t k = 0; k < d; k++)
-        ret[k] = c->movable[k] ? fmin(fmax(c->point[k] + s->step * s->direction[k], lo[k]), hi[k]) : c->point[k];
+    for (size_t k = 0; k < m->d; k++)
+        ret[k] = c->movable[k] ? fmin(fmax(c->point[k] + s->step * s->direction[k], m->lo[k]), m->hi[k]) : c->point[k];
 }
 
 /* Takes the proposed point, or shortens the step. */
-static void judge(struct climber *c, struct state *s, size_t d, const double *lo, const double *hi,
-                  const double *proposed, double value, const double *gradient)
+static void judge(const struct multistart *m, struct climber *c, struct state *s, const double *proposed, double value,
+                  const double *gradient)
 {
+    size_t d = m->d;
     double moved[SURROGATE_DIMS_MAX], change[SURROGATE_DIMS_MAX];
     for (size_t k = 0; k < d; k++) {
         moved[k] = proposed[k] - c->point[k];
@@ -107,36 +108,35 @@ static void judge(struct climber *c, struct state *s, size_t d, const double *lo
     memcpy(s->gradient, gradient, d * sizeof *gradient);
     c->value = value;
     if (gain < FLAT) s->phase = DONE;
-    if (s->phase == CLIMBING) choose_direction(c, s, d, lo, hi);
+    if (s->phase == CLIMBING) choose_direction(m, c, s);
 }
 
-void climb(struct acquisition *a, size_t d, const double *lo, const double *hi, size_t rounds, struct climber *c,
-           size_t n)
+void multistart_climb(const struct multistart *m, struct climber *c, size_t n)
 {
-    struct state *s = must_alloc(CLIMBERS_MAX, sizeof *s);
-    double *points = must_alloc(CLIMBERS_MAX * d, sizeof *points),
-           *gradients = must_alloc(CLIMBERS_MAX * d, sizeof *points);
-    double values[CLIMBERS_MAX];
-    size_t at[CLIMBERS_MAX];
+    struct state *s = must_alloc(MULTISTART_CLIMBERS_MAX, sizeof *s);
+    size_t d = m->d, at[MULTISTART_CLIMBERS_MAX];
+    double *points = must_alloc(MULTISTART_CLIMBERS_MAX * d, sizeof *points),
+           *gradients = must_alloc(MULTISTART_CLIMBERS_MAX * d, sizeof *points);
+    double values[MULTISTART_CLIMBERS_MAX];
     for (size_t i = 0; i < n; i++) memcpy(points + i * d, c[i].point, d * sizeof *points);
-    acquisition_values(a, points, n, values, gradients);
+    acquisition_values(m->acquisition, points, n, values, gradients);
     for (size_t i = 0; i < n; i++) {
         c[i].value = values[i];
         memcpy(s[i].gradient, gradients + i * d, d * sizeof *gradients);
         s[i].phase = isfinite(values[i]) ? CLIMBING : DONE;
-        if (s[i].phase == CLIMBING) choose_direction(&c[i], &s[i], d, lo, hi);
+        if (s[i].phase == CLIMBING) choose_direction(m, &c[i], &s[i]);
     }
-    for (size_t r = 0; r < rounds; r++) {
-        size_t m = 0;
+    for (size_t r = 0; r < m->rounds; r++) {
+        size_t climbing = 0;
         for (size_t i = 0; i < n; i++)
             if (s[i].phase == CLIMBING) {
-                propose(&c[i], &s[i], d, lo, hi, points + m * d);
-                at[m++] = i;
+                propose(m, &c[i], &s[i], points + climbing * d);
+                at[climbing++] = i;
             }
-        if (m == 0) break;
-        acquisition_values(a, points, m, values, gradients);
-        for (size_t j = 0; j < m; j++)
-            judge(&c[at[j]], &s[at[j]], d, lo, hi, points + j * d, values[j], gradients + j * d);
+        if (climbing == 0) break;
+        acquisition_values(m->acquisition, points, climbing, values, gradients);
+        for (size_t j = 0; j < climbing; j++)
+            judge(m, &c[at[j]], &s[at[j]], points + j * d, values[j], gradients + j * d);
     }
     free(s);
     free(points);

@@ -1,30 +1,31 @@
-/* surface: what the learning curves of all trials lie on: a metric as a Gaussian process over (configuration, log
+/* curve_model: what the learning curves of all trials lie on: a metric as a Gaussian process over (configuration, log
  * cost).
  *
  * Hyperparameters are fitted when a quarter more trials are complete than at the last fit; each forecast conditions
- * anew on the curves nearest to its trial and on the trial's own. A surface does not know how far single trials deviate
- * from it: that is measured by backtests (surface_excess).
+ * anew on the curves nearest to its trial and on the trial's own. It does not know how far single trials deviate
+ * from it: that is measured by backtests (curve_model_excess).
  */
-#ifndef TUNER_SEARCH_SURFACE_H
-#define TUNER_SEARCH_SURFACE_H
+#ifndef TUNER_SEARCH_CURVE_MODEL_H
+#define TUNER_SEARCH_CURVE_MODEL_H
 
 #include "tuner/search/encode.h"
 #include "tuner/search/evidence.h"
 
-enum { SURFACE_CUTS = 4 };
+enum { CURVE_MODEL_CUTS = 4 };
 
 /* A proportion as it is: on the logit scale the first evaluations, with hardly a hit, would be all that the model is
  * about. A count, and a positive value that spans decades (a loss), as its logarithm. */
 enum scale { SCALE_LINEAR, SCALE_LOG };
 
-double surface_from_metric(enum scale scale, double v);
-double surface_to_metric(enum scale scale, const struct metric *m, double f);
+double curve_model_from_metric(enum scale scale, double v);
+double curve_model_to_metric(enum scale scale, const struct metric *m, double f);
 
 /* Fitted hyperparameters of one metric's surface. */
-struct surface {
+struct curve_model {
     bool fitted;
     struct gp_hyper hyper;
-    double excess[SURFACE_CUTS]; /* variance of the ends of trials beyond what the surface says, seen from each cut */
+    double
+        excess[CURVE_MODEL_CUTS]; /* variance of the ends of trials beyond what the surface says, seen from each cut */
 };
 
 struct forecaster {
@@ -37,7 +38,7 @@ struct forecaster {
     bool inert[SPACE_PARAMS_MAX]; /* patience and threshold: they end a curve and do not bend it */
     size_t fitted_at;             /* complete trials at the last fit */
     bool fitted_inert;
-    struct surface surface[METRICS_MAX];
+    struct curve_model model[METRICS_MAX];
 };
 
 /* What one forecast sees; `arena`, `f`, `evidence` and `running` are given, view_open does the rest. */
@@ -59,23 +60,23 @@ void view_open(struct view *v);
 
 /* The metric's surface, conditioned on all that is seen. STATUS_NOT_FOUND: the reports do not have it; STATUS_NUMERIC.
  */
-enum status surface_make(struct view *v, size_t metric, struct gp **ret, struct error *err);
+enum status curve_model_make(struct view *v, size_t metric, struct gp **ret, struct error *err);
 
 /* A point of it: a configuration (encoded) at a cost. ret: v->d. */
-void surface_point(const struct view *v, const double *config, double at, double *ret);
+void curve_model_point(const struct view *v, const double *config, double at, double *ret);
 
 /* Standard deviation of one evaluation around its smooth curve: the trial's own, if it is long enough to say, else the
  * median of the others'. */
-double surface_jitter(struct view *v, size_t metric);
+double curve_model_jitter(struct view *v, size_t metric);
 
 /* Variance by which the ends of trials deviate from what the surface says, seen from a cost. */
-double surface_excess(const struct view *v, size_t metric, double cost);
+double curve_model_excess(const struct view *v, size_t metric, double cost);
 
 /* For qsort, nearest first. */
-struct surface_near {
+struct curve_model_near {
     double distance;
     size_t at;
 };
-int surface_near_compare(const void *a, const void *b);
+int curve_model_near_compare(const void *a, const void *b);
 
 #endif
