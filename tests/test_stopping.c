@@ -300,6 +300,24 @@ static void test_pruner__asha_and_median(void **state)
 }
 
 /* On a busy machine several reports come at once, and the rung may be among them; once judged, it is not again. */
+static void test_pruner__each_is_chosen_by_its_name(void **state)
+{
+    (void)state;
+    size_t n;
+    const char *const *names = pruner_names(&n);
+    for (size_t i = 0; i < n; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "stopping: {pruner: %s}", names[i]);
+        struct world *w = world_make(text);
+        assert_int_equal(w->study->stopping.pruner, i);
+        assert_string_equal(pruner_name((enum pruner)i), names[i]);
+        world_free(w);
+    }
+    assert_true(pruner_needs_forecast(PRUNER_AUTO));
+    assert_false(pruner_needs_forecast(PRUNER_ASHA));
+    assert_false(pruner_needs_forecast(PRUNER_NONE));
+}
+
 static void test_pruner__a_rung_is_not_missed(void **state)
 {
     (void)state;
@@ -496,6 +514,7 @@ int main(void)
         cmocka_unit_test(test_pruner__stops_the_hopeless_and_spares_the_hopeful),
         cmocka_unit_test(test_pruner__grace_and_no_baseline_stop_nothing),
         cmocka_unit_test(test_pruner__asha_and_median),
+        cmocka_unit_test(test_pruner__each_is_chosen_by_its_name),
         cmocka_unit_test(test_pruner__a_rung_is_not_missed),
         cmocka_unit_test(test_pruner__a_good_end_is_kept),
         cmocka_unit_test(test_forecast__odd_curves),

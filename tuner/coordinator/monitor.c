@@ -113,7 +113,7 @@ void monitor_forget(struct question *q)
 void monitor_think(struct forecaster *f, struct question *q)
 {
     struct forecast *x = NULL;
-    bool foreseen = q->adapt || (q->judge && q->study->stopping.pruner == PRUNER_AUTO);
+    bool foreseen = q->adapt || (q->judge && pruner_needs_forecast(q->study->stopping.pruner));
     if (foreseen) forecast_make(f, &q->evidence, &q->running, &x, NULL);
     if (q->judge) pruner_judge(q->study, &q->evidence, &q->running, x, &q->verdict);
     if (q->verdict.stop && !foreseen) forecast_make(f, &q->evidence, &q->running, &x, NULL);

@@ -32,4 +32,8 @@ struct running {
     long judged;                       /* reports in its curve when it was judged before */
 };
 
+/* Utility of a curve's report with this number (from 1), as reported; NaN: the curve has none, or not every metric. */
+double evidence_utility(const struct evidence *e, const struct study *study, const struct learning_curve *c,
+                        long report);
+
 #endif

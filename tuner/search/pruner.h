@@ -1,12 +1,8 @@
 /* pruner: should a running trial be stopped because it will not become useful?
  *
- *     auto    the chance that it becomes useful, counted over its forecast futures, is below `stopping: {chance}`
- *     asha    at reports grace·3ᵏ it is not in the best third of those that came so far [Li et al. 2020]
- *     median  its best utility is below the median of the others' running means [Golovin et al. 2017]
- *
- * Useful: it satisfies the constraints and is among the two best so far, if winners are confirmed (the best is often
- * only the luckiest), else better than the best; for a Pareto objective, it would be on the front. asha and median rank
- * by the utility of the metrics as reported.
+ * A pruner is a row of the table PRUNERS (study.h), which gives it its name in study files, and a file pruner_<name>.c
+ * of its own: what it stops by, its source, and struct pruner_ops. Whatever the pruner, nothing is stopped within the
+ * grace, nor where all complete trials have ended.
  */
 #ifndef TUNER_SEARCH_PRUNER_H
 #define TUNER_SEARCH_PRUNER_H
@@ -26,7 +22,23 @@ struct stop_decision {
     double spread[METRICS_MAX];   /* … and the standard deviation there */
 };
 
-/* `forecast` may be NULL: then `auto` stops nothing. */
+struct pruner_ops {
+    bool needs_forecast; /* it judges by one */
+
+    /* Sets `stop` and, whether it stops or not, what it knows of why, chance and target; `ret` says nothing before. The
+     * forecast is NULL if none was made: a pruner that needs one gets it wherever it can be made. Pure. */
+    void (*judge)(const struct study *study, const struct evidence *evidence, const struct running *running,
+                  const struct forecast *forecast, struct stop_decision *ret);
+};
+
+#define PRUNER(id, name) extern const struct pruner_ops pruner_##name;
+PRUNERS(PRUNER)
+#undef PRUNER
+
+/* Is a forecast to be made before this pruner judges? */
+bool pruner_needs_forecast(enum pruner pruner);
+
+/* By the study's pruner. `forecast` may be NULL. */
 void pruner_judge(const struct study *study, const struct evidence *evidence, const struct running *running,
                   const struct forecast *forecast, struct stop_decision *ret);
 

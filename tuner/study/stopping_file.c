@@ -8,10 +8,9 @@ enum { PATIENCE_MOST = 30 };
 
 static enum status read_pruner(struct file *f, const struct yaml_node *v)
 {
-    const char *names[] = {pruner_name(PRUNER_NONE), pruner_name(PRUNER_AUTO), pruner_name(PRUNER_ASHA),
-                           pruner_name(PRUNER_MEDIAN)};
-    size_t i = 0;
-    enum status s = file_choice(f, v, "pruner", names, 4, &i);
+    size_t i = 0, n;
+    const char *const *names = pruner_names(&n);
+    enum status s = file_choice(f, v, "pruner", names, n, &i);
     if (!s) f->study->stopping.pruner = (enum pruner)i;
     return s;
 }

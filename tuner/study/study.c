@@ -10,17 +10,32 @@ void study_free(struct study *study)
     arena_done(&arena);
 }
 
-static const char *const sampler_names[] = {"gp", "sobol", "random"};
+#define NAME(id, name) #name,
+static const char *const samplers[] = {SAMPLERS(NAME)}, *const pruners[] = {"none", PRUNERS(NAME)};
+#undef NAME
+enum { N_SAMPLERS = sizeof samplers / sizeof *samplers, N_PRUNERS = sizeof pruners / sizeof *pruners };
+
+const char *const *sampler_names(size_t *ret_n)
+{
+    *ret_n = N_SAMPLERS;
+    return samplers;
+}
+
+const char *const *pruner_names(size_t *ret_n)
+{
+    *ret_n = N_PRUNERS;
+    return pruners;
+}
 
 const char *sampler_name(enum sampler sampler)
 {
-    return sampler_names[sampler];
+    return samplers[sampler];
 }
 
 bool sampler_parse(const char *text, enum sampler *ret)
 {
-    for (int i = 0; i < 3; i++)
-        if (strcmp(text, sampler_names[i]) == 0) {
+    for (int i = 0; i < N_SAMPLERS; i++)
+        if (strcmp(text, samplers[i]) == 0) {
             *ret = (enum sampler)i;
             return true;
         }
@@ -29,8 +44,7 @@ bool sampler_parse(const char *text, enum sampler *ret)
 
 const char *pruner_name(enum pruner pruner)
 {
-    static const char *const names[] = {"none", "auto", "asha", "median"};
-    return names[pruner];
+    return pruners[pruner];
 }
 
 size_t study_confirm_count(const struct study *study)

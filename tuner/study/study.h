@@ -19,7 +19,11 @@
 
 enum { WARM_START_MAX = 5, STUDY_GPUS_MAX = 512 };
 
-enum sampler { SAMPLER_GP, SAMPLER_SOBOL, SAMPLER_RANDOM };
+#define SAMPLERS(X) X(GP, gp) X(SOBOL, sobol) X(RANDOM, random) /* and their names in study files */
+
+#define SAMPLER(id, name) SAMPLER_##id,
+enum sampler { SAMPLERS(SAMPLER) };
+#undef SAMPLER
 
 struct budget {
     long trials;                    /* trials of the search, baseline and references included; 0 = no limit */
@@ -31,7 +35,12 @@ struct budget {
     double price_token, price_hour; /* money for one token; for one slot during one hour of a trial */
 };
 
-enum pruner { PRUNER_NONE, PRUNER_AUTO, PRUNER_ASHA, PRUNER_MEDIAN };
+/* Every pruner but 'none': a row here, by its name in study files, and its file tuner/search/pruner_<name>.c. */
+#define PRUNERS(X) X(AUTO, auto) X(ASHA, asha) X(MEDIAN, median)
+
+#define PRUNER(id, name) PRUNER_##id,
+enum pruner { PRUNER_NONE, PRUNERS(PRUNER) };
+#undef PRUNER
 
 /* `stopping:`. Without that section nothing is stopped and nothing adapted. */
 struct stopping {
@@ -121,10 +130,12 @@ void study_free(struct study *study);
 /* Letters, digits, _ and -, at most 48, starting with a letter: what a study, a parameter or a metric may be called. */
 bool study_is_name(const char *text);
 
-/* "gp", "sobol" or "random" */
+/* By their enum; *ret_n of them. */
+const char *const *sampler_names(size_t *ret_n);
+const char *const *pruner_names(size_t *ret_n);
+
 const char *sampler_name(enum sampler sampler);
 bool sampler_parse(const char *text, enum sampler *ret);
-/* "none", "auto", "asha" or "median" */
 const char *pruner_name(enum pruner pruner);
 
 /* What makes the trials of a study belong together: space and metrics. Canonical JSON text; the caller frees it. */

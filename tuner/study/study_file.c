@@ -241,9 +241,9 @@ static enum status read_confirm(struct file *f, const struct yaml_node *v)
 
 static enum status read_sampler(struct file *f, const struct yaml_node *v)
 {
-    static const char *const names[] = {"gp", "sobol", "random"};
-    size_t i = 0;
-    enum status s = file_choice(f, v, "sampler", names, 3, &i);
+    size_t i = 0, n;
+    const char *const *names = sampler_names(&n);
+    enum status s = file_choice(f, v, "sampler", names, n, &i);
     if (!s) f->study->sampler = (enum sampler)i;
     return s;
 }
