@@ -467,21 +467,21 @@ static void test_descendants__only_who_is_younger_and_marked(void **state)
     assert_int_equal(descendants_born(younger), 0);
 }
 
-static void on_errand(void *data, int code, const char *text)
+static void on_command(void *data, int code, const char *text)
 {
     char *said = data;
     snprintf(said, 64, "%d %s", code, text);
 }
 
-static void test_errand__too_slow_ends_with_all_that_it_started(void **state)
+static void test_command__too_slow_ends_with_all_that_it_started(void **state)
 {
     (void)state;
     char path[64], script[200], said[64] = "", *const argv[] = {"sh", "-c", script, NULL};
-    snprintf(path, sizeof path, "/tmp/nocturne-test-errand-%ld", (long)getpid());
+    snprintf(path, sizeof path, "/tmp/nocturne-test-command-%ld", (long)getpid());
     snprintf(script, sizeof script, "setsid sleep 600 & echo $! >%s; sleep 600; true", path);
     uv_loop_t loop;
     uv_loop_init(&loop);
-    assert_non_null(errand_start(&loop, argv, NULL, 1000, on_errand, said));
+    assert_non_null(command_start(&loop, argv, NULL, 1000, on_command, said));
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&loop), 0);
     assert_string_equal(said, "-1 too slow");
@@ -541,7 +541,7 @@ int main(void)
         cmocka_unit_test(test_job__a_killed_guard_takes_all_with_it),
         cmocka_unit_test(test_job__a_stopped_guard_does_not_keep_its_slot),
         cmocka_unit_test(test_descendants__only_who_is_younger_and_marked),
-        cmocka_unit_test(test_errand__too_slow_ends_with_all_that_it_started),
+        cmocka_unit_test(test_command__too_slow_ends_with_all_that_it_started),
         cmocka_unit_test(test_workers__no_slot_no_start),
         cmocka_unit_test(test_workers__an_unwritable_folder_is_an_error_before_the_start),
     };

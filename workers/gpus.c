@@ -133,7 +133,7 @@ static bool ask_driver(struct gpus *ret)
     struct listing l = {.gpus = ret};
     uv_loop_t loop;
     uv_loop_init(&loop);
-    errand_start(&loop, argv, NULL, LISTING_MS, on_listed, &l);
+    command_start(&loop, argv, NULL, LISTING_MS, on_listed, &l);
     uv_run(&loop, UV_RUN_DEFAULT);
     uv_loop_close(&loop);
     if (!l.known) snprintf(ret->trouble, sizeof ret->trouble, "%s", l.trouble);

@@ -1,6 +1,8 @@
 #include "workers/job.h"
 
+#include "workers/channel.h"
 #include "workers/contract.h"
+#include "workers/ending.h"
 #include "workers/files.h"
 #include "workers/guard.h"
 #include "workers/harvest.h"
@@ -8,7 +10,6 @@
 #include "workers/rescue.h"
 
 #include "tuner/base/arena.h"
-#include "tuner/base/plain.h"
 #include "tuner/base/redact.h"
 
 #include <errno.h>
@@ -24,51 +25,33 @@ enum { DRAIN_MS = 1000, ESCALATE_MS = 1000, PIPES = 3, TRIAL_FD = 3, MESSAGE_MAX
 enum { READ_AT_ONCE = 1 << 16, MATCHED_AT_ONCE = 1 << 13 /* bytes: 8 KiB of one-byte lines is a slice of its own */ };
 enum { SLICE_NS = 5000000 };
 
-/* One direction of output: bytes come in, lines go out. */
-struct channel {
-    struct job *job;
-    uv_pipe_t pipe;
-    bool open; /* neither at its end nor closed */
-    void (*line)(struct job *job, char *line, size_t len);
-    struct log_file log; /* fd −1: none */
-    struct redactor redactor;
-    char *buf; /* the unfinished line */
-    size_t len;
+/* What it prints. */
+struct job_output {
+    struct channel out, err;
+    double left;         /* bytes that it may still print */
+    uv_timer_t breather; /* while it is active nothing printed is read: others' turn */
+    bool held;           /* nothing is read: back-pressure */
 };
 
 struct job {
     enum job_state state;
     struct job_handler handler;
-    void *data, *owner;
-    void (*gone)(void *owner); /* the slot is free again */
+    void *data;
+    struct job_seat seat;
     uv_process_t process;
     uv_timer_t timer;
-    uv_timer_t breather; /* while it is active nothing printed is read: others' turn */
-    uv_work_t reading;   /* of files, in the pool */
-    struct channel out, err, messages;
-    int handles; /* open libuv handles */
+    struct job_output output;
+    struct channel messages;
+    struct harvest harvest;
+    uv_work_t reading; /* of files, in the pool */
+    int handles;       /* open libuv handles */
     struct arena arena;
     const char *dir;
     int64_t grace_ms;
-    double output_left;
-    /* what became of it */
-    enum job_end verdict; /* decided before the exit; JOB_COMPLETE: undecided */
-    char reason[512];
-    int64_t exit_code;
-    int signal;
-    struct harvest harvest;
-    char last_error[256]; /* last line on stderr */
-    bool held;            /* nothing is read: back-pressure */
+    struct ending ending;
     struct rescue rescue;
     enum { RESCUE_NONE, RESCUE_AT_WORK, RESCUE_DONE } rescued;
 };
-
-const char *job_end_name(enum job_end end)
-{
-    static const char *const name[] = {"complete",  "infeasible", "failed",     "crashed",
-                                       "timed out", "stopped",    "not started"};
-    return name[end];
-}
 
 int64_t job_pid(const struct job *job)
 {
@@ -81,11 +64,9 @@ static void release(struct job *job)
 {
     if (--job->handles > 0) return;
     harvest_done(&job->harvest);
-    redactor_done(&job->out.redactor);
-    redactor_done(&job->err.redactor);
-    free(job->out.buf);
-    free(job->err.buf);
-    free(job->messages.buf);
+    channel_done(&job->output.out);
+    channel_done(&job->output.err);
+    channel_done(&job->messages);
     arena_done(&job->arena);
     free(job);
 }
@@ -95,54 +76,16 @@ static void on_close(uv_handle_t *handle)
     release(handle->data);
 }
 
-static void close_channel(struct channel *c)
-{
-    c->open = false;
-    log_close(&c->log);
-    if (!uv_is_closing((uv_handle_t *)&c->pipe)) uv_close((uv_handle_t *)&c->pipe, on_close);
-}
-
-static struct job_outcome failed(struct job *job, enum job_end end)
-{
-    return (struct job_outcome){.end = end,
-                                .metrics = end == JOB_STOPPED ? harvest_metrics(&job->harvest) : NULL,
-                                .reason = plain_bounded(&job->arena, job->reason, sizeof job->reason - 1),
-                                .signal = job->signal};
-}
-
-static struct job_outcome outcome_of_exit(struct job *job)
-{
-    const char *sep = *job->last_error ? ": " : "";
-    if (job->signal) {
-        snprintf(job->reason, sizeof job->reason, "killed by signal %d (%s)%s%.250s", job->signal,
-                 strsignal(job->signal), sep, job->last_error);
-        return failed(job, JOB_CRASHED);
-    }
-    if (job->exit_code == GUARD_CANNOT_FORK_CODE &&
-        strncmp(job->last_error, GUARD_CANNOT_FORK, strlen(GUARD_CANNOT_FORK)) == 0) {
-        snprintf(job->reason, sizeof job->reason, "cannot start: %.250s", job->last_error + strlen(GUARD_CANNOT_FORK));
-        return failed(job, JOB_NOT_STARTED);
-    }
-    if (job->exit_code) {
-        snprintf(job->reason, sizeof job->reason, "exit code %lld%s%.250s", (long long)job->exit_code, sep,
-                 job->last_error);
-        return failed(job, JOB_CRASHED);
-    }
-    if (harvest_is_whole(&job->harvest, job->reason, sizeof job->reason))
-        return (struct job_outcome){JOB_COMPLETE, harvest_metrics(&job->harvest), "", 0};
-    return failed(job, JOB_FAILED);
-}
-
 static void flush(struct channel *c);
 
 static void conclude(struct job *job)
 {
     job->state = JOB_CLOSED;
-    struct job_outcome outcome = job->verdict == JOB_COMPLETE ? outcome_of_exit(job) : failed(job, job->verdict);
+    struct job_outcome outcome = ending_outcome(&job->ending, &job->harvest, &job->arena);
     uv_close((uv_handle_t *)&job->timer, on_close);
-    uv_close((uv_handle_t *)&job->breather, on_close);
+    uv_close((uv_handle_t *)&job->output.breather, on_close);
     uv_close((uv_handle_t *)&job->process, on_close);
-    job->gone(job->owner);
+    job->seat.gone(job->seat.owner);
     job->handler.end(job->data, &outcome); /* handles close later: outcome still lives */
 }
 
@@ -164,18 +107,18 @@ static void on_files_read(uv_work_t *work, int status)
 /* Only what ended well has a result in its files. */
 static bool has_files_to_read(const struct job *job)
 {
-    bool well = job->verdict == JOB_COMPLETE && job->signal == 0 && job->exit_code == 0;
+    bool well = job->ending.verdict == JOB_COMPLETE && job->ending.signal == 0 && job->ending.exit_code == 0;
     return well && job->harvest.matcher && matcher_has_files(job->harvest.matcher);
 }
 
 /* It says nothing more. */
 static void finish(struct job *job)
 {
-    flush(&job->out);
-    flush(&job->err);
-    close_channel(&job->out);
-    close_channel(&job->err);
-    close_channel(&job->messages);
+    flush(&job->output.out);
+    flush(&job->output.err);
+    channel_close(&job->output.out, on_close);
+    channel_close(&job->output.err, on_close);
+    channel_close(&job->messages, on_close);
     if (job->harvest.matcher) matcher_end(job->harvest.matcher);
     uv_timer_stop(&job->timer);
     if (!has_files_to_read(job)) {
@@ -190,7 +133,7 @@ static void finish(struct job *job)
 
 static void drain(struct job *job)
 {
-    bool open = job->out.open || job->err.open || job->messages.open || job->rescued == RESCUE_AT_WORK;
+    bool open = job->output.out.open || job->output.err.open || job->messages.open || job->rescued == RESCUE_AT_WORK;
     if (job->state == JOB_DRAINING && !open) finish(job);
 }
 
@@ -235,13 +178,13 @@ static void on_timer(uv_timer_t *timer)
     struct job *job = timer->data;
     switch (job->state) {
     case JOB_RUNNING:
-        job->verdict = JOB_TIMED_OUT;
+        job->ending.verdict = JOB_TIMED_OUT;
         job_stop(job, "timed out");
         return;
     case JOB_STOPPING: kill_all(job); return;
     case JOB_KILLING: rescue(job); return;
     case JOB_DRAINING:
-        if (job->held || uv_is_active((uv_handle_t *)&job->breather) || job->rescued == RESCUE_AT_WORK)
+        if (job->output.held || uv_is_active((uv_handle_t *)&job->output.breather) || job->rescued == RESCUE_AT_WORK)
             uv_timer_start(&job->timer, on_timer, DRAIN_MS, 0); /* its last words are still in the pipes */
         else
             finish(job);
@@ -285,8 +228,8 @@ void job_stop(struct job *job, const char *why)
 {
     if (job->state == JOB_STOPPING) kill_all(job);
     if (job->state != JOB_RUNNING) return;
-    if (job->verdict == JOB_COMPLETE) job->verdict = JOB_STOPPED;
-    if (!*job->reason) snprintf(job->reason, sizeof job->reason, "%s", why);
+    if (job->ending.verdict == JOB_COMPLETE) job->ending.verdict = JOB_STOPPED;
+    if (!*job->ending.reason) snprintf(job->ending.reason, sizeof job->ending.reason, "%s", why);
     job->state = JOB_STOPPING;
     tell_stop(job, why);
     tell_guard(job, SIGTERM);
@@ -295,18 +238,18 @@ void job_stop(struct job *job, const char *why)
 
 static void condemn(struct job *job, const char *reason)
 {
-    if (job->verdict == JOB_COMPLETE) {
-        job->verdict = JOB_FAILED;
-        snprintf(job->reason, sizeof job->reason, "%.500s", reason);
+    if (job->ending.verdict == JOB_COMPLETE) {
+        job->ending.verdict = JOB_FAILED;
+        snprintf(job->ending.reason, sizeof job->ending.reason, "%.500s", reason);
     }
-    job_stop(job, job->reason);
+    job_stop(job, job->ending.reason);
 }
 
 static void on_process_exit(uv_process_t *process, int64_t code, int signal)
 {
     struct job *job = process->data;
-    job->exit_code = code;
-    job->signal = signal;
+    job->ending.exit_code = code;
+    job->ending.signal = signal;
     job->state = JOB_DRAINING;
     if (signal == SIGKILL) rescue(job); /* the program's end, or the guard's own */
     uv_timer_start(&job->timer, on_timer, DRAIN_MS, 0);
@@ -318,7 +261,7 @@ static void on_process_exit(uv_process_t *process, int64_t code, int signal)
 /* Once it is stopped its last words still count: report, checkpoint, result. */
 static bool is_heard(const struct job *job)
 {
-    return job->verdict == JOB_COMPLETE || job->verdict == JOB_STOPPED;
+    return job->ending.verdict == JOB_COMPLETE || job->ending.verdict == JOB_STOPPED;
 }
 
 static void take_report(struct job *job, long step, json_t *metrics, bool said)
@@ -330,7 +273,7 @@ static void on_message(struct job *job, const char *line, size_t len)
 {
     struct error err;
     struct message m;
-    bool stopped = job->verdict == JOB_STOPPED;
+    bool stopped = job->ending.verdict == JOB_STOPPED;
     if (len == 0 || !is_heard(job)) return;
     if (contract_parse(line, len, &m, &err)) {
         if (!stopped) condemn(job, err.text);
@@ -341,8 +284,8 @@ static void on_message(struct job *job, const char *line, size_t len)
     case MESSAGE_RESULT: harvest_result(&job->harvest, m.metrics); return;
     case MESSAGE_INFEASIBLE:
         if (stopped) return;
-        job->verdict = JOB_INFEASIBLE;
-        snprintf(job->reason, sizeof job->reason, "%.500s", m.text);
+        job->ending.verdict = JOB_INFEASIBLE;
+        snprintf(job->ending.reason, sizeof job->ending.reason, "%.500s", m.text);
         return;
     case MESSAGE_CHECKPOINT:
         if (job->handler.checkpoint) job->handler.checkpoint(job->data, m.step, m.text);
@@ -358,9 +301,9 @@ static void on_message(struct job *job, const char *line, size_t len)
     }
 }
 
-static void on_message_line(struct job *job, char *line, size_t len)
+static void on_message_line(void *data, char *line, size_t len)
 {
-    on_message(job, line, len);
+    on_message(data, line, len);
 }
 
 static void on_printed(void *data, const char *json, size_t len)
@@ -368,9 +311,9 @@ static void on_printed(void *data, const char *json, size_t len)
     on_message(data, json, len);
 }
 
-static void on_stdout_line(struct job *job, char *line, size_t len)
+static void on_stdout_line(void *data, char *line, size_t len)
 {
-    contract_find(line, len, on_printed, job);
+    contract_find(line, len, on_printed, data);
 }
 
 static void on_matched_report(void *data, long step, json_t *metrics)
@@ -384,33 +327,16 @@ static void on_matched_report(void *data, long step, json_t *metrics)
 static void on_wrong_match(void *data, const char *why)
 {
     struct job *job = data;
-    if (job->verdict == JOB_COMPLETE) condemn(job, why);
+    if (job->ending.verdict == JOB_COMPLETE) condemn(job, why);
 }
 
-static void on_stderr_line(struct job *job, char *line, size_t len)
+static void on_stderr_line(void *data, char *line, size_t len)
 {
+    struct job *job = data;
     if (len == 0) return;
-    snprintf(job->last_error, sizeof job->last_error, "%.*s", (int)(len < 250 ? len : 250), line);
-    for (char *c = job->last_error; *c; c++)
+    snprintf(job->ending.last_error, sizeof job->ending.last_error, "%.*s", (int)(len < 250 ? len : 250), line);
+    for (char *c = job->ending.last_error; *c; c++)
         if ((unsigned char)*c < 32) *c = ' ';
-}
-
-/* Hands over whole lines; a line that is too long is cut there, which makes a message invalid and a log line short. */
-static void split_lines(struct channel *c, const char *bytes, size_t n)
-{
-    while (n > 0) {
-        const char *end = memchr(bytes, '\n', n);
-        size_t k = end ? (size_t)(end - bytes) : n, capacity = CONTRACT_LINE_MAX - c->len;
-        if (k > capacity) k = capacity;
-        memcpy(c->buf + c->len, bytes, k);
-        c->len += k;
-        bool whole = end && bytes + k == end;
-        bytes += k + whole;
-        n -= k + whole;
-        if (!whole && c->len < CONTRACT_LINE_MAX) continue;
-        c->line(c->job, c->buf, c->len);
-        c->len = 0;
-    }
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
@@ -423,19 +349,19 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 
 static void count_output(struct job *job, size_t n)
 {
-    job->output_left -= (double)n;
-    if (job->output_left < 0) condemn(job, "printed too much (raise trial: max_output, or print less)");
+    job->output.left -= (double)n;
+    if (job->output.left < 0) condemn(job, "printed too much (raise trial: max_output, or print less)");
 }
 
 /* Others may read it: without our tokens, and without what variables say is secret. */
 static void hear(struct channel *c, const char *safe, size_t n)
 {
-    struct job *job = c->job;
-    bool err = c == &job->err;
+    struct job *job = c->data;
+    bool err = c == &job->output.err;
     if (n == 0) return;
     log_write(&c->log, safe, n);
     if (job->handler.output) job->handler.output(job->data, err, safe, n);
-    if (err) split_lines(c, safe, n); /* of stdout, messages need every byte */
+    if (err) channel_split(c, safe, n); /* of stdout, messages need every byte */
 }
 
 static void flush(struct channel *c)
@@ -450,17 +376,18 @@ static void take_output(struct channel *c, const char *bytes, size_t n)
     size_t k;
     const char *safe = redactor_take(&c->redactor, bytes, n, &k);
     hear(c, safe, k);
-    count_output(c->job, n);
+    count_output(c->data, n);
 }
 
 /* Line by line: a report that the program makes itself gets what was found before it. */
 static void read_stdout(struct channel *c, const char *bytes, size_t n)
 {
+    const struct job *job = c->data;
     while (n > 0) {
         const char *end = memchr(bytes, '\n', n);
         size_t k = end ? (size_t)(end - bytes) + 1 : n;
-        matcher_take(c->job->harvest.matcher, MATCH_STDOUT, bytes, k);
-        split_lines(c, bytes, k);
+        matcher_take(job->harvest.matcher, MATCH_STDOUT, bytes, k);
+        channel_split(c, bytes, k);
         bytes += k;
         n -= k;
     }
@@ -471,39 +398,38 @@ static void read_channel(struct channel *c, bool on);
 static void on_breathed(uv_timer_t *breather)
 {
     struct job *job = breather->data;
-    read_channel(&job->out, !job->held);
-    read_channel(&job->err, !job->held);
+    read_channel(&job->output.out, !job->output.held);
+    read_channel(&job->output.err, !job->output.held);
 }
 
 /* Millions of short lines take longer to match than to print: the loop turns before more of them are read. */
 static void breathe(struct job *job)
 {
-    read_channel(&job->out, false);
-    read_channel(&job->err, false);
-    uv_timer_start(&job->breather, on_breathed, 1, 0);
+    read_channel(&job->output.out, false);
+    read_channel(&job->output.err, false);
+    uv_timer_start(&job->output.breather, on_breathed, 1, 0);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
     struct job *job = stream->data;
-    struct channel *c = stream == (uv_stream_t *)&job->out.pipe   ? &job->out
-                        : stream == (uv_stream_t *)&job->err.pipe ? &job->err
-                                                                  : &job->messages;
+    struct channel *c = stream == (uv_stream_t *)&job->output.out.pipe   ? &job->output.out
+                        : stream == (uv_stream_t *)&job->output.err.pipe ? &job->output.err
+                                                                         : &job->messages;
     if (n > 0 && c != &job->messages) take_output(c, buf->base, (size_t)n);
     bool match = n > 0 && job->harvest.matcher && is_heard(job);
     uint64_t began = uv_hrtime();
-    if (match && c == &job->err) matcher_take(job->harvest.matcher, MATCH_STDERR, buf->base, (size_t)n);
-    if (match && c == &job->out)
+    if (match && c == &job->output.err) matcher_take(job->harvest.matcher, MATCH_STDERR, buf->base, (size_t)n);
+    if (match && c == &job->output.out)
         read_stdout(c, buf->base, (size_t)n);
-    else if (n > 0 && c != &job->err)
-        split_lines(c, buf->base, (size_t)n);
+    else if (n > 0 && c != &job->output.err)
+        channel_split(c, buf->base, (size_t)n);
     free(buf->base);
     if (match && uv_hrtime() - began > SLICE_NS) breathe(job);
     if (n >= 0) return;
     flush(c);
-    if (c->len) c->line(job, c->buf, c->len);
-    c->len = 0;
-    close_channel(c);
+    channel_end_line(c);
+    channel_close(c, on_close);
     drain(job);
 }
 
@@ -518,11 +444,11 @@ static void read_channel(struct channel *c, bool on)
 
 void job_throttle(struct job *job, bool held)
 {
-    if (job->held == held || job->state == JOB_CLOSED) return;
-    job->held = held;
-    bool rests = uv_is_active((uv_handle_t *)&job->breather);
-    read_channel(&job->out, !held && !rests);
-    read_channel(&job->err, !held && !rests);
+    if (job->output.held == held || job->state == JOB_CLOSED) return;
+    job->output.held = held;
+    bool rests = uv_is_active((uv_handle_t *)&job->output.breather);
+    read_channel(&job->output.out, !held && !rests);
+    read_channel(&job->output.err, !held && !rests);
     read_channel(&job->messages, !held);
 }
 
@@ -530,16 +456,20 @@ void job_throttle(struct job *job, bool held)
 
 static const struct match_handler match_handler = {on_matched_report, on_wrong_match};
 
-static void open_channel(struct job *job, uv_loop_t *loop, struct channel *c,
-                         void (*line)(struct job *, char *, size_t))
+static void open_channels(struct job *job, uv_loop_t *loop)
 {
-    uv_pipe_init(loop, &c->pipe, 0);
-    c->pipe.data = c->job = job;
-    c->line = line;
-    c->open = true;
-    c->log.fd = -1;
-    c->buf = must_alloc(CONTRACT_LINE_MAX, 1);
-    job->handles++;
+    channel_open(&job->output.out, loop, on_stdout_line, job);
+    channel_open(&job->output.err, loop, on_stderr_line, job);
+    channel_open(&job->messages, loop, on_message_line, job);
+    job->handles += 3;
+}
+
+static void open_timers(struct job *job, uv_loop_t *loop)
+{
+    uv_timer_init(loop, &job->timer);
+    uv_timer_init(loop, &job->output.breather);
+    job->timer.data = job->output.breather.data = job;
+    job->handles += 2;
 }
 
 static enum status prepare_folder(struct job *job, const struct job_spec *spec, struct error *err)
@@ -549,19 +479,21 @@ static enum status prepare_folder(struct job *job, const struct job_spec *spec, 
     if (s) return s;
     s = files_write(dir, "params.json", spec->params, err);
     if (s) error_context(err, "%s", spec->dir);
-    log_open(&job->out.log, spec->dir, dir, "stdout.log");
-    log_open(&job->err.log, spec->dir, dir, "stderr.log");
+    log_open(&job->output.out.log, spec->dir, dir, "stdout.log");
+    log_open(&job->output.err.log, spec->dir, dir, "stderr.log");
     close(dir);
     return s;
 }
 
-static int spawn(struct job *job, uv_loop_t *loop, const char *guard, const struct job_spec *spec, int lock)
+static int spawn(struct job *job, const struct job_spec *spec)
 {
+    const char *guard = job->seat.guard;
+    int lock = job->seat.lock;
     const uv_stdio_flags output = UV_CREATE_PIPE | UV_WRITABLE_PIPE, both = output | UV_READABLE_PIPE;
     uv_stdio_container_t stdio[] = {
         {.flags = UV_IGNORE},
-        {.flags = output, .data.stream = (uv_stream_t *)&job->out.pipe},
-        {.flags = output, .data.stream = (uv_stream_t *)&job->err.pipe},
+        {.flags = output, .data.stream = (uv_stream_t *)&job->output.out.pipe},
+        {.flags = output, .data.stream = (uv_stream_t *)&job->output.err.pipe},
         {.flags = both, .data.stream = (uv_stream_t *)&job->messages.pipe},
         {.flags = lock < 0 ? UV_IGNORE : UV_INHERIT_FD, .data.fd = lock},
     };
@@ -575,59 +507,60 @@ static int spawn(struct job *job, uv_loop_t *loop, const char *guard, const stru
                                     .stdio = stdio};
     job->process.data = job;
     job->handles++; /* uv_spawn initialises the handle even if it fails */
-    return uv_spawn(loop, &job->process, &options);
+    return uv_spawn(job->seat.loop, &job->process, &options);
 }
 
 static void abandon(struct job *job)
 {
     job->state = JOB_CLOSED;
-    close_channel(&job->out);
-    close_channel(&job->err);
-    close_channel(&job->messages);
+    channel_close(&job->output.out, on_close);
+    channel_close(&job->output.err, on_close);
+    channel_close(&job->messages, on_close);
     uv_close((uv_handle_t *)&job->timer, on_close);
-    uv_close((uv_handle_t *)&job->breather, on_close);
+    uv_close((uv_handle_t *)&job->output.breather, on_close);
     if (job->process.data) uv_close((uv_handle_t *)&job->process, on_close);
 }
 
-struct job *job_start(uv_loop_t *loop, const char *guard, const struct job_spec *spec, int lock,
-                      const struct job_handler *handler, void *data, void (*gone)(void *), void *owner,
-                      struct error *err)
+static void start_reading(struct job *job)
 {
-    struct job *job = must_alloc(1, sizeof *job);
-    job->handler = *handler;
-    job->data = data;
-    job->gone = gone;
-    job->owner = owner;
-    job->grace_ms = spec->grace_ms;
-    job->output_left = spec->output_max;
-    rescue_init(&job->rescue);
-    job->dir = arena_strdup(&job->arena, spec->dir);
-    open_channel(job, loop, &job->out, on_stdout_line);
-    open_channel(job, loop, &job->err, on_stderr_line);
-    open_channel(job, loop, &job->messages, on_message_line);
-    uv_timer_init(loop, &job->timer);
-    uv_timer_init(loop, &job->breather);
-    job->timer.data = job->breather.data = job;
-    job->handles += 2;
-    if (harvest_init(&job->harvest, spec, &match_handler, job, &job->arena, err)) {
-        abandon(job);
-        return NULL;
-    }
+    read_channel(&job->output.out, true);
+    read_channel(&job->output.err, true);
+    read_channel(&job->messages, true);
+}
+
+static enum status launch(struct job *job, const struct job_spec *spec, struct error *err)
+{
+    enum status s = harvest_init(&job->harvest, spec, &match_handler, job, &job->arena, err);
+    if (s) return s;
     if (prepare_folder(job, spec, err)) {
         if (err) err->status = STATUS_IO; /* it is not the study that keeps us from it */
-        abandon(job);
-        return NULL;
+        return STATUS_IO;
     }
-    int code = spawn(job, loop, guard, spec, lock);
-    if (code != 0) {
-        invocation_blame(code, guard, spec->argv[0], err);
+    int code = spawn(job, spec);
+    if (code == 0) return STATUS_OK;
+    invocation_blame(code, job->seat.guard, spec->argv[0], err);
+    return STATUS_FAILED;
+}
+
+struct job *job_start(const struct job_seat *seat, const struct job_spec *spec, const struct job_handler *handler,
+                      void *data, struct error *err)
+{
+    struct job *job = must_alloc(1, sizeof *job);
+    job->seat = *seat;
+    job->handler = *handler;
+    job->data = data;
+    job->grace_ms = spec->grace_ms;
+    job->output.left = spec->output_max;
+    rescue_init(&job->rescue);
+    job->dir = arena_strdup(&job->arena, spec->dir);
+    open_channels(job, seat->loop);
+    open_timers(job, seat->loop);
+    if (launch(job, spec, err)) {
         abandon(job);
         return NULL;
     }
     rescue_watch(&job->rescue, job->process.pid);
-    read_channel(&job->out, true);
-    read_channel(&job->err, true);
-    read_channel(&job->messages, true);
+    start_reading(job);
     if (spec->timeout_ms > 0) uv_timer_start(&job->timer, on_timer, (uint64_t)spec->timeout_ms, 0);
     return job;
 }

@@ -17,9 +17,17 @@
 
 #include "workers/workers.h"
 
-/* `lock`: a descriptor that the guard keeps open as long as it lives; −1: none. */
-struct job *job_start(uv_loop_t *loop, const char *guard, const struct job_spec *spec, int lock,
-                      const struct job_handler *handler, void *data, void (*gone)(void *), void *owner,
-                      struct error *err);
+/* Where it runs. */
+struct job_seat {
+    uv_loop_t *loop;
+    const char *guard;         /* path of nocturne-guard */
+    int lock;                  /* a descriptor that the guard keeps open as long as it lives; −1: none */
+    void (*gone)(void *owner); /* the slot is free again */
+    void *owner;
+};
+
+/* NULL: `err` says why, and nobody is called. `seat` is copied. */
+struct job *job_start(const struct job_seat *seat, const struct job_spec *spec, const struct job_handler *handler,
+                      void *data, struct error *err);
 
 #endif

@@ -129,7 +129,8 @@ enum status workers_start(struct workers *w, const struct job_spec *spec, const 
     if (slot == w->n_slots) return error_set(err, STATUS_FAILED, "no free slot");
     int lock = -1;
     if (lock_slot(w, slot, spec->dir, &lock, err)) return err->status;
-    struct job *job = job_start(w->loop, w->guard, spec, lock, handler, data, on_gone, &w->slot[slot], err);
+    const struct job_seat seat = {w->loop, w->guard, lock, on_gone, &w->slot[slot]};
+    struct job *job = job_start(&seat, spec, handler, data, err);
     if (lock >= 0) close(lock);
     if (!job) return err->status;
     w->slot[slot].use = SLOT_TAKEN;

@@ -147,20 +147,20 @@ char *gpus_of_slot(const struct gpus *gpus, size_t slot, struct arena *arena);
 /* "4 slots share 2 GPUs": what it means for so many slots, and what was in the way of knowing. */
 char *gpus_sentence(const struct gpus *gpus, size_t slots, struct arena *arena);
 
-/* ---- errands: short commands of the machine, such as sbatch ---- */
+/* ---- short commands of the machine, such as sbatch ---- */
 
-struct errand;
+struct command;
 
 /* `code`: exit code; −1: not started, killed by a signal, or too slow; `text`: its stdout, or why: what it said on
  * stderr, else on stdout; "too slow"; the system's reason why it was not started. Called once, from the
  * loop. */
-typedef void errand_done_fn(void *data, int code, const char *text);
+typedef void command_done_fn(void *data, int code, const char *text);
 
 /* argv[0] is looked up in PATH, never in a shell; of the environment, variables that begin with `scrub` (a list, NULL-
  * terminated; may be NULL) are left out. */
-struct errand *errand_start(uv_loop_t *loop, char *const *argv, const char *const *scrub, int64_t timeout_ms,
-                            errand_done_fn *done, void *data);
+struct command *command_start(uv_loop_t *loop, char *const *argv, const char *const *scrub, int64_t timeout_ms,
+                              command_done_fn *done, void *data);
 /* Nobody is called any more; the command is killed. */
-void errand_drop(struct errand *e);
+void command_drop(struct command *c);
 
 #endif

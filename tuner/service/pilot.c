@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LOOK_MS = 2000, ERRAND_MS = 30000, SUBMIT_AGAIN_MS = 15000, NAME_MAX_BYTES = 64, MISSES = 2 };
+enum { LOOK_MS = 2000, COMMAND_MS = 30000, SUBMIT_AGAIN_MS = 15000, NAME_MAX_BYTES = 64, MISSES = 2 };
 
 struct retired {
     struct retired *next;
@@ -21,7 +21,7 @@ struct pilot {
     struct service *service;
     char *url, *user, *program;
     char token[TOKEN_ID_MAX]; /* of the agents; "": there is none yet */
-    struct errand *look, *submit, *cancel;
+    struct command *look, *submit, *cancel;
     int64_t looked_ms, submit_ms; /* submit: not before */
     struct retired *retired;
     struct pilot_job *job;
@@ -199,7 +199,7 @@ static void submit(struct pilot *p, const struct study *study, size_t n)
     for (size_t i = 0; i < x->n_extra; i++) argv[k++] = arena_strdup(&a, x->extra[i]);
     argv[k++] = script;
     snprintf(p->submitting, sizeof p->submitting, "%s", study->name);
-    p->submit = errand_start(p->service->loop, argv, scrub, ERRAND_MS, on_submitted, p);
+    p->submit = command_start(p->service->loop, argv, scrub, COMMAND_MS, on_submitted, p);
     arena_done(&a);
 }
 
@@ -238,7 +238,7 @@ static void cancel(struct pilot *p, const char *name)
 {
     struct arena a = {0};
     char *argv[] = {arena_strdup(&a, "scancel"), arena_printf(&a, "--name=%s", name), NULL};
-    p->cancel = errand_start(p->service->loop, argv, scrub, ERRAND_MS, on_cancelled, p);
+    p->cancel = command_start(p->service->loop, argv, scrub, COMMAND_MS, on_cancelled, p);
     arena_done(&a);
 }
 
@@ -324,7 +324,7 @@ void pilot_tick(struct pilot *p)
     if (p->look || p->service->closing || now - p->looked_ms < LOOK_MS || !is_needed(p)) return;
     char *argv[] = {"squeue", "-h", "-r", "-u", p->user, "-o", "%A|%T|%j", NULL};
     p->looked_ms = now;
-    p->look = errand_start(p->service->loop, argv, scrub, ERRAND_MS, on_looked, p);
+    p->look = command_start(p->service->loop, argv, scrub, COMMAND_MS, on_looked, p);
 }
 
 struct pilot *pilot_create(struct service *s, const char *url)
@@ -345,9 +345,9 @@ struct pilot *pilot_create(struct service *s, const char *url)
 void pilot_free(struct pilot *p)
 {
     if (!p) return;
-    if (p->look) errand_drop(p->look);
-    if (p->submit) errand_drop(p->submit);
-    if (p->cancel) errand_drop(p->cancel);
+    if (p->look) command_drop(p->look);
+    if (p->submit) command_drop(p->submit);
+    if (p->cancel) command_drop(p->cancel);
     while (p->retired) {
         struct retired *r = p->retired;
         p->retired = r->next;
