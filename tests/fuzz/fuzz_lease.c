@@ -1,9 +1,9 @@
 /* Lease messages, both ways: what an agent says of a lease (agent_message_read), what the service mails to an agent
- * (crew_take, crew_order, crew_fence), and what lies in an outbox after a crash.
+ * (runner_take, runner_order, runner_fence), and what lies in an outbox after a crash.
  *
  *     build/fuzz/bin/fuzz_lease -max_total_time=60 tests/fuzz/corpus/lease
  */
-#include "tuner/agent/work.h"
+#include "tuner/agent/runner.h"
 #include "tuner/execution/agent_message.h"
 
 #include "tuner/base/json.h"
@@ -60,27 +60,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     struct agent_message r;
     struct error err;
-    struct crew crew;
+    struct runner runner;
     json_t *object = NULL;
     if (!client) begin();
     as_outbox(data, n);
     if (json_parse_object((const char *)data, n, &object, &err)) return 0;
     if (agent_message_read(object, &r, &err) == STATUS_OK && r.outcome.end > JOB_NOT_STARTED) abort();
-    struct crew_options o = {.dir = folder,
-                             .guard = "/bin/false",
-                             .slots = 2,
-                             .client = client,
-                             .loop = &loop,
-                             .say = say,
-                             .changed = on_change};
-    if (crew_open(&crew, &o, &err)) abort();
-    crew_take(&crew, object);
-    crew_order(&crew, object, object);
+    struct runner_options o = {.dir = folder,
+                               .guard = "/bin/false",
+                               .slots = 2,
+                               .client = client,
+                               .loop = &loop,
+                               .say = say,
+                               .changed = on_change};
+    if (runner_open(&runner, &o, &err)) abort();
+    runner_take(&runner, object);
+    runner_order(&runner, object, object);
     json_t *list = json_pack("[O]", object);
-    crew_fence(&crew, list);
-    json_decref(crew_held(&crew));
+    runner_fence(&runner, list);
+    json_decref(runner_held(&runner));
     json_decref(list);
-    crew_done(&crew);
+    runner_done(&runner);
     json_decref(object);
     uv_run(&loop, UV_RUN_NOWAIT);
     snprintf(err.text, sizeof err.text, "%s/outbox.jsonl", folder);

@@ -1,8 +1,8 @@
 #include "tuner/agent/agent.h"
 
-#include "tuner/agent/depot.h"
+#include "tuner/agent/cache.h"
 #include "tuner/agent/outbox.h"
-#include "tuner/agent/work.h"
+#include "tuner/agent/runner.h"
 
 #include "tuner/base/clock.h"
 #include "tuner/base/digest.h"
@@ -35,7 +35,7 @@ struct worker {
     struct agent_options options;
     uv_loop_t *loop;
     struct client *client;
-    struct crew crew;
+    struct runner runner;
     enum state state;
     bool draining, registered_once;
     int lock;
@@ -132,7 +132,7 @@ static void on_registered(void *data, long status, const char *body, size_t n)
         if (!w->registered_once) say(w, "registered");
         w->registered_once = true;
         there(w);
-        crew_fence(&w->crew, json_object_get(o, "gone"));
+        runner_fence(&w->runner, json_object_get(o, "gone"));
     } else {
         detail_of(body, why, sizeof why);
         if ((status == 401 || status == 403 || status == 409 || status == 422) && !w->registered_once)
@@ -168,7 +168,7 @@ static void enroll(struct worker *w)
     json_t *body =
         json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:o}", "instance", w->instance, "host", host_name(host), "boot",
                   host_boot(boot), "version", NOCTURNE_VERSION, "slots", (json_int_t)w->options.slots, "gpus",
-                  (json_int_t)(w->options.gpus ? w->options.gpus->n : 0), "held", crew_held(&w->crew));
+                  (json_int_t)(w->options.gpus ? w->options.gpus->n : 0), "held", runner_held(&w->runner));
     if (w->options.job) json_object_set_new(body, "job", json_string(w->options.job));
     if (w->options.study) json_object_set_new(body, "study", json_string(w->options.study));
     w->register_inquiry = post(w, "PUT", agent_path(w, "", &a), body, ANSWER_S, on_registered);
@@ -188,8 +188,8 @@ static void take_mail(struct worker *w, const json_t *mail)
         if (n <= w->got) continue;
         w->got = n;
         w->busy_ms = now_ms();
-        if (assignment) crew_take(&w->crew, assignment);
-        if (order) crew_order(&w->crew, x, order);
+        if (assignment) runner_take(&w->runner, assignment);
+        if (order) runner_order(&w->runner, x, order);
     }
 }
 
@@ -210,7 +210,7 @@ static void on_polled(void *data, long status, const char *body, size_t n)
 static void poll_service(struct worker *w)
 {
     struct arena a = {0};
-    size_t capacity = w->draining ? 0 : crew_capacity(&w->crew);
+    size_t capacity = w->draining ? 0 : runner_capacity(&w->runner);
     json_t *body =
         json_pack("{s:s, s:I, s:I}", "ticket", w->ticket, "got", (json_int_t)w->got, "capacity", (json_int_t)capacity);
     w->poll = post(w, "POST", agent_path(w, "/poll", &a), body, POLL_S, on_polled);
@@ -226,10 +226,10 @@ static void on_said(void *data, long status, const char *body, size_t n)
     w->message = NULL;
     if (status == 200 && json_parse_object(body, n, &o, NULL) == STATUS_OK) {
         there(w);
-        outbox_drop(w->crew.outbox, w->sending);
-        crew_fence(&w->crew, json_object_get(o, "gone"));
+        outbox_drop(w->runner.outbox, w->sending);
+        runner_fence(&w->runner, json_object_get(o, "gone"));
     } else if (status == 413 || status == 422)
-        outbox_drop(w->crew.outbox, w->sending); /* it would not be taken next time, either */
+        outbox_drop(w->runner.outbox, w->sending); /* it would not be taken next time, either */
     else
         refused(w, status, body);
     json_decref(o);
@@ -245,8 +245,8 @@ static void on_uploaded(void *data, long status, const char *body, size_t n)
     if (status == 0 || status >= 500 || status == 401 || status == 429)
         refused(w, status, body);
     else {
-        crew_uploaded(&w->crew);
-        outbox_drop(w->crew.outbox, w->sending);
+        runner_uploaded(&w->runner);
+        outbox_drop(w->runner.outbox, w->sending);
     }
     step(w);
 }
@@ -283,22 +283,22 @@ static bool upload(struct worker *w, const json_t *line)
 static void forget_lost(struct worker *w)
 {
     say(w, "messages that waited in the outbox are lost: its file was cut or overwritten; registering again");
-    outbox_drop(w->crew.outbox, w->sending);
+    outbox_drop(w->runner.outbox, w->sending);
     w->state = AWAY;
 }
 
 static void say_messages(struct worker *w)
 {
-    while (!w->message && !outbox_is_empty(w->crew.outbox)) {
+    while (!w->message && !outbox_is_empty(w->runner.outbox)) {
         struct arena a = {0};
-        json_t *lines = outbox_take(w->crew.outbox, BATCH_BYTES, "upload", &w->sending);
+        json_t *lines = outbox_take(w->runner.outbox, BATCH_BYTES, "upload", &w->sending);
         if (json_array_size(lines) == 0) {
             forget_lost(w);
             json_decref(lines);
             return;
         }
         if (json_object_get(json_array_get(lines, 0), "upload")) {
-            if (!upload(w, json_array_get(lines, 0))) outbox_drop(w->crew.outbox, w->sending);
+            if (!upload(w, json_array_get(lines, 0))) outbox_drop(w->runner.outbox, w->sending);
             json_decref(lines);
         } else
             w->message = post(w, "POST", agent_path(w, "/messages", &a),
@@ -330,7 +330,7 @@ static void close_worker(struct worker *w)
 {
     if (w->state == GONE) return;
     w->state = GONE;
-    crew_done(&w->crew);
+    runner_done(&w->runner);
     uv_close((uv_handle_t *)&w->tick, on_tick_closed);
 }
 
@@ -357,7 +357,7 @@ void worker_stop(struct worker *w, bool now)
     bool again = w->draining;
     w->draining = true;
     if (!w->stop_ms) w->stop_ms = now_ms();
-    if (now || again) crew_stop(&w->crew, "the agent was stopped");
+    if (now || again) runner_stop(&w->runner, "the agent was stopped");
     if (!again && w->poll) { /* say at once that there is no more room */
         client_drop(w->poll);
         w->poll = NULL;
@@ -368,8 +368,8 @@ void worker_stop(struct worker *w, bool now)
 /* Everything has ended: the last words are said, if the service is there to hear them; else they stay in the outbox. */
 static void try_to_leave(struct worker *w)
 {
-    bool said = outbox_is_empty(w->crew.outbox) && !w->message;
-    if (!w->draining || !crew_is_idle(&w->crew)) return;
+    bool said = outbox_is_empty(w->runner.outbox) && !w->message;
+    if (!w->draining || !runner_is_idle(&w->runner)) return;
     if (w->state == THERE && said)
         leave(w);
     else if (w->failed || (w->state == AWAY && now_ms() - w->stop_ms > LAST_WORDS_MS)) {
@@ -394,11 +394,11 @@ static void on_tick(uv_timer_t *timer)
 {
     struct worker *w = timer->data;
     int64_t now = now_ms();
-    if (crew_tick(&w->crew, w->state == THERE) && w->poll) { /* say at once that there is room */
+    if (runner_tick(&w->runner, w->state == THERE) && w->poll) { /* say at once that there is room */
         client_drop(w->poll);
         w->poll = NULL;
     }
-    if (!crew_is_idle(&w->crew) || !w->busy_ms) w->busy_ms = now;
+    if (!runner_is_idle(&w->runner) || !w->busy_ms) w->busy_ms = now;
     if (w->options.idle_ms && now - w->busy_ms > w->options.idle_ms && !w->draining) {
         say(w, "there has been no work for a while: leaving");
         worker_stop(w, false);
@@ -447,17 +447,17 @@ enum status worker_create(const struct agent_options *options, uv_loop_t *loop, 
     }
     uv_timer_init(loop, &w->tick);
     w->tick.data = w;
-    struct crew_options crew = {.dir = options->dir,
-                                .guard = options->guard,
-                                .slots = options->slots,
-                                .gpus = options->gpus,
-                                .client = w->client,
-                                .loop = loop,
-                                .say = options->say,
-                                .say_data = options->data,
-                                .changed = on_said_something,
-                                .data = w};
-    s = crew_open(&w->crew, &crew, err);
+    struct runner_options runner = {.dir = options->dir,
+                                    .guard = options->guard,
+                                    .slots = options->slots,
+                                    .gpus = options->gpus,
+                                    .client = w->client,
+                                    .loop = loop,
+                                    .say = options->say,
+                                    .say_data = options->data,
+                                    .changed = on_said_something,
+                                    .data = w};
+    s = runner_open(&w->runner, &runner, err);
     if (s) {
         w->err = *err;
         w->failed = true;

@@ -1,4 +1,4 @@
-#include "tuner/agent/depot.h"
+#include "tuner/agent/cache.h"
 
 #include "workers/workers.h"
 
@@ -21,14 +21,14 @@ enum { ANSWER_S = 30 };
 
 struct waiting {
     struct waiting *next;
-    depot_ready_fn *ready;
+    cache_ready_fn *ready;
     void *data;
 };
 
 /* One study as it was at one time. */
 struct item {
     struct item *next;
-    struct depot *depot;
+    struct cache *cache;
     char *name, *definition;
     struct study *study; /* NULL: on its way */
     json_t *manifest;
@@ -38,7 +38,7 @@ struct item {
     struct waiting *waiting;
 };
 
-struct depot {
+struct cache {
     struct client *client;
     char *dir;
     struct item *item;
@@ -84,16 +84,16 @@ static void make_room(const char *dir)
         bytes += all[n++].bytes;
     }
     if (n) qsort(all, n, sizeof *all, by_use);
-    for (size_t i = 0; i < n && bytes > DEPOT_BYTES_MAX; bytes -= all[i++].bytes)
+    for (size_t i = 0; i < n && bytes > CACHE_BYTES_MAX; bytes -= all[i++].bytes)
         unlinkat(dirfd(folder), all[i].name, 0);
     if (folder) closedir(folder);
     free(all);
     arena_done(&a);
 }
 
-struct depot *depot_create(struct client *client, const char *dir)
+struct cache *cache_create(struct client *client, const char *dir)
 {
-    struct depot *d = must_alloc(1, sizeof *d);
+    struct cache *d = must_alloc(1, sizeof *d);
     d->client = client;
     d->dir = must_strdup(dir);
     make_room(dir);
@@ -115,7 +115,7 @@ static void item_free(struct item *x)
     free(x);
 }
 
-void depot_free(struct depot *d)
+void cache_free(struct cache *d)
 {
     if (!d) return;
     for (struct item *x = d->item, *next; x; x = next) {
@@ -126,7 +126,7 @@ void depot_free(struct depot *d)
     free(d);
 }
 
-void depot_forget(struct depot *d, const void *data)
+void cache_forget(struct cache *d, const void *data)
 {
     for (struct item *x = d->item; x; x = x->next)
         for (struct waiting **at = &x->waiting; *at;) {
@@ -156,7 +156,7 @@ static void tell(struct item *x, const struct error *err)
 /* It is asked for again when it is needed again. */
 static void fail(struct item *x, const struct error *err)
 {
-    struct item **at = &x->depot->item;
+    struct item **at = &x->cache->item;
     while (*at != x) at = &(*at)->next;
     *at = x->next;
     tell(x, err);
@@ -186,7 +186,7 @@ static const json_t *file_at(const struct item *x, size_t i)
 static enum status open_cache(const struct item *x, int *ret, struct error *err)
 {
     struct arena a = {0};
-    enum status s = beneath_folder(AT_FDCWD, arena_printf(&a, "%s/blobs", x->depot->dir), true, ret, err);
+    enum status s = beneath_folder(AT_FDCWD, arena_printf(&a, "%s/blobs", x->cache->dir), true, ret, err);
     arena_done(&a);
     return s;
 }
@@ -196,7 +196,7 @@ static int open_blob(const struct item *x, const char *sha)
 {
     struct arena a = {0};
     int fd = -1;
-    beneath_open(AT_FDCWD, arena_printf(&a, "%s/blobs/%s", x->depot->dir, sha), O_RDONLY, 0, &fd, NULL);
+    beneath_open(AT_FDCWD, arena_printf(&a, "%s/blobs/%s", x->cache->dir, sha), O_RDONLY, 0, &fd, NULL);
     arena_done(&a);
     return fd;
 }
@@ -212,7 +212,7 @@ static bool has_blob(const struct item *x, const char *sha, json_int_t bytes)
 
 static char *folder(const struct item *x, struct arena *a)
 {
-    return arena_printf(a, "%s/studies/%s.%.12s", x->depot->dir, x->name, x->definition);
+    return arena_printf(a, "%s/studies/%s.%.12s", x->cache->dir, x->name, x->definition);
 }
 
 /* From the cache into the study's folder. */
@@ -300,7 +300,7 @@ static void fetch(struct item *x, const char *sha, struct arena *a)
     if (!s) s = beneath_create(dir, part_name(sha, a), 0600, &x->fd, &err);
     if (dir >= 0) close(dir);
     if (s) {
-        error_context(&err, "%s", x->depot->dir);
+        error_context(&err, "%s", x->cache->dir);
         err.status = STATUS_BUSY; /* tried again */
         fail(x, &err);
         return;
@@ -309,7 +309,7 @@ static void fetch(struct item *x, const char *sha, struct arena *a)
                                 .path = arena_printf(a, "/api/v1/studies/%s/blobs/%s", x->name, sha),
                                 .upload = -1,
                                 .download = x->fd};
-    x->inquiry = client_send(x->depot->client, &spec, on_blob, x);
+    x->inquiry = client_send(x->cache->client, &spec, on_blob, x);
 }
 
 /* The next file that is not in the cache; when all are, the study is ready. */
@@ -365,19 +365,19 @@ static void on_definition(void *data, long status, const char *body, size_t n)
         fail_with(x, status == 200 ? 0 : status, body);
 }
 
-static struct item *find(const struct depot *d, const char *study, const char *definition)
+static struct item *find(const struct cache *d, const char *study, const char *definition)
 {
     struct item *x = d->item;
     while (x && (strcmp(x->name, study) != 0 || strcmp(x->definition, definition) != 0)) x = x->next;
     return x;
 }
 
-static struct item *order(struct depot *d, const char *study, const char *definition)
+static struct item *order(struct cache *d, const char *study, const char *definition)
 {
     struct item *x = must_alloc(1, sizeof *x);
     struct arena a = {0};
     *x = (struct item){
-        .next = d->item, .depot = d, .name = must_strdup(study), .definition = must_strdup(definition), .fd = -1};
+        .next = d->item, .cache = d, .name = must_strdup(study), .definition = must_strdup(definition), .fd = -1};
     d->item = x;
     struct request_spec spec = {.method = "GET",
                                 .path = arena_printf(&a, "/api/v1/studies/%s/definition", study),
@@ -389,7 +389,7 @@ static struct item *order(struct depot *d, const char *study, const char *defini
     return x;
 }
 
-void depot_get(struct depot *d, const char *study, const char *definition, depot_ready_fn *ready, void *data)
+void cache_get(struct cache *d, const char *study, const char *definition, cache_ready_fn *ready, void *data)
 {
     struct item *x = find(d, study, definition);
     if (x && x->study) {
