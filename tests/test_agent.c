@@ -1,8 +1,8 @@
-/* What an agent keeps on its disk, and what the pilot reads of Slurm's queue. */
+/* What an agent keeps on its disk, and what is read of Slurm's queue. */
 #include "tests/test.h"
 
 #include "tuner/agent/outbox.h"
-#include "tuner/service/pilot.h"
+#include "tuner/execution/slurm.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -246,12 +246,12 @@ static void test_outbox__a_disk_that_refuses_loses_nothing_and_has_a_limit_too(v
 
 static void test_pilot__lines_of_the_queue(void **state)
 {
-    struct pilot_job j;
+    struct provision_job j;
     (void)state;
-    assert_true(pilot_read_job("12|RUNNING|nocturne-s-0123\n13|…", &j));
+    assert_true(slurm_read_job("12|RUNNING|nocturne-s-0123\n13|…", &j));
     assert_int_equal(j.id, 12);
     assert_string_equal(j.name, "nocturne-s-0123");
-    assert_true(pilot_read_job("7|PENDING|x", &j));
+    assert_true(slurm_read_job("7|PENDING|x", &j));
     assert_int_equal(j.id, 7);
     static const char *const none[] = {"",
                                        "x",
@@ -265,7 +265,7 @@ static void test_pilot__lines_of_the_queue(void **state)
                                        "-3|RUNNING|x",
                                        "12|running|x"};
     for (size_t i = 0; i < sizeof none / sizeof *none; i++)
-        if (pilot_read_job(none[i], &j)) fail_msg("%s", none[i]);
+        if (slurm_read_job(none[i], &j)) fail_msg("%s", none[i]);
 }
 
 /* A line of a long queue is read without a look at all the others. */
@@ -275,12 +275,12 @@ static void test_pilot__a_long_queue_takes_linear_time(void **state)
     static const char line[] = "12|RUNNING|nocturne-s-0123\n";
     const size_t size = sizeof line - 1;
     char *text = malloc(N * size + 1);
-    struct pilot_job j;
+    struct provision_job j;
     (void)state;
     for (size_t i = 0; i < N; i++) memcpy(text + i * size, line, size);
     text[N * size] = 0;
     alarm(60);
-    for (size_t i = 0; i < N; i++) assert_true(pilot_read_job(text + i * size, &j));
+    for (size_t i = 0; i < N; i++) assert_true(slurm_read_job(text + i * size, &j));
     alarm(0);
     free(text);
 }

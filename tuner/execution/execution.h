@@ -10,6 +10,7 @@
 #include "tuner/execution/fleet.h"
 #include "tuner/execution/launch.h"
 #include "tuner/execution/needs.h"
+#include "tuner/execution/provisioner.h"
 #include "tuner/execution/wiring.h"
 
 #endif

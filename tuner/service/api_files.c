@@ -1,5 +1,5 @@
 /* /api/v1/studies/{study}: the files that its trials need, up to the service and down to agents */
-#include "tuner/service/api.h"
+#include "tuner/service/waking.h"
 
 #include "tuner/base/beneath.h"
 
@@ -11,36 +11,36 @@
 
 /* ---- down ---- */
 
-void api_study_definition(struct call *c)
+static void on_get_definition(struct request *r)
 {
-    struct hosted *h = call_hosted(c);
-    if (!h) return;
-    if (*h->unpacked) {
-        call_problem(c, 409, "%s", h->unpacked);
+    struct active_study *as = waking_find(r);
+    if (!as) return;
+    if (*as->unpacked) {
+        request_problem(r, 409, "%s", as->unpacked);
         return;
     }
-    call_text(c, 200, "application/json", h->parcel.text, strlen(h->parcel.text));
+    request_text(r, 200, "application/json", as->bundle.text, strlen(as->bundle.text));
 }
 
-void api_blob_get(struct call *c)
+static void on_get_blob(struct request *r)
 {
     unsigned char hash[DIGEST_BYTES];
     struct stat st;
-    struct hosted *h = call_hosted(c);
-    if (!h) return;
-    const struct shipped *f = digest_parse(c->param[1], hash) ? parcel_find(&h->parcel, hash) : NULL;
+    struct active_study *as = waking_find(r);
+    if (!as) return;
+    const struct bundle_file *f = digest_parse(r->param[1], hash) ? bundle_find(&as->bundle, hash) : NULL;
     if (!f) {
-        call_problem(c, 404, "no file of study '%s' has this SHA-256", c->param[0]);
+        request_problem(r, 404, "no file of study '%s' has this SHA-256", r->param[0]);
         return;
     }
     int fd = -1;
-    beneath_open(AT_FDCWD, arena_printf(&c->arena, "%s/%s", h->study->dir, f->path), O_RDONLY, 0, &fd, NULL);
+    beneath_open(AT_FDCWD, arena_printf(&r->arena, "%s/%s", as->study->dir, f->path), O_RDONLY, 0, &fd, NULL);
     if (fd < 0 || fstat(fd, &st) != 0 || st.st_size != f->bytes) {
         if (fd >= 0) close(fd);
-        call_problem(c, 410, "the file has changed since the study began; ask for the definition again");
+        request_problem(r, 410, "the file has changed since the study began; ask for the definition again");
         return;
     }
-    call_file(c, "application/octet-stream", fd, (uint64_t)st.st_size);
+    request_file(r, "application/octet-stream", fd, (uint64_t)st.st_size);
 }
 
 /* ---- up ---- */
@@ -61,63 +61,71 @@ static bool is_plain_path(const char *path)
 struct upload {
     const char *dir;
     bool executable;
-    struct hosted *hosted; /* at work: agents need its files anew; NULL */
-    struct parcel parcel;
-    char unpacked[sizeof((struct hosted *)0)->unpacked];
+    struct active_study *active; /* at work: agents need its files anew; NULL */
+    struct bundle bundle;
+    char unpacked[sizeof((struct active_study *)0)->unpacked];
     struct error err;
 };
 
-static void keep_upload(struct call *c)
+static void keep_upload(struct request *r)
 {
-    struct upload *x = c->state;
-    struct hosted *h = x->hosted;
+    struct upload *x = r->state;
+    struct active_study *as = x->active;
     struct error err;
-    if (workers_keep_spool(x->dir, c->param[1], c->spool, x->executable ? 0755 : 0644, &x->err)) return;
+    if (workers_keep_spool(x->dir, r->param[1], r->spool.fd, x->executable ? 0755 : 0644, &x->err)) return;
     x->err.status = STATUS_OK;
-    if (h && parcel_make(&x->parcel, &h->parcel, h->study, &err))
+    if (as && bundle_make(&x->bundle, &as->bundle, as->study, &err))
         snprintf(x->unpacked, sizeof x->unpacked, "%s", err.text);
 }
 
-static void uploaded(struct call *c)
+static void uploaded(struct request *r)
 {
-    struct upload *x = c->state;
+    struct upload *x = r->state;
     if (x->err.status) {
-        call_fail(c, &x->err);
+        request_fail(r, &x->err);
         return;
     }
-    if (x->hosted) {
-        parcel_done(&x->hosted->parcel);
-        x->hosted->parcel = x->parcel;
-        memcpy(x->hosted->unpacked, x->unpacked, sizeof x->unpacked);
-        if (!x->hosted->over) hosted_packed(x->hosted);
+    if (x->active) {
+        bundle_done(&x->active->bundle);
+        x->active->bundle = x->bundle;
+        memcpy(x->active->unpacked, x->unpacked, sizeof x->unpacked);
+        if (!x->active->over) active_study_packed(x->active);
     }
-    call_answer(c, 200,
-                json_pack("{s:s, s:s, s:I}", "study", c->param[0], "path", c->param[1], "bytes", (json_int_t)c->bytes));
+    request_answer(
+        r, 200,
+        json_pack("{s:s, s:s, s:I}", "study", r->param[0], "path", r->param[1], "bytes", (json_int_t)r->spool.bytes));
 }
 
 /* Also before the study is created, so that it finds its program. */
-void api_study_file_put(struct call *c)
+static void on_put_file(struct request *r)
 {
-    struct upload *x = arena_alloc(&c->arena, sizeof *x);
+    struct upload *x = arena_alloc(&r->arena, sizeof *x);
     int64_t id;
-    if (!call_boolean(c, "executable", false, &x->executable)) return;
-    if (!is_plain_path(c->param[1])) {
-        call_problem(c, 422, "'%.200s' is not a relative path of plain characters", c->param[1]);
+    if (!request_boolean(r, "executable", false, &x->executable)) return;
+    if (!is_plain_path(r->param[1])) {
+        request_problem(r, 422, "'%.200s' is not a relative path of plain characters", r->param[1]);
         return;
     }
-    if (!study_is_name(c->param[0])) {
-        call_problem(c, 404, "'%.60s' cannot be the name of a study", c->param[0]);
+    if (!study_is_name(r->param[0])) {
+        request_problem(r, 404, "'%.60s' cannot be the name of a study", r->param[0]);
         return;
     }
-    x->dir = call_study_folder(c, c->param[0]);
-    if (access(x->dir, F_OK) != 0 && call_knows(c, c->param[0], &id)) {
-        call_problem(c, 409, "study '%s' was not created here: its files are where its study file is", c->param[0]);
+    x->dir = request_study_folder(r, r->param[0]);
+    if (access(x->dir, F_OK) != 0 && request_knows(r, r->param[0], &id)) {
+        request_problem(r, 409, "study '%s' was not created here: its files are where its study file is", r->param[0]);
         return;
     }
-    if (service_waits(c, c->param[0])) return;
-    x->hosted = service_hosted(c->service, c->param[0]);
-    c->state = x;
-    call_take_spool(c);
-    call_lend(c, x->hosted);
-    call_work(c, c->param[0], keep_upload, uploaded);
+    if (waking_waits(r, r->param[0])) return;
+    x->active = active_study_find(r->service, r->param[0]);
+    r->state = x;
+    request_take_spool(r);
+    active_study_lend(x->active, r);
+    request_work(r, r->param[0], keep_upload, uploaded);
 }
+
+const struct route api_files_routes[] = {
+    {"GET", ROUTE_STUDY "/definition", GRANT_WORK, on_get_definition, 0, BODY_NONE, false},
+    {"PUT", ROUTE_STUDY "/files/{path...}", GRANT_OPERATE, on_put_file, ROUTE_FILE_MAX, BODY_FILE, false},
+    {"GET", ROUTE_STUDY "/blobs/{sha256}", GRANT_WORK, on_get_blob, 0, BODY_NONE, false},
+    {0},
+};

@@ -1,5 +1,8 @@
 /* /api/v1/studies */
-#include "tuner/service/api.h"
+#include "tuner/service/folded.h"
+#include "tuner/service/streams.h"
+#include "tuner/service/sweeping.h"
+#include "tuner/service/waking.h"
 
 #include "tuner/base/beneath.h"
 #include "tuner/base/json.h"
@@ -35,17 +38,17 @@ struct facts {
 };
 
 /* Of all studies at work, or of one. */
-static void take_facts(struct call *c, const char *study, struct facts *ret)
+static void take_facts(struct request *r, const char *study, struct facts *ret)
 {
     size_t n = 0;
-    for (const struct hosted *h = c->service->hosted; h; h = h->next) n++;
-    ret->fact = arena_array(&c->arena, study ? 1 : n + 1, sizeof *ret->fact);
-    for (const struct hosted *h = c->service->hosted; h; h = h->next) {
-        const struct coordinator *at = h->run->coordinator;
-        if (h->over || (study && strcmp(h->study->name, study) != 0)) continue;
-        ret->fact[ret->n++] = (struct fact){.study = arena_strdup(&c->arena, h->study->name),
+    for (const struct active_study *as = r->service->active; as; as = as->next) n++;
+    ret->fact = arena_array(&r->arena, study ? 1 : n + 1, sizeof *ret->fact);
+    for (const struct active_study *as = r->service->active; as; as = as->next) {
+        const struct coordinator *at = as->active->coordinator;
+        if (as->over || (study && strcmp(as->study->name, study) != 0)) continue;
+        ret->fact[ret->n++] = (struct fact){.study = arena_strdup(&r->arena, as->study->name),
                                             .step = coordinator_phase(at),
-                                            .paused = arena_strdup(&c->arena, coordinator_pause_reason(at)),
+                                            .paused = arena_strdup(&r->arena, coordinator_pause_reason(at)),
                                             .busy = coordinator_busy(at)};
     }
 }
@@ -68,109 +71,110 @@ static json_t *with_fact(json_t *out, const struct fact *f)
 }
 
 /* By a work; NULL: the error says why. */
-static json_t *study_by_name(struct call *c, const struct facts *facts, const char *name, struct error *err)
+static json_t *study_by_name(struct request *r, const struct facts *facts, const char *name, struct error *err)
 {
-    const struct service *s = c->service;
+    const struct service *s = r->service;
     const struct fact *f = find_fact(facts, name);
-    bool held = !f && store_hold_taken(c->store, name); /* by another process, which keeps the state */
+    bool held = !f && store_hold_taken(r->store, name); /* by another process, which keeps the state */
     json_t *state = NULL;
-    if (folded_state(s->folded, c->store, name, held, &state, err)) return NULL;
+    if (folded_state(s->folded, r->store, name, held, &state, err)) return NULL;
     return with_fact(report_status_json(state, f || held, clock_wall_ms(s->clock)), f);
 }
 
-static void list_studies(struct call *c)
+static void list_studies(struct request *r)
 {
-    const struct facts *f = c->state;
+    const struct facts *f = r->state;
     struct error err;
     const char **name;
     size_t n;
-    enum status st = store_study_names(c->store, &c->arena, &name, &n, &err);
+    enum status st = store_study_names(r->store, &r->arena, &name, &n, &err);
     json_t *all = json_array();
     for (size_t i = (size_t)f->offset; !st && i < n && i < (size_t)(f->offset + f->limit); i++) {
-        json_t *one = study_by_name(c, f, name[i], &err);
+        json_t *one = study_by_name(r, f, name[i], &err);
         if (one) json_array_append_new(all, one);
     }
     if (st) {
         json_decref(all);
-        call_fail(c, &err);
+        request_fail(r, &err);
     } else
-        call_answer(c, 200, json_pack("{s:o, s:I}", "studies", all, "total", (json_int_t)n));
+        request_answer(r, 200, json_pack("{s:o, s:I}", "studies", all, "total", (json_int_t)n));
 }
 
-void api_studies_list(struct call *c)
+static void on_list_studies(struct request *r)
 {
-    struct facts *f = c->state = arena_alloc(&c->arena, sizeof *f);
-    if (!call_number(c, "offset", 0, 0, 1000000000, &f->offset) || !call_number(c, "limit", 100, 1, 1000, &f->limit))
+    struct facts *f = r->state = arena_alloc(&r->arena, sizeof *f);
+    if (!request_number(r, "offset", 0, 0, 1000000000, &f->offset) ||
+        !request_number(r, "limit", 100, 1, 1000, &f->limit))
         return;
-    take_facts(c, NULL, f);
-    call_work(c, NULL, list_studies, NULL);
+    take_facts(r, NULL, f);
+    request_work(r, NULL, list_studies, NULL);
 }
 
 /* The same, of a study that has just begun, on the loop. */
-static json_t *fresh_json(struct call *c, const struct hosted *h, const struct facts *facts)
+static json_t *fresh_json(struct request *r, const struct active_study *as, const struct facts *facts)
 {
-    json_t *out = report_status_json(snapshot_json(h->run->history), true, clock_wall_ms(c->service->clock));
-    return with_fact(out, find_fact(facts, h->study->name));
+    json_t *out = report_status_json(snapshot_json(as->active->history), true, clock_wall_ms(r->service->clock));
+    return with_fact(out, find_fact(facts, as->study->name));
 }
 
-static void fail_study(struct call *c, const struct error *err)
+static void fail_study(struct request *r, const struct error *err)
 {
     if (err->status == STATUS_NOT_FOUND)
-        call_problem(c, 404, "there is no study '%s'", c->param[0]);
+        request_problem(r, 404, "there is no study '%s'", r->param[0]);
     else
-        call_fail(c, err);
+        request_fail(r, err);
 }
 
-static void show_study(struct call *c)
+static void show_study(struct request *r)
 {
-    const struct facts *f = c->state;
+    const struct facts *f = r->state;
     struct error err;
-    json_t *one = study_by_name(c, f, c->param[0], &err);
+    json_t *one = study_by_name(r, f, r->param[0], &err);
     if (one)
-        call_answer(c, f->status, one);
+        request_answer(r, f->status, one);
     else
-        fail_study(c, &err);
+        fail_study(r, &err);
 }
 
-static void answer_study(struct call *c, unsigned status, void (*run)(struct call *c))
+static void answer_study(struct request *r, unsigned status, void (*run)(struct request *r))
 {
-    struct facts *f = c->state = arena_alloc(&c->arena, sizeof *f);
+    struct facts *f = r->state = arena_alloc(&r->arena, sizeof *f);
     f->status = status;
-    take_facts(c, c->param[0], f);
-    call_work(c, c->param[0], run, NULL);
+    take_facts(r, r->param[0], f);
+    request_work(r, r->param[0], run, NULL);
 }
 
-void api_study_get(struct call *c)
+static void on_get_study(struct request *r)
 {
-    if (!service_waits(c, c->param[0])) answer_study(c, 200, show_study);
+    if (!waking_waits(r, r->param[0])) answer_study(r, 200, show_study);
 }
 
-static void show_budgets(struct call *c)
+static void show_budgets(struct request *r)
 {
     struct error err;
-    json_t *study = study_by_name(c, c->state, c->param[0], &err);
+    json_t *study = study_by_name(r, r->state, r->param[0], &err);
     if (study)
-        call_answer(c, 200,
-                    json_pack("{s:s, s:O}", "study", c->param[0], "budgets", json_object_get(study, "budgets")));
+        request_answer(r, 200,
+                       json_pack("{s:s, s:O}", "study", r->param[0], "budgets", json_object_get(study, "budgets")));
     else
-        fail_study(c, &err);
+        fail_study(r, &err);
     json_decref(study);
 }
 
-void api_study_budgets(struct call *c)
+static void on_get_budgets(struct request *r)
 {
-    answer_study(c, 200, show_budgets);
+    answer_study(r, 200, show_budgets);
 }
 
 /* ---- creating ---- */
 
 /* Of the database a busy one is waited for, of a study that another process runs nobody. */
-static void fail_opening(struct call *c, const char *study, const struct error *err)
+static void fail_opening(struct request *r, const char *study, const struct error *err)
 {
-    if (err->status == STATUS_BUSY && store_hold_taken(c->store, study))
-        call_problem(c, 503, "%s", err->text);
+    if (err->status == STATUS_BUSY && store_hold_taken(r->store, study))
+        request_problem(r, 503, "%s", err->text);
     else
-        fail_study(c, err);
+        fail_study(r, err);
 }
 
 static bool is_type(const char *type, const char *name)
@@ -182,36 +186,36 @@ static bool is_type(const char *type, const char *name)
 struct creation {
     const char *text, *name;
     bool json, paused;
-    struct hosted *hosted;
+    struct active_study *active;
 };
 
-static struct creation *read_creation(struct call *c)
+static struct creation *read_creation(struct request *r)
 {
-    const char *type = request_header(c->http, "Content-Type");
-    struct creation *x = arena_alloc(&c->arena, sizeof *x);
+    const char *type = http_request_header(r->http, "Content-Type");
+    struct creation *x = arena_alloc(&r->arena, sizeof *x);
     x->json = type && is_type(type, "application/json");
     bool yaml = type && (is_type(type, "application/yaml") || is_type(type, "text/yaml") ||
                          is_type(type, "application/x-yaml"));
     if (!x->json && !yaml)
-        call_problem(c, 415, "a study comes as application/yaml or application/json, not '%.80s'",
-                     type ? type : "nothing");
-    else if (strlen(c->http->body) != c->http->n)
-        call_problem(c, 400, "a study file has no NUL bytes");
+        request_problem(r, 415, "a study comes as application/yaml or application/json, not '%.80s'",
+                        type ? type : "nothing");
+    else if (strlen(r->http->body) != r->http->n)
+        request_problem(r, 400, "a study file has no NUL bytes");
     else {
-        x->text = arena_strdup(&c->arena, c->http->body);
+        x->text = arena_strdup(&r->arena, r->http->body);
         return x;
     }
     return NULL;
 }
 
 /* A JSON object is written as YAML, of which it is a part. */
-static enum status to_yaml(struct call *c, struct creation *x, struct error *err)
+static enum status to_yaml(struct request *r, struct creation *x, struct error *err)
 {
     json_t *object = NULL;
     enum status st = x->json ? json_parse_object(x->text, strlen(x->text), &object, err) : STATUS_OK;
     if (st || !x->json) return st;
     char *text = json_dumps(object, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
-    x->text = arena_strdup(&c->arena, text);
+    x->text = arena_strdup(&r->arena, text);
     x->json = false;
     free(text);
     json_decref(object);
@@ -219,144 +223,144 @@ static enum status to_yaml(struct call *c, struct creation *x, struct error *err
 }
 
 /* What it is called: all that follows is about this study. */
-static void read_draft(struct call *c)
+static void read_draft(struct request *r)
 {
-    struct creation *x = c->state;
+    struct creation *x = r->state;
     struct study *draft = NULL;
     struct error err;
-    if (to_yaml(c, x, &err)) {
-        call_problem(c, 400, "%s", err.text);
+    if (to_yaml(r, x, &err)) {
+        request_problem(r, 400, "%s", err.text);
         return;
     }
     if (study_parse("study.yaml", x->text, strlen(x->text), &draft, &err))
-        call_fail(c, &err);
+        request_fail(r, &err);
     else
-        x->name = arena_strdup(&c->arena, draft->name);
+        x->name = arena_strdup(&r->arena, draft->name);
     study_free(draft);
 }
 
 /* One that is there is a conflict, or a repetition: a crash came between the study and its kept answer. True: it is
  * there. A row without events is none yet. */
-static bool is_there(struct call *c, const struct creation *x)
+static bool is_there(struct request *r, const struct creation *x)
 {
     struct arena a = {0};
     struct store_study row;
     struct error ignored;
     int64_t last = 0;
-    bool found = store_study_find(c->store, x->name, &a, &row, &ignored) == STATUS_OK &&
-                 store_last_event(c->store, row.id, &last, &ignored) == STATUS_OK && last > 0;
-    if (found && !(c->key && strcmp(row.file, x->text) == 0))
-        call_problem(c, 409, "there is a study '%s' already", x->name);
+    bool found = store_study_find(r->store, x->name, &a, &row, &ignored) == STATUS_OK &&
+                 store_last_event(r->store, row.id, &last, &ignored) == STATUS_OK && last > 0;
+    if (found && !(r->repeat.key && strcmp(row.file, x->text) == 0))
+        request_problem(r, 409, "there is a study '%s' already", x->name);
     arena_done(&a);
     return found;
 }
 
 /* The right to make it, which one process on this database has; what it finds then is how it is. NULL: there is no
  * need. */
-static struct store_hold *claim(struct call *c, const struct creation *x)
+static struct store_hold *claim(struct request *r, const struct creation *x)
 {
     struct error err;
     struct store_hold *hold = NULL;
-    if (is_there(c, x)) return NULL;
-    enum status st = store_hold_take(c->store, x->name, &hold, &err);
-    if (st == STATUS_BUSY) call_problem(c, 409, "%s", err.text);
-    if (st && st != STATUS_BUSY) call_fail(c, &err);
+    if (is_there(r, x)) return NULL;
+    enum status st = store_hold_take(r->store, x->name, &hold, &err);
+    if (st == STATUS_BUSY) request_problem(r, 409, "%s", err.text);
+    if (st && st != STATUS_BUSY) request_fail(r, &err);
     if (st) return NULL;
-    if (!is_there(c, x)) return hold;
+    if (!is_there(r, x)) return hold;
     store_hold_release(hold); /* it was made just before */
     return NULL;
 }
 
 /* Its file is written, and then it is opened. */
-static void create(struct call *c)
+static void create(struct request *r)
 {
-    struct creation *x = c->state;
+    struct creation *x = r->state;
     struct study *study = NULL;
     struct error err;
-    struct store_hold *hold = claim(c, x);
+    struct store_hold *hold = claim(r, x);
     if (!hold) return;
-    const struct opening how = {.token = c->who.id, .hold = hold};
-    char *dir = call_study_folder(c, x->name), *path = arena_printf(&c->arena, "%s/study.yaml", dir);
+    const struct opening how = {.token = r->who.id, .hold = hold};
+    char *dir = request_study_folder(r, x->name), *path = arena_printf(&r->arena, "%s/study.yaml", dir);
     enum status st = workers_keep_file(dir, "study.yaml", x->text, strlen(x->text), &err);
     if (!st) st = study_parse(path, x->text, strlen(x->text), &study, &err);
     if (st)
         store_hold_release(hold);
     else
-        st = hosted_open(c->service, study, &how, &x->hosted, &err);
-    if (st) fail_opening(c, x->name, &err);
+        st = active_study_open(r->service, study, &how, &x->active, &err);
+    if (st) fail_opening(r, x->name, &err);
 }
 
 /* A study that was not there when the request came. */
-static void pause_for(const struct call *c, struct hosted *h, bool yes)
+static void pause_for(const struct request *r, struct active_study *as, bool yes)
 {
-    h->run->history->on_behalf_of = c->who.id;
-    coordinator_pause(h->run->coordinator, yes);
-    h->run->history->on_behalf_of = NULL;
+    as->active->history->on_behalf_of = r->who.id;
+    coordinator_pause(as->active->coordinator, yes);
+    as->active->history->on_behalf_of = NULL;
 }
 
 /* A repetition, after a crash; or the first time. */
-static void created(struct call *c)
+static void created(struct request *r)
 {
-    struct creation *x = c->state;
-    struct hosted *h = x->hosted;
+    struct creation *x = r->state;
+    struct active_study *as = x->active;
     struct error err;
-    c->location = arena_printf(&c->arena, "/api/v1/studies/%s", x->name);
-    c->param[0] = x->name;
-    if (!h) {
-        answer_study(c, 201, show_study);
+    r->location = arena_printf(&r->arena, "/api/v1/studies/%s", x->name);
+    r->param[0] = x->name;
+    if (!as) {
+        answer_study(r, 201, show_study);
         return;
     }
-    if (hosted_start(h, &err)) {
-        call_fail(c, &err);
+    if (active_study_start(as, &err)) {
+        request_fail(r, &err);
         return;
     }
-    if (x->paused) pause_for(c, h, true);
+    if (x->paused) pause_for(r, as, true);
     struct facts f = {.n = 0};
-    take_facts(c, x->name, &f);
-    call_answer_durably(c, h, 201, fresh_json(c, h, &f));
+    take_facts(r, x->name, &f);
+    active_study_answer(as, r, 201, fresh_json(r, as, &f));
 }
 
-static void create_drafted(struct call *c)
+static void create_drafted(struct request *r)
 {
-    call_work(c, ((const struct creation *)c->state)->name, create, created);
+    request_work(r, ((const struct creation *)r->state)->name, create, created);
 }
 
-void api_studies_create(struct call *c)
+static void on_create_study(struct request *r)
 {
     bool paused;
-    if (!call_boolean(c, "paused", false, &paused)) return;
-    struct creation *x = read_creation(c);
+    if (!request_boolean(r, "paused", false, &paused)) return;
+    struct creation *x = read_creation(r);
     if (!x) return;
     x->paused = paused;
-    c->state = x;
-    call_work(c, NULL, read_draft, create_drafted);
+    r->state = x;
+    request_work(r, NULL, read_draft, create_drafted);
 }
 
 /* ---- pause, resume, stop, delete ---- */
 
 static void on_durable(void *data)
 {
-    struct call *c = data;
-    call_wait_no_more(c);
-    c->hosted = NULL;
-    answer_study(c, 200, show_study);
+    struct request *r = data;
+    request_wait_no_more(r);
+    r->awaited = NULL;
+    answer_study(r, 200, show_study);
 }
 
 /* Once all that was said is durable. */
-static void answer_state(struct call *c, struct hosted *h)
+static void answer_state(struct request *r, struct active_study *as)
 {
-    c->hosted = h;
-    call_wait(c, &h->call, NULL);
-    coordinator_promise(h->run->coordinator, on_durable, c);
+    r->awaited = as;
+    request_wait(r, &as->waiting, NULL);
+    coordinator_promise(as->active->coordinator, on_durable, r);
 }
 
-void api_study_pause(struct call *c)
+static void on_pause_study(struct request *r)
 {
-    if (!call_fields(c, NULL)) return;
-    struct hosted *h = call_hosted(c);
-    if (!h) return;
-    coordinator_pause(h->run->coordinator, true);
-    answer_state(c, h);
+    if (!request_fields(r, NULL)) return;
+    struct active_study *as = waking_find(r);
+    if (!as) return;
+    coordinator_pause(as->active->coordinator, true);
+    answer_state(r, as);
 }
 
 static bool read_whole(const json_t *o, const char *key, double max, double *ret)
@@ -368,9 +372,9 @@ static bool read_whole(const json_t *o, const char *key, double max, double *ret
 }
 
 /* {"trials", "tokens", "cost", "wall": "9h", "until": "07:00"}, as on the command line. */
-static bool read_budget(struct call *c, struct budget *b)
+static bool read_budget(struct request *r, struct budget *b)
 {
-    const json_t *o = json_object_get(c->body, "budget");
+    const json_t *o = json_object_get(r->body, "budget");
     const json_t *wall = json_object_get(o, "wall"), *until = json_object_get(o, "until");
     double trials = 0;
     const char *key;
@@ -386,8 +390,8 @@ static bool read_budget(struct call *c, struct budget *b)
         strcmp(key, "trials") == 0 || strcmp(key, "tokens") == 0 || strcmp(key, "cost") == 0 || v == wall || v == until;
     b->trials = (long)trials;
     if (!ok)
-        call_problem(
-            c, 422,
+        request_problem(
+            r, 422,
             "'budget' takes trials, tokens and cost as positive numbers, wall as a duration such as \"9h\" and "
             "until as a time of day such as \"07:00\"");
     return ok;
@@ -430,78 +434,78 @@ static enum status read_again(const struct service *s, struct store *store, cons
 
 struct resumption {
     struct budget budget;
-    struct hosted *hosted;
+    struct active_study *active;
 };
 
-static void reopen(struct call *c)
+static void reopen(struct request *r)
 {
-    struct resumption *x = c->state;
+    struct resumption *x = r->state;
     struct study *study = NULL;
     struct error err;
-    enum status st = read_again(c->service, c->store, c->param[0], &study, &err);
-    const struct opening how = {.token = c->who.id, .budget = &x->budget};
-    if (!st) st = hosted_open(c->service, study, &how, &x->hosted, &err);
-    if (st) fail_opening(c, c->param[0], &err);
+    enum status st = read_again(r->service, r->store, r->param[0], &study, &err);
+    const struct opening how = {.token = r->who.id, .budget = &x->budget};
+    if (!st) st = active_study_open(r->service, study, &how, &x->active, &err);
+    if (st) fail_opening(r, r->param[0], &err);
 }
 
-static void reopened(struct call *c)
+static void reopened(struct request *r)
 {
-    struct hosted *h = ((struct resumption *)c->state)->hosted;
+    struct active_study *as = ((struct resumption *)r->state)->active;
     struct error err;
-    if (hosted_start(h, &err)) {
-        call_fail(c, &err);
+    if (active_study_start(as, &err)) {
+        request_fail(r, &err);
         return;
     }
-    pause_for(c, h, false);
-    answer_state(c, h);
+    pause_for(r, as, false);
+    answer_state(r, as);
 }
 
-void api_study_resume(struct call *c)
+static void on_resume_study(struct request *r)
 {
-    struct hosted *h = service_hosted(c->service, c->param[0]);
-    struct resumption *x = arena_alloc(&c->arena, sizeof *x);
-    if (!call_fields(c, "budget", NULL) || !read_budget(c, &x->budget)) return;
-    if (!h && service_waits(c, c->param[0])) return;
-    if (h && json_object_get(c->body, "budget")) {
-        call_problem(c, 409, "study '%s' is at work; a budget can be given once it is stopped", c->param[0]);
+    struct active_study *as = active_study_find(r->service, r->param[0]);
+    struct resumption *x = arena_alloc(&r->arena, sizeof *x);
+    if (!request_fields(r, "budget", NULL) || !read_budget(r, &x->budget)) return;
+    if (!as && waking_waits(r, r->param[0])) return;
+    if (as && json_object_get(r->body, "budget")) {
+        request_problem(r, 409, "study '%s' is at work; a budget can be given once it is stopped", r->param[0]);
         return;
     }
-    c->state = x;
-    if (!h) {
-        call_work(c, c->param[0], reopen, reopened);
+    r->state = x;
+    if (!as) {
+        request_work(r, r->param[0], reopen, reopened);
         return;
     }
-    coordinator_pause(h->run->coordinator, false);
-    answer_state(c, h);
+    coordinator_pause(as->active->coordinator, false);
+    answer_state(r, as);
 }
 
-void api_study_stop(struct call *c)
+static void on_stop_study(struct request *r)
 {
-    struct hosted *h = call_hosted(c);
-    const json_t *now = json_object_get(c->body, "now");
-    if (!h || !call_fields(c, "now", NULL)) return;
+    struct active_study *as = waking_find(r);
+    const json_t *now = json_object_get(r->body, "now");
+    if (!as || !request_fields(r, "now", NULL)) return;
     if (now && !json_is_boolean(now)) {
-        call_problem(c, 422, "'now' is true or false");
+        request_problem(r, 422, "'now' is true or false");
         return;
     }
-    history_note(h->run->history, json_is_true(now) ? "to be stopped now" : "to be stopped");
-    coordinator_stop(h->run->coordinator);
-    if (json_is_true(now)) coordinator_stop(h->run->coordinator);
-    answer_study(c, 202, show_study);
+    history_note(as->active->history, json_is_true(now) ? "to be stopped now" : "to be stopped");
+    coordinator_stop(as->active->coordinator);
+    if (json_is_true(now)) coordinator_stop(as->active->coordinator);
+    answer_study(r, 202, show_study);
 }
 
 /* It is gone at once; what it leaves is swept up later (service.c). */
-static void delete_study(struct call *c)
+static void delete_study(struct request *r)
 {
     struct error err;
     struct store_hold *hold = NULL;
     int64_t id;
-    if (!call_knows(c, c->param[0], &id))
-        call_problem(c, 404, "there is no study '%s'", c->param[0]);
-    else if (store_hold_take(c->store, c->param[0], &hold, &err))
-        call_problem(c, 409, "%s", err.text);
-    else if (store_study_delete(c->store, id, &err))
-        call_fail(c, &err);
+    if (!request_knows(r, r->param[0], &id))
+        request_problem(r, 404, "there is no study '%s'", r->param[0]);
+    else if (store_hold_take(r->store, r->param[0], &hold, &err))
+        request_problem(r, 409, "%s", err.text);
+    else if (store_study_delete(r->store, id, &err))
+        request_fail(r, &err);
     else {
         store_hold_retire(hold);
         hold = NULL;
@@ -509,28 +513,40 @@ static void delete_study(struct call *c)
     store_hold_release(hold);
 }
 
-static void deleted(struct call *c)
+static void deleted(struct request *r)
 {
-    struct service *s = c->service;
-    service_forget_feed(s, c->param[0]);
-    service_say(s, c->param[0], "deleted by token %s", c->who.id);
-    service_sweep(s);
-    call_answer(c, 200, json_pack("{s:s, s:b}", "study", c->param[0], "deleted", 1));
+    struct service *s = r->service;
+    streams_forget(s, r->param[0]);
+    service_say(s, r->param[0], "deleted by token %s", r->who.id);
+    sweeping_begin(s);
+    request_answer(r, 200, json_pack("{s:s, s:b}", "study", r->param[0], "deleted", 1));
 }
 
-void api_study_delete(struct call *c)
+static void on_delete_study(struct request *r)
 {
-    struct service *s = c->service;
+    struct service *s = r->service;
     int64_t id;
-    const char *confirm = call_query(c, "confirm");
-    if (service_waits(c, c->param[0])) return;
-    if (!call_knows(c, c->param[0], &id))
-        call_problem(c, 404, "there is no study '%s'", c->param[0]);
-    else if (!confirm || strcmp(confirm, c->param[0]) != 0)
-        call_problem(c, 422, "deleting is for good: say ?confirm=%s; its trials' folders stay in %s/%s", c->param[0],
-                     s->files, c->param[0]);
-    else if (service_hosted(s, c->param[0]))
-        call_problem(c, 409, "study '%s' is at work; stop it first", c->param[0]);
+    const char *confirm = request_query(r, "confirm");
+    if (waking_waits(r, r->param[0])) return;
+    if (!request_knows(r, r->param[0], &id))
+        request_problem(r, 404, "there is no study '%s'", r->param[0]);
+    else if (!confirm || strcmp(confirm, r->param[0]) != 0)
+        request_problem(r, 422, "deleting is for good: say ?confirm=%s; its trials' folders stay in %s/%s", r->param[0],
+                        s->files, r->param[0]);
+    else if (active_study_find(s, r->param[0]))
+        request_problem(r, 409, "study '%s' is at work; stop it first", r->param[0]);
     else
-        call_work(c, c->param[0], delete_study, deleted);
+        request_work(r, r->param[0], delete_study, deleted);
 }
+
+const struct route api_studies_routes[] = {
+    {"GET", "/api/v1/studies", GRANT_VIEW, on_list_studies, 0, BODY_NONE, false},
+    {"POST", "/api/v1/studies", GRANT_OPERATE, on_create_study, ROUTE_JSON_MAX, BODY_ANY, true},
+    {"GET", ROUTE_STUDY, GRANT_VIEW, on_get_study, 0, BODY_NONE, false},
+    {"DELETE", ROUTE_STUDY, GRANT_OPERATE, on_delete_study, 0, BODY_NONE, false},
+    {"POST", ROUTE_STUDY "/pause", GRANT_OPERATE, on_pause_study, ROUTE_JSON_MAX, BODY_OPTIONAL_JSON, false},
+    {"POST", ROUTE_STUDY "/resume", GRANT_OPERATE, on_resume_study, ROUTE_JSON_MAX, BODY_OPTIONAL_JSON, false},
+    {"POST", ROUTE_STUDY "/stop", GRANT_OPERATE, on_stop_study, ROUTE_JSON_MAX, BODY_OPTIONAL_JSON, false},
+    {"GET", ROUTE_STUDY "/budgets", GRANT_VIEW, on_get_budgets, 0, BODY_NONE, false},
+    {0},
+};

@@ -18,7 +18,7 @@ void body_begin(struct body *b, const char *length)
 
 void body_forget(struct body *b)
 {
-    struct request *r = b->request;
+    struct http_request *r = b->request;
     visitor_gives(b->visitor, b->capacity);
     free(r->body);
     if (r->spool >= 0) close(r->spool);
@@ -44,7 +44,7 @@ static bool make_room(struct body *b, size_t n)
 
 static unsigned keep(struct body *b, const char *bytes, size_t n)
 {
-    struct request *r = b->request;
+    struct http_request *r = b->request;
     if (r->n + n + 1 > b->capacity && !make_room(b, r->n + n)) return 503;
     memcpy(r->body + r->n, bytes, n);
     r->body[r->n + n] = 0;
@@ -65,7 +65,7 @@ static unsigned spool(int fd, const char *bytes, size_t n)
 
 bool body_take(struct body *b, const char *bytes, size_t n)
 {
-    struct request *r = b->request;
+    struct http_request *r = b->request;
     visitor_sends(b->visitor, n);
     b->heard += n;
     if (!b->refused && r->n + n > r->body_max) b->refused = 413;

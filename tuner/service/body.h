@@ -6,7 +6,7 @@
 #ifndef TUNER_SERVICE_BODY_H
 #define TUNER_SERVICE_BODY_H
 
-#include "tuner/service/request.h"
+#include "tuner/service/http_request.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 struct visitor;
 
 struct body {
-    struct request *request; /* whose `body` or `spool`, and `n`, it fills */
+    struct http_request *request; /* whose `body` or `spool`, and `n`, it fills */
     struct visitor *visitor;
     size_t expected;  /* bytes, as announced, or as many as the request takes */
     size_t capacity;  /* in memory, for it and a NUL */

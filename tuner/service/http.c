@@ -34,24 +34,43 @@ struct http {
     uv_async_t wake;
     int open_handles;
     char *cert, *key;
-    struct exchange *exchange; /* all of them */
+    struct connection *connections; /* all of them */
     void (*closed)(void *data);
     void *closed_data;
     bool closing;
 };
 
+/*   LINE ──header──▶ BEGUN ──body──▶ HANDLED ──no answer yet──▶ WAITING ──the service ends──▶ LEFT
+ *                      │                │                          │                           ▲
+ *                      └──────answer────┴───────────answer─────────┴──▶ ANSWERED               │
+ *                                                                          │ is sent           │
+ *                                                                          ▼                   │
+ *             a stream has nothing to say, until it is woken: DRY ◀────▶ SENDING               │
+ *                                                              └─────────the service ends──────┘
+ *
+ * In WAITING and DRY the connection is suspended; libmicrohttpd must not have any such when it stops.
+ */
+enum stage {
+    STAGE_LINE,
+    STAGE_BEGUN,
+    STAGE_HANDLED,
+    STAGE_WAITING,
+    STAGE_ANSWERED,
+    STAGE_SENDING,
+    STAGE_DRY,
+    STAGE_LEFT
+};
+
 /* A request as libmicrohttpd knows it, from its first line on. */
-struct exchange {
-    struct exchange *next, *prev;
+struct connection {
+    struct connection *next, *prev;
     struct http *http;
     struct MHD_Connection *connection;
     struct visitor *visitor;
-    struct request request;
+    struct http_request request;
     size_t target_n; /* bytes of the request's target as it came */
-    enum stage { STAGE_TARGET, STAGE_BEGUN, STAGE_HANDLED, STAGE_ANSWERED, STAGE_SENT } stage;
-    bool malformed; /* its target */
-    bool suspended;
-    bool ended; /* the stream is to */
+    bool malformed;  /* its target */
+    enum stage stage;
     struct body body;
     unsigned status;
     struct MHD_Response *response;
@@ -95,30 +114,50 @@ static void on_wake(uv_async_t *wake)
     run(wake->data);
 }
 
-static void resume(struct exchange *x)
+/* ---- the stages ---- */
+
+static bool may_move(const struct connection *x, enum stage to)
 {
-    if (!x->suspended) return;
-    x->suspended = false;
-    MHD_resume_connection(x->connection);
-    uv_async_send(&x->http->wake);
+    static const unsigned legal[] = {
+        [STAGE_LINE] = 1u << STAGE_BEGUN,
+        [STAGE_BEGUN] = 1u << STAGE_HANDLED | 1u << STAGE_ANSWERED,
+        [STAGE_HANDLED] = 1u << STAGE_WAITING | 1u << STAGE_ANSWERED,
+        [STAGE_WAITING] = 1u << STAGE_ANSWERED | 1u << STAGE_LEFT,
+        [STAGE_ANSWERED] = 1u << STAGE_SENDING,
+        [STAGE_SENDING] = 1u << STAGE_DRY,
+        [STAGE_DRY] = 1u << STAGE_SENDING | 1u << STAGE_LEFT,
+        [STAGE_LEFT] = 0,
+    };
+    return legal[x->stage] & 1u << to;
 }
 
-static void suspend(struct exchange *x)
+static bool is_suspended(enum stage stage)
 {
-    x->suspended = true;
-    MHD_suspend_connection(x->connection);
+    return stage == STAGE_WAITING || stage == STAGE_DRY;
+}
+
+/* What is not legal is not done: an answer to who has one, a wake of who is awake. */
+static void move(struct connection *x, enum stage to)
+{
+    enum stage from = x->stage;
+    if (!may_move(x, to)) return;
+    x->stage = to;
+    if (is_suspended(to)) MHD_suspend_connection(x->connection);
+    if (!is_suspended(from)) return;
+    MHD_resume_connection(x->connection);
+    if (to != STAGE_LEFT) uv_async_send(&x->http->wake);
 }
 
 /* ---- reading ---- */
 
-const char *request_header(const struct request *r, const char *name)
+const char *http_request_header(const struct http_request *r, const char *name)
 {
-    return MHD_lookup_connection_value(r->exchange->connection, MHD_HEADER_KIND, name);
+    return MHD_lookup_connection_value(r->connection->connection, MHD_HEADER_KIND, name);
 }
 
-const char *request_query(const struct request *r, const char *name)
+const char *http_request_query(const struct http_request *r, const char *name)
 {
-    return MHD_lookup_connection_value(r->exchange->connection, MHD_GET_ARGUMENT_KIND, name);
+    return MHD_lookup_connection_value(r->connection->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
 struct queries {
@@ -134,16 +173,16 @@ static enum MHD_Result on_query(void *data, enum MHD_ValueKind kind, const char 
     return MHD_YES;
 }
 
-void request_each_query(const struct request *r, void (*each)(void *data, const char *name, const char *value),
-                        void *data)
+void http_request_each_query(const struct http_request *r,
+                             void (*each)(void *data, const char *name, const char *value), void *data)
 {
     struct queries q = {each, data};
-    MHD_get_connection_values(r->exchange->connection, MHD_GET_ARGUMENT_KIND, on_query, &q);
+    MHD_get_connection_values(r->connection->connection, MHD_GET_ARGUMENT_KIND, on_query, &q);
 }
 
-bool request_shows(struct request *r, const char *token)
+bool http_request_shows(struct http_request *r, const char *token)
 {
-    return visitor_shows(r->exchange->visitor, token);
+    return visitor_shows(r->connection->visitor, token);
 }
 
 /* ---- a request's beginning ---- */
@@ -157,17 +196,17 @@ static struct visitor *visitor_of(struct MHD_Connection *connection)
 static void *on_target(void *data, const char *target, struct MHD_Connection *connection)
 {
     struct http *h = data;
-    struct exchange *x = calloc(1, sizeof *x);
+    struct connection *x = calloc(1, sizeof *x);
     if (!x) return NULL;
     x->http = h;
     x->connection = connection;
     x->visitor = visitor_of(connection);
     x->target_n = target ? strlen(target) : 0;
-    x->next = h->exchange;
+    x->next = h->connections;
     if (x->next) x->next->prev = x;
-    h->exchange = x;
+    h->connections = x;
     x->request.spool = -1;
-    x->request.exchange = x;
+    x->request.connection = x;
     x->body = (struct body){.request = &x->request, .visitor = x->visitor};
     snprintf(x->request.peer, sizeof x->request.peer, "%s", visitor_peer(x->visitor));
     visitor_own(x->visitor, x);
@@ -176,7 +215,7 @@ static void *on_target(void *data, const char *target, struct MHD_Connection *co
 
 static size_t on_unescape(void *data, struct MHD_Connection *connection, char *text)
 {
-    struct exchange *x = visitor_owner(visitor_of(connection));
+    struct connection *x = visitor_owner(visitor_of(connection));
     bool ok = framing_unescape(text);
     (void)data;
     if (x && !ok) x->malformed = true;
@@ -184,40 +223,41 @@ static size_t on_unescape(void *data, struct MHD_Connection *connection, char *t
 }
 
 /* The parts of the first line lie in one buffer, one byte apart; a 0 byte in the target has cut it. */
-static bool is_cut(const struct exchange *x, const char *target, const char *version)
+static bool is_cut(const struct connection *x, const char *target, const char *version)
 {
     uintptr_t gap = (uintptr_t)version - (uintptr_t)target;
     return gap < MEMORY_PER_CONNECTION && gap > x->target_n + 1;
 }
 
 /* Of a request whose body nobody wants the connection is closed with the answer; others can go on. */
-static bool has_body(const struct exchange *x)
+static bool has_body(const struct connection *x)
 {
-    const char *length = request_header(&x->request, "Content-Length");
-    return (length && strcmp(length, "0") != 0) || request_header(&x->request, "Transfer-Encoding");
+    const char *length = http_request_header(&x->request, "Content-Length");
+    return (length && strcmp(length, "0") != 0) || http_request_header(&x->request, "Transfer-Encoding");
 }
 
-static enum MHD_Result send_answer(struct exchange *x)
+static enum MHD_Result send_answer(struct connection *x)
 {
+    move(x, STAGE_SENDING);
     enum MHD_Result ok = MHD_queue_response(x->connection, x->status, x->response);
-    x->stage = STAGE_SENT;
     MHD_destroy_response(x->response);
     x->response = NULL;
     return ok;
 }
 
 /* Before the service has seen it. */
-static void refuse(struct exchange *x, unsigned status, const char *title, const char *detail)
+static void refuse(struct connection *x, unsigned status, const char *title, const char *detail)
 {
     static const struct http_header close[] = {{"Connection", "close"}, {NULL, NULL}},
                                     later[] = {{"Connection", "close"}, {"Retry-After", "5"}, {NULL, NULL}};
     char text[400];
     int n = snprintf(text, sizeof text, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"detail\":\"%s\"}",
                      title, status, detail);
-    request_answer(&x->request, status, "application/problem+json", text, (size_t)n, status == 503 ? later : close);
+    http_request_answer(&x->request, status, "application/problem+json", text, (size_t)n,
+                        status == 503 ? later : close);
 }
 
-static void refuse_body(struct exchange *x)
+static void refuse_body(struct connection *x)
 {
     if (x->body.refused == 503)
         refuse(x, 503, "Service Unavailable", "too many bodies are on their way; try again");
@@ -227,11 +267,11 @@ static void refuse_body(struct exchange *x)
         refuse(x, 413, "Content Too Large", "the body is larger than this resource takes");
 }
 
-static enum MHD_Result begin(struct exchange *x, const char *target, const char *method, const char *version)
+static enum MHD_Result begin(struct connection *x, const char *target, const char *method, const char *version)
 {
     struct http *h = x->http;
     unsigned status;
-    x->stage = STAGE_BEGUN;
+    move(x, STAGE_BEGUN);
     visitor_sends(x->visitor, 0);
     x->request.method = strdup(method);
     x->request.path = strdup(target);
@@ -242,17 +282,17 @@ static enum MHD_Result begin(struct exchange *x, const char *target, const char 
         refuse(x, status, status == 501 ? "Not Implemented" : "Bad Request", fault);
     else
         h->hooks.begin(h->hooks.data, &x->request);
-    if (x->stage < STAGE_ANSWERED) body_begin(&x->body, request_header(&x->request, "Content-Length"));
+    if (x->stage == STAGE_BEGUN) body_begin(&x->body, http_request_header(&x->request, "Content-Length"));
     if (x->body.refused) refuse_body(x);
     return x->stage == STAGE_ANSWERED && has_body(x) ? send_answer(x) : MHD_YES;
 }
 
-static void handle(struct exchange *x)
+static void handle(struct connection *x)
 {
     struct http *h = x->http;
-    if (x->body.refused && x->stage < STAGE_ANSWERED) refuse_body(x);
-    if (x->stage >= STAGE_HANDLED) return;
-    x->stage = STAGE_HANDLED;
+    if (x->body.refused) refuse_body(x);
+    if (x->stage != STAGE_BEGUN) return;
+    move(x, STAGE_HANDLED);
     if (!x->request.body && x->request.spool < 0) x->request.body = must_strdup("");
     h->hooks.handle(h->hooks.data, &x->request);
 }
@@ -260,12 +300,12 @@ static void handle(struct exchange *x)
 static enum MHD_Result on_request(void *data, struct MHD_Connection *connection, const char *url, const char *method,
                                   const char *version, const char *upload, size_t *upload_n, void **state)
 {
-    struct exchange *x = *state;
+    struct connection *x = *state;
     (void)data;
     (void)connection;
     if (!x) return MHD_NO;
-    if (x->stage == STAGE_TARGET) return begin(x, url, method, version);
-    if (x->stage == STAGE_SENT) { /* what still comes of a body that nobody wants */
+    if (x->stage == STAGE_LINE) return begin(x, url, method, version);
+    if (x->stage == STAGE_SENDING) { /* what still comes of a body that nobody wants */
         *upload_n = 0;
         return MHD_YES;
     }
@@ -277,14 +317,14 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
     visitor_waits(x->visitor);
     handle(x);
     if (x->stage == STAGE_ANSWERED) return send_answer(x);
-    suspend(x);
+    move(x, STAGE_WAITING);
     return MHD_YES;
 }
 
-static void exchange_free(struct exchange *x)
+static void connection_free(struct connection *x)
 {
     struct http *h = x->http;
-    *(x->prev ? &x->prev->next : &h->exchange) = x->next;
+    *(x->prev ? &x->prev->next : &h->connections) = x->next;
     if (x->next) x->next->prev = x->prev;
     if (x->response) MHD_destroy_response(x->response);
     body_forget(&x->body);
@@ -298,20 +338,20 @@ static void on_completed(void *data, struct MHD_Connection *connection, void **s
                          enum MHD_RequestTerminationCode code)
 {
     struct http *h = data;
-    struct exchange *x = *state;
+    struct connection *x = *state;
     (void)connection;
     (void)code;
     if (!x) return;
     *state = NULL;
-    if (x->stage > STAGE_TARGET) h->hooks.gone(h->hooks.data, &x->request);
+    if (x->stage != STAGE_LINE) h->hooks.gone(h->hooks.data, &x->request);
     visitor_asks(x->visitor);
-    exchange_free(x);
+    connection_free(x);
 }
 
 /* ---- answering ---- */
 
 /* Without a response, for lack of memory, the connection ends. */
-static void answer_with(struct exchange *x, unsigned status, struct MHD_Response *response, const char *type)
+static void answer_with(struct connection *x, unsigned status, struct MHD_Response *response, const char *type)
 {
     if (response) {
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
@@ -320,39 +360,53 @@ static void answer_with(struct exchange *x, unsigned status, struct MHD_Response
     }
     x->status = status;
     x->response = response;
-    x->stage = STAGE_ANSWERED;
-    resume(x);
+    move(x, STAGE_ANSWERED);
 }
 
-void request_answer(struct request *r, unsigned status, const char *type, const char *body, size_t n,
-                    const struct http_header *headers)
+void http_request_answer(struct http_request *r, unsigned status, const char *type, const char *body, size_t n,
+                         const struct http_header *headers)
 {
-    struct exchange *x = r->exchange;
-    if (x->stage >= STAGE_ANSWERED) return;
+    struct connection *x = r->connection;
+    if (!may_move(x, STAGE_ANSWERED)) return;
     struct MHD_Response *response = MHD_create_response_from_buffer(n, (void *)body, MHD_RESPMEM_MUST_COPY);
     for (; response && headers && headers->name; headers++)
         MHD_add_response_header(response, headers->name, headers->value);
     answer_with(x, status, response, type);
 }
 
-void request_answer_file(struct request *r, const char *type, int fd, uint64_t bytes)
+void http_request_answer_file(struct http_request *r, const char *type, int fd, uint64_t bytes)
 {
-    answer_with(r->exchange, 200, MHD_create_response_from_fd64(bytes, fd), type);
+    struct connection *x = r->connection;
+    if (may_move(x, STAGE_ANSWERED))
+        answer_with(x, 200, MHD_create_response_from_fd64(bytes, fd), type);
+    else
+        close(fd);
+}
+
+/* Of a stream that is to end. */
+static ssize_t read_end(void *data, char *buf, size_t max)
+{
+    (void)data;
+    (void)buf;
+    (void)max;
+    return -1;
 }
 
 static ssize_t on_read(void *data, uint64_t at, char *buf, size_t max)
 {
-    struct exchange *x = data;
+    struct connection *x = data;
     (void)at;
-    ssize_t n = x->ended ? -1 : x->read(x->read_data, buf, max);
+    ssize_t n = x->read(x->read_data, buf, max);
     if (n < 0) return MHD_CONTENT_READER_END_OF_STREAM;
-    if (n == 0 && !x->suspended) suspend(x);
+    if (n == 0) move(x, STAGE_DRY);
     return n;
 }
 
-void request_stream(struct request *r, const char *type, ssize_t (*read)(void *data, char *buf, size_t max), void *data)
+void http_request_stream(struct http_request *r, const char *type, ssize_t (*read)(void *data, char *buf, size_t max),
+                         void *data)
 {
-    struct exchange *x = r->exchange;
+    struct connection *x = r->connection;
+    if (!may_move(x, STAGE_ANSWERED)) return;
     x->read = read;
     x->read_data = data;
     struct MHD_Response *response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_read, x, NULL);
@@ -361,9 +415,9 @@ void request_stream(struct request *r, const char *type, ssize_t (*read)(void *d
     answer_with(x, 200, response, type);
 }
 
-void request_wake(struct request *r)
+void http_request_wake(struct http_request *r)
 {
-    if (r->exchange->read) resume(r->exchange);
+    if (r->connection->stage == STAGE_DRY) move(r->connection, STAGE_SENDING);
 }
 
 /* ---- life ---- */
@@ -399,8 +453,8 @@ static void on_connection(void *data, struct MHD_Connection *connection, void **
         *socket_context = h->entering;
         h->entering = NULL;
     } else if (*socket_context) {
-        struct exchange *x = visitor_owner(*socket_context);
-        if (x) exchange_free(x); /* a request with a first line, and no whole header: it never began */
+        struct connection *x = visitor_owner(*socket_context);
+        if (x) connection_free(x); /* a request with a first line, and no whole header: it never began */
         visitor_leaves(*socket_context);
         *socket_context = NULL;
     }
@@ -431,14 +485,14 @@ static bool on_is_valid(void *data, const char *token)
 static void on_expel(void *data, struct visitor *v)
 {
     struct http *h = data;
-    struct exchange *x = visitor_owner(v);
-    if (x && x->read && !x->ended) {
-        x->ended = true;
-        resume(x);
-    } else if (!x || !x->suspended || x->stage >= STAGE_ANSWERED)
-        visitor_expel(v);
-    else
+    struct connection *x = visitor_owner(v);
+    if (x && x->read && x->read != read_end) {
+        x->read = read_end;
+        http_request_wake(&x->request);
+    } else if (x && x->stage == STAGE_WAITING)
         h->hooks.unwelcome(h->hooks.data, &x->request);
+    else
+        visitor_expel(v);
 }
 
 /* ---- life ---- */
@@ -539,11 +593,7 @@ void http_close(struct http *h, void (*closed)(void *data), void *data)
     h->closed = closed;
     h->closed_data = data;
     h->closing = true;
-    for (struct exchange *x = h->exchange; x; x = x->next)
-        if (x->suspended) { /* libmicrohttpd must not have any when it stops */
-            x->suspended = false;
-            MHD_resume_connection(x->connection);
-        }
+    for (struct connection *x = h->connections; x; x = x->next) move(x, STAGE_LEFT);
     uv_poll_stop(&h->poll);
     MHD_stop_daemon(h->daemon);
     door_close(h->door, on_door_closed, h);

@@ -7,7 +7,7 @@
 #ifndef TUNER_SERVICE_HTTP_H
 #define TUNER_SERVICE_HTTP_H
 
-#include "tuner/service/request.h"
+#include "tuner/service/http_request.h"
 
 #include "tuner/base/error.h"
 
@@ -19,11 +19,11 @@
 struct http;
 
 struct http_hooks {
-    void (*begin)(void *data, struct request *r); /* may answer already, and then it is not handled */
-    void (*handle)(void *data, struct request *r);
-    void (*gone)(void *data, struct request *r);      /* `r` ends with this call */
-    bool (*is_valid)(void *data, const char *token);  /* asked about tokens of request_shows, again and again */
-    void (*unwelcome)(void *data, struct request *r); /* its token is valid no more, and it has no answer yet */
+    void (*begin)(void *data, struct http_request *r); /* may answer already, and then it is not handled */
+    void (*handle)(void *data, struct http_request *r);
+    void (*gone)(void *data, struct http_request *r); /* `r` ends with this call */
+    bool (*is_valid)(void *data, const char *token);  /* asked about tokens of http_request_shows, again and again */
+    void (*unwelcome)(void *data, struct http_request *r); /* its token is valid no more, and it has no answer yet */
     void *data;
 };
 
@@ -43,28 +43,28 @@ unsigned http_connections(const struct http *h);
 void http_close(struct http *h, void (*closed)(void *data), void *data);
 
 /* NULL: there is none */
-const char *request_header(const struct request *r, const char *name);
-const char *request_query(const struct request *r, const char *name);
-void request_each_query(const struct request *r, void (*each)(void *data, const char *name, const char *value),
-                        void *data);
+const char *http_request_header(const struct http_request *r, const char *name);
+const char *http_request_query(const struct http_request *r, const char *name);
+void http_request_each_query(const struct http_request *r,
+                             void (*each)(void *data, const char *name, const char *value), void *data);
 
 /* It has shown a valid token, for which its connection counts from now on. False: the token has too many connections.
  */
-bool request_shows(struct request *r, const char *token);
+bool http_request_shows(struct http_request *r, const char *token);
 
 struct http_header {
     const char *name, *value;
 };
 
 /* The body is copied. `headers`: ended by a NULL name; may be NULL. */
-void request_answer(struct request *r, unsigned status, const char *type, const char *body, size_t n,
-                    const struct http_header *headers);
+void http_request_answer(struct http_request *r, unsigned status, const char *type, const char *body, size_t n,
+                         const struct http_header *headers);
 /* The file is closed when it is sent. */
-void request_answer_file(struct request *r, const char *type, int fd, uint64_t bytes);
+void http_request_answer_file(struct http_request *r, const char *type, int fd, uint64_t bytes);
 
-/* A body without an end. `read` fills up to `max` bytes; 0: nothing now, try after request_wake; −1: the end. */
-void request_stream(struct request *r, const char *type, ssize_t (*read)(void *data, char *buf, size_t max),
-                    void *data);
-void request_wake(struct request *r);
+/* A body without an end. `read` fills up to `max` bytes; 0: nothing now, try after http_request_wake; −1: the end. */
+void http_request_stream(struct http_request *r, const char *type, ssize_t (*read)(void *data, char *buf, size_t max),
+                         void *data);
+void http_request_wake(struct http_request *r);
 
 #endif

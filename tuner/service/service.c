@@ -1,126 +1,23 @@
 #include "tuner/service/service.h"
 
-#include "tuner/service/api.h"
+#include "tuner/service/active_study.h"
+#include "tuner/service/api_agents.h"
+#include "tuner/service/credential.h"
 #include "tuner/service/dispatch.h"
-#include "tuner/service/pilot.h"
+#include "tuner/service/folded.h"
+#include "tuner/service/streams.h"
+#include "tuner/service/sweeping.h"
+#include "tuner/service/waking.h"
 
-#include "tuner/base/beneath.h"
 #include "tuner/base/host.h"
-#include "tuner/base/redact.h"
 #include "tuner/base/words.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
-#include <stdio.h>
+#include "workers/workers.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    TICK_MS = 1000,
-    PULSE_MS = 15000,
-    FORGET_MS = 3600000,
-    DAY_MS = 86400000,
-    IDLE_S = 120,
-    SWEEP_MS = 50 /* others get their turn */
-};
-
-void service_say(struct service *s, const char *study, const char *fmt, ...)
-{
-    char *text;
-    va_list ap;
-    va_start(ap, fmt);
-    int n = vasprintf(&text, fmt, ap);
-    va_end(ap);
-    if (n < 0) abort(); /* out of memory */
-    redact(text, (size_t)n);
-    s->options.say(s->options.data, study, text);
-    free(text);
-}
-
-/* It goes with its last descriptor, whatever happens. */
-int service_spool(const struct service *s)
-{
-    int dir = -1;
-    if (beneath_folder(AT_FDCWD, s->files, true, &dir, NULL)) return -1;
-    int fd = openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600), code = errno;
-    close(dir);
-    errno = code;
-    return fd;
-}
-
-/* ---- feeds ---- */
-
-struct feed *service_feed(struct service *s, const char *study, int64_t id)
-{
-    for (struct feed_entry *e = s->feed; e; e = e->next)
-        if (strcmp(e->study, study) == 0 && e->id == id) return e->feed;
-    service_forget_feed(s, study); /* another process has deleted that one */
-    struct feed_entry *e = must_alloc(1, sizeof *e);
-    *e = (struct feed_entry){s->feed, must_strdup(study), id, feed_create(s->shelf, s->store, id)};
-    s->feed = e;
-    return e->feed;
-}
-
-static void drop_feed(struct feed_entry **at)
-{
-    struct feed_entry *e = *at;
-    *at = e->next;
-    feed_free(e->feed);
-    free(e->study);
-    free(e);
-}
-
-/* The study was deleted. Its readers are told so; the feed goes with the last of them. */
-void service_forget_feed(struct service *s, const char *study)
-{
-    for (struct feed_entry *e = s->feed; e; e = e->next)
-        if (strcmp(e->study, study) == 0) {
-            feed_end(e->feed);
-            free(e->study);
-            e->study = must_strdup(""); /* a new study of this name has another feed */
-            return;
-        }
-}
-
-static void pulse_feeds(struct service *s)
-{
-    for (struct feed_entry **at = &s->feed; *at;) {
-        feed_pulse((*at)->feed);
-        if (!feed_is_read((*at)->feed) && !service_hosted(s, (*at)->study))
-            drop_feed(at);
-        else
-            at = &(*at)->next;
-    }
-}
-
-/* ---- what is deleted ---- */
-
-static bool sweep(struct work *work, struct store *store)
-{
-    struct service *s = work->data;
-    struct error err;
-    s->sweeping.more = false;
-    return store_sweep(store, clock_wall_ms(s->clock) - DAY_MS, &s->sweeping.more, &err) == STATUS_BUSY;
-}
-
-static void on_swept(struct work *work)
-{
-    struct service *s = work->data;
-    bool again = s->sweeping.more || s->sweeping.state == SWEEP_AND_AGAIN;
-    s->sweeping.state = SWEEP_IDLE;
-    if (again) service_sweep(s);
-}
-
-void service_sweep(struct service *s)
-{
-    struct sweeping *x = &s->sweeping;
-    if (s->closing) return;
-    x->state = x->state == SWEEP_IDLE ? SWEEP_AT_WORK : SWEEP_AND_AGAIN;
-    if (x->state == SWEEP_AND_AGAIN) return;
-    x->work = (struct work){.who = "", .data = s, .run = sweep, .done = on_swept};
-    works_add_later(s->works, &x->work, SWEEP_MS);
-}
+enum { TICK_MS = 1000, PULSE_MS = 15000, FORGET_MS = 3600000, IDLE_S = 120 };
 
 /* ---- the loop ---- */
 
@@ -131,8 +28,13 @@ static void check_ground(struct service *s)
 {
     struct error err;
     if (store_check_ground(s->store, &err) == STATUS_OK) return;
-    for (struct hosted *h = s->hosted; h; h = h->next) call_refuse_all(&h->call, 503, err.text);
-    call_refuse_all(&s->saying, 503, err.text);
+    for (struct active_study *as = s->active; as; as = as->next) request_refuse_all(&as->waiting, 503, err.text);
+    request_refuse_all(&s->queues.saying, 503, err.text);
+}
+
+static bool is_active(const struct service *s, const char *study)
+{
+    return active_study_find(s, study) != NULL;
 }
 
 static void on_tick(uv_timer_t *timer)
@@ -142,23 +44,23 @@ static void on_tick(uv_timer_t *timer)
     check_ground(s);
     fleet_tick(s->fleet);
     api_agents_tick(s);
-    pilot_tick(s->pilot);
-    if (now - s->pulsed_ms >= PULSE_MS) {
-        s->pulsed_ms = now;
-        pulse_feeds(s);
+    if (!s->closing) provisioner_tick(s->provisioner);
+    if (now - s->beat.pulsed_ms >= PULSE_MS) {
+        s->beat.pulsed_ms = now;
+        streams_pulse(s, is_active);
     }
-    if (now - s->forgot_ms >= FORGET_MS) {
-        s->forgot_ms = now;
-        service_sweep(s);
+    if (now - s->beat.forgot_ms >= FORGET_MS) {
+        s->beat.forgot_ms = now;
+        sweeping_begin(s);
     }
 }
 
 static void on_turn(uv_prepare_t *turn)
 {
     struct service *s = turn->data;
-    for (struct hosted *h = s->hosted; h; h = h->next)
-        if (!h->over) feed_durable(h->feed, journal_durable(h->run->history->journal));
-    hosted_sweep(s);
+    for (struct active_study *as = s->active; as; as = as->next)
+        if (!as->over) event_stream_durable(as->stream, journal_durable(as->active->history->journal));
+    active_study_sweep(s);
     finish_if_left(s);
 }
 
@@ -166,12 +68,12 @@ static void on_turn(uv_prepare_t *turn)
 
 static void service_free(struct service *s)
 {
-    hosted_sweep(s);
-    while (s->feed) drop_feed(&s->feed);
+    active_study_sweep(s);
+    streams_drop(s);
     auth_close(s->auth);
     fleet_free(s->fleet);
     folded_free(s->folded);
-    shelf_free(s->shelf);
+    shelf_free(s->streams.shelf);
     workers_free(s->workers);
     if (s->store) store_close(s->store);
     clock_steady_free(s->clock);
@@ -191,10 +93,10 @@ static void on_works_closed(void *data)
 {
     struct service *s = data;
     s->works = NULL;
-    pilot_free(s->pilot);
-    s->pilot = NULL;
-    uv_close((uv_handle_t *)&s->tick, NULL);
-    uv_close((uv_handle_t *)&s->turn, on_closed);
+    provisioner_free(s->provisioner);
+    s->provisioner = NULL;
+    uv_close((uv_handle_t *)&s->beat.tick, NULL);
+    uv_close((uv_handle_t *)&s->beat.turn, on_closed);
 }
 
 static void on_http_closed(void *data)
@@ -205,10 +107,10 @@ static void on_http_closed(void *data)
 
 static void finish_if_left(struct service *s)
 {
-    if (!s->closing || s->hosted || !s->http) return;
+    if (!s->closing || s->active || !s->http) return;
     struct http *h = s->http;
     s->http = NULL;
-    uv_prepare_stop(&s->turn);
+    uv_prepare_stop(&s->beat.turn);
     http_close(h, on_http_closed, s);
 }
 
@@ -216,9 +118,9 @@ void service_close(struct service *s)
 {
     if (s->closing) return;
     s->closing = true;
-    service_go_on(s, NULL);
-    for (struct hosted *h = s->hosted; h; h = h->next)
-        if (!h->over) coordinator_leave(h->run->coordinator);
+    waking_go_on(s, NULL);
+    for (struct active_study *as = s->active; as; as = as->next)
+        if (!as->over) coordinator_leave(as->active->coordinator);
 }
 
 static enum status open_parts(struct service *s, struct error *err)
@@ -237,22 +139,60 @@ static enum status open_parts(struct service *s, struct error *err)
     if (!st) st = needs_folder(s->options.db, s->files, err);
     if (!st) st = http_create(&http, &hooks, s->loop, &s->http, err);
     if (!st) st = works_create(s->loop, s->options.db, &s->works, err);
-    if (!st) s->shelf = shelf_create(s->works);
+    if (!st) s->streams.shelf = shelf_create(s->works);
     return st;
 }
 
-/* A wildcard is no place to go to. */
-static void start_pilot(struct service *s)
+/* ---- agents from elsewhere ---- */
+
+static struct provision_wish *wishes(void *data, struct arena *arena, size_t *ret_n)
 {
-    struct arena a = {0};
+    const struct service *s = data;
+    size_t n = 0;
+    for (const struct active_study *as = s->active; as; as = as->next) n++;
+    struct provision_wish *all = arena_array(arena, n + 1, sizeof *all);
+    *ret_n = 0;
+    for (const struct active_study *as = s->active; as; as = as->next) {
+        const struct coordinator *c = as->active->coordinator;
+        if (as->over || provisioner_kind_of(as->study) == PROVISIONER_NONE) continue;
+        all[(*ret_n)++] =
+            (struct provision_wish){as->study, coordinator_busy(c) - coordinator_busy_here(c) + coordinator_wants(c)};
+    }
+    return all;
+}
+
+static void on_say(void *data, const char *study, const char *text)
+{
+    service_say(data, study, "%s", text);
+}
+
+/* Where agents find it. A wildcard is no place to go to. */
+static const char *own_url(const struct service *s, struct arena *a)
+{
     char host[HOST_TEXT_MAX];
     const char *address = s->options.address;
+    if (s->options.url) return s->options.url;
     bool any = strcmp(address, "0.0.0.0") == 0 || strcmp(address, "::") == 0, v6 = strchr(address, ':') && !any;
     if (any) address = host_name(host);
-    s->pilot =
-        pilot_create(s, s->options.url ? s->options.url
-                                       : arena_printf(&a, "http%s://%s%s%s:%u", s->options.cert ? "s" : "",
-                                                      v6 ? "[" : "", address, v6 ? "]" : "", http_port(s->http)));
+    return arena_printf(a, "http%s://%s%s%s:%u", s->options.cert ? "s" : "", v6 ? "[" : "", address, v6 ? "]" : "",
+                        http_port(s->http));
+}
+
+static void open_provisioner(struct service *s)
+{
+    struct arena a = {0};
+    const struct provisioner_options options = {.loop = s->loop,
+                                                .clock = s->clock,
+                                                .fleet = s->fleet,
+                                                .files = s->files,
+                                                .url = own_url(s, &a),
+                                                .ca = s->options.cert,
+                                                .wishes = wishes,
+                                                .token = credential_ensure,
+                                                .say = on_say,
+                                                .data = s};
+    s->provisioner = provisioner_create(&options);
+    credential_recall(s);
     arena_done(&a);
 }
 
@@ -273,7 +213,7 @@ enum status service_create(const struct service_options *options, uv_loop_t *loo
     s->options = *options;
     s->loop = loop;
     s->clock = clock_steady_create(clock_real());
-    s->started_ms = clock_mono_ms(s->clock);
+    s->counts.since_ms = clock_mono_ms(s->clock);
     s->folded = folded_create(s->clock);
     s->fleet = fleet_create(s->clock, options->silence_ms);
     enum status st = open_parts(s, err);
@@ -283,15 +223,15 @@ enum status service_create(const struct service_options *options, uv_loop_t *loo
     }
     open_slots(s);
     s->auth = auth_open(s->store, s->clock, options->tries);
-    uv_timer_init(loop, &s->tick);
-    uv_prepare_init(loop, &s->turn);
-    s->tick.data = s->turn.data = s;
-    uv_timer_start(&s->tick, on_tick, TICK_MS, TICK_MS);
-    uv_prepare_start(&s->turn, on_turn);
+    uv_timer_init(loop, &s->beat.tick);
+    uv_prepare_init(loop, &s->beat.turn);
+    s->beat.tick.data = s->beat.turn.data = s;
+    uv_timer_start(&s->beat.tick, on_tick, TICK_MS, TICK_MS);
+    uv_prepare_start(&s->beat.turn, on_turn);
     api_agents_open(s);
-    start_pilot(s);
-    service_wake_left(s);
-    service_sweep(s); /* what the last process did not live to */
+    open_provisioner(s);
+    waking_begin(s);
+    sweeping_begin(s); /* what the last process did not live to */
     *ret = s;
     return STATUS_OK;
 }

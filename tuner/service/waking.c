@@ -1,7 +1,4 @@
-/* Studies of the last process: those that were at work are at work again, one after the other, beside the loop, so that
- * the port answers meanwhile. Whoever needs one of them now gets it next, and waits for it. */
-#include "tuner/service/api.h"
-#include "tuner/service/pilot.h"
+#include "tuner/service/waking.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +9,9 @@ struct waking {
     struct work work;
     char *name;
     struct budget budget;
-    bool slurm, again;
-    struct hosted *hosted;
+    enum provisioner_kind kind; /* from where it has agents */
+    bool again;
+    struct active_study *active;
     struct error err; /* why it is not; "": it is */
 };
 
@@ -30,14 +28,16 @@ static void waking_free(struct waking *w)
     free(w);
 }
 
-static bool uses_slurm(const struct store_study *row)
+static enum provisioner_kind kind_of(const struct store_study *row)
 {
     struct study *study = NULL;
     struct error ignored;
-    bool yes = strstr(row->file, "slurm") &&
-               study_parse(row->path, row->file, strlen(row->file), &study, &ignored) == STATUS_OK && study->slurm.on;
+    enum provisioner_kind kind = PROVISIONER_NONE;
+    if (strstr(row->file, "executor") &&
+        study_parse(row->path, row->file, strlen(row->file), &study, &ignored) == STATUS_OK)
+        kind = provisioner_kind_of(study);
     study_free(study);
-    return yes;
+    return kind;
 }
 
 static void look_at(struct looking *l, struct store *store, const char *name)
@@ -45,10 +45,10 @@ static void look_at(struct looking *l, struct store *store, const char *name)
     struct waking *w = must_alloc(1, sizeof *w);
     struct arena a = {0};
     struct store_study row;
-    *w = (struct waking){.next = l->first, .service = l->service, .name = must_strdup(name)};
+    *w = (struct waking){.next = l->first, .service = l->service, .name = must_strdup(name), .kind = PROVISIONER_NONE};
     l->first = w;
     enum status st = store_study_find(store, name, &a, &row, &w->err);
-    if (!st) w->slurm = uses_slurm(&row);
+    if (!st) w->kind = kind_of(&row);
     if (!st) st = active_was_open(store, row.id, &w->again, &w->budget, &w->err);
     if (!st) w->again = w->again && !store_hold_taken(store, name);
     if (!st) *w->err.text = 0;
@@ -67,7 +67,7 @@ static bool look(struct work *work, struct store *store)
     return st == STATUS_BUSY;
 }
 
-bool service_is_waking(const struct service *s, const char *study)
+static bool is_waking(const struct service *s, const char *study)
 {
     if (s->left.looking) return true;
     for (const struct waking *w = s->left.first; w; w = w->next)
@@ -78,20 +78,20 @@ bool service_is_waking(const struct service *s, const char *study)
 static void wake_next(struct service *s);
 
 /* Those that have waited for this study (NULL: for the look) are handled now. */
-void service_go_on(struct service *s, const char *study)
+void waking_go_on(struct service *s, const char *study)
 {
-    struct call *list = NULL;
-    while (s->left.call) {
-        struct call *c = s->left.call;
-        call_wait(c, &list, c->cancel);
+    struct request *list = NULL;
+    while (s->left.waiting) {
+        struct request *r = s->left.waiting;
+        request_wait(r, &list, r->cancel);
     }
     while (list) {
-        struct call *c = list;
-        bool mine = !study || s->closing || strcmp(c->awaits, study) == 0;
-        call_wait(c, &s->left.call, NULL);
+        struct request *r = list;
+        bool mine = !study || s->closing || strcmp(r->wait.study, study) == 0;
+        request_wait(r, &s->left.waiting, NULL);
         if (!mine) continue;
-        call_wait_no_more(c);
-        call_handle(c, c->route->handle);
+        request_wait_no_more(r);
+        active_study_handle(r, r->route->handle);
     }
 }
 
@@ -104,7 +104,7 @@ static bool wake(struct work *work, struct store *store)
     enum status st = store_study_find(store, w->name, &a, &row, &w->err);
     if (!st) st = study_parse(row.path, row.file, strlen(row.file), &study, &w->err);
     const struct opening how = {.budget = &w->budget, .goes_on = true};
-    if (!st) st = hosted_open(w->service, study, &how, &w->hosted, &w->err);
+    if (!st) st = active_study_open(w->service, study, &how, &w->active, &w->err);
     arena_done(&a);
     if (!st) *w->err.text = 0;
     return st == STATUS_BUSY && !store_hold_taken(store, w->name);
@@ -115,9 +115,9 @@ static void on_woken(struct work *work)
     struct waking *w = work->data;
     struct service *s = w->service;
     s->left.first = w->next;
-    if (w->hosted && hosted_start(w->hosted, &w->err) == STATUS_OK) *w->err.text = 0;
+    if (w->active && active_study_start(w->active, &w->err) == STATUS_OK) *w->err.text = 0;
     if (*w->err.text && !s->closing) service_say(s, w->name, "cannot go on: %s", w->err.text);
-    service_go_on(s, w->name);
+    waking_go_on(s, w->name);
     waking_free(w);
     wake_next(s);
 }
@@ -148,13 +148,13 @@ static void bring_forward(struct service *s, const char *study)
     }
 }
 
-bool service_waits(struct call *c, const char *study)
+bool waking_waits(struct request *r, const char *study)
 {
-    struct service *s = c->service;
-    if (s->closing || !service_is_waking(s, study)) return false;
+    struct service *s = r->service;
+    if (s->closing || !is_waking(s, study)) return false;
     bring_forward(s, study);
-    c->awaits = study;
-    call_wait(c, &s->left.call, NULL);
+    r->wait.study = study;
+    request_wait(r, &s->left.waiting, NULL);
     return true;
 }
 
@@ -167,7 +167,7 @@ static void on_looked(struct work *work)
         struct waking *w = l->first;
         l->first = w->next;
         if (*w->err.text) service_say(s, w->name, "%s", w->err.text);
-        if (w->slurm) pilot_retire(s->pilot, w->name); /* unless it goes on */
+        provisioner_retire(s->provisioner, w->kind, w->name); /* unless it goes on */
         w->next = s->left.first;
         if (w->again)
             s->left.first = w;
@@ -177,14 +177,27 @@ static void on_looked(struct work *work)
     if (l->err.status) service_say(s, NULL, "%s", l->err.text);
     free(l);
     wake_next(s);
-    service_go_on(s, NULL);
+    waking_go_on(s, NULL);
 }
 
-void service_wake_left(struct service *s)
+void waking_begin(struct service *s)
 {
     struct looking *l = must_alloc(1, sizeof *l);
     l->service = s;
     l->work = (struct work){.who = "", .data = l, .run = look, .done = on_looked};
     s->left.looking = true;
     works_add(s->works, &l->work);
+}
+
+struct active_study *waking_find(struct request *r)
+{
+    struct active_study *as = active_study_find(r->service, r->param[0]);
+    int64_t id;
+    if (as || waking_waits(r, r->param[0])) return as;
+    if (request_knows(r, r->param[0], &id))
+        request_problem(r, 409, "study '%s' is not at work; POST /api/v1/studies/%s/resume puts it to work",
+                        r->param[0], r->param[0]);
+    else
+        request_problem(r, 404, "there is no study '%s'", r->param[0]);
+    return NULL;
 }

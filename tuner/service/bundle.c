@@ -1,7 +1,7 @@
 /* The files of a study that agents need: found by the patterns of `files:`, named by their content. Links are not
  * followed, and a name that begins with a dot is seen only where the pattern has that dot: nothing outside the study's
  * folder is shipped, and no secret of an editor or a repository by chance. */
-#include "tuner/service/api.h"
+#include "tuner/service/bundle.h"
 
 #include "tuner/base/beneath.h"
 #include "tuner/base/json.h"
@@ -22,8 +22,8 @@ enum { FILES_MAX = 10000, FOUND_MAX = 10 * FILES_MAX /* by several patterns */, 
 static const double BYTES_MAX = 1024.0 * 1024 * 1024;
 
 struct packing {
-    struct parcel *parcel;
-    const struct parcel *before;
+    struct bundle *bundle;
+    const struct bundle *before;
     const struct study *study;
     int dir;         /* the study's folder */
     size_t met, odd; /* of the pattern: files and folders; what is neither */
@@ -38,13 +38,13 @@ static enum status too_much(const struct packing *p)
 
 static enum status add(struct packing *p, const char *path, const struct stat *st)
 {
-    struct parcel *x = p->parcel;
+    struct bundle *x = p->bundle;
     if (x->n == FOUND_MAX) return too_much(p);
     if (x->n == x->capacity) {
         x->capacity = 2 * x->capacity + 16;
         x->file = must_grow(x->file, x->capacity, sizeof *x->file);
     }
-    x->file[x->n++] = (struct shipped){
+    x->file[x->n++] = (struct bundle_file){
         .path = must_strdup(path), .bytes = st->st_size, .seen = *st, .executable = (st->st_mode & 0111) != 0};
     return STATUS_OK;
 }
@@ -109,11 +109,11 @@ static enum status add_pattern(struct packing *p, const char *pattern)
 
 static int by_path(const void *a, const void *b)
 {
-    return strcmp(((const struct shipped *)a)->path, ((const struct shipped *)b)->path);
+    return strcmp(((const struct bundle_file *)a)->path, ((const struct bundle_file *)b)->path);
 }
 
 /* Sorted; what several patterns have found, once. */
-static void sort_files(struct parcel *x)
+static void sort_files(struct bundle *x)
 {
     size_t n = 0;
     if (x->n) qsort(x->file, x->n, sizeof *x->file, by_path);
@@ -132,11 +132,11 @@ static bool looks_the_same(const struct stat *a, const struct stat *b)
            a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-/* True: the hash of the parcel before is still right. */
-static bool is_known(const struct packing *p, struct shipped *x)
+/* True: the hash of the bundle before is still right. */
+static bool is_known(const struct packing *p, struct bundle_file *x)
 {
-    const struct parcel *b = p->before;
-    const struct shipped *old = b && b->n ? bsearch(x, b->file, b->n, sizeof *x, by_path) : NULL;
+    const struct bundle *b = p->before;
+    const struct bundle_file *old = b && b->n ? bsearch(x, b->file, b->n, sizeof *x, by_path) : NULL;
     if (!old || !old->settled || !looks_the_same(&old->seen, &x->seen)) return false;
     memcpy(x->hash, old->hash, sizeof x->hash);
     x->settled = true;
@@ -149,7 +149,7 @@ static bool is_settled(const struct stat *st)
     return st->st_ctim.tv_sec + 2 <= time(NULL);
 }
 
-static enum status hash_file(const struct packing *p, struct shipped *x)
+static enum status hash_file(const struct packing *p, struct bundle_file *x)
 {
     int fd;
     enum status s = beneath_open(p->dir, x->path, O_RDONLY, 0, &fd, p->err);
@@ -161,7 +161,7 @@ static enum status hash_file(const struct packing *p, struct shipped *x)
 
 static enum status hash_files(struct packing *p)
 {
-    struct parcel *x = p->parcel;
+    struct bundle *x = p->bundle;
     double bytes = 0;
     for (size_t i = 0; i < x->n; i++) bytes += (double)x->file[i].bytes;
     if (x->n > FILES_MAX || bytes > BYTES_MAX) return too_much(p);
@@ -174,7 +174,7 @@ static enum status hash_files(struct packing *p)
     return STATUS_OK;
 }
 
-static json_t *describe(const struct parcel *p, const struct study *study)
+static json_t *describe(const struct bundle *p, const struct study *study)
 {
     json_t *files = json_array();
     char hex[DIGEST_HEX];
@@ -186,7 +186,7 @@ static json_t *describe(const struct parcel *p, const struct study *study)
                      "ships", study->n_files > 0, "files", files);
 }
 
-static void name_it(struct parcel *p, const struct study *study)
+static void name_it(struct bundle *p, const struct study *study)
 {
     unsigned char hash[DIGEST_BYTES];
     json_t *all = describe(p, study);
@@ -199,10 +199,10 @@ static void name_it(struct parcel *p, const struct study *study)
     json_decref(all);
 }
 
-enum status parcel_make(struct parcel *p, const struct parcel *before, const struct study *study, struct error *err)
+enum status bundle_make(struct bundle *p, const struct bundle *before, const struct study *study, struct error *err)
 {
-    struct packing x = {.parcel = p, .before = before, .study = study, .err = err};
-    *p = (struct parcel){0};
+    struct packing x = {.bundle = p, .before = before, .study = study, .err = err};
+    *p = (struct bundle){0};
     enum status s = beneath_folder(AT_FDCWD, study->dir, false, &x.dir, err);
     if (s) return s;
     for (size_t i = 0; !s && i < study->n_files; i++) s = add_pattern(&x, study->file[i]);
@@ -210,22 +210,22 @@ enum status parcel_make(struct parcel *p, const struct parcel *before, const str
     if (!s) s = hash_files(&x);
     close(x.dir);
     if (s) {
-        parcel_done(p);
+        bundle_done(p);
         return s;
     }
     name_it(p, study);
     return STATUS_OK;
 }
 
-void parcel_done(struct parcel *p)
+void bundle_done(struct bundle *p)
 {
     for (size_t i = 0; i < p->n; i++) free(p->file[i].path);
     free(p->file);
     free(p->text);
-    *p = (struct parcel){0};
+    *p = (struct bundle){0};
 }
 
-const struct shipped *parcel_find(const struct parcel *p, const unsigned char hash[DIGEST_BYTES])
+const struct bundle_file *bundle_find(const struct bundle *p, const unsigned char hash[DIGEST_BYTES])
 {
     for (size_t i = 0; i < p->n; i++)
         if (memcmp(p->file[i].hash, hash, DIGEST_BYTES) == 0) return &p->file[i];

@@ -1,4 +1,4 @@
-#include "tuner/service/feed.h"
+#include "tuner/service/event_stream.h"
 
 #include "tuner/base/arena.h"
 #include "tuner/base/json.h"
@@ -33,10 +33,10 @@ struct entry {
 /* Events after `after`, read by a work. */
 struct page {
     struct page *next;
-    struct feed *feed; /* NULL: it is no more */
+    struct event_stream *stream; /* NULL: it is no more */
     struct shelf *shelf;
     struct work work;
-    char who[FEED_WHO_MAX];
+    char who[EVENT_STREAM_WHO_MAX];
     int64_t study, after, last;
     long rows;
     bool ready, failed, full;
@@ -50,7 +50,7 @@ struct shelf {
     struct page *page; /* by their last use, the newest first */
 };
 
-struct feed {
+struct event_stream {
     struct shelf *shelf;
     struct store *store;
     int64_t study;
@@ -58,14 +58,14 @@ struct feed {
     uint64_t first, end; /* places of the oldest entry and of the next one */
     uint64_t visible;    /* before this place all is durable */
     size_t bytes;        /* of the ring's texts */
-    struct feed_reader *reader;
+    struct event_reader *reader;
     bool ended;
 };
 
-struct feed_reader {
-    struct feed_reader *next;
-    struct feed *feed;
-    char who[FEED_WHO_MAX];
+struct event_reader {
+    struct event_reader *next;
+    struct event_stream *stream;
+    char who[EVENT_STREAM_WHO_MAX];
     int64_t seq; /* of the last event that it has been given */
     bool live;   /* reads the ring from `at`; else the page after `seq`, from `page_at` */
     bool waits;  /* for that page */
@@ -78,7 +78,7 @@ struct feed_reader {
     void *data;
 };
 
-json_t *feed_event_json(const struct store_event *e)
+json_t *event_stream_json(const struct store_event *e)
 {
     json_t *body = NULL, *out;
     if (*e->body) json_parse_object(e->body, strlen(e->body), &body, NULL);
@@ -164,22 +164,22 @@ static void make_room(struct shelf *s)
     }
 }
 
-struct feed *feed_create(struct shelf *shelf, struct store *store, int64_t study)
+struct event_stream *event_stream_create(struct shelf *shelf, struct store *store, int64_t study)
 {
-    struct feed *f = must_alloc(1, sizeof *f);
+    struct event_stream *f = must_alloc(1, sizeof *f);
     f->shelf = shelf;
     f->store = store;
     f->study = study;
     return f;
 }
 
-void feed_free(struct feed *f)
+void event_stream_free(struct event_stream *f)
 {
     if (!f) return;
     for (struct page **at = &f->shelf->page; *at;) {
         struct page *p = *at;
-        if (p->feed == f) p->feed = NULL;
-        if (p->feed || !p->ready) {
+        if (p->stream == f) p->stream = NULL;
+        if (p->stream || !p->ready) {
             at = &p->next;
             continue;
         }
@@ -191,14 +191,14 @@ void feed_free(struct feed *f)
     free(f);
 }
 
-bool feed_is_read(const struct feed *f)
+bool event_stream_is_read(const struct event_stream *f)
 {
     return f->reader != NULL;
 }
 
 /* ---- writing ---- */
 
-static void drop_first(struct feed *f)
+static void drop_first(struct event_stream *f)
 {
     struct entry *e = &f->ring[f->first++ % RING];
     f->bytes -= e->text ? e->text->n : 0;
@@ -207,7 +207,7 @@ static void drop_first(struct feed *f)
     if (f->visible < f->first) f->visible = f->first;
 }
 
-static void put(struct feed *f, int64_t seq, uint64_t batch, struct text *text)
+static void put(struct event_stream *f, int64_t seq, uint64_t batch, struct text *text)
 {
     f->bytes += text ? text->n : 0;
     while (f->end - f->first == RING || (f->bytes > RING_BYTES && f->first < f->end)) drop_first(f);
@@ -215,7 +215,7 @@ static void put(struct feed *f, int64_t seq, uint64_t batch, struct text *text)
 }
 
 /* Nobody reads it: what a later reader wants is in the database. */
-static bool is_idle(struct feed *f)
+static bool is_idle(struct event_stream *f)
 {
     if (f->reader) return false;
     while (f->first < f->end) drop_first(f);
@@ -223,7 +223,7 @@ static bool is_idle(struct feed *f)
     return true;
 }
 
-void feed_event(struct feed *f, const struct store_event *e, uint64_t batch)
+void event_stream_add(struct event_stream *f, const struct store_event *e, uint64_t batch)
 {
     size_t n;
     if (is_idle(f)) return;
@@ -231,11 +231,11 @@ void feed_event(struct feed *f, const struct store_event *e, uint64_t batch)
         put(f, e->seq, batch, NULL);
         return;
     }
-    char *text = sse(event_name((enum event_kind)e->kind), e->seq, feed_event_json(e), &n);
+    char *text = sse(event_name((enum event_kind)e->kind), e->seq, event_stream_json(e), &n);
     put(f, e->seq, batch, text_of(text, n));
 }
 
-void feed_report(struct feed *f, long trial, long step, const json_t *metrics, uint64_t batch)
+void event_stream_report(struct event_stream *f, long trial, long step, const json_t *metrics, uint64_t batch)
 {
     size_t n;
     if (is_idle(f)) return;
@@ -246,12 +246,12 @@ void feed_report(struct feed *f, long trial, long step, const json_t *metrics, u
     put(f, 0, batch, text_of(text, n));
 }
 
-static void wake_all(struct feed *f)
+static void wake_all(struct event_stream *f)
 {
-    for (struct feed_reader *r = f->reader; r; r = r->next) r->wake(r->data);
+    for (struct event_reader *r = f->reader; r; r = r->next) r->wake(r->data);
 }
 
-void feed_durable(struct feed *f, uint64_t batch)
+void event_stream_durable(struct event_stream *f, uint64_t batch)
 {
     uint64_t before = f->visible;
     for (; f->visible < f->end && f->ring[f->visible % RING].batch <= batch; f->visible++) {
@@ -259,13 +259,13 @@ void feed_durable(struct feed *f, uint64_t batch)
     if (f->visible > before) wake_all(f);
 }
 
-void feed_pulse(struct feed *f)
+void event_stream_pulse(struct event_stream *f)
 {
-    for (struct feed_reader *r = f->reader; r; r = r->next) r->pulse = true;
+    for (struct event_reader *r = f->reader; r; r = r->next) r->pulse = true;
     wake_all(f);
 }
 
-void feed_end(struct feed *f)
+void event_stream_end(struct event_stream *f)
 {
     f->ended = true;
     wake_all(f);
@@ -273,13 +273,13 @@ void feed_end(struct feed *f)
 
 /* ---- reading ---- */
 
-struct feed_reader *feed_open(struct feed *f, int64_t seq, bool once, const char *who, void (*wake)(void *data),
-                              void *data)
+struct event_reader *event_stream_open(struct event_stream *f, int64_t seq, bool once, const char *who,
+                                       void (*wake)(void *data), void *data)
 {
-    struct feed_reader *r = must_alloc(1, sizeof *r);
+    struct event_reader *r = must_alloc(1, sizeof *r);
     struct error ignored;
-    *r = (struct feed_reader){
-        .next = f->reader, .feed = f, .seq = seq, .wake = wake, .data = data, .pulse = true, .once = once};
+    *r = (struct event_reader){
+        .next = f->reader, .stream = f, .seq = seq, .wake = wake, .data = data, .pulse = true, .once = once};
     snprintf(r->who, sizeof r->who, "%s", who);
     if (seq < 0) { /* durable ones that this process has not seen are in the past, too */
         r->seq = 0;
@@ -290,9 +290,9 @@ struct feed_reader *feed_open(struct feed *f, int64_t seq, bool once, const char
     return r;
 }
 
-void feed_close(struct feed_reader *r)
+void event_stream_close(struct event_reader *r)
 {
-    struct feed_reader **at = &r->feed->reader;
+    struct event_reader **at = &r->stream->reader;
     while (*at != r) at = &(*at)->next;
     *at = r->next;
     text_drop(r->rest);
@@ -300,9 +300,9 @@ void feed_close(struct feed_reader *r)
 }
 
 /* The place in the ring where events after r->seq begin. */
-static void join_ring(struct feed_reader *r)
+static void join_ring(struct event_reader *r)
 {
-    struct feed *f = r->feed;
+    struct event_stream *f = r->stream;
     r->at = f->first;
     while (r->at < f->end && (f->ring[r->at % RING].seq == 0 || f->ring[r->at % RING].seq <= r->seq)) r->at++;
     r->live = true;
@@ -314,7 +314,7 @@ static void on_event(void *data, const struct store_event *e)
 {
     struct page *p = data;
     size_t n;
-    char *text = sse(event_name((enum event_kind)e->kind), e->seq, feed_event_json(e), &n);
+    char *text = sse(event_name((enum event_kind)e->kind), e->seq, event_stream_json(e), &n);
     if (p->n + n > p->capacity) {
         p->capacity = p->n + n + p->capacity / 2;
         p->text = must_grow(p->text, p->capacity, 1);
@@ -345,11 +345,11 @@ static bool read_page(struct work *w, struct store *store)
 static void on_page(struct work *w)
 {
     struct page *p = w->data;
-    struct feed *f = p->feed;
+    struct event_stream *f = p->stream;
     p->ready = true;
     bool kept = f && !w->unable && !p->failed && p->rows > 0;
     bool end = f && !w->unable && !p->failed && p->rows == 0;
-    for (struct feed_reader *r = f ? f->reader : NULL; r; r = r->next) {
+    for (struct event_reader *r = f ? f->reader : NULL; r; r = r->next) {
         if (!r->waits || r->seq != p->after) continue;
         r->waits = false;
         if (end) join_ring(r);
@@ -365,11 +365,11 @@ static void on_page(struct work *w)
     make_room(p->shelf);
 }
 
-static void order_page(struct feed_reader *r)
+static void order_page(struct event_reader *r)
 {
-    struct shelf *s = r->feed->shelf;
+    struct shelf *s = r->stream->shelf;
     struct page *p = must_alloc(1, sizeof *p);
-    *p = (struct page){.next = s->page, .feed = r->feed, .shelf = s, .study = r->feed->study, .after = r->seq};
+    *p = (struct page){.next = s->page, .stream = r->stream, .shelf = s, .study = r->stream->study, .after = r->seq};
     snprintf(p->who, sizeof p->who, "%s", r->who);
     p->work = (struct work){.who = p->who, .data = p, .run = read_page, .done = on_page};
     s->page = p;
@@ -377,11 +377,11 @@ static void order_page(struct feed_reader *r)
 }
 
 /* The page that comes next for the reader; NULL: it has to wait. */
-static struct page *next_page(struct feed_reader *r)
+static struct page *next_page(struct event_reader *r)
 {
-    struct shelf *s = r->feed->shelf;
+    struct shelf *s = r->stream->shelf;
     struct page *p = s->page;
-    while (p && !(p->feed == r->feed && p->after == r->seq)) p = p->next;
+    while (p && !(p->stream == r->stream && p->after == r->seq)) p = p->next;
     r->waits = !p || !p->ready;
     if (!p) order_page(r);
     if (r->waits) return NULL;
@@ -390,7 +390,7 @@ static struct page *next_page(struct feed_reader *r)
     return s->page = p;
 }
 
-static size_t read_of_page(struct feed_reader *r, char *buf, size_t max)
+static size_t read_of_page(struct event_reader *r, char *buf, size_t max)
 {
     const struct page *p = next_page(r);
     if (!p) return 0;
@@ -407,9 +407,9 @@ static size_t read_of_page(struct feed_reader *r, char *buf, size_t max)
 /* ---- the ring ---- */
 
 /* NULL: there is nothing, or (not live any more) the database has what comes next. */
-static struct text *next_of_ring(struct feed_reader *r)
+static struct text *next_of_ring(struct event_reader *r)
 {
-    struct feed *f = r->feed;
+    struct event_stream *f = r->stream;
     if (r->at < f->first) r->live = false; /* it was too slow */
     while (r->live && r->at < f->visible) {
         const struct entry *e = &f->ring[r->at % RING];
@@ -424,7 +424,7 @@ static struct text *next_of_ring(struct feed_reader *r)
     return NULL;
 }
 
-static size_t read_of_ring(struct feed_reader *r, char *buf, size_t max)
+static size_t read_of_ring(struct event_reader *r, char *buf, size_t max)
 {
     if (!r->rest) r->rest = next_of_ring(r);
     if (!r->rest) return 0;
@@ -438,7 +438,7 @@ static size_t read_of_ring(struct feed_reader *r, char *buf, size_t max)
     return n;
 }
 
-ssize_t feed_read(struct feed_reader *r, char *buf, size_t max)
+ssize_t event_stream_read(struct event_reader *r, char *buf, size_t max)
 {
     static const char pulse[] = ": still here\n\n";
     size_t n = 0, k;
@@ -452,5 +452,5 @@ ssize_t feed_read(struct feed_reader *r, char *buf, size_t max)
         memcpy(buf, pulse, n);
     }
     r->pulse = false;
-    return n == 0 && (r->feed->ended || (r->once && r->live)) ? -1 : (ssize_t)n;
+    return n == 0 && (r->stream->ended || (r->once && r->live)) ? -1 : (ssize_t)n;
 }

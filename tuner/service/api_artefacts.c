@@ -1,0 +1,131 @@
+/* /api/v1/studies/{study}/trials/{trial}/artefacts: what an attempt leaves */
+#include "tuner/service/waking.h"
+
+#include "tuner/base/beneath.h"
+
+#include "workers/workers.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* FILES/STUDY/TRIAL.ATTEMPT of the last attempt, or of ?attempt=N. NULL: a problem has been answered. */
+static char *attempt_folder(struct request *r, const struct reading *from)
+{
+    long attempt;
+    const struct trial *t = request_trial(r, from->history);
+    if (!t || !request_number(r, "attempt", t->attempts, 1, 1000000, &attempt)) return NULL;
+    return arena_printf(&r->arena, "%s/%s/%04ld.%ld", r->service->files, from->study->name, t->number, attempt);
+}
+
+static void list_artefacts(struct request *r)
+{
+    struct reading from;
+    if (!request_read(r, &from)) return;
+    const char *path = attempt_folder(r, &from);
+    if (path) {
+        int fd = -1;
+        DIR *dir = beneath_folder(AT_FDCWD, path, false, &fd, NULL) == STATUS_OK ? fdopendir(fd) : NULL;
+        json_t *all = json_array();
+        for (struct dirent *d; dir && (d = readdir(dir));) {
+            struct stat st;
+            if (d->d_name[0] == '.' || fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) continue;
+            json_t *name = S_ISREG(st.st_mode) ? json_string(d->d_name) : NULL; /* NULL: not UTF-8, too */
+            if (name)
+                json_array_append_new(all, json_pack("{s:o, s:I}", "name", name, "bytes", (json_int_t)st.st_size));
+        }
+        if (dir) closedir(dir);
+        request_answer(r, 200, json_pack("{s:s, s:o}", "study", from.study->name, "artefacts", all));
+    }
+    request_read_done(r, &from);
+}
+
+static void on_list_artefacts(struct request *r)
+{
+    request_work(r, r->param[0], list_artefacts, NULL);
+}
+
+static bool is_plain_name(const char *name)
+{
+    return *name && *name != '.' && strlen(name) <= 150 && !strchr(name, '/') && !strchr(name, '\\');
+}
+
+static void get_artefact(struct request *r)
+{
+    struct reading from;
+    struct stat st;
+    if (!request_read(r, &from)) return;
+    const char *path = attempt_folder(r, &from);
+    if (path) {
+        int fd = -1;
+        beneath_open(AT_FDCWD, arena_printf(&r->arena, "%s/%s", path, r->param[2]), O_RDONLY, 0, &fd, NULL);
+        if (fd >= 0 && fstat(fd, &st) == 0) {
+            request_file(r, "application/octet-stream", fd, (uint64_t)st.st_size);
+        } else {
+            if (fd >= 0) close(fd);
+            request_problem(r, 404, "trial %s has no artefact '%.60s'", r->param[1], r->param[2]);
+        }
+    }
+    request_read_done(r, &from);
+}
+
+static void on_get_artefact(struct request *r)
+{
+    if (is_plain_name(r->param[2]))
+        request_work(r, r->param[0], get_artefact, NULL);
+    else
+        request_problem(r, 404, "'%.60s' is not the name of an artefact", r->param[2]);
+}
+
+struct artefact {
+    const char *dir, *path; /* path: of the file, which two requests may name */
+    long trial;
+};
+
+static void keep_artefact(struct request *r)
+{
+    const struct artefact *x = r->state;
+    struct error err;
+    if (workers_keep_spool(x->dir, r->param[2], r->spool.fd, 0644, &err))
+        request_fail(r, &err);
+    else
+        request_answer(r, 200,
+                       json_pack("{s:I, s:s, s:I}", "trial", (json_int_t)x->trial, "name", r->param[2], "bytes",
+                                 (json_int_t)r->spool.bytes));
+}
+
+/* An agent's token holds what its agents hold. */
+static bool may_leave_artefacts(const struct request *r, const struct trial *t, long lease)
+{
+    const struct lease_claim claim = {lease, {t->holder.agent, r->who.id}};
+    return lease > 0 && lease_is_held(t, &claim);
+}
+
+static void on_put_artefact(struct request *r)
+{
+    long lease;
+    struct active_study *as = waking_find(r);
+    struct trial *t = as ? request_trial(r, as->active->history) : NULL;
+    if (!t || !request_number(r, "lease", 0, 1, 1000000000000, &lease)) return;
+    if (!is_plain_name(r->param[2]))
+        request_problem(r, 422, "'%.60s' cannot be the name of an artefact", r->param[2]);
+    else if (!may_leave_artefacts(r, t, lease))
+        request_problem(r, 409, "the lease of trial %ld is over, or somebody else's", t->number);
+    else {
+        struct artefact *x = r->state = arena_alloc(&r->arena, sizeof *x);
+        x->dir = arena_printf(&r->arena, "%s/%s/%04ld.%ld", r->service->files, as->study->name, t->number, t->attempts);
+        x->path = arena_printf(&r->arena, "%s/%s", x->dir, r->param[2]);
+        x->trial = t->number;
+        request_take_spool(r);
+        request_work(r, x->path, keep_artefact, NULL);
+    }
+}
+
+const struct route api_artefacts_routes[] = {
+    {"GET", ROUTE_TRIAL "/artefacts", GRANT_VIEW | GRANT_WORK, on_list_artefacts, 0, BODY_NONE, false},
+    {"GET", ROUTE_TRIAL "/artefacts/{name}", GRANT_VIEW | GRANT_WORK, on_get_artefact, 0, BODY_NONE, false},
+    {"PUT", ROUTE_TRIAL "/artefacts/{name}", GRANT_WORK, on_put_artefact, ROUTE_FILE_MAX, BODY_FILE, false},
+    {0},
+};

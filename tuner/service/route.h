@@ -1,0 +1,28 @@
+/* route: from a path to its handler. Each api_*.c has a table of them, which ends with a row of zeros; dispatch goes
+ * through all: a new resource is a file with its table, and its row here and there. */
+#ifndef TUNER_SERVICE_ROUTE_H
+#define TUNER_SERVICE_ROUTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct request;
+
+enum { ROUTE_JSON_MAX = 1 << 20, ROUTE_FILE_MAX = 256 << 20 }; /* bytes of a body */
+
+#define ROUTE_STUDY "/api/v1/studies/{study}"
+#define ROUTE_TRIAL ROUTE_STUDY "/trials/{trial}"
+
+struct route {
+    const char *method, *path; /* "/api/v1/studies/{study}"; a last {name...} takes the rest, slashes and all */
+    unsigned grants;           /* any of them; 0: anybody */
+    void (*handle)(struct request *r);
+    size_t body_max;
+    enum body_kind { BODY_NONE, BODY_JSON, BODY_OPTIONAL_JSON, BODY_ANY, BODY_FILE } body;
+    bool creates; /* takes an Idempotency-Key */
+};
+
+extern const struct route api_agents_routes[], api_artefacts_routes[], api_files_routes[], api_results_routes[],
+    api_service_routes[], api_studies_routes[], api_tokens_routes[], api_trials_routes[];
+
+#endif
