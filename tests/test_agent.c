@@ -1,8 +1,7 @@
-/* What an agent keeps on its disk, and what is read of Slurm's queue. */
+/* What an agent keeps on its disk. */
 #include "tests/test.h"
 
 #include "tuner/agent/outbox.h"
-#include "tuner/execution/slurm.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -244,47 +243,6 @@ static void test_outbox__a_disk_that_refuses_loses_nothing_and_has_a_limit_too(v
     outbox_close(o);
 }
 
-static void test_pilot__lines_of_the_queue(void **state)
-{
-    struct provision_job j;
-    (void)state;
-    assert_true(slurm_read_job("12|RUNNING|nocturne-s-0123\n13|…", &j));
-    assert_int_equal(j.id, 12);
-    assert_string_equal(j.name, "nocturne-s-0123");
-    assert_true(slurm_read_job("7|PENDING|x", &j));
-    assert_int_equal(j.id, 7);
-    static const char *const none[] = {"",
-                                       "x",
-                                       "12",
-                                       "12|",
-                                       "12|RUNNING",
-                                       "12|RUNNING|",
-                                       "12|COMPLETED|x",
-                                       "12|FAILED|x",
-                                       "0|RUNNING|x",
-                                       "-3|RUNNING|x",
-                                       "12|running|x"};
-    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
-        if (slurm_read_job(none[i], &j)) fail_msg("%s", none[i]);
-}
-
-/* A line of a long queue is read without a look at all the others. */
-static void test_pilot__a_long_queue_takes_linear_time(void **state)
-{
-    enum { N = 1000000 };
-    static const char line[] = "12|RUNNING|nocturne-s-0123\n";
-    const size_t size = sizeof line - 1;
-    char *text = malloc(N * size + 1);
-    struct provision_job j;
-    (void)state;
-    for (size_t i = 0; i < N; i++) memcpy(text + i * size, line, size);
-    text[N * size] = 0;
-    alarm(60);
-    for (size_t i = 0; i < N; i++) assert_true(slurm_read_job(text + i * size, &j));
-    alarm(0);
-    free(text);
-}
-
 #define box_test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -298,8 +256,6 @@ int main(void)
         box_test(test_outbox__stays_small_though_it_is_never_empty),
         box_test(test_outbox__has_a_limit_and_thins_reports_only),
         box_test(test_outbox__a_disk_that_refuses_loses_nothing_and_has_a_limit_too),
-        cmocka_unit_test(test_pilot__lines_of_the_queue),
-        cmocka_unit_test(test_pilot__a_long_queue_takes_linear_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,7 +31,7 @@ enum {
 
 enum state { AWAY, THERE, LEAVING, GONE };
 
-struct worker {
+struct local_agent {
     struct agent_options options;
     uv_loop_t *loop;
     struct client *client;
@@ -56,34 +56,34 @@ static int64_t now_ms(void)
     return clock_mono_ms(clock_real());
 }
 
-static void say(struct worker *w, const char *text)
+static void say(struct local_agent *self, const char *text)
 {
-    w->options.say(w->options.data, text);
+    self->options.say(self->options.data, text);
 }
 
-static void step(struct worker *w);
+static void step(struct local_agent *self);
 
 /* ---- trouble ---- */
 
-static void away(struct worker *w, const char *why)
+static void away(struct local_agent *self, const char *why)
 {
     char text[500];
-    if (w->state == THERE) w->state = AWAY;
-    if (!*w->trouble) {
+    if (self->state == THERE) self->state = AWAY;
+    if (!*self->trouble) {
         snprintf(text, sizeof text, "the service cannot be reached: %.400s; trials go on, and this tries again", why);
-        say(w, text);
+        say(self, text);
     }
-    snprintf(w->trouble, sizeof w->trouble, "%.390s", *why ? why : "no answer");
-    w->retry_ms = w->retry_ms ? 2 * w->retry_ms : RETRY_MS;
-    if (w->retry_ms > RETRY_MAX_MS) w->retry_ms = RETRY_MAX_MS;
-    w->again_ms = now_ms() + w->retry_ms;
+    snprintf(self->trouble, sizeof self->trouble, "%.390s", *why ? why : "no answer");
+    self->retry_ms = self->retry_ms ? 2 * self->retry_ms : RETRY_MS;
+    if (self->retry_ms > RETRY_MAX_MS) self->retry_ms = RETRY_MAX_MS;
+    self->again_ms = now_ms() + self->retry_ms;
 }
 
-static void there(struct worker *w)
+static void there(struct local_agent *self)
 {
-    if (*w->trouble) say(w, "the service is there again");
-    *w->trouble = 0;
-    w->retry_ms = w->again_ms = 0;
+    if (*self->trouble) say(self, "the service is there again");
+    *self->trouble = 0;
+    self->retry_ms = self->again_ms = 0;
 }
 
 /* What a problem document says. */
@@ -96,88 +96,88 @@ static void detail_of(const char *body, char *ret, size_t size)
     json_decref(o);
 }
 
-static void refused(struct worker *w, long status, const char *body)
+static void refused(struct local_agent *self, long status, const char *body)
 {
     char why[400];
     detail_of(body, why, sizeof why);
     if (status == 409 || status == 404) { /* it does not know us (any more) */
-        if (w->state == THERE) w->state = AWAY;
+        if (self->state == THERE) self->state = AWAY;
         return;
     }
-    away(w, why);
+    away(self, why);
 }
 
 /* A token that was never accepted, or a name that somebody else has, will not get better by itself. */
-static void give_up(struct worker *w, const char *why)
+static void give_up(struct local_agent *self, const char *why)
 {
-    error_set(&w->err, STATUS_FAILED, "%s: %s", w->options.url, why);
-    w->failed = true;
-    worker_stop(w, true);
+    error_set(&self->err, STATUS_FAILED, "%s: %s", self->options.url, why);
+    self->failed = true;
+    local_agent_stop(self, true);
 }
 
 /* ---- registering ---- */
 
 static void on_registered(void *data, long status, const char *body, size_t n)
 {
-    struct worker *w = data;
+    struct local_agent *self = data;
     json_t *o = NULL;
     char why[400];
-    w->register_inquiry = NULL;
+    self->register_inquiry = NULL;
     bool ok = status == 200 && json_parse_object(body, n, &o, NULL) == STATUS_OK;
     const char *ticket = json_string_value(json_object_get(o, "ticket"));
     if (ok && ticket) {
-        snprintf(w->ticket, sizeof w->ticket, "%s", ticket);
-        w->got = 0;
-        if (w->state == AWAY) w->state = THERE;
-        if (!w->registered_once) say(w, "registered");
-        w->registered_once = true;
-        there(w);
-        runner_fence(&w->runner, json_object_get(o, "gone"));
+        snprintf(self->ticket, sizeof self->ticket, "%s", ticket);
+        self->got = 0;
+        if (self->state == AWAY) self->state = THERE;
+        if (!self->registered_once) say(self, "registered");
+        self->registered_once = true;
+        there(self);
+        runner_fence(&self->runner, json_object_get(o, "gone"));
     } else {
         detail_of(body, why, sizeof why);
-        if ((status == 401 || status == 403 || status == 409 || status == 422) && !w->registered_once)
-            give_up(w, why);
+        if ((status == 401 || status == 403 || status == 409 || status == 422) && !self->registered_once)
+            give_up(self, why);
         else
-            away(w, why);
+            away(self, why);
     }
     json_decref(o);
-    step(w);
+    step(self);
 }
 
-static char *agent_path(const struct worker *w, const char *rest, struct arena *a)
+static char *agent_path(const struct local_agent *self, const char *rest, struct arena *a)
 {
-    return arena_printf(a, "/api/v1/agents/%s%s", w->options.name, rest);
+    return arena_printf(a, "/api/v1/agents/%s%s", self->options.name, rest);
 }
 
-static struct inquiry *post(struct worker *w, const char *method, const char *path, json_t *body, long timeout_s,
-                            client_done_fn *done)
+static struct inquiry *post(struct local_agent *self, const char *method, const char *path, json_t *body,
+                            long timeout_s, client_done_fn *done)
 {
     char *text = body ? json_text(body) : NULL;
     struct request_spec spec = {
         .method = method, .path = path, .body = text, .upload = -1, .download = -1, .timeout_s = timeout_s};
-    struct inquiry *q = client_send(w->client, &spec, done, w);
+    struct inquiry *q = client_send(self->client, &spec, done, self);
     free(text);
     json_decref(body);
     return q;
 }
 
-static void enroll(struct worker *w)
+static void enroll(struct local_agent *self)
 {
     struct arena a = {0};
     char host[HOST_TEXT_MAX], boot[HOST_TEXT_MAX];
     json_t *body =
-        json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:o}", "instance", w->instance, "host", host_name(host), "boot",
-                  host_boot(boot), "version", NOCTURNE_VERSION, "slots", (json_int_t)w->options.slots, "gpus",
-                  (json_int_t)(w->options.gpus ? w->options.gpus->n : 0), "held", runner_held(&w->runner));
-    if (w->options.job) json_object_set_new(body, "job", json_string(w->options.job));
-    if (w->options.study) json_object_set_new(body, "study", json_string(w->options.study));
-    w->register_inquiry = post(w, "PUT", agent_path(w, "", &a), body, ANSWER_S, on_registered);
+        json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:o}", "instance", self->instance, "host", host_name(host), "boot",
+                  host_boot(boot), "version", NOCTURNE_VERSION, "slots", (json_int_t)self->options.slots, "gpus",
+                  (json_int_t)(self->options.gpus ? self->options.gpus->n : 0), "held", runner_held(&self->runner));
+    if (self->options.job) json_object_set_new(body, "job", json_string(self->options.job));
+    if (self->options.study) json_object_set_new(body, "study", json_string(self->options.study));
+    self->register_inquiry = post(self, "PUT", agent_path(self, "", &a), body, ANSWER_S, on_registered);
     arena_done(&a);
 }
 
 /* ---- mail ---- */
 
-static void take_mail(struct worker *w, const json_t *mail)
+static void take_mail(struct local_agent *self, const json_t *mail)
 {
     const json_t *x;
     size_t i;
@@ -185,35 +185,35 @@ static void take_mail(struct worker *w, const json_t *mail)
     {
         json_int_t n = json_integer_value(json_object_get(x, "n"));
         const json_t *assignment = json_object_get(x, "assign"), *order = json_object_get(x, "order");
-        if (n <= w->got) continue;
-        w->got = n;
-        w->busy_ms = now_ms();
-        if (assignment) runner_take(&w->runner, assignment);
-        if (order) runner_order(&w->runner, x, order);
+        if (n <= self->got) continue;
+        self->got = n;
+        self->busy_ms = now_ms();
+        if (assignment) runner_take(&self->runner, assignment);
+        if (order) runner_order(&self->runner, x, order);
     }
 }
 
 static void on_polled(void *data, long status, const char *body, size_t n)
 {
-    struct worker *w = data;
+    struct local_agent *self = data;
     json_t *o = NULL;
-    w->poll = NULL;
+    self->poll = NULL;
     if (status == 200 && json_parse_object(body, n, &o, NULL) == STATUS_OK) {
-        there(w);
-        take_mail(w, json_object_get(o, "mail"));
+        there(self);
+        take_mail(self, json_object_get(o, "mail"));
     } else
-        refused(w, status, body);
+        refused(self, status, body);
     json_decref(o);
-    step(w);
+    step(self);
 }
 
-static void poll_service(struct worker *w)
+static void poll_service(struct local_agent *self)
 {
     struct arena a = {0};
-    size_t capacity = w->draining ? 0 : runner_capacity(&w->runner);
-    json_t *body =
-        json_pack("{s:s, s:I, s:I}", "ticket", w->ticket, "got", (json_int_t)w->got, "capacity", (json_int_t)capacity);
-    w->poll = post(w, "POST", agent_path(w, "/poll", &a), body, POLL_S, on_polled);
+    size_t capacity = self->draining ? 0 : runner_capacity(&self->runner);
+    json_t *body = json_pack("{s:s, s:I, s:I}", "ticket", self->ticket, "got", (json_int_t)self->got, "capacity",
+                             (json_int_t)capacity);
+    self->poll = post(self, "POST", agent_path(self, "/poll", &a), body, POLL_S, on_polled);
     arena_done(&a);
 }
 
@@ -221,38 +221,38 @@ static void poll_service(struct worker *w)
 
 static void on_said(void *data, long status, const char *body, size_t n)
 {
-    struct worker *w = data;
+    struct local_agent *self = data;
     json_t *o = NULL;
-    w->message = NULL;
+    self->message = NULL;
     if (status == 200 && json_parse_object(body, n, &o, NULL) == STATUS_OK) {
-        there(w);
-        outbox_drop(w->runner.outbox, w->sending);
-        runner_fence(&w->runner, json_object_get(o, "gone"));
+        there(self);
+        outbox_drop(self->runner.outbox, self->sending);
+        runner_fence(&self->runner, json_object_get(o, "gone"));
     } else if (status == 413 || status == 422)
-        outbox_drop(w->runner.outbox, w->sending); /* it would not be taken next time, either */
+        outbox_drop(self->runner.outbox, self->sending); /* it would not be taken next time, either */
     else
-        refused(w, status, body);
+        refused(self, status, body);
     json_decref(o);
-    step(w);
+    step(self);
 }
 
 /* What is refused for good (the lease is over, it is too large) is not tried again. */
 static void on_uploaded(void *data, long status, const char *body, size_t n)
 {
-    struct worker *w = data;
+    struct local_agent *self = data;
     (void)n;
-    w->message = NULL;
+    self->message = NULL;
     if (status == 0 || status >= 500 || status == 401 || status == 429)
-        refused(w, status, body);
+        refused(self, status, body);
     else {
-        runner_uploaded(&w->runner);
-        outbox_drop(w->runner.outbox, w->sending);
+        runner_uploaded(&self->runner);
+        outbox_drop(self->runner.outbox, self->sending);
     }
-    step(w);
+    step(self);
 }
 
 /* False: there is nothing to upload (any more). */
-static bool upload(struct worker *w, const json_t *line)
+static bool upload(struct local_agent *self, const json_t *line)
 {
     struct arena a = {0};
     const json_t *x = json_object_get(line, "upload");
@@ -260,10 +260,10 @@ static bool upload(struct worker *w, const json_t *line)
                *name = json_string_value(json_object_get(x, "name"));
     struct error err;
     int fd = -1;
-    if (!path || !name || !beneath_rest(w->options.dir, path))
-        say(w, "an upload of the outbox makes no sense: dropped");
+    if (!path || !name || !beneath_rest(self->options.dir, path))
+        say(self, "an upload of the outbox makes no sense: dropped");
     else if (beneath_open(AT_FDCWD, path, O_RDONLY, 0, &fd, &err))
-        say(w, err.text);
+        say(self, err.text);
     else {
         struct request_spec spec = {.method = "PUT",
                                     .path = arena_printf(&a, "/api/v1/studies/%s/trials/%lld/artefacts/%s?lease=%lld",
@@ -273,36 +273,36 @@ static bool upload(struct worker *w, const json_t *line)
                                                          (long long)json_integer_value(json_object_get(line, "lease"))),
                                     .upload = fd,
                                     .download = -1};
-        w->message = client_send(w->client, &spec, on_uploaded, w);
+        self->message = client_send(self->client, &spec, on_uploaded, self);
     }
     arena_done(&a);
-    return w->message != NULL;
+    return self->message != NULL;
 }
 
 /* Somebody has cut or overwritten the file: what it said is lost, and the service learns which trials are not here. */
-static void forget_lost(struct worker *w)
+static void forget_lost(struct local_agent *self)
 {
-    say(w, "messages that waited in the outbox are lost: its file was cut or overwritten; registering again");
-    outbox_drop(w->runner.outbox, w->sending);
-    w->state = AWAY;
+    say(self, "messages that waited in the outbox are lost: its file was cut or overwritten; registering again");
+    outbox_drop(self->runner.outbox, self->sending);
+    self->state = AWAY;
 }
 
-static void say_messages(struct worker *w)
+static void say_messages(struct local_agent *self)
 {
-    while (!w->message && !outbox_is_empty(w->runner.outbox)) {
+    while (!self->message && !outbox_is_empty(self->runner.outbox)) {
         struct arena a = {0};
-        json_t *lines = outbox_take(w->runner.outbox, BATCH_BYTES, "upload", &w->sending);
+        json_t *lines = outbox_take(self->runner.outbox, BATCH_BYTES, "upload", &self->sending);
         if (json_array_size(lines) == 0) {
-            forget_lost(w);
+            forget_lost(self);
             json_decref(lines);
             return;
         }
         if (json_object_get(json_array_get(lines, 0), "upload")) {
-            if (!upload(w, json_array_get(lines, 0))) outbox_drop(w->runner.outbox, w->sending);
+            if (!upload(self, json_array_get(lines, 0))) outbox_drop(self->runner.outbox, self->sending);
             json_decref(lines);
         } else
-            w->message = post(w, "POST", agent_path(w, "/messages", &a),
-                              json_pack("{s:s, s:o}", "ticket", w->ticket, "messages", lines), ANSWER_S, on_said);
+            self->message = post(self, "POST", agent_path(self, "/messages", &a),
+                                 json_pack("{s:s, s:o}", "ticket", self->ticket, "messages", lines), ANSWER_S, on_said);
         arena_done(&a);
     }
 }
@@ -311,27 +311,27 @@ static void say_messages(struct worker *w)
 
 static void on_client_closed(void *data)
 {
-    struct worker *w = data;
-    struct agent_options o = w->options;
-    struct error err = w->err;
-    bool failed = w->failed;
-    close(w->lock);
-    free(w);
+    struct local_agent *self = data;
+    struct agent_options o = self->options;
+    struct error err = self->err;
+    bool failed = self->failed;
+    close(self->lock);
+    free(self);
     o.ended(o.data, failed ? &err : NULL);
 }
 
 static void on_tick_closed(uv_handle_t *handle)
 {
-    struct worker *w = handle->data;
-    client_close(w->client, on_client_closed, w);
+    struct local_agent *self = handle->data;
+    client_close(self->client, on_client_closed, self);
 }
 
-static void close_worker(struct worker *w)
+static void close_worker(struct local_agent *self)
 {
-    if (w->state == GONE) return;
-    w->state = GONE;
-    runner_done(&w->runner);
-    uv_close((uv_handle_t *)&w->tick, on_tick_closed);
+    if (self->state == GONE) return;
+    self->state = GONE;
+    runner_done(&self->runner);
+    uv_close((uv_handle_t *)&self->tick, on_tick_closed);
 }
 
 static void on_left(void *data, long status, const char *body, size_t n)
@@ -342,69 +342,69 @@ static void on_left(void *data, long status, const char *body, size_t n)
     close_worker(data);
 }
 
-static void leave(struct worker *w)
+static void leave(struct local_agent *self)
 {
     struct arena a = {0};
-    w->state = LEAVING;
-    if (w->poll) client_drop(w->poll);
-    w->poll = NULL;
-    post(w, "DELETE", agent_path(w, arena_printf(&a, "?ticket=%s", w->ticket), &a), NULL, 5, on_left);
+    self->state = LEAVING;
+    if (self->poll) client_drop(self->poll);
+    self->poll = NULL;
+    post(self, "DELETE", agent_path(self, arena_printf(&a, "?ticket=%s", self->ticket), &a), NULL, 5, on_left);
     arena_done(&a);
 }
 
-void worker_stop(struct worker *w, bool now)
+void local_agent_stop(struct local_agent *self, bool now)
 {
-    bool again = w->draining;
-    w->draining = true;
-    if (!w->stop_ms) w->stop_ms = now_ms();
-    if (now || again) runner_stop(&w->runner, "the agent was stopped");
-    if (!again && w->poll) { /* say at once that there is no more room */
-        client_drop(w->poll);
-        w->poll = NULL;
+    bool again = self->draining;
+    self->draining = true;
+    if (!self->stop_ms) self->stop_ms = now_ms();
+    if (now || again) runner_stop(&self->runner, "the agent was stopped");
+    if (!again && self->poll) { /* say at once that there is no more room */
+        client_drop(self->poll);
+        self->poll = NULL;
     }
-    step(w);
+    step(self);
 }
 
 /* Everything has ended: the last words are said, if the service is there to hear them; else they stay in the outbox. */
-static void try_to_leave(struct worker *w)
+static void try_to_leave(struct local_agent *self)
 {
-    bool said = outbox_is_empty(w->runner.outbox) && !w->message;
-    if (!w->draining || !runner_is_idle(&w->runner)) return;
-    if (w->state == THERE && said)
-        leave(w);
-    else if (w->failed || (w->state == AWAY && now_ms() - w->stop_ms > LAST_WORDS_MS)) {
-        if (!said) say(w, "what is not said yet stays in the outbox for the next start");
-        close_worker(w);
+    bool said = outbox_is_empty(self->runner.outbox) && !self->message;
+    if (!self->draining || !runner_is_idle(&self->runner)) return;
+    if (self->state == THERE && said)
+        leave(self);
+    else if (self->failed || (self->state == AWAY && now_ms() - self->stop_ms > LAST_WORDS_MS)) {
+        if (!said) say(self, "what is not said yet stays in the outbox for the next start");
+        close_worker(self);
     }
 }
 
 /* ---- the machine ---- */
 
-static void step(struct worker *w)
+static void step(struct local_agent *self)
 {
-    if (w->state == LEAVING || w->state == GONE) return;
-    bool may = now_ms() >= w->again_ms;
-    if (w->state == AWAY && may && !w->register_inquiry && !w->failed) enroll(w);
-    if (w->state == THERE && may && !w->message) say_messages(w);
-    if (w->state == THERE && may && !w->poll) poll_service(w);
-    try_to_leave(w);
+    if (self->state == LEAVING || self->state == GONE) return;
+    bool may = now_ms() >= self->again_ms;
+    if (self->state == AWAY && may && !self->register_inquiry && !self->failed) enroll(self);
+    if (self->state == THERE && may && !self->message) say_messages(self);
+    if (self->state == THERE && may && !self->poll) poll_service(self);
+    try_to_leave(self);
 }
 
 static void on_tick(uv_timer_t *timer)
 {
-    struct worker *w = timer->data;
+    struct local_agent *self = timer->data;
     int64_t now = now_ms();
-    if (runner_tick(&w->runner, w->state == THERE) && w->poll) { /* say at once that there is room */
-        client_drop(w->poll);
-        w->poll = NULL;
+    if (runner_tick(&self->runner, self->state == THERE) && self->poll) { /* say at once that there is room */
+        client_drop(self->poll);
+        self->poll = NULL;
     }
-    if (!runner_is_idle(&w->runner) || !w->busy_ms) w->busy_ms = now;
-    if (w->options.idle_ms && now - w->busy_ms > w->options.idle_ms && !w->draining) {
-        say(w, "there has been no work for a while: leaving");
-        worker_stop(w, false);
+    if (!runner_is_idle(&self->runner) || !self->busy_ms) self->busy_ms = now;
+    if (self->options.idle_ms && now - self->busy_ms > self->options.idle_ms && !self->draining) {
+        say(self, "there has been no work for a while: leaving");
+        local_agent_stop(self, false);
         return;
     }
-    step(w);
+    step(self);
 }
 
 static void on_said_something(void *data)
@@ -415,58 +415,60 @@ static void on_said_something(void *data)
 /* ---- life ---- */
 
 /* One process at a time; the folder's own name at the service, from the first start on. */
-static enum status take_folder(struct worker *w, struct error *err)
+static enum status take_folder(struct local_agent *self, struct error *err)
 {
     struct arena a = {0};
-    const char *path = arena_printf(&a, "%s/instance", w->options.dir);
-    w->lock = -1;
-    enum status s = beneath_open(AT_FDCWD, path, O_RDWR | O_CREAT, 0600, &w->lock, err);
-    if (!s) beneath_tighten(w->lock);
-    if (!s && flock(w->lock, LOCK_EX | LOCK_NB) != 0)
-        s = error_set(err, STATUS_BUSY, "another agent works in %s; give this one another --dir", w->options.dir);
-    if (!s && pread(w->lock, w->instance, 32, 0) != 32) {
-        digest_random_hex(w->instance, 16);
-        if (pwrite(w->lock, w->instance, 32, 0) != 32) s = error_set(err, STATUS_IO, "%s: %s", path, strerror(errno));
+    const char *path = arena_printf(&a, "%s/instance", self->options.dir);
+    self->lock = -1;
+    enum status s = beneath_open(AT_FDCWD, path, O_RDWR | O_CREAT, 0600, &self->lock, err);
+    if (!s) beneath_tighten(self->lock);
+    if (!s && flock(self->lock, LOCK_EX | LOCK_NB) != 0)
+        s = error_set(err, STATUS_BUSY, "another agent works in %s; give this one another --dir", self->options.dir);
+    if (!s && pread(self->lock, self->instance, 32, 0) != 32) {
+        digest_random_hex(self->instance, 16);
+        if (pwrite(self->lock, self->instance, 32, 0) != 32)
+            s = error_set(err, STATUS_IO, "%s: %s", path, strerror(errno));
     }
-    if (s && w->lock >= 0) close(w->lock);
+    if (s && self->lock >= 0) close(self->lock);
     arena_done(&a);
     return s;
 }
 
-enum status worker_create(const struct agent_options *options, uv_loop_t *loop, struct worker **ret, struct error *err)
+enum status local_agent_create(const struct agent_options *options, uv_loop_t *loop, struct local_agent **ret,
+                               struct error *err)
 {
-    struct worker *w = must_alloc(1, sizeof *w);
-    w->options = *options;
-    w->loop = loop;
+    struct local_agent *self = must_alloc(1, sizeof *self);
+    self->options = *options;
+    self->loop = loop;
     struct client_options client = {options->url, options->token, options->ca};
-    enum status s = take_folder(w, err);
-    if (!s && (s = client_create(&client, loop, &w->client, err))) close(w->lock);
+    enum status s = take_folder(self, err);
+    if (!s && (s = client_create(&client, loop, &self->client, err))) close(self->lock);
     if (s) {
-        free(w);
+        free(self);
         return s;
     }
-    uv_timer_init(loop, &w->tick);
-    w->tick.data = w;
+    uv_timer_init(loop, &self->tick);
+    self->tick.data = self;
     struct runner_options runner = {.dir = options->dir,
                                     .guard = options->guard,
                                     .slots = options->slots,
                                     .gpus = options->gpus,
-                                    .client = w->client,
+                                    .client = self->client,
                                     .loop = loop,
                                     .say = options->say,
                                     .say_data = options->data,
                                     .changed = on_said_something,
-                                    .data = w};
-    s = runner_open(&w->runner, &runner, err);
+                                    .data = self};
+    s = runner_open(&self->runner, &runner, err);
     if (s) {
-        w->err = *err;
-        w->failed = true;
-        w->state = GONE;
-        uv_close((uv_handle_t *)&w->tick, on_tick_closed);
-        *ret = w;
+        self->err = *err;
+        self->failed = true;
+        self->state = GONE;
+        uv_close((uv_handle_t *)&self->tick, on_tick_closed);
+        *ret = self;
         return STATUS_OK; /* `ended` says it */
     }
-    uv_timer_start(&w->tick, on_tick, 0, TICK_MS);
-    *ret = w;
+    uv_timer_start(&self->tick, on_tick, 0, TICK_MS);
+    *ret = self;
     return STATUS_OK;
 }

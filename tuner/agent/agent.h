@@ -1,9 +1,9 @@
 /* agent: runs trials of a service on this machine, under the same contract as its own slots.
  *
  *     struct agent_options o = {.url = "https://host:8470", .token = token, .dir = dir, .guard = guard, .slots = 2};
- *     struct worker *w = NULL;
- *     worker_create(&o, loop, &w, &err);
- *     uv_run(loop, UV_RUN_DEFAULT);                 until worker_stop has done its work, or it is idle for too long
+ *     struct local_agent *self = NULL;
+ *     local_agent_create(&o, loop, &self, &err);
+ *     uv_run(loop, UV_RUN_DEFAULT);                 until local_agent_stop has done its work, or nothing came for long
  *
  *     AWAY ──registered──▶ THERE ──the service does not know us, or cannot be reached──▶ AWAY
  *
@@ -17,7 +17,7 @@
 #include <stdbool.h>
 
 struct gpus;
-struct worker;
+struct local_agent;
 
 struct agent_options {
     const char *url, *token, *ca;
@@ -35,8 +35,9 @@ struct agent_options {
 };
 
 /* STATUS_BUSY: another process has the folder. */
-enum status worker_create(const struct agent_options *options, uv_loop_t *loop, struct worker **ret, struct error *err);
+enum status local_agent_create(const struct agent_options *options, uv_loop_t *loop, struct local_agent **ret,
+                               struct error *err);
 /* First call: takes nothing more, and leaves when what runs has ended. `now`, or again: ends what runs. */
-void worker_stop(struct worker *w, bool now);
+void local_agent_stop(struct local_agent *self, bool now);
 
 #endif

@@ -162,7 +162,7 @@ static enum status read_token(const char *path, char *ret, size_t size, struct e
 /* ---- the loop ---- */
 
 struct working {
-    struct worker *worker;
+    struct local_agent *agent;
     uv_signal_t interrupt, terminate;
     struct error err;
     bool failed;
@@ -188,7 +188,7 @@ static void on_signal(uv_signal_t *handle, int number)
     struct working *x = handle->data;
     cli_say(NULL, number == SIGTERM ? "stopping now: running trials are ended and given back"
                                     : "stopping: running trials may finish; interrupt again to end them now");
-    worker_stop(x->worker, number == SIGTERM);
+    local_agent_stop(x->agent, number == SIGTERM);
 }
 
 static enum status work(struct options *o, struct error *err)
@@ -201,7 +201,7 @@ static enum status work(struct options *o, struct error *err)
     uv_loop_init(&loop);
     cli_catch_signal(&loop, &x.interrupt, SIGINT, on_signal, &x);
     cli_catch_signal(&loop, &x.terminate, SIGTERM, on_signal, &x);
-    enum status s = worker_create(&o->worker, &loop, &x.worker, err);
+    enum status s = local_agent_create(&o->worker, &loop, &x.agent, err);
     if (s) on_ended(&x, err);
     uv_run(&loop, UV_RUN_DEFAULT);
     uv_loop_close(&loop);

@@ -211,35 +211,42 @@ static enum status publish(const struct part *part, const char *path, struct err
     return STATUS_OK;
 }
 
-static enum status fill(struct store *store, const struct clock *clock, const struct token_wish *wish,
-                        const struct part *part, const char *path, char *ret_id, struct error *err)
+/* Where it becomes valid, and where it lies. */
+struct minting {
+    struct store *store;
+    const struct clock *clock;
+    const struct token_wish *wish;
+    const char *path;
+};
+
+static enum status fill(const struct minting *m, const struct part *part, char *ret_id, struct error *err)
 {
     struct new_token new;
     struct error ignored;
     invent(&new);
     enum status s = write_part(part, &new, err);
-    if (!s) s = insert(store, clock, wish, &new, err);
-    if (!s) s = publish(part, path, err);
+    if (!s) s = insert(m->store, m->clock, m->wish, &new, err);
+    if (!s) s = publish(part, m->path, err);
     if (!s)
         snprintf(ret_id, TOKEN_ID_MAX, "%s", new.id);
-    else if (disown(store, clock, part, &ignored) == STATUS_OK)
+    else if (disown(m->store, m->clock, part, &ignored) == STATUS_OK)
         unlink(part->path);
     return s;
 }
 
-static enum status create_file(struct store *store, const struct clock *clock, const struct token_wish *wish,
-                               bool first, const char *path, char *ret_id, struct error *err)
+/* `first`: not if there is a valid one of its role. */
+static enum status create_file(const struct minting *m, bool first, char *ret_id, struct error *err)
 {
     struct part part;
-    enum status s = auth_check_wish(wish, err);
-    if (!s) s = open_part(path, &part, err);
+    enum status s = auth_check_wish(m->wish, err);
+    if (!s) s = open_part(m->path, &part, err);
     if (s) return s;
     *ret_id = 0;
-    s = disown(store, clock, &part, err);
-    if (!s && first && auth_has(store, clock, wish->role))
+    s = disown(m->store, m->clock, &part, err);
+    if (!s && first && auth_has(m->store, m->clock, m->wish->role))
         unlink(part.path);
     else if (!s)
-        s = fill(store, clock, wish, &part, path, ret_id, err);
+        s = fill(m, &part, ret_id, err);
     close(part.fd);
     return s;
 }
@@ -247,17 +254,19 @@ static enum status create_file(struct store *store, const struct clock *clock, c
 enum status auth_create_file(struct store *store, const struct clock *clock, const struct token_wish *wish,
                              const char *path, char *ret_id, struct error *err)
 {
-    return create_file(store, clock, wish, false, path, ret_id, err);
+    const struct minting m = {store, clock, wish, path};
+    return create_file(&m, false, ret_id, err);
 }
 
 enum status auth_create_first(struct store *store, const struct clock *clock, const struct token_wish *wish,
                               const char *path, char *ret_id, struct error *err)
 {
+    const struct minting m = {store, clock, wish, path};
     char part[PART_PATH_MAX];
     snprintf(part, sizeof part, "%s.part", path);
     *ret_id = 0;
     if (access(part, F_OK) != 0 && auth_has(store, clock, wish->role)) return STATUS_OK;
-    return create_file(store, clock, wish, true, path, ret_id, err);
+    return create_file(&m, true, ret_id, err);
 }
 
 /* ---- checking ---- */

@@ -384,14 +384,14 @@ static unsigned as_many_as_files(unsigned connections)
     return files.rlim_cur > 2 * FILES_SPARE ? (unsigned)files.rlim_cur - FILES_SPARE : FILES_SPARE;
 }
 
-enum status door_create(const char *address, uint16_t port, unsigned connections, const struct door_hooks *hooks,
-                        uv_loop_t *loop, struct door **ret, struct error *err)
+enum status door_create(const struct door_options *options, const struct door_hooks *hooks, uv_loop_t *loop,
+                        struct door **ret, struct error *err)
 {
     struct door *d = must_alloc(1, sizeof *d);
     d->hooks = *hooks;
     d->loop = loop;
-    d->max = as_many_as_files(connections);
-    enum status s = listen_on(d, address, port, err);
+    d->max = as_many_as_files(options->connections);
+    enum status s = listen_on(d, options->address, options->port, err);
     if (s) {
         free(d);
         return s;

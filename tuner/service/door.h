@@ -32,9 +32,15 @@ struct door_hooks {
     void *data;
 };
 
-/* Listens. `connections`: at once, fewer if the process may not have so many files. */
-enum status door_create(const char *address, uint16_t port, unsigned connections, const struct door_hooks *hooks,
-                        uv_loop_t *loop, struct door **ret, struct error *err);
+struct door_options {
+    const char *address;
+    uint16_t port;        /* 0: any */
+    unsigned connections; /* at once; fewer if the process may not have so many files */
+};
+
+/* Listens. */
+enum status door_create(const struct door_options *options, const struct door_hooks *hooks, uv_loop_t *loop,
+                        struct door **ret, struct error *err);
 uint16_t door_port(const struct door *d);
 unsigned door_visitors(const struct door *d);
 /* Nobody comes in any more. `closed` comes from the loop, and the door is free to go when all have left. */

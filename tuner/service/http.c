@@ -537,11 +537,12 @@ enum status http_create(const struct http_options *options, const struct http_ho
                         struct http **ret, struct error *err)
 {
     struct http *h = must_alloc(1, sizeof *h);
+    const struct door_options way_in = {options->address, options->port, options->connections};
     struct door_hooks door = {on_enter, on_entered, on_is_valid, on_expel, h};
     h->hooks = *hooks;
     h->loop = loop;
     enum status s = start(h, options, err);
-    if (!s) s = door_create(options->address, options->port, options->connections, &door, loop, &h->door, err);
+    if (!s) s = door_create(&way_in, &door, loop, &h->door, err);
     if (s) {
         if (h->daemon) MHD_stop_daemon(h->daemon);
         http_free(h);
