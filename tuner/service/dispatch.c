@@ -16,9 +16,9 @@
 
 enum { KEY_MAX = 200, PATH_TEXT_MAX = 1024, MARKS_MAX = 100000 };
 
-static const struct route *const tables[] = {api_service_routes,   api_tokens_routes, api_studies_routes,
-                                             api_results_routes,   api_files_routes,  api_trials_routes,
-                                             api_artefacts_routes, api_agents_routes};
+#define X(name) api_##name##_routes,
+static const struct route *const tables[] = {ROUTE_TABLES(X)};
+#undef X
 
 /* ---- routing ---- */
 

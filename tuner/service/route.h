@@ -1,5 +1,5 @@
 /* route: from a path to its handler. Each api_*.c has a table of them, which ends with a row of zeros; dispatch goes
- * through all: a new resource is a file with its table, and its row here and there. */
+ * through all. A new resource is a file with its table, and a row in ROUTE_TABLES. */
 #ifndef TUNER_SERVICE_ROUTE_H
 #define TUNER_SERVICE_ROUTE_H
 
@@ -22,7 +22,21 @@ struct route {
     bool creates; /* takes an Idempotency-Key */
 };
 
-extern const struct route api_agents_routes[], api_artefacts_routes[], api_files_routes[], api_results_routes[],
-    api_service_routes[], api_studies_routes[], api_tokens_routes[], api_trials_routes[];
+/* A row for each file: api_NAME.c has the table api_NAME_routes. */
+/* clang-format off */
+#define ROUTE_TABLES(X) \
+    X(service) \
+    X(tokens) \
+    X(studies) \
+    X(results) \
+    X(files) \
+    X(trials) \
+    X(artefacts) \
+    X(agents)
+/* clang-format on */
+
+#define X(name) extern const struct route api_##name##_routes[];
+ROUTE_TABLES(X)
+#undef X
 
 #endif
