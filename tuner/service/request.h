@@ -65,6 +65,11 @@ struct beside {
     struct answer outcome;
 };
 
+/*   OPEN ⇄ AT_WORK     beside the loop: answers are kept for later, and nothing of the loop's may be touched
+ *    └──▶ ANSWERED
+ */
+enum request_stage { REQUEST_OPEN, REQUEST_AT_WORK, REQUEST_ANSWERED };
+
 struct request {
     struct service *service;
     struct http_request *http; /* NULL: the client is gone, and a work ends in vain or for others */
@@ -76,14 +81,9 @@ struct request {
     json_t *body; /* of a JSON request; an object; NULL: none */
     struct spool spool;
     struct repetition repeat;
-    enum {
-        REQUEST_OPEN,
-        REQUEST_AT_WORK,
-        REQUEST_ANSWERED
-    } stage; /* at work: answers are outcomes, and nothing of
-               the loop's may be touched */
+    enum request_stage stage;
     struct waiting wait;
-    struct active_study *awaited; /* NULL: none */
+    struct active_study *awaited; /* whose answer it waits for; NULL: none */
     void (*then)(struct request *r);
     void (*cancel)(struct request *r); /* the client is gone, or the study has ended */
     void *state;                       /* of the handler */
