@@ -3,10 +3,10 @@
 #include "tuner/service/body.h"
 #include "tuner/service/door.h"
 #include "tuner/service/framing.h"
+#include "tuner/service/pem.h"
 
 #include "tuner/base/arena.h"
 
-#include <errno.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,6 @@ enum {
     MEMORY_PER_CONNECTION = 32 << 10, /* the header must fit */
     PULSE_MS = 1000,
     STREAM_BLOCK = 4096,
-    PEM_MAX = 1 << 20,
     NO_LIMIT = 1 << 30, /* the door knows how many may come in */
     /* MHD_USE_NO_THREAD_SAFETY, unknown to 0.9.75: without it 1.0 takes a socket when `entering` is no more. */
     ONE_THREAD = 1 << 19,
@@ -420,28 +419,6 @@ void http_request_wake(struct http_request *r)
     if (r->connection->stage == STAGE_DRY) move(r->connection, STAGE_SENDING);
 }
 
-/* ---- life ---- */
-
-static enum status read_pem(const char *path, char **ret, struct error *err)
-{
-    FILE *in = fopen(path, "re");
-    if (!in) return error_set(err, STATUS_NOT_FOUND, "%s: cannot read it: %s", path, strerror(errno));
-    char *text = must_alloc(PEM_MAX, 1);
-    size_t n = fread(text, 1, PEM_MAX - 1, in);
-    fclose(in);
-    text[n] = 0;
-    if (strstr(text, "-----BEGIN ")) return *ret = text, STATUS_OK;
-    free(text);
-    return error_set(err, STATUS_INVALID, "%s: not a PEM file ('-----BEGIN …')", path);
-}
-
-static void on_mhd_log(void *data, const char *fmt, va_list ap)
-{
-    (void)data; /* what clients do wrong is not news */
-    (void)fmt;
-    (void)ap;
-}
-
 /* ---- the door ---- */
 
 static void on_connection(void *data, struct MHD_Connection *connection, void **socket_context,
@@ -497,6 +474,13 @@ static void on_expel(void *data, struct visitor *v)
 
 /* ---- life ---- */
 
+static void on_mhd_log(void *data, const char *fmt, va_list ap)
+{
+    (void)data; /* what clients do wrong is not news */
+    (void)fmt;
+    (void)ap;
+}
+
 static void http_free(struct http *h)
 {
     free(h->cert);
@@ -506,8 +490,8 @@ static void http_free(struct http *h)
 
 static enum status read_pems(struct http *h, const struct http_options *o, struct error *err)
 {
-    enum status s = o->cert ? read_pem(o->cert, &h->cert, err) : STATUS_OK;
-    if (!s && o->cert) s = read_pem(o->key, &h->key, err);
+    enum status s = o->cert ? pem_read(o->cert, &h->cert, err) : STATUS_OK;
+    if (!s && o->cert) s = pem_read(o->key, &h->key, err);
     return s;
 }
 
