@@ -1,4 +1,4 @@
-/* What the service's life needs of agents. */
+/* api_agents: what the service's life needs of agents. */
 #ifndef TUNER_SERVICE_API_AGENTS_H
 #define TUNER_SERVICE_API_AGENTS_H
 

@@ -1,4 +1,4 @@
-/* stream: what happens in a study, as server-sent events [HTML Living Standard, 9.2].
+/* event_stream: what happens in a study, as server-sent events [HTML Living Standard, 9.2].
  *
  * Recent events lie in a ring that all readers share; a reader is a place in the log, so that a slow one costs nothing
  * and misses nothing. What is no longer in the ring, or too large for it, comes in pages that works read from the

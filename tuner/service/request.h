@@ -65,8 +65,8 @@ struct beside {
     struct answer outcome;
 };
 
-/*   OPEN ⇄ AT_WORK     beside the loop: answers are kept for later, and nothing of the loop's may be touched
- *    └──▶ ANSWERED
+/*   REQUEST_OPEN ⇄ REQUEST_AT_WORK   beside the loop: answers are kept for later, and nothing of it may be touched
+ *    └──▶ REQUEST_ANSWERED
  */
 enum request_stage { REQUEST_OPEN, REQUEST_AT_WORK, REQUEST_ANSWERED };
 

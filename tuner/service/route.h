@@ -22,7 +22,7 @@ struct route {
     bool creates; /* takes an Idempotency-Key */
 };
 
-/* A row for each file: api_NAME.c has the table api_NAME_routes. */
+/* A row for each file of resources: of `service` api_service.c with its table api_service_routes, and so on. */
 /* clang-format off */
 #define ROUTE_TABLES(X) \
     X(service) \
