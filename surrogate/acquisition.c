@@ -1,4 +1,4 @@
-/* Making and asking an acquisition. What its value means: improvement.c, hypervolume.c. */
+/* Making and asking an acquisition. What its value means, the file of each row of ACQUISITIONS says. */
 #include "surrogate/acquisition.h"
 
 #include "tuner/base/arena.h"
