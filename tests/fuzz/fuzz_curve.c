@@ -20,16 +20,16 @@ static void add_up(void *data, const struct store_report *r)
 
 static void pack(void *data, const struct store_report *r)
 {
-    curve_add(data, r);
+    report_row_add(data, r);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct sum before = {0}, after = {0};
-    struct curve again = {0};
-    if (curve_read(1, 0, data, size, add_up, &before) && before.n) {
-        curve_read(1, 0, data, size, pack, &again);
-        if (!curve_read(1, 0, again.bytes, again.n, add_up, &after) || after.n != before.n) __builtin_trap();
+    struct report_row again = {0};
+    if (report_row_read(1, 0, data, size, add_up, &before) && before.n) {
+        report_row_read(1, 0, data, size, pack, &again);
+        if (!report_row_read(1, 0, again.bytes, again.n, add_up, &after) || after.n != before.n) __builtin_trap();
     }
     free(again.bytes);
     return 0;

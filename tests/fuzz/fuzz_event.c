@@ -2,6 +2,7 @@
  * must understand alike, and `apply` refuses what is not legal. */
 #include "tuner/history/apply.h"
 #include "tuner/history/event_fast.h"
+#include "tuner/history/history.h"
 
 #include <math.h>
 #include <string.h>
