@@ -2,6 +2,7 @@
 #ifndef TESTS_STORE_FILE_H
 #define TESTS_STORE_FILE_H
 
+#include "tests/folder.h"
 #include "tests/test.h"
 
 #include "store/store.h"
@@ -14,7 +15,7 @@ static char path[256];
 static inline int setup(void **state)
 {
     (void)state;
-    snprintf(path, sizeof path, "/tmp/nocturne-test-%ld.db", (long)getpid());
+    snprintf(path, sizeof path, "%s/n.db", test_folder());
     return 0;
 }
 

@@ -1,4 +1,5 @@
 /* Numbers found by patterns: the patterns, the lines that a program prints in any pieces, real programs and files. */
+#include "tests/folder.h"
 #include "tests/test.h"
 
 #include "workers/match.h"
@@ -406,7 +407,7 @@ static struct watch *run(const char *script, const struct job_match *match, size
     struct watch *w = calloc(1, sizeof *w);
     struct error err;
     char *const argv[] = {"sh", "-c", (char *)script, NULL};
-    snprintf(w->dir, sizeof w->dir, "/tmp/nocturne-test-match-%ld/%d", (long)getpid(), serial++);
+    snprintf(w->dir, sizeof w->dir, "%s/%d", test_folder(), serial++);
     char dir[160];
     snprintf(dir, sizeof dir, "D=%s", w->dir);
     char *env[] = {dir, NULL};

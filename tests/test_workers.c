@@ -1,4 +1,5 @@
 /* Real programs (sh), real processes, real signals. */
+#include "tests/folder.h"
 #include "tests/test.h"
 
 #include "workers/guard.h"
@@ -115,7 +116,7 @@ static struct watch *watch_make(void)
     struct watch *w = calloc(1, sizeof *w);
     uv_loop_init(&w->loop);
     w->workers = workers_create(&w->loop, GUARD, 1);
-    snprintf(w->dir, sizeof w->dir, "/tmp/nocturne-test-workers-%ld/%d", (long)getpid(), serial++);
+    snprintf(w->dir, sizeof w->dir, "%s/%d", test_folder(), serial++);
     return w;
 }
 
@@ -477,7 +478,7 @@ static void test_command__too_slow_ends_with_all_that_it_started(void **state)
 {
     (void)state;
     char path[64], script[200], said[64] = "", *const argv[] = {"sh", "-c", script, NULL};
-    snprintf(path, sizeof path, "/tmp/nocturne-test-command-%ld", (long)getpid());
+    snprintf(path, sizeof path, "%s/command", test_folder());
     snprintf(script, sizeof script, "setsid sleep 600 & echo $! >%s; sleep 600; true", path);
     uv_loop_t loop;
     uv_loop_init(&loop);
@@ -485,7 +486,7 @@ static void test_command__too_slow_ends_with_all_that_it_started(void **state)
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&loop), 0);
     assert_string_equal(said, "-1 too slow");
-    assert_true(is_gone(read_number("/tmp", strrchr(path, '/') + 1)));
+    assert_true(is_gone(read_number(test_folder(), "command")));
     unlink(path);
 }
 
