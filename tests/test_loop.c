@@ -184,7 +184,7 @@ static bool turn_until(struct world *w, bool (*is_so)(const struct world *))
     return is_so(w);
 }
 
-/* Whatever could happen by itself has happened. */
+/* Whatever could happen by itself has most likely happened: a slow machine may miss a fault here, and finds none. */
 static void settle(struct world *w)
 {
     for (int i = 0; i < 400; i++) {

@@ -104,3 +104,10 @@ char *must_strdup(const char *s)
     size_t n = strlen(s) + 1;
     return memcpy(must_alloc(n, 1), s, n);
 }
+
+char *must_vprintf(const char *format, va_list args)
+{
+    char *text;
+    if (vasprintf(&text, format, args) < 0) abort(); /* out of memory */
+    return text;
+}

@@ -32,5 +32,6 @@ void arena_done(struct arena *a);
 void *must_alloc(size_t n, size_t size);
 void *must_grow(void *p, size_t n, size_t size);
 char *must_strdup(const char *s);
+char *must_vprintf(const char *format, va_list args); /* the caller frees it */
 
 #endif

@@ -125,6 +125,17 @@ struct run_options {
 size_t run_slots(const struct study *study, const struct run_options *options); /* on this machine */
 int run_study(const struct study *study, const struct run_options *options);
 
+/* The rows of an argp table that run_parse reads. */
+/* clang-format off */
+#define RUN_LIMIT_OPTIONS \
+    {"until", 'u', "HH:MM", 0, "start no trial that would not end by then, confirmation included", 0}, \
+    {"trials", 'n', "N", 0, "trials of the search, baseline included", 0}, \
+    {"tokens", 't', "N", 0, "tokens that all trials together may spend, for example 2e9", 0}, \
+    {"cost", 'c', "MONEY", 0, "money that all trials together may cost, at the study's price", 0}, \
+    {"wall", 'w', "DURATION", 0, "time for this run, for example 9h or 1h30m", 0}, \
+    {"slots", 's', "N", 0, "trials at the same time", 0}
+/* clang-format on */
+
 /* --until, --trials, --tokens, --cost, --wall and --slots, as far as the command lists them. */
 error_t run_parse(int key, char *arg, struct argp_state *state, struct run_options *o);
 

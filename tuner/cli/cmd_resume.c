@@ -9,12 +9,7 @@ struct options {
 };
 
 static const struct argp_option table[] = {
-    {"until", 'u', "HH:MM", 0, "start no trial that would not end by then, confirmation included", 0},
-    {"trials", 'n', "N", 0, "trials of the search, baseline included", 0},
-    {"tokens", 't', "N", 0, "tokens that all trials together may spend, for example 2e9", 0},
-    {"cost", 'c', "MONEY", 0, "money that all trials together may cost, at the study's price", 0},
-    {"wall", 'w', "DURATION", 0, "time for this run, for example 9h or 1h30m", 0},
-    {"slots", 's', "N", 0, "trials at the same time", 0},
+    RUN_LIMIT_OPTIONS,
     {0},
 };
 

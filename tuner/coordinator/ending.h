@@ -14,7 +14,7 @@ void coordinator_stop(struct coordinator *c);
 /* The process ends: what runs here is ended, what runs elsewhere is not told. */
 void coordinator_leave(struct coordinator *c);
 
-/* An attempt is over, and its slot free; `crash`: why, if it crashed. `data`: the coordinator. */
+/* An attempt is over; `crash`: why, if it crashed. `data`: the coordinator. */
 void ending_of_attempt(void *data, const struct trial *t, const char *crash);
 
 /* The first error: it is remembered, and what runs is killed. */

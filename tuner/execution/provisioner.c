@@ -63,12 +63,10 @@ static void say(const struct pool *x, const char *study, const char *fmt, ...) _
 static void say(const struct pool *x, const char *study, const char *fmt, ...)
 {
     const struct provisioner_options *o = &x->provisioner->options;
-    char *text;
     va_list ap;
     va_start(ap, fmt);
-    int n = vasprintf(&text, fmt, ap);
+    char *text = must_vprintf(fmt, ap);
     va_end(ap);
-    if (n < 0) abort(); /* out of memory */
     o->say(o->data, study, text);
     free(text);
 }

@@ -7,7 +7,4 @@
 /* Nothing is changed if the event is not legal here: STATUS_INVALID says why. */
 enum status apply_event(struct history *s, const struct event *e, struct error *err);
 
-/* The history without those that were cancelled. */
-void apply_close_holes(struct history *s);
-
 #endif

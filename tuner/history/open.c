@@ -4,6 +4,7 @@
 #include "tuner/history/apply.h"
 #include "tuner/history/curve.h"
 #include "tuner/history/event_fast.h"
+#include "tuner/history/seen.h"
 
 #include "tuner/base/host.h"
 #include "tuner/base/json.h"
@@ -87,7 +88,7 @@ enum status history_load_until(struct history *s, int64_t until, struct error *e
     enum status st = store_events(s->store, s->study_id, -1, on_event, &l, &l.stop, err);
     if (!st) st = l.status;
     if (!st) st = load_reports(s, err);
-    apply_close_holes(s);
+    seen_close_holes(s);
     s->run_mono_ms = 0;
     return st ? damaged(s, err) : STATUS_OK;
 }

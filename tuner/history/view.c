@@ -1,12 +1,12 @@
 #include "tuner/history/view.h"
 
-#include "tuner/history/apply.h"
+#include "tuner/history/seen.h"
 
 #include <string.h>
 
 struct search_history history_view(struct history *s)
 {
-    apply_close_holes(s);
+    seen_close_holes(s);
     return (struct search_history){
         .n = s->n_seen, .trial = s->seen, .baseline = memory_baseline(s), .n_poisonous = s->tally.poisonous};
 }

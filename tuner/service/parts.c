@@ -13,13 +13,11 @@
 
 void service_say(struct service *s, const char *study, const char *fmt, ...)
 {
-    char *text;
     va_list ap;
     va_start(ap, fmt);
-    int n = vasprintf(&text, fmt, ap);
+    char *text = must_vprintf(fmt, ap);
     va_end(ap);
-    if (n < 0) abort(); /* out of memory */
-    redact(text, (size_t)n);
+    redact(text, strlen(text));
     s->options.say(s->options.data, study, text);
     free(text);
 }
