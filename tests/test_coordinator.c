@@ -139,11 +139,11 @@ static void test_session__reopening_restores_every_bit(void **state)
     assert_int_equal(w->history->seed, 7); /* the stored seed wins */
     assert_true(memory_baseline(w->history)[0] == 0.1 + 0.2);
     t = w->history->trial[2];
-    assert_true(t->seed == seed && t->config[0] == 0.123456 && t->attempts == 1);
+    assert_true(t->seed == seed && t->config[0] == 0.123456 && t->effort.attempts == 1);
     assert_int_equal(t->state, TRIAL_RUNNING);
     assert_ok(lease_recover(w->history, false, &err), err);
     assert_int_equal(t->state, TRIAL_QUEUED);
-    assert_int_equal(t->crashes, 0); /* the coordinator's end is not the trial's fault */
+    assert_int_equal(t->effort.crashes, 0); /* the coordinator's end is not the trial's fault */
     world_free(w);
 }
 

@@ -85,7 +85,7 @@ static void test_event_fast__says_what_the_full_reader_says(void **state)
         a.expect_tokens = i % 3 ? 1e6 * rng_unit(&rng) : 0;
         struct trial *t = history_add(s, &a);
         assert_ok(history_lease(s, t, NULL, 0, &err), err);
-        t->leased_ms -= (int64_t)(i % 4); /* as if it had taken so long */
+        t->attempt.leased_ms -= (int64_t)(i % 4); /* as if it had taken so long */
         json_t *m = json_pack("{s:f, s:f}", "em", rng_unit(&rng), "tokens", i % 2 ? 5.0 : 1e300 * rng_unit(&rng));
         if (i % 11 == 0) json_object_set_new(m, "loss", json_real(0.5));
         bool failed = i % 13 == 0;

@@ -378,7 +378,7 @@ static void coordinate(struct told *told)
     assert_int_equal(uv_loop_close(&loop), 0);
     coordinator_free(c);
     for (size_t i = 0; i < w.history->n; i++) /* not their fault */
-        if (w.history->trial[i]->crashes) fail_msg("trial %zu crashed: %s", i, w.history->trial[i]->reason);
+        if (w.history->trial[i]->effort.crashes) fail_msg("trial %zu crashed: %s", i, w.history->trial[i]->reason);
     close_world(&w);
     must_hold(6);
 }

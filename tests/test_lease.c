@@ -112,7 +112,7 @@ static void must_agree(const struct model *m, const struct trial *t)
     assert_int_equal(of[t->state], m->state);
     if (m->state == M_FINAL) assert_int_equal(t->state == TRIAL_COMPLETE, m->complete);
     if (m->complete) assert_true(t->value[0] == m->result);
-    assert_int_equal(t->crashes, m->state == M_FINAL ? t->crashes : m->crashes);
+    assert_int_equal(t->effort.crashes, m->state == M_FINAL ? t->effort.crashes : m->crashes);
 }
 
 static void grant(struct world *w, struct model *m, struct trial *t, int holder, bool client, int64_t ttl)
@@ -120,9 +120,9 @@ static void grant(struct world *w, struct model *m, struct trial *t, int holder,
     enum status s = history_lease_to(w->history, t, client ? NULL : "/d", &holders[holder], ttl, NULL);
     assert_int_equal(s == STATUS_OK, m->state == M_QUEUED);
     if (s) return;
-    assert_true(t->lease > newest(m)); /* a fencing token only grows */
+    assert_true(t->attempt.lease > newest(m)); /* a fencing token only grows */
     m->holder[m->n] = holder;
-    m->granted[m->n++] = t->lease;
+    m->granted[m->n++] = t->attempt.lease;
     m->state = client ? M_RUNNING : M_LEASED;
 }
 
@@ -205,7 +205,7 @@ static void one_message(struct world *w, struct model *m, struct trial *t, struc
         return;
     }
     default: { /* time goes by: backwards on the wall, forwards for leases */
-        bool out = t->deadline_ms > 0 && (m->state == M_LEASED || m->state == M_RUNNING);
+        bool out = t->attempt.deadline_ms > 0 && (m->state == M_LEASED || m->state == M_RUNNING);
         w->clock.wall += (int64_t)rng_below(rng, 7200000) - 3600000;
         w->clock.mono += 5000;
         lease_expire(w->history);
@@ -220,7 +220,7 @@ static void bring_home(struct world *w, struct model *m, struct trial *t)
 {
     for (int k = 0; m->state != M_FINAL; k++) {
         assert_true(k < 10);
-        bool out = t->deadline_ms > 0 && m->state != M_QUEUED;
+        bool out = t->attempt.deadline_ms > 0 && m->state != M_QUEUED;
         w->clock.mono += 400000; /* over any deadline; below: over any back-off */
         lease_expire(w->history);
         if (out) lose(m);
@@ -261,8 +261,8 @@ static bool is_same_holder(const struct holder *a, const struct holder *b)
 
 static void must_have_the_same_leases(const struct trial *a, const struct trial *b)
 {
-    const struct past_lease *p = a->past, *q = b->past;
-    assert_true(is_same_holder(&a->holder, &b->holder));
+    const struct past_lease *p = a->attempt.past, *q = b->attempt.past;
+    assert_true(is_same_holder(&a->attempt.holder, &b->attempt.holder));
     for (; p && q; p = p->next, q = q->next)
         assert_true(p->lease == q->lease && is_same_holder(&p->holder, &q->holder));
     assert_true(!p && !q);
@@ -281,8 +281,9 @@ static void log_must_agree(struct world *w)
     for (size_t i = 0; i < again->n; i++) {
         const struct trial *a = again->trial[i], *b = w->history->trial[i];
         must_have_the_same_leases(a, b);
-        assert_true(a->state == b->state && a->lease == b->lease && a->attempts == b->attempts &&
-                    a->crashes == b->crashes && a->told == b->told && a->finished_ms == b->finished_ms);
+        assert_true(a->state == b->state && a->attempt.lease == b->attempt.lease &&
+                    a->effort.attempts == b->effort.attempts && a->effort.crashes == b->effort.crashes &&
+                    a->told == b->told && a->finished_ms == b->finished_ms);
         assert_true(a->value[0] == b->value[0] || (isnan(a->value[0]) && isnan(b->value[0])));
     }
     counts_must_add_up(again);
@@ -354,7 +355,7 @@ static void test_lease__back_off_doubles_and_retries_end(void **state)
     assert_ok(lease_crashed(w.history, t, OUTCOME_CRASHED, "signal 11", &err), err);
     assert_int_equal(t->state, TRIAL_FAILED);
     assert_string_equal(t->reason, "signal 11");
-    assert_int_equal(t->attempts, 3);
+    assert_int_equal(t->effort.attempts, 3);
     world_close(&w);
 }
 
@@ -396,7 +397,7 @@ static void test_lease__a_reboot_is_a_crash_a_dead_coordinator_is_not(void **sta
     struct trial *t = add_running(&w, 0.5);
     assert_ok(lease_recover(w.history, false, &err), err);
     assert_int_equal(t->state, TRIAL_QUEUED);
-    assert_int_equal(t->crashes, 0);
+    assert_int_equal(t->effort.crashes, 0);
     for (int boot = 0; boot < 2; boot++) {
         lease_again(&w, t);
         snprintf(w.history->boot, sizeof w.history->boot, "an earlier boot, %d", boot);
@@ -426,7 +427,7 @@ static void test_lease__jumps_of_the_wall_clock_change_nothing(void **state)
     }
     w.clock.mono += 60000;
     assert_int_equal(lease_expire(w.history), 1);
-    assert_int_equal(t->busy_ms, 60000); /* measured by the clock that does not jump */
+    assert_int_equal(t->effort.busy_ms, 60000); /* measured by the clock that does not jump */
     world_close(&w);
 }
 

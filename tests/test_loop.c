@@ -378,7 +378,7 @@ static void test_loop__waits_for_the_back_off(void **state)
     assert_int_equal(running(&w), 0);
     w.now += 1000;
     assert_true(turn_until(&w, one_runs));
-    assert_int_equal(w.history->trial[0]->attempts, 2);
+    assert_int_equal(w.history->trial[0]->effort.attempts, 2);
     work_to_the_end(&w);
     end(&w);
 }
@@ -399,7 +399,7 @@ static void test_loop__is_taken_over(void **state)
     open_history(&w, &FIVE, true);
     work_to_the_end(&w);
     assert_int_equal(w.end, COORDINATOR_DONE);
-    assert_int_equal(w.history->trial[ran]->attempts, 2);
+    assert_int_equal(w.history->trial[ran]->effort.attempts, 2);
     assert_int_equal(count(&w, ROLE_SEARCH, TRIAL_COMPLETE), 4);
     end(&w);
 }

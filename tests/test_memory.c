@@ -74,9 +74,9 @@ static void compare_trajectory(const struct world *w, const struct trial *a, con
 
 static void compare_observed(struct world *w, struct trial *a, struct trial *b)
 {
-    if (!a->observed || a->state == TRIAL_FAILED || a->state == TRIAL_CANCELLED) return;
+    if (!a->attempt.curve || a->state == TRIAL_FAILED || a->state == TRIAL_CANCELLED) return;
     struct early_stopping *x = curve_rule(a), *y = curve_rule(b);
-    const struct curve *o = a->observed, *p = b->observed;
+    const struct curve *o = a->attempt.curve, *p = b->attempt.curve;
     if (!p && o->curve.n == 0) return; /* a new attempt that has not reported yet */
     SAME("observed", p != NULL);
     SAME("rule", (x != NULL) == (y != NULL));
@@ -93,18 +93,20 @@ static void compare_observed(struct world *w, struct trial *a, struct trial *b)
 
 static void compare_attempt(const struct world *w, const struct trial *a, const struct trial *b)
 {
-    SAME("attempts", a->attempts == b->attempts && a->crashes == b->crashes);
-    SAME("machine_crashes", a->machine_crashes == b->machine_crashes && a->poisonous == b->poisonous);
-    SAME("lease", a->lease == b->lease && a->client == b->client);
-    SAME("holder", same_text(a->holder.agent, b->holder.agent) && same_text(a->holder.token, b->holder.token));
-    SAME("busy_ms", a->busy_ms == b->busy_ms && a->spent_tokens == b->spent_tokens);
-    SAME("resumed_cost", a->resumed_cost == b->resumed_cost);
-    SAME("stop_state", a->stop_state == b->stop_state && same_text(a->stop_reason, b->stop_reason));
+    SAME("attempts", a->effort.attempts == b->effort.attempts && a->effort.crashes == b->effort.crashes);
+    SAME("machine_crashes", a->effort.machine_crashes == b->effort.machine_crashes && a->poisonous == b->poisonous);
+    SAME("lease", a->attempt.lease == b->attempt.lease && a->attempt.client == b->attempt.client);
+    SAME("holder", same_text(a->attempt.holder.agent, b->attempt.holder.agent) &&
+                       same_text(a->attempt.holder.token, b->attempt.holder.token));
+    SAME("busy_ms", a->effort.busy_ms == b->effort.busy_ms && a->effort.tokens == b->effort.tokens);
+    SAME("resumed_cost", a->attempt.resumed_cost == b->attempt.resumed_cost);
+    SAME("stop_state",
+         a->attempt.stop.state == b->attempt.stop.state && same_text(a->attempt.stop.reason, b->attempt.stop.reason));
     SAME("checkpoint", same_text(a->checkpoint.path, b->checkpoint.path) && a->checkpoint.step == b->checkpoint.step &&
                            a->checkpoint.bytes == b->checkpoint.bytes && a->checkpoint.cost == b->checkpoint.cost);
     if (trial_state_final(a->state) || a->state == TRIAL_QUEUED) return;
-    SAME("reports", a->reports == b->reports && a->step == b->step);
-    compare_numbers(w, a, "last", a->last, b->last, w->study->objective.n_metrics);
+    SAME("reports", a->attempt.reports == b->attempt.reports && a->attempt.step == b->attempt.step);
+    compare_numbers(w, a, "last", a->attempt.last, b->attempt.last, w->study->objective.n_metrics);
 }
 
 static void compare_trial(struct world *w, struct trial *a, struct trial *b)
@@ -116,12 +118,12 @@ static void compare_trial(struct world *w, struct trial *a, struct trial *b)
     SAME("reason", same_text(a->reason, b->reason));
     SAME("outside", same_text(a->outside, b->outside));
     SAME("times", a->created_ms == b->created_ms && a->finished_ms == b->finished_ms && a->told == b->told);
-    SAME("expect", a->expect_tokens == b->expect_tokens && a->expect_ms == b->expect_ms);
+    SAME("expect", a->need.tokens == b->need.tokens && a->need.ms == b->need.ms);
     SAME("extra", (a->extra != NULL) == (b->extra != NULL) && (!a->extra || json_equal(a->extra, b->extra)));
     compare_numbers(w, a, "config", a->config, b->config, w->study->space.n);
     compare_numbers(w, a, "value", a->value, b->value, m);
-    compare_numbers(w, a, "expected", a->expected, b->expected, m);
-    compare_numbers(w, a, "spread", a->spread, b->spread, m);
+    compare_numbers(w, a, "expected", a->attempt.stop.expected, b->attempt.stop.expected, m);
+    compare_numbers(w, a, "spread", a->attempt.stop.spread, b->attempt.stop.spread, m);
     compare_attempt(w, a, b);
     compare_trajectory(w, a, b);
     compare_observed(w, a, b);
@@ -323,11 +325,11 @@ static void retry_one(struct world *w, long number)
     struct trial *t = s->trial[number];
     const struct tally before = s->tally;
     const enum trial_state was = t->state;
-    const long attempts = t->attempts;
+    const long attempts = t->effort.attempts;
     struct error err;
     assert_ok(history_retry(s, t, &err), err);
     assert_int_equal(t->state, TRIAL_QUEUED);
-    assert_int_equal(t->attempts, attempts);
+    assert_int_equal(t->effort.attempts, attempts);
     assert_int_equal(s->tally.searched, before.searched + (was == TRIAL_CANCELLED));
     assert_int_equal(s->tally.finished, before.finished - (was != TRIAL_CANCELLED));
     assert_true(s->tally.tokens == before.tokens && s->tally.busy_ms == before.busy_ms);

@@ -97,7 +97,7 @@ enum status stop_audit_make(const struct history *s, struct stop_audit *ret, str
         if (t->role == ROLE_CONFIRM) continue;
         ret->ended += t->state == TRIAL_COMPLETE;
         ret->pruned += t->state == TRIAL_PRUNED;
-        ret->spent = bounded_sum(ret->spent, t->spent_tokens);
+        ret->spent = bounded_sum(ret->spent, t->effort.tokens);
     }
     judge(s, ret);
     pruner_false_rate(ret->wrong, ret->audited, &ret->rate, &ret->low, &ret->high);

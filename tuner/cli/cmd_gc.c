@@ -94,7 +94,7 @@ static const struct trial *trial_of(const struct history *s, const char *name)
     if (sscanf(name, "%ld.%ld", &number, &attempt) != 2) return NULL;
     snprintf(again, sizeof again, "%04ld.%ld", number, attempt);
     if (strcmp(again, name) != 0 || number < 0 || (size_t)number >= s->n || attempt < 1) return NULL;
-    return attempt <= s->trial[number]->attempts ? s->trial[number] : NULL;
+    return attempt <= s->trial[number]->effort.attempts ? s->trial[number] : NULL;
 }
 
 /* Where it is counted if it stays; NULL: it goes. */

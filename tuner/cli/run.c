@@ -204,7 +204,7 @@ static void print_resumed(const struct history *s, size_t again)
     size_t attempts = 0, pruned = count_searched(s, TRIAL_PRUNED),
            failed = again + count_searched(s, TRIAL_FAILED) + count_searched(s, TRIAL_INFEASIBLE),
            of = s->budget.trials ? (size_t)s->budget.trials : s->tally.searched;
-    for (size_t i = 0; i < s->n; i++) attempts += (size_t)s->trial[i]->attempts;
+    for (size_t i = 0; i < s->n; i++) attempts += (size_t)s->trial[i]->effort.attempts;
     if (!attempts) return;
     printf("going on with study %s: %zu of %zu trial%s complete", s->study->name, count_searched(s, TRIAL_COMPLETE), of,
            words_s(of));

@@ -51,7 +51,7 @@ static json_t *trial_object(const struct history *s, const struct trial *t)
 static json_t *asked_object(const struct history *s, const struct trial *t)
 {
     json_t *out = trial_object(s, t);
-    json_object_set_new(out, "lease", json_integer(t->lease));
+    json_object_set_new(out, "lease", json_integer(t->attempt.lease));
     if (suggestion_kind_of(t->source) == SUGGESTION_FALLBACK) json_object_set_new(out, "note", json_string(t->source));
     return out;
 }

@@ -8,39 +8,38 @@
 
 enum { OBEY_MS = 30000 }; /* and the grace: until an agent that was told to stop has stopped */
 
-static void note(struct attempt *a, const char *text)
+static void note(struct active_attempt *a, const char *text)
 {
     a->home->say(a->home->data, NEWS_NOTE, NULL, text);
 }
 
-static void fail(struct attempt *a, enum status status, const struct error *err)
+static void fail(struct active_attempt *a, enum status status, const struct error *err)
 {
     a->home->fail(a->home->data, status, err);
 }
 
-static int64_t now_ms(const struct attempt *a)
+static int64_t now_ms(const struct active_attempt *a)
 {
     return clock_mono_ms(a->home->history->clock);
 }
 
 /* ---- being over ---- */
 
-void attempt_clear(struct attempt *a)
+void attempt_clear(struct active_attempt *a)
 {
-    if (a->state != ATTEMPT_OVER && a->trial->attempt == a) a->trial->attempt = NULL;
     a->state = ATTEMPT_OVER;
     if (a->at) a->at->at->free(a->at);
     a->at = NULL;
 }
 
 /* A cancelled trial is over already: what its program still says is not for it. */
-static bool is_over(const struct attempt *a)
+static bool is_over(const struct active_attempt *a)
 {
     return trial_state_final(a->trial->state);
 }
 
 /* The trial is queued again, without blame. */
-static void give_up(struct attempt *a, enum outcome outcome, const char *why)
+static void give_up(struct active_attempt *a, enum outcome outcome, const char *why)
 {
     struct error err;
     enum status s = is_over(a) ? STATUS_OK : history_return(a->home->history, a->trial, outcome, why, 0, &err);
@@ -50,19 +49,19 @@ static void give_up(struct attempt *a, enum outcome outcome, const char *why)
 
 /* ---- what it is told ---- */
 
-static void tell(struct attempt *a, json_t *message)
+static void tell(struct active_attempt *a, json_t *message)
 {
     a->at->at->send(a->at, message);
     json_decref(message);
 }
 
-static void halt(struct attempt *a, enum stop_mode mode, const char *why)
+static void halt(struct active_attempt *a, enum stop_mode mode, const char *why)
 {
     if (!a->stopping_ms) a->stopping_ms = now_ms(a);
     a->at->at->stop(a->at, mode, why);
 }
 
-void attempt_obey(struct attempt *a, const struct monitor_order *order)
+void attempt_obey(struct active_attempt *a, const struct monitor_order *order)
 {
     if (order->adapt)
         tell(a, json_pack("{s:{s:o, s:o}}", "policy", "patience", json_number(order->patience), "threshold",
@@ -70,12 +69,12 @@ void attempt_obey(struct attempt *a, const struct monitor_order *order)
     if (order->stop) halt(a, STOP_GENTLY, order->why);
 }
 
-static bool is_silent(const struct attempt *a)
+static bool is_silent(const struct active_attempt *a)
 {
     return a->at->at->is_silent && a->at->at->is_silent(a->at);
 }
 
-void attempt_stop(struct attempt *a, enum stop_mode mode, const char *why)
+void attempt_stop(struct active_attempt *a, enum stop_mode mode, const char *why)
 {
     struct error err;
     bool again = a->stopping_ms || mode == STOP_NOW;
@@ -91,7 +90,7 @@ void attempt_stop(struct attempt *a, enum stop_mode mode, const char *why)
         halt(a, mode, why);
 }
 
-void attempt_check_obedience(struct attempt *a)
+void attempt_check_obedience(struct active_attempt *a)
 {
     int64_t patience_ms = a->home->history->study->grace_ms + OBEY_MS;
     if (a->state != ATTEMPT_RUNS || !a->at->at->may_disobey || !a->stopping_ms ||
@@ -102,13 +101,13 @@ void attempt_check_obedience(struct attempt *a)
 }
 
 /* What it still says is not for anybody: the trial is over. */
-void attempt_stop_late(struct attempt *a, const char *why)
+void attempt_stop_late(struct active_attempt *a, const char *why)
 {
     halt(a, STOP_GENTLY, why);
     if (!a->at->at->has_an_end) attempt_clear(a);
 }
 
-void attempt_cancel(struct attempt *a, const char *why)
+void attempt_cancel(struct active_attempt *a, const char *why)
 {
     struct error err;
     enum status s = history_finish(a->home->history, a->trial, TRIAL_CANCELLED, NULL, why, OUTCOME_NONE, &err);
@@ -119,7 +118,7 @@ void attempt_cancel(struct attempt *a, const char *why)
 /* ---- what it says ---- */
 
 /* Tells a trial those settings that differ from what it has. */
-static void tell_settings(struct attempt *a, const double *was, const double *now)
+static void tell_settings(struct active_attempt *a, const double *was, const double *now)
 {
     const struct space *space = &a->home->history->study->space;
     json_t *set = json_object(), *all = space_to_json(space, now);
@@ -134,22 +133,23 @@ static void tell_settings(struct attempt *a, const double *was, const double *no
 }
 
 /* The trajectory of a trial: settings that change by what it has cost, and where it ends. */
-static void steer(struct attempt *a)
+static void steer(struct active_attempt *a)
 {
     struct history *s = a->home->history;
     struct trial *t = a->trial;
-    double cost = memory_cost(s, t->last, t->step);
-    size_t before = t->trajectory_at;
+    double cost = memory_cost(s, t->attempt.last, t->attempt.step);
+    size_t before = t->attempt.settings;
     population_steer(s, t);
-    while (t->trajectory_at < t->trajectory.n && t->trajectory.step[t->trajectory_at].from <= cost) t->trajectory_at++;
-    if (t->trajectory_at > before)
+    while (t->attempt.settings < t->trajectory.n && t->trajectory.step[t->attempt.settings].from <= cost)
+        t->attempt.settings++;
+    if (t->attempt.settings > before)
         tell_settings(a, before ? t->trajectory.step[before - 1].config : t->config,
-                      t->trajectory.step[t->trajectory_at - 1].config);
+                      t->trajectory.step[t->attempt.settings - 1].config);
     if (t->trajectory.until <= 0 || !(cost >= t->trajectory.until) || a->stopping_ms) return;
     halt(a, STOP_GENTLY, "the interval is over");
 }
 
-void attempt_hears_start(struct attempt *a, int64_t pid, double resumed_cost)
+void attempt_hears_start(struct active_attempt *a, int64_t pid, double resumed_cost)
 {
     struct error err;
     bool says_so = a->trial->state == TRIAL_LEASED;
@@ -158,24 +158,24 @@ void attempt_hears_start(struct attempt *a, int64_t pid, double resumed_cost)
     if (!s) a->home->say(a->home->data, NEWS_STARTED, a->trial, NULL);
 }
 
-void attempt_hears_report(struct attempt *a, long step, const json_t *metrics)
+void attempt_hears_report(struct active_attempt *a, long step, const json_t *metrics)
 {
     history_report(a->home->history, a->trial, step, metrics);
     steer(a);
 }
 
-void attempt_hears_policy(struct attempt *a, const json_t *policy)
+void attempt_hears_policy(struct active_attempt *a, const json_t *policy)
 {
     struct error err;
     if (history_announce(a->home->history, a->trial, policy, &err)) note(a, err.text);
 }
 
-char *attempt_folder(const struct attempt *a, struct arena *arena)
+char *attempt_folder(const struct active_attempt *a, struct arena *arena)
 {
-    return launch_folder(a->home->files, a->home->history->study, a->trial->number, a->trial->attempts, arena);
+    return launch_folder(a->home->files, a->home->history->study, a->trial->number, a->trial->effort.attempts, arena);
 }
 
-void attempt_hears_checkpoint(struct attempt *a, long step, const char *path)
+void attempt_hears_checkpoint(struct active_attempt *a, long step, const char *path)
 {
     struct arena arena = {0};
     struct error err;
@@ -196,7 +196,7 @@ static bool is_through(const struct history *s, const struct trial *t, const jso
 {
     struct arena a = {0};
     if (t->trajectory.until <= 0 || !metrics) return false;
-    double cost = memory_cost(s, event_values(&s->study->objective, metrics, &a), t->step);
+    double cost = memory_cost(s, event_values(&s->study->objective, metrics, &a), t->attempt.step);
     arena_done(&a);
     return cost >= t->trajectory.until;
 }
@@ -216,7 +216,7 @@ static enum status conclude(struct history *s, struct trial *t, const struct job
                                  "killed by the kernel: the machine was out of memory", err);
         return lease_crashed(s, t, OUTCOME_CRASHED, o->reason, err);
     case JOB_STOPPED:
-        if (t->stop_state == STOP_PRUNE) return monitor_prune(s, t, o->metrics, err);
+        if (t->attempt.stop.state == STOP_PRUNE) return monitor_prune(s, t, o->metrics, err);
         if (is_through(s, t, o->metrics)) return complete(s, t, o->metrics, err);
         return history_return(s, t, OUTCOME_STOPPED, o->reason, 0, err);
     case JOB_NOT_STARTED: return history_return(s, t, OUTCOME_NOT_STARTED, o->reason, 0, err);
@@ -224,7 +224,7 @@ static enum status conclude(struct history *s, struct trial *t, const struct job
     return STATUS_OK;
 }
 
-void attempt_hears_end(struct attempt *a, const struct job_outcome *outcome, bool out_of_memory)
+void attempt_hears_end(struct active_attempt *a, const struct job_outcome *outcome, bool out_of_memory)
 {
     struct error err;
     enum status s = STATUS_OK;
@@ -239,7 +239,7 @@ void attempt_hears_end(struct attempt *a, const struct job_outcome *outcome, boo
         a->home->ended(a->home->data, a->trial, outcome->end == JOB_CRASHED ? outcome->reason : NULL);
 }
 
-void attempt_lost(struct attempt *a, enum seat_loss loss, const char *why)
+void attempt_lost(struct active_attempt *a, enum seat_loss loss, const char *why)
 {
     struct error err;
     at_agent_unseat(a->at);
@@ -260,7 +260,7 @@ void attempt_lost(struct attempt *a, enum seat_loss loss, const char *why)
 
 static void on_started(void *data, int64_t pid)
 {
-    struct attempt *a = data;
+    struct active_attempt *a = data;
     attempt_hears_start(a, pid, a->resumed_cost);
 }
 
@@ -289,7 +289,7 @@ static const struct execution_hooks hooks = {
 
 /* ---- its beginning ---- */
 
-bool attempt_promise(struct attempt *a, struct trial *t, int64_t ttl_ms)
+bool attempt_promise(struct active_attempt *a, struct trial *t, int64_t ttl_ms)
 {
     struct history *s = a->home->history;
     const struct executor *at = a->at->at;
@@ -297,7 +297,7 @@ bool attempt_promise(struct attempt *a, struct trial *t, int64_t ttl_ms)
     struct error err;
     struct holder holder = at->holder ? at->holder(a->at) : (struct holder){0};
     const char *dir =
-        at->has_folder ? launch_folder(a->home->files, s->study, t->number, t->attempts + 1, &arena) : NULL;
+        at->has_folder ? launch_folder(a->home->files, s->study, t->number, t->effort.attempts + 1, &arena) : NULL;
     enum status st = history_lease_to(s, t, dir, &holder, ttl_ms, &err);
     arena_done(&arena);
     if (st) {
@@ -306,23 +306,21 @@ bool attempt_promise(struct attempt *a, struct trial *t, int64_t ttl_ms)
     }
     a->state = ATTEMPT_PROMISED;
     a->trial = t;
-    t->attempt = a;
-    a->lease = t->lease;
+    a->lease = t->attempt.lease;
     a->batch = journal_batch(s->journal);
     return true;
 }
 
-void attempt_adopt(struct attempt *a, struct trial *t)
+void attempt_adopt(struct active_attempt *a, struct trial *t)
 {
     a->state = ATTEMPT_RUNS;
     a->trial = t;
-    t->attempt = a;
-    a->lease = t->lease;
-    a->stopping_ms = t->stop_state == STOP_PRUNE ? now_ms(a) : 0;
+    a->lease = t->attempt.lease;
+    a->stopping_ms = t->attempt.stop.state == STOP_PRUNE ? now_ms(a) : 0;
 }
 
 /* No program could be started: the trial goes back, and nothing is tried for a while. */
-static void put_off(struct attempt *a, const struct error *why)
+static void put_off(struct active_attempt *a, const struct error *why)
 {
     pause_machine_failed(a->home->pause, why->text, now_ms(a));
     give_up(a, OUTCOME_NOT_STARTED, why->text);
@@ -330,7 +328,7 @@ static void put_off(struct attempt *a, const struct error *why)
 
 /* Its checkpoint is gone or cut short. A trial's own: it begins anew. Its parent's: without that it is another trial.
  */
-static bool begin_anew(struct attempt *a, const struct error *why)
+static bool begin_anew(struct active_attempt *a, const struct error *why)
 {
     struct error err;
     bool own = a->trial->checkpoint.path != NULL;
@@ -345,21 +343,21 @@ static bool begin_anew(struct attempt *a, const struct error *why)
 }
 
 /* What the study asks for cannot be started, today or tomorrow: the trial has failed. */
-static void end_unstarted(struct attempt *a, const struct error *why)
+static void end_unstarted(struct active_attempt *a, const struct error *why)
 {
     const struct job_outcome outcome = {.end = JOB_FAILED, .reason = why->text};
     attempt_hears_end(a, &outcome, false);
 }
 
-static void start(struct attempt *a, const char *dir, const char *resume)
+static void start(struct active_attempt *a, const char *dir, const char *resume)
 {
     const struct attempt_home *home = a->home;
     const struct trial *t = a->trial;
     struct error err;
     const struct attempt_spec spec = {.study = home->history->study,
                                       .trial = t->number,
-                                      .attempt = t->attempts,
-                                      .lease = t->lease,
+                                      .attempt = t->effort.attempts,
+                                      .lease = t->attempt.lease,
                                       .seed = t->seed,
                                       .config = t->config,
                                       .dir = dir,
@@ -377,7 +375,7 @@ static void start(struct attempt *a, const char *dir, const char *resume)
         put_off(a, &err);
 }
 
-void attempt_start(struct attempt *a)
+void attempt_start(struct active_attempt *a)
 {
     struct arena arena = {0};
     struct error err = {0};
@@ -387,7 +385,7 @@ void attempt_start(struct attempt *a)
     arena_done(&arena);
 }
 
-void attempt_take_back(struct attempt *a)
+void attempt_take_back(struct active_attempt *a)
 {
     give_up(a, OUTCOME_STOPPED, "it had not begun yet");
 }

@@ -34,7 +34,7 @@ struct attempt_home {
 
 enum attempt_state { ATTEMPT_PROMISED, ATTEMPT_RUNS, ATTEMPT_OVER };
 
-struct attempt {
+struct active_attempt {
     const struct attempt_home *home;
     enum attempt_state state;
     struct execution *at; /* where; NULL: it is over */
@@ -47,38 +47,38 @@ struct attempt {
 };
 
 /* The trial is leased to it, for `ttl_ms` (0: for ever). False: it could not be; the run fails. */
-bool attempt_promise(struct attempt *a, struct trial *t, int64_t ttl_ms);
+bool attempt_promise(struct active_attempt *a, struct trial *t, int64_t ttl_ms);
 /* PROMISED: the program is started; or the trial goes back, and nothing is tried for a while. */
-void attempt_start(struct attempt *a);
+void attempt_start(struct active_attempt *a);
 /* PROMISED or RUNS: the trial is queued again, for it had not begun. */
-void attempt_take_back(struct attempt *a);
+void attempt_take_back(struct active_attempt *a);
 /* A lease of an earlier process that lives on where it is. */
-void attempt_adopt(struct attempt *a, struct trial *t);
+void attempt_adopt(struct active_attempt *a, struct trial *t);
 
 /* RUNS: what the monitor wants. */
-void attempt_obey(struct attempt *a, const struct monitor_order *order);
+void attempt_obey(struct active_attempt *a, const struct monitor_order *order);
 /* RUNS: it is stopped, to be run again another time. Of a client that polls the lease ends at once, as does, the second
  * time, that of an agent which nobody hears of. */
-void attempt_stop(struct attempt *a, enum stop_mode mode, const char *why);
+void attempt_stop(struct active_attempt *a, enum stop_mode mode, const char *why);
 /* RUNS: an agent that was told to end it and does not has lost it. */
-void attempt_check_obedience(struct attempt *a);
+void attempt_check_obedience(struct active_attempt *a);
 /* RUNS: a person does not want it any more. */
-void attempt_cancel(struct attempt *a, const char *why);
+void attempt_cancel(struct active_attempt *a, const char *why);
 /* RUNS: a late result of another attempt has made this one superfluous. */
-void attempt_stop_late(struct attempt *a, const char *why);
+void attempt_stop_late(struct active_attempt *a, const char *why);
 /* PROMISED or RUNS, at an agent: its seat is no more. */
-void attempt_lost(struct attempt *a, enum seat_loss loss, const char *why);
+void attempt_lost(struct active_attempt *a, enum seat_loss loss, const char *why);
 
 /* RUNS: what its program says. */
-void attempt_hears_start(struct attempt *a, int64_t pid, double resumed_cost);
-void attempt_hears_report(struct attempt *a, long step, const json_t *metrics);
-void attempt_hears_policy(struct attempt *a, const json_t *policy);
-void attempt_hears_checkpoint(struct attempt *a, long step, const char *path);
-void attempt_hears_end(struct attempt *a, const struct job_outcome *outcome, bool out_of_memory);
+void attempt_hears_start(struct active_attempt *a, int64_t pid, double resumed_cost);
+void attempt_hears_report(struct active_attempt *a, long step, const json_t *metrics);
+void attempt_hears_policy(struct active_attempt *a, const json_t *policy);
+void attempt_hears_checkpoint(struct active_attempt *a, long step, const char *path);
+void attempt_hears_end(struct active_attempt *a, const struct job_outcome *outcome, bool out_of_memory);
 /* Nothing is left to do: a client has told the result, or its lease is over. */
-void attempt_clear(struct attempt *a);
+void attempt_clear(struct active_attempt *a);
 
 /* Its folder; in the arena. */
-char *attempt_folder(const struct attempt *a, struct arena *arena);
+char *attempt_folder(const struct active_attempt *a, struct arena *arena);
 
 #endif

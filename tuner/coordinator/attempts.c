@@ -1,21 +1,40 @@
 #include "tuner/coordinator/attempts.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-struct attempt *attempts_add(struct attempts *all, const struct attempt_home *home)
+struct active_attempt *attempts_add(struct attempts *all, const struct attempt_home *home)
 {
     if (all->n == all->capacity) {
         all->capacity = 2 * all->capacity + 16;
-        all->attempt = must_grow(all->attempt, all->capacity, sizeof(struct attempt *));
+        all->attempt = must_grow(all->attempt, all->capacity, sizeof(struct active_attempt *));
     }
-    struct attempt *a = all->attempt[all->n++] = must_alloc(1, sizeof *a);
+    struct active_attempt *a = all->attempt[all->n++] = must_alloc(1, sizeof *a);
     a->home = home;
     a->state = ATTEMPT_OVER;
     return a;
 }
 
-static void release(struct attempt *a)
+void attempts_bind(struct attempts *all, struct active_attempt *a)
 {
+    size_t number = (size_t)a->trial->number, n = number + number / 2 + 16;
+    if (number >= all->n_trials) {
+        all->of_trial = must_grow(all->of_trial, n, sizeof(struct active_attempt *));
+        memset(all->of_trial + all->n_trials, 0, (n - all->n_trials) * sizeof(struct active_attempt *));
+        all->n_trials = n;
+    }
+    all->of_trial[number] = a;
+}
+
+struct active_attempt *attempts_of(const struct attempts *all, const struct trial *t)
+{
+    struct active_attempt *a = (size_t)t->number < all->n_trials ? all->of_trial[t->number] : NULL;
+    return a && a->state != ATTEMPT_OVER ? a : NULL;
+}
+
+static void release(struct attempts *all, struct active_attempt *a)
+{
+    if (a->trial && all->of_trial[a->trial->number] == a) all->of_trial[a->trial->number] = NULL;
     attempt_clear(a);
     free(a);
 }
@@ -23,17 +42,18 @@ static void release(struct attempt *a)
 void attempts_sweep(struct attempts *all)
 {
     for (size_t i = all->n; i-- > 0;) {
-        struct attempt *a = all->attempt[i];
+        struct active_attempt *a = all->attempt[i];
         if (a->state != ATTEMPT_OVER || a->ask) continue;
         all->attempt[i] = all->attempt[--all->n];
-        release(a);
+        release(all, a);
     }
 }
 
 void attempts_done(struct attempts *all)
 {
-    for (size_t i = 0; i < all->n; i++) release(all->attempt[i]);
+    for (size_t i = 0; i < all->n; i++) release(all, all->attempt[i]);
     free(all->attempt);
+    free(all->of_trial);
 }
 
 size_t attempts_busy(const struct attempts *all)

@@ -6,11 +6,17 @@
 
 struct attempts { /* zero: none */
     size_t n, capacity;
-    struct attempt **attempt; /* addresses stay until they are over and swept */
+    struct active_attempt **attempt; /* addresses stay until they are over and swept */
+    size_t n_trials;
+    struct active_attempt **of_trial; /* by number: its last one; NULL: none */
 };
 
 /* Over, until it is promised a trial or adopts one. */
-struct attempt *attempts_add(struct attempts *all, const struct attempt_home *home);
+struct active_attempt *attempts_add(struct attempts *all, const struct attempt_home *home);
+/* It has a trial now. */
+void attempts_bind(struct attempts *all, struct active_attempt *a);
+/* The one that runs this trial or is to; NULL: none. */
+struct active_attempt *attempts_of(const struct attempts *all, const struct trial *t);
 /* Those that are over go: their asker, if any, has been answered. */
 void attempts_sweep(struct attempts *all);
 void attempts_done(struct attempts *all);

@@ -53,7 +53,7 @@ void coordinator_stop(struct coordinator *c)
 void ending_let_go_elsewhere(struct coordinator *c)
 {
     for (size_t i = c->attempts.n; i-- > 0;) {
-        struct attempt *a = c->attempts.attempt[i];
+        struct active_attempt *a = c->attempts.attempt[i];
         if (a->state == ATTEMPT_RUNS && !a->at->at->is_here) attempt_clear(a);
     }
 }
@@ -64,7 +64,7 @@ void coordinator_leave(struct coordinator *c)
     if (c->phase == PHASE_ENDED) return;
     c->phase = PHASE_LEAVE;
     for (size_t i = c->attempts.n; i-- > 0;) {
-        struct attempt *a = c->attempts.attempt[i];
+        struct active_attempt *a = c->attempts.attempt[i];
         if (a->state == ATTEMPT_RUNS && a->at->at->is_here) attempt_stop(a, STOP_NOW, "the coordinator ends");
     }
     ending_let_go_elsewhere(c);

@@ -55,10 +55,10 @@ static void take_evidence(const struct history *s, struct question *q)
     struct evidence_trial *list = arena_array(&q->arena, s->n_observed + 1, sizeof *list);
     for (size_t i = 0; i < s->n_observed; i++) {
         const struct trial *t = s->observed[i];
-        if (t->observed->curve.n == 0 || t->outside) continue;
+        if (t->attempt.curve->curve.n == 0 || t->outside) continue;
         list[e->n++] = (struct evidence_trial){.number = t->number,
                                                .config = t->config,
-                                               .curve = copy_curve(&t->observed->curve, &q->arena),
+                                               .curve = copy_curve(&t->attempt.curve->curve, &q->arena),
                                                .result = t->state == TRIAL_COMPLETE ? t->value : NULL};
     }
     e->trial = list;
@@ -72,9 +72,9 @@ static void take_evidence(const struct history *s, struct question *q)
 
 struct question *monitor_ask(struct history *s, struct trial *t)
 {
-    struct curve *o = t->observed;
+    struct curve *o = t->attempt.curve;
     if (!o || t->role != ROLE_SEARCH || t->state != TRIAL_RUNNING || o->curve.reports <= o->judged) return NULL;
-    bool judge = s->study->stopping.pruner != PRUNER_NONE && t->stop_state == STOP_NONE;
+    bool judge = s->study->stopping.pruner != PRUNER_NONE && t->attempt.stop.state == STOP_NONE;
     const struct early_stopping *rule = curve_rule(t);
     bool adapt = s->study->stopping.adaptive && rule;
     long before = o->judged;
@@ -83,7 +83,7 @@ struct question *monitor_ask(struct history *s, struct trial *t)
     struct question *q = must_alloc(1, sizeof *q);
     q->study = s->study;
     q->trial = t;
-    q->lease = t->lease;
+    q->lease = t->attempt.lease;
     q->judge = judge;
     q->adapt = adapt;
     if (rule) q->rule = *rule;
@@ -193,9 +193,9 @@ enum status monitor_decide(struct history *s, struct question *q, struct monitor
     const struct trial *t = q->trial;
     enum status st = STATUS_OK;
     *ret = (struct monitor_order){0};
-    bool runs = t->state == TRIAL_RUNNING && t->lease == q->lease;
-    if (runs && q->verdict.stop && t->stop_state == STOP_NONE) st = condemn(s, q, ret, err);
-    if (!st && runs && !ret->stop && q->advice.change && t->observed) st = adapt(s, q, ret, err);
+    bool runs = t->state == TRIAL_RUNNING && t->attempt.lease == q->lease;
+    if (runs && q->verdict.stop && t->attempt.stop.state == STOP_NONE) st = condemn(s, q, ret, err);
+    if (!st && runs && !ret->stop && q->advice.change && t->attempt.curve) st = adapt(s, q, ret, err);
     monitor_forget(q);
     return st;
 }
@@ -206,14 +206,15 @@ static json_t *last_metrics(const struct history *s, const struct trial *t)
 {
     json_t *out = json_object();
     for (size_t i = 0; i < s->study->objective.n_metrics; i++)
-        put_number(out, s->study->objective.metric[i].name, t->last[i]);
+        put_number(out, s->study->objective.metric[i].name, t->attempt.last[i]);
     return out;
 }
 
 enum status monitor_prune(struct history *s, struct trial *t, const json_t *metrics, struct error *err)
 {
     json_t *last = metrics ? NULL : last_metrics(s, t);
-    enum status st = history_finish(s, t, TRIAL_PRUNED, metrics ? metrics : last, t->stop_reason, OUTCOME_PRUNED, err);
+    enum status st =
+        history_finish(s, t, TRIAL_PRUNED, metrics ? metrics : last, t->attempt.stop.reason, OUTCOME_PRUNED, err);
     json_decref(last);
     return st;
 }
@@ -222,7 +223,7 @@ enum status monitor_recover(struct history *s, struct error *err)
 {
     enum status st = STATUS_OK;
     for (size_t i = s->n_open; !st && i-- > 0;)
-        if (s->open[i]->state == TRIAL_RUNNING && s->open[i]->stop_state == STOP_PRUNE)
+        if (s->open[i]->state == TRIAL_RUNNING && s->open[i]->attempt.stop.state == STOP_PRUNE)
             st = monitor_prune(s, s->open[i], NULL, err);
     return st;
 }

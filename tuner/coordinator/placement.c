@@ -49,13 +49,13 @@ static struct execution *run_here(const struct coordinator *c)
     return c->options.run_here ? c->options.run_here(c->options.data) : local_execution(c->workers, c->options.gpus);
 }
 
-struct attempt *placement_take(struct coordinator *c, int64_t *ret_ttl_ms)
+struct active_attempt *placement_take(struct coordinator *c, int64_t *ret_ttl_ms)
 {
     struct ask *ask = ask_queue_waiting(&c->asks);
     bool here = !ask && has_room_here(c);
     *ret_ttl_ms = ask ? ask->ttl_ms : 0;
     if (!ask && !here && !has_room_there(c)) return NULL;
-    struct attempt *a = attempts_add(&c->attempts, &c->home);
+    struct active_attempt *a = attempts_add(&c->attempts, &c->home);
     if (ask) {
         ask->promised++;
         a->ask = ask;

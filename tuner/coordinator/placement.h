@@ -7,7 +7,7 @@
 #include <uv.h>
 
 struct coordinator;
-struct attempt;
+struct active_attempt;
 
 /* Could a trial start now, if there were one? Clients that ask come first; then this machine, then agents. */
 bool placement_is_possible(struct coordinator *c);
@@ -16,7 +16,7 @@ struct workers *placement_open(const struct coordinator_options *options, const 
 /* Says if something of an earlier run is still in its own. */
 void placement_say_left(struct coordinator *c);
 /* Where the next trial will run, to be promised one for so long (0: for ever). NULL: nobody has room. */
-struct attempt *placement_take(struct coordinator *c, int64_t *ret_ttl_ms);
+struct active_attempt *placement_take(struct coordinator *c, int64_t *ret_ttl_ms);
 
 /* How many trials run or are about to on this machine, and in all. */
 size_t coordinator_busy_here(const struct coordinator *c);

@@ -42,7 +42,7 @@ static int better_first(const void *a, const void *b)
 /* Can training go on from where it ended? Not if it ended by itself. */
 static bool goes_on(const struct history *s, const struct trial *t)
 {
-    return t->checkpoint.path && memory_cost(s, t->value, t->step) >= t->trajectory.until;
+    return t->checkpoint.path && memory_cost(s, t->value, t->attempt.step) >= t->trajectory.until;
 }
 
 /* ---- what has been learnt ---- */
@@ -219,8 +219,9 @@ enum status population_step(struct history *s, bool fits, enum population_state 
 static double score_at(const struct history *s, const struct trial *t, double cost)
 {
     const struct objective *o = &s->study->objective;
-    if (!t->observed || t->observed->curve.n == 0 || learning_curve_cost(&t->observed->curve) < cost) return NAN;
-    const struct learning_curve *c = &t->observed->curve;
+    if (!t->attempt.curve || t->attempt.curve->curve.n == 0 || learning_curve_cost(&t->attempt.curve->curve) < cost)
+        return NAN;
+    const struct learning_curve *c = &t->attempt.curve->curve;
     size_t i = c->n - 1;
     while (i > 0 && c->at[i - 1] >= cost) i--;
     for (size_t m = 0; m < o->n_metrics; m++)
@@ -236,7 +237,7 @@ static struct interval *curve_intervals(const struct history *s, struct arena *a
     *ret_n = 0;
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *t = s->trial[i];
-        if (t->role != ROLE_MEMBER || !t->observed || t->outside) continue;
+        if (t->role != ROLE_MEMBER || !t->attempt.curve || t->outside) continue;
         double before = NAN, after;
         for (long k = 0; !isnan(after = score_at(s, t, (double)(k + 1) * length)); k++, before = after) {
             if (*ret_n == capacity) {
@@ -268,7 +269,7 @@ static bool is_weak(const struct history *s, const struct trial *t, double cost)
 /* The end of an interval that its last report has passed; 0: none, or it has got new settings since. */
 static double interval_passed(const struct history *s, const struct trial *t)
 {
-    const struct learning_curve *c = t->observed ? &t->observed->curve : NULL;
+    const struct learning_curve *c = t->attempt.curve ? &t->attempt.curve->curve : NULL;
     if (!c || c->n == 0) return 0;
     double length = s->study->schedule.interval, end = floor(learning_curve_cost(c) / length) * length;
     bool before = c->n > 1 && c->at[c->n - 2] >= end,
@@ -290,7 +291,7 @@ bool population_steer(struct history *s, struct trial *t)
     struct rng rng = rng_derive(s->seed, "pb2", (uint64_t)t->number * 1000003 + (uint64_t)round);
     struct interval *x = curve_intervals(s, &arena, &n);
     bool told = bandit_create(s->study, &(struct intervals){x, n, round}, s->seed, &b, NULL) == STATUS_OK;
-    double now = learning_curve_cost(&t->observed->curve);
+    double now = learning_curve_cost(&t->attempt.curve->curve);
     memcpy(config, trajectory_settings(&t->trajectory, t->config, now), s->study->space.n * sizeof *config);
     if (told) {
         bandit_propose(b, score_at(s, t, end), rng_bits(&rng), config, why, sizeof why);

@@ -26,7 +26,7 @@ enum status coordinator_enqueue(struct coordinator *c, const json_t *params, str
 
 enum status coordinator_cancel(struct coordinator *c, struct trial *t, const char *why, struct error *err)
 {
-    struct attempt *a = t->attempt;
+    struct active_attempt *a = attempts_of(&c->attempts, t);
     if (trial_state_final(t->state))
         return error_set(err, STATUS_CONFLICT, "trial %ld is %s already", t->number, trial_state_name(t->state));
     if (a && a->state == ATTEMPT_RUNS) {
@@ -40,7 +40,12 @@ enum status coordinator_cancel(struct coordinator *c, struct trial *t, const cha
 
 enum status coordinator_retry(struct coordinator *c, struct trial *t, struct error *err)
 {
-    enum status s = retry_trial(c->history, t, err);
+    const struct active_attempt *a = attempts_of(&c->attempts, t);
+    enum status s = retry_check(c->history, &t->number, 1, err);
+    if (!s && a && a->state == ATTEMPT_RUNS && a->at->at->has_an_end)
+        s = error_set(err, STATUS_CONFLICT, "the program of trial %ld has not ended yet; try again in a moment",
+                      t->number);
+    if (!s) s = retry_trial(c->history, t, err);
     if (!s) machine_say(c, NEWS_RETRY, t, "asked for");
     return s;
 }
@@ -121,11 +126,11 @@ struct ask *coordinator_ask(struct coordinator *c, size_t want, const char *toke
 void coordinator_unask(struct coordinator *c, struct ask *ask)
 {
     for (size_t k = 0; k < ask->n; k++) {
-        struct attempt *a = ask->trial[k]->attempt;
+        struct active_attempt *a = attempts_of(&c->attempts, ask->trial[k]);
         if (a && a->state == ATTEMPT_RUNS) a->ask = ask;
     }
     for (size_t i = 0; i < c->attempts.n; i++) {
-        struct attempt *a = c->attempts.attempt[i];
+        struct active_attempt *a = c->attempts.attempt[i];
         if (a->ask != ask) continue;
         a->ask = NULL;
         attempt_take_back(a);
@@ -144,16 +149,16 @@ void requests_answers(struct coordinator *c, bool no_more)
 }
 
 /* Does it still have what the log says it has? */
-static bool holds_lease(const struct attempt *a)
+static bool holds_lease(const struct active_attempt *a)
 {
-    return a->trial->state == TRIAL_RUNNING && a->trial->lease == a->lease;
+    return a->trial->state == TRIAL_RUNNING && a->trial->attempt.lease == a->lease;
 }
 
 void requests_clears(struct coordinator *c)
 {
     lease_expire(c->history);
     for (size_t i = 0; i < c->attempts.n; i++) {
-        struct attempt *a = c->attempts.attempt[i];
+        struct active_attempt *a = c->attempts.attempt[i];
         if (a->state != ATTEMPT_OVER && !a->at->at->has_an_end && !holds_lease(a) && !a->ask) attempt_clear(a);
         attempt_check_obedience(a);
     }
@@ -168,10 +173,12 @@ void requests_sends_away(struct coordinator *c, const char *why)
 /* A condemned trial of a client is over with the answer that says so. */
 static enum status answer_report(struct coordinator *c, struct trial *t, json_t **ret, struct error *err)
 {
-    struct execution *x = t->attempt ? t->attempt->at : NULL;
+    const struct active_attempt *a = attempts_of(&c->attempts, t);
+    struct execution *x = a ? a->at : NULL;
     json_t *mail = x && x->at->mail ? x->at->mail(x) : json_object();
     enum status s = STATUS_OK;
-    if (json_object_get(mail, "stop") && t->stop_state == STOP_PRUNE) s = monitor_prune(c->history, t, NULL, err);
+    if (json_object_get(mail, "stop") && t->attempt.stop.state == STOP_PRUNE)
+        s = monitor_prune(c->history, t, NULL, err);
     if (s) {
         x->at->send(x, mail); /* it hears of it the next time */
         json_decref(mail);
@@ -203,26 +210,26 @@ enum status coordinator_add(struct coordinator *c, const json_t *params, const s
 }
 
 /* A late result may come while somebody else is at the trial, who need not be. */
-static void spare_attempt(struct trial *t)
+static void spare_attempt(struct coordinator *c, const struct trial *t)
 {
-    struct attempt *a = t->attempt;
+    struct active_attempt *a = attempts_of(&c->attempts, t);
     if (a && a->state == ATTEMPT_RUNS) attempt_stop_late(a, "another attempt has finished it");
 }
 
 enum status coordinator_tell(struct coordinator *c, struct trial *t, const struct lease_claim *claim,
                              const struct tale *tale, struct error *err)
 {
-    bool was_final = trial_state_final(t->state), last = claim->lease == t->lease;
+    bool was_final = trial_state_final(t->state), last = claim->lease == t->attempt.lease;
     enum status s = tell_result(c->history, t, claim, tale, err);
     if (s || was_final) return s;
     ending_of_attempt(c, t, NULL);
-    if (!last) spare_attempt(t);
+    if (!last) spare_attempt(c, t);
     return STATUS_OK;
 }
 
 /* ---- what agents say ---- */
 
-static void keep_log(const struct attempt *a, const struct agent_message *r)
+static void keep_log(const struct active_attempt *a, const struct agent_message *r)
 {
     struct arena arena = {0};
     workers_keep_log(attempt_folder(a, &arena), strcmp(r->stream, "stdout") == 0 ? "stdout.log" : "stderr.log", r->text,
@@ -230,14 +237,14 @@ static void keep_log(const struct attempt *a, const struct agent_message *r)
     arena_done(&arena);
 }
 
-static void take_from_agent(struct attempt *a, const struct agent_message *r)
+static void take_from_agent(struct active_attempt *a, const struct agent_message *r)
 {
     switch (r->kind) {
     case AGENT_MESSAGE_STARTED:
         if (a->trial->state == TRIAL_LEASED) attempt_hears_start(a, r->pid, r->resumed_cost);
         break;
     case AGENT_MESSAGE_REPORT:
-        if (r->n >= a->trial->reports) attempt_hears_report(a, r->step, r->metrics); /* else: heard before */
+        if (r->n >= a->trial->attempt.reports) attempt_hears_report(a, r->step, r->metrics); /* else: heard before */
         break;
     case AGENT_MESSAGE_POLICY: attempt_hears_policy(a, r->metrics); break;
     case AGENT_MESSAGE_CHECKPOINT: attempt_hears_checkpoint(a, r->step, r->text); break;
@@ -252,7 +259,7 @@ static void take_late(struct coordinator *c, struct trial *t, const struct agent
     struct error err;
     if (history_finish(c->history, t, TRIAL_COMPLETE, r->outcome.metrics, NULL, OUTCOME_LATE, &err)) return;
     machine_say(c, NEWS_FINISHED, t, NULL);
-    spare_attempt(t);
+    spare_attempt(c, t);
 }
 
 static bool hear(struct coordinator *c, struct trial *t, const struct holder *from, const struct agent_message *r)
@@ -264,7 +271,7 @@ static bool hear(struct coordinator *c, struct trial *t, const struct holder *fr
                                              : end  ? LEASE_FAILURE
                                                     : LEASE_REPORT,
                                              end);
-    struct attempt *a = t->attempt;
+    struct active_attempt *a = attempts_of(&c->attempts, t);
     bool here = a && a->state == ATTEMPT_RUNS && a->lease == r->lease;
     if (verdict == LEASE_FOREIGN || verdict == LEASE_UNKNOWN) return false;
     if (here && (verdict == LEASE_ACCEPT || end)) {
@@ -302,11 +309,12 @@ void requests_adopt(struct coordinator *c)
     struct history *s = c->history;
     for (size_t i = 0; i < s->n_open; i++) {
         struct trial *t = s->open[i];
-        if ((t->state != TRIAL_LEASED && t->state != TRIAL_RUNNING) || !(t->holder.agent || t->client))
+        if ((t->state != TRIAL_LEASED && t->state != TRIAL_RUNNING) || !(t->attempt.holder.agent || t->attempt.client))
             continue; /* lease_recover has returned the others */
-        struct attempt *a = attempts_add(&c->attempts, &c->home);
-        a->at = t->holder.agent ? at_agent_expect(c->tenant, a, &t->holder, t->lease)
-                                : at_client_execution(t->holder.token);
+        struct active_attempt *a = attempts_add(&c->attempts, &c->home);
+        a->at = t->attempt.holder.agent ? at_agent_expect(c->tenant, a, &t->attempt.holder, t->attempt.lease)
+                                        : at_client_execution(t->attempt.holder.token);
         attempt_adopt(a, t);
+        attempts_bind(&c->attempts, a);
     }
 }

@@ -1,7 +1,5 @@
 #include "tuner/coordinator/retry.h"
 
-#include "tuner/coordinator/attempt.h"
-
 #include <stdio.h>
 #include <string.h>
 
@@ -21,9 +19,6 @@ static enum status check(const struct trial *t, struct error *err)
     if (t->outside)
         return error_set(err, STATUS_CONFLICT, "trial %ld is set aside and cannot be tried again: %s", t->number,
                          t->outside);
-    if (t->attempt && t->attempt->state == ATTEMPT_RUNS && t->attempt->at->at->has_an_end)
-        return error_set(err, STATUS_CONFLICT, "the program of trial %ld has not ended yet; try again in a moment",
-                         t->number);
     return STATUS_OK;
 }
 
@@ -81,7 +76,7 @@ static bool nothing_works(const struct history *s)
 static bool keeps_from_beginning(const struct history *s, const struct trial *t)
 {
     if (is_lost_baseline(t)) return objective_needs_baseline(&s->study->objective) || nothing_works(s);
-    return t->state == TRIAL_FAILED && !t->client && !t->poisonous && nothing_works(s);
+    return t->state == TRIAL_FAILED && !t->attempt.client && !t->poisonous && nothing_works(s);
 }
 
 static const char *how(enum trial_state state)

@@ -32,7 +32,7 @@ static void on_judged(void *data, struct question *q)
     struct coordinator *c = data;
     struct monitor_order order;
     struct error err;
-    struct attempt *a = question_trial(q)->attempt;
+    struct active_attempt *a = attempts_of(&c->attempts, question_trial(q));
     c->mind.judging = false;
     if (!a || a->state != ATTEMPT_RUNS || !machine_runs_trials(c)) {
         monitor_forget(q);
@@ -48,7 +48,7 @@ static void on_judged(void *data, struct question *q)
 static void oversee(struct coordinator *c)
 {
     for (size_t i = 0; i < c->attempts.n && !c->mind.judging; i++) {
-        struct attempt *a = c->attempts.attempt[c->mind.judge_next++ % c->attempts.n];
+        struct active_attempt *a = c->attempts.attempt[c->mind.judge_next++ % c->attempts.n];
         struct question *q = a->state == ATTEMPT_RUNS ? monitor_ask(c->history, a->trial) : NULL;
         if (!q) continue;
         c->mind.judging = true;
@@ -81,7 +81,7 @@ static bool is_paused(struct coordinator *c)
 
 /* ---- the beginnings of attempts ---- */
 
-static void hand_over(struct coordinator *c, struct attempt *a)
+static void hand_over(struct coordinator *c, struct active_attempt *a)
 {
     struct ask *ask = a->ask;
     if (!ask) return;
@@ -93,7 +93,7 @@ static void hand_over(struct coordinator *c, struct attempt *a)
 static void start_promised(struct coordinator *c, uint64_t durable)
 {
     for (size_t i = 0; i < c->attempts.n; i++) {
-        struct attempt *a = c->attempts.attempt[i];
+        struct active_attempt *a = c->attempts.attempt[i];
         if (a->state != ATTEMPT_PROMISED) continue;
         if (!machine_runs_trials(c)) {
             if (a->ask) a->ask->promised--;
@@ -126,7 +126,7 @@ static bool may_lease(struct coordinator *c, const struct trial *t)
     char why[400];
     struct need need = ledger_need(c->history, NAN);
     if (t->role == ROLE_BASELINE) return true;
-    if (t->expect_tokens > 0) need = (struct need){.tokens = t->expect_tokens, .ms = t->expect_ms};
+    if (t->need.tokens > 0) need = (struct need){.tokens = t->need.tokens, .ms = t->need.ms};
     if (ledger_admits(c->history, need, set_aside(c), why, sizeof why)) return true;
     run_out(c, why, true);
     return false;
@@ -140,8 +140,9 @@ static bool start_queued(struct coordinator *c)
         if (!t || !placement_is_possible(c)) return false;
         if (!may_lease(c, t)) return true;
         int64_t ttl_ms;
-        struct attempt *a = placement_take(c, &ttl_ms);
+        struct active_attempt *a = placement_take(c, &ttl_ms);
         if (!a || !attempt_promise(a, t, ttl_ms)) return false;
+        attempts_bind(&c->attempts, a);
     }
     return false;
 }

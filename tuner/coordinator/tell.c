@@ -149,7 +149,7 @@ enum status tell_report(struct history *s, struct trial *t, const struct lease_c
                         const struct told_report *report, struct error *err)
 {
     enum status st = refuse(t, claim, lease_judge(t, claim, LEASE_REPORT, false), err);
-    if (!st && report->policy && t->reports == 0) st = history_announce(s, t, report->policy, err);
+    if (!st && report->policy && t->attempt.reports == 0) st = history_announce(s, t, report->policy, err);
     if (!st) history_report(s, t, report->step, report->metrics);
     return st;
 }

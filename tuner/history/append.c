@@ -130,8 +130,8 @@ enum status history_checkpoint(struct history *s, struct trial *t, const char *p
 {
     struct event e = history_next(s, EVENT_CHECKPOINT, t);
     int tokens = objective_token_metric(&s->study->objective);
-    e.checkpoint.left =
-        (struct checkpoint){path, step, bytes, tokens >= 0 && isfinite(t->last[tokens]) ? t->last[tokens] : 0};
+    e.checkpoint.left = (struct checkpoint){
+        path, step, bytes, tokens >= 0 && isfinite(t->attempt.last[tokens]) ? t->attempt.last[tokens] : 0};
     return history_append(s, &e, err);
 }
 
@@ -165,8 +165,8 @@ static void measure(const struct history *s, const struct trial *t, struct event
 {
     int tokens = objective_token_metric(&s->study->objective);
     if (t->state != TRIAL_LEASED && t->state != TRIAL_RUNNING) return;
-    end->took_ms = (double)(clock_mono_ms(s->clock) - t->leased_ms);
-    if (tokens >= 0 && isfinite(t->last[tokens])) end->spent_tokens = t->last[tokens];
+    end->took_ms = (double)(clock_mono_ms(s->clock) - t->attempt.leased_ms);
+    if (tokens >= 0 && isfinite(t->attempt.last[tokens])) end->spent_tokens = t->attempt.last[tokens];
 }
 
 enum status history_return(struct history *s, struct trial *t, enum outcome outcome, const char *reason,
@@ -213,8 +213,8 @@ enum status history_finish(struct history *s, struct trial *t, enum trial_state 
     e.finished =
         (struct event_finished){.state = to, .metrics = metrics, .end = {.outcome = outcome, .reason = reason}};
     const struct early_stopping *rule = curve_rule(t);
-    if (to == TRIAL_COMPLETE && rule && t->observed->adjusted) {
-        equivalent.patience = (double)early_stopping_equivalent(&t->observed->curve, rule);
+    if (to == TRIAL_COMPLETE && rule && t->attempt.curve->adjusted) {
+        equivalent.patience = (double)early_stopping_equivalent(&t->attempt.curve->curve, rule);
         equivalent.threshold = rule->threshold;
         e.finished.policy = &equivalent;
     }
@@ -277,11 +277,11 @@ void history_report(struct history *s, struct trial *t, long step, const json_t 
     const char *names[METRICS_SAID_MAX], *name;
     double values[METRICS_SAID_MAX];
     json_t *v;
-    struct store_report r = {.lease = t->lease,
-                             .number = t->reports,
+    struct store_report r = {.lease = t->attempt.lease,
+                             .number = t->attempt.reports,
                              .step = step,
-                             .after_ms = clock_mono_ms(s->clock) - t->leased_ms,
-                             .known = s->seq - t->lease,
+                             .after_ms = clock_mono_ms(s->clock) - t->attempt.leased_ms,
+                             .known = s->seq - t->attempt.lease,
                              .name = names,
                              .value = values};
     json_object_foreach((json_t *)metrics, name, v)
@@ -291,13 +291,13 @@ void history_report(struct history *s, struct trial *t, long step, const json_t 
         values[r.n++] = json_number_value(v);
     }
     uint64_t hash = hash_names(names, r.n);
-    r.same_names = hash == t->reported;
-    t->reported = hash;
+    r.same_names = hash == t->attempt.names;
+    t->attempt.names = hash;
     journal_report(s->journal, &r);
-    t->reports++;
-    t->step = step;
+    t->attempt.reports++;
+    t->attempt.step = step;
     for (size_t i = 0; i < s->study->objective.n_metrics; i++)
-        t->last[i] = json_number_at(metrics, s->study->objective.metric[i].name);
-    curve_report(s, t, step, t->last);
+        t->attempt.last[i] = json_number_at(metrics, s->study->objective.metric[i].name);
+    curve_report(s, t, step, t->attempt.last);
     if (s->watch.report) s->watch.report(s->watch.data, t, step, metrics);
 }

@@ -100,7 +100,7 @@ static struct trial *append(struct history *s)
     t->number = (long)s->n++;
     t->config = arena_array(&s->arena, d + 2 * m, sizeof *t->config);
     t->value = t->config + d;
-    t->last = t->value + m;
+    t->attempt.last = t->value + m;
     for (size_t i = 0; i < 2 * m; i++) t->value[i] = NAN;
     t->told = t->parent = -1;
     return t;
@@ -174,8 +174,8 @@ static enum status apply_added(struct history *s, struct trial *none, const stru
     t->parent = e->parent;
     t->round = e->parent >= 0 ? s->trial[e->parent]->round + 1 : 0;
     t->source = keep(s, e->source ? e->source : "");
-    t->expect_tokens = e->expect_tokens;
-    t->expect_ms = e->expect_ms;
+    t->need.tokens = e->expect_tokens;
+    t->need.ms = e->expect_ms;
     t->created_ms = event->at_ms;
     if (e->config)
         memcpy(t->config, e->config, s->study->space.n * sizeof *t->config);
@@ -197,7 +197,7 @@ static enum status apply_adjusted(struct history *s, struct trial *t, const stru
     if (e->policy) curve_adjusted(s, t, event->seq, e->policy->patience, e->policy->threshold);
     if (!e->set) return STATUS_OK;
     trajectory_add(&t->trajectory, &s->study->space, &s->arena, e->from, e->set, t->number);
-    t->trajectory_at = t->trajectory.n;
+    t->attempt.settings = t->trajectory.n;
     return STATUS_OK;
 }
 
@@ -217,16 +217,17 @@ static enum status check_move(const struct trial *t, enum trial_state to, struct
 
 static void set_deadline(struct history *s, struct trial *t, int64_t ttl_ms)
 {
-    t->deadline_ms = ttl_ms > 0 ? clock_mono_ms(s->clock) + ttl_ms : 0;
-    if (ttl_ms > 0 && (s->expiry_ms == 0 || t->deadline_ms < s->expiry_ms)) s->expiry_ms = t->deadline_ms;
+    t->attempt.deadline_ms = ttl_ms > 0 ? clock_mono_ms(s->clock) + ttl_ms : 0;
+    if (ttl_ms > 0 && (s->expiry_ms == 0 || t->attempt.deadline_ms < s->expiry_ms))
+        s->expiry_ms = t->attempt.deadline_ms;
 }
 
 /* Its holder may still come with a result. */
 static void keep_past(struct history *s, struct trial *t)
 {
     struct past_lease *p = arena_alloc(&s->arena, sizeof *p);
-    *p = (struct past_lease){t->past, t->lease, t->holder};
-    t->past = p;
+    *p = (struct past_lease){t->attempt.past, t->attempt.lease, t->attempt.holder};
+    t->attempt.past = p;
 }
 
 static enum status apply_leased(struct history *s, struct trial *t, const struct event *event, struct error *err)
@@ -234,22 +235,22 @@ static enum status apply_leased(struct history *s, struct trial *t, const struct
     const struct event_leased *e = &event->leased;
     enum status st = check_move(t, TRIAL_LEASED, err);
     if (st) return st;
-    if (t->lease) keep_past(s, t);
+    if (t->attempt.lease) keep_past(s, t);
     set_state(s, t, TRIAL_LEASED);
     if (!e->dir) set_state(s, t, TRIAL_RUNNING); /* the client has it */
-    t->attempts++;
-    t->lease = event->seq;
-    t->holder = (struct holder){intern(s, e->agent), intern(s, event->token)};
-    t->client = !e->dir;
-    t->leased_ms = clock_mono_ms(s->clock);
-    t->reports = t->step = 0;
-    t->resumed_cost = 0;
-    t->reported = 0;
-    t->stop_state = STOP_NONE;
-    t->trajectory_at = 0;
+    t->effort.attempts++;
+    t->attempt.lease = event->seq;
+    t->attempt.holder = (struct holder){intern(s, e->agent), intern(s, event->token)};
+    t->attempt.client = !e->dir;
+    t->attempt.leased_ms = clock_mono_ms(s->clock);
+    t->attempt.reports = t->attempt.step = 0;
+    t->attempt.resumed_cost = 0;
+    t->attempt.names = 0;
+    t->attempt.stop.state = STOP_NONE;
+    t->attempt.settings = 0;
     curve_begin(s, t);
     set_deadline(s, t, e->ttl_ms);
-    for (size_t i = 0; i < s->study->objective.n_metrics; i++) t->last[i] = NAN;
+    for (size_t i = 0; i < s->study->objective.n_metrics; i++) t->attempt.last[i] = NAN;
     return STATUS_OK;
 }
 
@@ -258,7 +259,7 @@ static enum status apply_started(struct history *s, struct trial *t, const struc
     enum status st = check_move(t, TRIAL_RUNNING, err);
     if (st) return st;
     set_state(s, t, TRIAL_RUNNING);
-    t->resumed_cost = e->started.resumed_cost;
+    t->attempt.resumed_cost = e->started.resumed_cost;
     return STATUS_OK;
 }
 
@@ -282,8 +283,8 @@ static void expect(struct history *s, struct trial *t, const json_t *expected)
         spread[i] = json_number_read(json_array_get(pair, 1));
         if (objective_uses(o, i) && !(isfinite(value[i]) && isfinite(spread[i]))) return;
     }
-    t->expected = value;
-    t->spread = spread;
+    t->attempt.stop.expected = value;
+    t->attempt.stop.spread = spread;
 }
 
 static enum status check_runs(const struct trial *t, struct error *err)
@@ -298,8 +299,8 @@ static enum status apply_condemned(struct history *s, struct trial *t, const str
     const struct event_condemned *e = &event->condemned;
     enum status st = check_runs(t, err);
     if (st) return st;
-    t->stop_state = e->audit ? STOP_AUDIT : STOP_PRUNE;
-    t->stop_reason = arena_strdup(&s->arena, e->reason ? e->reason : "");
+    t->attempt.stop.state = e->audit ? STOP_AUDIT : STOP_PRUNE;
+    t->attempt.stop.reason = arena_strdup(&s->arena, e->reason ? e->reason : "");
     expect(s, t, json_object_get(e->details, "expected"));
     return STATUS_OK;
 }
@@ -322,14 +323,14 @@ static enum status apply_checkpoint(struct history *s, struct trial *t, const st
 /* What an attempt has cost, however it ended. */
 static void account(struct history *s, struct trial *t, const struct event_end *e, double spent_tokens)
 {
-    spent_tokens = fmax(spent_tokens - t->resumed_cost, 0);
-    t->busy_ms += e->took_ms;
-    t->took_ms = (int64_t)e->took_ms;
-    t->spent_tokens = bounded_sum(t->spent_tokens, spent_tokens);
+    spent_tokens = fmax(spent_tokens - t->attempt.resumed_cost, 0);
+    t->effort.busy_ms += e->took_ms;
+    t->effort.took_ms = (int64_t)e->took_ms;
+    t->effort.tokens = bounded_sum(t->effort.tokens, spent_tokens);
     s->tally.busy_ms += e->took_ms;
     s->tally.tokens = bounded_sum(s->tally.tokens, spent_tokens);
-    t->deadline_ms = 0;
-    for (size_t i = 0; i < s->study->objective.n_metrics; i++) t->last[i] = NAN;
+    t->attempt.deadline_ms = 0;
+    for (size_t i = 0; i < s->study->objective.n_metrics; i++) t->attempt.last[i] = NAN;
 }
 
 static enum status apply_returned(struct history *s, struct trial *t, const struct event *event, struct error *err)
@@ -338,8 +339,8 @@ static enum status apply_returned(struct history *s, struct trial *t, const stru
     enum status st = check_move(t, TRIAL_QUEUED, err);
     if (st) return st;
     set_state(s, t, TRIAL_QUEUED);
-    t->crashes += outcome_is_crash(e->outcome);
-    t->machine_crashes += e->outcome == OUTCOME_CRASHED_THE_MACHINE;
+    t->effort.crashes += outcome_is_crash(e->outcome);
+    t->effort.machine_crashes += e->outcome == OUTCOME_CRASHED_THE_MACHINE;
     t->ready_ms = e->backoff_ms > 0 ? clock_mono_ms(s->clock) + e->backoff_ms : 0;
     account(s, t, e, e->spent_tokens);
     return STATUS_OK;
@@ -427,7 +428,7 @@ static enum status apply_finished(struct history *s, struct trial *t, const stru
     }
     seen_finish(s, t);
     if (e->state != TRIAL_COMPLETE) return STATUS_OK;
-    remember_cost(s, e->end.took_ms, fmax(spent - t->resumed_cost, 0));
+    remember_cost(s, e->end.took_ms, fmax(spent - t->attempt.resumed_cost, 0));
     judge(s, t);
     return STATUS_OK;
 }
@@ -450,11 +451,11 @@ static enum status apply_retried(struct history *s, struct trial *t, const struc
     t->reason = NULL;
     t->finished_ms = 0;
     t->told = -1;
-    t->crashes = 0;
+    t->effort.crashes = 0;
     t->ready_ms = 0;
-    t->stop_state = STOP_NONE;
-    t->stop_reason = NULL;
-    t->expected = t->spread = NULL;
+    t->attempt.stop.state = STOP_NONE;
+    t->attempt.stop.reason = NULL;
+    t->attempt.stop.expected = t->attempt.stop.spread = NULL;
     seen_reopen(s, t);
     return STATUS_OK;
 }

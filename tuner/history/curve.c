@@ -15,9 +15,9 @@ bool curve_wanted(const struct history *s)
 
 static void forget(struct trial *t)
 {
-    learning_curve_done(&t->observed->curve);
-    free(t->observed);
-    t->observed = NULL;
+    learning_curve_done(&t->attempt.curve->curve);
+    free(t->attempt.curve);
+    t->attempt.curve = NULL;
 }
 
 /* Makes room by forgetting the one that is final for the longest; running ones are kept. */
@@ -35,23 +35,23 @@ static void make_room(struct history *s)
 
 static struct curve *observe(struct history *s, struct trial *t)
 {
-    if (t->observed) return t->observed;
+    if (t->attempt.curve) return t->attempt.curve;
     if (s->n_observed >= CURVES_MAX) make_room(s);
     if (s->n_observed == s->observed_capacity) {
         s->observed_capacity = s->observed_capacity ? 2 * s->observed_capacity : CURVES_MAX;
         s->observed = must_grow(s->observed, s->observed_capacity, sizeof(struct trial *));
     }
     s->observed[s->n_observed++] = t;
-    t->observed = must_alloc(1, sizeof *t->observed);
-    return t->observed;
+    t->attempt.curve = must_alloc(1, sizeof *t->attempt.curve);
+    return t->attempt.curve;
 }
 
 void curve_begin(struct history *s, struct trial *t)
 {
-    t->rule = NULL;
-    if (!curve_wanted(s) || !t->observed) return;
-    learning_curve_done(&t->observed->curve);
-    *t->observed = (struct curve){0};
+    t->attempt.rule = NULL;
+    if (!curve_wanted(s) || !t->attempt.curve) return;
+    learning_curve_done(&t->attempt.curve->curve);
+    *t->attempt.curve = (struct curve){0};
 }
 
 /* ---- the rule ---- */
@@ -74,8 +74,8 @@ enum status curve_check(const struct history *s, const json_t *policy, bool *ret
 static struct rule_change *keep_change(struct history *s, struct trial *t, int64_t seq)
 {
     struct rule_change *c = arena_alloc(&s->arena, sizeof *c);
-    *c = (struct rule_change){.before = t->rule, .seq = seq};
-    t->rule = c;
+    *c = (struct rule_change){.before = t->attempt.rule, .seq = seq};
+    t->attempt.rule = c;
     return c;
 }
 
@@ -125,9 +125,9 @@ static void follow(struct curve *o, const struct rule_change *c, int64_t until)
 
 struct early_stopping *curve_rule(struct trial *t)
 {
-    if (!t->observed) return NULL;
-    follow(t->observed, t->rule, INT64_MAX);
-    return t->observed->has_rule ? &t->observed->rule : NULL;
+    if (!t->attempt.curve) return NULL;
+    follow(t->attempt.curve, t->attempt.rule, INT64_MAX);
+    return t->attempt.curve->has_rule ? &t->attempt.curve->rule : NULL;
 }
 
 /* A report that knew the events up to `until`. */
@@ -135,7 +135,7 @@ static void report_after(struct history *s, struct trial *t, int64_t until, long
 {
     struct curve *o = observe(s, t);
     if (!learning_curve_add(&o->curve, &s->study->objective, step, values)) return;
-    follow(o, t->rule, until);
+    follow(o, t->attempt.rule, until);
     if (o->has_rule && isfinite(values[o->rule.metric])) early_stopping_update(&o->rule, values[o->rule.metric]);
 }
 
@@ -162,14 +162,14 @@ static void on_report(void *data, const struct store_report *r)
         if (m >= 0) value[m] = r->value[i];
     }
     report_after(x->s, x->t, r->lease + r->known, r->step, value);
-    for (size_t i = 0; i < o->n_metrics; i++) x->t->last[i] = value[i];
-    x->t->reports++;
-    x->t->step = r->step;
+    for (size_t i = 0; i < o->n_metrics; i++) x->t->attempt.last[i] = value[i];
+    x->t->attempt.reports++;
+    x->t->attempt.step = r->step;
 }
 
 static bool has_curve(const struct trial *t)
 {
-    return t->lease && !t->outside &&
+    return t->attempt.lease && !t->outside &&
            (t->state == TRIAL_COMPLETE || t->state == TRIAL_PRUNED || !trial_state_final(t->state));
 }
 
@@ -179,10 +179,10 @@ enum status curve_load(struct history *s, struct error *err)
     size_t n = 0;
     for (size_t i = s->n; curve_wanted(s) && !st && n < CURVES_MAX && i-- > 0;) {
         struct replayed x = {s, s->trial[i]};
-        if (!has_curve(x.t) || x.t->observed) continue;
-        x.t->reports = 0;
+        if (!has_curve(x.t) || x.t->attempt.curve) continue;
+        x.t->attempt.reports = 0;
         n++;
-        st = store_reports(s->store, s->study_id, x.t->lease, on_report, &x, err);
+        st = store_reports(s->store, s->study_id, x.t->attempt.lease, on_report, &x, err);
     }
     return st;
 }

@@ -12,9 +12,9 @@ enum { BACKOFF_MAX_MS = 300000 };
 /* Who was given this lease; NULL: the trial never had it. */
 static const struct holder *holder_of(const struct trial *t, int64_t lease)
 {
-    if (t->lease == 0) return NULL;
-    if (lease == 0 || lease == t->lease) return &t->holder;
-    for (const struct past_lease *p = t->past; p; p = p->next)
+    if (t->attempt.lease == 0) return NULL;
+    if (lease == 0 || lease == t->attempt.lease) return &t->attempt.holder;
+    for (const struct past_lease *p = t->attempt.past; p; p = p->next)
         if (p->lease == lease) return &p->holder;
     return NULL;
 }
@@ -38,7 +38,8 @@ bool lease_is_held(const struct trial *t, const struct lease_claim *claim)
 enum lease_verdict lease_judge(const struct trial *t, const struct lease_claim *claim, enum lease_message message,
                                bool same)
 {
-    bool held = t->state == TRIAL_LEASED || t->state == TRIAL_RUNNING, last = !claim->lease || claim->lease == t->lease;
+    bool held = t->state == TRIAL_LEASED || t->state == TRIAL_RUNNING,
+         last = !claim->lease || claim->lease == t->attempt.lease;
     const struct holder *holder = holder_of(t, claim->lease);
     if (!holder) return LEASE_UNKNOWN;
     if (!is_holder(holder, &claim->from)) return LEASE_FOREIGN;
@@ -53,7 +54,7 @@ enum lease_verdict lease_judge(const struct trial *t, const struct lease_claim *
 static int64_t backoff_ms(const struct history *s, const struct trial *t)
 {
     int64_t ms = s->study->backoff_ms;
-    for (long k = 0; k < t->crashes && ms < BACKOFF_MAX_MS; k++) ms *= 2;
+    for (long k = 0; k < t->effort.crashes && ms < BACKOFF_MAX_MS; k++) ms *= 2;
     return ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS;
 }
 
@@ -61,11 +62,11 @@ enum status lease_crashed(struct history *s, struct trial *t, enum outcome outco
                           struct error *err)
 {
     char text[700];
-    if (outcome == OUTCOME_CRASHED_THE_MACHINE && t->machine_crashes > 0) {
+    if (outcome == OUTCOME_CRASHED_THE_MACHINE && t->effort.machine_crashes > 0) {
         snprintf(text, sizeof text, "poisonous: it crashed the machine twice; %.600s", reason);
         return history_poison(s, t, text, err);
     }
-    if (t->crashes >= s->study->retries) return history_finish(s, t, TRIAL_FAILED, NULL, reason, outcome, err);
+    if (t->effort.crashes >= s->study->retries) return history_finish(s, t, TRIAL_FAILED, NULL, reason, outcome, err);
     return history_return(s, t, outcome, reason, backoff_ms(s, t), err);
 }
 
@@ -76,12 +77,12 @@ size_t lease_expire(struct history *s)
     if (s->expiry_ms == 0 || now < s->expiry_ms) return 0;
     for (size_t i = s->n_open; i-- > 0;) {
         struct trial *t = s->open[i];
-        if (t->deadline_ms == 0) continue;
-        if (t->deadline_ms <= now)
+        if (t->attempt.deadline_ms == 0) continue;
+        if (t->attempt.deadline_ms <= now)
             n += lease_crashed(s, t, OUTCOME_EXPIRED, "its lease expired: the worker was not heard of any more",
                                NULL) == STATUS_OK;
-        else if (next == 0 || t->deadline_ms < next)
-            next = t->deadline_ms;
+        else if (next == 0 || t->attempt.deadline_ms < next)
+            next = t->attempt.deadline_ms;
     }
     s->expiry_ms = next;
     return n;
@@ -95,8 +96,8 @@ enum status lease_recover(struct history *s, bool keep_remote, struct error *err
     for (size_t i = s->n_open; !st && i-- > 0;) {
         struct trial *t = s->open[i];
         if (t->state != TRIAL_LEASED && t->state != TRIAL_RUNNING) continue;
-        if (keep_remote && (t->holder.agent || (t->client && t->deadline_ms))) continue;
-        st = rebooted && !t->holder.agent
+        if (keep_remote && (t->attempt.holder.agent || (t->attempt.client && t->attempt.deadline_ms))) continue;
+        st = rebooted && !t->attempt.holder.agent
                  ? lease_crashed(s, t, OUTCOME_CRASHED_THE_MACHINE, "the machine was restarted while it ran", err)
                  : history_return(s, t, OUTCOME_LOST, "the coordinator ended before it did", 0, err);
     }

@@ -74,13 +74,15 @@ static struct flight in_flight(const struct history *s)
     for (size_t i = 0; i < s->n_open; i++) {
         const struct trial *t = s->open[i];
         if (t->state != TRIAL_LEASED && t->state != TRIAL_RUNNING) continue;
-        double tokens = metric >= 0 && isfinite(t->last[metric]) ? fmax(t->last[metric] - t->resumed_cost, 0) : 0;
-        double ms = (double)(now - t->leased_ms);
+        double tokens = metric >= 0 && isfinite(t->attempt.last[metric])
+                            ? fmax(t->attempt.last[metric] - t->attempt.resumed_cost, 0)
+                            : 0;
+        double ms = (double)(now - t->attempt.leased_ms);
         out.tokens = bounded_sum(out.tokens, tokens);
         out.ms += ms;
         out.left.tokens =
-            bounded_sum(out.left.tokens, fmax((t->expect_tokens > 0 ? t->expect_tokens : usual.tokens) - tokens, 0));
-        out.left.ms += fmax((t->expect_ms > 0 ? t->expect_ms : usual.ms) - ms, 0);
+            bounded_sum(out.left.tokens, fmax((t->need.tokens > 0 ? t->need.tokens : usual.tokens) - tokens, 0));
+        out.left.ms += fmax((t->need.ms > 0 ? t->need.ms : usual.ms) - ms, 0);
     }
     return out;
 }

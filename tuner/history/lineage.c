@@ -4,7 +4,7 @@ struct trajectory lineage_of(const struct history *s, const struct trial *t, str
                              const double **ret_config)
 {
     const struct trial **line = arena_array(arena, (size_t)t->round + 1, sizeof(struct trial *)), *last = t;
-    struct trajectory trajectory = {.until = memory_cost(s, t->value, t->step)};
+    struct trajectory trajectory = {.until = memory_cost(s, t->value, t->attempt.step)};
     size_t n = 0;
     for (; t; t = memory_trial(s, t->parent)) line[n++] = t;
     *ret_config = line[n - 1]->config;

@@ -78,5 +78,5 @@ json_t *memory_metrics(const struct history *s, const struct trial *t)
 int64_t memory_took_ms(const struct history *s, const struct trial *t)
 {
     bool runs = t->state == TRIAL_LEASED || t->state == TRIAL_RUNNING;
-    return runs ? clock_mono_ms(s->clock) - t->leased_ms : t->took_ms;
+    return runs ? clock_mono_ms(s->clock) - t->attempt.leased_ms : t->effort.took_ms;
 }

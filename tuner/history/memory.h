@@ -11,12 +11,12 @@
 #ifndef TUNER_HISTORY_MEMORY_H
 #define TUNER_HISTORY_MEMORY_H
 
+#include "tuner/history/attempt.h"
 #include "tuner/history/study_phase.h"
 #include "tuner/history/trajectory.h"
 #include "tuner/history/trial_state.h"
 
 #include "tuner/base/clock.h"
-#include "tuner/base/holder.h"
 
 #include "tuner/search/search.h"
 #include "tuner/study/study.h"
@@ -32,24 +32,26 @@ enum trial_role {
     ROLE_MEMBER, /* of the population of a schedule */
 };
 
-/* Has the pruner condemned the running attempt? */
-enum stop_state { STOP_NONE, STOP_PRUNE, STOP_AUDIT /* it runs on, to see what becomes of it */ };
-
-/* A lease that a trial had before its last one. */
-struct past_lease {
-    const struct past_lease *next; /* older */
-    int64_t lease;
-    struct holder holder;
-};
-
-struct curve;
-struct rule_change;
-
 struct checkpoint {
     const char *path; /* absolute; NULL: none */
     long step;
     int64_t bytes; /* 0: it is a folder */
     double cost;   /* tokens reported until then, in all; 0: unknown */
+};
+
+/* What all attempts of a trial that have ended have come to. */
+struct effort {
+    long attempts;        /* begun so far, the running one included */
+    long crashes;         /* those that count against `retries` */
+    long machine_crashes; /* those that took the machine along, or that the machine had to kill */
+    double tokens;
+    double busy_ms;
+    int64_t took_ms; /* of the last one */
+};
+
+/* What the next attempt may need (upper 90 %); 0: unknown. */
+struct expectation {
+    double tokens, ms;
 };
 
 struct trial {
@@ -65,40 +67,19 @@ struct trial {
     json_t *params;      /* … and the parameters are here, as stored */
     json_t *extra;       /* complete: reported metrics that the study does not have; NULL: none */
     double *value;       /* n_metrics; complete: the study's metrics; NaN where not reported */
-    double *last;        /* n_metrics; the last report of the running attempt; NaN where not reported */
-    double expect_tokens, expect_ms; /* what its next attempt may need (upper 90 %); 0: unknown */
+    struct expectation need;
     int64_t created_ms, finished_ms; /* wall clock */
     long told;                       /* final: its place in the order of results; else −1 */
+    bool poisonous;                  /* its crashes took the machine along, and so nothing near it is suggested */
 
-    long attempts;                 /* executions so far */
-    long crashes;                  /* those that count against `retries` */
-    long machine_crashes;          /* those that took the machine along, or that the machine had to kill */
-    bool poisonous;                /* and so nothing near it is suggested */
-    int64_t lease;                 /* fencing token of the last lease; 0: never leased */
-    struct holder holder;          /* of the last lease */
-    struct attempt *attempt;       /* of the coordinator, that runs it or is to; NULL: none */
-    bool client;                   /* it is a client of ask and tell */
-    const struct past_lease *past; /* NULL: it is the first lease */
-    int64_t leased_ms; /* monotonic clock; of an earlier process's lease: as much earlier as it is known to have run */
-    int64_t deadline_ms; /* monotonic clock: the lease expires; 0: never */
-    int64_t ready_ms;    /* monotonic clock: not to be leased before (back-off) */
-    long reports, step;  /* of the last lease: number of reports, the last one's step */
-    uint64_t reported;   /* hash of the names in its last report, in order; 0: none by this process */
-    double resumed_cost; /* of the running attempt: tokens that are not its own */
-    double busy_ms;      /* of all its attempts that have ended */
-    int64_t took_ms;     /* of the last that has */
-    double spent_tokens; /* of all its attempts that have ended */
+    int64_t ready_ms; /* monotonic clock: not to be leased before (back-off) */
+    struct effort effort;
+    struct attempt attempt; /* the last one; lease 0: there was none */
 
     struct trajectory trajectory;
-    size_t trajectory_at;         /* steps that the running attempt has been told */
     long round;                   /* member: intervals before it */
     long parent;                  /* the trial from whose checkpoint it goes on; −1: none */
     struct checkpoint checkpoint; /* the last one it left */
-    struct curve *observed;       /* its learning curve (curve.h); NULL: none is kept */
-    struct rule_change *rule;     /* what the last lease's log says of its stopping rule, newest first; NULL: nothing */
-    enum stop_state stop_state;   /* of the last lease */
-    const char *stop_reason;
-    double *expected, *spread; /* n_metrics; what the pruner expected of it (verdict); NULL: nothing */
 
     size_t open_at; /* place in history.open; only while not final */
     size_t seen_at; /* place in history.seen; SIZE_MAX: not in it */

@@ -53,13 +53,13 @@ struct last_report {
 static void on_last_report(void *data, const struct store_report *r)
 {
     struct last_report *x = data;
-    x->t->reports = r->number + 1;
-    x->t->step = r->step;
-    x->t->leased_ms = clock_mono_ms(x->s->clock) - r->after_ms; /* as long as it is known to have run */
-    for (size_t i = 0; i < x->s->study->objective.n_metrics; i++) x->t->last[i] = NAN;
+    x->t->attempt.reports = r->number + 1;
+    x->t->attempt.step = r->step;
+    x->t->attempt.leased_ms = clock_mono_ms(x->s->clock) - r->after_ms; /* as long as it is known to have run */
+    for (size_t i = 0; i < x->s->study->objective.n_metrics; i++) x->t->attempt.last[i] = NAN;
     for (size_t k = 0; k < r->n; k++) {
         int i = objective_find_metric(&x->s->study->objective, r->name[k]);
-        if (i >= 0) x->t->last[i] = r->value[k];
+        if (i >= 0) x->t->attempt.last[i] = r->value[k];
     }
 }
 
@@ -70,7 +70,7 @@ static enum status load_reports(struct history *s, struct error *err)
     for (size_t i = 0; !st && i < s->n_open; i++) {
         struct last_report x = {s, s->open[i]};
         if (x.t->state == TRIAL_RUNNING || x.t->state == TRIAL_LEASED)
-            st = store_reports(s->store, s->study_id, x.t->lease, on_last_report, &x, err);
+            st = store_reports(s->store, s->study_id, x.t->attempt.lease, on_last_report, &x, err);
     }
     return st;
 }

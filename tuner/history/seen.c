@@ -45,15 +45,16 @@ void seen_close_holes(struct history *s)
 void seen_finish(struct history *s, struct trial *t)
 {
     if (t->seen_at == SIZE_MAX) return;
-    if (t->state == TRIAL_CANCELLED || (t->state == TRIAL_PRUNED && !t->expected)) { /* it says nothing to the models */
+    if (t->state == TRIAL_CANCELLED ||
+        (t->state == TRIAL_PRUNED && !t->attempt.stop.expected)) { /* it says nothing to the models */
         seen_remove(s, t);
         return;
     }
     struct search_trial *row = &s->seen[t->seen_at];
     row->outcome = t->state == TRIAL_COMPLETE || t->state == TRIAL_PRUNED ? SEARCH_COMPLETE : SEARCH_FAILED;
     if (t->state == TRIAL_PRUNED) {
-        row->metrics = t->expected;
-        row->spread = t->spread;
+        row->metrics = t->attempt.stop.expected;
+        row->spread = t->attempt.stop.spread;
     }
     row->told = t->told;
     row->poisonous = t->poisonous;

@@ -546,7 +546,7 @@ static enum status take(struct history *s, const struct optuna_trial *from, cons
         out->trials++;
         if (from->state != OPTUNA_WAITING) {
             st = history_lease(s, t, NULL, 0, err);
-            t->leased_ms -= from->took_ms > 0 ? from->took_ms : 0;
+            t->attempt.leased_ms -= from->took_ms > 0 ? from->took_ms : 0;
             add_curve(s, t, from);
             out->reports += from->n_steps;
             if (!st) st = finish(s, t, from, err);

@@ -14,7 +14,7 @@ static enum status add_ended(struct history *s, const double *config, const char
 {
     struct trial *t = history_add(s, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = source});
     enum status st = history_lease(s, t, NULL, 0, err);
-    t->leased_ms -= took_ms > 0 ? took_ms : 0;
+    t->attempt.leased_ms -= took_ms > 0 ? took_ms : 0;
     if (ret) *ret = t;
     return st ? st : history_finish(s, t, to, metrics, reason, OUTCOME_NONE, err);
 }

@@ -92,7 +92,7 @@ static void csv_row(FILE *out, const struct history *s, const struct trial *t)
     csv_params(out, &s->study->space, t);
     for (size_t i = 0; i < o->n_metrics; i++) csv_number(out, t->value[i]);
     csv_number(out, judged ? objective_utility(o, t->value, baseline) : NAN);
-    fprintf(out, ",%ld,%.0f,", t->attempts, t->busy_ms);
+    fprintf(out, ",%ld,%.0f,", t->effort.attempts, t->effort.busy_ms);
     csv_text(out, t->source);
     fputc(',', out);
     csv_text(out, t->reason ? t->reason : t->outside ? t->outside : "");

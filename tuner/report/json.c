@@ -13,7 +13,7 @@ json_t *report_trial_json(const struct history *s, const struct trial *t)
                             trial_state_name(t->state), "role", trial_role_name(t->role), "params",
                             t->params ? json_deep_copy(t->params) : space_to_json(&s->study->space, t->config),
                             "metrics", memory_metrics(s, t), "seed", (json_int_t)t->seed, "source", t->source,
-                            "attempts", (json_int_t)t->attempts);
+                            "attempts", (json_int_t)t->effort.attempts);
     const double *baseline = memory_baseline(s);
     if (t->state == TRIAL_COMPLETE && (baseline || !objective_needs_baseline(&s->study->objective)))
         json_object_set_new(out, "utility", json_number(objective_utility(&s->study->objective, t->value, baseline)));

@@ -193,8 +193,8 @@ static void draw_running(struct progress *p, struct arena *a)
         if (p->rows >= room && ++hidden) continue;
         words_show_duration(memory_took_ms(p->s, t), took, sizeof took);
         draw_line(p, screen_state(&p->screen, t->state, a),
-                  arena_printf(a, "running   trial %-4ld step %-4ld %s  %s", t->number, t->step,
-                               metrics_text(p->s, t->last, false, a), took));
+                  arena_printf(a, "running   trial %-4ld step %-4ld %s  %s", t->number, t->attempt.step,
+                               metrics_text(p->s, t->attempt.last, false, a), took));
     }
     if (hidden) draw_line(p, "", arena_printf(a, "  … and %zu more running", hidden));
 }

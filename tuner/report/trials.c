@@ -189,8 +189,8 @@ static double number_of(const struct history *s, const struct trial *t, const st
     case KEY_STATE: return (double)t->state;
     case KEY_ROLE: return (double)t->role;
     case KEY_UTILITY: return utility_of(s, t);
-    case KEY_DURATION: return t->attempts || t->busy_ms > 0 ? (double)memory_took_ms(s, t) : NAN;
-    case KEY_ATTEMPTS: return (double)t->attempts;
+    case KEY_DURATION: return t->effort.attempts || t->effort.busy_ms > 0 ? (double)memory_took_ms(s, t) : NAN;
+    case KEY_ATTEMPTS: return (double)t->effort.attempts;
     case KEY_METRIC: return t->value[c->index];
     case KEY_PARAM: return t->config[c->index];
     case KEY_SOURCE:

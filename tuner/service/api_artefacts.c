@@ -16,7 +16,7 @@ static char *attempt_folder(struct request *r, const struct reading *from)
 {
     long attempt;
     const struct trial *t = request_trial(r, from->history);
-    if (!t || !request_number(r, "attempt", t->attempts, 1, 1000000, &attempt)) return NULL;
+    if (!t || !request_number(r, "attempt", t->effort.attempts, 1, 1000000, &attempt)) return NULL;
     return arena_printf(&r->arena, "%s/%s/%04ld.%ld", r->service->files, from->study->name, t->number, attempt);
 }
 
@@ -99,7 +99,7 @@ static void keep_artefact(struct request *r)
 /* An agent's token holds what its agents hold. */
 static bool may_leave_artefacts(const struct request *r, const struct trial *t, long lease)
 {
-    const struct lease_claim claim = {lease, {t->holder.agent, r->who.id}};
+    const struct lease_claim claim = {lease, {t->attempt.holder.agent, r->who.id}};
     return lease > 0 && lease_is_held(t, &claim);
 }
 
@@ -115,7 +115,8 @@ static void on_put_artefact(struct request *r)
         request_problem(r, 409, "the lease of trial %ld is over, or somebody else's", t->number);
     else {
         struct artefact *x = r->state = arena_alloc(&r->arena, sizeof *x);
-        x->dir = arena_printf(&r->arena, "%s/%s/%04ld.%ld", r->service->files, as->study->name, t->number, t->attempts);
+        x->dir = arena_printf(&r->arena, "%s/%s/%04ld.%ld", r->service->files, as->study->name, t->number,
+                              t->effort.attempts);
         x->path = arena_printf(&r->arena, "%s/%s", x->dir, r->param[2]);
         x->trial = t->number;
         request_take_spool(r);

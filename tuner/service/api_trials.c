@@ -164,9 +164,9 @@ static void show_trial(struct request *r)
     const struct trial *t = request_trial(r, from.history);
     if (t) {
         json_t *out = report_trial_json(from.history, t);
-        if (t->holder.agent) json_object_set_new(out, "agent", json_string(t->holder.agent));
-        if (t->holder.token) json_object_set_new(out, "token", json_string(t->holder.token));
-        if (t->lease) json_object_set_new(out, "lease", json_integer(t->lease));
+        if (t->attempt.holder.agent) json_object_set_new(out, "agent", json_string(t->attempt.holder.agent));
+        if (t->attempt.holder.token) json_object_set_new(out, "token", json_string(t->attempt.holder.token));
+        if (t->attempt.lease) json_object_set_new(out, "lease", json_integer(t->attempt.lease));
         request_answer(r, 200, out);
     }
     request_read_done(r, &from);
@@ -215,7 +215,8 @@ static void show_reports(struct request *r)
     if (!request_read(r, &from)) return;
     const struct trial *t = request_trial(r, from.history);
     p->all = json_array();
-    if (t && store_reports_after(r->store, from.history->study_id, t->lease, p->after, on_report, p, &p->more, &err))
+    if (t &&
+        store_reports_after(r->store, from.history->study_id, t->attempt.lease, p->after, on_report, p, &p->more, &err))
         request_fail(r, &err);
     else if (t) {
         json_t *out =
@@ -341,7 +342,7 @@ static void on_asked(void *data, size_t n, struct trial *const *trial, const cha
     r->cancel = NULL;
     for (size_t i = 0; i < n; i++)
         json_array_append_new(all, json_pack("{s:I, s:I, s:o, s:I, s:s}", "trial", (json_int_t)trial[i]->number,
-                                             "lease", (json_int_t)trial[i]->lease, "params",
+                                             "lease", (json_int_t)trial[i]->attempt.lease, "params",
                                              space_to_json(&r->awaited->study->space, trial[i]->config), "seed",
                                              (json_int_t)trial[i]->seed, "source", trial[i]->source));
     json_t *out = json_pack("{s:o}", "trials", all);
