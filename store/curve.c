@@ -106,12 +106,11 @@ static void get_metrics(struct reader *r, struct unpacked *u)
 }
 
 /* The reports of one row; `u` has the names of the row before. */
-static bool read_row(struct unpacked *u, int64_t lease, long first, const unsigned char *bytes, size_t n,
-                     store_report_fn *fn, void *data)
+static bool read_row(struct unpacked *u, const struct packed_row *row, store_report_fn *fn, void *data)
 {
-    struct reader r = {bytes, bytes + n, false};
+    struct reader r = {row->bytes, row->bytes + row->n, false};
     for (long k = 0; r.at < r.end && !r.bad; k++) {
-        struct store_report out = {.lease = lease, .number = first + k};
+        struct store_report out = {.lease = row->lease, .number = row->first + k};
         out.step = (long)get_varint(&r);
         out.after_ms = (int64_t)get_varint(&r);
         out.known = (int64_t)get_varint(&r);
@@ -124,10 +123,10 @@ static bool read_row(struct unpacked *u, int64_t lease, long first, const unsign
     return !r.bad;
 }
 
-bool report_row_read(int64_t lease, long first, const unsigned char *bytes, size_t n, store_report_fn *fn, void *data)
+bool packed_row_read(const struct packed_row *row, store_report_fn *fn, void *data)
 {
     struct unpacked *u = must_alloc(1, sizeof *u);
-    bool sound = read_row(u, lease, first, bytes, n, fn, data);
+    bool sound = read_row(u, row, fn, data);
     free(u);
     return sound;
 }
@@ -180,34 +179,34 @@ enum status report_row_insert(struct store *store, int64_t study, const struct r
     return statement_end(q, err);
 }
 
-struct reports_after {
-    long after;
+struct scanning {
+    int64_t from, end; /* numbers of reports; without `end` */
     store_report_fn *fn;
     void *data;
 };
 
-static void pass_later(void *data, const struct store_report *r)
+static void pass_wanted(void *data, const struct store_report *r)
 {
-    const struct reports_after *x = data;
-    if (r->number > x->after) x->fn(x->data, r);
+    const struct scanning *x = data;
+    if (r->number >= x->from && r->number < x->end) x->fn(x->data, r);
 }
 
 /* From the first row on, because a row has names of rows before it. */
-enum status store_reports_after(struct store *store, int64_t study, int64_t lease, long after, store_report_fn *fn,
-                                void *data, const bool *stop, struct error *err)
+enum status store_reports_scan(struct store *store, const struct store_scan *scan, int64_t lease, store_report_fn *fn,
+                               void *data, struct error *err)
 {
     static const char sql[] = "SELECT seq, body FROM curve WHERE study = ?1 AND lease = ?2 ORDER BY seq";
     struct statement *q = statement_get(store, sql, err);
-    struct reports_after x = {after, fn, data};
+    struct scanning x = {scan->from, scan->limit ? scan->from + scan->limit : INT64_MAX, fn, data};
     bool sound = true;
     if (!q) return err->status;
     struct unpacked *u = must_alloc(1, sizeof *u);
-    statement_int(q, 1, study);
+    statement_int(q, 1, scan->study);
     statement_int(q, 2, lease);
-    while (!(stop && *stop) && statement_row(q)) {
-        size_t n;
-        const unsigned char *bytes = column_blob(q, 1, &n);
-        sound &= read_row(u, lease, (long)column_int(q, 0), bytes, n, pass_later, &x);
+    while (!(scan->stop && *scan->stop) && statement_row(q)) {
+        struct packed_row row = {.lease = lease, .first = (long)column_int(q, 0)};
+        row.bytes = column_blob(q, 1, &row.n);
+        sound &= row.first >= x.end || read_row(u, &row, pass_wanted, &x);
     }
     free(u);
     enum status s = statement_end(q, err);
@@ -217,7 +216,7 @@ enum status store_reports_after(struct store *store, int64_t study, int64_t leas
 enum status store_reports(struct store *store, int64_t study, int64_t lease, store_report_fn *fn, void *data,
                           struct error *err)
 {
-    return store_reports_after(store, study, lease, -1, fn, data, NULL, err);
+    return store_reports_scan(store, &(struct store_scan){.study = study}, lease, fn, data, err);
 }
 
 /* ---- migration ---- */

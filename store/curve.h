@@ -20,8 +20,16 @@ struct report_row {
 
 void report_row_add(struct report_row *c, const struct store_report *r);
 
-/* Calls fn for each report in `bytes`, the first row of its lease. False: they are damaged. */
-bool report_row_read(int64_t lease, long first, const unsigned char *bytes, size_t n, store_report_fn *fn, void *data);
+/* A row as it is stored. */
+struct packed_row {
+    int64_t lease;
+    long first; /* number of its first report */
+    const unsigned char *bytes;
+    size_t n;
+};
+
+/* Calls fn for each report of the first row of its lease. False: they are damaged. */
+bool packed_row_read(const struct packed_row *row, store_report_fn *fn, void *data);
 
 enum status report_row_insert(struct store *store, int64_t study, const struct report_row *c, struct error *err);
 

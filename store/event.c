@@ -8,7 +8,7 @@ enum status event_insert(struct store *store, int64_t study, const struct store_
                          e->body);
 }
 
-static enum status each(struct statement *q, store_event_fn *fn, void *data, const bool *stop, struct error *err)
+static enum status each(struct statement *q, const bool *stop, store_event_fn *fn, void *data, struct error *err)
 {
     while (!(stop && *stop) && statement_row(q))
         fn(data, &(struct store_event){.seq = column_int(q, 0),
@@ -22,7 +22,7 @@ static enum status each(struct statement *q, store_event_fn *fn, void *data, con
 #define COLUMNS "SELECT seq, ifnull(trial, -1), kind, at_ms, body FROM event "
 
 enum status store_events(struct store *store, int64_t study, long trial, store_event_fn *fn, void *data,
-                         const bool *stop, struct error *err)
+                         struct error *err)
 {
     static const char all[] = COLUMNS "WHERE study = ?1 ORDER BY seq",
                       one[] = COLUMNS "INDEXED BY event_trial WHERE study = ?1 AND trial = ?2 ORDER BY seq";
@@ -30,31 +30,35 @@ enum status store_events(struct store *store, int64_t study, long trial, store_e
     if (!q) return err->status;
     statement_int(q, 1, study);
     if (trial >= 0) statement_int(q, 2, trial);
-    return each(q, fn, data, stop, err);
+    return each(q, NULL, fn, data, err);
 }
 
-enum status store_events_after(struct store *store, int64_t study, int64_t seq, long limit, store_event_fn *fn,
-                               void *data, const bool *stop, struct error *err)
+static enum status each_of(struct statement *q, const struct store_scan *scan, store_event_fn *fn, void *data,
+                           struct error *err)
 {
-    static const char sql[] = COLUMNS "WHERE study = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
-    struct statement *q = statement_get(store, sql, err);
-    if (!q) return err->status;
-    statement_int(q, 1, study);
-    statement_int(q, 2, seq);
-    statement_int(q, 3, limit);
-    return each(q, fn, data, stop, err);
+    statement_int(q, 1, scan->study);
+    statement_int(q, 2, scan->from);
+    statement_int(q, 3, scan->limit ? scan->limit : -1);
+    return each(q, scan->stop, fn, data, err);
 }
 
-enum status store_events_back(struct store *store, int64_t study, int kind, store_event_fn *fn, void *data,
-                              const bool *stop, struct error *err)
+enum status store_events_scan(struct store *store, const struct store_scan *scan, store_event_fn *fn, void *data,
+                              struct error *err)
 {
-    static const char sql[] =
-        COLUMNS "INDEXED BY event_trial WHERE study = ?1 AND trial IS NULL AND kind = ?2 ORDER BY seq DESC";
+    static const char sql[] = COLUMNS "WHERE study = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3";
+    struct statement *q = statement_get(store, sql, err);
+    return q ? each_of(q, scan, fn, data, err) : err->status;
+}
+
+enum status store_events_back(struct store *store, const struct store_scan *scan, int kind, store_event_fn *fn,
+                              void *data, struct error *err)
+{
+    static const char sql[] = COLUMNS "INDEXED BY event_trial WHERE study = ?1 AND seq >= ?2 AND trial IS NULL AND "
+                                      "kind = ?4 ORDER BY seq DESC LIMIT ?3";
     struct statement *q = statement_get(store, sql, err);
     if (!q) return err->status;
-    statement_int(q, 1, study);
-    statement_int(q, 2, (int64_t)kind);
-    return each(q, fn, data, stop, err);
+    statement_int(q, 4, kind);
+    return each_of(q, scan, fn, data, err);
 }
 
 enum status store_last_event(struct store *store, int64_t study, int64_t *ret_seq, struct error *err)

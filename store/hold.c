@@ -17,16 +17,18 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { LOCK_PATH_MAX = 4096 };
+
 struct store_hold {
     int fd;     /* −1: in memory */
     char *path; /* of the lock file */
 };
 
-/* Beside the database. Who cannot open it cannot lock it. */
-static enum status open_lock(const struct store *store, const char *study, int flags, char *path, size_t size, int *ret,
+/* Beside the database; path: LOCK_PATH_MAX. Who cannot open it cannot lock it. */
+static enum status open_lock(const struct store *store, const char *study, int flags, char *path, int *ret,
                              struct error *err)
 {
-    snprintf(path, size, "%s-%s.lock", store->path, study);
+    snprintf(path, LOCK_PATH_MAX, "%s-%s.lock", store->path, study);
     struct arena a = {0};
     const char *slash = strrchr(path, '/'), *above = slash ? arena_printf(&a, "%.*s/", (int)(slash - path), path) : ".";
     int dir = open(above, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -99,12 +101,11 @@ static bool is_at(int fd, const char *path)
            ours.st_dev == there.st_dev;
 }
 
-static enum status lock(const struct store *store, const char *study, char *path, size_t size, int *ret_fd,
-                        struct error *err)
+static enum status lock(const struct store *store, const char *study, char *path, int *ret_fd, struct error *err)
 {
     for (;;) {
         int fd = -1;
-        enum status s = open_lock(store, study, O_RDWR | O_CREAT, path, size, &fd, err);
+        enum status s = open_lock(store, study, O_RDWR | O_CREAT, path, &fd, err);
         if (s) return s;
         if (flock(fd, LOCK_EX | LOCK_NB) != 0) s = busy(fd, study, err);
         if (!s && is_at(fd, path)) {
@@ -118,9 +119,9 @@ static enum status lock(const struct store *store, const char *study, char *path
 
 enum status store_hold_take(const struct store *store, const char *study, struct store_hold **ret, struct error *err)
 {
-    char path[4096] = "";
+    char path[LOCK_PATH_MAX] = "";
     int fd = -1;
-    enum status s = store_in_memory(store) ? STATUS_OK : lock(store, study, path, sizeof path, &fd, err);
+    enum status s = store_in_memory(store) ? STATUS_OK : lock(store, study, path, &fd, err);
     if (s) return s;
     if (fd >= 0) write_holder(fd);
     struct store_hold *hold = must_alloc(1, sizeof *hold);
@@ -146,9 +147,9 @@ void store_hold_retire(struct store_hold *hold)
 
 bool store_hold_taken(const struct store *store, const char *study)
 {
-    char path[4096];
+    char path[LOCK_PATH_MAX];
     int fd = -1;
-    if (store_in_memory(store) || open_lock(store, study, O_RDONLY, path, sizeof path, &fd, NULL)) return false;
+    if (store_in_memory(store) || open_lock(store, study, O_RDONLY, path, &fd, NULL)) return false;
     bool taken = flock(fd, LOCK_SH | LOCK_NB) != 0;
     close(fd);
     return taken;

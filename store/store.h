@@ -142,15 +142,22 @@ struct store_event {
 
 typedef void store_event_fn(void *data, const struct store_event *event);
 
-/* In order; `trial` −1: all of the study. Stops early, without an error, when *stop becomes true (may be NULL). */
+/* A part of what is stored of a study; with nothing but the study in it: all. */
+struct store_scan {
+    int64_t study;
+    int64_t from;     /* the first one's seq, of an event; its number, of a report */
+    long limit;       /* at most; 0: all */
+    const bool *stop; /* no further row, without an error, once it is true; NULL: never */
+};
+
+/* In order; `trial` −1: all of the study. */
 enum status store_events(struct store *store, int64_t study, long trial, store_event_fn *fn, void *data,
-                         const bool *stop, struct error *err);
-/* At most `limit` events after `seq`, −1: all; stops as above. */
-enum status store_events_after(struct store *store, int64_t study, int64_t seq, long limit, store_event_fn *fn,
-                               void *data, const bool *stop, struct error *err);
+                         struct error *err);
+enum status store_events_scan(struct store *store, const struct store_scan *scan, store_event_fn *fn, void *data,
+                              struct error *err);
 /* Of the study itself and of this kind, the newest first; quick, however many trials there are. */
-enum status store_events_back(struct store *store, int64_t study, int kind, store_event_fn *fn, void *data,
-                              const bool *stop, struct error *err);
+enum status store_events_back(struct store *store, const struct store_scan *scan, int kind, store_event_fn *fn,
+                              void *data, struct error *err);
 /* seq of the last event; 0: none */
 enum status store_last_event(struct store *store, int64_t study, int64_t *ret_seq, struct error *err);
 
@@ -172,9 +179,9 @@ typedef void store_report_fn(void *data, const struct store_report *report);
 enum status store_reports(struct store *store, int64_t study, int64_t lease, store_report_fn *fn, void *data,
                           struct error *err);
 
-/* Those after number `after` (−1: all); no further rows once *stop is true (reports of one row still come). */
-enum status store_reports_after(struct store *store, int64_t study, int64_t lease, long after, store_report_fn *fn,
-                                void *data, const bool *stop, struct error *err);
+/* A row has several reports: those of one still come when *stop is true. */
+enum status store_reports_scan(struct store *store, const struct store_scan *scan, int64_t lease, store_report_fn *fn,
+                               void *data, struct error *err);
 
 /* ---- the journal: how events become durable ----
  *
@@ -218,13 +225,13 @@ enum status journal_stop(struct journal *j, struct error *err);
 uint64_t journal_batch(const struct journal *j); /* number of the batch being appended to, from 1 */
 uint64_t journal_mark(const struct journal *j);  /* of the batch with which all that was appended so far is durable */
 uint64_t journal_durable(struct journal *j);     /* batches up to this number are durable */
-/* Calls back, from journal_deliver, once all that was appended so far is durable, in order; `drop` instead if the journal
- * is freed before (may be NULL). What is promised to others (an answer, a line on the screen) waits here. */
+/* Calls back, from journal_deliver, once all that was appended so far is durable, in order; `drop` instead if the
+ * journal is freed before (may be NULL). What is promised to others (an answer, a line on the screen) waits here. */
 void journal_when_durable(struct journal *j, call_fn *call, void *data, call_fn *drop);
 void journal_deliver(struct journal *j); /* on the thread that appends */
 /* Nobody is called with this data any more. */
 void journal_forget(struct journal *j, const void *data);
-bool journal_full(struct journal *j);            /* back-pressure: take nothing more in for now */
+bool journal_full(struct journal *j); /* back-pressure: take nothing more in for now */
 /* The sentence while the disk refuses. STATUS_OK: no trouble; STATUS_IO: it is tried again; STATUS_FAILED: for good. */
 enum status journal_trouble(struct journal *j, struct error *ret);
 

@@ -96,7 +96,7 @@ static void test_event_fast__says_what_the_full_reader_says(void **state)
     }
     assert_ok(history_flush(s, &err), err);
     struct compared x = {.study = study};
-    assert_ok(store_events(store, s->study_id, -1, compare_readers, &x, NULL, &err), err);
+    assert_ok(store_events(store, s->study_id, -1, compare_readers, &x, &err), err);
     assert_true(x.quick > 250 &&
                 x.slow > 350); /* leases, other roles, quotes, further metrics are for the full reader */
     history_free(s);

@@ -44,8 +44,7 @@ static char *log_of_version(int version)
     run_sql(sql);
     free(sql);
     assert_ok(store_open(path, STORE_EXISTING, &s, &err), err);
-    for (int64_t study = 1; study <= 2; study++)
-        assert_ok(store_events(s, study, -1, write_event, &t, NULL, &err), err);
+    for (int64_t study = 1; study <= 2; study++) assert_ok(store_events(s, study, -1, write_event, &t, &err), err);
     for (int64_t lease = 1; lease < 100; lease++) assert_ok(store_reports(s, 1, lease, write_report, &t, &err), err);
     store_close(s);
     return t.text;

@@ -87,10 +87,10 @@ static void test_store__events_come_back_in_order(void **state)
     assert_ok(journal_flush(j, &err), err);
     assert_ok(store_last_event(s, id, &last, &err), err);
     assert_int_equal(last, 2);
-    assert_ok(store_events(s, id, -1, on_event, &seen, NULL, &err), err);
+    assert_ok(store_events(s, id, -1, on_event, &seen, &err), err);
     assert_int_equal(seen.n, 2);
     seen.n = 0;
-    assert_ok(store_events(s, id, 5, count_event, &seen, NULL, &err), err);
+    assert_ok(store_events(s, id, 5, count_event, &seen, &err), err);
     assert_int_equal(seen.n, 1);
     journal_event(j, &(struct store_event){.seq = 2, .trial = -1, .kind = 10 /* note */, .body = ""});
     assert_int_equal(journal_flush(j, &err), STATUS_IO); /* two writers, or a bug */
@@ -466,7 +466,8 @@ static void test_study__is_deleted_alone_and_the_log_is_protected_again(void **s
     int64_t one = add_study(s, "one"), two = add_study(s, "two"), seen[2] = {0, 0};
     assert_ok(add_events(s, one, 1, 20, "{}", &err), err);
     assert_ok(add_events(s, two, 1, 7, "{}", &err), err);
-    assert_ok(store_events_after(s, one, 5, 10, note_event, seen, NULL, &err), err);
+    assert_ok(store_events_scan(s, &(struct store_scan){.study = one, .from = 6, .limit = 10}, note_event, seen, &err),
+              err);
     assert_int_equal(seen[0], 10);
     assert_int_equal(seen[1], 15);
     assert_ok(store_study_delete(s, one, &err), err);

@@ -288,19 +288,19 @@ static void test_study__fill_replaces_and_refuses(void **state)
 {
     (void)state;
     struct study *s = load_good();
-    const struct study_run run = {.trial = 3, .attempt = 2, .slot = 5, .seed = 42, .dir = "/d"};
+    const struct study_run run = {.config = s->baseline, .trial = 3, .attempt = 2, .slot = 5, .seed = 42, .dir = "/d"};
     struct arena a = {0};
     struct error err;
     char *out;
-    assert_ok(command_fill_one(s, "--m={model}/{seed}/{{x}}/{study}.{trial}.{attempt}{dir}:{slot}", s->baseline, &run,
-                               &a, &out, &err),
-              err);
+    assert_ok(
+        command_fill_one(s, "--m={model}/{seed}/{{x}}/{study}.{trial}.{attempt}{dir}:{slot}", &run, &a, &out, &err),
+        err);
     assert_string_equal(out, "--m=no/42/{x}/good.3.2/d:5");
-    assert_ok(command_fill_one(s, "", s->baseline, &run, &a, &out, &err), err);
+    assert_ok(command_fill_one(s, "", &run, &a, &out, &err), err);
     assert_string_equal(out, "");
     const char *const wrong[] = {"{nothing}", "{model", "model}", "{}", "{a{b}}"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        assert_int_equal(command_fill_one(s, wrong[i], s->baseline, &run, &a, &out, &err), STATUS_INVALID);
+        assert_int_equal(command_fill_one(s, wrong[i], &run, &a, &out, &err), STATUS_INVALID);
     arena_done(&a);
     study_free(s);
 }
@@ -318,14 +318,14 @@ static void test_study__fill_takes_time_in_proportion(void **state)
 {
     enum { N = 1000000 };
     struct study *s = load_good();
-    const struct study_run run = {.trial = 3, .dir = "/d"};
+    const struct study_run run = {.config = s->baseline, .trial = 3, .dir = "/d"};
     struct arena a = {0};
     struct error err;
     char *template = repeat("{trial}", N), *out, *weights = repeat("em=0,", N);
     struct objective o = s->objective;
     (void)state;
     alarm(60);
-    assert_ok(command_fill_one(s, template, s->baseline, &run, &a, &out, &err), err);
+    assert_ok(command_fill_one(s, template, &run, &a, &out, &err), err);
     assert_int_equal(strlen(out), N);
     assert_int_equal(objective_parse_weights(&o, weights, &err), STATUS_INVALID);
     assert_contains(err.text, "must sum to 1");

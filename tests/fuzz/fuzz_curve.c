@@ -27,9 +27,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct sum before = {0}, after = {0};
     struct report_row again = {0};
-    if (report_row_read(1, 0, data, size, add_up, &before) && before.n) {
-        report_row_read(1, 0, data, size, pack, &again);
-        if (!report_row_read(1, 0, again.bytes, again.n, add_up, &after) || after.n != before.n) __builtin_trap();
+    if (packed_row_read(&(struct packed_row){1, 0, data, size}, add_up, &before) && before.n) {
+        packed_row_read(&(struct packed_row){1, 0, data, size}, pack, &again);
+        if (!packed_row_read(&(struct packed_row){1, 0, again.bytes, again.n}, add_up, &after) || after.n != before.n)
+            __builtin_trap();
     }
     free(again.bytes);
     return 0;

@@ -188,7 +188,7 @@ enum status replay_study(struct store *store, const char *name, const struct clo
     struct replay out = {.differs = -1};
     struct player p = {.store = store, .clock = clock, .out = &out, .err = err};
     enum status s = store_study_find(store, name, &p.tape.arena, &p.row, err);
-    if (!s) s = store_events(store, p.row.id, -1, on_event, &p.tape, NULL, err);
+    if (!s) s = store_events(store, p.row.id, -1, on_event, &p.tape, err);
     if (!s) s = play(&p, progress);
     if (!s && p.history && out.differs < 0) suggest_next(&p);
     if (!s) *ret = out;

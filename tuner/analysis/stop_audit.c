@@ -89,7 +89,7 @@ enum status stop_audit_make(const struct history *s, struct stop_audit *ret, str
 {
     struct reading r = {s, ret, must_alloc(s->n + 1, sizeof *r.adapted)};
     *ret = (struct stop_audit){.rate = NAN, .low = 0, .high = 1};
-    enum status st = store_events(s->store, s->study_id, -1, on_event, &r, NULL, err);
+    enum status st = store_events(s->store, s->study_id, -1, on_event, &r, err);
     free(r.adapted);
     if (st) return st;
     for (size_t i = 0; i < s->n; i++) {

@@ -156,7 +156,7 @@ static void check_logs(void *data, const struct store_study *row)
     enum status s = beneath_folder(AT_FDCWD, path, false, &folder, &err);
     if (s && s != STATUS_NOT_FOUND) finding(c, false, "logs", err.text);
     if (s) return;
-    if (store_events(c->store, row->id, -1, note_folder, &known, NULL, &err)) {
+    if (store_events(c->store, row->id, -1, note_folder, &known, &err)) {
         close(folder);
         return;
     }

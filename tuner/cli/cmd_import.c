@@ -87,13 +87,12 @@ static void print_imported(const struct options *o, const struct study *study, c
 }
 
 /* A study of the database, ours alone: fills it by `fill` and makes all of it durable at once. */
-static enum status fill_study(const struct options *o, struct store *store, const struct study *study,
+static enum status fill_study(struct store *store, const struct study *study,
                               enum status (*fill)(struct history *, const void *, struct imported *, struct error *),
                               const void *data, struct imported *ret, struct error *err)
 {
     struct store_hold *hold = NULL;
     struct history *history = NULL;
-    (void)o;
     enum status s = store_hold_take(store, study->name, &hold, err);
     if (!s) s = history_open(store, study, &(struct opening){.seed = study->seed}, clock_real(), &history, err);
     if (!s) s = fill(history, data, ret, err);
@@ -144,7 +143,7 @@ static enum status import_table(const struct options *o, struct store *store, st
     struct imported x;
     enum status s = study_load(o->arg[0], &study, err);
     if (!s) s = read_text(o->arg[1], &text, err);
-    if (!s) s = fill_study(o, store, study, fill_csv, &text, &x, err);
+    if (!s) s = fill_study(store, study, fill_csv, &text, &x, err);
     if (!s) print_imported(o, study, o->arg[0], &x, x.note);
     free(text.bytes);
     study_free(study);
@@ -212,7 +211,7 @@ static enum status import_study(const struct options *o, struct store *store, co
     study_free(study);
     study = NULL;
     if (!s) s = study_load(file, &study, err);
-    if (!s) s = fill_study(o, store, study, fill_optuna, from, &x, err);
+    if (!s) s = fill_study(store, study, fill_optuna, from, &x, err);
     if (!s) print_imported(o, study, file, &x, note);
     study_free(study);
     return s;

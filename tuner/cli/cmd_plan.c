@@ -227,10 +227,8 @@ static enum status forecast(const struct study *study, const struct options *o, 
     struct plan plan;
     struct wiring wiring = {.program = NULL};
     struct arena arena = {0};
-    struct gpus gpus;
-    bool has_gpus = false;
-    const char *said = NULL;
-    enum status st = needs_gpus(study, run_slots(study, &o->run), &gpus, &has_gpus, &said, &arena, err);
+    struct gpu_grant grant;
+    enum status st = needs_gpus(study, run_slots(study, &o->run), &grant, &arena, err);
     const char *db = access(o->common.db, F_OK) == 0 ? o->common.db : ":memory:";
     if (!st) st = store_open(db, STORE_CREATE, &store, err);
     if (!st) st = history_peek(store, study, clock_real(), &s, err);
@@ -244,9 +242,9 @@ static enum status forecast(const struct study *study, const struct options *o, 
         print_notes(s, &plan);
         if (!study->slurm.on) wiring_look(study, &arena, &wiring); /* its agents have a program of their own */
         if (o->common.json)
-            cli_print_json(plan_json(s, &plan, &wiring, has_gpus ? &gpus : NULL));
+            cli_print_json(plan_json(s, &plan, &wiring, grant.some ? &grant.gpus : NULL));
         else
-            print_plan(s, &plan, &wiring, said);
+            print_plan(s, &plan, &wiring, grant.shown);
     }
     history_free(s);
     store_close(store);

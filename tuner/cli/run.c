@@ -159,14 +159,20 @@ static void on_signal(uv_signal_t *handle, int number)
     coordinator_stop(x->run->coordinator);
 }
 
-static enum status coordinate(struct active *run, const struct run_options *o, const char *guard, const char *files,
-                              const struct gpus *gpus, enum coordinator_end *ret_end, struct error *err)
+/* What was found on this machine. */
+struct found {
+    char guard[NEEDS_PATH_MAX], files[NEEDS_PATH_MAX];
+    struct gpu_grant grant;
+};
+
+static enum status coordinate(struct active *run, const struct run_options *o, const struct found *found,
+                              enum coordinator_end *ret_end, struct error *err)
 {
     struct own_run x = {.run = run, .progress = progress_create(stdout, mode_of(o), run->history)};
     struct coordinator_options options = {.slots = run->history->slots,
-                                          .gpus = gpus,
-                                          .guard = guard,
-                                          .files = files,
+                                          .gpus = found->grant.some ? &found->grant.gpus : NULL,
+                                          .guard = found->guard,
+                                          .files = found->files,
                                           .probe = o->probe,
                                           .only_queued = o->schedule != NULL,
                                           .listen = on_event,
@@ -272,16 +278,13 @@ static void print_warnings(const struct study *study, const struct run_options *
 
 int run_study(const struct study *study, const struct run_options *o)
 {
-    char guard[NEEDS_PATH_MAX], files[NEEDS_PATH_MAX];
+    struct found found;
     struct clock *clock = clock_steady_create(clock_real());
     struct store *store = NULL;
     struct active *run = NULL;
     struct error err;
     enum coordinator_end end = COORDINATOR_STOPPED;
     struct arena arena = {0};
-    struct gpus gpus;
-    bool has_gpus = false;
-    const char *said = NULL;
     enum status s = needs_command(study, &err);
     if (!s && o->budget.cost > 0 && study->budget.price_token <= 0 && study->budget.price_hour <= 0)
         s = error_set(&err, STATUS_INVALID, "--cost needs a price, for example 'budget: {price: {token: 2e-6}}' in %s",
@@ -293,17 +296,17 @@ int run_study(const struct study *study, const struct run_options *o)
                       study->path);
     if (!s && strcmp(o->db, ":memory:") == 0)
         s = error_set(&err, STATUS_INVALID, "run needs a database file: --db FILE");
-    if (!s) s = needs_gpus(study, run_slots(study, o), &gpus, &has_gpus, &said, &arena, &err);
-    if (!s) s = needs_guard(guard, &err);
+    if (!s) s = needs_gpus(study, run_slots(study, o), &found.grant, &arena, &err);
+    if (!s) s = needs_guard(found.guard, &err);
     if (!s) s = cli_open_patiently(o->db, STORE_CREATE, 0, &store, &err);
-    if (!s && (s = needs_folder(o->db, files, &err))) store_close(store);
+    if (!s && (s = needs_folder(o->db, found.files, &err))) store_close(store);
     if (!s) s = open_run(store, study, o, clock, &run, &err);
     if (!s) cli_print_changes(run->history);
-    if (!s && said && !o->quiet) fprintf(stderr, "nocturne: %s\n", said);
+    if (!s && found.grant.shown && !o->quiet) fprintf(stderr, "nocturne: %s\n", found.grant.shown);
     if (!s && !o->quiet) print_warnings(study, o);
     if (!s && o->schedule) s = add_schedule(run->history, o->schedule, &err);
     if (!s && !o->quiet && !o->json) print_resumed(run->history, run->n_again);
-    if (!s) s = coordinate(run, o, guard, files, has_gpus ? &gpus : NULL, &end, &err);
+    if (!s) s = coordinate(run, o, &found, &end, &err);
     int code = s ? cli_fail(&err) : print_end(study, run->history, o, end);
     active_close(run);
     arena_done(&arena);

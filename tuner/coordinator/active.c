@@ -102,8 +102,11 @@ static void on_opened(void *data, const struct store_event *stored)
 enum status active_was_open(struct store *store, int64_t study, bool *ret, struct budget *ret_budget, struct error *err)
 {
     struct last_run phase = {.err = err}, run = {.err = err};
-    enum status s = store_events_back(store, study, EVENT_PHASE, on_phase, &phase, &phase.found, err);
-    if (!s) s = store_events_back(store, study, EVENT_OPENED, on_opened, &run, &run.found, err);
+    enum status s =
+        store_events_back(store, &(struct store_scan){.study = study, .limit = 1}, EVENT_PHASE, on_phase, &phase, err);
+    if (!s)
+        s = store_events_back(store, &(struct store_scan){.study = study, .stop = &run.found}, EVENT_OPENED, on_opened,
+                              &run, err);
     if (!s) s = phase.status ? phase.status : run.status;
     if (s) return s;
     *ret = run.found && !phase.over;

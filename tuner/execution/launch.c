@@ -95,8 +95,12 @@ struct job *launch(struct workers *workers, const struct gpus *gpus, const struc
     struct job *job = NULL;
     json_t *params = space_to_json(&study->space, x->config);
     const size_t slot = workers_next_slot(workers);
-    const struct study_run run = {
-        .trial = x->trial, .attempt = x->attempt, .slot = (long)slot, .seed = x->seed, .dir = x->dir};
+    const struct study_run run = {.config = x->config,
+                                  .trial = x->trial,
+                                  .attempt = x->attempt,
+                                  .slot = (long)slot,
+                                  .seed = x->seed,
+                                  .dir = x->dir};
     char *text = json_text(params), **argv;
     size_t n_args;
     struct job_spec spec = {.env = environment(x, slot, gpus, &a),
@@ -108,7 +112,7 @@ struct job *launch(struct workers *workers, const struct gpus *gpus, const struc
                             .output_max = study->output_max};
     spec.metric = needed_metrics(study, &a, &spec.n_metrics);
     spec.match = matches(study, &a, &spec.n_matches);
-    enum status s = command_fill(study, x->config, &run, &a, &argv, &n_args, err);
+    enum status s = command_fill(study, &run, &a, &argv, &n_args, err);
     spec.argv = argv;
     if (!s) s = workers_start(workers, &spec, handler, data, &job, err);
     free(text);

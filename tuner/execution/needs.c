@@ -156,24 +156,23 @@ static bool has_gpus(const struct gpu_wish *wish, const struct gpus *all)
     return true;
 }
 
-enum status needs_gpus(const struct study *study, size_t slots, struct gpus *ret, bool *ret_some, const char **ret_said,
-                       struct arena *arena, struct error *err)
+enum status needs_gpus(const struct study *study, size_t slots, struct gpu_grant *ret, struct arena *arena,
+                       struct error *err)
 {
     const struct gpu_wish *wish = &study->gpus;
     long place[STUDY_GPUS_MAX];
     struct gpus all;
-    *ret_some = false;
-    *ret_said = NULL;
+    ret->some = false;
+    ret->shown = NULL;
     if (wish->kind == GPUS_UNTOUCHED) return STATUS_OK;
     gpus_find(&all);
     if (!has_gpus(wish, &all)) return lacks_gpus(study, &all, err);
     for (size_t i = 0; i < STUDY_GPUS_MAX; i++) place[i] = wish->kind == GPUS_LISTED ? wish->place[i] : (long)i;
-    gpus_select(&all, wish->kind == GPUS_AUTO ? all.n : wish->n, place, ret);
-    bool found = wish->kind != GPUS_AUTO || ret->n > 0;
-    *ret_some = found;
-    *ret_said = found ? gpus_sentence(ret, slots, arena)
-                      : arena_printf(arena, "no GPU found on this machine: slots run without%s%s",
-                                     *all.trouble ? "; " : "", all.trouble);
+    gpus_select(&all, wish->kind == GPUS_AUTO ? all.n : wish->n, place, &ret->gpus);
+    ret->some = wish->kind != GPUS_AUTO || ret->gpus.n > 0;
+    ret->shown = ret->some ? gpus_sentence(&ret->gpus, slots, arena)
+                           : arena_printf(arena, "no GPU found on this machine: slots run without%s%s",
+                                          *all.trouble ? "; " : "", all.trouble);
     return STATUS_OK;
 }
 

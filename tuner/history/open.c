@@ -85,7 +85,8 @@ static enum status damaged(const struct history *s, struct error *err)
 enum status history_load_until(struct history *s, int64_t until, struct error *err)
 {
     struct loading l = {.s = s, .err = err, .until = until};
-    enum status st = store_events(s->store, s->study_id, -1, on_event, &l, &l.stop, err);
+    enum status st =
+        store_events_scan(s->store, &(struct store_scan){.study = s->study_id, .stop = &l.stop}, on_event, &l, err);
     if (!st) st = l.status;
     if (!st) st = load_reports(s, err);
     seen_close_holes(s);
@@ -97,7 +98,8 @@ enum status history_catch_up(struct history *s, struct store *store, struct erro
 {
     struct loading l = {.s = s, .err = err, .until = INT64_MAX};
     s->store = store;
-    enum status st = store_events_after(store, s->study_id, s->seq, -1, on_event, &l, &l.stop, err);
+    struct store_scan news = {.study = s->study_id, .from = s->seq + 1, .stop = &l.stop};
+    enum status st = store_events_scan(store, &news, on_event, &l, err);
     s->run_mono_ms = 0;
     if (st) return st;
     return l.status ? damaged(s, err) : STATUS_OK;

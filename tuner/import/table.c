@@ -7,20 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* One trial that has ended somewhere: added, leased, its curve, finished. */
-static enum status add_ended(struct history *s, const double *config, const char *source, enum trial_state to,
-                             const json_t *metrics, const char *reason, int64_t took_ms, struct trial **ret,
-                             struct error *err)
-{
-    struct trial *t = history_add(s, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = source});
-    enum status st = history_lease(s, t, NULL, 0, err);
-    t->attempt.leased_ms -= took_ms > 0 ? took_ms : 0;
-    if (ret) *ret = t;
-    return st ? st : history_finish(s, t, to, metrics, reason, OUTCOME_NONE, err);
-}
-
-/* ---- CSV ---- */
-
 enum { COLUMN_IGNORED = -1, COLUMN_STATE = -2, COLUMN_REASON = -3, COLUMN_METRIC = 1000 };
 
 struct table {
@@ -167,6 +153,16 @@ static enum status read_row(const struct table *t, const struct csv_row *row, st
     return st;
 }
 
+/* One trial that has ended somewhere: added, leased, finished. */
+static enum status add_ended(struct history *s, const struct entry *e, const char *source, struct error *err)
+{
+    bool complete = e->state == TRIAL_COMPLETE;
+    const char *reason = complete ? NULL : *e->reason ? e->reason : "imported as failed";
+    struct trial *t = history_add(s, &(struct addition){.role = ROLE_ENQUEUED, .config = e->config, .source = source});
+    enum status st = history_lease(s, t, NULL, 0, err);
+    return st ? st : history_finish(s, t, e->state, complete ? e->metrics : NULL, reason, OUTCOME_NONE, err);
+}
+
 static enum status take_row(struct history *s, const struct table *t, const struct csv_row *row, struct imported *out,
                             struct error *err)
 {
@@ -174,9 +170,8 @@ static enum status take_row(struct history *s, const struct table *t, const stru
     char source[200];
     enum status st = read_row(t, row, &e, err);
     snprintf(source, sizeof source, "imported: %.150s:%d", t->file, row->line);
-    bool complete = e.state == TRIAL_COMPLETE, kept = is_kept(e.state);
-    const char *reason = complete ? NULL : *e.reason ? e.reason : "imported as failed";
-    if (!st && kept) st = add_ended(s, e.config, source, e.state, complete ? e.metrics : NULL, reason, 0, NULL, err);
+    bool kept = is_kept(e.state);
+    if (!st && kept) st = add_ended(s, &e, source, err);
     out->trials += kept;
     out->skipped += !kept;
     json_decref(e.metrics);

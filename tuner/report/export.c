@@ -222,11 +222,11 @@ static void write_words(FILE *out, char *const *word, size_t n, bool first)
  * gets them as --name value, which is what the SDKs read outside of a trial. */
 static enum status write_args(FILE *out, const struct exported *c, struct error *err)
 {
-    const struct study_run run = {.trial = c->trial, .attempt = 1, .seed = 1, .dir = "."};
+    const struct study_run run = {.config = c->config, .trial = c->trial, .attempt = 1, .seed = 1, .dir = "."};
     struct arena arena = {0};
     char **word, **pair;
     size_t n = 0, n_pairs;
-    enum status st = command_fill(c->study, c->config, &run, &arena, &word, &n, err);
+    enum status st = command_fill(c->study, &run, &arena, &word, &n, err);
     command_pairs(c->study, c->config, &arena, &pair, &n_pairs);
     if (!st) write_words(out, word, n, true);
     if (!st && !command_has_parameters(c->study)) write_words(out, pair, n_pairs, n == 0);

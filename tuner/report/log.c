@@ -55,5 +55,5 @@ static void on_event(void *data, const struct store_event *e)
 enum status report_log(FILE *out, struct store *store, int64_t study, long trial, bool json, struct error *err)
 {
     struct listing l = {out, json};
-    return store_events(store, study, trial, on_event, &l, NULL, err);
+    return store_events(store, study, trial, on_event, &l, err);
 }

@@ -284,10 +284,10 @@ enum status report_trial(FILE *out, struct store *store, int64_t study_id, const
 {
     struct showing w = {.out = out};
     struct facts f = {.confirms = -1, .took_ms = NAN};
-    enum status st = store_events(store, study_id, number, learn, &f, NULL, err);
+    enum status st = store_events(store, study_id, number, learn, &f, err);
     if (!st && !f.params) st = error_set(err, STATUS_NOT_FOUND, "study '%s' has no trial %ld", study->name, number);
     if (!st) show_facts(out, study, number, &f);
-    if (!st) st = store_events(store, study_id, number, show_event, &w, NULL, err);
+    if (!st) st = store_events(store, study_id, number, show_event, &w, err);
     for (size_t i = 0; !st && i < w.attempts.n; i++)
         st = store_reports(store, study_id, w.attempts.lease[i], show_report, &w, err);
     if (!st && *w.dir) report_last_lines(out, w.dir);

@@ -116,9 +116,11 @@ static enum status check_place(const struct service *s, const struct study *stud
 static enum status find_gpus(struct active_study *as, size_t slots, struct error *err)
 {
     struct arena a = {0};
-    const char *said = NULL;
-    enum status st = needs_gpus(as->study, slots, &as->gpus, &as->has_gpus, &said, &a, err);
-    if (!st && said) snprintf(as->shown, sizeof as->shown, "%s", said);
+    struct gpu_grant grant;
+    enum status st = needs_gpus(as->study, slots, &grant, &a, err);
+    as->has_gpus = !st && grant.some;
+    if (as->has_gpus) as->gpus = grant.gpus;
+    if (!st && grant.shown) snprintf(as->shown, sizeof as->shown, "%s", grant.shown);
     arena_done(&a);
     return st;
 }

@@ -203,7 +203,8 @@ static void show_log(struct request *r)
     struct log_page p = *(const struct log_page *)r->state;
     struct error err;
     p.events = json_array();
-    if (store_events_after(r->store, p.study, p.after, p.limit, on_event, &p, &p.full, &err)) {
+    struct store_scan page = {.study = p.study, .from = p.after + 1, .limit = p.limit, .stop = &p.full};
+    if (store_events_scan(r->store, &page, on_event, &p, &err)) {
         json_decref(p.events);
         request_fail(r, &err);
         return;

@@ -215,8 +215,8 @@ static void show_reports(struct request *r)
     if (!request_read(r, &from)) return;
     const struct trial *t = request_trial(r, from.history);
     p->all = json_array();
-    if (t &&
-        store_reports_after(r->store, from.history->study_id, t->attempt.lease, p->after, on_report, p, &p->more, &err))
+    struct store_scan scan = {.study = from.history->study_id, .from = p->after + 1, .stop = &p->more};
+    if (t && store_reports_scan(r->store, &scan, t->attempt.lease, on_report, p, &err))
         request_fail(r, &err);
     else if (t) {
         json_t *out =

@@ -335,7 +335,8 @@ static bool read_page(struct work *w, struct store *store)
     p->rows = 0;
     p->last = p->after;
     p->full = false;
-    enum status s = store_events_after(store, p->study, p->after, PAGE, on_event, p, &p->full, &err);
+    struct store_scan scan = {.study = p->study, .from = p->after + 1, .limit = PAGE, .stop = &p->full};
+    enum status s = store_events_scan(store, &scan, on_event, p, &err);
     p->failed = s != STATUS_OK;
     p->whole = !p->full && p->rows < PAGE;
     return s == STATUS_BUSY;

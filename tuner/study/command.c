@@ -8,11 +8,10 @@
 /* ---- one argument ---- */
 
 /* Text that stands for {name}, or NULL. buf: SPACE_TEXT_MAX bytes. */
-static const char *lookup(const struct study *study, const char *name, const double *config,
-                          const struct study_run *run, char *buf)
+static const char *lookup(const struct study *study, const char *name, const struct study_run *run, char *buf)
 {
     int p = space_find(&study->space, name);
-    if (p >= 0) return param_text(&study->space.param[p], config[p], buf);
+    if (p >= 0) return param_text(&study->space.param[p], run->config[p], buf);
     if (strcmp(name, "study") == 0) return study->name;
     if (strcmp(name, "dir") == 0) return run->dir;
     if (strcmp(name, "trial") == 0)
@@ -28,27 +27,29 @@ static const char *lookup(const struct study *study, const char *name, const dou
     return buf;
 }
 
-struct filled {
+struct filling {
+    const struct study *study;
+    const struct study_run *run;
     char *text; /* NULL: only measured */
     size_t n;
 };
 
-static void put(struct filled *f, const char *bytes, size_t n)
+static void put(struct filling *f, const char *bytes, size_t n)
 {
     if (f->text) memcpy(f->text + f->n, bytes, n);
     f->n += n;
 }
 
 /* {name} at `c`; *ret_used: its bytes. */
-static enum status put_value(struct filled *f, const char *argument, const char *c, const struct study *study,
-                             const double *config, const struct study_run *run, size_t *ret_used, struct error *err)
+static enum status put_value(struct filling *f, const char *argument, const char *c, size_t *ret_used,
+                             struct error *err)
 {
     char name[64], buf[SPACE_TEXT_MAX];
     size_t n = strcspn(c + 1, "{}");
     if (n == 0 || n >= sizeof name || c[1 + n] != '}')
         return error_set(err, STATUS_INVALID, "'%.80s': a brace is not closed; write {{ for a brace itself", c);
     snprintf(name, sizeof name, "%.*s", (int)n, c + 1);
-    const char *text = lookup(study, name, config, run, buf);
+    const char *text = lookup(f->study, name, f->run, buf);
     if (!text && strncmp(name, "args", 4) == 0 && (!name[4] || name[4] == ':'))
         return error_set(err, STATUS_INVALID,
                          "'%.80s': {args} must stand alone: \"{args}\" is an argument of its own and becomes all "
@@ -61,8 +62,7 @@ static enum status put_value(struct filled *f, const char *argument, const char 
     return STATUS_OK;
 }
 
-static enum status fill(struct filled *f, const struct study *study, const char *argument, const double *config,
-                        const struct study_run *run, struct error *err)
+static enum status fill(struct filling *f, const char *argument, struct error *err)
 {
     enum status s = STATUS_OK;
     for (const char *c = argument; *c && !s;) {
@@ -73,7 +73,7 @@ static enum status fill(struct filled *f, const struct study *study, const char 
             put(f, c, 1);
             n = 2;
         } else if (*c == '{') {
-            s = put_value(f, argument, c, study, config, run, &n, err);
+            s = put_value(f, argument, c, &n, err);
         } else {
             s = error_set(err, STATUS_INVALID, "'%.80s': a brace closes nothing; write }} for a brace itself", c);
         }
@@ -82,14 +82,15 @@ static enum status fill(struct filled *f, const struct study *study, const char 
     return s;
 }
 
-enum status command_fill_one(const struct study *study, const char *argument, const double *config,
-                             const struct study_run *run, struct arena *arena, char **ret, struct error *err)
+enum status command_fill_one(const struct study *study, const char *argument, const struct study_run *run,
+                             struct arena *arena, char **ret, struct error *err)
 {
-    struct filled f = {0};
-    enum status s = fill(&f, study, argument, config, run, err); /* measured first */
+    struct filling f = {.study = study, .run = run};
+    enum status s = fill(&f, argument, err); /* measured first */
     if (s) return s;
-    f = (struct filled){.text = arena_alloc(arena, f.n + 1)};
-    s = fill(&f, study, argument, config, run, err);
+    f.text = arena_alloc(arena, f.n + 1);
+    f.n = 0;
+    s = fill(&f, argument, err);
     if (!s) *ret = f.text;
     return s;
 }
@@ -211,8 +212,8 @@ static bool is_left_out(const struct study *study, size_t i, const double *confi
 
 /* ---- all ---- */
 
-enum status command_fill(const struct study *study, const double *config, const struct study_run *run,
-                         struct arena *arena, char ***ret, size_t *ret_n, struct error *err)
+enum status command_fill(const struct study *study, const struct study_run *run, struct arena *arena, char ***ret,
+                         size_t *ret_n, struct error *err)
 {
     size_t pairs = 0;
     enum status s = STATUS_OK;
@@ -224,11 +225,11 @@ enum status command_fill(const struct study *study, const double *config, const 
         char *text = NULL;
         if (is_args(study, study->arg[i])) {
             s = read_form(study->arg[i], &form, err);
-            if (!s) add_pairs(&a, &form, &study->space, config);
-        } else if (is_left_out(study, i, config, &with_option)) {
+            if (!s) add_pairs(&a, &form, &study->space, run->config);
+        } else if (is_left_out(study, i, run->config, &with_option)) {
             a.n -= with_option;
         } else {
-            s = command_fill_one(study, study->arg[i], config, run, arena, &text, err);
+            s = command_fill_one(study, study->arg[i], run, arena, &text, err);
             if (!s) add(&a, text);
         }
     }

@@ -161,20 +161,21 @@ const char *study_objective_compare(const struct study *before, const struct stu
  * where hyphens or underscores is how names are spelt; a bool is a flag where the form begins with '-', else a value.
  */
 
-/* What {trial}, {attempt}, {seed}, {dir} and {slot} stand for. */
+/* What the placeholders stand for: {parameter}, {trial}, {attempt}, {slot}, {seed} and {dir}. */
 struct study_run {
+    const double *config; /* NAN: the parameter does not exist */
     long trial, attempt, slot;
     uint64_t seed;
     const char *dir;
 };
 
 /* All arguments, NULL-terminated, in `arena`. */
-enum status command_fill(const struct study *study, const double *config, const struct study_run *run,
-                         struct arena *arena, char ***ret, size_t *ret_n, struct error *err);
+enum status command_fill(const struct study *study, const struct study_run *run, struct arena *arena, char ***ret,
+                         size_t *ret_n, struct error *err);
 
 /* One argument, which is not "{args}". Fails for an unknown name, or a brace that is not closed. */
-enum status command_fill_one(const struct study *study, const char *argument, const double *config,
-                             const struct study_run *run, struct arena *arena, char **ret, struct error *err);
+enum status command_fill_one(const struct study *study, const char *argument, const struct study_run *run,
+                             struct arena *arena, char **ret, struct error *err);
 
 /* Does some argument hold a parameter, or all? Otherwise the program finds them in its environment. */
 bool command_has_parameters(const struct study *study);

@@ -125,8 +125,8 @@ static enum status read_trial(struct file *f, const struct yaml_node *v)
 /* Placeholders can be checked only when the parameters are known. */
 static enum status check_placeholders(struct file *f)
 {
-    const struct study_run run = {.dir = ""};
-    double config[SPACE_PARAMS_MAX] = {0};
+    const double config[SPACE_PARAMS_MAX] = {0};
+    const struct study_run run = {.config = config, .dir = ""};
     const struct yaml_node *trial = yaml_get(f->root, "trial");
     const struct yaml_node *command = trial ? yaml_get(trial, "command") : NULL;
     const struct study *study = f->study;
@@ -138,7 +138,7 @@ static enum status check_placeholders(struct file *f)
         size_t n;
         one.arg = &study->arg[i];
         one.n_args = 1;
-        enum status s = command_fill(&one, config, &run, &scratch, &out, &n, &inner);
+        enum status s = command_fill(&one, &run, &scratch, &out, &n, &inner);
         arena_done(&scratch);
         if (s) return file_fail_with(f, command->value[i], &inner);
     }
