@@ -19,10 +19,10 @@ static void test_study_file__every_key_is_read(void **state)
     struct study *s = load_good();
     assert_string_equal(s->name, "good");
     assert_int_equal(s->n_args, 10);
-    assert_int_equal(s->timeout_ms, 600000);
-    assert_int_equal(s->grace_ms, 2000);
-    assert_int_equal(s->retries, 2);
-    assert_near(s->output_max, 1e6, 0);
+    assert_int_equal(s->limits.timeout_ms, 600000);
+    assert_int_equal(s->limits.grace_ms, 2000);
+    assert_int_equal(s->limits.retries, 2);
+    assert_near(s->limits.output_max, 1e6, 0);
     assert_int_equal(s->space.n, 7);
     assert_true(s->space.param[1].log && !s->space.param[0].log);
     assert_near(s->space.param[2].lo, 3e-4, 0);
@@ -41,11 +41,11 @@ static void test_study_file__every_key_is_read(void **state)
     assert_int_equal(s->budget.until_minutes, 420);
     assert_near(s->budget.tokens, 2e9, 0);
     assert_int_equal(s->budget.wall_ms, 9 * 3600000);
-    assert_int_equal(s->confirm_top, 2);
-    assert_int_equal(s->confirm_seeds, 4);
+    assert_int_equal(s->confirm.top, 2);
+    assert_int_equal(s->confirm.seeds, 4);
     assert_int_equal(s->sampler, SAMPLER_SOBOL);
     assert_int_equal(s->seed, 7);
-    assert_int_equal(s->slots, 3);
+    assert_int_equal(s->workers.slots, 3);
     study_free(s);
 }
 
@@ -63,7 +63,7 @@ static void test_study_file__defaults_and_single_metric(void **state)
     assert_int_equal(s->n_args, 0);
     assert_int_equal(s->sampler, SAMPLER_GP);
     assert_int_equal(s->budget.trials, 100);
-    assert_int_equal(s->slots, 1);
+    assert_int_equal(s->workers.slots, 1);
     study_free(s);
 }
 
@@ -133,7 +133,7 @@ static void test_study_file__sizes_have_units(void **state)
                          cases[i].text);
         enum status st = study_parse("s.yaml", text, (size_t)n, &s, &err);
         if (st != (cases[i].bytes > 0 ? STATUS_OK : STATUS_INVALID)) fail_msg("%s: %d", cases[i].text, st);
-        if (s) assert_near(s->output_max, cases[i].bytes, 0);
+        if (s) assert_near(s->limits.output_max, cases[i].bytes, 0);
         if (!s) assert_contains(err.text, "s.yaml:2:");
         study_free(s);
     }
@@ -148,7 +148,7 @@ static void test_study_file__a_study_teaches_once(void **state)
     struct study *s = NULL;
     struct error err;
     assert_ok(study_parse("s.yaml", text, sizeof text - 1, &s, &err), err);
-    assert_int_equal(s->n_warm, 2);
+    assert_int_equal(s->warm.n, 2);
     assert_string_equal(s->note, "s.yaml:6:20: 'warm_start' names 'a' twice; it teaches once; "
                                  "s.yaml:6:23: 'warm_start' names 'a' twice; it teaches once");
     study_free(s);

@@ -14,7 +14,8 @@ const char *keep_name(enum keep k)
 
 static bool may_be_ending(const struct history *s, const struct trial *t)
 {
-    return t->state == TRIAL_CANCELLED && clock_wall_ms(s->clock) - t->finished_ms < s->study->grace_ms + ENDING_MS;
+    return t->state == TRIAL_CANCELLED &&
+           clock_wall_ms(s->clock) - t->finished_ms < s->study->limits.grace_ms + ENDING_MS;
 }
 
 /* The first reason counts. */

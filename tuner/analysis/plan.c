@@ -79,7 +79,8 @@ static struct night live_through(const struct history *s, const struct plan *pla
 {
     struct night out = {0};
     struct law t = draw_law(tokens->n ? tokens : ms, rng), m = draw_law(ms, rng);
-    double free_at[SLOTS_MAX] = {0}, timeout = s->study->timeout_ms > 0 ? (double)s->study->timeout_ms : INFINITY;
+    double free_at[SLOTS_MAX] = {0},
+           timeout = s->study->limits.timeout_ms > 0 ? (double)s->study->limits.timeout_ms : INFINITY;
     bool open_ended = plan->searches == 0 && plan->left_ms < INT64_MAX;
     size_t n = open_ended ? TRIALS_MAX : plan->searches + plan->confirms;
     for (size_t i = 0; i < n && i < TRIALS_MAX; i++) {
@@ -175,9 +176,10 @@ static void check_timeout(const struct history *s, struct plan *plan)
     if (out)
         warn(plan, "%zu trial%s ran into the timeout; raise trial: timeout, or narrow what makes trials long", out,
              words_s(out));
-    if (!s->study->timeout_ms || each < 0.8 * (double)s->study->timeout_ms) return;
+    if (!s->study->limits.timeout_ms || each < 0.8 * (double)s->study->limits.timeout_ms) return;
     warn(plan, "the timeout (%s) is shorter than a trial may take (%s)",
-         words_show_duration(s->study->timeout_ms, a, sizeof a), words_show_duration((int64_t)each, b, sizeof b));
+         words_show_duration(s->study->limits.timeout_ms, a, sizeof a),
+         words_show_duration((int64_t)each, b, sizeof b));
 }
 
 /* The greatest amount of it that a trial has had. */

@@ -200,14 +200,14 @@ static json_t *plan_json(const struct history *s, const struct plan *p, const st
 static int probe(struct study *study, const struct options *o)
 {
     struct run_options run = o->run;
-    long top = study->confirm_top;
+    long top = study->confirm.top;
     run.budget.trials = o->probe;
     run.db = o->common.db;
     run.quiet = true;
     run.probe = true;
-    study->confirm_top = 0;
+    study->confirm.top = 0;
     int code = run_study(study, &run);
-    study->confirm_top = top;
+    study->confirm.top = top;
     return code;
 }
 

@@ -38,7 +38,7 @@ error_t run_parse(int key, char *arg, struct argp_state *state, struct run_optio
 
 size_t run_slots(const struct study *study, const struct run_options *o)
 {
-    return (size_t)(o->slots ? o->slots : study->slots);
+    return (size_t)(o->slots ? o->slots : study->workers.slots);
 }
 
 static void print_next(const struct study *study, const struct run_options *o)

@@ -92,7 +92,7 @@ void attempt_stop(struct active_attempt *a, enum stop_mode mode, const char *why
 
 void attempt_check_obedience(struct active_attempt *a)
 {
-    int64_t patience_ms = a->home->history->study->grace_ms + OBEY_MS;
+    int64_t patience_ms = a->home->history->study->limits.grace_ms + OBEY_MS;
     if (a->state != ATTEMPT_RUNS || !a->at->at->may_disobey || !a->stopping_ms ||
         now_ms(a) - a->stopping_ms < patience_ms)
         return;

@@ -14,7 +14,7 @@ enum { ROUNDS_MAX = 3 };
 size_t confirm_due(const struct history *s)
 {
     size_t all = study_confirm_count(s->study),
-           winners = (size_t)s->study->confirm_top * (size_t)s->study->confirm_seeds;
+           winners = (size_t)s->study->confirm.top * (size_t)s->study->confirm.seeds;
     return all && s->tally.confirmed ? winners : all;
 }
 
@@ -25,7 +25,7 @@ static bool is_searched(const struct trial *t)
 
 static size_t seeds_wanted(const struct history *s)
 {
-    return (size_t)s->study->confirm_seeds;
+    return (size_t)s->study->confirm.seeds;
 }
 
 /* The same seeds for every configuration. */
@@ -274,7 +274,7 @@ static enum confirm_step go_on(struct history *s)
 /* Nothing more to confirm: some configuration of the search holds on fresh seeds, or enough has been tried. */
 static bool settled(const struct history *s, const struct shown *shown)
 {
-    return in_confirmation(s) && (shown->holds || shown->lately >= ROUNDS_MAX * (size_t)s->study->confirm_top);
+    return in_confirmation(s) && (shown->holds || shown->lately >= ROUNDS_MAX * (size_t)s->study->confirm.top);
 }
 
 static size_t begin_round(struct history *s, const struct shown *shown)
@@ -291,7 +291,7 @@ static size_t begin_round(struct history *s, const struct shown *shown)
         added++;
     }
     size_t chosen = 0;
-    for (size_t i = 0; i < n && chosen < (size_t)s->study->confirm_top; i++) {
+    for (size_t i = 0; i < n && chosen < (size_t)s->study->confirm.top; i++) {
         const struct trial *t = s->trial[best[i].at];
         if (is_covered(s, t)) continue; /* the baseline's own configuration, or one that was tried twice */
         chosen++;

@@ -64,7 +64,7 @@ static void take_evidence(const struct history *s, struct question *q)
     e->trial = list;
     e->best_utility = s->best ? s->best_utility : -HUGE_VAL;
     e->target =
-        s->best && s->study->confirm_top > 1 && s->second_utility > -HUGE_VAL ? s->second_utility : e->best_utility;
+        s->best && s->study->confirm.top > 1 && s->second_utility > -HUGE_VAL ? s->second_utility : e->best_utility;
     if (memory_baseline(s))
         e->baseline = memcpy(arena_alloc(&q->arena, sizeof s->baseline), s->baseline, sizeof s->baseline);
     if (s->study->objective.form == OBJECTIVE_PARETO) take_front(s, q);

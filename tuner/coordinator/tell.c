@@ -25,10 +25,10 @@ enum status tell_read_ttl(const struct study *study, const json_t *message, int6
     int64_t ms = 0;
     if (ttl && !(json_is_string(ttl) && words_duration_ms(json_string_value(ttl), &ms) && ms > 0))
         return error_set(err, STATUS_INVALID, "\"ttl\" takes a duration such as \"10m\"");
-    if (ms > study->lease_ms)
+    if (ms > study->limits.lease_ms)
         return error_set(err, STATUS_INVALID,
                          "\"ttl\" is at most %s in this study ('trial: {lease: …}' in its file); renew it in time",
-                         words_show_duration(study->lease_ms, most, sizeof most));
+                         words_show_duration(study->limits.lease_ms, most, sizeof most));
     *ret = ms;
     return STATUS_OK;
 }

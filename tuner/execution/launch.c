@@ -107,9 +107,9 @@ struct job *launch(struct workers *workers, const struct gpus *gpus, const struc
                             .cwd = study->dir,
                             .dir = x->dir,
                             .params = text,
-                            .timeout_ms = study->timeout_ms,
-                            .grace_ms = study->grace_ms,
-                            .output_max = study->output_max};
+                            .timeout_ms = study->limits.timeout_ms,
+                            .grace_ms = study->limits.grace_ms,
+                            .output_max = study->limits.output_max};
     spec.metric = needed_metrics(study, &a, &spec.n_metrics);
     spec.match = matches(study, &a, &spec.n_matches);
     enum status s = command_fill(study, &run, &a, &argv, &n_args, err);

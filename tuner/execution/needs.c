@@ -133,7 +133,7 @@ enum status needs_command(const struct study *study, struct error *err)
 
 static enum status lacks_gpus(const struct study *study, const struct gpus *all, struct error *err)
 {
-    const struct gpu_wish *wish = &study->gpus;
+    const struct gpu_wish *wish = &study->workers.gpus;
     char there[400], asked[60];
     snprintf(there, sizeof there, "no GPU found on this machine%s%s", *all->trouble ? ", as " : "", all->trouble);
     if (all->n == 1) snprintf(there, sizeof there, "this machine has one GPU, 0");
@@ -159,7 +159,7 @@ static bool has_gpus(const struct gpu_wish *wish, const struct gpus *all)
 enum status needs_gpus(const struct study *study, size_t slots, struct gpu_grant *ret, struct arena *arena,
                        struct error *err)
 {
-    const struct gpu_wish *wish = &study->gpus;
+    const struct gpu_wish *wish = &study->workers.gpus;
     long place[STUDY_GPUS_MAX];
     struct gpus all;
     ret->some = false;

@@ -94,7 +94,7 @@ static void warn_of_parameters(const struct study *study, struct wiring *w)
 
 static void warn_of_seed(const struct study *study, struct wiring *w)
 {
-    if (w->seed == REACH_NONE && study->confirm_seeds > 0 && study->confirm_top > 0)
+    if (w->seed == REACH_NONE && study->confirm.seeds > 0 && study->confirm.top > 0)
         warn(w,
              "as far as can be seen nothing hands the seed to %.60s: repeats will measure the same, or chance that "
              "nobody controls; put \"{seed}\" into the command",

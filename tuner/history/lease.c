@@ -53,7 +53,7 @@ enum lease_verdict lease_judge(const struct trial *t, const struct lease_claim *
 
 static int64_t backoff_ms(const struct history *s, const struct trial *t)
 {
-    int64_t ms = s->study->backoff_ms;
+    int64_t ms = s->study->limits.backoff_ms;
     for (long k = 0; k < t->effort.crashes && ms < BACKOFF_MAX_MS; k++) ms *= 2;
     return ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS;
 }
@@ -66,7 +66,8 @@ enum status lease_crashed(struct history *s, struct trial *t, enum outcome outco
         snprintf(text, sizeof text, "poisonous: it crashed the machine twice; %.600s", reason);
         return history_poison(s, t, text, err);
     }
-    if (t->effort.crashes >= s->study->retries) return history_finish(s, t, TRIAL_FAILED, NULL, reason, outcome, err);
+    if (t->effort.crashes >= s->study->limits.retries)
+        return history_finish(s, t, TRIAL_FAILED, NULL, reason, outcome, err);
     return history_return(s, t, outcome, reason, backoff_ms(s, t), err);
 }
 

@@ -48,7 +48,7 @@ struct need ledger_need(const struct history *s, double tokens)
         out.tokens = tokens;
         if (usual > 0) out.ms = median(s, t->recent_ms) * tokens / usual; /* time goes with tokens */
     }
-    if (s->study->timeout_ms > 0) out.ms = fmin(out.ms, (double)s->study->timeout_ms);
+    if (s->study->limits.timeout_ms > 0) out.ms = fmin(out.ms, (double)s->study->limits.timeout_ms);
     return out;
 }
 

@@ -318,9 +318,9 @@ static enum status drop_outside(struct history *s, struct error *err)
 static void note_warm(struct history *s, struct event_opened *e)
 {
     struct error ignored;
-    for (size_t i = 0; i < s->study->n_warm; i++, e->n_warm++) {
+    for (size_t i = 0; i < s->study->warm.n; i++, e->n_warm++) {
         struct store_study other;
-        if (store_study_find(s->store, s->study->warm[i], &s->arena, &other, &ignored) == STATUS_OK)
+        if (store_study_find(s->store, s->study->warm.text[i], &s->arena, &other, &ignored) == STATUS_OK)
             store_last_event(s->store, other.id, &e->warm_seq[i], &ignored);
     }
 }

@@ -183,7 +183,7 @@ static enum status load_prior(struct history *s, size_t i, struct error *err)
     struct study *study = NULL;
     struct history *other = NULL;
     struct count count = {0};
-    enum status st = store_study_find(s->store, s->study->warm[i], &s->arena, &row, err);
+    enum status st = store_study_find(s->store, s->study->warm.text[i], &s->arena, &row, err);
     if (!st) st = study_parse(row.path, row.file, strlen(row.file), &study, err);
     if (!st) {
         other = history_bare(s->store, study, row.id, row.seed, s->clock);
@@ -191,7 +191,7 @@ static enum status load_prior(struct history *s, size_t i, struct error *err)
     }
     if (!st) {
         struct search_prior *p = &s->prior[s->n_priors++];
-        p->name = s->study->warm[i];
+        p->name = s->study->warm.text[i];
         read_prior(s, other, p, &count);
         p->note = say(s, other, p, &count);
     }
@@ -204,7 +204,7 @@ enum status warm_start_load(struct history *s, struct error *err)
 {
     enum status st = STATUS_OK;
     s->n_priors = 0;
-    s->prior = arena_array(&s->arena, s->study->n_warm + 1, sizeof *s->prior);
-    for (size_t i = 0; !st && i < s->study->n_warm; i++) st = load_prior(s, i, err);
+    s->prior = arena_array(&s->arena, s->study->warm.n + 1, sizeof *s->prior);
+    for (size_t i = 0; !st && i < s->study->warm.n; i++) st = load_prior(s, i, err);
     return st;
 }

@@ -302,7 +302,7 @@ static void say_how_sure(FILE *out, const struct study *study, const json_t *row
               out);
     else if (seeds_of(winner) > 1 && json_array_size(json_object_get(winner, "against")))
         fprintf(out, "  differences with 95 %% intervals (Welch), %ld seeds each\n", seeds_of(winner));
-    else if (seeds_of(winner) == 1 && study->confirm_seeds == 1)
+    else if (seeds_of(winner) == 1 && study->confirm.seeds == 1)
         fputs("  one fresh seed says nothing of the spread; 'confirm: {seeds: 3}' does\n", out);
 }
 

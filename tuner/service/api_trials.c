@@ -360,7 +360,7 @@ static void unask(struct request *r)
 static bool read_ttl(struct request *r, const struct study *study, int64_t *ret)
 {
     if (!request_checked(r, tell_read_ttl(study, r->body, ret, &r->err))) return false;
-    if (*ret == 0) *ret = study->lease_ms < TTL_MS ? study->lease_ms : TTL_MS;
+    if (*ret == 0) *ret = study->limits.lease_ms < TTL_MS ? study->limits.lease_ms : TTL_MS;
     return true;
 }
 

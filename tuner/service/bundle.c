@@ -183,7 +183,7 @@ static json_t *describe(const struct bundle *p, const struct study *study)
                                                digest_hex(p->file[i].hash, hex), "bytes", (json_int_t)p->file[i].bytes,
                                                "executable", p->file[i].executable));
     return json_pack("{s:s, s:s, s:s, s:b, s:o}", "study", study->name, "file", study->text, "path", study->path,
-                     "ships", study->n_files > 0, "files", files);
+                     "ships", study->files.n > 0, "files", files);
 }
 
 static void name_it(struct bundle *p, const struct study *study)
@@ -205,7 +205,7 @@ enum status bundle_make(struct bundle *p, const struct bundle *before, const str
     *p = (struct bundle){0};
     enum status s = beneath_folder(AT_FDCWD, study->dir, false, &x.dir, err);
     if (s) return s;
-    for (size_t i = 0; !s && i < study->n_files; i++) s = add_pattern(&x, study->file[i]);
+    for (size_t i = 0; !s && i < study->files.n; i++) s = add_pattern(&x, study->files.text[i]);
     sort_files(p);
     if (!s) s = hash_files(&x);
     close(x.dir);

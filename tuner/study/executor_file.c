@@ -28,13 +28,13 @@ static enum status list_of_text(struct file *f, const struct yaml_node *v, const
 enum status file_files(struct file *f, const struct yaml_node *v)
 {
     struct study *s = f->study;
-    enum status st = list_of_text(f, v, "files", &s->n_files, &s->file);
-    for (size_t i = 0; !st && i < s->n_files; i++)
-        if (!words_is_inside(s->file[i]))
+    enum status st = list_of_text(f, v, "files", &s->files.n, &s->files.text);
+    for (size_t i = 0; !st && i < s->files.n; i++)
+        if (!words_is_inside(s->files.text[i]))
             st = file_fail(f, v->value[i],
                            "'%.200s' is not in the study's folder; 'files' takes relative paths and patterns such as "
                            "train.py or data/*.csv",
-                           s->file[i]);
+                           s->files.text[i]);
     return st;
 }
 
@@ -42,7 +42,7 @@ enum status file_files(struct file *f, const struct yaml_node *v)
 
 static enum status read_local(struct file *f, const struct yaml_node *v)
 {
-    return file_whole(f, v, "local", 1, 256, &f->study->slots);
+    return file_whole(f, v, "local", 1, 256, &f->study->workers.slots);
 }
 
 static enum status read_gpu_list(struct file *f, const struct yaml_node *v, struct gpu_wish *ret)
@@ -72,7 +72,7 @@ static enum status read_gpu_count(struct file *f, const struct yaml_node *v, str
 
 static enum status read_gpus_here(struct file *f, const struct yaml_node *v)
 {
-    struct gpu_wish *wish = &f->study->gpus;
+    struct gpu_wish *wish = &f->study->workers.gpus;
     double ignored;
     *wish = (struct gpu_wish){.line = v->line, .column = v->column};
     if (v->kind == YAML_LIST) return read_gpu_list(f, v, wish);

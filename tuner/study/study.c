@@ -50,6 +50,6 @@ const char *pruner_name(enum pruner pruner)
 size_t study_confirm_count(const struct study *study)
 {
     size_t fixed = (study->baseline != NULL) + study->n_references;
-    if (study->confirm_top == 0 || study->confirm_seeds == 0) return 0;
-    return ((size_t)study->confirm_top + fixed) * (size_t)study->confirm_seeds;
+    if (study->confirm.top == 0 || study->confirm.seeds == 0) return 0;
+    return ((size_t)study->confirm.top + fixed) * (size_t)study->confirm.seeds;
 }

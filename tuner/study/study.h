@@ -83,6 +83,32 @@ struct gpu_wish {
     int line, column;           /* in the study file */
 };
 
+/* `trial:`. What one attempt may take, and what follows a crash. */
+struct trial_limits {
+    int64_t timeout_ms; /* 0: none */
+    int64_t grace_ms;   /* between SIGTERM and SIGKILL */
+    int64_t lease_ms;   /* that a client may hold a trial without renewing, at most */
+    double output_max;  /* bytes that a trial may print */
+    long retries;       /* after crashes; 0 to 100 */
+    int64_t backoff_ms; /* after the first crash; doubles with each further one */
+};
+
+/* `workers:`. What runs on this machine. */
+struct own_workers {
+    long slots; /* trials at the same time, from 1 */
+    struct gpu_wish gpus;
+};
+
+/* `confirm:`. */
+struct confirm_plan {
+    long top, seeds; /* configurations, and seeds of each; 0, 0: no confirmation */
+};
+
+struct text_list {
+    size_t n;
+    const char **text;
+};
+
 struct reference { /* a named configuration to compare with */
     const char *name;
     double *config;
@@ -95,11 +121,7 @@ struct study {
     const char *note;              /* what of it was understood otherwise than it is written; NULL: nothing */
     size_t n_args;                 /* 0: no command (only advise can use the study) */
     const char **arg;              /* with {parameter} still in it */
-    int64_t timeout_ms, grace_ms;  /* timeout 0 = none */
-    int64_t lease_ms;              /* that a client may hold a trial without renewing, at most */
-    long retries;
-    int64_t backoff_ms; /* after the first crash; doubles with each further one */
-    double output_max;  /* bytes a trial may print */
+    struct trial_limits limits;
     struct space space;
     struct objective objective;
     double *baseline; /* NULL if the study has none */
@@ -108,16 +130,13 @@ struct study {
     struct budget budget;
     struct stopping stopping;
     struct schedule schedule;
-    long confirm_top, confirm_seeds; /* 0, 0: no confirmation */
-    size_t n_warm;
-    const char **warm; /* names of earlier studies in the same database */
+    struct confirm_plan confirm;
+    struct text_list warm; /* earlier studies in the same database */
     enum sampler sampler;
-    uint64_t seed;
-    long slots;
-    struct gpu_wish gpus;
+    uint64_t seed; /* of the search: where all its random numbers come from */
+    struct own_workers workers;
     struct slurm slurm;
-    size_t n_files;
-    const char **file; /* what an agent needs besides: paths and patterns relative to dir */
+    struct text_list files; /* what an agent needs besides: paths and patterns relative to dir */
 };
 
 enum status study_load(const char *path, struct study **ret, struct error *err);

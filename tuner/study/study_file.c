@@ -77,32 +77,32 @@ static enum status read_command(struct file *f, const struct yaml_node *v)
 
 static enum status read_timeout(struct file *f, const struct yaml_node *v)
 {
-    return file_duration(f, v, "timeout", &f->study->timeout_ms);
+    return file_duration(f, v, "timeout", &f->study->limits.timeout_ms);
 }
 
 static enum status read_grace(struct file *f, const struct yaml_node *v)
 {
-    return file_duration(f, v, "grace", &f->study->grace_ms);
+    return file_duration(f, v, "grace", &f->study->limits.grace_ms);
 }
 
 static enum status read_retries(struct file *f, const struct yaml_node *v)
 {
-    return file_whole(f, v, "retries", 0, 100, &f->study->retries);
+    return file_whole(f, v, "retries", 0, 100, &f->study->limits.retries);
 }
 
 static enum status read_backoff(struct file *f, const struct yaml_node *v)
 {
-    return file_duration(f, v, "backoff", &f->study->backoff_ms);
+    return file_duration(f, v, "backoff", &f->study->limits.backoff_ms);
 }
 
 static enum status read_lease(struct file *f, const struct yaml_node *v)
 {
-    return file_duration(f, v, "lease", &f->study->lease_ms);
+    return file_duration(f, v, "lease", &f->study->limits.lease_ms);
 }
 
 static enum status read_output_max(struct file *f, const struct yaml_node *v)
 {
-    return file_size(f, v, "max_output", 1e3, 1e12, &f->study->output_max);
+    return file_size(f, v, "max_output", 1e3, 1e12, &f->study->limits.output_max);
 }
 
 static enum status read_trial(struct file *f, const struct yaml_node *v)
@@ -225,12 +225,12 @@ static enum status read_budget(struct file *f, const struct yaml_node *v)
 
 static enum status read_confirm_top(struct file *f, const struct yaml_node *v)
 {
-    return file_whole(f, v, "top", 0, 100, &f->study->confirm_top);
+    return file_whole(f, v, "top", 0, 100, &f->study->confirm.top);
 }
 
 static enum status read_confirm_seeds(struct file *f, const struct yaml_node *v)
 {
-    return file_whole(f, v, "seeds", 0, 1000, &f->study->confirm_seeds);
+    return file_whole(f, v, "seeds", 0, 1000, &f->study->confirm.seeds);
 }
 
 static enum status read_confirm(struct file *f, const struct yaml_node *v)
@@ -264,8 +264,8 @@ static enum status read_search(struct file *f, const struct yaml_node *v)
 
 static bool is_warm(const struct study *study, const char *name)
 {
-    for (size_t i = 0; i < study->n_warm; i++)
-        if (strcmp(study->warm[i], name) == 0) return true;
+    for (size_t i = 0; i < study->warm.n; i++)
+        if (strcmp(study->warm.text[i], name) == 0) return true;
     return false;
 }
 
@@ -274,7 +274,7 @@ static enum status read_warm_start(struct file *f, const struct yaml_node *v)
     enum status s = file_need(f, v, YAML_LIST, "warm_start");
     if (!s && v->n > WARM_START_MAX) s = file_fail(f, v, "'warm_start' names at most %d studies", WARM_START_MAX);
     if (s) return s;
-    f->study->warm = arena_array(&f->study->arena, v->n, sizeof *f->study->warm);
+    f->study->warm.text = arena_array(&f->study->arena, v->n, sizeof *f->study->warm.text);
     for (size_t i = 0; !s && i < v->n; i++) {
         s = file_check_name(f, v->value[i], "a study of 'warm_start'");
         if (!s && strcmp(v->value[i]->text, f->study->name) == 0)
@@ -282,7 +282,7 @@ static enum status read_warm_start(struct file *f, const struct yaml_node *v)
         if (!s && is_warm(f->study, v->value[i]->text))
             file_note(f, v->value[i], "'warm_start' names '%s' twice; it teaches once", v->value[i]->text);
         else if (!s)
-            f->study->warm[f->study->n_warm++] = v->value[i]->text;
+            f->study->warm.text[f->study->warm.n++] = v->value[i]->text;
     }
     return s;
 }
@@ -324,7 +324,8 @@ static enum status read_root(struct file *f)
         if (!yaml_get(f->root, required[i])) s = file_fail(f, f->root, "'%s' is missing", required[i]);
     if (!s) s = FILE_SECTION(f, f->root, "the study file", root);
     if (!s) s = check_placeholders(f);
-    if (!f->study->lease_ms) f->study->lease_ms = f->study->timeout_ms ? f->study->timeout_ms : LEASE_MS;
+    if (!f->study->limits.lease_ms)
+        f->study->limits.lease_ms = f->study->limits.timeout_ms ? f->study->limits.timeout_ms : LEASE_MS;
     if (!s && objective_needs_baseline(&f->study->objective) && !f->study->baseline)
         s = file_fail(
             f, yaml_get(f->root, "objective"),
@@ -334,14 +335,14 @@ static enum status read_root(struct file *f)
 
 static void set_defaults(struct study *s)
 {
-    s->grace_ms = GRACE_MS;
-    s->retries = 1;
-    s->backoff_ms = BACKOFF_MS;
-    s->output_max = 64.0 * 1024 * 1024;
+    s->limits.grace_ms = GRACE_MS;
+    s->limits.retries = 1;
+    s->limits.backoff_ms = BACKOFF_MS;
+    s->limits.output_max = 64.0 * 1024 * 1024;
     s->budget = (struct budget){.trials = TRIALS_DEFAULT, .until_minutes = -1};
-    s->confirm_top = 3;
-    s->confirm_seeds = 3;
-    s->slots = 1;
+    s->confirm.top = 3;
+    s->confirm.seeds = 3;
+    s->workers.slots = 1;
 }
 
 /* The folder that holds `path`, absolute. Also when the file is gone: another folder's files are not the study's. */
