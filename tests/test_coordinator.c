@@ -1,3 +1,4 @@
+#include "tests/fake_clock.h"
 #include "tests/test.h"
 
 #include "tuner/coordinator/adviser.h"
@@ -18,16 +19,6 @@ static const char STUDY[] =
     "baseline: {x: 0.5, k: 5}\nreferences: {strong: {x: 0.2, k: 2}}\nobjective: {weights: {em: 0.7, tokens: 0.3}}\n"
     "constraints: [em >= baseline - 0.01]\nbudget: {trials: 20, tokens: 1e6}\nconfirm: {top: 2, seeds: 2}\n";
 
-struct fake_clock {
-    struct clock clock;
-    int64_t now;
-};
-
-static int64_t fake_now(const struct clock *c)
-{
-    return ((const struct fake_clock *)c)->now;
-}
-
 struct world {
     struct fake_clock clock;
     struct study *study;
@@ -39,7 +30,7 @@ static struct world *world_make(void)
 {
     struct world *w = calloc(1, sizeof *w);
     struct error err;
-    w->clock = (struct fake_clock){{fake_now, fake_now}, 1000000};
+    w->clock = fake_clock_at(1000000, 1000000);
     assert_ok(study_parse("s.yaml", STUDY, strlen(STUDY), &w->study, &err), err);
     assert_ok(store_open(":memory:", STORE_CREATE, &w->store, &err), err);
     assert_ok(history_open(w->store, w->study, &(struct opening){.seed = 7}, &w->clock.clock, &w->history, &err), err);
@@ -76,7 +67,7 @@ static void complete(struct world *w, struct trial *t, double em, double tokens)
     struct error err;
     json_t *m = json_pack("{s:f, s:f}", "em", em, "tokens", tokens);
     if (t->state == TRIAL_QUEUED) start(w, t);
-    w->clock.now += 1000;
+    fake_clock_pass(&w->clock, 1000);
     assert_ok(history_finish(w->history, t, TRIAL_COMPLETE, m, NULL, OUTCOME_NONE, &err), err);
     json_decref(m);
 }
@@ -412,13 +403,13 @@ static void test_ledger__each_budget_refuses(void **state)
     assert_false(admits(w, money, 0, 1, why));
     assert_contains(why, "cost");
     assert_false(admits(w, time, 0, 1, why));
-    w->history->run_mono_ms = w->clock.now;
+    w->history->run_mono_ms = w->clock.mono;
     assert_true(admits(w, wall, 0, 1, why));
-    w->clock.now += 9500; /* a trial takes a second */
+    fake_clock_pass(&w->clock, 9500); /* a trial takes a second */
     assert_false(admits(w, wall, 0, 1, why));
     assert_contains(why, "deadline is near: 0.5s left");
     w->history->budget = (struct budget){.until_minutes = 0};
-    w->history->run_wall_ms = w->clock.now;
+    w->history->run_wall_ms = w->clock.wall;
     assert_true(ledger_time_left_ms(w->history) > -9500 && ledger_time_left_ms(w->history) <= 25 * 3600000LL);
     world_free(w);
 }

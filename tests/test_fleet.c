@@ -1,5 +1,6 @@
 /* Agents and their seats, without a network: registering, mail, fairness, silence; and messages of agents, understood.
  */
+#include "tests/fake_clock.h"
 #include "tests/test.h"
 
 #include "tuner/execution/fleet.h"
@@ -8,18 +9,6 @@
 #include "tuner/base/json.h"
 
 #include <unistd.h>
-
-/* ---- a clock that the test owns ---- */
-
-struct own_clock {
-    struct clock clock;
-    int64_t ms;
-};
-
-static int64_t own_ms(const struct clock *c)
-{
-    return ((const struct own_clock *)c)->ms;
-}
 
 struct heard {
     size_t messages, lost;
@@ -55,7 +44,7 @@ static struct agent_card card_of(const char *token, const char *instance, const 
 }
 
 struct world {
-    struct own_clock clock;
+    struct fake_clock clock;
     struct fleet *fleet;
     struct heard heard[2];
     struct tenant *tenant[2];
@@ -64,7 +53,7 @@ struct world {
 static int setup(void **state)
 {
     struct world *w = calloc(1, sizeof *w);
-    w->clock = (struct own_clock){{own_ms, own_ms}, 1000000};
+    w->clock = fake_clock_at(1000000, 1000000);
     w->fleet = fleet_create(&w->clock.clock, 60000);
     for (int i = 0; i < 2; i++) {
         struct tenant_hooks hooks = {hear, lose, &w->heard[i]};
@@ -230,7 +219,7 @@ static void test_fleet__a_lease_of_the_log_waits_for_its_agent(void **state)
     enlist(w, "x", 1, "[{\"study\":\"a\",\"lease\":7}]", NULL);
     assert_int_equal(w->heard[0].lost, 0);
     fleet_expect(w->tenant[0], &(struct holder){"never", NULL}, 8, &owner);
-    w->clock.ms += 61000;
+    fake_clock_pass(&w->clock, 61000);
     fleet_tick(w->fleet);
     assert_int_equal(w->heard[0].lost, 2); /* neither was heard of */
     assert_int_equal(w->heard[0].loss, SEAT_SILENT);
@@ -263,7 +252,7 @@ static void test_fleet__a_name_belongs_to_whoever_is_there(void **state)
     enlist(w, "x", 1, "[]", NULL);
     assert_int_equal(fleet_register(w->fleet, &card, none, none, &a, &err), STATUS_CONFLICT);
     assert_contains(err.text, "another --name");
-    w->clock.ms += 31000;
+    fake_clock_pass(&w->clock, 31000);
     assert_ok(fleet_register(w->fleet, &card, none, none, &a, &err), err);
     json_decref(none);
 }
@@ -286,7 +275,7 @@ static void test_fleet__a_name_belongs_to_its_token(void **state)
     assert_false(agent_is_shown(a, agent_ticket(a), "u"));
     assert_false(agent_is_shown(a, "", "t"));
     assert_int_equal(w->heard[0].lost, 0);
-    w->clock.ms += 61000;
+    fake_clock_pass(&w->clock, 61000);
     fleet_tick(w->fleet);
     assert_int_equal(w->heard[0].lost, 1);
     assert_ok(fleet_register(w->fleet, &card, held, none, &a, &err), err);

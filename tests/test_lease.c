@@ -1,5 +1,6 @@
 /* The state machine under random messages: late, repeated, reordered, from leases that never were. A small model of the
  * table in tuner/history/README.md, written without looking at lease.c, says what must come of each. */
+#include "tests/fake_clock.h"
 #include "tests/test.h"
 
 #include "surrogate/surrogate.h"
@@ -18,21 +19,6 @@ static const char STUDY[] = "study: s\ntrial: {command: [/bin/true], retries: 2,
 
 enum { SEQUENCES = 100000, PER_SESSION = 500, MESSAGES = 14 };
 
-struct fake_clock {
-    struct clock clock;
-    int64_t mono, wall;
-};
-
-static int64_t fake_mono(const struct clock *c)
-{
-    return ((const struct fake_clock *)c)->mono;
-}
-
-static int64_t fake_wall(const struct clock *c)
-{
-    return ((const struct fake_clock *)c)->wall;
-}
-
 struct world {
     struct fake_clock clock;
     struct study *study;
@@ -43,7 +29,7 @@ struct world {
 static void world_open(struct world *w)
 {
     struct error err;
-    *w = (struct world){.clock = {{fake_wall, fake_mono}, 1000, 1000000}};
+    *w = (struct world){.clock = fake_clock_at(1000000, 1000)};
     assert_ok(study_parse("s.yaml", STUDY, strlen(STUDY), &w->study, &err), err);
     assert_ok(store_open(":memory:", STORE_CREATE, &w->store, &err), err);
     assert_ok(history_open(w->store, w->study, &(struct opening){.seed = 7}, &w->clock.clock, &w->history, &err), err);

@@ -1,5 +1,6 @@
 /* The coordinator's loop, stepped with executions that do what the test says and a clock that the test owns: SEARCH →
  * CONFIRM → end, DRAIN, KILL, LEAVE, pause, budget of time, takeover. */
+#include "tests/fake_clock.h"
 #include "tests/test.h"
 
 #include "tuner/coordinator/coordinator.h"
@@ -25,8 +26,7 @@ struct fake {
 enum { FAKES = 64 };
 
 struct world {
-    struct clock clock;
-    int64_t now;
+    struct fake_clock clock;
     char folder[64], path[100];
     struct study *study;
     struct history *history;
@@ -39,11 +39,6 @@ struct world {
     enum coordinator_end end;
     char phases[400]; /* as they were seen, in order */
 };
-
-static int64_t world_now(const struct clock *c)
-{
-    return ((const struct world *)(const void *)c)->now;
-}
 
 /* ---- the fake executor ---- */
 
@@ -122,7 +117,7 @@ static void open_history(struct world *w, const struct budget *budget, bool goes
     struct error err;
     struct opening opening = {.seed = 3, .budget = budget, .slots = 2, .goes_on = goes_on};
     assert_ok(store_open(w->path, STORE_CREATE, &w->store, &err), err);
-    assert_ok(history_open(w->store, w->study, &opening, &w->clock, &w->history, &err), err);
+    assert_ok(history_open(w->store, w->study, &opening, &w->clock.clock, &w->history, &err), err);
     const struct coordinator_options o = {.slots = 2,
                                           .run_here = run_here,
                                           .guard = GUARD,
@@ -137,7 +132,7 @@ static void open_history(struct world *w, const struct budget *budget, bool goes
 static void begin(struct world *w, const struct budget *budget)
 {
     struct error err;
-    *w = (struct world){.clock = {world_now, world_now}, .now = 1000000};
+    *w = (struct world){.clock = fake_clock_at(1000000, 1000000)};
     snprintf(w->folder, sizeof w->folder, "/tmp/nocturne-loop-XXXXXX");
     assert_non_null(mkdtemp(w->folder));
     snprintf(w->path, sizeof w->path, "%s/n.db", w->folder);
@@ -224,7 +219,7 @@ static void complete(struct fake *f)
 {
     json_t *m = json_pack("{s:f}", "loss", f->value);
     const struct job_outcome outcome = {.end = JOB_COMPLETE, .metrics = m, .reason = ""};
-    f->world->now += 1000;
+    fake_clock_pass(&f->world->clock, 1000);
     f->x.hooks->end(f->x.data, &outcome, false);
     json_decref(m);
 }
@@ -357,7 +352,7 @@ static void test_loop__ends_with_its_time(void **state)
     const struct budget hour = {.trials = 1000, .wall_ms = 3600000, .until_minutes = -1};
     begin(&w, &hour);
     assert_true(turn_until(&w, two_run));
-    w.now += 3600001;
+    fake_clock_pass(&w.clock, 3600001);
     work_to_the_end(&w);
     assert_true(count(&w, ROLE_SEARCH, TRIAL_COMPLETE) < 4);
     end(&w);
@@ -376,7 +371,7 @@ static void test_loop__waits_for_the_back_off(void **state)
     f->x.hooks->end(f->x.data, &crash, false);
     settle(&w);
     assert_int_equal(running(&w), 0);
-    w.now += 1000;
+    fake_clock_pass(&w.clock, 1000);
     assert_true(turn_until(&w, one_runs));
     assert_int_equal(w.history->trial[0]->effort.attempts, 2);
     work_to_the_end(&w);

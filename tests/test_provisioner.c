@@ -1,5 +1,6 @@
 /* Agents from elsewhere: what is submitted and cancelled as the queue and the wishes change, with programs of the
  * test's own in the place of Slurm's. */
+#include "tests/fake_clock.h"
 #include "tests/test.h"
 
 #include "tuner/execution/execution.h"
@@ -16,16 +17,6 @@ static const char STUDY[] =
     "executor: {slurm: {max_agents: 4, slots: 2}}\n";
 
 enum { TEXT_MAX = 4000, PATHS_MAX = 300 };
-
-struct fake_clock {
-    struct clock clock;
-    int64_t now;
-};
-
-static int64_t fake_now(const struct clock *c)
-{
-    return ((const struct fake_clock *)c)->now;
-}
 
 struct world {
     struct fake_clock clock;
@@ -101,7 +92,7 @@ static struct world *world_make(void)
 {
     struct world *w = calloc(1, sizeof *w);
     struct error err;
-    w->clock = (struct fake_clock){{fake_now, fake_now}, 1000000};
+    w->clock = fake_clock_at(1000000, 1000000);
     strcpy(w->dir, "/tmp/test_provisioner.XXXXXX");
     assert_non_null(mkdtemp(w->dir));
     assert_ok(study_parse("s.yaml", STUDY, strlen(STUDY), &w->study, &err), err);
@@ -141,7 +132,7 @@ static void world_free(struct world *w)
 /* So much later; what it leads to is waited for. */
 static void pass(struct world *w, int64_t ms)
 {
-    w->clock.now += ms;
+    fake_clock_pass(&w->clock, ms);
     provisioner_tick(w->provisioner);
     uv_run(&w->loop, UV_RUN_DEFAULT);
 }
@@ -242,7 +233,7 @@ static void test_provisioner__one_that_ends_amid_a_command_hears_no_more(void **
     struct world *w = world_make();
     (void)state;
     w->wanted = 1;
-    w->clock.now += 5000;
+    fake_clock_pass(&w->clock, 5000);
     provisioner_tick(w->provisioner);
     world_free(w);
 }
