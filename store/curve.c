@@ -203,10 +203,11 @@ enum status store_reports_scan(struct store *store, const struct store_scan *sca
     struct unpacked *u = must_alloc(1, sizeof *u);
     statement_int(q, 1, scan->study);
     statement_int(q, 2, lease);
-    while (!(scan->stop && *scan->stop) && statement_row(q)) {
+    while (statement_row(q)) {
         struct packed_row row = {.lease = lease, .first = (long)column_int(q, 0)};
         row.bytes = column_blob(q, 1, &row.n);
         sound &= row.first >= x.end || read_row(u, &row, pass_wanted, &x);
+        if (scan->stop && *scan->stop) break;
     }
     free(u);
     enum status s = statement_end(q, err);

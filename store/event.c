@@ -10,12 +10,14 @@ enum status event_insert(struct store *store, int64_t study, const struct store_
 
 static enum status each(struct statement *q, const bool *stop, store_event_fn *fn, void *data, struct error *err)
 {
-    while (!(stop && *stop) && statement_row(q))
+    while (statement_row(q)) {
         fn(data, &(struct store_event){.seq = column_int(q, 0),
                                        .trial = (long)column_int(q, 1),
                                        .kind = (int)column_int(q, 2),
                                        .at_ms = column_int(q, 3),
                                        .body = column_text(q, 4)});
+        if (stop && *stop) break;
+    }
     return statement_end(q, err);
 }
 

@@ -92,6 +92,16 @@ static void test_store__events_come_back_in_order(void **state)
     seen.n = 0;
     assert_ok(store_events(s, id, 5, count_event, &seen, &err), err);
     assert_int_equal(seen.n, 1);
+    struct store_scan scan = {.study = id};
+    assert_ok(store_events_back(s, &scan, 1, count_event, &seen, &err), err);
+    assert_int_equal(seen.n, 2);
+    scan.from = 2;
+    assert_ok(store_events_back(s, &scan, 1, count_event, &seen, &err), err);
+    assert_int_equal(seen.n, 2);
+    bool stop = true;
+    scan = (struct store_scan){.study = id, .stop = &stop};
+    assert_ok(store_events_scan(s, &scan, count_event, &seen, &err), err);
+    assert_int_equal(seen.n, 3); /* one, and no further */
     journal_event(j, &(struct store_event){.seq = 2, .trial = -1, .kind = 10 /* note */, .body = ""});
     assert_int_equal(journal_flush(j, &err), STATUS_IO); /* two writers, or a bug */
     journal_free(j);
@@ -167,6 +177,10 @@ static void test_store__reports_come_back_as_they_were(void **state)
     journal_free(j);
     assert_ok(store_reports(s, id, 4, on_report, &seen, &err), err);
     assert_int_equal(seen.n, 8);
+    seen.n = 3;
+    struct store_scan part = {.study = id, .from = 3, .limit = 3}; /* of two rows */
+    assert_ok(store_reports_scan(s, &part, 4, on_report, &seen, &err), err);
+    assert_int_equal(seen.n, 6);
     store_close(s);
     run_sql("DROP TRIGGER curve_is_final; UPDATE curve SET body = x'FF'");
     s = open_store();

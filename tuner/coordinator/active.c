@@ -66,8 +66,8 @@ void active_close(struct active *r)
 /* ---- the last run ---- */
 
 struct last_run {
-    bool over; /* stopped or complete */
-    bool found;
+    bool over;  /* stopped or complete */
+    bool found; /* a budget */
     struct budget budget;
     enum status status;
     struct error *err;
@@ -79,7 +79,6 @@ static void on_phase(void *data, const struct store_event *stored)
     struct arena a = {0};
     struct event e;
     json_t *body = NULL;
-    l->found = true;
     l->status = event_read(stored, NULL, &a, &body, &e, l->err);
     l->over = !l->status && e.phase.phase != STUDY_OPEN && e.phase.phase != STUDY_PAUSED;
     json_decref(body);
