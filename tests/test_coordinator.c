@@ -7,6 +7,7 @@
 
 #include "tuner/history/ledger.h"
 #include "tuner/history/history.h"
+#include "tuner/history/internal.h"
 #include "tuner/analysis/ranking.h"
 
 #include "surrogate/surrogate.h"
@@ -55,24 +56,24 @@ static void reopen(struct world *w)
     assert_ok(history_open(w->store, w->study, &(struct opening){.seed = 99}, &w->clock.clock, &w->history, &err), err);
 }
 
-static void start(struct world *w, struct trial *t)
+static void start(struct world *w, const struct trial *t)
 {
     struct error err;
     assert_ok(history_lease(w->history, t, "/d", 0, &err), err);
     assert_ok(history_started(w->history, t, 4242, 0, &err), err);
 }
 
-static void complete(struct world *w, struct trial *t, double em, double tokens)
+static void complete(struct world *w, const struct trial *t, double em, double tokens)
 {
     struct error err;
     json_t *m = json_pack("{s:f, s:f}", "em", em, "tokens", tokens);
     if (t->state == TRIAL_QUEUED) start(w, t);
     fake_clock_pass(&w->clock, 1000);
-    assert_ok(history_finish(w->history, t, TRIAL_COMPLETE, m, NULL, OUTCOME_NONE, &err), err);
+    assert_ok(history_finish(w->history, t, &(struct ending){.state = TRIAL_COMPLETE, .metrics = m}, &err), err);
     json_decref(m);
 }
 
-static struct trial *add(struct world *w, enum trial_role role, double x, double k)
+static const struct trial *add(struct world *w, enum trial_role role, double x, double k)
 {
     return history_add(w->history, &(struct addition){.role = role, .config = (double[]){x, k}, .source = "test"});
 }
@@ -104,13 +105,13 @@ static void test_session__begins_with_baseline_and_references(void **state)
 {
     (void)state;
     struct world *w = world_make();
-    assert_int_equal(w->history->n, 2);
-    assert_int_equal(w->history->trial[0]->role, ROLE_BASELINE);
-    assert_int_equal(w->history->trial[1]->role, ROLE_REFERENCE);
-    assert_string_equal(w->history->trial[1]->source, "strong");
-    assert_null(memory_baseline(w->history));
-    assert_null(memory_trial(w->history, 2));
-    assert_true(memory_trial_seed(w->history, 0) != memory_trial_seed(w->history, 1));
+    assert_int_equal(w->history->m.n, 2);
+    assert_int_equal(w->history->m.trial[0]->role, ROLE_BASELINE);
+    assert_int_equal(w->history->m.trial[1]->role, ROLE_REFERENCE);
+    assert_string_equal(w->history->m.trial[1]->source, "strong");
+    assert_null(memory_baseline(&w->history->m));
+    assert_null(memory_trial(&w->history->m, 2));
+    assert_true(memory_trial_seed(&w->history->m, 0) != memory_trial_seed(&w->history->m, 1));
     world_free(w);
 }
 
@@ -119,17 +120,17 @@ static void test_session__reopening_restores_every_bit(void **state)
     (void)state;
     struct world *w = world_make();
     struct error err;
-    complete(w, w->history->trial[0], 0.1 + 0.2, 3333333);
-    struct trial *t = add(w, ROLE_SEARCH, 0.123456, 3);
+    complete(w, w->history->m.trial[0], 0.1 + 0.2, 3333333);
+    const struct trial *t = add(w, ROLE_SEARCH, 0.123456, 3);
     start(w, t);
-    json_t *reported = memory_metrics(w->history, w->history->trial[0]);
+    json_t *reported = memory_metrics(&w->history->m, w->history->m.trial[0]);
     history_report(w->history, t, 4, reported);
     json_decref(reported);
     uint64_t seed = t->seed;
     reopen(w);
-    assert_int_equal(w->history->seed, 7); /* the stored seed wins */
-    assert_true(memory_baseline(w->history)[0] == 0.1 + 0.2);
-    t = w->history->trial[2];
+    assert_int_equal(w->history->m.seed, 7); /* the stored seed wins */
+    assert_true(memory_baseline(&w->history->m)[0] == 0.1 + 0.2);
+    t = w->history->m.trial[2];
     assert_true(t->seed == seed && t->config[0] == 0.123456 && t->effort.attempts == 1);
     assert_int_equal(t->state, TRIAL_RUNNING);
     assert_ok(lease_recover(w->history, false, &err), err);
@@ -142,16 +143,17 @@ static void test_session__refuses_illegal_moves_and_incomplete_results(void **st
 {
     (void)state;
     struct world *w = world_make();
-    struct trial *t = w->history->trial[0];
+    const struct trial *t = w->history->m.trial[0];
     struct error err;
     json_t *partial = json_pack("{s:f}", "em", 0.5);
     assert_int_equal(history_started(w->history, t, 1, 0, &err), STATUS_INVALID);
     assert_contains(err.text, "trial 0 is queued and cannot become running");
     start(w, t);
-    assert_int_equal(history_finish(w->history, t, TRIAL_COMPLETE, partial, NULL, OUTCOME_NONE, &err), STATUS_INVALID);
+    assert_int_equal(history_finish(w->history, t, &(struct ending){.state = TRIAL_COMPLETE, .metrics = partial}, &err),
+                     STATUS_INVALID);
     assert_contains(err.text, "'tokens' is missing");
     assert_int_equal(t->state, TRIAL_RUNNING);
-    assert_ok(history_finish(w->history, t, TRIAL_FAILED, NULL, "why", OUTCOME_NONE, &err), err);
+    assert_ok(history_finish(w->history, t, &(struct ending){.state = TRIAL_FAILED, .reason = "why"}, &err), err);
     assert_int_equal(history_return(w->history, t, OUTCOME_LOST, "", 0, &err), STATUS_INVALID);
     json_decref(partial);
     world_free(w);
@@ -173,7 +175,7 @@ static void test_session__another_space_is_another_study(void **state)
     assert_contains(err.text, "parameter 'k' is gone");
     study_free(other);
     assert_ok(history_load(w->store, "s", &w->clock.clock, &other, &s, &err), err);
-    assert_int_equal(s->n, 2);
+    assert_int_equal(s->m.n, 2);
     history_free(s);
     study_free(other);
     assert_int_equal(history_load(w->store, "t", &w->clock.clock, &other, &s, &err), STATUS_NOT_FOUND);
@@ -189,7 +191,7 @@ static enum status open_edited(struct world *w, const char *old, const char *new
     snprintf(text, sizeof text, "%.*s%s%s", (int)(at - STUDY), STUDY, new, at + strlen(old));
     assert_ok(study_parse("s.yaml", text, strlen(text), &study, err), *err);
     enum status st = history_open(w->store, study, &(struct opening){.seed = 7}, &w->clock.clock, &s, err);
-    if (!st) *ret_n = s->n;
+    if (!st) *ret_n = s->m.n;
     history_free(s);
     study_free(study);
     return st;
@@ -217,10 +219,13 @@ static void test_session__history_maps_states(void **state)
     struct world *w = world_make();
     struct error err;
     struct arena a = {0};
-    complete(w, w->history->trial[0], 0.5, 1000);
-    start(w, w->history->trial[1]);
-    assert_ok(history_finish(w->history, w->history->trial[1], TRIAL_INFEASIBLE, NULL, "x", OUTCOME_NONE, &err), err);
-    assert_ok(history_finish(w->history, add(w, ROLE_SEARCH, 0.1, 1), TRIAL_CANCELLED, NULL, "x", OUTCOME_NONE, &err),
+    complete(w, w->history->m.trial[0], 0.5, 1000);
+    start(w, w->history->m.trial[1]);
+    assert_ok(history_finish(w->history, w->history->m.trial[1],
+                             &(struct ending){.state = TRIAL_INFEASIBLE, .reason = "x"}, &err),
+              err);
+    assert_ok(history_finish(w->history, add(w, ROLE_SEARCH, 0.1, 1),
+                             &(struct ending){.state = TRIAL_CANCELLED, .reason = "x"}, &err),
               err);
     add(w, ROLE_SEARCH, 0.2, 1);
     struct search_history h = history_snapshot(w->history, &a);
@@ -245,16 +250,16 @@ static void test_session__reasons_are_bounded_and_come_back(void **state)
     memset(reason, 'r', sizeof reason - 1);
     reason[sizeof reason - 1] = 0;
     reason[1] = (char)0xff;
-    struct trial *t = add(w, ROLE_SEARCH, 0.3, 3);
+    const struct trial *t = add(w, ROLE_SEARCH, 0.3, 3);
     start(w, t);
-    assert_ok(history_finish(w->history, t, TRIAL_FAILED, NULL, reason, OUTCOME_NONE, &err), err);
+    assert_ok(history_finish(w->history, t, &(struct ending){.state = TRIAL_FAILED, .reason = reason}, &err), err);
     assert_int_equal(strlen(t->reason), 2000);
     assert_memory_equal(t->reason, "r?rr", 4);
     assert_string_equal(t->reason + 1997, "…");
     char *kept = strdup(t->reason);
     long number = t->number;
     reopen(w);
-    assert_string_equal(memory_trial(w->history, number)->reason, kept);
+    assert_string_equal(memory_trial(&w->history->m, number)->reason, kept);
     free(kept);
     world_free(w);
 }
@@ -267,19 +272,19 @@ static void test_session__many_are_cancelled_in_linear_time(void **state)
     struct world *w = world_make();
     struct error err;
     size_t before = history_view(w->history).n;
-    long first = (long)w->history->n;
+    long first = (long)w->history->m.n;
     alarm(60);
     for (int i = 0; i < N; i++) add(w, ROLE_SEARCH, (double)i / N, 3);
     assert_int_equal(history_view(w->history).n, before + N);
     for (long i = 0; i < N; i++)
         if (i % 100)
-            assert_ok(history_finish(w->history, memory_trial(w->history, first + i), TRIAL_CANCELLED, NULL, "no",
-                                     OUTCOME_NONE, &err),
+            assert_ok(history_finish(w->history, memory_trial(&w->history->m, first + i),
+                                     &(struct ending){.state = TRIAL_CANCELLED, .reason = "no"}, &err),
                       err);
     struct search_history h = history_view(w->history);
     assert_int_equal(h.n, before + N / 100);
     for (size_t i = before; i < h.n; i++)
-        assert_ptr_equal(h.trial[i].config, memory_trial(w->history, first + (long)(i - before) * 100)->config);
+        assert_ptr_equal(h.trial[i].config, memory_trial(&w->history->m, first + (long)(i - before) * 100)->config);
     alarm(0);
     world_free(w);
 }
@@ -289,39 +294,39 @@ static void test_ranking__confirmed_means_decide(void **state)
     (void)state;
     struct world *w = world_make();
     struct arena a = {0};
-    complete(w, w->history->trial[0], 0.60, 10000);
-    complete(w, w->history->trial[1], 0.61, 9000);
+    complete(w, w->history->m.trial[0], 0.60, 10000);
+    complete(w, w->history->m.trial[1], 0.61, 9000);
     for (int i = 0; i < 6; i++) complete(w, add(w, ROLE_SEARCH, 0.1 * i, 1 + i), 0.60, 5000 - 100 * i);
     complete(w, add(w, ROLE_SEARCH, 0.9, 9), 0.30, 10); /* cheap and useless */
     double utility;
-    assert_int_equal(ranking_incumbent(w->history, &utility)->number, 7);
-    struct ranking before = ranking_make(w->history, &w->study->objective, &a);
+    assert_int_equal(ranking_incumbent(&w->history->m, &utility)->number, 7);
+    struct ranking before = ranking_make(&w->history->m, &w->study->objective, &a);
     assert_int_equal(before.winner->trial->number, 7);
     assert_int_equal(before.winner->confirmed, 0);
-    assert_int_equal(study_confirm_count(w->history->study), 8);
-    size_t chosen = 0, first = w->history->n;
+    assert_int_equal(study_confirm_count(w->history->m.study), 8);
+    size_t chosen = 0, first = w->history->m.n;
     assert_int_equal(confirm_step(w->history), CONFIRM_ROUND);
-    assert_int_equal(w->history->n - first, 4); /* the first seed of all */
+    assert_int_equal(w->history->m.n - first, 4); /* the first seed of all */
     assert_int_equal(confirm_step(w->history), CONFIRM_WAITS);
-    for (size_t i = first; i < w->history->n; i++) {
-        if (i == first + 4) assert_int_equal(w->history->n, first + 8);
-        struct trial *t = w->history->trial[i];
+    for (size_t i = first; i < w->history->m.n; i++) {
+        if (i == first + 4) assert_int_equal(w->history->m.n, first + 8);
+        const struct trial *t = w->history->m.trial[i];
         assert_int_equal(t->role, ROLE_CONFIRM);
         assert_int_not_equal(t->confirms, 8); /* what breaks the constraint is not confirmed */
         chosen += t->confirms == 7;
-        assert_true(t->seed != memory_trial(w->history, t->confirms)->seed); /* fresh */
+        assert_true(t->seed != memory_trial(&w->history->m, t->confirms)->seed); /* fresh */
         /* trial 7 turns out to have been lucky */
         complete(w, t, t->confirms == 7 ? 0.50 : i < first + 4 ? 0.60 : 0.602, t->confirms == 0 ? 10000 : 6000);
         if (i == first + 1) assert_int_equal(confirm_step(w->history), CONFIRM_SEEDS); /* one that differs is enough */
     }
     assert_int_equal(chosen, 2);
-    struct ranking all = ranking_make(w->history, &w->study->objective, &a);
+    struct ranking all = ranking_make(&w->history->m, &w->study->objective, &a);
     assert_int_equal(all.baseline->confirmed, 2);
     assert_near(all.baseline->mean[0], 0.601, 1e-12);
     assert_near(all.baseline->sd[0], 0.002 / sqrt(2), 1e-12);
     assert_true(all.winner->confirmed == 2 && all.winner->trial->number != 7);
     assert_int_equal(confirm_step(w->history), CONFIRM_OVER); /* once is enough */
-    assert_false(confirm_contradicts(w->history));
+    assert_false(confirm_contradicts(&w->history->m));
     arena_done(&a);
     world_free(w);
 }
@@ -333,8 +338,8 @@ static void test_ranking__no_baseline_no_verdict(void **state)
     struct arena a = {0};
     double utility;
     complete(w, add(w, ROLE_SEARCH, 0.5, 5), 0.9, 10);
-    assert_null(ranking_incumbent(w->history, &utility));
-    assert_null(ranking_make(w->history, &w->study->objective, &a).winner);
+    assert_null(ranking_incumbent(&w->history->m, &utility));
+    assert_null(ranking_make(&w->history->m, &w->study->objective, &a).winner);
     arena_done(&a);
     world_free(w);
 }
@@ -345,22 +350,22 @@ static void test_confirm__another_round_if_all_winners_break_the_constraint(void
     struct world *w = world_make();
     size_t rounds = 0, before = 0, done = 10, expected[] = {8, 4, 4};
     enum confirm_step step;
-    complete(w, w->history->trial[0], 0.60, 10000);
-    complete(w, w->history->trial[1], 0.61, 9000);
+    complete(w, w->history->m.trial[0], 0.60, 10000);
+    complete(w, w->history->m.trial[1], 0.61, 9000);
     for (int i = 0; i < 8; i++) complete(w, add(w, ROLE_SEARCH, 0.1 * i, 1 + i), 0.60, 5000 - 100 * i);
     while ((step = confirm_step(w->history)) != CONFIRM_OVER) {
         if (step == CONFIRM_ROUND && rounds++ > 0) assert_int_equal(done - before, expected[rounds - 2]);
         if (step == CONFIRM_ROUND) before = done;
-        for (; done < w->history->n; done++)
-            complete(w, w->history->trial[done], w->history->trial[done]->confirms < 2 ? 0.60 : 0.50, 5000);
+        for (; done < w->history->m.n; done++)
+            complete(w, w->history->m.trial[done], w->history->m.trial[done]->confirms < 2 ? 0.60 : 0.50, 5000);
     }
     assert_int_equal(rounds, 3); /* baseline and reference need no second confirmation */
-    assert_true(confirm_contradicts(w->history));
-    assert_int_equal(w->history->n, 10 + 8 + 4 + 4);
-    assert_int_equal(w->history->baseline_runs, 3); /* its own run and two confirmations */
+    assert_true(confirm_contradicts(&w->history->m));
+    assert_int_equal(w->history->m.n, 10 + 8 + 4 + 4);
+    assert_int_equal(w->history->m.baseline.runs, 3); /* its own run and two confirmations */
     reopen(w);
-    assert_int_equal(w->history->baseline_runs, 3);
-    assert_near(memory_baseline(w->history)[1], 20000.0 / 3, 1e-9);
+    assert_int_equal(w->history->m.baseline.runs, 3);
+    assert_near(memory_baseline(&w->history->m)[1], 20000.0 / 3, 1e-9);
     world_free(w);
 }
 
@@ -368,12 +373,12 @@ static void test_confirm__another_round_if_all_winners_break_the_constraint(void
 
 static bool admits(struct world *w, struct budget budget, size_t confirms, size_t trials, char *why)
 {
-    w->history->budget = budget;
-    w->history->slots = 2;
-    struct need need = ledger_need(w->history, NAN);
+    w->history->m.run.budget = budget;
+    w->history->m.run.slots = 2;
+    struct need need = ledger_need(&w->history->m, NAN);
     need.trials = trials;
     *why = 0;
-    return ledger_admits(w->history, need, confirms, why, 400);
+    return ledger_admits(&w->history->m, need, confirms, why, 400);
 }
 
 static void test_ledger__each_budget_refuses(void **state)
@@ -386,9 +391,9 @@ static void test_ledger__each_budget_refuses(void **state)
                   time = {.cost = 1, .price_hour = 1800, .until_minutes = -1}; /* half a unit a second */
     char why[400];
     assert_true(admits(w, trials, 0, 1, why));
-    assert_true(ledger_eta_ms(w->history, 0) < 0);
-    complete(w, w->history->trial[0], 0.5, 1000);
-    assert_true(ledger_eta_ms(w->history, 0) > 0);
+    assert_true(ledger_eta_ms(&w->history->m, 0) < 0);
+    complete(w, w->history->m.trial[0], 0.5, 1000);
+    assert_true(ledger_eta_ms(&w->history->m, 0) > 0);
     add(w, ROLE_SEARCH, 0.5, 5);
     assert_false(admits(w, trials, 0, 1, why));
     assert_contains(why, "trials");
@@ -398,19 +403,19 @@ static void test_ledger__each_budget_refuses(void **state)
     assert_contains(why, "token budget is spent: 1500 left, and a trial (with the confirmation) may need 2000");
     assert_true(admits(w, money, 0, 1, why));
     assert_true(admits(w, time, 0, 1, why));
-    complete(w, w->history->trial[1], 0.5, 1000);
+    complete(w, w->history->m.trial[1], 0.5, 1000);
     assert_false(admits(w, tokens, 0, 1, why));
     assert_false(admits(w, money, 0, 1, why));
     assert_contains(why, "cost");
     assert_false(admits(w, time, 0, 1, why));
-    w->history->run_mono_ms = w->clock.mono;
+    w->history->m.run.mono_ms = w->clock.mono;
     assert_true(admits(w, wall, 0, 1, why));
     fake_clock_pass(&w->clock, 9500); /* a trial takes a second */
     assert_false(admits(w, wall, 0, 1, why));
     assert_contains(why, "deadline is near: 0.5s left");
-    w->history->budget = (struct budget){.until_minutes = 0};
-    w->history->run_wall_ms = w->clock.wall;
-    assert_true(ledger_time_left_ms(w->history) > -9500 && ledger_time_left_ms(w->history) <= 25 * 3600000LL);
+    w->history->m.run.budget = (struct budget){.until_minutes = 0};
+    w->history->m.run.wall_ms = w->clock.wall;
+    assert_true(ledger_time_left_ms(&w->history->m) > -9500 && ledger_time_left_ms(&w->history->m) <= 25 * 3600000LL);
     world_free(w);
 }
 
@@ -420,18 +425,18 @@ static void test_ledger__entries_add_up(void **state)
     (void)state;
     struct world *w = world_make();
     struct ledger_entry e[LEDGER_ENTRIES_MAX];
-    w->history->budget = (struct budget){.trials = 10, .tokens = 10000, .until_minutes = -1};
-    complete(w, w->history->trial[0], 0.5, 1000);
-    struct trial *t = history_add(w->history, &(struct addition){.role = ROLE_SEARCH,
-                                                                 .config = (double[]){0.5, 3},
-                                                                 .source = "gp",
-                                                                 .expect_tokens = 3000,
-                                                                 .expect_ms = 5000});
+    w->history->m.run.budget = (struct budget){.trials = 10, .tokens = 10000, .until_minutes = -1};
+    complete(w, w->history->m.trial[0], 0.5, 1000);
+    const struct trial *t = history_add(w->history, &(struct addition){.role = ROLE_SEARCH,
+                                                                       .config = (double[]){0.5, 3},
+                                                                       .source = "gp",
+                                                                       .expect_tokens = 3000,
+                                                                       .expect_ms = 5000});
     start(w, t);
     json_t *m = json_pack("{s:f}", "tokens", 400.0);
     history_report(w->history, t, 1, m);
     json_decref(m);
-    assert_int_equal(ledger_entries(w->history, e), 2);
+    assert_int_equal(ledger_entries(&w->history->m, e), 2);
     assert_string_equal(e[0].name, "trials");
     assert_near(e[0].spent, 1, 0);
     assert_near(e[0].reserved, 2, 0); /* the reference waits */
@@ -520,8 +525,8 @@ static void test_adviser__a_metric_that_is_nan_ends_the_trial(void **state)
         expect(a, "{\"ask\": 1}", "\"trial\": 0");
         snprintf(line, sizeof line, "{\"tell\": 0, \"metrics\": {%s}}", metrics[i]);
         expect(a, line, "{\"ok\": true}");
-        assert_int_equal(w->history->trial[0]->state, TRIAL_FAILED);
-        assert_contains(w->history->trial[0]->reason, "is NaN or infinite");
+        assert_int_equal(w->history->m.trial[0]->state, TRIAL_FAILED);
+        assert_contains(w->history->m.trial[0]->reason, "is NaN or infinite");
         adviser_free(a);
         world_free(w);
     }

@@ -83,20 +83,23 @@ static void test_event_fast__says_what_the_full_reader_says(void **state)
         struct addition a = {
             .role = i % 10 ? ROLE_SEARCH : ROLE_ENQUEUED, .config = c, .source = i % 7 ? "gp: log 0.5" : "a \"b\""};
         a.expect_tokens = i % 3 ? 1e6 * rng_unit(&rng) : 0;
-        struct trial *t = history_add(s, &a);
+        const struct trial *t = history_add(s, &a);
         assert_ok(history_lease(s, t, NULL, 0, &err), err);
-        t->attempt.leased_ms -= (int64_t)(i % 4); /* as if it had taken so long */
+        history_backdate(s, t, (int64_t)(i % 4)); /* as if it had taken so long */
         json_t *m = json_pack("{s:f, s:f}", "em", rng_unit(&rng), "tokens", i % 2 ? 5.0 : 1e300 * rng_unit(&rng));
         if (i % 11 == 0) json_object_set_new(m, "loss", json_real(0.5));
         bool failed = i % 13 == 0;
-        assert_ok(history_finish(s, t, failed ? TRIAL_FAILED : TRIAL_COMPLETE, failed ? NULL : m, failed ? "x" : NULL,
-                                 OUTCOME_NONE, &err),
+        assert_ok(history_finish(s, t,
+                                 &(struct ending){.state = failed ? TRIAL_FAILED : TRIAL_COMPLETE,
+                                                  .metrics = failed ? NULL : m,
+                                                  .reason = failed ? "x" : NULL},
+                                 &err),
                   err);
         json_decref(m);
     }
     assert_ok(history_flush(s, &err), err);
     struct compared x = {.study = study};
-    assert_ok(store_events(store, s->study_id, -1, compare_readers, &x, &err), err);
+    assert_ok(store_events(store, history_memory(s)->study_id, -1, compare_readers, &x, &err), err);
     assert_true(x.quick > 250 &&
                 x.slow > 350); /* leases, other roles, quotes, further metrics are for the full reader */
     history_free(s);

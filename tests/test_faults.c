@@ -194,12 +194,12 @@ static void forget(void)
 /* One trial from its suggestion to its result. */
 static void live(struct history *s, double x)
 {
-    struct trial *t = history_add(s, &(struct addition){.role = ROLE_SEARCH, .config = &x, .source = "test"});
+    const struct trial *t = history_add(s, &(struct addition){.role = ROLE_SEARCH, .config = &x, .source = "test"});
     struct error err;
     json_t *m = json_pack("{s:f}", "tokens", 100 * x);
     assert_ok(history_lease(s, t, NULL, 0, &err), err);
     history_report(s, t, 1, m);
-    assert_ok(history_finish(s, t, TRIAL_COMPLETE, m, NULL, OUTCOME_NONE, &err), err);
+    assert_ok(history_finish(s, t, &(struct ending){.state = TRIAL_COMPLETE, .metrics = m}, &err), err);
     json_decref(m);
 }
 
@@ -209,10 +209,10 @@ static void must_hold(size_t trials)
     struct error err;
     char *difference = NULL;
     assert_ok(open_world(&w, &err), err);
-    assert_true(w.history->n >= trials); /* nothing that was acknowledged is missing */
-    for (size_t i = 0; i < w.history->n; i++) {
-        assert_int_equal(w.history->trial[i]->state, TRIAL_COMPLETE);
-        assert_int_equal(w.history->trial[i]->number, i);
+    assert_true(history_memory(w.history)->n >= trials); /* nothing that was acknowledged is missing */
+    for (size_t i = 0; i < history_memory(w.history)->n; i++) {
+        assert_int_equal(history_memory(w.history)->trial[i]->state, TRIAL_COMPLETE);
+        assert_int_equal(history_memory(w.history)->trial[i]->number, i);
     }
     assert_ok(snapshot_rebuild(w.store, "s", clock_real(), &difference, &err), err);
     assert_null(difference);
@@ -294,17 +294,19 @@ static void test_faults__the_writer_tries_again(void **state)
         forget();
         assert_ok(open_world(&w, &err), err);
         fault_set(&sqlite_fault, k, 2, codes[k % 3]);
-        assert_ok(journal_start(w.history->journal, &(struct journal_hooks){on_durable, on_trouble, &a}, &err), err);
+        assert_ok(journal_start(history_journal(w.history), &(struct journal_hooks){on_durable, on_trouble, &a}, &err),
+                  err);
         for (int i = 0; i < 4; i++) {
             live(w.history, 0.1 * (i + 1));
-            journal_answer(w.history->journal, &"abcd"[i], 1);
-            journal_submit(w.history->journal);
-            journal_wait(w.history->journal);
+            journal_answer(history_journal(w.history), &"abcd"[i], 1);
+            journal_submit(history_journal(w.history));
+            journal_wait(history_journal(w.history));
         }
-        for (int tries = 0;
-             tries < 300000 && journal_durable(w.history->journal) < journal_batch(w.history->journal) - 1; tries++)
+        for (int tries = 0; tries < 300000 &&
+                            journal_durable(history_journal(w.history)) < journal_batch(history_journal(w.history)) - 1;
+             tries++)
             usleep(1000);
-        assert_ok(journal_stop(w.history->journal, &err), err);
+        assert_ok(journal_stop(history_journal(w.history), &err), err);
         fault_set(&sqlite_fault, -1, 0, 0);
         assert_string_equal(a.text, "abcd");
         close_world(&w);
@@ -377,8 +379,9 @@ static void coordinate(struct told *told)
     assert_int_equal(told->end, COORDINATOR_DONE);
     assert_int_equal(uv_loop_close(&loop), 0);
     coordinator_free(c);
-    for (size_t i = 0; i < w.history->n; i++) /* not their fault */
-        if (w.history->trial[i]->effort.crashes) fail_msg("trial %zu crashed: %s", i, w.history->trial[i]->reason);
+    for (size_t i = 0; i < history_memory(w.history)->n; i++) /* not their fault */
+        if (history_memory(w.history)->trial[i]->effort.crashes)
+            fail_msg("trial %zu crashed: %s", i, history_memory(w.history)->trial[i]->reason);
     close_world(&w);
     must_hold(6);
 }

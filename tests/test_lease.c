@@ -5,6 +5,7 @@
 
 #include "surrogate/surrogate.h"
 
+#include "tuner/history/internal.h"
 #include "tuner/history/lease.h"
 #include "tuner/history/ledger.h"
 #include "tuner/coordinator/pause.h"
@@ -101,7 +102,7 @@ static void must_agree(const struct model *m, const struct trial *t)
     assert_int_equal(t->effort.crashes, m->state == M_FINAL ? t->effort.crashes : m->crashes);
 }
 
-static void grant(struct world *w, struct model *m, struct trial *t, int holder, bool client, int64_t ttl)
+static void grant(struct world *w, struct model *m, const struct trial *t, int holder, bool client, int64_t ttl)
 {
     enum status s = history_lease_to(w->history, t, client ? NULL : "/d", &holders[holder], ttl, NULL);
     assert_int_equal(s == STATUS_OK, m->state == M_QUEUED);
@@ -120,8 +121,8 @@ static void lose(struct model *m)
         m->crashes++, m->state = M_QUEUED;
 }
 
-static void say(struct world *w, struct model *m, struct trial *t, int64_t token, int from, enum lease_message message,
-                double value)
+static void say(struct world *w, struct model *m, const struct trial *t, int64_t token, int from,
+                enum lease_message message, double value)
 {
     const struct lease_claim claim = {token, holders[from]};
     bool same = trial_state_final(t->state) && (message == LEASE_RESULT) == (t->state == TRIAL_COMPLETE) &&
@@ -134,8 +135,12 @@ static void say(struct world *w, struct model *m, struct trial *t, int64_t token
     switch (message) {
     case LEASE_RENEWAL: s = history_renew(w->history, t, 5000, NULL); break;
     case LEASE_REPORT: history_report(w->history, t, 1, metrics); break;
-    case LEASE_RESULT: s = history_finish(w->history, t, TRIAL_COMPLETE, metrics, NULL, OUTCOME_NONE, NULL); break;
-    case LEASE_FAILURE: s = history_finish(w->history, t, TRIAL_FAILED, NULL, "said so", OUTCOME_NONE, NULL); break;
+    case LEASE_RESULT:
+        s = history_finish(w->history, t, &(struct ending){.state = TRIAL_COMPLETE, .metrics = metrics}, NULL);
+        break;
+    case LEASE_FAILURE:
+        s = history_finish(w->history, t, &(struct ending){.state = TRIAL_FAILED, .reason = "said so"}, NULL);
+        break;
     }
     json_decref(metrics);
     assert_int_equal(s, STATUS_OK);
@@ -160,14 +165,14 @@ static int any_holder(struct rng *rng, const struct model *m, int64_t token)
     return right >= 0 && rng_below(rng, 4) ? right : (int)rng_below(rng, HOLDERS);
 }
 
-static void say_anything(struct world *w, struct model *m, struct trial *t, struct rng *rng, enum lease_message message,
-                         double value)
+static void say_anything(struct world *w, struct model *m, const struct trial *t, struct rng *rng,
+                         enum lease_message message, double value)
 {
     int64_t token = any_token(rng, m);
     say(w, m, t, token, any_holder(rng, m, token), message, value);
 }
 
-static void one_message(struct world *w, struct model *m, struct trial *t, struct rng *rng)
+static void one_message(struct world *w, struct model *m, const struct trial *t, struct rng *rng)
 {
     double value = (double)rng_below(rng, 3);
     switch (rng_below(rng, 9)) {
@@ -202,7 +207,7 @@ static void one_message(struct world *w, struct model *m, struct trial *t, struc
 }
 
 /* Whatever was said before: with a holder that works, the trial comes to an end. */
-static void bring_home(struct world *w, struct model *m, struct trial *t)
+static void bring_home(struct world *w, struct model *m, const struct trial *t)
 {
     for (int k = 0; m->state != M_FINAL; k++) {
         assert_true(k < 10);
@@ -213,7 +218,7 @@ static void bring_home(struct world *w, struct model *m, struct trial *t)
         if (m->state == M_FINAL) break;
         if (m->state == M_QUEUED) {
             w->clock.mono += 400000;
-            assert_ptr_equal(memory_next_queued(w->history), t);
+            assert_ptr_equal(memory_next_queued(&w->history->m), t);
             grant(w, m, t, 0, true, 0);
         }
         say(w, m, t, 0, m->holder[m->n - 1], LEASE_RESULT, 9);
@@ -221,7 +226,7 @@ static void bring_home(struct world *w, struct model *m, struct trial *t)
     assert_true(trial_state_final(t->state));
 }
 
-static void counts_must_add_up(const struct history *s)
+static void counts_must_add_up(const struct memory *s)
 {
     size_t count[TRIAL_STATES] = {0}, open = 0;
     bool *told = calloc(s->n + 1, 1);
@@ -262,17 +267,17 @@ static void log_must_agree(struct world *w)
     struct history *again = NULL;
     assert_ok(history_flush(w->history, &err), err);
     assert_ok(history_load(w->store, "s", &w->clock.clock, &study, &again, &err), err);
-    assert_int_equal(again->n, w->history->n);
-    assert_int_equal(again->seq, w->history->seq);
-    for (size_t i = 0; i < again->n; i++) {
-        const struct trial *a = again->trial[i], *b = w->history->trial[i];
+    assert_int_equal(again->m.n, w->history->m.n);
+    assert_int_equal(again->m.seq, w->history->m.seq);
+    for (size_t i = 0; i < again->m.n; i++) {
+        const struct trial *a = again->m.trial[i], *b = w->history->m.trial[i];
         must_have_the_same_leases(a, b);
         assert_true(a->state == b->state && a->attempt.lease == b->attempt.lease &&
                     a->effort.attempts == b->effort.attempts && a->effort.crashes == b->effort.crashes &&
                     a->told == b->told && a->finished_ms == b->finished_ms);
         assert_true(a->value[0] == b->value[0] || (isnan(a->value[0]) && isnan(b->value[0])));
     }
-    counts_must_add_up(again);
+    counts_must_add_up(&again->m);
     history_free(again);
     study_free(study);
 }
@@ -288,7 +293,7 @@ static void test_lease__no_sequence_of_messages_is_illegal_or_gets_stuck(void **
             struct rng rng = rng_derive(11, "sequence", done);
             struct model m = {.state = M_QUEUED};
             double config = rng_unit(&rng);
-            struct trial *t =
+            const struct trial *t =
                 history_add(w.history, &(struct addition){.role = ROLE_SEARCH, .config = &config, .source = "test"});
             size_t n = 1 + rng_below(&rng, MESSAGES);
             for (size_t k = 0; k < n; k++) {
@@ -297,7 +302,7 @@ static void test_lease__no_sequence_of_messages_is_illegal_or_gets_stuck(void **
             }
             bring_home(&w, &m, t);
         }
-        counts_must_add_up(w.history);
+        counts_must_add_up(&w.history->m);
         if (round % 20 == 0) log_must_agree(&w);
         world_close(&w);
     }
@@ -305,16 +310,17 @@ static void test_lease__no_sequence_of_messages_is_illegal_or_gets_stuck(void **
 
 /* ---- retries, back-off, poison ---- */
 
-static struct trial *add_running(struct world *w, double x)
+static const struct trial *add_running(struct world *w, double x)
 {
-    struct trial *t = history_add(w->history, &(struct addition){.role = ROLE_SEARCH, .config = &x, .source = "test"});
+    const struct trial *t =
+        history_add(w->history, &(struct addition){.role = ROLE_SEARCH, .config = &x, .source = "test"});
     struct error err;
     assert_ok(history_lease(w->history, t, "/d", 0, &err), err);
     assert_ok(history_started(w->history, t, 1, 0, &err), err);
     return t;
 }
 
-static void lease_again(struct world *w, struct trial *t)
+static void lease_again(struct world *w, const struct trial *t)
 {
     struct error err;
     assert_ok(history_lease(w->history, t, "/d", 0, &err), err);
@@ -327,15 +333,15 @@ static void test_lease__back_off_doubles_and_retries_end(void **state)
     struct world w;
     struct error err;
     world_open(&w);
-    struct trial *t = add_running(&w, 0.5);
+    const struct trial *t = add_running(&w, 0.5);
     for (int64_t wait = 1000; wait <= 2000; wait *= 2) {
         assert_ok(lease_crashed(w.history, t, OUTCOME_CRASHED, "signal 11", &err), err);
         assert_int_equal(t->ready_ms, w.clock.mono + wait);
-        assert_null(memory_next_queued(w.history));
+        assert_null(memory_next_queued(&w.history->m));
         w.clock.mono += wait - 1;
-        assert_null(memory_next_queued(w.history));
+        assert_null(memory_next_queued(&w.history->m));
         w.clock.mono++;
-        assert_ptr_equal(memory_next_queued(w.history), t);
+        assert_ptr_equal(memory_next_queued(&w.history->m), t);
         lease_again(&w, t);
     }
     assert_ok(lease_crashed(w.history, t, OUTCOME_CRASHED, "signal 11", &err), err);
@@ -353,7 +359,7 @@ static void test_lease__what_crashes_the_machine_twice_is_poisonous(void **state
     struct suggestion x;
     world_open(&w);
     struct search *search = search_create(w.study, 7, NULL, 0);
-    struct trial *t = add_running(&w, 0.5);
+    const struct trial *t = add_running(&w, 0.5);
     assert_ok(lease_crashed(w.history, t, OUTCOME_CRASHED_THE_MACHINE, "out of memory", &err), err);
     assert_int_equal(t->state, TRIAL_QUEUED);
     lease_again(&w, t);
@@ -363,11 +369,11 @@ static void test_lease__what_crashes_the_machine_twice_is_poisonous(void **state
     assert_contains(t->reason, "poisonous");
     for (int i = 0; i < 60; i++) { /* whatever suggests: first Sobol points, then the model */
         struct search_history h = history_view(w.history);
-        assert_ok(search_suggest(search, &h, (long)w.history->n, &x, &err), err);
+        assert_ok(search_suggest(search, &h, (long)w.history->m.n, &x, &err), err);
         assert_true(fabs(x.config[0] - 0.5) > 0.1);
-        struct trial *other = add_running(&w, x.config[0]);
+        const struct trial *other = add_running(&w, x.config[0]);
         json_t *m = json_pack("{s:f}", "tokens", fabs(x.config[0] - 0.55)); /* the best lies within the poison */
-        assert_ok(history_finish(w.history, other, TRIAL_COMPLETE, m, NULL, OUTCOME_NONE, &err), err);
+        assert_ok(history_finish(w.history, other, &(struct ending){.state = TRIAL_COMPLETE, .metrics = m}, &err), err);
         json_decref(m);
     }
     search_free(search);
@@ -380,13 +386,13 @@ static void test_lease__a_reboot_is_a_crash_a_dead_coordinator_is_not(void **sta
     struct world w;
     struct error err;
     world_open(&w);
-    struct trial *t = add_running(&w, 0.5);
+    const struct trial *t = add_running(&w, 0.5);
     assert_ok(lease_recover(w.history, false, &err), err);
     assert_int_equal(t->state, TRIAL_QUEUED);
     assert_int_equal(t->effort.crashes, 0);
     for (int boot = 0; boot < 2; boot++) {
         lease_again(&w, t);
-        snprintf(w.history->boot, sizeof w.history->boot, "an earlier boot, %d", boot);
+        snprintf(w.history->boot_before, sizeof w.history->boot_before, "an earlier boot, %d", boot);
         assert_ok(lease_recover(w.history, false, &err), err);
     }
     assert_int_equal(t->state, TRIAL_FAILED);
@@ -401,15 +407,16 @@ static void test_lease__jumps_of_the_wall_clock_change_nothing(void **state)
     struct error err;
     double x = 0.5;
     world_open(&w);
-    struct trial *t = history_add(w.history, &(struct addition){.role = ROLE_SEARCH, .config = &x, .source = "test"});
+    const struct trial *t =
+        history_add(w.history, &(struct addition){.role = ROLE_SEARCH, .config = &x, .source = "test"});
     assert_ok(history_lease(w.history, t, NULL, 60000, &err), err);
-    w.history->budget = (struct budget){.wall_ms = 3600000, .until_minutes = -1};
-    w.history->run_mono_ms = w.clock.mono;
-    w.history->run_wall_ms = w.clock.wall;
+    w.history->m.run.budget = (struct budget){.wall_ms = 3600000, .until_minutes = -1};
+    w.history->m.run.mono_ms = w.clock.mono;
+    w.history->m.run.wall_ms = w.clock.wall;
     for (int hours = -5; hours <= 5; hours++) {
         w.clock.wall += hours * 3600000LL;
         assert_int_equal(lease_expire(w.history), 0);
-        assert_int_equal(ledger_time_left_ms(w.history), 3600000); /* a deadline does not come nearer by it */
+        assert_int_equal(ledger_time_left_ms(&w.history->m), 3600000); /* a deadline does not come nearer by it */
     }
     w.clock.mono += 60000;
     assert_int_equal(lease_expire(w.history), 1);
@@ -424,7 +431,7 @@ static void take_again(struct world *w, const struct budget *budget, bool goes_o
 {
     struct error err;
     struct opening opening = {.seed = 7, .budget = budget, .slots = 1, .goes_on = goes_on};
-    if (w->history->run_mono_ms) {
+    if (w->history->m.run.mono_ms) {
         snapshot_keep(w->history); /* the last tick */
         assert_ok(history_flush(w->history, &err), err);
     }
@@ -440,16 +447,16 @@ static void test_run__its_time_is_summed_over_processes_whatever_the_clock_says(
     world_open(&w);
     for (int part = 0; part < 3; part++) {
         take_again(&w, &wall, part % 2);
-        assert_int_equal(ledger_time_left_ms(w.history), 6000 - 2000 * part);
+        assert_int_equal(ledger_time_left_ms(&w.history->m), 6000 - 2000 * part);
         w.clock.mono += 2000;
         w.clock.wall -= 86400000;
     }
-    assert_int_equal(ledger_time_left_ms(w.history), 0);
+    assert_int_equal(ledger_time_left_ms(&w.history->m), 0);
     take_again(&w, &wall, true);
-    assert_int_equal(ledger_time_left_ms(w.history), 0);
+    assert_int_equal(ledger_time_left_ms(&w.history->m), 0);
     history_set_phase(w.history, STUDY_STOPPED); /* that run has ended: the next has all its time */
     take_again(&w, &wall, false);
-    assert_int_equal(ledger_time_left_ms(w.history), 6000);
+    assert_int_equal(ledger_time_left_ms(&w.history->m), 6000);
     world_close(&w);
 }
 
@@ -465,17 +472,17 @@ static void test_run__until_is_a_moment(void **state)
     struct budget until = {.until_minutes = 420};
     w.clock.wall = moment - HOUR;
     take_again(&w, &until, false);
-    assert_int_equal(ledger_time_left_ms(w.history), HOUR);
+    assert_int_equal(ledger_time_left_ms(&w.history->m), HOUR);
     w.clock.wall += 2 * HOUR; /* nobody was at work for two hours */
     w.clock.mono += 1;
     take_again(&w, &until, true);
-    assert_true(ledger_time_left_ms(w.history) <= -HOUR);
+    assert_true(ledger_time_left_ms(&w.history->m) <= -HOUR);
     w.clock.wall -= 24 * HOUR;
     take_again(&w, &until, true);
-    assert_true(ledger_time_left_ms(w.history) <= -HOUR);
+    assert_true(ledger_time_left_ms(&w.history->m) <= -HOUR);
     w.clock.wall += 24 * HOUR;
     take_again(&w, &until, false);
-    assert_true(ledger_time_left_ms(w.history) > 20 * HOUR);
+    assert_true(ledger_time_left_ms(&w.history->m) > 20 * HOUR);
     world_close(&w);
 }
 

@@ -247,8 +247,8 @@ static void work_to_the_end(struct world *w)
 static size_t count(const struct world *w, enum trial_role role, enum trial_state state)
 {
     size_t n = 0;
-    for (size_t i = 0; i < w->history->n; i++)
-        n += w->history->trial[i]->role == role && w->history->trial[i]->state == state;
+    for (size_t i = 0; i < history_memory(w->history)->n; i++)
+        n += history_memory(w->history)->trial[i]->role == role && history_memory(w->history)->trial[i]->state == state;
     return n;
 }
 
@@ -264,7 +264,7 @@ static void test_loop__searches_confirms_and_ends(void **state)
     work_to_the_end(&w);
     assert_string_equal(w.phases, "search confirm");
     assert_int_equal(w.end, COORDINATOR_DONE);
-    assert_true(w.history->phase == STUDY_COMPLETE);
+    assert_true(history_memory(w.history)->phase == STUDY_COMPLETE);
     assert_int_equal(count(&w, ROLE_SEARCH, TRIAL_COMPLETE), 4); /* and the baseline */
     assert_int_equal(count(&w, ROLE_CONFIRM, TRIAL_COMPLETE), 4);
     end(&w);
@@ -287,7 +287,7 @@ static void test_loop__drains(void **state)
     complete(first_running(&w));
     assert_true(turn_until(&w, is_over));
     assert_int_equal(w.end, COORDINATOR_STOPPED);
-    assert_true(w.history->phase == STUDY_STOPPED);
+    assert_true(history_memory(w.history)->phase == STUDY_STOPPED);
     assert_string_equal(w.phases, "search stopping");
     end(&w);
 }
@@ -306,7 +306,7 @@ static void test_loop__stops_then_kills(void **state)
     while (first_running(&w)) stopped(first_running(&w));
     assert_true(turn_until(&w, is_over));
     assert_int_equal(w.end, COORDINATOR_STOPPED);
-    assert_int_equal(memory_count(w.history, TRIAL_QUEUED), 2); /* for the next run */
+    assert_int_equal(memory_count(history_memory(w.history), TRIAL_QUEUED), 2); /* for the next run */
     end(&w);
 }
 
@@ -322,7 +322,7 @@ static void test_loop__leaves(void **state)
     while (first_running(&w)) stopped(first_running(&w));
     assert_true(turn_until(&w, is_over));
     assert_int_equal(w.end, COORDINATOR_LEFT);
-    assert_true(w.history->phase == STUDY_OPEN); /* it goes on when a process comes back */
+    assert_true(history_memory(w.history)->phase == STUDY_OPEN); /* it goes on when a process comes back */
     end(&w);
 }
 
@@ -337,7 +337,7 @@ static void test_loop__pauses_and_goes_on(void **state)
     settle(&w);
     assert_int_equal(running(&w), 1); /* what runs goes on, nothing new begins */
     assert_string_equal(coordinator_pause_reason(w.c), "paused by a person");
-    assert_true(w.history->phase == STUDY_PAUSED);
+    assert_true(history_memory(w.history)->phase == STUDY_PAUSED);
     coordinator_pause(w.c, false);
     assert_true(turn_until(&w, two_run));
     work_to_the_end(&w);
@@ -373,7 +373,7 @@ static void test_loop__waits_for_the_back_off(void **state)
     assert_int_equal(running(&w), 0);
     fake_clock_pass(&w.clock, 1000);
     assert_true(turn_until(&w, one_runs));
-    assert_int_equal(w.history->trial[0]->effort.attempts, 2);
+    assert_int_equal(history_memory(w.history)->trial[0]->effort.attempts, 2);
     work_to_the_end(&w);
     end(&w);
 }
@@ -394,7 +394,7 @@ static void test_loop__is_taken_over(void **state)
     open_history(&w, &FIVE, true);
     work_to_the_end(&w);
     assert_int_equal(w.end, COORDINATOR_DONE);
-    assert_int_equal(w.history->trial[ran]->effort.attempts, 2);
+    assert_int_equal(history_memory(w.history)->trial[ran]->effort.attempts, 2);
     assert_int_equal(count(&w, ROLE_SEARCH, TRIAL_COMPLETE), 4);
     end(&w);
 }

@@ -5,6 +5,7 @@
 
 #include "surrogate/surrogate.h"
 
+#include "tuner/history/internal.h"
 #include "tuner/coordinator/coordinator.h"
 #include "tuner/history/curve.h"
 #include "tuner/coordinator/retry.h"
@@ -48,7 +49,7 @@ static bool same_text(const char *a, const char *b)
 
 #define SAME(what, condition)                                                                                          \
     do {                                                                                                               \
-        if (!(condition)) fail_msg("trial %ld at event %lld: %s", a->number, (long long)w->live->seq, what);           \
+        if (!(condition)) fail_msg("trial %ld at event %lld: %s", a->number, (long long)w->live->m.seq, what);         \
     } while (0)
 
 static void compare_numbers(const struct world *w, const struct trial *a, const char *what, const double *x,
@@ -58,7 +59,7 @@ static void compare_numbers(const struct world *w, const struct trial *a, const 
     for (size_t i = 0; x && i < n; i++)
         if (!same_number(x[i], y[i]))
             fail_msg("trial %ld at event %lld: %s %zu is %.17g, and %.17g by the log", a->number,
-                     (long long)w->live->seq, what, i, x[i], y[i]);
+                     (long long)w->live->m.seq, what, i, x[i], y[i]);
 }
 
 static void compare_trajectory(const struct world *w, const struct trial *a, const struct trial *b)
@@ -72,10 +73,10 @@ static void compare_trajectory(const struct world *w, const struct trial *a, con
     }
 }
 
-static void compare_observed(struct world *w, struct trial *a, struct trial *b)
+static void compare_observed(struct world *w, const struct trial *a, const struct trial *b)
 {
     if (!a->attempt.curve || a->state == TRIAL_FAILED || a->state == TRIAL_CANCELLED) return;
-    struct early_stopping *x = curve_rule(a), *y = curve_rule(b);
+    const struct early_stopping *x = curve_rule(a), *y = curve_rule(b);
     const struct curve *o = a->attempt.curve, *p = b->attempt.curve;
     if (!p && o->curve.n == 0) return; /* a new attempt that has not reported yet */
     SAME("observed", p != NULL);
@@ -109,7 +110,7 @@ static void compare_attempt(const struct world *w, const struct trial *a, const 
     compare_numbers(w, a, "last", a->attempt.last, b->attempt.last, w->study->objective.n_metrics);
 }
 
-static void compare_trial(struct world *w, struct trial *a, struct trial *b)
+static void compare_trial(struct world *w, const struct trial *a, const struct trial *b)
 {
     size_t m = w->study->objective.n_metrics;
     SAME("state", a->state == b->state && a->role == b->role);
@@ -131,26 +132,27 @@ static void compare_trial(struct world *w, struct trial *a, struct trial *b)
 
 static void compare_sessions(struct world *w, struct history *x, struct history *y)
 {
-    const struct trial *a = x->trial[0];
-    SAME("trials", x->n == y->n && x->seq == y->seq && x->told == y->told);
-    SAME("phase", x->phase == y->phase);
-    SAME("baseline", x->baseline_runs == y->baseline_runs);
-    compare_numbers(w, a, "baseline", x->baseline, y->baseline, w->study->objective.n_metrics);
-    SAME("best", (x->best ? x->best->number : -1) == (y->best ? y->best->number : -1));
-    SAME("best_utility", !x->best || (x->best_utility == y->best_utility && x->second_utility == y->second_utility));
-    SAME("tally", memcmp(x->tally.count, y->tally.count, sizeof x->tally.count) == 0);
-    SAME("tally", x->tally.searched == y->tally.searched && x->tally.finished == y->tally.finished);
-    SAME("tally", x->tally.confirmed == y->tally.confirmed && x->tally.fallbacks == y->tally.fallbacks);
-    SAME("tally", x->tally.tokens == y->tally.tokens && x->tally.busy_ms == y->tally.busy_ms);
-    SAME("recent", x->tally.n_recent == y->tally.n_recent);
-    compare_numbers(w, a, "recent", x->tally.recent_tokens, y->tally.recent_tokens, RECENT_MAX);
+    const struct trial *a = x->m.trial[0];
+    SAME("trials", x->m.n == y->m.n && x->m.seq == y->m.seq && x->told == y->told);
+    SAME("phase", x->m.phase == y->m.phase);
+    SAME("baseline", x->m.baseline.runs == y->m.baseline.runs);
+    compare_numbers(w, a, "baseline", x->m.baseline.mean, y->m.baseline.mean, w->study->objective.n_metrics);
+    SAME("best", (x->m.best.trial ? x->m.best.trial->number : -1) == (y->m.best.trial ? y->m.best.trial->number : -1));
+    SAME("best_utility",
+         !x->m.best.trial || (x->m.best.utility == y->m.best.utility && x->m.best.second == y->m.best.second));
+    SAME("tally", memcmp(x->m.tally.count, y->m.tally.count, sizeof x->m.tally.count) == 0);
+    SAME("tally", x->m.tally.searched == y->m.tally.searched && x->m.tally.finished == y->m.tally.finished);
+    SAME("tally", x->m.tally.confirmed == y->m.tally.confirmed && x->m.tally.fallbacks == y->m.tally.fallbacks);
+    SAME("tally", x->m.tally.tokens == y->m.tally.tokens && x->m.tally.busy_ms == y->m.tally.busy_ms);
+    SAME("recent", x->m.tally.n_recent == y->m.tally.n_recent);
+    compare_numbers(w, a, "recent", x->m.tally.recent_tokens, y->m.tally.recent_tokens, RECENT_MAX);
     struct search_history h = history_view(x), i = history_view(y);
     SAME("history", h.n == i.n);
     for (size_t k = 0; k < h.n; k++) {
         SAME("history", h.trial[k].outcome == i.trial[k].outcome && h.trial[k].told == i.trial[k].told);
         compare_numbers(w, a, "history", h.trial[k].metrics, i.trial[k].metrics, w->study->objective.n_metrics);
     }
-    for (size_t k = 0; k < x->n; k++) compare_trial(w, x->trial[k], y->trial[k]);
+    for (size_t k = 0; k < x->m.n; k++) compare_trial(w, x->m.trial[k], y->m.trial[k]);
 }
 
 /* ---- running ---- */
@@ -158,12 +160,12 @@ static void compare_sessions(struct world *w, struct history *x, struct history 
 static void read_anew(struct world *w)
 {
     struct error err;
-    struct history *s = history_bare(w->other, w->study, w->live->study_id, w->live->seed, clock_real());
+    struct history *s = history_bare(w->other, w->study, w->live->m.study_id, w->live->m.seed, clock_real());
     assert_ok(history_load_until(s, INT64_MAX, &err), err);
     assert_ok(curve_load(s, &err), err);
-    if (s->seq == w->live->seq) {
+    if (s->m.seq == w->live->m.seq) {
         compare_sessions(w, w->live, s);
-        w->compared = s->seq;
+        w->compared = s->m.seq;
         w->times++;
     }
     history_free(s);
@@ -173,8 +175,8 @@ static void read_anew(struct world *w)
 static void on_turn(uv_check_t *check)
 {
     struct world *w = check->data;
-    if (!w->done && w->live->n && w->live->seq > w->compared &&
-        journal_durable(w->live->journal) >= journal_mark(w->live->journal))
+    if (!w->done && w->live->m.n && w->live->m.seq > w->compared &&
+        journal_durable(history_journal(w->live)) >= journal_mark(history_journal(w->live)))
         read_anew(w);
 }
 
@@ -227,7 +229,7 @@ static void run(struct world *w, const char *more, long trials)
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&loop), 0);
     read_anew(w);
-    assert_int_equal(w->compared, w->live->seq);
+    assert_int_equal(w->compared, w->live->m.seq);
     coordinator_free(c);
 }
 
@@ -294,18 +296,20 @@ static void compare_now(struct world *w)
     struct error err;
     assert_ok(history_flush(w->live, &err), err);
     read_anew(w);
-    assert_int_equal(w->compared, w->live->seq);
+    assert_int_equal(w->compared, w->live->m.seq);
 }
 
 static void end_trial(struct world *w, long number, enum trial_state to)
 {
     struct history *s = w->live;
-    struct trial *t = s->trial[number];
+    const struct trial *t = s->m.trial[number];
     struct error err;
     json_t *metrics = to == TRIAL_COMPLETE ? json_pack("{s:f, s:f}", "em", 0.5, "tokens", 100.0) : NULL;
     if (to != TRIAL_CANCELLED) assert_ok(history_lease(s, t, "/d", 0, &err), err);
     if (to != TRIAL_CANCELLED) assert_ok(history_started(s, t, 7, 0, &err), err);
-    assert_ok(history_finish(s, t, to, metrics, metrics ? NULL : "so", OUTCOME_NONE, &err), err);
+    assert_ok(
+        history_finish(s, t, &(struct ending){.state = to, .metrics = metrics, .reason = metrics ? NULL : "so"}, &err),
+        err);
     json_decref(metrics);
     compare_now(w);
 }
@@ -322,17 +326,17 @@ static void add_trials(struct history *s, size_t n)
 static void retry_one(struct world *w, long number)
 {
     struct history *s = w->live;
-    struct trial *t = s->trial[number];
-    const struct tally before = s->tally;
+    const struct trial *t = s->m.trial[number];
+    const struct tally before = s->m.tally;
     const enum trial_state was = t->state;
     const long attempts = t->effort.attempts;
     struct error err;
     assert_ok(history_retry(s, t, &err), err);
     assert_int_equal(t->state, TRIAL_QUEUED);
     assert_int_equal(t->effort.attempts, attempts);
-    assert_int_equal(s->tally.searched, before.searched + (was == TRIAL_CANCELLED));
-    assert_int_equal(s->tally.finished, before.finished - (was != TRIAL_CANCELLED));
-    assert_true(s->tally.tokens == before.tokens && s->tally.busy_ms == before.busy_ms);
+    assert_int_equal(s->m.tally.searched, before.searched + (was == TRIAL_CANCELLED));
+    assert_int_equal(s->m.tally.finished, before.finished - (was != TRIAL_CANCELLED));
+    assert_true(s->m.tally.tokens == before.tokens && s->m.tally.busy_ms == before.busy_ms);
     assert_null(t->reason);
     compare_now(w);
 }
@@ -349,27 +353,27 @@ static void test_memory__trials_tried_again(void **state)
     end_trial(&w, 1, TRIAL_FAILED);
     end_trial(&w, 2, TRIAL_INFEASIBLE);
     end_trial(&w, 3, TRIAL_COMPLETE);
-    assert_ok(history_poison(s, s->trial[4], "again", &err) == STATUS_INVALID ? STATUS_OK : STATUS_FAILED, err);
-    assert_ok(history_lease(s, s->trial[4], "/d", 0, &err), err);
-    assert_ok(history_poison(s, s->trial[4], "twice", &err), err);
+    assert_ok(history_poison(s, s->m.trial[4], "again", &err) == STATUS_INVALID ? STATUS_OK : STATUS_FAILED, err);
+    assert_ok(history_lease(s, s->m.trial[4], "/d", 0, &err), err);
+    assert_ok(history_poison(s, s->m.trial[4], "twice", &err), err);
     assert_int_equal(history_view(s).n_poisonous, 1);
     for (long i = 0; i < 5; i++)
         if (i != 3) retry_one(&w, i);
     assert_int_equal(history_view(s).n_poisonous, 0);
-    assert_int_equal(history_retry(s, s->trial[3], &err), STATUS_CONFLICT);
-    assert_int_equal(history_retry(s, s->trial[1], &err), STATUS_CONFLICT); /* it is queued */
+    assert_int_equal(history_retry(s, s->m.trial[3], &err), STATUS_CONFLICT);
+    assert_int_equal(history_retry(s, s->m.trial[1], &err), STATUS_CONFLICT); /* it is queued */
     struct search_history h = history_view(s);
     assert_int_equal(h.n, 5); /* the cancelled one, too, each in its place */
     for (size_t i = 0; i < h.n; i++) {
-        assert_ptr_equal(h.trial[i].config, s->trial[i]->config);
+        assert_ptr_equal(h.trial[i].config, s->m.trial[i]->config);
         assert_int_equal(h.trial[i].outcome, i == 3 ? SEARCH_COMPLETE : SEARCH_PENDING);
     }
     end_trial(&w, 1, TRIAL_COMPLETE);
     end_trial(&w, 0, TRIAL_COMPLETE);
     end_trial(&w, 2, TRIAL_FAILED);
     retry_one(&w, 2);
-    assert_int_equal(s->baseline_runs, 1);
-    assert_non_null(s->best);
+    assert_int_equal(s->m.baseline.runs, 1);
+    assert_non_null(s->m.best.trial);
     end(&w);
 }
 
@@ -377,28 +381,29 @@ static void test_memory__the_beginning_tried_again(void **state)
 {
     (void)state;
     struct world w = {0};
-    size_t n;
+    char text[160] = "";
     open_world(&w);
     struct history *s = w.live;
     add_trials(s, 3);
-    assert_null(retry_beginning(s, &n)); /* nothing has failed */
+    assert_int_equal(retry_beginning(s, text, sizeof text), 0); /* nothing has failed */
     end_trial(&w, 0, TRIAL_FAILED);
     end_trial(&w, 1, TRIAL_FAILED);
     end_trial(&w, 2, TRIAL_INFEASIBLE);
     history_fail(s, "the baseline failed");
     compare_now(&w);
-    assert_string_equal(s->failure, "the baseline failed");
-    assert_string_equal(retry_beginning(s, &n),
-                        "the baseline failed last time; it and 1 other failed trial are tried again");
-    assert_int_equal(s->phase, STUDY_STOPPED);
-    assert_null(s->failure);
-    assert_int_equal(memory_count(s, TRIAL_QUEUED), 3);
+    assert_string_equal(s->m.failure, "the baseline failed");
+    assert_int_equal(retry_beginning(s, text, sizeof text), 2);
+    assert_string_equal(text, "the baseline failed last time; it and 1 other failed trial are tried again");
+    assert_int_equal(s->m.phase, STUDY_STOPPED);
+    assert_null(s->m.failure);
+    assert_int_equal(memory_count(&s->m, TRIAL_QUEUED), 3);
     compare_now(&w);
     end_trial(&w, 1, TRIAL_COMPLETE);
     end_trial(&w, 3, TRIAL_FAILED);
-    assert_null(retry_beginning(s, &n)); /* something works: what fails has failed */
+    assert_int_equal(retry_beginning(s, text, sizeof text), 0); /* something works: what fails has failed */
     end_trial(&w, 0, TRIAL_CANCELLED);
-    assert_string_equal(retry_beginning(s, &n), "the baseline was cancelled last time; it is tried again");
+    assert_int_equal(retry_beginning(s, text, sizeof text), 1);
+    assert_string_equal(text, "the baseline was cancelled last time; it is tried again");
     compare_now(&w);
     end(&w);
 }

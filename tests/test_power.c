@@ -285,11 +285,11 @@ static void work(long *ret)
     if (!st) st = history_open(store, study, &(struct opening){.seed = 7}, clock_real(), &s, &err);
     while (!st) {
         double x = 0.001 * (double)(*ret % 1000);
-        struct trial *t = history_add(s, &(struct addition){.role = ROLE_SEARCH, .config = &x, .source = "test"});
+        const struct trial *t = history_add(s, &(struct addition){.role = ROLE_SEARCH, .config = &x, .source = "test"});
         json_t *m = json_pack("{s:f}", "tokens", (double)*ret);
         assert_ok(history_lease(s, t, NULL, 0, &err), err);
         history_report(s, t, 1, m);
-        assert_ok(history_finish(s, t, TRIAL_COMPLETE, m, NULL, OUTCOME_NONE, &err), err);
+        assert_ok(history_finish(s, t, &(struct ending){.state = TRIAL_COMPLETE, .metrics = m}, &err), err);
         json_decref(m);
         if (*ret % 5 == 0) snapshot_keep(s);
         st = history_flush(s, &err);
@@ -310,10 +310,10 @@ static void check(long acknowledged)
     assert_ok(study_parse("s.yaml", STUDY, strlen(STUDY), &study, &err), err);
     assert_ok(store_open(path, STORE_CREATE, &store, &err), err); /* with its quick_check */
     assert_ok(history_open(store, study, &(struct opening){.seed = 7}, clock_real(), &s, &err), err);
-    assert_true((long)s->n >= acknowledged && (long)s->n <= acknowledged + 1);
+    assert_true((long)history_memory(s)->n >= acknowledged && (long)history_memory(s)->n <= acknowledged + 1);
     for (long i = 0; i < acknowledged; i++) {
-        assert_int_equal(s->trial[i]->state, TRIAL_COMPLETE);
-        assert_true(s->trial[i]->value[0] == (double)i);
+        assert_int_equal(history_memory(s)->trial[i]->state, TRIAL_COMPLETE);
+        assert_true(history_memory(s)->trial[i]->value[0] == (double)i);
     }
     assert_ok(snapshot_rebuild(store, "s", clock_real(), &difference, &err), err);
     assert_null(difference);

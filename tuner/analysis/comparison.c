@@ -17,7 +17,7 @@ static json_t *metric_number(const struct metric *m, double v)
     return m->kind == METRIC_COUNT ? json_amount(v) : json_number(v);
 }
 
-static json_t *values(const struct history *s, const double *v)
+static json_t *values(const struct memory *s, const double *v)
 {
     const struct objective *o = &s->study->objective;
     json_t *out = json_object();
@@ -148,7 +148,7 @@ static void add_broken(json_t *row, const struct objective *o, const struct rank
 
 /* ---- rows ---- */
 
-json_t *comparison_row(const struct history *s, const struct objective *o, const struct ranking *all,
+json_t *comparison_row(const struct memory *s, const struct objective *o, const struct ranking *all,
                        const struct ranked *x)
 {
     json_t *out =
@@ -166,7 +166,7 @@ json_t *comparison_row(const struct history *s, const struct objective *o, const
     return out;
 }
 
-json_t *comparison_rows(const struct history *s, const struct objective *o, const struct ranking *all)
+json_t *comparison_rows(const struct memory *s, const struct objective *o, const struct ranking *all)
 {
     json_t *rows = json_array();
     for (size_t i = 0; i < all->n; i++) {

@@ -12,7 +12,7 @@ const char *keep_name(enum keep k)
     return name[k];
 }
 
-static bool may_be_ending(const struct history *s, const struct trial *t)
+static bool may_be_ending(const struct memory *s, const struct trial *t)
 {
     return t->state == TRIAL_CANCELLED &&
            clock_wall_ms(s->clock) - t->finished_ms < s->study->limits.grace_ms + ENDING_MS;
@@ -24,7 +24,7 @@ static void mark(enum keep *keep, long number, size_t n, enum keep why)
     if (number >= 0 && (size_t)number < n && keep[number] == KEEP_NOT) keep[number] = why;
 }
 
-static void mark_open(const struct history *s, bool at_work, enum keep *keep)
+static void mark_open(const struct memory *s, bool at_work, enum keep *keep)
 {
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *t = s->trial[i];
@@ -32,11 +32,11 @@ static void mark_open(const struct history *s, bool at_work, enum keep *keep)
     }
 }
 
-static void mark_best(const struct history *s, enum keep *keep)
+static void mark_best(const struct memory *s, enum keep *keep)
 {
     struct arena a = {0};
     struct ranking all = ranking_make(s, &s->study->objective, &a);
-    if (s->best) mark(keep, s->best->number, s->n, KEEP_BEST);
+    if (s->best.trial) mark(keep, s->best.trial->number, s->n, KEEP_BEST);
     if (all.winner) mark(keep, all.winner->trial->number, s->n, KEEP_BEST);
     for (size_t i = 0; i < all.n; i++)
         if (all.all[i].on_front) mark(keep, all.all[i].trial->number, s->n, KEEP_BEST);
@@ -44,7 +44,7 @@ static void mark_best(const struct history *s, enum keep *keep)
 }
 
 /* A confirmation stays with what it confirms, and the other way round. */
-static void mark_confirmed(const struct history *s, enum keep *keep)
+static void mark_confirmed(const struct memory *s, enum keep *keep)
 {
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *t = s->trial[i];
@@ -54,7 +54,7 @@ static void mark_confirmed(const struct history *s, enum keep *keep)
     }
 }
 
-static void mark_baseline(const struct history *s, enum keep *keep)
+static void mark_baseline(const struct memory *s, enum keep *keep)
 {
     for (size_t i = 0; i < s->n; i++)
         if (s->trial[i]->role == ROLE_BASELINE || s->trial[i]->role == ROLE_REFERENCE)
@@ -62,7 +62,7 @@ static void mark_baseline(const struct history *s, enum keep *keep)
 }
 
 /* A population that is not at its end clones any of its members. */
-static void mark_checkpoints(const struct history *s, enum keep *keep)
+static void mark_checkpoints(const struct memory *s, enum keep *keep)
 {
     bool clones = s->study->schedule.n > 0 && s->phase != STUDY_COMPLETE;
     for (size_t i = 0; i < s->n; i++) {
@@ -72,7 +72,7 @@ static void mark_checkpoints(const struct history *s, enum keep *keep)
     }
 }
 
-enum keep *keep_look(const struct history *s, bool at_work, struct arena *arena)
+enum keep *keep_look(const struct memory *s, bool at_work, struct arena *arena)
 {
     enum keep *keep = arena_array(arena, s->n + 1, sizeof *keep); /* KEEP_NOT */
     mark_open(s, at_work, keep);

@@ -16,7 +16,7 @@ enum keep {
 enum { KEEPS = KEEP_CHECKPOINT + 1 };
 
 /* One for each trial of the history, in the arena. `at_work`: a coordinator runs the study. */
-enum keep *keep_look(const struct history *s, bool at_work, struct arena *arena);
+enum keep *keep_look(const struct memory *s, bool at_work, struct arena *arena);
 
 /* "best", "running", … */
 const char *keep_name(enum keep k);

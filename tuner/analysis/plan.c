@@ -74,7 +74,7 @@ static size_t earliest(const double *free_at, size_t slots)
     return best;
 }
 
-static struct night live_through(const struct history *s, const struct plan *plan, const struct sample *tokens,
+static struct night live_through(const struct memory *s, const struct plan *plan, const struct sample *tokens,
                                  const struct sample *ms, struct rng *rng)
 {
     struct night out = {0};
@@ -104,7 +104,7 @@ static struct plan_interval interval(double *value, size_t n)
                                   bounded(gsl_stats_quantile_from_sorted_data(value, 1, n, 0.95))};
 }
 
-static void simulate(const struct history *s, const struct sample *tokens, const struct sample *ms, struct plan *plan)
+static void simulate(const struct memory *s, const struct sample *tokens, const struct sample *ms, struct plan *plan)
 {
     size_t n = NIGHTS;
     double *value = must_alloc(4 * n, sizeof *value), *tokens_of = value, *ms_of = value + n, *cost_of = value + 2 * n,
@@ -115,7 +115,7 @@ static void simulate(const struct history *s, const struct sample *tokens, const
         struct night x = live_through(s, plan, tokens, ms, &rng);
         tokens_of[k] = x.tokens;
         ms_of[k] = x.ms;
-        cost_of[k] = bounded(x.tokens * s->budget.price_token + x.busy_ms / 3600e3 * s->budget.price_hour);
+        cost_of[k] = bounded(x.tokens * s->run.budget.price_token + x.busy_ms / 3600e3 * s->run.budget.price_hour);
         trials_of[k] = (double)x.trials;
         in_time += x.ms <= (double)plan->left_ms;
     }
@@ -138,7 +138,7 @@ __attribute__((format(printf, 2, 3))) static void warn(struct plan *plan, const 
     va_end(ap);
 }
 
-static void check_deadline(const struct history *s, struct plan *plan)
+static void check_deadline(const struct memory *s, struct plan *plan)
 {
     char left[40], need[40];
     if (plan->left_ms == INT64_MAX) return;
@@ -153,7 +153,7 @@ static void check_deadline(const struct history *s, struct plan *plan)
              words_s(plan->confirms), words_show_duration((int64_t)fixed, need, sizeof need), left);
 }
 
-static void check_money(const struct history *s, struct plan *plan)
+static void check_money(const struct memory *s, struct plan *plan)
 {
     struct ledger_entry e[LEDGER_ENTRIES_MAX];
     size_t n = ledger_entries(s, e);
@@ -167,7 +167,7 @@ static void check_money(const struct history *s, struct plan *plan)
     }
 }
 
-static void check_timeout(const struct history *s, struct plan *plan)
+static void check_timeout(const struct memory *s, struct plan *plan)
 {
     double each = ledger_need(s, NAN).ms;
     char a[40], b[40];
@@ -183,7 +183,7 @@ static void check_timeout(const struct history *s, struct plan *plan)
 }
 
 /* The greatest amount of it that a trial has had. */
-static double greatest(const struct history *s, size_t metric)
+static double greatest(const struct memory *s, size_t metric)
 {
     double out = 0;
     for (size_t i = 0; i < s->n; i++)
@@ -192,7 +192,7 @@ static double greatest(const struct history *s, size_t metric)
     return out;
 }
 
-static void check_tiny(const struct history *s, size_t metric, double baseline, struct plan *plan)
+static void check_tiny(const struct memory *s, size_t metric, double baseline, struct plan *plan)
 {
     const struct metric *m = &s->study->objective.metric[metric];
     double most = greatest(s, metric);
@@ -203,7 +203,7 @@ static void check_tiny(const struct history *s, size_t metric, double baseline, 
          m->name, baseline, most);
 }
 
-static void check_zero(const struct history *s, struct plan *plan)
+static void check_zero(const struct memory *s, struct plan *plan)
 {
     const struct objective *o = &s->study->objective;
     const double *baseline = memory_baseline(s);
@@ -219,7 +219,7 @@ static void check_zero(const struct history *s, struct plan *plan)
     }
 }
 
-static void check_constraints(const struct history *s, struct plan *plan)
+static void check_constraints(const struct memory *s, struct plan *plan)
 {
     const struct objective *o = &s->study->objective;
     const double *baseline = memory_baseline(s);
@@ -242,7 +242,7 @@ static void check_constraints(const struct history *s, struct plan *plan)
 }
 
 /* What is found without a step, or in a file, says nothing while the trial runs. */
-static void check_reports(const struct history *s, struct plan *plan)
+static void check_reports(const struct memory *s, struct plan *plan)
 {
     const struct objective *o = &s->study->objective;
     bool any = false, during = false;
@@ -256,7 +256,7 @@ static void check_reports(const struct history *s, struct plan *plan)
                    "trial is stopped early");
 }
 
-static void check_size(const struct history *s, long processors, struct plan *plan)
+static void check_size(const struct memory *s, long processors, struct plan *plan)
 {
     size_t d = s->study->space.n, n = s->tally.searched + plan->searches;
     if (processors > 0 && plan->slots > (size_t)processors)
@@ -272,7 +272,7 @@ static void check_size(const struct history *s, long processors, struct plan *pl
 /* ---- the whole ---- */
 
 /* What a run would say first. */
-static void take_notes(const struct history *s, struct plan *plan)
+static void take_notes(const struct memory *s, struct plan *plan)
 {
     struct arena a = {0};
     const char *spent = remark_spent(s, &a), *lapsed = remark_lapsed(s, &a);
@@ -281,14 +281,14 @@ static void take_notes(const struct history *s, struct plan *plan)
     arena_done(&a);
 }
 
-void plan_make(const struct history *s, long processors, struct plan *ret)
+void plan_make(const struct memory *s, long processors, struct plan *ret)
 {
     const struct plan_interval unknown = {NAN, NAN, NAN};
     size_t recent = s->tally.n_recent < RECENT_MAX ? s->tally.n_recent : RECENT_MAX;
     size_t pending = s->tally.count[TRIAL_QUEUED] + memory_in_flight(s);
     *ret = (struct plan){.known = s->tally.n_recent,
                          .confirms = study_confirm_count(s->study),
-                         .slots = s->slots ? s->slots : 1,
+                         .slots = s->run.slots ? s->run.slots : 1,
                          .tokens = unknown,
                          .ms = unknown,
                          .cost = unknown,
@@ -296,7 +296,7 @@ void plan_make(const struct history *s, long processors, struct plan *ret)
                          .on_time = NAN,
                          .left_ms = ledger_time_left_ms(s)};
     if (ret->slots > SLOTS_MAX) ret->slots = SLOTS_MAX;
-    size_t limit = (size_t)s->budget.trials, finished = s->tally.finished;
+    size_t limit = (size_t)s->run.budget.trials, finished = s->tally.finished;
     if (limit) ret->searches = limit > finished ? limit - finished : pending;
     if (ret->confirms > s->tally.confirmed) ret->confirms -= s->tally.confirmed;
     take_notes(s, ret);

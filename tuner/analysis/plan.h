@@ -31,6 +31,6 @@ struct plan {
 };
 
 /* `processors` of this machine, for the risk of too many slots. */
-void plan_make(const struct history *s, long processors, struct plan *ret);
+void plan_make(const struct memory *s, long processors, struct plan *ret);
 
 #endif

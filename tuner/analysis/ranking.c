@@ -90,11 +90,11 @@ static void join(struct ranked *x, const struct trial *c, size_t m)
 }
 
 /* Means and standard deviations over the confirmations; of what has none, its own measurement. */
-static void join_confirmations(struct ranking *all, const struct history *s, struct ranked **of_trial,
+static void join_confirmations(struct ranking *all, const struct memory *s, struct ranked **of_trial,
                                struct arena *arena)
 {
     size_t m = s->study->objective.n_metrics;
-    all->fresh = arena_array(arena, s->tally.confirmed, sizeof(struct trial *));
+    all->fresh = arena_array(arena, s->tally.confirmed, sizeof(const struct trial *));
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *c = s->trial[i];
         if (c->role != ROLE_CONFIRM || c->state != TRIAL_COMPLETE || !of_trial[c->confirms]) continue;
@@ -108,7 +108,7 @@ static void join_confirmations(struct ranking *all, const struct history *s, str
     doubt_repetitions(all, &s->study->objective);
 }
 
-static void judge(struct ranking *all, const struct history *s, const struct objective *o)
+static void judge(struct ranking *all, const struct memory *s, const struct objective *o)
 {
     const double *baseline = all->baseline ? all->baseline->mean : memory_baseline(s);
     for (size_t i = 0; i < all->n; i++) {
@@ -160,7 +160,7 @@ static bool is_better(const struct objective *o, const struct ranked *a, const s
     return base && slack(o, a->mean, base->mean) > slack(o, b->mean, base->mean);
 }
 
-struct ranking ranking_make(const struct history *s, const struct objective *objective, struct arena *arena)
+struct ranking ranking_make(const struct memory *s, const struct objective *objective, struct arena *arena)
 {
     struct ranking out = {.all = arena_array(arena, s->n, sizeof *out.all)};
     struct ranked **of_trial = arena_array(arena, s->n, sizeof *of_trial);
@@ -186,8 +186,8 @@ struct ranking ranking_make(const struct history *s, const struct objective *obj
     return out;
 }
 
-const struct trial *ranking_incumbent(const struct history *s, double *ret_utility)
+const struct trial *ranking_incumbent(const struct memory *s, double *ret_utility)
 {
-    *ret_utility = s->best_utility;
-    return s->best;
+    *ret_utility = s->best.utility;
+    return s->best.trial;
 }

@@ -31,10 +31,10 @@ struct ranking {
 
 /* In the arena. `objective` is the study's own, however it is written, or another one over its metrics: then
  * unconfirmed configurations may win as well (what was not searched for has no confirmed winner). */
-struct ranking ranking_make(const struct history *s, const struct objective *objective, struct arena *arena);
+struct ranking ranking_make(const struct memory *s, const struct objective *objective, struct arena *arena);
 
 /* The best trial so far on its own single measurement, for progress; NULL if none is feasible. */
-const struct trial *ranking_incumbent(const struct history *s, double *ret_utility);
+const struct trial *ranking_incumbent(const struct memory *s, double *ret_utility);
 
 /* The chance that a trial would measure all the same again if its seed mattered, about: of a proportion of n items that
  * two binomial draws are equal, n being `of`, else a fifth of what its digits allow; of a number of d digits 10^(1 −

@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *remark_spent(const struct history *s, struct arena *a)
+const char *remark_spent(const struct memory *s, struct arena *a)
 {
-    long trials = s->budget.trials;
-    if (!trials || s->fresh || s->tally.finished < (size_t)trials || s->n_open > 0) return NULL;
+    long trials = s->run.budget.trials;
+    if (!trials || s->opened.fresh || s->tally.finished < (size_t)trials || s->n_open > 0) return NULL;
     bool confirmed = s->tally.confirmed > 0 || study_confirm_count(s->study) == 0;
     return arena_printf(a,
                         "the budget of %ld trial%s is spent: %s; for more set 'budget: {trials: %ld}' in %s, or give "
@@ -40,9 +40,9 @@ static const char *show_amount(double v, const char *what, struct arena *a)
                  : arena_printf(a, "no limit of %s", what);
 }
 
-static void find_lapsed(const struct history *s, struct lapse *l, struct arena *a)
+static void find_lapsed(const struct memory *s, struct lapse *l, struct arena *a)
 {
-    const struct budget *was = &s->given, *now = &s->budget, *filed = &s->study->budget;
+    const struct budget *was = &s->run.given, *now = &s->run.budget, *filed = &s->study->budget;
     char text[40];
     if (was->trials && now->trials == filed->trials && now->trials != was->trials)
         add_lapse(l, arena_printf(a, "--trials %ld", was->trials),
@@ -65,7 +65,7 @@ static void find_lapsed(const struct history *s, struct lapse *l, struct arena *
                   a);
 }
 
-const char *remark_lapsed(const struct history *s, struct arena *a)
+const char *remark_lapsed(const struct memory *s, struct arena *a)
 {
     struct lapse l = {"", ""};
     find_lapsed(s, &l, a);
@@ -82,7 +82,7 @@ static int compare_configs(const void *a, const void *b, void *data)
 }
 
 /* Different configurations that have ended one way or the other. */
-static double count_tried(const struct history *s)
+static double count_tried(const struct memory *s)
 {
     struct arena a = {0};
     const double **config = arena_array(&a, s->n_seen + 1, sizeof *config);
@@ -95,7 +95,7 @@ static double count_tried(const struct history *s)
     return (double)distinct;
 }
 
-const char *remark_exhausted(const struct history *s, struct arena *a)
+const char *remark_exhausted(const struct memory *s, struct arena *a)
 {
     double size = space_size(&s->study->space);
     if (size == 0 || (double)s->n_seen < size || count_tried(s) < size) return NULL;
@@ -104,7 +104,7 @@ const char *remark_exhausted(const struct history *s, struct arena *a)
 
 /* ---- metrics ---- */
 
-const char *remark_lacking(const struct history *s, const struct trial *t, uint32_t *said, struct arena *a)
+const char *remark_lacking(const struct memory *s, const struct trial *t, uint32_t *said, struct arena *a)
 {
     const struct objective *o = &s->study->objective;
     const char *text = NULL;

@@ -5,16 +5,16 @@
 #include "tuner/history/history.h"
 
 /* Its budget of trials is used up as it is opened, and how to get more. NULL: it is not, or the study is new. */
-const char *remark_spent(const struct history *s, struct arena *a);
+const char *remark_spent(const struct memory *s, struct arena *a);
 
 /* What the last run's command line limited and this one's does not, and what counts now. NULL: nothing. */
-const char *remark_lapsed(const struct history *s, struct arena *a);
+const char *remark_lapsed(const struct memory *s, struct arena *a);
 
 /* All configurations of a finite space have been tried. NULL: there are others, or too many to count. */
-const char *remark_exhausted(const struct history *s, struct arena *a);
+const char *remark_exhausted(const struct memory *s, struct arena *a);
 
 /* Metrics that the study declares and nobody needs, which the complete trial has not reported, with what it has
  * instead. NULL: none that is not in `said` yet, one bit a metric; those that are said now are added. */
-const char *remark_lacking(const struct history *s, const struct trial *t, uint32_t *said, struct arena *a);
+const char *remark_lacking(const struct memory *s, const struct trial *t, uint32_t *said, struct arena *a);
 
 #endif

@@ -87,7 +87,8 @@ static enum status open_event(struct player *p, size_t at)
     if (s) return s;
     search_free(p->search);
     s = warm_start_load(p->history, p->err);
-    p->search = search_create(p->study, p->row.seed, p->history->prior, p->history->n_priors);
+    p->search =
+        search_create(p->study, p->row.seed, history_memory(p->history)->prior, history_memory(p->history)->n_priors);
     return s;
 }
 
@@ -177,8 +178,8 @@ static void suggest_next(struct player *p)
 {
     struct search_history h = history_view(p->history);
     struct suggestion x;
-    if (search_suggest(p->search, &h, (long)p->history->n, &x, NULL)) return;
-    p->out->next = json_pack("{s:I, s:o, s:s}", "trial", (json_int_t)p->history->n, "params",
+    if (search_suggest(p->search, &h, (long)history_memory(p->history)->n, &x, NULL)) return;
+    p->out->next = json_pack("{s:I, s:o, s:s}", "trial", (json_int_t)history_memory(p->history)->n, "params",
                              space_to_json(&p->study->space, x.config), "source", x.source);
 }
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static json_t *states_json(const struct history *s)
+static json_t *states_json(const struct memory *s)
 {
     json_t *out = json_object();
     for (int i = 0; i < TRIAL_STATES; i++)
@@ -21,7 +21,7 @@ static json_t *states_json(const struct history *s)
 }
 
 /* Time is beside it (run_json): it goes on without events. */
-static json_t *budget_json(const struct history *s)
+static json_t *budget_json(const struct memory *s)
 {
     struct ledger_entry e[LEDGER_ENTRIES_MAX];
     size_t n = ledger_entries(s, e);
@@ -29,7 +29,7 @@ static json_t *budget_json(const struct history *s)
     for (size_t i = 0; i < n; i++) {
         if (e[i].unit == UNIT_MS)
             json_array_append_new(out, json_pack("{s:s, s:o, s:I}", "budget", e[i].name, "limit_ms",
-                                                 json_number(e[i].limit), "began_ms", (json_int_t)s->run_wall_ms));
+                                                 json_number(e[i].limit), "began_ms", (json_int_t)s->run.wall_ms));
         else
             json_array_append_new(out, json_pack("{s:s, s:o, s:o, s:o}", "budget", e[i].name, "limit",
                                                  json_number(e[i].limit), "spent", json_number(e[i].spent), "reserved",
@@ -38,13 +38,13 @@ static json_t *budget_json(const struct history *s)
     return out;
 }
 
-static json_t *run_json(const struct history *s)
+static json_t *run_json(const struct memory *s)
 {
-    return json_pack("{s:I, s:I, s:I}", "began_ms", (json_int_t)s->run_wall_ms, "spent_ms",
+    return json_pack("{s:I, s:I, s:I}", "began_ms", (json_int_t)s->run.wall_ms, "spent_ms",
                      (json_int_t)ledger_spent_ms(s), "gone_ms", (json_int_t)ledger_gone_ms(s));
 }
 
-json_t *snapshot_json(const struct history *s)
+json_t *snapshot_json(const struct memory *s)
 {
     struct arena arena = {0};
     struct ranking all = ranking_make(s, &s->study->objective, &arena);
@@ -55,7 +55,7 @@ json_t *snapshot_json(const struct history *s)
                             all.winner ? comparison_row(s, &s->study->objective, &all, all.winner) : json_null(),
                             "comparison", comparison_rows(s, &s->study->objective, &all));
     if (s->failure) json_object_set_new(out, "failure", json_string(s->failure));
-    if (s->run_wall_ms) json_object_set_new(out, "run", run_json(s));
+    if (s->run.wall_ms) json_object_set_new(out, "run", run_json(s));
     const char *exhausted = remark_exhausted(s, &arena);
     if (exhausted) json_object_set_new(out, "exhausted", json_string(exhausted));
     arena_done(&arena);
@@ -64,9 +64,9 @@ json_t *snapshot_json(const struct history *s)
 
 void snapshot_keep(struct history *s)
 {
-    json_t *state = snapshot_json(s);
+    json_t *state = snapshot_json(history_memory(s));
     char *text = json_tight(state);
-    journal_state(s->journal, text);
+    journal_state(history_journal(s), text);
     free(text);
     json_decref(state);
 }
@@ -77,15 +77,16 @@ static json_int_t seq_of(const json_t *state)
 }
 
 /* For the next who asks, if nobody runs the study, who would do it himself. Whether it succeeds is not important. */
-static void keep_if_free(struct history *s)
+static void keep_if_free(struct history *h)
 {
+    const struct memory *s = history_memory(h);
     struct store_hold *hold = NULL;
     struct error ignored;
     int64_t last = 0;
     if (store_hold_take(s->store, s->study->name, &hold, &ignored)) return;
     if (store_last_event(s->store, s->study_id, &last, &ignored) == STATUS_OK && last == s->seq) {
-        snapshot_keep(s);
-        history_flush(s, &ignored);
+        snapshot_keep(h);
+        history_flush(h, &ignored);
     }
     store_hold_release(hold);
 }
@@ -95,7 +96,7 @@ static enum status load_by_log(struct store *store, const char *name, const stru
 {
     struct history *s = NULL;
     enum status st = history_load(store, name, clock, ret_study, &s, err);
-    if (!st) *ret_state = snapshot_json(s);
+    if (!st) *ret_state = snapshot_json(history_memory(s));
     if (!st) keep_if_free(s);
     history_free(s);
     return st;
@@ -156,11 +157,12 @@ enum status snapshot_rebuild(struct store *store, const char *name, const struct
     enum status st = store_study_find(store, name, &arena, &x, err);
     if (!st) st = history_load(store, name, clock, &study, &s, err);
     if (!st) {
-        right = snapshot_json(s);
+        right = snapshot_json(history_memory(s));
         bool readable = x.state && json_parse_object(x.state, strlen(x.state), &kept, NULL) == STATUS_OK;
-        bool behind = !x.state || (readable && seq_of(kept) < s->seq); /* a crash came before the refresh */
+        bool behind =
+            !x.state || (readable && seq_of(kept) < history_memory(s)->seq); /* a crash came before the refresh */
         if (!readable && x.state) found = must_strdup("the kept state is not JSON");
-        if (readable && !behind) found = difference(kept, right, memory_in_flight(s) > 0);
+        if (readable && !behind) found = difference(kept, right, memory_in_flight(history_memory(s)) > 0);
         if (found || (behind && !store_hold_taken(store, name))) { /* who runs it refreshes it, by what is newer */
             snapshot_keep(s);
             st = history_flush(s, err);

@@ -9,7 +9,7 @@
 #include "tuner/analysis/ranking.h"
 
 /* The caller owns it. */
-json_t *snapshot_json(const struct history *s);
+json_t *snapshot_json(const struct memory *s);
 
 /* Puts the state of now into the open batch of the history's journal. */
 void snapshot_keep(struct history *s);

@@ -10,7 +10,7 @@
 #include <string.h>
 
 struct reading {
-    const struct history *s;
+    const struct memory *s;
     struct stop_audit *stops;
     bool *adapted; /* by trial */
 };
@@ -48,7 +48,7 @@ static void on_event(void *data, const struct store_event *e)
 }
 
 /* Better than every other complete trial of the search, and feasible. */
-static bool beats_all(const struct history *s, const struct trial *t)
+static bool beats_all(const struct memory *s, const struct trial *t)
 {
     const struct objective *o = &s->study->objective;
     const double *baseline = memory_baseline(s);
@@ -66,7 +66,7 @@ static bool beats_all(const struct history *s, const struct trial *t)
     return true;
 }
 
-static void judge(const struct history *s, struct stop_audit *x)
+static void judge(const struct memory *s, struct stop_audit *x)
 {
     int tokens = objective_token_metric(&s->study->objective);
     for (size_t i = 0; i < x->n; i++) {
@@ -85,7 +85,7 @@ static void judge(const struct history *s, struct stop_audit *x)
     }
 }
 
-enum status stop_audit_make(const struct history *s, struct stop_audit *ret, struct error *err)
+enum status stop_audit_make(const struct memory *s, struct stop_audit *ret, struct error *err)
 {
     struct reading r = {s, ret, must_alloc(s->n + 1, sizeof *r.adapted)};
     *ret = (struct stop_audit){.rate = NAN, .low = 0, .high = 1};
@@ -111,7 +111,7 @@ void stop_audit_done(struct stop_audit *x)
     *x = (struct stop_audit){0};
 }
 
-json_t *stop_audit_json(const struct history *s, const struct stop_audit *x)
+json_t *stop_audit_json(const struct memory *s, const struct stop_audit *x)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < x->n; i++) {

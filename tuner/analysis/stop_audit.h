@@ -30,10 +30,10 @@ struct stop_audit {
 };
 
 /* The history must have been loaded from its store. stop_audit_done releases it, also after a failure. */
-enum status stop_audit_make(const struct history *s, struct stop_audit *ret, struct error *err);
+enum status stop_audit_make(const struct memory *s, struct stop_audit *ret, struct error *err);
 void stop_audit_done(struct stop_audit *stops);
 
 /* As `nocturne stopping --json` prints it; the caller owns it. */
-json_t *stop_audit_json(const struct history *s, const struct stop_audit *stops);
+json_t *stop_audit_json(const struct memory *s, const struct stop_audit *stops);
 
 #endif

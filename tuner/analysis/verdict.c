@@ -155,7 +155,7 @@ static void measure(const struct objective *o, const struct ranking *all, const 
                     struct measured *ret)
 {
     size_t n = 0;
-    const struct trial **from = arena_array(arena, x->confirmed + 1, sizeof(struct trial *));
+    const struct trial **from = arena_array(arena, x->confirmed + 1, sizeof(const struct trial *));
     if (!x->confirmed) from[n++] = x->trial;
     for (size_t i = 0; i < all->n_fresh && n < x->confirmed; i++)
         if (all->fresh[i]->confirms == x->trial->number) from[n++] = all->fresh[i];

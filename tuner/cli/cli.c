@@ -113,6 +113,7 @@ enum status cli_open(const char *db, const char *name, struct cli_study *ret, st
     enum status st = store_open(db, STORE_EXISTING, &s.store, err);
     if (!st) st = cli_choose(s.store, name, &arena, &name, err);
     if (!st) st = history_load(s.store, name, clock_real(), &s.study, &s.history, err);
+    if (!st) s.memory = history_memory(s.history);
     arena_done(&arena);
     if (st)
         cli_close(&s);
@@ -198,13 +199,13 @@ long cli_whole(const char *text, const char *option, long min, long max, struct 
     return v;
 }
 
-void cli_print_changes(const struct history *history)
+void cli_print_changes(const struct memory *history)
 {
     if (history->study->note) fprintf(stderr, "nocturne: %s\n", history->study->note);
-    if (!history->changes) return;
+    if (!history->opened.changes) return;
     fprintf(stderr, "study %s has changed: %s; %zu of %zu trial%s lie%s outside now and %s set aside\n",
-            history->study->name, history->changes, history->outside, history->n, words_s(history->n),
-            history->outside == 1 ? "s" : "", history->outside == 1 ? "is" : "are");
+            history->study->name, history->opened.changes, history->opened.outside, history->n, words_s(history->n),
+            history->opened.outside == 1 ? "s" : "", history->opened.outside == 1 ? "is" : "are");
 }
 
 enum { RETRY_MS = 200, PATIENCE_MS = 3000 };
@@ -227,9 +228,9 @@ enum status cli_open_patiently(const char *db, enum store_mode mode, int64_t lim
     return s;
 }
 
-void cli_print_rejudged(const struct history *history)
+void cli_print_rejudged(const struct memory *history)
 {
-    if (history->rejudged) fprintf(stderr, "note: %s\n", history->rejudged);
+    if (history->opened.rejudged) fprintf(stderr, "note: %s\n", history->opened.rejudged);
 }
 
 error_t cli_parse_trial(int key, char *arg, struct argp_state *state)

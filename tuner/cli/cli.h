@@ -70,6 +70,7 @@ struct cli_study {
     struct store *store;
     struct study *study;
     struct history *history;
+    const struct memory *memory; /* of it */
 };
 /* The study called `name`, or the only one if NULL; in the arena. The error suggests what was meant. */
 enum status cli_choose(struct store *store, const char *name, struct arena *arena, const char **ret, struct error *err);
@@ -145,8 +146,8 @@ enum status cli_open_patiently(const char *db, enum store_mode mode, int64_t lim
                                struct error *err);
 
 /* Says on stderr what of the study's space differs from its last run, if anything does. */
-void cli_print_changes(const struct history *history);
+void cli_print_changes(const struct memory *history);
 /* … and what of its objective, as the coordinator says it when the study runs. */
-void cli_print_rejudged(const struct history *history);
+void cli_print_rejudged(const struct memory *history);
 
 #endif

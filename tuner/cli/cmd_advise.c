@@ -74,18 +74,18 @@ static void answer_line(struct pipe *p, const char *line, size_t len)
     if (strspn(line, " \t\r") == len) return;
     json_t *answer = adviser_answer(p->adviser, line, len);
     char *text = json_text(answer);
-    journal_answer(p->history->journal, text, strlen(text));
-    journal_answer(p->history->journal, "\n", 1);
+    journal_answer(history_journal(p->history), text, strlen(text));
+    journal_answer(history_journal(p->history), "\n", 1);
     free(text);
     json_decref(answer);
 }
 
 static void keep_state(struct pipe *p, bool now)
 {
-    int64_t ms = clock_mono_ms(p->history->clock);
-    if (p->kept_seq == p->history->seq || (!now && ms - p->kept_ms < STATE_MS)) return;
+    int64_t ms = clock_mono_ms(history_memory(p->history)->clock);
+    if (p->kept_seq == history_memory(p->history)->seq || (!now && ms - p->kept_ms < STATE_MS)) return;
     snapshot_keep(p->history);
-    p->kept_seq = p->history->seq;
+    p->kept_seq = history_memory(p->history)->seq;
     p->kept_ms = ms;
 }
 
@@ -106,8 +106,8 @@ static void take_turn(struct pipe *p, bool end)
     p->n = (size_t)(stop - at);
     memmove(p->buf, at, p->n);
     keep_state(p, end);
-    journal_submit(p->history->journal);
-    journal_wait(p->history->journal);
+    journal_submit(history_journal(p->history));
+    journal_wait(history_journal(p->history));
 }
 
 static bool read_more(struct pipe *p)
@@ -128,20 +128,20 @@ static enum status serve(struct history *history, struct error *err)
     struct pipe p = {.history = history, .adviser = adviser_create(history)};
     struct error trouble;
     enum status started =
-        journal_start(history->journal, &(struct journal_hooks){send_answers, say_trouble, NULL}, err);
+        journal_start(history_journal(history), &(struct journal_hooks){send_answers, say_trouble, NULL}, err);
     if (started) {
         adviser_free(p.adviser);
         return started;
     }
-    while (journal_trouble(history->journal, &trouble) != STATUS_FAILED && read_more(&p)) take_turn(&p, false);
+    while (journal_trouble(history_journal(history), &trouble) != STATUS_FAILED && read_more(&p)) take_turn(&p, false);
     if (p.buf) take_turn(&p, true);
-    enum status s = journal_stop(history->journal, err);
+    enum status s = journal_stop(history_journal(history), err);
     free(p.buf);
     adviser_free(p.adviser);
     return s;
 }
 
-static void print_notes(const struct history *s)
+static void print_notes(const struct memory *s)
 {
     cli_print_rejudged(s);
     for (size_t i = 0; i < s->n_priors; i++)
@@ -199,8 +199,8 @@ int cmd_advise(int argc, char **argv)
         s = history_open(store, study, &(struct opening){.seed = o.seed >= 0 ? (uint64_t)o.seed : study->seed}, clock,
                          &history, &err);
     if (!s) s = warm_start_load(history, &err);
-    if (!s) cli_print_changes(history);
-    if (!s) print_notes(history);
+    if (!s) cli_print_changes(history_memory(history));
+    if (!s) print_notes(history_memory(history));
     if (!s) s = serve(history, &err);
     history_free(history);
     clock_steady_free(clock);

@@ -46,7 +46,7 @@ static enum status reweigh(const struct options *o, const struct cli_study *s, s
     return st;
 }
 
-static json_t *best_json(const struct history *s, const struct objective *o, const struct ranking *all)
+static json_t *best_json(const struct memory *s, const struct objective *o, const struct ranking *all)
 {
     json_t *out = comparison_row(s, o, all, all->winner);
     json_object_del(out, "front");
@@ -54,7 +54,7 @@ static json_t *best_json(const struct history *s, const struct objective *o, con
     return out;
 }
 
-static void print_json(const struct options *o, const struct history *s, const struct objective *objective,
+static void print_json(const struct options *o, const struct memory *s, const struct objective *objective,
                        const struct ranking *all)
 {
     json_t *out = best_json(s, objective, all);
@@ -79,18 +79,18 @@ static enum status print_best(const struct options *o, const struct cli_study *s
                               struct error *err)
 {
     struct arena arena = {0};
-    struct ranking all = ranking_make(s->history, objective, &arena);
+    struct ranking all = ranking_make(s->memory, objective, &arena);
     enum status st = STATUS_OK;
     if (!all.winner)
         st = error_set(err, STATUS_NOT_FOUND, "study '%s' has no complete trial that satisfies its constraints yet",
                        s->study->name);
     else if (o->common.json)
-        print_json(o, s->history, objective, &all);
+        print_json(o, s->memory, objective, &all);
     else {
         if (o->weights) say_weights(objective);
-        json_t *rows = comparison_rows(s->history, objective, &all);
+        json_t *rows = comparison_rows(s->memory, objective, &all);
         report_comparison(stdout, s->study, rows);
-        if (all.winner->label) report_stopped_early(stdout, s->history);
+        if (all.winner->label) report_stopped_early(stdout, s->memory);
         json_decref(rows);
         printf("  %s\n", report_config(&s->study->space, all.winner->trial->config, &arena));
         if (!all.winner->confirmed) puts("  This configuration was measured once and is not confirmed.");

@@ -53,7 +53,7 @@ static enum status write_to(FILE *out, const struct options *o, struct error *er
         struct cli_study s;
         enum status st = cli_open(o->common.db, o->common.study, &s, err);
         if (st) return st;
-        report_dump(out, s.history, o->dump_format);
+        report_dump(out, s.memory, o->dump_format);
         cli_close(&s);
         return STATUS_OK;
     }

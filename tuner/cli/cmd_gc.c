@@ -74,7 +74,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 struct sweep {
     const struct options *options;
-    const struct history *history;
+    const struct memory *history;
     const enum keep *keep; /* by trial */
     const char *path;      /* of the study's folder */
     int folder;
@@ -87,7 +87,7 @@ struct sweep {
 };
 
 /* "0012.3": attempt 3 of trial 12, of those that were known when the study was looked at. */
-static const struct trial *trial_of(const struct history *s, const char *name)
+static const struct trial *trial_of(const struct memory *s, const char *name)
 {
     char again[64];
     long number = -1, attempt = 0;
@@ -202,9 +202,9 @@ static enum status collect(struct cli_study *s, const struct options *o, json_t 
     if (st) return st;
     size_t n = strlen(path);
     snprintf(path + n, sizeof path - n, "/%s", s->study->name);
-    struct sweep w = {.options = o, .history = s->history, .path = path, .folder = -1, .left = json_array()};
-    w.keep = keep_look(s->history, cli_is_running(s), &w.arena);
-    w.seen = arena_array(&w.arena, s->history->n + 1, sizeof *w.seen);
+    struct sweep w = {.options = o, .history = s->memory, .path = path, .folder = -1, .left = json_array()};
+    w.keep = keep_look(s->memory, cli_is_running(s), &w.arena);
+    w.seen = arena_array(&w.arena, s->memory->n + 1, sizeof *w.seen);
     st = beneath_folder(AT_FDCWD, path, false, &w.folder, err);
     if (st == STATUS_NOT_FOUND) st = STATUS_OK; /* it has run nothing here */
     if (w.folder >= 0) sweep(&w);

@@ -130,7 +130,7 @@ static void print_risks(const struct plan *p, const struct wiring *w)
     arena_done(&a);
 }
 
-static void print_plan(const struct history *s, const struct plan *p, const struct wiring *w, const char *gpus)
+static void print_plan(const struct memory *s, const struct plan *p, const struct wiring *w, const char *gpus)
 {
     char left[40];
     printf("study %s: valid; %zu complete trial%s to judge by\n", s->study->name, p->known, words_s(p->known));
@@ -143,7 +143,7 @@ static void print_plan(const struct history *s, const struct plan *p, const stru
     if (gpus) printf("  %-14s %s\n", "GPUs", gpus);
     print_interval(objective_cost_name(&s->study->objective), &p->tokens, show_count);
     print_interval("time", &p->ms, show_ms);
-    if (s->budget.price_token > 0 || s->budget.price_hour > 0) print_interval("cost", &p->cost, show_money);
+    if (s->run.budget.price_token > 0 || s->run.budget.price_hour > 0) print_interval("cost", &p->cost, show_money);
     if (isfinite(p->on_time))
         printf("  all done within the %s that are left: %.0f %%\n",
                words_show_duration(p->left_ms > 0 ? p->left_ms : 0, left, sizeof left), 100 * p->on_time);
@@ -178,7 +178,7 @@ static json_t *wiring_json(const struct study *study, const struct wiring *w)
     return json_pack("{s:s, s:o, s:s}", "program", w->program, "parameters", params, "seed", reach_name(w->seed));
 }
 
-static json_t *plan_json(const struct history *s, const struct plan *p, const struct wiring *w, const struct gpus *gpus)
+static json_t *plan_json(const struct memory *s, const struct plan *p, const struct wiring *w, const struct gpus *gpus)
 {
     json_t *risks = json_array(), *ids = gpus ? json_array() : json_null(); /* null: as the environment has it */
     for (size_t i = 0; gpus && i < gpus->n; i++) json_array_append_new(ids, json_string(gpus->id[i]));
@@ -212,7 +212,7 @@ static int probe(struct study *study, const struct options *o)
 }
 
 /* What a run would say first. */
-static void print_notes(const struct history *s, const struct plan *p)
+static void print_notes(const struct memory *s, const struct plan *p)
 {
     cli_print_changes(s);
     cli_print_rejudged(s);
@@ -233,18 +233,15 @@ static enum status forecast(const struct study *study, const struct options *o, 
     if (!st) st = store_open(db, STORE_CREATE, &store, err);
     if (!st) st = history_peek(store, study, clock_real(), &s, err);
     if (!st) {
-        s->budget = active_budget(study, &o->run.budget);
-        s->slots = run_slots(study, &o->run);
-        s->run_mono_ms = clock_mono_ms(s->clock); /* as if it began now */
-        s->run_wall_ms = clock_wall_ms(s->clock);
-        s->run_spent_ms = s->run_gone_ms = 0;
-        plan_make(s, sysconf(_SC_NPROCESSORS_ONLN), &plan);
-        print_notes(s, &plan);
+        const struct budget budget = active_budget(study, &o->run.budget);
+        history_suppose(s, &budget, run_slots(study, &o->run));
+        plan_make(history_memory(s), sysconf(_SC_NPROCESSORS_ONLN), &plan);
+        print_notes(history_memory(s), &plan);
         if (!study->slurm.on) wiring_look(study, &arena, &wiring); /* its agents have a program of their own */
         if (o->common.json)
-            cli_print_json(plan_json(s, &plan, &wiring, grant.some ? &grant.gpus : NULL));
+            cli_print_json(plan_json(history_memory(s), &plan, &wiring, grant.some ? &grant.gpus : NULL));
         else
-            print_plan(s, &plan, &wiring, grant.shown);
+            print_plan(history_memory(s), &plan, &wiring, grant.shown);
     }
     history_free(s);
     store_close(store);

@@ -64,12 +64,12 @@ static enum status retry_here(struct history *s, const long *number, size_t n, s
 /* Who runs it does it next; what is wrong by now is known here. */
 static enum status ask_coordinator(const struct cli_study *s, const long *number, size_t n, struct error *err)
 {
-    enum status st = retry_check(s->history, number, n, err);
+    enum status st = retry_check(s->memory, number, n, err);
     json_t *list = json_array();
     for (size_t i = 0; i < n; i++) json_array_append_new(list, json_integer(number[i]));
     json_t *body = json_pack("{s:o}", "trials", list);
     char *text = json_text(body);
-    if (!st) st = store_request_add(s->store, s->history->study_id, "retry", text, clock_wall_ms(clock_real()), err);
+    if (!st) st = store_request_add(s->store, s->memory->study_id, "retry", text, clock_wall_ms(clock_real()), err);
     free(text);
     json_decref(body);
     return st;
@@ -97,7 +97,7 @@ static enum status retry(struct options *o, struct cli_study *s, bool running, s
     struct arena arena = {0};
     const long *number = o->number;
     size_t n = o->n;
-    if (n == 0) number = retry_list(s->history, &arena, &n);
+    if (n == 0) number = retry_list(s->memory, &arena, &n);
     enum status st = n ? STATUS_OK
                        : error_set(err, STATUS_CONFLICT,
                                    "no trial of study '%s' has failed; there is nothing to try again", s->study->name);

@@ -19,9 +19,9 @@ static enum status show_json(const char *db, const char *name, long number, stru
     struct cli_study s;
     enum status st = cli_open(db, name, &s, err);
     if (st) return st;
-    const struct trial *t = memory_trial(s.history, number);
+    const struct trial *t = memory_trial(s.memory, number);
     if (t)
-        cli_print_json(report_trial_json(s.history, t));
+        cli_print_json(report_trial_json(s.memory, t));
     else
         st = error_set(err, STATUS_NOT_FOUND, "study '%s' has no trial %ld", s.study->name, number);
     cli_close(&s);

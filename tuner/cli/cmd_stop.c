@@ -21,7 +21,7 @@ int cmd_stop(int argc, char **argv)
     if (cli_open(c.db, c.study, &s, &err)) return cli_fail(&err);
     bool running = cli_is_running(&s);
     enum status st = STATUS_OK;
-    if (running) st = store_request_add(s.store, s.history->study_id, "stop", "{}", clock_wall_ms(clock_real()), &err);
+    if (running) st = store_request_add(s.store, s.memory->study_id, "stop", "{}", clock_wall_ms(clock_real()), &err);
     if (!st && c.json)
         cli_print_json(json_pack("{s:s, s:b}", "study", s.study->name, "asked", running));
     else if (!st && running)

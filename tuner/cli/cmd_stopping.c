@@ -12,7 +12,7 @@ static const struct stop_record *find(const struct stop_audit *x, long number)
     return found;
 }
 
-static enum status print(const struct cli_trial *o, const struct history *s, const struct stop_audit *x, long number,
+static enum status print(const struct cli_trial *o, const struct memory *s, const struct stop_audit *x, long number,
                          struct error *err)
 {
     const struct trial *t = memory_trial(s, number);
@@ -57,8 +57,8 @@ int cmd_stopping(int argc, char **argv)
                              : error_set(&err, STATUS_INVALID,
                                          "'%s' is not a trial number; for example: nocturne stopping g2p 31", o.arg[1]);
     if (st) return cli_fail(&err);
-    st = stop_audit_make(s.history, &x, &err);
-    if (!st) st = print(&o, s.history, &x, number, &err);
+    st = stop_audit_make(s.memory, &x, &err);
+    if (!st) st = print(&o, s.memory, &x, number, &err);
     stop_audit_done(&x);
     cli_close(&s);
     return st ? cli_fail(&err) : EXIT_OK;

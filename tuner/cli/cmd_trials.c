@@ -54,7 +54,7 @@ int cmd_trials(int argc, char **argv)
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
     if (cli_open(o.common.db, o.common.study, &s, &err)) return cli_fail(&err);
-    enum status st = report_trials(stdout, s.history, &o.wish, o.common.json, &err);
+    enum status st = report_trials(stdout, s.memory, &o.wish, o.common.json, &err);
     cli_close(&s);
     return st ? cli_fail(&err) : EXIT_OK;
 }

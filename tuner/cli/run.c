@@ -53,7 +53,7 @@ static void print_next(const struct study *study, const struct run_options *o)
     arena_done(&a);
 }
 
-static void print_comparison(const struct history *history, const struct ranking *all)
+static void print_comparison(const struct memory *history, const struct ranking *all)
 {
     json_t *rows = comparison_rows(history, &history->study->objective, all);
     report_comparison(stdout, history->study, rows);
@@ -62,7 +62,7 @@ static void print_comparison(const struct history *history, const struct ranking
 }
 
 /* How many of its trials failed, and what the last one said, unless it was `said` as it ended; nothing if none did. */
-static void print_failures(FILE *out, const struct history *s, bool said)
+static void print_failures(FILE *out, const struct memory *s, bool said)
 {
     const struct trial *last = NULL;
     size_t n = memory_count(s, TRIAL_FAILED), all = 0;
@@ -71,7 +71,7 @@ static void print_failures(FILE *out, const struct history *s, bool said)
         if (s->trial[i]->state == TRIAL_FAILED) last = s->trial[i];
         all += trial_state_final(s->trial[i]->state);
     }
-    if (last && said && last->finished_ms >= s->run_wall_ms)
+    if (last && said && last->finished_ms >= s->run.wall_ms)
         fprintf(out, "%zu of %zu trial%s failed ('nocturne trials %s --state failed')\n", n, all, words_s(all),
                 s->study->name);
     else if (last)
@@ -94,7 +94,7 @@ static void print_given(FILE *out, const struct run_options *o)
     if (strcmp(o->db, "nocturne.db")) fprintf(out, " --db %s", o->db);
 }
 
-static int print_end(const struct study *study, const struct history *history, const struct run_options *o,
+static int print_end(const struct study *study, const struct memory *history, const struct run_options *o,
                      enum coordinator_end end)
 {
     struct arena arena = {0};
@@ -168,8 +168,8 @@ struct found {
 static enum status coordinate(struct active *run, const struct run_options *o, const struct found *found,
                               enum coordinator_end *ret_end, struct error *err)
 {
-    struct own_run x = {.run = run, .progress = progress_create(stdout, mode_of(o), run->history)};
-    struct coordinator_options options = {.slots = run->history->slots,
+    struct own_run x = {.run = run, .progress = progress_create(stdout, mode_of(o), run->memory)};
+    struct coordinator_options options = {.slots = run->memory->run.slots,
                                           .gpus = found->grant.some ? &found->grant.gpus : NULL,
                                           .guard = found->guard,
                                           .files = found->files,
@@ -196,7 +196,7 @@ static enum status coordinate(struct active *run, const struct run_options *o, c
     return s;
 }
 
-static size_t count_searched(const struct history *s, enum trial_state state)
+static size_t count_searched(const struct memory *s, enum trial_state state)
 {
     size_t n = 0;
     for (size_t i = 0; i < s->n; i++) n += s->trial[i]->state == state && memory_is_searched(s->trial[i]);
@@ -205,11 +205,11 @@ static size_t count_searched(const struct history *s, enum trial_state state)
 
 /* Counted against the budget, as everywhere: without confirmations. */
 /* As the last run left it: `again` of those that failed are tried again now. */
-static void print_resumed(const struct history *s, size_t again)
+static void print_resumed(const struct memory *s, size_t again)
 {
     size_t attempts = 0, pruned = count_searched(s, TRIAL_PRUNED),
            failed = again + count_searched(s, TRIAL_FAILED) + count_searched(s, TRIAL_INFEASIBLE),
-           of = s->budget.trials ? (size_t)s->budget.trials : s->tally.searched;
+           of = s->run.budget.trials ? (size_t)s->run.budget.trials : s->tally.searched;
     for (size_t i = 0; i < s->n; i++) attempts += (size_t)s->trial[i]->effort.attempts;
     if (!attempts) return;
     printf("going on with study %s: %zu of %zu trial%s complete", s->study->name, count_searched(s, TRIAL_COMPLETE), of,
@@ -251,7 +251,7 @@ static enum status add_schedule(struct history *history, const char *path, struc
     size_t n = fread(text, 1, ROOM, in);
     fclose(in);
     enum status s = json_parse_object(text, n, &object, err);
-    if (!s) s = lineage_parse(history, object, &arena, &config, &trajectory, err);
+    if (!s) s = lineage_parse(history_memory(history), object, &arena, &config, &trajectory, err);
     if (s)
         s = error_context(err, "%s", path);
     else
@@ -301,13 +301,13 @@ int run_study(const struct study *study, const struct run_options *o)
     if (!s) s = cli_open_patiently(o->db, STORE_CREATE, 0, &store, &err);
     if (!s && (s = needs_folder(o->db, found.files, &err))) store_close(store);
     if (!s) s = open_run(store, study, o, clock, &run, &err);
-    if (!s) cli_print_changes(run->history);
+    if (!s) cli_print_changes(run->memory);
     if (!s && found.grant.shown && !o->quiet) fprintf(stderr, "nocturne: %s\n", found.grant.shown);
     if (!s && !o->quiet) print_warnings(study, o);
     if (!s && o->schedule) s = add_schedule(run->history, o->schedule, &err);
-    if (!s && !o->quiet && !o->json) print_resumed(run->history, run->n_again);
+    if (!s && !o->quiet && !o->json) print_resumed(run->memory, run->n_again);
     if (!s) s = coordinate(run, o, &found, &end, &err);
-    int code = s ? cli_fail(&err) : print_end(study, run->history, o, end);
+    int code = s ? cli_fail(&err) : print_end(study, run->memory, o, end);
     active_close(run);
     arena_done(&arena);
     clock_steady_free(clock);

@@ -10,9 +10,10 @@
 /* What cannot begin was not created. */
 static enum status load_others(struct history *history, struct error *err)
 {
+    const struct memory *m = history_memory(history);
     struct error ignored;
     enum status s = warm_start_load(history, err);
-    if (s && history->fresh) store_study_delete(history->store, history->study_id, &ignored);
+    if (s && m->opened.fresh) store_study_delete(m->store, m->study_id, &ignored);
     return s;
 }
 
@@ -21,9 +22,9 @@ static enum status try_again(struct active *r, const struct opening *opening, st
 {
     struct history *s = r->history;
     if (opening->goes_on) return STATUS_OK;
-    s->on_behalf_of = opening->token;
-    r->again = retry_beginning(s, &r->n_again);
-    s->on_behalf_of = NULL;
+    history_on_behalf_of(s, opening->token);
+    r->n_again = retry_beginning(s, r->again, sizeof r->again);
+    history_on_behalf_of(s, NULL);
     return history_flush(s, err);
 }
 
@@ -35,6 +36,7 @@ enum status active_open(struct store *store, const struct study *study, const st
     r->hold = opening->hold;
     enum status s = r->hold ? STATUS_OK : store_hold_take(store, study->name, &r->hold, err);
     if (!s) s = history_open(store, study, opening, clock, &r->history, err);
+    if (!s) r->memory = history_memory(r->history);
     if (!s) s = load_others(r->history, err);
     if (!s) s = try_again(r, opening, err);
     if (s != STATUS_BUSY) r->store = store;
@@ -49,7 +51,7 @@ enum status active_start(struct active *r, const struct coordinator_options *opt
                          struct error *err)
 {
     enum status s = coordinator_create(options, r->history, loop, &r->coordinator, err);
-    if (!s && r->again) options->listen(options->data, NEWS_NOTE, NULL, r->again);
+    if (!s && *r->again) options->listen(options->data, NEWS_NOTE, NULL, r->again);
     return s ? s : coordinator_start(r->coordinator, err);
 }
 

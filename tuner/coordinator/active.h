@@ -17,8 +17,9 @@ struct active { /* for reading */
     struct store_hold *hold;
     const struct study *study;
     struct history *history;
+    const struct memory *memory;     /* of it */
     struct coordinator *coordinator; /* NULL before active_start */
-    const char *again;               /* what failed last time and is tried again; NULL: nothing */
+    char again[160];                 /* what failed last time and is tried again; "": nothing */
     size_t n_again;                  /* how many trials that are */
 };
 

@@ -16,6 +16,7 @@ enum { ASK_MAX = 10000 };
 
 struct adviser {
     struct history *history;
+    const struct memory *memory; /* of it */
     struct search *search;
     struct forecaster *forecaster;
     size_t reissue;   /* trials below this number that are open were asked for by an earlier process */
@@ -25,11 +26,13 @@ struct adviser {
 
 struct adviser *adviser_create(struct history *history)
 {
+    const struct memory *s = history_memory(history);
     struct adviser *a = must_alloc(1, sizeof *a);
     a->history = history;
-    a->search = search_create(history->study, history->seed, history->prior, history->n_priors);
-    a->forecaster = forecaster_create(history->study, history->seed);
-    a->reissue = history->n;
+    a->memory = s;
+    a->search = search_create(s->study, s->seed, s->prior, s->n_priors);
+    a->forecaster = forecaster_create(s->study, s->seed);
+    a->reissue = s->n;
     return a;
 }
 
@@ -41,14 +44,14 @@ void adviser_free(struct adviser *a)
     free(a);
 }
 
-static json_t *trial_object(const struct history *s, const struct trial *t)
+static json_t *trial_object(const struct memory *s, const struct trial *t)
 {
     return json_pack("{s:I, s:o}", "trial", (json_int_t)t->number, "params",
                      space_to_json(&s->study->space, t->config));
 }
 
 /* With a note if the model failed and chance chose: that is never silent. */
-static json_t *asked_object(const struct history *s, const struct trial *t)
+static json_t *asked_object(const struct memory *s, const struct trial *t)
 {
     json_t *out = trial_object(s, t);
     json_object_set_new(out, "lease", json_integer(t->attempt.lease));
@@ -59,34 +62,34 @@ static json_t *asked_object(const struct history *s, const struct trial *t)
 /* ---- ask ---- */
 
 /* A trial that an earlier process handed out, and whose client has never told: the client is gone with it. */
-static struct trial *find_open(struct adviser *a)
+static const struct trial *find_open(struct adviser *a)
 {
     for (; a->next < a->reissue; a->next++) {
-        struct trial *t = a->history->trial[a->next];
+        const struct trial *t = a->memory->trial[a->next];
         if (trial_state_final(t->state)) continue;
         a->next++;
         if (t->state != TRIAL_QUEUED)
             history_return(a->history, t, OUTCOME_LOST, "the process that handed it out ended", 0, NULL);
         return t;
     }
-    return memory_next_queued(a->history);
+    return memory_next_queued(a->memory);
 }
 
-static enum status suggest(struct adviser *a, struct trial **ret, struct error *err)
+static enum status suggest(struct adviser *a, const struct trial **ret, struct error *err)
 {
     struct history *s = a->history;
     struct search_history h = history_view(s);
     struct suggestion x;
-    enum status st = search_suggest(a->search, &h, (long)s->n, &x, err);
+    enum status st = search_suggest(a->search, &h, (long)history_memory(s)->n, &x, err);
     if (st) return st;
     *ret = history_add(s, &(struct addition){.role = ROLE_SEARCH, .config = x.config, .source = x.source});
     memcpy(a->enough, x.enough, sizeof a->enough);
     return STATUS_OK;
 }
 
-static enum status hand_out(struct adviser *a, int64_t ttl_ms, struct trial **ret, struct error *err)
+static enum status hand_out(struct adviser *a, int64_t ttl_ms, const struct trial **ret, struct error *err)
 {
-    struct trial *t = find_open(a);
+    const struct trial *t = find_open(a);
     enum status st = t ? STATUS_OK : suggest(a, &t, err);
     if (!st) st = history_lease(a->history, t, NULL, ttl_ms, err);
     if (!st) *ret = t;
@@ -100,12 +103,12 @@ static enum status ask(struct adviser *a, const json_t *request, json_t **ret, s
     if (!json_is_integer(count) || json_integer_value(count) < 1 || json_integer_value(count) > ASK_MAX)
         return error_set(err, STATUS_INVALID, "\"ask\" takes a whole number from 1 to %d", ASK_MAX);
     enum status s = json_only(request, err, "ask", "ttl", NULL);
-    if (!s) s = tell_read_ttl(a->history->study, request, &ttl_ms, err);
+    if (!s) s = tell_read_ttl(a->memory->study, request, &ttl_ms, err);
     json_t *trials = json_array();
     for (json_int_t i = 0; !s && i < json_integer_value(count); i++) {
-        struct trial *t;
+        const struct trial *t;
         s = hand_out(a, ttl_ms, &t, err);
-        if (!s) json_array_append_new(trials, asked_object(a->history, t));
+        if (!s) json_array_append_new(trials, asked_object(a->memory, t));
     }
     if (s && json_array_size(trials) > 0) s = STATUS_OK; /* fewer than asked for */
     if (s)
@@ -118,14 +121,14 @@ static enum status ask(struct adviser *a, const json_t *request, json_t **ret, s
 /* ---- tell, renew, add ---- */
 
 /* The pipe is its own holder: what it says of a trial is about the lease that it names, or the last one. */
-static enum status find_trial(const struct adviser *a, const json_t *request, const char *key, struct trial **ret,
+static enum status find_trial(const struct adviser *a, const json_t *request, const char *key, const struct trial **ret,
                               struct lease_claim *ret_claim, struct error *err)
 {
     const json_t *number = json_object_get(request, key);
     if (!json_is_integer(number)) return error_set(err, STATUS_INVALID, "\"%s\" takes a trial number", key);
     enum status s = tell_read_lease(request, &ret_claim->lease, err);
     if (s) return s;
-    *ret = memory_trial(a->history, (long)json_integer_value(number));
+    *ret = memory_trial(a->memory, (long)json_integer_value(number));
     if (*ret) return STATUS_OK;
     return error_set(err, STATUS_NOT_FOUND, "trial %lld was not asked for", (long long)json_integer_value(number));
 }
@@ -140,17 +143,17 @@ static enum status read_tale(const struct adviser *a, const json_t *request, str
     json_t *v;
     json_object_foreach(json_object_get(request, "metrics"), name, v)
     {
-        if (!json_is_null(v) || objective_find_metric(&a->history->study->objective, name) < 0) continue;
+        if (!json_is_null(v) || objective_find_metric(&a->memory->study->objective, name) < 0) continue;
         snprintf(why, WHY_MAX, "the metric '%.60s' is NaN or infinite", name);
         *ret = (struct tale){TRIAL_FAILED, NULL, why};
         return STATUS_OK;
     }
-    return tell_read_tale(a->history->study, request, ret, err);
+    return tell_read_tale(a->memory->study, request, ret, err);
 }
 
 static enum status tell(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
 {
-    struct trial *t = NULL;
+    const struct trial *t = NULL;
     struct lease_claim claim = {0};
     struct tale tale;
     char why[WHY_MAX];
@@ -164,12 +167,12 @@ static enum status tell(struct adviser *a, const json_t *request, json_t **ret, 
 
 static enum status renew(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
 {
-    struct trial *t = NULL;
+    const struct trial *t = NULL;
     struct lease_claim claim = {0};
     int64_t ttl_ms;
     enum status s = json_only(request, err, "renew", "lease", "ttl", NULL);
     if (!s) s = find_trial(a, request, "renew", &t, &claim, err);
-    if (!s) s = tell_read_ttl(a->history->study, request, &ttl_ms, err);
+    if (!s) s = tell_read_ttl(a->memory->study, request, &ttl_ms, err);
     if (!s) s = tell_renew(a->history, t, &claim, ttl_ms, err);
     if (!s) *ret = json_pack("{s:b}", "ok", 1);
     return s;
@@ -178,11 +181,11 @@ static enum status renew(struct adviser *a, const json_t *request, json_t **ret,
 static enum status add(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
 {
     const json_t *params = json_object_get(request, "add");
-    struct trial *t = NULL;
+    const struct trial *t = NULL;
     struct tale tale;
     if (!json_is_object(params)) return error_set(err, STATUS_INVALID, "\"add\" takes an object of parameters");
     enum status s = json_only(request, err, "add", "metrics", "failed", "infeasible", NULL);
-    if (!s) s = tell_read_tale(a->history->study, request, &tale, err);
+    if (!s) s = tell_read_tale(a->memory->study, request, &tale, err);
     if (!s) s = tell_add(a->history, params, &tale, &t, err);
     if (!s) *ret = json_pack("{s:I}", "trial", (json_int_t)t->number);
     return s;
@@ -191,7 +194,7 @@ static enum status add(struct adviser *a, const json_t *request, json_t **ret, s
 /* ---- report, best ---- */
 
 /* Is the trial to go on, and with which stopping rule? A condemned one is over with this answer. */
-static enum status oversee(struct adviser *a, struct trial *t, json_t **ret, struct error *err)
+static enum status oversee(struct adviser *a, const struct trial *t, json_t **ret, struct error *err)
 {
     struct question *q = monitor_ask(a->history, t);
     struct monitor_order order = {0};
@@ -212,7 +215,7 @@ static enum status oversee(struct adviser *a, struct trial *t, json_t **ret, str
 
 static enum status report(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
 {
-    struct trial *t = NULL;
+    const struct trial *t = NULL;
     struct lease_claim claim = {0};
     struct told_report r;
     enum status s = json_only(request, err, "report", "lease", "step", "metrics", "policy", NULL);
@@ -227,14 +230,14 @@ static json_t *front(const struct adviser *a, const struct ranking *all)
     json_t *out = json_array();
     for (size_t i = 0; i < all->n; i++) {
         if (!all->all[i].on_front) continue;
-        json_t *one = trial_object(a->history, all->all[i].trial);
-        json_object_set_new(one, "metrics", memory_metrics(a->history, all->all[i].trial));
+        json_t *one = trial_object(a->memory, all->all[i].trial);
+        json_object_set_new(one, "metrics", memory_metrics(a->memory, all->all[i].trial));
         json_array_append_new(out, one);
     }
     return out;
 }
 
-static json_t *best_object(const struct history *s, const struct trial *t)
+static json_t *best_object(const struct memory *s, const struct trial *t)
 {
     json_t *out = trial_object(s, t);
     json_object_set_new(out, "metrics", memory_metrics(s, t));
@@ -244,7 +247,7 @@ static json_t *best_object(const struct history *s, const struct trial *t)
 /* Without confirmations and without a front the incumbent is the winner, and known at any time. */
 static enum status best(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
 {
-    const struct history *s = a->history;
+    const struct memory *s = a->memory;
     if (json_only(request, err, "best", NULL)) return STATUS_INVALID;
     bool pareto = s->study->objective.form == OBJECTIVE_PARETO;
     struct arena arena = {0};
@@ -265,7 +268,7 @@ static enum status best(struct adviser *a, const json_t *request, json_t **ret, 
 
 static enum status predict(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
 {
-    const struct study *study = a->history->study;
+    const struct study *study = a->memory->study;
     struct prediction p[METRICS_MAX];
     double config[SPACE_PARAMS_MAX];
     const json_t *params = json_object_get(request, "predict");

@@ -6,7 +6,7 @@ struct ask *ask_queue_add(struct ask_queue *q, size_t want, const char *token, i
 {
     struct ask *a = must_alloc(1, sizeof *a);
     *a = (struct ask){.want = want, .token = token, .ttl_ms = ttl_ms, .until_ms = until_ms};
-    a->trial = must_alloc(want, sizeof(struct trial *));
+    a->trial = must_alloc(want, sizeof(const struct trial *));
     if (q->last)
         q->last->next = a;
     else
@@ -22,7 +22,7 @@ struct ask *ask_queue_waiting(const struct ask_queue *q)
     return a;
 }
 
-void ask_gets(struct ask *a, struct trial *t)
+void ask_gets(struct ask *a, const struct trial *t)
 {
     a->trial[a->n++] = t;
 }

@@ -6,12 +6,12 @@
 
 struct ask {
     struct ask *next;
-    size_t want, promised, n; /* promised: leased, of which n durably */
-    struct trial **trial;     /* n */
-    const char *token;        /* id of the client's; lives as long as the client waits */
-    int64_t ttl_ms, until_ms; /* until: monotonic clock; answered with what there is by then */
+    size_t want, promised, n;   /* promised: leased, of which n durably */
+    const struct trial **trial; /* n */
+    const char *token;          /* id of the client's; lives as long as the client waits */
+    int64_t ttl_ms, until_ms;   /* until: monotonic clock; answered with what there is by then */
     /* Once: `why`: there will be no more, because; NULL: it is all, or time is over. The trials are the client's. */
-    void (*done)(void *data, size_t n, struct trial *const *trial, const char *why);
+    void (*done)(void *data, size_t n, const struct trial *const *trial, const char *why);
     void *data;
 };
 
@@ -22,7 +22,7 @@ struct ask_queue { /* zero: none */
 struct ask *ask_queue_add(struct ask_queue *q, size_t want, const char *token, int64_t ttl_ms, int64_t until_ms);
 /* The first that wants more than it has been promised; NULL: none. */
 struct ask *ask_queue_waiting(const struct ask_queue *q);
-void ask_gets(struct ask *a, struct trial *t);
+void ask_gets(struct ask *a, const struct trial *t);
 /* Takes it out, answers, and frees it. */
 void ask_answer(struct ask_queue *q, struct ask *a, const char *why);
 /* Takes it out and frees it without a word. */

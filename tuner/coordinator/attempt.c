@@ -20,7 +20,7 @@ static void fail(struct active_attempt *a, enum status status, const struct erro
 
 static int64_t now_ms(const struct active_attempt *a)
 {
-    return clock_mono_ms(a->home->history->clock);
+    return clock_mono_ms(a->home->memory->clock);
 }
 
 /* ---- being over ---- */
@@ -92,7 +92,7 @@ void attempt_stop(struct active_attempt *a, enum stop_mode mode, const char *why
 
 void attempt_check_obedience(struct active_attempt *a)
 {
-    int64_t patience_ms = a->home->history->study->limits.grace_ms + OBEY_MS;
+    int64_t patience_ms = a->home->memory->study->limits.grace_ms + OBEY_MS;
     if (a->state != ATTEMPT_RUNS || !a->at->at->may_disobey || !a->stopping_ms ||
         now_ms(a) - a->stopping_ms < patience_ms)
         return;
@@ -110,7 +110,8 @@ void attempt_stop_late(struct active_attempt *a, const char *why)
 void attempt_cancel(struct active_attempt *a, const char *why)
 {
     struct error err;
-    enum status s = history_finish(a->home->history, a->trial, TRIAL_CANCELLED, NULL, why, OUTCOME_NONE, &err);
+    enum status s =
+        history_finish(a->home->history, a->trial, &(struct ending){.state = TRIAL_CANCELLED, .reason = why}, &err);
     if (s) fail(a, s, &err);
     attempt_stop_late(a, why);
 }
@@ -120,7 +121,7 @@ void attempt_cancel(struct active_attempt *a, const char *why)
 /* Tells a trial those settings that differ from what it has. */
 static void tell_settings(struct active_attempt *a, const double *was, const double *now)
 {
-    const struct space *space = &a->home->history->study->space;
+    const struct space *space = &a->home->memory->study->space;
     json_t *set = json_object(), *all = space_to_json(space, now);
     for (size_t i = 0; i < space->n; i++)
         if (was[i] != now[i] && json_is_number(json_object_get(all, space->param[i].name)))
@@ -135,16 +136,14 @@ static void tell_settings(struct active_attempt *a, const double *was, const dou
 /* The trajectory of a trial: settings that change by what it has cost, and where it ends. */
 static void steer(struct active_attempt *a)
 {
-    struct history *s = a->home->history;
-    struct trial *t = a->trial;
-    double cost = memory_cost(s, t->attempt.last, t->attempt.step);
-    size_t before = t->attempt.settings;
-    population_steer(s, t);
-    while (t->attempt.settings < t->trajectory.n && t->trajectory.step[t->attempt.settings].from <= cost)
-        t->attempt.settings++;
-    if (t->attempt.settings > before)
+    const struct trial *t = a->trial;
+    const size_t before = a->settings;
+    double cost = memory_cost(a->home->memory, t->attempt.last, t->attempt.step);
+    if (population_steer(a->home->history, t)) a->settings = t->trajectory.n;
+    while (a->settings < t->trajectory.n && t->trajectory.step[a->settings].from <= cost) a->settings++;
+    if (a->settings > before)
         tell_settings(a, before ? t->trajectory.step[before - 1].config : t->config,
-                      t->trajectory.step[t->attempt.settings - 1].config);
+                      t->trajectory.step[a->settings - 1].config);
     if (t->trajectory.until <= 0 || !(cost >= t->trajectory.until) || a->stopping_ms) return;
     halt(a, STOP_GENTLY, "the interval is over");
 }
@@ -172,7 +171,7 @@ void attempt_hears_policy(struct active_attempt *a, const json_t *policy)
 
 char *attempt_folder(const struct active_attempt *a, struct arena *arena)
 {
-    return launch_folder(a->home->files, a->home->history->study, a->trial->number, a->trial->effort.attempts, arena);
+    return launch_folder(a->home->files, a->home->memory->study, a->trial->number, a->trial->effort.attempts, arena);
 }
 
 void attempt_hears_checkpoint(struct active_attempt *a, long step, const char *path)
@@ -185,14 +184,16 @@ void attempt_hears_checkpoint(struct active_attempt *a, long step, const char *p
 
 /* ---- its end ---- */
 
-static enum status complete(struct history *s, struct trial *t, const json_t *metrics, struct error *err)
+static enum status complete(struct history *s, const struct trial *t, const json_t *metrics, struct error *err)
 {
-    enum status st = history_finish(s, t, TRIAL_COMPLETE, metrics, NULL, OUTCOME_NONE, err);
-    return st == STATUS_INVALID ? history_finish(s, t, TRIAL_FAILED, NULL, err->text, OUTCOME_NONE, err) : st;
+    enum status st = history_finish(s, t, &(struct ending){.state = TRIAL_COMPLETE, .metrics = metrics}, err);
+    return st == STATUS_INVALID
+               ? history_finish(s, t, &(struct ending){.state = TRIAL_FAILED, .reason = err->text}, err)
+               : st;
 }
 
 /* Has it been stopped where its trajectory ends? */
-static bool is_through(const struct history *s, const struct trial *t, const json_t *metrics)
+static bool is_through(const struct memory *s, const struct trial *t, const json_t *metrics)
 {
     struct arena a = {0};
     if (t->trajectory.until <= 0 || !metrics) return false;
@@ -202,14 +203,19 @@ static bool is_through(const struct history *s, const struct trial *t, const jso
 }
 
 /* What the end of the execution means for its trial. `out_of_memory`: the kernel killed it for want of memory. */
-static enum status conclude(struct history *s, struct trial *t, const struct job_outcome *o, bool out_of_memory,
+static enum status conclude(struct history *s, const struct trial *t, const struct job_outcome *o, bool out_of_memory,
                             struct error *err)
 {
     switch (o->end) {
     case JOB_COMPLETE: return complete(s, t, o->metrics, err);
-    case JOB_INFEASIBLE: return history_finish(s, t, TRIAL_INFEASIBLE, NULL, o->reason, OUTCOME_NONE, err);
-    case JOB_FAILED: return history_finish(s, t, TRIAL_FAILED, NULL, o->reason, OUTCOME_FAILED, err);
-    case JOB_TIMED_OUT: return history_finish(s, t, TRIAL_FAILED, NULL, o->reason, OUTCOME_TIMED_OUT, err);
+    case JOB_INFEASIBLE:
+        return history_finish(s, t, &(struct ending){.state = TRIAL_INFEASIBLE, .reason = o->reason}, err);
+    case JOB_FAILED:
+        return history_finish(
+            s, t, &(struct ending){.state = TRIAL_FAILED, .reason = o->reason, .outcome = OUTCOME_FAILED}, err);
+    case JOB_TIMED_OUT:
+        return history_finish(
+            s, t, &(struct ending){.state = TRIAL_FAILED, .reason = o->reason, .outcome = OUTCOME_TIMED_OUT}, err);
     case JOB_CRASHED:
         if (out_of_memory)
             return lease_crashed(s, t, OUTCOME_CRASHED_THE_MACHINE,
@@ -217,7 +223,7 @@ static enum status conclude(struct history *s, struct trial *t, const struct job
         return lease_crashed(s, t, OUTCOME_CRASHED, o->reason, err);
     case JOB_STOPPED:
         if (t->attempt.stop.state == STOP_PRUNE) return monitor_prune(s, t, o->metrics, err);
-        if (is_through(s, t, o->metrics)) return complete(s, t, o->metrics, err);
+        if (is_through(history_memory(s), t, o->metrics)) return complete(s, t, o->metrics, err);
         return history_return(s, t, OUTCOME_STOPPED, o->reason, 0, err);
     case JOB_NOT_STARTED: return history_return(s, t, OUTCOME_NOT_STARTED, o->reason, 0, err);
     }
@@ -289,15 +295,16 @@ static const struct execution_hooks hooks = {
 
 /* ---- its beginning ---- */
 
-bool attempt_promise(struct active_attempt *a, struct trial *t, int64_t ttl_ms)
+bool attempt_promise(struct active_attempt *a, const struct trial *t, int64_t ttl_ms)
 {
     struct history *s = a->home->history;
     const struct executor *at = a->at->at;
     struct arena arena = {0};
     struct error err;
     struct holder holder = at->holder ? at->holder(a->at) : (struct holder){0};
-    const char *dir =
-        at->has_folder ? launch_folder(a->home->files, s->study, t->number, t->effort.attempts + 1, &arena) : NULL;
+    const char *dir = at->has_folder ? launch_folder(a->home->files, history_memory(s)->study, t->number,
+                                                     t->effort.attempts + 1, &arena)
+                                     : NULL;
     enum status st = history_lease_to(s, t, dir, &holder, ttl_ms, &err);
     arena_done(&arena);
     if (st) {
@@ -307,15 +314,16 @@ bool attempt_promise(struct active_attempt *a, struct trial *t, int64_t ttl_ms)
     a->state = ATTEMPT_PROMISED;
     a->trial = t;
     a->lease = t->attempt.lease;
-    a->batch = journal_batch(s->journal);
+    a->batch = journal_batch(history_journal(s));
     return true;
 }
 
-void attempt_adopt(struct active_attempt *a, struct trial *t)
+void attempt_adopt(struct active_attempt *a, const struct trial *t)
 {
     a->state = ATTEMPT_RUNS;
     a->trial = t;
     a->lease = t->attempt.lease;
+    a->settings = t->attempt.settings;
     a->stopping_ms = t->attempt.stop.state == STOP_PRUNE ? now_ms(a) : 0;
 }
 
@@ -335,7 +343,8 @@ static bool begin_anew(struct active_attempt *a, const struct error *why)
     note(a, why->text);
     history_note(a->home->history, why->text);
     if (own) return true;
-    enum status s = history_finish(a->home->history, a->trial, TRIAL_FAILED, NULL, why->text, OUTCOME_NONE, &err);
+    enum status s =
+        history_finish(a->home->history, a->trial, &(struct ending){.state = TRIAL_FAILED, .reason = why->text}, &err);
     attempt_clear(a);
     if (s) fail(a, s, &err);
     a->home->ended(a->home->data, a->trial, NULL);
@@ -354,7 +363,7 @@ static void start(struct active_attempt *a, const char *dir, const char *resume)
     const struct attempt_home *home = a->home;
     const struct trial *t = a->trial;
     struct error err;
-    const struct attempt_spec spec = {.study = home->history->study,
+    const struct attempt_spec spec = {.study = home->memory->study,
                                       .trial = t->number,
                                       .attempt = t->effort.attempts,
                                       .lease = t->attempt.lease,
@@ -380,7 +389,7 @@ void attempt_start(struct active_attempt *a)
     struct arena arena = {0};
     struct error err = {0};
     const char *resume = NULL;
-    if (a->at->at->has_folder) resume = checkpoint_find(a->home->history, a->trial, &arena, &a->resumed_cost, &err);
+    if (a->at->at->has_folder) resume = checkpoint_find(a->home->memory, a->trial, &arena, &a->resumed_cost, &err);
     if (resume || !err.status || begin_anew(a, &err)) start(a, attempt_folder(a, &arena), resume);
     arena_done(&arena);
 }

@@ -20,7 +20,8 @@ struct ask;
 /* What all attempts of a coordinator share. */
 struct attempt_home {
     struct history *history;
-    const char *files; /* folder for the attempts' folders */
+    const struct memory *memory; /* of it */
+    const char *files;           /* folder for the attempts' folders */
     struct pause *pause;
     const char *(*definition)(void *data); /* of coordinator_options, with its data */
     void *definition_data;
@@ -38,22 +39,23 @@ struct active_attempt {
     const struct attempt_home *home;
     enum attempt_state state;
     struct execution *at; /* where; NULL: it is over */
-    struct trial *trial;
+    const struct trial *trial;
     int64_t lease;
     uint64_t batch;      /* promised: the lease is durable with this batch of the journal */
     int64_t stopping_ms; /* since when it is to stop: that is in the log, or its trajectory is over; 0: it is not */
+    size_t settings;     /* steps of the trajectory that it has been told */
     double resumed_cost; /* tokens until the checkpoint that it goes on from */
     struct ask *ask;     /* of the client that waits for it; NULL: it has it */
 };
 
 /* The trial is leased to it, for `ttl_ms` (0: for ever). False: it could not be; the run fails. */
-bool attempt_promise(struct active_attempt *a, struct trial *t, int64_t ttl_ms);
+bool attempt_promise(struct active_attempt *a, const struct trial *t, int64_t ttl_ms);
 /* PROMISED: the program is started; or the trial goes back, and nothing is tried for a while. */
 void attempt_start(struct active_attempt *a);
 /* PROMISED or RUNS: the trial is queued again, for it had not begun. */
 void attempt_take_back(struct active_attempt *a);
 /* A lease of an earlier process that lives on where it is. */
-void attempt_adopt(struct active_attempt *a, struct trial *t);
+void attempt_adopt(struct active_attempt *a, const struct trial *t);
 
 /* RUNS: what the monitor wants. */
 void attempt_obey(struct active_attempt *a, const struct monitor_order *order);

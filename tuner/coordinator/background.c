@@ -42,13 +42,14 @@ static void on_done(uv_work_t *work, int cancelled)
 void background_suggest(uv_loop_t *loop, struct history *history, struct search *search,
                         void (*done)(void *data, const struct thought *thought), void *data)
 {
+    const struct memory *s = history_memory(history);
     struct thinking *t = must_alloc(1, sizeof *t);
     t->work.data = t;
-    t->study = history->study;
+    t->study = s->study;
     t->search = search;
     t->history = history_snapshot(history, &t->arena);
-    t->number = (long)history->n;
-    t->thought.known = history->seq;
+    t->number = (long)s->n;
+    t->thought.known = s->seq;
     t->thought.tokens = NAN;
     t->done = done;
     t->data = data;

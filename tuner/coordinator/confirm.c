@@ -11,7 +11,7 @@
 
 enum { ROUNDS_MAX = 3 };
 
-size_t confirm_due(const struct history *s)
+size_t confirm_due(const struct memory *s)
 {
     size_t all = study_confirm_count(s->study),
            winners = (size_t)s->study->confirm.top * (size_t)s->study->confirm.seeds;
@@ -23,19 +23,19 @@ static bool is_searched(const struct trial *t)
     return t->role == ROLE_SEARCH || t->role == ROLE_ENQUEUED || t->role == ROLE_MEMBER;
 }
 
-static size_t seeds_wanted(const struct history *s)
+static size_t seeds_wanted(const struct memory *s)
 {
     return (size_t)s->study->confirm.seeds;
 }
 
 /* The same seeds for every configuration. */
-static uint64_t fresh_seed(const struct history *s, size_t k)
+static uint64_t fresh_seed(const struct memory *s, size_t k)
 {
     struct rng rng = rng_derive(s->seed, "confirm", k);
     return rng_bits(&rng) >> 33;
 }
 
-static const struct trial *confirmation_of(const struct history *s, const struct trial *t, uint64_t seed)
+static const struct trial *confirmation_of(const struct memory *s, const struct trial *t, uint64_t seed)
 {
     for (size_t i = (size_t)t->number + 1; i < s->n; i++)
         if (s->trial[i]->role == ROLE_CONFIRM && s->trial[i]->confirms == t->number && s->trial[i]->seed == seed)
@@ -44,7 +44,7 @@ static const struct trial *confirmation_of(const struct history *s, const struct
 }
 
 /* Has a round run since the last result of the search? A trial that was tried again may have a later one. */
-static bool in_confirmation(const struct history *s)
+static bool in_confirmation(const struct memory *s)
 {
     long searched = -1, confirmed = -1;
     for (size_t i = 0; i < s->n; i++) {
@@ -64,14 +64,14 @@ struct shown {
     bool beats;               /* … and is better than the baseline */
 };
 
-static bool began_lately(const struct history *s, const struct trial *t, size_t since)
+static bool began_lately(const struct memory *s, const struct trial *t, size_t since)
 {
     for (size_t i = since; i < s->n; i++)
         if (s->trial[i]->confirms == t->number) return true;
     return false;
 }
 
-static struct shown look(const struct history *s)
+static struct shown look(const struct memory *s)
 {
     struct arena arena = {0};
     struct ranking all = ranking_make(s, &s->study->objective, &arena);
@@ -90,13 +90,13 @@ static struct shown look(const struct history *s)
     return out;
 }
 
-bool confirm_contradicts(const struct history *s)
+bool confirm_contradicts(const struct memory *s)
 {
     struct shown shown = look(s);
     return shown.confirmed > 0 && !shown.beats;
 }
 
-static bool is_same(const struct history *s, const struct trial *a, const struct trial *b)
+static bool is_same(const struct memory *s, const struct trial *a, const struct trial *b)
 {
     for (size_t k = 0; k < s->study->space.n; k++)
         if (a->config[k] != b->config[k] && !(isnan(a->config[k]) && isnan(b->config[k]))) return false;
@@ -104,7 +104,7 @@ static bool is_same(const struct history *s, const struct trial *a, const struct
 }
 
 /* Is another trial with its very configuration being confirmed? */
-static bool is_covered(const struct history *s, const struct trial *t)
+static bool is_covered(const struct memory *s, const struct trial *t)
 {
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *c = s->trial[i];
@@ -114,13 +114,13 @@ static bool is_covered(const struct history *s, const struct trial *t)
     return false;
 }
 
-static bool is_confirmed(const struct history *s, const struct trial *t)
+static bool is_confirmed(const struct memory *s, const struct trial *t)
 {
     return began_lately(s, t, (size_t)t->number + 1);
 }
 
 /* What single measurements say, where the model is silent. */
-static void measured(const struct history *s, const struct trial *t, struct search_rank *r)
+static void measured(const struct memory *s, const struct trial *t, struct search_rank *r)
 {
     const struct objective *o = &s->study->objective;
     const double *baseline = memory_baseline(s);
@@ -130,7 +130,7 @@ static void measured(const struct history *s, const struct trial *t, struct sear
 }
 
 /* Pareto: of the feasible ones those that none of them dominates, by the score that names the knee. */
-static size_t keep_front(const struct history *s, struct search_rank *ranks, size_t n, struct arena *arena)
+static size_t keep_front(const struct memory *s, struct search_rank *ranks, size_t n, struct arena *arena)
 {
     const double **value = arena_array(arena, n + 1, sizeof *value);
     double *score = arena_array(arena, n + 1, sizeof *score);
@@ -150,9 +150,10 @@ static size_t keep_front(const struct history *s, struct search_rank *ranks, siz
 }
 
 /* Complete searched trials, best first; in a further round only those that have not been confirmed. */
-static struct search_rank *rank(struct history *s, bool further, struct arena *arena, size_t *ret_n)
+static struct search_rank *rank(struct history *history, bool further, struct arena *arena, size_t *ret_n)
 {
-    struct search_history h = history_view(s);
+    const struct memory *s = history_memory(history);
+    struct search_history h = history_view(history);
     double *utility = arena_array(arena, h.n, sizeof *utility), *feasible = arena_array(arena, h.n, sizeof *feasible);
     struct search_rank *ranks = arena_array(arena, s->n, sizeof *ranks);
     struct search *search = search_create(s->study, s->seed, NULL, 0);
@@ -183,7 +184,8 @@ static void add_one(struct history *s, const struct trial *t, uint64_t seed)
     const double *config = t->config;
     bool scheduled = t->parent >= 0 || t->trajectory.n > 0 || t->trajectory.until > 0;
     struct trajectory trajectory = {0};
-    if (scheduled) trajectory = lineage_of(s, t, &arena, &config); /* the whole of it, from the beginning */
+    if (scheduled)
+        trajectory = lineage_of(history_memory(s), t, &arena, &config); /* the whole of it, from the beginning */
     history_add(s, &(struct addition){.role = ROLE_CONFIRM,
                                       .config = config,
                                       .source = "confirm",
@@ -196,7 +198,7 @@ static void add_one(struct history *s, const struct trial *t, uint64_t seed)
 /* ---- the seeds of a round ---- */
 
 /* In the arena: the trials whose confirmation has begun. */
-static size_t begun(const struct history *s, struct arena *arena, const struct trial ***ret)
+static size_t begun(const struct memory *s, struct arena *arena, const struct trial ***ret)
 {
     size_t n = 0;
     bool *seen = arena_array(arena, s->n + 1, sizeof *seen);
@@ -215,7 +217,7 @@ struct firsts { /* confirmations on the first seed, of those that lack others */
     double chance; /* that those which are repeated are so by luck */
 };
 
-static void count_first(const struct history *s, const struct trial *t, struct firsts *f)
+static void count_first(const struct memory *s, const struct trial *t, struct firsts *f)
 {
     const struct trial *first = confirmation_of(s, t, fresh_seed(s, 0));
     if (!first || (trial_state_final(first->state) && first->state != TRIAL_COMPLETE))
@@ -228,19 +230,20 @@ static void count_first(const struct history *s, const struct trial *t, struct f
         f->other++;
 }
 
-static size_t add_missing(struct history *s, const struct trial *const *t, size_t n)
+static size_t add_missing(struct history *h, const struct trial *const *t, size_t n)
 {
+    const struct memory *s = history_memory(h);
     size_t added = 0;
     for (size_t k = 0; k < seeds_wanted(s); k++) /* one seed of all before the next */
         for (size_t i = 0; i < n; i++) {
             if (confirmation_of(s, t[i], fresh_seed(s, k))) continue;
-            add_one(s, t[i], fresh_seed(s, k));
+            add_one(h, t[i], fresh_seed(s, k));
             added++;
         }
     return added;
 }
 
-static bool lacks_seeds(const struct history *s, const struct trial *t)
+static bool lacks_seeds(const struct memory *s, const struct trial *t)
 {
     for (size_t k = 0; k < seeds_wanted(s); k++)
         if (!confirmation_of(s, t, fresh_seed(s, k))) return true;
@@ -248,8 +251,9 @@ static bool lacks_seeds(const struct history *s, const struct trial *t)
 }
 
 /* What has begun gets its other seeds, unless the first has shown that they say nothing. */
-static enum confirm_step go_on(struct history *s)
+static enum confirm_step go_on(struct history *h)
 {
+    const struct memory *s = history_memory(h);
     struct arena arena = {0};
     const struct trial **t;
     struct firsts f = {.chance = 1};
@@ -264,7 +268,7 @@ static enum confirm_step go_on(struct history *s)
                             : f.other > 0 || luck ? CONFIRM_SEEDS
                             : f.open > 0          ? CONFIRM_WAITS
                                                   : CONFIRM_REPEATS;
-    if (out == CONFIRM_SEEDS) add_missing(s, t, lacking);
+    if (out == CONFIRM_SEEDS) add_missing(h, t, lacking);
     arena_done(&arena);
     return out;
 }
@@ -272,44 +276,46 @@ static enum confirm_step go_on(struct history *s)
 /* ---- rounds ---- */
 
 /* Nothing more to confirm: some configuration of the search holds on fresh seeds, or enough has been tried. */
-static bool settled(const struct history *s, const struct shown *shown)
+static bool settled(const struct memory *s, const struct shown *shown)
 {
     return in_confirmation(s) && (shown->holds || shown->lately >= ROUNDS_MAX * (size_t)s->study->confirm.top);
 }
 
-static size_t begin_round(struct history *s, const struct shown *shown)
+static size_t begin_round(struct history *h, const struct shown *shown)
 {
+    const struct memory *s = history_memory(h);
     struct arena arena = {0};
     size_t n, added = 0, searched = s->n;
-    struct search_rank *best = rank(s, shown->confirmed > 0 && !shown->beats, &arena, &n);
+    struct search_rank *best = rank(h, shown->confirmed > 0 && !shown->beats, &arena, &n);
     uint64_t seed = fresh_seed(s, 0);
     for (size_t i = 0; i < searched; i++) {
         const struct trial *t = s->trial[i];
         bool fixed = t->role == ROLE_BASELINE || t->role == ROLE_REFERENCE;
         if (!fixed || t->state != TRIAL_COMPLETE || t->outside || confirmation_of(s, t, seed)) continue;
-        add_one(s, t, seed);
+        add_one(h, t, seed);
         added++;
     }
     size_t chosen = 0;
     for (size_t i = 0; i < n && chosen < (size_t)s->study->confirm.top; i++) {
         const struct trial *t = s->trial[best[i].at];
-        if (is_covered(s, t)) continue; /* the baseline's own configuration, or one that was tried twice */
+        if (is_covered(s, t)) continue; /* the baseline'h own configuration, or one that was tried twice */
         chosen++;
         if (confirmation_of(s, t, seed)) continue;
-        add_one(s, t, seed);
+        add_one(h, t, seed);
         added++;
     }
     arena_done(&arena);
     return added;
 }
 
-enum confirm_step confirm_step(struct history *s)
+enum confirm_step confirm_step(struct history *h)
 {
+    const struct memory *s = history_memory(h);
     if (study_confirm_count(s->study) == 0) return CONFIRM_OVER;
-    enum confirm_step step = go_on(s);
+    enum confirm_step step = go_on(h);
     if (step == CONFIRM_SEEDS || step == CONFIRM_WAITS) return step;
     if (memory_count(s, TRIAL_QUEUED) + memory_in_flight(s) > 0) return CONFIRM_WAITS;
     struct shown shown = look(s);
-    if (settled(s, &shown) || begin_round(s, &shown) == 0) return step;
+    if (settled(s, &shown) || begin_round(h, &shown) == 0) return step;
     return CONFIRM_ROUND;
 }

@@ -5,7 +5,7 @@
 #include "tuner/history/history.h"
 
 /* How many the next confirmation runs: the baseline and the references need no second one. */
-size_t confirm_due(const struct history *s);
+size_t confirm_due(const struct memory *s);
 
 enum confirm_step {
     CONFIRM_ROUND,   /* a round has been added */
@@ -23,6 +23,6 @@ enum confirm_step confirm_step(struct history *s);
 
 /* Something of the search has been confirmed, and nothing of it both satisfies the constraints and beats the baseline
  * on fresh seeds. */
-bool confirm_contradicts(const struct history *s);
+bool confirm_contradicts(const struct memory *s);
 
 #endif

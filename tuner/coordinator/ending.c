@@ -81,7 +81,7 @@ void ending_fail_study(struct coordinator *c, const struct error *err)
 static void say_lacking(struct coordinator *c, const struct trial *t)
 {
     struct arena a = {0};
-    const char *text = remark_lacking(c->history, t, &c->lacking, &a);
+    const char *text = remark_lacking(c->memory, t, &c->lacking, &a);
     if (text) machine_say(c, NEWS_NOTE, NULL, text);
     arena_done(&a);
 }
@@ -93,7 +93,7 @@ void ending_of_attempt(void *data, const struct trial *t, const char *crash)
     if (trial_state_final(t->state)) {
         machine_say(c, NEWS_FINISHED, t, NULL);
         say_lacking(c, t);
-        if (failure_look(c->history, t, &c->failures, &err)) ending_fail_study(c, &err);
+        if (failure_look(c->memory, t, &c->failures, &err)) ending_fail_study(c, &err);
     } else if (crash)
         machine_say(c, NEWS_RETRY, t, crash);
 }

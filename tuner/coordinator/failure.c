@@ -29,7 +29,7 @@ static const char *what_a_program_says(const struct objective *o, char *buf, siz
     return buf;
 }
 
-static enum status of_all(const struct history *s, const struct trial *t, struct alike *alike, struct error *err)
+static enum status of_all(const struct memory *s, const struct trial *t, struct alike *alike, struct error *err)
 {
     char hint[300];
     const char *reason = t->reason ? t->reason : "";
@@ -44,7 +44,7 @@ static enum status of_all(const struct history *s, const struct trial *t, struct
 /* ---- the baseline ---- */
 
 /* Without its metrics nothing can be compared. */
-enum status failure_of_baseline(const struct history *s, const struct trial *t, struct error *err)
+enum status failure_of_baseline(const struct memory *s, const struct trial *t, struct error *err)
 {
     if (t->role != ROLE_BASELINE || !trial_state_final(t->state) || t->state == TRIAL_COMPLETE) return STATUS_OK;
     if (!objective_needs_baseline(&s->study->objective)) return STATUS_OK;
@@ -53,7 +53,7 @@ enum status failure_of_baseline(const struct history *s, const struct trial *t, 
                      t->number, trial_state_name(t->state), t->reason ? t->reason : "", s->study->name, t->number);
 }
 
-enum status failure_look(const struct history *s, const struct trial *t, struct alike *alike, struct error *err)
+enum status failure_look(const struct memory *s, const struct trial *t, struct alike *alike, struct error *err)
 {
     enum status st = failure_of_baseline(s, t, err);
     return st ? st : of_all(s, t, alike, err);

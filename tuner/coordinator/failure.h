@@ -14,9 +14,9 @@ struct alike { /* failures of a run so far; zero: none */
 };
 
 /* A trial of the study is final: STATUS_FAILED and a sentence if that is the end of it. */
-enum status failure_look(const struct history *s, const struct trial *t, struct alike *alike, struct error *err);
+enum status failure_look(const struct memory *s, const struct trial *t, struct alike *alike, struct error *err);
 
 /* The same of the baseline alone. */
-enum status failure_of_baseline(const struct history *s, const struct trial *t, struct error *err);
+enum status failure_of_baseline(const struct memory *s, const struct trial *t, struct error *err);
 
 #endif

@@ -34,9 +34,9 @@ static void on_turn(uv_prepare_t *turn)
     if (!c->mind.thinking) calls_make(&c->later, 0);
     int64_t before;
     do {
-        before = c->history->seq;
+        before = c->memory->seq;
         step(c);
-    } while (c->history->seq != before && c->phase != PHASE_ENDED);
+    } while (c->memory->seq != before && c->phase != PHASE_ENDED);
     journal_submit(c->journal);
     hold_jobs(c);
     if (c->phase != PHASE_ENDED) return;
@@ -47,21 +47,21 @@ static void on_turn(uv_prepare_t *turn)
 /* While trials run, at each tick; a budget of time is spent also when nothing happens. */
 static bool keeps_state(const struct coordinator *c, int64_t now)
 {
-    const struct history *s = c->history;
-    bool timed = s->budget.wall_ms || s->budget.until_minutes >= 0;
+    const struct memory *s = c->memory;
+    bool timed = s->run.budget.wall_ms || s->run.budget.until_minutes >= 0;
     return c->kept.seq != s->seq || memory_in_flight(s) > 0 || (timed && now - c->kept.ms >= KEEP_MS);
 }
 
 static void on_tick(uv_timer_t *timer)
 {
     struct coordinator *c = timer->data;
-    int64_t now = clock_mono_ms(c->history->clock);
+    int64_t now = clock_mono_ms(c->memory->clock);
     machine_say_now(c, NEWS_TICK, NULL, NULL);
     requests_answers(c, false);
     if (!keeps_state(c, now)) return;
     snapshot_keep(c->history);
     c->kept.ms = now;
-    c->kept.seq = c->history->seq;
+    c->kept.seq = c->memory->seq;
 }
 
 static void on_wake(uv_async_t *wake)
@@ -99,20 +99,23 @@ static void on_attempt_failed(void *data, enum status status, const struct error
 enum status coordinator_create(const struct coordinator_options *options, struct history *history, uv_loop_t *loop,
                                struct coordinator **ret, struct error *err)
 {
+    const struct memory *m = history_memory(history);
     enum status s = monitor_recover(history, err);
     if (!s) s = lease_recover(history, options->fleet != NULL, err);
     if (s) return s;
     struct coordinator *c = must_alloc(1, sizeof *c);
-    c->paused_by_person = history->phase == STUDY_PAUSED && options->fleet;
+    c->paused_by_person = m->phase == STUDY_PAUSED && options->fleet;
     if (!c->paused_by_person) history_set_phase(history, STUDY_OPEN);
     c->options = *options;
     c->history = history;
-    c->journal = history->journal;
+    c->memory = m;
+    c->journal = history_journal(history);
     c->loop = loop;
-    c->workers = placement_open(options, history->study, loop);
-    c->mind.search = search_create(history->study, history->seed, history->prior, history->n_priors);
-    c->mind.forecaster = forecaster_create(history->study, history->seed);
+    c->workers = placement_open(options, m->study, loop);
+    c->mind.search = search_create(m->study, m->seed, m->prior, m->n_priors);
+    c->mind.forecaster = forecaster_create(m->study, m->seed);
     c->home = (struct attempt_home){.history = history,
+                                    .memory = m,
                                     .files = options->files,
                                     .pause = &c->pause,
                                     .definition = options->definition,
@@ -122,7 +125,7 @@ enum status coordinator_create(const struct coordinator_options *options, struct
                                     .ended = ending_of_attempt,
                                     .data = c};
     const struct tenant_hooks hooks = {requests_hears, requests_loses, c};
-    if (options->fleet) c->tenant = fleet_join(options->fleet, history->study->name, &hooks);
+    if (options->fleet) c->tenant = fleet_join(options->fleet, m->study->name, &hooks);
     if (options->fleet) requests_adopt(c);
     *ret = c;
     return STATUS_OK;
@@ -187,12 +190,12 @@ static void open_handles(struct coordinator *c)
 /* What a person should know before anything runs. */
 static void say_first(struct coordinator *c)
 {
-    const struct history *s = c->history;
+    const struct memory *s = c->memory;
     struct arena a = {0};
     bool searches = !c->options.probe && !c->options.only_queued;
     const char *spent = searches ? remark_spent(s, &a) : NULL;
     const char *lapsed = searches ? remark_lapsed(s, &a) : NULL;
-    if (s->rejudged) machine_say_now(c, NEWS_NOTE, NULL, s->rejudged);
+    if (s->opened.rejudged) machine_say_now(c, NEWS_NOTE, NULL, s->opened.rejudged);
     for (size_t i = 0; searches && !spent && i < s->n_priors; i++)
         if (s->prior[i].note) machine_say_now(c, NEWS_NOTE, NULL, s->prior[i].note);
     if (spent) machine_say_now(c, NEWS_NOTE, NULL, spent);
@@ -204,15 +207,15 @@ enum status coordinator_start(struct coordinator *c, struct error *err)
 {
     struct error last;
     enum status s =
-        store_requests(c->history->store, c->history->study_id, 0, requests_obeys_late, c, err); /* before the writer */
+        store_requests(c->memory->store, c->memory->study_id, 0, requests_obeys_late, c, err); /* before the writer */
     if (s) return s;
     open_handles(c);
     placement_say_left(c);
     say_first(c);
     if (journal_start(c->journal, &(struct journal_hooks){on_durable, on_trouble, c}, &last))
         ending_give_up(c, STATUS_FAILED, &last);
-    for (size_t i = 0; i < c->history->n; i++)
-        if (failure_of_baseline(c->history, c->history->trial[i], &last)) ending_fail_study(c, &last);
+    for (size_t i = 0; i < c->memory->n; i++)
+        if (failure_of_baseline(c->memory, c->memory->trial[i], &last)) ending_fail_study(c, &last);
     return STATUS_OK;
 }
 
@@ -229,12 +232,12 @@ void coordinator_pause(struct coordinator *c, bool paused)
 
 size_t coordinator_wants(const struct coordinator *c)
 {
-    const struct history *s = c->history;
+    const struct memory *s = c->memory;
     if (!machine_runs_trials(c) || c->paused_by_person) return 0;
     size_t queued = memory_count(s, TRIAL_QUEUED), left = SIZE_MAX;
-    if (s->budget.trials)
-        left = (size_t)s->budget.trials -
-               (s->tally.searched < (size_t)s->budget.trials ? s->tally.searched : (size_t)s->budget.trials);
+    if (s->run.budget.trials)
+        left = (size_t)s->run.budget.trials -
+               (s->tally.searched < (size_t)s->run.budget.trials ? s->tally.searched : (size_t)s->run.budget.trials);
     if (c->phase != PHASE_SEARCH || c->progress.exhausted || c->options.only_queued) left = 0;
     return left > 100000 ? 100000 : queued + left;
 }

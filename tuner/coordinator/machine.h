@@ -56,6 +56,7 @@ struct result {
 struct coordinator {
     struct coordinator_options options;
     struct history *history;
+    const struct memory *memory; /* of it */
     struct journal *journal;
     uv_loop_t *loop;
     struct workers *workers;

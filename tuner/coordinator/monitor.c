@@ -13,7 +13,7 @@
 struct question {
     struct arena arena;
     const struct study *study;
-    struct trial *trial;
+    const struct trial *trial;
     int64_t lease;
     struct evidence evidence;
     struct running running;
@@ -37,7 +37,7 @@ static struct learning_curve *copy_curve(const struct learning_curve *c, struct 
 }
 
 /* Pareto: the metrics of all feasible complete trials; what none of them dominates would be on the front. */
-static void take_front(const struct history *s, struct question *q)
+static void take_front(const struct memory *s, struct question *q)
 {
     const struct objective *o = &s->study->objective;
     double *front = arena_array(&q->arena, s->n_seen * o->n_metrics + 1, sizeof *front);
@@ -49,12 +49,12 @@ static void take_front(const struct history *s, struct question *q)
     q->evidence.front = front;
 }
 
-static void take_evidence(const struct history *s, struct question *q)
+static void take_evidence(const struct memory *s, struct question *q)
 {
     struct evidence *e = &q->evidence;
-    struct evidence_trial *list = arena_array(&q->arena, s->n_observed + 1, sizeof *list);
-    for (size_t i = 0; i < s->n_observed; i++) {
-        const struct trial *t = s->observed[i];
+    struct evidence_trial *list = arena_array(&q->arena, s->n_curves + 1, sizeof *list);
+    for (size_t i = 0; i < s->n_curves; i++) {
+        const struct trial *t = s->curves[i];
         if (t->attempt.curve->curve.n == 0 || t->outside) continue;
         list[e->n++] = (struct evidence_trial){.number = t->number,
                                                .config = t->config,
@@ -62,23 +62,24 @@ static void take_evidence(const struct history *s, struct question *q)
                                                .result = t->state == TRIAL_COMPLETE ? t->value : NULL};
     }
     e->trial = list;
-    e->best_utility = s->best ? s->best_utility : -HUGE_VAL;
+    e->best_utility = s->best.trial ? s->best.utility : -HUGE_VAL;
     e->target =
-        s->best && s->study->confirm.top > 1 && s->second_utility > -HUGE_VAL ? s->second_utility : e->best_utility;
+        s->best.trial && s->study->confirm.top > 1 && s->best.second > -HUGE_VAL ? s->best.second : e->best_utility;
     if (memory_baseline(s))
-        e->baseline = memcpy(arena_alloc(&q->arena, sizeof s->baseline), s->baseline, sizeof s->baseline);
+        e->baseline =
+            memcpy(arena_alloc(&q->arena, sizeof s->baseline.mean), s->baseline.mean, sizeof s->baseline.mean);
     if (s->study->objective.form == OBJECTIVE_PARETO) take_front(s, q);
 }
 
-struct question *monitor_ask(struct history *s, struct trial *t)
+struct question *monitor_ask(struct history *h, const struct trial *t)
 {
-    struct curve *o = t->attempt.curve;
+    const struct memory *s = history_memory(h);
+    const struct curve *o = t->attempt.curve;
     if (!o || t->role != ROLE_SEARCH || t->state != TRIAL_RUNNING || o->curve.reports <= o->judged) return NULL;
     bool judge = s->study->stopping.pruner != PRUNER_NONE && t->attempt.stop.state == STOP_NONE;
     const struct early_stopping *rule = curve_rule(t);
     bool adapt = s->study->stopping.adaptive && rule;
-    long before = o->judged;
-    o->judged = o->curve.reports;
+    long before = curve_judged(h, t);
     if (!judge && !adapt) return NULL;
     struct question *q = must_alloc(1, sizeof *q);
     q->study = s->study;
@@ -161,7 +162,7 @@ static json_t *details(const struct question *q)
 }
 
 /* A random share of the condemned runs on, to see what becomes of it. */
-static bool is_audited(const struct history *s, const struct trial *t)
+static bool is_audited(const struct memory *s, const struct trial *t)
 {
     struct rng rng = rng_derive(s->seed, "audit", (uint64_t)t->number);
     return rng_unit(&rng) < s->study->stopping.audit;
@@ -169,7 +170,7 @@ static bool is_audited(const struct history *s, const struct trial *t)
 
 static enum status condemn(struct history *s, const struct question *q, struct monitor_order *ret, struct error *err)
 {
-    bool audit = is_audited(s, q->trial);
+    bool audit = is_audited(history_memory(s), q->trial);
     json_t *more = details(q);
     enum status st = history_condemn(s, q->trial, q->verdict.why, more, audit, err);
     json_decref(more);
@@ -202,7 +203,7 @@ enum status monitor_decide(struct history *s, struct question *q, struct monitor
 
 /* ---- the end of condemned trials ---- */
 
-static json_t *last_metrics(const struct history *s, const struct trial *t)
+static json_t *last_metrics(const struct memory *s, const struct trial *t)
 {
     json_t *out = json_object();
     for (size_t i = 0; i < s->study->objective.n_metrics; i++)
@@ -210,20 +211,25 @@ static json_t *last_metrics(const struct history *s, const struct trial *t)
     return out;
 }
 
-enum status monitor_prune(struct history *s, struct trial *t, const json_t *metrics, struct error *err)
+enum status monitor_prune(struct history *s, const struct trial *t, const json_t *metrics, struct error *err)
 {
-    json_t *last = metrics ? NULL : last_metrics(s, t);
-    enum status st =
-        history_finish(s, t, TRIAL_PRUNED, metrics ? metrics : last, t->attempt.stop.reason, OUTCOME_PRUNED, err);
+    json_t *last = metrics ? NULL : last_metrics(history_memory(s), t);
+    enum status st = history_finish(s, t,
+                                    &(struct ending){.state = TRIAL_PRUNED,
+                                                     .metrics = metrics ? metrics : last,
+                                                     .reason = t->attempt.stop.reason,
+                                                     .outcome = OUTCOME_PRUNED},
+                                    err);
     json_decref(last);
     return st;
 }
 
-enum status monitor_recover(struct history *s, struct error *err)
+enum status monitor_recover(struct history *h, struct error *err)
 {
+    const struct memory *s = history_memory(h);
     enum status st = STATUS_OK;
     for (size_t i = s->n_open; !st && i-- > 0;)
         if (s->open[i]->state == TRIAL_RUNNING && s->open[i]->attempt.stop.state == STOP_PRUNE)
-            st = monitor_prune(s, s->open[i], NULL, err);
+            st = monitor_prune(h, s->open[i], NULL, err);
     return st;
 }

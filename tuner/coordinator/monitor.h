@@ -16,7 +16,7 @@ struct question;
 
 /* Only running trials of the search itself are judged (never baseline, references, confirmations and what was
  * enqueued by hand), and only once for each report. */
-struct question *monitor_ask(struct history *s, struct trial *t);
+struct question *monitor_ask(struct history *s, const struct trial *t);
 void monitor_think(struct forecaster *f, struct question *q);
 const struct trial *question_trial(const struct question *q);
 
@@ -33,7 +33,7 @@ enum status monitor_decide(struct history *s, struct question *q, struct monitor
 void monitor_forget(struct question *q);
 
 /* A condemned trial has ended: pruned, with what it reported last and what was expected of it. */
-enum status monitor_prune(struct history *s, struct trial *t, const json_t *metrics, struct error *err);
+enum status monitor_prune(struct history *s, const struct trial *t, const json_t *metrics, struct error *err);
 
 /* Pruned trials whose end a crash has swallowed are ended now, before the lost ones are queued again. */
 enum status monitor_recover(struct history *s, struct error *err);

@@ -35,7 +35,7 @@ static bool has_room_here(const struct coordinator *c)
 static bool has_room_there(struct coordinator *c)
 {
     bool shippable = !c->options.definition || *c->options.definition(c->options.data);
-    return c->tenant && c->history->study->n_args > 0 && shippable && fleet_has_room(c->tenant);
+    return c->tenant && c->memory->study->n_args > 0 && shippable && fleet_has_room(c->tenant);
 }
 
 /* Clients have asked, so they come first; then this machine, then agents. */

@@ -15,12 +15,12 @@
 enum { PATIENCE = 2, QUARTER = 4 };
 
 /* Can members be compared yet? */
-static bool is_judged(const struct history *s)
+static bool is_judged(const struct memory *s)
 {
     return memory_baseline(s) || !objective_needs_baseline(&s->study->objective);
 }
 
-static double score(const struct history *s, const double *metrics)
+static double score(const struct memory *s, const double *metrics)
 {
     double u = objective_utility(&s->study->objective, metrics, memory_baseline(s));
     return isfinite(u) ? u : -1e9;
@@ -29,7 +29,7 @@ static double score(const struct history *s, const double *metrics)
 /* Of one round, the members that are complete; best first. */
 struct rank {
     double score;
-    struct trial *trial;
+    const struct trial *trial;
 };
 
 static int better_first(const void *a, const void *b)
@@ -40,14 +40,14 @@ static int better_first(const void *a, const void *b)
 }
 
 /* Can training go on from where it ended? Not if it ended by itself. */
-static bool goes_on(const struct history *s, const struct trial *t)
+static bool goes_on(const struct memory *s, const struct trial *t)
 {
     return t->checkpoint.path && memory_cost(s, t->value, t->attempt.step) >= t->trajectory.until;
 }
 
 /* ---- what has been learnt ---- */
 
-static struct interval *intervals(const struct history *s, struct arena *arena, size_t *ret_n)
+static struct interval *intervals(const struct memory *s, struct arena *arena, size_t *ret_n)
 {
     struct interval *x = arena_array(arena, s->n + 1, sizeof *x);
     *ret_n = 0;
@@ -65,8 +65,9 @@ static struct interval *intervals(const struct history *s, struct arena *arena, 
 
 /* ---- adding members ---- */
 
-static enum status begin(struct history *s, struct error *err)
+static enum status begin(struct history *h, struct error *err)
 {
+    const struct memory *s = history_memory(h);
     const struct schedule *how = &s->study->schedule;
     double config[SPACE_PARAMS_MAX];
     struct trajectory trajectory = {.until = how->clone ? how->interval : 0};
@@ -74,7 +75,7 @@ static enum status begin(struct history *s, struct error *err)
     for (long i = 0; !st && i < how->population; i++) {
         st = schedule_begin(s->study, s->seed, (size_t)i, config, err);
         if (!st)
-            history_add(s, &(struct addition){.role = ROLE_MEMBER,
+            history_add(h, &(struct addition){.role = ROLE_MEMBER,
                                               .config = config,
                                               .source = "pb2: first member",
                                               .trajectory = &trajectory});
@@ -84,14 +85,15 @@ static enum status begin(struct history *s, struct error *err)
 
 static void go_on(struct history *s, const struct trial *parent, const double *config, const char *source)
 {
-    struct trajectory trajectory = {.until = (double)(parent->round + 2) * s->study->schedule.interval};
+    struct trajectory trajectory = {.until = (double)(parent->round + 2) * history_memory(s)->study->schedule.interval};
     history_add(
         s, &(struct addition){
                .role = ROLE_MEMBER, .config = config, .source = source, .trajectory = &trajectory, .parent = parent});
 }
 
-static void add_clone(struct history *s, const struct bandit *b, const struct rank *alive, size_t n)
+static void add_clone(struct history *h, const struct bandit *b, const struct rank *alive, size_t n)
 {
+    const struct memory *s = history_memory(h);
     struct rng rng = rng_derive(s->seed, "pb2", s->n);
     const struct trial *parent = alive[rng_below(&rng, (n + QUARTER - 1) / QUARTER)].trial;
     double config[SPACE_PARAMS_MAX];
@@ -99,12 +101,13 @@ static void add_clone(struct history *s, const struct bandit *b, const struct ra
     memcpy(config, parent->config, s->study->space.n * sizeof *config);
     bandit_propose(b, score(s, parent->value), rng_bits(&rng), config, why, sizeof why);
     snprintf(source, sizeof source, "%s; clone of %ld", why, parent->number);
-    go_on(s, parent, config, source);
+    go_on(h, parent, config, source);
 }
 
 /* The next round: all but the worst quarter of those that can go on do; the other places are clones. */
-static enum status next_round(struct history *s, const struct rank *alive, size_t n, struct error *err)
+static enum status next_round(struct history *h, const struct rank *alive, size_t n, struct error *err)
 {
+    const struct memory *s = history_memory(h);
     struct arena arena = {0};
     struct bandit *b = NULL;
     size_t population = (size_t)s->study->schedule.population, keep = n - n / QUARTER, n_intervals;
@@ -112,8 +115,8 @@ static enum status next_round(struct history *s, const struct rank *alive, size_
     struct intervals so_far = {x, n_intervals, alive[0].trial->round + 1};
     enum status st = bandit_create(s->study, &so_far, s->seed, &b, err);
     if (keep > population - 1) keep = population - 1;
-    for (size_t i = 0; !st && i < keep; i++) go_on(s, alive[i].trial, alive[i].trial->config, "pb2: goes on");
-    for (size_t i = keep; !st && i < population; i++) add_clone(s, b, alive, n);
+    for (size_t i = 0; !st && i < keep; i++) go_on(h, alive[i].trial, alive[i].trial->config, "pb2: goes on");
+    for (size_t i = keep; !st && i < population; i++) add_clone(h, b, alive, n);
     bandit_free(b);
     arena_done(&arena);
     return st;
@@ -129,18 +132,18 @@ struct survey {
     double best, best_before; /* feasible scores: up to the last round, and up to PATIENCE rounds earlier */
 };
 
-static struct survey look(const struct history *s, struct arena *arena)
+static struct survey look(const struct memory *s, struct arena *arena)
 {
     struct survey v = {.round = -1, .best = -HUGE_VAL, .best_before = -HUGE_VAL};
     v.alive = arena_array(arena, s->n + 1, sizeof *v.alive);
     for (size_t i = 0; i < s->n; i++) {
-        struct trial *t = s->trial[i];
+        const struct trial *t = s->trial[i];
         if (t->role != ROLE_MEMBER) continue;
         v.members++;
         if (t->round > v.round) v.round = t->round;
     }
     for (size_t i = 0; i < s->n; i++) {
-        struct trial *t = s->trial[i];
+        const struct trial *t = s->trial[i];
         if (t->role != ROLE_MEMBER || t->state != TRIAL_COMPLETE) continue;
         double u = score(s, t->value);
         bool feasible = objective_feasible(&s->study->objective, t->value, memory_baseline(s));
@@ -153,7 +156,7 @@ static struct survey look(const struct history *s, struct arena *arena)
     return v;
 }
 
-static bool is_over(const struct history *s, const struct survey *v, char *why, size_t size)
+static bool is_over(const struct memory *s, const struct survey *v, char *why, size_t size)
 {
     const struct schedule *how = &s->study->schedule;
     if (how->rounds && v->round + 1 >= how->rounds)
@@ -167,7 +170,7 @@ static bool is_over(const struct history *s, const struct survey *v, char *why, 
     return true;
 }
 
-static enum status check_checkpoints(const struct history *s, const struct survey *v, struct error *err)
+static enum status check_checkpoints(const struct memory *s, const struct survey *v, struct error *err)
 {
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *t = s->trial[i];
@@ -180,16 +183,17 @@ static enum status check_checkpoints(const struct history *s, const struct surve
         "program report {\"checkpoint\": …} (workers/README.md), or set 'clone: false'");
 }
 
-static bool has_open_member(const struct history *s)
+static bool has_open_member(const struct memory *s)
 {
     for (size_t i = 0; i < s->n_open; i++)
         if (s->open[i]->role == ROLE_MEMBER) return true;
     return false;
 }
 
-enum status population_step(struct history *s, bool fits, enum population_state *ret, char *why, size_t size,
+enum status population_step(struct history *h, bool fits, enum population_state *ret, char *why, size_t size,
                             struct error *err)
 {
+    const struct memory *s = history_memory(h);
     struct arena arena = {0};
     *ret = POPULATION_WAITS;
     if (!is_judged(s) || has_open_member(s)) return STATUS_OK;
@@ -197,7 +201,7 @@ enum status population_step(struct history *s, bool fits, enum population_state 
     enum status st = STATUS_OK;
     *ret = POPULATION_GROWS;
     if (v.members == 0)
-        st = begin(s, err);
+        st = begin(h, err);
     else if (!s->study->schedule.clone) {
         *ret = POPULATION_DONE;
         snprintf(why, size, "every member has ended");
@@ -207,7 +211,7 @@ enum status population_step(struct history *s, bool fits, enum population_state 
         if (!st && (!fits || is_over(s, &v, why, size)))
             *ret = POPULATION_DONE;
         else if (!st)
-            st = next_round(s, v.alive, v.n_alive, err);
+            st = next_round(h, v.alive, v.n_alive, err);
     }
     arena_done(&arena);
     return st;
@@ -216,7 +220,7 @@ enum status population_step(struct history *s, bool fits, enum population_state 
 /* ---- without clones ---- */
 
 /* Utility at the last report up to a cost; NaN: it has not come so far, or the metrics are not there. */
-static double score_at(const struct history *s, const struct trial *t, double cost)
+static double score_at(const struct memory *s, const struct trial *t, double cost)
 {
     const struct objective *o = &s->study->objective;
     if (!t->attempt.curve || t->attempt.curve->curve.n == 0 || learning_curve_cost(&t->attempt.curve->curve) < cost)
@@ -229,7 +233,7 @@ static double score_at(const struct history *s, const struct trial *t, double co
     return score(s, c->value + i * o->n_metrics);
 }
 
-static struct interval *curve_intervals(const struct history *s, struct arena *arena, size_t *ret_n)
+static struct interval *curve_intervals(const struct memory *s, struct arena *arena, size_t *ret_n)
 {
     double length = s->study->schedule.interval;
     struct interval *x = NULL;
@@ -254,7 +258,7 @@ static struct interval *curve_intervals(const struct history *s, struct arena *a
 }
 
 /* Among those that have come as far, is it in the worst quarter? */
-static bool is_weak(const struct history *s, const struct trial *t, double cost)
+static bool is_weak(const struct memory *s, const struct trial *t, double cost)
 {
     double own = score_at(s, t, cost);
     size_t n = 0, better = 0;
@@ -267,7 +271,7 @@ static bool is_weak(const struct history *s, const struct trial *t, double cost)
 }
 
 /* The end of an interval that its last report has passed; 0: none, or it has got new settings since. */
-static double interval_passed(const struct history *s, const struct trial *t)
+static double interval_passed(const struct memory *s, const struct trial *t)
 {
     const struct learning_curve *c = t->attempt.curve ? &t->attempt.curve->curve : NULL;
     if (!c || c->n == 0) return 0;
@@ -277,8 +281,9 @@ static double interval_passed(const struct history *s, const struct trial *t)
     return before || told ? 0 : end;
 }
 
-bool population_steer(struct history *s, struct trial *t)
+bool population_steer(struct history *h, const struct trial *t)
 {
+    const struct memory *s = history_memory(h);
     const struct schedule *how = &s->study->schedule;
     if (how->n == 0 || how->clone || t->role != ROLE_MEMBER || !is_judged(s)) return false;
     double end = interval_passed(s, t), config[SPACE_PARAMS_MAX];
@@ -295,7 +300,7 @@ bool population_steer(struct history *s, struct trial *t)
     memcpy(config, trajectory_settings(&t->trajectory, t->config, now), s->study->space.n * sizeof *config);
     if (told) {
         bandit_propose(b, score_at(s, t, end), rng_bits(&rng), config, why, sizeof why);
-        told = history_set(s, t, now, config, why, NULL) == STATUS_OK;
+        told = history_set(h, t, now, config, why, NULL) == STATUS_OK;
     }
     bandit_free(b);
     arena_done(&arena);

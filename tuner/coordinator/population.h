@@ -23,6 +23,6 @@ enum status population_step(struct history *s, bool fits, enum population_state 
 
 /* Without clones: a member has reported. If an interval has ended and it is among the worst quarter, it gets new
  * settings: an event, and true; they are the last step of its trajectory. */
-bool population_steer(struct history *s, struct trial *t);
+bool population_steer(struct history *s, const struct trial *t);
 
 #endif

@@ -14,17 +14,18 @@
 
 /* ---- what people want ---- */
 
-enum status coordinator_enqueue(struct coordinator *c, const json_t *params, struct trial **ret, struct error *err)
+enum status coordinator_enqueue(struct coordinator *c, const json_t *params, const struct trial **ret,
+                                struct error *err)
 {
     double config[SPACE_PARAMS_MAX];
-    enum status s = space_from_json(&c->history->study->space, params, config, err);
+    enum status s = space_from_json(&c->memory->study->space, params, config, err);
     if (!s)
         *ret =
             history_add(c->history, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = "enqueued"});
     return s;
 }
 
-enum status coordinator_cancel(struct coordinator *c, struct trial *t, const char *why, struct error *err)
+enum status coordinator_cancel(struct coordinator *c, const struct trial *t, const char *why, struct error *err)
 {
     struct active_attempt *a = attempts_of(&c->attempts, t);
     if (trial_state_final(t->state))
@@ -33,15 +34,15 @@ enum status coordinator_cancel(struct coordinator *c, struct trial *t, const cha
         attempt_cancel(a, why);
         return STATUS_OK;
     }
-    enum status s = history_finish(c->history, t, TRIAL_CANCELLED, NULL, why, OUTCOME_NONE, err);
+    enum status s = history_finish(c->history, t, &(struct ending){.state = TRIAL_CANCELLED, .reason = why}, err);
     if (!s && a && !a->ask) attempt_clear(a);
     return s;
 }
 
-enum status coordinator_retry(struct coordinator *c, struct trial *t, struct error *err)
+enum status coordinator_retry(struct coordinator *c, const struct trial *t, struct error *err)
 {
     const struct active_attempt *a = attempts_of(&c->attempts, t);
-    enum status s = retry_check(c->history, &t->number, 1, err);
+    enum status s = retry_check(c->memory, &t->number, 1, err);
     if (!s && a && a->state == ATTEMPT_RUNS && a->at->at->has_an_end)
         s = error_set(err, STATUS_CONFLICT, "the program of trial %ld has not ended yet; try again in a moment",
                       t->number);
@@ -52,7 +53,7 @@ enum status coordinator_retry(struct coordinator *c, struct trial *t, struct err
 
 static void enqueue(struct coordinator *c, const char *payload)
 {
-    struct trial *t;
+    const struct trial *t;
     json_t *params = NULL;
     struct error bad;
     enum status s = json_parse_object(payload, strlen(payload), &params, &bad);
@@ -70,7 +71,7 @@ static void retry(struct coordinator *c, const char *payload)
     const json_t *list = json_object_get(body, "trials");
     for (size_t i = 0; !s && i < json_array_size(list); i++) {
         const long number = (long)json_integer_value(json_array_get(list, i));
-        struct trial *t = memory_trial(c->history, number);
+        const struct trial *t = memory_trial(c->memory, number);
         if (t && coordinator_retry(c, t, &bad)) machine_say(c, NEWS_NOTE, NULL, bad.text);
     }
     json_decref(body);
@@ -114,9 +115,10 @@ void coordinator_forget(struct coordinator *c, const void *data)
 }
 
 struct ask *coordinator_ask(struct coordinator *c, size_t want, const char *token, int64_t ttl_ms,
-                            void (*done)(void *data, size_t n, struct trial *const *trial, const char *why), void *data)
+                            void (*done)(void *data, size_t n, const struct trial *const *trial, const char *why),
+                            void *data)
 {
-    struct ask *a = ask_queue_add(&c->asks, want, token, ttl_ms, clock_mono_ms(c->history->clock) + ASK_WAIT_MS);
+    struct ask *a = ask_queue_add(&c->asks, want, token, ttl_ms, clock_mono_ms(c->memory->clock) + ASK_WAIT_MS);
     a->done = done;
     a->data = data;
     uv_async_send(&c->handles.wake);
@@ -140,7 +142,7 @@ void coordinator_unask(struct coordinator *c, struct ask *ask)
 
 void requests_answers(struct coordinator *c, bool no_more)
 {
-    int64_t now = clock_mono_ms(c->history->clock);
+    int64_t now = clock_mono_ms(c->memory->clock);
     for (struct ask *a = c->asks.first, *next; a; a = next) {
         next = a->next;
         if (a->n != a->promised || (now < a->until_ms && !no_more)) continue;
@@ -171,7 +173,7 @@ void requests_sends_away(struct coordinator *c, const char *why)
 }
 
 /* A condemned trial of a client is over with the answer that says so. */
-static enum status answer_report(struct coordinator *c, struct trial *t, json_t **ret, struct error *err)
+static enum status answer_report(struct coordinator *c, const struct trial *t, json_t **ret, struct error *err)
 {
     const struct active_attempt *a = attempts_of(&c->attempts, t);
     struct execution *x = a ? a->at : NULL;
@@ -190,21 +192,21 @@ static enum status answer_report(struct coordinator *c, struct trial *t, json_t 
     return STATUS_OK;
 }
 
-enum status coordinator_report(struct coordinator *c, struct trial *t, const struct lease_claim *claim,
+enum status coordinator_report(struct coordinator *c, const struct trial *t, const struct lease_claim *claim,
                                const struct told_report *report, json_t **ret, struct error *err)
 {
     enum status s = tell_report(c->history, t, claim, report, err);
     return s ? s : answer_report(c, t, ret, err);
 }
 
-enum status coordinator_renew(struct coordinator *c, struct trial *t, const struct lease_claim *claim, int64_t ttl_ms,
-                              struct error *err)
+enum status coordinator_renew(struct coordinator *c, const struct trial *t, const struct lease_claim *claim,
+                              int64_t ttl_ms, struct error *err)
 {
     return tell_renew(c->history, t, claim, ttl_ms, err);
 }
 
-enum status coordinator_add(struct coordinator *c, const json_t *params, const struct tale *tale, struct trial **ret,
-                            struct error *err)
+enum status coordinator_add(struct coordinator *c, const json_t *params, const struct tale *tale,
+                            const struct trial **ret, struct error *err)
 {
     return tell_add(c->history, params, tale, ret, err);
 }
@@ -216,7 +218,7 @@ static void spare_attempt(struct coordinator *c, const struct trial *t)
     if (a && a->state == ATTEMPT_RUNS) attempt_stop_late(a, "another attempt has finished it");
 }
 
-enum status coordinator_tell(struct coordinator *c, struct trial *t, const struct lease_claim *claim,
+enum status coordinator_tell(struct coordinator *c, const struct trial *t, const struct lease_claim *claim,
                              const struct tale *tale, struct error *err)
 {
     bool was_final = trial_state_final(t->state), last = claim->lease == t->attempt.lease;
@@ -254,15 +256,18 @@ static void take_from_agent(struct active_attempt *a, const struct agent_message
 }
 
 /* Its lease is over, but its result is the only one there is. */
-static void take_late(struct coordinator *c, struct trial *t, const struct agent_message *r)
+static void take_late(struct coordinator *c, const struct trial *t, const struct agent_message *r)
 {
     struct error err;
-    if (history_finish(c->history, t, TRIAL_COMPLETE, r->outcome.metrics, NULL, OUTCOME_LATE, &err)) return;
+    if (history_finish(
+            c->history, t,
+            &(struct ending){.state = TRIAL_COMPLETE, .metrics = r->outcome.metrics, .outcome = OUTCOME_LATE}, &err))
+        return;
     machine_say(c, NEWS_FINISHED, t, NULL);
     spare_attempt(c, t);
 }
 
-static bool hear(struct coordinator *c, struct trial *t, const struct holder *from, const struct agent_message *r)
+static bool hear(struct coordinator *c, const struct trial *t, const struct holder *from, const struct agent_message *r)
 {
     bool end = r->kind == AGENT_MESSAGE_END, result = end && r->outcome.end == JOB_COMPLETE;
     const struct lease_claim claim = {r->lease, *from};
@@ -289,11 +294,11 @@ bool requests_hears(void *data, const struct holder *from, const json_t *message
     struct coordinator *c = data;
     struct agent_message r;
     if (agent_message_read(message, &r, NULL)) return true; /* there is nothing to be had from saying it again */
-    struct trial *t = memory_trial(c->history, r.trial);
+    const struct trial *t = memory_trial(c->memory, r.trial);
     if (!t) return false;
-    c->history->on_behalf_of = from->token;
+    history_on_behalf_of(c->history, from->token);
     bool taken = hear(c, t, from, &r);
-    c->history->on_behalf_of = NULL;
+    history_on_behalf_of(c->history, NULL);
     return taken;
 }
 
@@ -307,8 +312,8 @@ void requests_loses(void *data, void *owner, enum seat_loss loss, const char *wh
 void requests_adopt(struct coordinator *c)
 {
     struct history *s = c->history;
-    for (size_t i = 0; i < s->n_open; i++) {
-        struct trial *t = s->open[i];
+    for (size_t i = 0; i < history_memory(s)->n_open; i++) {
+        const struct trial *t = history_memory(s)->open[i];
         if ((t->state != TRIAL_LEASED && t->state != TRIAL_RUNNING) || !(t->attempt.holder.agent || t->attempt.client))
             continue; /* lease_recover has returned the others */
         struct active_attempt *a = attempts_add(&c->attempts, &c->home);

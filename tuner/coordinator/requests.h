@@ -21,32 +21,33 @@ void coordinator_forget(struct coordinator *c, const void *data);
 void coordinator_calmly(struct coordinator *c, void (*call)(void *data), void *data);
 
 /* STATUS_INVALID: not a configuration of this study. Calmly. */
-enum status coordinator_enqueue(struct coordinator *c, const json_t *params, struct trial **ret, struct error *err);
+enum status coordinator_enqueue(struct coordinator *c, const json_t *params, const struct trial **ret,
+                                struct error *err);
 /* STATUS_CONFLICT: it is over already. */
-enum status coordinator_cancel(struct coordinator *c, struct trial *t, const char *why, struct error *err);
+enum status coordinator_cancel(struct coordinator *c, const struct trial *t, const char *why, struct error *err);
 
 /* A failed one is tried again (retry.h). STATUS_CONFLICT: it has not failed. */
-enum status coordinator_retry(struct coordinator *c, struct trial *t, struct error *err);
+enum status coordinator_retry(struct coordinator *c, const struct trial *t, struct error *err);
 
 enum { ASK_WAIT_MS = 25000 };
 
 /* Asks for `want` trials that the caller will run; `token`: who holds them then (its id lives until `done` or unask).
  * `done` is called once, now or later, with those that are leased, durably; `why`: there are no more. */
 struct ask *coordinator_ask(struct coordinator *c, size_t want, const char *token, int64_t ttl_ms,
-                            void (*done)(void *data, size_t n, struct trial *const *trial, const char *why),
+                            void (*done)(void *data, size_t n, const struct trial *const *trial, const char *why),
                             void *data);
 /* Whoever asked is not there any more: its trials are queued again. */
 void coordinator_unask(struct coordinator *c, struct ask *a);
 /* What the holder of a lease says (tell.h). A report is answered with what the trial is told: {"stop": …, …}. */
-enum status coordinator_tell(struct coordinator *c, struct trial *t, const struct lease_claim *claim,
+enum status coordinator_tell(struct coordinator *c, const struct trial *t, const struct lease_claim *claim,
                              const struct tale *tale, struct error *err);
-enum status coordinator_report(struct coordinator *c, struct trial *t, const struct lease_claim *claim,
+enum status coordinator_report(struct coordinator *c, const struct trial *t, const struct lease_claim *claim,
                                const struct told_report *report, json_t **ret, struct error *err);
-enum status coordinator_renew(struct coordinator *c, struct trial *t, const struct lease_claim *claim, int64_t ttl_ms,
-                              struct error *err);
+enum status coordinator_renew(struct coordinator *c, const struct trial *t, const struct lease_claim *claim,
+                              int64_t ttl_ms, struct error *err);
 /* A trial that was run elsewhere. Calmly. */
-enum status coordinator_add(struct coordinator *c, const json_t *params, const struct tale *tale, struct trial **ret,
-                            struct error *err);
+enum status coordinator_add(struct coordinator *c, const json_t *params, const struct tale *tale,
+                            const struct trial **ret, struct error *err);
 
 /* ---- for the loop ---- */
 

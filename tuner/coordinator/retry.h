@@ -12,18 +12,18 @@
 #include "tuner/history/history.h"
 
 /* Only what failed is, and a baseline that has no result, whatever its state. STATUS_CONFLICT: not this one. */
-enum status retry_trial(struct history *s, struct trial *t, struct error *err);
+enum status retry_trial(struct history *s, const struct trial *t, struct error *err);
 
 /* Could those with these numbers (n ≥ 1) be? STATUS_NOT_FOUND: there is no such trial. */
-enum status retry_check(const struct history *s, const long *number, size_t n, struct error *err);
+enum status retry_check(const struct memory *s, const long *number, size_t n, struct error *err);
 /* They are, all or none. */
 enum status retry_trials(struct history *s, const long *number, size_t n, struct error *err);
 
 /* The numbers of all that can be, but for those that took the machine down; in the arena. */
-long *retry_list(const struct history *s, struct arena *arena, size_t *ret_n);
+long *retry_list(const struct memory *s, struct arena *arena, size_t *ret_n);
 
-/* Before a run that a person has asked for: what kept the study from beginning. Returns what was done as a sentence, in
- * the history's arena, and with how many trials; NULL: there was nothing. */
-const char *retry_beginning(struct history *s, size_t *ret_n);
+/* Before a run that a person has asked for: what kept the study from beginning. Returns with how many trials, and
+ * `text` says so in a sentence. */
+size_t retry_beginning(struct history *s, char *text, size_t size);
 
 #endif

@@ -62,7 +62,7 @@ static bool is_paused(struct coordinator *c)
 {
     struct error disk;
     char text[1300];
-    int64_t now = clock_mono_ms(c->history->clock);
+    int64_t now = clock_mono_ms(c->memory->clock);
     if (journal_trouble(c->journal, &disk) == STATUS_FAILED) {
         ending_give_up(c, STATUS_IO, &disk); /* which has its own words */
         ending_let_go_elsewhere(c);          /* nothing that they say can be kept */
@@ -109,7 +109,7 @@ static void start_promised(struct coordinator *c, uint64_t durable)
 /* Confirmation trials that the search must leave room for. */
 static size_t set_aside(const struct coordinator *c)
 {
-    return c->phase == PHASE_SEARCH ? confirm_due(c->history) : 0;
+    return c->phase == PHASE_SEARCH ? confirm_due(c->memory) : 0;
 }
 
 /* There will be no more suggestions; the usual ends need no words. */
@@ -124,10 +124,10 @@ static void run_out(struct coordinator *c, const char *why, bool aloud)
 static bool may_lease(struct coordinator *c, const struct trial *t)
 {
     char why[400];
-    struct need need = ledger_need(c->history, NAN);
+    struct need need = ledger_need(c->memory, NAN);
     if (t->role == ROLE_BASELINE) return true;
     if (t->need.tokens > 0) need = (struct need){.tokens = t->need.tokens, .ms = t->need.ms};
-    if (ledger_admits(c->history, need, set_aside(c), why, sizeof why)) return true;
+    if (ledger_admits(c->memory, need, set_aside(c), why, sizeof why)) return true;
     run_out(c, why, true);
     return false;
 }
@@ -136,7 +136,7 @@ static bool may_lease(struct coordinator *c, const struct trial *t)
 static bool start_queued(struct coordinator *c)
 {
     while (machine_runs_trials(c)) {
-        struct trial *t = memory_next_queued(c->history);
+        const struct trial *t = memory_next_queued(c->memory);
         if (!t || !placement_is_possible(c)) return false;
         if (!may_lease(c, t)) return true;
         int64_t ttl_ms;
@@ -162,9 +162,9 @@ static void add_suggestion(struct coordinator *c, const struct thought *t)
         return;
     }
     if (x->kind == SUGGESTION_FALLBACK) machine_say(c, NEWS_NOTE, NULL, x->source);
-    struct need need = ledger_need(c->history, t->tokens);
+    struct need need = ledger_need(c->memory, t->tokens);
     need.trials = 1;
-    if (!ledger_admits(c->history, need, set_aside(c), why, sizeof why)) {
+    if (!ledger_admits(c->memory, need, set_aside(c), why, sizeof why)) {
         run_out(c, why, true);
         return;
     }
@@ -186,12 +186,12 @@ static void on_thought(void *data, const struct thought *t)
 /* The next members of a schedule's population, if there are any. */
 static void grow(struct coordinator *c)
 {
-    const struct history *s = c->history;
+    const struct memory *s = c->memory;
     enum population_state state = POPULATION_DONE;
     char why[400] = "";
     struct error err;
-    bool fits =
-        !s->budget.trials || s->tally.searched + (size_t)s->study->schedule.population <= (size_t)s->budget.trials;
+    bool fits = !s->run.budget.trials ||
+                s->tally.searched + (size_t)s->study->schedule.population <= (size_t)s->run.budget.trials;
     enum status st = population_step(c->history, fits, &state, why, sizeof why, &err);
     if (st) ending_fail_study(c, &err);
     if (st || state != POPULATION_DONE) return;
@@ -201,10 +201,11 @@ static void grow(struct coordinator *c)
 /* Could another trial be suggested? What it needs exactly is asked once it is known. */
 static bool wants_more(struct coordinator *c)
 {
-    const struct history *s = c->history;
+    const struct memory *s = c->memory;
     char why[400];
     if (c->options.only_queued) return false;
-    bool all = s->budget.trials && s->tally.searched >= (size_t)s->budget.trials; /* the usual end needs no words */
+    bool all =
+        s->run.budget.trials && s->tally.searched >= (size_t)s->run.budget.trials; /* the usual end needs no words */
     bool broke = !ledger_admits(s, (struct need){0}, set_aside(c), why, sizeof why);
     if (all || broke) run_out(c, all ? "the study has all its trials" : why, !all);
     return !c->progress.exhausted;
@@ -221,13 +222,13 @@ static bool is_idle(const struct coordinator *c)
  * at least one trial, so that this ends. */
 static bool searches_on(struct coordinator *c)
 {
-    const struct history *s = c->history;
+    const struct memory *s = c->memory;
     char why[400];
     struct need need = ledger_need(s, NAN);
     need.trials = 1;
     if (c->options.only_queued || s->study->schedule.n || s->n <= c->progress.searched_on || !confirm_contradicts(s))
         return false;
-    if (s->budget.trials && s->tally.searched >= (size_t)s->budget.trials) return false;
+    if (s->run.budget.trials && s->tally.searched >= (size_t)s->run.budget.trials) return false;
     if (!ledger_admits(s, need, confirm_due(s), why, sizeof why)) return false;
     c->phase = PHASE_SEARCH;
     c->progress.searched_on = s->n;
@@ -243,7 +244,7 @@ static bool searches_on(struct coordinator *c)
 static void confirm_or_end(struct coordinator *c)
 {
     enum confirm_step next = c->options.only_queued ? CONFIRM_OVER : confirm_step(c->history);
-    c->progress.confirmed_seen = c->history->tally.confirmed;
+    c->progress.confirmed_seen = c->memory->tally.confirmed;
     c->phase = PHASE_CONFIRM;
     switch (next) {
     case CONFIRM_ROUND: machine_say(c, NEWS_CONFIRM, NULL, NULL); return;
@@ -262,7 +263,7 @@ static void confirm_or_end(struct coordinator *c)
 /* A confirmation has ended, and there is room: it may have decided what is confirmed next. */
 static bool confirms_more(struct coordinator *c)
 {
-    return is_idle(c) || (c->progress.confirmed_seen != c->history->tally.confirmed && placement_is_possible(c));
+    return is_idle(c) || (c->progress.confirmed_seen != c->memory->tally.confirmed && placement_is_possible(c));
 }
 
 /* What to do now that something has changed. */
@@ -275,12 +276,12 @@ void step(struct coordinator *c)
     start_promised(c, durable);
     if (machine_runs_trials(c)) oversee(c);
     bool refused = !paused && start_queued(c);
-    bool waiting = memory_count(c->history, TRIAL_QUEUED) > 0 && !refused;
+    bool waiting = memory_count(c->memory, TRIAL_QUEUED) > 0 && !refused;
     switch (c->phase) {
     case PHASE_SEARCH:
         if (paused || waiting) return;
         if (wants_more(c)) {
-            if (c->history->study->schedule.n)
+            if (c->memory->study->schedule.n)
                 grow(c);
             else if (!c->mind.thinking && placement_is_possible(c)) {
                 c->mind.thinking = true;
@@ -288,7 +289,7 @@ void step(struct coordinator *c)
             }
         } else if (is_idle(c))
             confirm_or_end(c);
-        if (c->progress.exhausted && !study_confirm_count(c->history->study)) requests_answers(c, true);
+        if (c->progress.exhausted && !study_confirm_count(c->memory->study)) requests_answers(c, true);
         return;
     case PHASE_CONFIRM:
         if (paused || waiting) return;

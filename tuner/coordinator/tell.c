@@ -100,7 +100,7 @@ static enum status refuse(const struct trial *t, const struct lease_claim *claim
     return STATUS_OK;
 }
 
-enum status tell_renew(struct history *s, struct trial *t, const struct lease_claim *claim, int64_t ttl_ms,
+enum status tell_renew(struct history *s, const struct trial *t, const struct lease_claim *claim, int64_t ttl_ms,
                        struct error *err)
 {
     enum status st = refuse(t, claim, lease_judge(t, claim, LEASE_RENEWAL, false), err);
@@ -108,7 +108,7 @@ enum status tell_renew(struct history *s, struct trial *t, const struct lease_cl
 }
 
 /* The same tale again changes nothing and is no error. */
-static bool is_same(const struct history *s, const struct trial *t, const struct tale *tale)
+static bool is_same(const struct memory *s, const struct trial *t, const struct tale *tale)
 {
     double value[METRICS_MAX];
     if (t->state != tale->to) return false;
@@ -121,31 +121,38 @@ static bool is_same(const struct history *s, const struct trial *t, const struct
     return true;
 }
 
-enum status tell_result(struct history *s, struct trial *t, const struct lease_claim *claim, const struct tale *tale,
-                        struct error *err)
+enum status tell_result(struct history *s, const struct trial *t, const struct lease_claim *claim,
+                        const struct tale *tale, struct error *err)
 {
-    enum lease_verdict verdict =
-        lease_judge(t, claim, tale->to == TRIAL_COMPLETE ? LEASE_RESULT : LEASE_FAILURE, is_same(s, t, tale));
+    enum lease_verdict verdict = lease_judge(t, claim, tale->to == TRIAL_COMPLETE ? LEASE_RESULT : LEASE_FAILURE,
+                                             is_same(history_memory(s), t, tale));
     enum status st = refuse(t, claim, verdict, err);
     if (st || verdict == LEASE_REPEATED) return st;
-    return history_finish(s, t, tale->to, tale->metrics, tale->reason,
-                          verdict == LEASE_LATE ? OUTCOME_LATE : OUTCOME_NONE, err);
+    return history_finish(s, t,
+                          &(struct ending){.state = tale->to,
+                                           .metrics = tale->metrics,
+                                           .reason = tale->reason,
+                                           .outcome = verdict == LEASE_LATE ? OUTCOME_LATE : OUTCOME_NONE},
+                          err);
 }
 
-enum status tell_add(struct history *s, const json_t *params, const struct tale *tale, struct trial **ret,
+enum status tell_add(struct history *s, const json_t *params, const struct tale *tale, const struct trial **ret,
                      struct error *err)
 {
     double config[SPACE_PARAMS_MAX];
-    enum status st = space_from_json(&s->study->space, params, config, err);
+    enum status st = space_from_json(&history_memory(s)->study->space, params, config, err);
     if (st) return st;
-    struct trial *t = history_add(s, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = "added"});
+    const struct trial *t =
+        history_add(s, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = "added"});
     st = history_lease(s, t, NULL, 0, err);
-    if (!st) st = history_finish(s, t, tale->to, tale->metrics, tale->reason, OUTCOME_NONE, err);
+    if (!st)
+        st = history_finish(s, t, &(struct ending){.state = tale->to, .metrics = tale->metrics, .reason = tale->reason},
+                            err);
     if (!st) *ret = t;
     return st;
 }
 
-enum status tell_report(struct history *s, struct trial *t, const struct lease_claim *claim,
+enum status tell_report(struct history *s, const struct trial *t, const struct lease_claim *claim,
                         const struct told_report *report, struct error *err)
 {
     enum status st = refuse(t, claim, lease_judge(t, claim, LEASE_REPORT, false), err);

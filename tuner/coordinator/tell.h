@@ -37,15 +37,15 @@ enum status tell_read_report(const json_t *message, struct told_report *ret, str
 
 /* ---- recording ---- */
 
-enum status tell_result(struct history *s, struct trial *t, const struct lease_claim *claim, const struct tale *tale,
-                        struct error *err);
-enum status tell_renew(struct history *s, struct trial *t, const struct lease_claim *claim, int64_t ttl_ms,
+enum status tell_result(struct history *s, const struct trial *t, const struct lease_claim *claim,
+                        const struct tale *tale, struct error *err);
+enum status tell_renew(struct history *s, const struct trial *t, const struct lease_claim *claim, int64_t ttl_ms,
                        struct error *err);
 /* Whether it is to go on is not judged here. */
-enum status tell_report(struct history *s, struct trial *t, const struct lease_claim *claim,
+enum status tell_report(struct history *s, const struct trial *t, const struct lease_claim *claim,
                         const struct told_report *report, struct error *err);
 /* A trial that somebody ran without having been asked to. */
-enum status tell_add(struct history *s, const json_t *params, const struct tale *tale, struct trial **ret,
+enum status tell_add(struct history *s, const json_t *params, const struct tale *tale, const struct trial **ret,
                      struct error *err);
 
 #endif

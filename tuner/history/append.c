@@ -1,6 +1,7 @@
 #include "tuner/history/append.h"
 
 #include "tuner/history/apply.h"
+#include "tuner/history/internal.h"
 #include "tuner/history/curve.h"
 
 #include "tuner/base/digest.h"
@@ -14,12 +15,27 @@
 
 enum { REASON_MAX = 2000, SOURCE_MAX = 300 }; /* bytes */
 
+const struct memory *history_memory(const struct history *s)
+{
+    return &s->m;
+}
+
+void history_on_behalf_of(struct history *s, const char *token)
+{
+    s->on_behalf_of = token;
+}
+
+void history_watch(struct history *s, const struct history_watch *watch)
+{
+    s->watch = *watch;
+}
+
 struct event history_next(const struct history *s, enum event_kind kind, const struct trial *t)
 {
     return (struct event){.kind = kind,
                           .trial = t ? t->number : -1,
-                          .seq = s->seq + 1,
-                          .at_ms = clock_wall_ms(s->clock),
+                          .seq = s->m.seq + 1,
+                          .at_ms = clock_wall_ms(s->m.clock),
                           .token = s->on_behalf_of};
 }
 
@@ -54,8 +70,11 @@ enum status history_append(struct history *s, const struct event *event, struct 
     bound_text(&e, &arena);
     enum status st = apply_event(s, &e, err);
     if (!st) {
-        struct store_event row = {
-            .seq = e.seq, .trial = e.trial, .kind = (int)e.kind, .at_ms = e.at_ms, .body = event_body(s, &e, &arena)};
+        struct store_event row = {.seq = e.seq,
+                                  .trial = e.trial,
+                                  .kind = (int)e.kind,
+                                  .at_ms = e.at_ms,
+                                  .body = event_body(&s->m, &e, &arena)};
         journal_event(s->journal, &row);
         if (s->watch.event) s->watch.event(s->watch.data, &row);
     }
@@ -63,26 +82,26 @@ enum status history_append(struct history *s, const struct event *event, struct 
     return st;
 }
 
-struct trial *history_add(struct history *s, const struct addition *a)
+const struct trial *history_add(struct history *s, const struct addition *a)
 {
     struct event e = history_next(s, EVENT_ADDED, NULL);
     struct error err;
-    e.trial = (long)s->n;
+    e.trial = (long)s->all.n;
     e.added = (struct event_added){.role = a->role,
                                    .config = a->config,
                                    .source = a->source,
-                                   .seed = a->seed ? a->seed : memory_trial_seed(s, e.trial),
+                                   .seed = a->seed ? a->seed : memory_trial_seed(&s->m, e.trial),
                                    .confirms = a->role == ROLE_CONFIRM ? a->confirms : -1,
                                    .trajectory = a->trajectory,
                                    .parent = a->parent ? a->parent->number : -1,
-                                   .known = a->known ? a->known : s->seq,
+                                   .known = a->known ? a->known : s->m.seq,
                                    .expect_tokens = a->expect_tokens,
                                    .expect_ms = a->expect_ms};
     if (history_append(s, &e, &err)) abort(); /* cannot be illegal: the number is the next one */
-    return s->trial[s->n - 1];
+    return s->all.at[s->all.n - 1];
 }
 
-enum status history_lease_to(struct history *s, struct trial *t, const char *dir, const struct holder *holder,
+enum status history_lease_to(struct history *s, const struct trial *t, const char *dir, const struct holder *holder,
                              int64_t ttl_ms, struct error *err)
 {
     struct event e = history_next(s, EVENT_LEASED, t);
@@ -91,19 +110,25 @@ enum status history_lease_to(struct history *s, struct trial *t, const char *dir
     return history_append(s, &e, err);
 }
 
-enum status history_lease(struct history *s, struct trial *t, const char *dir, int64_t ttl_ms, struct error *err)
+enum status history_lease(struct history *s, const struct trial *t, const char *dir, int64_t ttl_ms, struct error *err)
 {
     return history_lease_to(s, t, dir, &(struct holder){0}, ttl_ms, err);
 }
 
-enum status history_started(struct history *s, struct trial *t, int64_t pid, double resumed_cost, struct error *err)
+void history_backdate(struct history *s, const struct trial *t, int64_t took_ms)
+{
+    if (took_ms > 0) internal_own(s, t)->attempt.leased_ms -= took_ms;
+}
+
+enum status history_started(struct history *s, const struct trial *t, int64_t pid, double resumed_cost,
+                            struct error *err)
 {
     struct event e = history_next(s, EVENT_STARTED, t);
     e.started = (struct event_started){pid, resumed_cost};
     return history_append(s, &e, err);
 }
 
-enum status history_renew(struct history *s, struct trial *t, int64_t ttl_ms, struct error *err)
+enum status history_renew(struct history *s, const struct trial *t, int64_t ttl_ms, struct error *err)
 {
     struct event e = history_next(s, EVENT_RENEWED, t);
     e.renewed.ttl_ms = ttl_ms;
@@ -117,25 +142,25 @@ enum status history_halt(struct history *s, const struct trial *t, const char *w
     return history_append(s, &e, err);
 }
 
-enum status history_condemn(struct history *s, struct trial *t, const char *why, const json_t *details, bool audit,
-                            struct error *err)
+enum status history_condemn(struct history *s, const struct trial *t, const char *why, const json_t *details,
+                            bool audit, struct error *err)
 {
     struct event e = history_next(s, EVENT_CONDEMNED, t);
     e.condemned = (struct event_condemned){.reason = why, .details = details, .audit = audit};
     return history_append(s, &e, err);
 }
 
-enum status history_checkpoint(struct history *s, struct trial *t, const char *path, long step, int64_t bytes,
+enum status history_checkpoint(struct history *s, const struct trial *t, const char *path, long step, int64_t bytes,
                                struct error *err)
 {
     struct event e = history_next(s, EVENT_CHECKPOINT, t);
-    int tokens = objective_token_metric(&s->study->objective);
+    int tokens = objective_token_metric(&s->m.study->objective);
     e.checkpoint.left = (struct checkpoint){
         path, step, bytes, tokens >= 0 && isfinite(t->attempt.last[tokens]) ? t->attempt.last[tokens] : 0};
     return history_append(s, &e, err);
 }
 
-enum status history_set(struct history *s, struct trial *t, double from, const double *config, const char *why,
+enum status history_set(struct history *s, const struct trial *t, double from, const double *config, const char *why,
                         struct error *err)
 {
     struct event e = history_next(s, EVENT_ADJUSTED, t);
@@ -143,7 +168,7 @@ enum status history_set(struct history *s, struct trial *t, double from, const d
     return history_append(s, &e, err);
 }
 
-enum status history_adjust(struct history *s, struct trial *t, struct rule_values rule, const char *why,
+enum status history_adjust(struct history *s, const struct trial *t, struct rule_values rule, const char *why,
                            struct error *err)
 {
     struct event e = history_next(s, EVENT_ADJUSTED, t);
@@ -151,17 +176,17 @@ enum status history_adjust(struct history *s, struct trial *t, struct rule_value
     return history_append(s, &e, err);
 }
 
-enum status history_announce(struct history *s, struct trial *t, const json_t *policy, struct error *err)
+enum status history_announce(struct history *s, const struct trial *t, const json_t *policy, struct error *err)
 {
     struct event e = history_next(s, EVENT_ANNOUNCED, t);
     bool wanted = false;
-    enum status st = curve_check(s, policy, &wanted, err);
+    enum status st = curve_check(&s->m, policy, &wanted, err);
     e.announced.policy = policy;
     return st || !wanted ? st : history_append(s, &e, err);
 }
 
 /* How long the attempt ran and what it spent, as far as its reports say. */
-static void measure(const struct history *s, const struct trial *t, struct event_end *end)
+static void measure(const struct memory *s, const struct trial *t, struct event_end *end)
 {
     int tokens = objective_token_metric(&s->study->objective);
     if (t->state != TRIAL_LEASED && t->state != TRIAL_RUNNING) return;
@@ -169,22 +194,22 @@ static void measure(const struct history *s, const struct trial *t, struct event
     if (tokens >= 0 && isfinite(t->attempt.last[tokens])) end->spent_tokens = t->attempt.last[tokens];
 }
 
-enum status history_return(struct history *s, struct trial *t, enum outcome outcome, const char *reason,
+enum status history_return(struct history *s, const struct trial *t, enum outcome outcome, const char *reason,
                            int64_t backoff_ms, struct error *err)
 {
     struct event e = history_next(s, EVENT_RETURNED, t);
     e.returned.end = (struct event_end){.outcome = outcome, .reason = reason, .backoff_ms = backoff_ms};
-    measure(s, t, &e.returned.end);
+    measure(&s->m, t, &e.returned.end);
     return history_append(s, &e, err);
 }
 
-static enum status finish(struct history *s, struct trial *t, struct event *e, struct error *err)
+static enum status finish(struct history *s, const struct trial *t, struct event *e, struct error *err)
 {
     struct arena a = {0};
-    int tokens = objective_token_metric(&s->study->objective);
-    const double *value = event_values(&s->study->objective, e->finished.metrics, &a);
+    int tokens = objective_token_metric(&s->m.study->objective);
+    const double *value = event_values(&s->m.study->objective, e->finished.metrics, &a);
     e->finished.value = value;
-    measure(s, t, &e->finished.end);
+    measure(&s->m, t, &e->finished.end);
     if (tokens >= 0 && isfinite(value[tokens])) e->finished.end.spent_tokens = 0; /* the metric says it */
     enum status st = history_append(s, e, err);
     arena_done(&a);
@@ -203,17 +228,17 @@ static enum status check_values(const struct objective *o, const json_t *metrics
     return st;
 }
 
-enum status history_finish(struct history *s, struct trial *t, enum trial_state to, const json_t *metrics,
-                           const char *reason, enum outcome outcome, struct error *err)
+enum status history_finish(struct history *s, const struct trial *t, const struct ending *x, struct error *err)
 {
-    enum status st = to == TRIAL_COMPLETE ? check_values(&s->study->objective, metrics, err) : STATUS_OK;
+    bool complete = x->state == TRIAL_COMPLETE;
+    enum status st = complete ? check_values(&s->m.study->objective, x->metrics, err) : STATUS_OK;
     if (st) return st;
     struct event e = history_next(s, EVENT_FINISHED, t);
     struct rule_values equivalent;
-    e.finished =
-        (struct event_finished){.state = to, .metrics = metrics, .end = {.outcome = outcome, .reason = reason}};
+    e.finished = (struct event_finished){
+        .state = x->state, .metrics = x->metrics, .end = {.outcome = x->outcome, .reason = x->reason}};
     const struct early_stopping *rule = curve_rule(t);
-    if (to == TRIAL_COMPLETE && rule && t->attempt.curve->adjusted) {
+    if (complete && rule && t->attempt.curve->adjusted) {
         equivalent.patience = (double)early_stopping_equivalent(&t->attempt.curve->curve, rule);
         equivalent.threshold = rule->threshold;
         e.finished.policy = &equivalent;
@@ -221,7 +246,7 @@ enum status history_finish(struct history *s, struct trial *t, enum trial_state 
     return finish(s, t, &e, err);
 }
 
-enum status history_poison(struct history *s, struct trial *t, const char *reason, struct error *err)
+enum status history_poison(struct history *s, const struct trial *t, const char *reason, struct error *err)
 {
     struct event e = history_next(s, EVENT_FINISHED, t);
     e.finished = (struct event_finished){
@@ -229,7 +254,7 @@ enum status history_poison(struct history *s, struct trial *t, const char *reaso
     return finish(s, t, &e, err);
 }
 
-enum status history_retry(struct history *s, struct trial *t, struct error *err)
+enum status history_retry(struct history *s, const struct trial *t, struct error *err)
 {
     struct event e = history_next(s, EVENT_RETRIED, t);
     return history_append(s, &e, err);
@@ -252,7 +277,7 @@ void history_fail(struct history *s, const char *why)
 void history_set_phase(struct history *s, enum study_phase phase)
 {
     struct event e = history_next(s, EVENT_PHASE, NULL);
-    if (s->phase == phase) return;
+    if (s->m.phase == phase) return;
     e.phase.phase = phase;
     must_append(s, &e);
 }
@@ -272,7 +297,7 @@ static uint64_t hash_names(const char *const *name, size_t n)
     return h | 1;
 }
 
-void history_report(struct history *s, struct trial *t, long step, const json_t *metrics)
+void history_report(struct history *s, const struct trial *t, long step, const json_t *metrics)
 {
     const char *names[METRICS_SAID_MAX], *name;
     double values[METRICS_SAID_MAX];
@@ -280,8 +305,8 @@ void history_report(struct history *s, struct trial *t, long step, const json_t 
     struct store_report r = {.lease = t->attempt.lease,
                              .number = t->attempt.reports,
                              .step = step,
-                             .after_ms = clock_mono_ms(s->clock) - t->attempt.leased_ms,
-                             .known = s->seq - t->attempt.lease,
+                             .after_ms = clock_mono_ms(s->m.clock) - t->attempt.leased_ms,
+                             .known = s->m.seq - t->attempt.lease,
                              .name = names,
                              .value = values};
     json_object_foreach((json_t *)metrics, name, v)
@@ -290,14 +315,15 @@ void history_report(struct history *s, struct trial *t, long step, const json_t 
         names[r.n] = name;
         values[r.n++] = json_number_value(v);
     }
+    struct attempt *a = &internal_own(s, t)->attempt;
     uint64_t hash = hash_names(names, r.n);
-    r.same_names = hash == t->attempt.names;
-    t->attempt.names = hash;
+    r.same_names = hash == a->names;
+    a->names = hash;
     journal_report(s->journal, &r);
-    t->attempt.reports++;
-    t->attempt.step = step;
-    for (size_t i = 0; i < s->study->objective.n_metrics; i++)
-        t->attempt.last[i] = json_number_at(metrics, s->study->objective.metric[i].name);
-    curve_report(s, t, step, t->attempt.last);
+    a->reports++;
+    a->step = step;
+    for (size_t i = 0; i < s->m.study->objective.n_metrics; i++)
+        a->last[i] = json_number_at(metrics, s->m.study->objective.metric[i].name);
+    curve_report(s, internal_own(s, t), step, a->last);
     if (s->watch.report) s->watch.report(s->watch.data, t, step, metrics);
 }

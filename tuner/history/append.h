@@ -6,6 +6,14 @@
 
 #include "tuner/history/event.h"
 
+/* What the log has made of it so far. */
+const struct memory *history_memory(const struct history *s);
+
+/* The token whose request is being carried out, for the log: its id; NULL: nobody's. */
+void history_on_behalf_of(struct history *s, const char *token);
+
+void history_watch(struct history *s, const struct history_watch *watch);
+
 /* The next event of the log, about a trial or (NULL) the study; to be filled in. */
 struct event history_next(const struct history *s, enum event_kind kind, const struct trial *t);
 
@@ -24,52 +32,60 @@ struct addition {
     const struct trial *parent;          /* a member: goes on from its checkpoint; NULL: it begins */
 };
 
-struct trial *history_add(struct history *s, const struct addition *a);
+const struct trial *history_add(struct history *s, const struct addition *a);
 
 /* queued → leased by this process; `dir` NULL: a client runs it, and it is running at once. ttl 0: for ever. */
-enum status history_lease(struct history *s, struct trial *t, const char *dir, int64_t ttl_ms, struct error *err);
+enum status history_lease(struct history *s, const struct trial *t, const char *dir, int64_t ttl_ms, struct error *err);
 /* The same, to somebody else. An agent has it for ever (it is the agent that is lost, not the lease that expires), and
  * `dir` is the folder for what comes back. */
-enum status history_lease_to(struct history *s, struct trial *t, const char *dir, const struct holder *holder,
+enum status history_lease_to(struct history *s, const struct trial *t, const char *dir, const struct holder *holder,
                              int64_t ttl_ms, struct error *err);
+/* It ran somewhere else, and took so long until now. */
+void history_backdate(struct history *s, const struct trial *t, int64_t took_ms);
 /* → running. `resumed_cost`: tokens that the checkpoint it goes on from had cost; 0: it begins anew. */
-enum status history_started(struct history *s, struct trial *t, int64_t pid, double resumed_cost, struct error *err);
-enum status history_renew(struct history *s, struct trial *t, int64_t ttl_ms, struct error *err);
+enum status history_started(struct history *s, const struct trial *t, int64_t pid, double resumed_cost,
+                            struct error *err);
+enum status history_renew(struct history *s, const struct trial *t, int64_t ttl_ms, struct error *err);
 /* It is told to stop, to be run again another time. */
 enum status history_halt(struct history *s, const struct trial *t, const char *why, struct error *err);
 /* By the pruner; `details` of its decision; audit: it runs on all the same. */
-enum status history_condemn(struct history *s, struct trial *t, const char *why, const json_t *details, bool audit,
-                            struct error *err);
-enum status history_checkpoint(struct history *s, struct trial *t, const char *path, long step, int64_t bytes,
+enum status history_condemn(struct history *s, const struct trial *t, const char *why, const json_t *details,
+                            bool audit, struct error *err);
+enum status history_checkpoint(struct history *s, const struct trial *t, const char *path, long step, int64_t bytes,
                                struct error *err);
 /* The running trial's settings are others from this cost on. */
-enum status history_set(struct history *s, struct trial *t, double from, const double *config, const char *why,
+enum status history_set(struct history *s, const struct trial *t, double from, const double *config, const char *why,
                         struct error *err);
 /* The running trial says which stopping rule it follows (curve_check). */
-enum status history_announce(struct history *s, struct trial *t, const json_t *policy, struct error *err);
+enum status history_announce(struct history *s, const struct trial *t, const json_t *policy, struct error *err);
 /* The running trial's stopping rule is another now. */
-enum status history_adjust(struct history *s, struct trial *t, struct rule_values rule, const char *why,
+enum status history_adjust(struct history *s, const struct trial *t, struct rule_values rule, const char *why,
                            struct error *err);
 /* `metrics`: of the study or not; all finite numbers. */
-void history_report(struct history *s, struct trial *t, long step, const json_t *metrics);
+void history_report(struct history *s, const struct trial *t, long step, const json_t *metrics);
 
 /* → queued, not to be leased again before `backoff_ms`. Crashes count (outcome_is_crash). */
-enum status history_return(struct history *s, struct trial *t, enum outcome outcome, const char *reason,
+enum status history_return(struct history *s, const struct trial *t, enum outcome outcome, const char *reason,
                            int64_t backoff_ms, struct error *err);
 
-/* Final. Complete: `metrics` must hold every metric that the objective uses, proportions from 0 to 1. Otherwise a
- * reason. `outcome`: of the attempt, where it says more than the state. */
-enum status history_finish(struct history *s, struct trial *t, enum trial_state to, const json_t *metrics,
-                           const char *reason, enum outcome outcome, struct error *err);
+/* How a trial ends. */
+struct ending {
+    enum trial_state state; /* final */
+    const json_t *metrics;  /* complete: every metric that the objective uses, proportions from 0 to 1 */
+    const char *reason;     /* others: why */
+    enum outcome outcome;   /* of the attempt, where it says more than the state */
+};
+
+enum status history_finish(struct history *s, const struct trial *t, const struct ending *ending, struct error *err);
 /* A final trial without a result is queued again, with its number and its configuration; STATUS_CONFLICT: it has one.
  */
-enum status history_retry(struct history *s, struct trial *t, struct error *err);
+enum status history_retry(struct history *s, const struct trial *t, struct error *err);
 void history_set_phase(struct history *s, enum study_phase phase);
 /* STUDY_FAILED: it cannot go on before somebody has mended what `why` says. */
 void history_fail(struct history *s, const char *why);
 void history_note(struct history *s, const char *text);
 
 /* The configuration is not to be tried again, nor anything near it: it has failed, poisonous. */
-enum status history_poison(struct history *s, struct trial *t, const char *reason, struct error *err);
+enum status history_poison(struct history *s, const struct trial *t, const char *reason, struct error *err);
 
 #endif

@@ -1,5 +1,7 @@
 #include "tuner/history/apply.h"
 
+#include "tuner/history/internal.h"
+
 #include "tuner/history/curve.h"
 #include "tuner/history/seen.h"
 
@@ -15,18 +17,14 @@
 
 static void open_add(struct history *s, struct trial *t)
 {
-    if (s->n_open == s->open_capacity) {
-        s->open_capacity = s->open_capacity ? 2 * s->open_capacity : 64;
-        s->open = must_grow(s->open, s->open_capacity, sizeof(struct trial *));
-    }
-    t->open_at = s->n_open;
-    s->open[s->n_open++] = t;
+    t->open_at = s->open.n;
+    internal_add(&s->open, t);
 }
 
 static void open_remove(struct history *s, struct trial *t)
 {
-    struct trial *last = s->open[--s->n_open];
-    s->open[t->open_at] = last;
+    struct trial *last = s->open.at[--s->open.n];
+    s->open.at[t->open_at] = last;
     last->open_at = t->open_at;
 }
 
@@ -35,13 +33,13 @@ static void open_remove(struct history *s, struct trial *t)
 /* A Pareto study without a baseline compares with the first trial that was told. */
 static void choose_stand_in(struct history *s, const struct trial *t)
 {
-    if (s->study->baseline || s->study->objective.form != OBJECTIVE_PARETO || s->stand_in) return;
-    s->stand_in = t;
+    if (s->m.study->baseline || s->m.study->objective.form != OBJECTIVE_PARETO || s->m.baseline.stand_in) return;
+    s->m.baseline.stand_in = t;
 }
 
-static bool runs_baseline(const struct history *s, const struct trial *t)
+static bool runs_baseline(const struct memory *s, const struct trial *t)
 {
-    if (t == s->stand_in) return true;
+    if (t == s->baseline.stand_in) return true;
     return t->role == ROLE_BASELINE || (t->role == ROLE_CONFIRM && s->trial[t->confirms]->role == ROLE_BASELINE);
 }
 
@@ -49,57 +47,57 @@ static bool runs_baseline(const struct history *s, const struct trial *t)
 static void update_baseline(struct history *s)
 {
     size_t n = 0;
-    for (size_t k = 0; k < METRICS_MAX; k++) s->baseline[k] = 0;
-    for (size_t i = 0; i < s->n; i++) {
-        const struct trial *t = s->trial[i];
-        if (t->state != TRIAL_COMPLETE || !runs_baseline(s, t)) continue;
+    for (size_t k = 0; k < METRICS_MAX; k++) s->m.baseline.mean[k] = 0;
+    for (size_t i = 0; i < s->all.n; i++) {
+        const struct trial *t = s->all.at[i];
+        if (t->state != TRIAL_COMPLETE || !runs_baseline(&s->m, t)) continue;
         n++;
-        for (size_t k = 0; k < s->study->objective.n_metrics; k++)
-            s->baseline[k] = bounded_mean(s->baseline[k], t->value[k], n);
+        for (size_t k = 0; k < s->m.study->objective.n_metrics; k++)
+            s->m.baseline.mean[k] = bounded_mean(s->m.baseline.mean[k], t->value[k], n);
     }
-    s->baseline_runs = n;
+    s->m.baseline.runs = n;
 }
 
 static void consider(struct history *s, const struct trial *t)
 {
-    const struct objective *o = &s->study->objective;
-    const double *baseline = memory_baseline(s);
+    const struct objective *o = &s->m.study->objective;
+    const double *baseline = memory_baseline(&s->m);
     if (t->role == ROLE_CONFIRM || t->state != TRIAL_COMPLETE || t->outside) return;
     if ((!baseline && objective_needs_baseline(o)) || !objective_feasible(o, t->value, baseline)) return;
     double u = objective_utility(o, t->value, baseline);
-    bool better = !s->best || u > s->best_utility || (u == s->best_utility && t->number < s->best->number);
-    double behind = s->best ? better ? s->best_utility : u : -HUGE_VAL;
-    s->second_utility = s->best ? fmax(s->second_utility, behind) : behind;
+    bool better =
+        !s->m.best.trial || u > s->m.best.utility || (u == s->m.best.utility && t->number < s->m.best.trial->number);
+    double behind = s->m.best.trial ? better ? s->m.best.utility : u : -HUGE_VAL;
+    s->m.best.second = s->m.best.trial ? fmax(s->m.best.second, behind) : behind;
     if (!better) return;
-    s->best = t;
-    s->best_utility = u;
+    s->m.best.trial = t;
+    s->m.best.utility = u;
 }
 
 static void judge(struct history *s, const struct trial *t)
 {
     choose_stand_in(s, t);
-    if (!runs_baseline(s, t)) {
+    if (!runs_baseline(&s->m, t)) {
         consider(s, t);
         return;
     }
     update_baseline(s);
-    s->best = NULL;
-    for (size_t i = 0; i < s->n; i++) consider(s, s->trial[i]);
+    s->m.best.trial = NULL;
+    for (size_t i = 0; i < s->all.n; i++) consider(s, s->all.at[i]);
 }
 
 /* ---- trials ---- */
 
-static struct trial *append(struct history *s)
+static struct trial *append(struct history *s, const struct event_added *e)
 {
-    size_t d = s->study->space.n, m = s->study->objective.n_metrics;
-    if (s->n == s->capacity) {
-        s->capacity = s->capacity ? 2 * s->capacity : 64;
-        s->trial = must_grow(s->trial, s->capacity, sizeof(struct trial *));
-    }
-    struct trial *t = s->trial[s->n] = arena_alloc(&s->arena, sizeof *t);
-    t->number = (long)s->n++;
-    t->config = arena_array(&s->arena, d + 2 * m, sizeof *t->config);
-    t->value = t->config + d;
+    size_t d = s->m.study->space.n, m = s->m.study->objective.n_metrics;
+    double *config = arena_array(&s->arena, d + 2 * m, sizeof *config);
+    for (size_t i = 0; i < d; i++) config[i] = e->config ? e->config[i] : NAN;
+    struct trial *t = arena_alloc(&s->arena, sizeof *t);
+    t->number = (long)s->all.n;
+    internal_add(&s->all, t);
+    t->config = config;
+    t->value = config + d;
     t->attempt.last = t->value + m;
     for (size_t i = 0; i < 2 * m; i++) t->value[i] = NAN;
     t->told = t->parent = -1;
@@ -111,14 +109,13 @@ static void set_aside(struct history *s, struct trial *t, const struct event_add
 {
     t->outside = arena_strdup(&s->arena, e->outside);
     t->params = json_deep_copy(e->params);
-    for (size_t i = 0; i < s->study->space.n; i++) t->config[i] = NAN;
-    s->outside++;
+    s->m.opened.outside++;
 }
 
 static void set_state(struct history *s, struct trial *t, enum trial_state to)
 {
-    s->tally.count[t->state]--;
-    s->tally.count[to]++;
+    s->m.tally.count[t->state]--;
+    s->m.tally.count[to]++;
     t->state = to;
     if (trial_state_final(to)) open_remove(s, t);
 }
@@ -146,11 +143,11 @@ static void take_trajectory(struct history *s, struct trial *t, const struct tra
     if (!x) return;
     t->trajectory.until = x->until;
     for (size_t k = 0; k < x->n; k++)
-        trajectory_add(&t->trajectory, &s->study->space, &s->arena, x->step[k].from, x->step[k].config,
+        trajectory_add(&t->trajectory, &s->m.study->space, &s->arena, x->step[k].from, x->step[k].config,
                        x->step[k].trial);
 }
 
-static enum status check_added(const struct history *s, long number, const struct event_added *e, struct error *err)
+static enum status check_added(const struct memory *s, long number, const struct event_added *e, struct error *err)
 {
     if (e->parent < -1 || e->parent >= number)
         return error_set(err, STATUS_INVALID, "trial %ld goes on from a trial that does not exist", number);
@@ -164,27 +161,24 @@ static enum status check_added(const struct history *s, long number, const struc
 static enum status apply_added(struct history *s, struct trial *none, const struct event *event, struct error *err)
 {
     const struct event_added *e = &event->added;
-    enum status st = check_added(s, event->trial, e, err);
+    enum status st = check_added(&s->m, event->trial, e, err);
     (void)none;
     if (st) return st;
-    struct trial *t = append(s);
+    struct trial *t = append(s, e);
     t->role = e->role;
-    t->seed = e->seed ? e->seed : memory_trial_seed(s, t->number);
+    t->seed = e->seed ? e->seed : memory_trial_seed(&s->m, t->number);
     t->confirms = e->confirms;
     t->parent = e->parent;
-    t->round = e->parent >= 0 ? s->trial[e->parent]->round + 1 : 0;
+    t->round = e->parent >= 0 ? s->all.at[e->parent]->round + 1 : 0;
     t->source = keep(s, e->source ? e->source : "");
     t->need.tokens = e->expect_tokens;
     t->need.ms = e->expect_ms;
     t->created_ms = event->at_ms;
-    if (e->config)
-        memcpy(t->config, e->config, s->study->space.n * sizeof *t->config);
-    else
-        set_aside(s, t, e);
+    if (!e->config) set_aside(s, t, e);
     take_trajectory(s, t, e->trajectory);
-    s->tally.count[TRIAL_QUEUED]++;
-    s->tally.searched += t->role != ROLE_CONFIRM;
-    s->tally.fallbacks += suggestion_kind_of(t->source) == SUGGESTION_FALLBACK;
+    s->m.tally.count[TRIAL_QUEUED]++;
+    s->m.tally.searched += t->role != ROLE_CONFIRM;
+    s->m.tally.fallbacks += suggestion_kind_of(t->source) == SUGGESTION_FALLBACK;
     open_add(s, t);
     seen_add(s, t);
     return STATUS_OK;
@@ -196,7 +190,7 @@ static enum status apply_adjusted(struct history *s, struct trial *t, const stru
     (void)err;
     if (e->policy) curve_adjusted(s, t, event->seq, e->policy->patience, e->policy->threshold);
     if (!e->set) return STATUS_OK;
-    trajectory_add(&t->trajectory, &s->study->space, &s->arena, e->from, e->set, t->number);
+    trajectory_add(&t->trajectory, &s->m.study->space, &s->arena, e->from, e->set, t->number);
     t->attempt.settings = t->trajectory.n;
     return STATUS_OK;
 }
@@ -217,7 +211,7 @@ static enum status check_move(const struct trial *t, enum trial_state to, struct
 
 static void set_deadline(struct history *s, struct trial *t, int64_t ttl_ms)
 {
-    t->attempt.deadline_ms = ttl_ms > 0 ? clock_mono_ms(s->clock) + ttl_ms : 0;
+    t->attempt.deadline_ms = ttl_ms > 0 ? clock_mono_ms(s->m.clock) + ttl_ms : 0;
     if (ttl_ms > 0 && (s->expiry_ms == 0 || t->attempt.deadline_ms < s->expiry_ms))
         s->expiry_ms = t->attempt.deadline_ms;
 }
@@ -242,7 +236,7 @@ static enum status apply_leased(struct history *s, struct trial *t, const struct
     t->attempt.lease = event->seq;
     t->attempt.holder = (struct holder){intern(s, e->agent), intern(s, event->token)};
     t->attempt.client = !e->dir;
-    t->attempt.leased_ms = clock_mono_ms(s->clock);
+    t->attempt.leased_ms = clock_mono_ms(s->m.clock);
     t->attempt.reports = t->attempt.step = 0;
     t->attempt.resumed_cost = 0;
     t->attempt.names = 0;
@@ -250,7 +244,7 @@ static enum status apply_leased(struct history *s, struct trial *t, const struct
     t->attempt.settings = 0;
     curve_begin(s, t);
     set_deadline(s, t, e->ttl_ms);
-    for (size_t i = 0; i < s->study->objective.n_metrics; i++) t->attempt.last[i] = NAN;
+    for (size_t i = 0; i < s->m.study->objective.n_metrics; i++) t->attempt.last[i] = NAN;
     return STATUS_OK;
 }
 
@@ -275,7 +269,7 @@ static enum status apply_renewed(struct history *s, struct trial *t, const struc
 /* What the pruner expects of it; without every metric of the objective the search can do nothing with it. */
 static void expect(struct history *s, struct trial *t, const json_t *expected)
 {
-    const struct objective *o = &s->study->objective;
+    const struct objective *o = &s->m.study->objective;
     double *value = arena_array(&s->arena, 2 * o->n_metrics, sizeof *value), *spread = value + o->n_metrics;
     for (size_t i = 0; i < o->n_metrics; i++) {
         const json_t *pair = json_object_get(expected, o->metric[i].name);
@@ -327,10 +321,10 @@ static void account(struct history *s, struct trial *t, const struct event_end *
     t->effort.busy_ms += e->took_ms;
     t->effort.took_ms = (int64_t)e->took_ms;
     t->effort.tokens = bounded_sum(t->effort.tokens, spent_tokens);
-    s->tally.busy_ms += e->took_ms;
-    s->tally.tokens = bounded_sum(s->tally.tokens, spent_tokens);
+    s->m.tally.busy_ms += e->took_ms;
+    s->m.tally.tokens = bounded_sum(s->m.tally.tokens, spent_tokens);
     t->attempt.deadline_ms = 0;
-    for (size_t i = 0; i < s->study->objective.n_metrics; i++) t->attempt.last[i] = NAN;
+    for (size_t i = 0; i < s->m.study->objective.n_metrics; i++) t->attempt.last[i] = NAN;
 }
 
 static enum status apply_returned(struct history *s, struct trial *t, const struct event *event, struct error *err)
@@ -341,34 +335,35 @@ static enum status apply_returned(struct history *s, struct trial *t, const stru
     set_state(s, t, TRIAL_QUEUED);
     t->effort.crashes += outcome_is_crash(e->outcome);
     t->effort.machine_crashes += e->outcome == OUTCOME_CRASHED_THE_MACHINE;
-    t->ready_ms = e->backoff_ms > 0 ? clock_mono_ms(s->clock) + e->backoff_ms : 0;
+    t->ready_ms = e->backoff_ms > 0 ? clock_mono_ms(s->m.clock) + e->backoff_ms : 0;
     account(s, t, e, e->spent_tokens);
     return STATUS_OK;
 }
 
 /* ---- results ---- */
 
-static void settle_param(struct history *s, struct trial *t, const char *name, double v)
+static void settle_param(const struct history *s, double *config, const char *name, double v)
 {
-    int i = space_find(&s->study->space, name);
-    if (i < 0 || t->outside || isnan(t->config[i])) return;
-    const struct param *p = &s->study->space.param[i];
+    int i = space_find(&s->m.study->space, name);
+    if (i < 0 || isnan(config[i])) return;
+    const struct param *p = &s->m.study->space.param[i];
     if (p->type != PARAM_INT && p->type != PARAM_FLOAT) return;
-    t->config[i] = param_nearest(p, v);
+    config[i] = param_nearest(p, v);
 }
 
 /* The trial's stopping rule was changed while it ran: its result is that of another configuration than it began with.
  */
 static void settle(struct history *s, struct trial *t, const struct rule_values *policy)
 {
-    double *config = arena_array(&s->arena, s->study->space.n, sizeof *config); /* snapshots keep the old one */
-    t->config = memcpy(config, t->config, s->study->space.n * sizeof *config);
-    if (t->seen_at != SIZE_MAX) s->seen[t->seen_at].config = config;
-    settle_param(s, t, "patience", policy->patience);
-    settle_param(s, t, "threshold", policy->threshold);
+    double *config = arena_array(&s->arena, s->m.study->space.n, sizeof *config); /* snapshots keep the old one */
+    memcpy(config, t->config, s->m.study->space.n * sizeof *config);
+    settle_param(s, config, "patience", policy->patience);
+    settle_param(s, config, "threshold", policy->threshold);
+    t->config = config;
+    if (t->seen_at != SIZE_MAX) s->seen_row[t->seen_at].config = config;
 }
 
-static enum status check_complete(const struct history *s, const double *value, struct error *err)
+static enum status check_complete(const struct memory *s, const double *value, struct error *err)
 {
     const struct objective *o = &s->study->objective;
     for (size_t i = 0; i < o->n_metrics; i++)
@@ -378,7 +373,7 @@ static enum status check_complete(const struct history *s, const double *value, 
     return STATUS_OK;
 }
 
-static json_t *extra_metrics(const struct history *s, const json_t *metrics)
+static json_t *extra_metrics(const struct memory *s, const json_t *metrics)
 {
     json_t *out = NULL, *v;
     const char *name;
@@ -393,24 +388,24 @@ static json_t *extra_metrics(const struct history *s, const json_t *metrics)
 
 static void remember_cost(struct history *s, double took_ms, double tokens)
 {
-    size_t at = s->tally.n_recent++ % RECENT_MAX;
-    s->tally.recent_ms[at] = took_ms;
-    s->tally.recent_tokens[at] = tokens;
+    size_t at = s->m.tally.n_recent++ % RECENT_MAX;
+    s->m.tally.recent_ms[at] = took_ms;
+    s->m.tally.recent_tokens[at] = tokens;
 }
 
 static void tally_finished(struct history *s, const struct trial *t)
 {
-    s->tally.poisonous += t->poisonous;
-    s->tally.finished += memory_is_searched(t);
-    s->tally.searched -= t->role != ROLE_CONFIRM && t->state == TRIAL_CANCELLED;
-    s->tally.confirmed += t->role == ROLE_CONFIRM;
+    s->m.tally.poisonous += t->poisonous;
+    s->m.tally.finished += memory_is_searched(t);
+    s->m.tally.searched -= t->role != ROLE_CONFIRM && t->state == TRIAL_CANCELLED;
+    s->m.tally.confirmed += t->role == ROLE_CONFIRM;
 }
 
 static enum status apply_finished(struct history *s, struct trial *t, const struct event *event, struct error *err)
 {
     const struct event_finished *e = &event->finished;
     enum status st = check_move(t, e->state, err);
-    if (!st && e->state == TRIAL_COMPLETE) st = check_complete(s, e->value, err);
+    if (!st && e->state == TRIAL_COMPLETE) st = check_complete(&s->m, e->value, err);
     if (st) return st;
     set_state(s, t, e->state);
     if (e->policy) settle(s, t, e->policy);
@@ -418,13 +413,13 @@ static enum status apply_finished(struct history *s, struct trial *t, const stru
     t->told = s->told++;
     t->reason = keep(s, e->end.reason);
     t->poisonous = e->poisonous;
-    int metric = objective_token_metric(&s->study->objective);
+    int metric = objective_token_metric(&s->m.study->objective);
     double spent = metric >= 0 && isfinite(e->value[metric]) ? e->value[metric] : e->end.spent_tokens;
     account(s, t, &e->end, spent);
     tally_finished(s, t);
     if (e->state == TRIAL_COMPLETE || e->state == TRIAL_PRUNED) {
-        memcpy(t->value, e->value, s->study->objective.n_metrics * sizeof *t->value);
-        t->extra = extra_metrics(s, e->metrics);
+        memcpy(t->value, e->value, s->m.study->objective.n_metrics * sizeof *t->value);
+        t->extra = extra_metrics(&s->m, e->metrics);
     }
     seen_finish(s, t);
     if (e->state != TRIAL_COMPLETE) return STATUS_OK;
@@ -441,10 +436,10 @@ static enum status apply_retried(struct history *s, struct trial *t, const struc
     if (!trial_state_may_retry(t->state))
         return error_set(err, STATUS_CONFLICT, "trial %ld is %s and is not tried again", t->number,
                          trial_state_name(t->state));
-    s->tally.finished -= memory_is_searched(t);
-    s->tally.searched += t->role != ROLE_CONFIRM && t->state == TRIAL_CANCELLED;
-    s->tally.confirmed -= t->role == ROLE_CONFIRM;
-    s->tally.poisonous -= t->poisonous;
+    s->m.tally.finished -= memory_is_searched(t);
+    s->m.tally.searched += t->role != ROLE_CONFIRM && t->state == TRIAL_CANCELLED;
+    s->m.tally.confirmed -= t->role == ROLE_CONFIRM;
+    s->m.tally.poisonous -= t->poisonous;
     set_state(s, t, TRIAL_QUEUED);
     open_add(s, t);
     t->poisonous = false;
@@ -465,8 +460,8 @@ static enum status apply_retried(struct history *s, struct trial *t, const struc
 static enum status apply_phase(struct history *s, struct trial *none, const struct event *e, struct error *err)
 {
     (void)none, (void)err;
-    s->phase = e->phase.phase;
-    s->failure = keep(s, e->phase.why);
+    s->m.phase = e->phase.phase;
+    s->m.failure = keep(s, e->phase.why);
     return STATUS_OK;
 }
 
@@ -480,6 +475,7 @@ static enum status apply_opened(struct history *s, struct trial *none, const str
 {
     const struct event_opened *e = &event->opened;
     (void)none, (void)err;
+    memcpy(s->boot_before, s->boot, sizeof s->boot);
     snprintf(s->boot, sizeof s->boot, "%s", e->boot ? e->boot : "");
     if (e->file) {
         free(s->file);
@@ -487,12 +483,12 @@ static enum status apply_opened(struct history *s, struct trial *none, const str
     }
     memcpy(s->warm_seq, e->warm_seq, sizeof s->warm_seq);
     if (!e->budget) return STATUS_OK;
-    s->budget = *e->budget;
-    s->slots = e->slots;
-    s->run_wall_ms = e->began_ms ? e->began_ms : event->at_ms;
-    s->run_mono_ms = clock_mono_ms(s->clock);
-    s->run_spent_ms = e->spent_ms;
-    s->run_gone_ms = e->gone_ms;
+    s->m.run.budget = *e->budget;
+    s->m.run.slots = e->slots;
+    s->m.run.wall_ms = e->began_ms ? e->began_ms : event->at_ms;
+    s->m.run.mono_ms = clock_mono_ms(s->m.clock);
+    s->m.run.spent_ms = e->spent_ms;
+    s->m.run.gone_ms = e->gone_ms;
     return STATUS_OK;
 }
 
@@ -514,7 +510,8 @@ static bool is_about_a_trial(enum event_kind kind)
 
 static enum status apply(struct history *s, const struct event *e, struct error *err)
 {
-    struct trial *t = is_about_a_trial(e->kind) ? memory_trial(s, e->trial) : NULL;
+    const struct trial *seen = is_about_a_trial(e->kind) ? memory_trial(&s->m, e->trial) : NULL;
+    struct trial *t = seen ? internal_own(s, seen) : NULL;
     if (!t && is_about_a_trial(e->kind)) return error_set(err, STATUS_INVALID, "there is no trial %ld", e->trial);
     switch (e->kind) {
 #define EVENT(number, NAME, name, subject, word)                                                                       \
@@ -528,10 +525,11 @@ static enum status apply(struct history *s, const struct event *e, struct error 
 
 enum status apply_event(struct history *s, const struct event *e, struct error *err)
 {
-    bool begins = s->seq == 0 && e->kind == EVENT_OPENED; /* after the log of a deleted study of its name */
-    if (e->seq != s->seq + 1 && !begins)
-        return error_set(err, STATUS_INVALID, "event %lld is missing", (long long)s->seq + 1);
+    bool begins = s->m.seq == 0 && e->kind == EVENT_OPENED; /* after the log of a deleted study of its name */
+    if (e->seq != s->m.seq + 1 && !begins)
+        return error_set(err, STATUS_INVALID, "event %lld is missing", (long long)s->m.seq + 1);
     enum status st = apply(s, e, err);
-    if (!st) s->seq = e->seq;
+    if (!st) s->m.seq = e->seq;
+    internal_show(s);
     return st;
 }

@@ -41,7 +41,7 @@ struct attempt {
     double *last;        /* n_metrics; the last report; NaN where not reported */
     uint64_t names;      /* hash of the names in the last report, in order; 0: none by this process */
     double resumed_cost; /* tokens that are not its own */
-    size_t settings;     /* steps of the trajectory that it has been told */
+    size_t settings;     /* steps of the trajectory that it had been told when they were last changed */
 
     struct curve *curve;      /* its learning curve (curve.h); NULL: none is kept */
     struct rule_change *rule; /* what the log says of its stopping rule, newest first; NULL: nothing */

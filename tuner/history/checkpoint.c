@@ -23,7 +23,7 @@ static enum status look(const char *path, struct stat *ret, struct error *err)
     return s;
 }
 
-enum status checkpoint_take(struct history *s, struct trial *t, const char *dir, long step, const char *path,
+enum status checkpoint_take(struct history *s, const struct trial *t, const char *dir, long step, const char *path,
                             struct error *err)
 {
     struct arena arena = {0};
@@ -45,7 +45,7 @@ enum status checkpoint_take(struct history *s, struct trial *t, const char *dir,
     return st;
 }
 
-const char *checkpoint_find(const struct history *s, const struct trial *t, struct arena *arena, double *ret_cost,
+const char *checkpoint_find(const struct memory *s, const struct trial *t, struct arena *arena, double *ret_cost,
                             struct error *err)
 {
     const struct trial *from = t->checkpoint.path ? t : memory_trial(s, t->parent);

@@ -1,12 +1,14 @@
 #include "tuner/history/curve.h"
 
+#include "tuner/history/internal.h"
+
 #include "tuner/base/json.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-bool curve_wanted(const struct history *s)
+bool curve_wanted(const struct memory *s)
 {
     const struct study *study = s->study;
     return study->stopping.pruner != PRUNER_NONE || study->stopping.adaptive ||
@@ -24,24 +26,21 @@ static void forget(struct trial *t)
 static void make_room(struct history *s)
 {
     size_t oldest = SIZE_MAX;
-    for (size_t i = 0; i < s->n_observed; i++) {
-        const struct trial *t = s->observed[i];
-        if (trial_state_final(t->state) && (oldest == SIZE_MAX || t->told < s->observed[oldest]->told)) oldest = i;
+    for (size_t i = 0; i < s->curves.n; i++) {
+        const struct trial *t = s->curves.at[i];
+        if (trial_state_final(t->state) && (oldest == SIZE_MAX || t->told < s->curves.at[oldest]->told)) oldest = i;
     }
     if (oldest == SIZE_MAX) return;
-    forget(s->observed[oldest]);
-    s->observed[oldest] = s->observed[--s->n_observed];
+    forget(s->curves.at[oldest]);
+    s->curves.at[oldest] = s->curves.at[--s->curves.n];
 }
 
 static struct curve *observe(struct history *s, struct trial *t)
 {
     if (t->attempt.curve) return t->attempt.curve;
-    if (s->n_observed >= CURVES_MAX) make_room(s);
-    if (s->n_observed == s->observed_capacity) {
-        s->observed_capacity = s->observed_capacity ? 2 * s->observed_capacity : CURVES_MAX;
-        s->observed = must_grow(s->observed, s->observed_capacity, sizeof(struct trial *));
-    }
-    s->observed[s->n_observed++] = t;
+    if (s->curves.n >= CURVES_MAX) make_room(s);
+    internal_add(&s->curves, t);
+    internal_show(s);
     t->attempt.curve = must_alloc(1, sizeof *t->attempt.curve);
     return t->attempt.curve;
 }
@@ -49,14 +48,14 @@ static struct curve *observe(struct history *s, struct trial *t)
 void curve_begin(struct history *s, struct trial *t)
 {
     t->attempt.rule = NULL;
-    if (!curve_wanted(s) || !t->attempt.curve) return;
+    if (!curve_wanted(&s->m) || !t->attempt.curve) return;
     learning_curve_done(&t->attempt.curve->curve);
     *t->attempt.curve = (struct curve){0};
 }
 
 /* ---- the rule ---- */
 
-enum status curve_check(const struct history *s, const json_t *policy, bool *ret_wanted, struct error *err)
+enum status curve_check(const struct memory *s, const json_t *policy, bool *ret_wanted, struct error *err)
 {
     const json_t *patience = json_object_get(policy, "patience"), *threshold = json_object_get(policy, "threshold");
     const char *name = json_string_value(json_object_get(policy, "metric")),
@@ -69,41 +68,6 @@ enum status curve_check(const struct history *s, const json_t *policy, bool *ret
     /* it may watch something that the study does not know */
     *ret_wanted = curve_wanted(s) && name && objective_find_metric(&s->study->objective, name) >= 0;
     return STATUS_OK;
-}
-
-static struct rule_change *keep_change(struct history *s, struct trial *t, int64_t seq)
-{
-    struct rule_change *c = arena_alloc(&s->arena, sizeof *c);
-    *c = (struct rule_change){.before = t->attempt.rule, .seq = seq};
-    t->attempt.rule = c;
-    return c;
-}
-
-enum status curve_announced(struct history *s, struct trial *t, int64_t seq, const json_t *policy, struct error *err)
-{
-    const json_t *best = json_object_get(policy, "best"), *bad = json_object_get(policy, "bad");
-    bool wanted = false;
-    enum status st = curve_check(s, policy, &wanted, err);
-    if (st || !wanted) return st;
-    const char *metric = json_string_value(json_object_get(policy, "metric")),
-               *mode = json_string_value(json_object_get(policy, "mode"));
-    struct rule_change *c = keep_change(s, t, seq);
-    c->announced = true;
-    c->rule = (struct early_stopping){.patience = json_number_value(json_object_get(policy, "patience")),
-                                      .threshold = json_number_value(json_object_get(policy, "threshold")),
-                                      .metric = (size_t)objective_find_metric(&s->study->objective, metric),
-                                      .mode = strcmp(mode, "max") == 0 ? GOAL_MAXIMIZE : GOAL_MINIMIZE,
-                                      .best = json_number_read(best),
-                                      .bad = json_is_integer(bad) ? (long)json_integer_value(bad) : 0};
-    return STATUS_OK;
-}
-
-void curve_adjusted(struct history *s, struct trial *t, int64_t seq, double patience, double threshold)
-{
-    if (!curve_wanted(s)) return;
-    struct rule_change *c = keep_change(s, t, seq);
-    c->rule.patience = patience;
-    c->rule.threshold = threshold;
 }
 
 /* The changes up to an event that are not in the rule yet, oldest first. */
@@ -123,10 +87,52 @@ static void follow(struct curve *o, const struct rule_change *c, int64_t until)
     }
 }
 
-struct early_stopping *curve_rule(struct trial *t)
+static struct rule_change *keep_change(struct history *s, struct trial *t, int64_t seq)
+{
+    struct rule_change *c = arena_alloc(&s->arena, sizeof *c);
+    *c = (struct rule_change){.before = t->attempt.rule, .seq = seq};
+    t->attempt.rule = c;
+    return c;
+}
+
+/* Reports that come from now on know of it. */
+static void now_follow(struct trial *t)
+{
+    if (t->attempt.curve) follow(t->attempt.curve, t->attempt.rule, INT64_MAX);
+}
+
+enum status curve_announced(struct history *s, struct trial *t, int64_t seq, const json_t *policy, struct error *err)
+{
+    const json_t *best = json_object_get(policy, "best"), *bad = json_object_get(policy, "bad");
+    bool wanted = false;
+    enum status st = curve_check(&s->m, policy, &wanted, err);
+    if (st || !wanted) return st;
+    const char *metric = json_string_value(json_object_get(policy, "metric")),
+               *mode = json_string_value(json_object_get(policy, "mode"));
+    struct rule_change *c = keep_change(s, t, seq);
+    c->announced = true;
+    c->rule = (struct early_stopping){.patience = json_number_value(json_object_get(policy, "patience")),
+                                      .threshold = json_number_value(json_object_get(policy, "threshold")),
+                                      .metric = (size_t)objective_find_metric(&s->m.study->objective, metric),
+                                      .mode = strcmp(mode, "max") == 0 ? GOAL_MAXIMIZE : GOAL_MINIMIZE,
+                                      .best = json_number_read(best),
+                                      .bad = json_is_integer(bad) ? (long)json_integer_value(bad) : 0};
+    now_follow(t);
+    return STATUS_OK;
+}
+
+void curve_adjusted(struct history *s, struct trial *t, int64_t seq, double patience, double threshold)
+{
+    if (!curve_wanted(&s->m)) return;
+    struct rule_change *c = keep_change(s, t, seq);
+    c->rule.patience = patience;
+    c->rule.threshold = threshold;
+    now_follow(t);
+}
+
+const struct early_stopping *curve_rule(const struct trial *t)
 {
     if (!t->attempt.curve) return NULL;
-    follow(t->attempt.curve, t->attempt.rule, INT64_MAX);
     return t->attempt.curve->has_rule ? &t->attempt.curve->rule : NULL;
 }
 
@@ -134,14 +140,22 @@ struct early_stopping *curve_rule(struct trial *t)
 static void report_after(struct history *s, struct trial *t, int64_t until, long step, const double *values)
 {
     struct curve *o = observe(s, t);
-    if (!learning_curve_add(&o->curve, &s->study->objective, step, values)) return;
+    if (!learning_curve_add(&o->curve, &s->m.study->objective, step, values)) return;
     follow(o, t->attempt.rule, until);
     if (o->has_rule && isfinite(values[o->rule.metric])) early_stopping_update(&o->rule, values[o->rule.metric]);
 }
 
 void curve_report(struct history *s, struct trial *t, long step, const double *values)
 {
-    if (curve_wanted(s)) report_after(s, t, INT64_MAX, step, values);
+    if (curve_wanted(&s->m)) report_after(s, t, INT64_MAX, step, values);
+}
+
+long curve_judged(struct history *s, const struct trial *t)
+{
+    struct curve *o = internal_own(s, t)->attempt.curve;
+    long before = o->judged;
+    o->judged = o->curve.reports;
+    return before;
 }
 
 /* ---- loading ---- */
@@ -154,7 +168,7 @@ struct replayed {
 static void on_report(void *data, const struct store_report *r)
 {
     struct replayed *x = data;
-    const struct objective *o = &x->s->study->objective;
+    const struct objective *o = &x->s->m.study->objective;
     double value[METRICS_MAX];
     for (size_t i = 0; i < o->n_metrics; i++) value[i] = NAN;
     for (size_t i = 0; i < r->n; i++) {
@@ -177,18 +191,19 @@ enum status curve_load(struct history *s, struct error *err)
 {
     enum status st = STATUS_OK;
     size_t n = 0;
-    for (size_t i = s->n; curve_wanted(s) && !st && n < CURVES_MAX && i-- > 0;) {
-        struct replayed x = {s, s->trial[i]};
+    for (size_t i = s->all.n; curve_wanted(&s->m) && !st && n < CURVES_MAX && i-- > 0;) {
+        struct replayed x = {s, s->all.at[i]};
         if (!has_curve(x.t) || x.t->attempt.curve) continue;
         x.t->attempt.reports = 0;
         n++;
-        st = store_reports(s->store, s->study_id, x.t->attempt.lease, on_report, &x, err);
+        st = store_reports(s->m.store, s->m.study_id, x.t->attempt.lease, on_report, &x, err);
+        now_follow(x.t);
     }
     return st;
 }
 
 void curve_free(struct history *s)
 {
-    for (size_t i = 0; i < s->n_observed; i++) forget(s->observed[i]);
-    free(s->observed);
+    for (size_t i = 0; i < s->curves.n; i++) forget(s->curves.at[i]);
+    free(s->curves.at);
 }

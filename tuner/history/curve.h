@@ -28,7 +28,7 @@ struct rule_change {
 };
 
 /* Does this study want it? */
-bool curve_wanted(const struct history *s);
+bool curve_wanted(const struct memory *s);
 
 /* A lease begins: nothing is known of it. */
 void curve_begin(struct history *s, struct trial *t);
@@ -36,12 +36,15 @@ void curve_begin(struct history *s, struct trial *t);
 void curve_report(struct history *s, struct trial *t, long step, const double *values);
 /* {"patience": 5, "threshold": 1e-4, "metric": "em", "mode": "max"}, as the SDKs send it. STATUS_INVALID says what is
  * wrong with it. *ret_wanted: the study has a use for it. */
-enum status curve_check(const struct history *s, const json_t *policy, bool *ret_wanted, struct error *err);
+enum status curve_check(const struct memory *s, const json_t *policy, bool *ret_wanted, struct error *err);
 /* What the log says of the rule: apply.c calls them, in its order. */
 enum status curve_announced(struct history *s, struct trial *t, int64_t seq, const json_t *policy, struct error *err);
 void curve_adjusted(struct history *s, struct trial *t, int64_t seq, double patience, double threshold);
 /* The rule as it is now, up to the last event; NULL: none is known. */
-struct early_stopping *curve_rule(struct trial *t);
+const struct early_stopping *curve_rule(const struct trial *t);
+
+/* It is judged now; returns how many reports there were the last time. */
+long curve_judged(struct history *s, const struct trial *t);
 
 /* The curves of the last trials, from the store: once, when a study is opened to run trials. */
 enum status curve_load(struct history *s, struct error *err);

@@ -144,7 +144,7 @@ static const double *get_config(const json_t *params, const struct reading *r, c
 
 /* ---- of the study ---- */
 
-static void write_opened(const struct history *s, const struct event *event, json_t *o)
+static void write_opened(const struct memory *s, const struct event *event, json_t *o)
 {
     const struct event_opened *e = &event->opened;
     (void)s;
@@ -183,7 +183,7 @@ static bool read_opened(const json_t *o, const struct reading *r, struct event *
     return true;
 }
 
-static void write_phase(const struct history *s, const struct event *e, json_t *o)
+static void write_phase(const struct memory *s, const struct event *e, json_t *o)
 {
     (void)s;
     put_text(o, "phase", study_phase_name(e->phase.phase));
@@ -198,7 +198,7 @@ static bool read_phase(const json_t *o, const struct reading *r, struct event *e
     return name && study_phase_parse(name, &e->phase.phase);
 }
 
-static void write_note(const struct history *s, const struct event *e, json_t *o)
+static void write_note(const struct memory *s, const struct event *e, json_t *o)
 {
     (void)s;
     put_text(o, "text", e->note.text);
@@ -213,7 +213,7 @@ static bool read_note(const json_t *o, const struct reading *r, struct event *e)
 
 /* ---- of a trial ---- */
 
-static void write_added(const struct history *s, const struct event *event, json_t *o)
+static void write_added(const struct memory *s, const struct event *event, json_t *o)
 {
     const struct event_added *e = &event->added;
     const struct space *space = &s->study->space;
@@ -265,7 +265,7 @@ static bool read_added(const json_t *o, const struct reading *r, struct event *e
     return get_role(o, &e->role);
 }
 
-static void write_adjusted(const struct history *s, const struct event *event, json_t *o)
+static void write_adjusted(const struct memory *s, const struct event *event, json_t *o)
 {
     const struct event_adjusted *e = &event->adjusted;
     put_number(o, "from", e->from);
@@ -287,7 +287,7 @@ static bool read_adjusted(const json_t *o, const struct reading *r, struct event
     return settings || e->policy;
 }
 
-static void write_checkpoint(const struct history *s, const struct event *event, json_t *o)
+static void write_checkpoint(const struct memory *s, const struct event *event, json_t *o)
 {
     const struct event_checkpoint *e = &event->checkpoint;
     (void)s;
@@ -308,7 +308,7 @@ static bool read_checkpoint(const json_t *o, const struct reading *r, struct eve
 
 /* ---- of an attempt ---- */
 
-static void write_leased(const struct history *s, const struct event *e, json_t *o)
+static void write_leased(const struct memory *s, const struct event *e, json_t *o)
 {
     (void)s;
     put_text(o, "dir", e->leased.dir);
@@ -323,7 +323,7 @@ static bool read_leased(const json_t *o, const struct reading *r, struct event *
     return true;
 }
 
-static void write_started(const struct history *s, const struct event *e, json_t *o)
+static void write_started(const struct memory *s, const struct event *e, json_t *o)
 {
     (void)s;
     put_int(o, "pid", e->started.pid, 0);
@@ -337,7 +337,7 @@ static bool read_started(const json_t *o, const struct reading *r, struct event 
     return true;
 }
 
-static void write_renewed(const struct history *s, const struct event *e, json_t *o)
+static void write_renewed(const struct memory *s, const struct event *e, json_t *o)
 {
     (void)s;
     put_int(o, "ttl", e->renewed.ttl_ms, 0);
@@ -350,7 +350,7 @@ static bool read_renewed(const json_t *o, const struct reading *r, struct event 
     return true;
 }
 
-static void write_announced(const struct history *s, const struct event *e, json_t *o)
+static void write_announced(const struct memory *s, const struct event *e, json_t *o)
 {
     (void)s;
     json_object_set(o, "policy", (json_t *)e->announced.policy);
@@ -362,7 +362,7 @@ static bool read_announced(const json_t *o, const struct reading *r, struct even
     return json_is_object(e->announced.policy = json_object_get(o, "policy"));
 }
 
-static void write_retried(const struct history *s, const struct event *e, json_t *o)
+static void write_retried(const struct memory *s, const struct event *e, json_t *o)
 {
     (void)s, (void)e, (void)o;
 }
@@ -373,7 +373,7 @@ static bool read_retried(const json_t *o, const struct reading *r, struct event 
     return true;
 }
 
-static void write_returned(const struct history *s, const struct event *e, json_t *o)
+static void write_returned(const struct memory *s, const struct event *e, json_t *o)
 {
     (void)s;
     put_end(o, &e->returned.end);
@@ -386,7 +386,7 @@ static bool read_returned(const json_t *o, const struct reading *r, struct event
     return true;
 }
 
-static void write_finished(const struct history *s, const struct event *event, json_t *o)
+static void write_finished(const struct memory *s, const struct event *event, json_t *o)
 {
     const struct event_finished *e = &event->finished;
     (void)s;
@@ -411,7 +411,7 @@ static bool read_finished(const json_t *o, const struct reading *r, struct event
     return !state || trial_state_parse(state, &e->state);
 }
 
-static void write_condemned(const struct history *s, const struct event *e, json_t *o)
+static void write_condemned(const struct memory *s, const struct event *e, json_t *o)
 {
     (void)s;
     put_text(o, "reason", e->condemned.reason);
@@ -433,7 +433,7 @@ static bool read_condemned(const json_t *o, const struct reading *r, struct even
     return true;
 }
 
-static void write_halted(const struct history *s, const struct event *e, json_t *o)
+static void write_halted(const struct memory *s, const struct event *e, json_t *o)
 {
     (void)s;
     put_text(o, "reason", e->halted.reason);
@@ -455,7 +455,7 @@ const double *event_values(const struct objective *o, const json_t *metrics, str
     return value;
 }
 
-static void write_body(const struct history *s, const struct event *e, json_t *o)
+static void write_body(const struct memory *s, const struct event *e, json_t *o)
 {
     switch (e->kind) {
 #define EVENT(number, NAME, name, subject, word)                                                                       \
@@ -468,7 +468,7 @@ static void write_body(const struct history *s, const struct event *e, json_t *o
     put_text(o, "token", e->token);
 }
 
-const char *event_body(const struct history *s, const struct event *e, struct arena *arena)
+const char *event_body(const struct memory *s, const struct event *e, struct arena *arena)
 {
     json_t *o = json_object();
     const char *body = "";

@@ -131,7 +131,7 @@ struct event {
 const double *event_values(const struct objective *o, const json_t *metrics, struct arena *arena);
 
 /* The body, in the arena. `s` for what can be left out because it follows from the memory. */
-const char *event_body(const struct history *s, const struct event *e, struct arena *arena);
+const char *event_body(const struct memory *s, const struct event *e, struct arena *arena);
 
 /* Reads an event into the arena; *ret_body holds what it points into besides, and is the caller's (may be NULL).
  * `study`: whose it is; NULL: for events about a study only. STATUS_IO: no version has written such a body. */

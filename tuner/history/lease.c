@@ -1,6 +1,7 @@
 #include "tuner/history/lease.h"
 
 #include "tuner/history/append.h"
+#include "tuner/history/internal.h"
 
 #include "tuner/base/host.h"
 
@@ -51,14 +52,14 @@ enum lease_verdict lease_judge(const struct trial *t, const struct lease_claim *
     return message == LEASE_RESULT ? LEASE_LATE : LEASE_STALE;
 }
 
-static int64_t backoff_ms(const struct history *s, const struct trial *t)
+static int64_t backoff_ms(const struct memory *s, const struct trial *t)
 {
     int64_t ms = s->study->limits.backoff_ms;
     for (long k = 0; k < t->effort.crashes && ms < BACKOFF_MAX_MS; k++) ms *= 2;
     return ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS;
 }
 
-enum status lease_crashed(struct history *s, struct trial *t, enum outcome outcome, const char *reason,
+enum status lease_crashed(struct history *s, const struct trial *t, enum outcome outcome, const char *reason,
                           struct error *err)
 {
     char text[700];
@@ -66,18 +67,18 @@ enum status lease_crashed(struct history *s, struct trial *t, enum outcome outco
         snprintf(text, sizeof text, "poisonous: it crashed the machine twice; %.600s", reason);
         return history_poison(s, t, text, err);
     }
-    if (t->effort.crashes >= s->study->limits.retries)
-        return history_finish(s, t, TRIAL_FAILED, NULL, reason, outcome, err);
-    return history_return(s, t, outcome, reason, backoff_ms(s, t), err);
+    if (t->effort.crashes >= s->m.study->limits.retries)
+        return history_finish(s, t, &(struct ending){.state = TRIAL_FAILED, .reason = reason, .outcome = outcome}, err);
+    return history_return(s, t, outcome, reason, backoff_ms(&s->m, t), err);
 }
 
 size_t lease_expire(struct history *s)
 {
-    int64_t now = clock_mono_ms(s->clock), next = 0;
+    int64_t now = clock_mono_ms(s->m.clock), next = 0;
     size_t n = 0;
     if (s->expiry_ms == 0 || now < s->expiry_ms) return 0;
-    for (size_t i = s->n_open; i-- > 0;) {
-        struct trial *t = s->open[i];
+    for (size_t i = s->open.n; i-- > 0;) {
+        struct trial *t = s->open.at[i];
         if (t->attempt.deadline_ms == 0) continue;
         if (t->attempt.deadline_ms <= now)
             n += lease_crashed(s, t, OUTCOME_EXPIRED, "its lease expired: the worker was not heard of any more",
@@ -92,10 +93,10 @@ size_t lease_expire(struct history *s)
 enum status lease_recover(struct history *s, bool keep_remote, struct error *err)
 {
     char boot[HOST_TEXT_MAX];
-    bool rebooted = *s->boot && strcmp(s->boot, host_boot(boot)) != 0;
+    bool rebooted = *s->boot_before && strcmp(s->boot_before, host_boot(boot)) != 0;
     enum status st = STATUS_OK;
-    for (size_t i = s->n_open; !st && i-- > 0;) {
-        struct trial *t = s->open[i];
+    for (size_t i = s->open.n; !st && i-- > 0;) {
+        struct trial *t = s->open.at[i];
         if (t->state != TRIAL_LEASED && t->state != TRIAL_RUNNING) continue;
         if (keep_remote && (t->attempt.holder.agent || (t->attempt.client && t->attempt.deadline_ms))) continue;
         st = rebooted && !t->attempt.holder.agent

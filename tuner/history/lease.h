@@ -41,7 +41,7 @@ bool lease_is_held(const struct trial *t, const struct lease_claim *claim);
 
 /* The attempt crashed, was lost or took the machine along (`outcome`: a crash).
  * Within `retries` it is queued again after a back-off that doubles; what took the machine along twice is poisonous. */
-enum status lease_crashed(struct history *s, struct trial *t, enum outcome outcome, const char *reason,
+enum status lease_crashed(struct history *s, const struct trial *t, enum outcome outcome, const char *reason,
                           struct error *err);
 
 /* Ends the leases whose deadline has passed. Returns how many. */

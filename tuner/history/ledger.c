@@ -15,7 +15,7 @@ static const double MS_PER_HOUR = 3600e3;
 
 /* ---- what a trial needs ---- */
 
-static size_t recent(const struct history *s, const double *all, double *ret_sorted)
+static size_t recent(const struct memory *s, const double *all, double *ret_sorted)
 {
     size_t n = s->tally.n_recent < RECENT_MAX ? s->tally.n_recent : RECENT_MAX;
     memcpy(ret_sorted, all, n * sizeof *all);
@@ -24,7 +24,7 @@ static size_t recent(const struct history *s, const double *all, double *ret_sor
 }
 
 /* What nine of ten trials stay under; of fewer than ten trials the largest. */
-static double upper(const struct history *s, const double *all)
+static double upper(const struct memory *s, const double *all)
 {
     double sorted[RECENT_MAX];
     size_t n = recent(s, all, sorted);
@@ -32,14 +32,14 @@ static double upper(const struct history *s, const double *all)
     return n < QUANTILE_FROM ? sorted[n - 1] : gsl_stats_quantile_from_sorted_data(sorted, 1, n, 0.9);
 }
 
-static double median(const struct history *s, const double *all)
+static double median(const struct memory *s, const double *all)
 {
     double sorted[RECENT_MAX];
     size_t n = recent(s, all, sorted);
     return n ? bounded(gsl_stats_median_from_sorted_data(sorted, 1, n)) : 0;
 }
 
-struct need ledger_need(const struct history *s, double tokens)
+struct need ledger_need(const struct memory *s, double tokens)
 {
     const struct tally *t = &s->tally;
     struct need out = {upper(s, t->recent_tokens), upper(s, t->recent_ms), 0};
@@ -52,9 +52,9 @@ struct need ledger_need(const struct history *s, double tokens)
     return out;
 }
 
-static double money(const struct history *s, double tokens, double ms)
+static double money(const struct memory *s, double tokens, double ms)
 {
-    return bounded(tokens * s->budget.price_token + ms / MS_PER_HOUR * s->budget.price_hour);
+    return bounded(tokens * s->run.budget.price_token + ms / MS_PER_HOUR * s->run.budget.price_hour);
 }
 
 /* ---- what is spent, and what runs ---- */
@@ -64,7 +64,7 @@ struct flight { /* of the attempts that run */
     struct need left; /* what they may still need */
 };
 
-static struct flight in_flight(const struct history *s)
+static struct flight in_flight(const struct memory *s)
 {
     struct flight out = {0};
     int metric = objective_token_metric(&s->study->objective);
@@ -87,51 +87,51 @@ static struct flight in_flight(const struct history *s)
     return out;
 }
 
-double ledger_tokens(const struct history *s)
+double ledger_tokens(const struct memory *s)
 {
     return bounded_sum(s->tally.tokens, in_flight(s).tokens);
 }
 
-double ledger_cost(const struct history *s)
+double ledger_cost(const struct memory *s)
 {
     struct flight f = in_flight(s);
     return money(s, bounded_sum(s->tally.tokens, f.tokens), s->tally.busy_ms + f.ms);
 }
 
 /* By the monotonic clock: a wall clock that is set gives and takes no time. */
-static int64_t this_part_ms(const struct history *s)
+static int64_t this_part_ms(const struct memory *s)
 {
-    return s->run_mono_ms ? clock_mono_ms(s->clock) - s->run_mono_ms : 0;
+    return s->run.mono_ms ? clock_mono_ms(s->clock) - s->run.mono_ms : 0;
 }
 
-int64_t ledger_spent_ms(const struct history *s)
+int64_t ledger_spent_ms(const struct memory *s)
 {
-    return s->run_spent_ms + this_part_ms(s);
+    return s->run.spent_ms + this_part_ms(s);
 }
 
-int64_t ledger_gone_ms(const struct history *s)
+int64_t ledger_gone_ms(const struct memory *s)
 {
-    return s->run_gone_ms + this_part_ms(s);
+    return s->run.gone_ms + this_part_ms(s);
 }
 
 /* A time of day is a moment that is settled when the run begins. */
-static int64_t until_ms(const struct history *s)
+static int64_t until_ms(const struct memory *s)
 {
-    return words_next_time_ms(s->budget.until_minutes, s->run_wall_ms) - s->run_wall_ms;
+    return words_next_time_ms(s->run.budget.until_minutes, s->run.wall_ms) - s->run.wall_ms;
 }
 
-int64_t ledger_time_left_ms(const struct history *s)
+int64_t ledger_time_left_ms(const struct memory *s)
 {
     int64_t left = INT64_MAX;
-    if (s->budget.wall_ms) left = s->budget.wall_ms - ledger_spent_ms(s);
-    if (s->budget.until_minutes < 0) return left;
+    if (s->run.budget.wall_ms) left = s->run.budget.wall_ms - ledger_spent_ms(s);
+    if (s->run.budget.until_minutes < 0) return left;
     int64_t until = until_ms(s) - ledger_gone_ms(s);
     return until < left ? until : left;
 }
 
-size_t ledger_entries(const struct history *s, struct ledger_entry *ret)
+size_t ledger_entries(const struct memory *s, struct ledger_entry *ret)
 {
-    const struct budget *b = &s->budget;
+    const struct budget *b = &s->run.budget;
     struct flight f = in_flight(s);
     size_t n = 0;
     if (b->trials)
@@ -171,11 +171,11 @@ static void explain(const struct ledger_entry *e, double left, double need, char
                  words_show_count(left, a, sizeof a), words_show_count(need, b, sizeof b));
 }
 
-bool ledger_admits(const struct history *s, struct need need, size_t confirms, char *why, size_t size)
+bool ledger_admits(const struct memory *s, struct need need, size_t confirms, char *why, size_t size)
 {
     struct ledger_entry e[LEDGER_ENTRIES_MAX];
     struct need each = ledger_need(s, NAN);
-    size_t n = ledger_entries(s, e), slots = s->slots ? s->slots : 1;
+    size_t n = ledger_entries(s, e), slots = s->run.slots ? s->run.slots : 1;
     double k = (double)confirms;
     for (size_t i = 0; i < n; i++) {
         double left = e[i].limit - e[i].spent - e[i].reserved, asks = (double)need.trials;
@@ -190,14 +190,14 @@ bool ledger_admits(const struct history *s, struct need need, size_t confirms, c
     return true;
 }
 
-int64_t ledger_eta_ms(const struct history *s, size_t confirms)
+int64_t ledger_eta_ms(const struct memory *s, size_t confirms)
 {
     int64_t eta = -1, left = ledger_time_left_ms(s);
     double each = median(s, s->tally.recent_ms);
-    if (s->budget.trials && each > 0) {
-        double trials = fmax(0, (double)s->budget.trials - (double)s->tally.finished) +
+    if (s->run.budget.trials && each > 0) {
+        double trials = fmax(0, (double)s->run.budget.trials - (double)s->tally.finished) +
                         fmax(0, (double)confirms - (double)s->tally.confirmed);
-        eta = (int64_t)(trials * each / (double)(s->slots ? s->slots : 1));
+        eta = (int64_t)(trials * each / (double)(s->run.slots ? s->run.slots : 1));
     }
     if (left < INT64_MAX && (eta < 0 || left < eta)) eta = left > 0 ? left : 0;
     return eta;

@@ -16,7 +16,7 @@ struct need {
 };
 
 /* From the last trials, and, if `tokens` is finite, from that prediction of its tokens. */
-struct need ledger_need(const struct history *s, double tokens);
+struct need ledger_need(const struct memory *s, double tokens);
 
 enum ledger_unit { UNIT_TRIALS, UNIT_TOKENS, UNIT_COST, UNIT_MS };
 
@@ -29,22 +29,22 @@ struct ledger_entry {
 enum { LEDGER_ENTRIES_MAX = 5 };
 
 /* Of the budgets that the study has. ret: LEDGER_ENTRIES_MAX. */
-size_t ledger_entries(const struct history *s, struct ledger_entry *ret);
+size_t ledger_entries(const struct memory *s, struct ledger_entry *ret);
 
 /* Why a trial with this need may not start, keeping room for `confirms` confirmation trials besides. True: it may. */
-bool ledger_admits(const struct history *s, struct need need, size_t confirms, char *why, size_t size);
+bool ledger_admits(const struct memory *s, struct need need, size_t confirms, char *why, size_t size);
 
-double ledger_tokens(const struct history *s); /* spent so far, running attempts included */
-double ledger_cost(const struct history *s);   /* the same in money */
+double ledger_tokens(const struct memory *s); /* spent so far, running attempts included */
+double ledger_cost(const struct memory *s);   /* the same in money */
 
 /* Of the run: how long processes have worked on it, and how long ago it began. */
-int64_t ledger_spent_ms(const struct history *s);
-int64_t ledger_gone_ms(const struct history *s);
+int64_t ledger_spent_ms(const struct memory *s);
+int64_t ledger_gone_ms(const struct memory *s);
 
 /* Milliseconds left until the nearest of wall and until; INT64_MAX: there is neither. */
-int64_t ledger_time_left_ms(const struct history *s);
+int64_t ledger_time_left_ms(const struct memory *s);
 
 /* Milliseconds until search and confirmation (`confirms` trials in all) are expected to end; −1: unknown yet. */
-int64_t ledger_eta_ms(const struct history *s, size_t confirms);
+int64_t ledger_eta_ms(const struct memory *s, size_t confirms);
 
 #endif

@@ -1,6 +1,6 @@
 #include "tuner/history/lineage.h"
 
-struct trajectory lineage_of(const struct history *s, const struct trial *t, struct arena *arena,
+struct trajectory lineage_of(const struct memory *s, const struct trial *t, struct arena *arena,
                              const double **ret_config)
 {
     const struct trial **line = arena_array(arena, (size_t)t->round + 1, sizeof(struct trial *)), *last = t;
@@ -17,7 +17,7 @@ struct trajectory lineage_of(const struct history *s, const struct trial *t, str
     return trajectory;
 }
 
-json_t *lineage_json(const struct history *s, const struct trial *t)
+json_t *lineage_json(const struct memory *s, const struct trial *t)
 {
     struct arena arena = {0};
     const struct trial *first = t;
@@ -32,7 +32,7 @@ json_t *lineage_json(const struct history *s, const struct trial *t)
     return out;
 }
 
-enum status lineage_parse(const struct history *s, const json_t *object, struct arena *arena, const double **ret_config,
+enum status lineage_parse(const struct memory *s, const json_t *object, struct arena *arena, const double **ret_config,
                           struct trajectory *ret, struct error *err)
 {
     const json_t *inner = json_object_get(object, "schedule");

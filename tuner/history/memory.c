@@ -13,7 +13,7 @@ const char *trial_role_name(enum trial_role role)
 
 /* ---- reading ---- */
 
-struct trial *memory_trial(const struct history *s, long number)
+const struct trial *memory_trial(const struct memory *s, long number)
 {
     return number >= 0 && (size_t)number < s->n ? s->trial[number] : NULL;
 }
@@ -23,46 +23,46 @@ bool memory_is_searched(const struct trial *t)
     return t->role != ROLE_CONFIRM && t->state != TRIAL_CANCELLED;
 }
 
-size_t memory_count(const struct history *s, enum trial_state state)
+size_t memory_count(const struct memory *s, enum trial_state state)
 {
     return s->tally.count[state];
 }
 
-size_t memory_in_flight(const struct history *s)
+size_t memory_in_flight(const struct memory *s)
 {
     return s->tally.count[TRIAL_LEASED] + s->tally.count[TRIAL_RUNNING];
 }
 
-struct trial *memory_next_queued(const struct history *s)
+const struct trial *memory_next_queued(const struct memory *s)
 {
-    struct trial *best = NULL;
+    const struct trial *best = NULL;
     if (s->tally.count[TRIAL_QUEUED] == 0) return NULL;
     int64_t now = clock_mono_ms(s->clock);
     for (size_t i = 0; i < s->n_open; i++) {
-        struct trial *t = s->open[i];
+        const struct trial *t = s->open[i];
         if (t->state == TRIAL_QUEUED && t->ready_ms <= now && (!best || t->number < best->number)) best = t;
     }
     return best;
 }
 
-const double *memory_baseline(const struct history *s)
+const double *memory_baseline(const struct memory *s)
 {
-    return s->baseline_runs ? s->baseline : NULL;
+    return s->baseline.runs ? s->baseline.mean : NULL;
 }
 
-uint64_t memory_trial_seed(const struct history *s, long number)
+uint64_t memory_trial_seed(const struct memory *s, long number)
 {
     struct rng rng = rng_derive(s->seed, "trial", (uint64_t)number);
     return rng_bits(&rng) >> 33;
 }
 
-double memory_cost(const struct history *s, const double *metrics, long step)
+double memory_cost(const struct memory *s, const double *metrics, long step)
 {
     int tokens = objective_token_metric(&s->study->objective);
     return tokens < 0 ? (double)step + 1 : metrics[tokens];
 }
 
-json_t *memory_metrics(const struct history *s, const struct trial *t)
+json_t *memory_metrics(const struct memory *s, const struct trial *t)
 {
     const struct objective *o = &s->study->objective;
     json_t *out = json_object();
@@ -75,7 +75,7 @@ json_t *memory_metrics(const struct history *s, const struct trial *t)
     return out;
 }
 
-int64_t memory_took_ms(const struct history *s, const struct trial *t)
+int64_t memory_took_ms(const struct memory *s, const struct trial *t)
 {
     bool runs = t->state == TRIAL_LEASED || t->state == TRIAL_RUNNING;
     return runs ? clock_mono_ms(s->clock) - t->attempt.leased_ms : t->effort.took_ms;

@@ -1,7 +1,8 @@
-/* memory: a study open in a store, as its log has made it.
+/* memory: a study open in a store, as its log has made it: for everybody to read (history_memory); append.h is the only
+ * way to change it.
  *
  * Memory follows from the study's event log alone (apply.c): loading applies the stored events one by one, and whatever
- * happens is an event that is applied to memory and appended to the history's journal. Memory may be ahead of the disk;
+ * happens is an event that is applied to memory and appended to the journal. Memory may be ahead of the disk;
  * what an event promises to others (an answer, a started program, a line on the screen) waits until the journal's batch
  * is durable. history_flush makes it so at once; a coordinator or adviser submits once per turn instead.
  *
@@ -58,7 +59,7 @@ struct trial {
     long number;
     enum trial_role role;
     enum trial_state state;
-    double *config; /* space.n */
+    const double *config; /* space.n */
     uint64_t seed;
     long confirms; /* ROLE_CONFIRM: number of the trial it repeats; else −1 */
     const char *source;
@@ -81,8 +82,8 @@ struct trial {
     long parent;                  /* the trial from whose checkpoint it goes on; −1: none */
     struct checkpoint checkpoint; /* the last one it left */
 
-    size_t open_at; /* place in history.open; only while not final */
-    size_t seen_at; /* place in history.seen; SIZE_MAX: not in it */
+    size_t open_at; /* place in memory.open; only while not final */
+    size_t seen_at; /* place in memory.seen; SIZE_MAX: not in it */
 };
 
 enum { RECENT_MAX = 256 };
@@ -99,6 +100,38 @@ struct tally {
     double recent_ms[RECENT_MAX], recent_tokens[RECENT_MAX];
 };
 
+/* A run of the study: what it may spend, and how long it has. */
+struct run {
+    struct budget budget;
+    struct budget given; /* as it is opened: what of it the study file of then did not say; else 0, −1 */
+    size_t slots;        /* 0: unknown */
+    int64_t wall_ms;     /* when it began, by the wall clock; 0: there was none */
+    int64_t mono_ms;     /* when this process took it; 0: an earlier one had it */
+    int64_t spent_ms;    /* before that: of work on it, in all its processes */
+    int64_t gone_ms;     /* before that: since it began */
+};
+
+/* What was found when the study was opened. */
+struct reopening {
+    bool fresh;           /* it was created */
+    const char *changes;  /* what of the space differs from the last run; NULL: nothing */
+    size_t outside;       /* trials that are set aside for it */
+    const char *rejudged; /* what of the objective differs from the last run; NULL: nothing */
+};
+
+struct baseline {
+    const struct trial *stand_in; /* for that of a pareto study that has none; NULL */
+    size_t runs;                  /* complete runs of it, confirmations included */
+    double mean[METRICS_MAX];     /* of these */
+};
+
+/* The best trial on its own single measurement. */
+struct incumbent {
+    const struct trial *trial; /* NULL: none is feasible */
+    double utility;
+    double second; /* utility of the second best; −HUGE_VAL: there is none */
+};
+
 /* Who is to see what is recorded, as it is handed to the journal: not durable yet. Zero: nobody. */
 struct history_watch {
     void (*event)(void *data, const struct store_event *event);
@@ -106,78 +139,57 @@ struct history_watch {
     void *data;
 };
 
-struct history {
+struct history; /* who has it may write (append.h) */
+
+/* For everybody to read. */
+struct memory {
     struct store *store;
-    struct journal *journal;
     const struct study *study;
     const struct clock *clock;
     int64_t study_id;
     int64_t seq; /* of the last event */
     uint64_t seed;
     enum study_phase phase;
-    const char *failure;  /* STUDY_FAILED: why; else NULL */
-    char boot[128];       /* of the machine, when the study was opened last */
-    struct budget budget; /* of the last run */
-    struct budget given;  /* as it is opened: what of it the study file of then did not say; else 0, −1 */
-    size_t slots;         /* of the last run; 0: unknown */
-    int64_t run_wall_ms;  /* when it began, by the wall clock */
-    int64_t run_mono_ms;  /* when this process took it; 0: an earlier one had it */
-    int64_t run_spent_ms, run_gone_ms; /* before that: of work on it, in all its processes; since it began */
-    bool fresh;                        /* was created when it was opened */
-    const char *changes;               /* what of the space differs from the last run; NULL: nothing */
-    size_t outside;                    /* trials that are set aside for it */
-    const char *rejudged;              /* what of the objective differs from the last run; NULL: nothing */
-    int64_t warm_seq[WARM_START_MAX];  /* last event of each study under `warm_start` when the study was opened */
+    const char *failure; /* STUDY_FAILED: why; else NULL */
+    struct run run;      /* the last one */
+    struct reopening opened;
     size_t n_priors;
-    struct search_prior *prior; /* the earlier studies (warm_start_load), in `arena` */
-    struct arena arena;
-    size_t n, capacity;
-    struct trial **trial; /* by number */
-    int64_t expiry_ms;    /* monotonic clock: no lease expires before; 0: none ever */
-    size_t n_open, open_capacity;
-    struct trial **open; /* those that are not final, in no order */
-    size_t n_observed, observed_capacity;
-    struct trial **observed; /* those whose curves are kept, in no order */
-    size_t n_seen, seen_capacity;
-    size_t seen_holes;         /* of cancelled trials, which history_view closes */
-    struct search_trial *seen; /* for the search: all but cancelled and outside ones, by number */
-    struct trial **seen_trial; /* … whose they are */
-    long told;                 /* results so far */
+    const struct search_prior *prior; /* the earlier studies (warm_start_load) */
+    size_t n;
+    const struct trial *const *trial; /* by number */
+    size_t n_open;
+    const struct trial *const *open; /* those that are not final, in no order */
+    size_t n_curves;
+    const struct trial *const *curves; /* those whose curves are kept, in no order */
+    size_t n_seen;
+    const struct search_trial *seen;       /* for the search: all but cancelled and outside ones, by number */
+    const struct trial *const *seen_trial; /* … whose they are; NULL: of one that has been cancelled since */
     struct tally tally;
-    const struct trial *stand_in; /* for the baseline of a pareto study that has none; NULL */
-    size_t baseline_runs;         /* complete runs of the baseline, confirmations included */
-    double baseline[METRICS_MAX]; /* their means */
-    const struct trial *best;     /* the incumbent, on its own single measurement; NULL: none is feasible */
-    double best_utility;
-    double second_utility; /* of the second best; −HUGE_VAL: there is none */
-    char *file;            /* the study file as last logged */
-    size_t n_names, names_capacity;
-    const char **name;        /* of agents and tokens that ever held a lease */
-    const char *on_behalf_of; /* the token whose request is being carried out: its id; NULL: nobody's. For the log */
-    struct history_watch watch;
+    struct baseline baseline;
+    struct incumbent best;
 };
 
 const char *trial_role_name(enum trial_role role);
 
 /* ---- reading ---- */
 
-uint64_t memory_trial_seed(const struct history *s, long number);
+uint64_t memory_trial_seed(const struct memory *s, long number);
 
 /* Metrics of the baseline, the mean over all its complete runs; NULL while there is none. */
-const double *memory_baseline(const struct history *s);
+const double *memory_baseline(const struct memory *s);
 
 bool memory_is_searched(const struct trial *t); /* counts towards budget: trials */
-size_t memory_count(const struct history *s, enum trial_state state);
-struct trial *memory_trial(const struct history *s, long number); /* NULL if there is none */
+size_t memory_count(const struct memory *s, enum trial_state state);
+const struct trial *memory_trial(const struct memory *s, long number); /* NULL if there is none */
 /* The queued trial with the lowest number whose back-off is over; NULL: none. */
-struct trial *memory_next_queued(const struct history *s);
+const struct trial *memory_next_queued(const struct memory *s);
 /* Running and leased trials. */
-size_t memory_in_flight(const struct history *s);
+size_t memory_in_flight(const struct memory *s);
 /* What training has cost by these metrics: tokens, or `step` + 1 in a study that counts none. */
-double memory_cost(const struct history *s, const double *metrics, long step);
+double memory_cost(const struct memory *s, const double *metrics, long step);
 /* All that a complete trial reported; the caller owns it. {} for others. */
-json_t *memory_metrics(const struct history *s, const struct trial *t);
+json_t *memory_metrics(const struct memory *s, const struct trial *t);
 /* How long the last attempt has run so far, or took. */
-int64_t memory_took_ms(const struct history *s, const struct trial *t);
+int64_t memory_took_ms(const struct memory *s, const struct trial *t);
 
 #endif

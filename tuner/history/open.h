@@ -34,12 +34,17 @@ size_t history_bytes(const struct history *s); /* of memory, about */
 enum status history_peek(struct store *store, const struct study *study, const struct clock *clock,
                          struct history **ret, struct error *err);
 
+/* As if a run with this budget began now: for looking only, and nothing is written. */
+void history_suppose(struct history *s, const struct budget *budget, size_t slots);
+
 /* One with no event applied yet, for whoever applies the log himself; `until`: nothing after this event is loaded.
  */
 struct history *history_bare(struct store *store, const struct study *study, int64_t id, uint64_t seed,
                              const struct clock *clock);
 enum status history_load_until(struct history *s, int64_t until, struct error *err);
 
+/* Where it is written. */
+struct journal *history_journal(const struct history *s);
 /* Everything appended so far becomes durable, on this thread: for callers without a writer. */
 enum status history_flush(struct history *s, struct error *err);
 

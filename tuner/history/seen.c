@@ -1,5 +1,7 @@
 #include "tuner/history/seen.h"
 
+#include "tuner/history/internal.h"
+
 #include "tuner/base/arena.h"
 
 #include <stdint.h>
@@ -8,21 +10,19 @@ void seen_add(struct history *s, struct trial *t)
 {
     t->seen_at = SIZE_MAX;
     if (t->outside) return;
-    if (s->n_seen == s->seen_capacity) {
-        s->seen_capacity = s->seen_capacity ? 2 * s->seen_capacity : 64;
-        s->seen = must_grow(s->seen, s->seen_capacity, sizeof *s->seen);
-        s->seen_trial = must_grow(s->seen_trial, s->seen_capacity, sizeof(struct trial *));
-    }
-    t->seen_at = s->n_seen;
-    s->seen_trial[s->n_seen] = t;
-    s->seen[s->n_seen++] =
+    t->seen_at = s->seen.n;
+    internal_add(&s->seen, t);
+    if (s->seen.capacity != s->seen_capacity)
+        s->seen_row = must_grow(s->seen_row, s->seen.capacity, sizeof *s->seen_row);
+    s->seen_capacity = s->seen.capacity;
+    s->seen_row[t->seen_at] =
         (struct search_trial){.outcome = SEARCH_PENDING, .config = t->config, .metrics = t->value, .told = -1};
 }
 
 /* Leaves a hole: a hundred thousand cancelled trials would each move all that come after. */
 static void seen_remove(struct history *s, struct trial *t)
 {
-    s->seen_trial[t->seen_at] = NULL;
+    s->seen.at[t->seen_at] = NULL;
     t->seen_at = SIZE_MAX;
     s->seen_holes++;
 }
@@ -31,15 +31,16 @@ void seen_close_holes(struct history *s)
 {
     size_t n = 0;
     if (s->seen_holes == 0) return;
-    for (size_t i = 0; i < s->n_seen; i++) {
-        struct trial *t = s->seen_trial[i];
+    for (size_t i = 0; i < s->seen.n; i++) {
+        struct trial *t = s->seen.at[i];
         if (!t) continue;
         t->seen_at = n;
-        s->seen_trial[n] = t;
-        s->seen[n++] = s->seen[i];
+        s->seen.at[n] = t;
+        s->seen_row[n++] = s->seen_row[i];
     }
-    s->n_seen = n;
+    s->seen.n = n;
     s->seen_holes = 0;
+    internal_show(s);
 }
 
 void seen_finish(struct history *s, struct trial *t)
@@ -50,7 +51,7 @@ void seen_finish(struct history *s, struct trial *t)
         seen_remove(s, t);
         return;
     }
-    struct search_trial *row = &s->seen[t->seen_at];
+    struct search_trial *row = &s->seen_row[t->seen_at];
     row->outcome = t->state == TRIAL_COMPLETE || t->state == TRIAL_PRUNED ? SEARCH_COMPLETE : SEARCH_FAILED;
     if (t->state == TRIAL_PRUNED) {
         row->metrics = t->attempt.stop.expected;
@@ -65,14 +66,14 @@ static void seen_restore(struct history *s, struct trial *t)
 {
     seen_close_holes(s);
     seen_add(s, t);
-    for (size_t i = t->seen_at; i > 0 && s->seen_trial[i - 1]->number > t->number; i--) {
-        struct trial *later = s->seen_trial[i - 1];
-        struct search_trial row = s->seen[i];
-        s->seen[i] = s->seen[i - 1];
-        s->seen_trial[i] = later;
+    for (size_t i = t->seen_at; i > 0 && s->seen.at[i - 1]->number > t->number; i--) {
+        struct trial *later = s->seen.at[i - 1];
+        struct search_trial row = s->seen_row[i];
+        s->seen_row[i] = s->seen_row[i - 1];
+        s->seen.at[i] = later;
         later->seen_at = i;
-        s->seen[i - 1] = row;
-        s->seen_trial[i - 1] = t;
+        s->seen_row[i - 1] = row;
+        s->seen.at[i - 1] = t;
         t->seen_at = i - 1;
     }
 }
@@ -84,7 +85,7 @@ void seen_reopen(struct history *s, struct trial *t)
         seen_restore(s, t);
         return;
     }
-    struct search_trial *row = &s->seen[t->seen_at];
+    struct search_trial *row = &s->seen_row[t->seen_at];
     row->outcome = SEARCH_PENDING;
     row->told = -1;
     row->poisonous = false;

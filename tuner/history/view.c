@@ -1,5 +1,7 @@
 #include "tuner/history/view.h"
 
+#include "tuner/history/internal.h"
+
 #include "tuner/history/seen.h"
 
 #include <string.h>
@@ -8,7 +10,7 @@ struct search_history history_view(struct history *s)
 {
     seen_close_holes(s);
     return (struct search_history){
-        .n = s->n_seen, .trial = s->seen, .baseline = memory_baseline(s), .n_poisonous = s->tally.poisonous};
+        .n = s->seen.n, .trial = s->seen_row, .baseline = memory_baseline(&s->m), .n_poisonous = s->m.tally.poisonous};
 }
 
 /* Configurations and results never change once they are there, so only the list is copied. */
@@ -16,8 +18,9 @@ struct search_history history_snapshot(struct history *s, struct arena *arena)
 {
     struct search_history h = history_view(s);
     struct search_trial *list = arena_array(arena, h.n + 1, sizeof *list);
-    if (h.n) memcpy(list, s->seen, h.n * sizeof *list);
+    size_t size = sizeof s->m.baseline.mean;
+    if (h.n) memcpy(list, s->seen_row, h.n * sizeof *list);
     h.trial = list;
-    if (h.baseline) h.baseline = memcpy(arena_alloc(arena, sizeof s->baseline), h.baseline, sizeof s->baseline);
+    if (h.baseline) h.baseline = memcpy(arena_alloc(arena, size), h.baseline, size);
     return h;
 }

@@ -1,5 +1,7 @@
 #include "tuner/history/warm_start.h"
 
+#include "tuner/history/internal.h"
+
 #include "tuner/history/open.h"
 
 #include "tuner/base/words.h"
@@ -8,7 +10,7 @@
 #include <string.h>
 
 /* The utility of a trial of another study, by our objective and its own baseline. False: it lacks a metric. */
-static bool judge_there(const struct history *s, const struct history *other, const struct trial *t, double *ret)
+static bool judge_there(const struct memory *s, const struct memory *other, const struct trial *t, double *ret)
 {
     const struct objective *o = &s->study->objective;
     double value[METRICS_MAX], baseline[METRICS_MAX];
@@ -71,9 +73,9 @@ struct count { /* of an earlier study's complete trials */
     size_t complete, outside, unjudged;
 };
 
-static const char *why_unjudged(struct history *s, const struct history *other)
+static const char *why_unjudged(struct history *s, const struct memory *other)
 {
-    const struct objective *o = &s->study->objective;
+    const struct objective *o = &s->m.study->objective;
     if (objective_needs_baseline(o) && !memory_baseline(other)) return "it has no complete baseline";
     for (size_t i = 0; i < o->n_metrics; i++)
         if (objective_in_utility(o, i) && objective_find_metric(&other->study->objective, o->metric[i].name) < 0)
@@ -81,21 +83,21 @@ static const char *why_unjudged(struct history *s, const struct history *other)
     return "its metrics give no utility";
 }
 
-static void read_prior(struct history *s, const struct history *other, struct search_prior *ret, struct count *count)
+static void read_prior(struct history *s, const struct memory *other, struct search_prior *ret, struct count *count)
 {
-    size_t d = s->study->space.n;
+    size_t d = s->m.study->space.n;
     double *config = arena_array(&s->arena, (other->n + 1) * d, sizeof *config),
            *utility = arena_array(&s->arena, other->n + 1, sizeof *utility);
     for (size_t i = 0; i < other->n; i++) {
         const struct trial *t = other->trial[i];
         if (t->state != TRIAL_COMPLETE || t->role == ROLE_CONFIRM || t->outside) continue;
         json_t *params = space_to_json(&other->study->space, t->config);
-        bool inside = translate(s->study, params, ret->n, config + ret->n * d);
+        bool inside = translate(s->m.study, params, ret->n, config + ret->n * d);
         json_decref(params);
         count->complete++;
         if (!inside)
             count->outside++;
-        else if (!judge_there(s, other, t, &utility[ret->n]))
+        else if (!judge_there(&s->m, other, t, &utility[ret->n]))
             count->unjudged++;
         else
             ret->n++;
@@ -116,7 +118,7 @@ static size_t count_shared(const struct space *a, const struct space *b)
 /* "; 'dropout' is new: taken as 0.1, the baseline's": of ours that the other has not. */
 static const char *say_new(struct history *s, const struct study *other)
 {
-    const struct study *study = s->study;
+    const struct study *study = s->m.study;
     const char *text = "";
     char value[SPACE_TEXT_MAX];
     for (size_t i = 0; i < study->space.n; i++) {
@@ -134,7 +136,7 @@ static const char *say_gone(struct history *s, const struct study *other)
 {
     const char *text = "";
     for (size_t i = 0; i < other->space.n; i++)
-        if (space_find(&s->study->space, other->space.param[i].name) < 0)
+        if (space_find(&s->m.study->space, other->space.param[i].name) < 0)
             text = arena_printf(&s->arena, "%s; '%s' is not a parameter any more and passed over", text,
                                 other->space.param[i].name);
     return text;
@@ -148,14 +150,14 @@ static bool is_flat(const struct search_prior *p)
 }
 
 /* Why there is too little to learn from; NULL: there is enough. */
-static const char *why_nothing(struct history *s, const struct history *other, const struct search_prior *p,
+static const char *why_nothing(struct history *s, const struct memory *other, const struct search_prior *p,
                                const struct count *c)
 {
-    bool utility = s->study->objective.form != OBJECTIVE_PARETO;
-    if (s->study->sampler != SAMPLER_GP)
-        return arena_printf(&s->arena, "the sampler '%s' learns from no trials", sampler_name(s->study->sampler));
+    bool utility = s->m.study->objective.form != OBJECTIVE_PARETO;
+    if (s->m.study->sampler != SAMPLER_GP)
+        return arena_printf(&s->arena, "the sampler '%s' learns from no trials", sampler_name(s->m.study->sampler));
     if (!utility) return "only a study with one utility learns from others, not one that looks for a front";
-    if (count_shared(&s->study->space, &other->study->space) == 0)
+    if (count_shared(&s->m.study->space, &other->study->space) == 0)
         return "it has nothing in common with this study: no parameter has the same name";
     if (p->n >= SEARCH_PRIOR_LEAST && is_flat(p)) return "all its trials have the same utility";
     if (p->n >= SEARCH_PRIOR_LEAST) return NULL;
@@ -167,7 +169,7 @@ static const char *why_nothing(struct history *s, const struct history *other, c
                         words_s(c->complete), SEARCH_PRIOR_LEAST);
 }
 
-static const char *say(struct history *s, const struct history *other, const struct search_prior *p,
+static const char *say(struct history *s, const struct memory *other, const struct search_prior *p,
                        const struct count *c)
 {
     const char *why = why_nothing(s, other, p, c);
@@ -177,34 +179,35 @@ static const char *say(struct history *s, const struct history *other, const str
                         say_new(s, other->study), say_gone(s, other->study));
 }
 
-static enum status load_prior(struct history *s, size_t i, struct error *err)
+static enum status load_prior(struct history *s, size_t i, struct search_prior *p, struct error *err)
 {
     struct store_study row;
     struct study *study = NULL;
     struct history *other = NULL;
     struct count count = {0};
-    enum status st = store_study_find(s->store, s->study->warm.text[i], &s->arena, &row, err);
+    enum status st = store_study_find(s->m.store, s->m.study->warm.text[i], &s->arena, &row, err);
     if (!st) st = study_parse(row.path, row.file, strlen(row.file), &study, err);
     if (!st) {
-        other = history_bare(s->store, study, row.id, row.seed, s->clock);
+        other = history_bare(s->m.store, study, row.id, row.seed, s->m.clock);
         st = history_load_until(other, s->warm_seq[i], err);
     }
     if (!st) {
-        struct search_prior *p = &s->prior[s->n_priors++];
-        p->name = s->study->warm.text[i];
-        read_prior(s, other, p, &count);
-        p->note = say(s, other, p, &count);
+        s->m.n_priors++;
+        p->name = s->m.study->warm.text[i];
+        read_prior(s, &other->m, p, &count);
+        p->note = say(s, &other->m, p, &count);
     }
     history_free(other);
     study_free(study);
-    return st ? error_context(err, "%s: warm_start", s->study->path) : STATUS_OK;
+    return st ? error_context(err, "%s: warm_start", s->m.study->path) : STATUS_OK;
 }
 
 enum status warm_start_load(struct history *s, struct error *err)
 {
     enum status st = STATUS_OK;
-    s->n_priors = 0;
-    s->prior = arena_array(&s->arena, s->study->warm.n + 1, sizeof *s->prior);
-    for (size_t i = 0; !st && i < s->study->warm.n; i++) st = load_prior(s, i, err);
+    s->m.n_priors = 0;
+    struct search_prior *prior = arena_array(&s->arena, s->m.study->warm.n + 1, sizeof *prior);
+    s->m.prior = prior;
+    for (size_t i = 0; !st && i < s->m.study->warm.n; i++) st = load_prior(s, i, &prior[i], err);
     return st;
 }

@@ -435,13 +435,13 @@ static double param_value(const struct param *p, const struct optuna_param *thei
 }
 
 /* Which parameter of ours a name of theirs became. */
-static int find_ours(const struct history *s, const char *name, struct arena *arena)
+static int find_ours(const struct memory *s, const char *name, struct arena *arena)
 {
     return space_find(&s->study->space, clean(arena, name));
 }
 
 /* As enqueue_trial was given it; values in `config`. */
-static void read_fixed(const struct history *s, const char *text, double *config, struct arena *arena)
+static void read_fixed(const struct memory *s, const char *text, double *config, struct arena *arena)
 {
     json_t *all = NULL, *v;
     const char *name;
@@ -455,7 +455,7 @@ static void read_fixed(const struct history *s, const char *text, double *config
 }
 
 /* False: it lacks a parameter, or one is outside. */
-static bool read_config(const struct history *s, const struct optuna_trial *t, double *config, struct arena *arena)
+static bool read_config(const struct memory *s, const struct optuna_trial *t, double *config, struct arena *arena)
 {
     const struct space *space = &s->study->space;
     for (size_t i = 0; i < space->n; i++) config[i] = NAN;
@@ -470,7 +470,7 @@ static bool read_config(const struct history *s, const struct optuna_trial *t, d
 }
 
 /* *ret_whole: every objective and constraint has a finite value. */
-static json_t *values_json(const struct history *s, const struct optuna_trial *t, bool *ret_whole)
+static json_t *values_json(const struct memory *s, const struct optuna_trial *t, bool *ret_whole)
 {
     const struct objective *o = &s->study->objective;
     struct arena arena = {0};
@@ -486,30 +486,35 @@ static json_t *values_json(const struct history *s, const struct optuna_trial *t
     return out;
 }
 
-static void add_curve(struct history *s, struct trial *t, const struct optuna_trial *from)
+static void add_curve(struct history *s, const struct trial *t, const struct optuna_trial *from)
 {
     for (size_t k = 0; k < from->n_steps; k++) {
-        json_t *m = json_pack("{s:o}", s->study->objective.metric[0].name, json_number(from->intermediate[k]));
+        json_t *m =
+            json_pack("{s:o}", history_memory(s)->study->objective.metric[0].name, json_number(from->intermediate[k]));
         history_report(s, t, from->step[k] >= 0 ? from->step[k] : 0, m);
         json_decref(m);
     }
 }
 
-static enum status finish(struct history *s, struct trial *t, const struct optuna_trial *from, struct error *err)
+static enum status finish(struct history *h, const struct trial *t, const struct optuna_trial *from, struct error *err)
 {
+    const struct memory *s = history_memory(h);
     bool whole = false, bounded = from->n_constraints >= s->study->objective.n_constraints;
     json_t *values = values_json(s, from, &whole);
     enum status st;
     if (from->state == OPTUNA_COMPLETE && whole)
-        st = history_finish(s, t, TRIAL_COMPLETE, values, NULL, OUTCOME_NONE, err);
+        st = history_finish(h, t, &(struct ending){.state = TRIAL_COMPLETE, .metrics = values}, err);
     else if (from->state == OPTUNA_COMPLETE && !bounded)
-        st = history_finish(s, t, TRIAL_INFEASIBLE, NULL, "its constraints were never computed", OUTCOME_NONE, err);
+        st = history_finish(
+            h, t, &(struct ending){.state = TRIAL_INFEASIBLE, .reason = "its constraints were never computed"}, err);
     else if (from->state == OPTUNA_PRUNED)
-        st = history_finish(s, t, TRIAL_PRUNED, NULL, "pruned by Optuna", OUTCOME_NONE, err);
+        st = history_finish(h, t, &(struct ending){.state = TRIAL_PRUNED, .reason = "pruned by Optuna"}, err);
     else
-        st = history_finish(s, t, TRIAL_FAILED, NULL,
-                            from->state == OPTUNA_COMPLETE ? "a value that is not finite" : "failed in Optuna",
-                            OUTCOME_NONE, err);
+        st = history_finish(h, t,
+                            &(struct ending){.state = TRIAL_FAILED,
+                                             .reason = from->state == OPTUNA_COMPLETE ? "a value that is not finite"
+                                                                                      : "failed in Optuna"},
+                            err);
     json_decref(values);
     return st;
 }
@@ -517,7 +522,7 @@ static enum status finish(struct history *s, struct trial *t, const struct optun
 static const char SOURCE[] = "imported: trial ";
 
 /* Numbers of theirs that are trials of ours already; `n`: one above the greatest. */
-static bool *known_numbers(const struct history *s, size_t n, struct arena *arena)
+static bool *known_numbers(const struct memory *s, size_t n, struct arena *arena)
 {
     bool *known = arena_array(arena, n + 1, sizeof *known);
     for (size_t i = 0; i < s->n; i++) {
@@ -538,15 +543,16 @@ static enum status take(struct history *s, const struct optuna_trial *from, cons
     enum status st = STATUS_OK;
     char source[60];
     snprintf(source, sizeof source, "%s%ld", SOURCE, from->number);
-    bool fits = read_config(s, from, config, &arena);
+    bool fits = read_config(history_memory(s), from, config, &arena);
     if (known[from->number]) {
         out->known++;
     } else if (fits && from->state != OPTUNA_RUNNING) {
-        struct trial *t = history_add(s, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = source});
+        const struct trial *t =
+            history_add(s, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = source});
         out->trials++;
         if (from->state != OPTUNA_WAITING) {
             st = history_lease(s, t, NULL, 0, err);
-            t->attempt.leased_ms -= from->took_ms > 0 ? from->took_ms : 0;
+            history_backdate(s, t, from->took_ms);
             add_curve(s, t, from);
             out->reports += from->n_steps;
             if (!st) st = finish(s, t, from, err);
@@ -569,7 +575,7 @@ enum status import_optuna(struct history *s, const struct optuna_study *from, st
                              from->trial[i].number);
         if (from->trial[i].number > most) most = from->trial[i].number;
     }
-    const bool *known = known_numbers(s, (size_t)(most + 1), &arena);
+    const bool *known = known_numbers(history_memory(s), (size_t)(most + 1), &arena);
     for (size_t i = 0; !st && i < from->n; i++) st = take(s, &from->trial[i], known, &out, err);
     arena_done(&arena);
     if (!st) *ret = out;

@@ -158,9 +158,14 @@ static enum status add_ended(struct history *s, const struct entry *e, const cha
 {
     bool complete = e->state == TRIAL_COMPLETE;
     const char *reason = complete ? NULL : *e->reason ? e->reason : "imported as failed";
-    struct trial *t = history_add(s, &(struct addition){.role = ROLE_ENQUEUED, .config = e->config, .source = source});
+    const struct trial *t =
+        history_add(s, &(struct addition){.role = ROLE_ENQUEUED, .config = e->config, .source = source});
     enum status st = history_lease(s, t, NULL, 0, err);
-    return st ? st : history_finish(s, t, e->state, complete ? e->metrics : NULL, reason, OUTCOME_NONE, err);
+    return st ? st
+              : history_finish(
+                    s, t,
+                    &(struct ending){.state = e->state, .metrics = complete ? e->metrics : NULL, .reason = reason},
+                    err);
 }
 
 static enum status take_row(struct history *s, const struct table *t, const struct csv_row *row, struct imported *out,
@@ -179,7 +184,7 @@ static enum status take_row(struct history *s, const struct table *t, const stru
 }
 
 /* The same file again would count every result twice. */
-static enum status check_new(const struct history *s, const char *file, struct error *err)
+static enum status check_new(const struct memory *s, const char *file, struct error *err)
 {
     char prefix[200];
     snprintf(prefix, sizeof prefix, "imported: %.150s:", file);
@@ -192,16 +197,17 @@ static enum status check_new(const struct history *s, const char *file, struct e
     return STATUS_OK;
 }
 
-enum status import_csv(struct history *s, const char *file, const char *text, size_t len, struct imported *ret,
+enum status import_csv(struct history *h, const char *file, const char *text, size_t len, struct imported *ret,
                        struct error *err)
 {
+    const struct memory *s = history_memory(h);
     struct table t = {.study = s->study, .file = file};
     struct arena arena = {0};
     struct imported out = {0};
     enum status st = check_new(s, file, err);
     if (!st) st = csv_read(file, text, len, &arena, &t.csv, err);
     if (!st) st = read_header(&t, &arena, &out, err);
-    for (size_t i = 1; !st && i < t.csv.n; i++) st = take_row(s, &t, &t.csv.row[i], &out, err);
+    for (size_t i = 1; !st && i < t.csv.n; i++) st = take_row(h, &t, &t.csv.row[i], &out, err);
     if (!st) *ret = out;
     arena_done(&arena);
     return st;

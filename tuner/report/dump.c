@@ -83,7 +83,7 @@ static void csv_params(FILE *out, const struct space *space, const struct trial 
     }
 }
 
-static void csv_row(FILE *out, const struct history *s, const struct trial *t)
+static void csv_row(FILE *out, const struct memory *s, const struct trial *t)
 {
     const struct objective *o = &s->study->objective;
     const double *baseline = memory_baseline(s);
@@ -99,7 +99,7 @@ static void csv_row(FILE *out, const struct history *s, const struct trial *t)
     fputs("\r\n", out);
 }
 
-void report_dump(FILE *out, const struct history *s, enum dump_format format)
+void report_dump(FILE *out, const struct memory *s, enum dump_format format)
 {
     if (format == DUMP_CSV) csv_header(out, s->study);
     for (size_t i = 0; i < s->n; i++) {

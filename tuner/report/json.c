@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-json_t *report_trial_json(const struct history *s, const struct trial *t)
+json_t *report_trial_json(const struct memory *s, const struct trial *t)
 {
     json_t *out = json_pack("{s:I, s:s, s:s, s:o, s:o, s:I, s:s, s:I}", "trial", (json_int_t)t->number, "state",
                             trial_state_name(t->state), "role", trial_role_name(t->role), "params",
@@ -24,7 +24,7 @@ json_t *report_trial_json(const struct history *s, const struct trial *t)
     return out;
 }
 
-json_t *report_front_json(const struct history *s, const struct objective *o, const struct ranking *all)
+json_t *report_front_json(const struct memory *s, const struct objective *o, const struct ranking *all)
 {
     json_t *out = json_array();
     for (size_t i = 0; i < all->n; i++)

@@ -22,14 +22,14 @@ struct told { /* why an attempt failed that is tried again */
 struct progress {
     FILE *out;
     enum progress_mode mode;
-    const struct history *s;
+    const struct memory *s;
     struct screen screen;
     struct told *told; /* of trials that are not over */
     size_t n_told;
     size_t rows, width[ROWS_MAX]; /* moving lines on the screen, and how wide each is */
 };
 
-struct progress *progress_create(FILE *out, enum progress_mode mode, const struct history *history)
+struct progress *progress_create(FILE *out, enum progress_mode mode, const struct memory *history)
 {
     struct progress *p = must_alloc(1, sizeof *p);
     p->out = out;
@@ -78,7 +78,7 @@ static bool tell_why(struct progress *p, long trial, const char *why)
 }
 
 /* Without the baseline that it needs a study fails, and says why. */
-static bool ends_study(const struct history *s, const struct trial *t)
+static bool ends_study(const struct memory *s, const struct trial *t)
 {
     return t->role == ROLE_BASELINE && trial_state_final(t->state) && t->state != TRIAL_COMPLETE &&
            objective_needs_baseline(&s->study->objective);
@@ -120,7 +120,7 @@ static void draw_line(struct progress *p, const char *mark, const char *line)
 }
 
 /* `used_only`: those that the objective uses. */
-static const char *metrics_text(const struct history *s, const double *value, bool used_only, struct arena *a)
+static const char *metrics_text(const struct memory *s, const double *value, bool used_only, struct arena *a)
 {
     const struct objective *o = &s->study->objective;
     const char *all = "";
@@ -134,12 +134,12 @@ static const char *metrics_text(const struct history *s, const double *value, bo
 
 static void draw_bar(struct progress *p, struct arena *a)
 {
-    const struct history *s = p->s;
+    const struct memory *s = p->s;
     size_t confirms = study_confirm_count(s->study), done = s->tally.finished + s->tally.confirmed;
     char tokens[40], eta[40];
     const char *bar = "", *tail = "";
-    if (s->budget.trials) {
-        size_t total = (size_t)s->budget.trials + confirms;
+    if (s->run.budget.trials) {
+        size_t total = (size_t)s->run.budget.trials + confirms;
         double share = fmin(1, (double)done / (double)total);
         for (int i = 0; i < BAR_WIDTH; i++) bar = arena_printf(a, "%s%s", bar, i < share * BAR_WIDTH ? "█" : "░");
         bar = arena_printf(a, "[%s] %zu/%zu trial%s", bar, done, total, words_s(total));
@@ -224,7 +224,7 @@ struct line {
 };
 
 /* Metrics, utility and reason; the configuration comes after them. */
-static const char *facts_of(const struct history *s, const struct line *x, enum form form, struct arena *a)
+static const char *facts_of(const struct memory *s, const struct line *x, enum form form, struct arena *a)
 {
     const char *text = "";
     char shown[40];
@@ -236,14 +236,14 @@ static const char *facts_of(const struct history *s, const struct line *x, enum 
     return x->why ? arena_printf(a, "%s  %s", text, plain_shown(a, x->why)) : text;
 }
 
-static const char *config_of(const struct history *s, const struct line *x, enum form form, struct arena *a)
+static const char *config_of(const struct memory *s, const struct line *x, enum form form, struct arena *a)
 {
     return form == FORM_WHOLE ? report_config_near(&s->study->space, x->t->config, x->near, a)
                               : report_config_short(&s->study->space, x->t->config, x->near, a);
 }
 
 /* Without the mark of the best. */
-static const char *end_of(const struct history *s, const struct line *x, enum form form, struct arena *a)
+static const char *end_of(const struct memory *s, const struct line *x, enum form form, struct arena *a)
 {
     char took[40];
     words_show_duration(memory_took_ms(s, x->t), took, sizeof took);
@@ -275,14 +275,14 @@ static void print_fitted(struct progress *p, const struct line *x, struct arena 
 }
 
 /* What it is compared with: the best, and the best itself with the baseline. */
-static const double *compared(const struct history *s, const struct trial *t, const struct trial *best)
+static const double *compared(const struct memory *s, const struct trial *t, const struct trial *best)
 {
     return best && best != t ? best->config : s->study->baseline;
 }
 
 static void print_finished(struct progress *p, const struct trial *t)
 {
-    const struct history *s = p->s;
+    const struct memory *s = p->s;
     const struct objective *o = &s->study->objective;
     const double *baseline = memory_baseline(s);
     struct arena a = {0};

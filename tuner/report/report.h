@@ -18,7 +18,7 @@ enum progress_mode {
 
 struct progress;
 
-struct progress *progress_create(FILE *out, enum progress_mode mode, const struct history *history);
+struct progress *progress_create(FILE *out, enum progress_mode mode, const struct memory *history);
 void progress_free(struct progress *p);
 void progress_event(struct progress *p, enum news event, const struct trial *trial, const char *text);
 /* Removes the moving lines, so that other output can follow. */
@@ -37,7 +37,7 @@ struct trials_wish {
     long top;            /* the first so many; 0: all */
 };
 /* STATUS_INVALID: there is no such column or state; the error names those that there are. */
-enum status report_trials(FILE *out, const struct history *s, const struct trials_wish *wish, bool json,
+enum status report_trials(FILE *out, const struct memory *s, const struct trials_wish *wish, bool json,
                           struct error *err);
 /* `state`: snapshot_json; what time has to do with is added here: `now_ms`, wall clock. */
 void report_status(FILE *out, const struct study *study, const json_t *state, bool running, int64_t now_ms);
@@ -49,17 +49,17 @@ enum status report_trial(FILE *out, struct store *store, int64_t study_id, const
 /* The last lines of an attempt's logs, if its folder is on this machine. */
 void report_last_lines(FILE *out, const char *dir);
 
-void report_stops(FILE *out, const struct history *s, const struct stop_audit *stops);
+void report_stops(FILE *out, const struct memory *s, const struct stop_audit *stops);
 /* For when the search found nothing better: says so if most of its trials were stopped early. */
-void report_stopped_early(FILE *out, const struct history *s);
+void report_stopped_early(FILE *out, const struct memory *s);
 /* Why one trial was stopped. */
-void report_stop(FILE *out, const struct history *s, const struct stop_record *stop);
+void report_stop(FILE *out, const struct memory *s, const struct stop_record *stop);
 
 /* ---- JSON; the caller owns the result ---- */
 
-json_t *report_trial_json(const struct history *s, const struct trial *t);
+json_t *report_trial_json(const struct memory *s, const struct trial *t);
 /* Those of the ranking on the front of a pareto objective: an array. */
-json_t *report_front_json(const struct history *s, const struct objective *o, const struct ranking *all);
+json_t *report_front_json(const struct memory *s, const struct objective *o, const struct ranking *all);
 /* The state as `status --json` shows it; takes the reference. */
 json_t *report_status_json(json_t *state, bool running, int64_t now_ms);
 
@@ -78,7 +78,7 @@ const json_t *report_row(const json_t *rows, const char *key);
 
 /* Every trial, for other tools. */
 enum dump_format { DUMP_CSV, DUMP_JSONL };
-void report_dump(FILE *out, const struct history *s, enum dump_format format);
+void report_dump(FILE *out, const struct memory *s, enum dump_format format);
 
 /* The event log; `trial` −1: of the whole study. */
 enum status report_log(FILE *out, struct store *store, int64_t study, long trial, bool json, struct error *err);

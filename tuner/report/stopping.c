@@ -16,7 +16,7 @@ static const char *count(double v, char *buf, size_t size)
     return words_show_count(v, buf, size);
 }
 
-void report_stops(FILE *out, const struct history *s, const struct stop_audit *x)
+void report_stops(FILE *out, const struct memory *s, const struct stop_audit *x)
 {
     char a[40], b[40];
     const char *unit = objective_cost_name(&s->study->objective);
@@ -44,7 +44,7 @@ void report_stops(FILE *out, const struct history *s, const struct stop_audit *x
 }
 
 /* One trial a line, cut to the screen. */
-static void print_near(FILE *out, const struct history *s, const struct trial *t, size_t columns)
+static void print_near(FILE *out, const struct memory *s, const struct trial *t, size_t columns)
 {
     const struct objective *o = &s->study->objective;
     struct arena a = {0};
@@ -59,7 +59,7 @@ static void print_near(FILE *out, const struct history *s, const struct trial *t
     arena_done(&a);
 }
 
-static void print_nearest(FILE *out, const struct history *s, const json_t *nearest)
+static void print_nearest(FILE *out, const struct memory *s, const json_t *nearest)
 {
     struct screen screen = screen_of(out);
     size_t i;
@@ -73,7 +73,7 @@ static void print_nearest(FILE *out, const struct history *s, const json_t *near
     }
 }
 
-static void print_expected(FILE *out, const struct history *s, const json_t *expected)
+static void print_expected(FILE *out, const struct memory *s, const json_t *expected)
 {
     const struct objective *o = &s->study->objective;
     char buf[40];
@@ -85,7 +85,7 @@ static void print_expected(FILE *out, const struct history *s, const json_t *exp
     }
 }
 
-static void print_outcome(FILE *out, const struct history *s, const struct stop_record *stop)
+static void print_outcome(FILE *out, const struct memory *s, const struct stop_record *stop)
 {
     const struct objective *o = &s->study->objective;
     char buf[40];
@@ -101,7 +101,7 @@ static void print_outcome(FILE *out, const struct history *s, const struct stop_
                                                    : "");
 }
 
-void report_stop(FILE *out, const struct history *s, const struct stop_record *stop)
+void report_stop(FILE *out, const struct memory *s, const struct stop_record *stop)
 {
     char buf[40];
     const char *unit = objective_cost_name(&s->study->objective);
@@ -118,7 +118,7 @@ void report_stop(FILE *out, const struct history *s, const struct stop_record *s
 }
 
 /* The pruner judges by few trials at first, and two lucky ones can condemn good ones. */
-void report_stopped_early(FILE *out, const struct history *s)
+void report_stopped_early(FILE *out, const struct memory *s)
 {
     size_t pruned = memory_count(s, TRIAL_PRUNED), complete = 0;
     for (size_t i = 0; i < s->n; i++)

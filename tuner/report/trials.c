@@ -38,7 +38,7 @@ struct column {
 };
 
 struct listing {
-    const struct history *s;
+    const struct memory *s;
     const struct trials_wish *wish;
     struct arena arena;
     struct column column[GRID_COLUMNS_MAX];
@@ -175,14 +175,14 @@ static enum status read_states(struct listing *l, bool *ret, struct error *err)
     return STATUS_OK;
 }
 
-static double utility_of(const struct history *s, const struct trial *t)
+static double utility_of(const struct memory *s, const struct trial *t)
 {
     const double *baseline = memory_baseline(s);
     if (t->state != TRIAL_COMPLETE || (!baseline && objective_needs_baseline(&s->study->objective))) return NAN;
     return objective_utility(&s->study->objective, t->value, baseline);
 }
 
-static double number_of(const struct history *s, const struct trial *t, const struct column *c)
+static double number_of(const struct memory *s, const struct trial *t, const struct column *c)
 {
     switch (c->key) {
     case KEY_TRIAL: return (double)t->number;
@@ -242,21 +242,21 @@ static enum status choose(struct listing *l, struct error *err)
 /* ---- as a table ---- */
 
 /* What it is compared with: the best, and the best itself with the baseline. */
-static const double *compared(const struct history *s, const struct trial *t)
+static const double *compared(const struct memory *s, const struct trial *t)
 {
     double utility;
     const struct trial *best = ranking_incumbent(s, &utility);
     return best && best != t ? best->config : s->study->baseline;
 }
 
-static const char *configuration(const struct history *s, const struct trial *t, struct arena *a)
+static const char *configuration(const struct memory *s, const struct trial *t, struct arena *a)
 {
     const char *why = t->reason ? t->reason : t->outside,
                *config = report_config_near(&s->study->space, t->config, compared(s, t), a);
     return why ? arena_printf(a, "%s%s%s", plain_shown(a, why), *config ? " — " : "", config) : config;
 }
 
-static const char *text_of(const struct history *s, const struct trial *t, const struct column *c, struct arena *a)
+static const char *text_of(const struct memory *s, const struct trial *t, const struct column *c, struct arena *a)
 {
     const struct objective *o = &s->study->objective;
     char buf[SPACE_TEXT_MAX], small[64];
@@ -308,7 +308,7 @@ static void print_table(FILE *out, struct listing *l)
 
 /* ---- as JSON ---- */
 
-static json_t *value_json(const struct history *s, const struct trial *t, const struct column *c)
+static json_t *value_json(const struct memory *s, const struct trial *t, const struct column *c)
 {
     double v = number_of(s, t, c);
     const char *text;
@@ -354,7 +354,7 @@ static void print_json(FILE *out, const struct listing *l)
     json_decref(value);
 }
 
-enum status report_trials(FILE *out, const struct history *s, const struct trials_wish *wish, bool json,
+enum status report_trials(FILE *out, const struct memory *s, const struct trials_wish *wish, bool json,
                           struct error *err)
 {
     struct listing l = {.s = s, .wish = wish};

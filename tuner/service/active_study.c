@@ -19,13 +19,13 @@ struct active_study *active_study_find(const struct service *s, const char *stud
 static void on_record(void *data, const struct store_event *e)
 {
     struct active_study *as = data;
-    event_stream_add(as->stream, e, journal_batch(as->active->history->journal));
+    event_stream_add(as->stream, e, journal_batch(history_journal(as->active->history)));
 }
 
 static void on_report(void *data, const struct trial *t, long step, const json_t *metrics)
 {
     struct active_study *as = data;
-    event_stream_report(as->stream, t->number, step, metrics, journal_batch(as->active->history->journal));
+    event_stream_report(as->stream, t->number, step, metrics, journal_batch(history_journal(as->active->history)));
 }
 
 static void on_event(void *data, enum news event, const struct trial *t, const char *text)
@@ -37,9 +37,9 @@ static void on_event(void *data, enum news event, const struct trial *t, const c
     case NEWS_TICK: return;
     case NEWS_FINISHED:
         s->counts.trials_finished++;
-        if (as->active->history->best == t && t->told > 0)
+        if (as->active->memory->best.trial == t && t->told > 0)
             service_say(s, as->study->name, "trial %ld is the best so far: utility %+.4g", t->number,
-                        as->active->history->best_utility);
+                        as->active->memory->best.utility);
         return;
     case NEWS_RETRY: service_say(s, as->study->name, "trial %ld is tried again: %s", t->number, text); return;
     case NEWS_CONFIRM:
@@ -184,8 +184,8 @@ static enum status start(struct service *s, struct active_study *as, struct erro
                                           .ended = on_ended,
                                           .data = as};
     if (s->closing) return error_set(err, STATUS_IO, "the service is stopping");
-    as->stream = streams_of(s, as->study->name, as->active->history->study_id);
-    as->active->history->watch = (struct history_watch){on_record, on_report, as};
+    as->stream = streams_of(s, as->study->name, as->active->memory->study_id);
+    history_watch(as->active->history, &(struct history_watch){on_record, on_report, as});
     return active_start(as->active, &options, s->loop, err);
 }
 
@@ -244,7 +244,7 @@ static void keep_for_repetition(struct active_study *as, const struct request *r
     if (!r->repeat.key) return;
     char *text = json_text(answer);
     struct store_answer a = request_kept_answer(r, status, text);
-    journal_keep_answer(as->active->history->journal, &a);
+    journal_keep_answer(history_journal(as->active->history), &a);
     free(text);
 }
 
@@ -271,9 +271,9 @@ void active_study_handle(struct request *r, void (*handle)(struct request *r))
     struct active_study *as = about_study ? active_study_find(r->service, r->param[0]) : NULL;
     char token[TOKEN_ID_MAX]; /* the request may be gone when it has been handled */
     memcpy(token, r->who.id, sizeof token);
-    if (as) as->active->history->on_behalf_of = token;
+    if (as) history_on_behalf_of(as->active->history, token);
     handle(r);
-    if (as) as->active->history->on_behalf_of = NULL;
+    if (as) history_on_behalf_of(as->active->history, NULL);
 }
 
 static void on_calm(void *data)

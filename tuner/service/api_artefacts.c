@@ -107,7 +107,7 @@ static void on_put_artefact(struct request *r)
 {
     long lease;
     struct active_study *as = waking_find(r);
-    struct trial *t = as ? request_trial(r, as->active->history) : NULL;
+    const struct trial *t = as ? request_trial(r, as->active->memory) : NULL;
     if (!t || !request_number(r, "lease", 0, 1, 1000000000000, &lease)) return;
     if (!is_plain_name(r->param[2]))
         request_problem(r, 422, "'%.60s' cannot be the name of an artefact", r->param[2]);

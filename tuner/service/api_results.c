@@ -73,7 +73,7 @@ struct exporting {
 };
 
 /* Every trial, into a file: there may be many. */
-static void dump(struct request *r, const struct history *s, enum dump_format format, const char *type)
+static void dump(struct request *r, const struct memory *s, enum dump_format format, const char *type)
 {
     int fd = service_spool(r->service), out_fd = fd < 0 ? -1 : dup(fd);
     FILE *out = out_fd < 0 ? NULL : fdopen(out_fd, "w");

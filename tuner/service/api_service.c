@@ -41,7 +41,7 @@ static void on_get_health(struct request *r)
         return;
     }
     for (struct active_study *as = r->service->active; as; as = as->next)
-        if (!as->over && journal_trouble(as->active->history->journal, &trouble)) {
+        if (!as->over && journal_trouble(history_journal(as->active->history), &trouble)) {
             request_problem(r, 503, "the disk refuses; the studies pause and go on by themselves");
             return;
         }
@@ -66,17 +66,17 @@ static void put_studies(FILE *out, const struct service *s)
         for (int state = 0; !as->over && state < TRIAL_STATES; state++)
             fprintf(out, "nocturne_trials{study=\"%s\",state=\"%s\"} %zu\n", as->study->name,
                     trial_state_name((enum trial_state)state),
-                    memory_count(as->active->history, (enum trial_state)state));
+                    memory_count(as->active->memory, (enum trial_state)state));
     put_help(out, "tokens_spent", "gauge", "Tokens that trials of the studies at work have spent.");
     for (const struct active_study *as = s->active; as; as = as->next)
         if (!as->over)
             fprintf(out, "nocturne_tokens_spent{study=\"%s\"} %.0f\n", as->study->name,
-                    ledger_tokens(as->active->history));
+                    ledger_tokens(as->active->memory));
     put_help(out, "best_utility", "gauge", "Utility of the best trial so far.");
     for (const struct active_study *as = s->active; as; as = as->next)
-        if (!as->over && as->active->history->best)
+        if (!as->over && as->active->memory->best.trial)
             fprintf(out, "nocturne_best_utility{study=\"%s\"} %.9g\n", as->study->name,
-                    as->active->history->best_utility);
+                    as->active->memory->best.utility);
 }
 
 static long resident_bytes(void)

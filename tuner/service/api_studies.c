@@ -113,7 +113,7 @@ static void on_list_studies(struct request *r)
 /* The same, of a study that has just begun, on the loop. */
 static json_t *fresh_json(struct request *r, const struct active_study *as, const struct facts *facts)
 {
-    json_t *out = report_status_json(snapshot_json(as->active->history), true, clock_wall_ms(r->service->clock));
+    json_t *out = report_status_json(snapshot_json(as->active->memory), true, clock_wall_ms(r->service->clock));
     return with_fact(out, find_fact(facts, as->study->name));
 }
 
@@ -293,9 +293,9 @@ static void create(struct request *r)
 /* A study that was not there when the request came. */
 static void pause_for(const struct request *r, struct active_study *as, bool yes)
 {
-    as->active->history->on_behalf_of = r->who.id;
+    history_on_behalf_of(as->active->history, r->who.id);
     coordinator_pause(as->active->coordinator, yes);
-    as->active->history->on_behalf_of = NULL;
+    history_on_behalf_of(as->active->history, NULL);
 }
 
 /* A repetition, after a crash; or the first time. */

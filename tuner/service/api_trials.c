@@ -18,7 +18,7 @@ enum { ASK_MAX = 1000, TTL_MS = 600000 };
 /* ---- lists ---- */
 
 struct page_order {
-    const struct history *history;
+    const struct memory *history;
     int metric;   /* −1: not by a metric */
     bool utility; /* by utility; else by number */
     bool descending;
@@ -51,7 +51,7 @@ static int compare(const void *a, const void *b, void *data)
     return (x->number > y->number) - (x->number < y->number);
 }
 
-static bool read_order(struct request *r, const struct history *s, struct page_order *ret)
+static bool read_order(struct request *r, const struct memory *s, struct page_order *ret)
 {
     const char *sort = request_query(r, "sort"), *order = request_query(r, "order");
     *ret = (struct page_order){.history = s, .metric = -1};
@@ -108,7 +108,7 @@ static bool is_wanted(const struct filter *f, const struct trial *t)
 }
 
 /* The page of the list from `offset` on, as far as its bytes go. *ret_next: where the next one begins. */
-static json_t *page_json(const struct history *s, const struct page_ranked *list, size_t n, const struct listing *l,
+static json_t *page_json(const struct memory *s, const struct page_ranked *list, size_t n, const struct listing *l,
                          size_t *ret_next)
 {
     json_t *page = json_array();
@@ -122,7 +122,7 @@ static json_t *page_json(const struct history *s, const struct page_ranked *list
     return page;
 }
 
-static void answer_page(struct request *r, const struct history *s, const struct listing *l, struct page_order *o)
+static void answer_page(struct request *r, const struct memory *s, const struct listing *l, struct page_order *o)
 {
     struct page_ranked *list = must_alloc(s->n + 1, sizeof *list);
     size_t n = 0, next;
@@ -241,13 +241,13 @@ static void on_list_reports(struct request *r)
 static void answer_trial(struct request *r, struct active_study *as, unsigned status, const struct trial *t)
 {
     r->location = arena_printf(&r->arena, "/api/v1/studies/%s/trials/%ld", r->param[0], t->number);
-    active_study_answer(as, r, status, report_trial_json(as->active->history, t));
+    active_study_answer(as, r, status, report_trial_json(as->active->memory, t));
 }
 
 static void add_trial(struct request *r)
 {
     struct active_study *as = r->awaited;
-    struct trial *t = NULL;
+    const struct trial *t = NULL;
     struct tale tale;
     const json_t *params = json_object_get(r->body, "params");
     bool told = json_object_size(r->body) > 1; /* how it ended, too */
@@ -275,7 +275,7 @@ static void on_cancel_trial(struct request *r)
     struct error err;
     const json_t *reason = json_object_get(r->body, "reason");
     struct active_study *as = waking_find(r);
-    struct trial *t = as ? request_trial(r, as->active->history) : NULL;
+    const struct trial *t = as ? request_trial(r, as->active->memory) : NULL;
     if (!t || !request_fields(r, "reason", NULL)) return;
     if (reason && !json_is_string(reason))
         request_problem(r, 422, "\"reason\" is a text");
@@ -289,14 +289,15 @@ static void on_cancel_trial(struct request *r)
 /* ---- trying again ---- */
 
 /* Of a study that is not at work: it is queued for when somebody resumes it. */
-static enum status retry_alone(struct request *r, struct history *s)
+static enum status retry_alone(struct request *r, struct history *h)
 {
-    struct trial *t = request_trial(r, s);
+    const struct memory *s = history_memory(h);
+    const struct trial *t = request_trial(r, s);
     if (!t) return STATUS_OK;
-    s->on_behalf_of = r->who.id;
-    enum status st = retry_trial(s, t, &r->err);
-    if (!st) snapshot_keep(s);
-    if (!st) st = history_flush(s, &r->err);
+    history_on_behalf_of(h, r->who.id);
+    enum status st = retry_trial(h, t, &r->err);
+    if (!st) snapshot_keep(h);
+    if (!st) st = history_flush(h, &r->err);
     if (!st) request_answer(r, 200, report_trial_json(s, t));
     return st;
 }
@@ -323,7 +324,7 @@ static void on_retry_trial(struct request *r)
     struct active_study *as = active_study_find(r->service, r->param[0]);
     int64_t id;
     if (!request_fields(r, NULL) || (!as && waking_waits(r, r->param[0]))) return;
-    struct trial *t = as ? request_trial(r, as->active->history) : NULL;
+    const struct trial *t = as ? request_trial(r, as->active->memory) : NULL;
     if (!as && !request_knows(r, r->param[0], &id))
         request_problem(r, 404, "there is no study '%s'", r->param[0]);
     else if (!as)
@@ -334,7 +335,7 @@ static void on_retry_trial(struct request *r)
 
 /* ---- ask and tell ---- */
 
-static void on_asked(void *data, size_t n, struct trial *const *trial, const char *why)
+static void on_asked(void *data, size_t n, const struct trial *const *trial, const char *why)
 {
     struct request *r = data;
     json_t *all = json_array();
@@ -384,7 +385,7 @@ static void on_ask(struct request *r)
 /* A message about the trial of the path, from the lease that it must name. */
 struct message {
     struct active_study *as;
-    struct trial *trial;
+    const struct trial *trial;
     struct lease_claim claim;
 };
 
@@ -392,7 +393,7 @@ struct message {
 static bool read_message(struct request *r, struct message *m)
 {
     *m = (struct message){.as = waking_find(r), .claim = {.from = {.token = r->who.id}}};
-    m->trial = m->as ? request_trial(r, m->as->active->history) : NULL;
+    m->trial = m->as ? request_trial(r, m->as->active->memory) : NULL;
     if (!m->trial || !request_checked(r, tell_read_lease(r->body, &m->claim.lease, &r->err))) return false;
     if (m->claim.lease) return true;
     request_problem(r, 422, "\"lease\" takes the number that \"ask\" gave");

@@ -146,7 +146,7 @@ void folded_give(struct folded *f, struct folded_study *x)
 /* Is what is folded this row, or was the study deleted and made anew, or its file changed? */
 static bool is_of(const struct entry *e, const struct store_study *row)
 {
-    return e->history && e->history->study_id == row->id && strcmp(e->path, row->path) == 0 &&
+    return e->history && history_memory(e->history)->study_id == row->id && strcmp(e->path, row->path) == 0 &&
            strcmp(e->study->text, row->file) == 0;
 }
 
@@ -176,7 +176,7 @@ enum status folded_take(struct folded *f, struct store *store, const char *name,
         give(f, e);
         return st;
     }
-    e->shown = (struct folded_study){e->study, e->history};
+    e->shown = (struct folded_study){e->study, history_memory(e->history)};
     *ret = &e->shown;
     return STATUS_OK;
 }

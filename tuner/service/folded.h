@@ -15,7 +15,7 @@ struct folded;
 
 struct folded_study {
     const struct study *study;
-    const struct history *history;
+    const struct memory *history;
 };
 
 struct folded *folded_create(const struct clock *clock);

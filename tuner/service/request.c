@@ -393,11 +393,11 @@ void request_read_done(struct request *r, struct reading *from)
     folded_give(r->service->folded, from->folded);
 }
 
-struct trial *request_trial(struct request *r, const struct history *s)
+const struct trial *request_trial(struct request *r, const struct memory *s)
 {
     long v;
     const char *text = r->param[1];
-    struct trial *t = NULL;
+    const struct trial *t = NULL;
     if (words_whole(text, 0, 1000000000, &v)) t = memory_trial(s, v);
     if (!t) request_problem(r, 404, "study '%s' has no trial '%.40s'", r->param[0], text);
     return t;

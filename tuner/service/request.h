@@ -141,7 +141,7 @@ bool request_boolean(struct request *r, const char *name, bool usual, bool *ret)
 /* The study of {study}, at work or not, for reading, by a work. */
 struct reading {
     const struct study *study;
-    const struct history *history;
+    const struct memory *history;
     struct folded_study *folded;
 };
 bool request_read(struct request *r, struct reading *ret); /* false: a problem has been answered */
@@ -149,6 +149,6 @@ void request_read_done(struct request *r, struct reading *from);
 /* The study's own folder, FILES/STUDY/study: its file lies there, and what is uploaded for it. In the arena. */
 char *request_study_folder(struct request *r, const char *study);
 /* {trial}; NULL: a problem has been answered */
-struct trial *request_trial(struct request *r, const struct history *s);
+const struct trial *request_trial(struct request *r, const struct memory *s);
 
 #endif

@@ -59,7 +59,7 @@ static void on_turn(uv_prepare_t *turn)
 {
     struct service *s = turn->data;
     for (struct active_study *as = s->active; as; as = as->next)
-        if (!as->over) event_stream_durable(as->stream, journal_durable(as->active->history->journal));
+        if (!as->over) event_stream_durable(as->stream, journal_durable(history_journal(as->active->history)));
     active_study_sweep(s);
     finish_if_left(s);
 }

@@ -1,0 +1,28 @@
+#include "tuner/history/internal.h"
+
+struct trial *internal_own(const struct history *s, const struct trial *t)
+{
+    return s->all.at[t->number];
+}
+
+void internal_add(struct trial_list *list, struct trial *t)
+{
+    if (list->n == list->capacity) {
+        list->capacity = list->capacity ? 2 * list->capacity : 64;
+        list->at = must_grow(list->at, list->capacity, sizeof(struct trial *));
+    }
+    list->at[list->n++] = t;
+}
+
+void internal_show(struct history *s)
+{
+    s->m.n = s->all.n;
+    s->m.trial = (const struct trial *const *)s->all.at;
+    s->m.n_open = s->open.n;
+    s->m.open = (const struct trial *const *)s->open.at;
+    s->m.n_curves = s->curves.n;
+    s->m.curves = (const struct trial *const *)s->curves.at;
+    s->m.n_seen = s->seen.n;
+    s->m.seen = s->seen_row;
+    s->m.seen_trial = (const struct trial *const *)s->seen.at;
+}
