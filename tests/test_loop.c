@@ -276,7 +276,7 @@ static void test_loop__drains(void **state)
     struct world w;
     begin(&w, &FIVE);
     assert_true(turn_until(&w, two_run));
-    coordinator_stop(w.c);
+    coordinator_drain(w.c);
     see_phase(&w);
     settle(&w);
     assert_int_equal(running(&w), 2);
@@ -298,10 +298,11 @@ static void test_loop__stops_then_kills(void **state)
     struct world w;
     begin(&w, &FIVE);
     assert_true(turn_until(&w, two_run));
-    coordinator_stop(w.c);
-    coordinator_stop(w.c);
+    coordinator_insist(w.c);
+    for (size_t i = 0; i < w.n; i++) assert_true(w.fake[i]->gently == 0 && w.fake[i]->now == 0);
+    coordinator_insist(w.c);
     for (size_t i = 0; i < w.n; i++) assert_true(w.fake[i]->gently == 1 && w.fake[i]->now == 0);
-    coordinator_stop(w.c);
+    coordinator_insist(w.c);
     for (size_t i = 0; i < w.n; i++) assert_true(w.fake[i]->gently == 1 && w.fake[i]->now == 1);
     while (first_running(&w)) stopped(first_running(&w));
     assert_true(turn_until(&w, is_over));

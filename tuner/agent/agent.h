@@ -3,7 +3,7 @@
  *     struct agent_options o = {.url = "https://host:8470", .token = token, .dir = dir, .guard = guard, .slots = 2};
  *     struct local_agent *self = NULL;
  *     local_agent_create(&o, loop, &self, &err);
- *     uv_run(loop, UV_RUN_DEFAULT);                 until local_agent_stop has done its work, or nothing came for long
+ *     uv_run(loop, UV_RUN_DEFAULT);                 until local_agent_drain has done its work, or nothing came for long
  *
  *     AWAY ──registered──▶ THERE ──the service does not know us, or cannot be reached──▶ AWAY
  *
@@ -14,9 +14,8 @@
 
 #include "tuner/agent/client.h"
 
-#include <stdbool.h>
+#include "workers/workers.h"
 
-struct gpus;
 struct local_agent;
 
 struct agent_options {
@@ -37,7 +36,9 @@ struct agent_options {
 /* STATUS_BUSY: another process has the folder. */
 enum status local_agent_create(const struct agent_options *options, uv_loop_t *loop, struct local_agent **ret,
                                struct error *err);
-/* First call: takes nothing more, and leaves when what runs has ended. `now`, or again: ends what runs. */
-void local_agent_stop(struct local_agent *self, bool now);
+/* Takes nothing more, and leaves when what runs has ended. */
+void local_agent_drain(struct local_agent *self);
+/* The same, and what runs is ended. */
+void local_agent_stop(struct local_agent *self, enum stop_mode mode);
 
 #endif

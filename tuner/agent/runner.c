@@ -414,10 +414,10 @@ static struct assignment *find(const struct runner *r, const json_t *about)
     return as;
 }
 
-static void stop(struct assignment *as, const char *why)
+static void stop(struct assignment *as, enum stop_mode mode, const char *why)
 {
     if (as->job)
-        job_stop(as->job, why);
+        job_stop(as->job, mode, why);
     else
         end(as, JOB_STOPPED, NULL, why, 0, false);
 }
@@ -428,7 +428,7 @@ void runner_order(struct runner *r, const json_t *about, const json_t *order)
     const char *why = json_string_value(json_object_get(order, "stop"));
     if (!as) return;
     if (why)
-        stop(as, why);
+        stop(as, json_is_true(json_object_get(order, "now")) ? STOP_NOW : STOP_GENTLY, why);
     else if (as->job)
         job_send(as->job, order);
 }
@@ -455,16 +455,16 @@ void runner_fence(struct runner *r, const json_t *gone)
         forget_ended(r, x);
         if (!as) continue;
         as->fenced = true;
-        stop(as, "its lease is over");
+        stop(as, STOP_GENTLY, "its lease is over");
     }
 }
 
-void runner_stop(struct runner *r, const char *why)
+void runner_stop(struct runner *r, enum stop_mode mode, const char *why)
 {
     r->stopping = true;
     for (struct assignment *as = r->assignment, *next; as; as = next) {
         next = as->next;
-        stop(as, why);
+        stop(as, mode, why);
     }
 }
 

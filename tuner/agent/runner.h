@@ -47,11 +47,11 @@ json_t *
 runner_held(const struct runner *r); /* [{"study", "lease"}]: what runs, and what has ended but is not said yet */
 
 void runner_take(struct runner *r, const json_t *assignment);
-/* {"stop"}, {"set"} or {"policy"} for the lease that `about` names. */
+/* {"stop", "now"?}, {"set"} or {"policy"} for the lease that `about` names. */
 void runner_order(struct runner *r, const json_t *about, const json_t *order);
 void runner_fence(struct runner *r, const json_t *gone);
-/* All that runs is ended; a second time: killed. */
-void runner_stop(struct runner *r, const char *why);
+/* All that runs is ended, and nothing more begins. */
+void runner_stop(struct runner *r, enum stop_mode mode, const char *why);
 /* The first line of the outbox was an upload, and it is done. */
 void runner_uploaded(struct runner *r);
 /* `online`: the ends of logs may be said. True: a pause is over, and there is room again. */

@@ -166,6 +166,7 @@ struct working {
     uv_signal_t interrupt, terminate;
     struct error err;
     bool failed;
+    enum { ASKED_NOTHING, ASKED_DRAIN, ASKED_STOP } asked;
 };
 
 static void say(void *data, const char *text)
@@ -188,7 +189,14 @@ static void on_signal(uv_signal_t *handle, int number)
     struct working *x = handle->data;
     cli_say(NULL, number == SIGTERM ? "stopping now: running trials are ended and given back"
                                     : "stopping: running trials may finish; interrupt again to end them now");
-    local_agent_stop(x->agent, number == SIGTERM);
+    if (number == SIGINT && x->asked == ASKED_NOTHING) {
+        x->asked = ASKED_DRAIN;
+        local_agent_drain(x->agent);
+    } else {
+        enum stop_mode mode = x->asked == ASKED_STOP ? STOP_NOW : STOP_GENTLY;
+        x->asked = ASKED_STOP;
+        local_agent_stop(x->agent, mode);
+    }
 }
 
 static enum status work(struct options *o, struct error *err)

@@ -156,7 +156,7 @@ static void on_signal(uv_signal_t *handle, int number)
 {
     struct own_run *x = handle->data;
     (void)number;
-    coordinator_stop(x->run->coordinator);
+    coordinator_insist(x->run->coordinator);
 }
 
 /* What was found on this machine. */

@@ -77,14 +77,13 @@ static bool is_silent(const struct active_attempt *a)
 void attempt_stop(struct active_attempt *a, enum stop_mode mode, const char *why)
 {
     struct error err;
-    bool again = a->stopping_ms || mode == STOP_NOW;
     if (!a->at->at->has_an_end) { /* it may not speak again for hours */
         give_up(a, OUTCOME_STOPPED, why);
         return;
     }
     enum status s = a->stopping_ms ? STATUS_OK : history_halt(a->home->history, a->trial, why, &err);
     if (s) fail(a, s, &err);
-    if (again && is_silent(a))
+    if (mode == STOP_NOW && is_silent(a))
         give_up(a, OUTCOME_LOST, why); /* it will be told when it comes back */
     else
         halt(a, mode, why);

@@ -57,8 +57,8 @@ void attempt_adopt(struct active_attempt *a, struct trial *t);
 
 /* RUNS: what the monitor wants. */
 void attempt_obey(struct active_attempt *a, const struct monitor_order *order);
-/* RUNS: it is stopped, to be run again another time. Of a client that polls the lease ends at once, as does, the second
- * time, that of an agent which nobody hears of. */
+/* RUNS: it is stopped, to be run again another time. Of a client that polls the lease ends at once, as does, if it is
+ * to be now, that of an agent which nobody hears of. */
 void attempt_stop(struct active_attempt *a, enum stop_mode mode, const char *why);
 /* RUNS: an agent that was told to end it and does not has lost it. */
 void attempt_check_obedience(struct active_attempt *a);

@@ -81,7 +81,7 @@ void requests_obeys(void *data, int64_t id, const char *verb, const char *payloa
     struct coordinator *c = data;
     if (strcmp(verb, "enqueue") == 0) enqueue(c, payload);
     if (strcmp(verb, "retry") == 0) retry(c, payload);
-    if (strcmp(verb, "stop") == 0) coordinator_stop(c);
+    if (strcmp(verb, "stop") == 0) coordinator_insist(c);
     journal_request_done(c->journal, id); /* in one transaction with what it led to */
 }
 

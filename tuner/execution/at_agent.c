@@ -7,6 +7,7 @@
 struct at_agent {
     struct execution x;
     struct seat *seat; /* NULL: lost */
+    bool stopping;     /* it has been told */
 };
 
 static struct holder holder(const struct execution *x)
@@ -31,12 +32,15 @@ static void tell(struct execution *x, const json_t *message)
     if (a->seat) seat_send(a->seat, json_incref((json_t *)message));
 }
 
-/* The second time it kills. */
+/* Agents of before "now" was said take no notice of it, and kill when they are told for the second time. */
 static void stop(struct execution *x, enum stop_mode mode, const char *why)
 {
+    struct at_agent *a = (struct at_agent *)x;
+    if (a->stopping && mode == STOP_GENTLY) return;
+    a->stopping = true;
     json_t *message = json_pack("{s:s}", "stop", why);
+    if (mode == STOP_NOW) json_object_set_new(message, "now", json_true());
     tell(x, message);
-    if (mode == STOP_NOW) tell(x, message);
     json_decref(message);
 }
 

@@ -1,5 +1,5 @@
-/* executor: a place where attempts run: this machine, an agent, a client that has asked for the trial. What becomes of an
- * attempt is the same everywhere; what differs between places is a row of functions, and a further place (SSH,
+/* executor: a place where attempts run: this machine, an agent, a client that has asked for the trial. What becomes of
+ * an attempt is the same everywhere; what differs between places is a row of functions, and a further place (SSH,
  * Kubernetes) is one file with such a row.
  *
  *     struct execution *x = local_execution(workers, gpus);
@@ -14,11 +14,6 @@
 #include "tuner/execution/launch.h"
 
 #include "tuner/base/holder.h"
-
-enum stop_mode {
-    STOP_GENTLY, /* it may finish what it does: SIGTERM, or a word with its next answer */
-    STOP_NOW,    /* it is killed */
-};
 
 /* What an execution says; those that speak for it otherwise (an agent's messages) are heard by the coordinator. */
 struct execution_hooks {
@@ -45,11 +40,12 @@ struct executor {
     struct holder (*holder)(const struct execution *x);
     /* STATUS_INVALID: what the study asks for cannot be started; other errors are the machine's and may pass. */
     enum status (*start)(struct execution *x, const struct attempt_spec *spec, struct error *err);
-    void (*send)(struct execution *x, const json_t *message); /* {"set": …}, {"policy": …} */
-    void (*stop)(struct execution *x, enum stop_mode mode, const char *why);
-    bool (*is_silent)(const struct execution *x);        /* nobody knows whether it still runs; NULL: never */
-    void (*throttle)(struct execution *x, bool held);    /* what it says is left in its pipes; NULL: it cannot be */
-    json_t *(*mail)(struct execution *x); /* what was sent and waits to be fetched: the caller owns it; NULL: it is told */
+    void (*send)(struct execution *x, const json_t *message);                /* {"set": …}, {"policy": …} */
+    void (*stop)(struct execution *x, enum stop_mode mode, const char *why); /* gently, again: nothing more */
+    bool (*is_silent)(const struct execution *x);     /* nobody knows whether it still runs; NULL: never */
+    void (*throttle)(struct execution *x, bool held); /* what it says is left in its pipes; NULL: it cannot be */
+    json_t *(*mail)(
+        struct execution *x); /* what was sent and waits to be fetched: the caller owns it; NULL: it is told */
     void (*free)(struct execution *x);
 };
 

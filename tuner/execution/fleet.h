@@ -63,7 +63,7 @@ struct seat *fleet_expect(struct tenant *m, const struct holder *holder, int64_t
 struct holder seat_holder(const struct seat *s); /* as long as the seat */
 /* The agent is to run this lease; takes the reference. */
 void seat_assign(struct seat *s, int64_t lease, json_t *assignment);
-/* {"stop": …}, {"set": …}, {"policy": …} for what runs there; takes the reference. */
+/* {"stop": …, "now"?: true}, {"set": …}, {"policy": …} for what runs there; takes the reference. */
 void seat_send(struct seat *s, json_t *order);
 bool seat_is_silent(const struct seat *s); /* for longer than an agent's heartbeat */
 void seat_leave(struct seat *s);

@@ -60,8 +60,7 @@ static void tell(struct execution *x, const json_t *message)
 static void stop(struct execution *x, enum stop_mode mode, const char *why)
 {
     struct local *l = (struct local *)x;
-    if (l->job) job_stop(l->job, why);
-    if (l->job && mode == STOP_NOW) job_stop(l->job, why);
+    if (l->job) job_stop(l->job, mode, why);
 }
 
 static void throttle(struct execution *x, bool held)
