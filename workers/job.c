@@ -10,6 +10,7 @@
 #include "workers/rescue.h"
 
 #include "tuner/base/arena.h"
+#include "tuner/base/host.h"
 #include "tuner/base/redact.h"
 
 #include <errno.h>
@@ -556,6 +557,7 @@ struct job *job_start(const struct job_seat *seat, const struct job_spec *spec, 
     job->data = data;
     job->grace_ms = spec->grace_ms;
     job->output.left = spec->output_max;
+    job->ending.memory_kills = host_memory_kills();
     rescue_init(&job->rescue);
     job->dir = arena_strdup(&job->arena, spec->dir);
     open_channels(job, seat->loop);

@@ -62,6 +62,7 @@ struct job_outcome {
         *metrics;       /* complete: {"name": number}, all finite; stopped: its result, or its last report, or NULL */
     const char *reason; /* for a person; "" when complete */
     int signal;         /* that ended the program; 0: none */
+    bool out_of_memory; /* it was the kernel's, for the machine had no memory left */
 };
 
 struct job_handler {

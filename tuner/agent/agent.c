@@ -413,6 +413,11 @@ static void on_tick(uv_timer_t *timer)
     step(self);
 }
 
+static void on_note(void *data, const char *text)
+{
+    say(data, text);
+}
+
 static void on_said_something(void *data)
 {
     step(data);
@@ -461,8 +466,7 @@ enum status local_agent_create(const struct agent_options *options, uv_loop_t *l
                                     .gpus = options->gpus,
                                     .client = self->client,
                                     .loop = loop,
-                                    .say = options->say,
-                                    .say_data = options->data,
+                                    .say = on_note,
                                     .changed = on_said_something,
                                     .data = self};
     s = runner_open(&self->runner, &runner, err);

@@ -96,7 +96,7 @@ void attempt_check_obedience(struct active_attempt *a)
         now_ms(a) - a->stopping_ms < patience_ms)
         return;
     const struct job_outcome stopped = {.end = JOB_STOPPED, .reason = "its agent was told to end it and did not"};
-    attempt_hears_end(a, &stopped, false);
+    attempt_hears_end(a, &stopped);
 }
 
 /* What it still says is not for anybody: the trial is over. */
@@ -200,9 +200,8 @@ static bool is_through(const struct history *s, const struct trial *t, const jso
     return cost >= t->trajectory.until;
 }
 
-/* What the end of the execution means for its trial. `out_of_memory`: the kernel killed it for want of memory. */
-static enum status conclude(struct history *s, struct trial *t, const struct job_outcome *o, bool out_of_memory,
-                            struct error *err)
+/* What the end of the execution means for its trial. */
+static enum status conclude(struct history *s, struct trial *t, const struct job_outcome *o, struct error *err)
 {
     switch (o->end) {
     case JOB_COMPLETE: return complete(s, t, o->metrics, err);
@@ -210,7 +209,7 @@ static enum status conclude(struct history *s, struct trial *t, const struct job
     case JOB_FAILED: return history_finish(s, t, TRIAL_FAILED, NULL, o->reason, OUTCOME_FAILED, err);
     case JOB_TIMED_OUT: return history_finish(s, t, TRIAL_FAILED, NULL, o->reason, OUTCOME_TIMED_OUT, err);
     case JOB_CRASHED:
-        if (out_of_memory)
+        if (o->out_of_memory)
             return lease_crashed(s, t, OUTCOME_CRASHED_THE_MACHINE,
                                  "killed by the kernel: the machine was out of memory", err);
         return lease_crashed(s, t, OUTCOME_CRASHED, o->reason, err);
@@ -223,14 +222,14 @@ static enum status conclude(struct history *s, struct trial *t, const struct job
     return STATUS_OK;
 }
 
-void attempt_hears_end(struct active_attempt *a, const struct job_outcome *outcome, bool out_of_memory)
+void attempt_hears_end(struct active_attempt *a, const struct job_outcome *outcome)
 {
     struct error err;
     enum status s = STATUS_OK;
     bool over = is_over(a);
     if (outcome->end == JOB_NOT_STARTED && a->at->at->is_here)
         pause_machine_failed(a->home->pause, outcome->reason, now_ms(a));
-    if (!over) s = conclude(a->home->history, a->trial, outcome, out_of_memory, &err);
+    if (!over) s = conclude(a->home->history, a->trial, outcome, &err);
     attempt_clear(a);
     if (s)
         fail(a, s, &err);
@@ -278,9 +277,9 @@ static void on_checkpoint(void *data, long step, const char *path)
     if (!is_over(data)) attempt_hears_checkpoint(data, step, path);
 }
 
-static void on_end(void *data, const struct job_outcome *outcome, bool out_of_memory)
+static void on_end(void *data, const struct job_outcome *outcome)
 {
-    attempt_hears_end(data, outcome, out_of_memory);
+    attempt_hears_end(data, outcome);
 }
 
 static const struct execution_hooks hooks = {
@@ -345,7 +344,7 @@ static bool begin_anew(struct active_attempt *a, const struct error *why)
 static void end_unstarted(struct active_attempt *a, const struct error *why)
 {
     const struct job_outcome outcome = {.end = JOB_FAILED, .reason = why->text};
-    attempt_hears_end(a, &outcome, false);
+    attempt_hears_end(a, &outcome);
 }
 
 static void start(struct active_attempt *a, const char *dir, const char *resume)

@@ -74,7 +74,7 @@ void attempt_hears_start(struct active_attempt *a, int64_t pid, double resumed_c
 void attempt_hears_report(struct active_attempt *a, long step, const json_t *metrics);
 void attempt_hears_policy(struct active_attempt *a, const json_t *policy);
 void attempt_hears_checkpoint(struct active_attempt *a, long step, const char *path);
-void attempt_hears_end(struct active_attempt *a, const struct job_outcome *outcome, bool out_of_memory);
+void attempt_hears_end(struct active_attempt *a, const struct job_outcome *outcome);
 /* Nothing is left to do: a client has told the result, or its lease is over. */
 void attempt_clear(struct active_attempt *a);
 

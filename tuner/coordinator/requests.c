@@ -249,7 +249,7 @@ static void take_from_agent(struct active_attempt *a, const struct agent_message
     case AGENT_MESSAGE_POLICY: attempt_hears_policy(a, r->metrics); break;
     case AGENT_MESSAGE_CHECKPOINT: attempt_hears_checkpoint(a, r->step, r->text); break;
     case AGENT_MESSAGE_LOG: keep_log(a, r); break;
-    case AGENT_MESSAGE_END: attempt_hears_end(a, &r->outcome, r->out_of_memory); break;
+    case AGENT_MESSAGE_END: attempt_hears_end(a, &r->outcome); break;
     }
 }
 

@@ -1,5 +1,5 @@
-/* at_agent: an agent's seat as an executor. What its program says comes as the agent's messages (agent_message), to whoever
- * the fleet tells; the execution carries what is said to it.
+/* at_agent: an agent's seat as an executor. What its program says comes as the agent's messages (agent_message), to
+ * whoever the fleet tells; the execution carries what is said to it.
  */
 #ifndef TUNER_EXECUTION_AT_AGENT_H
 #define TUNER_EXECUTION_AT_AGENT_H

@@ -21,7 +21,9 @@ struct execution_hooks {
     void (*report)(void *data, long step, const json_t *metrics);
     void (*policy)(void *data, const json_t *policy);
     void (*checkpoint)(void *data, long step, const char *path);
-    void (*end)(void *data, const struct job_outcome *outcome, bool out_of_memory);
+    void (*end)(void *data, const struct job_outcome *outcome);
+    void (*artefact)(void *data, const char *path); /* a file to be kept; NULL, as the next: not wanted */
+    void (*output)(void *data, bool err, const char *bytes, size_t n);
 };
 
 struct execution {

@@ -1,16 +1,13 @@
 /* This machine as an executor: a job of `workers`. */
 #include "tuner/execution/executor.h"
 
-#include "tuner/base/host.h"
-
 #include <stdlib.h>
 
 struct local {
     struct execution x;
     struct workers *workers;
     const struct gpus *gpus;
-    struct job *job;  /* NULL: it has not begun, or has ended */
-    long long killed; /* out-of-memory kills of this machine when it began */
+    struct job *job; /* NULL: it has not begun, or has ended */
 };
 
 static void on_report(void *data, long step, const json_t *metrics)
@@ -35,16 +32,31 @@ static void on_end(void *data, const struct job_outcome *outcome)
 {
     struct local *l = data;
     l->job = NULL;
-    l->x.hooks->end(l->x.data, outcome, host_killed_for_memory(outcome->signal, l->killed));
+    l->x.hooks->end(l->x.data, outcome);
 }
 
-static const struct job_handler handler = {
-    .report = on_report, .checkpoint = on_checkpoint, .policy = on_policy, .end = on_end};
+static void on_artefact(void *data, const char *path)
+{
+    struct local *l = data;
+    if (l->x.hooks->artefact) l->x.hooks->artefact(l->x.data, path);
+}
+
+static void on_output(void *data, bool err, const char *bytes, size_t n)
+{
+    struct local *l = data;
+    if (l->x.hooks->output) l->x.hooks->output(l->x.data, err, bytes, n);
+}
+
+static const struct job_handler handler = {.report = on_report,
+                                           .checkpoint = on_checkpoint,
+                                           .policy = on_policy,
+                                           .end = on_end,
+                                           .artefact = on_artefact,
+                                           .output = on_output};
 
 static enum status start(struct execution *x, const struct attempt_spec *spec, struct error *err)
 {
     struct local *l = (struct local *)x;
-    l->killed = host_memory_kills();
     l->job = launch(l->workers, l->gpus, spec, &handler, l, err);
     if (!l->job) return err->status;
     x->hooks->started(x->data, job_pid(l->job));
