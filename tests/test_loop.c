@@ -78,18 +78,30 @@ static void fake_free(struct execution *x)
     free(f);
 }
 
+static bool fake_has_room(const struct site *site)
+{
+    return site->slots > 0;
+}
+
+static struct execution *fake_take(const struct site *site, void *owner);
+
 static const struct executor fakes = {.name = "fake",
                                       .is_here = true,
                                       .has_folder = true,
                                       .has_an_end = true,
+                                      .has_room = fake_has_room,
+                                      .take = fake_take,
                                       .start = fake_start,
                                       .send = fake_send,
                                       .stop = fake_stop,
                                       .free = fake_free};
 
-static struct execution *run_here(void *data)
+static const struct executor *const places[] = {&fakes, NULL};
+
+static struct execution *fake_take(const struct site *site, void *owner)
 {
-    struct world *w = data;
+    struct world *w = site->data;
+    (void)owner;
     struct fake *f = calloc(1, sizeof *f);
     *f = (struct fake){.x = {.at = &fakes}, .world = w};
     assert_true(w->n < FAKES);
@@ -119,7 +131,7 @@ static void open_history(struct world *w, const struct budget *budget, bool goes
     assert_ok(store_open(w->path, STORE_CREATE, &w->store, &err), err);
     assert_ok(history_open(w->store, w->study, &opening, &w->clock.clock, &w->history, &err), err);
     const struct coordinator_options o = {.slots = 2,
-                                          .run_here = run_here,
+                                          .executors = places,
                                           .guard = GUARD,
                                           .files = w->folder,
                                           .listen = on_news,

@@ -32,12 +32,26 @@ struct execution {
     void *data;
 };
 
+/* What a coordinator has, now, to run attempts with. */
+struct site {
+    const struct study *study;
+    size_t slots;            /* attempts that this machine may begin now */
+    struct workers *workers; /* of this machine */
+    const struct gpus *gpus; /* one of them for each slot; NULL: as the environment has it */
+    struct tenant *tenant;   /* of a fleet; NULL: agents cannot run this study */
+    void *data;              /* of whoever made the coordinator */
+};
+
 struct executor {
     const char *name;
     bool is_here;     /* its failures are this machine's, and it ends with this process */
     bool has_folder;  /* its files come into a folder of ours */
     bool has_an_end;  /* it says when it has ended; otherwise who stops it lets it go at once */
     bool may_disobey; /* it may go on although it was told to stop */
+    /* May an attempt begin there now? NULL, as the next: it is not for the coordinator to choose. */
+    bool (*has_room)(const struct site *site);
+    /* `owner`: whom others name who speak of it. NULL: there was no room. */
+    struct execution *(*take)(const struct site *site, void *owner);
     /* Who holds the lease; NULL: this process. Lives as long as the execution. */
     struct holder (*holder)(const struct execution *x);
     /* STATUS_INVALID: what the study asks for cannot be started; other errors are the machine's and may pass. */
@@ -50,6 +64,17 @@ struct executor {
         struct execution *x); /* what was sent and waits to be fetched: the caller owns it; NULL: it is told */
     void (*free)(struct execution *x);
 };
+
+/* The places that a coordinator chooses from, the first that has room. A further one is a file with such a row, and its
+ * name here. */
+#define EXECUTORS(X) X(local_executor) X(agent_executor)
+
+#define EXECUTOR_DECLARE(name) extern const struct executor name;
+EXECUTORS(EXECUTOR_DECLARE)
+#define EXECUTOR_ROW(name) &name,
+
+/* The first of a list that ends with NULL (NULL: of all there are) that has room; NULL: none has. */
+const struct executor *executor_with_room(const struct executor *const *list, const struct site *site);
 
 /* The next free slot of this machine. `gpus`: one of them for each slot; NULL: as the environment has it. */
 struct execution *local_execution(struct workers *workers, const struct gpus *gpus);

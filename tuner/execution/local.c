@@ -54,6 +54,17 @@ static const struct job_handler handler = {.report = on_report,
                                            .artefact = on_artefact,
                                            .output = on_output};
 
+static bool has_room(const struct site *site)
+{
+    return site->slots > 0 && workers_next_slot(site->workers) < workers_slots(site->workers);
+}
+
+static struct execution *take(const struct site *site, void *owner)
+{
+    (void)owner;
+    return local_execution(site->workers, site->gpus);
+}
+
 static enum status start(struct execution *x, const struct attempt_spec *spec, struct error *err)
 {
     struct local *l = (struct local *)x;
@@ -86,19 +97,21 @@ static void release(struct execution *x)
     free(x);
 }
 
-static const struct executor here = {.name = "here",
-                                     .is_here = true,
-                                     .has_folder = true,
-                                     .has_an_end = true,
-                                     .start = start,
-                                     .send = tell,
-                                     .stop = stop,
-                                     .throttle = throttle,
-                                     .free = release};
+const struct executor local_executor = {.name = "here",
+                                        .is_here = true,
+                                        .has_folder = true,
+                                        .has_an_end = true,
+                                        .has_room = has_room,
+                                        .take = take,
+                                        .start = start,
+                                        .send = tell,
+                                        .stop = stop,
+                                        .throttle = throttle,
+                                        .free = release};
 
 struct execution *local_execution(struct workers *workers, const struct gpus *gpus)
 {
     struct local *l = must_alloc(1, sizeof *l);
-    *l = (struct local){.x = {.at = &here}, .workers = workers, .gpus = gpus};
+    *l = (struct local){.x = {.at = &local_executor}, .workers = workers, .gpus = gpus};
     return &l->x;
 }
