@@ -23,7 +23,7 @@ struct agent_options {
     const char *dir;   /* absolute: outbox, cache, attempts' folders; one process at a time */
     const char *name;  /* the agent's, unique at the service */
     const char *guard; /* path of nocturne-guard */
-    const char *job;   /* of Slurm, that runs this; NULL: none */
+    const char *job;   /* that runs this, of Slurm for instance; NULL: none */
     const char *study; /* the only one to work for; NULL: all */
     size_t slots;
     const struct gpus *gpus; /* one for each slot, which take them in turn; NULL: as the environment has it */

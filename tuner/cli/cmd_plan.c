@@ -240,7 +240,7 @@ static enum status forecast(const struct study *study, const struct options *o, 
         s->run_spent_ms = s->run_gone_ms = 0;
         plan_make(s, sysconf(_SC_NPROCESSORS_ONLN), &plan);
         print_notes(s, &plan);
-        if (!study->slurm.on) wiring_look(study, &arena, &wiring); /* its agents have a program of their own */
+        if (!study->agents.kind) wiring_look(study, &arena, &wiring); /* its agents have a program of their own */
         if (o->common.json)
             cli_print_json(plan_json(s, &plan, &wiring, grant.some ? &grant.gpus : NULL));
         else
@@ -272,7 +272,7 @@ int cmd_plan(int argc, char **argv)
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
     enum status s = study_load(o.common.study, &study, &err);
-    if (!s && !study->slurm.on) s = needs_command(study, &err);
+    if (!s && !study->agents.kind) s = needs_command(study, &err);
     if (!s && o.probe) code = probe(study, &o);
     if (!s && code == EXIT_OK) s = forecast(study, &o, &err);
     study_free(study);
