@@ -232,14 +232,14 @@ static void complete(struct fake *f)
     json_t *m = json_pack("{s:f}", "loss", f->value);
     const struct job_outcome outcome = {.end = JOB_COMPLETE, .metrics = m, .reason = ""};
     fake_clock_pass(&f->world->clock, 1000);
-    f->x.hooks->end(f->x.data, &outcome);
+    f->x.hooks->program.end(f->x.data, &outcome);
     json_decref(m);
 }
 
 static void stopped(struct fake *f)
 {
     const struct job_outcome outcome = {.end = JOB_STOPPED, .reason = "interrupted"};
-    f->x.hooks->end(f->x.data, &outcome);
+    f->x.hooks->program.end(f->x.data, &outcome);
 }
 
 static struct fake *first_running(struct world *w)
@@ -381,7 +381,7 @@ static void test_loop__waits_for_the_back_off(void **state)
     assert_true(turn_until(&w, one_runs));
     const struct job_outcome crash = {.end = JOB_CRASHED, .reason = "signal 11", .signal = 11};
     struct fake *f = first_running(&w);
-    f->x.hooks->end(f->x.data, &crash);
+    f->x.hooks->program.end(f->x.data, &crash);
     settle(&w);
     assert_int_equal(running(&w), 0);
     fake_clock_pass(&w.clock, 1000);

@@ -139,12 +139,12 @@ static void on_end(void *data, const struct job_outcome *o)
 }
 
 static const struct execution_hooks hooks = {.started = on_started,
-                                             .report = on_report,
-                                             .policy = on_policy,
-                                             .checkpoint = on_checkpoint,
-                                             .end = on_end,
-                                             .artefact = on_artefact,
-                                             .output = on_output};
+                                             .program = {.report = on_report,
+                                                         .policy = on_policy,
+                                                         .checkpoint = on_checkpoint,
+                                                         .end = on_end,
+                                                         .artefact = on_artefact,
+                                                         .output = on_output}};
 
 /* ---- its beginning ---- */
 

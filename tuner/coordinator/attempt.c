@@ -283,7 +283,8 @@ static void on_end(void *data, const struct job_outcome *outcome)
 }
 
 static const struct execution_hooks hooks = {
-    .started = on_started, .report = on_report, .policy = on_policy, .checkpoint = on_checkpoint, .end = on_end};
+    .started = on_started,
+    .program = {.report = on_report, .policy = on_policy, .checkpoint = on_checkpoint, .end = on_end}};
 
 /* ---- its beginning ---- */
 

@@ -4,7 +4,7 @@
  *
  *     struct execution *x = local_execution(workers, gpus);
  *     x->hooks = &hooks, x->data = mine;
- *     x->at->start(x, &spec, &err);        hooks.started, now or later; then hooks.report … hooks.end, once
+ *     x->at->start(x, &spec, &err);        hooks.started, now or later; then what the program says, and its end
  *     x->at->stop(x, STOP_GENTLY, "why");
  *     x->at->free(x);                      nothing more is heard of it
  */
@@ -15,15 +15,11 @@
 
 #include "tuner/base/holder.h"
 
-/* What an execution says; those that speak for it otherwise (an agent's messages) are heard by the coordinator. */
+/* What an execution says; those that speak for it otherwise (an agent's messages) are heard by the coordinator. After
+ * `end` it is freed, and nothing else. */
 struct execution_hooks {
     void (*started)(void *data, int64_t pid); /* 0: of another machine */
-    void (*report)(void *data, long step, const json_t *metrics);
-    void (*policy)(void *data, const json_t *policy);
-    void (*checkpoint)(void *data, long step, const char *path);
-    void (*end)(void *data, const struct job_outcome *outcome);
-    void (*artefact)(void *data, const char *path); /* a file to be kept; NULL, as the next: not wanted */
-    void (*output)(void *data, bool err, const char *bytes, size_t n);
+    struct job_handler program;
 };
 
 struct execution {
