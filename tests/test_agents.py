@@ -106,6 +106,22 @@ class Agents(World):
         text = self.wait("the program has it", lambda: (lambda a: a.body.decode() if a.status == 200 else None)(self.call("GET", "/studies/s/trials/0/artefacts/order.txt")))
         self.assertIn('{"stop"', text)
 
+    def test_what_is_asked_again_is_killed_amid_its_grace(self):
+        program = ("import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *a: print('not yet', flush=True))\n"
+                   "print('here', flush=True)\nwhile True: time.sleep(1)\n")
+        self.ok("PUT", "/studies/s/files/trial.py", text=program)
+        study = STUDY.replace("[sh, trial.sh", "[python3, trial.py").replace("[trial.sh]", "[trial.py]").replace("grace: 1s", "grace: 10h")
+        self.ok("POST", "/studies", text=study, headers={"Content-Type": "application/yaml"})
+        self.agent("a1", slots=1)
+        log = lambda word: lambda: word in self.call("GET", "/studies/s/trials/0/artefacts/stdout.log").body.decode()
+        self.wait("it runs", log("here"))
+        self.ok("POST", "/studies/s/stop", {"now": True})
+        self.wait("it has been told", log("not yet"))
+        self.assertEqual(self.ok("GET", "/studies/s")["states"]["running"], 1)
+        self.ok("POST", "/studies/s/stop", {"now": True})
+        self.wait_phase("stopped")
+        self.assertEqual([t["state"] for t in self.trials()], ["queued"])
+
     def test_a_checkpoint_goes_from_agent_to_agent(self):
         program = ("import os, sys\nd, resume = os.environ['NOCTURNE_DIR'], os.environ.get('NOCTURNE_RESUME')\n"
                    "print('resumed with ' + open(resume).read() if resume else 'anew', flush=True)\n"

@@ -3,8 +3,7 @@
 #include "tests/fake_clock.h"
 #include "tests/test.h"
 
-#include "tuner/execution/fleet.h"
-#include "tuner/execution/agent_message.h"
+#include "tuner/execution/execution.h"
 
 #include "tuner/base/json.h"
 
@@ -149,6 +148,31 @@ static void test_fleet__mail_is_kept_until_it_has_arrived(void **state)
     agent_waits(a, 2, 2);
     assert_null(agent_mail(a));
     seat_leave(s);
+}
+
+/* Older agents read "stop" alone, and kill when it comes twice: gently is said once. */
+static void test_fleet__gently_is_said_once_and_now_by_name(void **state)
+{
+    struct world *w = *state;
+    const struct study study = {.n_args = 1};
+    const struct site site = {.study = &study, .tenant = w->tenant[0]};
+    struct agent *a = enlist(w, "x", 1, "[]", NULL);
+    agent_waits(a, 0, 1);
+    assert_ptr_equal(executor_with_room(NULL, &site), &agent_executor);
+    struct execution *x = agent_executor.take(&site, w);
+    assert_null(executor_with_room(NULL, &site));
+    x->at->stop(x, STOP_GENTLY, "why");
+    x->at->stop(x, STOP_GENTLY, "why");
+    x->at->stop(x, STOP_NOW, "why");
+    json_t *mail = agent_mail(a);
+    assert_int_equal(json_array_size(mail), 2);
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *order = json_object_get(json_array_get(mail, i), "order");
+        assert_string_equal(json_string_value(json_object_get(order, "stop")), "why");
+        assert_int_equal(json_is_true(json_object_get(order, "now")), i == 1);
+    }
+    json_decref(mail);
+    x->at->free(x);
 }
 
 static void test_fleet__both_sides_compare_what_is_held(void **state)
@@ -418,6 +442,7 @@ int main(void)
         fleet_test(test_fleet__a_seat_is_where_somebody_waits),
         fleet_test(test_fleet__an_agent_of_one_study_works_for_no_other),
         fleet_test(test_fleet__mail_is_kept_until_it_has_arrived),
+        fleet_test(test_fleet__gently_is_said_once_and_now_by_name),
         fleet_test(test_fleet__both_sides_compare_what_is_held),
         fleet_test(test_fleet__much_is_compared_in_linear_time),
         fleet_test(test_fleet__mail_does_not_grow_without_end),

@@ -33,7 +33,8 @@ ROOMS = {
     "store/migrations": ([], []),
 }
 # arrows that may never be, not even through other rooms
-NEVER = [("tuner/execution", "tuner/history"), ("tuner/history", "tuner/execution"), ("tuner/analysis", "tuner/coordinator"), ("store", "tuner/history")]
+NEVER = [("tuner/execution", "tuner/history"), ("tuner/history", "tuner/execution"), ("tuner/analysis", "tuner/coordinator"), ("store", "tuner/history"),
+         ("tuner/agent", "tuner/history"), ("tuner/agent", "tuner/search"), ("tuner/agent", "store")]
 # the signature is a library's
 CALLBACKS = {"on_request": "MHD_AccessHandlerCallback"}
 PARAMETERS_MAX, FIELDS_MAX = 6, 25

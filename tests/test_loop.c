@@ -78,18 +78,30 @@ static void fake_free(struct execution *x)
     free(f);
 }
 
+static bool fake_has_room(const struct site *site)
+{
+    return site->slots > 0;
+}
+
+static struct execution *fake_take(const struct site *site, void *owner);
+
 static const struct executor fakes = {.name = "fake",
                                       .is_here = true,
                                       .has_folder = true,
                                       .has_an_end = true,
+                                      .has_room = fake_has_room,
+                                      .take = fake_take,
                                       .start = fake_start,
                                       .send = fake_send,
                                       .stop = fake_stop,
                                       .free = fake_free};
 
-static struct execution *run_here(void *data)
+static const struct executor *const places[] = {&fakes, NULL};
+
+static struct execution *fake_take(const struct site *site, void *owner)
 {
-    struct world *w = data;
+    struct world *w = site->data;
+    (void)owner;
     struct fake *f = calloc(1, sizeof *f);
     *f = (struct fake){.x = {.at = &fakes}, .world = w};
     assert_true(w->n < FAKES);
@@ -119,7 +131,7 @@ static void open_history(struct world *w, const struct budget *budget, bool goes
     assert_ok(store_open(w->path, STORE_CREATE, &w->store, &err), err);
     assert_ok(history_open(w->store, w->study, &opening, &w->clock.clock, &w->history, &err), err);
     const struct coordinator_options o = {.slots = 2,
-                                          .run_here = run_here,
+                                          .executors = places,
                                           .guard = GUARD,
                                           .files = w->folder,
                                           .listen = on_news,
@@ -220,14 +232,14 @@ static void complete(struct fake *f)
     json_t *m = json_pack("{s:f}", "loss", f->value);
     const struct job_outcome outcome = {.end = JOB_COMPLETE, .metrics = m, .reason = ""};
     fake_clock_pass(&f->world->clock, 1000);
-    f->x.hooks->end(f->x.data, &outcome, false);
+    f->x.hooks->program.end(f->x.data, &outcome);
     json_decref(m);
 }
 
 static void stopped(struct fake *f)
 {
     const struct job_outcome outcome = {.end = JOB_STOPPED, .reason = "interrupted"};
-    f->x.hooks->end(f->x.data, &outcome, false);
+    f->x.hooks->program.end(f->x.data, &outcome);
 }
 
 static struct fake *first_running(struct world *w)
@@ -276,7 +288,7 @@ static void test_loop__drains(void **state)
     struct world w;
     begin(&w, &FIVE);
     assert_true(turn_until(&w, two_run));
-    coordinator_stop(w.c);
+    coordinator_drain(w.c);
     see_phase(&w);
     settle(&w);
     assert_int_equal(running(&w), 2);
@@ -298,10 +310,11 @@ static void test_loop__stops_then_kills(void **state)
     struct world w;
     begin(&w, &FIVE);
     assert_true(turn_until(&w, two_run));
-    coordinator_stop(w.c);
-    coordinator_stop(w.c);
+    coordinator_insist(w.c);
+    for (size_t i = 0; i < w.n; i++) assert_true(w.fake[i]->gently == 0 && w.fake[i]->now == 0);
+    coordinator_insist(w.c);
     for (size_t i = 0; i < w.n; i++) assert_true(w.fake[i]->gently == 1 && w.fake[i]->now == 0);
-    coordinator_stop(w.c);
+    coordinator_insist(w.c);
     for (size_t i = 0; i < w.n; i++) assert_true(w.fake[i]->gently == 1 && w.fake[i]->now == 1);
     while (first_running(&w)) stopped(first_running(&w));
     assert_true(turn_until(&w, is_over));
@@ -368,7 +381,7 @@ static void test_loop__waits_for_the_back_off(void **state)
     assert_true(turn_until(&w, one_runs));
     const struct job_outcome crash = {.end = JOB_CRASHED, .reason = "signal 11", .signal = 11};
     struct fake *f = first_running(&w);
-    f->x.hooks->end(f->x.data, &crash, false);
+    f->x.hooks->program.end(f->x.data, &crash);
     settle(&w);
     assert_int_equal(running(&w), 0);
     fake_clock_pass(&w.clock, 1000);

@@ -388,7 +388,7 @@ static void on_report(void *data, long step, const json_t *metrics)
     (void)step;
     (void)metrics;
     w->reports++;
-    if (w->stop_at_report) job_stop(w->job, "enough");
+    if (w->stop_at_report) job_stop(w->job, STOP_GENTLY, "enough");
 }
 
 static void on_end(void *data, const struct job_outcome *o)

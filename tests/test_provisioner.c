@@ -243,10 +243,10 @@ static void test_slurm__lines_of_the_queue(void **state)
     struct provision_job j;
     (void)state;
     assert_true(slurm_read_job("12|RUNNING|nocturne-s-0123\n13|…", &j));
-    assert_int_equal(j.id, 12);
+    assert_string_equal(j.id, "12");
     assert_string_equal(j.name, "nocturne-s-0123");
     assert_true(slurm_read_job("7|PENDING|x", &j));
-    assert_int_equal(j.id, 7);
+    assert_string_equal(j.id, "7");
     static const char *const none[] = {"",
                                        "x",
                                        "12",

@@ -87,6 +87,7 @@ struct watch {
     char reason[600];
     json_t *metrics;
     bool stop_at_report; /* by then the program is ready for it */
+    bool kill_at_report; /* … the fifth; told gently at all before */
 };
 
 static void on_report(void *data, long step, const json_t *metrics)
@@ -95,7 +96,8 @@ static void on_report(void *data, long step, const json_t *metrics)
     assert_true(json_is_object(metrics));
     w->reports++;
     w->last_step = step;
-    if (w->stop_at_report) job_stop(w->job, "enough");
+    if (w->stop_at_report) job_stop(w->job, STOP_GENTLY, "enough");
+    if (w->kill_at_report) job_stop(w->job, step < 4 ? STOP_GENTLY : STOP_NOW, "enough");
 }
 
 static void on_end(void *data, const struct job_outcome *o)
@@ -358,6 +360,25 @@ static void test_job__stop_is_told_and_obeyed(void **state)
     watch_free(w);
 }
 
+/* Gently, and again, is gently; now is now, however long the grace. */
+static void test_job__gently_twice_is_not_now(void **state)
+{
+    (void)state;
+    struct watch *w = watch_make();
+    char *const argv[] = {"sh", "-c",
+                          "trap '' TERM; for i in 0 1 2 3 4; do echo \"{\\\"step\\\": $i, \\\"em\\\": 1}\" >&3; "
+                          "[ $i -gt 0 ] || read line <&3; done; sleep 36000",
+                          NULL};
+    struct job_spec spec = spec_of(w, argv);
+    spec.grace_ms = spec.timeout_ms = 36000000;
+    w->kill_at_report = true;
+    start(w, &spec);
+    finish(w);
+    assert_int_equal(w->end, JOB_STOPPED);
+    assert_int_equal(w->reports, 5);
+    watch_free(w);
+}
+
 static long read_number(const char *dir, const char *name)
 {
     char path[256];
@@ -538,6 +559,7 @@ int main(void)
         cmocka_unit_test(test_job__timeout_kills_after_the_grace),
         cmocka_unit_test(test_job__a_guard_that_cannot_fork),
         cmocka_unit_test(test_job__stop_is_told_and_obeyed),
+        cmocka_unit_test(test_job__gently_twice_is_not_now),
         cmocka_unit_test(test_job__leaves_no_process_behind),
         cmocka_unit_test(test_job__a_killed_guard_takes_all_with_it),
         cmocka_unit_test(test_job__a_stopped_guard_does_not_keep_its_slot),

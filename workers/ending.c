@@ -2,6 +2,7 @@
 
 #include "workers/guard.h"
 
+#include "tuner/base/host.h"
 #include "tuner/base/plain.h"
 
 #include <stdio.h>
@@ -37,9 +38,10 @@ static enum job_end end_of_exit(struct ending *e, struct harvest *harvest)
 struct job_outcome ending_outcome(struct ending *e, struct harvest *harvest, struct arena *arena)
 {
     enum job_end end = e->verdict == JOB_COMPLETE ? end_of_exit(e, harvest) : e->verdict;
-    if (end == JOB_COMPLETE) return (struct job_outcome){JOB_COMPLETE, harvest_metrics(harvest), "", 0};
+    if (end == JOB_COMPLETE) return (struct job_outcome){.end = end, .metrics = harvest_metrics(harvest), .reason = ""};
     return (struct job_outcome){.end = end,
                                 .metrics = end == JOB_STOPPED ? harvest_metrics(harvest) : NULL,
                                 .reason = plain_bounded(arena, e->reason, sizeof e->reason - 1),
-                                .signal = e->signal};
+                                .signal = e->signal,
+                                .out_of_memory = host_killed_for_memory(e->signal, e->memory_kills)};
 }

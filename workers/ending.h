@@ -10,7 +10,8 @@ struct ending {
     char reason[512];
     int64_t exit_code;
     int signal;
-    char last_error[256]; /* last line on stderr */
+    long long memory_kills; /* of this machine when it began (base/host) */
+    char last_error[256];   /* last line on stderr */
 };
 
 /* Once all has been said. Its texts and numbers are those of `e`, the harvest and the arena. */

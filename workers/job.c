@@ -10,6 +10,7 @@
 #include "workers/rescue.h"
 
 #include "tuner/base/arena.h"
+#include "tuner/base/host.h"
 #include "tuner/base/redact.h"
 
 #include <errno.h>
@@ -179,7 +180,7 @@ static void on_timer(uv_timer_t *timer)
     switch (job->state) {
     case JOB_RUNNING:
         job->ending.verdict = JOB_TIMED_OUT;
-        job_stop(job, "timed out");
+        job_stop(job, STOP_GENTLY, "timed out");
         return;
     case JOB_STOPPING: kill_all(job); return;
     case JOB_KILLING: rescue(job); return;
@@ -224,10 +225,8 @@ static void tell_stop(struct job *job, const char *why)
     json_decref(object);
 }
 
-void job_stop(struct job *job, const char *why)
+static void begin_to_stop(struct job *job, const char *why)
 {
-    if (job->state == JOB_STOPPING) kill_all(job);
-    if (job->state != JOB_RUNNING) return;
     if (job->ending.verdict == JOB_COMPLETE) job->ending.verdict = JOB_STOPPED;
     if (!*job->ending.reason) snprintf(job->ending.reason, sizeof job->ending.reason, "%s", why);
     job->state = JOB_STOPPING;
@@ -236,13 +235,19 @@ void job_stop(struct job *job, const char *why)
     uv_timer_start(&job->timer, on_timer, (uint64_t)job->grace_ms, 0);
 }
 
-static void condemn(struct job *job, const char *reason)
+void job_stop(struct job *job, enum stop_mode mode, const char *why)
+{
+    if (job->state == JOB_RUNNING) begin_to_stop(job, why);
+    if (job->state == JOB_STOPPING && mode == STOP_NOW) kill_all(job);
+}
+
+static void condemn(struct job *job, enum stop_mode mode, const char *reason)
 {
     if (job->ending.verdict == JOB_COMPLETE) {
         job->ending.verdict = JOB_FAILED;
         snprintf(job->ending.reason, sizeof job->ending.reason, "%.500s", reason);
     }
-    job_stop(job, job->ending.reason);
+    job_stop(job, mode, job->ending.reason);
 }
 
 static void on_process_exit(uv_process_t *process, int64_t code, int signal)
@@ -276,7 +281,7 @@ static void on_message(struct job *job, const char *line, size_t len)
     bool stopped = job->ending.verdict == JOB_STOPPED;
     if (len == 0 || !is_heard(job)) return;
     if (contract_parse(line, len, &m, &err)) {
-        if (!stopped) condemn(job, err.text);
+        if (!stopped) condemn(job, STOP_GENTLY, err.text);
         return;
     }
     switch (m.kind) {
@@ -327,7 +332,7 @@ static void on_matched_report(void *data, long step, json_t *metrics)
 static void on_wrong_match(void *data, const char *why)
 {
     struct job *job = data;
-    if (job->ending.verdict == JOB_COMPLETE) condemn(job, why);
+    if (job->ending.verdict == JOB_COMPLETE) condemn(job, STOP_GENTLY, why);
 }
 
 static void on_stderr_line(void *data, char *line, size_t len)
@@ -349,8 +354,9 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 
 static void count_output(struct job *job, size_t n)
 {
+    enum stop_mode mode = job->state == JOB_RUNNING ? STOP_GENTLY : STOP_NOW; /* it prints on all the same */
     job->output.left -= (double)n;
-    if (job->output.left < 0) condemn(job, "printed too much (raise trial: max_output, or print less)");
+    if (job->output.left < 0) condemn(job, mode, "printed too much (raise trial: max_output, or print less)");
 }
 
 /* Others may read it: without our tokens, and without what variables say is secret. */
@@ -551,6 +557,7 @@ struct job *job_start(const struct job_seat *seat, const struct job_spec *spec, 
     job->data = data;
     job->grace_ms = spec->grace_ms;
     job->output.left = spec->output_max;
+    job->ending.memory_kills = host_memory_kills();
     rescue_init(&job->rescue);
     job->dir = arena_strdup(&job->arena, spec->dir);
     open_channels(job, seat->loop);

@@ -1,6 +1,6 @@
 /* job: one execution of a trial program, a state machine on the loop.
  *
- *     RUNNING ──stop, timeout, too much output, bad report──▶ STOPPING ──grace over: the guard kills all──▶ KILLING
+ *     RUNNING ──stop, timeout, too much output, bad report──▶ STOPPING ──now, or grace over: guard kills all──▶ KILLING
  *        │ exit                                                   │ exit                                      │ exit
  *        └───────────────▶ DRAINING ◀─────────────────────────────┴───────────────────────────────────────────┘
  *                             │ all pipes at their end, or a second has passed; no rescue is at work

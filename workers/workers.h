@@ -62,6 +62,7 @@ struct job_outcome {
         *metrics;       /* complete: {"name": number}, all finite; stopped: its result, or its last report, or NULL */
     const char *reason; /* for a person; "" when complete */
     int signal;         /* that ended the program; 0: none */
+    bool out_of_memory; /* it was the kernel's, for the machine had no memory left */
 };
 
 struct job_handler {
@@ -115,8 +116,13 @@ void job_throttle(struct job *job, bool held);
 /* Sends one line of JSON to the program, {"set": …} or {"policy": …}. One that never reads loses it. */
 void job_send(struct job *job, const json_t *message);
 
-/* Sends {"stop": why} and SIGTERM now, SIGKILL after the grace; again: SIGKILL now. */
-void job_stop(struct job *job, const char *why);
+enum stop_mode {
+    STOP_GENTLY, /* it may finish what it does, within its grace; again: nothing more */
+    STOP_NOW,    /* it is killed, also amid its grace */
+};
+
+/* Gently: {"stop": why} and SIGTERM now, SIGKILL after the grace. Now: {"stop": why} and SIGKILL. */
+void job_stop(struct job *job, enum stop_mode mode, const char *why);
 
 /* ---- the GPUs of this machine ---- */
 

@@ -112,7 +112,7 @@ static void give_up(struct local_agent *self, const char *why)
 {
     error_set(&self->err, STATUS_FAILED, "%s: %s", self->options.url, why);
     self->failed = true;
-    local_agent_stop(self, true);
+    local_agent_stop(self, STOP_GENTLY);
 }
 
 /* ---- registering ---- */
@@ -342,27 +342,36 @@ static void on_left(void *data, long status, const char *body, size_t n)
     close_worker(data);
 }
 
+/* The next one says at once that there is room again, or no more. */
+static void drop_poll(struct local_agent *self)
+{
+    if (self->poll) client_drop(self->poll);
+    self->poll = NULL;
+}
+
 static void leave(struct local_agent *self)
 {
     struct arena a = {0};
     self->state = LEAVING;
-    if (self->poll) client_drop(self->poll);
-    self->poll = NULL;
+    drop_poll(self);
     post(self, "DELETE", agent_path(self, arena_printf(&a, "?ticket=%s", self->ticket), &a), NULL, 5, on_left);
     arena_done(&a);
 }
 
-void local_agent_stop(struct local_agent *self, bool now)
+void local_agent_drain(struct local_agent *self)
 {
-    bool again = self->draining;
-    self->draining = true;
-    if (!self->stop_ms) self->stop_ms = now_ms();
-    if (now || again) runner_stop(&self->runner, "the agent was stopped");
-    if (!again && self->poll) { /* say at once that there is no more room */
-        client_drop(self->poll);
-        self->poll = NULL;
+    if (!self->draining) {
+        self->draining = true;
+        self->stop_ms = now_ms();
+        drop_poll(self);
     }
     step(self);
+}
+
+void local_agent_stop(struct local_agent *self, enum stop_mode mode)
+{
+    runner_stop(&self->runner, mode, "the agent was stopped");
+    local_agent_drain(self);
 }
 
 /* Everything has ended: the last words are said, if the service is there to hear them; else they stay in the outbox. */
@@ -394,17 +403,19 @@ static void on_tick(uv_timer_t *timer)
 {
     struct local_agent *self = timer->data;
     int64_t now = now_ms();
-    if (runner_tick(&self->runner, self->state == THERE) && self->poll) { /* say at once that there is room */
-        client_drop(self->poll);
-        self->poll = NULL;
-    }
+    if (runner_tick(&self->runner, self->state == THERE)) drop_poll(self);
     if (!runner_is_idle(&self->runner) || !self->busy_ms) self->busy_ms = now;
     if (self->options.idle_ms && now - self->busy_ms > self->options.idle_ms && !self->draining) {
         say(self, "there has been no work for a while: leaving");
-        local_agent_stop(self, false);
+        local_agent_drain(self);
         return;
     }
     step(self);
+}
+
+static void on_note(void *data, const char *text)
+{
+    say(data, text);
 }
 
 static void on_said_something(void *data)
@@ -455,8 +466,7 @@ enum status local_agent_create(const struct agent_options *options, uv_loop_t *l
                                     .gpus = options->gpus,
                                     .client = self->client,
                                     .loop = loop,
-                                    .say = options->say,
-                                    .say_data = options->data,
+                                    .say = on_note,
                                     .changed = on_said_something,
                                     .data = self};
     s = runner_open(&self->runner, &runner, err);

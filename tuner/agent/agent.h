@@ -3,7 +3,7 @@
  *     struct agent_options o = {.url = "https://host:8470", .token = token, .dir = dir, .guard = guard, .slots = 2};
  *     struct local_agent *self = NULL;
  *     local_agent_create(&o, loop, &self, &err);
- *     uv_run(loop, UV_RUN_DEFAULT);                 until local_agent_stop has done its work, or nothing came for long
+ *     uv_run(loop, UV_RUN_DEFAULT);                 until local_agent_drain has done its work, or nothing came for long
  *
  *     AWAY ──registered──▶ THERE ──the service does not know us, or cannot be reached──▶ AWAY
  *
@@ -14,9 +14,8 @@
 
 #include "tuner/agent/client.h"
 
-#include <stdbool.h>
+#include "workers/workers.h"
 
-struct gpus;
 struct local_agent;
 
 struct agent_options {
@@ -24,7 +23,7 @@ struct agent_options {
     const char *dir;   /* absolute: outbox, cache, attempts' folders; one process at a time */
     const char *name;  /* the agent's, unique at the service */
     const char *guard; /* path of nocturne-guard */
-    const char *job;   /* of Slurm, that runs this; NULL: none */
+    const char *job;   /* that runs this, of Slurm for instance; NULL: none */
     const char *study; /* the only one to work for; NULL: all */
     size_t slots;
     const struct gpus *gpus; /* one for each slot, which take them in turn; NULL: as the environment has it */
@@ -37,7 +36,9 @@ struct agent_options {
 /* STATUS_BUSY: another process has the folder. */
 enum status local_agent_create(const struct agent_options *options, uv_loop_t *loop, struct local_agent **ret,
                                struct error *err);
-/* First call: takes nothing more, and leaves when what runs has ended. `now`, or again: ends what runs. */
-void local_agent_stop(struct local_agent *self, bool now);
+/* Takes nothing more, and leaves when what runs has ended. */
+void local_agent_drain(struct local_agent *self);
+/* The same, and what runs is ended. */
+void local_agent_stop(struct local_agent *self, enum stop_mode mode);
 
 #endif

@@ -1,19 +1,8 @@
-/* runner: the trials that an agent has, from their assignment to their last word in the outbox.
- *
- *   PREPARES ──study, files and checkpoint are here, a slot is free──▶ RUNS ──end──▶ (said)
- *       └──cannot be had, or stopped──▶ (said)
- *
- * One that is fenced off (its lease is over) is ended, and says nothing more.
- */
+/* runner: the trials that an agent has, from their assignment to their last word in the outbox. */
 #ifndef TUNER_AGENT_RUNNER_H
 #define TUNER_AGENT_RUNNER_H
 
-#include "tuner/agent/cache.h"
-#include "tuner/agent/outbox.h"
-
-#include "workers/workers.h"
-
-struct assignment;
+#include "tuner/agent/assignment.h"
 
 struct runner_options {
     const char *dir, *guard;
@@ -22,7 +11,6 @@ struct runner_options {
     struct client *client;
     uv_loop_t *loop;
     void (*say)(void *data, const char *text);
-    void *say_data;
     void (*changed)(void *data); /* there is something in the outbox, or room */
     void *data;
 };
@@ -30,8 +18,7 @@ struct runner_options {
 struct runner {
     struct runner_options options;
     struct outbox *outbox;
-    struct workers *workers;
-    struct cache *cache;
+    struct assignment_home home;
     struct assignment *assignment;
     json_t *ended;              /* {"study", "lease", "dir"?} of what has ended, until the outbox is empty */
     int64_t retry_ms, again_ms; /* no program could be started: nothing is taken before; 0: none failed */
@@ -47,11 +34,11 @@ json_t *
 runner_held(const struct runner *r); /* [{"study", "lease"}]: what runs, and what has ended but is not said yet */
 
 void runner_take(struct runner *r, const json_t *assignment);
-/* {"stop"}, {"set"} or {"policy"} for the lease that `about` names. */
+/* {"stop", "now"?}, {"set"} or {"policy"} for the lease that `about` names. */
 void runner_order(struct runner *r, const json_t *about, const json_t *order);
 void runner_fence(struct runner *r, const json_t *gone);
-/* All that runs is ended; a second time: killed. */
-void runner_stop(struct runner *r, const char *why);
+/* All that runs is ended, and nothing more begins. */
+void runner_stop(struct runner *r, enum stop_mode mode, const char *why);
 /* The first line of the outbox was an upload, and it is done. */
 void runner_uploaded(struct runner *r);
 /* `online`: the ends of logs may be said. True: a pause is over, and there is room again. */

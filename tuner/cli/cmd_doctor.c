@@ -127,6 +127,13 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+static bool is_of_agents(const char *name)
+{
+    for (int kind = PROVISIONER_NONE + 1; kind < PROVISIONERS; kind++)
+        if (strcmp(name, provisioner_key((enum provisioner_kind)kind)) == 0) return true;
+    return false;
+}
+
 /* Folders of attempts that no lease of the log names. */
 static size_t count_orphans(int folder, const char *path, const struct folders *known, char *example, size_t size)
 {
@@ -134,7 +141,7 @@ static size_t count_orphans(int folder, const char *path, const struct folders *
     size_t n = 0;
     for (struct dirent *d; dir && (d = readdir(dir));) {
         const char *name = d->d_name;
-        if (*name == '.' || strcmp(name, "study") == 0 || strcmp(name, "slurm") == 0 ||
+        if (*name == '.' || strcmp(name, "study") == 0 || is_of_agents(name) ||
             (known->n && bsearch(&name, known->name, known->n, sizeof name, by_name)))
             continue;
         if (n++ == 0) snprintf(example, size, "%s/%s", path, name);

@@ -237,7 +237,7 @@ static enum status forecast(const struct study *study, const struct options *o, 
         history_suppose(s, &budget, run_slots(study, &o->run));
         plan_make(history_memory(s), sysconf(_SC_NPROCESSORS_ONLN), &plan);
         print_notes(history_memory(s), &plan);
-        if (!study->slurm.on) wiring_look(study, &arena, &wiring); /* its agents have a program of their own */
+        if (!study->agents.kind) wiring_look(study, &arena, &wiring); /* its agents have a program of their own */
         if (o->common.json)
             cli_print_json(plan_json(history_memory(s), &plan, &wiring, grant.some ? &grant.gpus : NULL));
         else
@@ -269,7 +269,7 @@ int cmd_plan(int argc, char **argv)
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
     enum status s = study_load(o.common.study, &study, &err);
-    if (!s && !study->slurm.on) s = needs_command(study, &err);
+    if (!s && !study->agents.kind) s = needs_command(study, &err);
     if (!s && o.probe) code = probe(study, &o);
     if (!s && code == EXIT_OK) s = forecast(study, &o, &err);
     study_free(study);

@@ -166,6 +166,7 @@ struct working {
     uv_signal_t interrupt, terminate;
     struct error err;
     bool failed;
+    enum { ASKED_NOTHING, ASKED_DRAIN, ASKED_STOP } asked;
 };
 
 static void say(void *data, const char *text)
@@ -188,7 +189,14 @@ static void on_signal(uv_signal_t *handle, int number)
     struct working *x = handle->data;
     cli_say(NULL, number == SIGTERM ? "stopping now: running trials are ended and given back"
                                     : "stopping: running trials may finish; interrupt again to end them now");
-    local_agent_stop(x->agent, number == SIGTERM);
+    if (number == SIGINT && x->asked == ASKED_NOTHING) {
+        x->asked = ASKED_DRAIN;
+        local_agent_drain(x->agent);
+    } else {
+        enum stop_mode mode = x->asked == ASKED_STOP ? STOP_NOW : STOP_GENTLY;
+        x->asked = ASKED_STOP;
+        local_agent_stop(x->agent, mode);
+    }
 }
 
 static enum status work(struct options *o, struct error *err)
@@ -209,12 +217,13 @@ static enum status work(struct options *o, struct error *err)
 }
 
 /* A job's agent has a name and a folder of its own, which go with it. */
-static void take_slurm(struct options *o)
+static void take_job(struct options *o)
 {
-    const char *job = getenv("SLURM_JOB_ID"), *tmp = getenv("TMPDIR");
-    if (!job || !*job || strspn(job, "0123456789") != strlen(job)) return;
+    enum provisioner_kind kind;
+    const char *job = provisioner_own_job(&kind), *tmp = getenv("TMPDIR");
+    if (!job) return;
     o->worker.job = job;
-    if (!o->worker.name) o->worker.name = arena_printf(&o->arena, "slurm-%s", job);
+    if (!o->worker.name) o->worker.name = arena_printf(&o->arena, "%s-%s", provisioner_key(kind), job);
     if (!o->dir) {
         o->dir = arena_printf(&o->arena, "%s/nocturne-%s", tmp && *tmp == '/' ? tmp : "/tmp", o->worker.name);
         o->remove_dir = true;
@@ -261,7 +270,7 @@ int cmd_worker(int argc, char **argv)
     argp_parse(&argp, argc, argv, 0, NULL, &o);
     if (!o.worker.slots) o.worker.slots = o.gpus.n ? o.gpus.n : 1;
     if (o.gpus.n) o.worker.gpus = &o.gpus;
-    take_slurm(&o);
+    take_job(&o);
     if (!o.worker.name) {
         for (char *c = (char *)host_name(host); *c; c++)
             if (!agent_is_name((char[]){*c, 0})) *c = '-';

@@ -156,7 +156,7 @@ static void on_signal(uv_signal_t *handle, int number)
 {
     struct own_run *x = handle->data;
     (void)number;
-    coordinator_stop(x->run->coordinator);
+    coordinator_insist(x->run->coordinator);
 }
 
 /* What was found on this machine. */
@@ -289,11 +289,11 @@ int run_study(const struct study *study, const struct run_options *o)
     if (!s && o->budget.cost > 0 && study->budget.price_token <= 0 && study->budget.price_hour <= 0)
         s = error_set(&err, STATUS_INVALID, "--cost needs a price, for example 'budget: {price: {token: 2e-6}}' in %s",
                       study->path);
-    if (!s && study->slurm.on)
+    if (!s && study->agents.kind)
         s = error_set(&err, STATUS_INVALID,
-                      "%s: agents of Slurm need the service: 'nocturne serve', then create the study there (see "
+                      "%s: agents of %s need the service: 'nocturne serve', then create the study there (see "
                       "'nocturne serve --help'); or take 'executor:' out to run it here",
-                      study->path);
+                      study->path, provisioner_product(study->agents.kind));
     if (!s && strcmp(o->db, ":memory:") == 0)
         s = error_set(&err, STATUS_INVALID, "run needs a database file: --db FILE");
     if (!s) s = needs_gpus(study, run_slots(study, o), &found.grant, &arena, &err);

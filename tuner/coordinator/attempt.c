@@ -77,14 +77,13 @@ static bool is_silent(const struct active_attempt *a)
 void attempt_stop(struct active_attempt *a, enum stop_mode mode, const char *why)
 {
     struct error err;
-    bool again = a->stopping_ms || mode == STOP_NOW;
     if (!a->at->at->has_an_end) { /* it may not speak again for hours */
         give_up(a, OUTCOME_STOPPED, why);
         return;
     }
     enum status s = a->stopping_ms ? STATUS_OK : history_halt(a->home->history, a->trial, why, &err);
     if (s) fail(a, s, &err);
-    if (again && is_silent(a))
+    if (mode == STOP_NOW && is_silent(a))
         give_up(a, OUTCOME_LOST, why); /* it will be told when it comes back */
     else
         halt(a, mode, why);
@@ -97,7 +96,7 @@ void attempt_check_obedience(struct active_attempt *a)
         now_ms(a) - a->stopping_ms < patience_ms)
         return;
     const struct job_outcome stopped = {.end = JOB_STOPPED, .reason = "its agent was told to end it and did not"};
-    attempt_hears_end(a, &stopped, false);
+    attempt_hears_end(a, &stopped);
 }
 
 /* What it still says is not for anybody: the trial is over. */
@@ -202,9 +201,8 @@ static bool is_through(const struct memory *s, const struct trial *t, const json
     return cost >= t->trajectory.until;
 }
 
-/* What the end of the execution means for its trial. `out_of_memory`: the kernel killed it for want of memory. */
-static enum status conclude(struct history *s, const struct trial *t, const struct job_outcome *o, bool out_of_memory,
-                            struct error *err)
+/* What the end of the execution means for its trial. */
+static enum status conclude(struct history *s, const struct trial *t, const struct job_outcome *o, struct error *err)
 {
     switch (o->end) {
     case JOB_COMPLETE: return complete(s, t, o->metrics, err);
@@ -217,7 +215,7 @@ static enum status conclude(struct history *s, const struct trial *t, const stru
         return history_finish(
             s, t, &(struct ending){.state = TRIAL_FAILED, .reason = o->reason, .outcome = OUTCOME_TIMED_OUT}, err);
     case JOB_CRASHED:
-        if (out_of_memory)
+        if (o->out_of_memory)
             return lease_crashed(s, t, OUTCOME_CRASHED_THE_MACHINE,
                                  "killed by the kernel: the machine was out of memory", err);
         return lease_crashed(s, t, OUTCOME_CRASHED, o->reason, err);
@@ -230,14 +228,14 @@ static enum status conclude(struct history *s, const struct trial *t, const stru
     return STATUS_OK;
 }
 
-void attempt_hears_end(struct active_attempt *a, const struct job_outcome *outcome, bool out_of_memory)
+void attempt_hears_end(struct active_attempt *a, const struct job_outcome *outcome)
 {
     struct error err;
     enum status s = STATUS_OK;
     bool over = is_over(a);
     if (outcome->end == JOB_NOT_STARTED && a->at->at->is_here)
         pause_machine_failed(a->home->pause, outcome->reason, now_ms(a));
-    if (!over) s = conclude(a->home->history, a->trial, outcome, out_of_memory, &err);
+    if (!over) s = conclude(a->home->history, a->trial, outcome, &err);
     attempt_clear(a);
     if (s)
         fail(a, s, &err);
@@ -285,13 +283,14 @@ static void on_checkpoint(void *data, long step, const char *path)
     if (!is_over(data)) attempt_hears_checkpoint(data, step, path);
 }
 
-static void on_end(void *data, const struct job_outcome *outcome, bool out_of_memory)
+static void on_end(void *data, const struct job_outcome *outcome)
 {
-    attempt_hears_end(data, outcome, out_of_memory);
+    attempt_hears_end(data, outcome);
 }
 
 static const struct execution_hooks hooks = {
-    .started = on_started, .report = on_report, .policy = on_policy, .checkpoint = on_checkpoint, .end = on_end};
+    .started = on_started,
+    .program = {.report = on_report, .policy = on_policy, .checkpoint = on_checkpoint, .end = on_end}};
 
 /* ---- its beginning ---- */
 
@@ -355,7 +354,7 @@ static bool begin_anew(struct active_attempt *a, const struct error *why)
 static void end_unstarted(struct active_attempt *a, const struct error *why)
 {
     const struct job_outcome outcome = {.end = JOB_FAILED, .reason = why->text};
-    attempt_hears_end(a, &outcome, false);
+    attempt_hears_end(a, &outcome);
 }
 
 static void start(struct active_attempt *a, const char *dir, const char *resume)

@@ -59,8 +59,8 @@ void attempt_adopt(struct active_attempt *a, const struct trial *t);
 
 /* RUNS: what the monitor wants. */
 void attempt_obey(struct active_attempt *a, const struct monitor_order *order);
-/* RUNS: it is stopped, to be run again another time. Of a client that polls the lease ends at once, as does, the second
- * time, that of an agent which nobody hears of. */
+/* RUNS: it is stopped, to be run again another time. Of a client that polls the lease ends at once, as does, if it is
+ * to be now, that of an agent which nobody hears of. */
 void attempt_stop(struct active_attempt *a, enum stop_mode mode, const char *why);
 /* RUNS: an agent that was told to end it and does not has lost it. */
 void attempt_check_obedience(struct active_attempt *a);
@@ -76,7 +76,7 @@ void attempt_hears_start(struct active_attempt *a, int64_t pid, double resumed_c
 void attempt_hears_report(struct active_attempt *a, long step, const json_t *metrics);
 void attempt_hears_policy(struct active_attempt *a, const json_t *policy);
 void attempt_hears_checkpoint(struct active_attempt *a, long step, const char *path);
-void attempt_hears_end(struct active_attempt *a, const struct job_outcome *outcome, bool out_of_memory);
+void attempt_hears_end(struct active_attempt *a, const struct job_outcome *outcome);
 /* Nothing is left to do: a client has told the result, or its lease is over. */
 void attempt_clear(struct active_attempt *a);
 

@@ -27,25 +27,34 @@ void ending_give_up(struct coordinator *c, enum status status, const struct erro
     stop_all(c, STOP_NOW, "the coordinator stops");
 }
 
-void coordinator_stop(struct coordinator *c)
+void coordinator_drain(struct coordinator *c)
 {
     char text[200];
+    if (c->phase != PHASE_SEARCH && c->phase != PHASE_CONFIRM) return;
+    c->phase = PHASE_DRAIN;
+    snprintf(text, sizeof text, "stopping: %zu running trial%s may finish; interrupt again to stop %s now",
+             coordinator_busy(c), words_s(coordinator_busy(c)), coordinator_busy(c) == 1 ? "it" : "them");
+    machine_say_now(c, NEWS_STOPPING, NULL, text);
+}
+
+void coordinator_stop(struct coordinator *c, enum stop_mode mode)
+{
+    if (c->phase == PHASE_LEAVE || c->phase == PHASE_ENDED) return;
+    if (c->phase != PHASE_KILL)
+        machine_say_now(c, NEWS_STOPPING, NULL, "stopping now: running trials are ended and will be run again");
+    c->phase = PHASE_KILL;
+    stop_all(c, mode, "interrupted");
+}
+
+void coordinator_insist(struct coordinator *c)
+{
     switch (c->phase) {
     case PHASE_SEARCH:
-    case PHASE_CONFIRM:
-        c->phase = PHASE_DRAIN;
-        snprintf(text, sizeof text, "stopping: %zu running trial%s may finish; interrupt again to stop %s now",
-                 coordinator_busy(c), words_s(coordinator_busy(c)), coordinator_busy(c) == 1 ? "it" : "them");
-        machine_say_now(c, NEWS_STOPPING, NULL, text);
-        break;
-    case PHASE_DRAIN:
-        c->phase = PHASE_KILL;
-        machine_say_now(c, NEWS_STOPPING, NULL, "stopping now: running trials are ended and will be run again");
-        stop_all(c, STOP_GENTLY, "interrupted");
-        break;
-    case PHASE_KILL: stop_all(c, STOP_NOW, "interrupted"); break;
+    case PHASE_CONFIRM: coordinator_drain(c); return;
+    case PHASE_DRAIN: coordinator_stop(c, STOP_GENTLY); return;
+    case PHASE_KILL: coordinator_stop(c, STOP_NOW); return;
     case PHASE_LEAVE:
-    case PHASE_ENDED: break;
+    case PHASE_ENDED: return;
     }
 }
 

@@ -6,10 +6,16 @@
 
 #include "tuner/history/history.h"
 
+#include "workers/workers.h"
+
 struct coordinator;
 
-/* First call: start nothing new. Second: kill what runs. */
-void coordinator_stop(struct coordinator *c);
+/* Nothing new starts; what runs may finish. */
+void coordinator_drain(struct coordinator *c);
+/* Nothing new starts; what runs is ended, and run again another time. */
+void coordinator_stop(struct coordinator *c, enum stop_mode mode);
+/* A person wants it to stop, perhaps not for the first time: it drains, then stops gently, then now. */
+void coordinator_insist(struct coordinator *c);
 
 /* The process ends: what runs here is ended, what runs elsewhere is not told. */
 void coordinator_leave(struct coordinator *c);

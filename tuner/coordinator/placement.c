@@ -24,44 +24,43 @@ void placement_say_left(struct coordinator *c)
     if (left) machine_say(c, NEWS_NOTE, NULL, text);
 }
 
-static bool has_room_here(const struct coordinator *c)
+static size_t free_slots(const struct coordinator *c)
 {
-    return attempts_busy_here(&c->attempts) < c->options.slots &&
-           workers_next_slot(c->workers) < workers_slots(c->workers) &&
-           (!c->options.may_start_here || c->options.may_start_here(c->options.data));
+    size_t busy = attempts_busy_here(&c->attempts);
+    bool may = !c->options.may_start_here || c->options.may_start_here(c->options.data);
+    return may && busy < c->options.slots ? c->options.slots - busy : 0;
 }
 
 /* A study without a command is for clients only, one whose files are missing for this machine. */
-static bool has_room_there(struct coordinator *c)
+static struct site site_of(const struct coordinator *c)
 {
     bool shippable = !c->options.definition || *c->options.definition(c->options.data);
-    return c->tenant && c->memory->study->n_args > 0 && shippable && fleet_has_room(c->tenant);
+    return (struct site){.study = c->memory->study,
+                         .slots = free_slots(c),
+                         .workers = c->workers,
+                         .gpus = c->options.gpus,
+                         .tenant = shippable ? c->tenant : NULL,
+                         .data = c->options.data};
 }
 
-/* Clients have asked, so they come first; then this machine, then agents. */
+/* Clients have asked, so they come first. */
 bool placement_is_possible(struct coordinator *c)
 {
-    return ask_queue_waiting(&c->asks) || has_room_here(c) || has_room_there(c);
-}
-
-static struct execution *run_here(const struct coordinator *c)
-{
-    return c->options.run_here ? c->options.run_here(c->options.data) : local_execution(c->workers, c->options.gpus);
+    const struct site site = site_of(c);
+    return ask_queue_waiting(&c->asks) || executor_with_room(c->options.executors, &site);
 }
 
 struct active_attempt *placement_take(struct coordinator *c, int64_t *ret_ttl_ms)
 {
+    const struct site site = site_of(c);
     struct ask *ask = ask_queue_waiting(&c->asks);
-    bool here = !ask && has_room_here(c);
+    const struct executor *place = ask ? NULL : executor_with_room(c->options.executors, &site);
     *ret_ttl_ms = ask ? ask->ttl_ms : 0;
-    if (!ask && !here && !has_room_there(c)) return NULL;
+    if (!ask && !place) return NULL;
     struct active_attempt *a = attempts_add(&c->attempts, &c->home);
-    if (ask) {
-        ask->promised++;
-        a->ask = ask;
-        a->at = at_client_execution(ask->token);
-    } else
-        a->at = here ? run_here(c) : at_agent_take(c->tenant, a);
+    a->at = ask ? at_client_execution(ask->token) : place->take(&site, a);
+    if (ask) ask->promised++;
+    a->ask = ask;
     return a->at ? a : NULL;
 }
 

@@ -1,4 +1,4 @@
-/* placement: where the next trial could run: at a client that asks, here, or at an agent. */
+/* placement: where the next trial could run: at a client that asks, or at the first executor that has room. */
 #ifndef TUNER_COORDINATOR_PLACEMENT_H
 #define TUNER_COORDINATOR_PLACEMENT_H
 
@@ -9,7 +9,7 @@
 struct coordinator;
 struct active_attempt;
 
-/* Could a trial start now, if there were one? Clients that ask come first; then this machine, then agents. */
+/* Could a trial start now, if there were one? Clients that ask come first; then executors, in their order. */
 bool placement_is_possible(struct coordinator *c);
 /* The slots of this machine: those of `options`, or its own. */
 struct workers *placement_open(const struct coordinator_options *options, const struct study *study, uv_loop_t *loop);

@@ -82,7 +82,7 @@ void requests_obeys(void *data, int64_t id, const char *verb, const char *payloa
     struct coordinator *c = data;
     if (strcmp(verb, "enqueue") == 0) enqueue(c, payload);
     if (strcmp(verb, "retry") == 0) retry(c, payload);
-    if (strcmp(verb, "stop") == 0) coordinator_stop(c);
+    if (strcmp(verb, "stop") == 0) coordinator_insist(c);
     journal_request_done(c->journal, id); /* in one transaction with what it led to */
 }
 
@@ -251,7 +251,7 @@ static void take_from_agent(struct active_attempt *a, const struct agent_message
     case AGENT_MESSAGE_POLICY: attempt_hears_policy(a, r->metrics); break;
     case AGENT_MESSAGE_CHECKPOINT: attempt_hears_checkpoint(a, r->step, r->text); break;
     case AGENT_MESSAGE_LOG: keep_log(a, r); break;
-    case AGENT_MESSAGE_END: attempt_hears_end(a, &r->outcome, r->out_of_memory); break;
+    case AGENT_MESSAGE_END: attempt_hears_end(a, &r->outcome); break;
     }
 }
 

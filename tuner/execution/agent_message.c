@@ -69,8 +69,8 @@ static bool read_end(const json_t *body, struct agent_message *r)
     r->outcome = (struct job_outcome){.end = (enum job_end)end,
                                       .metrics = metrics,
                                       .reason = reason ? reason : "",
-                                      .signal = (int)(json_integer_value(signal) & 127)};
-    r->out_of_memory = json_is_true(json_object_get(body, "out_of_memory"));
+                                      .signal = (int)(json_integer_value(signal) & 127),
+                                      .out_of_memory = json_is_true(json_object_get(body, "out_of_memory"))};
     return true;
 }
 

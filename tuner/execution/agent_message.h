@@ -32,7 +32,6 @@ struct agent_message { /* points into the message */
     size_t text_n;
     const char *stream; /* log: "stdout" or "stderr" */
     struct job_outcome outcome;
-    bool out_of_memory;
 };
 
 enum status agent_message_read(const json_t *message, struct agent_message *ret, struct error *err);

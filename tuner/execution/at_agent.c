@@ -7,6 +7,7 @@
 struct at_agent {
     struct execution x;
     struct seat *seat; /* NULL: lost */
+    bool stopping;     /* it has been told */
 };
 
 static struct holder holder(const struct execution *x)
@@ -31,12 +32,15 @@ static void tell(struct execution *x, const json_t *message)
     if (a->seat) seat_send(a->seat, json_incref((json_t *)message));
 }
 
-/* The second time it kills. */
+/* Agents of before "now" was said take no notice of it, and kill when they are told for the second time. */
 static void stop(struct execution *x, enum stop_mode mode, const char *why)
 {
+    struct at_agent *a = (struct at_agent *)x;
+    if (a->stopping && mode == STOP_GENTLY) return;
+    a->stopping = true;
     json_t *message = json_pack("{s:s}", "stop", why);
+    if (mode == STOP_NOW) json_object_set_new(message, "now", json_true());
     tell(x, message);
-    if (mode == STOP_NOW) tell(x, message);
     json_decref(message);
 }
 
@@ -53,28 +57,23 @@ static void release(struct execution *x)
     free(a);
 }
 
-static const struct executor agent = {.name = "agent",
-                                      .has_folder = true,
-                                      .has_an_end = true,
-                                      .may_disobey = true,
-                                      .holder = holder,
-                                      .start = start,
-                                      .send = tell,
-                                      .stop = stop,
-                                      .is_silent = is_silent,
-                                      .free = release};
-
 static struct execution *create(struct seat *seat)
 {
     if (!seat) return NULL;
     struct at_agent *a = must_alloc(1, sizeof *a);
-    *a = (struct at_agent){.x = {.at = &agent}, .seat = seat};
+    *a = (struct at_agent){.x = {.at = &agent_executor}, .seat = seat};
     return &a->x;
 }
 
-struct execution *at_agent_take(struct tenant *tenant, void *owner)
+static bool has_room(const struct site *site)
 {
-    return create(fleet_take(tenant, owner));
+    return site->tenant && site->study->n_args > 0 && fleet_has_room(site->tenant);
+}
+
+/* At the agent whose turn it is; the owner is told when the seat is lost. */
+static struct execution *take(const struct site *site, void *owner)
+{
+    return create(fleet_take(site->tenant, owner));
 }
 
 struct execution *at_agent_expect(struct tenant *tenant, void *owner, const struct holder *holder, int64_t lease)
@@ -87,3 +86,16 @@ void at_agent_unseat(struct execution *x)
     struct at_agent *a = (struct at_agent *)x;
     a->seat = NULL;
 }
+
+const struct executor agent_executor = {.name = "agent",
+                                        .has_folder = true,
+                                        .has_an_end = true,
+                                        .may_disobey = true,
+                                        .has_room = has_room,
+                                        .take = take,
+                                        .holder = holder,
+                                        .start = start,
+                                        .send = tell,
+                                        .stop = stop,
+                                        .is_silent = is_silent,
+                                        .free = release};

@@ -470,7 +470,8 @@ void agent_says(struct fleet *f, struct agent *a, const json_t *messages, json_t
     }
 }
 
-void fleet_check_jobs(struct fleet *f, bool (*is_lost)(void *data, const char *job), void *data, int misses)
+void fleet_check_jobs(struct fleet *f, const char *product, bool (*is_lost)(void *data, const char *job), void *data,
+                      int misses)
 {
     for (struct agent *a = f->agent, *next; a; a = next) {
         char why[160];
@@ -478,7 +479,7 @@ void fleet_check_jobs(struct fleet *f, bool (*is_lost)(void *data, const char *j
         bool lost = a->job && !a->waits && is_lost(data, a->job);
         a->job_misses = lost ? a->job_misses + 1 : 0;
         if (a->job_misses < misses) continue;
-        snprintf(why, sizeof why, "Slurm's job %.20s, which ran its agent, has ended", a->job);
+        snprintf(why, sizeof why, "%s's job %.20s, which ran its agent, has ended", product, a->job);
         remove_agent(f, a, SEAT_DROPPED, why);
     }
 }

@@ -63,7 +63,7 @@ struct seat *fleet_expect(struct tenant *m, const struct holder *holder, int64_t
 struct holder seat_holder(const struct seat *s); /* as long as the seat */
 /* The agent is to run this lease; takes the reference. */
 void seat_assign(struct seat *s, int64_t lease, json_t *assignment);
-/* {"stop": …}, {"set": …}, {"policy": …} for what runs there; takes the reference. */
+/* {"stop": …, "now"?: true}, {"set": …}, {"policy": …} for what runs there; takes the reference. */
 void seat_send(struct seat *s, json_t *order);
 bool seat_is_silent(const struct seat *s); /* for longer than an agent's heartbeat */
 void seat_leave(struct seat *s);
@@ -80,7 +80,7 @@ struct agent_card {
     const char *token; /* id of the token that it shows */
     const char *scope; /* the studies that its token is for, "a,b"; "": all */
     const char *study; /* the only one that it works for; NULL: all */
-    const char *job;   /* of Slurm, by which it was started; NULL: none */
+    const char *job;   /* by which it was started (provision.h); NULL: none */
     size_t slots, gpus;
     size_t others_max; /* agents that may be there with the same token; 0: any number */
 };
@@ -108,8 +108,9 @@ json_t *agent_mail(const struct agent *a); /* [{"n": 1, …}, …]: a new refere
 /* Hands on messages in order; {"study", "lease"} of leases that are over go into `gone`. */
 void agent_says(struct fleet *f, struct agent *a, const json_t *messages, json_t *gone);
 
-/* Silent agents whose job is gone, `misses` times in a row, are gone, too. */
-void fleet_check_jobs(struct fleet *f, bool (*is_lost)(void *data, const char *job), void *data, int misses);
+/* `product`: where jobs are, for people. Silent agents whose job is gone, `misses` times in a row, are gone, too. */
+void fleet_check_jobs(struct fleet *f, const char *product, bool (*is_lost)(void *data, const char *job), void *data,
+                      int misses);
 /* Once a second or so. */
 void fleet_tick(struct fleet *f);
 

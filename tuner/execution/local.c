@@ -1,51 +1,30 @@
 /* This machine as an executor: a job of `workers`. */
 #include "tuner/execution/executor.h"
 
-#include "tuner/base/host.h"
-
 #include <stdlib.h>
 
 struct local {
     struct execution x;
     struct workers *workers;
     const struct gpus *gpus;
-    struct job *job;  /* NULL: it has not begun, or has ended */
-    long long killed; /* out-of-memory kills of this machine when it began */
+    struct job *job; /* NULL: it has not begun */
 };
 
-static void on_report(void *data, long step, const json_t *metrics)
+static bool has_room(const struct site *site)
 {
-    struct local *l = data;
-    l->x.hooks->report(l->x.data, step, metrics);
+    return site->slots > 0 && workers_next_slot(site->workers) < workers_slots(site->workers);
 }
 
-static void on_policy(void *data, const json_t *policy)
+static struct execution *take(const struct site *site, void *owner)
 {
-    struct local *l = data;
-    l->x.hooks->policy(l->x.data, policy);
+    (void)owner;
+    return local_execution(site->workers, site->gpus);
 }
-
-static void on_checkpoint(void *data, long step, const char *path)
-{
-    struct local *l = data;
-    l->x.hooks->checkpoint(l->x.data, step, path);
-}
-
-static void on_end(void *data, const struct job_outcome *outcome)
-{
-    struct local *l = data;
-    l->job = NULL;
-    l->x.hooks->end(l->x.data, outcome, host_killed_for_memory(outcome->signal, l->killed));
-}
-
-static const struct job_handler handler = {
-    .report = on_report, .checkpoint = on_checkpoint, .policy = on_policy, .end = on_end};
 
 static enum status start(struct execution *x, const struct attempt_spec *spec, struct error *err)
 {
     struct local *l = (struct local *)x;
-    l->killed = host_memory_kills();
-    l->job = launch(l->workers, l->gpus, spec, &handler, l, err);
+    l->job = launch(l->workers, l->gpus, spec, &x->hooks->program, x->data, err);
     if (!l->job) return err->status;
     x->hooks->started(x->data, job_pid(l->job));
     return STATUS_OK;
@@ -60,8 +39,7 @@ static void tell(struct execution *x, const json_t *message)
 static void stop(struct execution *x, enum stop_mode mode, const char *why)
 {
     struct local *l = (struct local *)x;
-    if (l->job) job_stop(l->job, why);
-    if (l->job && mode == STOP_NOW) job_stop(l->job, why);
+    if (l->job) job_stop(l->job, mode, why);
 }
 
 static void throttle(struct execution *x, bool held)
@@ -75,19 +53,21 @@ static void release(struct execution *x)
     free(x);
 }
 
-static const struct executor here = {.name = "here",
-                                     .is_here = true,
-                                     .has_folder = true,
-                                     .has_an_end = true,
-                                     .start = start,
-                                     .send = tell,
-                                     .stop = stop,
-                                     .throttle = throttle,
-                                     .free = release};
+const struct executor local_executor = {.name = "here",
+                                        .is_here = true,
+                                        .has_folder = true,
+                                        .has_an_end = true,
+                                        .has_room = has_room,
+                                        .take = take,
+                                        .start = start,
+                                        .send = tell,
+                                        .stop = stop,
+                                        .throttle = throttle,
+                                        .free = release};
 
 struct execution *local_execution(struct workers *workers, const struct gpus *gpus)
 {
     struct local *l = must_alloc(1, sizeof *l);
-    *l = (struct local){.x = {.at = &here}, .workers = workers, .gpus = gpus};
+    *l = (struct local){.x = {.at = &local_executor}, .workers = workers, .gpus = gpus};
     return &l->x;
 }

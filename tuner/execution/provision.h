@@ -5,11 +5,11 @@
 
 #include "tuner/study/study.h"
 
-enum { PROVISION_NAME_MAX = 64 /* bytes */ };
+enum { PROVISION_NAME_MAX = 64, PROVISION_ID_MAX = 63 /* bytes */ };
 
 /* As the queue shows it. */
 struct provision_job {
-    long id;
+    char id[PROVISION_ID_MAX + 1];
     char name[PROVISION_NAME_MAX + 1];
 };
 
@@ -28,15 +28,18 @@ struct provision_order {
 
 /* Each command is a list of words, NULL-terminated, in the arena. */
 struct provisioner_ops {
-    const char *name, *product; /* of the token and its file; for people */
-    const char *const *scrub;   /* variables that the commands do not see */
-    bool (*serves)(const struct study *study);
-    size_t (*agents)(const struct study *study, size_t trials); /* that so many trials need */
+    const char *product;            /* for people */
+    const char *variable;           /* that tells a job its id */
+    bool (*is_id)(const char *job); /* could it be the id of a job of this place? */
+    const char *const *scrub;       /* variables that the commands do not see */
     char **(*look)(const struct provision_site *site, struct arena *arena);
     bool (*read_job)(const char *line, struct provision_job *ret); /* a line of what `look` printed; false: none */
     enum status (*submit)(const struct provision_site *site, const struct provision_order *order, char ***ret,
                           struct arena *arena, struct error *err);
     char **(*cancel)(const char *name, struct arena *arena);
 };
+
+#define PROVISIONER_DECLARE(id, key, part, tool) extern const struct provisioner_ops key##_provisioner;
+PROVISIONER_ROWS(PROVISIONER_DECLARE)
 
 #endif

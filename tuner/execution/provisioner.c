@@ -2,7 +2,6 @@
 
 #include "tuner/execution/fleet.h"
 #include "tuner/execution/provision.h"
-#include "tuner/execution/slurm.h"
 
 #include "tuner/base/digest.h"
 
@@ -18,7 +17,9 @@
 
 enum { LOOK_MS = 2000, COMMAND_MS = 30000, SUBMIT_AGAIN_MS = 15000, MISSES = 2, TOOL_MAX = 40 };
 
-static const struct provisioner_ops *const kinds[PROVISIONERS] = {[PROVISIONER_SLURM] = &slurm_provisioner};
+#define ROW(id, key, part, tool) [PROVISIONER_##id] = &key##_provisioner,
+
+static const struct provisioner_ops *const kinds[PROVISIONERS] = {PROVISIONER_ROWS(ROW)};
 
 struct retired {
     struct retired *next;
@@ -82,16 +83,25 @@ static void ask(struct pool *x, struct asking *what, char *const *argv, command_
     what->command = command_start(x->provisioner->options.loop, argv, x->ops->scrub, COMMAND_MS, done, x);
 }
 
-enum provisioner_kind provisioner_kind_of(const struct study *study)
+const char *provisioner_product(enum provisioner_kind kind)
 {
-    for (int kind = 0; kind < PROVISIONERS; kind++)
-        if (kinds[kind]->serves(study)) return (enum provisioner_kind)kind;
-    return PROVISIONER_NONE;
+    return kinds[kind]->product;
+}
+
+const char *provisioner_own_job(enum provisioner_kind *ret)
+{
+    for (int kind = PROVISIONER_NONE + 1; kind < PROVISIONERS; kind++) {
+        const char *job = getenv(kinds[kind]->variable);
+        if (!job || !kinds[kind]->is_id(job)) continue;
+        *ret = (enum provisioner_kind)kind;
+        return job;
+    }
+    return NULL;
 }
 
 char *provisioner_token_file(const char *files, enum provisioner_kind kind, struct arena *arena)
 {
-    return arena_printf(arena, "%s/%s.token", files, kinds[kind]->name);
+    return arena_printf(arena, "%s/%s.token", files, provisioner_key(kind));
 }
 
 /* The same after a restart, another for another database. */
@@ -115,10 +125,10 @@ static size_t count(const struct queue *q, const char *name)
     return n;
 }
 
-static bool is_queued(const struct queue *q, long id)
+static bool is_queued(const struct queue *q, const char *id)
 {
     for (size_t i = 0; i < q->n; i++)
-        if (q->job[i].id == id) return true;
+        if (strcmp(q->job[i].id, id) == 0) return true;
     return false;
 }
 
@@ -171,13 +181,20 @@ static void submit(struct pool *x, const struct study *study, const char *name, 
     arena_done(&a);
 }
 
+/* That so many trials need. */
+static size_t agents(const struct provision *p, size_t trials)
+{
+    size_t n = (trials + (size_t)p->slots - 1) / (size_t)p->slots;
+    return n < (size_t)p->max_agents ? n : (size_t)p->max_agents;
+}
+
 static void grow(struct pool *x, const struct provision_wish *wish, size_t n)
 {
     char name[PROVISION_NAME_MAX + 1];
     for (size_t i = 0; i < n && !x->submit.command; i++) {
-        if (!x->ops->serves(wish[i].study) || now_ms(x) < x->submit_ms) continue;
+        if (wish[i].study->agents.kind != x->kind || now_ms(x) < x->submit_ms) continue;
         job_name(x, wish[i].study->name, name);
-        size_t want = x->ops->agents(wish[i].study, wish[i].wanted), have = count(&x->queue, name);
+        size_t want = agents(&wish[i].study->agents, wish[i].wanted), have = count(&x->queue, name);
         if (have < want) submit(x, wish[i].study, name, want - have);
     }
 }
@@ -246,7 +263,7 @@ static void bring_back(struct pool *x, const char *study)
 static bool is_lost(void *data, const char *job)
 {
     const struct pool *x = data;
-    return !is_queued(&x->queue, strtol(job, NULL, 10));
+    return x->ops->is_id(job) && !is_queued(&x->queue, job);
 }
 
 static struct provision_wish *wishes(const struct pool *x, struct arena *a, size_t *ret_n)
@@ -269,7 +286,7 @@ static void on_looked(void *data, int code, const char *text)
     if (x->said) say(x, NULL, "%s works again", x->look.tool);
     x->said = false;
     read_queue(x, text);
-    fleet_check_jobs(x->provisioner->options.fleet, is_lost, x, MISSES);
+    fleet_check_jobs(x->provisioner->options.fleet, x->ops->product, is_lost, x, MISSES);
     shrink(x);
     const struct provision_wish *wish = wishes(x, &a, &n);
     grow(x, wish, n);
@@ -283,7 +300,7 @@ static bool is_needed(struct pool *x)
     bool needed = x->retired != NULL;
     const struct provision_wish *wish = wishes(x, &a, &n);
     for (size_t i = 0; i < n; i++)
-        if (x->ops->serves(wish[i].study)) {
+        if (wish[i].study->agents.kind == x->kind) {
             bring_back(x, wish[i].study->name);
             needed = true;
         }
@@ -303,7 +320,7 @@ static void tick(struct pool *x)
 
 void provisioner_tick(struct provisioner *p)
 {
-    for (size_t i = 0; i < PROVISIONERS; i++) tick(&p->pool[i]);
+    for (size_t i = PROVISIONER_NONE + 1; i < PROVISIONERS; i++) tick(&p->pool[i]);
 }
 
 /* ---- life ---- */
@@ -320,7 +337,7 @@ struct provisioner *provisioner_create(const struct provisioner_options *options
     p->user = must_strdup(user ? user->pw_name : "root");
     p->program = must_strdup(program);
     p->site = (struct provision_site){p->program, p->user, options->files, p->url, options->ca};
-    for (int kind = 0; kind < PROVISIONERS; kind++)
+    for (int kind = PROVISIONER_NONE + 1; kind < PROVISIONERS; kind++)
         p->pool[kind] = (struct pool){.provisioner = p, .kind = (enum provisioner_kind)kind, .ops = kinds[kind]};
     return p;
 }
@@ -341,7 +358,7 @@ static void pool_done(struct pool *x)
 void provisioner_free(struct provisioner *p)
 {
     if (!p) return;
-    for (size_t i = 0; i < PROVISIONERS; i++) pool_done(&p->pool[i]);
+    for (size_t i = PROVISIONER_NONE + 1; i < PROVISIONERS; i++) pool_done(&p->pool[i]);
     free(p->url);
     free(p->user);
     free(p->program);

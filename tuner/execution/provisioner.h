@@ -6,7 +6,7 @@
  * that follows from the folder of the attempts' files and the study, so that a restart finds them again. A queue that
  * cannot be looked at is unknown, not empty: nothing is done then. An agent without work ends by itself after `idle`.
  *
- * Where agents come from is a const table of functions, a file each: a second one is a file and a row of `kinds`.
+ * Where agents come from is a const table of functions, a file each: a second one is a file, and a row in study.h.
  */
 #ifndef TUNER_EXECUTION_PROVISIONER_H
 #define TUNER_EXECUTION_PROVISIONER_H
@@ -18,8 +18,6 @@
 
 struct fleet;
 struct provisioner;
-
-enum provisioner_kind { PROVISIONER_SLURM, PROVISIONERS, PROVISIONER_NONE = PROVISIONERS };
 
 /* A study at work. */
 struct provision_wish {
@@ -46,8 +44,9 @@ void provisioner_free(struct provisioner *p);
 /* Once a second or so. */
 void provisioner_tick(struct provisioner *p);
 
-/* From where the study wants its agents. */
-enum provisioner_kind provisioner_kind_of(const struct study *study);
+const char *provisioner_product(enum provisioner_kind kind); /* "Slurm", for people */
+/* The id of the job that this process is, and where; NULL: it is none. */
+const char *provisioner_own_job(enum provisioner_kind *ret);
 /* The study is not at work any more: its jobs are cancelled until the queue shows none. */
 void provisioner_retire(struct provisioner *p, enum provisioner_kind kind, const char *study);
 

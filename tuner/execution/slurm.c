@@ -3,20 +3,14 @@
 #include "workers/workers.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const scrub[] = {"SBATCH_", "SQUEUE_", "SCANCEL_", "SLURM_JOB", "SLURM_ARRAY", NULL};
 
-static bool serves(const struct study *study)
+static bool is_id(const char *job)
 {
-    return study->slurm.on;
-}
-
-static size_t agents(const struct study *study, size_t trials)
-{
-    const struct slurm *x = &study->slurm;
-    size_t n = (trials + (size_t)x->slots - 1) / (size_t)x->slots;
-    return n < (size_t)x->max_agents ? n : (size_t)x->max_agents;
+    return *job && strspn(job, "0123456789") == strlen(job);
 }
 
 /* ---- looking ---- */
@@ -37,7 +31,8 @@ bool slurm_read_job(const char *line, struct provision_job *ret)
     char state[32], own[160]; /* sscanf measures all the text behind the line, too */
     struct provision_job j = {0};
     snprintf(own, sizeof own, "%.*s", (int)strcspn(line, "\n"), line);
-    if (sscanf(own, "%ld|%31[A-Z_]|%64[^|\n]", &j.id, state, j.name) != 3 || j.id <= 0) return false;
+    if (sscanf(own, "%20[0-9]|%31[A-Z_]|%64[^|\n]", j.id, state, j.name) != 3 || strtol(j.id, NULL, 10) == 0)
+        return false;
     for (size_t i = 0; i < sizeof alive / sizeof *alive; i++)
         if (strcmp(state, alive[i]) == 0) {
             *ret = j;
@@ -51,7 +46,7 @@ bool slurm_read_job(const char *line, struct provision_job *ret)
 static enum status write_script(const struct provision_site *site, const struct provision_order *order, char **ret,
                                 struct arena *a, struct error *err)
 {
-    const struct slurm *x = &order->study->slurm;
+    const struct provision *x = &order->study->agents;
     const char *dir = arena_printf(a, "%s/%s/slurm", site->files, order->study->name);
     const char *text =
         arena_printf(a, "#!%s worker\n--url=%s\n--token-file=%s\n--slots=%ld\n--study=%s\n--idle=%lds\n%s%s%s%s",
@@ -65,7 +60,7 @@ static enum status write_script(const struct provision_site *site, const struct 
 static enum status submit(const struct provision_site *site, const struct provision_order *order, char ***ret,
                           struct arena *a, struct error *err)
 {
-    const struct slurm *x = &order->study->slurm;
+    const struct provision *x = &order->study->agents;
     char *script = NULL;
     enum status s = write_script(site, order, &script, a, err);
     if (s) return s;
@@ -78,7 +73,7 @@ static enum status submit(const struct provision_site *site, const struct provis
     argv[k++] = arena_printf(a, "--array=1-%zu", order->agents);
     argv[k++] = arena_printf(a, "--cpus-per-task=%ld", x->slots);
     argv[k++] = arena_printf(a, "--output=%s/%s/slurm/%%A_%%a.log", site->files, order->study->name);
-    if (x->partition) argv[k++] = arena_printf(a, "--partition=%s", x->partition);
+    if (x->part) argv[k++] = arena_printf(a, "--partition=%s", x->part);
     if (x->time_ms) argv[k++] = arena_printf(a, "--time=%ld", (long)((x->time_ms + 59999) / 60000));
     if (x->gpus) argv[k++] = arena_printf(a, "--gpus-per-task=%ld", x->gpus);
     for (size_t i = 0; i < x->n_extra; i++) argv[k++] = arena_strdup(a, x->extra[i]);
@@ -95,11 +90,10 @@ static char **cancel(const char *name, struct arena *arena)
     return argv;
 }
 
-const struct provisioner_ops slurm_provisioner = {.name = "slurm",
-                                                  .product = "Slurm",
+const struct provisioner_ops slurm_provisioner = {.product = "Slurm",
+                                                  .variable = "SLURM_JOB_ID",
+                                                  .is_id = is_id,
                                                   .scrub = scrub,
-                                                  .serves = serves,
-                                                  .agents = agents,
                                                   .look = look,
                                                   .read_job = slurm_read_job,
                                                   .submit = submit,

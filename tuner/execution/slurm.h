@@ -8,8 +8,6 @@
 
 #include "tuner/execution/provision.h"
 
-extern const struct provisioner_ops slurm_provisioner;
-
 /* What one line of `squeue -h -r -o "%A|%T|%j"` says; false: it is none. */
 bool slurm_read_job(const char *line, struct provision_job *ret);
 

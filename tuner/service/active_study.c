@@ -63,8 +63,7 @@ static void on_ended(void *data, enum coordinator_end end, enum status status, c
     struct active_study *as = data;
     event_stream_durable(as->stream, UINT64_MAX);
     answer_waiting(as);
-    if (end != COORDINATOR_LEFT)
-        provisioner_retire(as->service->provisioner, provisioner_kind_of(as->study), as->study->name);
+    if (end != COORDINATOR_LEFT) provisioner_retire(as->service->provisioner, as->study->agents.kind, as->study->name);
     as->over = true; /* the coordinator is still on the stack */
     if (status)
         service_say(as->service, as->study->name, "ended: %s", err->text);

@@ -489,8 +489,8 @@ static void on_stop_study(struct request *r)
         return;
     }
     history_note(as->active->history, json_is_true(now) ? "to be stopped now" : "to be stopped");
-    coordinator_stop(as->active->coordinator);
-    if (json_is_true(now)) coordinator_stop(as->active->coordinator);
+    if (json_is_true(now)) coordinator_drain(as->active->coordinator); /* and more than that */
+    coordinator_insist(as->active->coordinator);
     answer_study(r, 202, show_study);
 }
 

@@ -154,7 +154,7 @@ static struct provision_wish *wishes(void *data, struct arena *arena, size_t *re
     *ret_n = 0;
     for (const struct active_study *as = s->active; as; as = as->next) {
         const struct coordinator *c = as->active->coordinator;
-        if (as->over || provisioner_kind_of(as->study) == PROVISIONER_NONE) continue;
+        if (as->over || as->study->agents.kind == PROVISIONER_NONE) continue;
         all[(*ret_n)++] =
             (struct provision_wish){as->study, coordinator_busy(c) - coordinator_busy_here(c) + coordinator_wants(c)};
     }

@@ -35,7 +35,7 @@ static enum provisioner_kind kind_of(const struct store_study *row)
     enum provisioner_kind kind = PROVISIONER_NONE;
     if (strstr(row->file, "executor") &&
         study_parse(row->path, row->file, strlen(row->file), &study, &ignored) == STATUS_OK)
-        kind = provisioner_kind_of(study);
+        kind = study->agents.kind;
     study_free(study);
     return kind;
 }

@@ -88,71 +88,93 @@ enum status file_workers(struct file *f, const struct yaml_node *v)
     return FILE_SECTION(f, v, "workers", keys);
 }
 
-/* ---- slurm ---- */
+/* ---- executor ---- */
 
-static enum status read_partition(struct file *f, const struct yaml_node *v)
+#define ROW(id, key, part, tool) [PROVISIONER_##id] = {#key, part, tool},
+
+static const struct {
+    const char *key, *part, *tool;
+} row[PROVISIONERS] = {PROVISIONER_ROWS(ROW)};
+
+const char *provisioner_key(enum provisioner_kind kind)
+{
+    return row[kind].key;
+}
+
+static enum status read_part(struct file *f, const struct yaml_node *v)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.,";
-    enum status s = file_need(f, v, YAML_TEXT, "partition");
+    struct provision *x = &f->study->agents;
+    enum status s = file_need(f, v, YAML_TEXT, row[x->kind].part);
     if (!s && (!*v->text || strlen(v->text) > TEXT_BYTES_MAX || strspn(v->text, allowed) != strlen(v->text)))
-        s = file_fail(f, v, "'%.60s' is not the name of a partition", v->text);
-    f->study->slurm.partition = v->text;
+        s = file_fail(f, v, "'%.60s' is not the name of a %s", v->text, row[x->kind].part);
+    x->part = v->text;
     return s;
 }
 
 static enum status read_max_agents(struct file *f, const struct yaml_node *v)
 {
-    return file_whole(f, v, "max_agents", 1, AGENTS_MAX, &f->study->slurm.max_agents);
+    return file_whole(f, v, "max_agents", 1, AGENTS_MAX, &f->study->agents.max_agents);
 }
 
 static enum status read_slots(struct file *f, const struct yaml_node *v)
 {
-    return file_whole(f, v, "slots", 1, 256, &f->study->slurm.slots);
+    return file_whole(f, v, "slots", 1, 256, &f->study->agents.slots);
 }
 
 static enum status read_gpus(struct file *f, const struct yaml_node *v)
 {
-    return file_whole(f, v, "gpus", 0, 64, &f->study->slurm.gpus);
+    return file_whole(f, v, "gpus", 0, 64, &f->study->agents.gpus);
 }
 
 static enum status read_time(struct file *f, const struct yaml_node *v)
 {
-    return file_duration(f, v, "time", &f->study->slurm.time_ms);
+    return file_duration(f, v, "time", &f->study->agents.time_ms);
 }
 
 static enum status read_idle(struct file *f, const struct yaml_node *v)
 {
-    return file_duration(f, v, "idle", &f->study->slurm.idle_ms);
+    return file_duration(f, v, "idle", &f->study->agents.idle_ms);
 }
 
 static enum status read_extra(struct file *f, const struct yaml_node *v)
 {
-    struct slurm *x = &f->study->slurm;
+    struct provision *x = &f->study->agents;
     enum status s = list_of_text(f, v, "extra", &x->n_extra, &x->extra);
     for (size_t i = 0; !s && i < x->n_extra; i++)
         if (x->extra[i][0] != '-')
-            s = file_fail(f, v->value[i], "'%.200s' is not an option of sbatch; 'extra' is a list such as [--mem=8G]",
-                          x->extra[i]);
+            s = file_fail(f, v->value[i], "'%.200s' is not an option of %s; 'extra' is a list such as [--mem=8G]",
+                          x->extra[i], row[x->kind].tool);
     return s;
 }
 
-static enum status read_slurm(struct file *f, const struct yaml_node *v)
+static enum status read_agents(struct file *f, const struct yaml_node *v, enum provisioner_kind kind)
 {
-    static const struct key keys[] = {
-        {"partition", read_partition}, {"max_agents", read_max_agents},
-        {"slots", read_slots},         {"time", read_time},
-        {"gpus", read_gpus},           {"idle", read_idle},
+    const struct key keys[] = {
+        {row[kind].part, read_part}, {"max_agents", read_max_agents},
+        {"slots", read_slots},       {"time", read_time},
+        {"gpus", read_gpus},         {"idle", read_idle},
         {"extra", read_extra},
     };
-    f->study->slurm = (struct slurm){.on = true, .max_agents = 4, .slots = 1, .idle_ms = IDLE_MS};
-    return FILE_SECTION(f, v, "slurm", keys);
+    f->study->agents = (struct provision){.kind = kind, .max_agents = 4, .slots = 1, .idle_ms = IDLE_MS};
+    return FILE_SECTION(f, v, row[kind].key, keys);
 }
+
+#define READER(id, key, part, tool)                                                                                    \
+    static enum status read_##key(struct file *f, const struct yaml_node *v)                                           \
+    {                                                                                                                  \
+        return read_agents(f, v, PROVISIONER_##id);                                                                    \
+    }
+PROVISIONER_ROWS(READER)
+
+#define KEY(id, key, part, tool) {#key, read_##key},
+#define CHOICE(id, key, part, tool) ", or {" #key ": {" part ": …, max_agents: …, time: …}}"
 
 enum status file_executor(struct file *f, const struct yaml_node *v)
 {
-    static const struct key keys[] = {{"slurm", read_slurm}};
+    static const struct key keys[] = {PROVISIONER_ROWS(KEY)};
     if (v->kind == YAML_TEXT && strcmp(v->text, "local") == 0) return STATUS_OK;
-    if (v->kind == YAML_TEXT)
-        return file_fail(f, v, "'executor' is 'local', or {slurm: {partition: …, max_agents: …, time: …}}");
-    return FILE_SECTION(f, v, "executor", keys);
+    if (v->kind == YAML_TEXT) return file_fail(f, v, "'executor' is 'local'" PROVISIONER_ROWS(CHOICE));
+    enum status s = FILE_SECTION(f, v, "executor", keys);
+    return !s && v->n > 1 ? file_fail(f, v, "'executor' names one place") : s;
 }

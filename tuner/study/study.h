@@ -62,17 +62,24 @@ struct schedule {
     bool clone;  /* weak members go on from a strong one's checkpoint; false: they are told new values and go on */
 };
 
-/* `executor: {slurm: …}`: agents are started as jobs of Slurm. */
-struct slurm {
-    bool on;
-    const char *partition; /* NULL: Slurm's default */
-    long max_agents;       /* at once */
-    long slots;            /* of each agent */
-    long gpus;             /* of each agent */
-    int64_t time_ms;       /* that an agent may run; 0: the partition's */
-    int64_t idle_ms;       /* without work after which an agent ends */
+/* Where agents come from, besides people: a further place is a row here and a file of execution (provision.h). Its key
+ * in `executor:`, its key for the part of it that is used, the tool whose options are in `extra`. */
+#define PROVISIONER_ROWS(X) X(SLURM, slurm, "partition", "sbatch")
+
+#define PROVISIONER_ID(id, key, part, tool) PROVISIONER_##id,
+enum provisioner_kind { PROVISIONER_NONE, PROVISIONER_ROWS(PROVISIONER_ID) PROVISIONERS };
+
+/* `executor: {slurm: …}`: agents are started as jobs of it. */
+struct provision {
+    enum provisioner_kind kind;
+    const char *part; /* partition; NULL: its default */
+    long max_agents;  /* at once */
+    long slots;       /* of each agent */
+    long gpus;        /* of each agent */
+    int64_t time_ms;  /* that an agent may run; 0: the part's */
+    int64_t idle_ms;  /* without work after which an agent ends */
     size_t n_extra;
-    const char **extra; /* further options of sbatch */
+    const char **extra; /* further options of the tool */
 };
 
 /* `workers: {gpus: …}`: which GPUs of this machine its slots get, one each. */
@@ -135,7 +142,7 @@ struct study {
     enum sampler sampler;
     uint64_t seed; /* of the search: where all its random numbers come from */
     struct own_workers workers;
-    struct slurm slurm;
+    struct provision agents;
     struct text_list files; /* what an agent needs besides: paths and patterns relative to dir */
 };
 
@@ -154,6 +161,9 @@ const char *const *sampler_names(size_t *ret_n);
 const char *const *pruner_names(size_t *ret_n);
 
 const char *sampler_name(enum sampler sampler);
+
+/* Its key in the study file, "slurm"; not of PROVISIONER_NONE. */
+const char *provisioner_key(enum provisioner_kind kind);
 bool sampler_parse(const char *text, enum sampler *ret);
 const char *pruner_name(enum pruner pruner);
 
