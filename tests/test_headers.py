@@ -28,6 +28,7 @@ GIVEN = {
     "surrogate/surrogate.h": "size_t n, size_t d, const double *x, const double *y, uint64_t seed, const double *point, double mean, double variance, struct error err",
     "tuner/agent/agent.h": "const char *token, const char *dir, const char *guard, uv_loop_t *loop, struct error err",
     "tuner/agent/cache.h": "struct cache *cache, cache_ready_fn *on_ready, void *data",
+    "tuner/analysis/document.h": "const struct memory *memory",
     "tuner/base/arena.h": "size_t n",
     "tuner/base/beneath.h": "struct error err",
     "tuner/base/pattern.h": "const char *line, size_t n, struct error err",

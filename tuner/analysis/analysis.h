@@ -3,6 +3,7 @@
 #define TUNER_ANALYSIS_ANALYSIS_H
 
 #include "tuner/analysis/comparison.h"
+#include "tuner/analysis/document.h"
 #include "tuner/analysis/front.h"
 #include "tuner/analysis/keep.h"
 #include "tuner/analysis/plan.h"

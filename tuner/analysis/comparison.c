@@ -1,69 +1,28 @@
 #include "tuner/analysis/comparison.h"
 
-#include "tuner/analysis/verdict.h"
-
 #include "tuner/base/bounded.h"
-#include "tuner/base/json.h"
 
 #include "tuner/history/history.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-/* Whole counts as integers, everything else as it is. */
-static json_t *metric_number(const struct metric *m, double v)
-{
-    return m->kind == METRIC_COUNT ? json_amount(v) : json_number(v);
-}
-
-static json_t *values(const struct memory *s, const double *v)
-{
-    const struct objective *o = &s->study->objective;
-    json_t *out = json_object();
-    for (size_t i = 0; i < o->n_metrics; i++)
-        if (isfinite(v[i])) json_object_set_new(out, o->metric[i].name, metric_number(&o->metric[i], v[i]));
-    return out;
-}
+#include <string.h>
 
 /* ---- verdicts ---- */
 
-static json_t *difference_json(const struct difference *d, double margin)
-{
-    json_t *out = json_pack("{s:o}", d->ratio ? "ratio" : "difference", json_number(d->by));
-    if (isfinite(d->low)) json_object_set_new(out, "low", json_number(d->low));
-    if (isfinite(d->high)) json_object_set_new(out, "high", json_number(d->high));
-    json_object_set_new(out, "margin", json_number(margin));
-    return out;
-}
-
-static json_t *verdict_json(const struct objective *o, const struct verdict *v)
-{
-    json_t *metrics = json_object();
-    for (size_t i = 0; i < o->n_metrics; i++)
-        if (isfinite(v->apart[i].by))
-            json_object_set_new(metrics, o->metric[i].name, difference_json(&v->apart[i], v->margin[i]));
-    json_t *out =
-        json_pack("{s:s, s:I, s:s, s:o}", "reference", v->reference->label, "trial",
-                  (json_int_t)v->reference->trial->number, "verdict", verdict_name(v->word), "metrics", metrics);
-    if (v->seeds) json_object_set_new(out, "seeds_to_decide", json_integer((json_int_t)v->seeds));
-    return out;
-}
-
 /* The baseline itself is no better than the baseline; and of what was measured once only the winner is looked at. */
-static void add_verdict(json_t *row, const struct objective *o, const struct ranking *all, const struct ranked *x)
+static void judge(struct comparison_row *row, const struct objective *o, const struct ranking *all,
+                  const struct ranked *x, struct arena *arena)
 {
-    struct arena arena = {0};
-    struct verdict *each;
-    bool worth = x != all->baseline && (x->confirmed || x == all->winner);
-    size_t n = worth ? verdict_each(o, all, x, &arena, &each) : 0;
-    enum verdict_word word = n ? verdict_of(each, n) : x == all->baseline ? VERDICT_NO_BETTER : VERDICT_NONE;
-    json_t *against = json_array();
-    for (size_t i = 0; i < n; i++) json_array_append_new(against, verdict_json(o, &each[i]));
-    if (word == VERDICT_NONE && !x->confirmed) word = VERDICT_NOT_CONFIRMED;
-    if (word) json_object_set_new(row, "verdict", json_string(verdict_name(word)));
-    json_object_set_new(row, "against", against);
-    arena_done(&arena);
+    struct verdict *each = NULL;
+    if (x != all->baseline && (x->confirmed || x == all->winner))
+        row->n_against = verdict_each(o, all, x, arena, &each);
+    row->against = each;
+    row->verdict = row->n_against       ? verdict_of(each, row->n_against)
+                   : x == all->baseline ? VERDICT_NO_BETTER
+                                        : VERDICT_NONE;
+    if (row->verdict == VERDICT_NONE && !x->confirmed) row->verdict = VERDICT_NOT_CONFIRMED;
 }
 
 /* ---- broken constraints ---- */
@@ -106,84 +65,85 @@ static bool holds(const struct constraint *c, double v, double baseline)
 }
 
 /* The constraint in the study file's words that `v` satisfies. */
-static json_t *relaxed(const struct objective *o, const struct constraint *c, double v, double baseline)
+static const char *relaxed(const struct objective *o, const struct constraint *c, double v, double baseline,
+                           struct arena *arena)
 {
-    char text[160];
     const char *name = o->metric[c->metric].name, *sense = c->sense == AT_LEAST ? ">=" : "<=";
     struct constraint x = loosen(c, v, baseline, 0);
     for (int further = 1; further < 4 && !holds(&x, v, baseline); further++) x = loosen(c, v, baseline, further);
-    if (x.factor == 0)
-        snprintf(text, sizeof text, "%s %s %.10g", name, sense, x.offset);
-    else if (x.factor != 1)
-        snprintf(text, sizeof text, "%s %s %.10g * baseline", name, sense, x.factor);
-    else if (x.offset == 0)
-        snprintf(text, sizeof text, "%s %s baseline", name, sense);
-    else
-        snprintf(text, sizeof text, "%s %s baseline %c %.10g", name, sense, x.offset < 0 ? '-' : '+', fabs(x.offset));
-    return json_string(text);
+    if (x.factor == 0) return arena_printf(arena, "%s %s %.10g", name, sense, x.offset);
+    if (x.factor != 1) return arena_printf(arena, "%s %s %.10g * baseline", name, sense, x.factor);
+    if (x.offset == 0) return arena_printf(arena, "%s %s baseline", name, sense);
+    return arena_printf(arena, "%s %s baseline %c %.10g", name, sense, x.offset < 0 ? '-' : '+', fabs(x.offset));
 }
 
-static json_t *broken_json(const struct objective *o, const struct constraint *c, double bound, double v,
-                           double baseline)
+static void find_breaches(struct comparison_row *row, const struct objective *o, const double *baseline,
+                          struct arena *arena)
 {
-    return json_pack("{s:s, s:s, s:o, s:o, s:o}", "constraint", c->text, "metric", o->metric[c->metric].name, "bound",
-                     json_number(bound), "by", json_number(bounded(c->sense == AT_LEAST ? bound - v : v - bound)),
-                     "would_hold", relaxed(o, c, v, baseline));
-}
-
-static void add_broken(json_t *row, const struct objective *o, const struct ranking *all, const struct ranked *x)
-{
-    const double *baseline = all->baseline ? all->baseline->mean : NULL;
-    json_t *broken = json_array();
+    struct breach *all = arena_array(arena, o->n_constraints, sizeof *all);
     for (size_t i = 0; i < o->n_constraints; i++) {
         const struct constraint *c = &o->constraint[i];
         if (c->factor != 0 && !baseline) continue;
-        double bound = constraint_bound(c, baseline), v = x->mean[c->metric];
-        if (!constraint_allows(c, bound, v))
-            json_array_append_new(broken, broken_json(o, c, bound, v, baseline ? baseline[c->metric] : 0));
+        double bound = constraint_bound(c, baseline), v = row->mean[c->metric];
+        if (constraint_allows(c, bound, v)) continue;
+        all[row->n_breaches++] =
+            (struct breach){.constraint = c->text,
+                            .metric = c->metric,
+                            .bound = bound,
+                            .by = bounded(c->sense == AT_LEAST ? bound - v : v - bound),
+                            .would_hold = relaxed(o, c, v, baseline ? baseline[c->metric] : 0, arena)};
     }
-    if (json_array_size(broken)) json_object_set(row, "breaks", broken);
-    json_decref(broken);
+    row->breach = all;
 }
 
 /* ---- rows ---- */
 
-json_t *comparison_row(const struct memory *s, const struct objective *o, const struct ranking *all,
-                       const struct ranked *x)
+static const double *copied(const double *v, size_t n, struct arena *arena)
 {
-    json_t *out =
-        json_pack("{s:I, s:o, s:o, s:o, s:b, s:I}", "trial", (json_int_t)x->trial->number, "params",
-                  space_to_json(&s->study->space, x->trial->config), "metrics", values(s, x->mean), "utility",
-                  json_number(x->utility), "feasible", x->feasible, "confirmed_seeds", (json_int_t)x->confirmed);
-    if (x->confirmed > 1) json_object_set_new(out, "sd", values(s, x->sd));
-    if (x->confirmed) json_object_set_new(out, "repeats", json_boolean(x->repeats));
-    if (x->label) json_object_set_new(out, "label", json_string(x->label));
-    if (x->on_front) json_object_set_new(out, "front", json_true());
-    add_verdict(out, o, all, x);
-    add_broken(out, o, all, x);
-    if (x->trial->parent >= 0 || x->trial->trajectory.n)
-        json_object_set_new(out, "schedule", lineage_json(s, x->trial));
-    return out;
+    double *own = arena_array(arena, n, sizeof *own);
+    return memcpy(own, v, n * sizeof *own);
 }
 
-json_t *comparison_rows(const struct memory *s, const struct objective *o, const struct ranking *all)
+static struct comparison_row row_of(const struct memory *s, const struct objective *o, const struct ranking *all,
+                                    const struct ranked *x, struct arena *arena)
 {
-    json_t *rows = json_array();
+    const struct trial *t = x->trial;
+    struct comparison_row row = {.trial = t->number,
+                                 .config = copied(t->config, s->study->space.n, arena),
+                                 .mean = copied(x->mean, o->n_metrics, arena),
+                                 .sd = x->confirmed > 1 ? copied(x->sd, o->n_metrics, arena) : NULL,
+                                 .utility = x->utility,
+                                 .feasible = x->feasible,
+                                 .seeds = x->confirmed,
+                                 .repeats = x->repeats,
+                                 .label = x->label ? arena_strdup(arena, x->label) : NULL,
+                                 .on_front = x->on_front,
+                                 .winner = x == all->winner,
+                                 .baseline = x == all->baseline};
+    judge(&row, o, all, x, arena);
+    find_breaches(&row, o, all->baseline ? all->baseline->mean : NULL, arena);
+    if (t->parent >= 0 || t->trajectory.n) row.schedule = lineage_whole(s, t, arena);
+    return row;
+}
+
+struct comparison comparison_make(const struct memory *s, const struct objective *o, const struct ranking *all,
+                                  struct arena *arena)
+{
+    struct comparison_row *row = arena_array(arena, all->n, sizeof *row);
+    size_t n = 0;
     for (size_t i = 0; i < all->n; i++) {
         const struct ranked *x = &all->all[i];
-        if (!x->label && !x->on_front && !x->confirmed && x != all->winner) continue;
-        json_t *row = comparison_row(s, o, all, x);
-        if (x == all->winner) json_object_set_new(row, "winner", json_true());
-        if (x == all->baseline) json_object_set_new(row, "baseline", json_true());
-        json_array_append_new(rows, row);
+        if (x->label || x->on_front || x->confirmed || x == all->winner) row[n++] = row_of(s, o, all, x, arena);
     }
-    return rows;
+    return comparison_of(s->study, n, row);
 }
 
-json_t *comparison_weights(const struct objective *o)
+struct comparison comparison_of(const struct study *study, size_t n, const struct comparison_row *row)
 {
-    json_t *out = json_object();
-    for (size_t i = 0; i < o->n_metrics; i++)
-        if (o->weight[i] > 0) json_object_set_new(out, o->metric[i].name, json_number(o->weight[i]));
-    return out;
+    struct comparison c = {.study = study, .n = n, .row = row};
+    for (size_t i = 0; i < n; i++) {
+        if (row[i].winner) c.winner = &row[i];
+        if (row[i].baseline) c.baseline = &row[i];
+    }
+    return c;
 }

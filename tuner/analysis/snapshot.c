@@ -1,70 +1,24 @@
 #include "tuner/analysis/snapshot.h"
 
-#include "tuner/analysis/comparison.h"
-#include "tuner/analysis/remark.h"
-
 #include "tuner/base/json.h"
 
 #include "tuner/history/history.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-static json_t *states_json(const struct memory *s)
-{
-    json_t *out = json_object();
-    for (int i = 0; i < TRIAL_STATES; i++)
-        json_object_set_new(out, trial_state_name((enum trial_state)i),
-                            json_integer((json_int_t)memory_count(s, (enum trial_state)i)));
-    return out;
-}
-
-/* Time is beside it (run_json): it goes on without events. */
-static json_t *budget_json(const struct memory *s)
-{
-    struct ledger_entry e[LEDGER_ENTRIES_MAX];
-    size_t n = ledger_entries(s, e);
-    json_t *out = json_array();
-    for (size_t i = 0; i < n; i++) {
-        if (e[i].unit == UNIT_MS)
-            json_array_append_new(out, json_pack("{s:s, s:o, s:I}", "budget", e[i].name, "limit_ms",
-                                                 json_number(e[i].limit), "began_ms", (json_int_t)s->run.wall_ms));
-        else
-            json_array_append_new(out, json_pack("{s:s, s:o, s:o, s:o}", "budget", e[i].name, "limit",
-                                                 json_number(e[i].limit), "spent", json_number(e[i].spent), "reserved",
-                                                 json_number(e[i].reserved)));
-    }
-    return out;
-}
-
-static json_t *run_json(const struct memory *s)
-{
-    return json_pack("{s:I, s:I, s:I}", "began_ms", (json_int_t)s->run.wall_ms, "spent_ms",
-                     (json_int_t)ledger_spent_ms(s), "gone_ms", (json_int_t)ledger_gone_ms(s));
-}
-
-json_t *snapshot_json(const struct memory *s)
+static json_t *kept_json(const struct memory *s)
 {
     struct arena arena = {0};
-    struct ranking all = ranking_make(s, &s->study->objective, &arena);
-    json_t *out = json_pack("{s:I, s:s, s:s, s:I, s:o, s:o, s:I, s:o, s:o, s:o}", "seq", (json_int_t)s->seq, "study",
-                            s->study->name, "phase", study_phase_name(s->phase), "trials", (json_int_t)s->n, "states",
-                            states_json(s), "tokens", json_number(ledger_tokens(s)), "fallbacks",
-                            (json_int_t)s->tally.fallbacks, "budgets", budget_json(s), "best",
-                            all.winner ? comparison_row(s, &s->study->objective, &all, all.winner) : json_null(),
-                            "comparison", comparison_rows(s, &s->study->objective, &all));
-    if (s->failure) json_object_set_new(out, "failure", json_string(s->failure));
-    if (s->run.wall_ms) json_object_set_new(out, "run", run_json(s));
-    const char *exhausted = remark_exhausted(s, &arena);
-    if (exhausted) json_object_set_new(out, "exhausted", json_string(exhausted));
+    const struct document d = document_of(s, &arena);
+    json_t *out = document_kept_json(&d);
     arena_done(&arena);
     return out;
 }
 
 void snapshot_keep(struct history *s)
 {
-    json_t *state = snapshot_json(history_memory(s));
+    json_t *state = kept_json(history_memory(s));
     char *text = json_tight(state);
     journal_state(history_journal(s), text);
     free(text);
@@ -91,34 +45,53 @@ static void keep_if_free(struct history *h)
     store_hold_release(hold);
 }
 
-static enum status load_by_log(struct store *store, const char *name, const struct clock *clock,
-                               struct study **ret_study, json_t **ret_state, struct error *err)
+static enum status load_by_log(struct store *store, const char *name, const struct clock *clock, struct snapshot *ret,
+                               struct error *err)
 {
     struct history *s = NULL;
-    enum status st = history_load(store, name, clock, ret_study, &s, err);
-    if (!st) *ret_state = snapshot_json(history_memory(s));
+    enum status st = history_load(store, name, clock, &ret->study, &s, err);
+    if (!st) ret->document = document_of(history_memory(s), &ret->arena);
     if (!st) keep_if_free(s);
     history_free(s);
     return st;
 }
 
-enum status snapshot_load(struct store *store, const char *name, const struct clock *clock, struct study **ret_study,
-                          json_t **ret_state, struct error *err)
+void snapshot_done(struct snapshot *x)
+{
+    study_free(x->study);
+    arena_done(&x->arena);
+    *x = (struct snapshot){0};
+}
+
+enum status snapshot_read(const struct store_study *row, int64_t last_event, bool trusted, struct snapshot *ret,
+                          struct error *err)
+{
+    struct error unread;
+    struct snapshot x = {0};
+    if (!row->state) return error_set(err, STATUS_NOT_FOUND, "no state is kept");
+    enum status st = study_parse(row->path, row->file, strlen(row->file), &x.study, err);
+    bool read = !st && !document_read(x.study, row->state, &x.arena, &x.document, &unread);
+    if (!st && !(read && (trusted || x.document.seq == last_event)))
+        st = error_set(err, STATUS_NOT_FOUND, "the state that is kept is not of now");
+    if (st)
+        snapshot_done(&x);
+    else
+        *ret = x;
+    return st;
+}
+
+enum status snapshot_load(struct store *store, const char *name, const struct clock *clock, struct snapshot *ret,
+                          struct error *err)
 {
     struct arena arena = {0};
-    struct store_study x;
-    json_t *state = NULL;
+    struct store_study row;
     int64_t last = 0;
-    enum status st = store_study_find(store, name, &arena, &x, err);
-    if (!st) st = store_last_event(store, x.id, &last, err);
-    bool fresh = !st && x.state && json_parse_object(x.state, strlen(x.state), &state, NULL) == STATUS_OK &&
-                 (seq_of(state) == last || store_hold_taken(store, name));
-    if (!st && fresh) st = study_parse(x.path, x.file, strlen(x.file), ret_study, err);
-    if (!st && fresh)
-        *ret_state = json_incref(state);
-    else if (!st)
-        st = load_by_log(store, name, clock, ret_study, ret_state, err);
-    json_decref(state);
+    *ret = (struct snapshot){0};
+    enum status st = store_study_find(store, name, &arena, &row, err);
+    if (!st) st = store_last_event(store, row.id, &last, err);
+    if (!st) st = snapshot_read(&row, last, store_hold_taken(store, name), ret, err);
+    if (st == STATUS_NOT_FOUND) st = load_by_log(store, name, clock, ret, err);
+    if (st) snapshot_done(ret);
     arena_done(&arena);
     return st;
 }
@@ -157,7 +130,7 @@ enum status snapshot_rebuild(struct store *store, const char *name, const struct
     enum status st = store_study_find(store, name, &arena, &x, err);
     if (!st) st = history_load(store, name, clock, &study, &s, err);
     if (!st) {
-        right = snapshot_json(history_memory(s));
+        right = kept_json(history_memory(s));
         bool readable = x.state && json_parse_object(x.state, strlen(x.state), &kept, NULL) == STATUS_OK;
         bool behind =
             !x.state || (readable && seq_of(kept) < history_memory(s)->seq); /* a crash came before the refresh */

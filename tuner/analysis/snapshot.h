@@ -1,4 +1,4 @@
-/* snapshot: a study in one JSON object: the view of its log that `status` shows.
+/* snapshot: the document of a study as it is kept: the view of its log that `status` shows.
  *
  * Kept beside the log, so that nobody has to read the whole of it; "seq" is the last event it knows. `doctor --rebuild`
  * compares it with what the log says.
@@ -6,18 +6,27 @@
 #ifndef TUNER_ANALYSIS_SNAPSHOT_H
 #define TUNER_ANALYSIS_SNAPSHOT_H
 
-#include "tuner/analysis/ranking.h"
+#include "tuner/analysis/document.h"
 
-/* The caller owns it. */
-json_t *snapshot_json(const struct memory *s);
+struct snapshot { /* zero: empty */
+    struct study *study;
+    struct document document; /* of it */
+    struct arena arena;
+};
 
 /* Puts the state of now into the open batch of the history's journal. */
 void snapshot_keep(struct history *s);
 
 /* The stored state of a study if it is as new as the log (or if somebody runs the study, who refreshes it four times a
- * second), else what the log says. The caller owns both. */
-enum status snapshot_load(struct store *store, const char *name, const struct clock *clock, struct study **ret_study,
-                          json_t **ret_state, struct error *err);
+ * second), else what the log says. After a failure *ret is empty. */
+enum status snapshot_load(struct store *store, const char *name, const struct clock *clock, struct snapshot *ret,
+                          struct error *err);
+void snapshot_done(struct snapshot *x);
+
+/* The same of a row of the store, if its state can be used: STATUS_NOT_FOUND if it is older than the last event and not
+ * `trusted`, or no document of this version: then the log says it. */
+enum status snapshot_read(const struct store_study *row, int64_t last_event, bool trusted, struct snapshot *ret,
+                          struct error *err);
 
 /* Does the stored state say what the log says? *ret_difference (the caller's) is NULL if so; otherwise the first key
  * that differs, and the right state has been stored instead. One that is only behind is stored unless somebody runs the

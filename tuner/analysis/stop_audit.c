@@ -15,20 +15,40 @@ struct reading {
     bool *adapted; /* by trial */
 };
 
-static double number_of(const json_t *o, const char *key)
+/* {NAME: [mean, sd]} */
+static const double *expected_of(const struct objective *o, const json_t *body, struct arena *arena)
 {
-    const json_t *v = json_object_get(o, key);
-    return json_is_number(v) ? json_number_value(v) : 0;
+    double *out = arena_array(arena, o->n_metrics, sizeof *out);
+    for (size_t m = 0; m < o->n_metrics; m++)
+        out[m] =
+            json_number_read(json_array_get(json_object_get(json_object_get(body, "expected"), o->metric[m].name), 0));
+    return out;
 }
 
-static void add_stop(struct stop_audit *x, const struct trial *t, const json_t *body)
+static const long *nearest_of(const json_t *list, struct arena *arena)
 {
+    long *out = arena_array(arena, json_array_size(list), sizeof *out);
+    for (size_t i = 0; i < json_array_size(list); i++) out[i] = (long)json_integer_value(json_array_get(list, i));
+    return out;
+}
+
+static void add_stop(struct stop_audit *x, const struct objective *o, const struct trial *t, const json_t *body)
+{
+    const json_t *nearest = json_object_get(body, "nearest");
     if (x->n == x->capacity) {
         x->capacity = 2 * x->capacity + 16;
         x->stop = must_grow(x->stop, x->capacity, sizeof *x->stop);
     }
-    x->stop[x->n++] = (struct stop_record){
-        .trial = t, .event = json_incref((json_t *)body), .audited = json_is_true(json_object_get(body, "audit"))};
+    x->stop[x->n++] = (struct stop_record){.trial = t,
+                                           .reason = json_string_value(json_object_get(body, "reason")),
+                                           .at = json_number_at(body, "at"),
+                                           .target = json_number_at(body, "target"),
+                                           .saves = json_number_at(body, "saves"),
+                                           .expected = expected_of(o, body, &x->arena),
+                                           .n_nearest = json_array_size(nearest),
+                                           .nearest = nearest_of(nearest, &x->arena),
+                                           .audited = json_is_true(json_object_get(body, "audit")),
+                                           .event = json_incref((json_t *)body)};
 }
 
 static void on_event(void *data, const struct store_event *e)
@@ -38,7 +58,7 @@ static void on_event(void *data, const struct store_event *e)
     const struct trial *t = memory_trial(r->s, e->trial);
     if ((e->kind != EVENT_CONDEMNED && e->kind != EVENT_ADJUSTED) || !t || !*e->body) return;
     if (json_parse_object(e->body, strlen(e->body), &body, NULL)) return;
-    if (e->kind == EVENT_CONDEMNED && json_object_get(body, "by")) add_stop(r->stops, t, body);
+    if (e->kind == EVENT_CONDEMNED && json_object_get(body, "by")) add_stop(r->stops, &r->s->study->objective, t, body);
     if (e->kind == EVENT_ADJUSTED) {
         r->stops->changes++;
         r->stops->adapted += !r->adapted[e->trial];
@@ -72,7 +92,8 @@ static void judge(const struct memory *s, struct stop_audit *x)
     for (size_t i = 0; i < x->n; i++) {
         struct stop_record *stop = &x->stop[i];
         if (!stop->audited) {
-            if (stop->trial->state == TRIAL_PRUNED) x->saved = bounded_sum(x->saved, number_of(stop->event, "saves"));
+            if (stop->trial->state == TRIAL_PRUNED)
+                x->saved = bounded_sum(x->saved, isnan(stop->saves) ? 0 : stop->saves);
             continue;
         }
         if (stop->trial->state != TRIAL_COMPLETE) continue;
@@ -81,7 +102,7 @@ static void judge(const struct memory *s, struct stop_audit *x)
         x->wrong += stop->wrong;
         if (tokens >= 0)
             x->audit_spent =
-                bounded_sum(x->audit_spent, fmax(stop->trial->value[tokens] - number_of(stop->event, "at"), 0));
+                bounded_sum(x->audit_spent, fmax(stop->trial->value[tokens] - (isnan(stop->at) ? 0 : stop->at), 0));
     }
 }
 
@@ -108,25 +129,6 @@ void stop_audit_done(struct stop_audit *x)
 {
     for (size_t i = 0; i < x->n; i++) json_decref(x->stop[i].event);
     free(x->stop);
+    arena_done(&x->arena);
     *x = (struct stop_audit){0};
-}
-
-json_t *stop_audit_json(const struct memory *s, const struct stop_audit *x)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < x->n; i++) {
-        json_t *one = json_copy(x->stop[i].event);
-        json_object_set_new(one, "trial", json_integer(x->stop[i].trial->number));
-        json_object_set_new(one, "state", json_string(trial_state_name(x->stop[i].trial->state)));
-        json_object_set_new(one, "audit", json_boolean(x->stop[i].audited));
-        json_object_set_new(one, "false_stop", json_boolean(x->stop[i].wrong));
-        json_array_append_new(list, one);
-    }
-    return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:{s:o, s:o, s:o}, s:{s:I, s:I, s:o, s:o, s:o}, s:o}", "study",
-                     s->study->name, "pruner", pruner_name(s->study->stopping.pruner), "ended", (json_int_t)x->ended,
-                     "pruned", (json_int_t)x->pruned, "adapted", (json_int_t)x->adapted, "changes",
-                     (json_int_t)x->changes, "tokens", "spent", json_number(x->spent), "saved", json_number(x->saved),
-                     "audit", json_number(x->audit_spent), "false_stops", "audited", (json_int_t)x->audited, "false",
-                     (json_int_t)x->wrong, "rate", json_number(x->rate), "low", json_number(x->low), "high",
-                     json_number(x->high), "condemned", list);
 }

@@ -11,12 +11,20 @@
 
 struct stop_record { /* one condemned trial */
     const struct trial *trial;
-    json_t *event; /* as logged: by, reason, at, chance, target, saves, expected, nearest */
+    const char *reason;
+    double at;              /* tokens, or reports, until then */
+    double target;          /* the utility it had to reach; NaN: unknown, as are the next two */
+    double saves;           /* tokens, or reports, that it would still have cost */
+    const double *expected; /* n_metrics: at its end */
+    size_t n_nearest;
+    const long *nearest; /* trials with the nearest curves until then */
     bool audited;
-    bool wrong; /* audited, complete, and better than all others */
+    bool wrong;    /* audited, complete, and better than all others */
+    json_t *event; /* the whole of it as logged, for --json */
 };
 
 struct stop_audit {
+    struct arena arena;
     size_t n, capacity;
     struct stop_record *stop; /* in the order of the log */
     size_t ended;             /* complete trials of the search: by their own rule or at their own end */
@@ -32,8 +40,5 @@ struct stop_audit {
 /* The history must have been loaded from its store. stop_audit_done releases it, also after a failure. */
 enum status stop_audit_make(const struct memory *s, struct stop_audit *ret, struct error *err);
 void stop_audit_done(struct stop_audit *stops);
-
-/* As `nocturne stopping --json` prints it; the caller owns it. */
-json_t *stop_audit_json(const struct memory *s, const struct stop_audit *stops);
 
 #endif

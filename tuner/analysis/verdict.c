@@ -2,17 +2,25 @@
 
 #include <gsl/gsl_cdf.h>
 #include <math.h>
+#include <string.h>
 
 enum { SEEDS_MAX = 100 };
 
 static const double ROUNDING = 1e-9;
 static const double LEVEL = 0.95, MARGIN = 0.005; /* half a point of a proportion, half a percent of anything else */
 
+static const char *const names[] = {"", "adopt", "a trade", "promising", "no better", "do not adopt", "not confirmed"};
+
 const char *verdict_name(enum verdict_word word)
 {
-    static const char *const names[] = {"",          "adopt",        "a trade",      "promising",
-                                        "no better", "do not adopt", "not confirmed"};
     return names[word];
+}
+
+bool verdict_parse(const char *name, enum verdict_word *ret)
+{
+    for (int i = VERDICT_ADOPT; i <= VERDICT_NOT_CONFIRMED; i++)
+        if (strcmp(name, names[i]) == 0) return *ret = (enum verdict_word)i, true;
+    return false;
 }
 
 /* ---- differences ---- */
@@ -196,23 +204,28 @@ static bool measured_once(const struct ranked *x)
     return x->confirmed < 2 && !(x->confirmed && x->repeats);
 }
 
-static void compare(const struct objective *o, const struct ranking *all, const struct ranked *x, struct verdict *v,
-                    struct arena *arena)
+static void compare(const struct objective *o, const struct ranking *all, const struct ranked *x,
+                    const struct ranked *reference, struct verdict *v, struct arena *arena)
 {
     struct measured a[METRICS_MAX], b[METRICS_MAX];
+    struct difference *apart = arena_array(arena, o->n_metrics, sizeof *apart);
+    double *margin = arena_array(arena, o->n_metrics, sizeof *margin);
     measure(o, all, x, arena, a);
-    measure(o, all, v->reference, arena, b);
+    measure(o, all, reference, arena, b);
     for (size_t i = 0; i < o->n_metrics; i++) {
-        v->apart[i] = difference_of(o->metric[i].kind, a[i], b[i]);
-        v->margin[i] =
-            verdict_margin(o, i, v->apart[i].ratio, all->baseline ? all->baseline->mean[i] : v->reference->mean[i]);
+        apart[i] = difference_of(o->metric[i].kind, a[i], b[i]);
+        margin[i] = verdict_margin(o, i, apart[i].ratio, all->baseline ? all->baseline->mean[i] : reference->mean[i]);
     }
-    if (measured_once(x) || measured_once(v->reference))
+    *v = (struct verdict){.reference = arena_strdup(arena, reference->label),
+                          .trial = reference->trial->number,
+                          .apart = apart,
+                          .margin = margin};
+    if (measured_once(x) || measured_once(reference))
         v->word = VERDICT_NOT_CONFIRMED;
-    else if (v->reference == all->baseline && surely_breaks(o, v->apart, x, all->baseline))
+    else if (reference == all->baseline && surely_breaks(o, apart, x, all->baseline))
         v->word = VERDICT_DO_NOT_ADOPT;
     else
-        v->word = verdict_judge(o, v->apart, v->margin, gain_over(o, x, v->reference, all->baseline));
+        v->word = verdict_judge(o, apart, margin, gain_over(o, x, reference, all->baseline));
     if (v->word == VERDICT_PROMISING) v->seeds = seeds_wanted(o, v, x->confirmed);
 }
 
@@ -221,11 +234,7 @@ size_t verdict_each(const struct objective *o, const struct ranking *all, const 
 {
     size_t n = 0;
     *ret = arena_array(arena, all->n + 1, sizeof **ret);
-    for (size_t i = 0; i < all->n; i++) {
-        const struct ranked *r = &all->all[i];
-        if (!r->label || r == x) continue;
-        (*ret)[n] = (struct verdict){.reference = r};
-        compare(o, all, x, &(*ret)[n++], arena);
-    }
+    for (size_t i = 0; i < all->n; i++)
+        if (all->all[i].label && &all->all[i] != x) compare(o, all, x, &all->all[i], &(*ret)[n++], arena);
     return n;
 }

@@ -27,6 +27,7 @@ enum verdict_word {
 
 /* "adopt", "a trade", "promising", "no better", "do not adopt", "not confirmed"; "" for none. */
 const char *verdict_name(enum verdict_word word);
+bool verdict_parse(const char *name, enum verdict_word *ret);
 
 /* In the metric's own units and direction; of a ratio −0.59 is 59 % fewer. low, high: −INFINITY, INFINITY if nothing is
  * known of the spread. */
@@ -52,16 +53,17 @@ double verdict_margin(const struct objective *o, size_t metric, bool ratio, doub
 enum verdict_word verdict_judge(const struct objective *o, const struct difference *apart, const double *margin,
                                 double gain);
 
-/* One configuration beside another; `apart` holds n_metrics. */
+/* One configuration beside another. */
 struct verdict {
-    const struct ranked *reference;
+    const char *reference; /* its label */
+    long trial;            /* … and trial */
     enum verdict_word word;
-    struct difference apart[METRICS_MAX];
-    double margin[METRICS_MAX];
+    const struct difference *apart; /* n_metrics; `by` NaN: one of the two has no value */
+    const double *margin;           /* n_metrics */
     size_t seeds; /* promising: that each would need, about, for the intervals to decide; 0: unknown, or over 100 */
 };
 
-/* Beside the baseline and each reference, itself left out: in the arena. Returns how many. */
+/* Beside the baseline and each reference, itself left out: all in the arena. Returns how many. */
 size_t verdict_each(const struct objective *o, const struct ranking *all, const struct ranked *x, struct arena *arena,
                     struct verdict **ret);
 

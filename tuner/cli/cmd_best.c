@@ -46,22 +46,6 @@ static enum status reweigh(const struct options *o, const struct cli_study *s, s
     return st;
 }
 
-static json_t *best_json(const struct memory *s, const struct objective *o, const struct ranking *all)
-{
-    json_t *out = comparison_row(s, o, all, all->winner);
-    json_object_del(out, "front");
-    if (o->form == OBJECTIVE_PARETO) json_object_set_new(out, "front", report_front_json(s, o, all));
-    return out;
-}
-
-static void print_json(const struct options *o, const struct memory *s, const struct objective *objective,
-                       const struct ranking *all)
-{
-    json_t *out = best_json(s, objective, all);
-    if (o->weights) json_object_set_new(out, "weights", comparison_weights(objective));
-    cli_print_json(out);
-}
-
 /* "Judged by em 0.7, tokens 0.3." — what was given may have been shares. */
 static void say_weights(const struct objective *o)
 {
@@ -79,21 +63,20 @@ static enum status print_best(const struct options *o, const struct cli_study *s
                               struct error *err)
 {
     struct arena arena = {0};
-    struct ranking all = ranking_make(s->memory, objective, &arena);
+    const struct ranking all = ranking_make(s->memory, objective, &arena);
+    const struct comparison c = comparison_make(s->memory, objective, &all, &arena);
     enum status st = STATUS_OK;
-    if (!all.winner)
+    if (!c.winner)
         st = error_set(err, STATUS_NOT_FOUND, "study '%s' has no complete trial that satisfies its constraints yet",
                        s->study->name);
     else if (o->common.json)
-        print_json(o, s->memory, objective, &all);
+        cli_print_json(document_choice_json(&c, objective, o->weights));
     else {
         if (o->weights) say_weights(objective);
-        json_t *rows = comparison_rows(s->memory, objective, &all);
-        report_comparison(stdout, s->study, rows);
-        if (all.winner->label) report_stopped_early(stdout, s->memory);
-        json_decref(rows);
-        printf("  %s\n", report_config(&s->study->space, all.winner->trial->config, &arena));
-        if (!all.winner->confirmed) puts("  This configuration was measured once and is not confirmed.");
+        report_comparison(stdout, &c);
+        if (c.winner->label) report_stopped_early(stdout, s->memory);
+        printf("  %s\n", report_config(&s->study->space, c.winner->config, &arena));
+        if (!c.winner->seeds) puts("  This configuration was measured once and is not confirmed.");
     }
     arena_done(&arena);
     return st;

@@ -45,9 +45,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static enum status write_to(FILE *out, const struct options *o, struct error *err)
 {
     struct store *store = NULL;
-    struct study *study = NULL;
+    struct snapshot x = {0};
     struct arena arena = {0};
-    json_t *state = NULL;
     const char *name = NULL;
     if (o->dump) {
         struct cli_study s;
@@ -59,12 +58,9 @@ static enum status write_to(FILE *out, const struct options *o, struct error *er
     }
     enum status s = store_open(o->common.db, STORE_EXISTING, &store, err);
     if (!s) s = cli_choose(store, o->common.study, &arena, &name, err);
-    if (!s) s = snapshot_load(store, name, clock_real(), &study, &state, err);
-    if (!s)
-        s = report_export(out, o->common.json ? EXPORT_JSON : o->format, study, json_object_get(state, "comparison"),
-                          err);
-    json_decref(state);
-    study_free(study);
+    if (!s) s = snapshot_load(store, name, clock_real(), &x, err);
+    if (!s) s = report_export(out, o->common.json ? EXPORT_JSON : o->format, &x.document.comparison, err);
+    snapshot_done(&x);
     arena_done(&arena);
     store_close(store);
     return s;

@@ -82,8 +82,9 @@ struct sweep {
     size_t n, trials; /* folders that go, trials that they are of */
     int64_t bytes;
     size_t kept[KEEPS], listed, young; /* trials with a folder that stays: needed, asked for, not old enough */
-    json_t *left;                      /* paths that could not be removed */
-    bool *seen;                        /* by trial: has been counted */
+    size_t n_left, left_capacity;
+    const char **left; /* paths that could not be removed */
+    bool *seen;        /* by trial: has been counted */
 };
 
 /* "0012.3": attempt 3 of trial 12, of those that were known when the study was looked at. */
@@ -112,7 +113,11 @@ static void drop(struct sweep *w, const char *name)
     int64_t bytes = beneath_bytes(w->folder, name);
     if (!w->options->dry && !beneath_is_mount(w->folder, name)) beneath_remove(w->folder, name);
     bool left = !w->options->dry && faccessat(w->folder, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-    if (left) json_array_append_new(w->left, json_string(arena_printf(&w->arena, "%s/%s", w->path, name)));
+    if (left) {
+        if (w->n_left == w->left_capacity)
+            w->left = must_grow(w->left, w->left_capacity = 2 * w->left_capacity + 16, sizeof *w->left);
+        w->left[w->n_left++] = arena_printf(&w->arena, "%s/%s", w->path, name);
+    }
     w->n += !left;
     w->bytes += left ? bytes - beneath_bytes(w->folder, name) : bytes;
 }
@@ -164,9 +169,8 @@ static void print(const struct sweep *w, const char *study)
 {
     struct arena a = {0};
     const char *kept = kept_text(w, &a);
-    size_t i, n_kept = w->listed + w->young;
+    size_t n_kept = w->listed + w->young;
     for (size_t k = KEEP_OPEN; k < KEEPS; k++) n_kept += w->kept[k];
-    json_t *path;
     if (w->n)
         printf("study %s: %s %zu folder%s of %zu trial%s, %.1f MiB", study,
                w->options->dry ? "would remove" : "removed", w->n, words_s(w->n), w->trials, words_s(w->trials),
@@ -176,21 +180,22 @@ static void print(const struct sweep *w, const char *study)
     if (*kept) printf("; kept those of %zu trial%s (%s)", n_kept, words_s(n_kept), kept);
     putchar('\n');
     fflush(stdout);
-    json_array_foreach(w->left, i, path)
+    for (size_t i = 0; i < w->n_left; i++)
         fprintf(stderr, "nocturne: %s stays: something in it is not yours to remove, or on another file system\n",
-                plain_shown(&a, json_string_value(path)));
+                plain_shown(&a, w->left[i]));
     arena_done(&a);
 }
 
 static json_t *sweep_json(const struct sweep *w, const char *study)
 {
-    json_t *kept = json_object();
+    json_t *kept = json_object(), *left = json_array();
+    for (size_t i = 0; i < w->n_left; i++) json_array_append_new(left, json_string(w->left[i]));
     for (size_t k = KEEP_OPEN; k < KEEPS; k++)
         json_object_set_new(kept, keep_name((enum keep)k), json_integer((json_int_t)w->kept[k]));
     json_object_set_new(kept, "listed", json_integer((json_int_t)w->listed));
     json_object_set_new(kept, "young", json_integer((json_int_t)w->young));
-    return json_pack("{s:s, s:I, s:I, s:I, s:o, s:O}", "study", study, "folders", (json_int_t)w->n, "trials",
-                     (json_int_t)w->trials, "bytes", (json_int_t)w->bytes, "kept", kept, "left", w->left);
+    return json_pack("{s:s, s:I, s:I, s:I, s:o, s:o}", "study", study, "folders", (json_int_t)w->n, "trials",
+                     (json_int_t)w->trials, "bytes", (json_int_t)w->bytes, "kept", kept, "left", left);
 }
 
 /* ---- all ---- */
@@ -202,7 +207,7 @@ static enum status collect(struct cli_study *s, const struct options *o, json_t 
     if (st) return st;
     size_t n = strlen(path);
     snprintf(path + n, sizeof path - n, "/%s", s->study->name);
-    struct sweep w = {.options = o, .history = s->memory, .path = path, .folder = -1, .left = json_array()};
+    struct sweep w = {.options = o, .history = s->memory, .path = path, .folder = -1};
     w.keep = keep_look(s->memory, cli_is_running(s), &w.arena);
     w.seen = arena_array(&w.arena, s->memory->n + 1, sizeof *w.seen);
     st = beneath_folder(AT_FDCWD, path, false, &w.folder, err);
@@ -213,7 +218,7 @@ static enum status collect(struct cli_study *s, const struct options *o, json_t 
         json_array_append_new(list, sweep_json(&w, s->study->name));
     else if (!st)
         print(&w, s->study->name);
-    json_decref(w.left);
+    free(w.left);
     arena_done(&w.arena);
     return st;
 }

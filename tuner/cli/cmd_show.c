@@ -20,9 +20,10 @@ static enum status show_json(const char *db, const char *name, long number, stru
     enum status st = cli_open(db, name, &s, err);
     if (st) return st;
     const struct trial *t = memory_trial(s.memory, number);
-    if (t)
-        cli_print_json(report_trial_json(s.memory, t));
-    else
+    if (t) {
+        const struct document_trial x = document_trial_of(s.memory, t);
+        cli_print_json(document_trial_json(&x));
+    } else
         st = error_set(err, STATUS_NOT_FOUND, "study '%s' has no trial %ld", s.study->name, number);
     cli_close(&s);
     return st;

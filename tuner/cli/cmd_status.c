@@ -12,18 +12,15 @@ struct listing {
 
 static int show_one(struct store *store, const char *name, json_t *array)
 {
-    struct study *study = NULL;
-    json_t *state = NULL;
+    struct snapshot x;
     struct error err;
-    int64_t now = clock_wall_ms(clock_real());
-    if (snapshot_load(store, name, clock_real(), &study, &state, &err)) return cli_fail(&err);
-    bool running = store_hold_taken(store, name);
+    if (snapshot_load(store, name, clock_real(), &x, &err)) return cli_fail(&err);
+    x.document.running = store_hold_taken(store, name);
     if (array)
-        json_array_append_new(array, report_status_json(json_incref(state), running, now));
+        json_array_append_new(array, document_json(&x.document));
     else
-        report_status(stdout, study, state, running, now);
-    json_decref(state);
-    study_free(study);
+        report_status(stdout, &x.document);
+    snapshot_done(&x);
     return EXIT_OK;
 }
 

@@ -22,12 +22,9 @@ static enum status print(const struct cli_trial *o, const struct memory *s, cons
     if (number >= 0 && !stop)
         return error_set(err, STATUS_NOT_FOUND, "trial %ld was not stopped by the pruner: it is %s", number,
                          trial_state_name(t->state));
-    if (o->common.json) {
-        json_t *all = stop_audit_json(s, x), *one = NULL;
-        if (stop) one = json_incref(json_array_get(json_object_get(all, "condemned"), (size_t)(stop - x->stop)));
-        cli_print_json(one ? one : json_incref(all));
-        json_decref(all);
-    } else if (stop)
+    if (o->common.json)
+        cli_print_json(stop ? document_stop_json(stop) : document_stops_json(s, x));
+    else if (stop)
         report_stop(stdout, s, stop);
     else
         report_stops(stdout, s, x);

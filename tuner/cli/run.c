@@ -53,14 +53,6 @@ static void print_next(const struct study *study, const struct run_options *o)
     arena_done(&a);
 }
 
-static void print_comparison(const struct memory *history, const struct ranking *all)
-{
-    json_t *rows = comparison_rows(history, &history->study->objective, all);
-    report_comparison(stdout, history->study, rows);
-    if (!all->winner || all->winner->label) report_stopped_early(stdout, history);
-    json_decref(rows);
-}
-
 /* How many of its trials failed, and what the last one said, unless it was `said` as it ended; nothing if none did. */
 static void print_failures(FILE *out, const struct memory *s, bool said)
 {
@@ -98,16 +90,16 @@ static int print_end(const struct study *study, const struct memory *history, co
                      enum coordinator_end end)
 {
     struct arena arena = {0};
-    struct ranking all = ranking_make(history, &study->objective, &arena);
-    if (o->json) {
-        json_t *line =
-            json_pack("{s:s, s:s, s:o}", "event", "end", "end", end == COORDINATOR_DONE ? "done" : "stopped", "best",
-                      all.winner ? comparison_row(history, &study->objective, &all, all.winner) : json_null());
-        cli_print_json(line);
-    } else if (!o->quiet && end == COORDINATOR_DONE) {
-        print_comparison(history, &all);
+    const struct ranking all = ranking_make(history, &study->objective, &arena);
+    const struct comparison c = comparison_make(history, &study->objective, &all, &arena);
+    if (o->json)
+        cli_print_json(json_pack("{s:s, s:s, s:o}", "event", "end", "end", end == COORDINATOR_DONE ? "done" : "stopped",
+                                 "best", document_best_json(&c)));
+    else if (!o->quiet && end == COORDINATOR_DONE) {
+        report_comparison(stdout, &c);
+        if (!c.winner || c.winner->label) report_stopped_early(stdout, history);
         print_failures(stdout, history, true);
-        if (all.winner) print_next(study, o);
+        if (c.winner) print_next(study, o);
     } else if (end == COORDINATOR_STOPPED) {
         fprintf(stderr, "stopped; nothing is lost. Go on with: nocturne run %s", study->path);
         print_given(stderr, o);

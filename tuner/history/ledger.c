@@ -151,6 +151,18 @@ size_t ledger_entries(const struct memory *s, struct ledger_entry *ret)
     return n;
 }
 
+bool ledger_entry_named(const char *name, struct ledger_entry *ret)
+{
+    static const struct ledger_entry all[] = {{.name = "trials", .unit = UNIT_TRIALS},
+                                              {.name = "tokens", .unit = UNIT_TOKENS},
+                                              {.name = "cost", .unit = UNIT_COST},
+                                              {.name = "wall", .unit = UNIT_MS},
+                                              {.name = "until", .unit = UNIT_MS}};
+    for (size_t i = 0; i < LEDGER_ENTRIES_MAX; i++)
+        if (strcmp(name, all[i].name) == 0) return *ret = all[i], true;
+    return false;
+}
+
 /* ---- admission ---- */
 
 static void explain(const struct ledger_entry *e, double left, double need, char *why, size_t size)

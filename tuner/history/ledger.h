@@ -30,6 +30,8 @@ enum { LEDGER_ENTRIES_MAX = 5 };
 
 /* Of the budgets that the study has. ret: LEDGER_ENTRIES_MAX. */
 size_t ledger_entries(const struct memory *s, struct ledger_entry *ret);
+/* An entry of that name with its unit and no amounts; false: no budget is called so. */
+bool ledger_entry_named(const char *name, struct ledger_entry *ret);
 
 /* Why a trial with this need may not start, keeping room for `confirms` confirmation trials besides. True: it may. */
 bool ledger_admits(const struct memory *s, struct need need, size_t confirms, char *why, size_t size);

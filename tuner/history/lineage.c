@@ -17,19 +17,17 @@ struct trajectory lineage_of(const struct memory *s, const struct trial *t, stru
     return trajectory;
 }
 
-json_t *lineage_json(const struct memory *s, const struct trial *t)
+const struct trajectory *lineage_whole(const struct memory *s, const struct trial *t, struct arena *arena)
 {
-    struct arena arena = {0};
     const struct trial *first = t;
     const double *config;
-    struct trajectory later = lineage_of(s, t, &arena, &config), all = {.until = later.until};
+    struct trajectory later = lineage_of(s, t, arena, &config), *all = arena_alloc(arena, sizeof *all);
+    all->until = later.until;
     while (memory_trial(s, first->parent)) first = memory_trial(s, first->parent);
-    trajectory_add(&all, &s->study->space, &arena, 0, config, first->number);
+    trajectory_add(all, &s->study->space, arena, 0, config, first->number);
     for (size_t i = 0; i < later.n; i++)
-        trajectory_add(&all, &s->study->space, &arena, later.step[i].from, later.step[i].config, later.step[i].trial);
-    json_t *out = trajectory_json(&all, &s->study->space);
-    arena_done(&arena);
-    return out;
+        trajectory_add(all, &s->study->space, arena, later.step[i].from, later.step[i].config, later.step[i].trial);
+    return all;
 }
 
 enum status lineage_parse(const struct memory *s, const json_t *object, struct arena *arena, const double **ret_config,

@@ -9,10 +9,10 @@
 struct trajectory lineage_of(const struct memory *s, const struct trial *t, struct arena *arena,
                              const double **ret_config);
 
-/* The same as JSON: {"until", "steps": [{"from", "trial", "params"}]}, the first step from 0; the caller owns it. */
-json_t *lineage_json(const struct memory *s, const struct trial *t);
+/* The same with its own settings as the first step, from 0; in the arena. */
+const struct trajectory *lineage_whole(const struct memory *s, const struct trial *t, struct arena *arena);
 
-/* Reads that, or an object that has it under "schedule". Both in the arena. */
+/* Reads such a one as trajectory_json writes it, or an object that has it under "schedule". Both in the arena. */
 enum status lineage_parse(const struct memory *s, const json_t *object, struct arena *arena, const double **ret_config,
                           struct trajectory *ret, struct error *err);
 

@@ -21,15 +21,18 @@ const double *trajectory_settings(const struct trajectory *c, const double *own,
     return own;
 }
 
+json_t *trajectory_step_json(const struct trajectory_step *x, const struct space *space)
+{
+    json_t *out = json_pack("{s:o}", "from", json_amount(x->from));
+    if (x->trial >= 0) json_object_set_new(out, "trial", json_integer(x->trial));
+    json_object_set_new(out, "params", space_to_json(space, x->config));
+    return out;
+}
+
 json_t *trajectory_json(const struct trajectory *c, const struct space *space)
 {
     json_t *steps = json_array();
-    for (size_t i = 0; i < c->n; i++) {
-        json_t *step = json_pack("{s:o}", "from", json_amount(c->step[i].from));
-        if (c->step[i].trial >= 0) json_object_set_new(step, "trial", json_integer(c->step[i].trial));
-        json_object_set_new(step, "params", space_to_json(space, c->step[i].config));
-        json_array_append_new(steps, step);
-    }
+    for (size_t i = 0; i < c->n; i++) json_array_append_new(steps, trajectory_step_json(&c->step[i], space));
     return json_pack("{s:o, s:o}", "until", json_amount(c->until), "steps", steps);
 }
 

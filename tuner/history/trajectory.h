@@ -31,7 +31,8 @@ void trajectory_add(struct trajectory *c, const struct space *space, struct aren
 /* The settings in force at a cost. */
 const double *trajectory_settings(const struct trajectory *c, const double *own, double cost);
 
-/* The caller owns it. */
+/* The caller owns them. */
+json_t *trajectory_step_json(const struct trajectory_step *x, const struct space *space);
 json_t *trajectory_json(const struct trajectory *c, const struct space *space);
 
 /* In the arena. STATUS_INVALID: a step is incomplete, outside the space, or before the one in front of it; *ret then

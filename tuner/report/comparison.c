@@ -3,60 +3,27 @@
 
 #include "tuner/report/screen.h"
 
-#include "tuner/base/json.h"
 #include "tuner/base/plain.h"
 #include "tuner/base/width.h"
+#include "tuner/base/words.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
-static double metric_of(const json_t *row, const char *which, const struct metric *m)
-{
-    return json_number_at(json_object_get(row, which), m->name);
-}
-
-static const char *text_of(const json_t *row, const char *key)
-{
-    const char *text = json_string_value(json_object_get(row, key));
-    return text ? text : "";
-}
-
-static long seeds_of(const json_t *row)
-{
-    return (long)json_integer_value(json_object_get(row, "confirmed_seeds"));
-}
-
-static long trial_of(const json_t *row)
-{
-    return (long)json_integer_value(json_object_get(row, "trial"));
-}
-
-static bool is(const json_t *row, const char *key)
-{
-    return json_is_true(json_object_get(row, key));
-}
 
 /* ---- the table ---- */
 
-static const char *mean_and_sd(const struct metric *m, const json_t *row, struct arena *a)
+static const char *mean_and_sd(const struct objective *o, size_t i, const struct comparison_row *row, struct arena *a)
 {
+    const struct metric *m = &o->metric[i];
     char mean[40], sd[40];
-    double v = metric_of(row, "metrics", m);
-    report_metric(m, v, mean, sizeof mean);
-    if (seeds_of(row) < 2 || !isfinite(v)) return arena_strdup(a, mean);
-    return arena_printf(a, "%s ± %s", mean, report_metric(m, metric_of(row, "sd", m), sd, sizeof sd));
+    report_metric(m, row->mean[i], mean, sizeof mean);
+    if (!row->sd || !isfinite(row->mean[i])) return arena_strdup(a, mean);
+    return arena_printf(a, "%s ± %s", mean, report_metric(m, row->sd[i], sd, sizeof sd));
 }
 
-static const char *row_name(const json_t *row, struct arena *a)
+static const char *row_name(const struct comparison_row *row, struct arena *a)
 {
-    const char *label = json_string_value(json_object_get(row, "label"));
-    if (label) return plain_shown(a, label);
-    return arena_printf(a, "%s (trial %ld)",
-                        is(row, "winner")  ? "winner"
-                        : is(row, "front") ? "front"
-                                           : "tried",
-                        trial_of(row));
+    if (row->label) return plain_shown(a, row->label);
+    return arena_printf(a, "%s (trial %ld)", row->winner ? "winner" : row->on_front ? "front" : "tried", row->trial);
 }
 
 /* Rows by columns of text: the first column says whose row it is, the last is the utility. */
@@ -75,26 +42,25 @@ static void put(struct sheet *g, size_t row, size_t column, const char *text)
     if (n > g->width[column]) g->width[column] = n;
 }
 
-static void put_row(struct sheet *g, size_t at, const struct objective *o, const json_t *row)
+static void put_row(struct sheet *g, size_t at, const struct objective *o, const struct comparison_row *row)
 {
     char buf[64];
     put(g, at, 0, row_name(row, &g->arena));
-    for (size_t i = 0; i < o->n_metrics; i++) put(g, at, 1 + i, mean_and_sd(&o->metric[i], row, &g->arena));
-    put(g, at, g->n_columns - 1,
-        arena_strdup(&g->arena, report_utility(json_number_at(row, "utility"), buf, sizeof buf)));
-    g->mark[at] = is(row, "winner") ? "◀" : json_object_get(row, "breaks") && !is(row, "baseline") ? "✕" : NULL;
+    for (size_t i = 0; i < o->n_metrics; i++) put(g, at, 1 + i, mean_and_sd(o, i, row, &g->arena));
+    put(g, at, g->n_columns - 1, arena_strdup(&g->arena, report_utility(row->utility, buf, sizeof buf)));
+    g->mark[at] = row->winner ? "◀" : row->n_breaches && !row->baseline ? "✕" : NULL;
 }
 
 /* Baseline and references, then candidates, the winner last. */
-static int rank_of(const json_t *row)
+static int rank_of(const struct comparison_row *row)
 {
-    return is(row, "baseline") ? 0 : json_object_get(row, "label") ? 1 : is(row, "winner") ? 3 : 2;
+    return row->baseline ? 0 : row->label ? 1 : row->winner ? 3 : 2;
 }
 
-static void fill_sheet(struct sheet *g, const struct objective *o, const json_t *rows)
+static void fill_sheet(struct sheet *g, const struct objective *o, const struct comparison *c)
 {
     size_t at = 0;
-    g->n_rows = 1 + json_array_size(rows);
+    g->n_rows = 1 + c->n;
     g->n_columns = 2 + o->n_metrics;
     g->text = arena_array(&g->arena, g->n_rows * g->n_columns, sizeof *g->text);
     g->mark = arena_array(&g->arena, g->n_rows, sizeof *g->mark);
@@ -103,8 +69,8 @@ static void fill_sheet(struct sheet *g, const struct objective *o, const json_t 
     for (size_t i = 0; i < o->n_metrics; i++) put(g, at, 1 + i, o->metric[i].name);
     put(g, at++, g->n_columns - 1, o->form == OBJECTIVE_PARETO ? "knee" : "utility");
     for (int rank = 0; rank < 4; rank++)
-        for (size_t i = 0; i < json_array_size(rows); i++)
-            if (rank_of(json_array_get(rows, i)) == rank) put_row(g, at++, o, json_array_get(rows, i));
+        for (size_t i = 0; i < c->n; i++)
+            if (rank_of(&c->row[i]) == rank) put_row(g, at++, o, &c->row[i]);
 }
 
 /* At most `width` columns, the rest cut. */
@@ -161,92 +127,79 @@ static const char *change(const struct metric *m, bool ratio, double v, bool uni
     return arena_printf(a, "%s%.4g", sign, fabs(v));
 }
 
-static void print_difference(FILE *out, const struct metric *m, const json_t *d)
+static void print_difference(FILE *out, const struct metric *m, const struct difference *d)
 {
-    bool ratio = json_object_get(d, "ratio") != NULL;
-    double by = json_number_at(d, ratio ? "ratio" : "difference"), low = json_number_at(d, "low"),
-           high = json_number_at(d, "high");
     struct arena a = {0};
     fputs("      ", out);
     print_cut(out, m->name, 20, true);
     fputs("  ", out);
-    print_cut(out, change(m, ratio, by, true, &a), 16, false);
-    if (isfinite(low) && low < high)
-        fprintf(out, "  (%s to %s)", change(m, ratio, low, false, &a), change(m, ratio, high, false, &a));
+    print_cut(out, change(m, d->ratio, d->by, true, &a), 16, false);
+    if (isfinite(d->low) && isfinite(d->high) && d->low < d->high)
+        fprintf(out, "  (%s to %s)", change(m, d->ratio, d->low, false, &a), change(m, d->ratio, d->high, false, &a));
     fputc('\n', out);
     arena_done(&a);
 }
 
 /* "promising" alone would say too much. */
-static const char *words_for(const char *verdict)
+static const char *words_for(enum verdict_word verdict)
 {
-    return strcmp(verdict, "promising") == 0 ? "promising, not proven" : verdict;
+    return verdict == VERDICT_PROMISING ? "promising, not proven" : verdict_name(verdict);
 }
 
-static void print_against(FILE *out, const struct objective *o, const json_t *against)
+static void print_against(FILE *out, const struct objective *o, const struct verdict *v)
 {
     struct arena a = {0};
-    fprintf(out, "    against %s: %s\n", plain_shown(&a, text_of(against, "reference")),
-            words_for(text_of(against, "verdict")));
-    for (size_t i = 0; i < o->n_metrics; i++) {
-        const json_t *d = json_object_get(json_object_get(against, "metrics"), o->metric[i].name);
-        if (d) print_difference(out, &o->metric[i], d);
-    }
+    fprintf(out, "    against %s: %s\n", plain_shown(&a, v->reference), words_for(v->word));
+    for (size_t i = 0; i < o->n_metrics; i++)
+        if (isfinite(v->apart[i].by)) print_difference(out, &o->metric[i], &v->apart[i]);
     arena_done(&a);
 }
 
-static void print_breaks(FILE *out, const struct objective *o, const json_t *row)
+static void print_breaks(FILE *out, const struct objective *o, const struct comparison_row *row)
 {
-    const json_t *b;
-    size_t i;
-    json_array_foreach(json_object_get(row, "breaks"), i, b)
-    {
-        int m = objective_find_metric(o, text_of(b, "metric"));
+    for (size_t i = 0; i < row->n_breaches; i++) {
+        const struct breach *b = &row->breach[i];
+        const struct metric *m = &o->metric[b->metric];
         struct arena a = {0};
         char by[40];
-        double v = json_number_at(b, "by");
-        if (m >= 0 && o->metric[m].kind == METRIC_PROPORTION)
-            snprintf(by, sizeof by, "%.2f points", 100 * v);
-        else if (m >= 0)
-            report_metric(&o->metric[m], v, by, sizeof by);
-        fprintf(out, "      breaks '%s' by %s;\n      '%s' would let it through\n",
-                plain_shown(&a, text_of(b, "constraint")), by, text_of(b, "would_hold"));
+        if (m->kind == METRIC_PROPORTION)
+            snprintf(by, sizeof by, "%.2f points", 100 * b->by);
+        else
+            report_metric(m, b->by, by, sizeof by);
+        fprintf(out, "      breaks '%s' by %s;\n      '%s' would let it through\n", plain_shown(&a, b->constraint), by,
+                b->would_hold);
         arena_done(&a);
     }
 }
 
 /* `only`: beside this row only; NULL: beside the baseline and all references. */
-static void print_verdict(FILE *out, const struct objective *o, const json_t *row, const json_t *only)
+static void print_verdict(FILE *out, const struct objective *o, const struct comparison_row *row,
+                          const struct comparison_row *only)
 {
-    const json_t *v;
-    size_t i;
     struct arena a = {0};
-    if (*text_of(row, "verdict")) fprintf(out, "  %s: %s\n", row_name(row, &a), words_for(text_of(row, "verdict")));
+    if (row->verdict) fprintf(out, "  %s: %s\n", row_name(row, &a), words_for(row->verdict));
     print_breaks(out, o, row);
-    json_array_foreach(json_object_get(row, "against"), i, v)
-    {
-        if (!only || trial_of(v) == trial_of(only)) print_against(out, o, v);
-    }
+    for (size_t i = 0; i < row->n_against; i++)
+        if (!only || row->against[i].trial == only->trial) print_against(out, o, &row->against[i]);
     arena_done(&a);
 }
 
 /* ---- sentences ---- */
 
-static void say_front(FILE *out, const struct objective *o, const json_t *rows)
+static void say_front(FILE *out, const struct objective *o, const struct comparison *c)
 {
     size_t n = 0;
-    for (size_t i = 0; i < json_array_size(rows); i++) n += is(json_array_get(rows, i), "front");
+    for (size_t i = 0; i < c->n; i++) n += c->row[i].on_front;
     fprintf(out,
             "  a front of %zu: none is better than another in both %s and %s. Where one is\n"
             "  asked for it is the knee: each metric from 0 to 1 along the front, the greatest sum\n",
             n, o->metric[o->gain].name, o->metric[o->cost].name);
 }
 
-static double greatest(const json_t *rows, const struct metric *m)
+static double greatest(const struct comparison *c, size_t metric)
 {
     double most = 0;
-    for (size_t i = 0; i < json_array_size(rows); i++)
-        most = fmax(most, fabs(metric_of(json_array_get(rows, i), "metrics", m)));
+    for (size_t i = 0; i < c->n; i++) most = fmax(most, fabs(c->row[i].mean[metric]));
     return most;
 }
 
@@ -268,75 +221,68 @@ static void say_zero(FILE *out, const struct metric *m, double baseline, double 
                 m->name, report_metric(m, baseline, a, sizeof a), report_metric(m, most, b, sizeof b), m->name);
 }
 
-static void say_zeros(FILE *out, const struct objective *o, const json_t *base, const json_t *rows)
+static void say_zeros(FILE *out, const struct objective *o, const struct comparison *c)
 {
     for (size_t i = 0; o->form == OBJECTIVE_WEIGHTS && i < o->n_metrics; i++)
         if (o->weight[i] > 0 && o->metric[i].unit == 0)
-            say_zero(out, &o->metric[i], metric_of(base, "metrics", &o->metric[i]), greatest(rows, &o->metric[i]));
+            say_zero(out, &o->metric[i], c->baseline->mean[i], greatest(c, i));
 }
 
-static long most_seeds(const json_t *rows)
+static size_t most_seeds(const struct comparison *c)
 {
-    long most = 0;
-    for (size_t i = 0; i < json_array_size(rows); i++) {
-        long seeds = seeds_of(json_array_get(rows, i));
-        most = seeds > most ? seeds : most;
-    }
+    size_t most = 0;
+    for (size_t i = 0; i < c->n; i++) most = c->row[i].seeds > most ? c->row[i].seeds : most;
     return most;
 }
 
-static bool all_repeat(const json_t *rows)
+static bool all_repeat(const struct comparison *c)
 {
-    for (size_t i = 0; i < json_array_size(rows); i++) {
-        const json_t *row = json_array_get(rows, i);
-        if (seeds_of(row) && !is(row, "repeats")) return false;
-    }
+    for (size_t i = 0; i < c->n; i++)
+        if (c->row[i].seeds && !c->row[i].repeats) return false;
     return true;
 }
 
-static void say_how_sure(FILE *out, const struct study *study, const json_t *rows, const json_t *winner)
+static void say_how_sure(FILE *out, const struct comparison *c)
 {
-    if (seeds_of(winner) && all_repeat(rows))
+    if (c->winner->seeds && all_repeat(c))
         fputs("  every figure came out the same on another seed: no spread, and more seeds\n"
               "  would say nothing; other data might\n",
               out);
-    else if (seeds_of(winner) > 1 && json_array_size(json_object_get(winner, "against")))
-        fprintf(out, "  differences with 95 %% intervals (Welch), %ld seeds each\n", seeds_of(winner));
-    else if (seeds_of(winner) == 1 && study->confirm.seeds == 1)
+    else if (c->winner->seeds > 1 && c->winner->n_against)
+        fprintf(out, "  differences with 95 %% intervals (Welch), %zu seeds each\n", c->winner->seeds);
+    else if (c->winner->seeds == 1 && c->study->confirm.seeds == 1)
         fputs("  one fresh seed says nothing of the spread; 'confirm: {seeds: 3}' does\n", out);
 }
 
 /* By how much of its unit the worst of its constraints is broken. */
-static double distance(const struct objective *o, const json_t *row, const json_t *base)
+static double distance(const struct objective *o, const struct comparison_row *row, const double *baseline)
 {
-    double worst = 0, baseline[METRICS_MAX];
-    const json_t *b;
-    size_t i;
-    for (size_t k = 0; k < o->n_metrics; k++) baseline[k] = base ? metric_of(base, "metrics", &o->metric[k]) : 0;
-    json_array_foreach(json_object_get(row, "breaks"), i, b)
-    {
-        int m = objective_find_metric(o, text_of(b, "metric"));
-        if (m >= 0) worst = fmax(worst, json_number_at(b, "by") / objective_unit(o, (size_t)m, baseline));
+    static const double nothing[METRICS_MAX];
+    double worst = 0;
+    for (size_t i = 0; i < row->n_breaches; i++) {
+        const struct breach *b = &row->breach[i];
+        worst = fmax(worst, b->by / objective_unit(o, b->metric, baseline ? baseline : nothing));
     }
     return worst;
 }
 
-static bool is_loser(const json_t *row)
+static bool is_loser(const struct comparison_row *row)
 {
-    return seeds_of(row) && !is(row, "winner") && !json_object_get(row, "label");
+    return row->seeds && !row->winner && !row->label;
 }
 
 /* The confirmed candidates that did not win, the nearest to the constraints first: in the arena. */
-static size_t find_losers(const struct objective *o, const json_t *rows, const json_t *base, struct arena *a,
-                          const json_t ***ret)
+static size_t find_losers(const struct objective *o, const struct comparison *c, struct arena *a,
+                          const struct comparison_row ***ret)
 {
+    const double *baseline = c->baseline ? c->baseline->mean : NULL;
     size_t n = 0;
-    *ret = arena_array(a, json_array_size(rows) + 1, sizeof **ret);
-    for (size_t i = 0; i < json_array_size(rows); i++) {
-        const json_t *row = json_array_get(rows, i);
+    *ret = arena_array(a, c->n + 1, sizeof **ret);
+    for (size_t i = 0; i < c->n; i++) {
+        const struct comparison_row *row = &c->row[i];
         size_t at = n;
         if (!is_loser(row)) continue;
-        for (n++; at > 0 && distance(o, row, base) < distance(o, (*ret)[at - 1], base); at--)
+        for (n++; at > 0 && distance(o, row, baseline) < distance(o, (*ret)[at - 1], baseline); at--)
             (*ret)[at] = (*ret)[at - 1];
         (*ret)[at] = row;
     }
@@ -344,42 +290,37 @@ static size_t find_losers(const struct objective *o, const json_t *rows, const j
 }
 
 /* When the baseline or a reference wins: what became of those that were to beat it. */
-static void print_losers(FILE *out, const struct objective *o, const json_t *rows, const json_t *base)
+static void print_losers(FILE *out, const struct objective *o, const struct comparison *c)
 {
     struct arena a = {0};
-    const json_t **row;
-    size_t n = find_losers(o, rows, base, &a, &row);
+    const struct comparison_row **row;
+    size_t n = find_losers(o, c, &a, &row);
     if (n > 1) fprintf(out, "  %zu candidates were confirmed; the nearest first:\n", n);
-    for (size_t i = 0; i < n; i++) print_verdict(out, o, row[i], base);
+    for (size_t i = 0; i < n; i++) print_verdict(out, o, row[i], c->baseline);
     arena_done(&a);
 }
 
 /* The reference that decides the verdict; of several the last, since a reference says more than the baseline. */
-static const json_t *deciding(const json_t *row)
+static const struct verdict *deciding(const struct comparison_row *row)
 {
-    const json_t *v, *out = NULL;
-    size_t i;
-    json_array_foreach(json_object_get(row, "against"), i, v)
-    {
-        if (strcmp(text_of(v, "verdict"), text_of(row, "verdict")) == 0) out = v;
-    }
+    const struct verdict *out = NULL;
+    for (size_t i = 0; i < row->n_against; i++)
+        if (row->against[i].word == row->verdict) out = &row->against[i];
     return out;
 }
 
 /* "Verdict: a trade. Beside strong-default: em −2.59 points, tokens −45.1 %" */
-static void say_verdict(FILE *out, const struct objective *o, const json_t *winner)
+static void say_verdict(FILE *out, const struct objective *o, const struct comparison_row *winner)
 {
-    const json_t *beside = deciding(winner);
+    const struct verdict *beside = deciding(winner);
     const char *comma = "";
     struct arena a = {0};
-    fprintf(out, "\nVerdict: %s.", words_for(text_of(winner, "verdict")));
-    if (beside) fprintf(out, " Beside %s:", plain_shown(&a, text_of(beside, "reference")));
+    fprintf(out, "\nVerdict: %s.", words_for(winner->verdict));
+    if (beside) fprintf(out, " Beside %s:", plain_shown(&a, beside->reference));
     for (size_t i = 0; i < o->n_metrics && beside; i++) {
-        const json_t *d = json_object_get(json_object_get(beside, "metrics"), o->metric[i].name);
-        bool ratio = json_object_get(d, "ratio") != NULL;
-        if (!d || !objective_uses(o, i)) continue;
-        fprintf(out, "%s %s %s", comma, o->metric[i].name,
-                change(&o->metric[i], ratio, json_number_at(d, ratio ? "ratio" : "difference"), true, &a));
+        const struct difference *d = &beside->apart[i];
+        if (!isfinite(d->by) || !objective_uses(o, i)) continue;
+        fprintf(out, "%s %s %s", comma, o->metric[i].name, change(&o->metric[i], d->ratio, d->by, true, &a));
         comma = ",";
     }
     fputc('\n', out);
@@ -387,82 +328,74 @@ static void say_verdict(FILE *out, const struct objective *o, const json_t *winn
 }
 
 /* When more seeds would turn "promising" into an answer. */
-static void say_seeds(FILE *out, const json_t *winner)
+static void say_seeds(FILE *out, const struct comparison_row *winner)
 {
-    const json_t *v;
-    size_t i;
-    long seeds = 0;
-    json_array_foreach(json_object_get(winner, "against"), i, v)
-    {
-        long n = (long)json_integer_value(json_object_get(v, "seeds_to_decide"));
-        seeds = n > seeds ? n : seeds;
-    }
-    if (seeds && strcmp(text_of(winner, "verdict"), "promising") == 0)
+    size_t seeds = 0;
+    for (size_t i = 0; i < winner->n_against; i++)
+        seeds = winner->against[i].seeds > seeds ? winner->against[i].seeds : seeds;
+    if (seeds && winner->verdict == VERDICT_PROMISING)
         fprintf(out,
-                "  about %ld seeds each would decide: 'confirm: {seeds: %ld}' in the study file, and\n"
+                "  about %zu seeds each would decide: 'confirm: {seeds: %zu}' in the study file, and\n"
                 "  the same command again\n",
                 seeds, seeds);
 }
 
 /* The objective has chosen; but a candidate that may be adopted at once should not go unseen. */
-static void say_surer(FILE *out, const json_t *rows, const json_t *winner)
+static void say_surer(FILE *out, const struct comparison *c)
 {
-    for (size_t i = 0; i < json_array_size(rows) && strcmp(text_of(winner, "verdict"), "adopt") != 0; i++) {
-        const json_t *row = json_array_get(rows, i);
+    for (size_t i = 0; i < c->n && c->winner->verdict != VERDICT_ADOPT; i++) {
         struct arena a = {0};
-        if (is_loser(row) && strcmp(text_of(row, "verdict"), "adopt") == 0)
-            fprintf(out, "  %s, of less utility, is surer: adopt\n", row_name(row, &a));
+        if (is_loser(&c->row[i]) && c->row[i].verdict == VERDICT_ADOPT)
+            fprintf(out, "  %s, of less utility, is surer: adopt\n", row_name(&c->row[i], &a));
         arena_done(&a);
     }
 }
 
-static void print_broken(FILE *out, const struct objective *o, const json_t *rows)
+static void print_broken(FILE *out, const struct objective *o, const struct comparison *c)
 {
-    for (size_t i = 0; i < json_array_size(rows); i++) {
-        const json_t *row = json_array_get(rows, i);
+    for (size_t i = 0; i < c->n; i++) {
         struct arena a = {0};
-        if (is_loser(row) && json_object_get(row, "breaks")) {
-            fprintf(out, "  %s ✕\n", row_name(row, &a));
-            print_breaks(out, o, row);
+        if (is_loser(&c->row[i]) && c->row[i].n_breaches) {
+            fprintf(out, "  %s ✕\n", row_name(&c->row[i], &a));
+            print_breaks(out, o, &c->row[i]);
         }
         arena_done(&a);
     }
 }
 
-void report_comparison(FILE *out, const struct study *study, const json_t *rows)
+void report_comparison(FILE *out, const struct comparison *c)
 {
-    const struct objective *o = &study->objective;
-    const json_t *winner = report_row(rows, "winner"), *base = report_row(rows, "baseline");
+    const char *name = c->study->name;
+    const struct objective *o = &c->study->objective;
+    const struct comparison_row *winner = c->winner;
     struct sheet grid = {0};
-    if (winner && *text_of(winner, "verdict")) say_verdict(out, o, winner);
-    long seeds = winner ? seeds_of(winner) : most_seeds(rows);
+    if (winner && winner->verdict) say_verdict(out, o, winner);
+    size_t seeds = winner ? winner->seeds : most_seeds(c);
     if (!winner) fputc('\n', out);
-    if (seeds == 1 && !all_repeat(rows))
-        fprintf(out, "Study %s, one fresh seed each, not confirmed:\n", study->name);
+    if (seeds == 1 && !all_repeat(c))
+        fprintf(out, "Study %s, one fresh seed each, not confirmed:\n", name);
     else if (seeds)
-        fprintf(out, "Study %s, confirmed on %ld fresh seed%s (mean ± sd):\n", study->name, seeds,
-                seeds > 1 ? "s" : "");
+        fprintf(out, "Study %s, confirmed on %zu fresh seed%s (mean ± sd):\n", name, seeds, words_s(seeds));
     else
-        fprintf(out, "Study %s, single measurements, not confirmed:\n", study->name);
-    fill_sheet(&grid, o, rows);
+        fprintf(out, "Study %s, single measurements, not confirmed:\n", name);
+    fill_sheet(&grid, o, c);
     print_sheet(out, &grid);
     arena_done(&grid.arena);
     if (!winner)
-        fputs(json_array_size(rows) == 0 && o->n_constraints == 0
-                  ? "  nothing is complete yet\n"
-                  : "  no complete configuration satisfies the constraints yet\n",
+        fputs(c->n == 0 && o->n_constraints == 0 ? "  nothing is complete yet\n"
+                                                 : "  no complete configuration satisfies the constraints yet\n",
               out);
-    else if (winner == base)
+    else if (winner == c->baseline)
         fputs("  nothing that was tried beats the baseline\n", out);
     else
         print_verdict(out, o, winner, NULL);
-    if (!winner || json_object_get(winner, "label"))
-        print_losers(out, o, rows, base);
+    if (!winner || winner->label)
+        print_losers(out, o, c);
     else
-        print_broken(out, o, rows);
-    if (winner) say_surer(out, rows, winner);
-    if (winner) say_how_sure(out, study, rows, winner);
+        print_broken(out, o, c);
+    if (winner) say_surer(out, c);
+    if (winner) say_how_sure(out, c);
     if (winner) say_seeds(out, winner);
-    if (winner && o->form == OBJECTIVE_PARETO) say_front(out, o, rows);
-    if (base) say_zeros(out, o, base, rows);
+    if (winner && o->form == OBJECTIVE_PARETO) say_front(out, o, c);
+    if (c->baseline) say_zeros(out, o, c);
 }

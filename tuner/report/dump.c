@@ -86,12 +86,10 @@ static void csv_params(FILE *out, const struct space *space, const struct trial 
 static void csv_row(FILE *out, const struct memory *s, const struct trial *t)
 {
     const struct objective *o = &s->study->objective;
-    const double *baseline = memory_baseline(s);
-    bool judged = t->state == TRIAL_COMPLETE && !t->outside && (baseline || !objective_needs_baseline(o));
     fprintf(out, "%ld,%s,%s", t->number, trial_state_name(t->state), trial_role_name(t->role));
     csv_params(out, &s->study->space, t);
     for (size_t i = 0; i < o->n_metrics; i++) csv_number(out, t->value[i]);
-    csv_number(out, judged ? objective_utility(o, t->value, baseline) : NAN);
+    csv_number(out, t->outside ? NAN : document_trial_of(s, t).utility);
     fprintf(out, ",%ld,%.0f,", t->effort.attempts, t->effort.busy_ms);
     csv_text(out, t->source);
     fputc(',', out);
@@ -107,7 +105,8 @@ void report_dump(FILE *out, const struct memory *s, enum dump_format format)
             csv_row(out, s, s->trial[i]);
             continue;
         }
-        json_t *line = report_trial_json(s, s->trial[i]);
+        const struct document_trial x = document_trial_of(s, s->trial[i]);
+        json_t *line = document_trial_json(&x);
         char *text = json_tight(line);
         fprintf(out, "%s\n", text);
         free(text);

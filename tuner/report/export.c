@@ -1,8 +1,6 @@
 #include "tuner/report/report.h"
 
 #include "tuner/base/json.h"
-#include "tuner/base/plain.h"
-#include "tuner/base/words.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -93,67 +91,11 @@ static void write_quoted(FILE *out, const char *text)
     fputc('\'', out);
 }
 
-/* The winner, and what it is compared with. */
-struct exported {
-    const struct study *study;
-    const json_t *winner, *baseline; /* rows; baseline may be NULL */
-    double config[SPACE_PARAMS_MAX];
-    long trial, seeds;
-};
-
-static double metric_of(const json_t *row, const struct metric *m)
-{
-    return json_number_at(json_object_get(row, "metrics"), m->name);
-}
-
-static const char *verdict_of(const json_t *row)
-{
-    const char *text = json_string_value(json_object_get(row, "verdict"));
-    return text ? text : "none: there is nothing to compare with";
-}
-
-/* "# verdict: a trade (baseline: promising; strong-default: a trade)" */
-static void write_verdicts(FILE *out, const json_t *winner)
-{
-    const json_t *v;
-    size_t i;
-    struct arena a = {0};
-    fprintf(out, "# verdict: %s", verdict_of(winner));
-    json_array_foreach(json_object_get(winner, "against"), i, v)
-    {
-        fprintf(out, "%s%s: %s", i ? "; " : " (", plain_shown(&a, json_string_value(json_object_get(v, "reference"))),
-                verdict_of(v));
-    }
-    fputs(i ? ")\n" : "\n", out);
-    arena_done(&a);
-}
-
-static void write_provenance(FILE *out, const struct exported *c)
-{
-    char buf[64];
-    fprintf(out, "# study %s, trial %ld, ", c->study->name, c->trial);
-    if (c->seeds == 1 && !json_is_true(json_object_get(c->winner, "repeats")))
-        fputs("one fresh seed, not confirmed\n", out);
-    else if (c->seeds)
-        fprintf(out, "confirmed on %ld fresh seed%s\n", c->seeds, words_s((size_t)c->seeds));
-    else
-        fputs("not confirmed\n", out);
-    if (c->winner == c->baseline) fputs("# this is the baseline: nothing that was tried beats it\n", out);
-    write_verdicts(out, c->winner);
-    for (size_t i = 0; i < c->study->objective.n_metrics; i++) {
-        const struct metric *m = &c->study->objective.metric[i];
-        fprintf(out, "# %s: %s", m->name, report_metric(m, metric_of(c->winner, m), buf, sizeof buf));
-        if (c->baseline && c->winner != c->baseline)
-            fprintf(out, " (baseline %s)", report_metric(m, metric_of(c->baseline, m), buf, sizeof buf));
-        fputc('\n', out);
-    }
-}
-
-static void write_yaml_params(FILE *out, const struct exported *c)
+static void write_yaml_params(FILE *out, const json_t *params)
 {
     json_t *v;
     const char *name;
-    json_object_foreach(json_object_get(c->winner, "params"), name, v)
+    json_object_foreach((json_t *)params, name, v)
     {
         fputs("  ", out);
         write_yaml_name(out, name);
@@ -163,11 +105,11 @@ static void write_yaml_params(FILE *out, const struct exported *c)
     }
 }
 
-static void write_toml_params(FILE *out, const struct exported *c)
+static void write_toml_params(FILE *out, const json_t *params)
 {
     json_t *v;
     const char *name;
-    json_object_foreach(json_object_get(c->winner, "params"), name, v)
+    json_object_foreach((json_t *)params, name, v)
     {
         if (json_is_null(v)) fputs("# null, which TOML does not have: ", out);
         write_toml_name(out, name);
@@ -178,33 +120,34 @@ static void write_toml_params(FILE *out, const struct exported *c)
 }
 
 /* Of a winner whose settings changed while it trained: JSON values are YAML, too. */
-static void write_schedule(FILE *out, const struct exported *c)
+static void write_schedule(FILE *out, const struct space *space, const struct trajectory *schedule)
 {
-    const json_t *schedule = json_object_get(c->winner, "schedule"), *step;
-    size_t i;
+    json_t *until = schedule ? json_amount(schedule->until) : NULL;
     if (!schedule) return;
     fputs("# The parameters above are the last ones; this is how they changed, by tokens or reports. 'nocturne run "
           "--schedule' takes it from --format json.\nschedule:\n  until: ",
           out);
-    write_value(out, json_object_get(schedule, "until"));
+    write_value(out, until);
     fputs("\n  steps:\n", out);
-    json_array_foreach(json_object_get(schedule, "steps"), i, step)
-    {
+    for (size_t i = 0; i < schedule->n; i++) {
+        json_t *step = trajectory_step_json(&schedule->step[i], space);
         fputs("    - ", out);
         write_value(out, step);
         fputc('\n', out);
+        json_decref(step);
     }
+    json_decref(until);
 }
 
 /* The variables that a trial finds: a parameter may be called path. */
-static void write_env(FILE *out, const struct exported *c)
+static void write_env(FILE *out, const struct space *space, const double *config)
 {
     char buf[SPACE_TEXT_MAX];
     struct arena arena = {0};
-    for (size_t i = 0; i < c->study->space.n; i++) {
-        if (isnan(c->config[i])) continue; /* does not exist */
-        fprintf(out, "%s=", space_variable(&c->study->space, i, &arena));
-        write_quoted(out, param_text(&c->study->space.param[i], c->config[i], buf));
+    for (size_t i = 0; i < space->n; i++) {
+        if (isnan(config[i])) continue; /* does not exist */
+        fprintf(out, "%s=", space_variable(space, i, &arena));
+        write_quoted(out, param_text(&space->param[i], config[i], buf));
         fputc('\n', out);
     }
     arena_done(&arena);
@@ -220,77 +163,68 @@ static void write_words(FILE *out, char *const *word, size_t n, bool first)
 
 /* The whole command line that runs it again. A command without parameters (its program finds them in the environment)
  * gets them as --name value, which is what the SDKs read outside of a trial. */
-static enum status write_args(FILE *out, const struct exported *c, struct error *err)
+static enum status write_args(FILE *out, const struct study *study, const struct comparison_row *winner,
+                              struct error *err)
 {
-    const struct study_run run = {.config = c->config, .trial = c->trial, .attempt = 1, .seed = 1, .dir = "."};
+    const struct study_run run = {
+        .config = winner->config, .trial = winner->trial, .attempt = 1, .seed = 1, .dir = "."};
     struct arena arena = {0};
     char **word, **pair;
     size_t n = 0, n_pairs;
-    enum status st = command_fill(c->study, &run, &arena, &word, &n, err);
-    command_pairs(c->study, c->config, &arena, &pair, &n_pairs);
+    enum status st = command_fill(study, &run, &arena, &word, &n, err);
+    command_pairs(study, winner->config, &arena, &pair, &n_pairs);
     if (!st) write_words(out, word, n, true);
-    if (!st && !command_has_parameters(c->study)) write_words(out, pair, n_pairs, n == 0);
+    if (!st && !command_has_parameters(study)) write_words(out, pair, n_pairs, n == 0);
     if (!st) fputc('\n', out);
     arena_done(&arena);
     return st;
 }
 
-static void write_json(FILE *out, const struct exported *c)
+static void write_json(FILE *out, const struct comparison *c)
 {
-    json_t *object = json_copy((json_t *)c->winner);
-    json_object_del(object, "winner");
-    json_object_set_new(object, "study", json_string(c->study->name));
-    json_object_set_new(object, "is_baseline", json_boolean(c->winner == c->baseline));
-    if (c->baseline) json_object_set(object, "baseline", (json_t *)c->baseline);
+    json_t *object = document_export_json(c);
     char *text = json_indented(object);
     fprintf(out, "%s\n", text);
     free(text);
     json_decref(object);
 }
 
-const json_t *report_row(const json_t *rows, const char *key)
+static void write_yaml(FILE *out, const struct study *study, const struct comparison_row *winner)
 {
-    for (size_t i = 0; i < json_array_size(rows); i++)
-        if (json_is_true(json_object_get(json_array_get(rows, i), key))) return json_array_get(rows, i);
-    return NULL;
+    json_t *params = space_to_json(&study->space, winner->config);
+    fputs("study: ", out);
+    write_yaml_name(out, study->name);
+    fprintf(out, "\ntrial: %ld\nconfirmed_seeds: %zu\nverdict: %s\nparameters:\n", winner->trial, winner->seeds,
+            winner->verdict ? verdict_name(winner->verdict) : "null");
+    write_yaml_params(out, params);
+    write_schedule(out, &study->space, winner->schedule);
+    json_decref(params);
 }
 
-enum status report_export(FILE *out, enum export_format format, const struct study *study, const json_t *rows,
-                          struct error *err)
+static void write_toml(FILE *out, const struct study *study, const struct comparison_row *winner)
 {
-    struct exported c = {
-        .study = study, .winner = report_row(rows, "winner"), .baseline = report_row(rows, "baseline")};
-    if (!c.winner)
+    json_t *params = space_to_json(&study->space, winner->config);
+    fprintf(out, "study = \"%s\"\ntrial = %ld\nconfirmed_seeds = %zu\n", study->name, winner->trial, winner->seeds);
+    if (winner->verdict) fprintf(out, "verdict = \"%s\"\n", verdict_name(winner->verdict));
+    fputs("\n[parameters]\n", out);
+    write_toml_params(out, params);
+    json_decref(params);
+}
+
+enum status report_export(FILE *out, enum export_format format, const struct comparison *c, struct error *err)
+{
+    const struct study *study = c->study;
+    if (!c->winner)
         return error_set(err, STATUS_NOT_FOUND,
                          "study '%s' has nothing to export yet: no complete trial satisfies its constraints",
                          study->name);
-    enum status s = space_from_json(&study->space, json_object_get(c.winner, "params"), c.config, err);
-    if (s) return s;
-    c.trial = (long)json_integer_value(json_object_get(c.winner, "trial"));
-    c.seeds = (long)json_integer_value(json_object_get(c.winner, "confirmed_seeds"));
+    if (format == EXPORT_YAML || format == EXPORT_TOML || format == EXPORT_ENV) report_provenance(out, c);
     switch (format) {
-    case EXPORT_JSON: write_json(out, &c); return STATUS_OK;
-    case EXPORT_YAML:
-        write_provenance(out, &c);
-        fputs("study: ", out);
-        write_yaml_name(out, study->name);
-        fprintf(out, "\ntrial: %ld\nconfirmed_seeds: %ld\nverdict: %s\nparameters:\n", c.trial, c.seeds,
-                json_object_get(c.winner, "verdict") ? verdict_of(c.winner) : "null");
-        write_yaml_params(out, &c);
-        write_schedule(out, &c);
-        return STATUS_OK;
-    case EXPORT_TOML:
-        write_provenance(out, &c);
-        fprintf(out, "study = \"%s\"\ntrial = %ld\nconfirmed_seeds = %ld\n", study->name, c.trial, c.seeds);
-        if (json_object_get(c.winner, "verdict")) fprintf(out, "verdict = \"%s\"\n", verdict_of(c.winner));
-        fputs("\n[parameters]\n", out);
-        write_toml_params(out, &c);
-        return STATUS_OK;
-    case EXPORT_ENV:
-        write_provenance(out, &c);
-        write_env(out, &c);
-        return STATUS_OK;
-    case EXPORT_ARGS: return write_args(out, &c, err);
+    case EXPORT_JSON: write_json(out, c); break;
+    case EXPORT_YAML: write_yaml(out, study, c->winner); break;
+    case EXPORT_TOML: write_toml(out, study, c->winner); break;
+    case EXPORT_ENV: write_env(out, &study->space, c->winner->config); break;
+    case EXPORT_ARGS: return write_args(out, study, c->winner, err);
     }
     return STATUS_OK;
 }

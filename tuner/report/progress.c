@@ -304,7 +304,10 @@ static void print_finished(struct progress *p, const struct trial *t)
 static void print_json(struct progress *p, const char *event, const struct trial *t, const char *text)
 {
     json_t *line = json_pack("{s:s}", "event", event);
-    if (t) json_object_set_new(line, "trial", report_trial_json(p->s, t));
+    if (t) {
+        const struct document_trial x = document_trial_of(p->s, t);
+        json_object_set_new(line, "trial", document_trial_json(&x));
+    }
     if (text) json_object_set_new(line, "text", json_string(text));
     char *out = json_text(line);
     fprintf(p->out, "%s\n", out);

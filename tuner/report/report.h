@@ -26,8 +26,8 @@ void progress_clear(struct progress *p);
 
 /* ---- tables ---- */
 
-/* Baseline, references, winner: the study's metrics, mean ± sd over the confirmation seeds. `rows`: comparison_rows. */
-void report_comparison(FILE *out, const struct study *study, const json_t *rows);
+/* Baseline, references, winner: the study's metrics, mean ± sd over the confirmation seeds. */
+void report_comparison(FILE *out, const struct comparison *c);
 
 /* Which trials, in which order, and what of them. Zero: all, by number, what fits. */
 struct trials_wish {
@@ -39,8 +39,7 @@ struct trials_wish {
 /* STATUS_INVALID: there is no such column or state; the error names those that there are. */
 enum status report_trials(FILE *out, const struct memory *s, const struct trials_wish *wish, bool json,
                           struct error *err);
-/* `state`: snapshot_json; what time has to do with is added here: `now_ms`, wall clock. */
-void report_status(FILE *out, const struct study *study, const json_t *state, bool running, int64_t now_ms);
+void report_status(FILE *out, const struct document *d);
 
 /* One trial: what it is, its events, log folders and learning curves. STATUS_NOT_FOUND if there is none. */
 enum status report_trial(FILE *out, struct store *store, int64_t study_id, const struct study *study, long number,
@@ -55,26 +54,17 @@ void report_stopped_early(FILE *out, const struct memory *s);
 /* Why one trial was stopped. */
 void report_stop(FILE *out, const struct memory *s, const struct stop_record *stop);
 
-/* ---- JSON; the caller owns the result ---- */
-
-json_t *report_trial_json(const struct memory *s, const struct trial *t);
-/* Those of the ranking on the front of a pareto objective: an array. */
-json_t *report_front_json(const struct memory *s, const struct objective *o, const struct ranking *all);
-/* The state as `status --json` shows it; takes the reference. */
-json_t *report_status_json(json_t *state, bool running, int64_t now_ms);
-
 /* ---- export ---- */
 
 enum export_format { EXPORT_YAML, EXPORT_JSON, EXPORT_ENV, EXPORT_ARGS, EXPORT_TOML };
 
 bool export_format_parse(const char *text, enum export_format *ret);
 
-/* The winner with its provenance. `rows`: comparison_rows. STATUS_NOT_FOUND: there is no winner yet. */
-enum status report_export(FILE *out, enum export_format format, const struct study *study, const json_t *rows,
-                          struct error *err);
+/* The winner with its provenance. STATUS_NOT_FOUND: there is no winner yet. */
+enum status report_export(FILE *out, enum export_format format, const struct comparison *c, struct error *err);
 
-/* The row of comparison_rows that is marked `key`: "winner", "baseline"; NULL: none. */
-const json_t *report_row(const json_t *rows, const char *key);
+/* The comment above it: whose it is, and how sure. There must be a winner. */
+void report_provenance(FILE *out, const struct comparison *c);
 
 /* Every trial, for other tools. */
 enum dump_format { DUMP_CSV, DUMP_JSONL };

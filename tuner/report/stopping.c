@@ -4,12 +4,10 @@
 #include "tuner/report/screen.h"
 
 #include "tuner/base/bounded.h"
-#include "tuner/base/json.h"
 #include "tuner/base/width.h"
 #include "tuner/base/words.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 static const char *count(double v, char *buf, size_t size)
 {
@@ -59,30 +57,25 @@ static void print_near(FILE *out, const struct memory *s, const struct trial *t,
     arena_done(&a);
 }
 
-static void print_nearest(FILE *out, const struct memory *s, const json_t *nearest)
+static void print_nearest(FILE *out, const struct memory *s, const struct stop_record *stop)
 {
     struct screen screen = screen_of(out);
-    size_t i;
-    json_t *v;
-    if (json_array_size(nearest) == 0) return;
-    fprintf(out, "The %zu nearest curves until then, and what became of them:\n", json_array_size(nearest));
-    json_array_foreach(nearest, i, v)
-    {
-        const struct trial *t = memory_trial(s, (long)json_integer_value(v));
+    if (stop->n_nearest == 0) return;
+    fprintf(out, "The %zu nearest curves until then, and what became of them:\n", stop->n_nearest);
+    for (size_t i = 0; i < stop->n_nearest; i++) {
+        const struct trial *t = memory_trial(s, stop->nearest[i]);
         if (t) print_near(out, s, t, screen_columns(&screen));
     }
 }
 
-static void print_expected(FILE *out, const struct memory *s, const json_t *expected)
+static void print_expected(FILE *out, const struct memory *s, const double *expected)
 {
     const struct objective *o = &s->study->objective;
     char buf[40];
-    for (size_t m = 0; m < o->n_metrics; m++) {
-        const json_t *pair = json_object_get(expected, o->metric[m].name);
-        if (json_array_size(pair) < 1) continue;
-        report_metric(&o->metric[m], json_number_value(json_array_get(pair, 0)), buf, sizeof buf);
-        fprintf(out, "  expected at its end: %s about %s\n", o->metric[m].name, buf);
-    }
+    for (size_t m = 0; m < o->n_metrics; m++)
+        if (isfinite(expected[m]))
+            fprintf(out, "  expected at its end: %s about %s\n", o->metric[m].name,
+                    report_metric(&o->metric[m], expected[m], buf, sizeof buf));
 }
 
 static void print_outcome(FILE *out, const struct memory *s, const struct stop_record *stop)
@@ -105,15 +98,14 @@ void report_stop(FILE *out, const struct memory *s, const struct stop_record *st
 {
     char buf[40];
     const char *unit = objective_cost_name(&s->study->objective);
-    const json_t *e = stop->event;
-    double target = json_number_at(e, "target"), saves = json_number_at(e, "saves");
     fprintf(out, "trial %ld %s at %s %s: %s", stop->trial->number, stop->audited ? "condemned" : "stopped",
-            count(json_number_at(e, "at"), buf, sizeof buf), unit, json_string_value(json_object_get(e, "reason")));
-    if (isfinite(target)) fprintf(out, ", utility %s", report_utility(target, buf, sizeof buf));
+            count(stop->at, buf, sizeof buf), unit, stop->reason);
+    if (isfinite(stop->target)) fprintf(out, ", utility %s", report_utility(stop->target, buf, sizeof buf));
     fputc('\n', out);
-    if (isfinite(saves)) fprintf(out, "  it would have cost about %s more\n", count(saves, buf, sizeof buf));
-    print_expected(out, s, json_object_get(e, "expected"));
-    print_nearest(out, s, json_object_get(e, "nearest"));
+    if (isfinite(stop->saves))
+        fprintf(out, "  it would have cost about %s more\n", count(stop->saves, buf, sizeof buf));
+    print_expected(out, s, stop->expected);
+    print_nearest(out, s, stop);
     print_outcome(out, s, stop);
 }
 

@@ -175,20 +175,13 @@ static enum status read_states(struct listing *l, bool *ret, struct error *err)
     return STATUS_OK;
 }
 
-static double utility_of(const struct memory *s, const struct trial *t)
-{
-    const double *baseline = memory_baseline(s);
-    if (t->state != TRIAL_COMPLETE || (!baseline && objective_needs_baseline(&s->study->objective))) return NAN;
-    return objective_utility(&s->study->objective, t->value, baseline);
-}
-
 static double number_of(const struct memory *s, const struct trial *t, const struct column *c)
 {
     switch (c->key) {
     case KEY_TRIAL: return (double)t->number;
     case KEY_STATE: return (double)t->state;
     case KEY_ROLE: return (double)t->role;
-    case KEY_UTILITY: return utility_of(s, t);
+    case KEY_UTILITY: return document_trial_of(s, t).utility;
     case KEY_DURATION: return t->effort.attempts || t->effort.busy_ms > 0 ? (double)memory_took_ms(s, t) : NAN;
     case KEY_ATTEMPTS: return (double)t->effort.attempts;
     case KEY_METRIC: return t->value[c->index];
@@ -308,23 +301,25 @@ static void print_table(FILE *out, struct listing *l)
 
 /* ---- as JSON ---- */
 
-static json_t *value_json(const struct memory *s, const struct trial *t, const struct column *c)
+static json_t *param_json(const struct document_trial *x, const char *name)
 {
-    double v = number_of(s, t, c);
+    json_t *all = document_trial_params(x), *one = json_incref(json_object_get(all, name));
+    json_decref(all);
+    return one ? one : json_null();
+}
+
+static json_t *value_json(const struct document_trial *x, const struct column *c)
+{
+    const struct trial *t = x->trial;
+    double v = number_of(x->memory, t, c);
     const char *text;
     switch (c->key) {
     case KEY_STATE: return json_string(trial_state_name(t->state));
     case KEY_ROLE: return json_string(trial_role_name(t->role));
     case KEY_SOURCE: return json_string(t->source);
     case KEY_REASON: text = t->reason ? t->reason : t->outside; return text ? json_string(text) : json_null();
-    case KEY_CONFIGURATION: return t->params ? json_deep_copy(t->params) : space_to_json(&s->study->space, t->config);
-    case KEY_PARAM: {
-        json_t *all = t->params ? json_incref(t->params) : space_to_json(&s->study->space, t->config),
-               *one = json_object_get(all, s->study->space.param[c->index].name);
-        json_t *out = one ? json_incref(one) : json_null();
-        json_decref(all);
-        return out;
-    }
+    case KEY_CONFIGURATION: return document_trial_params(x);
+    case KEY_PARAM: return param_json(x, x->memory->study->space.param[c->index].name);
     case KEY_TRIAL:
     case KEY_ATTEMPTS: return json_integer((json_int_t)v);
     case KEY_DURATION: return isnan(v) ? json_null() : json_integer((json_int_t)v); /* milliseconds */
@@ -336,10 +331,11 @@ static json_t *value_json(const struct memory *s, const struct trial *t, const s
 
 static json_t *row_json(const struct listing *l, const struct trial *t)
 {
-    if (!l->wish->columns) return report_trial_json(l->s, t);
+    const struct document_trial x = document_trial_of(l->s, t);
+    if (!l->wish->columns) return document_trial_json(&x);
     json_t *out = json_object();
     for (size_t k = 0; k < l->n_columns; k++)
-        json_object_set_new(out, l->column[k].name, value_json(l->s, t, &l->column[k]));
+        json_object_set_new(out, l->column[k].name, value_json(&x, &l->column[k]));
     return out;
 }
 

@@ -43,17 +43,12 @@ static void best(struct request *r)
     if (!request_read(r, &from)) return;
     struct objective o = from.study->objective;
     if (reweigh(r, from.study, &o)) {
-        struct ranking all = ranking_make(from.history, &o, &a);
-        if (!all.winner)
+        const struct ranking all = ranking_make(from.history, &o, &a);
+        const struct comparison c = comparison_make(from.history, &o, &all, &a);
+        if (!c.winner)
             request_problem(r, 404, "study '%s' has no complete trial that satisfies its constraints yet", r->param[0]);
-        else {
-            json_t *out = comparison_row(from.history, &o, &all, all.winner);
-            json_object_del(out, "front");
-            if (request_query(r, "weights")) json_object_set_new(out, "weights", comparison_weights(&o));
-            if (o.form == OBJECTIVE_PARETO)
-                json_object_set_new(out, "front", report_front_json(from.history, &o, &all));
-            request_answer(r, 200, out);
-        }
+        else
+            request_answer(r, 200, document_choice_json(&c, &o, request_query(r, "weights")));
     }
     arena_done(&a);
     request_read_done(r, &from);
@@ -96,16 +91,15 @@ static void export_winner(struct request *r, const struct reading *from, enum ex
     char *bytes = NULL;
     size_t n = 0;
     FILE *out = open_memstream(&bytes, &n);
-    struct ranking all = ranking_make(from->history, &from->study->objective, &a);
-    json_t *rows = comparison_rows(from->history, &from->study->objective, &all);
-    enum status st = report_export(out, format, from->study, rows, &err);
+    const struct ranking all = ranking_make(from->history, &from->study->objective, &a);
+    const struct comparison c = comparison_make(from->history, &from->study->objective, &all, &a);
+    enum status st = report_export(out, format, &c, &err);
     fclose(out);
     if (st)
         request_fail(r, &err);
     else
         request_text(r, 200, export_types[format], bytes, n);
     free(bytes);
-    json_decref(rows);
     arena_done(&a);
 }
 

@@ -26,8 +26,8 @@ enum { STUDY_FILE_MAX = 1 << 20 };
 
 /* What only the loop knows of a study at work; taken before a work reads the rest. */
 struct fact {
-    const char *study, *step, *paused; /* paused: why; "": it is not */
-    size_t busy;
+    const char *study;
+    struct document_host host;
 };
 
 struct facts {
@@ -47,38 +47,35 @@ static void take_facts(struct request *r, const char *study, struct facts *ret)
         const struct coordinator *at = as->active->coordinator;
         if (as->over || (study && strcmp(as->study->name, study) != 0)) continue;
         ret->fact[ret->n++] = (struct fact){.study = arena_strdup(&r->arena, as->study->name),
-                                            .step = coordinator_phase(at),
-                                            .paused = arena_strdup(&r->arena, coordinator_pause_reason(at)),
-                                            .busy = coordinator_busy(at)};
+                                            .host = {.hosted = true,
+                                                     .step = coordinator_phase(at),
+                                                     .paused = arena_strdup(&r->arena, coordinator_pause_reason(at)),
+                                                     .busy = coordinator_busy(at)}};
     }
 }
 
-static const struct fact *find_fact(const struct facts *all, const char *study)
+static const struct document_host *find_host(const struct facts *all, const char *study)
 {
+    static const struct document_host elsewhere = {.hosted = false};
     for (size_t i = 0; i < all->n; i++)
-        if (strcmp(all->fact[i].study, study) == 0) return &all->fact[i];
-    return NULL;
-}
-
-static json_t *with_fact(json_t *out, const struct fact *f)
-{
-    json_object_set_new(out, "hosted", json_boolean(f != NULL));
-    if (!f) return out;
-    json_object_set_new(out, "step", json_string(f->step));
-    json_object_set_new(out, "busy", json_integer((json_int_t)f->busy));
-    if (*f->paused) json_object_set_new(out, "paused", json_string(f->paused));
-    return out;
+        if (strcmp(all->fact[i].study, study) == 0) return &all->fact[i].host;
+    return &elsewhere;
 }
 
 /* By a work; NULL: the error says why. */
-static json_t *study_by_name(struct request *r, const struct facts *facts, const char *name, struct error *err)
+static json_t *study_by_name(struct request *r, const struct facts *facts, const char *name,
+                             json_t *(*json)(const struct document *d), struct error *err)
 {
-    const struct service *s = r->service;
-    const struct fact *f = find_fact(facts, name);
-    bool held = !f && store_hold_taken(r->store, name); /* by another process, which keeps the state */
-    json_t *state = NULL;
-    if (folded_state(s->folded, r->store, name, held, &state, err)) return NULL;
-    return with_fact(report_status_json(state, f || held, clock_wall_ms(s->clock)), f);
+    struct folded *folded = r->service->folded;
+    const struct document_host *host = find_host(facts, name);
+    bool held = !host->hosted && store_hold_taken(r->store, name); /* by another process, which keeps the state */
+    struct folded_document x;
+    if (folded_document_take(folded, r->store, name, held, &x, err)) return NULL;
+    x.document.host = host;
+    x.document.running = host->hosted || held;
+    json_t *out = json(&x.document);
+    folded_document_give(folded, &x);
+    return out;
 }
 
 static void list_studies(struct request *r)
@@ -90,7 +87,7 @@ static void list_studies(struct request *r)
     enum status st = store_study_names(r->store, &r->arena, &name, &n, &err);
     json_t *all = json_array();
     for (size_t i = (size_t)f->offset; !st && i < n && i < (size_t)(f->offset + f->limit); i++) {
-        json_t *one = study_by_name(r, f, name[i], &err);
+        json_t *one = study_by_name(r, f, name[i], document_json, &err);
         if (one) json_array_append_new(all, one);
     }
     if (st) {
@@ -111,10 +108,15 @@ static void on_list_studies(struct request *r)
 }
 
 /* The same, of a study that has just begun, on the loop. */
-static json_t *fresh_json(struct request *r, const struct active_study *as, const struct facts *facts)
+static json_t *fresh_json(const struct active_study *as, const struct facts *facts)
 {
-    json_t *out = report_status_json(snapshot_json(as->active->memory), true, clock_wall_ms(r->service->clock));
-    return with_fact(out, find_fact(facts, as->study->name));
+    struct arena a = {0};
+    struct document d = document_of(as->active->memory, &a);
+    d.host = find_host(facts, as->study->name);
+    d.running = true;
+    json_t *out = document_json(&d);
+    arena_done(&a);
+    return out;
 }
 
 static void fail_study(struct request *r, const struct error *err)
@@ -129,7 +131,7 @@ static void show_study(struct request *r)
 {
     const struct facts *f = r->state;
     struct error err;
-    json_t *one = study_by_name(r, f, r->param[0], &err);
+    json_t *one = study_by_name(r, f, r->param[0], document_json, &err);
     if (one)
         request_answer(r, f->status, one);
     else
@@ -152,13 +154,11 @@ static void on_get_study(struct request *r)
 static void show_budgets(struct request *r)
 {
     struct error err;
-    json_t *study = study_by_name(r, r->state, r->param[0], &err);
-    if (study)
-        request_answer(r, 200,
-                       json_pack("{s:s, s:O}", "study", r->param[0], "budgets", json_object_get(study, "budgets")));
+    json_t *budgets = study_by_name(r, r->state, r->param[0], document_budgets_json, &err);
+    if (budgets)
+        request_answer(r, 200, json_pack("{s:s, s:o}", "study", r->param[0], "budgets", budgets));
     else
         fail_study(r, &err);
-    json_decref(study);
 }
 
 static void on_get_budgets(struct request *r)
@@ -317,7 +317,7 @@ static void created(struct request *r)
     if (x->paused) pause_for(r, as, true);
     struct facts f = {.n = 0};
     take_facts(r, x->name, &f);
-    active_study_answer(as, r, 201, fresh_json(r, as, &f));
+    active_study_answer(as, r, 201, fresh_json(as, &f));
 }
 
 static void create_drafted(struct request *r)

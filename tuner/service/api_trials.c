@@ -15,6 +15,12 @@
 
 enum { ASK_MAX = 1000, TTL_MS = 600000 };
 
+static json_t *trial_json(const struct memory *s, const struct trial *t)
+{
+    const struct document_trial x = document_trial_of(s, t);
+    return document_trial_json(&x);
+}
+
 /* ---- lists ---- */
 
 struct page_order {
@@ -31,12 +37,8 @@ struct page_ranked {
 
 static double sort_key(const struct page_order *o, const struct trial *t)
 {
-    const double *baseline = memory_baseline(o->history);
-    const struct objective *objective = &o->history->study->objective;
     if (o->metric >= 0) return t->value[o->metric];
-    if (!o->utility) return (double)t->number;
-    if (t->state != TRIAL_COMPLETE || (!baseline && objective_needs_baseline(objective))) return NAN;
-    return objective_utility(objective, t->value, baseline);
+    return o->utility ? document_trial_of(o->history, t).utility : (double)t->number;
 }
 
 /* What has no value comes last, either way. */
@@ -114,7 +116,7 @@ static json_t *page_json(const struct memory *s, const struct page_ranked *list,
     json_t *page = json_array();
     size_t bytes = 0, i = (size_t)l->offset;
     for (; i < n && i < (size_t)(l->offset + l->limit) && bytes < REQUEST_PAGE_BYTES; i++) {
-        json_t *one = report_trial_json(s, list[i].trial);
+        json_t *one = trial_json(s, list[i].trial);
         bytes += json_dumpb(one, NULL, 0, JSON_COMPACT);
         json_array_append_new(page, one);
     }
@@ -163,7 +165,7 @@ static void show_trial(struct request *r)
     if (!request_read(r, &from)) return;
     const struct trial *t = request_trial(r, from.history);
     if (t) {
-        json_t *out = report_trial_json(from.history, t);
+        json_t *out = trial_json(from.history, t);
         if (t->attempt.holder.agent) json_object_set_new(out, "agent", json_string(t->attempt.holder.agent));
         if (t->attempt.holder.token) json_object_set_new(out, "token", json_string(t->attempt.holder.token));
         if (t->attempt.lease) json_object_set_new(out, "lease", json_integer(t->attempt.lease));
@@ -241,7 +243,7 @@ static void on_list_reports(struct request *r)
 static void answer_trial(struct request *r, struct active_study *as, unsigned status, const struct trial *t)
 {
     r->location = arena_printf(&r->arena, "/api/v1/studies/%s/trials/%ld", r->param[0], t->number);
-    active_study_answer(as, r, status, report_trial_json(as->active->memory, t));
+    active_study_answer(as, r, status, trial_json(as->active->memory, t));
 }
 
 static void add_trial(struct request *r)
@@ -298,7 +300,7 @@ static enum status retry_alone(struct request *r, struct history *h)
     enum status st = retry_trial(h, t, &r->err);
     if (!st) snapshot_keep(h);
     if (!st) st = history_flush(h, &r->err);
-    if (!st) request_answer(r, 200, report_trial_json(s, t));
+    if (!st) request_answer(r, 200, trial_json(s, t));
     return st;
 }
 

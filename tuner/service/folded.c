@@ -1,9 +1,5 @@
 #include "tuner/service/folded.h"
 
-#include "tuner/base/json.h"
-
-#include "tuner/analysis/analysis.h"
-
 #include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -181,33 +177,38 @@ enum status folded_take(struct folded *f, struct store *store, const char *name,
     return STATUS_OK;
 }
 
-static enum status state_of_fold(struct folded *f, struct store *store, const char *name, json_t **ret,
-                                 struct error *err)
+static enum status document_of_fold(struct folded *f, struct store *store, const char *name,
+                                    struct folded_document *ret, struct error *err)
 {
-    struct folded_study *x = NULL;
-    enum status st = folded_take(f, store, name, &x, err);
-    if (!st) st = history_load_reports(((struct entry *)x)->history, store, err);
-    if (!st) *ret = snapshot_json(x->history);
-    folded_give(f, x);
+    enum status st = folded_take(f, store, name, &ret->study, err);
+    if (!st) st = history_load_reports(((struct entry *)ret->study)->history, store, err);
+    if (!st) ret->document = document_of(ret->study->history, &ret->kept.arena);
     return st;
 }
 
-enum status folded_state(struct folded *f, struct store *store, const char *name, bool trusted, json_t **ret,
-                         struct error *err)
+enum status folded_document_take(struct folded *f, struct store *store, const char *name, bool trusted,
+                                 struct folded_document *ret, struct error *err)
 {
     struct arena a = {0};
     struct store_study row;
-    json_t *state = NULL;
     int64_t last = 0;
+    struct folded_document x = {0};
     enum status st = store_study_find(store, name, &a, &row, err);
     if (!st) st = store_last_event(store, row.id, &last, err);
-    if (!st && row.state) json_parse_object(row.state, strlen(row.state), &state, NULL);
-    bool fresh = state && (trusted || json_integer_value(json_object_get(state, "seq")) == last);
+    bool found = !st;
+    if (!st) st = snapshot_read(&row, last, trusted, &x.kept, err);
+    if (!st) x.document = x.kept.document;
+    if (found && st == STATUS_NOT_FOUND) st = document_of_fold(f, store, name, &x, err);
     arena_done(&a);
-    if (!st && fresh) {
-        *ret = state;
-        return STATUS_OK;
-    }
-    json_decref(state);
-    return st ? st : state_of_fold(f, store, name, ret, err);
+    if (st)
+        folded_document_give(f, &x);
+    else
+        *ret = x;
+    return st;
+}
+
+void folded_document_give(struct folded *f, struct folded_document *x)
+{
+    folded_give(f, x->study);
+    snapshot_done(&x->kept);
 }

@@ -7,7 +7,7 @@
 #ifndef TUNER_SERVICE_FOLDED_H
 #define TUNER_SERVICE_FOLDED_H
 
-#include "tuner/history/history.h"
+#include "tuner/analysis/analysis.h"
 
 enum { FOLDED_BYTES = 64 << 20 };
 
@@ -26,8 +26,15 @@ enum status folded_take(struct folded *f, struct store *store, const char *name,
                         struct error *err);
 void folded_give(struct folded *f, struct folded_study *x); /* NULL is fine */
 
-/* snapshot_json of the study: the stored one if it is as new as the log, or if `trusted`; else of the fold. */
-enum status folded_state(struct folded *f, struct store *store, const char *name, bool trusted, json_t **ret,
-                         struct error *err);
+struct folded_document {
+    struct document document;   /* valid until it is given back */
+    struct snapshot kept;       /* … where it is from: this, */
+    struct folded_study *study; /* or the fold, which is taken meanwhile; NULL: it is not */
+};
+
+/* Where a study stands: as it is kept if that is as new as the log, or if `trusted`; else by the fold. */
+enum status folded_document_take(struct folded *f, struct store *store, const char *name, bool trusted,
+                                 struct folded_document *ret, struct error *err);
+void folded_document_give(struct folded *f, struct folded_document *x);
 
 #endif

@@ -1,130 +1,13 @@
+/* One trial: what it is, and what happened to it. */
 #include "tuner/report/report.h"
-
-#include "tuner/report/screen.h"
 
 #include "tuner/base/json.h"
 #include "tuner/base/plain.h"
-#include "tuner/base/width.h"
 #include "tuner/base/words.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- status ---- */
-
-static const char *amount(const char *name, double v, char *buf, size_t size)
-{
-    if (strcmp(name, "cost") == 0)
-        snprintf(buf, size, fabs(v) < 1e7 ? "%.2f" : "%.4g", v);
-    else if (strcmp(name, "trials") == 0)
-        snprintf(buf, size, "%.0f", v);
-    else
-        words_show_count(v, buf, size);
-    return buf;
-}
-
-/* As the process that runs it has measured; a state from before it did so knows the beginning only. */
-static double time_spent(const json_t *state, const json_t *entry, int64_t now_ms)
-{
-    const json_t *run = json_object_get(state, "run");
-    bool until = strcmp(json_string_value(json_object_get(entry, "budget")), "until") == 0;
-    return run ? json_number_at(run, until ? "gone_ms" : "spent_ms")
-               : fmax((double)now_ms - json_number_at(entry, "began_ms"), 0);
-}
-
-static void show_time_left(FILE *out, const char *name, double limit_ms, int64_t spent)
-{
-    int64_t left = (int64_t)limit_ms - spent;
-    char a[40], b[40];
-    if (left < 0) left = 0;
-    fprintf(out, "  %-8s %10s spent  %10s left\n", name, words_show_duration(spent, a, sizeof a),
-            words_show_duration(left, b, sizeof b));
-}
-
-static void show_budgets(FILE *out, const json_t *state, bool running, int64_t now_ms)
-{
-    const json_t *budgets = json_object_get(state, "budgets");
-    char a[40], b[40], c[40], d[40];
-    for (size_t i = 0; i < json_array_size(budgets); i++) {
-        const json_t *e = json_array_get(budgets, i);
-        const char *name = json_string_value(json_object_get(e, "budget"));
-        if (json_object_get(e, "limit_ms")) {
-            if (running)
-                show_time_left(out, name, json_number_at(e, "limit_ms"), (int64_t)time_spent(state, e, now_ms));
-            continue;
-        }
-        double limit = json_number_at(e, "limit"), spent = json_number_at(e, "spent"),
-               reserved = json_number_at(e, "reserved");
-        fprintf(out, "  %-8s %10s spent  %10s reserved  %10s left of %s\n", name, amount(name, spent, a, sizeof a),
-                amount(name, reserved, b, sizeof b), amount(name, fmax(limit - spent - reserved, 0), c, sizeof c),
-                amount(name, limit, d, sizeof d));
-    }
-}
-
-static void show_failure(FILE *out, const char *why)
-{
-    struct arena a = {0};
-    if (why) fprintf(out, "  why: %s\n", plain_shown(&a, why));
-    arena_done(&a);
-}
-
-/* What makes it another configuration than the baseline, as much as fits. */
-static void show_best(FILE *out, const struct study *study, const json_t *best)
-{
-    double config[SPACE_PARAMS_MAX];
-    struct screen screen = screen_of(out);
-    struct error outside;
-    struct arena a = {0};
-    if (space_from_json(&study->space, json_object_get(best, "params"), config, &outside)) return;
-    const char *text = report_config_apart(&study->space, config, study->baseline, &a);
-    if (!*text) text = "the baseline's configuration";
-    text =
-        arena_printf(&a, "  best: trial %lld  %s", (long long)json_integer_value(json_object_get(best, "trial")), text);
-    fprintf(out, "%s\n", width_cut(&a, text, screen_columns(&screen)));
-    arena_done(&a);
-}
-
-void report_status(FILE *out, const struct study *study, const json_t *state, bool running, int64_t now_ms)
-{
-    const char *name, *phase = json_string_value(json_object_get(state, "phase"));
-    json_t *v;
-    char buf[64];
-    fprintf(out, "study %s: %s", study->name, running ? "running" : strcmp(phase, "open") == 0 ? "interrupted" : phase);
-    json_object_foreach(json_object_get(state, "states"), name, v)
-    {
-        if (json_integer_value(v)) fprintf(out, ", %lld %s", (long long)json_integer_value(v), name);
-    }
-    long long fallbacks = json_integer_value(json_object_get(state, "fallbacks"));
-    if (fallbacks) fprintf(out, ", %lld suggested at random for numerical reasons", fallbacks);
-    if (objective_token_metric(&study->objective) >= 0)
-        fprintf(out, "; %s %s spent", words_show_count(json_number_at(state, "tokens"), buf, sizeof buf),
-                objective_cost_name(&study->objective));
-    fputc('\n', out);
-    if (!running) show_failure(out, json_string_value(json_object_get(state, "failure")));
-    show_budgets(out, state, running, now_ms);
-    const char *exhausted = json_string_value(json_object_get(state, "exhausted"));
-    if (exhausted) fprintf(out, "  %s\n", exhausted);
-    if (!json_is_object(json_object_get(state, "best"))) return;
-    show_best(out, study, json_object_get(state, "best"));
-    report_comparison(out, study, json_object_get(state, "comparison"));
-}
-
-json_t *report_status_json(json_t *state, bool running, int64_t now_ms)
-{
-    json_t *budgets = json_object_get(state, "budgets");
-    json_object_set_new(state, "running", json_boolean(running));
-    for (size_t i = 0; i < json_array_size(budgets); i++) {
-        json_t *e = json_array_get(budgets, i);
-        bool time = json_object_get(e, "limit_ms") != NULL;
-        double spent = time ? time_spent(state, e, now_ms) : json_number_at(e, "spent") + json_number_at(e, "reserved");
-        double left = fmax(json_number_at(e, time ? "limit_ms" : "limit") - spent, 0);
-        json_object_set_new(e, time ? "left_ms" : "left", json_number(left));
-    }
-    return state;
-}
-
-/* ---- one trial ---- */
 
 struct showing {
     FILE *out;
