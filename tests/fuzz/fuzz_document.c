@@ -10,7 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char file[] =
     "study: s\nparameters: {x: {type: float, range: [0, 1]}, c: {type: bool}, y: {type: int, range: [1, 9], when: c == true}}\n"
-    "metrics: {em: {goal: maximize, kind: proportion}, tokens: {goal: minimize, kind: count}}\nobjective: {minimize: tokens}\n";
+    "metrics: {em: {goal: maximize, kind: proportion}, tokens: {goal: minimize, kind: count}}\n"
+    "objective: {weights: {em: 0.7, tokens: 0.3}}\nconstraints: [em >= 0.4]\nbaseline: {x: 0.5, c: true, y: 3}\n";
 
 static char *said(const struct document *d)
 {

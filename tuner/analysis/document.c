@@ -170,6 +170,11 @@ static bool is_number(const json_t *v)
     return json_is_number(v) || json_is_null(v); /* null: NaN */
 }
 
+static bool is_flag(const json_t *v)
+{
+    return json_is_boolean(v);
+}
+
 static bool is_text(const json_t *v)
 {
     return json_is_string(v);
@@ -188,6 +193,11 @@ static int64_t whole(struct reading *r, const json_t *o, const char *key)
 static double number(struct reading *r, const json_t *o, const char *key)
 {
     return json_number_read(value(r, o, key, is_number));
+}
+
+static bool flag(struct reading *r, const json_t *o, const char *key)
+{
+    return json_is_true(value(r, o, key, is_flag));
 }
 
 static const char *text(struct reading *r, const json_t *o, const char *key)
@@ -243,6 +253,7 @@ static struct verdict verdict(struct reading *r, const json_t *o)
         apart[i] = difference(v);
         margin[i] = json_number_at(v, "margin");
     }
+    value(r, o, "verdict", is_text);
     return (struct verdict){.reference = text(r, o, "reference"),
                             .trial = (long)whole(r, o, "trial"),
                             .word = word(r, o),
@@ -274,6 +285,7 @@ static struct comparison_row row(struct reading *r, const json_t *o)
 {
     const json_t *against = value(r, o, "against", is_list), *breaks = json_object_get(o, "breaks"),
                  *sd = json_object_get(o, "sd");
+    const size_t seeds = (size_t)whole(r, o, "confirmed_seeds");
     struct verdict *each = arena_array(r->arena, json_array_size(against), sizeof *each);
     struct breach *broken = arena_array(r->arena, json_array_size(breaks), sizeof *broken);
     for (size_t i = 0; i < json_array_size(against); i++) each[i] = verdict(r, json_array_get(against, i));
@@ -283,9 +295,9 @@ static struct comparison_row row(struct reading *r, const json_t *o)
                                    .mean = values(r, json_object_get(o, "metrics")),
                                    .sd = sd ? values(r, sd) : NULL,
                                    .utility = number(r, o, "utility"),
-                                   .feasible = json_is_true(json_object_get(o, "feasible")),
-                                   .seeds = (size_t)whole(r, o, "confirmed_seeds"),
-                                   .repeats = json_is_true(json_object_get(o, "repeats")),
+                                   .feasible = flag(r, o, "feasible"),
+                                   .seeds = seeds,
+                                   .repeats = seeds && flag(r, o, "repeats"),
                                    .label = text_if_any(r, o, "label"),
                                    .on_front = json_is_true(json_object_get(o, "front")),
                                    .verdict = word(r, o),

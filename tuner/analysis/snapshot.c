@@ -63,21 +63,19 @@ void snapshot_done(struct snapshot *x)
     *x = (struct snapshot){0};
 }
 
-enum status snapshot_read(const struct store_study *row, int64_t last_event, bool trusted, struct snapshot *ret,
-                          struct error *err)
+bool snapshot_read(const struct store_study *row, int64_t last_event, bool trusted, struct snapshot *ret)
 {
     struct error unread;
     struct snapshot x = {0};
-    if (!row->state) return error_set(err, STATUS_NOT_FOUND, "no state is kept");
-    enum status st = study_parse(row->path, row->file, strlen(row->file), &x.study, err);
-    bool read = !st && !document_read(x.study, row->state, &x.arena, &x.document, &unread);
-    if (!st && !(read && (trusted || x.document.seq == last_event)))
-        st = error_set(err, STATUS_NOT_FOUND, "the state that is kept is not of now");
-    if (st)
-        snapshot_done(&x);
-    else
+    if (!row->state) return false;
+    bool read = !study_parse(row->path, row->file, strlen(row->file), &x.study, &unread) &&
+                !document_read(x.study, row->state, &x.arena, &x.document, &unread) &&
+                (trusted || x.document.seq == last_event);
+    if (read)
         *ret = x;
-    return st;
+    else
+        snapshot_done(&x);
+    return read;
 }
 
 enum status snapshot_load(struct store *store, const char *name, const struct clock *clock, struct snapshot *ret,
@@ -89,9 +87,8 @@ enum status snapshot_load(struct store *store, const char *name, const struct cl
     *ret = (struct snapshot){0};
     enum status st = store_study_find(store, name, &arena, &row, err);
     if (!st) st = store_last_event(store, row.id, &last, err);
-    if (!st) st = snapshot_read(&row, last, store_hold_taken(store, name), ret, err);
-    if (st == STATUS_NOT_FOUND) st = load_by_log(store, name, clock, ret, err);
-    if (st) snapshot_done(ret);
+    if (!st && !snapshot_read(&row, last, store_hold_taken(store, name), ret))
+        st = load_by_log(store, name, clock, ret, err);
     arena_done(&arena);
     return st;
 }

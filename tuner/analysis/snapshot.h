@@ -23,10 +23,9 @@ enum status snapshot_load(struct store *store, const char *name, const struct cl
                           struct error *err);
 void snapshot_done(struct snapshot *x);
 
-/* The same of a row of the store, if its state can be used: STATUS_NOT_FOUND if it is older than the last event and not
- * `trusted`, or no document of this version: then the log says it. */
-enum status snapshot_read(const struct store_study *row, int64_t last_event, bool trusted, struct snapshot *ret,
-                          struct error *err);
+/* The stored state of a row of the store. False, and *ret untouched: it is older than the last event and not `trusted`,
+ * or there is none that this version can read; then the log says it. */
+bool snapshot_read(const struct store_study *row, int64_t last_event, bool trusted, struct snapshot *ret);
 
 /* Does the stored state say what the log says? *ret_difference (the caller's) is NULL if so; otherwise the first key
  * that differs, and the right state has been stored instead. One that is only behind is stored unless somebody runs the

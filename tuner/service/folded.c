@@ -195,10 +195,10 @@ enum status folded_document_take(struct folded *f, struct store *store, const ch
     struct folded_document x = {0};
     enum status st = store_study_find(store, name, &a, &row, err);
     if (!st) st = store_last_event(store, row.id, &last, err);
-    bool found = !st;
-    if (!st) st = snapshot_read(&row, last, trusted, &x.kept, err);
-    if (!st) x.document = x.kept.document;
-    if (found && st == STATUS_NOT_FOUND) st = document_of_fold(f, store, name, &x, err);
+    if (!st && snapshot_read(&row, last, trusted, &x.kept))
+        x.document = x.kept.document;
+    else if (!st)
+        st = document_of_fold(f, store, name, &x, err);
     arena_done(&a);
     if (st)
         folded_document_give(f, &x);
