@@ -2,7 +2,7 @@
 #include "tests/test.h"
 
 #include "tuner/coordinator/adviser.h"
-#include "tuner/coordinator/confirm.h"
+#include "tuner/policy/policy.h"
 #include "tuner/history/lease.h"
 
 #include "tuner/history/ledger.h"

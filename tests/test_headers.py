@@ -34,7 +34,7 @@ GIVEN = {
     "tuner/base/pattern.h": "const char *line, size_t n, struct error err",
     "tuner/coordinator/active.h": "struct store *store, const struct study *study, struct opening opening, const struct clock *clock, struct coordinator_options options, uv_loop_t *loop, struct error err",
     "tuner/coordinator/coordinator.h": "struct coordinator_options options, struct history *history, uv_loop_t *loop, struct error err",
-    "tuner/coordinator/monitor.h": "struct history *history, struct trial *trial, struct forecaster *forecaster, struct monitor_order order, struct error err",
+    "tuner/policy/monitor.h": "struct history *history, struct trial *trial, struct forecaster *forecaster, struct monitor_order order, struct error err",
     "tuner/execution/executor.h": "struct workers *workers, const struct gpus *gpus, struct execution_hooks hooks, void *mine, struct attempt_spec spec, struct error err",
     "tuner/search/forecast.h": "const struct study *study, uint64_t seed, struct evidence evidence, struct running running, struct early_stopping rule, struct error err",
     "tuner/search/suggest.h": "const struct study *study, uint64_t seed, struct search_history history, long number, struct suggestion suggestion, struct error err",

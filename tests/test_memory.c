@@ -8,7 +8,7 @@
 #include "tuner/history/internal.h"
 #include "tuner/coordinator/coordinator.h"
 #include "tuner/history/curve.h"
-#include "tuner/coordinator/retry.h"
+#include "tuner/policy/policy.h"
 
 #include <unistd.h>
 

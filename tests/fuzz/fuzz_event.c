@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (n > 2 && n < sizeof line) {
             memcpy(line, data + 2, n - 2);
             line[n - 2] = 0;
-            one_event(s, &(struct store_event){.seq = s->seq + 1,
+            one_event(s, &(struct store_event){.seq = history_memory(s)->seq + 1,
                                                .trial = (long)data[1] % 16 - 1,
                                                .kind = 1 + data[0] % 16,
                                                .at_ms = 5,

@@ -5,6 +5,7 @@
 
 #include "tuner/analysis/analysis.h"
 #include "tuner/coordinator/coordinator.h"
+#include "tuner/policy/policy.h"
 
 #include <stdio.h>
 #include <stdlib.h>

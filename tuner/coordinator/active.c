@@ -1,6 +1,6 @@
 #include "tuner/coordinator/active.h"
 
-#include "tuner/coordinator/retry.h"
+#include "tuner/policy/policy.h"
 
 #include "tuner/history/history.h"
 

@@ -1,6 +1,6 @@
 #include "tuner/coordinator/adviser.h"
 
-#include "tuner/coordinator/monitor.h"
+#include "tuner/policy/policy.h"
 #include "tuner/coordinator/tell.h"
 
 #include "tuner/base/json.h"

@@ -1,6 +1,6 @@
 #include "tuner/coordinator/attempt.h"
 
-#include "tuner/coordinator/population.h"
+#include "tuner/policy/policy.h"
 
 #include "tuner/base/json.h"
 

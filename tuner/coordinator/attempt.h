@@ -8,7 +8,7 @@
 #ifndef TUNER_COORDINATOR_ATTEMPT_H
 #define TUNER_COORDINATOR_ATTEMPT_H
 
-#include "tuner/coordinator/monitor.h"
+#include "tuner/policy/policy.h"
 #include "tuner/coordinator/news.h"
 #include "tuner/coordinator/pause.h"
 

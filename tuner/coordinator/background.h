@@ -2,7 +2,7 @@
 #ifndef TUNER_COORDINATOR_BACKGROUND_H
 #define TUNER_COORDINATOR_BACKGROUND_H
 
-#include "tuner/coordinator/monitor.h"
+#include "tuner/policy/policy.h"
 
 #include "tuner/history/history.h"
 

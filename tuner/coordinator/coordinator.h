@@ -28,6 +28,5 @@
 #include "tuner/coordinator/loop.h"
 #include "tuner/coordinator/placement.h"
 #include "tuner/coordinator/requests.h"
-#include "tuner/coordinator/retry.h"
 
 #endif

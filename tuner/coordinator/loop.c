@@ -2,7 +2,7 @@
 
 #include "tuner/coordinator/ending.h"
 #include "tuner/coordinator/machine.h"
-#include "tuner/coordinator/monitor.h"
+#include "tuner/policy/policy.h"
 #include "tuner/coordinator/placement.h"
 #include "tuner/coordinator/requests.h"
 #include "tuner/coordinator/step.h"

@@ -2,8 +2,7 @@
 
 #include "tuner/coordinator/ending.h"
 #include "tuner/coordinator/machine.h"
-#include "tuner/coordinator/monitor.h"
-#include "tuner/coordinator/retry.h"
+#include "tuner/policy/policy.h"
 
 #include "tuner/base/json.h"
 

@@ -1,11 +1,9 @@
 #include "tuner/coordinator/step.h"
 
 #include "tuner/coordinator/background.h"
-#include "tuner/coordinator/confirm.h"
+#include "tuner/policy/policy.h"
 #include "tuner/coordinator/ending.h"
-#include "tuner/coordinator/monitor.h"
 #include "tuner/coordinator/placement.h"
-#include "tuner/coordinator/population.h"
 #include "tuner/coordinator/requests.h"
 
 #include "tuner/analysis/analysis.h"

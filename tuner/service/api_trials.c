@@ -6,6 +6,7 @@
 
 #include "tuner/analysis/analysis.h"
 #include "tuner/coordinator/coordinator.h"
+#include "tuner/policy/policy.h"
 #include "tuner/report/report.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
-#include "tuner/coordinator/confirm.h"
+#include "tuner/policy/confirm.h"
 
-#include "tuner/coordinator/population.h"
+#include "tuner/policy/population.h"
 
 #include "tuner/base/rng.h"
 

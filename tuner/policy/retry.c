@@ -1,4 +1,4 @@
-#include "tuner/coordinator/retry.h"
+#include "tuner/policy/retry.h"
 
 #include "tuner/base/words.h"
 

@@ -1,4 +1,4 @@
-#include "tuner/coordinator/population.h"
+#include "tuner/policy/population.h"
 
 #include "tuner/base/json.h"
 #include "tuner/base/rng.h"

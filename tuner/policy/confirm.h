@@ -1,6 +1,6 @@
 /* confirm: re-runs the winners, the baseline and the references on fresh seeds. */
-#ifndef TUNER_COORDINATOR_CONFIRM_H
-#define TUNER_COORDINATOR_CONFIRM_H
+#ifndef TUNER_POLICY_CONFIRM_H
+#define TUNER_POLICY_CONFIRM_H
 
 #include "tuner/history/history.h"
 

@@ -6,8 +6,8 @@
  *
  * What comes next follows from the log alone, so a study goes on after a crash as if there had been none.
  */
-#ifndef TUNER_COORDINATOR_POPULATION_H
-#define TUNER_COORDINATOR_POPULATION_H
+#ifndef TUNER_POLICY_POPULATION_H
+#define TUNER_POLICY_POPULATION_H
 
 #include "tuner/history/history.h"
 

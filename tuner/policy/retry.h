@@ -6,8 +6,8 @@
  * Whoever starts a study by hand that could not begin (its baseline has no result, or nothing has completed) wants what
  * failed tried again: it is, once each time. A service that finds such a study when it starts leaves it alone.
  */
-#ifndef TUNER_COORDINATOR_RETRY_H
-#define TUNER_COORDINATOR_RETRY_H
+#ifndef TUNER_POLICY_RETRY_H
+#define TUNER_POLICY_RETRY_H
 
 #include "tuner/history/history.h"
 

@@ -1,4 +1,4 @@
-#include "tuner/coordinator/monitor.h"
+#include "tuner/policy/monitor.h"
 
 #include "tuner/base/json.h"
 #include "tuner/base/rng.h"

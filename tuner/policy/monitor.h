@@ -6,8 +6,8 @@
  *     monitor_think(forecaster, q);                            seconds of nothing else: no history, no store
  *     monitor_decide(history, q, &order, &err);                 events in the log; what is to be sent
  */
-#ifndef TUNER_COORDINATOR_MONITOR_H
-#define TUNER_COORDINATOR_MONITOR_H
+#ifndef TUNER_POLICY_MONITOR_H
+#define TUNER_POLICY_MONITOR_H
 
 #include "tuner/history/history.h"
 #include "tuner/search/search.h"
