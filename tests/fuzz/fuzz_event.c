@@ -33,8 +33,8 @@ static void one_event(struct history *s, const struct store_event *e)
     struct event_fast q;
     struct arena a = {0};
     json_t *body = NULL;
-    bool quick = event_fast_read(e, s->study, &q, &fast);
-    if (!event_read(e, s->study, &a, &body, &full, NULL)) { /* else it is no JSON: the fast reader is less strict */
+    bool quick = event_fast_read(e, history_memory(s)->study, &q, &fast);
+    if (!event_read(e, history_memory(s)->study, &a, &body, &full, NULL)) { /* else it is no JSON: the fast reader is less strict */
         if (quick) compare(&fast, &full);
         apply_event(s, &full, NULL);
     }
