@@ -32,4 +32,8 @@ store_migration_0007:
 store_migration_0008:
     .incbin "store/migrations/0008_verbs.sql"
     .byte 0
+    .global store_migration_0009
+store_migration_0009:
+    .incbin "store/migrations/0009_references.sql"
+    .byte 0
     .section .note.GNU-stack, "", @progbits

@@ -70,6 +70,11 @@ class Control(unittest.TestCase):
         all_ = [json.loads(line) for line in self.nocturne("log", "toy", "--json").splitlines()]
         return [e for e in all_ if event in (None, e["event"])]
 
+    def checkpoint(self, event):
+        """Where the checkpoint lies that an event of the log refers to."""
+        return os.path.join(self.dir, "nocturne.files", "toy", "%04d.%d" % (event["trial"], event["body"]["attempt"]),
+                            event["body"]["name"])
+
     def kill_once(self, study, condition, **env):
         """kill -9 of a run once its log, as [(event, trial, body)], is as far as that."""
         run = subprocess.Popen(["nocturne", "run", study, "--quiet"], cwd=self.dir, env=dict(self.env, **env))
@@ -277,11 +282,31 @@ class Checkpoints(Control):
         study = self.study(trials=1)
         self.kill_once(study, lambda log: CHECKPOINT in [e[0] for e in log], TOY_WAITS="checkpoint")
         for e in self.log("checkpoint"):
-            with open(e["body"]["path"], "a") as f:
+            with open(self.checkpoint(e), "a") as f:
                 f.write(" ")
         out = self.nocturne("run", study)
         self.assertIn("bytes instead of", out)
         self.assertEqual(self.trials()[0]["metrics"]["resumed"], 0)
+
+    def test_a_later_one_that_nobody_was_told_of_is_used(self):
+        study = self.study(trials=1)
+        self.kill_once(study, lambda log: CHECKPOINT in [e[0] for e in log], TOY_WAITS="checkpoint")
+        for e in self.log("checkpoint"):  # as many bytes, and not the same
+            with open(self.checkpoint(e)) as f:
+                text = f.read()
+            with open(self.checkpoint(e), "w") as f:
+                f.write(text.replace(" ", "\t"))
+        self.nocturne("run", study)
+        self.assertEqual(self.trials()[0]["metrics"]["resumed"], 1)
+
+    def test_the_whole_folder_may_be_moved_for_the_log_has_no_path_of_it(self):
+        self.kill_once(self.study(trials=1), lambda log: CHECKPOINT in [e[0] for e in log], TOY_WAITS="checkpoint")
+        self.assertNotIn(self.dir, json.dumps([e["body"] for e in self.log("checkpoint")]))
+        moved = self.dir + "-moved"
+        os.rename(self.dir, moved)
+        self.dir = moved
+        self.nocturne("run", self.study(trials=1))
+        self.assertEqual(self.trials()[0]["metrics"]["resumed"], 1)
 
     def test_one_that_is_not_there_or_not_its_own_is_refused(self):
         for mode, word in (("missing", "no file with content"), ("outside", "not in its own folder")):
@@ -354,16 +379,32 @@ class Schedules(Control):
         self.kill_once(study, lambda log: any(kind == ADDED and '"parent"' in body for kind, _, body in log),
                        TOY_WAITS="clone")
         child = next(e for e in self.log("added") if "parent" in e["body"])
-        path = [e["body"]["path"] for e in self.log("checkpoint") if e["trial"] == child["body"]["parent"]][-1]
+        path = [self.checkpoint(e) for e in self.log("checkpoint") if e["trial"] == child["body"]["parent"]][-1]
         for e in self.log("checkpoint"):
             if e["trial"] == child["trial"]:
-                os.unlink(e["body"]["path"]) if os.path.exists(e["body"]["path"]) else None
+                os.unlink(self.checkpoint(e)) if os.path.exists(self.checkpoint(e)) else None
         if os.path.exists(path):
             os.unlink(path)
         self.nocturne("run", study)
         states = {t["trial"]: t["state"] for t in self.trials()}
         self.assertIn(states[child["trial"]], ("failed", "complete"))
         self.assertGreater(list(states.values()).count("complete"), 10)
+
+    def test_a_parents_checkpoint_that_is_another_fails_the_clone_and_is_said(self):
+        study = self.study(self.MORE, trials=60)
+        self.kill_once(study, lambda log: any(kind == ADDED and '"parent"' in body for kind, _, body in log),
+                       TOY_WAITS="clone")
+        children = [e for e in self.log("added") if "parent" in e["body"]]
+        for e in self.log("checkpoint"):
+            path = self.checkpoint(e)
+            if any(e["trial"] == c["trial"] for c in children):
+                os.unlink(path) if os.path.exists(path) else None
+            elif os.path.exists(path):
+                with open(path, "r+") as f:
+                    f.write("#")
+        self.nocturne("run", study)
+        reasons = {t["reason"] for t in self.trials() if t["trial"] in [c["trial"] for c in children]}
+        self.assertIn("is not what was left there", str(reasons))
 
     def test_run_schedule_says_what_is_wrong_with_the_file(self):
         study = self.study(trials=2)

@@ -64,7 +64,7 @@ static void compare_numbers(const struct world *w, const struct trial *a, const 
 
 static void compare_trajectory(const struct world *w, const struct trial *a, const struct trial *b)
 {
-    SAME("trajectory", a->trajectory.n == b->trajectory.n && a->trajectory.until == b->trajectory.until);
+    SAME("trajectory", a->trajectory.n == b->trajectory.n && a->segment.until == b->segment.until);
     for (size_t i = 0; i < a->trajectory.n; i++) {
         SAME("trajectory", a->trajectory.step[i].from == b->trajectory.step[i].from);
         SAME("trajectory", a->trajectory.step[i].trial == b->trajectory.step[i].trial);
@@ -103,7 +103,9 @@ static void compare_attempt(const struct world *w, const struct trial *a, const 
     SAME("resumed_cost", a->attempt.resumed_cost == b->attempt.resumed_cost);
     SAME("stop_state",
          a->attempt.stop.state == b->attempt.stop.state && same_text(a->attempt.stop.reason, b->attempt.stop.reason));
-    SAME("checkpoint", same_text(a->checkpoint.path, b->checkpoint.path) && a->checkpoint.step == b->checkpoint.step &&
+    SAME("checkpoint", same_text(a->checkpoint.name, b->checkpoint.name) &&
+                           same_text(a->checkpoint.digest, b->checkpoint.digest) &&
+                           a->checkpoint.attempt == b->checkpoint.attempt && a->checkpoint.step == b->checkpoint.step &&
                            a->checkpoint.bytes == b->checkpoint.bytes && a->checkpoint.cost == b->checkpoint.cost);
     if (trial_state_final(a->state) || a->state == TRIAL_QUEUED) return;
     SAME("reports", a->attempt.reports == b->attempt.reports && a->attempt.step == b->attempt.step);
@@ -114,7 +116,8 @@ static void compare_trial(struct world *w, const struct trial *a, const struct t
 {
     size_t m = w->study->objective.n_metrics;
     SAME("state", a->state == b->state && a->role == b->role);
-    SAME("seed", a->seed == b->seed && a->confirms == b->confirms && a->round == b->round && a->parent == b->parent);
+    SAME("seed", a->seed == b->seed && a->confirms == b->confirms && a->segment.round == b->segment.round &&
+                     a->segment.parent == b->segment.parent);
     SAME("source", same_text(a->source, b->source));
     SAME("reason", same_text(a->reason, b->reason));
     SAME("outside", same_text(a->outside, b->outside));

@@ -152,7 +152,7 @@ bool assignment_start(struct assignment *as)
 {
     struct error err;
     as->spec.dir = as->dir;
-    as->spec.resume = as->resume.path;
+    as->spec.resume.path = as->resume.path;
     as->at = local_execution(as->home->workers, as->home->gpus);
     as->at->hooks = &hooks;
     as->at->data = as;
@@ -173,7 +173,7 @@ static void get_ready(struct assignment *as)
 static void on_resume(void *data, long status, const char *body, size_t n)
 {
     struct assignment *as = data;
-    struct resume *r = &as->resume;
+    struct resume_fetch *r = &as->resume;
     (void)body, (void)n;
     r->inquiry = NULL;
     if (r->fd >= 0) close(r->fd);
@@ -188,7 +188,7 @@ static void on_resume(void *data, long status, const char *body, size_t n)
 static void fetch_resume(struct assignment *as)
 {
     struct arena a = {0};
-    struct resume *r = &as->resume;
+    struct resume_fetch *r = &as->resume;
     int dir = -1;
     const char *name = json_string_value(json_object_get(r->wish, "name")), *own = arena_printf(&a, "resume.%s", name);
     r->path = must_strdup(arena_printf(&a, "%s/%s", as->dir, own));
@@ -279,7 +279,7 @@ struct assignment *assignment_create(const struct assignment_home *home, const j
     as->study = must_strdup(study);
     as->definition = must_strdup(definition);
     as->params = json_incref((json_t *)params);
-    as->resume = (struct resume){.wish = json_incref(json_object_get(words, "resume")), .fd = -1};
+    as->resume = (struct resume_fetch){.wish = json_incref(json_object_get(words, "resume")), .fd = -1};
     as->spec = (struct attempt_spec){.trial = (long)json_integer_value(json_object_get(words, "trial")),
                                      .attempt = (long)json_integer_value(json_object_get(words, "attempt")),
                                      .lease = json_integer_value(json_object_get(words, "lease")),

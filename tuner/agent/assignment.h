@@ -36,7 +36,7 @@ struct assignment_home {
 enum assignment_state { ASSIGNMENT_PREPARES, ASSIGNMENT_READY, ASSIGNMENT_RUNS };
 
 /* The checkpoint that it goes on from. */
-struct resume {
+struct resume_fetch {
     json_t *wish;            /* {"trial", "attempt", "name", "cost"}, as the service has it; NULL: it begins anew */
     struct inquiry *inquiry; /* it is on its way */
     char *path;              /* here; NULL: it is not */
@@ -52,7 +52,7 @@ struct assignment {
     json_t *params;
     double config[SPACE_PARAMS_MAX];
     struct attempt_spec spec; /* its study is NULL until it is here */
-    struct resume resume;
+    struct resume_fetch resume;
     int64_t again_ms;     /* prepares: the study is asked for again then; 0: it is not */
     struct execution *at; /* NULL: it has not begun */
     long reports, uploads;

@@ -122,7 +122,7 @@ static struct comparison_row row_of(const struct memory *s, const struct objecti
                                  .baseline = x == all->baseline};
     judge(&row, o, all, x, arena);
     find_breaches(&row, o, all->baseline ? all->baseline->mean : NULL, arena);
-    if (t->parent >= 0 || t->trajectory.n) row.schedule = lineage_whole(s, t, arena);
+    if (t->segment.parent >= 0 || t->trajectory.n) row.schedule = lineage_whole(s, t, arena);
     return row;
 }
 

@@ -67,8 +67,8 @@ static void mark_checkpoints(const struct memory *s, enum keep *keep)
     bool clones = s->study->schedule.n > 0 && s->phase != STUDY_COMPLETE;
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *t = s->trial[i];
-        if (!trial_state_final(t->state)) mark(keep, t->parent, s->n, KEEP_CHECKPOINT);
-        if (clones && t->checkpoint.path) mark(keep, t->number, s->n, KEEP_CHECKPOINT);
+        if (!trial_state_final(t->state)) mark(keep, t->segment.parent, s->n, KEEP_CHECKPOINT);
+        if (clones && t->checkpoint.name) mark(keep, t->number, s->n, KEEP_CHECKPOINT);
     }
 }
 

@@ -143,8 +143,7 @@ static void steer(struct active_attempt *a)
     if (a->settings > before)
         tell_settings(a, before ? t->trajectory.step[before - 1].config : t->config,
                       t->trajectory.step[a->settings - 1].config);
-    if (t->trajectory.until <= 0 || !(cost >= t->trajectory.until) || a->stopping_ms) return;
-    halt(a, STOP_GENTLY, "the interval is over");
+    if (segment_is_over(&t->segment, cost) && !a->stopping_ms) halt(a, STOP_GENTLY, "the interval is over");
 }
 
 void attempt_hears_start(struct active_attempt *a, int64_t pid, double resumed_cost)
@@ -177,7 +176,11 @@ void attempt_hears_checkpoint(struct active_attempt *a, long step, const char *p
 {
     struct arena arena = {0};
     struct error err;
-    if (checkpoint_take(a->home->history, a->trial, attempt_folder(a, &arena), step, path, &err)) note(a, err.text);
+    struct checkpoint left;
+    enum status s = checkpoint_refer(a->trial, attempt_folder(a, &arena), path, &arena, &left, &err);
+    left.step = step;
+    if (!s) s = history_checkpoint(a->home->history, a->trial, &left, &err);
+    if (s) note(a, err.text);
     arena_done(&arena);
 }
 
@@ -191,14 +194,14 @@ static enum status complete(struct history *s, const struct trial *t, const json
                : st;
 }
 
-/* Has it been stopped where its trajectory ends? */
+/* Has it been stopped where its segment ends? */
 static bool is_through(const struct memory *s, const struct trial *t, const json_t *metrics)
 {
     struct arena a = {0};
-    if (t->trajectory.until <= 0 || !metrics) return false;
+    if (!metrics) return false;
     double cost = memory_cost(s, event_values(&s->study->objective, metrics, &a), t->attempt.step);
     arena_done(&a);
-    return cost >= t->trajectory.until;
+    return segment_is_over(&t->segment, cost);
 }
 
 /* What the end of the execution means for its trial. */
@@ -338,7 +341,7 @@ static void put_off(struct active_attempt *a, const struct error *why)
 static bool begin_anew(struct active_attempt *a, const struct error *why)
 {
     struct error err;
-    bool own = a->trial->checkpoint.path != NULL;
+    bool own = a->trial->checkpoint.name != NULL;
     note(a, why->text);
     history_note(a->home->history, why->text);
     if (own) return true;
@@ -357,7 +360,7 @@ static void end_unstarted(struct active_attempt *a, const struct error *why)
     attempt_hears_end(a, &outcome);
 }
 
-static void start(struct active_attempt *a, const char *dir, const char *resume)
+static void start(struct active_attempt *a, const char *dir, const struct resume *resume)
 {
     const struct attempt_home *home = a->home;
     const struct trial *t = a->trial;
@@ -369,9 +372,9 @@ static void start(struct active_attempt *a, const char *dir, const char *resume)
                                       .seed = t->seed,
                                       .config = t->config,
                                       .dir = dir,
-                                      .resume = resume,
-                                      .resume_cost = a->resumed_cost,
+                                      .resume = *resume,
                                       .definition = home->definition ? home->definition(home->definition_data) : NULL};
+    a->resumed_cost = resume->cost;
     a->at->hooks = &hooks;
     a->at->data = a;
     a->state = ATTEMPT_RUNS;
@@ -383,13 +386,28 @@ static void start(struct active_attempt *a, const char *dir, const char *resume)
         put_off(a, &err);
 }
 
+/* The checkpoint that it goes on from, in the arena; none: it begins. */
+static enum status find_resume(const struct active_attempt *a, struct arena *arena, struct resume *ret,
+                               struct error *err)
+{
+    const struct attempt_home *home = a->home;
+    const struct checkpoint *from = a->at->at->has_folder ? segment_from(home->memory, a->trial) : NULL;
+    if (!from) return STATUS_OK;
+    const char *dir = launch_folder(home->files, home->memory->study, from->trial, from->attempt, arena);
+    const char *path = arena_printf(arena, "%s/%s", dir, from->name ? from->name : "");
+    struct checkpoint left = *from;
+    if (left.trial == a->trial->number) left.digest = NULL; /* a later one may lie there, which nobody was told of */
+    enum status s = checkpoint_verify(&left, path, err);
+    if (!s) *ret = (struct resume){path, from->trial, from->attempt, from->name, from->cost};
+    return s;
+}
+
 void attempt_start(struct active_attempt *a)
 {
     struct arena arena = {0};
-    struct error err = {0};
-    const char *resume = NULL;
-    if (a->at->at->has_folder) resume = checkpoint_find(a->home->memory, a->trial, &arena, &a->resumed_cost, &err);
-    if (resume || !err.status || begin_anew(a, &err)) start(a, attempt_folder(a, &arena), resume);
+    struct error err;
+    struct resume resume = {.path = NULL};
+    if (!find_resume(a, &arena, &resume, &err) || begin_anew(a, &err)) start(a, attempt_folder(a, &arena), &resume);
     arena_done(&arena);
 }
 

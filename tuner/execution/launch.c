@@ -35,7 +35,7 @@ static char **environment(const struct attempt_spec *x, size_t slot, const struc
     env[n++] = arena_printf(a, "NOCTURNE_SLOT=%zu", slot);
     if (gpus) env[n++] = gpus_of_slot(gpus, slot, a);
     if (listens(&study->objective)) env[n++] = arena_strdup(a, "PYTHONUNBUFFERED=1");
-    if (x->resume) env[n++] = arena_printf(a, "NOCTURNE_RESUME=%s", x->resume);
+    if (x->resume.path) env[n++] = arena_printf(a, "NOCTURNE_RESUME=%s", x->resume.path);
     return env;
 }
 
@@ -66,15 +66,10 @@ char *launch_folder(const char *files, const struct study *study, long trial, lo
     return arena_printf(arena, "%s/%s/%04ld.%ld", files, study->name, trial, attempt);
 }
 
-/* RESUME is FILES/STUDY/TRIAL.ATTEMPT/NAME: the agent asks for it by the last two. */
-static json_t *resume_json(const char *resume, double cost)
+static json_t *resume_json(const struct resume *r)
 {
-    const char *name = strrchr(resume, '/'), *folder = name;
-    long trial = 0, attempt = 0;
-    while (folder && folder > resume && folder[-1] != '/') folder--;
-    if (!folder || sscanf(folder, "%ld.%ld/", &trial, &attempt) != 2) return NULL;
-    return json_pack("{s:I, s:I, s:s, s:o}", "trial", (json_int_t)trial, "attempt", (json_int_t)attempt, "name",
-                     name + 1, "cost", json_number(cost));
+    return json_pack("{s:I, s:I, s:s, s:o}", "trial", (json_int_t)r->trial, "attempt", (json_int_t)r->attempt, "name",
+                     r->name, "cost", json_number(r->cost));
 }
 
 json_t *launch_assignment(const struct attempt_spec *x)
@@ -82,7 +77,7 @@ json_t *launch_assignment(const struct attempt_spec *x)
     json_t *out = json_pack("{s:s, s:I, s:I, s:I, s:I, s:o}", "study", x->study->name, "trial", (json_int_t)x->trial,
                             "attempt", (json_int_t)x->attempt, "lease", (json_int_t)x->lease, "seed",
                             (json_int_t)x->seed, "params", space_to_json(&x->study->space, x->config));
-    if (x->resume) json_object_set_new(out, "resume", resume_json(x->resume, x->resume_cost));
+    if (x->resume.path) json_object_set_new(out, "resume", resume_json(&x->resume));
     if (x->definition) json_object_set_new(out, "definition", json_string(x->definition));
     return out;
 }

@@ -6,16 +6,23 @@
 
 #include "workers/workers.h"
 
+/* The checkpoint that an attempt goes on from. */
+struct resume {
+    const char *path;    /* on this machine; NULL: it begins */
+    long trial, attempt; /* for others: whose it is … */
+    const char *name;    /* … and its name there */
+    double cost;         /* tokens until then */
+};
+
 /* What is run. */
 struct attempt_spec {
     const struct study *study;
     long trial, attempt;
     int64_t lease; /* fencing token */
     uint64_t seed;
-    const double *config;   /* space.n; NaN: does not exist */
-    const char *dir;        /* its folder */
-    const char *resume;     /* the checkpoint to go on from, in FILES/STUDY/TRIAL.ATTEMPT; NULL: it begins */
-    double resume_cost;     /* tokens until then */
+    const double *config; /* space.n; NaN: does not exist */
+    const char *dir;      /* its folder */
+    struct resume resume;
     const char *definition; /* names what an agent must have of the study; NULL: nothing */
 };
 

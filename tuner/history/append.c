@@ -150,13 +150,13 @@ enum status history_condemn(struct history *s, const struct trial *t, const char
     return history_append(s, &e, err);
 }
 
-enum status history_checkpoint(struct history *s, const struct trial *t, const char *path, long step, int64_t bytes,
+enum status history_checkpoint(struct history *s, const struct trial *t, const struct checkpoint *left,
                                struct error *err)
 {
     struct event e = history_next(s, EVENT_CHECKPOINT, t);
     int tokens = objective_token_metric(&s->m.study->objective);
-    e.checkpoint.left = (struct checkpoint){
-        path, step, bytes, tokens >= 0 && isfinite(t->attempt.last[tokens]) ? t->attempt.last[tokens] : 0};
+    e.checkpoint.left = *left;
+    if (tokens >= 0 && isfinite(t->attempt.last[tokens])) e.checkpoint.left.cost = t->attempt.last[tokens];
     return history_append(s, &e, err);
 }
 

@@ -51,7 +51,8 @@ enum status history_halt(struct history *s, const struct trial *t, const char *w
 /* By the pruner; `details` of its decision; audit: it runs on all the same. */
 enum status history_condemn(struct history *s, const struct trial *t, const char *why, const json_t *details,
                             bool audit, struct error *err);
-enum status history_checkpoint(struct history *s, const struct trial *t, const char *path, long step, int64_t bytes,
+/* `left`: without its cost, which follows from the reports. */
+enum status history_checkpoint(struct history *s, const struct trial *t, const struct checkpoint *left,
                                struct error *err);
 /* The running trial's settings are others from this cost on. */
 enum status history_set(struct history *s, const struct trial *t, double from, const double *config, const char *why,

@@ -100,7 +100,8 @@ static struct trial *append(struct history *s, const struct event_added *e)
     t->value = config + d;
     t->attempt.last = t->value + m;
     for (size_t i = 0; i < 2 * m; i++) t->value[i] = NAN;
-    t->told = t->parent = -1;
+    t->told = t->segment.parent = -1;
+    t->checkpoint.trial = t->number;
     return t;
 }
 
@@ -141,7 +142,6 @@ static const char *intern(struct history *s, const char *name)
 static void take_trajectory(struct history *s, struct trial *t, const struct trajectory *x)
 {
     if (!x) return;
-    t->trajectory.until = x->until;
     for (size_t k = 0; k < x->n; k++)
         trajectory_add(&t->trajectory, &s->m.study->space, &s->arena, x->step[k].from, x->step[k].config,
                        x->step[k].trial);
@@ -168,8 +168,9 @@ static enum status apply_added(struct history *s, struct trial *none, const stru
     t->role = e->role;
     t->seed = e->seed ? e->seed : memory_trial_seed(&s->m, t->number);
     t->confirms = e->confirms;
-    t->parent = e->parent;
-    t->round = e->parent >= 0 ? s->all.at[e->parent]->round + 1 : 0;
+    t->segment = (struct segment){.parent = e->parent,
+                                  .round = e->parent >= 0 ? s->all.at[e->parent]->segment.round + 1 : 0,
+                                  .until = e->trajectory ? e->trajectory->until : 0};
     t->source = keep(s, e->source ? e->source : "");
     t->need.tokens = e->expect_tokens;
     t->need.ms = e->expect_ms;
@@ -310,7 +311,8 @@ static enum status apply_checkpoint(struct history *s, struct trial *t, const st
 {
     (void)err;
     t->checkpoint = e->checkpoint.left;
-    t->checkpoint.path = arena_strdup(&s->arena, t->checkpoint.path);
+    t->checkpoint.name = arena_strdup(&s->arena, t->checkpoint.name);
+    t->checkpoint.digest = keep(s, t->checkpoint.digest);
     return STATUS_OK;
 }
 

@@ -1,17 +1,26 @@
-/* checkpoint: what a trial left to go on from: taken, and found again. */
+/* checkpoint: what a trial left to go on from: referred to, and verified when it is wanted. */
 #ifndef TUNER_HISTORY_CHECKPOINT_H
 #define TUNER_HISTORY_CHECKPOINT_H
 
 #include "tuner/history/memory.h"
 
-/* The trial's program has left a checkpoint: an event, if it is a file of this attempt's own folder `dir`; otherwise
- * the error says why nothing can go on from it. */
-enum status checkpoint_take(struct history *s, const struct trial *t, const char *dir, long step, const char *path,
-                            struct error *err);
+/* What the running trial's program says it has left, as a reference, in the arena: a file with content, or a folder, in
+ * this attempt's own folder `dir`; otherwise the error says why nothing can go on from it. `path`: absolute, or from
+ * there. */
+enum status checkpoint_refer(const struct trial *t, const char *dir, const char *path, struct arena *arena,
+                             struct checkpoint *ret, struct error *err);
 
-/* The checkpoint from which the trial's next attempt can go on, its own or its parent's, in the arena, and what
- * training had cost until then. NULL: there is none (err->status is OK), or the error says what has become of it. */
-const char *checkpoint_find(const struct memory *s, const struct trial *t, struct arena *arena, double *ret_cost,
-                            struct error *err);
+/* Is what lies at `path` what was left? The error says what has become of it. */
+enum status checkpoint_verify(const struct checkpoint *c, const char *path, struct error *err);
+
+/* SHA-256, in hexadecimal, of a file's size and of CHECKPOINT_PARTS parts of it, spread evenly, each of
+ * CHECKPOINT_PART bytes: what was replaced, cut or torn is noticed in a few milliseconds however large it is. Not proof
+ * against somebody who forges one. */
+enum { CHECKPOINT_PARTS = 16, CHECKPOINT_PART = 65536 };
+enum status checkpoint_digest(int fd, int64_t bytes, char *ret /* DIGEST_HEX */, struct error *err);
+
+/* A path of a log from before there were references, FILES/STUDY/TRIAL.ATTEMPT/NAME: its attempt and name. False: it is
+ * none. */
+bool checkpoint_parse(const char *path, long trial, struct checkpoint *ret);
 
 #endif

@@ -1,5 +1,7 @@
 #include "tuner/history/event.h"
 
+#include "tuner/history/checkpoint.h"
+
 #include "tuner/base/json.h"
 
 #include <math.h>
@@ -289,21 +291,30 @@ static bool read_adjusted(const json_t *o, const struct reading *r, struct event
 
 static void write_checkpoint(const struct memory *s, const struct event *event, json_t *o)
 {
-    const struct event_checkpoint *e = &event->checkpoint;
+    const struct checkpoint *c = &event->checkpoint.left;
     (void)s;
-    put_text(o, "path", e->left.path);
-    put_int(o, "step", e->left.step, -1);
-    put_int(o, "bytes", e->left.bytes, 0);
-    put_number(o, "cost", e->left.cost);
+    put_int(o, "attempt", c->attempt, -1);
+    put_text(o, "name", c->name);
+    if (c->digest) put_text(o, "digest", c->digest);
+    put_int(o, "step", c->step, -1);
+    put_int(o, "bytes", c->bytes, 0);
+    put_number(o, "cost", c->cost);
 }
 
 static bool read_checkpoint(const json_t *o, const struct reading *r, struct event *event)
 {
-    struct event_checkpoint *e = &event->checkpoint;
+    struct checkpoint *c = &event->checkpoint.left;
+    const char *path = get_text(o, "path");
     (void)r;
-    e->left = (struct checkpoint){get_text(o, "path"), (long)get_int(o, "step", 0), get_int(o, "bytes", 0),
-                                  get_number(o, "cost")};
-    return e->left.path != NULL;
+    *c = (struct checkpoint){.trial = event->trial,
+                             .attempt = (long)get_int(o, "attempt", 0),
+                             .name = get_text(o, "name"),
+                             .digest = get_text(o, "digest")};
+    if (path && !checkpoint_parse(path, event->trial, c)) c->name = path; /* it will not be found */
+    c->step = (long)get_int(o, "step", 0);
+    c->bytes = get_int(o, "bytes", 0);
+    c->cost = get_number(o, "cost");
+    return c->name != NULL;
 }
 
 /* ---- of an attempt ---- */

@@ -3,10 +3,10 @@
 struct trajectory lineage_of(const struct memory *s, const struct trial *t, struct arena *arena,
                              const double **ret_config)
 {
-    const struct trial **line = arena_array(arena, (size_t)t->round + 1, sizeof(struct trial *)), *last = t;
+    const struct trial **line = arena_array(arena, (size_t)t->segment.round + 1, sizeof(struct trial *)), *last = t;
     struct trajectory trajectory = {.until = memory_cost(s, t->value, t->attempt.step)};
     size_t n = 0;
-    for (; t; t = memory_trial(s, t->parent)) line[n++] = t;
+    for (; t; t = memory_trial(s, t->segment.parent)) line[n++] = t;
     *ret_config = line[n - 1]->config;
     for (size_t i = n - 1; i-- > 0;)
         trajectory_add(&trajectory, &s->study->space, arena, line[i + 1]->checkpoint.cost, line[i]->config,
@@ -23,7 +23,7 @@ const struct trajectory *lineage_whole(const struct memory *s, const struct tria
     const double *config;
     struct trajectory later = lineage_of(s, t, arena, &config), *all = arena_alloc(arena, sizeof *all);
     all->until = later.until;
-    while (memory_trial(s, first->parent)) first = memory_trial(s, first->parent);
+    while (memory_trial(s, first->segment.parent)) first = memory_trial(s, first->segment.parent);
     trajectory_add(all, &s->study->space, arena, 0, config, first->number);
     for (size_t i = 0; i < later.n; i++)
         trajectory_add(all, &s->study->space, arena, later.step[i].from, later.step[i].config, later.step[i].trial);

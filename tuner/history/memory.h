@@ -33,11 +33,22 @@ enum trial_role {
     ROLE_MEMBER, /* of the population of a schedule */
 };
 
+/* What an attempt left to go on from: a reference, which holds wherever the database and its folders are moved. */
 struct checkpoint {
-    const char *path; /* absolute; NULL: none */
+    long trial, attempt; /* whose folder it lies in */
+    const char *name;    /* there; NULL: none */
+    const char *digest;  /* of a file, checkpoint_digest; NULL: it is a folder, or older than these */
     long step;
     int64_t bytes; /* 0: it is a folder */
     double cost;   /* tokens reported until then, in all; 0: unknown */
+};
+
+/* Which part of its training a trial is to do: from there until here. A trial that is tried again, a clone of a
+ * population and what is confirmed of it are all segments (segment.h). */
+struct segment {
+    long parent;  /* the trial from whose checkpoint it goes on; −1: it begins */
+    long round;   /* segments before it */
+    double until; /* cost at which it ends; 0: where it will */
 };
 
 /* What all attempts of a trial that have ended have come to. */
@@ -78,8 +89,7 @@ struct trial {
     struct attempt attempt; /* the last one; lease 0: there was none */
 
     struct trajectory trajectory;
-    long round;                   /* member: intervals before it */
-    long parent;                  /* the trial from whose checkpoint it goes on; −1: none */
+    struct segment segment;
     struct checkpoint checkpoint; /* the last one it left */
 
     size_t open_at; /* place in memory.open; only while not final */

@@ -100,7 +100,7 @@ static bool is_same(const struct memory *s, const struct trial *a, const struct 
 {
     for (size_t k = 0; k < s->study->space.n; k++)
         if (a->config[k] != b->config[k] && !(isnan(a->config[k]) && isnan(b->config[k]))) return false;
-    return a->parent < 0 && b->parent < 0 && a->trajectory.n == 0 && b->trajectory.n == 0;
+    return a->segment.parent < 0 && b->segment.parent < 0 && a->trajectory.n == 0 && b->trajectory.n == 0;
 }
 
 /* Is another trial with its very configuration being confirmed? */
@@ -182,16 +182,15 @@ static void add_one(struct history *s, const struct trial *t, uint64_t seed)
 {
     struct arena arena = {0};
     const double *config = t->config;
-    bool scheduled = t->parent >= 0 || t->trajectory.n > 0 || t->trajectory.until > 0;
+    const bool part = segment_is_part(t);
     struct trajectory trajectory = {0};
-    if (scheduled)
-        trajectory = lineage_of(history_memory(s), t, &arena, &config); /* the whole of it, from the beginning */
+    if (part) trajectory = lineage_of(history_memory(s), t, &arena, &config); /* the whole of it, from the beginning */
     history_add(s, &(struct addition){.role = ROLE_CONFIRM,
                                       .config = config,
                                       .source = "confirm",
                                       .confirms = t->number,
                                       .seed = seed,
-                                      .trajectory = scheduled ? &trajectory : NULL});
+                                      .trajectory = part ? &trajectory : NULL});
     arena_done(&arena);
 }
 

@@ -39,12 +39,6 @@ static int better_first(const void *a, const void *b)
     return x->trial->number < y->trial->number ? -1 : 1;
 }
 
-/* Can training go on from where it ended? Not if it ended by itself. */
-static bool goes_on(const struct memory *s, const struct trial *t)
-{
-    return t->checkpoint.path && memory_cost(s, t->value, t->attempt.step) >= t->trajectory.until;
-}
-
 /* ---- what has been learnt ---- */
 
 static struct interval *intervals(const struct memory *s, struct arena *arena, size_t *ret_n)
@@ -54,9 +48,9 @@ static struct interval *intervals(const struct memory *s, struct arena *arena, s
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *t = s->trial[i];
         if (t->role != ROLE_MEMBER || t->state != TRIAL_COMPLETE || t->outside) continue;
-        const struct trial *parent = memory_trial(s, t->parent);
+        const struct trial *parent = memory_trial(s, t->segment.parent);
         x[(*ret_n)++] = (struct interval){.config = t->config,
-                                          .round = t->round,
+                                          .round = t->segment.round,
                                           .before = parent ? score(s, parent->value) : NAN,
                                           .after = score(s, t->value)};
     }
@@ -85,7 +79,8 @@ static enum status begin(struct history *h, struct error *err)
 
 static void go_on(struct history *s, const struct trial *parent, const double *config, const char *source)
 {
-    struct trajectory trajectory = {.until = (double)(parent->round + 2) * history_memory(s)->study->schedule.interval};
+    struct trajectory trajectory = {.until = (double)(parent->segment.round + 2) *
+                                             history_memory(s)->study->schedule.interval};
     history_add(
         s, &(struct addition){
                .role = ROLE_MEMBER, .config = config, .source = source, .trajectory = &trajectory, .parent = parent});
@@ -112,7 +107,7 @@ static enum status next_round(struct history *h, const struct rank *alive, size_
     struct bandit *b = NULL;
     size_t population = (size_t)s->study->schedule.population, keep = n - n / QUARTER, n_intervals;
     struct interval *x = intervals(s, &arena, &n_intervals);
-    struct intervals so_far = {x, n_intervals, alive[0].trial->round + 1};
+    struct intervals so_far = {x, n_intervals, alive[0].trial->segment.round + 1};
     enum status st = bandit_create(s->study, &so_far, s->seed, &b, err);
     if (keep > population - 1) keep = population - 1;
     for (size_t i = 0; !st && i < keep; i++) go_on(h, alive[i].trial, alive[i].trial->config, "pb2: goes on");
@@ -140,7 +135,7 @@ static struct survey look(const struct memory *s, struct arena *arena)
         const struct trial *t = s->trial[i];
         if (t->role != ROLE_MEMBER) continue;
         v.members++;
-        if (t->round > v.round) v.round = t->round;
+        if (t->segment.round > v.round) v.round = t->segment.round;
     }
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *t = s->trial[i];
@@ -148,9 +143,9 @@ static struct survey look(const struct memory *s, struct arena *arena)
         double u = score(s, t->value);
         bool feasible = objective_feasible(&s->study->objective, t->value, memory_baseline(s));
         if (feasible) v.best = fmax(v.best, u);
-        if (feasible && t->round <= v.round - PATIENCE) v.best_before = fmax(v.best_before, u);
-        v.n_last += t->round == v.round;
-        if (t->round == v.round && goes_on(s, t)) v.alive[v.n_alive++] = (struct rank){u, t};
+        if (feasible && t->segment.round <= v.round - PATIENCE) v.best_before = fmax(v.best_before, u);
+        v.n_last += t->segment.round == v.round;
+        if (t->segment.round == v.round && segment_leads_on(s, t)) v.alive[v.n_alive++] = (struct rank){u, t};
     }
     qsort(v.alive, v.n_alive, sizeof *v.alive, better_first);
     return v;
@@ -174,7 +169,7 @@ static enum status check_checkpoints(const struct memory *s, const struct survey
 {
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *t = s->trial[i];
-        if (t->role == ROLE_MEMBER && t->state == TRIAL_COMPLETE && t->checkpoint.path) return STATUS_OK;
+        if (t->role == ROLE_MEMBER && t->state == TRIAL_COMPLETE && t->checkpoint.name) return STATUS_OK;
     }
     if (v->n_last == 0) return error_set(err, STATUS_FAILED, "no member of the schedule's first round is complete");
     return error_set(

@@ -17,7 +17,7 @@ static char *attempt_folder(struct request *r, const struct reading *from)
     long attempt;
     const struct trial *t = request_trial(r, from->history);
     if (!t || !request_number(r, "attempt", t->effort.attempts, 1, 1000000, &attempt)) return NULL;
-    return arena_printf(&r->arena, "%s/%s/%04ld.%ld", r->service->files, from->study->name, t->number, attempt);
+    return launch_folder(r->service->files, from->study, t->number, attempt, &r->arena);
 }
 
 static void list_artefacts(struct request *r)
@@ -115,8 +115,7 @@ static void on_put_artefact(struct request *r)
         request_problem(r, 409, "the lease of trial %ld is over, or somebody else's", t->number);
     else {
         struct artefact *x = r->state = arena_alloc(&r->arena, sizeof *x);
-        x->dir = arena_printf(&r->arena, "%s/%s/%04ld.%ld", r->service->files, as->study->name, t->number,
-                              t->effort.attempts);
+        x->dir = launch_folder(r->service->files, as->study, t->number, t->effort.attempts, &r->arena);
         x->path = arena_printf(&r->arena, "%s/%s", x->dir, r->param[2]);
         x->trial = t->number;
         request_take_spool(r);

@@ -1,0 +1,2 @@
+-- 0009: no table changes. Checkpoints are references from here on (trial, attempt, name, digest), where they were absolute paths,
+-- and event 15 is a halt: a program of before would read neither.
