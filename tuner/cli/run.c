@@ -225,7 +225,7 @@ static enum status open_run(struct store *store, const struct study *study, cons
         said = true;
         s = active_open(store, study, &opening, clock, ret, err); /* waits by itself */
     }
-    if (s == STATUS_BUSY) store_close(store);
+    if (s) store_close(store);
     return s;
 }
 

@@ -39,11 +39,12 @@ enum status active_open(struct store *store, const struct study *study, const st
     if (!s) r->memory = history_memory(r->history);
     if (!s) s = load_others(r->history, err);
     if (!s) s = try_again(r, opening, err);
-    if (s != STATUS_BUSY) r->store = store;
-    if (s)
+    if (s) {
         active_close(r);
-    else
-        *ret = r;
+        return s;
+    }
+    r->store = store;
+    *ret = r;
     return s;
 }
 

@@ -23,8 +23,8 @@ struct active { /* for reading */
     size_t n_again;                  /* how many trials that are */
 };
 
-/* Takes the store (also if it fails, except with STATUS_BUSY) and opening->hold, and borrows the study. STATUS_BUSY:
- * another process runs it, or has the database locked. */
+/* Takes the store, which stays the caller's if this fails, and opening->hold in any case; borrows the study.
+ * STATUS_BUSY: another process runs it, or has the database locked. */
 enum status active_open(struct store *store, const struct study *study, const struct opening *opening,
                         const struct clock *clock, struct active **ret, struct error *err);
 /* `options`: slots, guard and files are filled in here if they are 0 and NULL. */

@@ -142,7 +142,7 @@ static enum status open_run(struct service *s, struct active_study *as, const st
     }
     store_set_patience(store, SERVICE_BUSY_MS);
     st = active_open(store, as->study, &opening, s->clock, &as->active, err);
-    if (st == STATUS_BUSY) store_close(store);
+    if (st) store_close(store);
     return st;
 }
 
