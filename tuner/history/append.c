@@ -323,7 +323,7 @@ void history_report(struct history *s, const struct trial *t, long step, const j
     a->reports++;
     a->step = step;
     for (size_t i = 0; i < s->m.study->objective.n_metrics; i++)
-        a->last[i] = json_number_at(metrics, s->m.study->objective.metric[i].name);
+        internal_numbers(a->last)[i] = json_number_at(metrics, s->m.study->objective.metric[i].name);
     curve_report(s, internal_own(s, t), step, a->last);
     if (s->watch.report) s->watch.report(s->watch.data, t, step, metrics);
 }

@@ -99,7 +99,7 @@ static struct trial *append(struct history *s, const struct event_added *e)
     t->config = config;
     t->value = config + d;
     t->attempt.last = t->value + m;
-    for (size_t i = 0; i < 2 * m; i++) t->value[i] = NAN;
+    for (size_t i = 0; i < 2 * m; i++) internal_numbers(t->value)[i] = NAN;
     t->told = t->segment.parent = -1;
     t->checkpoint.trial = t->number;
     return t;
@@ -245,7 +245,7 @@ static enum status apply_leased(struct history *s, struct trial *t, const struct
     t->attempt.settings = 0;
     curve_begin(s, t);
     set_deadline(s, t, e->ttl_ms);
-    for (size_t i = 0; i < s->m.study->objective.n_metrics; i++) t->attempt.last[i] = NAN;
+    for (size_t i = 0; i < s->m.study->objective.n_metrics; i++) internal_numbers(t->attempt.last)[i] = NAN;
     return STATUS_OK;
 }
 
@@ -326,7 +326,7 @@ static void account(struct history *s, struct trial *t, const struct event_end *
     s->m.tally.busy_ms += e->took_ms;
     s->m.tally.tokens = bounded_sum(s->m.tally.tokens, spent_tokens);
     t->attempt.deadline_ms = 0;
-    for (size_t i = 0; i < s->m.study->objective.n_metrics; i++) t->attempt.last[i] = NAN;
+    for (size_t i = 0; i < s->m.study->objective.n_metrics; i++) internal_numbers(t->attempt.last)[i] = NAN;
 }
 
 static enum status apply_returned(struct history *s, struct trial *t, const struct event *event, struct error *err)
@@ -420,7 +420,7 @@ static enum status apply_finished(struct history *s, struct trial *t, const stru
     account(s, t, &e->end, spent);
     tally_finished(s, t);
     if (e->state == TRIAL_COMPLETE || e->state == TRIAL_PRUNED) {
-        memcpy(t->value, e->value, s->m.study->objective.n_metrics * sizeof *t->value);
+        memcpy(internal_numbers(t->value), e->value, s->m.study->objective.n_metrics * sizeof *t->value);
         t->extra = extra_metrics(&s->m, e->metrics);
     }
     seen_finish(s, t);

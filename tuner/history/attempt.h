@@ -26,7 +26,7 @@ enum stop_state { STOP_NONE, STOP_PRUNE, STOP_AUDIT /* it runs on, to see what b
 struct stop_order {
     enum stop_state state;
     const char *reason;
-    double *expected, *spread; /* n_metrics; what the pruner expected of it (verdict); NULL: nothing */
+    const double *expected, *spread; /* n_metrics; what the pruner expected of it (verdict); NULL: nothing */
 };
 
 struct attempt {
@@ -38,13 +38,13 @@ struct attempt {
     int64_t deadline_ms; /* monotonic clock: the lease expires; 0: never */
 
     long reports, step;  /* number of reports, the last one's step */
-    double *last;        /* n_metrics; the last report; NaN where not reported */
+    const double *last;  /* n_metrics; the last report; NaN where not reported */
     uint64_t names;      /* hash of the names in the last report, in order; 0: none by this process */
     double resumed_cost; /* tokens that are not its own */
     size_t settings;     /* steps of the trajectory that it had been told when they were last changed */
 
-    struct curve *curve;      /* its learning curve (curve.h); NULL: none is kept */
-    struct rule_change *rule; /* what the log says of its stopping rule, newest first; NULL: nothing */
+    const struct curve *curve; /* its learning curve (curve.h); NULL: none is kept */
+    struct rule_change *rule;  /* what the log says of its stopping rule, newest first; NULL: nothing */
     struct stop_order stop;
 };
 

@@ -15,10 +15,15 @@ bool curve_wanted(const struct memory *s)
            (study->schedule.n > 0 && !study->schedule.clone);
 }
 
+static struct curve *own(const struct trial *t)
+{
+    return (struct curve *)t->attempt.curve; /* const for everybody else */
+}
+
 static void forget(struct trial *t)
 {
-    learning_curve_done(&t->attempt.curve->curve);
-    free(t->attempt.curve);
+    learning_curve_done(&own(t)->curve);
+    free(own(t));
     t->attempt.curve = NULL;
 }
 
@@ -37,20 +42,20 @@ static void make_room(struct history *s)
 
 static struct curve *observe(struct history *s, struct trial *t)
 {
-    if (t->attempt.curve) return t->attempt.curve;
+    if (t->attempt.curve) return own(t);
     if (s->curves.n >= CURVES_MAX) make_room(s);
     internal_add(&s->curves, t);
     internal_show(s);
     t->attempt.curve = must_alloc(1, sizeof *t->attempt.curve);
-    return t->attempt.curve;
+    return own(t);
 }
 
 void curve_begin(struct history *s, struct trial *t)
 {
     t->attempt.rule = NULL;
     if (!curve_wanted(&s->m) || !t->attempt.curve) return;
-    learning_curve_done(&t->attempt.curve->curve);
-    *t->attempt.curve = (struct curve){0};
+    learning_curve_done(&own(t)->curve);
+    *own(t) = (struct curve){0};
 }
 
 /* ---- the rule ---- */
@@ -98,7 +103,7 @@ static struct rule_change *keep_change(struct history *s, struct trial *t, int64
 /* Reports that come from now on know of it. */
 static void now_follow(struct trial *t)
 {
-    if (t->attempt.curve) follow(t->attempt.curve, t->attempt.rule, INT64_MAX);
+    if (t->attempt.curve) follow(own(t), t->attempt.rule, INT64_MAX);
 }
 
 enum status curve_announced(struct history *s, struct trial *t, int64_t seq, const json_t *policy, struct error *err)
@@ -152,7 +157,7 @@ void curve_report(struct history *s, struct trial *t, long step, const double *v
 
 long curve_judged(struct history *s, const struct trial *t)
 {
-    struct curve *o = internal_own(s, t)->attempt.curve;
+    struct curve *o = own(internal_own(s, t));
     long before = o->judged;
     o->judged = o->curve.reports;
     return before;
@@ -176,7 +181,7 @@ static void on_report(void *data, const struct store_report *r)
         if (m >= 0) value[m] = r->value[i];
     }
     report_after(x->s, x->t, r->lease + r->known, r->step, value);
-    for (size_t i = 0; i < o->n_metrics; i++) x->t->attempt.last[i] = value[i];
+    for (size_t i = 0; i < o->n_metrics; i++) internal_numbers(x->t->attempt.last)[i] = value[i];
     x->t->attempt.reports++;
     x->t->attempt.step = r->step;
 }

@@ -78,7 +78,7 @@ struct trial {
     const char *outside; /* why the configuration is not in the space as it is now; NULL: it is. Then config is NaN */
     json_t *params;      /* … and the parameters are here, as stored */
     json_t *extra;       /* complete: reported metrics that the study does not have; NULL: none */
-    double *value;       /* n_metrics; complete: the study's metrics; NaN where not reported */
+    const double *value; /* n_metrics; complete: the study's metrics; NaN where not reported */
     struct expectation need;
     int64_t created_ms, finished_ms; /* wall clock */
     long told;                       /* final: its place in the order of results; else −1 */

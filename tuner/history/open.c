@@ -62,10 +62,10 @@ static void on_last_report(void *data, const struct store_report *r)
     x->t->attempt.reports = r->number + 1;
     x->t->attempt.step = r->step;
     x->t->attempt.leased_ms = clock_mono_ms(x->s->m.clock) - r->after_ms; /* as long as it is known to have run */
-    for (size_t i = 0; i < x->s->m.study->objective.n_metrics; i++) x->t->attempt.last[i] = NAN;
+    for (size_t i = 0; i < x->s->m.study->objective.n_metrics; i++) internal_numbers(x->t->attempt.last)[i] = NAN;
     for (size_t k = 0; k < r->n; k++) {
         int i = objective_find_metric(&x->s->m.study->objective, r->name[k]);
-        if (i >= 0) x->t->attempt.last[i] = r->value[k];
+        if (i >= 0) internal_numbers(x->t->attempt.last)[i] = r->value[k];
     }
 }
 
