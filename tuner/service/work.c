@@ -149,13 +149,20 @@ static void begin(struct works *x)
     pthread_mutex_unlock(&x->lock);
 }
 
+static bool is_any_for_later(const struct works *x)
+{
+    int64_t now = now_ms();
+    for (const struct work *w = x->first; w; w = w->next)
+        if (w->again_ms > now) return true;
+    return false;
+}
+
+/* It looks before it begins: a work whose time comes between the two has been begun, or waits for a thread. */
 static void on_later(uv_timer_t *timer)
 {
     struct works *x = timer->data;
+    if (!is_any_for_later(x)) uv_timer_stop(timer);
     begin(x);
-    for (const struct work *w = x->first; w; w = w->next)
-        if (w->again_ms > now_ms()) return;
-    uv_timer_stop(timer);
 }
 
 static void put_later(struct works *x, struct work *w, int64_t ms)
