@@ -199,6 +199,33 @@ static void test_json__exact_numbers_come_back(void **state)
     json_decref(again);
 }
 
+static void assert_writes(const char *text, const char *written)
+{
+    json_t *v = json_pack("{s:[s]}", text, text);
+    char *out = json_tight(v), want[100];
+    snprintf(want, sizeof want, "{\"%s\":[\"%s\"]}", written, written);
+    assert_string_equal(out, want);
+    free(out);
+    json_decref(v);
+}
+
+static void test_json__texts_are_escaped_where_they_must_be(void **state)
+{
+    (void)state;
+    assert_writes("", "");
+    assert_writes("plain /text~", "plain /text~");
+    assert_writes("a \"b\" \\", "a \\\"b\\\" \\\\");
+    assert_writes("\x01\n\t\x1b", "\\u0001\\n\\t\\u001B");
+    assert_writes("grün € 😀", "grün € 😀");
+    assert_writes("\x7f\xc2\x85\xc2\xa0", "\\u007f\\u0085\xc2\xa0");
+    assert_writes("\xe2\x80\xa8\xef\xbb\xbf", "\\u2028\\ufeff");
+    json_t *v = json_pack("[b, b, n, I, I, f]", 1, 0, (json_int_t)INT64_MIN, (json_int_t)7, 7.0);
+    char *out = json_text(v);
+    assert_string_equal(out, "[true, false, null, -9223372036854775808, 7, 7.0]");
+    free(out);
+    json_decref(v);
+}
+
 static void test_arena__survives_large_and_many_blocks(void **state)
 {
     (void)state;
@@ -455,6 +482,7 @@ int main(void)
         cmocka_unit_test(test_rng__below_is_even),
         cmocka_unit_test(test_json__refuses_what_json_is_not),
         cmocka_unit_test(test_json__exact_numbers_come_back),
+        cmocka_unit_test(test_json__texts_are_escaped_where_they_must_be),
         cmocka_unit_test(test_arena__survives_large_and_many_blocks),
         cmocka_unit_test(test_error__context_comes_in_front),
         cmocka_unit_test(test_yaml__positions_and_quotes),

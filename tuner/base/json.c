@@ -232,8 +232,17 @@ static size_t is_special(const char *c, unsigned *ret_code)
     return *ret_code == 0x2028 || *ret_code == 0x2029 || *ret_code == 0xfeff || *ret_code >= 0xfffe ? 3 : 0;
 }
 
-static void put_string(struct text *t, const json_t *value)
+/* Bytes, from the beginning, that are written as they are. */
+static size_t plain_length(const char *text, size_t n)
 {
+    size_t k = 0;
+    while (k < n && text[k] >= ' ' && text[k] < 127 && text[k] != '"' && text[k] != '\\') k++;
+    return k;
+}
+
+static void put_escaped(struct text *t, const char *text, size_t n)
+{
+    json_t *value = json_stringn(text, n);
     char *s = json_dumps(value, JSON_ENCODE_ANY);
     for (const char *c = s ? s : "null"; *c;) {
         char escaped[12];
@@ -245,6 +254,25 @@ static void put_string(struct text *t, const json_t *value)
         c += special ? special : plain;
     }
     free(s);
+    json_decref(value);
+}
+
+/* Nearly all are plain: a key or a value costs no more than its bytes then. */
+static void put_string(struct text *t, const char *text, size_t n)
+{
+    if (plain_length(text, n) < n) {
+        put_escaped(t, text, n);
+        return;
+    }
+    put(t, "\"", 1);
+    put(t, text, n);
+    put(t, "\"", 1);
+}
+
+static void put_integer(struct text *t, json_int_t v)
+{
+    char buf[24];
+    put(t, buf, (size_t)snprintf(buf, sizeof buf, "%" JSON_INTEGER_FORMAT, v));
 }
 
 /* What stands before an item or the end of a list. */
@@ -275,12 +303,10 @@ static void put_object(struct text *t, const json_t *object)
     t->depth++;
     json_object_foreach((json_t *)object, key, v)
     {
-        json_t *name = json_string(key);
         put_break(t, first);
-        put_string(t, name);
+        put_string(t, key, strlen(key));
         put(t, ": ", t->layout == LAYOUT_TIGHT ? 1 : 2);
         put_value(t, v);
-        json_decref(name);
         first = false;
     }
     put_end(t, first, "}");
@@ -304,11 +330,11 @@ static void put_value(struct text *t, const json_t *value)
     case JSON_OBJECT: put_object(t, value); return;
     case JSON_ARRAY: put_array(t, value); return;
     case JSON_REAL: put_real(t, json_real_value(value)); return;
-    case JSON_STRING:
-    case JSON_INTEGER:
-    case JSON_TRUE:
-    case JSON_FALSE:
-    case JSON_NULL: put_string(t, value); return;
+    case JSON_STRING: put_string(t, json_string_value(value), json_string_length(value)); return;
+    case JSON_INTEGER: put_integer(t, json_integer_value(value)); return;
+    case JSON_TRUE: put(t, "true", 4); return;
+    case JSON_FALSE: put(t, "false", 5); return;
+    case JSON_NULL: put(t, "null", 4); return;
     }
 }
 
