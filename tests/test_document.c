@@ -227,9 +227,9 @@ static void test_document__what_is_left_and_who_is_at_it(void **state)
     struct study *study = a_study();
     struct document d = a_document(study);
     const struct document_host host = {true, "search", "lunch", 3};
-    d.running = true;
-    d.host = &host;
-    json_t *json = document_json(&d);
+    json_t *json = document_kept_json(&d);
+    assert_true(document_show(json, true, &host));
+    assert_true(document_show(json, true, &host)); /* once more is no more */
     char *text = json_text(json);
     assert_contains(text, "\"limit\": 40.0, \"spent\": 12.0, \"reserved\": 2.0, \"left\": 26.0}");
     assert_contains(text, "\"limit_ms\": 9000000.0, \"began_ms\": 1790000000000, \"left_ms\": 8998500.0}");
@@ -312,17 +312,20 @@ static void test_document__anything_can_be_read(void **state)
     struct study *study = a_study();
     struct document d = a_document(study);
     json_t *whole = document_kept_json(&d);
-    unsigned seed = 7, refused = 0;
+    unsigned seed = 7, refused = 0, unshown = 0;
     for (int turn = 0; turn < 3000; turn++) {
         json_t *json = json_deep_copy(whole);
         struct error err;
         for (unsigned k = draw(&seed, 4) + 1; k > 0; k--) spoil(json, &seed);
         char *text = json_tight(json);
         refused += reads(study, text, &err) != STATUS_OK;
+        unshown += !document_show(json, false, NULL);
+        assert_true(json_is_false(json_object_get(json, "running")));
         free(text);
         json_decref(json);
     }
     assert_in_range(refused, 1, 2999);
+    assert_in_range(unshown, 1, refused);
     json_decref(whole);
     study_free(study);
 }

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """The service as its users and its enemies meet it: real processes, sockets, databases; kill -9, malformed requests.
 NOCTURNE_BIN is the folder of the binaries."""
+import contextlib
 import json
 import os
 import re
 import resource
 import socket
+import sqlite3
 import stat
 import subprocess
 import threading
@@ -188,6 +190,34 @@ class Studies(World):
         self.assertEqual(self.call("GET", "/studies/s").status, 404)
         self.assertEqual(self.ok("GET", "/studies")["total"], 0)
         self.assertIn("ok", self.nocturne("doctor"))
+
+    def test_what_this_version_cannot_read_is_shown_as_it_was_kept(self):
+        for s in "st":
+            self.create(STUDY.replace("study: s", f"study: {s}").replace("trials: 12", "trials: 3"))
+            self.wait_phase("complete", s)
+        whole = self.ok("GET", "/studies")["studies"]
+        budgets = self.ok("GET", "/studies/s/budgets")
+
+        def change(sql):
+            with contextlib.closing(sqlite3.connect(os.path.join(self.dir, "nocturne.db"))) as db, db:
+                db.execute(f"UPDATE study SET {sql} WHERE name = 's'")
+
+        change("file = file || 'novelty: 1' || char(10)")  # a newer version's
+        self.assertEqual(self.ok("GET", "/studies")["studies"], whole)
+        self.assertEqual(self.ok("GET", "/studies/s"), whole[0])
+        self.assertEqual(self.ok("GET", "/studies/s/budgets"), budgets)
+        self.assertEqual([s["study"] for s in json.loads(self.nocturne("status", "--json"))["studies"]], ["s", "t"])
+        change("state = json_set(state, '$.seq', json_extract(state, '$.seq') - 1)")  # and its log says more
+        s, t = self.ok("GET", "/studies")["studies"]
+        self.assertIn("'novelty'", s["problem"])
+        self.assertEqual(self.ok("GET", "/studies/s"), s)
+        self.assertEqual(self.ok("GET", "/studies/s/budgets"), budgets)
+        self.assertEqual({**s, "seq": whole[0]["seq"]}, {**whole[0], "problem": s["problem"]})
+        change("state = json_set(state, '$.budgets', 7)")
+        self.assertEqual((self.ok("GET", "/studies/s")["budgets"], self.ok("GET", "/studies/s")["running"]), (7, False))
+        change("state = NULL")
+        self.assertEqual(self.ok("GET", "/studies")["studies"], [{"study": "s", "problem": s["problem"]}, t])
+        self.assertEqual(self.call("GET", "/studies/s").status, 422)
 
     def test_a_json_object_is_a_study_file_too(self):
         study = {"study": "j", "parameters": {"x": {"type": "float", "range": [0.001, 1], "scale": "log"}, "m": {"type": "categorical", "values": ["ä", "b"]}},

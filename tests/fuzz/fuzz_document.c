@@ -1,4 +1,5 @@
-/* libFuzzer: any bytes as the kept state of a study. What can be read can be said, and read again. */
+/* libFuzzer: any bytes as the kept state of a study. What can be read can be said, and read again; whatever is JSON can
+ * be passed on. */
 #include "tuner/analysis/analysis.h"
 
 #include "tuner/base/json.h"
@@ -21,6 +22,15 @@ static char *said(const struct document *d)
     return text;
 }
 
+static void pass_on(const char *text)
+{
+    json_t *kept = NULL;
+    if (json_parse_object(text, strlen(text), &kept, NULL)) return;
+    document_show(kept, false, NULL);
+    free(json_tight(kept));
+    json_decref(kept);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct study *study;
@@ -34,6 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         once = said(&d);
         if (!once || document_read(study, once, &a, &again, &err)) __builtin_trap();
     }
+    pass_on(text);
     free(once);
     free(text);
     arena_done(&a);

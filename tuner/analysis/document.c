@@ -381,7 +381,7 @@ enum status document_read(const struct study *study, const char *kept, struct ar
 
 /* ---- what is shown ---- */
 
-json_t *document_budgets_json(const struct document *d)
+static json_t *budgets_json(const struct document *d)
 {
     json_t *out = json_array();
     for (size_t i = 0; i < d->n_budgets; i++) {
@@ -395,19 +395,28 @@ json_t *document_budgets_json(const struct document *d)
     return out;
 }
 
-json_t *document_json(const struct document *d)
+static void show_who(json_t *out, bool running, const struct document_host *host)
 {
-    const struct document_host *host = d->host;
-    json_t *out = document_kept_json(d);
-    json_object_set_new(out, "budgets", document_budgets_json(d));
-    json_object_set_new(out, "running", json_boolean(d->running));
-    if (!host) return out;
+    json_object_set_new(out, "running", json_boolean(running));
+    if (!host) return;
     json_object_set_new(out, "hosted", json_boolean(host->hosted));
-    if (!host->hosted) return out;
+    if (!host->hosted) return;
     json_object_set_new(out, "step", json_string(host->step));
     json_object_set_new(out, "busy", json_integer((json_int_t)host->busy));
     if (*host->paused) json_object_set_new(out, "paused", json_string(host->paused));
-    return out;
+}
+
+bool document_show(json_t *kept, bool running, const struct document_host *host)
+{
+    struct arena arena = {0};
+    struct reading r = {NULL, &arena, NULL};
+    struct document d = {.n_budgets = 0};
+    read_run(&r, json_object_get(kept, "run"), &d);
+    read_budgets(&r, value(&r, kept, "budgets", is_list), &d);
+    if (!r.wrong) json_object_set_new(kept, "budgets", budgets_json(&d));
+    show_who(kept, running, host);
+    arena_done(&arena);
+    return !r.wrong;
 }
 
 json_t *document_best_json(const struct comparison *c)

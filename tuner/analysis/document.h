@@ -1,11 +1,12 @@
 /* document: what is said of a study, whoever asks: tables, exports and progress print these structs, --json, the API
- * and the state kept beside the log are their JSON. Nothing reads that JSON but document_read.
+ * and the state kept beside the log are their JSON. Nothing reads that JSON but document_read and document_show.
  *
  * Arrays and texts lie in the arena that was given; the study, and the memory of a trial, must live as long.
  *
  *     struct arena a = {0};
  *     struct document d = document_of(memory, &a);
- *     json_t *json = document_json(&d);
+ *     json_t *json = document_kept_json(&d);
+ *     document_show(json, true, NULL);
  *     arena_done(&a);
  */
 #ifndef TUNER_ANALYSIS_DOCUMENT_H
@@ -33,10 +34,9 @@ struct document { /* where a study stands */
     int64_t began_ms;          /* the last run, wall clock; 0: there was none */
     int64_t spent_ms, gone_ms; /* of work on it; since it began */
     struct comparison comparison;
-    const char *failure;              /* why it cannot go on; NULL: it can */
-    const char *exhausted;            /* that nothing is left to try; NULL: there is */
-    bool running;                     /* somebody is at it: not kept, whoever asks looks */
-    const struct document_host *host; /* NULL: no service says it */
+    const char *failure;   /* why it cannot go on; NULL: it can */
+    const char *exhausted; /* that nothing is left to try; NULL: there is */
+    bool running;          /* somebody is at it: not kept, whoever asks looks */
 };
 
 struct document_trial { /* what a trial has, and what follows from others; only written */
@@ -52,8 +52,6 @@ struct document_trial document_trial_of(const struct memory *s, const struct tri
 /* ---- JSON; the caller owns it ---- */
 
 json_t *document_kept_json(const struct document *d);     /* what is kept: all that the log alone says */
-json_t *document_json(const struct document *d);          /* and what is left of the budgets, and who is at it */
-json_t *document_budgets_json(const struct document *d);  /* just these, as an array */
 json_t *document_best_json(const struct comparison *c);   /* the winner, without marks; null: there is none */
 json_t *document_export_json(const struct comparison *c); /* the winner, with the baseline beside it */
 /* The winner by `o`, with the front of a pareto objective, and with `weights` its weights. There must be one. */
@@ -67,5 +65,10 @@ json_t *document_stop_json(const struct stop_record *stop);
  * the log can say. */
 enum status document_read(const struct study *study, const char *kept, struct arena *arena, struct document *ret,
                           struct error *err);
+
+/* Makes of what is kept what is shown: what is left of the budgets comes in, and who is at it. Of all that it says only
+ * what was spent is read, so no study is needed. False: that cannot be read, and the budgets are as they were.
+ * `host`: NULL: no service says it. */
+bool document_show(json_t *kept, bool running, const struct document_host *host);
 
 #endif

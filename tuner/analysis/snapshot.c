@@ -63,7 +63,9 @@ void snapshot_done(struct snapshot *x)
     *x = (struct snapshot){0};
 }
 
-bool snapshot_read(const struct store_study *row, int64_t last_event, bool trusted, struct snapshot *ret)
+/* False, and *ret untouched: it is older than the last event and not `trusted`, or there is none that this version can
+ * read; then the log says it. */
+static bool read_kept(const struct store_study *row, int64_t last_event, bool trusted, struct snapshot *ret)
 {
     struct error unread;
     struct snapshot x = {0};
@@ -87,9 +89,46 @@ enum status snapshot_load(struct store *store, const char *name, const struct cl
     *ret = (struct snapshot){0};
     enum status st = store_study_find(store, name, &arena, &row, err);
     if (!st) st = store_last_event(store, row.id, &last, err);
-    if (!st && !snapshot_read(&row, last, store_hold_taken(store, name), ret))
+    if (!st && !read_kept(&row, last, store_hold_taken(store, name), ret))
         st = load_by_log(store, name, clock, ret, err);
     arena_done(&arena);
+    return st;
+}
+
+bool snapshot_kept_json(const struct store_study *row, int64_t last_event, bool trusted, json_t **ret)
+{
+    *ret = NULL;
+    if (!row->state || json_parse_object(row->state, strlen(row->state), ret, NULL)) return false;
+    return trusted || seq_of(*ret) == last_event;
+}
+
+/* Instead of what is kept, which is behind. */
+static enum status json_by_log(struct store *store, const char *name, const struct clock *clock, json_t **kept,
+                               struct error *err)
+{
+    struct snapshot x = {0};
+    enum status st = load_by_log(store, name, clock, &x, err);
+    json_decref(*kept);
+    *kept = st ? NULL : document_kept_json(&x.document);
+    snapshot_done(&x);
+    return st;
+}
+
+enum status snapshot_json(struct store *store, const char *name, const struct clock *clock, json_t **ret,
+                          struct error *err)
+{
+    struct arena arena = {0};
+    struct store_study row;
+    json_t *state = NULL;
+    int64_t last = 0;
+    bool running = store_hold_taken(store, name);
+    enum status st = store_study_find(store, name, &arena, &row, err);
+    if (!st) st = store_last_event(store, row.id, &last, err);
+    if (!st && !(snapshot_kept_json(&row, last, running, &state) && document_show(state, running, NULL)))
+        st = json_by_log(store, name, clock, &state, err);
+    if (!st) document_show(state, running, NULL);
+    arena_done(&arena);
+    *ret = state;
     return st;
 }
 

@@ -23,9 +23,14 @@ enum status snapshot_load(struct store *store, const char *name, const struct cl
                           struct error *err);
 void snapshot_done(struct snapshot *x);
 
-/* The stored state of a row of the store. False, and *ret untouched: it is older than the last event and not `trusted`,
- * or there is none that this version can read; then the log says it. */
-bool snapshot_read(const struct store_study *row, int64_t last_event, bool trusted, struct snapshot *ret);
+/* The same for machines, as document_show has it. What is kept is passed on: it needs no study file that this version
+ * can read. The caller owns it. */
+enum status snapshot_json(struct store *store, const char *name, const struct clock *clock, json_t **ret,
+                          struct error *err);
+
+/* The stored state of a row of the store, the caller's; NULL: there is none. False: it is older than the last event and
+ * not `trusted`; then the log says more. */
+bool snapshot_kept_json(const struct store_study *row, int64_t last_event, bool trusted, json_t **ret);
 
 /* Does the stored state say what the log says? *ret_difference (the caller's) is NULL if so; otherwise the first key
  * that differs, and the right state has been stored instead. One that is only behind is stored unless somebody runs the

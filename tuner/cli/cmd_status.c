@@ -14,12 +14,15 @@ static int show_one(struct store *store, const char *name, json_t *array)
 {
     struct snapshot x;
     struct error err;
+    json_t *state;
+    if (array) {
+        if (snapshot_json(store, name, clock_real(), &state, &err)) return cli_fail(&err);
+        json_array_append_new(array, state);
+        return EXIT_OK;
+    }
     if (snapshot_load(store, name, clock_real(), &x, &err)) return cli_fail(&err);
     x.document.running = store_hold_taken(store, name);
-    if (array)
-        json_array_append_new(array, document_json(&x.document));
-    else
-        report_status(stdout, &x.document);
+    report_status(stdout, &x.document);
     snapshot_done(&x);
     return EXIT_OK;
 }

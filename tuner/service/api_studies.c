@@ -6,6 +6,7 @@
 
 #include "tuner/base/beneath.h"
 #include "tuner/base/json.h"
+#include "tuner/base/plain.h"
 #include "tuner/base/words.h"
 
 #include "tuner/analysis/analysis.h"
@@ -62,20 +63,25 @@ static const struct document_host *find_host(const struct facts *all, const char
     return &elsewhere;
 }
 
-/* By a work; NULL: the error says why. */
-static json_t *study_by_name(struct request *r, const struct facts *facts, const char *name,
-                             json_t *(*json)(const struct document *d), struct error *err)
+/* By a work. */
+static enum status find_state(struct request *r, const char *name, json_t **ret, struct error *err)
 {
-    struct folded *folded = r->service->folded;
-    const struct document_host *host = find_host(facts, name);
-    bool held = !host->hosted && store_hold_taken(r->store, name); /* by another process, which keeps the state */
-    struct folded_document x;
-    if (folded_document_take(folded, r->store, name, held, &x, err)) return NULL;
-    x.document.host = host;
-    x.document.running = host->hosted || held;
-    json_t *out = json(&x.document);
-    folded_document_give(folded, &x);
-    return out;
+    const struct facts *f = r->state;
+    return folded_state(r->service->folded, r->store, name, find_host(f, name), ret, err);
+}
+
+/* One that was deleted meanwhile is left out; of one that cannot be read it is said. */
+static enum status add_study(struct request *r, const char *name, json_t *all, struct error *err)
+{
+    json_t *one = NULL;
+    enum status st = find_state(r, name, &one, err);
+    if (st == STATUS_BUSY) return st;
+    if (st && st != STATUS_NOT_FOUND) {
+        plain_repair(err->text, strlen(err->text));
+        one = json_pack("{s:s, s:s}", "study", name, "problem", err->text);
+    }
+    if (one) json_array_append_new(all, one);
+    return STATUS_OK;
 }
 
 static void list_studies(struct request *r)
@@ -86,10 +92,8 @@ static void list_studies(struct request *r)
     size_t n;
     enum status st = store_study_names(r->store, &r->arena, &name, &n, &err);
     json_t *all = json_array();
-    for (size_t i = (size_t)f->offset; !st && i < n && i < (size_t)(f->offset + f->limit); i++) {
-        json_t *one = study_by_name(r, f, name[i], document_json, &err);
-        if (one) json_array_append_new(all, one);
-    }
+    for (size_t i = (size_t)f->offset; !st && i < n && i < (size_t)(f->offset + f->limit); i++)
+        st = add_study(r, name[i], all, &err);
     if (st) {
         json_decref(all);
         request_fail(r, &err);
@@ -111,10 +115,9 @@ static void on_list_studies(struct request *r)
 static json_t *fresh_json(const struct active_study *as, const struct facts *facts)
 {
     struct arena a = {0};
-    struct document d = document_of(as->active->memory, &a);
-    d.host = find_host(facts, as->study->name);
-    d.running = true;
-    json_t *out = document_json(&d);
+    const struct document d = document_of(as->active->memory, &a);
+    json_t *out = document_kept_json(&d);
+    document_show(out, true, find_host(facts, as->study->name));
     arena_done(&a);
     return out;
 }
@@ -131,11 +134,11 @@ static void show_study(struct request *r)
 {
     const struct facts *f = r->state;
     struct error err;
-    json_t *one = study_by_name(r, f, r->param[0], document_json, &err);
-    if (one)
-        request_answer(r, f->status, one);
-    else
+    json_t *one;
+    if (find_state(r, r->param[0], &one, &err))
         fail_study(r, &err);
+    else
+        request_answer(r, f->status, one);
 }
 
 static void answer_study(struct request *r, unsigned status, void (*run)(struct request *r))
@@ -154,11 +157,13 @@ static void on_get_study(struct request *r)
 static void show_budgets(struct request *r)
 {
     struct error err;
-    json_t *budgets = study_by_name(r, r->state, r->param[0], document_budgets_json, &err);
-    if (budgets)
-        request_answer(r, 200, json_pack("{s:s, s:o}", "study", r->param[0], "budgets", budgets));
-    else
+    json_t *one;
+    if (find_state(r, r->param[0], &one, &err)) {
         fail_study(r, &err);
+        return;
+    }
+    request_answer(r, 200, json_pack("{s:s, s:O*}", "study", r->param[0], "budgets", json_object_get(one, "budgets")));
+    json_decref(one);
 }
 
 static void on_get_budgets(struct request *r)

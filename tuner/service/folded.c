@@ -1,5 +1,7 @@
 #include "tuner/service/folded.h"
 
+#include "tuner/base/plain.h"
+
 #include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -177,38 +179,52 @@ enum status folded_take(struct folded *f, struct store *store, const char *name,
     return STATUS_OK;
 }
 
-static enum status document_of_fold(struct folded *f, struct store *store, const char *name,
-                                    struct folded_document *ret, struct error *err)
+static enum status state_of_fold(struct folded *f, struct store *store, const char *name, json_t **ret,
+                                 struct error *err)
 {
-    enum status st = folded_take(f, store, name, &ret->study, err);
-    if (!st) st = history_load_reports(((struct entry *)ret->study)->history, store, err);
-    if (!st) ret->document = document_of(ret->study->history, &ret->kept.arena);
+    struct folded_study *x = NULL;
+    struct arena a = {0};
+    enum status st = folded_take(f, store, name, &x, err);
+    if (!st) st = history_load_reports(((struct entry *)x)->history, store, err);
+    if (!st) {
+        const struct document d = document_of(x->history, &a);
+        *ret = document_kept_json(&d);
+    }
+    folded_give(f, x);
+    arena_done(&a);
     return st;
 }
 
-enum status folded_document_take(struct folded *f, struct store *store, const char *name, bool trusted,
-                                 struct folded_document *ret, struct error *err)
+/* Instead of what is kept, which is behind; or that with a word why, where this version cannot read the rest. */
+static enum status say_by_fold(struct folded *f, struct store *store, const char *name, json_t **kept,
+                               struct error *err)
+{
+    json_t *state = NULL;
+    enum status st = state_of_fold(f, store, name, &state, err);
+    if (st && st != STATUS_BUSY && st != STATUS_NOT_FOUND && *kept) {
+        plain_repair(err->text, strlen(err->text));
+        json_object_set_new(*kept, "problem", json_string(err->text));
+        return STATUS_OK;
+    }
+    json_decref(*kept);
+    *kept = state;
+    return st;
+}
+
+enum status folded_state(struct folded *f, struct store *store, const char *name, const struct document_host *host,
+                         json_t **ret, struct error *err)
 {
     struct arena a = {0};
     struct store_study row;
+    json_t *state = NULL;
     int64_t last = 0;
-    struct folded_document x = {0};
+    bool held = !host->hosted && store_hold_taken(store, name); /* by another process, which keeps the state */
     enum status st = store_study_find(store, name, &a, &row, err);
     if (!st) st = store_last_event(store, row.id, &last, err);
-    if (!st && snapshot_read(&row, last, trusted, &x.kept))
-        x.document = x.kept.document;
-    else if (!st)
-        st = document_of_fold(f, store, name, &x, err);
+    if (!st && !(snapshot_kept_json(&row, last, held, &state) && document_show(state, held, host)))
+        st = say_by_fold(f, store, name, &state, err);
+    if (!st) document_show(state, host->hosted || held, host);
     arena_done(&a);
-    if (st)
-        folded_document_give(f, &x);
-    else
-        *ret = x;
+    *ret = state;
     return st;
-}
-
-void folded_document_give(struct folded *f, struct folded_document *x)
-{
-    folded_give(f, x->study);
-    snapshot_done(&x->kept);
 }

@@ -26,15 +26,10 @@ enum status folded_take(struct folded *f, struct store *store, const char *name,
                         struct error *err);
 void folded_give(struct folded *f, struct folded_study *x); /* NULL is fine */
 
-struct folded_document {
-    struct document document;   /* valid until it is given back */
-    struct snapshot kept;       /* … where it is from: this, */
-    struct folded_study *study; /* or the fold, which is taken meanwhile; NULL: it is not */
-};
-
-/* Where a study stands: as it is kept if that is as new as the log, or if `trusted`; else by the fold. */
-enum status folded_document_take(struct folded *f, struct store *store, const char *name, bool trusted,
-                                 struct folded_document *ret, struct error *err);
-void folded_document_give(struct folded *f, struct folded_document *x);
+/* Where a study stands, as document_show has it, the caller's: what is kept if that is as new as the log or another
+ * process keeps it, else by the fold. If neither this version's study file nor its log can be read, what is kept comes
+ * with "problem", which says why. */
+enum status folded_state(struct folded *f, struct store *store, const char *name, const struct document_host *host,
+                         json_t **ret, struct error *err);
 
 #endif
