@@ -301,13 +301,6 @@ static void test_acquisition__a_front_needs_two_outputs(void **state)
     gp_free(gp);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    surrogate_setup();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -320,5 +313,6 @@ int main(void)
         cmocka_unit_test(test_acquisition__refuses_an_empty_question),
         cmocka_unit_test(test_acquisition__a_front_needs_two_outputs),
     };
-    return cmocka_run_group_tests_name("acquisition", tests, setup, NULL);
+    surrogate_setup();
+    return cmocka_run_group_tests_name("acquisition", tests, NULL, NULL);
 }

@@ -560,13 +560,6 @@ static void test_adviser__hands_out_again_what_was_never_told(void **state)
     world_free(w);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    surrogate_setup();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -589,5 +582,6 @@ int main(void)
         cmocka_unit_test(test_adviser__a_metric_that_is_nan_ends_the_trial),
         cmocka_unit_test(test_adviser__hands_out_again_what_was_never_told),
     };
-    return cmocka_run_group_tests_name("coordinator", tests, setup, NULL);
+    surrogate_setup();
+    return cmocka_run_group_tests_name("coordinator", tests, NULL, NULL);
 }

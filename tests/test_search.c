@@ -287,13 +287,6 @@ static void test_suggest__a_restart_changes_no_bit(void **state)
     bench_free(b);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    surrogate_setup();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -311,5 +304,6 @@ int main(void)
         cmocka_unit_test(test_encode__round_trip_and_snap),
         cmocka_unit_test(test_suggest__a_restart_changes_no_bit),
     };
-    return cmocka_run_group_tests_name("search", tests, setup, NULL);
+    surrogate_setup();
+    return cmocka_run_group_tests_name("search", tests, NULL, NULL);
 }

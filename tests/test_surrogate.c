@@ -314,13 +314,6 @@ static void test_maximise__small_spaces_are_exhausted_exactly_once(void **state)
     gp_free(gp);
 }
 
-static int setup(void **state)
-{
-    (void)state;
-    surrogate_setup();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -337,5 +330,6 @@ int main(void)
         cmocka_unit_test(test_maximise__finds_the_optimum_of_a_mixed_space),
         cmocka_unit_test(test_maximise__small_spaces_are_exhausted_exactly_once),
     };
-    return cmocka_run_group_tests_name("surrogate", tests, setup, NULL);
+    surrogate_setup();
+    return cmocka_run_group_tests_name("surrogate", tests, NULL, NULL);
 }
