@@ -14,10 +14,7 @@
 
 static void put(struct report_row *c, const void *bytes, size_t n)
 {
-    if (c->n + n > c->capacity) {
-        c->capacity = 2 * (c->n + n) + 32;
-        c->bytes = must_grow(c->bytes, c->capacity, 1);
-    }
+    c->bytes = must_room(c->bytes, c->n + n, &c->capacity, 1);
     memcpy(c->bytes + c->n, bytes, n);
     c->n += n;
 }

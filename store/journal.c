@@ -192,10 +192,7 @@ void journal_keep_answer(struct journal *j, const struct store_answer *a)
 void journal_answer(struct journal *j, const char *bytes, size_t n)
 {
     struct batch *b = j->open;
-    if (b->n_answers + n > b->answers_room) {
-        b->answers_room = 2 * (b->n_answers + n);
-        b->answers = must_grow(b->answers, b->answers_room, 1);
-    }
+    b->answers = must_room(b->answers, b->n_answers + n, &b->answers_room, 1);
     memcpy(b->answers + b->n_answers, bytes, n);
     b->n_answers += n;
     b->bytes += n;

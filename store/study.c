@@ -101,7 +101,7 @@ enum status store_study_names(struct store *store, struct arena *arena, const ch
     size_t n = 0, capacity = 0;
     if (!q) return err->status;
     while (statement_row(q)) {
-        if (n == capacity) name = must_grow(name, capacity = 2 * capacity + 16, sizeof *name);
+        name = must_room(name, n + 1, &capacity, sizeof *name);
         name[n++] = arena_strdup(arena, column_text(q, 0));
     }
     enum status s = statement_end(q, err);

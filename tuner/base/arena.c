@@ -99,6 +99,13 @@ void *must_grow(void *p, size_t n, size_t size)
     return p;
 }
 
+void *must_room(void *p, size_t want, size_t *capacity, size_t size)
+{
+    if (want <= *capacity) return p;
+    *capacity = 2 * want + 16;
+    return must_grow(p, *capacity, size);
+}
+
 char *must_strdup(const char *s)
 {
     size_t n = strlen(s) + 1;

@@ -151,7 +151,7 @@ enum status beneath_read(int dir, const char *path, size_t max, char **ret, size
     enum status s = beneath_open(dir, path, O_RDONLY, 0, &fd, err);
     if (s) return s;
     while (k > 0 && n <= max) {
-        if (n + 1 >= capacity) text = must_grow(text, capacity = 2 * capacity + 4096, 1);
+        text = must_room(text, n + 2048, &capacity, 1);
         k = read(fd, text + n, capacity - n - 1);
         n += k > 0 ? (size_t)k : 0;
     }

@@ -193,10 +193,7 @@ struct text {
 
 static void put(struct text *t, const char *bytes, size_t n)
 {
-    if (t->n + n + 1 > t->capacity) {
-        t->capacity = 2 * (t->n + n) + 128;
-        t->bytes = must_grow(t->bytes, t->capacity, 1);
-    }
+    t->bytes = must_room(t->bytes, t->n + n + 1, &t->capacity, 1);
     memcpy(t->bytes + t->n, bytes, n);
     t->bytes[t->n += n] = 0;
 }

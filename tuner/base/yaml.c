@@ -56,10 +56,7 @@ struct nodes {
 
 static void add(struct nodes *list, struct yaml_node *node)
 {
-    if (list->n == list->capacity) {
-        list->capacity = 2 * list->capacity + 16;
-        list->node = must_grow(list->node, list->capacity, sizeof *list->node);
-    }
+    list->node = must_room(list->node, list->n + 1, &list->capacity, sizeof *list->node);
     list->node[list->n++] = node;
 }
 

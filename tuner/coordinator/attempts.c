@@ -5,10 +5,7 @@
 
 struct active_attempt *attempts_add(struct attempts *all, const struct attempt_home *home)
 {
-    if (all->n == all->capacity) {
-        all->capacity = 2 * all->capacity + 16;
-        all->attempt = must_grow(all->attempt, all->capacity, sizeof(struct active_attempt *));
-    }
+    all->attempt = must_room(all->attempt, all->n + 1, &all->capacity, sizeof(struct active_attempt *));
     struct active_attempt *a = all->attempt[all->n++] = must_alloc(1, sizeof *a);
     a->home = home;
     a->state = ATTEMPT_OVER;

@@ -7,10 +7,7 @@ struct trial *internal_own(const struct history *s, const struct trial *t)
 
 void internal_add(struct trial_list *list, struct trial *t)
 {
-    if (list->n == list->capacity) {
-        list->capacity = list->capacity ? 2 * list->capacity : 64;
-        list->at = must_grow(list->at, list->capacity, sizeof(struct trial *));
-    }
+    list->at = must_room(list->at, list->n + 1, &list->capacity, sizeof(struct trial *));
     list->at[list->n++] = t;
 }
 

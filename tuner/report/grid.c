@@ -13,10 +13,7 @@ void grid_column(struct grid *g, const char *title, bool right, int weight)
 
 struct grid_cell *grid_row(struct grid *g)
 {
-    if (g->n_rows == g->room) {
-        g->room = g->room ? 2 * g->room : 64;
-        g->cell = must_grow(g->cell, g->room * g->n_columns, sizeof *g->cell);
-    }
+    g->cell = must_room(g->cell, (g->n_rows + 1) * g->n_columns, &g->room, sizeof *g->cell);
     struct grid_cell *row = g->cell + g->n_rows++ * g->n_columns;
     for (size_t k = 0; k < g->n_columns; k++) row[k] = (struct grid_cell){.mark = "", .text = ""};
     return row;

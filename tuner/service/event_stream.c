@@ -315,10 +315,7 @@ static void on_event(void *data, const struct store_event *e)
     struct page *p = data;
     size_t n;
     char *text = sse(event_name((enum event_kind)e->kind), e->seq, event_stream_json(e), &n);
-    if (p->n + n > p->capacity) {
-        p->capacity = p->n + n + p->capacity / 2;
-        p->text = must_grow(p->text, p->capacity, 1);
-    }
+    p->text = must_room(p->text, p->n + n, &p->capacity, 1);
     memcpy(p->text + p->n, text, n);
     p->n += n;
     p->last = e->seq;
