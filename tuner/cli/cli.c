@@ -42,9 +42,9 @@ static error_t parse_help(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_option help_options[] = {{NULL, 'h', NULL, OPTION_HIDDEN, NULL, 0}, {0}}; /* as --help */
-static const struct argp help_argp = {help_options, parse_help, NULL, NULL, NULL, NULL, NULL};
+static const struct argp help_argp = {.options = help_options, .parser = parse_help};
 const struct argp_child cli_help_child[] = {{&help_argp, 0, NULL, 0}, {0}};
-static const struct argp common_argp = {common_options, parse_common, NULL, NULL, cli_help_child, NULL, NULL};
+static const struct argp common_argp = {.options = common_options, .parser = parse_common, .children = cli_help_child};
 const struct argp_child cli_common_child[] = {{&common_argp, 0, NULL, 0}, {0}};
 
 error_t cli_parse_study(int key, char *arg, struct argp_state *state)

@@ -148,39 +148,38 @@ static void print_notes(const struct memory *s)
 int cmd_advise(int argc, char **argv)
 {
     static const struct argp argp = {
-        table,
-        parse,
-        "STUDY.yaml",
-        "The optimizer as a pipe, for any language: JSON lines on stdin, one answer a line on stdout.\v"
-        "  > {\"ask\": 2}\n"
-        "  < {\"trials\": [{\"trial\": 0, \"params\": {…}, \"lease\": 3}, {\"trial\": 1, …}]}\n"
-        "  > {\"tell\": 0, \"metrics\": {\"em\": 0.61, \"tokens\": 3100000}}\n"
-        "  < {\"ok\": true}\n"
-        "  > {\"tell\": 1, \"failed\": \"reason\"}    or {\"tell\": 1, \"infeasible\": true}; a metric that is NaN is a failure\n"
-        "  < {\"ok\": true}\n"
-        "  > {\"add\": {\"lr\": 0.01, …}, \"metrics\": {…}}    a trial from elsewhere\n"
-        "  < {\"trial\": 2}\n"
-        "  > {\"report\": 0, \"step\": 3, \"metrics\": {…}}\n"
-        "  < {\"stop\": false}    or {\"stop\": \"why\"}: it is over, tell nothing\n"
-        "  > {\"predict\": {\"lr\": 0.01, …}}    a measurement there, 90 % interval\n"
-        "  < {\"metrics\": {\"em\": {\"median\": 0.6, \"low\": 0.57, \"high\": 0.62}, …}}\n"
-        "  > {\"best\": true}\n"
-        "  < {\"trial\": 0, \"params\": {…}, \"metrics\": {…}}\n"
-        "A trial with a \"note\" was chosen by chance, because the model failed numerically; \"enough\" beside "
-        "\"trials\" says that budget: {patience: auto} would end the search here, and why.\n"
-        "Answers come in order, each once it is safe on the disk; many requests may be on their way at once, which is "
-        "much faster.\n"
-        "{\"ask\": 1, \"ttl\": \"10m\"} lends a trial: unless told or renewed ({\"renew\": 0, \"lease\": 3, "
-        "\"ttl\": \"10m\"}) in time, it is handed out again. tell, report and renew may name the \"lease\": from an "
-        "older one only a result is still taken, if the trial has none.\n"
-        "A trial's first report may say how it stops by itself, \"policy\": {\"patience\": 5, \"threshold\": 1e-4, \"metric\": "
-        "\"em\", \"mode\": \"max\"}; with stopping: {adaptive: true} an answer may then hold another \"policy\".\n"
-        "Anything wrong is answered with {\"error\": \"…\"} and the pipe goes on.\n"
-        "With --db, what was asked for and never told before a crash is handed out again first.\n"
-        "Example: echo '{\"ask\": 1}' | nocturne advise study.yaml --seed 7",
-        cli_help_child,
-        NULL,
-        NULL};
+        .options = table,
+        .parser = parse,
+        .args_doc = "STUDY.yaml",
+        .doc =
+            "The optimizer as a pipe, for any language: JSON lines on stdin, one answer a line on stdout.\v"
+            "  > {\"ask\": 2}\n"
+            "  < {\"trials\": [{\"trial\": 0, \"params\": {…}, \"lease\": 3}, {\"trial\": 1, …}]}\n"
+            "  > {\"tell\": 0, \"metrics\": {\"em\": 0.61, \"tokens\": 3100000}}\n"
+            "  < {\"ok\": true}\n"
+            "  > {\"tell\": 1, \"failed\": \"reason\"}    or {\"tell\": 1, \"infeasible\": true}; a metric that is NaN is a failure\n"
+            "  < {\"ok\": true}\n"
+            "  > {\"add\": {\"lr\": 0.01, …}, \"metrics\": {…}}    a trial from elsewhere\n"
+            "  < {\"trial\": 2}\n"
+            "  > {\"report\": 0, \"step\": 3, \"metrics\": {…}}\n"
+            "  < {\"stop\": false}    or {\"stop\": \"why\"}: it is over, tell nothing\n"
+            "  > {\"predict\": {\"lr\": 0.01, …}}    a measurement there, 90 % interval\n"
+            "  < {\"metrics\": {\"em\": {\"median\": 0.6, \"low\": 0.57, \"high\": 0.62}, …}}\n"
+            "  > {\"best\": true}\n"
+            "  < {\"trial\": 0, \"params\": {…}, \"metrics\": {…}}\n"
+            "A trial with a \"note\" was chosen by chance, because the model failed numerically; \"enough\" beside "
+            "\"trials\" says that budget: {patience: auto} would end the search here, and why.\n"
+            "Answers come in order, each once it is safe on the disk; many requests may be on their way at once, which is "
+            "much faster.\n"
+            "{\"ask\": 1, \"ttl\": \"10m\"} lends a trial: unless told or renewed ({\"renew\": 0, \"lease\": 3, "
+            "\"ttl\": \"10m\"}) in time, it is handed out again. tell, report and renew may name the \"lease\": from an "
+            "older one only a result is still taken, if the trial has none.\n"
+            "A trial's first report may say how it stops by itself, \"policy\": {\"patience\": 5, \"threshold\": 1e-4, \"metric\": "
+            "\"em\", \"mode\": \"max\"}; with stopping: {adaptive: true} an answer may then hold another \"policy\".\n"
+            "Anything wrong is answered with {\"error\": \"…\"} and the pipe goes on.\n"
+            "With --db, what was asked for and never told before a crash is handed out again first.\n"
+            "Example: echo '{\"ask\": 1}' | nocturne advise study.yaml --seed 7",
+        .children = cli_help_child};
     struct options o = {.db = ":memory:", .seed = -1};
     struct study *study = NULL;
     struct store *store = NULL;

@@ -23,15 +23,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int cmd_backup(int argc, char **argv)
 {
-    static const struct argp argp = {NULL,
-                                     parse,
-                                     "FILE",
-                                     "Copy the database as it is now, also while studies run. The file is whole or not "
-                                     "there at all; it is a database like any other: use it with --db.\v"
-                                     "Example: nocturne backup night.db",
-                                     cli_common_child,
-                                     NULL,
-                                     NULL};
+    static const struct argp argp = {
+        .parser = parse,
+        .args_doc = "FILE",
+        .doc = "Copy the database as it is now, also while studies run. The file is whole or not "
+               "there at all; it is a database like any other: use it with --db.\v"
+               "Example: nocturne backup night.db",
+        .children = cli_common_child};
     struct options o = {.file = NULL};
     struct store *store = NULL;
     struct error err;

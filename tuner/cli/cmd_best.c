@@ -19,17 +19,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct options *o = state->input;
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &o->common; return 0;
     case 'w': o->weights = arg; return 0;
     case 'x': o->exchange = cli_number(arg, "--exchange", 1e-9, 1e9, state); return 0;
-    case ARGP_KEY_ARG:
-        if (o->common.study) argp_error(state, "one study, not '%s' as well", arg);
-        o->common.study = arg;
-        return 0;
     case ARGP_KEY_END:
         if (o->weights && o->exchange > 0) argp_error(state, "--weights or --exchange, not both");
         return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    default: return cli_parse_study(key, arg, state);
     }
 }
 
@@ -85,14 +80,12 @@ static enum status print_best(const struct options *o, const struct cli_study *s
 int cmd_best(int argc, char **argv)
 {
     static const struct argp argp = {
-        table,
-        parse,
-        "[STUDY]",
-        "The best configuration, confirmed if the study has come that far. Other weights need "
-        "no new trial.\vExample: nocturne best g2p --weights em=0.9,tokens=0.1",
-        cli_common_child,
-        NULL,
-        NULL};
+        .options = table,
+        .parser = parse,
+        .args_doc = "[STUDY]",
+        .doc = "The best configuration, confirmed if the study has come that far. Other weights need "
+               "no new trial.\vExample: nocturne best g2p --weights em=0.9,tokens=0.1",
+        .children = cli_common_child};
     struct options o = {.exchange = 0};
     struct cli_study s;
     struct error err;

@@ -56,10 +56,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int cmd_completion(int argc, char **argv)
 {
-    static const struct argp argp = {
-        NULL, parse, "bash|zsh|fish", "Print shell completion.\vExample: eval \"$(nocturne completion bash)\"",
-        cli_help_child,
-        NULL, NULL};
+    static const struct argp argp = {.parser = parse,
+                                     .args_doc = "bash|zsh|fish",
+                                     .doc = "Print shell completion.\vExample: eval \"$(nocturne completion bash)\"",
+                                     .children = cli_help_child};
     const char *shell = NULL;
     struct error err;
     argp_parse(&argp, argc, argv, 0, NULL, &shell);

@@ -22,14 +22,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct options *o = state->input;
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &o->common; return 0;
     case 'f': o->files = true; return 0;
-    case ARGP_KEY_ARG:
-        if (o->common.study) argp_error(state, "one study, not '%s' as well", arg);
-        o->common.study = arg;
-        return 0;
     case ARGP_KEY_NO_ARGS: argp_error(state, "which study? 'nocturne status' lists them"); return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    default: return cli_parse_study(key, arg, state);
     }
 }
 
@@ -63,15 +58,14 @@ static enum status delete_files(const char *db, const char *study, char *ret, st
 int cmd_delete(int argc, char **argv)
 {
     static const struct argp argp = {
-        table,
-        parse,
-        "STUDY",
-        "Delete a study and all its trials, for good; its name is free again. One that runs is not deleted: stop it first. "
-        "The folders of its trials stay, unless --files is given.\v"
-        "Example: nocturne backup before.db && nocturne delete g2p",
-        cli_common_child,
-        NULL,
-        NULL};
+        .options = table,
+        .parser = parse,
+        .args_doc = "STUDY",
+        .doc =
+            "Delete a study and all its trials, for good; its name is free again. One that runs is not deleted: stop it first. "
+            "The folders of its trials stay, unless --files is given.\v"
+            "Example: nocturne backup before.db && nocturne delete g2p",
+        .children = cli_common_child};
     struct options o = {.files = false};
     struct store *store = NULL;
     struct arena arena = {0};

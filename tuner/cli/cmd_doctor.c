@@ -240,14 +240,13 @@ static void check_guard(struct checkup *c)
 int cmd_doctor(int argc, char **argv)
 {
     static const struct argp argp = {
-        table,
-        parse,
-        "",
-        "Check the database (schema, integrity, references, log folders) and the installation; says what is wrong and "
-        "exits 1 if anything is.\vExample: nocturne doctor --rebuild --db nocturne.db",
-        cli_common_child,
-        NULL,
-        NULL};
+        .options = table,
+        .parser = parse,
+        .args_doc = "",
+        .doc =
+            "Check the database (schema, integrity, references, log folders) and the installation; says what is wrong and "
+            "exits 1 if anything is.\vExample: nocturne doctor --rebuild --db nocturne.db",
+        .children = cli_common_child};
     struct options o = {.rebuild = false};
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);

@@ -117,14 +117,11 @@ static enum status enqueue(const struct options *o, const struct cli_found *f, s
 int cmd_enqueue(int argc, char **argv)
 {
     static const struct argp argp = {
-        NULL,
-        parse,
-        "[STUDY] NAME=VALUE…",
-        "Have a configuration of your own tried next. Parameters that are not named are taken "
-        "from the baseline.\vExample: nocturne enqueue g2p patience=4 threshold=1e-3",
-        cli_common_child,
-        NULL,
-        NULL};
+        .parser = parse,
+        .args_doc = "[STUDY] NAME=VALUE…",
+        .doc = "Have a configuration of your own tried next. Parameters that are not named are taken "
+               "from the baseline.\vExample: nocturne enqueue g2p patience=4 threshold=1e-3",
+        .children = cli_common_child};
     struct options o = {.n = 0};
     struct cli_found f;
     struct error err;

@@ -25,7 +25,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct options *o = state->input;
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &o->common; return 0;
     case 'f':
         o->dump = strcmp(arg, "csv") == 0 || strcmp(arg, "jsonl") == 0;
         o->dump_format = strcmp(arg, "csv") == 0 ? DUMP_CSV : DUMP_JSONL;
@@ -33,11 +32,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
             argp_error(state, "--format: '%s' is none of yaml, json, env, args, toml, csv, jsonl", arg);
         return 0;
     case 'o': o->out = arg; return 0;
-    case ARGP_KEY_ARG:
-        if (o->common.study) argp_error(state, "one study, not '%s' as well", arg);
-        o->common.study = arg;
-        return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    default: return cli_parse_study(key, arg, state);
     }
 }
 
@@ -84,14 +79,12 @@ static enum status write_file(const struct options *o, struct error *err)
 int cmd_export(int argc, char **argv)
 {
     static const struct argp argp = {
-        table,
-        parse,
-        "[STUDY]",
-        "Write the best configuration with its provenance, or every trial as csv or jsonl.\v"
-        "Example: nocturne export g2p --format env -o best.env",
-        cli_common_child,
-        NULL,
-        NULL};
+        .options = table,
+        .parser = parse,
+        .args_doc = "[STUDY]",
+        .doc = "Write the best configuration with its provenance, or every trial as csv or jsonl.\v"
+               "Example: nocturne export g2p --format env -o best.env",
+        .children = cli_common_child};
     struct options o = {.format = EXPORT_YAML};
     struct error err;
     cli_common_init(&o.common);

@@ -257,16 +257,15 @@ static enum status choose(const struct options *o, struct arena *a, const char *
 int cmd_gc(int argc, char **argv)
 {
     static const struct argp argp = {
-        table,
-        parse,
-        "[STUDY…]",
-        "Remove the folders of trials that are over, with logs, checkpoints and artefacts, of the studies named or of all. "
-        "Never those of the best, of what was confirmed, of the baseline and the references, of trials that are queued or "
-        "run, nor checkpoints that another trial may go on from. Studies may run meanwhile; the database stays as it is.\v"
-        "Example: nocturne gc g2p --keep failed --older 30d --dry-run",
-        cli_common_child,
-        NULL,
-        NULL};
+        .options = table,
+        .parser = parse,
+        .args_doc = "[STUDY…]",
+        .doc =
+            "Remove the folders of trials that are over, with logs, checkpoints and artefacts, of the studies named or of all. "
+            "Never those of the best, of what was confirmed, of the baseline and the references, of trials that are queued or "
+            "run, nor checkpoints that another trial may go on from. Studies may run meanwhile; the database stays as it is.\v"
+            "Example: nocturne gc g2p --keep failed --older 30d --dry-run",
+        .children = cli_common_child};
     struct options o = {.dry = false};
     struct arena a = {0};
     struct error err;

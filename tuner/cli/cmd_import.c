@@ -262,17 +262,16 @@ static enum status import_database(const struct options *o, struct store *store,
 int cmd_import(int argc, char **argv)
 {
     static const struct argp argp = {
-        table,
-        parse,
-        "STUDY.yaml FILE.csv\nOPTUNA.db",
-        "Take over trials that were run elsewhere. A CSV table has a column for each parameter and metric (and may have "
-        "'state' and 'reason'). Of an Optuna database (SQLite) every study is taken, with a study file made of it: "
-        "trials, parameters, values of one or several objectives, constraints, intermediate values. All of a study or "
-        "nothing; once more, and what has come since is added.\v"
-        "Example: nocturne import optuna.db --study cnn && nocturne status",
-        cli_common_child,
-        NULL,
-        NULL};
+        .options = table,
+        .parser = parse,
+        .args_doc = "STUDY.yaml FILE.csv\nOPTUNA.db",
+        .doc =
+            "Take over trials that were run elsewhere. A CSV table has a column for each parameter and metric (and may have "
+            "'state' and 'reason'). Of an Optuna database (SQLite) every study is taken, with a study file made of it: "
+            "trials, parameters, values of one or several objectives, constraints, intermediate values. All of a study or "
+            "nothing; once more, and what has come since is added.\v"
+            "Example: nocturne import optuna.db --study cnn && nocturne status",
+        .children = cli_common_child};
     struct options o = {.n = 0};
     struct store *store = NULL;
     struct error err;

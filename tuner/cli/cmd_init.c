@@ -73,14 +73,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int cmd_init(int argc, char **argv)
 {
-    static const struct argp argp = {table,
-                                     parse,
-                                     "[FILE]",
-                                     "Write a commented study file to start from (default study.yaml).\v"
-                                     "Example: nocturne init study.yaml",
-                                     cli_help_child,
-                                     NULL,
-                                     NULL};
+    static const struct argp argp = {.options = table,
+                                     .parser = parse,
+                                     .args_doc = "[FILE]",
+                                     .doc = "Write a commented study file to start from (default study.yaml).\v"
+                                            "Example: nocturne init study.yaml",
+                                     .children = cli_help_child};
     struct options o = {.file = "study.yaml"};
     struct error err;
     argp_parse(&argp, argc, argv, 0, NULL, &o);

@@ -25,14 +25,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 int cmd_log(int argc, char **argv)
 {
     static const struct argp argp = {
-        table,
-        parse,
-        "[STUDY]",
-        "The event log of a study: every trial, lease, result and decision in order, one a "
-        "line; with --json as JSON lines.\vExample: nocturne log g2p --trial 12",
-        cli_common_child,
-        NULL,
-        NULL};
+        .options = table,
+        .parser = parse,
+        .args_doc = "[STUDY]",
+        .doc = "The event log of a study: every trial, lease, result and decision in order, one a "
+               "line; with --json as JSON lines.\vExample: nocturne log g2p --trial 12",
+        .children = cli_common_child};
     struct options o = {.trial = -1};
     struct cli_found f;
     struct error err;

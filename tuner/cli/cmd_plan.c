@@ -252,16 +252,15 @@ static enum status forecast(const struct study *study, const struct options *o, 
 int cmd_plan(int argc, char **argv)
 {
     static const struct argp argp = {
-        table,
-        parse,
-        "STUDY.yaml",
-        "Check a study (does its command start, do parameters and seed reach the program) and forecast what it needs: tokens, "
-        "time and money with 90 % intervals, the probability to end by the deadline, and the risks. Runs nothing, unless "
-        "--probe asks for a few trials to judge by.\v"
-        "Example: nocturne plan study.yaml --probe 3 --until 07:00",
-        cli_common_child,
-        NULL,
-        NULL};
+        .options = table,
+        .parser = parse,
+        .args_doc = "STUDY.yaml",
+        .doc =
+            "Check a study (does its command start, do parameters and seed reach the program) and forecast what it needs: tokens, "
+            "time and money with 90 % intervals, the probability to end by the deadline, and the risks. Runs nothing, unless "
+            "--probe asks for a few trials to judge by.\v"
+            "Example: nocturne plan study.yaml --probe 3 --until 07:00",
+        .children = cli_common_child};
     struct options o = {.run = {.budget = {.until_minutes = -1}, .seed = -1}};
     struct study *study = NULL;
     struct error err;

@@ -33,15 +33,12 @@ static int print_replay(const struct cli_common *c, const char *study, const str
 int cmd_replay(int argc, char **argv)
 {
     static const struct argp argp = {
-        NULL,
-        cli_parse_study,
-        "[STUDY]",
-        "Compute every suggestion of a study again from its event log, and say whether any "
-        "comes out differently (exit 1). With --json also the suggestion that comes next.\v"
-        "Example: nocturne replay g2p",
-        cli_common_child,
-        NULL,
-        NULL};
+        .parser = cli_parse_study,
+        .args_doc = "[STUDY]",
+        .doc = "Compute every suggestion of a study again from its event log, and say whether any "
+               "comes out differently (exit 1). With --json also the suggestion that comes next.\v"
+               "Example: nocturne replay g2p",
+        .children = cli_common_child};
     struct cli_common c;
     struct store *store = NULL;
     struct arena arena = {0};

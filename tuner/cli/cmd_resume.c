@@ -17,11 +17,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct options *o = state->input;
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &o->common; return 0;
-    case ARGP_KEY_ARG:
-        if (o->common.study) argp_error(state, "one study, not '%s' as well", arg);
-        o->common.study = arg;
-        return 0;
+    case ARGP_KEY_INIT:
+    case ARGP_KEY_ARG: return cli_parse_study(key, arg, state);
     default: return run_parse(key, arg, state, &o->run);
     }
 }
@@ -29,16 +26,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 int cmd_resume(int argc, char **argv)
 {
     static const struct argp argp = {
-        table,
-        parse,
-        "[STUDY]",
-        "Go on with a study of the database, as its study file says now; if the file is gone, "
-        "as it was when last run. Limits of the last run's command line do not count any more: the file's do, or "
-        "those given here.\v"
-        "Example: nocturne resume g2p",
-        cli_common_child,
-        NULL,
-        NULL};
+        .options = table,
+        .parser = parse,
+        .args_doc = "[STUDY]",
+        .doc =
+            "Go on with a study of the database, as its study file says now; if the file is gone, "
+            "as it was when last run. Limits of the last run's command line do not count any more: the file's do, or "
+            "those given here.\v"
+            "Example: nocturne resume g2p",
+        .children = cli_common_child};
     struct options o = {.run = {.budget = {.until_minutes = -1}, .seed = -1}};
     struct cli_common *c = &o.common;
     struct cli_study stored;

@@ -129,16 +129,15 @@ static enum status open_held(const struct cli_common *c, struct cli_study *ret, 
 int cmd_retry(int argc, char **argv)
 {
     static const struct argp argp = {
-        table,
-        parse,
-        "[STUDY] [TRIAL…]",
-        "Have failed trials tried again: each with its number, its configuration and its seed, and within the budget as "
-        "before. What a failed attempt said stays in the log. A study whose baseline failed needs no more than the "
-        "command that ran it.\v"
-        "Example: nocturne retry g2p 3 7    # all that failed: nocturne retry g2p --failed",
-        cli_common_child,
-        NULL,
-        NULL};
+        .options = table,
+        .parser = parse,
+        .args_doc = "[STUDY] [TRIAL…]",
+        .doc =
+            "Have failed trials tried again: each with its number, its configuration and its seed, and within the budget as "
+            "before. What a failed attempt said stays in the log. A study whose baseline failed needs no more than the "
+            "command that ran it.\v"
+            "Example: nocturne retry g2p 3 7    # all that failed: nocturne retry g2p --failed",
+        .children = cli_common_child};
     struct options o = {.n = 0};
     struct cli_study s;
     struct store_hold *hold = NULL;

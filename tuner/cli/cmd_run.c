@@ -34,16 +34,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 int cmd_run(int argc, char **argv)
 {
     static const struct argp argp = {
-        table,
-        parse,
-        "STUDY.yaml",
-        "Run a study. The same command goes on after any interruption: Ctrl-C, kill -9, a power cut.\v"
-        "A limit that is given here counts for this run, instead of the study file's; the next run has what it is given "
-        "then. Ctrl-C lets running trials finish; a second one ends them, they run again next time.\n"
-        "Example: nocturne run study.yaml --until 07:00 --slots 2",
-        cli_common_child,
-        NULL,
-        NULL};
+        .options = table,
+        .parser = parse,
+        .args_doc = "STUDY.yaml",
+        .doc =
+            "Run a study. The same command goes on after any interruption: Ctrl-C, kill -9, a power cut.\v"
+            "A limit that is given here counts for this run, instead of the study file's; the next run has what it is given "
+            "then. Ctrl-C lets running trials finish; a second one ends them, they run again next time.\n"
+            "Example: nocturne run study.yaml --until 07:00 --slots 2",
+        .children = cli_common_child};
     struct options o = {.run = {.budget = {.until_minutes = -1}, .seed = -1}};
     struct study *study = NULL;
     struct error err;

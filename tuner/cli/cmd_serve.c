@@ -222,19 +222,17 @@ static enum status serve(struct options *o, struct error *err)
 int cmd_serve(int argc, char **argv)
 {
     static const struct argp argp = {
-        table,
-        parse,
-        NULL,
-        "The service: many studies, users and machines, over HTTP. Every request needs a token; the first operator's is made "
-        "at the first start.\v"
-        "All resources: GET /api/v1/openapi.yaml. A study is created by posting its file:\n"
-        "  curl -H \"Authorization: Bearer $(cat nocturne.token)\" -H 'Content-Type: application/yaml' \\\n"
-        "       --data-binary @study.yaml http://127.0.0.1:8470/api/v1/studies\n"
-        "Other machines: nocturne worker --help. SIGTERM or kill -9: studies go on with the next start, agents meanwhile.\n"
-        "Example: nocturne serve --listen 0.0.0.0:8470 --tls-cert cert.pem --tls-key key.pem",
-        cli_common_child,
-        NULL,
-        NULL};
+        .options = table,
+        .parser = parse,
+        .doc =
+            "The service: many studies, users and machines, over HTTP. Every request needs a token; the first operator's is made "
+            "at the first start.\v"
+            "All resources: GET /api/v1/openapi.yaml. A study is created by posting its file:\n"
+            "  curl -H \"Authorization: Bearer $(cat nocturne.token)\" -H 'Content-Type: application/yaml' \\\n"
+            "       --data-binary @study.yaml http://127.0.0.1:8470/api/v1/studies\n"
+            "Other machines: nocturne worker --help. SIGTERM or kill -9: studies go on with the next start, agents meanwhile.\n"
+            "Example: nocturne serve --listen 0.0.0.0:8470 --tls-cert cert.pem --tls-key key.pem",
+        .children = cli_common_child};
     struct options o = {
         .address = "127.0.0.1",
         .service = {

@@ -32,14 +32,12 @@ static enum status show_json(const char *db, const char *name, long number, stru
 int cmd_show(int argc, char **argv)
 {
     static const struct argp argp = {
-        NULL,
-        cli_parse_trial,
-        "[STUDY] TRIAL",
-        "Show one trial: parameters, metrics, what happened to it, every attempt with its reason, its logs and its "
-        "reports.\vExample: nocturne show g2p 12",
-        cli_common_child,
-        NULL,
-        NULL};
+        .parser = cli_parse_trial,
+        .args_doc = "[STUDY] TRIAL",
+        .doc =
+            "Show one trial: parameters, metrics, what happened to it, every attempt with its reason, its logs and its "
+            "reports.\vExample: nocturne show g2p 12",
+        .children = cli_common_child};
     struct cli_trial o = {.n = 0};
     struct error err;
     cli_common_init(&o.common);

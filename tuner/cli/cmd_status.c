@@ -37,14 +37,11 @@ static void on_study(void *data, const struct store_study *row)
 int cmd_status(int argc, char **argv)
 {
     static const struct argp argp = {
-        NULL,
-        cli_parse_study,
-        "[STUDY]",
-        "Where a study stands, or all of them: states, budgets (spent, reserved, left), the best so far.\v"
-        "Example: nocturne status g2p --json",
-        cli_common_child,
-        NULL,
-        NULL};
+        .parser = cli_parse_study,
+        .args_doc = "[STUDY]",
+        .doc = "Where a study stands, or all of them: states, budgets (spent, reserved, left), the best so far.\v"
+               "Example: nocturne status g2p --json",
+        .children = cli_common_child};
     struct cli_common c;
     struct error err;
     const char *name = NULL;

@@ -5,14 +5,11 @@
 int cmd_stop(int argc, char **argv)
 {
     static const struct argp argp = {
-        NULL,
-        cli_parse_study,
-        "[STUDY]",
-        "Ask a running study to stop: running trials may finish, nothing new starts. Twice: "
-        "running trials are ended and run again next time.\vExample: nocturne stop g2p",
-        cli_common_child,
-        NULL,
-        NULL};
+        .parser = cli_parse_study,
+        .args_doc = "[STUDY]",
+        .doc = "Ask a running study to stop: running trials may finish, nothing new starts. Twice: "
+               "running trials are ended and run again next time.\vExample: nocturne stop g2p",
+        .children = cli_common_child};
     struct cli_common c;
     struct cli_study s;
     struct error err;

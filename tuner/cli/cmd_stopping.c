@@ -34,15 +34,13 @@ static enum status print(const struct cli_trial *o, const struct memory *s, cons
 int cmd_stopping(int argc, char **argv)
 {
     static const struct argp argp = {
-        NULL,
-        cli_parse_trial,
-        "[STUDY] [TRIAL]",
-        "What was stopped early, the tokens it saved, and how often that was wrong, estimated from the random share of "
-        "condemned trials that ran on (stopping: {audit: 0.05}). With a trial: why it was stopped.\v"
-        "Example: nocturne stopping g2p\n         nocturne stopping g2p 31",
-        cli_common_child,
-        NULL,
-        NULL};
+        .parser = cli_parse_trial,
+        .args_doc = "[STUDY] [TRIAL]",
+        .doc =
+            "What was stopped early, the tokens it saved, and how often that was wrong, estimated from the random share of "
+            "condemned trials that ran on (stopping: {audit: 0.05}). With a trial: why it was stopped.\v"
+            "Example: nocturne stopping g2p\n         nocturne stopping g2p 31",
+        .children = cli_common_child};
     struct cli_trial o = {.n = 0};
     struct cli_study s;
     struct stop_audit x = {0};

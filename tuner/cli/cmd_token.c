@@ -160,15 +160,14 @@ static enum status revoke_one(struct store *store, const struct options *o, stru
 int cmd_token(int argc, char **argv)
 {
     static const struct argp argp = {
-        table,
-        parse,
-        "create --role ROLE\nlist\nrevoke ID",
-        "Tokens for the service: who may look (viewer), run trials (worker), do everything (operator). A token is shown "
-        "once and stored as a hash.\v"
-        "Example: nocturne token create --role worker --study g2p --expires 30d --output worker.token",
-        cli_common_child,
-        NULL,
-        NULL};
+        .options = table,
+        .parser = parse,
+        .args_doc = "create --role ROLE\nlist\nrevoke ID",
+        .doc =
+            "Tokens for the service: who may look (viewer), run trials (worker), do everything (operator). A token is shown "
+            "once and stored as a hash.\v"
+            "Example: nocturne token create --role worker --study g2p --expires 30d --output worker.token",
+        .children = cli_common_child};
     struct options o = {.n = 0};
     struct store *store = NULL;
     struct error err;

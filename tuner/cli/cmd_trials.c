@@ -23,31 +23,25 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct options *o = state->input;
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &o->common; return 0;
     case 's': o->wish.sort = arg; return 0;
     case 'n': o->wish.top = cli_whole(arg, "--top", 1, CLI_COUNT_MAX, state); return 0;
     case 't': o->wish.states = arg; return 0;
     case 'c': o->wish.columns = arg; return 0;
-    case ARGP_KEY_ARG:
-        if (o->common.study) argp_error(state, "one study, not '%s' as well", arg);
-        o->common.study = arg;
-        return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    default: return cli_parse_study(key, arg, state);
     }
 }
 
 int cmd_trials(int argc, char **argv)
 {
     static const struct argp argp = {
-        table,
-        parse,
-        "[STUDY]",
-        "List the trials of a study: state, metrics, utility, configuration (what differs from the best first). The table "
-        "is as wide as the terminal, 80 columns elsewhere; all of it is in --json and in 'nocturne export -f csv'.\v"
-        "Example: nocturne trials g2p --sort -em --top 10 --columns trial,em,tokens",
-        cli_common_child,
-        NULL,
-        NULL};
+        .options = table,
+        .parser = parse,
+        .args_doc = "[STUDY]",
+        .doc =
+            "List the trials of a study: state, metrics, utility, configuration (what differs from the best first). The table "
+            "is as wide as the terminal, 80 columns elsewhere; all of it is in --json and in 'nocturne export -f csv'.\v"
+            "Example: nocturne trials g2p --sort -em --top 10 --columns trial,em,tokens",
+        .children = cli_common_child};
     struct options o = {.wish = {.top = 0}};
     struct cli_study s;
     struct error err;

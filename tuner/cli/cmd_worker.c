@@ -252,17 +252,15 @@ static enum status make_dir(struct options *o, struct error *err)
 int cmd_worker(int argc, char **argv)
 {
     static const struct argp argp = {
-        table,
-        parse,
-        NULL,
-        "An agent: runs trials of a service on this machine, under the same contract as its own slots. When the service "
-        "or the network is away, trials go on, and what they report is kept on the disk until it is back.\v"
-        "What a study needs comes with it, if its file names it: 'files: [train.py, data/*.csv]'.\n"
-        "Ctrl-C lets running trials finish; a second one, or SIGTERM, gives them back.\n"
-        "Example: nocturne worker --url https://host:8470 --token-file worker.token --slots 4",
-        cli_help_child,
-        NULL,
-        NULL};
+        .options = table,
+        .parser = parse,
+        .doc =
+            "An agent: runs trials of a service on this machine, under the same contract as its own slots. When the service "
+            "or the network is away, trials go on, and what they report is kept on the disk until it is back.\v"
+            "What a study needs comes with it, if its file names it: 'files: [train.py, data/*.csv]'.\n"
+            "Ctrl-C lets running trials finish; a second one, or SIGTERM, gives them back.\n"
+            "Example: nocturne worker --url https://host:8470 --token-file worker.token --slots 4",
+        .children = cli_help_child};
     struct options o = {.worker = {.slots = 0}};
     char token[128], guard[NEEDS_PATH_MAX], host[HOST_TEXT_MAX];
     struct error err;
