@@ -225,22 +225,18 @@ static enum status report(struct adviser *a, const json_t *request, json_t **ret
     return s ? s : oversee(a, t, ret, err);
 }
 
-static json_t *front(const struct adviser *a, const struct ranking *all)
-{
-    json_t *out = json_array();
-    for (size_t i = 0; i < all->n; i++) {
-        if (!all->all[i].on_front) continue;
-        json_t *one = trial_object(a->memory, all->all[i].trial);
-        json_object_set_new(one, "metrics", memory_metrics(a->memory, all->all[i].trial));
-        json_array_append_new(out, one);
-    }
-    return out;
-}
-
-static json_t *best_object(const struct memory *s, const struct trial *t)
+static json_t *measured_object(const struct memory *s, const struct trial *t)
 {
     json_t *out = trial_object(s, t);
     json_object_set_new(out, "metrics", memory_metrics(s, t));
+    return out;
+}
+
+static json_t *front(const struct adviser *a, const struct ranking *all)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < all->n; i++)
+        if (all->all[i].on_front) json_array_append_new(out, measured_object(a->memory, all->all[i].trial));
     return out;
 }
 
@@ -258,7 +254,7 @@ static enum status best(struct adviser *a, const json_t *request, json_t **ret, 
         all = ranking_make(s, &s->study->objective, &arena);
         t = all.winner ? all.winner->trial : NULL;
     }
-    if (t) *ret = best_object(s, t);
+    if (t) *ret = measured_object(s, t);
     if (t && pareto) json_object_set_new(*ret, "front", front(a, &all));
     arena_done(&arena);
     return t ? STATUS_OK : error_set(err, STATUS_NOT_FOUND, "no complete trial that satisfies the constraints yet");

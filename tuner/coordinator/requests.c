@@ -198,18 +198,6 @@ enum status coordinator_report(struct coordinator *c, const struct trial *t, con
     return s ? s : answer_report(c, t, ret, err);
 }
 
-enum status coordinator_renew(struct coordinator *c, const struct trial *t, const struct lease_claim *claim,
-                              int64_t ttl_ms, struct error *err)
-{
-    return tell_renew(c->history, t, claim, ttl_ms, err);
-}
-
-enum status coordinator_add(struct coordinator *c, const json_t *params, const struct tale *tale,
-                            const struct trial **ret, struct error *err)
-{
-    return tell_add(c->history, params, tale, ret, err);
-}
-
 /* A late result may come while somebody else is at the trial, who need not be. */
 static void spare_attempt(struct coordinator *c, const struct trial *t)
 {

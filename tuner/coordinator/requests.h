@@ -38,16 +38,12 @@ struct ask *coordinator_ask(struct coordinator *c, size_t want, const char *toke
                             void *data);
 /* Whoever asked is not there any more: its trials are queued again. */
 void coordinator_unask(struct coordinator *c, struct ask *a);
-/* What the holder of a lease says (tell.h). A report is answered with what the trial is told: {"stop": …, …}. */
+/* What the holder of a lease says (tell.h, where renewals and what was run elsewhere are recorded). A report is
+ * answered with what the trial is told: {"stop": …, …}. */
 enum status coordinator_tell(struct coordinator *c, const struct trial *t, const struct lease_claim *claim,
                              const struct tale *tale, struct error *err);
 enum status coordinator_report(struct coordinator *c, const struct trial *t, const struct lease_claim *claim,
                                const struct told_report *report, json_t **ret, struct error *err);
-enum status coordinator_renew(struct coordinator *c, const struct trial *t, const struct lease_claim *claim,
-                              int64_t ttl_ms, struct error *err);
-/* A trial that was run elsewhere. Calmly. */
-enum status coordinator_add(struct coordinator *c, const json_t *params, const struct tale *tale,
-                            const struct trial **ret, struct error *err);
 
 /* ---- for the loop ---- */
 

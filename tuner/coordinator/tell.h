@@ -44,7 +44,7 @@ enum status tell_renew(struct history *s, const struct trial *t, const struct le
 /* Whether it is to go on is not judged here. */
 enum status tell_report(struct history *s, const struct trial *t, const struct lease_claim *claim,
                         const struct told_report *report, struct error *err);
-/* A trial that somebody ran without having been asked to. */
+/* A trial that somebody ran without having been asked to. Of a study at work: calmly (requests.h). */
 enum status tell_add(struct history *s, const json_t *params, const struct tale *tale, const struct trial **ret,
                      struct error *err);
 

@@ -256,7 +256,7 @@ static void add_trial(struct request *r)
     bool told = json_object_size(r->body) > 1; /* how it ended, too */
     enum status st = told ? tell_read_tale(as->study, r->body, &tale, &r->err) : STATUS_OK;
     if (!st)
-        st = told ? coordinator_add(as->active->coordinator, params, &tale, &t, &r->err)
+        st = told ? tell_add(as->active->history, params, &tale, &t, &r->err)
                   : coordinator_enqueue(as->active->coordinator, params, &t, &r->err);
     if (request_checked(r, st)) answer_trial(r, as, 201, t);
 }
@@ -423,7 +423,7 @@ static void on_renew_trial(struct request *r)
     struct message m;
     int64_t ttl_ms;
     if (read_message(r, &m) && request_fields(r, "lease", "ttl", NULL) && read_ttl(r, m.as->study, &ttl_ms) &&
-        request_checked(r, coordinator_renew(m.as->active->coordinator, m.trial, &m.claim, ttl_ms, &r->err)))
+        request_checked(r, tell_renew(m.as->active->history, m.trial, &m.claim, ttl_ms, &r->err)))
         answer_ok(r, m.as);
 }
 
