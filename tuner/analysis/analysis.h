@@ -1,4 +1,4 @@
-/* analysis: what has happened means; nothing here changes a study. This room's one public header. */
+/* analysis: what a study's past means; nothing here changes it. This room's one public header. */
 #ifndef TUNER_ANALYSIS_ANALYSIS_H
 #define TUNER_ANALYSIS_ANALYSIS_H
 

@@ -1,4 +1,6 @@
-/* attempt: one execution of a trial: who it is for, where it runs, what its program says and is told, and its end.
+/* attempt: one execution of a trial: who it is for, where it runs, what its program says and is told, and its end. It
+ * lives as long as this process at most (active_attempt); what of it the log knows, and a restart has again, is
+ * history's struct attempt, a part of the trial.
  *
  *   PROMISED ──its lease is durable: start──▶ RUNS ──end──▶ OVER
  *       └──────────── taken back, or no program can be started ──▲

@@ -1,4 +1,5 @@
-/* coordinator: runs a study. The only place where store, workers and search meet.
+/* coordinator: runs a study: what to do now. The only room where history, policy and execution meet; its one public
+ * header.
  *
  *     struct coordinator *c = NULL;
  *     coordinator_create(&options, history, loop, &c, &err);
@@ -9,8 +10,8 @@
  * `nocturne run` has one of them, the service one for each study that is at work, all on one loop.
  *
  * Phases: SEARCH until the budget refuses or the space is exhausted, then CONFIRM, then ENDED;
- * a first stop request lets running trials finish (DRAIN), a second kills them (KILL); they
- * are queued again for the next run. Trial states: trial_state.c.
+ * a first stop request lets running trials finish (DRAIN), a second ends them gently, a third at
+ * once (KILL); they are queued again for the next run. Trial states: trial_state.c.
  *
  * Once per turn of the loop the coordinator takes what has happened, decides, and submits its events to the journal,
  * whose writer makes them durable on a thread of its own; fits run on libuv's thread pool with a snapshot. A program
