@@ -11,11 +11,6 @@
 static const struct acquisition_ops *const all[] = {ACQUISITIONS(ACQUISITION)};
 #undef ACQUISITION
 
-const char *acquisition_name(enum acquisition_kind kind)
-{
-    return all[kind]->name;
-}
-
 size_t acquisition_objectives(enum acquisition_kind kind)
 {
     return all[kind]->objectives;

@@ -118,7 +118,6 @@ void gp_leave_one_out(const struct gp *gp, double *ret_mean, double *ret_varianc
 enum acquisition_kind { ACQUISITIONS(ACQUISITION) };
 #undef ACQUISITION
 
-const char *acquisition_name(enum acquisition_kind kind);
 /* 1: it improves the utility; 2: two outputs against each other. */
 size_t acquisition_objectives(enum acquisition_kind kind);
 enum acquisition_kind acquisition_default(size_t objectives);

@@ -239,7 +239,6 @@ static void test_space__levels(void **state)
     struct study *s = load_good();
     const double levels[] = {20, 1017, 0, 0, 3, 3, 2};
     for (size_t i = 0; i < 7; i++) assert_near(param_levels(&s->space.param[i]), levels[i], 0);
-    assert_string_equal(param_type_name(PARAM_ORDINAL), "ordinal");
     study_free(s);
 }
 
@@ -411,9 +410,6 @@ static void test_study__identity_changes_with_the_space_only(void **state)
     assert_int_equal(study_identity_compare("[", id[0], &a, &changes, &err), STATUS_IO);
     arena_done(&a);
     for (int i = 0; i < 3; i++) free(id[i]);
-    enum sampler sampler;
-    assert_true(sampler_parse("random", &sampler) && sampler == SAMPLER_RANDOM);
-    assert_false(sampler_parse("tpe", &sampler));
     assert_string_equal(sampler_name(SAMPLER_SOBOL), "sobol");
     study_free(NULL);
 }

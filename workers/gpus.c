@@ -44,7 +44,9 @@ static bool is_id(const char *text, size_t n)
     return true;
 }
 
-void gpus_parse(const char *list, struct gpus *ret)
+/* A list such as CUDA reads: "0,2", "GPU-8f3a…", "MIG-…"; what is behind something else is not visible, to CUDA
+ * neither. */
+static void parse(const char *list, struct gpus *ret)
 {
     *ret = (struct gpus){.variable = cuda};
     for (const char *at = list; *at;) {
@@ -69,7 +71,8 @@ static bool read_uuid(const char *line, const char **ret, size_t *ret_n)
     return is_id(*ret, *ret_n);
 }
 
-void gpus_parse_listing(const char *text, struct gpus *ret)
+/* What `nvidia-smi -L` says; of a GPU that is divided, the parts. */
+static void parse_listing(const char *text, struct gpus *ret)
 {
     size_t whole = 0, n;
     bool divided = false;
@@ -113,7 +116,7 @@ static void on_listed(void *data, int code, const char *text)
     struct arena a = {0};
     char why[160];
     l->known = code == 0;
-    if (l->known) gpus_parse_listing(text, l->gpus);
+    if (l->known) parse_listing(text, l->gpus);
     if (l->known || strcmp(text, uv_strerror(UV_ENOENT)) == 0) return;
     if (code > 0 && strcmp(text, "failed") == 0)
         snprintf(why, sizeof why, "exit code %d", code);
@@ -155,7 +158,7 @@ static bool take_allotted(struct gpus *ret)
     for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
         const char *list = getenv(variables[i]);
         if (!list) continue;
-        gpus_parse(list, ret);
+        parse(list, ret);
         ret->variable = variables[i];
         return true;
     }

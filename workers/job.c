@@ -13,7 +13,6 @@
 #include "tuner/base/host.h"
 #include "tuner/base/redact.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -20,7 +20,7 @@ struct work_slot {
 struct workers {
     uv_loop_t *loop;
     char *guard, *folder; /* folder: of the slots' locks; NULL: there are none */
-    size_t n_slots, running;
+    size_t n_slots;
     struct work_slot *slot;
 };
 
@@ -110,16 +110,10 @@ size_t workers_free_slots(const struct workers *w)
     return n;
 }
 
-size_t workers_running(const struct workers *w)
-{
-    return w->running;
-}
-
 static void on_gone(void *owner)
 {
     struct work_slot *s = owner;
     s->use = SLOT_UNUSED;
-    s->workers->running--;
 }
 
 enum status workers_start(struct workers *w, const struct job_spec *spec, const struct job_handler *handler, void *data,
@@ -134,7 +128,6 @@ enum status workers_start(struct workers *w, const struct job_spec *spec, const 
     if (lock >= 0) close(lock);
     if (!job) return err->status;
     w->slot[slot].use = SLOT_TAKEN;
-    w->running++;
     *ret = job;
     return STATUS_OK;
 }

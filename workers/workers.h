@@ -88,7 +88,6 @@ size_t workers_slots(const struct workers *w); /* all */
 size_t workers_free_slots(const struct workers *w);
 /* The slot that workers_start takes now; workers_slots(w): none is free. */
 size_t workers_next_slot(const struct workers *w);
-size_t workers_running(const struct workers *w);
 
 /* STATUS_INVALID: what the study asks for cannot be started (an argument too long, no such folder); other errors are
  * the machine's and may pass. */
@@ -139,11 +138,6 @@ struct gpus {
 /* Those that this process may use: of CUDA_VISIBLE_DEVICES (or HIP_ and ROCR_VISIBLE_DEVICES), if that is set, else all
  * that the machine has. May wait some seconds for nvidia-smi. */
 void gpus_find(struct gpus *ret);
-/* A list such as CUDA reads: "0,2", "GPU-8f3a…", "MIG-…"; what is behind something else is not visible, to CUDA
- * neither. */
-void gpus_parse(const char *list, struct gpus *ret);
-/* What `nvidia-smi -L` says; of a GPU that is divided, the parts. */
-void gpus_parse_listing(const char *text, struct gpus *ret);
 /* Of `all` those at n places, numbers from 0, each once. */
 void gpus_select(const struct gpus *all, size_t n, const long *place, struct gpus *ret);
 /* Of a machine that does not say what it has: by their numbers. */

@@ -3,7 +3,6 @@
 #include "tuner/base/arena.h"
 
 #include <curl/curl.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,6 @@
 #include "tuner/base/beneath.h"
 #include "tuner/base/json.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,8 +6,6 @@
 #include "tuner/base/rng.h"
 #include "tuner/base/words.h"
 
-#include "tuner/history/history.h"
-
 #include <gsl/gsl_sort.h>
 #include <gsl/gsl_statistics.h>
 #include <math.h>

@@ -2,8 +2,6 @@
 
 #include "tuner/base/json.h"
 
-#include "tuner/history/history.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -8,8 +8,8 @@
  *     beneath_folder(AT_FDCWD, "/srv/n.files/demo/0001.1", false, &dir, &err);
  *     beneath_open(dir, "c3.bin", O_RDONLY, 0, &fd, &err);
  *
- * A descriptor stays with its folder, whatever becomes of the folder's name. Errors: NOT_FOUND; INVALID: something else
- * is in its place; IO.
+ * A descriptor stays with its folder, whatever becomes of the folder's name. Errors: STATUS_NOT_FOUND; STATUS_INVALID:
+ * something else is in its place; STATUS_IO.
  */
 #ifndef TUNER_BASE_BENEATH_H
 #define TUNER_BASE_BENEATH_H

@@ -33,13 +33,3 @@ enum status status_of_errno(int code)
 {
     return code == ENOSPC || code == EDQUOT || code == EFBIG ? STATUS_FULL : STATUS_IO;
 }
-
-const char *status_text(enum status status)
-{
-    static const char *const text[] = {
-#define X(name, words) words,
-        STATUS_LIST(X)
-#undef X
-    };
-    return text[status];
-}

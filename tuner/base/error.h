@@ -7,23 +7,18 @@
 #ifndef TUNER_BASE_ERROR_H
 #define TUNER_BASE_ERROR_H
 
-#define STATUS_LIST(X)                                                                                                 \
-    X(OK, "ok")                                                                                                        \
-    X(INVALID, "invalid input")                                                                                        \
-    X(NOT_FOUND, "not found")                                                                                          \
-    X(IO, "input/output failed")                                                                                       \
-    X(FULL, "no space is left")                                                                                        \
-    X(BUSY, "held by another process")                                                                                 \
-    X(NUMERIC, "numerical failure")                                                                                    \
-    X(EXHAUSTED, "nothing left")                                                                                       \
-    X(CONFLICT, "conflicts with what is there")                                                                        \
-    X(DENIED, "not allowed")                                                                                           \
-    X(FAILED, "failed")
-
 enum status {
-#define X(name, text) STATUS_##name,
-    STATUS_LIST(X)
-#undef X
+    STATUS_OK,
+    STATUS_INVALID,
+    STATUS_NOT_FOUND,
+    STATUS_IO,
+    STATUS_FULL,
+    STATUS_BUSY,
+    STATUS_NUMERIC,
+    STATUS_EXHAUSTED,
+    STATUS_CONFLICT,
+    STATUS_DENIED,
+    STATUS_FAILED,
 };
 
 struct error {
@@ -40,8 +35,5 @@ enum status error_context(struct error *err, const char *fmt, ...) __attribute__
 
 /* Of a file that could not be written: STATUS_FULL if there is no space, quota or size left for it, else STATUS_IO. */
 enum status status_of_errno(int code);
-
-/* The general words for a status, never NULL. */
-const char *status_text(enum status status);
 
 #endif

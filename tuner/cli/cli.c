@@ -6,7 +6,6 @@
 #include "tuner/base/plain.h"
 #include "tuner/base/words.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <unistd.h>
 #ifdef NOCTURNE_SYSTEMD
 #include <systemd/sd-daemon.h>
 #endif

@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 error_t run_parse(int key, char *arg, struct argp_state *state, struct run_options *o)
 {

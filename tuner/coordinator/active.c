@@ -5,7 +5,6 @@
 #include "tuner/history/history.h"
 
 #include <stdlib.h>
-#include <unistd.h>
 
 /* What cannot begin was not created. */
 static enum status load_others(struct history *history, struct error *err)

@@ -6,9 +6,7 @@
 #include "tuner/base/json.h"
 
 #include "tuner/analysis/analysis.h"
-#include "tuner/history/history.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 

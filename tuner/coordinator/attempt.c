@@ -1,7 +1,5 @@
 #include "tuner/coordinator/attempt.h"
 
-#include "tuner/policy/policy.h"
-
 #include "tuner/base/json.h"
 
 #include <stdlib.h>

@@ -37,7 +37,8 @@ void coordinator_drain(struct coordinator *c)
     machine_say_now(c, NEWS_STOPPING, NULL, text);
 }
 
-void coordinator_stop(struct coordinator *c, enum stop_mode mode)
+/* Nothing new starts; what runs is ended, and run again another time. */
+static void stop(struct coordinator *c, enum stop_mode mode)
 {
     if (c->phase == PHASE_LEAVE || c->phase == PHASE_ENDED) return;
     if (c->phase != PHASE_KILL)
@@ -51,8 +52,8 @@ void coordinator_insist(struct coordinator *c)
     switch (c->phase) {
     case PHASE_SEARCH:
     case PHASE_CONFIRM: coordinator_drain(c); return;
-    case PHASE_DRAIN: coordinator_stop(c, STOP_GENTLY); return;
-    case PHASE_KILL: coordinator_stop(c, STOP_NOW); return;
+    case PHASE_DRAIN: stop(c, STOP_GENTLY); return;
+    case PHASE_KILL: stop(c, STOP_NOW); return;
     case PHASE_LEAVE:
     case PHASE_ENDED: return;
     }

@@ -2,18 +2,12 @@
 #ifndef TUNER_COORDINATOR_ENDING_H
 #define TUNER_COORDINATOR_ENDING_H
 
-#include "tuner/coordinator/news.h"
-
 #include "tuner/history/history.h"
-
-#include "workers/workers.h"
 
 struct coordinator;
 
 /* Nothing new starts; what runs may finish. */
 void coordinator_drain(struct coordinator *c);
-/* Nothing new starts; what runs is ended, and run again another time. */
-void coordinator_stop(struct coordinator *c, enum stop_mode mode);
 /* A person wants it to stop, perhaps not for the first time: it drains, then stops gently, then now. */
 void coordinator_insist(struct coordinator *c);
 

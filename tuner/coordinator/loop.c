@@ -9,7 +9,6 @@
 
 #include "tuner/analysis/analysis.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -6,7 +6,6 @@
 
 #include "tuner/base/json.h"
 
-#include "tuner/execution/execution.h"
 #include "tuner/history/history.h"
 
 #include <string.h>

@@ -3,8 +3,6 @@
 #include "tuner/base/metrics.h"
 #include "tuner/base/words.h"
 
-#include "tuner/history/history.h"
-
 #include <math.h>
 
 /* ---- reading ---- */

@@ -1,7 +1,5 @@
 #include "tuner/execution/idiom.h"
 
-#include "tuner/base/words.h"
-
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>

@@ -22,7 +22,8 @@ static enum status open_plain(const char *path, int *ret_fd, struct stat *ret, s
     return error_set(err, STATUS_IO, "%s: %s", path, strerror(errno));
 }
 
-enum status checkpoint_digest(int fd, int64_t bytes, char *ret, struct error *err)
+/* ret: DIGEST_HEX. */
+static enum status digest_parts(int fd, int64_t bytes, char *ret, struct error *err)
 {
     unsigned char sum[DIGEST_BYTES];
     char *buf = must_alloc(1, CHECKPOINT_PARTS * CHECKPOINT_PART + 32);
@@ -65,7 +66,7 @@ static enum status look(const char *real, struct checkpoint *c, struct arena *ar
     if (s) return s;
     c->bytes = S_ISREG(file.st_mode) ? (int64_t)file.st_size : 0;
     if (S_ISREG(file.st_mode) && file.st_size == 0) s = error_set(err, STATUS_NOT_FOUND, "%s is empty", real);
-    if (!s && c->bytes) s = checkpoint_digest(fd, c->bytes, hex, err);
+    if (!s && c->bytes) s = digest_parts(fd, c->bytes, hex, err);
     if (!s && c->bytes) c->digest = arena_strdup(arena, hex);
     close(fd);
     return s;
@@ -99,7 +100,7 @@ static enum status is_changed(const struct checkpoint *c, int fd, const struct s
         return error_set(err, STATUS_INVALID, "the checkpoint of trial %ld has %lld bytes instead of %lld: %s",
                          c->trial, (long long)file->st_size, (long long)c->bytes, path);
     if (!c->digest) return STATUS_OK;
-    enum status s = checkpoint_digest(fd, c->bytes, now, err);
+    enum status s = digest_parts(fd, c->bytes, now, err);
     if (s || strcmp(now, c->digest) == 0) return s;
     return error_set(err, STATUS_INVALID, "the checkpoint of trial %ld is not what was left there: %s", c->trial, path);
 }

@@ -13,11 +13,10 @@ enum status checkpoint_refer(const struct trial *t, const char *dir, const char 
 /* Is what lies at `path` what was left? The error says what has become of it. */
 enum status checkpoint_verify(const struct checkpoint *c, const char *path, struct error *err);
 
-/* SHA-256, in hexadecimal, of a file's size and of CHECKPOINT_PARTS parts of it, spread evenly, each of
- * CHECKPOINT_PART bytes: what was replaced, cut or torn is noticed in a few milliseconds however large it is. Not proof
- * against somebody who forges one. */
+/* The digest of a file is the SHA-256, in hexadecimal, of a file's size and of CHECKPOINT_PARTS parts of it, spread
+ * evenly, each of CHECKPOINT_PART bytes: what was replaced, cut or torn is noticed in a few milliseconds however large
+ * it is. Not proof against somebody who forges one. */
 enum { CHECKPOINT_PARTS = 16, CHECKPOINT_PART = 65536 };
-enum status checkpoint_digest(int fd, int64_t bytes, char *ret /* DIGEST_HEX */, struct error *err);
 
 /* A path of a log from before there were references, FILES/STUDY/TRIAL.ATTEMPT/NAME: its attempt and name. False: it is
  * none. */

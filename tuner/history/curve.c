@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool curve_wanted(const struct memory *s)
+/* Does this study want it? */
+static bool is_wanted(const struct memory *s)
 {
     const struct study *study = s->study;
     return study->stopping.pruner != PRUNER_NONE || study->stopping.adaptive ||
@@ -53,7 +54,7 @@ static struct curve *observe(struct history *s, struct trial *t)
 void curve_begin(struct history *s, struct trial *t)
 {
     t->attempt.rule = NULL;
-    if (!curve_wanted(&s->m) || !t->attempt.curve) return;
+    if (!is_wanted(&s->m) || !t->attempt.curve) return;
     learning_curve_done(&own(t)->curve);
     *own(t) = (struct curve){0};
 }
@@ -71,7 +72,7 @@ enum status curve_check(const struct memory *s, const json_t *policy, bool *ret_
             err, STATUS_INVALID,
             "a \"policy\" holds the numbers patience and threshold, a metric, and mode \"max\" or \"min\"");
     /* it may watch something that the study does not know */
-    *ret_wanted = curve_wanted(s) && name && objective_find_metric(&s->study->objective, name) >= 0;
+    *ret_wanted = is_wanted(s) && name && objective_find_metric(&s->study->objective, name) >= 0;
     return STATUS_OK;
 }
 
@@ -128,7 +129,7 @@ enum status curve_announced(struct history *s, struct trial *t, int64_t seq, con
 
 void curve_adjusted(struct history *s, struct trial *t, int64_t seq, double patience, double threshold)
 {
-    if (!curve_wanted(&s->m)) return;
+    if (!is_wanted(&s->m)) return;
     struct rule_change *c = keep_change(s, t, seq);
     c->rule.patience = patience;
     c->rule.threshold = threshold;
@@ -152,7 +153,7 @@ static void report_after(struct history *s, struct trial *t, int64_t until, long
 
 void curve_report(struct history *s, struct trial *t, long step, const double *values)
 {
-    if (curve_wanted(&s->m)) report_after(s, t, INT64_MAX, step, values);
+    if (is_wanted(&s->m)) report_after(s, t, INT64_MAX, step, values);
 }
 
 long curve_judged(struct history *s, const struct trial *t)
@@ -196,7 +197,7 @@ enum status curve_load(struct history *s, struct error *err)
 {
     enum status st = STATUS_OK;
     size_t n = 0;
-    for (size_t i = s->all.n; curve_wanted(&s->m) && !st && n < CURVES_MAX && i-- > 0;) {
+    for (size_t i = s->all.n; is_wanted(&s->m) && !st && n < CURVES_MAX && i-- > 0;) {
         struct replayed x = {s, s->all.at[i]};
         if (!has_curve(x.t) || x.t->attempt.curve) continue;
         x.t->attempt.reports = 0;

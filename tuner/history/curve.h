@@ -27,9 +27,6 @@ struct rule_change {
     struct early_stopping rule; /* adjusted: patience and threshold of it */
 };
 
-/* Does this study want it? */
-bool curve_wanted(const struct memory *s);
-
 /* A lease begins: nothing is known of it. */
 void curve_begin(struct history *s, struct trial *t);
 /* `values`: n_metrics. */

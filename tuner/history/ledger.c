@@ -92,12 +92,6 @@ double ledger_tokens(const struct memory *s)
     return bounded_sum(s->tally.tokens, in_flight(s).tokens);
 }
 
-double ledger_cost(const struct memory *s)
-{
-    struct flight f = in_flight(s);
-    return money(s, bounded_sum(s->tally.tokens, f.tokens), s->tally.busy_ms + f.ms);
-}
-
 /* By the monotonic clock: a wall clock that is set gives and takes no time. */
 static int64_t this_part_ms(const struct memory *s)
 {

@@ -37,7 +37,6 @@ bool ledger_entry_named(const char *name, struct ledger_entry *ret);
 bool ledger_admits(const struct memory *s, struct need need, size_t confirms, char *why, size_t size);
 
 double ledger_tokens(const struct memory *s); /* spent so far, running attempts included */
-double ledger_cost(const struct memory *s);   /* the same in money */
 
 /* Of the run: how long processes have worked on it, and how long ago it began. */
 int64_t ledger_spent_ms(const struct memory *s);

@@ -37,7 +37,7 @@ enum trial_role {
 struct checkpoint {
     long trial, attempt; /* whose folder it lies in */
     const char *name;    /* there; NULL: none */
-    const char *digest;  /* of a file, checkpoint_digest; NULL: it is a folder, or older than these */
+    const char *digest;  /* of a file (checkpoint.h); NULL: it is a folder, or older than these */
     long step;
     int64_t bytes; /* 0: it is a folder */
     double cost;   /* tokens reported until then, in all; 0: unknown */

@@ -11,7 +11,6 @@
 #include "tuner/base/json.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

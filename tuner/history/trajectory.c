@@ -2,7 +2,6 @@
 
 #include "tuner/base/json.h"
 
-#include <math.h>
 #include <string.h>
 
 void trajectory_add(struct trajectory *c, const struct space *space, struct arena *arena, double from,

@@ -3,8 +3,6 @@
 #include "tuner/base/json.h"
 #include "tuner/base/rng.h"
 
-#include "tuner/history/history.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

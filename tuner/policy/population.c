@@ -4,7 +4,6 @@
 #include "tuner/base/rng.h"
 #include "tuner/base/words.h"
 
-#include "tuner/history/history.h"
 #include "tuner/search/search.h"
 
 #include <math.h>

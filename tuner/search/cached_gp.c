@@ -2,7 +2,6 @@
 
 #include "tuner/base/arena.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -12,7 +12,7 @@ enum { CURVES = 40, ROWS = 320, PER_CURVE_MIN = 4, PER_CURVE_MAX = 8, OWN = 12, 
 static const double PRIOR_SHARE = 0.3, PRIOR_WEIGHT = 4;
 static const double DECADES = 10; /* largest to smallest, from which on a value is taken as spanning them */
 
-double curve_model_from_metric(enum scale scale, double v)
+static double from_metric(enum scale scale, double v)
 {
     return scale == SCALE_LOG ? log(fmax(v, 1e-300)) : v;
 }
@@ -88,7 +88,7 @@ static void put_row(const struct view *w, const double *config, double at, doubl
 {
     if (!isfinite(v)) return;
     curve_model_point(w, config, at, r->x + r->n * w->d);
-    r->y[r->n++] = curve_model_from_metric(w->scale[r->metric], v);
+    r->y[r->n++] = from_metric(w->scale[r->metric], v);
 }
 
 /* `most` points of a curve, evenly in the logarithm of the cost, the first and the last among them; then the last
@@ -183,9 +183,7 @@ static double roughness(const struct learning_curve *c, enum scale scale, size_t
                e = c->value[(i + 1) * c->n_metrics + metric];
         double share = (c->at[i] - c->at[i - 1]) / (c->at[i + 1] - c->at[i - 1]);
         if (!isfinite(a) || !isfinite(b) || !isfinite(e)) continue;
-        sum += pow(curve_model_from_metric(scale, b) - (1 - share) * curve_model_from_metric(scale, a) -
-                       share * curve_model_from_metric(scale, e),
-                   2) /
+        sum += pow(from_metric(scale, b) - (1 - share) * from_metric(scale, a) - share * from_metric(scale, e), 2) /
                (1 + share * share + (1 - share) * (1 - share));
         n++;
     }
@@ -229,7 +227,7 @@ static bool backtest(struct view *w, size_t metric, size_t at, double cost, doub
     if (make_model(w, &r, &gp, NULL)) return false;
     curve_model_point(w, w->point + at * (w->d - 1), c->at[c->n - 1], point);
     gp_predict(gp, point, &mean, &variance);
-    *ret = pow(curve_model_from_metric(w->scale[metric], end) - mean, 2) - variance - noise * noise;
+    *ret = pow(from_metric(w->scale[metric], end) - mean, 2) - variance - noise * noise;
     gp_free(gp);
     return true;
 }
@@ -242,9 +240,9 @@ static double spread_of_ends(const struct view *w, size_t metric)
         const struct evidence_trial *t = &w->evidence->trial[w->chosen[i]];
         double v = learning_curve_last(t->curve, metric);
         if (!t->result || !isfinite(v)) continue;
-        double off = curve_model_from_metric(w->scale[metric], v) - mean;
+        double off = from_metric(w->scale[metric], v) - mean;
         mean += off / ++n;
-        square += off * (curve_model_from_metric(w->scale[metric], v) - mean);
+        square += off * (from_metric(w->scale[metric], v) - mean);
     }
     return n > 1 ? square / n : 0;
 }

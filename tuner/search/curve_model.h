@@ -17,7 +17,6 @@ enum { CURVE_MODEL_CUTS = 4 };
  * about. A count, and a positive value that spans decades (a loss), as its logarithm. */
 enum scale { SCALE_LINEAR, SCALE_LOG };
 
-double curve_model_from_metric(enum scale scale, double v);
 double curve_model_to_metric(enum scale scale, const struct metric *m, double f);
 
 /* Fitted hyperparameters of one metric's surface. */

@@ -2,8 +2,6 @@
 
 #include "tuner/search/encode.h"
 
-#include "tuner/base/rng.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

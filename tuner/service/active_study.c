@@ -85,7 +85,7 @@ static bool may_start_here(void *data)
     return busy_here(as->service) < as->service->options.slots;
 }
 
-void active_study_free(struct active_study *as)
+static void free_one(struct active_study *as)
 {
     if (!as) return;
     active_close(as->active);
@@ -161,7 +161,7 @@ enum status active_study_open(struct service *s, struct study *study, const stru
     as->study = study;
     enum status st = open_run(s, as, how, err);
     if (st) {
-        active_study_free(as);
+        free_one(as);
         return st;
     }
     pack(as);
@@ -193,7 +193,7 @@ enum status active_study_start(struct active_study *as, struct error *err)
     struct service *s = as->service;
     enum status st = start(s, as, err);
     if (st) {
-        active_study_free(as);
+        free_one(as);
         return st;
     }
     as->next = s->active;
@@ -217,17 +217,18 @@ void active_study_sweep(struct service *s)
             continue;
         }
         *at = as->next;
-        active_study_free(as);
+        free_one(as);
     }
 }
 
 /* ---- requests about it ---- */
 
-void active_study_wait(struct active_study *as, struct request *r, void (*cancel)(struct request *r))
+/* The handler keeps it until the study has something for it, or ends. */
+static void wait_for(struct active_study *as, struct request *r)
 {
     r->awaited = as;
     r->wait.coordinator = as->active->coordinator;
-    request_wait(r, &as->waiting, cancel);
+    request_wait(r, &as->waiting, NULL);
 }
 
 static void on_durable(void *data)
@@ -254,13 +255,8 @@ void active_study_answer(struct active_study *as, struct request *r, unsigned st
     r->body = NULL;
     r->later.status = status;
     r->later.body = answer;
-    active_study_promise(as, r, on_durable);
-}
-
-void active_study_promise(struct active_study *as, struct request *r, void (*durable)(void *data))
-{
-    active_study_wait(as, r, NULL);
-    coordinator_promise(as->active->coordinator, durable, r);
+    wait_for(as, r);
+    coordinator_promise(as->active->coordinator, on_durable, r);
 }
 
 /* A study that ends meanwhile is freed at the loop's next turn only. */
@@ -285,7 +281,7 @@ static void on_calm(void *data)
 void active_study_calm(struct active_study *as, struct request *r, void (*then)(struct request *r))
 {
     r->then = then;
-    active_study_wait(as, r, NULL);
+    wait_for(as, r);
     coordinator_calmly(as->active->coordinator, on_calm, r);
 }
 

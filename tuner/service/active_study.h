@@ -34,7 +34,6 @@ struct active_study {
 enum status active_study_open(struct service *s, struct study *study, const struct opening *how,
                               struct active_study **ret, struct error *err);
 enum status active_study_start(struct active_study *as, struct error *err);
-void active_study_free(struct active_study *as);         /* one that was not started */
 void active_study_packed(const struct active_study *as); /* says what agents miss */
 void active_study_sweep(struct service *s);              /* takes away those that are over */
 
@@ -42,12 +41,8 @@ struct active_study *active_study_find(const struct service *s, const char *stud
 
 /* ---- requests about it ---- */
 
-/* The handler keeps it until the study has something for it; `cancel` if it ends, or the client is gone. */
-void active_study_wait(struct active_study *as, struct request *r, void (*cancel)(struct request *r));
 /* Answers once all that the study has recorded so far is durable, the answer's own record (if it creates) included. */
 void active_study_answer(struct active_study *as, struct request *r, unsigned status, json_t *answer);
-/* Calls back when that is durable, unless the request is gone. */
-void active_study_promise(struct active_study *as, struct request *r, void (*durable)(void *data));
 /* Handles it again, by `then`, when trials may be added. */
 void active_study_calm(struct active_study *as, struct request *r, void (*then)(struct request *r));
 /* A work of the request reads it; NULL is fine. */

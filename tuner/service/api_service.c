@@ -3,7 +3,6 @@
 #include "tuner/service/service.h"
 
 #include "tuner/base/json.h"
-#include "tuner/base/words.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,17 +10,10 @@
 
 extern const char service_openapi_begin[], service_openapi_end[]; /* openapi.S */
 
-const char *service_openapi(size_t *ret_n)
-{
-    *ret_n = (size_t)(service_openapi_end - service_openapi_begin);
-    return service_openapi_begin;
-}
-
 static void on_get_openapi(struct request *r)
 {
-    size_t n;
-    const char *text = service_openapi(&n);
-    request_text(r, 200, "application/yaml", text, n);
+    request_text(r, 200, "application/yaml", service_openapi_begin,
+                 (size_t)(service_openapi_end - service_openapi_begin));
 }
 
 static void on_get_service(struct request *r)

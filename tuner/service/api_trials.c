@@ -2,7 +2,6 @@
 #include "tuner/service/waking.h"
 
 #include "tuner/base/json.h"
-#include "tuner/base/words.h"
 
 #include "tuner/analysis/analysis.h"
 #include "tuner/coordinator/coordinator.h"
@@ -10,7 +9,6 @@
 #include "tuner/report/report.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -142,7 +142,7 @@ enum status auth_list(struct store *store, const struct clock *clock, json_t **r
     return s;
 }
 
-bool auth_has(struct store *store, const struct clock *clock, const char *role)
+static bool has_valid(struct store *store, const struct clock *clock, const char *role)
 {
     struct listing l = {.role = role, .now = clock_wall_ms(clock)};
     struct error ignored;
@@ -243,7 +243,7 @@ static enum status create_file(const struct minting *m, bool first, char *ret_id
     if (s) return s;
     *ret_id = 0;
     s = disown(m->store, m->clock, &part, err);
-    if (!s && first && auth_has(m->store, m->clock, m->wish->role))
+    if (!s && first && has_valid(m->store, m->clock, m->wish->role))
         unlink(part.path);
     else if (!s)
         s = fill(m, &part, ret_id, err);
@@ -265,7 +265,7 @@ enum status auth_create_first(struct store *store, const struct clock *clock, co
     char part[PART_PATH_MAX];
     snprintf(part, sizeof part, "%s.part", path);
     *ret_id = 0;
-    if (access(part, F_OK) != 0 && auth_has(store, clock, wish->role)) return STATUS_OK;
+    if (access(part, F_OK) != 0 && has_valid(store, clock, wish->role)) return STATUS_OK;
     return create_file(&m, true, ret_id, err);
 }
 

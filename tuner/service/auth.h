@@ -46,8 +46,6 @@ enum status auth_create_first(struct store *store, const struct clock *clock, co
                               const char *path, char *ret_id, struct error *err);
 /* {"id", "name", "role", "studies"?, "created_ms", "expires_ms"?, "revoked_ms"?, "valid"} of all tokens */
 enum status auth_list(struct store *store, const struct clock *clock, json_t **ret, struct error *err);
-/* Is there a valid token of this role? */
-bool auth_has(struct store *store, const struct clock *clock, const char *role);
 
 struct auth;
 

@@ -27,7 +27,4 @@ uint16_t service_port(const struct service *s);
 /* Leaves all studies: what runs here is ended, agents and clients go on by themselves until a service is back. */
 void service_close(struct service *s);
 
-/* The API in OpenAPI 3.1, YAML; `n` bytes. */
-const char *service_openapi(size_t *ret_n);
-
 #endif

@@ -3,7 +3,6 @@
 #include "tuner/base/json.h"
 #include "tuner/base/words.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>

@@ -1,6 +1,5 @@
 #include "tuner/study/study.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

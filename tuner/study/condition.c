@@ -4,7 +4,6 @@
 
 #include <ctype.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 enum kind { KIND_AND, KIND_OR, KIND_NOT, KIND_IN, KIND_BELOW, KIND_AT_MOST, KIND_ABOVE, KIND_AT_LEAST };

@@ -11,7 +11,7 @@
 
 static const double STEP_SLACK = 1e-9; /* of a step: [0, 0.3] by 0.1 has four values */
 
-const char *param_type_name(enum param_type type)
+static const char *type_name(enum param_type type)
 {
     static const char *const name[] = {"int", "float", "categorical", "ordinal", "bool"};
     return name[type];
@@ -235,7 +235,7 @@ json_t *space_describe(const struct space *s)
     json_t *all = json_array();
     for (size_t i = 0; i < s->n; i++) {
         const struct param *p = &s->param[i];
-        json_t *one = json_pack("{s:s, s:s}", "name", p->name, "type", param_type_name(p->type));
+        json_t *one = json_pack("{s:s, s:s}", "name", p->name, "type", type_name(p->type));
         if (p->n_values) {
             json_t *values = json_array();
             for (size_t k = 0; k < p->n_values; k++) json_array_append_new(values, json_string(p->value[k].text));

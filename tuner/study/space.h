@@ -44,8 +44,6 @@ struct space {
     struct param *param;
 };
 
-const char *param_type_name(enum param_type type);
-
 /* Number of values a parameter can take; 0 means a continuum. */
 double param_levels(const struct param *p);
 

@@ -32,16 +32,6 @@ const char *sampler_name(enum sampler sampler)
     return samplers[sampler];
 }
 
-bool sampler_parse(const char *text, enum sampler *ret)
-{
-    for (int i = 0; i < N_SAMPLERS; i++)
-        if (strcmp(text, samplers[i]) == 0) {
-            *ret = (enum sampler)i;
-            return true;
-        }
-    return false;
-}
-
 const char *pruner_name(enum pruner pruner)
 {
     return pruners[pruner];

@@ -164,7 +164,6 @@ const char *sampler_name(enum sampler sampler);
 
 /* Its key in the study file, "slurm"; not of PROVISIONER_NONE. */
 const char *provisioner_key(enum provisioner_kind kind);
-bool sampler_parse(const char *text, enum sampler *ret);
 const char *pruner_name(enum pruner pruner);
 
 /* What makes the trials of a study belong together: space and metrics. Canonical JSON text; the caller frees it. */
