@@ -297,7 +297,7 @@ static size_t begin_round(struct history *h, const struct shown *shown)
     size_t chosen = 0;
     for (size_t i = 0; i < n && chosen < (size_t)s->study->confirm.top; i++) {
         const struct trial *t = s->trial[best[i].at];
-        if (is_covered(s, t)) continue; /* the baseline'h own configuration, or one that was tried twice */
+        if (is_covered(s, t)) continue; /* the baseline's own configuration, or one that was tried twice */
         chosen++;
         if (confirmation_of(s, t, seed)) continue;
         add_one(h, t, seed);
