@@ -1,8 +1,7 @@
 #include "tuner/coordinator/active.h"
 
-#include "tuner/policy/policy.h"
-
 #include "tuner/history/history.h"
+#include "tuner/policy/policy.h"
 
 #include <stdlib.h>
 
@@ -75,27 +74,16 @@ struct last_run {
     struct error *err;
 };
 
-static void on_phase(void *data, const struct store_event *stored)
+static void on_last(void *data, const struct store_event *stored)
 {
     struct last_run *l = data;
     struct arena a = {0};
     struct event e;
     json_t *body = NULL;
     l->status = event_read(stored, NULL, &a, &body, &e, l->err);
-    l->over = !l->status && e.phase.phase != STUDY_OPEN && e.phase.phase != STUDY_PAUSED;
-    json_decref(body);
-    arena_done(&a);
-}
-
-static void on_opened(void *data, const struct store_event *stored)
-{
-    struct last_run *l = data;
-    struct arena a = {0};
-    struct event e;
-    json_t *body = NULL;
-    l->status = event_read(stored, NULL, &a, &body, &e, l->err);
-    if (!l->status && e.opened.budget) l->budget = *e.opened.budget;
-    l->found = l->status || e.opened.budget;
+    if (!l->status && e.kind == EVENT_PHASE) l->over = e.phase.phase != STUDY_OPEN && e.phase.phase != STUDY_PAUSED;
+    if (!l->status && e.kind == EVENT_OPENED && e.opened.budget) l->budget = *e.opened.budget, l->found = true;
+    l->found |= l->status != STATUS_OK;
     json_decref(body);
     arena_done(&a);
 }
@@ -104,9 +92,9 @@ enum status active_was_open(struct store *store, int64_t study, bool *ret, struc
 {
     struct last_run phase = {.err = err}, run = {.err = err};
     enum status s =
-        store_events_back(store, &(struct store_scan){.study = study, .limit = 1}, EVENT_PHASE, on_phase, &phase, err);
+        store_events_back(store, &(struct store_scan){.study = study, .limit = 1}, EVENT_PHASE, on_last, &phase, err);
     if (!s)
-        s = store_events_back(store, &(struct store_scan){.study = study, .stop = &run.found}, EVENT_OPENED, on_opened,
+        s = store_events_back(store, &(struct store_scan){.study = study, .stop = &run.found}, EVENT_OPENED, on_last,
                               &run, err);
     if (!s) s = phase.status ? phase.status : run.status;
     if (s) return s;

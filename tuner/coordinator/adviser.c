@@ -1,11 +1,11 @@
 #include "tuner/coordinator/adviser.h"
 
-#include "tuner/policy/policy.h"
 #include "tuner/coordinator/tell.h"
 
 #include "tuner/base/json.h"
 
 #include "tuner/analysis/analysis.h"
+#include "tuner/policy/policy.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -205,16 +205,15 @@ static bool is_through(const struct memory *s, const struct trial *t, const json
 /* What the end of the execution means for its trial. */
 static enum status conclude(struct history *s, const struct trial *t, const struct job_outcome *o, struct error *err)
 {
+    struct ending failed = {.state = TRIAL_FAILED, .reason = o->reason};
     switch (o->end) {
     case JOB_COMPLETE: return complete(s, t, o->metrics, err);
     case JOB_INFEASIBLE:
         return history_finish(s, t, &(struct ending){.state = TRIAL_INFEASIBLE, .reason = o->reason}, err);
     case JOB_FAILED:
-        return history_finish(
-            s, t, &(struct ending){.state = TRIAL_FAILED, .reason = o->reason, .outcome = OUTCOME_FAILED}, err);
     case JOB_TIMED_OUT:
-        return history_finish(
-            s, t, &(struct ending){.state = TRIAL_FAILED, .reason = o->reason, .outcome = OUTCOME_TIMED_OUT}, err);
+        failed.outcome = o->end == JOB_FAILED ? OUTCOME_FAILED : OUTCOME_TIMED_OUT;
+        return history_finish(s, t, &failed, err);
     case JOB_CRASHED:
         if (o->out_of_memory)
             return lease_crashed(s, t, OUTCOME_CRASHED_THE_MACHINE,
@@ -229,19 +228,26 @@ static enum status conclude(struct history *s, const struct trial *t, const stru
     return STATUS_OK;
 }
 
+static void end(struct active_attempt *a, enum status s, const struct error *err, const char *crash)
+{
+    attempt_clear(a);
+    if (s)
+        fail(a, s, err);
+    else
+        a->home->ended(a->home->data, a->trial, crash);
+}
+
 void attempt_hears_end(struct active_attempt *a, const struct job_outcome *outcome)
 {
     struct error err;
-    enum status s = STATUS_OK;
-    bool over = is_over(a);
     if (outcome->end == JOB_NOT_STARTED && a->at->at->is_here)
         pause_machine_failed(a->home->pause, outcome->reason, now_ms(a));
-    if (!over) s = conclude(a->home->history, a->trial, outcome, &err);
-    attempt_clear(a);
-    if (s)
-        fail(a, s, &err);
-    else if (!over)
-        a->home->ended(a->home->data, a->trial, outcome->end == JOB_CRASHED ? outcome->reason : NULL);
+    if (is_over(a)) {
+        attempt_clear(a);
+        return;
+    }
+    enum status s = conclude(a->home->history, a->trial, outcome, &err);
+    end(a, s, &err, outcome->end == JOB_CRASHED ? outcome->reason : NULL);
 }
 
 void attempt_lost(struct active_attempt *a, enum seat_loss loss, const char *why)
@@ -254,11 +260,7 @@ void attempt_lost(struct active_attempt *a, enum seat_loss loss, const char *why
     }
     enum outcome outcome = loss == SEAT_CRASHED ? OUTCOME_CRASHED_THE_MACHINE : OUTCOME_EXPIRED;
     enum status s = lease_crashed(a->home->history, a->trial, outcome, why, &err);
-    attempt_clear(a);
-    if (s)
-        fail(a, s, &err);
-    else
-        a->home->ended(a->home->data, a->trial, why);
+    end(a, s, &err, why);
 }
 
 /* ---- hooks of its execution ---- */
@@ -345,9 +347,7 @@ static bool begin_anew(struct active_attempt *a, const struct error *why)
     if (own) return true;
     enum status s =
         history_finish(a->home->history, a->trial, &(struct ending){.state = TRIAL_FAILED, .reason = why->text}, &err);
-    attempt_clear(a);
-    if (s) fail(a, s, &err);
-    a->home->ended(a->home->data, a->trial, NULL);
+    end(a, s, &err, NULL);
     return false;
 }
 

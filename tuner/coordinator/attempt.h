@@ -10,12 +10,12 @@
 #ifndef TUNER_COORDINATOR_ATTEMPT_H
 #define TUNER_COORDINATOR_ATTEMPT_H
 
-#include "tuner/policy/policy.h"
 #include "tuner/coordinator/news.h"
 #include "tuner/coordinator/pause.h"
 
 #include "tuner/execution/execution.h"
 #include "tuner/history/history.h"
+#include "tuner/policy/policy.h"
 
 struct ask;
 

@@ -14,12 +14,9 @@ struct active_attempt *attempts_add(struct attempts *all, const struct attempt_h
 
 void attempts_bind(struct attempts *all, struct active_attempt *a)
 {
-    size_t number = (size_t)a->trial->number, n = number + number / 2 + 16;
-    if (number >= all->n_trials) {
-        all->of_trial = must_grow(all->of_trial, n, sizeof(struct active_attempt *));
-        memset(all->of_trial + all->n_trials, 0, (n - all->n_trials) * sizeof(struct active_attempt *));
-        all->n_trials = n;
-    }
+    size_t number = (size_t)a->trial->number, n = all->n_trials;
+    all->of_trial = must_room(all->of_trial, number + 1, &all->n_trials, sizeof(struct active_attempt *));
+    memset(all->of_trial + n, 0, (all->n_trials - n) * sizeof(struct active_attempt *));
     all->of_trial[number] = a;
 }
 

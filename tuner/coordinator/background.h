@@ -2,9 +2,8 @@
 #ifndef TUNER_COORDINATOR_BACKGROUND_H
 #define TUNER_COORDINATOR_BACKGROUND_H
 
-#include "tuner/policy/policy.h"
-
 #include "tuner/history/history.h"
+#include "tuner/policy/policy.h"
 
 #include <uv.h>
 

@@ -2,12 +2,12 @@
 
 #include "tuner/coordinator/ending.h"
 #include "tuner/coordinator/machine.h"
-#include "tuner/policy/policy.h"
 #include "tuner/coordinator/placement.h"
 #include "tuner/coordinator/requests.h"
 #include "tuner/coordinator/step.h"
 
 #include "tuner/analysis/analysis.h"
+#include "tuner/policy/policy.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,11 +2,11 @@
 
 #include "tuner/coordinator/ending.h"
 #include "tuner/coordinator/machine.h"
-#include "tuner/policy/policy.h"
 
 #include "tuner/base/json.h"
 
 #include "tuner/history/history.h"
+#include "tuner/policy/policy.h"
 
 #include <string.h>
 

@@ -1,12 +1,12 @@
 #include "tuner/coordinator/step.h"
 
 #include "tuner/coordinator/background.h"
-#include "tuner/policy/policy.h"
 #include "tuner/coordinator/ending.h"
 #include "tuner/coordinator/placement.h"
 #include "tuner/coordinator/requests.h"
 
 #include "tuner/analysis/analysis.h"
+#include "tuner/policy/policy.h"
 
 #include <math.h>
 #include <stdio.h>
