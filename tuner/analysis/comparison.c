@@ -126,15 +126,20 @@ static struct comparison_row row_of(const struct memory *s, const struct objecti
     return row;
 }
 
+/* Of a hundred thousand ranked trials there are a handful. */
+static bool is_shown(const struct ranking *all, const struct ranked *x)
+{
+    return x->label || x->on_front || x->confirmed || x == all->winner;
+}
+
 struct comparison comparison_make(const struct memory *s, const struct objective *o, const struct ranking *all,
                                   struct arena *arena)
 {
-    struct comparison_row *row = arena_array(arena, all->n, sizeof *row);
-    size_t n = 0;
-    for (size_t i = 0; i < all->n; i++) {
-        const struct ranked *x = &all->all[i];
-        if (x->label || x->on_front || x->confirmed || x == all->winner) row[n++] = row_of(s, o, all, x, arena);
-    }
+    size_t n = 0, shown = 0;
+    for (size_t i = 0; i < all->n; i++) shown += is_shown(all, &all->all[i]);
+    struct comparison_row *row = arena_array(arena, shown + 1, sizeof *row);
+    for (size_t i = 0; i < all->n; i++)
+        if (is_shown(all, &all->all[i])) row[n++] = row_of(s, o, all, &all->all[i], arena);
     return comparison_of(s->study, n, row);
 }
 

@@ -232,8 +232,9 @@ static void compare(const struct objective *o, const struct ranking *all, const 
 size_t verdict_each(const struct objective *o, const struct ranking *all, const struct ranked *x, struct arena *arena,
                     struct verdict **ret)
 {
-    size_t n = 0;
-    *ret = arena_array(arena, all->n + 1, sizeof **ret);
+    size_t n = 0, labels = 0;
+    for (size_t i = 0; i < all->n; i++) labels += all->all[i].label != NULL;
+    *ret = arena_array(arena, labels + 1, sizeof **ret);
     for (size_t i = 0; i < all->n; i++)
         if (all->all[i].label && &all->all[i] != x) compare(o, all, x, &all->all[i], &(*ret)[n++], arena);
     return n;
