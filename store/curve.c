@@ -14,7 +14,7 @@
 
 static void put(struct report_row *c, const void *bytes, size_t n)
 {
-    c->bytes = must_room(c->bytes, c->n + n, &c->capacity, 1);
+    c->bytes = must_reserve(c->bytes, c->n + n, &c->capacity, 1);
     memcpy(c->bytes + c->n, bytes, n);
     c->n += n;
 }

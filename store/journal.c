@@ -192,7 +192,7 @@ void journal_keep_answer(struct journal *j, const struct store_answer *a)
 void journal_answer(struct journal *j, const char *bytes, size_t n)
 {
     struct batch *b = j->open;
-    b->answers = must_room(b->answers, b->n_answers + n, &b->answers_room, 1);
+    b->answers = must_reserve(b->answers, b->n_answers + n, &b->answers_room, 1);
     memcpy(b->answers + b->n_answers, bytes, n);
     b->n_answers += n;
     b->bytes += n;

@@ -101,7 +101,7 @@ enum status store_study_names(struct store *store, struct arena *arena, const ch
     size_t n = 0, capacity = 0;
     if (!q) return err->status;
     while (statement_row(q)) {
-        name = must_room(name, n + 1, &capacity, sizeof *name);
+        name = must_reserve(name, n + 1, &capacity, sizeof *name);
         name[n++] = arena_strdup(arena, column_text(q, 0));
     }
     enum status s = statement_end(q, err);

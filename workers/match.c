@@ -108,7 +108,7 @@ static bool read_step(struct span s, long *ret)
 
 static void keep_said(struct matcher *m, long step, json_t *metrics)
 {
-    m->said = must_room(m->said, m->n_said + 1, &m->said_room, sizeof *m->said);
+    m->said = must_reserve(m->said, m->n_said + 1, &m->said_room, sizeof *m->said);
     m->said[m->n_said++] = (struct said){step, metrics};
 }
 
@@ -240,7 +240,7 @@ static void end_line(struct matcher *m, struct source *s, struct lines *l)
 static void append(struct lines *l, const char *bytes, size_t n)
 {
     size_t capacity = MATCH_LINE_MAX - l->n, k = n < capacity ? n : capacity;
-    l->bytes = must_room(l->bytes, l->n + k + 1, &l->capacity, 1);
+    l->bytes = must_reserve(l->bytes, l->n + k + 1, &l->capacity, 1);
     memcpy(l->bytes + l->n, bytes, k);
     l->n += k;
     l->cut |= k < n;

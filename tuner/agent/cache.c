@@ -75,7 +75,7 @@ static void make_room(const char *dir)
             beneath_remove(dirfd(folder), d->d_name);
             continue;
         }
-        all = must_room(all, n + 1, &capacity, sizeof *all);
+        all = must_reserve(all, n + 1, &capacity, sizeof *all);
         all[n] = (struct cached){.bytes = (double)st.st_size, .used = st.st_mtime};
         memcpy(all[n].name, d->d_name, DIGEST_HEX);
         bytes += all[n++].bytes;

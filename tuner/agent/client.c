@@ -172,7 +172,7 @@ static size_t on_bytes(char *bytes, size_t size, size_t n, void *data)
     curl_easy_getinfo(q->easy, CURLINFO_RESPONSE_CODE, &status);
     if (q->download >= 0 && status == 200) return write(q->download, bytes, n) == (ssize_t)n ? n : 0;
     if (q->n + n > ANSWER_MAX) return 0;
-    q->answer = must_room(q->answer, q->n + n + 1, &q->capacity, 1);
+    q->answer = must_reserve(q->answer, q->n + n + 1, &q->capacity, 1);
     memcpy(q->answer + q->n, bytes, n);
     q->n += n;
     q->answer[q->n] = 0;

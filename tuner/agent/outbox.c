@@ -66,7 +66,7 @@ static bool fill(struct walk *w)
     if (skip) memmove(w->buf, w->buf + skip, w->n - skip);
     w->from = w->at;
     w->n -= skip;
-    w->buf = must_room(w->buf, w->n + WINDOW, &w->capacity, 1);
+    w->buf = must_reserve(w->buf, w->n + WINDOW, &w->capacity, 1);
     size_t k = read_at(w->box, w->from + w->n, w->buf + w->n, w->capacity - w->n);
     w->n += k;
     return k > 0;
@@ -267,7 +267,7 @@ bool outbox_add(struct outbox *o, const json_t *line, bool sync)
 {
     char *text = json_text(line);
     size_t k = strlen(text);
-    o->rest = must_room(o->rest, o->rest_n + k + 1, &o->rest_room, 1);
+    o->rest = must_reserve(o->rest, o->rest_n + k + 1, &o->rest_room, 1);
     memcpy(o->rest + o->rest_n, text, k);
     o->rest[o->rest_n + k] = '\n';
     o->rest_n += k + 1;

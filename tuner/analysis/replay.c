@@ -29,7 +29,7 @@ struct player {
 static void on_event(void *data, const struct store_event *e)
 {
     struct tape *t = data;
-    t->event = must_room(t->event, t->n + 1, &t->capacity, sizeof *t->event);
+    t->event = must_reserve(t->event, t->n + 1, &t->capacity, sizeof *t->event);
     t->event[t->n] = *e;
     t->event[t->n++].body = arena_strdup(&t->arena, e->body);
     t->suggestions += e->kind == EVENT_ADDED;

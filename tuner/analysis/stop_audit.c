@@ -35,7 +35,7 @@ static const long *nearest_of(const json_t *list, struct arena *arena)
 static void add_stop(struct stop_audit *x, const struct objective *o, const struct trial *t, const json_t *body)
 {
     const json_t *nearest = json_object_get(body, "nearest");
-    x->stop = must_room(x->stop, x->n + 1, &x->capacity, sizeof *x->stop);
+    x->stop = must_reserve(x->stop, x->n + 1, &x->capacity, sizeof *x->stop);
     x->stop[x->n++] = (struct stop_record){.trial = t,
                                            .reason = json_string_value(json_object_get(body, "reason")),
                                            .at = json_number_at(body, "at"),

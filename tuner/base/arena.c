@@ -99,7 +99,7 @@ void *must_grow(void *p, size_t n, size_t size)
     return p;
 }
 
-void *must_room(void *p, size_t want, size_t *capacity, size_t size)
+void *must_reserve(void *p, size_t want, size_t *capacity, size_t size)
 {
     if (want <= *capacity) return p;
     *capacity = 2 * want + 16;

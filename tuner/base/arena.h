@@ -32,7 +32,7 @@ void arena_done(struct arena *a);
 void *must_alloc(size_t n, size_t size);
 void *must_grow(void *p, size_t n, size_t size);
 /* Room for `want` elements, of which there is for *capacity: for twice as many, if it is too little. */
-void *must_room(void *p, size_t want, size_t *capacity, size_t size);
+void *must_reserve(void *p, size_t want, size_t *capacity, size_t size);
 char *must_strdup(const char *s);
 char *must_vprintf(const char *format, va_list args); /* the caller frees it */
 

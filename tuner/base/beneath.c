@@ -151,7 +151,7 @@ enum status beneath_read(int dir, const char *path, size_t max, char **ret, size
     enum status s = beneath_open(dir, path, O_RDONLY, 0, &fd, err);
     if (s) return s;
     while (k > 0 && n <= max) {
-        text = must_room(text, n + 2048, &capacity, 1);
+        text = must_reserve(text, n + 2048, &capacity, 1);
         k = read(fd, text + n, capacity - n - 1);
         n += k > 0 ? (size_t)k : 0;
     }

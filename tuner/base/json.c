@@ -193,7 +193,7 @@ struct text {
 
 static void put(struct text *t, const char *bytes, size_t n)
 {
-    t->bytes = must_room(t->bytes, t->n + n + 1, &t->capacity, 1);
+    t->bytes = must_reserve(t->bytes, t->n + n + 1, &t->capacity, 1);
     memcpy(t->bytes + t->n, bytes, n);
     t->bytes[t->n += n] = 0;
 }

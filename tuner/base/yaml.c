@@ -56,7 +56,7 @@ struct nodes {
 
 static void add(struct nodes *list, struct yaml_node *node)
 {
-    list->node = must_room(list->node, list->n + 1, &list->capacity, sizeof *list->node);
+    list->node = must_reserve(list->node, list->n + 1, &list->capacity, sizeof *list->node);
     list->node[list->n++] = node;
 }
 

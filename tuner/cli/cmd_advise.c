@@ -112,7 +112,7 @@ static void take_turn(struct pipe *p, bool end)
 
 static bool read_more(struct pipe *p)
 {
-    p->buf = must_room(p->buf, p->n + 65536, &p->capacity, 1);
+    p->buf = must_reserve(p->buf, p->n + 65536, &p->capacity, 1);
     ssize_t n;
     do n = read(STDIN_FILENO, p->buf + p->n, p->capacity - p->n - 1);
     while (n < 0 && errno == EINTR);

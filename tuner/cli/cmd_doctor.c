@@ -112,7 +112,7 @@ static void note_folder(void *data, const struct store_event *e)
     if (e->kind != EVENT_LEASED || !*e->body || json_parse_object(e->body, strlen(e->body), &body, NULL)) return;
     const char *dir = json_string_value(json_object_get(body, "dir"));
     if (dir) {
-        f->name = must_room(f->name, f->n + 1, &f->capacity, sizeof *f->name);
+        f->name = must_reserve(f->name, f->n + 1, &f->capacity, sizeof *f->name);
         const char *slash = strrchr(dir, '/');
         f->name[f->n++] = arena_strdup(&f->arena, slash ? slash + 1 : dir);
     }

@@ -114,7 +114,7 @@ static void drop(struct sweep *w, const char *name)
     if (!w->options->dry && !beneath_is_mount(w->folder, name)) beneath_remove(w->folder, name);
     bool left = !w->options->dry && faccessat(w->folder, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
     if (left) {
-        w->left = must_room(w->left, w->n_left + 1, &w->left_capacity, sizeof *w->left);
+        w->left = must_reserve(w->left, w->n_left + 1, &w->left_capacity, sizeof *w->left);
         w->left[w->n_left++] = arena_printf(&w->arena, "%s/%s", w->path, name);
     }
     w->n += !left;
@@ -143,7 +143,7 @@ static void sweep(struct sweep *w)
     const char **name = NULL;
     DIR *dir = fdopendir(dup(w->folder));
     for (struct dirent *d; dir && (d = readdir(dir));) {
-        name = must_room(name, n + 1, &capacity, sizeof *name);
+        name = must_reserve(name, n + 1, &capacity, sizeof *name);
         name[n++] = arena_strdup(&w->arena, d->d_name);
     }
     if (dir) closedir(dir);

@@ -120,7 +120,7 @@ static enum status read_text(const char *file, struct text *ret, struct error *e
     if (!in) return error_set(err, STATUS_NOT_FOUND, "%s: %s", file, strerror(errno));
     *ret = (struct text){.file = file};
     do {
-        ret->bytes = must_room(ret->bytes, ret->n + 65536, &capacity, 1);
+        ret->bytes = must_reserve(ret->bytes, ret->n + 65536, &capacity, 1);
         k = fread(ret->bytes + ret->n, 1, capacity - ret->n - 1, in);
         ret->n += k;
     } while (k > 0);

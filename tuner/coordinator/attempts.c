@@ -5,7 +5,7 @@
 
 struct active_attempt *attempts_add(struct attempts *all, const struct attempt_home *home)
 {
-    all->attempt = must_room(all->attempt, all->n + 1, &all->capacity, sizeof(struct active_attempt *));
+    all->attempt = must_reserve(all->attempt, all->n + 1, &all->capacity, sizeof(struct active_attempt *));
     struct active_attempt *a = all->attempt[all->n++] = must_alloc(1, sizeof *a);
     a->home = home;
     a->state = ATTEMPT_OVER;
@@ -15,7 +15,7 @@ struct active_attempt *attempts_add(struct attempts *all, const struct attempt_h
 void attempts_bind(struct attempts *all, struct active_attempt *a)
 {
     size_t number = (size_t)a->trial->number, n = all->n_trials;
-    all->of_trial = must_room(all->of_trial, number + 1, &all->n_trials, sizeof(struct active_attempt *));
+    all->of_trial = must_reserve(all->of_trial, number + 1, &all->n_trials, sizeof(struct active_attempt *));
     memset(all->of_trial + n, 0, (all->n_trials - n) * sizeof(struct active_attempt *));
     all->of_trial[number] = a;
 }

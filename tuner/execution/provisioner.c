@@ -139,7 +139,7 @@ static void read_queue(struct pool *x, const char *text)
     q->n = 0;
     for (const char *line = text; *line;) {
         const char *end = strchr(line, '\n');
-        q->job = must_room(q->job, q->n + 1, &capacity, sizeof *q->job);
+        q->job = must_reserve(q->job, q->n + 1, &capacity, sizeof *q->job);
         q->n += x->ops->read_job(line, &q->job[q->n]);
         if (!end) break;
         line = end + 1;

@@ -132,7 +132,7 @@ static const char *intern(struct history *s, const char *name)
     for (size_t i = 0; name && i < s->n_names; i++)
         if (strcmp(s->name[i], name) == 0) return s->name[i];
     if (!name) return NULL;
-    s->name = must_room(s->name, s->n_names + 1, &s->names_capacity, sizeof *s->name);
+    s->name = must_reserve(s->name, s->n_names + 1, &s->names_capacity, sizeof *s->name);
     return s->name[s->n_names++] = arena_strdup(&s->arena, name);
 }
 

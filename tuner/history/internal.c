@@ -7,7 +7,7 @@ struct trial *internal_own(const struct history *s, const struct trial *t)
 
 void internal_add(struct trial_list *list, struct trial *t)
 {
-    list->at = must_room(list->at, list->n + 1, &list->capacity, sizeof(struct trial *));
+    list->at = must_reserve(list->at, list->n + 1, &list->capacity, sizeof(struct trial *));
     list->at[list->n++] = t;
 }
 

@@ -13,7 +13,7 @@ void grid_column(struct grid *g, const char *title, bool right, int weight)
 
 struct grid_cell *grid_row(struct grid *g)
 {
-    g->cell = must_room(g->cell, (g->n_rows + 1) * g->n_columns, &g->room, sizeof *g->cell);
+    g->cell = must_reserve(g->cell, (g->n_rows + 1) * g->n_columns, &g->room, sizeof *g->cell);
     struct grid_cell *row = g->cell + g->n_rows++ * g->n_columns;
     for (size_t k = 0; k < g->n_columns; k++) row[k] = (struct grid_cell){.mark = "", .text = ""};
     return row;

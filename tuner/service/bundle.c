@@ -38,7 +38,7 @@ static enum status add(struct packing *p, const char *path, const struct stat *s
 {
     struct bundle *x = p->bundle;
     if (x->n == FOUND_MAX) return too_much(p);
-    x->file = must_room(x->file, x->n + 1, &x->capacity, sizeof *x->file);
+    x->file = must_reserve(x->file, x->n + 1, &x->capacity, sizeof *x->file);
     x->file[x->n++] = (struct bundle_file){
         .path = must_strdup(path), .bytes = st->st_size, .seen = *st, .executable = (st->st_mode & 0111) != 0};
     return STATUS_OK;

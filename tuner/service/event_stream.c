@@ -315,7 +315,7 @@ static void on_event(void *data, const struct store_event *e)
     struct page *p = data;
     size_t n;
     char *text = sse(event_name((enum event_kind)e->kind), e->seq, event_stream_json(e), &n);
-    p->text = must_room(p->text, p->n + n, &p->capacity, 1);
+    p->text = must_reserve(p->text, p->n + n, &p->capacity, 1);
     memcpy(p->text + p->n, text, n);
     p->n += n;
     p->last = e->seq;
