@@ -278,7 +278,7 @@ static void test_memory__schedules_without_clones(void **state)
 
 /* ---- without a coordinator ---- */
 
-static void open_world(struct world *w)
+static void open_world_of(struct world *w, const char *text)
 {
     char path[100];
     struct error err;
@@ -287,11 +287,16 @@ static void open_world(struct world *w)
     snprintf(w->folder, sizeof w->folder, "/tmp/nocturne-memory-XXXXXX");
     assert_non_null(mkdtemp(w->folder));
     snprintf(path, sizeof path, "%s/s.yaml", w->folder);
-    assert_ok(study_parse(path, STUDY, strlen(STUDY), &w->study, &err), err);
+    assert_ok(study_parse(path, text, strlen(text), &w->study, &err), err);
     snprintf(path, sizeof path, "%s/n.db", w->folder);
     assert_ok(store_open(path, STORE_CREATE, &w->store, &err), err);
     assert_ok(history_open(w->store, w->study, &opening, clock_real(), &w->live, &err), err);
     assert_ok(store_open(path, STORE_EXISTING, &w->other, &err), err);
+}
+
+static void open_world(struct world *w)
+{
+    open_world_of(w, STUDY);
 }
 
 static void compare_now(struct world *w)
@@ -411,12 +416,44 @@ static void test_memory__the_beginning_tried_again(void **state)
     end(&w);
 }
 
+/* A cancelled trial leaves a hole in what the search sees, until it looks again. */
+static void test_memory__a_front_is_judged_beside_a_cancelled_trial(void **state)
+{
+    (void)state;
+    struct world w = {0};
+    struct error err;
+    char text[sizeof STUDY + 100], *at;
+    snprintf(text, sizeof text, "%s", STUDY);
+    at = strstr(text, "objective:");
+    snprintf(at, sizeof text - (size_t)(at - text), "objective: {pareto: [em, tokens]}\nstopping: {pruner: auto}\n");
+    open_world_of(&w, text);
+    struct history *s = w.live;
+    add_trials(s, 3);
+    end_trial(&w, 0, TRIAL_COMPLETE);
+    end_trial(&w, 2, TRIAL_COMPLETE);
+    const struct trial *t = s->m.trial[3];
+    json_t *metrics = json_pack("{s:f, s:f}", "em", 0.4, "tokens", 50.0);
+    assert_ok(history_lease(s, t, "/d", 0, &err), err);
+    assert_ok(history_started(s, t, 7, 0, &err), err);
+    history_report(s, t, 1, metrics);
+    json_decref(metrics);
+    const struct ending cancelled = {.state = TRIAL_CANCELLED, .reason = "so"};
+    assert_ok(history_finish(s, s->m.trial[1], &cancelled, &err), err);
+    struct question *q = monitor_ask(s, t);
+    assert_non_null(q);
+    assert_ptr_equal(question_trial(q), t);
+    monitor_forget(q);
+    end(&w);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_memory__trials_tried_again), cmocka_unit_test(test_memory__the_beginning_tried_again),
-        cmocka_unit_test(test_memory__pruning_adapting_and_confirming), cmocka_unit_test(test_memory__schedules),
-        cmocka_unit_test(test_memory__schedules_without_clones)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_memory__a_front_is_judged_beside_a_cancelled_trial),
+                                       cmocka_unit_test(test_memory__trials_tried_again),
+                                       cmocka_unit_test(test_memory__the_beginning_tried_again),
+                                       cmocka_unit_test(test_memory__pruning_adapting_and_confirming),
+                                       cmocka_unit_test(test_memory__schedules),
+                                       cmocka_unit_test(test_memory__schedules_without_clones)};
     surrogate_setup();
     return cmocka_run_group_tests_name("memory", tests, NULL, NULL);
 }

@@ -78,7 +78,7 @@ static enum status suggest(struct adviser *a, const struct trial **ret, struct e
     struct history *s = a->history;
     struct search_history h = history_view(s);
     struct suggestion x;
-    enum status st = search_suggest(a->search, &h, (long)history_memory(s)->n, &x, err);
+    enum status st = search_suggest(a->search, &h, (long)a->memory->n, &x, err);
     if (st) return st;
     *ret = history_add(s, &(struct addition){.role = ROLE_SEARCH, .config = x.config, .source = x.source});
     memcpy(a->enough, x.enough, sizeof a->enough);

@@ -41,7 +41,7 @@ static void take_front(const struct memory *s, struct question *q)
     double *front = arena_array(&q->arena, s->n_seen * o->n_metrics + 1, sizeof *front);
     for (size_t i = 0; i < s->n_seen; i++) {
         const struct trial *t = s->seen_trial[i];
-        if (t->state != TRIAL_COMPLETE || !objective_feasible(o, t->value, memory_baseline(s))) continue;
+        if (!t || t->state != TRIAL_COMPLETE || !objective_feasible(o, t->value, memory_baseline(s))) continue;
         memcpy(front + q->evidence.n_front++ * o->n_metrics, t->value, o->n_metrics * sizeof *front);
     }
     q->evidence.front = front;
