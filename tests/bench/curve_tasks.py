@@ -40,6 +40,35 @@ SPECS = {
             "init_scale": real(0.01, 10), "lr_decay": real(1e-3, 0.5)},
         "metrics": {"loss": {"goal": "minimize", "kind": "value"}},
         "objective": {"minimize": "loss"}, "result": {"loss": "last"}, "log_regret": True},
+    "boost-diabetes": {
+        "parameters": {
+            "learning_rate": real(1e-3, 1), "max_depth": whole(1, 10), "min_samples_leaf": whole(1, 80),
+            "subsample": real(0.05, 1), "max_features": real(0.05, 1),
+            "loss": choice("squared_error", "huber", "absolute_error"), "huber": real(0.5, 0.99, "linear"),
+            "min_impurity_decrease": real(1e-3, 1e3)},
+        "metrics": {"mse": {"goal": "minimize", "kind": "value"}},
+        "objective": {"minimize": "mse"}, "result": {"mse": "best"}},
+    "crossing": {
+        "parameters": {
+            "learning_rate": real(3e-3, 3), "schedule": choice("step", "linear", "cosine"), "decay_at": real(0.3, 0.95, "linear"),
+            "decay_to": real(1e-3, 1), "warm_up": real(0.01, 0.6), "batch_size": steps(4, 8, 16, 32),
+            "weight_decay": real(1e-6, 0.01), "hidden": whole(8, 128), "momentum": real(0, 0.95, "linear")},
+        "metrics": {"loss": {"goal": "minimize", "kind": "value"}},
+        "objective": {"minimize": "loss"}, "result": {"loss": "last"}},
+    "tail": {
+        "parameters": {
+            "learning_rate": real(1e-4, 10), "optimizer": choice("sgd", "adam"), "batch_size": steps(1, 2, 4, 8, 16, 32, 64),
+            "forget": real(1e-3, 1), "decay_power": real(0, 1, "linear"), "averaging": real(0.1, 1000),
+            "weight_decay": real(1e-7, 0.1), "whitening": real(0, 0.4, "linear")},
+        "metrics": {"error": {"goal": "minimize", "kind": "value"}},
+        "objective": {"minimize": "error"}, "result": {"error": "last"}, "log_regret": True},
+    "boost-digits": {
+        "parameters": {
+            "learning_rate": real(0.005, 3), "leaves": whole(2, 64), "min_samples_leaf": whole(1, 100),
+            "subsample": real(0.03, 1), "max_features": real(0.015, 1), "l2": real(0.01, 300),
+            "splitter": choice("best", "random"), "momentum": real(0, 0.95, "linear")},
+        "metrics": {"loss": {"goal": "minimize", "kind": "value"}},
+        "objective": {"minimize": "loss"}, "result": {"loss": "best"}, "log_regret": True},
 }
 NAMES = list(SPECS)
 
