@@ -69,6 +69,33 @@ SPECS = {
             "splitter": choice("best", "random"), "momentum": real(0, 0.95, "linear")},
         "metrics": {"loss": {"goal": "minimize", "kind": "value"}},
         "objective": {"minimize": "loss"}, "result": {"loss": "best"}, "log_regret": True},
+    "addition": {
+        "parameters": {
+            "learning_rate": real(2e-4, 0.2), "batch_size": steps(8, 16, 32, 64, 128, 256),
+            "every": steps(256, 512, 1024, 2048, 4096), "hidden": whole(8, 128), "dropout": real(0, 0.6, "linear"),
+            "weight_decay": real(1e-3, 3), "init_scale": real(0.05, 5), "curriculum": real(0, 1, "linear")},
+        "metrics": {"em": {"goal": "maximize", "kind": "proportion", "of": 1000}, "tokens": {"goal": "minimize", "kind": "count"}},
+        "baseline": {"learning_rate": 0.003, "batch_size": 64, "every": 2048, "hidden": 48, "dropout": 0.1, "weight_decay": 0.01,
+                     "init_scale": 1.0, "curriculum": 0.0},
+        "objective": {"weights": {"em": 0.7, "tokens": 0.3}}, "result": {"em": "best", "tokens": "last"}},
+    "distil": {
+        "parameters": {
+            "learning_rate": real(1e-4, 0.3), "batch_size": steps(8, 16, 32, 64), "every": steps(64, 128, 256, 512),
+            "patch": steps(1, 2, 4), "hidden": steps(4, 8, 16, 32, 64, 128), "density": steps(0.0625, 0.125, 0.25, 0.5, 1.0),
+            "bits": steps(2, 3, 4, 6, 8),
+            "temperature": real(0.3, 30), "soft": real(0, 1, "linear")},
+        "metrics": {"em": {"goal": "maximize", "kind": "proportion", "of": 897}, "tokens": {"goal": "minimize", "kind": "count"}},
+        "baseline": {"learning_rate": 0.003, "batch_size": 32, "every": 256, "patch": 2, "hidden": 32, "density": 1.0, "bits": 8,
+                     "temperature": 1.0, "soft": 0.0},
+        "constraints": ["em >= baseline"],
+        "objective": {"weights": {"em": 0.3, "tokens": 0.7}}, "result": {"em": "best", "tokens": "last"}},
+    "es-pendulum": {
+        "parameters": {
+            "learning_rate": real(1e-3, 3), "sigma": real(3e-3, 3), "pairs": steps(1, 2, 4, 8, 16), "episodes": steps(1, 2),
+            "hidden": whole(1, 16), "weight_decay": real(1e-5, 0.3), "momentum": real(0, 0.95, "linear"),
+            "fitness": choice("raw", "deviation", "rank")},
+        "metrics": {"reward": {"goal": "maximize", "kind": "value"}},
+        "objective": {"maximize": "reward"}, "result": {"reward": "best"}},
 }
 NAMES = list(SPECS)
 
@@ -195,7 +222,8 @@ def load(name):
         for row in csv.DictReader(f):
             key = tuple(row[p] for p in spec["parameters"])
             rows.setdefault(key, {})[row["seed"]] = np.array([row[m].split() for m in metrics], dtype=float).T
-    read = [{"categorical": str, "float": float}.get(p["type"], int) for p in spec["parameters"].values()]
+    read = [type(p["range" if "range" in p else "values"][0]) if p["type"] != "float" else float
+            for p in spec["parameters"].values()]
     configs = [{n: f(v) for n, f, v in zip(spec["parameters"], read, key)} for key in rows]
     seeds = sorted({s for r in rows.values() for s in r}, key=int)
     curves = np.array([[r[s] for r in rows.values()] for s in seeds])

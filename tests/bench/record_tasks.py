@@ -274,9 +274,140 @@ def boost_digits(configs, seed):
         yield [i], [np.array(curve).T]
 
 
+def sums(a):
+    """Pairs of two-digit numbers as four one-hot digits, and the three digits of their sums."""
+    a, b = a // 100, a % 100
+    d = np.stack([a // 10, a % 10, b // 10, b % 10], 1)
+    x = np.zeros((len(a), 40), F)
+    x[np.arange(len(a))[:, None], d + 10 * np.arange(4)] = 1
+    return x, np.stack([(a + b) // 100, (a + b) // 10 % 10, (a + b) % 10], 1)
+
+
+def addition(configs, seed):
+    """Adam learns to add two two-digit numbers; the exact matches among 1,000 questions it never sees, and the digits
+    read so far, seven an example. In the curriculum's share of the training the numbers grow from one digit to two."""
+    pairs = np.random.default_rng(0).permutation(10000)
+    held, free = pairs[:1000], pairs[1000:]
+    free = free[np.argsort(np.maximum(free // 100, free % 100), kind="stable")]
+    limit = np.searchsorted(np.maximum(free // 100, free % 100), np.arange(101))
+    xv, yv = sums(held)
+    for part in side_by_side(configs, ["batch_size", "every"]):
+        c = [configs[i] for i in part]
+        batch, every, g = c[0]["batch_size"], c[0]["every"], len(c)
+        rng = np.random.default_rng([seed, batch, every, g])
+        net = Nets(rng, 40, [k["hidden"] for k in c], 30, column(c, "init_scale"))
+        p, share, width, right = column(c, "dropout"), column(c, "curriculum", 0), max(k["hidden"] for k in c), []
+        rate, decay = column(c, "learning_rate"), column(c, "weight_decay")
+        known, digit = sums(free), np.arange(3)
+        for step in range(1, REPORTS * every // batch + 1):
+            t = step * batch / every / REPORTS
+            most = limit[np.clip(10 + 90 * t / np.maximum(share, 1e-9), 10, 100).astype(int)]
+            rows = (rng.random(batch) * most[:, None]).astype(int)
+            q = softmax(net.forward(known[0][rows], dropout(rng, p, batch, width)).reshape(g, batch, 3, 10))
+            q[np.arange(g)[:, None, None], np.arange(batch)[:, None], digit, known[1][rows]] -= 1
+            q /= F(batch)
+            net.adam(net.gradients(q.reshape(g, batch, 30)), rate, decay)
+            if step * batch % every == 0:
+                answer = net.forward(xv).reshape(g, 1000, 3, 10).argmax(-1)
+                right.append((answer == yv).all(-1).mean(1))
+        yield part, [np.array(right).T, np.tile(7 * every * np.arange(1, REPORTS + 1), (g, 1))]
+
+
+def quantised(w, bits, mask):
+    top = np.abs(w).max((1, 2), keepdims=True) + F(1e-9)
+    levels = 2 ** (bits - 1) - 1
+    return np.round(w / top * levels) * (top / levels) * mask
+
+
+def distil(configs, seed):
+    """A student of few bits and few weights learns digits from a teacher's answers and from the labels; exact matches on
+    897 other digits. Its cost are the patches of the images it has read, times its bits and weights as a share of those of
+    a network of 8 bits and 32 hidden units."""
+    from sklearn.neural_network import MLPClassifier
+    x, y, xv, yv = digits(900, 897)
+    logs = MLPClassifier((256,), alpha=1, max_iter=1000, random_state=0).fit(x, y).predict_log_proba(x).astype(F)
+
+    def patches(x, size):
+        return x.reshape(-1, 8 // size, size, 8 // size, size).mean((2, 4)).reshape(len(x), -1).astype(F) * F(2)
+    for part in side_by_side(configs, ["batch_size", "every", "patch"]):
+        c = [configs[i] for i in part]
+        batch, every, g = c[0]["batch_size"], c[0]["every"], len(c)
+        a, b = patches(x, c[0]["patch"]), patches(xv, c[0]["patch"])
+        rng = np.random.default_rng([seed, batch, every, len(a[0]), g])
+        net = Nets(rng, len(a[0]), [k["hidden"] for k in c], 10)
+        bits, rate, soft, warmth = (column(c, k) for k in ("bits", "learning_rate", "soft", "temperature"))
+        target = soft * softmax(logs / warmth) + (1 - soft) * np.eye(10, dtype=F)[y]
+        masks, right = [1, 1], []
+        for step in range(1, REPORTS * every // batch + 1):
+            if (step - 1) * batch % every == 0:  # the smallest weights are left out, chosen anew at each report
+                for m, w in enumerate(net.w[::2]):
+                    masks[m] = np.ones_like(w)
+                    for j, k in enumerate(c):
+                        size = np.abs(w[j][w[j] != 0])
+                        masks[m][j] = np.abs(w[j]) >= np.quantile(size, 1 - k["density"])
+            rows = rng.integers(0, len(a), batch)
+            w = [quantised(net.w[0], bits, masks[0]), net.w[1], quantised(net.w[2], bits, masks[1]), net.w[3]]
+            q = softmax(net.forward(a[rows], None, w))
+            q -= target[:, rows]
+            q /= F(batch)
+            net.adam(net.gradients(q, w), rate, F(0))
+            if step * batch % every == 0:
+                w = [quantised(net.w[0], bits, masks[0]), net.w[1], quantised(net.w[2], bits, masks[1]), net.w[3]]
+                right.append((net.forward(b, None, w).argmax(-1) == yv).mean(1))
+        size = np.array([len(a[0]) * k["hidden"] / 32 * k["bits"] / 8 * k["density"] for k in c])
+        yield part, [np.array(right).T, np.rint(every * size[:, None] * np.arange(1, REPORTS + 1))]
+
+
+def swing(theta, net, rng, steps=100):
+    """Return of policies (each row of `net` one) that swing a pendulum up from angles theta; a column an episode."""
+    speed, total = rng.uniform(-1, 1, theta.shape).astype(F), np.zeros(theta.shape, F)
+    w, b, v = net  # policies × 3 × hidden, policies × 1 × hidden, policies × hidden × 1
+    for _ in range(steps):
+        s, c = np.sin(theta), np.cos(theta)
+        h = np.tanh(np.matmul(np.stack([c, s, speed / 4], -1), w) + b)
+        push = 2 * np.tanh(np.matmul(h, v)[..., 0])
+        total -= ((theta + F(np.pi)) % F(2 * np.pi) - F(np.pi)) ** 2 + F(0.1) * speed ** 2 + F(0.001) * push ** 2
+        speed = np.clip(speed + (15 * s + 3 * push) * F(0.05), -8, 8)
+        theta = theta + speed * F(0.05)
+    return total
+
+
+def es_pendulum(configs, seed):
+    """Evolution strategy with mirrored pairs: a network learns to swing a pendulum up. Mean return of 16 episodes after
+    each 128 of training; noisy, goes up and down."""
+    for part in side_by_side(configs, ["pairs", "episodes"], units=10 ** 9, most=100):
+        c = [configs[i] for i in part]
+        pairs, episodes, g, width = c[0]["pairs"], c[0]["episodes"], len(c), max(k["hidden"] for k in c)
+        rng = np.random.default_rng([seed, pairs, episodes])
+        alive = (np.arange(width) < column(c, "hidden", 1)).astype(F)
+        alive = np.concatenate([np.tile(alive, 5)], 1)
+        w = rng.standard_normal((g, 5 * width), dtype=F) * alive * F(0.1)
+        m, curves, kind = np.zeros_like(w), [], np.array([k["fitness"] for k in c])[:, None]
+        rate, sigma, decay, momentum = (column(c, k, 1) for k in ("learning_rate", "sigma", "weight_decay", "momentum"))
+
+        def returns(w, n):
+            net = w.reshape(-1, 5, width)
+            theta = rng.uniform(-np.pi, np.pi, (1, n)).astype(F) + np.zeros((len(net), 1), F)
+            return swing(theta, (net[:, :3], net[:, 3:4], net[:, 4, :, None]), rng)
+        for report in range(REPORTS):
+            for _ in range(128 // (2 * pairs * episodes)):
+                e = rng.standard_normal((g, pairs, 5 * width), dtype=F) * alive[:, None]
+                e = np.concatenate([e, -e], 1)
+                f = returns((w[:, None] + sigma[:, None] * e).reshape(-1, 5 * width), episodes).mean(1).reshape(g, 2 * pairs)
+                centred = f - f.mean(1, keepdims=True)
+                f = np.select([kind == "raw", kind == "deviation"], [centred / 100, centred / (centred.std(1, keepdims=True) + F(1e-6))],
+                              2 * f.argsort(1).argsort(1) / F(2 * pairs - 1) - 1)
+                step = np.einsum("gp,gpw->gw", f.astype(F), e) / (2 * pairs * sigma) - decay * w
+                m = momentum * m + step
+                w = w + rate * m
+            curves.append(returns(w, 16).mean(1))
+        yield part, [np.array(curves).T]
+
+
 # name: what trains it, seeds, configurations (so that no file is above 200 kB)
 RECORD = {"mlp-digits": (mlp_digits, 2, 900), "boost-diabetes": (boost_diabetes, 1, 1000), "crossing": (crossing, 2, 780),
-          "tail": (tail, 1, 1000), "boost-digits": (boost_digits, 1, 1000)}
+          "tail": (tail, 1, 1000), "boost-digits": (boost_digits, 1, 1000),
+          "addition": (addition, 2, 900), "distil": (distil, 2, 900), "es-pendulum": (es_pendulum, 2, 800)}
 
 
 def record(name, n, folder):
@@ -287,7 +418,7 @@ def record(name, n, folder):
             for j, i in enumerate(part):
                 curves = [np.array(m[j], float) for m in metrics]
                 curves[0][np.maximum.accumulate(~np.isfinite(curves[0]))] = np.nan
-                rows[i, seed] = [" ".join(f"{v:.4g}" if m["kind"] == "value" else f"{v:.8g}" for v in curve)
+                rows[i, seed] = [" ".join(f"{v:.10g}" if m["kind"] == "count" else f"{v:.4g}" for v in curve)
                                  for curve, m in zip(curves, spec["metrics"].values())]
             done += len(part)
             if sys.stderr.isatty():
