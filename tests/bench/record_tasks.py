@@ -1,5 +1,6 @@
 """Records the learning curves of curve_tasks.py: a thousand small trainings of a task, a few minutes on one core. Data
-are scikit-learn's own or generated. Trainings whose arrays have the same shapes run side by side in one array.
+are scikit-learn's own or generated. Trainings whose arrays have the same shapes run side by side in one array, on the same
+batches.
 
     python3 tests/bench/record_tasks.py NAME… [-n 1000] [--out tests/bench/curve_tasks]
 """
@@ -395,7 +396,8 @@ def es_pendulum(configs, seed):
                 e = np.concatenate([e, -e], 1)
                 f = returns((w[:, None] + sigma[:, None] * e).reshape(-1, 5 * width), episodes).mean(1).reshape(g, 2 * pairs)
                 centred = f - f.mean(1, keepdims=True)
-                f = np.select([kind == "raw", kind == "deviation"], [centred / 100, centred / (centred.std(1, keepdims=True) + F(1e-6))],
+                deviation = centred.std(1, keepdims=True) + F(1e-6)
+                f = np.select([kind == "raw", kind == "deviation"], [centred / 100, centred / deviation],
                               2 * f.argsort(1).argsort(1) / F(2 * pairs - 1) - 1)
                 step = np.einsum("gp,gpw->gw", f.astype(F), e) / (2 * pairs * sigma) - decay * w
                 m = momentum * m + step
