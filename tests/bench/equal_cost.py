@@ -1,0 +1,243 @@
+"""Early stopping at equal cost: how good is the winner once so much has been spent, whoever spends it?
+
+    python3 tests/bench/equal_cost.py ARM… [--tasks A,B] [--seeds 0-19] [-o FILE.jsonl]      goes on where FILE ends
+    python3 tests/bench/equal_cost.py --table FILE.jsonl [--against auto]
+
+Recorded curves (curve_tasks.py) are trained on in turn, one trial at a time; a proposal stands for the nearest
+configuration not yet run. Budgets are 10 and 30 full trainings (of the median configuration; of the baseline, where there
+are tokens), at most 400 trials. What counts is the true regret of the best *completed* trial, by what it reported, at
+that cost: 0 is the table's best, 1 its median, also as long as nothing is complete; never more than 1.
+
+Arms: none, auto, asha, median: ours, behind `nocturne advise`; "auto:chance=0.1" sets more.
+tpe+sha, tpe+hyperband, tpe+median, random+sha, …: Optuna's sampler and pruner, defaults of each.
+Two metrics are told to Optuna as the utility that the study optimizes, and the baseline is its first trial as it is ours.
+"""
+import argparse
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import warnings
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ[threads] = "1"
+
+import numpy as np
+
+import curve_tasks
+
+HERE = Path(__file__).resolve().parent
+BUDGETS, TRIALS, WORST = (10, 30), 400, 1e6
+
+
+# ---- ours ----
+
+def study_text(task, stopping):
+    lines = ["study: bench", "parameters:"]
+    for name, p in task.parameters.items():
+        what = {k: v for k, v in p.items() if k != "scale" or "range" in p}
+        lines.append(f"  {name}: {json.dumps(what)}")
+    lines += ["metrics:"] + [f"  {name}: {json.dumps(m)}" for name, m in task.metrics.items()]
+    if task.baseline:
+        lines.append(f"baseline: {json.dumps(task.baseline)}")
+    if task.constraints:
+        lines.append(f"constraints: {json.dumps(task.constraints)}")
+    return "\n".join(lines + [f"objective: {json.dumps(task.objective)}", f"stopping: {json.dumps(stopping)}", ""])
+
+
+class Nocturne:
+    def __init__(self, task, arm, seed):
+        pruner, _, more = arm.partition(":")
+        stopping = {"pruner": pruner, **{k: json.loads(v) for k, v in (m.split("=") for m in more.split(";") if m)}}
+        self.task, self.file = task, tempfile.NamedTemporaryFile("w", suffix=".yaml")
+        self.file.write(study_text(task, stopping))
+        self.file.flush()
+        program = Path(os.environ.get("NOCTURNE_BIN", HERE.parents[1] / "build/release/bin")) / "nocturne"
+        self.pipe = subprocess.Popen([program, "advise", self.file.name, "--seed", str(seed)], text=True, bufsize=1,
+                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def say(self, request):
+        self.pipe.stdin.write(json.dumps(request) + "\n")
+        self.pipe.stdin.flush()
+        answer = json.loads(self.pipe.stdout.readline())
+        if "error" in answer:
+            raise RuntimeError(f"{request}: {answer}")
+        return answer
+
+    def ask(self):
+        t = self.say({"ask": 1})["trials"][0]
+        return t["trial"], t["params"]
+
+    def report(self, trial, step, metrics, so_far):
+        return bool(self.say({"report": trial, "step": step, "metrics": metrics})["stop"])
+
+    def tell(self, trial, outcome):
+        fine = {m: v for m, v in outcome.items() if math.isfinite(v)}
+        self.say({"tell": trial, "metrics": fine} if fine else {"tell": trial, "failed": "diverged"})
+
+    def pruned(self, trial):
+        pass
+
+    def close(self):
+        self.pipe.stdin.close()
+        self.pipe.wait()
+
+
+# ---- Optuna ----
+
+class Optuna:
+    def __init__(self, task, arm, seed):
+        import optuna
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        warnings.filterwarnings("ignore")
+        d, sampler, pruner = optuna.distributions, *arm.split("+")
+        self.states, self.task = optuna.trial.TrialState, task
+        self.space = {}
+        for name, p in task.parameters.items():
+            if p["type"] == "categorical":
+                self.space[name] = d.CategoricalDistribution(p["values"])
+            elif p["type"] == "ordinal":
+                self.space[name] = d.FloatDistribution(p["values"][0], p["values"][-1], log=p["scale"] == "log")
+            else:
+                kind = d.IntDistribution if p["type"] == "int" else d.FloatDistribution
+                self.space[name] = kind(*p["range"], log=p["scale"] == "log")
+        samplers = {"tpe": optuna.samplers.TPESampler, "random": optuna.samplers.RandomSampler,
+                    "gp": optuna.samplers.GPSampler}
+        pruners = {"sha": optuna.pruners.SuccessiveHalvingPruner, "hyperband": optuna.pruners.HyperbandPruner,
+                   "median": optuna.pruners.MedianPruner, "none": optuna.pruners.NopPruner}
+        self.study = optuna.create_study(direction="maximize", sampler=samplers[sampler](seed=seed), pruner=pruners[pruner]())
+        if task.baseline:
+            self.study.enqueue_trial(task.baseline)
+
+    def ask(self):
+        t = self.study.ask(self.space)
+        return t, t.params
+
+    def value(self, metrics):
+        v = self.task.value(metrics)
+        return v if math.isfinite(v) else -WORST
+
+    def report(self, trial, step, metrics, so_far):
+        trial.report(self.value(metrics), step + 1)
+        return trial.should_prune()
+
+    def tell(self, trial, outcome):
+        self.study.tell(trial, self.value(outcome) - (0 if self.task.feasible(outcome) else 10))
+
+    def pruned(self, trial):
+        self.study.tell(trial, state=self.states.PRUNED)
+
+    def close(self):
+        pass
+
+
+# ---- one study ----
+
+def run(task, tuner):
+    unit = float(np.median([task.cost(i)[-1] for i in range(len(task.configs))]))
+    if task.baseline:
+        unit = float(task.cost(0)[-1])
+    limits, regrets, taken, best, spent, begun, complete, winner = [b * unit for b in BUDGETS], [], set(), -math.inf, 0, 0, 0, None
+
+    def mark():
+        while len(regrets) < len(limits) and spent >= limits[len(regrets)]:
+            regrets.append(1 if winner is None else min(task.regret(winner), 1))
+
+    while spent < limits[-1] and begun < TRIALS and len(taken) < len(task.configs):
+        trial, params = tuner.ask()
+        i = 0 if task.baseline and begun == 0 else task.nearest(params, taken)
+        taken.add(i)
+        begun += 1
+        costs, before, stopped = task.cost(i), 0, False
+        for k in range(task.reports):
+            spent += costs[k] - before
+            before = costs[k]
+            mark()
+            metrics = {m: float(v) for m, v in zip(task.metrics, task.curves[0, i, k])}
+            so_far = task.outcome(i, 0, k + 1)
+            finite = {m: v for m, v in metrics.items() if math.isfinite(v)}
+            stopped = tuner.report(trial, k, finite if isinstance(tuner, Nocturne) else metrics, so_far)
+            if stopped or spent >= limits[-1]:
+                break
+        if stopped:
+            tuner.pruned(trial)
+        elif k + 1 == task.reports:
+            outcome = task.outcome(i)
+            tuner.tell(trial, outcome)
+            complete += 1
+            if task.utility(i) > best:
+                best, winner = task.utility(i), i
+    regrets += [1 if winner is None else min(task.regret(winner), 1)] * (len(limits) - len(regrets))
+    tuner.close()
+    return {"regret": regrets, "begun": min(task.regret(i) for i in taken), "trials": begun, "complete": complete, "spent": spent / unit}
+
+
+def one(job):
+    arm, name, seed = job
+    task = curve_tasks.load(name)
+    tuner = Optuna(task, arm, seed) if "+" in arm else Nocturne(task, arm, seed)
+    return {"arm": arm, "task": name, "seed": seed, **run(task, tuner)}
+
+
+# ---- the table ----
+
+def interval(d):
+    """Two-level bootstrap of the mean of d (tasks × seeds): 95 %."""
+    rng, n = np.random.default_rng(0), 4000
+    tasks = rng.integers(0, d.shape[0], (n, d.shape[0]))
+    seeds = rng.integers(0, d.shape[1], (n, d.shape[0], d.shape[1]))
+    means = d[tasks[:, :, None], seeds].mean((1, 2))
+    return np.quantile(means, (0.025, 0.975))
+
+
+def table(rows, against):
+    arms, names = list(dict.fromkeys(r["arm"] for r in rows)), list(dict.fromkeys(r["task"] for r in rows))
+    of = {(r["arm"], r["task"], r["seed"]): r for r in rows}
+    for b, budget in enumerate(BUDGETS):
+        print(f"\nRegret after {budget} full trainings' cost:\n\n| arm | {' | '.join(names)} | mean | less than {against}'s by | trials, complete |")
+        print("|---|" + "---|" * (len(names) + 3))
+        for arm in arms:
+            seeds = sorted({s for a, t, s in of if a == arm and all((x, n, s) in of for x in (arm, against) for n in names)})
+            if not seeds:
+                continue
+            m = np.array([[of[arm, n, s]["regret"][b] for s in seeds] for n in names])
+            r = np.array([[of[against, n, s]["regret"][b] for s in seeds] for n in names])
+            lo, hi = interval(r - m)
+            all_ = [of[arm, n, s] for n in names for s in seeds]
+            print(f"| {arm} | {' | '.join(f'{v:.3f}' for v in m.mean(1))} | {m.mean():.3f} | {(r - m).mean():+.3f} [{lo:+.3f}, {hi:+.3f}] | "
+                  f"{np.mean([x['trials'] for x in all_]):.0f}, {np.mean([x['complete'] for x in all_]):.1f} |")
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("arms", nargs="*", metavar="ARM")
+    p.add_argument("--tasks", default=",".join(curve_tasks.NAMES))
+    p.add_argument("--seeds", default="0-19")
+    p.add_argument("--against", default="auto")
+    p.add_argument("--processes", type=int, default=2)
+    p.add_argument("-o", "--out")
+    p.add_argument("--table", metavar="FILE")
+    o = p.parse_args()
+    if o.table:
+        return table([json.loads(line) for line in open(o.table)], o.against)
+    lo, _, hi = o.seeds.partition("-")
+    rows = [json.loads(line) for line in open(o.out)] if o.out and os.path.exists(o.out) else []
+    done = {(r["arm"], r["task"], r["seed"]) for r in rows}
+    jobs = [(a, t, s) for s in range(int(lo), int(hi or lo) + 1) for t in o.tasks.split(",") for a in o.arms]
+    jobs = [j for j in jobs if j not in done]
+    out = open(o.out, "a") if o.out else None
+    with ProcessPoolExecutor(o.processes) as pool:
+        for n, row in enumerate(pool.map(one, jobs)):
+            rows.append(row)
+            if out:
+                print(json.dumps(row), file=out, flush=True)
+            print(f"{n + 1} of {len(jobs)}", file=sys.stderr, end="\r")
+    table([r for r in rows if r["arm"] in o.arms or r["arm"] == o.against], o.against if any(r["arm"] == o.against for r in rows) else o.arms[0])
+
+
+if __name__ == "__main__":
+    main()
