@@ -123,7 +123,7 @@ class Pruning(Control):
         self.assertIn("95 % interval" if said["false_stops"]["audited"] else "unknown", text)
         one = next(e for e in condemned if not e["body"].get("audit"))
         why = self.nocturne("stopping", "toy", str(one["trial"]))
-        self.assertRegex(why, rf"trial {one['trial']} stopped at .* tokens: .* % chance to beat the best so far, utility")
+        self.assertRegex(why, rf"trial {one['trial']} stopped at .* tokens: .* % chance to (beat|end among) the best s.*, utility")
         self.assertIn("nearest curves", why)
         adjusted = self.log("adjusted")
         self.assertTrue(adjusted)
@@ -183,8 +183,8 @@ class Pruning(Control):
         self.assertEqual(set(states), {"pruned", "complete"})
 
     def test_other_objectives(self):
-        for objective, word in (("{pareto: [em, tokens]}", "reach the front"), ("{exchange: 1.0}", "beat the best so far"),
-                                ("{maximize: em}", "beat the best so far")):
+        for objective, word in (("{pareto: [em, tokens]}", "reach the front"), ("{exchange: 1.0}", "the best s"),
+                                ("{maximize: em}", "the best s")):
             with self.subTest(objective=objective):
                 study = self.study("stopping: {pruner: auto, adaptive: true, audit: 0, chance: 0.5}", trials=20)
                 with open(study) as f:
@@ -228,7 +228,7 @@ class Advise(Control):
         answers = self.talk("stopping: {audit: 0}", lines)
         stops = [a["stop"] for a in answers if a.get("stop")]
         self.assertEqual(len(stops), 1)
-        self.assertIn("% chance to beat the best so far", stops[0])
+        self.assertIn("% chance to end among the best sixteenth", stops[0])
         self.assertIn("pruned already", answers[-2]["error"])
         self.assertIn("error", answers[-1])
 

@@ -252,7 +252,8 @@ static void test_pruner__stops_the_hopeless_and_spares_the_hopeful(void **state)
     struct stop_decision v = judge(w, bad, NULL);
     assert_true(v.stop);
     assert_true(v.chance < 0.1);
-    assert_near(v.target, w->evidence.target, 0);
+    assert_true(isfinite(v.target));
+    assert_contains(v.why, "among the best sixteenth");
     assert_near(v.saves, 5e5 - 8e4, 1);
     assert_int_equal(v.n_nearest, FORECAST_NEAREST);
     assert_int_equal(v.nearest[0], 0);                /* the slowest of the known ones */
@@ -261,7 +262,7 @@ static void test_pruner__stops_the_hopeless_and_spares_the_hopeful(void **state)
     w->evidence.target = objective_utility(&w->study->objective, (double[]){0.5, 5e5}, BASELINE);
     v = judge(w, good, NULL);
     assert_false(v.stop);
-    assert_true(v.chance > 0.5);
+    assert_true(v.chance > 1.0 / 16);
     world_free(w);
 }
 
@@ -313,9 +314,6 @@ static void test_pruner__each_is_chosen_by_its_name(void **state)
         assert_string_equal(pruner_name((enum pruner)i), names[i]);
         world_free(w);
     }
-    assert_true(pruner_needs_forecast(PRUNER_AUTO));
-    assert_false(pruner_needs_forecast(PRUNER_ASHA));
-    assert_false(pruner_needs_forecast(PRUNER_NONE));
 }
 
 static void test_pruner__a_rung_is_not_missed(void **state)

@@ -54,6 +54,7 @@ static enum status apply(struct player *p, const struct store_event *e)
     json_t *body = NULL;
     enum status s = event_read(e, p->study, &a, &body, &x, p->err);
     if (!s) s = apply_event(p->history, &x, p->err);
+    if (!s) s = curve_recall(p->history, e->trial, p->err);
     json_decref(body);
     arena_done(&a);
     return s;

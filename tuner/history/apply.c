@@ -421,6 +421,7 @@ static enum status apply_finished(struct history *s, struct trial *t, const stru
         t->extra = extra_metrics(&s->m, e->metrics);
     }
     seen_finish(s, t);
+    curve_end(s, t);
     if (e->state != TRIAL_COMPLETE) return STATUS_OK;
     remember_cost(s, e->end.took_ms, fmax(spent - t->attempt.resumed_cost, 0));
     judge(s, t);

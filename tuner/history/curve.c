@@ -1,6 +1,7 @@
 #include "tuner/history/curve.h"
 
 #include "tuner/history/internal.h"
+#include "tuner/history/seen.h"
 
 #include "tuner/base/json.h"
 
@@ -38,6 +39,7 @@ static void make_room(struct history *s)
     }
     if (oldest == SIZE_MAX) return;
     forget(s->curves.at[oldest]);
+    seen_curve(s, s->curves.at[oldest], NULL);
     s->curves.at[oldest] = s->curves.at[--s->curves.n];
 }
 
@@ -156,6 +158,12 @@ void curve_report(struct history *s, struct trial *t, long step, const double *v
     if (is_wanted(&s->m)) report_after(s, t, INT64_MAX, step, values);
 }
 
+void curve_end(struct history *s, const struct trial *t)
+{
+    const struct curve *o = trial_state_final(t->state) ? t->attempt.curve : NULL;
+    seen_curve(s, t, o && o->curve.n ? &o->curve : NULL);
+}
+
 long curve_judged(struct history *s, const struct trial *t)
 {
     struct curve *o = own(internal_own(s, t));
@@ -193,19 +201,34 @@ static bool has_curve(const struct trial *t)
            (t->state == TRIAL_COMPLETE || t->state == TRIAL_PRUNED || !trial_state_final(t->state));
 }
 
+static enum status load(struct history *s, struct trial *t, struct error *err)
+{
+    struct replayed x = {s, t};
+    t->attempt.reports = 0;
+    enum status st = store_reports(s->m.store, s->m.study_id, t->attempt.lease, on_report, &x, err);
+    now_follow(t);
+    curve_end(s, t);
+    return st;
+}
+
 enum status curve_load(struct history *s, struct error *err)
 {
     enum status st = STATUS_OK;
     size_t n = 0;
     for (size_t i = s->all.n; is_wanted(&s->m) && !st && n < CURVES_MAX && i-- > 0;) {
-        struct replayed x = {s, s->all.at[i]};
-        if (!has_curve(x.t) || x.t->attempt.curve) continue;
-        x.t->attempt.reports = 0;
+        struct trial *t = s->all.at[i];
+        if (!has_curve(t) || t->attempt.curve) continue;
         n++;
-        st = store_reports(s->m.store, s->m.study_id, x.t->attempt.lease, on_report, &x, err);
-        now_follow(x.t);
+        st = load(s, t, err);
     }
     return st;
+}
+
+enum status curve_recall(struct history *s, long number, struct error *err)
+{
+    if (!is_wanted(&s->m) || number < 0 || (size_t)number >= s->all.n) return STATUS_OK;
+    struct trial *t = s->all.at[number];
+    return trial_state_final(t->state) && has_curve(t) && !t->attempt.curve ? load(s, t, err) : STATUS_OK;
 }
 
 void curve_free(struct history *s)

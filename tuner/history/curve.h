@@ -8,7 +8,7 @@
 
 #include "tuner/search/search.h"
 
-enum { CURVES_MAX = 256 };
+enum { CURVES_MAX = 1024 };
 
 struct curve {
     struct learning_curve curve;
@@ -40,11 +40,16 @@ void curve_adjusted(struct history *s, struct trial *t, int64_t seq, double pati
 /* The rule as it is now, up to the last event; NULL: none is known. */
 const struct early_stopping *curve_rule(const struct trial *t);
 
+/* The trial is final: the search may learn from its curve. */
+void curve_end(struct history *s, const struct trial *t);
+
 /* It is judged now; returns how many reports there were the last time. */
 long curve_judged(struct history *s, const struct trial *t);
 
 /* The curves of the last trials, from the store: once, when a study is opened to run trials. */
 enum status curve_load(struct history *s, struct error *err);
+/* The curve of one that has ended, for a replay. */
+enum status curve_recall(struct history *s, long number, struct error *err);
 void curve_free(struct history *s);
 
 #endif

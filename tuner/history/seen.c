@@ -43,17 +43,23 @@ void seen_close_holes(struct history *s)
     internal_show(s);
 }
 
+void seen_curve(struct history *s, const struct trial *t, const struct learning_curve *curve)
+{
+    if (t->seen_at != SIZE_MAX) s->seen_row[t->seen_at].curve = curve;
+}
+
 void seen_finish(struct history *s, struct trial *t)
 {
     if (t->seen_at == SIZE_MAX) return;
-    if (t->state == TRIAL_CANCELLED ||
-        (t->state == TRIAL_PRUNED && !t->attempt.stop.expected)) { /* it says nothing to the models */
+    if (t->state == TRIAL_CANCELLED) { /* it says nothing to the models */
         seen_remove(s, t);
         return;
     }
     struct search_trial *row = &s->seen_row[t->seen_at];
-    row->outcome = t->state == TRIAL_COMPLETE || t->state == TRIAL_PRUNED ? SEARCH_COMPLETE : SEARCH_FAILED;
-    if (t->state == TRIAL_PRUNED) {
+    row->outcome = t->state == TRIAL_COMPLETE ? SEARCH_COMPLETE
+                   : t->state == TRIAL_PRUNED ? SEARCH_STOPPED
+                                              : SEARCH_FAILED;
+    if (t->state == TRIAL_PRUNED && t->attempt.stop.expected) {
         row->metrics = t->attempt.stop.expected;
         row->spread = t->attempt.stop.spread;
     }
@@ -88,5 +94,8 @@ void seen_reopen(struct history *s, struct trial *t)
     struct search_trial *row = &s->seen_row[t->seen_at];
     row->outcome = SEARCH_PENDING;
     row->told = -1;
+    row->metrics = t->value;
+    row->spread = NULL;
+    row->curve = NULL;
     row->poisonous = false;
 }

@@ -4,9 +4,13 @@
 
 #include "tuner/history/memory.h"
 
+#include "tuner/search/search.h"
+
 void seen_add(struct history *s, struct trial *t);
 /* It is final. */
 void seen_finish(struct history *s, struct trial *t);
+/* What its reports were, once it is final; NULL: not kept. */
+void seen_curve(struct history *s, const struct trial *t, const struct learning_curve *curve);
 /* It was final, and is queued again. */
 void seen_reopen(struct history *s, struct trial *t);
 /* The list without the holes that cancelled trials left. */

@@ -13,13 +13,15 @@ struct search_history history_view(struct history *s)
         .n = s->seen.n, .trial = s->seen_row, .baseline = memory_baseline(&s->m), .n_poisonous = s->m.tally.poisonous};
 }
 
-/* Configurations and results never change once they are there, so only the list is copied. */
+/* Configurations and results never change once they are there; curves may be forgotten. */
 struct search_history history_snapshot(struct history *s, struct arena *arena)
 {
     struct search_history h = history_view(s);
     struct search_trial *list = arena_array(arena, h.n + 1, sizeof *list);
     size_t size = sizeof s->m.baseline.mean;
     if (h.n) memcpy(list, s->seen_row, h.n * sizeof *list);
+    for (size_t i = 0; i < h.n; i++)
+        if (list[i].curve) list[i].curve = learning_curve_copy(list[i].curve, arena);
     h.trial = list;
     if (h.baseline) h.baseline = memcpy(arena_alloc(arena, size), h.baseline, size);
     return h;

@@ -23,17 +23,6 @@ struct question {
 
 /* ---- asking ---- */
 
-static struct learning_curve *copy_curve(const struct learning_curve *c, struct arena *a)
-{
-    struct learning_curve *out = arena_alloc(a, sizeof *out);
-    *out = *c;
-    out->at = arena_array(a, c->n + 1, sizeof *out->at);
-    out->value = arena_array(a, c->n * c->n_metrics + 1, sizeof *out->value);
-    memcpy(out->at, c->at, c->n * sizeof *out->at);
-    memcpy(out->value, c->value, c->n * c->n_metrics * sizeof *out->value);
-    return out;
-}
-
 /* Pareto: the metrics of all feasible complete trials; what none of them dominates would be on the front. */
 static void take_front(const struct memory *s, struct question *q)
 {
@@ -56,7 +45,7 @@ static void take_evidence(const struct memory *s, struct question *q)
         if (t->attempt.curve->curve.n == 0 || t->outside) continue;
         list[e->n++] = (struct evidence_trial){.number = t->number,
                                                .config = t->config,
-                                               .curve = copy_curve(&t->attempt.curve->curve, &q->arena),
+                                               .curve = learning_curve_copy(&t->attempt.curve->curve, &q->arena),
                                                .result = t->state == TRIAL_COMPLETE ? t->value : NULL};
     }
     e->trial = list;
@@ -88,7 +77,7 @@ struct question *monitor_ask(struct history *h, const struct trial *t)
     if (rule) q->rule = *rule;
     q->running = (struct running){.number = t->number,
                                   .config = t->config,
-                                  .curve = copy_curve(&o->curve, &q->arena),
+                                  .curve = learning_curve_copy(&o->curve, &q->arena),
                                   .rule = rule ? &q->rule : NULL,
                                   .judged = before};
     take_evidence(s, q);
@@ -112,7 +101,7 @@ void monitor_forget(struct question *q)
 void monitor_think(struct forecaster *f, struct question *q)
 {
     struct forecast *x = NULL;
-    bool foreseen = q->adapt || (q->judge && pruner_needs_forecast(q->study->stopping.pruner));
+    bool foreseen = q->adapt || (q->judge && pruner_needs_forecast(q->study, &q->running));
     if (foreseen) forecast_make(f, &q->evidence, &q->running, &x, NULL);
     if (q->judge) pruner_judge(q->study, &q->evidence, &q->running, x, &q->verdict);
     if (q->verdict.stop && !foreseen) forecast_make(f, &q->evidence, &q->running, &x, NULL);
@@ -159,16 +148,28 @@ static json_t *details(const struct question *q)
     return out;
 }
 
-/* A random share of the condemned runs on, to see what becomes of it. */
-static bool is_audited(const struct memory *s, const struct trial *t)
+/* Have the audited ones, with this one, cost no more than the share `audit` of all curves? */
+static bool is_affordable(const struct memory *s, const struct question *q)
 {
-    struct rng rng = rng_derive(s->seed, "audit", (uint64_t)t->number);
-    return rng_unit(&rng) < s->study->stopping.audit;
+    double all = isfinite(q->verdict.saves) ? q->verdict.saves : 0, audited = all;
+    for (size_t i = 0; i < s->n_curves; i++) {
+        double cost = learning_curve_cost(&s->curves[i]->attempt.curve->curve);
+        all += cost;
+        audited += s->curves[i]->attempt.stop.state == STOP_AUDIT ? cost : 0;
+    }
+    return audited <= s->study->stopping.audit * all;
+}
+
+/* A random share of the condemned runs on, to see what becomes of it, as far as that costs no more than this share. */
+static bool is_audited(const struct memory *s, const struct question *q)
+{
+    struct rng rng = rng_derive(s->seed, "audit", (uint64_t)q->trial->number);
+    return rng_unit(&rng) < s->study->stopping.audit && is_affordable(s, q);
 }
 
 static enum status condemn(struct history *s, const struct question *q, struct monitor_order *ret, struct error *err)
 {
-    bool audit = is_audited(history_memory(s), q->trial);
+    bool audit = is_audited(history_memory(s), q);
     json_t *more = details(q);
     enum status st = history_condemn(s, q->trial, q->verdict.why, more, audit, err);
     json_decref(more);

@@ -46,6 +46,17 @@ void learning_curve_done(struct learning_curve *c)
     *c = (struct learning_curve){0};
 }
 
+struct learning_curve *learning_curve_copy(const struct learning_curve *c, struct arena *arena)
+{
+    struct learning_curve *out = arena_alloc(arena, sizeof *out);
+    *out = *c;
+    out->at = arena_array(arena, c->n + 1, sizeof *out->at);
+    out->value = arena_array(arena, c->n * c->n_metrics + 1, sizeof *out->value);
+    memcpy(out->at, c->at, c->n * sizeof *out->at);
+    memcpy(out->value, c->value, c->n * c->n_metrics * sizeof *out->value);
+    return out;
+}
+
 double learning_curve_cost(const struct learning_curve *c)
 {
     return c->n ? c->at[c->n - 1] : 0;

@@ -9,6 +9,8 @@
 
 #include "tuner/study/study.h"
 
+#include "tuner/base/arena.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -26,6 +28,8 @@ struct learning_curve { /* zero: empty */
  * `value`: one number for each metric of the objective. */
 bool learning_curve_add(struct learning_curve *c, const struct objective *o, long step, const double *value);
 void learning_curve_done(struct learning_curve *c);
+/* In the arena: never add to it. */
+struct learning_curve *learning_curve_copy(const struct learning_curve *c, struct arena *arena);
 
 /* Cost of the last point; 0: none. */
 double learning_curve_cost(const struct learning_curve *c);

@@ -2,11 +2,14 @@
 #ifndef TUNER_SEARCH_OBSERVATIONS_H
 #define TUNER_SEARCH_OBSERVATIONS_H
 
+#include "tuner/search/learning_curve.h"
+
 #include "tuner/study/study.h"
 
 enum search_outcome {
     SEARCH_PENDING,  /* queued or running */
     SEARCH_COMPLETE, /* has every metric the objective uses, measured or expected */
+    SEARCH_STOPPED,  /* cut short: what it would have had is expected from its curve (partial.h) */
     SEARCH_FAILED,   /* failed or infeasible: the region is to be avoided */
 };
 
@@ -17,6 +20,7 @@ struct search_trial {
     long told;             /* complete, failed: its place in the order of the results */
     const double *spread;  /* n_metrics: of a trial that was stopped, whose metrics are only expected, their standard
                               deviations on the model's scale (targets.h): a row as uncertain as that. NULL: measured */
+    const struct learning_curve *curve; /* complete, stopped: what it has reported; NULL: it is not kept */
     bool poisonous;        /* failed in a way that must not happen again: nothing near it is suggested */
 };
 

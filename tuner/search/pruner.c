@@ -17,9 +17,10 @@ static const double FLOOR = 0.05;
 static const struct pruner_ops *const all[] = {[PRUNER_NONE] = NULL, PRUNERS(PRUNER)};
 #undef PRUNER
 
-bool pruner_needs_forecast(enum pruner pruner)
+bool pruner_needs_forecast(const struct study *study, const struct running *running)
 {
-    return all[pruner] && all[pruner]->needs_forecast;
+    const struct pruner_ops *ops = all[study->stopping.pruner];
+    return ops && ops->needs_forecast && ops->needs_forecast(study, running);
 }
 
 /* Where all complete trials have ended, this one ends as well: stopping it now would save nothing, and lose a result

@@ -12,7 +12,7 @@
 struct stop_decision {
     bool stop;
     double chance; /* auto: to become useful; else NaN */
-    double target; /* auto: the utility to beat; NaN: there is none */
+    double target; /* auto: the utility to exceed; NaN: there is none */
     char why[320];
     /* pruner_expect; NaN: unknown */
     double saves; /* cost that it would still have, the median */
@@ -23,7 +23,8 @@ struct stop_decision {
 };
 
 struct pruner_ops {
-    bool needs_forecast; /* it judges by one */
+    /* Does it judge this trial by a forecast? NULL: never. */
+    bool (*needs_forecast)(const struct study *study, const struct running *running);
 
     /* Sets `stop` and, whether it stops or not, what it knows of why, chance and target; `ret` says nothing before. The
      * forecast is NULL if none was made: a pruner that needs one gets it wherever it can be made. Pure. */
@@ -35,8 +36,8 @@ struct pruner_ops {
 PRUNERS(PRUNER)
 #undef PRUNER
 
-/* Is a forecast to be made before this pruner judges? */
-bool pruner_needs_forecast(enum pruner pruner);
+/* Is a forecast to be made before the study's pruner judges this trial? */
+bool pruner_needs_forecast(const struct study *study, const struct running *running);
 
 /* By the study's pruner. `forecast` may be NULL. */
 void pruner_judge(const struct study *study, const struct evidence *evidence, const struct running *running,

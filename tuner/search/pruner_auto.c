@@ -1,16 +1,63 @@
-/* auto: the chance that the trial becomes useful is below `stopping: {chance}`.
+/* auto: the trial is unlikely to become useful, by the curves of all trials.
+ *
+ * On the rungs 1, 4, 16, … (from `grace` on): its chance to end among the best SHARE of those that came so far is below
+ * 4 · `chance` of what a trial has on the mean (outlook.h); by default four fifths. A rung that tells much stops nearly
+ * all, as successive halving does; one that tells nothing stops nobody.
+ *
+ * At every report, if the trial's own stopping rule is known or the objective is a front: the chance that it becomes
+ * useful is below `chance`:
  *
  *     chance = (k + ½)/(n + 1),   k of the n = FORECAST_DRAWS futures end useful
  *
  * the mean under Jeffreys' prior, so never 0 and never 1. Useful: it satisfies the constraints and is among the two
  * best so far, if winners are confirmed (the best is often only the luckiest), else better than the best; for a Pareto
- * objective, it would be on the front. Without a forecast, or without the baseline that the objective needs, nothing is
- * stopped.
+ * objective, it would be on the front.
+ *
+ * Until LEAST trials are complete, or without the baseline that the objective needs, nothing is stopped.
  */
 #include "tuner/search/pruner.h"
 
+#include "tuner/search/outlook.h"
+
+#include "tuner/base/words.h"
+
 #include <math.h>
 #include <stdio.h>
+
+enum { LEAST = 2, ETA_LOG2 = 2, BEST_OF = 16 };
+
+static const double RATIO = 4, DOUBT = 2, SMALL = 1e-4; /* of what is below, people need not know how much */
+
+/* ---- by rungs ---- */
+
+static bool may_look(const struct study *study, const struct evidence *e)
+{
+    size_t complete = 0;
+    for (size_t i = 0; i < e->n; i++) complete += e->trial[i].result != NULL;
+    return complete >= LEAST && (e->baseline || !objective_needs_baseline(&study->objective));
+}
+
+static void judge_by_rung(const struct study *study, const struct evidence *e, const struct running *r,
+                          struct stop_decision *ret)
+{
+    const struct objective *o = &study->objective;
+    size_t rung = 0;
+    while (1L << (rung + ETA_LOG2) <= r->curve->reports) rung += ETA_LOG2;
+    if (1L << rung <= r->judged || 1L << rung < study->stopping.grace || !may_look(study, e)) return;
+    struct outlook x;
+    struct outlook_chance c;
+    outlook_make(study, e, &x);
+    if (!outlook_look(&x, r, rung, 1.0 / BEST_OF, &c)) return;
+    ret->chance = c.own;
+    ret->target = c.theta;
+    ret->stop = c.own < fmin(1, RATIO * study->stopping.chance) * c.mean;
+    for (size_t m = 0; o->form == OBJECTIVE_SINGLE && m < o->n_metrics; m++)
+        if (objective_in_utility(o, m)) ret->target = o->metric[m].goal * ladder_unscale(&x.ladder[m], c.theta);
+    snprintf(ret->why, sizeof ret->why, "%s%.2g %% chance to end among the best sixteenth of %zu, after %ld report%s",
+             c.own < SMALL ? "under " : "", 100 * fmax(c.own, SMALL), c.n, 1L << rung, words_s((size_t)1 << rung));
+}
+
+/* ---- by forecast ---- */
 
 static bool is_useful(const struct objective *o, const struct evidence *e, const double *value)
 {
@@ -21,8 +68,8 @@ static bool is_useful(const struct objective *o, const struct evidence *e, const
     return true;
 }
 
-static void judge(const struct study *study, const struct evidence *e, const struct running *r,
-                  const struct forecast *x, struct stop_decision *ret)
+static void judge_by_forecast(const struct study *study, const struct evidence *e, const struct running *r,
+                              const struct forecast *x, struct stop_decision *ret)
 {
     const struct objective *o = &study->objective;
     struct forecast_end out[FORECAST_DRAWS];
@@ -40,4 +87,21 @@ static void judge(const struct study *study, const struct evidence *e, const str
                                            : "beat the best so far");
 }
 
-const struct pruner_ops pruner_auto = {.needs_forecast = true, .judge = judge};
+static bool needs_forecast(const struct study *study, const struct running *r)
+{
+    return study->objective.form == OBJECTIVE_PARETO || r->rule;
+}
+
+/* What a rung says of a trial with a known rule is believed if its forecast is not far from it. */
+static void judge(const struct study *study, const struct evidence *e, const struct running *r,
+                  const struct forecast *x, struct stop_decision *ret)
+{
+    bool foreseen = x && needs_forecast(study, r);
+    struct stop_decision rung = *ret;
+    if (study->objective.form != OBJECTIVE_PARETO) judge_by_rung(study, e, r, foreseen ? &rung : ret);
+    if (!foreseen) return;
+    judge_by_forecast(study, e, r, x, ret);
+    if (!ret->stop && rung.stop && ret->chance < DOUBT * study->stopping.chance) *ret = rung;
+}
+
+const struct pruner_ops pruner_auto = {.needs_forecast = needs_forecast, .judge = judge};

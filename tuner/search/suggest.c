@@ -3,6 +3,7 @@
 
 #include "tuner/search/encode.h"
 #include "tuner/search/model.h"
+#include "tuner/search/partial.h"
 #include "tuner/search/prediction.h"
 #include "tuner/search/termination.h"
 
@@ -32,7 +33,7 @@ struct search {
 struct task {
     struct search *search;
     struct model *model; /* the search's model, or its spread one */
-    const struct search_history *history;
+    const struct search_history *history; /* with what is expected of the stopped */
     uint64_t seed;
     long number;
     size_t d;
@@ -68,6 +69,9 @@ static struct task task_begin(struct search *search, const struct search_history
     struct rng rng = rng_derive(search->seed, "suggest", (uint64_t)number);
     struct task t = {
         .search = search, .model = &search->model, .history = history, .seed = rng_bits(&rng), .number = number};
+    struct search_history *told = arena_alloc(&t.arena, sizeof *told);
+    *told = partial_expect(search->study, history, &t.arena);
+    t.history = told;
     t.d = search->encoding.d;
     return t;
 }

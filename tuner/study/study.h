@@ -45,8 +45,8 @@ enum pruner { PRUNER_NONE, PRUNERS(PRUNER) };
 /* `stopping:`. Without that section nothing is stopped and nothing adapted. */
 struct stopping {
     enum pruner pruner;
-    double chance;                    /* auto: a trial is stopped when its chance to become useful falls below this */
-    double audit;                     /* share of the condemned trials that run on, to measure false stops */
+    double chance;                    /* auto: how little a chance must be to stop a trial (pruner_auto.c) */
+    double audit;                     /* share of the condemned that run on, to measure false stops; and of all cost */
     long grace;                       /* reports that every trial may make */
     bool adaptive;                    /* change patience and threshold of running trials */
     double patience[2], threshold[2]; /* bounds for that, inclusive */
