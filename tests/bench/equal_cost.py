@@ -16,7 +16,6 @@ import argparse
 import json
 import math
 import os
-import subprocess
 import sys
 import tempfile
 import warnings
@@ -29,6 +28,7 @@ for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 import numpy as np
 
 import curve_tasks
+from pipe import Pipe
 
 HERE = Path(__file__).resolve().parent
 BUDGETS, TRIALS, WORST = (10, 30), 400, 1e6
@@ -56,35 +56,26 @@ class Nocturne:
         self.task, self.file = task, tempfile.NamedTemporaryFile("w", suffix=".yaml")
         self.file.write(study_text(task, stopping))
         self.file.flush()
-        program = Path(os.environ.get("NOCTURNE_BIN", HERE.parents[1] / "build/release/bin")) / "nocturne"
-        self.pipe = subprocess.Popen([program, "advise", self.file.name, "--seed", str(seed)], text=True, bufsize=1,
-                                     stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-
-    def say(self, request):
-        self.pipe.stdin.write(json.dumps(request) + "\n")
-        self.pipe.stdin.flush()
-        answer = json.loads(self.pipe.stdout.readline())
-        if "error" in answer:
-            raise RuntimeError(f"{request}: {answer}")
-        return answer
+        self.pipe = Pipe(self.file.name, "--seed", str(seed))
 
     def ask(self):
-        t = self.say({"ask": 1})["trials"][0]
+        t = self.pipe.say({"ask": 1})["trials"][0]
         return t["trial"], t["params"]
 
-    def report(self, trial, step, metrics, so_far):
-        return bool(self.say({"report": trial, "step": step, "metrics": metrics})["stop"])
+    def report(self, trial, step, metrics):
+        fine = {m: v for m, v in metrics.items() if math.isfinite(v)}
+        return bool(self.pipe.say({"report": trial, "step": step, "metrics": fine})["stop"])
 
     def tell(self, trial, outcome):
         fine = {m: v for m, v in outcome.items() if math.isfinite(v)}
-        self.say({"tell": trial, "metrics": fine} if fine else {"tell": trial, "failed": "diverged"})
+        self.pipe.say({"tell": trial, "metrics": fine} if fine else {"tell": trial, "failed": "diverged"})
 
     def pruned(self, trial):
         pass
 
     def close(self):
-        self.pipe.stdin.close()
-        self.pipe.wait()
+        self.pipe.close()
+        self.file.close()
 
 
 # ---- Optuna ----
@@ -121,7 +112,7 @@ class Optuna:
         v = self.task.value(metrics)
         return v if math.isfinite(v) else -WORST
 
-    def report(self, trial, step, metrics, so_far):
+    def report(self, trial, step, metrics):
         trial.report(self.value(metrics), step + 1)
         return trial.should_prune()
 
@@ -158,9 +149,7 @@ def run(task, tuner):
             before = costs[k]
             mark()
             metrics = {m: float(v) for m, v in zip(task.metrics, task.curves[0, i, k])}
-            so_far = task.outcome(i, 0, k + 1)
-            finite = {m: v for m, v in metrics.items() if math.isfinite(v)}
-            stopped = tuner.report(trial, k, finite if isinstance(tuner, Nocturne) else metrics, so_far)
+            stopped = tuner.report(trial, k, metrics)
             if stopped or spent >= limits[-1]:
                 break
         if stopped:

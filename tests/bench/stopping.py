@@ -17,7 +17,6 @@ import argparse
 import gzip
 import json
 import math
-import os
 import random
 import statistics
 import subprocess
@@ -25,6 +24,8 @@ import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from pipe import PROGRAM, Pipe
 
 HERE = Path(__file__).resolve().parent
 VALIDATION = 3000
@@ -115,28 +116,18 @@ class Study:
         self.file = tempfile.NamedTemporaryFile("w", suffix=".yaml")
         self.file.write(text)
         self.file.flush()
-        program = Path(os.environ.get("NOCTURNE_BIN", HERE.parents[1] / "build/release/bin")) / "nocturne"
         self.folder = tempfile.TemporaryDirectory()
-        self.db = [str(program), "stopping", "bench", "--json", "--db", self.folder.name + "/bench.db"]
-        self.pipe = subprocess.Popen([program, "advise", self.file.name, "--seed", str(seed), *self.db[4:]], text=True,
-                                     bufsize=1, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.db = [str(PROGRAM), "stopping", "bench", "--json", "--db", self.folder.name + "/bench.db"]
+        self.pipe = Pipe(self.file.name, "--seed", str(seed), *self.db[4:])
         self.rng = random.Random(f"{seed}")  # the same recorded seed for the same trial number in every arm
         self.which = [self.rng.randint(1, 4) for _ in range(10 * trials)]
         self.spent, self.done, self.pruned, self.policies = 0, [], [], 0
-
-    def say(self, request):
-        self.pipe.stdin.write(json.dumps(request) + "\n")
-        self.pipe.stdin.flush()
-        answer = json.loads(self.pipe.stdout.readline())
-        if "error" in answer:
-            raise RuntimeError(f"{request}: {answer}")
-        return answer
 
     def curve_of(self, number, params):
         return self.curves[int(params["batch_size"]), float(params["learning_rate"]), self.which[number]]
 
     def ask(self, now):
-        t = self.say({"ask": 1})["trials"][0]
+        t = self.pipe.say({"ask": 1})["trials"][0]
         return Running(t["trial"], t["lease"], t["params"], self.curve_of(t["trial"], t["params"]), now)
 
     def step(self, r):
@@ -149,7 +140,7 @@ class Study:
         if r.at == 1:
             request["policy"] = {"patience": r.params["patience"], "threshold": r.params["threshold"], "metric": "em",
                                  "mode": "max"}
-        answer = self.say(request)
+        answer = self.pipe.say(request)
         if answer["stop"]:
             self.spent += tokens
             self.pruned.append((r, answer["stop"]))
@@ -160,7 +151,7 @@ class Study:
             ends = ends or r.rule.bad >= r.rule.patience
         if ends:
             self.spent += tokens
-            self.say({"tell": r.number, "metrics": {"em": r.top, "tokens": tokens}})
+            self.pipe.say({"tell": r.number, "metrics": {"em": r.top, "tokens": tokens}})
             self.done.append((r, {"em": r.top, "tokens": tokens}))
         return ends
 
@@ -180,18 +171,18 @@ class Study:
     def run_topk(self):
         first = []
         for i in range(self.trials):
-            t = self.say({"ask": 1})["trials"][0]
+            t = self.pipe.say({"ask": 1})["trials"][0]
             r = Running(t["trial"], t["lease"], t["params"], self.curve_of(t["trial"], t["params"]), 0)
             full = train(r.curve, r.params["patience"], r.params["threshold"])
             one = {"em": r.curve[0][0], "tokens": r.curve[0][1]}
             if i == 0:
                 self.done.append((r, full))
                 self.spent += full["tokens"]
-                self.say({"tell": r.number, "metrics": full})
+                self.pipe.say({"tell": r.number, "metrics": full})
                 continue
             self.spent += one["tokens"]
             first.append((one["em"], r, full))
-            self.say({"tell": r.number, "metrics": one})
+            self.pipe.say({"tell": r.number, "metrics": one})
         first.sort(key=lambda x: -x[0])
         for _, r, full in first[:max(1, self.trials // 10)]:
             self.spent += full["tokens"] - r.curve[0][1]
@@ -199,8 +190,7 @@ class Study:
 
     def close(self):
         """What the study itself says of its stops."""
-        self.pipe.stdin.close()
-        self.pipe.wait()
+        self.pipe.close()
         said = json.loads(subprocess.run(self.db, capture_output=True, text=True, check=True).stdout)
         self.folder.cleanup()
         return said

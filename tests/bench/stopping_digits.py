@@ -9,14 +9,13 @@ other two recorded seeds; excess is its log loss over the lowest of the whole ta
 import argparse
 import gzip
 import json
-import os
 import random
 import statistics
-import subprocess
-import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from pipe import Pipe
 
 HERE = Path(__file__).resolve().parent
 STUDY = """study: bench
@@ -47,28 +46,20 @@ def study(arm, seed, curves, trials):
     values = [sorted({k[i] for k in curves}) for i in range(3)]
     rng = random.Random(seed)
     which = [rng.randint(1, 3) for _ in range(trials)]
-    program = Path(os.environ.get("NOCTURNE_BIN", HERE.parents[1] / "build/release/bin")) / "nocturne"
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as f:
         f.write(STUDY.format(*[", ".join(f"{v:g}" for v in vs) for vs in values], ARMS[arm]))
         f.flush()
-        pipe = subprocess.Popen([program, "advise", f.name, "--seed", str(seed)], text=True, bufsize=1,
-                                stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-
-        def say(request):
-            pipe.stdin.write(json.dumps(request) + "\n")
-            pipe.stdin.flush()
-            return json.loads(pipe.stdout.readline())
-
+        pipe = Pipe(f.name, "--seed", str(seed))
         begun, running, now, done, stopped, spent = 0, [], 0, [], [], 0
         while running or begun < trials:
             while len(running) < 2 and begun < trials:
-                t = say({"ask": 1})["trials"][0]
+                t = pipe.say({"ask": 1})["trials"][0]
                 key = tuple(float(t["params"][n]) for n in ("learning_rate", "batch_size", "alpha"))
                 running.append([now, t["trial"], key, curves[(*key, which[t["trial"]])], 0])
                 begun += 1
             r = min(running, key=lambda x: (x[0] + x[4], x[1]))
             now, r[4] = r[0] + r[4] + 1, r[4] + 1
-            answer = say({"report": r[1], "step": r[4] - 1, "metrics": {"loss": r[3][r[4] - 1]}})
+            answer = pipe.say({"report": r[1], "step": r[4] - 1, "metrics": {"loss": r[3][r[4] - 1]}})
             over = bool(answer["stop"]) or r[4] == len(r[3])
             if not over:
                 continue
@@ -76,9 +67,8 @@ def study(arm, seed, curves, trials):
             spent += r[4]
             (stopped if answer["stop"] else done).append(r)
             if not answer["stop"]:
-                say({"tell": r[1], "metrics": {"loss": min(r[3])}})
-        pipe.stdin.close()
-        pipe.wait()
+                pipe.say({"tell": r[1], "metrics": {"loss": min(r[3])}})
+        pipe.close()
     done.sort(key=lambda r: min(r[3]))
     best = min(done[0][3])
     top = [truth(curves, r[2], [s for s in (1, 2, 3) if s != which[r[1]]]) for r in done[:3]]

@@ -63,10 +63,11 @@ struct question *monitor_ask(struct history *h, const struct trial *t)
     const struct memory *s = history_memory(h);
     const struct curve *o = t->attempt.curve;
     if (!o || t->role != ROLE_SEARCH || t->state != TRIAL_RUNNING || o->curve.reports <= o->judged) return NULL;
-    bool judge = s->study->stopping.pruner != PRUNER_NONE && t->attempt.stop.state == STOP_NONE;
     const struct early_stopping *rule = curve_rule(t);
+    struct running running = {.number = t->number, .config = t->config, .curve = &o->curve, .rule = rule};
+    running.judged = curve_judged(h, t);
+    bool judge = t->attempt.stop.state == STOP_NONE && pruner_looks(s->study, &running);
     bool adapt = s->study->stopping.adaptive && rule;
-    long before = curve_judged(h, t);
     if (!judge && !adapt) return NULL;
     struct question *q = must_alloc(1, sizeof *q);
     q->study = s->study;
@@ -75,11 +76,9 @@ struct question *monitor_ask(struct history *h, const struct trial *t)
     q->judge = judge;
     q->adapt = adapt;
     if (rule) q->rule = *rule;
-    q->running = (struct running){.number = t->number,
-                                  .config = t->config,
-                                  .curve = learning_curve_copy(&o->curve, &q->arena),
-                                  .rule = rule ? &q->rule : NULL,
-                                  .judged = before};
+    q->running = running;
+    q->running.curve = learning_curve_copy(&o->curve, &q->arena);
+    q->running.rule = rule ? &q->rule : NULL;
     take_evidence(s, q);
     return q;
 }

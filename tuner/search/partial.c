@@ -7,13 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PART = 16 };
-
 static size_t fit_point(size_t n)
 {
     size_t fit = 1;
-    for (size_t i = 1; i < n; i++)
-        if (i >= fit + fit / PART) fit = i + 1;
+    while (targets_next_fit(fit) <= n) fit = targets_next_fit(fit);
     return fit;
 }
 

@@ -17,6 +17,12 @@ static const double FLOOR = 0.05;
 static const struct pruner_ops *const all[] = {[PRUNER_NONE] = NULL, PRUNERS(PRUNER)};
 #undef PRUNER
 
+bool pruner_looks(const struct study *study, const struct running *running)
+{
+    const struct pruner_ops *ops = all[study->stopping.pruner];
+    return ops && running->curve->reports >= study->stopping.grace && ops->looks(study, running);
+}
+
 bool pruner_needs_forecast(const struct study *study, const struct running *running)
 {
     const struct pruner_ops *ops = all[study->stopping.pruner];

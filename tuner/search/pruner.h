@@ -23,6 +23,9 @@ struct stop_decision {
 };
 
 struct pruner_ops {
+    /* Is there anything to judge since it was judged before? So that reports at which nobody looks cost nothing. */
+    bool (*looks)(const struct study *study, const struct running *running);
+
     /* Does it judge this trial by a forecast? NULL: never. */
     bool (*needs_forecast)(const struct study *study, const struct running *running);
 
@@ -35,6 +38,9 @@ struct pruner_ops {
 #define PRUNER(id, name) extern const struct pruner_ops pruner_##name;
 PRUNERS(PRUNER)
 #undef PRUNER
+
+/* Does the study's pruner look at a trial that has reported so far? Pure; needs no evidence. */
+bool pruner_looks(const struct study *study, const struct running *running);
 
 /* Is a forecast to be made before the study's pruner judges this trial? */
 bool pruner_needs_forecast(const struct study *study, const struct running *running);

@@ -13,15 +13,29 @@
 
 enum { ETA = 3 };
 
+/* The highest rung that it has come to. */
+static long rung_of(const struct study *study, const struct running *r)
+{
+    long rung = study->stopping.grace;
+    while (rung <= r->curve->reports / ETA) rung *= ETA;
+    return rung;
+}
+
+/* Several reports may have come at once. */
+static bool looks(const struct study *study, const struct running *r)
+{
+    long rung = rung_of(study, r);
+    return rung <= r->curve->reports && rung > r->judged;
+}
+
 static void judge(const struct study *study, const struct evidence *e, const struct running *r,
                   const struct forecast *x, struct stop_decision *ret)
 {
     (void)x;
-    long rung = study->stopping.grace, reports = r->curve->reports;
+    long rung = rung_of(study, r);
     size_t better = 0, n = 1, eta = ETA;
-    while (rung <= reports / ETA) rung *= ETA;
     double own = evidence_utility(e, study, r->curve, rung);
-    if (rung > reports || rung <= r->judged || isnan(own)) return; /* several reports may have come at once */
+    if (!looks(study, r) || isnan(own)) return;
     for (size_t i = 0; i < e->n; i++) {
         double other = e->trial[i].number == r->number ? NAN : evidence_utility(e, study, e->trial[i].curve, rung);
         n += isnan(other) ? 0 : 1;
@@ -32,4 +46,4 @@ static void judge(const struct study *study, const struct evidence *e, const str
              words_s((size_t)rung));
 }
 
-const struct pruner_ops pruner_asha = {.judge = judge};
+const struct pruner_ops pruner_asha = {.looks = looks, .judge = judge};

@@ -1,8 +1,8 @@
 /* auto: the trial is unlikely to become useful, by the curves of all trials.
  *
- * On the rungs 1, 4, 16, … (from `grace` on): its chance to end among the best SHARE of those that came so far is below
- * 4 · `chance` of what a trial has on the mean (outlook.h); by default four fifths. A rung that tells much stops nearly
- * all, as successive halving does; one that tells nothing stops nobody.
+ * On the rungs 1, 4, 16, … (from `grace` on): its chance to end among the best sixteenth of those that came so far is
+ * below 4 · `chance` of what a trial has on the mean (outlook.h); by default four fifths. A rung that tells much stops
+ * nearly all, as successive halving does; one that tells nothing stops nobody.
  *
  * At every report, if the trial's own stopping rule is known or the objective is a front: the chance that it becomes
  * useful is below `chance`:
@@ -12,6 +12,9 @@
  * the mean under Jeffreys' prior, so never 0 and never 1. Useful: it satisfies the constraints and is among the two
  * best so far, if winners are confirmed (the best is often only the luckiest), else better than the best; for a Pareto
  * objective, it would be on the front.
+ *
+ * Where both judge, a rung stops a trial only if its forecast is below 2 · `chance`: what ends by a rule of its own is
+ * better known by that rule.
  *
  * Until LEAST trials are complete, or without the baseline that the objective needs, nothing is stopped.
  */
@@ -37,13 +40,26 @@ static bool may_look(const struct study *study, const struct evidence *e)
     return complete >= LEAST && (e->baseline || !objective_needs_baseline(&study->objective));
 }
 
+/* The highest rung that it has come to, as a power of two. */
+static size_t rung_of(const struct running *r)
+{
+    size_t rung = 0;
+    while (1L << (rung + ETA_LOG2) <= r->curve->reports) rung += ETA_LOG2;
+    return rung;
+}
+
+static bool is_on_rung(const struct study *study, const struct running *r)
+{
+    long report = 1L << rung_of(r);
+    return report > r->judged && report >= study->stopping.grace && study->objective.form != OBJECTIVE_PARETO;
+}
+
 static void judge_by_rung(const struct study *study, const struct evidence *e, const struct running *r,
                           struct stop_decision *ret)
 {
     const struct objective *o = &study->objective;
-    size_t rung = 0;
-    while (1L << (rung + ETA_LOG2) <= r->curve->reports) rung += ETA_LOG2;
-    if (1L << rung <= r->judged || 1L << rung < study->stopping.grace || !may_look(study, e)) return;
+    size_t rung = rung_of(r);
+    if (!is_on_rung(study, r) || !may_look(study, e)) return;
     struct outlook x;
     struct outlook_chance c;
     outlook_make(study, e, &x);
@@ -92,16 +108,20 @@ static bool needs_forecast(const struct study *study, const struct running *r)
     return study->objective.form == OBJECTIVE_PARETO || r->rule;
 }
 
-/* What a rung says of a trial with a known rule is believed if its forecast is not far from it. */
+static bool looks(const struct study *study, const struct running *r)
+{
+    return is_on_rung(study, r) || needs_forecast(study, r);
+}
+
 static void judge(const struct study *study, const struct evidence *e, const struct running *r,
                   const struct forecast *x, struct stop_decision *ret)
 {
     bool foreseen = x && needs_forecast(study, r);
     struct stop_decision rung = *ret;
-    if (study->objective.form != OBJECTIVE_PARETO) judge_by_rung(study, e, r, foreseen ? &rung : ret);
+    judge_by_rung(study, e, r, foreseen ? &rung : ret);
     if (!foreseen) return;
     judge_by_forecast(study, e, r, x, ret);
     if (!ret->stop && rung.stop && ret->chance < DOUBT * study->stopping.chance) *ret = rung;
 }
 
-const struct pruner_ops pruner_auto = {.needs_forecast = needs_forecast, .judge = judge};
+const struct pruner_ops pruner_auto = {.looks = looks, .needs_forecast = needs_forecast, .judge = judge};

@@ -17,6 +17,11 @@
 
 enum { MEDIAN_FROM = 5 };
 
+static bool looks(const struct study *study, const struct running *r)
+{
+    return r->curve->reports > study->stopping.grace;
+}
+
 static void judge(const struct study *study, const struct evidence *e, const struct running *r,
                   const struct forecast *x, struct stop_decision *ret)
 {
@@ -31,7 +36,7 @@ static void judge(const struct study *study, const struct evidence *e, const str
         for (long k = 1; k <= reports; k++) sum += evidence_utility(e, study, e->trial[i].curve, k) / (double)reports;
         if (isfinite(sum)) mean[n++] = sum;
     }
-    if (n >= MEDIAN_FROM && reports > study->stopping.grace) {
+    if (n >= MEDIAN_FROM && looks(study, r)) {
         gsl_sort(mean, 1, n);
         double middle = gsl_stats_median_from_sorted_data(mean, 1, n);
         ret->stop = own < middle;
@@ -41,4 +46,4 @@ static void judge(const struct study *study, const struct evidence *e, const str
     free(mean);
 }
 
-const struct pruner_ops pruner_median = {.judge = judge};
+const struct pruner_ops pruner_median = {.looks = looks, .judge = judge};

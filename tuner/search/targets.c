@@ -49,6 +49,11 @@ double targets_transform_back(const struct metric *m, double v)
 
 enum { PART = 16 };
 
+size_t targets_next_fit(size_t fit)
+{
+    return fit + fit / PART + 1;
+}
+
 size_t targets_fit_point(const double *y, size_t n)
 {
     size_t fit = 1;
@@ -58,7 +63,7 @@ size_t targets_fit_point(const double *y, size_t n)
         lo = fmin(lo, y[i]);
         hi = fmax(hi, y[i]);
         bool outlier = hi - fitted_hi > range || fitted_lo - lo > range;
-        if (i < fit + fit / PART && !outlier) continue;
+        if (i + 1 < targets_next_fit(fit) && !outlier) continue;
         fit = i + 1;
         fitted_lo = lo;
         fitted_hi = hi;

@@ -45,6 +45,9 @@ double targets_known_noise(const struct metric *m, double v);
  * and at once after an outlier. */
 size_t targets_fit_point(const double *y, size_t n);
 
+/* The number of rows from which on another fit is due, after one at `fit`; outliers apart. */
+size_t targets_next_fit(size_t fit);
+
 /* Squares of values near the ends of a double's range are no numbers. Such a metric is modelled in another unit, a
  * power of two that brings the rows of the last fit near 1; else 1. */
 double targets_unit(const struct targets *r);
