@@ -6,20 +6,21 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const double DECADES = 10; /* largest to smallest, from which on values span decades */
-static const double REACH = 2;    /* a floor lies so many times as far below the median as the best is above it */
+static const double DECADES = 10;        /* largest to smallest, from which on values span decades */
+static const double LEAST_SPREAD = 1e-3; /* of the mean: what is the same everywhere says nothing of how it goes on */
+static const double REACH = 2; /* a floor lies so many times as far below the median as the best is above it */
 static const double PRIOR_SD = 0.1, PRIOR_WEIGHT = 2; /* of a step: in spreads of the first rung; in trials */
 
 double ladder_scale(const struct ladder *l, double v)
 {
-    return l->metric->goal * (l->log ? log(fmax(v, 1e-300)) : v);
+    return l->metric->goal * (l->log ? log(fmax(v, 1e-300)) : v / l->unit);
 }
 
 double ladder_unscale(const struct ladder *l, double y)
 {
     double v = l->metric->goal * y;
     if (l->metric->kind == METRIC_PROPORTION) return fmin(fmax(v, 0), 1);
-    return l->log ? exp(fmin(v, 700)) : v;
+    return l->log ? exp(fmin(v, 700)) : v * l->unit;
 }
 
 /* ---- values ---- */
@@ -37,7 +38,7 @@ static double value_at(const struct ladder *l, const struct learning_curve *c, l
     return best;
 }
 
-static void choose_log(struct ladder *l, const struct ladder_trial *t, size_t n)
+static void choose_scale(struct ladder *l, const struct ladder_trial *t, size_t n)
 {
     double low = HUGE_VAL, high = -HUGE_VAL;
     for (size_t i = 0; i < n; i++)
@@ -48,6 +49,9 @@ static void choose_log(struct ladder *l, const struct ladder_trial *t, size_t n)
             high = fmax(high, v);
         }
     l->log = l->metric->kind == METRIC_COUNT || (l->metric->kind == METRIC_VALUE && low > 0 && high >= DECADES * low);
+    double largest = fmax(fabs(low), fabs(high));
+    bool extreme = largest > 1e100 || (largest > 0 && largest < 1e-100);
+    l->unit = !l->log && isfinite(largest) && extreme ? ldexp(1, ilogb(largest)) : 1;
 }
 
 static void choose_best(struct ladder *l, const struct objective *o, const struct ladder_trial *t, size_t n)
@@ -86,7 +90,7 @@ static double clip(double *y, size_t n, size_t width)
     for (size_t i = 0; i < n; i++)
         if (isfinite(y[i * width])) sorted[m++] = y[i * width];
     gsl_sort(sorted, 1, m);
-    if (m > 2) floor = sorted[m / 2] - REACH * fmax(sorted[m - 1] - sorted[m / 2], 1e-9 * fabs(sorted[m / 2]));
+    if (m > 2 && sorted[m - 1] > sorted[m / 2]) floor = sorted[m / 2] - REACH * (sorted[m - 1] - sorted[m / 2]);
     free(sorted);
     for (size_t i = 0; i < n; i++)
         if (isfinite(y[i * width])) y[i * width] = fmax(y[i * width], floor);
@@ -102,7 +106,7 @@ static double spread(const double *y, size_t n, size_t width)
         mean += off / ++m;
         square += off * (y[i * width] - mean);
     }
-    return m > 1 && square > 0 ? sqrt(square / m) : fmax(1e-3 * fabs(mean), 1e-9);
+    return fmax(m > 1 ? sqrt(square / m) : 0, fmax(LEAST_SPREAD * fabs(mean), 1e-9));
 }
 
 /* ---- steps ---- */
@@ -151,7 +155,7 @@ void ladder_fit(const struct objective *o, size_t metric, const struct ladder_tr
 {
     long reports = 0;
     *ret = (struct ladder){.metric = &o->metric[metric], .index = metric};
-    choose_log(ret, t, n);
+    choose_scale(ret, t, n);
     choose_best(ret, o, t, n);
     for (size_t i = 0; i < n; i++) reports = t[i].curve->reports > reports ? t[i].curve->reports : reports;
     while (ret->n < LADDER_RUNGS && (1L << ret->n) < reports) ret->n++;
@@ -170,7 +174,8 @@ bool ladder_expect(const struct ladder *l, const struct learning_curve *c, size_
     while (k > 0 && isnan(mean)) mean = value_at(l, c, 1L << --k);
     if (isnan(mean)) return false;
     mean = fmax(mean, l->floor[k]);
-    if (k > 0) before = fmax(value_at(l, c, 1L << (k - 1)), l->floor[k - 1]);
+    if (k > 0) before = value_at(l, c, 1L << (k - 1));
+    if (!isnan(before)) before = fmax(before, l->floor[k - 1]); /* fmax would make a floor of NaN */
     for (; k < l->n; k++) {
         const struct ladder_step *s = &l->step[k];
         double gain = isfinite(before) ? mean - before : 0;

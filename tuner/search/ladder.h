@@ -33,6 +33,7 @@ struct ladder {
     const struct metric *metric;
     size_t index;   /* of the metric */
     bool log, best; /* scale; is a result the best report, or the last? */
+    double unit;    /* a power of two: squares of values near the ends of a double's range are no numbers */
     size_t n;       /* rungs; the result is the one after them */
     struct ladder_step step[LADDER_RUNGS];
     double floor[LADDER_RUNGS + 1];
