@@ -38,7 +38,7 @@ int cmd_stopping(int argc, char **argv)
         .args_doc = "[STUDY] [TRIAL]",
         .doc =
             "What was stopped early, the tokens it saved, and how often that was wrong, estimated from the random share of "
-            "condemned trials that ran on (stopping: {audit: 0.05}). With a trial: why it was stopped.\v"
+            "condemned trials that ran on (stopping: {audit: 0.05}: of them, and of the cost). With a trial: why it was stopped.\v"
             "Example: nocturne stopping g2p\n         nocturne stopping g2p 31",
         .children = cli_common_child};
     struct cli_trial o = {.n = 0};

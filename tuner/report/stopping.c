@@ -24,8 +24,9 @@ void report_stops(FILE *out, const struct memory *s, const struct stop_audit *x)
                           : "stopping rules as the trials have them");
     fprintf(out, "  %6zu  ran to their own end\n", x->ended);
     fprintf(out, "  %6zu  stopped by the pruner\n", x->pruned);
-    fprintf(out, "  %6zu  condemned, but left running to see what becomes of them (audit: %g)\n", x->audited,
-            how->audit);
+    fprintf(out,
+            "  %6zu  condemned, but left running to see what becomes of them (audit: %g of them, and of the cost)\n",
+            x->audited, how->audit);
     if (how->adaptive || x->changes)
         fprintf(out, "  %6zu  had their stopping rule changed, %zu time%s in all\n", x->adapted, x->changes,
                 words_s(x->changes));
