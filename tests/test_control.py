@@ -147,7 +147,8 @@ class Pruning(Control):
         self.assertFalse([t for t in trials if t["state"] not in ("complete", "pruned")])
         doomed = {e["trial"] for e in self.log("condemned") if "by" in e["body"] and not e["body"].get("audit")}
         finished = [e["trial"] for e in self.log("finished")]
-        self.assertEqual(sorted(finished), sorted(set(finished)))
+        resumed = [e["trial"] for e in self.log("resumed")]
+        self.assertEqual(sorted(finished), sorted([*set(finished), *resumed]))
         self.assertTrue({t["trial"] for t in trials if t["state"] == "pruned"} <= doomed)
         self.healthy()
 

@@ -1,5 +1,6 @@
 #include "tuner/coordinator/adviser.h"
 
+#include "tuner/coordinator/ask_queue.h"
 #include "tuner/coordinator/tell.h"
 
 #include "tuner/base/json.h"
@@ -48,12 +49,13 @@ static json_t *trial_object(const struct memory *s, const struct trial *t)
                      space_to_json(&s->study->space, t->config));
 }
 
-/* With a note if the model failed and chance chose: that is never silent. */
-static json_t *asked_object(const struct memory *s, const struct trial *t)
+/* With a note if the model failed and chance chose: that is never silent; and where it stood, if it goes on. */
+static json_t *asked_object(const struct memory *s, const struct trial *t, bool resumes)
 {
     json_t *out = trial_object(s, t);
     json_object_set_new(out, "lease", json_integer(t->attempt.lease));
     if (suggestion_kind_of(t->source) == SUGGESTION_FALLBACK) json_object_set_new(out, "note", json_string(t->source));
+    if (resumes && t->resumed.times) json_object_set_new(out, "resume", tell_standing(t));
     return out;
 }
 
@@ -85,11 +87,25 @@ static enum status suggest(struct adviser *a, const struct trial **ret, struct e
     return STATUS_OK;
 }
 
-static enum status hand_out(struct adviser *a, int64_t ttl_ms, const struct trial **ret, struct error *err)
+/* One that was stopped, and is worth going on with. */
+static enum status look_again(struct adviser *a, const struct trial **ret, struct error *err)
+{
+    struct second_look *q = second_look_ask(a->memory, true);
+    if (!q) return STATUS_OK;
+    second_look_think(a->forecaster, q);
+    *ret = second_look_choice(q);
+    enum status st = second_look_decide(a->history, q, err);
+    second_look_forget(q);
+    return st;
+}
+
+static enum status hand_out(struct adviser *a, const struct asking *how, const struct trial **ret, struct error *err)
 {
     const struct trial *t = find_open(a);
-    enum status st = t ? STATUS_OK : suggest(a, &t, err);
-    if (!st) st = history_lease(a->history, t, NULL, ttl_ms, err);
+    enum status st = t || !how->resumes ? STATUS_OK : look_again(a, &t, err);
+    if (!st && !t) st = suggest(a, &t, err);
+    if (!st) st = history_lease(a->history, t, NULL, how->ttl_ms, err);
+    if (!st && how->resumes) st = tell_goes_on(a->history, t, err);
     if (!st) *ret = t;
     return st;
 }
@@ -97,16 +113,17 @@ static enum status hand_out(struct adviser *a, int64_t ttl_ms, const struct tria
 static enum status ask(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
 {
     const json_t *count = json_object_get(request, "ask");
-    int64_t ttl_ms;
+    struct asking how = {0};
     if (!json_is_integer(count) || json_integer_value(count) < 1 || json_integer_value(count) > ASK_MAX)
         return error_set(err, STATUS_INVALID, "\"ask\" takes a whole number from 1 to %d", ASK_MAX);
-    enum status s = json_only(request, err, "ask", "ttl", NULL);
-    if (!s) s = tell_read_ttl(a->memory->study, request, &ttl_ms, err);
+    enum status s = json_only(request, err, "ask", "ttl", "resume", NULL);
+    if (!s) s = tell_read_ttl(a->memory->study, request, &how.ttl_ms, err);
+    if (!s) s = tell_read_resumes(request, &how.resumes, err);
     json_t *trials = json_array();
     for (json_int_t i = 0; !s && i < json_integer_value(count); i++) {
         const struct trial *t;
-        s = hand_out(a, ttl_ms, &t, err);
-        if (!s) json_array_append_new(trials, asked_object(a->memory, t));
+        s = hand_out(a, &how, &t, err);
+        if (!s) json_array_append_new(trials, asked_object(a->memory, t, how.resumes));
     }
     if (s && json_array_size(trials) > 0) s = STATUS_OK; /* fewer than asked for */
     if (s)

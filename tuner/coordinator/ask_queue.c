@@ -2,11 +2,11 @@
 
 #include <stdlib.h>
 
-struct ask *ask_queue_add(struct ask_queue *q, size_t want, const char *token, int64_t ttl_ms, int64_t until_ms)
+struct ask *ask_queue_add(struct ask_queue *q, const struct asking *asking, int64_t until_ms)
 {
     struct ask *a = must_alloc(1, sizeof *a);
-    *a = (struct ask){.want = want, .token = token, .ttl_ms = ttl_ms, .until_ms = until_ms};
-    a->trial = must_alloc(want, sizeof(const struct trial *));
+    *a = (struct ask){.asking = *asking, .until_ms = until_ms};
+    a->trial = must_alloc(asking->n, sizeof(const struct trial *));
     if (q->last)
         q->last->next = a;
     else
@@ -18,7 +18,7 @@ struct ask *ask_queue_add(struct ask_queue *q, size_t want, const char *token, i
 struct ask *ask_queue_waiting(const struct ask_queue *q)
 {
     struct ask *a = q->first;
-    while (a && a->promised == a->want) a = a->next;
+    while (a && a->promised == a->asking.n) a = a->next;
     return a;
 }
 

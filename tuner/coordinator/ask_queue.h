@@ -4,12 +4,20 @@
 
 #include "tuner/history/history.h"
 
+/* What a client, or the pipe, asks for. */
+struct asking {
+    size_t n;          /* trials */
+    const char *token; /* id of the client's; lives as long as the client waits */
+    int64_t ttl_ms;    /* of the leases */
+    bool resumes;      /* it can go on with trials that were stopped */
+};
+
 struct ask {
     struct ask *next;
-    size_t want, promised, n;   /* promised: leased, of which n durably */
+    struct asking asking;
+    size_t promised, n;         /* promised: leased, of which n durably */
     const struct trial **trial; /* n */
-    const char *token;          /* id of the client's; lives as long as the client waits */
-    int64_t ttl_ms, until_ms;   /* until: monotonic clock; answered with what there is by then */
+    int64_t until_ms;           /* monotonic clock; answered with what there is by then */
     /* Once: `why`: there will be no more, because; NULL: it is all, or time is over. The trials are the client's. */
     void (*done)(void *data, size_t n, const struct trial *const *trial, const char *why);
     void *data;
@@ -19,7 +27,7 @@ struct ask_queue { /* zero: none */
     struct ask *first, *last;
 };
 
-struct ask *ask_queue_add(struct ask_queue *q, size_t want, const char *token, int64_t ttl_ms, int64_t until_ms);
+struct ask *ask_queue_add(struct ask_queue *q, const struct asking *asking, int64_t until_ms);
 /* The first that wants more than it has been promised; NULL: none. */
 struct ask *ask_queue_waiting(const struct ask_queue *q);
 void ask_gets(struct ask *a, const struct trial *t);

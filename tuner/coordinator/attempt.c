@@ -153,9 +153,24 @@ void attempt_hears_start(struct active_attempt *a, int64_t pid, double resumed_c
     if (!s) a->home->say(a->home->data, NEWS_STARTED, a->trial, NULL);
 }
 
+/* Its program could not use its checkpoint: what that had cost is spent again, and counted. */
+static void say_begun_anew(struct active_attempt *a, double cost)
+{
+    struct arena arena = {0};
+    const char *text = arena_printf(&arena,
+                                    "trial %ld was given a checkpoint of %.6g tokens and has begun anew: its first "
+                                    "report says fewer",
+                                    a->trial->number, cost);
+    note(a, text);
+    history_note(a->home->history, text);
+    arena_done(&arena);
+}
+
 void attempt_hears_report(struct active_attempt *a, long step, const json_t *metrics)
 {
+    double cost = a->trial->attempt.resumed_cost;
     history_report(a->home->history, a->trial, step, metrics);
+    if (cost > 0 && a->trial->attempt.resumed_cost == 0) say_begun_anew(a, cost);
     steer(a);
 }
 

@@ -88,3 +88,36 @@ void background_judge(uv_loop_t *loop, struct forecaster *forecaster, struct que
     j->work.data = j;
     uv_queue_work(loop, &j->work, on_judge, on_judged);
 }
+
+/* ---- looking again ---- */
+
+struct looking {
+    uv_work_t work;
+    struct forecaster *forecaster;
+    struct second_look *look;
+    void (*done)(void *data, struct second_look *look);
+    void *data;
+};
+
+static void on_look(uv_work_t *work)
+{
+    struct looking *l = work->data;
+    second_look_think(l->forecaster, l->look);
+}
+
+static void on_looked(uv_work_t *work, int cancelled)
+{
+    struct looking *l = work->data;
+    (void)cancelled; /* nothing cancels it */
+    l->done(l->data, l->look);
+    free(l);
+}
+
+void background_look(uv_loop_t *loop, struct forecaster *forecaster, struct second_look *look,
+                     void (*done)(void *data, struct second_look *look), void *data)
+{
+    struct looking *l = must_alloc(1, sizeof *l);
+    *l = (struct looking){.forecaster = forecaster, .look = look, .done = done, .data = data};
+    l->work.data = l;
+    uv_queue_work(loop, &l->work, on_look, on_looked);
+}

@@ -23,4 +23,8 @@ void background_suggest(uv_loop_t *loop, struct history *history, struct search 
 void background_judge(uv_loop_t *loop, struct forecaster *forecaster, struct question *question,
                       void (*done)(void *data, struct question *question), void *data);
 
+/* The same for another look at what was stopped (second_look_think); not while one judges. */
+void background_look(uv_loop_t *loop, struct forecaster *forecaster, struct second_look *look,
+                     void (*done)(void *data, struct second_look *look), void *data);
+
 #endif

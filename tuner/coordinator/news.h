@@ -6,6 +6,7 @@ enum news {
     NEWS_STARTED,  /* trial: an attempt runs */
     NEWS_FINISHED, /* trial: reached a final state, durably */
     NEWS_RETRY,    /* trial: crashed and is queued again; text: why */
+    NEWS_GOES_ON,  /* trial: was stopped, and is queued again to go on; text: why */
     NEWS_CONFIRM,  /* the confirmation begins */
     NEWS_STOPPING, /* text: what happens now */
     NEWS_NOTE,     /* text: something a person should know */

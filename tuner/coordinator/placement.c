@@ -55,10 +55,10 @@ struct active_attempt *placement_take(struct coordinator *c, int64_t *ret_ttl_ms
     const struct site site = site_of(c);
     struct ask *ask = ask_queue_waiting(&c->asks);
     const struct executor *place = ask ? NULL : executor_with_room(c->options.executors, &site);
-    *ret_ttl_ms = ask ? ask->ttl_ms : 0;
+    *ret_ttl_ms = ask ? ask->asking.ttl_ms : 0;
     if (!ask && !place) return NULL;
     struct active_attempt *a = attempts_add(&c->attempts, &c->home);
-    a->at = ask ? at_client_execution(ask->token) : place->take(&site, a);
+    a->at = ask ? at_client_execution(ask->asking.token) : place->take(&site, a);
     if (ask) ask->promised++;
     a->ask = ask;
     return a->at ? a : NULL;

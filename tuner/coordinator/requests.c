@@ -112,11 +112,11 @@ void coordinator_forget(struct coordinator *c, const void *data)
     calls_forget(&c->later, data);
 }
 
-struct ask *coordinator_ask(struct coordinator *c, size_t want, const char *token, int64_t ttl_ms,
+struct ask *coordinator_ask(struct coordinator *c, const struct asking *asking,
                             void (*done)(void *data, size_t n, const struct trial *const *trial, const char *why),
                             void *data)
 {
-    struct ask *a = ask_queue_add(&c->asks, want, token, ttl_ms, clock_mono_ms(c->memory->clock) + ASK_WAIT_MS);
+    struct ask *a = ask_queue_add(&c->asks, asking, clock_mono_ms(c->memory->clock) + ASK_WAIT_MS);
     a->done = done;
     a->data = data;
     uv_async_send(&c->handles.wake);

@@ -2,6 +2,7 @@
 #ifndef TUNER_COORDINATOR_REQUESTS_H
 #define TUNER_COORDINATOR_REQUESTS_H
 
+#include "tuner/coordinator/ask_queue.h"
 #include "tuner/coordinator/tell.h"
 
 #include "tuner/execution/execution.h"
@@ -31,9 +32,9 @@ enum status coordinator_retry(struct coordinator *c, const struct trial *t, stru
 
 enum { ASK_WAIT_MS = 25000 };
 
-/* Asks for `want` trials that the caller will run; `token`: who holds them then (its id lives until `done` or unask).
- * `done` is called once, now or later, with those that are leased, durably; `why`: there are no more. */
-struct ask *coordinator_ask(struct coordinator *c, size_t want, const char *token, int64_t ttl_ms,
+/* Asks for trials that the caller will run, and holds by its token then (which lives until `done` or unask). `done` is
+ * called once, now or later, with those that are leased, durably; `why`: there are no more. */
+struct ask *coordinator_ask(struct coordinator *c, const struct asking *asking,
                             void (*done)(void *data, size_t n, const struct trial *const *trial, const char *why),
                             void *data);
 /* Whoever asked is not there any more: its trials are queued again. */

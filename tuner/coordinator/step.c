@@ -4,6 +4,7 @@
 #include "tuner/coordinator/ending.h"
 #include "tuner/coordinator/placement.h"
 #include "tuner/coordinator/requests.h"
+#include "tuner/coordinator/tell.h"
 
 #include "tuner/analysis/analysis.h"
 #include "tuner/policy/policy.h"
@@ -45,7 +46,7 @@ static void on_judged(void *data, struct question *q)
 /* One at a time, the attempts in turn. */
 static void oversee(struct coordinator *c)
 {
-    for (size_t i = 0; i < c->attempts.n && !c->mind.judging; i++) {
+    for (size_t i = 0; i < c->attempts.n && !c->mind.judging && !c->mind.waits_to_look; i++) {
         struct active_attempt *a = c->attempts.attempt[c->mind.judge_next++ % c->attempts.n];
         struct question *q = a->state == ATTEMPT_RUNS ? monitor_ask(c->history, a->trial) : NULL;
         if (!q) continue;
@@ -85,7 +86,7 @@ static void hand_over(struct coordinator *c, struct active_attempt *a)
     if (!ask) return;
     a->ask = NULL;
     ask_gets(ask, a->trial);
-    if (ask->n == ask->want) ask_answer(&c->asks, ask, NULL);
+    if (ask->n == ask->asking.n) ask_answer(&c->asks, ask, NULL);
 }
 
 static void start_promised(struct coordinator *c, uint64_t durable)
@@ -119,15 +120,25 @@ static void run_out(struct coordinator *c, const char *why, bool aloud)
     c->progress.exhausted = true;
 }
 
+static bool is_affordable(const struct coordinator *c, const struct trial *t, char *why, size_t size)
+{
+    struct need need = ledger_need(c->memory, NAN);
+    if (t->need.tokens > 0) need = (struct need){.tokens = t->need.tokens, .ms = t->need.ms};
+    return ledger_admits(c->memory, need, set_aside(c), why, size);
+}
+
 static bool may_lease(struct coordinator *c, const struct trial *t)
 {
     char why[400];
-    struct need need = ledger_need(c->memory, NAN);
-    if (t->role == ROLE_BASELINE) return true;
-    if (t->need.tokens > 0) need = (struct need){.tokens = t->need.tokens, .ms = t->need.ms};
-    if (ledger_admits(c->memory, need, set_aside(c), why, sizeof why)) return true;
+    if (t->role == ROLE_BASELINE || is_affordable(c, t, why, sizeof why)) return true;
     run_out(c, why, true);
     return false;
+}
+
+static void keep_place(struct coordinator *c, const struct trial *t)
+{
+    struct error err;
+    if (tell_goes_on(c->history, t, &err)) ending_give_up(c, err.status, &err);
 }
 
 /* Returns whether a queued trial waits that may not be run: the budget refuses it. */
@@ -141,6 +152,7 @@ static bool start_queued(struct coordinator *c)
         struct active_attempt *a = placement_take(c, &ttl_ms);
         if (!a || !attempt_promise(a, t, ttl_ms)) return false;
         attempts_bind(&c->attempts, a);
+        if (a->ask && a->ask->asking.resumes) keep_place(c, t);
     }
     return false;
 }
@@ -179,6 +191,40 @@ static void on_thought(void *data, const struct thought *t)
     struct coordinator *c = data;
     c->mind.thinking = false;
     if (t && c->phase == PHASE_SEARCH) add_suggestion(c, t);
+}
+
+/* ---- a second look at what was stopped ---- */
+
+static void on_looked(void *data, struct second_look *q)
+{
+    struct coordinator *c = data;
+    struct error err;
+    char why[400];
+    const struct trial *t = second_look_choice(q);
+    c->mind.judging = false;
+    if (t && c->phase == PHASE_SEARCH && is_affordable(c, t, why, sizeof why)) {
+        if (second_look_decide(c->history, q, &err))
+            ending_give_up(c, err.status, &err);
+        else
+            machine_say(c, NEWS_GOES_ON, t, second_look_why(q));
+    }
+    second_look_forget(q);
+}
+
+/* Could a trial that was stopped be worth going on with? Asked once before each suggestion; true: it is being thought
+ * about. Clients that keep no place are asked for new trials only. */
+static bool looks_again(struct coordinator *c)
+{
+    if (c->options.only_queued || c->options.probe || c->mind.looked == c->memory->seq || !placement_is_possible(c))
+        return false;
+    c->mind.waits_to_look = c->mind.judging;
+    if (c->mind.judging) return true;
+    const struct ask *ask = ask_queue_waiting(&c->asks);
+    struct second_look *q = ask && !ask->asking.resumes ? NULL : second_look_ask(c->memory, ask);
+    c->mind.looked = c->memory->seq;
+    c->mind.judging = q != NULL;
+    if (q) background_look(c->loop, c->mind.forecaster, q, on_looked, c);
+    return q != NULL;
 }
 
 /* The next members of a schedule's population, if there are any. */
@@ -277,7 +323,7 @@ void step(struct coordinator *c)
     bool waiting = memory_count(c->memory, TRIAL_QUEUED) > 0 && !refused;
     switch (c->phase) {
     case PHASE_SEARCH:
-        if (paused || waiting) return;
+        if (paused || waiting || (!c->mind.thinking && looks_again(c))) return;
         if (wants_more(c)) {
             if (c->memory->study->schedule.n)
                 grow(c);

@@ -1,5 +1,6 @@
 #include "tuner/coordinator/tell.h"
 
+#include "tuner/base/json.h"
 #include "tuner/base/metrics.h"
 #include "tuner/base/words.h"
 
@@ -29,6 +30,21 @@ enum status tell_read_ttl(const struct study *study, const json_t *message, int6
                          words_show_duration(study->limits.lease_ms, most, sizeof most));
     *ret = ms;
     return STATUS_OK;
+}
+
+enum status tell_read_resumes(const json_t *message, bool *ret, struct error *err)
+{
+    const json_t *resumes = json_object_get(message, "resume");
+    *ret = json_is_true(resumes);
+    if (!resumes || json_is_boolean(resumes)) return STATUS_OK;
+    return error_set(err, STATUS_INVALID, "\"resume\" is true if you can go on with trials that were stopped");
+}
+
+json_t *tell_standing(const struct trial *t)
+{
+    json_t *out = json_pack("{s:I}", "step", (json_int_t)t->resumed.from.step);
+    if (t->resumed.from.cost > 0) json_object_set_new(out, "cost", json_number(t->resumed.from.cost));
+    return out;
 }
 
 static enum status check_result(const struct objective *o, const json_t *metrics, struct error *err)
@@ -74,6 +90,11 @@ enum status tell_read_report(const json_t *message, struct told_report *ret, str
 }
 
 /* ---- recording ---- */
+
+enum status tell_goes_on(struct history *s, const struct trial *t, struct error *err)
+{
+    return t->resumed.from.cost > 0 ? history_started(s, t, 0, t->resumed.from.cost, err) : STATUS_OK;
+}
 
 static enum status refuse(const struct trial *t, const struct lease_claim *claim, enum lease_verdict verdict,
                           struct error *err)

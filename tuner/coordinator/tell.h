@@ -30,12 +30,22 @@ struct told_report {
 enum status tell_read_lease(const json_t *message, int64_t *ret, struct error *err);
 /* {"ttl": "10m"} in milliseconds, at most what the study grants; 0: there is none. */
 enum status tell_read_ttl(const struct study *study, const json_t *message, int64_t *ret, struct error *err);
+/* {"resume": true}: who asks can go on with a trial that was stopped, by what it has kept itself. */
+enum status tell_read_resumes(const json_t *message, bool *ret, struct error *err);
 /* One of "metrics", "failed", "infeasible". */
 enum status tell_read_tale(const struct study *study, const json_t *message, struct tale *ret, struct error *err);
 /* "step", "metrics", "policy"? */
 enum status tell_read_report(const json_t *message, struct told_report *ret, struct error *err);
 
+/* ---- telling ---- */
+
+/* {"step": 3, "cost": 8000}: where a trial stood that was stopped and goes on. */
+json_t *tell_standing(const struct trial *t);
+
 /* ---- recording ---- */
+
+/* The trial is leased to a client that goes on where it stood: what it had cost until then is not this attempt's. */
+enum status tell_goes_on(struct history *s, const struct trial *t, struct error *err);
 
 enum status tell_result(struct history *s, const struct trial *t, const struct lease_claim *claim,
                         const struct tale *tale, struct error *err);

@@ -260,6 +260,15 @@ enum status history_retry(struct history *s, const struct trial *t, struct error
     return history_append(s, &e, err);
 }
 
+enum status history_resume(struct history *s, const struct trial *t, const struct resuming *x, struct error *err)
+{
+    struct event e = history_next(s, EVENT_RESUMED, t);
+    int tokens = objective_token_metric(&s->m.study->objective);
+    e.resumed = (struct event_resumed){x->reason, x->details, x->whole, {.step = t->attempt.step}};
+    if (tokens >= 0 && isfinite(t->value[tokens])) e.resumed.from.cost = t->value[tokens];
+    return history_append(s, &e, err);
+}
+
 /* Nothing that memory knows can forbid these two. */
 static void must_append(struct history *s, const struct event *e)
 {
@@ -297,8 +306,17 @@ static uint64_t hash_names(const char *const *name, size_t n)
     return h | 1;
 }
 
+/* Its first report says whether what it went on from was of use. */
+static bool has_begun_anew(const struct memory *s, const struct trial *t, const json_t *metrics)
+{
+    int tokens = objective_token_metric(&s->study->objective);
+    if (t->attempt.reports > 0 || t->attempt.resumed_cost <= 0 || tokens < 0) return false;
+    return json_number_at(metrics, s->study->objective.metric[tokens].name) < t->attempt.resumed_cost;
+}
+
 void history_report(struct history *s, const struct trial *t, long step, const json_t *metrics)
 {
+    if (has_begun_anew(&s->m, t, metrics)) history_started(s, t, 0, 0, NULL);
     const char *names[METRICS_SAID_MAX], *name;
     double values[METRICS_SAID_MAX];
     json_t *v;

@@ -42,7 +42,8 @@ enum status history_lease_to(struct history *s, const struct trial *t, const cha
                              int64_t ttl_ms, struct error *err);
 /* It ran somewhere else, and took so long until now. */
 void history_backdate(struct history *s, const struct trial *t, int64_t took_ms);
-/* → running. `resumed_cost`: tokens that the checkpoint it goes on from had cost; 0: it begins anew. */
+/* → running. `resumed_cost`: tokens that the checkpoint it goes on from had cost; 0: it begins anew. Said again of one
+ * that runs: it has turned out otherwise. */
 enum status history_started(struct history *s, const struct trial *t, int64_t pid, double resumed_cost,
                             struct error *err);
 enum status history_renew(struct history *s, const struct trial *t, int64_t ttl_ms, struct error *err);
@@ -62,7 +63,8 @@ enum status history_announce(struct history *s, const struct trial *t, const jso
 /* The running trial's stopping rule is another now. */
 enum status history_adjust(struct history *s, const struct trial *t, struct rule_values rule, const char *why,
                            struct error *err);
-/* `metrics`: of the study or not; all finite numbers. */
+/* `metrics`: of the study or not; all finite numbers. If the first report of an attempt costs less than what it was to
+ * go on from, it has begun anew: resumed_cost is 0 from then on. */
 void history_report(struct history *s, const struct trial *t, long step, const json_t *metrics);
 
 /* → queued, not to be leased again before `backoff_ms`. Crashes count (outcome_is_crash). */
@@ -81,6 +83,16 @@ enum status history_finish(struct history *s, const struct trial *t, const struc
 /* A final trial without a result is queued again, with its number and its configuration; STATUS_CONFLICT: it has one.
  */
 enum status history_retry(struct history *s, const struct trial *t, struct error *err);
+
+/* Why a trial that was stopped goes on. */
+struct resuming {
+    const char *reason;
+    const json_t *details; /* of the pruner's decision */
+    bool whole;            /* to its end: it is not judged any more */
+};
+
+/* A pruned trial is queued again, to go on from where it was stopped; STATUS_CONFLICT: it was not. */
+enum status history_resume(struct history *s, const struct trial *t, const struct resuming *x, struct error *err);
 void history_set_phase(struct history *s, enum study_phase phase);
 /* STUDY_FAILED: it cannot go on before somebody has mended what `why` says. */
 void history_fail(struct history *s, const char *why);

@@ -246,11 +246,13 @@ static enum status apply_leased(struct history *s, struct trial *t, const struct
     return STATUS_OK;
 }
 
+/* Said again of one that runs: what it goes on from turned out to be another, or nothing. */
 static enum status apply_started(struct history *s, struct trial *t, const struct event *e, struct error *err)
 {
-    enum status st = check_move(t, TRIAL_RUNNING, err);
+    bool runs = t->state == TRIAL_RUNNING;
+    enum status st = runs ? STATUS_OK : check_move(t, TRIAL_RUNNING, err);
     if (st) return st;
-    set_state(s, t, TRIAL_RUNNING);
+    if (!runs) set_state(s, t, TRIAL_RUNNING);
     t->attempt.resumed_cost = e->started.resumed_cost;
     return STATUS_OK;
 }
@@ -423,19 +425,17 @@ static enum status apply_finished(struct history *s, struct trial *t, const stru
     seen_finish(s, t);
     curve_end(s, t);
     if (e->state != TRIAL_COMPLETE) return STATUS_OK;
-    remember_cost(s, e->end.took_ms, fmax(spent - t->attempt.resumed_cost, 0));
+    bool once = t->resumed.times == 0;
+    remember_cost(s, once ? e->end.took_ms : t->effort.busy_ms,
+                  once ? fmax(spent - t->attempt.resumed_cost, 0) : t->effort.tokens);
     judge(s, t);
     return STATUS_OK;
 }
 
 /* As if it had not ended: what it has cost stays spent, and its number and configuration are what they were. It has all
  * its retries again; what took the machine down is remembered. */
-static enum status apply_retried(struct history *s, struct trial *t, const struct event *e, struct error *err)
+static void reopen(struct history *s, struct trial *t)
 {
-    (void)e;
-    if (!trial_state_may_retry(t->state))
-        return error_set(err, STATUS_CONFLICT, "trial %ld is %s and is not tried again", t->number,
-                         trial_state_name(t->state));
     s->m.tally.finished -= memory_is_searched(t);
     s->m.tally.searched += t->role != ROLE_CONFIRM && t->state == TRIAL_CANCELLED;
     s->m.tally.confirmed -= t->role == ROLE_CONFIRM;
@@ -451,7 +451,31 @@ static enum status apply_retried(struct history *s, struct trial *t, const struc
     t->attempt.stop.state = STOP_NONE;
     t->attempt.stop.reason = NULL;
     t->attempt.stop.expected = t->attempt.stop.spread = NULL;
+    for (size_t i = 0; i < s->m.study->objective.n_metrics; i++) internal_numbers(t->value)[i] = NAN;
+    json_decref(t->extra);
+    t->extra = NULL;
     seen_reopen(s, t);
+}
+
+static enum status apply_retried(struct history *s, struct trial *t, const struct event *e, struct error *err)
+{
+    (void)e;
+    if (!trial_state_may_retry(t->state))
+        return error_set(err, STATUS_CONFLICT, "trial %ld is %s and is not tried again", t->number,
+                         trial_state_name(t->state));
+    reopen(s, t);
+    return STATUS_OK;
+}
+
+static enum status apply_resumed(struct history *s, struct trial *t, const struct event *e, struct error *err)
+{
+    if (!trial_state_may_resume(t->state))
+        return error_set(err, STATUS_CONFLICT, "trial %ld is %s and was not stopped", t->number,
+                         trial_state_name(t->state));
+    reopen(s, t);
+    t->resumed.times++;
+    t->resumed.whole = e->resumed.whole;
+    t->resumed.from = e->resumed.from;
     return STATUS_OK;
 }
 

@@ -53,12 +53,16 @@ static struct curve *observe(struct history *s, struct trial *t)
     return own(t);
 }
 
+static void begin(struct curve *o, int64_t lease)
+{
+    if (o->lease == lease) return;
+    *o = (struct curve){.curve = o->curve, .judged = o->curve.reports, .lease = lease, .begins = true};
+}
+
 void curve_begin(struct history *s, struct trial *t)
 {
     t->attempt.rule = NULL;
-    if (!is_wanted(&s->m) || !t->attempt.curve) return;
-    learning_curve_done(&own(t)->curve);
-    *own(t) = (struct curve){0};
+    if (is_wanted(&s->m) && t->attempt.curve) begin(own(t), t->attempt.lease);
 }
 
 /* ---- the rule ---- */
@@ -147,7 +151,12 @@ const struct early_stopping *curve_rule(const struct trial *t)
 /* A report that knew the events up to `until`. */
 static void report_after(struct history *s, struct trial *t, int64_t until, long step, const double *values)
 {
-    struct curve *o = observe(s, t);
+    struct curve *o = own(t);
+    double at = learning_curve_place(&s->m.study->objective, step, values);
+    if (o->begins && at > 0) {
+        learning_curve_cut(&o->curve, at);
+        o->begins = false;
+    }
     if (!learning_curve_add(&o->curve, &s->m.study->objective, step, values)) return;
     follow(o, t->attempt.rule, until);
     if (o->has_rule && isfinite(values[o->rule.metric])) early_stopping_update(&o->rule, values[o->rule.metric]);
@@ -155,7 +164,9 @@ static void report_after(struct history *s, struct trial *t, int64_t until, long
 
 void curve_report(struct history *s, struct trial *t, long step, const double *values)
 {
-    if (is_wanted(&s->m)) report_after(s, t, INT64_MAX, step, values);
+    if (!is_wanted(&s->m)) return;
+    begin(observe(s, t), t->attempt.lease);
+    report_after(s, t, INT64_MAX, step, values);
 }
 
 void curve_end(struct history *s, const struct trial *t)
@@ -189,6 +200,7 @@ static void on_report(void *data, const struct store_report *r)
         int m = objective_find_metric(o, r->name[i]);
         if (m >= 0) value[m] = r->value[i];
     }
+    begin(observe(x->s, x->t), r->lease);
     report_after(x->s, x->t, r->lease + r->known, r->step, value);
     for (size_t i = 0; i < o->n_metrics; i++) internal_numbers(x->t->attempt.last)[i] = value[i];
     x->t->attempt.reports++;
@@ -201,11 +213,26 @@ static bool has_curve(const struct trial *t)
            (t->state == TRIAL_COMPLETE || t->state == TRIAL_PRUNED || !trial_state_final(t->state));
 }
 
-static enum status load(struct history *s, struct trial *t, struct error *err)
+static enum status load_attempt(struct history *s, struct trial *t, int64_t lease, struct error *err)
 {
     struct replayed x = {s, t};
-    t->attempt.reports = 0;
-    enum status st = store_reports(s->m.store, s->m.study_id, t->attempt.lease, on_report, &x, err);
+    if (t->attempt.curve && (own(t)->lease > lease || (own(t)->lease == lease && !own(t)->begins))) return STATUS_OK;
+    t->attempt.reports = t->attempt.step = 0;
+    for (size_t i = 0; i < s->m.study->objective.n_metrics; i++) internal_numbers(t->attempt.last)[i] = NAN;
+    return store_reports(s->m.store, s->m.study_id, lease, on_report, &x, err);
+}
+
+static enum status load_past(struct history *s, struct trial *t, const struct past_lease *p, struct error *err)
+{
+    enum status st = p ? load_past(s, t, p->next, err) : STATUS_OK;
+    return p && !st ? load_attempt(s, t, p->lease, err) : st;
+}
+
+/* Attempt by attempt, as it was reported. */
+static enum status load(struct history *s, struct trial *t, struct error *err)
+{
+    enum status st = load_past(s, t, t->attempt.past, err);
+    if (!st) st = load_attempt(s, t, t->attempt.lease, err);
     now_follow(t);
     curve_end(s, t);
     return st;
@@ -228,7 +255,7 @@ enum status curve_recall(struct history *s, long number, struct error *err)
 {
     if (!is_wanted(&s->m) || number < 0 || (size_t)number >= s->all.n) return STATUS_OK;
     struct trial *t = s->all.at[number];
-    return trial_state_final(t->state) && has_curve(t) && !t->attempt.curve ? load(s, t, err) : STATUS_OK;
+    return trial_state_final(t->state) && has_curve(t) ? load(s, t, err) : STATUS_OK;
 }
 
 void curve_free(struct history *s)

@@ -17,6 +17,8 @@ struct curve {
     bool adjusted;              /* it is no longer the trial's own */
     int64_t rule_seq;           /* the last change of the rule (struct rule_change) that is in it */
     long judged;                /* reports in the curve when it was last judged */
+    int64_t lease;              /* of the attempt whose reports it ends with */
+    bool begins;                /* … which has not reported yet: where its first report lies, it goes on */
 };
 
 /* Announced by the trial, or adjusted while it ran: an event of the log. */
@@ -27,7 +29,8 @@ struct rule_change {
     struct early_stopping rule; /* adjusted: patience and threshold of it */
 };
 
-/* A lease begins: nothing is known of it. */
+/* A lease begins: of its rule nothing is known, and its curve goes on where its first report will lie. What was judged
+ * before is not judged again. */
 void curve_begin(struct history *s, struct trial *t);
 /* `values`: n_metrics. */
 void curve_report(struct history *s, struct trial *t, long step, const double *values);

@@ -384,6 +384,27 @@ static bool read_retried(const json_t *o, const struct reading *r, struct event 
     return true;
 }
 
+/* What it was decided by stands beside the reason, as for the condemned. */
+static void write_resumed(const struct memory *s, const struct event *e, json_t *o)
+{
+    (void)s;
+    if (e->resumed.details) json_object_update(o, (json_t *)e->resumed.details);
+    put_text(o, "reason", e->resumed.reason);
+    put_flag(o, "whole", e->resumed.whole);
+    put_int(o, "step", e->resumed.from.step, 0);
+    put_number(o, "cost", e->resumed.from.cost);
+}
+
+static bool read_resumed(const json_t *o, const struct reading *r, struct event *e)
+{
+    (void)r;
+    e->resumed = (struct event_resumed){.reason = get_text(o, "reason"),
+                                        .details = o,
+                                        .whole = get_flag(o, "whole"),
+                                        .from = {(long)get_int(o, "step", 0), get_number(o, "cost")}};
+    return true;
+}
+
 static void write_returned(const struct memory *s, const struct event *e, json_t *o)
 {
     (void)s;

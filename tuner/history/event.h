@@ -115,6 +115,13 @@ struct event_retried {
     char nothing; /* but who, and when */
 };
 
+struct event_resumed {
+    const char *reason;
+    const json_t *details; /* by, chance, target */
+    bool whole;            /* it is not judged any more */
+    struct standing from;
+};
+
 struct event {
     enum event_kind kind;
     long trial; /* −1: about the study */

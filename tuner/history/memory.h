@@ -51,6 +51,19 @@ struct segment {
     double until; /* cost at which it ends; 0: where it will */
 };
 
+/* Where a trial stood. */
+struct standing {
+    long step;   /* of its last report */
+    double cost; /* tokens until then; 0: unknown */
+};
+
+/* A trial that was stopped and goes on. */
+struct going_on {
+    long times;           /* 0: never */
+    bool whole;           /* to its end: it is not judged any more */
+    struct standing from; /* when it was stopped, the last time */
+};
+
 /* What all attempts of a trial that have ended have come to. */
 struct effort {
     long attempts;        /* begun so far, the running one included */
@@ -91,6 +104,7 @@ struct trial {
     struct trajectory trajectory;
     struct segment segment;
     struct checkpoint checkpoint; /* the last one it left */
+    struct going_on resumed;
 
     size_t open_at; /* place in memory.open; only while not final */
     size_t seen_at; /* place in memory.seen; SIZE_MAX: not in it */

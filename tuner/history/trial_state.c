@@ -7,7 +7,8 @@
  *              ├───────┴─ late result of an expired lease ─▶ complete
  *              └───────┴─────────────┴─▶ cancelled
  *
- *   final states have no way out by themselves; a person may have what is failed, infeasible or cancelled queued again.
+ *   final states have no way out by themselves; a person may have what is failed, infeasible or cancelled queued again,
+ *   and the pruner what it has stopped.
  */
 #include "tuner/history/trial_state.h"
 
@@ -52,4 +53,9 @@ bool trial_state_final(enum trial_state s)
 bool trial_state_may_retry(enum trial_state s)
 {
     return (TO(FAILED) | TO(INFEASIBLE) | TO(CANCELLED)) >> s & 1;
+}
+
+bool trial_state_may_resume(enum trial_state s)
+{
+    return s == TRIAL_PRUNED;
 }

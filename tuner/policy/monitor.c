@@ -1,5 +1,7 @@
 #include "tuner/policy/monitor.h"
 
+#include "tuner/policy/grounds.h"
+
 #include "tuner/base/json.h"
 #include "tuner/base/rng.h"
 
@@ -23,41 +25,6 @@ struct question {
 
 /* ---- asking ---- */
 
-/* Pareto: the metrics of all feasible complete trials; what none of them dominates would be on the front. */
-static void take_front(const struct memory *s, struct question *q)
-{
-    const struct objective *o = &s->study->objective;
-    double *front = arena_array(&q->arena, s->n_seen * o->n_metrics + 1, sizeof *front);
-    for (size_t i = 0; i < s->n_seen; i++) {
-        const struct trial *t = s->seen_trial[i];
-        if (!t || t->state != TRIAL_COMPLETE || !objective_feasible(o, t->value, memory_baseline(s))) continue;
-        memcpy(front + q->evidence.n_front++ * o->n_metrics, t->value, o->n_metrics * sizeof *front);
-    }
-    q->evidence.front = front;
-}
-
-static void take_evidence(const struct memory *s, struct question *q)
-{
-    struct evidence *e = &q->evidence;
-    struct evidence_trial *list = arena_array(&q->arena, s->n_curves + 1, sizeof *list);
-    for (size_t i = 0; i < s->n_curves; i++) {
-        const struct trial *t = s->curves[i];
-        if (t->attempt.curve->curve.n == 0 || t->outside) continue;
-        list[e->n++] = (struct evidence_trial){.number = t->number,
-                                               .config = t->config,
-                                               .curve = learning_curve_copy(&t->attempt.curve->curve, &q->arena),
-                                               .result = t->state == TRIAL_COMPLETE ? t->value : NULL};
-    }
-    e->trial = list;
-    e->best_utility = s->best.trial ? s->best.utility : -HUGE_VAL;
-    e->target =
-        s->best.trial && s->study->confirm.top > 1 && s->best.second > -HUGE_VAL ? s->best.second : e->best_utility;
-    if (memory_baseline(s))
-        e->baseline =
-            memcpy(arena_alloc(&q->arena, sizeof s->baseline.mean), s->baseline.mean, sizeof s->baseline.mean);
-    if (s->study->objective.form == OBJECTIVE_PARETO) take_front(s, q);
-}
-
 struct question *monitor_ask(struct history *h, const struct trial *t)
 {
     const struct memory *s = history_memory(h);
@@ -66,7 +33,7 @@ struct question *monitor_ask(struct history *h, const struct trial *t)
     const struct early_stopping *rule = curve_rule(t);
     struct running running = {.number = t->number, .config = t->config, .curve = &o->curve, .rule = rule};
     running.judged = curve_judged(h, t);
-    bool judge = t->attempt.stop.state == STOP_NONE && pruner_looks(s->study, &running);
+    bool judge = t->attempt.stop.state == STOP_NONE && !t->resumed.whole && pruner_looks(s->study, &running);
     bool adapt = s->study->stopping.adaptive && rule;
     if (!judge && !adapt) return NULL;
     struct question *q = must_alloc(1, sizeof *q);
@@ -79,7 +46,7 @@ struct question *monitor_ask(struct history *h, const struct trial *t)
     q->running = running;
     q->running.curve = learning_curve_copy(&o->curve, &q->arena);
     q->running.rule = rule ? &q->rule : NULL;
-    take_evidence(s, q);
+    grounds_take(s, &q->arena, &q->evidence);
     return q;
 }
 

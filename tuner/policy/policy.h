@@ -8,5 +8,6 @@
 #include "tuner/policy/monitor.h"
 #include "tuner/policy/population.h"
 #include "tuner/policy/retry.h"
+#include "tuner/policy/second_look.h"
 
 #endif

@@ -326,6 +326,7 @@ static void print_event(struct progress *p, enum news event, const struct trial 
         fprintf(p->out, "trial %4ld  will be tried again: %s\n", t->number,
                 tell_why(p, t->number, said) ? "as before" : text);
         break;
+    case NEWS_GOES_ON: fprintf(p->out, "trial %4ld  goes on: %s\n", t->number, text); break;
     case NEWS_CONFIRM: fputs("search done; confirming the best on fresh seeds\n", p->out); break;
     case NEWS_STOPPING: fprintf(p->out, "%s\n", text); break;
     case NEWS_NOTE: fprintf(p->out, "note: %s\n", text); break;
@@ -340,8 +341,8 @@ static void print_event(struct progress *p, enum news event, const struct trial 
 
 void progress_event(struct progress *p, enum news event, const struct trial *trial, const char *text)
 {
-    static const char *const names[] = {"started", "finished", "retry",   "confirm", "stopping",
-                                        "note",    "paused",   "resumed", NULL};
+    static const char *const names[] = {"started",  "finished", "retry",  "goes_on", "confirm",
+                                        "stopping", "note",     "paused", "resumed", NULL};
     switch (p->mode) {
     case PROGRESS_QUIET:
         if (event == NEWS_PAUSED || event == NEWS_RESUMED) fprintf(stderr, "nocturne: %s\n", text);

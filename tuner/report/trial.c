@@ -93,6 +93,7 @@ static void learn(void *data, const struct store_event *e)
     case EVENT_STARTED: f->state = "running"; break;
     case EVENT_RETURNED: f->state = "queued"; break;
     case EVENT_RETRIED:
+    case EVENT_RESUMED:
         f->state = "queued";
         f->reason = NULL;
         json_decref(f->metrics);

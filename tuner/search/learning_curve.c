@@ -17,10 +17,25 @@ static void thin(struct learning_curve *c)
     c->every *= 2;
 }
 
-bool learning_curve_add(struct learning_curve *c, const struct objective *o, long step, const double *value)
+double learning_curve_place(const struct objective *o, long step, const double *value)
 {
     int tokens = objective_token_metric(o);
-    double at = tokens >= 0 ? value[tokens] : (double)step + 1;
+    return tokens >= 0 ? value[tokens] : (double)step + 1;
+}
+
+void learning_curve_cut(struct learning_curve *c, double cost)
+{
+    size_t n = c->n;
+    while (n > 0 && c->at[n - 1] >= cost) n--;
+    if (n == c->n) return;
+    c->n = n;
+    c->reports = n ? (long)(n - 1) * c->every + 1 : 0;
+    if (n == 0) c->every = 1;
+}
+
+bool learning_curve_add(struct learning_curve *c, const struct objective *o, long step, const double *value)
+{
+    double at = learning_curve_place(o, step, value);
     if (!isfinite(at) || at <= 0 || at <= learning_curve_cost(c)) return false;
     if (!c->at) {
         c->n_metrics = o->n_metrics;

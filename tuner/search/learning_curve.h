@@ -27,6 +27,11 @@ struct learning_curve { /* zero: empty */
 /* False: the report is not after the last one in cost (repeated, out of order) or has none; nothing has changed.
  * `value`: one number for each metric of the objective. */
 bool learning_curve_add(struct learning_curve *c, const struct objective *o, long step, const double *value);
+/* Forgets what was reported at or after this cost: training goes on from before it. Of a thinned curve reports in
+ * between that are not kept are forgotten, too. */
+void learning_curve_cut(struct learning_curve *c, double cost);
+/* What a report costs by: tokens, or its step from 1; NaN: it does not say. */
+double learning_curve_place(const struct objective *o, long step, const double *value);
 void learning_curve_done(struct learning_curve *c);
 /* In the arena: never add to it. */
 struct learning_curve *learning_curve_copy(const struct learning_curve *c, struct arena *arena);

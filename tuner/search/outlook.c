@@ -113,6 +113,21 @@ static double find_theta(const struct standing *s, size_t n, double share)
     return low;
 }
 
+void outlook_compare(const struct outlook *x, size_t rung, double share, double *ret)
+{
+    const struct evidence *e = x->evidence;
+    struct standing *s = must_alloc(e->n + 1, sizeof *s);
+    size_t n = 0;
+    for (size_t i = 0; i < e->n; i++) {
+        bool told = e->trial[i].curve->reports >= 1L << rung && stand(x, e->trial[i].curve, rung, &s[n]);
+        ret[i] = told ? (double)n++ : NAN;
+    }
+    double theta = n ? find_theta(s, n, share) : 0, mean = mean_chance(s, n, theta);
+    for (size_t i = 0; i < e->n; i++)
+        if (!isnan(ret[i])) ret[i] = chance_of(&s[(size_t)ret[i]], theta) / mean;
+    free(s);
+}
+
 bool outlook_look(const struct outlook *x, const struct running *r, size_t rung, double share,
                   struct outlook_chance *ret)
 {

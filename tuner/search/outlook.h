@@ -35,4 +35,8 @@ struct outlook_chance {
 bool outlook_look(const struct outlook *x, const struct running *running, size_t rung, double share,
                   struct outlook_chance *ret);
 
+/* Of all trials of the evidence, to be among the best `share` of those that came to the rung, as the mean chance's
+ * multiple; NaN: it did not come so far, or it cannot be told. */
+void outlook_compare(const struct outlook *x, size_t rung, double share, double *ret);
+
 #endif

@@ -53,6 +53,14 @@ void pruner_judge(const struct study *study, const struct evidence *evidence, co
     ops->judge(study, evidence, running, forecast, ret);
 }
 
+void pruner_reconsider(const struct study *study, const struct evidence *evidence, const struct stopped_trial *stopped,
+                       size_t n, double *ret)
+{
+    const struct pruner_ops *ops = all[study->stopping.pruner];
+    for (size_t i = 0; i < n; i++) ret[i] = NAN;
+    if (ops && ops->reconsider) ops->reconsider(study, evidence, stopped, n, ret);
+}
+
 /* ---- what is told of the condemned ---- */
 
 /* How far the results of complete trials lie apart, on the model's scale. */

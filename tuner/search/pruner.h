@@ -22,6 +22,13 @@ struct stop_decision {
     double spread[METRICS_MAX];   /* … and the standard deviation there */
 };
 
+/* A trial that was stopped and could go on. */
+struct stopped_trial {
+    size_t at;    /* in the evidence */
+    double price; /* of what a trial at its place has still to cost, from 1: with a checkpoint it goes on from there,
+                     without one it has the whole way to go again */
+};
+
 struct pruner_ops {
     /* Is there anything to judge since it was judged before? So that reports at which nobody looks cost nothing. */
     bool (*looks)(const struct study *study, const struct running *running);
@@ -33,6 +40,11 @@ struct pruner_ops {
      * forecast is NULL if none was made: a pruner that needs one gets it wherever it can be made. Pure. */
     void (*judge)(const struct study *study, const struct evidence *evidence, const struct running *running,
                   const struct forecast *forecast, struct stop_decision *ret);
+
+    /* What each of the n stopped trials is worth, now that more is known: from 1 on it would be let go on, the largest
+     * first; NaN: nobody can tell. NULL: what is stopped stays stopped. Pure. */
+    void (*reconsider)(const struct study *study, const struct evidence *evidence, const struct stopped_trial *stopped,
+                       size_t n, double *ret);
 };
 
 #define PRUNER(id, name) extern const struct pruner_ops pruner_##name;
@@ -48,6 +60,10 @@ bool pruner_needs_forecast(const struct study *study, const struct running *runn
 /* By the study's pruner. `forecast` may be NULL. */
 void pruner_judge(const struct study *study, const struct evidence *evidence, const struct running *running,
                   const struct forecast *forecast, struct stop_decision *ret);
+
+/* By the study's pruner, n numbers: NaN where it has nothing to say. */
+void pruner_reconsider(const struct study *study, const struct evidence *evidence, const struct stopped_trial *stopped,
+                       size_t n, double *ret);
 
 /* What would have become of a condemned trial: saves, nearest curves, expected metrics. */
 void pruner_expect(const struct study *study, const struct evidence *evidence, const struct running *running,

@@ -28,22 +28,52 @@ static bool looks(const struct study *study, const struct running *r)
     return rung <= r->curve->reports && rung > r->judged;
 }
 
+struct place {
+    long rung;
+    size_t better, n; /* of those that came so far, this one among them; n = 0: it cannot be told */
+};
+
+static struct place place_of(const struct study *study, const struct evidence *e, const struct running *r)
+{
+    struct place p = {.rung = rung_of(study, r)};
+    double own = evidence_utility(e, study, r->curve, p.rung);
+    if (isnan(own)) return p;
+    p.n = 1;
+    for (size_t i = 0; i < e->n; i++) {
+        double other = e->trial[i].number == r->number ? NAN : evidence_utility(e, study, e->trial[i].curve, p.rung);
+        p.n += isnan(other) ? 0 : 1;
+        p.better += other > own ? 1 : 0;
+    }
+    return p;
+}
+
+/* Of n at a rung so many go on. */
+static size_t promoted(size_t n)
+{
+    return (n + ETA - 1) / ETA;
+}
+
 static void judge(const struct study *study, const struct evidence *e, const struct running *r,
                   const struct forecast *x, struct stop_decision *ret)
 {
     (void)x;
-    long rung = rung_of(study, r);
-    size_t better = 0, n = 1, eta = ETA;
-    double own = evidence_utility(e, study, r->curve, rung);
-    if (!looks(study, r) || isnan(own)) return;
-    for (size_t i = 0; i < e->n; i++) {
-        double other = e->trial[i].number == r->number ? NAN : evidence_utility(e, study, e->trial[i].curve, rung);
-        n += isnan(other) ? 0 : 1;
-        better += other > own ? 1 : 0;
-    }
-    ret->stop = n >= eta && better >= (n + eta - 1) / eta;
-    snprintf(ret->why, sizeof ret->why, "asha: %zu of %zu were better after %ld report%s", better, n - 1, rung,
-             words_s((size_t)rung));
+    struct place p = looks(study, r) ? place_of(study, e, r) : (struct place){0};
+    if (p.n == 0) return;
+    ret->stop = p.n >= ETA && p.better >= promoted(p.n);
+    snprintf(ret->why, sizeof ret->why, "asha: %zu of %zu were better after %ld report%s", p.better, p.n - 1, p.rung,
+             words_s((size_t)p.rung));
 }
 
-const struct pruner_ops pruner_asha = {.looks = looks, .judge = judge};
+/* Promotion, as the asynchronous scheme has it: who has come to be in the best third of its rung goes on. */
+static void reconsider(const struct study *study, const struct evidence *e, const struct stopped_trial *stopped,
+                       size_t n, double *ret)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct evidence_trial *t = &e->trial[stopped[i].at];
+        const struct running r = {.number = t->number, .config = t->config, .curve = t->curve};
+        struct place p = place_of(study, e, &r);
+        if (p.n >= ETA) ret[i] = (double)promoted(p.n) / ((double)(p.better + 1) * stopped[i].price);
+    }
+}
+
+const struct pruner_ops pruner_asha = {.looks = looks, .judge = judge, .reconsider = reconsider};

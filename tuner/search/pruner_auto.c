@@ -26,10 +26,12 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { LEAST = 2, ETA_LOG2 = 2, BEST_OF = 16 };
 
-static const double RATIO = 4, DOUBT = 2, SMALL = 1e-4; /* of what is below, people need not know how much */
+static const double RATIO = 4, DOUBT = 2, RESUMES = 1;
+static const double SMALL = 1e-4; /* of what is below, people need not know how much */
 
 /* ---- by rungs ---- */
 
@@ -71,6 +73,22 @@ static void judge_by_rung(const struct study *study, const struct evidence *e, c
         if (objective_in_utility(o, m)) ret->target = o->metric[m].goal * ladder_unscale(&x.ladder[m], c.theta);
     snprintf(ret->why, sizeof ret->why, "%s%.2g %% chance to end among the best sixteenth of %zu, after %ld report%s",
              c.own < SMALL ? "under " : "", 100 * fmax(c.own, SMALL), c.n, 1L << rung, words_s((size_t)1 << rung));
+}
+
+/* Again by what is known now: who would go on if it came to its rung today. */
+static void reconsider(const struct study *study, const struct evidence *e, const struct stopped_trial *stopped,
+                       size_t n, double *ret)
+{
+    struct outlook x;
+    double *chance = must_alloc(e->n + 1, sizeof *chance);
+    if (study->objective.form == OBJECTIVE_PARETO || !may_look(study, e)) n = 0;
+    outlook_make(study, e, &x);
+    for (size_t rung = 0; n && rung < LADDER_RUNGS; rung += ETA_LOG2) {
+        outlook_compare(&x, rung, 1.0 / BEST_OF, chance);
+        for (size_t i = 0; i < n; i++)
+            if (!isnan(chance[stopped[i].at])) ret[i] = chance[stopped[i].at] / (RESUMES * stopped[i].price);
+    }
+    free(chance);
 }
 
 /* ---- by forecast ---- */
@@ -124,4 +142,5 @@ static void judge(const struct study *study, const struct evidence *e, const str
     if (!ret->stop && rung.stop && ret->chance < DOUBT * study->stopping.chance) *ret = rung;
 }
 
-const struct pruner_ops pruner_auto = {.looks = looks, .needs_forecast = needs_forecast, .judge = judge};
+const struct pruner_ops pruner_auto = {
+    .looks = looks, .needs_forecast = needs_forecast, .judge = judge, .reconsider = reconsider};

@@ -336,17 +336,25 @@ static void on_retry_trial(struct request *r)
 
 /* ---- ask and tell ---- */
 
+static json_t *asked_object(const struct space *space, const struct trial *t, bool resumes)
+{
+    json_t *out =
+        json_pack("{s:I, s:I, s:o, s:I, s:s}", "trial", (json_int_t)t->number, "lease", (json_int_t)t->attempt.lease,
+                  "params", space_to_json(space, t->config), "seed", (json_int_t)t->seed, "source", t->source);
+    if (resumes && t->resumed.times) json_object_set_new(out, "resume", tell_standing(t));
+    return out;
+}
+
 static void on_asked(void *data, size_t n, const struct trial *const *trial, const char *why)
 {
     struct request *r = data;
     json_t *all = json_array();
+    bool resumes;
+    tell_read_resumes(r->body, &resumes, NULL);
     r->state = NULL;
     r->cancel = NULL;
     for (size_t i = 0; i < n; i++)
-        json_array_append_new(all, json_pack("{s:I, s:I, s:o, s:I, s:s}", "trial", (json_int_t)trial[i]->number,
-                                             "lease", (json_int_t)trial[i]->attempt.lease, "params",
-                                             space_to_json(&r->awaited->study->space, trial[i]->config), "seed",
-                                             (json_int_t)trial[i]->seed, "source", trial[i]->source));
+        json_array_append_new(all, asked_object(&r->awaited->study->space, trial[i], resumes));
     json_t *out = json_pack("{s:o}", "trials", all);
     if (why) json_object_set_new(out, "enough", json_string(why));
     active_study_answer(r->awaited, r, 200, out);
@@ -366,21 +374,23 @@ static bool read_ttl(struct request *r, const struct study *study, int64_t *ret)
     return true;
 }
 
-/* {"count": 1, "ttl": "10m"}, both as they are here if they are not given. */
+/* {"count": 1, "ttl": "10m", "resume": false}, all as they are here if they are not given. */
 static void on_ask(struct request *r)
 {
     const json_t *count = json_object_get(r->body, "count");
-    int64_t ttl_ms;
+    struct asking asking = {.token = r->who.id};
     struct active_study *as = waking_find(r);
-    if (!as || !request_fields(r, "count", "ttl", NULL) || !read_ttl(r, as->study, &ttl_ms)) return;
+    if (!as || !request_fields(r, "count", "ttl", "resume", NULL) || !read_ttl(r, as->study, &asking.ttl_ms)) return;
+    if (!request_checked(r, tell_read_resumes(r->body, &asking.resumes, &r->err))) return;
     json_int_t n = count ? json_integer_value(count) : 1;
     if ((count && !json_is_integer(count)) || n < 1 || n > ASK_MAX) {
         request_problem(r, 422, "\"count\" is a whole number from 1 to %d", ASK_MAX);
         return;
     }
+    asking.n = (size_t)n;
     r->awaited = as;
     request_wait(r, &as->waiting, unask);
-    r->state = coordinator_ask(as->active->coordinator, (size_t)n, r->who.id, ttl_ms, on_asked, r);
+    r->state = coordinator_ask(as->active->coordinator, &asking, on_asked, r);
 }
 
 /* A message about the trial of the path, from the lease that it must name. */

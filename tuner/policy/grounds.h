@@ -1,0 +1,11 @@
+/* grounds: what a trial is judged by, as the study knows it now. */
+#ifndef TUNER_POLICY_GROUNDS_H
+#define TUNER_POLICY_GROUNDS_H
+
+#include "tuner/history/history.h"
+#include "tuner/search/search.h"
+
+/* Copies, in the arena: any thread may read them. */
+void grounds_take(const struct memory *s, struct arena *arena, struct evidence *ret);
+
+#endif
