@@ -18,8 +18,10 @@ import math
 import os
 import sys
 import tempfile
+import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
@@ -128,48 +130,90 @@ class Optuna:
 
 # ---- one study ----
 
-def run(task, tuner):
-    unit = float(np.median([task.cost(i)[-1] for i in range(len(task.configs))]))
-    if task.baseline:
-        unit = float(task.cost(0)[-1])
-    limits, regrets, taken, best, spent, begun, complete, winner = [b * unit for b in BUDGETS], [], set(), -math.inf, 0, 0, 0, None
+@dataclass
+class Training:
+    row: int          # of the table
+    reports: int = 0  # that have been paid for
 
-    def mark():
-        while len(regrets) < len(limits) and spent >= limits[len(regrets)]:
-            regrets.append(1 if winner is None else min(task.regret(winner), 1))
 
-    while spent < limits[-1] and begun < TRIALS and len(taken) < len(task.configs):
-        trial, params = tuner.ask()
-        i = 0 if task.baseline and begun == 0 else task.nearest(params, taken)
-        taken.add(i)
-        begun += 1
-        costs, before, stopped = task.cost(i), 0, False
-        for k in range(task.reports):
-            spent += costs[k] - before
-            before = costs[k]
-            mark()
-            metrics = {m: float(v) for m, v in zip(task.metrics, task.curves[0, i, k])}
-            stopped = tuner.report(trial, k, metrics)
-            if stopped or spent >= limits[-1]:
+class Study:
+    """One tuner on one task. Whoever answers ask() with a trial that was handed out before goes on with it at its next report."""
+
+    def __init__(self, task, tuner):
+        self.task, self.tuner, self.trainings, self.spent, self.regrets = task, tuner, {}, 0, []
+        self.best, self.winner, self.complete, self.resumed = -math.inf, None, 0, 0
+        self.unit = float(task.cost(0)[-1] if task.baseline else np.median([task.cost(i)[-1] for i in range(len(task.configs))]))
+        self.limits = [b * self.unit for b in BUDGETS]
+
+    def regret(self):
+        return 1 if self.winner is None else min(self.task.regret(self.winner), 1)
+
+    def taken(self):
+        return {t.row for t in self.trainings.values()}
+
+    def pay(self, training):
+        costs = self.task.cost(training.row)
+        self.spent += costs[training.reports] - (costs[training.reports - 1] if training.reports else 0)
+        training.reports += 1
+        while len(self.regrets) < len(self.limits) and self.spent >= self.limits[len(self.regrets)]:
+            self.regrets.append(self.regret())
+
+    def over(self):
+        return self.spent >= self.limits[-1]
+
+    def ask(self):
+        """The trial to train on and its training; (None, None): it would be one too many."""
+        trial, params = self.tuner.ask()
+        if trial in self.trainings:
+            self.resumed += 1
+        elif len(self.trainings) == min(TRIALS, len(self.task.configs)):
+            return None, None
+        else:
+            first = self.task.baseline and not self.trainings
+            self.trainings[trial] = Training(0 if first else self.task.nearest(params, self.taken()))
+        return trial, self.trainings[trial]
+
+    def train(self, trial, training):
+        """Until it is stopped, complete, or all is spent."""
+        if training.reports == self.task.reports:
+            raise RuntimeError(f"trial {trial} is complete: it cannot go on")
+        while training.reports < self.task.reports:
+            k = training.reports
+            self.pay(training)
+            metrics = {m: float(v) for m, v in zip(self.task.metrics, self.task.curves[0, training.row, k])}
+            if self.tuner.report(trial, k, metrics):
+                return self.tuner.pruned(trial)
+            if self.over() and training.reports < self.task.reports:
+                return
+        self.tuner.tell(trial, self.task.outcome(training.row))
+        self.complete += 1
+        if self.task.utility(training.row) > self.best:
+            self.best, self.winner = self.task.utility(training.row), training.row
+
+    def run(self):
+        while not self.over():
+            trial, training = self.ask()
+            if training is None:
                 break
-        if stopped:
-            tuner.pruned(trial)
-        elif k + 1 == task.reports:
-            outcome = task.outcome(i)
-            tuner.tell(trial, outcome)
-            complete += 1
-            if task.utility(i) > best:
-                best, winner = task.utility(i), i
-    regrets += [1 if winner is None else min(task.regret(winner), 1)] * (len(limits) - len(regrets))
-    tuner.close()
-    return {"regret": regrets, "begun": min(task.regret(i) for i in taken), "trials": begun, "complete": complete, "spent": spent / unit}
+            self.train(trial, training)
+        self.regrets += [self.regret()] * (len(self.limits) - len(self.regrets))
+        self.tuner.close()
+        return {"regret": self.regrets, "begun": min(self.task.regret(i) for i in self.taken()), "trials": len(self.trainings),
+                "complete": self.complete, "resumed": self.resumed, "spent": self.spent / self.unit}
+
+
+def tuner(task, arm, seed):
+    if arm.startswith("syne:"):
+        from multi_fidelity import SyneTune
+        return SyneTune(task, arm, seed)
+    return (Optuna if "+" in arm else Nocturne)(task, arm, seed)
 
 
 def one(job):
     arm, name, seed = job
-    task = curve_tasks.load(name)
-    tuner = Optuna(task, arm, seed) if "+" in arm else Nocturne(task, arm, seed)
-    return {"arm": arm, "task": name, "seed": seed, **run(task, tuner)}
+    task, begin = curve_tasks.load(name), time.monotonic()
+    row = Study(task, tuner(task, arm, seed)).run()
+    return {"arm": arm, "task": name, "seed": seed, **row, "seconds": round(time.monotonic() - begin, 1)}
 
 
 # ---- the table ----
