@@ -10,7 +10,9 @@ that cost: 0 is the table's best, 1 its median, also as long as nothing is compl
 
 Arms: none, auto, asha, median: ours, behind `nocturne advise`; "auto:chance=0.1" sets more.
 tpe+sha, tpe+hyperband, tpe+median, random+sha, …: Optuna's sampler and pruner, defaults of each.
-Two metrics are told to Optuna as the utility that the study optimizes, and the baseline is its first trial as it is ours.
+syne:asha, syne:asha-promotion, syne:bohb, syne:mobster, syne:hypertune, syne:dyhpo, syne:hyperband, …: Syne Tune's (multi_fidelity.py).
+Two metrics are told to others as the utility that the study optimizes, and the baseline is their first trial as it is ours. A
+trial that was put aside and is asked for again goes on at its next report, and costs only from there.
 """
 import argparse
 import json

