@@ -8,7 +8,8 @@ configuration not yet run. Budgets are 10 and 30 full trainings (of the median c
 are tokens), at most 400 trials. What counts is the true regret of the best *completed* trial, by what it reported, at
 that cost: 0 is the table's best, 1 its median, also as long as nothing is complete; never more than 1.
 
-Arms: none, auto, asha, median: ours, behind `nocturne advise`; "auto:chance=0.1" sets more.
+Arms: none, auto, asha, median: ours, behind `nocturne advise`; "auto:chance=0.1" sets more; "auto:resume=false": what is
+stopped stays stopped.
 tpe+sha, tpe+hyperband, tpe+median, random+sha, …: Optuna's sampler and pruner, defaults of each.
 syne:asha, syne:asha-promotion, syne:bohb, syne:mobster, syne:hypertune, syne:dyhpo, syne:hyperband, …: Syne Tune's (multi_fidelity.py).
 Two metrics are told to others as the utility that the study optimizes, and the baseline is their first trial as it is ours. A
@@ -57,13 +58,14 @@ class Nocturne:
     def __init__(self, task, arm, seed):
         pruner, _, more = arm.partition(":")
         stopping = {"pruner": pruner, **{k: json.loads(v) for k, v in (m.split("=") for m in more.split(";") if m)}}
+        self.resume = stopping.pop("resume", True)
         self.task, self.file = task, tempfile.NamedTemporaryFile("w", suffix=".yaml")
         self.file.write(study_text(task, stopping))
         self.file.flush()
         self.pipe = Pipe(self.file.name, "--seed", str(seed))
 
     def ask(self):
-        t = self.pipe.say({"ask": 1})["trials"][0]
+        t = self.pipe.say({"ask": 1, "resume": self.resume})["trials"][0]
         return t["trial"], t["params"]
 
     def report(self, trial, step, metrics):

@@ -99,7 +99,7 @@ def train(curve, patience, threshold):
 class Running:
     def __init__(self, number, lease, params, curve, start, stop_after=None):
         self.number, self.lease, self.params, self.curve = number, lease, params, curve
-        self.start, self.at, self.top, self.stop_after = start, 0, 0, stop_after
+        self.start, self.at, self.top, self.stop_after, self.announces = start, 0, 0, stop_after, True
         self.rule = EarlyStopping(params["patience"], params["threshold"])
 
     def next_time(self):
@@ -121,25 +121,39 @@ class Study:
         self.pipe = Pipe(self.file.name, "--seed", str(seed), *self.db[4:])
         self.rng = random.Random(f"{seed}")  # the same recorded seed for the same trial number in every arm
         self.which = [self.rng.randint(1, 4) for _ in range(10 * trials)]
-        self.spent, self.done, self.pruned, self.policies = 0, [], [], 0
+        self.spent, self.done, self.pruned, self.policies, self.begun, self.resumed = 0, [], [], 0, 0, 0
 
     def curve_of(self, number, params):
         return self.curves[int(params["batch_size"]), float(params["learning_rate"]), self.which[number]]
 
+    def go_on(self, r, lease, now):
+        """With one that was stopped: what it has cost until then is not spent again."""
+        self.pruned = [p for p in self.pruned if p[0] is not r]
+        self.resumed += 1
+        self.spent -= r.curve[r.at - 1][1]
+        r.lease, r.announces, r.start = lease, True, now - r.curve[r.at - 1][1]
+        return r
+
     def ask(self, now):
-        t = self.pipe.say({"ask": 1})["trials"][0]
+        t = self.pipe.say({"ask": 1, "resume": True})["trials"][0]
+        old = next((r for r, _ in self.pruned if r.number == t["trial"]), None)
+        if old:
+            return self.go_on(old, t["lease"], now)
+        self.begun += 1
         return Running(t["trial"], t["lease"], t["params"], self.curve_of(t["trial"], t["params"]), now)
 
     def step(self, r):
         """One evaluation; True: the trial is over."""
         em, tokens = r.curve[r.at]
+        state = {k: v for k, v in (("best", r.rule.best), ("bad", r.rule.bad)) if v is not None}
         r.at += 1
         r.top = max(r.top, em)
         ends = r.rule.update(em) or r.at == len(r.curve)
         request = {"report": r.number, "step": r.at - 1, "metrics": {"em": em, "tokens": tokens}}
-        if r.at == 1:
-            request["policy"] = {"patience": r.params["patience"], "threshold": r.params["threshold"], "metric": "em",
-                                 "mode": "max"}
+        if r.announces:
+            r.announces = False
+            request["policy"] = {"patience": r.rule.patience, "threshold": r.rule.threshold, "metric": "em", "mode": "max",
+                                 **state}
         answer = self.pipe.say(request)
         if answer["stop"]:
             self.spent += tokens
@@ -156,13 +170,10 @@ class Study:
         return ends
 
     def run(self, slots=2):
-        begun, running, now = 0, [], 0
-        while running or begun < self.trials:
-            while len(running) < slots and begun < self.trials and (begun > 0 or not running):
+        running, now = [], 0
+        while running or self.begun < self.trials:
+            while len(running) < slots and self.begun < self.trials and (self.begun > 1 or not running):
                 running.append(self.ask(now))
-                begun += 1
-                if begun == 1:
-                    break
             r = min(running, key=lambda x: (x.next_time(), x.number))
             now = r.next_time()
             if self.step(r):
@@ -243,7 +254,7 @@ def evaluate(arm, seed, curves, trials):
     rate = (false + audit["false"]) / condemned if condemned else 0
     return {"audited": audit["audited"], "audit_false": audit["false"], "covered": audit["low"] <= rate <= audit["high"],
             "arm": arm, "seed": seed, "spent": s.spent, "em": won["em"], "tokens": won["tokens"],
-            "utility": utility(won, true_base), "complete": len(s.done), "pruned": len(s.pruned), "false": false,
+            "utility": utility(won, true_base), "complete": len(s.done), "pruned": len(s.pruned), "false": false, "resumed": s.resumed,
             "policies": s.policies, "base_em": true_base["em"], "base_tokens": true_base["tokens"], "winner": number}
 
 

@@ -34,6 +34,7 @@ void grounds_take(const struct memory *s, struct arena *arena, struct evidence *
     e->best_utility = s->best.trial ? s->best.utility : -HUGE_VAL;
     e->target =
         s->best.trial && s->study->confirm.top > 1 && s->best.second > -HUGE_VAL ? s->best.second : e->best_utility;
+    e->baseline_runs = s->baseline.runs;
     if (memory_baseline(s))
         e->baseline = memcpy(arena_alloc(arena, sizeof s->baseline.mean), s->baseline.mean, sizeof s->baseline.mean);
     if (s->study->objective.form == OBJECTIVE_PARETO) take_front(s, arena, e);

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ALIKE = 15, TRIES = 3 };
+enum { ALIKE = 15, DEAR = 3, TRIES = 3 };
 
 struct candidate {
     const struct trial *trial;
@@ -81,7 +81,14 @@ static int by_told(const void *a, const void *b)
     return ((*x)->told < (*y)->told) - ((*x)->told > (*y)->told);
 }
 
-/* Trials of the search that were stopped since the last that was not, if they have cost as much as one that ends. */
+/* Has the search found anything to measure others by? */
+static bool has_found(const struct memory *s)
+{
+    const struct trial *best = s->best.trial;
+    return best && best->role != ROLE_BASELINE && best->role != ROLE_REFERENCE;
+}
+
+/* Trials of the search that were stopped since the last that was not, if they are too many. */
 static size_t count_alike(const struct memory *s, struct second_look *q)
 {
     const struct evidence *e = &q->evidence;
@@ -95,7 +102,7 @@ static size_t count_alike(const struct memory *s, struct second_look *q)
     qsort(last, n, sizeof *last, by_told);
     for (; alike < n && last[alike]->state == TRIAL_PRUNED; alike++)
         cost += learning_curve_cost(&last[alike]->attempt.curve->curve);
-    return alike >= ALIKE && cost >= usual_cost(e) ? alike : 0;
+    return alike >= ALIKE && (!has_found(s) || cost >= DEAR * usual_cost(e)) ? alike : 0;
 }
 
 /* One that goes on to its end is what came of it: not another before that has ended. */

@@ -17,7 +17,8 @@ struct evidence_trial {
 struct evidence {
     size_t n; /* trials with a curve */
     const struct evidence_trial *trial;
-    const double *baseline; /* n_metrics; NULL: unknown */
+    const double *baseline; /* n_metrics; the mean of its runs; NULL: unknown */
+    size_t baseline_runs;
     double best_utility;    /* of the incumbent; −HUGE_VAL: none is feasible yet */
     double target;          /* the utility that makes a trial useful; −HUGE_VAL: none is feasible yet */
     size_t n_front;         /* pareto: the trials on the front */

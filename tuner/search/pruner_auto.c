@@ -13,13 +13,15 @@
  * best so far, if winners are confirmed (the best is often only the luckiest), else better than the best; for a Pareto
  * objective, it would be on the front.
  *
- * Where both judge, a rung stops a trial only if its forecast is below 2 · `chance`: what ends by a rule of its own is
+ * Where both judge, a rung stops a trial only if its forecast is below 3 · `chance`: what ends by a rule of its own is
  * better known by that rule.
  *
- * Until LEAST trials are complete, or without the baseline that the objective needs, nothing is stopped.
+ * Until two trials are complete (three, for a forecast), or without the baseline that the objective needs, nothing is
+ * stopped.
  */
 #include "tuner/search/pruner.h"
 
+#include "tuner/search/bar.h"
 #include "tuner/search/outlook.h"
 
 #include "tuner/base/words.h"
@@ -28,18 +30,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LEAST = 2, ETA_LOG2 = 2, BEST_OF = 16 };
+enum { LEAST = 2, FORESEES_FROM = 3, ETA_LOG2 = 2, BEST_OF = 16 };
 
-static const double RATIO = 4, DOUBT = 2, RESUMES = 1;
+static const double RATIO = 4, DOUBT = 3, RESUMES = 2;
 static const double SMALL = 1e-4; /* of what is below, people need not know how much */
 
 /* ---- by rungs ---- */
 
+static size_t count_complete(const struct evidence *e)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < e->n; i++) n += e->trial[i].result != NULL;
+    return n;
+}
+
 static bool may_look(const struct study *study, const struct evidence *e)
 {
-    size_t complete = 0;
-    for (size_t i = 0; i < e->n; i++) complete += e->trial[i].result != NULL;
-    return complete >= LEAST && (e->baseline || !objective_needs_baseline(&study->objective));
+    return count_complete(e) >= LEAST && (e->baseline || !objective_needs_baseline(&study->objective));
 }
 
 /* The highest rung that it has come to, as a power of two. */
@@ -93,13 +100,39 @@ static void reconsider(const struct study *study, const struct evidence *e, cons
 
 /* ---- by forecast ---- */
 
-static bool is_useful(const struct objective *o, const struct evidence *e, const double *value)
+static bool reaches_front(const struct objective *o, const struct evidence *e, const double *value)
 {
     if (!objective_feasible(o, value, e->baseline)) return false;
-    if (o->form != OBJECTIVE_PARETO) return objective_utility(o, value, e->baseline) > e->target;
     for (size_t i = 0; i < e->n_front; i++)
         if (objective_dominates(o, e->front + i * o->n_metrics, value)) return false;
     return true;
+}
+
+static size_t count_on_front(const struct objective *o, const struct evidence *e, const struct forecast_end *out)
+{
+    size_t useful = 0;
+    for (size_t k = 0; k < FORECAST_DRAWS; k++) useful += reaches_front(o, e, out[k].value);
+    return useful;
+}
+
+/* Each future against a draw of what it must exceed. */
+static size_t count_above(const struct study *study, const struct evidence *e, const struct forecast *x,
+                          const struct forecast_end *out, double *ret_target)
+{
+    const struct objective *o = &study->objective;
+    double noise[METRICS_MAX], sum = 0;
+    struct bar bar;
+    size_t useful = 0, some = 0;
+    for (size_t m = 0; m < METRICS_MAX; m++) noise[m] = forecast_noise(x, m);
+    bar_make(study, e, noise, &bar);
+    for (size_t k = 0; k < FORECAST_DRAWS; k++) {
+        const double *baseline = e->baseline ? bar.baseline[k] : NULL;
+        useful += objective_feasible(o, out[k].value, baseline) &&
+                  objective_utility(o, out[k].value, baseline) > bar.utility[k];
+        if (isfinite(bar.utility[k])) sum += bar.utility[k], some++;
+    }
+    if (some) *ret_target = sum / (double)some;
+    return useful;
 }
 
 static void judge_by_forecast(const struct study *study, const struct evidence *e, const struct running *r,
@@ -107,15 +140,14 @@ static void judge_by_forecast(const struct study *study, const struct evidence *
 {
     const struct objective *o = &study->objective;
     struct forecast_end out[FORECAST_DRAWS];
-    size_t useful = 0;
-    if (!x || (!e->baseline && objective_needs_baseline(o))) return;
+    bool front = o->form == OBJECTIVE_PARETO;
+    if (!x || count_complete(e) < FORESEES_FROM || (!e->baseline && objective_needs_baseline(o))) return;
     forecast_outcomes(x, r->rule, out);
-    for (size_t k = 0; k < FORECAST_DRAWS; k++) useful += is_useful(o, e, out[k].value);
+    size_t useful = front ? count_on_front(o, e, out) : count_above(study, e, x, out, &ret->target);
     ret->chance = ((double)useful + 0.5) / (FORECAST_DRAWS + 1);
-    ret->target = e->target > -HUGE_VAL ? e->target : NAN;
     ret->stop = ret->chance < study->stopping.chance;
     snprintf(ret->why, sizeof ret->why, "%.2g %% chance to %s", 100 * ret->chance,
-             o->form == OBJECTIVE_PARETO   ? "reach the front"
+             front                         ? "reach the front"
              : isnan(ret->target)          ? "satisfy the constraints"
              : e->target < e->best_utility ? "be among the 2 best so far"
                                            : "beat the best so far");
