@@ -48,14 +48,31 @@ static void add_stop(struct stop_audit *x, const struct objective *o, const stru
                                            .event = json_incref((json_t *)body)};
 }
 
+/* What was stopped last of it goes on. */
+static void go_on(struct stop_audit *x, const struct trial *t, const json_t *body)
+{
+    const char *why = json_string_value(json_object_get(body, "reason"));
+    for (size_t i = x->n; i-- > 0;) {
+        if (x->stop[i].trial != t) continue;
+        x->stop[i].went_on = arena_strdup(&x->arena, why ? why : "");
+        return;
+    }
+}
+
+static bool is_read(enum event_kind kind)
+{
+    return kind == EVENT_CONDEMNED || kind == EVENT_ADJUSTED || kind == EVENT_RESUMED;
+}
+
 static void on_event(void *data, const struct store_event *e)
 {
     struct reading *r = data;
     json_t *body = NULL;
     const struct trial *t = memory_trial(r->s, e->trial);
-    if ((e->kind != EVENT_CONDEMNED && e->kind != EVENT_ADJUSTED) || !t || !*e->body) return;
+    if (!is_read((enum event_kind)e->kind) || !t || !*e->body) return;
     if (json_parse_object(e->body, strlen(e->body), &body, NULL)) return;
     if (e->kind == EVENT_CONDEMNED && json_object_get(body, "by")) add_stop(r->stops, &r->s->study->objective, t, body);
+    if (e->kind == EVENT_RESUMED) go_on(r->stops, t, body);
     if (e->kind == EVENT_ADJUSTED) {
         r->stops->changes++;
         r->stops->adapted += !r->adapted[e->trial];
@@ -83,11 +100,24 @@ static bool beats_all(const struct memory *s, const struct trial *t)
     return true;
 }
 
+/* One that went on may be condemned again: what was expected of it before has come otherwise. */
+static void find_last(const struct memory *s, struct stop_audit *x)
+{
+    bool *seen = must_alloc(s->n + 1, sizeof *seen);
+    for (size_t i = x->n; i-- > 0;) {
+        x->stop[i].last = !seen[x->stop[i].trial->number];
+        seen[x->stop[i].trial->number] = true;
+    }
+    free(seen);
+}
+
 static void judge(const struct memory *s, struct stop_audit *x)
 {
     int tokens = objective_token_metric(&s->study->objective);
+    find_last(s, x);
     for (size_t i = 0; i < x->n; i++) {
         struct stop_record *stop = &x->stop[i];
+        if (!stop->last) continue;
         if (!stop->audited) {
             if (stop->trial->state == TRIAL_PRUNED)
                 x->saved = bounded_sum(x->saved, isnan(stop->saves) ? 0 : stop->saves);
@@ -115,6 +145,7 @@ enum status stop_audit_make(const struct memory *s, struct stop_audit *ret, stru
         if (t->role == ROLE_CONFIRM) continue;
         ret->ended += t->state == TRIAL_COMPLETE;
         ret->pruned += t->state == TRIAL_PRUNED;
+        ret->resumed += t->resumed.times > 0;
         ret->spent = bounded_sum(ret->spent, t->effort.tokens);
     }
     judge(s, ret);

@@ -9,7 +9,7 @@
 
 #include "tuner/history/history.h"
 
-struct stop_record { /* one condemned trial */
+struct stop_record { /* one condemned trial, at one time */
     const struct trial *trial;
     const char *reason;
     double at;              /* tokens, or reports, until then */
@@ -18,7 +18,9 @@ struct stop_record { /* one condemned trial */
     const double *expected; /* n_metrics: at its end */
     size_t n_nearest;
     const long *nearest; /* trials with the nearest curves until then */
+    const char *went_on; /* NULL: it did not; why it was taken up again */
     bool audited;
+    bool last;     /* of its trial: it was not condemned again */
     bool wrong;    /* audited, complete, and better than all others */
     json_t *event; /* the whole of it as logged, for --json */
 };
@@ -29,6 +31,7 @@ struct stop_audit {
     struct stop_record *stop; /* in the order of the log */
     size_t ended;             /* complete trials of the search: by their own rule or at their own end */
     size_t pruned;            /* stopped by the pruner */
+    size_t resumed;           /* stopped, and went on later, whatever became of them */
     size_t audited, wrong;    /* audited ones that are complete; those of them that were false stops */
     size_t adapted, changes;  /* trials whose patience or threshold was changed, and how often */
     double spent;             /* tokens of the search */

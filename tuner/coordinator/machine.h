@@ -22,7 +22,6 @@ struct mind {
     struct forecaster *forecaster;
     size_t judge_next;  /* attempt */
     bool judging;       /* a running trial is being judged, or a stopped one again */
-    bool waits_to_look; /* nothing else is judged before */
     int64_t looked;     /* seq of the last event when those that were stopped were looked at again */
     bool thinking;      /* a suggestion is being computed */
 };

@@ -46,7 +46,7 @@ static void on_judged(void *data, struct question *q)
 /* One at a time, the attempts in turn. */
 static void oversee(struct coordinator *c)
 {
-    for (size_t i = 0; i < c->attempts.n && !c->mind.judging && !c->mind.waits_to_look; i++) {
+    for (size_t i = 0; i < c->attempts.n && !c->mind.judging; i++) {
         struct active_attempt *a = c->attempts.attempt[c->mind.judge_next++ % c->attempts.n];
         struct question *q = a->state == ATTEMPT_RUNS ? monitor_ask(c->history, a->trial) : NULL;
         if (!q) continue;
@@ -217,7 +217,6 @@ static bool looks_again(struct coordinator *c)
 {
     if (c->options.only_queued || c->options.probe || c->mind.looked == c->memory->seq || !placement_is_possible(c))
         return false;
-    c->mind.waits_to_look = c->mind.judging;
     if (c->mind.judging) return true;
     const struct ask *ask = ask_queue_waiting(&c->asks);
     struct second_look *q = ask && !ask->asking.resumes ? NULL : second_look_ask(c->memory, ask);
@@ -310,15 +309,9 @@ static bool confirms_more(struct coordinator *c)
     return is_idle(c) || (c->progress.confirmed_seen != c->memory->tally.confirmed && placement_is_possible(c));
 }
 
-/* What to do now that something has changed. */
-void step(struct coordinator *c)
+/* Trials begin and end. */
+static void advance(struct coordinator *c, bool paused)
 {
-    uint64_t durable = journal_durable(c->journal);
-    journal_deliver(c->journal);
-    bool paused = is_paused(c) || c->paused_by_person;
-    requests_clears(c);
-    start_promised(c, durable);
-    if (machine_runs_trials(c)) oversee(c);
     bool refused = !paused && start_queued(c);
     bool waiting = memory_count(c->memory, TRIAL_QUEUED) > 0 && !refused;
     switch (c->phase) {
@@ -348,4 +341,16 @@ void step(struct coordinator *c)
         return;
     case PHASE_ENDED: return;
     }
+}
+
+/* What to do now that something has changed. A second look goes before the judging of those that run: one at a time. */
+void step(struct coordinator *c)
+{
+    uint64_t durable = journal_durable(c->journal);
+    journal_deliver(c->journal);
+    bool paused = is_paused(c) || c->paused_by_person;
+    requests_clears(c);
+    start_promised(c, durable);
+    advance(c, paused);
+    if (machine_runs_trials(c)) oversee(c);
 }

@@ -51,6 +51,7 @@ static const char **free_text(struct event *e)
     case EVENT_PHASE: return &e->phase.why;
     case EVENT_NOTE: return &e->note.text;
     case EVENT_ADJUSTED: return &e->adjusted.reason;
+    case EVENT_RESUMED: return &e->resumed.reason;
     default: return NULL;
     }
 }

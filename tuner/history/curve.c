@@ -59,6 +59,12 @@ static void begin(struct curve *o, int64_t lease)
     *o = (struct curve){.curve = o->curve, .judged = o->curve.reports, .lease = lease, .begins = true};
 }
 
+static void begin_anew(struct curve *o)
+{
+    learning_curve_done(&o->curve);
+    *o = (struct curve){0};
+}
+
 void curve_begin(struct history *s, struct trial *t)
 {
     t->attempt.rule = NULL;
@@ -213,10 +219,15 @@ static bool has_curve(const struct trial *t)
            (t->state == TRIAL_COMPLETE || t->state == TRIAL_PRUNED || !trial_state_final(t->state));
 }
 
+/* Does its curve end with the reports of its last attempt? */
+static bool is_known(const struct trial *t)
+{
+    return t->attempt.curve && own(t)->lease == t->attempt.lease && !own(t)->begins;
+}
+
 static enum status load_attempt(struct history *s, struct trial *t, int64_t lease, struct error *err)
 {
     struct replayed x = {s, t};
-    if (t->attempt.curve && (own(t)->lease > lease || (own(t)->lease == lease && !own(t)->begins))) return STATUS_OK;
     t->attempt.reports = t->attempt.step = 0;
     for (size_t i = 0; i < s->m.study->objective.n_metrics; i++) internal_numbers(t->attempt.last)[i] = NAN;
     return store_reports(s->m.store, s->m.study_id, lease, on_report, &x, err);
@@ -233,6 +244,7 @@ static enum status load(struct history *s, struct trial *t, struct error *err)
 {
     enum status st = load_past(s, t, t->attempt.past, err);
     if (!st) st = load_attempt(s, t, t->attempt.lease, err);
+    if (t->attempt.curve) begin(own(t), t->attempt.lease);
     now_follow(t);
     curve_end(s, t);
     return st;
@@ -255,7 +267,9 @@ enum status curve_recall(struct history *s, long number, struct error *err)
 {
     if (!is_wanted(&s->m) || number < 0 || (size_t)number >= s->all.n) return STATUS_OK;
     struct trial *t = s->all.at[number];
-    return trial_state_final(t->state) && has_curve(t) ? load(s, t, err) : STATUS_OK;
+    if (!trial_state_final(t->state) || !has_curve(t) || is_known(t)) return STATUS_OK;
+    if (t->attempt.curve) begin_anew(own(t));
+    return load(s, t, err);
 }
 
 void curve_free(struct history *s)

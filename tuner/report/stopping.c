@@ -24,6 +24,7 @@ void report_stops(FILE *out, const struct memory *s, const struct stop_audit *x)
                           : "stopping rules as the trials have them");
     fprintf(out, "  %6zu  ran to their own end\n", x->ended);
     fprintf(out, "  %6zu  stopped by the pruner\n", x->pruned);
+    if (x->resumed) fprintf(out, "  %6zu  went on later\n", x->resumed);
     fprintf(out,
             "  %6zu  condemned, but left running to see what becomes of them (audit: %g of them, and of the cost)\n",
             x->audited, how->audit);
@@ -83,6 +84,7 @@ static void print_outcome(FILE *out, const struct memory *s, const struct stop_r
 {
     const struct objective *o = &s->study->objective;
     char buf[40];
+    if (stop->went_on) fprintf(out, "It went on later: %s\n", stop->went_on);
     if (!stop->audited) return;
     fprintf(out, "It was left running to check this, and became %s:", trial_state_name(stop->trial->state));
     for (size_t m = 0; m < o->n_metrics; m++)
