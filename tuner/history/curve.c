@@ -215,8 +215,7 @@ static void on_report(void *data, const struct store_report *r)
 
 static bool has_curve(const struct trial *t)
 {
-    return t->attempt.lease && !t->outside &&
-           (t->state == TRIAL_COMPLETE || t->state == TRIAL_PRUNED || !trial_state_final(t->state));
+    return t->attempt.lease && !t->outside; /* of what has failed, too: it may be tried again and go on */
 }
 
 /* Does its curve end with the reports of its last attempt? */
