@@ -143,6 +143,32 @@ static void test_going_on__it_goes_on_again_and_again(void **state)
     assert_true(x.state == TRIAL_PRUNED && x.spent == 100 && x.times == 1);
 }
 
+/* A client that was told to stop, and says its result then: it is not that of the trial, which goes on. */
+static void test_going_on__what_was_stopped_says_nothing_late(void **state)
+{
+    (void)state;
+    struct world w = {0};
+    open_world_of(&w, STUDY);
+    add_trials(w.live, 1);
+    const struct trial *t = w.live->m.trial[1];
+    for (const char *at = "lrdp"; *at; at++) take_turn(&w, *at, 100);
+    int64_t old = t->attempt.lease;
+    assert_int_equal(lease_judge(t, &(struct lease_claim){.lease = old}, LEASE_RESULT, false), LEASE_DECIDED);
+    take_turn(&w, 'g', 0);
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(lease_judge(t, &(struct lease_claim){.lease = old}, LEASE_RESULT, false), LEASE_STALE);
+        assert_int_equal(lease_judge(t, &(struct lease_claim){.lease = old}, LEASE_REPORT, false), LEASE_STALE);
+        if (!again) assert_int_equal(lease_judge(t, &(struct lease_claim){0}, LEASE_RESULT, false), LEASE_STALE);
+        if (!again) take_turn(&w, 'l', 0);
+    }
+    assert_int_equal(lease_judge(t, &(struct lease_claim){0}, LEASE_RESULT, false), LEASE_ACCEPT);
+    take_turn(&w, 'x', 0); /* but of who goes on it counts, late as it is */
+    old = t->attempt.lease;
+    take_turn(&w, 'l', 0);
+    assert_int_equal(lease_judge(t, &(struct lease_claim){.lease = old}, LEASE_RESULT, false), LEASE_LATE);
+    end(&w);
+}
+
 /* Of a curve with more reports than are kept. */
 static void test_going_on__a_thinned_curve_goes_on(void **state)
 {
@@ -364,6 +390,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_going_on__a_stopped_trial_goes_on),
         cmocka_unit_test(test_going_on__it_goes_on_again_and_again),
+        cmocka_unit_test(test_going_on__what_was_stopped_says_nothing_late),
         cmocka_unit_test(test_going_on__a_thinned_curve_goes_on),
         cmocka_unit_test(test_going_on__only_what_was_stopped_goes_on),
         cmocka_unit_test(test_second_look__asha_promotes_when_others_fall_behind),

@@ -9,6 +9,10 @@ It never runs ahead of whom it reports to: before it looks for messages it waits
 over. TOY_WAITS=checkpoint: after its first one it waits to be killed; TOY_WAITS=clone: one that goes on from another's does.
 TOY_WAITS=better: of the four trials 1 to 4, which run together, each ends an interval after those with a better rate, which it
 knows by the folder TOY_SHARED: so the worst is judged when all have come as far.
+
+TOY_PLAN={"4": [0.4, 0.9]}: the EM of a trial's steps, the last of it for the rest of its twelve; null: a report without one.
+Trials without a plan are worse the later they come. Each step waits to be judged. TOY_MODE=deaf: it does not look at its
+checkpoint.
 """
 import json
 import math
@@ -23,7 +27,8 @@ import nocturne  # noqa: E402
 
 p = nocturne.params(rate=0.1, patience=5, threshold=1e-3)
 mode = os.environ.get("TOY_MODE", "")
-most, waits = 40, os.environ.get("TOY_WAITS")
+plan, waits = json.loads(os.environ.get("TOY_PLAN", "null")), os.environ.get("TOY_WAITS")
+most = 12 if plan else 40
 state = {"step": 0, "em": 0.0, "stopping": None, "told": []}
 rate = [p.rate]
 
@@ -43,7 +48,7 @@ if mode == "odd":
     nocturne.result(em=0.5, tokens=700)
     sys.exit()
 
-if nocturne.resume_from and mode != "crash":
+if nocturne.resume_from and mode not in ("crash", "deaf"):
     with open(nocturne.resume_from) as f:
         state = json.load(f)
 stopping = nocturne.EarlyStopping(p.patience, p.threshold, metric="em")
@@ -127,6 +132,14 @@ shared, number = os.environ.get("TOY_SHARED"), int(os.environ.get("NOCTURNE_TRIA
 loss = abs(math.log10(p.rate / 0.1))
 
 
+def next_em(em):
+    if plan:
+        of = plan.get(str(number), [0.1 - 0.001 * number])
+        return of[min(state["step"], len(of) - 1)]
+    ceiling = 0.6 - 0.15 * abs(math.log10(rate[0] / 0.1))
+    return em + 0.15 * (ceiling - em)
+
+
 def say_step(step):
     if waits == "better" and 1 <= number <= 4:
         with open(f"{shared}/{number}.new", "w") as f:
@@ -151,25 +164,25 @@ def wait_for_better(step):
 
 
 say_step(0)
-best = state["em"]
+best = state["em"] or 0
 if waits == "clone" and nocturne.resume_from:
     wait_for_the_end()
 while state["step"] < most:
-    ceiling = 0.6 - 0.15 * abs(math.log10(rate[0] / 0.1))
-    state["em"] += 0.15 * (ceiling - state["em"])
-    best = max(best, state["em"])
+    state["em"] = next_em(state["em"])
+    said = {} if state["em"] is None else {"em": state["em"]}
+    best = max(best, said.get("em", best))
     if (state["step"] + 1) % 5 == 0:
         wait_for_better(state["step"] + 1)
-    nocturne.report(state["step"], em=state["em"], tokens=100 * (state["step"] + 1))
+    nocturne.report(state["step"], tokens=100 * (state["step"] + 1), **said)
     state["step"] += 1
-    over = stopping.update(state["em"])
-    if state["step"] % 4 == 0:
+    over = not plan and stopping.update(state["em"])
+    if plan or state["step"] % 4 == 0:
         save()
     if waits == "checkpoint" and state["step"] == 4:
         wait_for_the_end()
     if mode == "crash" and state["step"] == most // 2 and os.environ["NOCTURNE_ATTEMPT"] == "1":
         os.kill(os.getpid(), signal.SIGSEGV)
-    if state["step"] % 5 == 0 or over:
+    if plan or state["step"] % 5 == 0 or over:
         wait_for_thought()
         say_step(state["step"])
     if mode == "ignore":

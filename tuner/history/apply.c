@@ -476,6 +476,7 @@ static enum status apply_resumed(struct history *s, struct trial *t, const struc
     t->resumed.times++;
     t->resumed.whole = e->resumed.whole;
     t->resumed.from = e->resumed.from;
+    t->resumed.since = e->seq;
     return STATUS_OK;
 }
 

@@ -49,6 +49,8 @@ enum lease_verdict lease_judge(const struct trial *t, const struct lease_claim *
         return last ? LEASE_DECIDED : LEASE_STALE;
     }
     if (held && last) return LEASE_ACCEPT;
+    if ((claim->lease ? claim->lease : t->attempt.lease) < t->resumed.since)
+        return LEASE_STALE; /* of where it stopped */
     return message == LEASE_RESULT ? LEASE_LATE : LEASE_STALE;
 }
 

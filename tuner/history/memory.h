@@ -62,6 +62,7 @@ struct going_on {
     long times;           /* 0: never */
     bool whole;           /* to its end: it is not judged any more */
     struct standing from; /* when it was stopped, the last time */
+    int64_t since;        /* seq: whoever had it before has nothing to say any more */
 };
 
 /* What all attempts of a trial that have ended have come to. */
