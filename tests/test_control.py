@@ -348,11 +348,6 @@ class GoingOn(Control):
 
 
 class Advise(Control):
-    def talk(self, more, lines):
-        r = subprocess.run(["nocturne", "advise", self.study(more)], cwd=self.dir, env=self.env, capture_output=True,
-                           text=True, timeout=PATIENCE, input="".join(json.dumps(x) + "\n" for x in lines))
-        return [json.loads(line) for line in r.stdout.splitlines()]
-
     @staticmethod
     def whole(trial, em, steps):
         reports = [{"report": trial, "step": k, "metrics": {"em": em * (1 - 0.8 ** (k + 1)), "tokens": 100 * (k + 1)}}
@@ -369,6 +364,63 @@ class Advise(Control):
         self.assertIn("% chance to end among the best sixteenth", stops[0])
         self.assertIn("pruned already", answers[-2]["error"])
         self.assertIn("error", answers[-1])
+
+    FELL_BEHIND = [0.09] + [0.05 - 0.001 * n for n in range(12)]
+
+    def asha(self, then):
+        """Four are complete, trial 4 was stopped after its first report, and so were twelve that are worse."""
+        lines = []
+        for n in range(4):
+            lines += self.whole(n, 0.5 + 0.05 * n, 10)
+        for n, em in enumerate(self.FELL_BEHIND):
+            lines += [{"ask": 1}, {"report": 4 + n, "step": 0, "metrics": {"em": em, "tokens": 100}}]
+        more = "search: {sampler: random, seed: 1}\nstopping: {pruner: asha, audit: 0}\nconfirm: {top: 0}"
+        answers = self.talk(more, lines + then)
+        self.assertTrue(all(a["stop"] for a in answers[len(lines) - 25:len(lines):2]), answers)
+        return answers[len(lines):]
+
+    def talk(self, more, lines):
+        path = self.study(more)
+        with open(path) as f:
+            text = f.read().replace("confirm: {top: 0, seeds: 2}\n", "" if "confirm:" in more else "confirm: {top: 0, seeds: 2}\n")
+        with open(path, "w") as f:
+            f.write(text.replace("{weights: {em: 0.7, tokens: 0.3}}", "{maximize: em}") if "asha" in more else text)
+        r = subprocess.run(["nocturne", "advise", path, "--db", "nocturne.db"], cwd=self.dir, env=self.env, capture_output=True,
+                           text=True, timeout=PATIENCE, input="".join(json.dumps(x) + "\n" for x in lines))
+        return [json.loads(line) for line in r.stdout.splitlines()]
+
+    def test_a_client_goes_on_only_if_it_says_that_it_can(self):
+        def report(step, tokens):
+            return {"report": 4, "step": step, "metrics": {"em": 0.9, "tokens": tokens}}
+        answers = self.asha([{"ask": 1}, {"ask": 1, "resume": False}, {"ask": 2, "resume": True}, report(1, 200),
+                             {"tell": 4, "metrics": {"em": 0.9, "tokens": 300}}, {"best": True}])
+        self.assertEqual([a["trials"][0]["trial"] for a in answers[:2]], [17, 18])
+        self.assertFalse([a for a in answers[:2] if "resume" in a["trials"][0]])
+        four, new = answers[2]["trials"]
+        self.assertEqual((four["trial"], four["resume"]), (4, {"step": 0, "cost": 100}))
+        self.assertTrue("resume" not in new or new["trial"] < 17)
+        self.assertEqual(answers[3], {"stop": False})
+        self.assertEqual(answers[5]["trial"], 4)
+        self.assertEqual(self.trials()[4]["state"], "complete")
+        spent = json.loads(self.nocturne("stopping", "toy", "--json"))["tokens"]["spent"]
+        self.assertEqual(spent, 4 * 1000 + 300 + 12 * 100)  # those that are lent have not ended
+        self.healthy()
+
+    def test_a_client_that_begins_anew_is_counted_anew(self):
+        self.asha([{"ask": 1, "resume": True}, {"report": 4, "step": 0, "metrics": {"em": 0.5, "tokens": 50}},
+                   {"tell": 4, "metrics": {"em": 0.9, "tokens": 300}}])
+        spent = json.loads(self.nocturne("stopping", "toy", "--json"))["tokens"]["spent"]
+        self.assertEqual(spent, 4 * 1000 + 100 + 300 + 12 * 100)
+        self.healthy()
+
+    def test_wrong_wishes_to_go_on_are_refused(self):
+        bad = ["yes", 1, 0, None, [], {}, "true"]
+        answers = self.talk("", [{"ask": 1, "resume": b} for b in bad] + [{"ask": 1, "resum": True}, {"ask": 1, "resume": True}])
+        for answer in answers[:len(bad)]:
+            self.assertEqual(answer["error"], '"resume" is true if you can go on with trials that were stopped')
+        self.assertIn('"resum" is not known here', answers[-2]["error"])
+        self.assertEqual(answers[-1]["trials"][0]["trial"], 0)  # and nothing was lent before
+        self.assertNotIn("resume", answers[-1]["trials"][0])
 
     def test_a_policy_that_would_never_stop_is_brought_into_bounds(self):
         lines = [{"ask": 1}, {"tell": 0, "metrics": {"em": 0.4, "tokens": 4000}}, {"ask": 1},

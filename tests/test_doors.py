@@ -272,6 +272,70 @@ class Holders(Doors):
         self.assertEqual(self.trials()[0]["metrics"], {"em": 0.5, "tokens": 100})
 
 
+class GoingOn(Doors):
+    """A trial that was stopped, and goes on with whoever says that it can."""
+
+    STUDY = CLIENTS.replace("sobol", "random").replace("trials: 12", "trials: 200").replace(
+        "{weights: {em: 0.7, tokens: 0.3}}", "{maximize: em}").replace("confirm: {top: 1, seeds: 2}\n", "") + \
+        "stopping: {pruner: asha, audit: 0}\n"
+
+    def report(self, trial, em, tokens, token):
+        return self.say("reports", trial["trial"], {"lease": trial["lease"], "step": tokens // 100, "metrics": {"em": em, "tokens": tokens}}, token)
+
+    def stopped(self, em, token):
+        """A trial that is stopped: the judgement of a report is the answer to a later one."""
+        trial = self.ask(token)
+        self.assertNotIn("resume", trial)
+        self.wait("it is told to stop", lambda: self.report(trial, em, 100, token).json["stop"])
+        self.wait("it is stopped", lambda: self.trials()[trial["trial"]]["state"] == "pruned")
+        return trial
+
+    def behind(self):
+        """Trial 4 has been stopped, of `mine`, and would go on by now."""
+        self.create(self.STUDY, trial=None)
+        for n in range(4):
+            trial = self.ask(self.mine)
+            for k in range(1, 5):
+                self.report(trial, 0.5 + 0.1 * n, 100 * k, self.mine)
+            self.assertEqual(self.say("tell", trial["trial"], {"lease": trial["lease"], "metrics": {"em": 0.5 + 0.1 * n, "tokens": 400}}, self.mine).status, 200)
+        four = self.stopped(0.4, self.mine)
+        for n in range(12):
+            self.stopped(0.1 - 0.001 * n, self.mine)
+        self.assertEqual(four["trial"], 4)
+        return four
+
+    def test_its_old_holder_has_no_say_in_it_and_the_new_one_has(self):
+        before = self.behind()
+        for bad in ("yes", 1, None, [True], {}):
+            self.refused(self.call("POST", "/studies/s/ask", {"resume": bad}, token=self.theirs), 422)
+        self.assertNotIn("resume", self.ask(self.theirs, resume=False))
+        after = self.ask(self.theirs, resume=True)
+        self.assertEqual((after["trial"], after["resume"]), (4, {"step": 1, "cost": 100}))
+        self.assertEqual(after["params"], before["params"])
+        for verb, body in (("tell", {"metrics": GOOD}), ("tell", {"failed": "x"}), ("reports", {"step": 9, "metrics": GOOD}), ("renew", {})):
+            self.refused(self.say(verb, 4, {"lease": before["lease"], **body}, self.mine), 409)
+            self.refused(self.say(verb, 4, {"lease": after["lease"], **body}, self.mine), 403)
+            self.refused(self.say(verb, 4, {"lease": before["lease"], **body}, self.theirs), 403)
+        self.kill_server()
+        self.start()
+        self.assertEqual(self.report(after, 0.9, 200, self.theirs).json["stop"], False)
+        self.assertEqual(self.say("tell", 4, {"lease": after["lease"], "metrics": {"em": 0.9, "tokens": 500}}, self.theirs).status, 200)
+        self.assertEqual(self.trials()[4]["metrics"]["em"], 0.9)
+        started = [e["body"] for e in self.events() if e["event"] == "started" and e.get("trial") == 4]
+        self.assertEqual([b.get("resumed") for b in started], [100])
+
+    def test_it_fails_is_tried_again_and_cancelled(self):
+        self.behind()
+        after = self.ask(self.theirs, resume=True)
+        self.assertEqual(self.say("tell", 4, {"lease": after["lease"], "failed": "x"}, self.theirs).status, 200)
+        self.ok("POST", "/studies/s/trials/4/retry")
+        again = self.ask(self.mine, resume=True)
+        self.assertEqual((again["trial"], again["resume"]["cost"]), (4, 100))
+        self.ok("POST", "/studies/s/trials/4/cancel")
+        self.wait("it is cancelled", lambda: self.trials()[4]["state"] == "cancelled")
+        self.refused(self.report(again, 0.9, 200, self.mine), 409)
+
+
 class Times(Doors):
     def test_a_lease_is_as_long_as_the_study_grants(self):
         self.create(CLIENTS, trial=None)
