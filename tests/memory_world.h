@@ -93,7 +93,8 @@ static inline void compare_observed(struct world *w, const struct trial *a, cons
 static inline void compare_attempt(const struct world *w, const struct trial *a, const struct trial *b)
 {
     SAME("attempts", a->effort.attempts == b->effort.attempts && a->effort.crashes == b->effort.crashes);
-    SAME("machine_crashes", a->effort.machine_crashes == b->effort.machine_crashes && a->poisonous == b->poisonous);
+    SAME("machine_crashes",
+         a->effort.machine_crashes == b->effort.machine_crashes && a->effort.poisonous == b->effort.poisonous);
     SAME("lease", a->attempt.lease == b->attempt.lease && a->attempt.client == b->attempt.client);
     SAME("holder", same_text(a->attempt.holder.agent, b->attempt.holder.agent) &&
                        same_text(a->attempt.holder.token, b->attempt.holder.token));

@@ -180,10 +180,11 @@ static void one_message(struct world *w, struct model *m, const struct trial *t,
     case 1: grant(w, m, t, 3 + (int)rng_below(rng, 2), false, 0); return;
     case 2:
         if (history_started(w->history, t, 1, 0, NULL) == STATUS_OK) {
-            assert_int_equal(m->state, M_LEASED);
+            assert_true(m->state == M_LEASED ||
+                        m->state == M_RUNNING); /* what it goes on from may turn out otherwise */
             m->state = M_RUNNING;
         } else
-            assert_int_not_equal(m->state, M_LEASED);
+            assert_true(m->state != M_LEASED && m->state != M_RUNNING);
         return;
     case 3: say_anything(w, m, t, rng, LEASE_REPORT, value); return;
     case 4: say_anything(w, m, t, rng, LEASE_RESULT, value); return;
@@ -365,7 +366,7 @@ static void test_lease__what_crashes_the_machine_twice_is_poisonous(void **state
     lease_again(&w, t);
     assert_ok(lease_crashed(w.history, t, OUTCOME_CRASHED_THE_MACHINE, "out of memory", &err), err);
     assert_int_equal(t->state, TRIAL_FAILED); /* although a retry was left */
-    assert_true(t->poisonous);
+    assert_true(t->effort.poisonous);
     assert_contains(t->reason, "poisonous");
     for (int i = 0; i < 60; i++) { /* whatever suggests: first Sobol points, then the model */
         struct search_history h = history_view(w.history);
@@ -396,7 +397,7 @@ static void test_lease__a_reboot_is_a_crash_a_dead_coordinator_is_not(void **sta
         assert_ok(lease_recover(w.history, false, &err), err);
     }
     assert_int_equal(t->state, TRIAL_FAILED);
-    assert_true(t->poisonous);
+    assert_true(t->effort.poisonous);
     world_close(&w);
 }
 

@@ -396,7 +396,7 @@ static void remember_cost(struct history *s, double took_ms, double tokens)
 
 static void tally_finished(struct history *s, const struct trial *t)
 {
-    s->m.tally.poisonous += t->poisonous;
+    s->m.tally.poisonous += t->effort.poisonous;
     s->m.tally.finished += memory_is_searched(t);
     s->m.tally.searched -= t->role != ROLE_CONFIRM && t->state == TRIAL_CANCELLED;
     s->m.tally.confirmed += t->role == ROLE_CONFIRM;
@@ -413,7 +413,7 @@ static enum status apply_finished(struct history *s, struct trial *t, const stru
     t->finished_ms = event->at_ms;
     t->told = s->told++;
     t->reason = keep(s, e->end.reason);
-    t->poisonous = e->poisonous;
+    t->effort.poisonous = e->poisonous;
     int metric = objective_token_metric(&s->m.study->objective);
     double spent = metric >= 0 && isfinite(e->value[metric]) ? e->value[metric] : e->end.spent_tokens;
     account(s, t, &e->end, spent);
@@ -439,10 +439,10 @@ static void reopen(struct history *s, struct trial *t)
     s->m.tally.finished -= memory_is_searched(t);
     s->m.tally.searched += t->role != ROLE_CONFIRM && t->state == TRIAL_CANCELLED;
     s->m.tally.confirmed -= t->role == ROLE_CONFIRM;
-    s->m.tally.poisonous -= t->poisonous;
+    s->m.tally.poisonous -= t->effort.poisonous;
     set_state(s, t, TRIAL_QUEUED);
     open_add(s, t);
-    t->poisonous = false;
+    t->effort.poisonous = false;
     t->reason = NULL;
     t->finished_ms = 0;
     t->told = -1;

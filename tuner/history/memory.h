@@ -70,6 +70,7 @@ struct effort {
     long attempts;        /* begun so far, the running one included */
     long crashes;         /* those that count against `retries` */
     long machine_crashes; /* those that took the machine along, or that the machine had to kill */
+    bool poisonous;       /* … and so nothing near it is suggested */
     double tokens;
     double busy_ms;
     int64_t took_ms; /* of the last one */
@@ -96,7 +97,6 @@ struct trial {
     struct expectation need;
     int64_t created_ms, finished_ms; /* wall clock */
     long told;                       /* final: its place in the order of results; else −1 */
-    bool poisonous;                  /* its crashes took the machine along, and so nothing near it is suggested */
 
     int64_t ready_ms; /* monotonic clock: not to be leased before (back-off) */
     struct effort effort;

@@ -64,7 +64,7 @@ void seen_finish(struct history *s, struct trial *t)
         row->spread = t->attempt.stop.spread;
     }
     row->told = t->told;
-    row->poisonous = t->poisonous;
+    row->poisonous = t->effort.poisonous;
 }
 
 /* A cancelled one comes back to its place: the search sees the trials by number. */

@@ -1,7 +1,5 @@
 #include "tuner/policy/grounds.h"
 
-#include "tuner/history/curve.h"
-
 #include <math.h>
 #include <string.h>
 

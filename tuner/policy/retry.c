@@ -61,7 +61,7 @@ long *retry_list(const struct memory *s, struct arena *arena, size_t *ret_n)
     long *out = arena_array(arena, s->n + 1, sizeof *out);
     size_t n = 0;
     for (size_t i = 0; i < s->n; i++)
-        if (s->trial[i]->state == TRIAL_FAILED && !s->trial[i]->poisonous && !check(s->trial[i], NULL))
+        if (s->trial[i]->state == TRIAL_FAILED && !s->trial[i]->effort.poisonous && !check(s->trial[i], NULL))
             out[n++] = s->trial[i]->number;
     *ret_n = n;
     return out;
@@ -79,7 +79,7 @@ static bool nothing_works(const struct memory *s)
 static bool keeps_from_beginning(const struct memory *s, const struct trial *t)
 {
     if (is_lost_baseline(t)) return objective_needs_baseline(&s->study->objective) || nothing_works(s);
-    return t->state == TRIAL_FAILED && !t->attempt.client && !t->poisonous && nothing_works(s);
+    return t->state == TRIAL_FAILED && !t->attempt.client && !t->effort.poisonous && nothing_works(s);
 }
 
 static const char *how(enum trial_state state)
