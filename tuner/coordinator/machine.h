@@ -20,10 +20,10 @@ enum phase { PHASE_SEARCH, PHASE_CONFIRM, PHASE_DRAIN, PHASE_KILL, PHASE_LEAVE, 
 struct mind {
     struct search *search;
     struct forecaster *forecaster;
-    size_t judge_next;  /* attempt */
-    bool judging;       /* a running trial is being judged, or a stopped one again */
-    int64_t looked;     /* seq of the last event when those that were stopped were looked at again */
-    bool thinking;      /* a suggestion is being computed */
+    size_t judge_next; /* attempt */
+    bool judging;      /* a running trial is being judged, or a stopped one again */
+    int64_t looked;    /* seq of the last event when those that were stopped were looked at again */
+    bool thinking;     /* a suggestion is being computed */
 };
 
 /* How far the search has come. */
