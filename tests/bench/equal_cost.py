@@ -106,7 +106,8 @@ class Optuna:
                     "gp": optuna.samplers.GPSampler}
         pruners = {"sha": optuna.pruners.SuccessiveHalvingPruner, "hyperband": optuna.pruners.HyperbandPruner,
                    "median": optuna.pruners.MedianPruner, "none": optuna.pruners.NopPruner}
-        self.study = optuna.create_study(direction="maximize", sampler=samplers[sampler](seed=seed), pruner=pruners[pruner]())
+        self.study = optuna.create_study(direction="maximize", sampler=samplers[sampler](seed=seed), pruner=pruners[pruner](),
+                                         study_name=f"bench {seed}")  # Hyperband draws its brackets by the name
         if task.baseline:
             self.study.enqueue_trial(task.baseline)
 
