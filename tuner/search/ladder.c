@@ -2,7 +2,7 @@
 
 #include "tuner/base/arena.h"
 
-#include <gsl/gsl_sort.h>
+#include <gsl/gsl_statistics_double.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -33,7 +33,8 @@ static double value_at(const struct ladder *l, const struct learning_curve *c, l
     size_t end = (size_t)((report - 1) / (c->every ? c->every : 1));
     for (size_t i = l->best ? 0 : end; i <= end && i < c->n; i++) {
         double v = c->value[i * c->n_metrics + l->index];
-        if (isfinite(v) && !(ladder_scale(l, v) <= best)) best = ladder_scale(l, v);
+        double y = isfinite(v) ? ladder_scale(l, v) : NAN;
+        if (!isnan(y) && !(y <= best)) best = y;
     }
     return best;
 }
@@ -58,8 +59,9 @@ static void choose_best(struct ladder *l, const struct objective *o, const struc
 {
     double best = 0, last = 0;
     for (size_t i = 0; i < n; i++) {
+        if (!isfinite(t[i].result)) continue;
         double b = learning_curve_best(t[i].curve, o, l->index), e = learning_curve_last(t[i].curve, l->index);
-        if (!isfinite(t[i].result) || !isfinite(b)) continue;
+        if (!isfinite(b)) continue;
         best += fabs(t[i].result - b);
         last += fabs(t[i].result - e);
     }
@@ -85,13 +87,13 @@ static double *tabulate(const struct ladder *l, const struct ladder_trial *t, si
 /* Brings one rung above its floor, which is returned. */
 static double clip(double *y, size_t n, size_t width)
 {
-    double *sorted = must_alloc(n + 1, sizeof *sorted), floor = -HUGE_VAL;
+    double *known = must_alloc(n + 1, sizeof *known), floor = -HUGE_VAL, best = -HUGE_VAL;
     size_t m = 0;
     for (size_t i = 0; i < n; i++)
-        if (isfinite(y[i * width])) sorted[m++] = y[i * width];
-    gsl_sort(sorted, 1, m);
-    if (m > 2 && sorted[m - 1] > sorted[m / 2]) floor = sorted[m / 2] - REACH * (sorted[m - 1] - sorted[m / 2]);
-    free(sorted);
+        if (isfinite(y[i * width])) best = fmax(best, known[m++] = y[i * width]);
+    double median = m > 2 ? gsl_stats_select(known, 1, m, m / 2) : best;
+    if (best > median) floor = median - REACH * (best - median);
+    free(known);
     for (size_t i = 0; i < n; i++)
         if (isfinite(y[i * width])) y[i * width] = fmax(y[i * width], floor);
     return floor;

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BISECTIONS = 50 };
+enum { HALVINGS = 6, STEPS = 70, BISECTIONS = 50 };
+
+static const double EXACT = 1e-12;
 
 struct standing {
     double utility, sd, feasible;
@@ -96,6 +98,8 @@ static double mean_chance(const struct standing *s, size_t n, double theta)
     return sum;
 }
 
+/* Halved until the mean chance is nearly straight in between, then by false position [Illinois]; at least as good as the
+ * sum is exact. Where the chances jump, halving goes on to the end. */
 static double find_theta(const struct standing *s, size_t n, double share)
 {
     double low = HUGE_VAL, high = -HUGE_VAL;
@@ -103,12 +107,21 @@ static double find_theta(const struct standing *s, size_t n, double share)
         low = fmin(low, s[i].utility - 8 * s[i].sd);
         high = fmax(high, s[i].utility + 8 * s[i].sd);
     }
-    for (int i = 0; i < BISECTIONS; i++) {
-        double middle = low + (high - low) / 2;
-        if (mean_chance(s, n, middle) > share)
-            low = middle;
-        else
-            high = middle;
+    double at_low = mean_chance(s, n, low) - share, at_high = -share;
+    if (at_low <= 0) return low; /* the constraints leave no more than that */
+    for (int i = 0, side = 0; i < STEPS; i++) {
+        bool halve = i < HALVINGS || i >= STEPS - BISECTIONS;
+        double middle = low + (high - low) * (halve ? 0.5 : at_low / (at_low - at_high));
+        double at = mean_chance(s, n, middle) - share;
+        if (fabs(at) <= EXACT * share) return middle;
+        if (at > 0) {
+            low = middle, at_low = at;
+            at_high /= side > 0 ? 2 : 1;
+        } else {
+            high = middle, at_high = at;
+            at_low /= side < 0 ? 2 : 1;
+        }
+        side = at > 0 ? 1 : -1;
     }
     return low;
 }
