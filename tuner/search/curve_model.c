@@ -32,18 +32,25 @@ static void encode_inert(const struct view *w, const double *config, double *ret
         if (w->f->inert[k]) ret[k] = 0;
 }
 
-int curve_model_near_compare(const void *a, const void *b)
+static bool is_nearer(const struct curve_model_near *a, const struct curve_model_near *b)
 {
-    const struct curve_model_near *x = a, *y = b;
-    if (x->distance != y->distance) return x->distance < y->distance ? -1 : 1;
-    return x->at < y->at ? -1 : x->at > y->at;
+    return a->distance != b->distance ? a->distance < b->distance : a->at < b->at;
+}
+
+void curve_model_near_keep(struct curve_model_near *near, size_t *n, size_t most, struct curve_model_near one)
+{
+    size_t i = *n;
+    if (i == most && !is_nearer(&one, &near[i - 1])) return;
+    if (i < most) ++*n;
+    for (i = *n - 1; i > 0 && is_nearer(&one, &near[i - 1]); i--) near[i] = near[i - 1];
+    near[i] = one;
 }
 
 static void choose_curves(struct view *w)
 {
     const struct evidence *e = w->evidence;
-    size_t d = w->d - 1, n = 0;
-    struct curve_model_near *x = arena_array(&w->arena, e->n + 1, sizeof *x);
+    size_t d = w->d - 1;
+    struct curve_model_near near[CURVES];
     w->point = arena_array(&w->arena, e->n * d + 1, sizeof *w->point);
     w->own = arena_array(&w->arena, d, sizeof *w->own);
     w->chosen = arena_array(&w->arena, CURVES, sizeof *w->chosen);
@@ -51,11 +58,10 @@ static void choose_curves(struct view *w)
     for (size_t i = 0; i < e->n; i++) {
         if (e->trial[i].number == w->running->number) continue;
         encode_inert(w, e->trial[i].config, w->point + i * d);
-        x[n++] = (struct curve_model_near){encoding_distance(&w->f->encoding, w->point + i * d, w->own), i};
+        double distance = encoding_distance(&w->f->encoding, w->point + i * d, w->own);
+        curve_model_near_keep(near, &w->n, CURVES, (struct curve_model_near){distance, i});
     }
-    qsort(x, n, sizeof *x, curve_model_near_compare);
-    w->n = n < CURVES ? n : CURVES;
-    for (size_t i = 0; i < w->n; i++) w->chosen[i] = x[i].at;
+    for (size_t i = 0; i < w->n; i++) w->chosen[i] = near[i].at;
 }
 
 static void choose_axis(struct view *w)

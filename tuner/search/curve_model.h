@@ -71,11 +71,11 @@ double curve_model_jitter(struct view *v, size_t metric);
 /* Variance by which the ends of trials deviate from what the surface says, seen from a cost. */
 double curve_model_excess(const struct view *v, size_t metric, double cost);
 
-/* For qsort, nearest first. */
 struct curve_model_near {
     double distance;
     size_t at;
 };
-int curve_model_near_compare(const void *a, const void *b);
+/* Keeps the `most` nearest, nearest first; of those as near the first in the evidence. */
+void curve_model_near_keep(struct curve_model_near *near, size_t *n, size_t most, struct curve_model_near one);
 
 #endif

@@ -158,18 +158,16 @@ static void find_nearest(const struct view *w, struct forecast *x)
     const struct objective *o = &w->f->study->objective;
     const struct evidence *e = w->evidence;
     int tokens = objective_token_metric(o);
-    size_t n = 0, metric = 0;
+    size_t metric = 0;
     for (size_t m = o->n_metrics; m-- > 0;)
         if ((int)m != tokens && objective_uses(o, m)) metric = m;
-    struct curve_model_near *all = must_alloc(e->n + 1, sizeof *all);
+    struct curve_model_near near[FORECAST_NEAREST];
     for (size_t i = 0; i < e->n; i++) {
         double distance = e->trial[i].number == w->running->number ? -1 : curve_distance(w, e->trial[i].curve, metric);
-        if (distance >= 0) all[n++] = (struct curve_model_near){distance, i};
+        if (distance >= 0)
+            curve_model_near_keep(near, &x->n_nearest, FORECAST_NEAREST, (struct curve_model_near){distance, i});
     }
-    qsort(all, n, sizeof *all, curve_model_near_compare);
-    for (x->n_nearest = 0; x->n_nearest < n && x->n_nearest < FORECAST_NEAREST; x->n_nearest++)
-        x->nearest[x->n_nearest] = e->trial[all[x->n_nearest].at].number;
-    free(all);
+    for (size_t i = 0; i < x->n_nearest; i++) x->nearest[i] = e->trial[near[i].at].number;
 }
 
 /* ---- making one ---- */

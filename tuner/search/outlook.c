@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HALVINGS = 6, STEPS = 70, BISECTIONS = 50 };
+enum { STEPS = 20, BISECTIONS = 50 };
 
-static const double EXACT = 1e-12;
+static const double EXACT = 1e-10;
 
 struct standing {
     double utility, sd, feasible;
@@ -98,22 +98,27 @@ static double mean_chance(const struct standing *s, size_t n, double theta)
     return sum;
 }
 
-/* Halved until the mean chance is nearly straight in between, then by false position [Illinois]; at least as good as the
- * sum is exact. Where the chances jump, halving goes on to the end. */
+/* As a quantile of the normal distribution: of a mean chance nearly straight in θ, and straight if all stood alike. */
+static double quantile_of(const struct standing *s, size_t n, double theta)
+{
+    return normal_quantile(fmin(mean_chance(s, n, theta), 1));
+}
+
+/* By false position [Illinois] on quantiles; halved where that does not help: beyond all chances, or where they jump. */
 static double find_theta(const struct standing *s, size_t n, double share)
 {
-    double low = HUGE_VAL, high = -HUGE_VAL;
+    double low = HUGE_VAL, high = -HUGE_VAL, wanted = normal_quantile(share);
     for (size_t i = 0; i < n; i++) {
         low = fmin(low, s[i].utility - 8 * s[i].sd);
         high = fmax(high, s[i].utility + 8 * s[i].sd);
     }
-    double at_low = mean_chance(s, n, low) - share, at_high = -share;
+    double at_low = quantile_of(s, n, low) - wanted, at_high = quantile_of(s, n, high) - wanted;
     if (at_low <= 0) return low; /* the constraints leave no more than that */
-    for (int i = 0, side = 0; i < STEPS; i++) {
-        bool halve = i < HALVINGS || i >= STEPS - BISECTIONS;
+    for (int i = 0, side = 0; i < STEPS + BISECTIONS; i++) {
+        bool halve = i >= STEPS || !isfinite(at_low) || !isfinite(at_high);
         double middle = low + (high - low) * (halve ? 0.5 : at_low / (at_low - at_high));
-        double at = mean_chance(s, n, middle) - share;
-        if (fabs(at) <= EXACT * share) return middle;
+        double at = quantile_of(s, n, middle) - wanted;
+        if (fabs(at) <= EXACT) return middle;
         if (at > 0) {
             low = middle, at_low = at;
             at_high /= side > 0 ? 2 : 1;
