@@ -136,12 +136,11 @@ def stream(task, folder):
     s.fill()
     s.taken.clear()
     places = [(*s.ask(), 0) for _ in range(FLIGHT)]
-    heard, judged, spent, worked, sink = 0, 0, 0, 0, s.pipe.process.stdin
+    heard, judged, spent, worked, sink = 0, 0, 0, 0, s.pipe.process.stdin.fileno()
     while heard < STREAM:
         lines = "".join(json.dumps(s.request(t, row, k)) + "\n" for t, row, k in places)
         before, began = s.cpu(), time.perf_counter()
-        sink.write(lines)
-        sink.flush()
+        os.write(sink, lines.encode())
         answers = [s.pipe.process.stdout.readline() for _ in places]
         spent += time.perf_counter() - began
         worked += s.cpu() - before

@@ -90,7 +90,7 @@ static enum status suggest(struct adviser *a, const struct trial **ret, struct e
 /* One that was stopped, and is worth going on with. */
 static enum status look_again(struct adviser *a, const struct trial **ret, struct error *err)
 {
-    struct second_look *q = second_look_ask(a->memory, true);
+    struct second_look *q = second_look_ask(a->history, true);
     if (!q) return STATUS_OK;
     second_look_think(a->forecaster, q);
     *ret = second_look_choice(q);

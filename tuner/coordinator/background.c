@@ -11,6 +11,7 @@ struct thinking {
     uv_work_t work;
     const struct study *study;
     struct search *search;
+    struct history *lender;
     struct arena arena;
     struct search_history history;
     long number;
@@ -34,6 +35,7 @@ static void on_work(uv_work_t *work)
 static void on_done(uv_work_t *work, int cancelled)
 {
     struct thinking *t = work->data;
+    lending_end(t->lender);
     t->done(t->data, cancelled ? NULL : &t->thought);
     arena_done(&t->arena);
     free(t);
@@ -47,6 +49,7 @@ void background_suggest(uv_loop_t *loop, struct history *history, struct search 
     t->work.data = t;
     t->study = s->study;
     t->search = search;
+    t->lender = history;
     t->history = history_snapshot(history, &t->arena);
     t->number = (long)s->n;
     t->thought.known = s->seq;

@@ -219,7 +219,7 @@ static bool looks_again(struct coordinator *c)
         return false;
     if (c->mind.judging) return true;
     const struct ask *ask = ask_queue_waiting(&c->asks);
-    struct second_look *q = ask && !ask->asking.resumes ? NULL : second_look_ask(c->memory, ask);
+    struct second_look *q = ask && !ask->asking.resumes ? NULL : second_look_ask(c->history, ask);
     c->mind.looked = c->memory->seq;
     c->mind.judging = q != NULL;
     if (q) background_look(c->loop, c->mind.forecaster, q, on_looked, c);

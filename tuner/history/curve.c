@@ -1,6 +1,7 @@
 #include "tuner/history/curve.h"
 
 #include "tuner/history/internal.h"
+#include "tuner/history/lending.h"
 #include "tuner/history/seen.h"
 
 #include "tuner/base/json.h"
@@ -22,9 +23,9 @@ static struct curve *own(const struct trial *t)
     return (struct curve *)t->attempt.curve; /* const for everybody else */
 }
 
-static void forget(struct trial *t)
+static void forget(struct history *s, struct trial *t)
 {
-    learning_curve_done(&own(t)->curve);
+    lending_drop(s, own(t));
     free(own(t));
     t->attempt.curve = NULL;
 }
@@ -38,7 +39,7 @@ static void make_room(struct history *s)
         if (trial_state_final(t->state) && (oldest == SIZE_MAX || t->told < s->curves.at[oldest]->told)) oldest = i;
     }
     if (oldest == SIZE_MAX) return;
-    forget(s->curves.at[oldest]);
+    forget(s, s->curves.at[oldest]);
     seen_curve(s, s->curves.at[oldest], NULL);
     s->curves.at[oldest] = s->curves.at[--s->curves.n];
 }
@@ -56,7 +57,7 @@ static struct curve *observe(struct history *s, struct trial *t)
 static void begin(struct curve *o, int64_t lease)
 {
     if (o->lease == lease) return;
-    *o = (struct curve){.curve = o->curve, .judged = o->curve.reports, .lease = lease, .begins = true};
+    *o = (struct curve){.curve = o->curve, .judged = o->curve.reports, .lease = lease, .begins = true, .lent = o->lent};
 }
 
 static void begin_anew(struct curve *o)
@@ -159,6 +160,7 @@ static void report_after(struct history *s, struct trial *t, int64_t until, long
 {
     struct curve *o = own(t);
     double at = learning_curve_place(&s->m.study->objective, step, values);
+    lending_part(s, o);
     if (o->begins && at > 0) {
         learning_curve_cut(&o->curve, at);
         o->begins = false;
@@ -273,6 +275,7 @@ enum status curve_recall(struct history *s, long number, struct error *err)
 
 void curve_free(struct history *s)
 {
-    for (size_t i = 0; i < s->curves.n; i++) forget(s->curves.at[i]);
+    for (size_t i = 0; i < s->curves.n; i++) forget(s, s->curves.at[i]);
+    lending_done(s);
     free(s->curves.at);
 }

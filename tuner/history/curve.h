@@ -19,6 +19,7 @@ struct curve {
     long judged;                /* reports in the curve when it was last judged */
     int64_t lease;              /* of the attempt whose reports it ends with */
     bool begins;                /* … which has not reported yet: where its first report lies, it goes on */
+    bool lent;                  /* somebody may still read its points (lending.h) */
 };
 
 /* Announced by the trial, or adjusted while it ran: an event of the log. */

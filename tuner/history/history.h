@@ -12,6 +12,7 @@
 #include "tuner/history/curve.h"
 #include "tuner/history/lease.h"
 #include "tuner/history/ledger.h"
+#include "tuner/history/lending.h"
 #include "tuner/history/lineage.h"
 #include "tuner/history/memory.h"
 #include "tuner/history/open.h"

@@ -9,6 +9,11 @@ struct trial_list {
     struct trial **at;
 };
 
+struct lending {
+    size_t holders;
+    struct gone_curve *gone; /* no longer the trials', but perhaps still read */
+};
+
 struct history {
     struct memory m; /* its lists of trials are those below, for reading */
     struct journal *journal;
@@ -27,6 +32,7 @@ struct history {
     const char **name; /* of agents and tokens that ever held a lease */
     const char *on_behalf_of;
     struct history_watch watch;
+    struct lending lending;
 };
 
 /* Numbers of a trial, which are const for everybody else. */

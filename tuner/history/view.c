@@ -2,6 +2,7 @@
 
 #include "tuner/history/internal.h"
 
+#include "tuner/history/lending.h"
 #include "tuner/history/seen.h"
 
 #include <string.h>
@@ -19,9 +20,10 @@ struct search_history history_snapshot(struct history *s, struct arena *arena)
     struct search_history h = history_view(s);
     struct search_trial *list = arena_array(arena, h.n + 1, sizeof *list);
     size_t size = sizeof s->m.baseline.mean;
+    lending_begin(s);
     if (h.n) memcpy(list, s->seen_row, h.n * sizeof *list);
     for (size_t i = 0; i < h.n; i++)
-        if (list[i].curve) list[i].curve = learning_curve_copy(list[i].curve, arena);
+        if (list[i].curve) list[i].curve = lending_curve(s->seen.at[i], arena);
     h.trial = list;
     if (h.baseline) h.baseline = memcpy(arena_alloc(arena, size), h.baseline, size);
     return h;

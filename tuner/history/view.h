@@ -6,7 +6,7 @@
 
 /* For the search, valid until the next change. */
 struct search_history history_view(struct history *s);
-/* A snapshot in the arena, independent of later changes. */
+/* A snapshot in the arena, independent of later changes. Curves are lent (lending.h) until lending_end. */
 struct search_history history_snapshot(struct history *s, struct arena *arena);
 
 #endif

@@ -1,5 +1,7 @@
 #include "tuner/policy/grounds.h"
 
+#include "tuner/history/lending.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -16,8 +18,10 @@ static void take_front(const struct memory *s, struct arena *arena, struct evide
     e->front = front;
 }
 
-void grounds_take(const struct memory *s, struct arena *arena, struct evidence *e)
+void grounds_take(struct history *h, struct arena *arena, struct evidence *e)
 {
+    const struct memory *s = history_memory(h);
+    lending_begin(h);
     *e = (struct evidence){0};
     struct evidence_trial *list = arena_array(arena, s->n_curves + 1, sizeof *list);
     for (size_t i = 0; i < s->n_curves; i++) {
@@ -25,7 +29,7 @@ void grounds_take(const struct memory *s, struct arena *arena, struct evidence *
         if (t->attempt.curve->curve.n == 0 || t->outside) continue;
         list[e->n++] = (struct evidence_trial){.number = t->number,
                                                .config = t->config,
-                                               .curve = learning_curve_copy(&t->attempt.curve->curve, arena),
+                                               .curve = lending_curve(t, arena),
                                                .result = t->state == TRIAL_COMPLETE ? t->value : NULL};
     }
     e->trial = list;

@@ -5,7 +5,7 @@
 #include "tuner/history/history.h"
 #include "tuner/search/search.h"
 
-/* Copies, in the arena: any thread may read them. */
-void grounds_take(const struct memory *s, struct arena *arena, struct evidence *ret);
+/* In the arena, with curves that are lent until lending_end: any thread may read them. */
+void grounds_take(struct history *h, struct arena *arena, struct evidence *ret);
 
 #endif

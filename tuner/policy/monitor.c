@@ -12,6 +12,7 @@
 
 struct question {
     struct arena arena;
+    struct history *history;
     const struct study *study;
     const struct trial *trial;
     int64_t lease;
@@ -37,6 +38,7 @@ struct question *monitor_ask(struct history *h, const struct trial *t)
     bool adapt = s->study->stopping.adaptive && rule;
     if (!judge && !adapt) return NULL;
     struct question *q = must_alloc(1, sizeof *q);
+    q->history = h;
     q->study = s->study;
     q->trial = t;
     q->lease = t->attempt.lease;
@@ -46,7 +48,7 @@ struct question *monitor_ask(struct history *h, const struct trial *t)
     q->running = running;
     q->running.curve = learning_curve_copy(&o->curve, &q->arena);
     q->running.rule = rule ? &q->rule : NULL;
-    grounds_take(s, &q->arena, &q->evidence);
+    grounds_take(h, &q->arena, &q->evidence);
     return q;
 }
 
@@ -57,6 +59,7 @@ const struct trial *question_trial(const struct question *q)
 
 void monitor_forget(struct question *q)
 {
+    lending_end(q->history);
     arena_done(&q->arena);
     free(q);
 }

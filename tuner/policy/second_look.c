@@ -18,6 +18,7 @@ struct candidate {
 
 struct second_look {
     struct arena arena;
+    struct history *history;
     const struct study *study;
     struct evidence evidence;
     size_t n;
@@ -113,13 +114,15 @@ static bool waits_for_one(const struct memory *s)
     return false;
 }
 
-struct second_look *second_look_ask(const struct memory *s, bool in_place)
+struct second_look *second_look_ask(struct history *h, bool in_place)
 {
+    const struct memory *s = history_memory(h);
     if (s->study->stopping.pruner == PRUNER_NONE || s->study->schedule.n || memory_count(s, TRIAL_PRUNED) == 0)
         return NULL;
     struct second_look *q = must_alloc(1, sizeof *q);
+    q->history = h;
     q->study = s->study;
-    grounds_take(s, &q->arena, &q->evidence);
+    grounds_take(h, &q->arena, &q->evidence);
     add_candidates(s, q, in_place);
     if (q->n && !waits_for_one(s)) q->alike = count_alike(s, q);
     if (q->n) return q;
@@ -129,6 +132,7 @@ struct second_look *second_look_ask(const struct memory *s, bool in_place)
 
 void second_look_forget(struct second_look *q)
 {
+    lending_end(q->history);
     arena_done(&q->arena);
     free(q);
 }

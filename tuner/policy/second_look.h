@@ -20,7 +20,7 @@
 struct second_look;
 
 /* `in_place`: who will run it can go on without a checkpoint of ours. NULL: nothing was stopped that could go on. */
-struct second_look *second_look_ask(const struct memory *s, bool in_place);
+struct second_look *second_look_ask(struct history *h, bool in_place);
 void second_look_think(struct forecaster *f, struct second_look *q);
 /* The trial that would go on, NULL: none; and why. */
 const struct trial *second_look_choice(const struct second_look *q);

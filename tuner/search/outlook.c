@@ -104,7 +104,8 @@ static double quantile_of(const struct standing *s, size_t n, double theta)
     return normal_quantile(fmin(mean_chance(s, n, theta), 1));
 }
 
-/* By false position [Illinois] on quantiles; halved where that does not help: beyond all chances, or where they jump. */
+/* By false position [Illinois] on quantiles; halved where that does not help: beyond all chances, or where they jump.
+ */
 static double find_theta(const struct standing *s, size_t n, double share)
 {
     double low = HUGE_VAL, high = -HUGE_VAL, wanted = normal_quantile(share);
