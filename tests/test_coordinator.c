@@ -234,6 +234,52 @@ static void test_session__history_maps_states(void **state)
     assert_int_equal(h.trial[1].outcome, SEARCH_FAILED);
     assert_int_equal(h.trial[2].outcome, SEARCH_PENDING);
     assert_near(h.baseline[1], 1000, 0);
+    lending_end(w->history);
+    arena_done(&a);
+    world_free(w);
+}
+
+static void report_on(struct world *w, const struct trial *t, double em, double tokens)
+{
+    curve_report(w->history, internal_own(w->history, t), 0, (double[]){em, tokens});
+}
+
+/* Whoever thinks with a snapshot sees what was when it was taken, whatever becomes of the trial. */
+static void test_session__lent_curves_stay_as_they_were(void **state)
+{
+    (void)state;
+    struct world *w = world_make();
+    struct arena a = {0};
+    w->study->stopping.pruner = PRUNER_AUTO;
+    const struct trial *t = add(w, ROLE_SEARCH, 0.3, 3), *running = add(w, ROLE_SEARCH, 0.4, 3);
+    start(w, t);
+    start(w, running);
+    for (int k = 1; k <= 3; k++) {
+        report_on(w, t, 0.1 * k, 100 * k);
+        report_on(w, running, 0.1, 100 * k);
+    }
+    complete(w, t, 0.3, 300);
+    lending_begin(w->history);
+    const struct learning_curve *c = curve_lend(t, &a), *copy = curve_lend(running, &a);
+    const struct learning_curve *own = &t->attempt.curve->curve;
+    assert_ptr_equal(c->at, own->at); /* nothing was copied … */
+    assert_ptr_not_equal(copy->at, running->attempt.curve->curve.at);
+    for (int k = 4; k <= 3 * LEARNING_CURVE_POINTS; k++) {
+        report_on(w, t, 0.9, 100 * k);
+        report_on(w, running, 0.9, 100 * k);
+    }
+    assert_ptr_not_equal(c->at, own->at); /* … before something changed */
+    assert_true(own->reports == 3 * LEARNING_CURVE_POINTS && own->every > 1);
+    assert_true(c->n == 3 && copy->n == 3 && c->reports == 3);
+    for (size_t k = 0; k < 3; k++) {
+        assert_near(c->at[k], 100 * (double)(k + 1), 0);
+        assert_near(copy->at[k], c->at[k], 0);
+        assert_near(c->value[2 * k], 0.1 * (double)(k + 1), 0);
+    }
+    lending_end(w->history);
+    lending_begin(w->history); /* lent when the history ends: freed with it */
+    curve_lend(t, &a);
+    report_on(w, t, 0.9, 1e6);
     arena_done(&a);
     world_free(w);
 }
@@ -570,6 +616,7 @@ int main(void)
         cmocka_unit_test(test_session__another_space_is_another_study),
         cmocka_unit_test(test_session__the_baseline_stays_and_references_may_join),
         cmocka_unit_test(test_session__history_maps_states),
+        cmocka_unit_test(test_session__lent_curves_stay_as_they_were),
         cmocka_unit_test(test_session__reasons_are_bounded_and_come_back),
         cmocka_unit_test(test_session__many_are_cancelled_in_linear_time),
         cmocka_unit_test(test_ranking__confirmed_means_decide),

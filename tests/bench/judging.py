@@ -9,7 +9,8 @@ Phases, each a study of its own on recorded curves (curve_tasks.py):
     rungs    made by the search itself; asks at 100, 200 and 400 trials on the way
     rule     every trial announces patience and threshold, so that each of its reports is judged by a forecast
     pareto   two metrics and a front: the same
-    stream   reports of 256 trials at a time, written at once; who is stopped makes room for the next (sampler: sobol, --db)
+    stream   reports of 256 trials at a time, written at once; who is stopped makes room for the next (sampler: sobol)
+    durable  the same with --db
 
 --beside: a second build, whose rounds take turns with ours; the last column is theirs / ours.
 """
@@ -131,8 +132,8 @@ def pareto(_, folder):
     return by_forecast(folder, objective={"pareto": ["em", "tokens"]})
 
 
-def stream(task, folder):
-    s = Study(task, folder, "search: {sampler: sobol}\n", durable=True)
+def stream(task, folder, durable=False):
+    s = Study(task, folder, "search: {sampler: sobol}\n", durable=durable)
     s.fill()
     s.taken.clear()
     places = [(*s.ask(), 0) for _ in range(FLIGHT)]
@@ -159,7 +160,11 @@ def stream(task, folder):
     return {"reports a second": heard / spent, "reports a second of CPU": heard / worked, "judged, %": 100 * judged / heard}
 
 
-PHASES = {f.__name__: f for f in (rungs, rule, pareto, stream)}
+def durable(task, folder):
+    return stream(task, folder, durable=True)
+
+
+PHASES = {f.__name__: f for f in (rungs, rule, pareto, stream, durable)}
 
 
 def measure(phase, task, binary):

@@ -25,7 +25,10 @@ static struct curve *own(const struct trial *t)
 
 static void forget(struct history *s, struct trial *t)
 {
-    lending_drop(s, own(t));
+    if (own(t)->lent)
+        lending_drop(s, &own(t)->curve);
+    else
+        learning_curve_done(&own(t)->curve);
     free(own(t));
     t->attempt.curve = NULL;
 }
@@ -160,7 +163,8 @@ static void report_after(struct history *s, struct trial *t, int64_t until, long
 {
     struct curve *o = own(t);
     double at = learning_curve_place(&s->m.study->objective, step, values);
-    lending_part(s, o);
+    if (o->lent) lending_part(s, &o->curve);
+    o->lent = false;
     if (o->begins && at > 0) {
         learning_curve_cut(&o->curve, at);
         o->begins = false;
@@ -175,6 +179,16 @@ void curve_report(struct history *s, struct trial *t, long step, const double *v
     if (!is_wanted(&s->m)) return;
     begin(observe(s, t), t->attempt.lease);
     report_after(s, t, INT64_MAX, step, values);
+}
+
+const struct learning_curve *curve_lend(const struct trial *t, struct arena *arena)
+{
+    struct curve *o = own(t);
+    if (!trial_state_final(t->state)) return learning_curve_copy(&o->curve, arena);
+    struct learning_curve *out = arena_alloc(arena, sizeof *out);
+    *out = o->curve;
+    o->lent = true;
+    return out;
 }
 
 void curve_end(struct history *s, const struct trial *t)

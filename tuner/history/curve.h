@@ -19,7 +19,7 @@ struct curve {
     long judged;                /* reports in the curve when it was last judged */
     int64_t lease;              /* of the attempt whose reports it ends with */
     bool begins;                /* … which has not reported yet: where its first report lies, it goes on */
-    bool lent;                  /* somebody may still read its points (lending.h) */
+    bool lent;                  /* somebody may still read its points */
 };
 
 /* Announced by the trial, or adjusted while it ran: an event of the log. */
@@ -43,6 +43,10 @@ enum status curve_announced(struct history *s, struct trial *t, int64_t seq, con
 void curve_adjusted(struct history *s, struct trial *t, int64_t seq, double patience, double threshold);
 /* The rule as it is now, up to the last event; NULL: none is known. */
 const struct early_stopping *curve_rule(const struct trial *t);
+
+/* The trial's curve as it is now, in the arena: a copy, but for the points of a trial that has ended, which are lent
+ * (lending.h). The trial has one. */
+const struct learning_curve *curve_lend(const struct trial *t, struct arena *arena);
 
 /* The trial is final: the search may learn from its curve. */
 void curve_end(struct history *s, const struct trial *t);

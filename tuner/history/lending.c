@@ -35,16 +35,6 @@ void lending_done(struct history *s)
     free_gone(s);
 }
 
-const struct learning_curve *lending_curve(const struct trial *t, struct arena *arena)
-{
-    struct curve *c = (struct curve *)t->attempt.curve; /* const for everybody else */
-    if (!trial_state_final(t->state)) return learning_curve_copy(&c->curve, arena);
-    struct learning_curve *out = arena_alloc(arena, sizeof *out);
-    *out = c->curve;
-    c->lent = true;
-    return out;
-}
-
 static void keep(struct history *s, const struct learning_curve *c)
 {
     struct gone_curve *g = must_alloc(1, sizeof *g);
@@ -52,23 +42,21 @@ static void keep(struct history *s, const struct learning_curve *c)
     s->lending.gone = g;
 }
 
-void lending_part(struct history *s, struct curve *c)
+void lending_part(struct history *s, struct learning_curve *c)
 {
-    struct learning_curve old = c->curve;
-    bool held = c->lent && s->lending.holders;
-    c->lent = false;
-    if (!held) return;
+    struct learning_curve old = *c;
+    if (s->lending.holders == 0) return;
     keep(s, &old);
-    c->curve.at = must_alloc(LEARNING_CURVE_POINTS, sizeof *old.at);
-    c->curve.value = must_alloc(LEARNING_CURVE_POINTS * old.n_metrics, sizeof *old.value);
-    memcpy(c->curve.at, old.at, old.n * sizeof *old.at);
-    memcpy(c->curve.value, old.value, old.n * old.n_metrics * sizeof *old.value);
+    c->at = must_alloc(LEARNING_CURVE_POINTS, sizeof *c->at);
+    c->value = must_alloc(LEARNING_CURVE_POINTS * c->n_metrics, sizeof *c->value);
+    memcpy(c->at, old.at, old.n * sizeof *old.at);
+    memcpy(c->value, old.value, old.n * old.n_metrics * sizeof *old.value);
 }
 
-void lending_drop(struct history *s, struct curve *c)
+void lending_drop(struct history *s, struct learning_curve *c)
 {
-    if (c->lent && s->lending.holders)
-        keep(s, &c->curve);
+    if (s->lending.holders)
+        keep(s, c);
     else
-        learning_curve_done(&c->curve);
+        learning_curve_done(c);
 }

@@ -2,6 +2,7 @@
 
 #include "tuner/history/internal.h"
 
+#include "tuner/history/curve.h"
 #include "tuner/history/lending.h"
 #include "tuner/history/seen.h"
 
@@ -23,7 +24,7 @@ struct search_history history_snapshot(struct history *s, struct arena *arena)
     lending_begin(s);
     if (h.n) memcpy(list, s->seen_row, h.n * sizeof *list);
     for (size_t i = 0; i < h.n; i++)
-        if (list[i].curve) list[i].curve = lending_curve(s->seen.at[i], arena);
+        if (list[i].curve) list[i].curve = curve_lend(s->seen.at[i], arena);
     h.trial = list;
     if (h.baseline) h.baseline = memcpy(arena_alloc(arena, size), h.baseline, size);
     return h;

@@ -1,7 +1,5 @@
 #include "tuner/policy/grounds.h"
 
-#include "tuner/history/lending.h"
-
 #include <math.h>
 #include <string.h>
 
@@ -29,7 +27,7 @@ void grounds_take(struct history *h, struct arena *arena, struct evidence *e)
         if (t->attempt.curve->curve.n == 0 || t->outside) continue;
         list[e->n++] = (struct evidence_trial){.number = t->number,
                                                .config = t->config,
-                                               .curve = lending_curve(t, arena),
+                                               .curve = curve_lend(t, arena),
                                                .result = t->state == TRIAL_COMPLETE ? t->value : NULL};
     }
     e->trial = list;
