@@ -1,11 +1,8 @@
 /* lending: curves, lent to who thinks on another thread.
  *
- * A trial that has ended reports no more, so its points are lent as they are (curve_lend). What was lent and is to go,
- * or is to change since the trial goes on after all, stays until nobody holds anything.
- *
- *     lending_begin(history);
- *     const struct learning_curve *c = curve_lend(trial, &arena);     any thread may read it
- *     lending_end(history);                                           on the history's thread
+ * A trial that has ended reports no more, so between lending_begin and lending_end its points are lent as they are
+ * (curve.h, curve_lend), and any thread may read them. What was lent and is to go, or is to change since the trial goes
+ * on after all, stays until nobody holds anything. Begin and end are on the history's thread.
  */
 #ifndef TUNER_HISTORY_LENDING_H
 #define TUNER_HISTORY_LENDING_H
