@@ -270,7 +270,7 @@ static const struct trial *add_level(struct history *s, double level, size_t n, 
 static const struct trial *look_again(struct world *w, bool in_place, bool decide)
 {
     struct forecaster *f = forecaster_create(w->study, 1);
-    struct second_look *q = second_look_ask(&w->live->m, in_place);
+    struct second_look *q = second_look_ask(w->live, in_place);
     const struct trial *t = NULL;
     struct error err;
     if (q) second_look_think(f, q);
