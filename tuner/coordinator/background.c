@@ -6,9 +6,39 @@
 
 static const double NEED_COVERAGE = 0.8; /* central interval whose upper end nine of ten stay under */
 
+struct work {
+    uv_work_t handle;
+    void (*think)(void *data);
+    void (*done)(void *data);
+    void *data;
+};
+
+static void on_work(uv_work_t *handle)
+{
+    struct work *w = handle->data;
+    w->think(w->data);
+}
+
+static void on_done(uv_work_t *handle, int cancelled)
+{
+    struct work *w = handle->data;
+    (void)cancelled; /* nothing cancels it */
+    w->done(w->data);
+    free(w);
+}
+
+void background_think(uv_loop_t *loop, void (*think)(void *data), void (*done)(void *data), void *data)
+{
+    struct work *w = must_alloc(1, sizeof *w);
+    *w = (struct work){.think = think, .done = done, .data = data};
+    w->handle.data = w;
+    uv_queue_work(loop, &w->handle, on_work, on_done);
+}
+
+/* ---- suggestions ---- */
+
 /* Owns its snapshot. */
 struct thinking {
-    uv_work_t work;
     const struct study *study;
     struct search *search;
     struct history *lender;
@@ -20,9 +50,9 @@ struct thinking {
     void *data;
 };
 
-static void on_work(uv_work_t *work)
+static void suggest(void *data)
 {
-    struct thinking *t = work->data;
+    struct thinking *t = data;
     struct thought *x = &t->thought;
     struct prediction p[METRICS_MAX];
     int tokens = objective_token_metric(&t->study->objective);
@@ -32,11 +62,11 @@ static void on_work(uv_work_t *work)
         x->tokens = p[tokens].high;
 }
 
-static void on_done(uv_work_t *work, int cancelled)
+static void on_suggested(void *data)
 {
-    struct thinking *t = work->data;
+    struct thinking *t = data;
     lending_end(t->lender);
-    t->done(t->data, cancelled ? NULL : &t->thought);
+    t->done(t->data, &t->thought);
     arena_done(&t->arena);
     free(t);
 }
@@ -46,7 +76,6 @@ void background_suggest(uv_loop_t *loop, struct history *history, struct search 
 {
     const struct memory *s = history_memory(history);
     struct thinking *t = must_alloc(1, sizeof *t);
-    t->work.data = t;
     t->study = s->study;
     t->search = search;
     t->lender = history;
@@ -56,71 +85,5 @@ void background_suggest(uv_loop_t *loop, struct history *history, struct search 
     t->thought.tokens = NAN;
     t->done = done;
     t->data = data;
-    uv_queue_work(loop, &t->work, on_work, on_done);
-}
-
-/* ---- judging ---- */
-
-struct judging {
-    uv_work_t work;
-    struct forecaster *forecaster;
-    struct question *question;
-    void (*done)(void *data, struct question *question);
-    void *data;
-};
-
-static void on_judge(uv_work_t *work)
-{
-    struct judging *j = work->data;
-    monitor_think(j->forecaster, j->question);
-}
-
-static void on_judged(uv_work_t *work, int cancelled)
-{
-    struct judging *j = work->data;
-    (void)cancelled; /* nothing cancels it */
-    j->done(j->data, j->question);
-    free(j);
-}
-
-void background_judge(uv_loop_t *loop, struct forecaster *forecaster, struct question *question,
-                      void (*done)(void *data, struct question *question), void *data)
-{
-    struct judging *j = must_alloc(1, sizeof *j);
-    *j = (struct judging){.forecaster = forecaster, .question = question, .done = done, .data = data};
-    j->work.data = j;
-    uv_queue_work(loop, &j->work, on_judge, on_judged);
-}
-
-/* ---- looking again ---- */
-
-struct looking {
-    uv_work_t work;
-    struct forecaster *forecaster;
-    struct second_look *look;
-    void (*done)(void *data, struct second_look *look);
-    void *data;
-};
-
-static void on_look(uv_work_t *work)
-{
-    struct looking *l = work->data;
-    second_look_think(l->forecaster, l->look);
-}
-
-static void on_looked(uv_work_t *work, int cancelled)
-{
-    struct looking *l = work->data;
-    (void)cancelled; /* nothing cancels it */
-    l->done(l->data, l->look);
-    free(l);
-}
-
-void background_look(uv_loop_t *loop, struct forecaster *forecaster, struct second_look *look,
-                     void (*done)(void *data, struct second_look *look), void *data)
-{
-    struct looking *l = must_alloc(1, sizeof *l);
-    *l = (struct looking){.forecaster = forecaster, .look = look, .done = done, .data = data};
-    l->work.data = l;
-    uv_queue_work(loop, &l->work, on_look, on_looked);
+    background_think(loop, suggest, on_suggested, t);
 }

@@ -16,14 +16,15 @@
 
 enum phase { PHASE_SEARCH, PHASE_CONFIRM, PHASE_DRAIN, PHASE_KILL, PHASE_LEAVE, PHASE_ENDED };
 
-/* What is thought about on the pool, one suggestion and one judgement at a time. */
+/* What is thought about on the pool: one suggestion, and one judgement or second look, at a time. */
 struct mind {
     struct search *search;
     struct forecaster *forecaster;
-    size_t judge_next; /* attempt */
-    bool judging;      /* a running trial is being judged, or a stopped one again */
-    int64_t looked;    /* seq of the last event when those that were stopped were looked at again */
-    bool thinking;     /* a suggestion is being computed */
+    size_t judge_next;         /* attempt */
+    struct question *question; /* by which a running trial is being judged; NULL: none is */
+    struct second_look *look;  /* at those that were stopped; NULL: none */
+    int64_t looked;            /* seq of the last event when they were looked at last */
+    bool thinking;             /* a suggestion is being computed */
 };
 
 /* How far the search has come. */

@@ -26,13 +26,25 @@ static void end_run(struct coordinator *c)
 
 /* ---- overseeing running trials ---- */
 
-static void on_judged(void *data, struct question *q)
+static bool is_judging(const struct coordinator *c)
+{
+    return c->mind.question || c->mind.look;
+}
+
+static void judge(void *data)
 {
     struct coordinator *c = data;
+    monitor_think(c->mind.forecaster, c->mind.question);
+}
+
+static void on_judged(void *data)
+{
+    struct coordinator *c = data;
+    struct question *q = c->mind.question;
     struct monitor_order order;
     struct error err;
     struct active_attempt *a = attempts_of(&c->attempts, question_trial(q));
-    c->mind.judging = false;
+    c->mind.question = NULL;
     if (!a || a->state != ATTEMPT_RUNS || !machine_runs_trials(c)) {
         monitor_forget(q);
         return;
@@ -46,12 +58,10 @@ static void on_judged(void *data, struct question *q)
 /* One at a time, the attempts in turn. */
 static void oversee(struct coordinator *c)
 {
-    for (size_t i = 0; i < c->attempts.n && !c->mind.judging; i++) {
+    for (size_t i = 0; i < c->attempts.n && !is_judging(c); i++) {
         struct active_attempt *a = c->attempts.attempt[c->mind.judge_next++ % c->attempts.n];
-        struct question *q = a->state == ATTEMPT_RUNS ? monitor_ask(c->history, a->trial) : NULL;
-        if (!q) continue;
-        c->mind.judging = true;
-        background_judge(c->loop, c->mind.forecaster, q, on_judged, c);
+        if (a->state == ATTEMPT_RUNS) c->mind.question = monitor_ask(c->history, a->trial);
+        if (c->mind.question) background_think(c->loop, judge, on_judged, c);
     }
 }
 
@@ -190,18 +200,25 @@ static void on_thought(void *data, const struct thought *t)
 {
     struct coordinator *c = data;
     c->mind.thinking = false;
-    if (t && c->phase == PHASE_SEARCH) add_suggestion(c, t);
+    if (c->phase == PHASE_SEARCH) add_suggestion(c, t);
 }
 
 /* ---- a second look at what was stopped ---- */
 
-static void on_looked(void *data, struct second_look *q)
+static void look(void *data)
 {
     struct coordinator *c = data;
+    second_look_think(c->mind.forecaster, c->mind.look);
+}
+
+static void on_looked(void *data)
+{
+    struct coordinator *c = data;
+    struct second_look *q = c->mind.look;
     struct error err;
     char why[400];
     const struct trial *t = second_look_choice(q);
-    c->mind.judging = false;
+    c->mind.look = NULL;
     if (t && c->phase == PHASE_SEARCH && is_affordable(c, t, why, sizeof why)) {
         if (second_look_decide(c->history, q, &err))
             ending_give_up(c, err.status, &err);
@@ -215,15 +232,16 @@ static void on_looked(void *data, struct second_look *q)
  * about. Clients that keep no place are asked for new trials only. */
 static bool looks_again(struct coordinator *c)
 {
-    if (c->options.only_queued || c->options.probe || c->mind.looked == c->memory->seq || !placement_is_possible(c))
-        return false;
-    if (c->mind.judging) return true;
     const struct ask *ask = ask_queue_waiting(&c->asks);
-    struct second_look *q = ask && !ask->asking.resumes ? NULL : second_look_ask(c->history, ask);
+    if (c->mind.look) return true;
+    if (c->options.only_queued || c->options.probe || c->mind.looked == c->memory->seq || !placement_is_possible(c) ||
+        (ask && !ask->asking.resumes))
+        return false;
+    if (c->mind.question) return true;
     c->mind.looked = c->memory->seq;
-    c->mind.judging = q != NULL;
-    if (q) background_look(c->loop, c->mind.forecaster, q, on_looked, c);
-    return q != NULL;
+    c->mind.look = second_look_ask(c->history, ask);
+    if (c->mind.look) background_think(c->loop, look, on_looked, c);
+    return c->mind.look;
 }
 
 /* The next members of a schedule's population, if there are any. */
@@ -258,7 +276,7 @@ static bool wants_more(struct coordinator *c)
 
 static bool is_idle(const struct coordinator *c)
 {
-    return attempts_busy(&c->attempts) == 0 && !c->mind.thinking && !c->mind.judging;
+    return attempts_busy(&c->attempts) == 0 && !c->mind.thinking && !is_judging(c);
 }
 
 /* Fresh seeds contradict the search, and the budget leaves something: it goes on, from what they have taught. Each time

@@ -155,37 +155,41 @@ static size_t best_of(const struct second_look *q, const double *worth)
     return best;
 }
 
-/* Would it be stopped again at once? */
-static bool is_stopped_again(struct forecaster *f, struct second_look *q, const struct candidate *c)
+static void judge(struct forecaster *f, struct second_look *q, const struct candidate *c)
 {
     struct forecast *x = NULL;
     if (pruner_needs_forecast(q->study, &c->running)) forecast_make(f, &q->evidence, &c->running, &x, NULL);
     pruner_judge(q->study, &q->evidence, &c->running, x, &q->verdict);
     forecast_free(x);
-    return q->verdict.stop;
+}
+
+/* The first that is worth it and would not be stopped again at once. */
+static void choose_worthy(struct forecaster *f, struct second_look *q, double *worth)
+{
+    for (int k = 0; k < TRIES && !q->choice; k++) {
+        size_t best = best_of(q, worth);
+        if (!(worth[best] >= 1)) return;
+        judge(f, q, &q->candidate[best]);
+        if (!q->verdict.stop) q->choice = &q->candidate[best];
+        worth[best] = NAN;
+    }
 }
 
 void second_look_think(struct forecaster *f, struct second_look *q)
 {
     double *worth = arena_array(&q->arena, q->n, sizeof *worth);
     pruner_reconsider(q->study, &q->evidence, q->stopped, q->n, worth);
-    size_t first = best_of(q, worth);
-    for (int k = 0; k < TRIES && !q->choice; k++) {
-        size_t best = best_of(q, worth);
-        if (!(worth[best] >= 1)) break;
-        if (!is_stopped_again(f, q, &q->candidate[best])) q->choice = &q->candidate[best];
-        worth[best] = NAN;
-    }
-    if (q->choice || !q->alike) q->alike = 0;
-    if (q->alike) {
-        q->choice = &q->candidate[first];
-        is_stopped_again(f, q, q->choice);
-    }
-    if (q->alike)
+    const struct candidate *first = &q->candidate[best_of(q, worth)];
+    choose_worthy(f, q, worth);
+    if (q->choice) {
+        q->alike = 0;
+        snprintf(q->why, sizeof q->why, "%s", q->verdict.why);
+    } else if (q->alike) {
+        q->choice = first;
+        judge(f, q, first);
         snprintf(q->why, sizeof q->why, "%zu trials in a row were stopped; the most promising goes on to its end: %s",
                  q->alike, q->verdict.why);
-    else
-        snprintf(q->why, sizeof q->why, "%s", q->verdict.why);
+    }
 }
 
 const struct trial *second_look_choice(const struct second_look *q)

@@ -1,11 +1,8 @@
 #include "tuner/search/bar.h"
 
-#include "tuner/base/arena.h"
 #include "tuner/base/rng.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 enum { SHRINKS_FROM = 3 }; /* of fewer results nobody knows how they spread */
 

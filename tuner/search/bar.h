@@ -1,10 +1,10 @@
-/* bar: what a trial must exceed to be useful, as far as single measurements say.
+/* bar: what a trial must exceed to be useful, as an expectation with its uncertainty.
  *
- * The second best of the complete trials (the best, if only one is confirmed), not of what they happened to measure but
- * of what they would be expected to measure again: results are drawn anew from their posterior, utilities shrunk
- * towards their mean by how much of their spread is noise [James & Stein 1961; Efron & Morris 1975], the baseline that
- * constraints and utilities refer to as well; in each draw the feasible ones are ranked. So one lucky value sets no
- * bar, and one lucky baseline condemns nobody for sure.
+ * The second best of the complete trials (the best, if only one is confirmed), not by what they happened to measure but
+ * by what they would measure again. In each draw every metric of every result is one of its posterior, shrunk towards
+ * the mean of all results by how much of their spread is noise [James & Stein 1961; Efron & Morris 1975], and so is the
+ * baseline that constraints and utilities refer to; the feasible ones are ranked. So one lucky value sets no bar, and
+ * one lucky baseline condemns nobody for sure.
  */
 #ifndef TUNER_SEARCH_BAR_H
 #define TUNER_SEARCH_BAR_H
@@ -17,8 +17,8 @@ struct bar {
 };
 
 /* `noise`: n_metrics; standard deviation of a result, in the metric's units; 0: none is known. The baseline must be
- * known if the objective needs it. Not for a Pareto objective. Pure; the same evidence
- * gives the same draws. */
+ * known if the objective needs it. Not for a Pareto objective. Pure: the same evidence gives the
+ * same draws. */
 void bar_make(const struct study *study, const struct evidence *evidence, const double *noise, struct bar *ret);
 
 #endif

@@ -87,10 +87,10 @@ static void reconsider(const struct study *study, const struct evidence *e, cons
                        size_t n, double *ret)
 {
     struct outlook x;
+    if (study->objective.form == OBJECTIVE_PARETO || !may_look(study, e)) return;
     double *chance = must_alloc(e->n + 1, sizeof *chance);
-    if (study->objective.form == OBJECTIVE_PARETO || !may_look(study, e)) n = 0;
     outlook_make(study, e, &x);
-    for (size_t rung = 0; n && rung < LADDER_RUNGS; rung += ETA_LOG2) {
+    for (size_t rung = 0; rung < LADDER_RUNGS; rung += ETA_LOG2) {
         outlook_compare(&x, rung, 1.0 / BEST_OF, chance);
         for (size_t i = 0; i < n; i++)
             if (!isnan(chance[stopped[i].at])) ret[i] = chance[stopped[i].at] / (RESUMES * stopped[i].price);
