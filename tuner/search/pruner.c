@@ -2,11 +2,14 @@
 
 #include "tuner/search/targets.h"
 
+#include "tuner/base/arena.h"
+
 #include "surrogate/surrogate.h"
 
 #include <gsl/gsl_sort.h>
 #include <gsl/gsl_statistics_double.h>
 #include <math.h>
+#include <stdlib.h>
 
 enum { ENDS_FROM = 2 };
 
@@ -93,15 +96,38 @@ static void expect_metrics(const struct objective *o, const struct evidence *e, 
     }
 }
 
+/* By its own rule, as its futures end. */
+static double left_by_rule(const struct running *r, const struct forecast_end *out)
+{
+    double left[FORECAST_DRAWS];
+    for (size_t k = 0; k < FORECAST_DRAWS; k++) left[k] = out[k].cost - learning_curve_cost(r->curve);
+    gsl_sort(left, 1, FORECAST_DRAWS);
+    return gsl_stats_median_from_sorted_data(left, 1, FORECAST_DRAWS);
+}
+
+/* As many reports as complete trials made, each as dear as its own so far: where a report of one trial costs a hundred
+ * times that of another, what others cost in all says nothing. NaN: none went further. */
+static double left_by_reports(const struct evidence *e, const struct running *r)
+{
+    double *more = must_alloc(e->n + 1, sizeof *more), left = NAN;
+    size_t n = 0;
+    for (size_t i = 0; i < e->n; i++)
+        if (e->trial[i].result && e->trial[i].curve->reports > r->curve->reports)
+            more[n++] = (double)(e->trial[i].curve->reports - r->curve->reports);
+    gsl_sort(more, 1, n);
+    if (n)
+        left =
+            gsl_stats_median_from_sorted_data(more, 1, n) * learning_curve_cost(r->curve) / (double)r->curve->reports;
+    free(more);
+    return left;
+}
+
 void pruner_expect(const struct study *study, const struct evidence *e, const struct running *r,
                    const struct forecast *x, struct stop_decision *ret)
 {
     struct forecast_end out[FORECAST_DRAWS];
-    double left[FORECAST_DRAWS];
     forecast_outcomes(x, r->rule, out);
-    for (size_t k = 0; k < FORECAST_DRAWS; k++) left[k] = out[k].cost - learning_curve_cost(r->curve);
-    gsl_sort(left, 1, FORECAST_DRAWS);
-    ret->saves = gsl_stats_median_from_sorted_data(left, 1, FORECAST_DRAWS);
+    ret->saves = r->rule ? left_by_rule(r, out) : left_by_reports(e, r);
     ret->n_nearest = forecast_nearest(x, ret->nearest);
     expect_metrics(&study->objective, e, out, ret);
 }
