@@ -14,10 +14,23 @@ static const char *count(double v, char *buf, size_t size)
     return words_show_count(v, buf, size);
 }
 
-void report_stops(FILE *out, const struct memory *s, const struct stop_audit *x)
+/* Without tokens only what was not run is known: of the others the log has no cost. */
+static void print_spent(FILE *out, const struct memory *s, const struct stop_audit *x)
 {
     char a[40], b[40];
     const char *unit = objective_cost_name(&s->study->objective);
+    if (objective_token_metric(&s->study->objective) < 0) {
+        fprintf(out, "Stopping saved about %s %s\n", count(x->saved, a, sizeof a), unit);
+        return;
+    }
+    fprintf(out, "Spent %s %s; stopping saved about %s", count(x->spent, a, sizeof a), unit,
+            count(x->saved, b, sizeof b));
+    if (x->spent + x->saved > 0) fprintf(out, " (%.0f %%)", 100 * (x->saved / bounded_sum(x->spent, x->saved)));
+    fprintf(out, "; the audit cost %s\n", count(x->audit_spent, a, sizeof a));
+}
+
+void report_stops(FILE *out, const struct memory *s, const struct stop_audit *x)
+{
     const struct stopping *how = &s->study->stopping;
     fprintf(out, "Study %s: pruner %s, %s\n", s->study->name, pruner_name(how->pruner),
             how->adaptive ? "patience and threshold adapted while trials run"
@@ -31,10 +44,7 @@ void report_stops(FILE *out, const struct memory *s, const struct stop_audit *x)
     if (how->adaptive || x->changes)
         fprintf(out, "  %6zu  had their stopping rule changed, %zu time%s in all\n", x->adapted, x->changes,
                 words_s(x->changes));
-    fprintf(out, "Spent %s %s; stopping saved about %s", count(x->spent, a, sizeof a), unit,
-            count(x->saved, b, sizeof b));
-    if (x->spent + x->saved > 0) fprintf(out, " (%.0f %%)", 100 * (x->saved / bounded_sum(x->spent, x->saved)));
-    fprintf(out, "; the audit cost %s\n", count(x->audit_spent, a, sizeof a));
+    print_spent(out, s, x);
     if (x->audited)
         fprintf(out, "False stops: %zu of %zu audited, %.1f %% (95 %% interval %.1f to %.1f %%)\n", x->wrong,
                 x->audited, 100 * x->rate, 100 * x->low, 100 * x->high);
