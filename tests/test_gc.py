@@ -9,7 +9,7 @@ import unittest
 from patience import PATIENCE, until
 from service import nocturne_in
 from test_cli import NOCTURNE, STUDY, TRIAL, World, read
-from test_control import CHECKPOINT, Control
+from control import CHECKPOINT, Control
 
 FAILS = '[ "$NOCTURNE_TRIAL" = 3 ] && exit 7\n' + TRIAL + 'head -c 70000 /dev/zero > "$NOCTURNE_DIR/model.bin"\n'
 
