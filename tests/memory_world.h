@@ -139,7 +139,7 @@ static inline void compare_sessions(struct world *w, struct history *x, struct h
     const struct trial *a = x->m.trial[0];
     SAME("trials", x->m.n == y->m.n && x->m.seq == y->m.seq && x->told == y->told);
     SAME("phase", x->m.phase == y->m.phase);
-    SAME("baseline", x->m.baseline.runs == y->m.baseline.runs);
+    SAME("baseline", x->m.baseline.runs == y->m.baseline.runs && x->m.baseline.again == y->m.baseline.again);
     compare_numbers(w, a, "baseline", x->m.baseline.mean, y->m.baseline.mean, w->study->objective.n_metrics);
     SAME("best", (x->m.best.trial ? x->m.best.trial->number : -1) == (y->m.best.trial ? y->m.best.trial->number : -1));
     SAME("best_utility",

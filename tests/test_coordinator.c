@@ -415,6 +415,74 @@ static void test_confirm__another_round_if_all_winners_break_the_constraint(void
     world_free(w);
 }
 
+/* `n` more trials of the search are stopped. */
+static void prune(struct world *w, size_t n)
+{
+    struct error err;
+    for (size_t i = 0; i < n; i++) {
+        const struct trial *t = add(w, ROLE_SEARCH, 0.01 * (double)i, 3);
+        start(w, t);
+        report_on(w, t, 0.3, 100);
+        assert_ok(history_condemn(w->history, t, "so", NULL, false, &err), err);
+        assert_ok(monitor_prune(w->history, t, NULL, &err), err);
+    }
+}
+
+static const struct trial *last(const struct world *w)
+{
+    return w->history->m.trial[w->history->m.n - 1];
+}
+
+static void test_confirm__the_baseline_is_measured_again_before_many_hang_on_it(void **state)
+{
+    (void)state;
+    struct world *w = world_make();
+    const struct memory *s = history_memory(w->history);
+    complete(w, s->trial[0], 0.60, 10000);
+    complete(w, s->trial[1], 0.61, 9000);
+    prune(w, 7);
+    assert_false(confirm_baseline(w->history));
+    assert_int_equal(confirm_due(s), 8);
+    prune(w, 1);
+    assert_true(confirm_baseline(w->history));
+    assert_true(last(w)->role == ROLE_CONFIRM && last(w)->confirms == 0 && last(w)->seed != s->trial[0]->seed);
+    assert_int_equal(confirm_due(s), 7);
+    assert_false(confirm_baseline(w->history)); /* once */
+    complete(w, last(w), 0.58, 9000);
+    assert_near(memory_baseline(s)[0], 0.59, 1e-12);
+    prune(w, 15);
+    assert_false(confirm_baseline(w->history));
+    assert_false(memory_has_confirmed(s));
+    struct arena a = {0};
+    complete(w, add(w, ROLE_SEARCH, 0.3, 3), 0.60, 5000);
+    assert_int_equal(ranking_make(s, &w->study->objective, &a).winner->trial->number, last(w)->number); /* as before */
+    arena_done(&a);
+    prune(w, 1);
+    assert_true(confirm_baseline(w->history));
+    complete(w, last(w), 0.60, 9000);
+    prune(w, 100);
+    assert_false(confirm_baseline(w->history)); /* it has all its seeds */
+    size_t before = s->n;
+    assert_int_equal(confirm_step(w->history), CONFIRM_ROUND);
+    assert_int_equal(s->n - before, 2); /* reference and winner: the baseline has its first seed */
+    reopen(w);
+    assert_int_equal(w->history->m.baseline.again, 2);
+    world_free(w);
+}
+
+static void test_confirm__a_baseline_that_repeats_is_measured_again_once(void **state)
+{
+    (void)state;
+    struct world *w = world_make();
+    complete(w, w->history->m.trial[0], 0.60, 10000);
+    prune(w, 8);
+    assert_true(confirm_baseline(w->history));
+    complete(w, last(w), 0.60, 10000);
+    prune(w, 30);
+    assert_false(confirm_baseline(w->history));
+    world_free(w);
+}
+
 /* ---- ledger ---- */
 
 static bool admits(struct world *w, struct budget budget, size_t confirms, size_t trials, char *why)
@@ -622,6 +690,8 @@ int main(void)
         cmocka_unit_test(test_ranking__confirmed_means_decide),
         cmocka_unit_test(test_ranking__no_baseline_no_verdict),
         cmocka_unit_test(test_confirm__another_round_if_all_winners_break_the_constraint),
+        cmocka_unit_test(test_confirm__the_baseline_is_measured_again_before_many_hang_on_it),
+        cmocka_unit_test(test_confirm__a_baseline_that_repeats_is_measured_again_once),
         cmocka_unit_test(test_ledger__each_budget_refuses),
         cmocka_unit_test(test_ledger__entries_add_up),
         cmocka_unit_test(test_adviser__speaks_the_protocol),

@@ -174,7 +174,7 @@ struct ranking ranking_make(const struct memory *s, const struct objective *obje
         if (t->role == ROLE_BASELINE) out.baseline = x;
     }
     if (s->tally.confirmed) join_confirmations(&out, s, of_trial, arena);
-    for (size_t i = 0; i < out.n; i++) any_confirmed |= out.all[i].confirmed > 0;
+    for (size_t i = 0; i < out.n; i++) any_confirmed |= out.all[i].confirmed > 0 && &out.all[i] != out.baseline;
     judge(&out, s, objective);
     bool front = objective->form == OBJECTIVE_PARETO;
     if (front) mark_front(&out, objective, any_confirmed && !eligible_all, arena);

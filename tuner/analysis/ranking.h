@@ -1,8 +1,8 @@
 /* ranking: how the configurations of a study compare, and who has won.
  *
  * What is ranked is a configuration with what was measured of it: the means over its confirmation seeds if it was
- * confirmed, else its single trial. Utilities are relative to what was measured of the baseline. If anything was
- * confirmed, only confirmed configurations can win: selection on one noisy trial flatters.
+ * confirmed, else its single trial. Utilities are relative to what was measured of the baseline. If anything but the
+ * baseline was confirmed, only confirmed configurations can win: selection on one noisy trial flatters.
  */
 #ifndef TUNER_ANALYSIS_RANKING_H
 #define TUNER_ANALYSIS_RANKING_H

@@ -13,7 +13,7 @@ const char *remark_spent(const struct memory *s, struct arena *a)
 {
     long trials = s->run.budget.trials;
     if (!trials || s->opened.fresh || s->tally.finished < (size_t)trials || s->n_open > 0) return NULL;
-    bool confirmed = s->tally.confirmed > 0 || study_confirm_count(s->study) == 0;
+    bool confirmed = memory_has_confirmed(s) || study_confirm_count(s->study) == 0;
     return arena_printf(a,
                         "the budget of %ld trial%s is spent: %s; for more set 'budget: {trials: %ld}' in %s, or give "
                         "--trials",

@@ -244,6 +244,18 @@ static bool looks_again(struct coordinator *c)
     return c->mind.look;
 }
 
+/* What the trials that were stopped hang on is measured again. */
+static bool checks_baseline(struct coordinator *c)
+{
+    char text[200];
+    if (c->options.only_queued || c->options.probe || !confirm_baseline(c->history)) return false;
+    snprintf(text, sizeof text,
+             "%zu trials were stopped, and what the baseline measured decides over such: it is confirmed now",
+             memory_count(c->memory, TRIAL_PRUNED));
+    machine_say(c, NEWS_NOTE, NULL, text);
+    return true;
+}
+
 /* The next members of a schedule's population, if there are any. */
 static void grow(struct coordinator *c)
 {
@@ -334,7 +346,7 @@ static void advance(struct coordinator *c, bool paused)
     bool waiting = memory_count(c->memory, TRIAL_QUEUED) > 0 && !refused;
     switch (c->phase) {
     case PHASE_SEARCH:
-        if (paused || waiting || (!c->mind.thinking && looks_again(c))) return;
+        if (paused || waiting || checks_baseline(c) || (!c->mind.thinking && looks_again(c))) return;
         if (wants_more(c)) {
             if (c->memory->study->schedule.n)
                 grow(c);

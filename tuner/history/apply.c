@@ -176,6 +176,7 @@ static enum status apply_added(struct history *s, struct trial *none, const stru
     take_trajectory(s, t, e->trajectory);
     s->m.tally.count[TRIAL_QUEUED]++;
     s->m.tally.searched += t->role != ROLE_CONFIRM;
+    s->m.baseline.again += t->role == ROLE_CONFIRM && s->all.at[t->confirms]->role == ROLE_BASELINE;
     s->m.tally.fallbacks += suggestion_kind_of(t->source) == SUGGESTION_FALLBACK;
     open_add(s, t);
     seen_add(s, t);

@@ -50,6 +50,11 @@ const double *memory_baseline(const struct memory *s)
     return s->baseline.runs ? s->baseline.mean : NULL;
 }
 
+bool memory_has_confirmed(const struct memory *s)
+{
+    return s->tally.confirmed > s->baseline.again;
+}
+
 uint64_t memory_trial_seed(const struct memory *s, long number)
 {
     struct rng rng = rng_derive(s->seed, "trial", (uint64_t)number);

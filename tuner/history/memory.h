@@ -147,6 +147,7 @@ struct reopening {
 struct baseline {
     const struct trial *stand_in; /* for that of a pareto study that has none; NULL */
     size_t runs;                  /* complete runs of it, confirmations included */
+    size_t again;                 /* its confirmations, whatever became of them */
     double mean[METRICS_MAX];     /* of these */
 };
 
@@ -202,6 +203,9 @@ uint64_t memory_trial_seed(const struct memory *s, long number);
 
 /* Metrics of the baseline, the mean over all its complete runs; NULL while there is none. */
 const double *memory_baseline(const struct memory *s);
+
+/* Has anything else than the baseline been confirmed? */
+bool memory_has_confirmed(const struct memory *s);
 
 bool memory_is_searched(const struct trial *t); /* counts towards budget: trials */
 size_t memory_count(const struct memory *s, enum trial_state state);

@@ -9,13 +9,14 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { ROUNDS_MAX = 3 };
+enum { ROUNDS_MAX = 3, HANG = 8 };
 
 size_t confirm_due(const struct memory *s)
 {
     size_t all = study_confirm_count(s->study),
            winners = (size_t)s->study->confirm.top * (size_t)s->study->confirm.seeds;
-    return all && s->tally.confirmed ? winners : all;
+    if (all && memory_has_confirmed(s)) return winners;
+    return all > s->baseline.again ? all - s->baseline.again : 0;
 }
 
 static bool is_searched(const struct trial *t)
@@ -194,7 +195,46 @@ static void add_one(struct history *s, const struct trial *t, uint64_t seed)
     arena_done(&arena);
 }
 
+/* ---- the baseline, early ---- */
+
+static const struct trial *find_baseline(const struct memory *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (s->trial[i]->role == ROLE_BASELINE) return s->trial[i];
+    return NULL;
+}
+
+/* Has its last confirmation shown that another would say something? */
+static bool may_differ(const struct memory *s, const struct trial *t)
+{
+    if (s->baseline.again == 0) return true;
+    const struct trial *last = confirmation_of(s, t, fresh_seed(s, s->baseline.again - 1));
+    return last && last->state == TRIAL_COMPLETE && !ranking_is_repeated(t, last, s->study->objective.n_metrics);
+}
+
+bool confirm_baseline(struct history *h)
+{
+    const struct memory *s = history_memory(h);
+    size_t again = s->baseline.again;
+    if (study_confirm_count(s->study) == 0 || again >= seeds_wanted(s) ||
+        !objective_needs_baseline(&s->study->objective))
+        return false;
+    if (memory_count(s, TRIAL_PRUNED) < HANG * (((size_t)2 << again) - 1)) return false;
+    const struct trial *t = find_baseline(s);
+    if (!t || t->state != TRIAL_COMPLETE || t->outside || !may_differ(s, t)) return false;
+    add_one(h, t, fresh_seed(s, again));
+    return true;
+}
+
 /* ---- the seeds of a round ---- */
+
+/* Early confirmations of the baseline are no round. */
+static bool has_begun(const struct memory *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (s->trial[i]->role == ROLE_CONFIRM && s->trial[s->trial[i]->confirms]->role != ROLE_BASELINE) return true;
+    return false;
+}
 
 /* In the arena: the trials whose confirmation has begun. */
 static size_t begun(const struct memory *s, struct arena *arena, const struct trial ***ret)
@@ -256,7 +296,7 @@ static enum confirm_step go_on(struct history *h)
     struct arena arena = {0};
     const struct trial **t;
     struct firsts f = {.chance = 1};
-    size_t n = begun(s, &arena, &t), lacking = 0;
+    size_t n = has_begun(s) ? begun(s, &arena, &t) : 0, lacking = 0;
     for (size_t i = 0; i < n; i++) {
         if (!lacks_seeds(s, t[i])) continue;
         count_first(s, t[i], &f);

@@ -1,11 +1,18 @@
-/* confirm: re-runs the winners, the baseline and the references on fresh seeds. */
+/* confirm: re-runs the winners, the baseline and the references on fresh seeds.
+ *
+ * What is measured of the baseline decides what satisfies the constraints and what is stopped. So its confirmations are
+ * run early where many trials hang on it: the first before more than 8 have been stopped, the next before 24, 56, …
+ */
 #ifndef TUNER_POLICY_CONFIRM_H
 #define TUNER_POLICY_CONFIRM_H
 
 #include "tuner/history/history.h"
 
-/* How many the next confirmation runs: the baseline and the references need no second one. */
+/* How many the next confirmation still runs: the baseline and the references need no second one. */
 size_t confirm_due(const struct memory *s);
+
+/* Adds a confirmation of the baseline if that is due early. */
+bool confirm_baseline(struct history *s);
 
 enum confirm_step {
     CONFIRM_ROUND,   /* a round has been added */
