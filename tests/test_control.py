@@ -31,6 +31,10 @@ class Pruning(Control):
         self.assertGreater(said["tokens"]["saved"], 0)
         text = self.nocturne("stopping", "toy")
         self.assertIn("stopped by the pruner", text)
+        for what in ("pruner auto", "stops who is unlikely", "the default"):
+            self.assertIn(what, text)
+            self.assertIn(what.removeprefix("pruner "), self.nocturne("plan", "study.yaml"))
+        self.assertEqual(json.loads(self.nocturne("plan", "study.yaml", "--json"))["stopping"]["pruner"], said["pruner"])
         self.assertIn("95 % interval" if said["false_stops"]["audited"] else "unknown", text)
         one = next(e for e in condemned if not e["body"].get("audit"))
         why = self.nocturne("stopping", "toy", str(one["trial"]))

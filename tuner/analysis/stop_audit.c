@@ -136,7 +136,9 @@ static void judge(const struct memory *s, struct stop_audit *x)
 enum status stop_audit_make(const struct memory *s, struct stop_audit *ret, struct error *err)
 {
     struct reading r = {s, ret, must_alloc(s->n + 1, sizeof *r.adapted)};
-    *ret = (struct stop_audit){.rate = NAN, .low = 0, .high = 1};
+    enum pruner pruner = s->study->stopping.pruner;
+    *ret = (struct stop_audit){
+        .about = pruner_about(pruner), .advice = pruner_advice(pruner), .rate = NAN, .low = 0, .high = 1};
     enum status st = store_events(s->store, s->study_id, -1, on_event, &r, err);
     free(r.adapted);
     if (st) return st;

@@ -8,6 +8,7 @@
 #include "tuner/analysis/analysis.h"
 #include "tuner/coordinator/coordinator.h"
 #include "tuner/execution/execution.h"
+#include "tuner/search/search.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -100,6 +101,14 @@ static const char *how(const struct wiring *w, enum reach reach, struct arena *a
     return "";
 }
 
+/* Which policy stops trials, and why that one. */
+static void print_stopping(const struct study *study)
+{
+    enum pruner pruner = study->stopping.pruner;
+    printf("  %-14s %s: %s\n", "stopping", pruner_name(pruner), pruner_about(pruner));
+    printf("  %-14s %s\n", "", pruner_advice(pruner));
+}
+
 /* Of each way the parameters that go it. */
 static void print_wiring(const struct study *study, const struct wiring *w)
 {
@@ -147,6 +156,7 @@ static void print_plan(const struct memory *s, const struct plan *p, const struc
     if (isfinite(p->on_time))
         printf("  all done within the %s that are left: %.0f %%\n",
                words_show_duration(p->left_ms > 0 ? p->left_ms : 0, left, sizeof left), 100 * p->on_time);
+    print_stopping(s->study);
     if (w->program) print_wiring(s->study, w);
     print_risks(p, w);
 }
@@ -184,14 +194,15 @@ static json_t *plan_json(const struct memory *s, const struct plan *p, const str
     for (size_t i = 0; gpus && i < gpus->n; i++) json_array_append_new(ids, json_string(gpus->id[i]));
     for (size_t i = 0; i < w->n_warnings; i++) json_array_append_new(risks, json_string(w->warning[i]));
     for (size_t i = 0; i < p->n_risks; i++) json_array_append_new(risks, json_string(p->risk[i]));
-    return json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "study",
-                     s->study->name, "matches", matches_json(&s->study->objective), "known", (json_int_t)p->known,
-                     "trials_left", (json_int_t)p->searches, "confirmations_left", (json_int_t)p->confirms, "slots",
-                     (json_int_t)p->slots, "gpus", ids, "trials", interval_json(&p->trials), "tokens",
-                     interval_json(&p->tokens), "ms", interval_json(&p->ms), "cost", interval_json(&p->cost),
-                     "probability_on_time", json_number(p->on_time), "left_ms",
+    return json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:s, s:s}}",
+                     "study", s->study->name, "matches", matches_json(&s->study->objective), "known",
+                     (json_int_t)p->known, "trials_left", (json_int_t)p->searches, "confirmations_left",
+                     (json_int_t)p->confirms, "slots", (json_int_t)p->slots, "gpus", ids, "trials",
+                     interval_json(&p->trials), "tokens", interval_json(&p->tokens), "ms", interval_json(&p->ms),
+                     "cost", interval_json(&p->cost), "probability_on_time", json_number(p->on_time), "left_ms",
                      p->left_ms < INT64_MAX ? json_integer(p->left_ms) : json_null(), "risks", risks, "reach",
-                     wiring_json(s->study, w));
+                     wiring_json(s->study, w), "stopping", "pruner", pruner_name(s->study->stopping.pruner), "about",
+                     pruner_about(s->study->stopping.pruner));
 }
 
 /* ---- probing ---- */

@@ -35,6 +35,7 @@ void report_stops(FILE *out, const struct memory *s, const struct stop_audit *x)
     fprintf(out, "Study %s: pruner %s, %s\n", s->study->name, pruner_name(how->pruner),
             how->adaptive ? "patience and threshold adapted while trials run"
                           : "stopping rules as the trials have them");
+    fprintf(out, "  %s\n  %s\n", x->about, x->advice);
     fprintf(out, "  %6zu  ran to their own end\n", x->ended);
     fprintf(out, "  %6zu  stopped by the pruner\n", x->pruned);
     if (x->resumed) fprintf(out, "  %6zu  went on later\n", x->resumed);

@@ -1,5 +1,8 @@
 /* outlook: where trials stand on a rung, all by the same ladders, and what chance each has to end among the best.
  *
+ * The baseline is taken for the mean of its runs: what its validation happens to be is that of the others, too, and it is
+ * measured again before many hang on it (tuner/policy/confirm.h).
+ *
  * A standing is the expected utility of a trial's result, its standard deviation and the probability that the
  * constraints hold, as they were to be told when it stood on that rung. For a single metric the utility is on the
  * ladder's scale.

@@ -14,51 +14,20 @@ static size_t fit_point(size_t n)
     return fit;
 }
 
+/* A trial with a curve. */
+struct told {
+    struct search_trial *trial;
+    double *metrics, *spread; /* n_metrics: where what is expected of it goes; NULL: it is complete */
+};
+
 static int by_told(const void *a, const void *b)
 {
-    const struct search_trial *const *x = a, *const *y = b;
-    return ((*x)->told > (*y)->told) - ((*x)->told < (*y)->told);
+    const struct told *x = a, *y = b;
+    return (x->trial->told > y->trial->told) - (x->trial->told < y->trial->told);
 }
 
-/* Those with a curve, in the order of their results. */
-static struct search_trial **in_order(struct search_trial *list, size_t n, struct arena *arena, size_t *ret_n)
-{
-    struct search_trial **told = arena_array(arena, n + 1, sizeof *told);
-    *ret_n = 0;
-    for (size_t i = 0; i < n; i++)
-        if ((list[i].outcome == SEARCH_COMPLETE || list[i].outcome == SEARCH_STOPPED) && list[i].curve)
-            told[(*ret_n)++] = &list[i];
-    qsort(told, *ret_n, sizeof *told, by_told);
-    return told;
-}
-
-static void expect(const struct ladder *l, struct search_trial *t, double *metrics, double *spread)
-{
-    struct ladder_end end;
-    if (!ladder_expect(l, t->curve, LADDER_RUNGS, &end)) return;
-    double low = ladder_unscale(l, end.mean - end.sd / 2), high = ladder_unscale(l, end.mean + end.sd / 2);
-    metrics[l->index] = ladder_unscale(l, end.mean);
-    spread[l->index] = fabs(targets_transform(l->metric, high) - targets_transform(l->metric, low));
-}
-
-/* One metric of all stopped trials. */
-static void expect_metric(const struct objective *o, size_t metric, struct search_trial **told, size_t n,
-                          struct arena *arena)
-{
-    struct ladder_trial *known = arena_array(arena, n + 1, sizeof *known);
-    struct ladder ladder;
-    size_t fit = fit_point(n);
-    for (size_t i = 0; i < fit; i++)
-        known[i] =
-            (struct ladder_trial){told[i]->curve, told[i]->outcome == SEARCH_COMPLETE ? told[i]->metrics[metric] : NAN};
-    ladder_fit(o, metric, known, fit, &ladder);
-    for (size_t i = 0; i < n; i++)
-        if (told[i]->outcome == SEARCH_STOPPED)
-            expect(&ladder, told[i], (double *)told[i]->metrics, (double *)told[i]->spread);
-}
-
-/* Room for what is expected now, with what was expected when it was stopped in it. */
-static void make_room(struct search_trial *t, size_t n_metrics, struct arena *arena)
+/* Of a stopped trial: room for what is expected now, with what was expected when it was stopped in it. */
+static struct told make_room(struct search_trial *t, size_t n_metrics, struct arena *arena)
 {
     double *metrics = arena_array(arena, 2 * n_metrics, sizeof *metrics), *spread = metrics + n_metrics;
     for (size_t m = 0; m < n_metrics; m++) {
@@ -67,6 +36,44 @@ static void make_room(struct search_trial *t, size_t n_metrics, struct arena *ar
     }
     t->metrics = metrics;
     t->spread = spread;
+    return (struct told){t, metrics, spread};
+}
+
+/* Those with a curve, in the order of their results. */
+static struct told *in_order(struct search_trial *list, size_t n, size_t n_metrics, struct arena *arena, size_t *ret_n)
+{
+    struct told *told = arena_array(arena, n + 1, sizeof *told);
+    *ret_n = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct told t = {&list[i], NULL, NULL};
+        if (list[i].outcome == SEARCH_STOPPED) t = make_room(&list[i], n_metrics, arena);
+        if ((list[i].outcome == SEARCH_COMPLETE || t.metrics) && list[i].curve) told[(*ret_n)++] = t;
+    }
+    qsort(told, *ret_n, sizeof *told, by_told);
+    return told;
+}
+
+static void expect(const struct ladder *l, const struct told *t)
+{
+    struct ladder_end end;
+    if (!ladder_expect(l, t->trial->curve, LADDER_RUNGS, &end)) return;
+    double low = ladder_unscale(l, end.mean - end.sd / 2), high = ladder_unscale(l, end.mean + end.sd / 2);
+    t->metrics[l->index] = ladder_unscale(l, end.mean);
+    t->spread[l->index] = fabs(targets_transform(l->metric, high) - targets_transform(l->metric, low));
+}
+
+/* One metric of all stopped trials. */
+static void expect_metric(const struct objective *o, size_t metric, const struct told *told, size_t n,
+                          struct arena *arena)
+{
+    struct ladder_trial *known = arena_array(arena, n + 1, sizeof *known);
+    struct ladder ladder;
+    size_t fit = fit_point(n);
+    for (size_t i = 0; i < fit; i++)
+        known[i] = (struct ladder_trial){told[i].trial->curve, told[i].metrics ? NAN : told[i].trial->metrics[metric]};
+    ladder_fit(o, metric, known, fit, &ladder);
+    for (size_t i = 0; i < n; i++)
+        if (told[i].metrics) expect(&ladder, &told[i]);
 }
 
 static bool is_known(const struct objective *o, const struct search_trial *t)
@@ -86,9 +93,7 @@ struct search_history partial_expect(const struct study *study, const struct sea
     if (stopped == 0) return out;
     memcpy(list, h->trial, h->n * sizeof *list);
     out.trial = list;
-    for (size_t i = 0; i < h->n; i++)
-        if (list[i].outcome == SEARCH_STOPPED) make_room(&list[i], o->n_metrics, arena);
-    struct search_trial **told = in_order(list, h->n, arena, &n);
+    struct told *told = in_order(list, h->n, o->n_metrics, arena, &n);
     for (size_t m = 0; n && m < o->n_metrics; m++)
         if (objective_uses(o, m)) expect_metric(o, m, told, n, arena);
     for (size_t i = 0; i < h->n; i++)

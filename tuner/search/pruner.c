@@ -20,6 +20,20 @@ static const double FLOOR = 0.05;
 static const struct pruner_ops *const all[] = {[PRUNER_NONE] = NULL, PRUNERS(PRUNER)};
 #undef PRUNER
 
+const char *pruner_about(enum pruner pruner)
+{
+    return all[pruner] ? all[pruner]->about : "every trial runs to its own end";
+}
+
+/* As measured: tests/bench/README.md, "At equal cost". */
+const char *pruner_advice(enum pruner pruner)
+{
+    return pruner == PRUNER_AUTO ? "the default: of all pruners here its winners are the best for equal cost"
+           : pruner == PRUNER_NONE
+               ? "'stopping: {pruner: auto}' saves most of the cost, if the program reports while it runs"
+               : "the winners of the default, 'auto', are better for equal cost";
+}
+
 bool pruner_looks(const struct study *study, const struct running *running)
 {
     const struct pruner_ops *ops = all[study->stopping.pruner];

@@ -30,6 +30,8 @@ struct stopped_trial {
 };
 
 struct pruner_ops {
+    const char *about; /* whom it stops, for people: "stops who …" */
+
     /* Is there anything to judge since it was judged before? So that reports at which nobody looks cost nothing. */
     bool (*looks)(const struct study *study, const struct running *running);
 
@@ -50,6 +52,10 @@ struct pruner_ops {
 #define PRUNER(id, name) extern const struct pruner_ops pruner_##name;
 PRUNERS(PRUNER)
 #undef PRUNER
+
+/* Clauses for people: whom a pruner stops; and why that one, or which to take instead. */
+const char *pruner_about(enum pruner pruner);
+const char *pruner_advice(enum pruner pruner);
 
 /* Does the study's pruner look at a trial that has reported so far? Pure; needs no evidence. */
 bool pruner_looks(const struct study *study, const struct running *running);

@@ -76,4 +76,7 @@ static void reconsider(const struct study *study, const struct evidence *e, cons
     }
 }
 
-const struct pruner_ops pruner_asha = {.looks = looks, .judge = judge, .reconsider = reconsider};
+const struct pruner_ops pruner_asha = {.about = "stops who is not in the best third at reports 1, 3, 9, …",
+                                       .looks = looks,
+                                       .judge = judge,
+                                       .reconsider = reconsider};

@@ -16,8 +16,8 @@
  * Where both judge, a rung stops a trial only if its forecast is below 3 · `chance`: what ends by a rule of its own is
  * better known by that rule.
  *
- * Until two trials are complete (three, for a forecast), or without the baseline that the objective needs, nothing is
- * stopped.
+ * Until one trial is complete (three, for those with a forecast), or without the baseline that the objective needs,
+ * nothing is stopped.
  */
 #include "tuner/search/pruner.h"
 
@@ -30,7 +30,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LEAST = 2, FORESEES_FROM = 3, ETA_LOG2 = 2, BEST_OF = 16 };
+enum { LEAST = 1, FORESEES_FROM = 3, ETA_LOG2 = 2, BEST_OF = 16 };
 
 static const double RATIO = 4, DOUBT = 3, RESUMES = 2;
 static const double SMALL = 1e-4; /* of what is below, people need not know how much */
@@ -141,7 +141,7 @@ static void judge_by_forecast(const struct study *study, const struct evidence *
     const struct objective *o = &study->objective;
     struct forecast_end out[FORECAST_DRAWS];
     bool front = o->form == OBJECTIVE_PARETO;
-    if (!x || count_complete(e) < FORESEES_FROM || (!e->baseline && objective_needs_baseline(o))) return;
+    if (!e->baseline && objective_needs_baseline(o)) return;
     forecast_outcomes(x, r->rule, out);
     size_t useful = front ? count_on_front(o, e, out) : count_above(study, e, x, out, &ret->target);
     ret->chance = ((double)useful + 0.5) / (FORECAST_DRAWS + 1);
@@ -166,13 +166,18 @@ static bool looks(const struct study *study, const struct running *r)
 static void judge(const struct study *study, const struct evidence *e, const struct running *r,
                   const struct forecast *x, struct stop_decision *ret)
 {
-    bool foreseen = x && needs_forecast(study, r);
     struct stop_decision rung = *ret;
+    bool foreseen = x && needs_forecast(study, r);
+    if (needs_forecast(study, r) && count_complete(e) < FORESEES_FROM) return;
     judge_by_rung(study, e, r, foreseen ? &rung : ret);
     if (!foreseen) return;
     judge_by_forecast(study, e, r, x, ret);
     if (!ret->stop && rung.stop && ret->chance < DOUBT * study->stopping.chance) *ret = rung;
 }
 
-const struct pruner_ops pruner_auto = {
-    .looks = looks, .needs_forecast = needs_forecast, .judge = judge, .reconsider = reconsider};
+const struct pruner_ops pruner_auto = {.about =
+                                           "stops who is unlikely to end among the best, judged at reports 1, 4, 16, …",
+                                       .looks = looks,
+                                       .needs_forecast = needs_forecast,
+                                       .judge = judge,
+                                       .reconsider = reconsider};

@@ -46,4 +46,5 @@ static void judge(const struct study *study, const struct evidence *e, const str
     free(mean);
 }
 
-const struct pruner_ops pruner_median = {.looks = looks, .judge = judge};
+const struct pruner_ops pruner_median = {
+    .about = "stops whose best so far is below the median of the others", .looks = looks, .judge = judge};
