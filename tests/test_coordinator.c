@@ -446,6 +446,7 @@ static void test_confirm__the_baseline_is_measured_again_before_many_hang_on_it(
     prune(w, 1);
     assert_true(confirm_baseline(w->history));
     assert_true(last(w)->role == ROLE_CONFIRM && last(w)->confirms == 0 && last(w)->seed != s->trial[0]->seed);
+    assert_string_equal(last(w)->source, "confirm: 8 trials were stopped");
     assert_int_equal(confirm_due(s), 7);
     assert_false(confirm_baseline(w->history)); /* once */
     complete(w, last(w), 0.58, 9000);

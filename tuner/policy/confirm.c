@@ -7,6 +7,7 @@
 #include "tuner/analysis/analysis.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { ROUNDS_MAX = 3, HANG = 8 };
@@ -179,7 +180,7 @@ static struct search_rank *rank(struct history *history, bool further, struct ar
     return ranks;
 }
 
-static void add_one(struct history *s, const struct trial *t, uint64_t seed)
+static void add_one(struct history *s, const struct trial *t, uint64_t seed, const char *source)
 {
     struct arena arena = {0};
     const double *config = t->config;
@@ -188,7 +189,7 @@ static void add_one(struct history *s, const struct trial *t, uint64_t seed)
     if (part) trajectory = lineage_of(history_memory(s), t, &arena, &config); /* the whole of it, from the beginning */
     history_add(s, &(struct addition){.role = ROLE_CONFIRM,
                                       .config = config,
-                                      .source = "confirm",
+                                      .source = source,
                                       .confirms = t->number,
                                       .seed = seed,
                                       .trajectory = part ? &trajectory : NULL});
@@ -215,6 +216,7 @@ static bool may_differ(const struct memory *s, const struct trial *t)
 bool confirm_baseline(struct history *h)
 {
     const struct memory *s = history_memory(h);
+    char source[60];
     size_t again = s->baseline.again;
     if (study_confirm_count(s->study) == 0 || again >= seeds_wanted(s) ||
         !objective_needs_baseline(&s->study->objective))
@@ -222,7 +224,8 @@ bool confirm_baseline(struct history *h)
     if (memory_count(s, TRIAL_PRUNED) < HANG * (((size_t)2 << again) - 1)) return false;
     const struct trial *t = find_baseline(s);
     if (!t || t->state != TRIAL_COMPLETE || t->outside || !may_differ(s, t)) return false;
-    add_one(h, t, fresh_seed(s, again));
+    snprintf(source, sizeof source, "confirm: %zu trials were stopped", memory_count(s, TRIAL_PRUNED));
+    add_one(h, t, fresh_seed(s, again), source);
     return true;
 }
 
@@ -276,7 +279,7 @@ static size_t add_missing(struct history *h, const struct trial *const *t, size_
     for (size_t k = 0; k < seeds_wanted(s); k++) /* one seed of all before the next */
         for (size_t i = 0; i < n; i++) {
             if (confirmation_of(s, t[i], fresh_seed(s, k))) continue;
-            add_one(h, t[i], fresh_seed(s, k));
+            add_one(h, t[i], fresh_seed(s, k), "confirm");
             added++;
         }
     return added;
@@ -331,7 +334,7 @@ static size_t begin_round(struct history *h, const struct shown *shown)
         const struct trial *t = s->trial[i];
         bool fixed = t->role == ROLE_BASELINE || t->role == ROLE_REFERENCE;
         if (!fixed || t->state != TRIAL_COMPLETE || t->outside || confirmation_of(s, t, seed)) continue;
-        add_one(h, t, seed);
+        add_one(h, t, seed, "confirm");
         added++;
     }
     size_t chosen = 0;
@@ -340,7 +343,7 @@ static size_t begin_round(struct history *h, const struct shown *shown)
         if (is_covered(s, t)) continue; /* the baseline's own configuration, or one that was tried twice */
         chosen++;
         if (confirmation_of(s, t, seed)) continue;
-        add_one(h, t, seed);
+        add_one(h, t, seed, "confirm");
         added++;
     }
     arena_done(&arena);
