@@ -169,16 +169,27 @@ static void get_ready(struct assignment *as)
     as->home->ready(as->home->data);
 }
 
+static void say_anew(const struct assignment *as, const char *why)
+{
+    struct arena a = {0};
+    char *text = arena_printf(&a, "trial %ld of study %s begins anew: its checkpoint cannot be had: %.300s",
+                              as->spec.trial, as->study, why);
+    redact(text, strlen(text));
+    note(as, text);
+    arena_done(&a);
+}
+
 /* The trial begins anew if its checkpoint cannot be had. */
 static void on_resume(void *data, long status, const char *body, size_t n)
 {
     struct assignment *as = data;
     struct resume_fetch *r = &as->resume;
-    (void)body, (void)n;
+    (void)n;
     r->inquiry = NULL;
     if (r->fd >= 0) close(r->fd);
     r->fd = -1;
     if (status != 200) {
+        say_anew(as, status == 404 ? "the service has no such file" : body);
         free(r->path);
         r->path = NULL;
     }
@@ -206,7 +217,7 @@ static void fetch_resume(struct assignment *as)
     if (r->fd >= 0)
         r->inquiry = client_send(as->home->client, &spec, on_resume, as);
     else
-        on_resume(as, 0, "", 0);
+        on_resume(as, 0, "it cannot be written here", 0);
     arena_done(&a);
 }
 
@@ -234,8 +245,10 @@ static void on_study(void *data, const struct study *study, const struct error *
         end_unstarted(as, JOB_NOT_STARTED, bad.text);
     else if (is_plain(json_string_value(json_object_get(as->resume.wish, "name"))))
         fetch_resume(as);
-    else
+    else {
+        if (as->resume.wish) say_anew(as, "it lies in a folder of its own");
         get_ready(as);
+    }
 }
 
 void assignment_prepare(struct assignment *as)
