@@ -144,12 +144,28 @@ static void steer(struct active_attempt *a)
     if (segment_is_over(&t->segment, cost) && !a->stopping_ms) halt(a, STOP_GENTLY, "the interval is over");
 }
 
+static void say(struct active_attempt *a, const char *text)
+{
+    note(a, text);
+    history_note(a->home->history, text);
+}
+
+/* It runs elsewhere, and the checkpoint that lies here did not get there. */
+static void say_without_checkpoint(struct active_attempt *a)
+{
+    struct arena arena = {0};
+    say(a, arena_printf(&arena, "trial %ld begins anew: its checkpoint of %.6g tokens could not be had where it runs",
+                        a->trial->number, a->resumed_cost));
+    arena_done(&arena);
+}
+
 void attempt_hears_start(struct active_attempt *a, int64_t pid, double resumed_cost)
 {
     struct error err;
     bool says_so = a->trial->state == TRIAL_LEASED;
     enum status s = says_so ? history_started(a->home->history, a->trial, pid, resumed_cost, &err) : STATUS_OK;
     if (s) fail(a, s, &err);
+    if (!s && says_so && a->resumed_cost > 0 && resumed_cost == 0) say_without_checkpoint(a);
     if (!s) a->home->say(a->home->data, NEWS_STARTED, a->trial, NULL);
 }
 
@@ -157,12 +173,10 @@ void attempt_hears_start(struct active_attempt *a, int64_t pid, double resumed_c
 static void say_begun_anew(struct active_attempt *a, double cost)
 {
     struct arena arena = {0};
-    const char *text = arena_printf(&arena,
-                                    "trial %ld was given a checkpoint of %.6g tokens and has begun anew: its first "
-                                    "report says fewer",
-                                    a->trial->number, cost);
-    note(a, text);
-    history_note(a->home->history, text);
+    say(a, arena_printf(&arena,
+                        "trial %ld was given a checkpoint of %.6g tokens and has begun anew: its first report says "
+                        "fewer",
+                        a->trial->number, cost));
     arena_done(&arena);
 }
 
@@ -357,8 +371,7 @@ static bool begin_anew(struct active_attempt *a, const struct error *why)
 {
     struct error err;
     bool own = a->trial->checkpoint.name != NULL;
-    note(a, why->text);
-    history_note(a->home->history, why->text);
+    say(a, why->text);
     if (own) return true;
     enum status s =
         history_finish(a->home->history, a->trial, &(struct ending){.state = TRIAL_FAILED, .reason = why->text}, &err);
