@@ -81,14 +81,19 @@ class GoingOn(Control):
     def test_its_checkpoint_is_gone_cut_or_another(self):
         def cut(path):
             os.truncate(path, 3)
-        for spoil, words in ((os.remove, "begins anew"), (cut, "bytes instead of")):
+
+        def replace(path):
+            size = os.path.getsize(path)
+            with open(path, "w") as f:
+                f.write("x" * size)
+        for spoil, words in ((os.remove, "is gone"), (cut, "has 3 bytes instead of"), (replace, "is not what was left there")):
             with self.subTest(spoil=words):
                 path = self.stopped(trials=32)
                 for e in self.of(4, "checkpoint")[-1:]:
                     spoil(self.checkpoint(e))
                 out = self.nocturne("run", path)
                 self.assertIn("goes on", out)
-                self.assertIn("trial 4", out)
+                self.assertIn("the checkpoint of trial 4 " + words, out)
                 self.assertEqual((self.trials()[4]["state"], self.trials()[4]["metrics"]["resumed"]), ("complete", 0), out)
                 spent = sum(t["metrics"]["tokens"] for t in self.trials())
                 self.assertGreaterEqual(self.stops()["tokens"]["spent"], spent + 100)

@@ -412,6 +412,14 @@ static void start(struct active_attempt *a, const char *dir, const struct resume
         put_off(a, &err);
 }
 
+/* Was the attempt that left the checkpoint over before the trial went on? Nobody has written to it since. */
+static bool was_closed(const struct trial *t, const struct checkpoint *left)
+{
+    const struct past_lease *p = t->attempt.past;
+    for (long k = t->effort.attempts - 1; p && k > left->attempt; k--) p = p->next;
+    return p && p->lease < t->resumed.since;
+}
+
 /* The checkpoint that it goes on from, in the arena; none: it begins. */
 static enum status find_resume(const struct active_attempt *a, struct arena *arena, struct resume *ret,
                                struct error *err)
@@ -422,7 +430,9 @@ static enum status find_resume(const struct active_attempt *a, struct arena *are
     const char *dir = launch_folder(home->files, home->memory->study, from->trial, from->attempt, arena);
     const char *path = arena_printf(arena, "%s/%s", dir, from->name ? from->name : "");
     struct checkpoint left = *from;
-    if (left.trial == a->trial->number) left.digest = NULL; /* a later one may lie there, which nobody was told of */
+    bool own = left.trial == a->trial->number;
+    if (own && !was_closed(a->trial, &left))
+        left.digest = NULL; /* a later one may lie there, which nobody was told of */
     enum status s = checkpoint_verify(&left, path, err);
     if (!s) *ret = (struct resume){path, from->trial, from->attempt, from->name, from->cost};
     return s;
