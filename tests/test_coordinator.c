@@ -2,6 +2,7 @@
 #include "tests/test.h"
 
 #include "tuner/coordinator/adviser.h"
+#include "tuner/coordinator/failure.h"
 #include "tuner/policy/policy.h"
 #include "tuner/history/lease.h"
 
@@ -484,6 +485,39 @@ static void test_confirm__a_baseline_that_repeats_is_measured_again_once(void **
     world_free(w);
 }
 
+/* ---- failures alike ---- */
+
+static enum status look_at(struct world *w, const struct trial *t, struct alike *alike)
+{
+    struct error err;
+    return failure_look(history_memory(w->history), t, alike, &err);
+}
+
+static enum status fail_one(struct world *w, struct alike *alike)
+{
+    struct error err;
+    const struct trial *t = add(w, ROLE_SEARCH, 0.01 * (double)w->history->m.n, 3);
+    start(w, t);
+    struct ending failed = {.state = TRIAL_FAILED, .reason = "it exited with 1"};
+    assert_ok(history_finish(w->history, t, &failed, &err), err);
+    return look_at(w, t, alike);
+}
+
+static void test_failure__what_was_stopped_lies_between(void **state)
+{
+    (void)state;
+    struct world *w = world_make();
+    struct alike alike = {0};
+    assert_int_equal(fail_one(w, &alike), STATUS_OK);
+    assert_int_equal(fail_one(w, &alike), STATUS_OK);
+    prune(w, 1);
+    assert_int_equal(look_at(w, last(w), &alike), STATUS_OK);
+    assert_int_equal(fail_one(w, &alike), STATUS_OK);
+    assert_int_equal(fail_one(w, &alike), STATUS_OK);
+    assert_int_equal(fail_one(w, &alike), STATUS_FAILED);
+    world_free(w);
+}
+
 /* ---- ledger ---- */
 
 static bool admits(struct world *w, struct budget budget, size_t confirms, size_t trials, char *why)
@@ -693,6 +727,7 @@ int main(void)
         cmocka_unit_test(test_confirm__another_round_if_all_winners_break_the_constraint),
         cmocka_unit_test(test_confirm__the_baseline_is_measured_again_before_many_hang_on_it),
         cmocka_unit_test(test_confirm__a_baseline_that_repeats_is_measured_again_once),
+        cmocka_unit_test(test_failure__what_was_stopped_lies_between),
         cmocka_unit_test(test_ledger__each_budget_refuses),
         cmocka_unit_test(test_ledger__entries_add_up),
         cmocka_unit_test(test_adviser__speaks_the_protocol),

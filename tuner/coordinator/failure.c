@@ -33,6 +33,7 @@ static enum status of_all(const struct memory *s, const struct trial *t, struct 
 {
     char hint[300];
     const char *reason = t->reason ? t->reason : "";
+    if (t->state == TRIAL_PRUNED) *alike = (struct alike){0}; /* it has reported: they fail no longer in a row */
     if (t->state != TRIAL_FAILED || t->attempt.client || memory_count(s, TRIAL_COMPLETE) > 0) return STATUS_OK;
     if (!alike_add(alike, reason)) return STATUS_OK;
     return error_set(
