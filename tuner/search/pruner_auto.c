@@ -175,9 +175,10 @@ static void judge(const struct study *study, const struct evidence *e, const str
     if (!ret->stop && rung.stop && ret->chance < DOUBT * study->stopping.chance) *ret = rung;
 }
 
-const struct pruner_ops pruner_auto = {.about =
-                                           "stops who is unlikely to end among the best, judged at reports 1, 4, 16, …",
-                                       .looks = looks,
-                                       .needs_forecast = needs_forecast,
-                                       .judge = judge,
-                                       .reconsider = reconsider};
+const struct pruner_ops pruner_auto = {
+    .about =
+        "stops who is unlikely to end among the best, judged at reports 1, 4, 16, …; if patience is known, at each",
+    .looks = looks,
+    .needs_forecast = needs_forecast,
+    .judge = judge,
+    .reconsider = reconsider};
