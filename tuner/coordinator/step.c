@@ -250,7 +250,7 @@ static bool checks_baseline(struct coordinator *c)
     char text[200];
     if (c->options.only_queued || c->options.probe || !confirm_baseline(c->history)) return false;
     snprintf(text, sizeof text,
-             "%zu trials were stopped, and what the baseline measured decides over such: it is confirmed now",
+             "%zu trials have been stopped; the baseline, by which they were judged, is measured again",
              memory_count(c->memory, TRIAL_PRUNED));
     machine_say(c, NEWS_NOTE, NULL, text);
     return true;

@@ -231,15 +231,7 @@ bool confirm_baseline(struct history *h)
 
 /* ---- the seeds of a round ---- */
 
-/* Early confirmations of the baseline are no round. */
-static bool has_begun(const struct memory *s)
-{
-    for (size_t i = 0; i < s->n; i++)
-        if (s->trial[i]->role == ROLE_CONFIRM && s->trial[s->trial[i]->confirms]->role != ROLE_BASELINE) return true;
-    return false;
-}
-
-/* In the arena: the trials whose confirmation has begun. */
+/* In the arena: the trials whose confirmation has begun; not the baseline alone, early. */
 static size_t begun(const struct memory *s, struct arena *arena, const struct trial ***ret)
 {
     size_t n = 0;
@@ -251,7 +243,7 @@ static size_t begun(const struct memory *s, struct arena *arena, const struct tr
         seen[c->confirms] = true;
         if (!s->trial[c->confirms]->outside) (*ret)[n++] = s->trial[c->confirms];
     }
-    return n;
+    return n == 1 && (*ret)[0]->role == ROLE_BASELINE ? 0 : n;
 }
 
 struct firsts { /* confirmations on the first seed, of those that lack others */
@@ -299,7 +291,7 @@ static enum confirm_step go_on(struct history *h)
     struct arena arena = {0};
     const struct trial **t;
     struct firsts f = {.chance = 1};
-    size_t n = has_begun(s) ? begun(s, &arena, &t) : 0, lacking = 0;
+    size_t n = begun(s, &arena, &t), lacking = 0;
     for (size_t i = 0; i < n; i++) {
         if (!lacks_seeds(s, t[i])) continue;
         count_first(s, t[i], &f);
