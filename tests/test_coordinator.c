@@ -1,83 +1,13 @@
-#include "tests/fake_clock.h"
-#include "tests/test.h"
+#include "tests/study_world.h"
 
 #include "tuner/coordinator/adviser.h"
-#include "tuner/coordinator/failure.h"
-#include "tuner/policy/policy.h"
 #include "tuner/history/lease.h"
 
 #include "tuner/history/ledger.h"
-#include "tuner/history/history.h"
-#include "tuner/history/internal.h"
-#include "tuner/analysis/ranking.h"
 
 #include "surrogate/surrogate.h"
 
 #include <unistd.h>
-
-static const char STUDY[] =
-    "study: s\nparameters:\n  x: {type: float, range: [0, 1]}\n  k: {type: int, range: [1, 9]}\n"
-    "metrics:\n  em: {goal: maximize, kind: proportion, of: 1000}\n  tokens: {goal: minimize, kind: count}\n"
-    "baseline: {x: 0.5, k: 5}\nreferences: {strong: {x: 0.2, k: 2}}\nobjective: {weights: {em: 0.7, tokens: 0.3}}\n"
-    "constraints: [em >= baseline - 0.01]\nbudget: {trials: 20, tokens: 1e6}\nconfirm: {top: 2, seeds: 2}\n";
-
-struct world {
-    struct fake_clock clock;
-    struct study *study;
-    struct store *store;
-    struct history *history;
-};
-
-static struct world *world_make(void)
-{
-    struct world *w = calloc(1, sizeof *w);
-    struct error err;
-    w->clock = fake_clock_at(1000000, 1000000);
-    assert_ok(study_parse("s.yaml", STUDY, strlen(STUDY), &w->study, &err), err);
-    assert_ok(store_open(":memory:", STORE_CREATE, &w->store, &err), err);
-    assert_ok(history_open(w->store, w->study, &(struct opening){.seed = 7}, &w->clock.clock, &w->history, &err), err);
-    return w;
-}
-
-static void world_free(struct world *w)
-{
-    history_free(w->history);
-    store_close(w->store);
-    study_free(w->study);
-    free(w);
-}
-
-/* Forgets everything in memory and reads it back. */
-static void reopen(struct world *w)
-{
-    struct error err;
-    assert_ok(history_flush(w->history, &err), err);
-    history_free(w->history);
-    w->history = NULL;
-    assert_ok(history_open(w->store, w->study, &(struct opening){.seed = 99}, &w->clock.clock, &w->history, &err), err);
-}
-
-static void start(struct world *w, const struct trial *t)
-{
-    struct error err;
-    assert_ok(history_lease(w->history, t, "/d", 0, &err), err);
-    assert_ok(history_started(w->history, t, 4242, 0, &err), err);
-}
-
-static void complete(struct world *w, const struct trial *t, double em, double tokens)
-{
-    struct error err;
-    json_t *m = json_pack("{s:f, s:f}", "em", em, "tokens", tokens);
-    if (t->state == TRIAL_QUEUED) start(w, t);
-    fake_clock_pass(&w->clock, 1000);
-    assert_ok(history_finish(w->history, t, &(struct ending){.state = TRIAL_COMPLETE, .metrics = m}, &err), err);
-    json_decref(m);
-}
-
-static const struct trial *add(struct world *w, enum trial_role role, double x, double k)
-{
-    return history_add(w->history, &(struct addition){.role = role, .config = (double[]){x, k}, .source = "test"});
-}
 
 /* ---- states ---- */
 
@@ -240,11 +170,6 @@ static void test_session__history_maps_states(void **state)
     world_free(w);
 }
 
-static void report_on(struct world *w, const struct trial *t, double em, double tokens)
-{
-    curve_report(w->history, internal_own(w->history, t), 0, (double[]){em, tokens});
-}
-
 /* Whoever thinks with a snapshot sees what was when it was taken, whatever becomes of the trial. */
 static void test_session__lent_curves_stay_as_they_were(void **state)
 {
@@ -284,8 +209,6 @@ static void test_session__lent_curves_stay_as_they_were(void **state)
     arena_done(&a);
     world_free(w);
 }
-
-/* ---- ranking, confirmation ---- */
 
 /* What is stored of a reason is what memory has of it: bounded, and UTF-8. */
 static void test_session__reasons_are_bounded_and_come_back(void **state)
@@ -333,188 +256,6 @@ static void test_session__many_are_cancelled_in_linear_time(void **state)
     for (size_t i = before; i < h.n; i++)
         assert_ptr_equal(h.trial[i].config, memory_trial(&w->history->m, first + (long)(i - before) * 100)->config);
     alarm(0);
-    world_free(w);
-}
-
-static void test_ranking__confirmed_means_decide(void **state)
-{
-    (void)state;
-    struct world *w = world_make();
-    struct arena a = {0};
-    complete(w, w->history->m.trial[0], 0.60, 10000);
-    complete(w, w->history->m.trial[1], 0.61, 9000);
-    for (int i = 0; i < 6; i++) complete(w, add(w, ROLE_SEARCH, 0.1 * i, 1 + i), 0.60, 5000 - 100 * i);
-    complete(w, add(w, ROLE_SEARCH, 0.9, 9), 0.30, 10); /* cheap and useless */
-    double utility;
-    assert_int_equal(ranking_incumbent(&w->history->m, &utility)->number, 7);
-    struct ranking before = ranking_make(&w->history->m, &w->study->objective, &a);
-    assert_int_equal(before.winner->trial->number, 7);
-    assert_int_equal(before.winner->confirmed, 0);
-    assert_int_equal(study_confirm_count(w->history->m.study), 8);
-    size_t chosen = 0, first = w->history->m.n;
-    assert_int_equal(confirm_step(w->history), CONFIRM_ROUND);
-    assert_int_equal(w->history->m.n - first, 4); /* the first seed of all */
-    assert_int_equal(confirm_step(w->history), CONFIRM_WAITS);
-    for (size_t i = first; i < w->history->m.n; i++) {
-        if (i == first + 4) assert_int_equal(w->history->m.n, first + 8);
-        const struct trial *t = w->history->m.trial[i];
-        assert_int_equal(t->role, ROLE_CONFIRM);
-        assert_int_not_equal(t->confirms, 8); /* what breaks the constraint is not confirmed */
-        chosen += t->confirms == 7;
-        assert_true(t->seed != memory_trial(&w->history->m, t->confirms)->seed); /* fresh */
-        /* trial 7 turns out to have been lucky */
-        complete(w, t, t->confirms == 7 ? 0.50 : i < first + 4 ? 0.60 : 0.602, t->confirms == 0 ? 10000 : 6000);
-        if (i == first + 1) assert_int_equal(confirm_step(w->history), CONFIRM_SEEDS); /* one that differs is enough */
-    }
-    assert_int_equal(chosen, 2);
-    struct ranking all = ranking_make(&w->history->m, &w->study->objective, &a);
-    assert_int_equal(all.baseline->confirmed, 2);
-    assert_near(all.baseline->mean[0], 0.601, 1e-12);
-    assert_near(all.baseline->sd[0], 0.002 / sqrt(2), 1e-12);
-    assert_true(all.winner->confirmed == 2 && all.winner->trial->number != 7);
-    assert_int_equal(confirm_step(w->history), CONFIRM_OVER); /* once is enough */
-    assert_false(confirm_contradicts(&w->history->m));
-    arena_done(&a);
-    world_free(w);
-}
-
-static void test_ranking__no_baseline_no_verdict(void **state)
-{
-    (void)state;
-    struct world *w = world_make();
-    struct arena a = {0};
-    double utility;
-    complete(w, add(w, ROLE_SEARCH, 0.5, 5), 0.9, 10);
-    assert_null(ranking_incumbent(&w->history->m, &utility));
-    assert_null(ranking_make(&w->history->m, &w->study->objective, &a).winner);
-    arena_done(&a);
-    world_free(w);
-}
-
-static void test_confirm__another_round_if_all_winners_break_the_constraint(void **state)
-{
-    (void)state;
-    struct world *w = world_make();
-    size_t rounds = 0, before = 0, done = 10, expected[] = {8, 4, 4};
-    enum confirm_step step;
-    complete(w, w->history->m.trial[0], 0.60, 10000);
-    complete(w, w->history->m.trial[1], 0.61, 9000);
-    for (int i = 0; i < 8; i++) complete(w, add(w, ROLE_SEARCH, 0.1 * i, 1 + i), 0.60, 5000 - 100 * i);
-    while ((step = confirm_step(w->history)) != CONFIRM_OVER) {
-        if (step == CONFIRM_ROUND && rounds++ > 0) assert_int_equal(done - before, expected[rounds - 2]);
-        if (step == CONFIRM_ROUND) before = done;
-        for (; done < w->history->m.n; done++)
-            complete(w, w->history->m.trial[done], w->history->m.trial[done]->confirms < 2 ? 0.60 : 0.50, 5000);
-    }
-    assert_int_equal(rounds, 3); /* baseline and reference need no second confirmation */
-    assert_true(confirm_contradicts(&w->history->m));
-    assert_int_equal(w->history->m.n, 10 + 8 + 4 + 4);
-    assert_int_equal(w->history->m.baseline.runs, 3); /* its own run and two confirmations */
-    reopen(w);
-    assert_int_equal(w->history->m.baseline.runs, 3);
-    assert_near(memory_baseline(&w->history->m)[1], 20000.0 / 3, 1e-9);
-    world_free(w);
-}
-
-/* `n` more trials of the search are stopped. */
-static void prune(struct world *w, size_t n)
-{
-    struct error err;
-    for (size_t i = 0; i < n; i++) {
-        const struct trial *t = add(w, ROLE_SEARCH, 0.01 * (double)i, 3);
-        start(w, t);
-        report_on(w, t, 0.3, 100);
-        assert_ok(history_condemn(w->history, t, "so", NULL, false, &err), err);
-        assert_ok(monitor_prune(w->history, t, NULL, &err), err);
-    }
-}
-
-static const struct trial *last(const struct world *w)
-{
-    return w->history->m.trial[w->history->m.n - 1];
-}
-
-static void test_confirm__the_baseline_is_measured_again_before_many_hang_on_it(void **state)
-{
-    (void)state;
-    struct world *w = world_make();
-    const struct memory *s = history_memory(w->history);
-    complete(w, s->trial[0], 0.60, 10000);
-    complete(w, s->trial[1], 0.61, 9000);
-    prune(w, 7);
-    assert_false(confirm_baseline(w->history));
-    assert_int_equal(confirm_due(s), 8);
-    prune(w, 1);
-    assert_true(confirm_baseline(w->history));
-    assert_true(last(w)->role == ROLE_CONFIRM && last(w)->confirms == 0 && last(w)->seed != s->trial[0]->seed);
-    assert_string_equal(last(w)->source, "confirm: 8 trials were stopped");
-    assert_int_equal(confirm_due(s), 7);
-    assert_false(confirm_baseline(w->history)); /* once */
-    complete(w, last(w), 0.58, 9000);
-    assert_near(memory_baseline(s)[0], 0.59, 1e-12);
-    prune(w, 15);
-    assert_false(confirm_baseline(w->history));
-    assert_false(memory_has_confirmed(s));
-    struct arena a = {0};
-    complete(w, add(w, ROLE_SEARCH, 0.3, 3), 0.60, 5000);
-    assert_int_equal(ranking_make(s, &w->study->objective, &a).winner->trial->number, last(w)->number); /* as before */
-    arena_done(&a);
-    prune(w, 1);
-    assert_true(confirm_baseline(w->history));
-    complete(w, last(w), 0.60, 9000);
-    prune(w, 100);
-    assert_false(confirm_baseline(w->history)); /* it has all its seeds */
-    size_t before = s->n;
-    assert_int_equal(confirm_step(w->history), CONFIRM_ROUND);
-    assert_int_equal(s->n - before, 2); /* reference and winner: the baseline has its first seed */
-    reopen(w);
-    assert_int_equal(w->history->m.baseline.again, 2);
-    world_free(w);
-}
-
-static void test_confirm__a_baseline_that_repeats_is_measured_again_once(void **state)
-{
-    (void)state;
-    struct world *w = world_make();
-    complete(w, w->history->m.trial[0], 0.60, 10000);
-    prune(w, 8);
-    assert_true(confirm_baseline(w->history));
-    complete(w, last(w), 0.60, 10000);
-    prune(w, 30);
-    assert_false(confirm_baseline(w->history));
-    world_free(w);
-}
-
-/* ---- failures alike ---- */
-
-static enum status look_at(struct world *w, const struct trial *t, struct alike *alike)
-{
-    struct error err;
-    return failure_look(history_memory(w->history), t, alike, &err);
-}
-
-static enum status fail_one(struct world *w, struct alike *alike)
-{
-    struct error err;
-    const struct trial *t = add(w, ROLE_SEARCH, 0.01 * (double)w->history->m.n, 3);
-    start(w, t);
-    struct ending failed = {.state = TRIAL_FAILED, .reason = "it exited with 1"};
-    assert_ok(history_finish(w->history, t, &failed, &err), err);
-    return look_at(w, t, alike);
-}
-
-static void test_failure__what_was_stopped_lies_between(void **state)
-{
-    (void)state;
-    struct world *w = world_make();
-    struct alike alike = {0};
-    assert_int_equal(fail_one(w, &alike), STATUS_OK);
-    assert_int_equal(fail_one(w, &alike), STATUS_OK);
-    prune(w, 1);
-    assert_int_equal(look_at(w, last(w), &alike), STATUS_OK);
-    assert_int_equal(fail_one(w, &alike), STATUS_OK);
-    assert_int_equal(fail_one(w, &alike), STATUS_OK);
-    assert_int_equal(fail_one(w, &alike), STATUS_FAILED);
     world_free(w);
 }
 
@@ -722,12 +463,6 @@ int main(void)
         cmocka_unit_test(test_session__lent_curves_stay_as_they_were),
         cmocka_unit_test(test_session__reasons_are_bounded_and_come_back),
         cmocka_unit_test(test_session__many_are_cancelled_in_linear_time),
-        cmocka_unit_test(test_ranking__confirmed_means_decide),
-        cmocka_unit_test(test_ranking__no_baseline_no_verdict),
-        cmocka_unit_test(test_confirm__another_round_if_all_winners_break_the_constraint),
-        cmocka_unit_test(test_confirm__the_baseline_is_measured_again_before_many_hang_on_it),
-        cmocka_unit_test(test_confirm__a_baseline_that_repeats_is_measured_again_once),
-        cmocka_unit_test(test_failure__what_was_stopped_lies_between),
         cmocka_unit_test(test_ledger__each_budget_refuses),
         cmocka_unit_test(test_ledger__entries_add_up),
         cmocka_unit_test(test_adviser__speaks_the_protocol),

@@ -1,0 +1,204 @@
+/* Who wins, what is confirmed and when; what a study cannot go on with. */
+#include "tests/study_world.h"
+
+#include "tuner/analysis/ranking.h"
+#include "tuner/coordinator/failure.h"
+#include "tuner/policy/policy.h"
+
+#include "surrogate/surrogate.h"
+
+static void test_ranking__confirmed_means_decide(void **state)
+{
+    (void)state;
+    struct world *w = world_make();
+    struct arena a = {0};
+    complete(w, w->history->m.trial[0], 0.60, 10000);
+    complete(w, w->history->m.trial[1], 0.61, 9000);
+    for (int i = 0; i < 6; i++) complete(w, add(w, ROLE_SEARCH, 0.1 * i, 1 + i), 0.60, 5000 - 100 * i);
+    complete(w, add(w, ROLE_SEARCH, 0.9, 9), 0.30, 10); /* cheap and useless */
+    double utility;
+    assert_int_equal(ranking_incumbent(&w->history->m, &utility)->number, 7);
+    struct ranking before = ranking_make(&w->history->m, &w->study->objective, &a);
+    assert_int_equal(before.winner->trial->number, 7);
+    assert_int_equal(before.winner->confirmed, 0);
+    assert_int_equal(study_confirm_count(w->history->m.study), 8);
+    size_t chosen = 0, first = w->history->m.n;
+    assert_int_equal(confirm_step(w->history), CONFIRM_ROUND);
+    assert_int_equal(w->history->m.n - first, 4); /* the first seed of all */
+    assert_int_equal(confirm_step(w->history), CONFIRM_WAITS);
+    for (size_t i = first; i < w->history->m.n; i++) {
+        if (i == first + 4) assert_int_equal(w->history->m.n, first + 8);
+        const struct trial *t = w->history->m.trial[i];
+        assert_int_equal(t->role, ROLE_CONFIRM);
+        assert_int_not_equal(t->confirms, 8); /* what breaks the constraint is not confirmed */
+        chosen += t->confirms == 7;
+        assert_true(t->seed != memory_trial(&w->history->m, t->confirms)->seed); /* fresh */
+        /* trial 7 turns out to have been lucky */
+        complete(w, t, t->confirms == 7 ? 0.50 : i < first + 4 ? 0.60 : 0.602, t->confirms == 0 ? 10000 : 6000);
+        if (i == first + 1) assert_int_equal(confirm_step(w->history), CONFIRM_SEEDS); /* one that differs is enough */
+    }
+    assert_int_equal(chosen, 2);
+    struct ranking all = ranking_make(&w->history->m, &w->study->objective, &a);
+    assert_int_equal(all.baseline->confirmed, 2);
+    assert_near(all.baseline->mean[0], 0.601, 1e-12);
+    assert_near(all.baseline->sd[0], 0.002 / sqrt(2), 1e-12);
+    assert_true(all.winner->confirmed == 2 && all.winner->trial->number != 7);
+    assert_int_equal(confirm_step(w->history), CONFIRM_OVER); /* once is enough */
+    assert_false(confirm_contradicts(&w->history->m));
+    arena_done(&a);
+    world_free(w);
+}
+
+static void test_ranking__no_baseline_no_verdict(void **state)
+{
+    (void)state;
+    struct world *w = world_make();
+    struct arena a = {0};
+    double utility;
+    complete(w, add(w, ROLE_SEARCH, 0.5, 5), 0.9, 10);
+    assert_null(ranking_incumbent(&w->history->m, &utility));
+    assert_null(ranking_make(&w->history->m, &w->study->objective, &a).winner);
+    arena_done(&a);
+    world_free(w);
+}
+
+static void test_confirm__another_round_if_all_winners_break_the_constraint(void **state)
+{
+    (void)state;
+    struct world *w = world_make();
+    size_t rounds = 0, before = 0, done = 10, expected[] = {8, 4, 4};
+    enum confirm_step step;
+    complete(w, w->history->m.trial[0], 0.60, 10000);
+    complete(w, w->history->m.trial[1], 0.61, 9000);
+    for (int i = 0; i < 8; i++) complete(w, add(w, ROLE_SEARCH, 0.1 * i, 1 + i), 0.60, 5000 - 100 * i);
+    while ((step = confirm_step(w->history)) != CONFIRM_OVER) {
+        if (step == CONFIRM_ROUND && rounds++ > 0) assert_int_equal(done - before, expected[rounds - 2]);
+        if (step == CONFIRM_ROUND) before = done;
+        for (; done < w->history->m.n; done++)
+            complete(w, w->history->m.trial[done], w->history->m.trial[done]->confirms < 2 ? 0.60 : 0.50, 5000);
+    }
+    assert_int_equal(rounds, 3); /* baseline and reference need no second confirmation */
+    assert_true(confirm_contradicts(&w->history->m));
+    assert_int_equal(w->history->m.n, 10 + 8 + 4 + 4);
+    assert_int_equal(w->history->m.baseline.runs, 3); /* its own run and two confirmations */
+    reopen(w);
+    assert_int_equal(w->history->m.baseline.runs, 3);
+    assert_near(memory_baseline(&w->history->m)[1], 20000.0 / 3, 1e-9);
+    world_free(w);
+}
+
+/* `n` more trials of the search are stopped. */
+static void prune(struct world *w, size_t n)
+{
+    struct error err;
+    for (size_t i = 0; i < n; i++) {
+        const struct trial *t = add(w, ROLE_SEARCH, 0.01 * (double)i, 3);
+        start(w, t);
+        report_on(w, t, 0.3, 100);
+        assert_ok(history_condemn(w->history, t, "so", NULL, false, &err), err);
+        assert_ok(monitor_prune(w->history, t, NULL, &err), err);
+    }
+}
+
+static const struct trial *last(const struct world *w)
+{
+    return w->history->m.trial[w->history->m.n - 1];
+}
+
+static void test_confirm__the_baseline_is_measured_again_before_many_hang_on_it(void **state)
+{
+    (void)state;
+    struct world *w = world_make();
+    const struct memory *s = history_memory(w->history);
+    complete(w, s->trial[0], 0.60, 10000);
+    complete(w, s->trial[1], 0.61, 9000);
+    prune(w, 7);
+    assert_false(confirm_baseline(w->history));
+    assert_int_equal(confirm_due(s), 8);
+    prune(w, 1);
+    assert_true(confirm_baseline(w->history));
+    assert_true(last(w)->role == ROLE_CONFIRM && last(w)->confirms == 0 && last(w)->seed != s->trial[0]->seed);
+    assert_string_equal(last(w)->source, "confirm: 8 trials were stopped");
+    assert_int_equal(confirm_due(s), 7);
+    assert_false(confirm_baseline(w->history)); /* once */
+    complete(w, last(w), 0.58, 9000);
+    assert_near(memory_baseline(s)[0], 0.59, 1e-12);
+    prune(w, 15);
+    assert_false(confirm_baseline(w->history));
+    assert_false(memory_has_confirmed(s));
+    struct arena a = {0};
+    complete(w, add(w, ROLE_SEARCH, 0.3, 3), 0.60, 5000);
+    assert_int_equal(ranking_make(s, &w->study->objective, &a).winner->trial->number, last(w)->number); /* as before */
+    arena_done(&a);
+    prune(w, 1);
+    assert_true(confirm_baseline(w->history));
+    complete(w, last(w), 0.60, 9000);
+    prune(w, 100);
+    assert_false(confirm_baseline(w->history)); /* it has all its seeds */
+    size_t before = s->n;
+    assert_int_equal(confirm_step(w->history), CONFIRM_ROUND);
+    assert_int_equal(s->n - before, 2); /* reference and winner: the baseline has its first seed */
+    reopen(w);
+    assert_int_equal(w->history->m.baseline.again, 2);
+    world_free(w);
+}
+
+static void test_confirm__a_baseline_that_repeats_is_measured_again_once(void **state)
+{
+    (void)state;
+    struct world *w = world_make();
+    complete(w, w->history->m.trial[0], 0.60, 10000);
+    prune(w, 8);
+    assert_true(confirm_baseline(w->history));
+    complete(w, last(w), 0.60, 10000);
+    prune(w, 30);
+    assert_false(confirm_baseline(w->history));
+    world_free(w);
+}
+
+/* ---- failures alike ---- */
+
+static enum status look_at(struct world *w, const struct trial *t, struct alike *alike)
+{
+    struct error err;
+    return failure_look(history_memory(w->history), t, alike, &err);
+}
+
+static enum status fail_one(struct world *w, struct alike *alike)
+{
+    struct error err;
+    const struct trial *t = add(w, ROLE_SEARCH, 0.01 * (double)w->history->m.n, 3);
+    start(w, t);
+    struct ending failed = {.state = TRIAL_FAILED, .reason = "it exited with 1"};
+    assert_ok(history_finish(w->history, t, &failed, &err), err);
+    return look_at(w, t, alike);
+}
+
+static void test_failure__what_was_stopped_lies_between(void **state)
+{
+    (void)state;
+    struct world *w = world_make();
+    struct alike alike = {0};
+    assert_int_equal(fail_one(w, &alike), STATUS_OK);
+    assert_int_equal(fail_one(w, &alike), STATUS_OK);
+    prune(w, 1);
+    assert_int_equal(look_at(w, last(w), &alike), STATUS_OK);
+    assert_int_equal(fail_one(w, &alike), STATUS_OK);
+    assert_int_equal(fail_one(w, &alike), STATUS_OK);
+    assert_int_equal(fail_one(w, &alike), STATUS_FAILED);
+    world_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ranking__confirmed_means_decide),
+        cmocka_unit_test(test_ranking__no_baseline_no_verdict),
+        cmocka_unit_test(test_confirm__another_round_if_all_winners_break_the_constraint),
+        cmocka_unit_test(test_confirm__the_baseline_is_measured_again_before_many_hang_on_it),
+        cmocka_unit_test(test_confirm__a_baseline_that_repeats_is_measured_again_once),
+        cmocka_unit_test(test_failure__what_was_stopped_lies_between),
+    };
+    surrogate_setup();
+    return cmocka_run_group_tests_name("confirm", tests, NULL, NULL);
+}
