@@ -95,6 +95,9 @@ class Nocturne:
     def tell(self, handle, config, value):
         self._say({"tell": handle, "metrics": self._metrics(config, value)})
 
+    def best(self):
+        return self._say({"best": True})["params"]
+
     def close(self):
         self._pipe.communicate()
 
