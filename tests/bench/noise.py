@@ -9,9 +9,7 @@ observed); "replicated", the same selection for all: of 100 evaluations the last
 best observed (of 50 the last 8, two more of four), and the lowest mean is named.
 """
 import argparse
-import collections
 import json
-import math
 import os
 import sys
 import time
@@ -24,6 +22,7 @@ import numpy as np  # noqa: E402
 
 import noise_tasks  # noqa: E402
 import optimizers  # noqa: E402
+import results  # noqa: E402
 import run as bench  # noqa: E402
 import tasks  # noqa: E402
 
@@ -51,7 +50,7 @@ def run_one(name, f, share, seed, trials):
     for number in range(trials):
         start = time.perf_counter()
         handle, config = o.ask()
-        value = f.observe(config, tasks.observation_rng(seed, number), share)
+        value = f.under_noise(config, tasks.observation_rng(seed, number), share)
         o.tell(handle, config, value)
         thinking += time.perf_counter() - start
         true.append(f.true(config) / f.spread)
@@ -77,35 +76,28 @@ def run(a, functions):
         for f in functions:
             for share in a.noise:
                 for name in a.optimizer:
-                    if (name, f.name, share, seed, a.trials) not in have:
-                        bench.append(a.out, run_one(name, f, share, seed, a.trials))
+                    if (name, f.name, share, seed, a.trials) in have:
+                        continue
+                    row = run_one(name, f, share, seed, a.trials)
+                    bench.append(a.out, row)
+                    print(f"{name:16} {f.name:14} noise {share:<4} seed {seed:2} {row['seconds']:8.2f} s", file=sys.stderr)
 
 
 # ---- the table ----
 
 def values(rows, name, share, what, at):
-    """{(task, seed): regret}"""
-    return {(r["task"], r["seed"]): r[what][str(at)] for r in rows
+    """{(task, seed): [regret]}: a trace of one, as results.py has them."""
+    return {(r["task"], r["seed"]): [r[what][str(at)]] for r in rows
             if r["optimizer"] == name and r["noise"] == share and str(at) in r[what]}
 
 
-def mean_of_tasks(by_key):
-    groups = collections.defaultdict(list)
-    for (task, _), v in by_key.items():
-        groups[task].append(v)
-    return float(np.mean([np.mean(v) for v in groups.values()]))
+def mean(runs):
+    return f"{np.mean(list(results.by_task(runs, runs, 1).values())):.3f}" if runs else "–"
 
 
-def difference(ours, theirs, rounds=4000):
-    """Mean over the tasks of ours − theirs on what both have run, and its 95 % interval over seeds."""
-    groups = collections.defaultdict(list)
-    for k in ours.keys() & theirs.keys():
-        groups[k[0]].append(ours[k] - theirs[k])
-    if not groups:
-        return math.nan, math.nan, math.nan
-    lists, rng = [np.array(v) for v in groups.values()], np.random.default_rng(0)
-    means = [np.mean([v[rng.integers(len(v), size=len(v))].mean() for v in lists]) for _ in range(rounds)]
-    return float(np.mean([v.mean() for v in lists])), *map(float, np.quantile(means, (0.025, 0.975)))
+def difference(ours, theirs):
+    both = sorted(ours.keys() & theirs.keys())
+    return "{:+.3f} [{:+.3f}, {:+.3f}]".format(*results.difference(ours, theirs, both, 1)) if both else "–"
 
 
 def print_table(rows, shares):
@@ -117,17 +109,21 @@ def print_table(rows, shares):
         for at in AT:
             for what in WHAT:
                 of = {n: values(rows, n, share, what, at) for n in names}
-                cells = [f"{mean_of_tasks(of[n]):.3f}" if of[n] else "–" for n in names]
+                cells = [mean(of[n]) for n in names]
                 if "nocturne" in names:
-                    cells += ["{:+.3f} [{:+.3f}, {:+.3f}]".format(*difference(of["nocturne"], of[n])) for n in others]
+                    cells += [difference(of["nocturne"], of[n]) for n in others]
                 print(f"| {share} | {at} | {what} | " + " | ".join(cells) + " |")
+
+
+def shares_of(text):
+    return [float(x) for x in text.split(",")]
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("optimizer", nargs="*")
     p.add_argument("--seeds", type=bench.seeds_of, default=range(4), help="0-19")
-    p.add_argument("--noise", type=lambda t: [float(x) for x in t.split(",")], default=noise_tasks.SHARES,
+    p.add_argument("--noise", type=shares_of, default=noise_tasks.SHARES,
                    help="0.05,0.3,1,2")
     p.add_argument("--tuned", action="store_true", help="the functions that were tuned on")
     p.add_argument("--trials", type=int, default=100)

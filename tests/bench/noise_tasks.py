@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from tasks import Param
+from tasks import Param, Task
 
 SHARES = (0.05, 0.3, 1.0, 2.0)
 
@@ -21,26 +21,24 @@ def choice(name, *values):
     return Param(name, "categorical", values=values)
 
 
-class Function:
+class Function(Task):
+    family, noisy = "noise", True
+
     def __init__(self, name, params, value, optimum=0.0, tuned=False):
-        self.name, self.space, self._value, self._optimum, self.tuned = name, params, value, optimum, tuned
-        self.family = "noise"
+        self.name, self._params, self._value, self._optimum, self.tuned = name, params, value, optimum, tuned
 
     def params(self):
-        return self.space
+        return self._params
 
     def true(self, config):
-        return float(self._value(*[config[p.name] for p in self.space])) - self._optimum
-
-    def random(self, rng):
-        return {p.name: p.sample(u) for p, u in zip(self.space, rng.random(len(self.space)))}
+        return float(self._value(*[config[p.name] for p in self._params])) - self._optimum
 
     @functools.cached_property
     def spread(self):
         rng = np.random.default_rng(99)
         return float(np.std([self.true(self.random(rng)) for _ in range(2048)]))
 
-    def observe(self, config, rng, share):
+    def under_noise(self, config, rng, share):
         return self.true(config) + share * self.spread * float(rng.normal())
 
 
@@ -177,8 +175,3 @@ TUNED = [
 ]
 
 # The quadratic form of few_active is positive definite: its optimum is 0, at the centre.
-
-
-@functools.lru_cache
-def all_functions():
-    return {f.name: f for f in REPORTED + TUNED}
