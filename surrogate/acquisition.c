@@ -138,14 +138,15 @@ static double mean_of_draws(struct acquisition *a, size_t point, bool with_slope
 static void batch_values(struct acquisition *a, const double *points, size_t n, double *ret_values,
                          double *ret_gradients)
 {
+    enum gp_wanted wanted = a->ops->by_mean ? GP_MEANS : GP_MOMENTS;
     for (size_t g = 0; g < a->n_outputs; g++)
-        gp_query_ask(a->output[g].gp, points, n, false, ret_gradients != NULL, &a->output[g].query);
+        gp_query_ask(a->output[g].gp, points, n, wanted, ret_gradients != NULL, &a->output[g].query);
     for (size_t j = 0; j < n; j++) ret_values[j] = mean_of_draws(a, j, ret_gradients != NULL);
     if (!ret_gradients) return;
     memset(ret_gradients, 0, n * a->d * sizeof *ret_gradients);
     for (size_t g = 0; g < a->n_outputs; g++) {
         struct output *o = &a->output[g];
-        gp_query_gradient(o->gp, &o->query, o->d_mean, o->d_variance, ret_gradients);
+        gp_query_gradient(o->gp, &o->query, o->d_mean, a->ops->by_mean ? NULL : o->d_variance, ret_gradients);
     }
 }
 
@@ -163,7 +164,7 @@ void acquisition_screen(struct acquisition *a, const double *points, size_t n, d
     for (size_t at = 0; at < n; at += GP_BATCH) {
         size_t N = n - at < GP_BATCH ? n - at : GP_BATCH;
         for (size_t g = 0; g < a->n_outputs; g++)
-            gp_query_ask(a->output[g].gp, points + at * a->d, N, true, false, &a->output[g].query);
+            gp_query_ask(a->output[g].gp, points + at * a->d, N, GP_SCREEN, false, &a->output[g].query);
         for (size_t j = 0; j < N; j++) {
             moments_of(a, j, a->S, m);
             ret_values[at + j] = a->ops->value(a, a->S, m, NULL);

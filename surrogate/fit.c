@@ -5,6 +5,11 @@
  *
  * Priors: ln ℓ ~ N(½ ln d, √3²), ln s² ~ N(0, 0.1²), ln σ² ~ N(−4, 1) [BoTorch]. [Hvarfner 2024] has ln ℓ ~ N(√2 +
  * ½ ln d, √3²) and a fixed s² = 1; the shorter mean and the nearly fixed s² were chosen by ablation (tests/bench).
+ *
+ * A second fit, with ln σ² ~ N(−0.7, 0.7²), asks whether a good part of y is noise: from few rows the first cannot say,
+ * and calls noise signal. Of both minima v (with ln τ of the noise's prior) and odds of 10 to 1 for a calm y:
+ * noisy = 1/(1 + 10 e^(v₂ − v₁)). Its hyperparameters are not taken: searches with them were worse (tests/bench).
+ *
  * NLopt's L-BFGS from one fixed start, and random ones while n is small (n ≤ 40: three, n ≤ 60: one), on at most
  * FIT_ROWS rows; its "generic failure" at a point that
  * has not got worse counts as converged. If no start gives a finite value: the priors' centre.
@@ -23,16 +28,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EVALUATIONS = 60, FIT_ROWS = 400 };
+enum { EVALUATIONS = 60, FIT_ROWS = 400, CALM_ODDS = 10 };
 
 struct prior {
     double mean, sd, lo, hi; /* of the logarithm */
 };
 
-static struct prior prior_of(size_t j, size_t d)
+static struct prior prior_of(size_t j, size_t d, bool noisy)
 {
     if (j < d) return (struct prior){0.5 * log((double)d), sqrt(3), log(0.025), log(1e3)};
     if (j == d) return (struct prior){0, 0.1, log(1e-3), log(1e3)};
+    if (noisy) return (struct prior){-0.7, 0.7, log(1e-5), log(10)};
     return (struct prior){-4, 1, log(1e-5), log(10)};
 }
 
@@ -90,7 +96,7 @@ double likelihood_value(unsigned n_theta, const double *theta, double *grad, voi
         data_gradient(l, &kernel, h.noise, grad);
     }
     for (size_t j = 0; j < n_theta; j++) {
-        struct prior p = prior_of(j, d);
+        struct prior p = prior_of(j, d, l->noisy);
         double z = (theta[j] - p.mean) / p.sd;
         value += 0.5 * z * z;
         if (grad) grad[j] += z / p.sd;
@@ -106,7 +112,8 @@ void likelihood_init(struct likelihood *l, const struct gp_frame *frame)
                              gsl_matrix_alloc(n, n),
                              gsl_matrix_alloc(n, n),
                              gsl_vector_alloc(n),
-                             gsl_vector_alloc(n)};
+                             gsl_vector_alloc(n),
+                             false};
 }
 
 void likelihood_done(struct likelihood *l)
@@ -118,10 +125,10 @@ void likelihood_done(struct likelihood *l)
     gsl_vector_free(l->weight);
 }
 
-static void start_point(size_t start, size_t n_theta, struct rng *rng, double *theta)
+static void start_point(const struct likelihood *l, size_t start, size_t n_theta, struct rng *rng, double *theta)
 {
     for (size_t j = 0; j < n_theta; j++) {
-        struct prior p = prior_of(j, n_theta - 2);
+        struct prior p = prior_of(j, n_theta - 2, l->noisy);
         double v = j < n_theta - 2 ? log(0.5) : p.mean;
         if (start > 0) v = (j < n_theta - 2 ? log(0.3) + 0.8 * rng_normal(rng) : p.mean + 0.7 * rng_normal(rng));
         theta[j] = fmin(fmax(v, p.lo), p.hi);
@@ -132,7 +139,7 @@ static double descend(struct likelihood *l, size_t n_theta, double *theta)
 {
     double lo[SURROGATE_DIMS_MAX + 2], hi[SURROGATE_DIMS_MAX + 2], best = HUGE_VAL;
     for (size_t j = 0; j < n_theta; j++) {
-        struct prior p = prior_of(j, n_theta - 2);
+        struct prior p = prior_of(j, n_theta - 2, l->noisy);
         lo[j] = p.lo;
         hi[j] = p.hi;
     }
@@ -167,29 +174,40 @@ static struct gp_data thin(const struct gp_data *data, double *scratch)
     return t;
 }
 
+/* The best of so many descents, and its value; the first start itself if none comes to a finite one. */
+static double best_descent(struct likelihood *l, size_t starts, struct rng *rng, double *ret_theta)
+{
+    size_t n_theta = l->frame->Xt->size1 + 2;
+    double theta[SURROGATE_DIMS_MAX + 2], best = HUGE_VAL;
+    for (size_t s = 0; s < starts; s++) {
+        start_point(l, s, n_theta, rng, theta);
+        if (s == 0) memcpy(ret_theta, theta, n_theta * sizeof *theta);
+        double value = descend(l, n_theta, theta);
+        if (value >= best) continue;
+        best = value;
+        memcpy(ret_theta, theta, n_theta * sizeof *theta);
+    }
+    return best;
+}
+
 void gp_fit_hyper(const struct gp_data *data, uint64_t seed, struct gp_hyper *ret)
 {
-    size_t n_theta = data->d + 2, starts = data->n <= 40 ? 4 : data->n <= 60 ? 2 : 1;
-    double best[SURROGATE_DIMS_MAX + 2], theta[SURROGATE_DIMS_MAX + 2], best_value = HUGE_VAL;
-    double *scratch = must_alloc(FIT_ROWS * (data->d + 2), sizeof *scratch);
-    struct rng rng = rng_derive(seed, "fit", data->n);
+    size_t d = data->d, n = data->n, last = d + 1;
+    double theta[SURROGATE_DIMS_MAX + 2], other[SURROGATE_DIMS_MAX + 2];
+    double *scratch = must_alloc(FIT_ROWS * (d + 2), sizeof *scratch);
+    struct rng rng = rng_derive(seed, "fit", n);
     struct gp_data thinned = thin(data, scratch);
     struct gp_frame frame = gp_frame_make(&thinned);
     struct likelihood l;
     likelihood_init(&l, &frame);
-    start_point(0, n_theta, &rng, best);
-    for (size_t s = 0; s < starts; s++) {
-        start_point(s, n_theta, &rng, theta);
-        double value = descend(&l, n_theta, theta);
-        if (value < best_value) {
-            best_value = value;
-            memcpy(best, theta, n_theta * sizeof *best);
-        }
-    }
+    double calm = best_descent(&l, n <= 40 ? 4 : n <= 60 ? 2 : 1, &rng, theta) + log(prior_of(last, d, false).sd);
+    l.noisy = true;
+    double noisy = best_descent(&l, n <= 40 ? 3 : 1, &rng, other) + log(prior_of(last, d, true).sd);
     likelihood_done(&l);
     gp_frame_done(&frame);
     free(scratch);
-    *ret = hyper_of(best, data->d);
+    *ret = hyper_of(theta, d);
+    ret->noisy = isfinite(calm) && isfinite(noisy) ? 1 / (1 + CALM_ODDS * exp(noisy - calm)) : 0;
 }
 
 enum status gp_fit(const struct gp_data *data, uint64_t seed, struct gp **ret, struct error *err)

@@ -10,6 +10,7 @@ struct likelihood {
     gsl_matrix *value;          /* n × n, lower: covariances without noise */
     gsl_matrix *slope;          /* n × n, lower */
     gsl_vector *alpha, *weight; /* n */
+    bool noisy;                 /* the prior of the noise is that of a y which is noise in good part */
 };
 
 void likelihood_init(struct likelihood *l, const struct gp_frame *frame);

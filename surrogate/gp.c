@@ -240,7 +240,7 @@ static void bound_variances(const struct gp *gp, struct gp_query *q)
     }
 }
 
-void gp_query_ask(const struct gp *gp, const double *points, size_t n_points, bool bound_only, bool with_slope,
+void gp_query_ask(const struct gp *gp, const double *points, size_t n_points, enum gp_wanted wanted, bool with_slope,
                   struct gp_query *q)
 {
     q->n_points = n_points;
@@ -252,16 +252,14 @@ void gp_query_ask(const struct gp *gp, const double *points, size_t n_points, bo
     gsl_matrix_view mean = gsl_matrix_submatrix(q->mean, 0, 0, n_points, gp->A->size2),
                     Kt = gsl_matrix_submatrix(q->Kt, 0, 0, n_points, gp->n);
     gsl_matrix_set_all(&mean.matrix, gp->shift);
-    if (bound_only && gp->S) { /* the mean of the draws, in the last column, will do */
+    if (wanted == GP_SCREEN && gp->S) { /* the mean of the draws, in the last column, will do */
         gsl_vector_const_view alpha = gsl_matrix_const_subcolumn(gp->A, gp->S, 0, gp->n);
         gsl_vector_view last = gsl_matrix_column(&mean.matrix, gp->S);
         gsl_blas_dgemv(CblasNoTrans, gp->scale, &Kt.matrix, &alpha.vector, 1, &last.vector);
     } else
         gsl_blas_dgemm(CblasNoTrans, CblasNoTrans, gp->scale, &Kt.matrix, &A.matrix, 1, &mean.matrix);
-    if (bound_only)
-        bound_variances(gp, q);
-    else
-        ask_variances(gp, q);
+    if (wanted == GP_SCREEN) bound_variances(gp, q);
+    if (wanted == GP_MOMENTS) ask_variances(gp, q);
 }
 
 void gp_query_gradient(const struct gp *gp, struct gp_query *q, const gsl_matrix *a, const double *b, double *grad)
@@ -271,13 +269,15 @@ void gp_query_gradient(const struct gp *gp, struct gp_query *q, const gsl_matrix
     gsl_matrix_const_view L = factor(gp), A = gsl_matrix_const_submatrix(gp->A, 0, 0, n, gp->A->size2),
                           av = gsl_matrix_const_submatrix(a, 0, 0, N, gp->A->size2);
     gsl_matrix_view V = gsl_matrix_submatrix(q->V, 0, 0, n, N), C = gsl_matrix_submatrix(q->Kt, 0, 0, N, n);
-    gsl_blas_dtrsm(CblasLeft, CblasLower, CblasTrans, CblasNonUnit, 1, &L.matrix, &V.matrix);
-    gsl_matrix_transpose_memcpy(&C.matrix, &V.matrix);
-    for (size_t j = 0; j < N; j++) {
+    if (b) {
+        gsl_blas_dtrsm(CblasLeft, CblasLower, CblasTrans, CblasNonUnit, 1, &L.matrix, &V.matrix);
+        gsl_matrix_transpose_memcpy(&C.matrix, &V.matrix);
+    }
+    for (size_t j = 0; b && j < N; j++) {
         gsl_vector_view row = gsl_matrix_row(&C.matrix, j);
         gsl_vector_scale(&row.vector, -2 * b[j] * gp->scale * gp->scale);
     }
-    gsl_blas_dgemm(CblasNoTrans, CblasTrans, gp->scale, &av.matrix, &A.matrix, 1, &C.matrix);
+    gsl_blas_dgemm(CblasNoTrans, CblasTrans, gp->scale, &av.matrix, &A.matrix, b ? 1 : 0, &C.matrix);
     for (size_t j = 0; j < N; j++)
         kernel_add_gradient(&gp->kernel, (struct kernel_points){gp->Xt, n}, q->point + j * d,
                             gsl_matrix_const_ptr(&C.matrix, j, 0), gsl_matrix_const_ptr(q->slope, j, 0), grad + j * d);
@@ -289,7 +289,7 @@ void gp_predict_all(const struct gp *gp, const double *points, size_t n_points, 
     gp_query_init(&q, gp);
     for (size_t at = 0; at < n_points; at += GP_BATCH) {
         size_t N = n_points - at < GP_BATCH ? n_points - at : GP_BATCH;
-        gp_query_ask(gp, points + at * gp->kernel.d, N, ret_variance == NULL, false, &q);
+        gp_query_ask(gp, points + at * gp->kernel.d, N, ret_variance ? GP_MOMENTS : GP_MEANS, false, &q);
         for (size_t j = 0; j < N; j++) {
             ret_mean[at + j] = gsl_matrix_get(q.mean, j, 0);
             if (ret_variance) ret_variance[at + j] = q.variance[j];
@@ -306,6 +306,11 @@ void gp_predict(const struct gp *gp, const double *point, double *ret_mean, doub
 double gp_noise(const struct gp *gp)
 {
     return gp->hyper.noise * gp->scale * gp->scale;
+}
+
+double gp_signal(const struct gp *gp)
+{
+    return gp->hyper.signal * gp->scale * gp->scale;
 }
 
 /* mean_i = y_i − α_i/[K⁻¹]_ii, variance_i = 1/[K⁻¹]_ii; y = L L⁻¹y. */

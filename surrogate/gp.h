@@ -34,13 +34,18 @@ struct gp_query {
 void gp_query_init(struct gp_query *q, const struct gp *gp);
 void gp_query_done(struct gp_query *q);
 
-/* Means (every column of A) and, unless `bound_only`, variances. With bound_only the variance is that of the nearest
- * row alone, an upper bound that needs no triangular solve. `with_slope`: gp_query_gradient follows. */
-void gp_query_ask(const struct gp *gp, const double *points, size_t n_points, bool bound_only, bool with_slope,
+enum gp_wanted {
+    GP_MOMENTS, /* every column's mean, and variances */
+    GP_MEANS,   /* every column's mean; needs no triangular solve */
+    GP_SCREEN,  /* the mean of the columns, and an upper bound of the variances: what the nearest row alone leaves */
+};
+
+/* `with_slope`: gp_query_gradient follows. */
+void gp_query_ask(const struct gp *gp, const double *points, size_t n_points, enum gp_wanted wanted, bool with_slope,
                   struct gp_query *q);
 
 /* grad_j += Σ_s a_js ∂mean_js/∂x + b_j ∂variance_j/∂x, after gp_query_ask of the same points; q->V is overwritten.
- * a: n_points × columns of A; grad: n_points × d. */
+ * a: n_points × columns of A; b: NULL after GP_MEANS; grad: n_points × d. */
 void gp_query_gradient(const struct gp *gp, struct gp_query *q, const gsl_matrix *a, const double *b, double *grad);
 
 /* Standard normals for draws, antithetic in pairs. */

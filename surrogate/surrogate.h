@@ -63,6 +63,7 @@ struct gp_data {
 struct gp_hyper { /* of the standardised y */
     double length[SURROGATE_DIMS_MAX];
     double signal, noise; /* variances */
+    double noisy;         /* chance, 0 … 1, that noise is a good part of y: what a second prior says (fit.c) */
 };
 
 /* Hyperparameters by MAP; n ≥ 1. A pure function of data and seed; of many rows, a spread of 400 is used. */
@@ -99,8 +100,9 @@ struct gp_draws {
  * STATUS_NUMERIC if their covariance cannot be factored. O(n² n_points). */
 enum status gp_sample(const struct gp *gp, const struct gp_draws *draws, double *ret_f, struct error *err);
 
-/* Inferred noise variance of one observation, in units of y²; known noise comes on top. */
+/* Inferred noise variance of one observation, in units of y²; known noise comes on top. And the function's own. */
 double gp_noise(const struct gp *gp);
+double gp_signal(const struct gp *gp);
 
 /* Predictive mean and variance of each observation from all the others [Rasmussen 2006, eq. 5.12]; gp_rows each, noise
  * included. O(n³). */
@@ -112,6 +114,7 @@ void gp_leave_one_out(const struct gp *gp, double *ret_mean, double *ret_varianc
  * first one for a number of objectives is what searches use. */
 #define ACQUISITIONS(X)                                                                                                \
     X(IMPROVEMENT, improvement) /* of the utility Σ weight · link(f) */                                              \
+    X(THOMPSON, thompson)       /* one draw of the utility, for what is measured with strong noise */                  \
     X(HYPERVOLUME, hypervolume) /* of the front of two outputs, weight · f each, links identity */
 
 #define ACQUISITION(id, name) ACQUISITION_##id,

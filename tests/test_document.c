@@ -54,6 +54,7 @@ static const struct comparison_row rows[] = {
      .against = against,
      .n_breaches = 1,
      .breach = breaches,
+     .caution = "em was \"0.6\" at first",
      .schedule = &course,
      .winner = true},
     {.trial = 9, .config = base_config, .mean = base_mean, .utility = NAN},
@@ -164,6 +165,7 @@ static void assert_row(const struct comparison_row *a, const struct comparison_r
         assert_same(a->breach[i].by, b->breach[i].by);
         assert_text(a->breach[i].would_hold, b->breach[i].would_hold);
     }
+    assert_text(a->caution, b->caution);
     assert_schedule(a->schedule, b->schedule);
     assert_int_equal(a->winner, b->winner);
     assert_int_equal(a->baseline, b->baseline);

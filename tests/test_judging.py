@@ -235,6 +235,30 @@ print("nocturne: " + json.dumps({"result": {"em": em, "tokens": 1000 if x == 0 e
             self.assertTrue(-1e-12 <= bound - (r["breaks"][0]["by"] + 0.02) < 0.002)
             self.assertAlmostEqual(r["breaks"][0]["by"], -r["against"][0]["metrics"]["em"]["difference"] - 0.02)
         self.assertLessEqual(max(map(len, out[out.index("Verdict:"):].splitlines())), 82)
+        for r in rows:
+            self.assertRegex(r["caution"], "em: 0.60.* at first, 0.5[45].* on fresh seeds, beyond noise and luck: it changes")
+            self.assertIn(f"  tried (trial {r['trial']}):\n    {r['caution']}\n", out)
+
+    def test_an_unlucky_winner_is_no_contradiction(self):
+        """Noise alone: of eight the luckiest is confirmed, and falls back. Nothing has changed."""
+        out = self.run_study([0.6, 0.6, 0.6], [1000, 900, 500], 0.03)
+        self.assertNotIn("beyond noise and luck", out)
+
+    def test_a_baseline_that_fails_when_it_is_measured_again(self):
+        self.write("study.yaml", self.STUDY)
+        self.write("trial.py", """import json, os, random, sys
+x, number = int(sys.argv[1]), int(os.environ["NOCTURNE_TRIAL"])
+if x == 0 and number > 0:
+    sys.exit("out of memory")
+em = 0.6 + 0.01 * random.Random(int(os.environ["NOCTURNE_SEED"])).random()
+print("nocturne: " + json.dumps({"result": {"em": em, "tokens": 1000 if x == 0 else 130 + x}}))
+""")
+        out = self.nocturne("run", "study.yaml")
+        baseline = next(r for r in self.status()["comparison"] if r.get("baseline"))
+        self.assertEqual(baseline["confirmed_seeds"], 0)
+        self.assertRegex(baseline["caution"], r"failed on (\d) of \1 fresh seeds? \('nocturne show s \d+'\): measured once only")
+        self.assertIn("  baseline:\n    failed on", out)
+        self.assertEqual(next(a["verdict"] for a in self.best()["against"] if a["reference"] == "baseline"), "not confirmed")
 
     def test_a_contradicted_search_goes_on(self):
         """What looks best is so once only, and cheap to confirm, so that much of the budget is left."""

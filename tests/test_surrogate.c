@@ -4,6 +4,8 @@
 #include "surrogate/cholesky.h"
 #include "surrogate/design.h"
 #include "surrogate/fit.h"
+
+#include "tuner/base/rng.h"
 #include "surrogate/kernel.h"
 #include "surrogate/surrogate.h"
 
@@ -75,7 +77,7 @@ static void test_kernel__slopes_equal_finite_differences(void **state)
         }
 }
 
-static void check_likelihood(size_t n, enum kernel_kind kernel)
+static void check_likelihood(size_t n, enum kernel_kind kernel, bool noisy)
 {
     struct gp_table t;
     double theta[6] = {-0.7, 0.1, -0.3, 0.4, 0.2, -3}, grad[6], ignored[6];
@@ -85,6 +87,7 @@ static void check_likelihood(size_t n, enum kernel_kind kernel)
     struct gp_frame frame = gp_frame_make(&data);
     struct likelihood l;
     likelihood_init(&l, &frame);
+    l.noisy = noisy;
     likelihood_value(6, theta, grad, &l);
     for (size_t j = 0; j < 6; j++) {
         const double h = 1e-5, old = theta[j];
@@ -104,7 +107,34 @@ static void test_fit__gradient_equals_finite_differences(void **state)
     (void)state;
     const size_t sizes[] = {1, 2, 20};
     for (size_t k = 0; k < N_KERNELS; k++)
-        for (size_t c = 0; c < 3; c++) check_likelihood(sizes[c], kernels[k]);
+        for (size_t c = 0; c < 6; c++) check_likelihood(sizes[c % 3], kernels[k], c > 2);
+}
+
+/* Thirty values of a plane, with noise of so many of its deviations: how sure is the fit that they are noisy? */
+static double noisy_at(double share, uint64_t seed)
+{
+    struct rng rng = rng_derive(seed, "noisy", 0);
+    double x[30 * 3], y[30];
+    struct gp_hyper h;
+    for (int i = 0; i < 30; i++) {
+        for (int k = 0; k < 3; k++) x[3 * i + k] = rng_unit(&rng);
+        y[i] = x[3 * i] - 2 * x[3 * i + 1] + 0.65 * share * rng_normal(&rng);
+    }
+    gp_fit_hyper(&(struct gp_data){.n = 30, .d = 3, .x = x, .y = y}, seed, &h);
+    assert_true(h.noisy >= 0 && h.noisy <= 1);
+    return h.noisy;
+}
+
+static void test_fit__knows_noise_from_signal(void **state)
+{
+    (void)state;
+    size_t noisy = 0; /* not always: all noise may as well be a rugged function */
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        assert_true(noisy_at(0, seed) < 0.01);
+        assert_true(noisy_at(0.05, seed) < 0.01);
+        noisy += noisy_at(1, seed) > 0.5;
+    }
+    assert_true(noisy >= 6);
 }
 
 /* Rows appended one by one predict what a factorisation of all of them predicts. */
@@ -319,6 +349,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gp__predictions_equal_the_reference),
         cmocka_unit_test(test_fit__gradient_equals_finite_differences),
+        cmocka_unit_test(test_fit__knows_noise_from_signal),
         cmocka_unit_test(test_kernel__slopes_equal_finite_differences),
         cmocka_unit_test(test_gp__appended_rows_equal_a_fresh_factor),
         cmocka_unit_test(test_normal__tails),

@@ -1,5 +1,7 @@
 #include "tuner/analysis/comparison.h"
 
+#include "tuner/analysis/caution.h"
+
 #include "tuner/base/bounded.h"
 
 #include "tuner/history/history.h"
@@ -120,6 +122,7 @@ static struct comparison_row row_of(const struct memory *s, const struct objecti
                                  .on_front = x->on_front,
                                  .winner = x == all->winner,
                                  .baseline = x == all->baseline};
+    row.caution = caution_of(s, all, x, arena);
     judge(&row, o, all, x, arena);
     find_breaches(&row, o, all->baseline ? all->baseline->mean : NULL, arena);
     if (t->segment.parent >= 0 || t->trajectory.n) row.schedule = lineage_whole(s, t, arena);

@@ -31,6 +31,7 @@ struct comparison_row { /* one configuration */
     const struct verdict *against; /* beside the baseline and each reference */
     size_t n_breaches;
     const struct breach *breach;
+    const char *caution;               /* why its confirmation should not be believed as it stands; NULL: it may */
     const struct trajectory *schedule; /* how its settings changed, from 0 on; NULL: they did not */
     bool winner, baseline;
 };

@@ -85,13 +85,14 @@ static json_t *row_json(const struct study *study, const struct comparison_row *
     json_t *against = json_array(), *breaks = x->n_breaches ? json_array() : NULL;
     for (size_t i = 0; i < x->n_against; i++) json_array_append_new(against, verdict_json(o, &x->against[i]));
     for (size_t i = 0; i < x->n_breaches; i++) json_array_append_new(breaks, breach_json(o, &x->breach[i]));
-    return json_pack(
-        "{s:I, s:o, s:o, s:o, s:b, s:I, s:o*, s:o*, s:s*, s:o*, s:s*, s:o, s:o*, s:o*}", "trial", (json_int_t)x->trial,
-        "params", space_to_json(&study->space, x->config), "metrics", values_json(o, x->mean), "utility",
-        json_number(x->utility), "feasible", x->feasible, "confirmed_seeds", (json_int_t)x->seeds, "sd",
-        x->sd ? values_json(o, x->sd) : NULL, "repeats", x->seeds ? json_boolean(x->repeats) : NULL, "label", x->label,
-        "front", x->on_front ? json_true() : NULL, "verdict", x->verdict ? verdict_name(x->verdict) : NULL, "against",
-        against, "breaks", breaks, "schedule", x->schedule ? trajectory_json(x->schedule, &study->space) : NULL);
+    return json_pack("{s:I, s:o, s:o, s:o, s:b, s:I, s:o*, s:o*, s:s*, s:o*, s:s*, s:o, s:o*, s:s*, s:o*}", "trial",
+                     (json_int_t)x->trial, "params", space_to_json(&study->space, x->config), "metrics",
+                     values_json(o, x->mean), "utility", json_number(x->utility), "feasible", x->feasible,
+                     "confirmed_seeds", (json_int_t)x->seeds, "sd", x->sd ? values_json(o, x->sd) : NULL, "repeats",
+                     x->seeds ? json_boolean(x->repeats) : NULL, "label", x->label, "front",
+                     x->on_front ? json_true() : NULL, "verdict", x->verdict ? verdict_name(x->verdict) : NULL,
+                     "against", against, "breaks", breaks, "caution", x->caution, "schedule",
+                     x->schedule ? trajectory_json(x->schedule, &study->space) : NULL);
 }
 
 static json_t *marked_json(const struct study *study, const struct comparison_row *x)
@@ -305,6 +306,7 @@ static struct comparison_row row(struct reading *r, const json_t *o)
                                    .against = each,
                                    .n_breaches = json_array_size(breaks),
                                    .breach = broken,
+                                   .caution = text_if_any(r, o, "caution"),
                                    .schedule = schedule(r, json_object_get(o, "schedule")),
                                    .winner = json_is_true(json_object_get(o, "winner")),
                                    .baseline = json_is_true(json_object_get(o, "baseline"))};

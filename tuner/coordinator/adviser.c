@@ -23,6 +23,12 @@ struct adviser {
     char enough[160]; /* what the last suggestion said of the end of the search; "": nothing */
 };
 
+/* What a client wants of one trial. */
+struct wish {
+    struct asking how;
+    json_int_t left; /* trials that it can still run, this one included; 0: it does not say */
+};
+
 struct adviser *adviser_create(struct history *history)
 {
     const struct memory *s = history_memory(history);
@@ -56,6 +62,8 @@ static json_t *asked_object(const struct memory *s, const struct trial *t, bool 
     json_object_set_new(out, "lease", json_integer(t->attempt.lease));
     if (suggestion_kind_of(t->source) == SUGGESTION_FALLBACK) json_object_set_new(out, "note", json_string(t->source));
     if (resumes && t->resumed.times) json_object_set_new(out, "resume", tell_standing(t));
+    if (t->role == ROLE_CONFIRM) json_object_set_new(out, "confirms", json_integer(t->confirms));
+    if (t->role == ROLE_CONFIRM) json_object_set_new(out, "seed", json_integer((json_int_t)t->seed));
     return out;
 }
 
@@ -99,9 +107,20 @@ static enum status look_again(struct adviser *a, const struct trial **ret, struc
     return st;
 }
 
-static enum status hand_out(struct adviser *a, const struct asking *how, const struct trial **ret, struct error *err)
+/* The last trials of a client measure the best again (policy/confirm.h): whom a single measurement flatters, no model
+ * knows. NULL: there is something new to try instead, or a seed makes no difference. */
+static const struct trial *measure_again(struct adviser *a, json_int_t left)
 {
+    if (left == 0 || left > (json_int_t)confirm_due(a->memory) || confirm_repeats(a->memory)) return NULL;
+    confirm_step(a->history);
+    return memory_next_queued(a->memory);
+}
+
+static enum status hand_out(struct adviser *a, const struct wish *wish, const struct trial **ret, struct error *err)
+{
+    const struct asking *how = &wish->how;
     const struct trial *t = find_open(a);
+    if (!t) t = measure_again(a, wish->left);
     enum status st = t || !how->resumes ? STATUS_OK : look_again(a, &t, err);
     if (!st && !t) st = suggest(a, &t, err);
     if (!st) st = history_lease(a->history, t, NULL, how->ttl_ms, err);
@@ -110,20 +129,31 @@ static enum status hand_out(struct adviser *a, const struct asking *how, const s
     return st;
 }
 
+static enum status read_left(const json_t *request, json_int_t *ret, struct error *err)
+{
+    const json_t *left = json_object_get(request, "left");
+    *ret = json_integer_value(left);
+    if (!left || (json_is_integer(left) && *ret >= 1)) return STATUS_OK;
+    return error_set(err, STATUS_INVALID,
+                     "\"left\" is how many trials you can still run, with those you ask for: 1 or more");
+}
+
 static enum status ask(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
 {
     const json_t *count = json_object_get(request, "ask");
-    struct asking how = {0};
+    struct wish wish = {0};
     if (!json_is_integer(count) || json_integer_value(count) < 1 || json_integer_value(count) > ASK_MAX)
         return error_set(err, STATUS_INVALID, "\"ask\" takes a whole number from 1 to %d", ASK_MAX);
-    enum status s = json_only(request, err, "ask", "ttl", "resume", NULL);
-    if (!s) s = tell_read_ttl(a->memory->study, request, &how.ttl_ms, err);
-    if (!s) s = tell_read_resumes(request, &how.resumes, err);
+    enum status s = json_only(request, err, "ask", "ttl", "resume", "left", NULL);
+    if (!s) s = tell_read_ttl(a->memory->study, request, &wish.how.ttl_ms, err);
+    if (!s) s = tell_read_resumes(request, &wish.how.resumes, err);
+    if (!s) s = read_left(request, &wish.left, err);
     json_t *trials = json_array();
     for (json_int_t i = 0; !s && i < json_integer_value(count); i++) {
         const struct trial *t;
-        s = hand_out(a, &how, &t, err);
-        if (!s) json_array_append_new(trials, asked_object(a->memory, t, how.resumes));
+        s = hand_out(a, &wish, &t, err);
+        if (!s) json_array_append_new(trials, asked_object(a->memory, t, wish.how.resumes));
+        if (wish.left > 1) wish.left--;
     }
     if (s && json_array_size(trials) > 0) s = STATUS_OK; /* fewer than asked for */
     if (s)
@@ -255,7 +285,17 @@ static json_t *front(const struct adviser *a, const struct ranking *all)
     return out;
 }
 
-/* Without confirmations and without a front the incumbent is the winner, and known at any time. */
+/* The best of all trials where nothing is confirmed: by the model if measurements are noisy, else as measured. */
+static const struct trial *best_unconfirmed(struct adviser *a)
+{
+    struct search_history h = history_view(a->history);
+    size_t at = search_winner(a->search, &h);
+    double utility;
+    for (size_t i = 0; at != SIZE_MAX && i < a->memory->n; i++)
+        if (a->memory->trial[i]->seen_at == at) return a->memory->trial[i];
+    return ranking_incumbent(a->memory, &utility);
+}
+
 static enum status best(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
 {
     const struct memory *s = a->memory;
@@ -263,12 +303,12 @@ static enum status best(struct adviser *a, const json_t *request, json_t **ret, 
     bool pareto = s->study->objective.form == OBJECTIVE_PARETO;
     struct arena arena = {0};
     struct ranking all = {0};
-    double utility;
-    const struct trial *t = ranking_incumbent(s, &utility);
+    const struct trial *t;
     if (pareto || s->tally.confirmed) {
         all = ranking_make(s, &s->study->objective, &arena);
         t = all.winner ? all.winner->trial : NULL;
-    }
+    } else
+        t = best_unconfirmed(a);
     if (t) *ret = measured_object(s, t);
     if (t && pareto) json_object_set_new(*ret, "front", front(a, &all));
     arena_done(&arena);

@@ -98,6 +98,19 @@ bool confirm_contradicts(const struct memory *s)
     return shown.confirmed > 0 && !shown.beats;
 }
 
+bool confirm_repeats(const struct memory *s)
+{
+    struct arena arena = {0};
+    struct ranking all = ranking_make(s, &s->study->objective, &arena);
+    size_t confirmed = 0, repeats = 0;
+    for (size_t i = 0; i < all.n; i++) {
+        confirmed += all.all[i].confirmed > 0;
+        repeats += all.all[i].confirmed > 0 && all.all[i].repeats;
+    }
+    arena_done(&arena);
+    return confirmed > 0 && repeats == confirmed;
+}
+
 static bool is_same(const struct memory *s, const struct trial *a, const struct trial *b)
 {
     for (size_t k = 0; k < s->study->space.n; k++)

@@ -32,4 +32,7 @@ enum confirm_step confirm_step(struct history *s);
  * on fresh seeds. */
 bool confirm_contradicts(const struct memory *s);
 
+/* Something has been confirmed, and all of it came out the same again: nothing is noisy. */
+bool confirm_repeats(const struct memory *s);
+
 #endif

@@ -327,6 +327,15 @@ static void say_verdict(FILE *out, const struct objective *o, const struct compa
     arena_done(&a);
 }
 
+static void say_cautions(FILE *out, const struct comparison *c)
+{
+    for (size_t i = 0; i < c->n; i++) {
+        struct arena a = {0};
+        if (c->row[i].caution) fprintf(out, "  %s:\n    %s\n", row_name(&c->row[i], &a), plain_shown(&a, c->row[i].caution));
+        arena_done(&a);
+    }
+}
+
 /* When more seeds would turn "promising" into an answer. */
 static void say_seeds(FILE *out, const struct comparison_row *winner)
 {
@@ -394,6 +403,7 @@ void report_comparison(FILE *out, const struct comparison *c)
     else
         print_broken(out, o, c);
     if (winner) say_surer(out, c);
+    say_cautions(out, c);
     if (winner) say_how_sure(out, c);
     if (winner) say_seeds(out, winner);
     if (winner && o->form == OBJECTIVE_PARETO) say_front(out, o, c);

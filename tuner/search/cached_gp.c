@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const double SURE = 0.9;
+
 void cached_gp_done(struct cached_gp *c)
 {
     gp_free(c->gp);
@@ -21,13 +23,37 @@ static bool still_fits(const struct cached_gp *c, const struct targets *r, size_
     return r->noise ? c->noise && memcmp(c->noise, r->noise, c->n * sizeof *r->noise) == 0 : !c->noise;
 }
 
-static enum status fit(struct cached_gp *c, const struct targets *r, const struct dimension *dim, const double *y,
-                       uint64_t seed, struct error *err)
+/* The first n rows' y as the GP sees it. */
+static double *scale(const struct targets *r, size_t n, const enum goal *warped)
 {
+    double *y = must_alloc(n, sizeof *y);
+    memcpy(y, r->y, n * sizeof *y);
+    if (warped) targets_warp(y, n, *warped);
+    return y;
+}
+
+static enum status fit(struct cached_gp *c, const struct targets *r, const struct dimension *dim,
+                       const enum goal *warped, uint64_t seed, struct error *err)
+{
+    double *y = scale(r, c->n_fit, warped);
     struct gp_data data = {.n = c->n_fit, .d = r->d, .x = r->x, .y = y, .noise = r->noise, .dim = dim};
     enum status s = gp_fit(&data, seed, &c->gp, err);
-    if (!s) c->n = c->n_fit;
-    return s;
+    free(y);
+    if (s) return s;
+    c->n = c->n_fit;
+    c->warped = warped != NULL;
+    return STATUS_OK;
+}
+
+/* Warped unless it is surely noisy: what is bad by noise alone says as much as what is good. */
+static enum status fit_anew(struct cached_gp *c, const struct targets *r, const struct dimension *dim,
+                            const enum goal *warped, uint64_t seed, struct error *err)
+{
+    enum status s = fit(c, r, dim, warped, seed, err);
+    if (s || !warped || gp_hyper(c->gp)->noisy < SURE) return s;
+    gp_free(c->gp);
+    c->gp = NULL;
+    return fit(c, r, dim, NULL, seed, err);
 }
 
 static void remember(struct cached_gp *c, const struct targets *r)
@@ -44,22 +70,16 @@ enum status cached_gp_update(struct cached_gp *c, const struct targets *r, const
                              const enum goal *warped, uint64_t seed, struct error *err)
 {
     size_t fit_at = targets_fit_point(r->y, r->n);
-    double *y = must_alloc(r->n, sizeof *y);
-    enum status s = STATUS_OK;
     if (!still_fits(c, r, fit_at)) {
         cached_gp_done(c);
         c->n_fit = fit_at;
-        memcpy(y, r->y, fit_at * sizeof *y);
-        if (warped) targets_warp(y, fit_at, *warped);
-        s = fit(c, r, dim, y, seed, err);
+        enum status s = fit_anew(c, r, dim, warped, seed, err);
+        if (s) return s;
     }
-    if (!s) {
-        for (; c->n < r->n; c->n++) gp_append(c->gp, r->x + c->n * r->d, r->noise ? r->noise[c->n] : 0);
-        memcpy(y, r->y, r->n * sizeof *y);
-        if (warped) targets_warp(y, r->n, *warped);
-        gp_observe(c->gp, y);
-        remember(c, r);
-    }
+    for (; c->n < r->n; c->n++) gp_append(c->gp, r->x + c->n * r->d, r->noise ? r->noise[c->n] : 0);
+    double *y = scale(r, r->n, c->warped ? warped : NULL);
+    gp_observe(c->gp, y);
     free(y);
-    return s;
+    remember(c, r);
+    return STATUS_OK;
 }

@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* More of a metric's variance being noise than this makes it a noisy one. */
+static const double NOISY_SHARE = 0.03;
+
 /* Weight and link with which a metric enters the utility. */
 static struct acquisition_output contribution(const struct objective *o, size_t i, const double *baseline)
 {
@@ -228,23 +231,55 @@ void model_estimate(const struct model *m, const double *points, size_t n, bool 
     free(variance);
 }
 
-static double mean_known_noise(const struct cached_gp *cached)
+/* ---- noise ---- */
+
+enum { NOT_OWN = MODEL_GPS };
+
+/* Which of the model's own GPs an output is; NOT_OWN: an earlier study's. */
+static size_t own_gp(const struct model *m, const struct acquisition_output *o)
+{
+    size_t k = 0;
+    while (k < MODEL_GPS && m->cached[k].gp != o->gp) k++;
+    return k;
+}
+
+static double known_noise(const struct cached_gp *cached)
 {
     double sum = 0;
     for (size_t i = 0; cached->noise && i < cached->n; i++) sum += cached->noise[i] / (double)cached->n;
     return sum;
 }
 
+/* What one deviation of an output is to the utility near a point, squared. */
+static double leverage(const struct acquisition_output *o, const double *point)
+{
+    double mean;
+    gp_predict_all(o->gp, point, 1, &mean, NULL);
+    return pow(o->weight * link_slope(o->link, mean), 2);
+}
+
 double model_noise(const struct model *m, const double *point)
 {
     double sum = 0;
-    for (size_t k = 0; k < MODEL_GPS; k++)
-        for (size_t g = 0; g < m->n_outputs; g++) {
-            const struct acquisition_output *o = &m->output[g];
-            double mean;
-            if (!m->cached[k].gp || o->gp != m->cached[k].gp || o->weight == 0) continue;
-            gp_predict_all(o->gp, point, 1, &mean, NULL);
-            sum += pow(o->weight * link_slope(o->link, mean), 2) * (gp_noise(o->gp) + mean_known_noise(&m->cached[k]));
-        }
+    for (size_t g = 0; g < m->n_outputs; g++) {
+        const struct acquisition_output *o = &m->output[g];
+        size_t k = own_gp(m, o);
+        if (k != NOT_OWN && o->weight != 0) sum += leverage(o, point) * (gp_noise(o->gp) + known_noise(&m->cached[k]));
+    }
     return sqrt(sum);
+}
+
+double model_noisy(const struct model *m, const double *point)
+{
+    double sum = 0, all = 0;
+    for (size_t g = 0; g < m->n_outputs; g++) {
+        const struct acquisition_output *o = &m->output[g];
+        size_t k = own_gp(m, o);
+        if (k == NOT_OWN || o->weight == 0) continue;
+        double noise = gp_noise(o->gp) + known_noise(&m->cached[k]), total = noise + gp_signal(o->gp),
+               part = leverage(o, point) * total;
+        sum += part * (noise > NOISY_SHARE * total ? 1 : gp_hyper(o->gp)->noisy);
+        all += part;
+    }
+    return all > 0 ? sum / all : 0;
 }

@@ -60,4 +60,9 @@ void model_estimate(const struct model *m, const double *points, size_t n, bool 
 /* Standard deviation of one measurement of the utility at a point. */
 double model_noise(const struct model *m, const double *point);
 
+/* The chance, 0 … 1, that noise is a good part of what is measured of the utility near a point: by metric, weighted
+ * with its part of the utility's variance. 1 where the fit itself says so, otherwise what a second prior says
+ * (gp_hyper). */
+double model_noisy(const struct model *m, const double *point);
+
 #endif

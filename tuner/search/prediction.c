@@ -48,7 +48,7 @@ static double chosen_distance(const struct targets *r, const struct dimension *d
         before.n = i;
         if (cached_gp_update(&past, &before, dim, warped, seed, NULL)) break;
         memcpy(y, r->y, (i + 1) * sizeof *y);
-        if (warped) targets_warp(y, i + 1, *warped);
+        if (past.warped) targets_warp(y, i + 1, *warped);
         gp_predict(past.gp, r->x + i * r->d, &mean, &variance);
         z[m++] = fabs(y[i] - mean) / sqrt(variance + gp_noise(past.gp) + (r->noise ? r->noise[i] : 0));
     }
@@ -63,14 +63,15 @@ struct prediction prediction_make(const struct model *m, const struct model_inpu
     const struct objective *o = &in->study->objective;
     const struct metric *of = &o->metric[query->metric];
     const struct gp *gp = m->cached[query->metric].gp;
-    const enum goal *warped = targets_are_warped(o, query->metric) ? &of->goal : NULL;
+    const enum goal *warpable = targets_are_warped(o, query->metric) ? &of->goal : NULL;
+    bool warped = m->cached[query->metric].warped;
     const struct targets_source source = {in->history, in->points, m->order, m->n_complete, m->d};
     struct targets r = targets_of_metric(&source, of, query->metric);
     double unit = targets_unit(&r), mean, variance, q[3];
     gp_predict(gp, query->point, &mean, &variance);
     struct targets_level *l = must_alloc(r.n, sizeof *l);
     for (size_t i = 0; i < r.n; i++) l[i].raw = of->goal * (r.y[i] /= unit);
-    double z = query->chosen ? chosen_distance(&r, in->encoding->dim, warped, in->seed, query->coverage) : 0;
+    double z = query->chosen ? chosen_distance(&r, in->encoding->dim, warpable, in->seed, query->coverage) : 0;
     if (warped) targets_warp(r.y, r.n, of->goal);
     if (!query->chosen) z = usual_distance(gp, r.y, query->coverage);
     double sd = sqrt(variance + gp_noise(gp) + targets_known_noise(of, targets_transform_back(of, mean)));

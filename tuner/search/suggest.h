@@ -12,6 +12,7 @@
 #define TUNER_SEARCH_SUGGEST_H
 
 #include "tuner/search/observations.h"
+#include "tuner/search/rank.h"
 #include "tuner/search/suggestion.h"
 
 struct search;
@@ -36,12 +37,8 @@ enum status search_estimate(struct search *search, const struct search_history *
 enum status search_predict(struct search *search, const struct search_history *history, const double *config,
                            double coverage, struct prediction ret[METRICS_MAX], struct error *err);
 
-/* How promising a trial is. For qsort, best first: what is probably feasible before what is not, then by utility (among
- * the infeasible by feasibility), then by age. */
-struct search_rank {
-    double utility, feasible;
-    size_t at; /* the caller's index */
-};
-int search_rank_compare(const void *a, const void *b);
+/* Which trial to name as the best, as its place in the history. Where the utility is measured with much noise, the best
+ * by the model's mean: a single measurement flatters whom it makes the winner. SIZE_MAX: the best measured will do. */
+size_t search_winner(struct search *search, const struct search_history *history);
 
 #endif

@@ -1,0 +1,198 @@
+#include "tuner/search/proposal.h"
+
+#include "tuner/base/rng.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DRAWS = 16, DRAWS_PENDING = 32, BEST_OBSERVED = 16, PENDING_MAX = 64, STARTS = 5, SPREAD = 64 };
+
+/* ---- the front, by posterior means ---- */
+
+struct pair {
+    double first, second; /* larger is better */
+};
+
+static struct pair *mean_pairs(struct task *t)
+{
+    const struct model *m = t->model;
+    size_t n = m->n_complete, g[2] = {0, 0}, found = 0;
+    double *mean = arena_array(&t->arena, n * m->n_outputs, sizeof *mean);
+    struct pair *p = arena_array(&t->arena, n, sizeof *p);
+    model_means(m, task_complete_points(t), n, mean);
+    for (size_t i = 0; i < m->n_outputs && found < 2; i++)
+        if (m->output[i].weight != 0) g[found++] = i;
+    for (size_t i = 0; i < n; i++)
+        p[i] = (struct pair){m->output[g[0]].weight * mean[g[0] * n + i], m->output[g[1]].weight * mean[g[1] * n + i]};
+    return p;
+}
+
+/* Those that the fewest others dominate come first. */
+static struct search_rank *rank_front(struct task *t, const struct pair *p)
+{
+    const struct model *m = t->model;
+    size_t n = m->n_complete;
+    struct search_rank *r = arena_array(&t->arena, n, sizeof *r);
+    struct estimate *x = arena_array(&t->arena, n, sizeof *x);
+    model_estimate(m, task_complete_points(t), n, false, x);
+    for (size_t i = 0; i < n; i++) {
+        double dominators = 0;
+        for (size_t k = 0; k < n; k++)
+            dominators += p[k].first >= p[i].first && p[k].second >= p[i].second &&
+                          p[k].first + p[k].second > p[i].first + p[i].second;
+        r[i] = (struct search_rank){-dominators, x[i].feasible, m->order[i]};
+    }
+    qsort(r, n, sizeof *r, search_rank_compare);
+    return r;
+}
+
+static bool is_dominated(const struct pair *p, size_t n, size_t i)
+{
+    for (size_t k = 0; k < n; k++)
+        if (p[k].first > p[i].first && p[k].second > p[i].second) return true;
+    return false;
+}
+
+/* A tenth of the extent below the worst of two fronts: today's, and that of the initial trials, which reaches further
+ * out. With today's alone the ends of the front would never be worth anything. */
+static void choose_reference(const struct task *t, const struct pair *p, double *ret)
+{
+    size_t n = t->model->n_complete, first = task_initial_points(t);
+    struct pair lo = p[0], hi = p[0];
+    for (size_t i = 0; i < n; i++) {
+        if (is_dominated(p, n, i) && (i >= first || is_dominated(p, first < n ? first : n, i))) continue;
+        lo = (struct pair){fmin(lo.first, p[i].first), fmin(lo.second, p[i].second)};
+        hi = (struct pair){fmax(hi.first, p[i].first), fmax(hi.second, p[i].second)};
+    }
+    ret[0] = lo.first - 0.1 * (hi.first - lo.first) - 1e-9;
+    ret[1] = lo.second - 0.1 * (hi.second - lo.second) - 1e-9;
+}
+
+/* ---- the proposal ---- */
+
+/* Base points of the acquisition: the model's best observed ones, then the pending ones. */
+static double *base_points(struct task *t, const struct search_rank *best, size_t *ret_best, size_t *ret_n)
+{
+    const struct search_history *h = t->history;
+    double *base = arena_array(&t->arena, (BEST_OBSERVED + PENDING_MAX) * t->d, sizeof *base);
+    size_t n = 0;
+    for (; n < t->model->n_complete && n < BEST_OBSERVED; n++)
+        memcpy(base + n * t->d, t->points + best[n].at * t->d, t->d * sizeof *base);
+    *ret_best = n;
+    for (size_t i = h->n; i-- > 0 && n < *ret_best + PENDING_MAX;)
+        if (h->trial[i].outcome == SEARCH_PENDING) memcpy(base + n++ * t->d, t->points + i * t->d, t->d * sizeof *base);
+    *ret_n = n;
+    return base;
+}
+
+/* While there are few trials, the model is sure of nothing but what is near them, and improvement seems largest in the
+ * corners. So the search keeps to a box around its best point, whose half-width grows with the trials to the whole
+ * space. (Vizier masks likewise, around every trial.) What does not exist at the best point is free. False: no box. */
+static bool choose_box(const struct task *t, const double *best, double *lo, double *hi)
+{
+    double d = (double)t->study->space.n, side = t->model->side;
+    double reach = side > 0 ? side / 2 : 0.2 + 0.06 * (double)t->model->n_complete / (d + 1);
+    double point[SURROGATE_DIMS_MAX];
+    bool exists[SURROGATE_DIMS_MAX];
+    memcpy(point, best, t->d * sizeof *point);
+    for (size_t k = 0; k < t->d; k++) exists[k] = true;
+    encoding_settle(t->encoding, point, exists);
+    for (size_t k = 0; k < t->d; k++) {
+        lo[k] = exists[k] ? fmax(best[k] - reach, 0) : 0;
+        hi[k] = exists[k] ? fmin(best[k] + reach, 1) : 1;
+    }
+    return reach < 0.5;
+}
+
+static bool is_among(const double *points, size_t n, const double *point, size_t d)
+{
+    for (size_t i = 0; i < n; i++)
+        if (memcmp(points + i * d, point, d * sizeof *point) == 0) return true;
+    return false;
+}
+
+/* The best points, of which there are n, and SPREAD random ones of the box (fewer in a small space): where one draw of
+ * the model is drawn. */
+static double *spread_points(struct task *t, const double *best, const struct maximise_spec *where, size_t *n)
+{
+    double *base = arena_array(&t->arena, (*n + SPREAD) * t->d, sizeof *base);
+    memcpy(base, best, *n * t->d * sizeof *base);
+    for (size_t i = 0; i < SPREAD; i++) {
+        double *p = base + *n * t->d;
+        bool exists[SURROGATE_DIMS_MAX];
+        design_random(where->dim, t->d, t->seed, i, p);
+        for (size_t k = 0; where->lo && k < t->d; k++)
+            if (where->dim[k].kind != DIMENSION_CATEGORY) p[k] = where->lo[k] + p[k] * (where->hi[k] - where->lo[k]);
+        encoding_settle(t->encoding, p, exists);
+        *n += !is_among(base, *n, p, t->d);
+    }
+    return base;
+}
+
+/* While trials are pending, every second suggestion wants to beat them, too, which spreads the batch; the others only
+ * what is known, which gathers it. Each alone was worse with eight pending (tests/bench). */
+static void want_improvement(const struct task *t, size_t n_best, size_t n_base, struct acquisition_spec *spec)
+{
+    spec->n_base = n_base;
+    spec->n_incumbents = t->number % 2 ? n_best : n_base;
+    spec->n_draws = n_base > n_best ? DRAWS_PENDING : DRAWS;
+}
+
+/* One draw of the utility. Pending trials need no notice: each suggestion has a draw of its own. */
+static void want_draw(struct task *t, size_t n_best, const struct maximise_spec *where, struct acquisition_spec *spec)
+{
+    spec->kind = ACQUISITION_THOMPSON;
+    spec->base = spread_points(t, spec->base, where, &n_best);
+    spec->n_base = spec->n_incumbents = n_best;
+    spec->n_draws = 1;
+}
+
+/* With the chance that the utility is measured with much noise. */
+static bool is_noisy(const struct task *t, const double *best)
+{
+    struct rng rng = rng_derive(t->seed, "noisy", 0);
+    return rng_unit(&rng) < model_noisy(t->model, best);
+}
+
+enum status proposal_make(struct task *t, double *ret_point, struct suggestion *ret, struct error *err)
+{
+    const struct model *m = t->model;
+    bool pareto = t->study->objective.form == OBJECTIVE_PARETO;
+    const struct pair *p = pareto ? mean_pairs(t) : NULL;
+    size_t n_best, n_base;
+    double *base = base_points(t, pareto ? rank_front(t, p) : task_rank(t), &n_best, &n_base), value;
+    struct acquisition_spec spec = {.kind = acquisition_default(pareto ? 2 : 1),
+                                    .n_outputs = m->n_outputs,
+                                    .output = m->output,
+                                    .n_bounds = m->n_bounds,
+                                    .bound = m->bound,
+                                    .base = base,
+                                    .seed = t->seed};
+    struct maximise_spec where = {.dim = t->encoding->dim,
+                                  .d = t->d,
+                                  .start = base,
+                                  .n_start = n_best < STARTS ? n_best : STARTS,
+                                  .taken = t->points,
+                                  .n_taken = t->history->n,
+                                  .settle = encoding_settle,
+                                  .settle_data = t->encoding,
+                                  .seed = t->seed};
+    struct acquisition *a = NULL;
+    double lo[SURROGATE_DIMS_MAX], hi[SURROGATE_DIMS_MAX];
+    if (pareto)
+        choose_reference(t, p, spec.reference);
+    else if (choose_box(t, base, lo, hi))
+        where.lo = lo, where.hi = hi;
+    bool noisy = !pareto && is_noisy(t, base);
+    if (noisy)
+        want_draw(t, n_best, &where, &spec);
+    else
+        want_improvement(t, n_best, n_base, &spec);
+    enum status s = acquisition_create(&spec, &a, err);
+    if (!s) s = acquisition_maximise(a, &where, ret_point, &value, err);
+    if (!s && noisy) suggestion_say(ret, SUGGESTION_MODEL, "the best place of one draw of a noisy utility");
+    if (!s && !noisy) suggestion_say(ret, SUGGESTION_MODEL, "log improvement %.3g", value);
+    acquisition_free(a);
+    return s;
+}
