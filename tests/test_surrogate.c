@@ -3,6 +3,7 @@
 
 #include "surrogate/cholesky.h"
 #include "surrogate/design.h"
+#include "surrogate/blas.h"
 #include "surrogate/fit.h"
 
 #include "tuner/base/rng.h"
@@ -135,6 +136,22 @@ static void test_fit__knows_noise_from_signal(void **state)
         noisy += noisy_at(1, seed) > 0.5;
     }
     assert_true(noisy >= 6);
+}
+
+static void test_blas__what_would_be_better(void **state)
+{
+    (void)state;
+    char text[80];
+    assert_string_equal(blas_better("Prescott", true), "HASWELL");
+    assert_string_equal(blas_better("generic", true), "HASWELL");
+    assert_null(blas_better("Prescott", false)); /* the processor has no more */
+    assert_null(blas_better("Haswell", true));
+    assert_null(blas_better("SkylakeX", true));
+    assert_null(blas_better("something newer", true));
+    blas_describe(text, sizeof text);
+    assert_contains(text, blas_core());
+    blas_describe(text, 9); /* never beyond the room */
+    assert_int_equal(strlen(text), 8);
 }
 
 /* Rows appended one by one predict what a factorisation of all of them predicts. */
@@ -350,6 +367,7 @@ int main(void)
         cmocka_unit_test(test_gp__predictions_equal_the_reference),
         cmocka_unit_test(test_fit__gradient_equals_finite_differences),
         cmocka_unit_test(test_fit__knows_noise_from_signal),
+        cmocka_unit_test(test_blas__what_would_be_better),
         cmocka_unit_test(test_kernel__slopes_equal_finite_differences),
         cmocka_unit_test(test_gp__appended_rows_equal_a_fresh_factor),
         cmocka_unit_test(test_normal__tails),

@@ -3,6 +3,7 @@
 plan, replay, doctor, backup, import, export, log. NOCTURNE_BIN is the folder of the binaries."""
 import contextlib
 import csv
+import glob
 import json
 import os
 import resource
@@ -12,9 +13,10 @@ import subprocess
 import threading
 import time
 import unittest
+from unittest import mock
 
 from patience import PATIENCE, until
-from test_cli import HERE, STUDY, World, read
+from test_cli import BIN, HERE, STUDY, TRIAL, World, read
 
 
 class Several(World):
@@ -77,6 +79,18 @@ class Several(World):
         out, err = process.communicate(timeout=PATIENCE)
         self.assertEqual((process.returncode, err), (0, ""), out)
         self.assertIn("pages, rows and references are sound", out)
+
+    def test_kernels_that_are_right_for_the_processor(self):
+        """A BLAS that does not know it takes them at the second beginning; trials see nothing of that."""
+        if not {"avx2", "fma"} <= set(read("/proc/cpuinfo").split()):
+            self.skipTest("this processor has no AVX2")
+        self.write("trial.sh", "env | grep -c OPENBLAS_CORETYPE\n" + TRIAL)
+        with mock.patch.dict(os.environ, LD_PRELOAD=os.path.join(BIN, "old_blas.so"), ASAN_OPTIONS="verify_asan_link_order=0"):
+            self.assertRegex(self.run_nocturne("doctor")[0], r"ok +BLAS +OpenBLAS \S+ Haswell kernels, by nocturne's choice")
+            self.run_nocturne("run", "study.yaml", "--trials", "1", "--quiet")
+        log = read(glob.glob(os.path.join(self.dir, "nocturne.files/s/0000.1/stdout*"))[0])
+        self.assertEqual(log.splitlines()[0], "0")
+        self.assertNotIn("choice", self.run_nocturne("doctor")[0])
 
     def test_advise_answers_when_the_disk_lets_it(self):
         self.run_nocturne("advise", "study.yaml", "--db", "a.db", stdin='{"ask": 1}\n')

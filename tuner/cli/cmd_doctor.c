@@ -7,6 +7,8 @@
 #include "tuner/analysis/analysis.h"
 #include "tuner/coordinator/coordinator.h"
 
+#include "surrogate/blas.h"
+
 #include "workers/workers.h"
 
 #include <dirent.h>
@@ -217,6 +219,22 @@ static void check_machine(struct checkup *c)
     finding(c, free_gb >= 1, "disk", text);
 }
 
+/* Kernels without AVX where there is AVX: somebody has set OPENBLAS_CORETYPE; nobody else leaves it so (main.c). */
+static void check_blas(struct checkup *c)
+{
+    char what[80], text[240];
+    const char *better = blas_better(blas_core(), blas_processor_has_avx2());
+    blas_describe(what, sizeof what);
+    if (better)
+        snprintf(text, sizeof text, "%s, slow on this processor: unset OPENBLAS_CORETYPE, or set it to %s", what,
+                 better);
+    else if (getenv("NOCTURNE_BLAS_CORE"))
+        snprintf(text, sizeof text, "%s, by nocturne's choice: OpenBLAS itself does not know this processor", what);
+    else
+        snprintf(text, sizeof text, "%s", what);
+    finding(c, !better, "BLAS", text);
+}
+
 static void check_gpus(struct checkup *c)
 {
     struct gpus gpus;
@@ -253,6 +271,7 @@ int cmd_doctor(int argc, char **argv)
     struct checkup checkup = {.json = o.common.json, .list = json_array()};
     check_guard(&checkup);
     check_machine(&checkup);
+    check_blas(&checkup);
     check_gpus(&checkup);
     check_database(&checkup, o.common.db, o.rebuild);
     if (o.common.json) cli_print_json(json_pack("{s:O, s:b}", "checks", checkup.list, "ok", checkup.problems == 0));

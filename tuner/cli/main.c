@@ -7,6 +7,7 @@
 
 #include "tuner/base/redact.h"
 #include "tuner/base/words.h"
+#include "surrogate/blas.h"
 #include "surrogate/surrogate.h"
 
 #include <signal.h>
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 const struct command cli_commands[] = {
     {"init", cmd_init, READER_PROGRAM, "write a commented study file to start from"},
@@ -77,6 +79,36 @@ static int unknown(const char *word)
     return EXIT_USAGE;
 }
 
+/* ---- BLAS ---- */
+
+static const char CORETYPE[] = "OPENBLAS_CORETYPE", CHOSEN[] = "NOCTURNE_BLAS_CORE";
+
+/* Once more from the beginning, with this in the environment; returns if that cannot be. */
+static void begin_again(const char *core, char **argv)
+{
+    char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (n <= 0) return;
+    path[n] = 0;
+    setenv(CORETYPE, core, 1);
+    setenv(CHOSEN, core, 1);
+    execv(path, argv);
+    unsetenv(CORETYPE);
+    unsetenv(CHOSEN);
+}
+
+/* The library chooses its kernels as it is loaded, before main; an old one chooses badly on a new processor. Whoever
+ * has set OPENBLAS_CORETYPE has chosen; what was set here is not for the trials, whose libraries may be newer. */
+static void take_right_kernels(char **argv)
+{
+    const char *given = getenv(CORETYPE), *chosen = getenv(CHOSEN),
+               *better = blas_better(blas_core(), blas_processor_has_avx2());
+    if (given && chosen && strcmp(given, chosen) == 0)
+        unsetenv(CORETYPE);
+    else if (better && !given)
+        begin_again(better, argv);
+}
+
 /* From other processes of this user, which trials are: neither the memory nor the environment can be read. */
 static void keep_secrets(void)
 {
@@ -87,6 +119,7 @@ static void keep_secrets(void)
 int main(int argc, char **argv)
 {
     char name[64];
+    take_right_kernels(argv);
     keep_secrets();
     argp_err_exit_status = EXIT_USAGE;
     setenv("ARGP_HELP_FMT", "no-dup-args-note", 0); /* argp's own knob: no boilerplate below the options */
