@@ -28,7 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EVALUATIONS = 60, FIT_ROWS = 400, CALM_ODDS = 10 };
+enum { EVALUATIONS = 60, FIT_ROWS = 400, NOISE_ROWS = 100, CALM_ODDS = 10 };
 
 struct prior {
     double mean, sd, lo, hi; /* of the logarithm */
@@ -154,23 +154,25 @@ static double descend(struct likelihood *l, size_t n_theta, double *theta)
     return likelihood_value((unsigned)n_theta, theta, NULL, l); /* not what NLopt says: what is there */
 }
 
-/* Rows spread evenly over the order in which they came: late ones show the optimum, early ones the rest. */
-static struct gp_data thin(const struct gp_data *data, double *scratch)
+/* At most so many rows, spread evenly over the order in which they came: late ones show the optimum, early ones the
+ * rest. */
+static struct gp_data thin(const struct gp_data *data, size_t most, struct arena *arena)
 {
     struct gp_data t = *data;
     size_t d = data->d;
-    if (data->n <= FIT_ROWS) return t;
-    double *x = scratch, *y = x + FIT_ROWS * d, *noise = y + FIT_ROWS;
-    for (size_t i = 0; i < FIT_ROWS; i++) {
-        size_t at = (i * (data->n - 1)) / (FIT_ROWS - 1);
+    if (data->n <= most) return t;
+    double *x = arena_array(arena, most * d, sizeof *x), *y = arena_array(arena, most, sizeof *y),
+           *noise = data->noise ? arena_array(arena, most, sizeof *noise) : NULL;
+    for (size_t i = 0; i < most; i++) {
+        size_t at = (i * (data->n - 1)) / (most - 1);
         memcpy(x + i * d, data->x + at * d, d * sizeof *x);
         y[i] = data->y[at];
-        if (data->noise) noise[i] = data->noise[at];
+        if (noise) noise[i] = data->noise[at];
     }
-    t.n = FIT_ROWS;
+    t.n = most;
     t.x = x;
     t.y = y;
-    if (data->noise) t.noise = noise;
+    t.noise = noise;
     return t;
 }
 
@@ -190,24 +192,45 @@ static double best_descent(struct likelihood *l, size_t starts, struct rng *rng,
     return best;
 }
 
-void gp_fit_hyper(const struct gp_data *data, uint64_t seed, struct gp_hyper *ret)
+/* The chance that y is noisy: of both minima over at most NOISE_ROWS rows, which are enough to tell. `theta`: the calm
+ * one, over all rows. */
+static double ask_noise(const struct gp_data *data, const double *theta, struct rng *rng)
 {
-    size_t d = data->d, n = data->n, last = d + 1;
-    double theta[SURROGATE_DIMS_MAX + 2], other[SURROGATE_DIMS_MAX + 2];
-    double *scratch = must_alloc(FIT_ROWS * (d + 2), sizeof *scratch);
-    struct rng rng = rng_derive(seed, "fit", n);
-    struct gp_data thinned = thin(data, scratch);
-    struct gp_frame frame = gp_frame_make(&thinned);
+    size_t d = data->d, last = d + 1;
+    double calm_theta[SURROGATE_DIMS_MAX + 2], noisy_theta[SURROGATE_DIMS_MAX + 2];
+    struct arena arena = {0};
+    struct gp_data rows = thin(data, NOISE_ROWS, &arena);
+    struct gp_frame frame = gp_frame_make(&rows);
     struct likelihood l;
     likelihood_init(&l, &frame);
-    double calm = best_descent(&l, n <= 40 ? 4 : n <= 60 ? 2 : 1, &rng, theta) + log(prior_of(last, d, false).sd);
+    memcpy(calm_theta, theta, (d + 2) * sizeof *theta);
+    double calm =
+        rows.n < data->n ? descend(&l, d + 2, calm_theta) : likelihood_value((unsigned)d + 2, theta, NULL, &l);
     l.noisy = true;
-    double noisy = best_descent(&l, n <= 40 ? 3 : 1, &rng, other) + log(prior_of(last, d, true).sd);
+    double noisy = best_descent(&l, data->n <= 40 ? 3 : 1, rng, noisy_theta);
     likelihood_done(&l);
     gp_frame_done(&frame);
-    free(scratch);
-    *ret = hyper_of(theta, d);
-    ret->noisy = isfinite(calm) && isfinite(noisy) ? 1 / (1 + CALM_ODDS * exp(noisy - calm)) : 0;
+    arena_done(&arena);
+    if (!isfinite(calm) || !isfinite(noisy)) return 0;
+    return 1 / (1 + CALM_ODDS * exp(noisy + log(prior_of(last, d, true).sd) - calm - log(prior_of(last, d, false).sd)));
+}
+
+void gp_fit_hyper(const struct gp_data *data, uint64_t seed, struct gp_hyper *ret)
+{
+    size_t n = data->n;
+    double theta[SURROGATE_DIMS_MAX + 2];
+    struct arena arena = {0};
+    struct rng rng = rng_derive(seed, "fit", n);
+    struct gp_data rows = thin(data, FIT_ROWS, &arena);
+    struct gp_frame frame = gp_frame_make(&rows);
+    struct likelihood l;
+    likelihood_init(&l, &frame);
+    best_descent(&l, n <= 40 ? 4 : n <= 60 ? 2 : 1, &rng, theta);
+    likelihood_done(&l);
+    gp_frame_done(&frame);
+    arena_done(&arena);
+    *ret = hyper_of(theta, data->d);
+    ret->noisy = ask_noise(data, theta, &rng);
 }
 
 enum status gp_fit(const struct gp_data *data, uint64_t seed, struct gp **ret, struct error *err)
