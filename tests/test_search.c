@@ -38,6 +38,39 @@ static void test_suggest__parallel_asks_are_all_different(void **state)
     bench_free(b);
 }
 
+/* Of ten suggestions after thirty random trials: how many are the best place of a draw? `of`: EM over so many items. */
+static int draws_wanted(const char *text, double sd, double of)
+{
+    struct bench *b = bench_make(text);
+    struct rng rng = rng_derive(5, "noise", 0);
+    int draws = 0;
+    for (int i = 0; i < 30; i++) {
+        double x = rng_unit(&rng), y = rng_unit(&rng), u = 0.7 - 0.3 * x * x - 0.2 * y;
+        double config[4] = {15 * x - 5, 15 * y, 1 + (double)rng_below(&rng, 64), (double)rng_below(&rng, 3)};
+        if (of > 0) u = round(of * u + sqrt(of * u * (1 - u)) * rng_normal(&rng)) / of;
+        bench_add(b, config, SEARCH_COMPLETE, of > 0 ? u : -u + sd * rng_normal(&rng), 0);
+    }
+    for (uint64_t seed = 1; seed <= 10; seed++) draws += strstr(bench_ask(b, seed).source, "draw") != NULL;
+    bench_free(b);
+    return draws;
+}
+
+static void test_suggest__draws_where_it_is_noisy(void **state)
+{
+    (void)state;
+    char em[600];
+    assert_int_equal(draws_wanted(SINGLE, 0, 0), 0);
+    assert_true(draws_wanted(SINGLE, 0.3, 0) >= 7); /* three times the spread */
+    for (int fine = 0; fine < 2; fine++) {          /* what binomial noise of a metric is, is known */
+        int of = fine ? 2000000 : 20;
+        snprintf(em, sizeof em,
+                 "study: b\n" SPACE "metrics: {em: {goal: maximize, kind: proportion, of: %d}}\n"
+                 "objective: {maximize: em}\n",
+                 of);
+        assert_true(fine ? draws_wanted(em, 0, of) == 0 : draws_wanted(em, 0, of) >= 7);
+    }
+}
+
 static void test_suggest__starts_with_sobol_also_when_nothing_completes(void **state)
 {
     (void)state;
@@ -292,6 +325,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_suggest__is_a_function_of_seed_number_and_history),
         cmocka_unit_test(test_suggest__parallel_asks_are_all_different),
+        cmocka_unit_test(test_suggest__draws_where_it_is_noisy),
         cmocka_unit_test(test_suggest__starts_with_sobol_also_when_nothing_completes),
         cmocka_unit_test(test_suggest__avoids_a_region_that_fails),
         cmocka_unit_test(test_estimate__without_data_is_an_error),

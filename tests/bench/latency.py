@@ -18,10 +18,10 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np  # noqa: E402
 
 import optimizers  # noqa: E402
-import tasks  # noqa: E402
+from task import Param, Task  # noqa: E402
 
 
-class Bowl(tasks.Task):
+class Bowl(Task):
     name = family = "bowl"
 
     def __init__(self, d, noise):
@@ -29,7 +29,7 @@ class Bowl(tasks.Task):
         self._rotation, _ = np.linalg.qr(rng.standard_normal((d, d)))
 
     def params(self):
-        return [tasks.Param(f"x{i}", "float", -1, 1) for i in range(self._d)]
+        return [Param(f"x{i}", "float", -1, 1) for i in range(self._d)]
 
     def true(self, config):
         z = self._rotation @ (np.array([config[f"x{i}"] for i in range(self._d)]) - 0.2)

