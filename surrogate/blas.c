@@ -1,8 +1,5 @@
-#include "surrogate/blas.h"
+#include "surrogate/surrogate.h"
 
-#include <stddef.h>
-#include <stdio.h>
-#include <string.h>
 #include <strings.h>
 
 extern char *openblas_get_corename(void);
@@ -13,12 +10,9 @@ const char *blas_core(void)
     return openblas_get_corename();
 }
 
-/* Of "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH …" the first two words. */
-void blas_describe(char *ret, size_t size)
+const char *blas_library(void)
 {
-    const char *config = openblas_get_config(), *space = strchr(config, ' ');
-    size_t n = space ? strcspn(space + 1, " ") + (size_t)(space + 1 - config) : strlen(config);
-    snprintf(ret, size, "%.*s, %s kernels", (int)n, config, blas_core());
+    return openblas_get_config();
 }
 
 const char *blas_better(const char *core, bool avx2)

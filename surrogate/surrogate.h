@@ -26,6 +26,20 @@ enum { SURROGATE_DIMS_MAX = 64 };
  * (with more, OpenBLAS can wait for ever when another thread forks meanwhile, as each start of a trial does). */
 void surrogate_setup(void);
 
+/* ---- BLAS ----
+ *
+ * OpenBLAS looks at the processor once, as it is loaded, and for one that it does not know (newer than itself) takes
+ * kernels without AVX: dgemm is then two to four times slower. OPENBLAS_CORETYPE, in the environment at that time,
+ * overrules it. */
+
+/* What runs, "Haswell"; and of which library, "OpenBLAS 0.3.21 DYNAMIC_ARCH …". Static. */
+const char *blas_core(void);
+const char *blas_library(void);
+
+/* The OPENBLAS_CORETYPE that would do better than `core` on a processor with AVX2 and FMA, or without; NULL: none. */
+const char *blas_better(const char *core, bool avx2);
+bool blas_processor_has_avx2(void);
+
 /* ---- dimensions ---- */
 
 enum dimension_kind {

@@ -3,7 +3,6 @@
 
 #include "surrogate/cholesky.h"
 #include "surrogate/design.h"
-#include "surrogate/blas.h"
 #include "surrogate/fit.h"
 
 #include "tuner/base/rng.h"
@@ -141,17 +140,14 @@ static void test_fit__knows_noise_from_signal(void **state)
 static void test_blas__what_would_be_better(void **state)
 {
     (void)state;
-    char text[80];
     assert_string_equal(blas_better("Prescott", true), "HASWELL");
     assert_string_equal(blas_better("generic", true), "HASWELL");
     assert_null(blas_better("Prescott", false)); /* the processor has no more */
     assert_null(blas_better("Haswell", true));
     assert_null(blas_better("SkylakeX", true));
     assert_null(blas_better("something newer", true));
-    blas_describe(text, sizeof text);
-    assert_contains(text, blas_core());
-    blas_describe(text, 9); /* never beyond the room */
-    assert_int_equal(strlen(text), 8);
+    assert_contains(blas_library(), "OpenBLAS");
+    assert_true(strlen(blas_core()) > 0);
 }
 
 /* Rows appended one by one predict what a factorisation of all of them predicts. */

@@ -8,7 +8,6 @@ a loss spans decades (HPOLib), regret is taken of its logarithm; the optimizers 
 import functools
 import importlib.util
 import math
-import os
 import pickle
 from pathlib import Path
 

@@ -7,7 +7,7 @@
 #include "tuner/analysis/analysis.h"
 #include "tuner/coordinator/coordinator.h"
 
-#include "surrogate/blas.h"
+#include "surrogate/surrogate.h"
 
 #include "workers/workers.h"
 
@@ -223,8 +223,10 @@ static void check_machine(struct checkup *c)
 static void check_blas(struct checkup *c)
 {
     char what[80], text[240];
-    const char *better = blas_better(blas_core(), blas_processor_has_avx2());
-    blas_describe(what, sizeof what);
+    const char *better = blas_better(blas_core(), blas_processor_has_avx2()), *library = blas_library();
+    size_t name = strcspn(library, " "),
+           number = strcspn(library + name + (library[name] == ' '), " "); /* "OpenBLAS 0.3.21 …" */
+    snprintf(what, sizeof what, "%.*s, %s kernels", (int)(name + 1 + number), library, blas_core());
     if (better)
         snprintf(text, sizeof text, "%s, slow on this processor: unset OPENBLAS_CORETYPE, or set it to %s", what,
                  better);

@@ -7,7 +7,6 @@
 
 #include "tuner/base/redact.h"
 #include "tuner/base/words.h"
-#include "surrogate/blas.h"
 #include "surrogate/surrogate.h"
 
 #include <signal.h>
