@@ -32,7 +32,7 @@ void surrogate_setup(void);
  * kernels without AVX: dgemm is then two to four times slower. OPENBLAS_CORETYPE, in the environment at that time,
  * overrules it. */
 
-/* What runs, "Haswell"; and of which library, "OpenBLAS 0.3.21 DYNAMIC_ARCH …". Static. */
+/* What runs, "Haswell"; and of which library, "OpenBLAS 0.3.21 …". Static. */
 const char *blas_core(void);
 const char *blas_library(void);
 
