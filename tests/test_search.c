@@ -298,6 +298,40 @@ static void test_encode__round_trip_and_snap(void **state)
     bench_free(b);
 }
 
+/* Branches are what exists: by a category, within another, or by a number. */
+static void test_encode__knows_branches(void **state)
+{
+    (void)state;
+    struct bench *plain = bench_make(SINGLE),
+                 *b = bench_make("study: s\nparameters:\n  m: {type: categorical, values: [p, q, r]}\n"
+                                 "  k: {type: int, range: [1, 9]}\n"
+                                 "  x: {type: float, range: [0, 1], when: m == p}\n"
+                                 "  c: {type: categorical, values: [u, v], when: m == q}\n"
+                                 "  y: {type: float, range: [0, 1], when: c == v}\n"
+                                 "  z: {type: float, range: [0, 1], when: k >= 5}\n"
+                                 "objective: {minimize: loss}\n");
+    /* three of one branch, then each of its own; r and r with another k ≥ 5 are one */
+    const double configs[][6] = {{0, 1, 0.1, NAN, NAN, NAN}, {0, 4, 0.9, NAN, NAN, NAN}, {0, 2, 0.5, NAN, NAN, NAN},
+                                 {0, 5, 0.1, NAN, NAN, 0.3}, {1, 1, NAN, 0, NAN, NAN},   {1, 1, NAN, 1, 0.5, NAN},
+                                 {2, 1, NAN, NAN, NAN, NAN}, {2, 6, NAN, NAN, NAN, 0.1}, {2, 9, NAN, NAN, NAN, 0.9}};
+    const int branch[] = {0, 0, 0, 1, 2, 3, 4, 5, 5};
+    struct arena arena = {0};
+    struct encoding e, whole;
+    struct error err;
+    double point[9][SURROGATE_DIMS_MAX];
+    assert_ok(encoding_make(&b->study->space, &arena, &e, &err), err);
+    assert_ok(encoding_make(&plain->study->space, &arena, &whole, &err), err);
+    assert_true(encoding_is_conditional(&e));
+    assert_false(encoding_is_conditional(&whole));
+    for (size_t i = 0; i < 9; i++) encode(&e, configs[i], point[i]);
+    for (size_t i = 0; i < 9; i++)
+        for (size_t k = 0; k < 9; k++)
+            assert_int_equal(encoding_same_branch(&e, point[i], point[k]), branch[i] == branch[k]);
+    arena_done(&arena);
+    bench_free(b);
+    bench_free(plain);
+}
+
 /* A search that has been there all along and one that is new answer the same, to the last bit. */
 static void test_suggest__a_restart_changes_no_bit(void **state)
 {
@@ -336,6 +370,7 @@ int main(void)
         cmocka_unit_test(test_suggest__is_the_same_on_any_thread),
         cmocka_unit_test(test_suggest__large_histories_use_a_region),
         cmocka_unit_test(test_encode__round_trip_and_snap),
+        cmocka_unit_test(test_encode__knows_branches),
         cmocka_unit_test(test_suggest__a_restart_changes_no_bit),
     };
     surrogate_setup();

@@ -160,3 +160,25 @@ double encoding_distance(const struct encoding *e, const double *a, const double
         sum += e->dim[k].kind == DIMENSION_CATEGORY ? (a[k] != b[k]) : (a[k] - b[k]) * (a[k] - b[k]);
     return sum;
 }
+
+bool encoding_is_conditional(const struct encoding *e)
+{
+    for (size_t i = 0; i < e->space->n; i++)
+        if (e->space->param[i].when) return true;
+    return false;
+}
+
+static void find_existing(const struct encoding *e, const double *point, bool *ret)
+{
+    double config[SPACE_PARAMS_MAX];
+    decode(e, point, config);
+    for (size_t i = 0; i < e->space->n; i++) ret[i] = !isnan(config[i]);
+}
+
+bool encoding_same_branch(const struct encoding *e, const double *a, const double *b)
+{
+    bool of_a[SPACE_PARAMS_MAX], of_b[SPACE_PARAMS_MAX];
+    find_existing(e, a, of_a);
+    find_existing(e, b, of_b);
+    return memcmp(of_a, of_b, e->space->n * sizeof *of_a) == 0;
+}

@@ -36,6 +36,10 @@ void decode(const struct encoding *e, const double *point, double *ret_config);
 /* Squared distance of two points; categories are 0 or 1 apart. */
 double encoding_distance(const struct encoding *e, const double *a, const double *b);
 
+/* Has any parameter a condition? Do the same parameters exist at two points? */
+bool encoding_is_conditional(const struct encoding *e);
+bool encoding_same_branch(const struct encoding *e, const double *a, const double *b);
+
 /* Makes a point consistent: bits follow from the values, what does not exist becomes neutral. `data` is a struct
  * encoding; the signature is maximise_spec's. */
 void encoding_settle(void *data, double *point, bool *movable);
