@@ -1,6 +1,6 @@
 /* proposal: something new to try, the maximum of an acquisition for what the model has learnt.
  *
- *     calm, or no model of the noise yet   expected improvement on noise-free draws at the best points
+ *     calm                                 expected improvement on noise-free draws at the best points
  *     noisy (model_noisy, as a chance)     one draw of the utility: where it is largest (surrogate/thompson.c)
  *     two objectives                       expected improvement of the hypervolume
  */
