@@ -41,8 +41,9 @@ static void find_extremes(const struct acquisition *a, size_t n_base, gsl_matrix
     struct moment m[OUTPUTS_MAX];
     for (size_t i = 0; i < n_base; i++) {
         for (size_t g = 0; g < a->n_outputs; g++) m[g].mean = gsl_matrix_get(f[g], i, s);
-        lo = fmin(lo, utility(a, m));
-        hi = fmax(hi, utility(a, m));
+        double u = utility(a, m);
+        lo = fmin(lo, u);
+        hi = fmax(hi, u);
     }
     t->hi[s] = hi;
     t->extent[s] = hi > lo ? hi - lo : 1;

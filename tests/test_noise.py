@@ -147,14 +147,8 @@ class Noise(unittest.TestCase):
         self.assertIn("satisfies the constraints", pipe.say({"best": True})["error"])
 
     def test_killed_in_the_middle_of_it(self):
-        pipe = self.pipe("--seed", "3", "--db", "n.db")
-        measure = self.noisy(0.4)
-        said = self.drive(pipe, 40, measure)[:33]
-        whole = [(t["trial"], t["params"]) for t in said]
-        os.remove(os.path.join(self.dir, "n.db"))
-        pipe.close()
-        pipe = self.pipe("--seed", "3", "--db", "n.db")
-        measure = self.noisy(0.4)
+        whole = [(t["trial"], t["params"]) for t in self.drive(self.pipe("--seed", "3"), 40, self.noisy(0.4))]
+        pipe, measure = self.pipe("--seed", "3", "--db", "n.db"), self.noisy(0.4)
         for number in range(33):
             t = pipe.say({"ask": 1, "left": 40 - number})["trials"][0]
             self.assertEqual((t["trial"], t["params"]), whole[number])

@@ -8,37 +8,13 @@
 
 static const double RARE = 1e-3;
 
-/* ---- it failed ---- */
-
-struct again { /* its measurements on fresh seeds */
-    size_t n, failed;
-    long first_failed;
-};
-
-static struct again count_again(const struct memory *s, const struct trial *t)
+static const char *failed(const struct memory *s, const struct ranked *x, struct arena *arena)
 {
-    struct again out = {0};
-    for (size_t i = (size_t)t->number + 1; i < s->n; i++) {
-        const struct trial *c = s->trial[i];
-        if (c->role != ROLE_CONFIRM || c->confirms != t->number || !trial_state_final(c->state)) continue;
-        if (c->state == TRIAL_CANCELLED) continue;
-        out.n++;
-        if (c->state == TRIAL_COMPLETE) continue;
-        if (out.failed++ == 0) out.first_failed = c->number;
-    }
-    return out;
+    size_t n = x->failed + x->confirmed;
+    if (x->failed == 0) return NULL;
+    return arena_printf(arena, "failed on %zu of %zu fresh seed%s ('nocturne show %s %ld')%s", x->failed, n, words_s(n),
+                        s->study->name, x->first_failed, x->confirmed ? "" : ": measured once only");
 }
-
-static const char *failed(const struct memory *s, const struct trial *t, struct arena *arena)
-{
-    struct again again = count_again(s, t);
-    if (again.failed == 0) return NULL;
-    return arena_printf(arena, "failed on %zu of %zu fresh seed%s ('nocturne show %s %ld')%s", again.failed, again.n,
-                        words_s(again.n), s->study->name, again.first_failed,
-                        again.failed == again.n ? ": measured once only" : "");
-}
-
-/* ---- it differs ---- */
 
 /* Pooled deviation of one measurement on a fresh seed; returns its degrees of freedom. */
 static size_t pool(const struct ranking *all, size_t metric, double *ret)
@@ -70,8 +46,9 @@ static double chosen_of(const struct ranking *all, const struct ranked *x)
 static bool differs(const struct metric *m, const struct ranking *all, const struct ranked *x, size_t metric)
 {
     double sd, apart = fabs(x->trial->value[metric] - x->mean[metric]), k = (double)x->confirmed;
+    if (x->confirmed == 0 || !(apart > least_deviation(m))) return false;
     size_t freedom = pool(all, metric, &sd);
-    if (x->confirmed == 0 || freedom < 2 || !(apart > least_deviation(m))) return false;
+    if (freedom < 2) return false;
     sd = fmax(sd, least_deviation(m)) * sqrt(1 + 1 / k);
     double chance = sd > 0 ? 2 * gsl_cdf_tdist_Q(apart / sd, (double)freedom) : 0;
     return chance * chosen_of(all, x) < RARE;
@@ -80,7 +57,7 @@ static bool differs(const struct metric *m, const struct ranking *all, const str
 const char *caution_of(const struct memory *s, const struct ranking *all, const struct ranked *x, struct arena *arena)
 {
     const struct objective *o = &s->study->objective;
-    const char *why = failed(s, x->trial, arena);
+    const char *why = failed(s, x, arena);
     for (size_t i = 0; !why && i < o->n_metrics; i++)
         if (objective_uses(o, i) && differs(&o->metric[i], all, x, i))
             why = arena_printf(arena, "%s: %.4g at first, %.4g on fresh seeds, beyond noise and luck: it changes",

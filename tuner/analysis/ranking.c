@@ -94,11 +94,15 @@ static void join_confirmations(struct ranking *all, const struct memory *s, stru
                                struct arena *arena)
 {
     size_t m = s->study->objective.n_metrics;
-    all->fresh = arena_array(arena, s->tally.confirmed, sizeof(const struct trial *));
+    all->fresh = arena_array(arena, s->tally.confirmed + 1, sizeof(const struct trial *));
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *c = s->trial[i];
-        if (c->role != ROLE_CONFIRM || c->state != TRIAL_COMPLETE || !of_trial[c->confirms]) continue;
-        join(of_trial[c->confirms], c, m);
+        if (c->role != ROLE_CONFIRM || !of_trial[c->confirms]) continue;
+        struct ranked *x = of_trial[c->confirms];
+        if (c->state == TRIAL_FAILED || c->state == TRIAL_INFEASIBLE)
+            x->first_failed = x->failed++ ? x->first_failed : c->number;
+        if (c->state != TRIAL_COMPLETE) continue;
+        join(x, c, m);
         all->fresh[all->n_fresh++] = c;
     }
     for (size_t i = 0; i < all->n; i++) {
@@ -173,7 +177,7 @@ struct ranking ranking_make(const struct memory *s, const struct objective *obje
         memcpy(x->mean, t->value, s->study->objective.n_metrics * sizeof *x->mean);
         if (t->role == ROLE_BASELINE) out.baseline = x;
     }
-    if (s->tally.confirmed) join_confirmations(&out, s, of_trial, arena);
+    join_confirmations(&out, s, of_trial, arena);
     for (size_t i = 0; i < out.n; i++) any_confirmed |= out.all[i].confirmed > 0 && &out.all[i] != out.baseline;
     judge(&out, s, objective);
     bool front = objective->form == OBJECTIVE_PARETO;

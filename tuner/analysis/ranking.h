@@ -13,6 +13,8 @@ struct ranked {
     const struct trial *trial; /* baseline, reference, search or enqueued; complete */
     const char *label;         /* "baseline", the reference's name, or NULL */
     size_t confirmed;          /* number of confirmation seeds; 0: `mean` is the trial itself */
+    size_t failed;             /* fresh seeds on which it failed, */
+    long first_failed;         /* … and the trial of the first of them */
     bool repeats; /* it is confirmed, and each figure was the trial's own again: seeds make no difference */
     double mean[METRICS_MAX], sd[METRICS_MAX]; /* sd: 0 for fewer than two seeds */
     double utility; /* pareto: the score by which the front's knee is named (front.h); NaN: not on it */

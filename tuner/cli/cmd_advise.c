@@ -178,7 +178,7 @@ int cmd_advise(int argc, char **argv)
             "comes with \"resume\": {\"step\": 3, \"cost\": 8000}, where it was. A first report that costs less says that "
             "it has begun anew.\n"
             "{\"ask\": 1, \"left\": 9} says how many trials you can still run, this one included: the last of them "
-            "(confirm: top × seeds of the study file) measure the best again, each with \"confirms\": 57, whose "
+            "(those of confirm: in the study file, top × seeds, and as many of a baseline) measure the best again, each with \"confirms\": 57, whose "
             "configuration it is, and a fresh \"seed\"; \"best\" is then the best of these by their mean. If the seed "
             "makes no difference, one a configuration will do. Without \"left\", \"best\" is the best by the model's mean where "
             "measurements are noisy, else the best measured.\n"

@@ -222,11 +222,10 @@ static void check_machine(struct checkup *c)
 /* Kernels without AVX where there is AVX: somebody has set OPENBLAS_CORETYPE; nobody else leaves it so (main.c). */
 static void check_blas(struct checkup *c)
 {
-    char what[80], text[240];
-    const char *better = blas_better(blas_core(), blas_processor_has_avx2()), *library = blas_library();
-    size_t name = strcspn(library, " "),
-           number = strcspn(library + name + (library[name] == ' '), " "); /* "OpenBLAS 0.3.21 …" */
-    snprintf(what, sizeof what, "%.*s, %s kernels", (int)(name + 1 + number), library, blas_core());
+    char name[20] = "BLAS", number[20] = "", what[80], text[240];
+    const char *better = blas_better(blas_core(), blas_processor_has_avx2());
+    sscanf(blas_library(), "%19s %19s", name, number);
+    snprintf(what, sizeof what, "%s %s, %.20s kernels", name, number, blas_core());
     if (better)
         snprintf(text, sizeof text, "%s, slow on this processor: unset OPENBLAS_CORETYPE, or set it to %s", what,
                  better);

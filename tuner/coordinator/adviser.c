@@ -23,12 +23,6 @@ struct adviser {
     char enough[160]; /* what the last suggestion said of the end of the search; "": nothing */
 };
 
-/* What a client wants of one trial. */
-struct wish {
-    struct asking how;
-    json_int_t left; /* trials that it can still run, this one included; 0: it does not say */
-};
-
 struct adviser *adviser_create(struct history *history)
 {
     const struct memory *s = history_memory(history);
@@ -108,7 +102,8 @@ static enum status look_again(struct adviser *a, const struct trial **ret, struc
 }
 
 /* The last trials of a client measure the best again (policy/confirm.h): whom a single measurement flatters, no model
- * knows. NULL: there is something new to try instead, or a seed makes no difference. */
+ * knows. `left`: how many it can still run, this one included; 0: it does not say. NULL: there is something new to try
+ * instead, or a seed makes no difference. */
 static const struct trial *measure_again(struct adviser *a, json_int_t left)
 {
     if (left == 0 || left > (json_int_t)confirm_due(a->memory) || confirm_repeats(a->memory)) return NULL;
@@ -116,11 +111,11 @@ static const struct trial *measure_again(struct adviser *a, json_int_t left)
     return memory_next_queued(a->memory);
 }
 
-static enum status hand_out(struct adviser *a, const struct wish *wish, const struct trial **ret, struct error *err)
+static enum status hand_out(struct adviser *a, const struct asking *how, json_int_t left, const struct trial **ret,
+                            struct error *err)
 {
-    const struct asking *how = &wish->how;
     const struct trial *t = find_open(a);
-    if (!t) t = measure_again(a, wish->left);
+    if (!t) t = measure_again(a, left);
     enum status st = t || !how->resumes ? STATUS_OK : look_again(a, &t, err);
     if (!st && !t) st = suggest(a, &t, err);
     if (!st) st = history_lease(a->history, t, NULL, how->ttl_ms, err);
@@ -141,19 +136,20 @@ static enum status read_left(const json_t *request, json_int_t *ret, struct erro
 static enum status ask(struct adviser *a, const json_t *request, json_t **ret, struct error *err)
 {
     const json_t *count = json_object_get(request, "ask");
-    struct wish wish = {0};
+    struct asking how = {0};
+    json_int_t left = 0;
     if (!json_is_integer(count) || json_integer_value(count) < 1 || json_integer_value(count) > ASK_MAX)
         return error_set(err, STATUS_INVALID, "\"ask\" takes a whole number from 1 to %d", ASK_MAX);
     enum status s = json_only(request, err, "ask", "ttl", "resume", "left", NULL);
-    if (!s) s = tell_read_ttl(a->memory->study, request, &wish.how.ttl_ms, err);
-    if (!s) s = tell_read_resumes(request, &wish.how.resumes, err);
-    if (!s) s = read_left(request, &wish.left, err);
+    if (!s) s = tell_read_ttl(a->memory->study, request, &how.ttl_ms, err);
+    if (!s) s = tell_read_resumes(request, &how.resumes, err);
+    if (!s) s = read_left(request, &left, err);
     json_t *trials = json_array();
     for (json_int_t i = 0; !s && i < json_integer_value(count); i++) {
         const struct trial *t;
-        s = hand_out(a, &wish, &t, err);
-        if (!s) json_array_append_new(trials, asked_object(a->memory, t, wish.how.resumes));
-        if (wish.left > 1) wish.left--;
+        s = hand_out(a, &how, left, &t, err);
+        if (!s) json_array_append_new(trials, asked_object(a->memory, t, how.resumes));
+        if (left > 1) left--;
     }
     if (s && json_array_size(trials) > 0) s = STATUS_OK; /* fewer than asked for */
     if (s)
@@ -291,9 +287,7 @@ static const struct trial *best_unconfirmed(struct adviser *a)
     struct search_history h = history_view(a->history);
     size_t at = search_winner(a->search, &h);
     double utility;
-    for (size_t i = 0; at != SIZE_MAX && i < a->memory->n; i++)
-        if (a->memory->trial[i]->seen_at == at) return a->memory->trial[i];
-    return ranking_incumbent(a->memory, &utility);
+    return at < SIZE_MAX ? a->memory->seen_trial[at] : ranking_incumbent(a->memory, &utility);
 }
 
 static enum status best(struct adviser *a, const json_t *request, json_t **ret, struct error *err)

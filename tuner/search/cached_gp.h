@@ -19,8 +19,8 @@ struct cached_gp {
     double *x, *noise; /* the rows the gp has, to see whether it still fits */
 };
 
-/* `warped`: the goal, if the bad half is to be replaced (targets_warp) unless y is noisy for sure; NULL: the GP sees y
- * as it is.
+/* `warped`: the goal, if the bad half is to be replaced (targets_warp) unless y is noisy for sure, which is fitted
+ * twice then; NULL: the GP sees y as it is.
  */
 enum status cached_gp_update(struct cached_gp *c, const struct targets *rows, const struct dimension *dim,
                              const enum goal *warped, uint64_t seed, struct error *err);

@@ -21,33 +21,24 @@ static double conformal_quantile(double *z, size_t m, double coverage)
     return m ? fmax(z[at > m ? m - 1 : at - 1], normal) : normal;
 }
 
-/* Rows that say how far off the model is at a point: in a space with branches those of its own branch, which others say
- * little of; else the later half. */
-static void find_peers(const struct encoding *e, const struct targets *r, const double *point, bool *ret)
+/* Anywhere: how far each of the later half of the rows lies from what all the others say. In a space with branches, of
+ * which one says little of another, the rows of the point's own; few of them know no quantile: no less than the
+ * others'. */
+static double usual_distance(const struct gp *gp, const struct targets *r, const struct encoding *e,
+                             const double *point, double coverage)
 {
-    bool branched = encoding_is_conditional(e);
-    for (size_t i = 0; i < r->n; i++) {
-        ret[i] = branched ? encoding_same_branch(e, r->x + i * r->d, point) : i >= r->n / 2;
-    }
-}
-
-/* Anywhere: how far each of its peers lies from what all the others say. Few peers know no quantile: then it is no less
- * than that of the later half of all. */
-static double usual_distance(const struct gp *gp, const struct targets *r, const bool *peer, double coverage)
-{
-    size_t n = gp_rows(gp), m = 0, from = n / 2;
-    double *mean = must_alloc(n, sizeof *mean), *variance = must_alloc(n, sizeof *variance),
-           *z = must_alloc(n, sizeof *z);
-    gp_leave_one_out(gp, mean, variance);
-    for (size_t i = 0; i < n; i++) mean[i] = fabs(r->y[i] - mean[i]) / sqrt(variance[i]);
-    for (size_t i = 0; i < n; i++)
-        if (peer[i]) z[m++] = mean[i];
-    double out = conformal_quantile(z, m, coverage);
-    if (coverage * (double)(m + 1) > (double)m) out = fmax(out, conformal_quantile(mean + from, n - from, coverage));
-    free(mean);
-    free(variance);
+    size_t n = gp_rows(gp), m = 0;
+    double *z = must_alloc(n, sizeof *z), *variance = must_alloc(n, sizeof *variance),
+           *own = must_alloc(n, sizeof *own);
+    gp_leave_one_out(gp, z, variance);
+    for (size_t i = 0; i < n; i++) z[i] = fabs(r->y[i] - z[i]) / sqrt(variance[i]);
+    for (size_t i = 0; encoding_is_conditional(e) && i < n; i++)
+        if (encoding_same_branch(e, r->x + i * r->d, point)) own[m++] = z[i];
+    double all = conformal_quantile(z + n / 2, n - n / 2, coverage), of_branch = conformal_quantile(own, m, coverage);
     free(z);
-    return out;
+    free(variance);
+    free(own);
+    return coverage * (double)(m + 1) <= (double)m ? of_branch : fmax(of_branch, all);
 }
 
 /* At a point that the search itself has chosen: it chooses where the model is hopeful and is surprised more often than
@@ -73,16 +64,6 @@ static double chosen_distance(const struct targets *r, const struct dimension *d
     return conformal_quantile(z, m, coverage);
 }
 
-static double anywhere(const struct gp *gp, const struct targets *r, const struct prediction_query *query,
-                       const struct encoding *e)
-{
-    bool *peer = must_alloc(r->n, sizeof *peer);
-    find_peers(e, r, query->point, peer);
-    double z = usual_distance(gp, r, peer, query->coverage);
-    free(peer);
-    return z;
-}
-
 struct prediction prediction_make(const struct model *m, const struct model_input *in,
                                   const struct prediction_query *query)
 {
@@ -99,7 +80,7 @@ struct prediction prediction_make(const struct model *m, const struct model_inpu
     for (size_t i = 0; i < r.n; i++) l[i].raw = of->goal * (r.y[i] /= unit);
     double z = query->chosen ? chosen_distance(&r, in->encoding->dim, warpable, in->seed, query->coverage) : 0;
     if (warped) targets_warp(r.y, r.n, of->goal);
-    if (!query->chosen) z = anywhere(gp, &r, query, in->encoding);
+    if (!query->chosen) z = usual_distance(gp, &r, in->encoding, query->point, query->coverage);
     double sd = sqrt(variance + gp_noise(gp) + targets_known_noise(of, targets_transform_back(of, mean)));
     for (int i = 0; i < 3; i++) q[i] = mean + (i - 1) * z * sd;
     if (warped) {

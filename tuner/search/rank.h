@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-/* For qsort, best first: what is probably feasible before what is not, then by utility (among
- * the infeasible by feasibility), then by age. */
+/* For qsort, best first: what is probably feasible before what is not, then by utility (among the infeasible by
+ * feasibility), then by age. */
 struct search_rank {
     double utility, feasible;
     size_t at; /* the caller's index */

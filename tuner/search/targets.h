@@ -52,8 +52,9 @@ size_t targets_next_fit(size_t fit);
  * power of two that brings the rows of the last fit near 1; else 1. */
 double targets_unit(const struct targets *r);
 
-/* Is this metric's bad half replaced? A few terrible values must not flatten the good half: those below the median (of
- * goal · y) get median + σ Φ⁻¹(rank), with σ the spread of the good half [Vizier's half-rank warp]; from ten rows on.
+/* Is this metric's bad half replaced, unless it is noisy for sure (cached_gp.h)? A few terrible values must not flatten
+ * the good half: those below the median (of goal · y) get median + σ Φ⁻¹(rank), with σ the spread of the good half
+ * [Vizier's half-rank warp]; from ten rows on.
  */
 bool targets_are_warped(const struct objective *o, size_t metric);
 void targets_warp(double *y, size_t n, enum goal goal);
