@@ -11,6 +11,8 @@
 
 enum { SOBOL_DIMS = 40 };
 
+static const double MOVED = 0.7, CHANGED = 0.3; /* shares of coordinates near a point; of categories among the moved */
+
 void dimension_snap(const struct dimension *dim, size_t d, double *point)
 {
     for (size_t k = 0; k < d; k++) {
@@ -47,6 +49,28 @@ void design_random(const struct dimension *dim, size_t d, uint64_t seed, size_t 
     struct rng rng = rng_derive(seed, "random", index);
     for (size_t k = 0; k < d; k++) ret_point[k] = rng_unit(&rng);
     from_unit(dim, d, ret_point);
+}
+
+/* A normal step that stays within [0, 1]: drawn again beyond it, or the edges would hold what lies beyond them. */
+static double step_within(struct rng *rng, double from, double reach)
+{
+    double to;
+    do to = from + reach * rng_normal(rng);
+    while (to < 0 || to > 1);
+    return to;
+}
+
+void design_near(const struct dimension *dim, size_t d, double reach, uint64_t seed, size_t index, double *point)
+{
+    struct rng rng = rng_derive(seed, "near", index);
+    for (size_t k = 0; k < d; k++) {
+        if (d > 1 && rng_unit(&rng) >= MOVED) continue;
+        if (dim[k].kind != DIMENSION_CATEGORY)
+            point[k] = step_within(&rng, point[k], reach);
+        else if (rng_unit(&rng) < CHANGED)
+            point[k] = (double)rng_below(&rng, dim[k].levels);
+    }
+    dimension_snap(dim, d, point);
 }
 
 struct design {

@@ -194,6 +194,10 @@ void design_next(struct design *design, size_t index, double *ret_point);
 /* A uniformly random point. */
 void design_random(const struct dimension *dim, size_t d, uint64_t seed, size_t index, double *ret_point);
 
+/* Moves a point to one near it: most coordinates by normal steps of this reach (0 < reach ≤ 0.5) that stay in [0, 1], a
+ * few categories to any. */
+void design_near(const struct dimension *dim, size_t d, double reach, uint64_t seed, size_t index, double *point);
+
 struct maximise_spec {
     const struct dimension *dim;
     size_t d;

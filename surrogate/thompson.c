@@ -5,9 +5,9 @@
  *     value_s = UNITS · ((U_s − hi_s)/(hi_s − lo_s) − PENALTY · Σ_c max(0, violation_cs(x))/scale_c)
  *
  * lo_s and hi_s are its extremes over the base points, scale_c is one deviation of the bounded metric. μ_gs is the draw
- * itself at the base points and its conditional mean elsewhere: the more base points, spread over what is searched, the
- * more of a draw it is. For what is measured with strong noise: improvement on noise-free draws at the best points
- * keeps to where it has looked, a draw leaves a place as soon as another may be better, and no sooner (tests/bench).
+ * itself at the base points and its conditional mean elsewhere: whoever wants the draw and nothing else asks at these.
+ * For what is measured with strong noise: improvement on noise-free draws at the best points keeps to where it has
+ * looked, a draw leaves a place as soon as another may be better, and no sooner (tests/bench).
  *
  * Wants one draw (of several, the value is the log of their mean exp, and says nothing); any number of outputs, any
  * links.

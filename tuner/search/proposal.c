@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DRAWS = 16, DRAWS_PENDING = 32, BEST_OBSERVED = 16, PENDING_MAX = 64, STARTS = 5, SPREAD = 64 };
+enum { DRAWS = 16, DRAWS_PENDING = 32, BEST_OBSERVED = 16, PENDING_MAX = 64, STARTS = 5, NEARBY = 300 };
+
+static const double REACH = 0.2; /* of the points near the best */
 
 /* ---- the front, by posterior means ---- */
 
@@ -112,24 +114,6 @@ static bool is_among(const double *points, size_t n, const double *point, size_t
     return false;
 }
 
-/* The best points, of which there are n, and SPREAD random ones of the box (fewer in a small space): where one draw of
- * the model is drawn. */
-static double *spread_points(struct task *t, const double *best, const struct maximise_spec *where, size_t *n)
-{
-    double *base = arena_array(&t->arena, (*n + SPREAD) * t->d, sizeof *base);
-    memcpy(base, best, *n * t->d * sizeof *base);
-    for (size_t i = 0; i < SPREAD; i++) {
-        double *p = base + *n * t->d;
-        bool exists[SURROGATE_DIMS_MAX];
-        design_random(where->dim, t->d, t->seed, i, p);
-        for (size_t k = 0; where->lo && k < t->d; k++)
-            if (where->dim[k].kind != DIMENSION_CATEGORY) p[k] = where->lo[k] + p[k] * (where->hi[k] - where->lo[k]);
-        encoding_settle(t->encoding, p, exists);
-        *n += !is_among(base, *n, p, t->d);
-    }
-    return base;
-}
-
 /* While trials are pending, every second suggestion wants to beat them, too, which spreads the batch; the others only
  * what is known, which gathers it. Each alone was worse with eight pending (tests/bench). */
 static void want_improvement(const struct task *t, size_t n_best, size_t n_base, struct acquisition_spec *spec)
@@ -139,15 +123,6 @@ static void want_improvement(const struct task *t, size_t n_best, size_t n_base,
     spec->n_draws = n_base > n_best ? DRAWS_PENDING : DRAWS;
 }
 
-/* One draw of the utility. Pending trials need no notice: each suggestion has a draw of its own. */
-static void want_draw(struct task *t, size_t n_best, const struct maximise_spec *where, struct acquisition_spec *spec)
-{
-    spec->kind = ACQUISITION_THOMPSON;
-    spec->base = spread_points(t, spec->base, where, &n_best);
-    spec->n_base = spec->n_incumbents = n_best;
-    spec->n_draws = 1;
-}
-
 /* With the chance that the utility is measured with much noise. */
 static bool is_noisy(const struct task *t, const double *best)
 {
@@ -155,23 +130,63 @@ static bool is_noisy(const struct task *t, const double *best)
     return rng_unit(&rng) < model_noisy(t->model, best);
 }
 
-enum status proposal_make(struct task *t, double *ret_point, struct suggestion *ret, struct error *err)
+/* Up to NEARBY points near the best ones, each once. */
+static double *points_nearby(struct task *t, const double *best, size_t n_best, size_t *ret_n)
 {
-    const struct model *m = t->model;
-    bool pareto = t->study->objective.form == OBJECTIVE_PARETO;
-    const struct pair *p = pareto ? mean_pairs(t) : NULL;
-    size_t n_best, n_base;
-    double *base = base_points(t, pareto ? rank_front(t, p) : task_rank(t), &n_best, &n_base), value;
-    struct acquisition_spec spec = {.kind = acquisition_default(pareto ? 2 : 1),
-                                    .n_outputs = m->n_outputs,
-                                    .output = m->output,
-                                    .n_bounds = m->n_bounds,
-                                    .bound = m->bound,
-                                    .base = base,
-                                    .seed = t->seed};
+    size_t n = 0, centres = n_best < STARTS ? n_best : STARTS;
+    double *points = arena_array(&t->arena, NEARBY * t->d, sizeof *points);
+    bool exists[SURROGATE_DIMS_MAX];
+    for (size_t i = 0; i < NEARBY; i++) {
+        double *p = points + n * t->d;
+        memcpy(p, best + i % centres * t->d, t->d * sizeof *p);
+        design_near(t->encoding->dim, t->d, REACH, t->seed, i, p);
+        encoding_settle(t->encoding, p, exists);
+        n += !is_among(points, n, p, t->d);
+    }
+    *ret_n = n;
+    return points;
+}
+
+/* The largest of the values whose point has not been tried; false: all have. */
+static bool best_free(const struct task *t, const double *points, double *value, size_t n, double *ret_point)
+{
+    for (size_t tried = 0; tried < n; tried++) {
+        size_t top = 0;
+        for (size_t i = 1; i < n; i++) top = value[i] > value[top] ? i : top;
+        memcpy(ret_point, points + top * t->d, t->d * sizeof *points);
+        if (!is_among(t->points, t->history->n, ret_point, t->d)) return true;
+        value[top] = -HUGE_VAL;
+    }
+    return false;
+}
+
+/* The best place of one draw of the utility, among points near the best. Climbing on the draw would lead to the edges
+ * of the space, where it varies most and nothing is known (tests/bench). Pending trials need no notice: each suggestion
+ * has a draw of its own. Nothing is found if all that is near was tried. */
+static enum status propose_draw(struct task *t, struct acquisition_spec *spec, size_t n_best, double *ret_point,
+                                bool *ret_found, struct error *err)
+{
+    struct acquisition *a = NULL;
+    spec->kind = ACQUISITION_THOMPSON;
+    spec->n_draws = 1;
+    spec->base = points_nearby(t, spec->base, n_best, &spec->n_base);
+    spec->n_incumbents = spec->n_base;
+    enum status s = acquisition_create(spec, &a, err);
+    if (s) return s;
+    double *value = arena_array(&t->arena, spec->n_base, sizeof *value);
+    acquisition_values(a, spec->base, spec->n_base, value, NULL);
+    *ret_found = best_free(t, spec->base, value, spec->n_base, ret_point);
+    acquisition_free(a);
+    return STATUS_OK;
+}
+
+/* Where the acquisition of the spec is largest, in a box if there is one. */
+static enum status propose_largest(struct task *t, const struct acquisition_spec *spec, size_t n_best, bool boxed,
+                                   double *ret_point, double *ret_value, struct error *err)
+{
     struct maximise_spec where = {.dim = t->encoding->dim,
                                   .d = t->d,
-                                  .start = base,
+                                  .start = spec->base,
                                   .n_start = n_best < STARTS ? n_best : STARTS,
                                   .taken = t->points,
                                   .n_taken = t->history->n,
@@ -180,19 +195,38 @@ enum status proposal_make(struct task *t, double *ret_point, struct suggestion *
                                   .seed = t->seed};
     struct acquisition *a = NULL;
     double lo[SURROGATE_DIMS_MAX], hi[SURROGATE_DIMS_MAX];
-    if (pareto)
-        choose_reference(t, p, spec.reference);
-    else if (choose_box(t, base, lo, hi))
-        where.lo = lo, where.hi = hi;
-    bool noisy = !pareto && is_noisy(t, base);
-    if (noisy)
-        want_draw(t, n_best, &where, &spec);
-    else
-        want_improvement(t, n_best, n_base, &spec);
-    enum status s = acquisition_create(&spec, &a, err);
-    if (!s) s = acquisition_maximise(a, &where, ret_point, &value, err);
-    if (!s && noisy) suggestion_say(ret, SUGGESTION_MODEL, "the best place of one draw of a noisy utility");
-    if (!s && !noisy) suggestion_say(ret, SUGGESTION_MODEL, "log improvement %.3g", value);
+    if (boxed && choose_box(t, spec->base, lo, hi)) where.lo = lo, where.hi = hi;
+    enum status s = acquisition_create(spec, &a, err);
+    if (!s) s = acquisition_maximise(a, &where, ret_point, ret_value, err);
     acquisition_free(a);
+    return s;
+}
+
+enum status proposal_make(struct task *t, double *ret_point, struct suggestion *ret, struct error *err)
+{
+    const struct model *m = t->model;
+    bool pareto = t->study->objective.form == OBJECTIVE_PARETO, drawn = false;
+    const struct pair *p = pareto ? mean_pairs(t) : NULL;
+    size_t n_best, n_base;
+    double *base = base_points(t, pareto ? rank_front(t, p) : task_rank(t), &n_best, &n_base), value;
+    const struct acquisition_spec spec = {.kind = acquisition_default(pareto ? 2 : 1),
+                                          .n_outputs = m->n_outputs,
+                                          .output = m->output,
+                                          .n_bounds = m->n_bounds,
+                                          .bound = m->bound,
+                                          .base = base,
+                                          .seed = t->seed};
+    enum status s = STATUS_OK;
+    if (!pareto && is_noisy(t, base)) {
+        struct acquisition_spec draw = spec;
+        s = propose_draw(t, &draw, n_best, ret_point, &drawn, err);
+    }
+    if (!s && drawn) suggestion_say(ret, SUGGESTION_MODEL, "the best place of one draw of a noisy utility");
+    if (s || drawn) return s;
+    struct acquisition_spec improvement = spec;
+    if (pareto) choose_reference(t, p, improvement.reference);
+    want_improvement(t, n_best, n_base, &improvement);
+    s = propose_largest(t, &improvement, n_best, !pareto, ret_point, &value, err);
+    if (!s) suggestion_say(ret, SUGGESTION_MODEL, "log improvement %.3g", value);
     return s;
 }
