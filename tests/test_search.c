@@ -38,7 +38,13 @@ static void test_suggest__parallel_asks_are_all_different(void **state)
     bench_free(b);
 }
 
-/* Of ten suggestions after thirty random trials: how many are the best place of a draw? `of`: EM over so many items. */
+static bool is_on_edge(const double *config)
+{
+    return config[0] == -5 || config[0] == 10 || config[1] == 0 || config[1] == 15;
+}
+
+/* Of ten suggestions after thirty random trials: how many are the best place of a draw? None of these is on an edge,
+ * where a noisy model is widest. `of`: EM over so many items. */
 static int draws_wanted(const char *text, double sd, double of)
 {
     struct bench *b = bench_make(text);
@@ -50,7 +56,12 @@ static int draws_wanted(const char *text, double sd, double of)
         if (of > 0) u = round(of * u + sqrt(of * u * (1 - u)) * rng_normal(&rng)) / of;
         bench_add(b, config, SEARCH_COMPLETE, of > 0 ? u : -u + sd * rng_normal(&rng), 0);
     }
-    for (uint64_t seed = 1; seed <= 10; seed++) draws += strstr(bench_ask(b, seed).source, "draw") != NULL;
+    for (uint64_t seed = 1; seed <= 10; seed++) {
+        struct suggestion s = bench_ask(b, seed);
+        bool drawn = strstr(s.source, "draw") != NULL;
+        draws += drawn;
+        assert_false(drawn && is_on_edge(s.config));
+    }
     bench_free(b);
     return draws;
 }
@@ -69,6 +80,31 @@ static void test_suggest__draws_where_it_is_noisy(void **state)
                  of);
         assert_true(fine ? draws_wanted(em, 0, of) == 0 : draws_wanted(em, 0, of) >= 7);
     }
+}
+
+/* All that is near is tried before all that there is. */
+static void test_suggest__a_small_noisy_space_is_exhausted(void **state)
+{
+    (void)state;
+    struct bench *b =
+        bench_make("study: b\nparameters: {k: {type: int, range: [1, 40]}}\nobjective: {minimize: loss}\n");
+    struct rng rng = rng_derive(6, "noise", 0);
+    bool tried[41] = {0};
+    int draws = 0;
+    for (int i = 0; i < 40; i++) {
+        struct suggestion s = bench_ask(b, 1);
+        int k = (int)s.config[0];
+        assert_false(tried[k]);
+        tried[k] = true;
+        draws += strstr(s.source, "draw") != NULL;
+        bench_add(b, s.config, SEARCH_COMPLETE, 0.01 * k + rng_normal(&rng), 0);
+    }
+    assert_true(draws > 5);
+    struct search_history h = {.n = b->n, .trial = b->trial};
+    struct suggestion s;
+    struct error err;
+    assert_int_equal(search_suggest(bench_search(b, 1), &h, (long)b->n, &s, &err), STATUS_EXHAUSTED);
+    bench_free(b);
 }
 
 static void test_suggest__starts_with_sobol_also_when_nothing_completes(void **state)
@@ -360,6 +396,7 @@ int main(void)
         cmocka_unit_test(test_suggest__is_a_function_of_seed_number_and_history),
         cmocka_unit_test(test_suggest__parallel_asks_are_all_different),
         cmocka_unit_test(test_suggest__draws_where_it_is_noisy),
+        cmocka_unit_test(test_suggest__a_small_noisy_space_is_exhausted),
         cmocka_unit_test(test_suggest__starts_with_sobol_also_when_nothing_completes),
         cmocka_unit_test(test_suggest__avoids_a_region_that_fails),
         cmocka_unit_test(test_estimate__without_data_is_an_error),

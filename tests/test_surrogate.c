@@ -278,6 +278,29 @@ static void test_design__points_exist_and_fill_the_space(void **state)
     for (int i = 0; i < 3; i++) assert_in_range(categories[i], 28, 36);
 }
 
+/* Near a corner of the space, and none on its edges but what has not moved. */
+static void test_design__points_near_a_corner_stay_inside(void **state)
+{
+    (void)state;
+    size_t moved = 0, changed = 0;
+    double sum = 0;
+    for (size_t i = 0; i < 1000; i++) {
+        double p[] = {0, 0.125, 2}, again[] = {0, 0.125, 2};
+        design_near(mixed, 3, 0.2, 4, i, p);
+        design_near(mixed, 3, 0.2, 4, i, again);
+        assert_memory_equal(p, again, sizeof p);
+        assert_true(p[0] >= 0 && p[0] < 1);
+        assert_true(p[1] == 0.125 || p[1] == 0.375 || p[1] == 0.625 || p[1] == 0.875);
+        assert_true(p[2] == 0 || p[2] == 1 || p[2] == 2);
+        moved += p[0] > 0;
+        changed += p[2] != 2;
+        sum += p[0];
+    }
+    assert_true(moved > 600 && moved < 800);
+    assert_true(changed > 80 && changed < 200);
+    assert_near(sum / (double)moved, 0.2 * sqrt(2 / M_PI), 0.02); /* half a normal distribution */
+}
+
 static void test_design__dimensions_past_forty_are_random(void **state)
 {
     (void)state;
@@ -371,6 +394,7 @@ int main(void)
         cmocka_unit_test(test_gp__nan_is_an_error_not_a_crash),
         cmocka_unit_test(test_cholesky__jitter_rescues_singular_matrices),
         cmocka_unit_test(test_design__points_exist_and_fill_the_space),
+        cmocka_unit_test(test_design__points_near_a_corner_stay_inside),
         cmocka_unit_test(test_design__dimensions_past_forty_are_random),
         cmocka_unit_test(test_maximise__finds_the_optimum_of_a_mixed_space),
         cmocka_unit_test(test_maximise__small_spaces_are_exhausted_exactly_once),

@@ -180,9 +180,9 @@ static enum status propose_draw(struct task *t, struct acquisition_spec *spec, s
     return STATUS_OK;
 }
 
-/* Where the acquisition of the spec is largest, in a box if there is one. */
-static enum status propose_largest(struct task *t, const struct acquisition_spec *spec, size_t n_best, bool boxed,
-                                   double *ret_point, double *ret_value, struct error *err)
+/* Where the acquisition of the spec is largest; of one objective in a box, if there is one. */
+static enum status propose_largest(struct task *t, const struct acquisition_spec *spec, size_t n_best,
+                                   double *ret_point, struct suggestion *ret, struct error *err)
 {
     struct maximise_spec where = {.dim = t->encoding->dim,
                                   .d = t->d,
@@ -194,10 +194,12 @@ static enum status propose_largest(struct task *t, const struct acquisition_spec
                                   .settle_data = t->encoding,
                                   .seed = t->seed};
     struct acquisition *a = NULL;
-    double lo[SURROGATE_DIMS_MAX], hi[SURROGATE_DIMS_MAX];
-    if (boxed && choose_box(t, spec->base, lo, hi)) where.lo = lo, where.hi = hi;
+    double lo[SURROGATE_DIMS_MAX], hi[SURROGATE_DIMS_MAX], value;
+    bool pareto = t->study->objective.form == OBJECTIVE_PARETO;
+    if (!pareto && choose_box(t, spec->base, lo, hi)) where.lo = lo, where.hi = hi;
     enum status s = acquisition_create(spec, &a, err);
-    if (!s) s = acquisition_maximise(a, &where, ret_point, ret_value, err);
+    if (!s) s = acquisition_maximise(a, &where, ret_point, &value, err);
+    if (!s) suggestion_say(ret, SUGGESTION_MODEL, "log improvement %.3g", value);
     acquisition_free(a);
     return s;
 }
@@ -208,7 +210,7 @@ enum status proposal_make(struct task *t, double *ret_point, struct suggestion *
     bool pareto = t->study->objective.form == OBJECTIVE_PARETO, drawn = false;
     const struct pair *p = pareto ? mean_pairs(t) : NULL;
     size_t n_best, n_base;
-    double *base = base_points(t, pareto ? rank_front(t, p) : task_rank(t), &n_best, &n_base), value;
+    double *base = base_points(t, pareto ? rank_front(t, p) : task_rank(t), &n_best, &n_base);
     const struct acquisition_spec spec = {.kind = acquisition_default(pareto ? 2 : 1),
                                           .n_outputs = m->n_outputs,
                                           .output = m->output,
@@ -226,7 +228,5 @@ enum status proposal_make(struct task *t, double *ret_point, struct suggestion *
     struct acquisition_spec improvement = spec;
     if (pareto) choose_reference(t, p, improvement.reference);
     want_improvement(t, n_best, n_base, &improvement);
-    s = propose_largest(t, &improvement, n_best, !pareto, ret_point, &value, err);
-    if (!s) suggestion_say(ret, SUGGESTION_MODEL, "log improvement %.3g", value);
-    return s;
+    return propose_largest(t, &improvement, n_best, ret_point, ret, err);
 }
