@@ -4,12 +4,13 @@
 
 #include "tuner/base/arena.h"
 
+#include <gsl/gsl_cdf.h>
 #include <gsl/gsl_sort.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { SURPRISES = 19 };
+enum { SURPRISES = 19, FEW = 1 };
 
 /* The quantile of m distances that holds a share `coverage` of a next one [conformal prediction, Vovk et al. 2005], but
  * no less than a normal distribution's. */
@@ -21,9 +22,17 @@ static double conformal_quantile(double *z, size_t m, double coverage)
     return m ? fmax(z[at > m ? m - 1 : at - 1], normal) : normal;
 }
 
+/* The same of a few distances, whose scale is known no better than by them and by one of size 1: Student's t. */
+static double student_quantile(const double *z, size_t m, double coverage)
+{
+    double sum = FEW, n = FEW + (double)m;
+    for (size_t i = 0; i < m; i++) sum += z[i] * z[i];
+    return sqrt(sum / n) * gsl_cdf_tdist_Pinv(0.5 + coverage / 2, n);
+}
+
 /* Anywhere: how far each of the later half of the rows lies from what all the others say. In a space with branches, of
  * which one says little of another, the rows of the point's own; few of them know no quantile: no less than the
- * others'. */
+ * others', nor than so few leave open. */
 static double usual_distance(const struct gp *gp, const struct targets *r, const struct encoding *e,
                              const double *point, double coverage)
 {
@@ -34,11 +43,13 @@ static double usual_distance(const struct gp *gp, const struct targets *r, const
     for (size_t i = 0; i < n; i++) z[i] = fabs(r->y[i] - z[i]) / sqrt(variance[i]);
     for (size_t i = 0; encoding_is_conditional(e) && i < n; i++)
         if (encoding_same_branch(e, r->x + i * r->d, point)) own[m++] = z[i];
-    double all = conformal_quantile(z + n / 2, n - n / 2, coverage), of_branch = conformal_quantile(own, m, coverage);
+    double all = conformal_quantile(z + n / 2, n - n / 2, coverage), few = student_quantile(own, m, coverage),
+           of_branch = conformal_quantile(own, m, coverage);
     free(z);
     free(variance);
     free(own);
-    return coverage * (double)(m + 1) <= (double)m ? of_branch : fmax(of_branch, all);
+    if (!encoding_is_conditional(e)) return all;
+    return coverage * (double)(m + 1) <= (double)m ? of_branch : fmax(fmax(of_branch, few), all);
 }
 
 /* At a point that the search itself has chosen: it chooses where the model is hopeful and is surprised more often than
