@@ -138,15 +138,14 @@ static double mean_of_draws(struct acquisition *a, size_t point, bool with_slope
 static void batch_values(struct acquisition *a, const double *points, size_t n, double *ret_values,
                          double *ret_gradients)
 {
-    enum gp_wanted wanted = a->ops->by_mean ? GP_MEANS : GP_MOMENTS;
     for (size_t g = 0; g < a->n_outputs; g++)
-        gp_query_ask(a->output[g].gp, points, n, wanted, ret_gradients != NULL, &a->output[g].query);
+        gp_query_ask(a->output[g].gp, points, n, GP_MOMENTS, ret_gradients != NULL, &a->output[g].query);
     for (size_t j = 0; j < n; j++) ret_values[j] = mean_of_draws(a, j, ret_gradients != NULL);
     if (!ret_gradients) return;
     memset(ret_gradients, 0, n * a->d * sizeof *ret_gradients);
     for (size_t g = 0; g < a->n_outputs; g++) {
         struct output *o = &a->output[g];
-        gp_query_gradient(o->gp, &o->query, o->d_mean, a->ops->by_mean ? NULL : o->d_variance, ret_gradients);
+        gp_query_gradient(o->gp, &o->query, o->d_mean, o->d_variance, ret_gradients);
     }
 }
 

@@ -42,7 +42,6 @@ struct slope {
 struct acquisition_ops {
     const char *name;
     size_t objectives; /* 1: the utility, a weighted sum of outputs; 2: two outputs against each other */
-    bool by_mean;      /* values look at means only */
 
     /* What must be beaten, from the draws f[g] (n_base × S, in units of g's y). */
     void *(*prepare)(const struct acquisition *a, const struct acquisition_spec *spec, gsl_matrix *const *f);

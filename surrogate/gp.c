@@ -269,15 +269,13 @@ void gp_query_gradient(const struct gp *gp, struct gp_query *q, const gsl_matrix
     gsl_matrix_const_view L = factor(gp), A = gsl_matrix_const_submatrix(gp->A, 0, 0, n, gp->A->size2),
                           av = gsl_matrix_const_submatrix(a, 0, 0, N, gp->A->size2);
     gsl_matrix_view V = gsl_matrix_submatrix(q->V, 0, 0, n, N), C = gsl_matrix_submatrix(q->Kt, 0, 0, N, n);
-    if (b) {
-        gsl_blas_dtrsm(CblasLeft, CblasLower, CblasTrans, CblasNonUnit, 1, &L.matrix, &V.matrix);
-        gsl_matrix_transpose_memcpy(&C.matrix, &V.matrix);
-    }
-    for (size_t j = 0; b && j < N; j++) {
+    gsl_blas_dtrsm(CblasLeft, CblasLower, CblasTrans, CblasNonUnit, 1, &L.matrix, &V.matrix);
+    gsl_matrix_transpose_memcpy(&C.matrix, &V.matrix);
+    for (size_t j = 0; j < N; j++) {
         gsl_vector_view row = gsl_matrix_row(&C.matrix, j);
         gsl_vector_scale(&row.vector, -2 * b[j] * gp->scale * gp->scale);
     }
-    gsl_blas_dgemm(CblasNoTrans, CblasTrans, gp->scale, &av.matrix, &A.matrix, b ? 1 : 0, &C.matrix);
+    gsl_blas_dgemm(CblasNoTrans, CblasTrans, gp->scale, &av.matrix, &A.matrix, 1, &C.matrix);
     for (size_t j = 0; j < N; j++)
         kernel_add_gradient(&gp->kernel, (struct kernel_points){gp->Xt, n}, q->point + j * d,
                             gsl_matrix_const_ptr(&C.matrix, j, 0), gsl_matrix_const_ptr(q->slope, j, 0), grad + j * d);

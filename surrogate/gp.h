@@ -45,7 +45,7 @@ void gp_query_ask(const struct gp *gp, const double *points, size_t n_points, en
                   struct gp_query *q);
 
 /* grad_j += Σ_s a_js ∂mean_js/∂x + b_j ∂variance_j/∂x, after gp_query_ask of the same points; q->V is overwritten.
- * a: n_points × columns of A; b: NULL after GP_MEANS; grad: n_points × d. */
+ * a: n_points × columns of A; grad: n_points × d. */
 void gp_query_gradient(const struct gp *gp, struct gp_query *q, const gsl_matrix *a, const double *b, double *grad);
 
 /* Standard normals for draws, antithetic in pairs. */

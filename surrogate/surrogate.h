@@ -122,13 +122,12 @@ double gp_signal(const struct gp *gp);
  * included. O(n³). */
 void gp_leave_one_out(const struct gp *gp, double *ret_mean, double *ret_variance);
 
-/* ---- acquisition: noisy log improvement of a utility, or of a hypervolume, or a draw, under constraints ---- */
+/* ---- acquisition: noisy log improvement of a utility, or of a hypervolume, under constraints ---- */
 
 /* Every acquisition function: a row here and a file of its name, which has its formula, source and valid range. The
- * first one for a number of objectives is what searches use, unless noise wants another. */
+ * first one for a number of objectives is what searches use. */
 #define ACQUISITIONS(X)                                                                                                \
     X(IMPROVEMENT, improvement) /* of the utility Σ weight · link(f) */                                              \
-    X(THOMPSON, thompson)       /* one draw of the utility, for what is measured with strong noise */                  \
     X(HYPERVOLUME, hypervolume) /* of the front of two outputs, weight · f each, links identity */
 
 #define ACQUISITION(id, name) ACQUISITION_##id,
@@ -173,7 +172,7 @@ struct acquisition;
 enum status acquisition_create(const struct acquisition_spec *spec, struct acquisition **ret, struct error *err);
 void acquisition_free(struct acquisition *a);
 
-/* Log of the expected feasible improvement (whatever the kind values) at n points (n × d), and its gradients (n × d,
+/* Log of the expected feasible improvement at n points (n × d), and its gradients (n × d,
  * numeric dimensions only; may be NULL). Not thread-safe for one object: it holds the workspace. */
 void acquisition_values(struct acquisition *a, const double *points, size_t n, double *ret_values,
                         double *ret_gradients);

@@ -119,65 +119,6 @@ static void test_acquisition__gradients_equal_finite_differences(void **state)
         }
 }
 
-/* ---- Thompson sampling ---- */
-
-enum { GRID_1D = 41 };
-
-/* One bounded output on a line, drawn at every place that is looked at: the index of the best of them. */
-static size_t thompson_choice(struct gp *gp, const double *at, double bound, uint64_t seed, double *ret_draw)
-{
-    struct error err;
-    struct acquisition *a = NULL;
-    double value[GRID_1D];
-    const struct acquisition_output output = {gp, -1, LINK_IDENTITY};
-    const struct acquisition_bound at_least = {0, bound, true};
-    const struct gp_draws draws = {at, GRID_1D, 1, seed};
-    const struct acquisition_spec spec = {.kind = ACQUISITION_THOMPSON,
-                                          .n_outputs = 1,
-                                          .output = &output,
-                                          .n_bounds = 1,
-                                          .bound = &at_least,
-                                          .n_base = GRID_1D,
-                                          .n_incumbents = GRID_1D,
-                                          .base = at,
-                                          .n_draws = 1,
-                                          .seed = seed};
-    assert_ok(acquisition_create(&spec, &a, &err), err);
-    acquisition_values(a, at, GRID_1D, value, NULL);
-    acquisition_free(a);
-    assert_ok(gp_sample(gp, &draws, ret_draw, &err), err); /* the same normals: the same draw */
-    size_t best = 0;
-    for (size_t i = 1; i < GRID_1D; i++)
-        if (value[i] > value[best]) best = i;
-    return best;
-}
-
-/* It is the draw's own best place, the lowest that the bound allows; and other draws want other places. */
-static void test_thompson__is_the_best_place_of_a_draw(void **state)
-{
-    (void)state;
-    const double x[] = {0.1, 0.5, 0.9}, y[] = {1.0, 2.0, 1.2};
-    struct gp_hyper h = {.length = {0.3}, .signal = 1, .noise = 0.5};
-    struct gp *gp = NULL;
-    struct error err;
-    double at[GRID_1D], draw[GRID_1D];
-    size_t different = 0, last = GRID_1D;
-    for (size_t i = 0; i < GRID_1D; i++) at[i] = (double)i / (GRID_1D - 1);
-    assert_ok(gp_with(&(struct gp_data){.n = 3, .d = 1, .x = x, .y = y}, &h, &gp, &err), err);
-    for (uint64_t seed = 1; seed <= 20; seed++)
-        for (int bounded = 0; bounded < 2; bounded++) {
-            double bound = bounded ? 1.2 : -100, lowest = HUGE_VAL;
-            size_t best = thompson_choice(gp, at, bound, seed, draw);
-            for (size_t i = 0; i < GRID_1D; i++)
-                if (draw[i] >= bound) lowest = fmin(lowest, draw[i]);
-            if (lowest < HUGE_VAL) assert_near(draw[best], lowest, 0.02); /* a penalty, so nearly */
-            different += best != last;
-            last = best;
-        }
-    assert_true(different > 5);
-    gp_free(gp);
-}
-
 static void test_acquisition__each_number_of_objectives_has_a_default(void **state)
 {
     (void)state;
@@ -362,7 +303,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_acquisition__gradients_equal_finite_differences),
         cmocka_unit_test(test_acquisition__each_number_of_objectives_has_a_default),
-        cmocka_unit_test(test_thompson__is_the_best_place_of_a_draw),
         cmocka_unit_test(test_acquisition__equals_integrated_improvement),
         cmocka_unit_test(test_acquisition__pending_points_repel),
         cmocka_unit_test(test_hypervolume__equals_integrated_area),

@@ -1,5 +1,6 @@
 #include "tests/search_bench.h"
 
+#include "tuner/search/draw.h"
 #include "tuner/search/encode.h"
 
 #include <pthread.h>
@@ -36,6 +37,42 @@ static void test_suggest__parallel_asks_are_all_different(void **state)
     for (size_t i = told; i < b->n; i++)
         for (size_t k = told; k < i; k++) assert_memory_not_equal(b->config[i], b->config[k], 4 * sizeof(double));
     bench_free(b);
+}
+
+enum { LINE = 41 };
+
+/* The order is that of the draw itself: first what its bound allows, the best before the rest; then what it forbids,
+ * the least before the rest. And other draws want other places. */
+static void test_draw__ranks_by_one_draw(void **state)
+{
+    (void)state;
+    const double x[] = {0.1, 0.2, 0.4, 0.5, 0.6, 0.8, 0.9}, y[] = {1.0, 2.5, 2.0, 0.5, 1.7, 1.2, 2.2};
+    double at[LINE], f[LINE];
+    struct search_rank r[LINE];
+    struct gp *gp = NULL;
+    struct error err;
+    size_t different = 0, last = LINE, forbidden = 0;
+    const struct dimension line = {.kind = DIMENSION_CONTINUOUS};
+    for (size_t i = 0; i < LINE; i++) at[i] = (double)i / (LINE - 1);
+    assert_ok(gp_fit(&(struct gp_data){.n = 7, .d = 1, .x = x, .y = y, .dim = &line}, 1, &gp, &err), err);
+    struct model m = {.d = 1, .n_outputs = 1, .output = {{gp, -1, LINK_IDENTITY}}, .bound = {{0, 1.5, true}}};
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        const struct gp_draws draws = {at, LINE, 1, seed};
+        assert_ok(gp_sample(gp, &draws, f, &err), err);
+        for (m.n_bounds = 0; m.n_bounds < 2; m.n_bounds++) {
+            double bound = m.n_bounds ? 1.5 : -HUGE_VAL;
+            assert_ok(draw_rank(&m, &draws, r, &err), err);
+            for (size_t i = 1; i < LINE; i++) {
+                double before = f[r[i - 1].at], now = f[r[i].at];
+                assert_true(now < bound ? before >= bound || before >= now : before >= bound && before <= now);
+                forbidden += now < bound;
+            }
+        }
+        different += r[0].at != last;
+        last = r[0].at;
+    }
+    assert_true(different > 5 && forbidden > LINE);
+    gp_free(gp);
 }
 
 static bool is_on_edge(const double *config)
@@ -395,6 +432,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_suggest__is_a_function_of_seed_number_and_history),
         cmocka_unit_test(test_suggest__parallel_asks_are_all_different),
+        cmocka_unit_test(test_draw__ranks_by_one_draw),
         cmocka_unit_test(test_suggest__draws_where_it_is_noisy),
         cmocka_unit_test(test_suggest__a_small_noisy_space_is_exhausted),
         cmocka_unit_test(test_suggest__starts_with_sobol_also_when_nothing_completes),

@@ -1,14 +1,14 @@
 #include "tuner/search/proposal.h"
 
+#include "tuner/search/draw.h"
+
 #include "tuner/base/rng.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { DRAWS = 16, DRAWS_PENDING = 32, BEST_OBSERVED = 16, PENDING_MAX = 64, STARTS = 5, NEARBY = 300 };
-
-static const double REACH = 0.2; /* of the points near the best */
+enum { DRAWS = 16, DRAWS_PENDING = 32, BEST_OBSERVED = 16, PENDING_MAX = 64, STARTS = 5 };
 
 /* ---- the front, by posterior means ---- */
 
@@ -107,13 +107,6 @@ static bool choose_box(const struct task *t, const double *best, double *lo, dou
     return reach < 0.5;
 }
 
-static bool is_among(const double *points, size_t n, const double *point, size_t d)
-{
-    for (size_t i = 0; i < n; i++)
-        if (memcmp(points + i * d, point, d * sizeof *point) == 0) return true;
-    return false;
-}
-
 /* While trials are pending, every second suggestion wants to beat them, too, which spreads the batch; the others only
  * what is known, which gathers it. Each alone was worse with eight pending (tests/bench). */
 static void want_improvement(const struct task *t, size_t n_best, size_t n_base, struct acquisition_spec *spec)
@@ -128,56 +121,6 @@ static bool is_noisy(const struct task *t, const double *best)
 {
     struct rng rng = rng_derive(t->seed, "noisy", 0);
     return rng_unit(&rng) < model_noisy(t->model, best);
-}
-
-/* Up to NEARBY points near the best ones, each once. */
-static double *points_nearby(struct task *t, const double *best, size_t n_best, size_t *ret_n)
-{
-    size_t n = 0, centres = n_best < STARTS ? n_best : STARTS;
-    double *points = arena_array(&t->arena, NEARBY * t->d, sizeof *points);
-    bool exists[SURROGATE_DIMS_MAX];
-    for (size_t i = 0; i < NEARBY; i++) {
-        double *p = points + n * t->d;
-        memcpy(p, best + i % centres * t->d, t->d * sizeof *p);
-        design_near(t->encoding->dim, t->d, REACH, t->seed, i, p);
-        encoding_settle(t->encoding, p, exists);
-        n += !is_among(points, n, p, t->d);
-    }
-    *ret_n = n;
-    return points;
-}
-
-/* The largest of the values whose point has not been tried; false: all have. */
-static bool best_free(const struct task *t, const double *points, double *value, size_t n, double *ret_point)
-{
-    for (size_t tried = 0; tried < n; tried++) {
-        size_t top = 0;
-        for (size_t i = 1; i < n; i++) top = value[i] > value[top] ? i : top;
-        memcpy(ret_point, points + top * t->d, t->d * sizeof *points);
-        if (!is_among(t->points, t->history->n, ret_point, t->d)) return true;
-        value[top] = -HUGE_VAL;
-    }
-    return false;
-}
-
-/* The best place of one draw of the utility, among points near the best. Climbing on the draw would lead to the edges
- * of the space, where it varies most and nothing is known (tests/bench). Pending trials need no notice: each suggestion
- * has a draw of its own. Nothing is found if all that is near was tried. */
-static enum status propose_draw(struct task *t, struct acquisition_spec *spec, size_t n_best, double *ret_point,
-                                bool *ret_found, struct error *err)
-{
-    struct acquisition *a = NULL;
-    spec->kind = ACQUISITION_THOMPSON;
-    spec->n_draws = 1;
-    spec->base = points_nearby(t, spec->base, n_best, &spec->n_base);
-    spec->n_incumbents = spec->n_base;
-    enum status s = acquisition_create(spec, &a, err);
-    if (s) return s;
-    double *value = arena_array(&t->arena, spec->n_base, sizeof *value);
-    acquisition_values(a, spec->base, spec->n_base, value, NULL);
-    *ret_found = best_free(t, spec->base, value, spec->n_base, ret_point);
-    acquisition_free(a);
-    return STATUS_OK;
 }
 
 /* Where the acquisition of the spec is largest; of one objective in a box, if there is one. */
@@ -211,22 +154,18 @@ enum status proposal_make(struct task *t, double *ret_point, struct suggestion *
     const struct pair *p = pareto ? mean_pairs(t) : NULL;
     size_t n_best, n_base;
     double *base = base_points(t, pareto ? rank_front(t, p) : task_rank(t), &n_best, &n_base);
-    const struct acquisition_spec spec = {.kind = acquisition_default(pareto ? 2 : 1),
-                                          .n_outputs = m->n_outputs,
-                                          .output = m->output,
-                                          .n_bounds = m->n_bounds,
-                                          .bound = m->bound,
-                                          .base = base,
-                                          .seed = t->seed};
+    struct acquisition_spec spec = {.kind = acquisition_default(pareto ? 2 : 1),
+                                    .n_outputs = m->n_outputs,
+                                    .output = m->output,
+                                    .n_bounds = m->n_bounds,
+                                    .bound = m->bound,
+                                    .base = base,
+                                    .seed = t->seed};
     enum status s = STATUS_OK;
-    if (!pareto && is_noisy(t, base)) {
-        struct acquisition_spec draw = spec;
-        s = propose_draw(t, &draw, n_best, ret_point, &drawn, err);
-    }
-    if (!s && drawn) suggestion_say(ret, SUGGESTION_MODEL, "the best place of one draw of a noisy utility");
+    if (!pareto && is_noisy(t, base)) s = draw_propose(t, base, n_best, ret_point, &drawn, err);
+    if (drawn) suggestion_say(ret, SUGGESTION_MODEL, "the best place of one draw of a noisy utility");
     if (s || drawn) return s;
-    struct acquisition_spec improvement = spec;
-    if (pareto) choose_reference(t, p, improvement.reference);
-    want_improvement(t, n_best, n_base, &improvement);
-    return propose_largest(t, &improvement, n_best, ret_point, ret, err);
+    if (pareto) choose_reference(t, p, spec.reference);
+    want_improvement(t, n_best, n_base, &spec);
+    return propose_largest(t, &spec, n_best, ret_point, ret, err);
 }

@@ -1,7 +1,7 @@
-/* proposal: something new to try, the maximum of an acquisition for what the model has learnt.
+/* proposal: something new to try, by what the model has learnt.
  *
  *     calm                                 expected improvement on noise-free draws at the best points
- *     noisy (model_noisy, as a chance)     one draw of the utility: the best of points near the best (surrogate/thompson.c)
+ *     noisy (model_noisy, as a chance)     the best place of one draw of the utility (draw.h)
  *     two objectives                       expected improvement of the hypervolume
  */
 #ifndef TUNER_SEARCH_PROPOSAL_H
