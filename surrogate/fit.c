@@ -28,7 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EVALUATIONS = 60, FIT_ROWS = 400, NOISE_ROWS = 100, CALM_ODDS = 10 };
+enum { EVALUATIONS = 60, FIT_ROWS = 250, FEW_ROWS = 100, FINE_EVALUATIONS = 15, CALM_ODDS = 10 };
 
 struct prior {
     double mean, sd, lo, hi; /* of the logarithm */
@@ -135,7 +135,7 @@ static void start_point(const struct likelihood *l, size_t start, size_t n_theta
     }
 }
 
-static double descend(struct likelihood *l, size_t n_theta, double *theta)
+static double descend(struct likelihood *l, int evaluations, size_t n_theta, double *theta)
 {
     double lo[SURROGATE_DIMS_MAX + 2], hi[SURROGATE_DIMS_MAX + 2], best = HUGE_VAL;
     for (size_t j = 0; j < n_theta; j++) {
@@ -147,7 +147,7 @@ static double descend(struct likelihood *l, size_t n_theta, double *theta)
     nlopt_set_lower_bounds(opt, lo);
     nlopt_set_upper_bounds(opt, hi);
     nlopt_set_min_objective(opt, likelihood_value, l);
-    nlopt_set_maxeval(opt, EVALUATIONS);
+    nlopt_set_maxeval(opt, evaluations);
     nlopt_set_ftol_abs(opt, 1e-3);
     nlopt_optimize(opt, theta, &best);
     nlopt_destroy(opt);
@@ -184,7 +184,7 @@ static double best_descent(struct likelihood *l, size_t starts, struct rng *rng,
     for (size_t s = 0; s < starts; s++) {
         start_point(l, s, n_theta, rng, theta);
         if (s == 0) memcpy(ret_theta, theta, n_theta * sizeof *theta);
-        double value = descend(l, n_theta, theta);
+        double value = descend(l, EVALUATIONS, n_theta, theta);
         if (value >= best) continue;
         best = value;
         memcpy(ret_theta, theta, n_theta * sizeof *theta);
@@ -192,45 +192,48 @@ static double best_descent(struct likelihood *l, size_t starts, struct rng *rng,
     return best;
 }
 
-/* The chance that y is noisy: of both minima over at most NOISE_ROWS rows, which are enough to tell. `theta`: the calm
- * one, over all rows. */
-static double ask_noise(const struct gp_data *data, const double *theta, struct rng *rng)
+/* Cold, over at most FEW_ROWS rows: enough to come near, and to tell with which chance y is noisy, by both minima. */
+static void fit_few(const struct gp_data *data, struct rng *rng, double *ret_theta, double *ret_noisy)
 {
-    size_t d = data->d, last = d + 1;
-    double calm_theta[SURROGATE_DIMS_MAX + 2], noisy_theta[SURROGATE_DIMS_MAX + 2];
+    size_t n = data->n, d = data->d, last = d + 1;
+    double theta[SURROGATE_DIMS_MAX + 2];
     struct arena arena = {0};
-    struct gp_data rows = thin(data, NOISE_ROWS, &arena);
+    struct gp_data rows = thin(data, FEW_ROWS, &arena);
     struct gp_frame frame = gp_frame_make(&rows);
     struct likelihood l;
     likelihood_init(&l, &frame);
-    memcpy(calm_theta, theta, (d + 2) * sizeof *theta);
-    double calm =
-        rows.n < data->n ? descend(&l, d + 2, calm_theta) : likelihood_value((unsigned)d + 2, theta, NULL, &l);
+    double calm = best_descent(&l, n <= 40 ? 4 : n <= 60 ? 2 : 1, rng, ret_theta);
     l.noisy = true;
-    double noisy = best_descent(&l, data->n <= 40 ? 3 : 1, rng, noisy_theta);
+    double noisy = best_descent(&l, n <= 40 ? 3 : 1, rng, theta),
+           units = log(prior_of(last, d, true).sd) - log(prior_of(last, d, false).sd);
+    *ret_noisy = isfinite(calm) && isfinite(noisy) ? 1 / (1 + CALM_ODDS * exp(noisy - calm + units)) : 0;
     likelihood_done(&l);
     gp_frame_done(&frame);
     arena_done(&arena);
-    if (!isfinite(calm) || !isfinite(noisy)) return 0;
-    return 1 / (1 + CALM_ODDS * exp(noisy + log(prior_of(last, d, true).sd) - calm - log(prior_of(last, d, false).sd)));
 }
 
-void gp_fit_hyper(const struct gp_data *data, uint64_t seed, struct gp_hyper *ret)
+/* From there, over more rows. */
+static void fit_finely(const struct gp_data *data, double *theta)
 {
-    size_t n = data->n;
-    double theta[SURROGATE_DIMS_MAX + 2];
     struct arena arena = {0};
-    struct rng rng = rng_derive(seed, "fit", n);
     struct gp_data rows = thin(data, FIT_ROWS, &arena);
     struct gp_frame frame = gp_frame_make(&rows);
     struct likelihood l;
     likelihood_init(&l, &frame);
-    best_descent(&l, n <= 40 ? 4 : n <= 60 ? 2 : 1, &rng, theta);
+    descend(&l, FINE_EVALUATIONS, data->d + 2, theta);
     likelihood_done(&l);
     gp_frame_done(&frame);
     arena_done(&arena);
+}
+
+void gp_fit_hyper(const struct gp_data *data, uint64_t seed, struct gp_hyper *ret)
+{
+    double theta[SURROGATE_DIMS_MAX + 2], noisy;
+    struct rng rng = rng_derive(seed, "fit", data->n);
+    fit_few(data, &rng, theta, &noisy);
+    if (data->n > FEW_ROWS) fit_finely(data, theta);
     *ret = hyper_of(theta, data->d);
-    ret->noisy = ask_noise(data, theta, &rng);
+    ret->noisy = noisy;
 }
 
 enum status gp_fit(const struct gp_data *data, uint64_t seed, struct gp **ret, struct error *err)
