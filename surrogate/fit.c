@@ -11,8 +11,8 @@
  * noisy = 1/(1 + 10 e^(v₂ − v₁)). Its hyperparameters are not taken: searches with them were worse (tests/bench).
  *
  * NLopt's L-BFGS from one fixed start, and random ones while n is small (n ≤ 40: three, n ≤ 60: one; the second fit:
- * two, none), on at most FIT_ROWS rows; its "generic failure" at a point that has not got worse counts as converged. If
- * no start gives a finite value: the priors' centre.
+ * two, none), on at most FEW_ROWS rows, and of more rows from there on at most FIT_ROWS; its "generic failure" at a
+ * point that has not got worse counts as converged. If no start gives a finite value: the priors' centre.
  */
 #include "surrogate/fit.h"
 

@@ -158,7 +158,7 @@ static void bench(size_t n, size_t d)
     double peak = 2 * cube / best_time(run_dgemm, &w, times);
     row("dgemm", 2 * cube / peak, 2 * cube, peak);
     row("likelihood and gradient", best_time(run_likelihood, &w, times), cube, peak);
-    row("fit (at most 400 rows)", best_time(run_fit, &w, 2), 0, peak);
+    row("fit (at most 250 rows)", best_time(run_fit, &w, 2), 0, peak);
     row("screen 1024 points", best_time(run_screen, &w, times), 0, peak);
     row("score 1024 points", best_time(run_score, &w, times), POINTS * m * m, peak);
     row("maximise", best_time(run_maximise, &w, times), 0, peak);
