@@ -212,15 +212,19 @@ static void fit_few(const struct gp_data *data, struct rng *rng, double *ret_the
     arena_done(&arena);
 }
 
-/* From there, over more rows. */
+/* From there, over more rows; few evaluations may end in the middle of a step that is worse. */
 static void fit_finely(const struct gp_data *data, double *theta)
 {
+    size_t n_theta = data->d + 2;
+    double moved[SURROGATE_DIMS_MAX + 2];
     struct arena arena = {0};
     struct gp_data rows = thin(data, FIT_ROWS, &arena);
     struct gp_frame frame = gp_frame_make(&rows);
     struct likelihood l;
     likelihood_init(&l, &frame);
-    descend(&l, FINE_EVALUATIONS, data->d + 2, theta);
+    memcpy(moved, theta, n_theta * sizeof *theta);
+    if (descend(&l, FINE_EVALUATIONS, n_theta, moved) < likelihood_value((unsigned)n_theta, theta, NULL, &l))
+        memcpy(theta, moved, n_theta * sizeof *theta);
     likelihood_done(&l);
     gp_frame_done(&frame);
     arena_done(&arena);
