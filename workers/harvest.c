@@ -8,7 +8,7 @@
 enum status harvest_init(struct harvest *h, const struct job_spec *spec, const struct match_handler *handler,
                          void *data, struct arena *arena, struct error *err)
 {
-    *h = (struct harvest){.n_metrics = spec->n_metrics};
+    *h = (struct harvest){.n_metrics = spec->n_metrics, .may_be_silent = spec->may_be_silent};
     h->metric = arena_array(arena, spec->n_metrics, sizeof *h->metric);
     for (size_t i = 0; i < spec->n_metrics; i++) h->metric[i] = arena_strdup(arena, spec->metric[i]);
     if (spec->n_matches == 0) return STATUS_OK;
@@ -61,7 +61,7 @@ static const char *find_missing(const struct harvest *h, const json_t *metrics)
 {
     for (size_t i = 0; i < h->n_metrics; i++)
         if (!json_object_get(metrics, h->metric[i])) return h->metric[i];
-    return metrics ? NULL : "";
+    return metrics || h->may_be_silent ? NULL : "";
 }
 
 /* Of a missing metric that has a pattern. */

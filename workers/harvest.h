@@ -9,6 +9,7 @@
 struct harvest {
     const char **metric; /* that a result must have */
     size_t n_metrics;
+    bool may_be_silent; /* a result may be nothing at all */
     struct matcher *matcher; /* NULL: no metric has a pattern */
     json_t *result, *last_report;
     json_t *gathered; /* either, with what patterns have found */

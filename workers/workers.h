@@ -44,6 +44,7 @@ struct job_spec {              /* read during workers_start only */
     size_t n_matches;
     int64_t timeout_ms, grace_ms; /* timeout 0: none; grace: between SIGTERM and SIGKILL */
     double output_max;            /* bytes on stdout and stderr together */
+    bool may_be_silent;           /* exit 0 is enough: no numbers are asked for */
 };
 
 enum job_end {

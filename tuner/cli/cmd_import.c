@@ -77,7 +77,7 @@ static void print_imported(const struct options *o, const struct study *study, c
     fputs(" imported", stdout);
     if (x->known) printf(", %zu %s there already", x->known, x->known == 1 ? "was" : "were");
     if (x->skipped) printf(", %zu left out", x->skipped);
-    if (study->n_args)
+    if (study_has_program(study))
         printf("; go on with: nocturne run %s --db %s\n", file, o->common.db);
     else
         printf("; go on with: nocturne advise %s --db %s, or name your program in %s (trial:) and nocturne run %s --db "

@@ -1,5 +1,6 @@
 #include "tuner/coordinator/active.h"
 
+#include "tuner/execution/execution.h"
 #include "tuner/history/history.h"
 #include "tuner/policy/policy.h"
 
@@ -26,6 +27,20 @@ static enum status try_again(struct active *r, const struct opening *opening, st
     return history_flush(s, err);
 }
 
+/* The programs of its stages are as they are now. */
+static enum status open_history(struct active *r, struct store *store, const struct opening *opening,
+                                const struct clock *clock, struct error *err)
+{
+    struct arena arena = {0};
+    struct opening with = *opening;
+    const char **print = NULL;
+    enum status s = fingerprint_make(r->study, &arena, &print, err);
+    with.print = print;
+    if (!s) s = history_open(store, r->study, &with, clock, &r->history, err);
+    arena_done(&arena);
+    return s;
+}
+
 enum status active_open(struct store *store, const struct study *study, const struct opening *opening,
                         const struct clock *clock, struct active **ret, struct error *err)
 {
@@ -33,7 +48,7 @@ enum status active_open(struct store *store, const struct study *study, const st
     r->study = study;
     r->hold = opening->hold;
     enum status s = r->hold ? STATUS_OK : store_hold_take(store, study->name, &r->hold, err);
-    if (!s) s = history_open(store, study, opening, clock, &r->history, err);
+    if (!s) s = open_history(r, store, opening, clock, err);
     if (!s) r->memory = history_memory(r->history);
     if (!s) s = load_others(r->history, err);
     if (!s) s = try_again(r, opening, err);

@@ -74,7 +74,7 @@ static const struct trial *find_open(struct adviser *a)
             history_return(a->history, t, OUTCOME_LOST, "the process that handed it out ended", 0, NULL);
         return t;
     }
-    return memory_next_queued(a->memory);
+    return memory_next_queued(a->memory, -1);
 }
 
 static enum status suggest(struct adviser *a, const struct trial **ret, struct error *err)
@@ -108,7 +108,7 @@ static const struct trial *measure_again(struct adviser *a, json_int_t left)
 {
     if (left == 0 || left > (json_int_t)confirm_due(a->memory) || confirm_repeats(a->memory)) return NULL;
     confirm_step(a->history);
-    return memory_next_queued(a->memory);
+    return memory_next_queued(a->memory, -1);
 }
 
 static enum status hand_out(struct adviser *a, const struct asking *how, json_int_t left, const struct trial **ret,

@@ -1,7 +1,10 @@
 #include "tuner/coordinator/attempt.h"
 
+#include "tuner/coordinator/attempt_stage.h"
+
 #include "tuner/base/json.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 enum { OBEY_MS = 30000 }; /* and the grace: until an agent that was told to stop has stopped */
@@ -36,8 +39,7 @@ static bool is_over(const struct active_attempt *a)
     return trial_state_final(a->trial->state);
 }
 
-/* The trial is queued again, without blame. */
-static void give_up(struct active_attempt *a, enum outcome outcome, const char *why)
+void attempt_give_up(struct active_attempt *a, enum outcome outcome, const char *why)
 {
     struct error err;
     enum status s = is_over(a) ? STATUS_OK : history_return(a->home->history, a->trial, outcome, why, 0, &err);
@@ -56,6 +58,7 @@ static void tell(struct active_attempt *a, json_t *message)
 static void halt(struct active_attempt *a, enum stop_mode mode, const char *why)
 {
     if (!a->stopping_ms) a->stopping_ms = now_ms(a);
+    if (!a->at) return; /* it has ended, and only what it left is being kept */
     a->at->at->stop(a->at, mode, why);
 }
 
@@ -76,13 +79,13 @@ void attempt_stop(struct active_attempt *a, enum stop_mode mode, const char *why
 {
     struct error err;
     if (!a->at->at->has_an_end) { /* it may not speak again for hours */
-        give_up(a, OUTCOME_STOPPED, why);
+        attempt_give_up(a, OUTCOME_STOPPED, why);
         return;
     }
     enum status s = a->stopping_ms ? STATUS_OK : history_halt(a->home->history, a->trial, why, &err);
     if (s) fail(a, s, &err);
     if (mode == STOP_NOW && is_silent(a))
-        give_up(a, OUTCOME_LOST, why); /* it will be told when it comes back */
+        attempt_give_up(a, OUTCOME_LOST, why); /* it will be told when it comes back */
     else
         halt(a, mode, why);
 }
@@ -101,7 +104,7 @@ void attempt_check_obedience(struct active_attempt *a)
 void attempt_stop_late(struct active_attempt *a, const char *why)
 {
     halt(a, STOP_GENTLY, why);
-    if (!a->at->at->has_an_end) attempt_clear(a);
+    if (a->at && !a->at->at->has_an_end) attempt_clear(a);
 }
 
 void attempt_cancel(struct active_attempt *a, const char *why)
@@ -144,7 +147,7 @@ static void steer(struct active_attempt *a)
     if (segment_is_over(&t->segment, cost) && !a->stopping_ms) halt(a, STOP_GENTLY, "the interval is over");
 }
 
-static void say(struct active_attempt *a, const char *text)
+void attempt_say(struct active_attempt *a, const char *text)
 {
     note(a, text);
     history_note(a->home->history, text);
@@ -154,8 +157,9 @@ static void say(struct active_attempt *a, const char *text)
 static void say_without_checkpoint(struct active_attempt *a)
 {
     struct arena arena = {0};
-    say(a, arena_printf(&arena, "trial %ld begins anew: its checkpoint of %.6g tokens could not be had where it runs",
-                        a->trial->number, a->resumed_cost));
+    attempt_say(a, arena_printf(&arena,
+                                "trial %ld begins anew: its checkpoint of %.6g tokens could not be had where it runs",
+                                a->trial->number, a->resumed_cost));
     arena_done(&arena);
 }
 
@@ -163,7 +167,9 @@ void attempt_hears_start(struct active_attempt *a, int64_t pid, double resumed_c
 {
     struct error err;
     bool says_so = a->trial->state == TRIAL_LEASED;
-    enum status s = says_so ? history_started(a->home->history, a->trial, pid, resumed_cost, &err) : STATUS_OK;
+    double before = product_cost(a->home->memory, a->trial);
+    enum status s =
+        says_so ? history_started(a->home->history, a->trial, pid, fmax(resumed_cost, before), &err) : STATUS_OK;
     if (s) fail(a, s, &err);
     if (!s && says_so && a->resumed_cost > 0 && resumed_cost == 0) say_without_checkpoint(a);
     if (!s) a->home->say(a->home->data, NEWS_STARTED, a->trial, NULL);
@@ -173,7 +179,8 @@ void attempt_hears_start(struct active_attempt *a, int64_t pid, double resumed_c
 static void say_begun_anew(struct active_attempt *a, double cost)
 {
     struct arena arena = {0};
-    say(a, arena_printf(&arena,
+    attempt_say(
+        a, arena_printf(&arena,
                         "trial %ld was given a checkpoint of %.6g tokens and has begun anew: its first report says "
                         "fewer",
                         a->trial->number, cost));
@@ -183,8 +190,10 @@ static void say_begun_anew(struct active_attempt *a, double cost)
 void attempt_hears_report(struct active_attempt *a, long step, const json_t *metrics)
 {
     double cost = a->trial->attempt.resumed_cost;
-    history_report(a->home->history, a->trial, step, metrics);
-    if (cost > 0 && a->trial->attempt.resumed_cost == 0) say_begun_anew(a, cost);
+    json_t *whole = product_whole(a->home->memory, a->trial, metrics);
+    history_report(a->home->history, a->trial, step, whole);
+    json_decref(whole);
+    if (a->trial->attempt.resumed_cost < cost) say_begun_anew(a, cost);
     steer(a);
 }
 
@@ -231,7 +240,7 @@ static bool is_through(const struct memory *s, const struct trial *t, const json
     return segment_is_over(&t->segment, cost);
 }
 
-/* What the end of the execution means for its trial. */
+/* What the end of the execution means for its trial; that of a stage which has ended well is attempt_stage_keep's. */
 static enum status conclude(struct history *s, const struct trial *t, const struct job_outcome *o, struct error *err)
 {
     struct ending failed = {.state = TRIAL_FAILED, .reason = o->reason};
@@ -257,7 +266,7 @@ static enum status conclude(struct history *s, const struct trial *t, const stru
     return STATUS_OK;
 }
 
-static void end(struct active_attempt *a, enum status s, const struct error *err, const char *crash)
+void attempt_end(struct active_attempt *a, enum status s, const struct error *err, const char *crash)
 {
     attempt_clear(a);
     if (s)
@@ -266,17 +275,42 @@ static void end(struct active_attempt *a, enum status s, const struct error *err
         a->home->ended(a->home->data, a->trial, crash);
 }
 
+/* Has it come to the end of its stage, by itself or where its segment ends? */
+static bool ends_stage(const struct active_attempt *a, const struct job_outcome *o)
+{
+    const struct trial *t = a->trial;
+    if (t->attempt.stage < 0 || is_over(a)) return false;
+    return o->end == JOB_COMPLETE ||
+           (o->end == JOB_STOPPED && t->attempt.stop.state != STOP_PRUNE && is_through(a->home->memory, t, o->metrics));
+}
+
+/* The outcome as the trial's: with the tokens of the stages before, and the name of the stage. */
+static void end_trial(struct active_attempt *a, const struct job_outcome *outcome)
+{
+    struct arena arena = {0};
+    struct error err;
+    struct job_outcome whole = *outcome;
+    json_t *metrics = outcome->metrics ? product_whole(a->home->memory, a->trial, outcome->metrics) : NULL;
+    whole.metrics = metrics;
+    whole.reason = attempt_stage_why(a, outcome->reason, &arena);
+    enum status s = conclude(a->home->history, a->trial, &whole, &err);
+    attempt_end(a, s, &err, outcome->end == JOB_CRASHED ? whole.reason : NULL);
+    json_decref(metrics);
+    arena_done(&arena);
+}
+
 void attempt_hears_end(struct active_attempt *a, const struct job_outcome *outcome)
 {
-    struct error err;
-    if (outcome->end == JOB_NOT_STARTED && a->at->at->is_here)
+    if (outcome->end == JOB_NOT_STARTED && a->at && a->at->at->is_here)
         pause_machine_failed(a->home->pause, outcome->reason, now_ms(a));
     if (is_over(a)) {
         attempt_clear(a);
         return;
     }
-    enum status s = conclude(a->home->history, a->trial, outcome, &err);
-    end(a, s, &err, outcome->end == JOB_CRASHED ? outcome->reason : NULL);
+    if (ends_stage(a, outcome))
+        attempt_stage_keep(a, outcome->metrics);
+    else
+        end_trial(a, outcome);
 }
 
 void attempt_lost(struct active_attempt *a, enum seat_loss loss, const char *why)
@@ -284,12 +318,12 @@ void attempt_lost(struct active_attempt *a, enum seat_loss loss, const char *why
     struct error err;
     at_agent_unseat(a->at);
     if (loss == SEAT_DROPPED || is_over(a)) {
-        give_up(a, OUTCOME_LOST, why);
+        attempt_give_up(a, OUTCOME_LOST, why);
         return;
     }
     enum outcome outcome = loss == SEAT_CRASHED ? OUTCOME_CRASHED_THE_MACHINE : OUTCOME_EXPIRED;
     enum status s = lease_crashed(a->home->history, a->trial, outcome, why, &err);
-    end(a, s, &err, why);
+    attempt_end(a, s, &err, why);
 }
 
 /* ---- hooks of its execution ---- */
@@ -326,17 +360,17 @@ static const struct execution_hooks hooks = {
 
 /* ---- its beginning ---- */
 
-bool attempt_promise(struct active_attempt *a, const struct trial *t, int64_t ttl_ms)
+bool attempt_promise(struct active_attempt *a, const struct trial *t, const struct stage_order *order, int64_t ttl_ms)
 {
     struct history *s = a->home->history;
     const struct executor *at = a->at->at;
     struct arena arena = {0};
     struct error err;
-    struct holder holder = at->holder ? at->holder(a->at) : (struct holder){0};
-    const char *dir = at->has_folder ? launch_folder(a->home->files, history_memory(s)->study, t->number,
-                                                     t->effort.attempts + 1, &arena)
-                                     : NULL;
-    enum status st = history_lease_to(s, t, dir, &holder, ttl_ms, &err);
+    const struct study *study = history_memory(s)->study;
+    struct lease_order lease = {.holder = at->holder ? at->holder(a->at) : (struct holder){0}, .ttl_ms = ttl_ms};
+    if (at->has_folder) lease.dir = launch_folder(a->home->files, study, t->number, t->effort.attempts + 1, &arena);
+    if (order) lease.stage = study->pipeline.stage[order->stage].name, lease.key = order->key;
+    enum status st = history_lease_to(s, t, &lease, &err);
     arena_done(&arena);
     if (st) {
         fail(a, st, &err);
@@ -362,7 +396,7 @@ void attempt_adopt(struct active_attempt *a, const struct trial *t)
 static void put_off(struct active_attempt *a, const struct error *why)
 {
     pause_machine_failed(a->home->pause, why->text, now_ms(a));
-    give_up(a, OUTCOME_NOT_STARTED, why->text);
+    attempt_give_up(a, OUTCOME_NOT_STARTED, why->text);
 }
 
 /* Its checkpoint is gone or cut short. A trial's own: it begins anew. Its parent's: without that it is another trial.
@@ -371,11 +405,11 @@ static bool begin_anew(struct active_attempt *a, const struct error *why)
 {
     struct error err;
     bool own = a->trial->checkpoint.name != NULL;
-    say(a, why->text);
+    attempt_say(a, why->text);
     if (own) return true;
     enum status s =
         history_finish(a->home->history, a->trial, &(struct ending){.state = TRIAL_FAILED, .reason = why->text}, &err);
-    end(a, s, &err, NULL);
+    attempt_end(a, s, &err, NULL);
     return false;
 }
 
@@ -386,7 +420,7 @@ static void end_unstarted(struct active_attempt *a, const struct error *why)
     attempt_hears_end(a, &outcome);
 }
 
-static void start(struct active_attempt *a, const char *dir, const struct resume *resume)
+static void start(struct active_attempt *a, const char *dir, const struct resume *resume, struct arena *arena)
 {
     const struct attempt_home *home = a->home;
     const struct trial *t = a->trial;
@@ -399,6 +433,7 @@ static void start(struct active_attempt *a, const char *dir, const struct resume
                                       .config = t->config,
                                       .dir = dir,
                                       .resume = *resume,
+                                      .stage = attempt_stage_run(a, dir, arena),
                                       .definition = home->definition ? home->definition(home->definition_data) : NULL};
     a->resumed_cost = resume->cost;
     a->at->hooks = &hooks;
@@ -443,11 +478,14 @@ void attempt_start(struct active_attempt *a)
     struct arena arena = {0};
     struct error err;
     struct resume resume = {.path = NULL};
-    if (!find_resume(a, &arena, &resume, &err) || begin_anew(a, &err)) start(a, attempt_folder(a, &arena), &resume);
+    if (a->state == ATTEMPT_PROMISED) attempt_stage_check(a);
+    if (a->state != ATTEMPT_CHECKED) return;
+    if (!find_resume(a, &arena, &resume, &err) || begin_anew(a, &err))
+        start(a, attempt_folder(a, &arena), &resume, &arena);
     arena_done(&arena);
 }
 
 void attempt_take_back(struct active_attempt *a)
 {
-    give_up(a, OUTCOME_STOPPED, "it had not begun yet");
+    attempt_give_up(a, OUTCOME_STOPPED, "it had not begun yet");
 }

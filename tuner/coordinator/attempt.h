@@ -5,6 +5,10 @@
  *   PROMISED ──its lease is durable: start──▶ RUNS ──end──▶ OVER
  *       └──────────── taken back, or no program can be started ──▲
  *
+ * A stage looks at the checkpoints that it takes, and keeps what it leaves (attempt_stage.h):
+ *
+ *   PROMISED ──▶ CHECKS ──▶ CHECKED ──▶ RUNS ──▶ KEEPS ──▶ OVER
+ *
  * Where it runs is an executor's business; for the coordinator all places are the same.
  */
 #ifndef TUNER_COORDINATOR_ATTEMPT_H
@@ -17,6 +21,8 @@
 #include "tuner/history/history.h"
 #include "tuner/policy/policy.h"
 
+#include <uv.h>
+
 struct ask;
 
 /* What all attempts of a coordinator share. */
@@ -25,6 +31,7 @@ struct attempt_home {
     const struct memory *memory; /* of it */
     const char *files;           /* folder for the attempts' folders */
     struct pause *pause;
+    uv_loop_t *loop;
     const char *(*definition)(void *data); /* of coordinator_options, with its data */
     void *definition_data;
     /* To be announced once what has been recorded is durable. */
@@ -35,7 +42,16 @@ struct attempt_home {
     void *data;
 };
 
-enum attempt_state { ATTEMPT_PROMISED, ATTEMPT_RUNS, ATTEMPT_OVER };
+enum attempt_state {
+    ATTEMPT_PROMISED,
+    ATTEMPT_CHECKS,  /* it is looked whether what its stage takes is there */
+    ATTEMPT_CHECKED, /* … and it is */
+    ATTEMPT_RUNS,
+    ATTEMPT_KEEPS, /* its program has ended; what it left is being put away */
+    ATTEMPT_OVER
+};
+
+struct load;
 
 struct active_attempt {
     const struct attempt_home *home;
@@ -48,13 +64,15 @@ struct active_attempt {
     size_t settings;     /* steps of the trajectory that it has been told */
     double resumed_cost; /* tokens until the checkpoint that it goes on from */
     struct ask *ask;     /* of the client that waits for it; NULL: it has it */
+    struct load *load;   /* what the porter carries for it (attempt_stage.c): it stays until then; NULL: nothing */
 };
 
-/* The trial is leased to it, for `ttl_ms` (0: for ever). False: it could not be; the run fails. */
-bool attempt_promise(struct active_attempt *a, const struct trial *t, int64_t ttl_ms);
-/* PROMISED: the program is started; or the trial goes back, and nothing is tried for a while. */
+/* The trial, or this stage of it (NULL: the whole), is leased to it, for `ttl_ms` (0: for ever). False: it could not
+ * be; the run fails. */
+bool attempt_promise(struct active_attempt *a, const struct trial *t, const struct stage_order *order, int64_t ttl_ms);
+/* PROMISED or CHECKED: the program is started; or the trial goes back, and nothing is tried for a while. */
 void attempt_start(struct active_attempt *a);
-/* PROMISED or RUNS: the trial is queued again, for it had not begun. */
+/* Before it RUNS: the trial is queued again, for it had not begun. */
 void attempt_take_back(struct active_attempt *a);
 /* A lease of an earlier process that lives on where it is. */
 void attempt_adopt(struct active_attempt *a, const struct trial *t);
@@ -81,6 +99,13 @@ void attempt_hears_checkpoint(struct active_attempt *a, long step, const char *p
 void attempt_hears_end(struct active_attempt *a, const struct job_outcome *outcome);
 /* Nothing is left to do: a client has told the result, or its lease is over. */
 void attempt_clear(struct active_attempt *a);
+
+/* The trial is queued again, without blame. */
+void attempt_give_up(struct active_attempt *a, enum outcome outcome, const char *why);
+/* What its end means has been recorded, with this status; `crash`: why, if it crashed. */
+void attempt_end(struct active_attempt *a, enum status s, const struct error *err, const char *crash);
+/* For people, and for the log. */
+void attempt_say(struct active_attempt *a, const char *text);
 
 /* Its folder; in the arena. */
 char *attempt_folder(const struct active_attempt *a, struct arena *arena);

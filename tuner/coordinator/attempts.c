@@ -37,7 +37,7 @@ void attempts_sweep(struct attempts *all)
 {
     for (size_t i = all->n; i-- > 0;) {
         struct active_attempt *a = all->attempt[i];
-        if (a->state != ATTEMPT_OVER || a->ask) continue;
+        if (a->state != ATTEMPT_OVER || a->ask || a->load) continue;
         all->attempt[i] = all->attempt[--all->n];
         release(all, a);
     }
@@ -53,13 +53,13 @@ void attempts_done(struct attempts *all)
 size_t attempts_busy(const struct attempts *all)
 {
     size_t n = 0;
-    for (size_t i = 0; i < all->n; i++) n += all->attempt[i]->state != ATTEMPT_OVER;
+    for (size_t i = 0; i < all->n; i++) n += all->attempt[i]->state != ATTEMPT_OVER || all->attempt[i]->load;
     return n;
 }
 
 size_t attempts_busy_here(const struct attempts *all)
 {
     size_t n = 0;
-    for (size_t i = 0; i < all->n; i++) n += all->attempt[i]->state != ATTEMPT_OVER && all->attempt[i]->at->at->is_here;
+    for (size_t i = 0; i < all->n; i++) n += all->attempt[i]->at && all->attempt[i]->at->at->is_here;
     return n;
 }

@@ -31,6 +31,7 @@ struct mind {
 struct progress {
     bool exhausted;        /* nothing is left to try, to afford, or worth the trouble */
     char enough[400];      /* … why */
+    size_t waiting;        /* queued trials that wait for what others run */
     size_t confirmed_seen; /* confirmations that had ended when it was last asked what to confirm next */
     size_t searched_on;    /* trials when the search last went on after a confirmation; 0: never */
 };

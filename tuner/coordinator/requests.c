@@ -159,7 +159,7 @@ void requests_clears(struct coordinator *c)
     lease_expire(c->history);
     for (size_t i = 0; i < c->attempts.n; i++) {
         struct active_attempt *a = c->attempts.attempt[i];
-        if (a->state != ATTEMPT_OVER && !a->at->at->has_an_end && !holds_lease(a) && !a->ask) attempt_clear(a);
+        if (a->at && a->state != ATTEMPT_OVER && !a->at->at->has_an_end && !holds_lease(a) && !a->ask) attempt_clear(a);
         attempt_check_obedience(a);
     }
     attempts_sweep(&c->attempts);

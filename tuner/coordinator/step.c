@@ -103,14 +103,14 @@ static void start_promised(struct coordinator *c, uint64_t durable)
 {
     for (size_t i = 0; i < c->attempts.n; i++) {
         struct active_attempt *a = c->attempts.attempt[i];
-        if (a->state != ATTEMPT_PROMISED) continue;
+        if (a->state != ATTEMPT_PROMISED && a->state != ATTEMPT_CHECKED) continue;
         if (!machine_runs_trials(c)) {
             if (a->ask) a->ask->promised--;
             a->ask = NULL;
             attempt_take_back(a);
         } else if (a->batch <= durable) {
             attempt_start(a);
-            hand_over(c, a);
+            if (a->state != ATTEMPT_CHECKS) hand_over(c, a);
         }
     }
 }
@@ -134,6 +134,7 @@ static bool is_affordable(const struct coordinator *c, const struct trial *t, ch
 {
     struct need need = ledger_need(c->memory, NAN);
     if (t->need.tokens > 0) need = (struct need){.tokens = t->need.tokens, .ms = t->need.ms};
+    if (t->left) need.tokens = fmax(need.tokens - t->effort.tokens, 0); /* its stages before are paid for */
     return ledger_admits(c->memory, need, set_aside(c), why, size);
 }
 
@@ -151,18 +152,40 @@ static void keep_place(struct coordinator *c, const struct trial *t)
     if (tell_goes_on(c->history, t, &err)) ending_give_up(c, err.status, &err);
 }
 
+/* What of a queued trial is to be run: all of it, by a client; else its next stage, if it has any. */
+static enum stage_step choose_stage(struct coordinator *c, const struct trial *t, struct stage_order *ret)
+{
+    if (!t->left || ask_queue_waiting(&c->asks)) return STAGE_RUNS;
+    enum stage_step step = stage_step(c->history, t, ret);
+    if (step == STAGE_OVER) ending_of_attempt(c, t, NULL);
+    return step;
+}
+
+/* False: nothing more can begin now. */
+static bool lease(struct coordinator *c, const struct trial *t, const struct stage_order *order)
+{
+    int64_t ttl_ms;
+    struct active_attempt *a = placement_take(c, &ttl_ms);
+    if (!a || !attempt_promise(a, t, a->ask || !t->left ? NULL : order, ttl_ms)) return false;
+    attempts_bind(&c->attempts, a);
+    if (a->ask && a->ask->asking.resumes) keep_place(c, t);
+    return true;
+}
+
 /* Returns whether a queued trial waits that may not be run: the budget refuses it. */
 static bool start_queued(struct coordinator *c)
 {
+    long after = -1;
+    c->progress.waiting = 0;
     while (machine_runs_trials(c)) {
-        const struct trial *t = memory_next_queued(c->memory);
+        const struct trial *t = memory_next_queued(c->memory, after);
+        struct stage_order order;
         if (!t || !placement_is_possible(c)) return false;
+        enum stage_step step = choose_stage(c, t, &order);
+        if (step == STAGE_WAITS) c->progress.waiting++, after = t->number;
+        if (step != STAGE_RUNS) continue;
         if (!may_lease(c, t)) return true;
-        int64_t ttl_ms;
-        struct active_attempt *a = placement_take(c, &ttl_ms);
-        if (!a || !attempt_promise(a, t, ttl_ms)) return false;
-        attempts_bind(&c->attempts, a);
-        if (a->ask && a->ask->asking.resumes) keep_place(c, t);
+        if (!lease(c, t, &order)) return false;
     }
     return false;
 }
@@ -339,11 +362,19 @@ static bool confirms_more(struct coordinator *c)
     return is_idle(c) || (c->progress.confirmed_seen != c->memory->tally.confirmed && placement_is_possible(c));
 }
 
+/* Does a queued trial keep others from being suggested? One that waits for what another trial is running does not,
+ * unless there are as many as slots. */
+static bool waits(const struct coordinator *c)
+{
+    size_t queued = memory_count(c->memory, TRIAL_QUEUED), waiting = c->progress.waiting;
+    return queued > waiting || (waiting > 0 && waiting >= c->memory->run.slots);
+}
+
 /* Trials begin and end. */
 static void advance(struct coordinator *c, bool paused)
 {
     bool refused = !paused && start_queued(c);
-    bool waiting = memory_count(c->memory, TRIAL_QUEUED) > 0 && !refused;
+    bool waiting = waits(c) && !refused;
     switch (c->phase) {
     case PHASE_SEARCH:
         if (paused || waiting || checks_baseline(c) || (!c->mind.thinking && looks_again(c))) return;

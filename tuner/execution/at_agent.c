@@ -67,7 +67,7 @@ static struct execution *create(struct seat *seat)
 
 static bool has_room(const struct site *site)
 {
-    return site->tenant && site->study->n_args > 0 && fleet_has_room(site->tenant);
+    return site->tenant && study_has_program(site->study) && fleet_has_room(site->tenant);
 }
 
 /* At the agent whose turn it is; the owner is told when the seat is lost. */

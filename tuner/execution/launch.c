@@ -2,6 +2,7 @@
 
 #include "tuner/base/json.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,11 +15,33 @@ static bool listens(const struct objective *o)
     return false;
 }
 
+/* NOCTURNE_INPUT_<STAGE> */
+static char *input_variable(const struct stage_input *input, struct arena *a)
+{
+    char *text = arena_printf(a, "NOCTURNE_INPUT_%s=%s", input->stage, input->path), *c = text + 15;
+    for (; *c != '='; c++) *c = isalnum((unsigned char)*c) ? (char)toupper((unsigned char)*c) : '_';
+    return text;
+}
+
+/* The first of a stage's inputs that exists is NOCTURNE_INPUT, too. Returns how many were set. */
+static size_t stage_variables(const struct stage_run *x, char **env, struct arena *a)
+{
+    size_t n = 0;
+    env[n++] = arena_printf(a, "NOCTURNE_STAGE=%s", x->name);
+    env[n++] = arena_printf(a, "NOCTURNE_OUTPUT=%s", x->output);
+    for (size_t i = 0; i < x->n_inputs; i++) {
+        if (!x->input[i].path) continue;
+        if (n == 2) env[n++] = arena_printf(a, "NOCTURNE_INPUT=%s", x->input[i].path);
+        env[n++] = input_variable(&x->input[i], a);
+    }
+    return n;
+}
+
 static char **environment(const struct attempt_spec *x, size_t slot, const struct gpus *gpus, struct arena *a)
 {
     const struct study *study = x->study;
-    char **env = arena_array(a, study->space.n + 13, sizeof *env), buf[SPACE_TEXT_MAX];
-    size_t n = 0;
+    char **env = arena_array(a, study->space.n + STAGES_MAX + 16, sizeof *env), buf[SPACE_TEXT_MAX];
+    size_t n = x->stage ? stage_variables(x->stage, env, a) : 0;
     for (size_t i = 0; i < study->space.n; i++) {
         if (isnan(x->config[i])) continue; /* does not exist */
         env[n++] = arena_printf(a, "%s=%s", space_variable(&study->space, i, a),
@@ -38,6 +61,7 @@ static char **environment(const struct attempt_spec *x, size_t slot, const struc
     return env;
 }
 
+/* A stage may have nothing to say: the trial needs all metrics in the end. */
 static const char **needed_metrics(const struct study *study, struct arena *a, size_t *ret_n)
 {
     const char **name = arena_array(a, METRICS_MAX, sizeof *name);
@@ -65,6 +89,16 @@ char *launch_folder(const char *files, const struct study *study, long trial, lo
     return arena_printf(arena, "%s/%s/%04ld.%ld", files, study->name, trial, attempt);
 }
 
+char *launch_depot(const char *files, const struct study *study, struct arena *arena)
+{
+    return arena_printf(arena, "%s/%s/checkpoints", files, study->name);
+}
+
+char *launch_output(const char *dir, struct arena *arena)
+{
+    return arena_printf(arena, "%s/output", dir);
+}
+
 static json_t *resume_json(const struct resume *r)
 {
     return json_pack("{s:I, s:I, s:s, s:o}", "trial", (json_int_t)r->trial, "attempt", (json_int_t)r->attempt, "name",
@@ -81,9 +115,23 @@ json_t *launch_assignment(const struct attempt_spec *x)
     return out;
 }
 
-struct job *launch(struct workers *workers, const struct gpus *gpus, const struct attempt_spec *x,
+/* A stage is run as if it were all of the study, and sees its own parameters. `config`: space.n */
+static struct attempt_spec narrowed(const struct attempt_spec *x, double *config)
+{
+    struct attempt_spec out = *x;
+    int k = x->stage ? stage_find(x->study, x->stage->name) : -1;
+    if (k < 0) return out;
+    stage_config(x->study, (size_t)k, x->config, config);
+    out.study = x->study->pipeline.stage[k].alone;
+    out.config = config;
+    return out;
+}
+
+struct job *launch(struct workers *workers, const struct gpus *gpus, const struct attempt_spec *whole,
                    const struct job_handler *handler, void *data, struct error *err)
 {
+    double config[SPACE_PARAMS_MAX];
+    const struct attempt_spec own = narrowed(whole, config), *x = &own;
     const struct study *study = x->study;
     struct arena a = {0};
     struct job *job = NULL;
@@ -94,7 +142,8 @@ struct job *launch(struct workers *workers, const struct gpus *gpus, const struc
                                   .attempt = x->attempt,
                                   .slot = (long)slot,
                                   .seed = x->seed,
-                                  .dir = x->dir};
+                                  .dir = x->dir,
+                                  .stage = x->stage};
     char *text = json_text(params), **argv;
     size_t n_args;
     struct job_spec spec = {.env = environment(x, slot, gpus, &a),
@@ -104,7 +153,8 @@ struct job *launch(struct workers *workers, const struct gpus *gpus, const struc
                             .timeout_ms = study->limits.timeout_ms,
                             .grace_ms = study->limits.grace_ms,
                             .output_max = study->limits.output_max};
-    spec.metric = needed_metrics(study, &a, &spec.n_metrics);
+    spec.may_be_silent = x->stage != NULL;
+    if (!x->stage) spec.metric = needed_metrics(study, &a, &spec.n_metrics);
     spec.match = matches(study, &a, &spec.n_matches);
     enum status s = command_fill(study, &run, &a, &argv, &n_args, err);
     spec.argv = argv;

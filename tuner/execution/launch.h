@@ -23,11 +23,17 @@ struct attempt_spec {
     const double *config; /* space.n; NaN: does not exist */
     const char *dir;      /* its folder */
     struct resume resume;
-    const char *definition; /* names what an agent must have of the study; NULL: nothing */
+    const struct stage_run *stage; /* NULL: it is the whole of the trial */
+    const char *definition;        /* names what an agent must have of the study; NULL: nothing */
 };
 
 /* The attempt's folder, in the arena: FILES/STUDY/0012.1 */
 char *launch_folder(const char *files, const struct study *study, long trial, long attempt, struct arena *arena);
+
+/* The folder of a study's checkpoints (depot.h); in the arena. */
+char *launch_depot(const char *files, const struct study *study, struct arena *arena);
+/* Where a stage's program leaves its checkpoint: in its folder; in the arena. */
+char *launch_output(const char *dir, struct arena *arena);
 
 /* What an agent needs to start the attempt, besides the study's file: {"study", "trial", "attempt", "lease", "seed",
  * "params", "definition"?, "resume"?: {"trial", "attempt", "name", "bytes", "cost"}}. The caller owns it. */

@@ -34,7 +34,7 @@ static bool is_program(const char *dir, const char *file, char *path)
 }
 
 /* As exec looks for it. */
-static bool find_program(const struct study *study, const char *program, char *ret)
+bool needs_program(const struct study *study, const char *program, char *ret)
 {
     const char *path = getenv("PATH");
     if (strchr(program, '/')) return is_program(study->dir, program, ret);
@@ -112,13 +112,12 @@ static enum status check_beginning(const struct study *study, const char *path, 
         return lacks_interpreter(study, &script, *script.by_env ? script.by_env : script.interpreter, err);
     if (!is_program(study->dir, script.interpreter, next))
         return lacks_interpreter(study, &script, script.interpreter, err);
-    if (*script.by_env && !find_program(study, script.by_env, next))
+    if (*script.by_env && !needs_program(study, script.by_env, next))
         return lacks_interpreter(study, &script, script.by_env, err);
     return check_beginning(study, next, depth + 1, err);
 }
 
-/* Better now than as the failure of the baseline at night. */
-enum status needs_command(const struct study *study, struct error *err)
+static enum status check_command(const struct study *study, struct error *err)
 {
     char path[PATH_MAX];
     if (study->n_args == 0)
@@ -126,9 +125,20 @@ enum status needs_command(const struct study *study, struct error *err)
                          study->path);
     const char *program = study->arg[0];
     if (strchr(program, '{')) return STATUS_OK;
-    if (find_program(study, program, path)) return check_beginning(study, path, 0, err);
+    if (needs_program(study, program, path)) return check_beginning(study, path, 0, err);
     return error_set(err, STATUS_INVALID, "%s: the command '%s' is not an executable program %s%s", study->path,
                      program, strchr(program, '/') ? "in " : "in PATH", strchr(program, '/') ? study->dir : "");
+}
+
+/* Better now than as the failure of the baseline at night. */
+enum status needs_command(const struct study *study, struct error *err)
+{
+    enum status s = study->pipeline.n ? STATUS_OK : check_command(study, err);
+    for (size_t i = 0; !s && i < study->pipeline.n; i++) {
+        s = check_command(study->pipeline.stage[i].alone, err);
+        if (s) error_context(err, "stage '%s'", study->pipeline.stage[i].name);
+    }
+    return s;
 }
 
 static enum status lacks_gpus(const struct study *study, const struct gpus *all, struct error *err)

@@ -8,7 +8,9 @@
 
 enum { NEEDS_PATH_MAX = 4096 };
 
-/* Is the study's command a program that can be started here? */
+/* Where exec would find a program of the study; path: NEEDS_PATH_MAX. False: nowhere. */
+bool needs_program(const struct study *study, const char *program, char *path);
+/* Is the study's command, or that of each of its stages, a program that can be started here? */
 enum status needs_command(const struct study *study, struct error *err);
 /* GPUs of this machine for the slots of a run. */
 struct gpu_grant {

@@ -96,7 +96,7 @@ static bool is_python(const char *program)
     return is_called(program, names, 1);
 }
 
-static bool is_interpreter(const char *program)
+bool sources_is_interpreter(const char *program)
 {
     static const char *const others[] = {"perl", "ruby", "node", "Rscript", "julia", "lua"};
     return is_shell(program) || is_python(program) || is_called(program, others, sizeof others / sizeof *others);
@@ -234,7 +234,7 @@ static void read_all(struct sources *x)
 static bool is_source(const struct study *study, size_t i)
 {
     if (i == 0) return strchr(study->arg[0], '/');
-    return is_script_name(study->arg[i]) || (i == 1 && is_interpreter(study->arg[0]));
+    return is_script_name(study->arg[i]) || (i == 1 && sources_is_interpreter(study->arg[0]));
 }
 
 /* Text of commands. */
@@ -273,7 +273,7 @@ static void look_at(struct sources *x, size_t i)
 static bool begins_with_source(const struct study *study)
 {
     size_t first = strcmp(study->arg[0], "env") == 0 && study->n_args > 1 ? 1 : 0;
-    return is_interpreter(study->arg[first]) || strchr(study->arg[first], '/');
+    return sources_is_interpreter(study->arg[first]) || strchr(study->arg[first], '/');
 }
 
 void sources_read(const struct study *study, struct arena *arena, struct sources *ret)

@@ -26,6 +26,9 @@ struct sources {
 void sources_read(const struct study *study, struct arena *arena, struct sources *ret);
 void sources_done(struct sources *x);
 
+/* Is it a program that runs the programs of others, by its name? */
+bool sources_is_interpreter(const char *program);
+
 /* All that could look into the environment has been read. */
 bool sources_are_whole(const struct sources *x);
 

@@ -73,13 +73,13 @@ static void warn(struct wiring *w, const char *fmt, ...)
     va_end(ap);
 }
 
-static void warn_of_parameters(const struct study *study, struct wiring *w)
+static void warn_of_parameters(const struct study *study, const bool *named, struct wiring *w)
 {
     char names[120] = "";
     size_t n = 0, at = 0;
     const char *first = NULL;
     for (size_t i = 0; i < study->space.n; i++) {
-        if (w->param[i] != REACH_NONE) continue;
+        if (w->param[i] != REACH_NONE || (named && !named[i])) continue;
         const char *name = study->space.param[i].name;
         if (n++ == 0) first = name;
         if (at + strlen(name) + 8 < sizeof names)
@@ -101,22 +101,34 @@ static void warn_of_seed(const struct study *study, struct wiring *w)
              w->program);
 }
 
-void wiring_look(const struct study *study, struct arena *arena, struct wiring *ret)
+/* Of a study with one program. `names`: the parameters that it is to see; NULL: all. */
+static void look(const struct study *study, const bool *names, struct arena *arena, struct wiring *ret)
 {
     struct sources x;
     sources_read(study, arena, &x);
-    *ret = (struct wiring){.program = x.program};
+    ret->program = x.program;
     bool all = has_all(&x), args = has_args(study), file = names_folder(study, "{dir}/params.json");
     x.open |= names_folder(study, "{dir}") || sources_mention_prefix(&x, "NOCTURNE");
     for (size_t i = 0; i < study->space.n; i++) {
+        if (names && !names[i]) continue;
         ret->param[i] = reach_of(&x, args || has_placeholder(study, study->space.param[i].name),
                                  space_variable(&study->space, i, arena), all);
         if (file && ret->param[i] != REACH_ARGUMENT) ret->param[i] = REACH_FILE;
     }
-    ret->seed = reach_of(&x, space_find(&study->space, "seed") < 0 && has_placeholder(study, "seed"), "NOCTURNE_SEED",
-                         all && sources_mention(&x, "seed"));
+    enum reach seed = reach_of(&x, space_find(&study->space, "seed") < 0 && has_placeholder(study, "seed"),
+                               "NOCTURNE_SEED", all && sources_mention(&x, "seed"));
+    if (seed != REACH_NONE) ret->seed = seed;
     if (x.missing) warn(ret, "the command names %.60s, and there is none in %.150s", x.missing, study->dir);
-    warn_of_parameters(study, ret);
-    warn_of_seed(study, ret);
+    warn_of_parameters(study, names, ret);
     sources_done(&x);
+}
+
+/* A stage that asks for no seed is as good as one that does, if another does. */
+void wiring_look(const struct study *study, struct arena *arena, struct wiring *ret)
+{
+    *ret = (struct wiring){.program = NULL};
+    if (study->pipeline.n == 0) look(study, NULL, arena, ret);
+    for (size_t k = 0; k < study->pipeline.n; k++)
+        look(study->pipeline.stage[k].alone, study->pipeline.stage[k].names, arena, ret);
+    warn_of_seed(study, ret);
 }

@@ -52,6 +52,7 @@ static const char **free_text(struct event *e)
     case EVENT_NOTE: return &e->note.text;
     case EVENT_ADJUSTED: return &e->adjusted.reason;
     case EVENT_RESUMED: return &e->resumed.reason;
+    case EVENT_EVICTED: return &e->evicted.why;
     default: return NULL;
     }
 }
@@ -91,7 +92,7 @@ const struct trial *history_add(struct history *s, const struct addition *a)
     e.added = (struct event_added){.role = a->role,
                                    .config = a->config,
                                    .source = a->source,
-                                   .seed = a->seed ? a->seed : memory_trial_seed(&s->m, e.trial),
+                                   .seed = a->seed ? a->seed : memory_search_seed(&s->m, e.trial),
                                    .confirms = a->role == ROLE_CONFIRM ? a->confirms : -1,
                                    .trajectory = a->trajectory,
                                    .parent = a->parent ? a->parent->number : -1,
@@ -102,18 +103,22 @@ const struct trial *history_add(struct history *s, const struct addition *a)
     return s->all.at[s->all.n - 1];
 }
 
-enum status history_lease_to(struct history *s, const struct trial *t, const char *dir, const struct holder *holder,
-                             int64_t ttl_ms, struct error *err)
+enum status history_lease_to(struct history *s, const struct trial *t, const struct lease_order *order,
+                             struct error *err)
 {
     struct event e = history_next(s, EVENT_LEASED, t);
-    e.token = holder->token;
-    e.leased = (struct event_leased){.dir = dir, .agent = holder->agent, .ttl_ms = ttl_ms};
+    e.token = order->holder.token;
+    e.leased = (struct event_leased){.dir = order->dir,
+                                     .agent = order->holder.agent,
+                                     .ttl_ms = order->ttl_ms,
+                                     .stage = order->stage,
+                                     .key = order->key};
     return history_append(s, &e, err);
 }
 
 enum status history_lease(struct history *s, const struct trial *t, const char *dir, int64_t ttl_ms, struct error *err)
 {
-    return history_lease_to(s, t, dir, &(struct holder){0}, ttl_ms, err);
+    return history_lease_to(s, t, &(struct lease_order){.dir = dir, .ttl_ms = ttl_ms}, err);
 }
 
 void history_backdate(struct history *s, const struct trial *t, int64_t took_ms)
@@ -204,6 +209,58 @@ enum status history_return(struct history *s, const struct trial *t, enum outcom
     return history_append(s, &e, err);
 }
 
+/* The rule that, unchanged from the start, would have led to where the attempt is; NULL: it is as it began. */
+static const struct rule_values *equivalent_rule(const struct trial *t, struct rule_values *buf)
+{
+    const struct early_stopping *rule = curve_rule(t);
+    if (!rule || !t->attempt.curve->adjusted) return NULL;
+    buf->patience = (double)early_stopping_equivalent(&t->attempt.curve->curve, rule);
+    buf->threshold = rule->threshold;
+    return buf;
+}
+
+/* Tokens that a stage has counted: by its result, else by its last report. */
+static double tokens_of_stage(const struct memory *s, const struct trial *t, const struct stage_end *x)
+{
+    int tokens = objective_token_metric(&s->study->objective);
+    if (tokens < 0) return 0;
+    double said = json_number_at(x->metrics, s->study->objective.metric[tokens].name);
+    if (!isfinite(said)) said = t->attempt.last[tokens] - product_cost(s, t);
+    return isfinite(said) && said > 0 ? said : 0;
+}
+
+enum status history_stage(struct history *s, const struct trial *t, const struct stage_end *x, struct error *err)
+{
+    struct event e = history_next(s, EVENT_STAGED, t);
+    struct rule_values rule;
+    if (t->attempt.stage < 0) return error_set(err, STATUS_INVALID, "trial %ld runs no stage", t->number);
+    e.staged = (struct event_staged){.left = {.stage = s->m.study->pipeline.stage[t->attempt.stage].name,
+                                              .key = t->attempt.key,
+                                              .digest = x->digest,
+                                              .bytes = x->bytes,
+                                              .cost = tokens_of_stage(&s->m, t, x)},
+                                     .metrics = x->metrics,
+                                     .policy = equivalent_rule(t, &rule)};
+    measure(&s->m, t, &e.staged.end);
+    e.staged.end.spent_tokens = e.staged.left.cost > 0 ? product_cost(&s->m, t) + e.staged.left.cost : 0;
+    return history_append(s, &e, err);
+}
+
+enum status history_take(struct history *s, const struct trial *t, const struct product *p, struct error *err)
+{
+    struct event e = history_next(s, EVENT_STAGED, t);
+    e.staged = (struct event_staged){.left = *p, .taken = true};
+    return history_append(s, &e, err);
+}
+
+void history_evict(struct history *s, const char *digest, const char *why)
+{
+    struct event e = history_next(s, EVENT_EVICTED, NULL);
+    struct error err;
+    e.evicted = (struct event_evicted){digest, why};
+    if (history_append(s, &e, &err)) abort(); /* nothing that memory knows can forbid it */
+}
+
 static enum status finish(struct history *s, const struct trial *t, struct event *e, struct error *err)
 {
     struct arena a = {0};
@@ -211,7 +268,8 @@ static enum status finish(struct history *s, const struct trial *t, struct event
     const double *value = event_values(&s->m.study->objective, e->finished.metrics, &a);
     e->finished.value = value;
     measure(&s->m, t, &e->finished.end);
-    if (tokens >= 0 && isfinite(value[tokens])) e->finished.end.spent_tokens = 0; /* the metric says it */
+    if (tokens >= 0 && isfinite(value[tokens]) && t->attempt.stage < 0)
+        e->finished.end.spent_tokens = 0; /* the metric says it */
     enum status st = history_append(s, e, err);
     arena_done(&a);
     return st;
@@ -238,12 +296,7 @@ enum status history_finish(struct history *s, const struct trial *t, const struc
     struct rule_values equivalent;
     e.finished = (struct event_finished){
         .state = x->state, .metrics = x->metrics, .end = {.outcome = x->outcome, .reason = x->reason}};
-    const struct early_stopping *rule = curve_rule(t);
-    if (complete && rule && t->attempt.curve->adjusted) {
-        equivalent.patience = (double)early_stopping_equivalent(&t->attempt.curve->curve, rule);
-        equivalent.threshold = rule->threshold;
-        e.finished.policy = &equivalent;
-    }
+    if (complete && t->attempt.stage < 0) e.finished.policy = equivalent_rule(t, &equivalent);
     return finish(s, t, &e, err);
 }
 
@@ -311,13 +364,13 @@ static uint64_t hash_names(const char *const *name, size_t n)
 static bool has_begun_anew(const struct memory *s, const struct trial *t, const json_t *metrics)
 {
     int tokens = objective_token_metric(&s->study->objective);
-    if (t->attempt.reports > 0 || t->attempt.resumed_cost <= 0 || tokens < 0) return false;
+    if (t->attempt.reports > 0 || t->attempt.resumed_cost <= product_cost(s, t) || tokens < 0) return false;
     return json_number_at(metrics, s->study->objective.metric[tokens].name) < t->attempt.resumed_cost;
 }
 
 void history_report(struct history *s, const struct trial *t, long step, const json_t *metrics)
 {
-    if (has_begun_anew(&s->m, t, metrics)) history_started(s, t, 0, 0, NULL);
+    if (has_begun_anew(&s->m, t, metrics)) history_started(s, t, 0, product_cost(&s->m, t), NULL);
     const char *names[METRICS_SAID_MAX], *name;
     double values[METRICS_SAID_MAX];
     json_t *v;

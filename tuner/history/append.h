@@ -36,10 +36,17 @@ const struct trial *history_add(struct history *s, const struct addition *a);
 
 /* queued → leased by this process; `dir` NULL: a client runs it, and it is running at once. ttl 0: for ever. */
 enum status history_lease(struct history *s, const struct trial *t, const char *dir, int64_t ttl_ms, struct error *err);
+/* What somebody is to run. */
+struct lease_order {
+    const char *dir; /* as for history_lease */
+    struct holder holder;
+    int64_t ttl_ms;
+    const char *stage, *key; /* NULL: the whole of the trial */
+};
 /* The same, to somebody else. An agent has it for ever (it is the agent that is lost, not the lease that expires), and
  * `dir` is the folder for what comes back. */
-enum status history_lease_to(struct history *s, const struct trial *t, const char *dir, const struct holder *holder,
-                             int64_t ttl_ms, struct error *err);
+enum status history_lease_to(struct history *s, const struct trial *t, const struct lease_order *order,
+                             struct error *err);
 /* It ran somewhere else, and took so long until now. */
 void history_backdate(struct history *s, const struct trial *t, int64_t took_ms);
 /* → running. `resumed_cost`: tokens that the checkpoint it goes on from had cost; 0: it begins anew. Said again of one
@@ -70,6 +77,20 @@ void history_report(struct history *s, const struct trial *t, long step, const j
 /* → queued, not to be leased again before `backoff_ms`. Crashes count (outcome_is_crash). */
 enum status history_return(struct history *s, const struct trial *t, enum outcome outcome, const char *reason,
                            int64_t backoff_ms, struct error *err);
+
+/* How a stage of a running trial has ended: well. */
+struct stage_end {
+    const char *digest; /* of the checkpoint that it left; NULL: none */
+    int64_t bytes;
+    const json_t *metrics; /* what it said, with its own tokens; NULL: nothing */
+};
+
+/* → queued, for the next stage. */
+enum status history_stage(struct history *s, const struct trial *t, const struct stage_end *end, struct error *err);
+/* The queued trial takes over what a stage has left for another. */
+enum status history_take(struct history *s, const struct trial *t, const struct product *p, struct error *err);
+/* The depot has this checkpoint no longer. */
+void history_evict(struct history *s, const char *digest, const char *why);
 
 /* How a trial ends. */
 struct ending {

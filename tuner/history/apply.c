@@ -3,6 +3,7 @@
 #include "tuner/history/internal.h"
 
 #include "tuner/history/curve.h"
+#include "tuner/history/product.h"
 #include "tuner/history/seen.h"
 
 #include "tuner/base/bounded.h"
@@ -17,15 +18,15 @@
 
 static void open_add(struct history *s, struct trial *t)
 {
-    t->open_at = s->open.n;
+    t->at.open = s->open.n;
     internal_add(&s->open, t);
 }
 
 static void open_remove(struct history *s, struct trial *t)
 {
     struct trial *last = s->open.at[--s->open.n];
-    s->open.at[t->open_at] = last;
-    last->open_at = t->open_at;
+    s->open.at[t->at.open] = last;
+    last->at.open = t->at.open;
 }
 
 /* ---- what follows from results ---- */
@@ -102,6 +103,9 @@ static struct trial *append(struct history *s, const struct event_added *e)
     for (size_t i = 0; i < 2 * m; i++) internal_numbers(t->value)[i] = NAN;
     t->told = t->segment.parent = -1;
     t->checkpoint.trial = t->number;
+    t->attempt.stage = -1;
+    if (s->m.study->pipeline.n)
+        t->left = arena_array(&s->arena, s->m.study->pipeline.n, sizeof(const struct product *));
     return t;
 }
 
@@ -239,7 +243,9 @@ static enum status apply_leased(struct history *s, struct trial *t, const struct
     t->attempt.reports = t->attempt.step = 0;
     t->attempt.resumed_cost = 0;
     t->attempt.names = 0;
-    t->attempt.stop.state = STOP_NONE;
+    t->attempt.stage = e->stage ? stage_find(s->m.study, e->stage) : -1;
+    t->attempt.key = keep(s, e->key);
+    if (t->attempt.stage < 0 || t->attempt.stop.state != STOP_AUDIT) t->attempt.stop.state = STOP_NONE;
     t->attempt.settings = 0;
     curve_begin(s, t);
     set_deadline(s, t, e->ttl_ms);
@@ -342,6 +348,82 @@ static enum status apply_returned(struct history *s, struct trial *t, const stru
     return STATUS_OK;
 }
 
+/* ---- stages ---- */
+
+static struct product *product_made(struct history *s, const struct trial *t, const struct event *event)
+{
+    const struct event_staged *e = &event->staged;
+    struct product *p = must_alloc(1, sizeof *p);
+    char *text = e->metrics ? json_tight(e->metrics) : NULL;
+    *p = (struct product){.stage = keep(s, e->left.stage),
+                          .key = keep(s, e->left.key),
+                          .digest = keep(s, e->left.digest),
+                          .bytes = e->left.bytes,
+                          .trial = t->number,
+                          .attempt = t->effort.attempts,
+                          .cost = e->left.cost,
+                          .ms = e->end.took_ms,
+                          .metrics = keep(s, text ? text : ""),
+                          .used = event->seq};
+    free(text);
+    product_add(s, p);
+    return p;
+}
+
+static struct product *product_taken(struct history *s, const struct event *event)
+{
+    struct product *p = (struct product *)product_find(&s->m, event->staged.left.key); /* ours */
+    if (!p) return NULL;
+    p->used = event->seq;
+    s->m.products.taken++;
+    s->m.products.saved = bounded_sum(s->m.products.saved, p->cost);
+    return p;
+}
+
+/* What came of another checkpoint than is there now is not this trial's any more. */
+static void leave(struct history *s, struct trial *t, size_t stage, const struct product *p)
+{
+    const struct product *before = t->left[stage];
+    bool other = before && before->digest && strcmp(before->digest, p->digest ? p->digest : "") != 0;
+    for (size_t k = stage + 1; other && k < s->m.study->pipeline.n; k++) t->left[k] = NULL;
+    t->left[stage] = p;
+}
+
+static void settle(struct history *s, struct trial *t, const struct rule_values *policy);
+static void account(struct history *s, struct trial *t, const struct event_end *e, double spent_tokens);
+
+static void end_stage(struct history *s, struct trial *t, const struct event_staged *e)
+{
+    set_state(s, t, TRIAL_QUEUED);
+    if (e->policy) settle(s, t, e->policy);
+    account(s, t, &e->end, e->end.spent_tokens);
+    t->effort.crashes = 0;
+    t->checkpoint.name = NULL;
+}
+
+/* The stage's name is of the file of then: one that there is no more is only remembered. */
+static enum status apply_staged(struct history *s, struct trial *t, const struct event *event, struct error *err)
+{
+    const struct event_staged *e = &event->staged;
+    bool runs = t->state == TRIAL_RUNNING || t->state == TRIAL_LEASED;
+    if (e->taken ? t->state != TRIAL_QUEUED : !runs)
+        return error_set(err, STATUS_INVALID, "trial %ld is %s, and no stage of it has ended", t->number,
+                         trial_state_name(t->state));
+    struct product *p = e->taken ? product_taken(s, event) : product_made(s, t, event);
+    if (!p) return error_set(err, STATUS_INVALID, "trial %ld takes over what nobody has left", t->number);
+    if (!e->taken) end_stage(s, t, e);
+    int stage = stage_find(s->m.study, e->left.stage);
+    if (stage >= 0) leave(s, t, (size_t)stage, p);
+    return STATUS_OK;
+}
+
+static enum status apply_evicted(struct history *s, struct trial *none, const struct event *e, struct error *err)
+{
+    (void)none, (void)err;
+    product_evict(s, e->evicted.digest);
+    return STATUS_OK;
+}
+
 /* ---- results ---- */
 
 static void settle_param(const struct history *s, double *config, const char *name, double v)
@@ -362,7 +444,7 @@ static void settle(struct history *s, struct trial *t, const struct rule_values 
     settle_param(s, config, "patience", policy->patience);
     settle_param(s, config, "threshold", policy->threshold);
     t->config = config;
-    if (t->seen_at != SIZE_MAX) s->seen_row[t->seen_at].config = config;
+    if (t->at.seen != SIZE_MAX) s->seen_row[t->at.seen].config = config;
 }
 
 static enum status check_complete(const struct memory *s, const double *value, struct error *err)
@@ -416,8 +498,10 @@ static enum status apply_finished(struct history *s, struct trial *t, const stru
     t->reason = keep(s, e->end.reason);
     t->effort.poisonous = e->poisonous;
     int metric = objective_token_metric(&s->m.study->objective);
-    double spent = metric >= 0 && isfinite(e->value[metric]) ? e->value[metric] : e->end.spent_tokens;
+    bool staged = t->attempt.stage >= 0; /* its stages have been accounted for */
+    double spent = metric >= 0 && isfinite(e->value[metric]) && !staged ? e->value[metric] : e->end.spent_tokens;
     account(s, t, &e->end, spent);
+    if (staged) t->effort.took_ms = (int64_t)t->effort.busy_ms;
     tally_finished(s, t);
     if (e->state == TRIAL_COMPLETE || e->state == TRIAL_PRUNED) {
         memcpy(internal_numbers(t->value), e->value, s->m.study->objective.n_metrics * sizeof *t->value);
@@ -426,7 +510,7 @@ static enum status apply_finished(struct history *s, struct trial *t, const stru
     seen_finish(s, t);
     curve_end(s, t);
     if (e->state != TRIAL_COMPLETE) return STATUS_OK;
-    bool once = t->resumed.times == 0;
+    bool once = t->resumed.times == 0 && !staged;
     remember_cost(s, once ? e->end.took_ms : t->effort.busy_ms,
                   once ? fmax(spent - t->attempt.resumed_cost, 0) : t->effort.tokens);
     judge(s, t);
@@ -508,6 +592,8 @@ static enum status apply_opened(struct history *s, struct trial *none, const str
         s->file = must_strdup(e->file);
     }
     memcpy(s->warm_seq, e->warm_seq, sizeof s->warm_seq);
+    for (size_t i = 0; i < STAGES_MAX; i++)
+        if (e->print[i]) s->m.products.print[i] = keep(s, e->print[i]);
     if (!e->budget) return STATUS_OK;
     s->m.run.budget = *e->budget;
     s->m.run.slots = e->slots;

@@ -37,6 +37,8 @@ struct attempt {
     int64_t leased_ms; /* monotonic clock; of an earlier process's lease: as much earlier as it is known to have run */
     int64_t deadline_ms; /* monotonic clock: the lease expires; 0: never */
 
+    int stage;           /* its place in the pipeline; −1: it is the whole of the trial */
+    const char *key;     /* of what the stage is to leave */
     long reports, step;  /* number of reports, the last one's step */
     const double *last;  /* n_metrics; the last report; NaN where not reported */
     uint64_t names;      /* hash of the names in the last report, in order; 0: none by this process */

@@ -146,6 +146,22 @@ static const double *get_config(const json_t *params, const struct reading *r, c
 
 /* ---- of the study ---- */
 
+/* By the stages' names: the file that they stand in may change. */
+static void put_prints(json_t *o, const struct study *study, const struct event_opened *e)
+{
+    json_t *prints = json_object();
+    for (size_t i = 0; i < study->pipeline.n; i++) put_text(prints, study->pipeline.stage[i].name, e->print[i]);
+    if (json_object_size(prints)) json_object_set(o, "stages", prints);
+    json_decref(prints);
+}
+
+static void get_prints(const json_t *o, const struct study *study, struct event_opened *e)
+{
+    const json_t *prints = json_object_get(o, "stages");
+    for (size_t i = 0; study && i < study->pipeline.n; i++)
+        e->print[i] = get_text(prints, study->pipeline.stage[i].name);
+}
+
 static void write_opened(const struct memory *s, const struct event *event, json_t *o)
 {
     const struct event_opened *e = &event->opened;
@@ -164,6 +180,7 @@ static void write_opened(const struct memory *s, const struct event *event, json
     for (size_t i = 0; i < e->n_warm; i++) json_array_append_new(warm, json_integer(e->warm_seq[i]));
     if (e->n_warm) json_object_set(o, "warm", warm);
     json_decref(warm);
+    put_prints(o, s->study, e);
 }
 
 static bool read_opened(const json_t *o, const struct reading *r, struct event *event)
@@ -182,6 +199,7 @@ static bool read_opened(const json_t *o, const struct reading *r, struct event *
                                .budget = get_budget(json_object_get(o, "budget"), r->arena)};
     for (; e->n_warm < json_array_size(warm) && e->n_warm < WARM_START_MAX; e->n_warm++)
         e->warm_seq[e->n_warm] = json_integer_value(json_array_get(warm, e->n_warm));
+    get_prints(o, r->study, e);
     return true;
 }
 
@@ -325,12 +343,18 @@ static void write_leased(const struct memory *s, const struct event *e, json_t *
     put_text(o, "dir", e->leased.dir);
     put_text(o, "agent", e->leased.agent);
     put_int(o, "ttl", e->leased.ttl_ms, 0);
+    put_text(o, "stage", e->leased.stage);
+    put_text(o, "key", e->leased.key);
 }
 
 static bool read_leased(const json_t *o, const struct reading *r, struct event *e)
 {
     (void)r;
-    e->leased = (struct event_leased){get_text(o, "dir"), get_text(o, "agent"), get_int(o, "ttl", 0)};
+    e->leased = (struct event_leased){.dir = get_text(o, "dir"),
+                                      .agent = get_text(o, "agent"),
+                                      .ttl_ms = get_int(o, "ttl", 0),
+                                      .stage = get_text(o, "stage"),
+                                      .key = get_text(o, "key")};
     return true;
 }
 
@@ -441,6 +465,53 @@ static bool read_finished(const json_t *o, const struct reading *r, struct event
                                  .end = get_end(o)};
     e->value = event_values(&r->study->objective, e->metrics, r->arena);
     return !state || trial_state_parse(state, &e->state);
+}
+
+static void write_staged(const struct memory *s, const struct event *event, json_t *o)
+{
+    const struct event_staged *e = &event->staged;
+    const struct product *p = &e->left;
+    (void)s;
+    put_text(o, "stage", p->stage);
+    put_text(o, "key", p->key);
+    put_int(o, "taken", e->taken ? p->trial : -1, -1);
+    if (e->taken) return;
+    put_text(o, "digest", p->digest);
+    put_int(o, "bytes", p->bytes, 0);
+    put_number(o, "cost", p->cost);
+    if (e->metrics) json_object_set(o, "metrics", (json_t *)e->metrics);
+    put_policy(o, e->policy);
+    put_end(o, &e->end);
+}
+
+static bool read_staged(const json_t *o, const struct reading *r, struct event *event)
+{
+    struct event_staged *e = &event->staged;
+    *e = (struct event_staged){.left = {.stage = get_text(o, "stage"),
+                                        .key = get_text(o, "key"),
+                                        .digest = get_text(o, "digest"),
+                                        .bytes = get_int(o, "bytes", 0),
+                                        .cost = get_number(o, "cost"),
+                                        .trial = (long)get_int(o, "taken", event->trial)},
+                               .taken = json_is_integer(json_object_get(o, "taken")),
+                               .metrics = json_object_get(o, "metrics"),
+                               .policy = get_policy(o, r->arena),
+                               .end = get_end(o)};
+    return r->study && e->left.stage && e->left.key;
+}
+
+static void write_evicted(const struct memory *s, const struct event *e, json_t *o)
+{
+    (void)s;
+    put_text(o, "digest", e->evicted.digest);
+    put_text(o, "why", e->evicted.why);
+}
+
+static bool read_evicted(const json_t *o, const struct reading *r, struct event *e)
+{
+    (void)r;
+    e->evicted = (struct event_evicted){get_text(o, "digest"), get_text(o, "why")};
+    return e->evicted.digest != NULL;
 }
 
 static void write_condemned(const struct memory *s, const struct event *e, json_t *o)

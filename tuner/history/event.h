@@ -21,6 +21,7 @@ struct event_opened {
     int64_t began_ms, spent_ms, gone_ms; /* of the run (memory.h), if it is not new; 0 */
     size_t n_warm;
     int64_t warm_seq[WARM_START_MAX];
+    const char *print[STAGES_MAX]; /* by place of the stage: its program's fingerprint; NULL: nobody has taken it */
 };
 
 struct event_added {
@@ -41,6 +42,8 @@ struct event_leased {
     const char *dir;   /* NULL: a client has it */
     const char *agent; /* NULL: it is run here */
     int64_t ttl_ms;    /* 0: for ever */
+    const char *stage; /* its name; NULL: the whole of the trial */
+    const char *key;   /* of what the stage is to leave (product.h) */
 };
 
 struct event_started {
@@ -62,6 +65,10 @@ struct event_halted {
     const char *reason;
 };
 
+struct rule_values {
+    double patience, threshold;
+};
+
 /* How an attempt ended. */
 struct event_end {
     enum outcome outcome;
@@ -72,10 +79,6 @@ struct event_end {
 
 struct event_returned {
     struct event_end end;
-};
-
-struct rule_values {
-    double patience, threshold;
 };
 
 struct event_finished {
@@ -90,6 +93,18 @@ struct event_finished {
 struct event_phase {
     enum study_phase phase;
     const char *why; /* failed; else NULL */
+};
+
+struct event_staged {
+    struct product left;              /* its texts need not live on */
+    bool taken;                       /* from an earlier trial: the product that has this key */
+    const json_t *metrics;            /* what the stage said; NULL: nothing */
+    const struct rule_values *policy; /* as in event_finished */
+    struct event_end end;
+};
+
+struct event_evicted {
+    const char *digest, *why;
 };
 
 struct event_note {

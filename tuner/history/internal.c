@@ -22,4 +22,6 @@ void internal_show(struct history *s)
     s->m.n_seen = s->seen.n;
     s->m.seen = s->seen_row;
     s->m.seen_trial = (const struct trial *const *)s->seen.at;
+    s->m.products.n = s->products.n;
+    s->m.products.product = (const struct product *const *)s->products.all;
 }

@@ -14,8 +14,14 @@ struct lending {
     struct gone_curve *gone; /* no longer the trials', but perhaps still read */
 };
 
+/* By key, open addressing: at most half full. */
+struct product_table {
+    size_t n, capacity, slots; /* slots: a power of two; 0: none yet */
+    struct product **all, **slot;
+};
+
 struct history {
-    struct memory m; /* its lists of trials are those below, for reading */
+    struct memory m; /* first: its lists of trials are those below, for reading */
     struct journal *journal;
     struct arena arena;
     struct trial_list all, open, curves, seen;
@@ -33,6 +39,7 @@ struct history {
     const char *on_behalf_of;
     struct history_watch watch;
     struct lending lending;
+    struct product_table products;
 };
 
 /* Numbers of a trial, which are const for everybody else. */

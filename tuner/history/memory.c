@@ -33,14 +33,15 @@ size_t memory_in_flight(const struct memory *s)
     return s->tally.count[TRIAL_LEASED] + s->tally.count[TRIAL_RUNNING];
 }
 
-const struct trial *memory_next_queued(const struct memory *s)
+const struct trial *memory_next_queued(const struct memory *s, long after)
 {
     const struct trial *best = NULL;
     if (s->tally.count[TRIAL_QUEUED] == 0) return NULL;
     int64_t now = clock_mono_ms(s->clock);
     for (size_t i = 0; i < s->n_open; i++) {
         const struct trial *t = s->open[i];
-        if (t->state == TRIAL_QUEUED && t->ready_ms <= now && (!best || t->number < best->number)) best = t;
+        bool ready = t->state == TRIAL_QUEUED && t->ready_ms <= now && t->number > after;
+        if (ready && (!best || t->number < best->number)) best = t;
     }
     return best;
 }
@@ -59,6 +60,11 @@ uint64_t memory_trial_seed(const struct memory *s, long number)
 {
     struct rng rng = rng_derive(s->seed, "trial", (uint64_t)number);
     return rng_bits(&rng) >> 33;
+}
+
+uint64_t memory_search_seed(const struct memory *s, long number)
+{
+    return memory_trial_seed(s, s->study->pipeline.n ? 0 : number);
 }
 
 double memory_cost(const struct memory *s, const double *metrics, long step)

@@ -13,6 +13,7 @@
 #define TUNER_HISTORY_MEMORY_H
 
 #include "tuner/history/attempt.h"
+#include "tuner/history/product.h"
 #include "tuner/history/study_phase.h"
 #include "tuner/history/trajectory.h"
 #include "tuner/history/trial_state.h"
@@ -81,6 +82,11 @@ struct expectation {
     double tokens, ms;
 };
 
+struct trial_places {
+    size_t open; /* in memory.open; only while not final */
+    size_t seen; /* in memory.seen; SIZE_MAX: not in it */
+};
+
 struct trial {
     long number;
     enum trial_role role;
@@ -107,8 +113,9 @@ struct trial {
     struct checkpoint checkpoint; /* the last one it left */
     struct going_on resumed;
 
-    size_t open_at; /* place in memory.open; only while not final */
-    size_t seen_at; /* place in memory.seen; SIZE_MAX: not in it */
+    const struct product *
+        *left; /* by place of the stage, what it left for this trial; NULL: nothing yet, or for good */
+    struct trial_places at;
 };
 
 enum { RECENT_MAX = 256 };
@@ -190,6 +197,7 @@ struct memory {
     size_t n_seen;
     const struct search_trial *seen;       /* for the search: all but cancelled and outside ones, by number */
     const struct trial *const *seen_trial; /* … whose they are; NULL: of one that has been cancelled since */
+    struct products products;              /* of stages */
     struct tally tally;
     struct baseline baseline;
     struct incumbent best;
@@ -200,6 +208,8 @@ const char *trial_role_name(enum trial_role role);
 /* ---- reading ---- */
 
 uint64_t memory_trial_seed(const struct memory *s, long number);
+/* That of a trial of the search. With stages it is the same for all: what two have in common is run once. */
+uint64_t memory_search_seed(const struct memory *s, long number);
 
 /* Metrics of the baseline, the mean over all its complete runs; NULL while there is none. */
 const double *memory_baseline(const struct memory *s);
@@ -210,8 +220,9 @@ bool memory_has_confirmed(const struct memory *s);
 bool memory_is_searched(const struct trial *t); /* counts towards budget: trials */
 size_t memory_count(const struct memory *s, enum trial_state state);
 const struct trial *memory_trial(const struct memory *s, long number); /* NULL if there is none */
-/* The queued trial with the lowest number whose back-off is over; NULL: none. */
-const struct trial *memory_next_queued(const struct memory *s);
+/* Of the queued trials with higher numbers than `after` (−1: of all), whose back-off is over, the lowest; NULL: none.
+ */
+const struct trial *memory_next_queued(const struct memory *s, long after);
 /* Running and leased trials. */
 size_t memory_in_flight(const struct memory *s);
 /* What training has cost by these metrics: tokens, or `step` + 1 in a study that counts none. */

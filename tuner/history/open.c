@@ -177,6 +177,9 @@ void history_free(struct history *s)
     free(s->seen.at);
     free(s->seen_row);
     curve_free(s);
+    for (size_t i = 0; i < s->products.n; i++) free(s->products.all[i]);
+    free(s->products.all);
+    free(s->products.slot);
     free(s->file);
     free(s->name);
     arena_done(&s->arena);
@@ -368,6 +371,7 @@ static enum status log_opening(struct history *s, const struct opening *opening,
                                      .file = same ? NULL : s->m.study->text,
                                      .budget = opening->budget,
                                      .slots = opening->slots};
+    for (size_t i = 0; opening->print && i < s->m.study->pipeline.n; i++) e.opened.print[i] = opening->print[i];
     note_time(&s->m, opening, e.at_ms, &e.opened);
     note_warm(s, &e.opened);
     journal_study(s->journal, e.opened.path, s->m.study->text, identity);

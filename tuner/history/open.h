@@ -9,6 +9,7 @@ struct opening {
     uint64_t seed;               /* of a new study; a stored one keeps its own */
     const struct budget *budget; /* of this run; NULL: nobody runs trials here */
     size_t slots;
+    const char *const *print;    /* fingerprints of the study's stages; NULL: nobody runs them here */
     bool goes_on;            /* nobody has asked anew: the process before ended, not the run */
     struct store_hold *hold; /* for active_open, which takes it: the right to run it, taken already; NULL: it is not */
 };

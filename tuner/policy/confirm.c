@@ -183,7 +183,7 @@ static struct search_rank *rank(struct history *history, bool further, struct ar
         struct search_rank *r = &ranks[n++];
         r->at = i;
         if (by_model)
-            r->utility = utility[t->seen_at], r->feasible = feasible[t->seen_at];
+            r->utility = utility[t->at.seen], r->feasible = feasible[t->at.seen];
         else
             measured(s, t, r);
     }

@@ -9,5 +9,6 @@
 #include "tuner/policy/population.h"
 #include "tuner/policy/retry.h"
 #include "tuner/policy/second_look.h"
+#include "tuner/policy/stage.h"
 
 #endif

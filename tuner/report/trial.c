@@ -28,6 +28,20 @@ static void show_report(void *data, const struct store_report *r)
     arena_done(&a);
 }
 
+/* Which stage an attempt runs, or has run, and whose it is if it was taken over. */
+static void show_stage(FILE *out, int kind, const json_t *body)
+{
+    const char *stage = json_string_value(json_object_get(body, "stage"));
+    const json_t *taken = json_object_get(body, "taken"), *cost = json_object_get(body, "cost");
+    char buf[40];
+    struct arena a = {0};
+    if (stage) fprintf(out, "  %s", plain_shown(&a, stage));
+    if (kind == EVENT_STAGED && taken) fprintf(out, "  as trial %lld left it", (long long)json_integer_value(taken));
+    if (kind == EVENT_STAGED && cost)
+        fprintf(out, "  %s tokens", words_show_count(json_number_value(cost), buf, sizeof buf));
+    arena_done(&a);
+}
+
 /* One line of a trial's history. */
 static void show_event(void *data, const struct store_event *e)
 {
@@ -44,6 +58,7 @@ static void show_event(void *data, const struct store_event *e)
     if (e->kind == EVENT_LEASED && w->attempts.n < 256) w->attempts.lease[w->attempts.n++] = e->seq;
     fprintf(w->out, "  %s  %-9s", report_time(e->at_ms, when, sizeof when), event_name((enum event_kind)e->kind));
     if (e->kind == EVENT_LEASED) fprintf(w->out, "  attempt %zu, lease %lld", w->attempts.n, (long long)e->seq);
+    show_stage(w->out, e->kind, body);
     if (e->kind == EVENT_FINISHED) fprintf(w->out, "  %s", state ? state : "complete");
     if (outcome) fprintf(w->out, "  %s", plain_shown(&a, outcome));
     if (reason) fprintf(w->out, "  %s", plain_shown(&a, reason));
@@ -91,6 +106,7 @@ static void learn(void *data, const struct store_event *e)
         f->state = json_object_get(body, "dir") ? "leased" : "running";
         break;
     case EVENT_STARTED: f->state = "running"; break;
+    case EVENT_STAGED:
     case EVENT_RETURNED: f->state = "queued"; break;
     case EVENT_RETRIED:
     case EVENT_RESUMED:
@@ -114,6 +130,7 @@ static void learn(void *data, const struct store_event *e)
     case EVENT_CHECKPOINT:
     case EVENT_ANNOUNCED:
     case EVENT_PHASE:
+    case EVENT_EVICTED:
     case EVENT_NOTE: break;
     }
     json_decref(body);

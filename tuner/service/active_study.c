@@ -97,7 +97,7 @@ static void free_one(struct active_study *as)
 
 static size_t slots_of(const struct service *s, const struct study *study)
 {
-    size_t n = study->n_args ? (size_t)study->workers.slots : 0;
+    size_t n = study_has_program(study) ? (size_t)study->workers.slots : 0;
     return n < s->options.slots ? n : s->options.slots;
 }
 

@@ -6,6 +6,24 @@
 
 /* ---- one argument ---- */
 
+/* Of {input} and {input.STAGE}; NULL: there is no such input. Its path is NULL if it does not exist now. */
+static const struct stage_input *find_input(const struct stage_run *x, const char *name)
+{
+    if (strcmp(name, "input") == 0) return x->n_inputs ? &x->input[0] : NULL;
+    for (size_t i = 0; strncmp(name, "input.", 6) == 0 && i < x->n_inputs; i++)
+        if (strcmp(name + 6, x->input[i].stage) == 0) return &x->input[i];
+    return NULL;
+}
+
+static const char *lookup_stage(const struct stage_run *x, const char *name)
+{
+    if (!x) return NULL;
+    if (strcmp(name, "stage") == 0) return x->name;
+    if (strcmp(name, "output") == 0) return x->output;
+    const struct stage_input *input = find_input(x, name);
+    return input ? input->path ? input->path : "" : NULL;
+}
+
 /* Text that stands for {name}, or NULL. buf: SPACE_TEXT_MAX bytes. */
 static const char *lookup(const struct study *study, const char *name, const struct study_run *run, char *buf)
 {
@@ -22,7 +40,7 @@ static const char *lookup(const struct study *study, const char *name, const str
     else if (strcmp(name, "seed") == 0)
         snprintf(buf, SPACE_TEXT_MAX, "%llu", (unsigned long long)run->seed);
     else
-        return NULL;
+        return lookup_stage(run->stage, name);
     return buf;
 }
 
@@ -55,6 +73,9 @@ static enum status put_value(struct filling *f, const char *argument, const char
                          "parameters, as --name value; \"{args: --name=value}\" has each in one word, and "
                          "\"{args: name=value}\" has no dashes; one parameter is \"--x={x}\"",
                          argument);
+    if (!text && strncmp(name, "input", 5) == 0 && f->run->stage)
+        return error_set(err, STATUS_INVALID, "{%s}: stage '%s' has no such input; 'input: [STAGE, …]' names them",
+                         name, f->run->stage->name);
     if (!text) return error_set(err, STATUS_INVALID, "{%s} is not a parameter", name);
     put(f, text, strlen(text));
     *ret_used = n + 2;
@@ -181,8 +202,16 @@ static void add_pairs(struct arguments *a, const struct form *form, const struct
 
 /* ---- options ---- */
 
-/* The parameter of "{name}" or "…={name}" that does not exist now: *ret_whole: nothing is in front of it. */
-static bool lacks_value(const struct study *study, const char *argument, const double *config, bool *ret_whole)
+/* Does this parameter, or this input, not exist now? */
+static bool is_absent(const struct study *study, const char *name, const struct study_run *run)
+{
+    int p = space_find(&study->space, name);
+    const struct stage_input *input = p < 0 && run->stage ? find_input(run->stage, name) : NULL;
+    return p >= 0 ? isnan(run->config[p]) : input && !input->path;
+}
+
+/* Is it the "{name}" or "…={name}" of what does not exist now? *ret_whole: nothing is in front of it. */
+static bool lacks_value(const struct study *study, const char *argument, const struct study_run *run, bool *ret_whole)
 {
     char name[64];
     size_t before = strcspn(argument, "{"), n = argument[before] ? strcspn(argument + before + 1, "{}") : 0;
@@ -190,9 +219,8 @@ static bool lacks_value(const struct study *study, const char *argument, const d
     if (n == 0 || n >= sizeof name || strcmp(end, "}") != 0 || (before > 0 && argument[before - 1] != '='))
         return false;
     snprintf(name, sizeof name, "%.*s", (int)n, argument + before + 1);
-    int p = space_find(&study->space, name);
     *ret_whole = before == 0;
-    return p >= 0 && isnan(config[p]);
+    return is_absent(study, name, run);
 }
 
 static bool is_option(const char *argument)
@@ -201,10 +229,10 @@ static bool is_option(const char *argument)
 }
 
 /* Is this argument left out? Then so is, of "--name" "{name}", the one in front of it. */
-static bool is_left_out(const struct study *study, size_t i, const double *config, bool *ret_with_option)
+static bool is_left_out(const struct study *study, size_t i, const struct study_run *run, bool *ret_with_option)
 {
     bool whole = false;
-    if (!lacks_value(study, study->arg[i], config, &whole)) return false;
+    if (!lacks_value(study, study->arg[i], run, &whole)) return false;
     *ret_with_option = whole && i > 0 && is_option(study->arg[i - 1]);
     return !whole || *ret_with_option;
 }
@@ -225,7 +253,7 @@ enum status command_fill(const struct study *study, const struct study_run *run,
         if (is_args(study, study->arg[i])) {
             s = read_form(study->arg[i], &form, err);
             if (!s) add_pairs(&a, &form, &study->space, run->config);
-        } else if (is_left_out(study, i, run->config, &with_option)) {
+        } else if (is_left_out(study, i, run, &with_option)) {
             a.n -= with_option;
         } else {
             s = command_fill_one(study, study->arg[i], run, arena, &text, err);

@@ -52,6 +52,21 @@ bool condition_is_categorical(const struct condition *c, const struct space *s)
     return false;
 }
 
+void condition_params(const struct condition *c, bool *ret)
+{
+    if (!c) return;
+    switch (c->kind) {
+    case KIND_AND:
+    case KIND_OR: condition_params(c->right, ret); __attribute__((fallthrough));
+    case KIND_NOT: condition_params(c->left, ret); return;
+    case KIND_IN:
+    case KIND_BELOW:
+    case KIND_AT_MOST:
+    case KIND_ABOVE:
+    case KIND_AT_LEAST: ret[c->param] = true; return;
+    }
+}
+
 /* ---- reading ---- */
 
 struct reader {

@@ -18,4 +18,7 @@
 enum status condition_parse(const struct space *space, const char *text, struct arena *arena,
                             const struct condition **ret, struct error *err);
 
+/* The parameters that it tests are marked besides what is; `c` may be NULL. ret: one for each parameter */
+void condition_params(const struct condition *c, bool *ret);
+
 #endif

@@ -25,17 +25,21 @@ static enum status list_of_text(struct file *f, const struct yaml_node *v, const
 
 /* ---- files ---- */
 
-enum status file_files(struct file *f, const struct yaml_node *v)
+enum status file_patterns(struct file *f, const struct yaml_node *v, struct text_list *ret)
 {
-    struct study *s = f->study;
-    enum status st = list_of_text(f, v, "files", &s->files.n, &s->files.text);
-    for (size_t i = 0; !st && i < s->files.n; i++)
-        if (!words_is_inside(s->files.text[i]))
+    enum status st = list_of_text(f, v, "files", &ret->n, &ret->text);
+    for (size_t i = 0; !st && i < ret->n; i++)
+        if (!words_is_inside(ret->text[i]))
             st = file_fail(f, v->value[i],
                            "'%.200s' is not in the study's folder; 'files' takes relative paths and patterns such as "
                            "train.py or data/*.csv",
-                           s->files.text[i]);
+                           ret->text[i]);
     return st;
+}
+
+enum status file_files(struct file *f, const struct yaml_node *v)
+{
+    return file_patterns(f, v, &f->study->files);
 }
 
 /* ---- workers ---- */

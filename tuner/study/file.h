@@ -71,6 +71,23 @@ enum status file_stopping(struct file *f, const struct yaml_node *v);
 enum status file_workers(struct file *f, const struct yaml_node *v);
 enum status file_executor(struct file *f, const struct yaml_node *v);
 enum status file_files(struct file *f, const struct yaml_node *v);
+/* Paths and patterns of files, into the arena. */
+enum status file_patterns(struct file *f, const struct yaml_node *v, struct text_list *ret);
+/* The `when` at `node`, on the parameters read so far; NULL where there is none. */
+enum status file_when(struct file *f, const struct yaml_node *node, const struct condition **ret,
+                      const char **ret_text);
+
+/* command_file.c: the arguments of a command, into the arena; and, when the parameters are known, its placeholders, as
+ * `as` and `run` have them. */
+enum status file_command(struct file *f, const struct yaml_node *v, size_t *ret_n, const char ***ret);
+enum status file_check_command(struct file *f, const struct yaml_node *command, const struct study *as,
+                               const struct study_run *run);
+
+/* stage_file.c; settled when all else is read */
+enum status file_stages(struct file *f, const struct yaml_node *v);
+enum status file_checkpoints(struct file *f, const struct yaml_node *v);
+enum status file_search_cost(struct file *f, const struct yaml_node *v);
+enum status file_settle_stages(struct file *f);
 
 /* schedule_file.c */
 enum status file_schedule(struct file *f, const struct yaml_node *v);

@@ -127,8 +127,7 @@ static void set_bool(struct arena *a, struct param *p)
     p->value[1] = (struct choice){"true", "true", "true"};
 }
 
-/* The parameters above are in the space already. */
-static enum status read_when(struct file *f, const struct yaml_node *node, struct param *p)
+enum status file_when(struct file *f, const struct yaml_node *node, const struct condition **ret, const char **ret_text)
 {
     const struct yaml_node *v = yaml_get(node, "when");
     struct error inner;
@@ -136,9 +135,9 @@ static enum status read_when(struct file *f, const struct yaml_node *node, struc
     enum status s = file_need(f, v, YAML_TEXT, "when");
     if (!s && strlen(v->text) > WHEN_BYTES_MAX) s = file_fail(f, v, "'when' is over %d bytes long", WHEN_BYTES_MAX);
     if (s) return s;
-    p->when_text = v->text;
-    return condition_parse(&f->study->space, v->text, &f->study->arena, &p->when, &inner) ? file_fail_with(f, v, &inner)
-                                                                                          : STATUS_OK;
+    *ret_text = v->text;
+    return condition_parse(&f->study->space, v->text, &f->study->arena, ret, &inner) ? file_fail_with(f, v, &inner)
+                                                                                     : STATUS_OK;
 }
 
 static enum status read_param(struct file *f, const struct yaml_node *key, const struct yaml_node *node,
@@ -156,7 +155,7 @@ static enum status read_param(struct file *f, const struct yaml_node *key, const
     p->name = key->text;
     s = file_need(f, node, YAML_MAP, p->name);
     if (!s) s = read_type(f, node, p);
-    if (!s) s = read_when(f, node, p);
+    if (!s) s = file_when(f, node, &p->when, &p->when_text); /* the parameters above are in the space already */
     if (s) return s;
     switch (p->type) {
     case PARAM_INT:

@@ -43,3 +43,8 @@ size_t study_confirm_count(const struct study *study)
     if (study->confirm.top == 0 || study->confirm.seeds == 0) return 0;
     return ((size_t)study->confirm.top + fixed) * (size_t)study->confirm.seeds;
 }
+
+bool study_has_program(const struct study *study)
+{
+    return study->n_args > 0 || study->pipeline.n > 0;
+}

@@ -12,6 +12,7 @@
 
 #include "tuner/study/objective.h"
 #include "tuner/study/space.h"
+#include "tuner/study/stage.h"
 
 #include "tuner/base/arena.h"
 
@@ -144,6 +145,7 @@ struct study {
     struct own_workers workers;
     struct provision agents;
     struct text_list files; /* what an agent needs besides: paths and patterns relative to dir */
+    struct pipeline pipeline;
 };
 
 enum status study_load(const char *path, struct study **ret, struct error *err);
@@ -189,12 +191,23 @@ const char *study_objective_compare(const struct study *before, const struct stu
  * where hyphens or underscores is how names are spelt; a bool is a flag where the form begins with '-', else a value.
  */
 
+/* What else they stand for in a stage: {stage}, {input} (the first one), {input.STAGE}, {output}. */
+struct stage_run {
+    const char *name;
+    size_t n_inputs;
+    struct stage_input {
+        const char *stage, *path; /* path: NULL: it does not exist now, and is left out as a parameter would be */
+    } input[STAGES_MAX];
+    const char *output; /* where its checkpoint is to be left */
+};
+
 /* What the placeholders stand for: {parameter}, {trial}, {attempt}, {slot}, {seed} and {dir}. */
 struct study_run {
     const double *config; /* NAN: the parameter does not exist */
     long trial, attempt, slot;
     uint64_t seed;
     const char *dir;
+    const struct stage_run *stage; /* NULL: it is the whole of the trial */
 };
 
 /* All arguments, NULL-terminated, in `arena`. */
@@ -210,6 +223,9 @@ bool command_has_parameters(const struct study *study);
 
 /* "--name value" for each parameter that exists, as "{args}" has it. */
 void command_pairs(const struct study *study, const double *config, struct arena *arena, char ***ret, size_t *ret_n);
+
+/* Is there a program to run? Otherwise only clients can have trials of it. */
+bool study_has_program(const struct study *study);
 
 /* How many trials a full confirmation runs; 0 if it is switched off. */
 size_t study_confirm_count(const struct study *study);

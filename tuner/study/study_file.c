@@ -14,65 +14,12 @@
 #include <unistd.h>
 
 enum { GRACE_MS = 5000, TRIALS_DEFAULT = 100, BACKOFF_MS = 1000, LEASE_MS = 24 * 3600 * 1000 };
-enum { COMMAND_ARGS_MAX = 4096, COMMAND_BYTES_MAX = 1 << 18, PLACEHOLDERS_MAX = 4096 };
 
 /* ---- trial ---- */
 
-/* Pairs of braces are text. */
-static size_t count_placeholders(const char *text)
-{
-    size_t n = 0;
-    while ((text = strchr(text, '{'))) {
-        n += text[1] != '{';
-        text += text[1] == '{' ? 2 : 1;
-    }
-    return n;
-}
-
-/* Both bounds together keep what a trial is started with below what the system takes. */
-static enum status check_command_size(struct file *f, const struct yaml_node *v)
-{
-    size_t bytes = 0, placeholders = 0;
-    for (size_t i = 0; i < v->n; i++) {
-        bytes += strlen(f->study->arg[i]);
-        if (bytes > COMMAND_BYTES_MAX)
-            return file_fail(f, v->value[i], "'command' is over %d bytes long; put what is long into a file",
-                             COMMAND_BYTES_MAX);
-        placeholders += count_placeholders(f->study->arg[i]);
-        if (placeholders > PLACEHOLDERS_MAX)
-            return file_fail(f, v->value[i],
-                             "'command' has more than %d placeholders; a program finds all parameters in the file "
-                             "$NOCTURNE_PARAMS",
-                             PLACEHOLDERS_MAX);
-    }
-    return STATUS_OK;
-}
-
-/* Text; {args: "--name=value"} and {args}, which YAML takes for maps, too. NULL: neither. */
-static const char *argument_text(struct arena *a, const struct yaml_node *v)
-{
-    if (v->kind == YAML_TEXT) return v->text;
-    if (v->kind != YAML_MAP || v->n != 1 || strcmp(v->key[0]->text, "args") != 0 || v->value[0]->kind != YAML_TEXT)
-        return NULL;
-    const char *form = v->value[0]->text;
-    return *form ? arena_printf(a, "{args: %s}", form) : "{args}";
-}
-
 static enum status read_command(struct file *f, const struct yaml_node *v)
 {
-    struct study *s = f->study;
-    enum status st = file_need(f, v, YAML_LIST, "command");
-    if (st) return st;
-    if (v->n == 0)
-        return file_fail(f, v, "'command' is empty; it is a list such as [./train, --lr, \"{learning_rate}\"]");
-    if (v->n > COMMAND_ARGS_MAX) return file_fail(f, v, "'command' has more than %d arguments", COMMAND_ARGS_MAX);
-    s->arg = arena_array(&s->arena, v->n, sizeof *s->arg);
-    for (size_t i = 0; i < v->n; i++) {
-        s->arg[s->n_args] = argument_text(&s->arena, v->value[i]);
-        if (!s->arg[s->n_args++])
-            return file_fail(f, v->value[i], "an argument of 'command' must be text; put quotes around \"{name}\"");
-    }
-    return check_command_size(f, v);
+    return file_command(f, v, &f->study->n_args, &f->study->arg);
 }
 
 static enum status read_timeout(struct file *f, const struct yaml_node *v)
@@ -108,41 +55,23 @@ static enum status read_output_max(struct file *f, const struct yaml_node *v)
 static enum status read_trial(struct file *f, const struct yaml_node *v)
 {
     static const struct key keys[] = {
-        {"command", read_command},
-        {"timeout", read_timeout},
-        {"grace", read_grace},
-        {"retries", read_retries},
-        {"backoff", read_backoff},
-        {"resources", NULL},
-        {"max_output", read_output_max},
-        {"lease", read_lease},
-        {"stages", NULL},
-        {"collect", NULL},
+        {"command", read_command},       {"timeout", read_timeout}, {"grace", read_grace},
+        {"retries", read_retries},       {"backoff", read_backoff}, {"resources", NULL},
+        {"max_output", read_output_max}, {"lease", read_lease},     {"collect", NULL},
     };
     return FILE_SECTION(f, v, "trial", keys);
 }
 
 /* Placeholders can be checked only when the parameters are known. */
-static enum status check_placeholders(struct file *f)
+static enum status check_commands(struct file *f)
 {
     const double config[SPACE_PARAMS_MAX] = {0};
     const struct study_run run = {.config = config, .dir = ""};
     const struct yaml_node *trial = yaml_get(f->root, "trial");
     const struct yaml_node *command = trial ? yaml_get(trial, "command") : NULL;
-    const struct study *study = f->study;
-    for (size_t i = 0; i < study->n_args; i++) {
-        struct study one = *study;
-        struct arena scratch = {0};
-        struct error inner;
-        char **out;
-        size_t n;
-        one.arg = &study->arg[i];
-        one.n_args = 1;
-        enum status s = command_fill(&one, &run, &scratch, &out, &n, &inner);
-        arena_done(&scratch);
-        if (s) return file_fail_with(f, command->value[i], &inner);
-    }
-    return STATUS_OK;
+    if (command && f->study->pipeline.n)
+        return file_fail(f, command, "the study has 'stages', and each of them has its own command");
+    return command ? file_check_command(f, command, f->study, &run) : STATUS_OK;
 }
 
 /* ---- budget, confirm, search ---- */
@@ -258,7 +187,7 @@ static enum status read_seed(struct file *f, const struct yaml_node *v)
 
 static enum status read_search(struct file *f, const struct yaml_node *v)
 {
-    static const struct key keys[] = {{"sampler", read_sampler}, {"seed", read_seed}};
+    static const struct key keys[] = {{"sampler", read_sampler}, {"seed", read_seed}, {"cost", file_search_cost}};
     return FILE_SECTION(f, v, "search", keys);
 }
 
@@ -311,7 +240,8 @@ static enum status read_root(struct file *f)
         {"stopping", file_stopping},
         {"schedule", file_schedule},
         {"rollout", NULL},
-        {"stages", NULL},
+        {"stages", file_stages},
+        {"checkpoints", file_checkpoints},
         {"executor", file_executor},
         {"files", file_files},
         {"warm_start", read_warm_start},
@@ -323,9 +253,10 @@ static enum status read_root(struct file *f)
     for (size_t i = 0; !s && i < 3; i++)
         if (!yaml_get(f->root, required[i])) s = file_fail(f, f->root, "'%s' is missing", required[i]);
     if (!s) s = FILE_SECTION(f, f->root, "the study file", root);
-    if (!s) s = check_placeholders(f);
+    if (!s) s = check_commands(f);
     if (!f->study->limits.lease_ms)
         f->study->limits.lease_ms = f->study->limits.timeout_ms ? f->study->limits.timeout_ms : LEASE_MS;
+    if (!s) s = file_settle_stages(f);
     if (!s && objective_needs_baseline(&f->study->objective) && !f->study->baseline)
         s = file_fail(
             f, yaml_get(f->root, "objective"),

@@ -1,6 +1,6 @@
 /* bundle: the files of `files:` that agents need to run a study, shipped by their hashes. */
-#ifndef TUNER_SERVICE_BUNDLE_H
-#define TUNER_SERVICE_BUNDLE_H
+#ifndef TUNER_EXECUTION_BUNDLE_H
+#define TUNER_EXECUTION_BUNDLE_H
 
 #include "tuner/base/digest.h"
 #include "tuner/study/study.h"

@@ -1,7 +1,7 @@
 /* The files of a study that agents need: found by the patterns of `files:`, named by their content. Links are not
  * followed, and a name that begins with a dot is seen only where the pattern has that dot: nothing outside the study's
  * folder is shipped, and no secret of an editor or a repository by chance. */
-#include "tuner/service/bundle.h"
+#include "tuner/execution/bundle.h"
 
 #include "tuner/base/beneath.h"
 #include "tuner/base/json.h"
