@@ -1,7 +1,5 @@
 #include "tuner/coordinator/attempt.h"
 
-#include "tuner/coordinator/attempt_stage.h"
-
 #include "tuner/base/json.h"
 
 #include <math.h>
@@ -31,6 +29,8 @@ void attempt_clear(struct active_attempt *a)
     a->state = ATTEMPT_OVER;
     if (a->at) a->at->at->free(a->at);
     a->at = NULL;
+    json_decref(a->said);
+    a->said = NULL;
 }
 
 /* A cancelled trial is over already: what its program still says is not for it. */
@@ -39,7 +39,7 @@ static bool is_over(const struct active_attempt *a)
     return trial_state_final(a->trial->state);
 }
 
-void attempt_give_up(struct active_attempt *a, enum outcome outcome, const char *why)
+static void give_up(struct active_attempt *a, enum outcome outcome, const char *why)
 {
     struct error err;
     enum status s = is_over(a) ? STATUS_OK : history_return(a->home->history, a->trial, outcome, why, 0, &err);
@@ -79,13 +79,13 @@ void attempt_stop(struct active_attempt *a, enum stop_mode mode, const char *why
 {
     struct error err;
     if (!a->at->at->has_an_end) { /* it may not speak again for hours */
-        attempt_give_up(a, OUTCOME_STOPPED, why);
+        give_up(a, OUTCOME_STOPPED, why);
         return;
     }
     enum status s = a->stopping_ms ? STATUS_OK : history_halt(a->home->history, a->trial, why, &err);
     if (s) fail(a, s, &err);
     if (mode == STOP_NOW && is_silent(a))
-        attempt_give_up(a, OUTCOME_LOST, why); /* it will be told when it comes back */
+        give_up(a, OUTCOME_LOST, why); /* it will be told when it comes back */
     else
         halt(a, mode, why);
 }
@@ -147,7 +147,7 @@ static void steer(struct active_attempt *a)
     if (segment_is_over(&t->segment, cost) && !a->stopping_ms) halt(a, STOP_GENTLY, "the interval is over");
 }
 
-void attempt_say(struct active_attempt *a, const char *text)
+static void say(struct active_attempt *a, const char *text)
 {
     note(a, text);
     history_note(a->home->history, text);
@@ -157,9 +157,8 @@ void attempt_say(struct active_attempt *a, const char *text)
 static void say_without_checkpoint(struct active_attempt *a)
 {
     struct arena arena = {0};
-    attempt_say(a, arena_printf(&arena,
-                                "trial %ld begins anew: its checkpoint of %.6g tokens could not be had where it runs",
-                                a->trial->number, a->resumed_cost));
+    say(a, arena_printf(&arena, "trial %ld begins anew: its checkpoint of %.6g tokens could not be had where it runs",
+                        a->trial->number, a->resumed_cost));
     arena_done(&arena);
 }
 
@@ -240,7 +239,7 @@ static bool is_through(const struct memory *s, const struct trial *t, const json
     return segment_is_over(&t->segment, cost);
 }
 
-/* What the end of the execution means for its trial; that of a stage which has ended well is attempt_stage_keep's. */
+/* What the end of the execution means for its trial; that of a stage which has ended well is end_stage's. */
 static enum status conclude(struct history *s, const struct trial *t, const struct job_outcome *o, struct error *err)
 {
     struct ending failed = {.state = TRIAL_FAILED, .reason = o->reason};
@@ -266,7 +265,7 @@ static enum status conclude(struct history *s, const struct trial *t, const stru
     return STATUS_OK;
 }
 
-void attempt_end(struct active_attempt *a, enum status s, const struct error *err, const char *crash)
+static void end(struct active_attempt *a, enum status s, const struct error *err, const char *crash)
 {
     attempt_clear(a);
     if (s)
@@ -284,6 +283,17 @@ static bool ends_stage(const struct active_attempt *a, const struct job_outcome 
            (o->end == JOB_STOPPED && t->attempt.stop.state != STOP_PRUNE && is_through(a->home->memory, t, o->metrics));
 }
 
+static const struct stage *stage_of(const struct active_attempt *a)
+{
+    return &a->home->memory->study->pipeline.stage[a->trial->attempt.stage];
+}
+
+/* "stage 'train': why"; just why, if it runs the whole of the trial. In the arena. */
+static const char *stage_reason(const struct active_attempt *a, const char *why, struct arena *arena)
+{
+    return a->trial->attempt.stage < 0 ? why : arena_printf(arena, "stage '%s': %s", stage_of(a)->name, why);
+}
+
 /* The outcome as the trial's: with the tokens of the stages before, and the name of the stage. */
 static void end_trial(struct active_attempt *a, const struct job_outcome *outcome)
 {
@@ -292,10 +302,65 @@ static void end_trial(struct active_attempt *a, const struct job_outcome *outcom
     struct job_outcome whole = *outcome;
     json_t *metrics = outcome->metrics ? product_whole(a->home->memory, a->trial, outcome->metrics) : NULL;
     whole.metrics = metrics;
-    whole.reason = attempt_stage_why(a, outcome->reason, &arena);
+    whole.reason = stage_reason(a, outcome->reason, &arena);
     enum status s = conclude(a->home->history, a->trial, &whole, &err);
-    attempt_end(a, s, &err, outcome->end == JOB_CRASHED ? whole.reason : NULL);
+    end(a, s, &err, outcome->end == JOB_CRASHED ? whole.reason : NULL);
     json_decref(metrics);
+    arena_done(&arena);
+}
+
+static void end_stage(struct active_attempt *a, const struct deposit *left)
+{
+    struct error err;
+    const struct stage_end end_of = {
+        .digest = left ? left->digest : NULL, .bytes = left ? left->bytes : 0, .metrics = a->said};
+    enum status s = history_stage(a->home->history, a->trial, &end_of, &err);
+    if (!s) load_evict(&a->home->depot);
+    end(a, s, &err, NULL);
+}
+
+/* Its program's fault, or the disk's. */
+static void end_unkept(struct active_attempt *a, enum status s, const char *why)
+{
+    struct arena arena = {0};
+    struct job_outcome outcome = {.end = JOB_FAILED};
+    if (s == STATUS_NOT_FOUND)
+        outcome.reason =
+            arena_printf(&arena,
+                         "its program has left no checkpoint (%s): it is to write one, a file or a folder, "
+                         "to {output}, which is NOCTURNE_OUTPUT",
+                         why);
+    else
+        outcome.reason = arena_printf(&arena, "its checkpoint cannot be kept: %s", why);
+    if (s != STATUS_NOT_FOUND && s != STATUS_INVALID) {
+        outcome.end = JOB_NOT_STARTED; /* to be run again */
+        pause_machine_failed(a->home->pause, outcome.reason, now_ms(a));
+    }
+    end_trial(a, &outcome);
+    arena_done(&arena);
+}
+
+static void on_kept(void *data, const struct deposit *left, enum status s, const char *why)
+{
+    struct active_attempt *a = data;
+    a->load = NULL;
+    if (is_over(a)) { /* cancelled meanwhile */
+        if (!s) load_discard(&a->home->depot, left->digest);
+        attempt_clear(a);
+    } else if (!s || (s == STATUS_NOT_FOUND && !stage_of(a)->leads_on))
+        end_stage(a, s ? NULL : left);
+    else
+        end_unkept(a, s, why);
+}
+
+/* Nothing of the program is left: its slot is free. */
+static void keep(struct active_attempt *a, const json_t *said)
+{
+    struct arena arena = {0};
+    attempt_clear(a);
+    a->state = ATTEMPT_KEEPS;
+    a->said = json_incref((json_t *)said);
+    a->load = load_keep(&a->home->depot, attempt_folder(a, &arena), on_kept, a);
     arena_done(&arena);
 }
 
@@ -308,7 +373,7 @@ void attempt_hears_end(struct active_attempt *a, const struct job_outcome *outco
         return;
     }
     if (ends_stage(a, outcome))
-        attempt_stage_keep(a, outcome->metrics);
+        keep(a, outcome->metrics);
     else
         end_trial(a, outcome);
 }
@@ -318,12 +383,12 @@ void attempt_lost(struct active_attempt *a, enum seat_loss loss, const char *why
     struct error err;
     at_agent_unseat(a->at);
     if (loss == SEAT_DROPPED || is_over(a)) {
-        attempt_give_up(a, OUTCOME_LOST, why);
+        give_up(a, OUTCOME_LOST, why);
         return;
     }
     enum outcome outcome = loss == SEAT_CRASHED ? OUTCOME_CRASHED_THE_MACHINE : OUTCOME_EXPIRED;
     enum status s = lease_crashed(a->home->history, a->trial, outcome, why, &err);
-    attempt_end(a, s, &err, why);
+    end(a, s, &err, why);
 }
 
 /* ---- hooks of its execution ---- */
@@ -396,7 +461,7 @@ void attempt_adopt(struct active_attempt *a, const struct trial *t)
 static void put_off(struct active_attempt *a, const struct error *why)
 {
     pause_machine_failed(a->home->pause, why->text, now_ms(a));
-    attempt_give_up(a, OUTCOME_NOT_STARTED, why->text);
+    give_up(a, OUTCOME_NOT_STARTED, why->text);
 }
 
 /* Its checkpoint is gone or cut short. A trial's own: it begins anew. Its parent's: without that it is another trial.
@@ -405,11 +470,11 @@ static bool begin_anew(struct active_attempt *a, const struct error *why)
 {
     struct error err;
     bool own = a->trial->checkpoint.name != NULL;
-    attempt_say(a, why->text);
+    say(a, why->text);
     if (own) return true;
     enum status s =
         history_finish(a->home->history, a->trial, &(struct ending){.state = TRIAL_FAILED, .reason = why->text}, &err);
-    attempt_end(a, s, &err, NULL);
+    end(a, s, &err, NULL);
     return false;
 }
 
@@ -418,6 +483,18 @@ static void end_unstarted(struct active_attempt *a, const struct error *why)
 {
     const struct job_outcome outcome = {.end = JOB_FAILED, .reason = why->text};
     attempt_hears_end(a, &outcome);
+}
+
+/* What the program of its stage is given; NULL: it runs the whole of the trial. In the arena. */
+static const struct stage_run *stage_run(const struct active_attempt *a, const char *dir, struct arena *arena)
+{
+    const struct memory *s = a->home->memory;
+    const char *depot = launch_depot(a->home->files, s->study, arena);
+    struct stage_run *out = arena_alloc(arena, sizeof *out);
+    if (a->trial->attempt.stage < 0) return NULL;
+    stage_inputs(s, a->trial, (size_t)a->trial->attempt.stage, depot, arena, out);
+    out->output = launch_output(dir, arena);
+    return out;
 }
 
 static void start(struct active_attempt *a, const char *dir, const struct resume *resume, struct arena *arena)
@@ -433,7 +510,7 @@ static void start(struct active_attempt *a, const char *dir, const struct resume
                                       .config = t->config,
                                       .dir = dir,
                                       .resume = *resume,
-                                      .stage = attempt_stage_run(a, dir, arena),
+                                      .stage = stage_run(a, dir, arena),
                                       .definition = home->definition ? home->definition(home->definition_data) : NULL};
     a->resumed_cost = resume->cost;
     a->at->hooks = &hooks;
@@ -473,12 +550,32 @@ static enum status find_resume(const struct active_attempt *a, struct arena *are
     return s;
 }
 
+/* What is not there is run again: the trial goes back. */
+static void on_checked(void *data, const char *bad, const char *why)
+{
+    struct active_attempt *a = data;
+    struct arena arena = {0};
+    a->load = NULL;
+    if (a->state == ATTEMPT_CHECKS && bad) {
+        say(a, arena_printf(&arena,
+                            "trial %ld: the checkpoint %.12s, which it takes, is not there as it was left (%s); the "
+                            "stage that made it is run again",
+                            a->trial->number, bad, why));
+        give_up(a, OUTCOME_NOT_STARTED, "a checkpoint that it takes was damaged");
+    } else if (a->state == ATTEMPT_CHECKS)
+        a->state = ATTEMPT_CHECKED;
+    arena_done(&arena);
+}
+
 void attempt_start(struct active_attempt *a)
 {
     struct arena arena = {0};
     struct error err;
     struct resume resume = {.path = NULL};
-    if (a->state == ATTEMPT_PROMISED) attempt_stage_check(a);
+    if (a->state == ATTEMPT_PROMISED) {
+        a->load = load_check(&a->home->depot, a->trial, on_checked, a);
+        a->state = a->load ? ATTEMPT_CHECKS : ATTEMPT_CHECKED;
+    }
     if (a->state != ATTEMPT_CHECKED) return;
     if (!find_resume(a, &arena, &resume, &err) || begin_anew(a, &err))
         start(a, attempt_folder(a, &arena), &resume, &arena);
@@ -487,5 +584,5 @@ void attempt_start(struct active_attempt *a)
 
 void attempt_take_back(struct active_attempt *a)
 {
-    attempt_give_up(a, OUTCOME_STOPPED, "it had not begun yet");
+    give_up(a, OUTCOME_STOPPED, "it had not begun yet");
 }

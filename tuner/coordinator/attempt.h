@@ -5,7 +5,7 @@
  *   PROMISED ──its lease is durable: start──▶ RUNS ──end──▶ OVER
  *       └──────────── taken back, or no program can be started ──▲
  *
- * A stage looks at the checkpoints that it takes, and keeps what it leaves (attempt_stage.h):
+ * A stage looks at the checkpoints that it takes, and keeps what it leaves (load.h):
  *
  *   PROMISED ──▶ CHECKS ──▶ CHECKED ──▶ RUNS ──▶ KEEPS ──▶ OVER
  *
@@ -14,14 +14,13 @@
 #ifndef TUNER_COORDINATOR_ATTEMPT_H
 #define TUNER_COORDINATOR_ATTEMPT_H
 
+#include "tuner/coordinator/load.h"
 #include "tuner/coordinator/news.h"
 #include "tuner/coordinator/pause.h"
 
 #include "tuner/execution/execution.h"
 #include "tuner/history/history.h"
 #include "tuner/policy/policy.h"
-
-#include <uv.h>
 
 struct ask;
 
@@ -30,8 +29,8 @@ struct attempt_home {
     struct history *history;
     const struct memory *memory; /* of it */
     const char *files;           /* folder for the attempts' folders */
+    struct load_home depot;      /* of the checkpoints of stages */
     struct pause *pause;
-    uv_loop_t *loop;
     const char *(*definition)(void *data); /* of coordinator_options, with its data */
     void *definition_data;
     /* To be announced once what has been recorded is durable. */
@@ -51,8 +50,6 @@ enum attempt_state {
     ATTEMPT_OVER
 };
 
-struct load;
-
 struct active_attempt {
     const struct attempt_home *home;
     enum attempt_state state;
@@ -64,7 +61,8 @@ struct active_attempt {
     size_t settings;     /* steps of the trajectory that it has been told */
     double resumed_cost; /* tokens until the checkpoint that it goes on from */
     struct ask *ask;     /* of the client that waits for it; NULL: it has it */
-    struct load *load;   /* what the porter carries for it (attempt_stage.c): it stays until then; NULL: nothing */
+    struct load *load;   /* what is carried for it: it stays until then; NULL: nothing */
+    json_t *said;        /* keeps: what the stage's program said; NULL: nothing */
 };
 
 /* The trial, or this stage of it (NULL: the whole), is leased to it, for `ttl_ms` (0: for ever). False: it could not
@@ -99,13 +97,6 @@ void attempt_hears_checkpoint(struct active_attempt *a, long step, const char *p
 void attempt_hears_end(struct active_attempt *a, const struct job_outcome *outcome);
 /* Nothing is left to do: a client has told the result, or its lease is over. */
 void attempt_clear(struct active_attempt *a);
-
-/* The trial is queued again, without blame. */
-void attempt_give_up(struct active_attempt *a, enum outcome outcome, const char *why);
-/* What its end means has been recorded, with this status; `crash`: why, if it crashed. */
-void attempt_end(struct active_attempt *a, enum status s, const struct error *err, const char *crash);
-/* For people, and for the log. */
-void attempt_say(struct active_attempt *a, const char *text);
 
 /* Its folder; in the arena. */
 char *attempt_folder(const struct active_attempt *a, struct arena *arena);

@@ -1,6 +1,5 @@
 #include "tuner/coordinator/loop.h"
 
-#include "tuner/coordinator/attempt_stage.h"
 #include "tuner/coordinator/ending.h"
 #include "tuner/coordinator/machine.h"
 #include "tuner/coordinator/placement.h"
@@ -118,7 +117,7 @@ enum status coordinator_create(const struct coordinator_options *options, struct
                                     .memory = m,
                                     .files = options->files,
                                     .pause = &c->pause,
-                                    .loop = loop,
+                                    .depot = {loop, history, options->files},
                                     .definition = options->definition,
                                     .definition_data = options->data,
                                     .say = on_attempt_says,
@@ -211,7 +210,7 @@ enum status coordinator_start(struct coordinator *c, struct error *err)
         store_requests(c->memory->store, c->memory->study_id, 0, requests_obeys_late, c, err); /* before the writer */
     if (s) return s;
     open_handles(c);
-    attempt_stage_sweep(&c->home);
+    load_sweep(&c->home.depot);
     placement_say_left(c);
     say_first(c);
     if (journal_start(c->journal, &(struct journal_hooks){on_durable, on_trouble, c}, &last))

@@ -3,6 +3,7 @@
 #include "tuner/history/apply.h"
 #include "tuner/history/internal.h"
 #include "tuner/history/curve.h"
+#include "tuner/history/product.h"
 
 #include "tuner/base/digest.h"
 #include "tuner/base/json.h"

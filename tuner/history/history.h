@@ -17,6 +17,7 @@
 #include "tuner/history/memory.h"
 #include "tuner/history/open.h"
 #include "tuner/history/outcome.h"
+#include "tuner/history/product.h"
 #include "tuner/history/segment.h"
 #include "tuner/history/study_phase.h"
 #include "tuner/history/view.h"

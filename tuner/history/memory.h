@@ -13,7 +13,6 @@
 #define TUNER_HISTORY_MEMORY_H
 
 #include "tuner/history/attempt.h"
-#include "tuner/history/product.h"
 #include "tuner/history/study_phase.h"
 #include "tuner/history/trajectory.h"
 #include "tuner/history/trial_state.h"
@@ -80,6 +79,29 @@ struct effort {
 /* What the next attempt may need (upper 90 %); 0: unknown. */
 struct expectation {
     double tokens, ms;
+};
+
+/* What a stage has left (product.h). */
+struct product {
+    const char *stage, *key;
+    const char *digest;  /* of its checkpoint; NULL: it left none */
+    int64_t bytes;       /* of that */
+    bool gone;           /* the depot has it no longer */
+    long trial, attempt; /* that ran the stage */
+    double cost;         /* tokens of this stage alone; 0: it counts none */
+    double ms;           /* that it took */
+    const char *metrics; /* what it said, as JSON; "": nothing */
+    int64_t used;        /* seq of the last event that made it, or took it over */
+};
+
+/* All there are, in the order in which they were made; a later one of the same key replaces the earlier. */
+struct products {
+    size_t n;
+    const struct product *const *product;
+    const char *print[STAGES_MAX]; /* fingerprints of today's stages, by place; NULL: unknown, and nothing is reused */
+    int64_t bytes;                 /* of the checkpoints that are kept, each once */
+    double saved;                  /* tokens of what was taken over */
+    size_t taken;                  /* stages that were taken over */
 };
 
 struct trial_places {

@@ -2,6 +2,8 @@
 
 #include "tuner/history/internal.h"
 
+#include "tuner/study/stage.h"
+
 #include "tuner/base/json.h"
 
 #include <math.h>

@@ -7,37 +7,9 @@
 #ifndef TUNER_HISTORY_PRODUCT_H
 #define TUNER_HISTORY_PRODUCT_H
 
-#include "tuner/study/study.h"
+#include "tuner/history/memory.h"
 
 #include "tuner/base/digest.h"
-
-#include <jansson.h>
-
-struct memory;
-struct trial;
-struct history;
-
-struct product {
-    const char *stage, *key;
-    const char *digest;  /* of its checkpoint; NULL: it left none */
-    int64_t bytes;       /* of that */
-    bool gone;           /* the depot has it no longer */
-    long trial, attempt; /* that ran the stage */
-    double cost;         /* tokens of this stage alone; 0: it counts none */
-    double ms;           /* that it took */
-    const char *metrics; /* what it said, as JSON; "": nothing */
-    int64_t used;        /* seq of the last event that made it, or took it over */
-};
-
-/* All there are, in the order in which they were made; a later one of the same key replaces the earlier. */
-struct products {
-    size_t n;
-    const struct product *const *product;
-    const char *print[STAGES_MAX]; /* fingerprints of today's stages, by place; NULL: unknown, and nothing is reused */
-    int64_t bytes;                 /* of the checkpoints that are kept, each once */
-    double saved;                  /* tokens of what was taken over */
-    size_t taken;                  /* stages that were taken over */
-};
 
 /* The last product with this key; NULL: there is none. */
 const struct product *product_find(const struct memory *s, const char *key);

@@ -1,5 +1,7 @@
 #include "tuner/policy/stage.h"
 
+#include "tuner/study/stage.h"
+
 #include <stdlib.h>
 #include <string.h>
 

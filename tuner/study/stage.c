@@ -1,7 +1,6 @@
 #include "tuner/study/stage.h"
 
 #include "tuner/study/condition.h"
-#include "tuner/study/study.h"
 
 #include <math.h>
 #include <string.h>

@@ -13,30 +13,7 @@
 #ifndef TUNER_STUDY_STAGE_H
 #define TUNER_STUDY_STAGE_H
 
-#include "tuner/study/space.h"
-
-enum { STAGES_MAX = 16 };
-
-struct study;
-
-struct stage {
-    const char *name;
-    const struct study *alone;    /* the study as if this stage were all of it: its command, its files, its timeout */
-    bool names[SPACE_PARAMS_MAX]; /* the parameters that its program sees */
-    const struct condition *when; /* NULL: always exists */
-    const char *when_text;
-    size_t n_inputs;
-    size_t input[STAGES_MAX]; /* places of stages above; each once */
-    bool leads_on;            /* it is some stage's input, and so has to leave a checkpoint */
-};
-
-/* `stages:` and `checkpoints:`. A study without them has one program, which is its `command`. */
-struct pipeline {
-    size_t n; /* 0: there are no stages */
-    struct stage *stage;
-    double keep;     /* bytes of checkpoints, about; 0: all are kept */
-    bool cost_blind; /* the search does not ask what a suggestion would cost */
-};
+#include "tuner/study/study.h"
 
 /* Place of the stage of that name; −1: there is none. */
 int stage_find(const struct study *study, const char *name);

@@ -12,13 +12,12 @@
 
 #include "tuner/study/objective.h"
 #include "tuner/study/space.h"
-#include "tuner/study/stage.h"
 
 #include "tuner/base/arena.h"
 
 #include <stdint.h>
 
-enum { WARM_START_MAX = 5, STUDY_GPUS_MAX = 512 };
+enum { WARM_START_MAX = 5, STUDY_GPUS_MAX = 512, STAGES_MAX = 16 };
 
 #define SAMPLERS(X) X(GP, gp) X(SOBOL, sobol) X(RANDOM, random) /* and their names in study files */
 
@@ -110,6 +109,27 @@ struct own_workers {
 /* `confirm:`. */
 struct confirm_plan {
     long top, seeds; /* configurations, and seeds of each; 0, 0: no confirmation */
+};
+
+struct study;
+
+struct stage { /* stage.h */
+    const char *name;
+    const struct study *alone;    /* the study as if this stage were all of it: its command, its files, its timeout */
+    bool names[SPACE_PARAMS_MAX]; /* the parameters that its program sees */
+    const struct condition *when; /* NULL: always exists */
+    const char *when_text;
+    size_t n_inputs;
+    size_t input[STAGES_MAX]; /* places of stages above; each once */
+    bool leads_on;            /* it is some stage's input, and so has to leave a checkpoint */
+};
+
+/* `stages:` and `checkpoints:`. A study without them has one program, which is its `command`. */
+struct pipeline {
+    size_t n; /* 0: there are no stages */
+    struct stage *stage;
+    double keep;     /* bytes of checkpoints, about; 0: all are kept */
+    bool cost_blind; /* the search does not ask what a suggestion would cost */
 };
 
 struct text_list {
