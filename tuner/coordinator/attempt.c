@@ -178,7 +178,7 @@ void attempt_hears_start(struct active_attempt *a, int64_t pid, double resumed_c
 static void say_begun_anew(struct active_attempt *a, double cost)
 {
     struct arena arena = {0};
-    attempt_say(
+    say(
         a, arena_printf(&arena,
                         "trial %ld was given a checkpoint of %.6g tokens and has begun anew: its first report says "
                         "fewer",
