@@ -366,6 +366,7 @@ static struct product *product_made(struct history *s, const struct trial *t, co
                           .cost = e->left.cost,
                           .ms = e->end.took_ms,
                           .metrics = keep(s, text ? text : ""),
+                          .made = event->seq,
                           .used = event->seq};
     free(text);
     product_add(s, p);
@@ -583,6 +584,18 @@ static enum status apply_note(struct history *s, struct trial *none, const struc
     return STATUS_OK;
 }
 
+/* What programs of before have left is of no use to others. */
+static void take_prints(struct history *s, const struct event *event)
+{
+    struct products *x = &s->m.products;
+    for (size_t i = 0; i < STAGES_MAX; i++) {
+        const char *now = event->opened.print[i];
+        if (!now || (x->print[i] && strcmp(x->print[i], now) == 0)) continue;
+        x->print[i] = keep(s, now);
+        x->since[i] = event->seq;
+    }
+}
+
 static enum status apply_opened(struct history *s, struct trial *none, const struct event *event, struct error *err)
 {
     const struct event_opened *e = &event->opened;
@@ -594,8 +607,7 @@ static enum status apply_opened(struct history *s, struct trial *none, const str
         s->file = must_strdup(e->file);
     }
     memcpy(s->warm_seq, e->warm_seq, sizeof s->warm_seq);
-    for (size_t i = 0; i < STAGES_MAX; i++)
-        if (e->print[i]) s->m.products.print[i] = keep(s, e->print[i]);
+    take_prints(s, event);
     if (!e->budget) return STATUS_OK;
     s->m.run.budget = *e->budget;
     s->m.run.slots = e->slots;

@@ -40,6 +40,8 @@ struct history {
     struct history_watch watch;
     struct lending lending;
     struct product_table products;
+    struct search_stage *stage_row; /* of `seen`, pipeline.n each: as history_view last saw them */
+    size_t stage_rows_capacity;
 };
 
 /* Numbers of a trial, which are const for everybody else. */

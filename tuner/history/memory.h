@@ -91,6 +91,7 @@ struct product {
     double cost;         /* tokens of this stage alone; 0: it counts none */
     double ms;           /* that it took */
     const char *metrics; /* what it said, as JSON; "": nothing */
+    int64_t made;        /* seq */
     int64_t used;        /* seq of the last event that made it, or took it over */
 };
 
@@ -98,6 +99,7 @@ struct product {
 struct products {
     size_t n;
     const struct product *const *product;
+    int64_t since[STAGES_MAX];     /* seq: today's program of each stage is the same since then */
     const char *print[STAGES_MAX]; /* fingerprints of today's stages, by place; NULL: unknown, and nothing is reused */
     int64_t bytes;                 /* of the checkpoints that are kept, each once */
     double saved;                  /* tokens of what was taken over */

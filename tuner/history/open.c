@@ -180,6 +180,7 @@ void history_free(struct history *s)
     for (size_t i = 0; i < s->products.n; i++) free(s->products.all[i]);
     free(s->products.all);
     free(s->products.slot);
+    free(s->stage_row);
     free(s->file);
     free(s->name);
     arena_done(&s->arena);

@@ -124,6 +124,19 @@ bool product_key(const struct memory *s, const struct trial *t, size_t stage, ch
 
 /* ---- a trial's stages ---- */
 
+bool product_is_kept(const struct memory *s, const struct trial *t, size_t stage)
+{
+    const struct stage *x = &s->study->pipeline.stage[stage];
+    const struct product *p = t->left ? t->left[stage] : NULL;
+    if (!p || p->gone || p->made < s->products.since[stage] || t->seed != memory_search_seed(s, t->number))
+        return false;
+    for (size_t i = 0; i < x->n_inputs; i++) {
+        int from = stage_source(s->study, x->input[i], t->config);
+        if (from >= 0 && !product_is_kept(s, t, (size_t)from)) return false;
+    }
+    return true;
+}
+
 size_t product_next(const struct memory *s, const struct trial *t)
 {
     size_t k = stage_next(s->study, 0, t->config);

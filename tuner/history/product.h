@@ -21,6 +21,9 @@ bool product_has(const struct memory *s, const char *digest);
  * well enough to be told from others. */
 bool product_key(const struct memory *s, const struct trial *t, size_t stage, char ret[DIGEST_HEX]);
 
+/* Need a new trial that agrees in all that this stage of a trial follows from not run it again? */
+bool product_is_kept(const struct memory *s, const struct trial *t, size_t stage);
+
 /* The first stage that exists and has left nothing for this trial; pipeline.n: there is none. */
 size_t product_next(const struct memory *s, const struct trial *t);
 

@@ -13,6 +13,13 @@ enum search_outcome {
     SEARCH_FAILED,   /* failed or infeasible: the region is to be avoided */
 };
 
+/* A stage of a trial. */
+struct search_stage {
+    double cost; /* what it took to run: tokens, or milliseconds in a study that counts none; NaN: this trial did not */
+    int64_t made; /* orders those that were run */
+    bool kept;    /* a new trial that agrees in all that it follows from need not run it again */
+};
+
 struct search_trial {
     enum search_outcome outcome;
     const double *config;  /* space.n */
@@ -21,7 +28,8 @@ struct search_trial {
     const double *spread;  /* n_metrics: of a trial that was stopped, whose metrics are only expected, their standard
                               deviations on the model's scale (targets.h): a row as uncertain as that. NULL: measured */
     const struct learning_curve *curve; /* complete, stopped: what it has reported; NULL: it is not kept */
-    bool poisonous;        /* failed in a way that must not happen again: nothing near it is suggested */
+    bool poisonous;                     /* failed in a way that must not happen again: nothing near it is suggested */
+    const struct search_stage *stage;   /* pipeline.n; NULL: there are no stages */
 };
 
 struct search_history {
@@ -29,6 +37,7 @@ struct search_history {
     const struct search_trial *trial;
     const double *baseline; /* n_metrics metrics of the baseline, or NULL while unknown */
     size_t n_poisonous;     /* how many of them are */
+    double spent;           /* of the budget, 0 … 1: of trials or of tokens, whichever is further */
 };
 
 /* The complete trials of an earlier study, inside this study's space (`warm_start`). */

@@ -1,8 +1,11 @@
 #include "tuner/search/proposal.h"
 
+#include "tuner/search/anchor.h"
 #include "tuner/search/draw.h"
+#include "tuner/search/stage_cost.h"
 
 #include "tuner/base/rng.h"
+#include "tuner/base/words.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -123,9 +126,61 @@ static bool is_noisy(const struct task *t, const double *best)
     return rng_unit(&rng) < model_noisy(t->model, best);
 }
 
-/* Where the acquisition of the spec is largest; of one objective in a box, if there is one. */
-static enum status propose_largest(struct task *t, const struct acquisition_spec *spec, size_t n_best,
-                                   double *ret_point, struct suggestion *ret, struct error *err)
+/* ---- by improvement and cost ---- */
+
+/* A place that the acquisition was maximised from. */
+struct offer {
+    double point[SURROGATE_DIMS_MAX], value, cost; /* cost: NaN: unknown, as is every one's */
+    const struct anchor *anchor;
+};
+
+static void price(const struct task *t, struct offer *x)
+{
+    double config[SPACE_PARAMS_MAX];
+    x->cost = NAN;
+    if (!t->cost) return;
+    decode(t->encoding, x->point, config);
+    if (x->anchor) anchor_hold(x->anchor, config);
+    x->cost = stage_cost_left(t->cost, t, config, x->point);
+}
+
+static double worth(const struct task *t, const struct offer *x)
+{
+    return isnan(x->cost) ? x->value : x->value - stage_cost_penalty(t, x->cost);
+}
+
+/* With an anchor, what comes after its stages is varied alone. */
+static void consider_anchors(struct task *t, struct acquisition *a, const struct maximise_spec *anywhere,
+                             const size_t *best, size_t n_best, struct offer *top)
+{
+    struct anchor *anchor = arena_array(&t->arena, ANCHORS_MAX, sizeof *anchor);
+    size_t n = t->cost ? anchors_find(t, best, n_best, anchor) : 0;
+    for (size_t i = 0; i < n; i++) {
+        struct maximise_spec where = *anywhere;
+        struct offer x = {.anchor = &anchor[i]};
+        where.lo = where.hi = NULL;
+        where.settle = anchor_settle;
+        where.settle_data = &anchor[i];
+        if (acquisition_maximise(a, &where, x.point, &x.value, NULL)) continue; /* all of it was tried */
+        price(t, &x);
+        if (worth(t, &x) > worth(t, top)) *top = x;
+    }
+}
+
+static void say_offer(const struct offer *x, struct suggestion *ret)
+{
+    char cost[40];
+    if (isnan(x->cost))
+        suggestion_say(ret, SUGGESTION_MODEL, "log improvement %.3g", x->value);
+    else
+        suggestion_say(ret, SUGGESTION_MODEL, "log improvement %.3g for %s%s", x->value,
+                       words_show_count(x->cost, cost, sizeof cost), x->anchor ? ", on stages that are there" : "");
+}
+
+/* Where the acquisition of the spec is largest, for what it costs; of one objective in a box, if there is one. `best`:
+ * the n_best best in the history. */
+static enum status propose_largest(struct task *t, const struct acquisition_spec *spec, const size_t *best,
+                                   size_t n_best, double *ret_point, struct suggestion *ret, struct error *err)
 {
     struct maximise_spec where = {.dim = t->encoding->dim,
                                   .d = t->d,
@@ -137,12 +192,19 @@ static enum status propose_largest(struct task *t, const struct acquisition_spec
                                   .settle_data = t->encoding,
                                   .seed = t->seed};
     struct acquisition *a = NULL;
-    double lo[SURROGATE_DIMS_MAX], hi[SURROGATE_DIMS_MAX], value;
+    double lo[SURROGATE_DIMS_MAX], hi[SURROGATE_DIMS_MAX];
+    struct offer top = {.anchor = NULL};
     bool pareto = t->study->objective.form == OBJECTIVE_PARETO;
     if (!pareto && choose_box(t, spec->base, lo, hi)) where.lo = lo, where.hi = hi;
     enum status s = acquisition_create(spec, &a, err);
-    if (!s) s = acquisition_maximise(a, &where, ret_point, &value, err);
-    if (!s) suggestion_say(ret, SUGGESTION_MODEL, "log improvement %.3g", value);
+    if (!s) s = acquisition_maximise(a, &where, top.point, &top.value, err);
+    if (!s) {
+        price(t, &top);
+        consider_anchors(t, a, &where, best, n_best, &top);
+        memcpy(ret_point, top.point, t->d * sizeof *ret_point);
+        t->anchor = top.anchor;
+        say_offer(&top, ret);
+    }
     acquisition_free(a);
     return s;
 }
@@ -153,7 +215,10 @@ enum status proposal_make(struct task *t, double *ret_point, struct suggestion *
     bool pareto = t->study->objective.form == OBJECTIVE_PARETO, drawn = false;
     const struct pair *p = pareto ? mean_pairs(t) : NULL;
     size_t n_best, n_base;
-    double *base = base_points(t, pareto ? rank_front(t, p) : task_rank(t), &n_best, &n_base);
+    const struct search_rank *rank = pareto ? rank_front(t, p) : task_rank(t);
+    double *base = base_points(t, rank, &n_best, &n_base);
+    size_t *best = arena_array(&t->arena, n_best + 1, sizeof *best);
+    for (size_t i = 0; i < n_best; i++) best[i] = rank[i].at;
     struct acquisition_spec spec = {.kind = acquisition_default(pareto ? 2 : 1),
                                     .n_outputs = m->n_outputs,
                                     .output = m->output,
@@ -167,5 +232,5 @@ enum status proposal_make(struct task *t, double *ret_point, struct suggestion *
     if (s || drawn) return s;
     if (pareto) choose_reference(t, p, spec.reference);
     want_improvement(t, n_best, n_base, &spec);
-    return propose_largest(t, &spec, n_best, ret_point, ret, err);
+    return propose_largest(t, &spec, best, n_best, ret_point, ret, err);
 }

@@ -1,9 +1,11 @@
 /* One suggestion: Sobol points first, then the maximum of the acquisition. */
 #include "tuner/search/suggest.h"
 
+#include "tuner/search/anchor.h"
 #include "tuner/search/partial.h"
 #include "tuner/search/proposal.h"
 #include "tuner/search/prediction.h"
+#include "tuner/search/stage_cost.h"
 #include "tuner/search/termination.h"
 
 #include "tuner/base/rng.h"
@@ -24,6 +26,7 @@ struct search {
     struct encoding encoding;
     struct design *sobol;
     struct model model, spread; /* spread: of a large history, the model of all of it (region.h) */
+    struct stage_cost *cost;    /* NULL: without stages, or blind to what they cost */
     enum status status;         /* of the encoding; a space that cannot be encoded is sampled at random */
     struct error err;
 };
@@ -38,6 +41,7 @@ struct search *search_create(const struct study *study, uint64_t seed, const str
     if (!s->status) s->sobol = design_create(s->encoding.dim, s->encoding.d, seed);
     if (!s->status && study->sampler == SAMPLER_GP && study->objective.form != OBJECTIVE_PARETO)
         transfer_make(&s->model.transfer, prior, n_priors, &s->encoding, seed);
+    if (study->pipeline.n && !study->pipeline.cost_blind) s->cost = stage_cost_create(study);
     return s;
 }
 
@@ -47,6 +51,7 @@ void search_free(struct search *search)
     model_done(&search->model);
     model_done(&search->spread);
     design_free(search->sobol);
+    stage_cost_free(search->cost);
     arena_done(&search->arena);
     free(search);
 }
@@ -138,6 +143,7 @@ static enum status suggest_by_model(struct search *search, struct task *t, doubl
     task_encode(t);
     struct model_input in = task_input(t);
     enum status s = model_update(t->model, &in, wide ? REGION_SPREAD : REGION_NEAR, err);
+    if (search->cost && stage_cost_update(search->cost, t)) t->cost = search->cost;
     if (!s) s = proposal_make(t, ret_point, ret, err);
     if (!s && !wide) judge_enough(t, ret);
     return s;
@@ -174,6 +180,7 @@ static enum status keep_off_poison(struct task *t, double *point, struct suggest
     for (size_t k = 0; k < POISON_DRAWS; k++) {
         design_random(t->encoding->dim, t->d, t->seed, k, point);
         if (poison_near(t, point)) continue;
+        t->anchor = NULL;
         suggestion_say(ret, SUGGESTION_DIVERTED, "what came first lies near a poisonous configuration");
         return STATUS_OK;
     }
@@ -227,6 +234,7 @@ enum status search_suggest(struct search *search, const struct search_history *h
     }
     if (!s) s = keep_off_poison(&t, point, ret, err);
     if (!s) decode(&search->encoding, point, ret->config);
+    if (!s && t.anchor) anchor_hold(t.anchor, ret->config);
     arena_done(&t.arena);
     return s;
 }

@@ -8,6 +8,9 @@
 
 #include "tuner/base/arena.h"
 
+struct anchor;
+struct stage_cost;
+
 struct task {
     const struct study *study;
     struct encoding *encoding;
@@ -17,6 +20,8 @@ struct task {
     uint64_t search_seed, seed;           /* of the whole search; of this question */
     long number;
     size_t d;
+    struct stage_cost *cost;     /* of stages, after stage_cost_update; NULL: the search does not ask for it */
+    const struct anchor *anchor; /* what the proposal keeps of an earlier trial; NULL: nothing */
     struct arena arena;
 };
 
