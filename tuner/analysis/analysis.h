@@ -2,6 +2,7 @@
 #ifndef TUNER_ANALYSIS_ANALYSIS_H
 #define TUNER_ANALYSIS_ANALYSIS_H
 
+#include "tuner/analysis/ancestry.h"
 #include "tuner/analysis/comparison.h"
 #include "tuner/analysis/document.h"
 #include "tuner/analysis/front.h"
@@ -10,6 +11,7 @@
 #include "tuner/analysis/ranking.h"
 #include "tuner/analysis/remark.h"
 #include "tuner/analysis/replay.h"
+#include "tuner/analysis/reproduction.h"
 #include "tuner/analysis/snapshot.h"
 #include "tuner/analysis/stop_audit.h"
 

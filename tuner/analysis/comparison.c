@@ -1,8 +1,10 @@
 #include "tuner/analysis/comparison.h"
 
+#include "tuner/analysis/ancestry.h"
 #include "tuner/analysis/caution.h"
 
 #include "tuner/base/bounded.h"
+#include "tuner/base/json.h"
 
 #include "tuner/history/history.h"
 
@@ -106,6 +108,18 @@ static const double *copied(const double *v, size_t n, struct arena *arena)
     return memcpy(own, v, n * sizeof *own);
 }
 
+static const char *stages_of(const struct memory *s, const struct trial *t, struct arena *arena)
+{
+    if (!t->left) return NULL;
+    struct ancestry all = ancestry_of(s, t, arena);
+    json_t *list = ancestry_json(s->study, &all);
+    char *text = json_tight(list);
+    const char *out = arena_strdup(arena, text);
+    free(text);
+    json_decref(list);
+    return out;
+}
+
 static struct comparison_row row_of(const struct memory *s, const struct objective *o, const struct ranking *all,
                                     const struct ranked *x, struct arena *arena)
 {
@@ -125,6 +139,7 @@ static struct comparison_row row_of(const struct memory *s, const struct objecti
     row.caution = caution_of(s, all, x, arena);
     judge(&row, o, all, x, arena);
     find_breaches(&row, o, all->baseline ? all->baseline->mean : NULL, arena);
+    row.stages = stages_of(s, t, arena);
     if (t->segment.parent >= 0 || t->trajectory.n) row.schedule = lineage_whole(s, t, arena);
     return row;
 }

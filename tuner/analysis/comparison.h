@@ -33,6 +33,7 @@ struct comparison_row { /* one configuration */
     const struct breach *breach;
     const char *caution;               /* why its confirmation should not be believed as it stands; NULL: it may */
     const struct trajectory *schedule; /* how its settings changed, from 0 on; NULL: they did not */
+    const char *stages;                /* that led to it, as JSON (ancestry_json); NULL: it has none */
     bool winner, baseline;
 };
 

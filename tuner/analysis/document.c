@@ -1,11 +1,13 @@
 #include "tuner/analysis/document.h"
 
+#include "tuner/analysis/ancestry.h"
 #include "tuner/analysis/ranking.h"
 #include "tuner/analysis/remark.h"
 
 #include "tuner/base/json.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- making ---- */
@@ -23,6 +25,8 @@ struct document document_of(const struct memory *s, struct arena *arena)
                          .spent_ms = ledger_spent_ms(s),
                          .gone_ms = ledger_gone_ms(s),
                          .comparison = comparison_make(s, &s->study->objective, &all, arena),
+                         .taken = s->products.taken,
+                         .saved = s->products.saved,
                          .failure = s->failure ? arena_strdup(arena, s->failure) : NULL,
                          .exhausted = remark_exhausted(s, arena)};
     for (int i = 0; i < TRIAL_STATES; i++) d.states[i] = memory_count(s, (enum trial_state)i);
@@ -85,14 +89,15 @@ static json_t *row_json(const struct study *study, const struct comparison_row *
     json_t *against = json_array(), *breaks = x->n_breaches ? json_array() : NULL;
     for (size_t i = 0; i < x->n_against; i++) json_array_append_new(against, verdict_json(o, &x->against[i]));
     for (size_t i = 0; i < x->n_breaches; i++) json_array_append_new(breaks, breach_json(o, &x->breach[i]));
-    return json_pack("{s:I, s:o, s:o, s:o, s:b, s:I, s:o*, s:o*, s:s*, s:o*, s:s*, s:o, s:o*, s:s*, s:o*}", "trial",
-                     (json_int_t)x->trial, "params", space_to_json(&study->space, x->config), "metrics",
+    return json_pack("{s:I, s:o, s:o, s:o, s:b, s:I, s:o*, s:o*, s:s*, s:o*, s:s*, s:o, s:o*, s:s*, s:o*, s:o*}",
+                     "trial", (json_int_t)x->trial, "params", space_to_json(&study->space, x->config), "metrics",
                      values_json(o, x->mean), "utility", json_number(x->utility), "feasible", x->feasible,
                      "confirmed_seeds", (json_int_t)x->seeds, "sd", x->sd ? values_json(o, x->sd) : NULL, "repeats",
                      x->seeds ? json_boolean(x->repeats) : NULL, "label", x->label, "front",
                      x->on_front ? json_true() : NULL, "verdict", x->verdict ? verdict_name(x->verdict) : NULL,
                      "against", against, "breaks", breaks, "caution", x->caution, "schedule",
-                     x->schedule ? trajectory_json(x->schedule, &study->space) : NULL);
+                     x->schedule ? trajectory_json(x->schedule, &study->space) : NULL, "stages",
+                     x->stages ? json_loads(x->stages, 0, NULL) : NULL);
 }
 
 static json_t *marked_json(const struct study *study, const struct comparison_row *x)
@@ -134,16 +139,23 @@ static json_t *run_json(const struct document *d)
                      "gone_ms", (json_int_t)d->gone_ms);
 }
 
+/* NULL: a study without stages. */
+static json_t *reuse_json(const struct document *d)
+{
+    if (!d->study->pipeline.n) return NULL;
+    return json_pack("{s:I, s:o}", "stages", (json_int_t)d->taken, "saved", json_number(d->saved));
+}
+
 json_t *document_kept_json(const struct document *d)
 {
     json_t *budgets = json_array();
     for (size_t i = 0; i < d->n_budgets; i++) json_array_append_new(budgets, budget_json(d, &d->budget[i]));
-    return json_pack("{s:I, s:s, s:s, s:I, s:o, s:o, s:I, s:o, s:o, s:o, s:s*, s:o*, s:s*}", "seq", (json_int_t)d->seq,
-                     "study", d->study->name, "phase", study_phase_name(d->phase), "trials", (json_int_t)d->trials,
-                     "states", states_json(d), "tokens", json_number(d->tokens), "fallbacks", (json_int_t)d->fallbacks,
-                     "budgets", budgets, "best", document_best_json(&d->comparison), "comparison",
-                     rows_json(&d->comparison), "failure", d->failure, "run", d->began_ms ? run_json(d) : NULL,
-                     "exhausted", d->exhausted);
+    return json_pack("{s:I, s:s, s:s, s:I, s:o, s:o, s:I, s:o, s:o, s:o, s:o*, s:s*, s:o*, s:s*}", "seq",
+                     (json_int_t)d->seq, "study", d->study->name, "phase", study_phase_name(d->phase), "trials",
+                     (json_int_t)d->trials, "states", states_json(d), "tokens", json_number(d->tokens), "fallbacks",
+                     (json_int_t)d->fallbacks, "budgets", budgets, "best", document_best_json(&d->comparison),
+                     "comparison", rows_json(&d->comparison), "reuse", reuse_json(d), "failure", d->failure, "run",
+                     d->began_ms ? run_json(d) : NULL, "exhausted", d->exhausted);
 }
 
 /* ---- reading ---- */
@@ -282,6 +294,14 @@ static const struct trajectory *schedule(struct reading *r, const json_t *v)
     return out;
 }
 
+static const char *stages(struct reading *r, const json_t *v)
+{
+    char *text = v ? json_tight(v) : NULL;
+    const char *out = text ? arena_strdup(r->arena, text) : NULL;
+    free(text);
+    return out;
+}
+
 static struct comparison_row row(struct reading *r, const json_t *o)
 {
     const json_t *against = value(r, o, "against", is_list), *breaks = json_object_get(o, "breaks"),
@@ -308,6 +328,7 @@ static struct comparison_row row(struct reading *r, const json_t *o)
                                    .breach = broken,
                                    .caution = text_if_any(r, o, "caution"),
                                    .schedule = schedule(r, json_object_get(o, "schedule")),
+                                   .stages = stages(r, json_object_get(o, "stages")),
                                    .winner = json_is_true(json_object_get(o, "winner")),
                                    .baseline = json_is_true(json_object_get(o, "baseline"))};
 }
@@ -362,6 +383,8 @@ static struct document document(struct reading *r, const json_t *o)
         d.states[i] = (size_t)whole(r, json_object_get(o, "states"), trial_state_name((enum trial_state)i));
     read_run(r, json_object_get(o, "run"), &d);
     read_budgets(r, value(r, o, "budgets", is_list), &d);
+    d.taken = (size_t)json_integer_value(json_object_get(json_object_get(o, "reuse"), "stages"));
+    d.saved = json_number_value(json_object_get(json_object_get(o, "reuse"), "saved"));
     return d;
 }
 
@@ -474,6 +497,13 @@ json_t *document_trial_json(const struct document_trial *x)
     if (t->reason) json_object_set_new(out, "reason", json_string(t->reason));
     if (t->confirms >= 0) json_object_set_new(out, "confirms", json_integer(t->confirms));
     if (t->finished_ms) json_object_set_new(out, "finished_ms", json_integer(t->finished_ms));
+    if (t->left) {
+        struct arena arena = {0};
+        struct ancestry all = ancestry_of(s, t, &arena);
+        json_object_set_new(out, "stages", ancestry_json(s->study, &all));
+        json_object_set_new(out, "charged", json_amount(all.charged));
+        arena_done(&arena);
+    }
     return out;
 }
 

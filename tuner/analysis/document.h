@@ -34,6 +34,8 @@ struct document { /* where a study stands */
     int64_t began_ms;          /* the last run, wall clock; 0: there was none */
     int64_t spent_ms, gone_ms; /* of work on it; since it began */
     struct comparison comparison;
+    size_t taken;          /* stages that were taken over from earlier trials … */
+    double saved;          /* … and the tokens that they had cost */
     const char *failure;   /* why it cannot go on; NULL: it can */
     const char *exhausted; /* that nothing is left to try; NULL: there is */
     bool running;          /* somebody is at it: not kept, whoever asks looks */

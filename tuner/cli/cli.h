@@ -33,9 +33,11 @@ int cmd_export(int argc, char **argv);
 int cmd_gc(int argc, char **argv);
 int cmd_import(int argc, char **argv);
 int cmd_init(int argc, char **argv);
+int cmd_lineage(int argc, char **argv);
 int cmd_log(int argc, char **argv);
 int cmd_plan(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
+int cmd_reproduce(int argc, char **argv);
 int cmd_resume(int argc, char **argv);
 int cmd_retry(int argc, char **argv);
 int cmd_run(int argc, char **argv);
@@ -113,6 +115,11 @@ enum { CLI_COUNT_MAX = 1000000000 };  /* of trials, and what else is counted */
 #define CLI_SEED_MAX 9000000000000000 /* below 2^53, so that JSON keeps it */
 long cli_whole(const char *text, const char *option, long min, long max, struct argp_state *state);
 
+/* A trial to be run again, on so many fresh seeds. */
+struct reproduce_wish {
+    long trial, seeds;
+};
+
 /* What run and resume share. */
 struct run_options {
     struct budget budget; /* zero or −1: as the study says */
@@ -122,6 +129,7 @@ struct run_options {
     bool probe; /* see coordinator_options */
     const char *db;
     const char *schedule; /* file: run this one, and nothing else; NULL: search */
+    const struct reproduce_wish *reproduce; /* run this again, and nothing else; NULL: search */
 };
 size_t run_slots(const struct study *study, const struct run_options *options); /* on this machine */
 int run_study(const struct study *study, const struct run_options *options);

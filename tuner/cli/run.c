@@ -8,6 +8,7 @@
 #include "tuner/analysis/analysis.h"
 #include "tuner/coordinator/coordinator.h"
 #include "tuner/execution/execution.h"
+#include "tuner/policy/policy.h"
 #include "tuner/report/report.h"
 
 #include <errno.h>
@@ -165,7 +166,7 @@ static enum status coordinate(struct active *run, const struct run_options *o, c
                                           .guard = found->guard,
                                           .files = found->files,
                                           .probe = o->probe,
-                                          .only_queued = o->schedule != NULL,
+                                          .only_queued = o->schedule || o->reproduce,
                                           .listen = on_event,
                                           .ended = on_ended,
                                           .data = &x};
@@ -214,7 +215,7 @@ static void print_resumed(const struct memory *s, size_t again)
 static enum status open_run(struct store *store, const struct study *study, const struct run_options *o,
                             const struct clock *clock, struct active **ret, struct error *err)
 {
-    struct budget budget = active_budget(study, &o->budget);
+    struct budget budget = o->reproduce ? o->budget : active_budget(study, &o->budget); /* asked for by hand */
     struct opening opening = {
         .seed = o->seed >= 0 ? (uint64_t)o->seed : study->seed, .budget = &budget, .slots = run_slots(study, o)};
     bool said = false;
@@ -254,6 +255,31 @@ static enum status add_schedule(struct history *history, const char *path, struc
     free(text);
     arena_done(&arena);
     return s;
+}
+
+/* Runs of a trial on fresh seeds. */
+static enum status add_reproductions(struct history *h, const struct run_options *o, struct error *err)
+{
+    const struct memory *s = history_memory(h);
+    const struct trial *t = memory_trial(s, o->reproduce->trial);
+    if (!t) return error_set(err, STATUS_NOT_FOUND, "study '%s' has no trial %ld", s->study->name, o->reproduce->trial);
+    if (t->role == ROLE_CONFIRM)
+        return error_set(err, STATUS_CONFLICT, "trial %ld is a run of trial %ld on a fresh seed; reproduce that",
+                         t->number, t->confirms);
+    if (t->outside || t->state != TRIAL_COMPLETE)
+        return error_set(err, STATUS_CONFLICT, "trial %ld is %s: there is nothing to compare with", t->number,
+                         t->outside ? "set aside" : trial_state_name(t->state));
+    confirm_again(h, t, (size_t)o->reproduce->seeds);
+    return STATUS_OK;
+}
+
+static int print_reproduction(struct history *h, const struct run_options *o, long since, enum coordinator_end end)
+{
+    const struct trial *t = memory_trial(history_memory(h), o->reproduce->trial);
+    if (end != COORDINATOR_DONE) return EXIT_INTERRUPTED;
+    if (!o->json) return report_reproduction(stdout, h, t, since) ? EXIT_OK : EXIT_FAILED;
+    cli_print_json(reproduction_json(h, t, since));
+    return EXIT_OK;
 }
 
 /* What would otherwise be found out in the morning. */
@@ -296,9 +322,13 @@ int run_study(const struct study *study, const struct run_options *o)
     if (!s && found.grant.shown && !o->quiet) fprintf(stderr, "nocturne: %s\n", found.grant.shown);
     if (!s && !o->quiet) print_warnings(study, o);
     if (!s && o->schedule) s = add_schedule(run->history, o->schedule, &err);
-    if (!s && !o->quiet && !o->json) print_resumed(run->memory, run->n_again);
+    long since = s ? 0 : (long)run->memory->n;
+    if (!s && o->reproduce) s = add_reproductions(run->history, o, &err);
+    if (!s && !o->quiet && !o->json && !o->reproduce) print_resumed(run->memory, run->n_again);
     if (!s) s = coordinate(run, o, &found, &end, &err);
-    int code = s ? cli_fail(&err) : print_end(study, run->memory, o, end);
+    int code = s              ? cli_fail(&err)
+               : o->reproduce ? print_reproduction(run->history, o, since, end)
+                              : print_end(study, run->memory, o, end);
     active_close(run);
     arena_done(&arena);
     clock_steady_free(clock);

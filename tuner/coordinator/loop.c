@@ -103,6 +103,7 @@ enum status coordinator_create(const struct coordinator_options *options, struct
     if (!s) s = lease_recover(history, options->fleet != NULL, err);
     if (s) return s;
     struct coordinator *c = must_alloc(1, sizeof *c);
+    c->found = m->phase;
     c->paused_by_person = m->phase == STUDY_PAUSED && options->fleet;
     if (!c->paused_by_person) history_set_phase(history, STUDY_OPEN);
     c->options = *options;
@@ -143,15 +144,22 @@ void coordinator_free(struct coordinator *c)
     free(c);
 }
 
+/* A study that was complete is so after something more was run for it, too. */
+static enum study_phase phase_after(const struct coordinator *c)
+{
+    bool part = c->options.probe || c->options.only_queued;
+    bool complete =
+        c->result.end == COORDINATOR_DONE && (!part || (c->options.only_queued && c->found == STUDY_COMPLETE));
+    return complete ? STUDY_COMPLETE : STUDY_STOPPED;
+}
+
 /* The last words, and the writer's end. */
 static enum status close_journal(struct coordinator *c, struct error *err)
 {
     if (*c->result.failure)
         history_fail(c->history, c->result.failure);
     else if (!c->result.status && c->result.end != COORDINATOR_LEFT)
-        history_set_phase(c->history, c->result.end == COORDINATOR_DONE && !c->options.probe && !c->options.only_queued
-                                          ? STUDY_COMPLETE
-                                          : STUDY_STOPPED);
+        history_set_phase(c->history, phase_after(c));
     snapshot_keep(c->history);
     journal_submit(c->journal);
     enum status s = journal_stop(c->journal, err);

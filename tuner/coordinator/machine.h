@@ -64,6 +64,7 @@ struct coordinator {
     uv_loop_t *loop;
     struct workers *workers;
     enum phase phase;
+    enum study_phase found; /* where the study stood before */
     bool paused_by_person;
     struct pause pause;
     struct attempt_home home;

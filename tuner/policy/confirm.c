@@ -209,6 +209,25 @@ static void add_one(struct history *s, const struct trial *t, uint64_t seed, con
     arena_done(&arena);
 }
 
+static bool is_used(const struct memory *s, uint64_t seed)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (s->trial[i]->seed == seed) return true;
+    return false;
+}
+
+void confirm_again(struct history *h, const struct trial *t, size_t n)
+{
+    const struct memory *s = history_memory(h);
+    for (size_t k = 0, added = 0; added < n; k++) {
+        struct rng rng = rng_derive(s->seed, "reproduce", k);
+        uint64_t seed = rng_bits(&rng) >> 33;
+        if (is_used(s, seed)) continue;
+        add_one(h, t, seed, "reproduce");
+        added++;
+    }
+}
+
 /* ---- the baseline, early ---- */
 
 static const struct trial *find_baseline(const struct memory *s)

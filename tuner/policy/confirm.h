@@ -28,6 +28,9 @@ enum confirm_step {
  * confirmed once. There is another round, up to three, if fresh seeds show every winner to break a constraint. */
 enum confirm_step confirm_step(struct history *s);
 
+/* Adds n more runs of a trial, on seeds that no other has. */
+void confirm_again(struct history *s, const struct trial *t, size_t n);
+
 /* Something of the search has been confirmed, and nothing of it both satisfies the constraints and beats the baseline
  * on fresh seeds. */
 bool confirm_contradicts(const struct memory *s);

@@ -1,6 +1,7 @@
 #include "tuner/report/report.h"
 
 #include "tuner/base/json.h"
+#include "tuner/study/stage.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -139,6 +140,47 @@ static void write_schedule(FILE *out, const struct space *space, const struct tr
     json_decref(until);
 }
 
+/* Of a winner that stages led to: what each saw, and what it left. JSON values are YAML, too. */
+static void write_stages(FILE *out, const char *stages)
+{
+    json_t *list = stages ? json_loads(stages, 0, NULL) : NULL, *one;
+    size_t i;
+    if (!list) return;
+    fputs("stages:\n", out);
+    json_array_foreach(list, i, one)
+    {
+        json_t *rest = json_copy(one);
+        json_object_del(rest, "stage");
+        fputs("  ", out);
+        write_yaml_name(out, json_string_value(json_object_get(one, "stage")));
+        fputs(": ", out);
+        write_value(out, rest);
+        fputc('\n', out);
+        json_decref(rest);
+    }
+    json_decref(list);
+}
+
+/* The same for TOML: a table for each. */
+static void write_toml_stages(FILE *out, const char *stages)
+{
+    json_t *list = stages ? json_loads(stages, 0, NULL) : NULL, *one, *v;
+    const char *key;
+    size_t i;
+    json_array_foreach(list, i, one)
+    {
+        fprintf(out, "\n[stages.%s]\n", json_string_value(json_object_get(one, "stage")));
+        json_object_foreach(one, key, v)
+        {
+            if (strcmp(key, "stage") == 0) continue;
+            fprintf(out, "%s = ", key);
+            write_toml_value(out, v);
+            fputc('\n', out);
+        }
+    }
+    json_decref(list);
+}
+
 /* The variables that a trial finds: a parameter may be called path. */
 static void write_env(FILE *out, const struct space *space, const double *config)
 {
@@ -159,6 +201,37 @@ static void write_words(FILE *out, char *const *word, size_t n, bool first)
         if (!first) fputc(' ', out);
         write_quoted(out, word[i]);
     }
+}
+
+/* One line for each stage, which leave what they make beside each other. */
+static enum status write_stage_args(FILE *out, const struct study *study, const struct comparison_row *winner,
+                                    struct error *err)
+{
+    struct arena arena = {0};
+    enum status st = STATUS_OK;
+    for (size_t k = stage_next(study, 0, winner->config); !st && k < study->pipeline.n;
+         k = stage_next(study, k + 1, winner->config)) {
+        const struct stage *x = &study->pipeline.stage[k];
+        double config[SPACE_PARAMS_MAX];
+        struct stage_run stage = {.name = x->name, .n_inputs = x->n_inputs};
+        char **word;
+        size_t n = 0;
+        stage.output = arena_printf(&arena, "%s.checkpoint", x->name);
+        for (size_t i = 0; i < x->n_inputs; i++) {
+            int from = stage_source(study, x->input[i], winner->config);
+            stage.input[i].stage = study->pipeline.stage[x->input[i]].name;
+            if (from >= 0)
+                stage.input[i].path = arena_printf(&arena, "%s.checkpoint", study->pipeline.stage[from].name);
+        }
+        stage_config(study, k, winner->config, config);
+        const struct study_run run = {
+            .config = config, .trial = winner->trial, .attempt = 1, .seed = 1, .dir = ".", .stage = &stage};
+        st = command_fill(x->alone, &run, &arena, &word, &n, err);
+        if (!st) write_words(out, word, n, true);
+        if (!st) fputc('\n', out);
+    }
+    arena_done(&arena);
+    return st;
 }
 
 /* The whole command line that runs it again. A command without parameters (its program finds them in the environment)
@@ -197,6 +270,7 @@ static void write_yaml(FILE *out, const struct study *study, const struct compar
     fprintf(out, "\ntrial: %ld\nconfirmed_seeds: %zu\nverdict: %s\nparameters:\n", winner->trial, winner->seeds,
             winner->verdict ? verdict_name(winner->verdict) : "null");
     write_yaml_params(out, params);
+    write_stages(out, winner->stages);
     write_schedule(out, &study->space, winner->schedule);
     json_decref(params);
 }
@@ -208,6 +282,7 @@ static void write_toml(FILE *out, const struct study *study, const struct compar
     if (winner->verdict) fprintf(out, "verdict = \"%s\"\n", verdict_name(winner->verdict));
     fputs("\n[parameters]\n", out);
     write_toml_params(out, params);
+    write_toml_stages(out, winner->stages);
     json_decref(params);
 }
 
@@ -224,7 +299,9 @@ enum status report_export(FILE *out, enum export_format format, const struct com
     case EXPORT_YAML: write_yaml(out, study, c->winner); break;
     case EXPORT_TOML: write_toml(out, study, c->winner); break;
     case EXPORT_ENV: write_env(out, &study->space, c->winner->config); break;
-    case EXPORT_ARGS: return write_args(out, study, c->winner, err);
+    case EXPORT_ARGS:
+        return study->pipeline.n ? write_stage_args(out, study, c->winner, err)
+                                 : write_args(out, study, c->winner, err);
     }
     return STATUS_OK;
 }

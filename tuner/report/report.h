@@ -45,6 +45,14 @@ void report_status(FILE *out, const struct document *d);
 enum status report_trial(FILE *out, struct store *store, int64_t study_id, const struct study *study, long number,
                          struct error *err);
 
+/* The stages that led to a trial of a study with stages. */
+void report_lineage(FILE *out, const struct memory *s, const struct trial *t);
+
+/* A trial whose runs from number `since` on were to reproduce it. False: something lies outside, or none ran. */
+bool report_reproduction(FILE *out, struct history *h, const struct trial *t, long since);
+/* The same as JSON; the caller owns it. */
+json_t *reproduction_json(struct history *h, const struct trial *t, long since);
+
 /* The last lines of an attempt's logs, if its folder is on this machine. */
 void report_last_lines(FILE *out, const char *dir);
 

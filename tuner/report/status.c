@@ -38,6 +38,20 @@ static void show_amount(FILE *out, const struct ledger_entry *e)
             amount(e->unit, e->limit, d, sizeof d));
 }
 
+/* What stages that were there already have saved. */
+static void show_reuse(FILE *out, const struct document *d)
+{
+    char saved[40], all[40];
+    double would = d->tokens + d->saved;
+    if (d->taken == 0) return;
+    fprintf(out, "  reuse: %zu stage%s taken over from earlier trials", d->taken, words_s(d->taken));
+    if (d->saved > 0)
+        fprintf(out, ", which saved %s %s (%.0f %% of the %s that the same trials would have cost)",
+                words_show_count(d->saved, saved, sizeof saved), objective_cost_name(&d->study->objective),
+                100 * d->saved / would, words_show_count(would, all, sizeof all));
+    fputc('\n', out);
+}
+
 /* Time passes only while somebody is at it. */
 static void show_budgets(FILE *out, const struct document *d)
 {
@@ -87,6 +101,7 @@ void report_status(FILE *out, const struct document *d)
     show_states(out, d);
     if (!d->running) show_failure(out, d->failure);
     show_budgets(out, d);
+    show_reuse(out, d);
     if (d->exhausted) fprintf(out, "  %s\n", d->exhausted);
     if (!d->comparison.winner) return;
     show_best(out, d->study, d->comparison.winner);

@@ -1,0 +1,39 @@
+/* ancestry: the stages that led to a trial: what each left, who ran it, what that cost, and with how many others it is
+ * shared. */
+#ifndef TUNER_ANALYSIS_ANCESTRY_H
+#define TUNER_ANALYSIS_ANCESTRY_H
+
+#include "tuner/history/history.h"
+
+struct ancestor {
+    const char *stage;
+    const double *config; /* space.n: the parameters that its program saw; others are NaN */
+    const char *digest;   /* of its checkpoint; NULL: it left none */
+    int64_t bytes;
+    bool kept;  /* the depot still has it */
+    long trial; /* that ran it */
+    long attempt;
+    double cost; /* tokens of this stage alone; 0: it counts none */
+    double ms;
+    size_t users;  /* trials that stand on it, this one included */
+    size_t n_from; /* places in the list of what it takes */
+    size_t from[STAGES_MAX];
+};
+
+/* Of a trial; those stages that are done, in their order. */
+struct ancestry {
+    size_t n;
+    const struct ancestor *stage;
+    double whole;   /* tokens of all of them: what the trial would cost alone */
+    double charged; /* tokens that it has spent itself, with what failed on the way */
+    double share;   /* of the whole, if each stage is paid by all who stand on it */
+};
+
+/* Texts and numbers live as long as the memory, lists in the arena. */
+struct ancestry ancestry_of(const struct memory *s, const struct trial *t, struct arena *arena);
+
+/* [{"stage", "params", "digest", "bytes", "kept", "trial", "attempt", "cost", "took_ms", "users", "from"}, …]; the
+ * caller owns it. */
+json_t *ancestry_json(const struct study *study, const struct ancestry *x);
+
+#endif

@@ -1,0 +1,51 @@
+#include "tuner/cli/cli.h"
+
+#include "tuner/report/report.h"
+
+static json_t *lineage_json(const struct memory *s, const struct trial *t)
+{
+    struct arena arena = {0};
+    struct ancestry x = ancestry_of(s, t, &arena);
+    json_t *out =
+        json_pack("{s:s, s:I, s:s, s:o, s:o, s:o, s:o}", "study", s->study->name, "trial", (json_int_t)t->number,
+                  "state", trial_state_name(t->state), "stages", ancestry_json(s->study, &x), "cost",
+                  json_real(x.whole), "charged", json_real(x.charged), "share", json_real(x.share));
+    arena_done(&arena);
+    return out;
+}
+
+static enum status show(const struct cli_trial *o, const struct cli_study *s, long number, struct error *err)
+{
+    const struct trial *t = memory_trial(s->memory, number);
+    if (!s->study->pipeline.n)
+        return error_set(err, STATUS_NOT_FOUND, "study '%s' has no stages; 'nocturne show %s %ld' shows a trial",
+                         s->study->name, s->study->name, number);
+    if (!t) return error_set(err, STATUS_NOT_FOUND, "study '%s' has no trial %ld", s->study->name, number);
+    if (o->common.json)
+        cli_print_json(lineage_json(s->memory, t));
+    else
+        report_lineage(stdout, s->memory, t);
+    return STATUS_OK;
+}
+
+int cmd_lineage(int argc, char **argv)
+{
+    static const struct argp argp = {
+        .parser = cli_parse_trial,
+        .args_doc = "[STUDY] TRIAL",
+        .doc = "Show the stages that led to a trial: their checkpoints as a tree, what each step cost, which trial ran "
+               "it, and how many stand on it.\vExample: nocturne lineage g2p 12",
+        .children = cli_common_child};
+    struct cli_trial o = {.n = 0};
+    struct cli_study s;
+    struct error err;
+    cli_common_init(&o.common);
+    argp_parse(&argp, argc, argv, 0, NULL, &o);
+    long number = cli_take_trial(&o);
+    enum status st = number >= 0 ? cli_open(o.common.db, o.n ? o.arg[0] : NULL, &s, &err)
+                                 : error_set(&err, STATUS_INVALID, "which trial? For example: nocturne lineage g2p 12");
+    if (st) return cli_fail(&err);
+    st = show(&o, &s, number, &err);
+    cli_close(&s);
+    return st ? cli_fail(&err) : EXIT_OK;
+}
