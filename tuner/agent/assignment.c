@@ -2,6 +2,8 @@
 
 #include "tuner/agent/aside.h"
 
+#include "tuner/study/stage.h"
+
 #include "tuner/base/beneath.h"
 #include "tuner/base/clock.h"
 #include "tuner/base/digest.h"
@@ -133,9 +135,82 @@ static void on_output(void *data, bool err, const char *bytes, size_t n)
     tail_add(&((struct assignment *)data)->tail[err], bytes, n);
 }
 
+/* ---- what a stage leaves ---- */
+
+struct packing {
+    struct assignment *as; /* NULL: it is gone */
+    struct arena arena;
+    uv_work_t work;
+    const char *dir, *output, *depot;
+    json_t *metrics;
+    size_t parts;
+    enum status status;
+    struct error err;
+};
+
+/* It is sent, and kept here for the next stage, if that comes to this agent. */
+static void pack(uv_work_t *work)
+{
+    struct packing *x = work->data;
+    struct deposit left;
+    x->status = parcel_split(x->output, x->dir, LAUNCH_PARCEL, LAUNCH_PARCEL_PART, &x->parts, &x->err);
+    if (!x->status) depot_keep(x->depot, x->output, &left, NULL);
+}
+
+static void say_parts(struct assignment *as, const struct packing *x)
+{
+    for (size_t i = 0; i < x->parts; i++) {
+        struct arena a = {0};
+        put(as, "upload",
+            json_pack("{s:s, s:s}", "path", arena_printf(&a, "%s/%s.%zu", x->dir, LAUNCH_PARCEL, i), "name",
+                      arena_printf(&a, "%s.%zu", LAUNCH_PARCEL, i)),
+            false);
+        arena_done(&a);
+    }
+}
+
+/* That it left nothing the service will see. */
+static void on_packed(uv_work_t *work, int cancelled)
+{
+    struct packing *x = work->data;
+    struct assignment *as = x->as;
+    struct job_outcome o = {.end = JOB_COMPLETE, .metrics = x->metrics, .reason = ""};
+    (void)cancelled;
+    if (x->status == STATUS_INVALID) o = (struct job_outcome){.end = JOB_FAILED, .reason = x->err.text};
+    if (x->status && x->status != STATUS_INVALID && x->status != STATUS_NOT_FOUND)
+        o = (struct job_outcome){.end = JOB_NOT_STARTED, .reason = x->err.text};
+    if (as) {
+        as->stage.packing = NULL;
+        if (!x->status) say_parts(as, x);
+        end(as, &o);
+    }
+    json_decref(x->metrics);
+    arena_done(&x->arena);
+    free(x);
+}
+
+static void send_output(struct assignment *as, const json_t *metrics)
+{
+    struct packing *x = as->stage.packing = must_alloc(1, sizeof *x);
+    x->as = as;
+    x->dir = arena_strdup(&x->arena, as->dir);
+    x->output = launch_output(x->dir, &x->arena);
+    x->depot = inputs_depot(as->home->dir, &x->arena);
+    x->metrics = json_incref((json_t *)metrics);
+    x->work.data = x;
+    as->state = ASSIGNMENT_PACKS;
+    as->at->at->free(as->at);
+    as->at = NULL;
+    uv_queue_work(as->home->loop, &x->work, pack, on_packed);
+}
+
 static void on_end(void *data, const struct job_outcome *o)
 {
-    end(data, o);
+    struct assignment *as = data;
+    if (as->spec.stage && o->end == JOB_COMPLETE && !as->fenced)
+        send_output(as, o->metrics);
+    else
+        end(as, o);
 }
 
 static const struct execution_hooks hooks = {.started = on_started,
@@ -148,11 +223,23 @@ static const struct execution_hooks hooks = {.started = on_started,
 
 /* ---- its beginning ---- */
 
+/* NULL: it runs the whole of the trial. */
+static const struct stage_run *take_stage(struct assignment *as)
+{
+    struct stage_part *x = &as->stage;
+    if (!x->wish) return NULL;
+    x->run.name = json_string_value(json_object_get(x->wish, "name"));
+    x->run.output = launch_output(as->dir, &x->arena);
+    inputs_fill(x->inputs, &x->run);
+    return &x->run;
+}
+
 bool assignment_start(struct assignment *as)
 {
     struct error err;
     as->spec.dir = as->dir;
     as->spec.resume.path = as->resume.path;
+    as->spec.stage = take_stage(as);
     as->at = local_execution(as->home->workers, as->home->gpus);
     as->at->hooks = &hooks;
     as->at->data = as;
@@ -167,6 +254,39 @@ static void get_ready(struct assignment *as)
 {
     as->state = ASSIGNMENT_READY;
     as->home->ready(as->home->data);
+}
+
+static void on_inputs(void *data, enum status s, const char *why)
+{
+    struct assignment *as = data;
+    if (s == STATUS_OK)
+        get_ready(as);
+    else if (s == STATUS_BUSY) {
+        inputs_free(as->stage.inputs);
+        as->stage.inputs = NULL;
+        as->again_ms = clock_mono_ms(clock_real()) + PREPARE_AGAIN_MS;
+    } else
+        end_unstarted(as, JOB_NOT_STARTED, why);
+}
+
+/* All but what its stage takes is here. */
+static void get_inputs(struct assignment *as)
+{
+    const struct inputs_wish wish = {.loop = as->home->loop,
+                                     .client = as->home->client,
+                                     .dir = as->home->dir,
+                                     .folder = as->dir,
+                                     .study = as->study,
+                                     .trial = as->spec.trial,
+                                     .lease = as->spec.lease,
+                                     .list = json_object_get(as->stage.wish, "inputs")};
+    const char *name = json_string_value(json_object_get(as->stage.wish, "name"));
+    if (!as->stage.wish)
+        get_ready(as);
+    else if (!name || stage_find(as->spec.study, name) < 0)
+        end_unstarted(as, JOB_NOT_STARTED, "the study that came has no such stage");
+    else
+        as->stage.inputs = inputs_get(&wish, on_inputs, as);
 }
 
 static void say_anew(const struct assignment *as, const char *why)
@@ -193,7 +313,7 @@ static void on_resume(void *data, long status, const char *body, size_t n)
         free(r->path);
         r->path = NULL;
     }
-    get_ready(as);
+    get_inputs(as);
 }
 
 static void fetch_resume(struct assignment *as)
@@ -247,7 +367,7 @@ static void on_study(void *data, const struct study *study, const struct error *
         fetch_resume(as);
     else {
         if (as->resume.wish) say_anew(as, "it lies in a folder of its own");
-        get_ready(as);
+        get_inputs(as);
     }
 }
 
@@ -268,7 +388,7 @@ void assignment_stop(struct assignment *as, enum stop_mode mode, const char *why
 {
     if (as->at)
         as->at->at->stop(as->at, mode, why);
-    else
+    else if (as->state != ASSIGNMENT_PACKS) /* it has ended already */
         end_unstarted(as, JOB_STOPPED, why);
 }
 
@@ -292,6 +412,7 @@ struct assignment *assignment_create(const struct assignment_home *home, const j
     as->study = must_strdup(study);
     as->definition = must_strdup(definition);
     as->params = json_incref((json_t *)params);
+    as->stage.wish = json_incref(json_object_get(words, "stage"));
     as->resume = (struct resume_fetch){.wish = json_incref(json_object_get(words, "resume")), .fd = -1};
     as->spec = (struct attempt_spec){.trial = (long)json_integer_value(json_object_get(words, "trial")),
                                      .attempt = (long)json_integer_value(json_object_get(words, "attempt")),
@@ -309,6 +430,10 @@ void assignment_free(struct assignment *as)
 {
     cache_forget(as->home->cache, as);
     if (as->at) as->at->at->free(as->at);
+    if (as->stage.packing) as->stage.packing->as = NULL;
+    inputs_free(as->stage.inputs);
+    arena_done(&as->stage.arena);
+    json_decref(as->stage.wish);
     if (as->resume.inquiry) client_drop(as->resume.inquiry);
     if (as->resume.fd >= 0) close(as->resume.fd);
     json_decref(as->params);

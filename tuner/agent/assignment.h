@@ -1,7 +1,8 @@
 /* assignment: a trial that this agent is to run: the other side of the coordinator's attempt.
  *
- *   PREPARES ──study, files and checkpoint are here──▶ READY ──a slot is free: start──▶ RUNS ──end──▶ (said)
- *       └─────────── cannot be had, or stopped ───────────┴───────────────────────────────────────────▲
+ *   PREPARES ──study, files and checkpoints are here──▶ READY ──a slot is free: start──▶ RUNS ──end──▶ (said)
+ *       └─────────── cannot be had, or stopped ────────────┴──────────────────────────────┬──────────────▲
+ *                                                          a stage ends well: PACKS ──────┘──────────────┘
  *
  * What it has to say goes into the outbox. One that is fenced off (its lease is over) is ended, and says nothing more.
  */
@@ -9,6 +10,7 @@
 #define TUNER_AGENT_ASSIGNMENT_H
 
 #include "tuner/agent/cache.h"
+#include "tuner/agent/inputs.h"
 #include "tuner/agent/outbox.h"
 #include "tuner/agent/tail.h"
 
@@ -19,6 +21,7 @@ struct assignment;
 /* What all assignments of an agent share. */
 struct assignment_home {
     const char *dir; /* the agent's */
+    uv_loop_t *loop;
     struct client *client;
     struct cache *cache;
     struct outbox *outbox;
@@ -33,7 +36,23 @@ struct assignment_home {
     void *data;
 };
 
-enum assignment_state { ASSIGNMENT_PREPARES, ASSIGNMENT_READY, ASSIGNMENT_RUNS };
+enum assignment_state {
+    ASSIGNMENT_PREPARES,
+    ASSIGNMENT_READY,
+    ASSIGNMENT_RUNS,
+    ASSIGNMENT_PACKS /* what its stage left is made ready to be sent */
+};
+
+struct packing;
+
+/* The stage that it runs. */
+struct stage_part {
+    json_t *wish;          /* {"name", "inputs"}, as the service has it; NULL: the whole of the trial */
+    struct inputs *inputs; /* NULL: not asked for yet */
+    struct arena arena;
+    struct stage_run run;    /* what its program is given */
+    struct packing *packing; /* packs; NULL: it does not */
+};
 
 /* The checkpoint that it goes on from. */
 struct resume_fetch {
@@ -53,6 +72,7 @@ struct assignment {
     double config[SPACE_PARAMS_MAX];
     struct attempt_spec spec; /* its study is NULL until it is here */
     struct resume_fetch resume;
+    struct stage_part stage;
     int64_t again_ms;     /* prepares: the study is asked for again then; 0: it is not */
     struct execution *at; /* NULL: it has not begun */
     long reports, uploads;

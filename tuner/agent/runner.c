@@ -236,7 +236,9 @@ enum status runner_open(struct runner *r, const struct runner_options *options, 
     r->ended = json_array();
     if (outbox_is_empty(r->outbox)) workers_remove_folder(arena_printf(&a, "%s/trials", options->dir));
     workers_remove_folder(arena_printf(&a, "%s/studies", options->dir)); /* made anew from the cache */
+    inputs_make_room(options->dir);
     r->home = (struct assignment_home){.dir = r->options.dir,
+                                       .loop = options->loop,
                                        .client = options->client,
                                        .cache = cache_create(options->client, options->dir),
                                        .outbox = r->outbox,

@@ -16,7 +16,7 @@ struct load {
     const char *bad;
     void (*checked)(void *data, const char *bad, const char *why);
     /* of what it leaves */
-    const char *output;
+    const char *dir, *output;
     enum status status;
     struct deposit left;
     void (*kept)(void *data, const struct deposit *left, enum status s, const char *why);
@@ -107,7 +107,7 @@ struct load *load_check(const struct load_home *h, const struct trial *t,
                         void (*done)(void *data, const char *bad, const char *why), void *data)
 {
     const struct product *takes[STAGES_MAX];
-    size_t n = t->attempt.stage < 0 ? 0 : stage_takes(history_memory(h->history), t, (size_t)t->attempt.stage, takes);
+    size_t n = t->attempt.stage < 0 ? 0 : product_takes(history_memory(h->history), t, (size_t)t->attempt.stage, takes);
     if (n == 0) return NULL;
     struct load *x = create(h, data);
     x->checked = done;
@@ -118,10 +118,14 @@ struct load *load_check(const struct load_home *h, const struct trial *t,
 
 /* ---- what it leaves ---- */
 
+/* An agent sends it as a parcel. One that came damaged is not the program's fault. */
 static void keep(void *data)
 {
     struct load *x = data;
-    x->status = depot_keep(x->depot, x->output, &x->left, &x->err);
+    x->status = parcel_join(x->dir, LAUNCH_PARCEL, x->output, &x->err);
+    if (x->status == STATUS_INVALID) x->status = STATUS_IO;
+    if (x->status == STATUS_OK || x->status == STATUS_NOT_FOUND)
+        x->status = depot_keep(x->depot, x->output, &x->left, &x->err);
 }
 
 static void on_kept(void *data)
@@ -136,6 +140,7 @@ struct load *load_keep(const struct load_home *h, const char *dir,
 {
     struct load *x = create(h, data);
     x->kept = done;
+    x->dir = arena_strdup(&x->arena, dir);
     x->output = launch_output(dir, &x->arena);
     background_think(h->loop, keep, on_kept, x);
     return x;

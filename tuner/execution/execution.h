@@ -13,6 +13,7 @@
 #include "tuner/execution/fleet.h"
 #include "tuner/execution/launch.h"
 #include "tuner/execution/needs.h"
+#include "tuner/execution/parcel.h"
 #include "tuner/execution/provisioner.h"
 #include "tuner/execution/wiring.h"
 

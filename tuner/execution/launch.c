@@ -107,12 +107,25 @@ static json_t *resume_json(const struct resume *r)
                      r->name, "cost", json_number(r->cost));
 }
 
+/* Checkpoints are known by their digests, which are their names in the depot. */
+static json_t *stage_json(const struct stage_run *x)
+{
+    json_t *inputs = json_array();
+    for (size_t i = 0; i < x->n_inputs; i++) {
+        const char *slash = x->input[i].path ? strrchr(x->input[i].path, '/') : NULL;
+        json_array_append_new(inputs,
+                              json_pack("{s:s, s:s*}", "stage", x->input[i].stage, "sha256", slash ? slash + 1 : NULL));
+    }
+    return json_pack("{s:s, s:o}", "name", x->name, "inputs", inputs);
+}
+
 json_t *launch_assignment(const struct attempt_spec *x)
 {
     json_t *out = json_pack("{s:s, s:I, s:I, s:I, s:I, s:o}", "study", x->study->name, "trial", (json_int_t)x->trial,
                             "attempt", (json_int_t)x->attempt, "lease", (json_int_t)x->lease, "seed",
                             (json_int_t)x->seed, "params", space_to_json(&x->study->space, x->config));
     if (x->resume.path) json_object_set_new(out, "resume", resume_json(&x->resume));
+    if (x->stage) json_object_set_new(out, "stage", stage_json(x->stage));
     if (x->definition) json_object_set_new(out, "definition", json_string(x->definition));
     return out;
 }

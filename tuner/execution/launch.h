@@ -30,13 +30,18 @@ struct attempt_spec {
 /* The attempt's folder, in the arena: FILES/STUDY/0012.1 */
 char *launch_folder(const char *files, const struct study *study, long trial, long attempt, struct arena *arena);
 
+/* What an agent sends of a stage's checkpoint, as artefacts of these names and a number (parcel.h). */
+#define LAUNCH_PARCEL "output.parcel"
+enum { LAUNCH_PARCEL_PART = 128 << 20 }; /* bytes */
+
 /* The folder of a study's checkpoints (depot.h); in the arena. */
 char *launch_depot(const char *files, const struct study *study, struct arena *arena);
 /* Where a stage's program leaves its checkpoint: in its folder; in the arena. */
 char *launch_output(const char *dir, struct arena *arena);
 
 /* What an agent needs to start the attempt, besides the study's file: {"study", "trial", "attempt", "lease", "seed",
- * "params", "definition"?, "resume"?: {"trial", "attempt", "name", "bytes", "cost"}}. The caller owns it. */
+ * "params", "definition"?, "resume"?: {"trial", "attempt", "name", "cost"}, "stage"?: {"name", "inputs": [{"stage",
+ * "sha256"?}, …]}}. The caller owns it. */
 json_t *launch_assignment(const struct attempt_spec *x);
 
 /* Starts the attempt in the next free slot. `gpus`: one of them for each slot; NULL: as the environment has it. NULL:

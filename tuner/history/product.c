@@ -144,6 +144,17 @@ size_t product_next(const struct memory *s, const struct trial *t)
     return k;
 }
 
+size_t product_takes(const struct memory *s, const struct trial *t, size_t stage, const struct product **ret)
+{
+    const struct stage *x = &s->study->pipeline.stage[stage];
+    size_t n = 0;
+    for (size_t i = 0; i < x->n_inputs; i++) {
+        int from = stage_source(s->study, x->input[i], t->config);
+        if (from >= 0 && t->left[from]) ret[n++] = t->left[from];
+    }
+    return n;
+}
+
 double product_cost(const struct memory *s, const struct trial *t)
 {
     double cost = 0;

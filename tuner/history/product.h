@@ -27,6 +27,9 @@ bool product_is_kept(const struct memory *s, const struct trial *t, size_t stage
 /* The first stage that exists and has left nothing for this trial; pipeline.n: there is none. */
 size_t product_next(const struct memory *s, const struct trial *t);
 
+/* What a stage of the trial takes, as far as it is done; ret: STAGES_MAX. Returns how many. */
+size_t product_takes(const struct memory *s, const struct trial *t, size_t stage, const struct product **ret);
+
 /* Tokens of all stages that are done for this trial. */
 double product_cost(const struct memory *s, const struct trial *t);
 

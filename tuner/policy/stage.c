@@ -5,17 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-size_t stage_takes(const struct memory *s, const struct trial *t, size_t stage, const struct product **ret)
-{
-    const struct stage *x = &s->study->pipeline.stage[stage];
-    size_t n = 0;
-    for (size_t i = 0; i < x->n_inputs; i++) {
-        int from = stage_source(s->study, x->input[i], t->config);
-        if (from >= 0 && t->left[from]) ret[n++] = t->left[from];
-    }
-    return n;
-}
-
 /* Where it has to begin so that this stage can run: there, or further up, where a checkpoint is not kept any more. */
 static size_t begin_of(const struct memory *s, const struct trial *t, size_t stage)
 {

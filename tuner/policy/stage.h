@@ -27,9 +27,6 @@ enum stage_step stage_step(struct history *h, const struct trial *t, struct stag
 void stage_inputs(const struct memory *s, const struct trial *t, size_t stage, const char *depot, struct arena *arena,
                   struct stage_run *ret);
 
-/* Of the stage's inputs, product by product; ret: STAGES_MAX. Returns how many. */
-size_t stage_takes(const struct memory *s, const struct trial *t, size_t stage, const struct product **ret);
-
 /* The checkpoint that should go, for those that are kept are more than the study wants: the one that was of use the
  * longest ago, and is not a running trial's, a waiting one's or the best one's. NULL: none. */
 const char *stage_surplus(const struct memory *s);

@@ -123,9 +123,55 @@ static void on_put_artefact(struct request *r)
     }
 }
 
+/* ---- checkpoints of stages, to agents ---- */
+
+/* One that the trial's running stage takes, for who holds its lease. */
+static bool takes(const struct memory *s, const struct trial *t, const char *digest)
+{
+    const struct product *all[STAGES_MAX];
+    size_t n = t->attempt.stage < 0 ? 0 : product_takes(s, t, (size_t)t->attempt.stage, all);
+    for (size_t i = 0; i < n; i++)
+        if (all[i]->digest && strcmp(all[i]->digest, digest) == 0) return true;
+    return false;
+}
+
+static void send_checkpoint(struct request *r)
+{
+    struct error err;
+    struct stat st;
+    int fd = service_spool(r->service);
+    enum status s =
+        fd < 0 ? error_set(&err, STATUS_IO, "no room for the checkpoint") : parcel_write(r->state, fd, &err);
+    if (!s && fstat(fd, &st) != 0) s = error_set(&err, STATUS_IO, "the checkpoint cannot be read");
+    if (!s) {
+        request_file(r, "application/octet-stream", fd, (uint64_t)st.st_size);
+        return;
+    }
+    if (fd >= 0) close(fd);
+    request_fail(r, &err);
+}
+
+static void on_get_checkpoint(struct request *r)
+{
+    unsigned char hash[DIGEST_BYTES];
+    long lease;
+    struct active_study *as = waking_find(r);
+    const struct trial *t = as ? request_trial(r, as->active->memory) : NULL;
+    if (!t || !request_number(r, "lease", 0, 1, 1000000000000, &lease)) return;
+    if (!may_leave_artefacts(r, t, lease))
+        request_problem(r, 409, "the lease of trial %ld is over, or somebody else's", t->number);
+    else if (!digest_parse(r->param[2], hash) || !takes(as->active->memory, t, r->param[2]))
+        request_problem(r, 404, "trial %ld takes no checkpoint of this SHA-256", t->number);
+    else {
+        r->state = depot_path(launch_depot(r->service->files, as->study, &r->arena), r->param[2], &r->arena);
+        request_work(r, NULL, send_checkpoint, NULL);
+    }
+}
+
 const struct route api_artefacts_routes[] = {
     {"GET", ROUTE_TRIAL "/artefacts", GRANT_VIEW | GRANT_WORK, on_list_artefacts, 0, BODY_NONE, false},
     {"GET", ROUTE_TRIAL "/artefacts/{name}", GRANT_VIEW | GRANT_WORK, on_get_artefact, 0, BODY_NONE, false},
     {"PUT", ROUTE_TRIAL "/artefacts/{name}", GRANT_WORK, on_put_artefact, ROUTE_FILE_MAX, BODY_FILE, false},
+    {"GET", ROUTE_TRIAL "/checkpoints/{sha256}", GRANT_WORK, on_get_checkpoint, 0, BODY_NONE, false},
     {0},
 };
