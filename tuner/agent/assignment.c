@@ -2,8 +2,6 @@
 
 #include "tuner/agent/aside.h"
 
-#include "tuner/study/stage.h"
-
 #include "tuner/base/beneath.h"
 #include "tuner/base/clock.h"
 #include "tuner/base/digest.h"

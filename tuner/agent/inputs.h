@@ -1,8 +1,6 @@
 /* inputs: the checkpoints that the program of a stage is given: those that are in this agent's depot, and those that
  * the service sends. DIR/checkpoints is the depot, kept from run to run: above INPUTS_BYTES_MAX the longest unused go.
- *
- *     struct inputs *x = inputs_get(&wish, on_ready, data);      calls back once, not before it returns
- *     inputs_free(x);                                            nobody is called any more
+ * inputs_get calls back once, not before it returns; after inputs_free nobody is called any more.
  */
 #ifndef TUNER_AGENT_INPUTS_H
 #define TUNER_AGENT_INPUTS_H

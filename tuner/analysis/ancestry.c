@@ -1,7 +1,5 @@
 #include "tuner/analysis/ancestry.h"
 
-#include "tuner/study/stage.h"
-
 #include "tuner/base/json.h"
 
 static size_t count_users(const struct memory *s, size_t stage, const struct product *p)

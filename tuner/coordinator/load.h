@@ -1,8 +1,8 @@
 /* load: what is carried for an attempt that runs a stage, between the depot and its folder. It takes as long as the
  * disk does, and so is done on the pool.
  *
- *     a->load = load_check(home, trial, on_checked, a);      are the checkpoints that its stage takes what they were?
- *     a->load = load_keep(home, dir, on_kept, a);     what its program left goes into the depot
+ * load_check: are the checkpoints that its stage takes what they were? load_keep: what its program left goes into the
+ * depot.
  *
  * It calls back once, on the loop's thread, and is freed then.
  */

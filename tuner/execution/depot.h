@@ -1,6 +1,7 @@
 /* depot: the checkpoints that stages have left, by content: FOLDER/SHA256, a file or a folder, each once.
  *
  *     struct deposit left;
+ *     struct error err;
  *     depot_keep("/srv/n.files/g2p/checkpoints", "/srv/n.files/g2p/0012.1/output", &left, &err);
  *     depot_verify("/srv/n.files/g2p/checkpoints", left.digest, &err);
  *

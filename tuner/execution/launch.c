@@ -1,7 +1,5 @@
 #include "tuner/execution/launch.h"
 
-#include "tuner/study/stage.h"
-
 #include "tuner/base/json.h"
 
 #include <ctype.h>

@@ -6,8 +6,6 @@
 #include "tuner/history/product.h"
 #include "tuner/history/seen.h"
 
-#include "tuner/study/stage.h"
-
 #include "tuner/base/bounded.h"
 #include "tuner/base/json.h"
 

@@ -2,8 +2,6 @@
 
 #include "tuner/history/internal.h"
 
-#include "tuner/study/stage.h"
-
 #include "tuner/base/json.h"
 
 #include <math.h>

@@ -1,7 +1,5 @@
 #include "tuner/policy/stage.h"
 
-#include "tuner/study/stage.h"
-
 #include <stdlib.h>
 #include <string.h>
 

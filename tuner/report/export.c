@@ -1,8 +1,6 @@
 #include "tuner/report/report.h"
 
 #include "tuner/base/json.h"
-#include "tuner/study/stage.h"
-
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,5 @@
 #include "tuner/search/anchor.h"
 
-#include "tuner/study/stage.h"
-
 #include <math.h>
 #include <string.h>
 

@@ -149,12 +149,17 @@ static double worth(const struct task *t, const struct offer *x)
     return isnan(x->cost) ? x->value : x->value - stage_cost_penalty(t, x->cost);
 }
 
+/* The best trials, by the model. */
+struct leaders {
+    size_t n, *at; /* places in the history */
+};
+
 /* With an anchor, what comes after its stages is varied alone. */
 static void consider_anchors(struct task *t, struct acquisition *a, const struct maximise_spec *anywhere,
-                             const size_t *best, size_t n_best, struct offer *top)
+                             const struct leaders *best, struct offer *top)
 {
     struct anchor *anchor = arena_array(&t->arena, ANCHORS_MAX, sizeof *anchor);
-    size_t n = t->cost ? anchors_find(t, best, n_best, anchor) : 0;
+    size_t n = t->cost ? anchors_find(t, best->at, best->n, anchor) : 0;
     for (size_t i = 0; i < n; i++) {
         struct maximise_spec where = *anywhere;
         struct offer x = {.anchor = &anchor[i]};
@@ -177,15 +182,14 @@ static void say_offer(const struct offer *x, struct suggestion *ret)
                        words_show_count(x->cost, cost, sizeof cost), x->anchor ? ", on stages that are there" : "");
 }
 
-/* Where the acquisition of the spec is largest, for what it costs; of one objective in a box, if there is one. `best`:
- * the n_best best in the history. */
-static enum status propose_largest(struct task *t, const struct acquisition_spec *spec, const size_t *best,
-                                   size_t n_best, double *ret_point, struct suggestion *ret, struct error *err)
+/* Where the acquisition of the spec is largest, for what it costs; of one objective in a box, if there is one. */
+static enum status propose_largest(struct task *t, const struct acquisition_spec *spec, const struct leaders *best,
+                                   double *ret_point, struct suggestion *ret, struct error *err)
 {
     struct maximise_spec where = {.dim = t->encoding->dim,
                                   .d = t->d,
                                   .start = spec->base,
-                                  .n_start = n_best < STARTS ? n_best : STARTS,
+                                  .n_start = best->n < STARTS ? best->n : STARTS,
                                   .taken = t->points,
                                   .n_taken = t->history->n,
                                   .settle = encoding_settle,
@@ -200,7 +204,7 @@ static enum status propose_largest(struct task *t, const struct acquisition_spec
     if (!s) s = acquisition_maximise(a, &where, top.point, &top.value, err);
     if (!s) {
         price(t, &top);
-        consider_anchors(t, a, &where, best, n_best, &top);
+        consider_anchors(t, a, &where, best, &top);
         memcpy(ret_point, top.point, t->d * sizeof *ret_point);
         t->anchor = top.anchor;
         say_offer(&top, ret);
@@ -217,8 +221,8 @@ enum status proposal_make(struct task *t, double *ret_point, struct suggestion *
     size_t n_best, n_base;
     const struct search_rank *rank = pareto ? rank_front(t, p) : task_rank(t);
     double *base = base_points(t, rank, &n_best, &n_base);
-    size_t *best = arena_array(&t->arena, n_best + 1, sizeof *best);
-    for (size_t i = 0; i < n_best; i++) best[i] = rank[i].at;
+    struct leaders best = {n_best, arena_array(&t->arena, n_best + 1, sizeof *best.at)};
+    for (size_t i = 0; i < n_best; i++) best.at[i] = rank[i].at;
     struct acquisition_spec spec = {.kind = acquisition_default(pareto ? 2 : 1),
                                     .n_outputs = m->n_outputs,
                                     .output = m->output,
@@ -232,5 +236,5 @@ enum status proposal_make(struct task *t, double *ret_point, struct suggestion *
     if (s || drawn) return s;
     if (pareto) choose_reference(t, p, spec.reference);
     want_improvement(t, n_best, n_base, &spec);
-    return propose_largest(t, &spec, best, n_best, ret_point, ret, err);
+    return propose_largest(t, &spec, &best, ret_point, ret, err);
 }

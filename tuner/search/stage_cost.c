@@ -2,8 +2,6 @@
 
 #include "tuner/search/cached_gp.h"
 
-#include "tuner/study/stage.h"
-
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

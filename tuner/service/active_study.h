@@ -7,7 +7,7 @@
 #ifndef TUNER_SERVICE_ACTIVE_STUDY_H
 #define TUNER_SERVICE_ACTIVE_STUDY_H
 
-#include "tuner/execution/bundle.h"
+#include "tuner/execution/execution.h"
 #include "tuner/service/parts.h"
 #include "tuner/service/request.h"
 

@@ -1,4 +1,4 @@
-#include "tuner/study/stage.h"
+#include "tuner/study/study.h"
 
 #include "tuner/study/condition.h"
 
