@@ -223,7 +223,8 @@ static void set_deadline(struct history *s, struct trial *t, int64_t ttl_ms)
 static void keep_past(struct history *s, struct trial *t)
 {
     struct past_lease *p = arena_alloc(&s->arena, sizeof *p);
-    *p = (struct past_lease){t->attempt.past, t->attempt.lease, t->attempt.holder};
+    *p = (struct past_lease){
+        t->attempt.past, t->attempt.lease, t->attempt.stage, t->attempt.before, t->attempt.holder};
     t->attempt.past = p;
 }
 
@@ -245,6 +246,7 @@ static enum status apply_leased(struct history *s, struct trial *t, const struct
     t->attempt.names = 0;
     t->attempt.stage = e->stage ? stage_find(s->m.study, e->stage) : -1;
     t->attempt.key = keep(s, e->key);
+    t->attempt.before = product_cost(&s->m, t);
     if (t->attempt.stage < 0 || t->attempt.stop.state != STOP_AUDIT) t->attempt.stop.state = STOP_NONE;
     t->attempt.settings = 0;
     curve_begin(s, t);

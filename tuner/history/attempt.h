@@ -17,6 +17,8 @@ struct rule_change;
 struct past_lease {
     const struct past_lease *next; /* older */
     int64_t lease;
+    int stage;     /* as attempt's */
+    double before; /* as attempt's */
     struct holder holder;
 };
 
@@ -39,6 +41,7 @@ struct attempt {
 
     int stage;           /* its place in the pipeline; −1: it is the whole of the trial */
     const char *key;     /* of what the stage is to leave */
+    double before;       /* tokens of the stages that were done when it began */
     long reports, step;  /* number of reports, the last one's step */
     const double *last;  /* n_metrics; the last report; NaN where not reported */
     uint64_t names;      /* hash of the names in the last report, in order; 0: none by this process */

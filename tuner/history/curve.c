@@ -47,14 +47,28 @@ static void make_room(struct history *s)
     s->curves.at[oldest] = s->curves.at[--s->curves.n];
 }
 
-static struct curve *observe(struct history *s, struct trial *t)
+/* The curve of a trial is that of its last stage that trains. */
+static struct curve *observe(struct history *s, struct trial *t, int stage)
 {
-    if (t->attempt.curve) return own(t);
-    if (s->curves.n >= CURVES_MAX) make_room(s);
-    internal_add(&s->curves, t);
-    internal_show(s);
-    t->attempt.curve = must_alloc(1, sizeof *t->attempt.curve);
-    return own(t);
+    if (t->attempt.curve && own(t)->curve.stage == stage) return own(t);
+    if (t->attempt.curve)
+        forget(s, t);
+    else {
+        if (s->curves.n >= CURVES_MAX) make_room(s);
+        internal_add(&s->curves, t);
+        internal_show(s);
+    }
+    struct curve *o = must_alloc(1, sizeof *o);
+    o->curve.stage = stage;
+    t->attempt.curve = o;
+    return o;
+}
+
+/* A stage that spends no tokens of its own trains nothing. */
+static bool trains(const struct objective *o, int stage, double before, const double *values)
+{
+    int tokens = objective_token_metric(o);
+    return stage < 0 || tokens < 0 || values[tokens] > before;
 }
 
 static void begin(struct curve *o, int64_t lease)
@@ -65,8 +79,9 @@ static void begin(struct curve *o, int64_t lease)
 
 static void begin_anew(struct curve *o)
 {
+    int stage = o->curve.stage;
     learning_curve_done(&o->curve);
-    *o = (struct curve){0};
+    *o = (struct curve){.curve.stage = stage};
 }
 
 void curve_begin(struct history *s, struct trial *t)
@@ -176,8 +191,8 @@ static void report_after(struct history *s, struct trial *t, int64_t until, long
 
 void curve_report(struct history *s, struct trial *t, long step, const double *values)
 {
-    if (!is_wanted(&s->m)) return;
-    begin(observe(s, t), t->attempt.lease);
+    if (!is_wanted(&s->m) || !trains(&s->m.study->objective, t->attempt.stage, t->attempt.before, values)) return;
+    begin(observe(s, t, t->attempt.stage), t->attempt.lease);
     report_after(s, t, INT64_MAX, step, values);
 }
 
@@ -210,6 +225,8 @@ long curve_judged(struct history *s, const struct trial *t)
 struct replayed {
     struct history *s;
     struct trial *t;
+    int stage;
+    double before;
 };
 
 static void on_report(void *data, const struct store_report *r)
@@ -222,8 +239,10 @@ static void on_report(void *data, const struct store_report *r)
         int m = objective_find_metric(o, r->name[i]);
         if (m >= 0) value[m] = r->value[i];
     }
-    begin(observe(x->s, x->t), r->lease);
-    report_after(x->s, x->t, r->lease + r->known, r->step, value);
+    if (trains(o, x->stage, x->before, value)) {
+        begin(observe(x->s, x->t, x->stage), r->lease);
+        report_after(x->s, x->t, r->lease + r->known, r->step, value);
+    }
     for (size_t i = 0; i < o->n_metrics; i++) internal_numbers(x->t->attempt.last)[i] = value[i];
     x->t->attempt.reports++;
     x->t->attempt.step = r->step;
@@ -240,25 +259,26 @@ static bool is_known(const struct trial *t)
     return t->attempt.curve && own(t)->lease == t->attempt.lease && !own(t)->begins;
 }
 
-static enum status load_attempt(struct history *s, struct trial *t, int64_t lease, struct error *err)
+static enum status load_attempt(struct replayed *x, int64_t lease, struct error *err)
 {
-    struct replayed x = {s, t};
+    struct history *s = x->s;
+    struct trial *t = x->t;
     t->attempt.reports = t->attempt.step = 0;
     for (size_t i = 0; i < s->m.study->objective.n_metrics; i++) internal_numbers(t->attempt.last)[i] = NAN;
-    return store_reports(s->m.store, s->m.study_id, lease, on_report, &x, err);
+    return store_reports(s->m.store, s->m.study_id, lease, on_report, x, err);
 }
 
 static enum status load_past(struct history *s, struct trial *t, const struct past_lease *p, struct error *err)
 {
     enum status st = p ? load_past(s, t, p->next, err) : STATUS_OK;
-    return p && !st ? load_attempt(s, t, p->lease, err) : st;
+    return p && !st ? load_attempt(&(struct replayed){s, t, p->stage, p->before}, p->lease, err) : st;
 }
 
 /* Attempt by attempt, as it was reported. */
 static enum status load(struct history *s, struct trial *t, struct error *err)
 {
     enum status st = load_past(s, t, t->attempt.past, err);
-    if (!st) st = load_attempt(s, t, t->attempt.lease, err);
+    if (!st) st = load_attempt(&(struct replayed){s, t, t->attempt.stage, t->attempt.before}, t->attempt.lease, err);
     if (t->attempt.curve) begin(own(t), t->attempt.lease);
     now_follow(t);
     curve_end(s, t);

@@ -16,7 +16,7 @@ static void take_front(const struct memory *s, struct arena *arena, struct evide
     e->front = front;
 }
 
-void grounds_take(struct history *h, struct arena *arena, struct evidence *e)
+void grounds_take(struct history *h, int stage, struct arena *arena, struct evidence *e)
 {
     const struct memory *s = history_memory(h);
     lending_begin(h);
@@ -24,7 +24,8 @@ void grounds_take(struct history *h, struct arena *arena, struct evidence *e)
     struct evidence_trial *list = arena_array(arena, s->n_curves + 1, sizeof *list);
     for (size_t i = 0; i < s->n_curves; i++) {
         const struct trial *t = s->curves[i];
-        if (t->attempt.curve->curve.n == 0 || t->outside) continue;
+        const struct learning_curve *c = &t->attempt.curve->curve;
+        if (c->n == 0 || c->stage != stage || t->outside) continue;
         list[e->n++] = (struct evidence_trial){.number = t->number,
                                                .config = t->config,
                                                .curve = curve_lend(t, arena),

@@ -30,7 +30,9 @@ struct question *monitor_ask(struct history *h, const struct trial *t)
 {
     const struct memory *s = history_memory(h);
     const struct curve *o = t->attempt.curve;
-    if (!o || t->role != ROLE_SEARCH || t->state != TRIAL_RUNNING || o->curve.reports <= o->judged) return NULL;
+    if (!o || o->curve.stage != t->attempt.stage || t->role != ROLE_SEARCH || t->state != TRIAL_RUNNING ||
+        o->curve.reports <= o->judged)
+        return NULL;
     const struct early_stopping *rule = curve_rule(t);
     struct running running = {.number = t->number, .config = t->config, .curve = &o->curve, .rule = rule};
     running.judged = curve_judged(h, t);
@@ -48,7 +50,7 @@ struct question *monitor_ask(struct history *h, const struct trial *t)
     q->running = running;
     q->running.curve = learning_curve_copy(&o->curve, &q->arena);
     q->running.rule = rule ? &q->rule : NULL;
-    grounds_take(h, &q->arena, &q->evidence);
+    grounds_take(h, t->attempt.stage, &q->arena, &q->evidence);
     return q;
 }
 

@@ -32,6 +32,15 @@ struct second_look {
 
 /* ---- asking ---- */
 
+/* The last one in which anything trains: what was stopped before that has a longer way to go, and is left. */
+static int last_stage(const struct memory *s)
+{
+    int last = -1;
+    for (size_t i = 0; i < s->n_curves; i++)
+        if (s->curves[i]->attempt.curve->curve.stage > last) last = s->curves[i]->attempt.curve->curve.stage;
+    return last;
+}
+
 static bool may_go_on(const struct trial *t)
 {
     return t->role == ROLE_SEARCH && trial_state_may_resume(t->state) && !t->outside;
@@ -102,7 +111,7 @@ static size_t count_alike(const struct memory *s, struct second_look *q)
     }
     qsort(last, n, sizeof *last, by_told);
     for (; alike < n && last[alike]->state == TRIAL_PRUNED; alike++)
-        cost += learning_curve_cost(&last[alike]->attempt.curve->curve);
+        if (last[alike]->attempt.curve) cost += learning_curve_cost(&last[alike]->attempt.curve->curve);
     return alike >= ALIKE && (!has_found(s) || cost >= DEAR * usual_cost(e)) ? alike : 0;
 }
 
@@ -122,7 +131,7 @@ struct second_look *second_look_ask(struct history *h, bool in_place)
     struct second_look *q = must_alloc(1, sizeof *q);
     q->history = h;
     q->study = s->study;
-    grounds_take(h, &q->arena, &q->evidence);
+    grounds_take(h, last_stage(s), &q->arena, &q->evidence);
     add_candidates(s, q, in_place);
     if (q->n && !waits_for_one(s)) q->alike = count_alike(s, q);
     if (q->n) return q;

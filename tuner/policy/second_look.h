@@ -5,8 +5,8 @@
  * something else than it did. With a checkpoint it goes on where it was, without one it has the whole way to go again,
  * and is let do so only where that is worth it, too.
  *
- * When 15 trials in a row have been stopped, and either nothing that the search has found is better than the baseline or
- * these have cost as much as three that end, what they are judged by may be wrong: then the most promising of the
+ * When 15 trials in a row have been stopped, and either nothing that the search has found is better than the baseline
+ * or these have cost as much as three that end, what they are judged by may be wrong: then the most promising of the
  * stopped goes on to its end, and is not judged any more.
  *
  * Three steps as for a judgement (monitor.h), the middle one on any thread.

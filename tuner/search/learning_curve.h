@@ -18,6 +18,7 @@ enum { LEARNING_CURVE_POINTS = 128 };
 
 struct learning_curve { /* zero: empty */
     size_t n, n_metrics;
+    int stage;     /* whose training it is; −1: the trial has none */
     long reports;  /* in order, heard so far */
     long every;    /* of so many one is kept */
     double *at;    /* n: cost */

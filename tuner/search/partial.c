@@ -4,6 +4,7 @@
 #include "tuner/search/targets.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,15 +40,26 @@ static struct told make_room(struct search_trial *t, size_t n_metrics, struct ar
     return (struct told){t, metrics, spread};
 }
 
-/* Those with a curve, in the order of their results. */
-static struct told *in_order(struct search_trial *list, size_t n, size_t n_metrics, struct arena *arena, size_t *ret_n)
+/* Room for all; of complete trials none is needed. */
+static struct told *tell(struct search_trial *list, size_t n, size_t n_metrics, struct arena *arena)
+{
+    struct told *all = arena_array(arena, n + 1, sizeof *all);
+    for (size_t i = 0; i < n; i++) {
+        all[i] = (struct told){&list[i], NULL, NULL};
+        if (list[i].outcome == SEARCH_STOPPED) all[i] = make_room(&list[i], n_metrics, arena);
+    }
+    return all;
+}
+
+/* Those with a curve, of this stage (SIZE_MAX: of any), in the order of their results. */
+static struct told *in_order(const struct told *all, size_t n, size_t stage, struct arena *arena, size_t *ret_n)
 {
     struct told *told = arena_array(arena, n + 1, sizeof *told);
     *ret_n = 0;
     for (size_t i = 0; i < n; i++) {
-        struct told t = {&list[i], NULL, NULL};
-        if (list[i].outcome == SEARCH_STOPPED) t = make_room(&list[i], n_metrics, arena);
-        if ((list[i].outcome == SEARCH_COMPLETE || t.metrics) && list[i].curve) told[(*ret_n)++] = t;
+        const struct learning_curve *c = all[i].trial->curve;
+        bool known = all[i].trial->outcome == SEARCH_COMPLETE || all[i].metrics;
+        if (known && c && (stage == SIZE_MAX || c->stage == (int)stage)) told[(*ret_n)++] = all[i];
     }
     qsort(told, *ret_n, sizeof *told, by_told);
     return told;
@@ -76,6 +88,12 @@ static void expect_metric(const struct objective *o, size_t metric, const struct
         if (told[i].metrics) expect(&ladder, &told[i]);
 }
 
+static void expect_all(const struct objective *o, const struct told *told, size_t n, struct arena *arena)
+{
+    for (size_t m = 0; n && m < o->n_metrics; m++)
+        if (objective_uses(o, m)) expect_metric(o, m, told, n, arena);
+}
+
 static bool is_known(const struct objective *o, const struct search_trial *t)
 {
     for (size_t m = 0; m < o->n_metrics; m++)
@@ -93,9 +111,9 @@ struct search_history partial_expect(const struct study *study, const struct sea
     if (stopped == 0) return out;
     memcpy(list, h->trial, h->n * sizeof *list);
     out.trial = list;
-    struct told *told = in_order(list, h->n, o->n_metrics, arena, &n);
-    for (size_t m = 0; n && m < o->n_metrics; m++)
-        if (objective_uses(o, m)) expect_metric(o, m, told, n, arena);
+    const struct told *all = tell(list, h->n, o->n_metrics, arena);
+    expect_all(o, in_order(all, h->n, study->pipeline.n ? 0 : SIZE_MAX, arena, &n), n, arena);
+    for (size_t k = 1; k < study->pipeline.n; k++) expect_all(o, in_order(all, h->n, k, arena, &n), n, arena);
     for (size_t i = 0; i < h->n; i++)
         if (list[i].outcome == SEARCH_STOPPED && is_known(o, &list[i])) list[i].outcome = SEARCH_COMPLETE;
     return out;
