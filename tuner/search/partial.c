@@ -112,8 +112,10 @@ struct search_history partial_expect(const struct study *study, const struct sea
     memcpy(list, h->trial, h->n * sizeof *list);
     out.trial = list;
     const struct told *all = tell(list, h->n, o->n_metrics, arena);
-    expect_all(o, in_order(all, h->n, study->pipeline.n ? 0 : SIZE_MAX, arena, &n), n, arena);
-    for (size_t k = 1; k < study->pipeline.n; k++) expect_all(o, in_order(all, h->n, k, arena, &n), n, arena);
+    for (size_t k = 0; k < study->pipeline.n || k == 0; k++) {
+        const struct told *told = in_order(all, h->n, study->pipeline.n ? k : SIZE_MAX, arena, &n);
+        expect_all(o, told, n, arena);
+    }
     for (size_t i = 0; i < h->n; i++)
         if (list[i].outcome == SEARCH_STOPPED && is_known(o, &list[i])) list[i].outcome = SEARCH_COMPLETE;
     return out;
