@@ -57,6 +57,7 @@ static void end(struct assignment *as, const struct job_outcome *o)
     redact_cut(o->reason, strlen(o->reason), safe, sizeof safe);
     json_object_set_new(body, "reason", tail_text(safe, strlen(safe)));
     if (o->metrics) json_object_set(body, "metrics", (json_t *)o->metrics);
+    if (!o->metrics && o->end == JOB_COMPLETE) json_object_set_new(body, "metrics", json_object()); /* a silent stage */
     if (o->signal) json_object_set_new(body, "signal", json_integer(o->signal));
     if (o->out_of_memory) json_object_set_new(body, "out_of_memory", json_true());
     assignment_flush(as);

@@ -65,6 +65,7 @@ static bool read_end(const json_t *body, struct agent_message *r)
     if (json_only(body, NULL, "end", "metrics", "reason", "signal", "out_of_memory", NULL)) return false;
     while (how && end <= JOB_NOT_STARTED && strcmp(how, job_end_name((enum job_end)end)) != 0) end++;
     if (!how || end > JOB_NOT_STARTED || (metrics && metrics_check(metrics, NULL))) return false;
+    if (end == JOB_COMPLETE && !metrics) return false;
     r->outcome = (struct job_outcome){.end = (enum job_end)end,
                                       .metrics = metrics,
                                       .reason = reason ? reason : "",

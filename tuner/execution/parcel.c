@@ -278,6 +278,7 @@ static enum status take_entry(struct source *s, const struct entry *x, int dir, 
     int fd = -1;
     enum status st = x->kind == 'd' ? beneath_folder(dir, path, true, &fd, s->err)
                                     : beneath_create(dir, path, x->kind == 'x' ? 0755 : 0644, &fd, s->err);
+    if (st == STATUS_NOT_FOUND) return refuse(s, "the folder of an entry is not there");
     if (!st && x->kind != 'd') st = take_content(s, fd, x->bytes, path);
     if (fd >= 0) close(fd);
     return st;
