@@ -126,7 +126,8 @@ bool product_is_kept(const struct memory *s, const struct trial *t, size_t stage
 {
     const struct stage *x = &s->study->pipeline.stage[stage];
     const struct product *p = t->left ? t->left[stage] : NULL;
-    if (!p || p->gone || p->made < s->products.since[stage] || t->seed != memory_search_seed(s, t->number))
+    if (!p || p->gone || s->study->pipeline.anew || p->made < s->products.since[stage] ||
+        t->seed != memory_search_seed(s, t->number))
         return false;
     for (size_t i = 0; i < x->n_inputs; i++) {
         int from = stage_source(s->study, x->input[i], t->config);

@@ -50,10 +50,12 @@ enum stage_step stage_step(struct history *h, const struct trial *t, struct stag
             return STAGE_OVER;
         }
         bool known = product_key(s, t, k, ret->key);
-        if (known && (p = product_find(s, ret->key)) && history_take(h, t, p, &err) == STATUS_OK) continue;
+        if (known && !s->study->pipeline.anew && (p = product_find(s, ret->key)) &&
+            history_take(h, t, p, &err) == STATUS_OK)
+            continue;
         ret->stage = begin_of(s, t, k);
         product_key(s, t, ret->stage, ret->key);
-        return is_being_run(s, t, ret->key) ? STAGE_WAITS : STAGE_RUNS;
+        return !s->study->pipeline.anew && is_being_run(s, t, ret->key) ? STAGE_WAITS : STAGE_RUNS;
     }
 }
 

@@ -315,9 +315,17 @@ static enum status read_keep(struct file *f, const struct yaml_node *v)
     return file_size(f, v, "keep", 1, 1e18, &f->study->pipeline.keep);
 }
 
+static enum status read_reuse(struct file *f, const struct yaml_node *v)
+{
+    bool reuse;
+    if (!file_boolean(v, &reuse)) return file_fail(f, v, "'reuse' must be true or false");
+    f->study->pipeline.anew = !reuse;
+    return STATUS_OK;
+}
+
 enum status file_checkpoints(struct file *f, const struct yaml_node *v)
 {
-    static const struct key keys[] = {{"keep", read_keep}};
+    static const struct key keys[] = {{"keep", read_keep}, {"reuse", read_reuse}};
     if (!f->study->pipeline.n) return file_fail(f, v, "'checkpoints' are what 'stages' leave, and this study has none");
     return FILE_SECTION(f, v, "checkpoints", keys);
 }

@@ -129,6 +129,7 @@ struct pipeline {
     size_t n; /* 0: there are no stages */
     struct stage *stage;
     double keep;     /* bytes of checkpoints, about; 0: all are kept */
+    bool anew;       /* every trial runs all of its stages */
     bool cost_blind; /* the search does not ask what a suggestion would cost */
 };
 
