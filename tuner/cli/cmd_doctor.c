@@ -6,6 +6,7 @@
 
 #include "tuner/analysis/analysis.h"
 #include "tuner/coordinator/coordinator.h"
+#include "tuner/execution/execution.h"
 
 #include "surrogate/surrogate.h"
 
@@ -140,7 +141,7 @@ static size_t count_orphans(int folder, const char *path, const struct folders *
     size_t n = 0;
     for (struct dirent *d; dir && (d = readdir(dir));) {
         const char *name = d->d_name;
-        if (*name == '.' || strcmp(name, "study") == 0 || is_of_agents(name) ||
+        if (*name == '.' || strcmp(name, "study") == 0 || strcmp(name, LAUNCH_DEPOT) == 0 || is_of_agents(name) ||
             (known->n && bsearch(&name, known->name, known->n, sizeof name, by_name)))
             continue;
         if (n++ == 0) snprintf(example, size, "%s/%s", path, name);
@@ -179,6 +180,31 @@ static void check_logs(void *data, const struct store_study *row)
     arena_done(&known.arena);
 }
 
+/* Those that the log says are kept, and are there. What the log does not know goes when the study is run next. */
+static void check_checkpoints(void *data, const struct store_study *row)
+{
+    struct checkup *c = data;
+    struct cli_study s;
+    struct error err;
+    struct arena a = {0};
+    char files[NEEDS_PATH_MAX], text[300];
+    size_t kept = 0, missing = 0;
+    if (needs_folder(store_path(c->store), files, &err) || cli_open(store_path(c->store), row->name, &s, &err)) return;
+    for (size_t i = 0; i < s.memory->products.n; i++) {
+        const struct product *p = s.memory->products.product[i];
+        if (!p->digest || p->gone || product_find(s.memory, p->key) != p) continue;
+        const char *path = depot_path(launch_depot(files, s.study, &a), p->digest, &a);
+        kept++;
+        missing += access(path, F_OK) != 0;
+    }
+    snprintf(text, sizeof text, "study %s: %zu of %zu checkpoint%s of stages %s there%s", row->name, kept - missing,
+             kept, words_s(kept), kept == 1 ? "is" : "are",
+             missing ? "; what is missing is run again where it is needed" : "");
+    if (s.study->pipeline.n) finding(c, missing == 0, "checkpoints", text);
+    cli_close(&s);
+    arena_done(&a);
+}
+
 static void check_database(struct checkup *c, const char *db, bool rebuild)
 {
     struct error err;
@@ -203,6 +229,7 @@ static void check_database(struct checkup *c, const char *db, bool rebuild)
     else if (c->problems == before)
         finding(c, true, "integrity", "pages, rows and references are sound");
     if (c->problems == before) store_studies(c->store, check_logs, c, &err);
+    if (c->problems == before) store_studies(c->store, check_checkpoints, c, &err);
     if (c->problems == before && rebuild) rebuild_studies(c);
     store_close(c->store);
 }

@@ -130,6 +130,20 @@ static void print_wiring(const struct study *study, const struct wiring *w)
     arena_done(&a);
 }
 
+/* "teach (when distill == true) → train → compress" */
+static void print_stages(const struct study *study)
+{
+    struct arena a = {0};
+    const char *list = "";
+    for (size_t i = 0; i < study->pipeline.n; i++) {
+        const struct stage *x = &study->pipeline.stage[i];
+        list = arena_printf(&a, "%s%s%s%s%s%s", list, i ? " → " : "", x->name, x->when ? " (when " : "",
+                            x->when ? x->when_text : "", x->when ? ")" : "");
+    }
+    if (study->pipeline.n) printf("  %-14s %s\n", "stages", list);
+    arena_done(&a);
+}
+
 static void print_risks(const struct plan *p, const struct wiring *w)
 {
     struct arena a = {0};
@@ -144,6 +158,7 @@ static void print_plan(const struct memory *s, const struct plan *p, const struc
     char left[40];
     printf("study %s: valid; %zu complete trial%s to judge by\n", s->study->name, p->known, words_s(p->known));
     print_matches(&s->study->objective);
+    print_stages(s->study);
     if (p->searches)
         printf("  still to run   %zu trial%s and %zu of the confirmation, %zu at a time\n", p->searches,
                words_s(p->searches), p->confirms, p->slots);

@@ -91,7 +91,7 @@ char *launch_folder(const char *files, const struct study *study, long trial, lo
 
 char *launch_depot(const char *files, const struct study *study, struct arena *arena)
 {
-    return arena_printf(arena, "%s/%s/checkpoints", files, study->name);
+    return arena_printf(arena, "%s/%s/" LAUNCH_DEPOT, files, study->name);
 }
 
 char *launch_output(const char *dir, struct arena *arena)

@@ -34,7 +34,8 @@ char *launch_folder(const char *files, const struct study *study, long trial, lo
 #define LAUNCH_PARCEL "output.parcel"
 enum { LAUNCH_PARCEL_PART = 128 << 20 }; /* bytes */
 
-/* The folder of a study's checkpoints (depot.h); in the arena. */
+/* The folder of a study's checkpoints (depot.h), FILES/STUDY/checkpoints; in the arena. */
+#define LAUNCH_DEPOT "checkpoints"
 char *launch_depot(const char *files, const struct study *study, struct arena *arena);
 /* Where a stage's program leaves its checkpoint: in its folder; in the arena. */
 char *launch_output(const char *dir, struct arena *arena);
