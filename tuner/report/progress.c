@@ -152,6 +152,8 @@ static void draw_bar(struct progress *p, struct arena *a)
     if (objective_token_metric(o) >= 0)
         spent = arena_printf(a, " · %s %s spent", words_show_count(ledger_tokens(s), tokens, sizeof tokens),
                              objective_cost_name(o));
+    if (s->products.saved > 0)
+        spent = arena_printf(a, "%s, %s saved", spent, words_show_count(s->products.saved, tokens, sizeof tokens));
     const char *counts = arena_printf(a, "%s%s%s", bar, spent, tail);
     size_t room = screen_columns(&p->screen) - 1, needs = width_of(counts) + 1;
     const char *name = width_cut(a, s->study->name, room > needs + 8 ? room - needs : 8);
@@ -182,6 +184,12 @@ static void draw_incumbent(struct progress *p, struct arena *a)
                   arena_printf(a, "baseline  trial 0    %s", metrics_text(p->s, baseline, false, a)));
 }
 
+/* "train " */
+static const char *stage_text(const struct memory *s, const struct trial *t, struct arena *a)
+{
+    return t->attempt.stage < 0 ? "" : arena_printf(a, "%s ", s->study->pipeline.stage[t->attempt.stage].name);
+}
+
 /* As many as there is room for. */
 static void draw_running(struct progress *p, struct arena *a)
 {
@@ -193,8 +201,8 @@ static void draw_running(struct progress *p, struct arena *a)
         if (p->rows >= room && ++hidden) continue;
         words_show_duration(memory_took_ms(p->s, t), took, sizeof took);
         draw_line(p, screen_state(&p->screen, t->state, a),
-                  arena_printf(a, "running   trial %-4ld step %-4ld %s  %s", t->number, t->attempt.step,
-                               metrics_text(p->s, t->attempt.last, false, a), took));
+                  arena_printf(a, "running   trial %-4ld %sstep %-4ld %s  %s", t->number, stage_text(p->s, t, a),
+                               t->attempt.step, metrics_text(p->s, t->attempt.last, false, a), took));
     }
     if (hidden) draw_line(p, "", arena_printf(a, "  … and %zu more running", hidden));
 }
