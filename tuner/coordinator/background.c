@@ -57,7 +57,8 @@ static void suggest(void *data)
     struct prediction p[METRICS_MAX];
     int tokens = objective_token_metric(&t->study->objective);
     x->status = search_suggest(t->search, &t->history, t->number, &x->suggestion, &x->err);
-    if (x->status || tokens < 0 || x->suggestion.kind != SUGGESTION_MODEL) return;
+    x->tokens = tokens >= 0 && !x->status ? x->suggestion.cost : NAN;
+    if (isfinite(x->tokens) || x->status || tokens < 0 || x->suggestion.kind != SUGGESTION_MODEL) return;
     if (search_predict(t->search, &t->history, x->suggestion.config, NEED_COVERAGE, p, NULL) == STATUS_OK)
         x->tokens = p[tokens].high;
 }

@@ -223,8 +223,7 @@ static void set_deadline(struct history *s, struct trial *t, int64_t ttl_ms)
 static void keep_past(struct history *s, struct trial *t)
 {
     struct past_lease *p = arena_alloc(&s->arena, sizeof *p);
-    *p = (struct past_lease){
-        t->attempt.past, t->attempt.lease, t->attempt.stage, t->attempt.before, t->attempt.holder};
+    *p = (struct past_lease){t->attempt.past, t->attempt.lease, t->attempt.stage, t->attempt.before, t->attempt.holder};
     t->attempt.past = p;
 }
 
@@ -514,8 +513,9 @@ static enum status apply_finished(struct history *s, struct trial *t, const stru
     curve_end(s, t);
     if (e->state != TRIAL_COMPLETE) return STATUS_OK;
     bool once = t->resumed.times == 0 && !staged;
+    double alone = staged ? product_cost(&s->m, t) : t->effort.tokens; /* whatever it took over */
     remember_cost(s, once ? e->end.took_ms : t->effort.busy_ms,
-                  once ? fmax(spent - t->attempt.resumed_cost, 0) : t->effort.tokens);
+                  once ? fmax(spent - t->attempt.resumed_cost, 0) : alone);
     judge(s, t);
     return STATUS_OK;
 }

@@ -42,6 +42,14 @@ static double spent(const struct memory *s)
     return fmin(fmax(trials, tokens), 1);
 }
 
+/* By the log alone, too: what trials that are not over were thought to need when they were added. */
+static double left(const struct memory *s)
+{
+    double tokens = s->run.budget.tokens > 0 ? s->run.budget.tokens - s->tally.tokens : INFINITY;
+    for (size_t i = 0; i < s->n_open; i++) tokens -= fmax(s->open[i]->need.tokens - s->open[i]->effort.tokens, 0);
+    return tokens;
+}
+
 struct search_history history_view(struct history *s)
 {
     seen_close_holes(s);
@@ -50,6 +58,7 @@ struct search_history history_view(struct history *s)
                                    .trial = s->seen_row,
                                    .baseline = memory_baseline(&s->m),
                                    .n_poisonous = s->m.tally.poisonous,
+                                   .left = left(&s->m),
                                    .spent = spent(&s->m)};
 }
 

@@ -37,6 +37,7 @@ struct search_history {
     const struct search_trial *trial;
     const double *baseline; /* n_metrics metrics of the baseline, or NULL while unknown */
     size_t n_poisonous;     /* how many of them are */
+    double left;            /* tokens of the budget that no trial needs so far; infinite: there is no such budget */
     double spent;           /* of the budget, 0 … 1: of trials or of tokens, whichever is further */
 };
 

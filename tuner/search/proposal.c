@@ -130,23 +130,31 @@ static bool is_noisy(const struct task *t, const double *best)
 
 /* A place that the acquisition was maximised from. */
 struct offer {
-    double point[SURROGATE_DIMS_MAX], value, cost; /* cost: NaN: unknown, as is every one's */
+    double point[SURROGATE_DIMS_MAX], value;
+    struct stage_price price; /* NaN: unknown, as is every one's */
     const struct anchor *anchor;
 };
 
 static void price(const struct task *t, struct offer *x)
 {
     double config[SPACE_PARAMS_MAX];
-    x->cost = NAN;
+    x->price = (struct stage_price){NAN, NAN};
     if (!t->cost) return;
     decode(t->encoding, x->point, config);
     if (x->anchor) anchor_hold(x->anchor, config);
-    x->cost = stage_cost_left(t->cost, t, config, x->point);
+    x->price = stage_cost_left(t->cost, t, config, x->point);
 }
 
 static double worth(const struct task *t, const struct offer *x)
 {
-    return isnan(x->cost) ? x->value : x->value - stage_cost_penalty(t, x->cost);
+    return isnan(x->price.usual) ? x->value : x->value - stage_cost_penalty(t, x->price.usual);
+}
+
+/* What the budget allows comes first. */
+static bool is_better(const struct task *t, const struct offer *a, const struct offer *b)
+{
+    bool fits_a = a->price.upper <= t->history->left, fits_b = b->price.upper <= t->history->left;
+    return fits_a != fits_b ? fits_a : worth(t, a) > worth(t, b);
 }
 
 /* The best trials, by the model. */
@@ -168,18 +176,20 @@ static void consider_anchors(struct task *t, struct acquisition *a, const struct
         where.settle_data = &anchor[i];
         if (acquisition_maximise(a, &where, x.point, &x.value, NULL)) continue; /* all of it was tried */
         price(t, &x);
-        if (worth(t, &x) > worth(t, top)) *top = x;
+        if (is_better(t, &x, top)) *top = x;
     }
 }
 
 static void say_offer(const struct offer *x, struct suggestion *ret)
 {
     char cost[40];
-    if (isnan(x->cost))
+    ret->cost = x->price.upper;
+    if (isnan(x->price.usual))
         suggestion_say(ret, SUGGESTION_MODEL, "log improvement %.3g", x->value);
     else
         suggestion_say(ret, SUGGESTION_MODEL, "log improvement %.3g for %s%s", x->value,
-                       words_show_count(x->cost, cost, sizeof cost), x->anchor ? ", on stages that are there" : "");
+                       words_show_count(x->price.usual, cost, sizeof cost),
+                       x->anchor ? ", on stages that are there" : "");
 }
 
 /* Where the acquisition of the spec is largest, for what it costs; of one objective in a box, if there is one. */

@@ -8,7 +8,7 @@
 
 enum { ROWS_MAX = 200 };
 
-static const double LEAST = 0.01;
+static const double LEAST = 0.01, UPPER = 1.2816; /* normal quantile of .9 */
 
 struct stage_cost {
     const struct study *study;
@@ -106,16 +106,18 @@ static bool is_kept(const struct stage_cost *x, const struct search_history *h, 
     return false;
 }
 
-double stage_cost_left(const struct stage_cost *x, const struct task *t, const double *config, const double *point)
+struct stage_price stage_cost_left(const struct stage_cost *x, const struct task *t, const double *config,
+                                   const double *point)
 {
-    double cost = x->least;
+    struct stage_price out = {x->least, 0};
     for (size_t k = 0; k < x->study->pipeline.n; k++) {
         double mean, variance;
         if (!x->gp[k].gp || !stage_exists(x->study, k, config) || is_kept(x, t->history, k, config)) continue;
         gp_predict(x->gp[k].gp, point, &mean, &variance);
-        cost += exp(mean);
+        out.usual += exp(mean);
+        out.upper += exp(mean + UPPER * sqrt(variance + gp_noise(x->gp[k].gp)));
     }
-    return cost;
+    return out;
 }
 
 double stage_cost_penalty(const struct task *t, double cost)

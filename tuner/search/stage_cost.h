@@ -20,8 +20,14 @@ void stage_cost_free(struct stage_cost *x);
 /* Brings it to the task's history, after task_encode. False: too little is known of what stages cost. */
 bool stage_cost_update(struct stage_cost *x, const struct task *t);
 
-/* Of a configuration at its point, in the units of search_stage; > 0. */
-double stage_cost_left(const struct stage_cost *x, const struct task *t, const double *config, const double *point);
+/* In the units of search_stage; > 0. */
+struct stage_price {
+    double usual, upper; /* median; what nine of ten stay under */
+};
+
+/* Of a configuration at its point. */
+struct stage_price stage_cost_left(const struct stage_cost *x, const struct task *t, const double *config,
+                                   const double *point);
 
 /* By how much the log of an improvement goes down for it. */
 double stage_cost_penalty(const struct task *t, double cost);

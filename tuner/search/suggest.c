@@ -205,6 +205,7 @@ enum status search_suggest(struct search *search, const struct search_history *h
     double point[SURROGATE_DIMS_MAX];
     enum status s = STATUS_OK;
     *ret->enough = 0;
+    ret->cost = NAN;
     const char *earlier;
     const double *start = next_warm_start(&t, &earlier);
     if (start) {

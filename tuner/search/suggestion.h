@@ -17,6 +17,7 @@ enum suggestion_kind {
 struct suggestion {
     double config[SPACE_PARAMS_MAX];
     enum suggestion_kind kind;
+    double cost;      /* tokens that it may still cost, what nine of ten stay under; NaN: the search does not know */
     char source[160]; /* why, for people and the log: "sobol", "gp: log improvement −3.1", "random: …" */
     char enough[160]; /* budget: {patience: auto}: why the search may end here; else "" */
 };
