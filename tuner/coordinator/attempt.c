@@ -138,6 +138,7 @@ static void steer(struct active_attempt *a)
 {
     const struct trial *t = a->trial;
     const size_t before = a->settings;
+    if (!segment_of_stage(a->home->memory, t)) return;
     double cost = memory_cost(a->home->memory, t->attempt.last, t->attempt.step);
     if (population_steer(a->home->history, t)) a->settings = t->trajectory.n;
     while (a->settings < t->trajectory.n && t->trajectory.step[a->settings].from <= cost) a->settings++;
@@ -178,8 +179,7 @@ void attempt_hears_start(struct active_attempt *a, int64_t pid, double resumed_c
 static void say_begun_anew(struct active_attempt *a, double cost)
 {
     struct arena arena = {0};
-    say(
-        a, arena_printf(&arena,
+    say(a, arena_printf(&arena,
                         "trial %ld was given a checkpoint of %.6g tokens and has begun anew: its first report says "
                         "fewer",
                         a->trial->number, cost));
@@ -233,7 +233,7 @@ static enum status complete(struct history *s, const struct trial *t, const json
 static bool is_through(const struct memory *s, const struct trial *t, const json_t *metrics)
 {
     struct arena a = {0};
-    if (!metrics) return false;
+    if (!metrics || !segment_of_stage(s, t)) return false;
     double cost = memory_cost(s, event_values(&s->study->objective, metrics, &a), t->attempt.step);
     arena_done(&a);
     return segment_is_over(&t->segment, cost);
@@ -274,13 +274,21 @@ static void end(struct active_attempt *a, enum status s, const struct error *err
         a->home->ended(a->home->data, a->trial, crash);
 }
 
+static bool reaches_end(const struct active_attempt *a, const json_t *metrics)
+{
+    json_t *whole = metrics ? product_whole(a->home->memory, a->trial, metrics) : NULL;
+    bool through = is_through(a->home->memory, a->trial, whole);
+    json_decref(whole);
+    return through;
+}
+
 /* Has it come to the end of its stage, by itself or where its segment ends? */
 static bool ends_stage(const struct active_attempt *a, const struct job_outcome *o)
 {
     const struct trial *t = a->trial;
     if (t->attempt.stage < 0 || is_over(a)) return false;
     return o->end == JOB_COMPLETE ||
-           (o->end == JOB_STOPPED && t->attempt.stop.state != STOP_PRUNE && is_through(a->home->memory, t, o->metrics));
+           (o->end == JOB_STOPPED && t->attempt.stop.state != STOP_PRUNE && reaches_end(a, o->metrics));
 }
 
 static const struct stage *stage_of(const struct active_attempt *a)
@@ -469,7 +477,7 @@ static void put_off(struct active_attempt *a, const struct error *why)
 static bool begin_anew(struct active_attempt *a, const struct error *why)
 {
     struct error err;
-    bool own = a->trial->checkpoint.name != NULL;
+    bool own = a->trial->checkpoint.name && a->trial->checkpoint.stage == a->trial->attempt.stage;
     say(a, why->text);
     if (own) return true;
     enum status s =

@@ -320,6 +320,7 @@ static enum status apply_checkpoint(struct history *s, struct trial *t, const st
     t->checkpoint = e->checkpoint.left;
     t->checkpoint.name = arena_strdup(&s->arena, t->checkpoint.name);
     t->checkpoint.digest = keep(s, t->checkpoint.digest);
+    t->checkpoint.stage = t->attempt.stage;
     return STATUS_OK;
 }
 
@@ -400,7 +401,6 @@ static void end_stage(struct history *s, struct trial *t, const struct event_sta
     if (e->policy) settle(s, t, e->policy);
     account(s, t, &e->end, e->end.spent_tokens);
     t->effort.crashes = 0;
-    t->checkpoint.name = NULL;
 }
 
 /* The stage's name is of the file of then: one that there is no more is only remembered. */

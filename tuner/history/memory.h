@@ -41,6 +41,7 @@ struct checkpoint {
     long step;
     int64_t bytes; /* 0: it is a folder */
     double cost;   /* tokens reported until then, in all; 0: unknown */
+    int stage;     /* in which it was left; −1: the trial has none */
 };
 
 /* Which part of its training a trial is to do: from there until here. A trial that is tried again, a clone of a

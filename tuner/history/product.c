@@ -1,6 +1,7 @@
 #include "tuner/history/product.h"
 
 #include "tuner/history/internal.h"
+#include "tuner/history/segment.h"
 
 #include "tuner/base/json.h"
 
@@ -90,6 +91,15 @@ static void put_params(FILE *out, const struct memory *s, const struct trial *t,
             fprintf(out, "param %s %s\n", space->param[i].name, param_text(&space->param[i], config[i], buf));
 }
 
+/* A part of a training that goes on from another's checkpoint is no one else's. */
+static void put_segment(FILE *out, const struct memory *s, const struct trial *t, size_t stage)
+{
+    const struct schedule *x = &s->study->schedule;
+    bool scheduled = false;
+    for (size_t i = 0; i < x->n; i++) scheduled |= s->study->pipeline.stage[stage].names[x->param[i]];
+    if (scheduled && segment_is_part(t)) fprintf(out, "segment of trial %ld\n", t->number);
+}
+
 static bool put_inputs(FILE *out, const struct memory *s, const struct trial *t, size_t stage)
 {
     const struct stage *x = &s->study->pipeline.stage[stage];
@@ -112,6 +122,7 @@ bool product_key(const struct memory *s, const struct trial *t, size_t stage, ch
     if (!out) abort();
     fprintf(out, "stage %s\nseed %llu\n", s->products.print[stage], (unsigned long long)t->seed);
     put_params(out, s, t, stage);
+    put_segment(out, s, t, stage);
     bool ok = put_inputs(out, s, t, stage);
     fclose(out);
     digest(text, n, sum);

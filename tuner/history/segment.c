@@ -1,8 +1,17 @@
 #include "tuner/history/segment.h"
 
+bool segment_of_stage(const struct memory *s, const struct trial *t)
+{
+    const struct schedule *x = &s->study->schedule;
+    bool any = t->attempt.stage < 0;
+    for (size_t i = 0; !any && i < x->n; i++) any = s->study->pipeline.stage[t->attempt.stage].names[x->param[i]];
+    return any;
+}
+
 const struct checkpoint *segment_from(const struct memory *s, const struct trial *t)
 {
-    const struct trial *from = t->checkpoint.name ? t : memory_trial(s, t->segment.parent);
+    bool own = t->checkpoint.name && t->checkpoint.stage == t->attempt.stage;
+    const struct trial *from = own ? t : segment_of_stage(s, t) ? memory_trial(s, t->segment.parent) : NULL;
     return from ? &from->checkpoint : NULL;
 }
 

@@ -7,6 +7,8 @@
 /* Where the trial's next attempt goes on: its own last checkpoint, or its parent's; NULL: it begins. Its parent's may
  * be missing (`name` is NULL). */
 const struct checkpoint *segment_from(const struct memory *s, const struct trial *t);
+/* Is it this that the trial's attempt does? Not in a stage that no setting of the schedule is for. */
+bool segment_of_stage(const struct memory *s, const struct trial *t);
 /* Has training come to where the segment ends? `cost`: of all of it (memory_cost). */
 bool segment_is_over(const struct segment *x, double cost);
 /* Can another segment go on from where this complete trial ended? Not if its training ended by itself. */
