@@ -97,6 +97,7 @@ static const char *how(const struct wiring *w, enum reach reach, struct arena *a
     case REACH_FILE: return "in params.json, which the command names";
     case REACH_PROGRAM: return arena_printf(a, "as %s asks for them", program);
     case REACH_UNSEEN: return "in the environment, if the program looks there";
+    case REACH_CHOICE: return "to decide which stages and parameters there are";
     }
     return "";
 }
@@ -114,10 +115,11 @@ static void print_wiring(const struct study *study, const struct wiring *w)
 {
     static const char *const seed[] = {"nothing asks for it",        "as an argument",
                                        "as NOCTURNE_SEED",           "in params.json",
-                                       "as the program asks for it", "in the environment, if the program looks there"};
+                                       "as the program asks for it", "in the environment, if the program looks there",
+                                       ""};
     struct arena a = {0};
     const char *label = "parameters";
-    for (enum reach r = REACH_NONE; r <= REACH_UNSEEN; r++) {
+    for (enum reach r = REACH_NONE; r <= REACH_CHOICE; r++) {
         char *names = NULL;
         for (size_t i = 0; i < study->space.n; i++)
             if (w->param[i] == r)

@@ -8,7 +8,7 @@
 
 const char *reach_name(enum reach reach)
 {
-    static const char *const names[] = {"none", "argument", "variable", "file", "program", "unseen"};
+    static const char *const names[] = {"none", "argument", "variable", "file", "program", "unseen", "choice"};
     return names[reach];
 }
 
@@ -127,6 +127,7 @@ static void look(const struct study *study, const bool *names, struct arena *are
 void wiring_look(const struct study *study, struct arena *arena, struct wiring *ret)
 {
     *ret = (struct wiring){.program = NULL};
+    for (size_t i = 0; i < study->space.n; i++) ret->param[i] = REACH_CHOICE;
     if (study->pipeline.n == 0) look(study, NULL, arena, ret);
     for (size_t k = 0; k < study->pipeline.n; k++)
         look(study->pipeline.stage[k].alone, study->pipeline.stage[k].names, arena, ret);

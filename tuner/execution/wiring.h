@@ -17,6 +17,7 @@ enum reach {
     REACH_FILE,     /* the command names params.json */
     REACH_PROGRAM,  /* the program has an SDK, or reads params.json */
     REACH_UNSEEN,   /* it is in the environment; whether the program looks there cannot be seen */
+    REACH_CHOICE,   /* no stage sees it: it decides which stages and parameters there are */
 };
 
 enum { WIRING_WARNINGS_MAX = 4 };
@@ -32,6 +33,6 @@ struct wiring {
 /* Texts live in the arena. */
 void wiring_look(const struct study *study, struct arena *arena, struct wiring *ret);
 
-const char *reach_name(enum reach reach); /* "none", "argument", "variable", "file", "program", "unseen" */
+const char *reach_name(enum reach reach); /* "none", "argument", "variable", "file", "program", "unseen", "choice" */
 
 #endif
