@@ -20,7 +20,7 @@ static const char STAGED[] = "study: s\n"
                              "  lr: {type: float, range: [0.1, 1]}\n"
                              "  bits: {type: ordinal, values: [4, 8]}\n"
                              "metrics:\n"
-                             "  em: {goal: maximize, kind: proportion, of: 1000}\n"
+                             "  em: {goal: maximize, kind: proportion, of: 1000000}\n"
                              "  tokens: {goal: minimize, kind: count}\n"
                              "  bytes: {goal: minimize, kind: count}\n"
                              "objective: {maximize: em}\n"
@@ -96,7 +96,8 @@ static size_t run(struct world *w, const struct trial *t, const char *digest, do
     assert_ok(history_lease_to(w->history, t, &lease, &err), err);
     assert_ok(history_started(w->history, t, 1, product_cost(history_memory(w->history), t), &err), err);
     fake_clock_pass(&w->clock, 1000);
-    json_t *said = json_pack("{s:f, s:f}", "em", 0.1 + 0.1 * (double)order.stage, "bytes", 10.0 * (double)order.stage);
+    json_t *said = json_pack("{s:f, s:f}", "em", 0.1 + 0.1 * (double)order.stage + 0.3 * (t->config[2] - 0.5), "bytes",
+                             10.0 * (double)order.stage);
     if (tokens > 0) json_object_set_new(said, "tokens", json_real(tokens));
     const struct stage_end end = {.digest = *digest ? digest : NULL, .bytes = 40, .metrics = said};
     assert_ok(history_stage(w->history, t, &end, &err), err);
@@ -330,6 +331,75 @@ static void test_stage__the_oldest_goes_that_nobody_stands_on(void **state)
     done(&w);
 }
 
+/* ---- the search ---- */
+
+/* A trial without a teacher, from beginning to end: training is dear, what comes after it is not. */
+static void complete(struct world *w, double lr, double bits)
+{
+    const struct trial *t = add(w, NAN, lr, bits);
+    char digest[40];
+    for (int k = 0;; k++) {
+        snprintf(digest, sizeof digest, "%g/%g/%d", lr, k == 0 ? 0 : bits, k);
+        if (run(w, t, k < 2 ? digest : "", k == 0 ? 1e6 * lr : 1) == STAGES) return;
+    }
+}
+
+static void test_search__keeps_stages_that_are_there_while_tokens_are_left(void **state)
+{
+    (void)state;
+    struct world w;
+    make(&w);
+    for (int i = 0; i < 8; i++) complete(&w, 0.2 + 0.1 * i, i % 2);
+    const struct memory *s = history_memory(w.history);
+    struct search_history h = history_view(w.history);
+    struct search *one = search_create(w.study, s->seed, NULL, 0), *other = search_create(w.study, s->seed, NULL, 0);
+    struct suggestion x, y;
+    struct error err;
+    size_t kept = 0;
+    h.left = 1000; /* too little for a training */
+    for (long number = 8; number < 14; number++) {
+        assert_ok(search_suggest(one, &h, number, &x, &err), err);
+        kept += x.cost < 1000;
+        if (x.cost < 1000) { /* to the last bit that of an earlier trial */
+            bool same = false;
+            for (size_t i = 0; i < h.n; i++)
+                same |= h.trial[i].config[2] == x.config[2] && h.trial[i].config[0] == x.config[0];
+            assert_true(same);
+        }
+    }
+    assert_true(kept > 0);
+    assert_ok(search_suggest(other, &h, 13, &y, &err), err); /* a new one says the same */
+    assert_memory_equal(x.config, y.config, w.study->space.n * sizeof *x.config);
+    assert_true(x.cost == y.cost);
+    search_free(one);
+    search_free(other);
+    done(&w);
+}
+
+static void test_search__what_fails_at_a_stage_teaches_what_the_others_cost(void **state)
+{
+    (void)state;
+    struct world w;
+    make(&w);
+    struct error err;
+    const struct trial *t = add(&w, NAN, 0.5, 0);
+    assert_int_equal(run(&w, t, "d", 500), TRAIN);
+    struct stage_order order;
+    assert_int_equal(stage_step(w.history, t, &order), STAGE_RUNS);
+    const struct lease_order lease = {.dir = "/d", .stage = "compress", .key = order.key};
+    assert_ok(history_lease_to(w.history, t, &lease, &err), err);
+    assert_ok(history_started(w.history, t, 1, 500, &err), err);
+    assert_ok(history_finish(w.history, t, &(struct ending){.state = TRIAL_INFEASIBLE, .reason = "so"}, &err), err);
+    struct search_history h = history_view(w.history);
+    assert_int_equal(h.trial[0].outcome, SEARCH_FAILED);
+    assert_near(h.trial[0].stage[TRAIN].cost, 500, 0);
+    assert_true(h.trial[0].stage[TRAIN].kept && !h.trial[0].stage[COMPRESS].kept);
+    assert_true(isnan(h.trial[0].stage[COMPRESS].cost));
+    const struct trial *again = add(&w, NAN, 0.5, 1); /* the training is there */
+    assert_int_equal(run(&w, again, "d2", 0), COMPRESS);
+    done(&w);
+}
+
 /* ---- the depot ---- */
 
 static const char *at(const char *name, struct arena *a)
@@ -533,6 +603,8 @@ int main(void)
         cmocka_unit_test(test_stage__what_is_not_kept_is_run_again_where_it_is_needed),
         cmocka_unit_test(test_stage__what_came_of_another_checkpoint_is_forgotten),
         cmocka_unit_test(test_stage__the_oldest_goes_that_nobody_stands_on),
+        cmocka_unit_test(test_search__keeps_stages_that_are_there_while_tokens_are_left),
+        cmocka_unit_test(test_search__what_fails_at_a_stage_teaches_what_the_others_cost),
         cmocka_unit_test(test_depot__keeps_files_and_folders_by_their_content),
         cmocka_unit_test(test_depot__notices_what_has_changed),
         cmocka_unit_test(test_depot__refuses_what_is_no_file),

@@ -1,6 +1,7 @@
 #include "tuner/coordinator/attempt.h"
 
 #include "tuner/base/json.h"
+#include "tuner/base/words.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -317,12 +318,32 @@ static void end_trial(struct active_attempt *a, const struct job_outcome *outcom
     arena_done(&arena);
 }
 
+/* The first checkpoint that is larger than all that the study keeps. */
+static void say_too_large(struct active_attempt *a, int64_t bytes)
+{
+    const struct memory *s = a->home->memory;
+    struct arena arena = {0};
+    size_t larger = 0;
+    char own[40], most[40];
+    for (size_t i = 0; i < s->products.n; i++)
+        larger += (double)s->products.product[i]->bytes > s->study->pipeline.keep;
+    if (s->study->pipeline.keep > 0 && (double)bytes > s->study->pipeline.keep && larger == 1)
+        say(a,
+            arena_printf(&arena,
+                         "a checkpoint of stage '%s' has %s bytes, more than the %s of 'checkpoints: {keep: …}': such "
+                         "are kept only as long as their trial needs them",
+                         stage_of(a)->name, words_show_count((double)bytes, own, sizeof own),
+                         words_show_count(s->study->pipeline.keep, most, sizeof most)));
+    arena_done(&arena);
+}
+
 static void end_stage(struct active_attempt *a, const struct deposit *left)
 {
     struct error err;
     const struct stage_end end_of = {
         .digest = left ? left->digest : NULL, .bytes = left ? left->bytes : 0, .metrics = a->said};
     enum status s = history_stage(a->home->history, a->trial, &end_of, &err);
+    if (!s && left) say_too_large(a, left->bytes);
     if (!s) load_evict(&a->home->depot);
     end(a, s, &err, NULL);
 }

@@ -157,7 +157,10 @@ static enum stage_step choose_stage(struct coordinator *c, const struct trial *t
 {
     if (!t->left || ask_queue_waiting(&c->asks)) return STAGE_RUNS;
     enum stage_step step = stage_step(c->history, t, ret);
-    if (step == STAGE_OVER) ending_of_attempt(c, t, NULL);
+    if (step == STAGE_OVER) {
+        load_evict(&c->home.depot); /* what it stood on may go */
+        ending_of_attempt(c, t, NULL);
+    }
     return step;
 }
 
