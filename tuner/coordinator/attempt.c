@@ -13,7 +13,7 @@ static void note(struct active_attempt *a, const char *text)
     a->home->say(a->home->data, NEWS_NOTE, NULL, text);
 }
 
-static void fail(struct active_attempt *a, enum status status, const struct error *err)
+void attempt_fail(struct active_attempt *a, enum status status, const struct error *err)
 {
     a->home->fail(a->home->data, status, err);
 }
@@ -34,18 +34,17 @@ void attempt_clear(struct active_attempt *a)
     a->said = NULL;
 }
 
-/* A cancelled trial is over already: what its program still says is not for it. */
-static bool is_over(const struct active_attempt *a)
+bool attempt_is_over(const struct active_attempt *a)
 {
     return trial_state_final(a->trial->state);
 }
 
-static void give_up(struct active_attempt *a, enum outcome outcome, const char *why)
+void attempt_give_up(struct active_attempt *a, enum outcome outcome, const char *why)
 {
     struct error err;
-    enum status s = is_over(a) ? STATUS_OK : history_return(a->home->history, a->trial, outcome, why, 0, &err);
+    enum status s = attempt_is_over(a) ? STATUS_OK : history_return(a->home->history, a->trial, outcome, why, 0, &err);
     attempt_clear(a);
-    if (s) fail(a, s, &err);
+    if (s) attempt_fail(a, s, &err);
 }
 
 /* ---- what it is told ---- */
@@ -80,13 +79,13 @@ void attempt_stop(struct active_attempt *a, enum stop_mode mode, const char *why
 {
     struct error err;
     if (!a->at->at->has_an_end) { /* it may not speak again for hours */
-        give_up(a, OUTCOME_STOPPED, why);
+        attempt_give_up(a, OUTCOME_STOPPED, why);
         return;
     }
     enum status s = a->stopping_ms ? STATUS_OK : history_halt(a->home->history, a->trial, why, &err);
-    if (s) fail(a, s, &err);
+    if (s) attempt_fail(a, s, &err);
     if (mode == STOP_NOW && is_silent(a))
-        give_up(a, OUTCOME_LOST, why); /* it will be told when it comes back */
+        attempt_give_up(a, OUTCOME_LOST, why); /* it will be told when it comes back */
     else
         halt(a, mode, why);
 }
@@ -113,7 +112,7 @@ void attempt_cancel(struct active_attempt *a, const char *why)
     struct error err;
     enum status s =
         history_finish(a->home->history, a->trial, &(struct ending){.state = TRIAL_CANCELLED, .reason = why}, &err);
-    if (s) fail(a, s, &err);
+    if (s) attempt_fail(a, s, &err);
     attempt_stop_late(a, why);
 }
 
@@ -149,7 +148,7 @@ static void steer(struct active_attempt *a)
     if (segment_is_over(&t->segment, cost) && !a->stopping_ms) halt(a, STOP_GENTLY, "the interval is over");
 }
 
-static void say(struct active_attempt *a, const char *text)
+void attempt_say(struct active_attempt *a, const char *text)
 {
     note(a, text);
     history_note(a->home->history, text);
@@ -159,8 +158,9 @@ static void say(struct active_attempt *a, const char *text)
 static void say_without_checkpoint(struct active_attempt *a)
 {
     struct arena arena = {0};
-    say(a, arena_printf(&arena, "trial %ld begins anew: its checkpoint of %.6g tokens could not be had where it runs",
-                        a->trial->number, a->resumed_cost));
+    attempt_say(a, arena_printf(&arena,
+                                "trial %ld begins anew: its checkpoint of %.6g tokens could not be had where it runs",
+                                a->trial->number, a->resumed_cost));
     arena_done(&arena);
 }
 
@@ -171,7 +171,7 @@ void attempt_hears_start(struct active_attempt *a, int64_t pid, double resumed_c
     double before = product_cost(a->home->memory, a->trial);
     enum status s =
         says_so ? history_started(a->home->history, a->trial, pid, fmax(resumed_cost, before), &err) : STATUS_OK;
-    if (s) fail(a, s, &err);
+    if (s) attempt_fail(a, s, &err);
     if (!s && says_so && a->resumed_cost > 0 && resumed_cost == 0) say_without_checkpoint(a);
     if (!s) a->home->say(a->home->data, NEWS_STARTED, a->trial, NULL);
 }
@@ -180,7 +180,8 @@ void attempt_hears_start(struct active_attempt *a, int64_t pid, double resumed_c
 static void say_begun_anew(struct active_attempt *a, double cost)
 {
     struct arena arena = {0};
-    say(a, arena_printf(&arena,
+    attempt_say(
+        a, arena_printf(&arena,
                         "trial %ld was given a checkpoint of %.6g tokens and has begun anew: its first report says "
                         "fewer",
                         a->trial->number, cost));
@@ -266,11 +267,11 @@ static enum status conclude(struct history *s, const struct trial *t, const stru
     return STATUS_OK;
 }
 
-static void end(struct active_attempt *a, enum status s, const struct error *err, const char *crash)
+void attempt_end(struct active_attempt *a, enum status s, const struct error *err, const char *crash)
 {
     attempt_clear(a);
     if (s)
-        fail(a, s, err);
+        attempt_fail(a, s, err);
     else
         a->home->ended(a->home->data, a->trial, crash);
 }
@@ -287,7 +288,7 @@ static bool reaches_end(const struct active_attempt *a, const json_t *metrics)
 static bool ends_stage(const struct active_attempt *a, const struct job_outcome *o)
 {
     const struct trial *t = a->trial;
-    if (t->attempt.stage < 0 || is_over(a)) return false;
+    if (t->attempt.stage < 0 || attempt_is_over(a)) return false;
     return o->end == JOB_COMPLETE ||
            (o->end == JOB_STOPPED && t->attempt.stop.state != STOP_PRUNE && reaches_end(a, o->metrics));
 }
@@ -313,7 +314,7 @@ static void end_trial(struct active_attempt *a, const struct job_outcome *outcom
     whole.metrics = metrics;
     whole.reason = stage_reason(a, outcome->reason, &arena);
     enum status s = conclude(a->home->history, a->trial, &whole, &err);
-    end(a, s, &err, outcome->end == JOB_CRASHED ? whole.reason : NULL);
+    attempt_end(a, s, &err, outcome->end == JOB_CRASHED ? whole.reason : NULL);
     json_decref(metrics);
     arena_done(&arena);
 }
@@ -328,7 +329,8 @@ static void say_too_large(struct active_attempt *a, int64_t bytes)
     for (size_t i = 0; i < s->products.n; i++)
         larger += (double)s->products.product[i]->bytes > s->study->pipeline.keep;
     if (s->study->pipeline.keep > 0 && (double)bytes > s->study->pipeline.keep && larger == 1)
-        say(a,
+        attempt_say(
+            a,
             arena_printf(&arena,
                          "a checkpoint of stage '%s' has %s bytes, more than the %s of 'checkpoints: {keep: …}': such "
                          "are kept only as long as their trial needs them",
@@ -345,7 +347,7 @@ static void end_stage(struct active_attempt *a, const struct deposit *left)
     enum status s = history_stage(a->home->history, a->trial, &end_of, &err);
     if (!s && left) say_too_large(a, left->bytes);
     if (!s) load_evict(&a->home->depot);
-    end(a, s, &err, NULL);
+    attempt_end(a, s, &err, NULL);
 }
 
 /* Its program's fault, or the disk's. */
@@ -373,7 +375,7 @@ static void on_kept(void *data, const struct deposit *left, enum status s, const
 {
     struct active_attempt *a = data;
     a->load = NULL;
-    if (is_over(a)) { /* cancelled meanwhile */
+    if (attempt_is_over(a)) { /* cancelled meanwhile */
         if (!s) load_discard(&a->home->depot, left->digest);
         attempt_clear(a);
     } else if (!s || (s == STATUS_NOT_FOUND && !stage_of(a)->leads_on))
@@ -397,7 +399,7 @@ void attempt_hears_end(struct active_attempt *a, const struct job_outcome *outco
 {
     if (outcome->end == JOB_NOT_STARTED && a->at && a->at->at->is_here)
         pause_machine_failed(a->home->pause, outcome->reason, now_ms(a));
-    if (is_over(a)) {
+    if (attempt_is_over(a)) {
         attempt_clear(a);
         return;
     }
@@ -411,207 +413,11 @@ void attempt_lost(struct active_attempt *a, enum seat_loss loss, const char *why
 {
     struct error err;
     at_agent_unseat(a->at);
-    if (loss == SEAT_DROPPED || is_over(a)) {
-        give_up(a, OUTCOME_LOST, why);
+    if (loss == SEAT_DROPPED || attempt_is_over(a)) {
+        attempt_give_up(a, OUTCOME_LOST, why);
         return;
     }
     enum outcome outcome = loss == SEAT_CRASHED ? OUTCOME_CRASHED_THE_MACHINE : OUTCOME_EXPIRED;
     enum status s = lease_crashed(a->home->history, a->trial, outcome, why, &err);
-    end(a, s, &err, why);
-}
-
-/* ---- hooks of its execution ---- */
-
-static void on_started(void *data, int64_t pid)
-{
-    struct active_attempt *a = data;
-    attempt_hears_start(a, pid, a->resumed_cost);
-}
-
-static void on_report(void *data, long step, const json_t *metrics)
-{
-    if (!is_over(data)) attempt_hears_report(data, step, metrics);
-}
-
-static void on_policy(void *data, const json_t *policy)
-{
-    if (!is_over(data)) attempt_hears_policy(data, policy);
-}
-
-static void on_checkpoint(void *data, long step, const char *path)
-{
-    if (!is_over(data)) attempt_hears_checkpoint(data, step, path);
-}
-
-static void on_end(void *data, const struct job_outcome *outcome)
-{
-    attempt_hears_end(data, outcome);
-}
-
-static const struct execution_hooks hooks = {
-    .started = on_started,
-    .program = {.report = on_report, .policy = on_policy, .checkpoint = on_checkpoint, .end = on_end}};
-
-/* ---- its beginning ---- */
-
-bool attempt_promise(struct active_attempt *a, const struct trial *t, const struct stage_order *order, int64_t ttl_ms)
-{
-    struct history *s = a->home->history;
-    const struct executor *at = a->at->at;
-    struct arena arena = {0};
-    struct error err;
-    const struct study *study = history_memory(s)->study;
-    struct lease_order lease = {.holder = at->holder ? at->holder(a->at) : (struct holder){0}, .ttl_ms = ttl_ms};
-    if (at->has_folder) lease.dir = launch_folder(a->home->files, study, t->number, t->effort.attempts + 1, &arena);
-    if (order) lease.stage = study->pipeline.stage[order->stage].name, lease.key = order->key;
-    enum status st = history_lease_to(s, t, &lease, &err);
-    arena_done(&arena);
-    if (st) {
-        fail(a, st, &err);
-        return false;
-    }
-    a->state = ATTEMPT_PROMISED;
-    a->trial = t;
-    a->lease = t->attempt.lease;
-    a->batch = journal_batch(history_journal(s));
-    return true;
-}
-
-void attempt_adopt(struct active_attempt *a, const struct trial *t)
-{
-    a->state = ATTEMPT_RUNS;
-    a->trial = t;
-    a->lease = t->attempt.lease;
-    a->settings = t->attempt.settings;
-    a->stopping_ms = t->attempt.stop.state == STOP_PRUNE ? now_ms(a) : 0;
-}
-
-/* No program could be started: the trial goes back, and nothing is tried for a while. */
-static void put_off(struct active_attempt *a, const struct error *why)
-{
-    pause_machine_failed(a->home->pause, why->text, now_ms(a));
-    give_up(a, OUTCOME_NOT_STARTED, why->text);
-}
-
-/* Its checkpoint is gone or cut short. A trial's own: it begins anew. Its parent's: without that it is another trial.
- */
-static bool begin_anew(struct active_attempt *a, const struct error *why)
-{
-    struct error err;
-    bool own = a->trial->checkpoint.name && a->trial->checkpoint.stage == a->trial->attempt.stage;
-    say(a, why->text);
-    if (own) return true;
-    enum status s =
-        history_finish(a->home->history, a->trial, &(struct ending){.state = TRIAL_FAILED, .reason = why->text}, &err);
-    end(a, s, &err, NULL);
-    return false;
-}
-
-/* What the study asks for cannot be started, today or tomorrow: the trial has failed. */
-static void end_unstarted(struct active_attempt *a, const struct error *why)
-{
-    const struct job_outcome outcome = {.end = JOB_FAILED, .reason = why->text};
-    attempt_hears_end(a, &outcome);
-}
-
-/* What the program of its stage is given; NULL: it runs the whole of the trial. In the arena. */
-static const struct stage_run *stage_run(const struct active_attempt *a, const char *dir, struct arena *arena)
-{
-    const struct memory *s = a->home->memory;
-    const char *depot = launch_depot(a->home->files, s->study, arena);
-    struct stage_run *out = arena_alloc(arena, sizeof *out);
-    if (a->trial->attempt.stage < 0) return NULL;
-    stage_inputs(s, a->trial, (size_t)a->trial->attempt.stage, depot, arena, out);
-    out->output = launch_output(dir, arena);
-    return out;
-}
-
-static void start(struct active_attempt *a, const char *dir, const struct resume *resume, struct arena *arena)
-{
-    const struct attempt_home *home = a->home;
-    const struct trial *t = a->trial;
-    struct error err;
-    const struct attempt_spec spec = {.study = home->memory->study,
-                                      .trial = t->number,
-                                      .attempt = t->effort.attempts,
-                                      .lease = t->attempt.lease,
-                                      .seed = t->seed,
-                                      .config = t->config,
-                                      .dir = dir,
-                                      .resume = *resume,
-                                      .stage = stage_run(a, dir, arena),
-                                      .definition = home->definition ? home->definition(home->definition_data) : NULL};
-    a->resumed_cost = resume->cost;
-    a->at->hooks = &hooks;
-    a->at->data = a;
-    a->state = ATTEMPT_RUNS;
-    enum status s = a->at->at->start(a->at, &spec, &err);
-    if (!s && a->at && a->at->at->is_here) pause_machine_works(home->pause, now_ms(a));
-    if (s == STATUS_INVALID)
-        end_unstarted(a, &err);
-    else if (s)
-        put_off(a, &err);
-}
-
-/* Was the attempt that left the checkpoint over before the trial went on? Nobody has written to it since. */
-static bool was_closed(const struct trial *t, const struct checkpoint *left)
-{
-    const struct past_lease *p = t->attempt.past;
-    for (long k = t->effort.attempts - 1; p && k > left->attempt; k--) p = p->next;
-    return p && p->lease < t->resumed.since;
-}
-
-/* The checkpoint that it goes on from, in the arena; none: it begins. */
-static enum status find_resume(const struct active_attempt *a, struct arena *arena, struct resume *ret,
-                               struct error *err)
-{
-    const struct attempt_home *home = a->home;
-    const struct checkpoint *from = a->at->at->has_folder ? segment_from(home->memory, a->trial) : NULL;
-    if (!from) return STATUS_OK;
-    const char *dir = launch_folder(home->files, home->memory->study, from->trial, from->attempt, arena);
-    const char *path = arena_printf(arena, "%s/%s", dir, from->name ? from->name : "");
-    struct checkpoint left = *from;
-    bool own = left.trial == a->trial->number;
-    if (own && !was_closed(a->trial, &left))
-        left.digest = NULL; /* a later one may lie there, which nobody was told of */
-    enum status s = checkpoint_verify(&left, path, err);
-    if (!s) *ret = (struct resume){path, from->trial, from->attempt, from->name, from->cost};
-    return s;
-}
-
-/* What is not there is run again: the trial goes back. */
-static void on_checked(void *data, const char *bad, const char *why)
-{
-    struct active_attempt *a = data;
-    struct arena arena = {0};
-    a->load = NULL;
-    if (a->state == ATTEMPT_CHECKS && bad) {
-        say(a, arena_printf(&arena,
-                            "trial %ld: the checkpoint %.12s, which it takes, is not there as it was left (%s); the "
-                            "stage that made it is run again",
-                            a->trial->number, bad, why));
-        give_up(a, OUTCOME_NOT_STARTED, "a checkpoint that it takes was damaged");
-    } else if (a->state == ATTEMPT_CHECKS)
-        a->state = ATTEMPT_CHECKED;
-    arena_done(&arena);
-}
-
-void attempt_start(struct active_attempt *a)
-{
-    struct arena arena = {0};
-    struct error err;
-    struct resume resume = {.path = NULL};
-    if (a->state == ATTEMPT_PROMISED) {
-        a->load = load_check(&a->home->depot, a->trial, on_checked, a);
-        a->state = a->load ? ATTEMPT_CHECKS : ATTEMPT_CHECKED;
-    }
-    if (a->state != ATTEMPT_CHECKED) return;
-    if (!find_resume(a, &arena, &resume, &err) || begin_anew(a, &err))
-        start(a, attempt_folder(a, &arena), &resume, &arena);
-    arena_done(&arena);
-}
-
-void attempt_take_back(struct active_attempt *a)
-{
-    give_up(a, OUTCOME_STOPPED, "it had not begun yet");
+    attempt_end(a, s, &err, why);
 }

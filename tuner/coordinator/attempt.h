@@ -65,16 +65,6 @@ struct active_attempt {
     json_t *said;        /* keeps: what the stage's program said; NULL: nothing */
 };
 
-/* The trial, or this stage of it (NULL: the whole), is leased to it, for `ttl_ms` (0: for ever). False: it could not
- * be; the run fails. */
-bool attempt_promise(struct active_attempt *a, const struct trial *t, const struct stage_order *order, int64_t ttl_ms);
-/* PROMISED or CHECKED: the program is started; or the trial goes back, and nothing is tried for a while. */
-void attempt_start(struct active_attempt *a);
-/* Before it RUNS: the trial is queued again, for it had not begun. */
-void attempt_take_back(struct active_attempt *a);
-/* A lease of an earlier process that lives on where it is. */
-void attempt_adopt(struct active_attempt *a, const struct trial *t);
-
 /* RUNS: what the monitor wants. */
 void attempt_obey(struct active_attempt *a, const struct monitor_order *order);
 /* RUNS: it is stopped, to be run again another time. Of a client that polls the lease ends at once, as does, if it is
@@ -97,6 +87,16 @@ void attempt_hears_checkpoint(struct active_attempt *a, long step, const char *p
 void attempt_hears_end(struct active_attempt *a, const struct job_outcome *outcome);
 /* Nothing is left to do: a client has told the result, or its lease is over. */
 void attempt_clear(struct active_attempt *a);
+
+/* Is its trial over? A cancelled one is already: what its program still says is not for it. */
+bool attempt_is_over(const struct active_attempt *a);
+/* The trial is queued again, without blame. */
+void attempt_give_up(struct active_attempt *a, enum outcome outcome, const char *why);
+/* What its end means has been recorded, with this status; `crash`: why, if it crashed. */
+void attempt_end(struct active_attempt *a, enum status s, const struct error *err, const char *crash);
+void attempt_fail(struct active_attempt *a, enum status status, const struct error *err);
+/* For people, and for the log. */
+void attempt_say(struct active_attempt *a, const char *text);
 
 /* Its folder; in the arena. */
 char *attempt_folder(const struct active_attempt *a, struct arena *arena);

@@ -1,5 +1,7 @@
 #include "tuner/coordinator/requests.h"
 
+#include "tuner/coordinator/beginning.h"
+
 #include "tuner/coordinator/ending.h"
 #include "tuner/coordinator/machine.h"
 

@@ -1,6 +1,7 @@
 #include "tuner/coordinator/step.h"
 
 #include "tuner/coordinator/background.h"
+#include "tuner/coordinator/beginning.h"
 #include "tuner/coordinator/ending.h"
 #include "tuner/coordinator/placement.h"
 #include "tuner/coordinator/requests.h"
