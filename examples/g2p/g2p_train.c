@@ -2,29 +2,32 @@
  *
  * g2p_train: trains letters-to-sounds on the data of g2p_prep, with early stopping.
  *
- * Model: for each letter, the sum of embeddings of a window of ±5 letters and of
- * the two chunks predicted before, one ReLU layer of H units, softmax over chunks.
- * Adam at a constant rate on batches of whole words, float32. What is evaluated is
- * an exponential moving average of the weights (horizon 100k letters): it cuts the
+ * Model: mlp (mlp.c), a window of letters and one layer, or conv (conv.c), two
+ * convolutions over the word; H units a layer, and softmax over chunks. Adam at a constant rate on batches of whole
+ * words, float32. What is evaluated is an exponential moving average of the weights (horizon 100k letters): it cuts the
  * seed noise of EM by half.
  *
  * em      share of validation words whose whole greedy output equals any listed
  *         pronunciation, at the best evaluation
  * em_test the same on the test split, with the weights of that evaluation
  * tokens  letters processed in training until the stop
+ * bytes   of the model's file, with --save
  *
  * Early stopping: an evaluation counts as better if em > best + threshold; after
  * `patience` evaluations in a row that are not, training ends. Under Nocturne both
  * may be adapted while it trains, and rate and batch size be changed.
  *
+ * With a teacher it also learns what that says of the training words (net.h).
+ *
  * A checkpoint is left every --checkpoint evaluations and when it is asked to stop.
  */
+#include "architecture.h"
 #include "checkpoint.h"
 #include "net.h"
+#include "option.h"
 
 #include "workers/sdk/c/nocturne.h"
 
-#include <argp.h>
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
@@ -34,8 +37,9 @@
 #include <string.h>
 
 struct settings {
-    const char *data;
-    double rate, threshold;
+    const char *data, *save, *init, *teacher;
+    const struct architecture *arch;
+    double rate, threshold, alpha, temperature;
     long batch, patience, words, validation, hidden, every, cap, checkpoint;
     unsigned long seed;
 };
@@ -45,8 +49,8 @@ struct settings {
 /* What a checkpoint holds besides the vectors of the network. The order of the words follows from seed and epoch. */
 struct progress {
     unsigned long seed;
-    long words, epochs, tokens, next, step, steps; /* epochs begun; next: tokens at the next evaluation */
-    size_t at;                                     /* word of the epoch */
+    long architecture, words, epochs, tokens, next, step, steps; /* epochs begun; next: tokens at the next evaluation */
+    size_t at;                                                   /* word of the epoch */
     double seen, best;
     struct nocturne_stopping stopping;
 };
@@ -56,7 +60,10 @@ struct training {
     struct nocturne *out;
     struct data *data;
     struct net net;
-    struct block *block;
+    struct pass *pass;
+    struct model init, teacher;
+    struct units units;
+    struct lesson lesson;
     float *best_weights;
     uint64_t random;
     struct progress p;
@@ -112,13 +119,15 @@ static void resume(struct training *t, const char *path)
     struct progress fresh = t->p, *p = &t->p;
     pieces_of(t, piece);
     const char *wrong = checkpoint_load(path, piece, PIECES);
-    if (!wrong && p->words != fresh.words) wrong = "it is of a training on other words";
+    if (!wrong && (p->words != fresh.words || p->architecture != fresh.architecture))
+        wrong = "it is of a training on other words, or of another network";
     if (wrong) {
         char text[600];
         snprintf(text, sizeof text, "cannot go on from %.400s: %s; beginning anew", path, wrong);
         fprintf(stderr, "g2p_train: %s\n", text);
         nocturne_log(t->out, text);
-        if (p->words != fresh.words) die("a checkpoint of another training", path);
+        if (p->words != fresh.words || p->architecture != fresh.architecture)
+            die("a checkpoint of another training", path);
         return;
     }
     p->stopping.patience = fresh.stopping.patience;
@@ -127,7 +136,7 @@ static void resume(struct training *t, const char *path)
     t->net.seen = p->seen;
     if (p->seed != fresh.seed) { /* its words come in its order */
         t->random = p->seed * 0x9e3779b97f4a7c15u + 1;
-        struct net same = net_create((size_t)t->o.hidden, t->data->classes, &t->random);
+        struct net same = net_create(t->o.arch, t->units, t->data, &t->random);
         net_done(&same);
     }
     size_t at = p->at;
@@ -136,10 +145,16 @@ static void resume(struct training *t, const char *path)
     p->at = at;
 }
 
+static double exact_match(struct training *t, float *weights, const struct words *ws)
+{
+    struct model m = net_model(&t->net, weights);
+    return model_exact_match(&m, t->pass, t->data, ws);
+}
+
 static void evaluate(struct training *t)
 {
     struct progress *p = &t->p;
-    double em = exact_match(&t->net, t->net.mean, t->data, &t->data->validation);
+    double em = exact_match(t, t->net.mean, &t->data->validation);
     if (em > p->best) p->best = em, memcpy(t->best_weights, t->net.mean, t->net.n * sizeof(float));
     nocturne_stopping_update(&p->stopping, em);
     nocturne_report(t->out, p->step++, 2, (struct nocturne_metric[]){{"em", em}, {"tokens", (double)p->tokens}});
@@ -160,7 +175,7 @@ static void train(struct training *t)
         struct words *all = &t->data->train;
         if (p->epochs == 0 || p->at >= all->n) begin_epoch(t);
         size_t count = all->n - p->at < (size_t)t->o.batch ? all->n - p->at : (size_t)t->o.batch;
-        p->tokens += train_batch(&t->net, t->block, &all->word[p->at], count, t->o.rate);
+        p->tokens += net_train(&t->net, &t->lesson, &all->word[p->at], count, t->o.rate);
         p->at += count;
         if (p->tokens >= p->next || p->tokens >= t->o.cap) evaluate(t);
     }
@@ -168,29 +183,84 @@ static void train(struct training *t)
     if (p->step == 0) evaluate(t); /* stopped before it had anything to say */
 }
 
+/* A file's model of the same classes as the data's. */
+static void load(struct model *m, const char *path, const struct data *d)
+{
+    char names[NAMES_MAX];
+    const char *wrong = model_load(m, path);
+    if (wrong) die(wrong, path);
+    model_names(d, names);
+    if (strcmp(m->names, names) != 0) die("a model of other data: its classes are others", path);
+}
+
+/* With alpha 0 the teacher would have no say. */
+static void call_teacher(struct training *t)
+{
+    if (!t->o.teacher) return;
+    load(&t->teacher, t->o.teacher, t->data);
+    if (t->o.alpha <= 0) return;
+    t->lesson = (struct lesson){.teacher = &t->teacher,
+                                .pass = pass_create(&t->teacher),
+                                .alpha = (float)t->o.alpha,
+                                .temperature = (float)t->o.temperature};
+}
+
+static void choose_network(struct training *t)
+{
+    t->units = (struct units){(size_t)t->o.hidden, t->o.arch->taps ? (size_t)t->o.hidden : 0};
+    if (!t->o.init) return;
+    load(&t->init, t->o.init, t->data);
+    if (t->init.bits != 32) die("only a model of 32 bits can learn", t->o.init);
+    t->o.arch = t->init.arch;
+    t->units = model_units(&t->init);
+}
+
+static void begin(struct training *t)
+{
+    const struct settings *o = &t->o;
+    choose_network(t);
+    t->random = o->seed * 0x9e3779b97f4a7c15u + 1;
+    t->net = net_create(o->arch, t->units, t->data, &t->random);
+    if (o->init) net_begin_at(&t->net, &t->init);
+    t->pass = pass_create(&t->net.model);
+    t->best_weights = zeroed(t->net.n, sizeof(float));
+    t->p = (struct progress){.seed = o->seed,
+                             .architecture = (long)architecture_number(o->arch),
+                             .words = (long)t->data->train.n,
+                             .next = o->every,
+                             .best = -1,
+                             .stopping = {.patience = (double)o->patience, .threshold = o->threshold}};
+    memcpy(t->best_weights, t->net.mean, t->net.n * sizeof(float));
+    call_teacher(t);
+}
+
+static void end(struct training *t)
+{
+    struct model best = net_model(&t->net, t->best_weights);
+    struct nocturne_metric result[] = {{"em", exact_match(t, t->best_weights, &t->data->validation)},
+                                       {"em_test", exact_match(t, t->best_weights, &t->data->test)},
+                                       {"tokens", (double)t->p.tokens},
+                                       {"bytes", (double)model_bytes(&best)}};
+    if (t->o.save && model_save(&best, t->o.save) != 0) die(strerror(errno), t->o.save);
+    nocturne_result(t->out, t->o.save ? 4 : 3, result);
+}
+
 static void run(const struct settings *o, struct data *d, struct nocturne *out)
 {
-    struct training t = {.o = *o, .out = out, .data = d, .random = o->seed * 0x9e3779b97f4a7c15u + 1};
+    struct training t = {.o = *o, .out = out, .data = d};
     const char *from = nocturne_resume_from(out);
-    t.net = net_create((size_t)o->hidden, d->classes, &t.random);
-    t.block = block_create();
-    t.best_weights = zeroed(t.net.n, sizeof(float));
-    t.p = (struct progress){.seed = o->seed,
-                            .words = (long)d->train.n,
-                            .next = o->every,
-                            .best = -1,
-                            .stopping = {.patience = (double)o->patience, .threshold = o->threshold}};
-    memcpy(t.best_weights, t.net.mean, t.net.n * sizeof(float));
+    begin(&t);
     if (from) resume(&t, from);
     nocturne_on_set(out, "learning_rate", set_rate, &t);
     nocturne_on_set(out, "batch_size", set_batch, &t);
     nocturne_early_stopping(out, &t.p.stopping, "em");
     train(&t);
-    double em = exact_match(&t.net, t.best_weights, d, &d->validation),
-           test = exact_match(&t.net, t.best_weights, d, &d->test);
-    nocturne_result(out, 3, (struct nocturne_metric[]){{"em", em}, {"em_test", test}, {"tokens", (double)t.p.tokens}});
+    end(&t);
     free(t.best_weights);
-    free(t.block);
+    free(t.pass);
+    free(t.lesson.pass);
+    model_done(&t.init);
+    model_done(&t.teacher);
     net_done(&t.net);
 }
 
@@ -204,6 +274,12 @@ static const struct argp_option options[] = {
     {"words", 'w', "N", 0, "training words used (default: all)", 0},
     {"validation", 'v', "N", 0, "validation and test words used, each (default: all)", 0},
     {"hidden", 'h', "N", 0, "hidden units, a multiple of 16 up to 1024 (default 128)", 0},
+    {"model", 'm', "NAME", 0, "architecture: mlp or conv (default mlp)", 0},
+    {"save", 'o', "FILE", 0, "write the best weights to this file", 0},
+    {"init", 'i', "FILE", 0, "go on from the weights of this model; --model and --hidden are its own", 0},
+    {"teacher", 'T', "FILE", 0, "learn from this model, too", 0},
+    {"alpha", 'a', "SHARE", 0, "the teacher's share of the loss, 0 to 1 (default 0.3)", 0},
+    {"temperature", 'D', "T", 0, "at which the teacher is asked, 1 to 8 (default 1)", 0},
     {"every", 'e', "LETTERS", 0, "letters between evaluations (default 100000)", 0},
     {"cap", 'c', "LETTERS", 0, "letters at most (default 8000000)", 0},
     {"checkpoint", 'k', "N", 0,
@@ -214,54 +290,44 @@ static const struct argp_option options[] = {
     {0},
 };
 
-static long whole(const char *arg, long min, long max, struct argp_state *state)
-{
-    char *end;
-    long v = strtol(arg, &end, 10);
-    if (*arg == 0 || *end || v < min || v > max)
-        argp_error(state, "'%s' is not a whole number from %ld to %ld", arg, min, max);
-    return v;
-}
-
-static double real(const char *arg, double min, double max, struct argp_state *state)
-{
-    char *end;
-    double v = strtod(arg, &end);
-    if (*arg == 0 || *end || !(v >= min && v <= max)) argp_error(state, "'%s' is not from %g to %g", arg, min, max);
-    return v;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct settings *o = state->input;
     switch (key) {
     case 'd': o->data = arg; return 0;
-    case 'l': o->rate = real(arg, 1e-9, 10, state); return 0;
-    case 'b': o->batch = whole(arg, 1, 1 << 20, state); return 0;
-    case 'p': o->patience = whole(arg, 1, 1 << 20, state); return 0;
-    case 't': o->threshold = real(arg, 0, 1, state); return 0;
-    case 's': o->seed = (unsigned long)whole(arg, 0, INT32_MAX, state); return 0;
-    case 'w': o->words = whole(arg, 1, INT32_MAX, state); return 0;
-    case 'v': o->validation = whole(arg, 1, INT32_MAX, state); return 0;
-    case 'h': o->hidden = whole(arg, 16, HIDDEN_MAX, state) / 16 * 16; return 0;
-    case 'e': o->every = whole(arg, 1, INT32_MAX, state); return 0;
-    case 'c': o->cap = whole(arg, 1, INT32_MAX, state); return 0;
-    case 'k': o->checkpoint = whole(arg, 0, INT32_MAX, state); return 0;
+    case 'l': o->rate = option_real(arg, 1e-9, 10, state); return 0;
+    case 'b': o->batch = option_whole(arg, 1, 1 << 20, state); return 0;
+    case 'p': o->patience = option_whole(arg, 1, 1 << 20, state); return 0;
+    case 't': o->threshold = option_real(arg, 0, 1, state); return 0;
+    case 's': o->seed = (unsigned long)option_whole(arg, 0, INT32_MAX, state); return 0;
+    case 'w': o->words = option_whole(arg, 1, INT32_MAX, state); return 0;
+    case 'v': o->validation = option_whole(arg, 1, INT32_MAX, state); return 0;
+    case 'h': o->hidden = option_whole(arg, 16, HIDDEN_MAX, state) / 16 * 16; return 0;
+    case 'm':
+        o->arch = architecture_named(arg);
+        if (!o->arch) argp_failure(state, 1, 0, "'%s' is not a model: mlp or conv", arg);
+        return 0;
+    case 'o': o->save = arg; return 0;
+    case 'i': o->init = arg; return 0;
+    case 'T': o->teacher = arg; return 0;
+    case 'a': o->alpha = option_real(arg, 0, 1, state); return 0;
+    case 'D': o->temperature = option_real(arg, 1, 8, state); return 0;
+    case 'e': o->every = option_whole(arg, 1, INT32_MAX, state); return 0;
+    case 'c': o->cap = option_whole(arg, 1, INT32_MAX, state); return 0;
+    case 'k': o->checkpoint = option_whole(arg, 0, INT32_MAX, state); return 0;
     case 'r':
     case 'f': return 0; /* the SDK reads them */
     default: return ARGP_ERR_UNKNOWN;
     }
 }
 
-static void limit(struct words *ws, long n)
-{
-    for (; (long)ws->n > n; ws->n--) free(ws->word[ws->n - 1].prons);
-}
-
 int main(int argc, char **argv)
 {
     const char *seed = getenv("NOCTURNE_SEED");
     struct settings o = {.data = "g2p.data",
+                         .arch = &mlp,
+                         .alpha = 0.3,
+                         .temperature = 1,
                          .rate = 1e-3,
                          .batch = 64,
                          .patience = 5,
@@ -280,22 +346,13 @@ int main(int argc, char **argv)
                               NULL,
                               NULL,
                               NULL};
-    argp_parse(&argp, argc, argv, 0, NULL, &o);
+    option_parse(&argp, argc, argv, &o);
     struct data d = {0};
-    data_read(&d, o.data);
-    uint64_t fixed = 42; /* which words a small variant uses does not depend on the seed */
-    shuffle(&d.train, &fixed);
-    shuffle(&d.validation, &fixed);
-    shuffle(&d.test, &fixed);
-    limit(&d.train, o.words);
-    limit(&d.validation, o.validation);
-    limit(&d.test, o.validation);
+    data_open(&d, o.data, o.words, o.validation);
     struct nocturne *out = nocturne_open(argc, argv);
     if (!out) die("out of memory", "nocturne");
     run(&o, &d, out);
     nocturne_close(out);
-    words_free(&d.train);
-    words_free(&d.validation);
-    words_free(&d.test);
+    data_free(&d);
     return 0;
 }

@@ -2,66 +2,43 @@
 #include "net.h"
 
 #include <math.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* One binary: the loader picks the clone that the processor can run. x86-64-v3 is AVX2 and FMA, of any maker (a clone
- * for "haswell" would be taken on Intel alone); AVX-512 is no faster here. Without AVX2 it takes four times as long. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
-#define FAST __attribute__((target_clones("arch=x86-64-v3", "default")))
-#else
-#define FAST
-#endif
-
-enum {
-    SIDE = 5,
-    WINDOW = 2 * SIDE + 1,
-    PAD = CLASSES_MAX, /* floats in a vector of logits */
-    LANES = 8,
-    LOGIT_LANES = PAD / LANES,
-    BLOCK = 16,        /* letters whose gradients are added together */
-    ROWS = WINDOW + 2, /* embedding rows that are summed for one letter */
-};
-
-/* One 256-bit register, or two narrower ones: the compiler splits it. All vectors here are 64-byte aligned. */
-typedef float lanes __attribute__((vector_size(4 * LANES), may_alias));
-
-/* What one letter needs between its forward and its backward pass. */
-struct letter {
-    size_t row[ROWS];
-    _Alignas(64) float h[HIDDEN_MAX], dh[HIDDEN_MAX], logit[PAD];
-};
-
-struct block {
-    int n;
-    struct letter letter[BLOCK];
-};
-
-struct net net_create(size_t H, int classes, uint64_t *s)
+static void begin_weights(struct model *m, uint64_t *s)
 {
-    struct net n = {
-        .H = H,
-        .classes = (size_t)classes,
-    };
-    size_t rows = WINDOW * SYMBOLS + 2 * ((size_t)classes + 1);
-    n.at_bias = rows * H;
-    n.at_out = n.at_bias + H;
-    n.at_out_bias = n.at_out + H * PAD;
-    n.n = n.at_out_bias + PAD;
+    struct layer *l[LAYERS_MAX];
+    size_t n = model_layers(m, l);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < l[i]->in; j++)
+            for (size_t c = 0; c < l[i]->cols; c++)
+                l[i]->w[j * l[i]->out + c] = (float)(l[i]->spread * random_normal(s));
+    for (size_t c = m->out.cols; c < m->out.out; c++) m->out.bias[c] = -1e9f; /* never predicted */
+}
+
+struct net net_create(const struct architecture *arch, struct units units, const struct data *d, uint64_t *s)
+{
+    struct net n = {0};
+    model_shape(&n.model, arch, units, (size_t)d->classes);
+    model_names(d, n.model.names);
+    n.n = model_floats(&n.model);
     n.w = zeroed(n.n, sizeof(float));
     n.grad = zeroed(n.n, sizeof(float));
     n.m = zeroed(n.n, sizeof(float));
     n.v = zeroed(n.n, sizeof(float));
     n.mean = zeroed(n.n, sizeof(float));
-    for (size_t i = 0; i < n.at_bias; i++) n.w[i] = (float)(sqrt(2.0 / ROWS) * random_normal(s));
-    for (size_t j = 0; j < H; j++)
-        for (size_t c = 0; c < n.classes; c++)
-            n.w[n.at_out + j * PAD + c] = (float)(sqrt(1.0 / (double)H) * random_normal(s));
-    for (size_t c = n.classes; c < PAD; c++) n.w[n.at_out_bias + c] = -1e9f; /* never predicted */
+    n.workspace = zeroed(1, arch->workspace);
+    n.grads = net_model(&n, n.grad);
+    model_place(&n.model, n.w);
+    begin_weights(&n.model, s);
     memcpy(n.mean, n.w, n.n * sizeof(float));
     return n;
+}
+
+void net_begin_at(struct net *n, const struct model *m)
+{
+    memcpy(n->w, m->owned, n->n * sizeof(float));
+    memcpy(n->mean, m->owned, n->n * sizeof(float));
 }
 
 void net_done(struct net *n)
@@ -71,48 +48,17 @@ void net_done(struct net *n)
     free(n->m);
     free(n->v);
     free(n->mean);
+    free(n->workspace);
 }
 
-/* Offsets of the embedding rows for letter i; prev1, prev2 are chunks, or -1 before the word. */
-static void rows_of(const struct net *n, const struct word *w, int i, int prev1, int prev2, size_t row[ROWS])
+struct model net_model(const struct net *n, float *weights)
 {
-    for (int k = 0; k < WINDOW; k++) {
-        int at = i + k - SIDE;
-        size_t symbol = at >= 0 && at < w->len ? w->letter[at] : 0;
-        row[k] = ((size_t)k * SYMBOLS + symbol) * n->H;
-    }
-    size_t base = WINDOW * SYMBOLS;
-    row[WINDOW] = (base + (size_t)(prev1 + 1)) * n->H;
-    row[WINDOW + 1] = (base + n->classes + 1 + (size_t)(prev2 + 1)) * n->H;
+    struct model m = n->model;
+    model_place(&m, weights);
+    return m;
 }
 
-/* h = ReLU(Σ rows + bias); logits = h · out + bias. Lists the units that are on, so that
- * the loops over them need no unpredictable branch; returns how many there are. */
-FAST static size_t forward(const struct net *n, const float *restrict w, const size_t row[ROWS], float *restrict h,
-                           unsigned short *restrict on, float *restrict logit)
-{
-    size_t H = n->H, n_on = 0;
-    const float *bias = w + n->at_bias, *out = w + n->at_out, *out_bias = w + n->at_out_bias;
-    for (size_t j = 0; j < H; j += LANES) {
-        lanes sum = *(const lanes *)(bias + j);
-        for (int k = 0; k < ROWS; k++) sum += *(const lanes *)(w + row[k] + j);
-        *(lanes *)(h + j) = sum;
-    }
-    for (size_t j = 0; j < H; j++) {
-        on[n_on] = (unsigned short)j;
-        n_on += h[j] > 0;
-    }
-    for (size_t part = 0; part < PAD; part += PAD / 2) {
-        lanes sum[LOGIT_LANES / 2]; /* half of the logits at a time: they stay in registers, whatever their width */
-        for (int i = 0; i < LOGIT_LANES / 2; i++) sum[i] = ((const lanes *)(out_bias + part))[i];
-        for (size_t k = 0; k < n_on; k++) {
-            const lanes *o = (const lanes *)(out + (size_t)on[k] * PAD + part);
-            for (int i = 0; i < LOGIT_LANES / 2; i++) sum[i] += h[on[k]] * o[i];
-        }
-        for (int i = 0; i < LOGIT_LANES / 2; i++) ((lanes *)(logit + part))[i] = sum[i];
-    }
-    return n_on;
-}
+/* ---- loss ---- */
 
 /* Turns logits into d(−log p[target])/dlogit. */
 FAST static void softmax_gradient(float *restrict logit, size_t n, size_t target)
@@ -125,39 +71,84 @@ FAST static void softmax_gradient(float *restrict logit, size_t n, size_t target
     logit[target] -= 1;
 }
 
-/* Adds the gradient of the letters of one block. Units are the outer loop, so that a row
- * of `out` and of its gradient is loaded once for the whole block. */
-FAST static void backward(struct net *n, struct block *b)
+/* p = softmax(logit / temperature) */
+FAST static void soften(const float *restrict logit, float temperature, float *restrict p)
 {
-    size_t H = n->H;
-    float *g = n->grad;
-    for (size_t j = 0; j < H; j++) {
-        lanes o[LOGIT_LANES], go[LOGIT_LANES], *grad = (lanes *)(g + n->at_out + j * PAD);
+    float max = logit[0], sum = 0;
+    for (size_t c = 1; c < PAD; c++)
+        if (logit[c] > max) max = logit[c];
+    for (size_t c = 0; c < PAD; c++) sum += p[c] = expf((logit[c] - max) / temperature);
+    for (size_t c = 0; c < PAD; c++) p[c] /= sum;
+}
+
+void lesson_begin(const struct lesson *l, const struct word *w, float (*ret_logit)[PAD])
+{
+    if (l->teacher) model_logits(l->teacher, l->pass, w, ret_logit);
+}
+
+/* d/dlogit of T² · KL is T · (p at T − teacher's p at T). */
+void lesson_slope(const struct lesson *l, float *logit, size_t target, const float *teacher_logit)
+{
+    float p[PAD], teacher[PAD];
+    if (!l->teacher) {
+        softmax_gradient(logit, PAD, target);
+        return;
+    }
+    soften(logit, l->temperature, p);
+    soften(teacher_logit, l->temperature, teacher);
+    softmax_gradient(logit, PAD, target);
+    for (size_t c = 0; c < PAD; c++)
+        logit[c] = (1 - l->alpha) * logit[c] + l->alpha * l->temperature * (p[c] - teacher[c]);
+}
+
+double lesson_loss(const struct lesson *l, const float *logit, size_t target, const float *teacher_logit)
+{
+    float p[PAD], teacher[PAD], hard[PAD];
+    soften(logit, 1, hard);
+    double loss = -log((double)hard[target]), apart = 0;
+    if (!l->teacher) return loss;
+    soften(logit, l->temperature, p);
+    soften(teacher_logit, l->temperature, teacher);
+    for (size_t c = 0; c < PAD; c++)
+        if (teacher[c] > 0 && p[c] > 0) apart += (double)teacher[c] * log((double)teacher[c] / (double)p[c]);
+    return (1 - (double)l->alpha) * loss + (double)(l->alpha * l->temperature * l->temperature) * apart;
+}
+
+/* ---- output layer ---- */
+
+enum { LOGIT_LANES = PAD / LANES };
+
+/* Units are the outer loop, so that a row of `out` and of its gradient is loaded once for all letters. The compiler
+ * chooses the order of these sums, and figures are recorded: a change here may change their last digits. */
+FAST static void output_backward_units(const struct layer *out, const struct layer *grad, struct letter *letter, int n)
+{
+    for (size_t j = 0; j < out->in; j++) {
+        lanes o[LOGIT_LANES], go[LOGIT_LANES], *g = (lanes *)(grad->w + j * PAD);
         unsigned live = 0;
-        for (int l = 0; l < b->n; l++) {
-            live |= (unsigned)(b->letter[l].h[j] > 0) << l;
-            b->letter[l].dh[j] = 0;
+        for (int l = 0; l < n; l++) {
+            live |= (unsigned)(letter[l].h[j] > 0) << l;
+            letter[l].dh[j] = 0;
         }
-        for (int i = 0; i < LOGIT_LANES; i++) o[i] = ((const lanes *)(n->w + n->at_out + j * PAD))[i], go[i] = grad[i];
+        for (int i = 0; i < LOGIT_LANES; i++) o[i] = ((const lanes *)(out->w + j * PAD))[i], go[i] = g[i];
         for (; live; live &= live - 1) {
-            struct letter *x = &b->letter[__builtin_ctz(live)];
+            struct letter *x = &letter[__builtin_ctz(live)];
             const lanes *d = (const lanes *)x->logit;
             lanes dot = {0};
             for (int i = 0; i < LOGIT_LANES; i++) dot += d[i] * o[i], go[i] += x->h[j] * d[i];
             for (int i = 0; i < LANES; i++) x->dh[j] += dot[i];
         }
-        for (int i = 0; i < LOGIT_LANES; i++) grad[i] = go[i];
-    }
-    for (int l = 0; l < b->n; l++) {
-        const struct letter *x = &b->letter[l];
-        for (int i = 0; i < LOGIT_LANES; i++) ((lanes *)(g + n->at_out_bias))[i] += ((const lanes *)x->logit)[i];
-        for (size_t j = 0; j < H; j += LANES) {
-            lanes d = *(const lanes *)(x->dh + j);
-            *(lanes *)(g + n->at_bias + j) += d;
-            for (int k = 0; k < ROWS; k++) *(lanes *)(g + x->row[k] + j) += d;
-        }
+        for (int i = 0; i < LOGIT_LANES; i++) g[i] = go[i];
     }
 }
+
+void output_backward(const struct layer *out, const struct layer *grad, struct letter *letter, int n)
+{
+    output_backward_units(out, grad, letter, n);
+    for (int l = 0; l < n; l++)
+        for (size_t c = 0; c < PAD; c++) grad->bias[c] += letter[l].logit[c];
+}
+
+/* ---- a step ---- */
 
 /* One Adam step (Kingma & Ba 2015) with the gradient scaled by 1/letters, then the moving average. */
 FAST static void adam(struct net *n, float rate, float scale, float keep)
@@ -175,59 +166,12 @@ FAST static void adam(struct net *n, float rate, float scale, float keep)
     }
 }
 
-long train_batch(struct net *n, struct block *b, const struct word *w, size_t count, double rate)
+long net_train(struct net *n, const struct lesson *lesson, const struct word *w, size_t count, double rate)
 {
-    unsigned short on[HIDDEN_MAX + 1];
-    long letters = 0;
-    b->n = 0;
-    for (size_t k = 0; k < count; k++)
-        for (int i = 0; i < w[k].len; i++, letters++) {
-            struct letter *x = &b->letter[b->n++];
-            rows_of(n, &w[k], i, i > 0 ? w[k].chunk[i - 1] : -1, i > 1 ? w[k].chunk[i - 2] : -1, x->row);
-            forward(n, n->w, x->row, x->h, on, x->logit);
-            softmax_gradient(x->logit, PAD, w[k].chunk[i]);
-            if (b->n == BLOCK) backward(n, b), b->n = 0;
-        }
-    backward(n, b);
+    long letters = n->model.arch->learn(n, lesson, w, count);
     n->steps++;
     n->seen += (double)letters;
     double horizon = fmin(100e3, (double)letters + 0.2 * n->seen); /* short at first, or the start's weights linger */
     adam(n, (float)rate, 1 / (float)letters, (float)exp(-(double)letters / horizon));
     return letters;
-}
-
-/* Greedy decoding; true if the phones equal one of the word's pronunciations. */
-static bool decodes(const struct net *n, const float *weights, const struct data *d, const struct word *w)
-{
-    _Alignas(64) float h[HIDDEN_MAX], logit[CLASSES_MAX];
-    unsigned short on[HIDDEN_MAX + 1];
-    size_t row[ROWS];
-    char text[16 * WORD_MAX + 2] = "|";
-    size_t at = 1;
-    int prev1 = -1, prev2 = -1;
-    for (int i = 0; i < w->len; i++) {
-        rows_of(n, w, i, prev1, prev2, row);
-        forward(n, weights, row, h, on, logit);
-        int best = 0;
-        for (int c = 1; c < (int)n->classes; c++)
-            if (logit[c] > logit[best]) best = c;
-        prev2 = prev1, prev1 = best;
-        if (strcmp(d->class_name[best], "_") != 0)
-            at += (size_t)snprintf(text + at, sizeof text - at, "%s%s", at > 1 ? "+" : "", d->class_name[best]);
-    }
-    if (at + 2 > sizeof text) return false;
-    strcpy(text + at, "|");
-    return strstr(w->prons, text) != NULL;
-}
-
-double exact_match(const struct net *n, const float *weights, const struct data *d, const struct words *ws)
-{
-    size_t right = 0;
-    for (size_t i = 0; i < ws->n; i++) right += decodes(n, weights, d, &ws->word[i]);
-    return (double)right / (double)ws->n;
-}
-
-struct block *block_create(void)
-{
-    return zeroed(1, sizeof(struct block));
 }

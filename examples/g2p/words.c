@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "words.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +9,7 @@
 
 void die(const char *what, const char *name)
 {
-    fprintf(stderr, "g2p_train: %s: %s\n", name, what);
+    fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, name, what);
     exit(1);
 }
 
@@ -82,7 +83,7 @@ static void read_line(struct data *d, char *line, const char *path)
     }
 }
 
-void data_read(struct data *d, const char *path)
+static void data_read(struct data *d, const char *path)
 {
     FILE *in = fopen(path, "r");
     if (!in) die("cannot read the data; make it with g2p_prep", path);
@@ -93,12 +94,6 @@ void data_read(struct data *d, const char *path)
     if (!d->train.n || !d->validation.n || !d->test.n) die("no words in it: run g2p_prep again", path);
 }
 
-void words_free(struct words *ws)
-{
-    for (size_t i = 0; i < ws->n; i++) free(ws->word[i].prons);
-    free(ws->word);
-}
-
 void shuffle(struct words *ws, uint64_t *s)
 {
     for (size_t i = ws->n; i > 1; i--) {
@@ -106,5 +101,31 @@ void shuffle(struct words *ws, uint64_t *s)
         struct word w = ws->word[i - 1];
         ws->word[i - 1] = ws->word[j];
         ws->word[j] = w;
+    }
+}
+
+static void limit(struct words *ws, long n)
+{
+    for (; (long)ws->n > n; ws->n--) free(ws->word[ws->n - 1].prons);
+}
+
+void data_open(struct data *d, const char *path, long words, long validation)
+{
+    uint64_t fixed = 42; /* which words a small variant uses does not depend on the seed */
+    data_read(d, path);
+    shuffle(&d->train, &fixed);
+    shuffle(&d->validation, &fixed);
+    shuffle(&d->test, &fixed);
+    limit(&d->train, words);
+    limit(&d->validation, validation);
+    limit(&d->test, validation);
+}
+
+void data_free(struct data *d)
+{
+    struct words *all[] = {&d->train, &d->validation, &d->test};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        limit(all[i], 0);
+        free(all[i]->word);
     }
 }

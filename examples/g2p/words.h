@@ -32,8 +32,9 @@ void *zeroed(size_t n, size_t size); /* 64-byte aligned; never NULL */
 uint64_t random_bits(uint64_t *s); /* SplitMix64 */
 double random_normal(uint64_t *s);
 
-void data_read(struct data *d, const char *path);
-void words_free(struct words *ws);
+/* The same words whatever the seed: at most `words` for training, and `validation` of each of the held-out splits. */
+void data_open(struct data *d, const char *path, long words, long validation);
+void data_free(struct data *d);
 void shuffle(struct words *ws, uint64_t *s);
 
 #endif
