@@ -50,21 +50,30 @@ static void on_taken_away(void *data)
     release(data);
 }
 
+/* Another may have left the same meanwhile. */
+static void discard(void *data)
+{
+    struct load *x = data;
+    if (product_has(history_memory(x->home.history), x->bad))
+        release(x);
+    else
+        background_think(x->home.loop, take_away, on_taken_away, x);
+}
+
 void load_discard(const struct load_home *h, const char *digest)
 {
     struct load *x = create(h, NULL);
-    if (product_has(history_memory(h->history), digest)) {
-        release(x);
-        return;
-    }
     x->bad = arena_strdup(&x->arena, digest);
-    background_think(h->loop, take_away, on_taken_away, x);
+    discard(x);
 }
 
+/* It goes when the log says for good that it has gone. */
 static void evict(const struct load_home *h, const char *digest, const char *why)
 {
+    struct load *x = create(h, NULL);
+    x->bad = arena_strdup(&x->arena, digest);
     history_evict(h->history, digest, why);
-    load_discard(h, digest);
+    journal_when_durable(history_journal(h->history), discard, x, on_taken_away);
 }
 
 void load_evict(const struct load_home *h)
