@@ -137,6 +137,16 @@ static void fill(struct layer *l, uint64_t *random)
     for (size_t i = 0; i < l->out; i++) l->start[i] = (int16_t)(random_bits(random) % 32001 - 16000);
 }
 
+static void check_products(const struct kernels *k, const struct layer *l, const uint8_t *x, const int32_t *want)
+{
+    int32_t *y = zeroed(TOGETHER * l->out, sizeof *y);
+    for (size_t n = 1; n <= TOGETHER; n++) {
+        k->multiply(l, x, 1, n, y);
+        for (size_t v = 0; v < n; v++) assert_memory_equal(y + v * l->out, want + v * l->out, l->cols * sizeof *y);
+    }
+    free(y);
+}
+
 /* Every number of units, the largest values among them: no sum may overflow. */
 static void test_layer__integers_are_exact(void **state)
 {
@@ -148,29 +158,28 @@ static void test_layer__integers_are_exact(void **state)
             for (size_t out = 16; out <= 144; out += 16) {
                 struct layer l = {
                     .in = in, .out = out, .cols = out - (out == 80 ? random_bits(&random) % 16 : 0), .bits = bits};
-                int32_t *y = zeroed(out, 4), *want = zeroed(out, 4);
+                int32_t *want = zeroed(TOGETHER * out, 4);
                 int16_t *sum = zeroed(out, 2), *plain = zeroed(out, 2);
-                uint8_t *x = zeroed(in, 1);
+                uint8_t *x = zeroed(in + TOGETHER - 1, 1); /* each vector begins one later than the one before */
                 size_t row[13];
                 l.q = zeroed(in, out);
                 l.start = zeroed(out, 2);
                 fill(&l, &random);
                 for (int i = 0; i < 13; i++) row[i] = random_bits(&random) % in * out;
-                for (size_t i = 0; i < in; i++) {
+                for (size_t i = 0; i < in + TOGETHER - 1; i++) {
                     uint64_t r = random_bits(&random);
                     x[i] = (uint8_t)(r % 3 == 0 ? 0 : r % 3 == 1 ? layer_input_max(&l) : (int)(r >> 8 & 63));
                 }
-                for (size_t i = 0; i < in; i++) /* as written in the header, before it is interleaved */
-                    for (size_t c = 0; c < l.cols; c++) want[c] += x[i] * l.q[i * out + c];
+                for (size_t v = 0; v < TOGETHER; v++)
+                    for (size_t i = 0; i < in; i++) /* as written in the header, before it is interleaved */
+                        for (size_t c = 0; c < l.cols; c++) want[v * out + c] += x[v + i] * l.q[i * out + c];
                 k->add_rows(&l, row, 13, sum);
                 kernels_plain.add_rows(&l, row, 13, plain);
                 assert_memory_equal(sum, plain, out * sizeof *sum);
                 layer_interleave(&l);
-                k->multiply(&l, x, y);
-                assert_memory_equal(y, want, l.cols * sizeof *y);
-                kernels_plain.multiply(&l, x, y);
-                assert_memory_equal(y, want, l.cols * sizeof *y);
-                free(y), free(want), free(sum), free(plain), free(x), free(l.q), free(l.start);
+                check_products(k, &l, x, want);
+                check_products(&kernels_plain, &l, x, want);
+                free(want), free(sum), free(plain), free(x), free(l.q), free(l.start);
             }
 }
 

@@ -54,9 +54,11 @@ static void begin_integers(const struct model *m, struct pass *p, const struct w
     }
     float unit = squeeze_integers(p->sum, n * first, layer_input_max(&m->conv), p->x + REACH * first);
     memset(p->x + (n + REACH) * first, 0, REACH * first);
-    for (size_t i = 0; i < n; i++) {
-        m->kernels->multiply(&m->conv, p->x + i * first, p->acc);
-        layer_scale(&m->conv, p->acc, unit, p->c + i * m->conv.out);
+    for (size_t i = 0; i < n; i += TOGETHER) {
+        size_t left = n - i < TOGETHER ? n - i : TOGETHER;
+        m->kernels->multiply(&m->conv, p->x + i * first, first, left, p->acc);
+        for (size_t k = 0; k < left; k++)
+            layer_scale(&m->conv, p->acc + k * m->conv.out, unit, p->c + (i + k) * m->conv.out);
     }
 }
 
@@ -89,7 +91,7 @@ static void letter(const struct model *m, struct pass *p, const struct word *w, 
     add_scaled(&m->chunks, p->sum, c, p->h);
     uint8_t *x = p->x + REACH * m->letters.out; /* what lies before stays 0: the left end of words */
     float unit = squeeze_floats(p->h, second, layer_input_max(&m->out), x);
-    m->kernels->multiply(&m->out, x, p->acc);
+    m->kernels->multiply(&m->out, x, 0, 1, p->acc);
     layer_scale(&m->out, p->acc, unit, p->logit);
 }
 

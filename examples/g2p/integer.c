@@ -3,7 +3,8 @@
  * The integer half of layer.h. One instruction of AVX2 (vpmaddubsw) multiplies 32 inputs of 0..127 by 32 weights and
  * adds pairs in 16 bits, where neither the sum of 4 products of 8-bit weights (63 · 127 · 4) nor that of 32 of 4-bit
  * ones (127 · 7 · 32) overflows: those are added up there before they are widened to 32 bits. Without that, widening
- * takes as long as multiplying, and a float network that skips what its ReLUs have switched off is as fast. */
+ * takes as long as multiplying, and a float network that skips what its ReLUs have switched off is as fast. And where
+ * there are more vectors of inputs than one, as in a convolution, each weight that comes from memory serves three. */
 #include "layer.h"
 
 #include "words.h"
@@ -29,11 +30,16 @@ static void add_rows_plain(const struct layer *l, const size_t *row, int n, int1
         for (size_t j = 0; j < l->out; j++) sum[j] = (int16_t)(sum[j] + l->q[row[k] + j]);
 }
 
-static void multiply_plain(const struct layer *l, const uint8_t *x, int32_t *y)
+static void multiply_one(const struct layer *l, const uint8_t *x, int32_t *y)
 {
     memset(y, 0, l->out * sizeof *y);
     for (size_t j = 0; j < l->in; j++)
         for (size_t c = 0; x[j] && c < l->cols; c++) y[c] += x[j] * l->q[(j / 4 * l->out + c) * 4 + j % 4];
+}
+
+static void multiply_plain(const struct layer *l, const uint8_t *x, size_t step, size_t n, int32_t *y)
+{
+    for (size_t k = 0; k < n; k++) multiply_one(l, x + k * step, y + k * l->out);
 }
 
 const struct kernels kernels_plain = {"plain", add_rows_plain, multiply_plain};
@@ -106,62 +112,97 @@ static inline bool are_off(const uint8_t *x)
     return !eight;
 }
 
-enum { PART = 9 /* vectors of 8 sums that are in registers at once: all classes of the data */ };
+/* Sums of 8 outputs each that are in registers at once: of all classes for one vector of inputs, or of 32 outputs for
+ * three, for which the weights come from memory once. */
+enum { SUMS = 12 };
 
-/* The products of 8 inputs, in 16 bits; t: what is there already. */
-#define EIGHT(w, step, x0, x1)                                                                                         \
-    _mm256_add_epi16(_mm256_maddubs_epi16(x0, at(w)), _mm256_maddubs_epi16(x1, at((w) + (step))))
+/* What is multiplied at once. `v` and `n` are constants where it is inlined. */
+struct tile {
+    const struct layer *layer;
+    const uint8_t *x;
+    size_t step, part; /* from one vector of inputs to the next; the first output */
+    int32_t *y;
+};
 
-/* v: vectors of 8 sums. */
-AVX2_PART void multiply_8(const struct layer *l, const uint8_t *x, size_t part, int32_t *y, const int v)
+AVX2_PART __m256i *sums_at(const struct tile *t, int k, int i)
 {
-    const __m256i one = _mm256_set1_epi16(1);
-    __m256i s[PART];
-    for (int i = 0; i < v; i++) s[i] = _mm256_setzero_si256();
-    for (size_t j = 0; j < l->in; j += 8) {
-        if (are_off(x + j)) continue;
-        const __m256i x0 = four_inputs(x + j), x1 = four_inputs(x + j + 4);
-        const int8_t *w = l->q + j * l->out + part * 4;
-        for (int i = 0; i < v; i++)
-            s[i] = _mm256_add_epi32(s[i], _mm256_madd_epi16(EIGHT(w + 32 * i, 4 * l->out, x0, x1), one));
-    }
-    for (int i = 0; i < v; i++) _mm256_storeu_si256((__m256i *)(y + part + 8 * (size_t)i), s[i]);
+    return (__m256i *)(t->y + (size_t)k * t->layer->out + t->part + 8 * (size_t)i);
 }
 
-AVX2_PART void multiply_4(const struct layer *l, const uint8_t *x, size_t part, int32_t *y, const int v)
+/* Adds the products of 8 inputs and 8 v outputs to sums of 16 bits, or where they are `wide`, of 32. */
+AVX2_PART void add_products(const struct tile *t, size_t j, __m256i *s, const int v, const int n, const bool wide)
 {
     const __m256i one = _mm256_set1_epi16(1);
-    for (int i = 0; i < v; i++) _mm256_storeu_si256((__m256i *)(y + part + 8 * (size_t)i), _mm256_setzero_si256());
-    for (size_t from = 0; from < l->in; from += 64) {
-        __m256i t[PART];
-        for (int i = 0; i < v; i++) t[i] = _mm256_setzero_si256();
-        for (size_t j = from; j < l->in && j < from + 64; j += 8) {
-            if (are_off(x + j)) continue;
-            const __m256i x0 = four_inputs(x + j), x1 = four_inputs(x + j + 4);
-            const int8_t *w = l->q + j * l->out + part * 4;
-            for (int i = 0; i < v; i++) t[i] = _mm256_add_epi16(t[i], EIGHT(w + 32 * i, 4 * l->out, x0, x1));
-        }
+    const int8_t *w = t->layer->q + j * t->layer->out + t->part * 4;
+    for (int k = 0; k < n; k++) {
+        const uint8_t *x = t->x + (size_t)k * t->step + j;
+        if (are_off(x)) continue;
+        const __m256i x0 = four_inputs(x), x1 = four_inputs(x + 4);
         for (int i = 0; i < v; i++) {
-            __m256i *s = (__m256i *)(y + part + 8 * (size_t)i);
-            _mm256_storeu_si256(s, _mm256_add_epi32(at(s), _mm256_madd_epi16(t[i], one)));
+            __m256i low = _mm256_maddubs_epi16(x0, at(w + 32 * i));
+            __m256i both = _mm256_add_epi16(low, _mm256_maddubs_epi16(x1, at(w + 32 * i + 4 * t->layer->out)));
+            __m256i *sum = &s[k * v + i];
+            *sum = wide ? _mm256_add_epi32(*sum, _mm256_madd_epi16(both, one)) : _mm256_add_epi16(*sum, both);
         }
     }
 }
 
-AVX2 static void multiply_avx2(const struct layer *l, const uint8_t *x, int32_t *y)
+AVX2_PART void multiply_8(const struct tile *t, const int v, const int n)
 {
-    size_t part = 0, end = (l->cols + 7) / 8 * 8;
-    if (l->bits == 4) {
-        for (; end - part == 72; part += 72) multiply_4(l, x, part, y, 9);
-        for (; part + 64 <= end; part += 64) multiply_4(l, x, part, y, 8);
-        for (; part + 16 <= end; part += 16) multiply_4(l, x, part, y, 2);
-        for (; part < end; part += 8) multiply_4(l, x, part, y, 1);
-    } else {
-        for (; end - part == 72; part += 72) multiply_8(l, x, part, y, 9);
-        for (; part + 64 <= end; part += 64) multiply_8(l, x, part, y, 8);
-        for (; part + 16 <= end; part += 16) multiply_8(l, x, part, y, 2);
-        for (; part < end; part += 8) multiply_8(l, x, part, y, 1);
+    __m256i s[SUMS];
+    for (int i = 0; i < n * v; i++) s[i] = _mm256_setzero_si256();
+    for (size_t j = 0; j < t->layer->in; j += 8) add_products(t, j, s, v, n, true);
+    for (int i = 0; i < n * v; i++) _mm256_storeu_si256(sums_at(t, i / v, i % v), s[i]);
+}
+
+AVX2_PART void multiply_4(const struct tile *t, const int v, const int n)
+{
+    const __m256i one = _mm256_set1_epi16(1);
+    for (int i = 0; i < n * v; i++) _mm256_storeu_si256(sums_at(t, i / v, i % v), _mm256_setzero_si256());
+    for (size_t from = 0; from < t->layer->in; from += 64) {
+        __m256i s[SUMS];
+        for (int i = 0; i < n * v; i++) s[i] = _mm256_setzero_si256();
+        for (size_t j = from; j < t->layer->in && j < from + 64; j += 8) add_products(t, j, s, v, n, false);
+        for (int i = 0; i < n * v; i++) {
+            __m256i *sum = sums_at(t, i / v, i % v);
+            _mm256_storeu_si256(sum, _mm256_add_epi32(at(sum), _mm256_madd_epi16(s[i], one)));
+        }
     }
+}
+
+/* Twelve sums of 16 bits and of 32 would not fit into the registers: three vectors are widened as for 8 bits. */
+AVX2_PART void multiply_tile(struct tile *t, const int v, const int n)
+{
+    if (t->layer->bits == 4 && n == 1)
+        multiply_4(t, v, n);
+    else
+        multiply_8(t, v, n);
+    t->part += 8 * (size_t)v;
+}
+
+AVX2 static void multiply_three(struct tile *t, size_t end)
+{
+    while (t->part + 32 <= end) multiply_tile(t, 4, 3);
+    while (t->part + 16 <= end) multiply_tile(t, 2, 3);
+    while (t->part < end) multiply_tile(t, 1, 3);
+}
+
+AVX2 static void multiply_single(struct tile *t, size_t end)
+{
+    if (end == 72) multiply_tile(t, 9, 1);
+    while (t->part + 64 <= end) multiply_tile(t, 8, 1);
+    while (t->part + 16 <= end) multiply_tile(t, 2, 1);
+    while (t->part < end) multiply_tile(t, 1, 1);
+}
+
+AVX2 static void multiply_avx2(const struct layer *l, const uint8_t *x, size_t step, size_t n, int32_t *y)
+{
+    size_t end = (l->cols + 7) / 8 * 8;
+    if (n == TOGETHER) {
+        multiply_three(&(struct tile){l, x, step, 0, y}, end);
+        return;
+    }
+    for (size_t k = 0; k < n; k++) multiply_single(&(struct tile){l, x + k * step, step, 0, y + k * l->out}, end);
 }
 
 static const struct kernels kernels_avx2 = {"avx2", add_rows_avx2, multiply_avx2};

@@ -62,12 +62,14 @@ void layer_backward_rows(const struct layer *grad, const size_t *row, int n, con
 
 /* ---- integers ---- */
 
+enum { TOGETHER = 3 };
+
 struct kernels {
     const char *name;
     /* sum = start + the n rows */
     void (*add_rows)(const struct layer *l, const size_t *row, int n, int16_t *sum);
-    /* y = x · q; x: 0..layer_input_max */
-    void (*multiply)(const struct layer *l, const uint8_t *x, int32_t *y);
+    /* y = x · q for n vectors x, TOGETHER at most, of 0..layer_input_max; step: from one to the next. y: n × out */
+    void (*multiply)(const struct layer *l, const uint8_t *x, size_t step, size_t n, int32_t *y);
 };
 
 extern const struct kernels kernels_plain; /* any processor; what the others must equal */

@@ -43,7 +43,7 @@ static void letter(const struct model *m, struct pass *p, const struct word *w, 
     }
     m->kernels->add_rows(&m->letters, row, ROWS, p->sum);
     float unit = squeeze_integers(p->sum, m->letters.out, layer_input_max(&m->out), p->x);
-    m->kernels->multiply(&m->out, p->x, p->acc);
+    m->kernels->multiply(&m->out, p->x, 0, 1, p->acc);
     layer_scale(&m->out, p->acc, unit, p->logit);
 }
 

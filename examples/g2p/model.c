@@ -280,7 +280,7 @@ const char *model_load(struct model *m, const char *path)
 struct pass *pass_create(const struct model *m)
 {
     struct units u = model_units(m);
-    size_t n = u.first > u.second ? u.first : u.second, wide = n > PAD ? n : PAD;
+    size_t n = u.first > u.second ? u.first : u.second, wide = TOGETHER * n > PAD ? TOGETHER * n : PAD;
     size_t floats = (2 * WORD_MAX + 2 * REACH + 1) * n, whole = WORD_MAX * n, bytes = (WORD_MAX + 2 * REACH) * n;
     struct pass *p = zeroed(1, sizeof *p + floats * sizeof(float) + wide * sizeof(int32_t) + 2 * whole + bytes);
     p->a = (float *)(p + 1);

@@ -65,7 +65,7 @@ struct pass {
     float *a, *c, *h; /* (WORD_MAX + 2 · REACH) × units; WORD_MAX × units; units */
     int16_t *sum;     /* WORD_MAX × units */
     uint8_t *x;       /* as a */
-    int32_t *acc;     /* units, or PAD if that is more */
+    int32_t *acc;     /* TOGETHER × units, or PAD if that is more */
     _Alignas(64) float logit[PAD];
 };
 
