@@ -148,6 +148,22 @@ static void check_products(const struct kernels *k, const struct layer *l, const
 }
 
 /* Every number of units, the largest values among them: no sum may overflow. */
+/* A model that is all but sure has gradients whose squares are hardly more than nothing. */
+static void test_net__a_sure_model_learns_on(void **state)
+{
+    (void)state;
+    static struct word word[N_WORDS];
+    struct data d;
+    invent(&d, word);
+    for (int sure = 10; sure < 100; sure++) {
+        struct net n = create(&conv, &d, 16, 1);
+        n.model.out.bias[0] = (float)sure;
+        teach(&n, &d, 2);
+        for (size_t i = 0; i < n.n; i++) assert_true(fabsf(n.w[i]) < 2e9f && fabsf(n.mean[i]) < 2e9f);
+        net_done(&n);
+    }
+}
+
 static void test_layer__integers_are_exact(void **state)
 {
     (void)state;
@@ -401,6 +417,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_net__gradients_are_those_of_finite_differences),
         cmocka_unit_test(test_net__a_teacher_without_a_share_changes_nothing),
+        cmocka_unit_test(test_net__a_sure_model_learns_on),
         cmocka_unit_test(test_layer__integers_are_exact),
         cmocka_unit_test(test_layer__squeezed_units_are_what_they_were),
         cmocka_unit_test(test_model__survives_its_file_and_compression),

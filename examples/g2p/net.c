@@ -13,7 +13,12 @@ static void begin_weights(struct model *m, uint64_t *s)
         for (size_t j = 0; j < l[i]->in; j++)
             for (size_t c = 0; c < l[i]->cols; c++)
                 l[i]->w[j * l[i]->out + c] = (float)(l[i]->spread * random_normal(s));
-    for (size_t c = m->out.cols; c < m->out.out; c++) m->out.bias[c] = -1e9f; /* never predicted */
+}
+
+/* The columns beside the classes. */
+static void never_predict(struct layer *out)
+{
+    for (size_t c = out->cols; c < out->out; c++) out->bias[c] = -1e9f;
 }
 
 struct net net_create(const struct architecture *arch, struct units units, const struct data *d, uint64_t *s)
@@ -31,6 +36,7 @@ struct net net_create(const struct architecture *arch, struct units units, const
     n.grads = net_model(&n, n.grad);
     model_place(&n.model, n.w);
     begin_weights(&n.model, s);
+    never_predict(&n.model.out);
     memcpy(n.mean, n.w, n.n * sizeof(float));
     return n;
 }
@@ -38,7 +44,8 @@ struct net net_create(const struct architecture *arch, struct units units, const
 void net_begin_at(struct net *n, const struct model *m)
 {
     memcpy(n->w, m->owned, n->n * sizeof(float));
-    memcpy(n->mean, m->owned, n->n * sizeof(float));
+    never_predict(&n->model.out);
+    memcpy(n->mean, n->w, n->n * sizeof(float));
 }
 
 void net_done(struct net *n)
@@ -150,6 +157,10 @@ void output_backward(const struct layer *out, const struct layer *grad, struct l
 
 /* ---- a step ---- */
 
+/* Added to a square before its root, which -ffast-math takes by rsqrtps, and that is infinite for what is not quite 0.
+ */
+static const float NOT_NONE = 1e-30f;
+
 /* One Adam step (Kingma & Ba 2015) with the gradient scaled by 1/letters, then the moving average. */
 FAST static void adam(struct net *n, float rate, float scale, float keep)
 {
@@ -160,7 +171,7 @@ FAST static void adam(struct net *n, float rate, float scale, float keep)
         float d = g[i] * scale;
         m[i] = 0.9f * m[i] + 0.1f * d;
         v[i] = 0.999f * v[i] + 0.001f * d * d;
-        w[i] -= step * m[i] / (sqrtf(v[i]) * root + 1e-8f);
+        w[i] -= step * m[i] / (sqrtf(v[i] + NOT_NONE) * root + 1e-8f);
         mean[i] = keep * mean[i] + (1 - keep) * w[i];
         g[i] = 0;
     }

