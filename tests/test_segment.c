@@ -110,11 +110,12 @@ static void test_segment__ends(void **state)
 static void test_segment__goes_on_from_its_own_then_its_parents(void **state)
 {
     (void)state;
-    struct trial parent = {.number = 0, .segment.parent = -1, .checkpoint = {.trial = 0, .name = "p"}},
-                 child = {.number = 1, .segment.parent = 0, .checkpoint.trial = 1};
+    struct trial parent = {.attempt.stage = -1, .segment.parent = -1, .checkpoint = {.name = "p", .stage = -1}},
+                 child = {
+                     .number = 1, .attempt.stage = -1, .segment.parent = 0, .checkpoint = {.trial = 1, .stage = -1}};
     const struct trial *const list[] = {&parent, &child};
     const struct memory m = {.n = 2, .trial = list};
-    assert_null(segment_from(&m, &(struct trial){.segment.parent = -1}));
+    assert_null(segment_from(&m, &(struct trial){.attempt.stage = -1, .segment.parent = -1}));
     assert_ptr_equal(segment_from(&m, &child), &parent.checkpoint);
     child.checkpoint.name = "c";
     assert_ptr_equal(segment_from(&m, &child), &child.checkpoint);

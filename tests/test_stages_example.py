@@ -65,7 +65,7 @@ class Stages(unittest.TestCase):
 
     def test_the_example_in_six_trials(self):
         self.without_confirmation()
-        self.assertIn("train → quantise (when scheme in [dynamic, static]) → evaluate", self.nocturne("plan", "study.yaml"))
+        self.assertIn("quantise (when scheme in [dynamic, static]): scheme, bits\n", self.nocturne("plan", "study.yaml"))
         self.go(1)
         for scheme in (["scheme=dynamic"], ["scheme=static", "bits=8"], ["scheme=static", "bits=4"]):
             self.nocturne("enqueue", STUDY, "model=mlp", "hidden=100", "lr=1e-3", "patience=10", "threshold=1e-4", *scheme)

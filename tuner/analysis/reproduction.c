@@ -37,7 +37,9 @@ static void predict(struct history *h, const struct trial *t, long since, struct
     search_free(search);
 }
 
-static void judge(struct reproduced *x, const struct sums *before, const struct sums *now, const struct prediction *p)
+/* kind: of a proportion nothing lies below 0 or above 1, and of a count nothing below 0. */
+static void judge(struct reproduced *x, enum metric_kind kind, const struct sums *before, const struct sums *now,
+                  const struct prediction *p)
 {
     *x = (struct reproduced){.before = before->n,
                              .now = now->n,
@@ -57,6 +59,8 @@ static void judge(struct reproduced *x, const struct sums *before, const struct 
         x->high = p->high;
         x->by_model = true;
     }
+    if (kind != METRIC_VALUE && x->low < 0) x->low = 0;
+    if (kind == METRIC_PROPORTION && x->high > 1) x->high = 1;
     x->inside = now->mean >= x->low && now->mean <= x->high;
 }
 
@@ -70,7 +74,7 @@ bool reproduction_of(struct history *h, const struct trial *t, long since, struc
         struct sums before = {0}, now = {0};
         for (size_t i = (size_t)t->number; i < s->n; i++)
             if (is_of(s->trial[i], t)) add(s->trial[i]->number < since ? &before : &now, s->trial[i]->value[m]);
-        judge(&ret[m], &before, &now, &p[m]);
+        judge(&ret[m], s->study->objective.metric[m].kind, &before, &now, &p[m]);
         any |= now.n > 0;
     }
     return any;

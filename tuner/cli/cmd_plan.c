@@ -113,9 +113,12 @@ static void print_stopping(const struct study *study)
 /* Of each way the parameters that go it. */
 static void print_wiring(const struct study *study, const struct wiring *w)
 {
-    static const char *const seed[] = {"nothing asks for it",        "as an argument",
-                                       "as NOCTURNE_SEED",           "in params.json",
-                                       "as the program asks for it", "in the environment, if the program looks there",
+    static const char *const seed[] = {"nothing asks for it",
+                                       "as an argument",
+                                       "as NOCTURNE_SEED",
+                                       "in params.json",
+                                       "as the program asks for it",
+                                       "in the environment, if the program looks there",
                                        ""};
     struct arena a = {0};
     const char *label = "parameters";
@@ -132,17 +135,21 @@ static void print_wiring(const struct study *study, const struct wiring *w)
     arena_done(&a);
 }
 
-/* "teach (when distill == true) → train → compress" */
+/* "train (when distill == true): model, hidden", a line each */
 static void print_stages(const struct study *study)
 {
     struct arena a = {0};
-    const char *list = "";
     for (size_t i = 0; i < study->pipeline.n; i++) {
         const struct stage *x = &study->pipeline.stage[i];
-        list = arena_printf(&a, "%s%s%s%s%s%s", list, i ? " → " : "", x->name, x->when ? " (when " : "",
-                            x->when ? x->when_text : "", x->when ? ")" : "");
+        const char *line = x->name, *before = ": ";
+        if (x->when) line = arena_printf(&a, "%s (when %s)", line, x->when_text);
+        for (size_t p = 0; p < study->space.n; p++) {
+            if (!x->names[p]) continue;
+            line = arena_printf(&a, "%s%s%s", line, before, study->space.param[p].name);
+            before = ", ";
+        }
+        printf("  %-14s %s\n", i ? "" : "stages", line);
     }
-    if (study->pipeline.n) printf("  %-14s %s\n", "stages", list);
     arena_done(&a);
 }
 
@@ -277,6 +284,15 @@ static enum status forecast(const struct study *study, const struct options *o, 
     return st;
 }
 
+static enum status files_are_there(const struct study *study, struct error *err)
+{
+    struct arena a = {0};
+    const char **print = NULL;
+    enum status s = fingerprint_make(study, &a, &print, err);
+    arena_done(&a);
+    return s;
+}
+
 int cmd_plan(int argc, char **argv)
 {
     static const struct argp argp = {
@@ -297,6 +313,7 @@ int cmd_plan(int argc, char **argv)
     argp_parse(&argp, argc, argv, 0, NULL, &o);
     enum status s = study_load(o.common.study, &study, &err);
     if (!s && !study->agents.kind) s = needs_command(study, &err);
+    if (!s && study->pipeline.n) s = files_are_there(study, &err);
     if (!s && o.probe) code = probe(study, &o);
     if (!s && code == EXIT_OK) s = forecast(study, &o, &err);
     study_free(study);

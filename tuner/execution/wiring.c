@@ -101,9 +101,29 @@ static void warn_of_seed(const struct study *study, struct wiring *w)
              w->program);
 }
 
-/* Of a study with one program. `names`: the parameters that it is to see; NULL: all. */
-static void look(const struct study *study, const bool *names, struct arena *arena, struct wiring *ret)
+/* What a program that is read as a whole never writes, the next stage will miss. */
+static void warn_of_output(const struct study *study, const struct sources *x, const struct stage *stage,
+                           struct wiring *w)
 {
+    bool unseen = x->open || sources_mention_prefix(x, "NOCTURNE");
+    if (!stage->leads_on || unseen || reach_of(x, has_placeholder(study, "output"), "NOCTURNE_OUTPUT", false)) return;
+    warn(w,
+         "stage '%.60s': as far as can be seen nothing tells %.60s where to leave its checkpoint: put \"{output}\" "
+         "into the command",
+         stage->name, w->program);
+}
+
+/* The first way is the surest. */
+static enum reach surer(enum reach a, enum reach b)
+{
+    if (a == REACH_NONE || b == REACH_NONE) return a == REACH_NONE ? b : a;
+    return a < b ? a : b;
+}
+
+/* Of a study with one program. `stage`: whose program it is; NULL: there are no stages. */
+static void look(const struct study *study, const struct stage *stage, struct arena *arena, struct wiring *ret)
+{
+    const bool *names = stage ? stage->names : NULL;
     struct sources x;
     sources_read(study, arena, &x);
     ret->program = x.program;
@@ -117,8 +137,13 @@ static void look(const struct study *study, const bool *names, struct arena *are
     }
     enum reach seed = reach_of(&x, space_find(&study->space, "seed") < 0 && has_placeholder(study, "seed"),
                                "NOCTURNE_SEED", all && sources_mention(&x, "seed"));
-    if (seed != REACH_NONE) ret->seed = seed;
-    if (x.missing) warn(ret, "the command names %.60s, and there is none in %.150s", x.missing, study->dir);
+    ret->seed = surer(ret->seed, seed);
+    if (x.missing && stage)
+        warn(ret, "stage '%.60s': its command names %.60s, and there is none in %.140s", stage->name, x.missing,
+             study->dir);
+    else if (x.missing)
+        warn(ret, "the command names %.60s, and there is none in %.150s", x.missing, study->dir);
+    if (stage) warn_of_output(study, &x, stage, ret);
     warn_of_parameters(study, names, ret);
     sources_done(&x);
 }
@@ -130,6 +155,6 @@ void wiring_look(const struct study *study, struct arena *arena, struct wiring *
     for (size_t i = 0; i < study->space.n; i++) ret->param[i] = REACH_CHOICE;
     if (study->pipeline.n == 0) look(study, NULL, arena, ret);
     for (size_t k = 0; k < study->pipeline.n; k++)
-        look(study->pipeline.stage[k].alone, study->pipeline.stage[k].names, arena, ret);
+        look(study->pipeline.stage[k].alone, &study->pipeline.stage[k], arena, ret);
     warn_of_seed(study, ret);
 }

@@ -487,10 +487,20 @@ static void tally_finished(struct history *s, const struct trial *t)
     s->m.tally.confirmed += t->role == ROLE_CONFIRM;
 }
 
+/* What it has cost was counted stage by stage, whoever ran them. */
+static bool is_staged(const struct history *s, const struct trial *t)
+{
+    bool any = t->attempt.stage >= 0;
+    for (size_t k = 0; t->left && k < s->m.study->pipeline.n; k++) any |= t->left[k] != NULL;
+    return any;
+}
+
 static enum status apply_finished(struct history *s, struct trial *t, const struct event *event, struct error *err)
 {
     const struct event_finished *e = &event->finished;
     enum status st = check_move(t, e->state, err);
+    if (!st && e->state == TRIAL_FAILED && t->state == TRIAL_QUEUED && !is_staged(s, t))
+        st = error_set(err, STATUS_INVALID, "trial %ld is queued, and nobody runs it", t->number);
     if (!st && e->state == TRIAL_COMPLETE) st = check_complete(&s->m, e->value, err);
     if (st) return st;
     set_state(s, t, e->state);
@@ -500,7 +510,7 @@ static enum status apply_finished(struct history *s, struct trial *t, const stru
     t->reason = keep(s, e->end.reason);
     t->effort.poisonous = e->poisonous;
     int metric = objective_token_metric(&s->m.study->objective);
-    bool staged = t->attempt.stage >= 0; /* its stages have been accounted for */
+    bool staged = is_staged(s, t);
     double spent = metric >= 0 && isfinite(e->value[metric]) && !staged ? e->value[metric] : e->end.spent_tokens;
     account(s, t, &e->end, spent);
     if (staged) t->effort.took_ms = (int64_t)t->effort.busy_ms;

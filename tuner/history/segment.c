@@ -2,8 +2,9 @@
 
 bool segment_of_stage(const struct memory *s, const struct trial *t)
 {
+    if (t->attempt.stage < 0) return true;
     const struct schedule *x = &s->study->schedule;
-    bool any = t->attempt.stage < 0;
+    bool any = false;
     for (size_t i = 0; !any && i < x->n; i++) any = s->study->pipeline.stage[t->attempt.stage].names[x->param[i]];
     return any;
 }

@@ -5,6 +5,7 @@
  *              │       │  │          │
  *              │       │  └─ cannot start, retries spent ─▶ failed
  *              ├───────┴─ late result of an expired lease ─▶ complete
+ *              ├─ all of its stages taken over, or done ─▶ complete, or failed: they had no result
  *              └───────┴─────────────┴─▶ cancelled
  *
  *   final states have no way out by themselves; a person may have what is failed, infeasible or cancelled queued again,
@@ -17,7 +18,7 @@
 #define TO(s) (1u << TRIAL_##s)
 
 static const unsigned legal[TRIAL_STATES] = {
-    [TRIAL_QUEUED] = TO(LEASED) | TO(COMPLETE) | TO(CANCELLED),
+    [TRIAL_QUEUED] = TO(LEASED) | TO(COMPLETE) | TO(FAILED) | TO(CANCELLED),
     [TRIAL_LEASED] = TO(RUNNING) | TO(QUEUED) | TO(COMPLETE) | TO(FAILED) | TO(CANCELLED),
     [TRIAL_RUNNING] = TO(COMPLETE) | TO(PRUNED) | TO(FAILED) | TO(INFEASIBLE) | TO(QUEUED) | TO(CANCELLED),
 };

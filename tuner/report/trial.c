@@ -11,6 +11,7 @@
 
 struct showing {
     FILE *out;
+    const char *unit; /* of what a trial costs */
     struct attempts {
         int64_t lease[256];
         size_t n;
@@ -29,16 +30,16 @@ static void show_report(void *data, const struct store_report *r)
 }
 
 /* Which stage an attempt runs, or has run, and whose it is if it was taken over. */
-static void show_stage(FILE *out, int kind, const json_t *body)
+static void show_stage(const struct showing *w, int kind, const json_t *body)
 {
     const char *stage = json_string_value(json_object_get(body, "stage"));
     const json_t *taken = json_object_get(body, "taken"), *cost = json_object_get(body, "cost");
     char buf[40];
     struct arena a = {0};
-    if (stage) fprintf(out, "  %s", plain_shown(&a, stage));
-    if (kind == EVENT_STAGED && taken) fprintf(out, "  as trial %lld left it", (long long)json_integer_value(taken));
+    if (stage) fprintf(w->out, "  %s", plain_shown(&a, stage));
+    if (kind == EVENT_STAGED && taken) fprintf(w->out, "  as trial %lld left it", (long long)json_integer_value(taken));
     if (kind == EVENT_STAGED && cost)
-        fprintf(out, "  %s tokens", words_show_count(json_number_value(cost), buf, sizeof buf));
+        fprintf(w->out, "  %s %s", words_show_count(json_number_value(cost), buf, sizeof buf), w->unit);
     arena_done(&a);
 }
 
@@ -58,7 +59,7 @@ static void show_event(void *data, const struct store_event *e)
     if (e->kind == EVENT_LEASED && w->attempts.n < 256) w->attempts.lease[w->attempts.n++] = e->seq;
     fprintf(w->out, "  %s  %-9s", report_time(e->at_ms, when, sizeof when), event_name((enum event_kind)e->kind));
     if (e->kind == EVENT_LEASED) fprintf(w->out, "  attempt %zu, lease %lld", w->attempts.n, (long long)e->seq);
-    show_stage(w->out, e->kind, body);
+    show_stage(w, e->kind, body);
     if (e->kind == EVENT_FINISHED) fprintf(w->out, "  %s", state ? state : "complete");
     if (outcome) fprintf(w->out, "  %s", plain_shown(&a, outcome));
     if (reason) fprintf(w->out, "  %s", plain_shown(&a, reason));
@@ -183,7 +184,7 @@ static void show_facts(FILE *out, const struct study *study, long number, const 
 enum status report_trial(FILE *out, struct store *store, int64_t study_id, const struct study *study, long number,
                          struct error *err)
 {
-    struct showing w = {.out = out};
+    struct showing w = {.out = out, .unit = study ? objective_cost_name(&study->objective) : "tokens"};
     struct facts f = {.confirms = -1, .took_ms = NAN};
     enum status st = store_events(store, study_id, number, learn, &f, err);
     if (!st && !f.params) st = error_set(err, STATUS_NOT_FOUND, "study '%s' has no trial %ld", study->name, number);
