@@ -26,6 +26,8 @@ static enum status refused(const char *path, int code, struct error *err)
                          path);
     case ENXIO:
     case EISDIR: return error_set(err, STATUS_INVALID, "%.500s is not a regular file", path);
+    case EACCES:
+    case ENAMETOOLONG: return error_set(err, STATUS_INVALID, "%.500s: %s", path, strerror(code));
     default: return error_set(err, status_of_errno(code), "%.500s: %s", path, strerror(code));
     }
 }

@@ -388,10 +388,11 @@ static void on_kept(void *data, const struct deposit *left, enum status s, const
 static void keep(struct active_attempt *a, const json_t *said)
 {
     struct arena arena = {0};
+    bool sent = a->at && !a->at->at->is_here;
     attempt_clear(a);
     a->state = ATTEMPT_KEEPS;
     a->said = json_incref((json_t *)said);
-    a->load = load_keep(&a->home->depot, attempt_folder(a, &arena), on_kept, a);
+    a->load = load_keep(&a->home->depot, attempt_folder(a, &arena), sent, on_kept, a);
     arena_done(&arena);
 }
 

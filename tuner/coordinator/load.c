@@ -17,6 +17,7 @@ struct load {
     void (*checked)(void *data, const char *bad, const char *why);
     /* of what it leaves */
     const char *dir, *output;
+    bool sent;
     enum status status;
     struct deposit left;
     void (*kept)(void *data, const struct deposit *left, enum status s, const char *why);
@@ -127,11 +128,12 @@ struct load *load_check(const struct load_home *h, const struct trial *t,
 
 /* ---- what it leaves ---- */
 
-/* An agent sends it as a parcel. One that came damaged is not the program's fault. */
+/* An agent sends it as a parcel. One that came damaged is not the program's fault; what lies in the folder of a program
+ * that ran here is. */
 static void keep(void *data)
 {
     struct load *x = data;
-    x->status = parcel_join(x->dir, LAUNCH_PARCEL, x->output, &x->err);
+    if (x->sent) x->status = parcel_join(x->dir, LAUNCH_PARCEL, x->output, &x->err);
     if (x->status == STATUS_INVALID) x->status = STATUS_IO;
     if (x->status == STATUS_OK || x->status == STATUS_NOT_FOUND)
         x->status = depot_keep(x->depot, x->output, &x->left, &x->err);
@@ -144,11 +146,12 @@ static void on_kept(void *data)
     release(x);
 }
 
-struct load *load_keep(const struct load_home *h, const char *dir,
+struct load *load_keep(const struct load_home *h, const char *dir, bool sent,
                        void (*done)(void *data, const struct deposit *left, enum status s, const char *why), void *data)
 {
     struct load *x = create(h, data);
     x->kept = done;
+    x->sent = sent;
     x->dir = arena_strdup(&x->arena, dir);
     x->output = launch_output(dir, &x->arena);
     background_think(h->loop, keep, on_kept, x);

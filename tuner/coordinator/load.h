@@ -28,8 +28,8 @@ struct load *load_check(const struct load_home *h, const struct trial *t,
                         void (*done)(void *data, const char *bad, const char *why), void *data);
 
 /* `left` is what is in the depot now; with STATUS_NOT_FOUND there was nothing, with STATUS_INVALID something that is
- * not kept; other errors are the disk's. `dir`: the attempt's folder. */
-struct load *load_keep(const struct load_home *h, const char *dir,
+ * not kept; other errors are the disk's. `dir`: the attempt's folder. `sent`: it has come there as a parcel. */
+struct load *load_keep(const struct load_home *h, const char *dir, bool sent,
                        void (*done)(void *data, const struct deposit *left, enum status s, const char *why),
                        void *data);
 

@@ -24,15 +24,18 @@ struct entry { /* of a folder */
 struct listing {
     struct entry *entry;
     size_t n, capacity;
-    bool settles; /* what is read is made durable and read only */
+    bool settles; /* what is read becomes read only, and is to be durable */
     struct error *err;
 };
 
+/* A file with another name as well would be written to from there. */
 static enum status settle(int fd, const struct stat *st, const char *name, struct error *err)
 {
-    if (S_ISREG(st->st_mode)) (void)!fchmod(fd, st->st_mode & 0555);
-    if (fsync(fd) == 0) return STATUS_OK;
-    return error_set(err, status_of_errno(errno), "%.300s: %s", name, strerror(errno));
+    if (st->st_nlink > 1)
+        return error_set(err, STATUS_INVALID,
+                         "'%.300s' has another name as well, being a hard link; what is kept has only one", name);
+    (void)!fchmod(fd, st->st_mode & 0555);
+    return STATUS_OK;
 }
 
 static enum status digest_of(struct listing *l, int fd, const struct stat *st, const char *name, char *ret)
@@ -96,8 +99,6 @@ static enum status add_folder(struct listing *l, int fd, const char *above, int 
         const char *path = *above ? arena_printf(&a, "%s/%s", above, d->d_name) : d->d_name;
         s = add_entry(l, fd, d->d_name, path, depth);
     }
-    if (!s && l->settles && fsync(fd) != 0)
-        s = error_set(l->err, status_of_errno(errno), "%.300s: %s", above, strerror(errno));
     if (dir) closedir(dir);
     arena_done(&a);
     return s;
@@ -160,6 +161,9 @@ static enum status look(int dir, const char *name, bool settles, struct deposit 
     if (s) return s;
     ret->bytes = S_ISREG(st.st_mode) ? (int64_t)st.st_size : 0;
     s = S_ISDIR(st.st_mode) ? look_at_folder(&l, fd, ret) : digest_of(&l, fd, &st, name, ret->digest);
+    /* One call for a folder: its files one by one take some milliseconds each. */
+    if (!s && settles && (S_ISDIR(st.st_mode) ? syncfs(fd) : fsync(fd)) != 0)
+        s = error_set(err, status_of_errno(errno), "%.300s: %s", name, strerror(errno));
     close(fd);
     return s;
 }

@@ -48,7 +48,7 @@ static void make_room(struct history *s)
 }
 
 /* The curve of a trial is that of its last stage that trains. */
-static struct curve *observe(struct history *s, struct trial *t, int stage)
+static struct curve *observe(struct history *s, struct trial *t, int stage, double from)
 {
     if (t->attempt.curve && own(t)->curve.stage == stage) return own(t);
     if (t->attempt.curve)
@@ -60,6 +60,7 @@ static struct curve *observe(struct history *s, struct trial *t, int stage)
     }
     struct curve *o = must_alloc(1, sizeof *o);
     o->curve.stage = stage;
+    o->curve.from = from;
     t->attempt.curve = o;
     return o;
 }
@@ -79,9 +80,9 @@ static void begin(struct curve *o, int64_t lease)
 
 static void begin_anew(struct curve *o)
 {
-    int stage = o->curve.stage;
+    const struct learning_curve before = o->curve;
     learning_curve_done(&o->curve);
-    *o = (struct curve){.curve.stage = stage};
+    *o = (struct curve){.curve = {.stage = before.stage, .from = before.from}};
 }
 
 void curve_begin(struct history *s, struct trial *t)
@@ -192,7 +193,7 @@ static void report_after(struct history *s, struct trial *t, int64_t until, long
 void curve_report(struct history *s, struct trial *t, long step, const double *values)
 {
     if (!is_wanted(&s->m) || !trains(&s->m.study->objective, t->attempt.stage, t->attempt.before, values)) return;
-    begin(observe(s, t, t->attempt.stage), t->attempt.lease);
+    begin(observe(s, t, t->attempt.stage, t->attempt.before), t->attempt.lease);
     report_after(s, t, INT64_MAX, step, values);
 }
 
@@ -240,7 +241,7 @@ static void on_report(void *data, const struct store_report *r)
         if (m >= 0) value[m] = r->value[i];
     }
     if (trains(o, x->stage, x->before, value)) {
-        begin(observe(x->s, x->t, x->stage), r->lease);
+        begin(observe(x->s, x->t, x->stage, x->before), r->lease);
         report_after(x->s, x->t, r->lease + r->known, r->step, value);
     }
     for (size_t i = 0; i < o->n_metrics; i++) internal_numbers(x->t->attempt.last)[i] = value[i];

@@ -19,6 +19,7 @@ enum { LEARNING_CURVE_POINTS = 128 };
 struct learning_curve { /* zero: empty */
     size_t n, n_metrics;
     int stage;     /* whose training it is; −1: the trial has none */
+    double from;   /* cost at which its training began: that of the stages before it */
     long reports;  /* in order, heard so far */
     long every;    /* of so many one is kept */
     double *at;    /* n: cost */

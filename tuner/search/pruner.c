@@ -130,8 +130,8 @@ static double left_by_reports(const struct evidence *e, const struct running *r)
             more[n++] = (double)(e->trial[i].curve->reports - r->curve->reports);
     gsl_sort(more, 1, n);
     if (n)
-        left =
-            gsl_stats_median_from_sorted_data(more, 1, n) * learning_curve_cost(r->curve) / (double)r->curve->reports;
+        left = gsl_stats_median_from_sorted_data(more, 1, n) * (learning_curve_cost(r->curve) - r->curve->from) /
+               (double)r->curve->reports;
     free(more);
     return left;
 }
