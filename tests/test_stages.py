@@ -4,6 +4,7 @@
 Each run of a stage's program adds a line to a file outside the study. NOCTURNE_BIN is the folder of the binaries.
 """
 import csv
+import glob
 import hashlib
 import json
 import os
@@ -375,6 +376,28 @@ class Numbers(World):
 
 
 class Fails(World):
+    def left_over(self):
+        """What lies at {output} in folders of attempts."""
+        return glob.glob(os.path.join(self.dir, "nocturne.files/s/*/output*"))
+
+    def test_what_is_not_kept_does_not_stay_on_the_disk(self):
+        self.program("leave('half' * 1000)\nif STAGE == 'b' and P['y'] > 1:\n    sys.exit(1) if P['y'] == 2 else os.abort()\nsay(result={'tokens': 1, 'em': .5})\n")
+        self.study(trials=3, more=points((1, 2, 0.5), (1, 3, 0.5)), change=lambda t: t.replace("retries: 0", "retries: 1"))
+        self.go()
+        self.assertEqual((self.states(), sorted(self.order())), (["complete", "failed", "failed"], sorted("abc" + "bb" * 2)))
+        self.assertEqual(self.left_over(), [])
+
+    def test_what_a_killed_coordinator_left_goes_with_the_next_attempt(self):
+        self.program("leave(STAGE)\nif STAGE == 'b' and not os.path.exists('GATE'): open('GATE', 'w').close(); import time; time.sleep(3600)\nsay(result={'tokens': 1, 'em': .5})\n")
+        self.study()
+        process = self.popen("run", "study.yaml", "--quiet")
+        self.wait_for(lambda: os.path.exists(self.gate), "stage b")
+        process.kill()
+        process.wait()
+        self.assertEqual(len(self.left_over()), 1)
+        self.go()
+        self.assertEqual((self.states(), self.left_over()), (["complete"], []))
+
     def test_what_came_before_stays_and_retry_goes_on_there(self):
         self.program("if STAGE == 'b' and not os.path.exists('GATE'): sys.exit('no luck')\n" + BODY)
         self.study(change=lambda t: t.replace("baseline: {x: 1, y: 1, z: 0.5}\n", "").replace("{weights: {em: 0.7, tokens: 0.3}}", "{minimize: tokens}"))

@@ -313,6 +313,7 @@ static void end_trial(struct active_attempt *a, const struct job_outcome *outcom
     json_t *metrics = outcome->metrics ? product_whole(a->home->memory, a->trial, outcome->metrics) : NULL;
     whole.metrics = metrics;
     whole.reason = stage_reason(a, outcome->reason, &arena);
+    if (a->trial->attempt.stage >= 0) load_clear(&a->home->depot, a->trial, a->trial->effort.attempts);
     enum status s = conclude(a->home->history, a->trial, &whole, &err);
     attempt_end(a, s, &err, outcome->end == JOB_CRASHED ? whole.reason : NULL);
     json_decref(metrics);

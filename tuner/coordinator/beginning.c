@@ -43,6 +43,7 @@ bool attempt_promise(struct active_attempt *a, const struct trial *t, const stru
     const struct study *study = history_memory(s)->study;
     struct lease_order lease = {.holder = at->holder ? at->holder(a->at) : (struct holder){0}, .ttl_ms = ttl_ms};
     if (at->has_folder) lease.dir = launch_folder(a->home->files, study, t->number, t->effort.attempts + 1, &arena);
+    if (order) load_clear(&a->home->depot, t, t->effort.attempts); /* of one that was killed with its coordinator */
     if (order) lease.stage = study->pipeline.stage[order->stage].name, lease.key = order->key;
     enum status st = history_lease_to(s, t, &lease, &err);
     arena_done(&arena);

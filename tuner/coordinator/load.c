@@ -1,8 +1,12 @@
 #include "tuner/coordinator/load.h"
 
+#include "tuner/base/beneath.h"
 #include "tuner/coordinator/background.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 struct load {
     struct load_home home;
@@ -66,6 +70,25 @@ void load_discard(const struct load_home *h, const char *digest)
     struct load *x = create(h, NULL);
     x->bad = arena_strdup(&x->arena, digest);
     discard(x);
+}
+
+static void clear(void *data)
+{
+    struct load *x = data;
+    int dir = -1;
+    if (beneath_folder(AT_FDCWD, x->dir, false, &dir, NULL)) return;
+    beneath_remove(dir, strrchr(x->output, '/') + 1);
+    parcel_remove(dir, LAUNCH_PARCEL);
+    close(dir);
+}
+
+void load_clear(const struct load_home *h, const struct trial *t, long attempt)
+{
+    if (attempt < 1 || (t->checkpoint.name && t->checkpoint.attempt == attempt)) return;
+    struct load *x = create(h, NULL);
+    x->dir = launch_folder(h->files, history_memory(h->history)->study, t->number, attempt, &x->arena);
+    x->output = launch_output(x->dir, &x->arena);
+    background_think(h->loop, clear, on_taken_away, x);
 }
 
 /* It goes when the log says for good that it has gone. */

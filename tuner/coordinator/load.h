@@ -33,6 +33,8 @@ struct load *load_keep(const struct load_home *h, const char *dir, bool sent,
                        void (*done)(void *data, const struct deposit *left, enum status s, const char *why),
                        void *data);
 
+/* What the trial's attempt has left and was not kept goes, unless the trial goes on from it. Attempt 0: none. */
+void load_clear(const struct load_home *h, const struct trial *t, long attempt);
 /* Those that nobody needs go, as far as the study's limit asks for it. */
 void load_evict(const struct load_home *h);
 /* One that the log does not know goes. */

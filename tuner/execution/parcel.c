@@ -330,7 +330,7 @@ enum status parcel_read(int fd, const char *path, struct error *err)
     return st;
 }
 
-static void remove_parts(int dir, const char *name)
+void parcel_remove(int dir, const char *name)
 {
     char part[300];
     struct stat st;
@@ -348,7 +348,7 @@ enum status parcel_join(const char *dir, const char *name, const char *path, str
     enum status st = beneath_folder(AT_FDCWD, dir, false, &s->dir, err);
     if (!st && !open_part(s)) st = error_set(err, STATUS_NOT_FOUND, "nothing was sent");
     if (!st) st = read_all(s, path);
-    if (!st) remove_parts(s->dir, name);
+    if (!st) parcel_remove(s->dir, name);
     if (s->fd >= 0) close(s->fd);
     if (s->dir >= 0) close(s->dir);
     free(s);

@@ -30,5 +30,7 @@ enum status parcel_read(int fd, const char *path, struct error *err);
 
 /* The same from DIR/NAME.0, .1, …, which are removed; STATUS_NOT_FOUND: there is none. */
 enum status parcel_join(const char *dir, const char *name, const char *path, struct error *err);
+/* NAME.0, .1, … of the folder go. */
+void parcel_remove(int dir, const char *name);
 
 #endif
