@@ -354,6 +354,13 @@ class Numbers(World):
         self.go(code=1)
         self.assertEqual(self.states(), ["failed"])
 
+    def test_less_than_nothing_is_no_cost(self):
+        self.program("leave(STAGE)\nsay(result={'tokens': -5 if STAGE == 'b' else 1, 'em': .5})\n")
+        self.study()
+        self.go(code=1)
+        self.assertEqual((self.states(), self.order()), (["failed"], "ab"))
+        self.assertRegex(self.reason(), "stage 'b': the count 'tokens' is -5, below 0")
+
     def test_reports_count_where_there_is_no_result(self):
         self.program("leave(STAGE)\nfor i in range(3): say(report={'step': i, 'em': i / 10, 'tokens': 10 * i})\n")
         self.study()

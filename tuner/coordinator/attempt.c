@@ -405,10 +405,14 @@ void attempt_hears_end(struct active_attempt *a, const struct job_outcome *outco
         attempt_clear(a);
         return;
     }
-    if (ends_stage(a, outcome))
-        keep(a, outcome->metrics);
-    else
+    struct error err;
+    struct job_outcome wrong = {.end = JOB_FAILED, .reason = err.text};
+    if (!ends_stage(a, outcome))
         end_trial(a, outcome);
+    else if (history_check(&a->home->memory->study->objective, outcome->metrics, &err))
+        end_trial(a, &wrong);
+    else
+        keep(a, outcome->metrics);
 }
 
 void attempt_lost(struct active_attempt *a, enum seat_loss loss, const char *why)

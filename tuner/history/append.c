@@ -276,9 +276,10 @@ static enum status finish(struct history *s, const struct trial *t, struct event
     return st;
 }
 
-/* Per cent where a proportion is said, say: noise and model would be of something else. Logs from before keep theirs.
+/* Per cent where a proportion is said, or an amount below 0, say: noise and model would be of something else. Logs from
+ * before keep theirs.
  */
-static enum status check_values(const struct objective *o, const json_t *metrics, struct error *err)
+enum status history_check(const struct objective *o, const json_t *metrics, struct error *err)
 {
     enum status st = STATUS_OK;
     for (size_t i = 0; !st && i < o->n_metrics; i++) {
@@ -291,7 +292,7 @@ static enum status check_values(const struct objective *o, const json_t *metrics
 enum status history_finish(struct history *s, const struct trial *t, const struct ending *x, struct error *err)
 {
     bool complete = x->state == TRIAL_COMPLETE;
-    enum status st = complete ? check_values(&s->m.study->objective, x->metrics, err) : STATUS_OK;
+    enum status st = complete ? history_check(&s->m.study->objective, x->metrics, err) : STATUS_OK;
     if (st) return st;
     struct event e = history_next(s, EVENT_FINISHED, t);
     struct rule_values equivalent;

@@ -100,6 +100,8 @@ struct ending {
     enum outcome outcome;   /* of the attempt, where it says more than the state */
 };
 
+/* Are those of the objective's metrics that are there in their ranges? */
+enum status history_check(const struct objective *o, const json_t *metrics, struct error *err);
 enum status history_finish(struct history *s, const struct trial *t, const struct ending *ending, struct error *err);
 /* A final trial without a result is queued again, with its number and its configuration; STATUS_CONFLICT: it has one.
  */

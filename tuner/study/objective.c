@@ -122,6 +122,10 @@ bool constraint_allows(const struct constraint *c, double bound, double value)
 enum status objective_check(const struct objective *o, size_t metric, double value, struct error *err)
 {
     const struct metric *m = &o->metric[metric];
+    if (m->kind == METRIC_COUNT && value < 0)
+        return error_set(err, STATUS_INVALID,
+                         "the count '%s' is %.6g, below 0; leave 'kind: count' out for what may be negative", m->name,
+                         value);
     if (m->kind != METRIC_PROPORTION || (value >= 0 && value <= 1)) return STATUS_OK;
     return error_set(err, STATUS_INVALID,
                      "the proportion '%s' is %.6g, not from 0 to 1; leave 'kind: proportion' out for per cent", m->name,

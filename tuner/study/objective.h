@@ -86,7 +86,8 @@ bool objective_asks_same(const struct objective *a, const struct objective *b);
 /* Is `a` as good as `b` in both metrics of a pareto objective, and better in one? */
 bool objective_dominates(const struct objective *o, const double *a, const double *b);
 
-/* Is the value one that this metric can have? STATUS_INVALID: a proportion that is not from 0 to 1. */
+/* Is the value one that this metric can have? STATUS_INVALID: a proportion that is not from 0 to 1, a count
+ * below 0. */
 enum status objective_check(const struct objective *o, size_t metric, double value, struct error *err);
 
 bool constraint_allows(const struct constraint *c, double bound, double value);
