@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Staged search, side by side: what reuse is worth, and what it is worth to know what a suggestion would still cost.
 
-    python stages.py STUDY.yaml --seeds 0-9 --budget 5e6 --out stages.jsonl      runs the ways below, each within these tokens
+    python stages.py STUDY.yaml --seeds 0-9 --budget 1e7 --out stages.jsonl      runs the ways below, each within these tokens
     python stages.py STUDY.yaml --seeds 0-9 --trials 80 --ways cost,anew --out F   … or so many trials
     python stages.py --table stages.jsonl                                       mean and 95 % interval of each, and differences
 
@@ -12,8 +12,9 @@ Ways:  cost      as it is: stages that are there are kept, cost counts
        random    random configurations, with reuse
        eipu      BoTorch: expected improvement per unit of cost [Snoek et al. 2012], a flattened space, with the same reuse
 
-For each: the best utility so far against the tokens spent, and the hypervolume of the front (em, log bytes), both by what
-the trials measured. eipu runs the same programs through the same stages: a study of Nocturne's into which it enqueues.
+For each: the best utility so far, and the hypervolume of the front (em on words that nobody chose by, log bytes); with
+--budget also after a quarter and half of it. eipu runs the same programs through the same stages: a study of Nocturne's
+into which it enqueues.
 """
 import argparse
 import copy
@@ -35,7 +36,7 @@ WAYS = {
     "random": {"search": {"sampler": "random"}},
     "eipu": {},
 }
-PARTS = (0.1, 0.25, 0.5, 1.0)
+PARTS = (0.25, 0.5, 1.0)
 
 
 def nocturne(*args, check=True):
@@ -66,35 +67,43 @@ def trials_of(name, db):
 
 
 def hypervolume(points):
-    """Of (em, −log2 bytes), above (0, 0); larger is better in both."""
-    total, top = 0.0, 0.0
-    for em, small in sorted(points, key=lambda p: -p[1]):
-        if em > top:
-            total += (em - top) * small
-            top = em
+    """What is dominated of (quality, smallness) by points [(em, smallness, em_test), …]: those on the front are chosen by em,
+    as the study chooses, and count with their em on the test words, which nobody chose by. Above (0, 0)."""
+    total, chosen, top = 0.0, -math.inf, 0.0
+    for em, small, test in sorted(points, key=lambda p: (-p[1], -p[0])):
+        if em <= chosen:
+            continue
+        chosen = em
+        if test > top:
+            total += (test - top) * small
+            top = test
     return total
 
 
-def summary(rows, reference_bytes):
-    spent, best, curve, points = 0.0, -math.inf, [], []
-    for t in rows:
-        spent += t.get("charged", 0)
-        if t["state"] == "complete" and "utility" in t:
-            best = max(best, t["utility"])
-            m = t["metrics"]
-            if m.get("bytes"):
-                points.append((m["em"], max(0.0, math.log2(2 * reference_bytes / m["bytes"]))))
-        curve.append((spent, best))
-    return spent, curve, hypervolume(points)
+def small(size, reference):
+    """Bytes as doublings below twice the reference."""
+    return max(0.0, math.log2(2 * reference / size))
 
 
-def at(curve, tokens):
-    best = -math.inf
-    for spent, value in curve:
-        if spent > tokens:
+def found(trials, tokens=math.inf):
+    """{trials, tokens, best utility, volume} of what these tokens bought; trials: [[charged, utility, em, em_test, bytes], …]"""
+    reference = max(t[4] or 1 for t in trials)
+    spent, n, best, points = 0.0, 0, -math.inf, []
+    for charged, utility, em, test, size in trials:
+        if spent + charged > tokens:
             break
-        best = value
-    return best
+        spent, n = spent + charged, n + 1
+        if utility is not None:
+            best = max(best, utility)
+            if size:
+                points.append((em, small(size, reference), test))
+    return {"trials": n, "tokens": spent, "best": best, "volume": hypervolume(points)}
+
+
+def kept(t):
+    """Of a trial as `trials --json` has it."""
+    m, complete = t.get("metrics", {}), t["state"] == "complete"
+    return [t.get("charged", 0), t.get("utility") if complete else None, m.get("em"), m.get("em_test", m.get("em")), m.get("bytes")]
 
 
 # ---- BoTorch ----
@@ -198,34 +207,32 @@ def one(study, way, seed, args):
             rows = trials_of(own["study"], db)
         finally:
             os.unlink(path)
-    reference = max(t["metrics"].get("bytes", 1) for t in rows if t["state"] == "complete")
-    spent, curve, volume = summary(rows, args.bytes or reference)
-    return {"way": way, "seed": seed, "trials": len(rows), "spent": spent, "volume": volume, "best": curve[-1][1],
-            "budget": args.budget, "at": {str(p): at(curve, p * args.budget) for p in PARTS} if args.budget else {}}
+    return {"way": way, "seed": seed, "budget": args.budget, "trials": [kept(t) for t in rows]}
 
 
 def interval(values):
     v = np.array(values, float)
     if len(v) < 2:
-        return f"{v.mean():9.4g}"
-    return f"{v.mean():9.4g} ± {1.96 * v.std(ddof=1) / math.sqrt(len(v)):.2g}"
+        return f"{v.mean():.4g}"
+    return f"{v.mean():.4g} ± {1.96 * v.std(ddof=1) / math.sqrt(len(v)):.2g}"
 
 
 def table(path):
     rows = [json.loads(line) for line in open(path)]
     ways = [w for w in WAYS if any(r["way"] == w for r in rows)]
-    columns = [("trials", lambda r: r["trials"]), ("tokens", lambda r: r["spent"]), ("volume", lambda r: r["volume"]),
-               ("best", lambda r: r["best"])]
-    columns += [(f"best at {float(p):.0%}", lambda r, p=p: r["at"][p]) for p in map(str, PARTS) if all(p in r["at"] for r in rows)]
-    print("| way | seeds | " + " | ".join(c for c, _ in columns) + " |\n|---|---" + "|---" * len(columns) + "|")
+    columns = {k: (lambda r, k=k: found(r["trials"])[k]) for k in ("trials", "tokens", "volume", "best")}
+    for what in ("best", "volume"):
+        for p in PARTS if all(r["budget"] for r in rows) else ():
+            columns[f"{what} at {p:.0%}"] = lambda r, p=p, what=what: found(r["trials"], p * r["budget"])[what]
+    print("| way | seeds | " + " | ".join(columns) + " |\n|---|---" + "|---" * len(columns) + "|")
     for way in ways:
         mine = [r for r in rows if r["way"] == way]
-        print(f"| {way} | {len(mine)} | " + " | ".join(interval([f(r) for r in mine]) for _, f in columns) + " |")
+        print(f"| {way} | {len(mine)} | " + " | ".join(interval([f(r) for r in mine]) for f in columns.values()) + " |")
     print("\ndifference from cost, by seed (mean, 95 %):")
     first = {r["seed"]: r for r in rows if r["way"] == "cost"}
     for way in ways[1:]:
         pairs = [(first[r["seed"]], r) for r in rows if r["way"] == way and r["seed"] in first]
-        print(f"  {way:7}" + "  ".join(f"{c} {interval([f(a) - f(b) for a, b in pairs])}" for c, f in columns[1:]))
+        print(f"  {way:7}" + "  ".join(f"{c} {interval([f(a) - f(b) for a, b in pairs])}" for c, f in columns.items()))
 
 
 def seeds(text):
@@ -242,7 +249,6 @@ def main():
     parser.add_argument("--budget", type=float, help="tokens")
     parser.add_argument("--trials", type=int)
     parser.add_argument("--slots", type=int, default=1)
-    parser.add_argument("--bytes", type=float, help="of the reference point; default: the largest of the run")
     parser.add_argument("--out", default="stages.jsonl")
     args = parser.parse_args()
     if args.table:
@@ -255,7 +261,7 @@ def main():
             row = one(study, way, seed, args)
             with open(args.out, "a") as out:
                 out.write(json.dumps(row) + "\n")
-            print(row, flush=True)
+            print(way, seed, found(row["trials"]), flush=True)
 
 
 if __name__ == "__main__":
