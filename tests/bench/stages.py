@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Staged search, side by side: what reuse is worth, and what it is worth to know what a suggestion would still cost.
 
-    python stages.py STUDY.yaml --seeds 0-9 --budget 1e7 --out stages.jsonl      runs the ways below, each within these tokens
-    python stages.py STUDY.yaml --seeds 0-9 --trials 80 --ways cost,anew --out F   … or so many trials
-    python stages.py --table stages.jsonl                                       mean and 95 % interval of each, and differences
+    python stages.py STUDY.yaml --seeds 0-4 --budget 1e7 --out stages.jsonl            runs the ways below, each within these tokens
+    python stages.py STUDY.yaml --front em,bytes --trials 80 --ways cost,anew --out F   … or so many trials, for a front
+    python stages.py --table stages.jsonl                                             mean and 95 % interval of each, and differences
 
 Ways:  cost      as it is: stages that are there are kept, cost counts
        blind     the same, but the search does not ask what a suggestion costs
@@ -56,6 +56,8 @@ def prepared(study, way, seed, args):
     own["budget"] = {"trials": args.trials or 400}
     if args.budget:
         own["budget"]["tokens"] = args.budget
+    if args.front:
+        own["objective"] = {"pareto": args.front.split(",")}
     own.pop("references", None)
     return own
 
@@ -248,6 +250,7 @@ def main():
     parser.add_argument("--ways", default=",".join(WAYS))
     parser.add_argument("--budget", type=float, help="tokens")
     parser.add_argument("--trials", type=int)
+    parser.add_argument("--front", metavar="METRIC,METRIC", help="search for this front instead of what the file asks for; not for eipu")
     parser.add_argument("--slots", type=int, default=1)
     parser.add_argument("--out", default="stages.jsonl")
     args = parser.parse_args()

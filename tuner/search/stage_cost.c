@@ -8,7 +8,7 @@
 
 enum { ROWS_MAX = 200 };
 
-static const double LEAST = 0.1, UPPER = 1.2816; /* normal quantile of .9 */
+static const double LEAST = 0.3, UPPER = 1.2816; /* normal quantile of .9 */
 
 struct stage_cost {
     const struct study *study;
