@@ -137,8 +137,10 @@ class Kill(unittest.TestCase):
         return {digest_of[k] for k in there}
 
     def check_disk(self, events, kept):
-        """What is kept lies there and is whole. What lies there besides is remembered: it has to go at the next start."""
-        lies = set(os.listdir(self.checkpoints)) if os.path.isdir(self.checkpoints) else set()
+        """What is kept lies there and is whole. What lies there besides is remembered: it has to go at the next start, though
+        the same stage may leave the same again, and be killed at the same moment: known by when it was made."""
+        found = {e.name: e.stat() for e in os.scandir(self.checkpoints)} if os.path.isdir(self.checkpoints) else {}
+        lies, strays = set(found), {(n, f.st_ino, f.st_mtime_ns) for n, f in found.items() if n not in kept}
         missing = kept - lies
         if not self.limited:
             self.assertEqual(missing, set(), "checkpoints that the log says are kept")
@@ -151,9 +153,9 @@ class Kill(unittest.TestCase):
                 self.assertEqual(sorted(os.listdir(path)), ["input", "of"])
         opened = max(seq for seq, event, *_ in events if event == "opened")
         if opened > self.opened and any(seq > opened and event == "leased" for seq, event, *_ in events):
-            self.assertEqual((self.strays & lies) - kept, set(), "what the log does not know lies there after a start")
+            self.assertEqual(self.strays & strays, set(), "what the log does not know lies there after a start")
             self.assertEqual(self.missing & missing, set(), "what is gone is kept, says the log after a start")
-        self.opened, self.strays, self.missing = opened, lies - kept, missing
+        self.opened, self.strays, self.missing = opened, strays, missing
 
     def check(self):
         events = self.events()
