@@ -147,7 +147,6 @@ static void check_products(const struct kernels *k, const struct layer *l, const
     free(y);
 }
 
-/* Every number of units, the largest values among them: no sum may overflow. */
 /* A model that is all but sure has gradients whose squares are hardly more than nothing. */
 static void test_net__a_sure_model_learns_on(void **state)
 {
@@ -164,10 +163,12 @@ static void test_net__a_sure_model_learns_on(void **state)
     }
 }
 
+/* Every number of units, the largest values among them: no sum may overflow. All kernels that this processor has. */
 static void test_layer__integers_are_exact(void **state)
 {
     (void)state;
-    const struct kernels *k = kernels_best();
+    const struct kernels *all[KERNELS_MAX];
+    size_t n_kernels = kernels_all(all);
     uint64_t random = 1;
     for (int bits = 4; bits <= 8; bits += 4)
         for (size_t in = 16; in <= 640; in += in < 160 ? 16 : 160)
@@ -175,7 +176,7 @@ static void test_layer__integers_are_exact(void **state)
                 struct layer l = {
                     .in = in, .out = out, .cols = out - (out == 80 ? random_bits(&random) % 16 : 0), .bits = bits};
                 int32_t *want = zeroed(TOGETHER * out, 4);
-                int16_t *sum = zeroed(out, 2), *plain = zeroed(out, 2);
+                int16_t *sum[KERNELS_MAX];
                 uint8_t *x = zeroed(in + TOGETHER - 1, 1); /* each vector begins one later than the one before */
                 size_t row[13];
                 l.q = zeroed(in, out);
@@ -189,13 +190,17 @@ static void test_layer__integers_are_exact(void **state)
                 for (size_t v = 0; v < TOGETHER; v++)
                     for (size_t i = 0; i < in; i++) /* as written in the header, before it is interleaved */
                         for (size_t c = 0; c < l.cols; c++) want[v * out + c] += x[v + i] * l.q[i * out + c];
-                k->add_rows(&l, row, 13, sum);
-                kernels_plain.add_rows(&l, row, 13, plain);
-                assert_memory_equal(sum, plain, out * sizeof *sum);
+                for (size_t k = 0; k < n_kernels; k++) {
+                    sum[k] = zeroed(out, 2);
+                    all[k]->add_rows(&l, row, 13, sum[k]);
+                    assert_memory_equal(sum[k], sum[0], out * 2);
+                }
                 layer_interleave(&l);
-                check_products(k, &l, x, want);
-                check_products(&kernels_plain, &l, x, want);
-                free(want), free(sum), free(plain), free(x), free(l.q), free(l.start);
+                for (size_t k = 0; k < n_kernels; k++) {
+                    check_products(all[k], &l, x, want);
+                    free(sum[k]);
+                }
+                free(want), free(x), free(l.q), free(l.start);
             }
 }
 

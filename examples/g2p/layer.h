@@ -72,7 +72,9 @@ struct kernels {
     void (*multiply)(const struct layer *l, const uint8_t *x, size_t step, size_t n, int32_t *y);
 };
 
-extern const struct kernels kernels_plain; /* any processor; what the others must equal */
+/* Those that this processor has, the fastest first; returns how many. All of them say the same, to the last bit. */
+enum { KERNELS_MAX = 3 };
+size_t kernels_all(const struct kernels *ret[KERNELS_MAX]);
 const struct kernels *kernels_best(void);
 
 int layer_input_max(const struct layer *l);

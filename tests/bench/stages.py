@@ -139,13 +139,17 @@ def drawn(space, rng):
     return params
 
 
+OPERATORS = {"==": lambda a, b: a == b, "!=": lambda a, b: a != b, "<=": lambda a, b: a <= b, ">=": lambda a, b: a >= b,
+             "<": lambda a, b: a < b, ">": lambda a, b: a > b}
+
+
 def exists(space, params):
-    """As far as conditions are NAME == VALUE."""
+    """What of it exists, as far as conditions are NAME OPERATOR VALUE."""
     out = {}
     for name, p in space.items():
         if "when" in p:
-            left, right = (w.strip() for w in p["when"].split("=="))
-            if str(out.get(left)).lower() != right.lower():
+            left, operator, right = p["when"].split()
+            if left not in out or not OPERATORS[operator](out[left], yaml.safe_load(right)):
                 continue
         out[name] = params[name]
     return out
@@ -178,13 +182,14 @@ def next_by_eipu(space, rows, rng):
 
 
 def run_eipu(own, path, db, args, seed):
-    rng = np.random.default_rng(seed)
+    """Until the budget admits no other."""
+    rng, before = np.random.default_rng(seed), -1
     nocturne("run", path, "--db", db, "--trials", 1, "--quiet", "--slots", 1)
     while True:
         rows = trials_of(own["study"], db)
-        spent = sum(t.get("charged", 0) for t in rows)
-        if len(rows) >= (args.trials or 400) or (args.budget and spent >= args.budget):
+        if len(rows) == before or len(rows) >= (args.trials or 400):
             return
+        before = len(rows)
         params = next_by_eipu(own["parameters"], rows, rng)
         pairs = [f"{k}={str(v).lower() if isinstance(v, bool) else v}" for k, v in params.items()]
         nocturne("enqueue", own["study"], "--db", db, *pairs)
