@@ -47,6 +47,7 @@ static const struct comparison_row rows[] = {
      .mean = other_mean,
      .sd = other_sd,
      .utility = -0.125,
+     .searched = 0.0625,
      .seeds = 3,
      .on_front = true,
      .verdict = VERDICT_PROMISING,
@@ -57,7 +58,7 @@ static const struct comparison_row rows[] = {
      .caution = "em was \"0.6\" at first",
      .schedule = &course,
      .winner = true},
-    {.trial = 9, .config = base_config, .mean = base_mean, .utility = NAN},
+    {.trial = 9, .searched = NAN, .config = base_config, .mean = base_mean, .utility = NAN},
 };
 
 /* With a value in every field. */
@@ -149,6 +150,7 @@ static void assert_row(const struct comparison_row *a, const struct comparison_r
     assert_numbers(a->mean, b->mean, 3);
     assert_numbers(a->sd, b->sd, 3);
     assert_same(a->utility, b->utility);
+    assert_same(a->searched, b->searched);
     assert_int_equal(a->feasible, b->feasible);
     assert_int_equal(a->seeds, b->seeds);
     assert_int_equal(a->repeats, b->repeats);

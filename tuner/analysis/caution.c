@@ -1,5 +1,7 @@
 #include "tuner/analysis/caution.h"
 
+#include "tuner/analysis/noise.h"
+
 #include "tuner/base/words.h"
 
 #include <gsl/gsl_cdf.h>
@@ -16,21 +18,6 @@ static const char *failed(const struct memory *s, const struct ranked *x, struct
                         s->study->name, x->first_failed, x->confirmed ? "" : ": measured once only");
 }
 
-/* Pooled deviation of one measurement on a fresh seed; returns its degrees of freedom. */
-static size_t pool(const struct ranking *all, size_t metric, double *ret)
-{
-    double sum = 0;
-    size_t freedom = 0;
-    for (size_t i = 0; i < all->n; i++) {
-        const struct ranked *x = &all->all[i];
-        if (x->confirmed < 2 || !isfinite(x->sd[metric])) continue;
-        sum += x->sd[metric] * x->sd[metric] * (double)(x->confirmed - 1);
-        freedom += x->confirmed - 1;
-    }
-    *ret = freedom ? sqrt(sum / (double)freedom) : 0;
-    return freedom;
-}
-
 /* A difference of one item is none. */
 static double least_deviation(const struct metric *m)
 {
@@ -45,12 +32,12 @@ static double chosen_of(const struct ranking *all, const struct ranked *x)
 
 static bool differs(const struct metric *m, const struct ranking *all, const struct ranked *x, size_t metric)
 {
-    double sd, apart = fabs(x->trial->value[metric] - x->mean[metric]), k = (double)x->confirmed;
+    double apart = fabs(x->trial->value[metric] - x->mean[metric]), k = (double)x->confirmed;
     if (x->confirmed == 0 || !(apart > least_deviation(m))) return false;
-    size_t freedom = pool(all, metric, &sd);
-    if (freedom < 2) return false;
-    sd = fmax(sd, least_deviation(m)) * sqrt(1 + 1 / k);
-    double chance = sd > 0 ? 2 * gsl_cdf_tdist_Q(apart / sd, (double)freedom) : 0;
+    const struct noise noise = noise_fresh(all, metric);
+    if (noise.freedom < 2) return false;
+    double sd = fmax(noise.sd, least_deviation(m)) * sqrt(1 + 1 / k);
+    double chance = sd > 0 ? 2 * gsl_cdf_tdist_Q(apart / sd, (double)noise.freedom) : 0;
     return chance * chosen_of(all, x) < RARE;
 }
 

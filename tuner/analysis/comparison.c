@@ -120,6 +120,14 @@ static const char *stages_of(const struct memory *s, const struct trial *t, stru
     return out;
 }
 
+/* Of what was chosen for it: the best of many noisy measurements flatters itself. */
+static double searched(const struct objective *o, const struct ranking *all, const struct ranked *x)
+{
+    const double *baseline = all->baseline ? all->baseline->mean : NULL;
+    if (!x->confirmed || x->label || o->form == OBJECTIVE_PARETO) return NAN;
+    return baseline || !objective_needs_baseline(o) ? objective_utility(o, x->trial->value, baseline) : NAN;
+}
+
 static struct comparison_row row_of(const struct memory *s, const struct objective *o, const struct ranking *all,
                                     const struct ranked *x, struct arena *arena)
 {
@@ -129,6 +137,7 @@ static struct comparison_row row_of(const struct memory *s, const struct objecti
                                  .mean = copied(x->mean, o->n_metrics, arena),
                                  .sd = x->confirmed > 1 ? copied(x->sd, o->n_metrics, arena) : NULL,
                                  .utility = x->utility,
+                                 .searched = searched(o, all, x),
                                  .feasible = x->feasible,
                                  .seeds = x->confirmed,
                                  .repeats = x->repeats,

@@ -89,9 +89,10 @@ static json_t *row_json(const struct study *study, const struct comparison_row *
     json_t *against = json_array(), *breaks = x->n_breaches ? json_array() : NULL;
     for (size_t i = 0; i < x->n_against; i++) json_array_append_new(against, verdict_json(o, &x->against[i]));
     for (size_t i = 0; i < x->n_breaches; i++) json_array_append_new(breaks, breach_json(o, &x->breach[i]));
-    return json_pack("{s:I, s:o, s:o, s:o, s:b, s:I, s:o*, s:o*, s:s*, s:o*, s:s*, s:o, s:o*, s:s*, s:o*, s:o*}",
+    return json_pack("{s:I, s:o, s:o, s:o, s:o*, s:b, s:I, s:o*, s:o*, s:s*, s:o*, s:s*, s:o, s:o*, s:s*, s:o*, s:o*}",
                      "trial", (json_int_t)x->trial, "params", space_to_json(&study->space, x->config), "metrics",
-                     values_json(o, x->mean), "utility", json_number(x->utility), "feasible", x->feasible,
+                     values_json(o, x->mean), "utility", json_number(x->utility), "search_utility",
+                     isfinite(x->searched) ? json_number(x->searched) : NULL, "feasible", x->feasible,
                      "confirmed_seeds", (json_int_t)x->seeds, "sd", x->sd ? values_json(o, x->sd) : NULL, "repeats",
                      x->seeds ? json_boolean(x->repeats) : NULL, "label", x->label, "front",
                      x->on_front ? json_true() : NULL, "verdict", x->verdict ? verdict_name(x->verdict) : NULL,
@@ -316,6 +317,7 @@ static struct comparison_row row(struct reading *r, const json_t *o)
                                    .mean = values(r, json_object_get(o, "metrics")),
                                    .sd = sd ? values(r, sd) : NULL,
                                    .utility = number(r, o, "utility"),
+                                   .searched = json_number_at(o, "search_utility"),
                                    .feasible = flag(r, o, "feasible"),
                                    .seeds = seeds,
                                    .repeats = seeds && flag(r, o, "repeats"),

@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NIGHTS = 2000, SLOTS_MAX = 256, TRIALS_MAX = 20000 };
+enum { NIGHTS = 2000, NIGHTS_LEAST = 200, NIGHTS_WORK = 400000, SLOTS_MAX = 256, TRIALS_MAX = 20000 };
+enum { OWN_VALUES_FROM = 8, REST_TRIES = 32 };
 
 static const double PRIOR_DF = 3, PRIOR_VARIANCE = 0.25; /* of the log: a factor of e^½ up or down */
 
@@ -57,11 +58,85 @@ static struct law draw_law(const struct sample *x, struct rng *rng)
     return (struct law){x->mean + sqrt(variance / (double)x->n) * rng_normal(rng), sqrt(variance)};
 }
 
+struct cost {
+    double ms, tokens;
+};
+
+/* Trials that have ended, and what they took. */
+struct past {
+    size_t n;
+    double ms[RECENT_MAX], tokens[RECENT_MAX];
+    struct sample log_ms, log_tokens;
+};
+
+static void past_sum_up(struct past *x)
+{
+    x->log_ms = summarise(x->ms, x->n);
+    x->log_tokens = summarise(x->tokens, x->n);
+}
+
+/* Of the search: also what was stopped early, or failed, or took over a stage. */
+static void recall_search(const struct memory *s, struct past *ret)
+{
+    ret->n = 0;
+    for (size_t i = s->n; i-- > 0 && ret->n < RECENT_MAX;) {
+        const struct trial *t = s->trial[i];
+        if (t->role == ROLE_CONFIRM || !trial_state_final(t->state) || !(t->effort.busy_ms > 0)) continue;
+        ret->ms[ret->n] = t->effort.busy_ms;
+        ret->tokens[ret->n++] = t->effort.tokens;
+    }
+    past_sum_up(ret);
+}
+
+/* Whole trials: what a confirmation takes. */
+static void recall_whole(const struct memory *s, struct past *ret)
+{
+    ret->n = s->tally.n_recent < RECENT_MAX ? s->tally.n_recent : RECENT_MAX;
+    memcpy(ret->ms, s->tally.recent_ms, ret->n * sizeof *ret->ms);
+    memcpy(ret->tokens, s->tally.recent_tokens, ret->n * sizeof *ret->tokens);
+    past_sum_up(ret);
+}
+
+/* Of few trials a law of logs; of more their own values, since what was stopped early and what was not obey none. */
+struct luck {
+    struct law ms, tokens;
+    size_t pick[RECENT_MAX];
+};
+
+static void draw_luck(const struct past *x, struct rng *rng, struct luck *ret)
+{
+    ret->ms = draw_law(&x->log_ms, rng);
+    ret->tokens = draw_law(x->log_tokens.n ? &x->log_tokens : &x->log_ms, rng);
+    for (size_t i = 0; i < x->n; i++) ret->pick[i] = rng_below(rng, x->n); /* [Efron 1979] */
+}
+
+static struct cost draw_cost(const struct past *x, const struct luck *luck, double timeout, struct rng *rng)
+{
+    if (x->n >= OWN_VALUES_FROM) {
+        size_t k = luck->pick[rng_below(rng, x->n)];
+        return (struct cost){fmin(x->ms[k], timeout), x->tokens[k]};
+    }
+    double z = rng_normal(rng); /* what takes long costs much */
+    return (struct cost){fmin(exp(luck->ms.mean + luck->ms.sd * z), timeout),
+                         x->log_tokens.n ? exp(luck->tokens.mean + luck->tokens.sd * z) : 0};
+}
+
 /* ---- one night ---- */
+
+struct scene {
+    const struct memory *s;
+    const struct plan *plan;
+    struct past search, whole;
+    double timeout;
+    double tokens_left; /* that the search may spend; infinite */
+    bool open_ended;    /* a deadline or its tokens end the search, no number of trials */
+};
 
 struct night {
     double tokens, ms, busy_ms;
     size_t trials; /* finished before the deadline */
+    double free_at[SLOTS_MAX];
+    struct luck search, whole;
 };
 
 static size_t earliest(const double *free_at, size_t slots)
@@ -72,26 +147,71 @@ static size_t earliest(const double *free_at, size_t slots)
     return best;
 }
 
-static struct night live_through(const struct memory *s, const struct plan *plan, const struct sample *tokens,
-                                 const struct sample *ms, struct rng *rng)
+static void spend(struct night *x, size_t slot, struct cost cost)
 {
-    struct night out = {0};
-    struct law t = draw_law(tokens->n ? tokens : ms, rng), m = draw_law(ms, rng);
-    double free_at[SLOTS_MAX] = {0},
-           timeout = s->study->limits.timeout_ms > 0 ? (double)s->study->limits.timeout_ms : INFINITY;
-    bool open_ended = plan->searches == 0 && plan->left_ms < INT64_MAX;
-    size_t n = open_ended ? TRIALS_MAX : plan->searches + plan->confirms;
-    for (size_t i = 0; i < n && i < TRIALS_MAX; i++) {
-        double z = rng_normal(rng), took = fmin(exp(m.mean + m.sd * z), timeout); /* what takes long costs much */
-        size_t slot = earliest(free_at, plan->slots);
-        if (open_ended && free_at[slot] + took > (double)plan->left_ms) break;
-        free_at[slot] += took;
-        out.trials++;
-        out.busy_ms += took;
-        out.ms = fmax(out.ms, free_at[slot]);
-        if (tokens->n) out.tokens = bounded_sum(out.tokens, exp(t.mean + t.sd * z));
+    x->free_at[slot] += cost.ms;
+    x->busy_ms += cost.ms;
+    x->ms = fmax(x->ms, x->free_at[slot]);
+    x->tokens = bounded_sum(x->tokens, cost.tokens);
+    x->trials++;
+}
+
+/* What is left of a trial that has run so long: the whole of one that takes longer. */
+static struct cost draw_rest(const struct past *past, const struct luck *luck, const struct scene *scene,
+                             struct cost so_far, struct rng *rng)
+{
+    struct cost all = {0};
+    for (int tries = 0; tries < REST_TRIES && !(all.ms > so_far.ms); tries++)
+        all = draw_cost(past, luck, scene->timeout, rng);
+    if (!(all.ms > so_far.ms)) all = (struct cost){1.25 * so_far.ms, 1.25 * so_far.tokens}; /* longer than any */
+    return (struct cost){all.ms - so_far.ms, fmax(all.tokens - so_far.tokens, 0)};
+}
+
+static struct cost cost_so_far(const struct memory *s, const struct trial *t)
+{
+    int tokens = objective_token_metric(&s->study->objective);
+    double spent = tokens >= 0 ? t->attempt.last[tokens] - t->attempt.resumed_cost : 0;
+    return (struct cost){(double)(t->attempt.heard.last_ms + memory_silent_ms(s, t)), spent > 0 ? spent : 0};
+}
+
+/* The trials that run now hold their slots until they end. */
+static void end_running(const struct scene *scene, struct night *x, struct rng *rng)
+{
+    const struct memory *s = scene->s;
+    for (size_t i = 0, slot = 0; i < s->n_open; i++) {
+        const struct trial *t = s->open[i];
+        if (t->state != TRIAL_RUNNING && t->state != TRIAL_LEASED) continue;
+        bool whole = t->role == ROLE_CONFIRM;
+        spend(x, slot++ % scene->plan->slots,
+              draw_rest(whole ? &scene->whole : &scene->search, whole ? &x->whole : &x->search, scene,
+                        cost_so_far(s, t), rng));
     }
-    return out;
+}
+
+static void search_on(const struct scene *scene, struct night *x, struct rng *rng)
+{
+    const struct plan *plan = scene->plan;
+    size_t n = scene->open_ended ? TRIALS_MAX : plan->searches - plan->running;
+    for (size_t i = 0; i < n && i < TRIALS_MAX && x->tokens < scene->tokens_left; i++) {
+        struct cost cost = draw_cost(&scene->search, &x->search, scene->timeout, rng);
+        size_t slot = earliest(x->free_at, plan->slots);
+        if (scene->open_ended && x->free_at[slot] + cost.ms > (double)plan->left_ms) break;
+        spend(x, slot, cost);
+    }
+}
+
+static void live_through(const struct scene *scene, struct rng *rng, struct night *ret)
+{
+    const struct plan *plan = scene->plan;
+    ret->tokens = ret->ms = ret->busy_ms = 0;
+    ret->trials = 0;
+    memset(ret->free_at, 0, plan->slots * sizeof *ret->free_at);
+    draw_luck(&scene->search, rng, &ret->search);
+    draw_luck(&scene->whole, rng, &ret->whole);
+    end_running(scene, ret, rng);
+    search_on(scene, ret, rng);
+    for (size_t i = plan->running_confirms; i < plan->confirms; i++)
+        spend(ret, earliest(ret->free_at, plan->slots), draw_cost(&scene->whole, &ret->whole, scene->timeout, rng));
 }
 
 static struct plan_interval interval(double *value, size_t n)
@@ -102,27 +222,60 @@ static struct plan_interval interval(double *value, size_t n)
                                   bounded(gsl_stats_quantile_from_sorted_data(value, 1, n, 0.95))};
 }
 
-static void simulate(const struct memory *s, const struct sample *tokens, const struct sample *ms, struct plan *plan)
+/* Fewer of long ones: what is unknown of a trial decides there, not its luck. */
+static size_t nights_for(const struct scene *scene)
 {
-    size_t n = NIGHTS;
+    double n = (double)(scene->plan->searches + scene->plan->confirms) + 1;
+    return scene->open_ended ? NIGHTS_LEAST : (size_t)fmax(fmin(NIGHTS, NIGHTS_WORK / n), NIGHTS_LEAST);
+}
+
+static void simulate(const struct scene *scene, struct plan *plan)
+{
+    const struct budget *price = &scene->s->run.budget;
+    size_t n = nights_for(scene), in_time = 0;
     double *value = must_alloc(4 * n, sizeof *value), *tokens_of = value, *ms_of = value + n, *cost_of = value + 2 * n,
            *trials_of = value + 3 * n;
-    size_t in_time = 0;
+    struct night *x = must_alloc(1, sizeof *x);
     for (size_t k = 0; k < n; k++) {
-        struct rng rng = rng_derive(s->seed, "plan", k);
-        struct night x = live_through(s, plan, tokens, ms, &rng);
-        tokens_of[k] = x.tokens;
-        ms_of[k] = x.ms;
-        cost_of[k] = bounded(x.tokens * s->run.budget.price_token + x.busy_ms / 3600e3 * s->run.budget.price_hour);
-        trials_of[k] = (double)x.trials;
-        in_time += x.ms <= (double)plan->left_ms;
+        struct rng rng = rng_derive(scene->s->seed, "plan", k);
+        live_through(scene, &rng, x);
+        tokens_of[k] = x->tokens;
+        ms_of[k] = x->ms;
+        cost_of[k] = bounded(x->tokens * price->price_token + x->busy_ms / 3600e3 * price->price_hour);
+        trials_of[k] = (double)x->trials;
+        in_time += x->ms <= (double)plan->left_ms;
     }
-    if (tokens->n) plan->tokens = interval(tokens_of, n);
+    if (scene->search.log_tokens.n) plan->tokens = interval(tokens_of, n);
     plan->ms = interval(ms_of, n);
     plan->cost = interval(cost_of, n);
     plan->trials = interval(trials_of, n);
-    if (plan->left_ms < INT64_MAX && plan->searches > 0) plan->on_time = (double)in_time / NIGHTS;
+    if (plan->left_ms < INT64_MAX && !(scene->open_ended && isinf(scene->tokens_left)))
+        plan->on_time = (double)in_time / (double)n;
+    free(x);
     free(value);
+}
+
+/* What the search may still spend of its tokens: the rest is kept for the confirmation. */
+static double tokens_left(const struct memory *s, const struct plan *plan)
+{
+    if (!(s->run.budget.tokens > 0)) return INFINITY;
+    double kept = (double)plan->confirms * ledger_need(s, NAN).tokens;
+    return fmax(s->run.budget.tokens - ledger_tokens(s) - kept, 0);
+}
+
+static void look_ahead(const struct memory *s, struct plan *plan)
+{
+    struct scene *scene = must_alloc(1, sizeof *scene);
+    *scene = (struct scene){.s = s,
+                            .plan = plan,
+                            .timeout = s->study->limits.timeout_ms > 0 ? (double)s->study->limits.timeout_ms : INFINITY,
+                            .tokens_left = tokens_left(s, plan)};
+    scene->open_ended = s->run.budget.trials == 0 && s->phase != STUDY_COMPLETE &&
+                        (plan->left_ms < INT64_MAX || isfinite(scene->tokens_left));
+    recall_search(s, &scene->search);
+    recall_whole(s, &scene->whole);
+    if (scene->search.log_ms.n && scene->whole.log_ms.n) simulate(scene, plan);
+    free(scene);
 }
 
 /* ---- risks ---- */
@@ -279,11 +432,25 @@ static void take_notes(const struct memory *s, struct plan *plan)
     arena_done(&a);
 }
 
+/* Those that run now; a queued one is still to begin. */
+static void count_running(const struct memory *s, struct plan *plan)
+{
+    for (size_t i = 0; i < s->n_open; i++) {
+        const struct trial *t = s->open[i];
+        if (t->state != TRIAL_RUNNING && t->state != TRIAL_LEASED) continue;
+        if (t->role == ROLE_CONFIRM)
+            plan->running_confirms++;
+        else
+            plan->running++;
+    }
+    if (plan->running > plan->searches) plan->searches = plan->running;
+    if (plan->running_confirms > plan->confirms) plan->confirms = plan->running_confirms;
+}
+
 void plan_make(const struct memory *s, long processors, struct plan *ret)
 {
     const struct plan_interval unknown = {NAN, NAN, NAN};
-    size_t recent = s->tally.n_recent < RECENT_MAX ? s->tally.n_recent : RECENT_MAX;
-    size_t pending = s->tally.count[TRIAL_QUEUED] + memory_in_flight(s);
+    size_t pending = s->tally.searched - s->tally.finished;
     *ret = (struct plan){.known = s->tally.n_recent,
                          .confirms = study_confirm_count(s->study),
                          .slots = s->run.slots ? s->run.slots : 1,
@@ -296,10 +463,13 @@ void plan_make(const struct memory *s, long processors, struct plan *ret)
     if (ret->slots > SLOTS_MAX) ret->slots = SLOTS_MAX;
     size_t limit = (size_t)s->run.budget.trials, finished = s->tally.finished;
     if (limit) ret->searches = limit > finished ? limit - finished : pending;
-    if (ret->confirms > s->tally.confirmed) ret->confirms -= s->tally.confirmed;
+    if (ret->confirms > s->tally.confirmed)
+        ret->confirms -= s->tally.confirmed;
+    else if (limit && ret->searches == 0)
+        ret->confirms = 0;
     take_notes(s, ret);
-    struct sample ms = summarise(s->tally.recent_ms, recent), tokens = summarise(s->tally.recent_tokens, recent);
-    if (ms.n) simulate(s, &tokens, &ms, ret);
+    count_running(s, ret);
+    look_ahead(s, ret);
     check_deadline(s, ret);
     check_money(s, ret);
     check_timeout(s, ret);

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <uv.h>
 
+struct health; /* of tuner/analysis */
+
 enum exit_code { EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_NOT_FOUND, EXIT_INTERRUPTED };
 
 /* Whom a command's output is for: a screen may fold what people read, and nothing else. */
@@ -89,6 +91,9 @@ void cli_found_done(struct cli_found *f);
 
 /* Is a coordinator at work on it now? */
 bool cli_is_running(const struct cli_study *s);
+
+/* As it is now, with what this machine says of it; texts in the arena. */
+void cli_health(const struct memory *s, bool running, struct arena *arena, struct health *ret);
 
 /* A line of a long-running command's log, with the time. */
 void cli_say(const char *study, const char *text);

@@ -10,21 +10,49 @@ struct listing {
     int code;
 };
 
-static int show_one(struct store *store, const char *name, json_t *array)
+/* By the log, which says more than what is kept beside it. False: this version cannot read it. */
+static bool look(struct store *store, const char *name, struct arena *arena, struct health *ret)
+{
+    struct study *study = NULL;
+    struct history *history = NULL;
+    struct error ignored;
+    bool read = history_load(store, name, clock_real(), &study, &history, &ignored) == STATUS_OK;
+    if (read) cli_health(history_memory(history), store_hold_taken(store, name), arena, ret);
+    history_free(history);
+    study_free(study);
+    return read;
+}
+
+static int add_json(struct store *store, const char *name, const struct health *h, json_t *array)
+{
+    struct error err;
+    json_t *state;
+    if (snapshot_json(store, name, clock_real(), &state, &err)) return cli_fail(&err);
+    if (h) json_object_set_new(state, "health", health_json(h));
+    if (h) json_object_set_new(state, "forecast", end_forecast_json(&h->forecast));
+    json_array_append_new(array, state);
+    return EXIT_OK;
+}
+
+static int print(struct store *store, const char *name, const struct health *h)
 {
     struct snapshot x;
     struct error err;
-    json_t *state;
-    if (array) {
-        if (snapshot_json(store, name, clock_real(), &state, &err)) return cli_fail(&err);
-        json_array_append_new(array, state);
-        return EXIT_OK;
-    }
     if (snapshot_load(store, name, clock_real(), &x, &err)) return cli_fail(&err);
     x.document.running = store_hold_taken(store, name);
-    report_status(stdout, &x.document);
+    report_status(stdout, &x.document, h);
     snapshot_done(&x);
     return EXIT_OK;
+}
+
+static int show_one(struct store *store, const char *name, json_t *array)
+{
+    struct arena arena = {0};
+    struct health health;
+    const struct health *h = look(store, name, &arena, &health) ? &health : NULL;
+    int code = array ? add_json(store, name, h, array) : print(store, name, h);
+    arena_done(&arena);
+    return code;
 }
 
 static void on_study(void *data, const struct store_study *row)
@@ -39,7 +67,8 @@ int cmd_status(int argc, char **argv)
     static const struct argp argp = {
         .parser = cli_parse_study,
         .args_doc = "[STUDY]",
-        .doc = "Where a study stands, or all of them: states, budgets (spent, reserved, left), the best so far.\v"
+        .doc = "Where a study stands, or all of them: states, budgets (spent, reserved, left), its health and what to do, when "
+               "it will end, the best so far.\v"
                "Example: nocturne status g2p --json",
         .children = cli_common_child};
     struct cli_common c;

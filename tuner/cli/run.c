@@ -92,11 +92,15 @@ static int print_end(const struct study *study, const struct memory *history, co
     struct arena arena = {0};
     const struct ranking all = ranking_make(history, &study->objective, &arena);
     const struct comparison c = comparison_make(history, &study->objective, &all, &arena);
+    struct health health;
+    cli_health(history, false, &arena, &health);
     if (o->json)
-        cli_print_json(json_pack("{s:s, s:s, s:o}", "event", "end", "end", end == COORDINATOR_DONE ? "done" : "stopped",
-                                 "best", document_best_json(&c)));
+        cli_print_json(json_pack("{s:s, s:s, s:o, s:o}", "event", "end", "end",
+                                 end == COORDINATOR_DONE ? "done" : "stopped", "best", document_best_json(&c), "health",
+                                 health_json(&health)));
     else if (!o->quiet && end == COORDINATOR_DONE) {
         report_comparison(stdout, &c);
+        report_health(stdout, &health, false);
         if (!c.winner || c.winner->label) report_stopped_early(stdout, history);
         print_failures(stdout, history, true);
         if (c.winner) print_next(study, o);

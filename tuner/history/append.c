@@ -394,6 +394,7 @@ void history_report(struct history *s, const struct trial *t, long step, const j
     r.same_names = hash == a->names;
     a->names = hash;
     journal_report(s->journal, &r);
+    internal_hear(a, r.number, r.after_ms);
     a->reports++;
     a->step = step;
     for (size_t i = 0; i < s->m.study->objective.n_metrics; i++)

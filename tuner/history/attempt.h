@@ -31,6 +31,13 @@ struct stop_order {
     const double *expected, *spread; /* n_metrics; what the pruner expected of it (verdict); NULL: nothing */
 };
 
+/* When it was heard of: reports only, since renewals of a lease come by themselves. */
+struct hearing {
+    int64_t since_ms;   /* wall clock: it was leased */
+    int64_t last_ms;    /* since then: of its last report; 0: none yet */
+    int64_t longest_ms; /* between two of its reports */
+};
+
 struct attempt {
     int64_t lease; /* fencing token; 0: never leased */
     struct holder holder;
@@ -46,6 +53,7 @@ struct attempt {
     const double *last;  /* n_metrics; the last report; NaN where not reported */
     uint64_t names;      /* hash of the names in the last report, in order; 0: none by this process */
     double resumed_cost; /* tokens that are not its own */
+    struct hearing heard;
     size_t settings;     /* steps of the trajectory that it had been told when they were last changed */
 
     const struct curve *curve; /* its learning curve (curve.h); NULL: none is kept */

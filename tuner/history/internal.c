@@ -25,3 +25,11 @@ void internal_show(struct history *s)
     s->m.products.n = s->products.n;
     s->m.products.product = (const struct product *const *)s->products.all;
 }
+
+void internal_hear(struct attempt *a, long number, int64_t after_ms)
+{
+    struct hearing *h = &a->heard;
+    if (number == 0) h->longest_ms = h->last_ms = 0; /* all of them are read again */
+    if (number > 0 && after_ms - h->last_ms > h->longest_ms) h->longest_ms = after_ms - h->last_ms;
+    h->last_ms = after_ms;
+}

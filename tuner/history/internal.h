@@ -52,6 +52,8 @@ static inline double *internal_numbers(const double *x)
 
 /* The same trial, to be written. */
 struct trial *internal_own(const struct history *s, const struct trial *t);
+/* A report came, by its number and so long after the lease. */
+void internal_hear(struct attempt *a, long number, int64_t after_ms);
 /* At the end of the list. */
 void internal_add(struct trial_list *list, struct trial *t);
 /* After a list has changed: memory shows it. */

@@ -58,6 +58,7 @@ struct last_report {
 static void on_last_report(void *data, const struct store_report *r)
 {
     struct last_report *x = data;
+    internal_hear(&x->t->attempt, r->number, r->after_ms);
     x->t->attempt.reports = r->number + 1;
     x->t->attempt.step = r->step;
     x->t->attempt.leased_ms = clock_mono_ms(x->s->m.clock) - r->after_ms; /* as long as it is known to have run */

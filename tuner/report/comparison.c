@@ -372,6 +372,15 @@ static void print_broken(FILE *out, const struct objective *o, const struct comp
     }
 }
 
+/* What was the best of many flatters itself, and fresh seeds do not. */
+static void say_shrunk(FILE *out, const struct comparison_row *winner)
+{
+    char a[64], b[64];
+    if (!winner->seeds || winner->repeats || !isfinite(winner->searched) || !isfinite(winner->utility)) return;
+    fprintf(out, "  the search had said %s of it, fresh seeds say %s: go by these\n",
+            report_utility(winner->searched, a, sizeof a), report_utility(winner->utility, b, sizeof b));
+}
+
 void report_comparison(FILE *out, const struct comparison *c)
 {
     const char *name = c->study->name;
@@ -404,6 +413,7 @@ void report_comparison(FILE *out, const struct comparison *c)
         print_broken(out, o, c);
     if (winner) say_surer(out, c);
     say_cautions(out, c);
+    if (winner) say_shrunk(out, winner);
     if (winner) say_how_sure(out, c);
     if (winner) say_seeds(out, winner);
     if (winner && o->form == OBJECTIVE_PARETO) say_front(out, o, c);

@@ -39,7 +39,12 @@ struct trials_wish {
 /* STATUS_INVALID: there is no such column or state; the error names those that there are. */
 enum status report_trials(FILE *out, const struct memory *s, const struct trials_wish *wish, bool json,
                           struct error *err);
-void report_status(FILE *out, const struct document *d);
+/* `h`: its health, between where it stands and what was measured; NULL: unknown. */
+void report_status(FILE *out, const struct document *d, const struct health *h);
+
+/* What is wrong first, each with what to do; what is fine in one line, and in the first half hour what is not known yet.
+ * `going`: somebody is at it, and the forecast of its end is shown. */
+void report_health(FILE *out, const struct health *h, bool going);
 
 /* One trial: what it is, its events, log folders and learning curves. STATUS_NOT_FOUND if there is none. */
 enum status report_trial(FILE *out, struct store *store, int64_t study_id, const struct study *study, long number,
@@ -83,7 +88,7 @@ enum status report_log(FILE *out, struct store *store, int64_t study, long trial
 
 /* ---- small texts ---- */
 
-/* A metric's value as people write it: proportions with four digits, counts short. */
+/* A metric's value as people write it (metric_show). */
 const char *report_metric(const struct metric *m, double v, char *buf, size_t size);
 /* With its sign and four digits; "-" for NaN. */
 const char *report_utility(double u, char *buf, size_t size);

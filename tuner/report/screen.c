@@ -89,6 +89,15 @@ const char *screen_state(const struct screen *s, enum trial_state state, struct 
     return show(s, &marks[state], a);
 }
 
+const char *screen_level(const struct screen *s, enum health_level level, struct arena *a)
+{
+    static const struct mark marks[] = {[HEALTH_LATER] = {"○", ".", "90"},
+                                        [HEALTH_FINE] = {"✓", "+", "0"},
+                                        [HEALTH_LOOK] = {"!", "!", "33"},
+                                        [HEALTH_WRONG] = {"✕", "x", "31"}};
+    return show(s, &marks[level], a);
+}
+
 const char *screen_sign(const struct screen *s, enum screen_sign sign, struct arena *a)
 {
     static const struct mark marks[] = {[SIGN_BEST] = {"★", "!", "1"}, [SIGN_BASELINE] = {"■", "#", "0"}};

@@ -6,6 +6,8 @@
 #ifndef TUNER_REPORT_SCREEN_H
 #define TUNER_REPORT_SCREEN_H
 
+#include "tuner/analysis/finding.h"
+
 #include "tuner/base/arena.h"
 
 #include "tuner/history/history.h"
@@ -33,6 +35,7 @@ enum screen_sign { SIGN_BEST, SIGN_BASELINE };
 
 /* "● " in its colour, two columns; "" on a screen without marks. In the arena. */
 const char *screen_state(const struct screen *s, enum trial_state state, struct arena *a);
+const char *screen_level(const struct screen *s, enum health_level level, struct arena *a);
 const char *screen_sign(const struct screen *s, enum screen_sign sign, struct arena *a);
 
 #endif

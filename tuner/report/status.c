@@ -96,15 +96,16 @@ static void show_states(FILE *out, const struct document *d)
     fputc('\n', out);
 }
 
-void report_status(FILE *out, const struct document *d)
+void report_status(FILE *out, const struct document *d, const struct health *h)
 {
     show_states(out, d);
     if (!d->running) show_failure(out, d->failure);
     show_budgets(out, d);
     show_reuse(out, d);
-    if (d->exhausted) fprintf(out, "  %s\n", d->exhausted);
+    if (d->exhausted && !h) fprintf(out, "  %s\n", d->exhausted);
+    if (d->comparison.winner) show_best(out, d->study, d->comparison.winner);
+    if (h) report_health(out, h, d->running);
     if (!d->comparison.winner) return;
-    show_best(out, d->study, d->comparison.winner);
     report_comparison(out, &d->comparison);
 }
 

@@ -8,15 +8,7 @@
 
 const char *report_metric(const struct metric *m, double v, char *buf, size_t size)
 {
-    if (!isfinite(v))
-        snprintf(buf, size, "-");
-    else if (m->kind == METRIC_PROPORTION && fabs(v) < 1e6)
-        snprintf(buf, size, "%.4f", v);
-    else if (m->kind == METRIC_COUNT)
-        words_show_count(v, buf, size);
-    else
-        snprintf(buf, size, "%.5g", v);
-    return buf;
+    return metric_show(m, v, buf, size);
 }
 
 const char *report_utility(double u, char *buf, size_t size)

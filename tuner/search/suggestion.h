@@ -28,5 +28,7 @@ void suggestion_say(struct suggestion *s, enum suggestion_kind kind, const char 
 
 /* Of a source of the log, which keeps the text alone. */
 enum suggestion_kind suggestion_kind_of(const char *source);
+/* The improvement of the utility for whose sake the model proposed it, as expected then; NaN: it was another reason. */
+double suggestion_gain_of(const char *source);
 
 #endif

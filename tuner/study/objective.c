@@ -7,6 +7,20 @@
 #include <stdio.h>
 #include <string.h>
 
+const char *metric_show(const struct metric *m, double v, char *buf, size_t size)
+{
+    double a = fabs(v);
+    if (!isfinite(v))
+        snprintf(buf, size, "-");
+    else if (m->kind == METRIC_PROPORTION && a < 1e6)
+        snprintf(buf, size, "%.4f", v);
+    else if (m->kind == METRIC_COUNT || (m->kind == METRIC_VALUE && a >= 99999.5))
+        words_show_count(v, buf, size);
+    else
+        snprintf(buf, size, "%.5g", v);
+    return buf;
+}
+
 int objective_find_metric(const struct objective *o, const char *name)
 {
     for (size_t i = 0; i < o->n_metrics; i++)

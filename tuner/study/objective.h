@@ -60,6 +60,10 @@ struct objective {
     struct constraint constraint[CONSTRAINTS_MAX];
 };
 
+/* A value of it as people write it: a proportion with four digits, a count short, of any other number five digits and
+ * from 100,000 on as a count: "1.18M"; "-" for what is no number. */
+const char *metric_show(const struct metric *m, double v, char *buf, size_t size);
+
 int objective_find_metric(const struct objective *o, const char *name);
 
 /* The metric that counts tokens: the one called so, else the first minimized count; −1 if there is none. */

@@ -1,0 +1,78 @@
+#include "tuner/analysis/noise.h"
+
+#include <gsl/gsl_cdf.h>
+#include <math.h>
+
+struct noise noise_fresh(const struct ranking *all, size_t metric)
+{
+    struct noise out = {0};
+    double sum = 0;
+    for (size_t i = 0; i < all->n; i++) {
+        const struct ranked *x = &all->all[i];
+        if (x->confirmed < 2 || !isfinite(x->sd[metric])) continue;
+        sum += x->sd[metric] * x->sd[metric] * (double)(x->confirmed - 1);
+        out.freedom += x->confirmed - 1;
+    }
+    if (out.freedom) out.sd = sqrt(sum / (double)out.freedom);
+    return out;
+}
+
+/* ---- with what nobody chose ---- */
+
+struct spread { /* Welford's */
+    size_t n;
+    double mean, square;
+};
+
+static void join(struct spread *x, double v)
+{
+    if (!isfinite(v)) return;
+    double delta = v - x->mean;
+    x->n++;
+    x->mean += delta / (double)x->n;
+    x->square += delta * (v - x->mean);
+}
+
+/* `metric` SIZE_MAX: the utility. */
+static double measured(const struct memory *s, const struct ranking *all, const struct trial *t, size_t metric)
+{
+    const struct objective *o = &s->study->objective;
+    const double *baseline = all->baseline ? all->baseline->mean : NULL;
+    if (metric < o->n_metrics) return t->value[metric];
+    return baseline || !objective_needs_baseline(o) ? objective_utility(o, t->value, baseline) : NAN;
+}
+
+static struct noise pool(const struct memory *s, const struct ranking *all, size_t metric)
+{
+    struct noise out = {0};
+    double sum = 0;
+    for (size_t i = 0; i < all->n; i++) {
+        const struct ranked *x = &all->all[i];
+        struct spread each = {0};
+        if (x->confirmed == 0) continue;
+        if (x->label) join(&each, measured(s, all, x->trial, metric));
+        for (size_t k = 0; k < all->n_fresh; k++)
+            if (all->fresh[k]->confirms == x->trial->number) join(&each, measured(s, all, all->fresh[k], metric));
+        if (each.n < 2) continue;
+        sum += each.square;
+        out.freedom += each.n - 1;
+    }
+    if (out.freedom) out.sd = sqrt(sum / (double)out.freedom);
+    return out;
+}
+
+struct noise noise_of(const struct memory *s, const struct ranking *all, size_t metric)
+{
+    return pool(s, all, metric);
+}
+
+struct noise noise_of_utility(const struct memory *s, const struct ranking *all)
+{
+    return pool(s, all, SIZE_MAX);
+}
+
+double noise_least(struct noise noise, double confidence)
+{
+    double freedom = (double)noise.freedom;
+    return noise.freedom ? noise.sd * sqrt(freedom / gsl_cdf_chisq_Pinv(confidence, freedom)) : 0;
+}

@@ -1,0 +1,104 @@
+/* Is a study all right: what to do first, what is fine in one line, and when it will end. */
+#include "tuner/report/report.h"
+
+#include "tuner/report/screen.h"
+
+#include "tuner/base/plain.h"
+#include "tuner/base/words.h"
+
+#include <math.h>
+#include <time.h>
+
+enum { FIRST_LOOK_MS = 30 * 60000 };
+
+/* ---- the end ---- */
+
+/* "03:40", on another day "Tue 03:40", in more than six days "2026-12-08". */
+static const char *moment(double ms, double now, struct arena *a)
+{
+    time_t at = (time_t)(ms / 1000), today = (time_t)(now / 1000);
+    struct tm t, n;
+    char text[40];
+    if (!(fabs(ms) < 9e14) || !localtime_r(&at, &t) || !localtime_r(&today, &n)) return "in many years";
+    bool same = t.tm_yday == n.tm_yday && t.tm_year == n.tm_year;
+    strftime(text, sizeof text, same ? "%H:%M" : ms - now < 6 * 86400e3 ? "%a %H:%M" : "%Y-%m-%d", &t);
+    return arena_strdup(a, text);
+}
+
+static const char *amount(double v, struct arena *a)
+{
+    char text[40];
+    return arena_strdup(a, words_show_count(v, text, sizeof text));
+}
+
+static void show_forecast(FILE *out, const struct end_forecast *f)
+{
+    struct arena a = {0};
+    double now = (double)clock_wall_ms(clock_real());
+    if (!f->known) return;
+    fprintf(out, "  ends about %s (90 %%: %s to %s)", moment(f->end_ms.median, now, &a), moment(f->end_ms.low, now, &a),
+            moment(f->end_ms.high, now, &a));
+    if (isfinite(f->tokens.median))
+        fprintf(out, ", with %s tokens in all (%s to %s)", amount(f->tokens.median, &a), amount(f->tokens.low, &a),
+                amount(f->tokens.high, &a));
+    if (isfinite(f->on_time))
+        fprintf(out, "; %.0f %% to make %s", floor(100 * f->on_time), moment((double)f->deadline_ms, now, &a));
+    fputc('\n', out);
+    arena_done(&a);
+}
+
+/* ---- checks ---- */
+
+static void show_findings(FILE *out, const struct health *h, enum health_level level)
+{
+    struct screen screen = screen_of(out);
+    for (size_t i = 0; i < h->n; i++) {
+        const struct finding *f = &h->finding[i];
+        struct arena a = {0};
+        if (f->level == level)
+            fprintf(out, "  %s%s, %s: %s\n      → %s\n", screen_level(&screen, level, &a), health_level_name(level),
+                    health_check_name(f->check), plain_shown(&a, f->sentence), plain_shown(&a, f->action));
+        arena_done(&a);
+    }
+}
+
+/* "fine: work, failures, budget" */
+static void show_names(FILE *out, const struct health *h, enum health_level level, const char *word)
+{
+    struct screen screen = screen_of(out);
+    struct arena a = {0};
+    const char *names = "";
+    for (size_t i = 0; i < h->n; i++)
+        if (h->finding[i].level == level)
+            names = arena_printf(&a, "%s%s%s", names, *names ? ", " : "", health_check_name(h->finding[i].check));
+    if (*names) fprintf(out, "  %s%s: %s\n", screen_level(&screen, level, &a), word, names);
+    arena_done(&a);
+}
+
+/* In the first half hour all that is known, and what comes yet. */
+static void show_first_look(FILE *out, const struct health *h)
+{
+    struct screen screen = screen_of(out);
+    for (size_t i = 0; i < h->n; i++) {
+        const struct finding *f = &h->finding[i];
+        struct arena a = {0};
+        if (health_check_is_early(f->check) && (f->level == HEALTH_FINE || f->level == HEALTH_LATER))
+            fprintf(out, "  %s%s: %s\n", screen_level(&screen, f->level, &a), health_check_name(f->check),
+                    plain_shown(&a, f->sentence));
+        arena_done(&a);
+    }
+}
+
+void report_health(FILE *out, const struct health *h, bool going)
+{
+    bool first_look = going && h->run_ms < FIRST_LOOK_MS;
+    if (going) show_forecast(out, &h->forecast);
+    fprintf(out, "health: %s%s\n", health_level_name(h->level), first_look ? ", as far as a first look goes" : "");
+    show_findings(out, h, HEALTH_WRONG);
+    show_findings(out, h, HEALTH_LOOK);
+    if (first_look)
+        show_first_look(out, h);
+    else
+        show_names(out, h, HEALTH_FINE, "fine");
+    if (!first_look && going) show_names(out, h, HEALTH_LATER, "not known yet");
+}
