@@ -31,8 +31,8 @@ static void assert_found(const struct looked *x, enum health_check check, enum h
     const struct finding *f = find(x, check);
     if (!f) fail_msg("nothing was said of %s", health_check_name(check));
     if (f->level != level)
-        fail_msg("%s is %s, not %s: %s", health_check_name(check), health_level_name(f->level), health_level_name(level),
-                 f->sentence);
+        fail_msg("%s is %s, not %s: %s", health_check_name(check), health_level_name(f->level),
+                 health_level_name(level), f->sentence);
     assert_true((f->action != NULL) == (level > HEALTH_FINE));
     if (part && !strstr(f->sentence, part) && !(f->action && strstr(f->action, part)))
         fail_msg("neither '%s' nor '%s' has '%s'", f->sentence, f->action ? f->action : "", part);
@@ -76,8 +76,8 @@ static struct world *world_of(const char *rest)
     assert_ok(study_parse("s.yaml", text, strlen(text), &w->study, &err), err);
     assert_ok(store_open(":memory:", STORE_CREATE, &w->store, &err), err);
     const struct budget budget = w->study->budget;
-    assert_ok(history_open(w->store, w->study, &(struct opening){.seed = 7, .budget = &budget, .slots = 1}, &w->clock.clock,
-                           &w->history, &err),
+    assert_ok(history_open(w->store, w->study, &(struct opening){.seed = 7, .budget = &budget, .slots = 1},
+                           &w->clock.clock, &w->history, &err),
               err);
     return w;
 }
@@ -106,8 +106,11 @@ static void run_baseline(struct world *w, double em)
 static void confirm(struct world *w, long number, double em, double tokens)
 {
     const struct trial *t = seen(w)->trial[number];
-    complete(w, history_add(w->history, &(struct addition){.role = ROLE_CONFIRM, .config = t->config, .source = "test", .confirms = number}), em,
-             tokens);
+    complete(w,
+             history_add(
+                 w->history,
+                 &(struct addition){.role = ROLE_CONFIRM, .config = t->config, .source = "test", .confirms = number}),
+             em, tokens);
 }
 
 /* A measured em whose noise is that of 1,000 items about. */
@@ -170,7 +173,8 @@ static void test_health__says_nothing_wrong_of_healthy_studies(void **state)
         struct looked x = look_with(w, &AT_IT);
         for (size_t i = 0; i < x.health.n; i++) {
             if (x.health.finding[i].level <= HEALTH_FINE) continue;
-            print_message("seed %d, %s: %s\n", (int)seed, health_check_name(x.health.finding[i].check), x.health.finding[i].sentence);
+            print_message("seed %d, %s: %s\n", (int)seed, health_check_name(x.health.finding[i].check),
+                          x.health.finding[i].sentence);
             cries++;
         }
         arena_done(&x.arena);
@@ -241,13 +245,15 @@ static void test_health__facts(void **state)
     expect_with(w, &(struct health_facts){.disk_free = 9e8}, HEALTH_DISK, HEALTH_LOOK, "nocturne gc");
     expect_with(w, &(struct health_facts){.disk_free = 9e7}, HEALTH_DISK, HEALTH_WRONG, "90.00MB");
     expect_with(w, &(struct health_facts){.agents = 3}, HEALTH_FLEET, HEALTH_FINE, "3 agents");
-    expect_with(w, &(struct health_facts){.agents = 3, .agents_lost = 1, .agent_lost = "node7"}, HEALTH_FLEET, HEALTH_LOOK,
-                "node7");
-    expect_with(w,
-                &(struct health_facts){
-                    .agents = 2, .agents_other = 1, .agent_other = "node8", .agent_version = "0.0.9", .version = "0.1.0"},
-                HEALTH_FLEET, HEALTH_LOOK, "0.0.9");
-    expect_with(w, &(struct health_facts){.service_lost = "connection refused"}, HEALTH_SERVICE, HEALTH_WRONG, "refused");
+    expect_with(w, &(struct health_facts){.agents = 3, .agents_lost = 1, .agent_lost = "node7"}, HEALTH_FLEET,
+                HEALTH_LOOK, "node7");
+    expect_with(
+        w,
+        &(struct health_facts){
+            .agents = 2, .agents_other = 1, .agent_other = "node8", .agent_version = "0.0.9", .version = "0.1.0"},
+        HEALTH_FLEET, HEALTH_LOOK, "0.0.9");
+    expect_with(w, &(struct health_facts){.service_lost = "connection refused"}, HEALTH_SERVICE, HEALTH_WRONG,
+                "refused");
     world_free(w);
 }
 
@@ -525,7 +531,9 @@ static void test_health__metrics_that_are_missing(void **state)
     (void)state;
     start(w, seen(w)->trial[0]);
     json_t *m = json_pack("{s:f, s:f}", "EM", 0.5, "tokens", 100.0);
-    assert_ok(history_finish(w->history, seen(w)->trial[0], &(struct ending){.state = TRIAL_COMPLETE, .metrics = m}, &err), err);
+    assert_ok(
+        history_finish(w->history, seen(w)->trial[0], &(struct ending){.state = TRIAL_COMPLETE, .metrics = m}, &err),
+        err);
     json_decref(m);
     expect(w, HEALTH_METRICS, HEALTH_LOOK, "did you mean 'EM'");
     world_free(w);
@@ -644,7 +652,7 @@ static void test_health__bounds_of_a_log_scale(void **state)
     struct world *w = world_of(PLAIN);
     (void)state;
     run_baseline(w, 0.3);
-    for (int i = 0; i < 20; i++) complete(w, add(w, ROLE_SEARCH, 0.001 * (i + 1), 5), 0.4 + 0.001 * i, 1e5);
+    for (int i = 0; i < 20; i++) complete(w, add(w, ROLE_SEARCH, 0.001 * (i + 1), 5), 0.5 - 0.002 * i, 1e5);
     for (int i = 0; i < 6; i++) complete(w, add(w, ROLE_SEARCH, 1e-4 * (1 + 0.01 * i), 5), 0.6, 1e5 + i);
     expect(w, HEALTH_BOUNDS, HEALTH_LOOK, "'x: {range: [1e-05, 1]}'");
     world_free(w);
@@ -711,8 +719,10 @@ static void suggest(struct world *w, double log_gain, double em)
 {
     char source[80];
     snprintf(source, sizeof source, "gp: log improvement %.3g for 120k", log_gain);
-    complete(w, history_add(w->history, &(struct addition){.role = ROLE_SEARCH, .config = (double[]){0.1, 3}, .source = source}), em,
-             1e5);
+    complete(w,
+             history_add(w->history,
+                         &(struct addition){.role = ROLE_SEARCH, .config = (double[]){0.1, 3}, .source = source}),
+             em, 1e5);
 }
 
 static void test_health__gain(void **state)
@@ -738,10 +748,16 @@ static void test_health__numerics(void **state)
     run_baseline(w, 0.6);
     search(w, 18, &rng);
     expect_nothing(w, HEALTH_NUMERICS);
-    complete(w, history_add(w->history, &(struct addition){.role = ROLE_SEARCH, .config = (double[]){0.1, 3}, .source = "random, because of it"}),
+    complete(w,
+             history_add(w->history, &(struct addition){.role = ROLE_SEARCH,
+                                                        .config = (double[]){0.1, 3},
+                                                        .source = "random, because of it"}),
              0.6, 1e5);
     expect(w, HEALTH_NUMERICS, HEALTH_FINE, "1 of 20");
-    complete(w, history_add(w->history, &(struct addition){.role = ROLE_SEARCH, .config = (double[]){0.1, 3}, .source = "random, because of it"}),
+    complete(w,
+             history_add(w->history, &(struct addition){.role = ROLE_SEARCH,
+                                                        .config = (double[]){0.1, 3},
+                                                        .source = "random, because of it"}),
              0.6, 1e5);
     expect(w, HEALTH_NUMERICS, HEALTH_LOOK, "2 of 21");
     world_free(w);

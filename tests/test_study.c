@@ -460,9 +460,28 @@ static void test_condition__says_when_a_parameter_exists(void **state)
     assert_true(exists("model=='gru'and(layers<3)", 1, 2, 0.5, 0));
 }
 
+static void test_study__metrics_are_shown_as_people_write_them(void **state)
+{
+    static const struct {
+        enum metric_kind kind;
+        double v;
+        const char *text;
+    } rows[] = {{METRIC_VALUE, 1180000, "1.18M"},         {METRIC_VALUE, -1180000, "-1.18M"},
+                {METRIC_VALUE, 123456, "123k"},           {METRIC_VALUE, 99999, "99999"},
+                {METRIC_VALUE, 0.00012345, "0.00012345"}, {METRIC_VALUE, 2.5e9, "2.50G"},
+                {METRIC_VALUE, 1e300, "1e+300"},          {METRIC_VALUE, NAN, "-"},
+                {METRIC_PROPORTION, 0.59, "0.5900"},      {METRIC_COUNT, 4100000, "4.10M"}};
+    char buf[64];
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_string_equal(metric_show(&(struct metric){.kind = rows[i].kind}, rows[i].v, buf, sizeof buf),
+                            rows[i].text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_study__metrics_are_shown_as_people_write_them),
         cmocka_unit_test(test_study_file__every_key_is_read),
         cmocka_unit_test(test_study_file__defaults_and_single_metric),
         cmocka_unit_test(test_study_file__bad_files_are_refused_with_their_message),

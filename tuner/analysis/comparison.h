@@ -21,7 +21,7 @@ struct comparison_row { /* one configuration */
     const double *mean;   /* n_metrics; NaN: not measured */
     const double *sd;     /* the same, over the seeds; NULL: fewer than two */
     double utility;       /* pareto: the knee's score; NaN: unknown, or not on the front */
-    double searched;      /* utility that its first measurement had, which is why it was confirmed; NaN: it is no such */
+    double searched; /* utility that its first measurement had, which is why it was confirmed; NaN: it is no such */
     bool feasible;
     size_t seeds;      /* fresh ones that confirmed it; 0: a single measurement */
     bool repeats;      /* each figure came out the same on another seed */

@@ -30,16 +30,16 @@ struct end_forecast end_forecast_of(const struct memory *s, const struct plan *p
 static json_t *interval_json(const struct plan_interval *x)
 {
     if (!isfinite(x->median)) return json_null();
-    return json_pack("{s:o, s:o, s:o}", "low", json_number(round(x->low)), "median", json_number(round(x->median)),
-                     "high", json_number(round(x->high)));
+    return json_pack("{s:o, s:o, s:o}", "low", json_amount(round(x->low)), "median", json_amount(round(x->median)),
+                     "high", json_amount(round(x->high)));
 }
 
 json_t *end_forecast_json(const struct end_forecast *f)
 {
     if (!f->known) return json_null();
     return json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I}", "end_ms", interval_json(&f->end_ms), "tokens",
-                     interval_json(&f->tokens), "trials", interval_json(&f->trials), "on_time",
-                     json_number(f->on_time), "deadline_ms", f->deadline_ms ? json_integer(f->deadline_ms) : json_null(),
-                     "trials_left", (json_int_t)f->searches, "confirmations_left", (json_int_t)f->confirms, "running",
+                     interval_json(&f->tokens), "trials", interval_json(&f->trials), "on_time", json_number(f->on_time),
+                     "deadline_ms", f->deadline_ms ? json_integer(f->deadline_ms) : json_null(), "trials_left",
+                     (json_int_t)f->searches, "confirmations_left", (json_int_t)f->confirms, "running",
                      (json_int_t)f->running);
 }

@@ -59,9 +59,9 @@ json_t *health_json(const struct health *h)
         if (f->level == HEALTH_LATER)
             json_array_append_new(later, json_pack("{s:s, s:s}", "check", name, "sentence", f->sentence));
         else
-            json_array_append_new(checks, json_pack("{s:s, s:s, s:s, s:s?}", "check", name, "level",
-                                                    health_level_name(f->level), "sentence", f->sentence, "action",
-                                                    f->action));
+            json_array_append_new(checks,
+                                  json_pack("{s:s, s:s, s:s, s:s?}", "check", name, "level",
+                                            health_level_name(f->level), "sentence", f->sentence, "action", f->action));
     }
     return json_pack("{s:s, s:o, s:o}", "level", health_level_name(h->level), "checks", checks, "later", later);
 }

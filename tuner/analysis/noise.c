@@ -42,23 +42,35 @@ static double measured(const struct memory *s, const struct ranking *all, const 
     return baseline || !objective_needs_baseline(o) ? objective_utility(o, t->value, baseline) : NAN;
 }
 
+static struct spread spread_of(const struct memory *s, const struct ranking *all, const struct ranked *x, size_t metric)
+{
+    struct spread out = {0};
+    if (x->label) join(&out, measured(s, all, x->trial, metric));
+    for (size_t k = 0; k < all->n_fresh; k++)
+        if (all->fresh[k]->confirms == x->trial->number) join(&out, measured(s, all, all->fresh[k], metric));
+    return out;
+}
+
 static struct noise pool(const struct memory *s, const struct ranking *all, size_t metric)
 {
     struct noise out = {0};
     double sum = 0;
     for (size_t i = 0; i < all->n; i++) {
-        const struct ranked *x = &all->all[i];
-        struct spread each = {0};
-        if (x->confirmed == 0) continue;
-        if (x->label) join(&each, measured(s, all, x->trial, metric));
-        for (size_t k = 0; k < all->n_fresh; k++)
-            if (all->fresh[k]->confirms == x->trial->number) join(&each, measured(s, all, all->fresh[k], metric));
+        if (all->all[i].confirmed == 0) continue;
+        struct spread each = spread_of(s, all, &all->all[i], metric);
         if (each.n < 2) continue;
         sum += each.square;
         out.freedom += each.n - 1;
     }
     if (out.freedom) out.sd = sqrt(sum / (double)out.freedom);
     return out;
+}
+
+struct noise noise_of_one(const struct memory *s, const struct ranking *all, const struct ranked *x, size_t metric)
+{
+    struct spread own = spread_of(s, all, x, metric);
+    if (own.n < 2) return (struct noise){0};
+    return (struct noise){own.n - 1, sqrt(own.square / (double)(own.n - 1))};
 }
 
 struct noise noise_of(const struct memory *s, const struct ranking *all, size_t metric)

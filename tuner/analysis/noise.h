@@ -19,6 +19,8 @@ struct noise noise_fresh(const struct ranking *all, size_t metric);
 /* The same with the first measurements of the baseline and the references, which nobody chose for what they measured;
  * known as soon as the baseline has run twice. */
 struct noise noise_of(const struct memory *s, const struct ranking *all, size_t metric);
+/* … of one configuration alone. */
+struct noise noise_of_one(const struct memory *s, const struct ranking *all, const struct ranked *x, size_t metric);
 /* … of the study's utility, relative to the baseline's mean; zero if it has none. */
 struct noise noise_of_utility(const struct memory *s, const struct ranking *all);
 

@@ -45,10 +45,11 @@ static struct finding doubt(const struct checkup *x, size_t metric, const struct
                                                   : checkup_shown(x, metric, apart);
     return finding_look(
         HEALTH_BASELINE,
-        arena_printf(x->arena, "%s of the baseline differs by %s or so from seed to seed, more than '%s' is about", m->name,
-                     by, c->text),
-        arena_printf(x->arena, "more seeds, 'confirm: {seeds: %ld}', or more data to judge by; one measurement alone decides "
-                               "nothing here",
+        arena_printf(x->arena, "%s of the baseline differs by %s or so from seed to seed, more than '%s' is about",
+                     m->name, by, c->text),
+        arena_printf(x->arena,
+                     "more seeds, 'confirm: {seeds: %ld}', or more data to judge by; one measurement alone decides "
+                     "nothing here",
                      2 * (x->s->study->confirm.seeds > 2 ? x->s->study->confirm.seeds : 2) + 1));
 }
 
@@ -67,7 +68,7 @@ struct finding result_check_baseline(const struct checkup *x)
     if (b->repeats) return finding_fine(HEALTH_BASELINE, "the baseline measures the same again, to the last digit");
     for (size_t m = 0; m < o->n_metrics; m++) {
         const struct constraint *c = constraint_on(o, m);
-        struct noise noise = noise_of(x->s, &x->all, m);
+        struct noise noise = noise_of_one(x->s, &x->all, b, m);
         if (c && M_SQRT2 * noise_least(noise, SURE) > margin_of(o, m, c, b->mean[m]))
             return doubt(x, m, c, M_SQRT2 * noise.sd);
     }
@@ -133,7 +134,8 @@ static size_t find_backward(const struct checkup *x, size_t *ret_worse, size_t *
         }
         *ret_worse = worse;
         *ret_of = of;
-        if (of >= CURVES_FROM && 10 * worse >= 9 * of && checkup_chance(worse, of, 0.5) * (double)o->n_metrics < RARE) return m;
+        if (of >= CURVES_FROM && 10 * worse >= 9 * of && checkup_chance(worse, of, 0.5) * (double)o->n_metrics < RARE)
+            return m;
     }
     return SIZE_MAX;
 }
@@ -144,23 +146,27 @@ struct finding result_check_metrics(const struct checkup *x)
     const char *lacking = say_lacking(x), *path = x->s->study->path;
     size_t worse, of, backward = find_backward(x, &worse, &of);
     if (lacking)
-        return finding_look(HEALTH_METRICS, lacking,
-                            arena_printf(x->arena, "have the program report it, or take it out of 'metrics' in %s", path));
+        return finding_look(
+            HEALTH_METRICS, lacking,
+            arena_printf(x->arena, "have the program report it, or take it out of 'metrics' in %s", path));
     if (backward != SIZE_MAX)
-        return finding_look(HEALTH_METRICS,
-                            arena_printf(x->arena, "%s got worse while training in %zu of %zu trials, by its goal '%s'",
-                                         o->metric[backward].name, worse, of,
-                                         o->metric[backward].goal == GOAL_MAXIMIZE ? "maximize" : "minimize"),
-                            arena_printf(x->arena, "is 'goal' of %s in %s the right way round?", o->metric[backward].name, path));
+        return finding_look(
+            HEALTH_METRICS,
+            arena_printf(x->arena, "%s got worse while training in %zu of %zu trials, by its goal '%s'",
+                         o->metric[backward].name, worse, of,
+                         o->metric[backward].goal == GOAL_MAXIMIZE ? "maximize" : "minimize"),
+            arena_printf(x->arena, "is 'goal' of %s in %s the right way round?", o->metric[backward].name, path));
     if (x->n < RESULTS_FROM)
-        return finding_later(HEALTH_METRICS, arena_printf(x->arena, "all that are declared were reported; whether each moves "
-                                                                    "is seen after %d complete trials, and there are %zu",
+        return finding_later(HEALTH_METRICS, arena_printf(x->arena,
+                                                          "all that are declared were reported; whether each moves "
+                                                          "is seen after %d complete trials, and there are %zu",
                                                           RESULTS_FROM, x->n));
     size_t still = find_still(x);
     if (still != SIZE_MAX)
         return finding_look(HEALTH_METRICS,
                             arena_printf(x->arena, "%s was %s in all of %zu trials: there is nothing to optimize in it",
-                                         o->metric[still].name, checkup_shown(x, still, x->result[0]->value[still]), x->n),
+                                         o->metric[still].name, checkup_shown(x, still, x->result[0]->value[still]),
+                                         x->n),
                             arena_printf(x->arena, "is it what the program means to report? 'nocturne show %s %ld'",
                                          x->s->study->name, x->result[x->n - 1]->number));
     return finding_fine(HEALTH_METRICS, "all metrics are there and move");
@@ -204,8 +210,9 @@ static struct finding miss(const struct checkup *x, const struct constraint *c, 
     return finding_look(HEALTH_CONSTRAINTS,
                         arena_printf(x->arena, "'%s' (%s) is satisfied by %zu of %zu trials", c->text,
                                      checkup_shown(x, c->metric, held->bound), held->n, held->of),
-                        arena_printf(x->arena, "a quarter of them would satisfy '%s %s %.4g'; ask for that, or widen the "
-                                               "ranges in %s",
+                        arena_printf(x->arena,
+                                     "a quarter of them would satisfy '%s %s %.4g'; ask for that, or widen the "
+                                     "ranges in %s",
                                      name, c->sense == AT_LEAST ? ">=" : "<=", quarter_of(x, c), x->s->study->path));
 }
 
@@ -225,8 +232,9 @@ struct finding result_check_constraints(const struct checkup *x)
         if (held.of > 0 && rate < TENTH && high < QUARTER) return miss(x, c, &held);
     }
     if (of < TRIED_FROM)
-        return finding_later(HEALTH_CONSTRAINTS, arena_printf(x->arena, "this needs %d complete trials of the search; %zu so far",
-                                                              TRIED_FROM, of));
+        return finding_later(
+            HEALTH_CONSTRAINTS,
+            arena_printf(x->arena, "this needs %d complete trials of the search; %zu so far", TRIED_FROM, of));
     return finding_fine(HEALTH_CONSTRAINTS, "each constraint is met often enough");
 }
 
@@ -263,19 +271,22 @@ struct finding result_check_best(const struct checkup *x)
 {
     const struct objective *o = objective_of(x);
     if (x->n < RESULTS_FROM)
-        return finding_later(HEALTH_BEST, arena_printf(x->arena, "this needs %d complete trials; %zu so far", RESULTS_FROM, x->n));
+        return finding_later(HEALTH_BEST,
+                             arena_printf(x->arena, "this needs %d complete trials; %zu so far", RESULTS_FROM, x->n));
     for (size_t m = 0; m < o->n_metrics; m++) {
         if (!objective_in_utility(o, m) || o->metric[m].kind == METRIC_COUNT) continue;
         struct top top = find_top(x, m);
         double v = top.best->value[m], gap = o->metric[m].goal * v - top.second;
         if (!(top.sd > 0) || !(gap > DEVIATIONS * top.sd)) continue;
         return finding_look(HEALTH_BEST,
-                            arena_printf(x->arena, "trial %ld has %s %s, and the next %s: too good by %.0f deviations of all "
-                                                   "others",
+                            arena_printf(x->arena,
+                                         "trial %ld has %s %s, and the next %s: too good by %.0f deviations of all "
+                                         "others",
                                          top.best->number, o->metric[m].name, checkup_shown(x, m, v),
                                          checkup_shown(x, m, o->metric[m].goal * top.second), gap / top.sd),
-                            arena_printf(x->arena, "look for a leak of test data, or a run that ended early: 'nocturne show %s "
-                                                   "%ld'",
+                            arena_printf(x->arena,
+                                         "look for a leak of test data, or a run that ended early: 'nocturne show %s "
+                                         "%ld'",
                                          x->s->study->name, top.best->number));
     }
     return finding_fine(HEALTH_BEST, "no trial is too good to be true");
@@ -304,7 +315,8 @@ struct finding result_check_stops(const struct checkup *x)
 {
     size_t audited = 0, wrong = 0;
     const struct trial *one = NULL;
-    if (x->s->study->stopping.pruner == PRUNER_NONE || x->s->study->stopping.audit == 0) return finding_none(HEALTH_STOPS);
+    if (x->s->study->stopping.pruner == PRUNER_NONE || x->s->study->stopping.audit == 0)
+        return finding_none(HEALTH_STOPS);
     for (size_t i = 0; i < x->n; i++) {
         if (x->result[i]->attempt.stop.state != STOP_AUDIT) continue;
         audited++;
@@ -316,13 +328,16 @@ struct finding result_check_stops(const struct checkup *x)
     double share = (double)wrong / (double)audited;
     if (wrong && share > WRONG_SHARE && checkup_chance(wrong, audited, HEALTHY_SHARE) < 0.05)
         return finding_look(HEALTH_STOPS,
-                            arena_printf(x->arena, "%zu of %zu audited stop%s would have been wrong: trial %ld ran on and beats "
-                                                   "all others",
+                            arena_printf(x->arena,
+                                         "%zu of %zu audited stop%s would have been wrong: trial %ld ran on and beats "
+                                         "all others",
                                          wrong, audited, words_s(audited), one->number),
-                            arena_printf(x->arena, "'nocturne stopping %s' says why; a smaller 'stopping: {chance: …}' stops "
-                                                   "fewer",
+                            arena_printf(x->arena,
+                                         "'nocturne stopping %s' says why; a smaller 'stopping: {chance: …}' stops "
+                                         "fewer",
                                          x->s->study->name));
-    return finding_fine(HEALTH_STOPS, arena_printf(x->arena, "%zu of %zu audited stops would have been wrong", wrong, audited));
+    return finding_fine(HEALTH_STOPS,
+                        arena_printf(x->arena, "%zu of %zu audited stops would have been wrong", wrong, audited));
 }
 
 /* ---- what is left to gain ---- */
@@ -350,19 +365,20 @@ struct finding result_check_gain(const struct checkup *x)
     const char *exhausted = remark_exhausted(s, x->arena);
     double each = expected_gain(s), left = (double)x->plan.searches;
     struct noise noise = noise_of_utility(s, &x->all);
-    if (exhausted)
-        return finding_look(HEALTH_GAIN, exhausted,
-                            arena_printf(x->arena, "widen the ranges in %s for more, or take the best", s->study->path));
+    if (exhausted) return finding_fine(HEALTH_GAIN, exhausted);
     if (s->phase == STUDY_COMPLETE || objective_of(x)->form == OBJECTIVE_PARETO || x->plan.searches == 0)
         return finding_none(HEALTH_GAIN);
     if (isnan(each) || noise.freedom == 0)
-        return finding_later(HEALTH_GAIN, "the model has not made ten suggestions in a row yet, or the noise is unknown");
-    const char *says = arena_printf(x->arena, "the %zu trials that are left may gain %.2g in all, and another seed alone "
-                                              "changes the utility by %.2g",
+        return finding_later(HEALTH_GAIN,
+                             "the model has not made ten suggestions in a row yet, or the noise is unknown");
+    const char *says = arena_printf(x->arena,
+                                    "the %zu trials that are left may gain %.2g in all, and another seed alone "
+                                    "changes the utility by %.2g",
                                     x->plan.searches, each * left, noise.sd);
     if (each * left >= noise.sd) return finding_fine(HEALTH_GAIN, says);
     return finding_look(HEALTH_GAIN, says,
-                        arena_printf(x->arena, "'nocturne stop %s' saves them; 'budget: {patience: auto}' does so by itself",
+                        arena_printf(x->arena,
+                                     "'nocturne stop %s' saves them; 'budget: {patience: auto}' does so by itself",
                                      s->study->name));
 }
 
@@ -370,11 +386,13 @@ struct finding result_check_numerics(const struct checkup *x)
 {
     const struct tally *t = &x->s->tally;
     if (t->fallbacks == 0) return finding_none(HEALTH_NUMERICS);
-    const char *says = arena_printf(x->arena, "%zu of %zu suggestions were made at random because no model could be asked",
-                                    t->fallbacks, t->searched);
+    const char *says =
+        arena_printf(x->arena, "%zu of %zu suggestions were made at random because no model could be asked",
+                     t->fallbacks, t->searched);
     if (t->fallbacks * 20 <= t->searched) return finding_fine(HEALTH_NUMERICS, says);
     return finding_look(HEALTH_NUMERICS, says,
-                        arena_printf(x->arena, "'nocturne trials %s --columns trial,source' says why; values like 1e300 of a "
-                                               "metric are the usual reason",
+                        arena_printf(x->arena,
+                                     "'nocturne trials %s --columns trial,source' says why; values like 1e300 of a "
+                                     "metric are the usual reason",
                                      x->s->study->name));
 }

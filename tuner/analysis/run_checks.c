@@ -28,9 +28,9 @@ struct finding run_check_work(const struct checkup *x)
     case STUDY_COMPLETE: return finding_fine(HEALTH_WORK, "it is complete");
     case STUDY_FAILED:
         if (f->running) break;
-        return finding_wrong(HEALTH_WORK,
-                             arena_printf(x->arena, "it cannot go on: %s", s->failure ? s->failure : "nobody knows why"),
-                             arena_printf(x->arena, "mend it; then %s", go_on(x)));
+        return finding_wrong(
+            HEALTH_WORK, arena_printf(x->arena, "it cannot go on: %s", s->failure ? s->failure : "nobody knows why"),
+            arena_printf(x->arena, "mend it; then %s", go_on(x)));
     case STUDY_STOPPED:
         if (f->running) break;
         return finding_fine(HEALTH_WORK, arena_printf(x->arena, "it was stopped; %s", go_on(x)));
@@ -63,17 +63,18 @@ struct finding run_check_fleet(const struct checkup *x)
     if (f->agents == 0) return finding_none(HEALTH_FLEET);
     if (f->agents_lost)
         return finding_look(HEALTH_FLEET,
-                            arena_printf(x->arena, "%zu of %zu agents %s not been heard of any more, as %s", f->agents_lost,
-                                         f->agents, f->agents_lost == 1 ? "has" : "have", named(f->agent_lost)),
+                            arena_printf(x->arena, "%zu of %zu agents %s not been heard of any more, as %s",
+                                         f->agents_lost, f->agents, f->agents_lost == 1 ? "has" : "have",
+                                         named(f->agent_lost)),
                             "look at that machine; its trials are given to others when their leases end");
     if (f->agents_other)
         return finding_look(HEALTH_FLEET,
-                            arena_printf(x->arena, "%zu of %zu agents %s of another version, as %s: %s, the service has %s",
+                            arena_printf(x->arena,
+                                         "%zu of %zu agents %s of another version, as %s: %s, the service has %s",
                                          f->agents_other, f->agents, f->agents_other == 1 ? "is" : "are",
                                          named(f->agent_other), named(f->agent_version), named(f->version)),
                             "install the same version there, and start 'nocturne worker' again");
-    return finding_fine(HEALTH_FLEET,
-                        arena_printf(x->arena, "%zu agent%s, all there", f->agents, words_s(f->agents)));
+    return finding_fine(HEALTH_FLEET, arena_printf(x->arena, "%zu agent%s, all there", f->agents, words_s(f->agents)));
 }
 
 /* ---- silence ---- */
@@ -88,7 +89,8 @@ static double chance_of_gap(double n, double f)
 {
     double sum = 0;
     for (double m = STEP; m < 40; m += STEP)
-        sum += n * pow(gsl_cdf_gamma_P(m, SHAPE, 1), n - 1) * gsl_ran_gamma_pdf(m, SHAPE, 1) * gsl_cdf_gamma_Q(f * m, SHAPE, 1);
+        sum += n * pow(gsl_cdf_gamma_P(m, SHAPE, 1), n - 1) * gsl_ran_gamma_pdf(m, SHAPE, 1) *
+               gsl_cdf_gamma_Q(f * m, SHAPE, 1);
     return sum * STEP;
 }
 
@@ -131,11 +133,12 @@ static const char *say_silence(const struct checkup *x, const struct trial *t, s
     words_show_duration(memory_silent_ms(x->s, t), silent, sizeof silent);
     const char *more = others ? arena_printf(x->arena, "; and %zu other%s", others, words_s(others)) : "";
     if (a->reports > GAPS_FROM)
-        return arena_printf(x->arena, "trial %ld has said nothing for %s, and before that never nothing for more than %s%s",
+        return arena_printf(x->arena,
+                            "trial %ld has said nothing for %s, and before that never nothing for more than %s%s",
                             t->number, silent, words_show_duration(a->heard.longest_ms, usual, sizeof usual), more);
     words_show_duration((int64_t)longest_trial(x->s), usual, sizeof usual);
-    return arena_printf(x->arena, "trial %ld has said nothing for %s; the longest of the others took %s in all%s", t->number,
-                        silent, usual, more);
+    return arena_printf(x->arena, "trial %ld has said nothing for %s; the longest of the others took %s in all%s",
+                        t->number, silent, usual, more);
 }
 
 struct finding run_check_reports(const struct checkup *x)
@@ -154,8 +157,9 @@ struct finding run_check_reports(const struct checkup *x)
     if (running == 0) return finding_none(HEALTH_REPORTS);
     if (!first) return finding_fine(HEALTH_REPORTS, "no running trial has fallen silent");
     const char *says = say_silence(x, first, stalled - 1);
-    const char *then = arena_printf(x->arena, "'nocturne show %s %ld' has its last lines; 'trial: {timeout: …}' in %s ends "
-                                              "such trials by itself",
+    const char *then = arena_printf(x->arena,
+                                    "'nocturne show %s %ld' has its last lines; 'trial: {timeout: …}' in %s ends "
+                                    "such trials by itself",
                                     s->study->name, first->number, s->study->path);
     return stalled == running ? finding_wrong(HEALTH_REPORTS, says, then) : finding_look(HEALTH_REPORTS, says, then);
 }
@@ -256,8 +260,9 @@ static const char *say_failures(const struct checkup *x, const struct failures *
 static const char *mend(const struct checkup *x, const struct failures *f)
 {
     const char *name = x->s->study->name;
-    return arena_printf(x->arena, "'nocturne show %s %ld' has its last lines; once it is mended, 'nocturne retry %s "
-                                  "--failed', or narrow the range in %s",
+    return arena_printf(x->arena,
+                        "'nocturne show %s %ld' has its last lines; once it is mended, 'nocturne retry %s "
+                        "--failed', or narrow the range in %s",
                         name, f->often->number, name, x->s->study->path);
 }
 
@@ -269,8 +274,9 @@ struct finding run_check_failures(const struct checkup *x)
     bool many = share > SHARE && checkup_chance(x->failed, x->ended, BY_NATURE) < RARE;
     if (f.n && many && share > 0.5) return finding_wrong(HEALTH_FAILURES, say_failures(x, &f), mend(x, &f));
     if (f.n && (many || f.alike >= ALIKE)) return finding_look(HEALTH_FAILURES, say_failures(x, &f), mend(x, &f));
-    return finding_fine(HEALTH_FAILURES, x->failed ? arena_printf(x->arena, "%zu of %zu trials failed", x->failed, x->ended)
-                                                   : "no trial failed");
+    return finding_fine(HEALTH_FAILURES, x->failed
+                                             ? arena_printf(x->arena, "%zu of %zu trials failed", x->failed, x->ended)
+                                             : "no trial failed");
 }
 
 /* ---- what it spends ---- */
@@ -285,10 +291,9 @@ static double used(const struct ledger_entry *e)
 static const char *say_budget(const struct checkup *x, const struct ledger_entry *e, const struct ledger_entry *trials)
 {
     char spent[40], limit[40];
-    const char *text =
-        arena_printf(x->arena, "%.0f %% of the budget of %s are gone (%s of %s)", floor(100 * used(e)), e->name,
-                     words_show_count(e->spent + e->reserved, spent, sizeof spent),
-                     words_show_count(e->limit, limit, sizeof limit));
+    const char *text = arena_printf(x->arena, "%.0f %% of the budget of %s are gone (%s of %s)", floor(100 * used(e)),
+                                    e->name, words_show_count(e->spent + e->reserved, spent, sizeof spent),
+                                    words_show_count(e->limit, limit, sizeof limit));
     return trials ? arena_printf(x->arena, "%s, and %.0f of %.0f trials are done", text, trials->spent, trials->limit)
                   : text;
 }
@@ -338,11 +343,12 @@ struct finding run_check_deadline(const struct checkup *x)
         return finding_later(HEALTH_DEADLINE, arena_printf(x->arena, "a forecast needs %d complete trials; %zu so far",
                                                            DEADLINE_FROM, p->known));
     words_show_duration(p->left_ms > 0 ? p->left_ms : 0, left, sizeof left);
-    const char *says = arena_printf(x->arena, "about %s to go and %s left: %.0f %% to end in time",
-                                    words_show_duration((int64_t)p->ms.median, need, sizeof need), left,
-                                    floor(100 * p->on_time));
+    const char *says =
+        arena_printf(x->arena, "about %s to go and %s left: %.0f %% to end in time",
+                     words_show_duration((int64_t)p->ms.median, need, sizeof need), left, floor(100 * p->on_time));
     if (p->on_time >= 0.5) return finding_fine(HEALTH_DEADLINE, says);
-    return finding_look(HEALTH_DEADLINE, says,
-                        "stop it and give it a later --until, more --slots or fewer --trials; as it is, the deadline ends "
-                        "it");
+    return finding_look(
+        HEALTH_DEADLINE, says,
+        "stop it and give it a later --until, more --slots or fewer --trials; as it is, the deadline ends "
+        "it");
 }

@@ -3,6 +3,7 @@
 #include "tuner/analysis/noise.h"
 
 #include <gsl/gsl_cdf.h>
+#include <gsl/gsl_multifit.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,9 +85,9 @@ static bool suspect(const struct checkup *x, const struct trial **list, struct q
 }
 
 struct answer {
-    size_t pairs; /* that differ in these alone, and measured the same */
-    bool refuted; /* one such measured something else */
-    double chance;                                   /* that the pairs are luck */
+    size_t pairs;                                      /* that differ in these alone, and measured the same */
+    bool refuted;                                      /* one such measured something else */
+    double chance;                                     /* that the pairs are luck */
     double lo[SPACE_PARAMS_MAX], hi[SPACE_PARAMS_MAX]; /* of the places of those pairs */
 };
 
@@ -162,15 +163,18 @@ struct finding space_check_parameters(const struct checkup *x)
     const struct study *study = x->s->study;
     size_t pairs = 0;
     if (x->n < PAIRS_FROM + 1)
-        return finding_later(HEALTH_PARAMETERS, arena_printf(x->arena, "this needs some complete trials; %zu so far", x->n));
+        return finding_later(HEALTH_PARAMETERS,
+                             arena_printf(x->arena, "this needs some complete trials; %zu so far", x->n));
     const char *names = all_the_same(x) ? "" : find_ignored(x, &pairs);
     if (*names)
         return finding_look(HEALTH_PARAMETERS,
-                            arena_printf(x->arena, "%s: seems to be ignored: %zu pairs of trials that differ in nothing else "
-                                                   "measured the same to the last digit",
+                            arena_printf(x->arena,
+                                         "%s: seems to be ignored: %zu pairs of trials that differ in nothing else "
+                                         "measured the same to the last digit",
                                          names, pairs),
-                            arena_printf(x->arena, "'nocturne plan %s' says how each parameter reaches the program; is it "
-                                                   "used there?",
+                            arena_printf(x->arena,
+                                         "'nocturne plan %s' says how each parameter reaches the program; is it "
+                                         "used there?",
                                          study->path));
     if (x->n < RESULTS_FROM)
         return finding_later(HEALTH_PARAMETERS,
@@ -228,29 +232,31 @@ struct finding space_check_effect(const struct checkup *x)
     const char *path = x->s->study->path;
     if (x->n >= SAME_FROM && all_the_same(x))
         return finding_wrong(
-            HEALTH_EFFECT,
-            arena_printf(x->arena, "all %zu configurations measured the same to the last digit", x->n),
-            arena_printf(x->arena, "'nocturne plan %s' says how parameters reach the program, and where its numbers are found",
+            HEALTH_EFFECT, arena_printf(x->arena, "all %zu configurations measured the same to the last digit", x->n),
+            arena_printf(x->arena,
+                         "'nocturne plan %s' says how parameters reach the program, and where its numbers are found",
                          path));
     if (x->n < RESULTS_FROM)
         return finding_later(HEALTH_EFFECT,
                              arena_printf(x->arena, "this needs %d complete trials; %zu so far", RESULTS_FROM, x->n));
     switch (effect_of_all(x)) {
-    case EFFECT_UNKNOWN: return finding_later(HEALTH_EFFECT, "nothing was measured on two seeds yet, so noise is unknown");
+    case EFFECT_UNKNOWN:
+        return finding_later(HEALTH_EFFECT, "nothing was measured on two seeds yet, so noise is unknown");
     case EFFECT_SOME: return finding_fine(HEALTH_EFFECT, "trials differ by more than another seed does");
     case EFFECT_NONE: break;
     }
     return finding_look(
         HEALTH_EFFECT,
         arena_printf(x->arena, "%zu configurations differ by no more than twice what another seed makes of one", x->n),
-        arena_printf(x->arena, "widen the ranges in %s, or measure with less noise: more data to judge by, several seeds in "
-                               "one trial",
+        arena_printf(x->arena,
+                     "widen the ranges in %s, or measure with less noise: more data to judge by, several seeds in "
+                     "one trial",
                      path));
 }
 
 /* ---- at the end of a range ---- */
 
-enum { BOUNDS_FROM = 20, TOP = 10, AT_BOUND = 3 };
+enum { BOUNDS_FROM = 20, TOP = 10, AT_BOUND = 3, ROWS_MAX = 2000, LEAST_FREEDOM = 8 };
 
 static const double NEAR = 0.02, RARE = 0.01;
 
@@ -293,18 +299,72 @@ static bool is_near(const struct param *p, double v, bool upper)
     return upper ? at >= 1 - NEAR : at <= NEAR;
 }
 
-/* How many of the ten best lie there; 0: no more often than chance would have it. */
-static size_t crowd(const struct checkup *x, const struct scored *best, const struct param *p, bool upper)
+static size_t crowd(const struct checkup *x, const struct scored *best, size_t p, bool upper)
 {
-    size_t index = (size_t)(p - x->s->study->space.param), top = 0, all = 0;
-    for (size_t i = 0; i < x->n; i++) {
-        bool near = is_near(p, best[i].trial->config[index], upper);
-        all += near;
-        top += near && i < TOP;
+    size_t top = 0;
+    for (size_t i = 0; i < TOP; i++) top += is_near(&x->s->study->space.param[p], best[i].trial->config[p], upper);
+    return top;
+}
+
+/* Ranks of the utility over the places of all parameters, by least squares: what is left of one slope when the others
+ * have their share. */
+struct slopes {
+    size_t n, q;                     /* trials; parameters that have a scale, and 1 */
+    size_t column[SPACE_PARAMS_MAX]; /* of a parameter; 0: none */
+    double t[SPACE_PARAMS_MAX + 1];  /* slope over its standard error, by column */
+    double freedom;
+};
+
+static void fill_rows(const struct checkup *x, const struct scored *best, const struct slopes *f, gsl_matrix *places,
+                      gsl_vector *rank)
+{
+    const struct space *space = &x->s->study->space;
+    for (size_t i = 0; i < f->n; i++) {
+        size_t at = i * x->n / f->n;
+        gsl_vector_set(rank, i, 1 - (double)at / (double)x->n);
+        gsl_matrix_set(places, i, 0, 1);
+        for (size_t p = 0; p < space->n; p++) {
+            double v = place(&space->param[p], best[at].trial->config[p]);
+            if (f->column[p]) gsl_matrix_set(places, i, f->column[p], isnan(v) ? 0.5 : v);
+        }
     }
-    if (top < AT_BOUND) return 0;
-    double chance = gsl_cdf_hypergeometric_Q((unsigned)top - 1, (unsigned)all, (unsigned)(x->n - all), TOP);
-    return chance * 2 * (double)x->s->study->space.n < RARE ? top : 0;
+}
+
+static void fit(const struct checkup *x, const struct scored *best, struct slopes *f)
+{
+    gsl_matrix *places = gsl_matrix_calloc(f->n, f->q), *cov = gsl_matrix_alloc(f->q, f->q);
+    gsl_vector *rank = gsl_vector_calloc(f->n), *slope = gsl_vector_alloc(f->q);
+    gsl_multifit_linear_workspace *w = gsl_multifit_linear_alloc(f->n, f->q);
+    double rest;
+    fill_rows(x, best, f, places, rank);
+    gsl_multifit_linear(places, rank, slope, cov, &rest, w);
+    for (size_t k = 0; k < f->q; k++) {
+        double error = sqrt(gsl_matrix_get(cov, k, k));
+        f->t[k] = error > 0 ? gsl_vector_get(slope, k) / error : 0;
+    }
+    gsl_multifit_linear_free(w);
+    gsl_vector_free(slope);
+    gsl_vector_free(rank);
+    gsl_matrix_free(cov);
+    gsl_matrix_free(places);
+}
+
+static struct slopes slopes_of(const struct checkup *x, const struct scored *best)
+{
+    const struct space *space = &x->s->study->space;
+    struct slopes f = {.n = x->n < ROWS_MAX ? x->n : ROWS_MAX, .q = 1};
+    for (size_t p = 0; p < space->n; p++)
+        if (space->param[p].type != PARAM_CATEGORICAL) f.column[p] = f.q++;
+    f.freedom = (double)f.n - (double)f.q;
+    if (f.freedom >= LEAST_FREEDOM) fit(x, best, &f);
+    return f;
+}
+
+/* Does utility rise towards that end, whatever the other parameters do? */
+static bool rises(const struct slopes *f, size_t p, bool upper, size_t ends)
+{
+    double t = f->column[p] ? f->t[f->column[p]] : 0;
+    return f->freedom >= LEAST_FREEDOM && gsl_cdf_tdist_Q(upper ? t : -t, f->freedom) * (double)ends < RARE;
 }
 
 /* A quarter of the range further, in a number that people write: 1, 1.5, 2, 3, 5, 7 and powers of ten of these. */
@@ -327,7 +387,8 @@ static double further(const struct param *p, bool upper)
 /* "threshold: {range: [0.0001, 0.1], scale: log}" */
 static const char *change(const struct checkup *x, const struct param *p, bool upper)
 {
-    if (!is_scale(p)) return arena_printf(x->arena, "%s: a value %s", p->name, upper ? "after its last" : "before its first");
+    if (!is_scale(p))
+        return arena_printf(x->arena, "%s: a value %s", p->name, upper ? "after its last" : "before its first");
     double v = further(p, upper);
     if (p->type == PARAM_INT) v = round(v);
     return arena_printf(x->arena, "%s: {range: [%.10g, %.10g]}", p->name, upper ? p->lo : v, upper ? v : p->hi);
@@ -341,16 +402,17 @@ struct finding space_check_bounds(const struct checkup *x)
         return finding_later(HEALTH_BOUNDS,
                              arena_printf(x->arena, "this needs %d complete trials; %zu so far", BOUNDS_FROM, x->n));
     const struct scored *best = rank(x);
+    const struct slopes slopes = slopes_of(x, best);
     for (size_t i = 0; i < 2 * space->n; i++) {
         const struct param *p = &space->param[i / 2];
         bool upper = i % 2;
         char text[SPACE_TEXT_MAX];
         if (p->type == PARAM_CATEGORICAL || p->type == PARAM_BOOL || is_natural(p, upper)) continue;
-        size_t top = crowd(x, best, p, upper);
-        if (!top) continue;
+        size_t top = crowd(x, best, i / 2, upper);
+        if (top < AT_BOUND || !rises(&slopes, i / 2, upper, 2 * space->n)) continue;
         double end = is_scale(p) ? (upper ? p->hi : p->lo) : upper ? (double)p->n_values - 1 : 0;
-        says = arena_printf(x->arena, "%s%s%zu of the %d best lie at %s = %s, the end of its range", says, *says ? "; " : "",
-                            top, TOP, p->name, param_text(p, end, text));
+        says = arena_printf(x->arena, "%s%s%zu of the %d best lie at %s = %s, the end of its range", says,
+                            *says ? "; " : "", top, TOP, p->name, param_text(p, end, text));
         then = arena_printf(x->arena, "%s%s'%s'", then, *then ? ", " : "", change(x, p, upper));
     }
     if (!*says) return finding_fine(HEALTH_BOUNDS, "the best do not crowd at the end of a range");

@@ -133,7 +133,7 @@ struct run_options {
     bool json, quiet;
     bool probe; /* see coordinator_options */
     const char *db;
-    const char *schedule; /* file: run this one, and nothing else; NULL: search */
+    const char *schedule;                   /* file: run this one, and nothing else; NULL: search */
     const struct reproduce_wish *reproduce; /* run this again, and nothing else; NULL: search */
 };
 size_t run_slots(const struct study *study, const struct run_options *options); /* on this machine */

@@ -67,9 +67,10 @@ int cmd_status(int argc, char **argv)
     static const struct argp argp = {
         .parser = cli_parse_study,
         .args_doc = "[STUDY]",
-        .doc = "Where a study stands, or all of them: states, budgets (spent, reserved, left), its health and what to do, when "
-               "it will end, the best so far.\v"
-               "Example: nocturne status g2p --json",
+        .doc =
+            "Where a study stands, or all of them: states, budgets (spent, reserved, left), its health and what to do, when "
+            "it will end, the best so far.\v"
+            "Example: nocturne status g2p --json",
         .children = cli_common_child};
     struct cli_common c;
     struct error err;

@@ -20,7 +20,8 @@ static double disk_free(const char *path)
 
 void cli_health(const struct memory *s, bool running, struct arena *arena, struct health *ret)
 {
-    const struct health_facts facts = {
-        .known = true, .running = running, .disk_free = store_in_memory(s->store) ? 0 : disk_free(store_path(s->store))};
+    const struct health_facts facts = {.known = true,
+                                       .running = running,
+                                       .disk_free = store_in_memory(s->store) ? 0 : disk_free(store_path(s->store))};
     *ret = health_of(s, &facts, arena);
 }

@@ -54,7 +54,7 @@ struct attempt {
     uint64_t names;      /* hash of the names in the last report, in order; 0: none by this process */
     double resumed_cost; /* tokens that are not its own */
     struct hearing heard;
-    size_t settings;     /* steps of the trajectory that it had been told when they were last changed */
+    size_t settings; /* steps of the trajectory that it had been told when they were last changed */
 
     const struct curve *curve; /* its learning curve (curve.h); NULL: none is kept */
     struct rule_change *rule;  /* what the log says of its stopping rule, newest first; NULL: nothing */

@@ -256,8 +256,8 @@ double memory_cost(const struct memory *s, const double *metrics, long step);
 json_t *memory_metrics(const struct memory *s, const struct trial *t);
 /* How long the last attempt has run so far, or took. */
 int64_t memory_took_ms(const struct memory *s, const struct trial *t);
-/* How long the attempt that runs has said nothing: since its last report, without any since its lease. By the wall clock
- * where another process runs it. */
+/* How long the attempt that runs has said nothing: since its last report, without any since its lease. By the wall
+ * clock where another process runs it. */
 int64_t memory_silent_ms(const struct memory *s, const struct trial *t);
 
 #endif

@@ -331,7 +331,8 @@ static void say_cautions(FILE *out, const struct comparison *c)
 {
     for (size_t i = 0; i < c->n; i++) {
         struct arena a = {0};
-        if (c->row[i].caution) fprintf(out, "  %s:\n    %s\n", row_name(&c->row[i], &a), plain_shown(&a, c->row[i].caution));
+        if (c->row[i].caution)
+            fprintf(out, "  %s:\n    %s\n", row_name(&c->row[i], &a), plain_shown(&a, c->row[i].caution));
         arena_done(&a);
     }
 }

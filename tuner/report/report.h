@@ -42,8 +42,8 @@ enum status report_trials(FILE *out, const struct memory *s, const struct trials
 /* `h`: its health, between where it stands and what was measured; NULL: unknown. */
 void report_status(FILE *out, const struct document *d, const struct health *h);
 
-/* What is wrong first, each with what to do; what is fine in one line, and in the first half hour what is not known yet.
- * `going`: somebody is at it, and the forecast of its end is shown. */
+/* What is wrong first, each with what to do; what is fine in one line, and in the first half hour what is not known
+ * yet. `going`: somebody is at it, and the forecast of its end is shown. */
 void report_health(FILE *out, const struct health *h, bool going);
 
 /* One trial: what it is, its events, log folders and learning curves. STATUS_NOT_FOUND if there is none. */

@@ -6,7 +6,7 @@
 #ifndef TUNER_REPORT_SCREEN_H
 #define TUNER_REPORT_SCREEN_H
 
-#include "tuner/analysis/finding.h"
+#include "tuner/analysis/analysis.h"
 
 #include "tuner/base/arena.h"
 

@@ -102,7 +102,7 @@ void report_status(FILE *out, const struct document *d, const struct health *h)
     if (!d->running) show_failure(out, d->failure);
     show_budgets(out, d);
     show_reuse(out, d);
-    if (d->exhausted && !h) fprintf(out, "  %s\n", d->exhausted);
+    if (d->exhausted) fprintf(out, "  %s\n", d->exhausted);
     if (d->comparison.winner) show_best(out, d->study, d->comparison.winner);
     if (h) report_health(out, h, d->running);
     if (!d->comparison.winner) return;
