@@ -1,23 +1,29 @@
-/* result_checks: can what was measured be trusted, and is more to be had?
+/* result_checks: can what was measured be trusted, and is more to be had? The rules, and how often each speaks of a
+ * study that is healthy:
  *
- * The rules, and how often each speaks of a study that is healthy:
- *   baseline     Two of its runs differ by more than a constraint on it lets go (at least half a point of a
- * proportion): the deviation between seeds is that large with 99 % confidence (χ²). One healthy study in a hundred
- *                whose noise is just so large. Wrong: fresh seeds contradict its first run beyond noise (caution.h,
- * once in a thousand). metrics      One that the study declares is missing; or one that the objective uses is the same
- * in all of ten trials while others move; or in nine of ten curves it ends on the wrong side of where it began, and if
- *                that were as likely as not it would happen once in a hundred studies (sign test, over all metrics).
- *   constraints  Fewer than a tenth of the trials satisfy it, and of all that the search might try surely fewer than a
- *                quarter (exact binomial, 97.5 % one-sided).
- *   best         Of ten trials or more, the best of a metric lies further from the second than three deviations of all
- *                others. Of a normal sample that happens less than once in ten thousand; of any other sample it is at
- *                least a thing to look at.
- *   stops        More than one audited stop in twenty was wrong, and if one in a hundred were, so many would be in less
- *                than one study in twenty.
- *   gain         What the search expected of each of its last ten suggestions (its acquisition), times those that are
- *                left, is below the deviation of one measurement on another seed. An expectation of the model, on the
- * safe side: what is expected falls as the search goes on. numerics     More than one suggestion in twenty was made at
- * random because no model could be asked; healthy studies have none.
+ * "baseline". Two of its runs differ by more than a constraint on it speaks of (at least half a point of a proportion):
+ * its deviation between seeds is that large with 99 % confidence (χ²), so one study in a hundred whose noise is just so
+ * large. Wrong: fresh seeds contradict its first run beyond noise (caution.h, once in a thousand).
+ *
+ * "metrics". One that the study declares is missing; or one that the objective uses is the same in all of ten trials
+ * while others move; or in nine of ten curves it ends on the wrong side of where it began, and if that were as likely
+ * as not it would happen once in a hundred studies (sign test, over all metrics).
+ *
+ * "constraints". Fewer than a tenth of the trials satisfy it, and of all that the search might try surely fewer than a
+ * quarter (exact binomial, 97.5 % one-sided).
+ *
+ * "best". Of ten trials or more, the best of a metric lies further from the second than three deviations of all others.
+ * Of a normal sample that happens less than once in ten thousand; of any other it is at least a thing to look at.
+ *
+ * "stops". More than one audited stop in twenty was wrong, and if one in a hundred were, so many would be in less than
+ * one study in twenty.
+ *
+ * "gain". What the search expected of each of its last ten suggestions (its acquisition), times those that are left, is
+ * below the deviation of one measurement on another seed. An expectation of the model, on the safe side: what is
+ * expected falls as the search goes on.
+ *
+ * "numerics". More than one suggestion in twenty was made at random because no model could be asked; healthy studies
+ * have none.
  */
 #ifndef TUNER_ANALYSIS_RESULT_CHECKS_H
 #define TUNER_ANALYSIS_RESULT_CHECKS_H

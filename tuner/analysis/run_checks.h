@@ -1,18 +1,24 @@
-/* run_checks: is the run all right? Checks of who is at it, of what it spends and of trials that fail.
+/* run_checks: is the run all right? Checks of who is at it, of what it spends and of trials that fail. The rules, and
+ * how often each speaks of a study that is healthy:
  *
- * The rules, and how often each speaks of a study that is healthy:
- *   reports      A running trial is silent for more than f times the longest gap between two of its reports so far.
- *                f ≥ 4 follows from their number: gaps whose deviation is half their mean (gamma of shape 4, far more
- *                irregular than those of trainings) do so once in 100,000. From three gaps on, and a minute of silence.
- *                One without so many reports: silent for longer than four times the longest trial of the last 256, from
- *                three complete ones on.
- *   failures     More than a fifth of the trials fail, and if one in twenty failed by nature, so many would in less
- * than one study in a hundred (binomial). Or: three of the last twenty fail with the same last line; of failures by
- * nature, one in a hundred, that happens once in a thousand. budget       Four fifths of tokens or cost are gone (spent
- * and reserved), and a smaller share of the trials, if they are limited. An account, not an estimate: it is never
- * wrong. disk         Less than 1 GB is left: look; less than 100 MB: wrong. An account. deadline     By the forecast
- * the chance to end in time is below one half, so that at most every second alarm is one too many; from five complete
- * trials on. work, service, fleet   Facts, not estimates.
+ * "reports". A running trial is silent for more than f times the longest gap between two of its reports so far. f ≥ 4
+ * follows from their number: gaps whose deviation is half their mean (gamma of shape 4, far more irregular than those
+ * of trainings) do so once in 100,000. From three gaps on, and a minute of silence. One without so many reports: silent
+ * for longer than four times the longest trial of the last 256, from three complete ones on.
+ *
+ * "failures". More than a fifth of the trials fail, and if one in twenty failed by nature, so many would in less than
+ * one study in a hundred (binomial). Or: three of the last twenty fail with the same last line; of failures by nature,
+ * one in a hundred, that happens once in a thousand.
+ *
+ * "budget". Four fifths of tokens or cost are gone (spent and reserved), and a smaller share of the trials, if they are
+ * limited. An account, not an estimate.
+ *
+ * "disk". Less than 1 GB is left: look; less than 100 MB: wrong. An account.
+ *
+ * "deadline". By the forecast the chance to end in time is below one half, so that at most every second alarm is one
+ * too many; from five complete trials on.
+ *
+ * "work", "service", "fleet": facts, not estimates.
  */
 #ifndef TUNER_ANALYSIS_RUN_CHECKS_H
 #define TUNER_ANALYSIS_RUN_CHECKS_H

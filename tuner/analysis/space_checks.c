@@ -306,65 +306,64 @@ static size_t crowd(const struct checkup *x, const struct scored *best, size_t p
     return top;
 }
 
-/* Ranks of the utility over the places of all parameters, by least squares: what is left of one slope when the others
- * have their share. */
-struct slopes {
-    size_t n, q;                     /* trials; parameters that have a scale, and 1 */
-    size_t column[SPACE_PARAMS_MAX]; /* of a parameter; 0: none */
-    double t[SPACE_PARAMS_MAX + 1];  /* slope over its standard error, by column */
-    double freedom;
+/* The utility over the place of one parameter, by least squares, when each other has its share: a straight line, and
+ * with enough trials a parabola. */
+struct slope {
+    size_t n, q; /* trials; columns: 1, the parameter, the others and their squares */
+    size_t param;
+    bool curved;
+    double t, freedom; /* of the slope: over its standard error */
 };
 
-static void fill_rows(const struct checkup *x, const struct scored *best, const struct slopes *f, gsl_matrix *places,
-                      gsl_vector *rank)
+static void fill_row(const struct checkup *x, const struct slope *f, const struct trial *t, gsl_vector *row)
 {
     const struct space *space = &x->s->study->space;
-    for (size_t i = 0; i < f->n; i++) {
-        size_t at = i * x->n / f->n;
-        gsl_vector_set(rank, i, 1 - (double)at / (double)x->n);
-        gsl_matrix_set(places, i, 0, 1);
-        for (size_t p = 0; p < space->n; p++) {
-            double v = place(&space->param[p], best[at].trial->config[p]);
-            if (f->column[p]) gsl_matrix_set(places, i, f->column[p], isnan(v) ? 0.5 : v);
-        }
+    size_t column = 2;
+    gsl_vector_set(row, 0, 1);
+    for (size_t p = 0; p < space->n; p++) {
+        double v = place(&space->param[p], t->config[p]);
+        if (space->param[p].type == PARAM_CATEGORICAL) continue;
+        if (isnan(v)) v = 0.5;
+        gsl_vector_set(row, p == f->param ? 1 : column++, v);
+        if (p != f->param && f->curved) gsl_vector_set(row, column++, v * v);
     }
 }
 
-static void fit(const struct checkup *x, const struct scored *best, struct slopes *f)
+static void fit(const struct checkup *x, const struct scored *best, struct slope *f)
 {
     gsl_matrix *places = gsl_matrix_calloc(f->n, f->q), *cov = gsl_matrix_alloc(f->q, f->q);
-    gsl_vector *rank = gsl_vector_calloc(f->n), *slope = gsl_vector_alloc(f->q);
+    gsl_vector *utility = gsl_vector_calloc(f->n), *slope = gsl_vector_alloc(f->q);
     gsl_multifit_linear_workspace *w = gsl_multifit_linear_alloc(f->n, f->q);
     double rest;
-    fill_rows(x, best, f, places, rank);
-    gsl_multifit_linear(places, rank, slope, cov, &rest, w);
-    for (size_t k = 0; k < f->q; k++) {
-        double error = sqrt(gsl_matrix_get(cov, k, k));
-        f->t[k] = error > 0 ? gsl_vector_get(slope, k) / error : 0;
+    for (size_t i = 0; i < f->n; i++) {
+        const struct scored *at = &best[i * x->n / f->n];
+        gsl_vector_view row = gsl_matrix_row(places, i);
+        fill_row(x, f, at->trial, &row.vector);
+        gsl_vector_set(utility, i, isfinite(at->utility) ? at->utility : 0);
     }
+    gsl_multifit_linear(places, utility, slope, cov, &rest, w);
+    double error = sqrt(gsl_matrix_get(cov, 1, 1));
+    f->t = error > 0 ? gsl_vector_get(slope, 1) / error : 0;
     gsl_multifit_linear_free(w);
     gsl_vector_free(slope);
-    gsl_vector_free(rank);
+    gsl_vector_free(utility);
     gsl_matrix_free(cov);
     gsl_matrix_free(places);
 }
 
-static struct slopes slopes_of(const struct checkup *x, const struct scored *best)
+/* Does utility rise towards that end, whatever the other parameters do? */
+static bool rises(const struct checkup *x, const struct scored *best, size_t param, bool upper)
 {
     const struct space *space = &x->s->study->space;
-    struct slopes f = {.n = x->n < ROWS_MAX ? x->n : ROWS_MAX, .q = 1};
-    for (size_t p = 0; p < space->n; p++)
-        if (space->param[p].type != PARAM_CATEGORICAL) f.column[p] = f.q++;
-    f.freedom = (double)f.n - (double)f.q;
-    if (f.freedom >= LEAST_FREEDOM) fit(x, best, &f);
-    return f;
-}
-
-/* Does utility rise towards that end, whatever the other parameters do? */
-static bool rises(const struct slopes *f, size_t p, bool upper, size_t ends)
-{
-    double t = f->column[p] ? f->t[f->column[p]] : 0;
-    return f->freedom >= LEAST_FREEDOM && gsl_cdf_tdist_Q(upper ? t : -t, f->freedom) * (double)ends < RARE;
+    struct slope f = {.n = x->n < ROWS_MAX ? x->n : ROWS_MAX, .param = param};
+    size_t others = 0;
+    for (size_t p = 0; p < space->n; p++) others += p != param && space->param[p].type != PARAM_CATEGORICAL;
+    f.curved = f.n >= 2 + 2 * others + LEAST_FREEDOM;
+    f.q = 2 + (f.curved ? 2 : 1) * others;
+    if (f.n < f.q + LEAST_FREEDOM) return false;
+    f.freedom = (double)(f.n - f.q);
+    fit(x, best, &f);
+    return gsl_cdf_tdist_Q(upper ? f.t : -f.t, f.freedom) * 2 * (double)space->n < RARE;
 }
 
 /* A quarter of the range further, in a number that people write: 1, 1.5, 2, 3, 5, 7 and powers of ten of these. */
@@ -402,14 +401,13 @@ struct finding space_check_bounds(const struct checkup *x)
         return finding_later(HEALTH_BOUNDS,
                              arena_printf(x->arena, "this needs %d complete trials; %zu so far", BOUNDS_FROM, x->n));
     const struct scored *best = rank(x);
-    const struct slopes slopes = slopes_of(x, best);
     for (size_t i = 0; i < 2 * space->n; i++) {
         const struct param *p = &space->param[i / 2];
         bool upper = i % 2;
         char text[SPACE_TEXT_MAX];
         if (p->type == PARAM_CATEGORICAL || p->type == PARAM_BOOL || is_natural(p, upper)) continue;
         size_t top = crowd(x, best, i / 2, upper);
-        if (top < AT_BOUND || !rises(&slopes, i / 2, upper, 2 * space->n)) continue;
+        if (top < AT_BOUND || !rises(x, best, i / 2, upper)) continue;
         double end = is_scale(p) ? (upper ? p->hi : p->lo) : upper ? (double)p->n_values - 1 : 0;
         says = arena_printf(x->arena, "%s%s%zu of the %d best lie at %s = %s, the end of its range", says,
                             *says ? "; " : "", top, TOP, p->name, param_text(p, end, text));
