@@ -29,6 +29,7 @@ GIVEN = {
     "tuner/agent/agent.h": "const char *token, const char *dir, const char *guard, uv_loop_t *loop, struct error err",
     "tuner/agent/cache.h": "struct cache *cache, cache_ready_fn *on_ready, void *data",
     "tuner/analysis/document.h": "const struct memory *memory",
+    "tuner/analysis/health.h": "const struct memory *memory",
     "tuner/base/arena.h": "size_t n",
     "tuner/base/beneath.h": "struct error err",
     "tuner/base/pattern.h": "const char *line, size_t n, struct error err",
