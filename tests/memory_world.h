@@ -122,6 +122,8 @@ static inline void compare_trial(struct world *w, const struct trial *a, const s
     SAME("goes on", a->resumed.times == b->resumed.times && a->resumed.whole == b->resumed.whole);
     SAME("goes on", a->resumed.from.step == b->resumed.from.step && a->resumed.from.cost == b->resumed.from.cost);
     SAME("outside", same_text(a->outside, b->outside));
+    SAME("note", same_text(a->note, b->note));
+    SAME("place", a->at.seq == b->at.seq && a->attempt.began_ms == b->attempt.began_ms);
     SAME("times", a->created_ms == b->created_ms && a->finished_ms == b->finished_ms && a->told == b->told);
     SAME("expect", a->need.tokens == b->need.tokens && a->need.ms == b->need.ms);
     SAME("extra", (a->extra != NULL) == (b->extra != NULL) && (!a->extra || json_equal(a->extra, b->extra)));
@@ -138,7 +140,8 @@ static inline void compare_sessions(struct world *w, struct history *x, struct h
 {
     const struct trial *a = x->m.trial[0];
     SAME("trials", x->m.n == y->m.n && x->m.seq == y->m.seq && x->told == y->told);
-    SAME("phase", x->m.phase == y->m.phase);
+    SAME("phase", x->m.phase == y->m.phase && same_text(x->m.note, y->m.note));
+    SAME("baseline", x->m.baseline.since == y->m.baseline.since);
     SAME("baseline", x->m.baseline.runs == y->m.baseline.runs && x->m.baseline.again == y->m.baseline.again);
     compare_numbers(w, a, "baseline", x->m.baseline.mean, y->m.baseline.mean, w->study->objective.n_metrics);
     SAME("best", (x->m.best.trial ? x->m.best.trial->number : -1) == (y->m.best.trial ? y->m.best.trial->number : -1));

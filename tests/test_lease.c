@@ -105,7 +105,8 @@ static void must_agree(const struct model *m, const struct trial *t)
 static void grant(struct world *w, struct model *m, const struct trial *t, int holder, bool client, int64_t ttl)
 {
     enum status s = history_lease_to(
-        w->history, t, &(struct lease_order){.dir = client ? NULL : "/d", .holder = holders[holder], .ttl_ms = ttl}, NULL);
+        w->history, t, &(struct lease_order){.dir = client ? NULL : "/d", .holder = holders[holder], .ttl_ms = ttl},
+        NULL);
     assert_int_equal(s == STATUS_OK, m->state == M_QUEUED);
     if (s) return;
     assert_true(t->attempt.lease > newest(m)); /* a fencing token only grows */
@@ -338,7 +339,7 @@ static void test_lease__back_off_doubles_and_retries_end(void **state)
     const struct trial *t = add_running(&w, 0.5);
     for (int64_t wait = 1000; wait <= 2000; wait *= 2) {
         assert_ok(lease_crashed(w.history, t, OUTCOME_CRASHED, "signal 11", &err), err);
-        assert_int_equal(t->ready_ms, w.clock.mono + wait);
+        assert_int_equal(t->need.ready_ms, w.clock.mono + wait);
         assert_null(memory_next_queued(&w.history->m, -1));
         w.clock.mono += wait - 1;
         assert_null(memory_next_queued(&w.history->m, -1));

@@ -147,6 +147,13 @@ static void test_memory__trials_tried_again(void **state)
     assert_int_equal(history_view(s).n_poisonous, 0);
     assert_int_equal(history_retry(s, s->m.trial[3], &err), STATUS_CONFLICT);
     assert_int_equal(history_retry(s, s->m.trial[1], &err), STATUS_CONFLICT); /* it is queued */
+    assert_ok(history_annotate(s, s->m.trial[2], "by hand", &err), err);
+    assert_ok(history_annotate(s, NULL, "of all", &err), err);
+    compare_now(&w);
+    assert_string_equal(s->m.trial[2]->note, "by hand");
+    assert_ok(history_annotate(s, s->m.trial[2], "", &err), err);
+    assert_null(s->m.trial[2]->note);
+    compare_now(&w);
     struct search_history h = history_view(s);
     assert_int_equal(h.n, 5); /* the cancelled one, too, each in its place */
     for (size_t i = 0; i < h.n; i++) {

@@ -28,6 +28,7 @@ struct document document_of(const struct memory *s, struct arena *arena)
                          .taken = s->products.taken,
                          .saved = s->products.saved,
                          .failure = s->failure ? arena_strdup(arena, s->failure) : NULL,
+                         .note = s->note ? arena_strdup(arena, s->note) : NULL,
                          .exhausted = remark_exhausted(s, arena)};
     for (int i = 0; i < TRIAL_STATES; i++) d.states[i] = memory_count(s, (enum trial_state)i);
     d.n_budgets = ledger_entries(s, d.budget);
@@ -151,12 +152,12 @@ json_t *document_kept_json(const struct document *d)
 {
     json_t *budgets = json_array();
     for (size_t i = 0; i < d->n_budgets; i++) json_array_append_new(budgets, budget_json(d, &d->budget[i]));
-    return json_pack("{s:I, s:s, s:s, s:I, s:o, s:o, s:I, s:o, s:o, s:o, s:o*, s:s*, s:o*, s:s*}", "seq",
+    return json_pack("{s:I, s:s, s:s, s:I, s:o, s:o, s:I, s:o, s:o, s:o, s:o*, s:s*, s:o*, s:s*, s:s*}", "seq",
                      (json_int_t)d->seq, "study", d->study->name, "phase", study_phase_name(d->phase), "trials",
                      (json_int_t)d->trials, "states", states_json(d), "tokens", json_number(d->tokens), "fallbacks",
                      (json_int_t)d->fallbacks, "budgets", budgets, "best", document_best_json(&d->comparison),
                      "comparison", rows_json(&d->comparison), "reuse", reuse_json(d), "failure", d->failure, "run",
-                     d->began_ms ? run_json(d) : NULL, "exhausted", d->exhausted);
+                     d->began_ms ? run_json(d) : NULL, "exhausted", d->exhausted, "note", d->note);
 }
 
 /* ---- reading ---- */
@@ -379,7 +380,8 @@ static struct document document(struct reading *r, const json_t *o)
                          .fallbacks = (size_t)whole(r, o, "fallbacks"),
                          .comparison = comparison(r, value(r, o, "comparison", is_list)),
                          .failure = text_if_any(r, o, "failure"),
-                         .exhausted = text_if_any(r, o, "exhausted")};
+                         .exhausted = text_if_any(r, o, "exhausted"),
+                         .note = text_if_any(r, o, "note")};
     if (!study_phase_parse(text(r, o, "phase"), &d.phase)) r->wrong = "phase";
     for (int i = 0; i < TRIAL_STATES; i++)
         d.states[i] = (size_t)whole(r, json_object_get(o, "states"), trial_state_name((enum trial_state)i));
@@ -497,6 +499,7 @@ json_t *document_trial_json(const struct document_trial *x)
     if (x->judged) json_object_set_new(out, "utility", json_number(x->utility));
     if (t->outside) json_object_set_new(out, "outside", json_string(t->outside));
     if (t->reason) json_object_set_new(out, "reason", json_string(t->reason));
+    if (t->note) json_object_set_new(out, "note", json_string(t->note));
     if (t->confirms >= 0) json_object_set_new(out, "confirms", json_integer(t->confirms));
     if (t->finished_ms) json_object_set_new(out, "finished_ms", json_integer(t->finished_ms));
     if (t->left) {

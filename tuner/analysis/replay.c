@@ -83,8 +83,8 @@ static enum status open_event(struct player *p, size_t at)
     if (s) return s;
     search_free(p->search);
     s = warm_start_load(p->history, p->err);
-    p->search =
-        search_create(p->study, p->row.seed, history_memory(p->history)->prior, history_memory(p->history)->n_priors);
+    p->search = search_create(p->study, p->row.seed, history_memory(p->history)->priors.prior,
+                              history_memory(p->history)->priors.n);
     return s;
 }
 

@@ -145,6 +145,24 @@ void cli_found_done(struct cli_found *f)
     store_close(f->store);
 }
 
+/* The hold comes first: what is read then is what there is. */
+enum status cli_open_held(const struct cli_common *c, struct cli_study *ret, struct store_hold **ret_hold,
+                          struct error *err)
+{
+    struct cli_found f;
+    struct store_hold *hold = NULL;
+    enum status st = cli_find(c->db, c->study, &f, err);
+    if (st) return st;
+    store_hold_take(f.store, f.study->name, &hold, NULL); /* NULL: somebody runs it */
+    st = cli_open(c->db, f.study->name, ret, err);
+    cli_found_done(&f);
+    if (st)
+        store_hold_release(hold);
+    else
+        *ret_hold = hold;
+    return st;
+}
+
 void cli_close(struct cli_study *s)
 {
     history_free(s->history);

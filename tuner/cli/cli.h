@@ -41,6 +41,7 @@ int cmd_plan(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_reproduce(int argc, char **argv);
 int cmd_resume(int argc, char **argv);
+int cmd_note(int argc, char **argv);
 int cmd_retry(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
@@ -79,6 +80,9 @@ struct cli_study {
 /* The study called `name`, or the only one if NULL; in the arena. The error suggests what was meant. */
 enum status cli_choose(struct store *store, const char *name, struct arena *arena, const char **ret, struct error *err);
 enum status cli_open(const char *db, const char *name, struct cli_study *ret, struct error *err);
+/* The same, and the right to write to it: NULL if somebody runs it. */
+enum status cli_open_held(const struct cli_common *c, struct cli_study *ret, struct store_hold **ret_hold,
+                          struct error *err);
 void cli_close(struct cli_study *s);
 /* The same without its trials: for what need not read the whole log. */
 struct cli_found {

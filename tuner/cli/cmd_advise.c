@@ -141,8 +141,8 @@ static enum status serve(struct history *history, struct error *err)
 static void print_notes(const struct memory *s)
 {
     cli_print_rejudged(s);
-    for (size_t i = 0; i < s->n_priors; i++)
-        if (s->prior[i].note) fprintf(stderr, "note: %s\n", s->prior[i].note);
+    for (size_t i = 0; i < s->priors.n; i++)
+        if (s->priors.prior[i].note) fprintf(stderr, "note: %s\n", s->priors.prior[i].note);
 }
 
 int cmd_advise(int argc, char **argv)

@@ -108,24 +108,6 @@ static enum status retry(struct options *o, struct cli_study *s, bool running, s
     return st;
 }
 
-/* The hold comes first: what is read then is what there is. */
-static enum status open_held(const struct cli_common *c, struct cli_study *ret, struct store_hold **ret_hold,
-                             struct error *err)
-{
-    struct cli_found f;
-    struct store_hold *hold = NULL;
-    enum status st = cli_find(c->db, c->study, &f, err);
-    if (st) return st;
-    store_hold_take(f.store, f.study->name, &hold, NULL); /* NULL: somebody runs it */
-    st = cli_open(c->db, f.study->name, ret, err);
-    cli_found_done(&f);
-    if (st)
-        store_hold_release(hold);
-    else
-        *ret_hold = hold;
-    return st;
-}
-
 int cmd_retry(int argc, char **argv)
 {
     static const struct argp argp = {
@@ -144,7 +126,7 @@ int cmd_retry(int argc, char **argv)
     struct error err;
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
-    if (open_held(&o.common, &s, &hold, &err)) return cli_fail(&err);
+    if (cli_open_held(&o.common, &s, &hold, &err)) return cli_fail(&err);
     enum status st = retry(&o, &s, !hold, &err);
     store_hold_release(hold);
     cli_close(&s);

@@ -21,7 +21,7 @@ struct options {
 static const struct argp_option table[] = {
     {"role", 'r', "ROLE", 0, "viewer (looks), worker (runs trials) or operator (everything)", 0},
     {"expires", 'e', "DURATION", 0, "for example 30d (default: never)", 0},
-    {"study", 's', "NAME[,NAME]", 0, "a worker's: for these studies only (default: all)", 0},
+    {"study", 's', "NAME[,NAME]", 0, "a viewer's or a worker's: for these studies only (default: all)", 0},
     {"name", 'n', "NAME", 0, "for people: whose it is (default: the role)", 0},
     {"output", 'o', "FILE", 0, "write it there, for your eyes only, instead of stdout", 0},
     {0},

@@ -31,6 +31,7 @@ const struct command cli_commands[] = {
     {"stop", cmd_stop, READER_PERSON, "ask a running study to stop"},
     {"enqueue", cmd_enqueue, READER_PERSON, "have a configuration of your own tried next"},
     {"reproduce", cmd_reproduce, READER_PERSON, "run a trial again from nothing, and compare"},
+    {"note", cmd_note, READER_PERSON, "what you have to say of a study, or of a trial"},
     {"retry", cmd_retry, READER_PERSON, "have failed trials tried again"},
     {"advise", cmd_advise, READER_PROGRAM, "the optimizer as a pipe: JSON lines in and out"},
     {"import", cmd_import, READER_PERSON, "trials from a CSV file or an Optuna database"},
@@ -71,7 +72,7 @@ static bool wants_json(int argc, char **argv)
 
 static int unknown(const char *word)
 {
-    const char *names[32], *near;
+    const char *names[64], *near;
     size_t n = 0;
     for (const struct command *c = cli_commands; c->name; c++) names[n++] = c->name;
     near = words_nearest(word, names, n);

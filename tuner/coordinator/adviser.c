@@ -29,7 +29,7 @@ struct adviser *adviser_create(struct history *history)
     struct adviser *a = must_alloc(1, sizeof *a);
     a->history = history;
     a->memory = s;
-    a->search = search_create(s->study, s->seed, s->prior, s->n_priors);
+    a->search = search_create(s->study, s->seed, s->priors.prior, s->priors.n);
     a->forecaster = forecaster_create(s->study, s->seed);
     a->reissue = s->n;
     return a;

@@ -112,7 +112,7 @@ enum status coordinator_create(const struct coordinator_options *options, struct
     c->journal = history_journal(history);
     c->loop = loop;
     c->workers = placement_open(options, m->study, loop);
-    c->mind.search = search_create(m->study, m->seed, m->prior, m->n_priors);
+    c->mind.search = search_create(m->study, m->seed, m->priors.prior, m->priors.n);
     c->mind.forecaster = forecaster_create(m->study, m->seed);
     c->home = (struct attempt_home){.history = history,
                                     .memory = m,
@@ -204,8 +204,8 @@ static void say_first(struct coordinator *c)
     const char *spent = searches ? remark_spent(s, &a) : NULL;
     const char *lapsed = searches ? remark_lapsed(s, &a) : NULL;
     if (s->opened.rejudged) machine_say_now(c, NEWS_NOTE, NULL, s->opened.rejudged);
-    for (size_t i = 0; searches && !spent && i < s->n_priors; i++)
-        if (s->prior[i].note) machine_say_now(c, NEWS_NOTE, NULL, s->prior[i].note);
+    for (size_t i = 0; searches && !spent && i < s->priors.n; i++)
+        if (s->priors.prior[i].note) machine_say_now(c, NEWS_NOTE, NULL, s->priors.prior[i].note);
     if (spent) machine_say_now(c, NEWS_NOTE, NULL, spent);
     if (lapsed) machine_say_now(c, NEWS_NOTE, NULL, lapsed);
     arena_done(&a);

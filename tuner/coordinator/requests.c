@@ -77,11 +77,26 @@ static void retry(struct coordinator *c, const char *payload)
     json_decref(body);
 }
 
+/* {"trial": 3, "text": "…"}, or without a trial of the study. */
+static void annotate(struct coordinator *c, const char *payload)
+{
+    json_t *body = NULL;
+    struct error bad;
+    enum status s = json_parse_object(payload, strlen(payload), &body, &bad);
+    const json_t *number = json_object_get(body, "trial"), *text = json_object_get(body, "text");
+    const struct trial *t = number ? memory_trial(c->memory, (long)json_integer_value(number)) : NULL;
+    if (!s && (!number || t) && json_is_string(text))
+        s = history_annotate(c->history, t, json_string_value(text), &bad);
+    if (s) machine_say(c, NEWS_NOTE, NULL, bad.text);
+    json_decref(body);
+}
+
 void requests_obeys(void *data, int64_t id, const char *verb, const char *payload)
 {
     struct coordinator *c = data;
     if (strcmp(verb, "enqueue") == 0) enqueue(c, payload);
     if (strcmp(verb, "retry") == 0) retry(c, payload);
+    if (strcmp(verb, "note") == 0) annotate(c, payload);
     if (strcmp(verb, "stop") == 0) coordinator_insist(c);
     journal_request_done(c->journal, id); /* in one transaction with what it led to */
 }

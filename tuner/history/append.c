@@ -51,6 +51,7 @@ static const char **free_text(struct event *e)
     case EVENT_FINISHED: return &e->finished.end.reason;
     case EVENT_PHASE: return &e->phase.why;
     case EVENT_NOTE: return &e->note.text;
+    case EVENT_NOTED: return &e->noted.text;
     case EVENT_ADJUSTED: return &e->adjusted.reason;
     case EVENT_RESUMED: return &e->resumed.reason;
     case EVENT_EVICTED: return &e->evicted.why;
@@ -58,11 +59,16 @@ static const char **free_text(struct event *e)
     }
 }
 
+static size_t longest(enum event_kind kind)
+{
+    return kind == EVENT_ADDED ? SOURCE_MAX : kind == EVENT_NOTED ? HISTORY_NOTE_MAX : REASON_MAX;
+}
+
 /* What others say is stored as UTF-8 of a bounded length, and so memory has it, too: the log gives back the same. */
 static void bound_text(struct event *e, struct arena *a)
 {
     const char **text = free_text(e);
-    if (text && *text) *text = plain_bounded(a, *text, e->kind == EVENT_ADDED ? SOURCE_MAX : REASON_MAX);
+    if (text && *text) *text = plain_bounded(a, *text, longest(e->kind));
 }
 
 /* One event: to memory if it is legal, then to the journal. */
@@ -352,6 +358,15 @@ void history_note(struct history *s, const char *text)
     struct event e = history_next(s, EVENT_NOTE, NULL);
     e.note.text = text;
     must_append(s, &e);
+}
+
+enum status history_annotate(struct history *s, const struct trial *t, const char *text, struct error *err)
+{
+    struct event e = history_next(s, EVENT_NOTED, t);
+    if (strlen(text) > HISTORY_NOTE_MAX)
+        return error_set(err, STATUS_INVALID, "a note has at most %d bytes, not %zu", HISTORY_NOTE_MAX, strlen(text));
+    e.noted.text = *text ? text : NULL;
+    return history_append(s, &e, err);
 }
 
 /* Never 0. */

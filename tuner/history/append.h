@@ -121,6 +121,11 @@ void history_set_phase(struct history *s, enum study_phase phase);
 void history_fail(struct history *s, const char *why);
 void history_note(struct history *s, const char *text);
 
+enum { HISTORY_NOTE_MAX = 4000 }; /* bytes */
+/* What a person has to say of a trial, or (NULL) of the study, in the place of what he had said before; "": nothing any
+ * more. STATUS_INVALID: it is too long. */
+enum status history_annotate(struct history *s, const struct trial *t, const char *text, struct error *err);
+
 /* The configuration is not to be tried again, nor anything near it: it has failed, poisonous. */
 enum status history_poison(struct history *s, const struct trial *t, const char *reason, struct error *err);
 

@@ -57,6 +57,7 @@ static void update_baseline(struct history *s)
             s->m.baseline.mean[k] = bounded_mean(s->m.baseline.mean[k], t->value[k], n);
     }
     s->m.baseline.runs = n;
+    s->m.baseline.since = s->m.seq + 1;
 }
 
 static void consider(struct history *s, const struct trial *t)
@@ -240,6 +241,7 @@ static enum status apply_leased(struct history *s, struct trial *t, const struct
     t->attempt.holder = (struct holder){intern(s, e->agent), intern(s, event->token)};
     t->attempt.client = !e->dir;
     t->attempt.leased_ms = clock_mono_ms(s->m.clock);
+    t->attempt.began_ms = event->at_ms;
     t->attempt.reports = t->attempt.step = 0;
     t->attempt.heard = (struct hearing){.since_ms = event->at_ms};
     t->attempt.resumed_cost = 0;
@@ -346,7 +348,7 @@ static enum status apply_returned(struct history *s, struct trial *t, const stru
     set_state(s, t, TRIAL_QUEUED);
     t->effort.crashes += outcome_is_crash(e->outcome);
     t->effort.machine_crashes += e->outcome == OUTCOME_CRASHED_THE_MACHINE;
-    t->ready_ms = e->backoff_ms > 0 ? clock_mono_ms(s->m.clock) + e->backoff_ms : 0;
+    t->need.ready_ms = e->backoff_ms > 0 ? clock_mono_ms(s->m.clock) + e->backoff_ms : 0;
     account(s, t, e, e->spent_tokens);
     return STATUS_OK;
 }
@@ -546,7 +548,7 @@ static void reopen(struct history *s, struct trial *t)
     t->finished_ms = 0;
     t->told = -1;
     t->effort.crashes = 0;
-    t->ready_ms = 0;
+    t->need.ready_ms = 0;
     t->attempt.stop.state = STOP_NONE;
     t->attempt.stop.reason = NULL;
     t->attempt.stop.expected = t->attempt.stop.spread = NULL;
@@ -595,6 +597,20 @@ static enum status apply_note(struct history *s, struct trial *none, const struc
     return STATUS_OK;
 }
 
+static enum status apply_noted(struct history *s, struct trial *none, const struct event *e, struct error *err)
+{
+    const struct trial *seen = memory_trial(&s->m, e->trial);
+    const char *text = keep(s, e->noted.text);
+    (void)none;
+    if (e->trial >= 0 && !seen) return error_set(err, STATUS_INVALID, "there is no trial %ld", e->trial);
+    if (!seen) {
+        s->m.note = text;
+        return STATUS_OK;
+    }
+    internal_own(s, seen)->note = text;
+    return STATUS_OK;
+}
+
 /* What programs of before have left is of no use to others. */
 static void take_prints(struct history *s, const struct event *event)
 {
@@ -616,6 +632,7 @@ static enum status apply_opened(struct history *s, struct trial *none, const str
     if (e->file) {
         free(s->file);
         s->file = must_strdup(e->file);
+        s->m.baseline.since = event->seq;
     }
     memcpy(s->warm_seq, e->warm_seq, sizeof s->warm_seq);
     take_prints(s, event);
@@ -668,5 +685,7 @@ enum status apply_event(struct history *s, const struct event *e, struct error *
     enum status st = apply(s, e, err);
     if (!st) s->m.seq = e->seq;
     internal_show(s);
+    const struct trial *t = st ? NULL : memory_trial(&s->m, e->trial);
+    if (t) internal_own(s, t)->at.seq = e->seq;
     return st;
 }

@@ -42,6 +42,7 @@ struct attempt {
     int64_t lease; /* fencing token; 0: never leased */
     struct holder holder;
     bool client;                   /* it is a client of ask and tell */
+    int64_t began_ms;              /* wall clock: of the lease */
     const struct past_lease *past; /* NULL: it is the first lease */
     int64_t leased_ms; /* monotonic clock; of an earlier process's lease: as much earlier as it is known to have run */
     int64_t deadline_ms; /* monotonic clock: the lease expires; 0: never */

@@ -231,6 +231,19 @@ static bool read_note(const json_t *o, const struct reading *r, struct event *e)
     return true;
 }
 
+static void write_noted(const struct memory *s, const struct event *e, json_t *o)
+{
+    (void)s;
+    put_text(o, "text", e->noted.text);
+}
+
+static bool read_noted(const json_t *o, const struct reading *r, struct event *e)
+{
+    (void)r;
+    e->noted.text = get_text(o, "text");
+    return true;
+}
+
 /* ---- of a trial ---- */
 
 static void write_added(const struct memory *s, const struct event *event, json_t *o)

@@ -111,6 +111,10 @@ struct event_note {
     const char *text;
 };
 
+struct event_noted {
+    const char *text; /* NULL: nothing any more */
+};
+
 struct event_adjusted {
     const char *reason;
     const struct rule_values *policy; /* the stopping rule is another now; NULL: the settings are */

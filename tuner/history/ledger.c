@@ -52,7 +52,7 @@ struct need ledger_need(const struct memory *s, double tokens)
     return out;
 }
 
-static double money(const struct memory *s, double tokens, double ms)
+double ledger_money(const struct memory *s, double tokens, double ms)
 {
     return bounded(tokens * s->run.budget.price_token + ms / MS_PER_HOUR * s->run.budget.price_hour);
 }
@@ -135,9 +135,10 @@ size_t ledger_entries(const struct memory *s, struct ledger_entry *ret)
         ret[n++] = (struct ledger_entry){"tokens", UNIT_TOKENS, b->tokens, bounded_sum(s->tally.tokens, f.tokens),
                                          f.left.tokens};
     if (b->cost > 0)
-        ret[n++] = (struct ledger_entry){"cost", UNIT_COST, b->cost,
-                                         money(s, bounded_sum(s->tally.tokens, f.tokens), s->tally.busy_ms + f.ms),
-                                         money(s, f.left.tokens, f.left.ms)};
+        ret[n++] =
+            (struct ledger_entry){"cost", UNIT_COST, b->cost,
+                                  ledger_money(s, bounded_sum(s->tally.tokens, f.tokens), s->tally.busy_ms + f.ms),
+                                  ledger_money(s, f.left.tokens, f.left.ms)};
     if (b->wall_ms)
         ret[n++] = (struct ledger_entry){"wall", UNIT_MS, (double)b->wall_ms, (double)ledger_spent_ms(s), 0};
     if (b->until_minutes >= 0)
@@ -187,7 +188,7 @@ bool ledger_admits(const struct memory *s, struct need need, size_t confirms, ch
         double left = e[i].limit - e[i].spent - e[i].reserved, asks = (double)need.trials;
         if (e[i].unit == UNIT_TRIALS && need.trials == 0) continue;
         if (e[i].unit == UNIT_TOKENS) asks = need.tokens + k * each.tokens;
-        if (e[i].unit == UNIT_COST) asks = money(s, need.tokens + k * each.tokens, need.ms + k * each.ms);
+        if (e[i].unit == UNIT_COST) asks = ledger_money(s, need.tokens + k * each.tokens, need.ms + k * each.ms);
         if (e[i].unit == UNIT_MS) asks = need.ms + k * each.ms / (double)slots;
         if (asks <= left && left > 0) continue;
         explain(&e[i], left, asks, why, size);

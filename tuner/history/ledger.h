@@ -36,6 +36,9 @@ bool ledger_entry_named(const char *name, struct ledger_entry *ret);
 /* Why a trial with this need may not start, keeping room for `confirms` confirmation trials besides. True: it may. */
 bool ledger_admits(const struct memory *s, struct need need, size_t confirms, char *why, size_t size);
 
+/* What so many tokens and so much time cost, by the prices of the budget. */
+double ledger_money(const struct memory *s, double tokens, double ms);
+
 double ledger_tokens(const struct memory *s); /* spent so far, running attempts included */
 
 /* Of the run: how long processes have worked on it, and how long ago it began. */

@@ -40,7 +40,7 @@ const struct trial *memory_next_queued(const struct memory *s, long after)
     int64_t now = clock_mono_ms(s->clock);
     for (size_t i = 0; i < s->n_open; i++) {
         const struct trial *t = s->open[i];
-        bool ready = t->state == TRIAL_QUEUED && t->ready_ms <= now && t->number > after;
+        bool ready = t->state == TRIAL_QUEUED && t->need.ready_ms <= now && t->number > after;
         if (ready && (!best || t->number < best->number)) best = t;
     }
     return best;

@@ -77,9 +77,10 @@ struct effort {
     int64_t took_ms; /* of the last one */
 };
 
-/* What the next attempt may need (upper 90 %); 0: unknown. */
+/* Of the next attempt. */
 struct expectation {
-    double tokens, ms;
+    double tokens, ms; /* that it may need (upper 90 %); 0: unknown */
+    int64_t ready_ms;  /* monotonic clock: it is not to be leased before (back-off) */
 };
 
 /* What a stage has left (product.h). */
@@ -110,6 +111,7 @@ struct products {
 struct trial_places {
     size_t open; /* in memory.open; only while not final */
     size_t seen; /* in memory.seen; SIZE_MAX: not in it */
+    int64_t seq; /* in the log: of the last event about it */
 };
 
 struct trial {
@@ -121,6 +123,7 @@ struct trial {
     long confirms; /* ROLE_CONFIRM: number of the trial it repeats; else −1 */
     const char *source;
     const char *reason;  /* NULL: none */
+    const char *note;    /* what a person has to say of it; NULL: nothing */
     const char *outside; /* why the configuration is not in the space as it is now; NULL: it is. Then config is NaN */
     json_t *params;      /* … and the parameters are here, as stored */
     json_t *extra;       /* complete: reported metrics that the study does not have; NULL: none */
@@ -129,7 +132,6 @@ struct trial {
     int64_t created_ms, finished_ms; /* wall clock */
     long told;                       /* final: its place in the order of results; else −1 */
 
-    int64_t ready_ms; /* monotonic clock: not to be leased before (back-off) */
     struct effort effort;
     struct attempt attempt; /* the last one; lease 0: there was none */
 
@@ -181,6 +183,7 @@ struct baseline {
     size_t runs;                  /* complete runs of it, confirmations included */
     size_t again;                 /* its confirmations, whatever became of them */
     double mean[METRICS_MAX];     /* of these */
+    int64_t since;                /* seq: what is measured by it, and how, is the same since then */
 };
 
 /* The best trial on its own single measurement. */
@@ -197,6 +200,12 @@ struct history_watch {
     void *data;
 };
 
+/* The earlier studies (warm_start_load). */
+struct priors {
+    size_t n;
+    const struct search_prior *prior;
+};
+
 struct history; /* who has it may write (append.h) */
 
 /* For everybody to read. */
@@ -209,10 +218,10 @@ struct memory {
     uint64_t seed;
     enum study_phase phase;
     const char *failure; /* STUDY_FAILED: why; else NULL */
+    const char *note;    /* what a person has to say of it; NULL: nothing */
     struct run run;      /* the last one */
     struct reopening opened;
-    size_t n_priors;
-    const struct search_prior *prior; /* the earlier studies (warm_start_load) */
+    struct priors priors;
     size_t n;
     const struct trial *const *trial; /* by number */
     size_t n_open;

@@ -192,7 +192,7 @@ static enum status load_prior(struct history *s, size_t i, struct search_prior *
         st = history_load_until(other, s->warm_seq[i], err);
     }
     if (!st) {
-        s->m.n_priors++;
+        s->m.priors.n++;
         p->name = s->m.study->warm.text[i];
         read_prior(s, &other->m, p, &count);
         p->note = say(s, &other->m, p, &count);
@@ -205,9 +205,9 @@ static enum status load_prior(struct history *s, size_t i, struct search_prior *
 enum status warm_start_load(struct history *s, struct error *err)
 {
     enum status st = STATUS_OK;
-    s->m.n_priors = 0;
+    s->m.priors.n = 0;
     struct search_prior *prior = arena_array(&s->arena, s->m.study->warm.n + 1, sizeof *prior);
-    s->m.prior = prior;
+    s->m.priors.prior = prior;
     for (size_t i = 0; !st && i < s->m.study->warm.n; i++) st = load_prior(s, i, &prior[i], err);
     return st;
 }

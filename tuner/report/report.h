@@ -45,6 +45,8 @@ void report_status(FILE *out, const struct document *d, const struct health *h);
 /* What is wrong first, each with what to do; what is fine in one line, and in the first half hour what is not known
  * yet. `going`: somebody is at it, and the forecast of its end is shown. */
 void report_health(FILE *out, const struct health *h, bool going);
+/* What a person has to say, a line for each of his; NULL: nothing. */
+void report_note(FILE *out, const char *text);
 
 /* One trial: what it is, its events, log folders and learning curves. STATUS_NOT_FOUND if there is none. */
 enum status report_trial(FILE *out, struct store *store, int64_t study_id, const struct study *study, long number,

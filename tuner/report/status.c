@@ -8,6 +8,7 @@
 #include "tuner/base/words.h"
 
 #include <math.h>
+#include <string.h>
 
 static const char *amount(enum ledger_unit unit, double v, char *buf, size_t size)
 {
@@ -70,6 +71,18 @@ static void show_failure(FILE *out, const char *why)
     arena_done(&a);
 }
 
+void report_note(FILE *out, const char *text)
+{
+    struct arena a = {0};
+    char *rest = text ? arena_strdup(&a, text) : NULL;
+    const char *before = "  note: ";
+    for (char *line; (line = strsep(&rest, "\n")); before = "        ") {
+        line[strcspn(line, "\r")] = 0;
+        fprintf(out, "%s%s\n", before, plain_shown(&a, line));
+    }
+    arena_done(&a);
+}
+
 /* What makes it another configuration than the baseline, as much as fits. */
 static void show_best(FILE *out, const struct study *study, const struct comparison_row *best)
 {
@@ -99,6 +112,7 @@ static void show_states(FILE *out, const struct document *d)
 void report_status(FILE *out, const struct document *d, const struct health *h)
 {
     show_states(out, d);
+    report_note(out, d->note);
     if (!d->running) show_failure(out, d->failure);
     show_budgets(out, d);
     show_reuse(out, d);

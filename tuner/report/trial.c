@@ -74,7 +74,7 @@ static void show_event(void *data, const struct store_event *e)
 /* What the trial's own events say of it; nobody needs to read the rest of the log for that. */
 struct facts {
     struct arena arena;
-    const char *state, *role, *source, *reason;
+    const char *state, *role, *source, *reason, *note;
     long confirms;
     size_t attempts;
     double took_ms; /* the last that has ended; NaN: none has */
@@ -132,6 +132,7 @@ static void learn(void *data, const struct store_event *e)
     case EVENT_ANNOUNCED:
     case EVENT_PHASE:
     case EVENT_EVICTED:
+    case EVENT_NOTED: f->note = keep(f, body, "text", NULL); break;
     case EVENT_NOTE: break;
     }
     json_decref(body);
@@ -168,6 +169,7 @@ static void show_facts(FILE *out, const struct study *study, long number, const 
         fprintf(out, ", the last took %s", words_show_duration((int64_t)f->took_ms, took, sizeof took));
     fputs(")\n", out);
     if (f->reason) fprintf(out, "  reason: %s\n", plain_shown(&a, f->reason));
+    report_note(out, f->note);
     if (space_from_json(&study->space, f->params, config, &outside))
         fprintf(out, "  set aside: %s\n", plain_shown(&a, outside.text));
     show_params(out, f->params);
