@@ -3,9 +3,11 @@
 #define TUNER_ANALYSIS_ANALYSIS_H
 
 #include "tuner/analysis/ancestry.h"
+#include "tuner/analysis/columns.h"
 #include "tuner/analysis/comparison.h"
 #include "tuner/analysis/document.h"
 #include "tuner/analysis/end_forecast.h"
+#include "tuner/analysis/envelope.h"
 #include "tuner/analysis/front.h"
 #include "tuner/analysis/health.h"
 #include "tuner/analysis/keep.h"
@@ -15,6 +17,7 @@
 #include "tuner/analysis/replay.h"
 #include "tuner/analysis/reproduction.h"
 #include "tuner/analysis/snapshot.h"
+#include "tuner/analysis/spending.h"
 #include "tuner/analysis/stop_audit.h"
 
 #endif

@@ -144,8 +144,7 @@ static void mark_front(struct ranking *all, const struct objective *o, bool any_
     }
 }
 
-/* By how much the tightest of its constraints holds, in units of its metric. */
-static double slack(const struct objective *o, const double *value, const double *baseline)
+double ranking_slack(const struct objective *o, const double *value, const double *baseline)
 {
     double least = INFINITY;
     for (size_t i = 0; i < o->n_constraints && baseline; i++) {
@@ -161,7 +160,7 @@ static bool is_better(const struct objective *o, const struct ranked *a, const s
                       const struct ranked *base)
 {
     if (a->utility != b->utility) return a->utility > b->utility;
-    return base && slack(o, a->mean, base->mean) > slack(o, b->mean, base->mean);
+    return base && ranking_slack(o, a->mean, base->mean) > ranking_slack(o, b->mean, base->mean);
 }
 
 struct ranking ranking_make(const struct memory *s, const struct objective *objective, struct arena *arena)

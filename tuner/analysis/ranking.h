@@ -38,6 +38,10 @@ struct ranking ranking_make(const struct memory *s, const struct objective *obje
 /* The best trial so far on its own single measurement, for progress; NULL if none is feasible. */
 const struct trial *ranking_incumbent(const struct memory *s, double *ret_utility);
 
+/* By how much the tightest of its constraints holds, in units of its metric; infinity: there is none. `baseline` may be
+ * NULL. */
+double ranking_slack(const struct objective *o, const double *value, const double *baseline);
+
 /* The chance that a trial would measure all the same again if its seed mattered, about: of a proportion of n items that
  * two binomial draws are equal, n being `of`, else a fifth of what its digits allow; of a number of d digits 10^(1 −
  * d), at least. The least of the metrics. */

@@ -74,7 +74,7 @@ double objective_unit(const struct objective *o, size_t metric, const double *ba
     return o->metric[metric].unit > 0 ? o->metric[metric].unit : size > 0 ? size : 1;
 }
 
-static double relative_gain(const struct objective *o, size_t i, const double *values, const double *baseline)
+double objective_gain(const struct objective *o, size_t i, const double *values, const double *baseline)
 {
     double unit = objective_unit(o, i, baseline), apart = values[i] - baseline[i];
     return bounded(o->metric[i].goal * (isfinite(apart) ? apart / unit : values[i] / unit - baseline[i] / unit));
@@ -86,15 +86,15 @@ double objective_utility(const struct objective *o, const double *values, const 
     switch (o->form) {
     case OBJECTIVE_WEIGHTS:
         for (size_t i = 0; i < o->n_metrics; i++)
-            if (o->weight[i] > 0) u = bounded_sum(u, o->weight[i] * relative_gain(o, i, values, baseline));
+            if (o->weight[i] > 0) u = bounded_sum(u, o->weight[i] * objective_gain(o, i, values, baseline));
         return u;
     case OBJECTIVE_EXCHANGE:
         return bounded(100 * (values[o->gain] - baseline[o->gain]) -
                        o->exchange * (log2(fmax(values[o->cost], 1e-300)) - log2(fmax(baseline[o->cost], 1e-300))));
     case OBJECTIVE_SINGLE: return o->metric[o->gain].goal * values[o->gain];
     case OBJECTIVE_PARETO:
-        return baseline ? 0.5 * relative_gain(o, o->gain, values, baseline) +
-                              0.5 * relative_gain(o, o->cost, values, baseline)
+        return baseline ? 0.5 * objective_gain(o, o->gain, values, baseline) +
+                              0.5 * objective_gain(o, o->cost, values, baseline)
                         : 0;
     }
     return u;
@@ -163,7 +163,7 @@ enum status objective_parse_weights(struct objective *o, const char *text, struc
     const char *twice = NULL;
     while (*text) {
         char name[64], number[64];
-        size_t n = strcspn(text, "=,"), k = text[n] == '=' ? strcspn(text + n + 1, ",") : 0;
+        size_t n = strcspn(text, "=:,"), k = text[n] && text[n] != ',' ? strcspn(text + n + 1, ",") : 0;
         if (n == 0 || n >= sizeof name || k == 0 || k >= sizeof number)
             return error_set(err, STATUS_INVALID, "weights look like em=0.7,tokens=0.3; got '%.80s'", text);
         snprintf(name, sizeof name, "%.*s", (int)n, text);

@@ -81,6 +81,9 @@ bool objective_needs_baseline(const struct objective *o);
 double objective_utility(const struct objective *o, const double *values, const double *baseline);
 /* A baseline below this part of what others have is none to be relative to. */
 #define OBJECTIVE_TINY 1e-6
+/* By how much a metric is better than the baseline's, in units of it: what it adds to the utility, but for its weight.
+ */
+double objective_gain(const struct objective *o, size_t metric, const double *values, const double *baseline);
 /* What differences of a metric are counted in (see above); > 0. */
 double objective_unit(const struct objective *o, size_t metric, const double *baseline);
 /* `baseline`: n_metrics numbers; may be NULL for an absolute bound. */
@@ -97,7 +100,8 @@ enum status objective_check(const struct objective *o, size_t metric, double val
 bool constraint_allows(const struct constraint *c, double bound, double value);
 bool objective_feasible(const struct objective *o, const double *values, const double *baseline);
 
-/* Parses "em=0.9,tokens=0.1" into a weights objective over the same metrics; "em=7,tokens=3" are shares. */
+/* Parses "em=0.9,tokens=0.1" (or em:0.9,tokens:0.1) into a weights objective over the same metrics; "em=7,tokens=3" are
+ * shares. */
 enum status objective_parse_weights(struct objective *o, const char *text, struct error *err);
 
 /* Turns the objective into an exchange; fails unless one proportion is maximized and one count minimized. */

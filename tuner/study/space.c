@@ -167,7 +167,7 @@ enum status param_parse(const struct param *p, const char *text, double *ret, st
     return param_number(p, v, ret, err);
 }
 
-static json_t *value_to_json(const struct param *p, double value)
+json_t *param_to_json(const struct param *p, double value)
 {
     switch (p->type) {
     case PARAM_INT: return json_integer((json_int_t)value);
@@ -183,7 +183,7 @@ json_t *space_to_json(const struct space *s, const double *config)
 {
     json_t *object = json_object();
     for (size_t i = 0; i < s->n; i++)
-        if (!isnan(config[i])) json_object_set_new(object, s->param[i].name, value_to_json(&s->param[i], config[i]));
+        if (!isnan(config[i])) json_object_set_new(object, s->param[i].name, param_to_json(&s->param[i], config[i]));
     return object;
 }
 

@@ -82,6 +82,9 @@ enum status param_parse(const struct param *p, const char *text, double *ret, st
 /* The same from a JSON value. `err` may be NULL. */
 enum status param_from_json(const struct param *p, const json_t *value, double *ret, struct error *err);
 
+/* And back, of one that is not NaN; the caller owns the result. */
+json_t *param_to_json(const struct param *p, double value);
+
 /* {"name": value, …} of the parameters that exist; the caller owns the result. */
 json_t *space_to_json(const struct space *s, const double *config);
 
