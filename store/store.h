@@ -81,6 +81,17 @@ enum status store_studies(struct store *store, store_study_fn *fn, void *data, s
 enum status store_study_names(struct store *store, struct arena *arena, const char ***ret, size_t *ret_n,
                               struct error *err);
 
+/* Where the log of a study ends. */
+struct store_end {
+    int64_t study;
+    const char *name;
+    int64_t seq; /* of its last event; 0: none */
+};
+
+/* Of all studies, in order of creation; in the arena. */
+enum status store_study_ends(struct store *store, struct arena *arena, struct store_end **ret, size_t *ret_n,
+                             struct error *err);
+
 enum status store_study_id(struct store *store, const char *name, int64_t *ret, struct error *err);
 
 /* The last event of the deleted studies that had this name; 0: there was none. A new one counts on from it, so that no

@@ -112,6 +112,27 @@ enum status store_study_names(struct store *store, struct arena *arena, const ch
     return s;
 }
 
+enum status store_study_ends(struct store *store, struct arena *arena, struct store_end **ret, size_t *ret_n,
+                             struct error *err)
+{
+    static const char sql[] = "SELECT id, name, (SELECT ifnull(max(seq), 0) FROM event WHERE study = study.id) FROM "
+                              "study WHERE substr(name, 1, 1) <> '/' ORDER BY id";
+    struct statement *q = statement_get(store, sql, err);
+    struct store_end *all = NULL;
+    size_t n = 0, capacity = 0;
+    if (!q) return err->status;
+    while (statement_row(q)) {
+        all = must_reserve(all, n + 1, &capacity, sizeof *all);
+        all[n++] = (struct store_end){column_int(q, 0), arena_strdup(arena, column_text(q, 1)), column_int(q, 2)};
+    }
+    enum status s = statement_end(q, err);
+    *ret = arena_array(arena, n + 1, sizeof *all);
+    if (n) memcpy(*ret, all, n * sizeof *all);
+    *ret_n = n;
+    free(all);
+    return s;
+}
+
 enum status store_study_id(struct store *store, const char *name, int64_t *ret, struct error *err)
 {
     static const char sql[] = "SELECT id FROM study WHERE name = ?1 AND substr(name, 1, 1) <> '/'";

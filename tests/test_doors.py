@@ -429,7 +429,7 @@ class Scope(Doors):
         self.create(STUDY.replace("study: s", "study: a"))
         self.assertEqual(self.call("POST", "/studies/a/ask", {}, token=json.loads(text)["token"]).status, 403)
         self.assertIn("b,c", self.nocturne("token", "list"))
-        for args in (("--role", "viewer", "--study", "b"), ("--role", "worker", "--study", "b,,c"), ("--role", "worker", "--study", "../x"),
+        for args in (("--role", "operator", "--study", "b"), ("--role", "worker", "--study", "b,,c"), ("--role", "worker", "--study", "../x"),
                      ("--role", "worker", "--study", ",".join(["a" * 48] * 40)), ("--role", "worker", "--study", "")):
             self.nocturne("token", "create", *args, code=2)
         for studies in ([], ["a,b"], ["../a"], "a", [1], [[]], ["a"] * 1000, {"a": 1}):

@@ -1,5 +1,6 @@
 #include "tuner/service/active_study.h"
 
+#include "tuner/service/all_events.h"
 #include "tuner/service/streams.h"
 
 #include "tuner/base/beneath.h"
@@ -185,6 +186,7 @@ static enum status start(struct service *s, struct active_study *as, struct erro
                                           .data = as};
     if (s->closing) return error_set(err, STATUS_IO, "the service is stopping");
     as->stream = streams_of(s, as->study->name, as->active->memory->study_id);
+    all_events_join(s->streams.together, as->study->name, as->active->memory->study_id);
     history_watch(as->active->history, &(struct history_watch){on_record, on_report, as});
     return active_start(as->active, &options, s->loop, err);
 }

@@ -17,6 +17,7 @@ enum { POLL_MS = 20000, MESSAGES_MAX = 10000, TEXT_MAX = 100, REGISTRATIONS_A_S 
 static void on_list_agents(struct request *r)
 {
     size_t busy, seats = fleet_seats(r->service->fleet, &busy);
+    if (!request_sees_all(r)) return;
     request_answer(r, 200,
                    json_pack("{s:o, s:I, s:I}", "agents", fleet_json(r->service->fleet), "slots", (json_int_t)seats,
                              "busy", (json_int_t)busy));
@@ -31,7 +32,7 @@ static struct agent *find_agent(struct request *r)
 
 static void on_get_agent(struct request *r)
 {
-    struct agent *a = find_agent(r);
+    struct agent *a = request_sees_all(r) ? find_agent(r) : NULL;
     if (a) request_answer(r, 200, agent_json(r->service->fleet, a));
 }
 

@@ -1,4 +1,5 @@
 /* /api/v1/studies/{study}/trials/{trial}/artefacts: what an attempt leaves */
+#include "tuner/service/tailing.h"
 #include "tuner/service/waking.h"
 
 #include "tuner/base/beneath.h"
@@ -12,19 +13,19 @@
 #include <unistd.h>
 
 /* FILES/STUDY/TRIAL.ATTEMPT of the last attempt, or of ?attempt=N. NULL: a problem has been answered. */
-static char *attempt_folder(struct request *r, const struct reading *from)
+static char *attempt_folder(struct request *r, const struct reading *from, long *ret_attempt)
 {
-    long attempt;
     const struct trial *t = request_trial(r, from->history);
-    if (!t || !request_number(r, "attempt", t->effort.attempts, 1, 1000000, &attempt)) return NULL;
-    return launch_folder(r->service->files, from->study, t->number, attempt, &r->arena);
+    if (!t || !request_number(r, "attempt", t->effort.attempts, 1, 1000000, ret_attempt)) return NULL;
+    return launch_folder(r->service->files, from->study, t->number, *ret_attempt, &r->arena);
 }
 
 static void list_artefacts(struct request *r)
 {
     struct reading from;
+    long attempt;
     if (!request_read(r, &from)) return;
-    const char *path = attempt_folder(r, &from);
+    const char *path = attempt_folder(r, &from, &attempt);
     if (path) {
         int fd = -1;
         DIR *dir = beneath_folder(AT_FDCWD, path, false, &fd, NULL) == STATUS_OK ? fdopendir(fd) : NULL;
@@ -56,8 +57,9 @@ static void get_artefact(struct request *r)
 {
     struct reading from;
     struct stat st;
+    long attempt;
     if (!request_read(r, &from)) return;
-    const char *path = attempt_folder(r, &from);
+    const char *path = attempt_folder(r, &from, &attempt);
     if (path) {
         int fd = -1;
         beneath_open(AT_FDCWD, arena_printf(&r->arena, "%s/%s", path, r->param[2]), O_RDONLY, 0, &fd, NULL);
@@ -71,12 +73,38 @@ static void get_artefact(struct request *r)
     request_read_done(r, &from);
 }
 
+static void tail_artefact(struct request *r)
+{
+    struct tailing *t = r->state;
+    struct reading from;
+    if (!request_read(r, &from)) return;
+    const char *folder = attempt_folder(r, &from, &t->attempt);
+    const struct trial *x = folder ? request_trial(r, from.history) : NULL;
+    if (x) {
+        t->trial = x->number;
+        t->path = arena_printf(&r->arena, "%s/%s", folder, t->name);
+        t->runs = !trial_state_final(x->state) && t->attempt >= x->effort.attempts;
+    }
+    request_read_done(r, &from);
+    if (x) tailing_look(r, t);
+}
+
+static void wait_for_more(struct request *r)
+{
+    tailing_wait(r, r->state);
+}
+
 static void on_get_artefact(struct request *r)
 {
-    if (is_plain_name(r->param[2]))
-        request_work(r, r->param[0], get_artefact, NULL);
-    else
+    if (!is_plain_name(r->param[2])) {
         request_problem(r, 404, "'%.60s' is not the name of an artefact", r->param[2]);
+        return;
+    }
+    struct tailing *t = r->state = arena_alloc(&r->arena, sizeof *t);
+    if (!tailing_is_wanted(r))
+        request_work(r, r->param[0], get_artefact, NULL);
+    else if (tailing_read(r, t))
+        request_work(r, r->param[0], tail_artefact, wait_for_more);
 }
 
 struct artefact {

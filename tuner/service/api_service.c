@@ -86,6 +86,7 @@ static void on_get_metrics(struct request *r)
     const struct service *s = r->service;
     char *text = NULL;
     size_t n = 0, busy, seats = fleet_seats(s->fleet, &busy);
+    if (!request_sees_all(r)) return;
     FILE *out = open_memstream(&text, &n);
     put_studies(out, s);
     put_help(out, "trials_finished_total", "counter", "Trials that have become final since the start.");

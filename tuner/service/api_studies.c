@@ -27,7 +27,7 @@ enum { STUDY_FILE_MAX = 1 << 20 };
 
 /* What only the loop knows of a study at work; taken before a work reads the rest. */
 struct fact {
-    const char *study;
+    const char *study, *mark; /* mark: of what it is now, besides the log */
     struct document_host host;
 };
 
@@ -38,6 +38,20 @@ struct facts {
     long offset, limit;
 };
 
+static struct fact fact_of(struct request *r, const struct active_study *as)
+{
+    const struct coordinator *at = as->active->coordinator;
+    const struct document_host host = {.hosted = true,
+                                       .step = coordinator_phase(at),
+                                       .paused = arena_strdup(&r->arena, coordinator_pause_reason(at)),
+                                       .busy = coordinator_busy(at)};
+    uint64_t mark = digest_quick(digest_quick(DIGEST_QUICK_SEED, host.step), host.paused);
+    return (struct fact){.study = arena_strdup(&r->arena, as->study->name),
+                         .mark = arena_printf(&r->arena, "%llx.%zu.%.17g", (unsigned long long)mark, host.busy,
+                                              ledger_tokens(as->active->memory)),
+                         .host = host};
+}
+
 /* Of all studies at work, or of one. */
 static void take_facts(struct request *r, const char *study, struct facts *ret)
 {
@@ -45,13 +59,8 @@ static void take_facts(struct request *r, const char *study, struct facts *ret)
     for (const struct active_study *as = r->service->active; as; as = as->next) n++;
     ret->fact = arena_array(&r->arena, study ? 1 : n + 1, sizeof *ret->fact);
     for (const struct active_study *as = r->service->active; as; as = as->next) {
-        const struct coordinator *at = as->active->coordinator;
         if (as->over || (study && strcmp(as->study->name, study) != 0)) continue;
-        ret->fact[ret->n++] = (struct fact){.study = arena_strdup(&r->arena, as->study->name),
-                                            .host = {.hosted = true,
-                                                     .step = coordinator_phase(at),
-                                                     .paused = arena_strdup(&r->arena, coordinator_pause_reason(at)),
-                                                     .busy = coordinator_busy(at)}};
+        ret->fact[ret->n++] = fact_of(r, as);
     }
 }
 
@@ -84,6 +93,14 @@ static enum status add_study(struct request *r, const char *name, json_t *all, s
     return STATUS_OK;
 }
 
+static size_t keep_visible(const struct request *r, const char **name, size_t n)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (request_may_see(r, name[i])) name[kept++] = name[i];
+    return kept;
+}
+
 static void list_studies(struct request *r)
 {
     const struct facts *f = r->state;
@@ -92,6 +109,7 @@ static void list_studies(struct request *r)
     size_t n;
     enum status st = store_study_names(r->store, &r->arena, &name, &n, &err);
     json_t *all = json_array();
+    if (!st) n = keep_visible(r, name, n);
     for (size_t i = (size_t)f->offset; !st && i < n && i < (size_t)(f->offset + f->limit); i++)
         st = add_study(r, name[i], all, &err);
     if (st) {
@@ -130,11 +148,22 @@ static void fail_study(struct request *r, const struct error *err)
         request_fail(r, err);
 }
 
+static void on_get_study(struct request *r);
+
+/* Of a study that another process runs only that one knows whether there is something new. */
+static bool is_news(struct request *r)
+{
+    const struct facts *f = r->state;
+    if (r->route->handle != on_get_study || (f->n == 0 && store_hold_taken(r->store, r->param[0]))) return true;
+    return request_is_news(r, f->n ? f->fact[0].mark : NULL);
+}
+
 static void show_study(struct request *r)
 {
     const struct facts *f = r->state;
     struct error err;
     json_t *one;
+    if (!is_news(r)) return;
     if (find_state(r, r->param[0], &one, &err))
         fail_study(r, &err);
     else

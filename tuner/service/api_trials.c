@@ -143,7 +143,7 @@ static void list_trials(struct request *r)
 {
     struct reading from;
     struct page_order o;
-    if (!request_read(r, &from)) return;
+    if (!request_is_news(r, NULL) || !request_read(r, &from)) return;
     if (read_order(r, from.history, &o)) answer_page(r, from.history, r->state, &o);
     request_read_done(r, &from);
 }
@@ -161,7 +161,7 @@ static void on_list_trials(struct request *r)
 static void show_trial(struct request *r)
 {
     struct reading from;
-    if (!request_read(r, &from)) return;
+    if (!request_is_news(r, NULL) || !request_read(r, &from)) return;
     const struct trial *t = request_trial(r, from.history);
     if (t) {
         json_t *out = trial_json(from.history, t);
@@ -305,19 +305,7 @@ static enum status retry_alone(struct request *r, struct history *h)
 
 static void retry_held(struct request *r)
 {
-    struct store_hold *hold = NULL;
-    struct study *study = NULL;
-    struct history *s = NULL;
-    enum status st = store_hold_take(r->store, r->param[0], &hold, &r->err);
-    if (!st) st = history_load(r->store, r->param[0], r->service->clock, &study, &s, &r->err);
-    if (!st) st = retry_alone(r, s);
-    history_free(s);
-    study_free(study);
-    store_hold_release(hold);
-    if (st == STATUS_BUSY && store_hold_taken(r->store, r->param[0]))
-        request_problem(r, 409, "%s", r->err.text); /* another process runs it */
-    else if (st)
-        request_fail(r, &r->err);
+    request_hold(r, retry_alone);
 }
 
 static void on_retry_trial(struct request *r)

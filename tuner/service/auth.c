@@ -50,9 +50,9 @@ enum status auth_check_wish(const struct token_wish *wish, struct error *err)
     if (!auth_grants(wish->role))
         return error_set(err, STATUS_INVALID, "'%.40s' is not a role: viewer, worker or operator", wish->role);
     if (!wish->scope) return STATUS_OK;
-    if (auth_grants(wish->role) != GRANT_WORK)
-        return error_set(err, STATUS_INVALID, "only a worker's token can be limited to studies, not %.40s's",
-                         wish->role);
+    if (auth_grants(wish->role) & GRANT_OPERATE)
+        return error_set(err, STATUS_INVALID,
+                         "a viewer's or a worker's token can be limited to studies; an operator's may do everything");
     return check_scope(wish->scope, err);
 }
 
@@ -139,6 +139,27 @@ enum status auth_list(struct store *store, const struct clock *clock, json_t **r
         json_decref(l.array);
     else
         *ret = l.array;
+    return s;
+}
+
+static void on_described(void *data, const struct store_token *t)
+{
+    json_t **out = data;
+    json_decref(*out);
+    *out = json_pack("{s:s, s:s, s:o, s:o}", "name", t->name, "role", t->role, "studies",
+                     *t->scope ? names_json(t->scope) : json_null(), "expires_ms",
+                     t->expires_ms ? json_integer(t->expires_ms) : json_null());
+}
+
+enum status auth_describe(struct store *store, const char *id, json_t **ret, struct error *err)
+{
+    json_t *out = NULL;
+    enum status s = store_tokens(store, id, on_described, &out, err);
+    if (!s && !out) s = error_set(err, STATUS_NOT_FOUND, "there is no token %s", id);
+    if (s)
+        json_decref(out);
+    else
+        *ret = out;
     return s;
 }
 

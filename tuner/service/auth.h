@@ -26,11 +26,11 @@ unsigned auth_grants(const char *role);
 /* What a token is to be. */
 struct token_wish {
     const char *name, *role;
-    const char *scope; /* of a worker's: the names of the studies that it is for, "a,b"; NULL: all */
+    const char *scope; /* not of an operator's: the names of the studies that it is for, "a,b"; NULL: all */
     int64_t ttl_ms;    /* 0: for ever */
 };
 
-/* STATUS_INVALID: no such role, or a scope that is no list of names, or not a worker's. */
+/* STATUS_INVALID: no such role, or a scope that is no list of names, or an operator's. */
 enum status auth_check_wish(const struct token_wish *wish, struct error *err);
 /* text: TOKEN_TEXT_MAX; id: TOKEN_ID_MAX. */
 enum status auth_create(struct store *store, const struct clock *clock, const struct token_wish *wish, char *ret_text,
@@ -46,6 +46,9 @@ enum status auth_create_first(struct store *store, const struct clock *clock, co
                               const char *path, char *ret_id, struct error *err);
 /* {"id", "name", "role", "studies"?, "created_ms", "expires_ms"?, "revoked_ms"?, "valid"} of all tokens */
 enum status auth_list(struct store *store, const struct clock *clock, json_t **ret, struct error *err);
+
+/* {"name", "role", "studies", "expires_ms"} of the token with this id; null: for all studies, for ever. */
+enum status auth_describe(struct store *store, const char *id, json_t **ret, struct error *err);
 
 struct auth;
 

@@ -1,6 +1,7 @@
 #include "tuner/service/dispatch.h"
 
 #include "tuner/service/active_study.h"
+#include "tuner/service/gzip.h"
 #include "tuner/service/request.h"
 #include "tuner/service/route.h"
 
@@ -66,11 +67,11 @@ static const struct route *find_route(struct request *r, const char *method, con
 
 /* ---- who may ---- */
 
-/* A worker's token may be for some studies only. */
+/* A token may be for some studies only. */
 static bool is_in_scope(struct request *r)
 {
     bool about_study = strstr(r->route->path, "{study}") != NULL;
-    if (!about_study || words_lists(r->who.scope, r->param[0])) return true;
+    if (!about_study || request_may_see(r, r->param[0])) return true;
     request_problem(r, 403, "this token is not for study '%.60s'", r->param[0]);
     return false;
 }
@@ -236,6 +237,14 @@ static bool may_change(struct request *r)
     return false;
 }
 
+/* For works, which have no header to look at. */
+static void hear_client(struct request *r)
+{
+    const char *match = http_request_header(r->http, "If-None-Match");
+    r->seen.gzip = gzip_is_taken(http_request_header(r->http, "Accept-Encoding"));
+    r->seen.match = match ? arena_strdup(&r->arena, match) : NULL;
+}
+
 void dispatch_handle(void *data, struct http_request *http)
 {
     struct request *r = http->owner;
@@ -247,6 +256,7 @@ void dispatch_handle(void *data, struct http_request *http)
     if (!may_change(r) || answer_again(r)) return;
     bool json = r->route->body == BODY_JSON || r->route->body == BODY_OPTIONAL_JSON;
     if (json && !read_json(r)) return;
+    hear_client(r);
     active_study_handle(r, r->route->handle);
 }
 

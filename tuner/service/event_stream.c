@@ -374,12 +374,28 @@ static void order_page(struct event_reader *r)
     works_add(s->works, &p->work);
 }
 
+/* It was the end of the log, and is no more: what has come since was perhaps recorded while nobody read, or by another
+ * process, and is in no ring. */
+static bool is_stale(const struct event_reader *r, const struct page *p)
+{
+    int64_t last = p->last;
+    struct error ignored;
+    if (!p->ready || !p->whole || r->page_at) return false;
+    store_last_event(r->stream->store, r->stream->study, &last, &ignored);
+    return last > p->last;
+}
+
 /* The page that comes next for the reader; NULL: it has to wait. */
 static struct page *next_page(struct event_reader *r)
 {
     struct shelf *s = r->stream->shelf;
     struct page *p = s->page;
     while (p && !(p->stream == r->stream && p->after == r->seq)) p = p->next;
+    if (p && is_stale(r, p)) {
+        take_off(p);
+        page_free(p);
+        p = NULL;
+    }
     r->waits = !p || !p->ready;
     if (!p) order_page(r);
     if (r->waits) return NULL;
@@ -451,4 +467,40 @@ ssize_t event_stream_read(struct event_reader *r, char *buf, size_t max)
     }
     r->pulse = false;
     return n == 0 && (r->stream->ended || (r->once && r->live)) ? -1 : (ssize_t)n;
+}
+
+/* ---- whole events ---- */
+
+/* What is left of the page is whole events, each ended by an empty line. */
+static struct text *next_of_page(struct event_reader *r)
+{
+    const struct page *p = next_page(r);
+    if (!p) return NULL;
+    const char *from = p->text + r->page_at, *end = memmem(from, p->n - r->page_at, "\n\n", 2);
+    size_t n = end ? (size_t)(end - from) + 2 : p->n - r->page_at;
+    struct text *t = must_alloc(1, sizeof *t + n);
+    t->refs = 1;
+    t->n = n;
+    memcpy(t->bytes, from, n);
+    r->page_at += n;
+    if (r->page_at < p->n) return t;
+    r->page_at = 0;
+    r->seq = p->last;
+    if (p->whole) join_ring(r);
+    return t;
+}
+
+static int64_t seq_of(const struct text *t)
+{
+    return t->n > 4 && memcmp(t->bytes, "id: ", 4) == 0 ? strtoll(t->bytes + 4, NULL, 10) : 0;
+}
+
+enum event_turn event_stream_next(struct event_reader *r, struct event_text *ret)
+{
+    text_drop(r->rest);
+    r->rest = r->live ? next_of_ring(r) : NULL;
+    if (!r->rest && !r->live) r->rest = next_of_page(r);
+    if (!r->rest) return r->stream->ended ? EVENT_TURN_ENDED : r->live ? EVENT_TURN_TOLD : EVENT_TURN_WAITS;
+    *ret = (struct event_text){r->rest->bytes, r->rest->n, seq_of(r->rest)};
+    return EVENT_TURN_HERE;
 }

@@ -45,6 +45,20 @@ void event_stream_close(struct event_reader *r);
 /* Fills up to `max` bytes; 0: nothing now; −1: the end. */
 ssize_t event_stream_read(struct event_reader *r, char *buf, size_t max);
 
+/* The next event, whole, for who reads several streams; instead of event_stream_read. */
+enum event_turn {
+    EVENT_TURN_WAITS, /* for a page of the log */
+    EVENT_TURN_TOLD,  /* there is nothing more for now */
+    EVENT_TURN_HERE,
+    EVENT_TURN_ENDED, /* the study is no more */
+};
+struct event_text {
+    const char *bytes; /* as event_stream_read has it; until the next call */
+    size_t n;
+    int64_t seq; /* 0: a report */
+};
+enum event_turn event_stream_next(struct event_reader *r, struct event_text *ret);
+
 /* One event as the API shows it: {"seq", "event", "at_ms", "trial"?, "body"}; the caller owns it. */
 json_t *event_stream_json(const struct store_event *e);
 

@@ -353,7 +353,7 @@ static void on_completed(void *data, struct MHD_Connection *connection, void **s
 static void answer_with(struct connection *x, unsigned status, struct MHD_Response *response, const char *type)
 {
     if (response) {
-        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+        if (type) MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
         MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
         MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     }
@@ -362,24 +362,33 @@ static void answer_with(struct connection *x, unsigned status, struct MHD_Respon
     move(x, STAGE_ANSWERED);
 }
 
+static void add_headers(struct MHD_Response *response, const struct http_header *headers)
+{
+    for (; response && headers && headers->name; headers++)
+        MHD_add_response_header(response, headers->name, headers->value);
+}
+
 void http_request_answer(struct http_request *r, unsigned status, const char *type, const char *body, size_t n,
                          const struct http_header *headers)
 {
     struct connection *x = r->connection;
     if (!may_move(x, STAGE_ANSWERED)) return;
     struct MHD_Response *response = MHD_create_response_from_buffer(n, (void *)body, MHD_RESPMEM_MUST_COPY);
-    for (; response && headers && headers->name; headers++)
-        MHD_add_response_header(response, headers->name, headers->value);
+    add_headers(response, headers);
     answer_with(x, status, response, type);
 }
 
-void http_request_answer_file(struct http_request *r, const char *type, int fd, uint64_t bytes)
+void http_request_answer_file(struct http_request *r, const char *type, int fd, uint64_t bytes,
+                              const struct http_header *headers)
 {
     struct connection *x = r->connection;
-    if (may_move(x, STAGE_ANSWERED))
-        answer_with(x, 200, MHD_create_response_from_fd64(bytes, fd), type);
-    else
+    if (!may_move(x, STAGE_ANSWERED)) {
         close(fd);
+        return;
+    }
+    struct MHD_Response *response = MHD_create_response_from_fd64(bytes, fd);
+    add_headers(response, headers);
+    answer_with(x, 200, response, type);
 }
 
 /* Of a stream that is to end. */

@@ -56,11 +56,12 @@ struct http_header {
     const char *name, *value;
 };
 
-/* The body is copied. `headers`: ended by a NULL name; may be NULL. */
+/* The body is copied. `type`: NULL: without one. `headers`: ended by a NULL name; may be NULL. */
 void http_request_answer(struct http_request *r, unsigned status, const char *type, const char *body, size_t n,
                          const struct http_header *headers);
 /* The file is closed when it is sent. */
-void http_request_answer_file(struct http_request *r, const char *type, int fd, uint64_t bytes);
+void http_request_answer_file(struct http_request *r, const char *type, int fd, uint64_t bytes,
+                              const struct http_header *headers);
 
 /* A body without an end. `read` fills up to `max` bytes; 0: nothing now, try after http_request_wake; −1: the end. */
 void http_request_stream(struct http_request *r, const char *type, ssize_t (*read)(void *data, char *buf, size_t max),

@@ -22,12 +22,14 @@ struct queues {
     struct request *polling; /* long polls of agents */
     struct request *saying;  /* messages of agents that wait to be durable */
     struct request *working; /* worked on beside the loop */
+    struct request *tailing; /* for more of a file */
 };
 
 /* Event streams outlive the runs of their studies. */
 struct streams {
     struct stream_entry *all;
     struct shelf *shelf; /* of their pages */
+    struct all_events *together;
 };
 
 /* Studies that the last process left at work. */

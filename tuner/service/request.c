@@ -1,6 +1,7 @@
 #include "tuner/service/request.h"
 
 #include "tuner/service/folded.h"
+#include "tuner/service/gzip.h"
 
 #include "tuner/base/json.h"
 #include "tuner/base/words.h"
@@ -39,7 +40,7 @@ struct query {
     const char *name, *value;
 };
 
-enum { SPOOLED_BYTES = 256 << 10 };
+enum { SPOOLED_BYTES = 256 << 10, HEADERS_MAX = 6 };
 
 /* A large answer waits in a file without a name, not in memory, for a client that may be slow. */
 static int spool(const struct request *r, const char *text, size_t n)
@@ -62,27 +63,52 @@ static int spool(const struct request *r, const char *text, size_t n)
 static void keep(struct request *r, unsigned status, const char *type, const char *text, size_t n)
 {
     struct answer *o = &r->beside.outcome;
+    char *packed = NULL;
     if (o->status) return;
-    *o = (struct answer){.status = status, .type = type, .n = n, .fd = status == 200 ? spool(r, text, n) : -1};
-    if (o->fd >= 0) return;
-    o->text = must_alloc(n + 1, 1);
-    memcpy(o->text, text, n);
+    bool large = status == 200 && r->seen.gzip && n >= GZIP_LEAST_BYTES;
+    *o = (struct answer){.status = status, .type = type, .n = n, .fd = -1};
+    o->packed = large && gzip_pack(text, n, &packed, &o->n);
+    if (o->packed) text = packed;
+    if (status == 200) o->fd = spool(r, text, o->n);
+    if (o->fd >= 0) {
+        free(packed);
+        return;
+    }
+    o->text = packed ? packed : must_alloc(n + 1, 1);
+    if (!packed) memcpy(o->text, text, n);
 }
 
-static void send_text(struct request *r, unsigned status, const char *type, const char *text, size_t n)
+/* Ended by a NULL name. */
+static void set_headers(const struct request *r, const struct answer *o, struct http_header headers[HEADERS_MAX])
 {
-    struct http_header headers[4] = {{NULL, NULL}};
     size_t k = 0;
+    unsigned status = o->status;
     if (status == 401) headers[k++] = (struct http_header){"WWW-Authenticate", "Bearer realm=\"nocturne\""};
     if (status == 429 || status == 503) headers[k++] = (struct http_header){"Retry-After", "5"};
     if (status == 405 && r->location) headers[k++] = (struct http_header){"Allow", r->location};
     if (status == 201 && r->location) headers[k++] = (struct http_header){"Location", r->location};
+    if (o->packed) headers[k++] = (struct http_header){"Content-Encoding", "gzip"};
+    if (o->packed) headers[k++] = (struct http_header){"Vary", "Accept-Encoding"};
+    if ((status == 200 || status == 304) && r->seen.tag) headers[k++] = (struct http_header){"ETag", r->seen.tag};
     headers[k] = (struct http_header){NULL, NULL};
+}
+
+/* The answer's text stays the caller's, its file does not. */
+static void send_answer(struct request *r, const struct answer *o)
+{
+    struct http_header headers[HEADERS_MAX];
+    set_headers(r, o, headers);
     request_leave(r);
     r->stage = REQUEST_ANSWERED;
-    if (!r->http) return;
-    r->service->counts.answers[status < SERVICE_STATUSES ? status : 0]++;
-    http_request_answer(r->http, status, type, text, n, headers);
+    if (!r->http) {
+        if (o->fd >= 0) close(o->fd);
+        return;
+    }
+    r->service->counts.answers[o->status < SERVICE_STATUSES ? o->status : 0]++;
+    if (o->fd >= 0)
+        http_request_answer_file(r->http, o->type, o->fd, o->n, headers);
+    else
+        http_request_answer(r->http, o->status, o->type, o->text, o->n, headers);
 }
 
 static void finish(struct request *r, unsigned status, const char *type, const char *text, size_t n)
@@ -92,10 +118,7 @@ static void finish(struct request *r, unsigned status, const char *type, const c
         return;
     }
     int fd = status == 200 && r->http ? spool(r, text, n) : -1;
-    if (fd >= 0)
-        request_file(r, type, fd, n);
-    else
-        send_text(r, status, type, text, n);
+    send_answer(r, &(struct answer){.status = status, .type = type, .text = (char *)text, .n = n, .fd = fd});
 }
 
 void request_text(struct request *r, unsigned status, const char *type, const char *text, size_t n)
@@ -105,18 +128,11 @@ void request_text(struct request *r, unsigned status, const char *type, const ch
 
 void request_file(struct request *r, const char *type, int fd, uint64_t bytes)
 {
-    if (r->stage == REQUEST_AT_WORK) {
-        r->beside.outcome = (struct answer){.status = 200, .type = type, .n = bytes, .fd = fd};
-        return;
-    }
-    request_wait_no_more(r);
-    r->stage = REQUEST_ANSWERED;
-    if (!r->http) {
-        close(fd);
-        return;
-    }
-    r->service->counts.answers[200]++;
-    http_request_answer_file(r->http, type, fd, bytes);
+    const struct answer o = {.status = 200, .type = type, .n = bytes, .fd = fd};
+    if (r->stage == REQUEST_AT_WORK)
+        r->beside.outcome = o;
+    else
+        send_answer(r, &o);
 }
 
 void request_answer(struct request *r, unsigned status, json_t *answer)
@@ -259,10 +275,7 @@ static void send_outcome(struct request *r)
 {
     struct answer o = r->beside.outcome;
     r->beside.outcome = (struct answer){.fd = -1};
-    if (o.fd >= 0)
-        request_file(r, o.type, o.fd, o.n);
-    else
-        send_text(r, o.status, o.type, o.text, o.n);
+    send_answer(r, &o);
     free(o.text);
 }
 
@@ -345,6 +358,17 @@ void request_gone(struct request *r)
 
 /* ---- understanding ---- */
 
+bool request_may_see(const struct request *r, const char *study)
+{
+    return words_lists(r->who.scope, study);
+}
+
+bool request_sees_all(struct request *r)
+{
+    if (*r->who.scope) request_problem(r, 403, "this token is for some studies only, and this is about all");
+    return !*r->who.scope;
+}
+
 char *request_study_folder(struct request *r, const char *study)
 {
     return arena_printf(&r->arena, "%s/%s/study", r->service->files, study);
@@ -388,9 +412,50 @@ bool request_read(struct request *r, struct reading *ret)
     return st == STATUS_OK;
 }
 
+/* "120" is in "*", in "\"119\", W/\"120\"" and so on: whatever the client says of how it compares. */
+static bool has_tag(const char *list, const char *tag)
+{
+    if (!list) return false;
+    return strcmp(list, "*") == 0 || strstr(list, strchr(tag, '"')) != NULL;
+}
+
+bool request_is_news(struct request *r, const char *more)
+{
+    int64_t id, seq = 0;
+    struct error err;
+    enum status st = store_study_id(r->store, r->param[0], &id, &err);
+    if (!st) st = store_last_event(r->store, id, &seq, &err);
+    if (st == STATUS_NOT_FOUND)
+        request_problem(r, 404, "there is no study '%s'", r->param[0]);
+    else if (st)
+        request_fail(r, &err);
+    if (st) return false;
+    r->seen.tag = arena_printf(&r->arena, "W/\"%lld%s%s\"", (long long)seq, more ? "-" : "", more ? more : "");
+    if (!has_tag(r->seen.match, r->seen.tag)) return true;
+    request_text(r, 304, NULL, "", 0);
+    return false;
+}
+
 void request_read_done(struct request *r, struct reading *from)
 {
     folded_give(r->service->folded, from->folded);
+}
+
+void request_hold(struct request *r, enum status (*change)(struct request *r, struct history *h))
+{
+    struct store_hold *hold = NULL;
+    struct study *study = NULL;
+    struct history *s = NULL;
+    enum status st = store_hold_take(r->store, r->param[0], &hold, &r->err);
+    if (!st) st = history_load(r->store, r->param[0], r->service->clock, &study, &s, &r->err);
+    if (!st) st = change(r, s);
+    history_free(s);
+    study_free(study);
+    store_hold_release(hold);
+    if (st == STATUS_BUSY && store_hold_taken(r->store, r->param[0]))
+        request_problem(r, 409, "%s", r->err.text); /* another process runs it */
+    else if (st)
+        request_fail(r, &r->err);
 }
 
 const struct trial *request_trial(struct request *r, const struct memory *s)

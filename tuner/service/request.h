@@ -46,13 +46,21 @@ struct spool {
     size_t bytes;
 };
 
+/* What the client has and takes, by its header; in the arena. */
+struct seen {
+    const char *match; /* If-None-Match; NULL: none */
+    const char *tag;   /* of the answer: its ETag; NULL: none */
+    bool gzip;         /* it takes that */
+};
+
 /* An answer that waits to be sent. */
 struct answer {
     unsigned status; /* 0: there is none yet */
     const char *type;
     char *text;
-    size_t n; /* bytes of the text or of the file */
-    int fd;   /* −1: the text */
+    size_t n;    /* bytes of the text or of the file */
+    int fd;      /* −1: the text */
+    bool packed; /* by gzip */
 };
 
 /* What is done beside the loop. */
@@ -89,6 +97,7 @@ struct request {
     void *state;                       /* of the handler */
     struct answer_to_come later;
     const char *location;
+    struct seen seen;
     struct beside beside;
     struct error err; /* for whoever needs one */
 };
@@ -131,6 +140,11 @@ void request_refuse_all(struct request **list, unsigned status, const char *why)
 
 /* ---- understanding ---- */
 
+/* Is the token for this study? */
+bool request_may_see(const struct request *r, const char *study);
+/* Is it for all of them? False: a problem has been answered. */
+bool request_sees_all(struct request *r);
+
 /* Is there such a study? */
 bool request_knows(struct request *r, const char *study, int64_t *ret_id);
 /* A number of the query, between the bounds. False: a problem has been answered. */
@@ -145,7 +159,12 @@ struct reading {
     struct folded_study *folded;
 };
 bool request_read(struct request *r, struct reading *ret); /* false: a problem has been answered */
+/* By a work, for what follows from the log alone, and from `more` (may be NULL; no quotation marks): is it not what the
+ * client has already? Its tag is that of the last event. False: that has been answered, 304, or a problem. */
+bool request_is_news(struct request *r, const char *more);
 void request_read_done(struct request *r, struct reading *from);
+/* By a work: `change` writes to the study of {study}, which nobody runs meanwhile; a problem is answered for it. */
+void request_hold(struct request *r, enum status (*change)(struct request *r, struct history *h));
 /* The study's own folder, FILES/STUDY/study: its file lies there, and what is uploaded for it. In the arena. */
 char *request_study_folder(struct request *r, const char *study);
 /* {trial}; NULL: a problem has been answered */

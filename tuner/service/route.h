@@ -26,11 +26,14 @@ struct route {
 /* clang-format off */
 #define ROUTE_TABLES(X) \
     X(service) \
+    X(look) \
     X(tokens) \
     X(studies) \
     X(results) \
+    X(views) \
     X(files) \
     X(trials) \
+    X(notes) \
     X(artefacts) \
     X(agents)
 /* clang-format on */

@@ -1,12 +1,14 @@
 #include "tuner/service/service.h"
 
 #include "tuner/service/active_study.h"
+#include "tuner/service/all_events.h"
 #include "tuner/service/api_agents.h"
 #include "tuner/service/credential.h"
 #include "tuner/service/dispatch.h"
 #include "tuner/service/folded.h"
 #include "tuner/service/streams.h"
 #include "tuner/service/sweeping.h"
+#include "tuner/service/tailing.h"
 #include "tuner/service/waking.h"
 
 #include "tuner/base/host.h"
@@ -44,10 +46,13 @@ static void on_tick(uv_timer_t *timer)
     check_ground(s);
     fleet_tick(s->fleet);
     api_agents_tick(s);
+    tailing_tick(s);
     if (!s->closing) provisioner_tick(s->provisioner);
+    if (!s->closing) all_events_look(s->streams.together);
     if (now - s->beat.pulsed_ms >= PULSE_MS) {
         s->beat.pulsed_ms = now;
         streams_pulse(s, is_active);
+        all_events_pulse(s->streams.together, is_active);
     }
     if (now - s->beat.forgot_ms >= FORGET_MS) {
         s->beat.forgot_ms = now;
@@ -70,6 +75,7 @@ static void service_free(struct service *s)
 {
     active_study_sweep(s);
     streams_drop(s);
+    all_events_free(s->streams.together);
     auth_close(s->auth);
     fleet_free(s->fleet);
     folded_free(s->folded);
@@ -140,6 +146,7 @@ static enum status open_parts(struct service *s, struct error *err)
     if (!st) st = http_create(&http, &hooks, s->loop, &s->http, err);
     if (!st) st = works_create(s->loop, s->options.db, &s->works, err);
     if (!st) s->streams.shelf = shelf_create(s->works);
+    if (!st) s->streams.together = all_events_create(s);
     return st;
 }
 

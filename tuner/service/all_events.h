@@ -1,0 +1,64 @@
+/* all_events: what happens in all studies, as one stream of server-sent events.
+ *
+ * A reader is a place in the log of each study that its token may see. Studies at work here are followed as they go
+ * (event_stream); of the others a work looks once a second where their logs end, so that what another process does is
+ * seen, too, new studies appear, and deleted ones end without a word. An event is that of its study's own stream, with
+ * "study" in front, and without an id: whenever a reader has been told everything, an event `cursor` has the places of
+ * all as its id, which Last-Event-ID gives back. What comes after the last cursor comes again then; study and seq say
+ * what is known. A slow reader costs its places (80 bytes a study), and one event.
+ *
+ *     "17/g2p:120,demo:3"    after event 120 of g2p and 3 of demo; study 17 was the newest: a newer one is told whole
+ *     "120"                  after event 120 of each
+ *
+ * For the loop's thread.
+ */
+#ifndef TUNER_SERVICE_ALL_EVENTS_H
+#define TUNER_SERVICE_ALL_EVENTS_H
+
+#include "tuner/service/parts.h"
+
+#include "tuner/base/arena.h"
+
+#include <sys/types.h>
+
+struct all_events;
+struct all_reader;
+
+/* Where to begin. */
+struct all_start {
+    int64_t each;         /* after this event of every study that is not named; −1: what comes from now on */
+    int64_t newest;       /* of the studies that were there; a later one is told from its beginning; −1: unknown */
+    size_t n;             /* those that are named: */
+    struct store_end *at; /* … and the last event that is known of each */
+};
+
+struct all_opening {
+    struct all_start start;
+    const struct store_end *end; /* where the logs end that it may see, in order of creation */
+    size_t n;
+    bool once;         /* the end is after what has happened so far */
+    const char *token; /* whose turn the reading of pages takes */
+    const char *scope; /* names of the studies that it may see, "a,b"; "": all. It outlives the reader */
+    void (*wake)(void *data);
+    void *data;
+};
+
+struct all_events *all_events_create(struct service *s);
+void all_events_free(struct all_events *x); /* after its readers and the works */
+
+/* STATUS_INVALID: no cursor. In the arena. */
+enum status all_events_parse(const char *text, struct arena *arena, struct all_start *ret, struct error *err);
+
+struct all_reader *all_events_open(struct all_events *x, const struct all_opening *how);
+void all_events_close(struct all_reader *r);
+/* Fills up to `max` bytes; 0: nothing now; −1: the end. */
+ssize_t all_events_read(struct all_reader *r, char *buf, size_t max);
+
+/* The study is at work here: all who may see it follow it from now on. */
+void all_events_join(struct all_events *x, const char *study, int64_t id);
+/* Looks for what other processes have done; once a second. */
+void all_events_look(struct all_events *x);
+/* A line that keeps connections alive; studies that are not `kept` at work are followed no more. */
+void all_events_pulse(struct all_events *x, bool (*kept)(const struct service *s, const char *study));
+
+#endif
