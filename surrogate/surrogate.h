@@ -114,6 +114,15 @@ struct gp_draws {
  * STATUS_NUMERIC if their covariance cannot be factored. O(n² n_points). */
 enum status gp_sample(const struct gp *gp, const struct gp_draws *draws, double *ret_f, struct error *err);
 
+/* Draws of the noise-free function that can be asked anywhere and again: each draw is one function (paths.c). `dim` as
+ * the GP had it, not NULL where there are categories; it and the GP must live as long, and may not grow. O(n² n_draws).
+ */
+struct gp_paths;
+struct gp_paths *gp_paths_create(const struct gp *gp, const struct dimension *dim, size_t n_draws, uint64_t seed);
+void gp_paths_free(struct gp_paths *p);
+/* In units of y: ret_f is n_points × (n_draws + 1), the last column the posterior mean. O(n n_draws) a point. */
+void gp_paths_values(const struct gp_paths *p, const double *points, size_t n_points, double *ret_f);
+
 /* Inferred noise variance of one observation, in units of y²; known noise comes on top. And the function's own. */
 double gp_noise(const struct gp *gp);
 double gp_signal(const struct gp *gp);

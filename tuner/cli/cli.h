@@ -34,6 +34,7 @@ int cmd_enqueue(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_gc(int argc, char **argv);
 int cmd_import(int argc, char **argv);
+int cmd_importance(int argc, char **argv);
 int cmd_init(int argc, char **argv);
 int cmd_lineage(int argc, char **argv);
 int cmd_log(int argc, char **argv);

@@ -29,6 +29,9 @@ void progress_clear(struct progress *p);
 /* Baseline, references, winner: the study's metrics, mean ± sd over the confirmation seeds. */
 void report_comparison(FILE *out, const struct comparison *c);
 
+/* What matters, a table for each target. */
+void report_importance(FILE *out, const struct importance *x);
+
 /* Which trials, in which order, and what of them. Zero: all, by number, what fits. */
 struct trials_wish {
     const char *sort; /* a column, "-" before it for descending; NULL: by number, with `top` the best utility first */

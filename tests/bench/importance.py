@@ -1,0 +1,281 @@
+#!/usr/bin/env python3
+"""Importance: do its intervals hold what they promise, and does it agree with Optuna's?
+
+    importance.py coverage [SEEDS]     functions whose Sobol indices are known: how often the 90 % intervals of a study
+                                       of so many trials contain them, over studies that differ by their seed alone
+    importance.py ranks [SEEDS]        finished studies, functions searched by `nocturne advise` and drawn at random:
+                                       Spearman's rank correlation with Optuna's PED-ANOVA and fANOVA on the same trials
+    importance.py study DB [NAME]      the same of a study that is there
+    importance.py speed                of 1,000 trials
+
+Needs numpy, scipy and optuna (tests/bench/install.sh); the release build, or $NOCTURNE_BIN. Tables go to stdout."""
+import csv
+import json
+import math
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+from pipe import PROGRAM, Pipe
+
+SIZES = (30, 60, 120, 240)
+
+# ---- functions: on the unit cube, with names of their parameters' kinds; noise is added to what they return
+
+
+def ishigami(x):
+    a, b, c = (math.pi * (2 * v - 1) for v in x)
+    return math.sin(a) + 7 * math.sin(b) ** 2 + 0.1 * c ** 4 * math.sin(a)
+
+
+G = (0, 1, 4.5, 9)
+
+
+def g_function(x):
+    return math.prod((abs(4 * v - 2) + a) / (1 + a) for v, a in zip(x, G))
+
+
+def additive(x):
+    return 4 * x[0] + 2 * x[1] + x[2]
+
+
+def g_truth():
+    v = [1 / (3 * (1 + a) ** 2) for a in G]
+    everything = math.prod(1 + k for k in v)
+    return [k / (1 + k) * everything / (everything - 1) for k in v], [k / (everything - 1) for k in v]
+
+
+# name: function, dimensions, noise as a share of the spread, total and first-order indices
+KNOWN = {
+    "ishigami": (ishigami, 3, 0, ([0.5576, 0.4424, 0.2437], [0.3139, 0.4424, 0])),
+    "g": (g_function, 4, 0, g_truth()),
+    "additive": (additive, 5, 0, ([16 / 21, 4 / 21, 1 / 21, 0, 0],) * 2),
+    "additive, noisy": (additive, 5, 0.3, ([16 / 21, 4 / 21, 1 / 21, 0, 0],) * 2),
+}
+SPREAD = {"additive, noisy": math.sqrt(21 / 12)}
+
+
+def training(x):
+    """Like a training: a learning rate that matters much, others less, one not at all."""
+    return (4 * (x[0] - 0.6) ** 2 + 0.8 * (x[1] - 0.3) ** 2 + 0.3 * x[2] + 0.5 * (x[0] - 0.6) * (x[3] - 0.5) +
+            0.05 * x[4])
+
+
+def hartmann(x):
+    a = ((10, 3, 17, 3.5, 1.7, 8), (0.05, 10, 17, 0.1, 8, 14), (3, 3.5, 1.7, 10, 17, 8), (17, 8, 0.05, 10, 0.1, 14))
+    p = ((.1312, .1696, .5569, .0124, .8283, .5886), (.2329, .4135, .8307, .3736, .1004, .9991),
+         (.2348, .1451, .3522, .2883, .3047, .6650), (.4047, .8828, .8732, .5743, .1091, .0381))
+    return -sum(w * math.exp(-sum(k * (v - q) ** 2 for k, v, q in zip(ai, x, pi)))
+                for w, ai, pi in zip((1, 1.2, 3, 3.2), a, p))
+
+
+def branin(x):
+    u, v = 15 * x[0] - 5, 15 * x[1]
+    return (v - 5.1 / (4 * math.pi ** 2) * u * u + 5 / math.pi * u - 6) ** 2 + 10 * (1 - 1 / (8 * math.pi)) * math.cos(u) + 10
+
+
+SEARCHED = {"ishigami": (ishigami, 3, 0), "g": (g_function, 4, 0), "additive": (additive, 5, 0),
+            "training": (training, 6, 0.02), "hartmann": (hartmann, 6, 0), "branin+2": (branin, 4, 0)}
+
+# ---- studies
+
+
+def study_file(folder, name, d, trials):
+    path = Path(folder) / "study.yaml"
+    path.write_text(f"study: {name}\ntrial: {{command: ['true']}}\nparameters:\n" +
+                    "".join(f"  x{i}: {{type: float, range: [0, 1]}}\n" for i in range(d)) +
+                    f"metrics:\n  y: {{goal: minimize}}\nobjective: {{minimize: y}}\nbudget: {{trials: {trials}}}\n")
+    return path
+
+
+def nocturne(*args):
+    return subprocess.run([PROGRAM, *map(str, args)], check=True, capture_output=True, text=True).stdout
+
+
+def drawn(folder, name, f, d, noise, n, seed):
+    """A study of n trials drawn at random; its database."""
+    rng, db = random.Random(f"{name} {seed}"), Path(folder) / f"{seed}-{n}.db"
+    file = study_file(folder, "drawn", d, n)
+    with open(Path(folder) / "trials.csv", "w", newline="") as out:
+        rows = csv.writer(out)
+        rows.writerow([f"x{i}" for i in range(d)] + ["y"])
+        for _ in range(n):
+            x = [rng.random() for _ in range(d)]
+            rows.writerow(x + [f(x) + rng.gauss(0, noise)])
+    db.unlink(missing_ok=True)
+    nocturne("import", file, Path(folder) / "trials.csv", "--db", db)
+    return db
+
+
+def searched(folder, name, f, d, noise, n, seed):
+    """A study of n trials that the search has suggested, one after the other."""
+    rng, db = random.Random(f"{name} {seed}"), Path(folder) / f"s{seed}-{n}.db"
+    db.unlink(missing_ok=True)
+    pipe = Pipe(study_file(folder, "searched", d, n), "--db", db, "--seed", str(seed))
+    for _ in range(n):
+        t = pipe.say({"ask": 1})["trials"][0]
+        x = [t["params"][f"x{i}"] for i in range(d)]
+        pipe.say({"tell": t["trial"], "metrics": {"y": f(x) + rng.gauss(0, noise)}})
+    pipe.close()
+    return db
+
+
+def importance(db, *args):
+    return json.loads(nocturne("importance", *args, "--db", db, "--json"))
+
+
+# ---- do intervals hold?
+
+
+def coverage(seeds):
+    print(f"90 % intervals of the Sobol indices, {seeds} studies each, trials drawn at random")
+    print(f"{'function':18}{'trials':>7}  {'total: inside':>14}{'width':>7}{'error':>7}  {'alone: inside':>14}{'width':>7}{'error':>7}")
+    for name, (f, d, noise, truth) in KNOWN.items():
+        for n in SIZES:
+            seen = {"total": [], "alone": []}
+            with tempfile.TemporaryDirectory() as folder:
+                for seed in range(seeds):
+                    db = drawn(folder, name, f, d, noise * SPREAD.get(name, 1), n, seed)
+                    for row in importance(db, "--metric", "y")["metrics"]["y"]:
+                        at = int(row["parameter"][1:])
+                        for kind, said, true in (("total", row, truth[0][at]), ("alone", row["alone"], truth[1][at])):
+                            inside = said["low"] - 0.005 <= true <= said["high"] + 0.005
+                            seen[kind].append((inside, said["high"] - said["low"], abs(said["share"] - true)))
+            print(f"{name:18}{n:7}", *(f"  {100 * statistics.mean(x[0] for x in v):12.0f} %{statistics.mean(x[1] for x in v):7.3f}"
+                                        f"{statistics.mean(x[2] for x in v):7.3f}" for v in seen.values()), flush=True)
+
+
+# ---- does it agree with Optuna?
+
+
+def distribution(row, optuna):
+    kind, values = optuna.distributions, row["range"]
+    if len(values) != 2 or not all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values):
+        return kind.CategoricalDistribution([v if isinstance(v, (int, float, str, bool)) or v is None else json.dumps(v) for v in values])
+    if all(isinstance(v, int) for v in values):
+        return kind.IntDistribution(*values, log=row["log"])
+    return kind.FloatDistribution(*values, log=row["log"])
+
+
+def as_optuna(db, name, rows, metric, maximise):
+    """The complete trials that are no confirmations, as Optuna sees them."""
+    import optuna
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    kinds = {r["parameter"]: distribution(r, optuna) for r in rows}
+    study = optuna.create_study(direction="maximize" if maximise else "minimize")
+    for line in nocturne("export", name, "--format", "jsonl", "--db", db).splitlines():
+        t = json.loads(line)
+        value = t.get("utility") if metric == "utility" else t.get("metrics", {}).get(metric)
+        if t["state"] != "complete" or t["role"] == "confirm" or value is None:
+            continue
+        params = {k: json.dumps(v) if isinstance(v, (list, dict)) else v for k, v in t["params"].items()}
+        study.add_trial(optuna.trial.create_trial(params=params, distributions={k: kinds[k] for k in params},
+                                                  value=math.log(max(value, 0.5)) if metric in ("tokens", "bytes") else value))
+    return optuna, study
+
+
+def spearman(ours, theirs):
+    from scipy.stats import spearmanr
+    names = [k for k in theirs if k in ours and ours[k] is not None]
+    if len(names) < 3:
+        return math.nan
+    return float(spearmanr([ours[k] for k in names], [theirs[k] for k in names]).statistic)
+
+
+def agree(db, name, metric, maximise):
+    """Rank correlations of one study and metric: PED-ANOVA with theirs; total and alone with fANOVA (the mean of five
+    forests); fANOVA's forests with each other; and PED-ANOVA's of theirs with fANOVA."""
+    rows = importance(db, name, "--metric", metric)["metrics"][metric]
+    optuna, study = as_optuna(db, name, rows, metric, maximise)
+    of = optuna.importance.get_param_importances
+    ped = of(study, evaluator=optuna.importance.PedAnovaImportanceEvaluator())
+    forests = [of(study, evaluator=optuna.importance.FanovaImportanceEvaluator(seed=k)) for k in range(5)]
+    fanova = {k: statistics.mean(f[k] for f in forests) for k in forests[0]}
+    ours = {kind: {r["parameter"]: (r if kind == "total" else r[kind])["share"] for r in rows} for kind in ("total", "alone", "best")}
+    return {"trials": len(study.trials), "best/PED": spearman(ours["best"], ped), "total/fANOVA": spearman(ours["total"], fanova),
+            "alone/fANOVA": spearman(ours["alone"], fanova), "fANOVA/fANOVA": spearman(forests[0], forests[1]),
+            "PED/fANOVA": spearman(ped, fanova)}
+
+
+COLUMNS = ("best/PED", "total/fANOVA", "alone/fANOVA", "fANOVA/fANOVA", "PED/fANOVA")
+
+
+def heading():
+    print(f"{'study':24}{'metric':10}{'trials':>7}" + "".join(f"{c:>15}" for c in COLUMNS))
+
+
+def line(name, metric, found):
+    mean = {c: statistics.mean(x[c] for x in found if not math.isnan(x[c])) if any(not math.isnan(x[c]) for x in found) else math.nan
+            for c in COLUMNS}
+    print(f"{name:24}{metric:10}{found[0]['trials']:7}" + "".join(f"{mean[c]:15.2f}" for c in COLUMNS), flush=True)
+    return mean
+
+
+def ranks(seeds):
+    print(f"Spearman's rank correlation with Optuna on the same complete trials, means over {seeds} seeds")
+    heading()
+    every = []
+    for how, make in (("drawn", drawn), ("searched", searched)):
+        for name, (f, d, noise) in SEARCHED.items():
+            for n in (60,) if how == "searched" else (60, 200):
+                with tempfile.TemporaryDirectory() as folder:
+                    found = [agree(make(folder, name, f, d, noise, n, s), how, "y", False) for s in range(seeds)]
+                every.append(line(f"{name}, {how}", "y", found))
+    print("mean", " " * 36, "".join(f"{statistics.mean(x[c] for x in every):15.2f}" for c in COLUMNS))
+
+
+def study(db, name):
+    heading()
+    x = importance(db, name)
+    maximised = {"em", "accuracy", "utility"}
+    for metric in x["metrics"]:
+        if metric not in x["notes"]:
+            line(name, metric, [agree(db, name, metric, metric in maximised)])
+
+
+# ---- how fast?
+
+
+def speed():
+    """One metric and three, as the demo has them; the processor's time of the whole command."""
+    for metrics in (1, 3):
+        with tempfile.TemporaryDirectory() as folder:
+            rng, d = random.Random(1), 8
+            (Path(folder) / "study.yaml").write_text(
+                "study: speed\ntrial: {command: ['true']}\nparameters:\n" +
+                "".join(f"  x{i}: {{type: float, range: [0, 1]}}\n" for i in range(d)) + "metrics:\n" +
+                "".join(f"  m{k}: {{goal: minimize}}\n" for k in range(metrics)) + "objective: {minimize: m0}\nbudget: {trials: 10000}\n")
+            with open(Path(folder) / "trials.csv", "w", newline="") as out:
+                rows = csv.writer(out)
+                rows.writerow([f"x{i}" for i in range(d)] + [f"m{k}" for k in range(metrics)])
+                for _ in range(1000):
+                    x = [rng.random() for _ in range(d)]
+                    rows.writerow(x + [training(x) + k * x[6] + rng.gauss(0, 0.02) for k in range(metrics)])
+            nocturne("import", Path(folder) / "study.yaml", Path(folder) / "trials.csv", "--db", Path(folder) / "n.db")
+            before, began = os.times(), time.monotonic()
+            nocturne("importance", "--db", Path(folder) / "n.db")
+            after = os.times()
+            used = after.children_user + after.children_system - before.children_user - before.children_system
+            print(f"1,000 trials, {d} parameters, {metrics} metric{'s' * (metrics > 1)}: {used:.2f} s of processor, "
+                  f"{time.monotonic() - began:.2f} s by the clock")
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    command, rest = sys.argv[1] if len(sys.argv) > 1 else "", sys.argv[2:]
+    if command == "coverage":
+        coverage(int(rest[0]) if rest else 20)
+    elif command == "ranks":
+        ranks(int(rest[0]) if rest else 5)
+    elif command == "study":
+        study(Path(rest[0]), rest[1])
+    elif command == "speed":
+        speed()
+    else:
+        sys.exit(__doc__)
