@@ -39,6 +39,7 @@ int cmd_init(int argc, char **argv);
 int cmd_lineage(int argc, char **argv);
 int cmd_log(int argc, char **argv);
 int cmd_plan(int argc, char **argv);
+int cmd_plot(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_reproduce(int argc, char **argv);
 int cmd_resume(int argc, char **argv);

@@ -5,6 +5,11 @@
 #include "tuner/analysis/analysis.h"
 #include "tuner/coordinator/coordinator.h"
 
+#include "tuner/report/figure.h"
+#include "tuner/report/svg.h"
+#include "tuner/report/text.h"
+#include "tuner/report/unicode.h"
+
 #include <stdio.h>
 
 /* ---- progress of a run ---- */
@@ -91,34 +96,3 @@ void report_dump(FILE *out, const struct memory *s, enum dump_format format);
 /* The event log; `trial` −1: of the whole study. */
 enum status report_log(FILE *out, struct store *store, int64_t study, long trial, bool json, struct error *err);
 
-/* ---- small texts ---- */
-
-/* A metric's value as people write it (metric_show). */
-const char *report_metric(const struct metric *m, double v, char *buf, size_t size);
-/* With its sign and four digits; "-" for NaN. */
-const char *report_utility(double u, char *buf, size_t size);
-/* Wall clock, local time: "2026-11-25 07:00:00". */
-const char *report_time(int64_t ms, char *buf, size_t size);
-/* "patience=4 threshold=0.0012"; in the arena. */
-const char *report_config(const struct space *space, const double *config, struct arena *arena);
-/* The same, what differs from `near` first; NULL: nothing to compare with. */
-const char *report_config_near(const struct space *space, const double *config, const double *near,
-                               struct arena *arena);
-/* … and with four digits of each number: to see, not to use. */
-const char *report_config_short(const struct space *space, const double *config, const double *near,
-                                struct arena *arena);
-/* Only what differs from `from`, NULL: all, with four digits of each number. "": nothing does. */
-const char *report_config_apart(const struct space *space, const double *config, const double *from,
-                                struct arena *arena);
-
-/* ---- the screen ---- */
-
-/* From now on what goes to a terminal by stdout or stderr is folded between words to its width; wherever it goes it is
- * ASCII where the locale is. */
-void report_fold(void);
-/* How wide stdout is now: the terminal's, else COLUMNS, else 80. */
-size_t report_columns(void);
-/* Can lines on stdout be taken back? No file, pipe or dumb terminal. */
-bool report_can_redraw(void);
-
-#endif

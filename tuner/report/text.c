@@ -1,9 +1,10 @@
-#include "tuner/report/report.h"
+#include "tuner/report/text.h"
 
 #include "tuner/base/plain.h"
 #include "tuner/base/words.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <time.h>
 
 const char *report_metric(const struct metric *m, double v, char *buf, size_t size)

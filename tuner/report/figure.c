@@ -1,0 +1,35 @@
+#include "tuner/report/figure.h"
+
+#include <string.h>
+
+typedef enum status figure_fn(const struct figure_wish *wish, struct arena *a, struct chart *ret, struct error *err);
+
+static const struct {
+    const char *name;
+    figure_fn *make;
+} figures[FIGURE_KINDS] = {
+    [FIGURE_HISTORY] = {"history", figure_history},    [FIGURE_FRONT] = {"front", figure_front},
+    [FIGURE_CURVES] = {"curves", figure_curves},       [FIGURE_CONFIRMATION] = {"confirmation", figure_confirmation},
+    [FIGURE_TIMELINE] = {"timeline", figure_timeline},
+};
+
+const char *figure_name(enum figure_kind kind)
+{
+    return figures[kind].name;
+}
+
+bool figure_parse(const char *name, enum figure_kind *ret)
+{
+    for (int k = 0; k < FIGURE_KINDS; k++)
+        if (strcmp(name, figures[k].name) == 0) return *ret = (enum figure_kind)k, true;
+    return false;
+}
+
+enum status figure_make(enum figure_kind kind, const struct figure_wish *wish, struct arena *a, struct chart *ret,
+                        struct error *err)
+{
+    struct chart c = {.name = figures[kind].name};
+    enum status st = figures[kind].make(wish, a, &c, err);
+    if (!st) *ret = c;
+    return st;
+}

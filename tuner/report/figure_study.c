@@ -1,0 +1,152 @@
+#include "tuner/report/figure_study.h"
+
+#include "tuner/report/text.h"
+
+#include "tuner/base/words.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- metrics ---- */
+
+static const char *known(const struct objective *o, struct arena *a)
+{
+    const char *all = "utility";
+    for (size_t i = 0; i < o->n_metrics; i++) all = arena_printf(a, "%s, %s", all, o->metric[i].name);
+    return all;
+}
+
+enum status figure_metric(const struct memory *s, const char *name, int *ret, struct error *err)
+{
+    const struct objective *o = &s->study->objective;
+    int at = strcmp(name, "utility") == 0 ? FIGURE_UTILITY : objective_find_metric(o, name);
+    if (at < 0 && strcmp(name, "utility") != 0) {
+        struct arena a = {0};
+        error_set(err, STATUS_INVALID, "study '%s' has no metric '%.64s'; there are %s", s->study->name, name,
+                  known(o, &a));
+        arena_done(&a);
+        return STATUS_INVALID;
+    }
+    *ret = at;
+    return STATUS_OK;
+}
+
+int figure_cost(const struct objective *o)
+{
+    if (o->form == OBJECTIVE_PARETO || o->form == OBJECTIVE_EXCHANGE) return (int)o->cost;
+    return objective_token_metric(o);
+}
+
+/* Of those that count the one with the greatest weight; else any. */
+int figure_gain(const struct objective *o, int cost)
+{
+    int best = -1;
+    double most = -1;
+    if (o->form != OBJECTIVE_WEIGHTS && (int)o->gain != cost) return (int)o->gain;
+    for (size_t i = 0; i < o->n_metrics; i++) {
+        double weight = o->form == OBJECTIVE_WEIGHTS ? o->weight[i] : 0;
+        if ((int)i == cost) continue;
+        if (!objective_uses(o, i)) weight = -0.5;
+        if (weight > most) most = weight, best = (int)i;
+    }
+    return best;
+}
+
+double figure_value(const struct memory *s, const struct trial *t, int metric)
+{
+    const struct objective *o = &s->study->objective;
+    const double *baseline = memory_baseline(s);
+    if (t->state != TRIAL_COMPLETE) return NAN;
+    if (metric >= 0) return t->value[metric];
+    if (!baseline && objective_needs_baseline(o)) return NAN;
+    return objective_utility(o, t->value, baseline);
+}
+
+bool figure_is_feasible(const struct memory *s, const struct trial *t)
+{
+    const struct objective *o = &s->study->objective;
+    const double *baseline = memory_baseline(s);
+    return t->state == TRIAL_COMPLETE && (baseline || !objective_needs_baseline(o)) &&
+           objective_feasible(o, t->value, baseline);
+}
+
+enum chart_look figure_look(enum trial_state state)
+{
+    switch (state) {
+    case TRIAL_QUEUED: return CHART_QUEUED;
+    case TRIAL_LEASED:
+    case TRIAL_RUNNING: return CHART_RUNNING;
+    case TRIAL_COMPLETE: return CHART_COMPLETE;
+    case TRIAL_PRUNED: return CHART_PRUNED;
+    case TRIAL_FAILED: return CHART_FAILED;
+    case TRIAL_INFEASIBLE: return CHART_INFEASIBLE;
+    case TRIAL_CANCELLED: return CHART_QUEUED;
+    }
+    return CHART_QUIET;
+}
+
+/* ---- words ---- */
+
+struct axis figure_axis(const struct objective *o, int metric)
+{
+    if (metric < 0) return (struct axis){.name = "utility", .unit = "", .sign = true};
+    const struct metric *m = &o->metric[metric];
+    return (struct axis){.name = m->name, .unit = "", .scale = m->kind == METRIC_COUNT ? AXIS_LOG : AXIS_LINEAR};
+}
+
+const char *figure_text(const struct objective *o, int metric, double v, struct arena *a)
+{
+    char buf[64];
+    if (metric >= 0) return arena_strdup(a, report_metric(&o->metric[metric], v, buf, sizeof buf));
+    report_utility(v, buf, sizeof buf);
+    return *buf == '-' && buf[1] ? arena_printf(a, "−%s", buf + 1) : arena_strdup(a, buf);
+}
+
+const char *figure_apart(const struct metric *m, bool ratio, double by, struct arena *a)
+{
+    const char *sign = by < 0 ? "−" : "+";
+    if (ratio && by > 1) return arena_printf(a, "%.3g times the %s", 1 + by, m->name);
+    if (ratio && fabs(by) < 0.0005) return arena_printf(a, "as many %s", m->name);
+    if (ratio)
+        return arena_printf(a, "%.*f %% %s %s", fabs(by) < 0.1 ? 1 : 0, 100 * fabs(by), by < 0 ? "fewer" : "more",
+                            m->name);
+    if (m->kind == METRIC_PROPORTION) return arena_printf(a, "%s%.1f points of %s", sign, fabs(100 * by), m->name);
+    return arena_printf(a, "%s%.3g %s", sign, fabs(by), m->name);
+}
+
+const char *figure_who(const struct ranking *all, const struct ranked *x, struct arena *a)
+{
+    if (x == all->winner && x->label) return arena_printf(a, "winner (%s)", x->label);
+    if (x->label) return arena_strdup(a, x->label);
+    return arena_printf(a, x == all->winner ? "winner (trial %ld)" : "trial %ld", x->trial->number);
+}
+
+/* ---- marks ---- */
+
+struct figure_marks figure_marks_of(size_t room, struct arena *a)
+{
+    size_t n = room + 1;
+    return (struct figure_marks){.x = arena_array(a, n, sizeof(double)),
+                                 .y = arena_array(a, n, sizeof(double)),
+                                 .look = arena_array(a, n, sizeof(enum chart_look)),
+                                 .name = arena_array(a, n, sizeof(const char *)),
+                                 .trial = arena_array(a, n, sizeof(long))};
+}
+
+void figure_mark(struct figure_marks *m, double x, double y, enum chart_look look, long trial)
+{
+    m->x[m->n] = x;
+    m->y[m->n] = y;
+    m->look[m->n] = look;
+    m->trial[m->n++] = trial;
+}
+
+void figure_show(struct chart_layer *l, const struct figure_marks *m)
+{
+    l->n = m->n;
+    l->x = m->x;
+    l->y = m->y;
+    l->each = m->look;
+    l->name = m->name;
+    l->trial = m->trial;
+}

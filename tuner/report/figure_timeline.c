@@ -1,0 +1,179 @@
+/* Timeline: what ran when, in as many rows as ran at the same time, of each agent. */
+#include "tuner/report/figure.h"
+
+#include "tuner/report/figure_study.h"
+
+#include "tuner/base/json.h"
+#include "tuner/base/words.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS_MAX = 64 };
+
+struct span {
+    double from, to; /* NaN: it runs on */
+    size_t row;
+    long trial;
+    enum chart_look look;
+};
+
+struct row {
+    const char *agent; /* "": this machine */
+    size_t number;     /* of the agent's rows, from 1 */
+    bool busy;
+};
+
+struct timeline_of {
+    const struct memory *s;
+    struct arena *arena;
+    size_t n, room, n_rows;
+    struct span *span;
+    size_t *open; /* of each trial, its running span + 1; 0: none */
+    double last;  /* of the log */
+    bool crowded; /* there were more at the same time than rows */
+    struct row row[ROWS_MAX];
+};
+
+/* The first free row of this agent. */
+static size_t take_row(struct timeline_of *t, const char *agent)
+{
+    size_t number = 1;
+    for (size_t i = 0; i < t->n_rows; i++) {
+        if (strcmp(t->row[i].agent, agent) != 0) continue;
+        number++;
+        if (!t->row[i].busy) return t->row[i].busy = true, i;
+    }
+    if (t->n_rows == ROWS_MAX) {
+        t->crowded = true;
+        return ROWS_MAX - 1;
+    }
+    t->row[t->n_rows] = (struct row){arena_strdup(t->arena, agent), number, true};
+    return t->n_rows++;
+}
+
+static void begin(struct timeline_of *t, const struct store_event *e)
+{
+    json_t *body = NULL;
+    if (*e->body) json_parse_object(e->body, strlen(e->body), &body, NULL);
+    const char *agent = json_string_value(json_object_get(body, "agent"));
+    t->span = must_reserve(t->span, t->n + 1, &t->room, sizeof *t->span);
+    t->span[t->n] = (struct span){(double)e->at_ms, NAN, take_row(t, agent ? agent : ""), e->trial, CHART_RUNNING};
+    t->open[e->trial] = ++t->n;
+    json_decref(body);
+}
+
+static void end(struct timeline_of *t, const struct store_event *e, enum chart_look look)
+{
+    if (t->open[e->trial] == 0) return;
+    struct span *x = &t->span[t->open[e->trial] - 1];
+    x->to = (double)e->at_ms;
+    x->look = look;
+    t->row[x->row].busy = false;
+    t->open[e->trial] = 0;
+}
+
+static enum chart_look final_look(const struct store_event *e)
+{
+    json_t *body = NULL;
+    enum trial_state state = TRIAL_COMPLETE;
+    if (strstr(e->body, "\"state\"")) json_parse_object(e->body, strlen(e->body), &body, NULL);
+    const char *name = json_string_value(json_object_get(body, "state"));
+    if (name) trial_state_parse(name, &state);
+    json_decref(body);
+    return figure_look(state);
+}
+
+static void see(void *data, const struct store_event *e)
+{
+    struct timeline_of *t = data;
+    t->last = fmax(t->last, (double)e->at_ms);
+    if (e->trial < 0 || (size_t)e->trial >= t->s->n) return;
+    if (e->kind == EVENT_LEASED) {
+        end(t, e, CHART_FAILED);
+        begin(t, e);
+    } else if (e->kind == EVENT_RETURNED)
+        end(t, e, CHART_FAILED);
+    else if (e->kind == EVENT_STAGED)
+        end(t, e, CHART_COMPLETE);
+    else if (e->kind == EVENT_FINISHED)
+        end(t, e, final_look(e));
+}
+
+/* ---- drawing ---- */
+
+static const char **row_names(const struct timeline_of *t)
+{
+    const char **name = arena_array(t->arena, t->n_rows, sizeof *name);
+    for (size_t i = 0; i < t->n_rows; i++)
+        name[i] = *t->row[i].agent ? arena_printf(t->arena, "%.40s %zu", t->row[i].agent, t->row[i].number)
+                                   : arena_printf(t->arena, "slot %zu", t->row[i].number);
+    return name;
+}
+
+/* Agents together, in the order in which they came. */
+static int by_row(const void *a, const void *b)
+{
+    const struct span *x = a, *y = b;
+    if (x->row != y->row) return x->row < y->row ? -1 : 1;
+    return (x->from > y->from) - (x->from < y->from);
+}
+
+static void draw(struct chart_panel *p, struct timeline_of *t)
+{
+    struct figure_marks m = figure_marks_of(t->n, t->arena);
+    double *to = arena_array(t->arena, t->n, sizeof *to);
+    qsort(t->span, t->n, sizeof *t->span, by_row);
+    for (size_t i = 0; i < t->n; i++) {
+        to[i] = isnan(t->span[i].to) ? t->last : t->span[i].to;
+        figure_mark(&m, t->span[i].from, (double)t->span[i].row, t->span[i].look, t->span[i].trial);
+    }
+    struct chart_layer *l = chart_layer(p, t->arena, CHART_SPANS);
+    figure_show(l, &m);
+    l->low = m.x;
+    l->high = to;
+    l->x = NULL;
+    l->name = NULL;
+    double *all = must_alloc(2 * t->n, sizeof *all);
+    memcpy(all, m.x, t->n * sizeof *all);
+    memcpy(all + t->n, to, t->n * sizeof *all);
+    axis_fit(&p->x, all, 2 * t->n);
+    for (size_t i = 0; i < 2 * t->n; i++) axis_include(&p->x, all[i]);
+    free(all);
+}
+
+/* ---- words ---- */
+
+static const char *title_of(const struct timeline_of *t, const struct chart_panel *p)
+{
+    double busy = 0, span = p->x.high - p->x.low;
+    char buf[40];
+    for (size_t i = 0; i < t->n; i++) busy += (isnan(t->span[i].to) ? t->last : t->span[i].to) - t->span[i].from;
+    double part = 100 * busy / (span * (double)t->n_rows);
+    return arena_printf(t->arena, "%zu slot%s %s busy %.0f %% of %s", t->n_rows, words_s(t->n_rows),
+                        t->n_rows == 1 ? "was" : "were", fmin(part, 100),
+                        words_show_duration((int64_t)span, buf, sizeof buf));
+}
+
+enum status figure_timeline(const struct figure_wish *wish, struct arena *a, struct chart *ret, struct error *err)
+{
+    struct timeline_of *t = arena_alloc(a, sizeof *t);
+    *t = (struct timeline_of){.s = wish->memory, .arena = a};
+    t->open = arena_array(a, t->s->n + 1, sizeof *t->open);
+    enum status st = store_events(t->s->store, t->s->study_id, -1, see, t, err);
+    if (!st && t->n == 0)
+        st = error_set(err, STATUS_NOT_FOUND, "a timeline needs a trial that has begun; none of %zu has", t->s->n);
+    if (!st) {
+        struct chart_panel *p = chart_panel(ret, a);
+        p->x = (struct axis){.name = "local time", .unit = "", .scale = AXIS_CLOCK};
+        p->y = (struct axis){.name = "", .unit = "", .scale = AXIS_ROWS, .n_rows = t->n_rows, .row = row_names(t)};
+        draw(p, t);
+        ret->title = title_of(t, p);
+        ret->caption = arena_printf(
+            a, "Each bar is an attempt: %zu, of %zu trials, in the first row that was free when it began.%s", t->n,
+            t->s->n, t->crowded ? " More ran at once than there are rows; the last row has the rest." : "");
+    }
+    free(t->span);
+    return st;
+}
