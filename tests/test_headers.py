@@ -39,6 +39,7 @@ GIVEN = {
     "tuner/execution/executor.h": "struct workers *workers, const struct gpus *gpus, struct execution_hooks hooks, void *mine, struct attempt_spec spec, struct error err",
     "tuner/search/forecast.h": "const struct study *study, uint64_t seed, struct evidence evidence, struct running running, struct early_stopping rule, struct error err",
     "tuner/search/suggest.h": "const struct study *study, uint64_t seed, struct search_history history, long number, struct suggestion suggestion, struct error err",
+    "tuner/report/chart.h": "struct arena *a, size_t n, const double *x, const double *y",
     "tuner/service/service.h": "struct service_options options, uv_loop_t *loop, struct error err",
     "tuner/service/work.h": "struct works *works, void *x, bool (*count)(struct work *, struct store *), void (*answer)(struct work *)",
     "tuner/study/study.h": "struct error err",

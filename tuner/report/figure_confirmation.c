@@ -105,6 +105,7 @@ static const char *difference_text(const struct metric *m, const struct differen
     double size = points ? 100 : 1;
     const char *by = signed_text(size * d->by, points, a), *unit = d->ratio ? " %" : "";
     if (!isfinite(d->low) || !isfinite(d->high)) return arena_printf(a, "%s%s, one seed", by, unit);
+    if (points && fabs(size * d->low) < 0.05 && fabs(size * d->high) < 0.05) return arena_printf(a, "0.0%s", unit);
     if (d->low == d->high) return arena_printf(a, "%s%s, on each seed", by, unit);
     return arena_printf(a, "%s%s (%s to %s)", by, unit, signed_text(size * d->low, points, a),
                         signed_text(size * d->high, points, a));

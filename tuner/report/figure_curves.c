@@ -17,7 +17,8 @@ struct curves_of {
     int metric;
     struct arena *arena;
     struct ranking all;
-    size_t n, reported;
+    const struct ranked **special; /* by trial; NULL: it is one of many */
+    size_t n_special, n, reported;
     struct line {
         const struct trial *t;
         struct learning_curve *curve; /* in the arena */
@@ -78,11 +79,15 @@ static enum status read_trial(struct curves_of *c, const struct trial *t, struct
 
 /* ---- which ---- */
 
-static const struct ranked *ranked_of(const struct ranking *all, const struct trial *t)
+/* Baseline, references and winner, by trial. */
+static void mark_special(struct curves_of *c)
 {
-    for (size_t i = 0; i < all->n; i++)
-        if (all->all[i].trial == t) return all->all[i].label || &all->all[i] == all->winner ? &all->all[i] : NULL;
-    return NULL;
+    c->special = arena_array(c->arena, c->s->n + 1, sizeof(const struct ranked *));
+    for (size_t i = 0; i < c->all.n; i++) {
+        const struct ranked *x = &c->all.all[i];
+        c->n_special += x->label || x == c->all.winner;
+        if (x->label || x == c->all.winner) c->special[x->trial->number] = x;
+    }
 }
 
 /* Winner and references, and of the others as many as can be seen, evenly. */
@@ -91,16 +96,17 @@ static enum status collect(struct curves_of *c, struct error *err)
     size_t others = 0, seen = 0, taken = 0;
     enum status st = STATUS_OK;
     const struct ranked *special = NULL;
+    mark_special(c);
     for (size_t i = 0; i < c->s->n; i++)
         others += c->s->trial[i]->attempt.lease != 0 && c->s->trial[i]->role != ROLE_CONFIRM;
     c->reported = others;
-    c->line = arena_array(c->arena, c->all.n + LINES_MAX + 1, sizeof *c->line);
+    c->line = arena_array(c->arena, c->n_special + LINES_MAX + 1, sizeof *c->line);
     for (size_t i = 0; !st && i < c->s->n; i++) {
         const struct trial *t = c->s->trial[i];
         if (!t->attempt.lease || t->role == ROLE_CONFIRM) continue;
         bool due = others <= LINES_MAX || seen * LINES_MAX / others >= taken;
         seen++;
-        special = due ? NULL : ranked_of(&c->all, t);
+        special = c->special[t->number];
         if (!due && !special) continue;
         taken += due;
         if (taken <= LINES_MAX || special) st = read_trial(c, t, err);
@@ -132,7 +138,7 @@ static void draw_ends(struct chart_panel *p, const struct curves_of *c)
     struct figure_marks m = figure_marks_of(c->n, c->arena);
     for (size_t i = 0; i < c->n; i++) {
         const struct learning_curve *curve = c->line[i].curve;
-        if (ranked_of(&c->all, c->line[i].t)) continue;
+        if (c->special[c->line[i].t->number]) continue;
         figure_mark(&m, learning_curve_cost(curve), learning_curve_last(curve, (size_t)c->metric),
                     figure_look(c->line[i].t->state), c->line[i].t->number);
     }
@@ -211,7 +217,7 @@ enum status figure_curves(const struct figure_wish *wish, struct arena *a, struc
     p->y = (struct axis){.name = c.o->metric[c.metric].name, .unit = ""};
     for (int named = 0; named < 2; named++)
         for (size_t i = 0; i < c.n; i++) {
-            const struct ranked *who = ranked_of(&c.all, c.line[i].t);
+            const struct ranked *who = c.special[c.line[i].t->number];
             if ((who != NULL) == named) draw_line(p, &c, &c.line[i], who);
             if (i + 1 == c.n && !named) draw_ends(p, &c);
         }
@@ -219,7 +225,7 @@ enum status figure_curves(const struct figure_wish *wish, struct arena *a, struc
     ret->title = title_of(&c, a);
     ret->caption = arena_printf(
         a,
-        "%s as trials reported it, by the %s they had spent; each line is a trial, its mark where it ended. %zu of %zu trials.",
-        c.o->metric[c.metric].name, objective_cost_name(c.o), c.n, c.reported);
+        "%s as trials reported it, by the %s they had spent; each line is a trial, its mark where it ended. %zu of %s trials.",
+        c.o->metric[c.metric].name, objective_cost_name(c.o), c.n, figure_count(c.reported, a));
     return STATUS_OK;
 }

@@ -168,7 +168,7 @@ static const char *title_of(const struct front_of *f, struct arena *a)
 {
     const struct ranked *w = f->all.winner, *base = f->all.baseline;
     const struct metric *gain = &f->o->metric[f->gain], *cost = &f->o->metric[f->cost];
-    if (!w) return arena_printf(a, "None of %zu results satisfies the constraints yet", f->all.n);
+    if (!w) return figure_no_winner(f->s, f->all.n, a);
     if (w == base) return "Nothing that was tried beats the baseline";
     const char *who = w->label ? w->label : arena_printf(a, "Trial %ld", w->trial->number);
     if (!base)
@@ -204,8 +204,8 @@ static const char *caption_of(const struct front_of *f, struct arena *a)
         has_worth(f) ? arena_printf(a, " Dashed blue: worth as much as the winner, %s.", weights_of(f->o, a)) : "";
     return arena_printf(
         a,
-        "Better is %s and %s. Each mark is a configuration, %zu in all: pale ones were measured once, named ones are means over fresh seeds where there are any.%s",
-        better, cheaper, f->all.n, worth);
+        "Better is %s and %s. Each mark is a configuration, %s in all: pale ones were measured once, named ones are means over fresh seeds where there are any.%s",
+        better, cheaper, figure_count(f->all.n, a), worth);
 }
 
 static enum status choose(const struct figure_wish *wish, struct front_of *f, struct error *err)

@@ -139,7 +139,7 @@ static const char *title_of(const struct history_of *h, const char *what, struct
 {
     const struct objective *o = &h->s->study->objective;
     const struct ranked *w = h->all.winner;
-    if (!h->best) return arena_printf(a, "None of %zu results satisfies the constraints yet", h->valued);
+    if (!h->best) return figure_no_winner(h->s, h->valued, a);
     const char *value = figure_text(o, h->metric, h->best_value, a);
     if (w && w->trial != h->best && w->confirmed && h->metric == FIGURE_UTILITY)
         return arena_printf(a, "Trial %ld measured the best %s, %s; on fresh seeds %s won with %s", h->best->number,
@@ -152,11 +152,13 @@ static const char *title_of(const struct history_of *h, const char *what, struct
 static const char *caption_of(const struct history_of *h, struct arena *a)
 {
     const struct memory *s = h->s;
-    return arena_printf(
-        a, "Each mark is a trial, in the order in which they were begun: %zu, of which %zu have a result.%s%s%s", s->n,
-        h->valued, h->broken ? " Pale: breaks a constraint." : "",
-        h->without ? " Beneath: those without a result of their own." : "",
-        memory_has_confirmed(s) ? " Shaded: fresh seeds of earlier ones." : "");
+    const char *how_many = h->valued == s->n ? arena_printf(a, "all %s have a result", figure_count(s->n, a))
+                                             : arena_printf(a, "%s of %s have a result", figure_count(h->valued, a),
+                                                            figure_count(s->n, a));
+    return arena_printf(a, "Each mark is a trial, in the order in which they were begun; %s.%s%s%s", how_many,
+                        h->broken ? " Pale: breaks a constraint." : "",
+                        h->without ? " Beneath: those without a result of their own." : "",
+                        memory_has_confirmed(s) ? " Shaded: fresh seeds of earlier ones." : "");
 }
 
 enum status figure_history(const struct figure_wish *wish, struct arena *a, struct chart *ret, struct error *err)
@@ -164,9 +166,13 @@ enum status figure_history(const struct figure_wish *wish, struct arena *a, stru
     const struct memory *s = wish->memory;
     const struct objective *o = &s->study->objective;
     struct history_of h = {.s = s, .metric = FIGURE_UTILITY, .goal = GOAL_MAXIMIZE};
-    if (o->form == OBJECTIVE_SINGLE || o->form == OBJECTIVE_PARETO) h.metric = (int)o->gain;
+    if (o->form == OBJECTIVE_SINGLE || o->form == OBJECTIVE_PARETO || figure_lacks_baseline(s))
+        h.metric = figure_gain(o, figure_cost(o));
     enum status st = wish->metric ? figure_metric(s, wish->metric, &h.metric, err) : STATUS_OK;
     if (st) return st;
+    if (h.metric < 0 && figure_lacks_baseline(s))
+        return error_set(err, STATUS_NOT_FOUND,
+                         "there is no utility yet: it is relative to the baseline, which is not complete");
     if (h.metric >= 0) h.goal = o->metric[h.metric].goal;
     h.all = ranking_make(s, o, a);
     struct chart_panel *p = chart_panel(ret, a);

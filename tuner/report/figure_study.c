@@ -66,8 +66,30 @@ bool figure_is_feasible(const struct memory *s, const struct trial *t)
 {
     const struct objective *o = &s->study->objective;
     const double *baseline = memory_baseline(s);
-    return t->state == TRIAL_COMPLETE && (baseline || !objective_needs_baseline(o)) &&
-           objective_feasible(o, t->value, baseline);
+    if (t->state != TRIAL_COMPLETE) return false;
+    return o->n_constraints == 0 ||
+           ((baseline || !objective_needs_baseline(o)) && objective_feasible(o, t->value, baseline));
+}
+
+bool figure_lacks_baseline(const struct memory *s)
+{
+    return objective_needs_baseline(&s->study->objective) && !memory_baseline(s);
+}
+
+const char *figure_count(size_t n, struct arena *a)
+{
+    if (n < 10000) return arena_printf(a, "%zu", n);
+    return n < 1000000 ? arena_printf(a, "%zu,%03zu", n / 1000, n % 1000)
+                       : arena_printf(a, "%zu,%03zu,%03zu", n / 1000000, n / 1000 % 1000, n % 1000);
+}
+
+const char *figure_no_winner(const struct memory *s, size_t results, struct arena *a)
+{
+    if (figure_lacks_baseline(s))
+        return arena_printf(a,
+                            "%s results, and no winner yet: the baseline, to which they are compared, is not complete",
+                            figure_count(results, a));
+    return arena_printf(a, "None of %s results satisfies the constraints yet", figure_count(results, a));
 }
 
 enum chart_look figure_look(enum trial_state state)

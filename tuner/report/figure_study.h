@@ -17,7 +17,10 @@ int figure_cost(const struct objective *o); /* −1: nothing counts it */
 
 /* Of a complete trial; NaN: unknown. */
 double figure_value(const struct memory *s, const struct trial *t, int metric);
+/* Complete, and it breaks no constraint that is known. */
 bool figure_is_feasible(const struct memory *s, const struct trial *t);
+/* Is there no utility, because it is relative to a baseline that is not complete? */
+bool figure_lacks_baseline(const struct memory *s);
 
 enum chart_look figure_look(enum trial_state state);
 
@@ -27,6 +30,9 @@ struct axis figure_axis(const struct objective *o, int metric);
 const char *figure_text(const struct objective *o, int metric, double v, struct arena *a);
 /* "+2.1 points of em", "59 % fewer tokens", "12 % more bytes"; in the arena. */
 const char *figure_apart(const struct metric *m, bool ratio, double by, struct arena *a);
+const char *figure_count(size_t n, struct arena *a); /* "840", "50,000" */
+/* The title where nothing has won. */
+const char *figure_no_winner(const struct memory *s, size_t results, struct arena *a);
 /* "winner (trial 9)", "baseline", "trial 5"; in the arena. */
 const char *figure_who(const struct ranking *all, const struct ranked *x, struct arena *a);
 

@@ -10,19 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS_MAX = 64 };
+enum { ROWS_MAX = 64, PUTTING_AWAY = 2000 /* ms */ };
 
 struct span {
-    double from, to; /* NaN: it runs on */
+    double from, to;   /* INFINITY: it runs on */
+    const char *agent; /* "": this machine */
     size_t row;
     long trial;
     enum chart_look look;
 };
 
 struct row {
-    const char *agent; /* "": this machine */
-    size_t number;     /* of the agent's rows, from 1 */
-    bool busy;
+    const char *agent;
+    size_t number; /* of the agent's rows, from 1 */
+    struct span *last;
 };
 
 struct timeline_of {
@@ -36,30 +37,19 @@ struct timeline_of {
     struct row row[ROWS_MAX];
 };
 
-/* The first free row of this agent. */
-static size_t take_row(struct timeline_of *t, const char *agent)
-{
-    size_t number = 1;
-    for (size_t i = 0; i < t->n_rows; i++) {
-        if (strcmp(t->row[i].agent, agent) != 0) continue;
-        number++;
-        if (!t->row[i].busy) return t->row[i].busy = true, i;
-    }
-    if (t->n_rows == ROWS_MAX) {
-        t->crowded = true;
-        return ROWS_MAX - 1;
-    }
-    t->row[t->n_rows] = (struct row){arena_strdup(t->arena, agent), number, true};
-    return t->n_rows++;
-}
+/* ---- reading ---- */
 
 static void begin(struct timeline_of *t, const struct store_event *e)
 {
     json_t *body = NULL;
-    if (*e->body) json_parse_object(e->body, strlen(e->body), &body, NULL);
+    if (strstr(e->body, "\"agent\"")) json_parse_object(e->body, strlen(e->body), &body, NULL);
     const char *agent = json_string_value(json_object_get(body, "agent"));
     t->span = must_reserve(t->span, t->n + 1, &t->room, sizeof *t->span);
-    t->span[t->n] = (struct span){(double)e->at_ms, NAN, take_row(t, agent ? agent : ""), e->trial, CHART_RUNNING};
+    t->span[t->n] = (struct span){.from = (double)e->at_ms,
+                                  .to = INFINITY,
+                                  .agent = agent ? arena_strdup(t->arena, agent) : "",
+                                  .trial = e->trial,
+                                  .look = CHART_RUNNING};
     t->open[e->trial] = ++t->n;
     json_decref(body);
 }
@@ -70,7 +60,6 @@ static void end(struct timeline_of *t, const struct store_event *e, enum chart_l
     struct span *x = &t->span[t->open[e->trial] - 1];
     x->to = (double)e->at_ms;
     x->look = look;
-    t->row[x->row].busy = false;
     t->open[e->trial] = 0;
 }
 
@@ -101,6 +90,62 @@ static void see(void *data, const struct store_event *e)
         end(t, e, final_look(e));
 }
 
+/* ---- rows ---- */
+
+static int by_time(const void *a, const void *b)
+{
+    const struct span *x = a, *y = b;
+    if (x->from != y->from) return x->from > y->from ? 1 : -1;
+    return (x->trial > y->trial) - (x->trial < y->trial);
+}
+
+/* What a trial left is still being put away when its slot has the next: that much of a span is not told. */
+static bool is_free_at(const struct span *last, double from)
+{
+    double over = last->to - from;
+    return over <= 0 || (over < PUTTING_AWAY && over < (last->to - last->from) / 2);
+}
+
+/* The first that is free among the agent's. */
+/* Of the agent's rows the first that is free; where it can have no more, the one that will be first. */
+static size_t row_for(struct timeline_of *t, const struct span *x)
+{
+    size_t number = 1, soon = ROWS_MAX, slots = *x->agent ? 0 : t->s->run.slots;
+    for (size_t i = 0; i < t->n_rows; i++) {
+        if (strcmp(t->row[i].agent, x->agent) != 0) continue;
+        number++;
+        if (is_free_at(t->row[i].last, x->from)) return i;
+        if (soon == ROWS_MAX || t->row[i].last->to < t->row[soon].last->to) soon = i;
+    }
+    if (soon < ROWS_MAX && number > slots && slots > 0 && t->row[soon].last->to - x->from < PUTTING_AWAY) return soon;
+    t->crowded |= t->n_rows == ROWS_MAX;
+    if (t->n_rows == ROWS_MAX) return ROWS_MAX - 1;
+    t->row[t->n_rows] = (struct row){.agent = x->agent, .number = number};
+    return t->n_rows++;
+}
+
+/* Imported results took no time here. */
+static void drop_imported(struct timeline_of *t)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < t->n; i++)
+        if (fmin(t->span[i].to, t->last) > t->span[i].from) t->span[n++] = t->span[i];
+    t->n = n;
+}
+
+static void lay_out(struct timeline_of *t)
+{
+    qsort(t->span, t->n, sizeof *t->span, by_time);
+    for (size_t i = 0; i < t->n; i++) {
+        struct span *x = &t->span[i];
+        x->row = row_for(t, x);
+        struct span *before = t->row[x->row].last;
+        if (before) before->to = fmin(before->to, x->from);
+        t->row[x->row].last = x;
+    }
+    for (size_t i = 0; i < t->n; i++) t->span[i].to = fmin(t->span[i].to, t->last);
+}
+
 /* ---- drawing ---- */
 
 static const char **row_names(const struct timeline_of *t)
@@ -112,35 +157,23 @@ static const char **row_names(const struct timeline_of *t)
     return name;
 }
 
-/* Agents together, in the order in which they came. */
-static int by_row(const void *a, const void *b)
-{
-    const struct span *x = a, *y = b;
-    if (x->row != y->row) return x->row < y->row ? -1 : 1;
-    return (x->from > y->from) - (x->from < y->from);
-}
-
 static void draw(struct chart_panel *p, struct timeline_of *t)
 {
     struct figure_marks m = figure_marks_of(t->n, t->arena);
-    double *to = arena_array(t->arena, t->n, sizeof *to);
-    qsort(t->span, t->n, sizeof *t->span, by_row);
+    double *to = arena_array(t->arena, t->n, sizeof *to), ends[2] = {INFINITY, t->last};
     for (size_t i = 0; i < t->n; i++) {
-        to[i] = isnan(t->span[i].to) ? t->last : t->span[i].to;
-        figure_mark(&m, t->span[i].from, (double)t->span[i].row, t->span[i].look, t->span[i].trial);
+        const struct span *x = &t->span[i];
+        to[i] = x->to;
+        ends[0] = fmin(ends[0], x->from);
+        figure_mark(&m, x->from, (double)x->row, x->look, x->trial);
     }
+    axis_fit(&p->x, ends, 2);
     struct chart_layer *l = chart_layer(p, t->arena, CHART_SPANS);
     figure_show(l, &m);
     l->low = m.x;
     l->high = to;
     l->x = NULL;
     l->name = NULL;
-    double *all = must_alloc(2 * t->n, sizeof *all);
-    memcpy(all, m.x, t->n * sizeof *all);
-    memcpy(all + t->n, to, t->n * sizeof *all);
-    axis_fit(&p->x, all, 2 * t->n);
-    for (size_t i = 0; i < 2 * t->n; i++) axis_include(&p->x, all[i]);
-    free(all);
 }
 
 /* ---- words ---- */
@@ -149,7 +182,7 @@ static const char *title_of(const struct timeline_of *t, const struct chart_pane
 {
     double busy = 0, span = p->x.high - p->x.low;
     char buf[40];
-    for (size_t i = 0; i < t->n; i++) busy += (isnan(t->span[i].to) ? t->last : t->span[i].to) - t->span[i].from;
+    for (size_t i = 0; i < t->n; i++) busy += t->span[i].to - t->span[i].from;
     double part = 100 * busy / (span * (double)t->n_rows);
     return arena_printf(t->arena, "%zu slot%s %s busy %.0f %% of %s", t->n_rows, words_s(t->n_rows),
                         t->n_rows == 1 ? "was" : "were", fmin(part, 100),
@@ -162,9 +195,11 @@ enum status figure_timeline(const struct figure_wish *wish, struct arena *a, str
     *t = (struct timeline_of){.s = wish->memory, .arena = a};
     t->open = arena_array(a, t->s->n + 1, sizeof *t->open);
     enum status st = store_events(t->s->store, t->s->study_id, -1, see, t, err);
+    drop_imported(t);
     if (!st && t->n == 0)
-        st = error_set(err, STATUS_NOT_FOUND, "a timeline needs a trial that has begun; none of %zu has", t->s->n);
+        st = error_set(err, STATUS_NOT_FOUND, "a timeline needs a trial that was run; none of %zu was", t->s->n);
     if (!st) {
+        lay_out(t);
         struct chart_panel *p = chart_panel(ret, a);
         p->x = (struct axis){.name = "local time", .unit = "", .scale = AXIS_CLOCK};
         p->y = (struct axis){.name = "", .unit = "", .scale = AXIS_ROWS, .n_rows = t->n_rows, .row = row_names(t)};

@@ -7,7 +7,17 @@
 
 /* From the top: title, caption, key, then the panels; each has its title, the name of its y axis, the plot, the rail,
  * ticks, the name of its x axis. */
-enum { SIDE = 12, GAP = 32, TITLE_LINE = 24, LINE = 16, TICK_ROOM = 20, BESIDE_FROM = 620, ROW = 38, TICK_WIDTH = 64 };
+enum {
+    SIDE = 12,
+    GAP = 32,
+    TITLE_LINE = 24,
+    LINE = 16,
+    TICK_ROOM = 20,
+    BESIDE_FROM = 620,
+    ROW = 38,
+    TICK_WIDTH = 64,
+    LEGEND = 5 /* labels */
+};
 
 struct sheet { /* the picture as it is laid out */
     FILE *out;
@@ -106,6 +116,7 @@ static double lay_panel(struct sheet *s, size_t i, double left, double top, doub
                             .width = fmax(room - margin - 8, 40),
                             .rail = has_rail(p) ? SVG_RAIL : 0,
                             .page = s->width,
+                            .header = p->y.scale == AXIS_ROWS && names_above(p, room) ? LINE + 2 : 0,
                             .names = i % s->columns == 0 || !has(p, CHART_INTERVALS),
                             .labels = svg_labels_new(&s->arena)};
     f->height = plot_height(s, p, f->width, room);
@@ -209,7 +220,9 @@ static void draw_y_axis(const struct svg_frame *f)
     size_t n = axis_ticks(&f->panel->y, f->height < 240 ? 4 : 6, tick);
     for (size_t i = 0; i < n; i++) {
         double y = svg_y(f, tick[i]);
-        fprintf(f->out, "<path class=\"no-r\" stroke-opacity=\".5\" d=\"M%.1f %.1fh%.1f\"/>\n", f->left, y, f->width);
+        if (!cells_of(f->panel))
+            fprintf(f->out, "<path class=\"no-r\" stroke-opacity=\".5\" d=\"M%.1f %.1fh%.1f\"/>\n", f->left, y,
+                    f->width);
         svg_text(
             f->out,
             &(struct svg_text){f->left - 6, y + 4, SVG_SMALL, SVG_END, axis_tick_text(&f->panel->y, tick, n, i, buf)},
@@ -220,8 +233,9 @@ static void draw_y_axis(const struct svg_frame *f)
     svg_text(f->out, &(struct svg_text){x, f->top - 10, SVG_SMALL, SVG_START, name}, false);
 }
 
-static void draw_rows(const struct svg_frame *f, bool above)
+static void draw_rows(const struct svg_frame *f)
 {
+    bool above = f->header > 0;
     const struct axis *y = &f->panel->y;
     double height = f->height / (double)(y->n_rows ? y->n_rows : 1);
     for (size_t i = 0; i < y->n_rows; i++) {
@@ -266,26 +280,22 @@ static void draw_beyond(const struct svg_frame *f)
 
 static void draw_legend(const struct svg_frame *f, const struct chart_cells *c)
 {
-    double low, high, wide = fmin(f->width, 320) / SVG_SHADES, y = f->top + f->height + f->rail + TICK_ROOM + LINE + 12,
-                      step[5];
+    const char *name = c->name ? c->name : "";
+    double low, high, y = f->top + f->height + f->rail + TICK_ROOM + LINE + 12,
+                      wide = fmin(f->width - svg_text_width(SVG_SMALL, name) - 12, 320) / SVG_SHADES;
     char buf[AXIS_TEXT_MAX];
-    struct axis as = {.scale = AXIS_LINEAR};
+    const struct axis as = {.scale = AXIS_LINEAR};
     if (!chart_cells_range(c, &low, &high)) return;
     for (size_t k = 0; k < SVG_SHADES; k++)
         fprintf(f->out, "<path fill=\"%s\" d=\"M%.1f %.1fh%.1fv8h-%.1fz\"/>\n", svg_shade(k),
                 f->left + wide * (double)k, y, wide, wide);
-    for (size_t k = 0; k < 5; k++) step[k] = low + (high - low) * (double)k / 4;
-    for (size_t k = 0; k < 5; k++)
-        svg_text(f->out,
-                 &(struct svg_text){f->left + wide * 2 * (double)k, y + 22, SVG_SMALL,
-                                    k == 0   ? SVG_START
-                                    : k == 4 ? SVG_END
-                                             : SVG_MIDDLE,
-                                    axis_tick_text(&as, step, 5, k, buf)},
-                 false);
-    if (c->name)
-        svg_text(f->out, &(struct svg_text){f->left + wide * SVG_SHADES + 8, y + 9, SVG_SMALL, SVG_START, c->name},
-                 false);
+    for (size_t k = 0; k < LEGEND; k++) {
+        double v = low + (high - low) * (double)k / (LEGEND - 1), near[] = {v, v + (high - low) / 20};
+        enum svg_anchor anchor = k == 0 ? SVG_START : k == LEGEND - 1 ? SVG_END : SVG_MIDDLE;
+        double x = f->left + wide * (double)(k * SVG_SHADES / (LEGEND - 1));
+        svg_text(f->out, &(struct svg_text){x, y + 22, SVG_SMALL, anchor, axis_tick_text(&as, near, 2, 0, buf)}, false);
+    }
+    svg_text(f->out, &(struct svg_text){f->left + wide * SVG_SHADES + 8, y + 9, SVG_SMALL, SVG_START, name}, false);
 }
 
 /* ---- all ---- */
@@ -299,7 +309,6 @@ static void draw_panel(const struct sheet *s, size_t i)
 {
     const struct svg_frame *f = &s->frame[i];
     const struct chart_panel *p = f->panel;
-    double room = (s->width - 2 * SIDE - GAP * (double)(s->columns - 1)) / (double)s->columns;
     for (size_t k = 0; k < p->n; k++)
         if (is_behind(&p->layer[k])) svg_layer(f, &p->layer[k]);
     if (p->title)
@@ -307,7 +316,7 @@ static void draw_panel(const struct sheet *s, size_t i)
                  false);
     draw_x_axis(f);
     if (p->y.scale == AXIS_ROWS)
-        draw_rows(f, names_above(p, room));
+        draw_rows(f);
     else
         draw_y_axis(f);
     for (size_t k = 0; k < p->n; k++)

@@ -10,10 +10,9 @@
 #define TUNER_REPORT_SVG_H
 
 #include "tuner/report/chart.h"
+#include "tuner/report/svg_theme.h"
 
 #include <stdio.h>
-
-enum svg_theme { SVG_AUTO, SVG_LIGHT, SVG_DARK };
 
 enum { SVG_WIDTH = 720, SVG_WIDTH_MIN = 240, SVG_WIDTH_MAX = 4000 };
 

@@ -10,7 +10,7 @@ struct wish {
     double width;
 };
 
-enum { DOTS_MAX = 12000, BOXES_MAX = 512, WISHES_MAX = 256, LINE = 14, UP = 11, PLACES_MAX = 64 };
+enum { DOTS_MAX = 12000, BOXES_MAX = 512, WISHES_MAX = 256, LINE = 14, UP = 11, PLACES_MAX = 64, NEAR = 8 };
 
 struct svg_labels {
     struct arena *arena;
@@ -80,7 +80,8 @@ static size_t beside(const struct wish *w, size_t k, struct place *at, size_t n)
                                    {right, y - 20},  {left, y - 20},   {right, y + 28},       {left, y + 28},
                                    {middle, y - 26}, {middle, y + 36}, {right + 12, y - 34},  {left - 12, y - 34},
                                    {right, y + 42},  {left, y + 42}};
-    return add(at, n, places, sizeof places / sizeof *places);
+    size_t all = sizeof places / sizeof *places;
+    return add(at, n, places, w->label.important ? all : NEAR); /* far away it would be another's */
 }
 
 static size_t over(const struct wish *w, size_t k, struct place *at, size_t n)

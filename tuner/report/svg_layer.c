@@ -130,8 +130,20 @@ static void draw_density(const struct svg_frame *f, const struct chart_layer *l)
     }
 }
 
+/* On a heat map the winner needs a ground of its own. */
+static void ground(const struct svg_frame *f, const struct chart_layer *l)
+{
+    bool map = false;
+    for (size_t k = 0; k < f->panel->n; k++) map |= f->panel->layer[k].kind == CHART_CELLS;
+    for (size_t i = 0; map && i < l->n; i++)
+        if (chart_look_at(l, i) == CHART_WINNER && seen(f, l, i))
+            fprintf(f->out, "<circle class=\"no-p\" cx=\"%.1f\" cy=\"%.1f\" r=\"12\"/>\n", svg_x(f, l->x[i]),
+                    mark_y(f, l, i));
+}
+
 static void draw_marks(const struct svg_frame *f, const struct chart_layer *l)
 {
+    ground(f, l);
     if (chart_is_dense(l) && l->kind == CHART_MARKS) {
         draw_density(f, l);
     } else
@@ -249,19 +261,35 @@ static void draw_line(const struct svg_frame *f, const struct chart_layer *l)
     if (l->label && !isnan(p.x)) name_line(f, l, &p);
 }
 
+static void draw_stroke(const struct svg_frame *f, const struct chart_layer *l, struct svg_box b)
+{
+    fprintf(f->out, "<path class=\"no-l%d\" stroke-width=\"1\"%s d=\"M%.1f %.1fL%.1f %.1f\"/>\n", l->look,
+            l->dashed ? " stroke-dasharray=\"2 3\"" : "", b.left, b.top, b.right, b.bottom);
+    svg_labels_line(f->labels, b.left, b.top, b.right, b.bottom);
+}
+
+/* Not through the names of rows. */
+static void draw_upright(const struct svg_frame *f, const struct chart_layer *l, double x)
+{
+    size_t rows = f->header > 0 ? f->panel->y.n_rows : 1;
+    double each = f->height / (double)rows;
+    for (size_t i = 0; i < rows; i++) {
+        double top = f->top + each * (double)i;
+        draw_stroke(f, l, (struct svg_box){x, top + f->header, x, top + each});
+    }
+    if (l->label) wish(f, SVG_OVER, x, f->top, l->label);
+}
+
 static void draw_across(const struct svg_frame *f, const struct chart_layer *l)
 {
-    for (size_t i = 0; i < l->n; i++) {
-        bool upright = l->kind == CHART_AT_X;
-        const struct axis *axis = upright ? &f->panel->x : &f->panel->y;
-        double at = upright ? svg_x(f, l->x[i]) : svg_y(f, l->y[i]), x0 = upright ? at : f->left,
-               x1 = upright ? at : right_of(f), y0 = upright ? f->top : at, y1 = upright ? bottom_of(f) : at;
-        if (!axis_sees(axis, upright ? l->x[i] : l->y[i])) continue;
-        fprintf(f->out, "<path class=\"no-l%d\" stroke-width=\"1\"%s d=\"M%.1f %.1fL%.1f %.1f\"/>\n", l->look,
-                l->dashed ? " stroke-dasharray=\"2 3\"" : "", x0, y0, x1, y1);
-        svg_labels_line(f->labels, x0, y0, x1, y1);
-        if (l->label && i == 0) wish(f, upright ? SVG_OVER : SVG_ALONG, x1, upright ? y0 : y1, l->label);
-    }
+    for (size_t i = 0; i < l->n; i++)
+        if (l->kind == CHART_AT_X && axis_sees(&f->panel->x, l->x[i]))
+            draw_upright(f, l, svg_x(f, l->x[i]));
+        else if (l->kind == CHART_AT_Y && axis_sees(&f->panel->y, l->y[i])) {
+            double y = svg_y(f, l->y[i]);
+            draw_stroke(f, l, (struct svg_box){f->left, y, right_of(f), y});
+            if (l->label && i == 0) wish(f, SVG_ALONG, right_of(f), y, l->label);
+        }
 }
 
 /* ---- areas ---- */
@@ -325,7 +353,7 @@ static void draw_extent(const struct svg_frame *f, enum chart_look look, double 
 /* In numbers, at the right of the line that has the row's name. */
 static void write_value(const struct svg_frame *f, const struct chart_layer *l, size_t i)
 {
-    double top = svg_y(f, l->y[i]) - row_height(f) / 2;
+    double top = f->top + row_height(f) * floor(l->y[i] + 0.5);
     if (l->name && l->name[i])
         svg_text(f->out, &(struct svg_text){right_of(f), top + 14, SVG_PLAIN, SVG_END, l->name[i]}, true);
 }
@@ -346,7 +374,7 @@ static void draw_intervals(const struct svg_frame *f, const struct chart_layer *
 
 static void draw_bars(const struct svg_frame *f, const struct chart_layer *l)
 {
-    double half = within(row_height(f) * 0.3, 2, 9);
+    double half = within((row_height(f) - f->header) * 0.3, 2, 9);
     for (size_t i = 0; i < l->n; i++) {
         double zero = svg_x(f, 0), x = svg_x(f, l->x[i]), y = svg_y(f, l->y[i]), end = x;
         if (isnan(x) || isnan(y)) continue;

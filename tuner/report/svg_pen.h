@@ -1,9 +1,8 @@
-/* svg_pen: what svg's files share: text that is harmless and has a width, the style sheet, and the frame of a panel. */
+/* svg_pen: what svg's files share: text that is harmless and has a width, marks, and the frame of a panel. */
 #ifndef TUNER_REPORT_SVG_PEN_H
 #define TUNER_REPORT_SVG_PEN_H
 
 #include "tuner/report/chart.h"
-#include "tuner/report/svg.h"
 
 #include <stdio.h>
 
@@ -28,10 +27,9 @@ void svg_text(FILE *out, const struct svg_text *t, bool halo);
 double svg_text_width(enum svg_face face, const char *text);
 /* Escaped alone, for elements without layout. */
 void svg_escape(FILE *out, const char *text);
-/* Lines that fit `width`, broken between words; in the arena. Returns how many. */
+/* Lines that fit `width`, broken between words, a title's about as long as each other; in the arena. Returns how many.
+ */
 size_t svg_fold(enum svg_face face, const char *text, double width, struct arena *a, const char ***ret);
-
-void svg_style(FILE *out, enum svg_theme theme);
 
 /* A mark at (x, y), as path data of strokes; FILE may be NULL. `solid`: its path is to be filled. */
 bool svg_is_solid(enum chart_look look);
@@ -45,9 +43,10 @@ struct svg_frame { /* of a panel, in px */
     struct arena *arena;
     const struct chart_panel *panel;
     double left, top, width, height;
-    double rail; /* height of that beneath the plot; 0: none */
-    double page; /* width of the picture */
-    bool names;  /* those of its rows stand here; false: to its left, in the panel beside it */
+    double rail;   /* height of that beneath the plot; 0: none */
+    double page;   /* width of the picture */
+    double header; /* px of each row that are for its name; 0: none */
+    bool names;    /* those of its rows stand here; false: to its left, in the panel beside it */
     struct svg_labels *labels;
 };
 

@@ -16,6 +16,7 @@ struct cell {
     unsigned char dots; /* bits of the braille pattern; of half blocks 1 above, 2 below */
     enum chart_look look;
     char glyph[GLYPH]; /* instead of dots; "": none */
+    bool behind;       /* what is drawn on top takes its place */
     bool fixed;        /* a label's, or a named mark's: nothing goes over it */
 };
 
@@ -49,6 +50,14 @@ static void put_glyph(struct canvas *c, long column, long row, const char *glyph
     if (!cell || cell->fixed) return;
     snprintf(cell->glyph, GLYPH, "%s", glyph);
     cell->look = look;
+    cell->behind = false;
+}
+
+static void put_behind(struct canvas *c, long column, long row, const char *glyph)
+{
+    struct cell *cell = at(c, column, row);
+    put_glyph(c, column, row, glyph, CHART_QUIET);
+    if (cell) cell->behind = true;
 }
 
 /* `ascii`: what stands there where a cell is a dot. */
@@ -62,6 +71,8 @@ static void put_dot(struct canvas *c, long x, long y, enum chart_look look, cons
         return;
     }
     cell->dots = (unsigned char)(cell->dots | (c->dots == UNICODE_BRAILLE ? braille[y % 4][x % 2] : 1 << (y % 2)));
+    if (cell->behind) cell->glyph[0] = 0;
+    cell->behind = false;
     if (!cell->fixed && !*cell->glyph) cell->look = look;
 }
 
@@ -262,12 +273,27 @@ static void draw_across(struct canvas *c, const struct chart_layer *l)
 
 /* ---- areas and rows ---- */
 
+/* Where on the axis `place` lies between two points, by their places; false: outside. */
+static bool band_at(const struct canvas *c, const struct chart_layer *l, double place, double ret[2])
+{
+    for (size_t i = 0; i + 1 < l->n; i++) {
+        double from = x_place(c, l->x[i]), to = x_place(c, l->x[i + 1]), part = (place - from) / (to - from);
+        if (!(part >= 0 && part <= 1)) continue;
+        ret[0] = y_place(c, l->high[i]) * (1 - part) + y_place(c, l->high[i + 1]) * part;
+        ret[1] = y_place(c, l->low[i]) * (1 - part) + y_place(c, l->low[i + 1]) * part;
+        return true;
+    }
+    return false;
+}
+
 static void draw_band(struct canvas *c, const struct chart_layer *l)
 {
-    for (size_t i = 0; i < l->n; i++) {
-        long column = column_of(c, l->x[i]), top = row_of(c, l->high[i]), bottom = row_of(c, l->low[i]);
+    double ends[2];
+    for (size_t column = 0; column < c->columns; column++) {
+        if (!band_at(c, l, ((double)column + 0.5) / (double)c->columns, ends)) continue;
+        long top = spot(ends[0], c->rows), bottom = spot(ends[1], c->rows);
         for (long row = top < 0 ? 0 : top; row <= bottom && row < (long)c->rows; row++)
-            put_glyph(c, column, row, c->dots == UNICODE_ASCII ? ":" : "░", CHART_QUIET);
+            put_behind(c, (long)column, row, c->dots == UNICODE_ASCII ? ":" : "░");
     }
 }
 
@@ -512,7 +538,7 @@ static void write_x_axis(const struct page *p, const struct canvas *c, size_t ma
     double tick[AXIS_TICKS_MAX];
     char buf[AXIS_TEXT_MAX];
     bool ascii = p->dots == UNICODE_ASCII;
-    size_t most = c->columns / 11, n = axis_ticks(&c->panel->x, most < 2 ? 2 : most > 7 ? 7 : most, tick), used = 0;
+    size_t most = c->columns / 9, n = axis_ticks(&c->panel->x, most < 2 ? 2 : most > 7 ? 7 : most, tick), used = 0;
     const char *name = width_cut(c->arena, plain_shown(c->arena, axis_title(&c->panel->x, c->arena)), c->columns / 2);
     size_t rule = c->columns - width_of(name) - 1;
     fprintf(p->out, "%*s%s", (int)margin + 1, "", ascii ? "+" : "└");

@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+"""nocturne plot: every chart of a real study, as SVG that any reader takes, as PNG, as JSON, and in terminals of any width
+and character set; what is said where there is too little to draw."""
+import json
+import os
+import shutil
+import struct
+import subprocess
+import unittest
+import xml.etree.ElementTree as ET
+
+from test_cli import NOCTURNE
+from test_look import SMALL, Screen, lines_of, width
+
+CHARTS = ("history", "front", "curves", "confirmation", "timeline")
+SVG = "{http://www.w3.org/2000/svg}"
+# ten trials: one fails, one is infeasible, some report
+TRIAL = r"""
+[ $NOCTURNE_TRIAL = 4 ] && { echo 'out of memory' >&2; exit 7; }
+[ $NOCTURNE_TRIAL = 5 ] && { echo '{"infeasible": "<b>no</b>"}' >&3; exit 0; }
+for step in 1 2 3 4; do
+  awk -v x="$1" -v s=$step 'BEGIN { printf "{\"step\": %d, \"em\": %.4f, \"tokens\": %d}\n", s, (0.6 - (x - 0.3)^2) * s / 4, s * 250000 * (1 + x) }' >&3
+done
+awk -v x="$1" -v seed="$NOCTURNE_SEED" 'BEGIN { printf "{\"result\": {\"em\": %.4f, \"em_test\": 0.5, \"tokens\": %d}}\n", 0.6 - (x - 0.3)^2 + seed % 7 / 1000, 1000000 + 1000000 * x + seed % 9973 }' >&3
+"""
+STUDY = SMALL.replace("budget: {trials: 6}", "budget: {trials: 10}")
+
+
+class Plot(Screen):
+    def nocturne(self, *args, code=0, env=None):
+        done = subprocess.run([NOCTURNE, *args], cwd=self.dir, capture_output=True, text=True,
+                              env={**os.environ, **(env or {})})
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done.stdout if code == 0 else done.stderr
+
+    def study(self):
+        self.begin(STUDY, TRIAL)
+        self.nocturne("run", "study.yaml", "--quiet")
+
+    def svg(self, name="chart.svg"):
+        with open(os.path.join(self.dir, name), encoding="utf-8") as text:
+            return ET.parse(text).getroot()
+
+    def texts(self, root):
+        return [t.text for t in root.iter(SVG + "text")]
+
+
+class Files(Plot):
+    def test_every_chart_is_svg_that_needs_nothing_else(self):
+        self.study()
+        for chart in CHARTS:
+            for px in ("360", "1200"):
+                self.nocturne("plot", chart, "s", "-o", "chart.svg", "--width", px)
+                root = self.svg()
+                self.assertEqual((root.tag, root.get("role"), root.get("width")), (SVG + "svg", "img", px))
+                self.assertEqual([e.tag for e in root][:3], [SVG + "title", SVG + "desc", SVG + "style"], chart)
+                self.assertEqual({e.tag for e in root.iter()} - {SVG + t for t in ("svg", "title", "desc", "style", "rect", "path", "text", "circle")}, set())
+                self.assertFalse([k for e in root.iter() for k in e.attrib if k.startswith("on") or "href" in k or k == "id"])
+                self.assertNotIn("url(", root.find(SVG + "style").text)
+                self.assertLess(os.path.getsize(os.path.join(self.dir, "chart.svg")), 60000)
+                # the title is all there, over as many lines as it needs, and everything is on the page
+                self.assertIn(root.find(SVG + "title").text, " ".join(self.texts(root)))
+                for t in root.iter(SVG + "text"):
+                    self.assertLess(float(t.get("x")), float(px))
+                    self.assertLess(float(t.get("y")), float(root.get("height")))
+
+    def test_what_the_pictures_say(self):
+        self.study()
+        best = json.loads(self.nocturne("best", "--json"))
+        self.nocturne("plot", "front", "-o", "chart.svg")
+        self.assertIn(f"winner (trial {best['trial']})", self.texts(self.svg()))
+        self.nocturne("plot", "history", "-o", "chart.svg")
+        words = self.texts(self.svg())
+        for word in ("baseline", "fresh seeds", "best so far", "failed", "infeasible", "complete", "trial", "utility"):
+            self.assertIn(word, words)
+        self.nocturne("plot", "history", "--metric", "tokens", "-o", "chart.svg")
+        self.assertIn("tokens (log)", self.texts(self.svg()))
+        self.nocturne("plot", "confirmation", "-o", "chart.svg")
+        self.assertIn("winner − baseline", self.texts(self.svg()))
+
+    def test_themes(self):
+        self.study()
+        style = {}
+        for theme in ("auto", "light", "dark"):
+            self.nocturne("plot", "history", "-o", "chart.svg", "--theme", theme)
+            style[theme] = self.svg().find(SVG + "style").text
+        self.assertIn("@media screen and (prefers-color-scheme:dark)", style["auto"])
+        self.assertIn(".no-p{fill:#fff}", style["light"])
+        self.assertNotIn("#12161c", style["light"])
+        self.assertIn(".no-p{fill:#12161c}", style["dark"])
+
+    def test_png_by_a_program_that_is_there_or_a_sentence(self):
+        self.study()
+        said = self.nocturne("plot", "history", "-o", "chart.png", code=3, env={"PATH": "/nowhere"})
+        self.assertIn("librsvg2-bin", said)
+        self.assertEqual([n for n in os.listdir(self.dir) if "chart" in n], [])
+        tools = os.path.join(self.dir, "tools")
+        os.mkdir(tools)
+        fake = os.path.join(tools, "rsvg-convert")
+        self.write("tools/rsvg-convert", '#!/bin/sh\nfor a; do case $a in --output=*) cat > "${a#--output=}";; esac; done\n')
+        os.chmod(fake, 0o755)
+        self.nocturne("plot", "history", "-o", "chart.png", env={"PATH": tools + ":" + os.environ["PATH"]})
+        self.assertEqual(self.svg("chart.png").tag, SVG + "svg")  # what that program was given
+        self.write("tools/rsvg-convert", "#!/bin/sh\nexit 1\n")
+        self.assertIn("could not be made", self.nocturne("plot", "history", "-o", "other.png", code=1, env={"PATH": tools + ":" + os.environ["PATH"]}))
+        self.assertEqual([n for n in os.listdir(self.dir) if "other" in n], [])
+
+    @unittest.skipUnless(shutil.which("rsvg-convert"), "rsvg-convert is not installed")
+    def test_png_is_a_picture(self):
+        self.study()
+        self.nocturne("plot", "front", "-o", "chart.png", "--width", "400")
+        with open(os.path.join(self.dir, "chart.png"), "rb") as png:
+            head = png.read(24)
+        self.assertEqual(head[:8], b"\x89PNG\r\n\x1a\n")
+        self.assertEqual(struct.unpack(">I", head[16:20])[0], 800)
+
+    def test_a_file_is_whole_or_as_it_was(self):
+        self.study()
+        self.write("kept.svg", "mine")
+        self.assertIn("cannot write", self.nocturne("plot", "history", "-o", "no/such/folder.svg", code=1))
+        os.symlink("kept.svg", os.path.join(self.dir, "chart.svg.part"))
+        self.nocturne("plot", "history", "-o", "chart.svg", code=1)
+        with open(os.path.join(self.dir, "kept.svg"), encoding="utf-8") as text:
+            self.assertEqual(text.read(), "mine")
+
+    def test_json_has_the_numbers(self):
+        self.study()
+        for chart in CHARTS:
+            data = json.loads(self.nocturne("plot", chart, "--json"))
+            self.assertEqual(data["chart"], chart)
+            self.assertTrue(data["title"] and data["caption"] and data["panels"])
+        history = json.loads(self.nocturne("plot", "history", "--json"))
+        trials = json.loads(self.nocturne("trials", "--json"))["trials"]
+        marks = {t: y for l in history["panels"][0]["layers"] if l["kind"] == "marks" for t, y in zip(l["trials"], l["y"])}
+        told = {t["trial"]: t["utility"] for t in trials if t.get("utility") is not None}
+        self.assertEqual(set(marks), set(told))
+        for trial, utility in told.items():
+            self.assertAlmostEqual(marks[trial], utility, places=9)
+
+
+class Terminals(Plot):
+    def test_charts_fit_every_terminal(self):
+        self.study()
+        for chart in CHARTS:
+            for columns, rows, env in ((80, 24, {}), (80, 24, {"NO_COLOR": "1"}), (80, 24, {"LANG": "C"}), (80, 24, {"TERM": "linux"}), (120, 40, {}), (40, 24, {})):
+                seen = self.screen("plot", chart, columns=columns, rows=rows, env=env)
+                self.assert_fits(seen, columns, f"{chart} {env}")
+                if chart in ("history", "front", "curves") and columns >= 80:
+                    self.assertLessEqual(len(lines_of(seen)), rows + 1, seen)
+                self.assertEqual("\x1b[" in seen, "NO_COLOR" not in env)
+                if env.get("LANG"):
+                    self.assertTrue(seen.isascii(), seen)
+
+    def test_three_sets_of_characters(self):
+        self.study()
+        braille = lambda text: any(0x2800 < ord(c) < 0x2900 for c in text)
+        self.assertTrue(braille(self.nocturne("plot", "curves")))
+        blocks = self.nocturne("plot", "curves", "--symbols", "blocks")
+        self.assertFalse(braille(blocks))
+        self.assertIn("▀", blocks)
+        ascii_ = self.nocturne("plot", "curves", "--symbols", "ascii")
+        self.assertTrue(ascii_.isascii())
+        for text in (blocks, ascii_):
+            self.assertLessEqual(max(width(line) for line in lines_of(text)), 80)
+
+    def test_a_pipe_has_no_colours(self):
+        self.study()
+        self.assertNotIn("\x1b", self.nocturne("plot", "history"))
+
+
+class TooLittle(Plot):
+    def test_an_empty_study_says_what_is_missing(self):
+        self.begin(STUDY, TRIAL)
+        self.nocturne("import", "study.yaml", self.empty_table())
+        said = {chart: self.nocturne("plot", chart, code=3) for chart in CHARTS}
+        self.assertIn("needs a complete trial", said["history"])
+        self.assertIn("need trials that report em", said["curves"])
+        self.assertIn("fresh seeds", said["confirmation"])
+        for text in said.values():
+            self.assertEqual(text.count("\n"), 1, text)
+
+    def empty_table(self):
+        self.write("none.csv", "x,k,learning_rate,batch_size,em,em_test,tokens,state\n0.5,3,0.01,32,,,,failed\n")
+        return "none.csv"
+
+    def test_one_trial_and_constant_metrics(self):
+        self.begin(STUDY.replace("budget: {trials: 10}", "budget: {trials: 3}"),
+                   'echo \'{"result": {"em": 0.5, "em_test": 0.5, "tokens": 7}}\' >&3\n')
+        self.nocturne("run", "study.yaml", "--quiet")
+        for chart in ("history", "front", "timeline"):
+            self.nocturne("plot", chart, "-o", "chart.svg")
+            self.svg()
+            self.nocturne("plot", chart)
+
+    def test_wrong_words(self):
+        self.study()
+        self.assertIn("history, front, curves", self.nocturne("plot", "pie", code=2))
+        self.assertIn("which chart?", self.nocturne("plot", code=2))
+        self.assertIn(".svg or .png", self.nocturne("plot", "history", "-o", "chart.gif", code=2))
+        self.assertIn("there are utility, em, em_test, tokens", self.nocturne("plot", "history", "--metric", "loss", code=2))
+        self.assertIn("not both", self.nocturne("plot", "history", "--json", "-o", "a.svg", code=2))
+        self.nocturne("plot", "history", "nothere", code=3)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
