@@ -29,6 +29,8 @@ enum status figure_make(enum figure_kind kind, const struct figure_wish *wish, s
                         struct error *err)
 {
     struct chart c = {.name = figures[kind].name};
+    if (wish->n_parameters > 0)
+        return error_set(err, STATUS_INVALID, "'%s' is not drawn by parameters", figures[kind].name);
     enum status st = figures[kind].make(wish, a, &c, err);
     if (!st) *ret = c;
     return st;
