@@ -96,3 +96,14 @@ void report_dump(FILE *out, const struct memory *s, enum dump_format format);
 /* The event log; `trial` −1: of the whole study. */
 enum status report_log(FILE *out, struct store *store, int64_t study, long trial, bool json, struct error *err);
 
+/* ---- the screen ---- */
+
+/* From now on what goes to a terminal by stdout or stderr is folded between words to its width; wherever it goes it is
+ * ASCII where the locale is. */
+void report_fold(void);
+/* How wide stdout is now: the terminal's, else COLUMNS, else 80. */
+size_t report_columns(void);
+/* Can lines on stdout be taken back? No file, pipe or dumb terminal. */
+bool report_can_redraw(void);
+
+#endif
