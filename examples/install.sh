@@ -4,9 +4,9 @@
 
 build_packages="gcc g++ libc6-dev cmake ninja-build pkg-config libgsl-dev libnlopt-dev libopenblas-dev libuv1-dev \
 libsqlite3-dev libyaml-dev libjansson-dev libgnutls28-dev libmicrohttpd-dev libcurl4-gnutls-dev libre2-dev \
-zlib1g-dev libsystemd-dev"
+zlib1g-dev libsystemd-dev nodejs npm"
 demo_packages="pocketsphinx-en-us"
-test_packages="libcmocka-dev python3-minimal python3 python3-venv curl openssl dpkg-dev file"
+test_packages="libcmocka-dev python3-minimal python3 python3-venv curl openssl dpkg-dev file chromium"
 slurm_packages="slurmctld slurmd slurm-client munge procps"
 fuzz_packages="clang llvm libclang-rt-dev" # of the version that is this system's own
 

@@ -354,7 +354,8 @@ static void answer_with(struct connection *x, unsigned status, struct MHD_Respon
 {
     if (response) {
         if (type) MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-        MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+        if (!MHD_get_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL))
+            MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
         MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     }
     x->status = status;

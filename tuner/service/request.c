@@ -22,6 +22,7 @@ static const char *title(unsigned status)
     case 403: return "Forbidden";
     case 404: return "Not Found";
     case 405: return "Method Not Allowed";
+    case 406: return "Not Acceptable";
     case 409: return "Conflict";
     case 410: return "Gone";
     case 413: return "Content Too Large";

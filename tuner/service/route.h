@@ -35,7 +35,9 @@ struct route {
     X(trials) \
     X(notes) \
     X(artefacts) \
-    X(agents)
+    X(agents) \
+    X(space) \
+    X(page)
 /* clang-format on */
 
 #define X(name) extern const struct route api_##name##_routes[];

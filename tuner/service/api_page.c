@@ -1,0 +1,98 @@
+/* The page at /, which a browser shows: its four files, built beside it (page/README.md) and embedded. Nobody needs a
+ * token to see them: they hold no study, and ask for a token themselves. */
+#include "tuner/service/request.h"
+
+#include "tuner/base/digest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define X(name) extern const char service_page_##name##_begin[], service_page_##name##_end[]; /* page.S */
+X(index)
+X(script)
+X(style)
+X(licences)
+#undef X
+
+/* Scripts, styles and connections of this address only; nothing inline, no other page around it, no HTML made of text. */
+#define POLICY                                                                                                         \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "       \
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "               \
+    "trusted-types default"
+
+struct page_file {
+    const char *type;
+    const char *begin, *end; /* the same: it was built without */
+    bool packed;             /* gzip */
+};
+
+static bool takes_gzip(const struct request *r)
+{
+    const char *accepted = http_request_header(r->http, "Accept-Encoding");
+    return !accepted || strstr(accepted, "gzip") || strchr(accepted, '*');
+}
+
+/* Its name for caches; in the arena. */
+static const char *tag(struct request *r, const struct page_file *f)
+{
+    unsigned char bytes[DIGEST_BYTES];
+    char hex[DIGEST_HEX];
+    digest(f->begin, (size_t)(f->end - f->begin), bytes);
+    return arena_printf(&r->arena, "\"%.32s\"", digest_hex(bytes, hex));
+}
+
+static void send_file(struct request *r, const struct page_file *f)
+{
+    const char *known = http_request_header(r->http, "If-None-Match"), *now = tag(r, f);
+    bool same = known && strstr(known, now);
+    const struct http_header headers[] = {{"Content-Security-Policy", POLICY},
+                                          {"Referrer-Policy", "no-referrer"},
+                                          {"Cache-Control", "no-cache"},
+                                          {"ETag", now},
+                                          {f->packed && !same ? "Content-Encoding" : NULL, "gzip"},
+                                          {NULL, NULL}};
+    unsigned status = same ? 304 : 200;
+    r->stage = REQUEST_ANSWERED;
+    r->service->counts.answers[status]++;
+    http_request_answer(r->http, status, f->type, f->begin, same ? 0 : (size_t)(f->end - f->begin), headers);
+}
+
+static void show(struct request *r, const struct page_file *f)
+{
+    if (f->begin == f->end)
+        request_problem(r, 404, "this nocturne was built without its page (-DPAGE=off); the API is at /api/v1");
+    else if (f->packed && !takes_gzip(r))
+        request_problem(r, 406, "the page comes compressed; say 'Accept-Encoding: gzip'");
+    else
+        send_file(r, f);
+}
+
+static void on_get_index(struct request *r)
+{
+    show(r, &(struct page_file){"text/html; charset=utf-8", service_page_index_begin, service_page_index_end, false});
+}
+
+static void on_get_script(struct request *r)
+{
+    show(r,
+         &(struct page_file){"text/javascript; charset=utf-8", service_page_script_begin, service_page_script_end, true});
+}
+
+static void on_get_style(struct request *r)
+{
+    show(r, &(struct page_file){"text/css; charset=utf-8", service_page_style_begin, service_page_style_end, true});
+}
+
+static void on_get_licences(struct request *r)
+{
+    show(r, &(struct page_file){"text/plain; charset=utf-8", service_page_licences_begin, service_page_licences_end,
+                                true});
+}
+
+const struct route api_page_routes[] = {
+    {"GET", "/", 0, on_get_index, 0, BODY_NONE, false},
+    {"GET", "/page.js", 0, on_get_script, 0, BODY_NONE, false},
+    {"GET", "/page.css", 0, on_get_style, 0, BODY_NONE, false},
+    {"GET", "/third-party.txt", 0, on_get_licences, 0, BODY_NONE, false},
+    {0},
+};

@@ -1,0 +1,172 @@
+/* The API of the service, typed as openapi.yaml has it. The only file that sends requests (but for the stream of events,
+ * live.ts). A path that was read before is asked for by its ETag, and costs nothing if nothing has happened. */
+
+import type { State } from "./words";
+
+export type Value = string | number | boolean | null | Value[] | { [key: string]: Value };
+export type Params = Record<string, Value>;
+export type Metrics = Record<string, number>;
+export type VerdictWord = "adopt" | "a trade" | "promising" | "no better" | "do not adopt" | "not confirmed";
+
+export interface Me { name: string; role: "viewer" | "worker" | "operator"; studies: string[] | null; expires_ms: number | null }
+export interface Difference { difference?: number; ratio?: number; low?: number; high?: number; margin?: number }
+export interface Against { reference: string; trial: number; verdict: VerdictWord; metrics: Record<string, Difference>; seeds_to_decide?: number }
+export interface Standing {
+    trial: number; params: Params; metrics: Metrics; sd?: Metrics; utility: number | null; feasible: boolean; confirmed_seeds: number;
+    label?: string; winner?: boolean; baseline?: boolean; verdict?: VerdictWord; against?: Against[]; caution?: string; repeats?: boolean;
+    weights?: Metrics; front?: unknown;
+    breaks?: { constraint: string; metric: string; bound: number; by: number; would_hold: string }[];
+}
+export interface Budget {
+    budget: "trials" | "tokens" | "cost" | "wall" | "until"; limit?: number; spent?: number; reserved?: number; left?: number;
+    limit_ms?: number; left_ms?: number; began_ms?: number;
+}
+export interface Study {
+    study: string; phase?: "open" | "paused" | "stopped" | "complete" | "failed"; failure?: string; seq?: number; trials: number;
+    states: Record<State, number>; tokens?: number; budgets: Budget[]; best?: Standing | null; comparison?: Standing[];
+    run?: { began_ms: number; spent_ms: number; gone_ms: number }; exhausted?: string; running?: boolean; hosted?: boolean;
+    step?: string; busy?: number; paused?: string; problem?: string; note?: string; reuse?: { stages: number; saved: number };
+}
+export interface Stage {
+    stage: string; params: Params; digest?: string; bytes: number; kept: boolean; trial: number; attempt: number; cost: number;
+    took_ms: number; users: number; from: string[];
+}
+export interface Trial {
+    trial: number; state: State; role: string; params: Params; metrics: Metrics; utility?: number | null; seed: number; source: string;
+    attempts: number; reason?: string; agent?: string; lease?: number; finished_ms?: number; stages?: Stage[]; charged?: number;
+    began_ms?: number; created_ms?: number; heard_ms?: number; note?: string;
+}
+export interface Report { n: number; step: number; after_ms: number; metrics: Metrics }
+export interface Event { seq: number; event: string; at_ms: number; trial?: number; body: Record<string, Value> }
+export interface Agent {
+    agent: string; state: "expected" | "connected" | "silent"; slots: number; busy: number; gpus: number; heard_ms_ago?: number;
+    finished?: number; host?: string; version?: string; study?: string; job?: string; leases: { study: string; lease: number; trial?: number }[];
+}
+export interface Parameter { name: string; type: "int" | "float" | "categorical" | "ordinal" | "bool"; range?: [number, number]; scale?: "log" | "linear"; step?: number; values?: Value[]; when?: string }
+export interface Metric { name: string; goal: "maximize" | "minimize"; kind: "value" | "proportion" | "count"; of?: number; unit?: number }
+export interface Space { parameters: Parameter[]; metrics: Metric[]; objective?: { form: string; weights?: Metrics }; constraints?: string[]; baseline?: Params | null }
+export interface Check { check: string; level: "fine" | "look" | "wrong"; sentence: string; action?: string }
+export interface Health { level: "fine" | "look" | "wrong"; checks: Check[] }
+export interface Spread { low: number; median: number; high: number }
+export interface Forecast { end_ms?: Spread | null; tokens?: Spread | null; trials?: Spread | null; on_time?: number | null; sentence?: string }
+export interface Importance {
+    metrics: Record<string, { parameter: string; share: number; low: number; high: number; range?: [number, number]; values?: Value[] }[]>;
+    method: string; trials: number; flat?: { parameter: string; low: number; high: number }[]; quality?: Record<string, { r2: number }>;
+}
+export interface Slice { parameter: string; metric: string; x: (number | string)[]; mean: number[]; low: number[]; high: number[]; trials: { trial: number; x: number | string; y: number }[] }
+export interface Contour { x: (number | string)[]; y: (number | string)[]; mean: number[][]; sd: number[][] }
+export interface Guess { mean: number; low: number; high: number }
+export interface Prediction { metrics: Record<string, Guess>; utility?: Guess | null; feasible?: number | null }
+export interface Front { winner: number | null; front: number[]; from?: { weight: number; trial: number }[] }
+export interface Ledger { step_ms: number; at_ms: number[]; [budget: string]: number[] | number }
+
+/* What the service answers when it does not do it [RFC 9457]; status 0: it did not answer. */
+export class Problem extends Error {
+    constructor(readonly status: number, readonly title: string, readonly detail: string) {
+        super(detail || title);
+    }
+}
+
+let token = "";
+const known = new Map<string, { etag: string; body: unknown }>();
+
+export function speakAs(newToken: string): void {
+    token = newToken;
+    known.clear();
+}
+
+async function problemOf(answer: Response): Promise<Problem> {
+    try {
+        const p = (await answer.json()) as { title?: string; detail?: string };
+        return new Problem(answer.status, p.title ?? answer.statusText, p.detail ?? "");
+    } catch {
+        return new Problem(answer.status, answer.statusText, "");
+    }
+}
+
+export async function ask(path: string, init: RequestInit = {}): Promise<Response> {
+    const headers = new Headers(init.headers);
+    headers.set("Authorization", `Bearer ${token}`);
+    let answer: Response;
+    try {
+        answer = await fetch(`/api/v1${path}`, { ...init, headers, cache: "no-store" });
+    } catch (error) {
+        if ((error as Error).name === "AbortError") throw error;
+        throw new Problem(0, "The service does not answer", "It was stopped, or the network is away. This page tries again by itself.");
+    }
+    if (!answer.ok && answer.status !== 304) throw await problemOf(answer);
+    return answer;
+}
+
+async function get<T>(path: string): Promise<T> {
+    const before = known.get(path);
+    const answer = await ask(path, before ? { headers: { "If-None-Match": before.etag } } : {});
+    if (answer.status === 304 && before) return before.body as T;
+    const body = (await answer.json()) as T, etag = answer.headers.get("ETag");
+    if (etag) known.set(path, { etag, body });
+    return body;
+}
+
+async function send<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const init: RequestInit = { method };
+    if (body !== undefined) {
+        init.body = JSON.stringify(body);
+        init.headers = { "Content-Type": "application/json" };
+    }
+    return (await (await ask(path, init)).json()) as T;
+}
+
+/* null instead of an error: an older service has no such resource, or there is nothing to say yet */
+async function perhaps<T>(answer: Promise<T>): Promise<T | null> {
+    try {
+        return await answer;
+    } catch (error) {
+        if (error instanceof Problem && [404, 405, 409, 422].includes(error.status)) return null;
+        throw error;
+    }
+}
+
+const query = (o: Record<string, string | number | undefined>): string => {
+    const q = new URLSearchParams();
+    for (const [k, v] of Object.entries(o)) if (v !== undefined) q.set(k, String(v));
+    const text = q.toString();
+    return text ? `?${text}` : "";
+};
+const at = (study: string): string => `/studies/${encodeURIComponent(study)}`;
+
+export const weightsText = (w: Metrics): string => Object.entries(w).map(([k, v]) => `${k}=${v}`).join(",");
+
+export const api = {
+    me: () => perhaps(get<Me>("/me")),
+    service: () => get<{ version: string; up_ms: number; slots: number }>(""),
+    studies: (offset = 0) => get<{ studies: Study[]; total: number }>(`/studies${query({ offset, limit: 200 })}`),
+    study: (s: string) => get<Study>(at(s)),
+    space: (s: string) => perhaps(get<Space>(`${at(s)}/space`)),
+    health: (s: string) => perhaps(get<Health>(`${at(s)}/health`)),
+    forecast: (s: string) => perhaps(get<Forecast>(`${at(s)}/forecast`)),
+    ledger: (s: string) => perhaps(get<Ledger>(`${at(s)}/ledger`)),
+    columns: async (s: string, since?: number) => (await perhaps(ask(`${at(s)}/columns${query({ since })}`)))?.json() ?? null,
+    trials: (s: string, offset: number) => get<{ trials: Trial[]; total: number; next_offset?: number }>(`${at(s)}/trials${query({ offset, limit: 1000 })}`),
+    trial: (s: string, t: number) => get<Trial>(`${at(s)}/trials/${t}`),
+    reports: (s: string, t: number, after?: number) => get<{ reports: Report[]; next?: number }>(`${at(s)}/trials/${t}/reports${query({ after })}`),
+    artefacts: (s: string, t: number) => get<{ artefacts: { name: string; bytes: number }[] }>(`${at(s)}/trials/${t}/artefacts`),
+    artefact: async (s: string, t: number, name: string, from?: number, follow?: number) =>
+        (await ask(`${at(s)}/trials/${t}/artefacts/${encodeURIComponent(name)}${query({ from, follow })}`)).text(),
+    log: (s: string, after: number, limit = 1000) => get<{ events: Event[]; next?: number }>(`${at(s)}/log${query({ after, limit })}`),
+    best: (s: string, weights?: Metrics) => perhaps(get<Standing>(`${at(s)}/best${query({ weights: weights && weightsText(weights) })}`)),
+    front: (s: string, weights: Metrics) => perhaps(get<Front>(`${at(s)}/front${query({ weights: Object.entries(weights).map(([k, v]) => `${k}=${v}`).join(",") })}`)),
+    importance: (s: string) => perhaps(get<Importance>(`${at(s)}/importance`)),
+    slice: (s: string, parameter: string, metric: string, trial?: number) => perhaps(get<Slice>(`${at(s)}/slice${query({ parameter, metric, points: 41, at: trial })}`)),
+    contour: (s: string, x: string, y: string, metric: string) => perhaps(get<Contour>(`${at(s)}/contour${query({ x, y, metric, points: 32 })}`)),
+    predict: async (s: string, params: Params) => (await perhaps(send<{ predictions: Prediction[] }>("POST", `${at(s)}/predict`, { params: [params] })))?.predictions[0] ?? null,
+    agents: () => get<{ agents: Agent[]; slots: number; busy: number }>("/agents"),
+    export: async (s: string, format: string) => (await ask(`${at(s)}/export?format=${format}`)).text(),
+
+    pause: (s: string) => send<Study>("POST", `${at(s)}/pause`),
+    resume: (s: string) => send<Study>("POST", `${at(s)}/resume`),
+    stop: (s: string, now: boolean) => send<Study>("POST", `${at(s)}/stop`, now ? { now } : undefined),
+    cancel: (s: string, t: number) => send<Trial>("POST", `${at(s)}/trials/${t}/cancel`),
+    retry: (s: string, t: number) => send<Trial>("POST", `${at(s)}/trials/${t}/retry`),
+    enqueue: (s: string, params: Params) => send<Trial>("POST", `${at(s)}/trials`, { params }),
+    note: (s: string, text: string, t?: number) => send<unknown>("PUT", `${at(s)}${t === undefined ? "" : `/trials/${t}`}/note`, { text }),
+};

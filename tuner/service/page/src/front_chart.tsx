@@ -1,0 +1,142 @@
+/* The choice: two metrics against each other, the front as a step line, references, the winner; and sliders that weigh
+ * the metrics anew. Who would win then the service says, as `nocturne best --weights` does; no trial is needed. */
+import { useEffect, useState } from "preact/hooks";
+import { api, type Front, type Metric, type Metrics, type Standing } from "./api";
+import { line, marks, type Series } from "./chart";
+import { Figure, type Point } from "./figure";
+import { Choice } from "./history_chart";
+import { choice, choose, toTrial } from "./route";
+import type { StudyView } from "./study";
+import { amount, plural } from "./words";
+
+const WAIT_MS = 120, LINE_POINTS = 60;
+
+/* Weights of the address ("0.7,0.3" in the order of the metrics), else the study's. */
+function weightsOf(names: string[], own: Metrics): Metrics {
+    const given = choice("w").split(",").map(Number);
+    if (given.length !== names.length || given.some((x) => !Number.isFinite(x) || x < 0)) return own;
+    const sum = given.reduce((a, b) => a + b, 0) || 1;
+    return Object.fromEntries(names.map((n, i) => [n, given[i]! / sum]));
+}
+
+/* All of it with some room; one wild point does not squash the rest. */
+function extent(values: number[], log: boolean): { min?: number; max?: number } {
+    const sorted = values.filter((x) => Number.isFinite(x)).sort((a, b) => a - b), n = sorted.length;
+    if (n < 2) return {};
+    const f = log ? Math.log : (x: number): number => x, g = log ? Math.exp : f;
+    const inner = [f(sorted[Math.floor(n * 0.05)]!), f(sorted[Math.ceil(n * 0.95) - 1]!)] as const, span = inner[1] - inner[0] || 1;
+    const lo = Math.max(f(sorted[0]!), inner[0] - span), hi = Math.min(f(sorted[n - 1]!), inner[1] + span), room = (hi - lo) * 0.06 || 1;
+    return { min: g(lo - room), max: g(hi + room) };
+}
+
+/* Not worse in both than another that is better in one. */
+function frontOf(points: Point[], x: Metric, y: Metric): Point[] {
+    const gx = x.goal === "maximize" ? -1 : 1, gy = y.goal === "maximize" ? -1 : 1, front: Point[] = [];
+    let least = Infinity;
+    for (const p of [...points].sort((a, b) => gx * (a.x - b.x) || gy * (a.y - b.y)))
+        if (gy * p.y < least) (least = gy * p.y), front.push(p);
+    return front;
+}
+
+export function FrontChart({ v }: { v: StudyView }) {
+    const s = v.study.value!, t = v.trials.value, all = v.metrics.value;
+    const own: Metrics = v.space.value?.objective?.weights ?? (all.length === 2 ? { [all[0]!.name]: 0.5, [all[1]!.name]: 0.5 } : {});
+    const names = Object.keys(own), weights = weightsOf(names, own), changed = names.some((n) => Math.abs(weights[n]! - own[n]!) > 1e-9);
+    const [found, setFound] = useState<Standing | null>(null), [around, setAround] = useState<Front | null>(null);
+    const costs = [...all].sort((a, b) => (names.includes(b.name) ? 1 : 0) - (names.includes(a.name) ? 1 : 0));
+    const [xName, setX] = useState(""), [yName, setY] = useState("");
+    const x = all.find((m) => m.name === xName) ?? costs.find((m) => m.name === "tokens") ?? costs.find((m) => m.goal === "minimize") ?? costs[1] ?? costs[0];
+    const y = all.find((m) => m.name === yName) ?? costs.find((m) => m.goal === "maximize" && m !== x) ?? costs.find((m) => m !== x) ?? costs[0];
+    const text = JSON.stringify(weights);
+
+    useEffect(() => {
+        if (!names.length) return;
+        let late = false;
+        const timer = setTimeout(async () => {
+            const [best, front] = await Promise.all([api.best(v.name, changed ? weights : undefined).catch(() => null), api.front(v.name, weights).catch(() => null)]);
+            if (!late) (setFound(best), setAround(front));
+        }, WAIT_MS);
+        return () => {
+            late = true;
+            clearTimeout(timer);
+        };
+    }, [text, s.seq]);
+
+    if (!x || !y || x === y) return null;
+    const winner = changed ? found?.trial : s.best?.trial, feasible: [number, number][] = [], not: [number, number][] = [], points: Point[] = [], good: Point[] = [];
+    const cx = t.metrics.get(x.name) ?? [], cy = t.metrics.get(y.name) ?? [];
+    const bounds = breachesOf(s.comparison ?? []);
+    for (let row = 0; row < t.n; row++) {
+        if (t.state[row] !== "complete" || !Number.isFinite(cx[row]) || !Number.isFinite(cy[row]) || t.role[row] === "confirm") continue;
+        const p = { x: cx[row]!, y: cy[row]!, trial: t.number[row]! };
+        if (x.kind === "count" && p.x <= 0) continue;
+        points.push(p);
+        const ok = bounds.every((b) => b(row, t.metrics));
+        (ok ? feasible : not).push([p.x, p.y]);
+        if (ok) good.push(p);
+    }
+    const front = frontOf(good.length ? good : points, x, y), step: [number, number][] = front.flatMap((p, i) => (i ? [[p.x, front[i - 1]!.y], [p.x, p.y]] : [[p.x, p.y]]) as [number, number][]);
+    const edgeX = extent([...points.map((p) => p.x)], x.kind === "count"), edgeY = extent(points.map((p) => p.y), false);
+    const rows = s.comparison ?? [], refs = rows.filter((r) => r.label), star = points.find((p) => p.trial === winner), iso = isoOf(rows.find((r) => r.baseline), star, x, y, weights, all);
+    const from = around?.from?.filter((f) => f.trial !== winner).slice(0, 4) ?? [];
+    return (
+        <Figure name="front" view={v} points={points} label={`${y.name} against ${x.name} of ${points.length} trials, ${front.length} on the front, winner trial ${winner ?? "none"}`} tall
+            title={winner === undefined || winner === null ? "No winner under these weights" : <>Under {changed ? "these" : "the study's"} weights <a href={toTrial(v.name, winner)} data-winner={winner}>trial {winner}</a> wins</>}
+            caption={<>{plural(front.length, "trial")} on the front (line) of {points.length} complete. ★ winner, ■ baseline, □ reference, ◇ breaks a constraint; dashed: as good as the winner by the weights.{x.kind === "count" ? ` ${x.name}: log.` : ""}</>}
+            picture={(c) => ({
+                x: { name: x.name, kind: x.kind === "count" ? "log" : "number", ...edgeX }, y: { name: y.name, kind: y.kind === "count" && points.every((p) => p.y > 0) ? "log" : "number", ...(y.kind === "count" ? {} : edgeY) },
+                series: [
+                    ...(iso.length ? [line("as good", iso, c.link, { lineStyle: { color: c.link, width: 1, type: "dashed" }, clip: true })] : []),
+                    line("front", step, c.ink, { lineStyle: { color: c.ink, width: 1 } }),
+                    marks("complete", "complete", feasible, c), ...(not.length ? [marks("infeasible", "infeasible", not, c)] : []),
+                    ...refs.filter((r) => Number.isFinite(r.metrics[x.name]) && Number.isFinite(r.metrics[y.name])).map((r): Series => marks(r.label!, r.baseline ? "baseline" : "reference", [[r.metrics[x.name]!, r.metrics[y.name]!]], c)),
+                    ...(star ? [marks("winner", "winner", [[star.x, star.y]], c)] : []),
+                ],
+            })}
+            numbers={() => ({ head: ["trial", x.name, y.name, "on the front"], rows: points.map((p) => [p.trial, p.x, p.y, front.includes(p) ? "yes" : ""]) })}>
+            {all.length > 2 && <span class="row"><Choice label="across" value={x.name} of={all.map((m) => m.name)} onChange={setX} /><Choice label="up" value={y.name} of={all.map((m) => m.name)} onChange={setY} /></span>}
+            {names.length > 1 && (
+                <fieldset class="weights" data-part="weights">
+                    <legend>Weights{changed && <button class="plain" onClick={() => choose({ w: "" })}>the study's again</button>}</legend>
+                    {(names.length === 2 ? names.slice(0, 1) : names).map((n) => (
+                        <label key={n}>{names.length === 2 ? <>{n} <b class="figures">{weights[n]!.toFixed(2)}</b> · {names[1]} <b class="figures">{weights[names[1]!]!.toFixed(2)}</b></> : <>{n} <b class="figures">{weights[n]!.toFixed(2)}</b></>}
+                            <input type="range" min="0" max="100" value={Math.round(weights[n]! * 100)} aria-label={`weight of ${n}`} onInput={(e) => choose({ w: moved(names, weights, n, Number(e.currentTarget.value) / 100) })} />
+                        </label>
+                    ))}
+                    {changed && found && <p class="quiet">{found.confirmed_seeds ? `Confirmed on ${plural(found.confirmed_seeds, "seed")}.` : "Measured in the search, not confirmed for these weights."} {Object.entries(found.metrics).map(([k, m]) => `${k} ${amount(m)}`).join(", ")}</p>}
+                    {from.length > 0 && <p class="quiet">{from.map((f, i) => <>{i > 0 && ", "}from {names[0]} ≥ {f.weight.toFixed(2)} <a href={toTrial(v.name, f.trial)}>trial {f.trial}</a></>)} would win.</p>}
+                </fieldset>
+            )}
+        </Figure>
+    );
+}
+
+/* The others share what is left, as they did. */
+function moved(names: string[], w: Metrics, name: string, to: number): string {
+    const rest = names.filter((n) => n !== name), sum = rest.reduce((a, n) => a + w[n]!, 0);
+    return names.map((n) => (n === name ? to : (1 - to) * (sum > 0 ? w[n]! / sum : 1 / rest.length)).toFixed(4).replace(/\.?0+$/, "")).join(",");
+}
+
+/* Constraints as far as the rows' breaches tell their bounds. */
+function breachesOf(rows: Standing[]): ((row: number, metrics: Map<string, number[]>) => boolean)[] {
+    const seen = new Map<string, (row: number, metrics: Map<string, number[]>) => boolean>();
+    for (const r of rows)
+        for (const b of r.breaks ?? []) {
+            const most = b.constraint.includes("<=");
+            seen.set(b.constraint, (row, metrics) => { const x = metrics.get(b.metric)?.[row]; return x === undefined || (most ? x <= b.bound : x >= b.bound); });
+        }
+    return [...seen.values()];
+}
+
+/* U = Σ wᵢ gᵢ (Mᵢ − Mᵢ₀)/uᵢ is the same along this line; other metrics as the winner has them. */
+function isoOf(base: Standing | undefined, star: Point | undefined, x: Metric, y: Metric, w: Metrics, all: Metric[]): [number, number][] {
+    const wx = w[x.name] ?? 0, wy = w[y.name] ?? 0, bx = base?.metrics[x.name], by = base?.metrics[y.name];
+    if (!star || bx === undefined || by === undefined || wy === 0 || !all.length) return [];
+    const ux = x.unit || Math.abs(bx) || 1, uy = y.unit || Math.abs(by) || 1, gx = x.goal === "maximize" ? 1 : -1, gy = y.goal === "maximize" ? 1 : -1;
+    const points: [number, number][] = [];
+    for (let i = 0; i <= LINE_POINTS; i++) {
+        const at = star.x * 10 ** (-1 + (2 * i) / LINE_POINTS);
+        points.push([at, star.y - ((gx * wx * (at - star.x)) / ux / (gy * wy)) * uy]);
+    }
+    return points;
+}
