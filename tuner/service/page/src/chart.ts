@@ -76,8 +76,8 @@ function axis(a: Axis, c: Colours, across: boolean, narrow: boolean): object {
         type: a.kind === "number" ? "value" : a.kind === "log" ? "log" : a.kind === "time" ? "time" : "category",
         ...(a.kind === "words" ? { data: a.words, inverse: !across } : { min: a.min ?? "dataMin", max: a.max ?? "dataMax" }),
         scale: true, splitNumber: across ? (narrow ? 3 : 5) : 4, name: across ? a.name : "", nameLocation: "end", nameGap: 4,
-        nameTextStyle: { color: c.quiet, fontSize: 12, align: "right", verticalAlign: "top", padding: [20, 0, 0, 0] },
-        axisLine: { show: across, lineStyle: { color: c.rule } }, axisTick: { show: false }, minorTick: { show: false },
+        nameTextStyle: { color: c.quiet, fontSize: 12, align: "right", verticalAlign: "top", padding: [22, 0, 0, 0] },
+        axisLine: { show: across, onZero: false, lineStyle: { color: c.rule } }, axisTick: { show: false }, minorTick: { show: false },
         splitLine: { show: !across && a.kind !== "words", lineStyle: { color: c.rule, opacity: 0.6 } },
         axisLabel: {
             color: c.quiet, fontSize: 12, hideOverlap: true, showMinLabel: a.kind === "words" || a.kind === "time" ? undefined : false, showMaxLabel: a.kind === "words" || a.kind === "time" ? undefined : false, fontFamily: "system-ui, sans-serif",
@@ -103,7 +103,7 @@ export class Chart {
         this.on.setOption(
             {
                 animation: false, backgroundColor: "transparent", textStyle: { fontFamily: "system-ui, sans-serif" },
-                grid: { left: p.left ?? 8, right: 16, top: 10, bottom: 24, containLabel: true },
+                grid: { left: p.left ?? 8, right: 16, top: 10, bottom: 20, containLabel: true },
                 xAxis: axis(p.x, c, true, narrow) as never, yAxis: axis(p.y, c, false, narrow) as never, series: p.series as never,
             },
             { replaceMerge: ["series"], lazyUpdate: false },

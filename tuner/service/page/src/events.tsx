@@ -11,12 +11,12 @@ function sentence(e: Event): string {
     const b = e.body, why = typeof b.reason === "string" ? `: ${b.reason}` : "";
     switch (e.event) {
         case "opened": return `a process took the study${b.host ? ` on ${shown(b.host)}` : ""}${b.slots ? `, with ${plural(Number(b.slots), "slot")}` : ""}`;
-        case "added": return `${b.role === "search" ? `suggested (${shown(b.source)})` : `added as ${shown(b.role)}`}`;
+        case "added": return b.role === undefined || b.role === "search" ? `suggested${typeof b.source === "string" ? ` (${b.source})` : ""}` : `added as ${shown(b.role)}`;
         case "leased": return `an attempt may run${b.agent ? ` at ${shown(b.agent)}` : ""}`;
         case "started": return "the program is up";
         case "condemned": return `told to stop${why}`;
         case "returned": return `ended without a result, and is queued again${why}`;
-        case "finished": return `${shown(b.state)}${why}${b.metrics ? `, ${Object.entries(b.metrics as Record<string, number>).slice(0, 4).map(([k, v]) => `${k} ${amount(v)}`).join(", ")}` : ""}`;
+        case "finished": return `${b.state === undefined ? "complete" : b.state === "pruned" ? "stopped early" : shown(b.state)}${why}${b.metrics ? `, ${Object.entries(b.metrics as Record<string, number>).slice(0, 4).map(([k, v]) => `${k} ${amount(v)}`).join(", ")}` : ""}`;
         case "phase": return `the study is ${shown(b.phase)}${b.why ? `: ${shown(b.why)}` : ""}`;
         case "note": return shown(b.text);
         case "adjusted": return `settings changed${why}`;

@@ -43,9 +43,9 @@ export function FrontChart({ v }: { v: StudyView }) {
     const own: Metrics = v.space.value?.objective?.weights ?? (all.length === 2 ? { [all[0]!.name]: 0.5, [all[1]!.name]: 0.5 } : {});
     const names = Object.keys(own), weights = weightsOf(names, own), changed = names.some((n) => Math.abs(weights[n]! - own[n]!) > 1e-9);
     const [found, setFound] = useState<Standing | null>(null), [around, setAround] = useState<Front | null>(null);
-    const costs = [...all].sort((a, b) => (names.includes(b.name) ? 1 : 0) - (names.includes(a.name) ? 1 : 0));
+    const costs = [...all].sort((a, b) => (own[b.name] ?? 0) - (own[a.name] ?? 0));
     const [xName, setX] = useState(""), [yName, setY] = useState("");
-    const x = all.find((m) => m.name === xName) ?? costs.find((m) => m.name === "tokens") ?? costs.find((m) => m.goal === "minimize") ?? costs[1] ?? costs[0];
+    const x = all.find((m) => m.name === xName) ?? costs.find((m) => m.goal === "minimize") ?? costs[1] ?? costs[0];
     const y = all.find((m) => m.name === yName) ?? costs.find((m) => m.goal === "maximize" && m !== x) ?? costs.find((m) => m !== x) ?? costs[0];
     const text = JSON.stringify(weights);
 
@@ -77,19 +77,19 @@ export function FrontChart({ v }: { v: StudyView }) {
     }
     const front = frontOf(good.length ? good : points, x, y), step: [number, number][] = front.flatMap((p, i) => (i ? [[p.x, front[i - 1]!.y], [p.x, p.y]] : [[p.x, p.y]]) as [number, number][]);
     const edgeX = extent([...points.map((p) => p.x)], x.kind === "count"), edgeY = extent(points.map((p) => p.y), false);
-    const rows = s.comparison ?? [], refs = rows.filter((r) => r.label), star = points.find((p) => p.trial === winner), iso = isoOf(rows.find((r) => r.baseline), star, x, y, weights, all);
+    const rows = s.comparison ?? [], refs = rows.filter((r) => r.label).flatMap((r) => { const p = points.find((q) => q.trial === r.trial); return p ? [{ r, p }] : []; }), star = points.find((p) => p.trial === winner), iso = isoOf(rows.find((r) => r.baseline), star, x, y, weights, all);
     const from = around?.from?.filter((f) => f.trial !== winner).slice(0, 4) ?? [];
     return (
         <Figure name="front" view={v} points={points} label={`${y.name} against ${x.name} of ${points.length} trials, ${front.length} on the front, winner trial ${winner ?? "none"}`} tall
             title={winner === undefined || winner === null ? "No winner under these weights" : <>Under {changed ? "these" : "the study's"} weights <a href={toTrial(v.name, winner)} data-winner={winner}>trial {winner}</a> wins</>}
-            caption={<>{plural(front.length, "trial")} on the front (line) of {points.length} complete. ★ winner, ■ baseline, □ reference, ◇ breaks a constraint; dashed: as good as the winner by the weights.{x.kind === "count" ? ` ${x.name}: log.` : ""}</>}
+            caption={<>{plural(front.length, "trial")} on the front (line) of {points.length} complete, as measured in the search. ★ winner, ■ baseline, □ reference, ◇ breaks a constraint; dashed: as good as the winner by the weights.{x.kind === "count" ? ` ${x.name}: log.` : ""}</>}
             picture={(c) => ({
                 x: { name: x.name, kind: x.kind === "count" ? "log" : "number", ...edgeX }, y: { name: y.name, kind: y.kind === "count" && points.every((p) => p.y > 0) ? "log" : "number", ...(y.kind === "count" ? {} : edgeY) },
                 series: [
                     ...(iso.length ? [line("as good", iso, c.link, { lineStyle: { color: c.link, width: 1, type: "dashed" }, clip: true })] : []),
                     line("front", step, c.ink, { lineStyle: { color: c.ink, width: 1 } }),
                     marks("complete", "complete", feasible, c), ...(not.length ? [marks("infeasible", "infeasible", not, c)] : []),
-                    ...refs.filter((r) => Number.isFinite(r.metrics[x.name]) && Number.isFinite(r.metrics[y.name])).map((r): Series => marks(r.label!, r.baseline ? "baseline" : "reference", [[r.metrics[x.name]!, r.metrics[y.name]!]], c)),
+                    ...refs.map(({ r, p }): Series => marks(r.label!, r.baseline ? "baseline" : "reference", [[p.x, p.y]], c)),
                     ...(star ? [marks("winner", "winner", [[star.x, star.y]], c)] : []),
                 ],
             })}

@@ -37,7 +37,7 @@ export function History({ v }: { v: StudyView }) {
     return (
         <Figure name="history" view={v} points={points} label={`${name} of ${points.length} trials in their order, best ${amount(top)}`}
             title={since >= 0 ? `The last improvement came with trial ${since}, of ${t.n}` : "No complete trial yet"}
-            caption={<>Line: best {name} so far{feasible && name === "utility" ? ", constraints aside" : ""}. What was stopped early has no result and is not shown. n = {points.length}.{beneath > 0 && ` ${beneath} beneath the edge.`}</>}
+            caption={<>Line: best {name} so far{feasible && name === "utility" ? ", constraints aside" : ""}. What was stopped early has no result and is not shown; ○ fresh seeds that confirmed. n = {points.length}.{beneath > 0 && ` ${beneath} beneath the edge.`}</>}
             picture={(c) => ({
                 x: { name: "trial", kind: "number", min: 0, max: Math.max(1, last) },
                 y: { name, kind: log ? "log" : "number", ...(clipped && !log ? { min: low - 0.2 * (high - low) } : {}) },

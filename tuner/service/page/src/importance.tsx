@@ -1,1 +1,39 @@
-import type { StudyView } from "./study"; export function ImportanceBars(_: { v: StudyView }) { return null; }
+/* What matters: the share of each parameter in what a metric does over the range that was searched, with its interval;
+ * and which settings around the winner make no difference. */
+import { useEffect, useState } from "preact/hooks";
+import { api, Problem, type Importance } from "./api";
+import type { StudyView } from "./study";
+import { amount, percent, plural, shown } from "./words";
+
+const LEAST_TRIALS = 10, ROWS_MAX = 12;
+
+/* Anew when the study has gone on by a tenth. */
+export function ImportanceBars({ v }: { v: StudyView }) {
+    const [found, setFound] = useState<Importance | null>(null), [said, setSaid] = useState("asking the model …"), complete = v.study.value!.states.complete, stage = Math.floor(Math.log(complete + 1) / Math.log(1.1));
+    useEffect(() => {
+        let late = false;
+        api.importance(v.name).then((i) => { if (!late) (setFound(i), setSaid(i ? "" : complete < LEAST_TRIALS ? `Importance needs ${LEAST_TRIALS} complete trials; ${complete} so far.` : "This service does not tell what matters.")); })
+            .catch((e) => { if (!late) setSaid(e instanceof Problem ? e.message : String(e)); });
+        return () => void (late = true);
+    }, [v, stage]);
+    const metrics = found ? Object.entries(found.metrics).filter(([, rows]) => rows.length) : [];
+    return (
+        <section data-part="importance">
+            <h2>What matters</h2>
+            {!metrics.length && <p class="quiet" role="status">{said || "Nothing can be told apart yet."}</p>}
+            {metrics.length > 0 && <p class="lead">{metrics.slice(0, 3).map(([name, rows], i) => { const top = [...rows].sort((a, b) => b.share - a.share)[0]!; return <>{i > 0 && "; "}<b>{top.parameter}</b> decides {name} ({percent(top.share)}, {percent(top.low)} to {percent(top.high)})</>; })}.</p>}
+            {found?.flat && found.flat.length > 0 && <p>Around the winner it is all the same: {found.flat.map((f, i) => <>{i > 0 && "; "}<b>{f.parameter}</b> from {amount(f.low)} to {amount(f.high)}</>)}.</p>}
+            <div class="importance">{metrics.map(([name, rows]) => (
+                <div key={name} data-metric={name}>
+                    <h3>{name}{found?.quality?.[name] && <span class="quiet"> · trials left out are predicted with R² {found.quality[name]!.r2.toFixed(2)}{found.quality[name]!.r2 < 0.1 ? ": do not trust these bars" : ""}</span>}</h3>
+                    <table><tbody>{[...rows].sort((a, b) => b.share - a.share).slice(0, ROWS_MAX).map((r) => (
+                        <tr key={r.parameter}><th scope="row" class="mono">{r.parameter}<span class="quiet block">{r.range ? `${amount(r.range[0])} to ${amount(r.range[1])}` : r.values ? r.values.map(shown).slice(0, 4).join(", ") : ""}</span></th>
+                            <td class="share"><svg viewBox="0 0 100 20" preserveAspectRatio="none" role="img" aria-label={`${percent(r.share)}, from ${percent(r.low)} to ${percent(r.high)}`}><rect class="share-bar" y="7" height="6" width={Math.max(0.3, Math.min(100, r.share * 100))} /><line class="share-span" vector-effect="non-scaling-stroke" x1={Math.max(0, r.low * 100)} x2={Math.min(100, r.high * 100)} y1="10" y2="10" /></svg></td>
+                            <td class="right figures">{percent(r.share)} <span class="quiet">{percent(r.low)}–{percent(r.high)}</span></td></tr>
+                    ))}</tbody></table>
+                </div>
+            ))}</div>
+            {metrics.length > 0 && <p class="caption">Share of what the parameter does to the metric over the range searched, written under its name; blue: the interval. {found!.method}, n = {plural(found!.trials, "trial")}. Another range gives other shares.</p>}
+        </section>
+    );
+}

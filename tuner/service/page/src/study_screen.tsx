@@ -43,10 +43,10 @@ export function StudyScreen({ v, tab }: { v: StudyView; tab: Tab }) {
             <StudyHead v={v} tab={tab} />
             <Trouble v={v} />
             {s && s.problem && <p class="look-line">! {s.problem}</p>}
-            {s && v.reading.value >= 0 && <p class="empty" role="status">{v.reading.value ? `reading ${amount(s.trials)} trials … ${amount(v.reading.value)}` : `reading ${amount(s.trials)} trials …`}</p>}
-            {s && v.reading.value < 0 && (
-                tab === "verdict" ? <VerdictTab v={v} />
-                : tab === "trials" ? <><Table v={v} /><Enqueue v={v} /></>
+            {s && tab !== "verdict" && v.reading.value >= 0 && <p class="empty" role="status">{v.reading.value ? `reading ${amount(s.trials)} trials … ${amount(v.reading.value)}` : `reading ${amount(s.trials)} trials …`}</p>}
+            {s && tab === "verdict" && <VerdictTab v={v} />}
+            {s && tab !== "verdict" && v.reading.value < 0 && (
+                tab === "trials" ? <><Table v={v} /><Enqueue v={v} /></>
                 : tab === "why" ? <WhyTab v={v} />
                 : <TimeTab v={v} />
             )}
@@ -59,7 +59,7 @@ function VerdictTab({ v }: { v: StudyView }) {
         <div class="columns verdict-columns">
             <div class="main-column"><Verdict v={v} /><Confirmation v={v} /></div>
             <div class="side-column"><HealthList v={v} /><BudgetBars v={v} /><Running v={v} /><Note study={v.name} text={v.study.value!.note ?? ""} look={v.look} /></div>
-            <div class="charts"><History v={v} /><FrontChart v={v} /><Curves v={v} /></div>
+            {v.reading.value < 0 ? <div class="charts"><History v={v} /><FrontChart v={v} /><Curves v={v} /></div> : <p class="empty" role="status">reading {amount(v.study.value!.trials)} trials … {v.reading.value > 0 ? amount(v.reading.value) : ""}</p>}
         </div>
     );
 }

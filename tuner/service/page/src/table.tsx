@@ -19,7 +19,7 @@ function columnsOf(v: StudyView): Column[] {
     const t = v.trials.value;
     return [
         number("trial", (x, row) => x.number[row]!, String, "4.5rem"),
-        { name: "state", right: false, value: (x, row) => x.state[row]!, text: (x, row) => <><Mark state={x.state[row]!} /> {STATE_WORDS[x.state[row]!]}</>, width: "8.5rem" },
+        { name: "state", right: false, value: (x, row) => x.state[row]!, text: (x, row) => <><Mark state={x.state[row]!} /> {STATE_WORDS[x.state[row]!]}</>, width: "9.5rem" },
         ...[...t.metrics.keys()].map((m) => number(m, (x, row) => x.metrics.get(m)?.[row] ?? NaN)),
         number("utility", (x, row) => x.utility[row]!, (u) => (u > 0 ? "+" : "") + amount(u)),
         ...v.parameters.value.map((p): Column => ({
@@ -29,7 +29,7 @@ function columnsOf(v: StudyView): Column[] {
         })),
         ...(t.charged.some((c) => Number.isFinite(c)) ? [number("charged", (x, row) => x.charged[row]!)] : []),
         number("took", (x, row) => x.finished[row]! - x.began[row]!, duration),
-        { name: "source", right: false, value: (x, row) => x.source[row] || x.role[row]!, text: (x, row) => x.source[row] || x.role[row]!, width: "8rem" },
+        { name: "source", right: false, value: (x, row) => x.source[row] || x.role[row]!, text: (x, row) => x.source[row] || x.role[row]!, width: "12rem" },
         { name: "reason", right: false, value: (x, row) => x.reason[row] ?? "", text: (x, row) => x.reason[row] ?? "", width: "24rem" },
     ];
 }

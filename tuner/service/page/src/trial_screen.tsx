@@ -15,9 +15,16 @@ import { StudyHead, Trouble } from "./study_screen";
 import { amount, bytes, clockWithSeconds, duration, plural, shown, STATE_WORDS, whole } from "./words";
 
 const SOURCES: Record<string, string> = {
+    confirm: "To confirm another configuration on a fresh seed.", reference: "A reference of the study file.",
     baseline: "It is the baseline of the study file.", sobol: "From an even spread over the space, before the model knew enough.", random: "At random.",
     enqueued: "A person asked for it.", gp: "The model expected the most of it.",
 };
+
+/* "gp: the best place of one draw" has its own words; the rest has ours. */
+function whyOf(t: Trial): string {
+    const [kind = "", more = ""] = t.source.split(/:\s*(.*)/s), known = SOURCES[t.role === "search" ? kind : t.role];
+    return more ? `${kind === "gp" ? "By the model" : kind}: ${more}` : known ? `${known}${known.includes(kind) || kind === t.role ? "" : ` (${kind})`}` : t.source;
+}
 
 export function TrialScreen({ v, trial }: { v: StudyView; trial: number }) {
     const [t, setTrial] = useState<Trial | null>(null), [problem, setProblem] = useState<Problem | null>(null), seq = v.study.value?.seq;
@@ -44,7 +51,7 @@ export function TrialScreen({ v, trial }: { v: StudyView; trial: number }) {
                 </div>
                 <div class="side-column">
                     <section data-part="facts"><h2>Facts</h2><dl class="facts">
-                        <dt>suggested</dt><dd>{SOURCES[t.source] ?? SOURCES[t.role] ?? shown(t.source)}{t.role === "confirm" ? " To confirm another on a fresh seed." : ""} <span class="quiet">({t.source})</span></dd>
+                        <dt>suggested</dt><dd>{whyOf(t)}</dd>
                         <dt>role</dt><dd>{t.role}</dd><dt>seed</dt><dd class="mono">{t.seed}</dd><dt>attempts</dt><dd>{t.attempts}</dd>
                         {t.agent && <><dt>agent</dt><dd>{t.agent}</dd></>}
                         {t.charged !== undefined && <><dt>spent itself</dt><dd>{amount(t.charged)} tokens</dd></>}
@@ -60,6 +67,9 @@ export function TrialScreen({ v, trial }: { v: StudyView; trial: number }) {
     );
 }
 
+/* What a trial measured besides what the study compares. */
+const also = (v: StudyView, trial: number, metric: string): number | undefined => v.trials.value.metrics.get(metric)?.[v.trials.value.row.get(trial) ?? -1];
+
 function Outcome({ v, t }: { v: StudyView; t: Trial }) {
     const best = v.study.value?.best, stalled = isStalled(v, t, tick.value), lost = sign.value.word === "lost", base = v.study.value?.comparison?.find((r) => r.baseline);
     const metrics = Object.entries(t.metrics);
@@ -68,7 +78,7 @@ function Outcome({ v, t }: { v: StudyView; t: Trial }) {
             <h2 class="headline"><Mark state={stalled ? "stalled" : t.state} /> {stalled ? "stalled" : STATE_WORDS[t.state]}{best?.trial === t.trial ? ", and the best" : ""}</h2>
             {t.reason && <p class="lead">{t.reason}</p>}
             {metrics.length > 0 && <table class="small-table"><thead><tr><th scope="col">metric</th><th scope="col" class="right">this trial</th>{base && base.trial !== t.trial && <th scope="col" class="right">baseline</th>}{best && best.trial !== t.trial && <th scope="col" class="right">best (trial {best.trial})</th>}</tr></thead>
-                <tbody>{metrics.map(([k, x]) => <tr key={k}><th scope="row">{k}{t.state === "pruned" && <span class="quiet"> when it was stopped</span>}</th><td class="right figures"><b>{amount(x)}</b></td>{base && base.trial !== t.trial && <td class="right figures">{amount(base.metrics[k])}</td>}{best && best.trial !== t.trial && <td class="right figures">{amount(best.metrics[k])}</td>}</tr>)}
+                <tbody>{metrics.map(([k, x]) => <tr key={k}><th scope="row">{k}{t.state === "pruned" && <span class="quiet"> when it was stopped</span>}</th><td class="right figures"><b>{amount(x)}</b></td>{base && base.trial !== t.trial && <td class="right figures">{amount(base.metrics[k] ?? also(v, base.trial, k))}</td>}{best && best.trial !== t.trial && <td class="right figures">{amount(best.metrics[k] ?? also(v, best.trial, k))}</td>}</tr>)}
                     {t.utility !== undefined && t.utility !== null && <tr><th scope="row">utility</th><td class="right figures"><b>{amount(t.utility)}</b></td>{base && base.trial !== t.trial && <td class="right figures">{amount(base.utility)}</td>}{best && best.trial !== t.trial && <td class="right figures">{amount(best.utility)}</td>}</tr>}</tbody></table>}
             {isOperator.value && (
                 <p class="row actions">

@@ -35,6 +35,7 @@ export function direction(d: Difference, m: Metric | undefined): "better" | "wor
 
 function Phrase({ name, d, m }: { name: string; d: Difference; m: Metric | undefined }) {
     const interval = d.low !== undefined && d.high !== undefined ? ` (${change(d, m, "low")} to ${change(d, m, "high")})` : "";
+    if (d.ratio !== undefined && m?.kind === "count" && Math.abs(d.ratio) < 0.005 && Math.max(Math.abs(d.low ?? 0), Math.abs(d.high ?? 0)) < 0.005) return <>spends as many <b>{name}</b></>;
     const open = direction(d, m) === "open" ? ", not proven to differ" : "";
     if (d.ratio !== undefined && m?.kind === "count")
         return <>spends <b>{percent(Math.abs(d.ratio), 0)} {d.ratio < 0 ? "fewer" : "more"} {name}</b>{interval}{open}</>;
@@ -78,13 +79,19 @@ export function phaseSentence(s: Study): string {
     }
 }
 
+/* The objective or a constraint is relative to a baseline that has no result. */
+function needsBaseline(v: StudyView): boolean {
+    const t = v.trials.value, space = v.space.value, relative = space?.objective?.form === "weights" || space?.objective?.form === "exchange" || space?.constraints?.some((c) => c.includes("baseline"));
+    return Boolean(relative) && !t.role.some((r, row) => r === "baseline" && t.state[row] === "complete");
+}
+
 export function Verdict({ v }: { v: StudyView }) {
     const s = v.study.value!, best = s.best;
     if (!best)
         return (
             <section class="verdict" data-part="verdict">
                 <h2 class="headline">No winner yet</h2>
-                <p class="lead">{s.failure ? `The study could not begin: ${s.failure}` : s.states.complete === 0 ? `No trial is complete yet; ${plural(s.states.running + s.states.leased, "is", "are")} running.` : `${plural(s.states.complete, "trial is", "trials are")} complete, none satisfies the constraints.`}</p>
+                <p class="lead">{s.failure ? `The study could not begin: ${s.failure}` : s.states.complete === 0 ? `No trial is complete yet; ${plural(s.states.running + s.states.leased, "is", "are")} running.` : `${plural(s.states.complete, "trial is", "trials are")} complete, ${needsBaseline(v) ? "but the baseline is not, and without it nothing can be compared." : "none satisfies the constraints."}`}</p>
             </section>
         );
     const word = best.verdict ?? (best.confirmed_seeds > 0 ? "no better" : "not confirmed"), { word: text, rule } = VERDICTS[word];
