@@ -138,6 +138,7 @@ export const weightsText = (w: Metrics): string => Object.entries(w).map(([k, v]
 
 export const api = {
     me: () => perhaps(get<Me>("/me")),
+    mayOperate: async () => { try { await get("/tokens"); return true; } catch { return false; } },
     service: () => get<{ version: string; up_ms: number; slots: number }>(""),
     studies: (offset = 0) => get<{ studies: Study[]; total: number }>(`/studies${query({ offset, limit: 200 })}`),
     study: (s: string) => get<Study>(at(s)),
@@ -168,5 +169,6 @@ export const api = {
     cancel: (s: string, t: number) => send<Trial>("POST", `${at(s)}/trials/${t}/cancel`),
     retry: (s: string, t: number) => send<Trial>("POST", `${at(s)}/trials/${t}/retry`),
     enqueue: (s: string, params: Params) => send<Trial>("POST", `${at(s)}/trials`, { params }),
+    noteOf: (s: string, t?: number) => perhaps(get<{ text: string }>(`${at(s)}${t === undefined ? "" : `/trials/${t}`}/note`)),
     note: (s: string, text: string, t?: number) => send<unknown>("PUT", `${at(s)}${t === undefined ? "" : `/trials/${t}`}/note`, { text }),
 };

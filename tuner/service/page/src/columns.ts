@@ -17,6 +17,7 @@ export interface Trials {
     began: number[];
     finished: number[];
     reason: (string | null)[];
+    confirms: number[]; /* the trial whose configuration it repeats; NaN: none, or not known */
     params: Map<string, (Value | undefined)[]>;
     metrics: Map<string, number[]>;
     row: Map<number, number>; /* by number of the trial */
@@ -24,7 +25,7 @@ export interface Trials {
 
 export const noTrials = (): Trials => ({
     seq: 0, n: 0, number: [], state: [], role: [], source: [], utility: [], charged: [], attempts: [], created: [], began: [], finished: [],
-    reason: [], params: new Map(), metrics: new Map(), row: new Map(),
+    reason: [], confirms: [], params: new Map(), metrics: new Map(), row: new Map(),
 });
 
 export const paramsOf = (t: Trials, row: number): Params => {
@@ -66,6 +67,7 @@ function put(t: Trials, o: Trial): void {
     t.began[row] = o.began_ms ?? NaN;
     t.finished[row] = o.finished_ms ?? NaN;
     t.reason[row] = o.reason ?? null;
+    t.confirms[row] = NaN;
     for (const [name, v] of Object.entries(o.params)) column(t.params, name)[row] = v;
     for (const [name, v] of Object.entries(o.metrics)) column(t.metrics, name)[row] = v;
 }
@@ -75,7 +77,7 @@ interface Typed {
     columns: {
         number: number[]; state: (number | string)[]; kind: (number | string)[]; utility: (number | null)[]; charged: (number | null)[];
         attempts: number[]; created_ms: (number | null)[]; began_ms: (number | null)[]; finished_ms: (number | null)[];
-        reason: (string | null)[]; source?: string[]; params: Record<string, (Value | null)[]>; metrics: Record<string, (number | null)[]>;
+        reason: (string | null)[]; source?: string[]; confirms?: (number | null)[]; params: Record<string, (Value | null)[]>; metrics: Record<string, (number | null)[]>;
     };
 }
 
@@ -97,6 +99,7 @@ function merge(t: Trials, d: Typed): void {
         t.began[row] = number(c.began_ms[i]);
         t.finished[row] = number(c.finished_ms[i]);
         t.reason[row] = c.reason[i] ?? null;
+        t.confirms[row] = number(c.confirms?.[i]);
         for (const name of d.parameters) column(t.params, name)[row] = c.params[name]?.[i] ?? undefined;
         for (const name of d.metrics) column(t.metrics, name)[row] = number(c.metrics[name]?.[i]);
     }

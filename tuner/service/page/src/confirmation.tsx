@@ -18,6 +18,10 @@ function dotsOf(v: StudyView, r: Standing, metric: string): Dots {
     const half = sd !== undefined && n > 1 ? (T[n - 1] ?? 1.98) * sd / Math.sqrt(n) : 0, seeds: number[] = [], column = t.metrics.get(metric);
     for (let row = 0; column && n > 1 && t.n <= 5000 && row < t.n; row++) {
         if (t.role[row] !== "confirm" || t.state[row] !== "complete") continue;
+        if (Number.isFinite(t.confirms[row])) {
+            if (t.confirms[row] === r.trial) seeds.push(column[row]!);
+            continue;
+        }
         const own: [string, unknown][] = [];
         for (const [name, c] of t.params) if (c[row] !== undefined) own.push([name, c[row]]);
         if (JSON.stringify(own.sort()) === params) seeds.push(column[row]!);

@@ -76,6 +76,7 @@ export function FrontChart({ v }: { v: StudyView }) {
         if (ok) good.push(p);
     }
     const front = frontOf(good.length ? good : points, x, y), step: [number, number][] = front.flatMap((p, i) => (i ? [[p.x, front[i - 1]!.y], [p.x, p.y]] : [[p.x, p.y]]) as [number, number][]);
+    if (!points.length) return <figure class="chart" data-figure="front"><h3>{y.name} against {x.name}</h3><p class="quiet">No trial is complete yet.</p></figure>;
     const edgeX = extent([...points.map((p) => p.x)], x.kind === "count"), edgeY = extent(points.map((p) => p.y), false);
     const rows = s.comparison ?? [], refs = rows.filter((r) => r.label).flatMap((r) => { const p = points.find((q) => q.trial === r.trial); return p ? [{ r, p }] : []; }), star = points.find((p) => p.trial === winner), iso = isoOf(rows.find((r) => r.baseline), star, x, y, weights, all);
     const from = around?.from?.filter((f) => f.trial !== winner).slice(0, 4) ?? [];

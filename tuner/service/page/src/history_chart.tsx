@@ -34,6 +34,7 @@ export function History({ v }: { v: StudyView }) {
     if (best.length) best.push([last, top]);
     const shown = [...points].map((p) => p.y).sort((a, b) => a - b), low = shown[Math.floor(shown.length * 0.02)] ?? 0, high = shown[Math.ceil(shown.length * 0.98)] ?? 1;
     const clipped = shown.length > 20 && shown[0]! < low - 3 * (high - low), beneath = clipped ? shown.filter((y) => y < low - 0.2 * (high - low)).length : 0;
+    if (!points.length) return <figure class="chart" data-figure="history"><h3>History</h3><p class="quiet">No trial is complete yet; the first result starts this chart.</p></figure>;
     return (
         <Figure name="history" view={v} points={points} label={`${name} of ${points.length} trials in their order, best ${amount(top)}`}
             title={since >= 0 ? `The last improvement came with trial ${since}, of ${t.n}` : "No complete trial yet"}

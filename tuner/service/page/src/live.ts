@@ -12,7 +12,7 @@ const now = signal(Date.now());
 const heard = signal(0); /* when the service last said something; 0: never */
 const broken = signal(0); /* since when nothing can be read; 0: it can */
 const listeners = new Set<(h: Happening) => void>();
-let last = 0; /* the id to go on after; ids are of the whole service */
+let last = ""; /* the id to go on after: it says for each study how far it was read */
 
 /* now, to the second, for ages and for the sign */
 export const tick = now;
@@ -58,7 +58,7 @@ function understand(block: string): void {
         else if (line.startsWith("id:")) id = line.slice(3).trim();
         else if (line.startsWith("data:")) data += line.slice(5).trim();
     }
-    if (id) last = Number(id);
+    if (id) last = id;
     if (!data) {
         tell({ kind: "heard" });
         return;
@@ -71,7 +71,7 @@ function understand(block: string): void {
 }
 
 async function read(): Promise<void> {
-    const answer = await ask("/events", last ? { headers: { "Last-Event-ID": String(last) } } : {});
+    const answer = await ask("/events", last ? { headers: { "Last-Event-ID": last } } : {});
     const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
     tell({ kind: "heard" });
     let text = "";

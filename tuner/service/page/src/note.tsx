@@ -3,16 +3,17 @@ import { useEffect, useState } from "preact/hooks";
 import { api, Problem } from "./api";
 import { isOperator } from "./session";
 
-export function Note({ study, trial, text, look }: { study: string; trial?: number; text: string; look: () => void }) {
-    const [edit, setEdit] = useState<string | null>(null), [trouble, setTrouble] = useState("");
+export function Note({ study, trial, seq }: { study: string; trial?: number; seq: number | undefined }) {
+    const [edit, setEdit] = useState<string | null>(null), [trouble, setTrouble] = useState(""), [text, setText] = useState<string | null>(null);
     useEffect(() => setEdit(null), [study, trial]);
-    if (!text && !isOperator.value) return null;
+    useEffect(() => void api.noteOf(study, trial).then((n) => setText(n ? n.text : null)).catch(() => undefined), [study, trial, seq]);
+    if (text === null || (!text && !isOperator.value)) return null;
     const save = async (): Promise<void> => {
         try {
             await api.note(study, edit!, trial);
             setEdit(null);
             setTrouble("");
-            look();
+            setText(edit);
         } catch (e) {
             setTrouble(e instanceof Problem && e.status === 404 ? "this service keeps no notes yet" : e instanceof Problem ? e.message : String(e));
         }

@@ -43,12 +43,16 @@ export function Parallel({ v }: { v: StudyView }) {
     const chosen = t.row.get(Number(choice("t") || NaN)), best = t.row.get(v.study.value?.best?.trial ?? -1);
 
     useEffect(() => {
-        const sized = new ResizeObserver(() => setWidth(room.current!.clientWidth));
-        sized.observe(room.current!);
+        const el = room.current;
+        if (!el) return;
+        const sized = new ResizeObserver(() => setWidth(el.clientWidth));
+        sized.observe(el);
         return () => sized.disconnect();
     }, []);
     useEffect(() => {
-        const el = canvas.current!, pen = el.getContext("2d")!, scale = devicePixelRatio || 1;
+        const el = canvas.current;
+        if (!el) return;
+        const pen = el.getContext("2d")!, scale = devicePixelRatio || 1;
         el.width = wide * scale;
         el.height = HEIGHT * scale;
         el.style.width = `${wide}px`;

@@ -26,7 +26,7 @@ export function Running({ v }: { v: StudyView }) {
         <section data-part="running">
             <h2>{running.length ? `${plural(running.length, "trial")} running` : "Nothing runs now"}</h2>
             {!running.length && <p class="quiet">{s.paused ? `Paused: ${s.paused}` : s.running ? "The next suggestion is being computed." : "No process works on this study."}</p>}
-            <ul class="running">{running.map((t) => <RunningTrial key={t.trial} v={v} t={t} />)}</ul>
+            <ul class="running-list">{running.map((t) => <RunningTrial key={t.trial} v={v} t={t} />)}</ul>
         </section>
     );
 }
@@ -34,10 +34,11 @@ export function Running({ v }: { v: StudyView }) {
 function RunningTrial({ v, t }: { v: StudyView; t: Trial }) {
     const now = tick.value, curve = v.curves.value.get(t.trial), last = curve?.[curve.length - 1], [open, setOpen] = useState(false);
     useEffect(() => void readCurve(v, t.trial).catch(() => undefined), [t.trial]);
+    const began = t.began_ms ?? v.trials.value.began[v.trials.value.row.get(t.trial) ?? -1];
     const stalled = isStalled(v, t, now), heard = v.heard.value.get(t.trial) ?? t.heard_ms;
     return (
         <li>
-            <p><Mark state={stalled ? "stalled" : "running"} /> <a href={toTrial(v.name, t.trial)}>trial {t.trial}</a> {stalled ? <b>stalled</b> : t.state === "leased" ? "starting" : ""} <span class="quiet">{t.role !== "search" ? `${t.role} · ` : ""}{t.agent ? `${t.agent} · ` : ""}{t.began_ms ? duration(now - t.began_ms) : ""}</span></p>
+            <p><Mark state={stalled ? "stalled" : "running"} /> <a href={toTrial(v.name, t.trial)}>trial {t.trial}</a> {stalled ? <b>stalled</b> : t.state === "leased" ? "starting" : ""} <span class="quiet">{[t.role !== "search" ? t.role : "", t.agent ?? "", began ? duration(now - began) : ""].filter(Boolean).join(" · ")}</span></p>
             <p class="figures">{last ? <>step {last.step} · {Object.entries(last.metrics).slice(0, 4).map(([k, x]) => `${k} ${amount(x)}`).join(" · ")}{heard ? ` · ${ago(heard, now)}` : ""}</> : <span class="quiet">no report yet</span>}</p>
             <p class="mono quiet cut">{Object.entries(t.params).map(([k, x]) => `${k}=${shown(x)}`).join(" ")}</p>
             <p class="row"><button class="plain" aria-expanded={open} onClick={() => setOpen(!open)}>log</button>

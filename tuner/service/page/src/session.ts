@@ -42,7 +42,7 @@ export async function enter(token: string, remember = false): Promise<void> {
 /* An older service does not say who one is; it refuses what a role may not do. */
 async function guess(): Promise<Me> {
     await api.service();
-    return { name: "", role: "viewer", studies: null, expires_ms: null };
+    return { name: "", role: (await api.mayOperate()) ? "operator" : "viewer", studies: null, expires_ms: null };
 }
 
 export function forget(): void {

@@ -58,7 +58,7 @@ function VerdictTab({ v }: { v: StudyView }) {
     return (
         <div class="columns verdict-columns">
             <div class="main-column"><Verdict v={v} /><Confirmation v={v} /></div>
-            <div class="side-column"><HealthList v={v} /><BudgetBars v={v} /><Running v={v} /><Note study={v.name} text={v.study.value!.note ?? ""} look={v.look} /></div>
+            <div class="side-column"><HealthList v={v} /><BudgetBars v={v} /><Running v={v} /><Note study={v.name} seq={v.study.value!.seq} /></div>
             {v.reading.value < 0 ? <div class="charts"><History v={v} /><FrontChart v={v} /><Curves v={v} /></div> : <p class="empty" role="status">reading {amount(v.study.value!.trials)} trials … {v.reading.value > 0 ? amount(v.reading.value) : ""}</p>}
         </div>
     );

@@ -40,8 +40,8 @@ export function Timeline({ v }: { v: StudyView }) {
     const lanes = spans.reduce((n, s) => Math.max(n, s.lane + 1), 0), from = spans[0]?.from ?? 0, to = spans.reduce((m, s) => Math.max(m, s.to), from + 1), height = Math.max(1, lanes) * LANE_PX + AXIS_PX;
     const busy = spans.reduce((sum, s) => sum + s.to - s.from, 0), x = (ms: number): number => ((ms - from) / (to - from)) * width;
     useEffect(() => {
-        const sized = new ResizeObserver(() => setWidth(canvas.current!.parentElement!.clientWidth));
-        sized.observe(canvas.current!.parentElement!);
+        const el = canvas.current!.parentElement!, sized = new ResizeObserver(() => setWidth(el.clientWidth));
+        sized.observe(el);
         return () => sized.disconnect();
     }, []);
     useEffect(() => {

@@ -58,7 +58,7 @@ export function TrialScreen({ v, trial }: { v: StudyView; trial: number }) {
                         {t.finished_ms && <><dt>ended</dt><dd title={whole(t.finished_ms)}>{clockWithSeconds(t.finished_ms)}{row !== undefined && Number.isFinite(all.began[row]) ? `, after ${duration(t.finished_ms - all.began[row]!)}` : ""}</dd></>}
                         {best && best.trial !== trial && <><dt>the best is</dt><dd><a href={toTrial(v.name, best.trial)}>trial {best.trial}</a></dd></>}
                     </dl></section>
-                    <Note study={v.name} trial={trial} text={t.note ?? ""} look={v.look} />
+                    <Note study={v.name} trial={trial} seq={seq} />
                     <Story v={v} trial={trial} />
                 </div>
             </div>

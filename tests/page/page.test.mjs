@@ -1,0 +1,240 @@
+/* The page in a real browser, on a study that has ended, one that runs, and one of 50,000 trials. */
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { after, before, test } from "node:test";
+import { enter, openBrowser, PATIENCE, until, World } from "./world.mjs";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const world = new World();
+let browser;
+
+before(async () => {
+    world.study("done", 14);
+    world.run("run", "done.yaml");
+    writeFileSync(world.path("big.yaml"), "study: big\ntrial: {command: [sh, trial.sh]}\nparameters:\n  lr: {type: float, range: [1e-4, 1e-1], scale: log}\n  batch: {type: int, range: [8, 512]}\nmetrics:\n  em: {goal: maximize, kind: proportion}\n  tokens: {goal: minimize, kind: count}\nobjective: {maximize: em}\n");
+    let csv = "lr,batch,em,tokens\n";
+    for (let i = 0; i < 50_000; i++) csv += `${(1e-4 * 10 ** ((3 * ((i * 7919) % 50_000)) / 50_000)).toPrecision(5)},${8 + ((i * 31) % 505)},${(((i * 104_729) % 9973) / 9973).toFixed(4)},${1000 + ((i * 17) % 900_000)}\n`;
+    writeFileSync(world.path("big.csv"), csv);
+    world.run("import", "big.yaml", "big.csv");
+    await world.start({ GATE: world.gate });
+    world.study("runs", 200);
+    await put("runs", "trial.sh");
+    await world.call("POST", "/studies", readFileSync(world.path("runs.yaml"), "utf8").replace("workers: {local: 2}", "workers: {local: 2}\nfiles: [trial.sh]"), "application/yaml");
+    await until("two trials run", async () => (await world.call("GET", "/studies/runs")).states.running >= 2);
+    browser = await openBrowser();
+}, { timeout: PATIENCE });
+after(async () => {
+    await browser?.close();
+    await world.end();
+});
+
+async function put(study, file) {
+    await fetch(`${world.url}/api/v1/studies/${study}/files/${file}`, { method: "PUT", headers: { Authorization: `Bearer ${world.operator}`, "Content-Type": "application/octet-stream" }, body: readFileSync(world.path(file)) });
+}
+
+async function close(page) {
+    assert.deepEqual(page.wrongs, []);
+    assert.deepEqual(page.elsewhere, []);
+    await page.context().close();
+}
+
+/* Pixels that are not the background: a chart that is empty has nearly none. */
+const inked = (figure) => figure.locator("canvas").first().evaluate((canvas) => {
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let n = 0;
+    for (let i = 3; i < data.length; i += 4) n += data[i] > 0;
+    return n;
+});
+
+test("the answer to a stranger is a door, and nothing else", async () => {
+    const page = await (await browser.newContext()).newPage();
+    await page.goto(world.url);
+    await page.getByLabel("Token", { exact: true }).fill("noct_wrong");
+    await page.getByRole("button", { name: "Enter" }).click();
+    await page.getByRole("alert").waitFor();
+    await page.getByLabel("Token", { exact: true }).fill(world.viewer);
+    await page.getByRole("button", { name: "Enter" }).click();
+    await page.getByRole("heading", { name: "Studies" }).waitFor();
+    await page.context().close();
+});
+
+test("headers forbid whatever is not ours", async () => {
+    const answer = await fetch(world.url), policy = answer.headers.get("content-security-policy");
+    for (const part of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'", "require-trusted-types-for 'script'"]) assert.ok(policy.includes(part), part);
+    assert.equal(answer.headers.get("x-content-type-options"), "nosniff");
+    const again = await fetch(`${world.url}/page.js`, { headers: { "If-None-Match": (await fetch(`${world.url}/page.js`)).headers.get("etag") } });
+    assert.equal(again.status, 304);
+    assert.equal((await fetch(`${world.url}/page.js`, { headers: { "Accept-Encoding": "identity" } })).status, 406);
+    assert.match(await (await fetch(`${world.url}/third-party.txt`)).text(), /Apache License[\s\S]*zrender/);
+});
+
+test("a finished study: verdict first, and every chart has data", async () => {
+    const page = await enter(browser, world, "#/s/done"), best = (await world.call("GET", "/studies/done")).best;
+    assert.match(await page.locator("[data-part=verdict] .headline").innerText(), new RegExp(`trial ${best.trial}$`));
+    for (const figure of ["history", "front", "curves"]) {
+        const chart = page.locator(`[data-figure=${figure}]`);
+        await chart.waitFor();
+        assert.ok(Number(await chart.locator("[data-points]").getAttribute("data-points")) > 5, figure);
+        await until(`${figure} is drawn`, async () => (await inked(chart)) > 500);
+    }
+    const rows = page.locator("[data-part=confirmation] table").first().locator("tbody tr");
+    assert.equal(await rows.count(), (await world.call("GET", "/studies/done")).comparison.length);
+    await page.goto(`${world.url}/#/s/done/why`);
+    for (const figure of ["slice-x", "slice-k", "slice-kind", "parallel"]) await until(`${figure} is drawn`, async () => (await inked(page.locator(`[data-figure=${figure}]`))) > 200);
+    await page.goto(`${world.url}/#/s/done/time`);
+    for (const figure of ["timeline", "ledger"]) await until(`${figure} is drawn`, async () => (await inked(page.locator(`[data-figure=${figure}]`))) > 200);
+    assert.match(await page.locator(".events").innerText(), /the study is complete/);
+    await close(page);
+});
+
+test("the slider's winner is the one of nocturne best --weights", async () => {
+    const page = await enter(browser, world, "#/s/done"), slider = page.getByLabel("weight of em"), seen = new Set();
+    for (const weight of [5, 30, 60, 95]) {
+        await slider.fill(String(weight));
+        const said = JSON.parse(world.run("best", "done", "--weights", `em=${weight / 100},tokens=${(100 - weight) / 100}`, "--json"));
+        await page.locator(`[data-figure=front] [data-winner="${said.trial}"]`).waitFor();
+        seen.add(said.trial);
+    }
+    assert.ok(seen.size > 1, "weights that move nobody show nothing");
+    assert.match(page.url(), /w=0\.95,0\.05/);
+    await page.reload();
+    assert.equal(await slider.inputValue(), "95");
+    await close(page);
+});
+
+test("the readout says the same for mouse and keys, and stays over a live update", async () => {
+    const page = await enter(browser, world, "#/s/runs"), other = await enter(browser, world, "#/s/done");
+    const drawing = other.locator("[data-figure=history] .drawing");
+    await drawing.focus();
+    await other.keyboard.press("ArrowRight");
+    const text = await other.locator(".readout").innerText();
+    assert.match(text, /^\s*trial 0 · complete/);
+    await other.keyboard.press("Escape");
+    await other.locator(".readout").waitFor({ state: "detached" });
+    await page.locator("[data-part=running] li").nth(1).waitFor();
+    assert.match(await page.locator("[data-part=running]").innerText(), /2 trials running/);
+    await page.locator("[data-part=running]").getByRole("button", { name: "log" }).first().click();
+    await page.locator(".tail pre").waitFor();
+    const before = await page.locator("[data-part=running] li").first().innerText();
+    writeFileSync(world.gate, "");
+    await until("others run", async () => (await page.locator("[data-part=running] li").first().innerText().catch(() => "")) !== before);
+    await close(page);
+    await close(other);
+});
+
+test("text of trials is text", async () => {
+    const page = await enter(browser, world, "#/s/done/t/3");
+    await page.locator(".tail pre", { hasText: "<script>alert(1)</script>" }).waitFor();
+    await page.goto(`${world.url}/#/s/done/trials`);
+    await page.locator(".grid-room .grid-row", { hasText: "<b>bold</b>" }).first().waitFor();
+    await close(page);
+});
+
+test("50,000 trials: filtered, sorted, by keys, in thirty rows of the page", async () => {
+    const page = await enter(browser, world, "#/s/big/trials?sort=-em");
+    await page.getByText("50000 trials").or(page.getByText("50.0k trials")).first().waitFor();
+    const grid = page.getByRole("grid"), first = grid.locator(".grid-room .grid-row").first();
+    assert.equal(await grid.getAttribute("aria-rowcount"), "50001");
+    assert.ok((await grid.locator(".grid-row").count()) < 60);
+    const top = await first.innerText();
+    await page.locator("#filter").fill("em>0.5 lr:1e-3..2e-3 -batch<100");
+    await until("fewer rows", async () => Number(await grid.getAttribute("aria-rowcount")) < 10_000);
+    assert.match(page.url(), /f=em>0\.5/);
+    await page.locator("#filter").fill("nonsense>3");
+    await page.locator("#filter-help", { hasText: "there is no 'nonsense'" }).waitFor();
+    await page.locator("#filter").fill("");
+    await until("all rows", async () => (await grid.getAttribute("aria-rowcount")) === "50001");
+    assert.equal(await first.innerText(), top);
+    await grid.focus();
+    await page.keyboard.press("End");
+    await page.locator('[aria-rowindex="50001"][aria-selected=true]').waitFor();
+    await page.goto(`${world.url}/#/s/big`);
+    for (const figure of ["history", "front"]) await until(`${figure} is drawn`, async () => (await inked(page.locator(`[data-figure=${figure}]`))) > 5000);
+    await page.goto(`${world.url}/#/s/big/why`);
+    await until("the lines are drawn", async () => (await inked(page.locator("[data-figure=parallel]"))) > 5000);
+    await close(page);
+});
+
+test("an operator pauses and resumes; a viewer has no such button, and is refused by hand", async () => {
+    const page = await enter(browser, world, "#/s/runs");
+    await page.locator("[data-action=pause]").click();
+    await page.getByRole("dialog").getByText("Nothing new starts").waitFor();
+    await page.getByRole("button", { name: "Pause", exact: true }).last().click();
+    await until("it is paused", async () => (await world.call("GET", "/studies/runs")).phase === "paused");
+    await page.locator("[data-action=resume]").click();
+    await page.getByRole("dialog").getByRole("button", { name: "Resume" }).click();
+    await until("it goes on", async () => (await world.call("GET", "/studies/runs")).phase === "open");
+    await page.goto(`${world.url}/#/s/runs/trials`);
+    await page.getByText("Try a configuration of your own").click();
+    await page.locator(".enqueue input").first().fill("7");
+    await page.getByText("lies from 0.01 to 1").waitFor();
+    assert.ok(await page.locator("[data-action=enqueue]").isDisabled());
+    await page.locator(".enqueue input").first().fill("0.123");
+    await page.locator("[data-action=enqueue]").click();
+    await page.getByRole("dialog").getByRole("button", { name: "Try it" }).click();
+    await until("it is queued", async () => (await world.call("GET", "/studies/runs/trials?role=enqueued")).trials.some((t) => t.params.x === 0.123));
+    await close(page);
+    const looking = await enter(browser, world, "#/s/runs", { token: world.viewer });
+    await looking.locator("[data-part=budgets]").waitFor();
+    assert.equal(await looking.locator("[data-action]").count(), 0);
+    const status = await looking.evaluate(async (token) => (await fetch("/api/v1/studies/runs/pause", { method: "POST", headers: { Authorization: `Bearer ${token}` } })).status, world.viewer);
+    assert.equal(status, 403);
+    await close(looking);
+});
+
+test("a killed server is lost, in words, and comes back by itself", async () => {
+    const page = await enter(browser, world, "#/s/done"), sign = page.locator("[data-sign]");
+    await page.locator("[data-sign=live]").waitFor();
+    await world.kill();
+    await page.locator("[data-sign=lost]").waitFor();
+    assert.match(await sign.innerText(), /^lost since \d\d:\d\d, trying again$/);
+    assert.ok(await page.locator("[data-part=verdict]").isVisible(), "what was seen stays");
+    await world.start({ GATE: "" });
+    await page.locator("[data-sign=live]").waitFor();
+    await close(page);
+});
+
+test("by keys alone: from the list of studies to a trial and back", async () => {
+    const page = await enter(browser, world, "#/");
+    await page.getByRole("link", { name: "done" }).focus();
+    await page.keyboard.press("Enter");
+    await page.locator("[data-part=verdict]").waitFor();
+    await page.keyboard.press("g");
+    await page.keyboard.press("t");
+    await page.getByRole("grid").focus();
+    await page.keyboard.press("Home");
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    await page.locator("[data-part=outcome]").waitFor();
+    assert.match(page.url(), /\/t\/1$/);
+    await page.keyboard.press("Escape");
+    await page.locator("[data-part=verdict]").waitFor();
+    await page.keyboard.press("?");
+    await page.getByRole("dialog", { name: "Keys" }).waitFor();
+    await close(page);
+});
+
+test("on a phone nothing is cut off, and the verdict is on the first screen", async () => {
+    for (const hash of ["#/", "#/s/done", "#/s/done/trials", "#/s/done/why", "#/s/done/time", "#/s/done/t/2", "#/fleet", "#/compare?s=done,runs"]) {
+        const page = await enter(browser, world, hash, { width: 360, height: 740, touch: true });
+        await page.locator("main#content :is(h1, h2)").first().waitFor();
+        await page.waitForLoadState("networkidle").catch(() => undefined);
+        assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 360, `${hash} is wider than the phone`);
+        if (hash === "#/s/done") assert.ok((await page.locator("[data-part=verdict] .headline").boundingBox()).y < 300);
+        await close(page);
+    }
+});
+
+test("no serious finding of axe, light and dark", async () => {
+    for (const dark of [false, true])
+        for (const hash of ["#/", "#/s/done", "#/s/done/trials", "#/s/done/why", "#/s/done/time", "#/s/done/t/2", "#/s/runs", "#/fleet", "#/compare?s=done,runs"]) {
+            const page = await enter(browser, world, hash, { dark });
+            await page.locator("main#content :is(h1, h2)").first().waitFor();
+            if (hash.includes("done") && !hash.includes("compare")) await page.locator("[data-part], [data-figure]").first().waitFor();
+            await page.context().newCDPSession(page).then((cdp) => cdp.send("Page.setBypassCSP", { enabled: true }));
+            const found = await page.evaluate(`(() => { ${AXE}; return axe.run(document, { resultTypes: ["violations"] }); })()`);
+            assert.deepEqual(found.violations.filter((x) => ["serious", "critical"].includes(x.impact)).map((x) => `${hash} ${dark ? "dark" : "light"} ${x.id}: ${x.nodes.slice(0, 3).map((n) => n.target.join(" ") + " " + n.failureSummary.slice(0, 200)).join("; ")}`), []);
+            await page.context().close();
+        }
+});
