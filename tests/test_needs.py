@@ -81,7 +81,7 @@ class Packages(unittest.TestCase):
         rules, readme = read("libraries.cmake"), read("README.md")
         rows = re.findall(r"^ *(?:set\(modules |list\(APPEND modules )?[A-Z0-9]+:\S+?:([a-z0-9-]+):([\w-]+)\)?$", rules, re.M)
         rows += re.findall(r'^ *need\("[^"]*" (?:"[^"]*"|[\w-]+) ([a-z][a-z0-9-]+) "?([\w -]+)"?\)', rules, re.M)
-        self.assertEqual(len(rows), 19)
+        self.assertEqual(len(rows), 21)
         installed = shell_list("build_packages") + shell_list("test_packages") + shell_list("fuzz_packages")
         for debian, fedora in rows:
             self.assertIn(debian, installed)

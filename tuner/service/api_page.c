@@ -14,10 +14,11 @@ X(style)
 X(licences)
 #undef X
 
-/* Scripts, styles and connections of this address only; nothing inline, no other page around it, no HTML made of text. */
+/* Scripts, styles and connections of this address only; nothing inline, no other page around it, no HTML made of text.
+ */
 #define POLICY                                                                                                         \
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "       \
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "               \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "        \
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "                \
     "trusted-types default"
 
 struct page_file {
@@ -74,8 +75,8 @@ static void on_get_index(struct request *r)
 
 static void on_get_script(struct request *r)
 {
-    show(r,
-         &(struct page_file){"text/javascript; charset=utf-8", service_page_script_begin, service_page_script_end, true});
+    show(r, &(struct page_file){"text/javascript; charset=utf-8", service_page_script_begin, service_page_script_end,
+                                true});
 }
 
 static void on_get_style(struct request *r)
