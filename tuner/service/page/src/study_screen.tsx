@@ -30,7 +30,7 @@ export function StudyHead({ v, tab, crumb }: { v: StudyView; tab: Tab | null; cr
     return (
         <header class="study-head">
             <p class="crumbs"><a href="#/">Studies</a> / {crumb ? <a href={toStudy(v.name)}>{v.name}</a> : null}</p>
-            <div class="study-title"><h1>{crumb ?? v.name}</h1>{s && !crumb && <p class="quiet">{phaseSentence(s)}</p>}<StudyActions v={v} /></div>
+            <div class="study-title"><h1>{crumb ?? v.name}</h1>{s && !crumb && <p class="quiet">{phaseSentence(s)}</p>}{!crumb && <StudyActions v={v} />}</div>
             <nav aria-label="Study"><ul class="tabs">{TABS.map(([t, word]) => <li key={t}><a href={toStudy(v.name, t)} aria-current={t === tab ? "page" : undefined}>{word}</a></li>)}</ul></nav>
         </header>
     );

@@ -77,9 +77,9 @@ function Outcome({ v, t }: { v: StudyView; t: Trial }) {
         <section data-part="outcome">
             <h2 class="headline"><Mark state={stalled ? "stalled" : t.state} /> {stalled ? "stalled" : STATE_WORDS[t.state]}{best?.trial === t.trial ? ", and the best" : ""}</h2>
             {t.reason && <p class="lead">{t.reason}</p>}
-            {metrics.length > 0 && <table class="small-table"><thead><tr><th scope="col">metric</th><th scope="col" class="right">this trial</th>{base && base.trial !== t.trial && <th scope="col" class="right">baseline</th>}{best && best.trial !== t.trial && <th scope="col" class="right">best (trial {best.trial})</th>}</tr></thead>
-                <tbody>{metrics.map(([k, x]) => <tr key={k}><th scope="row">{k}{t.state === "pruned" && <span class="quiet"> when it was stopped</span>}</th><td class="right figures"><b>{amount(x)}</b></td>{base && base.trial !== t.trial && <td class="right figures">{amount(base.metrics[k] ?? also(v, base.trial, k))}</td>}{best && best.trial !== t.trial && <td class="right figures">{amount(best.metrics[k] ?? also(v, best.trial, k))}</td>}</tr>)}
-                    {t.utility !== undefined && t.utility !== null && <tr><th scope="row">utility</th><td class="right figures"><b>{amount(t.utility)}</b></td>{base && base.trial !== t.trial && <td class="right figures">{amount(base.utility)}</td>}{best && best.trial !== t.trial && <td class="right figures">{amount(best.utility)}</td>}</tr>}</tbody></table>}
+            {metrics.length > 0 && <div class="wide"><table class="small-table"><thead><tr><th scope="col">metric</th><th scope="col" class="right">this trial</th>{base && base.trial !== t.trial && <th scope="col" class="right">baseline</th>}{best && best.trial !== t.trial && <th scope="col" class="right">best ({best.trial})</th>}</tr></thead>
+                <tbody>{metrics.map(([k, x]) => <tr key={k}><th scope="row">{k}{t.state === "pruned" && <span class="quiet block">when it was stopped</span>}</th><td class="right figures"><b>{amount(x)}</b></td>{base && base.trial !== t.trial && <td class="right figures">{amount(base.metrics[k] ?? also(v, base.trial, k))}</td>}{best && best.trial !== t.trial && <td class="right figures">{amount(best.metrics[k] ?? also(v, best.trial, k))}</td>}</tr>)}
+                    {t.utility !== undefined && t.utility !== null && <tr><th scope="row">utility</th><td class="right figures"><b>{amount(t.utility)}</b></td>{base && base.trial !== t.trial && <td class="right figures">{amount(base.utility)}</td>}{best && best.trial !== t.trial && <td class="right figures">{amount(best.utility)}</td>}</tr>}</tbody></table></div>}
             {isOperator.value && (
                 <p class="row actions">
                     {["queued", "leased", "running"].includes(t.state) && <button disabled={lost} data-action="cancel" onClick={() => act(`Cancel trial ${t.trial}?${t.state === "running" ? " It runs now and is ended." : ""}`, "Cancel the trial", () => api.cancel(v.name, t.trial), v.look)}>Cancel it</button>}
@@ -99,8 +99,8 @@ function Settings({ v, t }: { v: StudyView; t: Trial }) {
     return (
         <section data-part="settings">
             <h2>{other ? `${plural(differs.length, "setting")} differ${differs.length === 1 ? "s" : ""} from the ${word}` : "Settings"}</h2>
-            <table class="small-table"><thead><tr><th scope="col">parameter</th><th scope="col">this trial</th>{other && <th scope="col">{word} (trial {other.trial})</th>}</tr></thead>
-                <tbody>{[...differs, ...names.filter((n) => !differs.includes(n))].map((n) => <tr key={n}><th scope="row" class="mono">{n}</th><td class="mono">{differs.includes(n) ? <b>{shown(t.params[n])}</b> : shown(t.params[n])}</td>{other && <td class="mono">{shown(other.params[n])}</td>}</tr>)}</tbody></table>
+            <div class="wide"><table class="small-table"><thead><tr><th scope="col">parameter</th><th scope="col">this trial</th>{other && <th scope="col">{word} ({other.trial})</th>}</tr></thead>
+                <tbody>{[...differs, ...names.filter((n) => !differs.includes(n))].map((n) => <tr key={n}><th scope="row" class="mono">{n}</th><td class="mono">{differs.includes(n) ? <b>{shown(t.params[n])}</b> : shown(t.params[n])}</td>{other && <td class="mono">{shown(other.params[n])}</td>}</tr>)}</tbody></table></div>
         </section>
     );
 }
