@@ -57,6 +57,7 @@ export function Compare() {
                             {shared.filter((m) => m !== "utility").map((m) => <td key={m} class="right figures">{amount(b?.metrics[m])}</td>)}<td class="right figures">{amount(b?.utility)}</td><td class="right figures">{amount(s.trials)}</td><td class="right figures">{amount(s.tokens)}</td></tr>); })}</tbody>
                 </table></div>
             )}
+            {first && <h2 class="hidden">Charts</h2>}
             {first && (
                 <div class="charts">
                     <Figure name="compare" view={first} label={`best ${metric} so far of ${ready.map((v) => v.name).join(", ")}`} title={<>Best {metric} so far, by trial</>} caption={ready.map((v, i) => <span key={v.name} class="legend"><span class={`swatch s${i % 3}`} aria-hidden="true" />{v.name} ({plural(v.trials.value.n, "trial")}) </span>)}

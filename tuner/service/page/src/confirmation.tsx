@@ -67,7 +67,7 @@ export function Confirmation({ v }: { v: StudyView }) {
                                     const m = metrics.find((x) => x.name === name) ?? all.find((x) => x.name === name);
                                     return (
                                         <tr key={a.reference + name}>
-                                            <th scope="row">{i === 0 && <>{a.reference}<span class="quiet block">{VERDICTS[a.verdict].word.toLowerCase()}</span></>}</th>
+                                            {i === 0 ? <th scope="row">{a.reference}<span class="quiet block">{VERDICTS[a.verdict].word.toLowerCase()}</span></th> : <td />}
                                             <td>{name}{m?.kind === "proportion" && <span class="quiet"> points</span>}</td><td class="right figures">{change(d, m)}</td>
                                             <td class="figures">{d.low === undefined ? <span class="quiet">not known</span> : `${change(d, m, "low")} to ${change(d, m, "high")}`}</td>
                                             <td>{direction(d, m) ?? <span class="quiet">measured once</span>}</td>
