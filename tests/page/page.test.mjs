@@ -18,7 +18,7 @@ before(async () => {
     writeFileSync(world.path("big.csv"), csv);
     world.run("import", "big.yaml", "big.csv");
     await world.start({ GATE: world.gate });
-    world.study("runs", 200);
+    world.study("runs", 100_000);
     await put("runs", "trial.sh");
     await world.call("POST", "/studies", readFileSync(world.path("runs.yaml"), "utf8").replace("workers: {local: 2}", "workers: {local: 2}\nfiles: [trial.sh]"), "application/yaml");
     await until("two trials run", async () => (await world.call("GET", "/studies/runs")).states.running >= 2);
