@@ -15,7 +15,12 @@ die() {
     exit 1
 }
 
+# node and npm may also come from elsewhere than Debian, whose packages would conflict with them.
 is_installed() {
+    case $1 in
+    nodejs) ! command -v node >/dev/null || return 0 ;;
+    npm) ! command -v npm >/dev/null || return 0 ;;
+    esac
     [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
