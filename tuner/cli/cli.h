@@ -41,6 +41,7 @@ int cmd_log(int argc, char **argv);
 int cmd_plan(int argc, char **argv);
 int cmd_plot(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
+int cmd_report(int argc, char **argv);
 int cmd_reproduce(int argc, char **argv);
 int cmd_resume(int argc, char **argv);
 int cmd_note(int argc, char **argv);

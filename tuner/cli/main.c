@@ -29,6 +29,7 @@ const struct command cli_commands[] = {
     {"export", cmd_export, READER_PROGRAM, "the best as yaml, json, env, args or toml; trials as csv or jsonl"},
     {"importance", cmd_importance, READER_PERSON, "which parameters matter, with intervals, and what is all the same"},
     {"plot", cmd_plot, READER_PERSON, "charts of a study, in the terminal or as SVG or PNG"},
+    {"report", cmd_report, READER_PERSON, "the morning report: words first, as HTML, PDF or a chat message"},
     {"stopping", cmd_stopping, READER_PERSON, "what was stopped early, what it saved, and how often it was wrong"},
     {"stop", cmd_stop, READER_PERSON, "ask a running study to stop"},
     {"enqueue", cmd_enqueue, READER_PERSON, "have a configuration of your own tried next"},

@@ -1,17 +1,13 @@
 #include "tuner/cli/picture.h"
 
-#include "tuner/base/beneath.h"
+#include "tuner/cli/browser.h"
 
 #include <errno.h>
 #include <math.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 enum { SCALE = 2 /* pixels of a PNG for each px */ };
 
@@ -47,72 +43,22 @@ static enum status fill(int fd, const char *path, const struct chart *c, const s
 
 /* ---- another program makes the PNG ---- */
 
-/* Runs it with this as stdin, and nothing of what it says is seen. 127: there is no such program. */
-static int run(char *const *argv, int in)
-{
-    posix_spawn_file_actions_t files;
-    pid_t pid;
-    int wait_status = 0;
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_adddup2(&files, in, STDIN_FILENO);
-    posix_spawn_file_actions_addopen(&files, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-    int failed = posix_spawnp(&pid, argv[0], &files, NULL, argv, environ);
-    posix_spawn_file_actions_destroy(&files);
-    if (failed) return 127;
-    while (waitpid(pid, &wait_status, 0) < 0 && errno == EINTR) {
-    }
-    return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 1;
-}
-
 static int by_rsvg(const char *part, int svg)
 {
     char out[4200], zoom[32];
     snprintf(out, sizeof out, "--output=%s", part);
     snprintf(zoom, sizeof zoom, "--zoom=%d", SCALE);
     lseek(svg, 0, SEEK_SET);
-    return run((char *[]){"rsvg-convert", zoom, out, NULL}, svg);
+    return browser_spawn((char *[]){"rsvg-convert", zoom, out, NULL}, svg);
 }
 
-static bool copy(int from, int to)
-{
-    char buf[65536];
-    ssize_t n;
-    lseek(from, 0, SEEK_SET);
-    while ((n = read(from, buf, sizeof buf)) > 0)
-        if (write(to, buf, (size_t)n) != n) return false;
-    return n == 0;
-}
-
-/* A browser wants a file with a name, and a folder of its own: both in one that nobody else can enter. */
 static int by_chromium(const char *part, int svg, double width, double height)
 {
-    static const char *const names[] = {"chromium", "chromium-browser", "google-chrome"};
-    char dir[4096], shot[4200], size[64], scale[64], profile[4200], url[4200];
-    const char *tmp = getenv("TMPDIR");
-    int code = 127, in = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    snprintf(dir, sizeof dir, "%s/nocturne-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    if (in < 0 || !mkdtemp(dir)) {
-        if (in >= 0) close(in);
-        return 1;
-    }
-    snprintf(url, sizeof url, "%s/chart.svg", dir);
-    int file = open(url, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    bool copied = file >= 0 && copy(svg, file);
-    if (file >= 0) close(file);
-    snprintf(url, sizeof url, "file://%s/chart.svg", dir);
+    char shot[4200], size[64], scale[64];
     snprintf(shot, sizeof shot, "--screenshot=%s", part);
     snprintf(size, sizeof size, "--window-size=%.0f,%.0f", ceil(width), ceil(height));
     snprintf(scale, sizeof scale, "--force-device-scale-factor=%d", SCALE);
-    snprintf(profile, sizeof profile, "--user-data-dir=%s/profile", dir);
-    for (size_t i = 0; copied && code == 127 && i < sizeof names / sizeof *names; i++)
-        code = run((char *[]){(char *)names[i], "--headless", "--disable-gpu", "--no-first-run", "--hide-scrollbars",
-                              profile, size, scale, shot, geteuid() == 0 ? "--no-sandbox" : "--disable-extensions", url,
-                              NULL},
-                   in);
-    close(in);
-    beneath_remove(AT_FDCWD, dir);
-    return copied ? code : 1;
+    return browser_run(svg, "chart.svg", (const char *[]){"--hide-scrollbars", size, scale, shot, NULL});
 }
 
 static enum status convert(const char *path, const char *part, int svg, const double size[2], struct error *err)

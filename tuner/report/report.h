@@ -6,6 +6,9 @@
 #include "tuner/coordinator/coordinator.h"
 
 #include "tuner/report/figure.h"
+#include "tuner/report/morning.h"
+#include "tuner/report/story_html.h"
+#include "tuner/report/story_md.h"
 #include "tuner/report/svg.h"
 #include "tuner/report/text.h"
 #include "tuner/report/unicode.h"

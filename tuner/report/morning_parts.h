@@ -1,0 +1,46 @@
+/* morning_parts: what the files of the morning's story share. */
+#ifndef TUNER_REPORT_MORNING_PARTS_H
+#define TUNER_REPORT_MORNING_PARTS_H
+
+#include "tuner/report/figure.h"
+#include "tuner/report/morning.h"
+
+struct morning { /* what is told, and from what */
+    const struct memory *s;
+    const struct objective *o;
+    const struct morning_facts *facts;
+    struct document d;
+    struct stop_audit stops; /* of a study that stops; else zero */
+    struct story *story;
+    struct arena *a;
+};
+
+/* ---- words ---- */
+
+const char *morning_metric(const struct morning *m, size_t metric, double v); /* "0.6123" */
+const char *morning_count(const struct morning *m, double n);
+/* "trial 9", "the baseline", "strong-default" */
+const char *morning_who(const struct morning *m, const struct comparison_row *row);
+/* The difference that counts most for the word; NULL: there is none. */
+const struct verdict *morning_deciding(const struct comparison_row *row);
+const char *morning_word(enum verdict_word word); /* "promising, not proven" */
+const struct comparison_row *morning_row(const struct morning *m, long trial);
+/* "takes 62 % fewer tokens (42 to 75 %) than X and gives up 2.6 points of em (0.7 to 4.5)"; what is open comes last. */
+const char *morning_beside(const struct morning *m, const struct verdict *v);
+/* "−2.61 points (−4.49 to −0.72)", for tables */
+const char *morning_apart(const struct morning *m, size_t metric, const struct difference *d);
+
+void morning_figure(struct morning *m, struct story_section *x, enum figure_kind kind);
+
+/* ---- sections ---- */
+
+void morning_verdict(struct morning *m);      /* what won, against what, how sure */
+void morning_confirmation(struct morning *m); /* … and the figures of it */
+void morning_choice(struct morning *m);       /* what else could be had */
+void morning_tried(struct morning *m);        /* what was tried and stopped, and what it cost */
+void morning_cost(struct morning *m);
+void morning_trust(struct morning *m); /* whether to believe it, what next, how to have it again */
+void morning_next(struct morning *m);
+void morning_reproduce(struct morning *m);
+
+#endif
