@@ -154,7 +154,7 @@ static void say_instead(struct morning *m, struct story_section *x, const struct
     else
         text = arena_printf(m->a, "keep " STRONG("%s") ": nothing that was tried has its %s for less.",
                             story_quote(m->a, v->reference), name);
-    story_say(x, m->a, STORY_SENTENCE, arena_printf(m->a, "If %s may not fall: %s", name, text))->brief = STORY_THIRD;
+    story_say(x, m->a, STORY_SENTENCE, arena_printf(m->a, "If %s may not fall: %s", name, text))->brief = STORY_SECOND;
 }
 
 /* ---- the configuration ---- */
@@ -192,7 +192,7 @@ static void say_configuration(struct morning *m, struct story_section *x, const 
         near ? arena_printf(m->a, " (bold: differs from %s, whose value stands behind)", morning_who(m, near)) : "";
     story_say(x, m->a, STORY_SENTENCE,
               arena_printf(m->a, "Its settings%s: %s.", how, settings(m, row->config, near ? near->config : NULL)))
-        ->brief = STORY_THIRD;
+        ->brief = STORY_SECOND;
     if (row->schedule)
         story_say(x, m->a, STORY_QUIET,
                   arena_printf(m->a, "These change as it goes: " CODE("nocturne show %s %ld") ".", m->story->name,

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS_MAX = 4, ROWS_MAX = 6 };
+enum { COLUMNS_MAX = 3, ROWS_MAX = 6 };
 
 /* ---- text ---- */
 
