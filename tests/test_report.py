@@ -135,7 +135,7 @@ class Report(World):
         self.assertIn("trials 8 of 8", cost)
         self.assertIn(f"{len(trials)} trials", page.text["What was tried, and what was stopped"])
         # what next: nothing is left to run
-        self.assertEqual((plan["searches"], plan["confirms"]), (0, 0))
+        self.assertEqual((plan["trials_left"], plan["confirmations_left"]), (0, 0))
         self.assertNotIn("nocturne resume", page.text["What next"])
         self.assertRegex(page.text["What next"], "nocturne export s|keep what you have")
         self.assertIn("nocturne replay s", page.text["To have it again, and the data"])
@@ -160,7 +160,7 @@ class Report(World):
         alone = "\n".join(line for line in study(("weights: {em: 0.7, tokens: 0.3}", "maximize: em")).splitlines()
                           if not line.startswith(("baseline", "references", "  em_test", "  tokens")))
         cases = {
-            "unconfirmed": (study(("confirm: {top: 2, seeds: 3}", "")), TRIAL, "not confirmed"),
+            "unconfirmed": (study(("confirm: {top: 2, seeds: 3}", "confirm: {top: 0}")), TRIAL, "not confirmed"),
             "pareto": (study(("weights: {em: 0.7, tokens: 0.3}", "pareto: [em, tokens]")), TRIAL, "[Tt]rial|baseline|tuned"),
             "alone": (alone, TRIAL, "Trial"),
             "failed": (STUDY, "exit 3\n", "cannot go on|complete"),
@@ -200,7 +200,7 @@ class Report(World):
         self.assertTrue(os.path.exists(os.path.join(self.dir, "s.html")))
         self.assertIn("<!DOCTYPE html>", self.run_nocturne("report", "-o", "-")[0])
         self.assertEqual(self.json("report", "-o", "x.md")["format"], "md")
-        self.assertIn("PDF", self.run_nocturne("report", "-f", "pdf", "-o", "-", code=1)[1])
+        self.assertIn("PDF", self.run_nocturne("report", "-f", "pdf", "-o", "-", code=2)[1])
         self.assertIn("html, md or pdf", self.run_nocturne("report", "-f", "doc", code=2)[1])
         os.mkdir(os.path.join(self.dir, "taken.html"))
         self.assertIn("taken.html", self.run_nocturne("report", "-o", "taken.html", code=1)[1])

@@ -113,21 +113,33 @@ static const char *surely(const struct morning *m, size_t metric, const struct d
                         x->kind == METRIC_PROPORTION ? "points of " : "of ", x->name, range);
 }
 
+/* Non-inferiority: the worse end of the interval is within the margin. */
+static bool is_held(const struct morning *m, size_t metric, const struct verdict *v)
+{
+    const struct difference *d = &v->apart[metric];
+    double worst = m->o->metric[metric].goal == GOAL_MAXIMIZE ? d->low : -d->high;
+    return worst >= -v->margin[metric];
+}
+
 const char *morning_beside(const struct morning *m, const struct verdict *v)
 {
-    const char *sure = "", *open = "";
+    const char *sure = "", *open = "", *held = "";
     for (int ratio = 1; ratio >= 0; ratio--) /* what is spent first */
         for (size_t i = 0; i < m->o->n_metrics; i++) {
             const struct difference *d = &v->apart[i];
             if (!isfinite(d->by) || d->ratio != ratio || !objective_uses(m->o, i)) continue;
+            const char *text = arena_printf(m->a, "%s %s", m->o->metric[i].name,
+                                            d->by == 0 && d->low == d->high ? "is the same" : morning_apart(m, i, d));
             if (is_sure(d))
                 sure = arena_printf(m->a, "%s%s%s", sure, *sure ? ", and " : "", surely(m, i, d));
+            else if (is_held(m, i, v))
+                held = arena_printf(m->a, "%s%s%s", held, *held ? "; " : "", text);
             else
-                open = arena_printf(m->a, "%s%s%s %s", open, *open ? "; " : "", m->o->metric[i].name,
-                                    d->by == 0 && d->low == d->high ? "is the same" : morning_apart(m, i, d));
+                open = arena_printf(m->a, "%s%s%s", open, *open ? "; " : "", text);
         }
-    if (!*open) return *sure ? sure : "measured nothing in common";
-    return arena_printf(m->a, "%s%s%s, which is not proven to differ", sure, *sure ? "; " : "differs little: ", open);
+    if (!*sure) sure = *held || *open ? "differs little" : "measured nothing in common";
+    if (*held) sure = arena_printf(m->a, "%s; %s, which holds within what the study lets go", sure, held);
+    return *open ? arena_printf(m->a, "%s; %s, which is not proven to differ", sure, open) : sure;
 }
 
 /* ---- charts ---- */
