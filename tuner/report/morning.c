@@ -1,3 +1,5 @@
+#include "tuner/report/morning.h"
+
 #include "tuner/report/morning_parts.h"
 
 #include "tuner/report/figure_study.h"

@@ -8,16 +8,8 @@
 #ifndef TUNER_REPORT_MORNING_H
 #define TUNER_REPORT_MORNING_H
 
+#include "tuner/report/morning_facts.h"
 #include "tuner/report/story.h"
-
-#include "tuner/analysis/analysis.h"
-
-struct morning_facts {
-    const char *version;         /* of this program */
-    bool running;                /* somebody is at the study */
-    const struct health *health; /* NULL: nobody has looked */
-    const struct plan *plan;     /* of what is left; NULL: unknown */
-};
 
 enum status morning_make(const struct memory *s, const struct morning_facts *facts, struct arena *a, struct story *ret,
                          struct error *err);

@@ -3,7 +3,8 @@
 #define TUNER_REPORT_MORNING_PARTS_H
 
 #include "tuner/report/figure.h"
-#include "tuner/report/morning.h"
+#include "tuner/report/morning_facts.h"
+#include "tuner/report/story.h"
 
 struct morning { /* what is told, and from what */
     const struct memory *s;
