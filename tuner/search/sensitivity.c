@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { POINTS = 8192, ROWS_MAX = 1024, ROWS_LEAST = 64, DRAWS = LANDSCAPE_DRAWS, COLUMNS = DRAWS + 1 };
+enum { POINTS = 4096, ROWS_MAX = 1024, ROWS_LEAST = 64, DRAWS = LANDSCAPE_DRAWS, COLUMNS = DRAWS + 1 };
 
 /* Blocks of `rows` points: A, B, and for each parameter A with that one of B. */
 struct plan {
