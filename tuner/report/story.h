@@ -8,7 +8,6 @@
  *     struct story s = {.name = "g2p", .verdict = "a trade"};
  *     struct story_section *x = story_section(&s, a, "Verdict");
  *     story_say(x, a, STORY_SENTENCE, "Trial 9 takes " STRONG("62 % fewer tokens") ".");
- *     story_html_write(stdout, &s);
  */
 #ifndef TUNER_REPORT_STORY_H
 #define TUNER_REPORT_STORY_H

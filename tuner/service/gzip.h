@@ -1,7 +1,6 @@
 /* gzip: answers in fewer bytes [RFC 1952], for clients that say so [RFC 9110, 12.5.3]; by works only, it takes time.
  *
- *     if (gzip_is_taken(header) && gzip_pack(text, n, &packed, &packed_n)) …
- *     free(packed);
+ *     if (gzip_is_taken(header) && gzip_pack(text, n, &packed, &packed_n)) …     packed is the caller's
  */
 #ifndef TUNER_SERVICE_GZIP_H
 #define TUNER_SERVICE_GZIP_H
