@@ -1,8 +1,8 @@
 /* ped_anova: how much each parameter has to do with being among the best, from the trials alone, without a model.
  *
- *     V_i = Σ_x (b(x)/a(x) − 1)² a(x)      PED-ANOVA [Watanabe, Bansal & Hutter 2023, IJCAI]
+ *     V_i = Σ_x (best(x)/all(x) − 1)² all(x)      PED-ANOVA [Watanabe, Bansal & Hutter 2023, IJCAI]
  *
- * over the values x of parameter i, on a grid of 50 where they are many; b and a are densities of the best
+ * over the values x of parameter i, on a grid of 50 where they are many; best(x) and all(x) are densities of the best
  * tenth (five trials at least) and of all (kernels with Scott's width; counts of choices; one part of an even density).
  * What a parameter that exists only sometimes says is weighted by how often it exists among the best and among all
  * [Kakimoto et al. 2026]. Shares of the sum over parameters. Intervals from BOOTSTRAP resamples of the trials, as wide

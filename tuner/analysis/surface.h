@@ -3,12 +3,12 @@
  *
  *     struct surface *f = NULL;
  *     surface_make(memory, &f, &err);
- *     …                                                       slice.h, importance.h
  *     surface_free(f);
  *
- * A pure function of the log: the same events give the same numbers. Memory must live as long and may not change
- * meanwhile. Making it costs a second for a thousand trials and three metrics; asking costs little. Confirmations count
- * as the further measurements that they are. What is not known is NaN, and null in JSON.
+ * What is asked of it: slice.h, importance.h. A pure function of the log: the same events give the same numbers. Memory
+ * must live as long and may not change meanwhile. Making it costs a second for a thousand trials and three metrics;
+ * asking costs little. Confirmations count as the further measurements that they are. What is not known is NaN, and
+ * null in JSON.
  */
 #ifndef TUNER_ANALYSIS_SURFACE_H
 #define TUNER_ANALYSIS_SURFACE_H

@@ -4,7 +4,7 @@
  *     struct landscape *l = NULL;
  *     landscape_fit(study, &history, seed, &l, &err);
  *     struct landscape_view v;
- *     landscape_look(l, config, 1, LANDSCAPE_MEAN, &v);        v.utility.middle, v.feasible, v.metric[i].low …
+ *     landscape_look(l, config, 1, LANDSCAPE_MEAN, &v);        v.utility.middle, v.feasible, v.metric[0].low
  *     landscape_free(l);
  *
  * Each metric is a Gaussian process of its own on the scale where it is nearly Gaussian (targets.h), fitted to all
