@@ -15,7 +15,7 @@
 
 enum { QUANTILES = 128, HEAVY_FROM = 10, VARIANTS = 8, VARIED_ROWS = 1200, SUBSET_LEAST = 8 };
 
-static const double HEAVY = 10, SUBSET = 0.7, CALMER = 0.1;
+static const double HEAVY = 10, SUBSET = 0.7;
 
 struct terrain { /* one metric */
     const struct metric *metric;
@@ -605,7 +605,6 @@ void landscape_vary(struct landscape *l)
         size_t most = !t->gp || t->constant ? 0 : VARIED_ROWS / t->rows.n;
         while (most > 1 && t->n_variants < VARIANTS && t->n_variants < most) {
             struct gp_hyper h = fit_part(l, t, &rng);
-            if (t->n_variants % 2) h.noise *= CALMER; /* what was called noise may be what the metric does */
             const struct gp_data data = data_of(l, t);
             if (gp_with(&data, &h, &t->variant[t->n_variants], NULL)) break;
             t->n_variants++;
