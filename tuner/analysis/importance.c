@@ -74,7 +74,7 @@ static const char *note_of(const struct surface *f, const struct importance_targ
     const char *name = surface_target_name(study, t->target);
     bool utility = t->target == study->objective.n_metrics;
     if (utility && !memory_baseline(f->memory) && objective_needs_baseline(&study->objective))
-        return "the utility is relative to the baseline, which is not complete";
+        return "the utility is relative to the baseline, which has no result";
     if (t->trials < IMPORTANCE_LEAST)
         return arena_printf(arena, "%zu of the complete trials have a result of %s; importance needs %d", t->trials,
                             name, IMPORTANCE_LEAST);

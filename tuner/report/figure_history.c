@@ -172,7 +172,7 @@ enum status figure_history(const struct figure_wish *wish, struct arena *a, stru
     if (st) return st;
     if (h.metric < 0 && figure_lacks_baseline(s))
         return error_set(err, STATUS_NOT_FOUND,
-                         "there is no utility yet: it is relative to the baseline, which is not complete");
+                         "there is no utility yet: it is relative to the baseline, which has no result");
     if (h.metric >= 0) h.goal = o->metric[h.metric].goal;
     h.all = ranking_make(s, o, a);
     struct chart_panel *p = chart_panel(ret, a);
