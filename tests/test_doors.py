@@ -434,7 +434,7 @@ class Scope(Doors):
             self.nocturne("token", "create", *args, code=2)
         for studies in ([], ["a,b"], ["../a"], "a", [1], [[]], ["a"] * 1000, {"a": 1}):
             self.refused(self.call("POST", "/tokens", {"name": "n", "role": "worker", "studies": studies}), 422)
-        self.refused(self.call("POST", "/tokens", {"name": "n", "role": "viewer", "studies": ["a"]}), 422)
+        self.refused(self.call("POST", "/tokens", {"name": "n", "role": "operator", "studies": ["a"]}), 422)
 
 
 class Log(Doors):
