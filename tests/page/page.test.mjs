@@ -186,6 +186,7 @@ test("an operator pauses and resumes; a viewer has no such button, and is refuse
 test("a killed server is lost, in words, and comes back by itself", async () => {
     const page = await enter(browser, world, "#/s/done"), sign = page.locator("[data-sign]");
     await page.locator("[data-sign=live]").waitFor();
+    await page.locator("[data-part=verdict]").waitFor();
     await world.kill();
     await page.locator("[data-sign=lost]").waitFor();
     assert.match(await sign.innerText(), /^lost since \d\d:\d\d, trying again$/);
