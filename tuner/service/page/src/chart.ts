@@ -66,7 +66,31 @@ export function band(points: [number, number, number][], colour: string, opacity
     };
 }
 
-function axis(a: Axis, c: Colours, across: boolean, narrow: boolean): object {
+/* 1, 2 and 5 of each power of ten within, or only the powers where these are many. */
+export function decades(lo: number, hi: number, most: number): number[] {
+    const found: number[] = [];
+    for (let power = Math.floor(Math.log10(lo)); power <= Math.log10(hi); power++)
+        for (const digit of [1, 2, 5]) {
+            const v = Number(`${digit}e${power}`);
+            if (v >= lo && v <= hi) found.push(v);
+        }
+    return found.length > most ? found.filter((v) => Number.isInteger(Math.round(Math.log10(v) * 1e6) / 1e6)) : found;
+}
+
+/* What the series have on this axis, for one that was given no ends. */
+function extentOf(series: Series[], across: boolean): [number, number] {
+    let lo = Infinity, hi = -Infinity;
+    for (const s of series)
+        for (const d of Array.isArray(s.data) ? s.data : []) {
+            const v = Array.isArray(d) ? Number(d[across ? 0 : 1]) : NaN;
+            if (v > 0) (lo = Math.min(lo, v)), (hi = Math.max(hi, v));
+        }
+    return [lo, hi];
+}
+
+function axis(a: Axis, series: Series[], c: Colours, across: boolean, narrow: boolean): object {
+    const [lo, hi] = a.kind === "log" ? extentOf(series, across) : [0, 0];
+    const ticks = a.kind === "log" && lo <= hi ? decades(a.min ?? lo, a.max ?? hi, narrow ? 5 : 7) : undefined;
     const text = a.text ?? amount;
     const time = (v: number): string => {
         const t = new Date(v);
@@ -80,7 +104,7 @@ function axis(a: Axis, c: Colours, across: boolean, narrow: boolean): object {
         axisLine: { show: across, onZero: false, lineStyle: { color: c.rule } }, axisTick: { show: false }, minorTick: { show: false },
         splitLine: { show: !across && a.kind !== "words", lineStyle: { color: c.rule, opacity: 0.6 } },
         axisLabel: {
-            color: c.quiet, fontSize: 12, hideOverlap: true, showMinLabel: a.kind === "words" || a.kind === "time" ? undefined : false, showMaxLabel: a.kind === "words" || a.kind === "time" ? undefined : false, fontFamily: "system-ui, sans-serif",
+            color: c.quiet, fontSize: 12, hideOverlap: true, showMinLabel: a.kind === "number" ? false : undefined, showMaxLabel: a.kind === "number" ? false : undefined, customValues: ticks, fontFamily: "system-ui, sans-serif",
             formatter: a.kind === "words" ? undefined : a.kind === "time" ? time : text,
         },
     };
@@ -104,7 +128,7 @@ export class Chart {
             {
                 animation: false, backgroundColor: "transparent", textStyle: { fontFamily: "system-ui, sans-serif" },
                 grid: { left: p.left ?? 8, right: 16, top: 10, bottom: 20, containLabel: true },
-                xAxis: axis(p.x, c, true, narrow) as never, yAxis: axis(p.y, c, false, narrow) as never, series: p.series as never,
+                xAxis: axis(p.x, p.series, c, true, narrow) as never, yAxis: axis(p.y, p.series, c, false, narrow) as never, series: p.series as never,
             },
             { replaceMerge: ["series"], lazyUpdate: false },
         );

@@ -37,10 +37,10 @@ export function Confirmation({ v }: { v: StudyView }) {
     const used = v.space.value?.objective?.weights, all = v.metrics.value.filter((m) => rows.some((r) => Number.isFinite(r.metrics[m.name])));
     const metrics = [...all].sort((a, b) => Number(b.name in (used ?? {})) - Number(a.name in (used ?? {}))).slice(0, 4);
     if (rows.length < 2) return null;
-    const seeds = Math.max(...rows.map((r) => r.confirmed_seeds));
+    const counts = rows.map((r) => r.confirmed_seeds).filter((n) => n > 0), seeds = Math.max(0, ...counts), least = Math.min(seeds, ...counts);
     return (
         <section data-part="confirmation" class="confirmation">
-            <h2>{seeds > 0 ? `Confirmed on ${seeds} fresh seeds` : "What stands beside what"}</h2>
+            <h2>{seeds > 0 ? `Confirmed on ${least < seeds ? `${least} to ${seeds}` : seeds} fresh seed${seeds > 1 ? "s" : ""}` : "What stands beside what"}</h2>
             <div class="wide" tabIndex={0} role="region" aria-label="Confirmation">
                 <table>
                     <thead><tr><th scope="col">configuration</th>{metrics.map((m) => <th key={m.name} scope="col">{m.name} <span class="quiet">{m.goal === "maximize" ? "more is better" : "less is better"}</span></th>)}<th scope="col" class="right">utility</th></tr></thead>
