@@ -51,7 +51,7 @@ static void say_beside(struct morning *m, struct story_section *x, const struct 
     const char *who = row->label ? story_quote(m->a, row->label) : arena_printf(m->a, "Trial %ld", row->trial);
     if (!first) return;
     story_say(x, m->a, STORY_LEAD,
-              arena_printf(m->a, STRONG("%s") ", beside %s: %s; %s each. Verdict: " STRONG("%s") ".", who,
+              arena_printf(m->a, STRONG("%s") ", beside %s, %s; %s each. Verdict: " STRONG("%s") ".", who,
                            story_quote(m->a, first->reference), morning_beside(m, first), seeds_text(m, row),
                            morning_word(first->word)))
         ->brief = STORY_FIRST;
