@@ -105,10 +105,15 @@ struct holder seat_holder(const struct seat *s)
     return (struct holder){s->agent->name, s->agent->token};
 }
 
+static bool is_silent(const struct fleet *f, const struct agent *a)
+{
+    return !a->waits && clock_mono_ms(f->clock) - a->heard_ms > HEARTBEAT_MS;
+}
+
 bool seat_is_silent(const struct seat *s)
 {
     const struct fleet *f = s->tenant->fleet;
-    return !s->agent->waits && clock_mono_ms(f->clock) - s->agent->heard_ms > HEARTBEAT_MS;
+    return is_silent(f, s->agent);
 }
 
 static void post(struct seat *s, json_t *item)
@@ -513,6 +518,30 @@ size_t fleet_seats(const struct fleet *f, size_t *ret_busy)
     }
     if (ret_busy) *ret_busy = busy;
     return n;
+}
+
+static bool serves(const struct agent *a, const char *study)
+{
+    return a->study ? strcmp(a->study, study) == 0 : words_lists(a->scope, study);
+}
+
+struct muster fleet_muster(const struct fleet *f, const char *study, const char *version)
+{
+    struct muster out = {0};
+    for (const struct agent *a = f->agent; a; a = a->next) {
+        if (!serves(a, study)) continue;
+        out.agents++;
+        if (is_silent(f, a)) {
+            out.silent++;
+            out.silent_name = a->name;
+        }
+        if (a->version && strcmp(a->version, version) != 0) {
+            out.other++;
+            out.other_name = a->name;
+            out.other_version = a->version;
+        }
+    }
+    return out;
 }
 
 json_t *agent_json(const struct fleet *f, const struct agent *a)

@@ -116,6 +116,12 @@ void fleet_tick(struct fleet *f);
 
 json_t *fleet_json(const struct fleet *f); /* all agents, for people */
 json_t *agent_json(const struct fleet *f, const struct agent *a);
+/* Who is there for a study. Texts are the fleet's, for now; NULL where the count is 0. */
+struct muster {
+    size_t agents, silent, other; /* silent: for longer than an agent's heartbeat; other: of another version */
+    const char *silent_name, *other_name, *other_version;
+};
+struct muster fleet_muster(const struct fleet *f, const char *study, const char *version);
 size_t fleet_seats(const struct fleet *f, size_t *ret_busy);
 
 /* {"study", "lease"} */

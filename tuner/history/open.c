@@ -111,12 +111,6 @@ enum status history_catch_up(struct history *s, struct store *store, struct erro
     return l.status ? damaged(&s->m, err) : STATUS_OK;
 }
 
-enum status history_load_reports(struct history *s, struct store *store, struct error *err)
-{
-    s->m.store = store;
-    return load_reports(s, err);
-}
-
 size_t history_bytes(const struct history *s)
 {
     return arena_bytes(&s->arena) + (s->all.capacity + s->open.capacity + s->seen.capacity) * sizeof(struct trial *) +
@@ -135,6 +129,18 @@ static void take_time(struct history *s, const char *state)
     if (run && began == s->m.run.wall_ms && spent > s->m.run.spent_ms) s->m.run.spent_ms = spent;
     if (run && began == s->m.run.wall_ms && gone > s->m.run.gone_ms) s->m.run.gone_ms = gone;
     json_decref(kept);
+}
+
+enum status history_load_reports(struct history *s, struct store *store, struct error *err)
+{
+    struct arena a = {0};
+    struct store_study row;
+    s->m.store = store;
+    enum status st = load_reports(s, err);
+    if (!st) st = store_study_find(store, s->m.study->name, &a, &row, err);
+    if (!st) take_time(s, row.state);
+    arena_done(&a);
+    return st;
 }
 
 /* ---- opening ---- */

@@ -25,7 +25,7 @@ enum status history_load(struct store *store, const char *name, const struct clo
                          struct history **ret, struct error *err);
 void history_free(struct history *s);
 /* A loaded one: applies what has been logged since; by any connection to the same database. The running trials'
- * reports are not looked at again before history_load_reports. */
+ * reports, and how long the run is, are not looked at again before history_load_reports. */
 enum status history_catch_up(struct history *s, struct store *store, struct error *err);
 enum status history_load_reports(struct history *s, struct store *store, struct error *err);
 size_t history_bytes(const struct history *s); /* of memory, about */

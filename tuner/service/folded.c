@@ -13,7 +13,8 @@ struct entry {
     char *name, *path;
     struct study *study;
     struct history *history; /* NULL: not folded yet */
-    size_t bytes;
+    struct fitted fitted;
+    size_t bytes, fitted_bytes;
     bool taken;
 };
 
@@ -35,6 +36,7 @@ struct folded *folded_create(const struct clock *clock)
 
 static void unfold(struct entry *e)
 {
+    fitted_drop(&e->fitted);
     history_free(e->history);
     study_free(e->study);
     free(e->path);
@@ -109,6 +111,20 @@ static struct entry *too_much(struct folded *f)
     return bytes > FOLDED_BYTES ? oldest : NULL;
 }
 
+/* Of those that were asked last as much as there is room for; the lock is held. */
+static void thin_out(struct folded *f)
+{
+    size_t bytes = 0;
+    for (struct entry *e = f->first; e; e = e->next) {
+        if (e->taken || bytes + e->fitted_bytes <= FITTED_BYTES) {
+            bytes += e->fitted_bytes;
+            continue;
+        }
+        fitted_drop(&e->fitted);
+        e->fitted_bytes = 0;
+    }
+}
+
 static void give(struct folded *f, struct entry *e)
 {
     struct entry *old;
@@ -116,6 +132,8 @@ static void give(struct folded *f, struct entry *e)
     pthread_mutex_lock(&f->lock);
     e->taken = false;
     e->bytes = e->history ? history_bytes(e->history) : 0;
+    e->fitted_bytes = fitted_bytes(&e->fitted);
+    thin_out(f);
     if (!e->history) {
         unlink_entry(f, e);
         old = e;
@@ -155,6 +173,7 @@ static enum status bring_up(struct folded *f, struct store *store, struct entry 
     enum status st = store_study_find(store, e->name, &a, &row, err);
     if (!st && is_of(e, &row)) {
         st = history_catch_up(e->history, store, err);
+        if (!st) fitted_keep(&e->fitted, history_memory(e->history));
     } else if (!st) {
         unfold(e);
         e->path = must_strdup(row.path);
@@ -174,9 +193,14 @@ enum status folded_take(struct folded *f, struct store *store, const char *name,
         give(f, e);
         return st;
     }
-    e->shown = (struct folded_study){e->study, history_memory(e->history)};
+    e->shown = (struct folded_study){e->study, history_memory(e->history), &e->fitted};
     *ret = &e->shown;
     return STATUS_OK;
+}
+
+enum status folded_look(struct folded_study *x, struct store *store, struct error *err)
+{
+    return history_load_reports(((struct entry *)x)->history, store, err);
 }
 
 static enum status state_of_fold(struct folded *f, struct store *store, const char *name, json_t **ret,
@@ -185,7 +209,7 @@ static enum status state_of_fold(struct folded *f, struct store *store, const ch
     struct folded_study *x = NULL;
     struct arena a = {0};
     enum status st = folded_take(f, store, name, &x, err);
-    if (!st) st = history_load_reports(((struct entry *)x)->history, store, err);
+    if (!st) st = folded_look(x, store, err);
     if (!st) {
         const struct document d = document_of(x->history, &a);
         *ret = document_kept_json(&d);

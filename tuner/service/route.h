@@ -31,6 +31,8 @@ struct route {
     X(studies) \
     X(results) \
     X(views) \
+    X(health) \
+    X(surface) \
     X(files) \
     X(trials) \
     X(notes) \

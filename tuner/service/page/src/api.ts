@@ -45,17 +45,20 @@ export interface Agent {
 export interface Parameter { name: string; type: "int" | "float" | "categorical" | "ordinal" | "bool"; range?: [number, number]; scale?: "log" | "linear"; step?: number; values?: Value[]; when?: string }
 export interface Metric { name: string; goal: "maximize" | "minimize"; kind: "value" | "proportion" | "count"; of?: number; unit?: number }
 export interface Space { parameters: Parameter[]; metrics: Metric[]; objective?: { form: string; weights?: Metrics }; constraints?: string[]; baseline?: Params | null }
-export interface Check { check: string; level: "fine" | "look" | "wrong"; sentence: string; action?: string }
-export interface Health { level: "fine" | "look" | "wrong"; checks: Check[] }
-export interface Spread { low: number; median: number; high: number }
-export interface Forecast { end_ms?: Spread | null; tokens?: Spread | null; trials?: Spread | null; on_time?: number | null; sentence?: string }
+export interface Check { check: string; level: "fine" | "look" | "wrong"; sentence: string; action?: string | null }
+export interface Health { level: "fine" | "look" | "wrong"; checks: Check[]; later?: { check: string; sentence: string }[] }
+export interface Spread { low: number | null; median: number | null; high: number | null }
+/* trials: still to end until then, confirmations_left of them for the confirmation */
+export interface Forecast { end_ms: Spread | null; tokens: Spread | null; trials: Spread | null; on_time: number | null; deadline_ms: number | null; trials_left: number; confirmations_left: number; running: number }
 export interface Importance {
-    metrics: Record<string, { parameter: string; share: number; low: number; high: number; range?: [number, number]; values?: Value[] }[]>;
-    method: string; trials: number; flat?: { parameter: string; low: number; high: number }[]; quality?: Record<string, { r2: number }>;
+    metrics: Record<string, { parameter: string; share: number | null; low: number | null; high: number | null; range: Value[]; log: boolean }[]>; /* range: both ends, or all values */
+    method: string; trials: number; flat: { parameter: string; low?: Value; high?: Value; values?: Value[]; whole: boolean }[];
+    quality: Record<string, { r2: number | null; trials: number }>; notes: Record<string, string>;
 }
-export interface Slice { parameter: string; metric: string; x: (number | string)[]; mean: number[]; low: number[]; high: number[]; trials: { trial: number; x: number | string; y: number }[] }
-export interface Contour { x: (number | string)[]; y: (number | string)[]; mean: number[][]; sd: number[][] }
-export interface Guess { mean: number; low: number; high: number }
+/* null: the parameter does not exist there */
+export interface Slice { parameter: string; metric: string; at: number; x: Value[]; mean: (number | null)[]; low: (number | null)[]; high: (number | null)[]; trials: { trial: number; x: Value; y: number | null }[] }
+export interface Contour { at: number; x: Value[]; y: Value[]; mean: (number | null)[][]; sd: (number | null)[][] } /* a row for each y */
+export interface Guess { mean: number | null; low: number | null; high: number | null }
 export interface Prediction { metrics: Record<string, Guess>; utility?: Guess | null; feasible?: number | null }
 export interface Front { winner: number | null; front: number[]; from?: { weight: number; trial: number }[] }
 export interface Ledger { step_ms: number; at_ms: number[]; [budget: string]: number[] | number }
@@ -157,10 +160,11 @@ export const api = {
     best: (s: string, weights?: Metrics) => perhaps(get<Standing>(`${at(s)}/best${query({ weights: weights && weightsText(weights) })}`)),
     front: (s: string, weights: Metrics) => perhaps(get<Front>(`${at(s)}/front${query({ weights: Object.entries(weights).map(([k, v]) => `${k}=${v}`).join(",") })}`)),
     importance: (s: string) => perhaps(get<Importance>(`${at(s)}/importance`)),
-    slice: (s: string, parameter: string, metric: string, trial?: number) => perhaps(get<Slice>(`${at(s)}/slice${query({ parameter, metric, points: 41, at: trial })}`)),
+    slice: (s: string, parameter: string, metric: string) => perhaps(get<Slice>(`${at(s)}/slice${query({ parameter, metric, points: 41 })}`)),
     contour: (s: string, x: string, y: string, metric: string) => perhaps(get<Contour>(`${at(s)}/contour${query({ x, y, metric, points: 32 })}`)),
     predict: async (s: string, params: Params) => (await perhaps(send<{ predictions: Prediction[] }>("POST", `${at(s)}/predict`, { params: [params] })))?.predictions[0] ?? null,
     agents: () => get<{ agents: Agent[]; slots: number; busy: number }>("/agents"),
+    report: async (s: string, format: "html" | "md") => (await ask(`${at(s)}/report?format=${format}`)).text(),
     export: async (s: string, format: string) => (await ask(`${at(s)}/export?format=${format}`)).text(),
 
     pause: (s: string) => send<Study>("POST", `${at(s)}/pause`),

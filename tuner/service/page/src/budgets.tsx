@@ -1,5 +1,5 @@
 /* Budgets: spent, reserved by what runs, left; and where it will end, if the service forecasts it. */
-import type { Budget, Spread } from "./api";
+import type { Budget, Forecast } from "./api";
 import { tick } from "./live";
 import type { StudyView } from "./study";
 import { amount, clock, duration, percent, STATES, STATE_WORDS, type State } from "./words";
@@ -9,7 +9,7 @@ const LABELS: Record<Budget["budget"], string> = { trials: "trials", tokens: "to
 
 interface Bar { label: string; text: string; spent: number; reserved: number; mark?: number }
 
-function barOf(b: Budget, now: number, likely?: Spread | null): Bar | null {
+function barOf(b: Budget, now: number, likely?: number | null): Bar | null {
     if (b.limit_ms !== undefined && b.left_ms !== undefined) {
         const began = b.began_ms ?? 0, share = b.budget === "until" ? (now - began) / Math.max(1, b.limit_ms - began) : 1 - b.left_ms / b.limit_ms;
         const text = b.budget === "until" ? `${clock(b.limit_ms, now)}, ${b.left_ms > 0 ? `${duration(b.left_ms)} left` : "over"}` : `${duration(b.limit_ms - b.left_ms)} of ${duration(b.limit_ms)}`;
@@ -19,13 +19,16 @@ function barOf(b: Budget, now: number, likely?: Spread | null): Bar | null {
     const spent = b.spent ?? 0, reserved = b.reserved ?? 0;
     return {
         label: LABELS[b.budget], text: `${amount(spent)} of ${amount(b.limit)}${reserved ? `, ${amount(reserved)} more in work` : ""}`,
-        spent: Math.min(1, spent / b.limit), reserved: Math.min(1 - Math.min(1, spent / b.limit), reserved / b.limit), mark: likely ? Math.min(1, likely.median / b.limit) : undefined,
+        spent: Math.min(1, spent / b.limit), reserved: Math.min(1 - Math.min(1, spent / b.limit), reserved / b.limit), mark: likely ? Math.min(1, likely / b.limit) : undefined,
     };
 }
 
+/* trials of the search at the end: those that have ended, and those still to end */
+const endOf = (b: Budget, f: Forecast | null): number | null => (f?.trials?.median != null ? (b.spent ?? 0) + f.trials.median - f.confirmations_left : null);
+
 export function BudgetBars({ v }: { v: StudyView }) {
     const s = v.study.value!, now = tick.value, f = v.forecast.value;
-    const bars = s.budgets.map((b) => barOf(b, now, b.budget === "tokens" ? f?.tokens : b.budget === "trials" ? f?.trials : null)).filter((b): b is Bar => b !== null);
+    const bars = s.budgets.map((b) => barOf(b, now, b.budget === "tokens" ? f?.tokens?.median : b.budget === "trials" ? endOf(b, f) : null)).filter((b): b is Bar => b !== null);
     return (
         <section data-part="budgets">
             <h2>Budget</h2>
@@ -48,9 +51,8 @@ export function BudgetBars({ v }: { v: StudyView }) {
 function forecastSentence(v: StudyView, now: number): string {
     const f = v.forecast.value, s = v.study.value!, trials = s.budgets.find((b) => b.budget === "trials");
     if (s.phase !== "open" || !s.running) return s.run ? `${duration(s.run.spent_ms)} of work${s.tokens ? `, ${amount(s.tokens)} tokens` : ""}.` : "";
-    if (f?.sentence) return f.sentence;
-    if (f?.end_ms)
-        return `Likely to end at ${clock(f.end_ms.median, now)} (${clock(f.end_ms.low, now)} to ${clock(f.end_ms.high, now)})${f.tokens ? `, with about ${amount(f.tokens.median)} tokens` : ""}${f.on_time !== null && f.on_time !== undefined ? `; ${percent(f.on_time)} chance to be in time` : ""}.`;
+    if (f?.end_ms?.median != null)
+        return `Likely to end at ${clock(f.end_ms.median, now)}${f.end_ms.low != null && f.end_ms.high != null ? ` (${clock(f.end_ms.low, now)} to ${clock(f.end_ms.high, now)})` : ""}${f.tokens?.median != null ? `, with about ${amount(f.tokens.median)} tokens` : ""}${f.on_time !== null ? `; ${percent(f.on_time)} chance to be in time` : ""}.`;
     if (s.run && trials?.limit && (trials.spent ?? 0) >= 3) {
         const left = s.run.spent_ms * ((trials.limit - trials.spent!) / trials.spent!);
         return `At this pace the search ends at about ${clock(now + left, now)}, in ${duration(left)}.`;

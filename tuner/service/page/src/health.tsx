@@ -36,6 +36,9 @@ export function HealthList({ v }: { v: StudyView }) {
             {fine.length > 0 && (
                 <details class="quiet"><summary>{plural(fine.length, "check")} fine</summary><ul>{fine.map((c) => <li key={c.check}><Mark state="fine" /> {c.sentence}</li>)}</ul></details>
             )}
+            {h.later && h.later.length > 0 && (
+                <details class="quiet"><summary>{plural(h.later.length, "check")} to come, when more is known</summary><ul>{h.later.map((c) => <li key={c.check}>{c.sentence}</li>)}</ul></details>
+            )}
         </section>
     );
 }

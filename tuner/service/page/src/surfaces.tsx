@@ -2,7 +2,7 @@
  * over two, with how sure it is; the trials on top. */
 import { contours } from "d3-contour";
 import { useEffect, useState } from "preact/hooks";
-import { api, type Contour, type Metric, type Parameter, type Slice } from "./api";
+import { api, type Contour, type Metric, type Parameter, type Slice, type Value } from "./api";
 import { band, line, marks } from "./chart";
 import { Figure, type Point } from "./figure";
 import { Choice } from "./history_chart";
@@ -32,7 +32,7 @@ function SliceChart({ v, p, m }: { v: StudyView; p: Parameter; m: Metric }) {
     const [s, setSlice] = useState<Slice | null>(null), t = v.trials.value, complete = v.study.value!.states.complete;
     useEffect(() => {
         let late = false;
-        api.slice(v.name, p.name, m.name, v.study.value?.best?.trial).then((x) => { if (!late) setSlice(x); }).catch(() => undefined);
+        api.slice(v.name, p.name, m.name).then((x) => { if (!late) setSlice(x); }).catch(() => undefined);
         return () => void (late = true);
     }, [v, p.name, m.name, Math.floor(complete / 10)]);
     const words = !isNumber(p), values = (p.values ?? [true, false]).map((x) => (typeof x === "string" ? x : JSON.stringify(x))), at = (x: unknown): number => (words ? values.indexOf(typeof x === "string" ? x : JSON.stringify(x)) : Number(x));
@@ -40,14 +40,14 @@ function SliceChart({ v, p, m }: { v: StudyView; p: Parameter; m: Metric }) {
     const column = t.params.get(p.name) ?? [], y = t.metrics.get(m.name) ?? [];
     for (let row = 0; row < t.n; row++) if (t.state[row] === "complete" && t.role[row] !== "confirm" && Number.isFinite(y[row]) && column[row] !== undefined && at(column[row]) >= 0) points.push({ x: at(column[row]), y: y[row]!, trial: t.number[row]! });
     if (!points.length && !s) return null;
-    const curve = s ? s.x.map((x, i): [number, number, number, number] => [at(x), s.mean[i]!, s.low[i]!, s.high[i]!]) : [], best = points.find((q) => q.trial === v.study.value?.best?.trial), logY = m.kind === "count" && points.every((q) => q.y > 0) && curve.every((c) => c[1] > 0 && c[2] > 0);
+    const curve = (s?.x ?? []).map((x, i): [number, number, number, number] => [at(x), s!.mean[i] ?? NaN, s!.low[i] ?? NaN, s!.high[i] ?? NaN]).filter((c) => c.every(Number.isFinite)), best = points.find((q) => q.trial === v.study.value?.best?.trial), logY = m.kind === "count" && points.every((q) => q.y > 0) && curve.every((c) => c[1] > 0 && c[2] > 0);
     return (
-        <Figure name={`slice-${p.name}`} view={v} points={points} label={`${m.name} by ${p.name}`} title={<span class="mono">{p.name}</span>} caption={s ? <>Line: what the model expects, all else as the winner; band: 95 %. Dots: trials, which differ in the rest, too.{log ? " log." : ""}</> : <>Dots: complete trials, which differ in the rest, too.{log ? " log." : ""}</>}
+        <Figure name={`slice-${p.name}`} view={v} points={points} label={`${m.name} by ${p.name}`} title={<span class="mono">{p.name}</span>} caption={s ? <>Line: what the model expects, all else as in trial {s.at}; band: 90 %. Dots: trials, which differ in the rest, too.{log ? " log." : ""}</> : <>Dots: complete trials, which differ in the rest, too.{log ? " log." : ""}</>}
             picture={(c) => ({
                 x: words ? { name: "", kind: "words", words: values } : { name: p.name, kind: log ? "log" : "number" }, y: { name: m.name, kind: logY ? "log" : "number" },
                 series: [...(curve.length ? [band(curve.map(([x, , lo, hi]) => [x, lo, hi]), c.link, 0.18), line("mean", curve.map(([x, mean]) => [x, mean]), c.link, { z: 3 })] : []), marks("trials", "complete", points.map((q) => [q.x, q.y]), c), ...(best ? [marks("winner", "winner", [[best.x, best.y]], c)] : [])],
             })}
-            numbers={() => (s ? { head: [p.name, "mean", "low", "high"], rows: s.x.map((x, i) => [x, s.mean[i]!, s.low[i]!, s.high[i]!]) } : { head: ["trial", p.name, m.name], rows: points.map((q) => [q.trial, words ? values[q.x]! : q.x, q.y]) })} />
+            numbers={() => (s ? { head: [p.name, "mean", "low", "high"], rows: curve.map(([x, mean, lo, hi]) => [words ? values[x]! : x, mean, lo, hi]) } : { head: ["trial", p.name, m.name], rows: points.map((q) => [q.trial, words ? values[q.x]! : q.x, q.y]) })} />
     );
 }
 
@@ -68,11 +68,12 @@ function ContourChart({ v, numeric, m }: { v: StudyView; numeric: Parameter[]; m
         return () => void (late = true);
     }, [v, x.name, y.name, m.name]);
     if (!c) return null;
-    const grid = unsure ? c.sd : c.mean, nx = c.x.length, ny = c.y.length, flat = grid.length === ny ? grid.flat() : Array.from({ length: nx * ny }, (_, i) => grid[i % nx]![Math.floor(i / nx)]!);
+    const grid = unsure ? c.sd : c.mean, nx = c.x.length, ny = c.y.length, known = grid.flat().filter((q): q is number => q !== null), least = Math.min(...known), most = Math.max(...known), flat = grid.flat().map((q) => q ?? -Infinity);
+    if (!known.length) return null;
     const f = (p: Parameter) => (q: number): number => (p.scale === "log" ? Math.log(q) : q), fx = f(x), fy = f(y);
-    const bounds = (p: Parameter, all: (number | string)[]): [number, number] => [f(p)(Number(all[0])), f(p)(Number(all[all.length - 1]))], [x0, x1] = bounds(x, c.x), [y0, y1] = bounds(y, c.y);
+    const bounds = (p: Parameter, all: Value[]): [number, number] => [f(p)(Number(all[0])), f(p)(Number(all[all.length - 1]))], [x0, x1] = bounds(x, c.x), [y0, y1] = bounds(y, c.y);
     const px = (q: number): number => LEFT + ((fx(q) - x0) / (x1 - x0)) * (WIDTH - LEFT - 8), py = (q: number): number => HEIGHT - BOTTOM - ((fy(q) - y0) / (y1 - y0)) * (HEIGHT - BOTTOM - 8);
-    const least = Math.min(...flat), most = Math.max(...flat), levels = Array.from({ length: LEVELS }, (_, i) => least + ((most - least) * i) / LEVELS);
+    const levels = Array.from({ length: LEVELS }, (_, i) => least + ((most - least) * i) / LEVELS);
     const shapes = contours().size([nx, ny]).thresholds(levels)(flat), sx = (WIDTH - LEFT - 8) / nx, sy = (HEIGHT - BOTTOM - 8) / ny;
     const path = (rings: number[][][][]): string => rings.map((polygon) => polygon.map((ring) => "M" + ring.map(([a, b]) => `${(LEFT + a! * sx).toFixed(1)},${(HEIGHT - BOTTOM - b! * sy).toFixed(1)}`).join("L") + "Z").join("")).join("");
     const t = v.trials.value, dots: [number, number, number][] = [], cx = t.params.get(x.name) ?? [], cy = t.params.get(y.name) ?? [], best = v.study.value?.best;
@@ -92,7 +93,7 @@ function ContourChart({ v, numeric, m }: { v: StudyView; numeric: Parameter[]; m
                 <text x={WIDTH - 8} y={HEIGHT - BOTTOM + 32} text-anchor="end">{x.name}{x.scale === "log" ? " (log)" : ""}</text>
                 {[0, 2, 4, 6, 7].map((i, k) => <g key={i}><rect x={LEFT + k * 80} y={HEIGHT + 8} width="12" height="12" fill={unsure ? grey(i / (LEVELS - 1)) : viridis(i / (LEVELS - 1))} /><text x={LEFT + k * 80 + 16} y={HEIGHT + 18}>{amount(Number(levels[i]!.toPrecision(3)))}</text></g>)}
             </svg>
-            <figcaption>{unsure ? "Standard deviation of the model's belief; darker: less sure." : "Mean of the model, all else as the winner has it."} Up: {y.name}{y.scale === "log" ? " (log)" : ""}. Dots: complete trials; ★ the best.</figcaption>
+            <figcaption>{unsure ? "Standard deviation of the model's belief; darker: less sure." : `Mean of the model, all else as in trial ${c.at}.`} Up: {y.name}{y.scale === "log" ? " (log)" : ""}. Dots: complete trials; ★ the best.</figcaption>
         </figure>
     );
 }

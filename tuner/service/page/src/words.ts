@@ -2,7 +2,7 @@
 
 const MINUS = "\u2212", THIN = "\u2009";
 
-const minus = (text: string): string => text.replace(/^-/, MINUS);
+export const minus = (text: string): string => text.replace(/^-/, MINUS);
 
 /* 1.40M, 379k, 6037, 0.599, 3.2e−5 */
 export function amount(v: number | null | undefined): string {

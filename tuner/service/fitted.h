@@ -1,0 +1,30 @@
+/* fitted: what was made of a study's results at some cost, kept for as long as there are no others.
+ *
+ *     struct fitted f = {0};
+ *     fitted_keep(&f, memory);                      drops what is about other events
+ *     fitted_surface(&f, memory, &surface, &err);   made at most once
+ *     fitted_drop(&f);
+ *
+ * Whoever has the memory has what was fitted to it; nobody else may change either meanwhile. What is returned lives
+ * until fitted_keep finds something new, or fitted_drop. STATUS_EXHAUSTED: there are too few results so far.
+ */
+#ifndef TUNER_SERVICE_FITTED_H
+#define TUNER_SERVICE_FITTED_H
+
+#include "tuner/analysis/analysis.h"
+
+struct fitted {
+    int64_t seq;             /* the last event that it knows */
+    struct surface *surface; /* NULL: nobody has asked */
+    json_t *importance;      /* the same */
+};
+
+enum status fitted_surface(struct fitted *f, const struct memory *s, const struct surface **ret, struct error *err);
+/* As `nocturne importance --json` has it; not the caller's. */
+enum status fitted_importance(struct fitted *f, const struct memory *s, json_t **ret, struct error *err);
+
+void fitted_keep(struct fitted *f, const struct memory *s);
+void fitted_drop(struct fitted *f);
+size_t fitted_bytes(const struct fitted *f); /* about */
+
+#endif
