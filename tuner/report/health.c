@@ -7,6 +7,7 @@
 #include "tuner/base/words.h"
 
 #include <math.h>
+#include <string.h>
 #include <time.h>
 
 enum { FIRST_LOOK_MS = 30 * 60000 };
@@ -68,9 +69,14 @@ static void show_names(FILE *out, const struct health *h, enum health_level leve
     struct screen screen = screen_of(out);
     struct arena a = {0};
     const char *names = "";
-    for (size_t i = 0; i < h->n; i++)
-        if (h->finding[i].level == level)
-            names = arena_printf(&a, "%s%s%s", names, *names ? ", " : "", health_check_name(h->finding[i].check));
+    size_t column = strlen(word) + 4;
+    for (size_t i = 0; i < h->n; i++) {
+        if (h->finding[i].level != level) continue;
+        const char *name = health_check_name(h->finding[i].check), *between = *names ? ", " : "";
+        column += strlen(between) + strlen(name);
+        if (column >= SCREEN_COLUMNS) between = ",\n      ", column = 6 + strlen(name);
+        names = arena_printf(&a, "%s%s%s", names, between, name);
+    }
     if (*names) fprintf(out, "  %s%s: %s\n", screen_level(&screen, level, &a), word, names);
     arena_done(&a);
 }
