@@ -378,6 +378,33 @@ static void test_chart__doubtful_cells_are_hatched(void **state)
     arena_done(&s.arena);
 }
 
+/* Where names stand above their rows, numbers do too: they cover no bar. */
+static void test_chart__bars_have_their_numbers(void **state)
+{
+    (void)state;
+    struct sample s = {0};
+    const double v[] = {81, 0}, y[] = {0, 1}, low[] = {69, 0}, high[] = {96, 25};
+    const char *const number[] = {"81 % (69–96)", "0 % (0–25)"};
+    const char *const row[] = {"a name of a parameter that is longer than its room is", "k  1–9"};
+    struct chart_layer *l = marks(&s, AXIS_LINEAR, 2, v, y);
+    l->kind = CHART_BARS;
+    l->low = low;
+    l->high = high;
+    l->name = number;
+    s.chart.panel[0].x = (struct axis){.name = "share, %", .unit = "", .low = 0, .high = 100};
+    s.chart.panel[0].y = (struct axis){.name = "", .unit = "", .scale = AXIS_ROWS, .n_rows = 2, .row = row};
+    char *svg = svg_of(&s.chart, 480), *text = text_of(&s.chart, UNICODE_BRAILLE, false);
+    const char *at = strstr(svg, number[0]), *anchor = at;
+    assert_non_null(at);
+    while (anchor > svg && *anchor != '<') anchor--;
+    assert_true(strstr(anchor, "text-anchor=\"end\"") != NULL && strstr(anchor, "text-anchor=\"end\"") < at);
+    assert_contains(svg, number[1]);
+    assert_contains(text, number[1]);
+    free(svg);
+    free(text);
+    arena_done(&s.arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -396,6 +423,7 @@ int main(void)
         cmocka_unit_test(test_chart__colours_are_for_screens_that_have_them),
         cmocka_unit_test(test_chart__every_layer_takes_any_number),
         cmocka_unit_test(test_chart__doubtful_cells_are_hatched),
+        cmocka_unit_test(test_chart__bars_have_their_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -138,6 +138,103 @@ class Files(Plot):
             self.assertAlmostEqual(marks[trial], utility, places=9)
 
 
+# sixteen trials of a task of which it is known what matters: x for em, k for tokens, mode and batch_size for nothing
+KNOWN = SMALL.replace("budget: {trials: 6}", "budget: {trials: 16}").replace(
+    "metrics:", "  mode: {type: categorical, values: [plain, '<b>&', \"a long name of a choice\"]}\nmetrics:").replace(
+        "batch_size: 32}", "batch_size: 32, mode: plain}")
+KNOWN_TRIAL = r"""
+awk -v x="$1" -v k="$2" 'BEGIN { printf "{\"result\": {\"em\": %.4f, \"em_test\": 0.5, \"tokens\": %d}}\n", 0.7 - 0.5 * (x - 0.3)^2, 1000000 + 300000 * k }' >&3
+"""
+MODELS = ("importance", "slice", "contour")
+
+
+class Models(Plot):
+    """What matters, along one parameter and over two: by a model of the results."""
+
+    def setUp(self):
+        super().setUp()
+        self.begin(KNOWN, KNOWN_TRIAL)
+        self.nocturne("run", "study.yaml", "--quiet")
+
+    def data(self, *args):
+        return json.loads(self.nocturne("plot", *args, "--json"))
+
+    def test_importance_is_as_importance_says(self):
+        chart = self.data("importance")
+        told = json.loads(self.nocturne("importance", "--json"))["metrics"]
+        self.assertEqual([p["title"] for p in chart["panels"]], ["em", "tokens"])
+        self.assertRegex(chart["title"], r"x (decides|probably matters most for|matters most for) em: \d+ % \(\d+–\d+\); k [a-z ]+ tokens")
+        for panel in chart["panels"]:
+            bars = panel["layers"][0]
+            self.assertEqual(bars["kind"], "bars")
+            names = [row.split("  ")[0] for row in panel["y"]["rows"]]
+            share = {t["parameter"]: t for t in told[panel["title"]]}
+            self.assertEqual(set(names), set(share))
+            for row, middle, low, high in zip(bars["y"], bars["x"], bars["low"], bars["high"]):
+                t = share[names[int(row)]]
+                self.assertAlmostEqual(middle, 100 * t["share"])
+                self.assertAlmostEqual(low, 100 * t["low"])
+                self.assertAlmostEqual(high, 100 * t["high"])
+        self.assertIn("x  0–1", panel["y"]["rows"])
+        self.assertEqual([p["title"] for p in self.data("importance", "--metric", "utility")["panels"]], ["utility"])
+
+    def test_a_slice_finds_the_top(self):
+        chart = self.data("slice", "--metric", "em")
+        panel = chart["panels"][0]
+        self.assertEqual((panel["x"]["name"], panel["y"]["name"]), ("x", "em"))  # what matters most
+        layers = {l["kind"]: l for l in panel["layers"]}
+        line, band = layers["line"], layers["band"]
+        top = max(range(len(line["x"])), key=lambda i: line["y"][i])
+        self.assertLess(abs(line["x"][top] - 0.3), 0.15)
+        self.assertIn(f"em is {line['y'][top]:.4f}", chart["title"])
+        for low, middle, high in zip(band["low"], line["y"], band["high"]):
+            self.assertLessEqual(low, middle)
+            self.assertLessEqual(middle, high)
+        trials = {t["trial"]: t for t in json.loads(self.nocturne("trials", "--json"))["trials"]}
+        marks = [(t, x, y) for l in panel["layers"] if l["kind"] == "marks" for t, x, y in zip(l["trials"], l["x"], l["y"])]
+        self.assertEqual(len(marks), sum(t["state"] == "complete" for t in trials.values()))
+        for trial, x, y in marks:
+            self.assertAlmostEqual(x, trials[trial]["params"]["x"])
+            self.assertAlmostEqual(y, trials[trial]["metrics"]["em"])
+
+    def test_a_slice_over_choices_has_rows(self):
+        chart = self.data("slice", "-p", "mode", "-m", "tokens")
+        self.assertEqual(chart["panels"][0]["y"]["rows"], ["plain", "<b>&", "a long name of a choice"])
+        self.assertIn("may be the same", chart["title"])
+        self.nocturne("plot", "slice", "-p", "mode", "-o", "chart.svg")
+        self.assertIn("<b>&", self.texts(self.svg()))
+
+    def test_a_contour_has_the_cells_of_its_axes(self):
+        chart = self.data("contour", "-p", "x", "-p", "k", "-m", "em")
+        panel = chart["panels"][0]
+        self.assertEqual((panel["x"]["name"], panel["y"]["name"]), ("x", "k"))
+        cells = panel["layers"][0]
+        self.assertEqual(cells["kind"], "cells")
+        self.assertIn("em is expected best with x 0.", chart["title"])
+        for pair in (("batch_size", "learning_rate"), ("mode", "x"), ("x",), ()):
+            self.nocturne("plot", "contour", *(w for p in pair for w in ("-p", p)), "-o", "chart.svg")
+            self.assertTrue(self.texts(self.svg()))
+
+    def test_they_are_drawn_everywhere(self):
+        for chart in MODELS:
+            for px in ("360", "1200"):
+                self.nocturne("plot", chart, "-o", "chart.svg", "--width", px)
+                self.assertLess(os.path.getsize(os.path.join(self.dir, "chart.svg")), 60000)
+                for t in self.svg().iter(SVG + "text"):
+                    self.assertLess(float(t.get("x")), float(px))
+            for columns, env in ((80, {}), (120, {"NO_COLOR": "1"}), (40, {"LANG": "C"})):
+                seen = self.screen("plot", chart, columns=columns, rows=24, env=env)
+                self.assert_fits(seen, columns, f"{chart} {env}")
+
+    def test_what_cannot_be_drawn_is_said(self):
+        self.assertIn("there are x, k, learning_rate, batch_size, mode", self.nocturne("plot", "slice", "-p", "y", code=2))
+        self.assertIn("over 1 parameter, not 2", self.nocturne("plot", "slice", "-p", "x", "-p", "k", code=2))
+        self.assertIn("not 'x' twice", self.nocturne("plot", "contour", "-p", "x", "-p", "x", code=2))
+        self.assertIn("not drawn by parameters", self.nocturne("plot", "importance", "-p", "x", code=2))
+        self.assertIn("there are utility, em", self.nocturne("plot", "contour", "-m", "loss", code=2))
+        self.assertIn("em_test is the same in every trial", self.nocturne("plot", "importance", "-m", "em_test", code=3))
+
+
 class Terminals(Plot):
     def test_charts_fit_every_terminal(self):
         self.study()
@@ -176,6 +273,10 @@ class TooLittle(Plot):
         self.assertIn("needs a complete trial", said["history"])
         self.assertIn("need trials that report em", said["curves"])
         self.assertIn("fresh seeds", said["confirmation"])
+        said["importance"] = self.nocturne("plot", "importance", code=3)
+        said["slice"] = self.nocturne("plot", "slice", code=3)
+        self.assertIn("importance needs 10 complete trials; 0 so far", said["importance"])
+        self.assertIn("a model needs", said["slice"])
         for text in said.values():
             self.assertEqual(text.count("\n"), 1, text)
 

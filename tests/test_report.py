@@ -142,6 +142,29 @@ class Report(World):
         for part in (best["verdict"], count(status["tokens"]), page.text["What next"].strip().split(":")[0]):
             self.assertIn(part, message)
 
+    def test_what_matters(self):
+        self.write("study.yaml", STUDY.replace("budget: {trials: 8}", "budget: {trials: 18}"))
+        self.run_nocturne("run", "study.yaml", "--quiet")
+        text, page, _ = self.report()
+        words, told = page.text["What matters"], self.json("importance")
+        for metric in ("em", "tokens"):
+            first = told["metrics"][metric][0]
+            if metric in told["notes"]:
+                self.assertIn(told["notes"][metric][1:], words)
+            elif first["low"] >= 0.02:
+                self.assertIn(f"{100 * first['share']:.0f} % ({100 * first['low']:.0f}–{100 * first['high']:.0f})", words)
+            else:
+                self.assertRegex(words, f"open what matters for {metric}|most for {metric}")
+        self.assertRegex(words, r"Around trial \d+")
+        chapter = text[text.index("What matters</h2>"):text.index("What was tried")]
+        self.assertGreaterEqual(chapter.count("<svg"), 2)
+        self.assertLess(text.index("What there is to choose from</h2>"), text.index("What matters</h2>"))
+
+    def test_too_few_trials_say_nothing_of_what_matters(self):
+        self.run_nocturne("run", "study.yaml", "--quiet")
+        _, page, _ = self.report()
+        self.assertNotIn("What matters", page.text)
+
     def test_what_others_wrote_is_text(self):
         self.run_nocturne("run", "study.yaml", "--quiet")
         text, page, _ = self.report()

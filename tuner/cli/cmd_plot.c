@@ -23,7 +23,7 @@ struct options {
 static const struct argp_option table[] = {
     {"output", 'o', "FILE", 0, "draw into this file, .svg or .png, instead of the terminal", 0},
     {"metric", 'm', "NAME", 0, "of this metric, or utility", 0},
-    {"parameter", 'p', "NAME", 0, "of this parameter; twice: of two", 0},
+    {"parameter", 'p', "NAME", 0, "slice: over this parameter; contour: twice (those that matter most)", 0},
     {"width", 'w', "N", 0, "px of a file (720), columns of a terminal (as wide as it is)", 0},
     {"height", 'y', "N", 0, "lines of a terminal (as high as it is)", 0},
     {"theme", 't', "NAME", 0, "of a file: light, dark, or auto: as whoever looks at it has it (.svg)", 0},
@@ -113,8 +113,10 @@ int cmd_plot(int argc, char **argv)
         .args_doc = "CHART [STUDY]",
         .doc =
             "Draw a chart of a study: history (every trial, and the best so far), front (what can be had for what), curves (how "
-            "trials learned), confirmation (how sure the winner is), timeline (what ran when). In the terminal, or as an SVG or PNG file.\v"
-            "Example: nocturne plot front g2p\n         nocturne plot history g2p -o history.svg",
+            "trials learned), confirmation (how sure the winner is), timeline (what ran when), importance (what matters), slice (along one "
+            "parameter) and contour (over two), these three by a model of the results. In the terminal, or as an SVG or PNG file.\v"
+            "Example: nocturne plot front g2p\n         nocturne plot history g2p -o history.svg\n"
+            "         nocturne plot slice g2p -p learning_rate --metric em",
         .children = cli_common_child};
     struct options o = {.kind = FIGURE_HISTORY};
     struct cli_study s;

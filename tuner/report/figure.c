@@ -7,10 +7,16 @@ typedef enum status figure_fn(const struct figure_wish *wish, struct arena *a, s
 static const struct {
     const char *name;
     figure_fn *make;
+    bool by_parameters;
 } figures[FIGURE_KINDS] = {
-    [FIGURE_HISTORY] = {"history", figure_history},    [FIGURE_FRONT] = {"front", figure_front},
-    [FIGURE_CURVES] = {"curves", figure_curves},       [FIGURE_CONFIRMATION] = {"confirmation", figure_confirmation},
-    [FIGURE_TIMELINE] = {"timeline", figure_timeline},
+    [FIGURE_HISTORY] = {"history", figure_history, false},
+    [FIGURE_FRONT] = {"front", figure_front, false},
+    [FIGURE_CURVES] = {"curves", figure_curves, false},
+    [FIGURE_CONFIRMATION] = {"confirmation", figure_confirmation, false},
+    [FIGURE_TIMELINE] = {"timeline", figure_timeline, false},
+    [FIGURE_IMPORTANCE] = {"importance", figure_importance, false},
+    [FIGURE_SLICE] = {"slice", figure_slice, true},
+    [FIGURE_CONTOUR] = {"contour", figure_contour, true},
 };
 
 const char *figure_name(enum figure_kind kind)
@@ -29,7 +35,7 @@ enum status figure_make(enum figure_kind kind, const struct figure_wish *wish, s
                         struct error *err)
 {
     struct chart c = {.name = figures[kind].name};
-    if (wish->n_parameters > 0)
+    if (wish->n_parameters > 0 && !figures[kind].by_parameters)
         return error_set(err, STATUS_INVALID, "'%s' is not drawn by parameters", figures[kind].name);
     enum status st = figures[kind].make(wish, a, &c, err);
     if (!st) *ret = c;

@@ -225,6 +225,7 @@ enum status morning_make(const struct memory *s, const struct morning_facts *fac
     morning_verdict(&m);
     morning_confirmation(&m);
     morning_choice(&m);
+    morning_matters(&m);
     morning_tried(&m);
     morning_cost(&m);
     morning_trust(&m);

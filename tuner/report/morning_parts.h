@@ -38,6 +38,7 @@ void morning_figure(struct morning *m, struct story_section *x, enum figure_kind
 void morning_verdict(struct morning *m);      /* what won, against what, how sure */
 void morning_confirmation(struct morning *m); /* … and the figures of it */
 void morning_choice(struct morning *m);       /* what else could be had */
+void morning_matters(struct morning *m);      /* which parameter decides what */
 void morning_tried(struct morning *m);        /* what was tried and stopped, and what it cost */
 void morning_cost(struct morning *m);
 void morning_trust(struct morning *m); /* whether to believe it, what next, how to have it again */

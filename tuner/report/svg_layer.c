@@ -385,7 +385,10 @@ static void draw_bars(const struct svg_frame *f, const struct chart_layer *l)
             draw_extent(f, CHART_INK, svg_x(f, l->low[i]), svg_x(f, l->high[i]), y);
             end = fmax(x, within(svg_x(f, l->high[i]), f->left, right_of(f)));
         }
-        if (l->name && l->name[i]) wish(f, SVG_BESIDE, end, y, l->name[i]);
+        if (f->header > 0)
+            write_value(f, l, i);
+        else if (l->name && l->name[i])
+            wish(f, SVG_BESIDE, end, y, l->name[i]);
     }
 }
 
