@@ -64,9 +64,10 @@ class Api(World):
     def test_every_operation_does_what_the_document_says(self):
         self.create()
         self.ok("POST", "/studies", text=CLIENTS, headers={"Content-Type": "application/yaml"})
-        asked = self.ok("POST", "/studies/clients/ask", {"count": 3})["trials"]
-        self.ok("POST", f"/studies/clients/trials/{asked[0]['trial']}/tell",
-                {"lease": asked[0]["lease"], "metrics": {"em": 0.5, "tokens": 10}})
+        for one in self.ok("POST", "/studies/clients/ask", {"count": 14})["trials"]:
+            if one["trial"] != 1:  # which stays open; the others are enough for a model
+                self.ok("POST", f"/studies/clients/trials/{one['trial']}/tell",
+                        {"lease": one["lease"], "metrics": {"em": 0.5 + 0.1 * one["params"]["x"], "tokens": 10}})
         self.run_schemathesis(CONFIG + THERE, "--exclude-path", "/api/v1/studies/{study}/stop",
                               "--exclude-path", "/api/v1/studies/{study}/pause", "--exclude-method", "DELETE")
         self.run_schemathesis(CONFIG)
