@@ -127,6 +127,39 @@ static void test_fleet__an_agent_of_one_study_works_for_no_other(void **state)
     json_decref(none);
 }
 
+static void test_fleet__the_muster_counts_who_is_silent_or_of_another_version(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(fleet_muster(w->fleet, "a", "1").agents, 0);
+    agent_waits(enlist(w, "x", 1, "[]", NULL), 0, 1);
+    enlist(w, "y", 1, "[]", NULL); /* does not wait */
+    fake_clock_pass(&w->clock, 20000);
+    struct muster m = fleet_muster(w->fleet, "a", "1");
+    assert_int_equal(m.agents, 2);
+    assert_int_equal(m.silent + m.other, 0);
+    fake_clock_pass(&w->clock, 20000);
+    m = fleet_muster(w->fleet, "a", "2");
+    assert_int_equal(m.silent, 1);
+    assert_string_equal(m.silent_name, "y");
+    assert_int_equal(m.other, 2);
+    assert_string_equal(m.other_version, "1");
+}
+
+static void test_fleet__the_muster_of_a_study_is_of_agents_that_serve_it(void **state)
+{
+    struct world *w = *state;
+    struct agent_card card = {
+        .name = "x", .token = "t", .instance = "i", .host = "h", .boot = "b", .version = "1", .slots = 2};
+    struct agent *a;
+    struct error err;
+    json_t *none = json_array();
+    card.study = "b";
+    assert_ok(fleet_register(w->fleet, &card, none, none, &a, &err), err);
+    assert_int_equal(fleet_muster(w->fleet, "a", "1").agents, 0);
+    assert_int_equal(fleet_muster(w->fleet, "b", "1").agents, 1);
+    json_decref(none);
+}
+
 static void test_fleet__mail_is_kept_until_it_has_arrived(void **state)
 {
     struct world *w = *state;
@@ -441,6 +474,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         fleet_test(test_fleet__a_seat_is_where_somebody_waits),
         fleet_test(test_fleet__an_agent_of_one_study_works_for_no_other),
+        fleet_test(test_fleet__the_muster_counts_who_is_silent_or_of_another_version),
+        fleet_test(test_fleet__the_muster_of_a_study_is_of_agents_that_serve_it),
         fleet_test(test_fleet__mail_is_kept_until_it_has_arrived),
         fleet_test(test_fleet__gently_is_said_once_and_now_by_name),
         fleet_test(test_fleet__both_sides_compare_what_is_held),

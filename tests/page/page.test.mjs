@@ -78,9 +78,15 @@ test("a finished study: verdict first, and every chart has data", async () => {
         assert.ok(Number(await chart.locator("[data-points]").getAttribute("data-points")) > 5, figure);
         await until(`${figure} is drawn`, async () => (await inked(chart)) > 500);
     }
+    const health = await world.call("GET", "/studies/done/health"), told = page.locator("[data-part=health]");
+    await until("health is the service's", async () => (await told.textContent()).includes(health.checks[0].sentence));
     const rows = page.locator("[data-part=confirmation] table").first().locator("tbody tr");
     assert.equal(await rows.count(), (await world.call("GET", "/studies/done")).comparison.length);
     await page.goto(`${world.url}/#/s/done/why`);
+    await page.locator("[data-part=importance] [data-metric=tokens]").waitFor();
+    assert.match(await page.locator("[data-part=importance] [data-metric=tokens] tr").first().innerText(), /^k/); /* what costs the tokens */
+    await page.locator("[data-figure=contour] svg").waitFor();
+    assert.match(await page.locator("[data-figure=slice-x]").innerText(), /what the model expects/);
     for (const figure of ["slice-x", "slice-k", "slice-kind", "parallel"]) await until(`${figure} is drawn`, async () => (await inked(page.locator(`[data-figure=${figure}]`))) > 200);
     await page.goto(`${world.url}/#/s/done/time`);
     for (const figure of ["timeline", "ledger"]) await until(`${figure} is drawn`, async () => (await inked(page.locator(`[data-figure=${figure}]`))) > 200);
