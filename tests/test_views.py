@@ -182,6 +182,7 @@ class Together(Views):
         for bad in ("x", "-1", "a:", ":3", "a:b", "1/2/3", "a:1,", ",", "/", "1e3", "a:1;b:2", "..:1", "99999999999999999999", "a" * 60 + ":1"):
             self.assertEqual(self.call("GET", f"/events?follow=false&after={bad}").status, 422, bad)
             self.assertEqual(self.call("GET", "/events?follow=false", headers={"Last-Event-ID": bad}).status, 422, bad)
+            self.assertEqual(self.call("GET", f"/events?follow=false&after={bad}", headers={"Last-Event-ID": "1"}).status, 422, bad)
         self.refuse(422, "GET", "/events?follow=perhaps")
         random.seed(4)
         for _ in range(300):

@@ -80,6 +80,9 @@ test("a finished study: verdict first, and every chart has data", async () => {
     }
     const health = await world.call("GET", "/studies/done/health"), told = page.locator("[data-part=health]");
     await until("health is the service's", async () => (await told.textContent()).includes(health.checks[0].sentence));
+    const [report] = await Promise.all([page.waitForEvent("download"), page.locator("[data-report=html]").click()]);
+    assert.equal(report.suggestedFilename(), "done.html");
+    assert.match(readFileSync(await report.path(), "utf8"), /<svg/);
     const rows = page.locator("[data-part=confirmation] table").first().locator("tbody tr");
     assert.equal(await rows.count(), (await world.call("GET", "/studies/done")).comparison.length);
     await page.goto(`${world.url}/#/s/done/why`);

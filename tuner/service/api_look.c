@@ -26,7 +26,7 @@ static void on_get_me(struct request *r)
 
 struct beginning {
     struct all_start start;
-    bool follow;
+    bool said, follow; /* said: where to start */
     struct store_end *end;
     size_t n;
     struct all_reader *reader;
@@ -84,13 +84,20 @@ static void begin_all(struct request *r)
     http_request_stream(r->http, "text/event-stream", read_all, r);
 }
 
+/* The last one counts that is said. */
+static bool read_start(struct request *r, const char *from, struct beginning *x)
+{
+    const struct all_start nowhere = {.each = -1, .newest = -1};
+    if (from || !x->said) x->start = nowhere;
+    x->said |= from != NULL;
+    return !from || request_checked(r, all_events_parse(from, &r->arena, &x->start, &r->err));
+}
+
 static void on_get_all_events(struct request *r)
 {
-    const char *after = request_query(r, "after"), *last = http_request_header(r->http, "Last-Event-ID"),
-               *from = last ? last : after;
+    const char *after = request_query(r, "after"), *last = http_request_header(r->http, "Last-Event-ID");
     struct beginning *x = r->state = arena_alloc(&r->arena, sizeof *x);
-    x->start = (struct all_start){.each = -1, .newest = -1};
-    if (from && !request_checked(r, all_events_parse(from, &r->arena, &x->start, &r->err))) return;
+    if (!read_start(r, after, x) || !read_start(r, last, x)) return;
     if (request_boolean(r, "follow", true, &x->follow)) request_work(r, NULL, find_ends, begin_all);
 }
 

@@ -121,12 +121,23 @@ export function Configuration({ v, best }: { v: StudyView; best: Standing }) {
         }
         setTimeout(() => setSaid(""), 2000);
     };
+    const report = async (): Promise<void> => {
+        const link = document.createElement("a");
+        try {
+            link.href = URL.createObjectURL(new Blob([await api.report(v.name, "html")], { type: "text/html" }));
+            link.download = `${v.name}.html`;
+            link.click();
+            setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+        } catch (e) {
+            setSaid((e as Error).message);
+        }
+    };
     return (
         <div class="configuration">
             <p class="mono" id="configuration">
                 {Object.entries(best.params).map(([k, x]) => <span key={k} class="pair">{k}={baseline && JSON.stringify(baseline[k]) !== JSON.stringify(x) ? <b>{shown(x)}</b> : shown(x)} </span>)}
             </p>
-            <p class="row">copy as {FORMS.map((f) => <button key={f} class="plain" data-copy={f} onClick={() => void copy(f)}>{f}</button>)}<span role="status" class="quiet">{said}</span></p>
+            <p class="row">copy as {FORMS.map((f) => <button key={f} class="plain" data-copy={f} onClick={() => void copy(f)}>{f}</button>)}<button class="plain" data-report="html" onClick={() => void report()}>the whole report</button><span role="status" class="quiet">{said}</span></p>
         </div>
     );
 }
