@@ -43,7 +43,6 @@ GIVEN = {
     "tuner/search/suggest.h": "const struct study *study, uint64_t seed, struct search_history history, long number, struct suggestion suggestion, struct error err",
     "tuner/report/chart.h": "struct arena *a, size_t n, const double *x, const double *y",
     "tuner/report/story.h": "struct arena *a",
-    "tuner/service/fitted.h": "const struct memory *memory, const struct surface *surface, struct error err",
     "tuner/service/service.h": "struct service_options options, uv_loop_t *loop, struct error err",
     "tuner/service/work.h": "struct works *works, void *x, bool (*count)(struct work *, struct store *), void (*answer)(struct work *)",
     "tuner/study/study.h": "struct error err",

@@ -1,7 +1,7 @@
 /* fitted: what was made of a study's results at some cost, kept for as long as there are no others.
  *
- * fitted_keep drops what is about other events, fitted_surface and fitted_importance make what is not there, fitted_drop
- * ends it. One of zeros is empty.
+ * fitted_keep drops what is about other events, fitted_surface and fitted_importance make what is not there,
+ * fitted_drop ends it. One of zeros is empty.
  *
  * Whoever has the memory has what was fitted to it; nobody else may change either meanwhile. What is returned lives
  * until fitted_keep finds something new, or fitted_drop. STATUS_EXHAUSTED: there are too few results so far.
