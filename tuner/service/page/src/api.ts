@@ -159,7 +159,7 @@ export const api = {
     log: (s: string, after: number, limit = 1000) => get<{ events: Event[]; next?: number }>(`${at(s)}/log${query({ after, limit })}`),
     best: (s: string, weights?: Metrics) => perhaps(get<Standing>(`${at(s)}/best${query({ weights: weights && weightsText(weights) })}`)),
     front: (s: string, weights: Metrics) => perhaps(get<Front>(`${at(s)}/front${query({ weights: Object.entries(weights).map(([k, v]) => `${k}=${v}`).join(",") })}`)),
-    importance: (s: string) => perhaps(get<Importance>(`${at(s)}/importance`)),
+    importance: (s: string) => get<Importance>(`${at(s)}/importance`),
     slice: (s: string, parameter: string, metric: string) => perhaps(get<Slice>(`${at(s)}/slice${query({ parameter, metric, points: 41 })}`)),
     contour: (s: string, x: string, y: string, metric: string) => perhaps(get<Contour>(`${at(s)}/contour${query({ x, y, metric, points: 32 })}`)),
     predict: async (s: string, params: Params) => (await perhaps(send<{ predictions: Prediction[] }>("POST", `${at(s)}/predict`, { params: [params] })))?.predictions[0] ?? null,

@@ -5,7 +5,7 @@ import { api, Problem, type Importance } from "./api";
 import type { StudyView } from "./study";
 import { minus, percent, plural, shown } from "./words";
 
-const LEAST_TRIALS = 10, ROWS_MAX = 12;
+const ROWS_MAX = 12;
 
 type Row = Importance["metrics"][string][number] & { share: number };
 
@@ -19,8 +19,8 @@ export function ImportanceBars({ v }: { v: StudyView }) {
     const [found, setFound] = useState<Importance | null>(null), [said, setSaid] = useState("asking the model …"), complete = v.study.value!.states.complete, stage = Math.floor(Math.log(complete + 1) / Math.log(1.1));
     useEffect(() => {
         let late = false;
-        api.importance(v.name).then((i) => { if (!late) (setFound(i), setSaid(i ? "" : complete < LEAST_TRIALS ? `Importance needs ${LEAST_TRIALS} complete trials; ${complete} so far.` : "It cannot be told yet what matters.")); })
-            .catch((e) => { if (!late) setSaid(e instanceof Problem ? e.message : String(e)); });
+        api.importance(v.name).then((i) => { if (!late) (setFound(i), setSaid("")); })
+            .catch((e) => { if (!late) setSaid(e instanceof Problem && e.status === 404 ? "This service cannot tell what matters." : String(e instanceof Problem ? e.message : e)); });
         return () => void (late = true);
     }, [v, stage]);
     const metrics = found ? Object.entries(found.metrics).map(([name, rows]): [string, Row[]] => [name, rows.filter((r): r is Row => r.share !== null)]).filter(([, rows]) => rows.length) : [];

@@ -41,10 +41,11 @@ function SliceChart({ v, p, m }: { v: StudyView; p: Parameter; m: Metric }) {
     for (let row = 0; row < t.n; row++) if (t.state[row] === "complete" && t.role[row] !== "confirm" && Number.isFinite(y[row]) && column[row] !== undefined && at(column[row]) >= 0) points.push({ x: at(column[row]), y: y[row]!, trial: t.number[row]! });
     if (!points.length && !s) return null;
     const curve = (s?.x ?? []).map((x, i): [number, number, number, number] => [at(x), s!.mean[i] ?? NaN, s!.low[i] ?? NaN, s!.high[i] ?? NaN]).filter((c) => c.every(Number.isFinite)), best = points.find((q) => q.trial === v.study.value?.best?.trial), logY = m.kind === "count" && points.every((q) => q.y > 0) && curve.every((c) => c[1] > 0 && c[2] > 0);
+    const seen = [...points.map((q) => q.y), ...curve.flatMap((c) => [c[2], c[3]])], lo = Math.min(...seen), hi = Math.max(...seen), room = logY ? 0 : (hi - lo) * 0.06 || Math.abs(hi) * 0.06 || 1;
     return (
         <Figure name={`slice-${p.name}`} view={v} points={points} label={`${m.name} by ${p.name}`} title={<span class="mono">{p.name}</span>} caption={s ? <>Line: what the model expects, all else as in trial {s.at}; band: 90 %. Dots: trials, which differ in the rest, too.{log ? " log." : ""}</> : <>Dots: complete trials, which differ in the rest, too.{log ? " log." : ""}</>}
             picture={(c) => ({
-                x: words ? { name: "", kind: "words", words: values } : { name: p.name, kind: log ? "log" : "number" }, y: { name: m.name, kind: logY ? "log" : "number" },
+                x: words ? { name: "", kind: "words", words: values } : { name: p.name, kind: log ? "log" : "number" }, y: { name: m.name, kind: logY ? "log" : "number", min: lo - room, max: hi + room },
                 series: [...(curve.length ? [band(curve.map(([x, , lo, hi]) => [x, lo, hi]), c.link, 0.18), line("mean", curve.map(([x, mean]) => [x, mean]), c.link, { z: 3 })] : []), marks("trials", "complete", points.map((q) => [q.x, q.y]), c), ...(best ? [marks("winner", "winner", [[best.x, best.y]], c)] : [])],
             })}
             numbers={() => (s ? { head: [p.name, "mean", "low", "high"], rows: curve.map(([x, mean, lo, hi]) => [words ? values[x]! : x, mean, lo, hi]) } : { head: ["trial", p.name, m.name], rows: points.map((q) => [q.trial, words ? values[q.x]! : q.x, q.y]) })} />
