@@ -75,7 +75,7 @@ test("a finished study: verdict first, and every chart has data", async () => {
     for (const figure of ["history", "front", "curves"]) {
         const chart = page.locator(`[data-figure=${figure}]`);
         await chart.waitFor();
-        assert.ok(Number(await chart.locator("[data-points]").getAttribute("data-points")) > 5, figure);
+        await until(`${figure} has points`, async () => Number(await chart.locator("[data-points]").getAttribute("data-points")) > 5);
         await until(`${figure} is drawn`, async () => (await inked(chart)) > 500);
     }
     const health = await world.call("GET", "/studies/done/health"), told = page.locator("[data-part=health]");
@@ -84,16 +84,17 @@ test("a finished study: verdict first, and every chart has data", async () => {
     assert.equal(report.suggestedFilename(), "done.html");
     assert.match(readFileSync(await report.path(), "utf8"), /<svg/);
     const rows = page.locator("[data-part=confirmation] table").first().locator("tbody tr");
-    assert.equal(await rows.count(), (await world.call("GET", "/studies/done")).comparison.length);
+    const { length } = (await world.call("GET", "/studies/done")).comparison;
+    await until("each configuration has a row", async () => (await rows.count()) === length);
     await page.goto(`${world.url}/#/s/done/why`);
     await page.locator("[data-part=importance] [data-metric=tokens]").waitFor();
-    assert.match(await page.locator("[data-part=importance] [data-metric=tokens] tr").first().innerText(), /^k/); /* what costs the tokens */
+    await until("k costs the tokens", async () => /^k/.test(await page.locator("[data-part=importance] [data-metric=tokens] tr").first().innerText()));
     await page.locator("[data-figure=contour] svg").waitFor();
-    assert.match(await page.locator("[data-figure=slice-x]").innerText(), /what the model expects/);
+    await until("the model says what it expects", async () => /what the model expects/.test(await page.locator("[data-figure=slice-x]").innerText()));
     for (const figure of ["slice-x", "slice-k", "slice-kind", "parallel"]) await until(`${figure} is drawn`, async () => (await inked(page.locator(`[data-figure=${figure}]`))) > 200);
     await page.goto(`${world.url}/#/s/done/time`);
     for (const figure of ["timeline", "ledger"]) await until(`${figure} is drawn`, async () => (await inked(page.locator(`[data-figure=${figure}]`))) > 200);
-    assert.match(await page.locator(".events").innerText(), /the study is complete/);
+    await until("the end is among the events", async () => /the study is complete/.test(await page.locator(".events").innerText()));
     await close(page);
 });
 
@@ -115,14 +116,16 @@ test("the slider's winner is the one of nocturne best --weights", async () => {
 test("the readout says the same for mouse and keys, and stays over a live update", async () => {
     const page = await enter(browser, world, "#/s/runs"), other = await enter(browser, world, "#/s/done");
     const drawing = other.locator("[data-figure=history] .drawing");
-    await drawing.focus();
-    await other.keyboard.press("ArrowRight");
-    const text = await other.locator(".readout").innerText();
-    assert.match(text, /^\s*trial 0 · complete/);
+    await until("the drawing has points, and keys walk along them", async () => {
+        await drawing.focus();
+        await other.keyboard.press("ArrowRight");
+        return other.locator(".readout").waitFor({ timeout: 1000 }).then(() => true, () => false);
+    });
+    assert.match(await other.locator(".readout").innerText(), /^\s*trial \d+ · complete/);
     await other.keyboard.press("Escape");
     await other.locator(".readout").waitFor({ state: "detached" });
     await page.locator("[data-part=running] li").nth(1).waitFor();
-    assert.match(await page.locator("[data-part=running]").innerText(), /2 trials running/);
+    await until("two run", async () => /2 trials running/.test(await page.locator("[data-part=running]").innerText()));
     await page.locator("[data-part=running]").getByRole("button", { name: "log" }).first().click();
     await page.locator(".tail pre").waitFor();
     const before = await page.locator("[data-part=running] li").first().innerText();
