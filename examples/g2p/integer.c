@@ -113,17 +113,45 @@ static inline bool are_off(const uint8_t *x)
     return !eight;
 }
 
-/* Sums of 8 outputs each that are in registers at once: of all classes for one vector of inputs, or of 32 outputs for
- * three, for which the weights come from memory once. */
-enum { SUMS = 12 };
-
-/* What is multiplied at once. `v` and `n` are constants where it is inlined. */
+/* What is multiplied at once. `v` vectors of 8 outputs for `n` vectors of inputs: constants where it is inlined. */
 struct tile {
     const struct layer *layer;
     const uint8_t *x;
     size_t step, part; /* from one vector of inputs to the next; the first output */
     int32_t *y;
 };
+
+/* The tiles that a processor has registers for: the widest first, one of 8 outputs last. */
+struct shape {
+    size_t outputs;
+    void (*multiply)(const struct tile *t);
+    bool whole; /* only where these are all outputs: 72 are the classes */
+};
+
+#define SHAPE(isa, of, v, n)                                                                                           \
+    isa static void of##_##v##_##n(const struct tile *t)                                                               \
+    {                                                                                                                  \
+        of(t, v, n);                                                                                                   \
+    }
+
+static void go_through(const struct shape *s, struct tile t)
+{
+    size_t end = (t.layer->cols + 7) / 8 * 8;
+    for (; t.part < end; s++)
+        for (; s->whole ? t.part == 0 && s->outputs == end : t.part + s->outputs <= end; t.part += s->outputs)
+            s->multiply(&t);
+}
+
+/* Three vectors of inputs at once, for which the weights come from memory once, or one after the other. */
+static void multiply_by(const struct shape *three, const struct shape *single, struct tile t, size_t n)
+{
+    if (n == TOGETHER)
+        go_through(three, t);
+    else
+        for (size_t k = 0; k < n; k++, t.x += t.step, t.y += t.layer->out) go_through(single, t);
+}
+
+enum { SUMS = 12 }; /* of 8 outputs each, in registers at once */
 
 AVX2_PART __m256i *sums_at(const struct tile *t, int k, int i)
 {
@@ -172,38 +200,31 @@ AVX2_PART void multiply_4(const struct tile *t, const int v, const int n)
 }
 
 /* Twelve sums of 16 bits and of 32 would not fit into the registers: three vectors are widened as for 8 bits. */
-AVX2_PART void multiply_tile(struct tile *t, const int v, const int n)
+AVX2_PART void multiply_tile(const struct tile *t, const int v, const int n)
 {
     if (t->layer->bits == 4 && n == 1)
         multiply_4(t, v, n);
     else
         multiply_8(t, v, n);
-    t->part += 8 * (size_t)v;
 }
 
-AVX2 static void multiply_three(struct tile *t, size_t end)
-{
-    while (t->part + 32 <= end) multiply_tile(t, 4, 3);
-    while (t->part + 16 <= end) multiply_tile(t, 2, 3);
-    while (t->part < end) multiply_tile(t, 1, 3);
-}
+SHAPE(AVX2, multiply_tile, 4, 3)
+SHAPE(AVX2, multiply_tile, 2, 3)
+SHAPE(AVX2, multiply_tile, 1, 3)
+SHAPE(AVX2, multiply_tile, 9, 1)
+SHAPE(AVX2, multiply_tile, 8, 1)
+SHAPE(AVX2, multiply_tile, 2, 1)
+SHAPE(AVX2, multiply_tile, 1, 1)
 
-AVX2 static void multiply_single(struct tile *t, size_t end)
+static void multiply_avx2(const struct layer *l, const uint8_t *x, size_t step, size_t n, int32_t *y)
 {
-    if (end == 72) multiply_tile(t, 9, 1);
-    while (t->part + 64 <= end) multiply_tile(t, 8, 1);
-    while (t->part + 16 <= end) multiply_tile(t, 2, 1);
-    while (t->part < end) multiply_tile(t, 1, 1);
-}
-
-AVX2 static void multiply_avx2(const struct layer *l, const uint8_t *x, size_t step, size_t n, int32_t *y)
-{
-    size_t end = (l->cols + 7) / 8 * 8;
-    if (n == TOGETHER) {
-        multiply_three(&(struct tile){l, x, step, 0, y}, end);
-        return;
-    }
-    for (size_t k = 0; k < n; k++) multiply_single(&(struct tile){l, x + k * step, step, 0, y + k * l->out}, end);
+    static const struct shape three[] = {
+        {32, multiply_tile_4_3, false}, {16, multiply_tile_2_3, false}, {8, multiply_tile_1_3, false}};
+    static const struct shape single[] = {{72, multiply_tile_9_1, true},
+                                          {64, multiply_tile_8_1, false},
+                                          {16, multiply_tile_2_1, false},
+                                          {8, multiply_tile_1_1, false}};
+    multiply_by(three, single, (struct tile){l, x, step, 0, y}, n);
 }
 
 static const struct kernels kernels_avx2 = {"avx2", add_rows_avx2, multiply_avx2};
@@ -213,9 +234,9 @@ static const struct kernels kernels_avx2 = {"avx2", add_rows_avx2, multiply_avx2
 #define VNNI __attribute__((target("avx2,avx512vl,avx512vnni")))
 #define VNNI_PART static inline __attribute__((target("avx2,avx512vl,avx512vnni"), always_inline))
 
-VNNI_PART void accumulate_tile(struct tile *t, const int v, const int n)
+VNNI_PART void accumulate_tile(const struct tile *t, const int v, const int n)
 {
-    __m256i s[24]; /* of 32 registers */
+    __m256i s[2 * SUMS]; /* of 32 registers */
     for (int i = 0; i < n * v; i++) s[i] = _mm256_setzero_si256();
     for (size_t j = 0; j < t->layer->in; j += 8) {
         const int8_t *w = t->layer->q + j * t->layer->out + t->part * 4;
@@ -230,31 +251,22 @@ VNNI_PART void accumulate_tile(struct tile *t, const int v, const int n)
         }
     }
     for (int i = 0; i < n * v; i++) _mm256_storeu_si256(sums_at(t, i / v, i % v), s[i]);
-    t->part += 8 * (size_t)v;
 }
 
-VNNI static void accumulate_three(struct tile *t, size_t end)
-{
-    while (t->part + 64 <= end) accumulate_tile(t, 8, 3);
-    while (t->part + 32 <= end) accumulate_tile(t, 4, 3);
-    while (t->part < end) accumulate_tile(t, 1, 3);
-}
-
-VNNI static void accumulate_single(struct tile *t, size_t end)
-{
-    if (end == 72) accumulate_tile(t, 9, 1);
-    while (t->part + 64 <= end) accumulate_tile(t, 8, 1);
-    while (t->part < end) accumulate_tile(t, 1, 1);
-}
+SHAPE(VNNI, accumulate_tile, 8, 3)
+SHAPE(VNNI, accumulate_tile, 4, 3)
+SHAPE(VNNI, accumulate_tile, 1, 3)
+SHAPE(VNNI, accumulate_tile, 9, 1)
+SHAPE(VNNI, accumulate_tile, 8, 1)
+SHAPE(VNNI, accumulate_tile, 1, 1)
 
 static void multiply_vnni(const struct layer *l, const uint8_t *x, size_t step, size_t n, int32_t *y)
 {
-    size_t end = (l->cols + 7) / 8 * 8;
-    if (n == TOGETHER) {
-        accumulate_three(&(struct tile){l, x, step, 0, y}, end);
-        return;
-    }
-    for (size_t k = 0; k < n; k++) accumulate_single(&(struct tile){l, x + k * step, step, 0, y + k * l->out}, end);
+    static const struct shape three[] = {
+        {64, accumulate_tile_8_3, false}, {32, accumulate_tile_4_3, false}, {8, accumulate_tile_1_3, false}};
+    static const struct shape single[] = {
+        {72, accumulate_tile_9_1, true}, {64, accumulate_tile_8_1, false}, {8, accumulate_tile_1_1, false}};
+    multiply_by(three, single, (struct tile){l, x, step, 0, y}, n);
 }
 
 static const struct kernels kernels_vnni = {"vnni", add_rows_avx2, multiply_vnni};
