@@ -5,10 +5,8 @@
 #ifndef TUNER_REPORT_UNICODE_H
 #define TUNER_REPORT_UNICODE_H
 
-#include "tuner/report/chart.h"
+#include "tuner/report/canvas.h"
 #include "tuner/report/screen.h"
-
-enum unicode_dots { UNICODE_USUAL /* by the screen */, UNICODE_BRAILLE, UNICODE_BLOCKS, UNICODE_ASCII };
 
 struct unicode_wish {
     size_t columns, rows; /* 0: as the screen has */
