@@ -25,7 +25,8 @@ set(modules UV:libuv:libuv1-dev:libuv-devel
     MICROHTTPD:libmicrohttpd:libmicrohttpd-dev:libmicrohttpd-devel
     CURL:libcurl:libcurl4-gnutls-dev:libcurl-devel
     RE2:re2:libre2-dev:re2-devel
-    ZLIB:zlib:zlib1g-dev:zlib-devel)
+    ZLIB:zlib:zlib1g-dev:zlib-devel
+    QRENCODE:libqrencode:libqrencode-dev:qrencode-devel)
 if(BUILD_TESTING)
     list(APPEND modules CMOCKA:cmocka:libcmocka-dev:libcmocka-devel)
 endif()

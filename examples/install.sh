@@ -4,7 +4,7 @@
 
 build_packages="gcc g++ libc6-dev cmake ninja-build pkg-config libgsl-dev libnlopt-dev libopenblas-dev libuv1-dev \
 libsqlite3-dev libyaml-dev libjansson-dev libgnutls28-dev libmicrohttpd-dev libcurl4-gnutls-dev libre2-dev \
-zlib1g-dev libsystemd-dev nodejs npm"
+zlib1g-dev libqrencode-dev libsystemd-dev nodejs npm"
 demo_packages="pocketsphinx-en-us"
 test_packages="libcmocka-dev python3-minimal python3 python3-venv curl openssl dpkg-dev file chromium"
 slurm_packages="slurmctld slurmd slurm-client munge procps"

@@ -25,7 +25,8 @@ def shell_list(name):
 class Libraries(unittest.TestCase):
     MODULES = {"libuv": "libuv1-dev", "sqlite3": "libsqlite3-dev", "yaml-0.1": "libyaml-dev", "jansson": "libjansson-dev",
                "nlopt": "libnlopt-dev", "gnutls": "libgnutls28-dev", "libmicrohttpd": "libmicrohttpd-dev",
-               "libcurl": "libcurl4-gnutls-dev", "cmocka": "libcmocka-dev", "re2": "libre2-dev", "zlib": "zlib1g-dev"}
+               "libcurl": "libcurl4-gnutls-dev", "cmocka": "libcmocka-dev", "re2": "libre2-dev", "zlib": "zlib1g-dev",
+               "libqrencode": "libqrencode-dev"}
 
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="nocturne-needs-")
@@ -81,7 +82,7 @@ class Packages(unittest.TestCase):
         rules, readme = read("libraries.cmake"), read("README.md")
         rows = re.findall(r"^ *(?:set\(modules |list\(APPEND modules )?[A-Z0-9]+:\S+?:([a-z0-9-]+):([\w-]+)\)?$", rules, re.M)
         rows += re.findall(r'^ *need\("[^"]*" (?:"[^"]*"|[\w-]+) ([a-z][a-z0-9-]+) "?([\w -]+)"?\)', rules, re.M)
-        self.assertEqual(len(rows), 21)
+        self.assertEqual(len(rows), 22)
         installed = shell_list("build_packages") + shell_list("test_packages") + shell_list("fuzz_packages")
         for debian, fedora in rows:
             self.assertIn(debian, installed)

@@ -137,7 +137,7 @@ struct run_options {
     struct budget budget; /* zero or −1: as the study says */
     long slots;           /* 0: as the study says */
     int64_t seed;         /* −1: as the study says */
-    bool json, quiet;
+    bool json, quiet, page;
     bool probe; /* see coordinator_options */
     const char *db;
     const char *schedule;                   /* file: run this one, and nothing else; NULL: search */
@@ -155,9 +155,11 @@ int run_study(const struct study *study, const struct run_options *options);
     {"cost", 'c', "MONEY", 0, "money that all trials together may cost, at the study's price", 0}, \
     {"wall", 'w', "DURATION", 0, "time for this run, for example 9h or 1h30m", 0}, \
     {"slots", 's', "N", 0, "trials at the same time", 0}
+#define RUN_PAGE_OPTION \
+    {"page", 'p', NULL, 0, "show it to a browser of this machine; in a terminal the page stays until Ctrl-C", 0}
 /* clang-format on */
 
-/* --until, --trials, --tokens, --cost, --wall and --slots, as far as the command lists them. */
+/* --until, --trials, --tokens, --cost, --wall, --slots and --page, as far as the command lists them. */
 error_t run_parse(int key, char *arg, struct argp_state *state, struct run_options *o);
 
 /* A database that another program keeps locked is waited for, `limit_ms` at most, 0: for ever; a short wait needs no

@@ -10,6 +10,7 @@ struct options {
 
 static const struct argp_option table[] = {
     RUN_LIMIT_OPTIONS,
+    RUN_PAGE_OPTION,
     {0},
 };
 

@@ -7,6 +7,7 @@ struct options {
 
 static const struct argp_option table[] = {
     RUN_LIMIT_OPTIONS,
+    RUN_PAGE_OPTION,
     {"seed", 'r', "N", 0, "seed of the search (a stored study keeps its own)", 0},
     {"schedule", 'S', "FILE", 0,
      "run one training with the schedule that 'export --format json' wrote, on a fresh seed, and nothing else", 0},
@@ -41,7 +42,7 @@ int cmd_run(int argc, char **argv)
             "Run a study. The same command goes on after any interruption: Ctrl-C, kill -9, a power cut.\v"
             "A limit that is given here counts for this run, instead of the study file's; the next run has what it is given "
             "then. Ctrl-C lets running trials finish; a second one ends them, they run again next time.\n"
-            "Example: nocturne run study.yaml --until 07:00 --slots 2",
+            "Example: nocturne run study.yaml --until 07:00 --slots 2 --page",
         .children = cli_common_child};
     struct options o = {.run = {.budget = {.until_minutes = -1}, .seed = -1}};
     struct study *study = NULL;

@@ -14,7 +14,8 @@ struct options {
     struct cli_common common;
     const char *arg[2]; /* create | list | revoke ID */
     size_t n;
-    const char *output;
+    const char *output, *url; /* url: of the service, as others see it */
+    bool qr;
     struct token_wish wish;
 };
 
@@ -24,8 +25,21 @@ static const struct argp_option table[] = {
     {"study", 's', "NAME[,NAME]", 0, "a viewer's or a worker's: for these studies only (default: all)", 0},
     {"name", 'n', "NAME", 0, "for people: whose it is (default: the role)", 0},
     {"output", 'o', "FILE", 0, "write it there, for your eyes only, instead of stdout", 0},
+    {"url", 'u', "URL", 0, "of the service: prints the link to its page with the token in it, instead of the token", 0},
+    {"qr", 'q', NULL, 0, "the link as a QR code, too, for the camera of a phone; with --url", 0},
     {0},
 };
+
+/* The fragment stays in the browser: no server sees it, and no log. */
+static const char *check_url(const char *url)
+{
+    static const char *const schemes[] = {"https://", "http://"};
+    for (size_t i = 0; i < 2; i++)
+        if (strncmp(url, schemes[i], strlen(schemes[i])) == 0 && url[strlen(schemes[i])] &&
+            !url[strcspn(url, "?# \t\n\"<>")])
+            return NULL;
+    return "is not the address of a service such as https://host:8470";
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -47,6 +61,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         o->wish.name = arg;
         return 0;
     case 'o': o->output = arg; return 0;
+    case 'q': o->qr = true; return 0;
+    case 'u':
+        if (check_url(arg)) argp_error(state, "--url: '%s' %s", arg, check_url(arg));
+        o->url = arg;
+        return 0;
     case ARGP_KEY_ARG:
         if (o->n == 2) argp_error(state, "what is '%s'?", arg);
         o->arg[o->n++] = arg;
@@ -56,6 +75,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         bool create = o->n == 1 && strcmp(o->arg[0], "create") == 0, list = o->n == 1 && strcmp(o->arg[0], "list") == 0;
         if (!revoke && !create && !list) argp_error(state, "say 'create', 'list' or 'revoke ID'");
         if (o->output && !create) argp_error(state, "--output goes with 'create'");
+        if (o->url && (!create || o->output || o->common.json))
+            argp_error(state, "--url goes with 'create', and neither with --output nor with --json");
+        if (o->qr && !o->url) argp_error(state, "--qr needs --url: where the phone finds the service");
         if (create && !o->wish.role) argp_error(state, "--role is missing: viewer, worker or operator");
         struct error err;
         if (o->wish.scope && !create) argp_error(state, "--study goes with 'create'");
@@ -65,6 +87,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
     default: return ARGP_ERR_UNKNOWN;
     }
+}
+
+static enum status print_link(const struct options *o, const char *text, struct error *err)
+{
+    struct arena a = {0};
+    size_t n = strlen(o->url);
+    const char *link = arena_printf(&a, "%s%s#token=%s", o->url, o->url[n - 1] == '/' ? "" : "/", text);
+    puts(link);
+    enum status s = o->qr ? report_qr(stdout, link, err) : STATUS_OK;
+    arena_done(&a);
+    return s;
 }
 
 static enum status create(struct store *store, const struct options *o, struct error *err)
@@ -79,10 +112,11 @@ static enum status create(struct store *store, const struct options *o, struct e
     else if (o->output)
         printf("token %s, %s, is in %s\n", id, o->wish.role, o->output);
     else {
-        puts(text); /* alone on stdout */
+        if (o->url) s = print_link(o, text, err);
+        if (!o->url) puts(text); /* alone on stdout */
         fprintf(stderr, "token %s, %s: shown this once; keep it in a file that only you can read\n", id, o->wish.role);
     }
-    return STATUS_OK;
+    return s;
 }
 
 static const char *when(const json_t *t, const char *key, const char *none, char *buf, size_t size)
@@ -166,7 +200,8 @@ int cmd_token(int argc, char **argv)
         .doc =
             "Tokens for the service: who may look (viewer), run trials (worker), do everything (operator). A token is shown "
             "once and stored as a hash.\v"
-            "Example: nocturne token create --role worker --study g2p --expires 30d --output worker.token",
+            "Example: nocturne token create --role worker --study g2p --expires 30d --output worker.token\n"
+            "For a phone: nocturne token create --role viewer --expires 30d --url https://host:8470 --qr",
         .children = cli_common_child};
     struct options o = {.n = 0};
     struct store *store = NULL;

@@ -1,5 +1,6 @@
 /* What run and resume share: from a study to its end. */
 #include "tuner/cli/cli.h"
+#include "tuner/cli/run_page.h"
 
 #include "tuner/base/json.h"
 #include "tuner/base/plain.h"
@@ -31,6 +32,7 @@ error_t run_parse(int key, char *arg, struct argp_state *state, struct run_optio
             argp_error(state, "--wall: '%s' is not a duration such as 90s, 10m, 9h or 1h30m", arg);
         return 0;
     case 'n': o->budget.trials = cli_whole(arg, "--trials", 1, CLI_COUNT_MAX, state); return 0;
+    case 'p': o->page = true; return 0;
     case 's': o->slots = cli_whole(arg, "--slots", 1, 256, state); return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -125,8 +127,10 @@ static enum progress_mode mode_of(const struct run_options *o)
 
 /* What the loop's callbacks need. */
 struct own_run {
-    struct progress *progress;
+    uv_loop_t loop;
+    struct progress *progress; /* NULL: the loop has not begun */
     struct active *run;
+    struct run_page *page; /* NULL: nobody looks */
     uv_signal_t interrupt, terminate;
     enum coordinator_end end;
     enum status status;
@@ -146,6 +150,8 @@ static void on_ended(void *data, enum coordinator_end end, enum status status, c
     x->err = *err;
     uv_close((uv_handle_t *)&x->interrupt, NULL);
     uv_close((uv_handle_t *)&x->terminate, NULL);
+    if (x->page) run_page_ended(x->page);
+    if (x->page) uv_stop(x->interrupt.loop); /* which goes on turning for the page */
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -161,11 +167,9 @@ struct found {
     struct gpu_grant grant;
 };
 
-static enum status coordinate(struct active *run, const struct run_options *o, const struct found *found,
-                              enum coordinator_end *ret_end, struct error *err)
+static enum status start(struct own_run *x, const struct run_options *o, const struct found *found, struct error *err)
 {
-    struct own_run x = {.run = run, .progress = progress_create(stdout, mode_of(o), run->memory)};
-    struct coordinator_options options = {.slots = run->memory->run.slots,
+    struct coordinator_options options = {.slots = x->run->memory->run.slots,
                                           .gpus = found->grant.some ? &found->grant.gpus : NULL,
                                           .guard = found->guard,
                                           .files = found->files,
@@ -173,23 +177,36 @@ static enum status coordinate(struct active *run, const struct run_options *o, c
                                           .only_queued = o->schedule || o->reproduce,
                                           .listen = on_event,
                                           .ended = on_ended,
-                                          .data = &x};
-    uv_loop_t loop;
+                                          .data = x};
+    enum status s = o->page ? run_page_open(o, x->run, &x->loop, &x->page, err) : STATUS_OK;
+    return s ? s : active_start(x->run, &options, &x->loop, err);
+}
+
+/* From its start to its end. */
+static enum status coordinate(struct own_run *x, const struct run_options *o, const struct found *found,
+                              struct error *err)
+{
     setenv("UV_THREADPOOL_SIZE", "2", 0); /* one suggestion and one judgement are computed at a time */
-    uv_loop_init(&loop);
-    enum status s = active_start(run, &options, &loop, err);
+    uv_loop_init(&x->loop);
+    x->progress = progress_create(stdout, mode_of(o), x->run->memory);
+    enum status s = start(x, o, found, err);
     if (!s) {
-        cli_catch_signal(&loop, &x.interrupt, SIGINT, on_signal, &x);
-        cli_catch_signal(&loop, &x.terminate, SIGTERM, on_signal, &x);
-        uv_run(&loop, UV_RUN_DEFAULT);
-        s = x.status;
-        if (s) *err = x.err;
-        *ret_end = x.end;
+        cli_catch_signal(&x->loop, &x->interrupt, SIGINT, on_signal, x);
+        cli_catch_signal(&x->loop, &x->terminate, SIGTERM, on_signal, x);
+        uv_run(&x->loop, UV_RUN_DEFAULT);
+        s = x->status;
+        if (s) *err = x->err;
     }
-    progress_clear(x.progress);
-    uv_loop_close(&loop);
-    progress_free(x.progress);
+    progress_clear(x->progress);
     return s;
+}
+
+static void end_run(struct own_run *x)
+{
+    if (!x->progress) return;
+    run_page_close(x->page);
+    uv_loop_close(&x->loop);
+    progress_free(x->progress);
 }
 
 static size_t count_searched(const struct memory *s, enum trial_state state)
@@ -302,9 +319,8 @@ int run_study(const struct study *study, const struct run_options *o)
     struct found found;
     struct clock *clock = clock_steady_create(clock_real());
     struct store *store = NULL;
-    struct active *run = NULL;
+    struct own_run x = {.end = COORDINATOR_STOPPED};
     struct error err;
-    enum coordinator_end end = COORDINATOR_STOPPED;
     struct arena arena = {0};
     enum status s = needs_command(study, &err);
     if (!s && o->budget.cost > 0 && study->budget.price_token <= 0 && study->budget.price_hour <= 0)
@@ -321,19 +337,21 @@ int run_study(const struct study *study, const struct run_options *o)
     if (!s) s = needs_guard(found.guard, &err);
     if (!s) s = cli_open_patiently(o->db, STORE_CREATE, 0, &store, &err);
     if (!s && (s = needs_folder(o->db, found.files, &err))) store_close(store);
-    if (!s) s = open_run(store, study, o, clock, &run, &err);
-    if (!s) cli_print_changes(run->memory);
+    if (!s) s = open_run(store, study, o, clock, &x.run, &err);
+    if (!s) cli_print_changes(x.run->memory);
     if (!s && found.grant.shown && !o->quiet) fprintf(stderr, "nocturne: %s\n", found.grant.shown);
     if (!s && !o->quiet) print_warnings(study, o);
-    if (!s && o->schedule) s = add_schedule(run->history, o->schedule, &err);
-    long since = s ? 0 : (long)run->memory->n;
-    if (!s && o->reproduce) s = add_reproductions(run->history, o, &err);
-    if (!s && !o->quiet && !o->json && !o->reproduce) print_resumed(run->memory, run->n_again);
-    if (!s) s = coordinate(run, o, &found, &end, &err);
+    if (!s && o->schedule) s = add_schedule(x.run->history, o->schedule, &err);
+    long since = s ? 0 : (long)x.run->memory->n;
+    if (!s && o->reproduce) s = add_reproductions(x.run->history, o, &err);
+    if (!s && !o->quiet && !o->json && !o->reproduce) print_resumed(x.run->memory, x.run->n_again);
+    if (!s) s = coordinate(&x, o, &found, &err);
     int code = s              ? cli_fail(&err)
-               : o->reproduce ? print_reproduction(run->history, o, since, end)
-                              : print_end(study, run->memory, o, end);
-    active_close(run);
+               : o->reproduce ? print_reproduction(x.run->history, o, since, x.end)
+                              : print_end(study, x.run->memory, o, x.end);
+    if (!s && x.page && x.end == COORDINATOR_DONE) run_page_stay(x.page);
+    end_run(&x);
+    active_close(x.run);
     arena_done(&arena);
     clock_steady_free(clock);
     return code;

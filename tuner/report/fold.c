@@ -63,6 +63,12 @@ static size_t joint(const char *word, size_t n)
     return n;
 }
 
+/* The terminal itself breaks it, and knows that it is one. */
+static bool is_link(const char *word)
+{
+    return strncmp(word, "http://", 7) == 0 || strncmp(word, "https://", 8) == 0;
+}
+
 /* A word that is wider than the screen is broken where it ends, or at a joint before that. */
 static void put_word(struct fold *f, const char *word)
 {
@@ -74,7 +80,7 @@ static void put_word(struct fold *f, const char *word)
     fprintf(f->raw, "%*s", (int)f->gap, "");
     f->column += f->gap;
     f->gap = 0;
-    while (f->column + width_of(word) > room) {
+    while (f->column + width_of(word) > room && !is_link(word)) {
         size_t used, n = width_fit(word, room > f->column ? room - f->column : 0, &used);
         if (n == 0 && f->column <= f->indent) break;
         n = joint(word, n);
@@ -83,7 +89,7 @@ static void put_word(struct fold *f, const char *word)
         new_line(f);
     }
     fputs(word, f->raw);
-    f->column += width_of(word);
+    f->column += width_of(word); /* of a link perhaps more than there are: then a new line follows */
 }
 
 /* ESC [ … letter */

@@ -99,6 +99,12 @@ void report_dump(FILE *out, const struct memory *s, enum dump_format format);
 /* The event log; `trial` −1: of the whole study. */
 enum status report_log(FILE *out, struct store *store, int64_t study, long trial, bool json, struct error *err);
 
+/* A text as a QR code, for the camera of a phone: two rows of modules in a line of half blocks, dark on light where the
+ * terminal has colours; without them light is drawn, as on a dark screen; in a locale without UTF-8 two characters are
+ * a module. The light border of four modules is part of it. STATUS_INVALID: it is too long for a code, or wider than
+ * the terminal. */
+enum status report_qr(FILE *out, const char *text, struct error *err);
+
 /* ---- the screen ---- */
 
 /* From now on what goes to a terminal by stdout or stderr is folded between words to its width; wherever it goes it is

@@ -60,13 +60,19 @@ static void answer_waiting(struct active_study *as)
                        as->service->closing ? "the service is stopping" : "the study has ended");
 }
 
+/* The coordinator is still on the stack. */
+static void part(struct active_study *as)
+{
+    event_stream_durable(as->stream, UINT64_MAX);
+    answer_waiting(as);
+    as->over = true;
+}
+
 static void on_ended(void *data, enum coordinator_end end, enum status status, const struct error *err)
 {
     struct active_study *as = data;
-    event_stream_durable(as->stream, UINT64_MAX);
-    answer_waiting(as);
+    part(as);
     if (end != COORDINATOR_LEFT) provisioner_retire(as->service->provisioner, as->study->agents.kind, as->study->name);
-    as->over = true; /* the coordinator is still on the stack */
     if (status)
         service_say(as->service, as->study->name, "ended: %s", err->text);
     else if (end != COORDINATOR_LEFT)
@@ -90,8 +96,8 @@ static bool may_start_here(void *data)
 static void free_one(struct active_study *as)
 {
     if (!as) return;
-    active_close(as->active);
-    study_free(as->study);
+    if (as->own) active_close(as->active);
+    study_free(as->own);
     bundle_done(&as->bundle);
     free(as);
 }
@@ -148,6 +154,15 @@ static enum status open_run(struct service *s, struct active_study *as, const st
     return st;
 }
 
+static enum status refuse(const struct study *study, const struct opening *how, struct error *err)
+{
+    store_hold_release(how->hold);
+    return error_set(err, STATUS_CONFLICT,
+                     "this is the page of one run, which puts no other study to work; 'nocturne serve' does, or "
+                     "'nocturne resume %s'",
+                     study->name);
+}
+
 /* A study whose files are not there yet can still be worked on here and by clients. */
 static void pack(struct active_study *as)
 {
@@ -160,8 +175,8 @@ enum status active_study_open(struct service *s, struct study *study, const stru
 {
     struct active_study *as = must_alloc(1, sizeof *as);
     as->service = s;
-    as->study = study;
-    enum status st = open_run(s, as, how, err);
+    as->study = as->own = study;
+    enum status st = s->options.guest ? refuse(study, how, err) : open_run(s, as, how, err);
     if (st) {
         free_one(as);
         return st;
@@ -169,6 +184,36 @@ enum status active_study_open(struct service *s, struct study *study, const stru
     pack(as);
     *ret = as;
     return STATUS_OK;
+}
+
+/* What happens in it goes to whoever reads that. */
+static void join(struct service *s, struct active_study *as)
+{
+    as->stream = streams_of(s, as->study->name, as->active->memory->study_id);
+    all_events_join(s->streams.together, as->study->name, as->active->memory->study_id);
+    history_watch(as->active->history, &(struct history_watch){on_record, on_report, as});
+}
+
+static void add(struct service *s, struct active_study *as)
+{
+    as->next = s->active;
+    s->active = as;
+}
+
+void active_study_host(struct service *s, struct active *guest)
+{
+    struct active_study *as = must_alloc(1, sizeof *as);
+    *as = (struct active_study){.service = s, .study = guest->study, .active = guest};
+    snprintf(as->unpacked, sizeof as->unpacked, "study '%s' runs in 'nocturne run', which has no agents",
+             as->study->name);
+    join(s, as);
+    add(s, as);
+}
+
+void active_study_leave(struct active_study *as)
+{
+    history_watch(as->active->history, &(struct history_watch){0});
+    part(as);
 }
 
 static enum status start(struct service *s, struct active_study *as, struct error *err)
@@ -185,9 +230,7 @@ static enum status start(struct service *s, struct active_study *as, struct erro
                                           .ended = on_ended,
                                           .data = as};
     if (s->closing) return error_set(err, STATUS_IO, "the service is stopping");
-    as->stream = streams_of(s, as->study->name, as->active->memory->study_id);
-    all_events_join(s->streams.together, as->study->name, as->active->memory->study_id);
-    history_watch(as->active->history, &(struct history_watch){on_record, on_report, as});
+    join(s, as);
     return active_start(as->active, &options, s->loop, err);
 }
 
@@ -199,8 +242,7 @@ enum status active_study_start(struct active_study *as, struct error *err)
         free_one(as);
         return st;
     }
-    as->next = s->active;
-    s->active = as;
+    add(s, as);
     service_say(s, as->study->name, "at work%s%s", *as->shown ? ": " : "", as->shown);
     active_study_packed(as);
     return STATUS_OK;

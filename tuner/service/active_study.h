@@ -16,8 +16,9 @@
 struct active_study {
     struct active_study *next;
     struct service *service;
-    struct study *study;
+    const struct study *study;
     struct active *active;
+    struct study *own; /* the same, if it is ours to free, and `active` with it; NULL: a guest */
     struct event_stream *stream;
     struct bundle bundle;
     struct gpus gpus;        /* for its trials on this machine */
@@ -34,6 +35,9 @@ struct active_study {
 enum status active_study_open(struct service *s, struct study *study, const struct opening *how,
                               struct active_study **ret, struct error *err);
 enum status active_study_start(struct active_study *as, struct error *err);
+/* One that somebody else runs on this loop, and frees after he has let it go. */
+void active_study_host(struct service *s, struct active *guest);
+void active_study_leave(struct active_study *as);
 void active_study_packed(const struct active_study *as); /* says what agents miss */
 void active_study_sweep(struct service *s);              /* takes away those that are over */
 

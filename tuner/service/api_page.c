@@ -1,6 +1,7 @@
 /* The page at /, which a browser shows: its four files, built beside it (page/README.md) and embedded. Nobody needs a
  * token to see them: they hold no study, and ask for a token themselves. */
 #include "tuner/service/request.h"
+#include "tuner/service/service.h"
 
 #include "tuner/base/digest.h"
 
@@ -20,6 +21,11 @@ X(licences)
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "        \
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "                \
     "trusted-types default"
+
+bool service_has_page(void)
+{
+    return service_page_index_end - service_page_index_begin > 0;
+}
 
 struct page_file {
     const char *type;

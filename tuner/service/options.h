@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct active; /* of tuner/coordinator */
+
 struct service_options {
     const char *db;
     const char *address;
@@ -16,6 +18,8 @@ struct service_options {
     double rate;            /* requests a second from one address */
     long tries;             /* without a valid token, from one address, in a minute */
     unsigned connections;
+    struct active *guest; /* the one study it has, which the caller runs on the same loop: it is shown, and asked what
+                           * requests want; NULL: all studies are the service's */
     void (*say)(void *data, const char *study, const char *text); /* a line for the log; study may be NULL */
     void (*ended)(void *data);                                    /* the service is gone */
     void *data;

@@ -120,6 +120,12 @@ static void finish_if_left(struct service *s)
     http_close(h, on_http_closed, s);
 }
 
+void service_guest_ended(struct service *s)
+{
+    struct active_study *as = active_study_find(s, s->options.guest->study->name);
+    if (as) active_study_leave(as);
+}
+
 void service_close(struct service *s)
 {
     if (s->closing) return;
@@ -237,7 +243,10 @@ enum status service_create(const struct service_options *options, uv_loop_t *loo
     uv_prepare_start(&s->beat.turn, on_turn);
     api_agents_open(s);
     open_provisioner(s);
-    waking_begin(s);
+    if (options->guest)
+        active_study_host(s, options->guest);
+    else
+        waking_begin(s);
     sweeping_begin(s); /* what the last process did not live to */
     *ret = s;
     return STATUS_OK;

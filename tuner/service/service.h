@@ -15,6 +15,7 @@
 
 #include "tuner/base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
@@ -23,7 +24,10 @@ struct service;
 
 enum status service_create(const struct service_options *options, uv_loop_t *loop, struct service **ret,
                            struct error *err);
+bool service_has_page(void); /* false: it was built without */
 uint16_t service_port(const struct service *s);
+/* options.guest has ended: from now on it is what the database has of it. */
+void service_guest_ended(struct service *s);
 /* Leaves all studies: what runs here is ended, agents and clients go on by themselves until a service is back. */
 void service_close(struct service *s);
 
