@@ -4,7 +4,9 @@
 NOCTURNE_BIN is the folder of the binaries; its parent is the build folder.
 """
 import glob
+import gzip
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -37,6 +39,20 @@ class Package(unittest.TestCase):
                 text = page.read()
             for verb in ("serve", "worker", "token"):
                 self.assertIn(f".SS {verb}\n", text)
+
+    @unittest.skipUnless(os.path.isdir(os.path.join(BUILD, "page")) and os.path.exists(os.path.join(ROOT, ".git")), "built without the page, or no clone")
+    def test_the_sources_of_all_that_is_in_the_page_can_be_handed_on(self):
+        with tempfile.TemporaryDirectory() as folder:
+            out = os.path.join(folder, "sources.tar.gz")
+            done = subprocess.run(["node", "tuner/service/page/sources.mjs", out], cwd=ROOT, capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            names = subprocess.run(["tar", "-tzf", out], capture_output=True, text=True, check=True).stdout
+            with gzip.open(os.path.join(BUILD, "page/out/third-party.txt.gz"), "rt") as text:
+                inside = re.findall(r"^={80}\n(\S+) (\S+) \(", text.read(), re.M)
+            self.assertGreater(len(inside), 4)
+            for name, version in inside:
+                self.assertIn(f"nocturne/npm/{name.lstrip('@').replace('/', '-')}-{version}.tgz\n", names)
+            self.assertIn("nocturne/tuner/service/page/src/main.tsx\n", names)
 
     @unittest.skipUnless(shutil.which("systemd-analyze"), "systemd-analyze is not installed")
     def test_the_unit_is_valid_and_hardened(self):
