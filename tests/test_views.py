@@ -517,9 +517,17 @@ class Notes(Views):
         self.refuse(404, "GET", "/studies/a/trials/99/note")
         self.refuse(405, "DELETE", "/studies/a/note")
 
+    def refuse_notes(self):
+        for text in ("x" * 4001, "é" * 2001, "x" * 3999 + "é", b"no \xff UTF-8", b"cut \xc3"):
+            for trial in ((), ("1",)):
+                done = subprocess.run([NOCTURNE, "note", "a", *trial, text], cwd=self.dir, capture_output=True, text=True)
+                self.assertEqual((done.returncode, done.stdout), (2, ""), done.stderr)
+                self.assertIn("a note is UTF-8 text of at most 4000 bytes", done.stderr)
+
     def test_the_command_says_the_same_at_work_or_not(self):
         self.study("a")
         self.tell("a", 2)
+        self.refuse_notes()
         self.nocturne("note", "a", "while it runs")  # the service has it: it is asked
         self.wait("it is there", lambda: self.ok("GET", "/studies/a/note")["text"] == "while it runs")
         self.ok("POST", "/studies/a/stop", {"now": True})
@@ -535,9 +543,9 @@ class Notes(Views):
         self.assertEqual(json.loads(self.nocturne("note", "a", "1", "--json")), {"study": "a", "trial": 1, "note": "line\n\x1b[31mred"})
         self.nocturne("note", "a", "")
         self.assertIn("has no note", self.nocturne("note", "a"))
+        self.refuse_notes()
         self.nocturne("note", "a", "9", "x", code=3)
         self.nocturne("note", "none", "x", code=3)
-        self.nocturne("note", "a", "x" * 4001, code=2)
         self.nocturne("note", code=2)
         self.assertIn("ok", self.nocturne("doctor", "--rebuild"))
         done = subprocess.run([NOCTURNE, "note", "a", "-"], cwd=self.dir, input="from\nthe input\n", capture_output=True, text=True)

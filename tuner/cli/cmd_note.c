@@ -11,9 +11,9 @@
 
 struct options {
     struct cli_common common;
-    long trial;       /* −1: the study */
-    const char *text; /* NULL: it is asked for; "": taken away */
-    char input[HISTORY_NOTE_MAX + 2];
+    long trial;                       /* −1: the study */
+    const char *text;                 /* NULL: it is asked for; "": taken away */
+    char input[HISTORY_NOTE_MAX + 3]; /* with a line's end, one byte too many, and a NUL */
 };
 
 /* A text that is a number alone is that of a trial. */
@@ -49,22 +49,20 @@ static void read_input(struct options *o)
 /* Who runs it writes it down next. */
 static enum status ask_coordinator(const struct options *o, const struct cli_study *s, struct error *err)
 {
+    enum status st = history_note_check(o->text, err);
+    if (st) return st;
     json_t *body = json_pack("{s:s}", "text", o->text);
-    if (!body) return error_set(err, STATUS_INVALID, "a note is UTF-8 text");
     if (o->trial >= 0) json_object_set_new(body, "trial", json_integer(o->trial));
     char *text = json_text(body);
-    enum status st = store_request_add(s->store, s->memory->study_id, "note", text, clock_wall_ms(clock_real()), err);
+    st = store_request_add(s->store, s->memory->study_id, "note", text, clock_wall_ms(clock_real()), err);
     free(text);
     json_decref(body);
     return st;
 }
 
-static enum status write_down(const struct options *o, struct cli_study *s, bool running, struct error *err)
+static enum status write_down(const struct options *o, struct cli_study *s, struct error *err)
 {
     const struct trial *t = o->trial >= 0 ? memory_trial(s->memory, o->trial) : NULL;
-    if (strlen(o->text) > HISTORY_NOTE_MAX)
-        return error_set(err, STATUS_INVALID, "a note has at most %d bytes", HISTORY_NOTE_MAX);
-    if (running) return ask_coordinator(o, s, err);
     enum status st = history_annotate(s->history, t, o->text, err);
     if (!st) snapshot_keep(s->history);
     return st ? st : history_flush(s->history, err);
@@ -93,8 +91,9 @@ static enum status note(struct options *o, struct cli_study *s, bool running, st
 {
     if (o->trial >= 0 && !memory_trial(s->memory, o->trial))
         return error_set(err, STATUS_NOT_FOUND, "study '%s' has no trial %ld", s->study->name, o->trial);
-    enum status st = o->text ? write_down(o, s, running, err) : STATUS_OK;
-    if (!st) print(o, s, o->text ? o->text : known(o, s));
+    enum status st = STATUS_OK;
+    if (o->text) st = running ? ask_coordinator(o, s, err) : write_down(o, s, err);
+    if (!st) print(o, s, o->text && running ? o->text : known(o, s)); /* what is sound is stored as it is */
     return st;
 }
 

@@ -360,11 +360,20 @@ void history_note(struct history *s, const char *text)
     must_append(s, &e);
 }
 
+enum status history_note_check(const char *text, struct error *err)
+{
+    struct arena a = {0};
+    bool stays = plain_bounded(&a, text, HISTORY_NOTE_MAX) == text; /* as it is */
+    arena_done(&a);
+    return stays ? STATUS_OK
+                 : error_set(err, STATUS_INVALID, "a note is UTF-8 text of at most %d bytes", HISTORY_NOTE_MAX);
+}
+
 enum status history_annotate(struct history *s, const struct trial *t, const char *text, struct error *err)
 {
     struct event e = history_next(s, EVENT_NOTED, t);
-    if (strlen(text) > HISTORY_NOTE_MAX)
-        return error_set(err, STATUS_INVALID, "a note has at most %d bytes, not %zu", HISTORY_NOTE_MAX, strlen(text));
+    enum status st = history_note_check(text, err);
+    if (st) return st;
     e.noted.text = *text ? text : NULL;
     return history_append(s, &e, err);
 }

@@ -122,8 +122,10 @@ void history_fail(struct history *s, const char *why);
 void history_note(struct history *s, const char *text);
 
 enum { HISTORY_NOTE_MAX = 4000 }; /* bytes */
+/* STATUS_INVALID: it is too long for a note, or no UTF-8. */
+enum status history_note_check(const char *text, struct error *err);
 /* What a person has to say of a trial, or (NULL) of the study, in the place of what he had said before; "": nothing any
- * more. STATUS_INVALID: it is too long. */
+ * more. STATUS_INVALID: see history_note_check. */
 enum status history_annotate(struct history *s, const struct trial *t, const char *text, struct error *err);
 
 /* The configuration is not to be tried again, nor anything near it: it has failed, poisonous. */
