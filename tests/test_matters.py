@@ -111,8 +111,8 @@ class Importance(unittest.TestCase):
 
     def test_too_little_and_what_is_not_there(self):
         self.make(9)
-        self.assertIn("importance needs 10 complete trials; 9 so far", self.nocturne("importance", code=1))
-        self.assertIn("has no metric 'f1'; it has em, tokens, utility", self.nocturne("importance", "--metric", "f1", code=3))
+        self.assertIn("importance needs 10 complete trials; 9 so far", self.nocturne("importance", code=3))
+        self.assertIn("has no metric 'f1'; it has em, tokens, utility", self.nocturne("importance", "--metric", "f1", code=2))
         self.assertIn("no study 'x'", self.nocturne("importance", "x", code=3))
         self.assertIn("Example: nocturne importance", self.nocturne("importance", "--help"))
 

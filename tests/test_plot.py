@@ -231,7 +231,9 @@ class Models(Plot):
         self.assertIn("over 1 parameter, not 2", self.nocturne("plot", "slice", "-p", "x", "-p", "k", code=2))
         self.assertIn("not 'x' twice", self.nocturne("plot", "contour", "-p", "x", "-p", "x", code=2))
         self.assertIn("not drawn by parameters", self.nocturne("plot", "importance", "-p", "x", code=2))
-        self.assertIn("there are utility, em", self.nocturne("plot", "contour", "-m", "loss", code=2))
+        self.assertIn("not drawn by a metric", self.nocturne("plot", "timeline", "-m", "em", code=2))
+        for chart in ("contour", "slice", "importance"):
+            self.assertIn("it has em, em_test, tokens, utility", self.nocturne("plot", chart, "-m", "loss", code=2))
         self.assertIn("em_test is the same in every trial", self.nocturne("plot", "importance", "-m", "em_test", code=3))
 
 
@@ -279,6 +281,7 @@ class TooLittle(Plot):
         self.assertIn("a model needs", said["slice"])
         for text in said.values():
             self.assertEqual(text.count("\n"), 1, text)
+        self.assertIn("has no metric 'loss'", self.nocturne("plot", "confirmation", "-m", "loss", code=2))  # that first
 
     def empty_table(self):
         self.write("none.csv", "x,k,learning_rate,batch_size,em,em_test,tokens,state\n0.5,3,0.01,32,,,,failed\n")
@@ -298,7 +301,8 @@ class TooLittle(Plot):
         self.assertIn("history, front, curves", self.nocturne("plot", "pie", code=2))
         self.assertIn("which chart?", self.nocturne("plot", code=2))
         self.assertIn(".svg or .png", self.nocturne("plot", "history", "-o", "chart.gif", code=2))
-        self.assertIn("there are utility, em, em_test, tokens", self.nocturne("plot", "history", "--metric", "loss", code=2))
+        for chart in ("history", "front", "curves", "confirmation"):
+            self.assertIn("it has em, em_test, tokens, utility", self.nocturne("plot", chart, "--metric", "loss", code=2))
         self.assertIn("not both", self.nocturne("plot", "history", "--json", "-o", "a.svg", code=2))
         self.nocturne("plot", "history", "nothere", code=3)
 

@@ -231,7 +231,7 @@ static void test_names__that_are_not_there(void **state)
     assert_int_equal(slice_wish_read(w->study, &(struct slice_names){.param = "nope"}, &wish, &err), STATUS_NOT_FOUND);
     assert_contains(err.text, "it has lr, layers, width, kind, momentum");
     assert_int_equal(slice_wish_read(w->study, &(struct slice_names){.param = "lr", .metric = "f1"}, &wish, &err),
-                     STATUS_NOT_FOUND);
+                     STATUS_INVALID);
     assert_contains(err.text, "it has em, tokens, utility");
     assert_int_equal(slice_wish_read(w->study, &(struct slice_names){"lr", "lr", NULL}, &wish, &err), STATUS_INVALID);
     assert_int_equal(slice_wish_read(w->study, &(struct slice_names){NULL, NULL, NULL}, &wish, &err), STATUS_INVALID);

@@ -130,7 +130,7 @@ enum status surface_target(const struct study *study, const char *name, size_t *
     const char *list = "utility";
     for (size_t i = o->n_metrics; i-- > 0;) list = arena_printf(&a, "%s, %s", o->metric[i].name, list);
     enum status s =
-        error_set(err, STATUS_NOT_FOUND, "study '%s' has no metric '%.100s'; it has %s", study->name, name, list);
+        error_set(err, STATUS_INVALID, "study '%s' has no metric '%.100s'; it has %s", study->name, name, list);
     arena_done(&a);
     return s;
 }

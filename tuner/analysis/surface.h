@@ -35,7 +35,7 @@ size_t surface_complete(const struct memory *s);
 
 /* ---- which metric ---- */
 
-/* Targets are metrics by number; n_metrics: the utility. STATUS_NOT_FOUND names those that there are. A metric that is
+/* Targets are metrics by number; n_metrics: the utility. STATUS_INVALID names those that there are. A metric that is
  * called "utility" hides the study's own. */
 enum status surface_target(const struct study *study, const char *name, size_t *ret, struct error *err);
 const char *surface_target_name(const struct study *study, size_t target);

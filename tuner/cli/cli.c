@@ -67,13 +67,13 @@ int cli_fail(const struct error *err)
     arena_done(&a);
     switch (err->status) {
     case STATUS_INVALID: return EXIT_USAGE;
-    case STATUS_NOT_FOUND: return EXIT_NOT_FOUND;
+    case STATUS_NOT_FOUND:
+    case STATUS_EXHAUSTED: return EXIT_NOT_FOUND; /* too few trials yet */
     case STATUS_BUSY: return EXIT_INTERRUPTED;
     case STATUS_OK:
     case STATUS_IO:
     case STATUS_FULL:
     case STATUS_NUMERIC:
-    case STATUS_EXHAUSTED:
     case STATUS_DENIED:
     case STATUS_CONFLICT:
     case STATUS_FAILED: break;

@@ -1,5 +1,7 @@
 #include "tuner/report/figure.h"
 
+#include "tuner/report/figure_study.h"
+
 #include <string.h>
 
 typedef enum status figure_fn(const struct figure_wish *wish, struct arena *a, struct chart *ret, struct error *err);
@@ -7,16 +9,16 @@ typedef enum status figure_fn(const struct figure_wish *wish, struct arena *a, s
 static const struct {
     const char *name;
     figure_fn *make;
-    bool by_parameters;
+    bool by_metric, by_parameters;
 } figures[FIGURE_KINDS] = {
-    [FIGURE_HISTORY] = {"history", figure_history, false},
-    [FIGURE_FRONT] = {"front", figure_front, false},
-    [FIGURE_CURVES] = {"curves", figure_curves, false},
-    [FIGURE_CONFIRMATION] = {"confirmation", figure_confirmation, false},
-    [FIGURE_TIMELINE] = {"timeline", figure_timeline, false},
-    [FIGURE_IMPORTANCE] = {"importance", figure_importance, false},
-    [FIGURE_SLICE] = {"slice", figure_slice, true},
-    [FIGURE_CONTOUR] = {"contour", figure_contour, true},
+    [FIGURE_HISTORY] = {"history", figure_history, true, false},
+    [FIGURE_FRONT] = {"front", figure_front, true, false},
+    [FIGURE_CURVES] = {"curves", figure_curves, true, false},
+    [FIGURE_CONFIRMATION] = {"confirmation", figure_confirmation, true, false},
+    [FIGURE_TIMELINE] = {"timeline", figure_timeline, false, false},
+    [FIGURE_IMPORTANCE] = {"importance", figure_importance, true, false},
+    [FIGURE_SLICE] = {"slice", figure_slice, true, true},
+    [FIGURE_CONTOUR] = {"contour", figure_contour, true, true},
 };
 
 const char *figure_name(enum figure_kind kind)
@@ -35,9 +37,13 @@ enum status figure_make(enum figure_kind kind, const struct figure_wish *wish, s
                         struct error *err)
 {
     struct chart c = {.name = figures[kind].name};
+    int metric;
     if (wish->n_parameters > 0 && !figures[kind].by_parameters)
-        return error_set(err, STATUS_INVALID, "'%s' is not drawn by parameters", figures[kind].name);
-    enum status st = figures[kind].make(wish, a, &c, err);
+        return error_set(err, STATUS_INVALID, "'%s' is not drawn by parameters", c.name);
+    if (wish->metric && !figures[kind].by_metric)
+        return error_set(err, STATUS_INVALID, "'%s' is not drawn by a metric", c.name);
+    enum status st = wish->metric ? figure_metric(wish->memory, wish->metric, &metric, err) : STATUS_OK;
+    if (!st) st = figures[kind].make(wish, a, &c, err);
     if (!st) *ret = c;
     return st;
 }

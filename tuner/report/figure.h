@@ -3,8 +3,8 @@
  * what matters (importance), and what a model of the results says along one parameter (slice) or over two (contour).
  *
  * Everything is read from memory, and reports and times from its store. The chart lies in the arena; the memory must
- * live as long. STATUS_NOT_FOUND: there is too little yet, and the error says of what, and how much there is;
- * STATUS_INVALID: no such metric or parameter; STATUS_IO.
+ * live as long. STATUS_NOT_FOUND, and of results for a model STATUS_EXHAUSTED: there is too little yet, and the error
+ * says of what, and how much there is; STATUS_INVALID: no such metric or parameter; STATUS_IO.
  */
 #ifndef TUNER_REPORT_FIGURE_H
 #define TUNER_REPORT_FIGURE_H

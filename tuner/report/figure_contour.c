@@ -194,7 +194,7 @@ enum status figure_contour(const struct figure_wish *wish, struct arena *a, stru
     struct slice_wish w = {.at = -1};
     size_t param[2];
     enum status st = figure_target(wish, &w.target, err);
-    if (!st) st = figure_surface(wish, &f, err);
+    if (!st) st = surface_make(wish->memory, &f, err);
     if (!st) st = figure_params(wish, f, w.target, 2, param, err);
     if (!st) {
         struct contour_of d = {.f = f, .study = f->memory->study, .arena = a};

@@ -190,10 +190,9 @@ enum status figure_importance(const struct figure_wish *wish, struct arena *a, s
 {
     struct surface *f = NULL;
     struct importance x;
-    struct error few;
     size_t only = SIZE_MAX;
     enum status st = wish->metric ? figure_target(wish, &only, err) : STATUS_OK;
-    if (!st && importance_ready(wish->memory, &few)) st = error_set(err, STATUS_NOT_FOUND, "%s", few.text);
+    if (!st) st = importance_ready(wish->memory, err);
     if (!st) st = surface_make(wish->memory, &f, err);
     if (!st) st = importance_make(f, only, a, &x, err);
     if (!st) st = figure_importance_of(&x, a, ret, err);

@@ -24,13 +24,6 @@ int figure_target_metric(const struct study *study, size_t target)
     return target < study->objective.n_metrics ? (int)target : FIGURE_UTILITY;
 }
 
-enum status figure_surface(const struct figure_wish *wish, struct surface **ret, struct error *err)
-{
-    struct error few = {.text = ""};
-    enum status st = surface_make(wish->memory, ret, &few);
-    return st ? error_set(err, st == STATUS_EXHAUSTED ? STATUS_NOT_FOUND : st, "%s", few.text) : STATUS_OK;
-}
-
 static enum status find_param(const struct space *space, const char *name, size_t *ret, struct error *err)
 {
     struct arena a = {0};

@@ -13,9 +13,6 @@ enum status figure_target(const struct figure_wish *wish, size_t *ret, struct er
 /* … as figure_study.h counts: FIGURE_UTILITY. */
 int figure_target_metric(const struct study *study, size_t target);
 
-/* STATUS_NOT_FOUND: there are too few results; the error says how many are needed. */
-enum status figure_surface(const struct figure_wish *wish, struct surface **ret, struct error *err);
-
 /* `n` parameters: those that are wished, then those that matter most for the target, as far as that is known.
  * STATUS_INVALID: there is no such one, it is named twice, more than n are; the study has fewer. */
 enum status figure_params(const struct figure_wish *wish, const struct surface *f, size_t target, size_t n, size_t *ret,

@@ -204,7 +204,7 @@ enum status figure_slice(const struct figure_wish *wish, struct arena *a, struct
     struct surface *f = NULL;
     struct slice_wish w = {.at = -1};
     enum status st = figure_target(wish, &w.target, err);
-    if (!st) st = figure_surface(wish, &f, err);
+    if (!st) st = surface_make(wish->memory, &f, err);
     if (!st) st = figure_params(wish, f, w.target, 1, &w.param, err);
     if (!st) st = figure_slice_add(f, &w, a, ret, err);
     surface_free(f);

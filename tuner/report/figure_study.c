@@ -9,26 +9,12 @@
 
 /* ---- metrics ---- */
 
-static const char *known(const struct objective *o, struct arena *a)
-{
-    const char *all = "utility";
-    for (size_t i = 0; i < o->n_metrics; i++) all = arena_printf(a, "%s, %s", all, o->metric[i].name);
-    return all;
-}
-
 enum status figure_metric(const struct memory *s, const char *name, int *ret, struct error *err)
 {
-    const struct objective *o = &s->study->objective;
-    int at = strcmp(name, "utility") == 0 ? FIGURE_UTILITY : objective_find_metric(o, name);
-    if (at < 0 && strcmp(name, "utility") != 0) {
-        struct arena a = {0};
-        error_set(err, STATUS_INVALID, "study '%s' has no metric '%.64s'; there are %s", s->study->name, name,
-                  known(o, &a));
-        arena_done(&a);
-        return STATUS_INVALID;
-    }
-    *ret = at;
-    return STATUS_OK;
+    size_t target;
+    enum status st = surface_target(s->study, name, &target, err);
+    if (!st) *ret = target < s->study->objective.n_metrics ? (int)target : FIGURE_UTILITY;
+    return st;
 }
 
 int figure_cost(const struct objective *o)
