@@ -13,6 +13,7 @@ from test_cli import NOCTURNE
 from test_look import SMALL, Screen, lines_of, width
 
 CHARTS = ("history", "front", "curves", "confirmation", "timeline")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SVG = "{http://www.w3.org/2000/svg}"
 # ten trials: one fails, one is infeasible, some report
 TRIAL = r"""
@@ -114,12 +115,28 @@ class Files(Plot):
         self.assertEqual(head[:8], b"\x89PNG\r\n\x1a\n")
         self.assertEqual(struct.unpack(">I", head[16:20])[0], 800)
 
+    @unittest.skipUnless(CHROMIUM, "no Chromium is installed")
+    def test_png_by_chromium(self):
+        self.study()
+        os.mkdir(os.path.join(self.dir, "tools"))
+        self.write("tools/chromium", f'#!/bin/sh\nPATH="{os.environ["PATH"]}" exec {CHROMIUM} "$@"\n')  # and no rsvg-convert
+        os.chmod(os.path.join(self.dir, "tools", "chromium"), 0o755)
+        for name in ("chart.png", "tools/chart.PNG"):
+            self.nocturne("plot", "history", "-o", name, "--width", "400", env={"PATH": os.path.join(self.dir, "tools")})
+            with open(os.path.join(self.dir, name), "rb") as png:
+                head = png.read(24)
+            self.assertEqual(head[:8], b"\x89PNG\r\n\x1a\n")
+            self.assertEqual(struct.unpack(">I", head[16:20])[0], 800)
+            self.assertEqual([n for n in os.listdir(os.path.dirname(os.path.join(self.dir, name))) if "part" in n], [])
+
     def test_a_file_is_whole_or_as_it_was(self):
         self.study()
         self.write("kept.svg", "mine")
         self.assertIn("cannot write", self.nocturne("plot", "history", "-o", "no/such/folder.svg", code=1))
-        os.symlink("kept.svg", os.path.join(self.dir, "chart.svg.part"))
+        os.symlink("kept.svg", os.path.join(self.dir, "chart.svg.part.svg"))
+        os.symlink("kept.svg", os.path.join(self.dir, "best.env.part.env"))
         self.nocturne("plot", "history", "-o", "chart.svg", code=1)
+        self.nocturne("export", "-f", "env", "-o", "best.env", code=1)
         with open(os.path.join(self.dir, "kept.svg"), encoding="utf-8") as text:
             self.assertEqual(text.read(), "mine")
 

@@ -1,9 +1,10 @@
 #include "tuner/cli/cli.h"
 
+#include "tuner/cli/whole_file.h"
+
 #include "tuner/analysis/analysis.h"
 #include "tuner/report/report.h"
 
-#include <errno.h>
 #include <string.h>
 
 struct options {
@@ -61,19 +62,11 @@ static enum status write_to(FILE *out, const struct options *o, struct error *er
     return s;
 }
 
-/* The whole file or nothing. */
 static enum status write_file(const struct options *o, struct error *err)
 {
-    char part[4096];
-    snprintf(part, sizeof part, "%s.part", o->out);
-    FILE *out = fopen(part, "w");
-    if (!out) return error_set(err, STATUS_IO, "%s: cannot write: %s", o->out, strerror(errno));
-    enum status st = write_to(out, o, err);
-    if (fclose(out) != 0 && !st) st = error_set(err, STATUS_IO, "%s: cannot write: %s", o->out, strerror(errno));
-    if (!st && rename(part, o->out) != 0)
-        st = error_set(err, STATUS_IO, "%s: cannot write: %s", o->out, strerror(errno));
-    if (st) remove(part);
-    return st;
+    struct whole_file f;
+    enum status st = whole_file_begin(&f, o->out, err);
+    return st ? st : whole_file_end(&f, write_to(f.out, o, err), err);
 }
 
 int cmd_export(int argc, char **argv)

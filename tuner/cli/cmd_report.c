@@ -1,17 +1,13 @@
 #include "tuner/cli/cli.h"
 
 #include "tuner/cli/browser.h"
+#include "tuner/cli/whole_file.h"
 
 #include "tuner/analysis/analysis.h"
 #include "tuner/report/report.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 enum format { FORMAT_HTML, FORMAT_MD, FORMAT_PDF };
 
@@ -84,72 +80,41 @@ static enum status tell(FILE *out, enum format format, const struct cli_study *s
     return st;
 }
 
-/* ---- files: the whole of it or nothing ---- */
+/* ---- where it goes ---- */
 
-static enum status cannot_write(const char *path, struct error *err)
+static enum status print_pdf(const struct whole_file *f, FILE *page, struct error *err)
 {
-    return error_set(err, status_of_errno(errno), "%s: cannot write: %s", path, strerror(errno));
-}
-
-static enum status fill(FILE *out, const char *path, enum format format, const struct cli_study *s, struct error *err)
-{
-    if (!out) return cannot_write(path, err);
-    enum status st = tell(out, format, s, err);
-    bool bad = ferror(out) != 0;
-    return (fclose(out) != 0 || bad) && !st ? cannot_write(path, err) : st;
-}
-
-static enum status print_pdf(const char *part, int page, const char *path, struct error *err)
-{
-    char to[8500];
-    snprintf(to, sizeof to, "--print-to-pdf=%s", part);
-    int code = browser_run(page, "report.html", (const char *[]){"--no-pdf-header-footer", to, NULL});
+    int code =
+        browser_run(page, &(struct browser_wish){"report.html", "--print-to-pdf", f->part, {"--no-pdf-header-footer"}});
     if (code == 127)
         return error_set(
             err, STATUS_NOT_FOUND,
             "%s: nothing here makes PDF; install chromium, or print the HTML from any browser: nocturne report --format html",
-            path);
-    if (code != 0 || access(part, R_OK) != 0)
+            f->path);
+    if (code != 0 || !whole_file_is_filled(f))
         return error_set(err, STATUS_FAILED,
-                         "%s: chromium could not print the report; --format html needs no other program", path);
+                         "%s: chromium could not print the report; --format html needs no other program", f->path);
     return STATUS_OK;
 }
 
-/* Chromium begins in a folder of its own: it wants the whole path. */
-static enum status write_pdf(const char *part, const char *path, const struct cli_study *s, struct error *err)
+static enum status tell_pdf(const struct whole_file *f, const struct cli_study *s, struct error *err)
 {
-    char whole[8400], here[4096];
-    int page = memfd_create("report.html", MFD_CLOEXEC), other = page < 0 ? -1 : dup(page);
-    if (other < 0) {
-        if (page >= 0) close(page);
-        return cannot_write(path, err);
-    }
-    enum status st = fill(fdopen(other, "w"), path, FORMAT_HTML, s, err);
-    bool relative = *part != '/' && getcwd(here, sizeof here);
-    if (snprintf(whole, sizeof whole, "%s%s%s", relative ? here : "", relative ? "/" : "", part) >= (int)sizeof whole)
-        st = error_set(err, STATUS_INVALID, "the name of the file is too long");
-    if (!st) st = print_pdf(whole, page, path, err);
-    close(page);
+    FILE *page;
+    enum status st = browser_page(&page, err);
+    if (st) return st;
+    st = tell(page, FORMAT_HTML, s, err);
+    if (!st) st = print_pdf(f, page, err);
+    fclose(page);
     return st;
-}
-
-static enum status write_part(const char *part, const char *path, enum format format, const struct cli_study *s,
-                              struct error *err)
-{
-    if (format == FORMAT_PDF) return write_pdf(part, path, s, err);
-    int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-    return fill(fd < 0 ? NULL : fdopen(fd, "w"), path, format, s, err);
 }
 
 static enum status write_file(const char *path, enum format format, const struct cli_study *s, struct error *err)
 {
-    char part[4096];
-    if (snprintf(part, sizeof part, "%s.part", path) >= (int)sizeof part)
-        return error_set(err, STATUS_INVALID, "the name of the file is too long");
-    enum status st = write_part(part, path, format, s, err);
-    if (!st && rename(part, path) != 0) st = cannot_write(path, err);
-    if (st) remove(part);
-    return st;
+    struct whole_file f;
+    enum status st = whole_file_begin(&f, path, err);
+    if (st) return st;
+    st = format == FORMAT_PDF ? tell_pdf(&f, s, err) : tell(f.out, format, s, err);
+    return whole_file_end(&f, st, err);
 }
 
 static enum status write_stdout(enum format format, const struct cli_study *s, struct error *err)
