@@ -321,6 +321,12 @@ class TooLittle(Plot):
         for chart in ("history", "front", "curves", "confirmation"):
             self.assertIn("it has em, em_test, tokens, utility", self.nocturne("plot", chart, "--metric", "loss", code=2))
         self.assertIn("not both", self.nocturne("plot", "history", "--json", "-o", "a.svg", code=2))
+        for args, said in ((("-t", "dark"), "--theme is of a file"), (("-t", "auto"), "--theme is of a file"),
+                           (("-y", "20", "-o", "a.svg"), "--height is of a terminal"), (("-c", "ascii", "-o", "a.png"), "--symbols is of a terminal"),
+                           (("-w", "80", "--json"), "--width is of a picture"), (("-y", "20", "--json"), "--height is of a picture"),
+                           (("-t", "dark", "--json"), "--theme is of a picture")):
+            self.assertIn(said, self.nocturne("plot", "history", *args, code=2))
+        self.assertEqual([n for n in os.listdir(self.dir) if n.startswith("a.")], [])
         self.nocturne("plot", "history", "nothere", code=3)
 
 

@@ -227,7 +227,11 @@ class Report(World):
         self.assertIn("html, md or pdf", self.run_nocturne("report", "-f", "doc", code=2)[1])
         os.mkdir(os.path.join(self.dir, "taken.html"))
         self.assertIn("taken.html", self.run_nocturne("report", "-o", "taken.html", code=1)[1])
-        self.assertFalse(os.path.exists(os.path.join(self.dir, "taken.html.part")))
+        self.assertEqual([name for name in os.listdir(self.dir) if ".part" in name], [])
+        for name in ("r.txt", "r", "html", "folder.html/r"):
+            self.assertIn("needs a --format", self.run_nocturne("report", "-o", name, code=2)[1])
+        self.run_nocturne("report", "-f", "md", "-o", "r.txt")
+        self.run_nocturne("report", "-o", "R.HTML")
 
     def test_paper(self):
         self.run_nocturne("run", "study.yaml", "--quiet", "--trials", "1")

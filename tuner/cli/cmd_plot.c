@@ -18,6 +18,7 @@ struct options {
     long width, height; /* 0: as usual */
     enum unicode_dots dots;
     enum svg_theme theme;
+    const char *of_file, *of_terminal; /* an option that was given and is for nothing else */
 };
 
 static const struct argp_option table[] = {
@@ -34,6 +35,7 @@ static const struct argp_option table[] = {
 static void parse_theme(struct options *o, const char *arg, struct argp_state *state)
 {
     static const char *const names[] = {[SVG_AUTO] = "auto", [SVG_LIGHT] = "light", [SVG_DARK] = "dark"};
+    o->of_file = "--theme";
     for (int k = SVG_AUTO; k <= SVG_DARK; k++)
         if (strcmp(arg, names[k]) == 0) {
             o->theme = (enum svg_theme)k;
@@ -51,6 +53,16 @@ static void parse_figure(struct options *o, const char *arg, struct argp_state *
     o->named = true;
 }
 
+static void check(const struct options *o, struct argp_state *state)
+{
+    const char *look = o->of_terminal ? o->of_terminal : o->of_file ? o->of_file : o->width ? "--width" : NULL;
+    if (!o->named) argp_error(state, "which chart? For example: nocturne plot history");
+    if (o->out && o->common.json) argp_error(state, "--output or --json, not both");
+    if (o->common.json && look) argp_error(state, "%s is of a picture; --json has its numbers", look);
+    if (o->out && o->of_terminal) argp_error(state, "%s is of a terminal, not of a file", o->of_terminal);
+    if (!o->out && o->of_file) argp_error(state, "%s is of a file: name one with --output", o->of_file);
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct options *o = state->input;
@@ -66,19 +78,20 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         o->parameter[o->n_parameters++] = arg;
         return 0;
     case 'w': o->width = cli_whole(arg, "--width", 20, SVG_WIDTH_MAX, state); return 0;
-    case 'y': o->height = cli_whole(arg, "--height", 10, 200, state); return 0;
+    case 'y':
+        o->height = cli_whole(arg, "--height", 10, 200, state);
+        o->of_terminal = "--height";
+        return 0;
     case 't': parse_theme(o, arg, state); return 0;
     case 'c':
         if (!unicode_parse(arg, &o->dots)) argp_error(state, "--symbols: braille, blocks or ascii, not '%s'", arg);
+        o->of_terminal = "--symbols";
         return 0;
     case ARGP_KEY_ARG:
         if (o->named) return cli_parse_study(key, arg, state);
         parse_figure(o, arg, state);
         return 0;
-    case ARGP_KEY_END:
-        if (!o->named) argp_error(state, "which chart? For example: nocturne plot history");
-        if (o->out && o->common.json) argp_error(state, "--output or --json, not both");
-        return 0;
+    case ARGP_KEY_END: check(o, state); return 0;
     default: return cli_parse_study(key, arg, state);
     }
 }

@@ -33,11 +33,17 @@ static bool parse_format(const char *name, enum format *ret)
     return false;
 }
 
+static bool is_stdout(const struct options *o)
+{
+    return o->out && strcmp(o->out, "-") == 0;
+}
+
 /* By the end of the file's name, if nothing else says it. */
-static void settle(struct options *o)
+static void settle(struct options *o, struct argp_state *state)
 {
     const char *dot = o->out ? strrchr(o->out, '.') : NULL;
-    if (!o->given && dot) parse_format(dot + 1, &o->format);
+    if (o->out && !is_stdout(o) && !o->given && !(dot && parse_format(dot + 1, &o->format)))
+        argp_error(state, "%s: a name that ends in none of .html, .md and .pdf needs a --format", o->out);
     if (!o->out && o->format == FORMAT_MD) o->out = "-";
 }
 
@@ -51,8 +57,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case 'o': o->out = arg; return 0;
     case ARGP_KEY_END:
-        settle(o);
-        if (o->common.json && o->out && strcmp(o->out, "-") == 0)
+        settle(o, state);
+        if (o->common.json && is_stdout(o))
             argp_error(state, "--json says where the report was written; give it a file: --output FILE");
         return 0;
     default: return cli_parse_study(key, arg, state);
@@ -156,7 +162,7 @@ int cmd_report(int argc, char **argv)
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
     if (cli_open(o.common.db, o.common.study, &s, &err)) return cli_fail(&err);
-    bool to_stdout = o.out && strcmp(o.out, "-") == 0;
+    bool to_stdout = is_stdout(&o);
     snprintf(path, sizeof path, "%s.%s", s.study->name, names[o.format]);
     if (!o.out) o.out = path;
     enum status st = to_stdout ? write_stdout(o.format, &s, &err) : write_file(o.out, o.format, &s, &err);
