@@ -426,6 +426,20 @@ class Said(Screen):
         said = self.screen("trials", "no-such-study-of-a-name-that-goes-on", "--db", "80.db", columns=40, code=3)
         self.assert_fits(said, 40, "error")
 
+    def test_a_note_stays_whatever_happens_next(self):
+        gate = os.path.join(self.dir, "gate")
+        self.begin(SMALL.replace("trials: 6", "trials: 1"), f'while [ ! -e "{gate}" ]; do sleep 0.05; done\n'
+                   + """echo 5 > "$NOCTURNE_DIR/c"; echo '{"checkpoint": {"path": "c", "step": 1}}' >&3\n""" + SMALL_TRIAL)
+        run = self.popen("run", "study.yaml", "--quiet")
+        self.wait_running(1)
+        self.run_nocturne("note", "s", "0", "by hand")
+        self.wait_for(lambda: self.count("kind = 19"), "the note is in the log")  # tuner/history/event.def
+        self.open_gate()
+        run.communicate()
+        log = [json.loads(line)["event"] for line in self.run_nocturne("log", "--json", "--trial", "0")[0].splitlines()]
+        self.assertIn("checkpoint", log[log.index("noted"):])
+        self.assertIn("by hand", self.run_nocturne("show", "0")[0])
+
     def test_the_time_of_the_last_attempt(self):
         self.begin(SMALL.replace("retries: 0", "retries: 1, backoff: 1s").replace("trials: 6", "trials: 1"),
                    "[ $NOCTURNE_ATTEMPT = 1 ] && { sleep 1; exit 1; }\n" + SMALL_TRIAL)

@@ -132,8 +132,8 @@ static void learn(void *data, const struct store_event *e)
     case EVENT_ANNOUNCED:
     case EVENT_PHASE:
     case EVENT_EVICTED:
-    case EVENT_NOTED: f->note = keep(f, body, "text", NULL); break;
     case EVENT_NOTE: break;
+    case EVENT_NOTED: f->note = keep(f, body, "text", NULL); break;
     }
     json_decref(body);
 }
