@@ -121,12 +121,11 @@ class Report(World):
         for v in best["against"]:
             ratio = v["metrics"]["tokens"]["ratio"]
             self.assertRegex(words, rf"[bB]eside {v['reference']}\b")
-            self.assertIn(f"{abs(100 * ratio):.{0 if abs(ratio) >= 0.0995 else 1}f}", words)
+            self.assertIn(f"{abs(100 * ratio):.{1 if abs(ratio) < 0.9995 else 0}f} %", words)
             self.assertIn(v["verdict"], words)
             # how sure
             for end in ("low", "high"):
-                em = abs(v["metrics"]["em"][end])
-                self.assertIn(f"{100 * em:.{1 if em >= 0.000995 else 2}f}", sure)
+                self.assertIn(f"{abs(100 * v['metrics']['em'][end]):.2f}", sure)
         self.assertIn(best["verdict"], page.text[""])
         self.assertIn(f"on {best['confirmed_seeds']} fresh seeds", words)
         # what it cost

@@ -119,12 +119,9 @@ static void print_sheet(FILE *out, const struct sheet *g)
 /* ---- differences ---- */
 
 /* "+2.11 points", "−59.3 %", "+0.0123". */
-static const char *change(const struct metric *m, bool ratio, double v, bool unit, struct arena *a)
+static const char *change(const struct metric *m, const struct difference *d, struct arena *a)
 {
-    const char *sign = v < 0 ? "−" : "+";
-    if (ratio) return arena_printf(a, "%s%.*f%s", sign, fabs(v) < 0.9995 ? 1 : 0, fabs(100 * v), unit ? " %" : "");
-    if (m->kind == METRIC_PROPORTION) return arena_printf(a, "%s%.2f%s", sign, fabs(100 * v), unit ? " points" : "");
-    return arena_printf(a, "%s%.4g", sign, fabs(v));
+    return arena_printf(a, "%s%s", report_change(m, d->ratio, d->by, a), report_unit(m, d->ratio));
 }
 
 static void print_difference(FILE *out, const struct metric *m, const struct difference *d)
@@ -133,23 +130,17 @@ static void print_difference(FILE *out, const struct metric *m, const struct dif
     fputs("      ", out);
     print_cut(out, m->name, 20, true);
     fputs("  ", out);
-    print_cut(out, change(m, d->ratio, d->by, true, &a), 16, false);
+    print_cut(out, change(m, d, &a), 16, false);
     if (isfinite(d->low) && isfinite(d->high) && d->low < d->high)
-        fprintf(out, "  (%s to %s)", change(m, d->ratio, d->low, false, &a), change(m, d->ratio, d->high, false, &a));
+        fprintf(out, "  (%s to %s)", report_change(m, d->ratio, d->low, &a), report_change(m, d->ratio, d->high, &a));
     fputc('\n', out);
     arena_done(&a);
-}
-
-/* "promising" alone would say too much. */
-static const char *words_for(enum verdict_word verdict)
-{
-    return verdict == VERDICT_PROMISING ? "promising, not proven" : verdict_name(verdict);
 }
 
 static void print_against(FILE *out, const struct objective *o, const struct verdict *v)
 {
     struct arena a = {0};
-    fprintf(out, "    against %s: %s\n", plain_shown(&a, v->reference), words_for(v->word));
+    fprintf(out, "    against %s: %s\n", plain_shown(&a, v->reference), report_verdict(v->word));
     for (size_t i = 0; i < o->n_metrics; i++)
         if (isfinite(v->apart[i].by)) print_difference(out, &o->metric[i], &v->apart[i]);
     arena_done(&a);
@@ -163,7 +154,7 @@ static void print_breaks(FILE *out, const struct objective *o, const struct comp
         struct arena a = {0};
         char by[40];
         if (m->kind == METRIC_PROPORTION)
-            snprintf(by, sizeof by, "%.2f points", 100 * b->by);
+            snprintf(by, sizeof by, "%s points", report_size(m, false, b->by, &a));
         else
             report_metric(m, b->by, by, sizeof by);
         fprintf(out, "      breaks '%s' by %s;\n      '%s' would let it through\n", plain_shown(&a, b->constraint), by,
@@ -177,7 +168,7 @@ static void print_verdict(FILE *out, const struct objective *o, const struct com
                           const struct comparison_row *only)
 {
     struct arena a = {0};
-    if (row->verdict) fprintf(out, "  %s: %s\n", row_name(row, &a), words_for(row->verdict));
+    if (row->verdict) fprintf(out, "  %s: %s\n", row_name(row, &a), report_verdict(row->verdict));
     print_breaks(out, o, row);
     for (size_t i = 0; i < row->n_against; i++)
         if (!only || row->against[i].trial == only->trial) print_against(out, o, &row->against[i]);
@@ -315,12 +306,12 @@ static void say_verdict(FILE *out, const struct objective *o, const struct compa
     const struct verdict *beside = deciding(winner);
     const char *comma = "";
     struct arena a = {0};
-    fprintf(out, "\nVerdict: %s.", words_for(winner->verdict));
+    fprintf(out, "\nVerdict: %s.", report_verdict(winner->verdict));
     if (beside) fprintf(out, " Beside %s:", plain_shown(&a, beside->reference));
     for (size_t i = 0; i < o->n_metrics && beside; i++) {
         const struct difference *d = &beside->apart[i];
         if (!isfinite(d->by) || !objective_uses(o, i)) continue;
-        fprintf(out, "%s %s %s", comma, o->metric[i].name, change(&o->metric[i], d->ratio, d->by, true, &a));
+        fprintf(out, "%s %s %s", comma, o->metric[i].name, change(&o->metric[i], d, &a));
         comma = ",";
     }
     fputc('\n', out);

@@ -51,6 +51,8 @@ enum status figure_contour(const struct figure_wish *wish, struct arena *a, stru
 /* ---- of a model that is there already ---- */
 
 enum status figure_importance_of(const struct importance *x, struct arena *a, struct chart *ret, struct error *err);
+/* Is x->target[target] one of those that are told: the metrics that count, if they are few, else the utility? */
+bool figure_importance_tells(const struct importance *x, size_t target);
 /* "x decides em: 52 % (41–60)", of x->target[target]; in the arena. */
 const char *figure_importance_says(const struct importance *x, size_t target, struct arena *a);
 /* One more panel of a chart that is empty or has slices. */

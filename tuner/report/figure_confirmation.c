@@ -91,26 +91,6 @@ static void draw_seeds(struct chart_panel *p, const struct confirmation_of *c, s
     figure_show(l, &m);
 }
 
-/* "−2.6", "+0.0123": points and percent with a digit behind the point. */
-static const char *signed_text(double v, bool points, struct arena *a)
-{
-    const char *sign = v < 0 ? "−" : "+";
-    if (points) return fabs(v) < 0.05 ? "0.0" : arena_printf(a, "%s%.1f", sign, fabs(v));
-    return arena_printf(a, "%s%.3g", sign, fabs(v));
-}
-
-static const char *difference_text(const struct metric *m, const struct difference *d, struct arena *a)
-{
-    bool points = d->ratio || m->kind == METRIC_PROPORTION;
-    double size = points ? 100 : 1;
-    const char *by = signed_text(size * d->by, points, a), *unit = d->ratio ? " %" : "";
-    if (!isfinite(d->low) || !isfinite(d->high)) return arena_printf(a, "%s%s, one seed", by, unit);
-    if (points && fabs(size * d->low) < 0.05 && fabs(size * d->high) < 0.05) return arena_printf(a, "0.0%s", unit);
-    if (d->low == d->high) return arena_printf(a, "%s%s, on each seed", by, unit);
-    return arena_printf(a, "%s%s (%s to %s)", by, unit, signed_text(size * d->low, points, a),
-                        signed_text(size * d->high, points, a));
-}
-
 static void draw_differences(struct chart_panel *p, const struct confirmation_of *c, size_t metric)
 {
     const struct metric *m = &c->o->metric[metric];
@@ -120,7 +100,7 @@ static void draw_differences(struct chart_panel *p, const struct confirmation_of
         const struct difference *d = &c->pair[i].v->apart[metric];
         low[i] = shown(m, d->ratio, fmax(d->low, -HUGE_VAL));
         high[i] = shown(m, d->ratio, d->high);
-        if (isfinite(d->by)) marks.name[i] = difference_text(m, d, c->arena);
+        if (isfinite(d->by)) marks.name[i] = report_difference(m, d, c->arena);
         figure_mark(&marks, shown(m, d->ratio, d->by), (double)i,
                     c->pair[i].x == c->all.winner ? CHART_INK : CHART_QUIET, c->pair[i].x->trial->number);
     }
@@ -182,8 +162,7 @@ static const char *title_of(const struct confirmation_of *c, struct arena *a)
         if (objective_uses(c->o, i) && isfinite(first->v->apart[i].by))
             all = arena_printf(a, "%s%s%s", all, *all ? ", " : "",
                                figure_apart(&c->o->metric[i], first->v->apart[i].ratio, first->v->apart[i].by, a));
-    const char *word = first->v->word == VERDICT_PROMISING ? "promising, not proven" : verdict_name(first->v->word);
-    return arena_printf(a, "%s beside %s: %s — %s", who, first->v->reference, all, word);
+    return arena_printf(a, "%s beside %s: %s — %s", who, first->v->reference, all, report_verdict(first->v->word));
 }
 
 static const char *caption_of(const struct confirmation_of *c, struct arena *a)

@@ -1,6 +1,8 @@
 /* Contour: what the model says over two parameters as a heat map, hatched where little is known, with the trials. */
 #include "tuner/report/figure_model.h"
 
+#include "tuner/report/text.h"
+
 #include <math.h>
 
 struct contour_of {
@@ -30,7 +32,7 @@ static const char *choices_text(const struct param *p, struct arena *a)
 {
     const char *all = p->name;
     for (size_t i = 0; i < p->n_values; i++)
-        all = arena_printf(a, "%s%s %zu %.20s", all, i ? "," : ":", i, figure_param_text(p, (double)i, a));
+        all = arena_printf(a, "%s%s %zu %.20s", all, i ? "," : ":", i, report_value(p, (double)i, a));
     return all;
 }
 
@@ -152,8 +154,8 @@ static const char *title_of(const struct contour_of *d)
         return arena_printf(d->arena, "%s may be the same over all of %s and %s, about %s", what, d->p[0]->name,
                             d->p[1]->name, figure_text(o, d->metric, z[best].middle, d->arena));
     return arena_printf(d->arena, "%s is expected best with %s %s and %s %s: %s (%s to %s)", what, d->p[0]->name,
-                        figure_param_text(d->p[0], d->c.x[0][best % d->c.n[0]], d->arena), d->p[1]->name,
-                        figure_param_text(d->p[1], d->c.x[1][best / d->c.n[0]], d->arena),
+                        report_value(d->p[0], d->c.x[0][best % d->c.n[0]], d->arena), d->p[1]->name,
+                        report_value(d->p[1], d->c.x[1][best / d->c.n[0]], d->arena),
                         figure_text(o, d->metric, z[best].middle, d->arena),
                         figure_text(o, d->metric, z[best].low, d->arena),
                         figure_text(o, d->metric, z[best].high, d->arena));

@@ -1,7 +1,7 @@
 /* Importance: of each metric that counts, how much each parameter has to do with it: bars with their intervals. */
 #include "tuner/report/figure_model.h"
 
-#include "tuner/base/words.h"
+#include "tuner/report/text.h"
 
 #include <math.h>
 
@@ -30,18 +30,18 @@ static bool is_known(const struct importance_target *t)
 
 /* ---- what is drawn ---- */
 
-/* The metrics that count, if they are few; else the utility. */
+bool figure_importance_tells(const struct importance *x, size_t target)
+{
+    const struct objective *o = &x->surface->memory->study->objective;
+    size_t used = 0, is = x->target[target].target;
+    for (size_t i = 0; i < o->n_metrics; i++) used += objective_uses(o, i);
+    return x->n == 1 || (used > PANELS_MAX ? is == o->n_metrics : is < o->n_metrics && objective_uses(o, is));
+}
+
 static void choose_targets(struct importance_of *d)
 {
-    const struct objective *o = &d->study->objective;
-    size_t used = 0;
-    for (size_t i = 0; i < o->n_metrics; i++) used += objective_uses(o, i);
-    for (size_t i = 0; i < d->x->n; i++) {
-        const struct importance_target *t = &d->x->target[i];
-        bool metric = t->target < o->n_metrics;
-        bool wanted = d->x->n == 1 || (used > PANELS_MAX ? !metric : metric && objective_uses(o, t->target));
-        if (wanted && is_known(t) && d->n < PANELS_MAX) d->target[d->n++] = t;
-    }
+    for (size_t i = 0; i < d->x->n && d->n < PANELS_MAX; i++)
+        if (figure_importance_tells(d->x, i) && is_known(&d->x->target[i])) d->target[d->n++] = &d->x->target[i];
 }
 
 static double largest_of(const struct importance_of *d, size_t param)
@@ -77,11 +77,6 @@ static const char *const *row_names(const struct importance_of *d)
 
 /* ---- drawing ---- */
 
-static const char *share_text(const struct share *s, struct arena *a)
-{
-    return arena_printf(a, "%.0f %% (%.0f–%.0f)", 100 * s->middle, 100 * s->low, 100 * s->high);
-}
-
 static void draw_bars(struct chart_panel *p, const struct importance_of *d, const struct importance_target *t)
 {
     struct figure_marks m = figure_marks_of(d->rows, d->arena);
@@ -92,7 +87,7 @@ static void draw_bars(struct chart_panel *p, const struct importance_of *d, cons
         if (isnan(s->middle)) continue;
         low[m.n] = 100 * s->low;
         high[m.n] = 100 * s->high;
-        m.name[m.n] = share_text(s, d->arena);
+        m.name[m.n] = report_share(s, d->arena);
         figure_mark(&m, 100 * s->middle, (double)i, t->note ? CHART_QUIET : CHART_COMPLETE, -1);
     }
     struct chart_layer *l = chart_layer(p, d->arena, CHART_BARS);
@@ -131,11 +126,11 @@ const char *figure_importance_says(const struct importance *x, size_t target, st
         return arena_printf(a, "it is open what matters for %s", metric);
     if (second && second->middle >= first->low)
         return arena_printf(a, "%s and %s %smatter most for %s: %s and %s", name,
-                            study->space.param[t->row[1].param].name, maybe, metric, share_text(first, a),
-                            share_text(second, a));
+                            study->space.param[t->row[1].param].name, maybe, metric, report_share(first, a),
+                            report_share(second, a));
     if (first->middle >= 0.5 && !*maybe)
-        return arena_printf(a, "%s decides %s: %s", name, metric, share_text(first, a));
-    return arena_printf(a, "%s %smatters most for %s: %s", name, maybe, metric, share_text(first, a));
+        return arena_printf(a, "%s decides %s: %s", name, metric, report_share(first, a));
+    return arena_printf(a, "%s %smatters most for %s: %s", name, maybe, metric, report_share(first, a));
 }
 
 static const char *title_of(const struct importance_of *d)

@@ -1,5 +1,7 @@
 #include "tuner/report/figure_model.h"
 
+#include "tuner/report/text.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -97,19 +99,12 @@ struct axis figure_param_axis(const struct param *p)
     return x;
 }
 
-const char *figure_param_text(const struct param *p, double v, struct arena *a)
-{
-    char buf[SPACE_TEXT_MAX];
-    if (p->type == PARAM_FLOAT) return arena_printf(a, "%.3g", v);
-    return arena_strdup(a, param_text(p, v, buf));
-}
-
 const char *figure_range_text(const struct param *p, struct arena *a)
 {
     const char *all = "";
-    if (!p->n_values) return arena_printf(a, "%s–%s", figure_param_text(p, p->lo, a), figure_param_text(p, p->hi, a));
+    if (!p->n_values) return arena_printf(a, "%s–%s", report_value(p, p->lo, a), report_value(p, p->hi, a));
     for (size_t i = 0; i < p->n_values; i++) {
-        const char *more = arena_printf(a, "%s%s%s", all, i ? ", " : "", figure_param_text(p, (double)i, a));
+        const char *more = arena_printf(a, "%s%s%s", all, i ? ", " : "", report_value(p, (double)i, a));
         if (strlen(more) > RANGE_MAX)
             return i ? arena_printf(a, "%s, …", all) : arena_printf(a, "%zu values", p->n_values);
         all = more;
@@ -120,7 +115,7 @@ const char *figure_range_text(const struct param *p, struct arena *a)
 const char *const *figure_choice_names(const struct param *p, struct arena *a)
 {
     const char **name = arena_array(a, p->n_values + 1, sizeof *name);
-    for (size_t i = 0; i < p->n_values; i++) name[i] = figure_param_text(p, (double)i, a);
+    for (size_t i = 0; i < p->n_values; i++) name[i] = report_value(p, (double)i, a);
     return name;
 }
 

@@ -20,10 +20,9 @@ enum status figure_params(const struct figure_wish *wish, const struct surface *
 
 /* From end to end of what was searched, with a margin. Not of choices. */
 struct axis figure_param_axis(const struct param *p);
-const char *figure_param_text(const struct param *p, double v, struct arena *a); /* "0.003", "adam" */
-const char *figure_range_text(const struct param *p, struct arena *a);           /* "0.0001–0.1", "adam, sgd" */
-const char *const *figure_choice_names(const struct param *p, struct arena *a);  /* n_values */
-const char *figure_others(const struct surface *f, long at, struct arena *a);    /* "all else as in trial 9" */
+const char *figure_range_text(const struct param *p, struct arena *a);          /* "0.0001–0.1", "adam, sgd" */
+const char *const *figure_choice_names(const struct param *p, struct arena *a); /* n_values */
+const char *figure_others(const struct surface *f, long at, struct arena *a);   /* "all else as in trial 9" */
 /* " It predicts em of …", of the model; or "" */
 const char *figure_quality(const struct surface *f, size_t target, struct arena *a);
 /* With a capital, if it does not begin with a name. */

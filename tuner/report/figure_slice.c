@@ -2,6 +2,8 @@
  * a row for each choice. */
 #include "tuner/report/figure_model.h"
 
+#include "tuner/report/text.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -159,9 +161,9 @@ static const char *title_of(const struct slice_of *d)
         return arena_printf(d->arena, "Over all of %s %s may be the same, about %s", d->p->name, what,
                             figure_text(o, d->metric, expected_there(d, best), d->arena));
     return arena_printf(
-        d->arena, "With %s %s, %s is %s; with %s, %s", d->p->name, figure_param_text(d->p, d->s.x[best], d->arena),
-        what, figure_text(o, d->metric, d->s.y[best].middle, d->arena),
-        figure_param_text(d->p, d->s.x[worst], d->arena), figure_text(o, d->metric, d->s.y[worst].middle, d->arena));
+        d->arena, "With %s %s, %s is %s; with %s, %s", d->p->name, report_value(d->p, d->s.x[best], d->arena), what,
+        figure_text(o, d->metric, d->s.y[best].middle, d->arena), report_value(d->p, d->s.x[worst], d->arena),
+        figure_text(o, d->metric, d->s.y[worst].middle, d->arena));
 }
 
 static const char *reading(const struct slice_of *d)

@@ -112,14 +112,11 @@ const char *figure_text(const struct objective *o, int metric, double v, struct 
 
 const char *figure_apart(const struct metric *m, bool ratio, double by, struct arena *a)
 {
-    const char *sign = by < 0 ? "−" : "+";
     if (ratio && by > 1) return arena_printf(a, "%.3g times the %s", 1 + by, m->name);
     if (ratio && fabs(by) < 0.0005) return arena_printf(a, "as many %s", m->name);
-    if (ratio)
-        return arena_printf(a, "%.*f %% %s %s", fabs(by) < 0.1 ? 1 : 0, 100 * fabs(by), by < 0 ? "fewer" : "more",
-                            m->name);
-    if (m->kind == METRIC_PROPORTION) return arena_printf(a, "%s%.1f points of %s", sign, fabs(100 * by), m->name);
-    return arena_printf(a, "%s%.3g %s", sign, fabs(by), m->name);
+    if (ratio) return arena_printf(a, "%s %% %s %s", report_size(m, ratio, by, a), by < 0 ? "fewer" : "more", m->name);
+    return arena_printf(a, "%s%s %s%s", report_change(m, ratio, by, a), report_unit(m, ratio),
+                        m->kind == METRIC_PROPORTION ? "of " : "", m->name);
 }
 
 const char *figure_who(const struct ranking *all, const struct ranked *x, struct arena *a)

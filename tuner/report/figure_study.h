@@ -28,7 +28,7 @@ enum chart_look figure_look(enum trial_state state);
 struct axis figure_axis(const struct objective *o, int metric);
 /* "0.6123", "1.20M", "+0.2724", for sentences; in the arena. */
 const char *figure_text(const struct objective *o, int metric, double v, struct arena *a);
-/* "+2.1 points of em", "59 % fewer tokens", "12 % more bytes"; in the arena. */
+/* "+2.11 points of em", "59.3 % fewer tokens", "12.0 % more bytes"; in the arena. */
 const char *figure_apart(const struct metric *m, bool ratio, double by, struct arena *a);
 const char *figure_count(size_t n, struct arena *a); /* "840", "50,000" */
 /* The title where nothing has won. */

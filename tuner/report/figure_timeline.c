@@ -106,7 +106,6 @@ static bool is_free_at(const struct span *last, double from)
     return over <= 0 || (over < PUTTING_AWAY && over < (last->to - last->from) / 2);
 }
 
-/* The first that is free among the agent's. */
 /* Of the agent's rows the first that is free; where it can have no more, the one that will be first. */
 static size_t row_for(struct timeline_of *t, const struct span *x)
 {

@@ -8,7 +8,6 @@
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 enum { FIRST_LOOK_MS = 30 * 60000 };
 
@@ -17,13 +16,8 @@ enum { FIRST_LOOK_MS = 30 * 60000 };
 /* "03:40", on another day "Tue 03:40", in more than six days "2026-12-08". */
 static const char *moment(double ms, double now, struct arena *a)
 {
-    time_t at = (time_t)(ms / 1000), today = (time_t)(now / 1000);
-    struct tm t, n;
-    char text[40];
-    if (!(fabs(ms) < 9e14) || !localtime_r(&at, &t) || !localtime_r(&today, &n)) return "in many years";
-    bool same = t.tm_yday == n.tm_yday && t.tm_year == n.tm_year;
-    strftime(text, sizeof text, same ? "%H:%M" : ms - now < 6 * 86400e3 ? "%a %H:%M" : "%Y-%m-%d", &t);
-    return arena_strdup(a, text);
+    bool same = strcmp(report_moment(ms, "%F", a), report_moment(now, "%F", a)) == 0;
+    return report_moment(ms, same ? "%H:%M" : ms - now < 6 * 86400e3 ? "%a %H:%M" : "%Y-%m-%d", a);
 }
 
 static const char *amount(double v, struct arena *a)

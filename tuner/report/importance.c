@@ -15,29 +15,16 @@ enum { BAR = 12 };
 
 static const char *show_value(const struct param *p, double v, struct arena *a)
 {
-    char text[SPACE_TEXT_MAX];
-    if (p->n_values) return plain_shown(a, param_text(p, v, text));
-    return arena_printf(a, "%.4g", v);
-}
-
-static const char *show_choices(const struct param *p, const double *value, size_t n, struct arena *a)
-{
-    const char *out = "";
-    for (size_t i = 0; i < n; i++)
-        out = arena_printf(a, "%s%s%s", out, i ? ", " : "", show_value(p, value ? value[i] : (double)i, a));
-    return out;
+    return plain_shown(a, report_value(p, v, a));
 }
 
 static const char *show_range(const struct param *p, struct arena *a)
 {
-    if (p->n_values) return show_choices(p, NULL, p->n_values, a);
-    return arena_printf(a, "%s to %s", show_value(p, p->lo, a), show_value(p, p->hi, a));
-}
-
-static const char *show_share(const struct share *s, struct arena *a)
-{
-    if (isnan(s->middle)) return "-";
-    return arena_printf(a, "%.0f %% (%.0f–%.0f)", 100 * s->middle, 100 * s->low, 100 * s->high);
+    const char *out = "";
+    if (!p->n_values) return arena_printf(a, "%s to %s", show_value(p, p->lo, a), show_value(p, p->hi, a));
+    for (size_t i = 0; i < p->n_values; i++)
+        out = arena_printf(a, "%s%s%s", out, i ? ", " : "", show_value(p, (double)i, a));
+    return out;
 }
 
 /* What it does alone, and then what it does together with others. */
@@ -78,8 +65,8 @@ static void print_target(FILE *out, const struct study *study, const struct impo
         c[0].text = arena_printf(&g.arena, "  %s", plain_shown(&g.arena, p->name));
         c[1].text = show_range(p, &g.arena);
         c[2].text = show_bar(r, &s, &g.arena);
-        c[3].text = show_share(&r->share, &g.arena);
-        c[4].text = show_share(&r->best, &g.arena);
+        c[3].text = report_share(&r->share, &g.arena);
+        c[4].text = report_share(&r->best, &g.arena);
     }
     if (known) grid_print(out, &g, &s);
     fputc('\n', out);
@@ -98,15 +85,6 @@ static void explain(FILE *out, const struct screen *s)
 
 /* ---- what does not matter ---- */
 
-static const char *show_flat(const struct param *p, const struct flat *x, struct arena *a)
-{
-    const char *name = plain_shown(a, p->name);
-    if (x->n > 1) return arena_printf(a, "%s %s%s", name, show_choices(p, x->value, x->n, a), x->whole ? ": any" : "");
-    if (x->n == 1 || !(x->high > x->low)) return NULL;
-    return arena_printf(a, "%s %s to %s%s", name, show_value(p, x->low, a), show_value(p, x->high, a),
-                        x->whole ? ": anywhere" : "");
-}
-
 static void print_flat(FILE *out, const struct importance *x)
 {
     const struct space *space = &x->surface->memory->study->space;
@@ -117,8 +95,8 @@ static void print_flat(FILE *out, const struct importance *x)
     fprintf(out, "Around the winner (trial %ld), one parameter changed and the others as they are:\n",
             x->surface->winner->number);
     for (size_t i = 0; i < space->n; i++) {
-        const char *text = show_flat(&space->param[i], &x->flat[i], &a);
-        if (text) fprintf(out, "  %s\n", text);
+        const char *text = report_flat(&space->param[i], &x->flat[i], &a);
+        if (text) fprintf(out, "  %s\n", plain_shown(&a, text));
         n += text != NULL;
     }
     if (n)

@@ -9,7 +9,6 @@
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 /* ---- words ---- */
 
@@ -40,11 +39,6 @@ const struct verdict *morning_deciding(const struct comparison_row *row)
     return out;
 }
 
-const char *morning_word(enum verdict_word word)
-{
-    return word == VERDICT_PROMISING ? "promising, not proven" : verdict_name(word);
-}
-
 const struct comparison_row *morning_row(const struct morning *m, long trial)
 {
     const struct comparison *c = &m->d.comparison;
@@ -53,34 +47,9 @@ const struct comparison_row *morning_row(const struct morning *m, long trial)
     return NULL;
 }
 
-/* "2.6", "0.0123": without its sign */
-static const char *size_text(const struct morning *m, const struct metric *x, bool ratio, double v)
-{
-    if (ratio) return arena_printf(m->a, "%.*f", fabs(v) < 0.0995 ? 1 : 0, 100 * fabs(v));
-    if (x->kind == METRIC_PROPORTION) return arena_printf(m->a, "%.*f", fabs(v) < 0.000995 ? 2 : 1, 100 * fabs(v));
-    return arena_printf(m->a, "%.3g", fabs(v));
-}
-
-static const char *sign_of(double v)
-{
-    return v < 0 ? "−" : "+";
-}
-
 static bool is_bounded(const struct difference *d)
 {
     return isfinite(d->low) && isfinite(d->high);
-}
-
-const char *morning_apart(const struct morning *m, size_t metric, const struct difference *d)
-{
-    const struct metric *x = &m->o->metric[metric];
-    const char *unit = d->ratio ? " %" : x->kind == METRIC_PROPORTION ? " points" : "";
-    if (!isfinite(d->by)) return "not measured";
-    const char *by = arena_printf(m->a, "%s%s%s", sign_of(d->by), size_text(m, x, d->ratio, d->by), unit);
-    if (!is_bounded(d)) return arena_printf(m->a, "%s (one seed)", by);
-    if (d->low == d->high) return arena_printf(m->a, "%s (on each seed)", by);
-    return arena_printf(m->a, "%s (%s%s to %s%s)", by, sign_of(d->low), size_text(m, x, d->ratio, d->low),
-                        sign_of(d->high), size_text(m, x, d->ratio, d->high));
 }
 
 /* " (42 to 75)", sizes from the smaller to the larger */
@@ -88,8 +57,8 @@ static const char *between(const struct morning *m, const struct metric *x, cons
 {
     double near = d->by < 0 ? d->high : d->low, far = d->by < 0 ? d->low : d->high;
     if (!is_bounded(d) || near == far) return "";
-    return arena_printf(m->a, " (%s to %s%s)", size_text(m, x, d->ratio, near), size_text(m, x, d->ratio, far),
-                        d->ratio ? " %" : "");
+    return arena_printf(m->a, " (%s to %s%s)", report_size(x, d->ratio, near, m->a),
+                        report_size(x, d->ratio, far, m->a), d->ratio ? " %" : "");
 }
 
 static bool is_sure(const struct difference *d)
@@ -101,7 +70,7 @@ static bool is_sure(const struct difference *d)
 static const char *surely(const struct morning *m, size_t metric, const struct difference *d)
 {
     const struct metric *x = &m->o->metric[metric];
-    const char *size = size_text(m, x, d->ratio, d->by), *range = between(m, x, d);
+    const char *size = report_size(x, d->ratio, d->by, m->a), *range = between(m, x, d);
     if (d->ratio && d->by > 1)
         return arena_printf(m->a, "takes " STRONG("%.3g times the %s") "%s", 1 + d->by, x->name, range);
     if (d->ratio)
@@ -109,14 +78,11 @@ static const char *surely(const struct morning *m, size_t metric, const struct d
                             range);
     const char *does = x->goal == GOAL_MINIMIZE ? d->by < 0 ? "lowers" : "raises" : d->by < 0 ? "gives up" : "gains";
     if (x->goal == GOAL_MINIMIZE)
-        return arena_printf(m->a, "%s " STRONG("%s by %s%s") "%s", does, x->name, size,
-                            x->kind == METRIC_PROPORTION ? " points" : "", range);
-    return arena_printf(m->a, "%s " STRONG("%s %s%s") "%s", does, size,
-                        x->kind == METRIC_PROPORTION ? "points of " : "of ", x->name, range);
+        return arena_printf(m->a, "%s " STRONG("%s by %s%s") "%s", does, x->name, size, report_unit(x, false), range);
+    return arena_printf(m->a, "%s " STRONG("%s%s of %s") "%s", does, size, report_unit(x, false), x->name, range);
 }
 
-/* Non-inferiority: the worse end of the interval is within the margin. */
-static bool is_held(const struct morning *m, size_t metric, const struct verdict *v)
+bool morning_holds(const struct morning *m, size_t metric, const struct verdict *v)
 {
     const struct difference *d = &v->apart[metric];
     double worst = m->o->metric[metric].goal == GOAL_MAXIMIZE ? d->low : -d->high;
@@ -130,11 +96,12 @@ const char *morning_beside(const struct morning *m, const struct verdict *v)
         for (size_t i = 0; i < m->o->n_metrics; i++) {
             const struct difference *d = &v->apart[i];
             if (!isfinite(d->by) || d->ratio != ratio || !objective_uses(m->o, i)) continue;
-            const char *text = arena_printf(m->a, "%s %s", m->o->metric[i].name,
-                                            d->by == 0 && d->low == d->high ? "is the same" : morning_apart(m, i, d));
+            const char *text = arena_printf(
+                m->a, "%s %s", m->o->metric[i].name,
+                d->by == 0 && d->low == d->high ? "is the same" : report_difference(&m->o->metric[i], d, m->a));
             if (is_sure(d))
                 sure = arena_printf(m->a, "%s%s%s", sure, *sure ? ", and " : "", surely(m, i, d));
-            else if (is_held(m, i, v))
+            else if (morning_holds(m, i, v))
                 held = arena_printf(m->a, "%s%s%s", held, *held ? "; " : "", text);
             else
                 open = arena_printf(m->a, "%s%s%s", open, *open ? "; " : "", text);
@@ -169,16 +136,12 @@ static const char *verdict_line(const struct morning *m)
     if (c->winner == c->baseline) return "keep the baseline";
     if (c->winner->label) return arena_printf(m->a, "take %s", story_quote(m->a, c->winner->label));
     if (!c->winner->verdict) return "the best there is, compared with nothing";
-    return morning_word(c->winner->verdict);
+    return report_verdict(c->winner->verdict);
 }
 
 static const char *moment(const struct morning *m, int64_t ms, const char *format)
 {
-    time_t at = (time_t)(ms / 1000);
-    struct tm t;
-    char buf[64];
-    strftime(buf, sizeof buf, format, localtime_r(&at, &t));
-    return arena_strdup(m->a, buf);
+    return report_moment((double)ms, format, m->a);
 }
 
 static int64_t last_ms(const struct memory *s)

@@ -2,6 +2,7 @@
 #include "tuner/report/morning_parts.h"
 
 #include "tuner/report/figure_model.h"
+#include "tuner/report/text.h"
 
 #include <math.h>
 #include <string.h>
@@ -17,14 +18,6 @@ struct matters {
 
 /* ---- sentences ---- */
 
-/* The metrics that count, else the utility: as the chart has them. */
-static bool is_told(const struct morning *m, size_t target)
-{
-    size_t used = 0;
-    for (size_t i = 0; i < m->o->n_metrics; i++) used += objective_uses(m->o, i);
-    return used > 3 ? target == m->o->n_metrics : target < m->o->n_metrics && objective_uses(m->o, target);
-}
-
 /* What is sure to be next to nothing. */
 static const char *hardly(const struct morning *m, const struct importance_target *t)
 {
@@ -39,28 +32,11 @@ static void say_targets(struct morning *m, struct story_section *x, const struct
 {
     for (size_t i = 0; i < all->n; i++) {
         const struct importance_target *t = &all->target[i];
-        if (!is_told(m, t->target)) continue;
+        if (!figure_importance_tells(all, i)) continue;
         const char *says = figure_sentence(story_quote(m->a, figure_importance_says(all, i, m->a)), m->a);
         const char *of = t->note || strncmp(says, "It ", 3) == 0 ? "" : " of its differences";
         story_say(x, m->a, STORY_SENTENCE, arena_printf(m->a, STRONG("%s") "%s.%s", says, of, hardly(m, t)));
     }
-}
-
-/* "patience 3 to 6", "mode a, b"; NULL: nothing but the winner's own value belongs to it */
-static const char *flat_text(const struct morning *m, const struct flat *flat)
-{
-    const struct param *p = &m->s->study->space.param[flat->param];
-    const char *all = p->name;
-    if (isnan(flat->winner) || (p->n_values && flat->value && flat->n < 2)) return NULL;
-    if (flat->whole) return arena_printf(m->a, "%s anywhere (%s)", p->name, figure_range_text(p, m->a));
-    if (flat->n > 1) {
-        for (size_t i = 0; i < flat->n; i++)
-            all = arena_printf(m->a, "%s%s %s", all, i ? "," : "", figure_param_text(p, flat->value[i], m->a));
-        return all;
-    }
-    if (!(flat->high > flat->low)) return NULL;
-    return arena_printf(m->a, "%s %s to %s", p->name, figure_param_text(p, flat->low, m->a),
-                        figure_param_text(p, flat->high, m->a));
 }
 
 static void say_flat(struct morning *m, struct story_section *x, const struct importance *all)
@@ -68,7 +44,7 @@ static void say_flat(struct morning *m, struct story_section *x, const struct im
     const char *text = "";
     if (!all->flat) return;
     for (size_t i = 0; i < m->s->study->space.n; i++) {
-        const char *one = flat_text(m, &all->flat[i]);
+        const char *one = report_flat(&m->s->study->space.param[i], &all->flat[i], m->a);
         if (one) text = arena_printf(m->a, "%s%s%s", text, *text ? "; " : "", one);
     }
     long winner = all->surface->winner->number;
@@ -89,7 +65,7 @@ static void show_importance(struct morning *m, struct story_section *x, const st
 {
     struct chart c = {.name = NULL};
     bool known = false;
-    for (size_t i = 0; i < all->n; i++) known |= is_told(m, all->target[i].target) && !all->target[i].note;
+    for (size_t i = 0; i < all->n; i++) known |= figure_importance_tells(all, i) && !all->target[i].note;
     if (!known) return;
     if (figure_importance_of(all, m->a, &c, NULL) == STATUS_OK) story_chart(x, m->a, &c);
 }
@@ -101,7 +77,7 @@ static size_t choose_slices(const struct morning *m, const struct importance *al
     for (size_t rank = 0; rank < 2 && rank < m->s->study->space.n; rank++)
         for (size_t i = 0; i < all->n && n < SLICES; i++) {
             const struct importance_target *t = &all->target[i];
-            if (!is_told(m, t->target) || t->note || !(t->row[rank].share.middle > 0.02)) continue;
+            if (!figure_importance_tells(all, i) || t->note || !(t->row[rank].share.middle > 0.02)) continue;
             ret[n++] = (struct slice_wish){.param = t->row[rank].param, .target = t->target, .at = -1};
         }
     return n;

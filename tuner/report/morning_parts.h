@@ -24,12 +24,12 @@ const char *morning_count(const struct morning *m, double n);
 const char *morning_who(const struct morning *m, const struct comparison_row *row);
 /* The difference that counts most for the word; NULL: there is none. */
 const struct verdict *morning_deciding(const struct comparison_row *row);
-const char *morning_word(enum verdict_word word); /* "promising, not proven" */
 const struct comparison_row *morning_row(const struct morning *m, long trial);
-/* "takes 62 % fewer tokens (42 to 75 %) than X and gives up 2.6 points of em (0.7 to 4.5)"; what is open comes last. */
+/* Non-inferiority: the worse end of the interval is within the margin. */
+bool morning_holds(const struct morning *m, size_t metric, const struct verdict *v);
+/* "takes 62.1 % fewer tokens (42.3 to 75.2 %), and gives up 2.61 points of em (0.72 to 4.49)"; what is open comes last.
+ */
 const char *morning_beside(const struct morning *m, const struct verdict *v);
-/* "−2.61 points (−4.49 to −0.72)", for tables */
-const char *morning_apart(const struct morning *m, size_t metric, const struct difference *d);
 
 void morning_figure(struct morning *m, struct story_section *x, enum figure_kind kind);
 

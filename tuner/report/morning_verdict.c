@@ -53,14 +53,14 @@ static void say_beside(struct morning *m, struct story_section *x, const struct 
     story_say(x, m->a, STORY_LEAD,
               arena_printf(m->a, STRONG("%s") ", beside %s, %s; %s each. Verdict: " STRONG("%s") ".", who,
                            story_quote(m->a, first->reference), morning_beside(m, first), seeds_text(m, row),
-                           morning_word(first->word)))
+                           report_verdict(first->word)))
         ->brief = STORY_FIRST;
     for (size_t i = 0; i < row->n_against; i++)
         if (&row->against[i] != first)
             story_say(x, m->a, STORY_LEAD,
                       arena_printf(m->a, "Beside %s it %s. Verdict: " STRONG("%s") ".",
                                    story_quote(m->a, row->against[i].reference), morning_beside(m, &row->against[i]),
-                                   morning_word(row->against[i].word)))
+                                   report_verdict(row->against[i].word)))
                 ->brief = STORY_FIRST;
 }
 
@@ -98,12 +98,6 @@ static void say_price(struct morning *m, struct story_section *x, const struct c
 
 /* ---- what to take instead ---- */
 
-static bool holds(const struct verdict *v, size_t metric, enum goal goal)
-{
-    double worst = goal == GOAL_MAXIMIZE ? v->apart[metric].low : -v->apart[metric].high;
-    return worst >= -v->margin[metric];
-}
-
 /* The confirmed candidate of the greatest utility that holds `metric` beside the reference. */
 static const struct comparison_row *holding(const struct morning *m, long reference, size_t metric)
 {
@@ -112,8 +106,7 @@ static const struct comparison_row *holding(const struct morning *m, long refere
         const struct comparison_row *row = &m->d.comparison.row[i];
         if (row->label || !row->seeds || !row->feasible || (best && !(row->utility > best->utility))) continue;
         for (size_t k = 0; k < row->n_against; k++)
-            if (row->against[k].trial == reference && holds(&row->against[k], metric, m->o->metric[metric].goal))
-                best = row;
+            if (row->against[k].trial == reference && morning_holds(m, metric, &row->against[k])) best = row;
     }
     return best;
 }
@@ -161,10 +154,7 @@ static void say_instead(struct morning *m, struct story_section *x, const struct
 
 static const char *setting(const struct morning *m, size_t i, double v)
 {
-    const struct param *p = &m->s->study->space.param[i];
-    char buf[SPACE_TEXT_MAX];
-    if (p->type == PARAM_FLOAT) return arena_printf(m->a, "%.4g", v);
-    return arena_strdup(m->a, story_quote(m->a, param_text(p, v, buf)));
+    return story_quote(m->a, report_value(&m->s->study->space.param[i], v, m->a));
 }
 
 /* "patience " and, in bold, "2" with what the other has: "(5)" */
@@ -232,7 +222,7 @@ void morning_verdict(struct morning *m)
     const struct comparison_row *row = m->d.comparison.winner;
     if (m->facts->running)
         story_say(x, m->a, STORY_SENTENCE, "The study is still running: what follows is how it stands now.")->brief =
-            true;
+            STORY_FIRST;
     if (!row) {
         story_say(x, m->a, STORY_LEAD, nothing_yet(m))->brief = STORY_FIRST;
         return;
@@ -286,7 +276,7 @@ static void put_row(struct morning *m, struct story_table *t, size_t at, const s
     for (size_t i = 0; i < n; i++) story_put(t, at, 1 + i, mean_and_sd(m, order[i], row));
     story_put(t, at, 1 + n, arena_strdup(m->a, report_utility(row->utility, buf, sizeof buf)));
     story_put(t, at, 2 + n, row->seeds ? arena_printf(m->a, "%zu", row->seeds) : "once");
-    story_put(t, at, 3 + n, row->baseline ? "" : row->verdict ? morning_word(row->verdict) : "");
+    story_put(t, at, 3 + n, row->baseline ? "" : row->verdict ? report_verdict(row->verdict) : "");
 }
 
 enum { ROWS_MAX = 40 }; /* of a front there may be thousands */
@@ -338,8 +328,9 @@ static void put_pair(struct morning *m, struct story_table *t, size_t at, const 
     size_t order[METRICS_MAX], n = metric_order(m->o, order);
     t->strong[at] = row->winner;
     story_put(t, at, 0, arena_printf(m->a, "%s − %s", row_name(m, row), story_quote(m->a, v->reference)));
-    for (size_t j = 0; j < n; j++) story_put(t, at, 1 + j, morning_apart(m, order[j], &v->apart[order[j]]));
-    story_put(t, at, 1 + n, morning_word(v->word));
+    for (size_t j = 0; j < n; j++)
+        story_put(t, at, 1 + j, report_difference(&m->o->metric[order[j]], &v->apart[order[j]], m->a));
+    story_put(t, at, 1 + n, report_verdict(v->word));
 }
 
 static void put_differences(struct morning *m, struct story_section *x)

@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 const char *report_metric(const struct metric *m, double v, char *buf, size_t size)
@@ -21,24 +22,81 @@ const char *report_utility(double u, char *buf, size_t size)
     return buf;
 }
 
-/* Four digits are enough to see what a configuration is like. */
-static const char *value_text(const struct param *p, double v, bool shortly, char *buf)
+/* ---- differences ---- */
+
+const char *report_size(const struct metric *m, bool ratio, double v, struct arena *a)
 {
-    if (!shortly || p->type != PARAM_FLOAT) return param_text(p, v, buf);
-    snprintf(buf, SPACE_TEXT_MAX, "%.4g", v);
-    return buf;
+    if (ratio) return arena_printf(a, "%.*f", fabs(v) < 0.9995 ? 1 : 0, fabs(100 * v));
+    return arena_printf(a, m->kind == METRIC_PROPORTION ? "%.2f" : "%.4g",
+                        fabs(m->kind == METRIC_PROPORTION ? 100 * v : v));
+}
+
+const char *report_unit(const struct metric *m, bool ratio)
+{
+    return ratio ? " %" : m->kind == METRIC_PROPORTION ? " points" : "";
+}
+
+const char *report_change(const struct metric *m, bool ratio, double v, struct arena *a)
+{
+    const char *size = report_size(m, ratio, v, a);
+    return arena_printf(a, "%s%s", strspn(size, "0.") == strlen(size) ? "" : v < 0 ? "−" : "+", size);
+}
+
+const char *report_difference(const struct metric *m, const struct difference *d, struct arena *a)
+{
+    const char *by = arena_printf(a, "%s%s", report_change(m, d->ratio, d->by, a), report_unit(m, d->ratio));
+    if (!isfinite(d->by)) return "not measured";
+    if (!isfinite(d->low) || !isfinite(d->high)) return arena_printf(a, "%s (one seed)", by);
+    if (d->low == d->high) return arena_printf(a, "%s (on each seed)", by);
+    return arena_printf(a, "%s (%s to %s)", by, report_change(m, d->ratio, d->low, a),
+                        report_change(m, d->ratio, d->high, a));
+}
+
+const char *report_verdict(enum verdict_word word)
+{
+    return word == VERDICT_PROMISING ? "promising, not proven" : verdict_name(word);
+}
+
+const char *report_share(const struct share *s, struct arena *a)
+{
+    if (isnan(s->middle)) return "-";
+    return arena_printf(a, "%.0f %% (%.0f–%.0f)", 100 * s->middle, 100 * s->low, 100 * s->high);
+}
+
+/* ---- parameters ---- */
+
+static const char *value_text(const struct param *p, double v, bool shortly, struct arena *a)
+{
+    char buf[SPACE_TEXT_MAX];
+    if (shortly && p->type == PARAM_FLOAT) return arena_printf(a, "%.4g", v);
+    return arena_strdup(a, param_text(p, v, buf));
+}
+
+const char *report_value(const struct param *p, double v, struct arena *a)
+{
+    return value_text(p, v, true, a);
+}
+
+const char *report_flat(const struct param *p, const struct flat *flat, struct arena *a)
+{
+    const char *all = p->name;
+    if (flat->n == 1 || (flat->n == 0 && !(flat->high > flat->low))) return NULL;
+    for (size_t i = 0; i < flat->n; i++)
+        all = arena_printf(a, "%s%s %s", all, i ? "," : "", report_value(p, flat->value[i], a));
+    if (flat->n) return arena_printf(a, "%s%s", all, flat->whole ? ": any" : "");
+    return arena_printf(a, "%s %s to %s%s", all, report_value(p, flat->low, a), report_value(p, flat->high, a),
+                        flat->whole ? ": anywhere" : "");
 }
 
 static const char *config_text(const struct space *space, const double *config, const double *near, bool shortly,
                                struct arena *arena)
 {
     const char *all = "";
-    char buf[SPACE_TEXT_MAX];
     for (int same = 0; same < (near ? 2 : 1); same++)
         for (size_t i = 0; i < space->n; i++)
             if (!isnan(config[i]) && (!near || (config[i] == near[i]) == same))
                 all = arena_printf(arena, "%s%s%s=%s", all, *all ? " " : "", space->param[i].name,
-                                   plain_shown(arena, value_text(&space->param[i], config[i], shortly, buf)));
+                                   plain_shown(arena, value_text(&space->param[i], config[i], shortly, arena)));
     return all;
 }
 
@@ -66,10 +124,24 @@ const char *report_config_short(const struct space *space, const double *config,
     return config_text(space, config, near, true, arena);
 }
 
+/* ---- times ---- */
+
+static const char *write_time(double ms, const char *format, char *buf, size_t size)
+{
+    time_t at = fabs(ms) < 9e14 ? (time_t)(ms / 1000) : 0;
+    struct tm t;
+    if (!(fabs(ms) < 9e14) || !localtime_r(&at, &t) || strftime(buf, size, format, &t) == 0)
+        snprintf(buf, size, "in many years");
+    return buf;
+}
+
 const char *report_time(int64_t ms, char *buf, size_t size)
 {
-    time_t at = (time_t)(ms / 1000);
-    struct tm t;
-    strftime(buf, size, "%Y-%m-%d %H:%M:%S", localtime_r(&at, &t));
-    return buf;
+    return write_time((double)ms, "%Y-%m-%d %H:%M:%S", buf, size);
+}
+
+const char *report_moment(double ms, const char *format, struct arena *a)
+{
+    char buf[64];
+    return arena_strdup(a, write_time(ms, format, buf, sizeof buf));
 }
