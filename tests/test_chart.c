@@ -107,13 +107,12 @@ static void test_chart__one_wild_value_does_not_squash_the_rest(void **state)
     for (int i = 0; i < 40; i++) v[i] = i;
     v[7] = 1e9;
     struct axis x = fitted(AXIS_LINEAR, v, 40);
-    assert_true(x.high < 100 && x.cut);
+    assert_true(x.high < 100);
     axis_include(&x, 200);
     assert_true(axis_sees(&x, 200));
     v[7] = 7;
     x = fitted(AXIS_LINEAR, v, 40);
     assert_near(x.high, 39, 0);
-    assert_false(x.cut);
 }
 
 static void test_chart__places_and_values_are_inverse(void **state)
@@ -372,7 +371,63 @@ static void test_chart__doubtful_cells_are_hatched(void **state)
     char *svg = svg_of(&s.chart, 480), *text = text_of(&s.chart, UNICODE_BRAILLE, false);
     assert_contains(svg, ">0.0</text>");
     assert_contains(svg, ">4.0</text>");
-    assert_contains(text, "/");
+    assert_contains(text, "em: [ ░▒▓█] 0.0 to 4.0  / little is known");
+    assert_contains(text, "██");
+    free(svg);
+    free(text);
+    arena_done(&s.arena);
+}
+
+/* On a heat map a mark is no shade, and the lowest shade no mark. */
+static void test_chart__marks_are_seen_on_cells(void **state)
+{
+    (void)state;
+    struct sample s = {0};
+    const double v[] = {0, 4, 0, 4}, middle[] = {0.25, 0.75}, x[] = {0.4}, y[] = {0.5};
+    struct chart_layer *l = marks(&s, AXIS_LINEAR, 0, NULL, NULL);
+    l->kind = CHART_CELLS;
+    l->cells = (struct chart_cells){2, 2, middle, middle, v, NULL, "em"};
+    l = chart_layer(&s.chart.panel[0], &s.arena, CHART_MARKS);
+    l->look = CHART_QUIET;
+    l->n = 1;
+    l->x = x;
+    l->y = y;
+    char *text = text_of(&s.chart, UNICODE_BRAILLE, false), *ascii = text_of(&s.chart, UNICODE_ASCII, false);
+    assert_int_equal(count(text, "●"), 1);
+    assert_null(strstr(text, "·"));
+    assert_contains(ascii, " * ");
+    assert_contains(ascii, "em: [ :+%@] 0.0 to 4.0\n");
+    free(text);
+    free(ascii);
+    arena_done(&s.arena);
+}
+
+static void test_chart__what_is_pale_and_what_is_queued_differ(void **state)
+{
+    (void)state;
+    for (int dots = UNICODE_BRAILLE; dots <= UNICODE_ASCII; dots++) {
+        const struct canvas c = {.dots = (enum unicode_dots)dots};
+        assert_string_not_equal(canvas_mark(&c, CHART_QUEUED), canvas_mark(&c, CHART_QUIET));
+        assert_string_not_equal(canvas_mark(&c, CHART_QUEUED), canvas_mark(&c, CHART_RUNNING));
+    }
+}
+
+/* In whatever order they were made: else a band would hide a line, and a shade a mark. */
+static void test_chart__areas_are_behind_marks(void **state)
+{
+    (void)state;
+    struct sample s = {0};
+    const double x[] = {1, 2}, y[] = {1, 2};
+    struct chart_layer *l = marks(&s, AXIS_LINEAR, 2, x, y);
+    assert_false(chart_is_behind(l));
+    assert_true(chart_has(&s.chart.panel[0], CHART_MARKS));
+    assert_false(chart_has(&s.chart.panel[0], CHART_AT_Y));
+    chart_line_at(&s.chart.panel[0], &s.arena, CHART_AT_Y, 2, NULL);
+    assert_true(chart_is_behind(&s.chart.panel[0].layer[1]));
+    s.chart.panel[0].layer[1].dashed = true;
+    char *svg = svg_of(&s.chart, 480), *text = text_of(&s.chart, UNICODE_BRAILLE, false);
+    assert_true(strstr(svg, "class=\"no-l2\"") > strstr(svg, "stroke-dasharray=\"2 3\""));
+    assert_int_equal(count(text, "●"), 2);
     free(svg);
     free(text);
     arena_done(&s.arena);
@@ -383,8 +438,8 @@ static void test_chart__bars_have_their_numbers(void **state)
 {
     (void)state;
     struct sample s = {0};
-    const double v[] = {81, 0}, y[] = {0, 1}, low[] = {69, 0}, high[] = {96, 25};
-    const char *const number[] = {"81 % (69–96)", "0 % (0–25)"};
+    const double v[] = {81, 0}, y[] = {0, 1}, low[] = {75, 0}, high[] = {96, 25};
+    const char *const number[] = {"81 % (75–96)", "0 % (0–25)"};
     const char *const row[] = {"a name of a parameter that is longer than its room is", "k  1–9"};
     struct chart_layer *l = marks(&s, AXIS_LINEAR, 2, v, y);
     l->kind = CHART_BARS;
@@ -399,7 +454,10 @@ static void test_chart__bars_have_their_numbers(void **state)
     while (anchor > svg && *anchor != '<') anchor--;
     assert_true(strstr(anchor, "text-anchor=\"end\"") != NULL && strstr(anchor, "text-anchor=\"end\"") < at);
     assert_contains(svg, number[1]);
+    assert_contains(text, number[0]);
     assert_contains(text, number[1]);
+    assert_int_equal(count(text, "├"), 2); /* nor do they cover an end of an interval */
+    assert_int_equal(count(text, "┤"), 2);
     free(svg);
     free(text);
     arena_done(&s.arena);
@@ -423,6 +481,9 @@ int main(void)
         cmocka_unit_test(test_chart__colours_are_for_screens_that_have_them),
         cmocka_unit_test(test_chart__every_layer_takes_any_number),
         cmocka_unit_test(test_chart__doubtful_cells_are_hatched),
+        cmocka_unit_test(test_chart__marks_are_seen_on_cells),
+        cmocka_unit_test(test_chart__what_is_pale_and_what_is_queued_differ),
+        cmocka_unit_test(test_chart__areas_are_behind_marks),
         cmocka_unit_test(test_chart__bars_have_their_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

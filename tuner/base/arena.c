@@ -48,6 +48,13 @@ void *arena_array(struct arena *a, size_t n, size_t size)
     return arena_alloc(a, product(n, size));
 }
 
+void *arena_more(struct arena *a, void *old, size_t n, size_t size)
+{
+    if (n & (n - 1)) return old;
+    void *grown = arena_array(a, n ? 2 * n : 1, size);
+    return n ? memcpy(grown, old, n * size) : grown;
+}
+
 char *arena_strdup(struct arena *a, const char *s)
 {
     size_t n = strlen(s) + 1;

@@ -23,6 +23,9 @@ struct arena {
 
 void *arena_alloc(struct arena *a, size_t size);
 void *arena_array(struct arena *a, size_t n, size_t size);
+/* Room for one more of `size` bytes behind the `n` that are there: they move each time their number is a power of two.
+ */
+void *arena_more(struct arena *a, void *old, size_t n, size_t size);
 char *arena_strdup(struct arena *a, const char *s);
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 size_t arena_bytes(const struct arena *a); /* that it takes */

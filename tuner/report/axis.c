@@ -63,8 +63,8 @@ void axis_fit(struct axis *axis, const double *v, size_t n)
     double low = sorted[0], high = sorted[m - 1], inner_low = sorted[(size_t)ceil(0.01 * (double)(m - 1))],
            inner_high = sorted[(size_t)floor(0.99 * (double)(m - 1))], width = apart(axis, inner_low, inner_high);
     bool wide = m >= CUT_FROM && width > 0;
-    if (wide && apart(axis, low, inner_low) > SQUASHED * width) low = inner_low, axis->cut = true;
-    if (wide && apart(axis, inner_high, high) > SQUASHED * width) high = inner_high, axis->cut = true;
+    if (wide && apart(axis, low, inner_low) > SQUASHED * width) low = inner_low;
+    if (wide && apart(axis, inner_high, high) > SQUASHED * width) high = inner_high;
     settle(axis, low, high);
     free(sorted);
 }

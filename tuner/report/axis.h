@@ -29,7 +29,6 @@ struct axis {
     enum axis_scale scale;
     bool sign;        /* a + before what is above 0 */
     bool whole;       /* no ticks between whole numbers */
-    bool cut;         /* a few values are beyond the range on purpose: axis_fit */
     double low, high; /* low < high; > 0 on a logarithmic one */
     size_t n_rows;
     const char *const *row;

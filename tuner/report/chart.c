@@ -7,24 +7,16 @@
 
 /* ---- making ---- */
 
-/* Room for one more of `size` bytes behind `n` of them: they move each time their number is a power of two. */
-static void *room_for(void *old, size_t n, size_t size, struct arena *a)
-{
-    if (n & (n - 1)) return old;
-    void *grown = arena_array(a, n ? 2 * n : 1, size);
-    return n ? memcpy(grown, old, n * size) : grown;
-}
-
 struct chart_panel *chart_panel(struct chart *c, struct arena *a)
 {
-    c->panel = room_for(c->panel, c->n_panels, sizeof *c->panel, a);
+    c->panel = arena_more(a, c->panel, c->n_panels, sizeof *c->panel);
     c->panel[c->n_panels] = (struct chart_panel){.x = {.unit = "", .high = 1}, .y = {.unit = "", .high = 1}};
     return &c->panel[c->n_panels++];
 }
 
 struct chart_layer *chart_layer(struct chart_panel *p, struct arena *a, enum chart_kind kind)
 {
-    p->layer = room_for(p->layer, p->n, sizeof *p->layer, a);
+    p->layer = arena_more(a, p->layer, p->n, sizeof *p->layer);
     p->layer[p->n] = (struct chart_layer){.kind = kind};
     return &p->layer[p->n++];
 }
@@ -69,6 +61,32 @@ static const char *const look_names[CHART_LOOKS] = {
 const char *chart_look_name(enum chart_look look)
 {
     return look_names[look];
+}
+
+bool chart_is_behind(const struct chart_layer *l)
+{
+    switch (l->kind) {
+    case CHART_BAND:
+    case CHART_SHADE:
+    case CHART_AT_X:
+    case CHART_AT_Y:
+    case CHART_CELLS: return true;
+    case CHART_MARKS:
+    case CHART_RAIL:
+    case CHART_LINE:
+    case CHART_STEPS:
+    case CHART_BARS:
+    case CHART_INTERVALS:
+    case CHART_SPANS: return false;
+    }
+    return false;
+}
+
+bool chart_has(const struct chart_panel *p, enum chart_kind kind)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (p->layer[i].kind == kind && (p->layer[i].n || kind == CHART_CELLS)) return true;
+    return false;
 }
 
 static bool is_named(const struct chart_layer *l, size_t i)
@@ -129,6 +147,13 @@ bool chart_cells_range(const struct chart_cells *c, double *ret_low, double *ret
     return true;
 }
 
+const char *chart_cells_text(double low, double high, double part, char buf[AXIS_TEXT_MAX])
+{
+    const struct axis as = {.scale = AXIS_LINEAR};
+    double v = low + (high - low) * part, near[] = {v, v + (high - low) / 20};
+    return axis_tick_text(&as, near, 2, 0, buf);
+}
+
 bool chart_cell_is_doubtful(const struct chart_cells *c, size_t at, double low, double high)
 {
     return c->doubt && c->doubt[at] > high / 2 - low / 2;
@@ -183,15 +208,32 @@ static json_t *looks_json(const struct chart_layer *l)
     return list;
 }
 
+static const char *kind_name(enum chart_kind kind)
+{
+    switch (kind) {
+    case CHART_MARKS: return "marks";
+    case CHART_RAIL: return "rail";
+    case CHART_LINE: return "line";
+    case CHART_STEPS: return "steps";
+    case CHART_BAND: return "band";
+    case CHART_SHADE: return "shade";
+    case CHART_AT_X: return "at_x";
+    case CHART_AT_Y: return "at_y";
+    case CHART_BARS: return "bars";
+    case CHART_INTERVALS: return "intervals";
+    case CHART_SPANS: return "spans";
+    case CHART_CELLS: return "cells";
+    }
+    return "";
+}
+
 static json_t *layer_json(const struct chart_layer *l)
 {
-    static const char *const kinds[] = {"marks", "rail", "line", "steps",     "band",  "shade",
-                                        "at_x",  "at_y", "bars", "intervals", "spans", "cells"};
     const struct {
         const char *key;
         const double *v;
     } column[] = {{"x", l->x}, {"y", l->y}, {"low", l->low}, {"high", l->high}};
-    json_t *out = json_pack("{s:s, s:o}", "kind", kinds[l->kind], "label", text_or_null(l->label));
+    json_t *out = json_pack("{s:s, s:o}", "kind", kind_name(l->kind), "label", text_or_null(l->label));
     if (*look_names[l->look]) json_object_set_new(out, "is", json_string(look_names[l->look]));
     for (size_t i = 0; i < sizeof column / sizeof *column; i++)
         if (column[i].v) json_object_set_new(out, column[i].key, numbers(column[i].v, l->n));

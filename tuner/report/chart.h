@@ -112,11 +112,17 @@ struct chart_beyond { /* marks that the ranges do not show */
 };
 struct chart_beyond chart_beyond(const struct chart_panel *p);
 
+/* Is it drawn before all that is not? */
+bool chart_is_behind(const struct chart_layer *l);
+/* Is there a layer of this kind, with something in it? */
+bool chart_has(const struct chart_panel *p, enum chart_kind kind);
 /* Is the layer drawn as a density? */
 bool chart_is_dense(const struct chart_layer *l);
 
 /* Least and greatest value of the cells. False: there is no finite one. */
 bool chart_cells_range(const struct chart_cells *c, double *ret_low, double *ret_high);
+/* What a shade means, `part` (0 to 1) of the way between these: "0.55". */
+const char *chart_cells_text(double low, double high, double part, char buf[AXIS_TEXT_MAX]);
 /* The standard deviation is over half of that difference. */
 bool chart_cell_is_doubtful(const struct chart_cells *c, size_t at, double low, double high);
 

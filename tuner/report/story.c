@@ -9,25 +9,16 @@ const char *story_quote(struct arena *a, const char *text)
     return plain_shown(a, text);
 }
 
-/* Room for one more at the end of `n`, in the arena: powers of two, so that it is copied seldom. */
-static void *one_more(struct arena *a, void *old, size_t n, size_t size)
-{
-    if (n != 0 && (n & (n - 1)) != 0) return old;
-    void *all = arena_array(a, n ? 2 * n : 1, size);
-    if (n) memcpy(all, old, n * size);
-    return all;
-}
-
 struct story_section *story_section(struct story *s, struct arena *a, const char *title)
 {
-    s->section = one_more(a, s->section, s->n, sizeof *s->section);
+    s->section = arena_more(a, s->section, s->n, sizeof *s->section);
     s->section[s->n] = (struct story_section){.title = title};
     return &s->section[s->n++];
 }
 
 static struct story_block *add(struct story_section *x, struct arena *a, enum story_kind kind)
 {
-    x->block = one_more(a, x->block, x->n, sizeof *x->block);
+    x->block = arena_more(a, x->block, x->n, sizeof *x->block);
     x->block[x->n] = (struct story_block){.kind = kind};
     return &x->block[x->n++];
 }

@@ -32,13 +32,6 @@ struct sheet { /* the picture as it is laid out */
 
 /* ---- layout ---- */
 
-static bool has_rail(const struct chart_panel *p)
-{
-    for (size_t i = 0; i < p->n; i++)
-        if (p->layer[i].kind == CHART_RAIL && p->layer[i].n) return true;
-    return false;
-}
-
 static const struct chart_cells *cells_of(const struct chart_panel *p)
 {
     for (size_t i = 0; i < p->n; i++)
@@ -62,17 +55,10 @@ static double names_width(const struct axis *y)
     return widest;
 }
 
-static bool has(const struct chart_panel *p, enum chart_kind kind)
-{
-    for (size_t i = 0; i < p->n; i++)
-        if (p->layer[i].kind == kind) return true;
-    return false;
-}
-
 /* Names of rows that would take too much stand above their rows; so do those that have their numbers there. */
 static bool names_above(const struct chart_panel *p, double room)
 {
-    return has(p, CHART_INTERVALS) || names_width(&p->y) > 0.34 * room;
+    return chart_has(p, CHART_INTERVALS) || names_width(&p->y) > 0.34 * room;
 }
 
 static double margin_of(const struct sheet *s, size_t panel, double room)
@@ -85,7 +71,7 @@ static double margin_of(const struct sheet *s, size_t panel, double room)
 static double plot_height(const struct sheet *s, const struct chart_panel *p, double width, double room)
 {
     if (p->y.scale == AXIS_ROWS) {
-        double row = has(p, CHART_SPANS) || has(p, CHART_BARS) ? 24 : ROW;
+        double row = chart_has(p, CHART_SPANS) || chart_has(p, CHART_BARS) ? 24 : ROW;
         return (row + (names_above(p, room) ? LINE : 0)) * (double)(p->y.n_rows ? p->y.n_rows : 1);
     }
     if (s->chart->square) return fmin(fmax(width, 200), 560);
@@ -114,10 +100,10 @@ static double lay_panel(struct sheet *s, size_t i, double left, double top, doub
                             .left = left + margin,
                             .top = top + above_plot(p),
                             .width = fmax(room - margin - 8, 40),
-                            .rail = has_rail(p) ? SVG_RAIL : 0,
+                            .rail = chart_has(p, CHART_RAIL) ? SVG_RAIL : 0,
                             .page = s->width,
                             .header = p->y.scale == AXIS_ROWS && names_above(p, room) ? LINE + 2 : 0,
-                            .names = i % s->columns == 0 || !has(p, CHART_INTERVALS),
+                            .names = i % s->columns == 0 || !chart_has(p, CHART_INTERVALS),
                             .labels = svg_labels_new(&s->arena)};
     f->height = plot_height(s, p, f->width, room);
     return f->top + f->height + f->rail + below_plot(p);
@@ -143,7 +129,7 @@ static void lay_panels(struct sheet *s, double top)
 /* As it looks in the chart: a mark, or a span. */
 static void draw_key_mark(const struct sheet *s, enum chart_look look, double x, double y)
 {
-    if (has(&s->chart->panel[0], CHART_SPANS)) {
+    if (chart_has(&s->chart->panel[0], CHART_SPANS)) {
         double half = svg_span_half(look, 16);
         fprintf(s->out, "<path class=\"no-f%d\" d=\"M%.1f %.1fh12v%.1fh-12z\"/>\n", look, x - 6, y - half, 2 * half);
         return;
@@ -284,33 +270,27 @@ static void draw_legend(const struct svg_frame *f, const struct chart_cells *c)
     double low, high, y = f->top + f->height + f->rail + TICK_ROOM + LINE + 12,
                       wide = fmin(f->width - svg_text_width(SVG_SMALL, name) - 12, 320) / SVG_SHADES;
     char buf[AXIS_TEXT_MAX];
-    const struct axis as = {.scale = AXIS_LINEAR};
     if (!chart_cells_range(c, &low, &high)) return;
     for (size_t k = 0; k < SVG_SHADES; k++)
         fprintf(f->out, "<path fill=\"%s\" d=\"M%.1f %.1fh%.1fv8h-%.1fz\"/>\n", svg_shade(k),
                 f->left + wide * (double)k, y, wide, wide);
     for (size_t k = 0; k < LEGEND; k++) {
-        double v = low + (high - low) * (double)k / (LEGEND - 1), near[] = {v, v + (high - low) / 20};
         enum svg_anchor anchor = k == 0 ? SVG_START : k == LEGEND - 1 ? SVG_END : SVG_MIDDLE;
         double x = f->left + wide * (double)(k * SVG_SHADES / (LEGEND - 1));
-        svg_text(f->out, &(struct svg_text){x, y + 22, SVG_SMALL, anchor, axis_tick_text(&as, near, 2, 0, buf)}, false);
+        const char *text = chart_cells_text(low, high, (double)k / (LEGEND - 1), buf);
+        svg_text(f->out, &(struct svg_text){x, y + 22, SVG_SMALL, anchor, text}, false);
     }
     svg_text(f->out, &(struct svg_text){f->left + wide * SVG_SHADES + 8, y + 9, SVG_SMALL, SVG_START, name}, false);
 }
 
 /* ---- all ---- */
 
-static bool is_behind(const struct chart_layer *l)
-{
-    return l->kind == CHART_SHADE || l->kind == CHART_CELLS || l->kind == CHART_BAND;
-}
-
 static void draw_panel(const struct sheet *s, size_t i)
 {
     const struct svg_frame *f = &s->frame[i];
     const struct chart_panel *p = f->panel;
     for (size_t k = 0; k < p->n; k++)
-        if (is_behind(&p->layer[k])) svg_layer(f, &p->layer[k]);
+        if (chart_is_behind(&p->layer[k])) svg_layer(f, &p->layer[k]);
     if (p->title)
         svg_text(f->out, &(struct svg_text){f->left, f->top - above_plot(p) + 14, SVG_STRONG, SVG_START, p->title},
                  false);
@@ -320,7 +300,7 @@ static void draw_panel(const struct sheet *s, size_t i)
     else
         draw_y_axis(f);
     for (size_t k = 0; k < p->n; k++)
-        if (!is_behind(&p->layer[k])) svg_layer(f, &p->layer[k]);
+        if (!chart_is_behind(&p->layer[k])) svg_layer(f, &p->layer[k]);
     draw_beyond(f);
     if (cells_of(p)) draw_legend(f, cells_of(p));
     svg_labels_write(f->out, f->labels,

@@ -133,9 +133,7 @@ static void draw_density(const struct svg_frame *f, const struct chart_layer *l)
 /* On a heat map the winner needs a ground of its own. */
 static void ground(const struct svg_frame *f, const struct chart_layer *l)
 {
-    bool map = false;
-    for (size_t k = 0; k < f->panel->n; k++) map |= f->panel->layer[k].kind == CHART_CELLS;
-    for (size_t i = 0; map && i < l->n; i++)
+    for (size_t i = 0; chart_has(f->panel, CHART_CELLS) && i < l->n; i++)
         if (chart_look_at(l, i) == CHART_WINNER && seen(f, l, i))
             fprintf(f->out, "<circle class=\"no-p\" cx=\"%.1f\" cy=\"%.1f\" r=\"12\"/>\n", svg_x(f, l->x[i]),
                     mark_y(f, l, i));

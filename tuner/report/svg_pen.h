@@ -31,7 +31,7 @@ void svg_escape(FILE *out, const char *text);
  */
 size_t svg_fold(enum svg_face face, const char *text, double width, struct arena *a, const char ***ret);
 
-/* A mark at (x, y), as path data of strokes; FILE may be NULL. `solid`: its path is to be filled. */
+/* A mark at (x, y), as path data of strokes. `solid`: its path is to be filled. */
 bool svg_is_solid(enum chart_look look);
 void svg_mark(FILE *out, enum chart_look look, double x, double y);
 double svg_mark_stroke(enum chart_look look); /* width */

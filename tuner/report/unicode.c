@@ -144,6 +144,24 @@ static void write_x_axis(const struct page *p, const struct canvas *c, size_t ma
     fputc('\n', p->out);
 }
 
+/* "em: [ ░▒▓█] 0.50 to 0.62  / little is known", of a heat map. */
+static void write_legend(const struct page *p, const struct canvas *c)
+{
+    double low, high;
+    char from[AXIS_TEXT_MAX], to[AXIS_TEXT_MAX];
+    const char *shades = "";
+    for (size_t i = 0; i < UNICODE_LAYER_SHADES; i++)
+        shades = arena_printf(c->arena, "%s%s", shades, unicode_layer_shade(c, i));
+    for (size_t k = 0; k < c->panel->n; k++) {
+        const struct chart_cells *m = &c->panel->layer[k].cells;
+        if (c->panel->layer[k].kind != CHART_CELLS || !chart_cells_range(m, &low, &high)) continue;
+        const char *text = arena_printf(c->arena, "%s: [%s] %s to %s%s", plain_shown(c->arena, m->name ? m->name : ""),
+                                        shades, chart_cells_text(low, high, 0, from),
+                                        chart_cells_text(low, high, 1, to), m->doubt ? "  / little is known" : "");
+        fprintf(p->out, "%s\n", width_cut(c->arena, text, p->columns));
+    }
+}
+
 static void say_beyond(const struct page *p, const struct chart_panel *panel)
 {
     struct chart_beyond b = chart_beyond(panel);
@@ -165,19 +183,15 @@ static void say_beyond(const struct page *p, const struct chart_panel *panel)
 /* Lines that a panel takes besides its plot. */
 static size_t around(const struct chart_panel *p)
 {
-    size_t n = p->title || (p->y.name && *p->y.name) ? 3 : 2;
-    for (size_t k = 0; k < p->n; k++)
-        if (p->layer[k].kind == CHART_RAIL && p->layer[k].n) return n + 1;
-    return n;
+    size_t words = p->title || (p->y.name && *p->y.name) ? 3 : 2;
+    return words + (chart_has(p, CHART_RAIL) ? 1 : 0) + (chart_has(p, CHART_CELLS) ? 1 : 0);
 }
 
 static size_t plot_rows(const struct chart_panel *p, size_t rows)
 {
     size_t n = p->y.n_rows ? p->y.n_rows : 1;
     if (p->y.scale != AXIS_ROWS) return rows;
-    for (size_t k = 0; k < p->n; k++)
-        if (p->layer[k].kind == CHART_INTERVALS) return 2 * n; /* their numbers stand above */
-    return n;
+    return chart_has(p, CHART_INTERVALS) ? 2 * n : n; /* their numbers stand above */
 }
 
 static void write_panel(struct page *p, const struct chart_panel *panel, size_t rows)
@@ -200,6 +214,7 @@ static void write_panel(struct page *p, const struct chart_panel *panel, size_t 
     }
     write_rail(p, &c, margin);
     write_x_axis(p, &c, margin);
+    write_legend(p, &c);
     say_beyond(p, panel);
 }
 
@@ -209,7 +224,7 @@ static size_t write_key(const struct page *p, bool print)
     const char *space = "";
     if (chart_key(p->chart, used) < 2) return 0;
     for (int look = 0; look < CHART_LOOKS && print; look++) {
-        bool spans = p->chart->panel[0].n && p->chart->panel[0].layer[0].kind == CHART_SPANS;
+        bool spans = chart_has(&p->chart->panel[0], CHART_SPANS);
         const struct canvas c = {.dots = p->dots};
         if (!used[look]) continue;
         fputs(space, p->out);

@@ -13,19 +13,30 @@ static bool is_crowded(const struct canvas *c, const struct chart_layer *l)
     return l->n > c->columns * c->rows / 4;
 }
 
+/* Quiet marks would be lost among the shades of a heat map. */
+static enum chart_look look_at(const struct canvas *c, const struct chart_layer *l, size_t i)
+{
+    enum chart_look look = chart_look_at(l, i);
+    return look == CHART_QUIET && chart_has(c->panel, CHART_CELLS) ? CHART_INK : look;
+}
+
+static const char *glyph_of(const struct canvas *c, const struct chart_layer *l, enum chart_look look)
+{
+    if (l->pale && look == CHART_COMPLETE) return c->dots == UNICODE_ASCII ? "." : "∘";
+    return canvas_mark(c, look);
+}
+
 static void draw_marks(struct canvas *c, const struct chart_layer *l)
 {
     for (size_t i = 0; i < l->n; i++) {
         double x = canvas_x(c, l->x[i]), y = canvas_y(c, l->y[i]);
+        enum chart_look look = look_at(c, l, i);
         if (!axis_sees(&c->panel->x, l->x[i]) || !axis_sees(&c->panel->y, l->y[i])) continue;
         if (is_crowded(c, l))
             canvas_dot(c, canvas_spot(x, c->columns * (size_t)canvas_wide(c)),
-                       canvas_spot(y, c->rows * (size_t)canvas_high(c)), chart_look_at(l, i), ":");
+                       canvas_spot(y, c->rows * (size_t)canvas_high(c)), look, ":");
         else
-            canvas_glyph(c, canvas_column(c, l->x[i]), canvas_row(c, l->y[i]),
-                         l->pale && chart_look_at(l, i) == CHART_COMPLETE ? (c->dots == UNICODE_ASCII ? "." : "∘")
-                                                                          : canvas_mark(c, chart_look_at(l, i)),
-                         chart_look_at(l, i));
+            canvas_glyph(c, canvas_column(c, l->x[i]), canvas_row(c, l->y[i]), glyph_of(c, l, look), look);
     }
 }
 
@@ -171,18 +182,32 @@ static void draw_intervals(struct canvas *c, const struct chart_layer *l)
     }
 }
 
+/* Behind the interval, before it, else within: both its ends stay seen. */
+static void name_bar(struct canvas *c, const char *name, long row, long low, long high)
+{
+    const char *text = plain_shown(c->arena, name);
+    long n = (long)width_of(text), gap = (high - low - n) / 2;
+    if (high + 2 + n <= (long)c->columns)
+        canvas_text(c, high + 2, row, text);
+    else if (low - 1 - n >= 0)
+        canvas_text(c, low - 1 - n, row, text);
+    else if (gap > 0)
+        canvas_text(c, low + gap, row, text);
+}
+
 static void draw_bars(struct canvas *c, const struct chart_layer *l)
 {
     bool ascii = c->dots == UNICODE_ASCII;
     for (size_t i = 0; i < l->n; i++) {
-        long row = unicode_layer_middle(c, l->y[i]), end = canvas_column(c, l->x[i]), top = canvas_column(c, l->x[i]);
+        long row = unicode_layer_middle(c, l->y[i]), end = canvas_column(c, l->x[i]), low = end, high = end;
         for (long k = canvas_column(c, 0) < 0 ? 0 : canvas_column(c, 0); k <= end && k < (long)c->columns; k++)
             canvas_glyph(c, k, row, ascii ? "=" : "▆", chart_look_at(l, i));
         if (l->low && l->low[i] < l->high[i]) {
             draw_extent(c, row, l->low[i], l->high[i], CHART_INK);
-            top = canvas_column(c, l->high[i]);
+            low = canvas_column(c, l->low[i]);
+            high = canvas_column(c, l->high[i]);
         }
-        if (l->name && l->name[i]) canvas_label(c, top > end ? top : end, row, l->name[i]);
+        if (l->name && l->name[i]) name_bar(c, l->name[i], row, low < end ? low : end, high > end ? high : end);
     }
 }
 
@@ -219,7 +244,12 @@ static void draw_spans(struct canvas *c, const struct chart_layer *l)
     }
 }
 
-static const char *const dense[] = {"·", "░", "▒", "▓", "█"}, *const dense_ascii[] = {".", ":", "+", "%", "@"};
+const char *unicode_layer_shade(const struct canvas *c, size_t i)
+{
+    static const char *const shades[UNICODE_LAYER_SHADES] = {" ", "░", "▒", "▓", "█"},
+                             *const ascii[UNICODE_LAYER_SHADES] = {" ", ":", "+", "%", "@"};
+    return (c->dots == UNICODE_ASCII ? ascii : shades)[i];
+}
 
 static void draw_cells(struct canvas *c, const struct chart_layer *l)
 {
@@ -230,11 +260,10 @@ static void draw_cells(struct canvas *c, const struct chart_layer *l)
         for (size_t column = 0; column < c->columns; column++) {
             size_t cell = (m->rows - 1 - row * m->rows / c->rows) * m->columns + column * m->columns / c->columns;
             double part = high_ > low ? (m->value[cell] / 2 - low / 2) / (high_ / 2 - low / 2) : 0.5;
-            size_t shade = (size_t)fmin(floor(part * 5), 4);
+            size_t shade = (size_t)fmin(floor(part * UNICODE_LAYER_SHADES), UNICODE_LAYER_SHADES - 1);
             if (!isfinite(m->value[cell])) continue;
             bool doubt = chart_cell_is_doubtful(m, cell, low, high_);
-            canvas_glyph(c, (long)column, (long)row,
-                         doubt ? "/" : (c->dots == UNICODE_ASCII ? dense_ascii : dense)[shade], CHART_QUIET);
+            canvas_glyph(c, (long)column, (long)row, doubt ? "/" : unicode_layer_shade(c, shade), CHART_QUIET);
         }
 }
 
@@ -258,19 +287,13 @@ static void draw_layer(struct canvas *c, const struct chart_layer *l)
 
 /* ---- all of them ---- */
 
-static bool is_behind(const struct chart_layer *l)
-{
-    return l->kind == CHART_SHADE || l->kind == CHART_BAND || l->kind == CHART_CELLS || l->kind == CHART_AT_X ||
-           l->kind == CHART_AT_Y;
-}
-
 void unicode_layer_all(struct canvas *c)
 {
     const struct chart_panel *panel = c->panel;
     for (size_t k = 0; k < panel->n; k++)
-        if (is_behind(&panel->layer[k])) draw_layer(c, &panel->layer[k]);
+        if (chart_is_behind(&panel->layer[k])) draw_layer(c, &panel->layer[k]);
     for (size_t k = 0; k < panel->n; k++)
-        if (!is_behind(&panel->layer[k])) draw_layer(c, &panel->layer[k]);
+        if (!chart_is_behind(&panel->layer[k])) draw_layer(c, &panel->layer[k]);
     for (size_t k = 0; k < panel->n; k++) fix_named(c, &panel->layer[k]);
     for (size_t k = 0; k < panel->n; k++)
         if (panel->layer[k].kind == CHART_MARKS) name_marks(c, &panel->layer[k]);
