@@ -242,6 +242,9 @@ class Models(Plot):
             for columns, env in ((80, {}), (120, {"NO_COLOR": "1"}), (40, {"LANG": "C"})):
                 seen = self.screen("plot", chart, columns=columns, rows=24, env=env)
                 self.assert_fits(seen, columns, f"{chart} {env}")
+                if env.get("LANG"):
+                    self.assertIn("R2", seen)
+                    self.assertNotIn("?", seen)
 
     def test_what_cannot_be_drawn_is_said(self):
         self.assertIn("there are x, k, learning_rate, batch_size, mode", self.nocturne("plot", "slice", "-p", "y", code=2))
@@ -299,6 +302,13 @@ class TooLittle(Plot):
         for text in said.values():
             self.assertEqual(text.count("\n"), 1, text)
         self.assertIn("has no metric 'loss'", self.nocturne("plot", "confirmation", "-m", "loss", code=2))  # that first
+
+    def test_why_the_first_parameters_are_drawn(self):
+        self.study()
+        caption = lambda *args: json.loads(self.nocturne("plot", *args, "--json"))["caption"]
+        for args, first in ((("slice",), "x"), (("contour",), "x and k"), (("contour", "-p", "k"), "x")):
+            self.assertIn(f"First in the study file: {first}; what matters most is not known yet", caption(*args))
+        self.assertNotIn("First in", caption("contour", "-p", "k", "-p", "x"))
 
     def empty_table(self):
         self.write("none.csv", "x,k,learning_rate,batch_size,em,em_test,tokens,state\n0.5,3,0.01,32,,,,failed\n")

@@ -165,7 +165,7 @@ static const char *caption_of(const struct contour_of *d)
 {
     return arena_printf(
         d->arena,
-        "Colour: what a model of all results expects, %s; hatched: it knows little there. Marks: trials, "
+        "Shade: what a model of all results expects, %s; hatched: it knows little there. Marks: trials, "
         "wherever their other parameters lie. In brackets: 90 %% interval.%s",
         figure_others(d->f, d->c.at, d->arena), figure_quality(d->f, d->c.target, d->arena));
 }
@@ -204,6 +204,7 @@ enum status figure_contour(const struct figure_wish *wish, struct arena *a, stru
         w.other = param[1];
         d.metric = figure_target_metric(d.study, w.target);
         st = draw(&d, &w, ret, err);
+        if (!st) ret->caption = arena_printf(a, "%s%s", ret->caption, figure_chosen(wish, param, 2, a));
     }
     surface_free(f);
     return st;

@@ -83,6 +83,17 @@ enum status figure_params(const struct figure_wish *wish, const struct surface *
     return st;
 }
 
+const char *figure_chosen(const struct figure_wish *wish, const size_t *param, size_t n, struct arena *a)
+{
+    const struct space *space = &wish->memory->study->space;
+    const char *names = "";
+    struct error why;
+    if (wish->n_parameters >= n || !importance_ready(wish->memory, &why)) return "";
+    for (size_t i = wish->n_parameters; i < n; i++)
+        names = arena_printf(a, "%s%s%s", names, *names ? " and " : "", space->param[param[i]].name);
+    return arena_printf(a, " First in the study file: %s; what matters most is not known yet (%s).", names, why.text);
+}
+
 /* ---- parameters ---- */
 
 struct axis figure_param_axis(const struct param *p)

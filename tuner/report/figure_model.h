@@ -18,6 +18,10 @@ int figure_target_metric(const struct study *study, size_t target);
 enum status figure_params(const struct figure_wish *wish, const struct surface *f, size_t target, size_t n, size_t *ret,
                           struct error *err);
 
+/* " First in the study file: x and k; …", why those were taken that nobody wished; "": they are wished, or
+ * matter most. */
+const char *figure_chosen(const struct figure_wish *wish, const size_t *param, size_t n, struct arena *a);
+
 /* From end to end of what was searched, with a margin. Not of choices. */
 struct axis figure_param_axis(const struct param *p);
 const char *figure_range_text(const struct param *p, struct arena *a);          /* "0.0001–0.1", "adam, sgd" */

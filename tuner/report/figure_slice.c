@@ -209,6 +209,7 @@ enum status figure_slice(const struct figure_wish *wish, struct arena *a, struct
     if (!st) st = surface_make(wish->memory, &f, err);
     if (!st) st = figure_params(wish, f, w.target, 1, &w.param, err);
     if (!st) st = figure_slice_add(f, &w, a, ret, err);
+    if (!st) ret->caption = arena_printf(a, "%s%s", ret->caption, figure_chosen(wish, &w.param, 1, a));
     surface_free(f);
     return st;
 }
