@@ -141,6 +141,34 @@ class Report(World):
         for part in (best["verdict"], count(status["tokens"]), page.text["What next"].strip().split(":")[0]):
             self.assertIn(part, message)
 
+    def unsure(self, tokens):
+        """Two seeds say little of em, and of the tokens what their noise lets them; two trials fail but for a number alike."""
+        self.write("study.yaml", STUDY.replace("seeds: 3}", "seeds: 2}"))
+        self.write("trial.sh", "[ $NOCTURNE_TRIAL = 5 -o $NOCTURNE_TRIAL = 6 ] && { echo lost node $NOCTURNE_TRIAL >&2; exit 7; }\n"
+                   + TRIAL.replace("/ 100\n", "/ 5\n").replace("20000000 * n", f"{tokens} * n"))
+        self.run_nocturne("run", "study.yaml", "--quiet")
+        _, page, _ = self.report()
+        self.assertEqual(self.json("best")["verdict"], "promising")
+        return page.text
+
+    def test_what_is_open_is_not_sold(self):
+        said = self.unsure(tokens=100000)
+        then = said["What next"]
+        self.assertIn("it is open whether em is better", then)
+        self.assertLess(then.index("confirm: {seeds:"), then.index("nocturne export"))
+        self.assertIn("pays back", said["What it cost"])  # of the tokens it is sure
+        self.assertIn("2 × “exit code 7: lost node 5” (first: trial 5; the others have other numbers)",
+                      said["What was tried, and what was stopped"])
+        turns = re.findall(r"(above|below) em ([\d.]+) (?:trial )?(\w+)(, measured once,)? would", said["What there is to choose from"])
+        self.assertTrue(turns)
+        for side, weight, who, once in turns:
+            em = float(weight) + (0.01 if side == "above" else -0.01)
+            best = self.json("best", "--weights", f"em={em},tokens={1 - em}")
+            self.assertEqual((str(best["trial"]), best["confirmed_seeds"] == 0), (who, bool(once)))
+
+    def test_what_may_be_chance_does_not_pay_back(self):
+        self.assertNotIn("pays back", self.unsure(tokens=8000000)["What it cost"])
+
     def test_what_matters(self):
         self.write("study.yaml", STUDY.replace("budget: {trials: 8}", "budget: {trials: 18}"))
         self.run_nocturne("run", "study.yaml", "--quiet")

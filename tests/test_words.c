@@ -92,6 +92,15 @@ static void test_words__sizes_in_any_unit(void **state)
         if (words_size(wrong[i], &v)) fail_msg("'%s' is a size", wrong[i]);
 }
 
+static void test_words__what_differs_in_numbers_alone_is_alike(void **state)
+{
+    (void)state;
+    assert_int_equal(words_compare("out of memory: 12 MiB", "out of memory: 4096 MiB"), 0);
+    assert_int_equal(words_compare("7", ""), 0);
+    assert_true(words_compare("a 1", "b 0") < 0 && words_compare("b 0", "a 1") > 0);
+    assert_true(words_compare("a", "a b") < 0);
+}
+
 static void test_words__times_of_day(void **state)
 {
     (void)state;
@@ -153,6 +162,7 @@ int main(void)
         cmocka_unit_test(test_words__durations_that_people_write),
         cmocka_unit_test(test_words__whole_numbers_are_digits),
         cmocka_unit_test(test_words__sizes_in_any_unit),
+        cmocka_unit_test(test_words__what_differs_in_numbers_alone_is_alike),
         cmocka_unit_test(test_words__times_of_day),
         cmocka_unit_test(test_words__next_time_is_within_a_day),
         cmocka_unit_test(test_words__nearest_suggests_only_what_is_near),

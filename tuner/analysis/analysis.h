@@ -13,6 +13,7 @@
 #include "tuner/analysis/health.h"
 #include "tuner/analysis/importance.h"
 #include "tuner/analysis/keep.h"
+#include "tuner/analysis/noise.h"
 #include "tuner/analysis/ped_anova.h"
 #include "tuner/analysis/plan.h"
 #include "tuner/analysis/ranking.h"

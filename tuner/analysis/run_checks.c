@@ -2,7 +2,6 @@
 
 #include "tuner/base/words.h"
 
-#include <ctype.h>
 #include <gsl/gsl_cdf.h>
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_sf_gamma.h>
@@ -170,18 +169,6 @@ enum { LAST = 20, ALIKE = 3 };
 
 static const double SHARE = 0.2, BY_NATURE = 0.05, RARE = 0.01;
 
-/* The same but for numbers: addresses, times, sizes. */
-static bool is_alike(const char *a, const char *b)
-{
-    for (;;) {
-        while (isdigit((unsigned char)*a)) a++;
-        while (isdigit((unsigned char)*b)) b++;
-        if (*a != *b) return false;
-        if (!*a) return true;
-        a++, b++;
-    }
-}
-
 struct failures {
     size_t n;
     const struct trial *trial[LAST]; /* that failed, of the last that ended; the newest first */
@@ -192,7 +179,7 @@ struct failures {
 static size_t count_alike(const struct failures *f, const char *reason)
 {
     size_t n = 0;
-    for (size_t i = 0; i < f->n; i++) n += is_alike(f->trial[i]->reason ? f->trial[i]->reason : "", reason);
+    for (size_t i = 0; i < f->n; i++) n += words_compare(f->trial[i]->reason ? f->trial[i]->reason : "", reason) == 0;
     return n;
 }
 

@@ -94,6 +94,16 @@ bool words_lists(const char *list, const char *word)
     return false;
 }
 
+int words_compare(const char *a, const char *b)
+{
+    for (;; a++, b++) {
+        while (isdigit((unsigned char)*a)) a++;
+        while (isdigit((unsigned char)*b)) b++;
+        if (*a != *b) return (unsigned char)*a < (unsigned char)*b ? -1 : 1;
+        if (!*a) return 0;
+    }
+}
+
 size_t words_length(const char *text)
 {
     size_t n = 0;

@@ -24,6 +24,9 @@ bool words_lists(const char *list, const char *word);
 /* Characters of UTF-8 text. */
 size_t words_length(const char *text);
 
+/* The order of two texts, whatever the numbers in them; 0: they are the same but for addresses, times, sizes. */
+int words_compare(const char *a, const char *b);
+
 /* A finite number and nothing else. */
 bool words_number(const char *text, double *ret);
 

@@ -89,6 +89,15 @@ bool morning_holds(const struct morning *m, size_t metric, const struct verdict 
     return worst >= -v->margin[metric];
 }
 
+const char *morning_open(const struct morning *m, const struct verdict *v)
+{
+    const char *all = "";
+    for (size_t i = 0; i < m->o->n_metrics; i++)
+        if (isfinite(v->apart[i].by) && objective_uses(m->o, i) && !is_sure(&v->apart[i]) && !morning_holds(m, i, v))
+            all = arena_printf(m->a, "%s%s%s", all, *all ? " and " : "", m->o->metric[i].name);
+    return all;
+}
+
 const char *morning_beside(const struct morning *m, const struct verdict *v)
 {
     const char *sure = "", *open = "", *held = "";
@@ -139,28 +148,23 @@ static const char *verdict_line(const struct morning *m)
     return report_verdict(c->winner->verdict);
 }
 
-static const char *moment(const struct morning *m, int64_t ms, const char *format)
+static double last_ms(const struct memory *s)
 {
-    return report_moment((double)ms, format, m->a);
-}
-
-static int64_t last_ms(const struct memory *s)
-{
-    int64_t last = 0;
-    for (size_t i = 0; i < s->n; i++) last = s->trial[i]->finished_ms > last ? s->trial[i]->finished_ms : last;
+    double last = 0;
+    for (size_t i = 0; i < s->n; i++) last = fmax(last, (double)s->trial[i]->finished_ms);
     return last;
 }
 
 static const char *span(const struct morning *m)
 {
-    int64_t from = m->s->n ? m->s->trial[0]->created_ms : 0, to = last_ms(m->s);
+    double from = m->s->n ? (double)m->s->trial[0]->created_ms : 0, to = last_ms(m->s);
     char buf[40];
     if (from <= 0) return "Nothing has run yet";
-    if (to <= from) return arena_printf(m->a, "Begun %s", moment(m, from, "%Y-%m-%d %H:%M %Z"));
-    bool same_day = strcmp(moment(m, from, "%F"), moment(m, to, "%F")) == 0;
-    return arena_printf(m->a, "%s–%s (%s)", moment(m, from, "%Y-%m-%d %H:%M"),
-                        moment(m, to, same_day ? "%H:%M %Z" : "%Y-%m-%d %H:%M %Z"),
-                        words_show_duration(to - from, buf, sizeof buf));
+    if (to <= from) return arena_printf(m->a, "Begun %s", report_moment(from, "%Y-%m-%d %H:%M %Z", m->a));
+    bool same_day = strcmp(report_moment(from, "%F", m->a), report_moment(to, "%F", m->a)) == 0;
+    return arena_printf(m->a, "%s–%s (%s)", report_moment(from, "%Y-%m-%d %H:%M", m->a),
+                        report_moment(to, same_day ? "%H:%M %Z" : "%Y-%m-%d %H:%M %Z", m->a),
+                        words_show_duration((int64_t)(to - from), buf, sizeof buf));
 }
 
 static const char *about(const struct morning *m)
@@ -179,6 +183,7 @@ enum status morning_make(const struct memory *s, const struct morning_facts *fac
     struct morning m = {.s = s, .o = &s->study->objective, .facts = facts, .story = ret, .a = a};
     enum status st = STATUS_OK;
     m.d = document_of(s, a);
+    m.all = ranking_make(s, m.o, a);
     if (s->study->stopping.pruner != PRUNER_NONE) st = stop_audit_make(s, &m.stops, err);
     if (st) {
         stop_audit_done(&m.stops);

@@ -11,6 +11,7 @@ struct morning { /* what is told, and from what */
     const struct objective *o;
     const struct morning_facts *facts;
     struct document d;
+    struct ranking all;
     struct stop_audit stops; /* of a study that stops; else zero */
     struct story *story;
     struct arena *a;
@@ -27,6 +28,8 @@ const struct verdict *morning_deciding(const struct comparison_row *row);
 const struct comparison_row *morning_row(const struct morning *m, long trial);
 /* Non-inferiority: the worse end of the interval is within the margin. */
 bool morning_holds(const struct morning *m, size_t metric, const struct verdict *v);
+/* What the verdict leaves open, "em and tokens": neither sure to differ nor within the margin; "": nothing. */
+const char *morning_open(const struct morning *m, const struct verdict *v);
 /* "takes 62.1 % fewer tokens (42.3 to 75.2 %), and gives up 2.61 points of em (0.72 to 4.49)"; what is open comes last.
  */
 const char *morning_beside(const struct morning *m, const struct verdict *v);

@@ -14,85 +14,55 @@
 
 /* ---- the choice ---- */
 
-/* Of two metrics that are weighed; false: they are more, or none. */
-static bool find_two(const struct objective *o, size_t ret[2])
+/* "em 0.7 and tokens 0.3" */
+static const char *weights_text(const struct morning *m)
 {
-    size_t n = 0;
-    if (o->form != OBJECTIVE_WEIGHTS) return false;
-    for (size_t i = 0; i < o->n_metrics; i++)
-        if (o->weight[i] > 0 && n++ < 2) ret[n - 1] = i;
-    return n == 2;
+    const char *all = "";
+    for (size_t i = 0; i < m->o->n_metrics; i++)
+        if (m->o->weight[i] > 0)
+            all = arena_printf(m->a, "%s%s%s %.4g", all, *all ? " and " : "", m->o->metric[i].name, m->o->weight[i]);
+    return all;
 }
 
-/* Utility if the first metric weighs `w`, the second the rest. */
-static double weighed(const struct morning *m, const size_t two[2], double w, const struct comparison_row *row)
+static const char *whoever(const struct morning *m, long trial)
 {
-    struct objective o = *m->o;
-    o.weight[two[0]] = w;
-    o.weight[two[1]] = 1 - w;
-    return objective_utility(&o, row->mean, m->d.comparison.baseline->mean);
+    const struct comparison_row *row = morning_row(m, trial);
+    const char *who = row ? morning_who(m, row) : arena_printf(m->a, "trial %ld", trial);
+    return row && row->seeds ? who : arena_printf(m->a, "%s, measured once,", who);
 }
 
-static const struct comparison_row *best_at(const struct morning *m, const size_t two[2], double w)
+/* Where another would win, on both sides of the study's own weight. */
+static const char *turns_text(const struct morning *m, const struct envelope *x)
 {
-    const struct comparison_row *best = NULL;
-    double most = 0;
-    for (size_t i = 0; i < m->d.comparison.n; i++) {
-        const struct comparison_row *row = &m->d.comparison.row[i];
-        if (!row->seeds || !row->feasible) continue;
-        double u = weighed(m, two, w, row);
-        if (!best || u > most) best = row, most = u;
-    }
-    return best;
-}
-
-/* The weight nearest to the study's at which another confirmed one wins, in steps of a hundredth; NaN: there is none.
- */
-static double turning(const struct morning *m, const size_t two[2], int step, const struct comparison_row **ret)
-{
-    double w = m->o->weight[two[0]];
-    for (int k = 1; k <= 100; k++) {
-        double at = round(100 * w + step * k) / 100;
-        if (at < 0 || at > 1) break;
-        *ret = best_at(m, two, at);
-        if (*ret && *ret != m->d.comparison.winner) return at;
-    }
-    return NAN;
+    const char *all = "", *name = m->o->metric[x->metric].name;
+    size_t own = 0;
+    while (own + 1 < x->n && x->from[own + 1].weight <= x->weight) own++;
+    if (x->from[own].trial != m->d.comparison.winner->trial)
+        all = arena_printf(m->a, "; if one measurement were enough, %s would", whoever(m, x->from[own].trial));
+    if (own + 1 < x->n)
+        all = arena_printf(m->a, "%s; above %s %.3g %s would", all, name, x->from[own + 1].weight,
+                           whoever(m, x->from[own + 1].trial));
+    if (own > 0)
+        all = arena_printf(m->a, "%s; below %s %.3g %s would", all, name, x->from[own].weight,
+                           whoever(m, x->from[own - 1].trial));
+    return *all ? all : "; of all that was tried nothing else does, whatever the weights";
 }
 
 static void say_weights(struct morning *m, struct story_section *x)
 {
-    const struct comparison *c = &m->d.comparison;
-    size_t two[2];
-    if (!c->winner || !c->baseline || !c->winner->seeds || !find_two(m->o, two)) return;
-    if (best_at(m, two, m->o->weight[two[0]]) != c->winner) return;
-    const char *a = m->o->metric[two[0]].name, *b = m->o->metric[two[1]].name, *turns = "";
-    for (int step = 1; step >= -1; step -= 2) {
-        const struct comparison_row *other;
-        double w = turning(m, two, step, &other);
-        if (isfinite(w))
-            turns = arena_printf(m->a, "%s%s from %s %.2f %s %s would", turns, *turns ? ";" : "", a, w,
-                                 step > 0 ? "up" : "down", morning_who(m, other));
-    }
+    const struct comparison_row *winner = m->d.comparison.winner;
+    struct envelope e;
+    const char *other = NULL;
+    if (!winner || m->o->form != OBJECTIVE_WEIGHTS || !envelope_make(m->s, m->o, &m->all, -1, m->a, &e)) return;
+    for (size_t i = 0; i < m->o->n_metrics && !other; i++)
+        if (m->o->weight[i] > 0 && i != e.metric) other = m->o->metric[i].name;
+    if (!other || e.n == 0) return;
     story_say(x, m->a, STORY_SENTENCE,
               arena_printf(m->a,
-                           "With weights %s %.4g and %s %.4g %s wins%s%s. Other weights need no new trial: " CODE(
+                           "With weights %s %s wins%s. Other weights need no new trial: " CODE(
                                "nocturne best %s --weights %s=0.9,%s=0.1") ".",
-                           a, m->o->weight[two[0]], b, m->o->weight[two[1]], morning_who(m, c->winner),
-                           *turns ? ";" : "; of what was confirmed nothing else does, whatever the weights", turns,
-                           m->story->name, a, b));
-}
-
-/* The spread of one measurement of a metric, over all that was confirmed; NaN: unknown. */
-static double spread_of(const struct comparison *c, size_t metric)
-{
-    double sum = 0, n = 0;
-    for (size_t i = 0; i < c->n; i++)
-        if (c->row[i].sd && isfinite(c->row[i].sd[metric])) {
-            sum += (double)(c->row[i].seeds - 1) * c->row[i].sd[metric] * c->row[i].sd[metric];
-            n += (double)(c->row[i].seeds - 1);
-        }
-    return n > 0 ? sqrt(sum / n) : NAN;
+                           weights_text(m), morning_who(m, winner), turns_text(m, &e), m->story->name,
+                           m->o->metric[e.metric].name, other));
 }
 
 static const struct comparison_row *best_by(const struct comparison *c, size_t gain, enum goal goal)
@@ -111,11 +81,11 @@ static void say_cheapest(struct morning *m, struct story_section *x)
     if (cost < 0 || gain < 0) return;
     const struct metric *g = &m->o->metric[gain];
     const struct comparison_row *best = best_by(c, (size_t)gain, g->goal), *cheap = best;
-    double spread = spread_of(c, (size_t)gain);
-    if (!best || !isfinite(spread)) return;
+    const struct noise each = noise_fresh(&m->all, (size_t)gain);
+    if (!best || !each.freedom) return;
     for (size_t i = 0; i < c->n; i++) {
         const struct comparison_row *row = &c->row[i];
-        double noise = 2 * spread * sqrt(1 / (double)best->seeds + 1 / (double)(row->seeds ? row->seeds : 1));
+        double noise = 2 * each.sd * sqrt(1 / (double)best->seeds + 1 / (double)(row->seeds ? row->seeds : 1));
         if (row->seeds && g->goal * (best->mean[gain] - row->mean[gain]) <= noise &&
             row->mean[cost] < cheap->mean[cost])
             cheap = row;
@@ -212,12 +182,15 @@ static void say_stops(struct morning *m, struct story_section *x)
 struct cluster {
     const char *reason;
     size_t n;
-    long trial;
+    long trial; /* the first of them */
+    bool apart; /* by numbers alone */
 };
 
 static int by_reason(const void *a, const void *b)
 {
-    return strcmp(((const struct cluster *)a)->reason, ((const struct cluster *)b)->reason);
+    const struct cluster *x = a, *y = b;
+    int order = words_compare(x->reason, y->reason);
+    return order ? order : (x->trial > y->trial) - (x->trial < y->trial);
 }
 
 static int by_size(const void *a, const void *b)
@@ -233,13 +206,14 @@ static size_t gather(const struct morning *m, struct cluster *c)
         const struct trial *t = m->s->trial[i];
         if (t->state != TRIAL_FAILED && t->state != TRIAL_INFEASIBLE) continue;
         const char *reason = t->reason ? t->reason : "without a word", *line = strrchr(reason, '\n');
-        c[n++] = (struct cluster){line && line[1] ? line + 1 : reason, 1, t->number};
+        c[n++] = (struct cluster){line && line[1] ? line + 1 : reason, 1, t->number, false};
     }
     if (n) qsort(c, n, sizeof *c, by_reason);
     for (size_t i = 0; i < n; i++)
-        if (kept && strcmp(c[kept - 1].reason, c[i].reason) == 0)
+        if (kept && words_compare(c[kept - 1].reason, c[i].reason) == 0) {
             c[kept - 1].n++;
-        else
+            c[kept - 1].apart |= strcmp(c[kept - 1].reason, c[i].reason) != 0;
+        } else
             c[kept++] = c[i];
     if (kept) qsort(c, kept, sizeof *c, by_size);
     return kept;
@@ -256,8 +230,9 @@ static void say_failures(struct morning *m, struct story_section *x)
     story_say(x, m->a, STORY_SENTENCE, arena_printf(m->a, "%zu gave no result:", failed));
     for (size_t i = 0; i < n && i < CLUSTERS_MAX; i++)
         story_say(x, m->a, STORY_ITEM,
-                  arena_printf(m->a, "%zu × “%s” (first: trial %ld)", c[i].n,
-                               plain_bounded(m->a, story_quote(m->a, c[i].reason), REASON_MAX), c[i].trial));
+                  arena_printf(m->a, "%zu × “%s” (first: trial %ld%s)", c[i].n,
+                               plain_bounded(m->a, story_quote(m->a, c[i].reason), REASON_MAX), c[i].trial,
+                               c[i].apart ? "; the others have other numbers" : ""));
     if (n > CLUSTERS_MAX)
         story_say(x, m->a, STORY_ITEM,
                   arena_printf(m->a, "and %zu other reason%s: " CODE("nocturne trials %s"), n - CLUSTERS_MAX,
@@ -312,14 +287,14 @@ static double confirmation_tokens(const struct memory *s)
     return sum;
 }
 
-/* After how many trainings with the winner's settings the study has cost nothing. */
+/* After how many trainings with the winner's settings the study has cost nothing; only if they surely cost less. */
 static void say_pays(struct morning *m, struct story_section *x)
 {
     const struct comparison_row *row = m->d.comparison.winner;
     const struct verdict *v = morning_deciding(row);
     const struct comparison_row *other = v ? morning_row(m, v->trial) : NULL;
     int tokens = objective_token_metric(m->o);
-    if (!other || tokens < 0 || !(m->d.tokens > 0)) return;
+    if (!other || tokens < 0 || !(m->d.tokens > 0) || !(v->apart[tokens].high < 0)) return;
     double less = other->mean[tokens] - row->mean[tokens];
     if (!(less > 0)) return;
     story_say(x, m->a, STORY_SENTENCE,

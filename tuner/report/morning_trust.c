@@ -145,19 +145,24 @@ static void next_for_seeds(struct morning *m, struct story_section *x, const str
     }
 }
 
+static void step_export(struct morning *m, struct story_section *x, const char *what)
+{
+    step(m, x,
+         arena_printf(m->a, "%s: " CODE("nocturne export %s --format args") " (costs nothing).", what, m->story->name));
+}
+
 static void next_for_result(struct morning *m, struct story_section *x, const struct comparison_row *row)
 {
-    const char *name = m->story->name;
+    const struct verdict *v = morning_deciding(row);
+    const char *open = v ? morning_open(m, v) : "";
     switch (row->verdict) {
     case VERDICT_ADOPT:
-    case VERDICT_TRADE:
+    case VERDICT_NONE: step_export(m, x, "Take the settings"); break;
+    case VERDICT_TRADE: step_export(m, x, "If the trade pays for you, take the settings"); break;
     case VERDICT_PROMISING:
-    case VERDICT_NONE:
-        step(m, x,
-             arena_printf(m->a, "%s: " CODE("nocturne export %s --format args") " (costs nothing).",
-                          row->verdict == VERDICT_TRADE ? "If the trade pays for you, take the settings"
-                                                        : "Take the settings",
-                          name));
+        step_export(m, x,
+                    arena_printf(m->a, "Take the settings unproven (beside %s it is open whether %s is better)",
+                                 story_quote(m->a, v->reference), *open ? open : "anything"));
         break;
     case VERDICT_NO_BETTER:
     case VERDICT_DO_NOT_ADOPT: step(m, x, "Change nothing: keep what you have (costs nothing)."); break;
@@ -182,8 +187,10 @@ void morning_next(struct morning *m)
     const struct comparison_row *row = m->d.comparison.winner;
     next_while_open(m, x);
     if (row && !m->facts->running) {
-        next_for_result(m, x, row);
+        bool open = row->verdict == VERDICT_PROMISING; /* more seeds may show that it is no better */
+        if (!open) next_for_result(m, x, row);
         next_for_seeds(m, x, row);
+        if (open) next_for_result(m, x, row);
     }
     next_for_health(m, x);
     if (x->n == 0)
