@@ -192,7 +192,7 @@ static const char *weights_of(const struct objective *o, struct arena *a)
         return arena_printf(a, "at %g points for halving the %s", o->exchange, o->metric[o->cost].name);
     for (size_t i = 0; i < o->n_metrics; i++)
         if (o->weight[i] > 0)
-            all = arena_printf(a, "%s%s%s %.3g", all, *all ? ", " : "with weights ", o->metric[i].name, o->weight[i]);
+            all = arena_printf(a, "%s%s%s %.4g", all, *all ? ", " : "with weights ", o->metric[i].name, o->weight[i]);
     return all;
 }
 

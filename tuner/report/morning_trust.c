@@ -2,6 +2,7 @@
 #include "tuner/report/morning_parts.h"
 
 #include "tuner/report/report.h"
+#include "tuner/report/text.h"
 
 #include "tuner/base/words.h"
 
@@ -53,9 +54,9 @@ static const char *sampling_text(const struct morning *m)
         const struct metric *x = &m->o->metric[i];
         double p = row->mean[i];
         if (x->kind != METRIC_PROPORTION || !(x->of > 0) || !(p >= 0 && p <= 1)) continue;
-        all = arena_printf(
-            m->a, "%s %s on %.0f items is uncertain by ±%.1f points by itself, which more seeds do not change.", all,
-            x->name, x->of, 196 * sqrt(p * (1 - p) / x->of));
+        all = arena_printf(m->a,
+                           "%s %s on %.0f items is uncertain by ±%s points by itself, which more seeds do not change.",
+                           all, x->name, x->of, report_size(x, false, 1.96 * sqrt(p * (1 - p) / x->of), m->a));
     }
     return all;
 }

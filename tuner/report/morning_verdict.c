@@ -72,10 +72,10 @@ static bool find_trade(const struct morning *m, const struct verdict *v, size_t 
     bool lost = false, saved = false;
     for (size_t i = 0; i < m->o->n_metrics; i++) {
         const struct metric *x = &m->o->metric[i];
-        double better = x->goal * v->apart[i].by;
-        if (!isfinite(better) || !objective_uses(m->o, i)) continue;
-        if (x->kind == METRIC_PROPORTION && better < 0) *ret_lost = i, lost = true;
-        if (x->kind == METRIC_COUNT && better > 0) *ret_saved = i, saved = true;
+        double a = x->goal * v->apart[i].low, b = x->goal * v->apart[i].high; /* > 0: better */
+        if (!isfinite(a) || !isfinite(b) || !objective_uses(m->o, i)) continue;
+        if (x->kind == METRIC_PROPORTION && a < 0 && b < 0) *ret_lost = i, lost = true;
+        if (x->kind == METRIC_COUNT && a > 0 && b > 0) *ret_saved = i, saved = true;
     }
     return lost && saved;
 }
@@ -382,8 +382,9 @@ static void say_unseen(struct morning *m, struct story_section *x)
             x, m->a, STORY_SENTENCE,
             arena_printf(
                 m->a,
-                "%s was never looked at by the search: the winner is %.1f points from its %s there, the baseline %.1f. %s",
-                m->o->metric[test].name, 100 * fabs(gap), m->o->metric[i].name, 100 * fabs(usual),
+                "%s was never looked at by the search: the winner is %s points from its %s there, the baseline %s. %s",
+                m->o->metric[test].name, report_size(&m->o->metric[i], false, gap, m->a), m->o->metric[i].name,
+                report_size(&m->o->metric[i], false, usual, m->a),
                 wider ? "The wider gap may mean that it fits what it was chosen by."
                       : "The choice did not fit what it was chosen by."));
     }
