@@ -5,8 +5,10 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
+import threading
 import unittest
 
 from patience import PATIENCE, claim_ports, gated, until
@@ -55,6 +57,69 @@ class Answer:
     @property
     def json(self):
         return json.loads(self.body)
+
+
+class Stream:
+    """Server-sent events, read on a thread of their own."""
+
+    def __init__(self, world, path="/events", token=None, last=None):
+        head = f"GET /api/v1{path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token or world.operator}\r\n"
+        head += f"Last-Event-ID: {last}\r\n" if last is not None else ""
+        self.socket = socket.create_connection(("127.0.0.1", world.port))
+        self.socket.sendall((head + "\r\n").encode())
+        self.text, self.over = b"", False
+        self.thread = threading.Thread(target=self.read, daemon=True)
+        self.thread.start()
+
+    def read(self):
+        while True:
+            try:
+                more = self.socket.recv(65536)
+            except OSError:
+                more = b""
+            if not more:
+                self.over = True
+                return
+            self.text += more
+
+    def blocks(self):
+        """Chunked encoding aside: a block is fields by name."""
+        raw, body = self.text.partition(b"\r\n\r\n")[2], b""
+        while raw:
+            size, _, raw = raw.partition(b"\r\n")
+            if not size or not raw:
+                break
+            body, raw = body + raw[:int(size, 16)], raw[int(size, 16) + 2:]
+        if not body:
+            body = self.text.partition(b"\r\n\r\n")[2]
+        whole = body.decode().split("\n\n")[:-1]
+        return [dict(line.split(": ", 1) for line in block.split("\n") if not line.startswith(":")) for block in whole]
+
+    def events(self):
+        """(study, seq) of each, of the stream of all."""
+        out = [json.loads(b["data"]) for b in self.blocks() if b.get("event") not in (None, "cursor")]
+        return [(e["study"], e["seq"]) for e in out if "seq" in e]
+
+    def cursor(self):
+        ids = [b["id"] for b in self.blocks() if b.get("event") == "cursor"]
+        return ids[-1] if ids else None
+
+    def ids(self):
+        """Of a study's own stream."""
+        return [int(b["id"]) for b in self.blocks() if "id" in b]
+
+    def is_there(self):
+        """The first thing that a reader gets is a pulse: from now on it misses nothing."""
+        return len(self.blocks()) > 0
+
+    def end(self):
+        """The other end is gone, or says no more: what it had sent is all there."""
+        self.thread.join(PATIENCE)
+        self.socket.close()
+        return self
+
+    def close(self):
+        self.socket.close()
 
 
 class World(unittest.TestCase):

@@ -10,55 +10,15 @@ import socket
 import sqlite3
 import stat
 import subprocess
-import threading
 import time
 import unittest
 
 from patience import PATIENCE
-from service import STUDY, TRIAL, World
+from service import STUDY, TRIAL, Stream, World
 
 CLIENTS = STUDY.replace("study: s", "study: clients").replace('trial: {command: [sh, trial.sh, "{x}", "{k}"], grace: 1s, '
                                                               "retries: 1, backoff: 1s}\n", "")
 CLIENTS = CLIENTS.replace("files: [trial.sh]\n", "")
-
-
-class Stream:
-    """Server-sent events of a study, read on a thread of its own."""
-
-    def __init__(self, world, study="s", after=None):
-        head = f"GET /api/v1/studies/{study}/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {world.operator}\r\n"
-        if after is not None:
-            head += f"Last-Event-ID: {after}\r\n"
-        self.socket = socket.create_connection(("127.0.0.1", world.port))
-        self.socket.sendall((head + "\r\n").encode())
-        self.text = b""
-        self.thread = threading.Thread(target=self.read, daemon=True)
-        self.thread.start()
-
-    def read(self):
-        while True:
-            try:
-                more = self.socket.recv(65536)
-            except OSError:
-                return
-            if not more:
-                return
-            self.text += more
-
-    def is_there(self):
-        """The first thing that a reader gets is a pulse: from now on it misses nothing."""
-        return b"\n:" in self.text or b"id: " in self.text
-
-    def end(self):
-        """The other end is gone: what it had sent is all there."""
-        self.thread.join(PATIENCE)
-        return self.ids()
-
-    def ids(self):
-        return [int(line[4:]) for line in self.text.decode(errors="replace").splitlines() if line.startswith("id: ")]
-
-    def close(self):
-        self.socket.close()
 
 
 class Who(World):
@@ -369,12 +329,12 @@ class Clients(World):
 class Events(World):
     def test_a_stream_has_no_gap_over_restarts_and_starts_where_it_left(self):
         self.create(STUDY.replace("trials: 12", "trials: 10000"), TRIAL)
-        stream = Stream(self, after=0)
+        stream = Stream(self, "/studies/s/events", last=0)
         self.wait("events come", lambda: len(stream.ids()) > 5)
         self.kill_server()
-        first = stream.end()
+        first = stream.end().ids()
         self.start()
-        again = Stream(self, after=first[-1])
+        again = Stream(self, "/studies/s/events", last=first[-1])
         self.wait("there is more", lambda: len(again.ids()) > 5)
         whole = first + again.ids()
         self.assertEqual(whole, list(range(1, whole[-1] + 1)))
@@ -383,7 +343,7 @@ class Events(World):
         self.wait_phase("stopped")
         last = self.ok("GET", "/studies/s")["seq"]
         self.wait("the last event comes", lambda: again.ids()[-1] == last)
-        now = Stream(self)
+        now = Stream(self, "/studies/s/events")
         self.wait("it listens", now.is_there)
         self.assertEqual(now.ids(), [])
         self.ok("POST", "/studies/s/resume")  # a stream outlives the runs of its study

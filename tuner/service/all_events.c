@@ -14,16 +14,19 @@ enum {
     OFTEN_BYTES = 1024,      /* a longer cursor is told with the pulse only, or … */
     OFTEN_EVENTS = 256,      /* … after so many events */
     CURSOR_BYTES = 16 << 10, /* as a header that comes back; of more studies it has the newest */
-    HELD_BYTES = 4096,       /* what a reader keeps between two events */
+    CURSOR_MOST = CURSOR_BYTES + NAME_MAX_BYTES + 32,
+    HELD_BYTES = 4096, /* what a reader keeps between two events */
+    CATCHING_MAX = 8,  /* studies whose logs a reader reads at once */
 };
 
 /* A study as a reader knows it. */
 struct place {
-    int64_t study, seq; /* seq: of the last event that it has been told */
+    int64_t study, seq, end; /* seq: of the last event that it has been told; end: … that is known */
     char name[NAME_MAX_BYTES];
     bool at_work;                /* here */
+    bool catching;               /* up with its log: few do at once */
     uint64_t round;              /* in which it came */
-    struct event_reader *reader; /* NULL: it knows all that there is */
+    struct event_reader *reader; /* NULL: it knows all that there is, or waits until others have been told */
 };
 
 struct all_reader {
@@ -31,7 +34,8 @@ struct all_reader {
     struct all_events *all;
     struct place *place; /* by study */
     size_t n, capacity;
-    size_t turn; /* whose it is */
+    size_t turn;     /* whose it is */
+    size_t catching; /* so many places */
     char who[EVENT_STREAM_WHO_MAX];
     const char *scope;
     bool once, pulse, moved; /* moved: since the last cursor … */
@@ -101,6 +105,8 @@ enum status all_events_parse(const char *text, struct arena *arena, struct all_s
     char *copy = arena_strdup(arena, text), *slash = strchr(copy, '/');
     long number;
     bool ok;
+    if (strlen(text) > CURSOR_MOST)
+        return error_set(err, STATUS_INVALID, "a place in all logs has at most %d bytes", CURSOR_MOST);
     if (slash) *slash = 0;
     if (!slash && words_whole(copy, 0, 1000000000000, &number)) {
         x.each = number;
@@ -160,22 +166,34 @@ static void tell_cursor(struct all_reader *r)
 
 /* ---- places ---- */
 
-static void leave(struct place *p)
+static void caught_up(struct all_reader *r, struct place *p)
 {
+    r->catching -= p->catching;
+    p->catching = false;
+}
+
+static void leave(struct all_reader *r, struct place *p)
+{
+    caught_up(r, p);
     if (p->reader) event_stream_close(p->reader);
     p->reader = NULL;
 }
 
-static void follow(struct all_reader *r, struct place *p)
+/* False: others have to be told first. */
+static bool read_log(struct all_reader *r, struct place *p)
 {
-    if (p->reader) return;
+    if (p->reader) return true;
+    if (r->catching == CATCHING_MAX) return false;
     struct event_stream *stream = streams_of(r->all->service, p->name, p->study);
     p->reader = event_stream_open(stream, p->seq, false, r->who, r->wake, r->data);
+    p->catching = true;
+    r->catching++;
+    return true;
 }
 
 static void forget(struct all_reader *r, size_t at)
 {
-    leave(&r->place[at]);
+    leave(r, &r->place[at]);
     memmove(&r->place[at], &r->place[at + 1], (r->n - at - 1) * sizeof *r->place);
     r->n--;
     r->moved = true;
@@ -206,7 +224,7 @@ static struct place *ensure(struct all_reader *r, int64_t study, const char *nam
     size_t at = find(r, study);
     if (is_there(r, at, study, name)) return &r->place[at];
     if (at < r->n && r->place[at].study == study) {
-        leave(&r->place[at]);
+        leave(r, &r->place[at]);
     } else {
         r->place = must_reserve(r->place, r->n + 1, &r->capacity, sizeof *r->place);
         memmove(&r->place[at + 1], &r->place[at], (r->n - at) * sizeof *r->place);
@@ -244,6 +262,11 @@ static bool take_from(struct all_reader *r, size_t at)
 {
     struct place *p = &r->place[at];
     struct event_text e;
+    if (!p->reader && !p->at_work && p->seq >= p->end) return false;
+    if (!read_log(r, p)) {
+        r->waits = true;
+        return false;
+    }
     switch (event_stream_next(p->reader, &e)) {
     case EVENT_TURN_HERE:
         tell_event(r, p, &e);
@@ -251,7 +274,9 @@ static bool take_from(struct all_reader *r, size_t at)
         return true;
     case EVENT_TURN_WAITS: r->waits = true; return false;
     case EVENT_TURN_TOLD:
-        if (!p->at_work) leave(p);
+        p->end = p->seq;
+        caught_up(r, p);
+        if (!p->at_work) leave(r, p);
         return false;
     case EVENT_TURN_ENDED: forget(r, at); return false;
     }
@@ -261,12 +286,12 @@ static bool take_from(struct all_reader *r, size_t at)
 /* Studies in turn: one that has much to tell does not keep another from being heard. */
 static bool take_event(struct all_reader *r)
 {
-    size_t studies = r->n;
     r->waits = false;
-    for (size_t i = 0; i < studies && r->n; i++) {
-        size_t n = r->n;
+    for (size_t left = r->n; left && r->n; left--) {
+        size_t n = r->n, catching = r->catching;
         r->turn = (r->turn + 1) % r->n;
-        if (r->place[r->turn].reader && take_from(r, r->turn)) return true;
+        if (take_from(r, r->turn)) return true;
+        if (r->catching < catching) left = r->n + 1;                 /* whoever has waited for that can go on */
         if (r->n && r->n < n) r->turn = (r->turn + r->n - 1) % r->n; /* another is in its place */
     }
     return false;
@@ -310,12 +335,23 @@ ssize_t all_events_read(struct all_reader *r, char *buf, size_t max)
 
 /* ---- readers ---- */
 
-static int64_t begin_at(const struct all_start *x, const struct store_end *end)
+static int by_name(const void *a, const void *b)
 {
-    int64_t seq = x->each >= 0 ? x->each : x->newest >= 0 && end->study > x->newest ? 0 : end->seq;
-    for (size_t i = 0; i < x->n; i++)
-        if (strcmp(x->at[i].name, end->name) == 0) seq = x->at[i].seq;
-    return seq < end->seq ? seq : end->seq;
+    return strcmp(((const struct store_end *)a)->name, ((const struct store_end *)b)->name);
+}
+
+int64_t *all_events_begin(const struct all_start *start, const struct store_end *end, size_t n, struct arena *arena)
+{
+    int64_t *out = arena_array(arena, n + 1, sizeof *out);
+    if (start->n) qsort(start->at, start->n, sizeof *start->at, by_name);
+    for (size_t i = 0; i < n; i++) {
+        const struct store_end *named =
+            start->n ? bsearch(&end[i], start->at, start->n, sizeof *start->at, by_name) : NULL;
+        bool is_new = start->newest >= 0 && end[i].study > start->newest;
+        int64_t seq = named ? named->seq : start->each >= 0 ? start->each : is_new ? 0 : end[i].seq;
+        out[i] = seq < end[i].seq ? seq : end[i].seq;
+    }
+    return out;
 }
 
 struct all_reader *all_events_open(struct all_events *x, const struct all_opening *how)
@@ -331,8 +367,8 @@ struct all_reader *all_events_open(struct all_events *x, const struct all_openin
     snprintf(r->who, sizeof r->who, "%s events", how->token);
     x->reader = r;
     for (size_t i = 0; i < how->n; i++) {
-        struct place *p = ensure(r, how->end[i].study, how->end[i].name, begin_at(&how->start, &how->end[i]));
-        if (p->seq < how->end[i].seq) follow(r, p);
+        struct place *p = ensure(r, how->end[i].study, how->end[i].name, how->after[i]);
+        p->end = how->end[i].seq;
     }
     r->moved = true;
     return r;
@@ -343,21 +379,22 @@ void all_events_close(struct all_reader *r)
     struct all_reader **at = &r->all->reader;
     while (*at != r) at = &(*at)->next;
     *at = r->next;
-    for (size_t i = 0; i < r->n; i++) leave(&r->place[i]);
+    for (size_t i = 0; i < r->n; i++) leave(r, &r->place[i]);
     free(r->place);
     free(r->text);
     free(r);
 }
 
+void all_events_follow(struct all_reader *r, const char *study, int64_t id)
+{
+    if (r->once || !words_lists(r->scope, study)) return;
+    ensure(r, id, study, 0)->at_work = true;
+    r->wake(r->data);
+}
+
 void all_events_join(struct all_events *x, const char *study, int64_t id)
 {
-    for (struct all_reader *r = x->reader; r; r = r->next) {
-        if (r->once || !words_lists(r->scope, study)) continue;
-        struct place *p = ensure(r, id, study, 0);
-        p->at_work = true;
-        follow(r, p);
-        r->wake(r->data);
-    }
+    for (struct all_reader *r = x->reader; r; r = r->next) all_events_follow(r, study, id);
 }
 
 void all_events_pulse(struct all_events *x, bool (*kept)(const struct service *s, const char *study))
@@ -395,9 +432,8 @@ static void catch_up(struct all_reader *r, const struct all_events *x)
     for (size_t i = 0; i < x->n; i++) {
         if (!words_lists(r->scope, x->end[i].name)) continue;
         struct place *p = ensure(r, x->end[i].study, x->end[i].name, 0);
-        if (p->reader || p->seq >= x->end[i].seq) continue;
-        follow(r, p);
-        more = true;
+        p->end = x->end[i].seq;
+        more |= p->seq < p->end;
     }
     if (more) r->wake(r->data);
 }

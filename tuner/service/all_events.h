@@ -5,7 +5,8 @@
  * seen, too, new studies appear, and deleted ones end without a word. An event is that of its study's own stream, with
  * "study" in front, and without an id: whenever a reader has been told everything, an event `cursor` has the places of
  * all as its id, which Last-Event-ID gives back. What comes after the last cursor comes again then; study and seq say
- * what is known. A slow reader costs its places (80 bytes a study), and one event.
+ * what is known. A reader reads the logs of a few studies at a time, so that one who wants all from the beginning keeps
+ * nobody else from his turn; a slow one costs its places (100 bytes a study), and one event.
  *
  *     "17/g2p:120,demo:3"    after event 120 of g2p and 3 of demo; study 17 was the newest: a newer one is told whole
  *     "120"                  after event 120 of each
@@ -28,13 +29,13 @@ struct all_reader;
 struct all_start {
     int64_t each;         /* after this event of every study that is not named; −1: what comes from now on */
     int64_t newest;       /* of the studies that were there; a later one is told from its beginning; −1: unknown */
-    size_t n;             /* those that are named: */
+    size_t n;             /* those that are named, each once: */
     struct store_end *at; /* … and the last event that is known of each */
 };
 
 struct all_opening {
-    struct all_start start;
     const struct store_end *end; /* where the logs end that it may see, in order of creation */
+    const int64_t *after;        /* … and after which event it begins in each */
     size_t n;
     bool once;         /* the end is after what has happened so far */
     const char *token; /* whose turn the reading of pages takes */
@@ -46,15 +47,20 @@ struct all_opening {
 struct all_events *all_events_create(struct service *s);
 void all_events_free(struct all_events *x); /* after its readers and the works */
 
-/* STATUS_INVALID: no cursor. In the arena. */
+/* STATUS_INVALID: no cursor, or longer than any. In the arena. */
 enum status all_events_parse(const char *text, struct arena *arena, struct all_start *ret, struct error *err);
+
+/* By a work: after which event it begins in each of the `n` studies; in the arena. */
+int64_t *all_events_begin(const struct all_start *start, const struct store_end *end, size_t n, struct arena *arena);
 
 struct all_reader *all_events_open(struct all_events *x, const struct all_opening *how);
 void all_events_close(struct all_reader *r);
 /* Fills up to `max` bytes; 0: nothing now; −1: the end. */
 ssize_t all_events_read(struct all_reader *r, char *buf, size_t max);
 
-/* The study is at work here: all who may see it follow it from now on. */
+/* The study is at work here: the reader, if it may see it, follows it from now on. */
+void all_events_follow(struct all_reader *r, const char *study, int64_t id);
+/* All readers do. */
 void all_events_join(struct all_events *x, const char *study, int64_t id);
 /* Looks for what other processes have done; once a second. */
 void all_events_look(struct all_events *x);

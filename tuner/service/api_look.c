@@ -28,6 +28,7 @@ struct beginning {
     struct all_start start;
     bool said, follow; /* said: where to start */
     struct store_end *end;
+    int64_t *after;
     size_t n;
     struct all_reader *reader;
 };
@@ -47,7 +48,7 @@ static void end_all(struct request *r)
     all_events_close(((const struct beginning *)r->state)->reader);
 }
 
-/* Where the logs end that the token may see. */
+/* Where the logs end that the token may see, and where it begins. */
 static void find_ends(struct request *r)
 {
     struct beginning *x = r->state;
@@ -60,6 +61,7 @@ static void find_ends(struct request *r)
     x->n = 0;
     for (size_t i = 0; i < all; i++)
         if (request_may_see(r, x->end[i].name)) x->end[x->n++] = x->end[i];
+    x->after = all_events_begin(&x->start, x->end, x->n, &r->arena);
 }
 
 /* Those at work here are followed from the first moment. */
@@ -68,8 +70,8 @@ static void begin_all(struct request *r)
     struct beginning *x = r->state;
     struct service *s = r->service;
     if (!r->http) return;
-    const struct all_opening how = {.start = x->start,
-                                    .end = x->end,
+    const struct all_opening how = {.end = x->end,
+                                    .after = x->after,
                                     .n = x->n,
                                     .once = !x->follow,
                                     .token = r->who.id,
@@ -78,7 +80,7 @@ static void begin_all(struct request *r)
                                     .data = r};
     x->reader = all_events_open(s->streams.together, &how);
     for (const struct active_study *as = s->active; as; as = as->next)
-        if (!as->over) all_events_join(s->streams.together, as->study->name, as->active->memory->study_id);
+        if (!as->over) all_events_follow(x->reader, as->study->name, as->active->memory->study_id);
     r->cancel = end_all;
     s->counts.answers[200]++;
     http_request_stream(r->http, "text/event-stream", read_all, r);

@@ -16,6 +16,7 @@ enum {
     PAGE = 1024,         /* events */
     PAGE_BYTES = 128 << 10,
     SHELF_BYTES = 16 << 20,
+    SHELF_PAGES = 512,
 };
 
 /* What several readers may be at. */
@@ -40,7 +41,8 @@ struct page {
     int64_t study, after, last;
     long rows;
     bool ready, failed, full;
-    bool whole; /* there were no more then */
+    bool whole;   /* there were no more then */
+    bool durable; /* what was recorded unseen was so before */
     char *text;
     size_t n, capacity;
 };
@@ -54,10 +56,12 @@ struct event_stream {
     struct shelf *shelf;
     struct store *store;
     int64_t study;
-    struct entry *ring;  /* RING of them; NULL: nobody has read yet */
+    struct entry *ring;  /* RING of them; NULL: nobody reads */
     uint64_t first, end; /* places of the oldest entry and of the next one */
     uint64_t visible;    /* before this place all is durable */
     size_t bytes;        /* of the ring's texts */
+    struct entry unseen; /* the last event that was recorded while nobody read */
+    bool hidden;         /* it is not durable yet */
     struct event_reader *reader;
     bool ended;
 };
@@ -69,6 +73,7 @@ struct event_reader {
     int64_t seq; /* of the last event that it has been given */
     bool live;   /* reads the ring from `at`; else the page after `seq`, from `page_at` */
     bool waits;  /* for that page */
+    bool fresh;  /* that page was read when it had asked */
     uint64_t at;
     size_t page_at;
     bool pulse, once;
@@ -150,11 +155,12 @@ static void take_off(struct page *p)
 /* Those used least go; their readers know where they were, and get them again. */
 static void make_room(struct shelf *s)
 {
-    size_t bytes = 0;
+    size_t bytes = 0, pages = 0;
     for (struct page **at = &s->page; *at;) {
         struct page *p = *at;
         bytes += p->n;
-        if (!p->ready || p == s->page || bytes <= SHELF_BYTES) {
+        if (!p->ready || p == s->page || (bytes <= SHELF_BYTES && pages < SHELF_PAGES)) {
+            pages++;
             at = &p->next;
             continue;
         }
@@ -186,8 +192,6 @@ void event_stream_free(struct event_stream *f)
         *at = p->next;
         page_free(p);
     }
-    for (size_t i = 0; f->ring && i < RING; i++) text_drop(f->ring[i].text);
-    free(f->ring);
     free(f);
 }
 
@@ -197,6 +201,12 @@ bool event_stream_is_read(const struct event_stream *f)
 }
 
 /* ---- writing ---- */
+
+static void hide(struct event_stream *f, int64_t seq, uint64_t batch)
+{
+    f->unseen = (struct entry){.seq = seq, .batch = batch};
+    f->hidden = true;
+}
 
 static void drop_first(struct event_stream *f)
 {
@@ -214,19 +224,24 @@ static void put(struct event_stream *f, int64_t seq, uint64_t batch, struct text
     f->ring[f->end++ % RING] = (struct entry){seq, batch, text};
 }
 
-/* Nobody reads it: what a later reader wants is in the database. */
-static bool is_idle(struct event_stream *f)
+/* Nobody reads it: what a later reader wants is in the database, or will be. */
+static void drop_ring(struct event_stream *f)
 {
-    if (f->reader) return false;
+    for (uint64_t at = f->visible; at < f->end; at++)
+        if (f->ring[at % RING].seq) hide(f, f->ring[at % RING].seq, f->ring[at % RING].batch);
     while (f->first < f->end) drop_first(f);
     f->visible = f->end;
-    return true;
+    free(f->ring);
+    f->ring = NULL;
 }
 
 void event_stream_add(struct event_stream *f, const struct store_event *e, uint64_t batch)
 {
     size_t n;
-    if (is_idle(f)) return;
+    if (!f->reader) {
+        hide(f, e->seq, batch);
+        return;
+    }
     if (strlen(e->body) > TEXT_MAX) {
         put(f, e->seq, batch, NULL);
         return;
@@ -238,7 +253,7 @@ void event_stream_add(struct event_stream *f, const struct store_event *e, uint6
 void event_stream_report(struct event_stream *f, long trial, long step, const json_t *metrics, uint64_t batch)
 {
     size_t n;
-    if (is_idle(f)) return;
+    if (!f->reader) return;
     char *text = sse("report", 0,
                      json_pack("{s:I, s:I, s:O}", "trial", (json_int_t)trial, "step", (json_int_t)step, "metrics",
                                (json_t *)metrics),
@@ -254,15 +269,20 @@ static void wake_all(struct event_stream *f)
 void event_stream_durable(struct event_stream *f, uint64_t batch)
 {
     uint64_t before = f->visible;
+    bool appears = f->hidden && f->unseen.batch <= batch;
+    if (appears) f->hidden = false;
     for (; f->visible < f->end && f->ring[f->visible % RING].batch <= batch; f->visible++) {
     }
-    if (f->visible > before) wake_all(f);
+    if (f->visible > before || appears) wake_all(f);
 }
 
 void event_stream_pulse(struct event_stream *f)
 {
-    for (struct event_reader *r = f->reader; r; r = r->next) r->pulse = true;
-    wake_all(f);
+    for (struct event_reader *r = f->reader; r; r = r->next) {
+        if (r->pulse) continue; /* it has not come to it yet, or reads whole events and has a pulse of its own */
+        r->pulse = true;
+        r->wake(r->data);
+    }
 }
 
 void event_stream_end(struct event_stream *f)
@@ -295,6 +315,7 @@ void event_stream_close(struct event_reader *r)
     struct event_reader **at = &r->stream->reader;
     while (*at != r) at = &(*at)->next;
     *at = r->next;
+    if (!r->stream->reader) drop_ring(r->stream);
     text_drop(r->rest);
     free(r);
 }
@@ -347,9 +368,11 @@ static void on_page(struct work *w)
     p->ready = true;
     bool kept = f && !w->unable && !p->failed && p->rows > 0;
     bool end = f && !w->unable && !p->failed && p->rows == 0;
+    if (end && p->durable) f->unseen.seq = 0; /* it is no more */
     for (struct event_reader *r = f ? f->reader : NULL; r; r = r->next) {
         if (!r->waits || r->seq != p->after) continue;
         r->waits = false;
+        r->fresh = kept;
         if (end) join_ring(r);
         if (end || kept) r->wake(r->data);
     }
@@ -367,22 +390,30 @@ static void order_page(struct event_reader *r)
 {
     struct shelf *s = r->stream->shelf;
     struct page *p = must_alloc(1, sizeof *p);
-    *p = (struct page){.next = s->page, .stream = r->stream, .shelf = s, .study = r->stream->study, .after = r->seq};
+    *p = (struct page){.next = s->page,
+                       .stream = r->stream,
+                       .shelf = s,
+                       .study = r->stream->study,
+                       .after = r->seq,
+                       .durable = !r->stream->hidden};
     snprintf(p->who, sizeof p->who, "%s", r->who);
     p->work = (struct work){.who = p->who, .data = p, .run = read_page, .done = on_page};
     s->page = p;
     works_add(s->works, &p->work);
 }
 
-/* It was the end of the log, and is no more: what has come since was perhaps recorded while nobody read, or by another
- * process, and is in no ring. */
+static bool ring_has(const struct event_stream *f, int64_t seq)
+{
+    for (uint64_t at = f->first; at < f->end; at++)
+        if (f->ring[at % RING].seq == seq) return true;
+    return false;
+}
+
+/* It was the end of the log when another reader asked: what has come since was perhaps recorded while nobody read, or
+ * by another process, and is in no ring. */
 static bool is_stale(const struct event_reader *r, const struct page *p)
 {
-    int64_t last = p->last;
-    struct error ignored;
-    if (!p->ready || !p->whole || r->page_at) return false;
-    store_last_event(r->stream->store, r->stream->study, &last, &ignored);
-    return last > p->last;
+    return p->ready && p->whole && !r->page_at && !r->fresh && !ring_has(r->stream, p->last + 1);
 }
 
 /* The page that comes next for the reader; NULL: it has to wait. */
@@ -404,17 +435,24 @@ static struct page *next_page(struct event_reader *r)
     return s->page = p;
 }
 
+/* So many bytes of it have been taken. */
+static void take_of_page(struct event_reader *r, const struct page *p, size_t n)
+{
+    r->page_at += n;
+    if (r->page_at < p->n) return;
+    r->page_at = 0;
+    r->fresh = false;
+    r->seq = p->last;
+    if (p->whole) join_ring(r);
+}
+
 static size_t read_of_page(struct event_reader *r, char *buf, size_t max)
 {
     const struct page *p = next_page(r);
     if (!p) return 0;
     size_t left = p->n - r->page_at, n = left < max ? left : max;
     memcpy(buf, p->text + r->page_at, n);
-    r->page_at += n;
-    if (n < left) return n;
-    r->page_at = 0;
-    r->seq = p->last;
-    if (p->whole) join_ring(r);
+    take_of_page(r, p, n);
     return n;
 }
 
@@ -424,7 +462,8 @@ static size_t read_of_page(struct event_reader *r, char *buf, size_t max)
 static struct text *next_of_ring(struct event_reader *r)
 {
     struct event_stream *f = r->stream;
-    if (r->at < f->first) r->live = false; /* it was too slow */
+    if (r->at < f->first) r->live = false;                     /* it was too slow */
+    if (r->seq < f->unseen.seq && !f->hidden) r->live = false; /* its page was read before that was durable */
     while (r->live && r->at < f->visible) {
         const struct entry *e = &f->ring[r->at % RING];
         if (e->seq > r->seq + 1 || !e->text) r->live = false; /* recorded before anybody read, or too large */
@@ -482,11 +521,7 @@ static struct text *next_of_page(struct event_reader *r)
     t->refs = 1;
     t->n = n;
     memcpy(t->bytes, from, n);
-    r->page_at += n;
-    if (r->page_at < p->n) return t;
-    r->page_at = 0;
-    r->seq = p->last;
-    if (p->whole) join_ring(r);
+    take_of_page(r, p, n);
     return t;
 }
 

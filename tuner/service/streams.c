@@ -10,11 +10,21 @@ struct stream_entry {
     struct event_stream *stream;
 };
 
+static void end(struct stream_entry *e)
+{
+    event_stream_end(e->stream);
+    free(e->study);
+    e->study = must_strdup(""); /* a new study of this name has another stream */
+}
+
+/* An older one that had this name was deleted, perhaps by another process; who still asks for it ends nothing newer. */
 struct event_stream *streams_of(struct service *s, const char *study, int64_t id)
 {
-    for (struct stream_entry *e = s->streams.all; e; e = e->next)
-        if (strcmp(e->study, study) == 0 && e->id == id) return e->stream;
-    streams_forget(s, study); /* another process has deleted that one */
+    for (struct stream_entry *e = s->streams.all; e; e = e->next) {
+        if (strcmp(e->study, study) != 0) continue;
+        if (e->id == id) return e->stream;
+        if (e->id < id) end(e);
+    }
     struct stream_entry *e = must_alloc(1, sizeof *e);
     *e = (struct stream_entry){s->streams.all, must_strdup(study), id,
                                event_stream_create(s->streams.shelf, s->store, id)};
@@ -34,12 +44,7 @@ static void drop(struct stream_entry **at)
 void streams_forget(struct service *s, const char *study)
 {
     for (struct stream_entry *e = s->streams.all; e; e = e->next)
-        if (strcmp(e->study, study) == 0) {
-            event_stream_end(e->stream);
-            free(e->study);
-            e->study = must_strdup(""); /* a new study of this name has another stream */
-            return;
-        }
+        if (strcmp(e->study, study) == 0) end(e);
 }
 
 void streams_pulse(struct service *s, bool (*kept)(const struct service *s, const char *study))
