@@ -223,7 +223,7 @@ class Columns(Views):
             self.assertEqual(x["kinds"][c["kind"][i]], t["role"])
             self.assertEqual({n: c["params"][n][i] for n in x["parameters"]}, t["params"])
             self.assertEqual({n: c["metrics"][n][i] for n in x["metrics"] if c["metrics"][n][i] is not None}, t["metrics"])
-            self.assertEqual((c["reason"][i], c["utility"][i], c["finished_ms"][i]), (t.get("reason"), t.get("utility"), t.get("finished_ms")))
+            self.assertEqual((c["source"][i], c["reason"][i], c["utility"][i], c["finished_ms"][i]), (t["source"], t.get("reason"), t.get("utility"), t.get("finished_ms")))
             self.assertTrue(c["began_ms"][i] is None or c["created_ms"][i] <= c["began_ms"][i])
 
     def test_what_has_changed_since(self):

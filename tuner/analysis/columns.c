@@ -103,6 +103,11 @@ static void reason(const struct table *t, const struct trial *x)
     put_text(t->out, x->reason ? x->reason : x->outside);
 }
 
+static void source(const struct table *t, const struct trial *x)
+{
+    put_text(t->out, x->source);
+}
+
 /* ---- columns ---- */
 
 static void put_column(const struct table *t, const char *name, put_fn *put)
@@ -184,7 +189,7 @@ static void put_columns(const struct table *t)
         put_fn *put;
     } column[] = {{"number", number},        {"state", state},       {"kind", kind},          {"utility", utility},
                   {"charged", charged},      {"attempts", attempts}, {"created_ms", created}, {"began_ms", began},
-                  {"finished_ms", finished}, {"confirms", confirms}, {"reason", reason}};
+                  {"finished_ms", finished}, {"confirms", confirms}, {"reason", reason},      {"source", source}};
     const struct study *study = t->history->study;
     fputs("\"columns\":{", t->out);
     for (size_t i = 0; i < sizeof column / sizeof *column; i++) {
