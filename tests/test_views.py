@@ -305,6 +305,38 @@ class Packed(Views):
             self.assertIsNone(self.call("GET", path, headers={"Accept-Encoding": "gzip"}).headers["Content-Encoding"], path)
 
 
+class Page(World):
+    """What browsers see; nobody needs a token for it."""
+
+    def setUp(self):
+        super().setUp()
+        if self.call("GET", "/?", token=None).status == 404:
+            self.skipTest("built without the page")
+
+    def test_it_comes_packed_to_who_takes_that(self):
+        for path in ("/page.js", "/page.css", "/third-party.txt"):
+            for accept in ("gzip", "*", "br, gzip;q=0.1"):
+                page = self.call("GET", path, token=None, headers={"Accept-Encoding": accept})
+                self.assertEqual((page.status, page.headers["Content-Encoding"], page.headers["Vary"]), (200, "gzip", "Accept-Encoding"), path)
+                self.assertGreater(len(gzip.decompress(page.body)), len(page.body))
+            for accept in ("identity", "br", "gzip;q=0", "gzipper"):
+                self.assertEqual(self.call("GET", path, token=None, headers={"Accept-Encoding": accept}).status, 406, accept)
+        self.assertIn(b"<html", self.call("GET", "/?", token=None).body)
+
+    def test_what_is_known_is_not_sent_again_and_never_without_its_policy(self):
+        for path in ("/?", "/page.js", "/page.css", "/third-party.txt"):
+            page = self.call("GET", path, token=None, headers={"Accept-Encoding": "gzip"})
+            tag = page.headers["ETag"]
+            self.assertRegex(tag, '^"[0-9a-f]{32}"$')
+            again = self.call("GET", path, token=None, headers={"Accept-Encoding": "gzip", "If-None-Match": tag})
+            self.assertEqual((again.status, again.body, again.headers["ETag"], again.headers["Content-Encoding"]), (304, b"", tag, None), path)
+            for one in (page, again):
+                self.assertIn("default-src 'none'", one.headers["Content-Security-Policy"], path)
+                self.assertEqual(one.headers["Cache-Control"], "no-cache")
+            other = self.call("GET", path, token=None, headers={"Accept-Encoding": "gzip", "If-None-Match": '"0"'})
+            self.assertEqual((other.status, other.body), (200, page.body), path)
+
+
 class Ledger(Views):
     def test_sums_over_time_end_where_the_study_is(self):
         self.study("a")

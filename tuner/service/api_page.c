@@ -3,17 +3,13 @@
 #include "tuner/service/request.h"
 #include "tuner/service/service.h"
 
-#include "tuner/base/digest.h"
-
-#include <stdio.h>
-#include <string.h>
-
 #define X(name) extern const char service_page_##name##_begin[], service_page_##name##_end[]; /* page.S */
 X(index)
 X(script)
 X(style)
 X(licences)
 #undef X
+extern const char service_page_tag[]; /* of the page that was built, for caches */
 
 /* Scripts, styles and connections of this address only; nothing inline, no other page around it, no HTML made of text.
  */
@@ -33,35 +29,26 @@ struct page_file {
     bool packed;             /* gzip */
 };
 
+/* Whoever does not say what it takes takes all [RFC 9110, 12.5.3]. */
 static bool takes_gzip(const struct request *r)
 {
-    const char *accepted = http_request_header(r->http, "Accept-Encoding");
-    return !accepted || strstr(accepted, "gzip") || strchr(accepted, '*');
-}
-
-/* Its name for caches; in the arena. */
-static const char *tag(struct request *r, const struct page_file *f)
-{
-    unsigned char bytes[DIGEST_BYTES];
-    char hex[DIGEST_HEX];
-    digest(f->begin, (size_t)(f->end - f->begin), bytes);
-    return arena_printf(&r->arena, "\"%.32s\"", digest_hex(bytes, hex));
+    return r->seen.gzip || !http_request_header(r->http, "Accept-Encoding");
 }
 
 static void send_file(struct request *r, const struct page_file *f)
 {
-    const char *known = http_request_header(r->http, "If-None-Match"), *now = tag(r, f);
-    bool same = known && strstr(known, now);
-    const struct http_header headers[] = {{"Content-Security-Policy", POLICY},
-                                          {"Referrer-Policy", "no-referrer"},
-                                          {"Cache-Control", "no-cache"},
-                                          {"ETag", now},
-                                          {f->packed && !same ? "Content-Encoding" : NULL, "gzip"},
-                                          {NULL, NULL}};
-    unsigned status = same ? 304 : 200;
-    r->stage = REQUEST_ANSWERED;
-    r->service->counts.answers[status]++;
-    http_request_answer(r->http, status, f->type, f->begin, same ? 0 : (size_t)(f->end - f->begin), headers);
+    static const struct http_header headers[] = {{"Content-Security-Policy", POLICY},
+                                                 {"Referrer-Policy", "no-referrer"},
+                                                 {"Cache-Control", "no-cache"},
+                                                 {NULL, NULL}};
+    r->seen.tag = arena_printf(&r->arena, "\"%s\"", service_page_tag);
+    request_lasting(r, &(struct answer){.status = 200,
+                                        .type = f->type,
+                                        .text = (char *)f->begin,
+                                        .n = (size_t)(f->end - f->begin),
+                                        .fd = -1,
+                                        .packed = f->packed,
+                                        .more = headers});
 }
 
 static void show(struct request *r, const struct page_file *f)

@@ -369,27 +369,33 @@ static void add_headers(struct MHD_Response *response, const struct http_header 
         MHD_add_response_header(response, headers->name, headers->value);
 }
 
+static void answer(struct http_request *r, unsigned status, const char *type, struct MHD_Response *response,
+                   const struct http_header *headers)
+{
+    if (may_move(r->connection, STAGE_ANSWERED)) {
+        add_headers(response, headers);
+        answer_with(r->connection, status, response, type);
+    } else if (response) {
+        MHD_destroy_response(response);
+    }
+}
+
 void http_request_answer(struct http_request *r, unsigned status, const char *type, const char *body, size_t n,
                          const struct http_header *headers)
 {
-    struct connection *x = r->connection;
-    if (!may_move(x, STAGE_ANSWERED)) return;
-    struct MHD_Response *response = MHD_create_response_from_buffer(n, (void *)body, MHD_RESPMEM_MUST_COPY);
-    add_headers(response, headers);
-    answer_with(x, status, response, type);
+    answer(r, status, type, MHD_create_response_from_buffer(n, (void *)body, MHD_RESPMEM_MUST_COPY), headers);
+}
+
+void http_request_answer_lasting(struct http_request *r, unsigned status, const char *type, const char *body, size_t n,
+                                 const struct http_header *headers)
+{
+    answer(r, status, type, MHD_create_response_from_buffer(n, (void *)body, MHD_RESPMEM_PERSISTENT), headers);
 }
 
 void http_request_answer_file(struct http_request *r, const char *type, int fd, uint64_t bytes,
                               const struct http_header *headers)
 {
-    struct connection *x = r->connection;
-    if (!may_move(x, STAGE_ANSWERED)) {
-        close(fd);
-        return;
-    }
-    struct MHD_Response *response = MHD_create_response_from_fd64(bytes, fd);
-    add_headers(response, headers);
-    answer_with(x, 200, response, type);
+    answer(r, 200, type, MHD_create_response_from_fd64(bytes, fd), headers);
 }
 
 /* Of a stream that is to end. */

@@ -59,6 +59,9 @@ struct http_header {
 /* The body is copied. `type`: NULL: without one. `headers`: ended by a NULL name; may be NULL. */
 void http_request_answer(struct http_request *r, unsigned status, const char *type, const char *body, size_t n,
                          const struct http_header *headers);
+/* The same, of a body that lasts as long as the program. */
+void http_request_answer_lasting(struct http_request *r, unsigned status, const char *type, const char *body, size_t n,
+                                 const struct http_header *headers);
 /* The file is closed when it is sent. */
 void http_request_answer_file(struct http_request *r, const char *type, int fd, uint64_t bytes,
                               const struct http_header *headers);

@@ -41,7 +41,7 @@ struct query {
     const char *name, *value;
 };
 
-enum { SPOOLED_BYTES = 256 << 10, HEADERS_MAX = 6 };
+enum { SPOOLED_BYTES = 256 << 10, HEADERS_MAX = 10 };
 
 /* A large answer waits in a file without a name, not in memory, for a client that may be slow. */
 static int spool(const struct request *r, const char *text, size_t n)
@@ -91,6 +91,7 @@ static void set_headers(const struct request *r, const struct answer *o, struct 
     if (o->packed) headers[k++] = (struct http_header){"Content-Encoding", "gzip"};
     if (o->packed) headers[k++] = (struct http_header){"Vary", "Accept-Encoding"};
     if ((status == 200 || status == 304) && r->seen.tag) headers[k++] = (struct http_header){"ETag", r->seen.tag};
+    for (const struct http_header *h = o->more; h && h->name; h++) headers[k++] = *h;
     headers[k] = (struct http_header){NULL, NULL};
 }
 
@@ -108,8 +109,25 @@ static void send_answer(struct request *r, const struct answer *o)
     r->service->counts.answers[o->status < SERVICE_STATUSES ? o->status : 0]++;
     if (o->fd >= 0)
         http_request_answer_file(r->http, o->type, o->fd, o->n, headers);
+    else if (o->lasting)
+        http_request_answer_lasting(r->http, o->status, o->type, o->text, o->n, headers);
     else
         http_request_answer(r->http, o->status, o->type, o->text, o->n, headers);
+}
+
+/* "120" is in "*", in "\"119\", W/\"120\"" and so on: whatever the client says of how it compares. */
+static bool has_tag(const char *list, const char *tag)
+{
+    if (!list) return false;
+    return strcmp(list, "*") == 0 || strstr(list, strchr(tag, '"')) != NULL;
+}
+
+void request_lasting(struct request *r, const struct answer *o)
+{
+    struct answer x = *o;
+    x.lasting = true;
+    if (has_tag(r->seen.match, r->seen.tag)) x = (struct answer){.status = 304, .text = "", .fd = -1, .more = o->more};
+    send_answer(r, &x);
 }
 
 static void finish(struct request *r, unsigned status, const char *type, const char *text, size_t n)
@@ -411,13 +429,6 @@ bool request_read(struct request *r, struct reading *ret)
     else
         *ret = (struct reading){x->study, x->history, x};
     return st == STATUS_OK;
-}
-
-/* "120" is in "*", in "\"119\", W/\"120\"" and so on: whatever the client says of how it compares. */
-static bool has_tag(const char *list, const char *tag)
-{
-    if (!list) return false;
-    return strcmp(list, "*") == 0 || strstr(list, strchr(tag, '"')) != NULL;
 }
 
 bool request_is_news(struct request *r, const char *more)

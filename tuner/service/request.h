@@ -58,9 +58,11 @@ struct answer {
     unsigned status; /* 0: there is none yet */
     const char *type;
     char *text;
-    size_t n;    /* bytes of the text or of the file */
-    int fd;      /* −1: the text */
-    bool packed; /* by gzip */
+    size_t n;                       /* bytes of the text or of the file */
+    int fd;                         /* −1: the text */
+    bool packed;                    /* by gzip */
+    bool lasting;                   /* the text is, as long as the program */
+    const struct http_header *more; /* ended by a NULL name; may be NULL */
 };
 
 /* What is done beside the loop. */
@@ -106,6 +108,8 @@ struct request {
 
 void request_answer(struct request *r, unsigned status, json_t *answer); /* takes the reference */
 void request_text(struct request *r, unsigned status, const char *type, const char *text, size_t n);
+/* Whose text and headers last as long as the program; 304 if the client has what is called `seen.tag`. */
+void request_lasting(struct request *r, const struct answer *o);
 void request_file(struct request *r, const char *type, int fd, uint64_t bytes); /* takes the descriptor */
 void request_fail(struct request *r, const struct error *err); /* a problem document [RFC 9457] by the error's status */
 void request_problem(struct request *r, unsigned status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
