@@ -2,13 +2,23 @@
 
 #include <stdint.h>
 
-enum { LEARNT_MAX = 1024 }; /* results that a model learns from (search/landscape.h) */
+static struct fitted_to results_of(const struct memory *s)
+{
+    struct fitted_to all = {.baseline = s->baseline.since};
+    for (size_t i = 0; i < s->n_seen; i++) {
+        const struct trial *t = s->seen_trial[i];
+        if (!t || s->seen[i].outcome == SEARCH_PENDING) continue;
+        all.n++;
+        if (t->at.seq > all.seq) all.seq = t->at.seq;
+    }
+    return all;
+}
 
 enum status fitted_surface(struct fitted *f, const struct memory *s, const struct surface **ret, struct error *err)
 {
     enum status st = f->surface ? STATUS_OK : surface_make(s, &f->surface, err);
     if (st) return st;
-    f->seq = s->seq;
+    f->to = results_of(s);
     *ret = f->surface;
     return STATUS_OK;
 }
@@ -32,7 +42,8 @@ enum status fitted_importance(struct fitted *f, const struct memory *s, json_t *
 
 void fitted_keep(struct fitted *f, const struct memory *s)
 {
-    if (f->seq != s->seq) fitted_drop(f);
+    const struct fitted_to now = results_of(s);
+    if (f->to.n != now.n || f->to.seq != now.seq || f->to.baseline != now.baseline) fitted_drop(f);
 }
 
 void fitted_drop(struct fitted *f)
@@ -45,9 +56,11 @@ void fitted_drop(struct fitted *f)
 /* A matrix for each metric. */
 size_t fitted_bytes(const struct fitted *f)
 {
+    size_t all = 0;
     if (!f->surface) return 0;
-    const struct memory *s = f->surface->memory;
-    size_t n = surface_complete(s);
-    if (n > LEARNT_MAX) n = LEARNT_MAX;
-    return n * n * sizeof(double) * s->study->objective.n_metrics;
+    for (size_t i = 0; i < f->surface->memory->study->objective.n_metrics; i++) {
+        size_t n = landscape_results(f->surface->landscape, i);
+        all += n * n * sizeof(double);
+    }
+    return all;
 }

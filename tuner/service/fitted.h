@@ -1,6 +1,7 @@
-/* fitted: what was made of a study's results at some cost, kept for as long as there are no others.
+/* fitted: what was made of a study's results at some cost, kept for as long as there are no others: trials that are
+ * suggested, begin and report change nothing, those that end, and what is said of them later, do.
  *
- * fitted_keep drops what is about other events, fitted_surface and fitted_importance make what is not there,
+ * fitted_keep drops what is about other results, fitted_surface and fitted_importance make what is not there,
  * fitted_drop ends it. One of zeros is empty.
  *
  * Whoever has the memory has what was fitted to it; nobody else may change either meanwhile. What is returned lives
@@ -11,8 +12,15 @@
 
 #include "tuner/analysis/analysis.h"
 
+/* Results: the same numbers, the same results, in the log of one study. */
+struct fitted_to {
+    size_t n;         /* trials that have ended */
+    int64_t seq;      /* of the last event about one of these */
+    int64_t baseline; /* … since which utilities are relative to the same */
+};
+
 struct fitted {
-    int64_t seq;             /* the last event that it knows */
+    struct fitted_to to;
     struct surface *surface; /* NULL: nobody has asked */
     json_t *importance;      /* the same */
 };

@@ -111,12 +111,12 @@ static struct entry *too_much(struct folded *f)
     return bytes > FOLDED_BYTES ? oldest : NULL;
 }
 
-/* Of those that were asked last as much as there is room for; the lock is held. */
+/* Of those that were asked last as much as there is room for, and the last one in any case; the lock is held. */
 static void thin_out(struct folded *f)
 {
     size_t bytes = 0;
     for (struct entry *e = f->first; e; e = e->next) {
-        if (e->taken || bytes + e->fitted_bytes <= FITTED_BYTES) {
+        if (e->taken || e == f->first || bytes + e->fitted_bytes <= FITTED_BYTES) {
             bytes += e->fitted_bytes;
             continue;
         }

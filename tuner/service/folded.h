@@ -3,7 +3,7 @@
  * Whatever somebody was told is durable, so a fold of the log knows it. A fold is kept, and caught up with what has
  * happened since when it is taken again; those that were not read for the longest time go when all are more than
  * FOLDED_BYTES. One reader at a time has a study; another waits for it. What was fitted to its results is kept with it,
- * for the studies that were asked last, FITTED_BYTES in all.
+ * for the studies that were asked last, FITTED_BYTES in all, or for the last one.
  */
 #ifndef TUNER_SERVICE_FOLDED_H
 #define TUNER_SERVICE_FOLDED_H
