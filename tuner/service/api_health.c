@@ -61,43 +61,48 @@ static double disk_free(struct request *r)
     return (double)fs.f_bavail * (double)fs.f_frsize;
 }
 
-/* By a work. False: a problem has been answered. */
+/* By a work, with what running trials have reported. False: a problem has been answered. */
+static bool read_now(struct request *r, struct reading *from)
+{
+    if (!request_read(r, from)) return false;
+    if (request_checked(r, folded_look(from->folded, r->store, &r->err))) return true;
+    request_read_done(r, from);
+    return false;
+}
+
 static bool read_health(struct request *r, struct reading *from, struct arena *a, struct health *ret)
 {
     struct around *x = r->state;
     x->facts.running = x->hosted || store_hold_taken(r->store, r->param[0]);
     x->facts.disk_free = disk_free(r);
-    if (!request_read(r, from)) return false;
-    if (!request_checked(r, folded_look(from->folded, r->store, &r->err))) {
-        request_read_done(r, from);
-        return false;
-    }
+    if (!read_now(r, from)) return false;
     *ret = health_of(from->history, &x->facts, a);
     return true;
 }
 
 /* ---- health and forecast ---- */
 
-static void show(struct request *r, bool forecast)
+static void show_health(struct request *r)
 {
     struct reading from;
     struct arena a = {0};
     struct health h;
     if (read_health(r, &from, &a, &h)) {
-        request_answer(r, 200, forecast ? end_forecast_json(&h.forecast) : health_json(&h));
+        request_answer(r, 200, health_json(&h));
         request_read_done(r, &from);
     }
     arena_done(&a);
 }
 
-static void show_health(struct request *r)
-{
-    show(r, false);
-}
-
 static void show_forecast(struct request *r)
 {
-    show(r, true);
+    struct reading from;
+    struct plan plan;
+    if (!read_now(r, &from)) return;
+    plan_make(from.history, 0, &plan);
+    const struct end_forecast f = end_forecast_of(from.history, &plan);
+    request_answer(r, 200, end_forecast_json(&f));
+    request_read_done(r, &from);
 }
 
 static void on_get_health(struct request *r)
@@ -107,7 +112,7 @@ static void on_get_health(struct request *r)
 
 static void on_get_forecast(struct request *r)
 {
-    if (!waking_waits(r, r->param[0])) look_around(r, arena_alloc(&r->arena, sizeof(struct around)), show_forecast);
+    if (!waking_waits(r, r->param[0])) request_work(r, r->param[0], show_forecast, NULL);
 }
 
 /* ---- the report ---- */
