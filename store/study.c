@@ -92,31 +92,10 @@ enum status store_studies(struct store *store, store_study_fn *fn, void *data, s
     return statement_end(q, err);
 }
 
-enum status store_study_names(struct store *store, struct arena *arena, const char ***ret, size_t *ret_n,
-                              struct error *err)
+/* `sql` gives ids, names and ends. */
+static enum status list(struct store *store, const char *sql, struct arena *arena, struct store_end **ret,
+                        size_t *ret_n, struct error *err)
 {
-    static const char sql[] = "SELECT name FROM study WHERE substr(name, 1, 1) <> '/' ORDER BY id";
-    struct statement *q = statement_get(store, sql, err);
-    const char **name = NULL;
-    size_t n = 0, capacity = 0;
-    if (!q) return err->status;
-    while (statement_row(q)) {
-        name = must_reserve(name, n + 1, &capacity, sizeof *name);
-        name[n++] = arena_strdup(arena, column_text(q, 0));
-    }
-    enum status s = statement_end(q, err);
-    *ret = arena_array(arena, n + 1, sizeof *name);
-    if (n) memcpy(*ret, name, n * sizeof *name);
-    *ret_n = n;
-    free(name);
-    return s;
-}
-
-enum status store_study_ends(struct store *store, struct arena *arena, struct store_end **ret, size_t *ret_n,
-                             struct error *err)
-{
-    static const char sql[] = "SELECT id, name, (SELECT ifnull(max(seq), 0) FROM event WHERE study = study.id) FROM "
-                              "study WHERE substr(name, 1, 1) <> '/' ORDER BY id";
     struct statement *q = statement_get(store, sql, err);
     struct store_end *all = NULL;
     size_t n = 0, capacity = 0;
@@ -125,12 +104,32 @@ enum status store_study_ends(struct store *store, struct arena *arena, struct st
         all = must_reserve(all, n + 1, &capacity, sizeof *all);
         all[n++] = (struct store_end){column_int(q, 0), arena_strdup(arena, column_text(q, 1)), column_int(q, 2)};
     }
-    enum status s = statement_end(q, err);
     *ret = arena_array(arena, n + 1, sizeof *all);
     if (n) memcpy(*ret, all, n * sizeof *all);
     *ret_n = n;
     free(all);
+    return statement_end(q, err);
+}
+
+enum status store_study_names(struct store *store, struct arena *arena, const char ***ret, size_t *ret_n,
+                              struct error *err)
+{
+    static const char sql[] = "SELECT id, name, 0 FROM study WHERE substr(name, 1, 1) <> '/' ORDER BY id";
+    struct store_end *all = NULL;
+    size_t n = 0;
+    enum status s = list(store, sql, arena, &all, &n, err);
+    const char **name = *ret = arena_array(arena, n + 1, sizeof *name);
+    for (size_t i = 0; i < n; i++) name[i] = all[i].name;
+    *ret_n = n;
     return s;
+}
+
+enum status store_study_ends(struct store *store, struct arena *arena, struct store_end **ret, size_t *ret_n,
+                             struct error *err)
+{
+    static const char sql[] = "SELECT id, name, (SELECT ifnull(max(seq), 0) FROM event WHERE study = study.id) FROM "
+                              "study WHERE substr(name, 1, 1) <> '/' ORDER BY id";
+    return list(store, sql, arena, ret, ret_n, err);
 }
 
 enum status store_study_id(struct store *store, const char *name, int64_t *ret, struct error *err)

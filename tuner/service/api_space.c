@@ -19,23 +19,13 @@ static json_t *parameters_json(const struct space *s)
     return all;
 }
 
-static const char *kind_name(enum metric_kind kind)
-{
-    switch (kind) {
-    case METRIC_VALUE: return "value";
-    case METRIC_PROPORTION: return "proportion";
-    case METRIC_COUNT: return "count";
-    }
-    return "";
-}
-
 static json_t *metrics_json(const struct objective *o)
 {
     json_t *all = json_array();
     for (size_t i = 0; i < o->n_metrics; i++) {
         const struct metric *m = &o->metric[i];
         json_t *one = json_pack("{s:s, s:s, s:s}", "name", m->name, "goal",
-                                m->goal == GOAL_MAXIMIZE ? "maximize" : "minimize", "kind", kind_name(m->kind));
+                                m->goal == GOAL_MAXIMIZE ? "maximize" : "minimize", "kind", metric_kind_name(m->kind));
         if (m->of > 0) json_object_set_new(one, "of", json_real(m->of));
         if (m->unit > 0) json_object_set_new(one, "unit", json_real(m->unit));
         json_array_append_new(all, one);
@@ -43,20 +33,9 @@ static json_t *metrics_json(const struct objective *o)
     return all;
 }
 
-static const char *form_name(enum objective_form form)
-{
-    switch (form) {
-    case OBJECTIVE_WEIGHTS: return "weights";
-    case OBJECTIVE_EXCHANGE: return "exchange";
-    case OBJECTIVE_SINGLE: return "single";
-    case OBJECTIVE_PARETO: return "pareto";
-    }
-    return "";
-}
-
 static json_t *objective_json(const struct objective *o)
 {
-    json_t *all = json_pack("{s:s}", "form", form_name(o->form)), *weights = json_object();
+    json_t *all = json_pack("{s:s}", "form", objective_form_name(o->form)), *weights = json_object();
     for (size_t i = 0; i < o->n_metrics; i++)
         if (o->form == OBJECTIVE_WEIGHTS && o->weight[i] > 0)
             json_object_set_new(weights, o->metric[i].name, json_real(o->weight[i]));
@@ -78,7 +57,7 @@ static json_t *space_json(const struct study *study)
 static void tell(struct request *r)
 {
     struct reading from;
-    if (!request_read(r, &from)) return;
+    if (!request_is_news(r, NULL) || !request_read(r, &from)) return;
     request_answer(r, 200, space_json(from.study));
     request_read_done(r, &from);
 }

@@ -148,13 +148,11 @@ static void fail_study(struct request *r, const struct error *err)
         request_fail(r, err);
 }
 
-static void on_get_study(struct request *r);
-
 /* Of a study that another process runs only that one knows whether there is something new. */
 static bool is_news(struct request *r)
 {
     const struct facts *f = r->state;
-    if (r->route->handle != on_get_study || (f->n == 0 && store_hold_taken(r->store, r->param[0]))) return true;
+    if (f->n == 0 && store_hold_taken(r->store, r->param[0])) return true;
     return request_is_news(r, f->n ? f->fact[0].mark : NULL);
 }
 
@@ -163,11 +161,15 @@ static void show_study(struct request *r)
     const struct facts *f = r->state;
     struct error err;
     json_t *one;
-    if (!is_news(r)) return;
     if (find_state(r, r->param[0], &one, &err))
         fail_study(r, &err);
     else
         request_answer(r, f->status, one);
+}
+
+static void show_news(struct request *r)
+{
+    if (is_news(r)) show_study(r);
 }
 
 static void answer_study(struct request *r, unsigned status, void (*run)(struct request *r))
@@ -180,7 +182,7 @@ static void answer_study(struct request *r, unsigned status, void (*run)(struct 
 
 static void on_get_study(struct request *r)
 {
-    if (!waking_waits(r, r->param[0])) answer_study(r, 200, show_study);
+    if (!waking_waits(r, r->param[0])) answer_study(r, 200, show_news);
 }
 
 static void show_budgets(struct request *r)

@@ -48,6 +48,31 @@ int objective_token_metric(const struct objective *o)
     return -1;
 }
 
+static const char *const kinds[] = {
+    [METRIC_VALUE] = "value", [METRIC_PROPORTION] = "proportion", [METRIC_COUNT] = "count"};
+
+const char *const *metric_kind_names(size_t *ret_n)
+{
+    *ret_n = sizeof kinds / sizeof *kinds;
+    return kinds;
+}
+
+const char *metric_kind_name(enum metric_kind kind)
+{
+    return kinds[kind];
+}
+
+const char *objective_form_name(enum objective_form form)
+{
+    switch (form) {
+    case OBJECTIVE_WEIGHTS: return "weights";
+    case OBJECTIVE_EXCHANGE: return "exchange";
+    case OBJECTIVE_SINGLE: return "single";
+    case OBJECTIVE_PARETO: return "pareto";
+    }
+    return "";
+}
+
 const char *objective_cost_name(const struct objective *o)
 {
     int metric = objective_token_metric(o);

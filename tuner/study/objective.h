@@ -60,6 +60,11 @@ struct objective {
     struct constraint constraint[CONSTRAINTS_MAX];
 };
 
+/* As the study file has them, by number. */
+const char *const *metric_kind_names(size_t *ret_n);
+const char *metric_kind_name(enum metric_kind kind);
+const char *objective_form_name(enum objective_form form);
+
 /* A value of it as people write it: a proportion with four digits, a count short, of any other number five digits and
  * from 100,000 on as a count: "1.18M"; "-" for what is no number. */
 const char *metric_show(const struct metric *m, double v, char *buf, size_t size);

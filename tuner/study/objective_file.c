@@ -45,8 +45,9 @@ static enum status read_metric(struct file *f, const struct yaml_node *key, cons
 {
     static const struct key keys[] = {{"goal", file_present}, {"kind", file_present},  {"of", file_present},
                                       {"unit", file_present}, {"match", file_present}, {"file", file_present}};
-    static const char *const goals[] = {"minimize", "maximize"}, *const kinds[] = {"value", "proportion", "count"};
-    size_t goal = 0, kind = METRIC_VALUE;
+    static const char *const goals[] = {"minimize", "maximize"};
+    size_t goal = 0, kind = METRIC_VALUE, n_kinds;
+    const char *const *kinds = metric_kind_names(&n_kinds);
     enum status s = file_check_quantity(f, key, "a metric");
     if (!s) s = file_check_keys(f, node, key->text, keys, 6);
     if (s) return s;
@@ -55,7 +56,7 @@ static enum status read_metric(struct file *f, const struct yaml_node *key, cons
                            *file = yaml_get(node, "file");
     if (!g) return file_fail(f, node, "metric '%s' needs a goal: minimize or maximize", key->text);
     s = file_choice(f, g, "goal", goals, 2, &goal);
-    if (!s && k) s = file_choice(f, k, "kind", kinds, 3, &kind);
+    if (!s && k) s = file_choice(f, k, "kind", kinds, n_kinds, &kind);
     if (!s && of) s = file_number(f, of, "of", 1, 1e12, &m->of);
     if (!s && of && kind != METRIC_PROPORTION) s = file_fail(f, of, "'of' belongs to kind: proportion");
     if (!s && unit) s = file_number(f, unit, "unit", 1e-300, 1e300, &m->unit);
