@@ -125,7 +125,7 @@ class Together(Views):
             self.assertIn(f'"seq": {self.ok("GET", "/studies/a")["seq"]},'.encode(), told, path)
 
     def test_no_place_is_said_so(self):
-        for bad in ("x", "-1", "a:", ":3", "a:b", "1/2/3", "a:1,", ",", "/", "1e3", "a:1;b:2", "..:1", "99999999999999999999", "a" * 60 + ":1"):
+        for bad in ("x", "-1", "a:", ":3", "a:b", "1/2/3", "a:1,", ",", "/", "1e3", "a:1;b:2", "..:1", "99999999999999999999", "1000000000000", "a" * 60 + ":1"):
             self.assertEqual(self.call("GET", f"/events?follow=false&after={bad}").status, 422, bad)
             self.assertEqual(self.call("GET", "/events?follow=false", headers={"Last-Event-ID": bad}).status, 422, bad)
             self.assertEqual(self.call("GET", f"/events?follow=false&after={bad}", headers={"Last-Event-ID": "1"}).status, 422, bad)
@@ -257,7 +257,7 @@ class Tags(Views):
     def test_what_is_known_is_not_sent_again(self):
         self.study("a")
         self.tell("a", 3)
-        for path in ("", "/trials", "/trials/1", "/columns", "/columns?since=3", "/ledger", "/front", "/note"):
+        for path in ("", "/trials", "/trials/1", "/columns", "/columns?since=3", "/ledger", "/front", "/note", "/space"):
             first = self.call("GET", "/studies/a" + path)
             tag = first.headers["ETag"]
             self.assertRegex(tag, r'^W/"[^"]+"$', path)

@@ -19,6 +19,8 @@ enum {
     CATCHING_MAX = 8,  /* studies whose logs a reader reads at once */
 };
 
+#define NUMBER_MAX 999999999999 /* in a cursor: twelve digits */
+
 /* A study as a reader knows it. */
 struct place {
     int64_t study, seq, end; /* seq: of the last event that it has been told; end: … that is known */
@@ -84,7 +86,7 @@ static bool read_place(char *text, struct store_end *ret)
     if (!colon) return false;
     *colon = 0;
     *ret = (struct store_end){.name = text};
-    if (!study_is_name(text) || !words_whole(colon + 1, 0, 1000000000000, &seq)) return false;
+    if (!study_is_name(text) || !words_whole(colon + 1, 0, NUMBER_MAX, &seq)) return false;
     ret->seq = seq;
     return true;
 }
@@ -108,11 +110,11 @@ enum status all_events_parse(const char *text, struct arena *arena, struct all_s
     if (strlen(text) > CURSOR_MOST)
         return error_set(err, STATUS_INVALID, "a place in all logs has at most %d bytes", CURSOR_MOST);
     if (slash) *slash = 0;
-    if (!slash && words_whole(copy, 0, 1000000000000, &number)) {
+    if (!slash && words_whole(copy, 0, NUMBER_MAX, &number)) {
         x.each = number;
         ok = true;
     } else {
-        ok = !slash || words_whole(copy, 0, 1000000000000, &number);
+        ok = !slash || words_whole(copy, 0, NUMBER_MAX, &number);
         if (ok && slash) x.newest = number;
         char *list = slash ? slash + 1 : copy;
         ok = ok && ((slash && !*list) || read_places(list, arena, &x));
