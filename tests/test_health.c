@@ -730,14 +730,48 @@ static void test_health__gain(void **state)
     struct world *w = world_of(PLAIN);
     (void)state;
     run_baseline(w, 0.6);
+    for (int i = 0; i < 10; i++) suggest(w, -12, 0.6);
+    expect(w, HEALTH_GAIN, HEALTH_LATER, "on two seeds");
     confirm(w, 0, 0.61, 1e5);
-    for (int i = 0; i < 9; i++) suggest(w, -12, 0.6);
-    expect(w, HEALTH_GAIN, HEALTH_LATER, NULL);
-    suggest(w, -12, 0.6);
     expect(w, HEALTH_GAIN, HEALTH_LOOK, "nocturne stop s");
     for (int i = 0; i < 10; i++) suggest(w, -4, 0.6);
     expect(w, HEALTH_GAIN, HEALTH_FINE, NULL);
     world_free(w);
+}
+
+/* Its seeds, not the baseline's; and only what was suggested since it was known. */
+static void test_health__gain_is_over_the_best(void **state)
+{
+    struct world *w = world_of(PLAIN);
+    (void)state;
+    run_baseline(w, 0.5);
+    for (int i = 0; i < 4; i++) confirm(w, 0, 0.3 + 0.1 * i, 1e5);
+    for (int i = 0; i < 9; i++) suggest(w, -9, 0.6);
+    const struct trial *best = add(w, ROLE_SEARCH, 0.1, 7);
+    complete(w, best, 0.9, 1e5);
+    for (int i = 0; i < 2; i++) confirm(w, best->number, 0.9 + 1e-4 * i, 1e5);
+    for (int i = 0; i < 9; i++) suggest(w, -9, 0.6);
+    expect(w, HEALTH_GAIN, HEALTH_LATER, NULL);
+    suggest(w, -9, 0.6);
+    expect(w, HEALTH_GAIN, HEALTH_FINE, "changes the best by 0.00011"); /* 39 times e⁻⁹ are more than that */
+    world_free(w);
+}
+
+/* What the model expects of a single metric is on a scale of its own, and of a front an area. */
+static void test_health__gain_on_another_scale(void **state)
+{
+    const char *const objective[] = {"{maximize: em}", "{pareto: [em, tokens]}"};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        char rest[200];
+        snprintf(rest, sizeof rest, "baseline: {x: 0.01, k: 5}\nobjective: %s\nbudget: {trials: 60}\n", objective[i]);
+        struct world *w = world_of(rest);
+        run_baseline(w, 0.6);
+        confirm(w, 0, 0.61, 1e5);
+        for (int k = 0; k < 10; k++) suggest(w, -12, 0.5);
+        expect_nothing(w, HEALTH_GAIN);
+        world_free(w);
+    }
 }
 
 static void test_health__numerics(void **state)
@@ -819,6 +853,8 @@ int main(void)
         cmocka_unit_test(test_health__best),
         cmocka_unit_test(test_health__stops),
         cmocka_unit_test(test_health__gain),
+        cmocka_unit_test(test_health__gain_is_over_the_best),
+        cmocka_unit_test(test_health__gain_on_another_scale),
         cmocka_unit_test(test_health__numerics),
         cmocka_unit_test(test_health__of_huge_values),
     };

@@ -33,7 +33,6 @@ static void join(struct spread *x, double v)
     x->square += delta * (v - x->mean);
 }
 
-/* `metric` SIZE_MAX: the utility. */
 static double measured(const struct memory *s, const struct ranking *all, const struct trial *t, size_t metric)
 {
     const struct objective *o = &s->study->objective;
@@ -51,7 +50,7 @@ static struct spread spread_of(const struct memory *s, const struct ranking *all
     return out;
 }
 
-static struct noise pool(const struct memory *s, const struct ranking *all, size_t metric)
+struct noise noise_of(const struct memory *s, const struct ranking *all, size_t metric)
 {
     struct noise out = {0};
     double sum = 0;
@@ -71,16 +70,6 @@ struct noise noise_of_one(const struct memory *s, const struct ranking *all, con
     struct spread own = spread_of(s, all, x, metric);
     if (own.n < 2) return (struct noise){0};
     return (struct noise){own.n - 1, sqrt(own.square / (double)(own.n - 1))};
-}
-
-struct noise noise_of(const struct memory *s, const struct ranking *all, size_t metric)
-{
-    return pool(s, all, metric);
-}
-
-struct noise noise_of_utility(const struct memory *s, const struct ranking *all)
-{
-    return pool(s, all, SIZE_MAX);
 }
 
 double noise_least(struct noise noise, double confidence)

@@ -17,12 +17,11 @@ struct noise {      /* zero: unknown */
 struct noise noise_fresh(const struct ranking *all, size_t metric);
 
 /* The same with the first measurements of the baseline and the references, which nobody chose for what they measured;
- * known as soon as the baseline has run twice. */
+ * known as soon as the baseline has run twice. `metric` n_metrics: of the study's utility, relative to the baseline's
+ * mean. */
 struct noise noise_of(const struct memory *s, const struct ranking *all, size_t metric);
 /* … of one configuration alone. */
 struct noise noise_of_one(const struct memory *s, const struct ranking *all, const struct ranked *x, size_t metric);
-/* … of the study's utility, relative to the baseline's mean; zero if it has none. */
-struct noise noise_of_utility(const struct memory *s, const struct ranking *all);
 
 /* The deviation is at least so much, with this confidence (0 … 1): √(freedom s² / χ²), 0 if it is unknown. */
 double noise_least(struct noise noise, double confidence);

@@ -344,15 +344,29 @@ struct finding result_check_stops(const struct checkup *x)
 
 enum { SUGGESTIONS = 10 };
 
-/* The mean of what was expected of the last ten; NaN: they were chosen for other reasons. */
-static double expected_gain(const struct memory *s)
+/* Is what the model calls improvement in units of the utility? Else it is on whatever scale the model has. */
+static bool is_in_utility(enum objective_form form)
+{
+    switch (form) {
+    case OBJECTIVE_WEIGHTS:
+    case OBJECTIVE_EXCHANGE: return true;
+    case OBJECTIVE_SINGLE:
+    case OBJECTIVE_PARETO: break;
+    }
+    return false;
+}
+
+/* The mean of what was expected of the last ten, beyond `best`, which satisfies the constraints and was known to each;
+ * NaN: they were chosen for other reasons. While nothing is feasible the model hopes for that alone. */
+static double expected_gain(const struct memory *s, const struct trial *best)
 {
     double sum = 0;
     size_t n = 0;
     for (size_t i = s->n; i-- > 0 && n < SUGGESTIONS;) {
-        if (s->trial[i]->role != ROLE_SEARCH) continue;
-        double gain = suggestion_gain_of(s->trial[i]->source);
-        if (isnan(gain)) return NAN;
+        const struct trial *t = s->trial[i];
+        if (t->role != ROLE_SEARCH) continue;
+        double gain = suggestion_gain_of(t->source);
+        if (isnan(gain) || t->created_ms < best->finished_ms) return NAN;
         sum += gain;
         n++;
     }
@@ -362,20 +376,19 @@ static double expected_gain(const struct memory *s)
 struct finding result_check_gain(const struct checkup *x)
 {
     const struct memory *s = x->s;
+    const struct ranked *best = x->all.winner;
     const char *exhausted = remark_exhausted(s, x->arena);
-    double each = expected_gain(s), left = (double)x->plan.searches;
-    struct noise noise = noise_of_utility(s, &x->all);
     if (exhausted) return finding_fine(HEALTH_GAIN, exhausted);
-    if (s->phase == STUDY_COMPLETE || objective_of(x)->form == OBJECTIVE_PARETO || x->plan.searches == 0)
+    if (s->phase == STUDY_COMPLETE || !is_in_utility(objective_of(x)->form) || x->plan.searches == 0)
         return finding_none(HEALTH_GAIN);
-    if (isnan(each) || noise.freedom == 0)
-        return finding_later(HEALTH_GAIN,
-                             "the model has not made ten suggestions in a row yet, or the noise is unknown");
-    const char *says = arena_printf(x->arena,
-                                    "the %zu trials that are left may gain %.2g in all, and another seed alone "
-                                    "changes the utility by %.2g",
-                                    x->plan.searches, each * left, noise.sd);
-    if (each * left >= noise.sd) return finding_fine(HEALTH_GAIN, says);
+    struct noise noise = best ? noise_of_one(s, &x->all, best, objective_of(x)->n_metrics) : (struct noise){0};
+    double all = best ? expected_gain(s, best->trial) * (double)x->plan.searches : NAN;
+    if (isnan(all) || noise.freedom == 0)
+        return finding_later(HEALTH_GAIN, "this needs the best on two seeds, and then ten suggestions by the model");
+    const char *says = arena_printf(
+        x->arena, "the %zu trials that are left may gain %.2g in all, and another seed alone changes the best by %.2g",
+        x->plan.searches, all, noise.sd);
+    if (all >= noise.sd) return finding_fine(HEALTH_GAIN, says);
     return finding_look(HEALTH_GAIN, says,
                         arena_printf(x->arena,
                                      "'nocturne stop %s' saves them; 'budget: {patience: auto}' does so by itself",

@@ -18,8 +18,9 @@
  * "stops". More than one audited stop in twenty was wrong, and if one in a hundred were, so many would be in less than
  * one study in twenty.
  *
- * "gain". What the search expected of each of its last ten suggestions (its acquisition), times those that are left, is
- * below the deviation of one measurement on another seed. An expectation of the model, on the safe side: what is
+ * "gain". What the model expected of each of its last ten suggestions beyond the best, which all of them knew, times
+ * those that are left, is below the deviation of one measurement of the best on another seed. With weights or an
+ * exchange only: of others the model's scale is not that of the utility. An expectation, on the safe side: what is
  * expected falls as the search goes on.
  *
  * "numerics". More than one suggestion in twenty was made at random because no model could be asked; healthy studies

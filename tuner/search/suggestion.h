@@ -28,7 +28,9 @@ void suggestion_say(struct suggestion *s, enum suggestion_kind kind, const char 
 
 /* Of a source of the log, which keeps the text alone. */
 enum suggestion_kind suggestion_kind_of(const char *source);
-/* The improvement of the utility for whose sake the model proposed it, as expected then; NaN: it was another reason. */
+/* The improvement for whose sake the model proposed it, as expected then; NaN: it was another reason. With weights or
+ * an exchange it is one of the utility, else on the model's own scale; where nothing was feasible, a chance to be so.
+ */
 double suggestion_gain_of(const char *source);
 
 #endif
