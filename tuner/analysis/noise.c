@@ -1,5 +1,7 @@
 #include "tuner/analysis/noise.h"
 
+#include "tuner/base/spread.h"
+
 #include <gsl/gsl_cdf.h>
 #include <math.h>
 
@@ -19,20 +21,6 @@ struct noise noise_fresh(const struct ranking *all, size_t metric)
 
 /* ---- with what nobody chose ---- */
 
-struct spread { /* Welford's */
-    size_t n;
-    double mean, square;
-};
-
-static void join(struct spread *x, double v)
-{
-    if (!isfinite(v)) return;
-    double delta = v - x->mean;
-    x->n++;
-    x->mean += delta / (double)x->n;
-    x->square += delta * (v - x->mean);
-}
-
 static double measured(const struct memory *s, const struct ranking *all, const struct trial *t, size_t metric)
 {
     const struct objective *o = &s->study->objective;
@@ -44,10 +32,16 @@ static double measured(const struct memory *s, const struct ranking *all, const 
 static struct spread spread_of(const struct memory *s, const struct ranking *all, const struct ranked *x, size_t metric)
 {
     struct spread out = {0};
-    if (x->label) join(&out, measured(s, all, x->trial, metric));
+    if (x->label) spread_join(&out, measured(s, all, x->trial, metric));
     for (size_t k = 0; k < all->n_fresh; k++)
-        if (all->fresh[k]->confirms == x->trial->number) join(&out, measured(s, all, all->fresh[k], metric));
+        if (all->fresh[k]->confirms == x->trial->number) spread_join(&out, measured(s, all, all->fresh[k], metric));
     return out;
+}
+
+struct noise noise_of_one(const struct memory *s, const struct ranking *all, const struct ranked *x, size_t metric)
+{
+    struct spread own = spread_of(s, all, x, metric);
+    return own.n > 1 ? (struct noise){own.n - 1, sqrt(spread_variance(&own))} : (struct noise){0};
 }
 
 struct noise noise_of(const struct memory *s, const struct ranking *all, size_t metric)
@@ -55,21 +49,12 @@ struct noise noise_of(const struct memory *s, const struct ranking *all, size_t 
     struct noise out = {0};
     double sum = 0;
     for (size_t i = 0; i < all->n; i++) {
-        if (all->all[i].confirmed == 0) continue;
-        struct spread each = spread_of(s, all, &all->all[i], metric);
-        if (each.n < 2) continue;
-        sum += each.square;
-        out.freedom += each.n - 1;
+        struct noise one = noise_of_one(s, all, &all->all[i], metric);
+        sum += one.sd * one.sd * (double)one.freedom;
+        out.freedom += one.freedom;
     }
     if (out.freedom) out.sd = sqrt(sum / (double)out.freedom);
     return out;
-}
-
-struct noise noise_of_one(const struct memory *s, const struct ranking *all, const struct ranked *x, size_t metric)
-{
-    struct spread own = spread_of(s, all, x, metric);
-    if (own.n < 2) return (struct noise){0};
-    return (struct noise){own.n - 1, sqrt(own.square / (double)(own.n - 1))};
 }
 
 double noise_least(struct noise noise, double confidence)

@@ -4,6 +4,7 @@
 
 #include "tuner/base/bounded.h"
 #include "tuner/base/rng.h"
+#include "tuner/base/spread.h"
 #include "tuner/base/words.h"
 
 #include <gsl/gsl_sort.h>
@@ -21,21 +22,12 @@ static const double PRIOR_DF = 3, PRIOR_VARIANCE = 0.25; /* of the log: a factor
 
 /* ---- what one trial takes ---- */
 
-struct sample {
-    size_t n;
-    double mean, square; /* of the logs; square: sum of squared deviations */
-};
-
-static struct sample summarise(const double *value, size_t n)
+/* Of the logs. */
+static struct spread summarise(const double *value, size_t n)
 {
-    struct sample out = {0};
-    for (size_t i = 0; i < n; i++) {
-        if (!(value[i] > 0)) continue;
-        double delta = log(value[i]) - out.mean;
-        out.n++;
-        out.mean += delta / (double)out.n;
-        out.square += delta * (log(value[i]) - out.mean);
-    }
+    struct spread out = {0};
+    for (size_t i = 0; i < n; i++)
+        if (value[i] > 0) spread_join(&out, log(value[i]));
     return out;
 }
 
@@ -50,7 +42,7 @@ static double chi_squared(struct rng *rng, double df)
     return sum;
 }
 
-static struct law draw_law(const struct sample *x, struct rng *rng)
+static struct law draw_law(const struct spread *x, struct rng *rng)
 {
     double df = PRIOR_DF + (double)x->n - 1;
     double variance =
@@ -66,7 +58,7 @@ struct cost {
 struct past {
     size_t n;
     double ms[RECENT_MAX], tokens[RECENT_MAX];
-    struct sample log_ms, log_tokens;
+    struct spread log_ms, log_tokens;
 };
 
 static void past_sum_up(struct past *x)

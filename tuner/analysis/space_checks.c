@@ -2,6 +2,8 @@
 
 #include "tuner/analysis/noise.h"
 
+#include "tuner/base/spread.h"
+
 #include <gsl/gsl_cdf.h>
 #include <gsl/gsl_multifit.h>
 #include <math.h>
@@ -188,17 +190,11 @@ enum { SAME_FROM = 5 };
 
 static const double NOISES = 2, UNSURE = 0.05;
 
-static double variance_of(const struct checkup *x, size_t metric)
+static struct spread spread_of(const struct checkup *x, size_t metric)
 {
-    double mean = 0, square = 0;
-    size_t n = 0;
-    for (size_t i = 0; i < x->n; i++) {
-        double v = x->result[i]->value[metric], delta = v - mean;
-        if (!isfinite(v)) continue;
-        mean += delta / (double)++n;
-        square += delta * (v - mean);
-    }
-    return n > 1 ? square / (double)(n - 1) : NAN;
+    struct spread out = {0};
+    for (size_t i = 0; i < x->n; i++) spread_join(&out, x->result[i]->value[metric]);
+    return out;
 }
 
 enum effect { EFFECT_UNKNOWN, EFFECT_NONE, EFFECT_SOME };
@@ -207,11 +203,12 @@ enum effect { EFFECT_UNKNOWN, EFFECT_NONE, EFFECT_SOME };
 static enum effect effect_on(const struct checkup *x, size_t metric)
 {
     struct noise noise = noise_of(x->s, &x->all, metric);
-    double spread = variance_of(x, metric), freedom = (double)noise.freedom;
-    if (noise.freedom == 0 || !isfinite(spread)) return EFFECT_UNKNOWN;
-    if (!(noise.sd > 0)) return spread > 0 ? EFFECT_SOME : EFFECT_NONE;
-    double least = gsl_cdf_fdist_Pinv(UNSURE, (double)x->n - 1, freedom);
-    return spread / (noise.sd * noise.sd) <= NOISES * NOISES * least ? EFFECT_NONE : EFFECT_SOME;
+    struct spread all = spread_of(x, metric);
+    double variance = spread_variance(&all);
+    if (noise.freedom == 0 || isnan(variance)) return EFFECT_UNKNOWN;
+    if (!(noise.sd > 0)) return variance > 0 ? EFFECT_SOME : EFFECT_NONE;
+    double least = gsl_cdf_fdist_Pinv(UNSURE, (double)all.n - 1, (double)noise.freedom);
+    return variance / (noise.sd * noise.sd) <= NOISES * NOISES * least ? EFFECT_NONE : EFFECT_SOME;
 }
 
 /* Of the utility's metrics: none, if that holds of all. */
