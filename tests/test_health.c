@@ -689,6 +689,20 @@ static void test_health__best(void **state)
     world_free(w);
 }
 
+/* Of ten one may well lie as far from the rest: of so few the deviation is hardly known. */
+static void test_health__best_of_few(void **state)
+{
+    struct world *w = world_of(PLAIN);
+    (void)state;
+    run_baseline(w, 0.6);
+    for (int i = 0; i < 8; i++) complete(w, add(w, ROLE_SEARCH, 0.1, 2 + i), 0.6 + 0.01 * (i % 2), 1e5);
+    complete(w, add(w, ROLE_SEARCH, 0.2, 3), 0.635, 1e5);
+    expect(w, HEALTH_BEST, HEALTH_FINE, NULL); /* 4.8 deviations beyond the next, 5.5 beyond the mean */
+    for (int i = 0; i < 20; i++) complete(w, add(w, ROLE_SEARCH, 0.3, 2 + i % 9), 0.6 + 0.01 * (i % 2), 1e5);
+    expect(w, HEALTH_BEST, HEALTH_LOOK, "too good by 5 deviations");
+    world_free(w);
+}
+
 /* Condemned, and runs on. */
 static void audit(struct world *w, double em)
 {
@@ -851,6 +865,7 @@ int main(void)
         cmocka_unit_test(test_health__bounds_of_a_log_scale),
         cmocka_unit_test(test_health__constraints),
         cmocka_unit_test(test_health__best),
+        cmocka_unit_test(test_health__best_of_few),
         cmocka_unit_test(test_health__stops),
         cmocka_unit_test(test_health__gain),
         cmocka_unit_test(test_health__gain_is_over_the_best),

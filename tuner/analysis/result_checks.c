@@ -5,10 +5,12 @@
 #include "tuner/analysis/remark.h"
 #include "tuner/analysis/verdict.h"
 
+#include "tuner/base/spread.h"
 #include "tuner/base/words.h"
 
 #include "tuner/history/history.h"
 
+#include <gsl/gsl_cdf.h>
 #include <gsl/gsl_sort.h>
 #include <gsl/gsl_statistics.h>
 #include <math.h>
@@ -240,33 +242,36 @@ struct finding result_check_constraints(const struct checkup *x)
 
 /* ---- too good ---- */
 
-static const double DEVIATIONS = 3;
+static const double DEVIATIONS = 3, TOO_RARE = 0.001;
 
 struct top {
     const struct trial *best;
-    double second, sd; /* of all but the best */
+    double second;
+    struct spread others; /* times the goal */
 };
 
 static struct top find_top(const struct checkup *x, size_t metric)
 {
     enum goal goal = objective_of(x)->metric[metric].goal;
-    struct top out = {.best = NULL, .second = -INFINITY};
-    double mean = 0, square = 0;
-    size_t n = 0;
+    struct top out = {.second = -INFINITY};
     for (size_t i = 0; i < x->n; i++)
         if (!out.best || goal * x->result[i]->value[metric] > goal * out.best->value[metric]) out.best = x->result[i];
     for (size_t i = 0; i < x->n; i++) {
-        double v = goal * x->result[i]->value[metric], delta = v - mean;
+        double v = goal * x->result[i]->value[metric];
         if (x->result[i] == out.best || !isfinite(v)) continue;
-        mean += delta / (double)++n;
-        square += delta * (v - mean);
+        spread_join(&out.others, v);
         out.second = fmax(out.second, v);
     }
-    out.sd = n > 1 ? sqrt(square / (double)(n - 1)) : 0;
     return out;
 }
 
-/* Of what is measured well, not of costs: those have a long tail. */
+/* The chance that the best of so many normal ones lies that far from the mean of the others [Grubbs 1950]. */
+static double chance_of_top(const struct top *top, double best)
+{
+    double n = (double)top->others.n + 1, sd = sqrt(spread_variance(&top->others) * (1 + 1 / (n - 1)));
+    return n > 2 && sd > 0 ? n * gsl_cdf_tdist_Q((best - top->others.mean) / sd, n - 2) : 1;
+}
+
 struct finding result_check_best(const struct checkup *x)
 {
     const struct objective *o = objective_of(x);
@@ -276,14 +281,15 @@ struct finding result_check_best(const struct checkup *x)
     for (size_t m = 0; m < o->n_metrics; m++) {
         if (!objective_in_utility(o, m) || o->metric[m].kind == METRIC_COUNT) continue;
         struct top top = find_top(x, m);
-        double v = top.best->value[m], gap = o->metric[m].goal * v - top.second;
-        if (!(top.sd > 0) || !(gap > DEVIATIONS * top.sd)) continue;
+        double v = top.best->value[m], best = o->metric[m].goal * v, sd = sqrt(spread_variance(&top.others)),
+               gap = best - top.second;
+        if (!(gap > DEVIATIONS * sd) || chance_of_top(&top, best) * (double)o->n_metrics > TOO_RARE) continue;
         return finding_look(HEALTH_BEST,
                             arena_printf(x->arena,
                                          "trial %ld has %s %s, and the next %s: too good by %.0f deviations of all "
                                          "others",
                                          top.best->number, o->metric[m].name, checkup_shown(x, m, v),
-                                         checkup_shown(x, m, o->metric[m].goal * top.second), gap / top.sd),
+                                         checkup_shown(x, m, o->metric[m].goal * top.second), gap / sd),
                             arena_printf(x->arena,
                                          "look for a leak of test data, or a run that ended early: 'nocturne show %s "
                                          "%ld'",
