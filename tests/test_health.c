@@ -204,19 +204,6 @@ static void test_health__is_as_bad_as_its_worst(void **state)
     world_free(w);
 }
 
-static void test_health__names_lead_back(void **state)
-{
-    (void)state;
-    for (int i = 0; i < HEALTH_CHECKS_ALL; i++) {
-        enum health_check back = HEALTH_WORK;
-        assert_true(health_check_parse(health_check_name((enum health_check)i), &back));
-        assert_int_equal(back, i);
-    }
-    enum health_level level;
-    assert_true(health_level_parse("wrong", &level) && level == HEALTH_WRONG);
-    assert_false(health_level_parse("red", &level));
-}
-
 /* ---- who is at it ---- */
 
 static void test_health__work(void **state)
@@ -788,6 +775,39 @@ static void test_health__gain_on_another_scale(void **state)
     }
 }
 
+/* ---- the model ---- */
+
+/* em follows x to this part, the rest is noise; tokens follow k. */
+static void follow(struct world *w, size_t n, double part, struct rng *rng)
+{
+    for (size_t i = 0; i < n; i++) {
+        double x = rng_unit(rng), k = 2 + (double)rng_below(rng, 9), em = part * x + (1 - part) * rng_unit(rng);
+        complete(w, add(w, ROLE_SEARCH, 1e-4 + 0.99 * x, k), 0.5 + 0.2 * em, 1e5 + 1e4 * k);
+    }
+}
+
+static void test_health__model(void **state)
+{
+    struct rng rng = rng_derive(3, "model", 0);
+    struct world *w = world_of(PLAIN);
+    (void)state;
+    run_baseline(w, 0.6);
+    follow(w, 18, 0.9, &rng);
+    expect_with(w, &NOBODY, HEALTH_MODEL, HEALTH_LATER, "needs 20 complete trials; 19");
+    follow(w, 6, 0.9, &rng);
+    expect_with(w, &NOBODY, HEALTH_MODEL, HEALTH_FINE, "em (R² 0.");
+    expect_nothing(w, HEALTH_MODEL); /* a run does not wait for it */
+    world_free(w);
+    w = world_of(PLAIN);
+    run_baseline(w, 0.6);
+    follow(w, 30, 0, &rng);
+    expect_with(w, &NOBODY, HEALTH_MODEL, HEALTH_LOOK, "cannot predict");
+    expect_with(w, &NOBODY, HEALTH_MODEL, HEALTH_LOOK, "nocturne importance s");
+    world_free(w);
+}
+
+/* ---- numerics ---- */
+
 static void test_health__numerics(void **state)
 {
     struct world *w = world_of(PLAIN);
@@ -839,7 +859,6 @@ int main(void)
         cmocka_unit_test(test_health__says_nothing_wrong_of_a_new_study),
         cmocka_unit_test(test_health__says_nothing_wrong_of_healthy_studies),
         cmocka_unit_test(test_health__is_as_bad_as_its_worst),
-        cmocka_unit_test(test_health__names_lead_back),
         cmocka_unit_test(test_health__work),
         cmocka_unit_test(test_health__facts),
         cmocka_unit_test(test_health__reports),
@@ -870,6 +889,7 @@ int main(void)
         cmocka_unit_test(test_health__gain),
         cmocka_unit_test(test_health__gain_is_over_the_best),
         cmocka_unit_test(test_health__gain_on_another_scale),
+        cmocka_unit_test(test_health__model),
         cmocka_unit_test(test_health__numerics),
         cmocka_unit_test(test_health__of_huge_values),
     };

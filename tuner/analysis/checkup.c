@@ -15,11 +15,11 @@ static void collect(struct checkup *x)
     }
 }
 
-struct checkup checkup_make(const struct memory *s, const struct health_facts *facts, struct arena *arena)
+struct checkup checkup_make(const struct memory *s, const struct health_facts *facts, const struct plan *plan,
+                            struct arena *arena)
 {
-    struct checkup x = {.s = s, .facts = facts, .arena = arena};
+    struct checkup x = {.s = s, .facts = facts, .arena = arena, .plan = plan};
     x.all = ranking_make(s, &s->study->objective, arena);
-    plan_make(s, 0, &x.plan);
     collect(&x);
     return x;
 }

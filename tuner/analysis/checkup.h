@@ -13,15 +13,16 @@ struct checkup {
     const struct memory *s;
     const struct health_facts *facts;
     struct arena *arena;
+    const struct plan *plan;
     struct ranking all;
-    struct plan plan;
     size_t n; /* complete trials of the search in the space as it is now: what confirms or was told outside is not in */
     const struct trial **result;
     size_t ended, failed; /* trials that are final but for cancelled ones; those that failed */
 };
 
-/* Everything lies in the arena; memory and facts must live as long. */
-struct checkup checkup_make(const struct memory *s, const struct health_facts *facts, struct arena *arena);
+/* Everything lies in the arena; memory, facts and `plan` (of now) must live as long. */
+struct checkup checkup_make(const struct memory *s, const struct health_facts *facts, const struct plan *plan,
+                            struct arena *arena);
 
 /* A metric's value as people write it. In the arena. */
 const char *checkup_shown(const struct checkup *x, size_t metric, double v);

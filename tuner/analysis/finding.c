@@ -22,20 +22,6 @@ const char *health_level_name(enum health_level level)
     return levels[level];
 }
 
-bool health_check_parse(const char *name, enum health_check *ret)
-{
-    for (int i = 0; i < HEALTH_CHECKS_ALL; i++)
-        if (strcmp(name, checks[i]) == 0) return *ret = (enum health_check)i, true;
-    return false;
-}
-
-bool health_level_parse(const char *name, enum health_level *ret)
-{
-    for (int i = HEALTH_LATER; i <= HEALTH_WRONG; i++)
-        if (strcmp(name, levels[i]) == 0) return *ret = (enum health_level)i, true;
-    return false;
-}
-
 bool health_check_is_early(enum health_check check)
 {
     switch (check) {

@@ -56,8 +56,6 @@ struct finding {
 
 const char *health_check_name(enum health_check check);
 const char *health_level_name(enum health_level level); /* "later", "fine", "look", "wrong" */
-bool health_check_parse(const char *name, enum health_check *ret);
-bool health_level_parse(const char *name, enum health_level *ret);
 /* One of those that the first half hour answers: is it running right? */
 bool health_check_is_early(enum health_check check);
 

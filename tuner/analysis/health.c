@@ -7,12 +7,6 @@
 
 typedef struct finding check_fn(const struct checkup *x);
 
-static struct finding look_at_model(const struct checkup *x)
-{
-    (void)x;
-    return finding_none(HEALTH_MODEL);
-}
-
 static check_fn *const check[] = {
     [HEALTH_WORK] = run_check_work,
     [HEALTH_SERVICE] = run_check_service,
@@ -27,7 +21,7 @@ static check_fn *const check[] = {
     [HEALTH_PARAMETERS] = space_check_parameters,
     [HEALTH_EFFECT] = space_check_effect,
     [HEALTH_BOUNDS] = space_check_bounds,
-    [HEALTH_MODEL] = look_at_model,
+    [HEALTH_MODEL] = result_check_model,
     [HEALTH_CONSTRAINTS] = result_check_constraints,
     [HEALTH_BEST] = result_check_best,
     [HEALTH_STOPS] = result_check_stops,
@@ -37,10 +31,10 @@ static check_fn *const check[] = {
 
 struct health health_of(const struct memory *s, const struct health_facts *facts, struct arena *arena)
 {
-    const struct checkup x = checkup_make(s, facts, arena);
-    struct health out = {.level = HEALTH_FINE,
-                         .run_ms = s->run.wall_ms ? ledger_gone_ms(s) : 0,
-                         .forecast = end_forecast_of(s, &x.plan)};
+    struct health out = {.level = HEALTH_FINE, .run_ms = s->run.wall_ms ? ledger_gone_ms(s) : 0};
+    plan_make(s, 0, &out.plan);
+    out.forecast = end_forecast_of(s, &out.plan);
+    const struct checkup x = checkup_make(s, facts, &out.plan, arena);
     for (size_t i = 0; i < HEALTH_CHECKS_ALL; i++) {
         struct finding f = check[i](&x);
         if (!f.sentence) continue;

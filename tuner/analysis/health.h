@@ -2,8 +2,8 @@
  *
  * The same list, in the same words, for terminal, API, page, report and notification. It is made from memory and the
  * clock when somebody asks, and never kept: much of it changes while nothing happens. run_checks.h, space_checks.h and
- * result_checks.h have the rules, and how often each cries wolf. Costs a few passes over the trials, and the plan's
- * simulation.
+ * result_checks.h have the rules, and how often each cries wolf. Costs a few passes over the trials, the plan's
+ * simulation, and of a study that rests a model of its results (result_checks.h, "model").
  *
  *     struct arena a = {0};
  *     struct health h = health_of(memory, &(struct health_facts){.known = true, .running = true}, &a);
@@ -22,7 +22,8 @@ struct health {
     int64_t run_ms;          /* how long the run has gone on; 0: there was none */
     size_t n;
     struct finding finding[HEALTH_CHECKS_ALL]; /* in the order of their kinds; those that have something to say */
-    struct end_forecast forecast;
+    struct plan plan;                          /* of the rest, as of now … */
+    struct end_forecast forecast;              /* … and by it */
 };
 
 /* Texts are in the arena. `facts` need not live on. */

@@ -3,6 +3,7 @@
 #include "tuner/analysis/caution.h"
 #include "tuner/analysis/noise.h"
 #include "tuner/analysis/remark.h"
+#include "tuner/analysis/surface.h"
 #include "tuner/analysis/verdict.h"
 
 #include "tuner/base/spread.h"
@@ -385,20 +386,64 @@ struct finding result_check_gain(const struct checkup *x)
     const struct ranked *best = x->all.winner;
     const char *exhausted = remark_exhausted(s, x->arena);
     if (exhausted) return finding_fine(HEALTH_GAIN, exhausted);
-    if (s->phase == STUDY_COMPLETE || !is_in_utility(objective_of(x)->form) || x->plan.searches == 0)
+    if (s->phase == STUDY_COMPLETE || !is_in_utility(objective_of(x)->form) || x->plan->searches == 0)
         return finding_none(HEALTH_GAIN);
     struct noise noise = best ? noise_of_one(s, &x->all, best, objective_of(x)->n_metrics) : (struct noise){0};
-    double all = best ? expected_gain(s, best->trial) * (double)x->plan.searches : NAN;
+    double all = best ? expected_gain(s, best->trial) * (double)x->plan->searches : NAN;
     if (isnan(all) || noise.freedom == 0)
         return finding_later(HEALTH_GAIN, "this needs the best on two seeds, and then ten suggestions by the model");
     const char *says = arena_printf(
         x->arena, "the %zu trials that are left may gain %.2g in all, and another seed alone changes the best by %.2g",
-        x->plan.searches, all, noise.sd);
+        x->plan->searches, all, noise.sd);
     if (all >= noise.sd) return finding_fine(HEALTH_GAIN, says);
     return finding_look(HEALTH_GAIN, says,
                         arena_printf(x->arena,
                                      "'nocturne stop %s' saves them; 'budget: {patience: auto}' does so by itself",
                                      s->study->name));
+}
+
+/* ---- the model ---- */
+
+enum { MODEL_FROM = 20, MODEL_MOST = 500 };
+
+static const double POOR = 0.1;
+
+static struct finding judge_model(const struct checkup *x, const struct surface *f)
+{
+    const struct objective *o = objective_of(x);
+    const char *poor = "", *good = "";
+    for (size_t m = 0; m < o->n_metrics; m++) {
+        double r2 = landscape_quality(f->landscape, m);
+        if (!objective_uses(o, m) || isnan(r2)) continue;
+        const char **to = r2 < POOR ? &poor : &good;
+        *to = arena_printf(x->arena, "%s%s%s (R² %.2f)", *to, **to ? ", " : "", o->metric[m].name, r2);
+    }
+    if (!*poor && !*good) return finding_none(HEALTH_MODEL);
+    if (!*poor)
+        return finding_fine(HEALTH_MODEL,
+                            arena_printf(x->arena, "the model predicts trials that it has not seen: %s", good));
+    return finding_look(
+        HEALTH_MODEL,
+        arena_printf(x->arena,
+                     "the model cannot predict trials that it has not seen, no better than their mean can: %s", poor),
+        arena_printf(x->arena,
+                     "'nocturne importance %s' says what it has learnt; more data to judge by, or several seeds in one "
+                     "trial, make less noise of it",
+                     x->s->study->name));
+}
+
+struct finding result_check_model(const struct checkup *x)
+{
+    struct surface *f = NULL;
+    struct error none;
+    size_t n = surface_complete(x->s);
+    if (!x->facts->known || x->facts->running || n > MODEL_MOST) return finding_none(HEALTH_MODEL);
+    if (n < MODEL_FROM)
+        return finding_later(HEALTH_MODEL,
+                             arena_printf(x->arena, "this needs %d complete trials; %zu so far", MODEL_FROM, n));
+    struct finding out = surface_make(x->s, &f, &none) ? finding_none(HEALTH_MODEL) : judge_model(x, f);
+    surface_free(f);
+    return out;
 }
 
 struct finding result_check_numerics(const struct checkup *x)

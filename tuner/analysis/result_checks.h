@@ -25,6 +25,10 @@
  * exchange only: of others the model's scale is not that of the utility. An expectation, on the safe side: what is
  * expected falls as the search goes on.
  *
+ * "model". What all other trials say of each explains less than a tenth of a metric's spread (leave-one-out R² < 0.1):
+ * from twenty complete trials on, and up to 500, of a study that nobody is at, so that no run waits for it. Where half
+ * of a metric's variance is noise and two parameters make the rest: tests/bench/README.md.
+ *
  * "numerics". More than one suggestion in twenty was made at random because no model could be asked; healthy studies
  * have none.
  */
@@ -40,6 +44,7 @@ struct finding result_check_constraints(const struct checkup *x);
 struct finding result_check_best(const struct checkup *x);
 struct finding result_check_stops(const struct checkup *x);
 struct finding result_check_gain(const struct checkup *x);
+struct finding result_check_model(const struct checkup *x);
 struct finding result_check_numerics(const struct checkup *x);
 
 #endif

@@ -120,7 +120,7 @@ static double too_long(const struct memory *s, const struct trial *t)
     return fmax(limit, SILENT_LEAST_MS);
 }
 
-bool run_check_is_stalled(const struct memory *s, const struct trial *t)
+static bool is_stalled(const struct memory *s, const struct trial *t)
 {
     return t->state == TRIAL_RUNNING && (double)memory_silent_ms(s, t) > too_long(s, t);
 }
@@ -149,7 +149,7 @@ struct finding run_check_reports(const struct checkup *x)
     for (size_t i = 0; i < s->n_open; i++) {
         const struct trial *t = s->open[i];
         running += t->state == TRIAL_RUNNING;
-        if (!run_check_is_stalled(s, t)) continue;
+        if (!is_stalled(s, t)) continue;
         if (!first || memory_silent_ms(s, t) > memory_silent_ms(s, first)) first = t;
         stalled++;
     }
@@ -319,7 +319,7 @@ enum { DEADLINE_FROM = 5 };
 
 struct finding run_check_deadline(const struct checkup *x)
 {
-    const struct plan *p = &x->plan;
+    const struct plan *p = x->plan;
     char left[40], need[40];
     if (p->left_ms == INT64_MAX || x->s->phase == STUDY_COMPLETE || !x->facts->running)
         return finding_none(HEALTH_DEADLINE);

@@ -35,7 +35,4 @@ struct finding run_check_budget(const struct checkup *x);
 struct finding run_check_disk(const struct checkup *x);
 struct finding run_check_deadline(const struct checkup *x);
 
-/* Has this running trial fallen silent, as `reports` has it? For lists of trials. */
-bool run_check_is_stalled(const struct memory *s, const struct trial *t);
-
 #endif

@@ -71,12 +71,10 @@ static enum status tell(FILE *out, enum format format, const struct cli_study *s
 {
     struct arena a = {0};
     struct health health;
-    struct plan plan;
     struct story story;
     struct morning_facts facts = {
-        .version = NOCTURNE_VERSION, .running = cli_is_running(s), .health = &health, .plan = &plan};
+        .version = NOCTURNE_VERSION, .running = cli_is_running(s), .health = &health, .plan = &health.plan};
     cli_health(s->memory, facts.running, &a, &health);
-    plan_make(s->memory, 0, &plan);
     enum status st = morning_make(s->memory, &facts, &a, &story, err);
     if (!st && format == FORMAT_MD)
         story_md_write(out, &story);

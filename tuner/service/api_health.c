@@ -138,12 +138,10 @@ static void show_report(struct request *r)
     struct reading from;
     struct arena a = {0};
     struct health h;
-    struct plan plan;
     struct story story;
     if (read_health(r, &from, &a, &h)) {
         const struct morning_facts facts = {
-            .version = NOCTURNE_VERSION, .running = x->facts.running, .health = &h, .plan = &plan};
-        plan_make(from.history, 0, &plan);
+            .version = NOCTURNE_VERSION, .running = x->facts.running, .health = &h, .plan = &h.plan};
         if (request_checked(r, morning_make(from.history, &facts, &a, &story, &r->err))) send_story(r, &story);
         request_read_done(r, &from);
     }
