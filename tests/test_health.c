@@ -801,7 +801,7 @@ static void test_health__model(void **state)
     w = world_of(PLAIN);
     run_baseline(w, 0.6);
     follow(w, 30, 0, &rng);
-    expect_with(w, &NOBODY, HEALTH_MODEL, HEALTH_LOOK, "cannot predict");
+    expect_with(w, &NOBODY, HEALTH_MODEL, HEALTH_LOOK, "no better than their mean: em");
     expect_with(w, &NOBODY, HEALTH_MODEL, HEALTH_LOOK, "nocturne importance s");
     world_free(w);
 }

@@ -256,6 +256,10 @@ static void test_objective__weighted_utility_by_hand(void **state)
     assert_false(objective_feasible(&s->objective, heavy, base));
     assert_false(objective_feasible(&s->objective, lossy, base));
     assert_true(objective_needs_baseline(&s->objective));
+    assert_near(objective_known_utility(&s->objective, better, base), 0.185, 1e-12);
+    assert_true(isnan(objective_known_utility(&s->objective, better, NULL)));
+    assert_true(isnan(objective_known_utility(&s->objective, (double[]){NAN, 4e6, 1}, base)));
+    assert_near(objective_known_utility(&s->objective, (double[]){0.63, 4e6, NAN}, base), 0.185, 1e-12);
     assert_true(objective_uses(&s->objective, 2));
     assert_false(objective_in_utility(&s->objective, 2));
     study_free(s);

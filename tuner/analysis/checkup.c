@@ -37,10 +37,8 @@ static const double *baseline_of(const struct checkup *x)
 
 double checkup_utility(const struct checkup *x, const struct trial *t)
 {
-    const struct objective *o = &x->s->study->objective;
-    const double *baseline = baseline_of(x);
-    if (t->state != TRIAL_COMPLETE || (!baseline && objective_needs_baseline(o))) return NAN;
-    return objective_utility(o, t->value, baseline);
+    if (t->state != TRIAL_COMPLETE) return NAN;
+    return objective_known_utility(&x->s->study->objective, t->value, baseline_of(x));
 }
 
 bool checkup_feasible(const struct checkup *x, const struct trial *t)

@@ -125,7 +125,7 @@ static double searched(const struct objective *o, const struct ranking *all, con
 {
     const double *baseline = all->baseline ? all->baseline->mean : NULL;
     if (!x->confirmed || x->label || o->form == OBJECTIVE_PARETO) return NAN;
-    return baseline || !objective_needs_baseline(o) ? objective_utility(o, x->trial->value, baseline) : NAN;
+    return objective_known_utility(o, x->trial->value, baseline);
 }
 
 static struct comparison_row row_of(const struct memory *s, const struct objective *o, const struct ranking *all,

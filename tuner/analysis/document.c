@@ -40,7 +40,7 @@ struct document_trial document_trial_of(const struct memory *s, const struct tri
     const struct objective *o = &s->study->objective;
     const double *baseline = memory_baseline(s);
     bool judged = t->state == TRIAL_COMPLETE && (baseline || !objective_needs_baseline(o));
-    return (struct document_trial){s, t, judged, judged ? objective_utility(o, t->value, baseline) : NAN};
+    return (struct document_trial){s, t, judged, judged ? objective_known_utility(o, t->value, baseline) : NAN};
 }
 
 /* ---- writing ---- */

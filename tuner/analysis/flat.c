@@ -25,8 +25,8 @@ static double let_go(const struct surface *f, const struct landscape_view *at)
         before[i] = v;
         after[i] = v - o->metric[i].goal * margin * (ratio ? v : 1);
     }
-    if (!baseline && (objective_needs_baseline(o) || o->form == OBJECTIVE_PARETO)) return 0;
-    return objective_utility(o, before, baseline) - objective_utility(o, after, baseline);
+    double loss = objective_known_utility(o, before, baseline) - objective_known_utility(o, after, baseline);
+    return isnan(loss) ? 0 : loss;
 }
 
 static double margin_of(const struct surface *f)
@@ -40,11 +40,22 @@ static double margin_of(const struct surface *f)
 
 /* ---- along one parameter ---- */
 
-struct line { /* its values, and the winner's own first */
+struct line { /* the winner's value of a parameter, and all its values behind it; n 0: it does not exist there */
     size_t n;
     const double *x;
     bool *same;
 };
+
+static struct line line_along(const struct surface *f, size_t param, struct arena *arena)
+{
+    double winner = f->winner->config[param], *x;
+    if (isnan(winner)) return (struct line){0};
+    size_t n = slice_values(&f->memory->study->space.param[param], POINTS, arena, &x);
+    double *all = arena_array(arena, n + 1, sizeof *all);
+    all[0] = winner;
+    memcpy(all + 1, x, n * sizeof *all);
+    return (struct line){n + 1, all, arena_array(arena, n + 1, sizeof(bool))};
+}
 
 /* The chance that the utility at point i is within the margin of that at the first. */
 static double chance(const double *u, size_t i, double margin)
@@ -54,22 +65,31 @@ static double chance(const double *u, size_t i, double margin)
     return n / LANDSCAPE_DRAWS;
 }
 
-static bool compare(const struct surface *f, size_t param, double margin, struct line *l)
+static void compare(const struct line *l, const struct landscape_view *v, const double *u, double margin)
 {
-    size_t d = f->memory->study->space.n;
-    struct arena a = {0};
-    double *config = arena_array(&a, l->n * d, sizeof *config), *u = arena_array(&a, l->n * COLUMNS, sizeof *u);
-    struct landscape_view *v = arena_array(&a, l->n, sizeof *v);
-    for (size_t i = 0; i < l->n; i++) {
-        memcpy(config + i * d, f->winner->config, d * sizeof *config);
-        config[i * d + param] = l->x[i];
-        surface_settle(f, config + i * d);
-    }
-    landscape_look(f->landscape, config, l->n, LANDSCAPE_MEAN, v);
-    bool known = landscape_draw_configs(f->landscape, config, l->n, u);
     double least = fmin(0.5, v[0].feasible); /* NaN: no constraint is known */
-    for (size_t i = 0; known && i < l->n; i++)
+    for (size_t i = 0; i < l->n; i++)
         l->same[i] = i == 0 || (chance(u, i, margin) >= FLAT_CHANCE && !(v[i].feasible < least));
+}
+
+/* All lines at once: what draws the functions asks the same of each model, however many points there are. */
+static bool compare_all(const struct surface *f, const struct line *line, double margin)
+{
+    size_t d = f->memory->study->space.n, n = 0, at = 0;
+    struct arena a = {0};
+    for (size_t p = 0; p < d; p++) n += line[p].n;
+    double *config = arena_array(&a, n * d + 1, sizeof *config), *u = arena_array(&a, n * COLUMNS + 1, sizeof *u);
+    struct landscape_view *v = arena_array(&a, n + 1, sizeof *v);
+    for (size_t p = 0; p < d; p++)
+        for (size_t i = 0; i < line[p].n; i++) {
+            double *to = config + at++ * d;
+            memcpy(to, f->winner->config, d * sizeof *to);
+            to[p] = line[p].x[i];
+            surface_settle(f, to);
+        }
+    landscape_look(f->landscape, config, n, LANDSCAPE_MEAN, v);
+    bool known = landscape_draw_configs(f->landscape, config, n, u);
+    for (size_t p = at = 0; known && p < d; at += line[p++].n) compare(&line[p], v + at, u + at * COLUMNS, margin);
     arena_done(&a);
     return known;
 }
@@ -96,34 +116,23 @@ static void gather(struct flat *flat, const struct line *l, struct arena *arena)
     flat->whole = flat->n == l->n - 1;
 }
 
-static bool look(const struct surface *f, double margin, struct flat *flat, struct arena *arena)
-{
-    const struct param *p = &f->memory->study->space.param[flat->param];
-    double *x;
-    struct line l = {.n = slice_values(p, POINTS, arena, &x)};
-    double *all = arena_array(arena, l.n + 1, sizeof *all);
-    if (isnan(flat->winner)) return true;
-    all[0] = flat->winner;
-    memcpy(all + 1, x, l.n++ * sizeof *all);
-    l.x = all;
-    l.same = arena_array(arena, l.n, sizeof *l.same);
-    if (!compare(f, flat->param, margin, &l)) return false;
-    if (p->type == PARAM_CATEGORICAL || p->type == PARAM_BOOL)
-        gather(flat, &l, arena);
-    else
-        grow(flat, &l);
-    return true;
-}
-
 bool flat_make(const struct surface *f, struct arena *arena, struct flat **ret, double *ret_margin)
 {
-    size_t n = f->memory->study->space.n;
-    struct flat *flat = arena_array(arena, n, sizeof *flat);
+    const struct space *space = &f->memory->study->space;
+    struct flat *flat = arena_array(arena, space->n, sizeof *flat);
+    struct line *line = arena_array(arena, space->n, sizeof *line);
     if (!landscape_has_utility(f->landscape)) return false;
     double margin = margin_of(f);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < space->n; i++) line[i] = line_along(f, i, arena);
+    if (!compare_all(f, line, margin)) return false;
+    for (size_t i = 0; i < space->n; i++) {
+        enum param_type type = space->param[i].type;
         flat[i] = (struct flat){.param = i, .winner = f->winner->config[i], .low = NAN, .high = NAN};
-        if (!look(f, margin, &flat[i], arena)) return false;
+        if (line[i].n == 0) continue;
+        if (type == PARAM_CATEGORICAL || type == PARAM_BOOL)
+            gather(&flat[i], &line[i], arena);
+        else
+            grow(&flat[i], &line[i]);
     }
     *ret = flat;
     *ret_margin = margin;
@@ -138,14 +147,14 @@ json_t *flat_json(const struct surface *f, const struct flat *flat)
         const struct param *p = &space->param[i];
         const struct flat *x = &flat[i];
         json_t *values = json_array();
-        for (size_t k = 0; k < x->n; k++) json_array_append_new(values, surface_param_json(p, x->value[k]));
+        for (size_t k = 0; k < x->n; k++) json_array_append_new(values, param_to_json(p, x->value[k]));
         if (x->n > 1)
             json_array_append_new(
                 out, json_pack("{s:s, s:O, s:b}", "parameter", p->name, "values", values, "whole", x->whole));
         else if (x->n == 0 && x->high > x->low)
             json_array_append_new(out, json_pack("{s:s, s:o, s:o, s:b}", "parameter", p->name, "low",
-                                                 surface_param_json(p, x->low), "high", surface_param_json(p, x->high),
-                                                 "whole", x->whole));
+                                                 param_to_json(p, x->low), "high", param_to_json(p, x->high), "whole",
+                                                 x->whole));
         json_decref(values);
     }
     return out;

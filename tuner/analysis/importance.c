@@ -44,8 +44,8 @@ static double goodness(const struct memory *s, const struct trial *t, size_t tar
     if (target < o->n_metrics) return o->metric[target].goal * t->value[target];
     for (size_t i = 0; i < o->n_metrics; i++)
         if (objective_uses(o, i) && !isfinite(t->value[i])) return NAN;
-    if (!baseline && (objective_needs_baseline(o) || o->form == OBJECTIVE_PARETO)) return NAN;
-    return objective_feasible(o, t->value, baseline) ? objective_utility(o, t->value, baseline) : -HUGE_VAL;
+    double u = objective_known_utility(o, t->value, baseline);
+    return isnan(u) || objective_feasible(o, t->value, baseline) ? u : -HUGE_VAL;
 }
 
 static struct ped_trials trials_of(const struct memory *s, size_t target, struct arena *arena)
@@ -122,7 +122,7 @@ static struct importance_target judge(const struct surface *f, size_t target, co
     return out;
 }
 
-enum status importance_make(const struct surface *f, size_t only, struct arena *arena, struct importance *ret,
+enum status importance_make(struct surface *f, size_t only, struct arena *arena, struct importance *ret,
                             struct error *err)
 {
     const struct study *study = f->memory->study;
@@ -169,7 +169,7 @@ static json_t *rows_json(const struct space *space, const struct importance_targ
 
 static const char METHOD[] =
     "share: Sobol total index on a Gaussian process; alone: first-order index; best: PED-ANOVA of the best tenth of the "
-    "complete trials; 90 % intervals";
+    "complete trials; intervals of nominally 90 %";
 
 json_t *importance_json(const struct importance *x)
 {

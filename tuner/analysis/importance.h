@@ -2,8 +2,9 @@
  *
  * Two views of it, since they answer two questions. By the model (search/sensitivity.h): which parameter makes the
  * difference anywhere in the space; `share` is Sobol's total index, `alone` his first-order one. By the trials
- * (ped_anova.h): which parameter has to do with being among the best tenth. Both with 90 % intervals; shares of one
- * view are no shares of the other. Differences are those of people: points of a proportion, ratios of counts.
+ * (ped_anova.h): which parameter has to do with being among the best tenth. Both with intervals of nominally 90 %; how
+ * often they hold was measured (tests/bench/README.md). Shares of one view are no shares of the other. Differences are
+ * those of people: points of a proportion, ratios of counts.
  *
  * Trials that were stopped are no results: the trials' view does not know them, the model has what is to be expected of
  * them, as uncertain as that is. Confirmations are measurements to the model and no trials of their own to the other.
@@ -39,16 +40,17 @@ struct importance {
     double margin;           /* of these, in units of the utility */
 };
 
-/* `only`: of this target alone, SIZE_MAX: of all. In the arena. STATUS_EXHAUSTED: fewer than IMPORTANCE_LEAST complete
- * trials; the error says how many there are. About a second for a thousand trials and three metrics. */
-enum status importance_make(const struct surface *f, size_t only, struct arena *arena, struct importance *ret,
+/* Draws of the surface's landscape vary from now on (landscape_vary). `only`: of this target alone, SIZE_MAX: of all.
+ * In the arena. STATUS_EXHAUSTED: fewer than IMPORTANCE_LEAST complete trials; the error says how many there are. About
+ * a second for a thousand trials and three metrics. */
+enum status importance_make(struct surface *f, size_t only, struct arena *arena, struct importance *ret,
                             struct error *err);
 
 /* Says whether a study has enough trials, without a model: STATUS_EXHAUSTED and a sentence if not. */
 enum status importance_ready(const struct memory *s, struct error *err);
 
-/* {"metrics": {name: [{"parameter", "share", "low", "high", "alone": {…}, "best": {…}, "range", "log"}]}, "method", "trials",
- * "flat", "margin", "quality": {name: {"r2"}}, "notes": {name: sentence}} */
+/* {"metrics": {name: [{"parameter", "share", "low", "high", "alone": {…}, "best": {…}, "range", "log"}]}, "method",
+ * "trials", "flat", "margin", "quality": {name: {"r2"}}, "notes": {name: sentence}} */
 json_t *importance_json(const struct importance *x);
 
 #endif

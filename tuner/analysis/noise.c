@@ -26,7 +26,7 @@ static double measured(const struct memory *s, const struct ranking *all, const 
     const struct objective *o = &s->study->objective;
     const double *baseline = all->baseline ? all->baseline->mean : NULL;
     if (metric < o->n_metrics) return t->value[metric];
-    return baseline || !objective_needs_baseline(o) ? objective_utility(o, t->value, baseline) : NAN;
+    return objective_known_utility(o, t->value, baseline);
 }
 
 static struct spread spread_of(const struct memory *s, const struct ranking *all, const struct ranked *x, size_t metric)

@@ -3,6 +3,7 @@
 #include "tuner/analysis/caution.h"
 #include "tuner/analysis/noise.h"
 #include "tuner/analysis/remark.h"
+#include "tuner/analysis/stop_audit.h"
 #include "tuner/analysis/surface.h"
 #include "tuner/analysis/verdict.h"
 
@@ -303,21 +304,6 @@ struct finding result_check_best(const struct checkup *x)
 
 static const double WRONG_SHARE = 0.05, HEALTHY_SHARE = 0.01;
 
-/* Better than every other complete trial of the search: as stop_audit has it, from memory alone. */
-static bool beats_all(const struct checkup *x, const struct trial *t)
-{
-    const struct objective *o = objective_of(x);
-    bool pareto = o->form == OBJECTIVE_PARETO;
-    double u = checkup_utility(x, t);
-    if (!isfinite(u) || !checkup_feasible(x, t)) return false;
-    for (size_t i = 0; i < x->n; i++) {
-        const struct trial *other = x->result[i];
-        if (other == t || !checkup_feasible(x, other)) continue;
-        if (pareto ? objective_dominates(o, other->value, t->value) : checkup_utility(x, other) >= u) return false;
-    }
-    return true;
-}
-
 struct finding result_check_stops(const struct checkup *x)
 {
     size_t audited = 0, wrong = 0;
@@ -327,7 +313,7 @@ struct finding result_check_stops(const struct checkup *x)
     for (size_t i = 0; i < x->n; i++) {
         if (x->result[i]->attempt.stop.state != STOP_AUDIT) continue;
         audited++;
-        if (!beats_all(x, x->result[i])) continue;
+        if (!stop_audit_beats_all(x->s, x->result[i])) continue;
         wrong++;
         one = x->result[i];
     }
@@ -420,15 +406,11 @@ static struct finding judge_model(const struct checkup *x, const struct surface 
     }
     if (!*poor && !*good) return finding_none(HEALTH_MODEL);
     if (!*poor)
-        return finding_fine(HEALTH_MODEL,
-                            arena_printf(x->arena, "the model predicts trials that it has not seen: %s", good));
+        return finding_fine(HEALTH_MODEL, arena_printf(x->arena, "it predicts trials that it has not seen: %s", good));
     return finding_look(
         HEALTH_MODEL,
-        arena_printf(x->arena,
-                     "the model cannot predict trials that it has not seen, no better than their mean can: %s", poor),
-        arena_printf(x->arena,
-                     "'nocturne importance %s' says what it has learnt; more data to judge by, or several seeds in one "
-                     "trial, make less noise of it",
+        arena_printf(x->arena, "it predicts trials that it has not seen no better than their mean: %s", poor),
+        arena_printf(x->arena, "more data or seeds in one trial lessen noise; see 'nocturne importance %s'",
                      x->s->study->name));
 }
 
@@ -436,11 +418,10 @@ struct finding result_check_model(const struct checkup *x)
 {
     struct surface *f = NULL;
     struct error none;
-    size_t n = surface_complete(x->s);
-    if (!x->facts->known || x->facts->running || n > MODEL_MOST) return finding_none(HEALTH_MODEL);
-    if (n < MODEL_FROM)
+    if (!x->facts->known || x->facts->running || surface_complete(x->s) > MODEL_MOST) return finding_none(HEALTH_MODEL);
+    if (x->n < MODEL_FROM)
         return finding_later(HEALTH_MODEL,
-                             arena_printf(x->arena, "this needs %d complete trials; %zu so far", MODEL_FROM, n));
+                             arena_printf(x->arena, "this needs %d complete trials; %zu so far", MODEL_FROM, x->n));
     struct finding out = surface_make(x->s, &f, &none) ? finding_none(HEALTH_MODEL) : judge_model(x, f);
     surface_free(f);
     return out;

@@ -82,26 +82,12 @@ static bool has_both(const struct trial *t, const size_t *param, size_t n)
     return true;
 }
 
-static double utility_of(const struct surface *f, const double *config)
-{
-    struct landscape_view v;
-    landscape_look(f->landscape, config, 1, LANDSCAPE_MEAN, &v);
-    return isnan(v.utility.middle) ? -HUGE_VAL : v.utility.middle;
-}
-
-/* The complete trial with the best utility in which they exist; NULL: there is none. */
+/* The best trial in which they exist; NULL: there is none. */
 static const struct trial *best_with(const struct surface *f, const size_t *param, size_t n)
 {
-    const struct memory *s = f->memory;
-    const struct trial *best = NULL;
-    double most = -HUGE_VAL;
-    for (size_t i = 0; i < s->n_seen; i++) {
-        const struct trial *t = s->seen_trial[i];
-        if (!t || s->seen[i].outcome != SEARCH_COMPLETE || t->role == ROLE_CONFIRM || !has_both(t, param, n)) continue;
-        double u = utility_of(f, t->config);
-        if (!best || u > most) best = t, most = u;
-    }
-    return best;
+    for (size_t i = 0; i < f->n; i++)
+        if (f->best[i]->role != ROLE_CONFIRM && has_both(f->best[i], param, n)) return f->best[i];
+    return NULL;
 }
 
 static enum status find_place(const struct surface *f, long at, const size_t *param, size_t n, const struct trial **ret,
@@ -127,11 +113,7 @@ static enum status find_place(const struct surface *f, long at, const size_t *pa
 static double target_of(const struct surface *f, const struct trial *t, size_t target)
 {
     const struct objective *o = &f->memory->study->objective;
-    const double *baseline = memory_baseline(f->memory);
-    if (target < o->n_metrics) return t->value[target];
-    for (size_t i = 0; i < o->n_metrics; i++)
-        if (objective_in_utility(o, i) && !isfinite(t->value[i])) return NAN;
-    return baseline || !objective_needs_baseline(o) ? objective_utility(o, t->value, baseline) : NAN;
+    return target < o->n_metrics ? t->value[target] : objective_known_utility(o, t->value, memory_baseline(f->memory));
 }
 
 static void add_trials(const struct surface *f, struct slice *s, struct arena *arena)
@@ -231,7 +213,7 @@ enum status contour_make(const struct surface *f, const struct slice_wish *wish,
 static json_t *values_json(const struct param *p, const double *x, size_t n)
 {
     json_t *out = json_array();
-    for (size_t i = 0; i < n; i++) json_array_append_new(out, surface_param_json(p, x[i]));
+    for (size_t i = 0; i < n; i++) json_array_append_new(out, param_to_json(p, x[i]));
     return out;
 }
 
@@ -254,7 +236,7 @@ json_t *slice_json(const struct surface *f, const struct slice *s)
     json_t *trials = json_array();
     for (size_t i = 0; i < s->n_trials; i++)
         json_array_append_new(trials, json_pack("{s:I, s:o, s:o}", "trial", (json_int_t)s->trial[i].trial, "x",
-                                                surface_param_json(p, s->trial[i].x), "y", json_number(s->trial[i].y)));
+                                                param_to_json(p, s->trial[i].x), "y", json_number(s->trial[i].y)));
     json_t *out = json_pack("{s:s, s:s, s:b, s:I, s:o, s:o}", "parameter", p->name, "metric",
                             surface_target_name(study, s->target), "log", p->log, "at", (json_int_t)s->at, "x",
                             values_json(p, s->x, s->n), "trials", trials);

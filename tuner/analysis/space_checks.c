@@ -271,15 +271,20 @@ static int by_score(const void *a, const void *b)
     return (x->trial->number > y->trial->number) - (x->trial->number < y->trial->number);
 }
 
-/* The best first. */
-static struct scored *rank(const struct checkup *x)
+struct scores { /* of the trials that have a utility */
+    size_t n;
+    struct scored *best; /* first */
+};
+
+static struct scores rank(const struct checkup *x)
 {
-    struct scored *out = arena_array(x->arena, x->n + 1, sizeof *out);
+    struct scores out = {.best = arena_array(x->arena, x->n + 1, sizeof *out.best)};
     for (size_t i = 0; i < x->n; i++) {
         double utility = checkup_utility(x, x->result[i]);
-        out[i] = (struct scored){x->result[i], isnan(utility) ? -INFINITY : utility, checkup_feasible(x, x->result[i])};
+        if (isfinite(utility))
+            out.best[out.n++] = (struct scored){x->result[i], utility, checkup_feasible(x, x->result[i])};
     }
-    qsort(out, x->n, sizeof *out, by_score);
+    qsort(out.best, out.n, sizeof *out.best, by_score);
     return out;
 }
 
@@ -296,10 +301,10 @@ static bool is_near(const struct param *p, double v, bool upper)
     return upper ? at >= 1 - NEAR : at <= NEAR;
 }
 
-static size_t crowd(const struct checkup *x, const struct scored *best, size_t p, bool upper)
+static size_t crowd(const struct checkup *x, const struct scores *all, size_t p, bool upper)
 {
     size_t top = 0;
-    for (size_t i = 0; i < TOP; i++) top += is_near(&x->s->study->space.param[p], best[i].trial->config[p], upper);
+    for (size_t i = 0; i < TOP; i++) top += is_near(&x->s->study->space.param[p], all->best[i].trial->config[p], upper);
     return top;
 }
 
@@ -326,17 +331,17 @@ static void fill_row(const struct checkup *x, const struct slope *f, const struc
     }
 }
 
-static void fit(const struct checkup *x, const struct scored *best, struct slope *f)
+static void fit(const struct checkup *x, const struct scores *all, struct slope *f)
 {
     gsl_matrix *places = gsl_matrix_calloc(f->n, f->q), *cov = gsl_matrix_alloc(f->q, f->q);
     gsl_vector *utility = gsl_vector_calloc(f->n), *slope = gsl_vector_alloc(f->q);
     gsl_multifit_linear_workspace *w = gsl_multifit_linear_alloc(f->n, f->q);
     double rest;
     for (size_t i = 0; i < f->n; i++) {
-        const struct scored *at = &best[i * x->n / f->n];
+        const struct scored *at = &all->best[i * all->n / f->n];
         gsl_vector_view row = gsl_matrix_row(places, i);
         fill_row(x, f, at->trial, &row.vector);
-        gsl_vector_set(utility, i, isfinite(at->utility) ? at->utility : 0);
+        gsl_vector_set(utility, i, at->utility);
     }
     gsl_multifit_linear(places, utility, slope, cov, &rest, w);
     double error = sqrt(gsl_matrix_get(cov, 1, 1));
@@ -349,17 +354,17 @@ static void fit(const struct checkup *x, const struct scored *best, struct slope
 }
 
 /* Does utility rise towards that end, whatever the other parameters do? */
-static bool rises(const struct checkup *x, const struct scored *best, size_t param, bool upper)
+static bool rises(const struct checkup *x, const struct scores *all, size_t param, bool upper)
 {
     const struct space *space = &x->s->study->space;
-    struct slope f = {.n = x->n < ROWS_MAX ? x->n : ROWS_MAX, .param = param};
+    struct slope f = {.n = all->n < ROWS_MAX ? all->n : ROWS_MAX, .param = param};
     size_t others = 0;
     for (size_t p = 0; p < space->n; p++) others += p != param && space->param[p].type != PARAM_CATEGORICAL;
     f.curved = f.n >= 2 + 2 * others + LEAST_FREEDOM;
     f.q = 2 + (f.curved ? 2 : 1) * others;
     if (f.n < f.q + LEAST_FREEDOM) return false;
     f.freedom = (double)(f.n - f.q);
-    fit(x, best, &f);
+    fit(x, all, &f);
     return gsl_cdf_tdist_Q(upper ? f.t : -f.t, f.freedom) * 2 * (double)space->n < RARE;
 }
 
@@ -394,17 +399,18 @@ struct finding space_check_bounds(const struct checkup *x)
 {
     const struct space *space = &x->s->study->space;
     const char *says = "", *then = "";
-    if (x->n < BOUNDS_FROM)
-        return finding_later(HEALTH_BOUNDS,
-                             arena_printf(x->arena, "this needs %d complete trials; %zu so far", BOUNDS_FROM, x->n));
-    const struct scored *best = rank(x);
+    const struct scores all = rank(x);
+    if (all.n < BOUNDS_FROM)
+        return finding_later(
+            HEALTH_BOUNDS,
+            arena_printf(x->arena, "this needs %d complete trials with a utility; %zu so far", BOUNDS_FROM, all.n));
     for (size_t i = 0; i < 2 * space->n; i++) {
         const struct param *p = &space->param[i / 2];
         bool upper = i % 2;
         char text[SPACE_TEXT_MAX];
         if (p->type == PARAM_CATEGORICAL || p->type == PARAM_BOOL || is_natural(p, upper)) continue;
-        size_t top = crowd(x, best, i / 2, upper);
-        if (top < AT_BOUND || !rises(x, best, i / 2, upper)) continue;
+        size_t top = crowd(x, &all, i / 2, upper);
+        if (top < AT_BOUND || !rises(x, &all, i / 2, upper)) continue;
         double end = is_scale(p) ? (upper ? p->hi : p->lo) : upper ? (double)p->n_values - 1 : 0;
         says = arena_printf(x->arena, "%s%s%zu of the %d best lie at %s = %s, the end of its range", says,
                             *says ? "; " : "", top, TOP, p->name, param_text(p, end, text));

@@ -81,20 +81,19 @@ static void on_event(void *data, const struct store_event *e)
     json_decref(body);
 }
 
-/* Better than every other complete trial of the search, and feasible. */
-static bool beats_all(const struct memory *s, const struct trial *t)
+bool stop_audit_beats_all(const struct memory *s, const struct trial *t)
 {
     const struct objective *o = &s->study->objective;
     const double *baseline = memory_baseline(s);
-    if (t->state != TRIAL_COMPLETE || (!baseline && objective_needs_baseline(o))) return false;
-    if (!objective_feasible(o, t->value, baseline)) return false;
     bool pareto = o->form == OBJECTIVE_PARETO;
-    double u = pareto ? 0 : objective_utility(o, t->value, baseline);
+    double u = pareto ? 0 : objective_known_utility(o, t->value, baseline);
+    if (t->state != TRIAL_COMPLETE || (!baseline && objective_needs_baseline(o)) || isnan(u)) return false;
+    if (!objective_feasible(o, t->value, baseline)) return false;
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *x = s->trial[i];
         if (x == t || x->state != TRIAL_COMPLETE || x->role == ROLE_CONFIRM || x->outside) continue;
         if (!objective_feasible(o, x->value, baseline)) continue;
-        if (pareto ? objective_dominates(o, x->value, t->value) : objective_utility(o, x->value, baseline) >= u)
+        if (pareto ? objective_dominates(o, x->value, t->value) : objective_known_utility(o, x->value, baseline) >= u)
             return false;
     }
     return true;
@@ -125,7 +124,7 @@ static void judge(const struct memory *s, struct stop_audit *x)
         }
         if (stop->trial->state != TRIAL_COMPLETE) continue;
         x->audited++;
-        stop->wrong = beats_all(s, stop->trial);
+        stop->wrong = stop_audit_beats_all(s, stop->trial);
         x->wrong += stop->wrong;
         if (tokens >= 0)
             x->audit_spent =

@@ -43,6 +43,8 @@ struct stop_audit {
 
 /* The history must have been loaded from its store. stop_audit_done releases it, also after a failure. */
 enum status stop_audit_make(const struct memory *s, struct stop_audit *ret, struct error *err);
+/* A false stop: is this complete trial better than every other of the search, and feasible? */
+bool stop_audit_beats_all(const struct memory *s, const struct trial *t);
 void stop_audit_done(struct stop_audit *stops);
 
 #endif

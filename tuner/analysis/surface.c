@@ -75,13 +75,15 @@ static void choose(struct surface *f)
     struct judged *list = must_alloc(s->n_seen + 1, sizeof *list);
     size_t n = judge(f, list), d = s->study->space.n;
     double *usual = arena_array(&f->arena, d, sizeof *usual);
-    f->winner = all.winner ? all.winner->trial : confirmed(s, list[0].trial);
+    f->best = arena_array(&f->arena, n + 1, sizeof(const struct trial *));
+    while (f->n < n) f->best[f->n] = list[f->n].trial, f->n++;
+    free(list);
+    f->winner = all.winner ? all.winner->trial : confirmed(s, f->best[0]);
     memcpy(usual, f->winner->config, d * sizeof *usual);
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < d; k++)
-            if (isnan(usual[k])) usual[k] = list[i].trial->config[k];
+            if (isnan(usual[k])) usual[k] = f->best[i]->config[k];
     f->usual = usual;
-    free(list);
 }
 
 enum status surface_make(const struct memory *s, struct surface **ret, struct error *err)
@@ -223,27 +225,20 @@ static json_t *beside(double observed, const struct landscape_value *v)
                      "low", json_number(v->low), "high", json_number(v->high));
 }
 
-static double observed_utility(const struct surface *f, const struct trial *t)
-{
-    const struct objective *o = &f->memory->study->objective;
-    const double *baseline = memory_baseline(f->memory);
-    bool known = t->state == TRIAL_COMPLETE && (baseline || !objective_needs_baseline(o));
-    for (size_t i = 0; known && i < o->n_metrics; i++) known &= !objective_in_utility(o, i) || isfinite(t->value[i]);
-    return known ? objective_utility(o, t->value, baseline) : NAN;
-}
-
 json_t *surface_shrunk_json(const struct surface *f, const struct trial *t)
 {
     const struct objective *o = &f->memory->study->objective;
+    bool complete = t->state == TRIAL_COMPLETE;
     struct landscape_view v;
     if (t->outside) return json_pack("{s:I, s:s}", "trial", (json_int_t)t->number, "outside", t->outside);
     landscape_look(f->landscape, t->config, 1, LANDSCAPE_MEAN, &v);
     json_t *metrics = json_object();
     for (size_t i = 0; i < o->n_metrics; i++)
-        json_object_set_new(metrics, o->metric[i].name,
-                            beside(t->state == TRIAL_COMPLETE ? t->value[i] : NAN, &v.metric[i]));
-    return json_pack("{s:I, s:o, s:o, s:o}", "trial", (json_int_t)t->number, "metrics", metrics, "utility",
-                     beside(observed_utility(f, t), &v.utility), "feasible", json_number(v.feasible));
+        json_object_set_new(metrics, o->metric[i].name, beside(complete ? t->value[i] : NAN, &v.metric[i]));
+    return json_pack(
+        "{s:I, s:o, s:o, s:o}", "trial", (json_int_t)t->number, "metrics", metrics, "utility",
+        beside(complete ? objective_known_utility(o, t->value, memory_baseline(f->memory)) : NAN, &v.utility),
+        "feasible", json_number(v.feasible));
 }
 
 json_t *surface_quality_json(const struct surface *f)
@@ -260,25 +255,12 @@ json_t *surface_quality_json(const struct surface *f)
     return out;
 }
 
-json_t *surface_param_json(const struct param *p, double value)
-{
-    if (isnan(value)) return json_null();
-    switch (p->type) {
-    case PARAM_INT: return json_integer((json_int_t)value);
-    case PARAM_FLOAT: return json_number(value);
-    case PARAM_CATEGORICAL:
-    case PARAM_ORDINAL:
-    case PARAM_BOOL: return choice_json(&p->value[(size_t)value]);
-    }
-    return json_null();
-}
-
 json_t *surface_range_json(const struct param *p)
 {
     json_t *out = json_array();
-    for (size_t i = 0; i < p->n_values; i++) json_array_append_new(out, surface_param_json(p, (double)i));
+    for (size_t i = 0; i < p->n_values; i++) json_array_append_new(out, param_to_json(p, (double)i));
     if (p->n_values) return out;
-    json_array_append_new(out, surface_param_json(p, p->lo));
-    json_array_append_new(out, surface_param_json(p, p->hi));
+    json_array_append_new(out, param_to_json(p, p->lo));
+    json_array_append_new(out, param_to_json(p, p->hi));
     return out;
 }

@@ -6,9 +6,9 @@
  *     surface_free(f);
  *
  * What is asked of it: slice.h, importance.h. A pure function of the log: the same events give the same numbers. Memory
- * must live as long and may not change meanwhile. Making it costs a second for a thousand trials and three metrics;
- * asking costs little. Confirmations count as the further measurements that they are. What is not known is NaN, and
- * null in JSON.
+ * must live as long and may not change meanwhile. Making it takes half a second for a thousand trials and three metrics
+ * (tests/bench/README.md); asking takes little. Confirmations count as the further measurements that they are. What is
+ * not known is NaN, and null in JSON.
  */
 #ifndef TUNER_ANALYSIS_SURFACE_H
 #define TUNER_ANALYSIS_SURFACE_H
@@ -22,7 +22,9 @@ struct surface {
     const struct memory *memory;
     struct landscape *landscape;
     const struct trial *winner; /* else the best by the model; never NULL */
-    const double *usual;        /* space.n: each parameter in the best trial that has it; NaN: none has */
+    size_t n;
+    const struct trial **best; /* complete ones, the best by the model first, what breaks a constraint last */
+    const double *usual;       /* space.n: each parameter in the best trial that has it; NaN: none has */
     struct arena arena;
 };
 
@@ -59,8 +61,6 @@ json_t *surface_shrunk_json(const struct surface *f, const struct trial *t);
 /* {name: {"r2", "trials"}}: how well each trial is told by all the others (landscape_quality). */
 json_t *surface_quality_json(const struct surface *f);
 
-/* A parameter's value: a number, or the choice itself. */
-json_t *surface_param_json(const struct param *p, double value);
 /* What was searched: [low, high], or all values. */
 json_t *surface_range_json(const struct param *p);
 

@@ -194,8 +194,7 @@ static double gain_over(const struct objective *o, const struct ranked *x, const
                         const struct ranked *base)
 {
     const double *baseline = base ? base->mean : NULL;
-    if (!baseline && (objective_needs_baseline(o) || o->form == OBJECTIVE_PARETO)) return NAN;
-    return objective_utility(o, x->mean, baseline) - objective_utility(o, reference->mean, baseline);
+    return objective_known_utility(o, x->mean, baseline) - objective_known_utility(o, reference->mean, baseline);
 }
 
 /* Of one figure nothing is known but itself, unless it came out the same on another seed. */

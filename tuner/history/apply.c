@@ -243,7 +243,7 @@ static enum status apply_leased(struct history *s, struct trial *t, const struct
     t->attempt.leased_ms = clock_mono_ms(s->m.clock);
     t->attempt.began_ms = event->at_ms;
     t->attempt.reports = t->attempt.step = 0;
-    t->attempt.heard = (struct hearing){.since_ms = event->at_ms};
+    t->attempt.heard = (struct hearing){0};
     t->attempt.resumed_cost = 0;
     t->attempt.names = 0;
     t->attempt.stage = e->stage ? stage_find(s->m.study, e->stage) : -1;

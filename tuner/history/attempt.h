@@ -33,8 +33,7 @@ struct stop_order {
 
 /* When it was heard of: reports only, since renewals of a lease come by themselves. */
 struct hearing {
-    int64_t since_ms;   /* wall clock: it was leased */
-    int64_t last_ms;    /* since then: of its last report; 0: none yet */
+    int64_t last_ms;    /* since it was leased: of its last report; 0: none yet */
     int64_t longest_ms; /* between two of its reports */
 };
 

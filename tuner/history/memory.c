@@ -95,7 +95,7 @@ int64_t memory_took_ms(const struct memory *s, const struct trial *t)
 int64_t memory_silent_ms(const struct memory *s, const struct trial *t)
 {
     const struct attempt *a = &t->attempt;
-    int64_t by_mono = clock_mono_ms(s->clock) - a->leased_ms, by_wall = clock_wall_ms(s->clock) - a->heard.since_ms;
+    int64_t by_mono = clock_mono_ms(s->clock) - a->leased_ms, by_wall = clock_wall_ms(s->clock) - a->began_ms;
     int64_t silent = (s->run.mono_ms ? by_mono : by_wall) - a->heard.last_ms;
     return silent > 0 ? silent : 0;
 }

@@ -6,7 +6,7 @@
 #include <math.h>
 
 struct contour_of {
-    const struct surface *f;
+    struct surface *f;
     const struct study *study;
     const struct param *p[2];
     int metric;

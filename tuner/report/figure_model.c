@@ -65,7 +65,7 @@ static enum status take_wished(const struct figure_wish *wish, size_t n, size_t 
     return STATUS_OK;
 }
 
-enum status figure_params(const struct figure_wish *wish, const struct surface *f, size_t target, size_t n, size_t *ret,
+enum status figure_params(const struct figure_wish *wish, struct surface *f, size_t target, size_t n, size_t *ret,
                           struct error *err)
 {
     const struct space *space = &f->memory->study->space;

@@ -15,7 +15,7 @@ int figure_target_metric(const struct study *study, size_t target);
 
 /* `n` parameters: those that are wished, then those that matter most for the target, as far as that is known.
  * STATUS_INVALID: there is no such one, it is named twice, more than n are; the study has fewer. */
-enum status figure_params(const struct figure_wish *wish, const struct surface *f, size_t target, size_t n, size_t *ret,
+enum status figure_params(const struct figure_wish *wish, struct surface *f, size_t target, size_t n, size_t *ret,
                           struct error *err);
 
 /* " First in the study file: x and k; …", why those were taken that nobody wished; "": they are wished, or

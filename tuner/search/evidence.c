@@ -8,8 +8,5 @@ double evidence_utility(const struct evidence *e, const struct study *study, con
     const struct objective *o = &study->objective;
     size_t i = (size_t)((report - 1) / (c->every ? c->every : 1));
     if (report > c->reports || i >= c->n) return NAN;
-    for (size_t m = 0; m < o->n_metrics; m++)
-        if (objective_in_utility(o, m) && !isfinite(c->value[i * c->n_metrics + m])) return NAN;
-    if (objective_needs_baseline(o) && !e->baseline) return NAN;
-    return objective_utility(o, c->value + i * c->n_metrics, e->baseline);
+    return objective_known_utility(o, c->value + i * c->n_metrics, e->baseline);
 }

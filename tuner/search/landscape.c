@@ -2,6 +2,7 @@
 
 #include "tuner/search/encode.h"
 #include "tuner/search/partial.h"
+#include "tuner/search/quantile.h"
 #include "tuner/search/region.h"
 #include "tuner/search/targets.h"
 
@@ -123,13 +124,10 @@ static double *warped(struct terrain *t)
     return y;
 }
 
-/* How far the deviations of the results reach, beside a normal distribution's [conformal prediction, Vovk 2005]. */
+/* How far the deviations of the results reach, beside a normal distribution's. */
 static double widening(double *z, size_t n)
 {
-    size_t at = (size_t)ceil(LANDSCAPE_COVERAGE * (double)(n + 1));
-    if (n == 0) return 1;
-    gsl_sort(z, 1, n);
-    return fmax(z[at > n ? n - 1 : at - 1] / normal_quantile(0.5 + LANDSCAPE_COVERAGE / 2), 1);
+    return quantile_conformal(z, n, LANDSCAPE_COVERAGE) / normal_quantile(0.5 + LANDSCAPE_COVERAGE / 2);
 }
 
 /* Of the given values and what was said of them: R². */
@@ -253,9 +251,7 @@ static const double *stand_in(struct landscape *l, const size_t *order, size_t n
 
 static double utility_of(const struct landscape *l, const double *metrics)
 {
-    const struct objective *o = &l->study->objective;
-    if (!l->baseline && (objective_needs_baseline(o) || o->form == OBJECTIVE_PARETO)) return NAN;
-    return objective_utility(o, metrics, l->baseline);
+    return objective_known_utility(&l->study->objective, metrics, l->baseline);
 }
 
 static int by_place(const void *a, const void *b)
@@ -433,14 +429,6 @@ static void make_quantiles(const struct landscape *l, double (*ret)[QUANTILES])
     }
 }
 
-/* Between the order statistics. */
-static double quantile(const double *sorted, size_t n, double p)
-{
-    double at = fmin(fmax(p * (double)n - 0.5, 0), (double)n - 1);
-    size_t i = (size_t)at;
-    return i + 1 < n ? sorted[i] + (at - (double)i) * (sorted[i + 1] - sorted[i]) : sorted[i];
-}
-
 static struct landscape_value utility_at(const struct landscape *l, const struct moments *all, size_t i,
                                          const double (*z)[QUANTILES])
 {
@@ -453,9 +441,11 @@ static struct landscape_value utility_at(const struct landscape *l, const struct
         u[s] = utility_of(l, metrics);
     }
     gsl_sort(u, 1, QUANTILES);
-    return (struct landscape_value){
-        quantile(u, QUANTILES, 0.5), (quantile(u, QUANTILES, 0.8413) - quantile(u, QUANTILES, 0.1587)) / 2,
-        quantile(u, QUANTILES, 0.5 - LANDSCAPE_COVERAGE / 2), quantile(u, QUANTILES, 0.5 + LANDSCAPE_COVERAGE / 2)};
+    return (struct landscape_value){quantile_between(u, QUANTILES, 0.5),
+                                    (quantile_between(u, QUANTILES, 0.8413) - quantile_between(u, QUANTILES, 0.1587)) /
+                                        2,
+                                    quantile_between(u, QUANTILES, 0.5 - LANDSCAPE_COVERAGE / 2),
+                                    quantile_between(u, QUANTILES, 0.5 + LANDSCAPE_COVERAGE / 2)};
 }
 
 static bool knows_constraints(const struct landscape *l)
@@ -659,27 +649,20 @@ void landscape_join(const struct landscape *l, double *const f[METRICS_MAX], siz
     }
 }
 
-bool landscape_draw_utility(const struct landscape *l, const double *points, size_t n, double *ret)
+bool landscape_draw_configs(const struct landscape *l, const double *configs, size_t n, double *ret)
 {
     const struct objective *o = &l->study->objective;
     size_t size = n * (LANDSCAPE_DRAWS + 1);
-    double *f[METRICS_MAX] = {NULL};
-    if (!landscape_has_utility(l)) return false;
-    for (size_t m = 0; m < o->n_metrics; m++) {
+    double *f[METRICS_MAX] = {NULL}, *points = must_alloc(n * l->encoding.d + 1, sizeof *points);
+    for (size_t i = 0; i < n; i++) encode(&l->encoding, configs + i * l->study->space.n, points + i * l->encoding.d);
+    bool known = landscape_has_utility(l);
+    for (size_t m = 0; known && m < o->n_metrics; m++) {
         if (!objective_in_utility(o, m)) continue;
         f[m] = must_alloc(size + 1, sizeof **f);
         landscape_draw(l, m, points, n, f[m]);
     }
-    landscape_join(l, f, size, ret);
+    if (known) landscape_join(l, f, size, ret);
     for (size_t m = 0; m < o->n_metrics; m++) free(f[m]);
-    return true;
-}
-
-bool landscape_draw_configs(const struct landscape *l, const double *configs, size_t n, double *ret)
-{
-    double *points = must_alloc(n * l->encoding.d + 1, sizeof *points);
-    for (size_t i = 0; i < n; i++) encode(&l->encoding, configs + i * l->study->space.n, points + i * l->encoding.d);
-    bool known = landscape_draw_utility(l, points, n, ret);
     free(points);
     return known;
 }

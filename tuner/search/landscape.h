@@ -22,7 +22,7 @@
 #include "tuner/search/observations.h"
 
 enum { LANDSCAPE_LEAST = 4 };
-#define LANDSCAPE_COVERAGE 0.9 /* of every interval */
+#define LANDSCAPE_COVERAGE 0.9 /* of every interval, nominally */
 
 struct landscape;
 
@@ -38,8 +38,8 @@ enum landscape_of {
     LANDSCAPE_MEASUREMENT, /* what one more measurement would say, its noise included */
 };
 
-/* In the metric's own units. Intervals hold what they promise for the trials there are: they are widened by how far
- * each lay from what all the others said. */
+/* In the metric's own units. Intervals hold what they promise for the trials there are, which the search has chosen:
+ * they are widened by how far each lay from what all the others said. Elsewhere they are nominal. */
 struct landscape_value {
     double middle, sd, low, high; /* median, half of the central 68 %, central LANDSCAPE_COVERAGE; NaN: unknown */
 };
@@ -79,9 +79,8 @@ const struct encoding *landscape_encoding(const struct landscape *l);
 /* At n encoded points: n × (LANDSCAPE_DRAWS + 1), the last column the mean, on the scale of the model. Draws of the
  * same landscape belong together, whenever they are made. False: the metric has no model. */
 bool landscape_draw(const struct landscape *l, size_t metric, const double *points, size_t n, double *ret);
-/* The same of the utility, in its own units. False: a metric that it needs has no model, or no baseline is known. */
-bool landscape_draw_utility(const struct landscape *l, const double *points, size_t n, double *ret);
-/* … at n configurations. */
+/* The same of the utility at n configurations, in its own units. False: a metric that it needs has no model, or no
+ * baseline is known. */
 bool landscape_draw_configs(const struct landscape *l, const double *configs, size_t n, double *ret);
 /* The utility of draws of each metric that it uses: `size` numbers each, on the scale of its model. Only with
  * landscape_has_utility. */

@@ -1,5 +1,6 @@
 #include "tuner/search/prediction.h"
 
+#include "tuner/search/quantile.h"
 #include "tuner/search/targets.h"
 
 #include "tuner/base/arena.h"
@@ -12,17 +13,8 @@
 
 enum { SURPRISES = 19, FEW = 1 };
 
-/* The quantile of m distances that holds a share `coverage` of a next one [conformal prediction, Vovk et al. 2005], but
- * no less than a normal distribution's. */
-static double conformal_quantile(double *z, size_t m, double coverage)
-{
-    size_t at = (size_t)ceil(coverage * (double)(m + 1));
-    gsl_sort(z, 1, m);
-    double normal = normal_quantile(0.5 + coverage / 2);
-    return m ? fmax(z[at > m ? m - 1 : at - 1], normal) : normal;
-}
-
-/* The same of a few distances, whose scale is known no better than by them and by one of size 1: Student's t. */
+/* quantile_conformal of a few distances, whose scale is known no better than by them and by one of size 1: Student's t.
+ */
 static double student_quantile(const double *z, size_t m, double coverage)
 {
     double sum = FEW, n = FEW + (double)m;
@@ -43,8 +35,8 @@ static double usual_distance(const struct gp *gp, const struct targets *r, const
     for (size_t i = 0; i < n; i++) z[i] = fabs(r->y[i] - z[i]) / sqrt(variance[i]);
     for (size_t i = 0; encoding_is_conditional(e) && i < n; i++)
         if (encoding_same_branch(e, r->x + i * r->d, point)) own[m++] = z[i];
-    double all = conformal_quantile(z + n / 2, n - n / 2, coverage), few = student_quantile(own, m, coverage),
-           of_branch = conformal_quantile(own, m, coverage);
+    double all = quantile_conformal(z + n / 2, n - n / 2, coverage), few = student_quantile(own, m, coverage),
+           of_branch = quantile_conformal(own, m, coverage);
     free(z);
     free(variance);
     free(own);
@@ -72,7 +64,7 @@ static double chosen_distance(const struct targets *r, const struct dimension *d
     }
     cached_gp_done(&past);
     free(y);
-    return conformal_quantile(z, m, coverage);
+    return quantile_conformal(z, m, coverage);
 }
 
 struct prediction prediction_make(const struct model *m, const struct model_input *in,

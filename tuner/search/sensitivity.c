@@ -1,6 +1,7 @@
 #include "tuner/search/sensitivity.h"
 
 #include "tuner/search/encode.h"
+#include "tuner/search/quantile.h"
 
 #include "tuner/base/arena.h"
 #include "tuner/base/rng.h"
@@ -107,20 +108,14 @@ static struct index indices(const struct plan *p, const double *f, const size_t 
 
 /* ---- shares ---- */
 
-static double quantile(const double *sorted, double q)
-{
-    double at = fmin(fmax(q * DRAWS - 0.5, 0), DRAWS - 1);
-    size_t i = (size_t)at;
-    return i + 1 < DRAWS ? sorted[i] + (at - (double)i) * (sorted[i + 1] - sorted[i]) : sorted[i];
-}
-
 /* Of each draw once as it is, and once with its rows drawn again. */
 static struct share share_of(double *plain, double *again, double mean)
 {
     double out = (1 - LANDSCAPE_COVERAGE) / 2;
     gsl_sort(plain, 1, DRAWS);
     gsl_sort(again, 1, DRAWS);
-    struct share s = {quantile(plain, 0.5), quantile(again, out), quantile(again, 1 - out)};
+    struct share s = {quantile_between(plain, DRAWS, 0.5), quantile_between(again, DRAWS, out),
+                      quantile_between(again, DRAWS, 1 - out)};
     s.low = fmin(s.low, fmin(mean, s.middle));
     s.high = fmax(s.high, fmax(mean, s.middle));
     return s;

@@ -32,7 +32,7 @@ enum status fitted_importance(struct fitted *f, const struct memory *s, json_t *
     if (!f->importance) {
         st = importance_ready(s, err);
         if (!st) st = fitted_surface(f, s, &surface, err);
-        if (!st) st = importance_make(surface, SIZE_MAX, &a, &x, err);
+        if (!st) st = importance_make(f->surface, SIZE_MAX, &a, &x, err);
         if (!st) f->importance = importance_json(&x);
     }
     arena_done(&a);

@@ -125,6 +125,14 @@ double objective_utility(const struct objective *o, const double *values, const 
     return u;
 }
 
+double objective_known_utility(const struct objective *o, const double *values, const double *baseline)
+{
+    if (!baseline && (objective_needs_baseline(o) || o->form == OBJECTIVE_PARETO)) return NAN;
+    for (size_t i = 0; i < o->n_metrics; i++)
+        if (objective_in_utility(o, i) && !isfinite(values[i])) return NAN;
+    return objective_utility(o, values, baseline);
+}
+
 /* Weights that were given as shares differ from those of the file by rounding. */
 bool objective_asks_same(const struct objective *a, const struct objective *b)
 {

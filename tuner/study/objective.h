@@ -84,6 +84,9 @@ bool objective_needs_baseline(const struct objective *o);
 
 /* `values` and `baseline` hold n_metrics numbers each; `baseline` may be NULL if none is needed. */
 double objective_utility(const struct objective *o, const double *values, const double *baseline);
+/* The same; NaN where there is none: a metric of it was not measured, or a baseline that it or a constraint needs is
+ * not known (a pareto objective's score always does). */
+double objective_known_utility(const struct objective *o, const double *values, const double *baseline);
 /* A baseline below this part of what others have is none to be relative to. */
 #define OBJECTIVE_TINY 1e-6
 /* By how much a metric is better than the baseline's, in units of it: what it adds to the utility, but for its weight.
