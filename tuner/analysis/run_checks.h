@@ -1,5 +1,6 @@
 /* run_checks: is the run all right? Checks of who is at it, of what it spends and of trials that fail. The rules, and
- * how often each speaks of a study that is healthy:
+ * how often each speaks of a study that is healthy, at one look; over all looks at a study of 60 trials it was measured
+ * (tests/bench/README.md, "False alarms"):
  *
  * "reports". A running trial is silent for more than f times the longest gap between two of its reports so far. f ≥ 4
  * follows from their number: gaps whose deviation is half their mean (gamma of shape 4, far more irregular than those
@@ -7,8 +8,8 @@
  * for longer than four times the longest trial of the last 256, from three complete ones on.
  *
  * "failures". More than a fifth of the trials fail, and if one in twenty failed by nature, so many would in less than
- * one study in a hundred (binomial). Or: three of the last twenty fail with the same last line; of failures by nature,
- * one in a hundred, that happens once in a thousand.
+ * one study in a hundred (binomial; 1.8 % at some look). Or: three of the last twenty fail with the same last line; of
+ * failures by nature, one in a hundred, that happens once in a thousand (1.2 % at some look).
  *
  * "budget". Four fifths of tokens or cost are gone (spent and reserved), and a smaller share of the trials, if they are
  * limited. An account, not an estimate.
