@@ -45,20 +45,40 @@ static int print(struct store *store, const char *name, const struct health *h)
     return EXIT_OK;
 }
 
-static int show_one(struct store *store, const char *name, json_t *array)
+/* In a list of many the health of those that are over is not worth the reading of their logs. */
+static bool goes_on(struct store *store, const char *name)
+{
+    struct snapshot x;
+    struct error ignored;
+    bool out = store_hold_taken(store, name) || snapshot_load(store, name, clock_real(), &x, &ignored);
+    if (out) return true;
+    out = x.document.phase == STUDY_OPEN || x.document.phase == STUDY_PAUSED || x.document.phase == STUDY_FAILED;
+    snapshot_done(&x);
+    return out;
+}
+
+static int show_one(struct store *store, const char *name, bool listed, json_t *array)
 {
     struct arena arena = {0};
     struct health health;
-    const struct health *h = look(store, name, &arena, &health) ? &health : NULL;
+    bool wanted = !listed || goes_on(store, name);
+    const struct health *h = wanted && look(store, name, &arena, &health) ? &health : NULL;
     int code = array ? add_json(store, name, h, array) : print(store, name, h);
     arena_done(&arena);
     return code;
 }
 
+static void count(void *data, const struct store_study *row)
+{
+    struct listing *l = data;
+    (void)row;
+    l->n++;
+}
+
 static void on_study(void *data, const struct store_study *row)
 {
     struct listing *l = data;
-    int code = show_one(l->store, row->name, l->array);
+    int code = show_one(l->store, row->name, l->n > 1, l->array);
     if (code) l->code = code;
 }
 
@@ -83,9 +103,10 @@ int cmd_status(int argc, char **argv)
     enum status s = store_open(c.db, STORE_EXISTING, &l.store, &err);
     if (!s && c.study) s = cli_choose(l.store, c.study, &arena, &name, &err);
     if (!s && c.study)
-        l.code = show_one(l.store, name, l.array);
+        l.code = show_one(l.store, name, false, l.array);
     else if (!s)
-        s = store_studies(l.store, on_study, &l, &err);
+        s = store_studies(l.store, count, &l, &err);
+    if (!s && !c.study) s = store_studies(l.store, on_study, &l, &err);
     if (s) l.code = cli_fail(&err);
     arena_done(&arena);
     store_close(l.store);
