@@ -145,6 +145,26 @@ say(0.5 + 0.01 * x + noise, 1000 + k)
         self.assertEqual(self.check("effect")["level"], "wrong")
         self.assertEqual(self.status()["health"]["level"], "wrong")
 
+    def test_of_many_only_those_that_go_on_have_their_health_looked_at(self):
+        self.begin(HEALTHY, trials=3)
+        self.run_study()
+        self.write("study.yaml", STUDY.format(x=FLOAT, trials=4, sampler="random").replace("study: s", "study: t"))
+        self.run_study()
+        both = json.loads(self.nocturne("status", "--json"))["studies"]
+        self.assertEqual([(s["study"], "health" in s) for s in both], [("s", False), ("t", False)])
+        self.assertIn("health", json.loads(self.nocturne("status", "t", "--json"))["studies"][0])
+
+    def test_a_best_that_was_measured_once_has_what_a_rerun_would_give(self):
+        self.begin(HEALTHY, trials=12)
+        self.write("study.yaml", STUDY.format(x=FLOAT, trials=12, sampler="random").replace("confirm:", "confirm: {top: 0} #"))
+        self.run_study()
+        best = json.loads(self.nocturne("best", "s", "--json"))
+        em = best["rerun"]["metrics"]["em"]
+        self.assertEqual((best["rerun"]["trial"], em["observed"]), (best["trial"], best["metrics"]["em"]))
+        self.assertTrue(em["low"] <= em["expected"] <= em["high"], em)
+        self.assertIn(f"By all results, a re-run of trial {best['trial']} is expected to give em 0.", self.nocturne("best", "s"))
+        self.assertIn(f"a re-run of trial {best['trial']} is expected to give em", self.nocturne("report", "s", "--format", "md", "-o", "-"))
+
     def test_what_the_search_said_and_what_fresh_seeds_say(self):
         self.begin(HEALTHY, trials=12)
         out = self.run_study()

@@ -239,7 +239,7 @@ static void test_names__that_are_not_there(void **state)
 }
 
 /* Of 60 configurations that are equally good, the best by luck is not expected to be that good again. */
-static void test_shrunk__luck_is_not_expected_again(void **state)
+static void test_rerun__luck_is_not_expected_again(void **state)
 {
     (void)state;
     struct told_world *w = told_make("study: s\nparameters:\n  a: {type: float, range: [0, 1]}\n"
@@ -252,11 +252,17 @@ static void test_shrunk__luck_is_not_expected_again(void **state)
         if (!best || t->value[0] > best->value[0]) best = t;
     }
     struct surface *f = fit(w);
-    json_t *json = surface_shrunk_json(f, best), *y = json_object_get(json_object_get(json, "metrics"), "y");
+    json_t *json = rerun_json(f, best), *y = json_object_get(json_object_get(json, "metrics"), "y");
     assert_true(json_real_value(json_object_get(y, "observed")) > 1.5);
     assert_true(json_real_value(json_object_get(y, "expected")) < 0.8);
     assert_true(json_real_value(json_object_get(y, "low")) < 0.3);
     assert_true(landscape_quality(f->landscape, 0) < 0.3); /* nothing to predict, and it is said */
+    struct arena a = {0};
+    char says[100];
+    snprintf(says, sizeof says, "a re-run of trial %ld is expected to give y ", best->number);
+    assert_contains(rerun_say(f, best, &a), says);
+    assert_string_equal(rerun_say(f, best, &a), rerun_expected(w->memory, best, &a, NULL));
+    arena_done(&a);
     json_decref(json);
     surface_free(f);
     told_free(w);
@@ -305,7 +311,7 @@ int main(void)
         cmocka_unit_test(test_slice__of_what_exists_only_sometimes),
         cmocka_unit_test(test_contour__has_mean_and_sd_everywhere),
         cmocka_unit_test(test_names__that_are_not_there),
-        cmocka_unit_test(test_shrunk__luck_is_not_expected_again),
+        cmocka_unit_test(test_rerun__luck_is_not_expected_again),
         cmocka_unit_test(test_quality__of_a_model_that_fits),
         cmocka_unit_test(test_quality__repeated_configurations_do_not_flatter),
     };

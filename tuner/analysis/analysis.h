@@ -20,6 +20,7 @@
 #include "tuner/analysis/remark.h"
 #include "tuner/analysis/replay.h"
 #include "tuner/analysis/reproduction.h"
+#include "tuner/analysis/rerun.h"
 #include "tuner/analysis/slice.h"
 #include "tuner/analysis/snapshot.h"
 #include "tuner/analysis/spending.h"

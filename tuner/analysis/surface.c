@@ -219,28 +219,6 @@ enum status surface_predict_json(const struct surface *f, const json_t *request,
     return STATUS_OK;
 }
 
-static json_t *beside(double observed, const struct landscape_value *v)
-{
-    return json_pack("{s:o, s:o, s:o, s:o}", "observed", json_number(observed), "expected", json_number(v->middle),
-                     "low", json_number(v->low), "high", json_number(v->high));
-}
-
-json_t *surface_shrunk_json(const struct surface *f, const struct trial *t)
-{
-    const struct objective *o = &f->memory->study->objective;
-    bool complete = t->state == TRIAL_COMPLETE;
-    struct landscape_view v;
-    if (t->outside) return json_pack("{s:I, s:s}", "trial", (json_int_t)t->number, "outside", t->outside);
-    landscape_look(f->landscape, t->config, 1, LANDSCAPE_MEAN, &v);
-    json_t *metrics = json_object();
-    for (size_t i = 0; i < o->n_metrics; i++)
-        json_object_set_new(metrics, o->metric[i].name, beside(complete ? t->value[i] : NAN, &v.metric[i]));
-    return json_pack(
-        "{s:I, s:o, s:o, s:o}", "trial", (json_int_t)t->number, "metrics", metrics, "utility",
-        beside(complete ? objective_known_utility(o, t->value, memory_baseline(f->memory)) : NAN, &v.utility),
-        "feasible", json_number(v.feasible));
-}
-
 json_t *surface_quality_json(const struct surface *f)
 {
     const struct study *study = f->memory->study;

@@ -5,10 +5,10 @@
  *     surface_make(memory, &f, &err);
  *     surface_free(f);
  *
- * What is asked of it: slice.h, importance.h. A pure function of the log: the same events give the same numbers. Memory
- * must live as long and may not change meanwhile. Making it takes half a second for a thousand trials and three metrics
- * (tests/bench/README.md); asking takes little. Confirmations count as the further measurements that they are. What is
- * not known is NaN, and null in JSON.
+ * What is asked of it: slice.h, importance.h, rerun.h. A pure function of the log: the same events give the same
+ * numbers. Memory must live as long and may not change meanwhile. Making it takes half a second for a thousand trials
+ * and three metrics (tests/bench/README.md); asking takes little. Confirmations count as the further measurements that
+ * they are. What is not known is NaN, and null in JSON.
  */
 #ifndef TUNER_ANALYSIS_SURFACE_H
 #define TUNER_ANALYSIS_SURFACE_H
@@ -53,10 +53,6 @@ void surface_settle(const struct surface *f, double *config);
 /* {"params": [{…}, …]} → {"predictions": [{"metrics": {name: {"mean", "low", "high"}}, "utility": {…}, "feasible"}]}:
  * what one more trial of each would say, as median and 90 % interval. The caller owns *ret. */
 enum status surface_predict_json(const struct surface *f, const json_t *request, json_t **ret, struct error *err);
-
-/* A trial as it was measured beside what it would show on average if it were run again: selection flatters the best.
- * {"trial", "metrics": {name: {"observed", "expected", "low", "high"}}, "utility": {…}, "feasible"}. */
-json_t *surface_shrunk_json(const struct surface *f, const struct trial *t);
 
 /* {name: {"r2", "trials"}}: how well each trial is told by all the others (landscape_quality). */
 json_t *surface_quality_json(const struct surface *f);

@@ -216,6 +216,15 @@ static void say_single(struct morning *m, struct story_section *x, const struct 
         ->brief = STORY_FIRST;
 }
 
+/* Of many single measurements the best flatters itself. */
+static void say_again(struct morning *m, struct story_section *x, const struct comparison_row *row)
+{
+    const char *again = row->seeds ? NULL : rerun_expected(m->s, memory_trial(m->s, row->trial), m->a, NULL);
+    if (!again) return;
+    story_say(x, m->a, STORY_SENTENCE, arena_printf(m->a, "By all results, %s.", story_quote(m->a, again)))->brief =
+        STORY_THIRD;
+}
+
 void morning_verdict(struct morning *m)
 {
     struct story_section *x = story_section(m->story, m->a, "Verdict");
@@ -229,6 +238,7 @@ void morning_verdict(struct morning *m)
     }
     if (!row->n_against || row->label) say_single(m, x, row);
     if (row->n_against) say_beside(m, x, row);
+    say_again(m, x, row);
     say_price(m, x, row);
     say_instead(m, x, row);
     say_configuration(m, x, row);
