@@ -4,6 +4,7 @@
 #include "tuner/base/arena.h"
 #include "tuner/base/clock.h"
 #include "tuner/base/digest.h"
+#include "tuner/base/host.h"
 #include "tuner/base/json.h"
 #include "tuner/base/metrics.h"
 #include "tuner/base/plain.h"
@@ -469,9 +470,18 @@ static void test_metrics__a_hint_names_what_is_there(void **state)
     assert_string_equal(metrics_hint(NULL, "em", hint, sizeof hint), "");
 }
 
+static void test_host__free_disk(void **state)
+{
+    (void)state;
+    assert_true(host_disk_free("/tmp/x") > 0);
+    assert_true(host_disk_free("x") > 0);
+    assert_true(host_disk_free("/no/such/place/x") == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_host__free_disk),
         cmocka_unit_test(test_digest__known_answer_and_text),
         cmocka_unit_test(test_redact__takes_out_secrets_and_nothing_else),
         cmocka_unit_test(test_redact__a_secret_in_pieces_is_one),

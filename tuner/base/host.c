@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 const char *host_name(char *buf)
@@ -23,6 +24,15 @@ const char *host_boot(char *buf)
     if (in) fclose(in);
     buf[strcspn(buf, "\n")] = 0;
     return buf;
+}
+
+double host_disk_free(const char *path)
+{
+    struct statvfs fs;
+    char dir[4096] = ".";
+    const char *slash = strrchr(path, '/');
+    if (slash) snprintf(dir, sizeof dir, "%.*s", slash > path ? (int)(slash - path) : 1, path);
+    return statvfs(dir, &fs) == 0 ? (double)fs.f_bavail * (double)fs.f_frsize : 0;
 }
 
 long long host_memory_kills(void)

@@ -1,4 +1,4 @@
-/* host: this machine, and since when it is up. */
+/* host: this machine, since when it is up, and what room it has. */
 #ifndef TUNER_BASE_HOST_H
 #define TUNER_BASE_HOST_H
 
@@ -12,6 +12,9 @@ const char *host_name(char *buf);
 /* Changes with every boot of the machine: what ran under another one was ended by a crash or reboot of the machine.
  * "" if it cannot be known. NOCTURNE_BOOT_ID in the environment replaces it (for containers, and for tests). */
 const char *host_boot(char *buf);
+
+/* Bytes that are free where this file lies; 0: unknown. */
+double host_disk_free(const char *path);
 
 /* How many processes the kernel has killed for want of memory since the boot; −1 if it does not say. */
 long long host_memory_kills(void);

@@ -7,10 +7,11 @@
 #include "tuner/analysis/analysis.h"
 #include "tuner/report/report.h"
 
+#include "tuner/base/host.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 /* What only the loop knows; taken before a work reads the rest. */
 struct around {
@@ -51,16 +52,6 @@ static void look_around(struct request *r, struct around *x, void (*run)(struct 
     request_work(r, r->param[0], run, NULL);
 }
 
-/* Where the database lies, and beside it the folders of trials; 0: unknown. */
-static double disk_free(struct request *r)
-{
-    struct statvfs fs;
-    const char *path = store_path(r->store), *slash = strrchr(path, '/');
-    const char *dir = slash ? arena_printf(&r->arena, "%.*s", slash > path ? (int)(slash - path) : 1, path) : ".";
-    if (store_in_memory(r->store) || statvfs(dir, &fs) != 0) return 0;
-    return (double)fs.f_bavail * (double)fs.f_frsize;
-}
-
 /* By a work, with what running trials have reported. False: a problem has been answered. */
 static bool read_now(struct request *r, struct reading *from)
 {
@@ -70,11 +61,12 @@ static bool read_now(struct request *r, struct reading *from)
     return false;
 }
 
+/* By a work. False: a problem has been answered. */
 static bool read_health(struct request *r, struct reading *from, struct arena *a, struct health *ret)
 {
     struct around *x = r->state;
     x->facts.running = x->hosted || store_hold_taken(r->store, r->param[0]);
-    x->facts.disk_free = disk_free(r);
+    x->facts.disk_free = store_in_memory(r->store) ? 0 : host_disk_free(store_path(r->store));
     if (!read_now(r, from)) return false;
     *ret = health_of(from->history, &x->facts, a);
     return true;
