@@ -6,7 +6,7 @@ build_packages="gcc g++ libc6-dev cmake ninja-build pkg-config libgsl-dev libnlo
 libsqlite3-dev libyaml-dev libjansson-dev libgnutls28-dev libmicrohttpd-dev libcurl4-gnutls-dev libre2-dev \
 zlib1g-dev libqrencode-dev libsystemd-dev nodejs npm"
 demo_packages="pocketsphinx-en-us"
-test_packages="libcmocka-dev python3-minimal python3 python3-venv curl openssl dpkg-dev file chromium"
+test_packages="libcmocka-dev python3-minimal python3 python3-pyte python3-venv curl openssl dpkg-dev file chromium"
 slurm_packages="slurmctld slurmd slurm-client munge procps"
 fuzz_packages="clang llvm libclang-rt-dev" # of the version that is this system's own
 

@@ -21,6 +21,7 @@
 #include "tuner/analysis/replay.h"
 #include "tuner/analysis/reproduction.h"
 #include "tuner/analysis/rerun.h"
+#include "tuner/analysis/run_checks.h"
 #include "tuner/analysis/slice.h"
 #include "tuner/analysis/snapshot.h"
 #include "tuner/analysis/spending.h"

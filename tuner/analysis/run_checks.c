@@ -1,5 +1,7 @@
 #include "tuner/analysis/run_checks.h"
 
+#include "tuner/analysis/checkup.h"
+
 #include "tuner/base/words.h"
 
 #include <gsl/gsl_cdf.h>
@@ -120,7 +122,7 @@ static double too_long(const struct memory *s, const struct trial *t)
     return fmax(limit, SILENT_LEAST_MS);
 }
 
-static bool is_stalled(const struct memory *s, const struct trial *t)
+bool run_check_is_stalled(const struct memory *s, const struct trial *t)
 {
     return t->state == TRIAL_RUNNING && (double)memory_silent_ms(s, t) > too_long(s, t);
 }
@@ -149,7 +151,7 @@ struct finding run_check_reports(const struct checkup *x)
     for (size_t i = 0; i < s->n_open; i++) {
         const struct trial *t = s->open[i];
         running += t->state == TRIAL_RUNNING;
-        if (!is_stalled(s, t)) continue;
+        if (!run_check_is_stalled(s, t)) continue;
         if (!first || memory_silent_ms(s, t) > memory_silent_ms(s, first)) first = t;
         stalled++;
     }

@@ -24,8 +24,11 @@
 #ifndef TUNER_ANALYSIS_RUN_CHECKS_H
 #define TUNER_ANALYSIS_RUN_CHECKS_H
 
-#include "tuner/analysis/checkup.h"
 #include "tuner/analysis/finding.h"
+
+#include "tuner/history/history.h"
+
+struct checkup; /* checkup.h */
 
 struct finding run_check_work(const struct checkup *x);
 struct finding run_check_service(const struct checkup *x);
@@ -35,5 +38,8 @@ struct finding run_check_failures(const struct checkup *x);
 struct finding run_check_budget(const struct checkup *x);
 struct finding run_check_disk(const struct checkup *x);
 struct finding run_check_deadline(const struct checkup *x);
+
+/* Has this running trial fallen silent, as `reports` has it? For lists of trials. */
+bool run_check_is_stalled(const struct memory *s, const struct trial *t);
 
 #endif

@@ -121,6 +121,40 @@ enum status cli_open(const char *db, const char *name, struct cli_study *ret, st
     return st;
 }
 
+/* Is it this row, or was it deleted and made anew, or its file changed? */
+static bool is_of(const struct cli_study *s, const struct store_study *row)
+{
+    return s->memory->study_id == row->id && strcmp(s->study->text, row->file) == 0;
+}
+
+/* From whatever database is there now, and not the one that is open. */
+static enum status load_anew(struct cli_study *s, struct error *err)
+{
+    struct cli_study fresh;
+    enum status st = cli_open(store_path(s->store), s->study->name, &fresh, err);
+    if (st) return st;
+    fresh.loaded = s->loaded + 1;
+    cli_close(s);
+    *s = fresh;
+    return STATUS_OK;
+}
+
+enum status cli_refresh(struct cli_study *s, struct error *err)
+{
+    struct arena a = {0};
+    struct store_study row;
+    enum status st = store_check_ground(s->store, err);
+    bool firm = st == STATUS_OK;
+    if (firm) st = store_study_find(s->store, s->study->name, &a, &row, err);
+    if (!firm || (!st && !is_of(s, &row)))
+        st = load_anew(s, err);
+    else if (!st)
+        st = history_catch_up(s->history, s->store, err);
+    if (!st) st = history_load_reports(s->history, s->store, err);
+    arena_done(&a);
+    return st;
+}
+
 enum status cli_find(const char *db, const char *name, struct cli_found *ret, struct error *err)
 {
     struct cli_found f = {0};

@@ -79,6 +79,7 @@ struct cli_study {
     struct study *study;
     struct history *history;
     const struct memory *memory; /* of it */
+    long loaded;                 /* how often it was read as a whole: what was made of an earlier memory is void */
 };
 /* The study called `name`, or the only one if NULL; in the arena. The error suggests what was meant. */
 enum status cli_choose(struct store *store, const char *name, struct arena *arena, const char **ret, struct error *err);
@@ -87,6 +88,9 @@ enum status cli_open(const char *db, const char *name, struct cli_study *ret, st
 enum status cli_open_held(const struct cli_common *c, struct cli_study *ret, struct store_hold **ret_hold,
                           struct error *err);
 void cli_close(struct cli_study *s);
+/* What has happened since comes in, also into a database that was put in the place of this one, and of a study that was
+ * begun anew. Otherwise all is as it was: STATUS_BUSY: it cannot be read now; else it is gone. */
+enum status cli_refresh(struct cli_study *s, struct error *err);
 /* The same without its trials: for what need not read the whole log. */
 struct cli_found {
     struct store *store;
@@ -101,6 +105,9 @@ bool cli_is_running(const struct cli_study *s);
 
 /* As it is now, with what this machine says of it; texts in the arena. */
 void cli_health(const struct memory *s, bool running, struct arena *arena, struct health *ret);
+
+/* Shows a study, or all of them (`name` NULL), in the terminal until somebody quits. */
+int cli_watch(const char *db, const char *name);
 
 /* A line of a long-running command's log, with the time. */
 void cli_say(const char *study, const char *text);

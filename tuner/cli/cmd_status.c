@@ -82,22 +82,44 @@ static void on_study(void *data, const struct store_study *row)
     if (code) l->code = code;
 }
 
+struct options {
+    struct cli_common common; /* first: cli_parse_study has it */
+    bool watch;
+};
+
+static const struct argp_option table[] = {
+    {"watch", 'w', NULL, 0, "show it in the whole terminal, and go on showing it; ? there names the keys", 0},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    struct options *o = state->input;
+    if (key == ARGP_KEY_END && o->watch && o->common.json) argp_error(state, "--watch or --json, not both");
+    if (key != 'w') return cli_parse_study(key, arg, state);
+    o->watch = true;
+    return 0;
+}
+
 int cmd_status(int argc, char **argv)
 {
     static const struct argp argp = {
-        .parser = cli_parse_study,
+        .options = table,
+        .parser = parse,
         .args_doc = "[STUDY]",
         .doc =
             "Where a study stands, or all of them: states, budgets (spent, reserved, left), its health and what to do, when "
             "it will end, the best so far.\v"
-            "Example: nocturne status g2p --json",
+            "Example: nocturne status g2p --json\n         nocturne status g2p --watch",
         .children = cli_common_child};
-    struct cli_common c;
+    struct options o = {0};
     struct error err;
     const char *name = NULL;
     struct listing l = {0};
-    cli_common_init(&c);
-    argp_parse(&argp, argc, argv, 0, NULL, &c);
+    cli_common_init(&o.common);
+    argp_parse(&argp, argc, argv, 0, NULL, &o);
+    const struct cli_common c = o.common;
+    if (o.watch) return cli_watch(c.db, c.study);
     if (c.json) l.array = json_array();
     struct arena arena = {0};
     enum status s = store_open(c.db, STORE_EXISTING, &l.store, &err);

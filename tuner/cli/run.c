@@ -314,6 +314,14 @@ static void print_warnings(const struct study *study, const struct run_options *
     arena_done(&a);
 }
 
+/* For who leaves this terminal. */
+static void print_watch(const struct study *study, const struct run_options *o)
+{
+    bool own = strcmp(o->db, "nocturne.db") != 0;
+    printf("from another terminal: nocturne status --watch %s%s%s\n", study->name, own ? " --db " : "",
+           own ? o->db : "");
+}
+
 int run_study(const struct study *study, const struct run_options *o)
 {
     struct found found;
@@ -345,6 +353,7 @@ int run_study(const struct study *study, const struct run_options *o)
     long since = s ? 0 : (long)x.run->memory->n;
     if (!s && o->reproduce) s = add_reproductions(x.run->history, o, &err);
     if (!s && !o->quiet && !o->json && !o->reproduce) print_resumed(x.run->memory, x.run->n_again);
+    if (!s && mode_of(o) == PROGRESS_TERMINAL) print_watch(study, o);
     if (!s) s = coordinate(&x, o, &found, &err);
     int code = s              ? cli_fail(&err)
                : o->reproduce ? print_reproduction(x.run->history, o, since, x.end)

@@ -1,5 +1,7 @@
 /* What people read: on a terminal folded between words to its width, and ASCII where the locale is. */
 #include "tuner/report/report.h"
+
+#include "tuner/report/ascii.h"
 #include "tuner/report/screen.h"
 
 #include "tuner/base/width.h"
@@ -13,36 +15,6 @@ struct fold {
     size_t column, indent, gap; /* gap: spaces that are written once a word follows */
     bool leading;               /* nothing but spaces in this line yet */
 };
-
-/* What our own texts are written with. "…" ends what was cut to a width, so it stays one column. */
-static const char *ascii_of(const char *c)
-{
-    static const char *const pairs[][2] = {
-        {"…", "~"}, {"◀", "<"}, {"±", "+-"}, {"█", "#"},  {"░", "-"},  {"·", "-"}, {"—", "-"},
-        {"–", "-"}, {"−", "-"}, {"→", ">"},  {"≤", "<="}, {"≥", ">="}, {"×", "x"}, {"✕", "x"},
-        {"✓", "+"}, {"²", "2"}, {"“", "'"},  {"”", "'"},  {"←", "<"},  {"↑", "^"}, {"↓", "v"},
-        {"●", "*"}, {"○", "o"}, {"◐", "o"},  {"★", "!"},  {"◇", "d"},  {"▽", "v"}, {"■", "#"},
-    };
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
-        if (strcmp(pairs[i][0], c) == 0) return pairs[i][1];
-    size_t columns = width_of(c);
-    return columns == 0 ? "" : columns == 1 ? "?" : "??";
-}
-
-static char *in_ascii(struct arena *a, const char *s)
-{
-    char *out = arena_alloc(a, 2 * strlen(s) + 1), *end = out, c[8];
-    while (*s) {
-        size_t n = 1;
-        while (n < 4 && ((unsigned char)s[n] & 0xc0) == 0x80) n++;
-        snprintf(c, sizeof c, "%.*s", (int)n, s);
-        end = stpcpy(end, (unsigned char)*s < 0x80 ? c : ascii_of(c));
-        s += n;
-        if (strcmp(c, "±") == 0 && *s == ' ') s++; /* "+-" takes its place */
-    }
-    *end = 0;
-    return out;
-}
 
 static void new_line(struct fold *f)
 {
@@ -138,7 +110,7 @@ static ssize_t on_write(void *data, const char *bytes, size_t size)
     struct fold *f = data;
     struct arena a = {0};
     char *text = arena_printf(&a, "%.*s", (int)size, bytes);
-    if (!f->screen.unicode) text = in_ascii(&a, text);
+    if (!f->screen.unicode) text = ascii_text(&a, text);
     if (f->screen.terminal)
         put_text(f, text);
     else

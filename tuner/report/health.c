@@ -14,7 +14,7 @@ enum { FIRST_LOOK_MS = 30 * 60000 };
 /* ---- the end ---- */
 
 /* "03:40", on another day "Tue 03:40", in more than six days "2026-12-08". */
-static const char *moment(double ms, double now, struct arena *a)
+const char *report_soon(double ms, double now, struct arena *a)
 {
     bool same = strcmp(report_moment(ms, "%F", a), report_moment(now, "%F", a)) == 0;
     return report_moment(ms, same ? "%H:%M" : ms - now < 6 * 86400e3 ? "%a %H:%M" : "%Y-%m-%d", a);
@@ -31,13 +31,13 @@ static void show_forecast(FILE *out, const struct end_forecast *f)
     struct arena a = {0};
     double now = (double)clock_wall_ms(clock_real());
     if (!f->known) return;
-    fprintf(out, "  ends about %s (90 %%: %s to %s)", moment(f->end_ms.median, now, &a), moment(f->end_ms.low, now, &a),
-            moment(f->end_ms.high, now, &a));
+    fprintf(out, "  ends about %s (90 %%: %s to %s)", report_soon(f->end_ms.median, now, &a),
+            report_soon(f->end_ms.low, now, &a), report_soon(f->end_ms.high, now, &a));
     if (isfinite(f->tokens.median))
         fprintf(out, ", with %s tokens in all (%s to %s)", amount(f->tokens.median, &a), amount(f->tokens.low, &a),
                 amount(f->tokens.high, &a));
     if (isfinite(f->on_time))
-        fprintf(out, "; %.0f %% to make %s", floor(100 * f->on_time), moment((double)f->deadline_ms, now, &a));
+        fprintf(out, "; %.0f %% to make %s", floor(100 * f->on_time), report_soon((double)f->deadline_ms, now, &a));
     fputc('\n', out);
     arena_done(&a);
 }

@@ -6,12 +6,15 @@
 #include "tuner/coordinator/coordinator.h"
 
 #include "tuner/report/figure.h"
+#include "tuner/report/happening.h"
 #include "tuner/report/morning.h"
 #include "tuner/report/story_html.h"
 #include "tuner/report/story_md.h"
 #include "tuner/report/svg.h"
 #include "tuner/report/text.h"
 #include "tuner/report/unicode.h"
+#include "tuner/report/watch.h"
+#include "tuner/report/watch_list.h"
 
 #include <stdio.h>
 
@@ -56,6 +59,8 @@ void report_status(FILE *out, const struct document *d, const struct health *h);
 /* What is wrong first, each with what to do; what is fine in one line, and in the first half hour what is not known
  * yet. `going`: somebody is at it, and the forecast of its end is shown. */
 void report_health(FILE *out, const struct health *h, bool going);
+/* "03:40", on another day "Tue 03:40", in more than six days "2026-12-08"; wall clock, in the arena. */
+const char *report_soon(double ms, double now, struct arena *a);
 /* What a person has to say, a line for each of his; NULL: nothing. */
 void report_note(FILE *out, const char *text);
 
@@ -73,6 +78,8 @@ json_t *reproduction_json(struct history *h, const struct trial *t, long since);
 
 /* The last lines of an attempt's logs, if its folder is on this machine. */
 void report_last_lines(FILE *out, const char *dir);
+/* The same, `lines` of each at most. */
+void report_tail(FILE *out, const char *dir, size_t lines);
 
 void report_stops(FILE *out, const struct memory *s, const struct stop_audit *stops);
 /* For when the search found nothing better: says so if most of its trials were stopped early. */

@@ -8,20 +8,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LINES = 6, BYTES = 4096 };
+enum { LINES = 6, BYTES = 16384 };
 
-/* Where the last `LINES` lines begin; a line that is cut at the front is left out unless it is the only one. */
-static const char *begin_of_tail(const char *text, size_t n, bool cut)
+/* Where the last `most` lines begin; a line that is cut at the front is left out unless it is the only one. */
+static const char *begin_of_tail(const char *text, size_t n, bool cut, size_t most)
 {
     const char *at = text + n;
     if (at > text && at[-1] == '\n') at--;
-    for (int lines = 0; at > text && lines < LINES; at--)
-        if (at[-1] == '\n' && ++lines == LINES) return at;
+    for (size_t lines = 0; at > text && lines < most; at--)
+        if (at[-1] == '\n' && ++lines == most) return at;
     const char *whole = cut ? strchr(text, '\n') : NULL;
     return whole && whole[1] ? whole + 1 : text;
 }
 
-static void show_tail(FILE *out, int folder, const char *name)
+static void show_tail(FILE *out, int folder, const char *name, size_t lines)
 {
     char text[BYTES + 1];
     struct stat st;
@@ -36,17 +36,22 @@ static void show_tail(FILE *out, int folder, const char *name)
     text[n] = 0;
     fprintf(out, "  the last lines of its %s:\n", name);
     struct arena a = {0};
-    char *line = arena_strdup(&a, begin_of_tail(text, (size_t)n, from > 0)), *rest = line;
+    char *line = arena_strdup(&a, begin_of_tail(text, (size_t)n, from > 0, lines)), *rest = line;
     while ((line = strsep(&rest, "\n")))
         if (*line || rest) fprintf(out, "    %s\n", plain_shown(&a, line));
     arena_done(&a);
 }
 
-void report_last_lines(FILE *out, const char *dir)
+void report_tail(FILE *out, const char *dir, size_t lines)
 {
     int folder;
     if (beneath_folder(AT_FDCWD, dir, false, &folder, NULL)) return;
-    show_tail(out, folder, "stdout.log");
-    show_tail(out, folder, "stderr.log");
+    show_tail(out, folder, "stdout.log", lines);
+    show_tail(out, folder, "stderr.log", lines);
     close(folder);
+}
+
+void report_last_lines(FILE *out, const char *dir)
+{
+    report_tail(out, dir, LINES);
 }

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS_USUAL = 23, COLUMNS_MAX = 400, ROWS_MAX = 200 };
+enum { ROWS_USUAL = 23, ROWS_LEAST = 3, COLUMNS_MAX = 400, ROWS_MAX = 200 };
 
 /* ---- writing ---- */
 
@@ -243,7 +243,7 @@ static size_t rows_each(const struct page *p)
     size_t taken = fold(p, p->chart->title, false) + fold(p, p->chart->caption, false) + write_key(p, false), n = 0;
     for (size_t i = 0; i < p->chart->n_panels; i++) taken += around(&p->chart->panel[i]), n++;
     size_t left = p->rows > taken ? (p->rows - taken) / (n ? n : 1) : 0;
-    return left < 6 ? 6 : left > p->columns / 3 ? p->columns / 3 : left;
+    return left < ROWS_LEAST ? ROWS_LEAST : left > p->columns / 3 ? p->columns / 3 : left;
 }
 
 static enum unicode_dots usual_dots(const struct screen *s)

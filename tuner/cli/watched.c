@@ -1,0 +1,231 @@
+#include "tuner/cli/watched.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PATIENCE_MS = 200, TAIL_LINES = 200, FIRST_EVENTS = 300, BEHIND_MS = 3000 };
+enum { LEAST_DOCUMENT_MS = 1000, LEAST_HEALTH_MS = 5000, LEAST_CHART_MS = 3000, HEALTH_ANYWAY_MS = 30000, REST = 20 };
+
+static int64_t now_mono(void)
+{
+    return clock_mono_ms(clock_real());
+}
+
+static int64_t now_wall(void)
+{
+    return clock_wall_ms(clock_real());
+}
+
+/* ---- pace ---- */
+
+static bool is_due(const struct watched *w, const struct pace *p)
+{
+    if (p->seq < 0) return true;
+    return now_mono() >= p->next_ms && (p->seq != w->study.memory->seq || p->reports != w->reports);
+}
+
+/* It was made, from `began` until now. */
+static void take_time(const struct watched *w, struct pace *p, int64_t began, int64_t least)
+{
+    int64_t now = now_mono(), rest = REST * (now - began);
+    *p = (struct pace){now + (rest > least ? rest : least), w->study.memory->seq, w->reports};
+}
+
+/* ---- what is made ---- */
+
+static void forget(struct watched *w)
+{
+    w->document_pace.seq = w->health_pace.seq = -1;
+    arena_done(&w->document_arena);
+    arena_done(&w->health_arena);
+    for (size_t i = 0; i < FIGURE_KINDS; i++) {
+        arena_done(&w->chart[i].arena);
+        w->chart[i].pace.seq = -1;
+    }
+    for (size_t i = 0; i < w->n_happened; i++) free(w->happened[i]);
+    w->n_happened = 0;
+    w->happened_seq = 0;
+    w->loaded = w->study.loaded;
+}
+
+static void make_document(struct watched *w)
+{
+    int64_t began = now_mono();
+    arena_done(&w->document_arena);
+    w->document = document_of(w->study.memory, &w->document_arena);
+    take_time(w, &w->document_pace, began, LEAST_DOCUMENT_MS);
+}
+
+static void make_health(struct watched *w)
+{
+    int64_t began = now_mono();
+    arena_done(&w->health_arena);
+    cli_health(w->study.memory, w->running, &w->health_arena, &w->health);
+    take_time(w, &w->health_pace, began, LEAST_HEALTH_MS);
+}
+
+/* What cannot be read now stays as it was drawn. */
+static void make_chart(struct watched *w, enum figure_kind kind)
+{
+    struct watched_chart *x = &w->chart[kind];
+    struct arena a = {0};
+    struct chart c;
+    struct error err;
+    int64_t began = now_mono();
+    bool first = x->pace.seq < 0;
+    enum status st = figure_make(kind, &(struct figure_wish){.memory = w->study.memory}, &a, &c, &err);
+    if (st != STATUS_OK && st != STATUS_NOT_FOUND && st != STATUS_INVALID && !first) {
+        arena_done(&a);
+    } else {
+        arena_done(&x->arena);
+        x->arena = a;
+        x->chart = c;
+        x->status = st;
+        if (st) snprintf(x->why, sizeof x->why, "%s", err.text);
+    }
+    take_time(w, &x->pace, began, LEAST_CHART_MS);
+}
+
+/* ---- what happened ---- */
+
+static void on_event(void *data, const struct store_event *e)
+{
+    struct watched *w = data;
+    struct arena a = {0};
+    const char *text = happening_text(w->study.memory, e, &a);
+    w->happened_seq = e->seq;
+    if (text && w->n_happened == WATCHED_HAPPENED) {
+        free(w->happened[0]);
+        memmove(w->happened, w->happened + 1, --w->n_happened * sizeof *w->happened);
+    }
+    if (text) w->happened[w->n_happened++] = must_strdup(text);
+    arena_done(&a);
+}
+
+static void read_events(struct watched *w)
+{
+    const struct memory *s = w->study.memory;
+    int64_t first = s->seq - FIRST_EVENTS > 0 ? s->seq - FIRST_EVENTS : 0;
+    struct store_scan scan = {.study = s->study_id, .from = (w->happened_seq > first ? w->happened_seq : first) + 1};
+    struct error ignored;
+    if (w->happened_seq < s->seq) store_events_scan(w->study.store, &scan, on_event, w, &ignored);
+}
+
+/* ---- looking ---- */
+
+static void note_reports(struct watched *w)
+{
+    const struct memory *s = w->study.memory;
+    w->reports = 0;
+    for (size_t i = 0; i < s->n_open; i++) w->reports += s->open[i]->attempt.reports;
+}
+
+/* A moment's lock is not worth a word. */
+static void lose(struct watched *w, const struct error *err)
+{
+    bool brief = err->status == STATUS_BUSY && now_wall() - w->link.since_ms < BEHIND_MS;
+    snprintf(w->why, sizeof w->why, "%s", err->text);
+    w->link.why = w->why;
+    if (!brief) w->link.sign = err->status == STATUS_BUSY ? WATCH_BEHIND : WATCH_LOST;
+}
+
+void watched_look(struct watched *w)
+{
+    struct error err;
+    if (cli_refresh(&w->study, &err)) {
+        lose(w, &err);
+        return;
+    }
+    if (w->study.loaded != w->loaded) {
+        forget(w);
+        store_set_patience(w->study.store, PATIENCE_MS);
+    }
+    bool before = w->running;
+    w->link = (struct watch_link){WATCH_LIVE, now_wall(), NULL};
+    w->running = cli_is_running(&w->study);
+    if (w->running != before) w->health_pace.seq = -1;
+    note_reports(w);
+    read_events(w);
+    if (is_due(w, &w->document_pace)) make_document(w);
+    if (is_due(w, &w->health_pace) || now_mono() >= w->health_pace.next_ms + HEALTH_ANYWAY_MS) make_health(w);
+}
+
+enum status watched_open(struct watched *w, const char *db, const char *name, struct error *err)
+{
+    *w = (struct watched){.where = ""};
+    enum status st = cli_open(db, name, &w->study, err);
+    if (st) return st;
+    store_set_patience(w->study.store, PATIENCE_MS);
+    w->link.since_ms = now_wall();
+    forget(w);
+    watched_look(w);
+    return STATUS_OK;
+}
+
+void watched_close(struct watched *w)
+{
+    forget(w);
+    free(w->tail);
+    cli_close(&w->study);
+}
+
+/* ---- showing ---- */
+
+static void on_trial_event(void *data, const struct store_event *e)
+{
+    char **dir = data;
+    json_t *body = e->kind == EVENT_LEASED ? json_loads(e->body, 0, NULL) : NULL;
+    const char *text = json_string_value(json_object_get(body, "dir"));
+    if (text) {
+        free(*dir);
+        *dir = must_strdup(text);
+    }
+    json_decref(body);
+}
+
+/* The last lines of its last attempt. */
+static void read_tail(struct watched *w, long trial)
+{
+    char *dir = NULL, *text = NULL;
+    size_t n;
+    struct error ignored;
+    free(w->tail);
+    w->tail = NULL;
+    store_events(w->study.store, w->study.memory->study_id, trial, on_trial_event, &dir, &ignored);
+    FILE *out = dir ? open_memstream(&text, &n) : NULL;
+    if (out) {
+        report_tail(out, dir, TAIL_LINES);
+        fclose(out);
+        w->tail = text;
+    }
+    free(dir);
+}
+
+static struct watch_chart shown(struct watched *w, enum figure_kind kind)
+{
+    struct watched_chart *x = &w->chart[kind];
+    if (is_due(w, &x->pace)) make_chart(w, kind);
+    return (struct watch_chart){kind, x->status ? NULL : &x->chart, x->status ? x->why : NULL};
+}
+
+struct watch_facts watched_facts(struct watched *w, const struct scene *scene)
+{
+    struct watch_facts x = {.memory = w->study.memory,
+                            .link = w->link,
+                            .running = w->running,
+                            .where = w->where,
+                            .document = w->document_pace.seq < 0 ? NULL : &w->document,
+                            .health = w->health_pace.seq < 0 ? NULL : &w->health,
+                            .n_happened = w->n_happened,
+                            .happened = (const char *const *)w->happened};
+    x.chart[0] = shown(w, scene->chart);
+    for (size_t i = 1; i < WATCH_CHARTS; i++) x.chart[i] = shown(w, scene_other_chart(scene->chart, i - 1));
+    if (scene->view == SCENE_LOG) read_tail(w, scene->chosen);
+    x.tail = w->tail;
+    return x;
+}
+
+const char *watched_where(const char *db, struct arena *a)
+{
+    return strcmp(db, "nocturne.db") == 0 || getenv("NOCTURNE_DB") ? "" : arena_printf(a, " --db %s", db);
+}
