@@ -149,6 +149,7 @@ bool store_hold_taken(const struct store *store, const char *study)
 {
     char path[LOCK_PATH_MAX];
     int fd = -1;
+    if (store->elsewhere.name) return store->elsewhere.taken;
     if (store_in_memory(store) || open_lock(store, study, O_RDONLY, path, &fd, NULL)) return false;
     bool taken = flock(fd, LOCK_SH | LOCK_NB) != 0;
     close(fd);

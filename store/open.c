@@ -132,7 +132,17 @@ bool store_in_memory(const struct store *store)
 
 const char *store_path(const struct store *store)
 {
-    return store->path;
+    return store->elsewhere.name ? store->elsewhere.name : store->path;
+}
+
+void store_set_elsewhere(struct store *store, const struct store_elsewhere *elsewhere)
+{
+    store->elsewhere = *elsewhere;
+}
+
+const struct store_elsewhere *store_elsewhere(const struct store *store)
+{
+    return store->elsewhere.name ? &store->elsewhere : NULL;
 }
 
 enum status store_check_ground(struct store *store, struct error *err)

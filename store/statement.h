@@ -29,6 +29,7 @@ struct store {
     char *path;
     int code; /* the last failure's */
     struct ground ground;
+    struct store_elsewhere elsewhere; /* without a name: it stands for itself */
     struct statement statement[STATEMENTS_MAX];
 };
 

@@ -42,6 +42,14 @@ enum status store_open(const char *path, enum store_mode mode, struct store **re
 void store_close(struct store *store);
 const char *store_path(const struct store *store);
 bool store_in_memory(const struct store *store);
+/* A store in memory that stands for a database elsewhere: what only that one's machine knows. */
+struct store_elsewhere {
+    const char *name; /* that it is called by; stays the caller's */
+    bool taken;       /* some process runs its study now */
+    double disk_free; /* bytes; 0: unknown */
+};
+void store_set_elsewhere(struct store *store, const struct store_elsewhere *elsewhere);
+const struct store_elsewhere *store_elsewhere(const struct store *store); /* NULL: it stands for itself */
 /* How long a database that another program keeps locked is waited for; ten seconds otherwise. */
 void store_set_patience(struct store *store, int ms);
 int store_version(void); /* schema version this program writes */

@@ -28,8 +28,10 @@ ROOMS = {
     "tuner/import": (["import.h"], ["tuner/history", "tuner/study", "store"]),
     "tuner/report": (["report.h"], ["tuner/coordinator", "tuner/analysis", "tuner/history", "tuner/study"]),
     "tuner/service": (["service.h"], ["tuner/report", "tuner/policy", "tuner/coordinator", "tuner/analysis", "tuner/execution", "tuner/history", "tuner/study", "store", "workers"]),
-    "tuner/agent": (["agent.h"], ["tuner/execution", "tuner/study", "workers"]),
-    "tuner/cli": ([], ["tuner/service", "tuner/agent", "tuner/report", "tuner/import", "tuner/coordinator", "tuner/policy", "tuner/analysis", "tuner/execution", "tuner/history", "tuner/study", "tuner/search", "store", "surrogate", "workers"]),
+    "tuner/remote": (["remote.h"], []),
+    "tuner/mirror": (["mirror.h"], ["tuner/remote", "tuner/history", "tuner/study", "store"]),
+    "tuner/agent": (["agent.h"], ["tuner/remote", "tuner/execution", "tuner/study", "workers"]),
+    "tuner/cli": ([], ["tuner/service", "tuner/agent", "tuner/mirror", "tuner/remote", "tuner/report", "tuner/import", "tuner/coordinator", "tuner/policy", "tuner/analysis", "tuner/execution", "tuner/history", "tuner/study", "tuner/search", "store", "surrogate", "workers"]),
     "workers/sdk/c": ([], []),
     "store/migrations": ([], []),
 }

@@ -12,7 +12,7 @@
 #ifndef TUNER_AGENT_AGENT_H
 #define TUNER_AGENT_AGENT_H
 
-#include "tuner/agent/client.h"
+#include "tuner/remote/remote.h"
 
 #include "workers/workers.h"
 

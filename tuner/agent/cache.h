@@ -8,7 +8,7 @@
 #ifndef TUNER_AGENT_CACHE_H
 #define TUNER_AGENT_CACHE_H
 
-#include "tuner/agent/client.h"
+#include "tuner/remote/remote.h"
 
 #include "tuner/study/study.h"
 

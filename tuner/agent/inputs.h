@@ -5,7 +5,7 @@
 #ifndef TUNER_AGENT_INPUTS_H
 #define TUNER_AGENT_INPUTS_H
 
-#include "tuner/agent/client.h"
+#include "tuner/remote/remote.h"
 
 #include "tuner/execution/execution.h"
 

@@ -3,9 +3,11 @@
 #define TUNER_CLI_CLI_H
 
 #include "tuner/history/history.h"
+#include "tuner/mirror/mirror.h"
 
 #include <argp.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <uv.h>
 
 struct health; /* of tuner/analysis */
@@ -57,13 +59,23 @@ int cmd_trials(int argc, char **argv);
 
 int cmd_worker(int argc, char **argv);
 
+/* Where a service is, and what opens it. */
+struct cli_service {
+    const char *url; /* NULL: the database */
+    const char *token_file, *ca;
+    struct mirror_wish wish; /* what is fetched of a study besides its events: reports of what runs, if nobody says more */
+};
+
 /* --db and --json, as a child parser; its input is a struct cli_common. */
 struct cli_common {
     const char *db; /* never NULL after parsing */
-    bool json;
+    bool db_given, json;
     const char *study; /* the first argument, or NULL */
+    struct cli_service service;
 };
 extern const struct argp_child cli_common_child[];
+/* The same with --url, --token-file and --ca, for commands that a service can be asked for. */
+extern const struct argp_child cli_remote_child[];
 extern const struct argp_child cli_help_child[]; /* -h alone, for commands without these options */
 void cli_common_init(struct cli_common *c);
 
@@ -73,31 +85,54 @@ error_t cli_parse_study(int key, char *arg, struct argp_state *state);
 /* Prints "nocturne: …" on stderr and returns the exit code for the status. */
 int cli_fail(const struct error *err);
 
-/* A study of the database with its trials. `name` NULL: the only study there is. */
+/* A service that is spoken to, and what of it is here. */
+struct cli_remote {
+    struct caller *caller;
+    struct mirror *mirror; /* NULL: none yet */
+};
+/* The token of a file, in ret; says so if others can read it. */
+enum status cli_read_token(const char *path, char *ret, size_t size, struct error *err);
+enum status cli_call(const struct cli_service *at, struct cli_remote *ret, struct error *err);
+/* Mirrors the study called `name`, or the only one if NULL. */
+enum status cli_mirror(const struct cli_service *at, const char *name, struct cli_remote *ret, struct error *err);
+void cli_hang_up(struct cli_remote *r);
+/* The last lines that a trial of a service has printed, of each log; what cannot be had is left out. */
+void cli_show_logs(FILE *out, struct caller *c, const char *study, long trial, size_t lines);
+
+/* A study of the database, or of a service, with its trials. `name` NULL: the only study there is. */
 struct cli_study {
     struct store *store;
     struct study *study;
     struct history *history;
     const struct memory *memory; /* of it */
     long loaded;                 /* how often it was read as a whole: what was made of an earlier memory is void */
+    struct cli_remote remote;    /* its caller is NULL: the store is the database */
 };
 /* The study called `name`, or the only one if NULL; in the arena. The error suggests what was meant. */
 enum status cli_choose(struct store *store, const char *name, struct arena *arena, const char **ret, struct error *err);
-enum status cli_open(const char *db, const char *name, struct cli_study *ret, struct error *err);
-/* The same, and the right to write to it: NULL if somebody runs it. */
+/* The same of some names; `place`: what has them, for words. */
+struct cli_names {
+    const char *place, **name;
+    size_t n;
+};
+enum status cli_choose_of(const struct cli_names *all, const char *name, const char **ret, struct error *err);
+enum status cli_open(const struct cli_common *c, const char *name, struct cli_study *ret, struct error *err);
+/* What has happened since comes in, also of a database that was put in the place of this one, of a study that was begun
+ * anew, or has another file: then all is read anew, and study, history and memory of `s` are others. After a failure `s`
+ * is as it was, and it may be tried again. STATUS_BUSY: it cannot be read now. */
+enum status cli_refresh(struct cli_study *s, struct error *err);
+/* The same as cli_open, and the right to write to it: NULL if somebody runs it, or if it is a service's. */
 enum status cli_open_held(const struct cli_common *c, struct cli_study *ret, struct store_hold **ret_hold,
                           struct error *err);
 void cli_close(struct cli_study *s);
-/* What has happened since comes in, also into a database that was put in the place of this one, and of a study that was
- * begun anew. Otherwise all is as it was: STATUS_BUSY: it cannot be read now; else it is gone. */
-enum status cli_refresh(struct cli_study *s, struct error *err);
 /* The same without its trials: for what need not read the whole log. */
 struct cli_found {
     struct store *store;
     struct study *study;
     int64_t id;
+    struct cli_remote remote;
 };
-enum status cli_find(const char *db, const char *name, struct cli_found *ret, struct error *err);
+enum status cli_find(const struct cli_common *c, const char *name, struct cli_found *ret, struct error *err);
 void cli_found_done(struct cli_found *f);
 
 /* Is a coordinator at work on it now? */
@@ -107,7 +142,7 @@ bool cli_is_running(const struct cli_study *s);
 void cli_health(const struct memory *s, bool running, struct arena *arena, struct health *ret);
 
 /* Shows a study, or all of them (`name` NULL), in the terminal until somebody quits. */
-int cli_watch(const char *db, const char *name);
+int cli_watch(const struct cli_common *c);
 
 /* A line of a long-running command's log, with the time. */
 void cli_say(const char *study, const char *text);

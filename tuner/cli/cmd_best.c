@@ -108,13 +108,13 @@ int cmd_best(int argc, char **argv)
         .args_doc = "[STUDY]",
         .doc = "The best configuration, confirmed if the study has come that far. Other weights need "
                "no new trial.\vExample: nocturne best g2p --weights em=0.9,tokens=0.1",
-        .children = cli_common_child};
+        .children = cli_remote_child};
     struct options o = {.exchange = 0};
     struct cli_study s;
     struct error err;
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
-    if (cli_open(o.common.db, o.common.study, &s, &err)) return cli_fail(&err);
+    if (cli_open(&o.common, o.common.study, &s, &err)) return cli_fail(&err);
     struct objective objective = s.study->objective;
     enum status st = reweigh(&o, &s, &objective, &err);
     if (!st) st = print_best(&o, &s, &objective, &err);

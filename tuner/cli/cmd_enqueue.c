@@ -97,16 +97,34 @@ static enum status ask_coordinator(struct store *store, int64_t id, const struct
     return s;
 }
 
-static enum status enqueue(const struct options *o, const struct cli_found *f, struct error *err)
+static enum status ask_service(const struct cli_found *f, const double *config, bool *ret_free, struct error *err)
+{
+    json_t *params = space_to_json(&f->study->space, config);
+    enum status s = errand_enqueue(f->remote.caller, f->study->name, params, err);
+    *ret_free = !store_hold_taken(f->store, f->study->name);
+    json_decref(params);
+    return s;
+}
+
+/* *ret_free: nobody runs it. */
+static enum status ask_here(const struct cli_found *f, const double *config, bool *ret_free, struct error *err)
 {
     struct store_hold *hold = NULL;
+    const char *name = f->study->name;
+    *ret_free = store_hold_take(f->store, name, &hold, err) == STATUS_OK;
+    enum status s =
+        *ret_free ? add_trial(f->store, name, config, err) : ask_coordinator(f->store, f->id, f->study, config, err);
+    store_hold_release(hold);
+    return s;
+}
+
+static enum status enqueue(const struct options *o, const struct cli_found *f, struct error *err)
+{
     double config[SPACE_PARAMS_MAX];
     const char *name = f->study->name;
+    bool free_now = false;
     enum status s = build(o, f->study, config, err);
-    bool free_now = !s && store_hold_take(f->store, name, &hold, err) == STATUS_OK;
-    if (!s)
-        s = free_now ? add_trial(f->store, name, config, err) : ask_coordinator(f->store, f->id, f->study, config, err);
-    store_hold_release(hold);
+    if (!s) s = f->remote.caller ? ask_service(f, config, &free_now, err) : ask_here(f, config, &free_now, err);
     if (!s && o->common.json)
         cli_print_json(json_pack("{s:s, s:o}", "study", name, "enqueued", space_to_json(&f->study->space, config)));
     else if (!s)
@@ -121,13 +139,14 @@ int cmd_enqueue(int argc, char **argv)
         .args_doc = "[STUDY] NAME=VALUE…",
         .doc = "Have a configuration of your own tried next. Parameters that are not named are taken "
                "from the baseline.\vExample: nocturne enqueue g2p patience=4 threshold=1e-3",
-        .children = cli_common_child};
+        .children = cli_remote_child};
     struct options o = {.n = 0};
     struct cli_found f;
     struct error err;
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
-    if (cli_find(o.common.db, o.common.study, &f, &err)) return cli_fail(&err);
+    o.common.service.wish.depth = MIRROR_ROW;
+    if (cli_find(&o.common, o.common.study, &f, &err)) return cli_fail(&err);
     enum status s = enqueue(&o, &f, &err);
     cli_found_done(&f);
     return s ? cli_fail(&err) : EXIT_OK;

@@ -40,25 +40,22 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 /* Every trial, by the log; or the winner, by the state beside it. */
 static enum status write_to(FILE *out, const struct options *o, struct error *err)
 {
-    struct store *store = NULL;
+    struct cli_found f;
     struct snapshot x = {0};
-    struct arena arena = {0};
-    const char *name = NULL;
     if (o->dump) {
         struct cli_study s;
-        enum status st = cli_open(o->common.db, o->common.study, &s, err);
+        enum status st = cli_open(&o->common, o->common.study, &s, err);
         if (st) return st;
         report_dump(out, s.memory, o->dump_format);
         cli_close(&s);
         return STATUS_OK;
     }
-    enum status s = store_open(o->common.db, STORE_EXISTING, &store, err);
-    if (!s) s = cli_choose(store, o->common.study, &arena, &name, err);
-    if (!s) s = snapshot_load(store, name, clock_real(), &x, err);
+    enum status s = cli_find(&o->common, o->common.study, &f, err);
+    if (s) return s;
+    s = snapshot_load(f.store, f.study->name, clock_real(), &x, err);
     if (!s) s = report_export(out, o->common.json ? EXPORT_JSON : o->format, &x.document.comparison, err);
     snapshot_done(&x);
-    arena_done(&arena);
-    store_close(store);
+    cli_found_done(&f);
     return s;
 }
 
@@ -77,7 +74,7 @@ int cmd_export(int argc, char **argv)
         .args_doc = "[STUDY]",
         .doc = "Write the best configuration with its provenance, or every trial as csv or jsonl.\v"
                "Example: nocturne export g2p --format env -o best.env",
-        .children = cli_common_child};
+        .children = cli_remote_child};
     struct options o = {.format = EXPORT_YAML};
     struct error err;
     cli_common_init(&o.common);

@@ -229,7 +229,7 @@ static int collect_all(const char *const *name, size_t n, const struct options *
     for (size_t i = 0; i < n; i++) {
         struct cli_study s = {0};
         struct error err;
-        enum status st = cli_open(o->common.db, name[i], &s, &err);
+        enum status st = cli_open(&o->common, name[i], &s, &err);
         if (!st) {
             st = collect(&s, o, list, &err);
             cli_close(&s);

@@ -49,13 +49,13 @@ int cmd_importance(int argc, char **argv)
         .doc = "What matters: how much each parameter has to do with each metric and with the utility, with intervals, "
                "over the ranges that were searched; and what is all the same around the winner. Needs 10 complete "
                "trials.\vExample: nocturne importance g2p --metric em",
-        .children = cli_common_child};
+        .children = cli_remote_child};
     struct options o = {.metric = NULL};
     struct cli_study s;
     struct error err;
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
-    enum status st = cli_open(o.common.db, o.common.study, &s, &err);
+    enum status st = cli_open(&o.common, o.common.study, &s, &err);
     if (st) return cli_fail(&err);
     st = show(&o, &s, &err);
     cli_close(&s);

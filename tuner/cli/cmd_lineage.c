@@ -35,14 +35,14 @@ int cmd_lineage(int argc, char **argv)
         .args_doc = "[STUDY] TRIAL",
         .doc = "Show the stages that led to a trial: their checkpoints as a tree, what each step cost, which trial ran "
                "it, and how many stand on it.\vExample: nocturne lineage g2p 12",
-        .children = cli_common_child};
+        .children = cli_remote_child};
     struct cli_trial o = {.n = 0};
     struct cli_study s;
     struct error err;
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
     long number = cli_take_trial(&o);
-    enum status st = number >= 0 ? cli_open(o.common.db, o.n ? o.arg[0] : NULL, &s, &err)
+    enum status st = number >= 0 ? cli_open(&o.common, o.n ? o.arg[0] : NULL, &s, &err)
                                  : error_set(&err, STATUS_INVALID, "which trial? For example: nocturne lineage g2p 12");
     if (st) return cli_fail(&err);
     st = show(&o, &s, number, &err);

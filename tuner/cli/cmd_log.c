@@ -30,13 +30,13 @@ int cmd_log(int argc, char **argv)
         .args_doc = "[STUDY]",
         .doc = "The event log of a study: every trial, lease, result and decision in order, one a "
                "line; with --json as JSON lines.\vExample: nocturne log g2p --trial 12",
-        .children = cli_common_child};
+        .children = cli_remote_child};
     struct options o = {.trial = -1};
     struct cli_found f;
     struct error err;
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
-    if (cli_find(o.common.db, o.common.study, &f, &err)) return cli_fail(&err);
+    if (cli_find(&o.common, o.common.study, &f, &err)) return cli_fail(&err);
     enum status s = report_log(stdout, f.store, f.id, o.trial, o.common.json, &err);
     cli_found_done(&f);
     return s ? cli_fail(&err) : EXIT_OK;

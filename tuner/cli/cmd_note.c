@@ -46,11 +46,12 @@ static void read_input(struct options *o)
     o->text = o->input;
 }
 
-/* Who runs it writes it down next. */
+/* Who runs it writes it down next, or the service does. */
 static enum status ask_coordinator(const struct options *o, const struct cli_study *s, struct error *err)
 {
     enum status st = history_note_check(o->text, err);
     if (st) return st;
+    if (s->remote.caller) return errand_note(s->remote.caller, s->study->name, o->trial, o->text, err);
     json_t *body = json_pack("{s:s}", "text", o->text);
     if (o->trial >= 0) json_object_set_new(body, "trial", json_integer(o->trial));
     char *text = json_text(body);
@@ -106,7 +107,7 @@ int cmd_note(int argc, char **argv)
             "Say what a study, or a trial, is about, in the place of what was said before; \"\" takes it away, - reads it "
             "from the input. Without a text, show it. Notes are events of the log; 'status' and 'show' have them, too.\v"
             "Example: nocturne note g2p 12 'learning rate by hand, after the talk with Ada'",
-        .children = cli_common_child};
+        .children = cli_remote_child};
     struct options *o = calloc(1, sizeof *o);
     struct cli_study s;
     struct store_hold *hold = NULL;

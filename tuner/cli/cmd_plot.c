@@ -130,13 +130,14 @@ int cmd_plot(int argc, char **argv)
             "parameter) and contour (over two), these three by a model of the results. In the terminal, or as an SVG or PNG file.\v"
             "Example: nocturne plot front g2p\n         nocturne plot history g2p -o history.svg\n"
             "         nocturne plot slice g2p -p learning_rate --metric em",
-        .children = cli_common_child};
+        .children = cli_remote_child};
     struct options o = {.kind = FIGURE_HISTORY};
     struct cli_study s;
     struct error err;
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
-    if (cli_open(o.common.db, o.common.study, &s, &err)) return cli_fail(&err);
+    o.common.service.wish.depth = MIRROR_ALL;
+    if (cli_open(&o.common, o.common.study, &s, &err)) return cli_fail(&err);
     enum status st = plot(&o, s.memory, &err);
     cli_close(&s);
     return st ? cli_fail(&err) : EXIT_OK;

@@ -152,14 +152,15 @@ int cmd_report(int argc, char **argv)
             "The morning report of a study: what won, against what, how sure, what it cost, what next. One file that needs "
             "nothing else: to read, print, forward. In any state of a study, also while it runs.\v"
             "Example: nocturne report g2p -o g2p.html\n         nocturne report g2p --format md",
-        .children = cli_common_child};
+        .children = cli_remote_child};
     struct options o = {.format = FORMAT_HTML};
     struct cli_study s;
     struct error err;
     char path[256];
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
-    if (cli_open(o.common.db, o.common.study, &s, &err)) return cli_fail(&err);
+    o.common.service.wish.depth = MIRROR_ALL;
+    if (cli_open(&o.common, o.common.study, &s, &err)) return cli_fail(&err);
     bool to_stdout = is_stdout(&o);
     snprintf(path, sizeof path, "%s.%s", s.study->name, names[o.format]);
     if (!o.out) o.out = path;

@@ -34,7 +34,7 @@ static enum status find(struct options *o, struct cli_found *ret, struct error *
 {
     o->wish.trial = cli_take_trial(&o->trial);
     if (o->wish.trial < 0) return error_set(err, STATUS_INVALID, "which trial? For example: nocturne reproduce g2p 12");
-    return cli_find(o->trial.common.db, o->trial.n ? o->trial.arg[0] : NULL, ret, err);
+    return cli_find(&o->trial.common, o->trial.n ? o->trial.arg[0] : NULL, ret, err);
 }
 
 int cmd_reproduce(int argc, char **argv)

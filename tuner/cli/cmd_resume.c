@@ -43,7 +43,7 @@ int cmd_resume(int argc, char **argv)
     struct error err;
     cli_common_init(c);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
-    if (cli_open(c->db, c->study, &stored, &err)) return cli_fail(&err);
+    if (cli_open(c, c->study, &stored, &err)) return cli_fail(&err);
     enum status s = access(stored.study->path, F_OK) == 0
                         ? study_load(stored.study->path, &study, &err)
                         : study_parse(stored.study->path, stored.study->text, strlen(stored.study->text), &study, &err);

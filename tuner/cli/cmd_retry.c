@@ -62,6 +62,12 @@ static enum status retry_here(struct history *s, const long *number, size_t n, s
     return st ? st : history_flush(s, err);
 }
 
+static enum status ask_service(const struct cli_study *s, const long *number, size_t n, struct error *err)
+{
+    enum status st = retry_check(s->memory, number, n, err);
+    return st ? st : errand_retry(s->remote.caller, s->study->name, number, n, err);
+}
+
 /* Who runs it does it next; what is wrong by now is known here. */
 static enum status ask_coordinator(const struct cli_study *s, const long *number, size_t n, struct error *err)
 {
@@ -102,7 +108,10 @@ static enum status retry(struct options *o, struct cli_study *s, bool running, s
     enum status st = n ? STATUS_OK
                        : error_set(err, STATUS_CONFLICT,
                                    "no trial of study '%s' has failed; there is nothing to try again", s->study->name);
-    if (!st) st = running ? ask_coordinator(s, number, n, err) : retry_here(s->history, number, n, err);
+    if (!st && s->remote.caller)
+        st = ask_service(s, number, n, err);
+    else if (!st)
+        st = running ? ask_coordinator(s, number, n, err) : retry_here(s->history, number, n, err);
     if (!st) print(&o->common, s->study->name, number, n, running);
     arena_done(&arena);
     return st;
@@ -119,7 +128,7 @@ int cmd_retry(int argc, char **argv)
             "before. What a failed attempt said stays in the log. A study whose baseline failed needs no more than the "
             "command that ran it.\v"
             "Example: nocturne retry g2p 3 7    # all that failed: nocturne retry g2p --failed",
-        .children = cli_common_child};
+        .children = cli_remote_child};
     struct options o = {.n = 0};
     struct cli_study s;
     struct store_hold *hold = NULL;
@@ -127,7 +136,7 @@ int cmd_retry(int argc, char **argv)
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
     if (cli_open_held(&o.common, &s, &hold, &err)) return cli_fail(&err);
-    enum status st = retry(&o, &s, !hold, &err);
+    enum status st = retry(&o, &s, s.remote.caller ? cli_is_running(&s) : !hold, &err);
     store_hold_release(hold);
     cli_close(&s);
     return st ? cli_fail(&err) : EXIT_OK;

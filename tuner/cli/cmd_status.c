@@ -82,6 +82,58 @@ static void on_study(void *data, const struct store_study *row)
     if (code) l->code = code;
 }
 
+/* ---- of a service ---- */
+
+static int show_mirrored(struct cli_remote *r, const char *name, bool listed, json_t *array)
+{
+    static const struct mirror_wish wish = {.depth = MIRROR_RUNNING};
+    struct error err;
+    if (mirror_open(r->caller, name, &wish, &r->mirror, &err)) return cli_fail(&err);
+    int code = show_one(mirror_store(r->mirror), name, listed, array);
+    mirror_free(r->mirror);
+    r->mirror = NULL;
+    return code;
+}
+
+/* One of them, or all that the token may see. */
+static int show_service(const struct cli_common *c, json_t *array)
+{
+    struct cli_remote r = {0};
+    struct arena arena = {0};
+    struct error err;
+    const char *only[] = {c->study}, **name = only;
+    size_t n = 1;
+    int code = EXIT_OK;
+    enum status s = cli_call(&c->service, &r, &err);
+    if (!s && !c->study) s = mirror_names(r.caller, &arena, &name, &n, &err);
+    if (s) code = cli_fail(&err);
+    for (size_t i = 0; !s && i < n; i++) {
+        int one = show_mirrored(&r, name[i], !c->study && n > 1, array);
+        if (one) code = one;
+    }
+    cli_hang_up(&r);
+    arena_done(&arena);
+    return code;
+}
+
+/* ---- the command ---- */
+
+static enum status show_here(const struct cli_common *c, struct listing *l, struct error *err)
+{
+    struct arena arena = {0};
+    const char *name = NULL;
+    enum status s = store_open(c->db, STORE_EXISTING, &l->store, err);
+    if (!s && c->study) s = cli_choose(l->store, c->study, &arena, &name, err);
+    if (!s && c->study)
+        l->code = show_one(l->store, name, false, l->array);
+    else if (!s)
+        s = store_studies(l->store, count, l, err);
+    if (!s && !c->study) s = store_studies(l->store, on_study, l, err);
+    arena_done(&arena);
+    store_close(l->store);
+    return s;
+}
+
 struct options {
     struct cli_common common; /* first: cli_parse_study has it */
     bool watch;
@@ -111,27 +163,19 @@ int cmd_status(int argc, char **argv)
             "Where a study stands, or all of them: states, budgets (spent, reserved, left), its health and what to do, when "
             "it will end, the best so far.\v"
             "Example: nocturne status g2p --json\n         nocturne status g2p --watch",
-        .children = cli_common_child};
+        .children = cli_remote_child};
     struct options o = {0};
     struct error err;
-    const char *name = NULL;
     struct listing l = {0};
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
     const struct cli_common c = o.common;
-    if (o.watch) return cli_watch(c.db, c.study);
+    if (o.watch) return cli_watch(&o.common);
     if (c.json) l.array = json_array();
-    struct arena arena = {0};
-    enum status s = store_open(c.db, STORE_EXISTING, &l.store, &err);
-    if (!s && c.study) s = cli_choose(l.store, c.study, &arena, &name, &err);
-    if (!s && c.study)
-        l.code = show_one(l.store, name, false, l.array);
-    else if (!s)
-        s = store_studies(l.store, count, &l, &err);
-    if (!s && !c.study) s = store_studies(l.store, on_study, &l, &err);
-    if (s) l.code = cli_fail(&err);
-    arena_done(&arena);
-    store_close(l.store);
+    if (c.service.url)
+        l.code = show_service(&c, l.array);
+    else if (show_here(&c, &l, &err))
+        l.code = cli_fail(&err);
     if (c.json && !l.code) cli_print_json(json_pack("{s:O}", "studies", l.array));
     json_decref(l.array);
     return l.code;

@@ -40,7 +40,7 @@ int cmd_stopping(int argc, char **argv)
             "What was stopped early, the tokens it saved, and how often that was wrong, estimated from the random share of "
             "condemned trials that ran on (stopping: {audit: 0.05}: of them, and of the cost). With a trial: why it was stopped.\v"
             "Example: nocturne stopping g2p\n         nocturne stopping g2p 31",
-        .children = cli_common_child};
+        .children = cli_remote_child};
     struct cli_trial o = {.n = 0};
     struct cli_study s;
     struct stop_audit x = {0};
@@ -48,7 +48,7 @@ int cmd_stopping(int argc, char **argv)
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
     long number = cli_take_trial(&o);
-    enum status st = o.n < 2 ? cli_open(o.common.db, o.n ? o.arg[0] : NULL, &s, &err)
+    enum status st = o.n < 2 ? cli_open(&o.common, o.n ? o.arg[0] : NULL, &s, &err)
                              : error_set(&err, STATUS_INVALID,
                                          "'%s' is not a trial number; for example: nocturne stopping g2p 31", o.arg[1]);
     if (st) return cli_fail(&err);

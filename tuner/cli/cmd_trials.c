@@ -41,13 +41,13 @@ int cmd_trials(int argc, char **argv)
             "List the trials of a study: state, metrics, utility, configuration (what differs from the best first). The table "
             "is as wide as the terminal, 80 columns elsewhere; all of it is in --json and in 'nocturne export -f csv'.\v"
             "Example: nocturne trials g2p --sort -em --top 10 --columns trial,em,tokens",
-        .children = cli_common_child};
+        .children = cli_remote_child};
     struct options o = {.wish = {.top = 0}};
     struct cli_study s;
     struct error err;
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
-    if (cli_open(o.common.db, o.common.study, &s, &err)) return cli_fail(&err);
+    if (cli_open(&o.common, o.common.study, &s, &err)) return cli_fail(&err);
     enum status st = report_trials(stdout, s.memory, &o.wish, o.common.json, &err);
     cli_close(&s);
     return st ? cli_fail(&err) : EXIT_OK;

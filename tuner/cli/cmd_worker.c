@@ -139,26 +139,6 @@ static void read_options(int *argc, char ***argv, struct arena *a)
     *argv = all;
 }
 
-/* ---- the token ---- */
-
-static enum status read_token(const char *path, char *ret, size_t size, struct error *err)
-{
-    struct stat st;
-    FILE *in = fopen(path, "re");
-    if (!in || fstat(fileno(in), &st) != 0) {
-        int code = errno;
-        if (in) fclose(in);
-        return error_set(err, STATUS_NOT_FOUND, "%s: cannot read the token: %s", path, strerror(code));
-    }
-    if (st.st_mode & 077)
-        fprintf(stderr, "nocturne: %s can be read by others; 'chmod 600 %s' mends that\n", path, path);
-    bool ok = fgets(ret, (int)size, in) != NULL;
-    fclose(in);
-    if (ok) ret[strcspn(ret, " \t\r\n")] = 0;
-    if (ok && *ret) return STATUS_OK;
-    return error_set(err, STATUS_INVALID, "%s: there is no token in it", path);
-}
-
 /* ---- the loop ---- */
 
 struct working {
@@ -276,7 +256,7 @@ int cmd_worker(int argc, char **argv)
     }
     o.worker.token = token;
     o.worker.guard = guard;
-    enum status s = read_token(o.token_file, token, sizeof token, &err);
+    enum status s = cli_read_token(o.token_file, token, sizeof token, &err);
     if (!s) s = needs_guard(guard, &err);
     if (!s) s = make_dir(&o, &err);
     if (!s) s = work(&o, &err);

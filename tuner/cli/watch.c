@@ -17,7 +17,8 @@
 enum { LOOK_MS = 1000, SIGNALS = 7 };
 
 struct watch {
-    const char *db, *where;
+    const struct cli_common *common; /* of the command line */
+    const char *where;
     struct terminal *terminal;
     struct screen screen;
     struct scene scene;
@@ -85,7 +86,7 @@ static void close_study(struct watch *w)
 static enum status open_study(struct watch *w, const char *name, struct error *err)
 {
     struct watched *x = must_alloc(1, sizeof *x);
-    enum status st = watched_open(x, w->db, name, err);
+    enum status st = watched_open(x, w->common, name, err);
     if (st) {
         free(x);
         return st;
@@ -214,31 +215,40 @@ static void listen_all(struct watch *w)
 
 /* ---- all ---- */
 
-/* The study that is meant, or the list of several. */
-static enum status begin(struct watch *w, const char *name, struct error *err)
+static enum status begin_list(struct watch *w, struct error *err)
+{
+    w->scene = scene_begin(SCENE_LIST);
+    w->overview = must_alloc(1, sizeof *w->overview);
+    enum status st = overview_open(w->overview, w->common->db, err);
+    if (!st) return STATUS_OK;
+    free(w->overview);
+    w->overview = NULL;
+    return st;
+}
+
+static enum status count_studies(const char *db, size_t *ret, struct error *err)
 {
     struct store *store;
     struct arena a = {0};
     const char **names;
-    size_t n = 0;
-    enum status st = store_open(w->db, STORE_EXISTING, &store, err);
+    enum status st = store_open(db, STORE_EXISTING, &store, err);
     if (st) return st;
-    st = store_study_names(store, &a, &names, &n, err);
+    st = store_study_names(store, &a, &names, ret, err);
     store_close(store);
-    if (!st && (name || n < 2)) {
-        w->scene = scene_begin(SCENE_STUDY);
-        st = open_study(w, name, err);
-    } else if (!st) {
-        w->scene = scene_begin(SCENE_LIST);
-        w->overview = must_alloc(1, sizeof *w->overview);
-        st = overview_open(w->overview, w->db, err);
-        if (st) {
-            free(w->overview);
-            w->overview = NULL;
-        }
-    }
     arena_done(&a);
     return st;
+}
+
+/* The study that is meant, or the list of several; of a service, one study. */
+static enum status begin(struct watch *w, struct error *err)
+{
+    const struct cli_common *c = w->common;
+    size_t n = 1;
+    enum status st = c->study || c->service.url ? STATUS_OK : count_studies(c->db, &n, err);
+    if (st) return st;
+    if (n > 1) return begin_list(w, err);
+    w->scene = scene_begin(SCENE_STUDY);
+    return open_study(w, c->study, err);
 }
 
 static enum status check_terminal(const char *name, struct error *err)
@@ -251,13 +261,13 @@ static enum status check_terminal(const char *name, struct error *err)
         name ? " " : "", name ? name : "");
 }
 
-int cli_watch(const char *db, const char *name)
+int cli_watch(const struct cli_common *c)
 {
-    struct watch w = {.db = db, .screen = screen_of(stdout)};
+    struct watch w = {.common = c, .screen = screen_of(stdout)};
     struct error err;
-    w.where = watched_where(db, &w.arena);
-    enum status st = check_terminal(name, &err);
-    if (!st) st = begin(&w, name, &err);
+    w.where = watched_where(c, &w.arena);
+    enum status st = check_terminal(c->study, &err);
+    if (!st) st = begin(&w, &err);
     if (!st) st = terminal_open(&w.terminal, &err);
     if (!st) {
         uv_loop_init(&w.loop);

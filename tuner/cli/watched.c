@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATIENCE_MS = 200, TAIL_LINES = 200, FIRST_EVENTS = 300, BEHIND_MS = 3000 };
+enum { PATIENCE_MS = 200, FAR_PATIENCE_S = 5, TAIL_LINES = 200, FIRST_EVENTS = 300, BEHIND_MS = 3000 };
 enum { LEAST_DOCUMENT_MS = 1000, LEAST_HEALTH_MS = 5000, LEAST_CHART_MS = 3000, HEALTH_ANYWAY_MS = 30000, REST = 20 };
 
 static int64_t now_mono(void)
@@ -150,11 +150,14 @@ void watched_look(struct watched *w)
     if (is_due(w, &w->health_pace) || now_mono() >= w->health_pace.next_ms + HEALTH_ANYWAY_MS) make_health(w);
 }
 
-enum status watched_open(struct watched *w, const char *db, const char *name, struct error *err)
+enum status watched_open(struct watched *w, const struct cli_common *c, const char *name, struct error *err)
 {
+    struct cli_common all = *c;
     *w = (struct watched){.where = ""};
-    enum status st = cli_open(db, name, &w->study, err);
+    all.service.wish.depth = MIRROR_ALL; /* curves */
+    enum status st = cli_open(&all, name, &w->study, err);
     if (st) return st;
+    if (w->study.remote.caller) caller_set_patience(w->study.remote.caller, FAR_PATIENCE_S);
     store_set_patience(w->study.store, PATIENCE_MS);
     w->link.since_ms = now_wall();
     forget(w);
@@ -183,22 +186,37 @@ static void on_trial_event(void *data, const struct store_event *e)
     json_decref(body);
 }
 
-/* The last lines of its last attempt. */
+/* Of its last attempt. False: it has no folder here. */
+static bool write_tail(const struct watched *w, long trial, FILE *out)
+{
+    const struct cli_study *s = &w->study;
+    char *dir = NULL;
+    struct error ignored;
+    if (s->remote.caller) {
+        cli_show_logs(out, s->remote.caller, s->study->name, trial, TAIL_LINES);
+        return true;
+    }
+    store_events(s->store, s->memory->study_id, trial, on_trial_event, &dir, &ignored);
+    bool here = dir != NULL;
+    if (here) report_logs(out, dir, TAIL_LINES);
+    free(dir);
+    return here;
+}
+
 static void read_tail(struct watched *w, long trial)
 {
-    char *dir = NULL, *text = NULL;
+    char *text = NULL;
     size_t n;
-    struct error ignored;
+    FILE *out = open_memstream(&text, &n);
     free(w->tail);
     w->tail = NULL;
-    store_events(w->study.store, w->study.memory->study_id, trial, on_trial_event, &dir, &ignored);
-    FILE *out = dir ? open_memstream(&text, &n) : NULL;
-    if (out) {
-        report_tail(out, dir, TAIL_LINES);
-        fclose(out);
+    if (!out) return;
+    bool here = write_tail(w, trial, out);
+    fclose(out);
+    if (here)
         w->tail = text;
-    }
-    free(dir);
+    else
+        free(text);
 }
 
 static struct watch_chart shown(struct watched *w, enum figure_kind kind)
@@ -225,7 +243,10 @@ struct watch_facts watched_facts(struct watched *w, const struct scene *scene)
     return x;
 }
 
-const char *watched_where(const char *db, struct arena *a)
+const char *watched_where(const struct cli_common *c, struct arena *a)
 {
-    return strcmp(db, "nocturne.db") == 0 || getenv("NOCTURNE_DB") ? "" : arena_printf(a, " --db %s", db);
+    const struct cli_service *far = &c->service;
+    if (far->url && far->token_file) return arena_printf(a, " --url %s --token-file %s", far->url, far->token_file);
+    if (far->url) return arena_printf(a, " --url %s", far->url);
+    return strcmp(c->db, "nocturne.db") == 0 || getenv("NOCTURNE_DB") ? "" : arena_printf(a, " --db %s", c->db);
 }

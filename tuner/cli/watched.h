@@ -6,7 +6,7 @@
  * What cannot be read stays as it was read last, and the link says so.
  *
  *     struct watched w;
- *     enum status s = watched_open(&w, "nocturne.db", "g2p", &err);
+ *     enum status s = watched_open(&w, common, "g2p", &err);
  *     watched_look(&w);                       once a second
  *     struct watch_facts x = watched_facts(&w, scene);
  *     watched_close(&w);
@@ -57,7 +57,7 @@ struct watched {
 };
 
 /* After a failure there is nothing to close. */
-enum status watched_open(struct watched *w, const char *db, const char *name, struct error *err);
+enum status watched_open(struct watched *w, const struct cli_common *c, const char *name, struct error *err);
 void watched_close(struct watched *w);
 
 /* Brings all of it up to date that is due. */
@@ -65,7 +65,7 @@ void watched_look(struct watched *w);
 /* What the scene needs, as of the last look: a chart that was never made is made now, and a log is read. */
 struct watch_facts watched_facts(struct watched *w, const struct scene *scene);
 
-/* " --db FILE", or "" for the usual one; in the arena. */
-const char *watched_where(const char *db, struct arena *a);
+/* For commands: " --db FILE", " --url URL --token-file FILE", or "" for the usual database; in the arena. */
+const char *watched_where(const struct cli_common *c, struct arena *a);
 
 #endif

@@ -79,7 +79,15 @@ json_t *reproduction_json(struct history *h, const struct trial *t, long since);
 /* The last lines of an attempt's logs, if its folder is on this machine. */
 void report_last_lines(FILE *out, const char *dir);
 /* The same, `lines` of each at most. */
-void report_tail(FILE *out, const char *dir, size_t lines);
+void report_logs(FILE *out, const char *dir, size_t lines);
+/* The same of the end of one log, from wherever it was had. */
+enum { REPORT_TAIL_BYTES = 16384, REPORT_TAIL_LINES = 6 };
+struct report_text {
+    char *bytes; /* n of them and a NUL; what is NUL before is overwritten */
+    size_t n;
+    bool cut; /* it begins in the middle */
+};
+void report_tail(FILE *out, const char *name, const struct report_text *text, size_t lines);
 
 void report_stops(FILE *out, const struct memory *s, const struct stop_audit *stops);
 /* For when the search found nothing better: says so if most of its trials were stopped early. */

@@ -8,8 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LINES = 6, BYTES = 16384 };
-
 /* Where the last `most` lines begin; a line that is cut at the front is left out unless it is the only one. */
 static const char *begin_of_tail(const char *text, size_t n, bool cut, size_t most)
 {
@@ -21,28 +19,34 @@ static const char *begin_of_tail(const char *text, size_t n, bool cut, size_t mo
     return whole && whole[1] ? whole + 1 : text;
 }
 
-static void show_tail(FILE *out, int folder, const char *name, size_t lines)
+void report_tail(FILE *out, const char *name, const struct report_text *text, size_t lines)
 {
-    char text[BYTES + 1];
-    struct stat st;
-    int fd;
-    if (beneath_open(folder, name, O_RDONLY, 0, &fd, NULL)) return;
-    off_t from = fstat(fd, &st) == 0 && st.st_size > BYTES ? st.st_size - BYTES : 0;
-    ssize_t n = pread(fd, text, BYTES, from);
-    close(fd);
-    if (n <= 0) return;
-    for (ssize_t i = 0; i < n; i++)
-        if (!text[i]) text[i] = '?';
-    text[n] = 0;
+    char *bytes = text->bytes;
+    for (size_t i = 0; i < text->n; i++)
+        if (!bytes[i]) bytes[i] = '?';
     fprintf(out, "  the last lines of its %s:\n", name);
     struct arena a = {0};
-    char *line = arena_strdup(&a, begin_of_tail(text, (size_t)n, from > 0, lines)), *rest = line;
+    char *line = arena_strdup(&a, begin_of_tail(bytes, text->n, text->cut, lines)), *rest = line;
     while ((line = strsep(&rest, "\n")))
         if (*line || rest) fprintf(out, "    %s\n", plain_shown(&a, line));
     arena_done(&a);
 }
 
-void report_tail(FILE *out, const char *dir, size_t lines)
+static void show_tail(FILE *out, int folder, const char *name, size_t lines)
+{
+    char text[REPORT_TAIL_BYTES + 1];
+    struct stat st;
+    int fd;
+    if (beneath_open(folder, name, O_RDONLY, 0, &fd, NULL)) return;
+    off_t from = fstat(fd, &st) == 0 && st.st_size > REPORT_TAIL_BYTES ? st.st_size - REPORT_TAIL_BYTES : 0;
+    ssize_t n = pread(fd, text, REPORT_TAIL_BYTES, from);
+    close(fd);
+    if (n <= 0) return;
+    text[n] = 0;
+    report_tail(out, name, &(struct report_text){text, (size_t)n, from > 0}, lines);
+}
+
+void report_logs(FILE *out, const char *dir, size_t lines)
 {
     int folder;
     if (beneath_folder(AT_FDCWD, dir, false, &folder, NULL)) return;
@@ -53,5 +57,5 @@ void report_tail(FILE *out, const char *dir, size_t lines)
 
 void report_last_lines(FILE *out, const char *dir)
 {
-    report_tail(out, dir, LINES);
+    report_logs(out, dir, REPORT_TAIL_LINES);
 }

@@ -194,7 +194,7 @@ enum status report_trial(FILE *out, struct store *store, int64_t study_id, const
     if (!st) st = store_events(store, study_id, number, show_event, &w, err);
     for (size_t i = 0; !st && i < w.attempts.n; i++)
         st = store_reports(store, study_id, w.attempts.lease[i], show_report, &w, err);
-    if (!st && *w.dir) report_last_lines(out, w.dir);
+    if (!st && *w.dir && !store_elsewhere(store)) report_last_lines(out, w.dir); /* a folder of this machine */
     json_decref(f.params);
     json_decref(f.metrics);
     json_decref(f.policy);

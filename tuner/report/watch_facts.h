@@ -38,7 +38,7 @@ struct watch_facts {
     struct watch_chart chart[WATCH_CHARTS]; /* of scene.chart, and the others (scene_other_chart) */
     size_t n_happened;
     const char *const *happened; /* happening_text; the newest last */
-    const char *tail;            /* what the chosen trial prints, as report_tail has it; NULL: its folder is not here */
+    const char *tail;            /* what the chosen trial prints, as report_logs has it; NULL: its folder is not here */
 };
 
 #endif

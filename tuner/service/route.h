@@ -31,6 +31,7 @@ struct route {
     X(studies) \
     X(results) \
     X(views) \
+    X(mirror) \
     X(health) \
     X(surface) \
     X(files) \

@@ -1,9 +1,10 @@
 /* client: HTTP requests on a libuv loop, by libcurl's multi interface. */
-#ifndef TUNER_AGENT_CLIENT_H
-#define TUNER_AGENT_CLIENT_H
+#ifndef TUNER_REMOTE_CLIENT_H
+#define TUNER_REMOTE_CLIENT_H
 
 #include "tuner/base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
@@ -26,12 +27,26 @@ void client_close(struct client *c, void (*closed)(void *data), void *data);
  * file, and here only if the status is not 200. */
 typedef void client_done_fn(void *data, long status, const char *body, size_t n);
 
+/* Why there was no answer. */
+enum client_failure {
+    CLIENT_UNREACHABLE, /* no such host, nobody listens there, no way to it */
+    CLIENT_UNTRUSTED,   /* its certificate, or no TLS at all */
+    CLIENT_SILENT,      /* for too long */
+    CLIENT_CUT,         /* it began, and ended too early */
+    CLIENT_REFUSED,     /* by ourselves: too long, or `take` wants no more */
+};
+
 struct request_spec {
     const char *method, *path; /* "/api/v1/…" */
     const char *body;          /* JSON; NULL: none */
     int upload;                /* descriptor of a file to send instead; −1: none. Closed by the client */
     int download;              /* descriptor that takes the answer; −1: none. Stays the caller's */
     long timeout_s;            /* of the whole; 0: it may take as long as bytes flow */
+    long stall_s;              /* … and no longer without any; 0: a minute */
+    /* Takes the answer instead, piece by piece, if the status is 200; false: no more of it. NULL: nobody. */
+    bool (*take)(void *data, const char *bytes, size_t n);
+    bool packed;                  /* it may come compressed */
+    enum client_failure *failure; /* where to say it, before `done`; NULL: nowhere */
 };
 
 /* `done` is called once, from the loop, unless the request is dropped. */

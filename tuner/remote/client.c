@@ -1,4 +1,4 @@
-#include "tuner/agent/client.h"
+#include "tuner/remote/client.h"
 
 #include "tuner/base/arena.h"
 
@@ -30,6 +30,8 @@ struct inquiry {
     char *body, error[CURL_ERROR_SIZE];
     FILE *upload;
     int download;
+    bool (*take)(void *data, const char *bytes, size_t n);
+    enum client_failure *failure;
     char *answer;
     size_t n, capacity;
     client_done_fn *done;
@@ -63,6 +65,26 @@ void client_drop(struct inquiry *q)
     inquiry_free(q);
 }
 
+static enum client_failure failure_of(CURLcode code)
+{
+    switch ((int)code) { /* of a hundred codes these */
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_CERTPROBLEM: return CLIENT_UNTRUSTED;
+    case CURLE_OPERATION_TIMEDOUT: return CLIENT_SILENT;
+    case CURLE_WRITE_ERROR: return CLIENT_REFUSED;
+    case CURLE_PARTIAL_FILE:
+    case CURLE_RECV_ERROR:
+    case CURLE_GOT_NOTHING:
+    case CURLE_BAD_CONTENT_ENCODING:
+    case CURLE_HTTP2:
+    case CURLE_WEIRD_SERVER_REPLY: return CLIENT_CUT;
+    default: return CLIENT_UNREACHABLE;
+    }
+}
+
 static void complete(struct inquiry *q, CURLcode code)
 {
     long status = 0;
@@ -73,6 +95,7 @@ static void complete(struct inquiry *q, CURLcode code)
     size_t n = q->n;
     q->answer = NULL;
     if (code != CURLE_OK) {
+        if (q->failure) *q->failure = failure_of(code);
         status = 0;
         free(text);
         text = must_strdup(*q->error ? q->error : curl_easy_strerror(code));
@@ -171,6 +194,7 @@ static size_t on_bytes(char *bytes, size_t size, size_t n, void *data)
     n *= size;
     curl_easy_getinfo(q->easy, CURLINFO_RESPONSE_CODE, &status);
     if (q->download >= 0 && status == 200) return write(q->download, bytes, n) == (ssize_t)n ? n : 0;
+    if (q->take && status == 200) return q->take(q->data, bytes, n) ? n : 0;
     if (q->n + n > ANSWER_MAX) return 0;
     q->answer = must_reserve(q->answer, q->n + n + 1, &q->capacity, 1);
     memcpy(q->answer + q->n, bytes, n);
@@ -207,7 +231,13 @@ struct inquiry *client_send(struct client *c, const struct request_spec *spec, c
 {
     struct inquiry *q = must_alloc(1, sizeof *q);
     struct arena a = {0};
-    *q = (struct inquiry){.next = c->inquiry, .client = c, .download = spec->download, .done = done, .data = data};
+    *q = (struct inquiry){.next = c->inquiry,
+                          .client = c,
+                          .download = spec->download,
+                          .take = spec->take,
+                          .failure = spec->failure,
+                          .done = done,
+                          .data = data};
     c->inquiry = q;
     q->easy = curl_easy_init();
     if (!q->easy) abort(); /* out of memory */
@@ -225,8 +255,9 @@ struct inquiry *client_send(struct client *c, const struct request_spec *spec, c
         curl_easy_setopt(q->easy, CURLOPT_TIMEOUT, spec->timeout_s);
     } else {
         curl_easy_setopt(q->easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-        curl_easy_setopt(q->easy, CURLOPT_LOW_SPEED_TIME, (long)STALL_S);
+        curl_easy_setopt(q->easy, CURLOPT_LOW_SPEED_TIME, spec->stall_s ? spec->stall_s : (long)STALL_S);
     }
+    if (spec->packed) curl_easy_setopt(q->easy, CURLOPT_ACCEPT_ENCODING, "gzip");
     set_body(q, spec);
     if (c->bearer) q->headers = curl_slist_append(q->headers, c->bearer);
     curl_easy_setopt(q->easy, CURLOPT_HTTPHEADER, q->headers);
