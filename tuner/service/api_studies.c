@@ -1,5 +1,6 @@
 /* /api/v1/studies */
 #include "tuner/service/folded.h"
+#include "tuner/service/mailbox.h"
 #include "tuner/service/streams.h"
 #include "tuner/service/sweeping.h"
 #include "tuner/service/waking.h"
@@ -35,6 +36,7 @@ struct facts {
     struct fact *fact;
     size_t n;
     unsigned status; /* of the answer to come */
+    bool now;        /* to be stopped */
     long offset, limit;
 };
 
@@ -515,13 +517,41 @@ static void on_resume_study(struct request *r)
     answer_state(r, as);
 }
 
+/* Another process that runs it is asked, twice for now. */
+static void stop_elsewhere(struct request *r)
+{
+    const struct facts *f = r->state;
+    int64_t id;
+    json_t *nothing = json_object();
+    if (!request_knows(r, r->param[0], &id))
+        request_problem(r, 404, "there is no study '%s'", r->param[0]);
+    else if (!mailbox_is_read(r))
+        request_problem(r, 409, "study '%s' is not at work", r->param[0]);
+    else if (mailbox_leave(r, "stop", nothing) && (!f->now || mailbox_leave(r, "stop", nothing)))
+        show_study(r);
+    json_decref(nothing);
+}
+
+static void ask_elsewhere_to_stop(struct request *r, bool now)
+{
+    struct facts *f = r->state = arena_alloc(&r->arena, sizeof *f);
+    f->status = 202;
+    f->now = now;
+    take_facts(r, r->param[0], f);
+    request_work(r, r->param[0], stop_elsewhere, NULL);
+}
+
 static void on_stop_study(struct request *r)
 {
-    struct active_study *as = waking_find(r);
+    struct active_study *as = active_study_find(r->service, r->param[0]);
     const json_t *now = json_object_get(r->body, "now");
-    if (!as || !request_fields(r, "now", NULL)) return;
+    if (!request_fields(r, "now", NULL) || (!as && waking_waits(r, r->param[0]))) return;
     if (now && !json_is_boolean(now)) {
         request_problem(r, 422, "'now' is true or false");
+        return;
+    }
+    if (!as) {
+        ask_elsewhere_to_stop(r, json_is_true(now));
         return;
     }
     history_note(as->active->history, json_is_true(now) ? "to be stopped now" : "to be stopped");

@@ -1,4 +1,5 @@
 /* /api/v1/studies/{study}/trials, and ask and tell */
+#include "tuner/service/mailbox.h"
 #include "tuner/service/waking.h"
 
 #include "tuner/base/json.h"
@@ -259,16 +260,74 @@ static void add_trial(struct request *r)
     if (request_checked(r, st)) answer_trial(r, as, 201, t);
 }
 
+/* ---- … to a study that is not at work ---- */
+
+/* In one transaction with the trial. */
+static void keep_answer(struct request *r, struct history *h, unsigned status, const json_t *body)
+{
+    if (!r->repeat.key) return;
+    char *text = json_text(body);
+    const struct store_answer kept = request_kept_answer(r, status, text);
+    journal_keep_answer(history_journal(h), &kept);
+    free(text);
+}
+
+static enum status enqueue_alone(struct request *r, struct history *h)
+{
+    double config[SPACE_PARAMS_MAX];
+    const struct memory *s = history_memory(h);
+    enum status st = space_from_json(&s->study->space, json_object_get(r->body, "params"), config, &r->err);
+    if (st) return st;
+    history_on_behalf_of(h, r->who.id);
+    const struct trial *t =
+        history_add(h, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = "enqueued"});
+    json_t *out = trial_json(s, t);
+    snapshot_keep(h);
+    keep_answer(r, h, 201, out);
+    st = history_flush(h, &r->err);
+    r->location = arena_printf(&r->arena, "/api/v1/studies/%s/trials/%ld", r->param[0], t->number);
+    if (st)
+        json_decref(out);
+    else
+        request_answer(r, 201, out);
+    return st;
+}
+
+static void enqueue_elsewhere(struct request *r)
+{
+    double config[SPACE_PARAMS_MAX];
+    struct reading from;
+    const json_t *params = json_object_get(r->body, "params");
+    if (!request_read(r, &from)) return;
+    if (request_checked(r, space_from_json(&from.study->space, params, config, &r->err)))
+        mailbox_post(r, "enqueue", params);
+    request_read_done(r, &from);
+}
+
+static void enqueue_held(struct request *r)
+{
+    if (mailbox_is_read(r))
+        enqueue_elsewhere(r);
+    else
+        request_hold(r, enqueue_alone);
+}
+
 /* {"params": {…}}: to be tried next; with "metrics", "failed" or "infeasible": tried elsewhere. */
 static void on_create_trial(struct request *r)
 {
-    struct active_study *as = waking_find(r);
-    if (!as || !request_fields(r, "params", "metrics", "failed", "infeasible", NULL)) return;
+    struct active_study *as = active_study_find(r->service, r->param[0]);
+    bool told = json_object_size(r->body) > 1;
+    int64_t id;
+    if (!request_fields(r, "params", "metrics", "failed", "infeasible", NULL)) return;
+    if (!as && waking_waits(r, r->param[0])) return;
     if (!json_is_object(json_object_get(r->body, "params"))) {
         request_problem(r, 422, "\"params\" takes an object of parameters");
         return;
     }
-    active_study_calm(as, r, add_trial);
+    if (!as && !told && request_knows(r, r->param[0], &id))
+        request_work(r, r->param[0], enqueue_held, NULL);
+    else if (as || (as = waking_find(r)))
+        active_study_calm(as, r, add_trial);
 }
 
 static void on_cancel_trial(struct request *r)
@@ -303,9 +362,25 @@ static enum status retry_alone(struct request *r, struct history *h)
     return st;
 }
 
+static void retry_elsewhere(struct request *r)
+{
+    struct reading from;
+    if (!request_read(r, &from)) return;
+    const struct trial *t = request_trial(r, from.history);
+    if (t && request_checked(r, retry_check(from.history, &t->number, 1, &r->err))) {
+        json_t *letter = json_pack("{s:[I]}", "trials", (json_int_t)t->number);
+        mailbox_post(r, "retry", letter);
+        json_decref(letter);
+    }
+    request_read_done(r, &from);
+}
+
 static void retry_held(struct request *r)
 {
-    request_hold(r, retry_alone);
+    if (mailbox_is_read(r))
+        retry_elsewhere(r);
+    else
+        request_hold(r, retry_alone);
 }
 
 static void on_retry_trial(struct request *r)
