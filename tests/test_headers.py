@@ -36,6 +36,8 @@ GIVEN = {
     "tuner/base/pattern.h": "const char *line, size_t n, struct error err",
     "tuner/coordinator/active.h": "struct store *store, const struct study *study, struct opening opening, const struct clock *clock, struct coordinator_options options, uv_loop_t *loop, struct error err",
     "tuner/coordinator/coordinator.h": "struct coordinator_options options, struct history *history, uv_loop_t *loop, struct error err",
+    "tuner/mirror/mirror.h": "struct caller *caller, struct error err",
+    "tuner/remote/caller.h": "const char *url, const char *token, const char *ca, struct error err",
     "tuner/policy/monitor.h": "struct history *history, struct trial *trial, struct forecaster *forecaster, struct monitor_order order, struct error err",
     "tuner/execution/executor.h": "struct workers *workers, const struct gpus *gpus, struct execution_hooks hooks, void *mine, struct attempt_spec spec, struct error err",
     "tuner/search/forecast.h": "const struct study *study, uint64_t seed, struct evidence evidence, struct running running, struct early_stopping rule, struct error err",

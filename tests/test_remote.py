@@ -423,14 +423,15 @@ class Trouble(Remote):
                 return lines[:i] + [json.dumps(one).encode()] + lines[i + 1:]
             return edit
         event = 5
-        for edit in (lambda l: l[:3] + [b"{"] + l[3:], lambda l: l[:3] + l[4:] if b'"seq"' in l[3] else l[:4] + l[5:], lambda l: l + [l[-1]], lambda l: l[1:],
+        for i, edit in enumerate((lambda l: l[:3] + [b"{"] + l[3:], lambda l: l[:3] + l[4:] if b'"seq"' in l[3] else l[:4] + l[5:], lambda l: l + [l[-1]], lambda l: l[1:],
                      lambda l: l[:event] + [l[event], l[event]] + l[event + 1:], line(1, seq=0), line(1, seq=2**60), line(1, at_ms="now"), line(1, kind=-1),
-                     line(1, body=7), line(1, body="{}"), line(1, trial=-7), line(0, name="other"), line(0, seed=3), line(0, version=None),
+                     line(1, body=7), line(2, body="{}"), line(1, trial=-7), line(0, name="other"), line(0, seed=3), line(0, version=None),
                      line(0, file=None), line(-1, end=0), line(-1, more=True), line(-1, end="x"), lambda l: [b"[" * 100000] + l,
                      lambda l: l[:1] + [b'{"x":[' + b"0," * 400000 + b"0]}"] + l[1:],
-                     lambda l: [x.replace(b'"first":0', b'"first":1') for x in l], lambda l: [x.replace(b'"lease":', b'"lease":9') for x in l]):
+                     lambda l: [x.replace(b'"first":0', b'"first":1') for x in l], lambda l: [x.replace(b'"lease":', b'"lease":9') for x in l])):
             proxy = edited(edit)
-            self.fails(self.there("plot", "curves", "s", url=proxy.url), 1, proxy.url)
+            with self.subTest(i):
+                self.fails(self.there("plot", "curves", "s", url=proxy.url), 1, proxy.url)
 
     def test_another_version_there(self):
         self.finished()

@@ -131,8 +131,8 @@ enum status cli_choose_of(const struct cli_names *all, const char *name, const c
     for (size_t i = 0; i < all->n; i++)
         if (strcmp(all->name[i], name) == 0) return *ret = all->name[i], STATUS_OK;
     const char *near = words_nearest(name, all->name, all->n);
-    return error_set(err, STATUS_NOT_FOUND, "%s: no study '%s'%s%s%s", all->place, name,
-                     near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    return error_set(err, STATUS_NOT_FOUND, "%s: no study '%s'%s%s%s", all->place, name, near ? "; did you mean '" : "",
+                     near ? near : "", near ? "'?" : "");
 }
 
 enum status cli_choose(struct store *store, const char *name, struct arena *arena, const char **ret, struct error *err)

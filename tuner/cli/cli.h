@@ -63,7 +63,8 @@ int cmd_worker(int argc, char **argv);
 struct cli_service {
     const char *url; /* NULL: the database */
     const char *token_file, *ca;
-    struct mirror_wish wish; /* what is fetched of a study besides its events: reports of what runs, if nobody says more */
+    struct mirror_wish
+        wish; /* what is fetched of a study besides its events: reports of what runs, if nobody says more */
 };
 
 /* --db and --json, as a child parser; its input is a struct cli_common. */

@@ -189,7 +189,9 @@ static void check_checkpoints(void *data, const struct store_study *row)
     struct arena a = {0};
     char files[NEEDS_PATH_MAX], text[300];
     size_t kept = 0, missing = 0;
-    if (needs_folder(store_path(c->store), files, &err) || cli_open(&(struct cli_common){.db = store_path(c->store)}, row->name, &s, &err)) return;
+    if (needs_folder(store_path(c->store), files, &err) ||
+        cli_open(&(struct cli_common){.db = store_path(c->store)}, row->name, &s, &err))
+        return;
     for (size_t i = 0; i < s.memory->products.n; i++) {
         const struct product *p = s.memory->products.product[i];
         if (!p->digest || p->gone || product_find(s.memory, p->key) != p) continue;

@@ -14,8 +14,6 @@ static double disk_of(const struct store *store)
 
 void cli_health(const struct memory *s, bool running, struct arena *arena, struct health *ret)
 {
-    const struct health_facts facts = {.known = true,
-                                       .running = running,
-                                       .disk_free = disk_of(s->store)};
+    const struct health_facts facts = {.known = true, .running = running, .disk_free = disk_of(s->store)};
     *ret = health_of(s, &facts, arena);
 }

@@ -1,15 +1,16 @@
 /* mirror: a study of a service, as a store in memory: whatever reads a study of a database reads one of a service.
  *
  *     struct mirror *m = NULL;
+ *     bool anew = false;
  *     if (mirror_open(caller, "g2p", &(struct mirror_wish){.depth = MIRROR_ALL}, &m, &err)) …
- *     history_load(mirror_store(m), mirror_study(m), …);      and then every command's own code
- *     mirror_refresh(m, &anew, &err);                         what has happened since; no longer than mirror_wish says
+ *     struct store *store = mirror_store(m);      for history_load, and then every command's own code
+ *     if (mirror_refresh(m, &anew, &err)) …      what has happened since
  *     mirror_free(m);
  *
- * It comes in pages (page.h): GET /api/v1/studies/{study}/mirror?since=SEQ&open=LEASE:N,… A page is stored as a whole or
- * not at all, so that a cut answer changes nothing. Of leases that may still report it is known how many reports are
- * here; they are named with the next question. What the store knows of its machine (store_elsewhere) is what the service
- * says of its own. This room's one public header.
+ * It comes in pages (page.h): GET /api/v1/studies/{study}/mirror?since=SEQ&open=LEASE:N,… A page is stored as a whole
+ * or not at all, so that a cut answer changes nothing. Of leases that may still report it is known how many reports are
+ * here; they are named with the next question. What the store knows of its machine (store_elsewhere) is what the
+ * service says of its own. This room's one public header.
  *
  * What comes is somebody else's: page.h bounds and checks it, nothing in it is opened as a file, and no more than
  * MIRROR_BYTES_MAX is taken. One thread at a time. */

@@ -147,8 +147,8 @@ static bool get_number(const json_t *row, size_t i, int64_t *ret)
 static bool get_report(const json_t *row, const struct names *names, double *value, struct store_report *ret)
 {
     int64_t step;
-    bool ok = json_array_size(row) == 3 + names->n && get_number(row, 0, &step) &&
-              get_number(row, 1, &ret->after_ms) && get_number(row, 2, &ret->known);
+    bool ok = json_array_size(row) == 3 + names->n && get_number(row, 0, &step) && get_number(row, 1, &ret->after_ms) &&
+              get_number(row, 2, &ret->known);
     for (size_t i = 0; ok && i < names->n; i++) {
         const json_t *v = json_array_get(row, 3 + i);
         ok = json_is_number(v) || json_is_null(v);
@@ -219,7 +219,8 @@ enum status page_take(struct page *p, const char *bytes, size_t n, struct error 
 {
     enum status s = STATUS_OK;
     p->bytes += n;
-    if (p->bytes > PAGE_BYTES_MAX) return error_set(err, STATUS_IO, "the answer has more than %d bytes", PAGE_BYTES_MAX);
+    if (p->bytes > PAGE_BYTES_MAX)
+        return error_set(err, STATUS_IO, "the answer has more than %d bytes", PAGE_BYTES_MAX);
     while (!s && n > 0) {
         const char *end = memchr(bytes, '\n', n);
         size_t k = end ? (size_t)(end - bytes) : n, taken = end ? k + 1 : k;

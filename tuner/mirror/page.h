@@ -1,6 +1,7 @@
 /* page: an answer of …/mirror, line by line, as its bytes come. Each line is a JSON object:
  *
- *     {"study": {"name", "path", "seed", "created_ms", "running", "version", "file"?, "identity"?, "state"?, "disk_free"?}}
+ *     {"study": {"name", "path", "seed", "created_ms", "running", "version", "file"?, "identity"?, "state"?,
+ * "disk_free"?}}
  *     {"seq": 12, "trial": 3, "kind": 3, "at_ms": 1764460800000, "body": "{…}"}       an event, as it is stored
  *     {"lease": 12, "first": 0, "metrics": ["em", "tokens"], "reports": [[step, after_ms, known, 0.5, 100.0], …]}
  *     {"end": 12, "more"?: true, "lease"?: 12}

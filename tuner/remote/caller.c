@@ -125,7 +125,9 @@ static enum status no_answer(const struct caller *c, const struct hearing *h, st
     struct arena a = {0};
     const char *why = plain_bounded(&a, h->body, 300), *text = "";
     switch (h->failure) {
-    case CLIENT_UNREACHABLE: text = "cannot be reached: %s; is 'nocturne serve' running there, and is the URL right?"; break;
+    case CLIENT_UNREACHABLE:
+        text = "cannot be reached: %s; is 'nocturne serve' running there, and is the URL right?";
+        break;
     case CLIENT_UNTRUSTED:
         text = "is not trusted: %s; --ca FILE takes the certificate to trust, and a service without one is http://";
         break;
@@ -178,7 +180,8 @@ static enum status problem(const struct caller *c, const struct hearing *h, stru
         error_set(err, s = STATUS_IO, "%.200s answers %ld, and not as a service of Nocturne does: is the URL right?",
                   c->url, h->status);
     else if (h->status == 401)
-        error_set(err, s, "%.200s does not know this token (%.300s); 'nocturne token create --role viewer' makes one there",
+        error_set(err, s,
+                  "%.200s does not know this token (%.300s); 'nocturne token create --role viewer' makes one there",
                   c->url, detail);
     else
         error_set(err, s, "%.200s: %.700s", c->url, detail);

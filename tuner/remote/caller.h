@@ -6,12 +6,13 @@
  *     if (caller_ask(c, &(struct question){.method = "GET", .path = "/api/v1/me"}, &me, &err)) …
  *     caller_free(c);
  *
- * The connection is kept from question to question. What comes back is bounded (CALLER_ANSWER_MAX; who takes it piece by
- * piece says himself when it is enough) and checked: an answer is JSON, or it is none.
+ * The connection is kept from question to question. What comes back is bounded (CALLER_ANSWER_MAX; who takes it piece
+ * by piece says himself when it is enough) and checked: an answer is JSON, or it is none.
  *
- * Errors name the URL and the way out. STATUS_IO: no answer, or none of a service of ours (caller_failure says which);
+ * Errors name the URL and the way out. STATUS_IO: no answer, or none of a service of ours;
  * STATUS_DENIED: the token is not valid there, or may not do that; STATUS_NOT_FOUND, STATUS_INVALID, STATUS_CONFLICT,
- * STATUS_FULL: in the service's own words. None of them is STATUS_BUSY, which is for studies that another process has. */
+ * STATUS_FULL: in the service's own words. None of them is STATUS_BUSY, which is for studies that another process has.
+ */
 #ifndef TUNER_REMOTE_CALLER_H
 #define TUNER_REMOTE_CALLER_H
 

@@ -47,8 +47,7 @@ enum status errand_enqueue(struct caller *c, const char *study, const json_t *pa
 {
     struct arena a = {0};
     json_t *body = json_pack("{s:O}", "params", params);
-    enum status s =
-        ask(c, "POST", arena_printf(&a, "/api/v1/studies/%s/trials", caller_escaped(&a, study)), body, err);
+    enum status s = ask(c, "POST", arena_printf(&a, "/api/v1/studies/%s/trials", caller_escaped(&a, study)), body, err);
     json_decref(body);
     arena_done(&a);
     return s;
@@ -74,9 +73,8 @@ enum status errand_retry(struct caller *c, const char *study, const long *trial,
     json_t *nothing = json_object();
     enum status s = STATUS_OK;
     for (size_t i = 0; !s && i < n; i++) {
-        s = ask(c, "POST",
-                arena_printf(&a, "/api/v1/studies/%s/trials/%ld/retry", caller_escaped(&a, study), trial[i]), nothing,
-                err);
+        s = ask(c, "POST", arena_printf(&a, "/api/v1/studies/%s/trials/%ld/retry", caller_escaped(&a, study), trial[i]),
+                nothing, err);
         if (s && n > 1) error_context(err, "trial %ld", trial[i]);
     }
     json_decref(nothing);

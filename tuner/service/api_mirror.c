@@ -1,5 +1,5 @@
-/* /api/v1/studies/{study}/mirror: a study as it is stored, for who keeps a copy of it to read (tuner/mirror): the study,
- * what it has reported and logged since, line by line; the lines are drawn in tuner/mirror/page.h. */
+/* /api/v1/studies/{study}/mirror: a study as it is stored, for who keeps a copy of it to read (tuner/mirror): the
+ * study, what it has reported and logged since, line by line; the lines are drawn in tuner/mirror/page.h. */
 #include "tuner/service/waking.h"
 
 #include "tuner/base/json.h"
@@ -32,9 +32,9 @@ struct mirroring {
     int64_t study, last; /* last: event */
     FILE *out;
     size_t bytes;
-    bool full, broken;   /* broken: what is stored is no text */
-    int64_t lease;       /* whose reports are being written, or were cut off */
-    json_t *rows;        /* of its line that is not written yet; NULL: none */
+    bool full, broken; /* broken: what is stored is no text */
+    int64_t lease;     /* whose reports are being written, or were cut off */
+    json_t *rows;      /* of its line that is not written yet; NULL: none */
     size_t n_names;
     char name[METRICS_MAX_OF_REPORT][256];
     long first;
@@ -82,10 +82,10 @@ static enum status write_study(struct mirroring *m, const struct store_study *ro
     bool file = false;
     enum status st = file_is_news(m, &file, err);
     if (st) return st;
-    json_t *o = json_pack("{s:s, s:s, s:o, s:I, s:b, s:o, s:s*}", "name", row->name, "version", NOCTURNE_VERSION, "seed",
-                          json_sprintf("%llu", (unsigned long long)row->seed), "created_ms",
-                          (json_int_t)row->created_ms, "running", store_hold_taken(m->r->store, row->name),
-                          "disk_free", json_number(disk_free(m->r)), "state", row->state);
+    json_t *o = json_pack("{s:s, s:s, s:o, s:I, s:b, s:o, s:s*}", "name", row->name, "version", NOCTURNE_VERSION,
+                          "seed", json_sprintf("%llu", (unsigned long long)row->seed), "created_ms",
+                          (json_int_t)row->created_ms, "running", store_hold_taken(m->r->store, row->name), "disk_free",
+                          json_number(disk_free(m->r)), "state", row->state);
     if (file) {
         json_object_set_new(o, "path", json_string(row->path));
         json_object_set_new(o, "file", json_string(row->file));
@@ -265,8 +265,7 @@ static void on_get_mirror(struct request *r)
     struct wanted *w = arena_alloc(&r->arena, sizeof *w);
     const char *open = request_query(r, "open");
     if (!request_number(r, "since", 0, 0, SEQ_MAX, &w->since) ||
-        !request_number(r, "limit", -1, 0, 1000000000, &w->limit) ||
-        !request_boolean(r, "reports", true, &w->reports))
+        !request_number(r, "limit", -1, 0, 1000000000, &w->limit) || !request_boolean(r, "reports", true, &w->reports))
         return;
     if (!read_open(open, w)) {
         request_problem(r, 422, "'open' takes at most %d leases and numbers of reports such as 12:0,19:340",
