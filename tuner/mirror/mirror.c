@@ -25,7 +25,8 @@ struct mirror {
     char *study, *version; /* version: of the service */
     struct store *store, *before;
     int64_t id, created_ms, seq;
-    bool anew; /* something has to be read again, and the caller has not heard of it */
+    double bytes; /* of what is being fetched, so far */
+    bool anew;    /* something has to be read again, and the caller has not heard of it */
     struct watched *watched;
     size_t n, capacity;
 };
@@ -285,6 +286,7 @@ static enum status turn(struct mirror *m, struct page_end *end, struct error *er
     in.page = page_create(&(struct page_hooks){on_study, on_event, on_report, &in});
     enum status st = fetch(&in, question(m, &a, &named), end, err);
     if (!st) st = settle(&in, end, named, err);
+    m->bytes += (double)page_bytes(in.page);
     if (st) put_back(m, &kept);
     m->anew |= !st && in.anew;
     journal_free(in.journal);
@@ -315,7 +317,11 @@ static enum status catch_up(struct mirror *m, struct error *err)
 {
     struct page_end end = {.more = true};
     enum status st = STATUS_OK;
+    m->bytes = 0;
     do {
+        if (m->bytes > MIRROR_BYTES_MAX)
+            return error_set(err, STATUS_IO, "%.200s: study '%.60s' has more than %.0f GB of log",
+                             caller_url(m->caller), m->study, MIRROR_BYTES_MAX / 1e9);
         st = turn(m, &end, err);
         if (st) break;
         if (!end.more) call_fresh(m);
