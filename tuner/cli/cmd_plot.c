@@ -136,7 +136,7 @@ int cmd_plot(int argc, char **argv)
     struct error err;
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
-    o.common.service.wish.depth = MIRROR_ALL;
+    if (o.kind == FIGURE_CURVES) o.common.service.wish.depth = MIRROR_ALL; /* the others need none */
     if (cli_open(&o.common, o.common.study, &s, &err)) return cli_fail(&err);
     enum status st = plot(&o, s.memory, &err);
     cli_close(&s);

@@ -247,7 +247,7 @@ static void mirror(struct request *r)
 /* "12:0,19:340" */
 static bool read_open(const char *text, struct wanted *w)
 {
-    while (text && *text) {
+    while (*text) {
         char *colon, *end;
         if (w->n_open == OPEN_MAX_LEASES || *text < '0' || *text > '9') return false;
         struct wanted_lease *x = &w->open[w->n_open++];
@@ -267,7 +267,7 @@ static void on_get_mirror(struct request *r)
     if (!request_number(r, "since", 0, 0, SEQ_MAX, &w->since) ||
         !request_number(r, "limit", -1, 0, 1000000000, &w->limit) || !request_boolean(r, "reports", true, &w->reports))
         return;
-    if (!read_open(open, w)) {
+    if (open && (!*open || !read_open(open, w))) {
         request_problem(r, 422, "'open' takes at most %d leases and numbers of reports such as 12:0,19:340",
                         OPEN_MAX_LEASES);
         return;
