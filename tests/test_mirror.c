@@ -12,7 +12,7 @@
     "\"disk_free\":7e9,\"state\":\"{}\",\"path\":\"/s.yaml\",\"file\":\"study: s\\n\",\"identity\":\"{}\"}}\n"
 #define BEGUN                                                                                                          \
     STUDY                                                                                                              \
-        "{\"seq\":4,\"kind\":1,\"at_ms\":-5,\"body\":\"{}\"}\n{\"seq\":5,\"trial\":0,\"kind\":3,\"at_ms\":6,\"body\":\"\"}\n"
+    "{\"seq\":4,\"kind\":1,\"at_ms\":-5,\"body\":\"{}\"}\n{\"seq\":5,\"trial\":0,\"kind\":3,\"at_ms\":6,\"body\":\"\"}\n"
 #define REPORTS                                                                                                        \
     "{\"lease\":5,\"first\":3,\"metrics\":[\"em\",\"tokens\"],\"reports\":[[1,2,3,0.1,100],[2,9,4,null,1e300]]}\n"
 

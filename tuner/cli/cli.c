@@ -53,8 +53,8 @@ enum { OPTION_URL = 1000, OPTION_TOKEN_FILE, OPTION_CA };
 
 static const struct argp_option remote_options[] = {
     {"url", OPTION_URL, "URL", 0, "a service instead of a database, for example https://host:8470", 0},
-    {"token-file", OPTION_TOKEN_FILE, "FILE", 0, "… and a token of it; only you may read it", 0},
-    {"ca", OPTION_CA, "FILE", 0, "… and certificates to trust, PEM (default: the system's)", 0},
+    {"token-file", OPTION_TOKEN_FILE, "FILE", 0, "of the service: a token; only you may read it", 0},
+    {"ca", OPTION_CA, "FILE", 0, "of the service: certificates to trust, PEM (default: the system's)", 0},
     {0},
 };
 

@@ -123,7 +123,9 @@ static void hear(struct caller *c, const struct question *q, struct hearing *h)
 static enum status no_answer(const struct caller *c, const struct hearing *h, struct error *err)
 {
     struct arena a = {0};
-    const char *why = plain_bounded(&a, h->body, 300), *text = "";
+    char *why = arena_strdup(&a, plain_bounded(&a, h->body, 300));
+    const char *text = "";
+    if (*why && why[strlen(why) - 1] == '.') why[strlen(why) - 1] = 0;
     switch (h->failure) {
     case CLIENT_UNREACHABLE:
         text = "cannot be reached: %s; is 'nocturne serve' running there, and is the URL right?";
