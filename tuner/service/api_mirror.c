@@ -2,12 +2,12 @@
  * study, what it has reported and logged since, line by line; the lines are drawn in tuner/mirror/page.h. */
 #include "tuner/service/waking.h"
 
+#include "tuner/base/host.h"
 #include "tuner/base/json.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 enum { OPEN_MAX_LEASES = 500, PAGE_BYTES = 2 << 20, ROWS_A_LINE = 500, METRICS_MAX_OF_REPORT = 64 };
 #define SEQ_MAX 1000000000000
@@ -53,16 +53,6 @@ static void write_line(struct mirroring *m, json_t *line)
     json_decref(line);
 }
 
-/* Where the database lies; 0: unknown. */
-static double disk_free(struct request *r)
-{
-    struct statvfs fs;
-    const char *path = store_path(r->store), *slash = strrchr(path, '/');
-    const char *dir = slash ? arena_printf(&r->arena, "%.*s", slash > path ? (int)(slash - path) : 1, path) : ".";
-    if (store_in_memory(r->store) || statvfs(dir, &fs) != 0) return 0;
-    return (double)fs.f_bavail * (double)fs.f_frsize;
-}
-
 static void on_opened(void *data, const struct store_event *e)
 {
     (void)e;
@@ -82,10 +72,12 @@ static enum status write_study(struct mirroring *m, const struct store_study *ro
     bool file = false;
     enum status st = file_is_news(m, &file, err);
     if (st) return st;
+    struct store *store = m->r->store;
+    double disk_free = store_in_memory(store) ? 0 : host_disk_free(store_path(store));
     json_t *o = json_pack("{s:s, s:s, s:o, s:I, s:b, s:o, s:s*}", "name", row->name, "version", NOCTURNE_VERSION,
                           "seed", json_sprintf("%llu", (unsigned long long)row->seed), "created_ms",
                           (json_int_t)row->created_ms, "running", store_hold_taken(m->r->store, row->name), "disk_free",
-                          json_number(disk_free(m->r)), "state", row->state);
+                          json_number(disk_free), "state", row->state);
     if (file) {
         json_object_set_new(o, "path", json_string(row->path));
         json_object_set_new(o, "file", json_string(row->file));
