@@ -119,8 +119,8 @@ struct cli_names {
 enum status cli_choose_of(const struct cli_names *all, const char *name, const char **ret, struct error *err);
 enum status cli_open(const struct cli_common *c, const char *name, struct cli_study *ret, struct error *err);
 /* What has happened since comes in, also of a database that was put in the place of this one, of a study that was begun
- * anew, or has another file: then all is read anew, and study, history and memory of `s` are others. After a failure `s`
- * is as it was, and it may be tried again. STATUS_BUSY: it cannot be read now. */
+ * anew, or has another file: then all is read anew, and study, history and memory of `s` are others. After a failure
+ * `s` is as it was, and it may be tried again. STATUS_BUSY: it cannot be read now. */
 enum status cli_refresh(struct cli_study *s, struct error *err);
 /* The same as cli_open, and the right to write to it: NULL if somebody runs it, or if it is a service's. */
 enum status cli_open_held(const struct cli_common *c, struct cli_study *ret, struct store_hold **ret_hold,

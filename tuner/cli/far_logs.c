@@ -43,8 +43,7 @@ void cli_show_logs(FILE *out, struct caller *c, const char *study, long trial, s
 {
     struct arena a = {0};
     json_t *all = NULL;
-    const char *folder =
-        arena_printf(&a, "/api/v1/studies/%s/trials/%ld/artefacts", caller_escaped(&a, study), trial);
+    const char *folder = arena_printf(&a, "/api/v1/studies/%s/trials/%ld/artefacts", caller_escaped(&a, study), trial);
     if (caller_ask(c, &(struct question){"GET", folder, NULL}, &all, NULL) == STATUS_OK) {
         const struct far_log x = {out, c, folder, lines};
         show_log(&x, "stdout.log", size_of(all, "stdout.log"));

@@ -5,8 +5,9 @@
  *
  * What cannot be read stays as it was read last, and the link says so.
  *
+ *     struct cli_common common;
  *     struct watched w;
- *     enum status s = watched_open(&w, common, "g2p", &err);
+ *     enum status s = watched_open(&w, &common, "g2p", &err);
  *     watched_look(&w);                       once a second
  *     struct watch_facts x = watched_facts(&w, scene);
  *     watched_close(&w);
