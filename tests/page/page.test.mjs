@@ -12,6 +12,7 @@ let browser;
 before(async () => {
     world.study("done", 14);
     world.run("run", "done.yaml");
+    world.staged();
     writeFileSync(world.path("big.yaml"), "study: big\ntrial: {command: [sh, trial.sh]}\nparameters:\n  lr: {type: float, range: [1e-4, 1e-1], scale: log}\n  batch: {type: int, range: [8, 512]}\nmetrics:\n  em: {goal: maximize, kind: proportion}\n  tokens: {goal: minimize, kind: count}\nobjective: {maximize: em}\n");
     let csv = "lr,batch,em,tokens\n";
     for (let i = 0; i < 50_000; i++) csv += `${(1e-4 * 10 ** ((3 * ((i * 7919) % 50_000)) / 50_000)).toPrecision(5)},${8 + ((i * 31) % 505)},${(((i * 104_729) % 9973) / 9973).toFixed(4)},${1000 + ((i * 17) % 900_000)}\n`;
@@ -19,8 +20,7 @@ before(async () => {
     world.run("import", "big.yaml", "big.csv");
     await world.start({ GATE: world.gate });
     world.study("runs", 100_000);
-    await put("runs", "trial.sh");
-    await world.call("POST", "/studies", readFileSync(world.path("runs.yaml"), "utf8").replace("workers: {local: 2}", "workers: {local: 2}\nfiles: [trial.sh]"), "application/yaml");
+    await begin("runs");
     await until("two trials run", async () => (await world.call("GET", "/studies/runs")).states.running >= 2);
     browser = await openBrowser();
 }, { timeout: PATIENCE });
@@ -29,14 +29,24 @@ after(async () => {
     await world.end();
 });
 
-async function put(study, file) {
-    await fetch(`${world.url}/api/v1/studies/${study}/files/${file}`, { method: "PUT", headers: { Authorization: `Bearer ${world.operator}`, "Content-Type": "application/octet-stream" }, body: readFileSync(world.path(file)) });
+async function begin(study) {
+    await world.call("PUT", `/studies/${study}/files/trial.sh`, readFileSync(world.path("trial.sh"), "utf8"), "application/octet-stream");
+    await world.call("POST", "/studies", readFileSync(world.path(`${study}.yaml`), "utf8").replace("workers: {local: 2}", "workers: {local: 2}\nfiles: [trial.sh]"), "application/yaml");
 }
 
 async function close(page) {
     assert.deepEqual(page.wrongs, []);
     assert.deepEqual(page.elsewhere, []);
     await page.context().close();
+}
+
+/* As the service says it, but for the capital that it begins with, if not with a name. The disk fills meanwhile. */
+async function healthIsTold(page, study) {
+    const told = page.locator("[data-part=health]");
+    await until("health is the service's", async () => {
+        const { checks } = await world.call("GET", `/studies/${study}/health`), text = await told.textContent();
+        return checks.every(({ check, sentence }) => check === "disk" || text.includes(/^(em|tokens|x|k|kind)\b/.test(sentence) ? sentence : sentence[0].toUpperCase() + sentence.slice(1)));
+    });
 }
 
 /* Pixels that are not the background: a chart that is empty has nearly none. */
@@ -78,8 +88,10 @@ test("a finished study: verdict first, and every chart has data", async () => {
         await until(`${figure} has points`, async () => Number(await chart.locator("[data-points]").getAttribute("data-points")) > 5);
         await until(`${figure} is drawn`, async () => (await inked(chart)) > 500);
     }
-    const health = await world.call("GET", "/studies/done/health"), told = page.locator("[data-part=health]");
-    await until("health is the service's", async () => (await told.textContent()).includes(health.checks[0].sentence));
+    await healthIsTold(page, "done");
+    await page.locator("[data-figure=history] summary").click();
+    const [drawn] = await Promise.all([page.waitForEvent("download"), page.locator("[data-figure=history]").getByRole("button", { name: "PNG" }).click()]);
+    assert.equal(readFileSync(await drawn.path()).subarray(1, 4).toString(), "PNG");
     const [report] = await Promise.all([page.waitForEvent("download"), page.locator("[data-report=html]").click()]);
     assert.equal(report.suggestedFilename(), "done.html");
     assert.match(readFileSync(await report.path(), "utf8"), /<svg/);
@@ -92,8 +104,12 @@ test("a finished study: verdict first, and every chart has data", async () => {
     await page.locator("[data-figure=contour] svg").waitFor();
     await until("the model says what it expects", async () => /what the model expects/.test(await page.locator("[data-figure=slice-x]").innerText()));
     for (const figure of ["slice-x", "slice-k", "slice-kind", "parallel"]) await until(`${figure} is drawn`, async () => (await inked(page.locator(`[data-figure=${figure}]`))) > 200);
+    const tops = await Promise.all(["x", "k", "kind"].map(async (p) => (await page.locator(`[data-figure=slice-${p}] .drawing`).boundingBox()).y));
+    assert.ok(Math.max(...tops) - Math.min(...tops) < 1, `drawings side by side begin at ${tops}`);
     await page.goto(`${world.url}/#/s/done/time`);
     for (const figure of ["timeline", "ledger"]) await until(`${figure} is drawn`, async () => (await inked(page.locator(`[data-figure=${figure}]`))) > 200);
+    const { tokens } = await world.call("GET", "/studies/done/ledger"), all = tokens[tokens.length - 1], [said] = /^[\d.]+k?/.exec(await page.locator("[data-figure=ledger] h3").innerText());
+    assert.ok(Math.abs(Number(said.replace("k", "e3")) / all - 1) < 0.01, `${said} of ${all}`);
     await until("the end is among the events", async () => /the study is complete/.test(await page.locator(".events").innerText()));
     await close(page);
 });
@@ -113,26 +129,115 @@ test("the slider's winner is the one of nocturne best --weights", async () => {
     await close(page);
 });
 
-test("the readout says the same for mouse and keys, and stays over a live update", async () => {
-    const page = await enter(browser, world, "#/s/runs"), other = await enter(browser, world, "#/s/done");
-    const drawing = other.locator("[data-figure=history] .drawing");
-    await until("the drawing has points, and keys walk along them", async () => {
-        await drawing.focus();
-        await other.keyboard.press("ArrowRight");
-        return other.locator(".readout").waitFor({ timeout: 1000 }).then(() => true, () => false);
-    });
-    assert.match(await other.locator(".readout").innerText(), /^\s*trial \d+ · complete/);
-    await other.keyboard.press("Escape");
-    await other.locator(".readout").waitFor({ state: "detached" });
-    await page.locator("[data-part=running] li").nth(1).waitFor();
-    await until("two run", async () => /2 trials running/.test(await page.locator("[data-part=running]").innerText()));
-    await page.locator("[data-part=running]").getByRole("button", { name: "log" }).first().click();
-    await page.locator(".tail pre").waitFor();
-    const before = await page.locator("[data-part=running] li").first().innerText();
-    writeFileSync(world.gate, "");
-    await until("others run", async () => (await page.locator("[data-part=running] li").first().innerText().catch(() => "")) !== before);
+test("front and weights stay in their columns; of three metrics two are chosen, and a ring is on the front of all", async () => {
+    const page = await enter(browser, world, "#/s/staged"), front = page.locator("[data-figure=front]");
+    await until("it is drawn", async () => (await inked(front)) > 500);
+    const figure = await front.boundingBox(), slider = await page.getByLabel("weight of bytes").boundingBox();
+    assert.ok(slider.x + slider.width <= figure.x + figure.width + 1 && slider.y > (await front.locator(".drawing").boundingBox()).y, "sliders lie below the drawing, and not beside it");
+    const { trials } = await world.call("GET", "/studies/staged/trials"), signed = (t) => [-t.metrics.em, t.metrics.tokens, t.metrics.bytes];
+    const best = trials.filter((t) => !trials.some((o) => signed(o).every((x, k) => x <= signed(t)[k]) && signed(o).some((x, k) => x < signed(t)[k])));
+    for (const [across, up] of [["tokens", "em"], ["bytes", "tokens"]]) {
+        await front.getByLabel("across").selectOption(across);
+        await front.getByLabel("up").selectOption(up);
+        await until(`${up} against ${across}`, async () => (await front.locator(".drawing").getAttribute("aria-label")).startsWith(`${up} against ${across}`));
+        assert.match(await front.locator("figcaption").innerText(), new RegExp(`Ring: on the front of em, tokens, bytes together \\(${best.length}\\)`));
+    }
     await close(page);
-    await close(other);
+});
+
+test("a log is read once, and then what is new", async () => {
+    const { trials: [{ trial }] } = await world.call("GET", "/studies/runs/trials?state=running"), page = await enter(browser, world, `#/s/runs/t/${trial}`);
+    await page.locator(".tail pre", { hasText: '"step": 1' }).waitFor();
+    const pieces = () => page.asked.filter((path) => /\/artefacts\//.test(path)).map((path) => Number(/[?&]from=(\d+)/.exec(path)?.[1]));
+    await until("it waits for more", async () => pieces().length > 1);
+    assert.equal(pieces()[0], 0);
+    assert.ok(pieces().slice(1).every((from) => from > 0), `read from ${pieces()}`);
+    writeFileSync(world.gate, "");
+    await page.locator(".tail pre", { hasText: `log of trial ${trial}` }).waitFor();
+    await close(page);
+});
+
+test("the readout says the same for mouse and keys, and stays over a live update", async () => {
+    const page = await enter(browser, world, "#/s/runs"), drawing = page.locator("[data-figure=history] .drawing"), readout = page.locator(".readout");
+    const drawn = async () => Number(await drawing.getAttribute("data-points")), firstLines = async () => (await readout.innerText()).split("\n").slice(0, 3).join("\n");
+    const staysOverMore = async () => {
+        const said = await firstLines(), before = await drawn();
+        await until("more trials are drawn", async () => (await drawn()) > before + 2);
+        assert.equal(await firstLines(), said);
+        return said;
+    };
+    await until("points are drawn", async () => (await drawn()) > 3);
+    await drawing.focus();
+    await page.keyboard.press("Home");
+    await until("keys show it", async () => readout.count());
+    assert.match(await staysOverMore(), /^\s*trial 0 · complete · baseline/);
+    await page.keyboard.press("Escape");
+    await readout.waitFor({ state: "detached" });
+    const { x, y, width, height } = await drawing.boundingBox();
+    await until("the mouse finds one", async () => {
+        for (let down = 0.1; down < 1; down += 0.1) for (let right = 0.05; right < 1; right += 0.1) {
+            await page.mouse.move(x + right * width, y + down * height);
+            if (await readout.count()) return true;
+        }
+    });
+    const [, trial] = /trial (\d+)/.exec(await staysOverMore());
+    const row = await world.call("GET", `/studies/runs/trials/${trial}`);
+    assert.match(await readout.innerText(), new RegExp(`tokens ${row.metrics.tokens}\\b`));
+    await close(page);
+});
+
+test("what happens in one study is no reason to ask for another", async () => {
+    const page = await enter(browser, world, "#/s/done"), looks = () => page.asked.filter((path) => path === "/studies/done").length;
+    await healthIsTold(page, "done");
+    const before = looks(), { seq } = await world.call("GET", "/studies/runs");
+    await until("much has happened elsewhere", async () => (await world.call("GET", "/studies/runs")).seq > seq + 40);
+    assert.ok(looks() - before < 2, `${looks() - before} looks`);
+    await close(page);
+});
+
+test("a study that ends is judged once more; with few trials importance says what it needs", async () => {
+    world.study("ends", 4);
+    await begin("ends");
+    const page = await enter(browser, world, "#/s/ends");
+    await page.locator("[data-part=verdict]").waitFor();
+    await until("it has ended", async () => (await world.call("GET", "/studies/ends")).phase === "complete");
+    await healthIsTold(page, "ends");
+    await page.goto(`${world.url}/#/s/ends/why`);
+    await page.locator("[data-part=importance]").getByText(/^Importance needs \d+ complete trials; \d+ so far$/).waitFor();
+    await close(page);
+});
+
+test("seven tabs live on one stream; when the one that reads it is closed, another goes on", async () => {
+    const first = await enter(browser, world, "#/s/done"), tabs = [first], streams = () => tabs.filter((p) => p.asked.includes("/events"));
+    await first.locator("[data-sign=live]").waitFor();
+    while (tabs.length < 7) tabs.push(await enter(browser, world, "#/s/done", { context: first.context() }));
+    const hears = async (text) => {
+        await world.call("PUT", "/studies/done/note", { text });
+        for (const page of tabs) await page.locator(".note-text", { hasText: text }).waitFor();
+    };
+    for (const page of tabs) await page.locator("[data-part=note]").waitFor();
+    await hears("all seven hear this");
+    assert.deepEqual(streams(), [first]);
+    tabs.shift();
+    await first.close();
+    await hears("and the six that are left");
+    assert.equal(streams().length, 1);
+    for (const page of tabs) assert.deepEqual(page.wrongs, []);
+    await tabs[0].context().close();
+});
+
+test("a token that is revoked leads to the door, in all tabs", async () => {
+    const { id, token } = await world.call("POST", "/tokens", { name: "leaver", role: "viewer" });
+    const page = await enter(browser, world, "#/s/done", { token }), beside = await enter(browser, world, "#/", { token, context: page.context() });
+    await page.locator("[data-sign=live]").waitFor();
+    await beside.locator("[data-sign=live]").waitFor();
+    await world.call("DELETE", `/tokens/${id}`);
+    for (const tab of [page, beside]) await tab.getByRole("alert").filter({ hasText: "unknown, expired or revoked" }).waitFor();
+    await page.getByLabel("Token", { exact: true }).fill(world.viewer);
+    await page.getByRole("button", { name: "Enter" }).click();
+    await page.locator("[data-sign=live]").waitFor();
+    await page.locator("[data-part=verdict]").waitFor();
+    await close(page);
 });
 
 test("text of trials is text", async () => {

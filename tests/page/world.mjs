@@ -1,7 +1,6 @@
 /* A service for the tests: studies of its own in a folder of its own, tokens for both roles, a browser. */
 import { execFileSync, spawn } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { chromium } from "playwright-core";
@@ -38,7 +37,31 @@ echo "log of trial $NOCTURNE_TRIAL <script>alert(1)</script>"
 awk -v x="$1" -v k="$2" -v s="$NOCTURNE_SEED" 'BEGIN { printf "nocturne: {\\"result\\": {\\"em\\": %.4f, \\"tokens\\": %d}}\\n", 0.4 + 0.03 * k - (x - 0.3)^2 / 4 + (s % 7) / 1000, 1000 + 300 * k * k + 100 * x + s % 5 }'
 `;
 
-const freePort = () => new Promise((done) => { const s = createServer().listen(0, "127.0.0.1", () => { const { port } = s.address(); s.close(() => done(port)); }); });
+/* Few values, so that stages are taken over; three metrics count. */
+const STAGED = `study: staged
+trial: {grace: 1s}
+stages:
+  train: {command: [sh, stage.sh, "{x}", "{output}"], parameters: [x]}
+  shrink: {command: [sh, stage.sh, "{y}", "{output}"], parameters: [y]}
+  judge: {command: [sh, stage.sh, "{z}", "{output}"], parameters: [z]}
+parameters:
+  x: {type: int, range: [1, 3]}
+  y: {type: int, range: [1, 3]}
+  z: {type: float, range: [0, 1]}
+metrics:
+  em: {goal: maximize, kind: proportion, of: 1000}
+  tokens: {goal: minimize, kind: count}
+  bytes: {goal: minimize, kind: count}
+baseline: {x: 2, y: 2, z: 0.5}
+objective: {weights: {em: 0.6, tokens: 0.2, bytes: 0.2}}
+budget: {trials: 16}
+confirm: {top: 0, seeds: 0}
+search: {sampler: sobol, seed: 3}
+workers: {local: 1}
+`;
+const STAGE = `printf '%s\\n' "$NOCTURNE_STAGE $1 $(cat "$NOCTURNE_INPUT" 2>/dev/null)" > "$2"
+awk -v s="$(cat "$2" | tr '\\n' ' ')" 'BEGIN { n = split(s, w, " "); for (i = 1; i <= n; i++) v[w[i]] = w[i + 1]; printf "nocturne: {\\"result\\": {\\"em\\": %.3f, \\"tokens\\": %d, \\"bytes\\": %d}}\\n", 0.3 + 0.1 * v["train"] - 0.05 * v["shrink"] + 0.02 * v["judge"], 500 * v["train"] + 10, 4000 * v["train"] / (1 + v["shrink"]) }'
+`;
 
 export async function until(what, holds) {
     for (const end = Date.now() + PATIENCE; ; await new Promise((done) => setTimeout(done, 50))) {
@@ -63,11 +86,18 @@ export class World {
         writeFileSync(this.path(`${name}.yaml`), STUDY.replace("NAME", name).replace("TRIALS", trials));
     }
 
+    staged() {
+        writeFileSync(this.path("stage.sh"), STAGE);
+        writeFileSync(this.path("staged.yaml"), STAGED);
+        this.run("run", "staged.yaml");
+    }
+
+    /* At a port that the service chooses; after that at the same. */
     async start(env = {}) {
-        this.port ??= await freePort();
         const out = openSync(this.path("serve.out"), "a");
-        this.server = spawn(NOCTURNE, ["serve", "--listen", `127.0.0.1:${this.port}`, "--slots", "2"], { cwd: this.dir, env: { ...this.env(), ...env }, stdio: ["ignore", out, out] });
+        this.server = spawn(NOCTURNE, ["serve", "--listen", `127.0.0.1:${this.port ?? 0}`, "--slots", "2"], { cwd: this.dir, env: { ...this.env(), ...env }, stdio: ["ignore", out, out] });
         closeSync(out);
+        this.port ??= await until("the service says where it listens", async () => /:(\d+)$/m.exec(readFileSync(this.path("serve.out"), "utf8"))?.[1]);
         await until("the service answers", async () => (await fetch(`${this.url}/healthz`)).ok);
         this.operator = readFileSync(this.path("nocturne.token"), "utf8").trim();
         this.viewer ??= (await this.call("POST", "/tokens", { name: "looker", role: "viewer" })).token;
@@ -88,7 +118,7 @@ export class World {
     }
 
     async end() {
-        if (this.server.exitCode === null) {
+        if (this.server && this.server.exitCode === null && this.server.signalCode === null) {
             const gone = new Promise((done) => this.server.once("exit", done));
             this.server.kill("SIGTERM");
             await gone;
@@ -99,15 +129,16 @@ export class World {
 
 export const openBrowser = () => chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
 
-/* A page that has come in with a token, and what went wrong on it. */
-export async function enter(browser, world, hash, { token = world.operator, width = 1280, height = 800, dark = false, touch = false } = {}) {
-    const context = await browser.newContext({ viewport: { width, height }, colorScheme: dark ? "dark" : "light", hasTouch: touch });
+/* A page that has come in with a token, and what went wrong on it. `context`: that of another page, whose tab it is beside. */
+export async function enter(browser, world, hash, { token = world.operator, width = 1280, height = 800, dark = false, touch = false, context } = {}) {
+    context ??= await browser.newContext({ viewport: { width, height }, colorScheme: dark ? "dark" : "light", hasTouch: touch });
     context.setDefaultTimeout(PATIENCE);
     const page = await context.newPage();
+    page.asked = []; /* paths, in their order */
     page.wrongs = [];
     page.elsewhere = [];
     page.on("pageerror", (e) => page.wrongs.push(e.message));
-    page.on("request", (r) => { if (!r.url().startsWith(world.url) && !/^(data|blob):/.test(r.url())) page.elsewhere.push(r.url()); if (r.url().includes(token)) page.wrongs.push(`the token went out in an address: ${r.url()}`); });
+    page.on("request", (r) => { page.asked.push(r.url().slice(`${world.url}/api/v1`.length)); if (!r.url().startsWith(world.url) && !/^(data|blob):/.test(r.url())) page.elsewhere.push(r.url()); if (r.url().includes(token)) page.wrongs.push(`the token went out in an address: ${r.url()}`); });
     page.on("console", (m) => { if (m.text().startsWith("CSP ")) page.wrongs.push(m.text()); });
     await page.addInitScript(() => document.addEventListener("securitypolicyviolation", (e) => console.error(`CSP ${e.violatedDirective} ${e.blockedURI} ${e.sample}`)));
     await page.goto(`${world.url}/#token=${token}&to=${encodeURIComponent(hash)}`);

@@ -1,5 +1,5 @@
-/* The API of the service, typed as openapi.yaml has it. The only file that sends requests (but for the stream of events,
- * live.ts). A path that was read before is asked for by its ETag, and costs nothing if nothing has happened. */
+/* The API of the service, typed as openapi.yaml has it; the only file that sends requests. A path that was read before is
+ * asked for by its ETag, and costs nothing if nothing has happened. */
 
 import type { State } from "./words";
 
@@ -33,8 +33,15 @@ export interface Stage {
 }
 export interface Trial {
     trial: number; state: State; role: string; params: Params; metrics: Metrics; utility?: number | null; seed: number; source: string;
-    attempts: number; reason?: string; agent?: string; lease?: number; finished_ms?: number; stages?: Stage[]; charged?: number;
-    began_ms?: number; created_ms?: number; heard_ms?: number; note?: string;
+    attempts: number; reason?: string; agent?: string; lease?: number; finished_ms?: number; stages?: Stage[]; charged?: number; note?: string;
+}
+export interface Columns {
+    seq: number; states: State[]; kinds: string[]; parameters: string[]; metrics: string[];
+    columns: {
+        number: number[]; state: number[]; kind: number[]; utility: (number | null)[]; charged: (number | null)[]; attempts: number[];
+        created_ms: (number | null)[]; began_ms: (number | null)[]; finished_ms: (number | null)[]; reason: (string | null)[]; source?: string[];
+        confirms: (number | null)[]; params: Record<string, (Value | null)[]>; metrics: Record<string, (number | null)[]>;
+    };
 }
 export interface Report { n: number; step: number; after_ms: number; metrics: Metrics }
 export interface Event { seq: number; event: string; at_ms: number; trial?: number; body: Record<string, Value> }
@@ -45,9 +52,9 @@ export interface Agent {
 export interface Parameter { name: string; type: "int" | "float" | "categorical" | "ordinal" | "bool"; range?: [number, number]; scale?: "log" | "linear"; step?: number; values?: Value[]; when?: string }
 export interface Metric { name: string; goal: "maximize" | "minimize"; kind: "value" | "proportion" | "count"; of?: number; unit?: number }
 export interface Space { parameters: Parameter[]; metrics: Metric[]; objective?: { form: string; weights?: Metrics }; constraints?: string[]; baseline?: Params | null }
-export interface Check { check: string; level: "fine" | "look" | "wrong"; sentence: string; action?: string | null }
-export interface Health { level: "fine" | "look" | "wrong"; checks: Check[]; later?: { check: string; sentence: string }[] }
-export interface Spread { low: number | null; median: number | null; high: number | null }
+interface Check { check: string; level: "fine" | "look" | "wrong"; sentence: string; action?: string | null }
+export interface Health { level: "fine" | "look" | "wrong"; checks: Check[]; later: { check: string; sentence: string }[] }
+interface Spread { low: number | null; median: number | null; high: number | null }
 /* trials: still to end until then, confirmations_left of them for the confirmation */
 export interface Forecast { end_ms: Spread | null; tokens: Spread | null; trials: Spread | null; on_time: number | null; deadline_ms: number | null; trials_left: number; confirmations_left: number; running: number }
 export interface Importance {
@@ -58,10 +65,10 @@ export interface Importance {
 /* null: the parameter does not exist there */
 export interface Slice { parameter: string; metric: string; at: number; x: Value[]; mean: (number | null)[]; low: (number | null)[]; high: (number | null)[]; trials: { trial: number; x: Value; y: number | null }[] }
 export interface Contour { at: number; x: Value[]; y: Value[]; mean: (number | null)[][]; sd: (number | null)[][] } /* a row for each y */
-export interface Guess { mean: number | null; low: number | null; high: number | null }
+interface Guess { mean: number | null; low: number | null; high: number | null }
 export interface Prediction { metrics: Record<string, Guess>; utility?: Guess | null; feasible?: number | null }
-export interface Front { winner: number | null; front: number[]; from?: { weight: number; trial: number }[] }
-export interface Ledger { step_ms: number; at_ms: number[]; [budget: string]: number[] | number }
+export interface Front { winner: number | null; front: number[]; from: { weight: number; trial: number }[] }
+export interface Ledger { at_ms: number[]; tokens: number[]; trials: number[]; cost: number[]; busy_ms: number[] } /* sums until then */
 
 /* What the service answers when it does not do it [RFC 9457]; status 0: it did not answer. */
 export class Problem extends Error {
@@ -71,11 +78,17 @@ export class Problem extends Error {
 }
 
 let token = "";
+let onRefusal: (why: string) => void = () => undefined;
 const known = new Map<string, { etag: string; body: unknown }>();
 
 export function speakAs(newToken: string): void {
     token = newToken;
     known.clear();
+}
+
+/* Hears when the token is not taken any more: it has expired, or was revoked. */
+export function whenRefused(then: (why: string) => void): void {
+    onRefusal = then;
 }
 
 async function problemOf(answer: Response): Promise<Problem> {
@@ -97,8 +110,10 @@ export async function ask(path: string, init: RequestInit = {}): Promise<Respons
         if ((error as Error).name === "AbortError") throw error;
         throw new Problem(0, "The service does not answer", "It was stopped, or the network is away. This page tries again by itself.");
     }
-    if (!answer.ok && answer.status !== 304) throw await problemOf(answer);
-    return answer;
+    if (answer.ok || answer.status === 304) return answer;
+    const problem = await problemOf(answer);
+    if (answer.status === 401 && headers.get("Authorization") === `Bearer ${token}`) onRefusal(problem.message);
+    throw problem;
 }
 
 async function get<T>(path: string): Promise<T> {
@@ -119,12 +134,12 @@ async function send<T>(method: string, path: string, body?: unknown): Promise<T>
     return (await (await ask(path, init)).json()) as T;
 }
 
-/* null instead of an error: an older service has no such resource, or there is nothing to say yet */
+/* null instead of an error: there is no such thing, or nothing to say of it yet */
 async function perhaps<T>(answer: Promise<T>): Promise<T | null> {
     try {
         return await answer;
     } catch (error) {
-        if (error instanceof Problem && [404, 405, 409, 422].includes(error.status)) return null;
+        if (error instanceof Problem && [404, 409, 422].includes(error.status)) return null;
         throw error;
     }
 }
@@ -137,28 +152,29 @@ const query = (o: Record<string, string | number | undefined>): string => {
 };
 const at = (study: string): string => `/studies/${encodeURIComponent(study)}`;
 
-export const weightsText = (w: Metrics): string => Object.entries(w).map(([k, v]) => `${k}=${v}`).join(",");
+const weightsText = (w: Metrics): string => Object.entries(w).map(([k, v]) => `${k}=${v}`).join(",");
 
 export const api = {
-    me: () => perhaps(get<Me>("/me")),
-    mayOperate: async () => { try { await get("/tokens"); return true; } catch { return false; } },
+    me: () => get<Me>("/me"),
     service: () => get<{ version: string; up_ms: number; slots: number }>(""),
     studies: (offset = 0) => get<{ studies: Study[]; total: number }>(`/studies${query({ offset, limit: 200 })}`),
     study: (s: string) => get<Study>(at(s)),
-    space: (s: string) => perhaps(get<Space>(`${at(s)}/space`)),
+    space: (s: string) => get<Space>(`${at(s)}/space`),
     health: (s: string) => perhaps(get<Health>(`${at(s)}/health`)),
     forecast: (s: string) => perhaps(get<Forecast>(`${at(s)}/forecast`)),
-    ledger: (s: string) => perhaps(get<Ledger>(`${at(s)}/ledger`)),
-    columns: async (s: string, since?: number) => (await perhaps(ask(`${at(s)}/columns${query({ since })}`)))?.json() ?? null,
+    ledger: (s: string) => get<Ledger>(`${at(s)}/ledger`),
+    columns: async (s: string, since?: number) => (await ask(`${at(s)}/columns${query({ since })}`)).json() as Promise<Columns>, /* not kept: it may have 50,000 rows */
     trials: (s: string, offset: number) => get<{ trials: Trial[]; total: number; next_offset?: number }>(`${at(s)}/trials${query({ offset, limit: 1000 })}`),
     trial: (s: string, t: number) => get<Trial>(`${at(s)}/trials/${t}`),
     reports: (s: string, t: number, after?: number) => get<{ reports: Report[]; next?: number }>(`${at(s)}/trials/${t}/reports${query({ after })}`),
     artefacts: (s: string, t: number) => get<{ artefacts: { name: string; bytes: number }[] }>(`${at(s)}/trials/${t}/artefacts`),
-    artefact: async (s: string, t: number, name: string, from?: number, follow?: number) =>
-        (await ask(`${at(s)}/trials/${t}/artefacts/${encodeURIComponent(name)}${query({ from, follow })}`)).text(),
+    artefact: async (s: string, t: number, name: string) => (await ask(`${at(s)}/trials/${t}/artefacts/${encodeURIComponent(name)}`)).blob(),
+    /* what lies behind a byte; waited for, if the trial runs */
+    more: async (s: string, t: number, name: string, from: number, follow: number, signal: AbortSignal) =>
+        (await ask(`${at(s)}/trials/${t}/artefacts/${encodeURIComponent(name)}${query({ from, follow })}`, { signal })).arrayBuffer(),
     log: (s: string, after: number, limit = 1000) => get<{ events: Event[]; next?: number }>(`${at(s)}/log${query({ after, limit })}`),
     best: (s: string, weights?: Metrics) => perhaps(get<Standing>(`${at(s)}/best${query({ weights: weights && weightsText(weights) })}`)),
-    front: (s: string, weights: Metrics) => perhaps(get<Front>(`${at(s)}/front${query({ weights: Object.entries(weights).map(([k, v]) => `${k}=${v}`).join(",") })}`)),
+    front: (s: string, weights: Metrics) => perhaps(get<Front>(`${at(s)}/front${query({ weights: weightsText(weights) })}`)),
     importance: (s: string) => get<Importance>(`${at(s)}/importance`),
     slice: (s: string, parameter: string, metric: string) => perhaps(get<Slice>(`${at(s)}/slice${query({ parameter, metric, points: 41 })}`)),
     contour: (s: string, x: string, y: string, metric: string) => perhaps(get<Contour>(`${at(s)}/contour${query({ x, y, metric, points: 32 })}`)),

@@ -61,7 +61,7 @@ function forecastSentence(v: StudyView, now: number): string {
 }
 
 /* How many trials are in each state. */
-export function States({ states, name }: { states: Record<State, number>; name: string }) {
+function States({ states, name }: { states: Record<State, number>; name: string }) {
     return (
         <ul class="states">
             {STATES.filter((x) => states[x] > 0).map((x) => <li key={x}><a href={`#/s/${encodeURIComponent(name)}/trials?f=state:${x}`}><Mark state={x} /> {amount(states[x])} {STATE_WORDS[x]}</a></li>)}

@@ -2,9 +2,8 @@
  * they would break the page's Content-Security-Policy, and ours serve finger and keyboard as well. */
 import { CustomChart, LineChart, ScatterChart } from "echarts/charts";
 import { GridComponent, MarkLineComponent } from "echarts/components";
-import { init, use, type ComposeOption, type ECharts } from "echarts/core";
+import { init, use, type ECharts } from "echarts/core";
 import type { CustomSeriesOption, LineSeriesOption, ScatterSeriesOption } from "echarts/charts";
-import type { GridComponentOption } from "echarts/components";
 import { CanvasRenderer } from "echarts/renderers";
 import { amount } from "./words";
 import type { Colours } from "./theme";
@@ -12,7 +11,6 @@ import type { State } from "./words";
 
 use([ScatterChart, LineChart, CustomChart, GridComponent, MarkLineComponent, CanvasRenderer]);
 
-export type Drawing = ComposeOption<ScatterSeriesOption | LineSeriesOption | CustomSeriesOption | GridComponentOption>;
 export type Series = ScatterSeriesOption | LineSeriesOption | CustomSeriesOption;
 
 export interface Axis {
@@ -67,7 +65,7 @@ export function band(points: [number, number, number][], colour: string, opacity
 }
 
 /* 1, 2 and 5 of each power of ten within, or only the powers where these are many. */
-export function decades(lo: number, hi: number, most: number): number[] {
+function decades(lo: number, hi: number, most: number): number[] {
     const found: number[] = [];
     for (let power = Math.floor(Math.log10(lo)); power <= Math.log10(hi); power++)
         for (const digit of [1, 2, 5]) {
@@ -99,8 +97,8 @@ function axis(a: Axis, series: Series[], c: Colours, across: boolean, narrow: bo
     return {
         type: a.kind === "number" ? "value" : a.kind === "log" ? "log" : a.kind === "time" ? "time" : "category",
         ...(a.kind === "words" ? { data: a.words, inverse: !across } : { min: a.min ?? "dataMin", max: a.max ?? "dataMax" }),
-        scale: true, splitNumber: across ? (narrow ? 3 : 5) : 4, name: across ? a.name : "", nameLocation: "end", nameGap: 4,
-        nameTextStyle: { color: c.quiet, fontSize: 12, align: "right", verticalAlign: "top", padding: [22, 0, 0, 0] },
+        scale: true, splitNumber: across ? (narrow ? 3 : 5) : 4, name: a.name, nameLocation: "end", nameGap: across ? 4 : 8,
+        nameTextStyle: { color: c.quiet, fontSize: 12, ...(across ? { align: "right", verticalAlign: "top", padding: [22, 0, 0, 0] } : { align: "left" }) },
         axisLine: { show: across, onZero: false, lineStyle: { color: c.rule } }, axisTick: { show: false }, minorTick: { show: false },
         splitLine: { show: !across && a.kind !== "words", lineStyle: { color: c.rule, opacity: 0.6 } },
         axisLabel: {
@@ -127,7 +125,7 @@ export class Chart {
         this.on.setOption(
             {
                 animation: false, backgroundColor: "transparent", textStyle: { fontFamily: "system-ui, sans-serif" },
-                grid: { left: p.left ?? 8, right: 16, top: 10, bottom: 20, containLabel: true },
+                grid: { left: p.left ?? 8, right: 16, top: 26, bottom: 20, containLabel: true },
                 xAxis: axis(p.x, p.series, c, true, narrow) as never, yAxis: axis(p.y, p.series, c, false, narrow) as never, series: p.series as never,
             },
             { replaceMerge: ["series"], lazyUpdate: false },
@@ -153,8 +151,8 @@ export class Chart {
     }
 
     /* As a picture for a paper or a chat. */
-    image(): string {
-        return this.on.getDataURL({ type: "png", pixelRatio: 2 });
+    image(backgroundColor: string): string {
+        return this.on.getDataURL({ type: "png", pixelRatio: 2, backgroundColor });
     }
 
     dispose(): void {

@@ -1,7 +1,6 @@
-/* The trials of a study as columns: a row is a place in each of them. They come typed from the service, or are made of
- * its lists of trials where it is older; later changes take the places of what they change. */
-import { api, type Metrics, type Params, type Trial, type Value } from "./api";
-import { STATES, type State } from "./words";
+/* The trials of a study as columns: a row is a place in each of them. Later changes take the places of what they change. */
+import { api, type Columns, type Metrics, type Params, type Value } from "./api";
+import type { State } from "./words";
 
 export interface Trials {
     seq: number;
@@ -55,42 +54,14 @@ const column = <T>(all: Map<string, T[]>, name: string): T[] => {
     return c;
 };
 
-function put(t: Trials, o: Trial): void {
-    const row = place(t, o.trial);
-    t.state[row] = o.state;
-    t.role[row] = o.role;
-    t.source[row] = o.source;
-    t.utility[row] = o.utility ?? NaN;
-    t.charged[row] = o.charged ?? o.metrics.tokens ?? NaN;
-    t.attempts[row] = o.attempts;
-    t.created[row] = o.created_ms ?? NaN;
-    t.began[row] = o.began_ms ?? NaN;
-    t.finished[row] = o.finished_ms ?? NaN;
-    t.reason[row] = o.reason ?? null;
-    t.confirms[row] = NaN;
-    for (const [name, v] of Object.entries(o.params)) column(t.params, name)[row] = v;
-    for (const [name, v] of Object.entries(o.metrics)) column(t.metrics, name)[row] = v;
-}
-
-interface Typed {
-    seq: number; trials: number; states?: string[]; kinds?: string[]; parameters: string[]; metrics: string[];
-    columns: {
-        number: number[]; state: (number | string)[]; kind: (number | string)[]; utility: (number | null)[]; charged: (number | null)[];
-        attempts: number[]; created_ms: (number | null)[]; began_ms: (number | null)[]; finished_ms: (number | null)[];
-        reason: (string | null)[]; source?: string[]; confirms?: (number | null)[]; params: Record<string, (Value | null)[]>; metrics: Record<string, (number | null)[]>;
-    };
-}
-
-const ROLES = ["baseline", "reference", "search", "enqueued", "confirm", "member"];
-const word = (v: number | string | undefined, words: readonly string[]): string => (typeof v === "number" ? (words[v] ?? "") : (v ?? ""));
 const number = (v: number | null | undefined): number => v ?? NaN;
 
-function merge(t: Trials, d: Typed): void {
+function merge(t: Trials, d: Columns): void {
     const c = d.columns;
     for (let i = 0; i < c.number.length; i++) {
         const row = place(t, c.number[i]!);
-        t.state[row] = word(c.state[i], d.states ?? STATES) as State;
-        t.role[row] = word(c.kind[i], d.kinds ?? ROLES);
+        t.state[row] = d.states[c.state[i]!]!;
+        t.role[row] = d.kinds[c.kind[i]!]!;
         t.source[row] = c.source?.[i] ?? "";
         t.utility[row] = number(c.utility[i]);
         t.charged[row] = number(c.charged[i]);
@@ -99,26 +70,15 @@ function merge(t: Trials, d: Typed): void {
         t.began[row] = number(c.began_ms[i]);
         t.finished[row] = number(c.finished_ms[i]);
         t.reason[row] = c.reason[i] ?? null;
-        t.confirms[row] = number(c.confirms?.[i]);
+        t.confirms[row] = number(c.confirms[i]);
         for (const name of d.parameters) column(t.params, name)[row] = c.params[name]?.[i] ?? undefined;
         for (const name of d.metrics) column(t.metrics, name)[row] = number(c.metrics[name]?.[i]);
     }
     t.seq = d.seq;
 }
 
-/* Reads what is new into `t`, and gives it back as a new object that shares its columns. `told` hears how many there are. */
-export async function readTrials(study: string, t: Trials, told: (n: number) => void): Promise<Trials> {
-    const typed = (await api.columns(study, t.n ? t.seq : undefined)) as Typed | null;
-    if (typed) {
-        merge(t, typed);
-        return { ...t };
-    }
-    for (let offset = 0; ;) {
-        const page = await api.trials(study, offset);
-        for (const trial of page.trials) put(t, trial);
-        told(t.n);
-        if (page.next_offset === undefined) break;
-        offset = page.next_offset;
-    }
+/* Reads what is new into `t`, and gives it back as a new object that shares its columns. */
+export async function readTrials(study: string, t: Trials): Promise<Trials> {
+    merge(t, await api.columns(study, t.n ? t.seq : undefined));
     return { ...t };
 }

@@ -39,7 +39,7 @@ export function Compare() {
         setViews(all);
         return () => all.forEach((v) => v.close());
     }, [names.join()]);
-    const ready = views.filter((v) => v.study.value && v.reading.value < 0), first = ready[0];
+    const ready = views.filter((v) => v.study.value && !v.reading.value), first = ready[0];
     const shared = first ? ["utility", ...first.metrics.value.map((m) => m.name)].filter((n) => n === "utility" || ready.every((v) => v.trials.value.metrics.has(n))) : [];
     const metric = shared.includes(name) ? name : "utility";
     const style = (i: number, c: { ink: string; link: string; quiet: string }) => ({ color: [c.ink, c.link, c.quiet][i % 3]!, type: DASHES[Math.floor(i / 3) + (i % 3 === 1 ? 1 : 0)] ?? "dotted", width: 1.75 });

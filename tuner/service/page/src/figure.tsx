@@ -20,8 +20,8 @@ interface Props {
     view: StudyView;
     points?: Point[]; /* that can be read off */
     numbers?: () => Numbers;
-    tall?: boolean;
-    children?: ComponentChildren;
+    children?: ComponentChildren; /* what one chooses, above the drawing */
+    below?: ComponentChildren;
     name: string; /* for tests and links */
 }
 
@@ -54,8 +54,7 @@ export function Figure(props: Props) {
     useEffect(() => chart.current?.draw(props.picture(c), c));
 
     const show = (point: Point, x: number, y: number, sticks: boolean): void => {
-        const box = at.current!.getBoundingClientRect();
-        readout.value = { x: box.left + x, y: box.top + y, view: props.view, trial: point.trial, sticks };
+        readout.value = { on: at.current!, x, y, view: props.view, trial: point.trial, sticks };
     };
     const onMove = (e: PointerEvent): void => {
         if (readout.value?.sticks || e.pointerType === "touch") return;
@@ -86,23 +85,23 @@ export function Figure(props: Props) {
     return (
         <figure class="chart" data-figure={props.name}>
             <h3>{props.title}</h3>
-            {props.children}
-            <div ref={at} class={`drawing${props.tall ? " tall" : ""}`} role="img" aria-label={props.label} tabIndex={props.points?.length ? 0 : undefined} data-points={props.points?.length ?? 0}
+            {props.children && <div class="controls">{props.children}</div>}
+            <div ref={at} class="drawing" role="img" aria-label={props.label} tabIndex={props.points?.length ? 0 : undefined} data-points={props.points?.length ?? 0}
                 onPointerMove={onMove} onPointerLeave={() => readout.value?.sticks || (readout.value = null)} onClick={onClick} onKeyDown={onKey} />
             <figcaption>{props.caption}</figcaption>
-            {props.numbers && <NumbersOf name={props.name} numbers={props.numbers} />}
+            <div class="more">{props.below}{props.numbers && <NumbersOf name={props.name} numbers={props.numbers} image={() => chart.current!.image(c.page)} />}</div>
         </figure>
     );
 }
 
-function NumbersOf({ name, numbers }: { name: string; numbers: () => Numbers }) {
+function NumbersOf({ name, numbers, image }: { name: string; numbers: () => Numbers; image: () => string }) {
     const [open, setOpen] = useState(false), n = open ? numbers() : null;
     return (
         <details class="numbers" onToggle={(e) => setOpen((e.currentTarget as HTMLDetailsElement).open)}>
             <summary>Numbers</summary>
             {n && (
                 <>
-                    <button class="plain" onClick={() => save(`${name}.csv`, csv(n))}>save as CSV</button>
+                    <p class="row"><button class="plain" onClick={() => save(`${name}.csv`, csv(n))}>save as CSV</button><button class="plain" onClick={() => download(`${name}.png`, image())}>the drawing as PNG</button></p>
                     <div class="wide" tabIndex={0} role="region" aria-label="Numbers">
                         <table>
                             <thead><tr>{n.head.map((h) => <th key={h} scope="col">{h}</th>)}</tr></thead>
@@ -125,10 +124,15 @@ export function csv(n: Numbers): string {
     return [n.head, ...n.rows].map((r) => r.map(cell).join(",")).join("\r\n") + "\r\n";
 }
 
-export function save(name: string, text: string): void {
+function download(name: string, address: string): void {
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+    link.href = address;
     link.download = name;
     link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+export function save(name: string, content: string | Blob, type = "text/plain"): void {
+    const address = URL.createObjectURL(typeof content === "string" ? new Blob([content], { type }) : content);
+    download(name, address);
+    setTimeout(() => URL.revokeObjectURL(address), 1000);
 }

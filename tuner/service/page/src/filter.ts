@@ -5,7 +5,7 @@
 import type { Trials } from "./columns";
 import { STATE_WORDS, shown } from "./words";
 
-export type Keep = (row: number) => boolean;
+type Keep = (row: number) => boolean;
 export interface Filter { keep: Keep; problem: string }
 
 const UNIT: Record<string, number> = { k: 1e3, M: 1e6, G: 1e9 };

@@ -1,15 +1,17 @@
-/* The choice: two metrics against each other, the front as a step line, references, the winner; and sliders that weigh
- * the metrics anew. Who would win then the service says, as `nocturne best --weights` does; no trial is needed. */
+/* The choice: two metrics against each other, the front as a step line, references, the winner; where more than two count,
+ * the two are chosen and a ring marks what is on the front of all. Sliders weigh the metrics anew: who would win then the
+ * service says, as `nocturne best --weights` does; no trial is needed. */
 import { useEffect, useState } from "preact/hooks";
 import { api, type Front, type Metric, type Metrics, type Standing } from "./api";
 import { line, marks, type Series } from "./chart";
+import type { Trials } from "./columns";
 import { Figure, type Point } from "./figure";
 import { Choice } from "./history_chart";
 import { choice, choose, toTrial } from "./route";
 import type { StudyView } from "./study";
 import { amount, plural } from "./words";
 
-const WAIT_MS = 120, LINE_POINTS = 60;
+const WAIT_MS = 120, LINE_POINTS = 60, AROUND = 3; /* ranges of the weight that are told, each way */
 
 /* Weights of the address ("0.7,0.3" in the order of the metrics), else the study's. */
 function weightsOf(names: string[], own: Metrics): Metrics {
@@ -36,6 +38,14 @@ function frontOf(points: Point[], x: Metric, y: Metric): Point[] {
     for (const p of [...points].sort((a, b) => gx * (a.x - b.x) || gy * (a.y - b.y)))
         if (gy * p.y < least) (least = gy * p.y), front.push(p);
     return front;
+}
+
+/* The same of all metrics that count: what no other is as good as in each and better in one. Only what is on the front so far can be. */
+function frontOfAll(points: Point[], t: Trials, metrics: Metric[]): Point[] {
+    const signed = points.map((p) => { const row = t.row.get(p.trial)!; return metrics.map((m) => (m.goal === "maximize" ? -1 : 1) * (t.metrics.get(m.name)?.[row] ?? NaN)); });
+    const order = points.map((_, i) => i).filter((i) => signed[i]!.every(Number.isFinite)).sort((a, b) => { for (let k = 0; k < metrics.length; k++) if (signed[a]![k] !== signed[b]![k]) return signed[a]![k]! - signed[b]![k]!; return a - b; }), front: number[] = [];
+    for (const i of order) if (!front.some((j) => signed[j]!.every((x, k) => x <= signed[i]![k]!))) front.push(i);
+    return front.map((i) => points[i]!);
 }
 
 export function FrontChart({ v }: { v: StudyView }) {
@@ -75,40 +85,48 @@ export function FrontChart({ v }: { v: StudyView }) {
         (ok ? feasible : not).push([p.x, p.y]);
         if (ok) good.push(p);
     }
-    const front = frontOf(good.length ? good : points, x, y), step: [number, number][] = front.flatMap((p, i) => (i ? [[p.x, front[i - 1]!.y], [p.x, p.y]] : [[p.x, p.y]]) as [number, number][]);
+    const counting = all.filter((m) => !names.length || names.includes(m.name)), allowed = good.length ? good : points, rings = counting.length > 2 ? frontOfAll(allowed, t, counting) : [];
+    const front = frontOf(allowed, x, y), step: [number, number][] = front.flatMap((p, i) => (i ? [[p.x, front[i - 1]!.y], [p.x, p.y]] : [[p.x, p.y]]) as [number, number][]);
     if (!points.length) return <figure class="chart" data-figure="front"><h3>{y.name} against {x.name}</h3><p class="quiet">No trial is complete yet.</p></figure>;
     const edgeX = extent([...points.map((p) => p.x)], x.kind === "count"), edgeY = extent(points.map((p) => p.y), false);
     const rows = s.comparison ?? [], refs = rows.filter((r) => r.label).flatMap((r) => { const p = points.find((q) => q.trial === r.trial); return p ? [{ r, p }] : []; }), star = points.find((p) => p.trial === winner), iso = isoOf(rows.find((r) => r.baseline), star, x, y, weights, all);
-    const from = around?.from?.filter((f) => f.trial !== winner).slice(0, 4) ?? [];
     return (
-        <Figure name="front" view={v} points={points} label={`${y.name} against ${x.name} of ${points.length} trials, ${front.length} on the front, winner trial ${winner ?? "none"}`} tall
+        <Figure name="front" view={v} points={points} label={`${y.name} against ${x.name} of ${points.length} trials, ${front.length} on the front, winner trial ${winner ?? "none"}`}
             title={winner === undefined || winner === null ? "No winner under these weights" : <>Under {changed ? "these" : "the study's"} weights <a href={toTrial(v.name, winner)} data-winner={winner}>trial {winner}</a> wins</>}
-            caption={<>{plural(front.length, "trial")} on the front (line) of {points.length} complete, as measured in the search. ★ winner, ■ baseline, □ reference, ◇ breaks a constraint; dashed: as good as the winner by the weights.{x.kind === "count" ? ` ${x.name}: log.` : ""}</>}
+            caption={<>{plural(front.length, "trial")} on the front (line) of {points.length} complete, as measured in the search.{counting.length > 2 && <> Ring: on the front of {counting.map((m) => m.name).join(", ")} together ({rings.length}).</>} ★ winner, ■ baseline, □ reference, ◇ breaks a constraint; dashed: as good as the winner by the weights.{x.kind === "count" ? ` ${x.name}: log.` : ""}</>}
             picture={(c) => ({
                 x: { name: x.name, kind: x.kind === "count" ? "log" : "number", ...edgeX }, y: { name: y.name, kind: y.kind === "count" && points.every((p) => p.y > 0) ? "log" : "number", ...(y.kind === "count" ? {} : edgeY) },
                 series: [
                     ...(iso.length ? [line("as good", iso, c.link, { lineStyle: { color: c.link, width: 1, type: "dashed" }, clip: true })] : []),
                     line("front", step, c.ink, { lineStyle: { color: c.ink, width: 1 } }),
                     marks("complete", "complete", feasible, c), ...(not.length ? [marks("infeasible", "infeasible", not, c)] : []),
+                    ...(rings.length ? [{ ...marks("front of all", "reference", rings.map((p): [number, number] => [p.x, p.y]), c), large: false, symbol: "circle", symbolSize: 11, z: 5, itemStyle: { color: "transparent", borderColor: c.ink, borderWidth: 1.25 } }] : []),
                     ...refs.map(({ r, p }): Series => marks(r.label!, r.baseline ? "baseline" : "reference", [[p.x, p.y]], c)),
                     ...(star ? [marks("winner", "winner", [[star.x, star.y]], c)] : []),
                 ],
             })}
-            numbers={() => ({ head: ["trial", x.name, y.name, "on the front"], rows: points.map((p) => [p.trial, p.x, p.y, front.includes(p) ? "yes" : ""]) })}>
+            numbers={() => { const on = new Set(front), onAll = new Set(rings); return { head: ["trial", x.name, y.name, "on the front", ...(counting.length > 2 ? ["on the front of all"] : [])], rows: points.map((p) => [p.trial, p.x, p.y, on.has(p) ? "yes" : "", ...(counting.length > 2 ? [onAll.has(p) ? "yes" : ""] : [])]) }; }}
+            below={names.length > 1 && <Weights v={v} names={names} weights={weights} changed={changed} found={found} from={around?.from ?? []} />}>
             {all.length > 2 && <span class="row"><Choice label="across" value={x.name} of={all.map((m) => m.name)} onChange={setX} /><Choice label="up" value={y.name} of={all.map((m) => m.name)} onChange={setY} /></span>}
-            {names.length > 1 && (
-                <fieldset class="weights" data-part="weights">
-                    <legend>Weights{changed && <button class="plain" onClick={() => choose({ w: "" })}>the study's again</button>}</legend>
-                    {(names.length === 2 ? names.slice(0, 1) : names).map((n) => (
-                        <label key={n}>{names.length === 2 ? <>{n} <b class="figures">{weights[n]!.toFixed(2)}</b> · {names[1]} <b class="figures">{weights[names[1]!]!.toFixed(2)}</b></> : <>{n} <b class="figures">{weights[n]!.toFixed(2)}</b></>}
-                            <input type="range" min="0" max="100" value={Math.round(weights[n]! * 100)} aria-label={`weight of ${n}`} onInput={(e) => choose({ w: moved(names, weights, n, Number(e.currentTarget.value) / 100) })} />
-                        </label>
-                    ))}
-                    {changed && found && <p class="quiet">{found.confirmed_seeds ? `Confirmed on ${plural(found.confirmed_seeds, "seed")}.` : "Measured in the search, not confirmed for these weights."} {Object.entries(found.metrics).map(([k, m]) => `${k} ${amount(m)}`).join(", ")}</p>}
-                    {from.length > 0 && <p class="quiet">{from.map((f, i) => <>{i > 0 && ", "}from {names[0]} ≥ {f.weight.toFixed(2)} <a href={toTrial(v.name, f.trial)}>trial {f.trial}</a></>)} would win.</p>}
-                </fieldset>
-            )}
         </Figure>
+    );
+}
+
+/* What weighs how much, and from which weight on another would win. */
+function Weights({ v, names, weights, changed, found, from }: { v: StudyView; names: string[]; weights: Metrics; changed: boolean; found: Standing | null; from: Front["from"] }) {
+    const here = from.reduce((at, f, i) => (f.weight <= weights[names[0]!]! ? i : at), 0);
+    return (
+        <fieldset class="weights" data-part="weights">
+            <legend>Weights{changed && <button class="plain" onClick={() => choose({ w: "" })}>the study's again</button>}</legend>
+            {(names.length === 2 ? names.slice(0, 1) : names).map((n) => (
+                <label key={n}>{names.length === 2 ? <>{n} <b class="figures">{weights[n]!.toFixed(2)}</b> · {names[1]} <b class="figures">{weights[names[1]!]!.toFixed(2)}</b></> : <>{n} <b class="figures">{weights[n]!.toFixed(2)}</b></>}
+                    <input type="range" min="0" max="100" value={Math.round(weights[n]! * 100)} aria-label={`weight of ${n}`} onInput={(e) => choose({ w: moved(names, weights, n, Number(e.currentTarget.value) / 100) })} />
+                </label>
+            ))}
+            {changed && found && <p class="quiet">{found.confirmed_seeds ? `Confirmed on ${plural(found.confirmed_seeds, "seed")}.` : "Measured in the search, not confirmed for these weights."} {Object.entries(found.metrics).map(([k, m]) => `${k} ${amount(m)}`).join(", ")}</p>}
+            {from.length > 1 && <p class="quiet">By the weight of {names[0]}, the rest as it is: {from.map((f, i) => ({ ...f, to: from[i + 1]?.weight })).slice(Math.max(0, here - AROUND), here + AROUND + 1).map((f, i) => (
+                <span key={f.weight} class="figures">{i > 0 && ", "}{f.to === undefined ? `from ${f.weight.toFixed(2)}` : `${f.weight.toFixed(2)} to ${f.to.toFixed(2)}`} <a href={toTrial(v.name, f.trial)}>trial {f.trial}</a></span>))} would win.</p>}
+        </fieldset>
     );
 }
 

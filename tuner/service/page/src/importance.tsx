@@ -1,9 +1,9 @@
 /* What matters: the share of each parameter in what a metric does over the range that was searched, with its interval;
  * and which settings around the winner make no difference. */
 import { useEffect, useState } from "preact/hooks";
-import { api, Problem, type Importance } from "./api";
+import { api, type Importance } from "./api";
 import type { StudyView } from "./study";
-import { minus, percent, plural, shown } from "./words";
+import { capital, minus, percent, plural, shown } from "./words";
 
 const ROWS_MAX = 12;
 
@@ -20,7 +20,7 @@ export function ImportanceBars({ v }: { v: StudyView }) {
     useEffect(() => {
         let late = false;
         api.importance(v.name).then((i) => { if (!late) (setFound(i), setSaid("")); })
-            .catch((e) => { if (!late) setSaid(e instanceof Problem && e.status === 404 ? "This service cannot tell what matters." : String(e instanceof Problem ? e.message : e)); });
+            .catch((e: Error) => { if (!late) setSaid(capital(e.message.replace(/^study '[^']*': /, ""))); });
         return () => void (late = true);
     }, [v, stage]);
     const metrics = found ? Object.entries(found.metrics).map(([name, rows]): [string, Row[]] => [name, rows.filter((r): r is Row => r.share !== null)]).filter(([, rows]) => rows.length) : [];

@@ -1,30 +1,44 @@
-/* The ledger: what has been spent, as it came, in tokens and in trials. */
+/* The ledger: what has been spent, as it came: tokens, trials, cost, time of slots. */
+import { useEffect, useState } from "preact/hooks";
+import { api, type Ledger } from "./api";
 import { line } from "./chart";
 import { Figure } from "./figure";
+import { Choice } from "./history_chart";
 import type { StudyView } from "./study";
-import { amount } from "./words";
+import { amount, duration, percent } from "./words";
+
+const KINDS = { tokens: "tokens", trials: "trials", cost: "cost", "slot time": "busy_ms" } as const;
+type Kind = keyof typeof KINDS;
+
+/* Of what was spent on trials, by the columns. */
+function confirming(v: StudyView, all: number): number {
+    const t = v.trials.value;
+    return all > 0 ? t.charged.reduce((sum, x, row) => sum + (t.role[row] === "confirm" && Number.isFinite(x) ? x : 0), 0) / all : 0;
+}
 
 export function LedgerChart({ v }: { v: StudyView }) {
-    const t = v.trials.value, rows = Array.from({ length: t.n }, (_, row) => row).filter((row) => Number.isFinite(t.finished[row])).sort((a, b) => t.finished[a]! - t.finished[b]!);
-    if (rows.length < 2) return null;
-    let tokens = 0, confirmed = 0;
-    const spent: [number, number][] = [], trials: [number, number][] = [];
-    rows.forEach((row, i) => {
-        const own = Number.isFinite(t.charged[row]) ? t.charged[row]! : (t.metrics.get("tokens")?.[row] ?? 0);
-        tokens += Number.isFinite(own) ? own : 0;
-        if (t.role[row] === "confirm" && Number.isFinite(own)) confirmed += own;
-        spent.push([t.finished[row]!, tokens]);
-        trials.push([t.finished[row]!, i + 1]);
-    });
-    const limit = v.study.value!.budgets.find((b) => b.budget === "tokens")?.limit, counts = tokens > 0;
+    const s = v.study.value!, [found, setFound] = useState<Ledger | null>(null), [wanted, setWanted] = useState<Kind | "">("");
+    useEffect(() => {
+        let late = false;
+        api.ledger(v.name).then((l) => { if (!late) setFound(l); }).catch(() => undefined);
+        return () => void (late = true);
+    }, [v, s.seq]);
+    if (!found || found.at_ms.length < 2) return null;
+    const sums = (k: Kind): number[] => found[KINDS[k]], last = (k: Kind): number => sums(k)[sums(k).length - 1]!;
+    const kinds = (Object.keys(KINDS) as Kind[]).filter((k) => last(k) > 0), kind = kinds.find((k) => k === wanted) ?? kinds[0];
+    if (!kind) return null;
+    const said = kind === "slot time" ? duration : amount, all = last(kind), points = found.at_ms.map((at, i): [number, number] => [at, sums(kind)[i]!]), ends = [points[0]![0], points[points.length - 1]![0]] as const;
+    const limit = s.budgets.find((b) => b.budget === kind)?.limit, share = kind === "tokens" ? confirming(v, all) : 0;
     return (
-        <Figure name="ledger" view={v} label={`spent over time: ${amount(tokens)} tokens, ${rows.length} trials`}
-            title={counts ? `${amount(tokens)} tokens spent${confirmed > 0 ? `, ${Math.round((100 * confirmed) / tokens)} % of them to confirm` : ""}` : `${rows.length} trials ended`}
-            caption={counts ? `Tokens of ended trials, added up as they ended.${limit ? ` The budget is ${amount(limit)}.` : ""}` : "Ended trials, added up."}
+        <Figure name="ledger" view={v} label={`${kind} over time: ${said(all)}`}
+            title={kind === "slot time" ? `${said(all)} of slots used` : `${said(all)} ${kind} spent${share > 0 ? `, ${percent(share)} of them to confirm` : ""}`}
+            caption={`Of trials that had ended, with all their attempts.${limit ? ` The budget is ${said(limit)}.` : ""}`}
             picture={(c) => ({
-                x: { name: "", kind: "time" }, y: { name: counts ? "tokens" : "trials", kind: "number", min: 0 },
-                series: [line("spent", counts ? spent : trials, c.ink, { step: "end" }), ...(limit && counts && limit < 3 * tokens ? [line("limit", [[spent[0]![0], limit], [spent[spent.length - 1]![0], limit]], c.quiet, { lineStyle: { color: c.quiet, type: "dashed", width: 1 } })] : [])],
+                x: { name: "", kind: "time" }, y: { name: kind, kind: "number", min: 0, text: said },
+                series: [line("spent", points, c.ink, { step: "end" }), ...(limit && limit < 3 * all ? [line("limit", ends.map((at) => [at, limit]), c.quiet, { lineStyle: { color: c.quiet, type: "dashed", width: 1 } })] : [])],
             })}
-            numbers={() => ({ head: ["trial", "ended", "tokens in all"], rows: rows.map((row, i) => [t.number[row]!, new Date(t.finished[row]!).toISOString(), spent[i]![1]]) })} />
+            numbers={() => ({ head: ["until", ...kinds], rows: found.at_ms.map((at, i) => [new Date(at).toISOString(), ...kinds.map((k) => sums(k)[i]!)]) })}>
+            <Choice label="of" value={kind} of={kinds} onChange={(k) => setWanted(k as Kind)} />
+        </Figure>
     );
 }

@@ -6,7 +6,7 @@ import { Compare } from "./compare";
 import { Fleet } from "./fleet";
 import { Header } from "./header";
 import { Keys } from "./keys";
-import { startLive } from "./live";
+import { endLive, startLive } from "./live";
 import { Login } from "./login";
 import { Overview } from "./overview";
 import { ReadoutBox } from "./readout";
@@ -59,10 +59,5 @@ function Page() {
 
 beginTheme();
 render(<Page />, document.getElementById("page")!);
-void begin().then(() => {
-    const start = (): void => { if (me.value) startLive(currentToken().slice(-8)); };
-    if (me.value) start();
-    else {
-        const stop = me.subscribe((who) => { if (who) (start(), queueMicrotask(() => stop())); });
-    }
-});
+me.subscribe((who) => (who ? startLive(currentToken().slice(-8)) : endLive()));
+void begin();

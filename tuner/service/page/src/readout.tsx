@@ -1,5 +1,6 @@
 /* The readout: one box for all charts, the same lines everywhere. It follows the mouse, sticks on a click, a tap or
- * Enter, and goes with Escape. It is placed by the CSSOM, which the Content-Security-Policy allows. */
+ * Enter, and goes with Escape. It stays beside its place when the page scrolls, or grows above it as trials end. It is
+ * placed by the CSSOM, which the Content-Security-Policy allows. */
 import { signal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { Mark } from "./mark";
@@ -8,11 +9,12 @@ import { toTrial } from "./route";
 import type { StudyView } from "./study";
 import { amount, shown, STATE_WORDS } from "./words";
 
-interface Readout { x: number; y: number; view: StudyView; trial: number; sticks: boolean }
+interface Readout { on: Element; x: number; y: number; view: StudyView; trial: number; sticks: boolean } /* x, y: on that element */
 
 export const readout = signal<Readout | null>(null);
 addEventListener("keydown", (e) => e.key === "Escape" && (readout.value = null));
-addEventListener("scroll", () => readout.value && (readout.value = null), { passive: true });
+const scrolled = signal(0);
+addEventListener("scroll", () => scrolled.value++, { passive: true, capture: true });
 addEventListener("hashchange", () => (readout.value = null));
 
 /* The parameters in which it differs from the baseline; all, if there is none. */
@@ -23,12 +25,13 @@ export function changed(v: StudyView, row: number): [string, string][] {
 
 export function ReadoutBox() {
     const box = useRef<HTMLDivElement>(null), r = readout.value;
+    void scrolled.value;
     useLayoutEffect(() => {
         const el = box.current;
         if (!el || !r) return;
-        const { offsetWidth: w, offsetHeight: h } = el, left = r.x + 16 + w > innerWidth - 8 ? r.x - 16 - w : r.x + 16;
+        const { offsetWidth: w, offsetHeight: h } = el, on = r.on.getBoundingClientRect(), x = on.left + r.x, y = on.top + r.y, left = x + 16 + w > innerWidth - 8 ? x - 16 - w : x + 16;
         el.style.left = `${Math.max(8, Math.min(left, innerWidth - w - 8))}px`;
-        el.style.top = `${Math.max(8, r.y - h - 12 > 8 ? r.y - h - 12 : Math.min(r.y + 24, innerHeight - h - 8))}px`;
+        el.style.top = `${Math.max(8, y - h - 12 > 8 ? y - h - 12 : Math.min(y + 24, innerHeight - h - 8))}px`;
     });
     if (!r) return null;
     const t = r.view.trials.value, row = t.row.get(r.trial);

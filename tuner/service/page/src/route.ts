@@ -7,7 +7,7 @@
 import { computed, signal } from "@preact/signals";
 
 export type Tab = "verdict" | "trials" | "why" | "time";
-export type Place =
+type Place =
     | { screen: "overview" | "fleet" | "compare" }
     | { screen: "study"; study: string; tab: Tab }
     | { screen: "trial"; study: string; trial: number };

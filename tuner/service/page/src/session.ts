@@ -1,12 +1,12 @@
 /* Who looks: the token comes once in the fragment (#token=…) or the form, and stays in the tab's memory; on this device
  * only if asked for, and only a viewer's. What a role may not do is not shown. */
 import { computed, signal } from "@preact/signals";
-import { api, Problem, speakAs, type Me } from "./api";
+import { api, Problem, speakAs, whenRefused, type Me } from "./api";
 
 const KEY = "nocturne-token";
 
 export const me = signal<Me | null>(null);
-export const refused = signal(""); /* why the last token was not taken */
+export const refused = signal(""); /* why the last token was not taken, or is not any more */
 export const isOperator = computed(() => me.value?.role === "operator");
 export const entering = signal(true); /* a token is being tried */
 
@@ -29,30 +29,28 @@ export async function enter(token: string, remember = false): Promise<void> {
     speakAs(token);
     current = token;
     try {
-        me.value = (await api.me()) ?? (await guess());
+        me.value = await api.me();
         sessionStorage.setItem(KEY, token);
         if (remember && me.value.role === "viewer") localStorage.setItem(KEY, token);
     } catch (error) {
-        if (error instanceof Problem && (error.status === 401 || error.status === 403)) forget();
-        refused.value = error instanceof Problem ? error.message : String(error);
+        const why = error instanceof Problem ? error.message : String(error);
+        if (error instanceof Problem && (error.status === 401 || error.status === 403)) forget(why);
+        else refused.value = why;
     }
     entering.value = false;
 }
 
-/* An older service does not say who one is; it refuses what a role may not do. */
-async function guess(): Promise<Me> {
-    await api.service();
-    return { name: "", role: (await api.mayOperate()) ? "operator" : "viewer", studies: null, expires_ms: null };
-}
-
-export function forget(): void {
+export function forget(why = ""): void {
+    speakAs("");
     sessionStorage.removeItem(KEY);
     localStorage.removeItem(KEY);
+    refused.value = why;
     me.value = null;
 }
 
 export async function begin(): Promise<void> {
     const token = found();
+    whenRefused((why) => { if (me.value) forget(why); });
     if (token) await enter(token);
     entering.value = false;
 }

@@ -21,39 +21,18 @@ export interface StudyView {
     heard: Signal<Map<number, number>>; /* when a running trial last reported, by its number */
     running: Signal<Trial[]>;
     problem: Signal<Problem | null>;
-    reading: Signal<number>; /* trials read so far, while the first reading goes on; −1: it is done */
+    reading: Signal<boolean>; /* the first reading goes on */
     metrics: ReadonlySignal<Metric[]>;
     parameters: ReadonlySignal<Parameter[]>;
     look: () => Promise<void>;
     close: () => void;
 }
 
-/* What an older service does not say of the metrics is taken from their names and values. */
-function guessMetrics(t: Trials): Metric[] {
-    return [...t.metrics].map(([name, column]) => {
-        const values = column.filter((v) => Number.isFinite(v)).slice(0, 500), less = /token|byte|loss|error|time|_ms|cost|latency|samples|steps/i.test(name);
-        const kind = values.every((v) => v >= 0 && v <= 1) ? "proportion" : values.every((v) => Number.isInteger(v) && v >= 0) ? "count" : "value";
-        return { name, goal: less ? "minimize" : "maximize", kind };
-    });
-}
-
-function guessParameters(t: Trials): Parameter[] {
-    return [...t.params].map(([name, column]) => {
-        const numbers = column.filter((v): v is number => typeof v === "number");
-        if (numbers.length < column.filter((v) => v !== undefined && v !== null).length) {
-            const values = [...new Map(column.filter((v) => v !== undefined && v !== null).map((v) => [JSON.stringify(v), v!])).values()];
-            return { name, type: "categorical", values };
-        }
-        let lo = Infinity, hi = -Infinity;
-        for (const v of numbers) (lo = Math.min(lo, v)), (hi = Math.max(hi, v));
-        return { name, type: numbers.every(Number.isInteger) ? "int" : "float", range: [lo, hi], scale: lo > 0 && hi / lo > 30 ? "log" : "linear" };
-    });
-}
-
 function create(name: string): StudyView {
-    const trials = signal<Trials>(noTrials()), space = signal<Space | null>(null);
-    const v: StudyView = {
-        name, trials, space,
+    const space = signal<Space | null>(null);
+    return {
+        name, space,
+        trials: signal<Trials>(noTrials()),
         study: signal<Study | null>(null),
         health: signal<Health | null>(null),
         forecast: signal<Forecast | null>(null),
@@ -62,13 +41,12 @@ function create(name: string): StudyView {
         heard: signal(new Map<number, number>()),
         running: signal<Trial[]>([]),
         problem: signal<Problem | null>(null),
-        reading: signal(0),
-        metrics: computed(() => (space.value?.metrics?.length ? space.value.metrics : guessMetrics(trials.value))),
-        parameters: computed(() => (space.value?.parameters?.length ? space.value.parameters : guessParameters(trials.value))),
+        reading: signal(true),
+        metrics: computed(() => space.value?.metrics ?? []),
+        parameters: computed(() => space.value?.parameters ?? []),
         look: async () => undefined,
         close: () => undefined,
     };
-    return v;
 }
 
 async function lookAtRunning(v: StudyView): Promise<void> {
@@ -126,21 +104,31 @@ function takeReport(v: StudyView, h: Happening): void {
 
 export function openStudy(name: string): StudyView {
     const v = create(name);
-    let closed = false, looking = false, again = false, timer = 0, judged = 0;
+    let closed = false, looking = false, again = false, timer = 0, judged = 0, toJudge = 0;
 
     async function once(): Promise<void> {
         const study = await api.study(name);
-        const moved = study.seq !== v.study.value?.seq || v.reading.value >= 0;
+        const moved = study.seq !== v.study.value?.seq || v.reading.value;
         if (closed) return;
         v.study.value = study;
-        if (v.reading.value >= 0) v.space.value = await api.space(name);
-        if (moved) v.trials.value = await readTrials(name, v.trials.value, (n) => (v.reading.value = n));
-        v.reading.value = -1;
+        if (study.problem) return;
+        if (v.reading.value) v.space.value = await api.space(name);
+        if (moved) v.trials.value = await readTrials(name, v.trials.value);
+        v.reading.value = false;
         await Promise.all([moved && lookAtRunning(v), moved && lookAtEvents(v), judge()]);
     }
 
+    /* At most every JUDGE_MS, and once after the last event. */
     async function judge(): Promise<void> {
-        if (Date.now() - judged < JUDGE_MS) return;
+        if (toJudge || closed) return;
+        const rest = judged + JUDGE_MS - Date.now();
+        if (rest > 0) {
+            toJudge = window.setTimeout(() => {
+                toJudge = 0;
+                void judge().catch(() => undefined);
+            }, rest);
+            return;
+        }
         judged = Date.now();
         const [health, forecast] = await Promise.all([api.health(name), api.forecast(name)]);
         v.health.value = health;
@@ -175,12 +163,15 @@ export function openStudy(name: string): StudyView {
     };
     const stop = onHappening((h) => {
         if (h.event === "report" && h.study === name) takeReport(v, h);
-        else if (h.study === name || h.study === "") soon();
+        else if (h.study === name || h.event === "asked") soon();
+        if (h.event === "asked") for (const t of v.running.value) void readCurve(v, t.trial).catch(() => undefined);
     });
     const seen = (): void => void (document.hidden || soon());
     document.addEventListener("visibilitychange", seen);
     v.close = () => {
         closed = true;
+        clearTimeout(timer);
+        clearTimeout(toJudge);
         stop();
         document.removeEventListener("visibilitychange", seen);
     };

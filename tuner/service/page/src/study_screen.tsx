@@ -1,6 +1,7 @@
 /* A study's screens: verdict, trials, why, time. */
 import type { ComponentChildren } from "preact";
 import { StudyActions } from "./actions";
+import type { Study } from "./api";
 import { BudgetBars } from "./budgets";
 import { Confirmation } from "./confirmation";
 import { Curves } from "./curves_chart";
@@ -21,7 +22,7 @@ import { Surfaces } from "./surfaces";
 import { Table } from "./table";
 import { Timeline } from "./timeline";
 import { phaseSentence, Verdict } from "./verdict";
-import { amount } from "./words";
+import { plural } from "./words";
 
 const TABS: [Tab, string][] = [["verdict", "Verdict"], ["trials", "Trials"], ["why", "Why"], ["time", "Time"]];
 
@@ -42,24 +43,22 @@ export function StudyScreen({ v, tab }: { v: StudyView; tab: Tab }) {
         <>
             <StudyHead v={v} tab={tab} />
             <Trouble v={v} />
-            {s && s.problem && <p class="look-line">! {s.problem}</p>}
-            {s && tab !== "verdict" && v.reading.value >= 0 && <p class="empty" role="status">{v.reading.value ? `reading ${amount(s.trials)} trials … ${amount(v.reading.value)}` : `reading ${amount(s.trials)} trials …`}</p>}
-            {s && tab === "verdict" && <VerdictTab v={v} />}
-            {s && tab !== "verdict" && v.reading.value < 0 && (
-                tab === "trials" ? <><Table v={v} /><Enqueue v={v} /></>
-                : tab === "why" ? <WhyTab v={v} />
-                : <TimeTab v={v} />
-            )}
+            {s?.problem ? <><p class="look-line">! {s.problem}</p>{s.states && <><Verdict v={v} /><Confirmation v={v} /></>}</>
+            : s && tab === "verdict" ? <VerdictTab v={v} s={s} />
+            : s && v.reading.value ? <Reading s={s} />
+            : s && (tab === "trials" ? <><Table v={v} /><Enqueue v={v} /></> : tab === "why" ? <WhyTab v={v} /> : <TimeTab v={v} />)}
         </>
     );
 }
 
-function VerdictTab({ v }: { v: StudyView }) {
+const Reading = ({ s }: { s: Study }) => <p class="empty" role="status">reading {plural(s.trials, "trial")} …</p>;
+
+function VerdictTab({ v, s }: { v: StudyView; s: Study }) {
     return (
         <div class="columns verdict-columns">
             <div class="main-column"><Verdict v={v} /><Confirmation v={v} /></div>
-            <div class="side-column"><HealthList v={v} /><BudgetBars v={v} /><Running v={v} /><Note study={v.name} seq={v.study.value!.seq} /></div>
-            {v.reading.value < 0 ? <div class="charts"><History v={v} /><FrontChart v={v} /><Curves v={v} /></div> : <p class="empty" role="status">reading {amount(v.study.value!.trials)} trials … {v.reading.value > 0 ? amount(v.reading.value) : ""}</p>}
+            <div class="side-column"><HealthList v={v} /><BudgetBars v={v} /><Running v={v} /><Note study={v.name} seq={s.seq} /></div>
+            {v.reading.value ? <Reading s={s} /> : <div class="charts"><History v={v} /><FrontChart v={v} /><Curves v={v} /></div>}
         </div>
     );
 }

@@ -74,7 +74,7 @@ export function Timeline({ v }: { v: StudyView }) {
     const at = (e: MouseEvent, sticks: boolean): void => {
         const box = canvas.current!.getBoundingClientRect(), px = e.clientX - box.left, lane = Math.floor((e.clientY - box.top) / LANE_PX);
         const found = spans.find((s) => s.lane === lane && x(s.from) - 1 <= px && px <= Math.max(x(s.to), x(s.from) + 3));
-        if (found) readout.value = { x: e.clientX, y: e.clientY, view: v, trial: found.trial, sticks };
+        if (found) readout.value = { on: canvas.current!, x: px, y: e.clientY - box.top, view: v, trial: found.trial, sticks };
         else if (!readout.value?.sticks || sticks) readout.value = null;
         if (found && sticks) choose({ t: String(found.trial) });
     };

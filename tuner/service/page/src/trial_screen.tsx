@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { act } from "./actions";
 import { api, Problem, type Trial, type Value } from "./api";
 import { line } from "./chart";
-import { Figure } from "./figure";
+import { Figure, save } from "./figure";
 import { sign, tick } from "./live";
 import { Mark } from "./mark";
 import { Note } from "./note";
@@ -144,16 +144,12 @@ function Files({ v, t }: { v: StudyView; t: Trial }) {
     const [files, setFiles] = useState<{ name: string; bytes: number }[]>([]);
     useEffect(() => void api.artefacts(v.name, t.trial).then((a) => setFiles(a.artefacts)).catch(() => setFiles([])), [v.name, t.trial, t.state]);
     const fetchFile = async (name: string): Promise<void> => {
-        const blob = new Blob([await api.artefact(v.name, t.trial, name)]), link = document.createElement("a");
-        link.href = URL.createObjectURL(blob);
-        link.download = `${v.name}-${t.trial}-${name}`;
-        link.click();
-        setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+        save(`${v.name}-${t.trial}-${name}`, await api.artefact(v.name, t.trial, name));
     };
     if (!files.length) return null;
     return (
         <section data-part="files"><h2>Log and files</h2>
-            <Tail study={v.name} trial={t.trial} live={t.state === "running"} />
+            <Tail key={t.attempts} study={v.name} trial={t.trial} live={t.state === "running"} />
             <ul class="plain-list row">{files.map((f) => <li key={f.name}><button class="plain" onClick={() => void fetchFile(f.name)}>{f.name}</button> <span class="quiet figures">{bytes(f.bytes)}</span></li>)}</ul>
         </section>
     );

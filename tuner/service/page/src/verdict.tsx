@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import type { Against, Difference, Metric, Standing, Study, VerdictWord } from "./api";
 import { api } from "./api";
+import { save } from "./figure";
 import { toTrial } from "./route";
 import type { StudyView } from "./study";
 import { amount, percent, plural, shown, signed, signedPercent } from "./words";
@@ -110,7 +111,7 @@ export function Verdict({ v }: { v: StudyView }) {
 
 const FORMS = ["yaml", "env", "args", "json"] as const;
 
-export function Configuration({ v, best }: { v: StudyView; best: Standing }) {
+function Configuration({ v, best }: { v: StudyView; best: Standing }) {
     const [said, setSaid] = useState(""), baseline = v.study.value?.comparison?.find((r) => r.baseline)?.params;
     const copy = async (form: string): Promise<void> => {
         try {
@@ -122,12 +123,8 @@ export function Configuration({ v, best }: { v: StudyView; best: Standing }) {
         setTimeout(() => setSaid(""), 2000);
     };
     const report = async (): Promise<void> => {
-        const link = document.createElement("a");
         try {
-            link.href = URL.createObjectURL(new Blob([await api.report(v.name, "html")], { type: "text/html" }));
-            link.download = `${v.name}.html`;
-            link.click();
-            setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+            save(`${v.name}.html`, await api.report(v.name, "html"), "text/html");
         } catch (e) {
             setSaid((e as Error).message);
         }

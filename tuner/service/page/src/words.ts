@@ -40,6 +40,8 @@ export function meanAndSd(mean: number | undefined, sd: number | undefined, coun
     return minus(mean.toFixed(4)) + (sd === undefined ? "" : ` ± ${sd.toFixed(4)}`);
 }
 
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
 export const plural = (n: number, one: string, many = one + "s"): string => `${amount(n)} ${n === 1 ? one : many}`;
 
 /* ---- time ---- */
