@@ -145,6 +145,20 @@ test("front and weights stay in their columns; of three metrics two are chosen, 
     await close(page);
 });
 
+test("lineage: which trial took over what from which", async () => {
+    const page = await enter(browser, world, "#/s/staged/time"), part = page.locator("[data-part=lineage]"), { reuse } = await world.call("GET", "/studies/staged");
+    await part.locator("tbody tr").first().waitFor();
+    assert.match(await part.locator("h2").innerText(), new RegExp(`^${reuse.stages} stages taken over from earlier trials`));
+    const { trials } = await world.call("GET", "/studies/staged/trials");
+    assert.equal(await part.locator("tbody tr").count(), trials.filter((t) => t.stages.some((s) => s.users > 1)).length);
+    for (const { stages: [s] } of trials.filter((t) => t.stages[0].trial === t.trial && t.stages[0].users > 1))
+        assert.equal(await part.locator(`td.shared[rowspan="${s.users}"]`, { hasText: `x=${s.params.x}` }).filter({ hasText: `run by trial ${s.trial},` }).count(), 1);
+    const taker = trials.find((t) => t.stages[0].trial !== t.trial);
+    await part.locator("tbody th a", { hasText: new RegExp(`^${taker.trial}$`) }).click();
+    await page.locator("[data-part=lineage] .lineage li", { hasText: `run by trial ${taker.stages[0].trial}` }).first().waitFor();
+    await close(page);
+});
+
 test("a log is read once, and then what is new", async () => {
     const { trials: [{ trial }] } = await world.call("GET", "/studies/runs/trials?state=running"), page = await enter(browser, world, `#/s/runs/t/${trial}`);
     await page.locator(".tail pre", { hasText: '"step": 1' }).waitFor();

@@ -12,6 +12,7 @@ import { HealthList } from "./health";
 import { History } from "./history_chart";
 import { ImportanceBars } from "./importance";
 import { LedgerChart } from "./ledger_chart";
+import { LineageTable } from "./lineage";
 import { Note } from "./note";
 import { Parallel } from "./parallel";
 import { toStudy, type Tab } from "./route";
@@ -64,7 +65,7 @@ function VerdictTab({ v, s }: { v: StudyView; s: Study }) {
 }
 
 const WhyTab = ({ v }: { v: StudyView }) => <div class="stack"><ImportanceBars v={v} /><Surfaces v={v} /><Parallel v={v} /><Stops v={v} /></div>;
-const TimeTab = ({ v }: { v: StudyView }) => <div class="stack"><h2 class="hidden">Time</h2><Timeline v={v} /><div class="charts"><LedgerChart v={v} /></div><Events v={v} /></div>;
+const TimeTab = ({ v }: { v: StudyView }) => <div class="stack"><h2 class="hidden">Time</h2><Timeline v={v} /><div class="charts"><LedgerChart v={v} /></div><LineageTable v={v} /><Events v={v} /></div>;
 
 export function Trouble({ v }: { v: StudyView }) {
     const p = v.problem.value;
