@@ -101,7 +101,7 @@ test("a finished study: verdict first, and every chart has data", async () => {
     await page.goto(`${world.url}/#/s/done/why`);
     await page.locator("[data-part=importance] [data-metric=tokens]").waitFor();
     await until("k costs the tokens", async () => /^k/.test(await page.locator("[data-part=importance] [data-metric=tokens] tr").first().innerText()));
-    await page.locator("[data-figure=contour] svg").waitFor();
+    for (const figure of ["contour", "contour-sd"]) await until(`${figure} has levels`, async () => (await page.locator(`[data-figure=${figure}] svg`).getAttribute("data-points")) > 3);
     await until("the model says what it expects", async () => /what the model expects/.test(await page.locator("[data-figure=slice-x]").innerText()));
     for (const figure of ["slice-x", "slice-k", "slice-kind", "parallel"]) await until(`${figure} is drawn`, async () => (await inked(page.locator(`[data-figure=${figure}]`))) > 200);
     const tops = await Promise.all(["x", "k", "kind"].map(async (p) => (await page.locator(`[data-figure=slice-${p}] .drawing`).boundingBox()).y));
@@ -156,6 +156,22 @@ test("lineage: which trial took over what from which", async () => {
     const taker = trials.find((t) => t.stages[0].trial !== t.trial);
     await part.locator("tbody th a", { hasText: new RegExp(`^${taker.trial}$`) }).click();
     await page.locator("[data-part=lineage] .lineage li", { hasText: `run by trial ${taker.stages[0].trial}` }).first().waitFor();
+    await close(page);
+});
+
+test("the fleet: what ran on each slot, and when", async () => {
+    const page = await enter(browser, world, "#/fleet"), lanes = page.locator("[data-figure=slots] canvas");
+    const { trials } = await world.call("GET", "/studies/staged"), ran = async () => Number(await lanes.getAttribute("data-points"));
+    await until("all attempts of the last hour have a bar", async () => (await ran()) > trials);
+    await until("bars are drawn", async () => (await inked(page.locator("[data-figure=slots]"))) > 500);
+    await until("a click on a bar opens its trial", async () => {
+        const { x, y, width, height } = await lanes.boundingBox();
+        for (let right = width - 3; right > 0; right -= width / 40) {
+            await page.mouse.click(x + right, y + height / 2);
+            if (/\/t\/\d+$/.test(page.url())) return true;
+        }
+    });
+    await page.locator("[data-part=outcome]").waitFor();
     await close(page);
 });
 
@@ -348,7 +364,7 @@ test("by keys alone: from the list of studies to a trial and back", async () => 
 });
 
 test("on a phone nothing is cut off, and the verdict is on the first screen", async () => {
-    for (const hash of ["#/", "#/s/done", "#/s/done/trials", "#/s/done/why", "#/s/done/time", "#/s/done/t/2", "#/fleet", "#/compare?s=done,runs"]) {
+    for (const hash of ["#/", "#/s/done", "#/s/done/trials", "#/s/done/why", "#/s/done/time", "#/s/staged/time", "#/s/staged", "#/s/done/t/2", "#/fleet", "#/compare?s=done,runs"]) {
         const page = await enter(browser, world, hash, { width: 360, height: 740, touch: true });
         await page.locator("main#content :is(h1, h2)").first().waitFor();
         await page.locator("main#content").locator("canvas, [role=grid], .studies, .facts, .lead").first().waitFor();
@@ -360,7 +376,7 @@ test("on a phone nothing is cut off, and the verdict is on the first screen", as
 
 test("no serious finding of axe, light and dark", async () => {
     for (const dark of [false, true])
-        for (const hash of ["#/", "#/s/done", "#/s/done/trials", "#/s/done/why", "#/s/done/time", "#/s/done/t/2", "#/s/runs", "#/fleet", "#/compare?s=done,runs"]) {
+        for (const hash of ["#/", "#/s/done", "#/s/done/trials", "#/s/done/why", "#/s/done/time", "#/s/staged/time", "#/s/staged", "#/s/done/t/2", "#/s/runs", "#/fleet", "#/compare?s=done,runs"]) {
             const page = await enter(browser, world, hash, { dark });
             await page.locator("main#content :is(h1, h2)").first().waitFor();
             if (hash.includes("done") && !hash.includes("compare")) await page.locator("[data-part], [data-figure]").first().waitFor();

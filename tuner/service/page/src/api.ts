@@ -144,6 +144,14 @@ async function perhaps<T>(answer: Promise<T>): Promise<T | null> {
     }
 }
 
+/* What the model is asked takes seconds; one at a time leaves the service room for the rest. */
+let turn: Promise<unknown> = Promise.resolve();
+function inTurn<T>(ask: () => Promise<T>): Promise<T> {
+    const mine = turn.then(ask);
+    turn = mine.catch(() => undefined);
+    return mine;
+}
+
 const query = (o: Record<string, string | number | undefined>): string => {
     const q = new URLSearchParams();
     for (const [k, v] of Object.entries(o)) if (v !== undefined) q.set(k, String(v));
@@ -175,9 +183,9 @@ export const api = {
     log: (s: string, after: number, limit = 1000) => get<{ events: Event[]; next?: number }>(`${at(s)}/log${query({ after, limit })}`),
     best: (s: string, weights?: Metrics) => perhaps(get<Standing>(`${at(s)}/best${query({ weights: weights && weightsText(weights) })}`)),
     front: (s: string, weights: Metrics) => perhaps(get<Front>(`${at(s)}/front${query({ weights: weightsText(weights) })}`)),
-    importance: (s: string) => get<Importance>(`${at(s)}/importance`),
-    slice: (s: string, parameter: string, metric: string) => perhaps(get<Slice>(`${at(s)}/slice${query({ parameter, metric, points: 41 })}`)),
-    contour: (s: string, x: string, y: string, metric: string) => perhaps(get<Contour>(`${at(s)}/contour${query({ x, y, metric, points: 32 })}`)),
+    importance: (s: string) => inTurn(() => get<Importance>(`${at(s)}/importance`)),
+    slice: (s: string, parameter: string, metric: string) => inTurn(() => perhaps(get<Slice>(`${at(s)}/slice${query({ parameter, metric, points: 41 })}`))),
+    contour: (s: string, x: string, y: string, metric: string) => inTurn(() => perhaps(get<Contour>(`${at(s)}/contour${query({ x, y, metric, points: 32 })}`))),
     predict: async (s: string, params: Params) => (await perhaps(send<{ predictions: Prediction[] }>("POST", `${at(s)}/predict`, { params: [params] })))?.predictions[0] ?? null,
     agents: () => get<{ agents: Agent[]; slots: number; busy: number }>("/agents"),
     report: async (s: string, format: "html" | "md") => (await ask(`${at(s)}/report?format=${format}`)).text(),

@@ -5,7 +5,7 @@ import { GridComponent, MarkLineComponent } from "echarts/components";
 import { init, use, type ECharts } from "echarts/core";
 import type { CustomSeriesOption, LineSeriesOption, ScatterSeriesOption } from "echarts/charts";
 import { CanvasRenderer } from "echarts/renderers";
-import { amount } from "./words";
+import { amount, clock, clockWithSeconds } from "./words";
 import type { Colours } from "./theme";
 import type { State } from "./words";
 
@@ -21,7 +21,7 @@ export interface Axis {
     text?: (v: number) => string;
 }
 
-const LARGE = 3000;
+const LARGE = 3000, BRIEF_MS = 600_000;
 const CROSS = "path://M0,1 L1,0 L5,4 L9,0 L10,1 L6,5 L10,9 L9,10 L5,6 L1,10 L0,9 L4,5 Z";
 const STAR = "path://M5,0 L6.5,3.4 L10,3.8 L7.3,6.2 L8.1,10 L5,8 L1.9,10 L2.7,6.2 L0,3.8 L3.5,3.4 Z";
 
@@ -65,7 +65,7 @@ export function band(points: [number, number, number][], colour: string, opacity
 }
 
 /* 1, 2 and 5 of each power of ten within, or only the powers where these are many. */
-function decades(lo: number, hi: number, most: number): number[] {
+export function decades(lo: number, hi: number, most: number): number[] {
     const found: number[] = [];
     for (let power = Math.floor(Math.log10(lo)); power <= Math.log10(hi); power++)
         for (const digit of [1, 2, 5]) {
@@ -90,10 +90,7 @@ function axis(a: Axis, series: Series[], c: Colours, across: boolean, narrow: bo
     const [lo, hi] = a.kind === "log" ? extentOf(series, across) : [0, 0];
     const ticks = a.kind === "log" && lo <= hi ? decades(a.min ?? lo, a.max ?? hi, narrow ? 5 : 7) : undefined;
     const text = a.text ?? amount;
-    const time = (v: number): string => {
-        const t = new Date(v);
-        return `${String(t.getHours()).padStart(2, "0")}:${String(t.getMinutes()).padStart(2, "0")}`;
-    };
+    const [began, ended] = a.kind === "time" ? extentOf(series, across) : [0, 0], time = ended - began < BRIEF_MS ? clockWithSeconds : clock;
     return {
         type: a.kind === "number" ? "value" : a.kind === "log" ? "log" : a.kind === "time" ? "time" : "category",
         ...(a.kind === "words" ? { data: a.words, inverse: !across } : { min: a.min ?? "dataMin", max: a.max ?? "dataMax" }),
@@ -103,7 +100,7 @@ function axis(a: Axis, series: Series[], c: Colours, across: boolean, narrow: bo
         splitLine: { show: !across && a.kind !== "words", lineStyle: { color: c.rule, opacity: 0.6 } },
         axisLabel: {
             color: c.quiet, fontSize: 12, hideOverlap: true, showMinLabel: a.kind === "number" ? false : undefined, showMaxLabel: a.kind === "number" ? false : undefined, customValues: ticks, fontFamily: "system-ui, sans-serif",
-            formatter: a.kind === "words" ? undefined : a.kind === "time" ? time : text,
+            formatter: a.kind === "words" ? undefined : a.kind === "time" ? (v: number) => time(v) : text,
         },
     };
 }

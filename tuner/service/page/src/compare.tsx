@@ -7,7 +7,7 @@ import { Mark } from "./mark";
 import { choice, toStudy } from "./route";
 import { openStudy, type StudyView } from "./study";
 import { amount, plural } from "./words";
-import { phaseSentence, VERDICTS } from "./verdict";
+import { headWord, phaseSentence } from "./verdict";
 
 const STUDIES_MAX = 6, DASHES = ["solid", "dashed", "dotted"] as const;
 
@@ -53,7 +53,7 @@ export function Compare() {
                 <div class="wide" tabIndex={0} role="region" aria-label="Studies"><table>
                     <thead><tr><th scope="col">study</th><th scope="col">verdict</th>{shared.filter((m) => m !== "utility").map((m) => <th key={m} scope="col" class="right">{m}</th>)}<th scope="col" class="right">utility</th><th scope="col" class="right">trials</th><th scope="col" class="right">tokens in all</th></tr></thead>
                     <tbody>{ready.map((v, i) => { const s = v.study.value!, b = s.best; return (
-                        <tr key={v.name}><th scope="row"><span class={`swatch s${i % 3}`} aria-hidden="true" /><a href={toStudy(v.name)}>{v.name}</a><span class="quiet block">{phaseSentence(s)}</span></th><td>{b ? <><Mark state="winner" /> {VERDICTS[b.verdict ?? "not confirmed"].word}</> : "–"}</td>
+                        <tr key={v.name}><th scope="row"><span class={`swatch s${i % 3}`} aria-hidden="true" /><a href={toStudy(v.name)}>{v.name}</a><span class="quiet block">{phaseSentence(s)}</span></th><td class="whole">{b ? <><Mark state="winner" /> {headWord(s, b)}</> : "–"}</td>
                             {shared.filter((m) => m !== "utility").map((m) => <td key={m} class="right figures">{amount(b?.metrics[m])}</td>)}<td class="right figures">{amount(b?.utility)}</td><td class="right figures">{amount(s.trials)}</td><td class="right figures">{amount(s.tokens)}</td></tr>); })}</tbody>
                 </table></div>
             )}

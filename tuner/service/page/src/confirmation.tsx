@@ -43,7 +43,7 @@ export function Confirmation({ v }: { v: StudyView }) {
             <h2>{seeds > 0 ? `Confirmed on ${least < seeds ? `${least} to ${seeds}` : seeds} fresh seed${seeds > 1 ? "s" : ""}` : "What stands beside what"}</h2>
             <div class="wide" tabIndex={0} role="region" aria-label="Confirmation">
                 <table>
-                    <thead><tr><th scope="col">configuration</th>{metrics.map((m) => <th key={m.name} scope="col">{m.name} <span class="quiet">{m.goal === "maximize" ? "more is better" : "less is better"}</span></th>)}<th scope="col" class="right">utility</th></tr></thead>
+                    <thead><tr><th scope="col">configuration</th>{metrics.map((m) => <th key={m.name} scope="col">{m.name}<span class="quiet block">{m.goal === "maximize" ? "more is better" : "less is better"}</span></th>)}<th scope="col" class="right">utility</th></tr></thead>
                     <tbody>
                         {rows.slice(0, 12).map((r) => (
                             <tr key={`${r.trial}${r.label}`} class={r.winner ? "winner" : ""}>

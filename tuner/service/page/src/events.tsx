@@ -7,7 +7,7 @@ import { amount, clockWithSeconds, plural, shown, whole } from "./words";
 
 const SHOWN = 100, ROUTINE = new Set(["leased", "started", "renewed", "checkpoint", "announced"]);
 
-function sentence(e: Event): string {
+export function sentence(e: Event): string {
     const b = e.body, why = typeof b.reason === "string" ? `: ${b.reason}` : "";
     switch (e.event) {
         case "opened": return `a process took the study${b.host ? ` on ${shown(b.host)}` : ""}${b.slots ? `, with ${plural(Number(b.slots), "slot")}` : ""}`;

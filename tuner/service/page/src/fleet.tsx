@@ -1,23 +1,46 @@
-/* The fleet: who is there, what each does, why some are idle, and who has another version than the service. */
+/* The fleet: who is there, what each does and did, why some are idle, and who has another version than the service. */
 import { useEffect, useState } from "preact/hooks";
-import { api, Problem, type Agent } from "./api";
+import { api, Problem, type Agent, type Event, type Study } from "./api";
 import { onHappening } from "./live";
+import { Lanes, lanesOf, spansOf, type Span } from "./lanes";
 import { Mark } from "./mark";
-import { toStudy } from "./route";
-import { amount, duration, plural } from "./words";
+import { go, toStudy, toTrial } from "./route";
+import { amount, duration, plural, type State } from "./words";
 
-const AGAIN_MS = 2000;
+const AGAIN_MS = 2000, EVENTS_MAX = 3000, STUDIES_MAX = 12, AGO_MS = 3_600_000;
 
-interface Seen { agents: Agent[]; slots: number; busy: number; version: string; own: number; open: number }
+interface Seen { agents: Agent[]; slots: number; busy: number; version: string; own: number; open: number; spans: Span[] }
+
+/* What was done for the studies that are at work, or were lately; each log is read on from where it was. */
+async function spansSince(logs: Map<string, Event[]>, studies: Study[], since: number): Promise<Span[]> {
+    const at = studies.filter((s) => s.seq).sort((a, b) => Number(b.running ?? 0) - Number(a.running ?? 0)).slice(0, STUDIES_MAX);
+    await Promise.all(at.map(async (s) => {
+        const log = logs.get(s.study) ?? [];
+        for (let after = log[log.length - 1]?.seq ?? Math.max(0, s.seq! - EVENTS_MAX); after < s.seq!;) {
+            const page = await api.log(s.study, after);
+            log.push(...page.events);
+            if (page.next === undefined) break;
+            after = page.next;
+        }
+        logs.set(s.study, log.slice(-EVENTS_MAX));
+    }));
+    return at.flatMap((s) => {
+        const log = logs.get(s.study)!, became = new Map<number, State>();
+        for (const e of log) if (e.event === "finished") became.set(e.trial!, (e.body.state as State | undefined) ?? "complete");
+        return spansOf(s.study, log, s.running ? Date.now() : (log[log.length - 1]?.at_ms ?? 0), (n) => became.get(n));
+    }).filter((s) => s.to > since);
+}
 
 export function Fleet() {
     const [seen, setSeen] = useState<Seen | null>(null), [problem, setProblem] = useState("");
     useEffect(() => {
+        const logs = new Map<string, Event[]>();
         let timer = 0;
         const look = async (): Promise<void> => {
             try {
                 const [fleet, service, studies] = await Promise.all([api.agents(), api.service(), api.studies()]);
-                setSeen({ ...fleet, version: service.version, own: service.slots, open: studies.studies.filter((s) => s.phase === "open" && s.hosted && !s.paused).length });
+                const spans = await spansSince(logs, studies.studies, Date.now() - AGO_MS);
+                setSeen({ ...fleet, version: service.version, own: service.slots, open: studies.studies.filter((s) => s.phase === "open" && s.hosted && !s.paused).length, spans });
                 setProblem("");
             } catch (e) {
                 setProblem(e instanceof Problem ? e.message : String(e));
@@ -26,7 +49,7 @@ export function Fleet() {
         void look();
         const again = setInterval(() => document.hidden || void look(), 2 * AGAIN_MS);
         const stop = onHappening((h) => { if (h.event !== "report" && !timer) timer = window.setTimeout(() => { timer = 0; void look(); }, AGAIN_MS); });
-        return () => { clearInterval(again); stop(); };
+        return () => { clearInterval(again); clearTimeout(timer); stop(); };
     }, []);
     if (!seen) return <p class="empty">{problem || "reading the agents …"}</p>;
     const skew = seen.agents.filter((a) => a.version && a.version !== seen.version), silent = seen.agents.filter((a) => a.state === "silent");
@@ -49,7 +72,24 @@ export function Fleet() {
                     ))}</tbody>
                 </table></div>
             )}
+            <SlotsOverTime seen={seen} />
         </>
+    );
+}
+
+/* Slots by time: what each agent ran in the last hour, the slots of this machine among them. */
+function SlotsOverTime({ seen }: { seen: Seen }) {
+    const now = Date.now(), byAgent = new Map<string, Span[]>(seen.agents.map((a) => [a.agent, []]));
+    for (const s of seen.spans) byAgent.set(s.agent, [...(byAgent.get(s.agent) ?? []), s]);
+    const groups = [...byAgent].filter(([name, spans]) => name || spans.length).map(([name, spans]) => ({ name: name || "this machine", lanes: lanesOf(spans.sort((a, b) => a.from - b.from), name ? (seen.agents.find((a) => a.agent === name)?.slots ?? 1) : 0) }));
+    if (!seen.spans.length) return <p class="quiet">Nothing ran in the last hour.</p>;
+    const from = Math.max(now - AGO_MS, Math.min(...seen.spans.map((s) => s.from)));
+    return (
+        <figure class="chart" data-figure="slots">
+            <h2>What ran in the last {from > now - AGO_MS + 1000 ? duration(now - from) : "hour"}</h2>
+            <Lanes groups={groups} from={from} to={now} label={`What ${groups.map((g) => g.name).join(", ")} ran: ${seen.spans.length} attempts`} say={(s) => `${s.study} ${s.trial}`} onFind={(s, _at, chosen) => { if (s && chosen) go(toTrial(s.study, s.trial)); }} />
+            <figcaption>A lane a slot, a bar an attempt; a click opens its trial. Filled: complete; hollow: stopped early, or to go on later; red: failed; ochre: running. Gaps: the slot was idle.</figcaption>
+        </figure>
     );
 }
 

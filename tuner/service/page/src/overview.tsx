@@ -5,7 +5,7 @@ import { onHappening, tick } from "./live";
 import { Mark, type MarkName } from "./mark";
 import { go, toStudy } from "./route";
 import { amount, percent, plural } from "./words";
-import { phaseSentence, VERDICTS } from "./verdict";
+import { headWord, phaseSentence } from "./verdict";
 
 const AGAIN_MS = 1000;
 
@@ -62,7 +62,7 @@ function StudyLine({ s, chosen, onChoose }: { s: Study; chosen: boolean; onChoos
         <li class="study-line">
             <div class="study-name"><input type="checkbox" checked={chosen} aria-label={`choose ${s.study}`} onChange={(e) => onChoose(e.currentTarget.checked)} /><h2><a href={toStudy(s.study)}>{s.study}</a></h2></div>
             <p><Mark state={markOf(s)} /> {phaseSentence(s)}</p>
-            <p>{best ? <><b>{VERDICTS[best.verdict ?? "not confirmed"].word}</b>: trial {best.trial}{primary && <span class="figures">, {Object.entries(primary.metrics).filter(([, d]) => d.ratio === undefined || Math.abs(d.ratio) >= 0.005).slice(0, 3).map(([k, d]) => `${k} ${d.ratio !== undefined ? (d.ratio > 0 ? "+" : "") + percent(d.ratio) : (d.difference! > 0 ? "+" : "") + amount(Number(d.difference!.toPrecision(2)))}`).join(", ")} against {primary.reference}</span>}</> : <span class="quiet">no winner yet</span>}</p>
+            <p>{best ? <><b>{headWord(s, best)}</b>: trial {best.trial}{primary && <span class="figures">, {Object.entries(primary.metrics).filter(([, d]) => d.ratio === undefined || Math.abs(d.ratio) >= 0.005).slice(0, 3).map(([k, d]) => `${k} ${d.ratio !== undefined ? (d.ratio > 0 ? "+" : "") + percent(d.ratio) : (d.difference! > 0 ? "+" : "") + amount(Number(d.difference!.toPrecision(2)))}`).join(", ")} against {primary.reference}</span>}</> : <span class="quiet">no winner yet</span>}</p>
             <div class="study-progress"><svg class="bar" viewBox="0 0 100 6" preserveAspectRatio="none" role="img" aria-label={`${percent(done)} of the budget spent`}><rect class="all" width="100" height="6" /><rect class="spent" width={done * 100} height="6" /></svg>
                 <span class="quiet figures">{plural(s.trials ?? 0, "trial")}{s.states?.failed ? `, ${s.states.failed} failed` : ""}</span></div>
         </li>

@@ -5,6 +5,7 @@ import type { Trials } from "./columns";
 import { choice, choose, toStudy } from "./route";
 import type { StudyView } from "./study";
 import { colours } from "./theme";
+import { useWidth } from "./width";
 import { amount, percent, plural, shown } from "./words";
 
 const HEIGHT = 320, TOP = 36, BOTTOM = 22, SIDE = 40, LEAST_AXIS = 96, LINES_MAX = 3000, ON_TOP_MAX = 300, STEPS = 1000;
@@ -35,20 +36,13 @@ function axesOf(v: StudyView, t: Trials): Axis[] {
 type Ranges = Record<string, [number, number]>;
 
 export function Parallel({ v }: { v: StudyView }) {
-    const t = v.trials.value, axes = useMemo(() => axesOf(v, t), [t, v.parameters.value, v.metrics.value]), canvas = useRef<HTMLCanvasElement>(null), room = useRef<HTMLDivElement>(null);
-    const [width, setWidth] = useState(600), [ranges, setRanges] = useState<Ranges>({}), [sliders, setSliders] = useState(false), c = colours.value, drag = useRef<{ axis: number; from: number } | null>(null);
+    const t = v.trials.value, axes = useMemo(() => axesOf(v, t), [t, v.parameters.value, v.metrics.value]), canvas = useRef<HTMLCanvasElement>(null), [room, width] = useWidth<HTMLDivElement>(600);
+    const [ranges, setRanges] = useState<Ranges>({}), [sliders, setSliders] = useState(false), c = colours.value, drag = useRef<{ axis: number; from: number } | null>(null);
     const wide = Math.max(width, axes.length * LEAST_AXIS), x = (k: number): number => SIDE + (axes.length > 1 ? (k * (wide - 2 * SIDE)) / (axes.length - 1) : 0), y = (f: number): number => TOP + (1 - f) * (HEIGHT - TOP - BOTTOM);
     const rows = useMemo(() => Array.from({ length: t.n }, (_, r) => r).filter((r) => (t.state[r] === "complete" || t.state[r] === "pruned") && t.role[r] !== "confirm"), [t]);
     const brushed = Object.entries(ranges).map(([name, r]) => ({ axis: axes.find((a) => a.name === name), r })).filter((b) => b.axis), kept = brushed.length ? rows.filter((row) => brushed.every(({ axis, r }) => axis!.at[row]! >= r[0] && axis!.at[row]! <= r[1])) : rows;
     const chosen = t.row.get(Number(choice("t") || NaN)), best = t.row.get(v.study.value?.best?.trial ?? -1);
 
-    useEffect(() => {
-        const el = room.current;
-        if (!el) return;
-        const sized = new ResizeObserver(() => setWidth(el.clientWidth));
-        sized.observe(el);
-        return () => sized.disconnect();
-    }, []);
     useEffect(() => {
         const el = canvas.current;
         if (!el) return;

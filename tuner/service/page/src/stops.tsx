@@ -13,7 +13,7 @@ export function Stops({ v }: { v: StudyView }) {
     for (let row = 0; row < t.n; row++) {
         const state = t.state[row]!;
         if (!(state in WORDS)) continue;
-        const text = t.reason[row] ?? "no reason given", key = `${state} ${kind(text)}`, g = groups.get(key) ?? { state, text: kind(text), trials: [], tokens: 0 };
+        const text = t.reason[row] ?? "no reason given", key = `${state} ${kind(text)}`, g = groups.get(key) ?? { state, text, trials: [], tokens: 0 };
         g.trials.push(t.number[row]!);
         g.tokens += Number.isFinite(t.charged[row]) ? t.charged[row]! : 0;
         groups.set(key, g);
@@ -24,8 +24,8 @@ export function Stops({ v }: { v: StudyView }) {
             <h2>What was stopped, and why</h2>
             {!all.length && <p class="quiet">Every trial went to its end.</p>}
             <ul class="plain-list">{all.slice(0, 20).map((g) => (
-                <li key={g.state + g.text}><p><Mark state={g.state} /> {plural(g.trials.length, "trial")} {WORDS[g.state]}{g.tokens ? <span class="quiet"> after {amount(g.tokens)} tokens in all</span> : ""}</p>
-                    <p class="mono quiet cut">{g.text}</p><p><a href={`#/s/${encodeURIComponent(v.name)}/trials?f=state:${g.state}`}>show them</a></p></li>
+                <li key={g.trials[0]}><p><Mark state={g.state} /> {plural(g.trials.length, "trial")} {WORDS[g.state]}{g.tokens ? <span class="quiet"> after {amount(g.tokens)} tokens in all</span> : ""}</p>
+                    <p class="quiet cut">{g.trials.length > 1 && "Such as: "}<span class="mono">{g.text}</span></p><p><a href={`#/s/${encodeURIComponent(v.name)}/trials?f=state:${g.state}`}>show them</a></p></li>
             ))}</ul>
             {all.length > 20 && <p class="quiet">and {all.length - 20} other reasons</p>}
         </section>

@@ -65,7 +65,7 @@ function VerdictTab({ v, s }: { v: StudyView; s: Study }) {
 }
 
 const WhyTab = ({ v }: { v: StudyView }) => <div class="stack"><ImportanceBars v={v} /><Surfaces v={v} /><Parallel v={v} /><Stops v={v} /></div>;
-const TimeTab = ({ v }: { v: StudyView }) => <div class="stack"><h2 class="hidden">Time</h2><Timeline v={v} /><div class="charts"><LedgerChart v={v} /></div><LineageTable v={v} /><Events v={v} /></div>;
+const TimeTab = ({ v }: { v: StudyView }) => <div class="stack"><h2 class="hidden">Time</h2><Timeline v={v} /><LineageTable v={v} /><div class="columns time-columns"><Events v={v} /><div class="charts"><LedgerChart v={v} /></div></div></div>;
 
 export function Trouble({ v }: { v: StudyView }) {
     const p = v.problem.value;

@@ -1,16 +1,18 @@
 /* What the model believes: slices (mean and interval along one parameter, all else as the winner has it) and a contour
  * over two, with how sure it is; the trials on top. */
 import { contours } from "d3-contour";
+import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { api, type Contour, type Metric, type Parameter, type Slice, type Value } from "./api";
-import { band, line, marks } from "./chart";
+import { band, decades, line, marks } from "./chart";
 import { Figure, type Point } from "./figure";
 import { Choice } from "./history_chart";
 import type { StudyView } from "./study";
 import { colours } from "./theme";
+import { useWidth } from "./width";
 import { amount } from "./words";
 
-const SLICES_MAX = 6, WIDTH = 480, HEIGHT = 320, LEFT = 56, BOTTOM = 40, LEVELS = 8;
+const SLICES_MAX = 12, LEFT = 56, TOP = 24, BOTTOM = 40, LEVELS = 8, DOTS_MAX = 1000;
 
 const isNumber = (p: Parameter): boolean => p.type === "int" || p.type === "float";
 
@@ -23,7 +25,7 @@ export function Surfaces({ v }: { v: StudyView }) {
             <h2>What each setting does</h2>
             <Choice label="of" value={metric.name} of={metrics.map((m) => m.name)} onChange={setName} />
             <div class="surfaces">{parameters.slice(0, SLICES_MAX).map((p) => <SliceChart key={p.name + metric.name} v={v} p={p} m={metric} />)}</div>
-            {numeric.length >= 2 && <ContourChart v={v} numeric={numeric} m={metric} />}
+            {numeric.length >= 2 && <Contours v={v} numeric={numeric} m={metric} />}
         </section>
     );
 }
@@ -59,42 +61,61 @@ function viridis(f: number): string {
     return `rgb(${a.map((q, k) => Math.round(q + (b[k]! - q) * (x - i))).join(" ")})`;
 }
 
-function ContourChart({ v, numeric, m }: { v: StudyView; numeric: Parameter[]; m: Metric }) {
-    const [xName, setX] = useState(numeric[0]!.name), [yName, setY] = useState(numeric[1]!.name), [unsure, setUnsure] = useState(false), [c, setContour] = useState<Contour | null>(null), ink = colours.value;
+function Contours({ v, numeric, m }: { v: StudyView; numeric: Parameter[]; m: Metric }) {
+    const [xName, setX] = useState(numeric[0]!.name), [yName, setY] = useState(numeric[1]!.name), [c, setContour] = useState<Contour | null>(null), complete = v.study.value!.states.complete;
     const x = numeric.find((p) => p.name === xName) ?? numeric[0]!, y = numeric.find((p) => p.name === yName && p !== x) ?? numeric.find((p) => p !== x)!;
     useEffect(() => {
         let late = false;
-        setContour(null);
         api.contour(v.name, x.name, y.name, m.name).then((r) => { if (!late) setContour(r); }).catch(() => undefined);
-        return () => void (late = true);
-    }, [v, x.name, y.name, m.name]);
-    if (!c) return null;
-    const grid = unsure ? c.sd : c.mean, nx = c.x.length, ny = c.y.length, known = grid.flat().filter((q): q is number => q !== null), least = Math.min(...known), most = Math.max(...known), flat = grid.flat().map((q) => q ?? -Infinity);
-    if (!known.length) return null;
-    const f = (p: Parameter) => (q: number): number => (p.scale === "log" ? Math.log(q) : q), fx = f(x), fy = f(y);
-    const bounds = (p: Parameter, all: Value[]): [number, number] => [f(p)(Number(all[0])), f(p)(Number(all[all.length - 1]))], [x0, x1] = bounds(x, c.x), [y0, y1] = bounds(y, c.y);
-    const px = (q: number): number => LEFT + ((fx(q) - x0) / (x1 - x0)) * (WIDTH - LEFT - 8), py = (q: number): number => HEIGHT - BOTTOM - ((fy(q) - y0) / (y1 - y0)) * (HEIGHT - BOTTOM - 8);
-    const levels = Array.from({ length: LEVELS }, (_, i) => least + ((most - least) * i) / LEVELS);
-    const shapes = contours().size([nx, ny]).thresholds(levels)(flat), sx = (WIDTH - LEFT - 8) / nx, sy = (HEIGHT - BOTTOM - 8) / ny;
-    const path = (rings: number[][][][]): string => rings.map((polygon) => polygon.map((ring) => "M" + ring.map(([a, b]) => `${(LEFT + a! * sx).toFixed(1)},${(HEIGHT - BOTTOM - b! * sy).toFixed(1)}`).join("L") + "Z").join("")).join("");
-    const t = v.trials.value, dots: [number, number, number][] = [], cx = t.params.get(x.name) ?? [], cy = t.params.get(y.name) ?? [], best = v.study.value?.best;
-    for (let row = 0; row < t.n && dots.length < 1000; row++) if (t.state[row] === "complete" && t.role[row] !== "confirm" && typeof cx[row] === "number" && typeof cy[row] === "number") dots.push([px(cx[row] as number), py(cy[row] as number), t.number[row]!]);
-    const grey = (q: number): string => `color-mix(in srgb, ${ink.ink} ${Math.round(10 + 60 * q)}%, ${ink.page})`;
+        return () => { late = true; setContour(null); };
+    }, [v, x.name, y.name, m.name, Math.floor(complete / 10)]);
+    if (!c || !c.mean.flat().some((q) => q !== null)) return null;
+    const axes = <span class="row"><Choice label="across" value={x.name} of={numeric.map((p) => p.name)} onChange={setX} /><Choice label="up" value={y.name} of={numeric.filter((p) => p !== x).map((p) => p.name)} onChange={setY} /></span>;
     return (
-        <figure class="chart" data-figure="contour">
-            <h3>{m.name} over {x.name} and {y.name}{unsure ? ": how unsure the model is" : ""}</h3>
-            <span class="row"><Choice label="across" value={x.name} of={numeric.map((p) => p.name)} onChange={setX} /><Choice label="up" value={y.name} of={numeric.filter((p) => p !== x).map((p) => p.name)} onChange={setY} />
-                <label class="choice"><input type="checkbox" checked={unsure} onChange={(e) => setUnsure(e.currentTarget.checked)} /> how unsure</label></span>
-            <svg class="contour" viewBox={`0 0 ${WIDTH} ${HEIGHT + 28}`} role="img" data-points={shapes.length} aria-label={`${m.name} from ${amount(least)} to ${amount(most)} over ${x.name} and ${y.name}`}>
-                {shapes.map((s, i) => <path key={i} d={path(s.coordinates)} fill={unsure ? grey(i / (LEVELS - 1)) : viridis(i / (LEVELS - 1))} />)}
+        <div class="charts">
+            <ContourChart v={v} c={c} x={x} y={y} name="contour" grid={c.mean} colour={viridis} title={`${m.name} over ${x.name} and ${y.name}`} caption={`Mean of the model, all else as in trial ${c.at}. Dots: complete trials; ★ the best.`}>{axes}</ContourChart>
+            <ContourChart v={v} c={c} x={x} y={y} name="contour-sd" grid={c.sd} colour={grey} title={`How unsure the model is of ${m.name} there`} caption="Standard deviation of the model's belief; the stronger, the less sure. Far from the dots it guesses." />
+        </div>
+    );
+}
+
+/* grey to ink, for uncertainty */
+const grey = (f: number): string => `color-mix(in srgb, ${colours.value.ink} ${Math.round(8 + 62 * f)}%, ${colours.value.page})`;
+
+interface Contoured { v: StudyView; c: Contour; x: Parameter; y: Parameter; name: string; grid: (number | null)[][]; colour: (f: number) => string; title: string; caption: string; children?: ComponentChildren }
+
+/* 1-2-5 within, on the parameter's scale. */
+function ticksOf(p: Parameter, lo: number, hi: number, most: number): number[] {
+    if (p.scale === "log") return decades(lo, hi, most);
+    const rough = (hi - lo) / (most - 1), power = 10 ** Math.floor(Math.log10(rough)), step = [1, 2, 5, 10].map((k) => k * power).find((s) => s >= rough)!, first = Math.ceil(lo / step - 1e-9);
+    return Array.from({ length: Math.floor(hi / step + 1e-9) - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(6)));
+}
+
+function ContourChart({ v, c, x, y, name, grid, colour, title, caption, children }: Contoured) {
+    const ink = colours.value, nx = c.x.length, ny = c.y.length, known = grid.flat().filter((q): q is number => q !== null), least = Math.min(...known), most = Math.max(...known);
+    const f = (p: Parameter) => (q: number): number => (p.scale === "log" ? Math.log(q) : q), fx = f(x), fy = f(y), ends = (all: Value[]): [number, number] => [Number(all[0]), Number(all[all.length - 1])], [x0, x1] = ends(c.x), [y0, y1] = ends(c.y);
+    const [room, width] = useWidth<HTMLDivElement>(480), height = Math.min(width * 0.66, 460), right = width - 8, low = height - BOTTOM, key = (width - LEFT) / 5, px = (q: number): number => LEFT + ((fx(q) - fx(x0)) / (fx(x1) - fx(x0))) * (right - LEFT), py = (q: number): number => low - ((fy(q) - fy(y0)) / (fy(y1) - fy(y0))) * (low - TOP);
+    const levels = Array.from({ length: LEVELS }, (_, i) => least + ((most - least) * i) / LEVELS), sx = (right - LEFT) / nx, sy = (low - TOP) / ny;
+    const path = (rings: number[][][][]): string => rings.map((polygon) => polygon.map((ring) => "M" + ring.map(([a, b]) => `${(LEFT + a! * sx).toFixed(1)},${(low - b! * sy).toFixed(1)}`).join("L") + "Z").join("")).join("");
+    const shapes = contours().size([nx, ny]).thresholds(levels.slice(1))(grid.flat().map((q) => q ?? -Infinity));
+    const t = v.trials.value, dots: [number, number, number][] = [], cx = t.params.get(x.name) ?? [], cy = t.params.get(y.name) ?? [], best = v.study.value?.best?.params, bx = best?.[x.name], by = best?.[y.name];
+    for (let row = 0; row < t.n && dots.length < DOTS_MAX; row++) if (t.state[row] === "complete" && t.role[row] !== "confirm" && typeof cx[row] === "number" && typeof cy[row] === "number") dots.push([px(cx[row] as number), py(cy[row] as number), t.number[row]!]);
+    const named = (p: Parameter): string => p.name + (p.scale === "log" ? " (log)" : "");
+    return (
+        <figure class="chart" data-figure={name}>
+            <h3>{title}</h3>
+            {children && <div class="controls">{children}</div>}
+            <div class="drawing contour" ref={room}><svg viewBox={`0 0 ${width} ${height + 28}`} width={width} height={height + 28} role="img" data-points={shapes.length} aria-label={`${title}: from ${amount(least)} to ${amount(most)}`}>
+                <rect x={LEFT} y={TOP} width={right - LEFT} height={low - TOP} fill={colour(0)} />
+                {shapes.map((s, i) => <path key={i} d={path(s.coordinates)} fill={colour((i + 1) / (LEVELS - 1))} />)}
                 {dots.map(([a, b, n]) => <circle key={n} cx={a} cy={b} r="2.5" class="dot" />)}
-                {best && typeof best.params[x.name] === "number" && typeof best.params[y.name] === "number" && <path transform={`translate(${px(best.params[x.name] as number) - 7} ${py(best.params[y.name] as number) - 7}) scale(1.4)`} d="M5,0 L6.5,3.4 L10,3.8 L7.3,6.2 L8.1,10 L5,8 L1.9,10 L2.7,6.2 L0,3.8 L3.5,3.4 Z" fill={ink.ink} stroke={ink.page} />}
-                {[0, 0.5, 1].map((q) => <text key={q} x={LEFT + q * (WIDTH - LEFT - 8)} y={HEIGHT - BOTTOM + 16} text-anchor={q === 0 ? "start" : q === 1 ? "end" : "middle"}>{amount(Number((x.scale === "log" ? Math.exp(x0 + q * (x1 - x0)) : x0 + q * (x1 - x0)).toPrecision(3)))}</text>)}
-                {[0, 0.5, 1].map((q) => <text key={q} x={LEFT - 6} y={HEIGHT - BOTTOM - q * (HEIGHT - BOTTOM - 8) + (q === 1 ? 8 : 0)} text-anchor="end">{amount(Number((y.scale === "log" ? Math.exp(y0 + q * (y1 - y0)) : y0 + q * (y1 - y0)).toPrecision(3)))}</text>)}
-                <text x={WIDTH - 8} y={HEIGHT - BOTTOM + 32} text-anchor="end">{x.name}{x.scale === "log" ? " (log)" : ""}</text>
-                {[0, 2, 4, 6, 7].map((i, k) => <g key={i}><rect x={LEFT + k * 80} y={HEIGHT + 8} width="12" height="12" fill={unsure ? grey(i / (LEVELS - 1)) : viridis(i / (LEVELS - 1))} /><text x={LEFT + k * 80 + 16} y={HEIGHT + 18}>{amount(Number(levels[i]!.toPrecision(3)))}</text></g>)}
-            </svg>
-            <figcaption>{unsure ? "Standard deviation of the model's belief; darker: less sure." : `Mean of the model, all else as in trial ${c.at}.`} Up: {y.name}{y.scale === "log" ? " (log)" : ""}. Dots: complete trials; ★ the best.</figcaption>
+                {typeof bx === "number" && typeof by === "number" && <path transform={`translate(${px(bx) - 7} ${py(by) - 7}) scale(1.4)`} d="M5,0 L6.5,3.4 L10,3.8 L7.3,6.2 L8.1,10 L5,8 L1.9,10 L2.7,6.2 L0,3.8 L3.5,3.4 Z" fill={ink.ink} stroke={ink.page} />}
+                {ticksOf(x, x0, x1, 6).map((q) => <text key={q} x={px(q)} y={low + 16} text-anchor="middle">{amount(q)}</text>)}
+                {ticksOf(y, y0, y1, 5).map((q) => <text key={q} x={LEFT - 6} y={py(q) + 4} text-anchor="end">{amount(q)}</text>)}
+                <text x={LEFT} y={TOP - 8}>{named(y)}</text><text x={right} y={low + 32} text-anchor="end">{named(x)}</text>
+                {[0, 2, 4, 6, 7].map((i, k) => <g key={i}><rect x={LEFT + k * key} y={height + 8} width="12" height="12" fill={colour(i / (LEVELS - 1))} /><text x={LEFT + k * key + 16} y={height + 18}>{amount(Number(levels[i]!.toPrecision(3)))}</text></g>)}
+            </svg></div>
+            <figcaption>{caption}</figcaption>
         </figure>
     );
 }

@@ -21,7 +21,7 @@ function columnsOf(v: StudyView): Column[] {
         number("trial", (x, row) => x.number[row]!, String, "4.5rem"),
         { name: "state", right: false, value: (x, row) => x.state[row]!, text: (x, row) => <><Mark state={x.state[row]!} /> {STATE_WORDS[x.state[row]!]}</>, width: "9.5rem" },
         ...[...t.metrics.keys()].map((m) => number(m, (x, row) => x.metrics.get(m)?.[row] ?? NaN)),
-        number("utility", (x, row) => x.utility[row]!, (u) => (u > 0 ? "+" : "") + amount(u)),
+        number("utility", (x, row) => x.utility[row]!, (u) => (u > 0 ? "+" : "") + amount(u), "7.5rem"),
         ...v.parameters.value.map((p): Column => ({
             name: p.name, right: p.type === "int" || p.type === "float",
             value: (x, row) => { const a = x.params.get(p.name)?.[row]; return typeof a === "number" ? a : a === undefined || a === null ? NaN : shown(a); },
@@ -39,6 +39,12 @@ function shownColumns(all: Column[], t: Trials): Column[] {
     const wanted = choice("cols").split(",").filter(Boolean);
     if (wanted.length) return wanted.map((n) => all.find((c) => c.name === n)).filter((c): c is Column => c !== undefined);
     return all.filter((c) => c.name !== "took" || t.began.some((b) => Number.isFinite(b))).filter((c) => c.name !== "charged");
+}
+
+/* Terms of the filter that this study understands. */
+function examples(v: StudyView): string[] {
+    const m = v.metrics.value[0], p = v.parameters.value.find((x) => x.range), best = v.study.value?.best?.metrics[m?.name ?? ""];
+    return [m && `${m.name}${m.goal === "maximize" ? ">" : "<"}${Number((best ?? 0.5).toPrecision(2))}`, "state:pruned", p?.range && `${p.name}:${p.range[0]}..${Number(((p.scale === "log" ? Math.sqrt(p.range[0] * p.range[1]) : (p.range[0] + p.range[1]) / 2)).toPrecision(2))}`, "-role:confirm"].filter((x): x is string => Boolean(x));
 }
 
 export function Table({ v }: { v: StudyView }) {
@@ -61,12 +67,12 @@ export function Table({ v }: { v: StudyView }) {
         <section data-part="table">
             <div class="table-head">
                 <label class="filter"><span class="hidden">Filter</span>
-                    <input id="filter" type="search" value={text} placeholder={`${[...t.metrics.keys()][0] ?? "em"}>0.6 state:complete ${v.parameters.value[0]?.name ?? "lr"}:1..3`} spellcheck={false} autocomplete="off" aria-describedby="filter-help" onInput={(e) => choose({ f: e.currentTarget.value })} /></label>
+                    <input id="filter" type="search" value={text} placeholder={examples(v).slice(0, 2).join(" ")} spellcheck={false} autocomplete="off" aria-describedby="filter-help" onInput={(e) => choose({ f: e.currentTarget.value })} /></label>
                 <span class="quiet" role="status">{rows.length === t.n ? plural(t.n, "trial") : `${amount(rows.length)} of ${plural(t.n, "trial")}`}</span>
                 <Columns all={all} shown={columns} />
                 <button class="plain" onClick={() => save(`${v.name}-trials.csv`, csv({ head: all.map((c) => c.name), rows: rows.map((row) => all.map((c) => c.value(t, row))) }))}>save as CSV</button>
             </div>
-            <p id="filter-help" class={filter.problem ? "wrong" : "quiet small"}>{filter.problem || <>Terms: <code>em&gt;0.6</code> <code>tokens&lt;2M</code> <code>state:pruned</code> <code>lr:1e-3..3e-3</code> <code>-source:sobol</code>, or a word of the reason.</>}</p>
+            <p id="filter-help" class={filter.problem ? "wrong" : "quiet small"}>{filter.problem || <>Terms: {examples(v).map((e) => <><code>{e}</code> </>)}or a word of the reason.</>}</p>
             <Grid v={v} t={t} columns={columns} rows={rows} sort={sort} />
         </section>
     );

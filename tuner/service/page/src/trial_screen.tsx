@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { act } from "./actions";
 import { api, Problem, type Trial, type Value } from "./api";
 import { line } from "./chart";
+import { sentence } from "./events";
 import { Figure, save } from "./figure";
 import { sign, tick } from "./live";
 import { Mark } from "./mark";
@@ -12,7 +13,7 @@ import { isStalled, Tail } from "./running";
 import { isOperator } from "./session";
 import { readCurve, type StudyView } from "./study";
 import { StudyHead, Trouble } from "./study_screen";
-import { amount, bytes, clockWithSeconds, duration, plural, shown, STATE_WORDS, whole } from "./words";
+import { amount, bytes, capital, clockWithSeconds, duration, plural, shown, STATE_WORDS, whole } from "./words";
 
 const SOURCES: Record<string, string> = {
     confirm: "To confirm another configuration on a fresh seed.", reference: "A reference of the study file.",
@@ -36,13 +37,13 @@ export function TrialScreen({ v, trial }: { v: StudyView; trial: number }) {
     }, [v, trial, seq]);
     const head = <StudyHead v={v} tab={null} crumb={`trial ${trial}`} />;
     if (problem && !t) return <>{head}<p class="look-line">{problem.message}</p></>;
-    if (!t || t.trial !== trial) return head;
+    if (!t || t.trial !== trial) return <>{head}<p class="empty" role="status">reading trial {trial} …</p></>;
     const best = v.study.value?.best, row = v.trials.value.row.get(trial), all = v.trials.value;
     return (
         <>
             {head}
             <Trouble v={v} />
-            <div class="columns">
+            <div class="columns trial-columns">
                 <div class="main-column">
                     <Outcome v={v} t={t} />
                     <Settings v={v} t={t} />
@@ -75,7 +76,7 @@ function Outcome({ v, t }: { v: StudyView; t: Trial }) {
     const metrics = Object.entries(t.metrics);
     return (
         <section data-part="outcome">
-            <h2 class="headline"><Mark state={stalled ? "stalled" : t.state} /> {stalled ? "stalled" : STATE_WORDS[t.state]}{best?.trial === t.trial ? ", and the best" : ""}</h2>
+            <h2 class="headline"><Mark state={stalled ? "stalled" : t.state} /> {stalled ? "Stalled" : capital(STATE_WORDS[t.state])}{best?.trial === t.trial ? ", and the best" : ""}</h2>
             {t.reason && <p class="lead">{t.reason}</p>}
             {metrics.length > 0 && <div class="wide"><table class="small-table"><thead><tr><th scope="col">metric</th><th scope="col" class="right">this trial</th>{base && base.trial !== t.trial && <th scope="col" class="right">baseline</th>}{best && best.trial !== t.trial && <th scope="col" class="right">best ({best.trial})</th>}</tr></thead>
                 <tbody>{metrics.map(([k, x]) => <tr key={k}><th scope="row">{k}{t.state === "pruned" && <span class="quiet block">when it was stopped</span>}</th><td class="right figures"><b>{amount(x)}</b></td>{base && base.trial !== t.trial && <td class="right figures">{amount(base.metrics[k] ?? also(v, base.trial, k))}</td>}{best && best.trial !== t.trial && <td class="right figures">{amount(best.metrics[k] ?? also(v, best.trial, k))}</td>}</tr>)}
@@ -128,7 +129,7 @@ function Lineage({ v, t }: { v: StudyView; t: Trial }) {
             <ol class="lineage">{t.stages.map((s) => (
                 <li key={s.stage}><p><b>{s.stage}</b>{s.from.length > 0 && <span class="quiet"> from {s.from.join(", ")}</span>}{s.trial !== t.trial && <> · run by <a href={toTrial(v.name, s.trial)}>trial {s.trial}</a></>}</p>
                     <p class="mono">{Object.entries(s.params).map(([k, x]) => `${k}=${shown(x)}`).join(" ") || "no parameters"}</p>
-                    <p class="quiet figures">{amount(s.cost)} tokens · {duration(s.took_ms)}{s.digest ? ` · ${bytes(s.bytes)}${s.kept ? "" : ", no longer kept"} · ${plural(s.users, "trial")} stand${s.users === 1 ? "s" : ""} on it` : " · left no checkpoint"}</p></li>
+                    <p class="quiet figures">{s.cost > 0 && `${amount(s.cost)} tokens · `}{duration(s.took_ms)}{s.digest ? ` · ${bytes(s.bytes)}${s.kept ? "" : ", no longer kept"} · ${plural(s.users, "trial")} stand${s.users === 1 ? "s" : ""} on it` : " · left no checkpoint"}</p></li>
             ))}</ol>
         </section>
     );
@@ -137,7 +138,7 @@ function Lineage({ v, t }: { v: StudyView; t: Trial }) {
 function Story({ v, trial }: { v: StudyView; trial: number }) {
     const events = v.events.value.filter((e) => e.trial === trial && !["renewed", "checkpoint"].includes(e.event)).slice(-30);
     if (!events.length) return null;
-    return <section data-part="story"><h2>What happened to it</h2><ol class="events">{events.map((e) => <li key={e.seq}><time class="figures quiet">{clockWithSeconds(e.at_ms)}</time><span>{e.event}{typeof e.body.reason === "string" ? `: ${e.body.reason}` : ""}</span></li>)}</ol></section>;
+    return <section data-part="story"><h2>What happened to it</h2><ol class="events">{events.map((e) => <li key={e.seq}><time class="figures quiet">{clockWithSeconds(e.at_ms)}</time><span>{sentence(e)}</span></li>)}</ol></section>;
 }
 
 function Files({ v, t }: { v: StudyView; t: Trial }) {
@@ -150,7 +151,7 @@ function Files({ v, t }: { v: StudyView; t: Trial }) {
     return (
         <section data-part="files"><h2>Log and files</h2>
             <Tail key={t.attempts} study={v.name} trial={t.trial} live={t.state === "running"} />
-            <ul class="plain-list row">{files.map((f) => <li key={f.name}><button class="plain" onClick={() => void fetchFile(f.name)}>{f.name}</button> <span class="quiet figures">{bytes(f.bytes)}</span></li>)}</ul>
+            <ul class="plain-list row"><li class="quiet">save</li>{files.map((f) => <li key={f.name}><button class="plain" onClick={() => void fetchFile(f.name)}>{f.name}</button> <span class="quiet figures">{bytes(f.bytes)}</span></li>)}</ul>
         </section>
     );
 }

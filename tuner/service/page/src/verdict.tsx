@@ -16,6 +16,12 @@ export const VERDICTS: Record<VerdictWord, { word: string; rule: string }> = {
     "not confirmed": { word: "Not confirmed", rule: "It was measured once, in the search; fresh seeds have not confirmed it." },
 };
 
+/* of a study that goes on nothing is confirmed yet, and that is no verdict */
+export const headWord = (s: Study, best: Standing): string => {
+    const word = best.verdict ?? (best.confirmed_seeds > 0 ? "no better" : "not confirmed");
+    return s.phase === "open" && word === "not confirmed" ? "Best so far" : VERDICTS[word].word;
+};
+
 const metricNamed = (v: StudyView, name: string): Metric | undefined => v.metrics.value.find((m) => m.name === name);
 
 /* "+1.44 points", "−82.5 %" */
@@ -99,7 +105,7 @@ export function Verdict({ v }: { v: StudyView }) {
     const against = [...(best.against ?? [])].sort((a, b) => Number(a.reference === "baseline") - Number(b.reference === "baseline"));
     return (
         <section class="verdict" data-part="verdict">
-            <h2 class="headline">{s.phase === "open" && word === "not confirmed" ? "Best so far" : text}: <a href={toTrial(v.name, best.trial)}>trial {best.trial}</a></h2>
+            <h2 class="headline">{headWord(s, best)}: <a href={toTrial(v.name, best.trial)}>trial {best.trial}</a></h2>
             {best.baseline ? <p class="lead">The baseline is the best that was found.</p> : against.slice(0, 2).map((a) => <Sentence key={a.reference} v={v} best={best} a={a} />)}
             {!against.length && !best.baseline && <p class="lead">{Object.entries(best.metrics).map(([k, x]) => `${k} ${amount(x)}`).join(", ")}</p>}
             {best.caution && <p class="look-line">! {best.caution}</p>}

@@ -1,6 +1,6 @@
 /* Numbers, times and states as people read them. A true minus, a thin space before %, at most four digits. */
 
-const MINUS = "\u2212", THIN = "\u2009";
+const MINUS = "\u2212", THIN = "\u202f"; /* thin, and not broken */
 
 export const minus = (text: string): string => text.replace(/^-/, MINUS);
 
@@ -49,6 +49,7 @@ export const plural = (n: number, one: string, many = one + "s"): string => `${a
 /* 2 h 14 min */
 export function duration(ms: number): string {
     const s = Math.max(0, Math.round(ms / 1000));
+    if (ms > 0 && ms < 950) return `${Math.max(1, Math.round(ms))} ms`;
     if (s < 60) return ms < 10_000 && ms > 0 ? `${(ms / 1000).toFixed(1)} s` : `${s} s`;
     if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60 && s < 600 ? `${s % 60} s` : ""}`.trim();
     if (s < 172_800) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
@@ -84,4 +85,4 @@ export const STATE_WORDS: Record<State, string> = {
     failed: "failed", infeasible: "infeasible", cancelled: "cancelled",
 };
 
-export const bytes = (n: number): string => (n < 1000 ? `${n} B` : n < 1e6 ? `${(n / 1e3).toFixed(0)} kB` : `${(n / 1e6).toFixed(1)} MB`);
+export const bytes = (n: number): string => (n < 1000 ? `${n}${THIN}B` : n < 1e6 ? `${(n / 1e3).toFixed(0)}${THIN}kB` : `${(n / 1e6).toFixed(1)}${THIN}MB`);
