@@ -95,7 +95,7 @@ export class World {
     /* At a port that the service chooses; after that at the same. */
     async start(env = {}) {
         const out = openSync(this.path("serve.out"), "a");
-        this.server = spawn(NOCTURNE, ["serve", "--listen", `127.0.0.1:${this.port ?? 0}`, "--slots", "2"], { cwd: this.dir, env: { ...this.env(), ...env }, stdio: ["ignore", out, out] });
+        this.server = spawn(NOCTURNE, ["serve", "--listen", `127.0.0.1:${this.port ?? 0}`, "--slots", "4"], { cwd: this.dir, env: { ...this.env(), ...env }, stdio: ["ignore", out, out] });
         closeSync(out);
         this.port ??= await until("the service says where it listens", async () => /:(\d+)$/m.exec(readFileSync(this.path("serve.out"), "utf8"))?.[1]);
         await until("the service answers", async () => (await fetch(`${this.url}/healthz`)).ok);
