@@ -281,6 +281,16 @@ test("text of trials is text", async () => {
     await close(page);
 });
 
+test("the filter knows where parameters come from, as trials have it", async () => {
+    const { trials } = await world.call("GET", "/studies/done/trials"), sobol = trials.filter((t) => t.source.includes("sobol")).length;
+    assert.ok(sobol > 0 && sobol < trials.length);
+    const page = await enter(browser, world, "#/s/done/trials?f=source:sobol"), grid = page.getByRole("grid");
+    await until("those of the spread", async () => (await grid.getAttribute("aria-rowcount")) === String(sobol + 1));
+    await page.locator("#filter").fill("-source:sobol");
+    await until("the others", async () => (await grid.getAttribute("aria-rowcount")) === String(trials.length - sobol + 1));
+    await close(page);
+});
+
 test("50,000 trials: filtered, sorted, by keys, in thirty rows of the page", async () => {
     const page = await enter(browser, world, "#/s/big/trials?sort=-em");
     await page.getByText("50000 trials").or(page.getByText("50.0k trials")).first().waitFor();

@@ -39,7 +39,7 @@ export interface Columns {
     seq: number; states: State[]; kinds: string[]; parameters: string[]; metrics: string[];
     columns: {
         number: number[]; state: number[]; kind: number[]; utility: (number | null)[]; charged: (number | null)[]; attempts: number[];
-        created_ms: (number | null)[]; began_ms: (number | null)[]; finished_ms: (number | null)[]; reason: (string | null)[]; source?: string[];
+        created_ms: (number | null)[]; began_ms: (number | null)[]; finished_ms: (number | null)[]; reason: (string | null)[]; source: string[];
         confirms: (number | null)[]; params: Record<string, (Value | null)[]>; metrics: Record<string, (number | null)[]>;
     };
 }

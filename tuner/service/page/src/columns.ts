@@ -62,7 +62,7 @@ function merge(t: Trials, d: Columns): void {
         const row = place(t, c.number[i]!);
         t.state[row] = d.states[c.state[i]!]!;
         t.role[row] = d.kinds[c.kind[i]!]!;
-        t.source[row] = c.source?.[i] ?? "";
+        t.source[row] = c.source[i]!;
         t.utility[row] = number(c.utility[i]);
         t.charged[row] = number(c.charged[i]);
         t.attempts[row] = c.attempts[i] ?? 0;

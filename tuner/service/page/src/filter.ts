@@ -61,7 +61,7 @@ function termOf(t: Trials, text: string): Keep | string {
         return (row) => `${t.reason[row] ?? ""} ${t.source[row]} ${t.role[row]} ${t.state[row]} ${STATE_WORDS[t.state[row]!]}`.toLowerCase().includes(word);
     }
     const [, name = "", op = "", wanted = ""] = m, value = valueOf(t, name);
-    if (!value) return `there is no '${name}' here; there are trial, state, source, utility, ${[...t.metrics.keys(), ...t.params.keys()].join(", ")}`;
+    if (!value) return `there is no '${name}' here; there are trial, state, role, source, reason, utility, charged, attempts, minutes, ${[...t.metrics.keys(), ...t.params.keys()].join(", ")}`;
     if (/[<>]/.test(op) && Number.isNaN(number(wanted))) return `'${wanted}' is no number`;
     const holds = compares(op, wanted.replace(/^"|"$/g, ""));
     return (row) => holds(value(row));

@@ -29,7 +29,7 @@ function columnsOf(v: StudyView): Column[] {
         })),
         ...(t.charged.some((c) => Number.isFinite(c)) ? [number("charged", (x, row) => x.charged[row]!)] : []),
         number("took", (x, row) => x.finished[row]! - x.began[row]!, duration),
-        { name: "source", right: false, value: (x, row) => x.source[row] || x.role[row]!, text: (x, row) => x.source[row] || x.role[row]!, width: "12rem" },
+        ...["role", "source"].map((name): Column => ({ name, right: false, value: (x, row) => x[name as "role" | "source"][row]!, text: (x, row) => x[name as "role" | "source"][row]!, width: name === "role" ? "6rem" : "12rem" })),
         { name: "reason", right: false, value: (x, row) => x.reason[row] ?? "", text: (x, row) => x.reason[row] ?? "", width: "24rem" },
     ];
 }
