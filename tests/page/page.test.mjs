@@ -104,8 +104,10 @@ test("a finished study: verdict first, and every chart has data", async () => {
     for (const figure of ["contour", "contour-sd"]) await until(`${figure} has levels`, async () => (await page.locator(`[data-figure=${figure}] svg`).getAttribute("data-points")) > 3);
     await until("the model says what it expects", async () => /what the model expects/.test(await page.locator("[data-figure=slice-x]").innerText()));
     for (const figure of ["slice-x", "slice-k", "slice-kind", "parallel"]) await until(`${figure} is drawn`, async () => (await inked(page.locator(`[data-figure=${figure}]`))) > 200);
-    const tops = await Promise.all(["x", "k", "kind"].map(async (p) => (await page.locator(`[data-figure=slice-${p}] .drawing`).boundingBox()).y));
-    assert.ok(Math.max(...tops) - Math.min(...tops) < 1, `drawings side by side begin at ${tops}`);
+    await until("drawings side by side begin at one height", async () => {
+        const tops = await page.evaluate(() => ["x", "k", "kind"].map((p) => document.querySelector(`[data-figure=slice-${p}] .drawing`).getBoundingClientRect().y));
+        return Math.max(...tops) - Math.min(...tops) < 1;
+    });
     await page.goto(`${world.url}/#/s/done/time`);
     for (const figure of ["timeline", "ledger"]) await until(`${figure} is drawn`, async () => (await inked(page.locator(`[data-figure=${figure}]`))) > 200);
     const { tokens } = await world.call("GET", "/studies/done/ledger"), all = tokens[tokens.length - 1], [said] = /^[\d.]+k?/.exec(await page.locator("[data-figure=ledger] h3").innerText());
@@ -364,8 +366,10 @@ test("by keys alone: from the list of studies to a trial and back", async () => 
     await page.keyboard.press("g");
     await page.keyboard.press("t");
     await page.getByRole("grid").focus();
-    await page.keyboard.press("Home");
-    await page.keyboard.press("ArrowDown");
+    for (const [key, row] of [["Home", 2], ["ArrowDown", 3]]) {
+        await page.keyboard.press(key);
+        await page.locator(`[aria-rowindex="${row}"][aria-selected=true]`).waitFor();
+    }
     await page.keyboard.press("Enter");
     await page.locator("[data-part=outcome]").waitFor();
     assert.match(page.url(), /\/t\/1$/);

@@ -1,7 +1,7 @@
 /* The choice: two metrics against each other, the front as a step line, references, the winner; where more than two count,
  * the two are chosen and a ring marks what is on the front of all. Sliders weigh the metrics anew: who would win then the
  * service says, as `nocturne best --weights` does; no trial is needed. */
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { api, type Front, type Metric, type Metrics, type Standing } from "./api";
 import { line, marks, type Series } from "./chart";
 import type { Trials } from "./columns";
@@ -11,7 +11,7 @@ import { choice, choose, toTrial } from "./route";
 import type { StudyView } from "./study";
 import { amount, plural } from "./words";
 
-const WAIT_MS = 120, LINE_POINTS = 60, AROUND = 3; /* ranges of the weight that are told, each way */
+const WAIT_MS = 120, LINE_POINTS = 60, FRONT_MAX = 1000, AROUND = 3; /* ranges of the weight that are told, each way */
 
 /* Weights of the address ("0.7,0.3" in the order of the metrics), else the study's. */
 function weightsOf(names: string[], own: Metrics): Metrics {
@@ -40,12 +40,19 @@ function frontOf(points: Point[], x: Metric, y: Metric): Point[] {
     return front;
 }
 
-/* The same of all metrics that count: what no other is as good as in each and better in one. Only what is on the front so far can be. */
-function frontOfAll(points: Point[], t: Trials, metrics: Metric[]): Point[] {
-    const signed = points.map((p) => { const row = t.row.get(p.trial)!; return metrics.map((m) => (m.goal === "maximize" ? -1 : 1) * (t.metrics.get(m.name)?.[row] ?? NaN)); });
-    const order = points.map((_, i) => i).filter((i) => signed[i]!.every(Number.isFinite)).sort((a, b) => { for (let k = 0; k < metrics.length; k++) if (signed[a]![k] !== signed[b]![k]) return signed[a]![k]! - signed[b]![k]!; return a - b; }), front: number[] = [];
-    for (const i of order) if (!front.some((j) => signed[j]!.every((x, k) => x <= signed[i]![k]!))) front.push(i);
-    return front.map((i) => points[i]!);
+/* The same of all metrics that count, by number of trial: what no other is as good as in each and better in one. In the
+ * order of the first metric only what is on the front so far can be. Empty: it is nearly everything, and says nothing. */
+function frontOfAll(t: Trials, metrics: Metric[], isAllowed: (row: number) => boolean): Set<number> {
+    const rows = Array.from({ length: t.n }, (_, row) => row).filter((row) => t.state[row] === "complete" && t.role[row] !== "confirm" && metrics.every((m) => Number.isFinite(t.metrics.get(m.name)?.[row])));
+    const allowed = rows.filter(isAllowed), signed = new Map((allowed.length ? allowed : rows).map((row) => [row, metrics.map((m) => (m.goal === "maximize" ? -1 : 1) * t.metrics.get(m.name)![row]!)]));
+    const front: number[][] = [], found = new Set<number>();
+    for (const [row, x] of [...signed].sort(([a, x], [b, y]) => { const k = x.findIndex((v, i) => v !== y[i]); return k < 0 ? a - b : x[k]! - y[k]!; })) {
+        if (front.some((other) => other.every((v, k) => v <= x[k]!))) continue;
+        if (front.length === FRONT_MAX) return new Set();
+        front.push(x);
+        found.add(t.number[row]!);
+    }
+    return found;
 }
 
 export function FrontChart({ v }: { v: StudyView }) {
@@ -72,10 +79,11 @@ export function FrontChart({ v }: { v: StudyView }) {
         };
     }, [text, s.seq]);
 
+    const bounds = breachesOf(s.comparison ?? []), counting = all.filter((m) => !names.length || names.includes(m.name)), many = counting.length > 2;
+    const onAll = useMemo(() => (many ? frontOfAll(t, counting, (row) => bounds.every((b) => b(row, t.metrics))) : new Set<number>()), [t, many]);
     if (!x || !y || x === y) return null;
     const winner = changed ? found?.trial : s.best?.trial, feasible: [number, number][] = [], not: [number, number][] = [], points: Point[] = [], good: Point[] = [];
     const cx = t.metrics.get(x.name) ?? [], cy = t.metrics.get(y.name) ?? [];
-    const bounds = breachesOf(s.comparison ?? []);
     for (let row = 0; row < t.n; row++) {
         if (t.state[row] !== "complete" || !Number.isFinite(cx[row]) || !Number.isFinite(cy[row]) || t.role[row] === "confirm") continue;
         const p = { x: cx[row]!, y: cy[row]!, trial: t.number[row]! };
@@ -85,15 +93,14 @@ export function FrontChart({ v }: { v: StudyView }) {
         (ok ? feasible : not).push([p.x, p.y]);
         if (ok) good.push(p);
     }
-    const counting = all.filter((m) => !names.length || names.includes(m.name)), allowed = good.length ? good : points, rings = counting.length > 2 ? frontOfAll(allowed, t, counting) : [];
-    const front = frontOf(allowed, x, y), step: [number, number][] = front.flatMap((p, i) => (i ? [[p.x, front[i - 1]!.y], [p.x, p.y]] : [[p.x, p.y]]) as [number, number][]);
+    const front = frontOf(good.length ? good : points, x, y), rings = points.filter((p) => onAll.has(p.trial)), step: [number, number][] = front.flatMap((p, i) => (i ? [[p.x, front[i - 1]!.y], [p.x, p.y]] : [[p.x, p.y]]) as [number, number][]);
     if (!points.length) return <figure class="chart" data-figure="front"><h3>{y.name} against {x.name}</h3><p class="quiet">No trial is complete yet.</p></figure>;
     const edgeX = extent([...points.map((p) => p.x)], x.kind === "count"), edgeY = extent(points.map((p) => p.y), false);
     const rows = s.comparison ?? [], refs = rows.filter((r) => r.label).flatMap((r) => { const p = points.find((q) => q.trial === r.trial); return p ? [{ r, p }] : []; }), star = points.find((p) => p.trial === winner), iso = isoOf(rows.find((r) => r.baseline), star, x, y, weights, all);
     return (
         <Figure name="front" view={v} points={points} label={`${y.name} against ${x.name} of ${points.length} trials, ${front.length} on the front, winner trial ${winner ?? "none"}`}
             title={winner === undefined || winner === null ? "No winner under these weights" : <>Under {changed ? "these" : "the study's"} weights <a href={toTrial(v.name, winner)} data-winner={winner}>trial {winner}</a> wins</>}
-            caption={<>{plural(front.length, "trial")} on the front (line) of {points.length} complete, as measured in the search.{counting.length > 2 && <> Ring: on the front of {counting.map((m) => m.name).join(", ")} together ({rings.length}).</>} ★ winner, ■ baseline, □ reference, ◇ breaks a constraint; dashed: as good as the winner by the weights.{x.kind === "count" ? ` ${x.name}: log.` : ""}</>}
+            caption={<>{plural(front.length, "trial")} on the front (line) of {points.length} complete, as measured in the search.{onAll.size > 0 && <> Ring: on the front of {counting.map((m) => m.name).join(", ")} together ({onAll.size}).</>} ★ winner, ■ baseline, □ reference, ◇ breaks a constraint; dashed: as good as the winner by the weights.{x.kind === "count" ? ` ${x.name}: log.` : ""}</>}
             picture={(c) => ({
                 x: { name: x.name, kind: x.kind === "count" ? "log" : "number", ...edgeX }, y: { name: y.name, kind: y.kind === "count" && points.every((p) => p.y > 0) ? "log" : "number", ...(y.kind === "count" ? {} : edgeY) },
                 series: [
@@ -105,7 +112,7 @@ export function FrontChart({ v }: { v: StudyView }) {
                     ...(star ? [marks("winner", "winner", [[star.x, star.y]], c)] : []),
                 ],
             })}
-            numbers={() => { const on = new Set(front), onAll = new Set(rings); return { head: ["trial", x.name, y.name, "on the front", ...(counting.length > 2 ? ["on the front of all"] : [])], rows: points.map((p) => [p.trial, p.x, p.y, on.has(p) ? "yes" : "", ...(counting.length > 2 ? [onAll.has(p) ? "yes" : ""] : [])]) }; }}
+            numbers={() => { const on = new Set(front); return { head: ["trial", x.name, y.name, "on the front", ...(many ? ["on the front of all"] : [])], rows: points.map((p) => [p.trial, p.x, p.y, on.has(p) ? "yes" : "", ...(many ? [onAll.has(p.trial) ? "yes" : ""] : [])]) }; }}
             below={names.length > 1 && <Weights v={v} names={names} weights={weights} changed={changed} found={found} from={around?.from ?? []} />}>
             {all.length > 2 && <span class="row"><Choice label="across" value={x.name} of={all.map((m) => m.name)} onChange={setX} /><Choice label="up" value={y.name} of={all.map((m) => m.name)} onChange={setY} /></span>}
         </Figure>
