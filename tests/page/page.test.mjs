@@ -385,6 +385,7 @@ test("on a phone nothing is cut off, and the verdict is on the first screen", as
         const page = await enter(browser, world, hash, { width: 360, height: 740, touch: true });
         await page.locator("main#content :is(h1, h2)").first().waitFor();
         await page.locator("main#content").locator("canvas, [role=grid], .studies, .facts, .lead").first().waitFor();
+        if (hash.endsWith("why")) await page.locator("[data-part=importance] [data-metric=tokens]").waitFor();
         assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= 360, `${hash} is wider than the phone`);
         if (hash === "#/s/done") assert.ok((await page.locator("[data-part=verdict] .headline").boundingBox()).y < 300);
         await close(page);

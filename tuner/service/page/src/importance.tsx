@@ -37,7 +37,7 @@ export function ImportanceBars({ v }: { v: StudyView }) {
                     <table><tbody>{[...rows].sort((a, b) => b.share - a.share).slice(0, ROWS_MAX).map((r) => (
                         <tr key={r.parameter}><th scope="row" class="mono">{r.parameter}<span class="quiet block">{searched(r)}</span></th>
                             <td class="share"><svg viewBox="0 0 100 20" preserveAspectRatio="none" role="img" aria-label={[percent(r.share), sure(r, " to ")].filter(Boolean).join(", ")}><rect class="share-bar" y="7" height="6" width={Math.max(0.3, Math.min(100, r.share * 100))} />{r.low !== null && r.high !== null && <line class="share-span" vector-effect="non-scaling-stroke" x1={Math.max(0, r.low * 100)} x2={Math.min(100, r.high * 100)} y1="10" y2="10" />}</svg></td>
-                            <td class="right figures">{percent(r.share)} <span class="quiet">{sure(r, "–")}</span></td></tr>
+                            <td class="right figures">{percent(r.share)}<span class="quiet block">{sure(r, "–")}</span></td></tr>
                     ))}</tbody></table>
                 </div>
             ))}</div>

@@ -30,7 +30,7 @@ function columnsOf(v: StudyView): Column[] {
         ...(t.charged.some((c) => Number.isFinite(c)) ? [number("charged", (x, row) => x.charged[row]!)] : []),
         number("took", (x, row) => x.finished[row]! - x.began[row]!, duration),
         ...["role", "source"].map((name): Column => ({ name, right: false, value: (x, row) => x[name as "role" | "source"][row]!, text: (x, row) => x[name as "role" | "source"][row]!, width: name === "role" ? "6rem" : "12rem" })),
-        { name: "reason", right: false, value: (x, row) => x.reason[row] ?? "", text: (x, row) => x.reason[row] ?? "", width: "24rem" },
+        { name: "reason", right: false, value: (x, row) => x.reason[row] ?? "", text: (x, row) => x.reason[row] ?? "", width: "minmax(24rem, 1fr)" },
     ];
 }
 

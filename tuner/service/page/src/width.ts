@@ -7,7 +7,7 @@ export function useWidth<E extends HTMLElement>(first: number): [RefObject<E | n
     useEffect(() => {
         const el = at.current;
         if (!el) return;
-        const sized = new ResizeObserver(() => setWidth(el.clientWidth));
+        const sized = new ResizeObserver(() => el.clientWidth && setWidth(el.clientWidth));
         sized.observe(el);
         return () => sized.disconnect();
     }, []);
