@@ -52,7 +52,7 @@ function forecastSentence(v: StudyView, now: number): string {
     const f = v.forecast.value, s = v.study.value!, trials = s.budgets.find((b) => b.budget === "trials");
     if (s.phase !== "open" || !s.running) return s.run ? `${duration(s.run.spent_ms)} of work${s.tokens ? `, ${amount(s.tokens)} tokens` : ""}.` : "";
     if (f?.end_ms?.median != null)
-        return `Likely to end at ${clock(f.end_ms.median, now)}${f.end_ms.low != null && f.end_ms.high != null ? ` (${clock(f.end_ms.low, now)} to ${clock(f.end_ms.high, now)})` : ""}${f.tokens?.median != null ? `, with about ${amount(f.tokens.median)} tokens` : ""}${f.on_time !== null ? `; ${percent(f.on_time)} chance to be in time` : ""}.`;
+        return `Likely to end at ${clock(f.end_ms.median, now)}${f.end_ms.low != null && f.end_ms.high != null && clock(f.end_ms.low, now) !== clock(f.end_ms.high, now) ? ` (${clock(f.end_ms.low, now)} to ${clock(f.end_ms.high, now)})` : ""}${f.tokens?.median != null ? `, with about ${amount(f.tokens.median)} tokens` : ""}${f.on_time !== null ? `; ${percent(f.on_time)} chance to be in time` : ""}.`;
     if (s.run && trials?.limit && (trials.spent ?? 0) >= 3) {
         const left = s.run.spent_ms * ((trials.limit - trials.spent!) / trials.spent!);
         return `At this pace the search ends at about ${clock(now + left, now)}, in ${duration(left)}.`;

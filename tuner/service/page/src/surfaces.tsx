@@ -12,7 +12,7 @@ import { colours } from "./theme";
 import { useWidth } from "./width";
 import { amount } from "./words";
 
-const SLICES_MAX = 12, LEFT = 56, TOP = 24, BOTTOM = 40, LEVELS = 8, DOTS_MAX = 1000;
+const SLICES_MAX = 12, LEFT = 56, TOP = 24, BOTTOM = 40, LEVELS = 8, DOTS_MAX = 1000, NARROW = 420;
 
 const isNumber = (p: Parameter): boolean => p.type === "int" || p.type === "float";
 
@@ -94,7 +94,7 @@ function ticksOf(p: Parameter, lo: number, hi: number, most: number): number[] {
 function ContourChart({ v, c, x, y, name, grid, colour, title, caption, children }: Contoured) {
     const ink = colours.value, nx = c.x.length, ny = c.y.length, known = grid.flat().filter((q): q is number => q !== null), least = Math.min(...known), most = Math.max(...known);
     const f = (p: Parameter) => (q: number): number => (p.scale === "log" ? Math.log(q) : q), fx = f(x), fy = f(y), ends = (all: Value[]): [number, number] => [Number(all[0]), Number(all[all.length - 1])], [x0, x1] = ends(c.x), [y0, y1] = ends(c.y);
-    const [room, width] = useWidth<HTMLDivElement>(480), height = Math.min(width * 0.66, 460), right = width - 8, low = height - BOTTOM, key = (width - LEFT) / 5, px = (q: number): number => LEFT + ((fx(q) - fx(x0)) / (fx(x1) - fx(x0))) * (right - LEFT), py = (q: number): number => low - ((fy(q) - fy(y0)) / (fy(y1) - fy(y0))) * (low - TOP);
+    const [room, width] = useWidth<HTMLDivElement>(480), height = Math.min(width * 0.66, 460), right = width - 8, low = height - BOTTOM, keys = width < NARROW ? [0, 4, 7] : [0, 2, 4, 6, 7], key = (width - LEFT) / keys.length, px = (q: number): number => LEFT + ((fx(q) - fx(x0)) / (fx(x1) - fx(x0))) * (right - LEFT), py = (q: number): number => low - ((fy(q) - fy(y0)) / (fy(y1) - fy(y0))) * (low - TOP);
     const levels = Array.from({ length: LEVELS }, (_, i) => least + ((most - least) * i) / LEVELS), sx = (right - LEFT) / nx, sy = (low - TOP) / ny;
     const path = (rings: number[][][][]): string => rings.map((polygon) => polygon.map((ring) => "M" + ring.map(([a, b]) => `${(LEFT + a! * sx).toFixed(1)},${(low - b! * sy).toFixed(1)}`).join("L") + "Z").join("")).join("");
     const shapes = contours().size([nx, ny]).thresholds(levels.slice(1))(grid.flat().map((q) => q ?? -Infinity));
@@ -110,10 +110,10 @@ function ContourChart({ v, c, x, y, name, grid, colour, title, caption, children
                 {shapes.map((s, i) => <path key={i} d={path(s.coordinates)} fill={colour((i + 1) / (LEVELS - 1))} />)}
                 {dots.map(([a, b, n]) => <circle key={n} cx={a} cy={b} r="2.5" class="dot" />)}
                 {typeof bx === "number" && typeof by === "number" && <path transform={`translate(${px(bx) - 7} ${py(by) - 7}) scale(1.4)`} d="M5,0 L6.5,3.4 L10,3.8 L7.3,6.2 L8.1,10 L5,8 L1.9,10 L2.7,6.2 L0,3.8 L3.5,3.4 Z" fill={ink.ink} stroke={ink.page} />}
-                {ticksOf(x, x0, x1, 6).map((q) => <text key={q} x={px(q)} y={low + 16} text-anchor="middle">{amount(q)}</text>)}
+                {ticksOf(x, x0, x1, width < NARROW ? 4 : 6).map((q) => <text key={q} x={px(q)} y={low + 16} text-anchor="middle">{amount(q)}</text>)}
                 {ticksOf(y, y0, y1, 5).map((q) => <text key={q} x={LEFT - 6} y={py(q) + 4} text-anchor="end">{amount(q)}</text>)}
                 <text x={LEFT} y={TOP - 8}>{named(y)}</text><text x={right} y={low + 32} text-anchor="end">{named(x)}</text>
-                {[0, 2, 4, 6, 7].map((i, k) => <g key={i}><rect x={LEFT + k * key} y={height + 8} width="12" height="12" fill={colour(i / (LEVELS - 1))} /><text x={LEFT + k * key + 16} y={height + 18}>{amount(Number(levels[i]!.toPrecision(3)))}</text></g>)}
+                {keys.map((i, k) => <g key={i}><rect x={LEFT + k * key} y={height + 8} width="12" height="12" fill={colour(i / (LEVELS - 1))} /><text x={LEFT + k * key + 16} y={height + 18}>{amount(Number(levels[i]!.toPrecision(3)))}</text></g>)}
             </svg></div>
             <figcaption>{caption}</figcaption>
         </figure>
