@@ -36,4 +36,8 @@ store_migration_0008:
 store_migration_0009:
     .incbin "store/migrations/0009_references.sql"
     .byte 0
+    .global store_migration_0010
+store_migration_0010:
+    .incbin "store/migrations/0010_notices.sql"
+    .byte 0
     .section .note.GNU-stack, "", @progbits

@@ -265,6 +265,42 @@ enum status store_requests(struct store *store, int64_t study, int64_t after, st
 /* Those that have come since the last call, from the writer (looked for twice a second). */
 void journal_requests(struct journal *j, store_request_fn *fn, void *data);
 
+/* ---- notices: what people are to be told (tuner/notify) ---- */
+
+struct store_notice { /* for one channel */
+    int64_t id, study;
+    const char *channel;
+    int64_t due_ms, next_ms; /* wall clock: when it happened; when it may be sent */
+    long tries;              /* that failed */
+    bool held;               /* for quiet hours: goes with others as one */
+    const char *body;        /* JSON */
+    const char *trouble;     /* why the last try failed; "" */
+};
+
+typedef void store_notice_fn(void *data, const struct store_notice *notice);
+
+/* In one transaction: that `key` was told of the study, and a row for each channel, whose ids are set. STATUS_CONFLICT:
+ * it was told already, and there is nothing new. n may be 0. */
+enum status store_notice_due(struct store *store, int64_t study, const char *key, struct store_notice *each, size_t n,
+                             struct error *err);
+/* next_ms, tries and trouble, of the row with this id. */
+enum status store_notice_wait(struct store *store, const struct store_notice *notice, struct error *err);
+enum status store_notice_done(struct store *store, int64_t id, struct error *err);
+/* In the order in which they became due; of all studies if `study` is 0. */
+enum status store_notices(struct store *store, int64_t study, store_notice_fn *fn, void *data, struct error *err);
+
+/* What was told of a study, by keys; `at_ms` replaces. */
+enum status store_told_set(struct store *store, int64_t study, const char *key, int64_t at_ms, struct error *err);
+enum status store_told_take_back(struct store *store, int64_t study, const char *key, struct error *err);
+typedef void store_told_fn(void *data, int64_t study, const char *key, int64_t at_ms);
+enum status store_told(struct store *store, int64_t study, store_told_fn *fn, void *data, struct error *err);
+
+/* The lines that say who was told, the last STORE_TELLINGS of each study. */
+enum { STORE_TELLINGS = 1000 };
+typedef void store_telling_fn(void *data, int64_t at_ms, const char *line);
+enum status store_telling_add(struct store *store, int64_t study, int64_t at_ms, const char *line, struct error *err);
+enum status store_tellings(struct store *store, int64_t study, store_telling_fn *fn, void *data, struct error *err);
+
 /* ---- the right to run a study ---- */
 
 struct store_hold; /* dies with the process: a file lock */

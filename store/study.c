@@ -1,5 +1,7 @@
 #include "store/study.h"
 
+#include "store/notice.h"
+
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,7 +158,8 @@ enum status store_study_delete(struct store *store, int64_t study, struct error 
 {
     static const char sql[] = "UPDATE study SET name = '/' || id, path = name, file = '', identity = '', state = NULL, "
                               "seed = (SELECT ifnull(max(seq), 0) FROM event WHERE study = ?1) WHERE id = ?1";
-    return statement_run(store, sql, err, "i", study);
+    enum status s = notice_forget(store, study, err); /* nobody is told of it any more */
+    return s ? s : statement_run(store, sql, err, "i", study);
 }
 
 static enum status count(struct store *store, const char *sql, int64_t value, int64_t *ret, struct error *err)
