@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 enum { OUTPUT_MAX = 4 << 20 };
@@ -130,17 +131,39 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     stop_reading(c, o);
 }
 
-static char **environment(struct arena *a, const char *const *scrub)
+static char **environment(struct arena *a, const struct command_spec *spec)
 {
-    size_t n = 0, k = 0;
+    const char *const *scrub = spec->scrub, *const *add = spec->add;
+    size_t n = 0, more = 0, k = 0;
     while (environ[n]) n++;
-    char **env = arena_array(a, n + 1, sizeof *env);
+    while (add && add[more]) more++;
+    char **env = arena_array(a, n + more + 1, sizeof *env);
+    for (size_t i = 0; i < more; i++) env[k++] = arena_strdup(a, add[i]);
     for (size_t i = 0; i < n; i++) {
         bool out = redact_is_own(environ[i]);
+        for (size_t j = 0; j < more; j++) out |= strncmp(environ[i], add[j], strcspn(add[j], "=") + 1) == 0;
         for (size_t j = 0; scrub && scrub[j]; j++) out |= strncmp(environ[i], scrub[j], strlen(scrub[j])) == 0;
         if (!out) env[k++] = environ[i];
     }
     return env;
+}
+
+/* A file without a name that has it, to be read from its beginning: nobody waits for a reader, or writes to one that is
+ * gone. −1: there is none. */
+static int stdin_with(const char *input)
+{
+    size_t n = strlen(input), at = 0;
+    int fd = memfd_create("stdin", MFD_CLOEXEC);
+    while (fd >= 0 && at < n) {
+        ssize_t k = write(fd, input + at, n - at);
+        if (k <= 0) break;
+        at += (size_t)k;
+    }
+    if (fd >= 0 && (at < n || lseek(fd, 0, SEEK_SET) != 0)) {
+        close(fd);
+        return -1;
+    }
+    return fd;
 }
 
 static void on_not_started(uv_timer_t *timer)
@@ -151,15 +174,22 @@ static void on_not_started(uv_timer_t *timer)
 struct command *command_start(uv_loop_t *loop, char *const *argv, const char *const *scrub, int64_t timeout_ms,
                               command_done_fn *done, void *data)
 {
+    return command_start_with(loop, &(struct command_spec){.argv = argv, .scrub = scrub, .timeout_ms = timeout_ms},
+                              done, data);
+}
+
+struct command *command_start_with(uv_loop_t *loop, const struct command_spec *spec, command_done_fn *done, void *data)
+{
     const uv_stdio_flags output = UV_CREATE_PIPE | UV_WRITABLE_PIPE;
     struct command *c = must_alloc(1, sizeof *c);
-    uv_stdio_container_t stdio[] = {{.flags = UV_IGNORE},
+    int input = spec->input ? stdin_with(spec->input) : -1;
+    uv_stdio_container_t stdio[] = {{.flags = input >= 0 ? UV_INHERIT_FD : UV_IGNORE, .data.fd = input},
                                     {.flags = output, .data.stream = (uv_stream_t *)&c->out.pipe},
                                     {.flags = output, .data.stream = (uv_stream_t *)&c->err.pipe}};
     uv_process_options_t options = {.exit_cb = on_gone,
-                                    .file = argv[0],
-                                    .args = (char **)argv,
-                                    .env = environment(&c->arena, scrub),
+                                    .file = spec->argv[0],
+                                    .args = (char **)spec->argv,
+                                    .env = environment(&c->arena, spec),
                                     .stdio_count = 3,
                                     .stdio = stdio};
     c->done = done;
@@ -169,7 +199,8 @@ struct command *command_start(uv_loop_t *loop, char *const *argv, const char *co
     uv_timer_init(loop, &c->timer);
     c->process.data = c->timer.data = c->out.pipe.data = c->err.pipe.data = c;
     c->handles = 4;
-    int code = uv_spawn(loop, &c->process, &options);
+    int code = spec->input && input < 0 ? UV_ENOMEM : uv_spawn(loop, &c->process, &options);
+    if (input >= 0) close(input);
     if (code != 0) { /* said from the loop, as everything is */
         c->err.text = must_strdup(uv_strerror(code));
         c->code = -1;
@@ -183,7 +214,7 @@ struct command *command_start(uv_loop_t *loop, char *const *argv, const char *co
     rescue_watch(&c->rescue, c->process.pid);
     uv_read_start((uv_stream_t *)&c->out.pipe, on_alloc, on_read);
     uv_read_start((uv_stream_t *)&c->err.pipe, on_alloc, on_read);
-    uv_timer_start(&c->timer, on_timer, (uint64_t)timeout_ms, 0);
+    uv_timer_start(&c->timer, on_timer, (uint64_t)spec->timeout_ms, 0);
     return c;
 }
 

@@ -161,6 +161,15 @@ typedef void command_done_fn(void *data, int code, const char *text);
  * terminated; may be NULL) are left out. */
 struct command *command_start(uv_loop_t *loop, char *const *argv, const char *const *scrub, int64_t timeout_ms,
                               command_done_fn *done, void *data);
+/* The same with more than that; nothing of it need live on. */
+struct command_spec {
+    char *const *argv;
+    const char *const *scrub;
+    const char *const *add; /* "NAME=value", NULL-terminated: besides the environment; NULL: nothing */
+    const char *input;      /* on its stdin, whole before it starts; NULL: /dev/null */
+    int64_t timeout_ms;
+};
+struct command *command_start_with(uv_loop_t *loop, const struct command_spec *spec, command_done_fn *done, void *data);
 /* Nobody is called any more; the command is killed. */
 void command_drop(struct command *c);
 

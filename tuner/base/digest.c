@@ -1,5 +1,7 @@
 #include "tuner/base/digest.h"
 
+#include "tuner/base/arena.h"
+
 #include <errno.h>
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
@@ -72,4 +74,33 @@ uint64_t digest_quick(uint64_t seed, const char *text)
         seed = (seed ^ (unsigned char)*text) * 1099511628211u;
         if (!*text) return seed;
     }
+}
+
+void digest_hmac(const void *key, size_t n_key, const void *bytes, size_t n, unsigned char ret[DIGEST_BYTES])
+{
+    if (gnutls_hmac_fast(GNUTLS_MAC_SHA256, key, n_key, bytes, n, ret) < 0) abort();
+}
+
+static void *own(gnutls_datum_t *d)
+{
+    unsigned char *out = must_alloc(d->size + 1, 1);
+    if (d->size) memcpy(out, d->data, d->size);
+    gnutls_free(d->data);
+    return out;
+}
+
+char *digest_base64(const void *bytes, size_t n)
+{
+    gnutls_datum_t in = {(void *)(uintptr_t)bytes, (unsigned)n}, out = {NULL, 0};
+    if (n == 0) return must_strdup("");
+    if (gnutls_base64_encode2(&in, &out) < 0) abort();
+    return own(&out);
+}
+
+unsigned char *digest_base64_read(const char *text, size_t *ret_n)
+{
+    gnutls_datum_t in = {(void *)(uintptr_t)text, (unsigned)strlen(text)}, out = {NULL, 0};
+    if (*text == 0 || gnutls_base64_decode2(&in, &out) < 0) return NULL;
+    *ret_n = out.size;
+    return own(&out);
 }

@@ -1,4 +1,4 @@
-/* digest: SHA-256 [FIPS 180-4], by GnuTLS, a quick hash for tables, and random bytes. */
+/* digest: SHA-256 [FIPS 180-4], HMAC and base 64, by GnuTLS, a quick hash for tables, and random bytes. */
 #ifndef TUNER_BASE_DIGEST_H
 #define TUNER_BASE_DIGEST_H
 
@@ -23,6 +23,14 @@ bool digest_equal(const unsigned char a[DIGEST_BYTES], const unsigned char b[DIG
  * where strangers choose the texts, or DIGEST_QUICK_SEED. */
 #define DIGEST_QUICK_SEED UINT64_C(14695981039346656037)
 uint64_t digest_quick(uint64_t seed, const char *text);
+
+/* HMAC-SHA256 [RFC 2104]. */
+void digest_hmac(const void *key, size_t n_key, const void *bytes, size_t n, unsigned char ret[DIGEST_BYTES]);
+
+/* Base 64 [RFC 4648], with padding and without line ends. The caller frees it. */
+char *digest_base64(const void *bytes, size_t n);
+/* And back; NULL: it is none. */
+unsigned char *digest_base64_read(const char *text, size_t *ret_n);
 
 /* n ≤ 256 random bytes of the kernel as 2 n hexadecimal digits, for keys. ret: 2 n + 1 bytes */
 void digest_random_hex(char *ret, size_t n);

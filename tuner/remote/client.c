@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/close_range.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +20,7 @@ struct client {
     char *url, *ca, *bearer;
     struct inquiry *inquiry;
     int watchers; /* whose handles are open */
+    curl_off_t retry_after_s;
     void (*closed)(void *data);
     void *closed_data;
 };
@@ -33,7 +36,7 @@ struct inquiry {
     bool (*take)(void *data, const char *bytes, size_t n);
     enum client_failure *failure;
     char *answer;
-    size_t n, capacity;
+    size_t n, capacity, enough;
     client_done_fn *done;
     void *data;
 };
@@ -91,6 +94,8 @@ static void complete(struct inquiry *q, CURLcode code)
     client_done_fn *done = q->done;
     void *data = q->data;
     curl_easy_getinfo(q->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (curl_easy_getinfo(q->easy, CURLINFO_RETRY_AFTER, &q->client->retry_after_s)) q->client->retry_after_s = 0;
+    if (q->enough && q->n >= q->enough && status) code = CURLE_OK; /* the rest was not wanted */
     char *text = q->answer;
     size_t n = q->n;
     q->answer = NULL;
@@ -185,6 +190,14 @@ static int on_set_socket(CURL *easy, curl_socket_t socket, int what, void *data,
     return 0;
 }
 
+/* Programs that are started meanwhile get no part of the conversation. */
+static curl_socket_t on_open_socket(void *data, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    (void)data;
+    (void)purpose;
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 /* ---- requests ---- */
 
 static size_t on_bytes(char *bytes, size_t size, size_t n, void *data)
@@ -196,11 +209,12 @@ static size_t on_bytes(char *bytes, size_t size, size_t n, void *data)
     if (q->download >= 0 && status == 200) return write(q->download, bytes, n) == (ssize_t)n ? n : 0;
     if (q->take && status == 200) return q->take(q->data, bytes, n) ? n : 0;
     if (q->n + n > ANSWER_MAX) return 0;
-    q->answer = must_reserve(q->answer, q->n + n + 1, &q->capacity, 1);
-    memcpy(q->answer + q->n, bytes, n);
-    q->n += n;
+    size_t take = q->enough && q->n + n > q->enough ? q->enough - q->n : n;
+    q->answer = must_reserve(q->answer, q->n + take + 1, &q->capacity, 1);
+    memcpy(q->answer + q->n, bytes, take);
+    q->n += take;
     q->answer[q->n] = 0;
-    return n;
+    return q->enough && q->n >= q->enough ? 0 : n;
 }
 
 static void set_upload(struct inquiry *q, int fd)
@@ -238,6 +252,7 @@ struct inquiry *client_send(struct client *c, const struct request_spec *spec, c
                           .failure = spec->failure,
                           .done = done,
                           .data = data};
+    q->enough = spec->enough;
     c->inquiry = q;
     q->easy = curl_easy_init();
     if (!q->easy) abort(); /* out of memory */
@@ -246,6 +261,7 @@ struct inquiry *client_send(struct client *c, const struct request_spec *spec, c
     curl_easy_setopt(q->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     if (c->ca) curl_easy_setopt(q->easy, CURLOPT_CAINFO, c->ca);
     curl_easy_setopt(q->easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(q->easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
     curl_easy_setopt(q->easy, CURLOPT_ERRORBUFFER, q->error);
     curl_easy_setopt(q->easy, CURLOPT_PRIVATE, q);
     curl_easy_setopt(q->easy, CURLOPT_WRITEFUNCTION, on_bytes);
@@ -259,11 +275,18 @@ struct inquiry *client_send(struct client *c, const struct request_spec *spec, c
     }
     if (spec->packed) curl_easy_setopt(q->easy, CURLOPT_ACCEPT_ENCODING, "gzip");
     set_body(q, spec);
+    for (size_t i = 0; spec->header && spec->header[i]; i++)
+        q->headers = curl_slist_append(q->headers, spec->header[i]);
     if (c->bearer) q->headers = curl_slist_append(q->headers, c->bearer);
     curl_easy_setopt(q->easy, CURLOPT_HTTPHEADER, q->headers);
     curl_multi_add_handle(c->multi, q->easy);
     arena_done(&a);
     return q;
+}
+
+long client_retry_after_s(const struct client *c)
+{
+    return (long)c->retry_after_s;
 }
 
 /* ---- life ---- */
@@ -283,6 +306,7 @@ enum status client_create(const struct client_options *options, uv_loop_t *loop,
     arena_done(&a);
     curl_global_init(CURL_GLOBAL_DEFAULT);
     c->multi = curl_multi_init();
+    close_range(3, ~0U, CLOSE_RANGE_CLOEXEC); /* it has opened two sockets, which nobody else is to have */
     curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_set_socket);
     curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
     curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_set_timer);

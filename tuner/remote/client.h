@@ -47,10 +47,14 @@ struct request_spec {
     bool (*take)(void *data, const char *bytes, size_t n);
     bool packed;                  /* it may come compressed */
     enum client_failure *failure; /* where to say it, before `done`; NULL: nowhere */
+    const char *const *header; /* "Name: value", NULL-terminated; NULL: none besides */
+    size_t enough;             /* bytes of the answer, which ends there whatever follows; 0: all of it */
 };
 
 /* `done` is called once, from the loop, unless the request is dropped. */
 struct inquiry *client_send(struct client *c, const struct request_spec *spec, client_done_fn *done, void *data);
 void client_drop(struct inquiry *q);
+/* While `done` is called: for how long the answer asks not to come again (Retry-After), in seconds; 0: it does not. */
+long client_retry_after_s(const struct client *c);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "tuner/report/figure.h"
 #include "tuner/report/happening.h"
+#include "tuner/report/headline.h"
 #include "tuner/report/morning.h"
 #include "tuner/report/story_html.h"
 #include "tuner/report/story_md.h"
