@@ -45,6 +45,9 @@ GIVEN = {
     "tuner/search/suggest.h": "const struct study *study, uint64_t seed, struct search_history history, long number, struct suggestion suggestion, struct error err",
     "tuner/cli/terminal.h": "struct frame f, struct error err",
     "tuner/cli/watched.h": "const struct scene *scene, struct error err",
+    "tuner/notify/lookout.h": "const struct memory *memory, int64_t now, struct health_facts facts",
+    "tuner/notify/notice.h": "struct notice notice, struct notice again, struct arena *arena, struct error err",
+    "tuner/notify/notifier.h": "struct notifier_options options, struct look look, const char *failure, void (*closed)(void *), void *data, struct error err",
     "tuner/report/chart.h": "struct arena *a, size_t n, const double *x, const double *y",
     "tuner/report/frame.h": "struct screen screen, struct arena arena",
     "tuner/report/scene.h": "struct scene_list list",
@@ -58,7 +61,7 @@ GIVEN = {
 }
 
 # patterns of names, and names of Optuna
-NOT_OURS = {"migrations/000N_name.sql", "w_tok", "set_constraint", "constraints_func"}
+NOT_OURS = {"migrations/000N_name.sql", "notify.yaml", "w_tok", "set_constraint", "constraints_func"}
 
 COMMENT_OR_TEXT = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
 EXAMPLE_LINE = re.compile(r"^\s*\*    +\S")
