@@ -47,6 +47,7 @@ int cmd_report(int argc, char **argv);
 int cmd_reproduce(int argc, char **argv);
 int cmd_resume(int argc, char **argv);
 int cmd_note(int argc, char **argv);
+int cmd_notify(int argc, char **argv);
 int cmd_retry(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
@@ -185,6 +186,7 @@ struct run_options {
     const char *db;
     const char *schedule;                   /* file: run this one, and nothing else; NULL: search */
     const struct reproduce_wish *reproduce; /* run this again, and nothing else; NULL: search */
+    const char *notify;                     /* file that says who is told; NULL: as notify_file_find has it */
 };
 size_t run_slots(const struct study *study, const struct run_options *options); /* on this machine */
 int run_study(const struct study *study, const struct run_options *options);
@@ -201,6 +203,17 @@ int run_study(const struct study *study, const struct run_options *options);
 #define RUN_PAGE_OPTION \
     {"page", 'p', NULL, 0, "show it to a browser of this machine; in a terminal the page stays until Ctrl-C", 0}
 /* clang-format on */
+
+/* --notify FILE, of run, resume and serve. */
+enum { CLI_NOTIFY = 1000 };
+#define CLI_NOTIFY_OPTION                                                                                              \
+    {                                                                                                                  \
+        "notify", CLI_NOTIFY, "FILE", 0, "who is told what, see 'nocturne notify --help'; none: nobody", 0             \
+    }
+
+/* What of the file says, loaded; NULL: nobody is told. */
+struct notify_file;
+enum status cli_notify_file(const char *given, struct notify_file **ret, struct error *err);
 
 /* --until, --trials, --tokens, --cost, --wall, --slots and --page, as far as the command lists them. */
 error_t run_parse(int key, char *arg, struct argp_state *state, struct run_options *o);

@@ -11,6 +11,7 @@ struct options {
 static const struct argp_option table[] = {
     RUN_LIMIT_OPTIONS,
     RUN_PAGE_OPTION,
+    CLI_NOTIFY_OPTION,
     {0},
 };
 
@@ -20,6 +21,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
     case ARGP_KEY_ARG: return cli_parse_study(key, arg, state);
+    case CLI_NOTIFY: o->run.notify = arg; return 0;
     default: return run_parse(key, arg, state, &o->run);
     }
 }

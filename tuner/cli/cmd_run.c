@@ -11,6 +11,7 @@ static const struct argp_option table[] = {
     {"seed", 'r', "N", 0, "seed of the search (a stored study keeps its own)", 0},
     {"schedule", 'S', "FILE", 0,
      "run one training with the schedule that 'export --format json' wrote, on a fresh seed, and nothing else", 0},
+    CLI_NOTIFY_OPTION,
     {"quiet", 'q', NULL, 0, "print nothing but errors", 0},
     {0},
 };
@@ -23,6 +24,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'r': o->run.seed = cli_whole(arg, "--seed", 0, CLI_SEED_MAX, state); return 0;
     case 'S': o->run.schedule = arg; return 0;
     case 'q': o->run.quiet = true; return 0;
+    case CLI_NOTIFY: o->run.notify = arg; return 0;
     case ARGP_KEY_ARG:
         if (o->common.study) argp_error(state, "one study file, not '%s' as well", arg);
         o->common.study = arg;

@@ -3,6 +3,7 @@
 #include "tuner/base/words.h"
 
 #include "tuner/coordinator/coordinator.h"
+#include "tuner/notify/notify.h"
 #include "tuner/service/service.h"
 
 #include <signal.h>
@@ -32,7 +33,7 @@ struct options {
     struct cli_common common;
     char address[64];
     bool insecure;
-    const char *token_file;
+    const char *token_file, *notify;
     struct service_options service;
 };
 
@@ -49,6 +50,7 @@ static const struct argp_option table[] = {
      "an agent that is silent for so long has lost its trials (default: 15m)", 0},
     {"rate", OPTION_RATE, "N", 0, "requests a second from one address (default: 2000)", 0},
     {"tries", OPTION_TRIES, "N", 0, "requests without a valid token from one address in a minute (default: 10)", 0},
+    CLI_NOTIFY_OPTION,
     {"connections", OPTION_CONNECTIONS, "N", 0, "connections at once (default: 4096)", 0},
     {0},
 };
@@ -82,6 +84,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case OPTION_INSECURE: o->insecure = true; return 0;
     case OPTION_URL: o->service.url = arg; return 0;
     case OPTION_TOKEN: o->token_file = arg; return 0;
+    case CLI_NOTIFY: o->notify = arg; return 0;
     case OPTION_DEADLINE:
         if (!words_duration_ms(arg, &o->service.silence_ms))
             argp_error(state, "--agent-deadline: '%s' is not a duration such as 90s or 15m", arg);
@@ -236,11 +239,15 @@ int cmd_serve(int argc, char **argv)
         .address = "127.0.0.1",
         .service = {
             .port = PORT, .slots = 1, .silence_ms = SILENCE_MS, .rate = 2000, .tries = 10, .connections = CONNECTIONS}};
+    struct notify_file *notify = NULL;
     struct error err;
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
     raise_limit();
-    enum status s = first_token(&o, &err);
+    enum status s = cli_notify_file(o.notify, &notify, &err);
+    o.service.notify = notify;
+    if (!s) s = first_token(&o, &err);
     if (!s) s = serve(&o, &err);
+    notify_file_free(notify);
     return s ? cli_fail(&err) : EXIT_OK;
 }

@@ -35,6 +35,7 @@ const struct command cli_commands[] = {
     {"enqueue", cmd_enqueue, READER_PERSON, "have a configuration of your own tried next"},
     {"reproduce", cmd_reproduce, READER_PERSON, "run a trial again from nothing, and compare"},
     {"note", cmd_note, READER_PERSON, "what you have to say of a study, or of a trial"},
+    {"notify", cmd_notify, READER_PERSON, "who is told what, when; whether it arrives"},
     {"retry", cmd_retry, READER_PERSON, "have failed trials tried again"},
     {"advise", cmd_advise, READER_PROGRAM, "the optimizer as a pipe: JSON lines in and out"},
     {"import", cmd_import, READER_PERSON, "trials from a CSV file or an Optuna database"},

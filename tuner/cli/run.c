@@ -9,6 +9,7 @@
 #include "tuner/analysis/analysis.h"
 #include "tuner/coordinator/coordinator.h"
 #include "tuner/execution/execution.h"
+#include "tuner/notify/notify.h"
 #include "tuner/policy/policy.h"
 #include "tuner/report/report.h"
 
@@ -130,7 +131,9 @@ struct own_run {
     uv_loop_t loop;
     struct progress *progress; /* NULL: the loop has not begun */
     struct active *run;
-    struct run_page *page; /* NULL: nobody looks */
+    struct run_page *page;     /* NULL: nobody looks */
+    struct notifier *notifier; /* NULL: nobody is told */
+    bool told;                 /* all that could be */
     uv_signal_t interrupt, terminate;
     enum coordinator_end end;
     enum status status;
@@ -139,7 +142,32 @@ struct own_run {
 
 static void on_event(void *data, enum news event, const struct trial *trial, const char *text)
 {
-    progress_event(((struct own_run *)data)->progress, event, trial, text);
+    struct own_run *x = data;
+    progress_event(x->progress, event, trial, text);
+    if (x->notifier)
+        notifier_look(
+            x->notifier, x->run->study->name,
+            &(struct look){.news = event != NEWS_TICK, .paused = coordinator_pause_reason(x->run->coordinator)});
+}
+
+static void on_told(void *data, const char *study, const char *text)
+{
+    (void)study;
+    progress_event(((struct own_run *)data)->progress, NEWS_NOTE, NULL, text);
+}
+
+static void on_all_told(void *data)
+{
+    ((struct own_run *)data)->told = true;
+}
+
+static enum status start_telling(struct own_run *x, const struct run_options *o, const struct notify_file *f,
+                                 struct error *err)
+{
+    const struct notifier_options options = {.file = f, .db = o->db, .loop = &x->loop, .say = on_told, .data = x};
+    enum status s = notifier_create(&options, &x->notifier, err);
+    if (!s) notifier_begin(x->notifier, x->run->study->name);
+    return s;
 }
 
 static void on_ended(void *data, enum coordinator_end end, enum status status, const struct error *err)
@@ -148,6 +176,8 @@ static void on_ended(void *data, enum coordinator_end end, enum status status, c
     x->end = end;
     x->status = status;
     x->err = *err;
+    if (x->notifier) notifier_over(x->notifier, x->run->study->name, status ? err->text : NULL);
+    if (x->notifier) notifier_close(x->notifier, on_all_told, x);
     uv_close((uv_handle_t *)&x->interrupt, NULL);
     uv_close((uv_handle_t *)&x->terminate, NULL);
     if (x->page) run_page_ended(x->page);
@@ -165,6 +195,7 @@ static void on_signal(uv_signal_t *handle, int number)
 struct found {
     char guard[NEEDS_PATH_MAX], files[NEEDS_PATH_MAX];
     struct gpu_grant grant;
+    struct notify_file *notify; /* NULL: nobody is told */
 };
 
 static enum status start(struct own_run *x, const struct run_options *o, const struct found *found, struct error *err)
@@ -189,11 +220,14 @@ static enum status coordinate(struct own_run *x, const struct run_options *o, co
     setenv("UV_THREADPOOL_SIZE", "2", 0); /* one suggestion and one judgement are computed at a time */
     uv_loop_init(&x->loop);
     x->progress = progress_create(stdout, mode_of(o), x->run->memory);
+    struct error why;
     enum status s = start(x, o, found, err);
     if (!s) {
+        if (found->notify && start_telling(x, o, found->notify, &why)) on_told(x, NULL, why.text);
         cli_catch_signal(&x->loop, &x->interrupt, SIGINT, on_signal, x);
         cli_catch_signal(&x->loop, &x->terminate, SIGTERM, on_signal, x);
         uv_run(&x->loop, UV_RUN_DEFAULT);
+        while (x->notifier && !x->told) uv_run(&x->loop, UV_RUN_ONCE); /* the page keeps it turning */
         s = x->status;
         if (s) *err = x->err;
     }
@@ -324,7 +358,8 @@ static void print_watch(const struct study *study, const struct run_options *o)
 
 int run_study(const struct study *study, const struct run_options *o)
 {
-    struct found found;
+    struct found found = {.notify = NULL};
+    bool all = !o->probe && !o->schedule && !o->reproduce; /* of it, not of one trial */
     struct clock *clock = clock_steady_create(clock_real());
     struct store *store = NULL;
     struct own_run x = {.end = COORDINATOR_STOPPED};
@@ -343,6 +378,7 @@ int run_study(const struct study *study, const struct run_options *o)
         s = error_set(&err, STATUS_INVALID, "run needs a database file: --db FILE");
     if (!s) s = needs_gpus(study, run_slots(study, o), &found.grant, &arena, &err);
     if (!s) s = needs_guard(found.guard, &err);
+    if (!s && all) s = cli_notify_file(o->notify, &found.notify, &err);
     if (!s) s = cli_open_patiently(o->db, STORE_CREATE, 0, &store, &err);
     if (!s && (s = needs_folder(o->db, found.files, &err))) store_close(store);
     if (!s) s = open_run(store, study, o, clock, &x.run, &err);
@@ -361,6 +397,7 @@ int run_study(const struct study *study, const struct run_options *o)
     if (!s && x.page && x.end == COORDINATOR_DONE) run_page_stay(x.page);
     end_run(&x);
     active_close(x.run);
+    notify_file_free(found.notify);
     arena_done(&arena);
     clock_steady_free(clock);
     return code;

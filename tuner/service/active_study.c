@@ -2,6 +2,7 @@
 
 #include "tuner/service/all_events.h"
 #include "tuner/service/streams.h"
+#include "tuner/service/telling.h"
 
 #include "tuner/base/beneath.h"
 #include "tuner/base/json.h"
@@ -33,6 +34,7 @@ static void on_event(void *data, enum news event, const struct trial *t, const c
 {
     struct active_study *as = data;
     struct service *s = as->service;
+    if (event != NEWS_TICK) telling_look(s, as->active, true);
     switch (event) {
     case NEWS_STARTED:
     case NEWS_TICK: return;
@@ -73,6 +75,7 @@ static void on_ended(void *data, enum coordinator_end end, enum status status, c
     struct active_study *as = data;
     part(as);
     if (end != COORDINATOR_LEFT) provisioner_retire(as->service->provisioner, as->study->agents.kind, as->study->name);
+    telling_over(as->service, as->study->name, end, status ? err->text : NULL);
     if (status)
         service_say(as->service, as->study->name, "ended: %s", err->text);
     else if (end != COORDINATOR_LEFT)
@@ -244,6 +247,7 @@ enum status active_study_start(struct active_study *as, struct error *err)
     }
     add(s, as);
     service_say(s, as->study->name, "at work%s%s", *as->shown ? ": " : "", as->shown);
+    telling_begin(s, as->study->name);
     active_study_packed(as);
     return STATUS_OK;
 }

@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct active; /* of tuner/coordinator */
+struct active;      /* of tuner/coordinator */
+struct notify_file; /* of tuner/notify */
 
 struct service_options {
     const char *db;
@@ -20,6 +21,7 @@ struct service_options {
     unsigned connections;
     struct active *guest; /* the one study it has, which the caller runs on the same loop: it is shown, and asked what
                            * requests want; NULL: all studies are the service's */
+    const struct notify_file *notify;                             /* who is told what; NULL: nobody */
     void (*say)(void *data, const char *study, const char *text); /* a line for the log; study may be NULL */
     void (*ended)(void *data);                                    /* the service is gone */
     void *data;

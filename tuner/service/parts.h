@@ -39,6 +39,13 @@ struct left {
     struct request *waiting; /* for one of them */
 };
 
+/* To people: see tuner/notify. */
+struct telling {
+    struct notifier *notifier; /* NULL: nobody is told */
+    struct request *trying;    /* tests whose answers are on their way */
+    uint64_t ticket;           /* of the last of them */
+};
+
 /* Of what deleted studies have left. */
 struct sweeping {
     struct work work;
@@ -77,6 +84,7 @@ struct service {
     struct folded *folded;
     struct left left;
     struct sweeping sweeping;
+    struct telling telling;
     char guard[NEEDS_PATH_MAX], files[NEEDS_PATH_MAX];
     struct beat beat;
     struct counts counts;

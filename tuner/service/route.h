@@ -37,6 +37,7 @@ struct route {
     X(files) \
     X(trials) \
     X(notes) \
+    X(notify) \
     X(artefacts) \
     X(agents) \
     X(space) \

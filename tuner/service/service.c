@@ -9,6 +9,7 @@
 #include "tuner/service/streams.h"
 #include "tuner/service/sweeping.h"
 #include "tuner/service/tailing.h"
+#include "tuner/service/telling.h"
 #include "tuner/service/waking.h"
 
 #include "tuner/base/host.h"
@@ -39,6 +40,13 @@ static bool is_active(const struct service *s, const char *study)
     return active_study_find(s, study) != NULL;
 }
 
+static void tell_how_they_stand(struct service *s)
+{
+    telling_alive(s);
+    for (const struct active_study *as = s->active; as; as = as->next)
+        if (!as->over) telling_look(s, as->active, false);
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     struct service *s = timer->data;
@@ -47,6 +55,7 @@ static void on_tick(uv_timer_t *timer)
     fleet_tick(s->fleet);
     api_agents_tick(s);
     tailing_tick(s);
+    tell_how_they_stand(s);
     if (!s->closing) provisioner_tick(s->provisioner);
     if (!s->closing) all_events_look(s->streams.together);
     if (now - s->beat.pulsed_ms >= PULSE_MS) {
@@ -105,10 +114,15 @@ static void on_works_closed(void *data)
     uv_close((uv_handle_t *)&s->beat.turn, on_closed);
 }
 
-static void on_http_closed(void *data)
+static void on_all_told(void *data)
 {
     struct service *s = data;
     works_close(s->works, on_works_closed, s);
+}
+
+static void on_http_closed(void *data)
+{
+    telling_close(data, on_all_told);
 }
 
 static void finish_if_left(struct service *s)
@@ -130,6 +144,7 @@ void service_close(struct service *s)
 {
     if (s->closing) return;
     s->closing = true;
+    telling_refuse(s);
     waking_go_on(s, NULL);
     for (struct active_study *as = s->active; as; as = as->next)
         if (!as->over) coordinator_leave(as->active->coordinator);
@@ -151,6 +166,7 @@ static enum status open_parts(struct service *s, struct error *err)
     if (!st) st = needs_folder(s->options.db, s->files, err);
     if (!st) st = http_create(&http, &hooks, s->loop, &s->http, err);
     if (!st) st = works_create(s->loop, s->options.db, &s->works, err);
+    if (!st) st = telling_open(s, err);
     if (!st) s->streams.shelf = shelf_create(s->works);
     if (!st) s->streams.together = all_events_create(s);
     return st;
