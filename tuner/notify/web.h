@@ -1,8 +1,8 @@
 /* web: one address that is called: a webhook, or where a heartbeat goes.
  *
- * HTTP or HTTPS (TLS 1.2 at least), by the client of the agents. Redirects are not followed: they would carry what is told,
- * and what is secret, to somebody else. Any 2xx is success; of the answer some KiB are read, and nothing is done with
- * them; after WEB_TIMEOUT_S it has failed. One call at a time.
+ * HTTP or HTTPS (TLS 1.2 at least), by the client of the agents. Redirects are not followed: they would carry what is
+ * told, and what is secret, to somebody else. Any 2xx is success; of the answer some KiB are read, and nothing is done
+ * with them; after WEB_TIMEOUT_S it has failed. One call at a time.
  */
 #ifndef TUNER_NOTIFY_WEB_H
 #define TUNER_NOTIFY_WEB_H

@@ -47,8 +47,8 @@ struct request_spec {
     bool (*take)(void *data, const char *bytes, size_t n);
     bool packed;                  /* it may come compressed */
     enum client_failure *failure; /* where to say it, before `done`; NULL: nowhere */
-    const char *const *header; /* "Name: value", NULL-terminated; NULL: none besides */
-    size_t enough;             /* bytes of the answer, which ends there whatever follows; 0: all of it */
+    const char *const *header;    /* "Name: value", NULL-terminated; NULL: none besides */
+    size_t enough;                /* bytes of the answer, which ends there whatever follows; 0: all of it */
 };
 
 /* `done` is called once, from the loop, unless the request is dropped. */
