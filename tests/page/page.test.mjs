@@ -18,7 +18,8 @@ before(async () => {
     for (let i = 0; i < 50_000; i++) csv += `${(1e-4 * 10 ** ((3 * ((i * 7919) % 50_000)) / 50_000)).toPrecision(5)},${8 + ((i * 31) % 505)},${(((i * 104_729) % 9973) / 9973).toFixed(4)},${1000 + ((i * 17) % 900_000)}\n`;
     writeFileSync(world.path("big.csv"), csv);
     world.run("import", "big.yaml", "big.csv");
-    await world.start({ GATE: world.gate });
+    writeFileSync(world.path("notify.yaml"), "channels:\n  desk: {command: [sh, -c, 'cat > told.json']}\n  gone: {webhook: 'http://127.0.0.1:9/x'}\n", { mode: 0o600 });
+    await world.start({ GATE: world.gate, NOCTURNE_NOTIFY: world.path("notify.yaml") });
     world.study("runs", 100_000);
     await begin("runs");
     await until("two trials run", async () => (await world.call("GET", "/studies/runs")).states.running >= 2);
@@ -353,7 +354,7 @@ test("a killed server is lost, in words, and comes back by itself", async () => 
     await page.locator("[data-sign=lost]").waitFor();
     assert.match(await sign.innerText(), /^lost since \d\d:\d\d, trying again$/);
     assert.ok(await page.locator("[data-part=verdict]").isVisible(), "what was seen stays");
-    await world.start({ GATE: "" });
+    await world.start({ GATE: "", NOCTURNE_NOTIFY: world.path("notify.yaml") });
     await page.locator("[data-sign=live]").waitFor();
     await close(page);
 });
@@ -403,4 +404,18 @@ test("no serious finding of axe, light and dark", async () => {
             assert.deepEqual(found.violations.filter((x) => ["serious", "critical"].includes(x.impact)).map((x) => `${hash} ${dark ? "dark" : "light"} ${x.id}: ${x.nodes.slice(0, 3).map((n) => n.target.join(" ") + " " + n.failureSummary.slice(0, 200)).join("; ")}`), []);
             await page.context().close();
         }
+});
+
+test("an operator tries who is told; a viewer does not see it", async () => {
+    const page = await enter(browser, world, "#/fleet"), told = page.locator("[data-part=told]");
+    await told.locator("[data-action=test-notify]").click();
+    await told.locator("tr", { hasText: "desk" }).getByText("arrived").waitFor();
+    await told.locator("tr", { hasText: "gone" }).getByText(/refused|connect/i).waitFor();
+    await told.getByText("not all of it arrived").waitFor();
+    assert.equal(JSON.parse(readFileSync(world.path("told.json"), "utf8")).kind, "test");
+    await close(page);
+    const looking = await enter(browser, world, "#/fleet", { token: world.viewer });
+    await looking.locator("[data-figure=slots], main#content h1").first().waitFor();
+    assert.equal(await looking.locator("[data-part=told]").count(), 0);
+    await close(looking);
 });

@@ -68,6 +68,9 @@ export interface Contour { at: number; x: Value[]; y: Value[]; mean: (number | n
 interface Guess { mean: number | null; low: number | null; high: number | null }
 export interface Prediction { metrics: Record<string, Guess>; utility?: Guess | null; feasible?: number | null }
 export interface Front { winner: number | null; front: number[]; from: { weight: number; trial: number }[] }
+export interface Channel { channel: string; kind: string; to: string; tells: string[]; waiting: number; next_ms: number | null; why: string | null }
+export interface Notify { file: string | null; channels: Channel[]; quiet: { from: string; to: string; but: string[] } | null; heartbeat: { to: string; every_ms: number } | null; others: number }
+export interface Tried { ok: boolean; channels: { channel: string; kind: string; ok: boolean; why: string | null }[] }
 export interface Ledger { at_ms: number[]; tokens: number[]; trials: number[]; cost: number[]; busy_ms: number[] } /* sums until then */
 
 /* What the service answers when it does not do it [RFC 9457]; status 0: it did not answer. */
@@ -165,6 +168,8 @@ const weightsText = (w: Metrics): string => Object.entries(w).map(([k, v]) => `$
 export const api = {
     me: () => get<Me>("/me"),
     service: () => get<{ version: string; up_ms: number; slots: number }>(""),
+    notify: () => get<Notify>("/notify"),
+    testNotify: (channel?: string) => send<Tried>("POST", "/notify/test", channel === undefined ? {} : { channel }),
     studies: (offset = 0) => get<{ studies: Study[]; total: number }>(`/studies${query({ offset, limit: 200 })}`),
     study: (s: string) => get<Study>(at(s)),
     space: (s: string) => get<Space>(`${at(s)}/space`),

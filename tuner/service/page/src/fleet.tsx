@@ -5,6 +5,7 @@ import { onHappening } from "./live";
 import { Lanes, lanesOf, spansOf, type Span } from "./lanes";
 import { Mark } from "./mark";
 import { go, toStudy, toTrial } from "./route";
+import { Told } from "./told";
 import { amount, duration, plural, type State } from "./words";
 
 const AGAIN_MS = 2000, EVENTS_MAX = 3000, STUDIES_MAX = 12, AGO_MS = 3_600_000;
@@ -73,6 +74,7 @@ export function Fleet() {
                 </table></div>
             )}
             <SlotsOverTime seen={seen} />
+            <Told />
         </>
     );
 }
