@@ -90,6 +90,6 @@ export function Lanes({ groups, from, to, label, say, onFind }: Props) {
         onFind(row?.spans.find((s) => x(s.from) - 1 <= px && px <= Math.max(x(s.to), x(s.from) + 3)) ?? null, { on: canvas.current!, x: px, y: py }, chosen);
     };
     return (
-        <div class="lanes" ref={room}><canvas ref={canvas} role="img" data-points={rows.reduce((n, r) => n + r.spans.length, 0)} aria-label={label} onPointerMove={(e) => e.pointerType !== "touch" && find(e, false)} onPointerLeave={() => onFind(null, { on: canvas.current!, x: 0, y: 0 }, false)} onClick={(e) => find(e, true)} /></div>
+        <div class="lanes" ref={room} tabIndex={0} role="group" aria-label={label}><canvas ref={canvas} role="img" data-points={rows.reduce((n, r) => n + r.spans.length, 0)} aria-label={label} onPointerMove={(e) => e.pointerType !== "touch" && find(e, false)} onPointerLeave={() => onFind(null, { on: canvas.current!, x: 0, y: 0 }, false)} onClick={(e) => find(e, true)} /></div>
     );
 }
