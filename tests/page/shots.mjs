@@ -16,17 +16,18 @@ const url = await until("the service listens", async () => /http:\S+/.exec(said)
 const token = readFileSync(join(folder, "nocturne.token"), "utf8").trim();
 const browser = await openBrowser();
 
-async function shoot(name, hash, { width, height, dark = false, ready }) {
+async function shoot(name, hash, { width, height, dark = false, ready, at }) {
     const context = await browser.newContext({ viewport: { width, height }, colorScheme: dark ? "dark" : "light", timezoneId: "UTC" }), page = await context.newPage();
     await page.goto(`${url}/#token=${token}&to=${encodeURIComponent(hash)}`);
     for (const part of ready) await page.locator(part).first().waitFor();
+    if (at) await page.locator(at).first().evaluate((e) => e.scrollIntoView({ block: "start" }));
     await page.waitForTimeout(2000); /* a picture, not a test */
     await page.screenshot({ path: join(out, `${name}.png`) });
     await context.close();
 }
 
 await shoot("page-verdict", `#/s/${study}`, { width: 1280, height: 1010, ready: ["[data-part=verdict]", "[data-part=confirmation]", "[data-figure=front] canvas"] });
-await shoot("page-why", `#/s/${study}/why`, { width: 1280, height: 1010, dark: true, ready: ["[data-part=importance] [data-metric]", "[data-figure=contour] svg", "[data-figure^=slice]"] });
+await shoot("page-choice", `#/s/${study}`, { width: 1280, height: 900, dark: true, ready: ["[data-figure=front] canvas", "[data-figure=history] canvas"], at: "[data-figure=history]" });
 await shoot("page-phone", `#/s/${study}`, { width: 390, height: 844, ready: ["[data-part=verdict]", "[data-part=health]"] });
 await browser.close();
 server.kill();

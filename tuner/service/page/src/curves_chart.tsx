@@ -38,7 +38,7 @@ export function Curves({ v }: { v: StudyView }) {
     return (
         <Figure name="curves" view={v} points={ends} label={`${metric} of ${reported.length} trials as they went`}
             title={`${plural(reported.length, "curve")}, ${stopped} of them stopped early`}
-            caption={<>{metric} by {x}{log ? " (log)" : ""}. Thick: winner. Blue: complete; grey: stopped early; red: failed; ochre: running; black: references. The latest {CURVES_MAX} at most.</>}
+            caption={<>{metric} by {x}{log ? " (log)" : ""}. Thick: winner. Blue: complete; grey: stopped early; red: failed; ochre: running; as dark as the text: references. The latest {CURVES_MAX} at most.</>}
             picture={(c) => ({
                 x: { name: x, kind: log ? "log" : "number" }, y: { name: metric, kind: "number" },
                 series: [...reported].map((n) => {

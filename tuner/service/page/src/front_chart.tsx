@@ -131,7 +131,7 @@ function Weights({ v, names, weights, changed, found, from }: { v: StudyView; na
                 </label>
             ))}
             {changed && found && <p class="quiet">{found.confirmed_seeds ? `Confirmed on ${plural(found.confirmed_seeds, "seed")}.` : "Measured in the search, not confirmed for these weights."} {Object.entries(found.metrics).map(([k, m]) => `${k} ${amount(m)}`).join(", ")}</p>}
-            {from.length > 1 && <p class="quiet">By the weight of {names[0]}, the rest as it is: {from.map((f, i) => ({ ...f, to: from[i + 1]?.weight })).slice(Math.max(0, here - AROUND), here + AROUND + 1).map((f, i) => (
+            {from.length > 1 && <p class="quiet">As the search measured them, once each, and by the weight of {names[0]}, the rest as it is: {from.map((f, i) => ({ ...f, to: from[i + 1]?.weight })).slice(Math.max(0, here - AROUND), here + AROUND + 1).map((f, i) => (
                 <span key={f.weight} class="figures">{i > 0 && ", "}{f.to === undefined ? `from ${f.weight.toFixed(2)}` : `${f.weight.toFixed(2)} to ${f.to.toFixed(2)}`} <a href={toTrial(v.name, f.trial)}>trial {f.trial}</a></span>))} would win.</p>}
         </fieldset>
     );
