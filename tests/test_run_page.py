@@ -60,7 +60,17 @@ class RunPage(World):
 
     def test_its_token_is_worth_nothing_afterwards(self):
         self.finish()
-        self.assertIn("(revoked)", self.nocturne("token", "list"))
+        self.assertNotIn("operator", self.nocturne("token", "list"))
+
+    def test_after_a_kill_the_service_makes_its_first_token_and_knows_no_other(self):
+        self.wait("two trials run", lambda: self.ok("GET", "/studies/s")["states"]["running"] == 2)
+        self.kill_server()
+        self.open_gate()
+        self.server = self.spawn("serve", "serve", "--listen", f"127.0.0.1:{self.port}")
+        until("the service answers", self.answers, explain=lambda: self.read("serve.out"))
+        self.assertEqual(self.call("GET", "/me").status, 401)
+        self.operator = self.read("nocturne.token").strip()
+        self.assertEqual(self.ok("GET", "/me")["role"], "operator")
 
     def test_asks_the_run_what_an_operator_wants(self):
         self.wait("two trials run", lambda: self.ok("GET", "/studies/s")["states"]["running"] == 2)
@@ -121,7 +131,10 @@ class RunPage(World):
             said += os.read(ours, 65536)
         found = re.search(rb"page:\s+http://127\.0\.0\.1:(\d+)/#token=(\w+)", said)
         self.port, self.operator = int(found[1]), found[2].decode()
-        self.assertEqual(self.ok("GET", "/studies/s")["phase"], "complete")
+        state = self.ok("GET", "/studies/s")
+        self.assertEqual((state["phase"], state["running"]), ("complete", False))
+        self.assertNotIn("running", self.nocturne("status", "s").splitlines()[0])
+        self.assertNotIn("still running", self.nocturne("report", "s", "--format", "md"))
         os.write(ours, b"\x03") if os.tcgetpgrp(ours) == os.getpgid(run.pid) else run.send_signal(signal.SIGINT)
         self.assertEqual(run.wait(), 0)
         os.close(ours)

@@ -240,7 +240,17 @@ static void end_run(struct own_run *x)
     if (!x->progress) return;
     run_page_close(x->page);
     uv_loop_close(&x->loop);
+}
+
+/* The run's memory goes, and with it the right to the study; the page may stay. */
+static void close_run(struct own_run *x)
+{
+    if (x->progress && x->page) {
+        run_page_ended(x->page);
+        run_page_let_go(x->page);
+    }
     progress_free(x->progress);
+    active_close(x->run);
 }
 
 static size_t count_searched(const struct memory *s, enum trial_state state)
@@ -394,9 +404,9 @@ int run_study(const struct study *study, const struct run_options *o)
     int code = s              ? cli_fail(&err)
                : o->reproduce ? print_reproduction(x.run->history, o, since, x.end)
                               : print_end(study, x.run->memory, o, x.end);
+    close_run(&x);
     if (!s && x.page && x.end == COORDINATOR_DONE) run_page_stay(x.page);
     end_run(&x);
-    active_close(x.run);
     notify_file_free(found.notify);
     arena_done(&arena);
     clock_steady_free(clock);

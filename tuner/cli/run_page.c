@@ -12,9 +12,7 @@
 
 struct run_page {
     uv_loop_t *loop;
-    struct store *store; /* for the token */
     struct service *service;
-    char token[TOKEN_ID_MAX];
     uv_signal_t interrupt, terminate; /* while it stays */
 };
 
@@ -28,22 +26,6 @@ static void say_nothing(void *data, const char *study, const char *text)
 static void on_closed(void *data)
 {
     ((struct run_page *)data)->service = NULL;
-}
-
-static enum status open_token(struct run_page *page, const char *db, char *ret_text, struct error *err)
-{
-    const struct token_wish wish = {
-        .name = "page of a run", .role = "operator", .ttl_ms = RUN_PAGE_DAYS * (int64_t)86400000};
-    enum status s = store_open(db, STORE_EXISTING, &page->store, err);
-    return s ? s : auth_create(page->store, clock_real(), &wish, ret_text, page->token, err);
-}
-
-static void free_page(struct run_page *page)
-{
-    struct error ignored;
-    if (*page->token) store_token_revoke(page->store, page->token, clock_wall_ms(clock_real()), &ignored);
-    if (page->store) store_close(page->store);
-    free(page);
 }
 
 /* stdout belongs to the run's own lines if a program reads them. */
@@ -73,12 +55,12 @@ enum status run_page_open(const struct run_options *o, struct active *run, uv_lo
                                        : error_set(err, STATUS_INVALID,
                                                    "--page: this nocturne was built without it "
                                                    "(-DPAGE=off)");
-    if (!s) s = open_token(page, o->db, text, err);
     if (!s) s = service_create(&options, loop, &page->service, err);
     if (s) {
-        free_page(page);
+        free(page);
         return s;
     }
+    service_pass(page->service, "page of a run", text);
     say_where(page, text, run->study->name, o->json || o->quiet ? stderr : stdout);
     *ret = page;
     return STATUS_OK;
@@ -87,6 +69,11 @@ enum status run_page_open(const struct run_options *o, struct active *run, uv_lo
 void run_page_ended(struct run_page *page)
 {
     service_guest_ended(page->service);
+}
+
+void run_page_let_go(struct run_page *page)
+{
+    while (service_has_guest(page->service)) uv_run(page->loop, UV_RUN_ONCE);
 }
 
 static void on_enough(uv_signal_t *handle, int number)
@@ -113,5 +100,5 @@ void run_page_close(struct run_page *page)
     service_guest_ended(page->service); /* unless it has */
     service_close(page->service);
     uv_run(page->loop, UV_RUN_DEFAULT);
-    free_page(page);
+    free(page);
 }

@@ -11,7 +11,7 @@ static void show_me(struct request *r)
 {
     struct error err;
     json_t *out = NULL;
-    if (auth_describe(r->store, r->who.id, &out, &err))
+    if (auth_describe(r->service->auth, r->store, r->who.id, &out, &err))
         request_fail(r, &err);
     else
         request_answer(r, 200, out);

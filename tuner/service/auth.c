@@ -142,27 +142,6 @@ enum status auth_list(struct store *store, const struct clock *clock, json_t **r
     return s;
 }
 
-static void on_described(void *data, const struct store_token *t)
-{
-    json_t **out = data;
-    json_decref(*out);
-    *out = json_pack("{s:s, s:s, s:o, s:o}", "name", t->name, "role", t->role, "studies",
-                     *t->scope ? names_json(t->scope) : json_null(), "expires_ms",
-                     t->expires_ms ? json_integer(t->expires_ms) : json_null());
-}
-
-enum status auth_describe(struct store *store, const char *id, json_t **ret, struct error *err)
-{
-    json_t *out = NULL;
-    enum status s = store_tokens(store, id, on_described, &out, err);
-    if (!s && !out) s = error_set(err, STATUS_NOT_FOUND, "there is no token %s", id);
-    if (s)
-        json_decref(out);
-    else
-        *ret = out;
-    return s;
-}
-
 static bool has_valid(struct store *store, const struct clock *clock, const char *role)
 {
     struct listing l = {.role = role, .now = clock_wall_ms(clock)};
@@ -292,8 +271,14 @@ enum status auth_create_first(struct store *store, const struct clock *clock, co
 
 /* ---- checking ---- */
 
+struct lent {                 /* its texts are here */
+    struct store_token token; /* no id: there is none */
+    char id[TOKEN_ID_MAX];
+};
+
 struct auth {
     struct store *store;
+    struct lent lent;
     const struct clock *clock;
     long tries;
     struct peers *peers;
@@ -314,6 +299,47 @@ void auth_close(struct auth *a)
     if (!a) return;
     peers_free(a->peers);
     free(a);
+}
+
+void auth_lend(struct auth *a, const struct token_wish *wish, char *ret_text)
+{
+    struct new_token new;
+    invent(&new);
+    memcpy(a->lent.id, new.id, sizeof a->lent.id);
+    a->lent.token = (struct store_token){
+        .id = a->lent.id, .name = wish->name, .role = wish->role, .scope = "", .created_ms = clock_wall_ms(a->clock)};
+    digest(new.secret, strlen(new.secret), a->lent.token.hash);
+    snprintf(ret_text, TOKEN_TEXT_MAX, "%s", new.text);
+}
+
+/* The one with this id, wherever it is kept. */
+static enum status look_up(const struct auth *a, struct store *store, const char *id, store_token_fn *fn, void *data,
+                           struct error *err)
+{
+    if (!a->lent.token.id || strcmp(id, a->lent.id) != 0) return store_tokens(store, id, fn, data, err);
+    fn(data, &a->lent.token);
+    return STATUS_OK;
+}
+
+static void on_described(void *data, const struct store_token *t)
+{
+    json_t **out = data;
+    json_decref(*out);
+    *out = json_pack("{s:s, s:s, s:o, s:o}", "name", t->name, "role", t->role, "studies",
+                     *t->scope ? names_json(t->scope) : json_null(), "expires_ms",
+                     t->expires_ms ? json_integer(t->expires_ms) : json_null());
+}
+
+enum status auth_describe(const struct auth *a, struct store *store, const char *id, json_t **ret, struct error *err)
+{
+    json_t *out = NULL;
+    enum status s = look_up(a, store, id, on_described, &out, err);
+    if (!s && !out) s = error_set(err, STATUS_NOT_FOUND, "there is no token %s", id);
+    if (s)
+        json_decref(out);
+    else
+        *ret = out;
+    return s;
 }
 
 bool auth_is_flood(struct auth *a, const char *peer, double rate)
@@ -361,7 +387,7 @@ static enum status find(struct auth *a, const char *header, struct identity *ret
     char id[TOKEN_ID_MAX];
     struct error inner;
     struct check c = {.now = clock_wall_ms(a->clock), .identity = ret};
-    bool broken = header && split(header, id, &c.secret) && store_tokens(a->store, id, on_candidate, &c, &inner);
+    bool broken = header && split(header, id, &c.secret) && look_up(a, a->store, id, on_candidate, &c, &inner);
     *ret_found = c.ok;
     if (!broken || store_check_ground(a->store, err)) return broken ? STATUS_IO : STATUS_OK;
     return error_set(err, STATUS_IO, "%s", inner.text);
@@ -390,5 +416,5 @@ bool auth_is_valid(struct auth *a, const char *id)
 {
     struct error ignored;
     struct check c = {.now = clock_wall_ms(a->clock)};
-    return store_tokens(a->store, id, on_named, &c, &ignored) != STATUS_OK || c.ok;
+    return look_up(a, a->store, id, on_named, &c, &ignored) != STATUS_OK || c.ok;
 }

@@ -47,14 +47,16 @@ enum status auth_create_first(struct store *store, const struct clock *clock, co
 /* {"id", "name", "role", "studies"?, "created_ms", "expires_ms"?, "revoked_ms"?, "valid"} of all tokens */
 enum status auth_list(struct store *store, const struct clock *clock, json_t **ret, struct error *err);
 
-/* {"name", "role", "studies", "expires_ms"} of the token with this id; null: for all studies, for ever. */
-enum status auth_describe(struct store *store, const char *id, json_t **ret, struct error *err);
-
 struct auth;
 
 /* `tries`: without a valid token, from one address, in a minute. */
 struct auth *auth_open(struct store *store, const struct clock *clock, long tries);
 void auth_close(struct auth *a);
+/* A token of this process: valid as long as `a` is, and nowhere written down. `text`: TOKEN_TEXT_MAX. */
+void auth_lend(struct auth *a, const struct token_wish *wish, char *ret_text);
+/* {"name", "role", "studies", "expires_ms"} of the token with this id; null: for all studies, for ever. `store`: the
+ * calling thread's. */
+enum status auth_describe(const struct auth *a, struct store *store, const char *id, json_t **ret, struct error *err);
 
 struct identity {
     char id[TOKEN_ID_MAX];

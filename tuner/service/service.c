@@ -134,10 +134,20 @@ static void finish_if_left(struct service *s)
     http_close(h, on_http_closed, s);
 }
 
+void service_pass(struct service *s, const char *name, char *ret_text)
+{
+    auth_lend(s->auth, &(struct token_wish){.name = name, .role = "operator"}, ret_text);
+}
+
 void service_guest_ended(struct service *s)
 {
-    struct active_study *as = active_study_find(s, s->options.guest->study->name);
-    if (as) active_study_leave(as);
+    for (struct active_study *as = s->active; as; as = as->next)
+        if (!as->own && !as->over) active_study_leave(as);
+}
+
+bool service_has_guest(const struct service *s)
+{
+    return s->active != NULL && s->options.guest != NULL;
 }
 
 void service_close(struct service *s)

@@ -26,8 +26,13 @@ enum status service_create(const struct service_options *options, uv_loop_t *loo
                            struct error *err);
 bool service_has_page(void); /* false: it was built without */
 uint16_t service_port(const struct service *s);
-/* options.guest has ended: from now on it is what the database has of it. */
+/* A service with a guest: a token for whoever may see and do all, valid as long as the service lives, and nowhere
+ * written down. text: TOKEN_TEXT_MAX. */
+void service_pass(struct service *s, const char *name, char *ret_text);
+/* options.guest has ended: from now on it is what the database has of it. The caller may free it once service_has_guest
+ * is false, which takes turns of the loop. */
 void service_guest_ended(struct service *s);
+bool service_has_guest(const struct service *s);
 /* Leaves all studies: what runs here is ended, agents and clients go on by themselves until a service is back. */
 void service_close(struct service *s);
 
