@@ -146,7 +146,7 @@ static bool get_number(const json_t *row, size_t i, int64_t *ret)
 /* [step, after_ms, known, a value for each name] */
 static bool get_report(const json_t *row, const struct names *names, double *value, struct store_report *ret)
 {
-    int64_t step;
+    int64_t step = 0;
     bool ok = json_array_size(row) == 3 + names->n && get_number(row, 0, &step) && get_number(row, 1, &ret->after_ms) &&
               get_number(row, 2, &ret->known);
     for (size_t i = 0; ok && i < names->n; i++) {
