@@ -95,10 +95,80 @@ static void test_work__what_is_for_later_is_done_whenever_its_time_comes(void **
     assert_int_equal(b.ms, LATEST_MS);
 }
 
+/* ---- slow ones ---- */
+
+enum { SLOW = 3 };
+
+/* Works of which the slow ones wait for a quick one to be done. */
+struct crowd {
+    struct works *works;
+    struct work slow[SLOW], quick;
+    atomic_int at_work, most;
+    atomic_bool quick_done;
+    int done;
+};
+
+static bool run_slow(struct work *w, struct store *store)
+{
+    struct crowd *c = w->data;
+    (void)store;
+    int n = atomic_fetch_add(&c->at_work, 1) + 1;
+    if (n > atomic_load(&c->most)) atomic_store(&c->most, n);
+    while (!atomic_load(&c->quick_done)) usleep(1000);
+    atomic_fetch_sub(&c->at_work, 1);
+    return false;
+}
+
+static bool run_quick(struct work *w, struct store *store)
+{
+    (void)store;
+    atomic_store(&((struct crowd *)w->data)->quick_done, true);
+    return false;
+}
+
+static void forget(void *data)
+{
+    (void)data;
+}
+
+static void on_one_done(struct work *w)
+{
+    struct crowd *c = w->data;
+    assert_false(w->unable);
+    if (++c->done == SLOW + 1) works_close(c->works, forget, c);
+}
+
+/* Slow ones that held both threads would wait for ever. */
+static void test_work__slow_works_leave_a_thread_to_what_is_quick(void **state)
+{
+    struct crowd c = {0};
+    struct store *store;
+    struct error err;
+    uv_loop_t loop;
+    char db[100];
+    (void)state;
+    snprintf(db, sizeof db, "%s/work.db", test_folder());
+    assert_ok(store_open(db, STORE_CREATE, &store, &err), err);
+    uv_loop_init(&loop);
+    assert_ok(works_create(&loop, db, &c.works, &err), err);
+    for (int i = 0; i < SLOW; i++) {
+        c.slow[i] = (struct work){.who = "abc" + i, .slow = true, .data = &c, .run = run_slow, .done = on_one_done};
+        works_add(c.works, &c.slow[i]);
+    }
+    c.quick = (struct work){.who = "abc", .data = &c, .run = run_quick, .done = on_one_done};
+    works_add(c.works, &c.quick);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+    store_close(store);
+    assert_int_equal(atomic_load(&c.most), 1);
+    assert_int_equal(c.done, SLOW + 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_work__what_is_for_later_is_done_whenever_its_time_comes),
+        cmocka_unit_test(test_work__slow_works_leave_a_thread_to_what_is_quick),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,8 +38,8 @@ static void count_agents(struct request *r, struct health_facts *ret)
     ret->version = NOCTURNE_VERSION;
 }
 
-/* On the loop; `run` follows beside it. */
-static void look_around(struct request *r, struct around *x, void (*run)(struct request *r))
+/* On the loop, for the work that follows. */
+static void look_around(struct request *r, struct around *x)
 {
     const struct active_study *as = active_study_find(r->service, r->param[0]);
     x->facts = (struct health_facts){.known = true};
@@ -49,7 +49,6 @@ static void look_around(struct request *r, struct around *x, void (*run)(struct 
         count_agents(r, &x->facts);
     }
     r->state = x;
-    request_work(r, r->param[0], run, NULL);
 }
 
 /* By a work, with what running trials have reported. False: a problem has been answered. */
@@ -99,7 +98,9 @@ static void show_forecast(struct request *r)
 
 static void on_get_health(struct request *r)
 {
-    if (!waking_waits(r, r->param[0])) look_around(r, arena_alloc(&r->arena, sizeof(struct around)), show_health);
+    if (waking_waits(r, r->param[0])) return;
+    look_around(r, arena_alloc(&r->arena, sizeof(struct around)));
+    request_work(r, r->param[0], show_health, NULL);
 }
 
 static void on_get_forecast(struct request *r)
@@ -146,10 +147,12 @@ static void on_get_report(struct request *r)
     if (waking_waits(r, r->param[0])) return;
     struct around *x = arena_alloc(&r->arena, sizeof *x);
     x->as_md = format && strcmp(format, "md") == 0;
-    if (format && !x->as_md && strcmp(format, "html") != 0)
+    if (format && !x->as_md && strcmp(format, "html") != 0) {
         request_problem(r, 422, "'format' is html or md, not '%.40s'", format);
-    else
-        look_around(r, x, show_report);
+        return;
+    }
+    look_around(r, x);
+    request_work_slowly(r, r->param[0], show_report);
 }
 
 const struct route api_health_routes[] = {

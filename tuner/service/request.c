@@ -343,23 +343,43 @@ void request_take_spool(struct request *r)
     r->http->spool = -1;
 }
 
-void request_work(struct request *r, const char *about, void (*run)(struct request *r), void (*then)(struct request *r))
+static void work(struct request *r, const struct work *w)
 {
     struct works *x = r->service->works;
-    const char *who = *r->who.id ? r->who.id : r->http ? r->http->peer : "";
-    if (works_of(x, who) >= WORKS_OF_CLIENT || works_of(x, NULL) >= WORKS) {
+    if (works_of(x, w->who) >= WORKS_OF_CLIENT || works_of(x, NULL) >= WORKS) {
         give_back(r);
         request_problem(r, 429, "too many requests that take their time are waiting; send fewer at once");
         return;
     }
     request_wait(r, &r->service->queues.working, NULL);
     if (r->http && !r->beside.query) http_request_each_query(r->http, on_query, r);
+    r->stage = REQUEST_AT_WORK;
+    r->beside.work = *w;
+    r->beside.work.who = arena_strdup(&r->arena, w->who);
+    works_add(x, &r->beside.work);
+}
+
+static struct work work_of(struct request *r, const char *about)
+{
+    const char *who = *r->who.id ? r->who.id : r->http ? r->http->peer : "";
+    return (struct work){.who = who, .about = about, .data = r, .run = on_run, .done = on_worked};
+}
+
+void request_work(struct request *r, const char *about, void (*run)(struct request *r), void (*then)(struct request *r))
+{
+    const struct work w = work_of(r, about);
     r->beside.run = run;
     r->then = then;
-    r->stage = REQUEST_AT_WORK;
-    r->beside.work =
-        (struct work){.who = arena_strdup(&r->arena, who), .about = about, .data = r, .run = on_run, .done = on_worked};
-    works_add(x, &r->beside.work);
+    work(r, &w);
+}
+
+void request_work_slowly(struct request *r, const char *about, void (*run)(struct request *r))
+{
+    struct work w = work_of(r, about);
+    w.slow = true;
+    r->beside.run = run;
+    r->then = NULL;
+    work(r, &w);
 }
 
 void request_gone(struct request *r)

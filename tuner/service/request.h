@@ -124,6 +124,8 @@ enum status request_keep_answer(struct request *r, unsigned status, const json_t
  * on the loop, even if the client is gone. `about`: a study that no other work may be about meanwhile; may be NULL. */
 void request_work(struct request *r, const char *about, void (*run)(struct request *r),
                   void (*then)(struct request *r));
+/* The same of what may take seconds: the fit of a model. It answers in any case. */
+void request_work_slowly(struct request *r, const char *about, void (*run)(struct request *r));
 void request_take_spool(struct request *r);                           /* for works: the request would take it along */
 const char *request_query(const struct request *r, const char *name); /* of the query; NULL: there is none */
 void request_gone(struct request *r);                                 /* its client is */

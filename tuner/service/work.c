@@ -112,12 +112,16 @@ static void put(struct works *x, struct work *w)
     *at = w;
 }
 
-static bool is_alone(const struct works *x, const struct work *w)
+static bool are_alike(const struct work *a, const struct work *b)
 {
-    for (size_t i = 0; w->about && i < x->started; i++) {
-        const struct work *other = x->thread[i].work;
-        if (other && other->about && strcmp(other->about, w->about) == 0) return false;
-    }
+    return (a->slow && b->slow) || (a->about && b->about && strcmp(a->about, b->about) == 0);
+}
+
+/* Nothing at work keeps it from being begun. */
+static bool is_free(const struct works *x, const struct work *w)
+{
+    for (size_t i = 0; i < x->started; i++)
+        if (x->thread[i].work && are_alike(x->thread[i].work, w)) return false;
     return true;
 }
 
@@ -127,7 +131,7 @@ static struct work *take_next(struct works *x)
     int64_t now = now_ms();
     for (struct work **at = &x->first; *at; at = &(*at)->next) {
         struct work *w = *at;
-        if (w->again_ms > now || !is_alone(x, w)) continue;
+        if (w->again_ms > now || !is_free(x, w)) continue;
         *at = w->next;
         if (w->round > x->round) x->round = w->round;
         return w;

@@ -3,7 +3,8 @@
  * Two threads of their own do it, with little right to the processor: the loop, and the suggestions on libuv's pool,
  * come first. Works wait in turn, clients one after the other, so that who wants much waits for himself. Two about the
  * same thing are never done at once: what belongs to it needs no lock. A work that finds the database busy gives its
- * thread back and is done again a moment later.
+ * thread back and is done again a moment later. Of slow works, which take seconds, one at a time is done, so that
+ * they never hold both threads and what is quick does not wait for them.
  *
  *     struct work w = {.who = "ada", .about = "g2p", .data = x, .run = count, .done = answer};
  *     works_add(works, &w);                     the work's memory is the caller's until `done`
@@ -22,6 +23,7 @@ struct works;
 struct work {
     const char *who;   /* whose turn it takes */
     const char *about; /* NULL: nothing that another could be about */
+    bool slow;         /* it may take seconds */
     void *data;        /* the caller's */
     /* `store`: the thread's own connection. True: the database is busy, again later. */
     bool (*run)(struct work *w, struct store *store);
