@@ -82,6 +82,14 @@ class Matters(Model):
         self.assertEqual(x["metrics"]["tokens"][0]["parameter"], "k")
         self.assertEqual(x, self.ok("GET", "/studies/a/importance"))
 
+    def test_what_a_rerun_of_the_best_would_give(self):
+        self.study()
+        best = self.ok("GET", "/studies/a/best?rerun=true")
+        self.assertEqual(best, self.command("best", "a"))
+        self.assertEqual(best["rerun"]["trial"], best["trial"])
+        self.assertEqual(self.ok("GET", "/studies/a/best"), {k: v for k, v in best.items() if k != "rerun"})
+        self.assertIn("'rerun' is true or false", self.refuse(422, "GET", "/studies/a/best?rerun=yes"))
+
     def test_slices(self):
         self.study()
         s = self.ok("GET", "/studies/a/slice?parameter=x&metric=em&points=11")

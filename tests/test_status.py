@@ -157,12 +157,16 @@ say(0.5 + 0.01 * x + noise, 1000 + k)
     def test_a_best_that_was_measured_once_has_what_a_rerun_would_give(self):
         self.begin(HEALTHY, trials=12)
         self.write("study.yaml", STUDY.format(x=FLOAT, trials=12, sampler="random").replace("confirm:", "confirm: {top: 0} #"))
-        self.run_study()
+        said = self.run_study()
         best = json.loads(self.nocturne("best", "s", "--json"))
         em = best["rerun"]["metrics"]["em"]
         self.assertEqual((best["rerun"]["trial"], em["observed"]), (best["trial"], best["metrics"]["em"]))
         self.assertTrue(em["low"] <= em["expected"] <= em["high"], em)
-        self.assertIn(f"By all results, a re-run of trial {best['trial']} is expected to give em 0.", self.nocturne("best", "s"))
+        sentence = f"By all results, a re-run of trial {best['trial']} is expected to give em 0."
+        self.assertIn(sentence, self.nocturne("best", "s"))
+        self.assertIn(sentence, said)
+        last = json.loads(self.nocturne("run", "study.yaml", "--json").splitlines()[-1])
+        self.assertEqual(last["best"]["rerun"], best["rerun"])
         self.assertIn(f"a re-run of trial {best['trial']} is expected to give em", self.nocturne("report", "s", "--format", "md", "-o", "-"))
 
     def test_what_the_search_said_and_what_fresh_seeds_say(self):

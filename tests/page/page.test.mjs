@@ -148,6 +148,17 @@ test("front and weights stay in their columns; of three metrics two are chosen, 
     await close(page);
 });
 
+test("beside a best that was measured once stands what a re-run of it is expected to give", async () => {
+    const page = await enter(browser, world, "#/s/staged"), { rerun } = await world.call("GET", "/studies/staged/best?rerun=true");
+    const said = await page.locator("[data-part=rerun]").innerText();
+    for (const name of ["em", "tokens", "bytes"]) assert.ok(said.includes(name), said);
+    assert.ok(rerun.metrics.em.low <= rerun.metrics.em.expected && rerun.metrics.em.expected <= rerun.metrics.em.high);
+    await page.goto(`${world.url}/#/s/done`);
+    await page.locator("[data-part=verdict]").getByText("fresh seed").first().waitFor();
+    assert.equal(await page.locator("[data-part=rerun]").count(), 0);
+    await close(page);
+});
+
 test("lineage: which trial took over what from which", async () => {
     const page = await enter(browser, world, "#/s/staged/time"), part = page.locator("[data-part=lineage]"), { reuse } = await world.call("GET", "/studies/staged");
     await part.locator("tbody tr").first().waitFor();

@@ -51,15 +51,37 @@ const char *rerun_say(const struct surface *f, const struct trial *t, struct are
     return *all ? arena_printf(arena, "a re-run of trial %ld is expected to give %s", t->number, all) : NULL;
 }
 
-const char *rerun_expected(const struct memory *s, const struct trial *t, struct arena *arena, json_t **ret_json)
+bool rerun_ready(const struct memory *s)
 {
     size_t n = surface_complete(s);
+    return n >= LEAST && n <= MOST;
+}
+
+static bool is_single(const struct comparison *c)
+{
+    return c->winner && c->winner->seeds == 0;
+}
+
+/* NULL: none. */
+static struct surface *make(const struct memory *s)
+{
     struct surface *f = NULL;
     struct error none;
-    if (ret_json) *ret_json = json_null();
-    if (n < LEAST || n > MOST || surface_make(s, &f, &none)) return NULL;
-    const char *out = rerun_say(f, t, arena);
-    if (ret_json) *ret_json = rerun_json(f, t);
+    return rerun_ready(s) && !surface_make(s, &f, &none) ? f : NULL;
+}
+
+const char *rerun_of_best(const struct memory *s, const struct comparison *c, struct arena *arena)
+{
+    struct surface *f = is_single(c) ? make(s) : NULL;
+    const char *out = f ? rerun_say(f, memory_trial(s, c->winner->trial), arena) : NULL;
     surface_free(f);
     return out;
+}
+
+void rerun_add(json_t *best, const struct memory *s, const struct comparison *c)
+{
+    if (!is_single(c)) return;
+    struct surface *f = make(s);
+    json_object_set_new(best, "rerun", f ? rerun_json(f, memory_trial(s, c->winner->trial)) : json_null());
+    surface_free(f);
 }

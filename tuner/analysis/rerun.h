@@ -7,6 +7,7 @@
 #ifndef TUNER_ANALYSIS_RERUN_H
 #define TUNER_ANALYSIS_RERUN_H
 
+#include "tuner/analysis/comparison.h"
 #include "tuner/analysis/surface.h"
 
 /* {"trial", "metrics": {name: {"observed", "expected", "low", "high"}}, "utility": {…}, "feasible"}; outside of the
@@ -17,8 +18,12 @@ json_t *rerun_json(const struct surface *f, const struct trial *t);
  * objective uses, in the arena. NULL: nothing is expected of it. */
 const char *rerun_say(const struct surface *f, const struct trial *t, struct arena *arena);
 
-/* The same with a surface of its own, *ret_json for the caller if it is not NULL. NULL, and *ret_json null: there are
- * fewer than ten results, or more than 500, of which it would take a while. */
-const char *rerun_expected(const struct memory *s, const struct trial *t, struct arena *arena, json_t **ret_json);
+/* Are there results enough, ten, and no more than 500, of which it would take a while? */
+bool rerun_ready(const struct memory *s);
+
+/* With a surface of its own, of a winner that was measured once. NULL: there is no such, or it is not ready. */
+const char *rerun_of_best(const struct memory *s, const struct comparison *c, struct arena *arena);
+/* The same into the JSON of the winner, as "rerun", null if it is not ready; of one that was confirmed nothing. */
+void rerun_add(json_t *best, const struct memory *s, const struct comparison *c);
 
 #endif

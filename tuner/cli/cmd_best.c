@@ -3,8 +3,6 @@
 #include "tuner/analysis/analysis.h"
 #include "tuner/report/report.h"
 
-#include "tuner/base/plain.h"
-
 struct options {
     struct cli_common common;
     const char *weights;
@@ -56,25 +54,12 @@ static void say_weights(const struct objective *o)
     puts(".");
 }
 
-/* Measured once: the best of many such flatters itself. */
-static void say_single(const struct memory *s, const struct comparison *c, struct arena *arena)
-{
-    puts("  This configuration was measured once and is not confirmed.");
-    const char *again = rerun_expected(s, memory_trial(s, c->winner->trial), arena, NULL);
-    if (again) printf("  By all results, %s.\n", plain_shown(arena, again));
-}
-
 static void print_json(const struct options *o, const struct cli_study *s, const struct objective *objective,
                        const struct comparison *c)
 {
-    json_t *out = document_choice_json(c, objective, o->weights), *again;
-    struct arena arena = {0};
-    if (!c->winner->seeds) {
-        rerun_expected(s->memory, memory_trial(s->memory, c->winner->trial), &arena, &again);
-        json_object_set_new(out, "rerun", again);
-    }
+    json_t *out = document_choice_json(c, objective, o->weights);
+    rerun_add(out, s->memory, c);
     cli_print_json(out);
-    arena_done(&arena);
 }
 
 static enum status print_best(const struct options *o, const struct cli_study *s, const struct objective *objective,
@@ -94,7 +79,8 @@ static enum status print_best(const struct options *o, const struct cli_study *s
         report_comparison(stdout, &c);
         if (c.winner->label) report_stopped_early(stdout, s->memory);
         printf("  %s\n", report_config(&s->study->space, c.winner->config, &arena));
-        if (!c.winner->seeds) say_single(s->memory, &c, &arena);
+        puts("  This configuration was measured once and is not confirmed.");
+        report_rerun(stdout, s->memory, &c);
     }
     arena_done(&arena);
     return st;

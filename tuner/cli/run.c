@@ -89,6 +89,16 @@ static void print_given(FILE *out, const struct run_options *o)
     if (strcmp(o->db, "nocturne.db")) fprintf(out, " --db %s", o->db);
 }
 
+static void print_end_json(const struct memory *s, const struct comparison *c, const struct health *health,
+                           enum coordinator_end end)
+{
+    json_t *best = document_best_json(c);
+    if (end == COORDINATOR_DONE) rerun_add(best, s, c);
+    cli_print_json(json_pack("{s:s, s:s, s:o, s:o}", "event", "end", "end",
+                             end == COORDINATOR_DONE ? "done" : "stopped", "best", best, "health",
+                             health_json(health)));
+}
+
 static int print_end(const struct study *study, const struct memory *history, const struct run_options *o,
                      enum coordinator_end end)
 {
@@ -98,11 +108,10 @@ static int print_end(const struct study *study, const struct memory *history, co
     struct health health;
     cli_health(history, false, &arena, &health);
     if (o->json)
-        cli_print_json(json_pack("{s:s, s:s, s:o, s:o}", "event", "end", "end",
-                                 end == COORDINATOR_DONE ? "done" : "stopped", "best", document_best_json(&c), "health",
-                                 health_json(&health)));
+        print_end_json(history, &c, &health, end);
     else if (!o->quiet && end == COORDINATOR_DONE) {
         report_comparison(stdout, &c);
+        report_rerun(stdout, history, &c);
         report_health(stdout, &health, false);
         if (!c.winner || c.winner->label) report_stopped_early(stdout, history);
         print_failures(stdout, history, true);

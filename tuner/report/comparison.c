@@ -411,3 +411,12 @@ void report_comparison(FILE *out, const struct comparison *c)
     if (winner && o->form == OBJECTIVE_PARETO) say_front(out, o, c);
     if (c->baseline) say_zeros(out, o, c);
 }
+
+/* The best of many that were measured once flatters itself. */
+void report_rerun(FILE *out, const struct memory *s, const struct comparison *c)
+{
+    struct arena a = {0};
+    const char *again = rerun_of_best(s, c, &a);
+    if (again) fprintf(out, "  By all results, %s.\n", plain_shown(&a, again));
+    arena_done(&a);
+}

@@ -217,9 +217,9 @@ static void say_single(struct morning *m, struct story_section *x, const struct 
 }
 
 /* Of many single measurements the best flatters itself. */
-static void say_again(struct morning *m, struct story_section *x, const struct comparison_row *row)
+static void say_again(struct morning *m, struct story_section *x)
 {
-    const char *again = row->seeds ? NULL : rerun_expected(m->s, memory_trial(m->s, row->trial), m->a, NULL);
+    const char *again = rerun_of_best(m->s, &m->d.comparison, m->a);
     if (!again) return;
     story_say(x, m->a, STORY_SENTENCE, arena_printf(m->a, "By all results, %s.", story_quote(m->a, again)))->brief =
         STORY_THIRD;
@@ -238,7 +238,7 @@ void morning_verdict(struct morning *m)
     }
     if (!row->n_against || row->label) say_single(m, x, row);
     if (row->n_against) say_beside(m, x, row);
-    say_again(m, x, row);
+    say_again(m, x);
     say_price(m, x, row);
     say_instead(m, x, row);
     say_configuration(m, x, row);

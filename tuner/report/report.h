@@ -41,6 +41,9 @@ void progress_clear(struct progress *p);
 /* Baseline, references, winner: the study's metrics, mean ± sd over the confirmation seeds. */
 void report_comparison(FILE *out, const struct comparison *c);
 
+/* What a re-run of a winner that was measured once is expected to give; nothing of others. */
+void report_rerun(FILE *out, const struct memory *s, const struct comparison *c);
+
 /* What matters, a table for each target. */
 void report_importance(FILE *out, const struct importance *x);
 

@@ -36,7 +36,17 @@ static bool reweigh(struct request *r, const struct study *study, struct objecti
     return st == STATUS_OK;
 }
 
-static void best(struct request *r)
+/* Of a model that is kept: whoever asks again has it at once. */
+static json_t *rerun(struct reading *from, const struct comparison *c)
+{
+    const struct surface *f = NULL;
+    struct error none;
+    if (!rerun_ready(from->history) || fitted_surface(from->folded->fitted, from->history, &f, &none))
+        return json_null();
+    return rerun_json(f, memory_trial(from->history, c->winner->trial));
+}
+
+static void find_best(struct request *r, bool again)
 {
     struct reading from;
     struct arena a = {0};
@@ -47,16 +57,34 @@ static void best(struct request *r)
         const struct comparison c = comparison_make(from.history, &o, &all, &a);
         if (!c.winner)
             request_problem(r, 404, "study '%s' has no complete trial that satisfies its constraints yet", r->param[0]);
-        else
-            request_answer(r, 200, document_choice_json(&c, &o, request_query(r, "weights")));
+        else {
+            json_t *out = document_choice_json(&c, &o, request_query(r, "weights"));
+            if (again && !c.winner->seeds) json_object_set_new(out, "rerun", rerun(&from, &c));
+            request_answer(r, 200, out);
+        }
     }
     arena_done(&a);
     request_read_done(r, &from);
 }
 
+static void best(struct request *r)
+{
+    find_best(r, false);
+}
+
+static void best_and_rerun(struct request *r)
+{
+    find_best(r, true);
+}
+
 static void on_get_best(struct request *r)
 {
-    request_work(r, r->param[0], best, NULL);
+    bool again;
+    if (!request_boolean(r, "rerun", false, &again)) return;
+    if (again)
+        request_work_slowly(r, r->param[0], best_and_rerun);
+    else
+        request_work(r, r->param[0], best, NULL);
 }
 
 static const char *const export_types[] = {"application/yaml", "application/json", "text/plain; charset=utf-8",

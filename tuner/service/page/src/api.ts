@@ -14,9 +14,11 @@ export interface Against { reference: string; trial: number; verdict: VerdictWor
 export interface Standing {
     trial: number; params: Params; metrics: Metrics; sd?: Metrics; utility: number | null; feasible: boolean; confirmed_seeds: number;
     label?: string; winner?: boolean; baseline?: boolean; verdict?: VerdictWord; against?: Against[]; caution?: string; repeats?: boolean;
-    weights?: Metrics; front?: unknown;
+    weights?: Metrics; front?: unknown; rerun?: Rerun | null;
     breaks?: { constraint: string; metric: string; bound: number; by: number; would_hold: string }[];
 }
+export interface Expected { observed: number | null; expected: number | null; low: number | null; high: number | null }
+export interface Rerun { trial: number; metrics?: Record<string, Expected>; outside?: string }
 export interface Budget {
     budget: "trials" | "tokens" | "cost" | "wall" | "until"; limit?: number; spent?: number; reserved?: number; left?: number;
     limit_ms?: number; left_ms?: number; began_ms?: number;
@@ -187,6 +189,7 @@ export const api = {
         (await ask(`${at(s)}/trials/${t}/artefacts/${encodeURIComponent(name)}${query({ from, follow })}`, { signal })).arrayBuffer(),
     log: (s: string, after: number, limit = 1000) => get<{ events: Event[]; next?: number }>(`${at(s)}/log${query({ after, limit })}`),
     best: (s: string, weights?: Metrics) => perhaps(get<Standing>(`${at(s)}/best${query({ weights: weights && weightsText(weights) })}`)),
+    rerun: async (s: string) => (await inTurn(() => perhaps(get<Standing>(`${at(s)}/best?rerun=true`))))?.rerun ?? null,
     front: (s: string, weights: Metrics) => perhaps(get<Front>(`${at(s)}/front${query({ weights: weightsText(weights) })}`)),
     importance: (s: string) => inTurn(() => get<Importance>(`${at(s)}/importance`)),
     slice: (s: string, parameter: string, metric: string) => inTurn(() => perhaps(get<Slice>(`${at(s)}/slice${query({ parameter, metric, points: 41 })}`))),

@@ -1,6 +1,6 @@
 /* The verdict: what was found, against what, how sure, in sentences; the rule beside the word; the configuration. */
-import { useState } from "preact/hooks";
-import type { Against, Difference, Metric, Standing, Study, VerdictWord } from "./api";
+import { useEffect, useState } from "preact/hooks";
+import type { Against, Difference, Metric, Rerun, Standing, Study, VerdictWord } from "./api";
 import { api } from "./api";
 import { save } from "./figure";
 import { toTrial } from "./route";
@@ -108,11 +108,27 @@ export function Verdict({ v }: { v: StudyView }) {
             <h2 class="headline">{headWord(s, best)}: <a href={toTrial(v.name, best.trial)}>trial {best.trial}</a></h2>
             {best.baseline ? <p class="lead">The baseline is the best that was found.</p> : against.slice(0, 2).map((a) => <Sentence key={a.reference} v={v} best={best} a={a} />)}
             {!against.length && !best.baseline && <p class="lead">{Object.entries(best.metrics).map(([k, x]) => `${k} ${amount(x)}`).join(", ")}</p>}
+            <Again v={v} best={best} />
             {best.caution && <p class="look-line">! {best.caution}</p>}
             <Configuration v={v} best={best} />
             <p class="quiet">{text}: {rule}</p>
         </section>
     );
+}
+
+/* Of a best that was measured once: of many such the best flatters itself. Asked anew when there is another, or a tenth
+ * more results. */
+function Again({ v, best }: { v: StudyView; best: Standing }) {
+    const [found, setFound] = useState<Rerun | null>(null), once = best.confirmed_seeds === 0, { complete } = v.study.value!.states, stage = Math.floor(Math.log(complete + 1) / Math.log(1.1));
+    useEffect(() => {
+        let late = false;
+        setFound(null);
+        if (once) api.rerun(v.name).then((r) => { if (!late) setFound(r); }).catch(() => undefined);
+        return () => void (late = true);
+    }, [v, best.trial, once, stage]);
+    const uses = v.space.value?.objective?.weights, known = Object.entries(found?.metrics ?? {}).filter(([name, x]) => x.expected !== null && (!uses || !Object.keys(uses).length || name in uses));
+    if (!once || found?.trial !== best.trial || !known.length) return null;
+    return <p data-part="rerun">By all results, a re-run is expected to give {known.slice(0, 3).map(([name, x], i) => <>{i > 0 && ", "}<b>{name}</b> {amount(x.expected!)} ({amount(x.low!)} to {amount(x.high!)})</>)}.</p>;
 }
 
 const FORMS = ["yaml", "env", "args", "json"] as const;
