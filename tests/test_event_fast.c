@@ -28,6 +28,7 @@ static void compare_added(const struct study *study, const struct event_added *f
     assert_true(fast->role == full->role && fast->known == full->known && fast->confirms == full->confirms);
     assert_true(fast->parent == full->parent && fast->seed == full->seed);
     assert_true(fast->expect_tokens == full->expect_tokens && fast->expect_ms == full->expect_ms);
+    assert_true(fast->expect_gain == full->expect_gain);
 }
 
 static void compare_finished(const struct event_finished *fast, const struct event_finished *full)
@@ -83,6 +84,7 @@ static void test_event_fast__says_what_the_full_reader_says(void **state)
         struct addition a = {
             .role = i % 10 ? ROLE_SEARCH : ROLE_ENQUEUED, .config = c, .source = i % 7 ? "gp: log 0.5" : "a \"b\""};
         a.expect_tokens = i % 3 ? 1e6 * rng_unit(&rng) : 0;
+        a.expect_gain = i % 5 ? exp(-700 * rng_unit(&rng)) : 0;
         const struct trial *t = history_add(s, &a);
         assert_ok(history_lease(s, t, NULL, 0, &err), err);
         history_backdate(s, t, (int64_t)(i % 4)); /* as if it had taken so long */

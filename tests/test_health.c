@@ -718,12 +718,11 @@ static void test_health__stops(void **state)
 
 static void suggest(struct world *w, double log_gain, double em)
 {
-    char source[80];
-    snprintf(source, sizeof source, "gp: log improvement %.3g for 120k", log_gain);
-    complete(w,
-             history_add(w->history,
-                         &(struct addition){.role = ROLE_SEARCH, .config = (double[]){0.1, 3}, .source = source}),
-             em, 1e5);
+    const struct addition a = {.role = ROLE_SEARCH,
+                               .config = (double[]){0.1, 3},
+                               .source = "gp: log improvement -1",
+                               .expect_gain = exp(log_gain)};
+    complete(w, history_add(w->history, &a), em, 1e5);
 }
 
 static void test_health__gain(void **state)

@@ -57,6 +57,33 @@ static struct bench *run_tradeoff(const char *objective, const char *constraint,
     return b;
 }
 
+/* Of the utility, where it is one, and beyond a best that there is. */
+static void test_suggest__says_what_may_be_gained(void **state)
+{
+    static const char words[] = "gp: log improvement ";
+    static const struct {
+        const char *objective, *constraint;
+        bool known;
+    } study[] = {{"{weights: {em: 0.7, tokens: 0.3}}", "em >= 0.2", true},
+                 {"{exchange: 2}", "em >= 0.2", true},
+                 {"{weights: {em: 0.7, tokens: 0.3}}", "em >= 0.99", false},
+                 {"{minimize: tokens}", "em >= 0.2", false}};
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        struct bench *b = run_tradeoff(study[i].objective, study[i].constraint, 1, 12);
+        size_t seen = 0;
+        for (uint64_t seed = 2; seed < 8; seed++) {
+            struct suggestion s = bench_ask(b, seed);
+            if (strncmp(s.source, words, sizeof words - 1) != 0) continue;
+            double gain = exp(atof(s.source + sizeof words - 1));
+            assert_true(study[i].known ? fabs(s.gain / gain - 1) < 0.05 : s.gain == 0);
+            seen++;
+        }
+        assert_true(seen > 0);
+        bench_free(b);
+    }
+}
+
 static void test_suggest__token_and_em_objectives_reach_their_optimum(void **state)
 {
     (void)state;
@@ -202,6 +229,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_suggest__gp_beats_random_on_branin_with_extras),
+        cmocka_unit_test(test_suggest__says_what_may_be_gained),
         cmocka_unit_test(test_suggest__token_and_em_objectives_reach_their_optimum),
         cmocka_unit_test(test_estimate__agrees_with_the_truth),
         cmocka_unit_test(test_suggest__earlier_studies_help_and_wrong_ones_do_no_harm),

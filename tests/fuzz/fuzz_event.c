@@ -19,7 +19,7 @@ static void compare(const struct event *quick, const struct event *full)
     if (quick->kind == EVENT_ADDED) {
         const struct event_added *x = &quick->added, *y = &full->added;
         if (strcmp(x->source, y->source ? y->source : "") != 0 || x->role != y->role) __builtin_trap();
-        if (x->expect_ms != y->expect_ms) __builtin_trap();
+        if (x->expect_ms != y->expect_ms || x->expect_gain != y->expect_gain) __builtin_trap();
     } else {
         double x = quick->finished.value[0], y = full->finished.value[0];
         if (quick->finished.end.took_ms != full->finished.end.took_ms) __builtin_trap();
@@ -34,7 +34,8 @@ static void one_event(struct history *s, const struct store_event *e)
     struct arena a = {0};
     json_t *body = NULL;
     bool quick = event_fast_read(e, history_memory(s)->study, &q, &fast);
-    if (!event_read(e, history_memory(s)->study, &a, &body, &full, NULL)) { /* else it is no JSON: the fast reader is less strict */
+    if (!event_read(e, history_memory(s)->study, &a, &body, &full,
+                    NULL)) { /* else it is no JSON: the fast reader is less strict */
         if (quick) compare(&fast, &full);
         apply_event(s, &full, NULL);
     }

@@ -337,20 +337,8 @@ struct finding result_check_stops(const struct checkup *x)
 
 enum { SUGGESTIONS = 10 };
 
-/* Is what the model calls improvement in units of the utility? Else it is on whatever scale the model has. */
-static bool is_in_utility(enum objective_form form)
-{
-    switch (form) {
-    case OBJECTIVE_WEIGHTS:
-    case OBJECTIVE_EXCHANGE: return true;
-    case OBJECTIVE_SINGLE:
-    case OBJECTIVE_PARETO: break;
-    }
-    return false;
-}
-
 /* The mean of what was expected of the last ten, beyond `best`, which satisfies the constraints and was known to each;
- * NaN: they were chosen for other reasons. While nothing is feasible the model hopes for that alone. */
+ * NaN: they were chosen for other reasons, or their log is from before it had that. */
 static double expected_gain(const struct memory *s, const struct trial *best)
 {
     double sum = 0;
@@ -358,9 +346,8 @@ static double expected_gain(const struct memory *s, const struct trial *best)
     for (size_t i = s->n; i-- > 0 && n < SUGGESTIONS;) {
         const struct trial *t = s->trial[i];
         if (t->role != ROLE_SEARCH) continue;
-        double gain = suggestion_gain_of(t->source);
-        if (isnan(gain) || t->created_ms < best->finished_ms) return NAN;
-        sum += gain;
+        if (t->need.gain == 0 || t->created_ms < best->finished_ms) return NAN;
+        sum += t->need.gain;
         n++;
     }
     return n == SUGGESTIONS ? sum / SUGGESTIONS : NAN;
@@ -372,7 +359,7 @@ struct finding result_check_gain(const struct checkup *x)
     const struct ranked *best = x->all.winner;
     const char *exhausted = remark_exhausted(s, x->arena);
     if (exhausted) return finding_fine(HEALTH_GAIN, exhausted);
-    if (s->phase == STUDY_COMPLETE || !is_in_utility(objective_of(x)->form) || x->plan->searches == 0)
+    if (s->phase == STUDY_COMPLETE || !objective_is_weighed(objective_of(x)) || x->plan->searches == 0)
         return finding_none(HEALTH_GAIN);
     struct noise noise = best ? noise_of_one(s, &x->all, best, objective_of(x)->n_metrics) : (struct noise){0};
     double all = best ? expected_gain(s, best->trial) * (double)x->plan->searches : NAN;

@@ -84,7 +84,8 @@ static enum status suggest(struct adviser *a, const struct trial **ret, struct e
     struct suggestion x;
     enum status st = search_suggest(a->search, &h, (long)a->memory->n, &x, err);
     if (st) return st;
-    *ret = history_add(s, &(struct addition){.role = ROLE_SEARCH, .config = x.config, .source = x.source});
+    *ret = history_add(
+        s, &(struct addition){.role = ROLE_SEARCH, .config = x.config, .source = x.source, .expect_gain = x.gain});
     memcpy(a->enough, x.enough, sizeof a->enough);
     return STATUS_OK;
 }

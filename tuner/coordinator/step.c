@@ -220,7 +220,8 @@ static void add_suggestion(struct coordinator *c, const struct thought *t)
                                                .source = x->source,
                                                .known = t->known,
                                                .expect_tokens = need.tokens,
-                                               .expect_ms = need.ms});
+                                               .expect_ms = need.ms,
+                                               .expect_gain = x->gain});
 }
 
 static void on_thought(void *data, const struct thought *t)

@@ -105,7 +105,8 @@ const struct trial *history_add(struct history *s, const struct addition *a)
                                    .parent = a->parent ? a->parent->number : -1,
                                    .known = a->known ? a->known : s->m.seq,
                                    .expect_tokens = a->expect_tokens,
-                                   .expect_ms = a->expect_ms};
+                                   .expect_ms = a->expect_ms,
+                                   .expect_gain = a->expect_gain};
     if (history_append(s, &e, &err)) abort(); /* cannot be illegal: the number is the next one */
     return s->all.at[s->all.n - 1];
 }

@@ -24,12 +24,12 @@ struct addition {
     enum trial_role role;
     const double *config;
     const char *source;
-    long confirms; /* 0 for other roles */
-    uint64_t seed; /* 0: derived from the study's seed and the number */
-    int64_t known; /* seq of the last event that the suggestion knew; 0: all of them */
-    double expect_tokens, expect_ms;
-    const struct trajectory *trajectory; /* NULL: none */
-    const struct trial *parent;          /* a member: goes on from its checkpoint; NULL: it begins */
+    long confirms;                                /* 0 for other roles */
+    uint64_t seed;                                /* 0: derived from the study's seed and the number */
+    int64_t known;                                /* seq of the last event that the suggestion knew; 0: all of them */
+    double expect_tokens, expect_ms, expect_gain; /* as struct expectation has them */
+    const struct trajectory *trajectory;          /* NULL: none */
+    const struct trial *parent;                   /* a member: goes on from its checkpoint; NULL: it begins */
 };
 
 const struct trial *history_add(struct history *s, const struct addition *a);

@@ -176,6 +176,7 @@ static enum status apply_added(struct history *s, struct trial *none, const stru
     t->source = keep(s, e->source ? e->source : "");
     t->need.tokens = e->expect_tokens;
     t->need.ms = e->expect_ms;
+    t->need.gain = e->expect_gain;
     t->created_ms = event->at_ms;
     if (!e->config) set_aside(s, t, e);
     take_trajectory(s, t, e->trajectory);

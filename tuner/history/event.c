@@ -259,6 +259,7 @@ static void write_added(const struct memory *s, const struct event *event, json_
     put_int(o, "known", e->known, event->seq - 1);
     put_number(o, "expect_tokens", e->expect_tokens);
     put_number(o, "expect_ms", e->expect_ms);
+    put_number(o, "expect_gain", e->expect_gain);
     json_object_set_new(o, "params", space_to_json(space, e->config));
 }
 
@@ -293,6 +294,7 @@ static bool read_added(const json_t *o, const struct reading *r, struct event *e
                               .known = get_int(o, "known", event->seq - 1),
                               .expect_tokens = get_number(o, "expect_tokens"),
                               .expect_ms = get_number(o, "expect_ms"),
+                              .expect_gain = get_number(o, "expect_gain"),
                               .trajectory = get_trajectory(json_object_get(o, "course"), r)};
     e->config = get_config(params, r, &e->outside);
     return get_role(o, &e->role);

@@ -30,12 +30,12 @@ struct event_added {
     const char *outside;  /* … why */
     const json_t *params; /* as stored; NULL in a new one */
     const char *source;
-    uint64_t seed; /* 0: follows from the study's and the number */
-    long confirms; /* −1: none */
-    long parent;   /* −1: none */
-    int64_t known; /* seq; −1: unknown, from before there was a log */
-    double expect_tokens, expect_ms;
-    const struct trajectory *trajectory; /* NULL: none */
+    uint64_t seed;                                /* 0: follows from the study's and the number */
+    long confirms;                                /* −1: none */
+    long parent;                                  /* −1: none */
+    int64_t known;                                /* seq; −1: unknown, from before there was a log */
+    double expect_tokens, expect_ms, expect_gain; /* as struct expectation has them */
+    const struct trajectory *trajectory;          /* NULL: none */
 };
 
 struct event_leased {

@@ -127,6 +127,7 @@ static bool take_added(struct reader *r, const struct study *study, const char *
     if (is_word(key, n, "source")) return take_text(r, q->source, sizeof q->source);
     if (is_word(key, n, "params")) return take_config(r, &study->space, q->config) && (e->config = q->config);
     if (is_word(key, n, "expect_tokens")) return take_number(r, &e->expect_tokens);
+    if (is_word(key, n, "expect_gain")) return take_number(r, &e->expect_gain);
     return is_word(key, n, "expect_ms") && take_number(r, &e->expect_ms);
 }
 

@@ -80,6 +80,7 @@ struct effort {
 /* Of the next attempt. */
 struct expectation {
     double tokens, ms; /* that it may need (upper 90 %); 0: unknown */
+    double gain;       /* of the utility, beyond the best that was known then; 0: unknown */
     int64_t ready_ms;  /* monotonic clock: it is not to be leased before (back-off) */
 };
 

@@ -7,6 +7,7 @@
 #include "tuner/base/rng.h"
 #include "tuner/base/words.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +161,7 @@ static bool is_better(const struct task *t, const struct offer *a, const struct 
 /* The best trials, by the model. */
 struct leaders {
     size_t n, *at; /* places in the history */
+    bool feasible; /* the first probably is: the acquisition is what may be gained beyond it */
 };
 
 /* With an anchor, what comes after its stages is varied alone. */
@@ -178,6 +180,12 @@ static void consider_anchors(struct task *t, struct acquisition *a, const struct
         price(t, &x);
         if (is_better(t, &x, top)) *top = x;
     }
+}
+
+/* Its logarithm may be below that of any number. */
+static double gain_of(const struct task *t, const struct leaders *best, const struct offer *x)
+{
+    return best->feasible && objective_is_weighed(&t->study->objective) ? fmax(exp(x->value), DBL_MIN) : 0;
 }
 
 static void say_offer(const struct offer *x, struct suggestion *ret)
@@ -218,6 +226,7 @@ static enum status propose_largest(struct task *t, const struct acquisition_spec
         memcpy(ret_point, top.point, t->d * sizeof *ret_point);
         t->anchor = top.anchor;
         say_offer(&top, ret);
+        ret->gain = gain_of(t, best, &top);
     }
     acquisition_free(a);
     return s;
@@ -231,7 +240,8 @@ enum status proposal_make(struct task *t, double *ret_point, struct suggestion *
     size_t n_best, n_base;
     const struct search_rank *rank = pareto ? rank_front(t, p) : task_rank(t);
     double *base = base_points(t, rank, &n_best, &n_base);
-    struct leaders best = {n_best, arena_array(&t->arena, n_best + 1, sizeof *best.at)};
+    struct leaders best = {n_best, arena_array(&t->arena, n_best + 1, sizeof *best.at), false};
+    if (n_best) best.feasible = rank[0].feasible >= 0.5;
     for (size_t i = 0; i < n_best; i++) best.at[i] = rank[i].at;
     struct acquisition_spec spec = {.kind = acquisition_default(pareto ? 2 : 1),
                                     .n_outputs = m->n_outputs,

@@ -17,20 +17,17 @@ enum suggestion_kind {
 struct suggestion {
     double config[SPACE_PARAMS_MAX];
     enum suggestion_kind kind;
-    double cost;      /* tokens that it may still cost, what nine of ten stay under; NaN: the search does not know */
+    double cost; /* tokens that it may still cost, what nine of ten stay under; NaN: the search does not know */
+    double gain; /* of the utility, as the model expects it beyond the best; 0: unknown, or it was another reason */
     char source[160]; /* why, for people and the log: "sobol", "gp: log improvement −3.1", "random: …" */
     char enough[160]; /* budget: {patience: auto}: why the search may end here; else "" */
 };
 
-/* Sets kind and source; the text goes on from how the sources of its kind begin. */
+/* Sets kind and source, and takes the gain back; the text goes on from how the sources of its kind begin. */
 void suggestion_say(struct suggestion *s, enum suggestion_kind kind, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Of a source of the log, which keeps the text alone. */
 enum suggestion_kind suggestion_kind_of(const char *source);
-/* The improvement for whose sake the model proposed it, as expected then; NaN: it was another reason. With weights or
- * an exchange it is one of the utility, else on the model's own scale; where nothing was feasible, a chance to be so.
- */
-double suggestion_gain_of(const char *source);
 
 #endif

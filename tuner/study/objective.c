@@ -90,7 +90,18 @@ bool objective_needs_baseline(const struct objective *o)
 {
     for (size_t i = 0; i < o->n_constraints; i++)
         if (o->constraint[i].factor != 0) return true;
-    return o->form == OBJECTIVE_WEIGHTS || o->form == OBJECTIVE_EXCHANGE;
+    return objective_is_weighed(o);
+}
+
+bool objective_is_weighed(const struct objective *o)
+{
+    switch (o->form) {
+    case OBJECTIVE_WEIGHTS:
+    case OBJECTIVE_EXCHANGE: return true;
+    case OBJECTIVE_SINGLE:
+    case OBJECTIVE_PARETO: break;
+    }
+    return false;
 }
 
 double objective_unit(const struct objective *o, size_t metric, const double *baseline)

@@ -81,6 +81,7 @@ const char *objective_cost_name(const struct objective *o);
 bool objective_uses(const struct objective *o, size_t metric);
 bool objective_in_utility(const struct objective *o, size_t metric);
 bool objective_needs_baseline(const struct objective *o);
+bool objective_is_weighed(const struct objective *o); /* by weights or an exchange: gains of the utility are sums */
 
 /* `values` and `baseline` hold n_metrics numbers each; `baseline` may be NULL if none is needed. */
 double objective_utility(const struct objective *o, const double *values, const double *baseline);
