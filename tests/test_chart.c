@@ -2,6 +2,8 @@
 #include "tests/test.h"
 
 #include "tuner/report/report.h"
+#include "tuner/report/svg_layer.h"
+#include "tuner/report/unicode_layer.h"
 
 #include <float.h>
 #include <locale.h>
@@ -463,6 +465,22 @@ static void test_chart__bars_have_their_numbers(void **state)
     arena_done(&s.arena);
 }
 
+/* ---- without colours ---- */
+
+/* What a timeline shows beside each other. */
+static void test_chart__spans_are_told_apart_without_colour(void **state)
+{
+    (void)state;
+    static const enum chart_look look[] = {CHART_COMPLETE, CHART_RUNNING, CHART_PRUNED, CHART_QUEUED};
+    const struct canvas ascii = {.dots = UNICODE_ASCII}, blocks = {.dots = UNICODE_BRAILLE};
+    for (size_t i = 0; i < 4; i++)
+        for (size_t k = 0; k < i; k++) {
+            assert_string_not_equal(unicode_layer_span(&ascii, look[i]), unicode_layer_span(&ascii, look[k]));
+            assert_string_not_equal(unicode_layer_span(&blocks, look[i]), unicode_layer_span(&blocks, look[k]));
+            assert_true(fabs(svg_span_half(look[i], 20) - svg_span_half(look[k], 20)) > 1);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -485,6 +503,7 @@ int main(void)
         cmocka_unit_test(test_chart__what_is_pale_and_what_is_queued_differ),
         cmocka_unit_test(test_chart__areas_are_behind_marks),
         cmocka_unit_test(test_chart__bars_have_their_numbers),
+        cmocka_unit_test(test_chart__spans_are_told_apart_without_colour),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,18 +52,39 @@ static bool is_bounded(const struct difference *d)
     return isfinite(d->low) && isfinite(d->high);
 }
 
-/* " (42 to 75)", sizes from the smaller to the larger */
+/* Something that changes more than twofold is said in times. */
+static bool is_manifold(const struct difference *d)
+{
+    return d->ratio && d->by > 1;
+}
+
+/* " (42 to 75)", sizes from the smaller to the larger; " (3.1 to 4.2 times)" */
 static const char *between(const struct morning *m, const struct metric *x, const struct difference *d)
 {
     double near = d->by < 0 ? d->high : d->low, far = d->by < 0 ? d->low : d->high;
     if (!is_bounded(d) || near == far) return "";
+    if (is_manifold(d)) return arena_printf(m->a, " (%.3g to %.3g times)", 1 + near, 1 + far);
     return arena_printf(m->a, " (%s to %s%s)", report_size(x, d->ratio, near, m->a),
                         report_size(x, d->ratio, far, m->a), d->ratio ? " %" : "");
 }
 
 static bool is_sure(const struct difference *d)
 {
-    return d->by != 0 && (!is_bounded(d) || d->low > 0 || d->high < 0);
+    return d->by != 0 && is_bounded(d) && (d->low > 0 || d->high < 0);
+}
+
+/* What was measured once has no interval: it is told as it is, and beside what has one, that it is so. */
+static bool is_told(const struct difference *d)
+{
+    return is_sure(d) || (d->by != 0 && !is_bounded(d));
+}
+
+static const char *once(const struct verdict *v, size_t n, size_t metric)
+{
+    if (is_bounded(&v->apart[metric])) return "";
+    for (size_t i = 0; i < n; i++)
+        if (is_bounded(&v->apart[i])) return " (one seed)";
+    return "";
 }
 
 /* "takes 62 % fewer tokens (42 to 75 %)" */
@@ -71,8 +92,7 @@ static const char *surely(const struct morning *m, size_t metric, const struct d
 {
     const struct metric *x = &m->o->metric[metric];
     const char *size = report_size(x, d->ratio, d->by, m->a), *range = between(m, x, d);
-    if (d->ratio && d->by > 1)
-        return arena_printf(m->a, "takes " STRONG("%.3g times the %s") "%s", 1 + d->by, x->name, range);
+    if (is_manifold(d)) return arena_printf(m->a, "takes " STRONG("%.3g times the %s") "%s", 1 + d->by, x->name, range);
     if (d->ratio)
         return arena_printf(m->a, "takes " STRONG("%s %% %s %s") "%s", size, d->by < 0 ? "fewer" : "more", x->name,
                             range);
@@ -108,8 +128,9 @@ const char *morning_beside(const struct morning *m, const struct verdict *v)
             const char *text = arena_printf(
                 m->a, "%s %s", m->o->metric[i].name,
                 d->by == 0 && d->low == d->high ? "is the same" : report_difference(&m->o->metric[i], d, m->a));
-            if (is_sure(d))
-                sure = arena_printf(m->a, "%s%s%s", sure, *sure ? ", and " : "", surely(m, i, d));
+            if (is_told(d))
+                sure = arena_printf(m->a, "%s%s%s%s", sure, *sure ? ", and " : "", surely(m, i, d),
+                                    once(v, m->o->n_metrics, i));
             else if (morning_holds(m, i, v))
                 held = arena_printf(m->a, "%s%s%s", held, *held ? "; " : "", text);
             else

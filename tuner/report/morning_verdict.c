@@ -51,9 +51,9 @@ static void say_beside(struct morning *m, struct story_section *x, const struct 
     const char *who = row->label ? story_quote(m->a, row->label) : arena_printf(m->a, "Trial %ld", row->trial);
     if (!first) return;
     story_say(x, m->a, STORY_LEAD,
-              arena_printf(m->a, STRONG("%s") ", beside %s, %s; %s each. Verdict: " STRONG("%s") ".", who,
+              arena_printf(m->a, STRONG("%s") ", beside %s, %s; %s%s. Verdict: " STRONG("%s") ".", who,
                            story_quote(m->a, first->reference), morning_beside(m, first), seeds_text(m, row),
-                           report_verdict(first->word)))
+                           row->seeds && !row->repeats ? " each" : "", report_verdict(first->word)))
         ->brief = STORY_FIRST;
     for (size_t i = 0; i < row->n_against; i++)
         if (&row->against[i] != first)

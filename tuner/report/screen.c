@@ -100,6 +100,6 @@ const char *screen_level(const struct screen *s, enum health_level level, struct
 
 const char *screen_sign(const struct screen *s, enum screen_sign sign, struct arena *a)
 {
-    static const struct mark marks[] = {[SIGN_BEST] = {"★", "!", "1"}, [SIGN_BASELINE] = {"■", "#", "0"}};
+    static const struct mark marks[] = {[SIGN_BEST] = {"★", ">", "1"}, [SIGN_BASELINE] = {"■", "#", "0"}};
     return show(s, &marks[sign], a);
 }

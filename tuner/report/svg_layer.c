@@ -393,7 +393,22 @@ static void draw_bars(const struct svg_frame *f, const struct chart_layer *l)
 /* What is not complete is not as high, so that it is told apart without its colour. */
 double svg_span_half(enum chart_look look, double row)
 {
-    return row * (look == CHART_COMPLETE ? 0.36 : look == CHART_PRUNED || look == CHART_QUEUED ? 0.14 : 0.26);
+    switch (look) {
+    case CHART_COMPLETE: return row * 0.36;
+    case CHART_PRUNED: return row * 0.14;
+    case CHART_QUEUED: return row * 0.06;
+    case CHART_INK:
+    case CHART_QUIET:
+    case CHART_FAILED:
+    case CHART_RUNNING:
+    case CHART_INFEASIBLE:
+    case CHART_STALLED:
+    case CHART_WINNER:
+    case CHART_BASELINE:
+    case CHART_REFERENCE:
+    case CHART_SECOND: break;
+    }
+    return row * 0.26;
 }
 
 /* Spans of one look that nobody could tell apart are one: there are no more than pixels. */

@@ -216,8 +216,8 @@ const char *unicode_layer_span(const struct canvas *c, enum chart_look look)
     bool ascii = c->dots == UNICODE_ASCII;
     switch (look) {
     case CHART_COMPLETE: return ascii ? "=" : "▆";
-    case CHART_PRUNED:
-    case CHART_QUEUED: return ascii ? "v" : "▂";
+    case CHART_PRUNED: return ascii ? "v" : "▂";
+    case CHART_QUEUED: return ascii ? "q" : "▁";
     case CHART_RUNNING: return ascii ? "o" : "▅";
     case CHART_INK:
     case CHART_QUIET:

@@ -172,8 +172,7 @@ void watch_verdict(const struct watch_facts *x, const struct watch_room *room, s
         frame_say(f, "", nothing_yet(s, f->arena), FRAME_PLAIN, room->verdict);
         return;
     }
-    frame_say(f,
-              f->screen->unicode ? screen_sign(f->screen, row->baseline ? SIGN_BASELINE : SIGN_BEST, f->arena) : "> ",
+    frame_say(f, screen_sign(f->screen, row->baseline ? SIGN_BASELINE : SIGN_BEST, f->arena),
               plainly(verdict_of_row(&m, row), f->arena), FRAME_PLAIN, room->verdict);
     if (row->caution)
         frame_say(f, screen_level(f->screen, HEALTH_LOOK, f->arena), plain_shown(f->arena, row->caution), FRAME_PLAIN,
