@@ -19,7 +19,7 @@ static enum status find_param(const struct study *study, const char *name, size_
     for (size_t i = 0; i < study->space.n; i++)
         list = arena_printf(&a, "%s%s%s", list, i ? ", " : "", study->space.param[i].name);
     enum status s =
-        error_set(err, STATUS_NOT_FOUND, "study '%s' has no parameter '%.100s'; it has %s", study->name, name, list);
+        error_set(err, STATUS_INVALID, "study '%s' has no parameter '%.100s'; it has %s", study->name, name, list);
     arena_done(&a);
     return s;
 }
