@@ -165,6 +165,27 @@ class Reading(Remote):
         self.assertEqual(self.there("best", "a/../b")[0], 3)
         self.assertEqual(self.there("best", "")[0], 3)
 
+    def test_of_many_the_logs_of_those_that_are_over_are_not_fetched(self):
+        self.finished()
+        self.create(STUDY.replace("study: s", "study: other"), paused=True)
+        events = {}
+
+        def count(answer):
+            _, lines = plain(answer)
+            name = json.loads(lines[0])["study"]["name"]
+            events[name] = events.get(name, 0) + sum("kind" in json.loads(line) for line in lines)
+            return answer
+
+        proxy = Proxy(self.port, count)
+        code, out, err = self.there("status", url=proxy.url)
+        self.assertEqual((code, err), (0, ""))
+        self.assertEqual(events["s"], 0)
+        self.assertGreater(events["other"], 0)
+        self.assertEqual(out, self.same("status")[1])
+        self.same("status", "--json")
+        self.ok("PUT", "/studies/s/note", {"text": "a word more"})
+        self.assertIn("a word more", self.same("status")[1])
+
     def test_a_token_for_one_study_sees_that_one(self):
         self.create(paused=True)
         self.create(STUDY.replace("study: s", "study: other"), paused=True)

@@ -80,6 +80,12 @@ static bool read_kept(const struct store_study *row, int64_t last_event, bool tr
     return read;
 }
 
+/* Somebody keeps it up to date, or it is all that is here. */
+static bool is_trusted(struct store *store, const char *name, int64_t last_event)
+{
+    return last_event == 0 || store_hold_taken(store, name);
+}
+
 enum status snapshot_load(struct store *store, const char *name, const struct clock *clock, struct snapshot *ret,
                           struct error *err)
 {
@@ -89,7 +95,7 @@ enum status snapshot_load(struct store *store, const char *name, const struct cl
     *ret = (struct snapshot){0};
     enum status st = store_study_find(store, name, &arena, &row, err);
     if (!st) st = store_last_event(store, row.id, &last, err);
-    if (!st && !read_kept(&row, last, store_hold_taken(store, name), ret))
+    if (!st && !read_kept(&row, last, is_trusted(store, name, last), ret))
         st = load_by_log(store, name, clock, ret, err);
     arena_done(&arena);
     return st;
@@ -124,7 +130,8 @@ enum status snapshot_json(struct store *store, const char *name, const struct cl
     bool running = store_hold_taken(store, name);
     enum status st = store_study_find(store, name, &arena, &row, err);
     if (!st) st = store_last_event(store, row.id, &last, err);
-    if (!st && !(snapshot_kept_json(&row, last, running, &state) && document_show(state, running, NULL)))
+    if (!st &&
+        !(snapshot_kept_json(&row, last, is_trusted(store, name, last), &state) && document_show(state, running, NULL)))
         st = json_by_log(store, name, clock, &state, err);
     if (!st) document_show(state, running, NULL);
     arena_done(&arena);

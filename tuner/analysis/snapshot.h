@@ -18,7 +18,8 @@ struct snapshot { /* zero: empty */
 void snapshot_keep(struct history *s);
 
 /* The stored state of a study if it is as new as the log (or if somebody runs the study, who refreshes it four times a
- * second), else what the log says. After a failure *ret is empty. */
+ * second; or if there is no log here, but a state of it: the row of a mirror), else what the log says. After a failure
+ * *ret is empty. */
 enum status snapshot_load(struct store *store, const char *name, const struct clock *clock, struct snapshot *ret,
                           struct error *err);
 void snapshot_done(struct snapshot *x);

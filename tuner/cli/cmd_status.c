@@ -84,15 +84,45 @@ static void on_study(void *data, const struct store_study *row)
 
 /* ---- of a service ---- */
 
+static void forget(struct cli_remote *r)
+{
+    mirror_free(r->mirror);
+    r->mirror = NULL;
+}
+
 static int show_mirrored(struct cli_remote *r, const char *name, bool listed, json_t *array)
 {
     static const struct mirror_wish wish = {.depth = MIRROR_RUNNING};
     struct error err;
     if (mirror_open(r->caller, name, &wish, &r->mirror, &err)) return cli_fail(&err);
     int code = show_one(mirror_store(r->mirror), name, listed, array);
-    mirror_free(r->mirror);
-    r->mirror = NULL;
+    forget(r);
     return code;
+}
+
+/* Is what is kept beside its log, which is not here, as new as that? */
+static bool is_told_by_row(struct store *row, const struct mirror_listed *x)
+{
+    struct snapshot kept;
+    struct error ignored;
+    if (x->seq == 0 || store_hold_taken(row, x->name)) return false;
+    if (snapshot_load(row, x->name, clock_real(), &kept, &ignored)) return false;
+    bool out = kept.document.seq == x->seq;
+    snapshot_done(&kept);
+    return out;
+}
+
+/* One of many: of what is over no log is fetched. */
+static int show_listed(struct cli_remote *r, const struct mirror_listed *x, json_t *array)
+{
+    static const struct mirror_wish row = {.depth = MIRROR_ROW};
+    struct error ignored;
+    if (!x->over || mirror_open(r->caller, x->name, &row, &r->mirror, &ignored))
+        return show_mirrored(r, x->name, true, array);
+    bool enough = is_told_by_row(mirror_store(r->mirror), x);
+    int code = enough ? show_one(mirror_store(r->mirror), x->name, true, array) : EXIT_OK;
+    forget(r);
+    return enough ? code : show_mirrored(r, x->name, true, array);
 }
 
 /* One of them, or all that the token may see. */
@@ -101,14 +131,14 @@ static int show_service(const struct cli_common *c, json_t *array)
     struct cli_remote r = {0};
     struct arena arena = {0};
     struct error err;
-    const char *only[] = {c->study}, **name = only;
+    struct mirror_listed only = {.name = c->study}, *all = &only;
     size_t n = 1;
     int code = EXIT_OK;
     enum status s = cli_call(&c->service, &r, &err);
-    if (!s && !c->study) s = mirror_names(r.caller, &arena, &name, &n, &err);
+    if (!s && !c->study) s = mirror_list(r.caller, &arena, &all, &n, &err);
     if (s) code = cli_fail(&err);
     for (size_t i = 0; !s && i < n; i++) {
-        int one = show_mirrored(&r, name[i], !c->study && n > 1, array);
+        int one = n > 1 ? show_listed(&r, &all[i], array) : show_mirrored(&r, all[i].name, false, array);
         if (one) code = one;
     }
     cli_hang_up(&r);

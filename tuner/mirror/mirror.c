@@ -330,23 +330,34 @@ static enum status catch_up(struct mirror *m, struct error *err)
     return st;
 }
 
-/* ---- names ---- */
+/* ---- the list ---- */
 
-static size_t add_names(const json_t *page, struct arena *arena, const char **name, size_t n)
+static bool is_over(const json_t *one)
+{
+    const char *name = json_string_value(json_object_get(one, "phase"));
+    enum study_phase phase;
+    return name && study_phase_parse(name, &phase) && (phase == STUDY_COMPLETE || phase == STUDY_STOPPED) &&
+           json_is_false(json_object_get(one, "running"));
+}
+
+static size_t add_listed(const json_t *page, struct arena *arena, struct mirror_listed *all, size_t n)
 {
     size_t i;
     json_t *one;
     json_array_foreach(json_object_get(page, "studies"), i, one)
     {
         const char *text = json_string_value(json_object_get(one, "study"));
-        if (text && study_is_name(text) && n < STUDIES_MAX) name[n++] = arena_strdup(arena, text);
+        if (text && study_is_name(text) && n < STUDIES_MAX)
+            all[n++] = (struct mirror_listed){arena_strdup(arena, text), is_over(one),
+                                              json_integer_value(json_object_get(one, "seq"))};
     }
     return n;
 }
 
-enum status mirror_names(struct caller *c, struct arena *arena, const char ***ret, size_t *ret_n, struct error *err)
+enum status mirror_list(struct caller *c, struct arena *arena, struct mirror_listed **ret, size_t *ret_n,
+                        struct error *err)
 {
-    const char **name = NULL;
+    struct mirror_listed *all = NULL;
     size_t n = 0, capacity = 0, total = 1;
     enum status st = STATUS_OK;
     for (size_t at = 0; !st && at < total && at < STUDIES_MAX; at += PAGE_OF_STUDIES) {
@@ -354,14 +365,23 @@ enum status mirror_names(struct caller *c, struct arena *arena, const char ***re
         const char *path = arena_printf(arena, "/api/v1/studies?limit=%d&offset=%zu", PAGE_OF_STUDIES, at);
         st = caller_ask(c, &(struct question){"GET", path, NULL}, &page, err);
         total = (size_t)json_integer_value(json_object_get(page, "total"));
-        name = must_reserve(name, n + json_array_size(json_object_get(page, "studies")) + 1, &capacity, sizeof *name);
-        n = add_names(page, arena, name, n);
+        all = must_reserve(all, n + json_array_size(json_object_get(page, "studies")) + 1, &capacity, sizeof *all);
+        n = add_listed(page, arena, all, n);
         json_decref(page);
     }
-    *ret = arena_array(arena, n + 1, sizeof *name);
-    if (n) memcpy(*ret, name, n * sizeof *name);
+    *ret = arena_array(arena, n + 1, sizeof *all);
+    if (n) memcpy(*ret, all, n * sizeof *all);
     *ret_n = n;
-    free(name);
+    free(all);
+    return st;
+}
+
+enum status mirror_names(struct caller *c, struct arena *arena, const char ***ret, size_t *ret_n, struct error *err)
+{
+    struct mirror_listed *all;
+    enum status st = mirror_list(c, arena, &all, ret_n, err);
+    *ret = arena_array(arena, *ret_n + 1, sizeof **ret);
+    for (size_t i = 0; i < *ret_n; i++) (*ret)[i] = all[i].name;
     return st;
 }
 

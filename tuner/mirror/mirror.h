@@ -38,7 +38,17 @@ struct mirror_wish {
     long trial; /* of MIRROR_TRIAL */
 };
 
-/* The names of all studies that the token may see, in order of creation; in the arena. */
+/* A study in the service's list. */
+struct mirror_listed {
+    const char *name;
+    bool over;   /* it is complete or was stopped, and nobody is at it */
+    int64_t seq; /* of its last event; 0: unknown */
+};
+
+/* All that the token may see, in order of creation; in the arena, names too. */
+enum status mirror_list(struct caller *c, struct arena *arena, struct mirror_listed **ret, size_t *ret_n,
+                        struct error *err);
+/* Their names alone. */
 enum status mirror_names(struct caller *c, struct arena *arena, const char ***ret, size_t *ret_n, struct error *err);
 
 /* The caller stays the caller's, and must outlive it. STATUS_NOT_FOUND: there is no such study; the error suggests what
