@@ -228,7 +228,7 @@ static void test_names__that_are_not_there(void **state)
     struct told_world *w = mixed(0, 0);
     struct slice_wish wish = {.at = -1};
     struct error err;
-    assert_int_equal(slice_wish_read(w->study, &(struct slice_names){.param = "nope"}, &wish, &err), STATUS_NOT_FOUND);
+    assert_int_equal(slice_wish_read(w->study, &(struct slice_names){.param = "nope"}, &wish, &err), STATUS_INVALID);
     assert_contains(err.text, "it has lr, layers, width, kind, momentum");
     assert_int_equal(slice_wish_read(w->study, &(struct slice_names){.param = "lr", .metric = "f1"}, &wish, &err),
                      STATUS_INVALID);

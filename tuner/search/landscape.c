@@ -5,6 +5,7 @@
 #include "tuner/search/quantile.h"
 #include "tuner/search/region.h"
 #include "tuner/search/targets.h"
+#include "tuner/search/terrain.h"
 
 #include "tuner/base/arena.h"
 #include "tuner/base/rng.h"
@@ -14,26 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { QUANTILES = 128, HEAVY_FROM = 10, VARIANTS = 8, VARIED_ROWS = 1200, SUBSET_LEAST = 8 };
-
-static const double HEAVY = 10, SUBSET = 0.7;
-
-struct terrain { /* one metric */
-    const struct metric *metric;
-    struct gp *gp;               /* NULL: too few results */
-    struct targets rows;         /* on the model's scale, in units of `unit`, not warped */
-    size_t *trial;               /* of each row, its place in the history */
-    struct targets_level *level; /* rows.n, NULL: not warped */
-    double unit;
-    size_t measured; /* rows that are results */
-    bool constant;
-    double *y;        /* rows.n: what the model was fitted to */
-    double *left_out; /* rows.n: what all the others say of it */
-    size_t n_variants;
-    struct gp *variant[VARIANTS]; /* the same rows, other lengths (landscape_vary) */
-    double widen;                 /* of deviations, ≥ 1 */
-    double r2;
-};
+enum { QUANTILES = 128 };
 
 struct landscape {
     const struct study *study;
@@ -50,158 +32,17 @@ struct landscape {
     uint64_t seed;
 };
 
-static double square(double x)
-{
-    return x * x;
-}
-
-/* ---- scales ---- */
-
-static double unwarp(const struct terrain *t, double f)
-{
-    if (!t->level) return f;
-    double raw = targets_unwarp(t->level, t->rows.n, t->metric->goal * f);
-    return t->metric->goal * fmax(raw, t->level[0].raw); /* nothing is known beyond the worst */
-}
-
-static double own_unit(const struct terrain *t, double f)
-{
-    return targets_transform_back(t->metric, unwarp(t, f)) * (t->metric->kind == METRIC_VALUE ? t->unit : 1);
-}
-
-static double tame(const struct terrain *t, double f)
-{
-    switch (t->metric->kind) {
-    case METRIC_VALUE: return f; /* in units of `unit`: shares do not ask */
-    case METRIC_PROPORTION: return targets_transform_back(t->metric, f);
-    case METRIC_COUNT: return f;
-    }
-    return f;
-}
-
-double landscape_tame(const struct landscape *l, size_t metric, double f)
-{
-    return tame(&l->terrain[metric], f);
-}
-
 /* ---- fitting ---- */
 
-/* Does the bad half reach out so far that it would flatten the good one? */
-static bool is_heavy(const struct targets *r, enum goal goal)
+static struct terrain_ground ground_of(const struct landscape *l)
 {
-    if (r->n < HEAVY_FROM) return false;
-    double *y = must_alloc(r->n, sizeof *y), spread = 0;
-    for (size_t i = 0; i < r->n; i++) y[i] = goal * r->y[i];
-    gsl_sort(y, 1, r->n);
-    double median = y[r->n / 2], worst = y[0];
-    for (size_t i = r->n / 2; i < r->n; i++) spread += square(y[i] - median) / (double)(r->n - r->n / 2);
-    free(y);
-    return spread > 0 && median - worst > HEAVY * sqrt(spread);
-}
-
-static void find_rows(struct terrain *t, const struct targets_source *source, size_t index)
-{
-    size_t n = 0;
-    t->trial = must_alloc(source->n + 1, sizeof *t->trial);
-    for (size_t k = 0; k < source->n; k++) {
-        const struct search_trial *x = &source->history->trial[source->order[k]];
-        if (!isfinite(x->metrics[index]) || (x->spread && !isfinite(x->spread[index]))) continue;
-        t->measured += x->spread == NULL;
-        t->trial[n++] = source->order[k];
-    }
-}
-
-static double *warped(struct terrain *t)
-{
-    double *y = must_alloc(t->rows.n, sizeof *y);
-    memcpy(y, t->rows.y, t->rows.n * sizeof *y);
-    if (t->metric->kind != METRIC_VALUE || !is_heavy(&t->rows, t->metric->goal)) return y;
-    targets_warp(y, t->rows.n, t->metric->goal);
-    t->level = must_alloc(t->rows.n, sizeof *t->level);
-    for (size_t i = 0; i < t->rows.n; i++)
-        t->level[i] = (struct targets_level){t->metric->goal * t->rows.y[i], t->metric->goal * y[i]};
-    qsort(t->level, t->rows.n, sizeof *t->level, targets_level_compare);
-    return y;
-}
-
-/* How far the deviations of the results reach, beside a normal distribution's. */
-static double widening(double *z, size_t n)
-{
-    return quantile_conformal(z, n, LANDSCAPE_COVERAGE) / normal_quantile(0.5 + LANDSCAPE_COVERAGE / 2);
-}
-
-/* Of the given values and what was said of them: R². */
-static double r_squared(const double *y, const double *said, size_t n)
-{
-    double mean = 0, all = 0, left = 0;
-    for (size_t i = 0; i < n; i++) mean += y[i] / (double)n;
-    for (size_t i = 0; i < n; i++) {
-        all += square(y[i] - mean);
-        left += square(y[i] - said[i]);
-    }
-    return n > 1 && all > 0 ? 1 - left / all : NAN;
-}
-
-/* Is the row to judge by? Without repeated ones only if there are others. */
-static bool counts(const struct landscape *l, const struct terrain *t, size_t row, bool repeated)
-{
-    const struct search_trial *x = &l->trial[t->trial[row]];
-    return !x->spread && (repeated || !l->repeated[t->trial[row]]);
-}
-
-static void leave_out(const struct landscape *l, struct terrain *t, const double *y)
-{
-    size_t n = t->rows.n, m = 0, single = 0;
-    double *variance = must_alloc(n, sizeof *variance), *z = must_alloc(n, sizeof *z), *a = must_alloc(n, sizeof *a),
-           *b = must_alloc(n, sizeof *b);
-    t->left_out = must_alloc(n, sizeof *t->left_out);
-    gp_leave_one_out(t->gp, t->left_out, variance);
-    for (size_t i = 0; i < n; i++)
-        if (counts(l, t, i, true)) z[m++] = fabs(y[i] - t->left_out[i]) / sqrt(variance[i]);
-    t->widen = t->constant ? 1 : widening(z, m);
-    for (size_t i = 0; i < n; i++) single += counts(l, t, i, false);
-    m = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (!counts(l, t, i, single < LANDSCAPE_LEAST)) continue;
-        a[m] = tame(t, y[i]);
-        b[m++] = tame(t, t->left_out[i]);
-    }
-    t->r2 = t->constant ? NAN : r_squared(a, b, m);
-    free(variance);
-    free(z);
-    free(a);
-    free(b);
-}
-
-static bool all_same(const struct targets *r)
-{
-    for (size_t i = 1; i < r->n; i++)
-        if (r->y[i] != r->y[0]) return false;
-    return true;
-}
-
-static struct gp_data data_of(const struct landscape *l, const struct terrain *t)
-{
-    return (struct gp_data){
-        .n = t->rows.n, .d = l->encoding.d, .x = t->rows.x, .y = t->y, .noise = t->rows.noise, .dim = l->encoding.dim};
-}
-
-static enum status fit(struct landscape *l, const struct targets_source *source, size_t index, struct error *err)
-{
-    struct terrain *t = &l->terrain[index];
-    t->r2 = NAN;
-    t->widen = t->unit = 1;
-    find_rows(t, source, index);
-    t->rows = targets_of_metric(source, t->metric, index);
-    if (t->measured < LANDSCAPE_LEAST) return STATUS_OK;
-    t->unit = targets_unit(&t->rows);
-    for (size_t i = 0; i < t->rows.n; i++) t->rows.y[i] /= t->unit;
-    t->constant = all_same(&t->rows);
-    t->y = warped(t);
-    const struct gp_data data = data_of(l, t);
-    enum status s = gp_fit(&data, l->seed, &t->gp, err);
-    if (!s) leave_out(l, t, t->y);
-    return s ? error_context(err, "metric %s", t->metric->name) : STATUS_OK;
+    return (struct terrain_ground){.trial = l->trial,
+                                   .repeated = l->repeated,
+                                   .d = l->encoding.d,
+                                   .dim = l->encoding.dim,
+                                   .seed = l->seed,
+                                   .least = LANDSCAPE_LEAST,
+                                   .coverage = LANDSCAPE_COVERAGE};
 }
 
 static enum status fit_success(struct landscape *l, const struct targets_source *source, struct error *err)
@@ -304,7 +145,7 @@ static void judge_utility(struct landscape *l)
         for (size_t r = 0; t->gp && r < t->rows.n; r++) {
             if (l->trial[t->trial[r]].spread) continue;
             metrics[t->trial[r] * METRICS_MAX + m] = l->trial[t->trial[r]].metrics[m];
-            said[t->trial[r] * METRICS_MAX + m] = own_unit(t, t->left_out[r]);
+            said[t->trial[r] * METRICS_MAX + m] = terrain_own_unit(t, t->left_out[r]);
         }
     }
     for (size_t i = 0; i < l->n_trials; i++)
@@ -314,7 +155,7 @@ static void judge_utility(struct landscape *l)
         b[n] = utility_of(l, said + i * METRICS_MAX);
         n += isfinite(a[n]) && isfinite(b[n]) && (single < LANDSCAPE_LEAST || !l->repeated[i]);
     }
-    l->r2 = landscape_has_utility(l) ? r_squared(a, b, n) : NAN;
+    l->r2 = landscape_has_utility(l) ? terrain_r_squared(a, b, n) : NAN;
     free(metrics);
     free(a);
     free(b);
@@ -329,9 +170,10 @@ static enum status fit_all(struct landscape *l, const struct search_history *tol
     n = choose(l, order, n);
     find_repeated(l, order, n);
     const struct targets_source source = {told, l->points, order, n, l->encoding.d};
+    const struct terrain_ground ground = ground_of(l);
     enum status s = STATUS_OK;
     for (size_t i = 0; !s && i < o->n_metrics; i++) {
-        s = fit(l, &source, i, err);
+        s = terrain_fit(&l->terrain[i], &ground, &source, err);
         models += l->terrain[i].gp != NULL;
     }
     if (!s && models == 0)
@@ -349,7 +191,8 @@ enum status landscape_fit(const struct study *study, const struct search_history
     struct landscape *l = must_alloc(1, sizeof *l);
     l->study = study;
     l->seed = seed;
-    for (size_t i = 0; i < study->objective.n_metrics; i++) l->terrain[i].metric = &study->objective.metric[i];
+    for (size_t i = 0; i < study->objective.n_metrics; i++)
+        l->terrain[i] = (struct terrain){.metric = &study->objective.metric[i], .index = i};
     struct search_history *told = arena_alloc(&l->arena, sizeof *told);
     *told = partial_expect(study, history, &l->arena);
     if (told->baseline) {
@@ -376,15 +219,7 @@ enum status landscape_fit(const struct study *study, const struct search_history
 void landscape_free(struct landscape *l)
 {
     if (!l) return;
-    for (size_t i = 0; i < METRICS_MAX; i++) {
-        gp_free(l->terrain[i].gp);
-        targets_done(&l->terrain[i].rows);
-        free(l->terrain[i].trial);
-        free(l->terrain[i].level);
-        free(l->terrain[i].left_out);
-        free(l->terrain[i].y);
-        for (size_t v = 0; v < l->terrain[i].n_variants; v++) gp_free(l->terrain[i].variant[v]);
-    }
+    for (size_t i = 0; i < METRICS_MAX; i++) terrain_done(&l->terrain[i]);
     gp_free(l->success);
     arena_done(&l->arena);
     free(l);
@@ -392,25 +227,12 @@ void landscape_free(struct landscape *l)
 
 /* ---- looking ---- */
 
-struct moments { /* of one metric at n points, on the model's scale */
-    double *mean, *sd;
-};
-
-static void ask(const struct terrain *t, const double *points, size_t n, enum landscape_of of, struct moments *ret)
-{
-    gp_predict_all(t->gp, points, n, ret->mean, ret->sd);
-    for (size_t i = 0; i < n; i++) {
-        double noise =
-            of == LANDSCAPE_MEAN ? 0 : gp_noise(t->gp) + targets_known_noise(t->metric, own_unit(t, ret->mean[i]));
-        ret->sd[i] = t->constant ? 0 : t->widen * sqrt(ret->sd[i] + noise);
-    }
-}
-
 static struct landscape_value value_of(const struct terrain *t, double mean, double sd)
 {
     double z = normal_quantile(0.5 + LANDSCAPE_COVERAGE / 2);
-    return (struct landscape_value){own_unit(t, mean), (own_unit(t, mean + sd) - own_unit(t, mean - sd)) / 2,
-                                    own_unit(t, mean - z * sd), own_unit(t, mean + z * sd)};
+    return (struct landscape_value){terrain_own_unit(t, mean),
+                                    (terrain_own_unit(t, mean + sd) - terrain_own_unit(t, mean - sd)) / 2,
+                                    terrain_own_unit(t, mean - z * sd), terrain_own_unit(t, mean + z * sd)};
 }
 
 /* The quantiles of a normal distribution, in an order of each metric's own: every metric alone is exact, together they
@@ -429,7 +251,7 @@ static void make_quantiles(const struct landscape *l, double (*ret)[QUANTILES])
     }
 }
 
-static struct landscape_value utility_at(const struct landscape *l, const struct moments *all, size_t i,
+static struct landscape_value utility_at(const struct landscape *l, const struct terrain_moments *all, size_t i,
                                          const double (*z)[QUANTILES])
 {
     const struct objective *o = &l->study->objective;
@@ -437,7 +259,7 @@ static struct landscape_value utility_at(const struct landscape *l, const struct
     for (size_t s = 0; s < QUANTILES; s++) {
         for (size_t m = 0; m < o->n_metrics; m++)
             if (objective_in_utility(o, m))
-                metrics[m] = own_unit(&l->terrain[m], all[m].mean[i] + z[m][s] * all[m].sd[i]);
+                metrics[m] = terrain_own_unit(&l->terrain[m], all[m].mean[i] + z[m][s] * all[m].sd[i]);
         u[s] = utility_of(l, metrics);
     }
     gsl_sort(u, 1, QUANTILES);
@@ -457,7 +279,7 @@ static bool knows_constraints(const struct landscape *l)
 }
 
 /* log chance that all bounds hold, success apart. */
-static double log_allowed(const struct landscape *l, const struct moments *all, size_t i)
+static double log_allowed(const struct landscape *l, const struct terrain_moments *all, size_t i)
 {
     const struct objective *o = &l->study->objective;
     double sum = 0;
@@ -466,7 +288,7 @@ static double log_allowed(const struct landscape *l, const struct moments *all, 
         const struct terrain *t = &l->terrain[k->metric];
         double bound = constraint_bound(k, l->baseline), mean = all[k->metric].mean[i], sd = all[k->metric].sd[i];
         if (t->level || !(sd > 0)) { /* on the way back only: how far the middle is from the bound, by the sign */
-            sum += constraint_allows(k, bound, own_unit(t, mean)) ? 0 : -HUGE_VAL;
+            sum += constraint_allows(k, bound, terrain_own_unit(t, mean)) ? 0 : -HUGE_VAL;
             continue;
         }
         double z = (mean - targets_transform(t->metric, bound) / t->unit) / sd;
@@ -475,7 +297,8 @@ static double log_allowed(const struct landscape *l, const struct moments *all, 
     return sum;
 }
 
-static void look_at_all(const struct landscape *l, const struct moments *all, size_t n, struct landscape_view *ret)
+static void look_at_all(const struct landscape *l, const struct terrain_moments *all, size_t n,
+                        struct landscape_view *ret)
 {
     const struct objective *o = &l->study->objective;
     double z[METRICS_MAX][QUANTILES];
@@ -504,7 +327,7 @@ void landscape_look(const struct landscape *l, const double *configs, size_t n, 
     const struct landscape_value unknown = {NAN, NAN, NAN, NAN};
     size_t d = l->encoding.d, m = l->study->objective.n_metrics;
     struct arena arena = {0};
-    struct moments all[METRICS_MAX];
+    struct terrain_moments all[METRICS_MAX];
     double *points = arena_array(&arena, n * d + 1, sizeof *points);
     for (size_t i = 0; i < n; i++) {
         encode(&l->encoding, configs + i * l->study->space.n, points + i * d);
@@ -512,9 +335,9 @@ void landscape_look(const struct landscape *l, const double *configs, size_t n, 
         for (size_t k = 0; k < METRICS_MAX; k++) ret[i].metric[k] = unknown;
     }
     for (size_t k = 0; k < m; k++) {
-        all[k] =
-            (struct moments){arena_array(&arena, n + 1, sizeof(double)), arena_array(&arena, n + 1, sizeof(double))};
-        if (l->terrain[k].gp) ask(&l->terrain[k], points, n, of, &all[k]);
+        all[k] = (struct terrain_moments){arena_array(&arena, n + 1, sizeof(double)),
+                                          arena_array(&arena, n + 1, sizeof(double))};
+        if (l->terrain[k].gp) terrain_ask(&l->terrain[k], points, n, of == LANDSCAPE_MEASUREMENT, &all[k]);
     }
     look_at_all(l, all, n, ret);
     look_at_success(l, points, n, ret);
@@ -557,85 +380,17 @@ bool landscape_has_utility(const struct landscape *l)
     return varies && (l->baseline || !(objective_needs_baseline(o) || o->form == OBJECTIVE_PARETO));
 }
 
-/* Lengths that a part of the rows asks for, drawn without putting back. */
-static struct gp_hyper fit_part(const struct landscape *l, const struct terrain *t, struct rng *rng)
-{
-    struct gp_data data = data_of(l, t);
-    size_t d = data.d, all = data.n, n = (size_t)(SUBSET * (double)all), *at = must_alloc(all, sizeof *at);
-    double *x = must_alloc(all * d, sizeof *x), *y = must_alloc(all, sizeof *y),
-           *noise = must_alloc(all, sizeof *noise);
-    struct gp_hyper h;
-    n = n < SUBSET_LEAST ? SUBSET_LEAST : n;
-    n = n > all ? all : n;
-    for (size_t i = 0; i < all; i++) at[i] = i;
-    for (size_t i = 0; i < n; i++) {
-        size_t other = i + rng_below(rng, all - i), row = at[other];
-        at[other] = at[i];
-        memcpy(x + i * d, data.x + row * d, d * sizeof *x);
-        y[i] = data.y[row];
-        noise[i] = data.noise ? data.noise[row] : 0;
-    }
-    data.n = n;
-    data.x = x;
-    data.y = y;
-    data.noise = data.noise ? noise : NULL;
-    gp_fit_hyper(&data, l->seed, &h);
-    free(at);
-    free(x);
-    free(y);
-    free(noise);
-    return h;
-}
-
 void landscape_vary(struct landscape *l)
 {
-    for (size_t m = 0; m < l->study->objective.n_metrics; m++) {
-        struct terrain *t = &l->terrain[m];
-        struct rng rng = rng_derive(l->seed, "vary", m);
-        size_t most = !t->gp || t->constant ? 0 : VARIED_ROWS / t->rows.n;
-        while (most > 1 && t->n_variants < VARIANTS && t->n_variants < most) {
-            struct gp_hyper h = fit_part(l, t, &rng);
-            const struct gp_data data = data_of(l, t);
-            if (gp_with(&data, &h, &t->variant[t->n_variants], NULL)) break;
-            t->n_variants++;
-        }
-    }
-}
-
-/* Some of the draws, from one model. */
-static void draw_some(const struct landscape *l, const struct gp *gp, const struct gp_draws *some, size_t first,
-                      double *ret)
-{
-    size_t columns = some->n_draws + 1;
-    double *f = must_alloc(some->n_points * columns + 1, sizeof *f);
-    struct gp_paths *p = gp_paths_create(gp, l->encoding.dim, some->n_draws, some->seed);
-    gp_paths_values(p, some->points, some->n_points, f);
-    gp_paths_free(p);
-    for (size_t i = 0; i < some->n_points; i++)
-        memcpy(ret + i * (LANDSCAPE_DRAWS + 1) + first, f + i * columns, some->n_draws * sizeof *f);
-    free(f);
+    const struct terrain_ground ground = ground_of(l);
+    for (size_t m = 0; m < l->study->objective.n_metrics; m++) terrain_vary(&l->terrain[m], &ground);
 }
 
 bool landscape_draw(const struct landscape *l, size_t metric, const double *points, size_t n, double *ret)
 {
-    const struct terrain *t = &l->terrain[metric];
-    size_t parts = t->n_variants ? t->n_variants : 1, columns = LANDSCAPE_DRAWS + 1;
-    if (!t->gp) return false;
-    if (t->constant) {
-        for (size_t i = 0; i < n * columns; i++) ret[i] = t->rows.y[0];
-        return true;
-    }
-    struct rng rng = rng_derive(l->seed, "landscape", metric);
-    for (size_t v = 0; v < parts; v++) {
-        size_t first = v * LANDSCAPE_DRAWS / parts, end = (v + 1) * LANDSCAPE_DRAWS / parts;
-        const struct gp_draws some = {points, n, end - first, rng_bits(&rng)};
-        draw_some(l, t->n_variants ? t->variant[v] : t->gp, &some, first, ret);
-    }
-    double *mean = must_alloc(n + 1, sizeof *mean);
-    gp_predict_all(t->gp, points, n, mean, NULL);
-    for (size_t i = 0; i < n; i++) ret[i * columns + LANDSCAPE_DRAWS] = mean[i];
-    free(mean);
-    return true;
+    const struct terrain_ground ground = ground_of(l);
+    const struct gp_draws all = {points, n, LANDSCAPE_DRAWS, l->seed};
+    return terrain_draw(&l->terrain[metric], &ground, &all, ret);
 }
 
 void landscape_join(const struct landscape *l, double *const f[METRICS_MAX], size_t size, double *ret)
@@ -644,7 +399,7 @@ void landscape_join(const struct landscape *l, double *const f[METRICS_MAX], siz
     double metrics[METRICS_MAX] = {0};
     for (size_t i = 0; i < size; i++) {
         for (size_t m = 0; m < o->n_metrics; m++)
-            if (objective_in_utility(o, m)) metrics[m] = own_unit(&l->terrain[m], f[m][i]);
+            if (objective_in_utility(o, m)) metrics[m] = terrain_own_unit(&l->terrain[m], f[m][i]);
         ret[i] = utility_of(l, metrics);
     }
 }
@@ -665,4 +420,9 @@ bool landscape_draw_configs(const struct landscape *l, const double *configs, si
     for (size_t m = 0; m < o->n_metrics; m++) free(f[m]);
     free(points);
     return known;
+}
+
+double landscape_tame(const struct landscape *l, size_t metric, double f)
+{
+    return terrain_tame(&l->terrain[metric], f);
 }

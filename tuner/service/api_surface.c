@@ -12,7 +12,7 @@ struct wanted {
     long points, at;
 };
 
-/* True: a problem has been answered. Too few results are no fault of the question, and a name in it that there is not
+/* True: a problem has been answered. Too few results are no fault of the question, and a trial in it that there is not
  * is no missing resource. */
 static bool is_refused(struct request *r, enum status st)
 {
