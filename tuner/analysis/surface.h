@@ -6,9 +6,9 @@
  *     surface_free(f);
  *
  * What is asked of it: slice.h, importance.h, rerun.h. A pure function of the log: the same events give the same
- * numbers. Memory must live as long and may not change meanwhile. Making it takes half a second for a thousand trials
- * and three metrics (tests/bench/README.md); asking takes little. Confirmations count as the further measurements that
- * they are. What is not known is NaN, and null in JSON.
+ * numbers. Memory must live as long and may not change meanwhile. How long making it takes: tests/bench/README.md,
+ * "Importance"; asking takes little. Confirmations count as the further measurements that they are. What is not known
+ * is NaN, and null in JSON.
  */
 #ifndef TUNER_ANALYSIS_SURFACE_H
 #define TUNER_ANALYSIS_SURFACE_H
