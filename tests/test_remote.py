@@ -118,6 +118,7 @@ class Remote(World):
 class Reading(Remote):
     def test_a_study_that_has_ended(self):
         self.finished()
+        self.assertEqual(self.call("GET", "/studies/s/lineage").status, 404)  # it has no stages
         codes = [self.same(*args)[0] for args in READING]
         self.assertEqual(sorted(set(codes)), [0, 2, 3])
 
@@ -217,6 +218,26 @@ class Reading(Remote):
         self.finished(study.replace("files: [trial.sh]\n", ""), trial=None)
         for args in (["lineage", "s", "1"], ["lineage", "s", "1", "--json"], ["show", "s", "1"], ["status", "s"], ["log", "s"]):
             self.assertEqual(self.same(*args)[0], 0)
+        self.same_lineage()
+
+    def same_lineage(self):
+        """All of it in one document, and in pages, is what the command says of each trial."""
+        pages, before = [], ""
+        while before is not None:
+            page = self.ok("GET", f"/studies/s/lineage?limit=2{before}")
+            pages.insert(0, page)
+            before = f"&before={page['next_before']}" if "next_before" in page else None
+        whole = self.ok("GET", "/studies/s/lineage")
+        self.assertGreater(len(pages), 1)
+        self.assertEqual(len(whole["stages"]), len({json.dumps([s["stage"], s["trial"], s["attempt"]]) for s in whole["stages"]}))
+        for documents in ([whole], pages):
+            trials = [dict(t, stages=[d["stages"][at] for at in t["stages"]]) for d in documents for t in d["trials"]]
+            self.assertEqual([t["trial"] for t in trials], [t["trial"] for t in self.trials() if t.get("stages")])
+            self.assertEqual({d["total"] for d in documents}, {len(trials)})
+            for t in trials:
+                told = json.loads(self.here("lineage", "s", str(t["trial"]), "--json")[1])
+                self.assertEqual(told.pop("study"), "s")
+                self.assertEqual(t, told)
 
     # ---- what is kept and refreshed ----
 

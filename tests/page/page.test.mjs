@@ -162,6 +162,7 @@ test("beside a best that was measured once stands what a re-run of it is expecte
 test("lineage: which trial took over what from which", async () => {
     const page = await enter(browser, world, "#/s/staged/time"), part = page.locator("[data-part=lineage]"), { reuse } = await world.call("GET", "/studies/staged");
     await part.locator("tbody tr").first().waitFor();
+    assert.deepEqual(page.asked.filter((path) => /\/trials\?/.test(path)), []);
     assert.match(await part.locator("h2").innerText(), new RegExp(`^${reuse.stages} stages taken over from earlier trials`));
     const { trials } = await world.call("GET", "/studies/staged/trials");
     assert.equal(await part.locator("tbody tr").count(), trials.filter((t) => t.stages.some((s) => s.users > 1)).length);

@@ -15,6 +15,7 @@
 #include "tuner/analysis/keep.h"
 #include "tuner/analysis/noise.h"
 #include "tuner/analysis/ped_anova.h"
+#include "tuner/analysis/pedigree.h"
 #include "tuner/analysis/plan.h"
 #include "tuner/analysis/ranking.h"
 #include "tuner/analysis/remark.h"

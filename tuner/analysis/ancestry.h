@@ -29,11 +29,21 @@ struct ancestry {
     double share;   /* of the whole, if each stage is paid by all who stand on it */
 };
 
-/* Texts and numbers live as long as the memory, lists in the arena. */
+/* Who stands on what, of all trials at once: for many ancestries, each of which would else look at all trials. */
+struct ancestry_users {
+    size_t n;
+    const struct product **at; /* what each trial has of each stage, sorted */
+};
+struct ancestry_users ancestry_users_of(const struct memory *s, struct arena *arena);
+
+/* Texts and numbers live as long as the memory, lists in the arena. `users`: NULL: counted for this one. */
 struct ancestry ancestry_of(const struct memory *s, const struct trial *t, struct arena *arena);
+struct ancestry ancestry_among(const struct memory *s, const struct trial *t, const struct ancestry_users *users,
+                               struct arena *arena);
 
 /* [{"stage", "params", "digest", "bytes", "kept", "trial", "attempt", "cost", "took_ms", "users", "from"}, …]; the
  * caller owns it. */
 json_t *ancestry_json(const struct study *study, const struct ancestry *x);
+json_t *ancestry_stage_json(const struct study *study, const struct ancestry *x, size_t stage); /* one of them */
 
 #endif

@@ -113,9 +113,39 @@ static void on_get_front(struct request *r)
     request_work(r, r->param[0], show_front, NULL);
 }
 
+/* ---- lineage ---- */
+
+struct wanted_lineage {
+    long before, limit;
+};
+
+static void show_lineage(struct request *r)
+{
+    const struct wanted_lineage *w = r->state;
+    struct reading from;
+    if (!request_is_news(r, NULL) || !request_read(r, &from)) return;
+    if (from.study->pipeline.n == 0)
+        request_problem(r, 404, "study '%s' has no stages", r->param[0]);
+    else {
+        json_t *out = pedigree_json(from.history, w->before, (size_t)w->limit);
+        json_object_set_new(out, "study", json_string(from.study->name));
+        request_answer(r, 200, out);
+    }
+    request_read_done(r, &from);
+}
+
+static void on_get_lineage(struct request *r)
+{
+    struct wanted_lineage *w = r->state = arena_alloc(&r->arena, sizeof *w);
+    if (request_number(r, "before", -1, 0, 1000000000, &w->before) &&
+        request_number(r, "limit", 1000, 1, PEDIGREE_MAX, &w->limit))
+        request_work(r, r->param[0], show_lineage, NULL);
+}
+
 const struct route api_views_routes[] = {
     {"GET", ROUTE_STUDY "/columns", GRANT_VIEW, on_get_columns, 0, BODY_NONE, false},
     {"GET", ROUTE_STUDY "/ledger", GRANT_VIEW, on_get_ledger, 0, BODY_NONE, false},
+    {"GET", ROUTE_STUDY "/lineage", GRANT_VIEW, on_get_lineage, 0, BODY_NONE, false},
     {"GET", ROUTE_STUDY "/front", GRANT_VIEW, on_get_front, 0, BODY_NONE, false},
     {0},
 };

@@ -33,6 +33,8 @@ export interface Stage {
     stage: string; params: Params; digest?: string; bytes: number; kept: boolean; trial: number; attempt: number; cost: number;
     took_ms: number; users: number; from: string[];
 }
+/* stages: in a trial, places in the list */
+export interface Pedigree { stages: Stage[]; trials: { trial: number; state: State; stages: number[]; cost: number; charged: number; share: number }[]; total: number; next_before?: number }
 export interface Trial {
     trial: number; state: State; role: string; params: Params; metrics: Metrics; utility?: number | null; seed: number; source: string;
     attempts: number; reason?: string; agent?: string; lease?: number; finished_ms?: number; stages?: Stage[]; charged?: number; note?: string;
@@ -179,6 +181,7 @@ export const api = {
     forecast: (s: string) => perhaps(get<Forecast>(`${at(s)}/forecast`)),
     ledger: (s: string) => get<Ledger>(`${at(s)}/ledger`),
     columns: async (s: string, since?: number) => (await ask(`${at(s)}/columns${query({ since })}`)).json() as Promise<Columns>, /* not kept: it may have 50,000 rows */
+    lineage: (s: string, limit: number) => get<Pedigree>(`${at(s)}/lineage${query({ limit })}`),
     trials: (s: string, offset: number) => get<{ trials: Trial[]; total: number; next_offset?: number }>(`${at(s)}/trials${query({ offset, limit: 1000 })}`),
     trial: (s: string, t: number) => get<Trial>(`${at(s)}/trials/${t}`),
     reports: (s: string, t: number, after?: number) => get<{ reports: Report[]; next?: number }>(`${at(s)}/trials/${t}/reports${query({ after })}`),
