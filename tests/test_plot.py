@@ -4,11 +4,13 @@ and character set; what is said where there is too little to draw."""
 import json
 import os
 import shutil
+import stat
 import struct
 import subprocess
 import unittest
 import xml.etree.ElementTree as ET
 
+from patience import PATIENCE
 from test_cli import NOCTURNE
 from test_look import SMALL, Screen, lines_of, width
 
@@ -133,12 +135,39 @@ class Files(Plot):
         self.study()
         self.write("kept.svg", "mine")
         self.assertIn("cannot write", self.nocturne("plot", "history", "-o", "no/such/folder.svg", code=1))
-        os.symlink("kept.svg", os.path.join(self.dir, "chart.svg.part.svg"))
-        os.symlink("kept.svg", os.path.join(self.dir, "best.env.part.env"))
-        self.nocturne("plot", "history", "-o", "chart.svg", code=1)
-        self.nocturne("export", "-f", "env", "-o", "best.env", code=1)
+        for part in ("chart.svg.part.svg", "best.env.part.env"):
+            os.symlink("kept.svg", os.path.join(self.dir, part))
+        os.mkfifo(os.path.join(self.dir, "trials.csv.part.csv"))
+        self.nocturne("plot", "history", "-o", "chart.svg")
+        self.nocturne("export", "-f", "env", "-o", "best.env")
+        self.nocturne("export", "-f", "csv", "-o", "trials.csv")  # nobody reads the pipe
         with open(os.path.join(self.dir, "kept.svg"), encoding="utf-8") as text:
             self.assertEqual(text.read(), "mine")
+        self.assertEqual(len([name for name in os.listdir(self.dir) if ".part" in name]), 3)  # those that were there
+
+    def test_what_is_no_file_stays_what_it_is(self):
+        self.study()
+        os.mkfifo(os.path.join(self.dir, "pipe"))
+        reader = subprocess.Popen(["cat", "pipe"], cwd=self.dir, stdout=subprocess.PIPE, text=True)
+        self.nocturne("export", "-f", "csv", "-o", "pipe")
+        self.assertTrue(stat.S_ISFIFO(os.lstat(os.path.join(self.dir, "pipe")).st_mode))
+        self.assertIn("trial", reader.communicate(timeout=PATIENCE)[0])
+        os.symlink("/dev/null", os.path.join(self.dir, "null"))
+        self.nocturne("export", "-f", "csv", "-o", "null")
+        self.assertEqual(os.readlink(os.path.join(self.dir, "null")), "/dev/null")
+        self.assertEqual(self.nocturne("export", "-f", "csv", "-o", "/proc/self/fd/1"), self.nocturne("export", "-f", "csv"))
+        self.assertIn("cannot write", self.nocturne("export", "-f", "csv", "-o", ".", code=1))
+
+    def test_a_link_leads_to_the_file_and_who_may_read_it_stays(self):
+        self.study()
+        self.write("real.csv", "old")
+        os.chmod(os.path.join(self.dir, "real.csv"), 0o600)
+        os.symlink("real.csv", os.path.join(self.dir, "link.csv"))
+        self.nocturne("export", "-f", "csv", "-o", "link.csv")
+        self.assertEqual(os.readlink(os.path.join(self.dir, "link.csv")), "real.csv")
+        self.assertEqual(stat.S_IMODE(os.stat(os.path.join(self.dir, "real.csv")).st_mode), 0o600)
+        with open(os.path.join(self.dir, "real.csv"), encoding="utf-8") as text:
+            self.assertEqual(text.read(), self.nocturne("export", "-f", "csv"))
 
     def test_json_has_the_numbers(self):
         self.study()

@@ -1,6 +1,7 @@
 /* whole_file: a file that was asked for by its name, the whole of it or nothing: it grows beside its place under
  * another name, which ends as its own does, and takes its place at the end. What stood there until then stays, if it
- * fails.
+ * fails, and so does who may read it. Where a link of that name leads to a file, that one is replaced, not the link;
+ * what is no file, such as /dev/null, /dev/stdout or a pipe, is written to as it is and stays what it is.
  *
  *     struct whole_file f;
  *     struct error err;
@@ -21,7 +22,9 @@
 struct whole_file {
     const char *path; /* the caller's */
     FILE *out;
-    char part[4096]; /* where it grows */
+    char place[4096]; /* where it will be */
+    char part[4096];  /* where it grows */
+    bool straight;    /* it is no file: it grows where it is */
 };
 
 enum status whole_file_begin(struct whole_file *f, const char *path, struct error *err);
