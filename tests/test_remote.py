@@ -18,6 +18,7 @@ import unittest
 
 from patience import PATIENCE
 from service import BIN, NOCTURNE, STUDY, TRIAL, World
+from test_watch import Screen, pyte
 
 READING = [
     ["status"], ["status", "s"], ["status", "s", "--json"],
@@ -41,11 +42,20 @@ class Proxy(socketserver.ThreadingTCPServer):
     def __init__(self, port, change):
         super().__init__(("127.0.0.1", 0), Handler)
         self.to, self.change = port, change
+        self.drips, self.dripping, self.over = False, threading.Event(), threading.Event()
         threading.Thread(target=self.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
 
 class Handler(socketserver.StreamRequestHandler):
+    def drip(self):
+        """An answer that never ends, nor stands still; until nobody takes it any more."""
+        with contextlib.suppress(OSError):
+            self.request.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/jsonl\r\nContent-Length: 9999999\r\n\r\n")
+            self.server.dripping.set()
+            while not self.server.over.wait(0.1):
+                self.request.sendall(b"  ")
+
     def handle(self):
         head = b""
         while b"\r\n\r\n" not in head:
@@ -59,6 +69,9 @@ class Handler(socketserver.StreamRequestHandler):
             answer = b""
             while more := to.recv(65536):
                 answer += more
+        if b"/mirror" in head and self.server.drips:
+            self.drip()
+            return
         with contextlib.suppress(OSError):
             self.request.sendall(self.server.change(answer) if b"/mirror" in head else answer)
 
@@ -515,6 +528,22 @@ class Trouble(Remote):
         self.assertEqual(self.here("log", "s"), good)
         self.start()
         self.assertEqual(self.there("log", "s"), good)
+
+    @unittest.skipIf(pyte is None, "python3-pyte is not installed")
+    def test_an_answer_without_end_keeps_no_watch(self):
+        self.finished()
+        self.token("viewer")
+        for number in (signal.SIGINT, signal.SIGTERM):
+            proxy = Proxy(self.port, lambda answer: answer)
+            self.addCleanup(proxy.over.set)
+            x = Screen(self.dir, "--watch", "s", "--url", proxy.url, "--token-file", "viewer.token")
+            self.addCleanup(x.close)
+            x.shows("s: complete", "live")
+            proxy.drips = True
+            self.assertTrue(proxy.dripping.wait(PATIENCE))
+            x.process.send_signal(number)
+            self.assertEqual(x.ends(), 4)
+            self.assertTrue(x.is_as_before())
 
     def test_texts_of_a_server_steer_no_terminal(self):
         self.finished()

@@ -210,6 +210,7 @@ static void listen_all(struct watch *w)
     uv_poll_init(&w->loop, &w->input, terminal_fd(w->terminal));
     w->second.data = w->input.data = w;
     for (size_t i = 0; i < SIGNALS; i++) cli_catch_signal(&w->loop, &w->signal[i], all[i].number, all[i].on, w);
+    if (w->watched && w->watched->study.remote.caller) caller_heed_signals(w->watched->study.remote.caller);
     uv_timer_start(&w->second, on_second, LOOK_MS, LOOK_MS);
 }
 

@@ -4,18 +4,22 @@
 #include "tuner/base/plain.h"
 
 #include <ctype.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PROBLEM_MAX = 4000 };
+enum { PROBLEM_MAX = 4000, ENDS = 4 };
+
+static const int ends[ENDS] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
 struct caller {
     uv_loop_t loop;
     struct client *client;
     char *url;
     long patience_s;
-    bool open; /* the loop is */
+    uv_signal_t end[ENDS];
+    bool heeds, ended; /* signals; one of them came */
 };
 
 /* One question on its way. */
@@ -66,6 +70,7 @@ void caller_free(struct caller *c)
 {
     if (!c) return;
     client_close(c->client, on_closed, NULL);
+    for (size_t i = 0; c->heeds && i < ENDS; i++) uv_close((uv_handle_t *)&c->end[i], NULL);
     uv_run(&c->loop, UV_RUN_DEFAULT);
     uv_loop_close(&c->loop);
     free(c->url);
@@ -80,6 +85,22 @@ const char *caller_url(const struct caller *c)
 void caller_set_patience(struct caller *c, long seconds)
 {
     c->patience_s = seconds;
+}
+
+static void on_end(uv_signal_t *handle, int number)
+{
+    (void)number;
+    ((struct caller *)handle->data)->ended = true;
+}
+
+void caller_heed_signals(struct caller *c)
+{
+    for (size_t i = 0; !c->heeds && i < ENDS; i++) {
+        uv_signal_init(&c->loop, &c->end[i]);
+        c->end[i].data = c;
+        uv_signal_start(&c->end[i], on_end, ends[i]);
+    }
+    c->heeds = true;
 }
 
 /* ---- hearing ---- */
@@ -113,8 +134,12 @@ static void hear(struct caller *c, const struct question *q, struct hearing *h)
                                 .take = h->take ? on_bytes : NULL,
                                 .packed = true,
                                 .failure = &h->failure};
-    client_send(c->client, &spec, on_done, h);
-    while (!h->over) uv_run(&c->loop, UV_RUN_ONCE);
+    struct inquiry *inquiry = client_send(c->client, &spec, on_done, h);
+    while (!h->over && !c->ended) uv_run(&c->loop, UV_RUN_ONCE);
+    if (!h->over) {
+        client_drop(inquiry);
+        *h = (struct hearing){.body = must_strdup("it was interrupted"), .failure = CLIENT_CUT};
+    }
     free(text);
 }
 

@@ -32,6 +32,9 @@ void caller_free(struct caller *c); /* NULL is fine */
 const char *caller_url(const struct caller *c);
 /* How long it is waited for bytes; a minute otherwise. */
 void caller_set_patience(struct caller *c, long seconds);
+/* From now on SIGINT, SIGTERM, SIGHUP and SIGQUIT end a question that is waited for, and all later ones: for who
+ * catches them on a loop of its own, which does not turn meanwhile. */
+void caller_heed_signals(struct caller *c);
 
 struct question {
     const char *method, *path; /* "/api/v1/…" */
