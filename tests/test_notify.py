@@ -514,6 +514,18 @@ awk -v x="$1" -v em=$em 'BEGIN { printf "nocturne: {\\"result\\": {\\"em\\": %.4
         self.assertNotIn("\x1b", phone)
         self.assertFalse(os.path.exists(self.dir + "/owned"))
 
+    def test_what_is_said_of_a_failure_is_text_wherever_it_is_cut(self):
+        self.study(budget="trials: 2", seeds=1)
+        for more in ("", "x"):
+            self.write("phone.sh", f"printf '{more}'; printf '\\303\\251%.0s' $(seq 300); exit 3\n")
+            self.notify("channels: {phone: {command: [sh, phone.sh]}}\n")
+            result = json.loads(self.nocturne("notify", "test", "--json", "--notify", "notify.yaml", code=1))
+            self.assertRegex(result["channels"][0]["why"], f"^sh ends with code 3: {more}é+…$")
+        self.nocturne("run", "study.yaml", "--notify", "notify.yaml")
+        shown = json.loads(self.nocturne("notify", "show", "--json", "--notify", "notify.yaml"))
+        self.assertEqual([c["channel"] for c in shown["channels"]], ["phone"])
+        self.assertRegex(shown["channels"][0]["why"], "é…$")
+
     # ---- the command
 
     def test_a_test_says_what_came_back(self):

@@ -4,6 +4,8 @@
 #include "tuner/notify/signature.h"
 #include "tuner/notify/web.h"
 
+#include "tuner/base/plain.h"
+
 #include "workers/workers.h"
 
 #include <stdio.h>
@@ -95,11 +97,12 @@ static const char *why_of(const struct carrier *c, int code, const char *text, c
     while (from > 0 && text[from - 1] != '\n') from--;
     char *line = arena_strdup(&a, notice_clean(arena_printf(&a, "%.*s", (int)(n - from), text + from), &a));
     for (size_t i = 1; c->plan->word && c->plan->word[i]; i++) web_hide(line, c->plan->word[i]);
-    const char *program = c->plan->word ? c->plan->word[0] : c->plan->path;
+    const char *program = plain_bounded(&a, c->plan->word ? c->plan->word[0] : c->plan->path, 100);
+    line = arena_strdup(&a, plain_bounded(&a, line, 150));
     if (code >= 0)
-        snprintf(why, WHY_MAX, "%.100s ends with code %d: %.150s", program, code, line);
+        snprintf(why, WHY_MAX, "%s ends with code %d: %s", program, code, line);
     else
-        snprintf(why, WHY_MAX, "%.100s: %.150s", program, line);
+        snprintf(why, WHY_MAX, "%s: %s", program, line);
     arena_done(&a);
     return why;
 }

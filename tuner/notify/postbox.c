@@ -303,10 +303,10 @@ bool postbox_take(struct postbox *o, size_t channel, int64_t now_ms, struct aren
 
 int64_t postbox_rest_ms(long tries, long retry_after_s)
 {
-    int64_t rest = BACK_OFF_MS, asked = (int64_t)retry_after_s * 1000;
+    int64_t rest = BACK_OFF_MS, asked = retry_after_s < 0 ? 0 : ASKED_MAX_MS;
     for (long i = 1; i < tries && rest < REST_MAX_MS; i++) rest *= 2;
     if (rest > REST_MAX_MS) rest = REST_MAX_MS;
-    if (asked > ASKED_MAX_MS) asked = ASKED_MAX_MS;
+    if (retry_after_s >= 0 && retry_after_s < ASKED_MAX_MS / 1000) asked = (int64_t)retry_after_s * 1000;
     return rest > asked ? rest : asked;
 }
 

@@ -1,5 +1,7 @@
 #include "tuner/notify/web.h"
 
+#include "tuner/base/plain.h"
+
 #include "tuner/remote/remote.h"
 
 #include <stdio.h>
@@ -50,6 +52,16 @@ static void say_status(long status, char *why, size_t size)
         snprintf(why, size, "it answers %ld", status);
 }
 
+/* What the client says has words of the other end in it, such as the name in its certificate. */
+static void say_failure(const struct web *w, const char *said, char *why, size_t size)
+{
+    struct arena a = {0};
+    char *text = arena_strdup(&a, said);
+    web_hide(text, w->address->path);
+    snprintf(why, size, "%s", plain_bounded(&a, plain_shown(&a, text), size - 1));
+    arena_done(&a);
+}
+
 static void on_done(void *data, long status, const char *body, size_t n)
 {
     struct web *w = data;
@@ -61,10 +73,9 @@ static void on_done(void *data, long status, const char *body, size_t n)
                                 .why = why};
     (void)n;
     w->done = NULL;
-    if (status == 0) {
-        snprintf(why, sizeof why, "%s", body);
-        web_hide(why, w->address->path);
-    } else if (!reply.ok)
+    if (status == 0)
+        say_failure(w, body, why, sizeof why);
+    else if (!reply.ok)
         say_status(status, why, sizeof why);
     done(w->data, &reply);
 }
