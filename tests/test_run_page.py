@@ -62,6 +62,13 @@ class RunPage(World):
         self.finish()
         self.assertNotIn("operator", self.nocturne("token", "list"))
 
+    def test_its_token_makes_none_that_outlives_it(self):
+        answer = self.call("POST", "/tokens", {"name": "mine", "role": "operator"})
+        self.assertEqual(answer.status, 409, answer.body)
+        self.assertIn("nocturne token create", answer.json["detail"])
+        self.finish()
+        self.assertNotIn("mine", self.nocturne("token", "list"))
+
     def test_after_a_kill_the_service_makes_its_first_token_and_knows_no_other(self):
         self.wait("two trials run", lambda: self.ok("GET", "/studies/s")["states"]["running"] == 2)
         self.kill_server()

@@ -1,5 +1,6 @@
 /* run_page: the page of one run, on its loop: an address of this machine only, with a token of its own in the fragment,
- * which no server sees. The token is in this process and nowhere else: after its end, or a kill -9, it opens nothing.
+ * which no server sees. The token is in this process and nowhere else: after its end, or a kill -9, it opens nothing,
+ * and it has made no others.
  *
  * Opened before the study starts, told of its end, and closed last; between the two, in a terminal, it stays until
  * Ctrl-C.

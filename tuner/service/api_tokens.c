@@ -93,10 +93,17 @@ static void say_token(struct request *r)
 }
 
 /* {"name": "ci", "role": "worker", "expires": "30d", "studies": ["a", "b"]} */
+/* The token of a run's page stands in a terminal's lines, or in a log: none comes of it that opens more later. */
 static void on_create_token(struct request *r)
 {
     struct new_token *t = r->state = arena_alloc(&r->arena, sizeof *t);
-    if (read_wish(r, &t->wish)) request_work(r, NULL, create_token, say_token);
+    if (!read_wish(r, &t->wish)) return;
+    if (r->service->options.guest)
+        request_problem(r, 409,
+                        "this is the page of one run, whose token ends with it and makes no others; "
+                        "'nocturne token create' does");
+    else
+        request_work(r, NULL, create_token, say_token);
 }
 
 static void revoke_token(struct request *r)
