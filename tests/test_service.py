@@ -47,6 +47,12 @@ class Who(World):
         self.assertEqual(self.call("GET", "", token=self.read("w.token").strip()).status, 200)
         self.nocturne("token", "create", "--role", "worker", "-o", "nowhere/w.token", code=1)
         self.nocturne("token", "list", "-o", "x", code=2)
+        os.mkfifo(os.path.join(self.dir, "pipe"))
+        os.symlink("/dev/null", os.path.join(self.dir, "null"))
+        for name in ("pipe", "null"):
+            self.nocturne("token", "create", "--role", "worker", "-o", name, code=2)
+            self.assertFalse(stat.S_ISREG(os.lstat(os.path.join(self.dir, name)).st_mode))
+            self.assertNotIn(name + ".part", os.listdir(self.dir))
 
     def test_tokens_expire_and_are_revoked_at_once(self):
         seconds = 1

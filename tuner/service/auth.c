@@ -161,6 +161,15 @@ struct part {
     int fd;
 };
 
+/* A device, a pipe or a link would be gone, for everybody, once a file has its name. */
+static enum status check_place(const char *path, struct error *err)
+{
+    struct stat there;
+    if (lstat(path, &there) != 0 || S_ISREG(there.st_mode)) return STATUS_OK;
+    return error_set(err, STATUS_INVALID, "%s: is no file, and a token is written into one of its own; name another",
+                     path);
+}
+
 /* Ours alone, and still in its place when we have the lock: whoever had it before has renamed it. */
 static enum status open_part(const char *path, struct part *ret, struct error *err)
 {
@@ -239,6 +248,7 @@ static enum status create_file(const struct minting *m, bool first, char *ret_id
 {
     struct part part;
     enum status s = auth_check_wish(m->wish, err);
+    if (!s) s = check_place(m->path, err);
     if (!s) s = open_part(m->path, &part, err);
     if (s) return s;
     *ret_id = 0;

@@ -35,9 +35,9 @@ enum status auth_check_wish(const struct token_wish *wish, struct error *err);
 /* text: TOKEN_TEXT_MAX; id: TOKEN_ID_MAX. */
 enum status auth_create(struct store *store, const struct clock *clock, const struct token_wish *wish, char *ret_text,
                         char *ret_id, struct error *err);
-/* The same, its text into a file that only its owner can read; a file that is there is replaced. It is in PATH.part
- * until the token is valid, so that a kill at any moment leaves no file whose token is none; what a killed process has
- * left there is revoked by the next that makes one. */
+/* The same, its text into a file that only its owner can read; a file that is there is replaced, anything else, such as
+ * /dev/null or a link, is STATUS_INVALID. It is in PATH.part until the token is valid, so that a kill at any moment
+ * leaves no file whose token is none; what a killed process has left there is revoked by the next that makes one. */
 enum status auth_create_file(struct store *store, const struct clock *clock, const struct token_wish *wish,
                              const char *path, char *ret_id, struct error *err);
 /* The same, if there is no valid token of this role: only then is `ret_id` not "". Of many processes at once, one makes
