@@ -716,6 +716,46 @@ static void test_health__stops(void **state)
     world_free(w);
 }
 
+static void run_silent(struct world *w, const char *json)
+{
+    struct error err;
+    json_t *metrics = json_loads(json, 0, NULL);
+    const struct trial *t = add(w, ROLE_SEARCH, 0.1, 3);
+    start(w, t);
+    for (long step = 0; step < 3; step++) {
+        if (json_object_get(metrics, "tokens")) json_object_set_new(metrics, "tokens", json_integer(1000 * (step + 1)));
+        history_report(w->history, t, step, metrics);
+    }
+    complete(w, t, 0.5, 1e5);
+    assert_ok(history_flush(w->history, &err), err);
+    json_decref(metrics);
+}
+
+static const char STOPPING[] = "baseline: {x: 0.01, k: 5}\nobjective: {weights: {em: 0.7, tokens: 0.3}}\n"
+                               "budget: {trials: 60}\nstopping: {pruner: auto}\n";
+
+/* What the pruner judges by comes only at the end of each trial: before as after the study is opened again. */
+static void test_health__stops_that_see_nothing(void **state)
+{
+    static const char *const says[] = {"{\"tokens\": 1}", "{\"em\": 0.3}", "{}"},
+                             *const part[] = {"goes by em, which none of the last 3 complete trials reported while it "
+                                              "ran, only tokens",
+                                              "goes by tokens, which none", "have the program report as it trains"};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct world *w = world_of(STOPPING);
+        for (int k = 0; k < 2; k++) run_silent(w, says[i]);
+        expect(w, HEALTH_STOPS, HEALTH_LATER, "no stop");
+        run_silent(w, says[i]);
+        expect(w, HEALTH_STOPS, HEALTH_LOOK, part[i]);
+        reopen(w);
+        expect(w, HEALTH_STOPS, HEALTH_LOOK, part[i]);
+        run_silent(w, "{\"em\": 0.3, \"tokens\": 1}");
+        expect(w, HEALTH_STOPS, HEALTH_LATER, "no stop");
+        world_free(w);
+    }
+}
+
 static void suggest(struct world *w, double log_gain, double em)
 {
     const struct addition a = {.role = ROLE_SEARCH,
@@ -885,6 +925,7 @@ int main(void)
         cmocka_unit_test(test_health__best),
         cmocka_unit_test(test_health__best_of_few),
         cmocka_unit_test(test_health__stops),
+        cmocka_unit_test(test_health__stops_that_see_nothing),
         cmocka_unit_test(test_health__gain),
         cmocka_unit_test(test_health__gain_is_over_the_best),
         cmocka_unit_test(test_health__gain_on_another_scale),

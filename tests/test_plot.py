@@ -316,6 +316,20 @@ class Terminals(Plot):
         self.assertNotIn("\x1b", self.nocturne("plot", "history"))
 
 
+class Silent(Plot):
+    def test_what_was_reported_is_drawn_and_stopping_says_what_was_not(self):
+        """The objective's em comes only at the end: the pruner has nothing to judge by."""
+        study = STUDY.replace("metrics:\n", "metrics:\n  loss: {goal: minimize}\n") + "stopping: {pruner: auto}\n"
+        self.begin(study, TRIAL.replace('\\"em\\": %.4f, \\"tokens\\": %d}\\n", s', '\\"loss\\": %.4f, \\"tokens\\": %d}\\n", s'))
+        self.nocturne("run", "study.yaml", "--quiet")
+        self.assertIn("loss", self.nocturne("plot", "curves"))
+        self.assertIn("none of 10 has reported it, but they report loss: --metric loss", self.nocturne("plot", "curves", "-m", "em", code=3))
+        said = "pruner 'auto' can stop nobody: it goes by em, which none of the last 5 complete trials reported while it ran"
+        for command in (["stopping"], ["status"], ["plan", "study.yaml"]):
+            self.assertIn(said, " ".join(self.nocturne(*command).split()), command)
+        self.assertIn(said, json.loads(self.nocturne("stopping", "--json"))["blind"])
+
+
 class TooLittle(Plot):
     def test_an_empty_study_says_what_is_missing(self):
         self.begin(STUDY, TRIAL)

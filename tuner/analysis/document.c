@@ -528,11 +528,12 @@ json_t *document_stops_json(const struct memory *s, const struct stop_audit *x)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < x->n; i++) json_array_append_new(list, document_stop_json(&x->stop[i]));
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:{s:o, s:o, s:o}, s:{s:I, s:I, s:o, s:o, s:o}, s:o}",
-                     "study", s->study->name, "pruner", pruner_name(s->study->stopping.pruner), "about", x->about,
-                     "ended", (json_int_t)x->ended, "pruned", (json_int_t)x->pruned, "went_on", (json_int_t)x->resumed,
-                     "adapted", (json_int_t)x->adapted, "changes", (json_int_t)x->changes, "tokens", "spent",
-                     json_number(x->spent), "saved", json_number(x->saved), "audit", json_number(x->audit_spent),
-                     "false_stops", "audited", (json_int_t)x->audited, "false", (json_int_t)x->wrong, "rate",
-                     json_number(x->rate), "low", json_number(x->low), "high", json_number(x->high), "condemned", list);
+    return json_pack(
+        "{s:s, s:s, s:s, s:s?, s:I, s:I, s:I, s:I, s:I, s:{s:o, s:o, s:o}, s:{s:I, s:I, s:o, s:o, s:o}, s:o}", "study",
+        s->study->name, "pruner", pruner_name(s->study->stopping.pruner), "about", x->about, "blind", x->blind, "ended",
+        (json_int_t)x->ended, "pruned", (json_int_t)x->pruned, "went_on", (json_int_t)x->resumed, "adapted",
+        (json_int_t)x->adapted, "changes", (json_int_t)x->changes, "tokens", "spent", json_number(x->spent), "saved",
+        json_number(x->saved), "audit", json_number(x->audit_spent), "false_stops", "audited", (json_int_t)x->audited,
+        "false", (json_int_t)x->wrong, "rate", json_number(x->rate), "low", json_number(x->low), "high",
+        json_number(x->high), "condemned", list);
 }

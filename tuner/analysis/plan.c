@@ -1,6 +1,7 @@
 #include "tuner/analysis/plan.h"
 
 #include "tuner/analysis/remark.h"
+#include "tuner/analysis/sight.h"
 
 #include "tuner/base/bounded.h"
 #include "tuner/base/rng.h"
@@ -388,8 +389,13 @@ static void check_constraints(const struct memory *s, struct plan *plan)
 static void check_reports(const struct memory *s, struct plan *plan)
 {
     const struct objective *o = &s->study->objective;
+    struct arena a = {0};
     bool any = false, during = false;
     if (s->study->stopping.pruner == PRUNER_NONE) return;
+    const char *action, *blind = sight_lacking(s, &a, &action);
+    if (blind) warn(plan, "%s; %s", blind, action);
+    arena_done(&a);
+    if (blind) return;
     for (size_t i = 0; i < o->n_metrics; i++) {
         any |= o->metric[i].match != NULL;
         during |= o->metric[i].reported && !o->metric[i].file;

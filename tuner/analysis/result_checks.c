@@ -3,6 +3,7 @@
 #include "tuner/analysis/caution.h"
 #include "tuner/analysis/noise.h"
 #include "tuner/analysis/remark.h"
+#include "tuner/analysis/sight.h"
 #include "tuner/analysis/stop_audit.h"
 #include "tuner/analysis/surface.h"
 #include "tuner/analysis/verdict.h"
@@ -308,6 +309,8 @@ struct finding result_check_stops(const struct checkup *x)
 {
     size_t audited = 0, wrong = 0;
     const struct trial *one = NULL;
+    const char *action, *blind = sight_lacking(x->s, x->arena, &action);
+    if (blind) return finding_look(HEALTH_STOPS, blind, action);
     if (x->s->study->stopping.pruner == PRUNER_NONE || x->s->study->stopping.audit == 0)
         return finding_none(HEALTH_STOPS);
     for (size_t i = 0; i < x->n; i++) {

@@ -1,5 +1,7 @@
 #include "tuner/analysis/stop_audit.h"
 
+#include "tuner/analysis/sight.h"
+
 #include "tuner/base/bounded.h"
 #include "tuner/base/json.h"
 
@@ -150,6 +152,7 @@ enum status stop_audit_make(const struct memory *s, struct stop_audit *ret, stru
         ret->spent = bounded_sum(ret->spent, t->effort.tokens);
     }
     judge(s, ret);
+    ret->blind = sight_lacking(s, &ret->arena, &ret->remedy);
     pruner_false_rate(ret->wrong, ret->audited, &ret->rate, &ret->low, &ret->high);
     return STATUS_OK;
 }

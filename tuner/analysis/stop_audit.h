@@ -28,6 +28,7 @@ struct stop_record { /* one condemned trial, at one time */
 struct stop_audit {
     struct arena arena;
     const char *about, *advice; /* of the study's pruner (pruner.h) */
+    const char *blind, *remedy; /* why it can stop nobody, and what to do about it (sight.h); NULL: it can */
     size_t n, capacity;
     struct stop_record *stop; /* in the order of the log */
     size_t ended;             /* complete trials of the search: by their own rule or at their own end */

@@ -96,7 +96,7 @@ static enum status collect(struct curves_of *c, struct error *err)
     size_t others = 0, seen = 0, taken = 0;
     enum status st = STATUS_OK;
     const struct ranked *special = NULL;
-    mark_special(c);
+    c->n = 0;
     for (size_t i = 0; i < c->s->n; i++)
         others += c->s->trial[i]->attempt.lease != 0 && c->s->trial[i]->role != ROLE_CONFIRM;
     c->reported = others;
@@ -201,17 +201,35 @@ static enum status choose(const struct figure_wish *wish, struct curves_of *c, s
     return st;
 }
 
+/* The metric that was asked for; else one that was reported, in the study's order, if the first choice was not. */
+static enum status collect_any(const struct figure_wish *wish, struct curves_of *c, struct error *err)
+{
+    int first = c->metric, cost = figure_cost(c->o), found = -1;
+    enum status st = collect(c, err);
+    for (size_t m = 0; !st && c->n == 0 && m < c->o->n_metrics; m++) {
+        if ((int)m == first || (int)m == cost) continue;
+        c->metric = found = (int)m;
+        st = collect(c, err);
+    }
+    if (st || (c->n > 0 && (found < 0 || !wish->metric))) return st;
+    if (c->n == 0)
+        return error_set(err, STATUS_NOT_FOUND,
+                         "curves need trials that report %s while they run; none of %zu has reported it",
+                         c->o->metric[first].name, c->reported);
+    return error_set(err, STATUS_NOT_FOUND,
+                     "curves need trials that report %s while they run; none of %zu has reported it, but they report "
+                     "%s: --metric %s",
+                     c->o->metric[first].name, c->reported, c->o->metric[found].name, c->o->metric[found].name);
+}
+
 enum status figure_curves(const struct figure_wish *wish, struct arena *a, struct chart *ret, struct error *err)
 {
     struct curves_of c = {.s = wish->memory, .o = &wish->memory->study->objective, .arena = a};
     enum status st = choose(wish, &c, err);
     if (st) return st;
     c.all = ranking_make(c.s, c.o, a);
-    if ((st = collect(&c, err))) return st;
-    if (c.n == 0)
-        return error_set(err, STATUS_NOT_FOUND,
-                         "curves need trials that report %s while they run; none of %zu has reported it",
-                         c.o->metric[c.metric].name, c.reported);
+    mark_special(&c);
+    if ((st = collect_any(wish, &c, err))) return st;
     struct chart_panel *p = chart_panel(ret, a);
     p->x = (struct axis){.name = objective_cost_name(c.o), .unit = ""};
     p->y = (struct axis){.name = c.o->metric[c.metric].name, .unit = ""};

@@ -36,6 +36,7 @@ void report_stops(FILE *out, const struct memory *s, const struct stop_audit *x)
             how->adaptive ? "patience and threshold adapted while trials run"
                           : "stopping rules as the trials have them");
     fprintf(out, "  %s\n  %s\n", x->about, x->advice);
+    if (x->blind) fprintf(out, "Look: %s\n    → %s\n", x->blind, x->remedy);
     fprintf(out, "  %6zu  ran to their own end\n", x->ended);
     fprintf(out, "  %6zu  stopped by the pruner\n", x->pruned);
     if (x->resumed) fprintf(out, "  %6zu  went on later\n", x->resumed);

@@ -34,6 +34,17 @@ const char *pruner_advice(enum pruner pruner)
                : "the winners of the default, 'auto', are better for equal cost";
 }
 
+bool pruner_judges(const struct study *study, size_t metric)
+{
+    switch (study->stopping.pruner) {
+    case PRUNER_AUTO: return objective_uses(&study->objective, metric);
+    case PRUNER_ASHA:
+    case PRUNER_MEDIAN: return objective_in_utility(&study->objective, metric);
+    case PRUNER_NONE: break;
+    }
+    return false;
+}
+
 bool pruner_looks(const struct study *study, const struct running *running)
 {
     const struct pruner_ops *ops = all[study->stopping.pruner];

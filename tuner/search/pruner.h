@@ -57,6 +57,9 @@ PRUNERS(PRUNER)
 const char *pruner_about(enum pruner pruner);
 const char *pruner_advice(enum pruner pruner);
 
+/* Does the study's pruner judge by this metric? Without it in the reports it stops nobody. */
+bool pruner_judges(const struct study *study, size_t metric);
+
 /* Does the study's pruner look at a trial that has reported so far? Pure; needs no evidence. */
 bool pruner_looks(const struct study *study, const struct running *running);
 
