@@ -2,6 +2,7 @@
 #include "tests/study_world.h"
 
 #include "tuner/analysis/ranking.h"
+#include "tuner/analysis/remark.h"
 #include "tuner/coordinator/failure.h"
 #include "tuner/policy/policy.h"
 
@@ -23,9 +24,13 @@ static void test_ranking__confirmed_means_decide(void **state)
     assert_int_equal(before.winner->confirmed, 0);
     assert_int_equal(study_confirm_count(w->history->m.study), 8);
     size_t chosen = 0, first = w->history->m.n;
-    assert_int_equal(confirm_step(w->history), CONFIRM_ROUND);
+    struct confirm_choice choice;
+    assert_int_equal(confirm_step(w->history, &choice), CONFIRM_ROUND);
+    assert_contains(choice.text, "trial 7");
+    assert_contains(choice.text, "the best by a model of all trials, of what probably satisfies the constraints");
+    assert_null(strstr(choice.text, "measured best"));
     assert_int_equal(w->history->m.n - first, 4); /* the first seed of all */
-    assert_int_equal(confirm_step(w->history), CONFIRM_WAITS);
+    assert_int_equal(confirm_step(w->history, NULL), CONFIRM_WAITS);
     for (size_t i = first; i < w->history->m.n; i++) {
         if (i == first + 4) assert_int_equal(w->history->m.n, first + 8);
         const struct trial *t = w->history->m.trial[i];
@@ -35,7 +40,8 @@ static void test_ranking__confirmed_means_decide(void **state)
         assert_true(t->seed != memory_trial(&w->history->m, t->confirms)->seed); /* fresh */
         /* trial 7 turns out to have been lucky */
         complete(w, t, t->confirms == 7 ? 0.50 : i < first + 4 ? 0.60 : 0.602, t->confirms == 0 ? 10000 : 6000);
-        if (i == first + 1) assert_int_equal(confirm_step(w->history), CONFIRM_SEEDS); /* one that differs is enough */
+        if (i == first + 1)
+            assert_int_equal(confirm_step(w->history, NULL), CONFIRM_SEEDS); /* one that differs is enough */
     }
     assert_int_equal(chosen, 2);
     struct ranking all = ranking_make(&w->history->m, &w->study->objective, &a);
@@ -43,8 +49,42 @@ static void test_ranking__confirmed_means_decide(void **state)
     assert_near(all.baseline->mean[0], 0.601, 1e-12);
     assert_near(all.baseline->sd[0], 0.002 / sqrt(2), 1e-12);
     assert_true(all.winner->confirmed == 2 && all.winner->trial->number != 7);
-    assert_int_equal(confirm_step(w->history), CONFIRM_OVER); /* once is enough */
+    assert_int_equal(confirm_step(w->history, NULL), CONFIRM_OVER); /* once is enough */
     assert_false(confirm_contradicts(&w->history->m));
+    arena_done(&a);
+    world_free(w);
+}
+
+/* One lucky measurement among many that break the constraint: it is the best as measured, and is passed over, and both
+ * the choice and what is said of the end name it. */
+static void test_confirm__names_the_best_that_it_passes_over(void **state)
+{
+    (void)state;
+    struct world *w = world_make();
+    struct arena a = {0};
+    struct confirm_choice choice;
+    double utility;
+    complete(w, w->history->m.trial[0], 0.60, 10000);
+    complete(w, w->history->m.trial[1], 0.61, 9000);
+    for (int i = 0; i < 10; i++) complete(w, add(w, ROLE_SEARCH, 0.9 + 0.005 * i, 9), 0.55 + 0.002 * (i % 3), 2000);
+    for (int i = 0; i < 6; i++) complete(w, add(w, ROLE_SEARCH, 0.1 + 0.02 * i, 2), 0.62, 8000 + 10 * i);
+    const struct trial *lucky = add(w, ROLE_SEARCH, 0.92, 9);
+    complete(w, lucky, 0.595, 2000);
+    assert_ptr_equal(ranking_incumbent(&w->history->m, &utility), lucky);
+    assert_null(remark_unconfirmed(&w->history->m, &a)); /* nothing is confirmed yet */
+    size_t first = w->history->m.n;
+    assert_int_equal(confirm_step(w->history, &choice), CONFIRM_ROUND);
+    assert_contains(choice.text, "; trial 18 measured best, but satisfies the constraints with a chance of ");
+    for (size_t i = first; i < w->history->m.n; i++) {
+        assert_int_not_equal(w->history->m.trial[i]->confirms, lucky->number);
+        assert_null(remark_unconfirmed(&w->history->m, &a)); /* it is not over */
+        complete(w, w->history->m.trial[i], w->history->m.trial[i]->confirms ? 0.62 + 1e-4 * (double)i : 0.6, 8000);
+        confirm_step(w->history, NULL);
+    }
+    assert_contains(remark_unconfirmed(&w->history->m, &a), "trial 18, the best as measured once, is not confirmed");
+    confirm_again(w->history, lucky, 1);
+    complete(w, w->history->m.trial[w->history->m.n - 1], 0.56, 2000);
+    assert_null(remark_unconfirmed(&w->history->m, &a));
     arena_done(&a);
     world_free(w);
 }
@@ -71,7 +111,7 @@ static void test_confirm__another_round_if_all_winners_break_the_constraint(void
     complete(w, w->history->m.trial[0], 0.60, 10000);
     complete(w, w->history->m.trial[1], 0.61, 9000);
     for (int i = 0; i < 8; i++) complete(w, add(w, ROLE_SEARCH, 0.1 * i, 1 + i), 0.60, 5000 - 100 * i);
-    while ((step = confirm_step(w->history)) != CONFIRM_OVER) {
+    while ((step = confirm_step(w->history, NULL)) != CONFIRM_OVER) {
         if (step == CONFIRM_ROUND && rounds++ > 0) assert_int_equal(done - before, expected[rounds - 2]);
         if (step == CONFIRM_ROUND) before = done;
         for (; done < w->history->m.n; done++)
@@ -136,7 +176,7 @@ static void test_confirm__the_baseline_is_measured_again_before_many_hang_on_it(
     prune(w, 100);
     assert_false(confirm_baseline(w->history)); /* it has all its seeds */
     size_t before = s->n;
-    assert_int_equal(confirm_step(w->history), CONFIRM_ROUND);
+    assert_int_equal(confirm_step(w->history, NULL), CONFIRM_ROUND);
     assert_int_equal(s->n - before, 2); /* reference and winner: the baseline has its first seed */
     reopen(w);
     assert_int_equal(w->history->m.baseline.again, 2);
@@ -193,6 +233,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ranking__confirmed_means_decide),
+        cmocka_unit_test(test_confirm__names_the_best_that_it_passes_over),
         cmocka_unit_test(test_ranking__no_baseline_no_verdict),
         cmocka_unit_test(test_confirm__another_round_if_all_winners_break_the_constraint),
         cmocka_unit_test(test_confirm__the_baseline_is_measured_again_before_many_hang_on_it),

@@ -1,5 +1,7 @@
 #include "tuner/analysis/remark.h"
 
+#include "tuner/analysis/ranking.h"
+
 #include "tuner/base/json.h"
 #include "tuner/base/metrics.h"
 #include "tuner/base/plain.h"
@@ -19,6 +21,36 @@ const char *remark_spent(const struct memory *s, struct arena *a)
                         "--trials",
                         trials, words_s((size_t)trials), confirmed ? "nothing to run" : "nothing more is searched",
                         trials, s->study->path);
+}
+
+static bool is_same(const struct memory *s, const struct trial *a, const struct trial *b)
+{
+    for (size_t k = 0; k < s->study->space.n; k++)
+        if (a->config[k] != b->config[k] && !(isnan(a->config[k]) && isnan(b->config[k]))) return false;
+    return a->segment.parent < 0 && a->trajectory.n == 0 && b->trajectory.n == 0;
+}
+
+/* Is it, or its very configuration, being confirmed? */
+static bool is_confirmed(const struct memory *s, const struct trial *t)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        const struct trial *c = s->trial[i];
+        if (c->role != ROLE_CONFIRM || c->outside) continue;
+        if (c->confirms == t->number || is_same(s, t, c)) return true;
+    }
+    return false;
+}
+
+const char *remark_unconfirmed(const struct memory *s, struct arena *a)
+{
+    double utility;
+    const struct trial *t = ranking_incumbent(s, &utility);
+    if (s->n_open > 0 || !memory_has_confirmed(s) || study_confirm_count(s->study) == 0) return NULL;
+    if (!t || t->role == ROLE_BASELINE || t->role == ROLE_REFERENCE || is_confirmed(s, t)) return NULL;
+    return arena_printf(a,
+                        "trial %ld, the best as measured once, is not confirmed: fresh seeds were for what a model of "
+                        "all trials expects most of; 'nocturne reproduce %s %ld' measures it again",
+                        t->number, s->study->name, t->number);
 }
 
 /* ---- limits of the last run ---- */

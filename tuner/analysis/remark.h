@@ -13,6 +13,10 @@ const char *remark_lapsed(const struct memory *s, struct arena *a);
 /* All configurations of a finite space have been tried. NULL: there are others, or too many to count. */
 const char *remark_exhausted(const struct memory *s, struct arena *a);
 
+/* The best as measured, once, is not among what was confirmed: why, and how to measure it again. NULL: it is, nothing
+ * was confirmed yet, or something still runs. */
+const char *remark_unconfirmed(const struct memory *s, struct arena *a);
+
 /* Metrics that the study declares and nobody needs, which the complete trial has not reported, with what it has
  * instead. NULL: none that is not in `said` yet, one bit a metric; those that are said now are added. */
 const char *remark_lacking(const struct memory *s, const struct trial *t, uint32_t *said, struct arena *a);

@@ -99,6 +99,12 @@ static void print_end_json(const struct memory *s, const struct comparison *c, c
                              health_json(health)));
 }
 
+static void print_unconfirmed(const struct memory *history, struct arena *a)
+{
+    const char *text = remark_unconfirmed(history, a);
+    if (text) printf("note: %s\n", plain_shown(a, text));
+}
+
 static int print_end(const struct study *study, const struct memory *history, const struct run_options *o,
                      enum coordinator_end end)
 {
@@ -114,6 +120,7 @@ static int print_end(const struct study *study, const struct memory *history, co
         report_rerun(stdout, history, &c);
         report_health(stdout, &health, false);
         if (!c.winner || c.winner->label) report_stopped_early(stdout, history);
+        print_unconfirmed(history, &arena);
         print_failures(stdout, history, true);
         if (c.winner) print_next(study, o);
     } else if (end == COORDINATOR_STOPPED) {

@@ -344,11 +344,12 @@ static bool searches_on(struct coordinator *c)
 /* The search, or what was to be confirmed, is over: more of that, or the end. */
 static void confirm_or_end(struct coordinator *c)
 {
-    enum confirm_step next = c->options.only_queued ? CONFIRM_OVER : confirm_step(c->history);
+    struct confirm_choice chosen = {.text = ""};
+    enum confirm_step next = c->options.only_queued ? CONFIRM_OVER : confirm_step(c->history, &chosen);
     c->progress.confirmed_seen = c->memory->tally.confirmed;
     c->phase = PHASE_CONFIRM;
     switch (next) {
-    case CONFIRM_ROUND: machine_say(c, NEWS_CONFIRM, NULL, NULL); return;
+    case CONFIRM_ROUND: machine_say(c, NEWS_CONFIRM, NULL, *chosen.text ? chosen.text : NULL); return;
     case CONFIRM_SEEDS:
     case CONFIRM_WAITS: return;
     case CONFIRM_REPEATS:

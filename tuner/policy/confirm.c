@@ -164,8 +164,14 @@ static size_t keep_front(const struct memory *s, struct search_rank *ranks, size
     return kept;
 }
 
-/* Complete searched trials, best first; in a further round only those that have not been confirmed. */
-static struct search_rank *rank(struct history *history, bool further, struct arena *arena, size_t *ret_n)
+struct candidates { /* complete trials of the search, best first */
+    struct search_rank *rank;
+    size_t n;
+    bool by_model;
+};
+
+/* In a further round only those that have not been confirmed. */
+static struct candidates rank(struct history *history, bool further, struct arena *arena)
 {
     const struct memory *s = history_memory(history);
     struct search_history h = history_view(history);
@@ -189,8 +195,7 @@ static struct search_rank *rank(struct history *history, bool further, struct ar
     }
     if (s->study->objective.form == OBJECTIVE_PARETO) n = keep_front(s, ranks, n, arena);
     qsort(ranks, n, sizeof *ranks, search_rank_compare);
-    *ret_n = n;
-    return ranks;
+    return (struct candidates){ranks, n, by_model};
 }
 
 static void add_one(struct history *s, const struct trial *t, uint64_t seed, const char *source)
@@ -347,12 +352,44 @@ static bool settled(const struct memory *s, const struct shown *shown)
     return in_confirmation(s) && (shown->holds || shown->lately >= ROUNDS_MAX * (size_t)s->study->confirm.top);
 }
 
-static size_t begin_round(struct history *h, const struct shown *shown)
+/* The best as measured, which is not among those that are confirmed now: why not. "": it is. */
+static const char *say_passed_over(const struct memory *s, const struct candidates *c, struct arena *a)
+{
+    double utility;
+    const struct trial *t = ranking_incumbent(s, &utility);
+    if (!t || !is_searched(t) || is_confirmed(s, t) || is_covered(s, t) || !c->by_model) return "";
+    for (size_t i = 0; i < c->n; i++) {
+        if (s->trial[c->rank[i].at] != t) continue;
+        if (c->rank[i].feasible < 0.5)
+            return arena_printf(a,
+                                "; trial %ld measured best, but satisfies the constraints with a chance of %.0f %% "
+                                "only",
+                                t->number, 100 * c->rank[i].feasible);
+        return arena_printf(a, "; trial %ld measured best, but less is expected of it again", t->number);
+    }
+    return "";
+}
+
+/* "trial 17, trial 13: the best by a model of all trials, …" */
+static void say_choice(const struct memory *s, const struct candidates *c, const char *names, struct arena *a,
+                       struct confirm_choice *ret)
+{
+    const struct objective *o = &s->study->objective;
+    const char *by = o->form == OBJECTIVE_PARETO            ? "of the front, as measured"
+                     : c->by_model && o->n_constraints == 0 ? "the best by a model of all trials"
+                     : c->by_model                          ? "the best by a model of all trials, of what probably "
+                                                              "satisfies the constraints"
+                                                            : "the best as measured";
+    snprintf(ret->text, sizeof ret->text, "%s: %s%s", names, by, say_passed_over(s, c, a));
+}
+
+static size_t begin_round(struct history *h, const struct shown *shown, struct confirm_choice *ret)
 {
     const struct memory *s = history_memory(h);
     struct arena arena = {0};
-    size_t n, added = 0, searched = s->n;
-    struct search_rank *best = rank(h, shown->confirmed > 0 && !shown->beats, &arena, &n);
+    size_t added = 0, searched = s->n;
+    const struct candidates c = rank(h, shown->confirmed > 0 && !shown->beats, &arena);
+    const char *names = NULL;
     uint64_t seed = fresh_seed(s, 0);
     for (size_t i = 0; i < searched; i++) {
         const struct trial *t = s->trial[i];
@@ -362,26 +399,29 @@ static size_t begin_round(struct history *h, const struct shown *shown)
         added++;
     }
     size_t chosen = 0;
-    for (size_t i = 0; i < n && chosen < (size_t)s->study->confirm.top; i++) {
-        const struct trial *t = s->trial[best[i].at];
+    for (size_t i = 0; i < c.n && chosen < (size_t)s->study->confirm.top; i++) {
+        const struct trial *t = s->trial[c.rank[i].at];
         if (is_covered(s, t)) continue; /* the baseline's own configuration, or one that was tried twice */
         chosen++;
         if (confirmation_of(s, t, seed)) continue;
         add_one(h, t, seed, "confirm");
+        names = arena_printf(&arena, "%s%strial %ld", names ? names : "", names ? ", " : "", t->number);
         added++;
     }
+    if (ret && names) say_choice(s, &c, names, &arena, ret);
     arena_done(&arena);
     return added;
 }
 
-enum confirm_step confirm_step(struct history *h)
+enum confirm_step confirm_step(struct history *h, struct confirm_choice *ret)
 {
+    if (ret) *ret->text = 0;
     const struct memory *s = history_memory(h);
     if (study_confirm_count(s->study) == 0) return CONFIRM_OVER;
     enum confirm_step step = go_on(h);
     if (step == CONFIRM_SEEDS || step == CONFIRM_WAITS) return step;
     if (memory_count(s, TRIAL_QUEUED) + memory_in_flight(s) > 0) return CONFIRM_WAITS;
     struct shown shown = look(s);
-    if (settled(s, &shown) || begin_round(h, &shown) == 0) return step;
+    if (settled(s, &shown) || begin_round(h, &shown, ret) == 0) return step;
     return CONFIRM_ROUND;
 }

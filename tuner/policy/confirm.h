@@ -8,6 +8,10 @@
 
 #include "tuner/history/history.h"
 
+struct confirm_choice {
+    char text[480]; /* what is confirmed, by what it was chosen, and why not what measured best; a clause */
+};
+
 /* How many the next confirmation still runs: the baseline and the references need no second one. */
 size_t confirm_due(const struct memory *s);
 
@@ -25,8 +29,9 @@ enum confirm_step {
 /* Adds what is to be confirmed next. A round is the top `confirm: top` by the model's posterior mean (a single noisy
  * measurement flatters its winner), each on the same `confirm: seeds` fresh seeds, like the baseline and the
  * references. All have the first seed before any has the second: a program whose figures do not depend on the seed is
- * confirmed once. There is another round, up to three, if fresh seeds show every winner to break a constraint. */
-enum confirm_step confirm_step(struct history *s);
+ * confirmed once. There is another round, up to three, if fresh seeds show every winner to break a constraint. *ret
+ * after CONFIRM_ROUND: what was chosen; NULL: nobody asks. */
+enum confirm_step confirm_step(struct history *s, struct confirm_choice *ret);
 
 /* Adds n more runs of a trial, on seeds that no other has. */
 void confirm_again(struct history *s, const struct trial *t, size_t n);

@@ -400,6 +400,13 @@ static void say_unseen(struct morning *m, struct story_section *x)
     }
 }
 
+/* What measured best is not always what is confirmed. */
+static void say_unconfirmed(struct morning *m, struct story_section *x)
+{
+    const char *text = remark_unconfirmed(m->s, m->a);
+    if (text) story_say(x, m->a, STORY_SENTENCE, story_quote(m->a, text));
+}
+
 void morning_confirmation(struct morning *m)
 {
     struct story_section *x = story_section(m->story, m->a, "How sure that is");
@@ -407,6 +414,7 @@ void morning_confirmation(struct morning *m)
     put_means(m, x);
     put_differences(m, x);
     say_shrinkage(m, x);
+    say_unconfirmed(m, x);
     say_unseen(m, x);
     if (x->n == 0) story_say(x, m->a, STORY_QUIET, "There is no result yet to be sure of.");
 }

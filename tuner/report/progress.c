@@ -335,7 +335,9 @@ static void print_event(struct progress *p, enum news event, const struct trial 
                 tell_why(p, t->number, said) ? "as before" : text);
         break;
     case NEWS_GOES_ON: fprintf(p->out, "trial %4ld  goes on: %s\n", t->number, text); break;
-    case NEWS_CONFIRM: fputs("search done; confirming the best on fresh seeds\n", p->out); break;
+    case NEWS_CONFIRM:
+        fprintf(p->out, "search done; confirming on fresh seeds%s%s\n", text ? ": " : "", text ? text : "");
+        break;
     case NEWS_STOPPING: fprintf(p->out, "%s\n", text); break;
     case NEWS_NOTE: fprintf(p->out, "note: %s\n", text); break;
     case NEWS_PAUSED:

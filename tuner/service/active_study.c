@@ -47,7 +47,8 @@ static void on_event(void *data, enum news event, const struct trial *t, const c
     case NEWS_RETRY: service_say(s, as->study->name, "trial %ld is tried again: %s", t->number, text); return;
     case NEWS_GOES_ON: service_say(s, as->study->name, "trial %ld goes on: %s", t->number, text); return;
     case NEWS_CONFIRM:
-        service_say(s, as->study->name, "the search is done; confirming the best on fresh seeds");
+        service_say(s, as->study->name, "the search is done; confirming on fresh seeds%s%s", text ? ": " : "",
+                    text ? text : "");
         return;
     case NEWS_STOPPING:
     case NEWS_NOTE:
