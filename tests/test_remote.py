@@ -108,6 +108,9 @@ class Remote(World):
             self.token(token)
         return self.run_it(*args, "--url", url or self.url, "--token-file", token + ".token")
 
+    def asked(self, token):
+        return f"asked study s to stop; go on later with: nocturne resume s --url {self.url} --token-file {token}.token\n"
+
     def same(self, *args):
         """What is said here and there. Times and free bytes move on: where it differs, it is compared once they stood
         still, which they did if it is the same before and after."""
@@ -341,9 +344,20 @@ class Changing(Remote):
         self.ok("POST", "/studies/s/resume")
         self.wait("two wait", lambda: sum(t["state"] == "running" for t in self.trials()) == 2)
         code, out, _ = self.there("stop", "s", token="operator")
-        self.assertEqual((code, out), (0, "asked study s to stop; go on later with: nocturne resume s\n"))
+        self.assertEqual((code, out), (0, self.asked("operator")))
         self.assertEqual(self.there("stop", "s", "--json", token="operator")[1], '{"study": "s", "asked": true}\n')  # twice: now
         self.wait_phase("stopped")
+        for args, word in ((["--slots", "2"], "are for a study of this machine"), (["--trials", "0"], "--trials")):
+            code, _, err = self.there("resume", "s", *args, token="operator")
+            self.assertEqual(code, 2)
+            self.assertIn(word, err)
+        self.assertIn("this token may only look", self.there("resume", "s")[2])
+        self.open_gate()
+        code, out, err = self.there("resume", "s", "--trials", "5", "--wall", "1h", token="operator")
+        self.assertEqual((code, out.split(";")[0]), (0, "study s goes on there"), err)
+        self.assertIn(f"nocturne status s --url {self.url} --token-file", out)
+        self.wait_phase("complete")
+        self.assertEqual([e for e in self.events() if e["event"] == "opened"][-1]["body"]["budget"]["trials"], 5)
 
     def test_a_study_of_another_process(self):
         self.write("trial.sh", self.gated("[ $NOCTURNE_TRIAL = 1 ] && exit 3\n" + TRIAL))
@@ -361,7 +375,7 @@ class Changing(Remote):
         self.assertEqual(self.call("POST", "/studies/s/trials/0/retry").status, 409)
         self.assertEqual(self.call("PUT", "/studies/s/trials/99/note", {"text": "x"}).status, 404)
         self.assertEqual(self.call("PUT", "/studies/s/note", {"text": "x"}).json, {"study": "s", "asked": "note"})
-        self.assertEqual(self.there("stop", "s", token="operator")[:2], (0, "asked study s to stop; go on later with: nocturne resume s\n"))
+        self.assertEqual(self.there("stop", "s", token="operator")[:2], (0, self.asked("operator")))
         events = lambda: [e for e in self.events() if e["event"] in ("noted", "retried") or e["body"].get("role") == "enqueued"]
         self.wait("it has heard", lambda: len(events()) == 4)
         self.open_gate()

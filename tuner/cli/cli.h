@@ -98,6 +98,8 @@ enum status cli_call(const struct cli_service *at, struct cli_remote *ret, struc
 /* Mirrors the study called `name`, or the only one if NULL. */
 enum status cli_mirror(const struct cli_service *at, const char *name, struct cli_remote *ret, struct error *err);
 void cli_hang_up(struct cli_remote *r);
+/* " --url URL --token-file FILE", as it was given, for a command to be copied; nothing for a database. */
+void cli_print_service(FILE *out, const struct cli_service *at);
 /* The last lines that a trial of a service has printed, of each log; what cannot be had is left out. */
 void cli_show_logs(FILE *out, struct caller *c, const char *study, long trial, size_t lines);
 

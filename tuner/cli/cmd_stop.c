@@ -2,6 +2,14 @@
 
 #include <stdio.h>
 
+/* Where the study is: on this machine there may be no database of it. */
+static void say_asked(const struct cli_common *c, const char *name)
+{
+    printf("asked study %s to stop; go on later with: nocturne resume %s", name, name);
+    cli_print_service(stdout, &c->service);
+    putchar('\n');
+}
+
 int cmd_stop(int argc, char **argv)
 {
     static const struct argp argp = {
@@ -27,7 +35,7 @@ int cmd_stop(int argc, char **argv)
     if (!st && c.json)
         cli_print_json(json_pack("{s:s, s:b}", "study", name, "asked", running));
     else if (!st && running)
-        printf("asked study %s to stop; go on later with: nocturne resume %s\n", name, name);
+        say_asked(&c, name);
     else if (!st)
         printf("study %s is not running\n", name);
     cli_found_done(&f);

@@ -59,6 +59,13 @@ enum status cli_mirror(const struct cli_service *at, const char *name, struct cl
     return st;
 }
 
+void cli_print_service(FILE *out, const struct cli_service *at)
+{
+    if (!at->url) return;
+    fprintf(out, " --url %s --token-file %s", at->url, at->token_file);
+    if (at->ca) fprintf(out, " --ca %s", at->ca);
+}
+
 void cli_hang_up(struct cli_remote *r)
 {
     mirror_free(r->mirror);

@@ -43,6 +43,17 @@ enum status errand_stop(struct caller *c, const char *study, bool *ret_asked, st
     return s == STATUS_CONFLICT ? STATUS_OK : s; /* it has ended */
 }
 
+enum status errand_resume(struct caller *c, const char *study, const json_t *budget, struct error *err)
+{
+    struct arena a = {0};
+    json_t *body = json_object();
+    if (budget) json_object_set(body, "budget", (json_t *)budget);
+    enum status s = ask(c, "POST", arena_printf(&a, "/api/v1/studies/%s/resume", caller_escaped(&a, study)), body, err);
+    json_decref(body);
+    arena_done(&a);
+    return s;
+}
+
 enum status errand_enqueue(struct caller *c, const char *study, const json_t *params, struct error *err)
 {
     struct arena a = {0};

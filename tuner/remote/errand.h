@@ -9,6 +9,9 @@
 
 /* Start nothing new; asked twice: end what runs. *ret_asked: false if it does not run. */
 enum status errand_stop(struct caller *c, const char *study, bool *ret_asked, struct error *err);
+/* Go on with a study that was stopped or paused, or is complete and gets more: `budget` as the API takes it, its limits
+ * from the command line; NULL: those of its study file. STATUS_CONFLICT: it is at work. */
+enum status errand_resume(struct caller *c, const char *study, const json_t *budget, struct error *err);
 /* `params`: of all parameters. */
 enum status errand_enqueue(struct caller *c, const char *study, const json_t *params, struct error *err);
 /* `trial` −1: of the study; "": there is none any more. */
