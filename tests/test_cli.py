@@ -156,6 +156,28 @@ class Help(World):
             self.assertIn(f"'{text}' is not a trial number", self.run_nocturne("stopping", "s", text, code=2)[1])
             self.assertIn(f"'{text}' is not the number of a trial", self.run_nocturne("retry", "s", text, code=2)[1])
 
+    def test_what_cannot_be_meant_is_refused_and_says_what_there_is(self):
+        self.assertIn("is no address; for example 127.0.0.1:8470", self.run_nocturne("serve", "--listen", "foo", code=2)[1])
+        self.assertIn("the name of another format than --format pdf", self.run_nocturne("report", "-o", "r.html", "-f", "pdf", code=2)[1])
+        self.assertIn("nocturne enqueue s patience=4", self.run_nocturne("enqueue", "s", code=2)[1])
+        self.run_nocturne("plan", "study.yaml", "--probe", "1")
+        for args, said in ((["enqueue", "s", "x=0.1", "x=0.2"], "'x' is given twice"),
+                           (["enqueue", "s", "foo=1"], "'foo' is not a parameter of study 's'; there are x, k"),
+                           (["best", "-w", "token=1"], "weights: 'token' is not a metric of this study, did you mean 'tokens'?; there are em, tokens")):
+            self.assertIn(said, self.run_nocturne(*args, code=2)[1])
+        self.assertNotIn("queued", [t["state"] for t in self.trials() if t["role"] == "enqueued"])
+        self.write("own.yaml", STUDY.replace("study: s", "study: own").replace("{type: int, range: [1, 9]}", "{type: ordinal, values: [1, 5, 9]}"))
+        self.run_nocturne("plan", "own.yaml", "--probe", "1")
+        self.assertIn("k: '4' is not one of its values; there are 1, 5, 9", self.run_nocturne("enqueue", "own", "k=4", code=2)[1])
+
+    def test_a_token_for_a_study_that_is_not_there(self):
+        args = ["token", "create", "--role", "viewer", "--study", "nosuch", "-o"]
+        out, err = self.run_nocturne(*args, "v.token")
+        self.assertIn("is in v.token", out)
+        self.assertIn("note: there is no study 'nosuch' in nocturne.db yet", err)
+        self.assertIn("/nosuch/t: cannot write a token", self.run_nocturne(*args, "/nosuch/t", code=1)[1])
+        self.assertIn("a file of that name is replaced", " ".join(self.run_nocturne("token", "--help")[0].split()))
+
     def test_version_init_completion_doctor(self):
         self.assertRegex(self.run_nocturne("--version")[0], r"^nocturne \d+\.\d+\.\d+\n$")
         self.run_nocturne("init", "new.yaml")
@@ -358,6 +380,22 @@ class Control(World):
         process.communicate(timeout=PATIENCE)
         self.assertEqual(process.returncode, 4)
         self.assertEqual([t["state"] for t in self.trials()], ["queued"] * 2)
+
+    def test_a_probe_limits_nobody_later_and_two_attempts_are_told_apart(self):
+        self.write("trial.sh", TRIAL.replace("\nawk", """
+[ "$NOCTURNE_TRIAL.$NOCTURNE_ATTEMPT" = 1.1 ] && { echo '{"step": 0, "em": 0.2, "tokens": 20}' >&3; exit 3; }
+awk""", 1))
+        _, err = self.run_nocturne("plan", "study.yaml", "--probe", "2")
+        self.assertNotIn("the last run was given", err)
+        said = "".join(self.run_nocturne("run", "study.yaml"))
+        self.assertNotIn("the last run was given", said)
+        self.assertRegex(said, r"search done; confirming on fresh seeds: trial \d+: the best as measured")
+        shown = self.run_nocturne("show", "s", "1")[0]
+        self.assertRegex(shown, r"(?s)attempt 1 reported\n      step 0 .*0\.2.*attempt 2 reported\n      step 0 ")
+        self.assertNotIn("reported", self.run_nocturne("show", "s", "2")[0])
+        self.assertIn("Judged by 2 points of em for half of tokens.", self.run_nocturne("best", "-x", "2")[0])
+        self.run_nocturne("enqueue", "s", "x=0.31", "k=1")
+        self.assertRegex(self.run_nocturne("status", "s")[0], r"trials +8 spent +1 reserved +0 left of 8, and 1 beyond them")
 
     def test_stop_and_enqueue_reach_a_running_study(self):
         self.gate_trials()

@@ -30,7 +30,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         else
             o->pair[o->n++] = arg;
         return 0;
-    case ARGP_KEY_NO_ARGS: argp_error(state, "which configuration? For example: patience=4 threshold=1e-3"); return 0;
+    case ARGP_KEY_END:
+        if (o->n == 0)
+            argp_error(state, "which configuration? For example: nocturne enqueue %s patience=4 threshold=1e-3",
+                       o->common.study ? o->common.study : "g2p");
+        return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
 }
@@ -43,6 +47,22 @@ static enum status read_value(const struct param *p, const char *text, double *r
     return param_parse(p, text, ret, err);
 }
 
+/* "…; there are lr, batch" */
+static enum status unknown(const struct study *study, const char *name, struct error *err)
+{
+    const char *names[SPACE_PARAMS_MAX], *all = "";
+    struct arena a = {0};
+    for (size_t i = 0; i < study->space.n; i++) {
+        names[i] = study->space.param[i].name;
+        all = arena_printf(&a, "%s%s%s", all, i ? ", " : "", names[i]);
+    }
+    const char *near = words_nearest(name, names, study->space.n);
+    error_set(err, STATUS_INVALID, "'%.60s' is not a parameter of study '%s'%s%s%s; there are %.300s", name,
+              study->name, near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "", all);
+    arena_done(&a);
+    return STATUS_INVALID;
+}
+
 /* What is not named is as in the baseline, if there is one. */
 static enum status build(const struct options *o, const struct study *study, double *config, struct error *err)
 {
@@ -53,8 +73,8 @@ static enum status build(const struct options *o, const struct study *study, dou
         char *value = strchr(o->pair[i], '=');
         *value++ = 0;
         int p = space_find(space, o->pair[i]);
-        if (p < 0)
-            return error_set(err, STATUS_INVALID, "'%s' is not a parameter of study '%s'", o->pair[i], study->name);
+        if (p < 0) return unknown(study, o->pair[i], err);
+        if (given[p]) return error_set(err, STATUS_INVALID, "'%s' is given twice", o->pair[i]);
         enum status s = read_value(&space->param[p], value, &config[p], err);
         if (s) return s;
         given[p] = true;

@@ -33,10 +33,14 @@ static void show_time(FILE *out, const struct ledger_entry *e)
 static void show_amount(FILE *out, const struct ledger_entry *e)
 {
     char a[40], b[40], c[40], d[40];
-    fprintf(out, "  %-8s %10s spent  %10s reserved  %10s left of %s\n", e->name, amount(e->unit, e->spent, a, sizeof a),
+    double beyond = e->spent + e->reserved - e->limit;
+    fprintf(out, "  %-8s %10s spent  %10s reserved  %10s left of %s", e->name, amount(e->unit, e->spent, a, sizeof a),
             amount(e->unit, e->reserved, b, sizeof b),
             amount(e->unit, fmax(e->limit - e->spent - e->reserved, 0), c, sizeof c),
             amount(e->unit, e->limit, d, sizeof d));
+    if (e->unit == UNIT_TRIALS && beyond > 0)
+        fprintf(out, ", and %s beyond them", amount(e->unit, beyond, a, sizeof a));
+    fputc('\n', out);
 }
 
 /* What stages that were there already have saved. */

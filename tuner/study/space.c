@@ -1,5 +1,6 @@
 #include "tuner/study/space.h"
 
+#include "tuner/base/arena.h"
 #include "tuner/base/json.h"
 #include "tuner/base/words.h"
 
@@ -147,9 +148,13 @@ static enum status take_choice(const struct param *p, size_t at, const char *tex
         return STATUS_OK;
     }
     for (size_t i = 0; i < p->n_values; i++) texts[i] = p->value[i].text;
-    const char *near = words_nearest(text, texts, p->n_values);
-    return error_set(err, STATUS_INVALID, "%s: '%.80s' is not one of its values%s%s%s", p->name, text,
-                     near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    const char *near = words_nearest(text, texts, p->n_values), *all = "";
+    struct arena a = {0};
+    for (size_t i = 0; i < p->n_values; i++) all = arena_printf(&a, "%s%s%s", all, i ? ", " : "", texts[i]);
+    error_set(err, STATUS_INVALID, "%s: '%.80s' is not one of its values%s%s%s; there are %.200s", p->name, text,
+              near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "", all);
+    arena_done(&a);
+    return STATUS_INVALID;
 }
 
 static enum status beyond_counting(const struct param *p, const char *text, struct error *err)
