@@ -31,7 +31,7 @@ class Pruning(Control):
         self.assertGreater(said["tokens"]["saved"], 0)
         text = self.nocturne("stopping", "toy")
         self.assertIn("stopped by the pruner", text)
-        for what in ("pruner auto", "stops who is unlikely", "the default"):
+        for what in ("pruner auto", "stops who is unlikely", "the best for equal cost"):
             self.assertIn(what, text)
             self.assertIn(what.removeprefix("pruner "), self.nocturne("plan", "study.yaml"))
         self.assertEqual(json.loads(self.nocturne("plan", "study.yaml", "--json"))["stopping"]["pruner"], said["pruner"])

@@ -54,6 +54,13 @@ static void say_weights(const struct objective *o)
     puts(".");
 }
 
+/* "Judged by 2 points of em for half of tokens." */
+static void say_exchange(const struct objective *o)
+{
+    printf("Judged by %.4g points of %s for half of %s.\n", o->exchange, o->metric[o->gain].name,
+           o->metric[o->cost].name);
+}
+
 static void print_json(const struct options *o, const struct cli_study *s, const struct objective *objective,
                        const struct comparison *c)
 {
@@ -76,6 +83,7 @@ static enum status print_best(const struct options *o, const struct cli_study *s
         print_json(o, s, objective, &c);
     else {
         if (o->weights) say_weights(objective);
+        if (o->exchange > 0) say_exchange(objective);
         report_comparison(stdout, &c);
         if (c.winner->label) report_stopped_early(stdout, s->memory);
         printf("  %s\n", report_config(&s->study->space, c.winner->config, &arena));

@@ -53,7 +53,7 @@ static const char template[] =
     "constraints: [em >= baseline]\n"
     "\n"
     "budget: {trials: 50}                  # and/or until: \"07:00\", tokens: 2e9, wall: 9h, cost: 40, price: {token: 2e-6, hour: 1.5}, patience: auto\n"
-    "stopping: {pruner: auto}              # the default: of all pruners the best winners for equal cost (or asha, median, none); needs reports while trials run. audit: 0.05\n"
+    "stopping: {pruner: auto}              # of all pruners the best winners for equal cost (or asha, median); without this line, as with none, nothing is stopped; needs reports while trials run. audit: 0.05\n"
     "# stopping: {adaptive: true}          # also adapts patience and threshold of programs that use the SDK's early stopping\n"
     "# schedule: {learning_rate: pb2, interval: 500k tokens}   # settings that change while a population trains\n"
     "confirm: {top: 3, seeds: 3}           # re-run the winners on fresh seeds before believing them\n"

@@ -297,8 +297,10 @@ static enum status open_run(struct store *store, const struct study *study, cons
                             const struct clock *clock, struct active **ret, struct error *err)
 {
     struct budget budget = o->reproduce ? o->budget : active_budget(study, &o->budget); /* asked for by hand */
-    struct opening opening = {
-        .seed = o->seed >= 0 ? (uint64_t)o->seed : study->seed, .budget = &budget, .slots = run_slots(study, o)};
+    struct opening opening = {.seed = o->seed >= 0 ? (uint64_t)o->seed : study->seed,
+                              .budget = &budget,
+                              .probe = o->probe,
+                              .slots = run_slots(study, o)};
     bool said = false;
     enum status s = active_open(store, study, &opening, clock, ret, err);
     while (s == STATUS_BUSY && !store_hold_taken(store, study->name)) { /* it is the database that is locked */

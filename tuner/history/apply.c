@@ -581,6 +581,7 @@ static enum status apply_opened(struct history *s, struct trial *none, const str
     take_prints(s, event);
     if (!e->budget) return STATUS_OK;
     s->m.run.budget = *e->budget;
+    s->m.run.probe = e->probe;
     s->m.run.slots = e->slots;
     s->m.run.wall_ms = e->began_ms ? e->began_ms : event->at_ms;
     s->m.run.mono_ms = clock_mono_ms(s->m.clock);

@@ -129,6 +129,7 @@ static void write_opened(const struct memory *s, const struct event *event, json
     field_put_int(o, "pid", e->pid, 0);
     field_put_text(o, "path", e->path);
     field_put_text(o, "file", e->file);
+    if (e->probe) json_object_set_new(o, "probe", json_true());
     field_put_int(o, "slots", (int64_t)e->slots, 0);
     field_put_int(o, "began", e->began_ms, 0);
     field_put_int(o, "spent", e->spent_ms, 0);
@@ -150,6 +151,7 @@ static bool read_opened(const json_t *o, const struct reading *r, struct event *
                                .pid = field_get_int(o, "pid", 0),
                                .path = field_get_text(o, "path"),
                                .file = field_get_text(o, "file"),
+                               .probe = json_is_true(json_object_get(o, "probe")),
                                .slots = (size_t)field_get_int(o, "slots", 0),
                                .began_ms = field_get_int(o, "began", 0),
                                .spent_ms = field_get_int(o, "spent", 0),

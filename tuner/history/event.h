@@ -17,6 +17,7 @@ struct event_opened {
     const char *path, *file, *host, *boot; /* file: NULL if it is as before */
     int64_t pid;
     const struct budget *budget; /* NULL: nobody runs trials */
+    bool probe;                  /* a few trials to judge by: its limits are nobody's wish for the study */
     size_t slots;
     int64_t began_ms, spent_ms, gone_ms; /* of the run (memory.h), if it is not new; 0 */
     size_t n_warm;

@@ -164,6 +164,7 @@ struct tally {
 struct run {
     struct budget budget;
     struct budget given; /* as it is opened: what of it the study file of then did not say; else 0, −1 */
+    bool probe;          /* it ran a few trials to judge by */
     size_t slots;        /* 0: unknown */
     int64_t wall_ms;     /* when it began, by the wall clock; 0: there was none */
     int64_t mono_ms;     /* when this process took it; 0: an earlier one had it */

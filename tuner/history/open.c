@@ -291,7 +291,7 @@ static void compare_file(struct history *s, const struct store_study *f)
     struct error ignored;
     if (study_parse(f->path, f->file, strlen(f->file), &before, &ignored)) return;
     compare_objective(s, before);
-    if (s->m.run.wall_ms) s->m.run.given = budget_beside(&s->m.run.budget, &before->budget);
+    if (s->m.run.wall_ms && !s->m.run.probe) s->m.run.given = budget_beside(&s->m.run.budget, &before->budget);
     study_free(before);
 }
 
@@ -378,6 +378,7 @@ static enum status log_opening(struct history *s, const struct opening *opening,
                                      .path = full_path(s->m.study, &s->arena),
                                      .file = same ? NULL : s->m.study->text,
                                      .budget = opening->budget,
+                                     .probe = opening->probe,
                                      .slots = opening->slots};
     for (size_t i = 0; opening->print && i < s->m.study->pipeline.n; i++) e.opened.print[i] = opening->print[i];
     note_time(&s->m, opening, e.at_ms, &e.opened);

@@ -8,10 +8,11 @@ struct opening {
     const char *token;           /* id of the token that wants it; NULL: nobody over HTTP */
     uint64_t seed;               /* of a new study; a stored one keeps its own */
     const struct budget *budget; /* of this run; NULL: nobody runs trials here */
+    bool probe;                  /* a few trials to judge by: nobody is told later that its limits have lapsed */
     size_t slots;
-    const char *const *print;    /* fingerprints of the study's stages; NULL: nobody runs them here */
-    bool goes_on;            /* nobody has asked anew: the process before ended, not the run */
-    struct store_hold *hold; /* for active_open, which takes it: the right to run it, taken already; NULL: it is not */
+    const char *const *print; /* fingerprints of the study's stages; NULL: nobody runs them here */
+    bool goes_on;             /* nobody has asked anew: the process before ended, not the run */
+    struct store_hold *hold;  /* for active_open, which takes it: the right to run it, taken already; NULL: it is not */
 };
 
 /* Opens the study under its name, creating it if it is new. An existing one must have the same identity (space and

@@ -17,12 +17,15 @@ struct showing {
         size_t n;
     } attempts;
     char dir[4096]; /* of the last attempt; "": none */
+    size_t attempt; /* whose reports come: its number, until one has come; 0: it is said, or there is only one */
 };
 
 static void show_report(void *data, const struct store_report *r)
 {
     struct showing *w = data;
     struct arena a = {0};
+    if (w->attempt) fprintf(w->out, "    attempt %zu reported\n", w->attempt);
+    w->attempt = 0;
     fprintf(w->out, "      step %-6ld", r->step);
     for (size_t i = 0; i < r->n; i++) fprintf(w->out, "  %s %.10g", plain_shown(&a, r->name[i]), r->value[i]);
     fputc('\n', w->out);
@@ -192,8 +195,10 @@ enum status report_trial(FILE *out, struct store *store, int64_t study_id, const
     if (!st && !f.params) st = error_set(err, STATUS_NOT_FOUND, "study '%s' has no trial %ld", study->name, number);
     if (!st) show_facts(out, study, number, &f);
     if (!st) st = store_events(store, study_id, number, show_event, &w, err);
-    for (size_t i = 0; !st && i < w.attempts.n; i++)
+    for (size_t i = 0; !st && i < w.attempts.n; i++) {
+        w.attempt = w.attempts.n > 1 ? i + 1 : 0;
         st = store_reports(store, study_id, w.attempts.lease[i], show_report, &w, err);
+    }
     if (!st && *w.dir && !store_elsewhere(store)) report_last_lines(out, w.dir); /* a folder of this machine */
     json_decref(f.params);
     json_decref(f.metrics);

@@ -77,11 +77,14 @@ static const char *facts_text(const struct memory *s, const struct trial *t, str
     return all;
 }
 
-/* "2m 10s of ~5m": by the upper end of what it may need. */
+/* "2m 10s of ≤ 5m": by the upper end of what it may need; beyond that, "6m, over 5m". */
 static const char *time_text(const struct memory *s, const struct trial *t, struct arena *a)
 {
-    const char *took = duration(clock_wall_ms(s->clock) - t->attempt.began_ms, a);
-    return t->need.ms > 0 ? arena_printf(a, "%s of ≤ %s", took, duration((int64_t)t->need.ms, a)) : took;
+    int64_t ms = clock_wall_ms(s->clock) - t->attempt.began_ms;
+    const char *took = duration(ms, a);
+    if (!(t->need.ms > 0)) return took;
+    return arena_printf(a, "%s%s%s", took, (double)ms > t->need.ms ? ", over " : " of ≤ ",
+                        duration((int64_t)t->need.ms, a));
 }
 
 static const char *said_text(const struct watch_facts *x, const struct trial *t, struct arena *a)

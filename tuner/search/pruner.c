@@ -28,10 +28,10 @@ const char *pruner_about(enum pruner pruner)
 /* As measured: tests/bench/README.md, "At equal cost". */
 const char *pruner_advice(enum pruner pruner)
 {
-    return pruner == PRUNER_AUTO ? "the default: of all pruners here its winners are the best for equal cost"
+    return pruner == PRUNER_AUTO ? "of all pruners here its winners are the best for equal cost"
            : pruner == PRUNER_NONE
                ? "'stopping: {pruner: auto}' saves most of the cost, if the program reports while it runs"
-               : "the winners of the default, 'auto', are better for equal cost";
+               : "the winners of 'auto' are better for equal cost";
 }
 
 bool pruner_judges(const struct study *study, size_t metric)
