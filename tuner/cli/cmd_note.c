@@ -105,7 +105,7 @@ int cmd_note(int argc, char **argv)
         .args_doc = "STUDY [TRIAL] [TEXT]",
         .doc =
             "Say what a study, or a trial, is about, in the place of what was said before; \"\" takes it away, - reads it "
-            "from the input. Without a text, show it. Notes are events of the log; 'status' and 'show' have them, too.\v"
+            "from the input; what begins with a dash comes after --. Without a text, show it. Notes are events of the log; 'status' and 'show' have them, too.\v"
             "Example: nocturne note g2p 12 'learning rate by hand, after the talk with Ada'",
         .children = cli_remote_child};
     struct options *o = calloc(1, sizeof *o);

@@ -44,6 +44,10 @@ static void settle(struct options *o, struct argp_state *state)
     const char *dot = o->out ? strrchr(o->out, '.') : NULL;
     if (o->out && !is_stdout(o) && !o->given && !(dot && parse_format(dot + 1, &o->format)))
         argp_error(state, "%s: a name that ends in none of .html, .md and .pdf needs a --format", o->out);
+    enum format named;
+    if (o->given && dot && parse_format(dot + 1, &named) && named != o->format)
+        argp_error(state, "%s is the name of another format than --format %s: leave out one of them", o->out,
+                   names[o->format]);
     if (!o->out && o->format == FORMAT_MD) o->out = "-";
 }
 

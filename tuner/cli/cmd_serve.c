@@ -6,6 +6,7 @@
 #include "tuner/notify/notify.h"
 #include "tuner/service/service.h"
 
+#include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,6 +68,15 @@ static void parse_listen(struct options *o, const char *arg, struct argp_state *
     o->service.port = (uint16_t)port;
 }
 
+static bool is_address(const char *text)
+{
+    const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found;
+    if (getaddrinfo(text, NULL, &hints, &found) != 0) return false;
+    freeaddrinfo(found);
+    return true;
+}
+
 static bool is_loopback(const char *address)
 {
     return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
@@ -95,6 +105,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         o->service.connections = (unsigned)cli_whole(arg, "--connections", 8, 100000, state);
         return 0;
     case ARGP_KEY_END:
+        if (!is_address(o->address))
+            argp_error(state, "--listen: '%s' is no address; for example 127.0.0.1:8470, [::1]:8470 or 0.0.0.0:8470",
+                       o->address);
         if (!o->service.cert != !o->service.key) argp_error(state, "--tls-cert and --tls-key go together");
         if (!is_loopback(o->address) && !o->service.cert && !o->insecure)
             argp_error(state,

@@ -24,7 +24,8 @@ static const struct argp_option table[] = {
     {"expires", 'e', "DURATION", 0, "for example 30d (default: never)", 0},
     {"study", 's', "NAME[,NAME]", 0, "a viewer's or a worker's: for these studies only (default: all)", 0},
     {"name", 'n', "NAME", 0, "for people: whose it is (default: the role)", 0},
-    {"output", 'o', "FILE", 0, "write it there, for your eyes only, instead of stdout", 0},
+    {"output", 'o', "FILE", 0, "write it there, for your eyes only, instead of stdout; a file of that name is replaced",
+     0},
     {"url", 'u', "URL", 0, "of the service: prints the link to its page with the token in it, instead of the token", 0},
     {"qr", 'q', NULL, 0, "the link as a QR code, too, for the camera of a phone; with --url", 0},
     {0},
@@ -100,12 +101,28 @@ static enum status print_link(const struct options *o, const char *text, struct 
     return s;
 }
 
+/* A token may be for a study that is still to come, and may be misspelt. */
+static void note_unknown(struct store *store, const struct options *o)
+{
+    struct arena a = {0};
+    struct store_study row;
+    struct error none;
+    for (const char *c = o->wish.scope; c && *c; c += strcspn(c, ",") + (c[strcspn(c, ",")] == ',')) {
+        const char *name = arena_printf(&a, "%.*s", (int)strcspn(c, ","), c);
+        if (store_study_find(store, name, &a, &row, &none) == STATUS_NOT_FOUND)
+            fprintf(stderr, "note: there is no study '%s' in %s yet; the token is for one of that name\n",
+                    plain_shown(&a, name), o->common.db);
+    }
+    arena_done(&a);
+}
+
 static enum status create(struct store *store, const struct options *o, struct error *err)
 {
     char text[TOKEN_TEXT_MAX], id[TOKEN_ID_MAX];
     enum status s = o->output ? auth_create_file(store, clock_real(), &o->wish, o->output, id, err)
                               : auth_create(store, clock_real(), &o->wish, text, id, err);
     if (s) return s;
+    note_unknown(store, o);
     if (o->common.json)
         cli_print_json(json_pack("{s:s, s:s, s:s}", "id", id, "role", o->wish.role, o->output ? "file" : "token",
                                  o->output ? o->output : text));

@@ -177,7 +177,7 @@ static enum status open_part(const char *path, struct part *ret, struct error *e
     snprintf(ret->path, sizeof ret->path, "%s.part", path);
     for (;;) {
         ret->fd = open(ret->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
-        if (ret->fd < 0) return error_set(err, STATUS_IO, "%s: cannot write a token: %s", ret->path, strerror(errno));
+        if (ret->fd < 0) return error_set(err, STATUS_IO, "%s: cannot write a token: %s", path, strerror(errno));
         bool good = fstat(ret->fd, &ours) == 0 && S_ISREG(ours.st_mode) && ours.st_uid == geteuid() &&
                     fchmod(ret->fd, 0600) == 0;
         bool locked = good && flock(ret->fd, LOCK_EX) == 0;

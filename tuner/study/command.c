@@ -1,5 +1,7 @@
 #include "tuner/study/study.h"
 
+#include "tuner/base/words.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -57,6 +59,18 @@ static void put(struct filling *f, const char *bytes, size_t n)
     f->n += n;
 }
 
+static enum status unknown(const struct study *study, const char *name, struct error *err)
+{
+    static const char *const own[] = {"args", "study", "dir", "trial", "attempt", "slot", "seed"};
+    const char *names[SPACE_PARAMS_MAX + 7];
+    size_t n = 0;
+    for (; n < study->space.n; n++) names[n] = study->space.param[n].name;
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) names[n++] = own[i];
+    const char *near = words_nearest(name, names, n);
+    return error_set(err, STATUS_INVALID, "{%s} is not a parameter%s%s%s", name, near ? "; did you mean {" : "",
+                     near ? near : "", near ? "}?" : "");
+}
+
 /* {name} at `c`; *ret_used: its bytes. */
 static enum status put_value(struct filling *f, const char *argument, const char *c, size_t *ret_used,
                              struct error *err)
@@ -76,7 +90,7 @@ static enum status put_value(struct filling *f, const char *argument, const char
     if (!text && strncmp(name, "input", 5) == 0 && f->run->stage)
         return error_set(err, STATUS_INVALID, "{%s}: stage '%s' has no such input; 'input: [STAGE, …]' names them",
                          name, f->run->stage->name);
-    if (!text) return error_set(err, STATUS_INVALID, "{%s} is not a parameter", name);
+    if (!text) return unknown(f->study, name, err);
     put(f, text, strlen(text));
     *ret_used = n + 2;
     return STATUS_OK;

@@ -1,5 +1,6 @@
 #include "tuner/study/objective.h"
 
+#include "tuner/base/arena.h"
 #include "tuner/base/bounded.h"
 #include "tuner/base/words.h"
 
@@ -199,6 +200,22 @@ bool objective_feasible(const struct objective *o, const double *values, const d
     return true;
 }
 
+/* "…; there are em, tokens" */
+static enum status unknown(const struct objective *o, const char *name, struct error *err)
+{
+    const char *names[METRICS_MAX], *all = "";
+    struct arena a = {0};
+    for (size_t i = 0; i < o->n_metrics; i++) {
+        names[i] = o->metric[i].name;
+        all = arena_printf(&a, "%s%s%s", all, i ? ", " : "", names[i]);
+    }
+    const char *near = words_nearest(name, names, o->n_metrics);
+    error_set(err, STATUS_INVALID, "weights: '%s' is not a metric of this study%s%s%s; there are %.300s", name,
+              near ? ", did you mean '" : "", near ? near : "", near ? "'?" : "", all);
+    arena_done(&a);
+    return STATUS_INVALID;
+}
+
 enum status objective_parse_weights(struct objective *o, const char *text, struct error *err)
 {
     double weight[METRICS_MAX] = {0}, sum = 0;
@@ -214,7 +231,7 @@ enum status objective_parse_weights(struct objective *o, const char *text, struc
         snprintf(number, sizeof number, "%.*s", (int)k, text + n + 1);
         int m = objective_find_metric(o, name);
         double w;
-        if (m < 0) return error_set(err, STATUS_INVALID, "weights: '%s' is not a metric of this study", name);
+        if (m < 0) return unknown(o, name, err);
         if (!words_decimal(number, &w) || w < 0)
             return error_set(err, STATUS_INVALID, "weights: '%s' is not a number of 0 or more", number);
         if (named & 1u << m) twice = o->metric[m].name;

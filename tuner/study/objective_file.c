@@ -209,6 +209,23 @@ static bool parse_bound(const char *text, struct constraint *c)
     return false;
 }
 
+/* A bound has a name in it that is not 'baseline'. */
+static enum status fail_bound(struct file *f, const struct yaml_node *v, const char *bound)
+{
+    static const char *const names[] = {"baseline"};
+    char name[64] = "";
+    bool found = false;
+    for (const char *c = bound; *c && !found; c += strcspn(c, " ") + strspn(c + strcspn(c, " "), " "))
+        found = sscanf(c, "%63[A-Za-z_0-9]", name) == 1 && !(*name >= '0' && *name <= '9');
+    bool near = found && strcmp(name, "baseline") != 0 && words_nearest(name, names, 1);
+    if (!found || strcmp(name, "baseline") == 0)
+        return file_fail(f, v,
+                         "a constraint looks like 'em >= baseline - 0.005', 'tokens <= 0.5 * baseline' or 'em >= 0.6'");
+    return file_fail(
+        f, v, "'%.60s' in '%.100s' is no number%s; a bound is a number, or by the baseline: 'em >= baseline - 0.005'",
+        name, v->text, near ? "; did you mean 'baseline'?" : "");
+}
+
 static enum status read_constraint(struct file *f, const struct yaml_node *v, struct constraint *c)
 {
     char name[64], sense[3];
@@ -217,9 +234,9 @@ static enum status read_constraint(struct file *f, const struct yaml_node *v, st
     if (s) return s;
     *c = (struct constraint){.text = v->text};
     if (sscanf(v->text, "%63[^<>= ] %2[<>=] %n", name, sense, &used) != 2 || used == 0 ||
-        (strcmp(sense, ">=") != 0 && strcmp(sense, "<=") != 0) || !parse_bound(v->text + used, c))
-        return file_fail(f, v,
-                         "a constraint looks like 'em >= baseline - 0.005', 'tokens <= 0.5 * baseline' or 'em >= 0.6'");
+        (strcmp(sense, ">=") != 0 && strcmp(sense, "<=") != 0))
+        return fail_bound(f, v, "");
+    if (!parse_bound(v->text + used, c)) return fail_bound(f, v, v->text + used);
     c->sense = *sense == '>' ? AT_LEAST : AT_MOST;
     return find_metric(f, v, name, &c->metric);
 }
