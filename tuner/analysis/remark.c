@@ -45,7 +45,7 @@ const char *remark_unconfirmed(const struct memory *s, struct arena *a)
 {
     double utility;
     const struct trial *t = ranking_incumbent(s, &utility);
-    if (s->n_open > 0 || !memory_has_confirmed(s) || study_confirm_count(s->study) == 0) return NULL;
+    if ((s->phase != STUDY_COMPLETE && s->n_open > 0) || !memory_has_confirmed(s) || study_confirm_count(s->study) == 0) return NULL;
     if (!t || t->role == ROLE_BASELINE || t->role == ROLE_REFERENCE || is_confirmed(s, t)) return NULL;
     return arena_printf(a,
                         "trial %ld, the best as measured once, is not confirmed: fresh seeds were for what a model of "

@@ -14,7 +14,7 @@ const char *remark_lapsed(const struct memory *s, struct arena *a);
 const char *remark_exhausted(const struct memory *s, struct arena *a);
 
 /* The best as measured, once, is not among what was confirmed: why, and how to measure it again. NULL: it is, nothing
- * was confirmed yet, or something still runs. */
+ * was confirmed yet, or it is not at its end. */
 const char *remark_unconfirmed(const struct memory *s, struct arena *a);
 
 /* Metrics that the study declares and nobody needs, which the complete trial has not reported, with what it has
