@@ -336,6 +336,11 @@ class Changing(Remote):
             self.assertEqual(self.there(*args, token="operator"), self.here(*args), args)
         self.assertEqual([e["event"] for e in self.events()][-1], "noted")
 
+    def test_a_study_whose_files_are_not_there_says_which(self):
+        made = self.create(STUDY.replace("files: [trial.sh]", "files: [trial.sh, lib/*.py, train.py]"), paused=True)
+        self.assertEqual(made["missing"], ["train.py"])
+        self.assertNotIn("missing", self.create(STUDY.replace("study: s", "study: t"), paused=True))
+
     def test_a_study_at_work_there(self):
         self.create(STUDY, self.gated(), paused=True)
         self.assertEqual(self.there("enqueue", "s", "x=0.25", token="operator")[:2], (0, "enqueued in study s; it is tried next\n"))

@@ -47,6 +47,7 @@ int cmd_stopping(int argc, char **argv)
     struct error err;
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
+    o.common.service.wish.depth = MIRROR_ALL; /* what trials reported says whether the pruner sees anything */
     long number = cli_take_trial(&o);
     enum status st = o.n < 2 ? cli_open(&o.common, o.n ? o.arg[0] : NULL, &s, &err)
                              : error_set(&err, STATUS_INVALID,

@@ -336,6 +336,23 @@ static void pause_for(const struct request *r, struct active_study *as, bool yes
     history_on_behalf_of(as->active->history, NULL);
 }
 
+/* Of `files:`, what is not in the study's folder yet, patterns aside: it may still be sent, or be on every agent. NULL:
+ * all is there. */
+static json_t *missing_of(struct request *r, const struct study *study)
+{
+    const char *dir = request_study_folder(r, study->name);
+    json_t *out = json_array();
+    for (size_t i = 0; i < study->files.n; i++) {
+        const char *name = study->files.text[i];
+        if (strpbrk(name, "*?[") || *name == '/' || strstr(name, "..")) continue;
+        if (faccessat(AT_FDCWD, arena_printf(&r->arena, "%s/%s", dir, name), F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+            json_array_append_new(out, json_string(name));
+    }
+    if (json_array_size(out)) return out;
+    json_decref(out);
+    return NULL;
+}
+
 /* A repetition, after a crash; or the first time. */
 static void created(struct request *r)
 {
@@ -355,7 +372,9 @@ static void created(struct request *r)
     if (x->paused) pause_for(r, as, true);
     struct facts f = {.n = 0};
     take_facts(r, x->name, &f);
-    active_study_answer(as, r, 201, fresh_json(as, &f));
+    json_t *out = fresh_json(as, &f), *missing = missing_of(r, as->study);
+    if (missing) json_object_set_new(out, "missing", missing);
+    active_study_answer(as, r, 201, out);
 }
 
 static void create_drafted(struct request *r)
