@@ -335,6 +335,7 @@ print("nocturne: " + json.dumps({"result": {"em": 0.6 + 0.1 * luck - (x - 0.3) *
             self.assertEqual(self.asked("--weights", own), {k: v for k, v in best.items() if k != "utility"})
         self.assertNotEqual(self.asked("--weights", "em=1")["trial"], best["trial"])  # by luck, and it is said
         self.assertIn("measured once and is not confirmed", self.nocturne("best", "--weights", "em=1"))
+        self.assertNotIn("measured once", self.nocturne("best"))
         self.assertIn("'em' is given twice", self.nocturne("best", "--weights", "em=0.5,em=0.7,tokens=0.3", code=2))
 
     def test_so_has_its_own_exchange(self):

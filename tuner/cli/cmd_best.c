@@ -87,7 +87,7 @@ static enum status print_best(const struct options *o, const struct cli_study *s
         report_comparison(stdout, &c);
         if (c.winner->label) report_stopped_early(stdout, s->memory);
         printf("  %s\n", report_config(&s->study->space, c.winner->config, &arena));
-        puts("  This configuration was measured once and is not confirmed.");
+        if (!c.winner->seeds) puts("  This configuration was measured once and is not confirmed.");
         report_rerun(stdout, s->memory, &c);
     }
     arena_done(&arena);
