@@ -271,6 +271,17 @@ class Report(World):
             self.run_nocturne("report", "-o", "s.pdf")
             with open(os.path.join(self.dir, "s.pdf"), "rb") as file:
                 self.assertTrue(re.match(b"%PDF-", file.read()))
+            if shutil.which("pdftotext"):
+                self.check_paper()
+
+    def check_paper(self):
+        """Whole: each column of each table, and what is folded on a screen."""
+        self.run_nocturne("run", "study.yaml", "--quiet")
+        self.run_nocturne("report", "-o", "s.pdf")
+        text = subprocess.run(["pdftotext", "-layout", "s.pdf", "-"], cwd=self.dir, capture_output=True, text=True, check=True).stdout
+        self.assertIn("nocturne reproduce s", text)
+        for heads in (("configuration", "em", "tokens", "em_test", "utility", "seeds", "verdict"), ("beside", "em", "tokens", "em_test", "verdict")):
+            self.assertRegex(text, "(?m)^ *" + " +".join(heads) + "$")
 
 
 del World

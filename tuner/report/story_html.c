@@ -62,15 +62,50 @@ static void write_element(struct setting *s, const char *element, const char *cl
 
 /* ---- blocks ---- */
 
+/* What is in brackets stays in one piece, and so does a number: it may be broken before its deviation or its interval.
+ */
+static const char *unbroken(struct setting *s, const char *text)
+{
+    const char *first = text + (strncmp(text, "−", strlen("−")) == 0 ? strlen("−") : strspn(text, "+-"));
+    bool number = *first >= '0' && *first <= '9', inside = false;
+    char *out = arena_alloc(&s->arena, 2 * strlen(text) + 1), *end = out;
+    for (const char *at = text; *at; at++) {
+        inside = *at == '(' || (inside && *at != ')');
+        if (*at == ' ' && (inside || (number && at[1] != '(' && strncmp(at + 1, "±", strlen("±")) != 0)))
+            end = stpcpy(end, "\u00a0");
+        else
+            *end++ = *at;
+    }
+    *end = 0;
+    return out;
+}
+
+/* A head may be broken after what joins the words of a name. */
+static void write_head_text(struct setting *s, const char *text)
+{
+    size_t n;
+    for (; *text; text += n) {
+        n = strcspn(text, "_./-");
+        n += text[n] != 0;
+        write_text(s, arena_printf(&s->arena, "%.*s", (int)n, text));
+        if (text[n]) fputs("<wbr/>", s->out);
+    }
+}
+
+static void write_cell(struct setting *s, const char *text, bool column, bool row)
+{
+    fputs(column ? "<th scope=\"col\">" : row ? "<th scope=\"row\">" : "<td>", s->out);
+    if (column)
+        write_head_text(s, text);
+    else
+        write_text(s, unbroken(s, text));
+    fputs(column || row ? "</th>" : "</td>", s->out);
+}
+
 static void write_row(struct setting *s, const struct story_table *t, size_t row)
 {
     fprintf(s->out, "<tr%s>", t->strong[row] ? " class=\"won\"" : "");
-    for (size_t k = 0; k < t->n_columns; k++) {
-        bool head = row == 0 || k == 0;
-        fputs(row == 0 ? "<th scope=\"col\">" : head ? "<th scope=\"row\">" : "<td>", s->out);
-        write_text(s, t->cell[row * t->n_columns + k]);
-        fputs(head ? "</th>" : "</td>", s->out);
-    }
+    for (size_t k = 0; k < t->n_columns; k++) write_cell(s, t->cell[row * t->n_columns + k], row == 0, k == 0);
     fputs("</tr>\n", s->out);
 }
 
@@ -181,10 +216,15 @@ static const char style[] =
     "strong{font-weight:600}ul{margin:0 0 12px;padding:0 0 0 20px}li{margin:0 0 8px;max-width:72ch}\n"
     "code,pre{font:400 14px/20px ui-monospace,monospace}code{background:var(--surface);padding:1px 4px;border-radius:4px}\n"
     "pre{background:var(--surface);padding:12px;border-radius:4px;overflow:auto;margin:0 0 12px;white-space:pre;max-height:480px}\n"
-    ".wide{overflow-x:auto;margin:0 0 12px}table{border-collapse:collapse;font-size:14px;line-height:20px;width:100%}\n"
-    "caption{text-align:left;padding:0 0 8px}th,td{padding:4px 12px 4px 0;text-align:right;white-space:nowrap;"
-    "border-bottom:1px solid var(--rule);font-weight:400}thead th{color:var(--quiet)}\n"
-    "th:first-child{text-align:left}.won th,.won td{font-weight:600}\n"
+    /* Where more is hidden at a side, a shade lies there: covers that move with the table, shades that stay. */
+    ".wide{overflow-x:auto;margin:0 0 12px;background:linear-gradient(90deg,var(--page) 30%,transparent) 0 0/40px 100% no-repeat "
+    "local,linear-gradient(270deg,var(--page) 30%,transparent) 100% 0/40px 100% no-repeat local,"
+    "linear-gradient(90deg,var(--rule),transparent) 0 0/12px 100% no-repeat scroll,"
+    "linear-gradient(270deg,var(--rule),transparent) 100% 0/12px 100% no-repeat scroll}"
+    "table{border-collapse:collapse;font-size:14px;line-height:20px;width:100%}\n"
+    "caption{text-align:left;padding:0 0 8px}th,td{padding:4px 0 4px 12px;text-align:right;vertical-align:top;"
+    "overflow-wrap:normal;border-bottom:1px solid var(--rule);font-weight:400}thead th{color:var(--quiet);vertical-align:bottom}\n"
+    "th:first-child{text-align:left;padding-left:0}.won th,.won td{font-weight:600}\n"
     "figure{margin:16px 0;max-width:100%}figure div{overflow-x:auto}svg{display:block}.desk svg{max-width:100%;height:auto}\n"
     ".phone{display:none}summary{cursor:pointer}summary h2{display:inline}details[open]>summary{margin:0 0 12px}\n"
     ":focus-visible{outline:2px solid #0b5cad;outline-offset:2px}\n"
@@ -192,7 +232,10 @@ static const char style[] =
     ".phone{display:block}}\n"
     "@media print{@page{size:A4;margin:16mm 14mm}body{padding:0;max-width:none;font-size:11pt;line-height:15pt}"
     ".lead{font-size:12.5pt;line-height:17pt}section{margin-top:14pt;padding-top:8pt}figure,tr,li{break-inside:avoid}h2{break-after:avoid}"
-    "code,pre{font-size:9.5pt}pre{white-space:pre-wrap;max-height:none;overflow:visible}}\n";
+    "code,pre{font-size:9.5pt}pre{white-space:pre-wrap;max-height:none;overflow:visible}.wide,figure div{overflow:visible}"
+    ".wide{background:none}table{font-size:8.5pt;line-height:12pt}th,td{padding:2pt 0 2pt 6pt}"
+    "details:not([open])>summary{margin:0 0 12px}}\n"
+    "@media print{details::details-content{content-visibility:visible;block-size:auto}}\n";
 
 static void write_head(struct setting *s)
 {
