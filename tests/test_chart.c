@@ -481,6 +481,36 @@ static void test_chart__spans_are_told_apart_without_colour(void **state)
         }
 }
 
+/* Where a name and a number are too wide for one line, each has its own. */
+static void test_chart__a_number_does_not_run_into_its_name(void **state)
+{
+    (void)state;
+    struct sample s = {0};
+    const double v[] = {1}, y[] = {0}, low[] = {-1}, high[] = {2};
+    const char *const number[] = {"+1.01 points (-0.49 to +2.50)"}, *const row[] = {"trial 13 beside baseline"};
+    struct chart_layer *l = marks(&s, AXIS_LINEAR, 1, v, y);
+    l->kind = CHART_INTERVALS;
+    l->low = low;
+    l->high = high;
+    l->name = number;
+    s.chart.panel[0].x = (struct axis){.name = "difference", .unit = "", .low = -2, .high = 3};
+    s.chart.panel[0].y = (struct axis){.name = "", .unit = "", .scale = AXIS_ROWS, .n_rows = 1, .row = row};
+    for (int narrow = 0; narrow < 2; narrow++) {
+        char *svg = svg_of(&s.chart, narrow ? 328 : 720);
+        double at[2] = {0};
+        const char *const each[] = {row[0], number[0]};
+        for (int i = 0; i < 2; i++) {
+            const char *text = strstr(svg, each[i]);
+            while (text && text > svg && strncmp(text, " y=\"", 4) != 0) text--;
+            assert_non_null(text);
+            at[i] = atof(text + 4);
+        }
+        assert_true(narrow ? at[1] > at[0] + 10 : at[1] == at[0]);
+        free(svg);
+    }
+    arena_done(&s.arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -496,6 +526,7 @@ int main(void)
         cmocka_unit_test(test_chart__many_marks_are_a_density),
         cmocka_unit_test(test_chart__names_are_harmless),
         cmocka_unit_test(test_chart__no_label_covers_another),
+        cmocka_unit_test(test_chart__a_number_does_not_run_into_its_name),
         cmocka_unit_test(test_chart__colours_are_for_screens_that_have_them),
         cmocka_unit_test(test_chart__every_layer_takes_any_number),
         cmocka_unit_test(test_chart__doubtful_cells_are_hatched),

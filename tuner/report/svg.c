@@ -61,6 +61,31 @@ static bool names_above(const struct chart_panel *p, double room)
     return chart_has(p, CHART_INTERVALS) || names_width(&p->y) > 0.34 * room;
 }
 
+/* Has a row a name and a number that are too wide for one line? */
+static bool is_crowded(const struct chart_panel *p, double room)
+{
+    for (size_t k = 0; k < p->n; k++) {
+        const struct chart_layer *l = &p->layer[k];
+        if (l->kind != CHART_INTERVALS && l->kind != CHART_BARS) continue;
+        for (size_t i = 0; i < l->n; i++) {
+            size_t row = isfinite(l->y[i]) ? (size_t)fmax(l->y[i], 0) : p->y.n_rows;
+            if (row >= p->y.n_rows || !l->name || !l->name[i]) continue;
+            if (svg_text_width(SVG_PLAIN, p->y.row[row]) + svg_text_width(SVG_PLAIN, l->name[i]) + 24 > room)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* The lines above each row, in all panels alike: those that stand beside each other share their names. */
+static double header_of(const struct sheet *s, const struct chart_panel *p, double room)
+{
+    bool crowded = false;
+    if (p->y.scale != AXIS_ROWS || !names_above(p, room)) return 0;
+    for (size_t i = 0; i < s->chart->n_panels; i++) crowded |= is_crowded(&s->chart->panel[i], room);
+    return crowded ? 2 * LINE + 2 : LINE + 2;
+}
+
 static double margin_of(const struct sheet *s, size_t panel, double room)
 {
     const struct chart_panel *p = &s->chart->panel[panel];
@@ -72,7 +97,7 @@ static double plot_height(const struct sheet *s, const struct chart_panel *p, do
 {
     if (p->y.scale == AXIS_ROWS) {
         double row = chart_has(p, CHART_SPANS) || chart_has(p, CHART_BARS) ? 24 : ROW;
-        return (row + (names_above(p, room) ? LINE : 0)) * (double)(p->y.n_rows ? p->y.n_rows : 1);
+        return (row + fmax(header_of(s, p, room) - 2, 0)) * (double)(p->y.n_rows ? p->y.n_rows : 1);
     }
     if (s->chart->square) return fmin(fmax(width, 200), 560);
     return fmin(fmax(width * (s->columns > 1 ? 0.75 : 0.56), 180), 460);
@@ -102,7 +127,7 @@ static double lay_panel(struct sheet *s, size_t i, double left, double top, doub
                             .width = fmax(room - margin - 8, 40),
                             .rail = chart_has(p, CHART_RAIL) ? SVG_RAIL : 0,
                             .page = s->width,
-                            .header = p->y.scale == AXIS_ROWS && names_above(p, room) ? LINE + 2 : 0,
+                            .header = header_of(s, p, room),
                             .names = i % s->columns == 0 || !chart_has(p, CHART_INTERVALS),
                             .labels = svg_labels_new(&s->arena)};
     f->height = plot_height(s, p, f->width, room);

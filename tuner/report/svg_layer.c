@@ -353,7 +353,7 @@ static void write_value(const struct svg_frame *f, const struct chart_layer *l, 
 {
     double top = f->top + row_height(f) * floor(l->y[i] + 0.5);
     if (l->name && l->name[i])
-        svg_text(f->out, &(struct svg_text){right_of(f), top + 14, SVG_PLAIN, SVG_END, l->name[i]}, true);
+        svg_text(f->out, &(struct svg_text){right_of(f), top + f->header - 4, SVG_PLAIN, SVG_END, l->name[i]}, true);
 }
 
 static void draw_intervals(const struct svg_frame *f, const struct chart_layer *l)
