@@ -68,6 +68,12 @@ static void utility(const struct table *t, const struct trial *x)
     put_number(t->out, x->outside ? NAN : document_trial_of(t->history, x).utility);
 }
 
+static void feasible(const struct table *t, const struct trial *x)
+{
+    const struct document_trial of = document_trial_of(t->history, x);
+    fputs(!of.judged ? "null" : of.breaks ? "false" : "true", t->out);
+}
+
 static void charged(const struct table *t, const struct trial *x)
 {
     put_number(t->out, x->effort.tokens);
@@ -187,9 +193,10 @@ static void put_columns(const struct table *t)
     static const struct {
         const char *name;
         put_fn *put;
-    } column[] = {{"number", number},        {"state", state},       {"kind", kind},          {"utility", utility},
-                  {"charged", charged},      {"attempts", attempts}, {"created_ms", created}, {"began_ms", began},
-                  {"finished_ms", finished}, {"confirms", confirms}, {"reason", reason},      {"source", source}};
+    } column[] = {{"number", number},     {"state", state},          {"kind", kind},         {"utility", utility},
+                  {"feasible", feasible}, {"charged", charged},      {"attempts", attempts}, {"created_ms", created},
+                  {"began_ms", began},    {"finished_ms", finished}, {"confirms", confirms}, {"reason", reason},
+                  {"source", source}};
     const struct study *study = t->history->study;
     fputs("\"columns\":{", t->out);
     for (size_t i = 0; i < sizeof column / sizeof *column; i++) {

@@ -40,7 +40,11 @@ struct document_trial document_trial_of(const struct memory *s, const struct tri
     const struct objective *o = &s->study->objective;
     const double *baseline = memory_baseline(s);
     bool judged = t->state == TRIAL_COMPLETE && (baseline || !objective_needs_baseline(o));
-    return (struct document_trial){s, t, judged, judged ? objective_known_utility(o, t->value, baseline) : NAN};
+    return (struct document_trial){.memory = s,
+                                   .trial = t,
+                                   .judged = judged,
+                                   .utility = judged ? objective_known_utility(o, t->value, baseline) : NAN,
+                                   .breaks = judged && !objective_feasible(o, t->value, baseline)};
 }
 
 /* ---- writing ---- */
@@ -497,6 +501,7 @@ json_t *document_trial_json(const struct document_trial *x)
                             document_trial_params(x), "metrics", memory_metrics(s, t), "seed", (json_int_t)t->seed,
                             "source", t->source, "attempts", (json_int_t)t->effort.attempts);
     if (x->judged) json_object_set_new(out, "utility", json_number(x->utility));
+    if (x->judged) json_object_set_new(out, "feasible", json_boolean(!x->breaks));
     if (t->outside) json_object_set_new(out, "outside", json_string(t->outside));
     if (t->reason) json_object_set_new(out, "reason", json_string(t->reason));
     if (t->note) json_object_set_new(out, "note", json_string(t->note));

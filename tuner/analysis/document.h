@@ -47,6 +47,7 @@ struct document_trial { /* what a trial has, and what follows from others; only 
     const struct trial *trial;
     bool judged;    /* it is complete, and has something to be compared with: */
     double utility; /* by the study's objective; NaN: not judged */
+    bool breaks;    /* judged, and as it was measured a constraint does not hold: it is not the best */
 };
 
 struct document document_of(const struct memory *s, struct arena *arena);

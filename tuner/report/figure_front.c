@@ -28,11 +28,17 @@ static bool has_both(const struct front_of *f, const struct ranked *x)
 
 /* ---- marks ---- */
 
+static bool breaks(const struct front_of *f, const struct ranked *x)
+{
+    return !x->feasible && !figure_lacks_baseline(f->s);
+}
+
 static enum chart_look look_of(const struct front_of *f, const struct ranked *x)
 {
     return x == f->all.winner     ? CHART_WINNER
            : x == f->all.baseline ? CHART_BASELINE
            : x->label             ? CHART_REFERENCE
+           : breaks(f, x)         ? CHART_INFEASIBLE
                                   : CHART_COMPLETE;
 }
 
@@ -42,7 +48,7 @@ static void draw_trials(struct chart_panel *p, const struct front_of *f, struct 
     for (size_t i = 0; i < f->all.n; i++) {
         const struct ranked *x = &f->all.all[i];
         enum chart_look look = look_of(f, x);
-        bool stands_out = look != CHART_COMPLETE || x->confirmed;
+        bool stands_out = (look != CHART_COMPLETE && look != CHART_INFEASIBLE) || x->confirmed;
         struct figure_marks *m = stands_out ? &named : &once;
         if (!has_both(f, x)) continue;
         if (stands_out) m->name[m->n] = figure_who(&f->all, x, a);
@@ -158,7 +164,7 @@ static void fit(struct axis *axis, const struct front_of *f, int metric)
     for (size_t i = 0; i < f->all.n; i++) v[i] = value_of(&f->all.all[i], metric);
     axis_fit(axis, v, f->all.n);
     for (size_t i = 0; i < f->all.n; i++)
-        if (look_of(f, &f->all.all[i]) != CHART_COMPLETE) axis_include(axis, v[i]);
+        if (f->all.all[i].label || &f->all.all[i] == f->all.winner) axis_include(axis, v[i]);
     free(v);
 }
 
@@ -202,10 +208,12 @@ static const char *caption_of(const struct front_of *f, struct arena *a)
                *cheaper = f->o->metric[f->cost].goal == GOAL_MINIMIZE ? "left" : "right";
     const char *worth =
         has_worth(f) ? arena_printf(a, " Dashed blue: worth as much as the winner, %s.", weights_of(f->o, a)) : "";
+    size_t broken = 0;
+    for (size_t i = 0; i < f->all.n; i++) broken += look_of(f, &f->all.all[i]) == CHART_INFEASIBLE;
     return arena_printf(
         a,
-        "Better is %s and %s. Each mark is a configuration, %s in all: pale ones were measured once, named ones are means over fresh seeds where there are any.%s",
-        better, cheaper, figure_count(f->all.n, a), worth);
+        "Better is %s and %s. Each mark is a configuration, %s in all: pale ones were measured once, named ones are means over fresh seeds where there are any.%s%s",
+        better, cheaper, figure_count(f->all.n, a), broken ? " Diamonds: break a constraint." : "", worth);
 }
 
 static enum status choose(const struct figure_wish *wish, struct front_of *f, struct error *err)

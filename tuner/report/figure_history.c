@@ -47,7 +47,7 @@ static void draw_confirmations(struct chart_panel *p, const struct memory *s, st
     }
 }
 
-/* What breaks a constraint is pale: it cannot win. What has no value lies on the rail. */
+/* What breaks a constraint is a diamond: it cannot win. What has no value lies on the rail. */
 static void draw_trials(struct chart_panel *p, struct history_of *h, struct arena *a)
 {
     const struct memory *s = h->s;
@@ -63,13 +63,11 @@ static void draw_trials(struct chart_panel *p, struct history_of *h, struct aren
         else if (figure_is_feasible(s, t))
             figure_mark(&good, at, v, CHART_COMPLETE, t->number);
         else
-            figure_mark(&broken, at, v, CHART_COMPLETE, t->number);
+            figure_mark(&broken, at, v, CHART_INFEASIBLE, t->number);
     }
     h->broken = broken.n;
     h->without = rail.n;
-    struct chart_layer *l = chart_layer(p, a, CHART_MARKS);
-    figure_show(l, &broken);
-    l->pale = true;
+    figure_show(chart_layer(p, a, CHART_MARKS), &broken);
     figure_show(chart_layer(p, a, CHART_MARKS), &good);
     figure_show(chart_layer(p, a, CHART_RAIL), &rail);
 }
@@ -156,7 +154,7 @@ static const char *caption_of(const struct history_of *h, struct arena *a)
                                              : arena_printf(a, "%s of %s have a result", figure_count(h->valued, a),
                                                             figure_count(s->n, a));
     return arena_printf(a, "Each mark is a trial, in the order in which they were begun; %s.%s%s%s", how_many,
-                        h->broken ? " Pale: breaks a constraint." : "",
+                        h->broken ? " Diamonds: break a constraint." : "",
                         h->without ? " Beneath: those without a result of their own." : "",
                         memory_has_confirmed(s) ? " Shaded: fresh seeds of earlier ones." : "");
 }

@@ -44,7 +44,11 @@ static const char *end_of(const struct memory *s, const struct event_finished *e
 {
     const char *of =
         e->state == TRIAL_COMPLETE ? measured(&s->study->objective, e->value, a) : because(e->end.reason, a);
-    return arena_printf(a, "%s%s", says_end(e->state), of);
+    const struct objective *o = &s->study->objective;
+    const double *baseline = memory_baseline(s);
+    bool judged = e->state == TRIAL_COMPLETE && e->value && (baseline || !objective_needs_baseline(o));
+    bool breaks = judged && !objective_feasible(o, e->value, baseline);
+    return arena_printf(a, "%s%s%s", says_end(e->state), of, breaks ? "; ✕ breaks a constraint" : "");
 }
 
 static const char *says_phase(const struct event_phase *e, struct arena *a)

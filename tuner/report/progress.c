@@ -225,7 +225,7 @@ enum form { FORM_WHOLE, FORM_USED /* metrics of the objective only, numbers shor
 
 struct line {
     const struct trial *t;
-    bool is_best;
+    bool is_best, breaks;
     double utility; /* NaN: not judged */
     const double *near;
     const char *why; /* the reason, as far as it is new; NULL: none */
@@ -256,6 +256,7 @@ static const char *end_of(const struct memory *s, const struct line *x, enum for
     char took[40];
     words_show_duration(memory_took_ms(s, x->t), took, sizeof took);
     if (x->t->confirms >= 0) return arena_printf(a, "  (confirms %ld)  %s", x->t->confirms, took);
+    if (x->breaks) return arena_printf(a, "  ✕%s  %s", form < FORM_LEAST ? " breaks a constraint" : "", took);
     if (!x->is_best) return arena_printf(a, "  %s", took);
     return form < FORM_LEAST ? arena_printf(a, "best  %s", took) : arena_printf(a, " %s", took);
 }
@@ -296,7 +297,11 @@ static void print_finished(struct progress *p, const struct trial *t)
     struct arena a = {0};
     double best_utility;
     const struct trial *best = ranking_incumbent(s, &best_utility);
-    struct line x = {.t = t, .is_best = best == t && t->confirms < 0, .utility = NAN, .why = why_of(p, t)};
+    struct line x = {.t = t,
+                     .is_best = best == t && t->confirms < 0,
+                     .breaks = t->confirms < 0 && document_trial_of(s, t).breaks,
+                     .utility = NAN,
+                     .why = why_of(p, t)};
     if (t->state == TRIAL_COMPLETE && baseline && o->form != OBJECTIVE_SINGLE)
         x.utility = objective_utility(o, t->value, baseline);
     if (p->screen.terminal) {
@@ -305,7 +310,7 @@ static void print_finished(struct progress *p, const struct trial *t)
     } else /* nothing is cut, and what stands where does not change */
         fprintf(p->out, "trial %4ld  %-10s%s  %s%s%s\n", t->number, trial_state_name(t->state),
                 facts_of(s, &x, FORM_WHOLE, &a), config_of(s, &x, FORM_WHOLE, &a), x.is_best ? "  ◀ best so far " : "",
-                end_of(s, &x, FORM_LEAST, &a));
+                end_of(s, &x, x.is_best ? FORM_LEAST : FORM_WHOLE, &a));
     arena_done(&a);
 }
 

@@ -194,12 +194,15 @@ static double number_of(const struct memory *s, const struct trial *t, const str
 }
 
 /* A ranking is of results on one seed; what was measured on others, or before the end, is one of its own. */
-enum group { GROUP_RESULTS, GROUP_CONFIRMATIONS, GROUP_STOPPED, GROUP_REST };
+enum group { GROUP_RESULTS, GROUP_BROKEN, GROUP_CONFIRMATIONS, GROUP_STOPPED, GROUP_REST };
 
 static enum group group_of(const struct listing *l, const struct trial *t)
 {
     if (!l->ranks) return GROUP_RESULTS;
-    if (t->state == TRIAL_COMPLETE) return t->confirms < 0 ? GROUP_RESULTS : GROUP_CONFIRMATIONS;
+    if (t->state == TRIAL_COMPLETE && t->confirms >= 0) return GROUP_CONFIRMATIONS;
+    if (t->state == TRIAL_COMPLETE && l->sort.key == KEY_UTILITY && document_trial_of(l->s, t).breaks)
+        return GROUP_BROKEN; /* however much it is worth, it is not the best */
+    if (t->state == TRIAL_COMPLETE) return GROUP_RESULTS;
     return t->state == TRIAL_PRUNED ? GROUP_STOPPED : GROUP_REST;
 }
 
@@ -278,24 +281,37 @@ static bool is_right(const struct study *study, const struct column *c)
            c->key == KEY_METRIC;
 }
 
+/* Where it is said that a trial breaks a constraint: with its state, else in the first column. */
+static size_t marked_column(const struct listing *l)
+{
+    for (size_t k = 0; k < l->n_columns; k++)
+        if (l->column[k].key == KEY_STATE) return k;
+    return 0;
+}
+
 static void print_table(FILE *out, struct listing *l)
 {
-    static const char *const heads[] = {
-        "results:", "confirmations, on fresh seeds:", "stopped early, as they were then:", "without a result:"};
+    static const char *const heads[] = {"results:", "what breaks a constraint:", "confirmations, on fresh seeds:",
+                                        "stopped early, as they were then:", "without a result:"};
     struct grid g = {.n_columns = 0};
     struct screen screen = screen_of(out);
+    bool any = false;
     for (size_t k = 0; k < l->n_columns; k++)
         grid_column(&g, l->column[k].name, is_right(l->s->study, &l->column[k]), weight_of(l, &l->column[k]));
     for (size_t i = 0; i < l->n; i++) {
         enum group group = group_of(l, l->trial[i]);
         if (group != (i ? group_of(l, l->trial[i - 1]) : GROUP_RESULTS)) grid_line(&g, heads[group]);
         struct grid_cell *row = grid_row(&g);
+        bool breaks = document_trial_of(l->s, l->trial[i]).breaks;
+        any |= breaks;
         for (size_t k = 0; k < l->n_columns; k++) {
             row[k].text = text_of(l->s, l->trial[i], &l->column[k], &g.arena);
+            if (breaks && k == marked_column(l)) row[k].text = arena_printf(&g.arena, "%s ✕", row[k].text);
             if (l->column[k].key == KEY_STATE) row[k].mark = screen_state(&screen, l->trial[i]->state, &g.arena);
         }
     }
     grid_print(out, &g, &screen);
+    if (any) fputs("✕ breaks a constraint as it was measured, so it is not the best\n", out);
     grid_done(&g);
 }
 
