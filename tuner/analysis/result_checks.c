@@ -43,6 +43,17 @@ static double margin_of(const struct objective *o, size_t metric, const struct c
     return o->metric[metric].kind == METRIC_PROPORTION ? fmax(most, HALF_A_POINT) : most;
 }
 
+/* As many as the verdict needs to be decided: one number for both. Where it needs none, twice as many and one. */
+static long seeds_wanted(const struct checkup *x)
+{
+    long now = x->s->study->confirm.seeds, seeds = 0;
+    struct verdict *v;
+    size_t n = x->all.winner ? verdict_each(objective_of(x), &x->all, x->all.winner, x->arena, &v) : 0;
+    for (size_t i = 0; i < n; i++)
+        if (v[i].word == VERDICT_PROMISING && (long)v[i].seeds > seeds) seeds = (long)v[i].seeds;
+    return seeds > now ? seeds : 2 * (now > 2 ? now : 2) + 1;
+}
+
 static struct finding doubt(const struct checkup *x, size_t metric, const struct constraint *c, double apart)
 {
     const struct metric *m = &objective_of(x)->metric[metric];
@@ -55,7 +66,7 @@ static struct finding doubt(const struct checkup *x, size_t metric, const struct
         arena_printf(x->arena,
                      "more seeds, 'confirm: {seeds: %ld}', or more data to judge by; one measurement alone decides "
                      "nothing here",
-                     2 * (x->s->study->confirm.seeds > 2 ? x->s->study->confirm.seeds : 2) + 1));
+                     seeds_wanted(x)));
 }
 
 struct finding result_check_baseline(const struct checkup *x)

@@ -118,7 +118,7 @@ static int print_end(const struct study *study, const struct memory *history, co
     else if (!o->quiet && end == COORDINATOR_DONE) {
         report_comparison(stdout, &c);
         report_rerun(stdout, history, &c);
-        report_health(stdout, &health, false);
+        report_health(stdout, &health, &history->study->objective, false);
         if (!c.winner || c.winner->label) report_stopped_early(stdout, history);
         print_unconfirmed(history, &arena);
         print_failures(stdout, history, true);

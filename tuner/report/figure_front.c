@@ -170,6 +170,16 @@ static void fit(struct axis *axis, const struct front_of *f, int metric)
 
 /* ---- words ---- */
 
+/* The winner's differences as the verdict has them: one number for one thing. */
+static const struct difference *beside_baseline(const struct front_of *f, struct arena *a)
+{
+    struct verdict *v;
+    size_t n = verdict_each(f->o, &f->all, f->all.winner, a, &v);
+    for (size_t i = 0; i < n; i++)
+        if (v[i].trial == f->all.baseline->trial->number) return v[i].apart;
+    return NULL;
+}
+
 static const char *title_of(const struct front_of *f, struct arena *a)
 {
     const struct ranked *w = f->all.winner, *base = f->all.baseline;
@@ -181,11 +191,9 @@ static const char *title_of(const struct front_of *f, struct arena *a)
         return arena_printf(a, "%s wins with %s %s for %s %s", who, gain->name,
                             figure_text(f->o, f->gain, value_of(w, f->gain), a),
                             figure_text(f->o, f->cost, value_of(w, f->cost), a), cost->name);
-    struct measured one = {1, &w->mean[f->cost], false}, other = {1, &base->mean[f->cost], false};
-    struct difference spent = difference_of(cost->kind, one, other);
-    one.value = &w->mean[f->gain];
-    other.value = &base->mean[f->gain];
-    struct difference by_gain = difference_of(gain->kind, one, other);
+    const struct difference *apart = beside_baseline(f, a);
+    if (!apart) return arena_printf(a, "%s wins", who);
+    struct difference spent = apart[f->cost], by_gain = apart[f->gain];
     const char *choice = f->n_steps > 1 ? arena_printf(a, "; %zu on the front to choose from", f->n_steps) : "";
     return arena_printf(a, "%s beside the baseline: %s, %s%s", who, figure_apart(cost, spent.ratio, spent.by, a),
                         figure_apart(gain, by_gain.ratio, by_gain.by, a), choice);

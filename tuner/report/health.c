@@ -26,7 +26,7 @@ static const char *amount(double v, struct arena *a)
     return arena_strdup(a, words_show_count(v, text, sizeof text));
 }
 
-static void show_forecast(FILE *out, const struct end_forecast *f)
+static void show_forecast(FILE *out, const struct end_forecast *f, const char *unit)
 {
     struct arena a = {0};
     double now = (double)clock_wall_ms(clock_real());
@@ -34,7 +34,7 @@ static void show_forecast(FILE *out, const struct end_forecast *f)
     fprintf(out, "  ends about %s (90 %%: %s to %s)", report_soon(f->end_ms.median, now, &a),
             report_soon(f->end_ms.low, now, &a), report_soon(f->end_ms.high, now, &a));
     if (isfinite(f->tokens.median))
-        fprintf(out, ", with %s tokens in all (%s to %s)", amount(f->tokens.median, &a), amount(f->tokens.low, &a),
+        fprintf(out, ", with %s %s in all (%s to %s)", amount(f->tokens.median, &a), unit, amount(f->tokens.low, &a),
                 amount(f->tokens.high, &a));
     if (isfinite(f->on_time))
         fprintf(out, "; %.0f %% to make %s", floor(100 * f->on_time), report_soon((double)f->deadline_ms, now, &a));
@@ -89,10 +89,10 @@ static void show_first_look(FILE *out, const struct health *h)
     }
 }
 
-void report_health(FILE *out, const struct health *h, bool going)
+void report_health(FILE *out, const struct health *h, const struct objective *o, bool going)
 {
     bool first_look = going && h->run_ms < FIRST_LOOK_MS;
-    if (going) show_forecast(out, &h->forecast);
+    if (going) show_forecast(out, &h->forecast, objective_cost_name(o));
     fprintf(out, "health: %s%s\n", health_level_name(h->level), first_look ? ", as far as a first look goes" : "");
     show_findings(out, h, HEALTH_WRONG);
     show_findings(out, h, HEALTH_LOOK);

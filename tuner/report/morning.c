@@ -136,7 +136,9 @@ const char *morning_beside(const struct morning *m, const struct verdict *v)
             else
                 open = arena_printf(m->a, "%s%s%s", open, *open ? "; " : "", text);
         }
-    if (!*sure && *open && !*held) return arena_printf(m->a, "is not proven to differ: %s", open);
+    if (!*sure && *open)
+        return arena_printf(m->a, "is not proven to differ: %s%s%s%s", open, *held ? "; " : "", held,
+                            *held ? ", which holds within what the study lets go" : "");
     if (!*sure) sure = *held ? "differs little" : "measured nothing in common";
     if (*held) sure = arena_printf(m->a, "%s; %s, which holds within what the study lets go", sure, held);
     return *open ? arena_printf(m->a, "%s; %s, which is not proven to differ", sure, open) : sure;

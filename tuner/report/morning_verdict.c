@@ -34,6 +34,14 @@ static const char *seeds_text(const struct morning *m, const struct comparison_r
     return arena_printf(m->a, "on %zu fresh seed%s", row->seeds, words_s(row->seeds));
 }
 
+/* Of both that are compared. */
+static const char *seeds_of_both(const struct morning *m, const struct comparison_row *row)
+{
+    if (row->repeats) return seeds_text(m, row);
+    if (row->seeds == 0) return "in one measurement each, not confirmed";
+    return arena_printf(m->a, "%s each", seeds_text(m, row));
+}
+
 /* "em 0.5983, tokens 1.40M": of what the objective uses */
 static const char *figures(const struct morning *m, const struct comparison_row *row)
 {
@@ -51,9 +59,9 @@ static void say_beside(struct morning *m, struct story_section *x, const struct 
     const char *who = row->label ? story_quote(m->a, row->label) : arena_printf(m->a, "Trial %ld", row->trial);
     if (!first) return;
     story_say(x, m->a, STORY_LEAD,
-              arena_printf(m->a, STRONG("%s") ", beside %s, %s; %s%s. Verdict: " STRONG("%s") ".", who,
-                           story_quote(m->a, first->reference), morning_beside(m, first), seeds_text(m, row),
-                           row->seeds && !row->repeats ? " each" : "", report_verdict(first->word)))
+              arena_printf(m->a, STRONG("%s") ", beside %s, %s; %s. Verdict: " STRONG("%s") ".", who,
+                           story_quote(m->a, first->reference), morning_beside(m, first), seeds_of_both(m, row),
+                           report_verdict(first->word)))
         ->brief = STORY_FIRST;
     for (size_t i = 0; i < row->n_against; i++)
         if (&row->against[i] != first)

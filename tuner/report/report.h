@@ -62,7 +62,7 @@ void report_status(FILE *out, const struct document *d, const struct health *h);
 
 /* What is wrong first, each with what to do; what is fine in one line, and in the first half hour what is not known
  * yet. `going`: somebody is at it, and the forecast of its end is shown. */
-void report_health(FILE *out, const struct health *h, bool going);
+void report_health(FILE *out, const struct health *h, const struct objective *o, bool going);
 /* "03:40", on another day "Tue 03:40", in more than six days "2026-12-08"; wall clock, in the arena. */
 const char *report_soon(double ms, double now, struct arena *a);
 /* What a person has to say, a line for each of his; NULL: nothing. */

@@ -122,7 +122,7 @@ void report_status(FILE *out, const struct document *d, const struct health *h)
     show_reuse(out, d);
     if (d->exhausted) fprintf(out, "  %s\n", d->exhausted);
     if (d->comparison.winner) show_best(out, d->study, d->comparison.winner);
-    if (h) report_health(out, h, d->running);
+    if (h) report_health(out, h, &d->study->objective, d->running);
     if (!d->comparison.winner) return;
     report_comparison(out, &d->comparison);
 }
