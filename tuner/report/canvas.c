@@ -94,7 +94,7 @@ struct shape {
 static const struct shape shapes[CHART_LOOKS] = {
     [CHART_INK] = {"●", "*", "1"},         [CHART_QUIET] = {"·", ".", "90"},   [CHART_COMPLETE] = {"●", "*", "34"},
     [CHART_PRUNED] = {"▽", "v", "90"},     [CHART_FAILED] = {"✕", "x", "31"},  [CHART_RUNNING] = {"◐", "o", "33"},
-    [CHART_INFEASIBLE] = {"◇", "d", "35"}, [CHART_QUEUED] = {"○", "q", "90"},  [CHART_STALLED] = {"‖", "I", "33"},
+    [CHART_INFEASIBLE] = {"◇", "d", "35"}, [CHART_QUEUED] = {"○", "q", "90"},  [CHART_LOST] = {"‖", "I", "90"},
     [CHART_WINNER] = {"★", ">", "1"},      [CHART_BASELINE] = {"■", "#", "1"}, [CHART_REFERENCE] = {"□", "%", "1"},
     [CHART_SECOND] = {"●", "*", "36"},
 };

@@ -32,7 +32,7 @@ enum chart_look { /* whose a mark, a line or a bar is: its shape and its colour 
                   CHART_RUNNING,
                   CHART_INFEASIBLE,
                   CHART_QUEUED,
-                  CHART_STALLED,
+                  CHART_LOST,
                   CHART_WINNER,
                   CHART_BASELINE,
                   CHART_REFERENCE,

@@ -74,16 +74,29 @@ static enum chart_look final_look(const struct store_event *e)
     return figure_look(state);
 }
 
+/* What crashed has failed; what was cut off with whatever ran it has not, and runs again. */
+static enum chart_look returned_look(const struct store_event *e)
+{
+    json_t *body = NULL;
+    if (strstr(e->body, "\"outcome\"")) json_parse_object(e->body, strlen(e->body), &body, NULL);
+    const char *name = json_string_value(json_object_get(body, "outcome"));
+    enum outcome outcome = name ? outcome_parse(name) : OUTCOME_LOST;
+    json_decref(body);
+    bool failed = outcome == OUTCOME_CRASHED || outcome == OUTCOME_FAILED || outcome == OUTCOME_TIMED_OUT ||
+                  outcome == OUTCOME_NOT_STARTED;
+    return failed ? CHART_FAILED : CHART_LOST;
+}
+
 static void see(void *data, const struct store_event *e)
 {
     struct timeline_of *t = data;
     t->last = fmax(t->last, (double)e->at_ms);
     if (e->trial < 0 || (size_t)e->trial >= t->s->n) return;
     if (e->kind == EVENT_LEASED) {
-        end(t, e, CHART_FAILED);
+        end(t, e, CHART_LOST);
         begin(t, e);
     } else if (e->kind == EVENT_RETURNED)
-        end(t, e, CHART_FAILED);
+        end(t, e, returned_look(e));
     else if (e->kind == EVENT_STAGED)
         end(t, e, CHART_COMPLETE);
     else if (e->kind == EVENT_FINISHED)

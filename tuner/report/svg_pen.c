@@ -122,7 +122,7 @@ void svg_mark(FILE *out, enum chart_look look, double x, double y)
     case CHART_COMPLETE: fprintf(out, "M%.1f %.1fh0", x, y); return;
     case CHART_PRUNED: fprintf(out, "M%.1f %.1fh7l-3.5 6z", x - 3.5, y - 2.6); return;
     case CHART_FAILED: fprintf(out, "M%.1f %.1fl6 6m0-6l-6 6", x - 3, y - 3); return;
-    case CHART_STALLED: fprintf(out, "M%.1f %.1fv7m4-7v7", x - 2, y - 3.5); return;
+    case CHART_LOST: fprintf(out, "M%.1f %.1fv7m4-7v7", x - 2, y - 3.5); return;
     case CHART_RUNNING: /* the right half is filled by strokes */
         fprintf(out, "M%.1f %.1fa3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0-7 0m3.5-3v6m1.3-5.6v5.2m1.2-4.2v3", x - 3.5, y);
         return;

@@ -223,7 +223,7 @@ const char *unicode_layer_span(const struct canvas *c, enum chart_look look)
     case CHART_QUIET:
     case CHART_FAILED:
     case CHART_INFEASIBLE:
-    case CHART_STALLED:
+    case CHART_LOST:
     case CHART_WINNER:
     case CHART_BASELINE:
     case CHART_REFERENCE:
