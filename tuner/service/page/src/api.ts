@@ -36,13 +36,13 @@ export interface Stage {
 /* stages: in a trial, places in the list */
 export interface Pedigree { stages: Stage[]; trials: { trial: number; state: State; stages: number[]; cost: number; charged: number; share: number }[]; total: number; next_before?: number }
 export interface Trial {
-    trial: number; state: State; role: string; params: Params; metrics: Metrics; utility?: number | null; seed: number; source: string;
+    trial: number; state: State; role: string; params: Params; metrics: Metrics; utility?: number | null; feasible?: boolean; seed: number; source: string;
     attempts: number; reason?: string; agent?: string; lease?: number; finished_ms?: number; stages?: Stage[]; charged?: number; note?: string;
 }
 export interface Columns {
     seq: number; states: State[]; kinds: string[]; parameters: string[]; metrics: string[];
     columns: {
-        number: number[]; state: number[]; kind: number[]; utility: (number | null)[]; charged: (number | null)[]; attempts: number[];
+        number: number[]; state: number[]; kind: number[]; utility: (number | null)[]; feasible: (boolean | null)[]; charged: (number | null)[]; attempts: number[];
         created_ms: (number | null)[]; began_ms: (number | null)[]; finished_ms: (number | null)[]; reason: (string | null)[]; source: string[];
         confirms: (number | null)[]; params: Record<string, (Value | null)[]>; metrics: Record<string, (number | null)[]>;
     };

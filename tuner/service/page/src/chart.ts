@@ -26,7 +26,7 @@ const CROSS = "path://M0,1 L1,0 L5,4 L9,0 L10,1 L6,5 L10,9 L9,10 L5,6 L1,10 L0,9
 const STAR = "path://M5,0 L6.5,3.4 L10,3.8 L7.3,6.2 L8.1,10 L5,8 L1.9,10 L2.7,6.2 L0,3.8 L3.5,3.4 Z";
 
 /* Shape and colour of a state: never by colour alone. */
-export function markOf(state: State | "winner" | "reference" | "baseline", c: Colours): { symbol: string; size: number; fill: string; line: string } {
+export function markOf(state: State | "lost" | "winner" | "reference" | "baseline", c: Colours): { symbol: string; size: number; fill: string; line: string } {
     switch (state) {
         case "complete": return { symbol: "circle", size: 7, fill: c.complete, line: c.page };
         case "pruned": return { symbol: "path://M0,0 L10,0 L5,9 Z", size: 7, fill: "transparent", line: c.pruned };
@@ -36,7 +36,7 @@ export function markOf(state: State | "winner" | "reference" | "baseline", c: Co
         case "winner": return { symbol: STAR, size: 17, fill: c.ink, line: c.page };
         case "baseline": return { symbol: "rect", size: 9, fill: c.ink, line: c.page };
         case "reference": return { symbol: "rect", size: 9, fill: c.page, line: c.ink };
-        case "queued": case "cancelled": return { symbol: "circle", size: 7, fill: "transparent", line: c.quiet };
+        case "queued": case "cancelled": case "lost": return { symbol: "circle", size: 7, fill: "transparent", line: c.quiet };
     }
 }
 

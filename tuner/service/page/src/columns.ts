@@ -10,6 +10,7 @@ export interface Trials {
     role: string[];
     source: string[];
     utility: number[]; /* NaN: not judged */
+    breaks: boolean[]; /* as it was measured it breaks a constraint: marked wherever it stands, and nowhere the best */
     charged: number[];
     attempts: number[];
     created: number[];
@@ -23,7 +24,7 @@ export interface Trials {
 }
 
 export const noTrials = (): Trials => ({
-    seq: 0, n: 0, number: [], state: [], role: [], source: [], utility: [], charged: [], attempts: [], created: [], began: [], finished: [],
+    seq: 0, n: 0, number: [], state: [], role: [], source: [], utility: [], breaks: [], charged: [], attempts: [], created: [], began: [], finished: [],
     reason: [], confirms: [], params: new Map(), metrics: new Map(), row: new Map(),
 });
 
@@ -64,6 +65,7 @@ function merge(t: Trials, d: Columns): void {
         t.role[row] = d.kinds[c.kind[i]!]!;
         t.source[row] = c.source[i]!;
         t.utility[row] = number(c.utility[i]);
+        t.breaks[row] = c.feasible[i] === false;
         t.charged[row] = number(c.charged[i]);
         t.attempts[row] = c.attempts[i] ?? 0;
         t.created[row] = number(c.created_ms[i]);

@@ -5,7 +5,7 @@ import { Figure } from "./figure";
 import { Choice } from "./history_chart";
 import { Mark } from "./mark";
 import { choice, toStudy } from "./route";
-import { openStudy, type StudyView } from "./study";
+import { costName, openStudy, type StudyView } from "./study";
 import { amount, plural } from "./words";
 import { headWord, phaseSentence } from "./verdict";
 
@@ -51,7 +51,7 @@ export function Compare() {
             {views.filter((v) => v.problem.value).map((v) => <p key={v.name} class="look-line">{v.name}: {v.problem.value!.message}</p>)}
             {ready.length > 0 && (
                 <div class="wide" tabIndex={0} role="region" aria-label="Studies"><table>
-                    <thead><tr><th scope="col">study</th><th scope="col">verdict</th>{shared.filter((m) => m !== "utility").map((m) => <th key={m} scope="col" class="right">{m}</th>)}<th scope="col" class="right">utility</th><th scope="col" class="right">trials</th><th scope="col" class="right">tokens in all</th></tr></thead>
+                    <thead><tr><th scope="col">study</th><th scope="col">verdict</th>{shared.filter((m) => m !== "utility").map((m) => <th key={m} scope="col" class="right">{m}</th>)}<th scope="col" class="right">utility</th><th scope="col" class="right">trials</th><th scope="col" class="right">{new Set(ready.map(costName)).size === 1 ? costName(first!) : "spent"} in all</th></tr></thead>
                     <tbody>{ready.map((v, i) => { const s = v.study.value!, b = s.best; return (
                         <tr key={v.name}><th scope="row"><span class={`swatch s${i % 3}`} aria-hidden="true" /><a href={toStudy(v.name)}>{v.name}</a><span class="quiet block">{phaseSentence(s)}</span></th><td class="whole">{b ? <><Mark state="winner" /> {headWord(s, b)}</> : "–"}</td>
                             {shared.filter((m) => m !== "utility").map((m) => <td key={m} class="right figures">{amount(b?.metrics[m])}</td>)}<td class="right figures">{amount(b?.utility)}</td><td class="right figures">{amount(s.trials)}</td><td class="right figures">{amount(s.tokens)}</td></tr>); })}</tbody>

@@ -29,6 +29,7 @@ function dotsOf(v: StudyView, r: Standing, metric: string): Dots {
     return { mean, low: mean - half, high: mean + half, seeds };
 }
 
+const WORDS: Record<string, string> = { better: "better", worse: "worse", holds: "holds", open: "open" };
 const labelOf = (r: Standing): string => (r.label ? r.label : r.winner ? "winner" : "tried");
 const markOf = (r: Standing) => (r.winner ? "winner" : r.baseline ? "baseline" : r.label ? "reference" : r.feasible ? "complete" : "infeasible") as "winner";
 
@@ -70,7 +71,7 @@ export function Confirmation({ v }: { v: StudyView }) {
                                             {i === 0 ? <th scope="row">{a.reference}<span class="quiet block">{VERDICTS[a.verdict].word.toLowerCase()}</span></th> : <td />}
                                             <td>{name}{m?.kind === "proportion" && <span class="quiet"> points</span>}</td><td class="right figures">{change(d, m)}</td>
                                             <td class="figures">{d.low === undefined ? <span class="quiet">not known</span> : `${change(d, m, "low")} to ${change(d, m, "high")}`}</td>
-                                            <td>{direction(d, m) ?? <span class="quiet">measured once</span>}</td>
+                                            <td>{WORDS[direction(d, m) ?? ""] ?? <span class="quiet">measured once</span>}</td>
                                         </tr>
                                     );
                                 }))}

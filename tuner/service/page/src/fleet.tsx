@@ -90,7 +90,7 @@ function SlotsOverTime({ seen }: { seen: Seen }) {
         <figure class="chart" data-figure="slots">
             <h2>What ran in the last {from > now - AGO_MS + 1000 ? duration(now - from) : "hour"}</h2>
             <Lanes groups={groups} from={from} to={now} label={`What ${groups.map((g) => g.name).join(", ")} ran: ${seen.spans.length} attempts`} say={(s) => `${s.study} ${s.trial}`} onFind={(s, _at, chosen) => { if (s && chosen) go(toTrial(s.study, s.trial)); }} />
-            <figcaption>A lane a slot, a bar an attempt; a click opens its trial. Filled: complete; hollow: stopped early, or to go on later; red: failed; ochre: running. Gaps: the slot was idle.</figcaption>
+            <figcaption>A lane a slot, a bar an attempt; a click opens its trial. Filled: complete; hollow: stopped early; dashed: lost, run again; red: failed; ochre: running. Gaps: the slot was idle.</figcaption>
         </figure>
     );
 }

@@ -79,28 +79,28 @@ export function FrontChart({ v }: { v: StudyView }) {
         };
     }, [text, s.seq]);
 
-    const bounds = breachesOf(s.comparison ?? []), counting = all.filter((m) => !names.length || names.includes(m.name)), many = counting.length > 2;
-    const onAll = useMemo(() => (many ? frontOfAll(t, counting, (row) => bounds.every((b) => b(row, t.metrics))) : new Set<number>()), [t, many]);
+    const rows = s.comparison ?? [], means = useMemo(() => withMeans(t, rows), [t, s.comparison]), counting = all.filter((m) => !names.length || names.includes(m.name)), many = counting.length > 2;
+    const onAll = useMemo(() => (many ? frontOfAll(means, counting, (row) => !means.breaks[row]) : new Set<number>()), [means, many]);
     if (!x || !y || x === y) return null;
     const winner = changed ? found?.trial : s.best?.trial, feasible: [number, number][] = [], not: [number, number][] = [], points: Point[] = [], good: Point[] = [];
-    const cx = t.metrics.get(x.name) ?? [], cy = t.metrics.get(y.name) ?? [];
+    const cx = means.metrics.get(x.name) ?? [], cy = means.metrics.get(y.name) ?? [];
     for (let row = 0; row < t.n; row++) {
         if (t.state[row] !== "complete" || !Number.isFinite(cx[row]) || !Number.isFinite(cy[row]) || t.role[row] === "confirm") continue;
         const p = { x: cx[row]!, y: cy[row]!, trial: t.number[row]! };
         if (x.kind === "count" && p.x <= 0) continue;
         points.push(p);
-        const ok = bounds.every((b) => b(row, t.metrics));
+        const ok = !means.breaks[row];
         (ok ? feasible : not).push([p.x, p.y]);
         if (ok) good.push(p);
     }
     const front = frontOf(good.length ? good : points, x, y), rings = points.filter((p) => onAll.has(p.trial)), step: [number, number][] = front.flatMap((p, i) => (i ? [[p.x, front[i - 1]!.y], [p.x, p.y]] : [[p.x, p.y]]) as [number, number][]);
     if (!points.length) return <figure class="chart" data-figure="front"><h3>{y.name} against {x.name}</h3><p class="quiet">No trial is complete yet.</p></figure>;
     const edgeX = extent([...points.map((p) => p.x)], x.kind === "count"), edgeY = extent(points.map((p) => p.y), false);
-    const rows = s.comparison ?? [], refs = rows.filter((r) => r.label).flatMap((r) => { const p = points.find((q) => q.trial === r.trial); return p ? [{ r, p }] : []; }), star = points.find((p) => p.trial === winner), iso = isoOf(rows.find((r) => r.baseline), star, x, y, weights, all);
+    const refs = rows.filter((r) => r.label).flatMap((r) => { const p = points.find((q) => q.trial === r.trial); return p ? [{ r, p }] : []; }), star = points.find((p) => p.trial === winner), iso = isoOf(rows.find((r) => r.baseline), star, x, y, weights, all);
     return (
         <Figure name="front" view={v} points={points} label={`${y.name} against ${x.name} of ${points.length} trials, ${front.length} on the front, winner trial ${winner ?? "none"}`}
             title={winner === undefined || winner === null ? "No winner under these weights" : <>Under {changed ? "these" : "the study's"} weights <a href={toTrial(v.name, winner)} data-winner={winner}>trial {winner}</a> wins</>}
-            caption={<>{plural(front.length, "trial")} on the front (line) of {points.length} complete, as measured in the search.{onAll.size > 0 && <> Ring: on the front of {counting.map((m) => m.name).join(", ")} together ({onAll.size}).</>} ★ winner, ■ baseline, □ reference, ◇ breaks a constraint; dashed: as good as the winner by the weights.{x.kind === "count" ? ` ${x.name}: log.` : ""}</>}
+            caption={<>{plural(front.length, "trial")} on the front (line) of {points.length} complete, by their means over fresh seeds where there are any.{onAll.size > 0 && <> Ring: on the front of {counting.map((m) => m.name).join(", ")} together ({onAll.size}).</>} ★ winner, ■ baseline, □ reference, ◇ breaks a constraint; dashed: as good as the winner by the weights.{x.kind === "count" ? ` ${x.name}: log.` : ""}</>}
             picture={(c) => ({
                 x: { name: x.name, kind: x.kind === "count" ? "log" : "number", ...edgeX }, y: { name: y.name, kind: y.kind === "count" && points.every((p) => p.y > 0) ? "log" : "number", ...(y.kind === "count" ? {} : edgeY) },
                 series: [
@@ -143,15 +143,16 @@ function moved(names: string[], w: Metrics, name: string, to: number): string {
     return names.map((n) => (n === name ? to : (1 - to) * (sum > 0 ? w[n]! / sum : 1 / rest.length)).toFixed(4).replace(/\.?0+$/, "")).join(",");
 }
 
-/* Constraints as far as the rows' breaches tell their bounds. */
-function breachesOf(rows: Standing[]): ((row: number, metrics: Map<string, number[]>) => boolean)[] {
-    const seen = new Map<string, (row: number, metrics: Map<string, number[]>) => boolean>();
-    for (const r of rows)
-        for (const b of r.breaks ?? []) {
-            const most = b.constraint.includes("<=");
-            seen.set(b.constraint, (row, metrics) => { const x = metrics.get(b.metric)?.[row]; return x === undefined || (most ? x <= b.bound : x >= b.bound); });
-        }
-    return [...seen.values()];
+/* What was confirmed stands at its means over fresh seeds, as in the verdict and the report. */
+function withMeans(t: Trials, rows: Standing[]): Trials {
+    const metrics = new Map([...t.metrics].map(([name, column]) => [name, [...column]])), breaks = [...t.breaks];
+    for (const r of rows) {
+        const row = t.row.get(r.trial);
+        if (row === undefined || !r.confirmed_seeds) continue;
+        for (const [name, x] of Object.entries(r.metrics)) { const column = metrics.get(name); if (column) column[row] = x; }
+        breaks[row] = !r.feasible;
+    }
+    return { ...t, metrics, breaks };
 }
 
 /* U = Σ wᵢ gᵢ (Mᵢ − Mᵢ₀)/uᵢ is the same along this line; other metrics as the winner has them. */

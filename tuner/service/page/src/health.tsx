@@ -23,7 +23,7 @@ export function HealthList({ v }: { v: StudyView }) {
                 <details class="quiet"><summary>{plural(fine.length, "check")} fine</summary><ul>{fine.map((c) => <li key={c.check}><Mark state="fine" /> {sentence(c.sentence)}</li>)}</ul></details>
             )}
             {h.later.length > 0 && (
-                <details class="quiet"><summary>{plural(h.later.length, "check")} to come, when more is known</summary><ul>{h.later.map((c) => <li key={c.check}>{sentence(c.sentence)}</li>)}</ul></details>
+                <details class="quiet"><summary>{plural(h.later.length, "check")} not known yet: {h.later.map((c) => c.check).join(", ")}</summary><ul>{h.later.map((c) => <li key={c.check}>{sentence(c.sentence)}</li>)}</ul></details>
             )}
         </section>
     );

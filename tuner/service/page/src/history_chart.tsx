@@ -10,7 +10,6 @@ export function History({ v }: { v: StudyView }) {
     const names = ["utility", ...v.metrics.value.map((m) => m.name)], [name, setName] = useState("utility");
     const t = v.trials.value, metric = v.metrics.value.find((m) => m.name === name), column = name === "utility" ? t.utility : (t.metrics.get(name) ?? []);
     const log = metric?.kind === "count", best: [number, number][] = [], byState = new Map<State, [number, number][]>(), points: Point[] = [], confirm: [number, number][] = [];
-    const feasible = v.study.value!.best !== null;
     let top = NaN, since = -1;
     for (let row = 0; row < t.n; row++) {
         const x = t.number[row]!, y = column[row]!, state = t.state[row]!;
@@ -20,9 +19,10 @@ export function History({ v }: { v: StudyView }) {
             confirm.push([x, y]);
             continue;
         }
-        if (!byState.has(state)) byState.set(state, []);
-        byState.get(state)!.push([x, y]);
-        if (state !== "complete" || (name === "utility" && t.role[row] !== "search" && t.role[row] !== "baseline" && t.role[row] !== "reference" && t.role[row] !== "enqueued")) continue;
+        const look = t.breaks[row] ? "infeasible" : state;
+        if (!byState.has(look)) byState.set(look, []);
+        byState.get(look)!.push([x, y]);
+        if (look !== "complete" || (name === "utility" && t.role[row] !== "search" && t.role[row] !== "baseline" && t.role[row] !== "reference" && t.role[row] !== "enqueued")) continue;
         if (Number.isNaN(top) || (metric?.goal === "minimize" ? y < top : y > top)) {
             if (!Number.isNaN(top)) best.push([x, top]);
             top = y;
@@ -38,7 +38,7 @@ export function History({ v }: { v: StudyView }) {
     return (
         <Figure name="history" view={v} points={points} label={`${name} of ${points.length} trials in their order, best ${amount(top)}`}
             title={since >= 0 ? `The last improvement came with trial ${since}, of ${t.n}` : "No complete trial yet"}
-            caption={<>Line: best {name} so far{feasible && name === "utility" ? ", constraints aside" : ""}. What was stopped early has no result and is not shown; ○ fresh seeds that confirmed. n = {points.length}.{beneath > 0 && ` ${beneath} beneath the edge.`}</>}
+            caption={<>Line: best {name} so far. {byState.has("infeasible") && "◇ breaks a constraint. "}What was stopped early has no result and is not shown; ○ fresh seeds that confirmed. n = {points.length}.{beneath > 0 && ` ${beneath} beneath the edge.`}</>}
             picture={(c) => ({
                 x: { name: "trial", kind: "number", min: 0, max: Math.max(1, last) },
                 y: { name, kind: log ? "log" : "number", ...(clipped && !log ? { min: low - 0.2 * (high - low) } : {}) },

@@ -7,9 +7,10 @@ import { colours } from "./theme";
 import { useWidth } from "./width";
 import { clock, clockWithSeconds, type State } from "./words";
 
-export interface Span { study: string; trial: number; agent: string; from: number; to: number; state: State }
+export interface Span { study: string; trial: number; agent: string; from: number; to: number; state: State | "lost" }
 export interface Group { name: string; lanes: Span[][] }
 
+const FAILED = new Set(["crashed", "failed", "timed out", "not started"]); /* otherwise it was cut off, and runs again */
 const LANE_PX = 22, AXIS_PX = 24, NAME_PX = 18, LABEL_PX = 110, BRIEF_MS = 600_000;
 
 /* From leased to the end of that attempt; what has no end yet runs until now. `stateOf`: what became of a trial. */
@@ -21,7 +22,7 @@ export function spansOf(study: string, events: Event[], now: number, stateOf: (t
         if (e.event === "leased") open.set(e.trial, { study, trial: e.trial, agent: typeof e.body.agent === "string" ? e.body.agent : "", from: e.at_ms, to: now, state: "running" });
         else if (s && ["finished", "returned", "staged"].includes(e.event)) {
             s.to = e.at_ms;
-            s.state = e.event === "returned" ? "queued" : (stateOf(e.trial) ?? "complete");
+            s.state = e.event === "returned" ? (FAILED.has(String(e.body.outcome)) ? "failed" : "lost") : (stateOf(e.trial) ?? "complete");
             spans.push(s);
             open.delete(e.trial);
         }
@@ -73,11 +74,12 @@ export function Lanes({ groups, from, to, label, say, onFind }: Props) {
         }
 
         function bar(s: Span, y: number): void {
-            const m = markOf(s.state, c), hollow = ["pruned", "queued", "infeasible"].includes(s.state), left = Math.max(0, x(s.from)), wide = Math.max(1.5, x(s.to) - left - 1), text = say(s);
+            const m = markOf(s.state, c), hollow = ["pruned", "queued", "infeasible", "lost"].includes(s.state), left = Math.max(0, x(s.from)), wide = Math.max(1.5, x(s.to) - left - 1), text = say(s);
             pen.fillStyle = hollow ? c.page : m.fill === "transparent" ? m.line : m.fill;
             pen.fillRect(left, y, wide, LANE_PX - 5);
             if (hollow) {
                 pen.strokeStyle = m.line;
+                pen.setLineDash(s.state === "lost" ? [3, 2] : []);
                 pen.strokeRect(left + 0.5, y + 0.5, Math.max(1, wide - 1), LANE_PX - 6);
             }
             if (pen.measureText(text).width + 8 > wide) return;

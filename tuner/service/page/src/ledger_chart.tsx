@@ -4,7 +4,7 @@ import { api, type Ledger } from "./api";
 import { line } from "./chart";
 import { Figure } from "./figure";
 import { Choice } from "./history_chart";
-import type { StudyView } from "./study";
+import { costName, type StudyView } from "./study";
 import { amount, duration, percent } from "./words";
 
 const KINDS = { tokens: "tokens", trials: "trials", cost: "cost", "slot time": "busy_ms" } as const;
@@ -27,18 +27,18 @@ export function LedgerChart({ v }: { v: StudyView }) {
     const sums = (k: Kind): number[] => found[KINDS[k]], last = (k: Kind): number => sums(k)[sums(k).length - 1]!;
     const kinds = (Object.keys(KINDS) as Kind[]).filter((k) => last(k) > 0), kind = kinds.find((k) => k === wanted) ?? kinds[0];
     if (!kind) return null;
-    const said = kind === "slot time" ? duration : amount, all = last(kind), points = found.at_ms.map((at, i): [number, number] => [at, sums(kind)[i]!]), ends = [points[0]![0], points[points.length - 1]![0]] as const;
+    const word = (k: Kind): string => (k === "tokens" ? costName(v) : k), said = kind === "slot time" ? duration : amount, all = last(kind), points = found.at_ms.map((at, i): [number, number] => [at, sums(kind)[i]!]), ends = [points[0]![0], points[points.length - 1]![0]] as const;
     const limit = s.budgets.find((b) => b.budget === kind)?.limit, share = kind === "tokens" ? confirming(v, all) : 0;
     return (
-        <Figure name="ledger" view={v} label={`${kind} over time: ${said(all)}`}
-            title={kind === "slot time" ? `${said(all)} of slots used` : `${said(all)} ${kind} spent${share > 0 ? `, ${percent(share)} of them to confirm` : ""}`}
+        <Figure name="ledger" view={v} label={`${word(kind)} over time: ${said(all)}`}
+            title={kind === "slot time" ? `${said(all)} of slots used` : `${said(all)} ${word(kind)} spent${share > 0 ? `, ${percent(share)} of them to confirm` : ""}`}
             caption={`Of trials that had ended, with all their attempts.${limit ? ` The budget is ${said(limit)}.` : ""}`}
             picture={(c) => ({
-                x: { name: "", kind: "time" }, y: { name: kind, kind: "number", min: 0, text: said },
+                x: { name: "", kind: "time" }, y: { name: word(kind), kind: "number", min: 0, text: said },
                 series: [line("spent", points, c.ink, { step: "end" }), ...(limit && limit < 3 * all ? [line("limit", ends.map((at) => [at, limit]), c.quiet, { lineStyle: { color: c.quiet, type: "dashed", width: 1 } })] : [])],
             })}
-            numbers={() => ({ head: ["until", ...kinds], rows: found.at_ms.map((at, i) => [new Date(at).toISOString(), ...kinds.map((k) => sums(k)[i]!)]) })}>
-            <Choice label="of" value={kind} of={kinds} onChange={(k) => setWanted(k as Kind)} />
+            numbers={() => ({ head: ["until", ...kinds.map(word)], rows: found.at_ms.map((at, i) => [new Date(at).toISOString(), ...kinds.map((k) => sums(k)[i]!)]) })}>
+            <Choice label="of" value={word(kind)} of={kinds.map(word)} onChange={(w) => setWanted(kinds.find((k) => word(k) === w) ?? "")} />
         </Figure>
     );
 }

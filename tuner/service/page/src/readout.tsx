@@ -39,7 +39,7 @@ export function ReadoutBox() {
     const differs = changed(r.view, row), metrics = Object.entries(metricsOf(t, row));
     return (
         <div ref={box} class={`readout${r.sticks ? " sticks" : ""}`} role="status" aria-live="polite">
-            <p class="strong"><Mark state={t.state[row]!} /> trial {r.trial} · {STATE_WORDS[t.state[row]!]}{t.role[row] !== "search" ? ` · ${t.role[row]}` : ""}</p>
+            <p class="strong"><Mark state={t.breaks[row] ? "infeasible" : t.state[row]!} /> trial {r.trial} · {STATE_WORDS[t.state[row]!]}{t.breaks[row] && ", breaks a constraint"}{t.role[row] !== "search" ? ` · ${t.role[row]}` : ""}</p>
             <p class="figures">{metrics.slice(0, 4).map(([k, v]) => <span key={k}>{k} <b>{amount(v)}</b> </span>)}{Number.isFinite(t.utility[row]) && <span>utility <b>{amount(t.utility[row])}</b></span>}</p>
             <p class="mono">{differs.slice(0, 6).map(([k, v]) => `${k}=${v}`).join("  ") || "as the baseline"}{differs.length > 6 && ` and ${differs.length - 6} more`}</p>
             {t.reason[row] && <p class="quiet cut">{t.reason[row]}</p>}

@@ -1,6 +1,6 @@
 /* What did not end well: stopped early, failed, infeasible, by the reason that was given. */
 import { Mark } from "./mark";
-import type { StudyView } from "./study";
+import { costName, type StudyView } from "./study";
 import { amount, plural, type State } from "./words";
 
 const WORDS: Partial<Record<State, string>> = { pruned: "stopped early", failed: "failed", infeasible: "infeasible" };
@@ -24,7 +24,7 @@ export function Stops({ v }: { v: StudyView }) {
             <h2>What was stopped, and why</h2>
             {!all.length && <p class="quiet">Every trial went to its end.</p>}
             <ul class="plain-list">{all.slice(0, 20).map((g) => (
-                <li key={g.trials[0]}><p><Mark state={g.state} /> {plural(g.trials.length, "trial")} {WORDS[g.state]}{g.tokens ? <span class="quiet"> after {amount(g.tokens)} tokens in all</span> : ""}</p>
+                <li key={g.trials[0]}><p><Mark state={g.state} /> {plural(g.trials.length, "trial")} {WORDS[g.state]}{g.tokens ? <span class="quiet"> after {amount(g.tokens)} {costName(v)} in all</span> : ""}</p>
                     <p class="quiet cut">{g.trials.length > 1 && "Such as: "}<span class="mono">{g.text}</span></p><p><a href={`#/s/${encodeURIComponent(v.name)}/trials?f=state:${g.state}`}>show them</a></p></li>
             ))}</ul>
             {all.length > 20 && <p class="quiet">and {all.length - 20} other reasons</p>}

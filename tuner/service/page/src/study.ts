@@ -49,6 +49,12 @@ function create(name: string): StudyView {
     };
 }
 
+/* What is counted as spent, by its own name. */
+export const costName = (v: StudyView): string => {
+    const all = v.metrics.value;
+    return (all.find((m) => m.name === "tokens") ?? all.find((m) => m.kind === "count" && m.goal === "minimize"))?.name ?? "steps";
+};
+
 async function lookAtRunning(v: StudyView): Promise<void> {
     const t = v.trials.value, numbers: number[] = [];
     for (let row = t.n - 1; row >= 0 && numbers.length < 16; row--) if (t.state[row] === "running" || t.state[row] === "leased") numbers.push(t.number[row]!);

@@ -56,7 +56,7 @@ const Reading = ({ s }: { s: Study }) => <p class="empty" role="status">reading 
 
 function VerdictTab({ v, s }: { v: StudyView; s: Study }) {
     return (
-        <div class="columns verdict-columns">
+        <div class={`columns verdict-columns${s.comparison?.some((r) => r.confirmed_seeds > 0) ? "" : " early"}`}>
             <div class="main-column"><Verdict v={v} /><Confirmation v={v} /></div>
             <div class="side-column"><HealthList v={v} /><BudgetBars v={v} /><Running v={v} /><Note study={v.name} seq={s.seq} /></div>
             {v.reading.value ? <Reading s={s} /> : <div class="charts"><History v={v} /><FrontChart v={v} /><Curves v={v} /></div>}

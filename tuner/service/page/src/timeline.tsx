@@ -21,7 +21,7 @@ export function Timeline({ v }: { v: StudyView }) {
                     else if (!s && (chosen || !readout.value?.sticks)) readout.value = null;
                     if (s && chosen) choose({ t: String(s.trial) });
                 }} />
-            <figcaption>An attempt a bar, its trial's number in it. Filled: complete; hollow: stopped early, or to go on later; red: failed; ochre: running. Gaps: nothing ran there.</figcaption>
+            <figcaption>An attempt a bar, its trial's number in it. Filled: complete; hollow: stopped early; dashed: lost, run again; red: failed; ochre: running. Gaps: nothing ran there.</figcaption>
         </figure>
     );
 }

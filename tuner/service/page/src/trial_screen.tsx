@@ -11,7 +11,7 @@ import { Note } from "./note";
 import { toTrial } from "./route";
 import { isStalled, Tail } from "./running";
 import { isOperator } from "./session";
-import { readCurve, type StudyView } from "./study";
+import { costName, readCurve, type StudyView } from "./study";
 import { StudyHead, Trouble } from "./study_screen";
 import { amount, bytes, capital, clockWithSeconds, duration, plural, shown, STATE_WORDS, whole } from "./words";
 
@@ -55,7 +55,7 @@ export function TrialScreen({ v, trial }: { v: StudyView; trial: number }) {
                         <dt>suggested</dt><dd>{whyOf(t)}</dd>
                         <dt>role</dt><dd>{t.role}</dd><dt>seed</dt><dd class="mono">{t.seed}</dd><dt>attempts</dt><dd>{t.attempts}</dd>
                         {t.agent && <><dt>agent</dt><dd>{t.agent}</dd></>}
-                        {t.charged !== undefined && <><dt>spent itself</dt><dd>{amount(t.charged)} tokens</dd></>}
+                        {t.charged !== undefined && <><dt>spent itself</dt><dd>{amount(t.charged)} {costName(v)}</dd></>}
                         {t.finished_ms && <><dt>ended</dt><dd title={whole(t.finished_ms)}>{clockWithSeconds(t.finished_ms)}{row !== undefined && Number.isFinite(all.began[row]) ? `, after ${duration(t.finished_ms - all.began[row]!)}` : ""}</dd></>}
                         {best && best.trial !== trial && <><dt>the best is</dt><dd><a href={toTrial(v.name, best.trial)}>trial {best.trial}</a></dd></>}
                     </dl></section>
@@ -76,7 +76,7 @@ function Outcome({ v, t }: { v: StudyView; t: Trial }) {
     const metrics = Object.entries(t.metrics);
     return (
         <section data-part="outcome">
-            <h2 class="headline"><Mark state={stalled ? "stalled" : t.state} /> {stalled ? "Stalled" : capital(STATE_WORDS[t.state])}{best?.trial === t.trial ? ", and the best" : ""}</h2>
+            <h2 class="headline"><Mark state={stalled ? "stalled" : t.feasible === false ? "infeasible" : t.state} /> {stalled ? "Stalled" : capital(STATE_WORDS[t.state])}{t.feasible === false && ", breaks a constraint"}{best?.trial === t.trial ? ", and the best" : ""}</h2>
             {t.reason && <p class="lead">{t.reason}</p>}
             {metrics.length > 0 && <div class="wide"><table class="small-table"><thead><tr><th scope="col">metric</th><th scope="col" class="right">this trial</th>{base && base.trial !== t.trial && <th scope="col" class="right">baseline</th>}{best && best.trial !== t.trial && <th scope="col" class="right">best ({best.trial})</th>}</tr></thead>
                 <tbody>{metrics.map(([k, x]) => <tr key={k}><th scope="row">{k}{t.state === "pruned" && <span class="quiet block">when it was stopped</span>}</th><td class="right figures"><b>{amount(x)}</b></td>{base && base.trial !== t.trial && <td class="right figures">{amount(base.metrics[k] ?? also(v, base.trial, k))}</td>}{best && best.trial !== t.trial && <td class="right figures">{amount(best.metrics[k] ?? also(v, best.trial, k))}</td>}</tr>)}
@@ -129,7 +129,7 @@ function Lineage({ v, t }: { v: StudyView; t: Trial }) {
             <ol class="lineage">{t.stages.map((s) => (
                 <li key={s.stage}><p><b>{s.stage}</b>{s.from.length > 0 && <span class="quiet"> from {s.from.join(", ")}</span>}{s.trial !== t.trial && <> · run by <a href={toTrial(v.name, s.trial)}>trial {s.trial}</a></>}</p>
                     <p class="mono">{Object.entries(s.params).map(([k, x]) => `${k}=${shown(x)}`).join(" ") || "no parameters"}</p>
-                    <p class="quiet figures">{s.cost > 0 && `${amount(s.cost)} tokens · `}{duration(s.took_ms)}{s.digest ? ` · ${bytes(s.bytes)}${s.kept ? "" : ", no longer kept"} · ${plural(s.users, "trial")} stand${s.users === 1 ? "s" : ""} on it` : " · left no checkpoint"}</p></li>
+                    <p class="quiet figures">{s.cost > 0 && `${amount(s.cost)} ${costName(v)} · `}{duration(s.took_ms)}{s.digest ? ` · ${bytes(s.bytes)}${s.kept ? "" : ", no longer kept"} · ${plural(s.users, "trial")} stand${s.users === 1 ? "s" : ""} on it` : " · left no checkpoint"}</p></li>
             ))}</ol>
         </section>
     );

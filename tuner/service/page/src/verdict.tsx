@@ -19,6 +19,7 @@ export const VERDICTS: Record<VerdictWord, { word: string; rule: string }> = {
 /* of a study that goes on nothing is confirmed yet, and that is no verdict */
 export const headWord = (s: Study, best: Standing): string => {
     const word = best.verdict ?? (best.confirmed_seeds > 0 ? "no better" : "not confirmed");
+    if (best.baseline) return s.phase === "open" ? "Nothing beats the baseline yet" : "Nothing beats the baseline";
     return s.phase === "open" && word === "not confirmed" ? "Best so far" : VERDICTS[word].word;
 };
 
@@ -32,18 +33,18 @@ export function change(d: Difference, m: Metric | undefined, which: "by" | "low"
     return m?.kind === "proportion" ? signed(x * 100, 2) : `${x > 0 ? "+" : ""}${amount(x)}`;
 }
 
-/* better, worse, open; undefined: nothing is known of the spread */
-export function direction(d: Difference, m: Metric | undefined): "better" | "worse" | "open" | undefined {
+/* better, worse; holds: at its worst within what the study lets go; open; undefined: nothing is known of the spread */
+export function direction(d: Difference, m: Metric | undefined): "better" | "worse" | "holds" | "open" | undefined {
     if (d.low === undefined || d.high === undefined) return undefined;
     const up = d.low > 0, down = d.high < 0;
-    if (!up && !down) return "open";
+    if (!up && !down) return d.margin && (m?.goal === "maximize" ? d.low : -d.high) >= -d.margin ? "holds" : "open";
     return up === (m?.goal === "maximize") ? "better" : "worse";
 }
 
 function Phrase({ name, d, m }: { name: string; d: Difference; m: Metric | undefined }) {
     const interval = d.low !== undefined && d.high !== undefined ? ` (${change(d, m, "low")} to ${change(d, m, "high")})` : "";
     if (d.ratio !== undefined && m?.kind === "count" && Math.abs(d.ratio) < 0.005 && Math.max(Math.abs(d.low ?? 0), Math.abs(d.high ?? 0)) < 0.005) return <>spends as many <b>{name}</b></>;
-    const open = direction(d, m) === "open" ? ", not proven to differ" : "";
+    const is = direction(d, m), open = is === "open" ? ", not proven to differ" : is === "holds" ? ", which holds within what the study lets go" : "";
     if (d.ratio !== undefined && m?.kind === "count")
         return <>spends <b>{percent(Math.abs(d.ratio), 0)} {d.ratio < 0 ? "fewer" : "more"} {name}</b>{interval}{open}</>;
     const word = d.difference === 0 ? "keeps" : (d.difference ?? d.ratio ?? 0) > 0 ? "gains" : "gives up";
@@ -105,13 +106,13 @@ export function Verdict({ v }: { v: StudyView }) {
     const against = [...(best.against ?? [])].sort((a, b) => Number(a.reference === "baseline") - Number(b.reference === "baseline"));
     return (
         <section class="verdict" data-part="verdict">
-            <h2 class="headline">{headWord(s, best)}: <a href={toTrial(v.name, best.trial)}>trial {best.trial}</a></h2>
-            {best.baseline ? <p class="lead">The baseline is the best that was found.</p> : against.slice(0, 2).map((a) => <Sentence key={a.reference} v={v} best={best} a={a} />)}
+            <h2 class="headline">{headWord(s, best)}{best.baseline ? "" : <>: <a href={toTrial(v.name, best.trial)}>trial {best.trial}</a></>}</h2>
+            {best.baseline ? <p class="lead">{s.phase === "open" ? "The baseline is the best that was found so far." : "The baseline is the best that was found."}</p> : against.slice(0, 2).map((a) => <Sentence key={a.reference} v={v} best={best} a={a} />)}
             {!against.length && !best.baseline && <p class="lead">{Object.entries(best.metrics).map(([k, x]) => `${k} ${amount(x)}`).join(", ")}</p>}
             <Again v={v} best={best} />
             {best.caution && <p class="look-line">! {best.caution}</p>}
             <Configuration v={v} best={best} />
-            <p class="quiet">{text}: {rule}</p>
+            {!best.baseline && <p class="quiet">{text}: {rule}</p>}
         </section>
     );
 }
