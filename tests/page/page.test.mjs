@@ -117,6 +117,32 @@ test("a finished study: verdict first, and every chart has data", async () => {
     await close(page);
 });
 
+test("what breaks a constraint is marked and nowhere the best; what is counted has its own name", async () => {
+    world.bound("bound", "12");
+    const { trials } = JSON.parse(world.run("trials", "bound", "--json")), broken = trials.filter((t) => t.feasible === false), best = (all) => all.filter((t) => t.role !== "confirm" && t.utility !== undefined).sort((a, b) => b.utility - a.utility)[0].trial;
+    assert.ok(broken.length > 0 && broken.some((t) => t.trial === best(trials)), "the study is no test of it");
+    let page = await enter(browser, world, "#/s/bound");
+    await until("the last improvement is of what breaks none", async () => (await page.locator("[data-figure=history] h3").innerText()).includes(`trial ${best(trials.filter((t) => t.feasible))},`));
+    for (const figure of ["history", "front"]) assert.match(await page.locator(`[data-figure=${figure}] figcaption`).innerText(), /◇ breaks a constraint/);
+    const front = Number(/(\d+) on the front/.exec(JSON.parse(world.run("plot", "front", "bound", "--json")).title)?.[1]);
+    assert.match(await page.locator("[data-figure=front] figcaption").innerText(), new RegExp(`^${front} trials on the front`));
+    await until("the budget sums all runs by the metric's name", async () => /samples and .* of trials/.test(await page.locator("[data-part=budgets]").innerText()));
+    assert.doesNotMatch(await page.locator("main#content").innerText(), /tokens/);
+    await page.goto(`${world.url}/#/s/bound/trials`);
+    await until("the table marks them", async () => (await page.locator("[role=grid]").getByText("breaks a constraint").count()) === broken.length);
+    await page.goto(`${world.url}/#/s/bound/t/${broken[0].trial}`);
+    await until("so does its own page", async () => /breaks a constraint/.test(await page.locator("[data-part=outcome] .headline").innerText()));
+    await page.goto(`${world.url}/#/s/bound/time`);
+    await until("the ledger too", async () => /samples spent/.test(await page.locator("[data-figure=ledger] h3").innerText()));
+    assert.doesNotMatch(await page.locator("main#content").innerText(), /tokens/);
+    await close(page);
+    page = await enter(browser, world, "#/s/bound", { width: 360, height: 740 });
+    await page.locator(".differences").waitFor();
+    const [room, wide] = await page.locator(".differences").evaluate((e) => [e.parentElement.clientWidth, e.scrollWidth]);
+    assert.ok(wide <= room, `${wide} px of differences in ${room}`);
+    await close(page);
+});
+
 test("the slider's winner is the one of nocturne best --weights", async () => {
     const page = await enter(browser, world, "#/s/done"), slider = page.getByLabel("weight of em"), seen = new Set();
     for (const weight of [5, 30, 60, 95]) {

@@ -86,6 +86,15 @@ export class World {
         writeFileSync(this.path(`${name}.yaml`), STUDY.replace("NAME", name).replace("TRIALS", trials));
     }
 
+    /* Counts samples, and what is cheapest breaks its constraint. */
+    bound(name, trials) {
+        const renamed = (text) => text.replaceAll("tokens", "samples");
+        this.study(name, trials);
+        writeFileSync(this.path("bound.sh"), renamed(TRIAL));
+        writeFileSync(this.path(`${name}.yaml`), renamed(readFileSync(this.path(`${name}.yaml`), "utf8")).replace("trial.sh", "bound.sh").replace("em: 0.7, samples: 0.3", "em: 0.1, samples: 0.9").replace("baseline:", 'constraints: ["em >= baseline - 0.02"]\nbaseline:'));
+        this.run("run", `${name}.yaml`);
+    }
+
     staged() {
         writeFileSync(this.path("stage.sh"), STAGE);
         writeFileSync(this.path("staged.yaml"), STAGED);

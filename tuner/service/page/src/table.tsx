@@ -19,7 +19,7 @@ function columnsOf(v: StudyView): Column[] {
     const t = v.trials.value;
     return [
         number("trial", (x, row) => x.number[row]!, String, "4.5rem"),
-        { name: "state", right: false, value: (x, row) => x.state[row]!, text: (x, row) => (x.breaks[row] ? <span title="complete, and breaks a constraint as it was measured"><Mark state="infeasible" /> breaks a constraint</span> : <><Mark state={x.state[row]!} /> {STATE_WORDS[x.state[row]!]}</>), width: t.breaks.some(Boolean) ? "11.5rem" : "9.5rem" },
+        { name: "state", right: false, value: (x, row) => x.state[row]!, text: (x, row) => (x.breaks[row] ? <span title="complete, and breaks a constraint as it was measured"><Mark state="infeasible" /> breaks a constraint</span> : <><Mark state={x.state[row]!} /> {STATE_WORDS[x.state[row]!]}</>), width: t.breaks.some(Boolean) ? "13rem" : "9.5rem" },
         ...[...t.metrics.keys()].map((m) => number(m, (x, row) => x.metrics.get(m)?.[row] ?? NaN)),
         number("utility", (x, row) => x.utility[row]!, (u) => (u > 0 ? "+" : "") + amount(u), "7.5rem"),
         ...v.parameters.value.map((p): Column => ({

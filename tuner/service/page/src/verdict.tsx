@@ -46,7 +46,7 @@ function Phrase({ name, d, m }: { name: string; d: Difference; m: Metric | undef
     if (d.ratio !== undefined && m?.kind === "count" && Math.abs(d.ratio) < 0.005 && Math.max(Math.abs(d.low ?? 0), Math.abs(d.high ?? 0)) < 0.005) return <>spends as many <b>{name}</b></>;
     const is = direction(d, m), open = is === "open" ? ", not proven to differ" : is === "holds" ? ", which holds within what the study lets go" : "";
     if (d.ratio !== undefined && m?.kind === "count")
-        return <>spends <b>{percent(Math.abs(d.ratio), 0)} {d.ratio < 0 ? "fewer" : "more"} {name}</b>{interval}{open}</>;
+        return <>spends <b>{percent(Math.abs(d.ratio), 1)} {d.ratio < 0 ? "fewer" : "more"} {name}</b>{interval}{open}</>;
     const word = d.difference === 0 ? "keeps" : (d.difference ?? d.ratio ?? 0) > 0 ? "gains" : "gives up";
     const size = Math.abs(d.difference ?? d.ratio ?? 0), text = d.ratio !== undefined ? percent(size, 1) : m?.kind === "proportion" ? `${(size * 100).toFixed(2)} points` : amount(size);
     return <>{word} {size > 0 && <><b>{text}</b> of </>}<b>{name}</b>{interval}{open}</>;
