@@ -402,7 +402,7 @@ double svg_span_half(enum chart_look look, double row)
     case CHART_FAILED:
     case CHART_RUNNING:
     case CHART_INFEASIBLE:
-    case CHART_STALLED:
+    case CHART_LOST:
     case CHART_WINNER:
     case CHART_BASELINE:
     case CHART_REFERENCE:
