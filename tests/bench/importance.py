@@ -3,8 +3,10 @@
 
     importance.py coverage [SEEDS]     functions whose Sobol indices are known: how often the 90 % intervals of a study
                                        of so many trials contain them, over studies that differ by their seed alone
-    importance.py ranks [SEEDS]        finished studies, functions searched by `nocturne advise` and drawn at random:
-                                       Spearman's rank correlation with Optuna's PED-ANOVA and fANOVA on the same trials
+    importance.py table [SEEDS]        the same of studies that take rows of a table of real trainings (g2p_table.csv)
+    importance.py ranks [SEEDS]        functions searched by `nocturne advise` and drawn at random: Spearman's rank
+                                       correlation with Optuna's PED-ANOVA and fANOVA on the same trials, and of both
+                                       with the indices themselves, where they are known
     importance.py study DB [NAME]      the same of a study that is there
     importance.py speed                of 1,000 trials
 
@@ -23,7 +25,8 @@ from pathlib import Path
 
 from pipe import PROGRAM, Pipe
 
-SIZES = (30, 60, 120, 240)
+COUNTS = ("tokens", "bytes")
+SIZES = (60, 200, 1000)
 
 # ---- functions: on the unit cube, with names of their parameters' kinds; noise is added to what they return
 
@@ -132,22 +135,83 @@ def importance(db, *args):
 # ---- do intervals hold?
 
 
+def inside(v, true):
+    return v["low"] - 0.005 <= true <= v["high"] + 0.005
+
+
 def coverage(seeds):
-    print(f"90 % intervals of the Sobol indices, {seeds} studies each, trials drawn at random")
-    print(f"{'function':18}{'trials':>7}  {'total: inside':>14}{'width':>7}{'error':>7}  {'alone: inside':>14}{'width':>7}{'error':>7}")
+    """An interval covers `truth` if it contains the function's own index, and `mean` if it contains what the middles of
+    all these studies are on average, as another study of the same size would say; either by 0.005."""
+    print(f"90 % intervals of the Sobol indices, {seeds} studies each, trials drawn at random: % of intervals that cover")
+    print(f"{'function':18}{'trials':>7}" + "".join(f"  {k:>7}: truth   mean  width  error" for k in ("total", "alone")))
     for name, (f, d, noise, truth) in KNOWN.items():
         for n in SIZES:
-            seen = {"total": [], "alone": []}
+            seen = {"total": [[] for _ in range(d)], "alone": [[] for _ in range(d)]}
             with tempfile.TemporaryDirectory() as folder:
                 for seed in range(seeds):
                     db = drawn(folder, name, f, d, noise * SPREAD.get(name, 1), n, seed)
                     for row in importance(db, "--metric", "y")["metrics"]["y"]:
-                        at = int(row["parameter"][1:])
-                        for kind, said, true in (("total", row, truth[0][at]), ("alone", row["alone"], truth[1][at])):
-                            inside = said["low"] - 0.005 <= true <= said["high"] + 0.005
-                            seen[kind].append((inside, said["high"] - said["low"], abs(said["share"] - true)))
-            print(f"{name:18}{n:7}", *(f"  {100 * statistics.mean(x[0] for x in v):12.0f} %{statistics.mean(x[1] for x in v):7.3f}"
-                                        f"{statistics.mean(x[2] for x in v):7.3f}" for v in seen.values()), flush=True)
+                        seen["total"][int(row["parameter"][1:])].append(row)
+                        seen["alone"][int(row["parameter"][1:])].append(row["alone"])
+            out = f"{name:18}{n:7}"
+            for kind, true in zip(("total", "alone"), truth):
+                means = [statistics.mean(v["share"] for v in of) for of in seen[kind]]
+                every = [(inside(v, t), inside(v, m), v["high"] - v["low"], abs(v["share"] - t))
+                         for of, t, m in zip(seen[kind], true, means) for v in of]
+                part = [statistics.mean(x[k] for x in every) for k in range(4)]
+                out += f"  {100 * part[0]:12.0f} %{100 * part[1]:5.0f} %{part[2]:7.3f}{part[3]:7.3f}"
+            print(out, flush=True)
+
+
+TABLE = ("patience", "threshold", "batch_size", "learning_rate")
+
+
+def indices_of_table(rows, metric):
+    """Exact, for all combinations are measured, once: without what all four do together, which holds the noise."""
+    y = [value_in(r, metric) for r in rows]
+    variance = statistics.pvariance(y)
+
+    def kept(names):
+        groups = {}
+        for r, v in zip(rows, y):
+            groups.setdefault(tuple(r[k] for k in names), []).append(v)
+        return sum(len(g) * (statistics.mean(g) - statistics.mean(y)) ** 2 for g in groups.values()) / len(y) / variance
+    sets = [[p for i, p in enumerate(TABLE) if k >> i & 1] for k in range(1 << len(TABLE))]
+    all_four = sum((-1) ** (len(TABLE) - len(u)) * kept(u) for u in sets)
+    return ([(1 - kept([k for k in TABLE if k != p]) - all_four) / (1 - all_four) for p in TABLE],
+            [kept([p]) / (1 - all_four) for p in TABLE])
+
+
+def value_in(row, metric):
+    return math.log(float(row[metric])) if metric in COUNTS else float(row[metric])
+
+
+def table(seeds):
+    """Studies of 60 and 200 rows of a table of real trainings, whose every combination was measured."""
+    rows, names = list(csv.DictReader(open(Path(__file__).parent / "g2p_table.csv"))), ("em", "tokens")
+    space = "".join(f"  {p}: {{type: ordinal, values: {json.dumps(sorted({float(r[p]) for r in rows}))}}}\n" for p in TABLE)
+    for metric in names:
+        truth = indices_of_table(rows, metric)
+        for n in (60, 200):
+            hits = {"total": [], "alone": []}
+            for seed in range(seeds):
+                with tempfile.TemporaryDirectory() as folder:
+                    file, db = Path(folder) / "study.yaml", Path(folder) / "n.db"
+                    file.write_text(f"study: table\ntrial: {{command: ['true']}}\nparameters:\n{space}metrics:\n  m: "
+                                    f"{{goal: minimize}}\nobjective: {{minimize: m}}\nbudget: {{trials: {n}}}\n")
+                    with open(Path(folder) / "trials.csv", "w", newline="") as out:
+                        told = csv.writer(out)
+                        told.writerow([*TABLE, "m"])
+                        for r in random.Random(seed).sample(rows, n):
+                            told.writerow([*(float(r[p]) for p in TABLE), value_in(r, metric)])
+                    nocturne("import", file, Path(folder) / "trials.csv", "--db", db)
+                    for r in importance(db, "--metric", "m")["metrics"]["m"]:
+                        at = TABLE.index(r["parameter"])
+                        for kind, v, true in (("total", r, truth[0][at]), ("alone", r["alone"], truth[1][at])):
+                            hits[kind].append((inside(v, true), v["high"] - v["low"], abs(v["share"] - true)))
+            print(f"table, {metric:8}{n:5}", *(f"  {k}: {100 * statistics.mean(x[0] for x in v):3.0f} % width "
+                                              f"{statistics.mean(x[1] for x in v):.3f} error {statistics.mean(x[2] for x in v):.3f}"
+                                              for k, v in hits.items()), flush=True)
 
 
 # ---- does it agree with Optuna?
@@ -175,7 +239,7 @@ def as_optuna(db, name, rows, metric, maximise):
             continue
         params = {k: json.dumps(v) if isinstance(v, (list, dict)) else v for k, v in t["params"].items()}
         study.add_trial(optuna.trial.create_trial(params=params, distributions={k: kinds[k] for k in params},
-                                                  value=math.log(max(value, 0.5)) if metric in ("tokens", "bytes") else value))
+                                                  value=math.log(max(value, 0.5)) if metric in COUNTS else value))
     return optuna, study
 
 
@@ -187,9 +251,9 @@ def spearman(ours, theirs):
     return float(spearmanr([ours[k] for k in names], [theirs[k] for k in names]).statistic)
 
 
-def agree(db, name, metric, maximise):
+def agree(db, name, metric, maximise, truth=None):
     """Rank correlations of one study and metric: PED-ANOVA with theirs; total and alone with fANOVA (the mean of five
-    forests); fANOVA's forests with each other; and PED-ANOVA's of theirs with fANOVA."""
+    forests); fANOVA's forests with each other; and PED-ANOVA's of theirs with fANOVA. `truth`: the total and first-order indices, where they are known."""
     rows = importance(db, name, "--metric", metric)["metrics"][metric]
     optuna, study = as_optuna(db, name, rows, metric, maximise)
     of = optuna.importance.get_param_importances
@@ -199,10 +263,16 @@ def agree(db, name, metric, maximise):
     ours = {kind: {r["parameter"]: (r if kind == "total" else r[kind])["share"] for r in rows} for kind in ("total", "alone", "best")}
     return {"trials": len(study.trials), "best/PED": spearman(ours["best"], ped), "total/fANOVA": spearman(ours["total"], fanova),
             "alone/fANOVA": spearman(ours["alone"], fanova), "fANOVA/fANOVA": spearman(forests[0], forests[1]),
-            "PED/fANOVA": spearman(ped, fanova)}
+            "PED/fANOVA": spearman(ped, fanova), "total/truth": against(ours["total"], truth, 0),
+            "alone/truth": against(ours["alone"], truth, 1), "fANOVA/truth": against(fanova, truth, 1)}
 
 
-COLUMNS = ("best/PED", "total/fANOVA", "alone/fANOVA", "fANOVA/fANOVA", "PED/fANOVA")
+def against(said, truth, which):
+    return spearman(said, {f"x{i}": v for i, v in enumerate(truth[which])}) if truth else math.nan
+
+
+COLUMNS = ("best/PED", "total/fANOVA", "alone/fANOVA", "fANOVA/fANOVA", "PED/fANOVA",
+           "total/truth", "alone/truth", "fANOVA/truth")
 
 
 def heading():
@@ -224,9 +294,10 @@ def ranks(seeds):
         for name, (f, d, noise) in SEARCHED.items():
             for n in (60,) if how == "searched" else (60, 200):
                 with tempfile.TemporaryDirectory() as folder:
-                    found = [agree(make(folder, name, f, d, noise, n, s), how, "y", False) for s in range(seeds)]
+                    found = [agree(make(folder, name, f, d, noise, n, s), how, "y", False, KNOWN[name][3] if name in KNOWN else None)
+                             for s in range(seeds)]
                 every.append(line(f"{name}, {how}", "y", found))
-    print("mean", " " * 36, "".join(f"{statistics.mean(x[c] for x in every):15.2f}" for c in COLUMNS))
+    print("mean", " " * 36, "".join(f"{statistics.mean(x[c] for x in every if not math.isnan(x[c])):15.2f}" for c in COLUMNS))
 
 
 def study(db, name):
@@ -281,6 +352,8 @@ if __name__ == "__main__":
         ranks(int(rest[0]) if rest else 5)
     elif command == "study":
         study(Path(rest[0]), rest[1])
+    elif command == "table":
+        table(int(rest[0]) if rest else 20)
     elif command == "speed":
         speed()
     else:
