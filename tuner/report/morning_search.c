@@ -145,7 +145,7 @@ static void say_counts(struct morning *m, struct story_section *x)
     story_say(x, m->a, STORY_SENTENCE, arena_printf(m->a, STRONG("%zu trials") ": %s.", m->d.trials, states_text(m)));
     if (last >= 0)
         story_say(x, m->a, STORY_SENTENCE,
-                  arena_printf(m->a, "The last gain of the search came with trial %ld, the %zu%s of %zu of the search.", last, at,
+                  arena_printf(m->a, "The last gain of the search came with trial %ld, the %zu%s of its %zu.", last, at,
                                at % 10 == 1 && at % 100 != 11   ? "st"
                                : at % 10 == 2 && at % 100 != 12 ? "nd"
                                : at % 10 == 3 && at % 100 != 13 ? "rd"
