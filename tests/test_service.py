@@ -85,7 +85,7 @@ class Who(World):
         done = subprocess.run([*self.server.args[:1], "serve", "--listen", "0.0.0.0:0"], cwd=self.dir, capture_output=True, text=True)
         self.assertEqual(done.returncode, 2)
         self.assertIn("give --tls-cert and --tls-key, or --insecure", done.stderr)
-        for args, text in ((("--listen", "nowhere:1", "--insecure"), "not an address to listen on"), (("--listen", f"127.0.0.1:{self.port}"), "choose another --listen"),
+        for args, text in ((("--listen", "nowhere:1", "--insecure"), "'nowhere' is no address"), (("--listen", f"127.0.0.1:{self.port}"), "choose another --listen"),
                            (("--tls-cert", "x.pem"), "go together"), (("--tls-cert", "no.pem", "--tls-key", "no.pem"), "no.pem: cannot read it")):
             done = subprocess.run([*self.server.args[:1], "serve", *args], cwd=self.dir, capture_output=True, text=True)
             self.assertNotEqual(done.returncode, 0)

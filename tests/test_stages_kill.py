@@ -95,7 +95,7 @@ class Kill(unittest.TestCase):
     def lasting(trial):
         """Of what is said of a trial that which does not change when others go on."""
         stages = [{k: v for k, v in s.items() if k not in ("users", "kept")} for s in trial.get("stages", [])]
-        return dict({k: v for k, v in trial.items() if k != "utility"}, stages=stages)
+        return dict({k: v for k, v in trial.items() if k not in ("utility", "feasible")}, stages=stages)
 
     def hear(self, run):
         for trial in run.announced:
