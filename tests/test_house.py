@@ -25,6 +25,7 @@ ROOMS = {
     "tuner/execution": (["execution.h"], ["tuner/study", "workers"]),
     "tuner/policy": (["policy.h"], ["tuner/analysis", "tuner/history", "tuner/study", "tuner/search"]),
     "tuner/coordinator": (["coordinator.h"], ["tuner/policy", "tuner/history", "tuner/analysis", "tuner/execution", "tuner/study", "tuner/search", "workers", "store"]),
+    "tuner/rollout": (["rollout.h"], []),
     "tuner/import": (["import.h"], ["tuner/history", "tuner/study", "store"]),
     "tuner/report": (["report.h"], ["tuner/coordinator", "tuner/analysis", "tuner/history", "tuner/study"]),
     "tuner/notify": (["notify.h"], ["tuner/report", "tuner/remote", "tuner/analysis", "tuner/history", "workers", "store"]),

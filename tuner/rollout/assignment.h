@@ -1,15 +1,28 @@
-/* assignment: which arm a unit gets: a pure function of names, the same in C, Python, JavaScript and SQL, without a server.
+/* assignment: which arm a unit gets: a pure function of names, the same in C, Python, JavaScript and SQL, without a
+ * server.
  *
- * SHA-256 of "SALT:UNIT"; its first 13 hexadecimal digits (52 bits, exact in a double everywhere) over 16^13 are where the
- * unit stands in [0, 1). A unit whose place is below the share gets the challenger. Raising the share moves units only
- * from the champion to the challenger; the same salt gives the same places when an experiment is begun anew.
+ * A unit's place is the first 13 hexadecimal digits of SHA-256 of the bytes "SALT:UNIT" (UTF-8, as they are: nothing is
+ * trimmed, folded or normalised), as a whole number, over 2^52: exact in a double everywhere. Whoever stands below the
+ * share gets the challenger. Raising the share moves units only from the champion to the challenger; the same salt
+ * gives the same places when an experiment is begun anew, and places of two salts have nothing to do with each other.
+ *
+ *     Python      int(hashlib.sha256(f"{salt}:{unit}".encode()).hexdigest()[:13], 16) / 2**52
+ *     JavaScript  parseInt(createHash("sha256").update(`${salt}:${unit}`).digest("hex").slice(0, 13), 16) / 2 ** 52
+ *     DuckDB      ('0x' || substr(sha256(salt || ':' || unit), 1, 13))::BIGINT / 4503599627370496.0
+ *     PostgreSQL  ('x' || lpad(substr(encode(sha256(convert_to(salt || ':' || unit, 'UTF8')), 'hex'), 1, 13), 16,
+ * '0'))::bit(64)::bigint / 4503599627370496.0
  */
 #ifndef TUNER_ROLLOUT_ASSIGNMENT_H
 #define TUNER_ROLLOUT_ASSIGNMENT_H
 
 #include <stddef.h>
 
-/* In [0, 1). */
+enum { ASSIGNMENT_SALT_MAX = 128, ASSIGNMENT_UNIT_MAX = 1024 }; /* bytes */
+
+/* In [0, 1). NaN: the salt or the unit is longer than that, or the salt has a colon (two salts could then be one). */
 double assignment_place(const char *salt, const char *unit, size_t unit_bytes);
+
+/* Of n challengers with these shares, of sum ≤ 1, in this order from 0: the one that stands there; n: the champion. */
+size_t assignment_arm(double place, const double *shares, size_t n);
 
 #endif

@@ -1,38 +1,40 @@
-/* e_k(x) = 1 − λ_k (x − μ0), λ_k = δ_k/(v + δ_k²) for falls δ_k = 0.008 · 1.35^k, which of exact match is the likelihood
- * ratio of p0 − δ_k and p0 but for terms of the second order. */
+/* e_k(x) = 1 − λ_k (x − μ0), λ_k = δ_k/v: of exact match the likelihood ratio of μ0 − δ_k and μ0. Falls δ_k =
+ * sd/60 · 1.35^k: of an exact match of 0.6 from 0.8 to 12 points. */
 #include "tuner/rollout/detector.h"
 
 #include "tuner/rollout/evidence.h"
 
+#include <gsl/gsl_cdf.h>
 #include <math.h>
 
-static double fall(size_t k)
-{
-    return 0.008 * pow(1.35, (double)k);
-}
+static const double variance_min = 1e-4;
 
 /* λ ≤ 0.99/(1 − μ0): no outcome makes a factor negative. */
 static double bet(const struct detector *x, size_t k)
 {
-    double delta = fall(k);
-    return fmin(delta / (x->variance + delta * delta), 0.99 / (1 - x->baseline));
+    double lambda = pow(1.35, (double)k) / (60 * sqrt(x->variance));
+    return fmin(lambda, 0.99 / fmax(1 - x->baseline, 1e-9));
 }
 
-void detector_begin(struct detector *x, double baseline, double variance)
+bool detector_begin(struct detector *x, double baseline, double variance)
 {
-    *x = (struct detector){.baseline = baseline, .variance = variance};
+    if (!(baseline > 0 && baseline <= 1 && variance >= 0 && variance <= 0.25)) return false;
+    *x = (struct detector){.baseline = baseline, .variance = fmax(variance, variance_min)};
     for (size_t k = 0; k < DETECTOR_FALLS; k++) x->log_wealth[k] = -INFINITY;
+    return true;
 }
 
-static double log_one_more(double log_x) /* log(x + 1) */
+static double one_more(double log_x) /* log(x + 1) */
 {
     return log_x > 0 ? log_x + log1p(exp(-log_x)) : log1p(exp(log_x));
 }
 
-void detector_see(struct detector *x, double outcome)
+bool detector_see(struct detector *x, double outcome)
 {
+    if (!(outcome >= 0 && outcome <= 1)) return false;
     for (size_t k = 0; k < DETECTOR_FALLS; k++)
-        x->log_wealth[k] = log_one_more(x->log_wealth[k]) + log1p(-bet(x, k) * (outcome - x->baseline));
+        x->log_wealth[k] = one_more(x->log_wealth[k]) + log1p(-bet(x, k) * (outcome - x->baseline));
+    return true;
 }
 
 double detector_statistic(const struct detector *x)
@@ -42,5 +44,8 @@ double detector_statistic(const struct detector *x)
 
 double detector_careful(double mean, double variance, double n)
 {
-    return mean - 1.6448536269514722 * sqrt(variance / n);
+    double right = mean * n, all_or_nothing = mean * (1 - mean);
+    if (!(right > 0)) return 0;
+    if (variance >= 0.99 * all_or_nothing) return gsl_cdf_beta_Pinv(0.05, right, n - right + 1);
+    return fmax(0, mean - 1.6448536269514722 * sqrt(variance / n));
 }

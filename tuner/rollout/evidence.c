@@ -27,7 +27,7 @@ static bool is_closed(const double *log_e, size_t n, size_t i, double limit)
         if (k != i) others[m++] = log_e[k];
     qsort(others, m, sizeof *others, ascending);
     for (size_t k = 0; k <= m; k++) {
-        if (sum - log((double)k + 1) < limit) return false;
+        if (!(sum - log((double)k + 1) >= limit)) return false; /* NaN is no evidence */
         if (k < m) sum = evidence_sum((const double[]){sum, others[k]}, 2);
     }
     return true;

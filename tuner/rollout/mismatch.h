@@ -1,9 +1,9 @@
 /* mismatch: do units really arrive in the shares that were promised (sample-ratio mismatch)?
  *
  * If not, something between assignment and outcome loses units of one arm, and nothing that is said of their difference
- * can be believed. E = Σ_k w_k Π_steps exp(φ_k n1 − n log(1 − π + π e^φ_k)) over tilts φ = ±0.01 · 2^j of the log odds, an
- * e-process: of all experiments without a mismatch at most a share `alpha` is ever accused, however often one looks, and
- * evidence adds up over the steps of a ramp. Delay: about what a chi-square test of fixed size needs.
+ * can be believed. E = Σ_k w_k Π_steps exp(φ_k n1 − n log(1 − π + π e^φ_k)) over tilts φ = ±0.01 · 2^j of the log odds,
+ * an e-process: of all experiments without a mismatch at most a share `alpha` is ever accused, however often one looks,
+ * and evidence adds up over the steps of a ramp. Delay: about what a chi-square test of fixed size needs.
  */
 #ifndef TUNER_ROLLOUT_MISMATCH_H
 #define TUNER_ROLLOUT_MISMATCH_H

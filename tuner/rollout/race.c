@@ -12,10 +12,13 @@ enum { WARM = 10 }; /* pairs before a regression is believed */
 
 static const double size[RACE_BETS] = {0.25, 0.5, 0.75, 1, 1.5, 2};
 
-void race_begin(struct race *r, const struct race_plan *plan)
+bool race_begin(struct race *r, const struct race_plan *plan)
 {
+    if (!(plan->questions >= 1 && plan->champion >= 0 && plan->champion <= 1)) return false;
+    if (!(plan->margin >= 0 && plan->margin <= 1 && plan->alpha > 0 && plan->alpha < 1)) return false;
     *r = (struct race){.plan = *plan};
     for (size_t k = 0; k < RACE_BETS; k++) r->log_worse[k] = r->log_better[k] = -log(RACE_BETS);
+    return true;
 }
 
 static void regress(const struct race *r, double *ret_slope, double *ret_variance)
@@ -29,14 +32,14 @@ static void regress(const struct race *r, double *ret_slope, double *ret_varianc
     *ret_variance = fmax((residual * n + 2 * p * (1 - p)) / (n + 2), 0.002); /* not quite believed at first */
 }
 
-static void bet(const struct race *r, double z, double largest, double variance, double left, double *log_worse,
-                double *log_better)
+/* Bets that a question is answered worse, and better, than expected. */
+static void bet(struct race *r, double z, double largest, double variance)
 {
-    double n = (double)r->plan.questions;
+    double n = (double)r->plan.questions, left = n - (double)r->asked;
     for (size_t k = 0; k < RACE_BETS; k++) {
         double lambda = fmin(size[k] * 2.8 * sqrt(variance / n) * (n / left) / variance, 0.8 / largest);
-        log_worse[k] += log1p(-lambda * z);
-        log_better[k] += log1p(lambda * z);
+        r->log_worse[k] += log1p(-lambda * z);
+        r->log_better[k] += log1p(lambda * z);
     }
 }
 
@@ -57,18 +60,34 @@ static double clip(double x)
     return fmin(fmax(x, 0), 1);
 }
 
+static double needed(const struct race *r) /* of the challenger's answers altogether */
+{
+    return (double)r->plan.questions * (r->plan.champion - r->plan.margin);
+}
+
+/* What is certain is said first. */
+static enum race_word judge(const struct race *r)
+{
+    double left = (double)(r->plan.questions - r->asked), limit = -log(r->plan.alpha), slack = 1e-9 * (double)r->asked;
+    if (r->sum >= needed(r) - slack) return RACE_NOT_WORSE;
+    if (r->sum + left < needed(r) - slack) return RACE_WORSE;
+    if (evidence_sum(r->log_better, RACE_BETS) >= limit) return RACE_NOT_WORSE;
+    return evidence_sum(r->log_worse, RACE_BETS) >= limit ? RACE_WORSE : RACE_OPEN;
+}
+
+static bool is_answer(double x)
+{
+    return x >= 0 && x <= 1;
+}
+
 enum race_word race_see(struct race *r, double champion, double challenger)
 {
+    if (r->asked == r->plan.questions || !is_answer(champion) || !is_answer(challenger)) return r->word;
     double n = (double)r->plan.questions, left = n - (double)r->asked, slope, variance;
-    double total = n * (r->plan.champion - r->plan.margin);
-    double rest = (total - r->sum) / left, champion_rest = clip((n * r->plan.champion - r->champion_sum) / left);
+    double rest = (needed(r) - r->sum) / left, champion_rest = clip((n * r->plan.champion - r->champion_sum) / left);
     regress(r, &slope, &variance);
-    double expected = slope * (champion - champion_rest) + rest;
-    double largest = 1 + slope + fabs(rest); /* of |z| */
-    bet(r, challenger - expected, largest, variance, left, r->log_worse, r->log_better);
+    bet(r, challenger - slope * (champion - champion_rest) - rest, 1 + slope + fabs(rest), variance);
     remember(r, champion, challenger);
-    double limit = -log(r->plan.alpha);
-    if (rest < 0 || evidence_sum(r->log_better, RACE_BETS) >= limit) return RACE_NOT_WORSE;
-    if (rest > 1 || evidence_sum(r->log_worse, RACE_BETS) >= limit) return RACE_WORSE;
-    return r->asked < r->plan.questions ? RACE_OPEN : RACE_OVER;
+    if (r->word == RACE_OPEN) r->word = judge(r);
+    return r->word;
 }

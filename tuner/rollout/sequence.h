@@ -10,38 +10,53 @@
  *   bet     a mixture over λ for effects around the one that is looked for; a function of counts, open-ended
  *           [Waudby-Smith & Ramdas 2024, JRSSB 86; Waudby-Smith, Wu, Ramdas, Karampatziakis, Mineiro, arXiv:2210.10768]
  *   hedge   replicates the O'Brien-Fleming test of a planned number of units: λ follows the wealth and what is left of
- *           the plan [Koning & van Meer, arXiv:2501.03982; Browne 1999]; right for any λ that is fixed before the outcome
- *   hybrid  half of each: decides as fast as the plan allows, and may go on beyond it. This is what is used.
+ *           the plan [Koning & van Meer, arXiv:2501.03982; Browne 1999]; right for any λ that is fixed before the
+ * outcome hybrid  half of each: decides as fast as the plan allows, and may go on beyond it. This is what is used.
  *
- * All is in logarithms. Cells of counts are folded in blocks: sequence_fold sets the hedge's λ before the block, so that
- * within it order does not matter. Pure; the caller owns the memory.
+ * What is refuted is "Δ ≤ d for every unit": if the difference itself changes, the interval is of what the units had in
+ * common. All is in logarithms. Counts are folded in blocks: sequence_fold sets the hedge's λ before the block, so that
+ * within it order does not matter; a plan wants at least a hundred blocks, in an order that outcomes have no part in
+ * (of assignment, among the units whose window has closed). Pure; the caller owns the memory.
+ *
+ *     struct sequence s;
+ *     struct sequence_plan plan = {.effect = 0.04, .target = {-0.01, 0}, .alpha = 0.05};
+ *     plan.information = sequence_information(&steps[0], planned_units);
+ *     sequence_begin(&s, &plan);
+ *     sequence_fold(&s, &block);    as often as outcomes come
+ *     tally_add(&steps[0], &block);
+ *     bool not_worse = sequence_evidence(&s, steps, 1, SIDE_ABOVE, -0.01) >= sequence_limit(&plan);
  */
 #ifndef TUNER_ROLLOUT_SEQUENCE_H
 #define TUNER_ROLLOUT_SEQUENCE_H
 
 #include "tuner/rollout/score.h"
 
-enum { HEDGE_POINTS = 65 };
+enum { HEDGE_POINTS = 33 };
 
 struct sequence_plan {
-    double effect;        /* the difference that is to be found, > 0; too small costs more than too large: 1 to 2 of it */
-    double target[SIDES]; /* the d that matters on that side: −margin to prove "not worse" (above) and "worse" (below) */
-    double alpha;         /* of both sides together, for example 0.05 */
-    double information;   /* Σ 1/V of the planned units (sequence_information); 0: no plan, the bet alone */
+    double
+        effect; /* the difference that is to be found, in (0, 1]; too small costs more than too large: 1 to 2 of it */
+    double
+        target[SIDES]; /* the d that matters on that side: −margin to prove "not worse" (above) and "worse" (below) */
+    double alpha;      /* of both sides together, for example 0.05 */
+    double information; /* Σ 1/V of the planned units (sequence_information); 0: no plan, the bet alone */
 };
 
 /* One side's hedge: its wealth against each d of a grid of 8 effects around the target, all by the λ for the target, so
- * that the smaller the claim the larger the evidence for it. */
+ * that the smaller the claim the larger the evidence for it. Once it has what it needs for the target it bets no more.
+ */
 struct hedge {
     double log_wealth[HEDGE_POINTS];
 };
 
-/* Zero and a plan: no unit yet. */
 struct sequence {
     struct sequence_plan plan;
     double information; /* of the units so far */
     struct hedge hedge[SIDES];
 };
+
+/* No unit yet. False: an effect, target or alpha that is none, or information below 0 or NaN; nothing is changed. */
+bool sequence_begin(struct sequence *s, const struct sequence_plan *plan);
 
 /* Of so many units of a step, of both arms. */
 double sequence_information(const struct tally *step, double units);

@@ -2,10 +2,20 @@
 
 #include <math.h>
 
+static const double variance_min = 1e-4; /* one outcome in ten thousand is another */
+
+bool tally_begin(struct tally *t, double share, double offset, double variance)
+{
+    if (!(share > 0 && share < 1 && offset >= 0 && offset <= 1 && variance >= 0 && variance <= 0.25)) return false;
+    *t = (struct tally){.share = share, .offset = offset, .variance = fmax(variance, variance_min)};
+    return true;
+}
+
 size_t tally_level(double outcome, double chance)
 {
+    if (!(outcome >= 0 && outcome <= 1)) return TALLY_LEVELS;
     double at = outcome * (TALLY_LEVELS - 1), below = floor(at);
-    return (size_t)(below + (at - below > chance ? 1 : 0));
+    return (size_t)below + (at - below > chance ? 1 : 0);
 }
 
 double tally_outcome(size_t level)

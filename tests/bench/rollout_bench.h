@@ -1,0 +1,81 @@
+/* rollout_bench: what the simulations of the live side's statistics have in common. */
+#ifndef TESTS_BENCH_ROLLOUT_BENCH_H
+#define TESTS_BENCH_ROLLOUT_BENCH_H
+
+#include "tuner/rollout/rollout.h"
+
+#include "tuner/base/rng.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { STEPS_MAX = 4 };
+
+struct run {
+    double at;    /* units until the verdict; 0: none */
+    double spent; /* units until it or the end; NaN: does not count */
+    int side;     /* of the verdict: enum side, or 0 and 1 */
+    bool wrong;   /* it is not true */
+};
+
+struct simulation {
+    const char *name;
+    struct run (*run)(const struct simulation *, struct rng *);
+    const void *of;   /* the scenario */
+    double yardstick; /* units that a test of fixed size needs for 80 %; 0: none */
+};
+
+struct simulations {
+    const struct simulation *all;
+    size_t n;
+};
+struct simulations em_simulations(void);     /* tables 1a, 1b */
+struct simulations tokens_simulations(void); /* 2a, 2b, 2c */
+struct simulations watch_simulations(void);  /* 3, 4, 5 */
+struct simulations many_simulations(void);   /* 6, 7 */
+
+/* One unit, told to whoever counts, and taken off again. */
+static inline void one_unit(struct tally *block, enum arm arm, size_t level, double n)
+{
+    block->units[arm][level] = n;
+}
+
+/* The most that log E of a bet on the step can grow with one unit: looks that cannot find anything are left out. */
+static inline double growth_limit(const struct sequence_plan *plan, const struct tally *step)
+{
+    const struct mixture all = mixture_make();
+    double largest = 0, z = fmax(step->offset, 1 - step->offset) / fmin(step->share, 1 - step->share) + 1;
+    for (int i = 0; i < MIXTURE_BETS * SIDES; i++) {
+        double lambda = mixture_bet(all.size[i / SIDES] * plan->effect, tally_score_variance(step));
+        largest = fmax(largest, score_careful(step, (enum side)(i % SIDES), lambda));
+    }
+    return log1p(largest * z);
+}
+
+/* Looks at a sequence after each unit, but where no look can find anything. */
+struct looker {
+    double most;   /* log E of the bets is no more by now */
+    double growth; /* of it, a unit */
+};
+
+/* A verdict? *ret_side. Exact: sequence_evidence is asked whenever the limit could be there. */
+static inline bool look(struct looker *l, const struct sequence *s, const struct tally *steps, size_t n, int *ret_side)
+{
+    bool hybrid = s->plan.information > 0;
+    double limit = sequence_limit(&s->plan), most = -INFINITY, hedge = -INFINITY;
+    l->most += l->growth;
+    for (int side = 0; side < SIDES && hybrid; side++) hedge = fmax(hedge, s->hedge[side].log_wealth[HEDGE_POINTS / 2]);
+    if (fmax(l->most, hedge) < limit) return false; /* the mean of the two is less */
+    if (hybrid && evidence_sum((const double[]){l->most, hedge}, 2) - M_LN2 < limit) return false;
+    for (int side = 0; side < SIDES; side++) {
+        double e = sequence_evidence(s, steps, n, (enum side)side, s->plan.target[side]);
+        *ret_side = side;
+        if (e >= limit) return true;
+        most = fmax(most, e);
+    }
+    l->most = most + (hybrid ? M_LN2 : 0); /* the bet is no more than all of a mean of two */
+    return false;
+}
+
+#endif
