@@ -66,15 +66,15 @@ static inline bool look(struct looker *l, const struct sequence *s, const struct
     double limit = sequence_limit(&s->plan), most = -INFINITY, hedge = -INFINITY;
     l->most += l->growth;
     for (int side = 0; side < SIDES && hybrid; side++) hedge = fmax(hedge, s->hedge[side].log_wealth[HEDGE_POINTS / 2]);
-    if (fmax(l->most, hedge) < limit) return false; /* the mean of the two is less */
-    if (hybrid && evidence_sum((const double[]){l->most, hedge}, 2) - M_LN2 < limit) return false;
+    if (fmax(l->most, hedge) < limit) return false; /* what lies between the two is less */
+    if (hybrid && evidence_sum((const double[]){l->most, M_LN2 + hedge}, 2) - log(3) < limit) return false;
     for (int side = 0; side < SIDES; side++) {
         double e = sequence_evidence(s, steps, n, (enum side)side, s->plan.target[side]);
         *ret_side = side;
         if (e >= limit) return true;
         most = fmax(most, e);
     }
-    l->most = most + (hybrid ? M_LN2 : 0); /* the bet is no more than all of a mean of two */
+    l->most = most + (hybrid ? log(3) : 0); /* the bet is no more than all of what it is a third of */
     return false;
 }
 

@@ -19,12 +19,11 @@ void scores_of(const struct tally *t, struct scores *ret)
     scores_of_ratio(t, 1, ret);
 }
 
+/* The most that is lost: above, by a challenger of 0 or a champion of 1; below, the other way round. */
 double score_careful(const struct tally *t, enum side side, double lambda)
 {
-    double m = side == SIDE_ABOVE
-                   ? t->offset
-                   : 1 - t->offset; /* what loses most: this of the challenger, the rest of the champion */
-    return fmin(lambda, 0.5 / (fmax(m / t->share, (1 - m) / (1 - t->share)) + 1));
+    double m = side == SIDE_ABOVE ? t->offset : 1 - t->offset;
+    return fmin(lambda, 0.9 / (fmax(m / t->share, (1 - m) / (1 - t->share)) + 1));
 }
 
 double scores_growth(const struct scores *x, enum side side, double lambda, double d)

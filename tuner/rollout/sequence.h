@@ -10,8 +10,9 @@
  *   bet     a mixture over λ for effects around the one that is looked for; a function of counts, open-ended
  *           [Waudby-Smith & Ramdas 2024, JRSSB 86; Waudby-Smith, Wu, Ramdas, Karampatziakis, Mineiro, arXiv:2210.10768]
  *   hedge   replicates the O'Brien-Fleming test of a planned number of units: λ follows the wealth and what is left of
- *           the plan [Koning & van Meer, arXiv:2501.03982; Browne 1999]; right for any λ that is fixed before the
- * outcome hybrid  half of each: decides as fast as the plan allows, and may go on beyond it. This is what is used.
+ *           the plan [Koning & van Meer, arXiv:2501.03982; Browne 1999]; right for any λ fixed before the outcome
+ *   hybrid  a third of the stake on the bet, two on the hedge: decides as fast as the plan allows, and may go on beyond
+ *           it; this is what is used
  *
  * What is refuted is "Δ ≤ d for every unit": if the difference itself changes, the interval is of what the units had in
  * common. All is in logarithms. Counts are folded in blocks: sequence_fold sets the hedge's λ before the block, so that
