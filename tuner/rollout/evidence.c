@@ -7,7 +7,10 @@
 double evidence_sum(const double *log_e, size_t n)
 {
     double most = -INFINITY, sum = 0;
-    for (size_t i = 0; i < n; i++) most = fmax(most, log_e[i]);
+    for (size_t i = 0; i < n; i++) {
+        if (isnan(log_e[i])) return NAN;
+        most = fmax(most, log_e[i]);
+    }
     if (isinf(most)) return most;
     for (size_t i = 0; i < n; i++) sum += exp(log_e[i] - most);
     return most + log(sum);

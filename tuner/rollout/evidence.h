@@ -8,7 +8,7 @@
 
 enum { EVIDENCE_MAX = 64 }; /* hypotheses at once, at most */
 
-/* log Σ exp(x), n ≥ 1. */
+/* log Σ exp(x), n ≥ 1; NaN if one is. */
 double evidence_sum(const double *log_e, size_t n);
 
 /* Several challengers against one champion: which hypotheses may be rejected so that the chance of any wrong one is at

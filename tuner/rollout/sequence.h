@@ -71,7 +71,7 @@ double sequence_evidence(const struct sequence *s, const struct tally *steps, si
 double sequence_limit(const struct sequence_plan *plan); /* log(2/alpha) */
 
 /* All d against which neither side has spoken: covers the true difference with 1 − alpha, at all times together. Within
- * [−1, 1]. */
+ * [−1, 1]. The smallest bet is on an eighth of the effect: narrower than that it does not become. */
 struct sequence_interval {
     double low, high;
 };
