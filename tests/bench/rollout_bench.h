@@ -35,36 +35,35 @@ struct simulations tokens_simulations(void); /* 2a, 2b, 2c */
 struct simulations watch_simulations(void);  /* 3, 4, 5 */
 struct simulations many_simulations(void);   /* 6, 7 */
 
-/* One unit, told to whoever counts, and taken off again. */
-static inline void one_unit(struct tally *block, enum arm arm, size_t level, double n)
-{
-    block->units[arm][level] = n;
-}
-
-/* The most that log E of a bet on the step can grow with one unit: looks that cannot find anything are left out. */
-static inline double growth_limit(const struct sequence_plan *plan, const struct tally *step)
+/* No bet on the step is larger. */
+static inline double largest_bet(double effect, const struct tally *step)
 {
     const struct mixture all = mixture_make();
-    double largest = 0, z = fmax(step->offset, 1 - step->offset) / fmin(step->share, 1 - step->share) + 1;
-    for (int i = 0; i < MIXTURE_BETS * SIDES; i++) {
-        double lambda = mixture_bet(all.size[i / SIDES] * plan->effect, tally_score_variance(step));
-        largest = fmax(largest, score_careful(step, (enum side)(i % SIDES), lambda));
-    }
-    return log1p(largest * z);
+    double largest = 0;
+    for (int i = 0; i < MIXTURE_BETS; i++)
+        largest = fmax(largest, mixture_bet(all.size[i] * effect, tally_score_variance(step)));
+    return largest;
 }
 
-/* Looks at a sequence after each unit, but where no look can find anything. */
+/* Looks at a sequence after each block, but where no look can find anything: log E grows by no more than the largest
+ * bet wins with what came. */
 struct looker {
-    double most;   /* log E of the bets is no more by now */
-    double growth; /* of it, a unit */
+    double most;    /* log E of the bets is no more by now */
+    double largest; /* largest_bet of the step */
 };
+
+static inline void has_seen(struct looker *l, const struct tally *block, double target)
+{
+    struct scores x;
+    scores_of(block, &x);
+    for (size_t i = 0; i < x.n; i++) l->most += x.units[i] * log1p(l->largest * fabs(x.z[i] - target));
+}
 
 /* A verdict? *ret_side. Exact: sequence_evidence is asked whenever the limit could be there. */
 static inline bool look(struct looker *l, const struct sequence *s, const struct tally *steps, size_t n, int *ret_side)
 {
     bool hybrid = s->plan.information > 0;
     double limit = sequence_limit(&s->plan), most = -INFINITY, hedge = -INFINITY;
-    l->most += l->growth;
     for (int side = 0; side < SIDES && hybrid; side++) hedge = fmax(hedge, s->hedge[side].log_wealth[HEDGE_POINTS / 2]);
     if (fmax(l->most, hedge) < limit) return false; /* what lies between the two is less */
     if (hybrid && evidence_sum((const double[]){l->most, M_LN2 + hedge}, 2) - log(3) < limit) return false;

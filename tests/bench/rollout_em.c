@@ -59,7 +59,7 @@ static struct run simulate(const struct simulation *x, struct rng *r)
     sequence_begin(&s, &plan);
     struct looker l = {0};
     for (size_t h = 0; h < n; h++) {
-        l.growth = growth_limit(&plan, &steps[h]) * (double)every;
+        l.largest = largest_bet(plan.effect, &steps[h]);
         block = steps[h];
         while (unit < c->steps[h].until) {
             for (long i = 0; i < every; i++, unit++) {
@@ -70,6 +70,7 @@ static struct run simulate(const struct simulation *x, struct rng *r)
                 steps[h].units[arm][y]++;
             }
             sequence_fold(&s, &block);
+            has_seen(&l, &block, plan.target[0]); /* both sides have the same */
             for (size_t a = 0; a < ARMS; a++)
                 for (size_t i = 0; i < TALLY_LEVELS; i++) block.units[a][i] = 0;
             int side = 0;

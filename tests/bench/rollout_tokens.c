@@ -52,7 +52,6 @@ static struct known learn(const struct tokens *c, struct rng *r)
 static bool look_bill(struct looker *l, const struct tally *steps, size_t n, double *r_of, int *ret_side)
 {
     double limit = log(2 / 0.05), most = -INFINITY;
-    l->most += log1p(0.75);
     if (l->most < limit) return false;
     for (int side = 0; side < SIDES; side++) {
         double e = saving_evidence(steps, n, (enum side)side, r_of[side], 0.1);
@@ -81,14 +80,15 @@ static struct run simulate(const struct simulation *x, struct rng *r)
     sequence_begin(&s, &plan);
     for (size_t h = 0; h < n; h++) {
         block = steps[h];
-        l.growth = growth_limit(&plan, &steps[h]);
+        l.largest = largest_bet(c->bill ? 0.1 * fmax(k.offset, 1e-3) : plan.effect, &steps[h]);
         for (; unit < c->steps[h].until; unit++) {
             enum arm arm = rng_unit(r) < block.share ? ARM_CHALLENGER : ARM_CHAMPION;
             size_t y = tally_level(outcome(c, &k.marks, draw(c, arm == ARM_CHALLENGER, r)), rng_unit(r));
             steps[h].units[arm][y]++;
-            one_unit(&block, arm, y, 1);
+            block.units[arm][y] = 1;
             if (c->hybrid) sequence_fold(&s, &block);
-            one_unit(&block, arm, y, 0);
+            has_seen(&l, &block, 0);
+            block.units[arm][y] = 0;
             int side = 0;
             bool found = c->bill ? look_bill(&l, steps, n, r_of, &side) : look(&l, &s, steps, n, &side);
             if (!found) continue;

@@ -22,9 +22,9 @@ static struct run simulate_guard(const struct simulation *x, struct rng *r)
         double p = .6 - (arm == ARM_CHALLENGER && exposed >= c->after ? c->fall : 0);
         size_t y = rng_unit(r) < p ? TALLY_LEVELS - 1 : 0;
         exposed += arm;
-        one_unit(&block, arm, y, 1);
+        block.units[arm][y] = 1;
         guard_see(&g, &block);
-        one_unit(&block, arm, y, 0);
+        block.units[arm][y] = 0;
         if (guard_evidence(&g) < limit) continue;
         bool early = exposed <= c->after || c->fall == 0;
         return (struct run){early ? 0 : exposed - c->after, early ? NAN : exposed - c->after, 1, early};
