@@ -48,6 +48,7 @@ GIVEN = {
     "tuner/notify/lookout.h": "const struct memory *memory, int64_t now, struct health_facts facts",
     "tuner/notify/notice.h": "struct notice notice, struct notice again, struct arena *arena, struct error err",
     "tuner/notify/notifier.h": "struct notifier_options options, struct look look, const char *failure, void (*closed)(void *), void *data, struct error err",
+    "tuner/rollout/sequence.h": "struct tally *steps, double planned_units, struct tally block",
     "tuner/report/chart.h": "struct arena *a, size_t n, const double *x, const double *y",
     "tuner/report/frame.h": "struct screen screen, struct arena arena",
     "tuner/report/scene.h": "struct scene_list list",

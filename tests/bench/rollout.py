@@ -257,6 +257,7 @@ GOALS = [
     *[(f"10 % saved, typical, {what}, {q}", name, plain(field), "units", None, "gbstats-log1p:" + name) for what, name in (
         ("log-normal", "tokens-log-normal"), ("log-normal, the bet alone", "tokens-log-normal-bet"), ("log-normal + zeros", "tokens-log-normal-zeros"),
         ("log-normal, 5/95", "tokens-log-normal-at-5"), ("Pareto", "tokens-pareto"), ("Pareto + zeros", "tokens-pareto-zeros")) for q, field in (("median", "median"), ("N80", "p80"))],
+    ("10 % saved, typical, log-normal, the bet with CUPED, correlation 0.6, median", "tokens-log-normal-cuped", plain("median"), "units", None, None),
     ("10 % saved, bill, log-normal, median", "tokens-bill-log-normal", plain("median"), "units", None, None),
     ("10 % saved, bill, Pareto, median", "tokens-bill-pareto", plain("median"), "units", None, None),
     ("the trap: 'a typical request saves'", "tokens-trap", percent("above"), "%", None, None),

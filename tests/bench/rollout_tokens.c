@@ -137,6 +137,57 @@ static struct run simulate_trap(const struct simulation *x, struct rng *r)
     return (struct run){saves ? 1 : 0, 1, promoted, promoted};
 }
 
+/* What is known of a request before it is assigned explains a part of its tokens: the correlation of the logarithms. */
+enum { CORRELATION = 60 /* % */ };
+
+static double with_known(bool challenger, struct rng *r, double *ret_known)
+{
+    const double rho = CORRELATION / 100.0;
+    double z = rng_normal(r);
+    *ret_known = rho * z + sqrt(1 - rho * rho) * rng_normal(r);
+    return 300 * exp(z) * (challenger ? 0.9 : 1);
+}
+
+static struct adjustment adjust(const struct saving_marks *m, struct rng *r)
+{
+    struct adjustment_history h = {0};
+    struct adjustment out = {0};
+    for (size_t i = 0; i < HISTORY; i++) {
+        double x, y = saving_typical(m, with_known(false, r, &x));
+        h.n++, h.x += x, h.y += y, h.xx += x * x, h.xy += x * y, h.yy += y * y;
+    }
+    adjustment_fit(&out, &h);
+    return out;
+}
+
+static struct run simulate_cuped(const struct simulation *x, struct rng *r)
+{
+    const struct tokens *c = x->of;
+    const struct known k = learn(c, r);
+    const struct adjustment a = adjust(&k.marks, r);
+    struct tally t, block;
+    struct sequence s;
+    struct looker l = {0};
+    adjustment_tally(&a, c->steps[0].share, &t);
+    block = t;
+    struct sequence_plan plan = {.effect = adjustment_difference(&a, -1.5 * saving_difference(&k.marks, -0.1)),
+                                 .alpha = 0.05};
+    sequence_begin(&s, &plan);
+    l.largest = largest_bet(plan.effect, &t);
+    for (long unit = 1; unit <= c->steps[0].until; unit++) {
+        enum arm arm = rng_unit(r) < t.share ? ARM_CHALLENGER : ARM_CHAMPION;
+        double known, y = saving_typical(&k.marks, with_known(arm == ARM_CHALLENGER, r, &known));
+        size_t level = tally_level(adjustment_outcome(&a, known, y), rng_unit(r));
+        t.units[arm][level]++;
+        block.units[arm][level] = 1;
+        has_seen(&l, &block, 0);
+        block.units[arm][level] = 0;
+        int side = 0;
+        if (look(&l, &s, &t, 1, &side)) return (struct run){(double)unit, (double)unit, side, side == SIDE_ABOVE};
+    }
+    return (struct run){.spent = (double)c->steps[0].until};
+}
+
 #define RAMP                                                                                                           \
     {                                                                                                                  \
         {.05, 2000}, {.25, 4000},                                                                                      \
@@ -166,6 +217,7 @@ static const struct simulation all[] = {
     {"tokens-pareto-zeros-bet", simulate, OF(PARETO, .01, .1, .steps = {{.5, 6000}}), 1511},
     {"tokens-bill-log-normal", simulate, OF(.saved = .1, .steps = {{.5, 15000}}, .bill = true), 4884},
     {"tokens-bill-pareto", simulate, OF(PARETO, .saved = .1, .steps = {{.5, 15000}}, .bill = true), 6457},
+    {"tokens-log-normal-cuped", simulate_cuped, OF(.saved = .1, .steps = {{.5, 12000}}), 2798},
     {"tokens-trap", simulate_trap, OF(.saved = .1, .spread = 1.15, .steps = {{.5, 6000}}), 0},
 };
 
