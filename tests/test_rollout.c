@@ -415,6 +415,28 @@ static void test_saving__interval_is_where_evidence_turns(void **state)
         }
 }
 
+/* Where a bet has to be careful, with the champion's outcomes lower than was thought. */
+static void test_saving__evidence_is_monotone(void **state)
+{
+    (void)state;
+    struct tally t = step_of(0.02, 0.3);
+    t.units[ARM_CHAMPION][0] = 50, t.units[ARM_CHALLENGER][20] = 1;
+    double above = INFINITY;
+    for (double r = 0.02; r < 50; r *= 1.01) {
+        double a = saving_evidence(&t, 1, SIDE_ABOVE, r, 3);
+        assert_true(a <= above);
+        above = a;
+    }
+    for (double from = 0.0625; from < 10; from *= exp2(0.25)) {
+        double below = -INFINITY;
+        for (double r = from * 1.001; r < from * 1.18; r *= 1.01) {
+            double b = saving_evidence(&t, 1, SIDE_BELOW, r, 3);
+            assert_true(b >= below);
+            below = b;
+        }
+    }
+}
+
 /* ---- detector ---- */
 
 static void test_detector__refuses_and_ends(void **state)
@@ -680,6 +702,7 @@ static void test_adjustment__same_difference_less_variance(void **state)
     assert_near(a.variance, 0.0025, 0.0001);
     assert_near(adjustment_outcome(&a, 1, 0.5) - adjustment_outcome(&a, 1, 0.4), adjustment_difference(&a, 0.1), 1e-12);
     assert_near(adjustment_offset(&a), 0.5, 1e-12);
+    assert_near(adjustment_outcome(&a, a.centre, a.mean), adjustment_offset(&a), 1e-12);
     struct tally t;
     assert_true(adjustment_tally(&a, 0.5, &t));
     assert_near(t.variance, a.variance / 4, 1e-12);
@@ -751,6 +774,7 @@ int main(void)
         cmocka_unit_test(test_sequence__intervals_cover),
         cmocka_unit_test(test_saving__scales),
         cmocka_unit_test(test_saving__interval_is_where_evidence_turns),
+        cmocka_unit_test(test_saving__evidence_is_monotone),
         cmocka_unit_test(test_detector__refuses_and_ends),
         cmocka_unit_test(test_detector__careful_baselines),
         cmocka_unit_test(test_evidence__closed_and_listed),
