@@ -481,6 +481,17 @@ static void test_evidence__closed_and_listed(void **state)
     assert_true(!x[0] && !x[2]);
     evidence_closed((const double[]){NAN, INFINITY, -INFINITY}, 3, 0.05, x);
     assert_false(x[0] || x[1] || x[2]); /* nothing is said beside what is unknown */
+    evidence_listed((const double[]){NAN, INFINITY, -INFINITY}, 3, 0.05, x);
+    assert_false(x[0] || x[1] || x[2]);
+    double many[EVIDENCE_MAX + 1];
+    bool said[EVIDENCE_MAX + 1];
+    for (int i = 0; i <= EVIDENCE_MAX; i++) many[i] = 1000;
+    evidence_closed(many, EVIDENCE_MAX, 0.05, said);
+    assert_true(said[0] && said[EVIDENCE_MAX - 1]);
+    evidence_closed(many, EVIDENCE_MAX + 1, 0.05, said);
+    assert_false(said[0] || said[EVIDENCE_MAX]);
+    evidence_listed(many, EVIDENCE_MAX + 1, 0.05, said);
+    assert_false(said[0] || said[EVIDENCE_MAX]);
     assert_true(evidence_sum((const double[]){-INFINITY, -INFINITY}, 2) == -INFINITY);
     assert_near(evidence_sum((const double[]){1e5, 1e5}, 2), 1e5 + M_LN2, 1e-9);
 }

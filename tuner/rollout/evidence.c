@@ -38,12 +38,16 @@ static bool is_closed(const double *log_e, size_t n, size_t i, double limit)
 
 void evidence_closed(const double *log_e, size_t n, double alpha, bool *ret_rejected)
 {
-    for (size_t i = 0; i < n; i++) ret_rejected[i] = is_closed(log_e, n, i, -log(alpha));
+    for (size_t i = 0; i < n; i++) ret_rejected[i] = n <= EVIDENCE_MAX && is_closed(log_e, n, i, -log(alpha));
 }
 
 void evidence_listed(const double *log_e, size_t n, double alpha, bool *ret_rejected)
 {
     double sorted[EVIDENCE_MAX], limit = INFINITY;
+    memset(ret_rejected, 0, n * sizeof *ret_rejected);
+    if (n > EVIDENCE_MAX) return;
+    for (size_t i = 0; i < n; i++)
+        if (isnan(log_e[i])) return;
     memcpy(sorted, log_e, n * sizeof *sorted);
     qsort(sorted, n, sizeof *sorted, ascending);
     for (size_t k = 1; k <= n; k++) /* the k largest are at least n/(k alpha) */

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { EVIDENCE_MAX = 64 }; /* hypotheses at once, at most */
+enum { EVIDENCE_MAX = 64 }; /* hypotheses at once; of more, or beside NaN, none is rejected */
 
 /* log Σ exp(x), n ≥ 1; NaN if one is. */
 double evidence_sum(const double *log_e, size_t n);

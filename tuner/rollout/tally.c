@@ -6,8 +6,8 @@ static const double variance_min = 1e-4; /* one outcome in ten thousand is anoth
 
 bool tally_begin(struct tally *t, double share, double offset, double variance)
 {
-    if (!(share > 0 && share < 1 && offset >= 0 && offset <= 1 && variance >= 0 && variance <= 0.25)) return false;
-    *t = (struct tally){.share = share, .offset = offset, .variance = fmax(variance, variance_min)};
+    if (!(share > 0 && share < 1 && offset >= 0 && offset <= 1 && variance >= 0 && variance <= 1)) return false;
+    *t = (struct tally){.share = share, .offset = offset, .variance = fmin(fmax(variance, variance_min), 0.25)};
     return true;
 }
 

@@ -25,8 +25,8 @@ struct tally {
     double units[ARMS][TALLY_LEVELS];
 };
 
-/* No unit yet. A variance near 0 (so far all outcomes were the same) becomes a small one. False: share not in (0, 1),
- * offset not in [0, 1], variance not in [0, 1/4]; nothing is changed. */
+/* No unit yet. A variance near 0 (so far all outcomes were the same) becomes a small one, one above 1/4 (that of a few)
+ * becomes that. False: share not in (0, 1), offset or variance not in [0, 1]; nothing is changed. */
 bool tally_begin(struct tally *t, double share, double offset, double variance);
 
 /* The level of an outcome; `chance`: uniform in [0, 1), of the outcome's id, so that it is the same again.
