@@ -84,7 +84,7 @@ static bool alarm(struct watcher *w, double y)
         w->mean += (y - w->mean) / ++w->n;
         w->sum += w->mean - y - .005;
         w->least = fmin(w->least, w->sum);
-        return w->sum - w->least >= 42.3;
+        return w->sum - w->least >= 36.2;
     }
     return false;
 }
