@@ -119,6 +119,7 @@ struct loss {
     double until;
 };
 
+/* Units are counted that arrive. */
 static struct run simulate_mismatch(const struct simulation *x, struct rng *r)
 {
     const struct loss *c = x->of;
@@ -126,15 +127,16 @@ static struct run simulate_mismatch(const struct simulation *x, struct rng *r)
     size_t n = c->ramp ? 3 : 1, h = 0;
     double limit = log(100), most = 0;
     if (!c->ramp) steps[0].share = c->share;
-    for (double unit = 1; unit <= c->until; unit++) {
+    for (double unit = 1; unit <= c->until;) {
         if (c->ramp) h = unit > 4000 ? 2 : unit > 2000 ? 1 : 0;
         bool challenger = rng_unit(r) < steps[h].share;
         if (challenger && rng_unit(r) < c->lost) continue;
         steps[h].challenger += challenger;
         steps[h].champion += !challenger;
         most += .32; /* no more a unit: the largest tilt */
-        if (most < limit || (most = mismatch_evidence(steps, n)) < limit) continue;
-        return (struct run){unit, unit, 1, c->lost == 0};
+        if (most >= limit && (most = mismatch_evidence(steps, n)) >= limit)
+            return (struct run){unit, unit, 1, c->lost == 0};
+        unit++;
     }
     return (struct run){.spent = c->until};
 }
