@@ -6,7 +6,7 @@
     build/rollout-venv/bin/python tests/bench/rollout.py            # half an hour of two cores; goes on where it was stopped
     build/rollout-venv/bin/python tests/bench/rollout.py --table    # what there is so far
 
-Ours: build/bench/bin/rollout-bench. Rivals that do not import are left out. GrowthBook's test is computed for all looks
+Ours: build/bench/bin/rollout-bench. Rivals that do not import are left out, and have fewer runs where one takes seconds. GrowthBook's test is computed for all looks
 at once; that this is the library's own is checked first.
 """
 import argparse
@@ -301,17 +301,21 @@ GOALS = [
 ]
 
 
+def number(x):
+    return f"{x:,.0f}" if x >= 100 else f"{x:.3g}"
+
+
 def table(rows):
-    print("| what | ours | goal | | rival |\n|---|---|---|---|---|")
+    print("| what | runs | ours | goal | | rival |\n|---|---|---|---|---|---|")
     for what, name, figure, unit, goal, rival in GOALS:
         if name not in rows:
             continue
         ours, beside = figure(rows[name]), rows.get(rival)
         if isinstance(goal, tuple):
             goal = goal[1] * figure(rows[goal[0]]) if goal[0] in rows else None
-        theirs = "" if not beside else f"{figure({**beside, 'n80': rows[name]['n80']}):,.4g} ({rival.split(':')[0] if ':' in rival else rival.split('-', 2)[2]})"
+        theirs = "" if not beside else f"{number(figure({**beside, 'n80': rows[name]['n80']}))} ({rival.split(':')[0] if ':' in rival else rival.split('-', 2)[2]})"
         verdict = "" if goal is None else "reached" if 0 < ours <= goal or (ours == 0 and unit == "%") else "**not reached**"
-        print(f"| {what} | {ours:,.4g} {unit} | {'' if goal is None else f'≤ {goal:,.4g}'} | {verdict} | {theirs} |")
+        print(f"| {what} | {rows[name]['runs']:,} | {number(ours)} {unit} | {'' if goal is None else '≤ ' + number(goal)} | {verdict} | {theirs} |")
 
 
 def main():

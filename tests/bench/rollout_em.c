@@ -100,16 +100,16 @@ static const struct em
     aa_margin = {.6, 0, -.01, .04, .01, .steps = RAMP, .planned = 20000},
     aa_cluster_2 = {.6, .effect = .04, .steps = {{.5, 10000}}, .planned = 10000, .outcomes = 10, .cluster = .2},
     aa_cluster_5 = {.6, .effect = .04, .steps = {{.5, 10000}}, .planned = 10000, .outcomes = 10, .cluster = .5},
-    loss_2 = {.6, 0, -.02, .04, 0, .steps = {{.5, 76000}}, .planned = 1.25 * 18979, .every = 10},
+    loss_2 = {.6, 0, -.02, .04, 0, .steps = {{.5, 76000}}, .planned = 1.3 * 18979, .every = 10},
     loss_2_bet = {.6, 0, -.02, .02, 0, .steps = {{.5, 76000}}, .every = 10},
-    loss_2_5 = {.6, 0, -.02, .04, 0, .steps = {{.05, 400000}}, .planned = 1.25 * 100557, .every = 50},
-    loss_5 = {.6, 0, -.05, .1, 0, .steps = {{.5, 12300}}, .planned = 1.25 * 3062},
+    loss_2_5 = {.6, 0, -.02, .04, 0, .steps = {{.05, 400000}}, .planned = 1.3 * 100557, .every = 50},
+    loss_5 = {.6, 0, -.05, .1, 0, .steps = {{.5, 12300}}, .planned = 1.3 * 3062},
     loss_5_bet = {.6, 0, -.05, .05, 0, .steps = {{.5, 12300}}, .every = 1},
-    loss_5_5 = {.6, 0, -.05, .1, 0, .steps = {{.05, 66000}}, .planned = 1.25 * 16334},
-    loss_5_batches = {.6, 0, -.05, .1, 0, .steps = {{.5, 12300}}, .planned = 1.25 * 3062, .every = 50},
-    loss_5_ramp = {.6, 0, -.05, .1, 0, .steps = RAMP, .planned = 1.25 * 3062},
-    not_worse = {.6, 0, 0, .02, .01, .steps = {{.5, 300000}}, .planned = 1.25 * 75350, .every = 50},
-    beyond_margin = {.6, 0, -.02, .02, .01, .steps = {{.5, 300000}}, .planned = 1.25 * 75915, .every = 50};
+    loss_5_5 = {.6, 0, -.05, .1, 0, .steps = {{.05, 66000}}, .planned = 1.3 * 16334},
+    loss_5_batches = {.6, 0, -.05, .1, 0, .steps = {{.5, 12300}}, .planned = 1.3 * 3062, .every = 50},
+    loss_5_ramp = {.6, 0, -.05, .1, 0, .steps = RAMP, .planned = 1.3 * 3062},
+    not_worse = {.6, 0, 0, .02, .01, .steps = {{.5, 300000}}, .planned = 1.3 * 75350, .every = 50},
+    beyond_margin = {.6, 0, -.02, .02, .01, .steps = {{.5, 300000}}, .planned = 1.3 * 75915, .every = 50};
 
 static const struct simulation all[] = {
     {"em-aa", simulate, &aa, 0},

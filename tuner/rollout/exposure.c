@@ -11,7 +11,7 @@ double exposure_fixed(double variance, double share, double effect)
 
 double exposure_needed(double variance, double share, double effect)
 {
-    return 1.25 * exposure_fixed(variance, share, effect);
+    return 1.3 * exposure_fixed(variance, share, effect);
 }
 
 bool exposure_can_decide(double information, double effect)

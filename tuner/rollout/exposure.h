@@ -7,7 +7,7 @@
 /* Units of both arms that a test of fixed size needs to find `effect` with 80 % power at 5 % (both sides):
  * (1.96 + 0.84)² V/effect², V = variance/(share (1 − share)). */
 double exposure_fixed(double variance, double share, double effect);
-/* … that the sequence needs for the same: a quarter more, so that one may look. To be planned with. */
+/* … that the sequence needs for the same: three tenths more, so that one may look. To be planned with. */
 double exposure_needed(double variance, double share, double effect);
 /* Can Σ 1/V of the units it may have decide it, even at a fixed size? False: refuse. */
 bool exposure_can_decide(double information, double effect);
