@@ -31,10 +31,8 @@ static double log_bet(const struct sequence_plan *plan, const struct tally *step
 
 /* ---- the hedge ---- */
 
-static const double hedged =
-    2.0 /
-    3; /* of the stake: with a plan of 1.25 times the fixed test 81 % are decided by its end, with 1.3 times 83 % */
-static const double half_grid = 4; /* effects on each side of the target */
+static const double hedged = 2.0 / 3; /* of the stake: half decides fewer than 80 % by the end of a plan of 1.25 n80 */
+static const double half_grid = 4;    /* effects on each side of the target */
 
 static double grid_at(const struct sequence_plan *plan, enum side side, size_t i)
 {

@@ -17,9 +17,8 @@
  * What is refuted is "Δ ≤ d for every unit": if the difference itself changes, the interval is of what the units had in
  * common. All is in logarithms. Counts are folded in blocks: sequence_fold sets the hedge's λ before the block, so that
  * within it order does not matter, in an order that outcomes have no part in (of assignment, among the units whose
- * window has closed). With a plan a block is best one unit, which takes a microsecond: blocks of a seventy-fifth of the
- * plan find an effect for certain, but 80 % of them at 1.5 instead of 1.2 times the fixed test. Pure; the caller owns
- * the memory.
+ * window has closed). With a plan a block is best one unit, which takes a microsecond; in blocks of an eightieth of
+ * the plan it needs 4 % more. Pure; the caller owns the memory.
  *
  *     struct sequence s;
  *     struct sequence_plan plan = {.effect = 0.04, .target = {-0.01, 0}, .alpha = 0.05};
