@@ -112,14 +112,18 @@ export function openStudy(name: string): StudyView {
     const v = create(name);
     let closed = false, looking = false, again = false, timer = 0, judged = 0, toJudge = 0;
 
+    /* The first time all three are asked for at once. */
     async function once(): Promise<void> {
+        const ahead = v.reading.value ? { space: api.space(name), trials: readTrials(name, v.trials.value) } : null;
+        ahead?.space.catch(() => undefined); /* whoever waits for it hears of it */
+        ahead?.trials.catch(() => undefined);
         const study = await api.study(name);
         const moved = study.seq !== v.study.value?.seq || v.reading.value;
         if (closed) return;
         v.study.value = study;
         if (study.problem) return;
-        if (v.reading.value) v.space.value = await api.space(name);
-        if (moved) v.trials.value = await readTrials(name, v.trials.value);
+        if (ahead) v.space.value = await ahead.space;
+        if (moved) v.trials.value = await (ahead?.trials ?? readTrials(name, v.trials.value));
         v.reading.value = false;
         await Promise.all([moved && lookAtRunning(v), moved && lookAtEvents(v), judge()]);
     }
