@@ -453,12 +453,33 @@ static void test_detector__refuses_and_ends(void **state)
     assert_true(isfinite(detector_statistic(&x)) && detector_statistic(&x) > log(10000));
 }
 
+static double binomial(int n, int k, double p)
+{
+    return exp(lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) + k * log(p) + (n - k) * log1p(-p));
+}
+
+/* Of 60 outcomes, by enumeration: the careful baseline is above the true one in at most 5 % of all. */
 static void test_detector__careful_baselines(void **state)
 {
     (void)state;
+    enum { N = 60 };
+    for (double p = 0.02; p < 0.99; p += 0.003) {
+        double above = 0;
+        for (int k = 0; k <= N; k++) {
+            double mean = (double)k / N;
+            if (detector_careful(mean, mean * (1 - mean), N) > p) above += binomial(N, k, p);
+        }
+        assert_true(above <= 0.05 + 1e-9);
+    }
     assert_near(detector_careful(1, 0, 100), pow(0.05, 0.01), 1e-9); /* by hand: p^100 = 0.05 */
     assert_near(detector_careful(0.6, 0.24, 10), 0.303537, 1e-6);    /* scipy: beta.ppf(0.05, 6, 5) */
+    assert_near(detector_careful(0.6, 0.24, 10000), 0.591871, 1e-5); /* scipy: beta.ppf(0.05, 6000, 4001) */
     assert_near(detector_careful(0.6, 0.01, 10000), 0.6 - 1.644854e-3, 1e-8);
+    for (double n = 1; n < 1e12; n *= 7)
+        for (double mean = 0; mean <= 1; mean += 0.01) {
+            double low = detector_careful(mean, mean * (1 - mean), n);
+            assert_true(low >= 0 && low <= mean);
+        }
     assert_near(detector_careful(0, 0, 100), 0, 0);
     assert_near(detector_careful(NAN, 0, 0), 0, 0);
 }

@@ -4,7 +4,6 @@
 
 #include "tuner/rollout/evidence.h"
 
-#include <gsl/gsl_cdf.h>
 #include <math.h>
 
 static const double variance_min = 1e-4;
@@ -42,10 +41,41 @@ double detector_statistic(const struct detector *x)
     return evidence_sum(x->log_wealth, DETECTOR_FALLS) - log(DETECTOR_FALLS);
 }
 
+static const double z = 1.6448536269514722; /* Φ⁻¹(0.95) */
+
+/* Wilson's score interval with continuity correction [Newcombe 1998], its lower end. */
+static double wilson(double p, double n)
+{
+    double root = sqrt(fmax(z * z - 2 - 1 / n + 4 * p * (n * (1 - p) + 1), 0));
+    return fmin(fmax((2 * n * p + z * z - 1 - z * root) / (2 * (n + z * z)), 0), p);
+}
+
+/* Of n outcomes no more than so many are wrong, if p are right. */
+static double few_wrong(double n, double wrong, double p)
+{
+    double sum = 0;
+    for (double k = 0; k <= wrong; k++)
+        sum += exp(lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) + k * log1p(-p) + (n - k) * log(p));
+    return sum;
+}
+
+/* Where that has a chance of 5 % [Clopper & Pearson 1934]. */
+static double exact(double n, double wrong)
+{
+    double low = 0, high = 1;
+    for (int i = 0; i < 50; i++) {
+        double middle = (low + high) / 2;
+        *(few_wrong(n, wrong, middle) < 0.05 ? &low : &high) = middle;
+    }
+    return low;
+}
+
+static const double sum_max = 500; /* terms; with more wrong ones Wilson's is as good */
+
 double detector_careful(double mean, double variance, double n)
 {
-    double right = mean * n, all_or_nothing = mean * (1 - mean);
-    if (!(right > 0)) return 0;
-    if (variance >= 0.99 * all_or_nothing) return gsl_cdf_beta_Pinv(0.05, right, n - right + 1);
-    return fmax(0, mean - 1.6448536269514722 * sqrt(variance / n));
+    if (!(mean > 0 && mean <= 1 && n > 0)) return 0;
+    double wrong = ceil(n * (1 - mean) - 1e-6);
+    if (variance >= 0.99 * mean * (1 - mean)) return wrong < sum_max && wrong < n ? exact(n, wrong) : wilson(mean, n);
+    return fmax(0, mean - z * sqrt(variance / n));
 }

@@ -31,9 +31,9 @@ bool detector_see(struct detector *x, double outcome);
 /* log R; an alarm at the logarithm of the average run length that was promised. */
 double detector_statistic(const struct detector *x);
 
-/* What all but 5 % of true means lie above, of n outcomes in [0, 1] with that mean and sample variance; of exact match
- * (variance = mean (1 − mean)) exactly [Clopper & Pearson 1934], of others by the normal distribution. 0: of no
- * outcome. */
+/* What all but 5 % of true means lie above, of n outcomes in [0, 1] with that mean and sample variance: of exact match
+ * (variance = mean (1 − mean)) by Clopper and Pearson or, of many, Wilson; of others by the normal distribution. 0: of
+ * no outcome. */
 double detector_careful(double mean, double variance, double n);
 
 #endif
