@@ -3,7 +3,7 @@
 
     cmake --workflow --preset bench
     python3 -m venv build/rollout-venv && build/rollout-venv/bin/pip install numpy==1.26.4 scipy gbstats==0.8.0 river savvi ville
-    build/rollout-venv/bin/python tests/bench/rollout.py            # half an hour of two cores; goes on where it was stopped
+    build/rollout-venv/bin/python tests/bench/rollout.py            # half an hour of two idle cores; goes on where it was stopped
     build/rollout-venv/bin/python tests/bench/rollout.py --table    # what there is so far
 
 Ours: build/bench/bin/rollout-bench. Rivals that do not import are left out, and have fewer runs where one takes seconds. GrowthBook's test is computed for all looks
