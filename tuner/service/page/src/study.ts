@@ -110,7 +110,7 @@ function takeReport(v: StudyView, h: Happening): void {
 
 export function openStudy(name: string): StudyView {
     const v = create(name);
-    let closed = false, looking = false, again = false, timer = 0, judged = 0, toJudge = 0;
+    let closed = false, looking = false, again = false, timer = 0, looked = 0, judged = 0, toJudge = 0;
 
     /* The first time all three are asked for at once. */
     async function once(): Promise<void> {
@@ -164,12 +164,14 @@ export function openStudy(name: string): StudyView {
         looking = false;
     };
 
+    /* At once, unless it has looked a moment ago. */
     const soon = (): void => {
         if (timer || closed) return;
         timer = window.setTimeout(() => {
             timer = 0;
+            looked = Date.now();
             if (!document.hidden) void v.look();
-        }, REFRESH_MS);
+        }, Math.max(0, looked + REFRESH_MS - Date.now()));
     };
     const stop = onHappening((h) => {
         if (h.event === "report" && h.study === name) takeReport(v, h);
