@@ -8,7 +8,6 @@
 #include "tuner/base/clock.h"
 
 #include <stdatomic.h>
-#include <unistd.h>
 
 enum { LATEST_MS = 8, GIVE_UP_MS = 30000 /* only a work that is forgotten needs so long */ };
 
@@ -104,7 +103,7 @@ struct crowd {
     struct works *works;
     struct work slow[SLOW], quick;
     atomic_int at_work, most;
-    atomic_bool quick_done;
+    uv_sem_t quick_done;
     int done;
 };
 
@@ -114,7 +113,7 @@ static bool run_slow(struct work *w, struct store *store)
     (void)store;
     int n = atomic_fetch_add(&c->at_work, 1) + 1;
     if (n > atomic_load(&c->most)) atomic_store(&c->most, n);
-    while (!atomic_load(&c->quick_done)) usleep(1000);
+    uv_sem_wait(&c->quick_done);
     atomic_fetch_sub(&c->at_work, 1);
     return false;
 }
@@ -122,7 +121,7 @@ static bool run_slow(struct work *w, struct store *store)
 static bool run_quick(struct work *w, struct store *store)
 {
     (void)store;
-    atomic_store(&((struct crowd *)w->data)->quick_done, true);
+    for (size_t i = 0; i < SLOW; i++) uv_sem_post(&((struct crowd *)w->data)->quick_done);
     return false;
 }
 
@@ -150,6 +149,7 @@ static void test_work__slow_works_leave_a_thread_to_what_is_quick(void **state)
     snprintf(db, sizeof db, "%s/work.db", test_folder());
     assert_ok(store_open(db, STORE_CREATE, &store, &err), err);
     uv_loop_init(&loop);
+    uv_sem_init(&c.quick_done, 0);
     assert_ok(works_create(&loop, db, &c.works, &err), err);
     for (int i = 0; i < SLOW; i++) {
         c.slow[i] = (struct work){.who = "abc" + i, .slow = true, .data = &c, .run = run_slow, .done = on_one_done};
@@ -159,6 +159,7 @@ static void test_work__slow_works_leave_a_thread_to_what_is_quick(void **state)
     works_add(c.works, &c.quick);
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&loop), 0);
+    uv_sem_destroy(&c.quick_done);
     store_close(store);
     assert_int_equal(atomic_load(&c.most), 1);
     assert_int_equal(c.done, SLOW + 1);
