@@ -667,21 +667,6 @@ static void test_assignment__balanced_and_independent(void **state)
     assert_true(chi > 60); /* nor too even: 0.1 % below */
 }
 
-static void test_assignment__ramps_move_nobody_back(void **state)
-{
-    (void)state;
-    for (int i = 0; i < 1000; i++) {
-        double place = i / 1000.0;
-        size_t small = assignment_arm(place, (const double[]){0.05}, 1),
-               large = assignment_arm(place, (const double[]){0.25}, 1);
-        assert_true(small == 1 || large == 0);
-    }
-    const double shares[] = {0.2, 0, 0.3};
-    assert_int_equal(assignment_arm(0, shares, 3), 0);
-    assert_int_equal(assignment_arm(0.2, shares, 3), 2);
-    assert_int_equal(assignment_arm(0.5, shares, 3), 3);
-}
-
 /* ---- allocation ---- */
 
 static void test_allocation__floors_and_favourites(void **state)
@@ -817,7 +802,6 @@ int main(void)
         cmocka_unit_test(test_race__edges),
         cmocka_unit_test(test_assignment__places_are_those_of_other_languages),
         cmocka_unit_test(test_assignment__balanced_and_independent),
-        cmocka_unit_test(test_assignment__ramps_move_nobody_back),
         cmocka_unit_test(test_allocation__floors_and_favourites),
         cmocka_unit_test(test_allocation__refuses),
         cmocka_unit_test(test_adjustment__same_difference_less_variance),

@@ -22,6 +22,8 @@ struct experiment {
     struct sequence s;
     size_t n; /* steps */
     double shares[CHALLENGERS + 1];
+    struct assignment_range ranges[SHARES_RANGES_MAX];
+    size_t n_ranges;
 };
 
 static void next_step(struct experiment *e, const struct several *c, struct rng *r)
@@ -34,19 +36,19 @@ static void next_step(struct experiment *e, const struct several *c, struct rng 
     for (size_t i = 0; i <= CHALLENGERS && !c->top_two; i++) e->shares[i] = 1.0 / (CHALLENGERS + 1);
     for (size_t i = 0; i < CHALLENGERS; i++)
         tally_begin(&e->steps[i][e->n], e->shares[i + 1] / (e->shares[i + 1] + e->shares[0]), .6, .24);
+    shares_lay(e->ranges, e->n_ranges, e->shares + 1, CHALLENGERS, e->ranges, &e->n_ranges);
     e->n++;
 }
 
 static void one_user(struct experiment *e, const struct several *c, struct rng *r)
 {
     double place = rng_unit(r);
-    size_t arm = assignment_arm(place, e->shares + 1, CHALLENGERS), y;
-    double p = .6 + (arm < CHALLENGERS ? c->apart[arm] : 0), right = rng_unit(r) < p;
+    size_t arm = assignment_arm(place, e->ranges, e->n_ranges), y;
+    double p = .6 + (arm ? c->apart[arm - 1] : 0), right = rng_unit(r) < p;
     y = right > 0 ? TALLY_LEVELS - 1 : 0;
-    struct allocation_arm *of = &e->arms[arm < CHALLENGERS ? arm + 1 : 0];
-    of->units++, of->sum += right;
-    for (size_t i = 0; i < CHALLENGERS; i++)
-        if (i == arm || arm == CHALLENGERS) e->steps[i][e->n - 1].units[i == arm ? ARM_CHALLENGER : ARM_CHAMPION][y]++;
+    e->arms[arm].units++, e->arms[arm].sum += right;
+    for (size_t i = 1; i <= CHALLENGERS; i++)
+        if (i == arm || !arm) e->steps[i - 1][e->n - 1].units[i == arm ? ARM_CHALLENGER : ARM_CHAMPION][y]++;
 }
 
 /* Which are better, at 5 % altogether. */

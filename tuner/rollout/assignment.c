@@ -22,10 +22,9 @@ double assignment_place(const char *salt, const char *unit, size_t unit_bytes)
     return (double)(bits >> 4) / 0x1p52;
 }
 
-size_t assignment_arm(double place, const double *shares, size_t n)
+size_t assignment_arm(double place, const struct assignment_range *ranges, size_t n)
 {
-    double below = 0;
     for (size_t i = 0; i < n; i++)
-        if (place < (below += shares[i])) return i;
-    return n;
+        if (place >= ranges[i].from && place < ranges[i].to) return ranges[i].arm;
+    return 0;
 }

@@ -2,9 +2,10 @@
  * server.
  *
  * A unit's place is the first 13 hexadecimal digits of SHA-256 of the bytes "SALT:UNIT" (UTF-8, as they are: nothing is
- * trimmed, folded or normalised), as a whole number, over 2^52: exact in a double everywhere. Whoever stands below the
- * share gets the challenger. Raising the share moves units only from the champion to the challenger; the same salt
- * gives the same places when an experiment is begun anew, and places of two salts have nothing to do with each other.
+ * trimmed, folded or normalised), as a whole number, over 2^52: exact in a double everywhere. Ranges of places say who
+ * gets which challenger; whoever stands in none gets the champion. A range that grows moves units only from the champion
+ * to the challenger (shares.h makes the ranges); the same salt gives the same places when an experiment is begun anew,
+ * and places of two salts have nothing to do with each other.
  *
  *     Python      int(hashlib.sha256(f"{salt}:{unit}".encode()).hexdigest()[:13], 16) / 2**52
  *     JavaScript  parseInt(createHash("sha256").update(`${salt}:${unit}`).digest("hex").slice(0, 13), 16) / 2 ** 52
@@ -22,7 +23,12 @@ enum { ASSIGNMENT_SALT_MAX = 128, ASSIGNMENT_UNIT_MAX = 1024 }; /* bytes */
 /* In [0, 1). NaN: the salt or the unit is longer than that, or the salt has a colon (two salts could then be one). */
 double assignment_place(const char *salt, const char *unit, size_t unit_bytes);
 
-/* Of n challengers with these shares, of sum ≤ 1, in this order from 0: the one that stands there; n: the champion. */
-size_t assignment_arm(double place, const double *shares, size_t n);
+struct assignment_range {
+    double from, to; /* [from, to) of [0, 1) */
+    size_t arm;      /* 1 …: a challenger */
+};
+
+/* Of n ranges that do not overlap: the arm of the one that has this place; 0: none has it, it is the champion's. */
+size_t assignment_arm(double place, const struct assignment_range *ranges, size_t n);
 
 #endif

@@ -15,5 +15,6 @@
 #include "tuner/rollout/race.h"
 #include "tuner/rollout/saving.h"
 #include "tuner/rollout/sequence.h"
+#include "tuner/rollout/shares.h"
 
 #endif
