@@ -40,4 +40,8 @@ store_migration_0009:
 store_migration_0010:
     .incbin "store/migrations/0010_notices.sql"
     .byte 0
+    .global store_migration_0011
+store_migration_0011:
+    .incbin "store/migrations/0011_live.sql"
+    .byte 0
     .section .note.GNU-stack, "", @progbits

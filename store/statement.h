@@ -14,7 +14,7 @@
 
 #include <sqlite3.h>
 
-enum { STATEMENTS_MAX = 48 };
+enum { STATEMENTS_MAX = 96 };
 
 struct statement {
     const char *sql;

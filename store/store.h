@@ -301,6 +301,112 @@ typedef void store_telling_fn(void *data, int64_t at_ms, const char *line);
 enum status store_telling_add(struct store *store, int64_t study, int64_t at_ms, const char *line, struct error *err);
 enum status store_tellings(struct store *store, int64_t study, store_telling_fn *fn, void *data, struct error *err);
 
+/* ---- the live side: what is served, experiments on it, their units and outcomes (tuner/live) ---- */
+
+/* Runs `change` in one transaction: all of what it writes, or nothing if it fails. Within it nothing else begins one. */
+enum status store_live(struct store *store, enum status (*change)(struct store *store, void *data, struct error *err),
+                       void *data, struct error *err);
+
+/* Known by its hash; the same one again is no change. */
+enum status store_configuration_put(struct store *store, const unsigned char hash[STORE_HASH_BYTES], const char *body,
+                                    struct error *err);
+/* In the arena. */
+enum status store_configuration(struct store *store, const unsigned char hash[STORE_HASH_BYTES], struct arena *arena,
+                                const char **ret, struct error *err);
+
+struct store_rollout {
+    int64_t id;
+    const char *name, *study;
+    unsigned char champion[STORE_HASH_BYTES];
+    int64_t since_ms;
+    int64_t experiment; /* id of the one that is not ended; 0: none */
+    int64_t version;    /* seq of the last event */
+    const char *state;  /* JSON */
+};
+
+/* Texts are in the arena. STATUS_NOT_FOUND without one. */
+enum status store_rollout_find(struct store *store, const char *name, struct arena *arena, struct store_rollout *ret,
+                               struct error *err);
+enum status store_rollout_names(struct store *store, struct arena *arena, const char ***ret, size_t *ret_n,
+                                struct error *err);
+enum status store_rollout_insert(struct store *store, const struct store_rollout *rollout, int64_t *ret_id,
+                                 struct error *err);
+enum status store_rollout_update(struct store *store, const struct store_rollout *rollout, struct error *err);
+
+struct store_experiment {
+    int64_t id, rollout;
+    long number; /* from 1 in each rollout */
+    const char *salt, *plan, *variants, *state, *evidence;
+    int64_t created_ms;
+};
+
+/* In the arena; the last one of a rollout if `number` is 0. */
+enum status store_experiment_find(struct store *store, int64_t rollout, long number, struct arena *arena,
+                                  struct store_experiment *ret, struct error *err);
+/* The last one that had this salt, of whichever rollout; STATUS_NOT_FOUND: none had. */
+enum status store_experiment_salted(struct store *store, const char *salt, struct arena *arena,
+                                    struct store_experiment *ret, struct error *err);
+enum status store_experiment_insert(struct store *store, const struct store_experiment *x, int64_t *ret_id,
+                                    struct error *err);
+/* NULL: that is as it was. */
+enum status store_experiment_update(struct store *store, int64_t id, const char *state, const char *evidence,
+                                    struct error *err);
+
+struct store_live_event {
+    int64_t seq, at_ms;
+    const char *kind, *body; /* body: JSON */
+};
+typedef void store_live_event_fn(void *data, const struct store_live_event *event);
+enum status store_live_event_add(struct store *store, int64_t rollout, const struct store_live_event *event,
+                                 struct error *err);
+/* A part of what there is of a rollout or an experiment. */
+struct store_live_part {
+    int64_t of;   /* its id */
+    int64_t from; /* events: the first seq; units: the last first exposure */
+    long limit;   /* at most; 0: all */
+};
+enum status store_live_events(struct store *store, const struct store_live_part *part, store_live_event_fn *fn,
+                              void *data, struct error *err);
+
+struct store_unit { /* of one experiment; `unit` stands for its name */
+    int64_t experiment, unit;
+    long arm, period, segment;
+    double expected; /* NaN: unknown */
+    int64_t at_ms;   /* its first exposure */
+    long outcomes;
+    bool done;
+};
+
+/* False in *ret_found: it is not known. */
+enum status store_unit_find(struct store *store, int64_t experiment, int64_t unit, bool *ret_found,
+                            struct store_unit *ret, struct error *err);
+enum status store_unit_put(struct store *store, const struct store_unit *unit, struct error *err);
+/* Open ones whose first exposure was at or before part->from, the earliest first. */
+typedef void store_unit_fn(void *data, const struct store_unit *unit);
+enum status store_units_open(struct store *store, const struct store_live_part *part, store_unit_fn *fn, void *data,
+                             struct error *err);
+/* The earliest first exposure of an open one; 0: there is none. */
+enum status store_units_since(struct store *store, int64_t experiment, int64_t *ret_at_ms, struct error *err);
+
+/* `value`: n doubles. *ret_new: false if one with this id has come before. */
+struct store_outcome {
+    int64_t experiment, unit, id, at_ms;
+    const double *value;
+    size_t n;
+};
+enum status store_outcome_add(struct store *store, const struct store_outcome *outcome, bool *ret_new,
+                              struct error *err);
+typedef void store_outcome_fn(void *data, const struct store_outcome *outcome);
+enum status store_outcomes(struct store *store, int64_t experiment, int64_t unit, store_outcome_fn *fn, void *data,
+                           struct error *err);
+enum status store_outcomes_drop(struct store *store, int64_t experiment, int64_t unit, struct error *err);
+/* Units and outcomes of an experiment that has ended, some thousand at a time. *ret_more: call it again. */
+enum status store_live_sweep(struct store *store, int64_t experiment, bool *ret_more, struct error *err);
+
+/* Has this collector sent these sums before? If not, it has now. */
+enum status store_collected(struct store *store, int64_t experiment, const char *collector, int64_t number,
+                            bool *ret_new, struct error *err);
+
 /* ---- the right to run a study ---- */
 
 struct store_hold; /* dies with the process: a file lock */

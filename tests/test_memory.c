@@ -112,7 +112,7 @@ static void retry_one(struct world *w, long number)
 {
     struct history *s = w->live;
     const struct trial *t = s->m.trial[number];
-    const struct tally before = s->m.tally;
+    const struct account before = s->m.tally;
     const enum trial_state was = t->state;
     const long attempts = t->effort.attempts;
     struct error err;

@@ -430,7 +430,7 @@ struct finding result_check_model(const struct checkup *x)
 
 struct finding result_check_numerics(const struct checkup *x)
 {
-    const struct tally *t = &x->s->tally;
+    const struct account *t = &x->s->tally;
     if (t->fallbacks == 0) return finding_none(HEALTH_NUMERICS);
     const char *says =
         arena_printf(x->arena, "%zu of %zu suggestions were made at random because no model could be asked",

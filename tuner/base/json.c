@@ -176,6 +176,20 @@ double json_number_at(const json_t *object, const char *key)
     return json_number_read(json_object_get(object, key));
 }
 
+json_t *json_numbers(const double *v, size_t n)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < n; i++) json_array_append_new(out, json_number(v[i]));
+    return out;
+}
+
+bool json_numbers_read(const json_t *v, double *ret, size_t n)
+{
+    if (json_array_size(v) != n) return false;
+    for (size_t i = 0; i < n; i++) ret[i] = json_number_read(json_array_get(v, i));
+    return true;
+}
+
 json_t *json_amount(double v)
 {
     bool whole = v == floor(v) && fabs(v) <= 9007199254740992.0;

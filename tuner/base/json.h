@@ -6,6 +6,7 @@
 #include "tuner/base/error.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Commas, colons and opening brackets outside of texts: no value takes memory without one, whatever its bytes. */
@@ -25,6 +26,9 @@ json_t *json_number(double v);
 /* And back: NaN for what is no number; `v`, `object` may be NULL. */
 double json_number_read(const json_t *v);
 double json_number_at(const json_t *object, const char *key);
+/* A list of n of them; back: false if it has not n items. */
+json_t *json_numbers(const double *v, size_t n);
+bool json_numbers_read(const json_t *v, double *ret, size_t n);
 /* The same, and whole numbers as integers: 7, not 7.0. */
 json_t *json_amount(double v);
 

@@ -41,7 +41,7 @@ static double median(const struct memory *s, const double *all)
 
 struct need ledger_need(const struct memory *s, double tokens)
 {
-    const struct tally *t = &s->tally;
+    const struct account *t = &s->tally;
     struct need out = {upper(s, t->recent_tokens), upper(s, t->recent_ms), 0};
     double usual = median(s, t->recent_tokens);
     if (isfinite(tokens) && tokens > 0) {

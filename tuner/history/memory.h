@@ -149,7 +149,7 @@ struct trial {
 enum { RECENT_MAX = 256 };
 
 /* What the ledger knows of past attempts. */
-struct tally {
+struct account {
     size_t count[TRIAL_STATES];
     size_t searched, finished; /* trials that count towards budget: trials; those of them that are final */
     size_t confirmed;          /* confirmation trials that are final */
@@ -234,7 +234,7 @@ struct memory {
     const struct search_trial *seen;       /* for the search: all but cancelled and outside ones, by number */
     const struct trial *const *seen_trial; /* … whose they are; NULL: of one that has been cancelled since */
     struct products products;              /* of stages */
-    struct tally tally;
+    struct account tally;
     struct baseline baseline;
     struct incumbent best;
 };

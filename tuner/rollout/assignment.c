@@ -5,21 +5,33 @@
 #include <math.h>
 #include <string.h>
 
-enum { BYTES = 7 }; /* of the digest; the last one's upper half: 52 bits */
+enum { KEY_BITS = 63, PLACE_BITS = 52 };
 
-double assignment_place(const char *salt, const char *unit, size_t unit_bytes)
+bool assignment_key(const char *salt, const char *unit, size_t unit_bytes, int64_t *ret)
 {
     size_t n = strlen(salt);
     char text[ASSIGNMENT_SALT_MAX + 1 + ASSIGNMENT_UNIT_MAX];
     unsigned char bytes[DIGEST_BYTES];
     uint64_t bits = 0;
-    if (n > ASSIGNMENT_SALT_MAX || unit_bytes > ASSIGNMENT_UNIT_MAX || strchr(salt, ':')) return NAN;
+    if (n > ASSIGNMENT_SALT_MAX || unit_bytes > ASSIGNMENT_UNIT_MAX || strchr(salt, ':')) return false;
     memcpy(text, salt, n);
     text[n] = ':';
     memcpy(text + n + 1, unit, unit_bytes);
     digest(text, n + 1 + unit_bytes, bytes);
-    for (size_t i = 0; i < BYTES; i++) bits = bits << 8 | bytes[i];
-    return (double)(bits >> 4) / 0x1p52;
+    for (size_t i = 0; i < sizeof bits; i++) bits = bits << 8 | bytes[i];
+    *ret = (int64_t)(bits >> (64 - KEY_BITS));
+    return true;
+}
+
+double assignment_place_of(int64_t key)
+{
+    return (double)(key >> (KEY_BITS - PLACE_BITS)) / 0x1p52;
+}
+
+double assignment_place(const char *salt, const char *unit, size_t unit_bytes)
+{
+    int64_t key;
+    return assignment_key(salt, unit, unit_bytes, &key) ? assignment_place_of(key) : NAN;
 }
 
 size_t assignment_arm(double place, const struct assignment_range *ranges, size_t n)

@@ -16,12 +16,19 @@
 #ifndef TUNER_ROLLOUT_ASSIGNMENT_H
 #define TUNER_ROLLOUT_ASSIGNMENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { ASSIGNMENT_SALT_MAX = 128, ASSIGNMENT_UNIT_MAX = 1024 }; /* bytes */
 
 /* In [0, 1). NaN: the salt or the unit is longer than that, or the salt has a colon (two salts could then be one). */
 double assignment_place(const char *salt, const char *unit, size_t unit_bytes);
+
+/* 63 bits of the same digest, to know the unit by where its name is not to be kept; its place is those of the first 52.
+ * False: where assignment_place has NaN. */
+bool assignment_key(const char *salt, const char *unit, size_t unit_bytes, int64_t *ret);
+double assignment_place_of(int64_t key);
 
 struct assignment_range {
     double from, to; /* [from, to) of [0, 1) */

@@ -1,0 +1,376 @@
+/* An experiment from its start to its end, in memory: phases, what is counted and what not, what it decides by itself. */
+#include "tests/live_world.h"
+
+#define PLAN "window: 30s\nlate: 10s\nramp: [0.1, 0.5]\nstep_units: 100\nunits: 20000\nlearn: 100\n"
+
+static void assert_phase(struct world *w, const char *want)
+{
+    char phase[32];
+    assert_string_equal(world_phase(w, phase, sizeof phase), want);
+}
+
+static json_t *experiment_of(struct world *w, json_t **ret_status)
+{
+    *ret_status = world_status(w);
+    return json_object_get(*ret_status, "experiment");
+}
+
+static void test_live__what_saves_and_holds_is_promoted(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 1);
+    w.tokens[1] = 70;
+    w.em[1] = 0.66;
+    assert_ok(world_start(&w, PLAN "promote: auto\n", 1), w.err);
+    assert_phase(&w, "learning");
+    world_run(&w, 200, 200);
+    assert_phase(&w, "promoted");
+    json_t *status = world_status(&w);
+    double served = json_number_at(json_object_get(json_object_get(status, "champion"), "parameters"), "threshold");
+    assert_near(served, 2, 0);
+    json_decref(status);
+    world_close(&w);
+}
+
+static void test_live__asks_unless_it_may_promote_by_itself(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 2);
+    w.tokens[1] = 70, w.em[1] = 0.66;
+    assert_ok(world_start(&w, PLAN, 1), w.err);
+    world_run(&w, 200, 60);
+    assert_phase(&w, "running");
+    json_t *status, *e = experiment_of(&w, &status);
+    assert_string_equal(json_string_value(json_object_get(e, "ready")), "challenger");
+    json_t *c = json_array_get(json_object_get(e, "challengers"), 0);
+    assert_string_equal(json_string_value(json_object_get(c, "verdict")), "adopt");
+    int64_t version = json_integer_value(json_object_get(status, "version"));
+    json_decref(status);
+    struct live_order late = {.verb = LIVE_DO_PROMOTE, .version = version - 1, .by = "ada"},
+                      order = {.verb = LIVE_DO_PROMOTE, .version = version, .by = "ada"};
+    assert_int_equal(live_order(w.store, "g2p", &late, w.now, &w.err), STATUS_CONFLICT);
+    assert_ok(live_order(w.store, "g2p", &order, w.now, &w.err), w.err);
+    assert_phase(&w, "promoted");
+    assert_int_equal(live_order(w.store, "g2p", &order, w.now, &w.err), STATUS_CONFLICT);
+    world_close(&w);
+}
+
+static void test_live__a_fall_is_taken_back(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 3);
+    w.em[1] = 0.4, w.tokens[1] = 60;
+    assert_ok(world_start(&w, PLAN, 1), w.err);
+    world_run(&w, 200, 200);
+    assert_phase(&w, "rolled back");
+    json_t *status, *e = experiment_of(&w, &status);
+    assert_contains(json_string_value(json_object_get(e, "why")), "em");
+    struct ruleset *rules = NULL;
+    assert_ok(live_ruleset(w.store, "g2p", &rules, &w.err), w.err);
+    assert_string_equal(ruleset_assign(rules, "anybody").variant, "champion");
+    assert_null(json_object_get(ruleset_document(rules), "experiment"));
+    ruleset_free(rules);
+    json_decref(status);
+    world_close(&w);
+}
+
+static void test_live__of_several_the_bad_one_goes_and_the_good_one_wins(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 4);
+    w.em[1] = 0.3, w.em[2] = 0.68, w.tokens[2] = 60;
+    assert_ok(world_start(&w, PLAN "promote: auto\n", 2), w.err);
+    world_run(&w, 300, 300);
+    assert_phase(&w, "promoted");
+    json_t *status, *e = experiment_of(&w, &status);
+    assert_true(json_is_true(json_array_get(json_object_get(e, "dropped"), 0)));
+    assert_string_equal(json_string_value(json_object_get(e, "ready")), "challenger-2");
+    json_decref(status);
+    world_close(&w);
+}
+
+static void test_live__lost_units_stop_it(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 5);
+    w.lost[1] = 0.4;
+    assert_ok(world_start(&w, PLAN, 1), w.err);
+    world_run(&w, 200, 200);
+    assert_phase(&w, "paused");
+    json_t *status, *e = experiment_of(&w, &status);
+    assert_contains(json_string_value(json_object_get(e, "why")), "shares");
+    json_decref(status);
+    world_close(&w);
+}
+
+static void test_live__silence_counts_as_wrong(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 6);
+    w.silent[1] = 0.5;
+    assert_ok(world_start(&w, PLAN, 1), w.err);
+    world_run(&w, 200, 200);
+    assert_phase(&w, "rolled back");
+    world_close(&w);
+}
+
+static void test_live__nothing_heard_pauses_it(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 7);
+    assert_ok(world_start(&w, PLAN "silence: 20m\n", 1), w.err);
+    world_run(&w, 200, 5);
+    assert_phase(&w, "running");
+    w.now += 21 * 60000;
+    world_tick(&w);
+    assert_phase(&w, "paused");
+    struct live_order resume = {.verb = LIVE_DO_RESUME};
+    assert_ok(live_order(w.store, "g2p", &resume, w.now, &w.err), w.err);
+    assert_phase(&w, "running");
+    world_tick(&w);
+    assert_phase(&w, "running");
+    world_close(&w);
+}
+
+static void test_live__a_days_limit_pauses_it_until_midnight(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 8);
+    w.now = 1790000000000 / 86400000 * 86400000 + 3600000; /* one o'clock */
+    assert_ok(world_start(&w, PLAN "limit: 50\nsilence: 0\n", 1), w.err);
+    world_run(&w, 200, 50);
+    assert_phase(&w, "paused");
+    w.now += 23 * 3600000;
+    world_tick(&w);
+    assert_phase(&w, "running");
+    world_close(&w);
+}
+
+/* ---- what is counted ---- */
+
+static long number_of(const json_t *answer, const char *key)
+{
+    return (long)json_integer_value(json_object_get(answer, key));
+}
+
+static void assert_refused(struct world *w, const char *item, const char *why)
+{
+    json_error_t ignored;
+    json_t *one = json_loads(item, 0, &ignored);
+    assert_non_null(one);
+    json_t *answer = world_take(w, json_pack("{s:[o]}", "outcomes", one));
+    json_t *refused = json_object_get(answer, "refused");
+    if (json_array_size(refused) != 1) fail_msg("%s is not refused", item);
+    assert_contains(json_string_value(json_object_get(json_array_get(refused, 0), "why")), why);
+    json_decref(answer);
+}
+
+static void test_live__what_cannot_be_is_refused_item_by_item(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 9);
+    assert_ok(world_start(&w, PLAN, 1), w.err);
+    assert_refused(&w, "{\"variant\":\"champion\"}", "unit is missing");
+    assert_refused(&w, "{\"unit\":\"u\"}", "variant is missing");
+    assert_refused(&w, "{\"unit\":\"u\",\"variant\":\"third\"}", "no variant 'third'");
+    assert_refused(&w, "{\"unit\":\"u\",\"variant\":\"champion\",\"metrics\":{\"em\":1}}", "id is missing");
+    assert_refused(&w, "{\"unit\":\"u\",\"variant\":\"champion\",\"id\":\"1\",\"metrics\":{\"em\":1.2}}", "from 0 to 1");
+    assert_refused(&w, "{\"unit\":\"u\",\"variant\":\"champion\",\"id\":\"1\",\"metrics\":{\"tokens\":-3}}", "at least 0");
+    assert_refused(&w, "{\"unit\":\"u\",\"variant\":\"champion\",\"id\":\"1\",\"metrics\":{\"tokens\":\"3\"}}", "a number");
+    assert_refused(&w, "{\"unit\":\"u\",\"variant\":\"champion\",\"id\":\"1\",\"metrics\":{\"ms\":3}}", "no metric 'ms'");
+    assert_refused(&w, "{\"unit\":\"u\",\"variant\":\"champion\",\"at_ms\":1890000000000}", "in the future");
+    assert_refused(&w, "{\"unit\":\"u\",\"variant\":\"champion\",\"period\":7}", "has not been yet");
+    assert_refused(&w, "{\"unit\":\"u\",\"variant\":\"champion\",\"colour\":\"red\"}", "colour");
+    assert_refused(&w, "{\"unit\":\"\",\"variant\":\"champion\"}", "1 to 1024 bytes");
+    assert_refused(&w, "{\"unit\":\"u\",\"variant\":\"challenger\"}", "champion's in period 0");
+    json_t *status, *e = experiment_of(&w, &status);
+    assert_near(json_number_at(json_object_get(e, "counts"), "refused"), 13, 0);
+    assert_near(json_number_at(json_object_get(e, "counts"), "taken"), 0, 0);
+    json_decref(status);
+    world_close(&w);
+}
+
+static void test_live__what_is_sent_again_changes_nothing(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 10);
+    assert_ok(world_start(&w, PLAN, 1), w.err);
+    world_run(&w, 200, 3);
+    json_t *body = world_outcomes(&w, 50), *again = json_deep_copy(body), *late = json_deep_copy(body);
+    size_t n = json_array_size(json_object_get(body, "outcomes"));
+    json_t *answer = world_take(&w, body);
+    assert_int_equal(number_of(answer, "taken"), n);
+    json_decref(answer);
+    answer = world_take(&w, again);
+    assert_int_equal(number_of(answer, "repeated"), n);
+    json_decref(answer);
+    w.now += 60000;
+    world_tick(&w);
+    json_t *before, *e = experiment_of(&w, &before);
+    answer = world_take(&w, late);
+    assert_int_equal(number_of(answer, "late"), n);
+    json_decref(answer);
+    world_tick(&w);
+    json_t *after, *f = experiment_of(&w, &after);
+    assert_true(json_equal(json_object_get(e, "challengers"), json_object_get(f, "challengers")));
+    assert_near(json_number_at(json_object_get(e, "counts"), "scored"),
+                json_number_at(json_object_get(f, "counts"), "scored"), 0);
+    json_decref(before);
+    json_decref(after);
+    world_close(&w);
+}
+
+static void test_live__the_order_in_which_outcomes_come_does_not_matter(void **state)
+{
+    (void)state;
+    json_t *said[2];
+    for (int turn = 0; turn < 2; turn++) {
+        struct world w;
+        world_open(&w, 11);
+        assert_ok(world_start(&w, PLAN, 1), w.err);
+        world_run(&w, 200, 4);
+        json_t *body = world_outcomes(&w, 300), *list = json_object_get(body, "outcomes"), *turned = json_array();
+        for (size_t i = json_array_size(list); i-- > 0;) json_array_append(turned, json_array_get(list, i));
+        if (turn) json_object_set(body, "outcomes", turned);
+        json_decref(turned);
+        json_decref(world_take(&w, body));
+        w.now += 60000;
+        world_tick(&w);
+        json_t *status, *e = experiment_of(&w, &status);
+        said[turn] = json_deep_copy(json_object_get(e, "challengers"));
+        json_decref(status);
+        world_close(&w);
+    }
+    assert_true(json_equal(said[0], said[1]));
+    json_decref(said[0]);
+    json_decref(said[1]);
+}
+
+static void test_live__a_unit_whose_window_a_change_lies_in_is_not_scored(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 12);
+    assert_ok(world_start(&w, "window: 30s\nlate: 10s\nmetrics: {em: {prove: not_worse}, tokens: {guard: 90000, range: [0, 100000], goal: minimize}}\nlearn: 0\nramp: [0.1, 0.2, 0.5]\n"
+                          "step_units: 1000000\n", 1),
+              w.err);
+    json_decref(world_take(&w, world_outcomes(&w, 100)));
+    w.now += 10000;
+    struct live_order ramp = {.verb = LIVE_DO_RAMP, .share = 0.5};
+    assert_ok(live_order(w.store, "g2p", &ramp, w.now, &w.err), w.err);
+    json_decref(world_take(&w, world_outcomes(&w, 100)));
+    w.now += 60000;
+    world_tick(&w);
+    json_t *status, *e = experiment_of(&w, &status), *counts = json_object_get(e, "counts");
+    assert_near(json_number_at(counts, "spanned"), 100, 0);
+    assert_near(json_number_at(counts, "scored"), 100, 0);
+    assert_near(json_number_at(e, "share"), 0.5, 1e-9);
+    json_decref(status);
+    world_close(&w);
+}
+
+/* ---- salts and starts ---- */
+
+static void test_live__the_same_again_is_sticky_and_anything_else_is_not(void **state)
+{
+    (void)state;
+    struct world w;
+    struct ruleset *rules[2] = {NULL, NULL};
+    struct live_order stop = {.verb = LIVE_DO_STOP};
+    const char *plan = "metrics: {em: {prove: not_worse}}\nlearn: 0\nramp: [0.4, 0.5]\n";
+    world_open(&w, 13);
+    for (int turn = 0; turn < 2; turn++) {
+        assert_ok(world_start(&w, plan, 1), w.err);
+        assert_ok(live_ruleset(w.store, "g2p", &rules[turn], &w.err), w.err);
+        assert_int_equal(world_start(&w, plan, 1), STATUS_CONFLICT);
+        assert_ok(live_order(w.store, "g2p", &stop, w.now, &w.err), w.err);
+    }
+    for (int i = 0; i < 200; i++) {
+        char unit[16];
+        snprintf(unit, sizeof unit, "u%d", i);
+        assert_string_equal(ruleset_assign(rules[0], unit).variant, ruleset_assign(rules[1], unit).variant);
+    }
+    ruleset_free(rules[0]);
+    ruleset_free(rules[1]);
+    assert_ok(world_start(&w, plan, 2), w.err);
+    json_t *status, *e = experiment_of(&w, &status);
+    assert_string_equal(json_string_value(json_object_get(e, "salt")), "g2p-3");
+    json_decref(status);
+    world_close(&w);
+}
+
+static void test_live__a_salt_of_others_and_units_that_cannot_decide_are_refused(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 14);
+    assert_int_equal(world_start(&w, "units: 100\n", 1), STATUS_INVALID);
+    assert_contains(w.err.text, "cannot decide");
+    assert_ok(world_start(&w, "", 1), w.err);
+    struct configuration a = configuration_with(7), b = configuration_with(8);
+    struct live_wish wish = {.rollout = "other", .study = "s", .plan_name = "p", .plan = "", .champion = &a, .n = 1,
+                             .challenger = &b, .salt = "g2p-1", .by = "test"};
+    assert_int_equal(live_start(w.store, &wish, w.now, &w.err), STATUS_INVALID);
+    assert_contains(w.err.text, "was used by another experiment");
+    wish.salt = NULL, wish.challenger = &a;
+    assert_int_equal(live_start(w.store, &wish, w.now, &w.err), STATUS_INVALID);
+    assert_contains(w.err.text, "champion's own");
+    free(a.body);
+    free(b.body);
+    world_close(&w);
+}
+
+static void test_live__killed_serves_the_champion(void **state)
+{
+    (void)state;
+    struct world w;
+    struct ruleset *rules = NULL;
+    struct live_order kill = {.verb = LIVE_DO_KILL, .why = "smoke", .by = "ada"}, revive = {.verb = LIVE_DO_REVIVE};
+    world_open(&w, 15);
+    assert_ok(world_start(&w, "metrics: {em: {prove: not_worse}}\nlearn: 0\nramp: [0.9]\n", 1), w.err);
+    assert_ok(live_order(w.store, "g2p", &kill, w.now, &w.err), w.err);
+    assert_ok(live_ruleset(w.store, "g2p", &rules, &w.err), w.err);
+    for (int i = 0; i < 50; i++) {
+        char unit[16];
+        snprintf(unit, sizeof unit, "u%d", i);
+        assert_string_equal(ruleset_assign(rules, unit).variant, "champion");
+        assert_int_equal(ruleset_assign(rules, unit).reason, REASON_DISABLED);
+    }
+    ruleset_free(rules);
+    assert_phase(&w, "paused");
+    assert_ok(live_order(w.store, "g2p", &revive, w.now, &w.err), w.err);
+    assert_phase(&w, "paused");
+    world_close(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_live__what_saves_and_holds_is_promoted),
+        cmocka_unit_test(test_live__asks_unless_it_may_promote_by_itself),
+        cmocka_unit_test(test_live__a_fall_is_taken_back),
+        cmocka_unit_test(test_live__of_several_the_bad_one_goes_and_the_good_one_wins),
+        cmocka_unit_test(test_live__lost_units_stop_it),
+        cmocka_unit_test(test_live__silence_counts_as_wrong),
+        cmocka_unit_test(test_live__nothing_heard_pauses_it),
+        cmocka_unit_test(test_live__a_days_limit_pauses_it_until_midnight),
+        cmocka_unit_test(test_live__what_cannot_be_is_refused_item_by_item),
+        cmocka_unit_test(test_live__what_is_sent_again_changes_nothing),
+        cmocka_unit_test(test_live__the_order_in_which_outcomes_come_does_not_matter),
+        cmocka_unit_test(test_live__a_unit_whose_window_a_change_lies_in_is_not_scored),
+        cmocka_unit_test(test_live__the_same_again_is_sticky_and_anything_else_is_not),
+        cmocka_unit_test(test_live__a_salt_of_others_and_units_that_cannot_decide_are_refused),
+        cmocka_unit_test(test_live__killed_serves_the_champion),
+    };
+    return cmocka_run_group_tests_name("live", tests, NULL, NULL);
+}

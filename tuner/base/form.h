@@ -1,0 +1,33 @@
+/* form: what a YAML document must hold: checks of its nodes whose errors name the place, the value and the way out.
+ *
+ * Each sets "file:line:column: …" and returns STATUS_INVALID if the node is not what it should be; then *ret is
+ * untouched. `name`: what the user calls it.
+ */
+#ifndef TUNER_BASE_FORM_H
+#define TUNER_BASE_FORM_H
+
+#include "tuner/base/yaml.h"
+
+#include <stdint.h>
+
+struct form {
+    const char *file; /* what it is called in errors */
+    struct error *err;
+};
+
+enum status form_fail(const struct form *f, const struct yaml_node *at, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+enum status form_need(const struct form *f, const struct yaml_node *v, enum yaml_kind kind, const char *name);
+/* No other keys than these, n of them; the error names the nearest. */
+enum status form_only(const struct form *f, const struct yaml_node *map, const char *name, const char *const *keys,
+                      size_t n);
+struct form_range {
+    double min, max;
+};
+enum status form_number(const struct form *f, const struct yaml_node *v, const char *name, struct form_range range,
+                        double *ret);
+enum status form_duration(const struct form *f, const struct yaml_node *v, const char *name, int64_t *ret_ms);
+enum status form_choice(const struct form *f, const struct yaml_node *v, const char *name, const char *const *choice,
+                        size_t n, size_t *ret);
+
+#endif

@@ -1,0 +1,137 @@
+#include "tuner/live/decision.h"
+
+#include "tuner/base/words.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { DAY_MS = 86400000 };
+
+__attribute__((format(printf, 2, 3))) static struct decision do_it(struct decision d, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(d.why, sizeof d.why, fmt, args);
+    va_end(args);
+    return d;
+}
+
+/* "em −5.1 points", in the words of a reason. */
+static const char *reading_words(const struct findings *f, size_t t, const struct track_reading *r, char *buf,
+                                 size_t size)
+{
+    const struct live_metric *m = &f->metric[f->track[t].metric];
+    if (f->track[t].kind != TRACK_SCALE)
+        snprintf(buf, size, "%s %+.1f %%", m->name, 100 * r->by);
+    else if (m->low == 0 && m->high == 1)
+        snprintf(buf, size, "%s %+.1f points", m->name, 100 * r->by);
+    else
+        snprintf(buf, size, "%s %+.4g", m->name, r->by);
+    return buf;
+}
+
+static size_t n_left(const struct experiment *x)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < x->n_challengers; i++) n += !x->dropped[i];
+    return n;
+}
+
+static struct decision take_back(const struct experiment *x, const struct findings *f, const struct judgement *j,
+                                 size_t i, size_t t, const char *because)
+{
+    char what[80], name[32];
+    struct decision d = {.act = n_left(x) > 1 ? ACT_DROP : ACT_ROLL_BACK, .challenger = i};
+    return do_it(d, "%s: %s (%s, %.0f units)", experiment_variant(x, i + 1, name, sizeof name), because,
+                 reading_words(f, t, &j->challenger[i].track[t], what, sizeof what),
+                 f->challenger[i].units[ARM_CHALLENGER]);
+}
+
+static struct decision look_at(const struct experiment *x, const struct findings *f, const struct judgement *j,
+                               size_t i)
+{
+    const struct challenger_reading *r = &j->challenger[i];
+    if (r->broken) return take_back(x, f, j, i, r->broken_track, "beyond its guard");
+    for (size_t t = 0; t < f->n_tracks; t++)
+        if (r->track[t].bad && f->metric[f->track[t].metric].proof != PROOF_NONE)
+            return take_back(x, f, j, i, t, "surely worse than its margin");
+    return (struct decision){0};
+}
+
+static struct decision look_at_shares(const struct experiment *x, const struct judgement *j)
+{
+    char name[32];
+    for (size_t i = 0; i < j->n; i++)
+        if (j->challenger[i].mismatched && !x->dropped[i])
+            return do_it((struct decision){.act = ACT_PAUSE},
+                         "units do not arrive in the promised shares (%s): something between assignment and outcome "
+                         "loses some of one arm, and nothing that is said of the difference can be believed",
+                         experiment_variant(x, i + 1, name, sizeof name));
+    return (struct decision){0};
+}
+
+static struct decision look_at_clock(const struct experiment *x, int64_t now_ms)
+{
+    const struct live_plan *p = x->plan;
+    char span[40];
+    long day = (long)(now_ms / DAY_MS);
+    if (p->silence_ms && now_ms - x->heard_ms > p->silence_ms)
+        return do_it((struct decision){.act = ACT_PAUSE}, "nothing was heard for %s",
+                     words_show_duration(now_ms - x->heard_ms, span, sizeof span));
+    if (p->limit > 0 && x->day == day && x->exposed >= p->limit)
+        return do_it((struct decision){.act = ACT_PAUSE, .until_ms = (int64_t)(day + 1) * DAY_MS},
+                     "%.0f units were exposed today, the limit", x->exposed);
+    return (struct decision){0};
+}
+
+static struct decision look_for_winner(const struct experiment *x, const struct findings *f, const struct judgement *j)
+{
+    char name[32];
+    int best = -1;
+    for (size_t i = 0; i < j->n; i++) {
+        bool may = j->challenger[i].word == VERDICT_ADOPT && !x->dropped[i];
+        if (may && (best < 0 || j->challenger[i].evidence > j->challenger[best].evidence)) best = (int)i;
+    }
+    if (best < 0 || (x->winner == best && !f->plan->promote_alone)) return (struct decision){0};
+    struct decision d = {.act = f->plan->promote_alone ? ACT_PROMOTE : ACT_ASK, .challenger = (size_t)best};
+    return do_it(d, "%s: adopt, after %.0f units", experiment_variant(x, (size_t)best + 1, name, sizeof name),
+                 f->challenger[best].units[0] + f->challenger[best].units[1]);
+}
+
+static double scored_of_challengers(const struct findings *f)
+{
+    double n = 0;
+    for (size_t i = 0; i < f->n_challengers; i++) n += f->challenger[i].units[ARM_CHALLENGER];
+    return n;
+}
+
+static struct decision look_at_ramp(const struct experiment *x, const struct findings *f)
+{
+    const struct live_plan *p = x->plan;
+    double here = scored_of_challengers(f) - x->step_from;
+    if (p->units > 0 && x->counts.scored >= p->units && x->winner < 0)
+        return do_it((struct decision){.act = ACT_ROLL_BACK}, "the %.0f planned units are used, and it is not decided",
+                     p->units);
+    if (x->step + 1 < p->n_steps && here >= p->step_units * (double)n_left(x))
+        return do_it((struct decision){.act = ACT_RAMP}, "%.0f units of challengers were scored at %g %%", here,
+                     100 * p->step[x->step]);
+    return (struct decision){0};
+}
+
+struct decision decide(const struct experiment *x, const struct findings *f, const struct judgement *j, int64_t now_ms)
+{
+    struct decision d = {0};
+    if (x->phase == LIVE_LEARNING && f->learnt >= x->plan->learn)
+        return do_it((struct decision){.act = ACT_BEGIN}, "%.0f units of the champion were looked at", f->learnt);
+    if (x->phase == LIVE_PAUSED && x->until_ms && now_ms >= x->until_ms)
+        return do_it((struct decision){.act = ACT_RESUME}, "a new day");
+    if (x->phase != LIVE_RUNNING) return d;
+    for (size_t i = 0; i < j->n && !d.act; i++)
+        if (!x->dropped[i]) d = look_at(x, f, j, i);
+    if (!d.act) d = look_at_shares(x, j);
+    if (!d.act) d = look_for_winner(x, f, j);
+    if (!d.act) d = look_at_clock(x, now_ms);
+    if (!d.act) d = look_at_ramp(x, f);
+    return d;
+}

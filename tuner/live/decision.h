@@ -1,0 +1,29 @@
+/* decision: what an experiment does next by itself, from where it is and what its units say. Pure; one thing at a time,
+ * the most pressing first.
+ *
+ *   a guard is broken          that challenger is taken back: shares of others grow, the last one's experiment is over
+ *   shares do not come true    paused: nothing of it can be believed, until somebody has looked
+ *   nothing is heard           paused (a dead man's switch)
+ *   the day's limit            paused until midnight (UTC)
+ *   proven                     promoted, or, as the plan has it, asked for
+ *   surely worse               taken back, like a broken guard
+ *   enough units at this step  the next step of the ramp
+ *   the planned units are used rolled back, undecided
+ */
+#ifndef TUNER_LIVE_DECISION_H
+#define TUNER_LIVE_DECISION_H
+
+#include "tuner/live/judgement.h"
+
+enum act { ACT_NONE, ACT_BEGIN, ACT_DROP, ACT_ROLL_BACK, ACT_PAUSE, ACT_RESUME, ACT_ASK, ACT_PROMOTE, ACT_RAMP };
+
+struct decision {
+    enum act act;
+    size_t challenger; /* drop, ask, promote */
+    int64_t until_ms;  /* pause: resumed then; 0: not by itself */
+    char why[300];
+};
+
+struct decision decide(const struct experiment *x, const struct findings *f, const struct judgement *j, int64_t now_ms);
+
+#endif

@@ -1,0 +1,92 @@
+/* experiment: where a live experiment is, and how it got there.
+ *
+ *   LEARNING ──▶ RUNNING ⇄ PAUSED          LEARNING: the champion alone, to know what is usual
+ *       │           │         │            RUNNING: at a step of the ramp
+ *       └───────────┴────┬────┘            PAUSED: the champion alone, until somebody resumes it, or until a time
+ *                        ▼
+ *        PROMOTED | ROLLED_BACK | STOPPED   for good; what comes afterwards is a new experiment
+ *
+ * The shares of the arms change with phase and step; between two changes lies a period. Pure: whoever keeps it writes
+ * its JSON with each change.
+ */
+#ifndef TUNER_LIVE_EXPERIMENT_H
+#define TUNER_LIVE_EXPERIMENT_H
+
+#include "tuner/live/plan.h"
+
+#include "tuner/base/json.h"
+
+#define LIVE_PHASES(X)                                                                                                 \
+    X(LEARNING, "learning") X(RUNNING, "running") X(PAUSED, "paused") X(PROMOTED, "promoted")                          \
+        X(ROLLED_BACK, "rolled back") X(STOPPED, "stopped")
+
+#define LIVE_PHASE(id, name) LIVE_##id,
+enum live_phase { LIVE_PHASES(LIVE_PHASE) };
+#undef LIVE_PHASE
+
+enum { LIVE_ARMS_MAX = LIVE_CHALLENGERS_MAX + 1 };
+
+struct period {
+    int64_t from_ms, to_ms; /* to_ms 0: now */
+    size_t n;
+    struct assignment_range *range;
+    double share[LIVE_ARMS_MAX];   /* widths of the ranges; the champion's first */
+    double arrived[LIVE_ARMS_MAX]; /* units whose first exposure was in it */
+};
+
+struct live_counts { /* of items */
+    double taken, repeated, late, left_out, refused;
+    double moved;     /* a unit came with another variant than its first one's */
+    double scored;    /* units */
+    double spanned;   /* units not scored, since the shares changed within their window */
+};
+
+struct experiment {
+    const struct live_plan *plan;
+    size_t n_challengers;
+    enum live_phase phase;
+    const char *why;   /* of the phase; "" */
+    int64_t since_ms;  /* in this phase */
+    int64_t until_ms;  /* paused: resumed by itself then; 0: not by itself */
+    size_t step;       /* of the ramp */
+    double step_from;  /* units of challengers that were scored before this step */
+    bool dropped[LIVE_CHALLENGERS_MAX]; /* taken back, while others go on */
+    int winner;        /* which may be promoted, or was; −1: none */
+    double weight[LIVE_CHALLENGERS_MAX]; /* of the challengers' part, of sum 1; 0 of one that is dropped */
+    size_t n_periods;
+    struct period *period;
+    int64_t heard_ms;  /* when something came last */
+    long day;          /* since 1970, UTC … */
+    double exposed;    /* … and units of challengers whose first exposure was on it */
+    struct live_counts counts;
+    struct arena *arena;
+};
+
+const char *live_phase_name(enum live_phase phase);
+bool live_phase_is_end(enum live_phase phase);
+/* May one phase follow the other? */
+bool live_phase_follows(enum live_phase from, enum live_phase to);
+
+/* Its first phase and period. `plan` and `arena` must live as long. */
+void experiment_begin(struct experiment *x, const struct live_plan *plan, size_t n_challengers, int64_t now_ms,
+                      struct arena *arena);
+/* STATUS_CONFLICT: that phase cannot follow. `why`: into the arena. */
+enum status experiment_enter(struct experiment *x, enum live_phase phase, const char *why, int64_t now_ms,
+                             struct error *err);
+/* New shares, as phase, step, weights and dropped ones have them: a new period, unless they are the same. */
+void experiment_share(struct experiment *x, int64_t now_ms);
+const struct period *experiment_now(const struct experiment *x);
+/* The one that a time lies in; NULL: before the first. */
+struct period *experiment_period_at(const struct experiment *x, int64_t at_ms);
+/* Did the shares stay as they are for as long as the window of a unit that was first exposed then? */
+bool experiment_is_whole(const struct experiment *x, const struct period *p, int64_t at_ms);
+
+/* "champion", "challenger", of several "challenger-1" …; −1: no such variant. */
+const char *experiment_variant(const struct experiment *x, size_t arm, char *buf, size_t size);
+int experiment_arm(const struct experiment *x, const char *variant);
+
+json_t *experiment_json(const struct experiment *x);
+enum status experiment_read(const json_t *in, const struct live_plan *plan, size_t n_challengers, struct arena *arena,
+                            struct experiment *ret, struct error *err);
+
+#endif

@@ -1,0 +1,201 @@
+#include "tuner/live/findings.h"
+
+#include <math.h>
+#include <string.h>
+
+static const double few = 10; /* units, of which no variance is believed */
+
+void findings_init(struct findings *f, const struct live_plan *plan, size_t n_challengers, struct arena *arena)
+{
+    *f = (struct findings){.plan = plan, .n_challengers = n_challengers, .arena = arena};
+    f->n_tracks = track_list(plan, f->track);
+    memcpy(f->metric, plan->metric, sizeof f->metric);
+}
+
+/* ---- what is known of the champion ---- */
+
+static double known_mean(const struct known *k)
+{
+    return k->n >= few ? k->sum / k->n : 0.5;
+}
+
+static double known_variance(const struct known *k)
+{
+    if (k->n < few) return 0.25;
+    double mean = k->sum / k->n;
+    return fmax(k->squares / k->n - mean * mean, 0);
+}
+
+double findings_variance(const struct findings *f, size_t track)
+{
+    return known_variance(&f->known[track]);
+}
+
+static void know(struct known *k, double outcome)
+{
+    k->n++;
+    k->sum += outcome;
+    k->squares += outcome * outcome;
+}
+
+static const struct live_metric *metric_of(const struct findings *f, size_t track)
+{
+    return &f->metric[f->track[track].metric];
+}
+
+static double outcome_of(const struct findings *f, size_t track, const double *value)
+{
+    return track_outcome(metric_of(f, track), f->track[track].kind, value[f->track[track].metric]);
+}
+
+static void know_all(struct findings *f, const double *value)
+{
+    for (size_t t = 0; t < f->n_tracks; t++) know(&f->known[t], outcome_of(f, t, value));
+}
+
+/* ---- learning ---- */
+
+void findings_learn(struct findings *f, const struct scored_unit *unit)
+{
+    size_t at = (size_t)f->learnt;
+    if (f->begun || at >= LIVE_LEARN_MAX) return;
+    for (size_t m = 0; m < f->plan->n_metrics; m++) {
+        f->sample[m] = arena_more(f->arena, f->sample[m], at, sizeof *f->sample[m]);
+        f->sample[m][at] = unit->value[m];
+    }
+    f->learnt++;
+}
+
+static enum status learn_marks(struct findings *f, size_t m, struct error *err)
+{
+    struct live_metric *x = &f->metric[m];
+    struct saving_marks learnt, given = x->marks;
+    size_t n = 0, all = (size_t)f->learnt;
+    double *heard = arena_array(f->arena, all + 1, sizeof *heard);
+    if (given.low > 0 && given.cap > 0) return STATUS_OK;
+    for (size_t i = 0; i < all; i++)
+        if (!isnan(f->sample[m][i])) heard[n++] = f->sample[m][i];
+    if (!saving_learn(heard, n, given.cap, &learnt))
+        return error_set(err, STATUS_INVALID,
+                         "the champion's %.48s cannot be learnt: of %zu units %zu had one, and they must differ; give "
+                         "'marks' and 'cap' in the plan",
+                         x->name, all, n);
+    x->marks = learnt;
+    if (given.low > 0) x->marks.low = given.low, x->marks.high = given.high;
+    return STATUS_OK;
+}
+
+static void know_sample(struct findings *f)
+{
+    double value[LIVE_METRICS_MAX];
+    for (size_t i = 0; i < (size_t)f->learnt; i++) {
+        for (size_t m = 0; m < f->plan->n_metrics; m++) value[m] = f->sample[m][i];
+        know_all(f, value);
+    }
+    memset(f->sample, 0, sizeof f->sample);
+}
+
+/* ---- bets ---- */
+
+double findings_information(const struct findings *f, size_t track, double units, double share)
+{
+    struct tally t;
+    const struct known *k = &f->known[track];
+    return tally_begin(&t, share, known_mean(k), known_variance(k)) ? sequence_information(&t, units) : 0;
+}
+
+/* What a challenger's share of the last step is, among it and the champion; *ret_both: their part of all units. */
+static double last_share(const struct findings *f, double *ret_both)
+{
+    double all = f->plan->step[f->plan->n_steps - 1], each = all / (double)f->n_challengers;
+    *ret_both = each + 1 - all;
+    return each / *ret_both;
+}
+
+static void bet(const struct findings *f, size_t t, struct followed *x)
+{
+    const struct live_metric *m = metric_of(f, t);
+    enum track_kind kind = f->track[t].kind;
+    double both, share = last_share(f, &both), units = f->plan->units * both;
+    double effect = kind == TRACK_SCALE ? m->effect : 1 / (1 - m->effect) - 1; /* a tenth fewer is a ratio of 0.9 */
+    struct sequence_plan plan = {.effect = fmin(track_effect(m, kind, effect), 1), .alpha = f->plan->alpha};
+    plan.target[SIDE_ABOVE] = plan.target[SIDE_BELOW] = kind == TRACK_SCALE ? -track_effect(m, kind, m->margin) : 0;
+    plan.information = units > 0 ? findings_information(f, t, units, share) : 0;
+    sequence_begin(&x->sequence, &plan);
+}
+
+static void set_guard(const struct findings *f, size_t t, struct followed *x)
+{
+    const struct live_metric *m = metric_of(f, t);
+    enum track_kind kind = f->track[t].kind;
+    if (!isfinite(m->guard)) return;
+    double bound = track_effect(m, kind, m->guard);
+    double fall = kind == TRACK_SCALE ? track_effect(m, kind, m->effect) : track_effect(m, kind, 0.25);
+    struct guard_plan plan = {.bound = -fmin(bound, 0.99), .fall = fmin(fall, 1), .exposed = 10 * f->plan->step_units};
+    guard_begin(&x->guard, &plan);
+}
+
+enum status findings_begin(struct findings *f, struct error *err)
+{
+    for (size_t m = 0; m < f->plan->n_metrics; m++) {
+        enum status s = f->metric[m].proof == PROOF_FEWER ? learn_marks(f, m, err) : STATUS_OK;
+        if (s) return s;
+    }
+    know_sample(f);
+    f->begun = true;
+    for (size_t i = 0; i < f->n_challengers; i++)
+        for (size_t t = 0; t < f->n_tracks; t++) {
+            if (f->track[t].kind == TRACK_BILL) continue;
+            bet(f, t, &f->challenger[i].track[t]);
+            set_guard(f, t, &f->challenger[i].track[t]);
+        }
+    return STATUS_OK;
+}
+
+/* ---- units ---- */
+
+static struct stratum *stratum_of(const struct findings *f, size_t track, struct followed *x,
+                                  const struct scored_unit *unit, double share)
+{
+    for (size_t i = x->n; i-- > 0;)
+        if (x->stratum[i].period == unit->period && x->stratum[i].segment == unit->segment) return &x->stratum[i];
+    struct stratum s = {.period = unit->period, .segment = unit->segment};
+    const struct known *k = &f->known[track];
+    if (!tally_begin(&s.tally, share, known_mean(k), known_variance(k))) return NULL;
+    x->stratum = arena_more(f->arena, x->stratum, x->n, sizeof *x->stratum);
+    x->stratum[x->n] = s;
+    return &x->stratum[x->n++];
+}
+
+static void see(struct findings *f, struct challenger *c, const struct scored_unit *unit, double share)
+{
+    enum arm arm = unit->arm ? ARM_CHALLENGER : ARM_CHAMPION;
+    for (size_t t = 0; t < f->n_tracks; t++) {
+        struct followed *x = &c->track[t];
+        size_t level = tally_level(outcome_of(f, t, unit->value), unit->chance);
+        struct stratum *s = stratum_of(f, t, x, unit, share);
+        if (!s || level >= TALLY_LEVELS) continue;
+        if (f->track[t].kind != TRACK_BILL) {
+            struct tally block = s->tally;
+            memset(block.units, 0, sizeof block.units);
+            block.units[arm][level] = 1;
+            sequence_fold(&x->sequence, &block);
+            if (x->guard.plan.fall > 0) guard_see(&x->guard, &block);
+        }
+        s->tally.units[arm][level]++;
+    }
+    c->units[arm]++;
+    bool heard = false;
+    for (size_t m = 0; m < f->plan->n_metrics; m++) heard = heard || !isnan(unit->value[m]);
+    c->missing[arm] += !heard;
+}
+
+void findings_see(struct findings *f, const struct scored_unit *unit, const double *shares)
+{
+    for (size_t i = 0; i < f->n_challengers; i++) {
+        bool is_its = unit->arm == 0 || unit->arm == i + 1;
+        double share = shares[i + 1] / (shares[i + 1] + shares[0]);
+        if (is_its && shares[i + 1] > 0 && shares[0] > 0) see(f, &f->challenger[i], unit, share);
+    }
+    if (unit->arm == 0) know_all(f, unit->value);
+}

@@ -1,0 +1,81 @@
+/* findings: what the units that were scored say so far: counts and evidence, of each challenger and track.
+ *
+ *   findings_learn    the champion alone, before the first challenger: how large amounts are, where the metrics lie
+ *   findings_begin    what was learnt is fixed, and bets are laid
+ *   findings_see      a unit whose window is closed
+ *
+ * Units are told in an order that outcomes have no part in. All of it goes to JSON and back, to the last bit, and is
+ * kept with each change; what it says is a function of the plan and the units in their order.
+ */
+#ifndef TUNER_LIVE_FINDINGS_H
+#define TUNER_LIVE_FINDINGS_H
+
+#include "tuner/live/track.h"
+
+#include "tuner/base/json.h"
+
+/* Champion's outcomes of a track: sums over units. */
+struct known {
+    double n, sum, squares;
+};
+
+/* Units of one period and segment, of one track. */
+struct stratum {
+    long period, segment;
+    struct tally tally;
+};
+
+struct followed { /* a track of one challenger */
+    size_t n;
+    struct stratum *stratum;
+    struct sequence sequence; /* not of a bill */
+    struct guard guard;
+};
+
+struct challenger {
+    double units[ARMS]; /* scored: the champion's beside it and its own */
+    double missing[ARMS]; /* … of which nothing was heard */
+    struct followed track[LIVE_TRACKS_MAX];
+};
+
+struct findings {
+    const struct live_plan *plan;
+    struct live_metric metric[LIVE_METRICS_MAX]; /* the plan's, with marks that were learnt */
+    size_t n_tracks;
+    struct track track[LIVE_TRACKS_MAX];
+    bool begun;
+    struct known known[LIVE_TRACKS_MAX];
+    double learnt; /* units of the champion that were looked at */
+    double *sample[LIVE_METRICS_MAX]; /* of an amount: what they had, until it has begun; learnt of them */
+    size_t n_challengers;
+    struct challenger challenger[LIVE_CHALLENGERS_MAX];
+    struct arena *arena; /* whose memory it is */
+};
+
+/* Nothing seen yet. `plan` and `arena` must live as long. */
+void findings_init(struct findings *f, const struct live_plan *plan, size_t n_challengers, struct arena *arena);
+
+/* Values in the metrics' units, NaN of what was not heard; n_metrics. */
+struct scored_unit {
+    long period, segment;
+    size_t arm;          /* 0: the champion */
+    double chance;       /* uniform in [0, 1), of the unit: how what lies between two levels is rounded */
+    const double *value; /* all NaN: nothing was heard of it */
+};
+
+void findings_learn(struct findings *f, const struct scored_unit *unit);
+/* STATUS_INVALID: amounts that were all the same, or none. */
+enum status findings_begin(struct findings *f, struct error *err);
+/* shares: of the unit's period, the champion's first. */
+void findings_see(struct findings *f, const struct scored_unit *unit, const double *shares);
+
+/* Information that so many units of both arms carry, at these shares of the challenger and champion, of a track. */
+double findings_information(const struct findings *f, size_t track, double units, double share);
+/* Variance of a track's outcomes, as far as it is known. */
+double findings_variance(const struct findings *f, size_t track);
+
+json_t *findings_json(const struct findings *f);
+/* STATUS_INVALID: it is none of this plan. Into one that was made by findings_init. */
+enum status findings_read(const json_t *in, struct findings *f, struct error *err);
+
+#endif

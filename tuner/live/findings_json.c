@@ -1,0 +1,177 @@
+#include "tuner/live/findings.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- writing ---- */
+
+/* Levels that have units, and how many. */
+static json_t *levels_json(const double *units)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < TALLY_LEVELS; i++)
+        if (units[i] > 0) json_array_append_new(out, json_pack("[i, f]", (int)i, units[i]));
+    return out;
+}
+
+static json_t *stratum_json(const struct stratum *s)
+{
+    return json_pack("{s:I, s:I, s:f, s:f, s:f, s:o, s:o}", "period", (json_int_t)s->period, "segment",
+                     (json_int_t)s->segment, "share", s->tally.share, "offset", s->tally.offset, "variance",
+                     s->tally.variance, "champion", levels_json(s->tally.units[ARM_CHAMPION]), "challenger",
+                     levels_json(s->tally.units[ARM_CHALLENGER]));
+}
+
+static json_t *followed_json(const struct followed *x)
+{
+    json_t *strata = json_array();
+    for (size_t i = 0; i < x->n; i++) json_array_append_new(strata, stratum_json(&x->stratum[i]));
+    const double *plan = (const double[]){x->sequence.plan.effect, x->sequence.plan.target[0],
+                                          x->sequence.plan.target[1], x->sequence.plan.alpha,
+                                          x->sequence.plan.information};
+    const struct guard *g = &x->guard;
+    const double *guard = (const double[]){g->plan.bound, g->plan.fall, g->plan.exposed, g->plan.pair_variance,
+                                           g->log_wealth, g->exposed,   g->staked,       g->pairs,
+                                           g->squares};
+    return json_pack("{s:o, s:o, s:f, s:o, s:o, s:o}", "strata", strata, "plan", json_numbers(plan, 5), "information",
+                     x->sequence.information, "above", json_numbers(x->sequence.hedge[SIDE_ABOVE].log_wealth, HEDGE_POINTS),
+                     "below", json_numbers(x->sequence.hedge[SIDE_BELOW].log_wealth, HEDGE_POINTS), "guard",
+                     json_numbers(guard, 9));
+}
+
+static json_t *challenger_json(const struct findings *f, const struct challenger *c)
+{
+    json_t *tracks = json_array();
+    for (size_t t = 0; t < f->n_tracks; t++) json_array_append_new(tracks, followed_json(&c->track[t]));
+    return json_pack("{s:o, s:o, s:o}", "units", json_numbers(c->units, ARMS), "missing",
+                     json_numbers(c->missing, ARMS), "tracks", tracks);
+}
+
+static json_t *marks_json(const struct findings *f)
+{
+    json_t *out = json_array();
+    for (size_t m = 0; m < f->plan->n_metrics; m++) {
+        const struct saving_marks *x = &f->metric[m].marks;
+        json_array_append_new(out, json_numbers((const double[]){x->low, x->high, x->cap}, 3));
+    }
+    return out;
+}
+
+static json_t *samples_json(const struct findings *f)
+{
+    json_t *out = json_array();
+    for (size_t m = 0; m < f->plan->n_metrics; m++)
+        json_array_append_new(out, json_numbers(f->sample[m], f->begun ? 0 : (size_t)f->learnt));
+    return out;
+}
+
+json_t *findings_json(const struct findings *f)
+{
+    json_t *known = json_array(), *challengers = json_array();
+    for (size_t t = 0; t < f->n_tracks; t++)
+        json_array_append_new(known,
+                              json_numbers((const double[]){f->known[t].n, f->known[t].sum, f->known[t].squares}, 3));
+    for (size_t i = 0; i < f->n_challengers; i++)
+        json_array_append_new(challengers, challenger_json(f, &f->challenger[i]));
+    return json_pack("{s:b, s:f, s:o, s:o, s:o, s:o}", "begun", f->begun, "learnt", f->learnt, "marks", marks_json(f),
+                     "samples", samples_json(f), "known", known, "challengers", challengers);
+}
+
+/* ---- reading ---- */
+
+static bool read_levels(const json_t *in, double *units)
+{
+    size_t i;
+    json_t *pair;
+    json_array_foreach(in, i, pair) {
+        json_int_t level = json_integer_value(json_array_get(pair, 0));
+        double n = json_number_read(json_array_get(pair, 1));
+        if (level < 0 || level >= TALLY_LEVELS || !(n >= 0)) return false;
+        units[level] = n;
+    }
+    return json_is_array(in);
+}
+
+static bool read_stratum(const json_t *in, struct stratum *ret)
+{
+    ret->period = (long)json_integer_value(json_object_get(in, "period"));
+    ret->segment = (long)json_integer_value(json_object_get(in, "segment"));
+    return tally_begin(&ret->tally, json_number_at(in, "share"), json_number_at(in, "offset"),
+                       json_number_at(in, "variance")) &&
+           read_levels(json_object_get(in, "champion"), ret->tally.units[ARM_CHAMPION]) &&
+           read_levels(json_object_get(in, "challenger"), ret->tally.units[ARM_CHALLENGER]);
+}
+
+static bool read_strata(const json_t *in, struct followed *x, struct arena *arena)
+{
+    x->n = json_array_size(in);
+    x->stratum = NULL;
+    for (size_t i = 0; i < x->n; i++) {
+        x->stratum = arena_more(arena, x->stratum, i, sizeof *x->stratum);
+        if (!read_stratum(json_array_get(in, i), &x->stratum[i])) return false;
+    }
+    return true;
+}
+
+static bool read_followed(const json_t *in, struct followed *x, struct arena *arena)
+{
+    double plan[5], g[9];
+    if (!json_numbers_read(json_object_get(in, "plan"), plan, 5) || !json_numbers_read(json_object_get(in, "guard"), g, 9) ||
+        !json_numbers_read(json_object_get(in, "above"), x->sequence.hedge[SIDE_ABOVE].log_wealth, HEDGE_POINTS) ||
+        !json_numbers_read(json_object_get(in, "below"), x->sequence.hedge[SIDE_BELOW].log_wealth, HEDGE_POINTS))
+        return false;
+    x->sequence.plan = (struct sequence_plan){plan[0], {plan[1], plan[2]}, plan[3], plan[4]};
+    x->sequence.information = json_number_at(in, "information");
+    x->guard = (struct guard){{g[0], g[1], g[2], g[3]}, g[4], g[5], g[6], g[7], g[8]};
+    return read_strata(json_object_get(in, "strata"), x, arena);
+}
+
+static bool read_challenger(const json_t *in, struct findings *f, struct challenger *c)
+{
+    const json_t *tracks = json_object_get(in, "tracks");
+    if (!json_numbers_read(json_object_get(in, "units"), c->units, ARMS) ||
+        !json_numbers_read(json_object_get(in, "missing"), c->missing, ARMS) || json_array_size(tracks) != f->n_tracks)
+        return false;
+    for (size_t t = 0; t < f->n_tracks; t++)
+        if (!read_followed(json_array_get(tracks, t), &c->track[t], f->arena)) return false;
+    return true;
+}
+
+static bool read_metrics(const json_t *in, struct findings *f)
+{
+    const json_t *marks = json_object_get(in, "marks"), *samples = json_object_get(in, "samples");
+    size_t learnt = (size_t)f->learnt;
+    for (size_t m = 0; m < f->plan->n_metrics; m++) {
+        double x[3];
+        if (!json_numbers_read(json_array_get(marks, m), x, 3)) return false;
+        f->metric[m].marks = (struct saving_marks){x[0], x[1], x[2]};
+        if (f->begun) continue;
+        for (size_t i = 0; i < learnt; i++) f->sample[m] = arena_more(f->arena, f->sample[m], i, sizeof(double));
+        if (!json_numbers_read(json_array_get(samples, m), f->sample[m], learnt)) return false;
+    }
+    return true;
+}
+
+static bool read_all(const json_t *in, struct findings *f)
+{
+    const json_t *known = json_object_get(in, "known"), *challengers = json_object_get(in, "challengers");
+    f->begun = json_is_true(json_object_get(in, "begun"));
+    f->learnt = json_number_at(in, "learnt");
+    if (!(f->learnt >= 0 && f->learnt <= LIVE_LEARN_MAX) || json_array_size(known) != f->n_tracks ||
+        json_array_size(challengers) != f->n_challengers)
+        return false;
+    for (size_t t = 0; t < f->n_tracks; t++) {
+        double x[3];
+        if (!json_numbers_read(json_array_get(known, t), x, 3)) return false;
+        f->known[t] = (struct known){x[0], x[1], x[2]};
+    }
+    for (size_t i = 0; i < f->n_challengers; i++)
+        if (!read_challenger(json_array_get(challengers, i), f, &f->challenger[i])) return false;
+    return read_metrics(in, f);
+}
+
+enum status findings_read(const json_t *in, struct findings *f, struct error *err)
+{
+    if (read_all(in, f)) return STATUS_OK;
+    return error_set(err, STATUS_INVALID, "what was kept of this experiment is not what its plan needs");
+}

@@ -1,0 +1,282 @@
+#include "tuner/live/intake.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { REFUSALS_MAX = 100, DAY_MS = 86400000, SETTLING_MS = 10000 };
+
+/* One item, understood. */
+struct item {
+    const char *unit, *id;
+    size_t arm;
+    int64_t at_ms;
+    struct period *period;
+    long period_number, segment;
+    double expected;
+    bool has_metrics;
+    double value[LIVE_METRICS_MAX];
+};
+
+/* What became of it. */
+struct fate {
+    enum intake_word word;
+    struct error wrong; /* refused: why */
+};
+
+/* ---- who is not counted ---- */
+
+const char *intake_holdout_salt(const char *rollout, char *buf, size_t size)
+{
+    snprintf(buf, size, "%.100s-holdout", rollout);
+    return buf;
+}
+
+enum intake_aside intake_aside(const struct live_plan *p, const char *rollout, const char *unit,
+                               const char **ret_variant)
+{
+    char salt[ASSIGNMENT_SALT_MAX + 1];
+    size_t n = strlen(unit);
+    for (size_t i = 0; i < p->n_overrides; i++)
+        if (strcmp(p->override[i].unit, unit) == 0) return *ret_variant = p->override[i].variant, ASIDE_OVERRIDE;
+    *ret_variant = "champion";
+    if (p->holdout > 0 && assignment_place(intake_holdout_salt(rollout, salt, sizeof salt), unit, n) < p->holdout)
+        return ASIDE_HOLDOUT;
+    if (!p->group.salt) return ASIDE_NOT;
+    double place = assignment_place(p->group.salt, unit, n);
+    return place >= p->group.from && place < p->group.to ? ASIDE_NOT : ASIDE_GROUP;
+}
+
+/* ---- an item ---- */
+
+static enum status read_whole(const json_t *in, const char *key, int64_t *ret, struct error *err)
+{
+    const json_t *v = json_object_get(in, key);
+    if (!v || json_is_null(v)) return STATUS_OK;
+    if (!json_is_integer(v)) return error_set(err, STATUS_INVALID, "%s must be a whole number", key);
+    *ret = json_integer_value(v);
+    return STATUS_OK;
+}
+
+static enum status read_text(const json_t *in, const char *key, size_t most, const char **ret, struct error *err)
+{
+    const json_t *v = json_object_get(in, key);
+    if (!v || json_is_null(v)) return STATUS_OK;
+    size_t n = json_string_length(v);
+    if (!json_is_string(v) || n == 0 || n > most || strlen(json_string_value(v)) != n)
+        return error_set(err, STATUS_INVALID, "%s must be a text of 1 to %zu bytes", key, most);
+    *ret = json_string_value(v);
+    return STATUS_OK;
+}
+
+static enum status read_metrics(const struct live_plan *p, const json_t *in, struct item *x, struct error *err)
+{
+    const char *name;
+    json_t *v;
+    for (size_t i = 0; i < p->n_metrics; i++) x->value[i] = NAN;
+    if (!in || json_is_null(in)) return STATUS_OK;
+    if (!json_is_object(in)) return error_set(err, STATUS_INVALID, "metrics must be an object such as {\"em\": 1}");
+    json_object_foreach((json_t *)in, name, v)
+    {
+        int m = live_plan_metric(p, name);
+        if (m < 0) return error_set(err, STATUS_INVALID, "the plan has no metric '%.48s'", name);
+        if (!json_is_number(v)) return error_set(err, STATUS_INVALID, "%.48s must be a number", name);
+        enum status s = track_check(&p->metric[m], json_number_value(v), err);
+        if (s) return s;
+        x->value[m] = json_number_value(v);
+        x->has_metrics = true;
+    }
+    return STATUS_OK;
+}
+
+static enum status read_arm(const struct experiment *e, const json_t *in, struct item *x, struct error *err)
+{
+    const char *variant = NULL;
+    enum status s = read_text(in, "variant", 48, &variant, err);
+    if (!s && !variant) s = error_set(err, STATUS_INVALID, "variant is missing: which did this unit get?");
+    if (s) return s;
+    int arm = experiment_arm(e, variant);
+    if (arm < 0)
+        return error_set(err, STATUS_INVALID, "there is no variant '%.48s', but champion and %s", variant,
+                         e->n_challengers == 1 ? "challenger" : "challenger-1 …");
+    x->arm = (size_t)arm;
+    return STATUS_OK;
+}
+
+static enum status read_item(const struct record *r, const json_t *in, int64_t now_ms, struct item *x,
+                             struct error *err)
+{
+    const char *segment = NULL;
+    const json_t *expected = json_object_get(in, "expected");
+    *x = (struct item){.at_ms = now_ms, .period_number = -1, .expected = NAN};
+    enum status s = json_is_object(in) ? json_only(in, err, "unit", "id", "at_ms", "experiment", "period", "variant",
+                                                   "segment", "expected", "metrics", NULL)
+                                       : error_set(err, STATUS_INVALID, "an outcome must be an object");
+    if (!s) s = read_text(in, "unit", ASSIGNMENT_UNIT_MAX, &x->unit, err);
+    if (!s && !x->unit) s = error_set(err, STATUS_INVALID, "unit is missing: who was served?");
+    if (!s) s = read_text(in, "id", INTAKE_ID_MAX, &x->id, err);
+    if (!s) s = read_text(in, "segment", 48, &segment, err);
+    if (!s) s = read_whole(in, "at_ms", &x->at_ms, err);
+    if (!s && x->at_ms > now_ms + INTAKE_FUTURE_MS)
+        s = error_set(err, STATUS_INVALID, "at_ms is %lld s in the future; look at the clock of who sent it",
+                      (long long)(x->at_ms - now_ms) / 1000);
+    if (!s) s = read_arm(&r->experiment, in, x, err);
+    if (!s) s = read_metrics(&r->plan, json_object_get(in, "metrics"), x, err);
+    if (!s && x->has_metrics && !x->id)
+        s = error_set(err, STATUS_INVALID, "id is missing: without one a repetition would count twice");
+    if (!s && json_is_number(expected)) x->expected = json_number_value(expected);
+    x->segment = live_plan_segment(&r->plan, segment);
+    return s;
+}
+
+/* ---- when and whose ---- */
+
+/* False: it is not of this experiment, or of no period that is known for sure. */
+static bool find_period(struct record *r, const json_t *in, struct item *x, struct fate *ret)
+{
+    struct experiment *e = &r->experiment;
+    int64_t number = r->row.number, period = -1;
+    ret->word = INTAKE_REFUSED;
+    if (read_whole(in, "experiment", &number, &ret->wrong) || read_whole(in, "period", &period, &ret->wrong))
+        return false;
+    ret->word = INTAKE_LEFT_OUT;
+    if (number != r->row.number) return false;
+    x->period = experiment_period_at(e, x->at_ms);
+    if (period < 0) { /* by its time: beside a change nobody knows which rules its client had */
+        bool settled = x->period && (x->period == e->period || x->at_ms >= x->period->from_ms + SETTLING_MS);
+        if (settled) x->period_number = x->period - e->period;
+        return settled;
+    }
+    if ((size_t)period >= e->n_periods) {
+        ret->word = INTAKE_REFUSED;
+        error_set(&ret->wrong, STATUS_INVALID, "period %lld has not been yet; the last is %zu", (long long)period,
+                  e->n_periods - 1);
+        return false;
+    }
+    x->period = &e->period[period];
+    x->period_number = (long)period;
+    return x->at_ms >= x->period->from_ms;
+}
+
+/* ---- into the store ---- */
+
+static void note_arrival(struct experiment *e, const struct item *x, int64_t now_ms)
+{
+    long day = (long)(now_ms / DAY_MS);
+    x->period->arrived[x->arm]++;
+    if (e->day != day) e->day = day, e->exposed = 0;
+    e->exposed += x->arm > 0;
+}
+
+static enum status put_outcome(struct record *r, const struct item *x, struct store_unit *u, struct fate *ret,
+                               struct error *err)
+{
+    bool is_new = false;
+    int64_t id = 0;
+    assignment_key("outcome", x->id, strlen(x->id), &id);
+    struct store_outcome o = {r->row.id, u->unit, id, x->at_ms, x->value, r->plan.n_metrics};
+    if (u->outcomes >= r->plan.outcomes_max) {
+        ret->word = INTAKE_REFUSED;
+        error_set(&ret->wrong, STATUS_INVALID, "this unit has %ld outcomes already, the most that a unit may have",
+                  u->outcomes);
+        return STATUS_OK;
+    }
+    enum status s = store_outcome_add(r->store, &o, &is_new, err);
+    ret->word = is_new ? INTAKE_TAKEN : INTAKE_REPEATED;
+    if (s || !is_new) return s;
+    u->outcomes++;
+    if (x->at_ms < u->at_ms && x->at_ms >= x->period->from_ms && x->period_number == u->period) u->at_ms = x->at_ms;
+    return store_unit_put(r->store, u, err);
+}
+
+static enum status put_first(struct record *r, const struct item *x, int64_t key, int64_t now_ms, struct fate *ret,
+                             struct error *err)
+{
+    struct store_unit u = {.experiment = r->row.id,
+                           .unit = key,
+                           .arm = (long)x->arm,
+                           .period = x->period_number,
+                           .segment = x->segment,
+                           .expected = x->expected,
+                           .at_ms = x->at_ms};
+    if (x->at_ms + r->plan.window_ms + r->plan.late_ms < now_ms) return ret->word = INTAKE_LATE, STATUS_OK;
+    note_arrival(&r->experiment, x, now_ms);
+    ret->word = INTAKE_TAKEN;
+    return x->has_metrics ? put_outcome(r, x, &u, ret, err) : store_unit_put(r->store, &u, err);
+}
+
+static enum status put_item(struct record *r, const struct item *x, int64_t key, int64_t now_ms, struct fate *ret,
+                            struct error *err)
+{
+    struct store_unit u;
+    bool found = false;
+    enum status s = store_unit_find(r->store, r->row.id, key, &found, &u, err);
+    if (s || !found) return s ? s : put_first(r, x, key, now_ms, ret, err);
+    ret->word = u.done && x->has_metrics ? INTAKE_LATE : INTAKE_REPEATED;
+    if (u.done) return s;
+    if (u.arm == (long)x->arm) return x->has_metrics ? put_outcome(r, x, &u, ret, err) : s;
+    r->experiment.counts.moved++;
+    ret->word = INTAKE_LEFT_OUT;
+    return s;
+}
+
+/* False: its fate is known. */
+static bool is_counted(struct record *r, const json_t *in, int64_t now_ms, struct item *x, struct fate *ret)
+{
+    const char *variant;
+    ret->word = INTAKE_REFUSED;
+    if (read_item(r, in, now_ms, x, &ret->wrong)) return false;
+    if (!find_period(r, in, x, ret)) return false;
+    ret->word = INTAKE_LEFT_OUT;
+    return intake_aside(&r->plan, r->rollout.name, x->unit, &variant) == ASIDE_NOT;
+}
+
+static enum status take_one(struct record *r, const json_t *in, int64_t now_ms, struct fate *ret, struct error *err)
+{
+    struct item x;
+    int64_t key = 0;
+    char name[32];
+    if (!is_counted(r, in, now_ms, &x, ret)) return STATUS_OK;
+    assignment_key(r->row.salt, x.unit, strlen(x.unit), &key);
+    size_t arm = assignment_arm(assignment_place_of(key), x.period->range, x.period->n);
+    if (arm == x.arm) return put_item(r, &x, key, now_ms, ret, err);
+    ret->word = INTAKE_REFUSED;
+    error_set(&ret->wrong, STATUS_INVALID, "this unit is the %s's in period %ld; was it assigned by other rules?",
+              experiment_variant(&r->experiment, arm, name, sizeof name), x.period_number);
+    return STATUS_OK;
+}
+
+static void refuse(struct intake_answer *ret, size_t index, const struct error *wrong)
+{
+    if (json_array_size(ret->refused) < REFUSALS_MAX)
+        json_array_append_new(ret->refused, json_pack("{s:I, s:s}", "index", (json_int_t)index, "why", wrong->text));
+}
+
+static void count(struct live_counts *c, const long *n)
+{
+    c->taken += (double)n[INTAKE_TAKEN];
+    c->repeated += (double)n[INTAKE_REPEATED];
+    c->late += (double)n[INTAKE_LATE];
+    c->left_out += (double)n[INTAKE_LEFT_OUT];
+    c->refused += (double)n[INTAKE_REFUSED];
+}
+
+enum status intake_take(struct record *r, const json_t *outcomes, int64_t now_ms, struct intake_answer *ret,
+                        struct error *err)
+{
+    size_t i;
+    json_t *in;
+    enum status s = STATUS_OK;
+    *ret = (struct intake_answer){.refused = json_array()};
+    json_array_foreach(outcomes, i, in) {
+        struct fate fate = {INTAKE_LEFT_OUT, {STATUS_OK, ""}};
+        if (record_is_open(r)) s = take_one(r, in, now_ms, &fate, err);
+        if (s) return s;
+        ret->n[fate.word]++;
+        if (fate.word == INTAKE_REFUSED) refuse(ret, i, &fate.wrong);
+    }
+    if (!record_is_open(r)) return s;
+    count(&r->experiment.counts, ret->n);
+    if (ret->n[INTAKE_TAKEN]) r->experiment.heard_ms = now_ms;
+    return s;
+}

@@ -1,0 +1,92 @@
+/* live: the winner of a study goes live, and stays honest: this room's one public header.
+ *
+ * A rollout is what clients ask for by name. It serves its champion; an experiment tries challengers against it on a part
+ * of the units. Everything is in the store, and each call is one transaction of it, so that any process may call at any
+ * time: a service, a command, two of them at once. Nothing of it needs to be told when a process ends.
+ *
+ *     live_start(store, &wish, now, &err);                     a rollout, and an experiment on it
+ *     live_take(store, "g2p", outcomes, now, &answer, &err);   as often as outcomes come
+ *     live_tick(store, "g2p", now, &more, &err);               every second or so: scores, judges, decides
+ *     live_status(store, "g2p", now, &document, &err);
+ *
+ * Times are wall clock, in milliseconds; of a clock that was set back nothing is undone.
+ */
+#ifndef TUNER_LIVE_LIVE_H
+#define TUNER_LIVE_LIVE_H
+
+#include "tuner/live/configuration.h"
+#include "tuner/live/intake.h"
+#include "tuner/live/judgement.h"
+#include "tuner/live/plan.h"
+#include "tuner/live/ruleset.h"
+
+#include "store/store.h"
+
+/* What is to be tried. */
+struct live_wish {
+    const char *rollout, *study; /* names */
+    const char *plan_name;       /* what errors call the plan */
+    const char *plan;            /* its text; "": all defaults */
+    const char *salt;            /* NULL: that of the last experiment if the same configurations are tried again, so that
+                                    everybody gets what he had, else a new one */
+    const struct configuration *champion; /* NULL: what is served now; for a new rollout it must be there */
+    size_t n;
+    const struct configuration *challenger;
+    const char *by; /* who asks */
+};
+
+/* STATUS_INVALID: the plan, a salt that others had, the same configuration twice, units that cannot decide it;
+ * STATUS_CONFLICT: an experiment is open already. */
+enum status live_start(struct store *store, const struct live_wish *wish, int64_t now_ms, struct error *err);
+
+#define LIVE_VERBS(X)                                                                                                  \
+    X(RAMP, "ramp") X(PAUSE, "pause") X(RESUME, "resume") X(STOP, "stop") X(PROMOTE, "promote")                        \
+        X(ROLLBACK, "rollback") X(KILL, "kill") X(REVIVE, "revive")
+
+#define LIVE_VERB(id, name) LIVE_DO_##id,
+enum live_verb { LIVE_VERBS(LIVE_VERB) LIVE_VERB_COUNT };
+#undef LIVE_VERB
+
+const char *live_verb_name(enum live_verb verb);
+bool live_verb_parse(const char *name, enum live_verb *ret);
+
+struct live_order {
+    enum live_verb verb;
+    int64_t version;     /* of the rollout as whoever orders has seen it; 0: whatever it is */
+    double share;        /* ramp: the next step of at least this share of all challengers; 0: the next step */
+    const char *variant; /* promote: which; NULL: the only one, or the one that has won */
+    const char *why, *by;
+};
+
+/* STATUS_CONFLICT: somebody else was faster (version), or the phase does not allow it. */
+enum status live_order(struct store *store, const char *rollout, const struct live_order *order, int64_t now_ms,
+                       struct error *err);
+
+/* Bodies of requests: {"outcomes": […]}. Of each the answer, which the caller owns, or why it is none (err of it). */
+struct live_batch {
+    const json_t *body;
+    json_t *answer; /* {"taken", "repeated", "late", "left_out", "refused": [{"index", "why"}]}; NULL: see err */
+    struct error err;
+};
+enum status live_take(struct store *store, const char *rollout, struct live_batch *batch, size_t n, int64_t now_ms,
+                      struct error *err);
+
+/* Scores what is due, judges, and does what is to be done. *ret_more: at once again. *ret_changed: what clients or
+ * people see is different now. */
+struct live_ticked {
+    bool more, changed;
+};
+enum status live_tick(struct store *store, const char *rollout, int64_t now_ms, struct live_ticked *ret,
+                      struct error *err);
+
+/* {"rollout", "study", "version", "champion": {…}, "since_ms", "killed"?, "experiment": {"number", "phase", …}?}; the
+ * caller owns it. `number`: of an earlier experiment; 0: the last. */
+enum status live_status(struct store *store, const char *rollout, long number, int64_t now_ms, json_t **ret,
+                        struct error *err);
+/* [{"seq", "at_ms", "kind", …}, …] from `from` on, `limit` at most; the caller's. */
+enum status live_events(struct store *store, const char *rollout, int64_t from, long limit, json_t **ret,
+                        struct error *err);
+/* For ruleset_assign; the caller's. */
+enum status live_ruleset(struct store *store, const char *rollout, struct ruleset **ret, struct error *err);
+
+#endif

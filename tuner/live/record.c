@@ -1,0 +1,118 @@
+#include "tuner/live/record.h"
+
+#include "tuner/base/digest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static enum status parse(const char *text, json_t **ret, struct error *err)
+{
+    return json_parse_object(text, strlen(text), ret, err);
+}
+
+static enum status read_variants(struct record *r, struct error *err)
+{
+    json_error_t ignored;
+    json_t *all = json_loads(r->row.variants, 0, &ignored);
+    enum status s = STATUS_OK;
+    r->n_hashes = json_array_size(all);
+    if (r->n_hashes < 2 || r->n_hashes > LIVE_ARMS_MAX) s = STATUS_INVALID;
+    for (size_t i = 0; !s && i < r->n_hashes; i++) {
+        const char *hex = json_string_value(json_array_get(all, i));
+        if (!hex || !digest_parse(hex, r->hash[i])) s = STATUS_INVALID;
+    }
+    json_decref(all);
+    return s ? error_set(err, s, "the variants of experiment %ld cannot be read", r->row.number) : s;
+}
+
+static enum status read_state(struct record *r, struct error *err)
+{
+    json_t *state = NULL;
+    enum status s = parse(r->row.state, &state, err);
+    if (!s) s = experiment_read(state, &r->plan, r->n_hashes - 1, &r->arena, &r->experiment, err);
+    json_decref(state);
+    return s;
+}
+
+static enum status read_findings(struct record *r, struct error *err)
+{
+    json_t *in = NULL;
+    enum status s = parse(r->row.evidence, &in, err);
+    findings_init(&r->findings, &r->plan, r->n_hashes - 1, &r->arena);
+    if (!s) s = findings_read(in, &r->findings, err);
+    json_decref(in);
+    return s;
+}
+
+static enum status open_part(struct record *r, long number, enum record_part part, struct error *err)
+{
+    enum status s = store_experiment_find(r->store, r->rollout.id, number, &r->arena, &r->row, err);
+    if (s == STATUS_NOT_FOUND && number == 0) return r->row.id = 0, STATUS_OK;
+    if (!s) s = live_plan_read("plan", r->row.plan, &r->arena, &r->plan, err);
+    if (!s) s = read_variants(r, err);
+    if (!s) s = read_state(r, err);
+    return s || part == RECORD_STATE ? s : read_findings(r, err);
+}
+
+enum status record_open(struct record *r, struct store *store, const char *name, enum record_part part,
+                        struct error *err)
+{
+    *r = (struct record){.store = store};
+    enum status s = store_rollout_find(store, name, &r->arena, &r->rollout, err);
+    return s ? s : open_part(r, 0, part, err);
+}
+
+enum status record_open_number(struct record *r, struct store *store, const char *name, long number, struct error *err)
+{
+    *r = (struct record){.store = store};
+    enum status s = store_rollout_find(store, name, &r->arena, &r->rollout, err);
+    return s ? s : open_part(r, number, RECORD_WHOLE, err);
+}
+
+void record_done(struct record *r)
+{
+    arena_done(&r->arena);
+}
+
+bool record_is_open(const struct record *r)
+{
+    return r->row.id && !live_phase_is_end(r->experiment.phase);
+}
+
+enum status record_say(struct record *r, const char *kind, json_t *body, int64_t at_ms, struct error *err)
+{
+    if (r->row.id) json_object_set_new(body, "experiment", json_integer(r->row.number));
+    char *text = json_tight(body);
+    struct store_live_event e = {++r->rollout.version, at_ms, kind, text};
+    enum status s = store_live_event_add(r->store, r->rollout.id, &e, err);
+    free(text);
+    json_decref(body);
+    return s;
+}
+
+enum status record_keep(struct record *r, struct error *err)
+{
+    r->rollout.experiment = record_is_open(r) ? r->row.id : 0;
+    enum status s = store_rollout_update(r->store, &r->rollout, err);
+    if (s || !r->row.id) return s;
+    json_t *state = experiment_json(&r->experiment), *findings = r->changed ? findings_json(&r->findings) : NULL;
+    char *state_text = json_tight(state), *findings_text = findings ? json_tight(findings) : NULL;
+    s = store_experiment_update(r->store, r->row.id, state_text, findings_text, err);
+    free(state_text);
+    free(findings_text);
+    json_decref(state);
+    json_decref(findings);
+    return s;
+}
+
+const char *record_killed(struct record *r)
+{
+    struct error ignored;
+    json_t *state = NULL;
+    const char *why = "";
+    if (parse(r->rollout.state, &state, &ignored)) return why;
+    const char *text = json_string_value(json_object_get(state, "killed"));
+    if (text) why = arena_strdup(&r->arena, text);
+    json_decref(state);
+    return why;
+}

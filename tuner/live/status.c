@@ -1,0 +1,130 @@
+#include "tuner/live/live.h"
+
+#include <math.h>
+#include <string.h>
+
+/* {"hash", "study", "trial"?, "parameters", …} */
+static enum status configuration_json(struct record *r, const unsigned char hash[STORE_HASH_BYTES], json_t **ret,
+                                      struct error *err)
+{
+    const char *text = NULL;
+    char hex[DIGEST_HEX];
+    json_t *body = NULL;
+    enum status s = store_configuration(r->store, hash, &r->arena, &text, err);
+    if (!s) s = json_parse_object(text, strlen(text), &body, err);
+    if (s) return s;
+    json_object_set_new(body, "hash", json_string(digest_hex(hash, hex)));
+    *ret = body;
+    return s;
+}
+
+static enum status variants_json(struct record *r, json_t **ret, struct error *err)
+{
+    json_t *out = json_object(), *body = NULL;
+    char name[32];
+    enum status s = STATUS_OK;
+    for (size_t arm = 0; !s && arm < r->n_hashes; arm++) {
+        s = configuration_json(r, r->hash[arm], &body, err);
+        if (!s) json_object_set_new(out, experiment_variant(&r->experiment, arm, name, sizeof name), body);
+    }
+    if (!s)
+        *ret = out;
+    else
+        json_decref(out);
+    return s;
+}
+
+/* Units of challengers and champion that are missing until the plan's effects can be seen, and how long that takes at
+ * the pace of this period. */
+static json_t *forecast_json(const struct record *r, const struct judgement *j, int64_t now_ms)
+{
+    const struct period *p = experiment_now(&r->experiment);
+    double needed = 0, have = 0, arrived = 0, took = (double)(now_ms - p->from_ms);
+    for (size_t i = 0; i < j->n; i++) {
+        const double *units = r->findings.challenger[i].units;
+        needed = fmax(needed, j->challenger[i].needed);
+        have = fmax(have, units[0] + units[1]);
+    }
+    for (size_t arm = 0; arm <= r->experiment.n_challengers; arm++) arrived += p->arrived[arm];
+    double left = fmax(needed - have, 0), ms = arrived > 0 && took > 0 ? left / arrived * took : NAN;
+    return json_pack("{s:o, s:o, s:o}", "units", json_number(needed > 0 ? ceil(needed) : NAN), "left",
+                     json_number(needed > 0 ? ceil(left) : NAN), "left_ms", json_number(needed > 0 ? ceil(ms) : NAN));
+}
+
+static enum status experiment_status(struct record *r, int64_t now_ms, json_t **ret, struct error *err)
+{
+    struct judgement j;
+    json_t *variants = NULL;
+    enum status s = variants_json(r, &variants, err);
+    if (s) return s;
+    judge(&r->experiment, &r->findings, true, &j);
+    json_t *out = experiment_json(&r->experiment);
+    const struct period *p = experiment_now(&r->experiment);
+    char name[32];
+    json_object_set_new(out, "number", json_integer(r->row.number));
+    json_object_set_new(out, "salt", json_string(r->row.salt));
+    json_object_set_new(out, "plan", json_string(r->row.plan));
+    json_object_set_new(out, "created_ms", json_integer(r->row.created_ms));
+    json_object_set_new(out, "share", json_number(1 - p->share[0]));
+    json_object_set_new(out, "learnt", json_number(r->findings.learnt));
+    json_object_set_new(out, "variants", variants);
+    json_object_set_new(out, "challengers", judgement_json(&r->experiment, &r->findings, &j));
+    json_object_set_new(out, "forecast", forecast_json(r, &j, now_ms));
+    if (r->experiment.winner >= 0)
+        json_object_set_new(
+            out, "ready",
+            json_string(experiment_variant(&r->experiment, (size_t)r->experiment.winner + 1, name, sizeof name)));
+    *ret = out;
+    return s;
+}
+
+enum status live_status(struct store *store, const char *rollout, long number, int64_t now_ms, json_t **ret,
+                        struct error *err)
+{
+    struct record r;
+    json_t *champion = NULL, *experiment = NULL;
+    enum status s = record_open_number(&r, store, rollout, number, err);
+    if (!s) s = configuration_json(&r, r.rollout.champion, &champion, err);
+    if (!s && r.row.id) s = experiment_status(&r, now_ms, &experiment, err);
+    if (!s) {
+        const char *killed = record_killed(&r);
+        *ret = json_pack("{s:s, s:s, s:I, s:I, s:O, s:I}", "rollout", r.rollout.name, "study", r.rollout.study,
+                         "version", (json_int_t)r.rollout.version, "since_ms", (json_int_t)r.rollout.since_ms,
+                         "champion", champion, "now_ms", (json_int_t)now_ms);
+        if (*killed) json_object_set_new(*ret, "killed", json_string(killed));
+        if (experiment) json_object_set(*ret, "experiment", experiment);
+    }
+    json_decref(champion);
+    json_decref(experiment);
+    record_done(&r);
+    return s;
+}
+
+/* ---- the log ---- */
+
+static void add_event(void *data, const struct store_live_event *e)
+{
+    json_t *body = NULL;
+    struct error ignored;
+    if (json_parse_object(e->body, strlen(e->body), &body, &ignored)) return;
+    json_t *out = json_pack("{s:I, s:I, s:s}", "seq", (json_int_t)e->seq, "at_ms", (json_int_t)e->at_ms, "kind", e->kind);
+    json_object_update(out, body);
+    json_decref(body);
+    json_array_append_new(data, out);
+}
+
+enum status live_events(struct store *store, const char *rollout, int64_t from, long limit, json_t **ret,
+                        struct error *err)
+{
+    struct arena arena = {0};
+    struct store_rollout ro;
+    json_t *out = json_array();
+    enum status s = store_rollout_find(store, rollout, &arena, &ro, err);
+    if (!s) s = store_live_events(store, &(struct store_live_part){ro.id, from, limit}, add_event, out, err);
+    if (!s)
+        *ret = out;
+    else
+        json_decref(out);
+    arena_done(&arena);
+    return s;
+}
