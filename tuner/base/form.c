@@ -86,3 +86,61 @@ enum status form_choice(const struct form *f, const struct yaml_node *v, const c
     if (used < (int)sizeof what) snprintf(what + used, sizeof what - (size_t)used, ", not '%.60s'", v->text);
     return unknown(f, v, what, choice, n);
 }
+
+/* ---- of a key that may be there ---- */
+
+enum status form_number_at(const struct form *f, const struct yaml_node *map, const char *key, struct form_range range,
+                           double *ret)
+{
+    const struct yaml_node *v = yaml_get(map, key);
+    return v ? form_number(f, v, key, range, ret) : STATUS_OK;
+}
+
+enum status form_whole_at(const struct form *f, const struct yaml_node *map, const char *key, struct form_range range,
+                          long *ret)
+{
+    double x = (double)*ret;
+    enum status s = form_number_at(f, map, key, range, &x);
+    if (!s && x != floor(x))
+        s = form_fail(f, yaml_get(map, key), "'%.60s' must be a whole number, not %.15g", key, x);
+    if (!s) *ret = (long)x;
+    return s;
+}
+
+enum status form_duration_at(const struct form *f, const struct yaml_node *map, const char *key, int64_t *ret_ms)
+{
+    const struct yaml_node *v = yaml_get(map, key);
+    if (!v) return STATUS_OK;
+    if (v->kind == YAML_TEXT && strcmp(v->text, "0") == 0) return *ret_ms = 0, STATUS_OK;
+    return form_duration(f, v, key, ret_ms);
+}
+
+enum status form_choice_at(const struct form *f, const struct yaml_node *map, const char *key,
+                           const char *const *choice, size_t n, size_t *ret)
+{
+    const struct yaml_node *v = yaml_get(map, key);
+    return v ? form_choice(f, v, key, choice, n, ret) : STATUS_OK;
+}
+
+enum status form_flag_at(const struct form *f, const struct yaml_node *map, const char *key, bool *ret)
+{
+    static const char *const words[] = {"false", "true"};
+    size_t word = *ret;
+    enum status s = form_choice_at(f, map, key, words, 2, &word);
+    *ret = word == 1;
+    return s;
+}
+
+enum status form_pair_at(const struct form *f, const struct yaml_node *map, const char *key, struct form_range range,
+                         double ret[2])
+{
+    const struct yaml_node *v = yaml_get(map, key);
+    double pair[2];
+    if (!v) return STATUS_OK;
+    enum status s = form_need(f, v, YAML_LIST, key);
+    if (!s && v->n != 2) s = form_fail(f, v, "'%.60s' takes two numbers, such as [0, 1]", key);
+    for (size_t i = 0; !s && i < 2; i++) s = form_number(f, v->value[i], key, range, &pair[i]);
+    if (!s && !(pair[0] < pair[1])) s = form_fail(f, v, "'%.60s' must grow: [0, 1], not [1, 0]", key);
+    if (!s) memcpy(ret, pair, sizeof pair);
+    return s;
+}

@@ -30,4 +30,22 @@ enum status form_duration(const struct form *f, const struct yaml_node *v, const
 enum status form_choice(const struct form *f, const struct yaml_node *v, const char *name, const char *const *choice,
                         size_t n, size_t *ret);
 
+/* The same of a key of a map, if it is there; of durations 0 is one, too. */
+enum status form_number_at(const struct form *f, const struct yaml_node *map, const char *key, struct form_range range,
+                           double *ret);
+enum status form_whole_at(const struct form *f, const struct yaml_node *map, const char *key, struct form_range range,
+                          long *ret);
+enum status form_duration_at(const struct form *f, const struct yaml_node *map, const char *key, int64_t *ret_ms);
+enum status form_choice_at(const struct form *f, const struct yaml_node *map, const char *key,
+                           const char *const *choice, size_t n, size_t *ret);
+enum status form_flag_at(const struct form *f, const struct yaml_node *map, const char *key, bool *ret);
+/* [low, high], which must grow. */
+enum status form_pair_at(const struct form *f, const struct yaml_node *map, const char *key, struct form_range range,
+                         double ret[2]);
+
+/* form_only, of keys that are listed here. */
+#define FORM_ONLY(f, map, name, ...)                                                                                   \
+    form_only((f), (map), (name), (const char *const[]){__VA_ARGS__},                                                 \
+              sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
+
 #endif

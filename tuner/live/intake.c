@@ -1,5 +1,7 @@
 #include "tuner/live/intake.h"
 
+#include "tuner/live/track.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -103,7 +105,7 @@ static enum status read_arm(const struct experiment *e, const json_t *in, struct
     return STATUS_OK;
 }
 
-static enum status read_item(const struct record *r, const json_t *in, int64_t now_ms, struct item *x,
+static enum status read_item(const struct lane *l, const json_t *in, int64_t now_ms, struct item *x,
                              struct error *err)
 {
     const char *segment = NULL;
@@ -120,27 +122,35 @@ static enum status read_item(const struct record *r, const json_t *in, int64_t n
     if (!s && x->at_ms > now_ms + INTAKE_FUTURE_MS)
         s = error_set(err, STATUS_INVALID, "at_ms is %lld s in the future; look at the clock of who sent it",
                       (long long)(x->at_ms - now_ms) / 1000);
-    if (!s) s = read_arm(&r->experiment, in, x, err);
-    if (!s) s = read_metrics(&r->plan, json_object_get(in, "metrics"), x, err);
+    if (!s) s = read_arm(l->experiment, in, x, err);
+    if (!s) s = read_metrics(l->plan, json_object_get(in, "metrics"), x, err);
     if (!s && x->has_metrics && !x->id)
         s = error_set(err, STATUS_INVALID, "id is missing: without one a repetition would count twice");
     if (!s && json_is_number(expected)) x->expected = json_number_value(expected);
-    x->segment = live_plan_segment(&r->plan, segment);
+    x->segment = live_plan_segment(l->plan, segment);
     return s;
 }
 
 /* ---- when and whose ---- */
 
-/* False: it is not of this experiment, or of no period that is known for sure. */
-static bool find_period(struct record *r, const json_t *in, struct item *x, struct fate *ret)
+/* False: it is another experiment's, or nobody's. */
+static bool is_of_lane(const struct lane *l, const json_t *in, struct fate *ret)
 {
-    struct experiment *e = &r->experiment;
-    int64_t number = r->row.number, period = -1;
+    int64_t number = l->number;
     ret->word = INTAKE_REFUSED;
-    if (read_whole(in, "experiment", &number, &ret->wrong) || read_whole(in, "period", &period, &ret->wrong))
-        return false;
+    if (read_whole(in, "experiment", &number, &ret->wrong)) return false;
     ret->word = INTAKE_LEFT_OUT;
-    if (number != r->row.number) return false;
+    return number == l->number;
+}
+
+/* False: it is of no period that is known for sure. */
+static bool find_period(const struct lane *l, const json_t *in, struct item *x, struct fate *ret)
+{
+    struct experiment *e = l->experiment;
+    int64_t period = -1;
+    ret->word = INTAKE_REFUSED;
+    if (read_whole(in, "period", &period, &ret->wrong)) return false;
+    ret->word = INTAKE_LEFT_OUT;
     x->period = experiment_period_at(e, x->at_ms);
     if (period < 0) { /* by its time: beside a change nobody knows which rules its client had */
         bool settled = x->period && (x->period == e->period || x->at_ms >= x->period->from_ms + SETTLING_MS);
@@ -168,81 +178,82 @@ static void note_arrival(struct experiment *e, const struct item *x, int64_t now
     e->exposed += x->arm > 0;
 }
 
-static enum status put_outcome(struct record *r, const struct item *x, struct store_unit *u, struct fate *ret,
+static enum status put_outcome(const struct lane *l, const struct item *x, struct store_unit *u, struct fate *ret,
                                struct error *err)
 {
     bool is_new = false;
     int64_t id = 0;
     assignment_key("outcome", x->id, strlen(x->id), &id);
-    struct store_outcome o = {r->row.id, u->unit, id, x->at_ms, x->value, r->plan.n_metrics};
-    if (u->outcomes >= r->plan.outcomes_max) {
+    struct store_outcome o = {l->id, u->unit, id, x->at_ms, x->value, l->plan->n_metrics};
+    if (u->outcomes >= l->plan->outcomes_max) {
         ret->word = INTAKE_REFUSED;
         error_set(&ret->wrong, STATUS_INVALID, "this unit has %ld outcomes already, the most that a unit may have",
                   u->outcomes);
         return STATUS_OK;
     }
-    enum status s = store_outcome_add(r->store, &o, &is_new, err);
+    enum status s = store_outcome_add(l->store, &o, &is_new, err);
     ret->word = is_new ? INTAKE_TAKEN : INTAKE_REPEATED;
     if (s || !is_new) return s;
     u->outcomes++;
     if (x->at_ms < u->at_ms && x->at_ms >= x->period->from_ms && x->period_number == u->period) u->at_ms = x->at_ms;
-    return store_unit_put(r->store, u, err);
+    return store_unit_put(l->store, u, err);
 }
 
-static enum status put_first(struct record *r, const struct item *x, int64_t key, int64_t now_ms, struct fate *ret,
+static enum status put_first(const struct lane *l, const struct item *x, int64_t key, int64_t now_ms, struct fate *ret,
                              struct error *err)
 {
-    struct store_unit u = {.experiment = r->row.id,
+    struct store_unit u = {.experiment = l->id,
                            .unit = key,
                            .arm = (long)x->arm,
                            .period = x->period_number,
                            .segment = x->segment,
                            .expected = x->expected,
                            .at_ms = x->at_ms};
-    if (x->at_ms + r->plan.window_ms + r->plan.late_ms < now_ms) return ret->word = INTAKE_LATE, STATUS_OK;
-    note_arrival(&r->experiment, x, now_ms);
+    if (x->at_ms + l->plan->window_ms + l->plan->late_ms < now_ms) return ret->word = INTAKE_LATE, STATUS_OK;
+    note_arrival(l->experiment, x, now_ms);
     ret->word = INTAKE_TAKEN;
-    return x->has_metrics ? put_outcome(r, x, &u, ret, err) : store_unit_put(r->store, &u, err);
+    return x->has_metrics ? put_outcome(l, x, &u, ret, err) : store_unit_put(l->store, &u, err);
 }
 
-static enum status put_item(struct record *r, const struct item *x, int64_t key, int64_t now_ms, struct fate *ret,
+static enum status put_item(const struct lane *l, const struct item *x, int64_t key, int64_t now_ms, struct fate *ret,
                             struct error *err)
 {
     struct store_unit u;
     bool found = false;
-    enum status s = store_unit_find(r->store, r->row.id, key, &found, &u, err);
-    if (s || !found) return s ? s : put_first(r, x, key, now_ms, ret, err);
+    enum status s = store_unit_find(l->store, l->id, key, &found, &u, err);
+    if (s || !found) return s ? s : put_first(l, x, key, now_ms, ret, err);
     ret->word = u.done && x->has_metrics ? INTAKE_LATE : INTAKE_REPEATED;
     if (u.done) return s;
-    if (u.arm == (long)x->arm) return x->has_metrics ? put_outcome(r, x, &u, ret, err) : s;
-    r->experiment.counts.moved++;
+    if (u.arm == (long)x->arm) return x->has_metrics ? put_outcome(l, x, &u, ret, err) : s;
+    l->experiment->counts.moved++;
     ret->word = INTAKE_LEFT_OUT;
     return s;
 }
 
 /* False: its fate is known. */
-static bool is_counted(struct record *r, const json_t *in, int64_t now_ms, struct item *x, struct fate *ret)
+static bool is_counted(const struct lane *l, const json_t *in, int64_t now_ms, struct item *x, struct fate *ret)
 {
     const char *variant;
+    if (!is_of_lane(l, in, ret)) return false;
     ret->word = INTAKE_REFUSED;
-    if (read_item(r, in, now_ms, x, &ret->wrong)) return false;
-    if (!find_period(r, in, x, ret)) return false;
+    if (read_item(l, in, now_ms, x, &ret->wrong)) return false;
+    if (!find_period(l, in, x, ret)) return false;
     ret->word = INTAKE_LEFT_OUT;
-    return intake_aside(&r->plan, r->rollout.name, x->unit, &variant) == ASIDE_NOT;
+    return intake_aside(l->plan, l->rollout, x->unit, &variant) == ASIDE_NOT;
 }
 
-static enum status take_one(struct record *r, const json_t *in, int64_t now_ms, struct fate *ret, struct error *err)
+static enum status take_one(const struct lane *l, const json_t *in, int64_t now_ms, struct fate *ret, struct error *err)
 {
     struct item x;
     int64_t key = 0;
     char name[32];
-    if (!is_counted(r, in, now_ms, &x, ret)) return STATUS_OK;
-    assignment_key(r->row.salt, x.unit, strlen(x.unit), &key);
+    if (!is_counted(l, in, now_ms, &x, ret)) return STATUS_OK;
+    assignment_key(l->salt, x.unit, strlen(x.unit), &key);
     size_t arm = assignment_arm(assignment_place_of(key), x.period->range, x.period->n);
-    if (arm == x.arm) return put_item(r, &x, key, now_ms, ret, err);
+    if (arm == x.arm) return put_item(l, &x, key, now_ms, ret, err);
     ret->word = INTAKE_REFUSED;
     error_set(&ret->wrong, STATUS_INVALID, "this unit is the %s's in period %ld; was it assigned by other rules?",
-              experiment_variant(&r->experiment, arm, name, sizeof name), x.period_number);
+              experiment_variant(l->experiment, arm, name, sizeof name), x.period_number);
     return STATUS_OK;
 }
 
@@ -261,7 +272,7 @@ static void count(struct live_counts *c, const long *n)
     c->refused += (double)n[INTAKE_REFUSED];
 }
 
-enum status intake_take(struct record *r, const json_t *outcomes, int64_t now_ms, struct intake_answer *ret,
+enum status intake_take(const struct lane *lane, const json_t *outcomes, int64_t now_ms, struct intake_answer *ret,
                         struct error *err)
 {
     size_t i;
@@ -270,13 +281,13 @@ enum status intake_take(struct record *r, const json_t *outcomes, int64_t now_ms
     *ret = (struct intake_answer){.refused = json_array()};
     json_array_foreach(outcomes, i, in) {
         struct fate fate = {INTAKE_LEFT_OUT, {STATUS_OK, ""}};
-        if (record_is_open(r)) s = take_one(r, in, now_ms, &fate, err);
+        if (lane) s = take_one(lane, in, now_ms, &fate, err);
         if (s) return s;
         ret->n[fate.word]++;
         if (fate.word == INTAKE_REFUSED) refuse(ret, i, &fate.wrong);
     }
-    if (!record_is_open(r)) return s;
-    count(&r->experiment.counts, ret->n);
-    if (ret->n[INTAKE_TAKEN]) r->experiment.heard_ms = now_ms;
+    if (!lane) return s;
+    count(&lane->experiment->counts, ret->n);
+    if (ret->n[INTAKE_TAKEN]) lane->experiment->heard_ms = now_ms;
     return s;
 }

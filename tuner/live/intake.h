@@ -15,7 +15,7 @@
 #ifndef TUNER_LIVE_INTAKE_H
 #define TUNER_LIVE_INTAKE_H
 
-#include "tuner/live/record.h"
+#include "tuner/live/lane.h"
 
 enum { INTAKE_ITEMS_MAX = 10000, INTAKE_FUTURE_MS = 300000, INTAKE_ID_MAX = 200 };
 
@@ -26,9 +26,9 @@ struct intake_answer {
     json_t *refused; /* [{"index", "why"}, …], the first hundred; the caller's */
 };
 
-/* Within a transaction of the record's store. What the database refuses is the status; what is wrong with an item is in
+/* Within a transaction of the lane's store. `lane` NULL: nothing runs, and all is left out. What the database refuses is the status; what is wrong with an item is in
  * the answer. `outcomes`: the list. */
-enum status intake_take(struct record *r, const json_t *outcomes, int64_t now_ms, struct intake_answer *ret,
+enum status intake_take(const struct lane *lane, const json_t *outcomes, int64_t now_ms, struct intake_answer *ret,
                         struct error *err);
 
 /* Who is not counted, whatever is drawn. */

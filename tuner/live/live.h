@@ -19,6 +19,7 @@
 #include "tuner/live/judgement.h"
 #include "tuner/live/plan.h"
 #include "tuner/live/ruleset.h"
+#include "tuner/live/watch.h"
 
 #include "store/store.h"
 
@@ -41,7 +42,7 @@ enum status live_start(struct store *store, const struct live_wish *wish, int64_
 
 #define LIVE_VERBS(X)                                                                                                  \
     X(RAMP, "ramp") X(PAUSE, "pause") X(RESUME, "resume") X(STOP, "stop") X(PROMOTE, "promote")                        \
-        X(ROLLBACK, "rollback") X(KILL, "kill") X(REVIVE, "revive")
+        X(ROLLBACK, "rollback") X(KILL, "kill") X(REVIVE, "revive") X(APPROVE, "approve") X(UNWATCH, "unwatch")
 
 #define LIVE_VERB(id, name) LIVE_DO_##id,
 enum live_verb { LIVE_VERBS(LIVE_VERB) LIVE_VERB_COUNT };
@@ -78,6 +79,39 @@ struct live_ticked {
 };
 enum status live_tick(struct store *store, const char *rollout, int64_t now_ms, struct live_ticked *ret,
                       struct error *err);
+
+/* ---- what is live is watched ---- */
+
+struct live_watch_wish {
+    const char *rollout, *study;
+    const char *plan_name, *plan;         /* watch_plan_read */
+    const struct configuration *champion; /* of a new rollout; NULL: what is served */
+    const char *by;
+};
+/* Founds the rollout if there is none: its champion is served, and watched. */
+enum status live_watch(struct store *store, const struct live_watch_wish *wish, int64_t now_ms, struct error *err);
+
+/* How it stands, for who does its work: {"rollout", "study", "plan": {"every_ms", "top", "trials"}, "watch": watch_json,
+ * "champion": {…}, "open": is an experiment?}; STATUS_NOT_FOUND: nobody watches. The caller owns it. */
+enum status live_watch_status(struct store *store, const char *rollout, json_t **ret, struct error *err);
+
+/* The work of a phase is done. */
+struct live_watch_work {
+    enum watch_phase phase;  /* STATUS_CONFLICT if it is another one by now */
+    bool begun;              /* no: it has only begun, and `study` is noted */
+    const char *study;       /* tuning: the study's name; NULL */
+    const char *why;         /* in words */
+    const json_t *evidence;  /* of the event; NULL */
+};
+enum status live_watch_done(struct store *store, const char *rollout, const struct live_watch_work *work,
+                            int64_t now_ms, struct error *err);
+/* The champion was run again, on `n` items: {"em": 0.6, "tokens": 120}. Each is looked at as n outcomes. */
+struct live_watch_run {
+    const json_t *metrics;
+    double n;
+};
+enum status live_watch_ran(struct store *store, const char *rollout, const struct live_watch_run *run, int64_t now_ms,
+                           struct error *err);
 
 /* {"rollout", "study", "version", "champion": {…}, "since_ms", "killed"?, "experiment": {"number", "phase", …}?}; the
  * caller owns it. `number`: of an earlier experiment; 0: the last. */

@@ -13,27 +13,7 @@ struct reader {
     struct live_plan *plan;
 };
 
-#define ONLY(r, map, name, ...)                                                                                        \
-    form_only(&(r)->form, (map), (name), (const char *const[]){__VA_ARGS__},                                          \
-              sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
-
 static const double most = 1e15;
-
-static enum status read_number(struct reader *r, const struct yaml_node *map, const char *key, struct form_range range,
-                               double *ret)
-{
-    const struct yaml_node *v = yaml_get(map, key);
-    return v ? form_number(&r->form, v, key, range, ret) : STATUS_OK;
-}
-
-/* "0" switches it off. */
-static enum status read_duration(struct reader *r, const struct yaml_node *map, const char *key, int64_t *ret)
-{
-    const struct yaml_node *v = yaml_get(map, key);
-    if (!v) return STATUS_OK;
-    if (v->kind == YAML_TEXT && strcmp(v->text, "0") == 0) return *ret = 0, STATUS_OK;
-    return form_duration(&r->form, v, key, ret);
-}
 
 static bool is_name(const char *text)
 {
@@ -51,31 +31,19 @@ static enum status check_name(struct reader *r, const struct yaml_node *at, cons
 
 /* ---- metrics ---- */
 
-static enum status read_pair(struct reader *r, const struct yaml_node *v, const char *name, struct form_range range,
-                             double ret[2])
-{
-    enum status s = form_need(&r->form, v, YAML_LIST, name);
-    if (!s && v->n != 2) s = form_fail(&r->form, v, "'%s' takes two numbers, such as [0, 1]", name);
-    for (size_t i = 0; !s && i < 2; i++) s = form_number(&r->form, v->value[i], name, range, &ret[i]);
-    if (!s && !(ret[0] < ret[1])) s = form_fail(&r->form, v, "'%s' must grow: [0, 1], not [1, 0]", name);
-    return s;
-}
-
 static enum status read_goal(struct reader *r, const struct yaml_node *map, struct live_metric *m)
 {
     static const char *const goals[] = {"maximize", "minimize"};
     size_t goal = m->minimize;
-    const struct yaml_node *v = yaml_get(map, "goal");
-    enum status s = v ? form_choice(&r->form, v, "goal", goals, 2, &goal) : STATUS_OK;
+    enum status s = form_choice_at(&r->form, map, "goal", goals, 2, &goal);
     m->minimize = goal == 1;
     return s;
 }
 
 static enum status read_amount(struct reader *r, const struct yaml_node *map, struct live_metric *m)
 {
-    const struct yaml_node *marks = yaml_get(map, "marks");
     double mark[2] = {0, 0};
-    enum status s = ONLY(r, map, m->name, "prove", "saving", "margin", "cap", "marks", "guard", "missing");
+    enum status s = FORM_ONLY(&r->form, map, m->name, "prove", "saving", "margin", "cap", "marks", "guard", "missing");
     *m = (struct live_metric){.name = m->name,
                               .proof = PROOF_FEWER,
                               .minimize = true,
@@ -84,48 +52,44 @@ static enum status read_amount(struct reader *r, const struct yaml_node *map, st
                               .effect = 0.1,
                               .missing = NAN,
                               .guard = 0.25};
-    if (!s) s = read_number(r, map, "saving", (struct form_range){0.001, 0.99}, &m->effect);
-    if (!s) s = read_number(r, map, "margin", (struct form_range){0, 1}, &m->margin);
-    if (!s) s = read_number(r, map, "cap", (struct form_range){1, most}, &m->marks.cap);
-    if (!s) s = read_number(r, map, "guard", (struct form_range){0, 10}, &m->guard);
-    if (!s) s = read_number(r, map, "missing", (struct form_range){0, most}, &m->missing);
-    if (!s && marks) s = read_pair(r, marks, "marks", (struct form_range){1, most}, mark);
+    if (!s) s = form_number_at(&r->form, map, "saving", (struct form_range){0.001, 0.99}, &m->effect);
+    if (!s) s = form_number_at(&r->form, map, "margin", (struct form_range){0, 1}, &m->margin);
+    if (!s) s = form_number_at(&r->form, map, "cap", (struct form_range){1, most}, &m->marks.cap);
+    if (!s) s = form_number_at(&r->form, map, "guard", (struct form_range){0, 10}, &m->guard);
+    if (!s) s = form_number_at(&r->form, map, "missing", (struct form_range){0, most}, &m->missing);
+    if (!s) s = form_pair_at(&r->form, map, "marks", (struct form_range){1, most}, mark);
     m->marks.low = mark[0], m->marks.high = mark[1];
     return s;
 }
 
 static enum status read_scale(struct reader *r, const struct yaml_node *map, struct live_metric *m)
 {
-    const struct yaml_node *range = yaml_get(map, "range"), *missing = yaml_get(map, "missing");
     bool proves = m->proof == PROOF_NOT_WORSE;
     double ends[2] = {0, 1};
     enum status s =
-        ONLY(r, map, m->name, "prove", "goal", "range", "margin", "effect", "guard", "missing");
+        FORM_ONLY(&r->form, map, m->name, "prove", "goal", "range", "margin", "effect", "guard", "missing");
     if (!s) s = read_goal(r, map, m);
-    if (!s && range) s = read_pair(r, range, "range", (struct form_range){-most, most}, ends);
+    if (!s) s = form_pair_at(&r->form, map, "range", (struct form_range){-most, most}, ends);
     double width = ends[1] - ends[0];
     m->low = ends[0], m->high = ends[1];
     m->margin = proves ? 0.01 * width : 0;
     m->effect = 0.05 * width;
     m->missing = m->minimize ? m->high : m->low;
-    if (!s) s = read_number(r, map, "margin", (struct form_range){0, 0.99 * width}, &m->margin);
-    if (!s) s = read_number(r, map, "effect", (struct form_range){1e-4 * width, width}, &m->effect);
+    if (!s) s = form_number_at(&r->form, map, "margin", (struct form_range){0, 0.99 * width}, &m->margin);
+    if (!s) s = form_number_at(&r->form, map, "effect", (struct form_range){1e-4 * width, width}, &m->effect);
     m->guard = proves ? m->margin : INFINITY;
-    if (!s) s = read_number(r, map, "guard", (struct form_range){0, 0.99 * width}, &m->guard);
-    if (!s && missing)
-        s = form_number(&r->form, missing, "missing", (struct form_range){m->low, m->high}, &m->missing);
-    return s;
+    if (!s) s = form_number_at(&r->form, map, "guard", (struct form_range){0, 0.99 * width}, &m->guard);
+    return s ? s : form_number_at(&r->form, map, "missing", (struct form_range){m->low, m->high}, &m->missing);
 }
 
 static enum status read_metric(struct reader *r, const struct yaml_node *key, const struct yaml_node *map,
                                struct live_metric *m)
 {
     static const char *const proofs[] = {"nothing", "not_worse", "fewer"};
-    const struct yaml_node *v;
     size_t proof = PROOF_NONE;
     enum status s = check_name(r, key, "a metric");
     if (!s) s = form_need(&r->form, map, YAML_MAP, key->text);
-    if (!s && (v = yaml_get(map, "prove"))) s = form_choice(&r->form, v, "prove", proofs, 3, &proof);
+    if (!s) s = form_choice_at(&r->form, map, "prove", proofs, 3, &proof);
     if (s) return s;
     *m = (struct live_metric){.name = arena_strdup(r->arena, key->text), .proof = (enum proof)proof};
     s = proof == PROOF_FEWER ? read_amount(r, map, m) : read_scale(r, map, m);
@@ -178,12 +142,12 @@ static enum status read_group(struct reader *r, const struct yaml_node *map)
     struct live_plan *p = r->plan;
     const struct yaml_node *name = yaml_get(map, "name"), *part = yaml_get(map, "part");
     double ends[2];
-    enum status s = ONLY(r, map, "group", "name", "part");
+    enum status s = FORM_ONLY(&r->form, map, "group", "name", "part");
     if (!s && (!name || !part))
         s = form_fail(&r->form, map, "'group' is such as {name: checkout, part: [0, 0.5]}; others take other parts");
     if (!s) s = form_need(&r->form, name, YAML_TEXT, "name");
     if (!s && !is_salt(name->text)) s = form_fail(&r->form, name, "a group's name has 1 to 128 bytes and no colon");
-    if (!s) s = read_pair(r, part, "part", (struct form_range){0, 1}, ends);
+    if (!s) s = form_pair_at(&r->form, map, "part", (struct form_range){0, 1}, ends);
     if (s) return s;
     p->group.salt = arena_strdup(r->arena, name->text);
     p->group.from = ends[0], p->group.to = ends[1];
@@ -228,10 +192,9 @@ static enum status read_segments(struct reader *r, const struct yaml_node *v)
 static enum status read_choices(struct reader *r, const struct yaml_node *map)
 {
     static const char *const prefers[] = {"proof", "finding"}, *const promotes[] = {"ask", "auto"};
-    const struct yaml_node *prefer = yaml_get(map, "prefer"), *promote = yaml_get(map, "promote");
     size_t preferred = PREFER_PROOF, promoted = 0;
-    enum status s = prefer ? form_choice(&r->form, prefer, "prefer", prefers, 2, &preferred) : STATUS_OK;
-    if (!s && promote) s = form_choice(&r->form, promote, "promote", promotes, 2, &promoted);
+    enum status s = form_choice_at(&r->form, map, "prefer", prefers, 2, &preferred);
+    if (!s) s = form_choice_at(&r->form, map, "promote", promotes, 2, &promoted);
     r->plan->prefer = (enum live_prefer)preferred;
     r->plan->promote_alone = promoted == 1;
     return s;
@@ -255,7 +218,7 @@ static enum status read_numbers(struct reader *r, const struct yaml_node *map)
                {"outcomes_max", {1, 1e6}, &outcomes_max}};
     enum status s = STATUS_OK;
     for (size_t i = 0; !s && i < sizeof all / sizeof *all; i++)
-        s = read_number(r, map, all[i].key, all[i].range, all[i].into);
+        s = form_number_at(&r->form, map, all[i].key, all[i].range, all[i].into);
     p->outcomes_max = (long)outcomes_max;
     return s;
 }
@@ -280,13 +243,13 @@ static enum status read_root(struct reader *r, const struct yaml_node *map)
 {
     struct live_plan *p = r->plan;
     const struct yaml_node *v;
-    enum status s = ONLY(r, map, "the plan", "metrics", "window", "late", "silence", "ramp", "step_units", "units",
+    enum status s = FORM_ONLY(&r->form, map, "the plan", "metrics", "window", "late", "silence", "ramp", "step_units", "units",
                          "learn", "alpha", "guard_alpha", "limit", "holdout", "group", "overrides", "segments",
                          "prefer", "promote", "outcomes_max");
     if (!s) s = read_numbers(r, map);
-    if (!s) s = read_duration(r, map, "window", &p->window_ms);
-    if (!s) s = read_duration(r, map, "late", &p->late_ms);
-    if (!s) s = read_duration(r, map, "silence", &p->silence_ms);
+    if (!s) s = form_duration_at(&r->form, map, "window", &p->window_ms);
+    if (!s) s = form_duration_at(&r->form, map, "late", &p->late_ms);
+    if (!s) s = form_duration_at(&r->form, map, "silence", &p->silence_ms);
     if (!s && (v = yaml_get(map, "metrics"))) s = read_metrics(r, v);
     if (!s && (v = yaml_get(map, "ramp"))) s = read_ramp(r, v);
     if (!s && (v = yaml_get(map, "group"))) s = read_group(r, v);

@@ -44,6 +44,99 @@ static enum status read_findings(struct record *r, struct error *err)
     return s;
 }
 
+/* ---- who watches ---- */
+
+static void lay_intake(struct watching *x)
+{
+    x->intake = (struct live_plan){.n_metrics = x->plan.n,
+                                   .window_ms = x->plan.window_ms,
+                                   .late_ms = x->plan.late_ms,
+                                   .n_steps = 1,
+                                   .step = {0.5},
+                                   .outcomes_max = 1000};
+    for (size_t i = 0; i < x->plan.n; i++) {
+        const struct watch_metric *m = &x->plan.metric[i];
+        x->intake.metric[i] = (struct live_metric){.name = m->name, .low = m->low, .high = m->high};
+    }
+}
+
+static enum status read_plan(struct record *r, const char *name, const char *plan, struct watching **ret,
+                             struct error *err)
+{
+    struct watching *x = arena_alloc(&r->arena, sizeof *x);
+    x->text = arena_strdup(&r->arena, plan);
+    enum status s = watch_plan_read(name, x->text, &r->arena, &x->plan, err);
+    if (!s) lay_intake(x);
+    if (!s) *ret = x;
+    return s;
+}
+
+enum status record_watch(struct record *r, const char *plan_name, const char *plan, int64_t now_ms, struct error *err)
+{
+    struct watching *x = NULL;
+    enum status s = read_plan(r, plan_name, plan, &x, err);
+    if (s) return s;
+    watch_begin(&x->watch, &x->plan, now_ms, &r->arena);
+    experiment_begin(&x->units, &x->intake, 0, now_ms, &r->arena);
+    r->watching = x;
+    return s;
+}
+
+static enum status read_watching(struct record *r, const json_t *in, struct error *err)
+{
+    struct watching *x = NULL;
+    const char *text = json_string_value(json_object_get(in, "plan"));
+    if (!in) return STATUS_OK;
+    enum status s = read_plan(r, "the watch", text ? text : "", &x, err);
+    if (!s) s = watch_read(json_object_get(in, "state"), &x->plan, &r->arena, &x->watch, err);
+    if (!s) s = experiment_read(json_object_get(in, "units"), &x->intake, 0, &r->arena, &x->units, err);
+    if (!s) r->watching = x;
+    return s;
+}
+
+static enum status read_rollout(struct record *r, struct error *err)
+{
+    json_t *in = NULL;
+    enum status s = parse(r->rollout.state, &in, err);
+    const char *killed = json_string_value(json_object_get(in, "killed"));
+    r->killed = arena_strdup(&r->arena, killed ? killed : "");
+    if (!s) s = read_watching(r, json_object_get(in, "watch"), err);
+    json_decref(in);
+    return s;
+}
+
+static void write_rollout(struct record *r)
+{
+    const struct watching *w = r->watching;
+    json_t *out = json_object();
+    if (*r->killed) json_object_set_new(out, "killed", json_string(r->killed));
+    if (w)
+        json_object_set_new(out, "watch",
+                            json_pack("{s:s, s:o, s:o}", "plan", w->text, "state", watch_json(&w->watch), "units",
+                                      experiment_json(&w->units)));
+    char *text = json_tight(out);
+    r->rollout.state = arena_strdup(&r->arena, text);
+    free(text);
+    json_decref(out);
+}
+
+bool record_watch_lane(struct record *r, struct lane *ret)
+{
+    struct watching *w = r->watching;
+    if (!w) return false;
+    *ret = (struct lane){r->store, -r->rollout.id, 0, r->rollout.name, r->rollout.name, &w->intake, &w->units};
+    return true;
+}
+
+bool record_lane(struct record *r, struct lane *ret)
+{
+    if (!record_is_open(r)) return record_watch_lane(r, ret);
+    *ret = (struct lane){r->store, r->row.id, r->row.number, r->rollout.name, r->row.salt, &r->plan, &r->experiment};
+    return true;
+}
+
+/* ---- reading and writing ---- */
+
 static enum status open_part(struct record *r, long number, enum record_part part, struct error *err)
 {
     enum status s = store_experiment_find(r->store, r->rollout.id, number, &r->arena, &r->row, err);
@@ -57,15 +150,17 @@ static enum status open_part(struct record *r, long number, enum record_part par
 enum status record_open(struct record *r, struct store *store, const char *name, enum record_part part,
                         struct error *err)
 {
-    *r = (struct record){.store = store};
+    *r = (struct record){.store = store, .killed = ""};
     enum status s = store_rollout_find(store, name, &r->arena, &r->rollout, err);
+    if (!s) s = read_rollout(r, err);
     return s ? s : open_part(r, 0, part, err);
 }
 
 enum status record_open_number(struct record *r, struct store *store, const char *name, long number, struct error *err)
 {
-    *r = (struct record){.store = store};
+    *r = (struct record){.store = store, .killed = ""};
     enum status s = store_rollout_find(store, name, &r->arena, &r->rollout, err);
+    if (!s) s = read_rollout(r, err);
     return s ? s : open_part(r, number, RECORD_WHOLE, err);
 }
 
@@ -93,6 +188,7 @@ enum status record_say(struct record *r, const char *kind, json_t *body, int64_t
 enum status record_keep(struct record *r, struct error *err)
 {
     r->rollout.experiment = record_is_open(r) ? r->row.id : 0;
+    write_rollout(r);
     enum status s = store_rollout_update(r->store, &r->rollout, err);
     if (s || !r->row.id) return s;
     json_t *state = experiment_json(&r->experiment), *findings = r->changed ? findings_json(&r->findings) : NULL;
@@ -105,14 +201,3 @@ enum status record_keep(struct record *r, struct error *err)
     return s;
 }
 
-const char *record_killed(struct record *r)
-{
-    struct error ignored;
-    json_t *state = NULL;
-    const char *why = "";
-    if (parse(r->rollout.state, &state, &ignored)) return why;
-    const char *text = json_string_value(json_object_get(state, "killed"));
-    if (text) why = arena_strdup(&r->arena, text);
-    json_decref(state);
-    return why;
-}

@@ -3,10 +3,20 @@
 #ifndef TUNER_LIVE_RECORD_H
 #define TUNER_LIVE_RECORD_H
 
-#include "tuner/live/experiment.h"
 #include "tuner/live/findings.h"
+#include "tuner/live/lane.h"
+#include "tuner/live/watch.h"
 
 #include "store/store.h"
+
+/* What is live is watched. */
+struct watching {
+    const char *text; /* its plan, as it was given */
+    struct watch_plan plan;
+    struct watch watch;
+    struct live_plan intake; /* the same metrics, for what comes in while no experiment runs … */
+    struct experiment units; /* … as one without challengers */
+};
 
 struct record {
     struct store *store;
@@ -18,7 +28,9 @@ struct record {
     struct findings findings;
     size_t n_hashes; /* configurations: the champion's when it began, the challengers' */
     unsigned char hash[LIVE_ARMS_MAX][STORE_HASH_BYTES];
-    bool changed; /* the findings */
+    bool changed;              /* the findings */
+    const char *killed;        /* why the champion alone is served; "": it is not so */
+    struct watching *watching; /* NULL: nobody watches */
 };
 
 enum record_part {
@@ -40,7 +52,12 @@ enum status record_say(struct record *r, const char *kind, json_t *body, int64_t
 /* Writes the rollout, the experiment's state and, if they changed, the findings. */
 enum status record_keep(struct record *r, struct error *err);
 
-/* {"killed": why} of the rollout, "" for not. In the arena. */
-const char *record_killed(struct record *r);
+/* Begins to watch by this plan, from now on; what was watched before is forgotten. */
+enum status record_watch(struct record *r, const char *plan_name, const char *plan, int64_t now_ms, struct error *err);
+
+/* Where outcomes of now belong: the open experiment's units, else those of who watches. False: nobody's. */
+bool record_lane(struct record *r, struct lane *ret);
+/* False: nobody watches. */
+bool record_watch_lane(struct record *r, struct lane *ret);
 
 #endif

@@ -75,14 +75,13 @@ static void add_experiment(const struct record *r, json_t *out)
 enum status ruleset_json(struct record *r, json_t **ret, struct error *err)
 {
     json_t *variants;
-    const char *killed = record_killed(r);
     enum status s = variants_json(r, &variants, err);
     if (s) return s;
     json_t *out = json_pack("{s:s, s:I, s:i, s:i, s:o}", "rollout", r->rollout.name, "version",
                             (json_int_t)r->rollout.version, "valid_ms", RULESET_VALID_MS, "refresh_ms",
                             RULESET_REFRESH_MS, "variants", variants);
-    if (*killed) json_object_set_new(out, "killed", json_string(killed));
-    if (record_is_open(r) && !*killed) add_experiment(r, out);
+    if (*r->killed) json_object_set_new(out, "killed", json_string(r->killed));
+    if (record_is_open(r) && !*r->killed) add_experiment(r, out);
     *ret = out;
     return s;
 }
@@ -111,7 +110,7 @@ struct ruleset *ruleset_create(struct record *r, struct error *err)
         ruleset_free(x);
         return NULL;
     }
-    x->killed = *record_killed(r) != 0;
+    x->killed = *r->killed != 0;
     x->open = record_is_open(r) && !x->killed;
     x->name = arena_strdup(&x->arena, r->rollout.name);
     if (!x->open) return x;

@@ -29,42 +29,37 @@ static void add_outcome(void *data, const struct store_outcome *o)
         if (!isnan(o->value[i])) m->n[i]++, m->sum[i] += o->value[i];
 }
 
-static void score(struct record *r, const struct store_unit *u, const struct means *m)
+static void score(const struct lane *l, const struct store_unit *u, const struct means *m, scored_fn *fn, void *data)
 {
-    const struct period *p = &r->experiment.period[u->period];
     struct rng chance = rng_derive((uint64_t)u->unit, "level", 0);
     double value[LIVE_METRICS_MAX];
     struct scored_unit unit = {u->period, u->segment, (size_t)u->arm, rng_unit(&chance), value};
-    for (size_t i = 0; i < r->plan.n_metrics; i++) value[i] = m->n[i] > 0 ? m->sum[i] / m->n[i] : NAN;
-    if (!experiment_is_whole(&r->experiment, p, u->at_ms)) {
-        r->experiment.counts.spanned++;
-        return;
-    }
-    if (r->findings.begun)
-        findings_see(&r->findings, &unit, p->share);
-    else if (u->arm == 0)
-        findings_learn(&r->findings, &unit);
-    r->experiment.counts.scored++;
-    r->changed = true;
+    for (size_t i = 0; i < l->plan->n_metrics; i++) value[i] = m->n[i] > 0 ? m->sum[i] / m->n[i] : NAN;
+    if (experiment_is_whole(l->experiment, &l->experiment->period[u->period], u->at_ms)) {
+        l->experiment->counts.scored++;
+        fn(data, &unit);
+    } else
+        l->experiment->counts.spanned++;
 }
 
-static enum status close_unit(struct record *r, struct store_unit *u, struct error *err)
+static enum status close_unit(const struct lane *l, struct store_unit *u, scored_fn *fn, void *data, struct error *err)
 {
-    struct means m = {.plan = &r->plan, .until_ms = u->at_ms + r->plan.window_ms};
-    enum status s = store_outcomes(r->store, r->row.id, u->unit, add_outcome, &m, err);
+    struct means m = {.plan = l->plan, .until_ms = u->at_ms + l->plan->window_ms};
+    enum status s = store_outcomes(l->store, l->id, u->unit, add_outcome, &m, err);
     if (s) return s;
-    score(r, u, &m);
+    score(l, u, &m, fn, data);
     u->done = true;
-    s = store_unit_put(r->store, u, err);
-    return s ? s : store_outcomes_drop(r->store, r->row.id, u->unit, err);
+    s = store_unit_put(l->store, u, err);
+    return s ? s : store_outcomes_drop(l->store, l->id, u->unit, err);
 }
 
-enum status scoring_close(struct record *r, int64_t now_ms, size_t *ret_n, struct error *err)
+enum status scoring_close(const struct lane *lane, int64_t now_ms, scored_fn *fn, void *data, size_t *ret_n,
+                          struct error *err)
 {
     struct due due = {0, must_alloc(SCORING_UNITS, sizeof *due.unit)};
-    struct store_live_part part = {r->row.id, now_ms - r->plan.window_ms - r->plan.late_ms - 1, SCORING_UNITS};
-    enum status s = store_units_open(r->store, &part, note_due, &due, err);
-    for (size_t i = 0; !s && i < due.n; i++) s = close_unit(r, &due.unit[i], err);
+    struct store_live_part part = {lane->id, now_ms - lane->plan->window_ms - lane->plan->late_ms - 1, SCORING_UNITS};
+    enum status s = store_units_open(lane->store, &part, note_due, &due, err);
+    for (size_t i = 0; !s && i < due.n; i++) s = close_unit(lane, &due.unit[i], fn, data, err);
     if (!s) *ret_n = due.n;
     free(due.unit);
     return s;

@@ -87,11 +87,11 @@ enum status live_status(struct store *store, const char *rollout, long number, i
     if (!s) s = configuration_json(&r, r.rollout.champion, &champion, err);
     if (!s && r.row.id) s = experiment_status(&r, now_ms, &experiment, err);
     if (!s) {
-        const char *killed = record_killed(&r);
         *ret = json_pack("{s:s, s:s, s:I, s:I, s:O, s:I}", "rollout", r.rollout.name, "study", r.rollout.study,
                          "version", (json_int_t)r.rollout.version, "since_ms", (json_int_t)r.rollout.since_ms,
                          "champion", champion, "now_ms", (json_int_t)now_ms);
-        if (*killed) json_object_set_new(*ret, "killed", json_string(killed));
+        if (*r.killed) json_object_set_new(*ret, "killed", json_string(r.killed));
+        if (r.watching) json_object_set_new(*ret, "watch", watch_json(&r.watching->watch));
         if (experiment) json_object_set(*ret, "experiment", experiment);
     }
     json_decref(champion);

@@ -23,16 +23,25 @@ bool detector_begin(struct detector *x, double baseline, double variance)
     return true;
 }
 
-static double one_more(double log_x) /* log(x + 1) */
+static double log_more(double log_x, double n) /* log(x + n) */
 {
-    return log_x > 0 ? log_x + log1p(exp(-log_x)) : log1p(exp(log_x));
+    return log_x > log(n) ? log_x + log1p(n * exp(-log_x)) : log(n) + log1p(exp(log_x) / n);
 }
 
 bool detector_see(struct detector *x, double outcome)
 {
     if (!(outcome >= 0 && outcome <= 1)) return false;
     for (size_t k = 0; k < DETECTOR_FALLS; k++)
-        x->log_wealth[k] = one_more(x->log_wealth[k]) + log1p(-bet(x, k) * (outcome - x->baseline));
+        x->log_wealth[k] = log_more(x->log_wealth[k], 1) + log1p(-bet(x, k) * (outcome - x->baseline));
+    return true;
+}
+
+bool detector_see_counts(struct detector *x, double right, double n)
+{
+    if (!(n >= 1 && n < INFINITY && right >= 0 && right <= n)) return false;
+    for (size_t k = 0; k < DETECTOR_FALLS; k++)
+        x->log_wealth[k] = log_more(x->log_wealth[k], n) + right * log1p(-bet(x, k) * (1 - x->baseline)) +
+                           (n - right) * log1p(bet(x, k) * x->baseline);
     return true;
 }
 

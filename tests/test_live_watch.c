@@ -1,0 +1,219 @@
+/* What is live is watched: what is usual is learnt, a drift is found, and what follows, step by step. */
+#include "tests/live_world.h"
+
+#define WATCH                                                                                                          \
+    "metrics: {em: {}, tokens: {amount: true}}\nwindow: 30s\nlate: 10s\nlearn: 500\nrun_length: 5000\n"
+
+static void watch_with(struct world *w, const char *plan)
+{
+    struct configuration champion = configuration_with(1);
+    struct live_watch_wish wish = {.rollout = "g2p", .study = "g2p", .plan_name = "watch.yaml", .plan = plan,
+                                   .champion = &champion, .by = "test"};
+    assert_ok(live_watch(w->store, &wish, w->now, &w->err), w->err);
+    free(champion.body);
+}
+
+/* The champion alone is asked and told of, as by clients of a rollout without an experiment. */
+static void serve(struct world *w, long units)
+{
+    json_t *out = json_array();
+    for (long i = 0; i < units; i++) {
+        char unit[32];
+        snprintf(unit, sizeof unit, "user-%ld", w->next++);
+        double em = rng_unit(&w->rng) < w->em[0], tokens = w->tokens[0] * exp(0.5 * rng_normal(&w->rng));
+        json_array_append_new(out, json_pack("{s:s, s:s, s:s, s:I, s:{s:f, s:f}}", "unit", unit, "variant", "champion",
+                                             "id", unit, "at_ms", (json_int_t)w->now, "metrics", "em", em, "tokens",
+                                             floor(tokens)));
+    }
+    json_decref(world_take(w, json_pack("{s:o}", "outcomes", out)));
+    w->now += 60000;
+    world_tick(w);
+}
+
+static json_t *watch_of(struct world *w)
+{
+    json_t *status = NULL;
+    assert_ok(live_watch_status(w->store, "g2p", &status, &w->err), w->err);
+    json_t *watch = json_incref(json_object_get(status, "watch"));
+    json_decref(status);
+    return watch;
+}
+
+static void assert_watch(struct world *w, const char *phase, bool asked)
+{
+    json_t *watch = watch_of(w);
+    assert_string_equal(json_string_value(json_object_get(watch, "phase")), phase);
+    assert_int_equal(json_is_true(json_object_get(watch, "asked")), asked);
+    json_decref(watch);
+}
+
+/* Minutes until it is no longer in this phase, `most` at most. */
+static long serve_while(struct world *w, const char *phase, long units, long most)
+{
+    for (long minute = 0; minute < most; minute++) {
+        json_t *watch = watch_of(w);
+        bool still = strcmp(json_string_value(json_object_get(watch, "phase")), phase) == 0;
+        json_decref(watch);
+        if (!still) return minute;
+        serve(w, units);
+    }
+    return most;
+}
+
+static void test_watch__learns_then_finds_a_fall(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 21);
+    watch_with(&w, WATCH);
+    assert_watch(&w, "learning", false);
+    serve_while(&w, "learning", 200, 20);
+    assert_watch(&w, "watching", false);
+    assert_int_equal(serve_while(&w, "watching", 200, 5), 5); /* a thousand units: a false alarm in five thousand */
+    w.em[0] = 0.4;
+    assert_true(serve_while(&w, "watching", 200, 20) < 20);
+    assert_watch(&w, "drifted", false);
+    json_t *watch = watch_of(&w), *events = NULL;
+    assert_contains(json_string_value(json_object_get(watch, "why")), "em has become worse");
+    json_decref(watch);
+    assert_ok(live_events(w.store, "g2p", 0, 0, &events, &w.err), w.err);
+    json_t *last = json_array_get(events, json_array_size(events) - 1);
+    assert_string_equal(json_string_value(json_object_get(last, "kind")), "drift");
+    json_decref(events);
+    world_close(&w);
+}
+
+static void test_watch__finds_dearer_answers(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 22);
+    watch_with(&w, WATCH);
+    serve_while(&w, "learning", 200, 20);
+    w.tokens[0] = 160;
+    serve_while(&w, "watching", 200, 30);
+    json_t *watch = watch_of(&w);
+    assert_contains(json_string_value(json_object_get(watch, "why")), "tokens");
+    json_decref(watch);
+    world_close(&w);
+}
+
+static void test_watch__false_alarms_are_as_rare_as_it_says(void **state)
+{
+    (void)state;
+    long alarms = 0;
+    struct arena a = {0};
+    struct error err;
+    struct watch_plan plan;
+    struct rng rng = rng_derive(23, "run length", 0);
+    assert_ok(watch_plan_read("w", "metrics: {em: {baseline: 0.6}}\nlearn: 0\nrun_length: 1000\n", &a, &plan, &err), err);
+    struct watch w;
+    watch_begin(&w, &plan, 0, &a);
+    for (long i = 0; i < 100000; i++) {
+        double em = rng_unit(&rng) < 0.6;
+        if (!watch_see(&w, &em, &(bool){true}, i)) continue;
+        alarms++;
+        watch_again(&w, i);
+    }
+    assert_true(alarms > 0 && alarms < 130); /* a hundred are promised at most, on average */
+    arena_done(&a);
+}
+
+static void test_watch__each_step_asks_as_it_was_told_to(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 24);
+    watch_with(&w, WATCH "ask: [evaluating, trying]\n");
+    serve_while(&w, "learning", 200, 20);
+    w.em[0] = 0.3;
+    serve_while(&w, "watching", 200, 20);
+    assert_watch(&w, "drifted", false);
+    struct live_watch_work work = {.phase = WATCH_DRIFTED, .why = "told"};
+    assert_ok(live_watch_done(w.store, "g2p", &work, w.now, &w.err), w.err);
+    assert_watch(&w, "evaluating", true);
+    work.phase = WATCH_EVALUATING;
+    assert_int_equal(live_watch_done(w.store, "g2p", &work, w.now, &w.err), STATUS_CONFLICT);
+    struct live_order yes = {.verb = LIVE_DO_APPROVE, .by = "ada"};
+    assert_ok(live_order(w.store, "g2p", &yes, w.now, &w.err), w.err);
+    assert_int_equal(live_order(w.store, "g2p", &yes, w.now, &w.err), STATUS_CONFLICT);
+    assert_ok(live_watch_done(w.store, "g2p", &work, w.now, &w.err), w.err);
+    assert_watch(&w, "tuning", false);
+    work.phase = WATCH_TUNING, work.study = "g2p-2", work.begun = true;
+    assert_ok(live_watch_done(w.store, "g2p", &work, w.now, &w.err), w.err);
+    work.begun = false;
+    assert_ok(live_watch_done(w.store, "g2p", &work, w.now, &w.err), w.err);
+    assert_watch(&w, "trying", true);
+    world_close(&w);
+}
+
+static void test_watch__an_evaluation_on_many_items_is_as_many_outcomes(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 25);
+    watch_with(&w, "metrics: {em: {baseline: 0.61}}\nlearn: 0\nevery: 24h\n");
+    json_t *good = json_pack("{s:f}", "em", 0.612), *bad = json_pack("{s:f}", "em", 0.55);
+    struct live_watch_run run = {good, 5000};
+    assert_ok(live_watch_ran(w.store, "g2p", &run, w.now, &w.err), w.err);
+    assert_watch(&w, "watching", false);
+    run.metrics = bad;
+    assert_ok(live_watch_ran(w.store, "g2p", &run, w.now, &w.err), w.err);
+    assert_watch(&w, "drifted", false);
+    json_decref(good);
+    json_decref(bad);
+    world_close(&w);
+}
+
+static void test_watch__the_champion_is_watched_while_an_experiment_runs(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 26);
+    watch_with(&w, WATCH);
+    assert_ok(world_start(&w, "window: 30s\nlate: 10s\nramp: [0.1]\nstep_units: 100000\nlearn: 100\n", 1), w.err);
+    world_run(&w, 200, 10);
+    assert_watch(&w, "watching", false);
+    w.em[0] = w.em[1] = 0.3;
+    world_run(&w, 200, 30);
+    assert_watch(&w, "drifted", false);
+    world_close(&w);
+}
+
+static void test_watch__what_its_file_gets_wrong_is_said_with_its_place(void **state)
+{
+    (void)state;
+    static const char *const wrong[][2] = {
+        {"run_lenght: 5\n", "w:1:1: unknown key 'run_lenght' in 'the watch'; did you mean 'run_length'?"},
+        {"then: dance\n", "must be one of drifted, evaluating, tuning, trying, not 'dance'"},
+        {"ask: [drifted]\n", "must be one of evaluating, tuning, trying"},
+        {"metrics: {em: {range: [1, 0]}}\n", "must grow"},
+        {"metrics: {em: {baseline: 2}}\n", "from 0 to 1, not 2"},
+        {"learn: 3\n", "what is usual of 'em' must be known"},
+        {"metrics: {}\n", "holds 1 to 8, not 0"},
+        {"top: 2.5\n", "whole number"},
+        {"every: soon\n", "must be a duration"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct arena a = {0};
+        struct error err;
+        struct watch_plan plan;
+        assert_int_equal(watch_plan_read("w", wrong[i][0], &a, &plan, &err), STATUS_INVALID);
+        assert_contains(err.text, wrong[i][1]);
+        arena_done(&a);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_watch__learns_then_finds_a_fall),
+        cmocka_unit_test(test_watch__finds_dearer_answers),
+        cmocka_unit_test(test_watch__false_alarms_are_as_rare_as_it_says),
+        cmocka_unit_test(test_watch__each_step_asks_as_it_was_told_to),
+        cmocka_unit_test(test_watch__an_evaluation_on_many_items_is_as_many_outcomes),
+        cmocka_unit_test(test_watch__the_champion_is_watched_while_an_experiment_runs),
+        cmocka_unit_test(test_watch__what_its_file_gets_wrong_is_said_with_its_place),
+    };
+    return cmocka_run_group_tests_name("live_watch", tests, NULL, NULL);
+}

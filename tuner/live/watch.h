@@ -1,0 +1,107 @@
+/* watch: has what is live begun to run worse, or on other inputs; and what follows.
+ *
+ *   LEARNING ──▶ WATCHING ──drift──▶ DRIFTED ──▶ EVALUATING ──▶ TUNING ──▶ TRYING
+ *      ▲                               │             │            │          │
+ *      └───────────────────────────────┴─────────────┴────────────┴──────────┘   the new usual is learnt
+ *
+ *   LEARNING     so many units of the champion show what is usual, unless the plan says it
+ *   WATCHING     each scored unit is looked at: a Shiryaev-Roberts e-detector for each metric [rollout/detector.h]
+ *   DRIFTED      an alarm, with its evidence; people are told
+ *   EVALUATING   the champion and the best of the study are run again, on what is the case now
+ *   TUNING       a new study, warm-started from the old one, with a budget of its own
+ *   TRYING       its winner is a challenger in an experiment, by the plan of the last one
+ *
+ * How far it goes by itself the plan says (`then`), and which steps wait for a person (`ask`). Pure: whoever keeps it
+ * writes its JSON with each change; who runs programs is `nocturne watch`.
+ */
+#ifndef TUNER_LIVE_WATCH_H
+#define TUNER_LIVE_WATCH_H
+
+#include "tuner/live/track.h"
+
+#include "tuner/base/json.h"
+
+#define WATCH_PHASES(X)                                                                                                \
+    X(LEARNING, "learning") X(WATCHING, "watching") X(DRIFTED, "drifted") X(EVALUATING, "evaluating")                  \
+        X(TUNING, "tuning") X(TRYING, "trying")
+
+#define WATCH_PHASE(id, name) WATCH_##id,
+enum watch_phase { WATCH_PHASES(WATCH_PHASE) };
+#undef WATCH_PHASE
+
+struct watch_metric {
+    const char *name;
+    bool amount;   /* no bound: tokens. Then smaller is better */
+    bool minimize;
+    bool both;     /* an input: it matters that it moves, not where */
+    double low, high, missing;
+    double baseline; /* the mean that is usual, in its unit; NaN: learnt */
+    struct saving_marks marks;
+};
+
+struct watch_plan {
+    size_t n;
+    struct watch_metric metric[LIVE_METRICS_MAX];
+    int64_t window_ms, late_ms;
+    double learn;      /* units */
+    bool careful;      /* the promise holds for 95 % of what could be learnt, not on average; a fall is found later */
+    double run_length; /* units between two false alarms, on average, at least */
+    int64_t every_ms;  /* the study's program is run with the champion so often; 0: only outcomes that are told */
+    enum watch_phase far;        /* how far it goes by itself: DRIFTED … TRYING */
+    bool ask[WATCH_TRYING + 1];  /* before this step a person is asked */
+    long top;                    /* configurations that are run again, the champion among them */
+    long trials;                 /* of the new study */
+};
+
+/*     metrics: {em: {baseline: 0.61}, tokens: {amount: true, cap: 512}, letters: {range: [0, 40], both: true}}
+ *     run_length: 10000    # units between two false alarms
+ *     every: 24h           # run the champion again so often, besides what is told
+ *     then: trying         # how far it goes by itself: drifted, evaluating, tuning, trying
+ *     ask: [tuning]        # before these a person is asked
+ *
+ * As live_plan_read: "" is the plan of all defaults. */
+enum status watch_plan_read(const char *file, const char *text, struct arena *arena, struct watch_plan *ret,
+                            struct error *err);
+
+struct watch_stream {
+    double n, sum, squares; /* of outcomes in [0, 1], while it learns */
+    struct detector worse, better; /* better: of both */
+};
+
+struct watch {
+    const struct watch_plan *plan;
+    enum watch_phase phase;
+    int64_t since_ms;
+    bool asked;       /* the work of this phase waits for a person */
+    double learnt, seen;
+    struct watch_metric metric[LIVE_METRICS_MAX]; /* the plan's, with marks that were learnt */
+    struct watch_stream stream[LIVE_METRICS_MAX];
+    double *sample[LIVE_METRICS_MAX]; /* of amounts, until their marks are known */
+    const char *why;                  /* of the last alarm, in words; "" */
+    const char *study;                /* the one that is tuned now, or was last; "" */
+    long tunings;                     /* so far */
+    int64_t evaluated_ms;             /* when the champion was run last */
+    struct arena *arena;
+};
+
+const char *watch_phase_name(enum watch_phase phase);
+void watch_begin(struct watch *w, const struct watch_plan *plan, int64_t now_ms, struct arena *arena);
+/* `value`: n of the plan's metrics, NaN where nothing was heard; `has`: false where it was not looked at. True: an
+ * alarm has just begun. */
+bool watch_see(struct watch *w, const double *value, const bool *has, int64_t now_ms);
+/* The same of an evaluation on n items, of which these are the means. Of an amount it is one outcome. */
+bool watch_see_run(struct watch *w, const double *mean, const bool *has, double n, int64_t now_ms);
+/* log R of all, an alarm at log(run_length); *ret_metric: that says most. −INFINITY: nothing seen. */
+double watch_statistic(const struct watch *w, size_t *ret_metric);
+/* The phase that follows, when this one's work is done. */
+void watch_go_on(struct watch *w, int64_t now_ms);
+/* A person has said yes. STATUS_CONFLICT: nothing waits. */
+enum status watch_approve(struct watch *w, struct error *err);
+/* From the beginning: what is usual now is learnt. */
+void watch_again(struct watch *w, int64_t now_ms);
+
+json_t *watch_json(const struct watch *w);
+enum status watch_read(const json_t *in, const struct watch_plan *plan, struct arena *arena, struct watch *ret,
+                       struct error *err);
+
+#endif
