@@ -8,6 +8,8 @@
 #include "tuner/base/clock.h"
 
 #include <stdatomic.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 enum { LATEST_MS = 8, GIVE_UP_MS = 30000 /* only a work that is forgotten needs so long */ };
 
@@ -94,34 +96,37 @@ static void test_work__what_is_for_later_is_done_whenever_its_time_comes(void **
     assert_int_equal(b.ms, LATEST_MS);
 }
 
-/* ---- slow ones ---- */
+/* ---- kinds ---- */
 
-enum { SLOW = 3 };
+enum { SLOW = 3, CHANGING = 2, OTHERS = SLOW + CHANGING, ALL = OTHERS + 1 };
 
-/* Works of which the slow ones wait for a quick one to be done. */
+/* Works of which all others wait for the quick one, which comes last, to be done. */
 struct crowd {
     struct works *works;
-    struct work slow[SLOW], quick;
-    atomic_int at_work, most;
+    struct work work[ALL];
+    atomic_int at_work[WORK_KINDS], most[WORK_KINDS], nice[WORK_KINDS];
     uv_sem_t quick_done;
     int done;
 };
 
-static bool run_slow(struct work *w, struct store *store)
+static bool run_waiting(struct work *w, struct store *store)
 {
     struct crowd *c = w->data;
     (void)store;
-    int n = atomic_fetch_add(&c->at_work, 1) + 1;
-    if (n > atomic_load(&c->most)) atomic_store(&c->most, n);
+    int n = atomic_fetch_add(&c->at_work[w->kind], 1) + 1;
+    if (n > atomic_load(&c->most[w->kind])) atomic_store(&c->most[w->kind], n);
+    atomic_store(&c->nice[w->kind], getpriority(PRIO_PROCESS, (id_t)gettid()));
     uv_sem_wait(&c->quick_done);
-    atomic_fetch_sub(&c->at_work, 1);
+    atomic_fetch_sub(&c->at_work[w->kind], 1);
     return false;
 }
 
 static bool run_quick(struct work *w, struct store *store)
 {
+    struct crowd *c = w->data;
     (void)store;
-    for (size_t i = 0; i < SLOW; i++) uv_sem_post(&((struct crowd *)w->data)->quick_done);
+    atomic_store(&c->nice[w->kind], getpriority(PRIO_PROCESS, (id_t)gettid()));
+    for (size_t i = 0; i < OTHERS; i++) uv_sem_post(&c->quick_done);
     return false;
 }
 
@@ -134,42 +139,72 @@ static void on_one_done(struct work *w)
 {
     struct crowd *c = w->data;
     assert_false(w->unable);
-    if (++c->done == SLOW + 1) works_close(c->works, forget, c);
+    if (++c->done == ALL) works_close(c->works, forget, c);
 }
 
-/* Slow ones that held both threads would wait for ever. */
-static void test_work__slow_works_leave_a_thread_to_what_is_quick(void **state)
+static void run_loop(uv_loop_t *loop, struct works **works, void (*add)(void *data), void *data)
 {
-    struct crowd c = {0};
     struct store *store;
     struct error err;
-    uv_loop_t loop;
     char db[100];
-    (void)state;
     snprintf(db, sizeof db, "%s/work.db", test_folder());
     assert_ok(store_open(db, STORE_CREATE, &store, &err), err);
-    uv_loop_init(&loop);
-    uv_sem_init(&c.quick_done, 0);
-    assert_ok(works_create(&loop, db, &c.works, &err), err);
-    for (int i = 0; i < SLOW; i++) {
-        c.slow[i] = (struct work){.who = "abc" + i, .slow = true, .data = &c, .run = run_slow, .done = on_one_done};
-        works_add(c.works, &c.slow[i]);
-    }
-    c.quick = (struct work){.who = "abc", .data = &c, .run = run_quick, .done = on_one_done};
-    works_add(c.works, &c.quick);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&loop), 0);
-    uv_sem_destroy(&c.quick_done);
+    uv_loop_init(loop);
+    assert_ok(works_create(loop, db, works, &err), err);
+    add(data);
+    uv_run(loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(loop), 0);
     store_close(store);
-    assert_int_equal(atomic_load(&c.most), 1);
-    assert_int_equal(c.done, SLOW + 1);
+}
+
+static void add_crowd(void *data)
+{
+    struct crowd *c = data;
+    for (size_t i = 0; i < ALL; i++) {
+        enum work_kind kind = i < SLOW ? WORK_SLOW : i < OTHERS ? WORK_CHANGING : WORK_QUICK;
+        c->work[i] = (struct work){.who = "abc" + i % 3,
+                                   .kind = kind,
+                                   .data = c,
+                                   .run = kind == WORK_QUICK ? run_quick : run_waiting,
+                                   .done = on_one_done};
+        works_add(c->works, &c->work[i]);
+    }
+}
+
+/* A quick one that waited would wait for ever. */
+static void test_work__quick_works_wait_for_no_others(void **state)
+{
+    struct crowd c = {0};
+    uv_loop_t loop;
+    (void)state;
+    uv_sem_init(&c.quick_done, 0);
+    run_loop(&loop, &c.works, add_crowd, &c);
+    uv_sem_destroy(&c.quick_done);
+    assert_int_equal(c.done, ALL);
+    assert_int_equal(atomic_load(&c.most[WORK_SLOW]), 1);
+    assert_int_equal(atomic_load(&c.most[WORK_CHANGING]), 1);
+}
+
+static void test_work__only_slow_works_have_less_right_to_the_processor(void **state)
+{
+    struct crowd c = {0};
+    uv_loop_t loop;
+    int own = getpriority(PRIO_PROCESS, 0);
+    (void)state;
+    uv_sem_init(&c.quick_done, 0);
+    run_loop(&loop, &c.works, add_crowd, &c);
+    uv_sem_destroy(&c.quick_done);
+    assert_int_equal(atomic_load(&c.nice[WORK_QUICK]), own);
+    assert_int_equal(atomic_load(&c.nice[WORK_CHANGING]), own);
+    assert_int_equal(atomic_load(&c.nice[WORK_SLOW]), own + 10 < 19 ? own + 10 : 19);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_work__what_is_for_later_is_done_whenever_its_time_comes),
-        cmocka_unit_test(test_work__slow_works_leave_a_thread_to_what_is_quick),
+        cmocka_unit_test(test_work__quick_works_wait_for_no_others),
+        cmocka_unit_test(test_work__only_slow_works_have_less_right_to_the_processor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

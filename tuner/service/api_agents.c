@@ -297,7 +297,7 @@ static void hear_slice(struct request *r)
     if (a) agent_says(r->service->fleet, a, slice, r->later.body);
     json_decref(slice);
     if (a && end < n)
-        request_work(r, NULL, rest, hear_slice);
+        request_work(r, rest, hear_slice);
     else if (a)
         promise_answer(r);
 }

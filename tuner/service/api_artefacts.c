@@ -45,7 +45,7 @@ static void list_artefacts(struct request *r)
 
 static void on_list_artefacts(struct request *r)
 {
-    request_work(r, r->param[0], list_artefacts, NULL);
+    request_work(r, list_artefacts, NULL);
 }
 
 static bool is_plain_name(const char *name)
@@ -102,13 +102,13 @@ static void on_get_artefact(struct request *r)
     }
     struct tailing *t = r->state = arena_alloc(&r->arena, sizeof *t);
     if (!tailing_is_wanted(r))
-        request_work(r, r->param[0], get_artefact, NULL);
+        request_work(r, get_artefact, NULL);
     else if (tailing_read(r, t))
-        request_work(r, r->param[0], tail_artefact, wait_for_more);
+        request_work(r, tail_artefact, wait_for_more);
 }
 
 struct artefact {
-    const char *dir, *path; /* path: of the file, which two requests may name */
+    const char *dir;
     long trial;
 };
 
@@ -144,10 +144,9 @@ static void on_put_artefact(struct request *r)
     else {
         struct artefact *x = r->state = arena_alloc(&r->arena, sizeof *x);
         x->dir = launch_folder(r->service->files, as->study, t->number, t->effort.attempts, &r->arena);
-        x->path = arena_printf(&r->arena, "%s/%s", x->dir, r->param[2]);
         x->trial = t->number;
         request_take_spool(r);
-        request_work(r, x->path, keep_artefact, NULL);
+        request_work_changing(r, keep_artefact, NULL);
     }
 }
 
@@ -192,7 +191,7 @@ static void on_get_checkpoint(struct request *r)
         request_problem(r, 404, "trial %ld takes no checkpoint of this SHA-256", t->number);
     else {
         r->state = depot_path(launch_depot(r->service->files, as->study, &r->arena), r->param[2], &r->arena);
-        request_work(r, NULL, send_checkpoint, NULL);
+        request_work_changing(r, send_checkpoint, NULL);
     }
 }
 

@@ -120,7 +120,7 @@ static void on_put_file(struct request *r)
     r->state = x;
     request_take_spool(r);
     active_study_lend(x->active, r);
-    request_work(r, r->param[0], keep_upload, uploaded);
+    request_work_changing(r, keep_upload, uploaded);
 }
 
 const struct route api_files_routes[] = {

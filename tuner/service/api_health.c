@@ -100,12 +100,12 @@ static void on_get_health(struct request *r)
 {
     if (waking_waits(r, r->param[0])) return;
     look_around(r, arena_alloc(&r->arena, sizeof(struct around)));
-    request_work(r, r->param[0], show_health, NULL);
+    request_work(r, show_health, NULL);
 }
 
 static void on_get_forecast(struct request *r)
 {
-    if (!waking_waits(r, r->param[0])) request_work(r, r->param[0], show_forecast, NULL);
+    if (!waking_waits(r, r->param[0])) request_work(r, show_forecast, NULL);
 }
 
 /* ---- the report ---- */
@@ -152,7 +152,7 @@ static void on_get_report(struct request *r)
         return;
     }
     look_around(r, x);
-    request_work_slowly(r, r->param[0], show_report);
+    request_work_slowly(r, show_report);
 }
 
 const struct route api_health_routes[] = {

@@ -19,7 +19,7 @@ static void show_me(struct request *r)
 
 static void on_get_me(struct request *r)
 {
-    request_work(r, NULL, show_me, NULL);
+    request_work(r, show_me, NULL);
 }
 
 /* ---- what happens in all studies ---- */
@@ -100,7 +100,7 @@ static void on_get_all_events(struct request *r)
     const char *after = request_query(r, "after"), *last = http_request_header(r->http, "Last-Event-ID");
     struct beginning *x = r->state = arena_alloc(&r->arena, sizeof *x);
     if (!read_start(r, after, x) || !read_start(r, last, x)) return;
-    if (request_boolean(r, "follow", true, &x->follow)) request_work(r, NULL, find_ends, begin_all);
+    if (request_boolean(r, "follow", true, &x->follow)) request_work(r, find_ends, begin_all);
 }
 
 const struct route api_look_routes[] = {

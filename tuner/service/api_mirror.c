@@ -266,7 +266,7 @@ static void on_get_mirror(struct request *r)
     }
     if (waking_waits(r, r->param[0])) return;
     r->state = w;
-    request_work(r, r->param[0], mirror, NULL);
+    request_work(r, mirror, NULL);
 }
 
 const struct route api_mirror_routes[] = {

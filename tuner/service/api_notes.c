@@ -34,7 +34,7 @@ static void show_note(struct request *r)
 
 static void on_get_note(struct request *r)
 {
-    request_work(r, r->param[0], show_note, NULL);
+    request_work(r, show_note, NULL);
 }
 
 /* NULL: a problem has been answered. */
@@ -96,7 +96,7 @@ static void on_put_note(struct request *r)
         request_problem(r, 404, "there is no study '%s'", r->param[0]);
     else if (!as) {
         r->state = (void *)text;
-        request_work(r, r->param[0], annotate_held, NULL);
+        request_work_changing(r, annotate_held, NULL);
     } else if (find_subject(r, as->active->memory, &t) &&
                request_checked(r, history_annotate(as->active->history, t, text, &r->err)))
         active_study_answer(as, r, 200, note_json(as->study, t, text));

@@ -16,7 +16,7 @@ static void show(struct request *r)
 static void on_get_notify(struct request *r)
 {
     if (r->service->options.notify)
-        request_work(r, NULL, show, NULL);
+        request_work(r, show, NULL);
     else
         request_answer(r, 200,
                        json_pack("{s:n, s:[], s:n, s:n, s:i}", "file", "channels", "quiet", "heartbeat", "others", 0));

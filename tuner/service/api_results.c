@@ -82,9 +82,9 @@ static void on_get_best(struct request *r)
     bool again;
     if (!request_boolean(r, "rerun", false, &again)) return;
     if (again)
-        request_work_slowly(r, r->param[0], best_and_rerun);
+        request_work_slowly(r, best_and_rerun);
     else
-        request_work(r, r->param[0], best, NULL);
+        request_work(r, best, NULL);
 }
 
 static const char *const export_types[] = {"application/yaml", "application/json", "text/plain; charset=utf-8",
@@ -153,8 +153,10 @@ static void on_get_export(struct request *r)
     x->jsonl = text && strcmp(text, "jsonl") == 0;
     if (text && !x->csv && !x->jsonl && !export_format_parse(text, &x->format))
         request_problem(r, 422, "'format' is yaml, json, env, args, toml, csv or jsonl, not '%.40s'", text);
+    else if (x->csv || x->jsonl)
+        request_work_slowly(r, export);
     else
-        request_work(r, r->param[0], export, NULL);
+        request_work(r, export, NULL);
 }
 
 /* ---- what happens ---- */
@@ -243,7 +245,7 @@ static void on_get_log(struct request *r)
     if (!request_number(r, "after", 0, 0, 1000000000000, &p->after) ||
         !request_number(r, "limit", 100, 1, 1000, &p->limit))
         return;
-    if (find_study(r, &p->study)) request_work(r, NULL, show_log, NULL);
+    if (find_study(r, &p->study)) request_work(r, show_log, NULL);
 }
 
 const struct route api_results_routes[] = {

@@ -64,7 +64,7 @@ static void tell(struct request *r)
 
 static void on_get_space(struct request *r)
 {
-    request_work(r, r->param[0], tell, NULL);
+    request_work(r, tell, NULL);
 }
 
 const struct route api_space_routes[] = {

@@ -78,7 +78,7 @@ static const struct document_host *find_host(const struct facts *all, const char
 static enum status find_state(struct request *r, const char *name, json_t **ret, struct error *err)
 {
     const struct facts *f = r->state;
-    return folded_state(r->service->folded, r->store, name, find_host(f, name), ret, err);
+    return folded_state(r->service->folded[r->beside.work.kind], r->store, name, find_host(f, name), ret, err);
 }
 
 /* One that was deleted meanwhile is left out; of one that cannot be read it is said. */
@@ -128,7 +128,7 @@ static void on_list_studies(struct request *r)
         !request_number(r, "limit", 100, 1, 1000, &f->limit))
         return;
     take_facts(r, NULL, f);
-    request_work(r, NULL, list_studies, NULL);
+    request_work(r, list_studies, NULL);
 }
 
 /* The same, of a study that has just begun, on the loop. */
@@ -179,7 +179,7 @@ static void answer_study(struct request *r, unsigned status, void (*run)(struct 
     struct facts *f = r->state = arena_alloc(&r->arena, sizeof *f);
     f->status = status;
     take_facts(r, r->param[0], f);
-    request_work(r, r->param[0], run, NULL);
+    request_work(r, run, NULL);
 }
 
 static void on_get_study(struct request *r)
@@ -379,7 +379,7 @@ static void created(struct request *r)
 
 static void create_drafted(struct request *r)
 {
-    request_work(r, ((const struct creation *)r->state)->name, create, created);
+    request_work_changing(r, create, created);
 }
 
 static void on_create_study(struct request *r)
@@ -390,7 +390,7 @@ static void on_create_study(struct request *r)
     if (!x) return;
     x->paused = paused;
     r->state = x;
-    request_work(r, NULL, read_draft, create_drafted);
+    request_work(r, read_draft, create_drafted);
 }
 
 /* ---- pause, resume, stop, delete ---- */
@@ -529,7 +529,7 @@ static void on_resume_study(struct request *r)
     }
     r->state = x;
     if (!as) {
-        request_work(r, r->param[0], reopen, reopened);
+        request_work_changing(r, reopen, reopened);
         return;
     }
     coordinator_pause(as->active->coordinator, false);
@@ -557,7 +557,7 @@ static void ask_elsewhere_to_stop(struct request *r, bool now)
     f->status = 202;
     f->now = now;
     take_facts(r, r->param[0], f);
-    request_work(r, r->param[0], stop_elsewhere, NULL);
+    request_work_changing(r, stop_elsewhere, NULL);
 }
 
 static void on_stop_study(struct request *r)
@@ -621,7 +621,7 @@ static void on_delete_study(struct request *r)
     else if (active_study_find(s, r->param[0]))
         request_problem(r, 409, "study '%s' is at work; stop it first", r->param[0]);
     else
-        request_work(r, r->param[0], delete_study, deleted);
+        request_work_changing(r, delete_study, deleted);
 }
 
 const struct route api_studies_routes[] = {

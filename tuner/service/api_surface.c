@@ -39,7 +39,7 @@ static void show_importance(struct request *r)
 
 static void on_get_importance(struct request *r)
 {
-    request_work_slowly(r, r->param[0], show_importance);
+    request_work_slowly(r, show_importance);
 }
 
 /* ---- slice and contour ---- */
@@ -117,7 +117,7 @@ static void begin(struct request *r, long usual, long most, void (*run)(struct r
 {
     struct wanted *w = r->state = arena_alloc(&r->arena, sizeof *w);
     if (request_number(r, "points", usual, 2, most, &w->points) && request_number(r, "at", -1, 0, 1000000, &w->at))
-        request_work_slowly(r, r->param[0], run);
+        request_work_slowly(r, run);
 }
 
 static void on_get_slice(struct request *r)
@@ -151,7 +151,7 @@ static void on_predict(struct request *r)
     if (json_array_size(list) == 0 || json_array_size(list) > PREDICT_MAX)
         request_problem(r, 422, "\"params\" must be a list of 1 to %d configurations, [{…}, …]", PREDICT_MAX);
     else
-        request_work_slowly(r, r->param[0], show_predictions);
+        request_work_slowly(r, show_predictions);
 }
 
 const struct route api_surface_routes[] = {

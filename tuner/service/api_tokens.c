@@ -20,7 +20,7 @@ static void list_tokens(struct request *r)
 
 static void on_list_tokens(struct request *r)
 {
-    request_work(r, NULL, list_tokens, NULL);
+    request_work(r, list_tokens, NULL);
 }
 
 /* ["a", "b"] → "a,b"; NULL: there is none, or it is no list of texts. */
@@ -103,7 +103,7 @@ static void on_create_token(struct request *r)
                         "this is the page of one run, whose token ends with it and makes no others; "
                         "'nocturne token create' does");
     else
-        request_work(r, NULL, create_token, say_token);
+        request_work_changing(r, create_token, say_token);
 }
 
 static void revoke_token(struct request *r)
@@ -120,7 +120,7 @@ static void say_revoked(struct request *r)
 
 static void on_revoke_token(struct request *r)
 {
-    request_work(r, NULL, revoke_token, say_revoked);
+    request_work_changing(r, revoke_token, say_revoked);
 }
 
 const struct route api_tokens_routes[] = {

@@ -156,7 +156,7 @@ static void on_list_trials(struct request *r)
         !request_number(r, "limit", 100, 1, 1000, &l->limit) || !read_filter(r, &l->filter))
         return;
     l->filter.role = l->filter.role ? arena_strdup(&r->arena, l->filter.role) : NULL;
-    request_work(r, r->param[0], list_trials, NULL);
+    request_work(r, list_trials, NULL);
 }
 
 static void show_trial(struct request *r)
@@ -176,7 +176,7 @@ static void show_trial(struct request *r)
 
 static void on_get_trial(struct request *r)
 {
-    request_work(r, r->param[0], show_trial, NULL);
+    request_work(r, show_trial, NULL);
 }
 
 enum { REPORTS_MAX = 10000 };
@@ -235,7 +235,7 @@ static void on_list_reports(struct request *r)
     struct reports_page *p = r->state = arena_alloc(&r->arena, sizeof *p);
     if (request_number(r, "after", -1, 0, 1000000000000, &p->after) &&
         request_number(r, "limit", REPORTS_MAX, 1, REPORTS_MAX, &p->limit))
-        request_work(r, r->param[0], show_reports, NULL);
+        request_work(r, show_reports, NULL);
 }
 
 /* ---- enqueue, add, cancel ---- */
@@ -325,7 +325,7 @@ static void on_create_trial(struct request *r)
         return;
     }
     if (!as && !told && request_knows(r, r->param[0], &id))
-        request_work(r, r->param[0], enqueue_held, NULL);
+        request_work_changing(r, enqueue_held, NULL);
     else if (as || (as = waking_find(r)))
         active_study_calm(as, r, add_trial);
 }
@@ -392,7 +392,7 @@ static void on_retry_trial(struct request *r)
     if (!as && !request_knows(r, r->param[0], &id))
         request_problem(r, 404, "there is no study '%s'", r->param[0]);
     else if (!as)
-        request_work(r, r->param[0], retry_held, NULL);
+        request_work_changing(r, retry_held, NULL);
     else if (t && request_checked(r, coordinator_retry(as->active->coordinator, t, &r->err)))
         answer_trial(r, as, 200, t);
 }

@@ -33,7 +33,7 @@ static void show_columns(struct request *r)
 static void on_get_columns(struct request *r)
 {
     struct wanted *w = r->state = arena_alloc(&r->arena, sizeof *w);
-    if (request_number(r, "since", 0, 0, 1000000000000, &w->since)) request_work(r, r->param[0], show_columns, NULL);
+    if (request_number(r, "since", 0, 0, 1000000000000, &w->since)) request_work(r, show_columns, NULL);
 }
 
 /* ---- ledger ---- */
@@ -55,7 +55,7 @@ static void show_ledger(struct request *r)
 static void on_get_ledger(struct request *r)
 {
     struct wanted *w = r->state = arena_alloc(&r->arena, sizeof *w);
-    if (request_number(r, "step", 0, 1, 1000000000000, &w->step_ms)) request_work(r, r->param[0], show_ledger, NULL);
+    if (request_number(r, "step", 0, 1, 1000000000000, &w->step_ms)) request_work(r, show_ledger, NULL);
 }
 
 /* ---- the front ---- */
@@ -110,7 +110,7 @@ static void show_front(struct request *r)
 
 static void on_get_front(struct request *r)
 {
-    request_work(r, r->param[0], show_front, NULL);
+    request_work(r, show_front, NULL);
 }
 
 /* ---- lineage ---- */
@@ -139,7 +139,7 @@ static void on_get_lineage(struct request *r)
     struct wanted_lineage *w = r->state = arena_alloc(&r->arena, sizeof *w);
     if (request_number(r, "before", -1, 0, 1000000000, &w->before) &&
         request_number(r, "limit", 1000, 1, PEDIGREE_MAX, &w->limit))
-        request_work(r, r->param[0], show_lineage, NULL);
+        request_work(r, show_lineage, NULL);
 }
 
 const struct route api_views_routes[] = {

@@ -3,7 +3,6 @@
 #include "tuner/base/plain.h"
 
 #include <malloc.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,22 +14,17 @@ struct entry {
     struct history *history; /* NULL: not folded yet */
     struct fitted fitted;
     size_t bytes, fitted_bytes;
-    bool taken;
 };
 
 struct folded {
     const struct clock *clock;
-    pthread_mutex_t lock; /* of the list, and of bytes and taken */
-    pthread_cond_t given;
-    struct entry *first; /* by their last use, the newest first */
+    struct entry *first; /* by their last use, the newest first: it is the one that is read */
 };
 
 struct folded *folded_create(const struct clock *clock)
 {
     struct folded *f = must_alloc(1, sizeof *f);
     f->clock = clock;
-    pthread_mutex_init(&f->lock, NULL);
-    pthread_cond_init(&f->given, NULL);
     return f;
 }
 
@@ -60,8 +54,6 @@ void folded_free(struct folded *f)
         f->first = e->next;
         entry_free(e);
     }
-    pthread_mutex_destroy(&f->lock);
-    pthread_cond_destroy(&f->given);
     free(f);
 }
 
@@ -81,11 +73,10 @@ static void unlink_entry(struct folded *f, struct entry *e)
     *at = e->next;
 }
 
-static struct entry *reserve(struct folded *f, const char *name)
+/* To the front, anew if need be. */
+static struct entry *bring_forward(struct folded *f, const char *name)
 {
-    struct entry *e;
-    pthread_mutex_lock(&f->lock);
-    while ((e = find(f, name)) && e->taken) pthread_cond_wait(&f->given, &f->lock);
+    struct entry *e = find(f, name);
     if (e) {
         unlink_entry(f, e);
     } else {
@@ -94,29 +85,27 @@ static struct entry *reserve(struct folded *f, const char *name)
     }
     e->next = f->first;
     f->first = e;
-    e->taken = true;
-    pthread_mutex_unlock(&f->lock);
     return e;
 }
 
-/* The one that was not used for the longest time, if all are too many and it is not the only one; the lock is held. */
-static struct entry *too_much(struct folded *f)
+/* The one that was not used for the longest time, if all are too many and it is not the only one. */
+static struct entry *too_much(const struct folded *f)
 {
     struct entry *oldest = NULL;
     size_t bytes = 0;
     for (struct entry *e = f->first; e; e = e->next) {
         bytes += e->bytes;
-        if (!e->taken && e != f->first) oldest = e;
+        if (e != f->first) oldest = e;
     }
     return bytes > FOLDED_BYTES ? oldest : NULL;
 }
 
-/* Of those that were asked last as much as there is room for, and the last one in any case; the lock is held. */
+/* Of those that were asked last as much as there is room for, and the last one in any case. */
 static void thin_out(struct folded *f)
 {
     size_t bytes = 0;
     for (struct entry *e = f->first; e; e = e->next) {
-        if (e->taken || e == f->first || bytes + e->fitted_bytes <= FITTED_BYTES) {
+        if (e == f->first || bytes + e->fitted_bytes <= FITTED_BYTES) {
             bytes += e->fitted_bytes;
             continue;
         }
@@ -125,31 +114,29 @@ static void thin_out(struct folded *f)
     }
 }
 
+static void forget(struct folded *f, struct entry *e)
+{
+    unlink_entry(f, e);
+    entry_free(e);
+}
+
+static void forget_old(struct folded *f)
+{
+    bool trim = false;
+    for (struct entry *old; (old = too_much(f)); trim = true) forget(f, old);
+    if (trim) malloc_trim(0);
+}
+
 static void give(struct folded *f, struct entry *e)
 {
-    struct entry *old;
-    bool trim = false;
-    pthread_mutex_lock(&f->lock);
-    e->taken = false;
-    e->bytes = e->history ? history_bytes(e->history) : 0;
+    if (!e->history) {
+        forget(f, e);
+        return;
+    }
+    e->bytes = history_bytes(e->history);
     e->fitted_bytes = fitted_bytes(&e->fitted);
     thin_out(f);
-    if (!e->history) {
-        unlink_entry(f, e);
-        old = e;
-    } else
-        old = too_much(f);
-    pthread_cond_broadcast(&f->given);
-    while (old) {
-        if (old != e) unlink_entry(f, old);
-        pthread_mutex_unlock(&f->lock);
-        trim |= old->history != NULL;
-        entry_free(old);
-        pthread_mutex_lock(&f->lock);
-        old = too_much(f);
-    }
-    pthread_mutex_unlock(&f->lock);
-    if (trim) malloc_trim(0);
+    forget_old(f);
 }
 
 void folded_give(struct folded *f, struct folded_study *x)
@@ -187,7 +174,7 @@ static enum status bring_up(struct folded *f, struct store *store, struct entry 
 enum status folded_take(struct folded *f, struct store *store, const char *name, struct folded_study **ret,
                         struct error *err)
 {
-    struct entry *e = reserve(f, name);
+    struct entry *e = bring_forward(f, name);
     enum status st = bring_up(f, store, e, err);
     if (st) {
         give(f, e);

@@ -2,8 +2,9 @@
  *
  * Whatever somebody was told is durable, so a fold of the log knows it. A fold is kept, and caught up with what has
  * happened since when it is taken again; those that were not read for the longest time go when all are more than
- * FOLDED_BYTES. One reader at a time has a study; another waits for it. What was fitted to its results is kept with it,
- * for the studies that were asked last, FITTED_BYTES in all, or for the last one.
+ * FOLDED_BYTES. What was fitted to a study's results is kept with it, for the studies that were asked last, FITTED_BYTES
+ * in all, or for the last one. One thread at a time has it, and reads one study at a time: each kind of work has one of
+ * its own, so that nobody waits for another's reading.
  */
 #ifndef TUNER_SERVICE_FOLDED_H
 #define TUNER_SERVICE_FOLDED_H

@@ -81,7 +81,7 @@ struct service {
     struct streams streams;
     struct queues queues;
     struct works *works;
-    struct folded *folded;
+    struct folded *folded[WORK_KINDS]; /* for the works of each kind */
     struct left left;
     struct sweeping sweeping;
     struct telling telling;

@@ -359,27 +359,29 @@ static void work(struct request *r, const struct work *w)
     works_add(x, &r->beside.work);
 }
 
-static struct work work_of(struct request *r, const char *about)
+static void work_as(struct request *r, enum work_kind kind, void (*run)(struct request *r),
+                    void (*then)(struct request *r))
 {
     const char *who = *r->who.id ? r->who.id : r->http ? r->http->peer : "";
-    return (struct work){.who = who, .about = about, .data = r, .run = on_run, .done = on_worked};
-}
-
-void request_work(struct request *r, const char *about, void (*run)(struct request *r), void (*then)(struct request *r))
-{
-    const struct work w = work_of(r, about);
+    const struct work w = {.who = who, .kind = kind, .data = r, .run = on_run, .done = on_worked};
     r->beside.run = run;
     r->then = then;
     work(r, &w);
 }
 
-void request_work_slowly(struct request *r, const char *about, void (*run)(struct request *r))
+void request_work(struct request *r, void (*run)(struct request *r), void (*then)(struct request *r))
 {
-    struct work w = work_of(r, about);
-    w.slow = true;
-    r->beside.run = run;
-    r->then = NULL;
-    work(r, &w);
+    work_as(r, WORK_QUICK, run, then);
+}
+
+void request_work_changing(struct request *r, void (*run)(struct request *r), void (*then)(struct request *r))
+{
+    work_as(r, WORK_CHANGING, run, then);
+}
+
+void request_work_slowly(struct request *r, void (*run)(struct request *r))
+{
+    work_as(r, WORK_SLOW, run, NULL);
 }
 
 void request_gone(struct request *r)
@@ -441,7 +443,7 @@ bool request_read(struct request *r, struct reading *ret)
 {
     struct error err;
     struct folded_study *x = NULL;
-    enum status st = folded_take(r->service->folded, r->store, r->param[0], &x, &err);
+    enum status st = folded_take(r->service->folded[r->beside.work.kind], r->store, r->param[0], &x, &err);
     if (st == STATUS_NOT_FOUND)
         request_problem(r, 404, "there is no study '%s'", r->param[0]);
     else if (st)
@@ -470,7 +472,7 @@ bool request_is_news(struct request *r, const char *more)
 
 void request_read_done(struct request *r, struct reading *from)
 {
-    folded_give(r->service->folded, from->folded);
+    folded_give(r->service->folded[r->beside.work.kind], from->folded);
 }
 
 void request_hold(struct request *r, enum status (*change)(struct request *r, struct history *h))

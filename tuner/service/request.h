@@ -121,11 +121,12 @@ enum status request_keep_answer(struct request *r, unsigned status, const json_t
 
 /* Worked on beside the loop by `run`, which sees of the request its own texts, `body`, `state` and `store`, and may
  * answer; a database that is busy lets it be run again, so that it begins anew. Unless it has answered, `then` follows
- * on the loop, even if the client is gone. `about`: a study that no other work may be about meanwhile; may be NULL. */
-void request_work(struct request *r, const char *about, void (*run)(struct request *r),
-                  void (*then)(struct request *r));
-/* The same of what may take seconds: the fit of a model. It answers in any case. */
-void request_work_slowly(struct request *r, const char *about, void (*run)(struct request *r));
+ * on the loop, even if the client is gone. It is quick, and only reads. */
+void request_work(struct request *r, void (*run)(struct request *r), void (*then)(struct request *r));
+/* The same of what changes something, or moves files. */
+void request_work_changing(struct request *r, void (*run)(struct request *r), void (*then)(struct request *r));
+/* The same of what may take seconds: a model, a file with all trials. It only reads, and answers in any case. */
+void request_work_slowly(struct request *r, void (*run)(struct request *r));
 void request_take_spool(struct request *r);                           /* for works: the request would take it along */
 const char *request_query(const struct request *r, const char *name); /* of the query; NULL: there is none */
 void request_gone(struct request *r);                                 /* its client is */

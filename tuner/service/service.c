@@ -87,7 +87,7 @@ static void service_free(struct service *s)
     all_events_free(s->streams.together);
     auth_close(s->auth);
     fleet_free(s->fleet);
-    folded_free(s->folded);
+    for (size_t i = 0; i < WORK_KINDS; i++) folded_free(s->folded[i]);
     shelf_free(s->streams.shelf);
     workers_free(s->workers);
     if (s->store) store_close(s->store);
@@ -253,7 +253,7 @@ enum status service_create(const struct service_options *options, uv_loop_t *loo
     s->loop = loop;
     s->clock = clock_steady_create(clock_real());
     s->counts.since_ms = clock_mono_ms(s->clock);
-    s->folded = folded_create(s->clock);
+    for (size_t i = 0; i < WORK_KINDS; i++) s->folded[i] = folded_create(s->clock);
     s->fleet = fleet_create(s->clock, options->silence_ms);
     enum status st = open_parts(s, err);
     if (st) {

@@ -24,6 +24,6 @@ void sweeping_begin(struct service *s)
     if (s->closing) return;
     x->state = x->state == SWEEP_IDLE ? SWEEP_AT_WORK : SWEEP_AND_AGAIN;
     if (x->state == SWEEP_AND_AGAIN) return;
-    x->work = (struct work){.who = "", .data = s, .run = sweep, .done = on_swept};
+    x->work = (struct work){.who = "", .kind = WORK_SLOW, .data = s, .run = sweep, .done = on_swept};
     works_add_later(s->works, &x->work, SWEEP_MS);
 }

@@ -85,6 +85,6 @@ void tailing_tick(struct service *s)
         next = r->wait.next;
         t->runs = t->runs && runs_still(s, t);
         r->cancel = NULL;
-        request_work(r, NULL, look_again, wait_again);
+        request_work(r, look_again, wait_again);
     }
 }

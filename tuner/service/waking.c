@@ -131,7 +131,7 @@ static void wake_next(struct service *s)
         waking_free(w);
     }
     if (!s->left.first) return;
-    w->work = (struct work){.who = "", .about = w->name, .data = w, .run = wake, .done = on_woken};
+    w->work = (struct work){.who = "", .kind = WORK_CHANGING, .data = w, .run = wake, .done = on_woken};
     works_add(s->works, &w->work);
 }
 
@@ -184,7 +184,7 @@ void waking_begin(struct service *s)
 {
     struct looking *l = must_alloc(1, sizeof *l);
     l->service = s;
-    l->work = (struct work){.who = "", .data = l, .run = look, .done = on_looked};
+    l->work = (struct work){.who = "", .kind = WORK_CHANGING, .data = l, .run = look, .done = on_looked};
     s->left.looking = true;
     works_add(s->works, &l->work);
 }

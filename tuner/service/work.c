@@ -8,17 +8,19 @@
 #include <sys/resource.h>
 
 enum {
-    THREADS = 2,
-    NICE = 10,
+    SLOW_NICE = 10,
     BUSY_MS = 50, /* a thread waits so long for a busy database */
     LOOK_MS = 25,
     AGAIN_MS = 100, /* … and its work so long until it is tried again */
     GIVE_UP_MS = 10000,
 };
 
-struct thread {
+/* Works of a kind, and the thread that does them. */
+struct lane {
     struct works *works;
-    pthread_t id;
+    struct work *first; /* those that wait: by round, then as they came */
+    uint64_t round;     /* of the one that was begun last */
+    pthread_t thread;
     struct store *store; /* opened when it is needed first */
     struct work *work;   /* at work, or worked and not yet taken back; NULL: it is idle */
     bool worked, again;
@@ -29,14 +31,12 @@ struct works {
     uv_async_t wake; /* a thread has worked */
     uv_timer_t later;
     int open_handles;
-    struct work *first; /* those that wait: by round, then as they came */
-    uint64_t round;     /* of the one that was begun last */
-    size_t started;
-    struct thread thread[THREADS];
+    size_t started; /* threads */
+    struct lane lane[WORK_KINDS];
     void (*closed)(void *data);
     void *closed_data;
 
-    pthread_mutex_t lock; /* of the threads' work, worked and again, and of `ending` */
+    pthread_mutex_t lock; /* of the lanes' work, worked and again, and of `ending` */
     pthread_cond_t given;
     bool ending;
 };
@@ -48,43 +48,50 @@ static int64_t now_ms(void)
 
 /* ---- a thread ---- */
 
-static bool has_store(struct thread *t)
+static bool has_store(struct lane *l)
 {
     struct error ignored;
-    if (t->store) return true;
-    if (store_open(t->works->db, STORE_EXISTING, &t->store, &ignored)) return false;
-    store_set_patience(t->store, BUSY_MS);
+    if (l->store) return true;
+    if (store_open(l->works->db, STORE_EXISTING, &l->store, &ignored)) return false;
+    store_set_patience(l->store, BUSY_MS);
     return true;
 }
 
-/* True: again later. */
-static bool try(struct thread *t, struct work *w)
+/* The kernel knows of nothing less than 19. */
+static void give_way(void)
 {
-    if (has_store(t)) return w->run(w, t->store) && !w->last;
+    id_t self = (id_t)gettid();
+    setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + SLOW_NICE);
+}
+
+/* True: again later. */
+static bool try(struct lane *l, struct work *w)
+{
+    if (has_store(l)) return w->run(w, l->store) && !w->last;
     w->unable = w->last;
     return !w->last;
 }
 
-static void *thread_main(void *data)
+static void *lane_main(void *data)
 {
-    struct thread *t = data;
-    struct works *x = t->works;
-    setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
+    struct lane *l = data;
+    struct works *x = l->works;
+    if (l == &x->lane[WORK_SLOW]) give_way();
     pthread_mutex_lock(&x->lock);
     while (!x->ending) {
-        if (!t->work || t->worked) {
+        if (!l->work || l->worked) {
             pthread_cond_wait(&x->given, &x->lock);
             continue;
         }
         pthread_mutex_unlock(&x->lock);
-        bool again = try(t, t->work);
+        bool again = try(l, l->work);
         pthread_mutex_lock(&x->lock);
-        t->again = again;
-        t->worked = true;
+        l->again = again;
+        l->worked = true;
         uv_async_send(&x->wake);
     }
     pthread_mutex_unlock(&x->lock);
-    store_close(t->store);
+    store_close(l->store);
     return NULL;
 }
 
@@ -95,45 +102,38 @@ static bool is_of(const struct work *w, const char *who)
     return !who || strcmp(w->who, who) == 0;
 }
 
+static size_t lane_works_of(const struct lane *l, const char *who)
+{
+    size_t n = l->work && is_of(l->work, who);
+    for (const struct work *w = l->first; w; w = w->next) n += is_of(w, who);
+    return n;
+}
+
 size_t works_of(const struct works *x, const char *who)
 {
     size_t n = 0;
-    for (const struct work *w = x->first; w; w = w->next) n += is_of(w, who);
-    for (size_t i = 0; i < x->started; i++) n += x->thread[i].work && is_of(x->thread[i].work, who);
+    for (size_t i = 0; i < WORK_KINDS; i++) n += lane_works_of(&x->lane[i], who);
     return n;
 }
 
 /* Each work of a client belongs to a later round than the one before. */
 static void put(struct works *x, struct work *w)
 {
-    struct work **at = &x->first;
+    struct work **at = &x->lane[w->kind].first;
     while (*at && (*at)->round <= w->round) at = &(*at)->next;
     w->next = *at;
     *at = w;
 }
 
-static bool are_alike(const struct work *a, const struct work *b)
-{
-    return (a->slow && b->slow) || (a->about && b->about && strcmp(a->about, b->about) == 0);
-}
-
-/* Nothing at work keeps it from being begun. */
-static bool is_free(const struct works *x, const struct work *w)
-{
-    for (size_t i = 0; i < x->started; i++)
-        if (x->thread[i].work && are_alike(x->thread[i].work, w)) return false;
-    return true;
-}
-
 /* Takes it from those that wait; NULL: none can be begun now. */
-static struct work *take_next(struct works *x)
+static struct work *take_next(struct lane *l)
 {
     int64_t now = now_ms();
-    for (struct work **at = &x->first; *at; at = &(*at)->next) {
+    for (struct work **at = &l->first; *at; at = &(*at)->next) {
         struct work *w = *at;
-        if (w->again_ms > now || !is_free(x, w)) continue;
+        if (w->again_ms > now) continue;
         *at = w->next;
-        if (w->round > x->round) x->round = w->round;
+        if (w->round > l->round) l->round = w->round;
         return w;
     }
     return NULL;
@@ -144,10 +144,11 @@ static struct work *take_next(struct works *x)
 static void begin(struct works *x)
 {
     pthread_mutex_lock(&x->lock);
-    for (size_t i = 0; i < x->started; i++) {
-        if (x->thread[i].work) continue;
-        x->thread[i].work = take_next(x);
-        x->thread[i].worked = false;
+    for (size_t i = 0; i < WORK_KINDS; i++) {
+        struct lane *l = &x->lane[i];
+        if (l->work) continue;
+        l->work = take_next(l);
+        l->worked = false;
     }
     pthread_cond_broadcast(&x->given);
     pthread_mutex_unlock(&x->lock);
@@ -156,8 +157,9 @@ static void begin(struct works *x)
 static bool is_any_for_later(const struct works *x)
 {
     int64_t now = now_ms();
-    for (const struct work *w = x->first; w; w = w->next)
-        if (w->again_ms > now) return true;
+    for (size_t i = 0; i < WORK_KINDS; i++)
+        for (const struct work *w = x->lane[i].first; w; w = w->next)
+            if (w->again_ms > now) return true;
     return false;
 }
 
@@ -187,12 +189,12 @@ static struct work *take_done(struct works *x, bool *ret_again)
 {
     struct work *w = NULL;
     pthread_mutex_lock(&x->lock);
-    for (size_t i = 0; i < x->started && !w; i++) {
-        struct thread *t = &x->thread[i];
-        if (!t->work || !t->worked) continue;
-        w = t->work;
-        *ret_again = t->again;
-        t->work = NULL;
+    for (size_t i = 0; i < WORK_KINDS && !w; i++) {
+        struct lane *l = &x->lane[i];
+        if (!l->work || !l->worked) continue;
+        w = l->work;
+        *ret_again = l->again;
+        l->work = NULL;
     }
     pthread_mutex_unlock(&x->lock);
     return w;
@@ -200,8 +202,8 @@ static struct work *take_done(struct works *x, bool *ret_again)
 
 static bool is_idle(const struct works *x)
 {
-    for (size_t i = 0; i < x->started; i++)
-        if (x->thread[i].work) return false;
+    for (size_t i = 0; i < WORK_KINDS; i++)
+        if (x->lane[i].work) return false;
     return true;
 }
 
@@ -215,11 +217,11 @@ static void drop(struct work *w)
 
 static void drop_waiting(struct works *x)
 {
-    while (x->first) {
-        struct work *w = x->first;
-        x->first = w->next;
-        drop(w);
-    }
+    for (size_t i = 0; i < WORK_KINDS; i++)
+        for (struct work *w; (w = x->lane[i].first);) {
+            x->lane[i].first = w->next;
+            drop(w);
+        }
     if (is_idle(x)) end(x);
 }
 
@@ -243,7 +245,8 @@ static void on_wake(uv_async_t *wake)
 
 static void reset(struct works *x, struct work *w, int64_t ms)
 {
-    w->round = x->round + works_of(x, w->who);
+    const struct lane *l = &x->lane[w->kind];
+    w->round = l->round + lane_works_of(l, w->who);
     w->since_ms = now_ms() + ms;
     w->again_ms = 0;
     w->last = w->unable = false;
@@ -265,23 +268,51 @@ void works_add_later(struct works *x, struct work *w, int64_t ms)
 
 /* ---- life ---- */
 
+static int start(struct works *x)
+{
+    int code = 0;
+    for (; x->started < WORK_KINDS && code == 0; x->started += code == 0) {
+        struct lane *l = &x->lane[x->started];
+        l->works = x;
+        code = pthread_create(&l->thread, NULL, lane_main, l);
+    }
+    return code;
+}
+
+static void stop(struct works *x)
+{
+    pthread_mutex_lock(&x->lock);
+    x->ending = true;
+    pthread_cond_broadcast(&x->given);
+    pthread_mutex_unlock(&x->lock);
+    for (size_t i = 0; i < x->started; i++) pthread_join(x->lane[i].thread, NULL);
+}
+
+static void works_free(struct works *x)
+{
+    pthread_mutex_destroy(&x->lock);
+    pthread_cond_destroy(&x->given);
+    free(x->db);
+    free(x);
+}
+
 enum status works_create(uv_loop_t *loop, const char *db, struct works **ret, struct error *err)
 {
     struct works *x = must_alloc(1, sizeof *x);
-    int code = 0;
     x->db = must_strdup(db);
     pthread_mutex_init(&x->lock, NULL);
     pthread_cond_init(&x->given, NULL);
+    int code = start(x);
+    if (code) {
+        stop(x);
+        works_free(x);
+        return error_set(err, STATUS_FAILED, "cannot start a thread: %s", strerror(code));
+    }
     uv_async_init(loop, &x->wake, on_wake);
     uv_timer_init(loop, &x->later);
     x->wake.data = x->later.data = x;
-    for (; x->started < THREADS && code == 0; x->started += code == 0) {
-        struct thread *t = &x->thread[x->started];
-        t->works = x;
-        code = pthread_create(&t->id, NULL, thread_main, t);
-    }
-    *ret = x; /* one thread is enough */
-    return x->started ? STATUS_OK : error_set(err, STATUS_FAILED, "cannot start a thread: %s", strerror(code));
+    *ret = x;
+    return STATUS_OK;
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -290,20 +321,13 @@ static void on_closed(uv_handle_t *handle)
     if (--x->open_handles > 0) return;
     void (*closed)(void *) = x->closed;
     void *data = x->closed_data;
-    pthread_mutex_destroy(&x->lock);
-    pthread_cond_destroy(&x->given);
-    free(x->db);
-    free(x);
+    works_free(x);
     closed(data);
 }
 
 static void end(struct works *x)
 {
-    pthread_mutex_lock(&x->lock);
-    x->ending = true;
-    pthread_cond_broadcast(&x->given);
-    pthread_mutex_unlock(&x->lock);
-    for (size_t i = 0; i < x->started; i++) pthread_join(x->thread[i].id, NULL);
+    stop(x);
     x->open_handles = 2;
     uv_close((uv_handle_t *)&x->wake, on_closed);
     uv_close((uv_handle_t *)&x->later, on_closed);

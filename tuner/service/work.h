@@ -1,12 +1,13 @@
 /* work: what takes its time, done beside the loop.
  *
- * Two threads of their own do it, with little right to the processor: the loop, and the suggestions on libuv's pool,
- * come first. Works wait in turn, clients one after the other, so that who wants much waits for himself. Two about the
- * same thing are never done at once: what belongs to it needs no lock. A work that finds the database busy gives its
- * thread back and is done again a moment later. Of slow works, which take seconds, one at a time is done, so that
- * they never hold both threads and what is quick does not wait for them.
+ * Each kind of work has a thread of its own, on which works are done one at a time, so that none waits for one of another
+ * kind: what a page or a program waits for is quick, and only reads; what changes something waits for a busy database,
+ * and takes as long as studies and files are large; what computes for seconds is slow, and its thread has less right to
+ * the processor than everything else. Two that change something are never done at once: what belongs to it needs no
+ * lock. Works of a kind wait in turn, clients one after the other, so that who wants much waits for himself. A work that
+ * finds the database busy gives its thread back and is done again a moment later.
  *
- *     struct work w = {.who = "ada", .about = "g2p", .data = x, .run = count, .done = answer};
+ *     struct work w = {.who = "ada", .kind = WORK_QUICK, .data = x, .run = count, .done = answer};
  *     works_add(works, &w);                     the work's memory is the caller's until `done`
  *
  * All functions are for the loop's thread; only `run` is called on another.
@@ -20,11 +21,17 @@
 
 struct works;
 
+enum work_kind {
+    WORK_QUICK,    /* reads; a tenth of a second, also of a large study */
+    WORK_CHANGING, /* the database, studies (these are opened for it), files */
+    WORK_SLOW,     /* computes for seconds; or nobody waits for it */
+    WORK_KINDS,
+};
+
 struct work {
-    const char *who;   /* whose turn it takes */
-    const char *about; /* NULL: nothing that another could be about */
-    bool slow;         /* it may take seconds */
-    void *data;        /* the caller's */
+    const char *who;     /* whose turn it takes */
+    enum work_kind kind; /* whose thread does it */
+    void *data;          /* the caller's */
     /* `store`: the thread's own connection. True: the database is busy, again later. */
     bool (*run)(struct work *w, struct store *store);
     void (*done)(struct work *w); /* on the loop; may free it */
