@@ -411,9 +411,28 @@ class Tail(Views):
     def path(self, more="", trial=0):
         return f"/studies/s/trials/{trial}/artefacts/stdout.log{more}"
 
+    def says(self):
+        answer = self.call("GET", self.path("?from=0"))
+        return answer.status == 200 and answer.body
+
+    def test_who_asks_before_the_trial_begins_gets_its_log_then(self):
+        self.create(STUDY, paused=True)
+        trial = self.ok("POST", "/studies/s/trials", {"params": {"x": 0.5, "k": 3}})["trial"]
+        got = []
+
+        def follow():
+            while not got or (got[-1].status == 404 and self.ok("GET", f"/studies/s/trials/{trial}")["state"] == "queued"):
+                got.append(self.call("GET", self.path("?from=0&follow=25", trial)))
+
+        waiting = threading.Thread(target=follow)
+        waiting.start()
+        self.ok("POST", "/studies/s/resume", {})
+        waiting.join(PATIENCE)
+        self.assertEqual(got[-1].status, 200)
+
     def test_a_log_is_followed_while_it_grows(self):
         self.create(STUDY.replace("trials: 12", "trials: 1").replace("confirm: {top: 1, seeds: 2}\n", ""), self.gated())
-        self.wait("it says something", lambda: self.call("GET", self.path("?from=0")).body)
+        self.wait("it says something", self.says)
         have = self.call("GET", self.path("?from=0")).body
         got = []
         waiting = threading.Thread(target=lambda: got.append(self.call("GET", self.path(f"?from={len(have)}&follow=25"))))
@@ -431,7 +450,7 @@ class Tail(Views):
 
     def test_a_client_that_goes_and_one_whose_token_ends(self):
         self.create(STUDY.replace("trials: 12", "trials: 1"), self.gated())
-        self.wait("it says something", lambda: self.call("GET", self.path("?from=0")).body)
+        self.wait("it says something", self.says)
         n = 0
         while more := self.call("GET", self.path(f"?from={n}&follow=1")).body:  # it waits at the gate
             n += len(more)

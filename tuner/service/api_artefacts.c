@@ -12,11 +12,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* FILES/STUDY/TRIAL.ATTEMPT of the last attempt, or of ?attempt=N. NULL: a problem has been answered. */
+/* FILES/STUDY/TRIAL.ATTEMPT of the last attempt (of one that has not begun: of the first), or of ?attempt=N. NULL: a
+ * problem has been answered. */
 static char *attempt_folder(struct request *r, const struct reading *from, long *ret_attempt)
 {
     const struct trial *t = request_trial(r, from->history);
-    if (!t || !request_number(r, "attempt", t->effort.attempts, 1, 1000000, ret_attempt)) return NULL;
+    if (!t || !request_number(r, "attempt", t->effort.attempts ? t->effort.attempts : 1, 1, 1000000, ret_attempt))
+        return NULL;
     return launch_folder(r->service->files, from->study, t->number, *ret_attempt, &r->arena);
 }
 

@@ -312,7 +312,7 @@ static void on_worked(struct work *w)
     give_back(r);
     request_wait_no_more(r);
     if (w->unable)
-        request_problem(r, 503, r->service->closing ? "the service is stopping" : "the database cannot be opened now");
+        request_problem(r, 503, "the service is stopping");
     else if (r->beside.outcome.status)
         send_outcome(r);
     else

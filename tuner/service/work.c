@@ -21,13 +21,12 @@ struct lane {
     struct work *first; /* those that wait: by round, then as they came */
     uint64_t round;     /* of the one that was begun last */
     pthread_t thread;
-    struct store *store; /* opened when it is needed first */
+    struct store *store;
     struct work *work;   /* at work, or worked and not yet taken back; NULL: it is idle */
     bool worked, again;
 };
 
 struct works {
-    char *db;
     uv_async_t wake; /* a thread has worked */
     uv_timer_t later;
     int open_handles;
@@ -48,28 +47,11 @@ static int64_t now_ms(void)
 
 /* ---- a thread ---- */
 
-static bool has_store(struct lane *l)
-{
-    struct error ignored;
-    if (l->store) return true;
-    if (store_open(l->works->db, STORE_EXISTING, &l->store, &ignored)) return false;
-    store_set_patience(l->store, BUSY_MS);
-    return true;
-}
-
 /* The kernel knows of nothing less than 19. */
 static void give_way(void)
 {
     id_t self = (id_t)gettid();
     setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + SLOW_NICE);
-}
-
-/* True: again later. */
-static bool try(struct lane *l, struct work *w)
-{
-    if (has_store(l)) return w->run(w, l->store) && !w->last;
-    w->unable = w->last;
-    return !w->last;
 }
 
 static void *lane_main(void *data)
@@ -84,14 +66,13 @@ static void *lane_main(void *data)
             continue;
         }
         pthread_mutex_unlock(&x->lock);
-        bool again = try(l, l->work);
+        bool again = l->work->run(l->work, l->store) && !l->work->last;
         pthread_mutex_lock(&x->lock);
         l->again = again;
         l->worked = true;
         uv_async_send(&x->wake);
     }
     pthread_mutex_unlock(&x->lock);
-    store_close(l->store);
     return NULL;
 }
 
@@ -268,15 +249,19 @@ void works_add_later(struct works *x, struct work *w, int64_t ms)
 
 /* ---- life ---- */
 
-static int start(struct works *x)
+/* Its database is opened before anything can have happened to it: a connection that finds it cut off would throw away
+ * what the others have not written to it yet. */
+static enum status start(struct works *x, const char *db, struct error *err)
 {
-    int code = 0;
-    for (; x->started < WORK_KINDS && code == 0; x->started += code == 0) {
-        struct lane *l = &x->lane[x->started];
-        l->works = x;
-        code = pthread_create(&l->thread, NULL, lane_main, l);
-    }
-    return code;
+    struct lane *l = &x->lane[x->started];
+    enum status st = store_open(db, STORE_EXISTING, &l->store, err);
+    if (st) return st;
+    store_set_patience(l->store, BUSY_MS);
+    l->works = x;
+    int code = pthread_create(&l->thread, NULL, lane_main, l);
+    if (code) return error_set(err, STATUS_FAILED, "cannot start a thread: %s", strerror(code));
+    x->started++;
+    return STATUS_OK;
 }
 
 static void stop(struct works *x)
@@ -292,21 +277,22 @@ static void works_free(struct works *x)
 {
     pthread_mutex_destroy(&x->lock);
     pthread_cond_destroy(&x->given);
-    free(x->db);
+    for (size_t i = 0; i < WORK_KINDS; i++)
+        if (x->lane[i].store) store_close(x->lane[i].store);
     free(x);
 }
 
 enum status works_create(uv_loop_t *loop, const char *db, struct works **ret, struct error *err)
 {
     struct works *x = must_alloc(1, sizeof *x);
-    x->db = must_strdup(db);
     pthread_mutex_init(&x->lock, NULL);
     pthread_cond_init(&x->given, NULL);
-    int code = start(x);
-    if (code) {
+    enum status st = STATUS_OK;
+    while (!st && x->started < WORK_KINDS) st = start(x, db, err);
+    if (st) {
         stop(x);
         works_free(x);
-        return error_set(err, STATUS_FAILED, "cannot start a thread: %s", strerror(code));
+        return st;
     }
     uv_async_init(loop, &x->wake, on_wake);
     uv_timer_init(loop, &x->later);

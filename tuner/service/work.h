@@ -40,7 +40,7 @@ struct work {
     uint64_t round;
     int64_t since_ms, again_ms;
     bool last;   /* it has been tried for long enough: what it finds now counts */
-    bool unable; /* it has not run: the database cannot be opened, or the works are closed */
+    bool unable; /* it has not run, or would have to again: the works are closed */
 };
 
 enum status works_create(uv_loop_t *loop, const char *db, struct works **ret, struct error *err);
