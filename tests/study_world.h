@@ -21,15 +21,33 @@ struct world {
     struct history *history;
 };
 
-static inline struct world *world_make(void)
+/* The study file with one part of it written anew. */
+static inline struct study *study_edited(const char *old, const char *new)
+{
+    char text[2 * sizeof STUDY];
+    const char *at = strstr(STUDY, old);
+    struct study *study = NULL;
+    struct error err;
+    snprintf(text, sizeof text, "%.*s%s%s", (int)(at - STUDY), STUDY, new, at + strlen(old));
+    assert_ok(study_parse("s.yaml", text, strlen(text), &study, &err), err);
+    return study;
+}
+
+/* Owns the study. */
+static inline struct world *world_with(struct study *study)
 {
     struct world *w = calloc(1, sizeof *w);
     struct error err;
     w->clock = fake_clock_at(1000000, 1000000);
-    assert_ok(study_parse("s.yaml", STUDY, strlen(STUDY), &w->study, &err), err);
+    w->study = study;
     assert_ok(store_open(":memory:", STORE_CREATE, &w->store, &err), err);
     assert_ok(history_open(w->store, w->study, &(struct opening){.seed = 7}, &w->clock.clock, &w->history, &err), err);
     return w;
+}
+
+static inline struct world *world_make(void)
+{
+    return world_with(study_edited("", ""));
 }
 
 static inline void world_free(struct world *w)

@@ -145,41 +145,57 @@ static const struct trial *last(const struct world *w)
     return w->history->m.trial[w->history->m.n - 1];
 }
 
-static void test_confirm__the_baseline_is_measured_again_before_many_hang_on_it(void **state)
+static void test_confirm__the_baseline_is_measured_again_before_many_are_judged_by_it(void **state)
 {
     (void)state;
     struct world *w = world_make();
     const struct memory *s = history_memory(w->history);
     complete(w, s->trial[0], 0.60, 10000);
     complete(w, s->trial[1], 0.61, 9000);
-    prune(w, 7);
-    assert_false(confirm_baseline(w->history));
+    prune(w, 3);
+    complete(w, add(w, ROLE_SEARCH, 0.3, 3), 0.60, 5000);
+    complete(w, add(w, ROLE_SEARCH, 0.4, 3), 0.60, 5100);
+    assert_int_equal(confirm_baseline(w->history, false), 0);
     assert_int_equal(confirm_due(s), 8);
-    prune(w, 1);
-    assert_true(confirm_baseline(w->history));
+    complete(w, add(w, ROLE_SEARCH, 0.5, 3), 0.60, 5200);
+    assert_int_equal(confirm_baseline(w->history, false), 8); /* itself and the reference, too */
     assert_true(last(w)->role == ROLE_CONFIRM && last(w)->confirms == 0 && last(w)->seed != s->trial[0]->seed);
-    assert_string_equal(last(w)->source, "confirm: 8 trials were stopped");
+    assert_string_equal(last(w)->source, "confirm: 8 trials are judged by it");
     assert_int_equal(confirm_due(s), 7);
-    assert_false(confirm_baseline(w->history)); /* once */
+    assert_int_equal(confirm_baseline(w->history, false), 0); /* once */
     complete(w, last(w), 0.58, 9000);
     assert_near(memory_baseline(s)[0], 0.59, 1e-12);
-    prune(w, 15);
-    assert_false(confirm_baseline(w->history));
     assert_false(memory_has_confirmed(s));
     struct arena a = {0};
-    complete(w, add(w, ROLE_SEARCH, 0.3, 3), 0.60, 5000);
-    assert_int_equal(ranking_make(s, &w->study->objective, &a).winner->trial->number, last(w)->number); /* as before */
+    assert_int_equal(ranking_make(s, &w->study->objective, &a).winner->trial->number, 5); /* as before */
     arena_done(&a);
+    prune(w, 15);
+    assert_int_equal(confirm_baseline(w->history, false), 0);
     prune(w, 1);
-    assert_true(confirm_baseline(w->history));
+    assert_int_equal(confirm_baseline(w->history, false), 24);
     complete(w, last(w), 0.60, 9000);
     prune(w, 100);
-    assert_false(confirm_baseline(w->history)); /* it has all its seeds */
+    assert_int_equal(confirm_baseline(w->history, false), 0); /* it has all its seeds */
+    assert_int_equal(confirm_baseline(w->history, true), 0);
     size_t before = s->n;
     assert_int_equal(confirm_step(w->history, NULL), CONFIRM_ROUND);
-    assert_int_equal(s->n - before, 2); /* reference and winner: the baseline has its first seed */
+    assert_int_equal(s->n - before, 3); /* reference and winners: the baseline has its first seed */
     reopen(w);
     assert_int_equal(w->history->m.baseline.again, 2);
+    world_free(w);
+}
+
+static void test_confirm__without_a_bound_of_its_own_those_stopped_are_judged_by_it(void **state)
+{
+    (void)state;
+    struct world *w = world_with(study_edited("em >= baseline - 0.01", "em >= 0.5"));
+    complete(w, w->history->m.trial[0], 0.60, 10000);
+    for (int i = 0; i < 10; i++) complete(w, add(w, ROLE_SEARCH, 0.05 * i, 3), 0.60, 5000);
+    prune(w, 7);
+    assert_int_equal(confirm_baseline(w->history, false), 0);
+    assert_int_equal(confirm_baseline(w->history, true), 0); /* it bounds nothing, and can wait for the others */
+    prune(w, 1);
+    assert_int_equal(confirm_baseline(w->history, false), 8);
     world_free(w);
 }
 
@@ -189,10 +205,95 @@ static void test_confirm__a_baseline_that_repeats_is_measured_again_once(void **
     struct world *w = world_make();
     complete(w, w->history->m.trial[0], 0.60, 10000);
     prune(w, 8);
-    assert_true(confirm_baseline(w->history));
+    assert_int_equal(confirm_baseline(w->history, false), 9);
     complete(w, last(w), 0.60, 10000);
     prune(w, 30);
-    assert_false(confirm_baseline(w->history));
+    assert_int_equal(confirm_baseline(w->history, false), 0);
+    assert_int_equal(confirm_baseline(w->history, true), 0);
+    world_free(w);
+}
+
+/* Its one run was lucky by four points: by that, nothing cheap satisfies the constraint. */
+static struct world *lucky_baseline(void)
+{
+    struct world *w = world_make();
+    complete(w, w->history->m.trial[0], 0.64, 10000);
+    complete(w, w->history->m.trial[1], 0.61, 9000);
+    for (int i = 0; i < 2; i++) complete(w, add(w, ROLE_SEARCH, 0.05 * i, 1), 0.65, 9500);
+    for (int i = 0; i < 3; i++) complete(w, add(w, ROLE_SEARCH, 0.9 + 0.05 * i, 9), 0.60, 2000 + 100 * i);
+    return w;
+}
+
+static bool confirms_any_of(const struct world *w, long from, long to)
+{
+    const struct memory *s = history_memory(w->history);
+    for (size_t i = 0; i < s->n; i++)
+        if (s->trial[i]->role == ROLE_CONFIRM && s->trial[i]->confirms >= from && s->trial[i]->confirms <= to) return true;
+    return false;
+}
+
+static void test_confirm__a_lucky_baseline_passes_over_what_is_best(void **state)
+{
+    (void)state;
+    struct world *w = lucky_baseline();
+    assert_int_equal(confirm_step(w->history, NULL), CONFIRM_ROUND);
+    assert_true(confirms_any_of(w, 2, 3) && !confirms_any_of(w, 4, 6));
+    world_free(w);
+}
+
+static void test_confirm__its_own_seeds_come_first(void **state)
+{
+    (void)state;
+    struct world *w = lucky_baseline();
+    size_t before = w->history->m.n;
+    assert_int_equal(confirm_baseline(w->history, true), 7);
+    assert_int_equal(w->history->m.n - before, 1); /* one seed first: they may make no difference */
+    assert_int_equal(confirm_due(&w->history->m), 7);
+    reopen(w);
+    assert_int_equal(confirm_baseline(w->history, true), 0); /* it is still to run */
+    complete(w, last(w), 0.59, 10000);
+    reopen(w);
+    assert_int_equal(confirm_baseline(w->history, true), 7);
+    uint64_t seed[] = {w->history->m.trial[before]->seed, last(w)->seed};
+    complete(w, last(w), 0.60, 10000);
+    assert_int_equal(confirm_baseline(w->history, true), 0);
+    assert_int_equal(w->history->m.n - before, 2);
+    assert_int_equal(confirm_step(w->history, NULL), CONFIRM_ROUND);
+    assert_true(confirms_any_of(w, 4, 6));
+    for (size_t i = before + 2; i < w->history->m.n; i++) {
+        assert_int_equal(w->history->m.trial[i]->seed, seed[0]); /* the same seeds for all */
+        assert_int_not_equal(w->history->m.trial[i]->confirms, 0);
+    }
+    assert_int_not_equal(seed[0], seed[1]);
+    world_free(w);
+}
+
+/* Who cannot wait for it (adviser.c) chooses by what is known. */
+static void test_confirm__a_round_does_not_wait_for_the_baseline_alone(void **state)
+{
+    (void)state;
+    struct world *w = lucky_baseline();
+    size_t before = w->history->m.n;
+    confirm_baseline(w->history, true);
+    start(w, last(w));
+    assert_int_equal(confirm_step(w->history, NULL), CONFIRM_ROUND);
+    assert_int_equal(w->history->m.n - before, 1 + 1 + 2); /* its own, the reference, the winners */
+    for (size_t i = before + 1; i < w->history->m.n; i++)
+        complete(w, w->history->m.trial[i], 0.60 + 0.001 * (double)i, 9000);
+    assert_int_equal(confirm_step(w->history, NULL), CONFIRM_SEEDS);
+    world_free(w);
+}
+
+static void test_confirm__a_baseline_that_fails_does_not_keep_the_others(void **state)
+{
+    (void)state;
+    struct world *w = lucky_baseline();
+    struct error err;
+    assert_int_equal(confirm_baseline(w->history, true), 7);
+    start(w, last(w));
+    assert_ok(history_finish(w->history, last(w), &(struct ending){.state = TRIAL_FAILED, .reason = "no"}, &err), err);
+    assert_int_equal(confirm_baseline(w->history, true), 0);
+    assert_int_equal(confirm_step(w->history, NULL), CONFIRM_ROUND);
     world_free(w);
 }
 
@@ -236,8 +337,13 @@ int main(void)
         cmocka_unit_test(test_confirm__names_the_best_that_it_passes_over),
         cmocka_unit_test(test_ranking__no_baseline_no_verdict),
         cmocka_unit_test(test_confirm__another_round_if_all_winners_break_the_constraint),
-        cmocka_unit_test(test_confirm__the_baseline_is_measured_again_before_many_hang_on_it),
+        cmocka_unit_test(test_confirm__the_baseline_is_measured_again_before_many_are_judged_by_it),
+        cmocka_unit_test(test_confirm__without_a_bound_of_its_own_those_stopped_are_judged_by_it),
         cmocka_unit_test(test_confirm__a_baseline_that_repeats_is_measured_again_once),
+        cmocka_unit_test(test_confirm__a_lucky_baseline_passes_over_what_is_best),
+        cmocka_unit_test(test_confirm__its_own_seeds_come_first),
+        cmocka_unit_test(test_confirm__a_round_does_not_wait_for_the_baseline_alone),
+        cmocka_unit_test(test_confirm__a_baseline_that_fails_does_not_keep_the_others),
         cmocka_unit_test(test_failure__what_was_stopped_lies_between),
     };
     surrogate_setup();

@@ -14,6 +14,12 @@ static const char STUDY[] =
     "baseline: {x: 0.5}\nobjective: {minimize: loss}\nsearch: {sampler: sobol}\n"
     "confirm: {top: 1, seeds: 2}\ntrial: {command: [never-started], grace: 1s}\n";
 
+/* What may win is bounded by the baseline. */
+static const char BOUND[] =
+    "study: s\nparameters: {x: {type: float, range: [0, 1]}}\nmetrics:\n  loss: {goal: minimize}\n"
+    "baseline: {x: 0.5}\nobjective: {minimize: loss}\nconstraints: [loss <= baseline + 9]\nsearch: {sampler: sobol}\n"
+    "confirm: {top: 1, seeds: 3}\ntrial: {command: [never-started], grace: 1s}\n";
+
 struct fake {
     struct execution x;
     struct world *world;
@@ -48,7 +54,7 @@ static enum status fake_start(struct execution *x, const struct attempt_spec *sp
     (void)err;
     f->started = true;
     f->trial = spec->trial;
-    f->value = spec->config[0] + 0.1 * (double)(spec->seed % 7);
+    f->value = spec->config[0] + 1e-3 * (double)(spec->seed % 1009);
     x->hooks->started(x->data, 4242);
     return STATUS_OK;
 }
@@ -141,16 +147,21 @@ static void open_history(struct world *w, const struct budget *budget, bool goes
     assert_ok(coordinator_start(w->c, &err), err);
 }
 
-static void begin(struct world *w, const struct budget *budget)
+static void begin_study(struct world *w, const char *study, const struct budget *budget)
 {
     struct error err;
     *w = (struct world){.clock = fake_clock_at(1000000, 1000000)};
     snprintf(w->folder, sizeof w->folder, "/tmp/nocturne-loop-XXXXXX");
     assert_non_null(mkdtemp(w->folder));
     snprintf(w->path, sizeof w->path, "%s/n.db", w->folder);
-    assert_ok(study_parse("s.yaml", STUDY, strlen(STUDY), &w->study, &err), err);
+    assert_ok(study_parse("s.yaml", study, strlen(study), &w->study, &err), err);
     uv_loop_init(&w->loop);
     open_history(w, budget, false);
+}
+
+static void begin(struct world *w, const struct budget *budget)
+{
+    begin_study(w, STUDY, budget);
 }
 
 static void close_history(struct world *w)
@@ -280,6 +291,67 @@ static void test_loop__searches_confirms_and_ends(void **state)
     assert_int_equal(count(&w, ROLE_SEARCH, TRIAL_COMPLETE), 4); /* and the baseline */
     assert_int_equal(count(&w, ROLE_CONFIRM, TRIAL_COMPLETE), 4);
     end(&w);
+}
+
+static bool repeats_baseline(const struct trial *t)
+{
+    return t->role == ROLE_CONFIRM && t->confirms == 0;
+}
+
+/* Its first seed, then the others, and only then what is chosen by them. */
+static void test_loop__confirms_the_baseline_before_it_chooses(void **state)
+{
+    (void)state;
+    struct world w;
+    begin_study(&w, BOUND, &FIVE);
+    while (turn_until(&w, can_work) && !w.over) {
+        const struct memory *s = history_memory(w.history);
+        size_t again = 0, others = 0;
+        for (size_t i = 0; i < s->n; i++) {
+            const struct trial *t = s->trial[i];
+            again += repeats_baseline(t) && t->state == TRIAL_COMPLETE;
+            others += t->role == ROLE_CONFIRM && !repeats_baseline(t);
+        }
+        if (others) assert_int_equal(again, 3);
+        if (s->baseline.again > 1) assert_true(again > 0);
+        complete(first_running(&w));
+    }
+    assert_int_equal(w.end, COORDINATOR_DONE);
+    assert_string_equal(w.phases, "search confirm");
+    assert_int_equal(count(&w, ROLE_CONFIRM, TRIAL_COMPLETE), 6);
+    end(&w);
+}
+
+/* A process that is gone at any of these steps is followed by one that does the same. */
+static void test_loop__goes_on_with_the_same_of_the_baseline(void **state)
+{
+    (void)state;
+    struct world w;
+    uint64_t seed[16], config[16];
+    size_t n = 0;
+    for (int killed = 0; killed < 2; killed++) {
+        begin_study(&w, BOUND, &FIVE);
+        while (turn_until(&w, can_work) && !w.over) {
+            complete(first_running(&w));
+            if (!killed) continue;
+            coordinator_leave(w.c);
+            while (turn_until(&w, can_work) && !w.over) stopped(first_running(&w));
+            close_history(&w);
+            w.over = false;
+            open_history(&w, &FIVE, true);
+        }
+        const struct memory *s = history_memory(w.history);
+        if (killed) assert_int_equal(s->n, n);
+        for (size_t i = 0; i < s->n; i++) {
+            uint64_t bits;
+            memcpy(&bits, &s->trial[i]->config[0], sizeof bits);
+            if (killed) assert_true(s->trial[i]->seed == seed[i] && bits == config[i]);
+            seed[i] = s->trial[i]->seed, config[i] = bits;
+        }
+        n = s->n;
+        assert_int_equal(n, 11);
+        end(&w);
+    }
 }
 
 static void test_loop__drains(void **state)
@@ -416,6 +488,8 @@ int main(void)
 {
     surrogate_setup();
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_loop__confirms_the_baseline_before_it_chooses),
+        cmocka_unit_test(test_loop__goes_on_with_the_same_of_the_baseline),
         cmocka_unit_test(test_loop__searches_confirms_and_ends), cmocka_unit_test(test_loop__drains),
         cmocka_unit_test(test_loop__stops_then_kills),           cmocka_unit_test(test_loop__leaves),
         cmocka_unit_test(test_loop__pauses_and_goes_on),         cmocka_unit_test(test_loop__ends_with_its_time),

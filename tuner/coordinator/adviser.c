@@ -108,7 +108,8 @@ static enum status look_again(struct adviser *a, const struct trial **ret, struc
 static const struct trial *measure_again(struct adviser *a, json_int_t left)
 {
     if (left == 0 || left > (json_int_t)confirm_due(a->memory) || confirm_repeats(a->memory)) return NULL;
-    confirm_step(a->history, NULL);
+    bool waits = memory_in_flight(a->memory) == 0 && confirm_baseline(a->history, true);
+    if (!waits) confirm_step(a->history, NULL);
     return memory_next_queued(a->memory, -1);
 }
 

@@ -272,14 +272,15 @@ static bool looks_again(struct coordinator *c)
     return c->mind.look;
 }
 
-/* What the trials that were stopped hang on is measured again. */
+/* What many trials are judged by is measured again; before the winners are chosen, for all that it is worth. */
 static bool checks_baseline(struct coordinator *c)
 {
     char text[200];
-    if (c->options.only_queued || c->options.probe || !confirm_baseline(c->history)) return false;
-    snprintf(text, sizeof text,
-             "%zu trials have been stopped; the baseline, by which they were judged, is measured again",
-             memory_count(c->memory, TRIAL_PRUNED));
+    if (c->options.only_queued || c->options.probe) return false;
+    size_t judged = confirm_baseline(c->history, c->progress.exhausted);
+    if (judged == 0) return false;
+    snprintf(text, sizeof text, "%zu trial%s judged by the baseline; it is measured again", judged,
+             judged == 1 ? " is" : "s are");
     machine_say(c, NEWS_NOTE, NULL, text);
     return true;
 }
@@ -391,7 +392,7 @@ static void advance(struct coordinator *c, bool paused)
                 c->mind.thinking = true;
                 background_suggest(c->loop, c->history, c->mind.search, on_thought, c);
             }
-        } else if (is_idle(c))
+        } else if (!checks_baseline(c) && is_idle(c))
             confirm_or_end(c);
         if (c->progress.exhausted && !study_confirm_count(c->memory->study)) requests_answers(c, true);
         return;

@@ -235,11 +235,32 @@ void confirm_again(struct history *h, const struct trial *t, size_t n)
 
 /* ---- the baseline, early ---- */
 
+static bool confirms_baseline(const struct memory *s, const struct trial *t)
+{
+    return t->role == ROLE_CONFIRM && s->trial[t->confirms]->role == ROLE_BASELINE;
+}
+
 static const struct trial *find_baseline(const struct memory *s)
 {
     for (size_t i = 0; i < s->n; i++)
         if (s->trial[i]->role == ROLE_BASELINE) return s->trial[i];
     return NULL;
+}
+
+/* How many trials are judged by what was measured of it: by a constraint, or as they were stopped. */
+static size_t judged(const struct memory *s)
+{
+    return objective_is_bound(&s->study->objective) ? s->tally.finished : memory_count(s, TRIAL_PRUNED);
+}
+
+/* On how many fresh seeds is it to be measured by now? On one before the others, like everything. */
+static size_t seeds_due(const struct memory *s, bool searched)
+{
+    const struct objective *o = &s->study->objective;
+    size_t again = s->baseline.again;
+    if (study_confirm_count(s->study) == 0 || again >= seeds_wanted(s) || !objective_needs_baseline(o)) return 0;
+    if (searched && objective_is_bound(o)) return again == 0 ? 1 : seeds_wanted(s);
+    return judged(s) >= HANG * (((size_t)2 << again) - 1) ? again + 1 : 0;
 }
 
 /* Has its last confirmation shown that another would say something? */
@@ -250,20 +271,17 @@ static bool may_differ(const struct memory *s, const struct trial *t)
     return last && last->state == TRIAL_COMPLETE && !ranking_is_repeated(t, last, s->study->objective.n_metrics);
 }
 
-bool confirm_baseline(struct history *h)
+size_t confirm_baseline(struct history *h, bool searched)
 {
     const struct memory *s = history_memory(h);
-    char source[60];
-    size_t again = s->baseline.again;
-    if (study_confirm_count(s->study) == 0 || again >= seeds_wanted(s) ||
-        !objective_needs_baseline(&s->study->objective))
-        return false;
-    if (memory_count(s, TRIAL_PRUNED) < HANG * (((size_t)2 << again) - 1)) return false;
+    size_t again = s->baseline.again, due = seeds_due(s, searched), many = judged(s);
+    char source[80];
+    if (due <= again) return 0;
     const struct trial *t = find_baseline(s);
-    if (!t || t->state != TRIAL_COMPLETE || t->outside || !may_differ(s, t)) return false;
-    snprintf(source, sizeof source, "confirm: %zu trials were stopped", memory_count(s, TRIAL_PRUNED));
-    add_one(h, t, fresh_seed(s, again), source);
-    return true;
+    if (!t || t->state != TRIAL_COMPLETE || t->outside || !may_differ(s, t)) return 0;
+    snprintf(source, sizeof source, "confirm: %zu trial%s judged by it", many, many == 1 ? " is" : "s are");
+    for (size_t k = again; k < due; k++) add_one(h, t, fresh_seed(s, k), source);
+    return many;
 }
 
 /* ---- the seeds of a round ---- */
@@ -413,6 +431,19 @@ static size_t begin_round(struct history *h, const struct shown *shown, struct c
     return added;
 }
 
+/* Does anything run, or is to, that decides what is confirmed? Runs of the baseline alone are waited for by who began
+ * them. */
+static bool is_undecided(const struct memory *s)
+{
+    struct arena arena = {0};
+    const struct trial **begun_of;
+    size_t n = 0;
+    bool round = begun(s, &arena, &begun_of) > 0;
+    for (size_t i = 0; i < s->n_open; i++) n += round || !confirms_baseline(s, s->open[i]);
+    arena_done(&arena);
+    return n > 0;
+}
+
 enum confirm_step confirm_step(struct history *h, struct confirm_choice *ret)
 {
     if (ret) *ret->text = 0;
@@ -420,7 +451,7 @@ enum confirm_step confirm_step(struct history *h, struct confirm_choice *ret)
     if (study_confirm_count(s->study) == 0) return CONFIRM_OVER;
     enum confirm_step step = go_on(h);
     if (step == CONFIRM_SEEDS || step == CONFIRM_WAITS) return step;
-    if (memory_count(s, TRIAL_QUEUED) + memory_in_flight(s) > 0) return CONFIRM_WAITS;
+    if (is_undecided(s)) return CONFIRM_WAITS;
     struct shown shown = look(s);
     if (settled(s, &shown) || begin_round(h, &shown, ret) == 0) return step;
     return CONFIRM_ROUND;

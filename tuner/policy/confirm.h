@@ -1,7 +1,9 @@
 /* confirm: re-runs the winners, the baseline and the references on fresh seeds.
  *
  * What is measured of the baseline decides what satisfies the constraints and what is stopped. So its confirmations are
- * run early where many trials hang on it: the first before more than 8 have been stopped, the next before 24, 56, …
+ * run early where many trials are judged by it: the first before more than 8 are, the next before 24, 56, … Of those
+ * that are stopped, or, where a constraint's bound is the baseline's, of all; then it also has its last ones before the
+ * winners are chosen: one lucky run of it would pass over what is truly best.
  */
 #ifndef TUNER_POLICY_CONFIRM_H
 #define TUNER_POLICY_CONFIRM_H
@@ -15,8 +17,9 @@ struct confirm_choice {
 /* How many the next confirmation still runs: the baseline and the references need no second one. */
 size_t confirm_due(const struct memory *s);
 
-/* Adds a confirmation of the baseline if that is due early. */
-bool confirm_baseline(struct history *s);
+/* Adds confirmations of the baseline if they are due. `searched`: there will be no more suggestions; once its runs are
+ * over, ask again: one comes before the others. How many trials are judged by it; 0: nothing was added. */
+size_t confirm_baseline(struct history *s, bool searched);
 
 enum confirm_step {
     CONFIRM_ROUND,   /* a round has been added */

@@ -87,11 +87,16 @@ bool objective_uses(const struct objective *o, size_t metric)
     return objective_in_utility(o, metric);
 }
 
-bool objective_needs_baseline(const struct objective *o)
+bool objective_is_bound(const struct objective *o)
 {
     for (size_t i = 0; i < o->n_constraints; i++)
         if (o->constraint[i].factor != 0) return true;
-    return objective_is_weighed(o);
+    return false;
+}
+
+bool objective_needs_baseline(const struct objective *o)
+{
+    return objective_is_bound(o) || objective_is_weighed(o);
 }
 
 bool objective_is_weighed(const struct objective *o)

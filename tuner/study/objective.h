@@ -80,6 +80,7 @@ const char *objective_cost_name(const struct objective *o);
 /* Does this metric enter the utility or a constraint? */
 bool objective_uses(const struct objective *o, size_t metric);
 bool objective_in_utility(const struct objective *o, size_t metric);
+bool objective_is_bound(const struct objective *o); /* a constraint's bound is the baseline's */
 bool objective_needs_baseline(const struct objective *o);
 bool objective_is_weighed(const struct objective *o); /* by weights or an exchange: gains of the utility are sums */
 
