@@ -89,6 +89,102 @@ static void test_confirm__names_the_best_that_it_passes_over(void **state)
     world_free(w);
 }
 
+/* … unless a person had it tried. */
+static struct world *wish(const struct trial **ret)
+{
+    struct world *w = world_make();
+    complete(w, w->history->m.trial[0], 0.60, 10000);
+    complete(w, w->history->m.trial[1], 0.61, 9000);
+    for (int i = 0; i < 10; i++) complete(w, add(w, ROLE_SEARCH, 0.9 + 0.005 * i, 9), 0.55 + 0.002 * (i % 3), 2000);
+    for (int i = 0; i < 6; i++) complete(w, add(w, ROLE_SEARCH, 0.1 + 0.02 * i, 2), 0.62, 8000 + 10 * i);
+    *ret = history_enqueue(w->history, (double[]){0.92, 9});
+    return w;
+}
+
+static size_t times_confirmed(const struct world *w, const struct trial *t)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < w->history->m.n; i++) n += w->history->m.trial[i]->confirms == t->number;
+    return n;
+}
+
+static void test_confirm__what_a_person_had_tried_is_confirmed_if_it_is_the_best(void **state)
+{
+    (void)state;
+    const struct trial *wished;
+    struct world *w = wish(&wished);
+    struct confirm_choice choice;
+    complete(w, wished, 0.595, 2000);
+    assert_int_equal(confirm_step(w->history, &choice), CONFIRM_ROUND);
+    assert_memory_equal(choice.text, "trial 18 (enqueued; ", strlen("trial 18 (enqueued; "));
+    assert_null(strstr(choice.text, "less is expected"));
+    assert_int_equal(times_confirmed(w, wished), 1);
+    world_free(w);
+}
+
+static void test_confirm__what_was_only_told_is_not_wished(void **state)
+{
+    (void)state;
+    const struct trial *wished;
+    struct world *w = wish(&wished);
+    complete(w, wished, 0.50, 2000);
+    const struct trial *told = add(w, ROLE_ENQUEUED, 0.92, 9);
+    complete(w, told, 0.595, 2000);
+    assert_int_equal(confirm_step(w->history, NULL), CONFIRM_ROUND);
+    assert_int_equal(times_confirmed(w, told), 0);
+    world_free(w);
+}
+
+/* What is being confirmed is measured on its fresh seeds, wherever they stand. */
+static enum confirm_step confirm_on(struct world *w, size_t *done, struct confirm_choice *ret)
+{
+    const struct memory *s = history_memory(w->history);
+    for (; *done < s->n; (*done)++) {
+        const struct trial *t = s->trial[*done];
+        if (t->role == ROLE_CONFIRM) complete(w, t, (t->confirms ? 0.62 : 0.60) + 1e-4 * (double)t->number, 8000);
+    }
+    return confirm_step(w->history, ret);
+}
+
+static void test_confirm__also_when_others_are_confirmed(void **state)
+{
+    (void)state;
+    const struct trial *wished, *worse;
+    struct world *w = wish(&wished);
+    struct confirm_choice choice;
+    size_t done = w->history->m.n;
+    complete(w, wished, 0.50, 2000);
+    while (confirm_on(w, &done, NULL) != CONFIRM_OVER) {}
+    assert_int_equal(times_confirmed(w, wished), 0);
+    wished = history_enqueue(w->history, (double[]){0.93, 9});
+    complete(w, wished, 0.60, 2000);
+    worse = history_enqueue(w->history, (double[]){0.95, 9});
+    complete(w, worse, 0.59, 9999);
+    done = w->history->m.n;
+    assert_int_equal(confirm_step(w->history, &choice), CONFIRM_ROUND);
+    assert_contains(choice.text, "(enqueued; ");
+    while (confirm_on(w, &done, NULL) != CONFIRM_OVER) {}
+    assert_int_equal(times_confirmed(w, wished), 2);
+    assert_int_equal(times_confirmed(w, worse), 0);
+    world_free(w);
+}
+
+static void test_confirm__also_in_the_middle_of_a_round(void **state)
+{
+    (void)state;
+    const struct trial *wished;
+    struct world *w = wish(&wished);
+    size_t done = w->history->m.n;
+    complete(w, wished, 0.50, 2000);
+    assert_int_equal(confirm_on(w, &done, NULL), CONFIRM_ROUND);
+    wished = history_enqueue(w->history, (double[]){0.93, 9});
+    assert_int_equal(confirm_on(w, &done, NULL), CONFIRM_SEEDS);
+    complete(w, wished, 0.60, 2000); /* after the first seed of the others, before their second */
+    while (confirm_on(w, &done, NULL) != CONFIRM_OVER) {}
+    assert_int_equal(times_confirmed(w, wished), 2);
+    world_free(w);
+}
+
 static void test_ranking__no_baseline_no_verdict(void **state)
 {
     (void)state;
@@ -335,6 +431,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ranking__confirmed_means_decide),
         cmocka_unit_test(test_confirm__names_the_best_that_it_passes_over),
+        cmocka_unit_test(test_confirm__what_a_person_had_tried_is_confirmed_if_it_is_the_best),
+        cmocka_unit_test(test_confirm__what_was_only_told_is_not_wished),
+        cmocka_unit_test(test_confirm__also_when_others_are_confirmed),
+        cmocka_unit_test(test_confirm__also_in_the_middle_of_a_round),
         cmocka_unit_test(test_ranking__no_baseline_no_verdict),
         cmocka_unit_test(test_confirm__another_round_if_all_winners_break_the_constraint),
         cmocka_unit_test(test_confirm__the_baseline_is_measured_again_before_many_are_judged_by_it),

@@ -97,7 +97,7 @@ static enum status add_trial(struct store *store, const char *name, const double
     struct history *history = NULL;
     enum status s = history_load(store, name, clock_real(), &study, &history, err);
     if (!s) {
-        history_add(history, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = "enqueued"});
+        history_enqueue(history, config);
         snapshot_keep(history);
         s = history_flush(history, err);
     }

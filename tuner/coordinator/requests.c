@@ -19,9 +19,7 @@ enum status coordinator_enqueue(struct coordinator *c, const json_t *params, con
 {
     double config[SPACE_PARAMS_MAX];
     enum status s = space_from_json(&c->memory->study->space, params, config, err);
-    if (!s)
-        *ret =
-            history_add(c->history, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = "enqueued"});
+    if (!s) *ret = history_enqueue(c->history, config);
     return s;
 }
 

@@ -111,6 +111,18 @@ const struct trial *history_add(struct history *s, const struct addition *a)
     return s->all.at[s->all.n - 1];
 }
 
+static const char WISH[] = "enqueued";
+
+const struct trial *history_enqueue(struct history *s, const double *config)
+{
+    return history_add(s, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = WISH});
+}
+
+bool history_is_wish(const struct trial *t)
+{
+    return t->role == ROLE_ENQUEUED && strcmp(t->source, WISH) == 0;
+}
+
 enum status history_lease_to(struct history *s, const struct trial *t, const struct lease_order *order,
                              struct error *err)
 {

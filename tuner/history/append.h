@@ -34,6 +34,11 @@ struct addition {
 
 const struct trial *history_add(struct history *s, const struct addition *a);
 
+/* A configuration of a person's own, to be tried next. */
+const struct trial *history_enqueue(struct history *s, const double *config);
+/* Is it one? Not what was only told of, or comes from another tuner. */
+bool history_is_wish(const struct trial *t);
+
 /* queued → leased by this process; `dir` NULL: a client runs it, and it is running at once. ttl 0: for ever. */
 enum status history_lease(struct history *s, const struct trial *t, const char *dir, int64_t ttl_ms, struct error *err);
 /* What somebody is to run. */

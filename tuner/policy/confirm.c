@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { ROUNDS_MAX = 3, HANG = 8 };
 
@@ -45,17 +46,28 @@ static const struct trial *confirmation_of(const struct memory *s, const struct 
     return NULL;
 }
 
-/* Has a round run since the last result of the search? A trial that was tried again may have a later one. */
+/* The first trial of the last round, which the first seed tells: all that was searched before it was known; NULL: there
+ * was none. */
+static const struct trial *last_round(const struct memory *s)
+{
+    uint64_t seed = fresh_seed(s, 0);
+    for (size_t i = s->n; i-- > 0;)
+        if (s->trial[i]->role == ROLE_CONFIRM && s->trial[i]->seed == seed && is_searched(s->trial[s->trial[i]->confirms]))
+            return s->trial[i];
+    return NULL;
+}
+
+/* Has a round been chosen since the last result of the search? A trial that was tried again may have a later one, and a
+ * person may have had one tried meanwhile. */
 static bool in_confirmation(const struct memory *s)
 {
-    long searched = -1, confirmed = -1;
-    for (size_t i = 0; i < s->n; i++) {
+    const struct trial *round = last_round(s);
+    for (size_t i = 0; round && i < s->n; i++) {
         const struct trial *t = s->trial[i];
-        if (t->state != TRIAL_COMPLETE) continue;
-        if (is_searched(t) && t->told > searched) searched = t->told;
-        if (t->role == ROLE_CONFIRM && t->told > confirmed) confirmed = t->told;
+        if (!is_searched(t) || t->state != TRIAL_COMPLETE) continue;
+        if (t->number > round->number || (round->told >= 0 && t->told > round->told)) return false;
     }
-    return confirmed > searched && s->trial[s->n - 1]->role == ROLE_CONFIRM;
+    return round;
 }
 
 /* ---- what it has shown ---- */
@@ -166,9 +178,28 @@ static size_t keep_front(const struct memory *s, struct search_rank *ranks, size
 
 struct candidates { /* complete trials of the search, best first */
     struct search_rank *rank;
-    size_t n;
+    size_t n, wished; /* of them those that come first because a person had them tried */
     bool by_model;
 };
+
+/* Brings to the front what a person had tried and is, as measured, better than all that may win so far: who believes in
+ * it is not told that a model of the others expects less. */
+static size_t bring_wished(const struct memory *s, struct search_rank *ranks, size_t n, struct arena *arena)
+{
+    const struct ranking all = ranking_make(s, &s->study->objective, arena);
+    double bar = all.winner ? all.winner->utility : -HUGE_VAL;
+    size_t wished = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct trial *t = s->trial[ranks[i].at];
+        struct search_rank x = ranks[i], as_measured;
+        measured(s, t, &as_measured);
+        if (!history_is_wish(t) || is_confirmed(s, t)) continue;
+        if (as_measured.feasible == 0 || as_measured.utility < bar) continue;
+        memmove(ranks + wished + 1, ranks + wished, (i - wished) * sizeof *ranks);
+        ranks[wished++] = x;
+    }
+    return wished;
+}
 
 /* In a further round only those that have not been confirmed. */
 static struct candidates rank(struct history *history, bool further, struct arena *arena)
@@ -193,9 +224,10 @@ static struct candidates rank(struct history *history, bool further, struct aren
         else
             measured(s, t, r);
     }
-    if (s->study->objective.form == OBJECTIVE_PARETO) n = keep_front(s, ranks, n, arena);
+    bool front = s->study->objective.form == OBJECTIVE_PARETO;
+    if (front) n = keep_front(s, ranks, n, arena);
     qsort(ranks, n, sizeof *ranks, search_rank_compare);
-    return (struct candidates){ranks, n, by_model};
+    return (struct candidates){ranks, n, front ? 0 : bring_wished(s, ranks, n, arena), by_model};
 }
 
 static void add_one(struct history *s, const struct trial *t, uint64_t seed, const char *source)
@@ -423,7 +455,8 @@ static size_t begin_round(struct history *h, const struct shown *shown, struct c
         chosen++;
         if (confirmation_of(s, t, seed)) continue;
         add_one(h, t, seed, "confirm");
-        names = arena_printf(&arena, "%s%strial %ld", names ? names : "", names ? ", " : "", t->number);
+        names = arena_printf(&arena, "%s%strial %ld%s", names ? names : "", names ? ", " : "", t->number,
+                             i < c.wished ? " (enqueued; nothing that may win measured better)" : "");
         added++;
     }
     if (ret && names) say_choice(s, &c, names, &arena, ret);

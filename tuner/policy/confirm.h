@@ -30,10 +30,11 @@ enum confirm_step {
 };
 
 /* Adds what is to be confirmed next. A round is the top `confirm: top` by the model's posterior mean (a single noisy
- * measurement flatters its winner), each on the same `confirm: seeds` fresh seeds, like the baseline and the
- * references. All have the first seed before any has the second: a program whose figures do not depend on the seed is
- * confirmed once. There is another round, up to three, if fresh seeds show every winner to break a constraint. *ret
- * after CONFIRM_ROUND: what was chosen; NULL: nobody asks. */
+ * measurement flatters its winner); of these the first are what a person had tried and has measured no worse than all
+ * that may win so far. Each is run on the same `confirm: seeds` fresh seeds, like the baseline and the references. All
+ * have the first seed before any has the second: a program whose figures do not depend on the seed is confirmed once.
+ * There is another round, up to three, if fresh seeds show every winner to break a constraint. *ret after
+ * CONFIRM_ROUND: what was chosen; NULL: nobody asks. */
 enum confirm_step confirm_step(struct history *s, struct confirm_choice *ret);
 
 /* Adds n more runs of a trial, on seeds that no other has. */

@@ -279,8 +279,7 @@ static enum status enqueue_alone(struct request *r, struct history *h)
     enum status st = space_from_json(&s->study->space, json_object_get(r->body, "params"), config, &r->err);
     if (st) return st;
     history_on_behalf_of(h, r->who.id);
-    const struct trial *t =
-        history_add(h, &(struct addition){.role = ROLE_ENQUEUED, .config = config, .source = "enqueued"});
+    const struct trial *t = history_enqueue(h, config);
     json_t *out = trial_json(s, t);
     snapshot_keep(h);
     keep_answer(r, h, 201, out);
