@@ -437,6 +437,40 @@ static void test_otlp__a_part_is_refused_and_the_others_are_taken(void **state)
     arena_done(&a);
 }
 
+/* An agent in this process repeats what its calls spent; one elsewhere is asked by a client's span, and has none here.
+ * A trace of zeros is none. */
+static void test_otlp__who_spends(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *operation;
+        int kind;
+        size_t n;
+    } each[] = {{"chat", 3, 1},         {"embeddings", 1, 1},      {"my own", 1, 1},       {"invoke_agent", 3, 1},
+                {"invoke_agent", 1, 0}, {"invoke_workflow", 1, 0}, {"execute_tool", 1, 0}, {"create_agent", 3, 0}};
+    for (size_t i = 0; i < sizeof each / sizeof *each; i++) {
+        struct arena a = {0};
+        const char *span =
+            arena_printf(&a,
+                         "{\"traceId\": \"" TRACE_A "\", \"spanId\": \"" SPAN_A "\", \"parentSpanId\": \"" SPAN_A
+                         "\", \"kind\": %d, \"attributes\": [" TEXT("gen_ai.operation.name", "%s") ","
+                         WHOLE("gen_ai.usage.output_tokens", "1") "]}",
+                         each[i].kind, each[i].operation);
+        const char *body = arena_printf(&a, "{\"resourceSpans\": [{\"scopeSpans\": [{\"spans\": [%s]}]}]}", span);
+        assert_int_equal(read_text(OTLP_TRACES, body, &a).n, each[i].n);
+        arena_done(&a);
+    }
+    struct arena a = {0};
+    struct otlp_batch b = read_event("gen_ai.evaluation.result",
+                                     TEXT("gen_ai.evaluation.name", "correctness") ","
+                                     WHOLE("gen_ai.evaluation.score.value", "1") "," TEXT("session.id", "s"),
+                                     ", \"traceId\": \"00000000000000000000000000000000\"", &a);
+    assert_int_equal(b.n, 1);
+    assert_string_equal(b.part[0].trace, "");
+    assert_string_equal(b.part[0].id, "//s@1000000/correctness");
+    arena_done(&a);
+}
+
 static void test_otlp__bodies_that_are_none(void **state)
 {
     (void)state;
@@ -583,13 +617,18 @@ static size_t make_all(struct arena *a, struct part *p)
     p[n++] = root(a, "t2", 50);
     /* another user's flag, evaluated outside; the span names her */
     p[n++] = flag(a, "", "eve", "challenger", 5);
-    p[n++] = named(a, usage(a, "t3", "s1", 7, 60), WHO_USER, "eve");
+    p[n++] = named(a, named(a, usage(a, "t3", "s1", 4, 59), WHO_USER, "eve"), WHO_SESSION, "eve");
+    p[n++] = named(a, usage(a, "t3", "s2", 3, 60), WHO_USER, "eve");
     p[n++] = named(a, score(a, "", "", 1, 61), WHO_USER, "eve");
     p[n++] = root(a, "t3", 62);
     /* by response to a span that names its unit */
     p[n++] = answered(a, named(a, usage(a, "t4", "s1", 9, 63), WHO_SESSION, "eve"), "r4");
     p[n++] = answered(a, score(a, "", "", 0.5, 800), "r4");
     p[n++] = root(a, "t4", 64);
+    /* both ways to her at once */
+    p[n++] = answered(a, named(a, score(a, "", "", 0.25, 65), WHO_USER, "eve"), "r4");
+    p[n - 1].name = "tokens"; /* another judge's */
+    part_name(&p[n - 1], "", a);
     /* two units in one trace: each outcome says whose it is */
     p[n++] = flag(a, "t5", "u1", "champion", 70);
     p[n++] = flag(a, "t5", "u2", "challenger", 71);
@@ -611,8 +650,9 @@ static const char *const ALL_TOLD[] = {
     "g2p ada challenger served @10", "g2p ada challenger t1/s1//em @10 em=1",
     "g2p ada challenger t1/usage @10 tokens=30 output_tokens=30",
     "g2p bob champion //r2/em @15 em=0", "g2p bob champion served @15", "g2p bob champion t2/usage @15 tokens=5 output_tokens=5",
-    "g2p eve challenger //eve@61/em @61 em=1", "g2p eve challenger //r4/em @800 em=0.5", "g2p eve challenger served @5",
-    "g2p eve challenger t3/usage @60 tokens=7 output_tokens=7", "g2p eve challenger t4/usage @63 tokens=9 output_tokens=9",
+    "g2p eve challenger //eve@61/em @61 em=1", "g2p eve challenger //r4/em @800 em=0.5",
+    "g2p eve challenger //r4/tokens @65 tokens=0.25", "g2p eve challenger served @5",
+    "g2p eve challenger t3/usage @59 tokens=7 output_tokens=7", "g2p eve challenger t4/usage @63 tokens=9 output_tokens=9",
     "g2p u1 champion served @70", "g2p u1 champion t5/usage @70 tokens=1 output_tokens=1",
     "g2p u2 challenger served @71", "g2p u2 challenger t5/usage @71 tokens=2 output_tokens=2",
     "other ada champion served @10", "other ada champion t1/s1//em @10 em=1",
@@ -707,6 +747,45 @@ static void test_join__nothing_is_told_twice(void **state)
     }
 }
 
+/* A model's answer that was traced twice, under one id: the score is told to the unit that was found first. */
+static void test_join__an_answer_of_two_spans(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    struct part p[] = {flag(&a, "t1", "u1", "champion", 1), flag(&a, "t2", "u2", "challenger", 2),
+                       answered(&a, score(&a, "", "", 1, 9), "r"), answered(&a, usage(&a, "t1", "s", 1, 3), "r"),
+                       answered(&a, usage(&a, "t2", "s", 1, 4), "r")};
+    struct world *w = begin();
+    for (size_t i = 0; i < 5; i++) take(w, &p[i]);
+    assert_int_equal(told_with(w, "em=1"), 1);
+    assert_told(w, "g2p u1 champion //r/em @1 em=1");
+    end(w);
+    w = begin(); /* the newest span is asked, and its trace has no flag yet */
+    for (size_t i = 2; i < 5; i++) take(w, &p[i]);
+    take(w, &p[0]);
+    assert_int_equal(told_with(w, "em=1"), 0);
+    take(w, &p[1]);
+    assert_told(w, "g2p u2 challenger //r/em @2 em=1");
+    end(w);
+    arena_done(&a);
+}
+
+/* The variant that it was given first. */
+static void test_join__two_variants_in_one_trace(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    for (size_t k = 0; k < 2; k++) {
+        struct world *w = begin();
+        struct part p[] = {flag(&a, "t", "u", k ? "challenger" : "champion", k ? 9 : 1),
+                           flag(&a, "t", "u", k ? "champion" : "challenger", k ? 1 : 9), score(&a, "t", "s", 1, 10)};
+        for (size_t i = 0; i < 3; i++) take(w, &p[i]);
+        assert_told(w, "g2p u champion t/s//em @1 em=1");
+        end(w);
+    }
+    arena_done(&a);
+}
+
 static void test_join__tokens_wait_for_the_end_of_the_trace(void **state)
 {
     (void)state;
@@ -761,13 +840,14 @@ static void test_join__what_may_be_several_units_is_nobodys(void **state)
     struct arena a = {0};
     struct world *w = begin();
     struct part p[] = {flag(&a, "t", "u1", "champion", 1), flag(&a, "t", "u2", "challenger", 2),
-                       score(&a, "t", "s", 1, 3), named(&a, score(&a, "t", "s", 0, 4), WHO_USER, "u2"),
-                       named(&a, score(&a, "t", "x", 0, 4), WHO_CONTEXT, "u3")};
-    p[3].name = "tokens"; /* another than p[2] */
-    part_name(&p[3], "s", &a);
-    for (size_t i = 0; i < 5; i++) take(w, &p[i]);
-    assert_int_equal(w->told->n, 3);
-    assert_told(w, "g2p u2 challenger t/s//tokens @2 tokens=0");
+                       flag(&a, "t", "u3", "challenger", 3), score(&a, "t", "s", 1, 4),
+                       named(&a, score(&a, "t", "s", 0, 5), WHO_USER, "u1"),
+                       named(&a, score(&a, "t", "x", 0, 5), WHO_CONTEXT, "u4")};
+    p[4].name = "tokens"; /* another than p[3] */
+    part_name(&p[4], "s", &a);
+    for (size_t i = 0; i < 6; i++) take(w, &p[i]);
+    assert_int_equal(w->told->n, 4);
+    assert_told(w, "g2p u1 champion t/s//tokens @1 tokens=0");
     assert_int_equal(join_counts(w->join).torn, 1);
     end(w);
     arena_done(&a);
@@ -781,12 +861,14 @@ static void test_join__a_units_variant_when_it_happened(void **state)
     static const struct {
         int64_t at_ms;
         const char *variant;
-    } each[] = {{50, "champion"}, {100, "champion"}, {150, "champion"}, {200, "challenger"}, {900, "challenger"}};
-    for (size_t i = 0; i < 5; i++) {
+    } each[] = {{50, "champion"},    {100, "champion"},   {150, "champion"},
+                {200, "challenger"}, {299, "challenger"}, {900, "champion"}};
+    for (size_t i = 0; i < 6; i++) {
         struct world *w = begin();
-        struct part p[] = {flag(&a, "t1", "u", "champion", 100), flag(&a, "t2", "u", "challenger", 200),
+        struct part p[] = {flag(&a, "", "u", "champion", 100), flag(&a, "t2", "u", "challenger", 200),
+                           flag(&a, "", "u", "champion", 300),
                            named(&a, score(&a, "", "", 1, each[i].at_ms), WHO_SESSION, "u")};
-        for (size_t k = 0; k < 3; k++) take(w, &p[k]);
+        for (size_t k = 0; k < 4; k++) take(w, &p[k]);
         assert_int_equal(told_with(w, "em=1"), 1);
         assert_told(w, arena_printf(&a, "g2p u %s //u@%lld/em", each[i].variant, (long long)each[i].at_ms));
         end(w);
@@ -876,10 +958,9 @@ static void test_join__time_is_bounded(void **state)
     take(w, &f);
     wait_ms(w, 86399999);
     take(w, &s);
-    w->now_ms -= 3600000; /* the clock is set back: nothing gets older */
-    wait_ms(w, 0);
-    w->now_ms += 3600000;
+    w->now_ms -= 3600000; /* the clock is set back: time stands still */
     take(w, &x);
+    w->now_ms += 3600000;
     wait_ms(w, 86399999);
     assert_int_equal(w->n, 3);
     wait_ms(w, 1);
@@ -974,12 +1055,15 @@ int main(void)
         cmocka_unit_test(test_otlp__what_is_not_ours_is_taken_without_a_word),
         cmocka_unit_test(test_otlp__what_cannot_be_used_is_refused_by_itself),
         cmocka_unit_test(test_otlp__a_part_is_refused_and_the_others_are_taken),
+        cmocka_unit_test(test_otlp__who_spends),
         cmocka_unit_test(test_otlp__bodies_that_are_none),
         cmocka_unit_test(test_mapping__names_of_metrics),
         cmocka_unit_test(test_mapping__tables_that_are_wrong),
         cmocka_unit_test(test_join__any_order_tells_the_same),
         cmocka_unit_test(test_join__flags_may_come_long_after),
         cmocka_unit_test(test_join__nothing_is_told_twice),
+        cmocka_unit_test(test_join__an_answer_of_two_spans),
+        cmocka_unit_test(test_join__two_variants_in_one_trace),
         cmocka_unit_test(test_join__tokens_wait_for_the_end_of_the_trace),
         cmocka_unit_test(test_join__without_a_root_quiet_is_the_end),
         cmocka_unit_test(test_join__what_may_be_several_units_is_nobodys),
