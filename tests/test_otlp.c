@@ -619,7 +619,7 @@ static size_t make_all(struct arena *a, struct part *p)
     p[n++] = flag(a, "", "eve", "challenger", 5);
     p[n++] = named(a, named(a, usage(a, "t3", "s1", 4, 59), WHO_USER, "eve"), WHO_SESSION, "eve");
     p[n++] = named(a, usage(a, "t3", "s2", 3, 60), WHO_USER, "eve");
-    p[n++] = named(a, score(a, "", "", 1, 61), WHO_USER, "eve");
+    p[n++] = named(a, named(a, score(a, "", "", 1, 61), WHO_USER, "eve"), WHO_SESSION, "eve");
     p[n++] = root(a, "t3", 62);
     /* by response to a span that names its unit */
     p[n++] = answered(a, named(a, usage(a, "t4", "s1", 9, 63), WHO_SESSION, "eve"), "r4");
@@ -767,6 +767,14 @@ static void test_join__an_answer_of_two_spans(void **state)
     take(w, &p[1]);
     assert_told(w, "g2p u2 challenger //r/em @2 em=1");
     end(w);
+    w = begin(); /* both in one trace */
+    struct part second = answered(&a, usage(&a, "t1", "x", 1, 3), "r");
+    take(w, &p[2]);
+    take(w, &p[3]);
+    take(w, &second);
+    take(w, &p[0]);
+    assert_int_equal(told_with(w, "em=1"), 1);
+    end(w);
     arena_done(&a);
 }
 
@@ -825,7 +833,9 @@ static void test_join__without_a_root_quiet_is_the_end(void **state)
     assert_int_equal(join_next_ms(w->join), INT64_MAX);
     assert_int_equal(take(w, &alone), JOIN_ALONE); /* most of what others trace is none of ours */
     take(w, &u);
+    w->now_ms -= 5000; /* the clock is set back */
     take(w, &f);
+    w->now_ms += 5000;
     assert_int_equal(join_next_ms(w->join), w->now_ms + 600000);
     wait_ms(w, 600000);
     assert_told(w, "t/usage @1 tokens=1 ");
