@@ -24,7 +24,7 @@
  * no library is needed but pthread.
  *
  *     struct nocturne_live *l = nocturne_live_open(&(struct nocturne_live_options){.rollout = "g2p"});
- *     struct nocturne_variant v = nocturne_live_assign(l, unit, strlen(unit));
+ *     struct nocturne_variant v = nocturne_live_assign(l, "user-17", 7);
  *     double threshold = nocturne_variant_number(&v, "threshold", 0.01);
  *     const struct nocturne_live_metric metrics[] = {{"em", 1}, {"tokens", 120}};
  *     nocturne_live_outcome(l, &v, &(struct nocturne_outcome){.n = 2, .metrics = metrics});
