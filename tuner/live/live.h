@@ -5,9 +5,9 @@
  * time: a service, a command, two of them at once. Nothing of it needs to be told when a process ends.
  *
  *     live_start(store, &wish, now, &err);                     a rollout, and an experiment on it
- *     live_take(store, "g2p", outcomes, now, &answer, &err);   as often as outcomes come
- *     live_tick(store, "g2p", now, &more, &err);               every second or so: scores, judges, decides
- *     live_status(store, "g2p", now, &document, &err);
+ *     live_take(store, "g2p", &batch, 1, now, &err);           as often as outcomes come
+ *     live_tick(store, "g2p", now, &ticked, &err);             every second or so: scores, judges, decides
+ *     live_status(store, "g2p", 0, now, &document, &err);
  *
  * Times are wall clock, in milliseconds; of a clock that was set back nothing is undone.
  */
@@ -72,10 +72,10 @@ struct live_batch {
 enum status live_take(struct store *store, const char *rollout, struct live_batch *batch, size_t n, int64_t now_ms,
                       struct error *err);
 
-/* Scores what is due, judges, and does what is to be done. *ret_more: at once again. *ret_changed: what clients or
- * people see is different now. */
+/* Scores what is due, judges, and does what is to be done. */
 struct live_ticked {
-    bool more, changed;
+    bool more;    /* at once again */
+    bool changed; /* what clients or people see is different now */
 };
 enum status live_tick(struct store *store, const char *rollout, int64_t now_ms, struct live_ticked *ret,
                       struct error *err);

@@ -4,9 +4,9 @@
  *
  *     struct lookup l;
  *     lookup_init(&l, 1000);
- *     lookup_put(&l, &thing->link, 0, thing->name, thing);
+ *     lookup_put(&l, link, 0, name, thing);
  *     for (struct lookup_link *x = lookup_first(&l, 0, "ada"); x; x = lookup_next(x)) use(x->owner);
- *     lookup_remove(&thing->link);
+ *     lookup_remove(link);
  *     lookup_done(&l);
  */
 #ifndef TUNER_LIVE_LOOKUP_H

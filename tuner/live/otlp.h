@@ -16,7 +16,7 @@
  *     struct otlp_batch batch;
  *     struct otlp_request request = {OTLP_LOGS, body, &mappings, now_ms};
  *     if (otlp_read(&request, arena, &batch, &err)) …      400
- *     for (size_t i = 0; i < batch.n; i++) join_take(join, &batch.part[i], now_ms);
+ *     for (size_t i = 0; i < batch.n; i++) take(&batch.part[i]);
  *     json_t *answer = otlp_answer(OTLP_LOGS, &batch);
  */
 #ifndef TUNER_LIVE_OTLP_H
