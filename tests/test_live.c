@@ -353,6 +353,51 @@ static void test_live__killed_serves_the_champion(void **state)
     world_close(&w);
 }
 
+static void test_live__a_clock_that_jumps_undoes_nothing(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 16);
+    w.em[1] = 0.66, w.tokens[1] = 70;
+    assert_ok(world_start(&w, PLAN "promote: auto\n", 1), w.err);
+    world_run(&w, 200, 4);
+    w.now -= 3600000;
+    world_run(&w, 200, 3);
+    struct live_order pause = {.verb = LIVE_DO_PAUSE}, resume = {.verb = LIVE_DO_RESUME};
+    assert_ok(live_order(w.store, "g2p", &pause, w.now, &w.err), w.err);
+    assert_ok(live_order(w.store, "g2p", &resume, w.now, &w.err), w.err);
+    json_t *status, *e = experiment_of(&w, &status), *p;
+    size_t i;
+    json_array_foreach(json_object_get(e, "periods"), i, p) {
+        int64_t from = json_integer_value(json_object_get(p, "from_ms")),
+                to = json_integer_value(json_object_get(p, "to_ms"));
+        assert_true(to == 0 || to >= from);
+    }
+    json_decref(status);
+    w.now += 2 * 3600000;
+    world_run(&w, 200, 200);
+    assert_phase(&w, "promoted");
+    world_close(&w);
+}
+
+static void test_live__units_that_turn_out_too_few_are_said_before_anybody_is_exposed(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 17);
+    assert_ok(world_start(&w, "window: 30s\nlate: 10s\nlearn: 100\nunits: 1500\n"
+                              "metrics: {em: {prove: not_worse, effect: 0.05}, tokens: {range: [0, 100000], guard: 9}}\n",
+                          1),
+              w.err);
+    world_run(&w, 200, 20);
+    assert_phase(&w, "rolled back");
+    json_t *status, *e = experiment_of(&w, &status);
+    assert_contains(json_string_value(json_object_get(e, "why")), "cannot decide a difference of 0.05 in em");
+    assert_int_equal(json_array_size(json_object_get(e, "periods")), 1);
+    json_decref(status);
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -371,6 +416,8 @@ int main(void)
         cmocka_unit_test(test_live__the_same_again_is_sticky_and_anything_else_is_not),
         cmocka_unit_test(test_live__a_salt_of_others_and_units_that_cannot_decide_are_refused),
         cmocka_unit_test(test_live__killed_serves_the_champion),
+        cmocka_unit_test(test_live__a_clock_that_jumps_undoes_nothing),
+        cmocka_unit_test(test_live__units_that_turn_out_too_few_are_said_before_anybody_is_exposed),
     };
     return cmocka_run_group_tests_name("live", tests, NULL, NULL);
 }

@@ -35,6 +35,7 @@ static enum status take(struct store *store, void *data, struct error *err)
     struct taking *t = data;
     struct lane lane;
     enum status s = record_open(&t->r, store, t->rollout, RECORD_STATE, err);
+    if (!s) t->now_ms = record_time(&t->r, t->now_ms);
     for (size_t i = 0; !s && i < t->n; i++) {
         struct intake_answer a = {.refused = NULL};
         const json_t *list = list_of(&t->batch[i]);

@@ -117,6 +117,7 @@ static enum status order_it(struct store *store, void *data, struct error *err)
         s = error_set(err, STATUS_CONFLICT,
                       "rollout '%s' has changed since you looked (it is at %lld, not %lld); look again", o->rollout,
                       (long long)o->r.rollout.version, (long long)o->order->version);
+    if (!s) o->now_ms = record_time(&o->r, o->now_ms);
     if (!s) s = give(o, err);
     return s ? s : record_keep(&o->r, err);
 }

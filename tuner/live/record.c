@@ -169,6 +169,14 @@ void record_done(struct record *r)
     arena_done(&r->arena);
 }
 
+int64_t record_time(const struct record *r, int64_t now_ms)
+{
+    int64_t since = r->row.id ? experiment_now(&r->experiment)->from_ms : 0;
+    int64_t watched = r->watching ? r->watching->watch.since_ms : 0;
+    if (watched > since) since = watched;
+    return now_ms > since ? now_ms : since;
+}
+
 bool record_is_open(const struct record *r)
 {
     return r->row.id && !live_phase_is_end(r->experiment.phase);

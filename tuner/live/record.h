@@ -44,6 +44,9 @@ enum status record_open(struct record *r, struct store *store, const char *name,
 enum status record_open_number(struct record *r, struct store *store, const char *name, long number, struct error *err);
 void record_done(struct record *r);
 
+/* The time to go by: of a clock that was set back that of the last change, so that no period ends before it began. */
+int64_t record_time(const struct record *r, int64_t now_ms);
+
 /* Is there an experiment that has not ended? */
 bool record_is_open(const struct record *r);
 

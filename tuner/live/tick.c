@@ -29,10 +29,27 @@ static void watch_unit(struct ticking *t, const struct live_plan *plan, const do
     if (watch_see(&w->watch, values, has, t->now_ms)) t->alarmed = true;
 }
 
+/* What was learnt says better than the plan could whether the planned units are enough. */
+static enum status check_units(const struct record *r, struct error *err)
+{
+    for (size_t i = 0; i < r->findings.n_challengers; i++)
+        for (size_t t = 0; t < r->findings.n_tracks; t++) {
+            const struct sequence_plan *p = &r->findings.challenger[i].track[t].sequence.plan;
+            const struct live_metric *m = &r->plan.metric[r->findings.track[t].metric];
+            bool decides = m->proof != PROOF_NONE && p->information > 0;
+            if (decides && !exposure_can_decide(p->information, p->effect))
+                return error_set(err, STATUS_INVALID,
+                                 "the %.0f planned units cannot decide a difference of %g in %s, as it varies with the "
+                                 "champion; plan more units, or a larger effect",
+                                 r->plan.units, m->effect, m->name);
+        }
+    return STATUS_OK;
+}
+
 static enum status begin(struct record *r, const char *why, int64_t now_ms, struct error *err)
 {
     struct error cannot;
-    if (findings_begin(&r->findings, &cannot))
+    if (findings_begin(&r->findings, &cannot) || check_units(r, &cannot))
         return change_phase(r, LIVE_ROLLED_BACK, change_body(cannot.text, NULL), now_ms, err);
     r->changed = true;
     return change_phase(r, LIVE_RUNNING, change_body(why, NULL), now_ms, err);
@@ -139,6 +156,7 @@ static enum status tick(struct store *store, void *data, struct error *err)
     struct ticking *t = data;
     enum status s = record_open(&t->r, store, t->rollout, RECORD_WHOLE, err);
     if (s) return s;
+    t->now_ms = record_time(&t->r, t->now_ms);
     s = record_is_open(&t->r) ? tick_experiment(t, err) : tick_champion(t, err);
     if (!s) s = tick_watch(t, err);
     if (!s && !record_is_open(&t->r)) s = sweep(t, err);

@@ -98,6 +98,7 @@ static enum status do_work(struct store *store, void *data, struct error *err)
     enum status s = open_watched(&x->r, store, x->rollout, err);
     if (s) return s;
     struct watch *w = &x->r.watching->watch;
+    x->now_ms = record_time(&x->r, x->now_ms);
     if (w->phase != x->work->phase || w->asked)
         return error_set(err, STATUS_CONFLICT, "the watch of '%s' is %s%s", x->rollout, watch_phase_name(w->phase),
                          w->asked ? ", and waits for a person" : "");
@@ -128,6 +129,7 @@ static enum status see_run(struct store *store, void *data, struct error *err)
     enum status s = open_watched(&x->r, store, x->rollout, err);
     if (s) return s;
     const struct watch_plan *p = &x->r.watching->plan;
+    x->now_ms = record_time(&x->r, x->now_ms);
     for (size_t i = 0; i < p->n; i++) {
         mean[i] = json_number_at(x->run->metrics, p->metric[i].name);
         has[i] = mean[i] >= p->metric[i].low && mean[i] <= p->metric[i].high;
