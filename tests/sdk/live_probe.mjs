@@ -66,4 +66,3 @@ const verbs = {
   },
 };
 await verbs[verb]();
-process.exit(); // nothing waits for a timer

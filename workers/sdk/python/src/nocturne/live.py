@@ -199,6 +199,8 @@ class Rollout:
         with self._turn:
             self._closed = True
             self._turn.notify_all()
+        if self._thread:
+            self._thread.join(min(timeout, PATIENCE_S))
         return sent
 
     def __enter__(self) -> "Rollout":
