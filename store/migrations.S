@@ -44,4 +44,8 @@ store_migration_0010:
 store_migration_0011:
     .incbin "store/migrations/0011_live.sql"
     .byte 0
+    .global store_migration_0012
+store_migration_0012:
+    .incbin "store/migrations/0012_otlp.sql"
+    .byte 0
     .section .note.GNU-stack, "", @progbits

@@ -407,6 +407,22 @@ enum status store_live_sweep(struct store *store, int64_t experiment, bool *ret_
 enum status store_collected(struct store *store, int64_t experiment, const char *collector, int64_t number,
                             bool *ret_new, struct error *err);
 
+/* ---- parts of outcomes that came as telemetry and wait for others (tuner/live/join) ---- */
+
+struct store_waiting {
+    const char *id;
+    int64_t at_ms;    /* wall clock: when it came */
+    const char *body; /* JSON */
+};
+
+/* Within store_live, or by itself. The same id again is no change. */
+enum status store_waiting_keep(struct store *store, const struct store_waiting *waiting, struct error *err);
+/* One that is not there is fine. */
+enum status store_waiting_drop(struct store *store, const char *id, struct error *err);
+/* In the order in which they came. */
+typedef void store_waiting_fn(void *data, const struct store_waiting *waiting);
+enum status store_waiting_all(struct store *store, store_waiting_fn *fn, void *data, struct error *err);
+
 /* ---- the right to run a study ---- */
 
 struct store_hold; /* dies with the process: a file lock */

@@ -9,9 +9,8 @@
 
 /* ---- a plan, and a list of what was told ---- */
 
-static const char *const METRICS[] = {"em", "tokens"};
-static const struct mapping_row ROWS[] = {{"correctness", "em"}};
-static const struct mapping G2P = {"g2p", 2, METRICS, 1, ROWS};
+static const struct mapping_row ROWS[] = {{"correctness", "em"}, {"tokens", "tokens"}};
+static const struct mapping G2P = {"g2p", 2, ROWS};
 static const struct mappings PLANS = {1, &G2P};
 
 enum { LINES_MAX = 4000, LINE_MAX = 400, NOW = 1000000 };
@@ -509,37 +508,18 @@ static void test_otlp__bodies_that_are_none(void **state)
 static void test_mapping__names_of_metrics(void **state)
 {
     (void)state;
-    const struct mapping_row rows[] = {{"correctness", "em"}, {"output_tokens", "tokens"}};
-    const struct mapping m = {"g2p", 2, METRICS, 2, rows};
-    assert_string_equal(mapping_metric(&m, "correctness"), "em");
-    assert_string_equal(mapping_metric(&m, "output_tokens"), "tokens");
-    assert_null(mapping_metric(&m, "tokens")); /* given to another */
-    assert_null(mapping_metric(&m, "em"));
-    assert_null(mapping_metric(&m, "input_tokens"));
-    assert_string_equal(mapping_metric(&G2P, "tokens"), "tokens");
-    struct measurement each[] = {{"tokens", 440}, {"input_tokens", 400}, {"output_tokens", 40}};
-    assert_int_equal(mapping_apply(&m, each, 3), 1);
+    const struct mapping_row rows[] = {{"correctness", "em"}, {"output_tokens", "tokens"}}, none[] = {{"em", "em"}};
+    const struct mapping m[] = {{"g2p", 2, rows}, {"other", 1, none}};
+    struct measurement each[] = {{"tokens", 440}, {"input_tokens", 400}, {"output_tokens", 40}, {"em", 1}};
+    assert_int_equal(mapping_apply(&m[0], each, 4), 1);
     assert_string_equal(each[0].name, "tokens");
     assert_near(each[0].value, 40, 0);
-}
-
-static void test_mapping__tables_that_are_wrong(void **state)
-{
-    (void)state;
-    static const struct {
-        struct mapping_row row[2];
-        const char *says;
-    } each[] = {
-        {{{"correctness", "en"}, {"a", "tokens"}}, "otlp: 'correctness' is given to 'en', which is no metric here; did you mean 'em'?"},
-        {{{"a", "em"}, {"b", "em"}}, "otlp: 'a' and 'b' are both given to 'em'; leave one out"},
-        {{{"a", "em"}, {"a", "tokens"}}, "otlp: 'a' is there twice"},
-    };
-    for (size_t i = 0; i < 3; i++) {
-        struct error err;
-        assert_int_equal(mapping_check(&(struct mapping){"g2p", 2, METRICS, 2, each[i].row}, &err), STATUS_INVALID);
-        assert_contains(err.text, each[i].says);
-    }
-    assert_int_equal(mapping_check(&G2P, NULL), STATUS_OK);
+    assert_true(mappings_want(&(struct mappings){2, m}, "em"));
+    assert_false(mappings_want(&(struct mappings){1, m}, "em"));
+    assert_true(mappings_want_tokens(&(struct mappings){2, m}));
+    assert_false(mappings_want_tokens(&(struct mappings){1, m + 1}));
+    assert_ptr_equal(mappings_find(&(struct mappings){2, m}, "other"), &m[1]);
+    assert_null(mappings_find(&(struct mappings){2, m}, "others"));
 }
 
 /* ---- joining ---- */
@@ -1068,7 +1048,6 @@ int main(void)
         cmocka_unit_test(test_otlp__who_spends),
         cmocka_unit_test(test_otlp__bodies_that_are_none),
         cmocka_unit_test(test_mapping__names_of_metrics),
-        cmocka_unit_test(test_mapping__tables_that_are_wrong),
         cmocka_unit_test(test_join__any_order_tells_the_same),
         cmocka_unit_test(test_join__flags_may_come_long_after),
         cmocka_unit_test(test_join__nothing_is_told_twice),

@@ -1,18 +1,15 @@
 /* mapping: which of what telemetry measures is which metric of a rollout.
  *
- *     otlp: {correctness: em, output_tokens: tokens}       the table of a plan
+ * Measured are evaluations, by gen_ai.evaluation.name, and what a request spent: "tokens" (input_tokens and
+ * output_tokens together), "input_tokens", "output_tokens", "reasoning_tokens". A metric is what is measured under its
+ * own name, or under the one that the plan gives to it:
  *
- * Left of the colon is what is measured: the name of an evaluation (gen_ai.evaluation.name), or what a request spent:
- * "tokens" (input_tokens and output_tokens together), "input_tokens", "output_tokens", "reasoning_tokens". What the table
- * does not name is the metric of its own name, unless the table gives that metric to something else; what is no metric of
- * the rollout is nothing to it.
+ *     otlp: {correctness: em, output_tokens: tokens}
  *
  * All texts are the caller's, and stay for as long as the mapping is used.
  */
 #ifndef TUNER_LIVE_MAPPING_H
 #define TUNER_LIVE_MAPPING_H
-
-#include "tuner/base/error.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,24 +19,15 @@
 #define MEASURED_OUTPUT "output_tokens"
 #define MEASURED_REASONING "reasoning_tokens"
 
-struct mapping_row {
+struct mapping_row { /* a metric */
     const char *measured, *metric;
 };
 
 struct mapping { /* of one rollout */
     const char *rollout;
-    size_t n_metrics;
-    const char *const *metric; /* that it has */
     size_t n;
-    const struct mapping_row *row;
+    const struct mapping_row *row; /* no two measured under one name */
 };
-
-/* STATUS_INVALID: the table gives something to a metric that the rollout does not have, two things to one metric, or one
- * thing twice. */
-enum status mapping_check(const struct mapping *m, struct error *err);
-
-/* NULL: none. */
-const char *mapping_metric(const struct mapping *m, const char *measured);
 
 struct measurement {
     const char *name;

@@ -423,7 +423,7 @@ enum status otlp_read(const struct otlp_request *request, struct arena *arena, s
 json_t *otlp_answer(enum otlp_signal signal, const struct otlp_batch *batch)
 {
     char n[24];
-    if (batch->refused == 0) return json_object();
+    if (!*batch->why) return json_object();
     snprintf(n, sizeof n, "%zu", batch->refused);
     return json_pack("{s:{s:s, s:s}}", "partialSuccess", SHAPE[signal].rejected, n, "errorMessage", batch->why);
 }

@@ -40,7 +40,7 @@ struct otlp_batch {
     size_t n;
     struct part *part; /* in the order in which they came; in the arena. Their texts are there, or the body's */
     size_t refused;    /* log records or spans */
-    const char *why;   /* of the first; "" */
+    const char *why;   /* of the first; with none refused a warning; "" */
 };
 
 /* STATUS_INVALID: the body as a whole is no such request. */

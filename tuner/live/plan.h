@@ -9,6 +9,7 @@
  *     ramp: [0.01, 0.05, 0.25, 0.5]
  *     units: 20000         # it may take; refused if they cannot decide it
  *     promote: ask         # or auto
+ *     otlp: {correctness: em}   # an evaluation of another name
  *
  * All fields are read-only for everyone but plan_file.c; texts lie in the arena that was given.
  */
@@ -40,6 +41,7 @@ enum proof {
 
 struct live_metric {
     const char *name;
+    const char *measured; /* what telemetry calls it; NULL: so, too (tuner/live/mapping.h) */
     enum proof proof;
     bool minimize;
     double low, high; /* of an outcome, in the metric's unit; of amounts 0 and infinity */

@@ -223,6 +223,39 @@ static enum status read_numbers(struct reader *r, const struct yaml_node *map)
     return s;
 }
 
+/* ---- telemetry ---- */
+
+static enum status read_measured(struct reader *r, const struct yaml_node *key, const struct yaml_node *v)
+{
+    struct live_plan *p = r->plan;
+    enum status s = form_need(&r->form, v, YAML_TEXT, "otlp");
+    if (s) return s;
+    int m = live_plan_metric(p, v->text);
+    if (m < 0) return form_fail(&r->form, v, "'%.48s' is no metric of this plan", v->text);
+    if (p->metric[m].measured)
+        return form_fail(&r->form, v, "'%.48s' is '%.60s' already; leave one out", v->text, p->metric[m].measured);
+    p->metric[m].measured = arena_strdup(r->arena, key->text);
+    return s;
+}
+
+static const char *measured_as(const struct live_metric *m)
+{
+    return m->measured ? m->measured : m->name;
+}
+
+static enum status read_otlp(struct reader *r, const struct yaml_node *map)
+{
+    const struct live_plan *p = r->plan;
+    enum status s = form_need(&r->form, map, YAML_MAP, "otlp");
+    for (size_t i = 0; !s && i < map->n; i++) s = read_measured(r, map->key[i], map->value[i]);
+    for (size_t i = 0; !s && i < p->n_metrics; i++)
+        for (size_t k = 0; !s && k < i; k++)
+            if (strcmp(measured_as(&p->metric[i]), measured_as(&p->metric[k])) == 0)
+                s = form_fail(&r->form, map, "'%.60s' cannot be both '%.48s' and '%.48s'", measured_as(&p->metric[i]),
+                              p->metric[k].name, p->metric[i].name);
+    return s;
+}
+
 /* What is not given must be learnt. */
 static enum status check_marks(struct reader *r, const struct yaml_node *map)
 {
@@ -245,12 +278,13 @@ static enum status read_root(struct reader *r, const struct yaml_node *map)
     const struct yaml_node *v;
     enum status s = FORM_ONLY(&r->form, map, "the plan", "metrics", "window", "late", "silence", "ramp", "step_units", "units",
                          "learn", "alpha", "guard_alpha", "limit", "holdout", "group", "overrides", "segments",
-                         "prefer", "promote", "outcomes_max");
+                         "prefer", "promote", "outcomes_max", "otlp");
     if (!s) s = read_numbers(r, map);
     if (!s) s = form_duration_at(&r->form, map, "window", &p->window_ms);
     if (!s) s = form_duration_at(&r->form, map, "late", &p->late_ms);
     if (!s) s = form_duration_at(&r->form, map, "silence", &p->silence_ms);
     if (!s && (v = yaml_get(map, "metrics"))) s = read_metrics(r, v);
+    if (!s && (v = yaml_get(map, "otlp"))) s = read_otlp(r, v);
     if (!s && (v = yaml_get(map, "ramp"))) s = read_ramp(r, v);
     if (!s && (v = yaml_get(map, "group"))) s = read_group(r, v);
     if (!s && (v = yaml_get(map, "overrides"))) s = read_overrides(r, v);
@@ -261,8 +295,8 @@ static enum status read_root(struct reader *r, const struct yaml_node *map)
 
 static const struct live_plan usual = {
     .n_metrics = 2,
-    .metric = {{"em", PROOF_NOT_WORSE, false, 0, 1, 0.01, 0.05, 0, 0.01, {0, 0, 0}},
-               {"tokens", PROOF_FEWER, true, 0, INFINITY, 0.01, 0.1, NAN, 0.25, {0, 0, 0}}},
+    .metric = {{"em", NULL, PROOF_NOT_WORSE, false, 0, 1, 0.01, 0.05, 0, 0.01, {0, 0, 0}},
+               {"tokens", NULL, PROOF_FEWER, true, 0, INFINITY, 0.01, 0.1, NAN, 0.25, {0, 0, 0}}},
     .window_ms = 600000,
     .late_ms = 60000,
     .silence_ms = 3600000,

@@ -1,0 +1,254 @@
+#include "tuner/live/telemetry.h"
+
+#include "tuner/live/intake.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct telemetry {
+    struct join_limits limits;
+    struct join *join; /* NULL: not read yet */
+    struct turn *turn; /* that is being taken; for the hooks */
+};
+
+/* A rollout that runs an experiment, and what is told of it in this turn. */
+struct running {
+    struct record record;
+    json_t *items;
+};
+
+/* One transaction. */
+struct turn {
+    struct telemetry *telemetry;
+    struct store *store;
+    const struct telemetry_request *request; /* NULL: nothing came; what is due is told */
+    int64_t now_ms;
+    struct arena arena;
+    size_t n;
+    struct running *running;
+    struct mapping *mapping; /* of each */
+    bool touched;            /* the join has changed: if this fails, it is not what the disk has */
+    struct otlp_batch batch;
+    enum status status; /* of what the hooks wrote */
+    struct error *err;
+};
+
+struct telemetry *telemetry_create(const struct join_limits *limits)
+{
+    struct telemetry *t = must_alloc(1, sizeof *t);
+    t->limits = *limits;
+    return t;
+}
+
+void telemetry_free(struct telemetry *t)
+{
+    if (!t) return;
+    join_free(t->join);
+    free(t);
+}
+
+int64_t telemetry_next_ms(const struct telemetry *t)
+{
+    return t->join ? join_next_ms(t->join) : 0;
+}
+
+struct join_counts telemetry_counts(const struct telemetry *t)
+{
+    return t->join ? join_counts(t->join) : (struct join_counts){0};
+}
+
+/* ---- what the join says ---- */
+
+static json_t *metrics_of(const struct mapping *m, const struct join_item *item)
+{
+    struct measurement each[AMOUNTS + 1];
+    memcpy(each, item->each, sizeof each);
+    size_t n = mapping_apply(m, each, item->n);
+    json_t *metrics = json_object();
+    for (size_t i = 0; i < n; i++) json_object_set_new(metrics, each[i].name, json_amount(each[i].value));
+    return metrics;
+}
+
+/* An experiment that is over wants nothing, and what was measured need not be one of its metrics. */
+static void on_item(void *data, const struct join_item *item)
+{
+    struct turn *x = ((struct telemetry *)data)->turn;
+    const struct mapping *m = mappings_find(&(struct mappings){x->n, x->mapping}, item->rollout);
+    if (!m) return;
+    json_t *metrics = metrics_of(m, item);
+    if (item->n == 0 || json_object_size(metrics) > 0)
+        json_array_append_new(x->running[m - x->mapping].items,
+                              json_pack("{s:s, s:s, s:I, s:s*, s:o}", "unit", item->unit, "variant", item->variant,
+                                        "at_ms", (json_int_t)item->at_ms, "id", *item->id ? item->id : NULL, "metrics",
+                                        json_incref(metrics)));
+    json_decref(metrics);
+}
+
+static void on_keep(void *data, const struct part *part)
+{
+    struct turn *x = ((struct telemetry *)data)->turn;
+    char *body = part_write(part);
+    if (!x->status)
+        x->status = store_waiting_keep(x->store, &(struct store_waiting){part->id, x->now_ms, body}, x->err);
+    free(body);
+}
+
+static void on_drop(void *data, const char *id)
+{
+    struct turn *x = ((struct telemetry *)data)->turn;
+    if (!x->status) x->status = store_waiting_drop(x->store, id, x->err);
+}
+
+/* ---- what is there ---- */
+
+static void restore(void *data, const struct store_waiting *w)
+{
+    struct turn *x = data;
+    struct arena arena = {0};
+    struct part p;
+    if (!x->status) x->status = part_read(w->body, &arena, &p, x->err);
+    if (!x->status) join_restore(x->telemetry->join, &p, w->at_ms);
+    arena_done(&arena);
+}
+
+static enum status load(struct turn *x)
+{
+    struct telemetry *t = x->telemetry;
+    if (t->join) return STATUS_OK;
+    t->join = join_create(&(struct join_options){t->limits, {on_item, on_keep, on_drop, t}});
+    enum status s = store_waiting_all(x->store, restore, x, x->err);
+    if (!s && x->status) s = error_context(x->err, "what waits for other telemetry cannot be read");
+    if (!s) return s;
+    join_free(t->join);
+    t->join = NULL;
+    return s;
+}
+
+static void map(struct turn *x, const struct record *r, struct mapping *ret)
+{
+    struct mapping_row *row = arena_array(&x->arena, r->plan.n_metrics, sizeof *row);
+    for (size_t i = 0; i < r->plan.n_metrics; i++) {
+        const struct live_metric *m = &r->plan.metric[i];
+        row[i] = (struct mapping_row){m->measured ? m->measured : m->name, m->name};
+    }
+    *ret = (struct mapping){r->rollout.name, r->plan.n_metrics, row};
+}
+
+static enum status open_one(struct turn *x, const char *name)
+{
+    struct store_rollout row;
+    struct running *now = &x->running[x->n];
+    enum status s = store_rollout_find(x->store, name, &x->arena, &row, x->err);
+    if (s || !row.experiment) return s;
+    s = record_open(&now->record, x->store, name, RECORD_STATE, x->err);
+    if (s || !record_is_open(&now->record)) {
+        record_done(&now->record);
+        return s;
+    }
+    now->items = json_array();
+    map(x, &now->record, &x->mapping[x->n++]);
+    return s;
+}
+
+static enum status open_all(struct turn *x)
+{
+    const char **name;
+    size_t n;
+    enum status s = store_rollout_names(x->store, &x->arena, &name, &n, x->err);
+    if (s) return s;
+    x->running = arena_array(&x->arena, n, sizeof *x->running);
+    x->mapping = arena_array(&x->arena, n, sizeof *x->mapping);
+    for (size_t i = 0; !s && i < n; i++) s = open_one(x, name[i]);
+    return s;
+}
+
+/* ---- a turn ---- */
+
+static const char *const CROWDED = "a trace or a flag too many: a trace may have 1024 spans and evaluations, and 64 flags";
+static const char *const LATE = "spans came after the tokens of their trace were added up, and are not counted";
+
+static void warn(struct turn *x, const char *why)
+{
+    if (!*x->batch.why) x->batch.why = why;
+}
+
+static enum status join_all(struct turn *x)
+{
+    struct telemetry *t = x->telemetry;
+    const struct telemetry_request *r = x->request;
+    struct mappings all = {x->n, x->mapping};
+    struct otlp_request request = {r->signal, r->body, &all, x->now_ms};
+    enum status s = otlp_read(&request, &x->arena, &x->batch, x->err);
+    if (s) return s;
+    x->touched = true;
+    for (size_t i = 0; i < x->batch.n; i++) {
+        enum join_verdict verdict = join_take(t->join, &x->batch.part[i], x->now_ms);
+        if (verdict == JOIN_CROWDED) otlp_refuse(&x->batch, CROWDED);
+        if (verdict == JOIN_LATE) warn(x, LATE);
+    }
+    return x->status;
+}
+
+static enum status take_in(struct turn *x, struct running *now)
+{
+    struct intake_answer a = {.refused = NULL};
+    if (json_array_size(now->items) == 0) return STATUS_OK;
+    enum status s = intake_take(&now->record, now->items, x->now_ms, &a, x->err);
+    if (!s && json_array_size(a.refused) > 0)
+        warn(x, arena_printf(&x->arena, "rollout %s: %s", now->record.rollout.name,
+                             json_string_value(json_object_get(json_array_get(a.refused, 0), "why"))));
+    json_decref(a.refused);
+    return s ? s : record_keep(&now->record, x->err);
+}
+
+static enum status turn(struct store *store, void *data, struct error *err)
+{
+    struct turn *x = data;
+    (void)store;
+    x->err = err;
+    x->telemetry->turn = x;
+    enum status s = load(x);
+    if (!s) s = open_all(x);
+    if (!s && x->request) s = join_all(x);
+    if (!s && !x->request) {
+        x->touched = true;
+        join_tick(x->telemetry->join, x->now_ms);
+        s = x->status;
+    }
+    for (size_t i = 0; !s && i < x->n; i++) s = take_in(x, &x->running[i]);
+    return s;
+}
+
+static enum status run(struct turn *x, struct error *err)
+{
+    struct telemetry *t = x->telemetry;
+    enum status s = store_live(x->store, turn, x, err);
+    for (size_t i = 0; i < x->n; i++) {
+        json_decref(x->running[i].items);
+        record_done(&x->running[i].record);
+    }
+    t->turn = NULL;
+    if (!s || !x->touched) return s;
+    join_free(t->join);
+    t->join = NULL;
+    return s;
+}
+
+enum status telemetry_take(struct telemetry *t, struct store *store, const struct telemetry_request *request,
+                           json_t **ret_answer, struct error *err)
+{
+    struct turn x = {.telemetry = t, .store = store, .request = request, .now_ms = request->now_ms};
+    enum status s = run(&x, err);
+    if (!s) *ret_answer = otlp_answer(request->signal, &x.batch);
+    arena_done(&x.arena);
+    return s;
+}
+
+enum status telemetry_tick(struct telemetry *t, struct store *store, int64_t now_ms, struct error *err)
+{
+    struct turn x = {.telemetry = t, .store = store, .now_ms = now_ms, .batch = {.why = ""}};
+    enum status s = STATUS_OK;
+    if (telemetry_next_ms(t) <= now_ms) s = run(&x, err);
+    arena_done(&x.arena);
+    return s;
+}
