@@ -27,7 +27,7 @@ READING = [
     ["best", "s"], ["best", "s", "--json"], ["best", "s", "--weights", "em=0.9,tokens=0.1"], ["best", "s", "--weights", "nonsense=1"],
     ["report", "s", "-o", "-"], ["report", "s", "-f", "md"],
     ["importance", "s"], ["importance", "s", "--json"], ["importance", "s", "--metric", "none"],
-    ["lineage", "s", "1"], ["stopping", "s"], ["stopping", "s", "--json"], ["stopping", "s", "1"],
+    ["lineage", "s", "1"], ["lineage", "s"], ["lineage", "s", "--json"], ["stopping", "s"], ["stopping", "s", "--json"], ["stopping", "s", "1"],
     ["export", "s"], ["export", "s", "-f", "env"], ["export", "s", "--json"], ["export", "s", "-f", "csv"], ["export", "s", "-f", "jsonl"],
     ["log", "s"], ["log", "s", "--trial", "2"], ["log", "s", "--json"], ["note", "s"], ["note", "s", "1", "--json"], ["note", "s", "99"],
 ] + [["plot", chart, "s", *more] for chart in ("history", "front", "curves", "confirmation", "timeline", "importance", "slice", "contour")
@@ -232,7 +232,7 @@ class Reading(Remote):
                               'trial: {grace: 1s}\nstages:\n  train: {command: [sh, -c, "echo {x} > {output}; echo \'nocturne: {{\\"result\\": {{\\"tokens\\": 7}}}}\'"], '
                               'parameters: [x]}\n  judge: {parameters: [k], command: [sh, -c, "echo \'nocturne: {{\\"result\\": {{\\"em\\": 0.{k}, \\"tokens\\": 1}}}}\'"]}')
         self.finished(study.replace("files: [trial.sh]\n", ""), trial=None)
-        for args in (["lineage", "s", "1"], ["lineage", "s", "1", "--json"], ["show", "s", "1"], ["status", "s"], ["log", "s"]):
+        for args in (["lineage", "s", "1"], ["lineage", "s", "1", "--json"], ["lineage", "s"], ["lineage", "s", "--json"], ["show", "s", "1"], ["status", "s"], ["log", "s"]):
             self.assertEqual(self.same(*args)[0], 0)
         self.same_lineage()
 

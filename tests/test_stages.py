@@ -753,10 +753,27 @@ class Told(World):
         for stage in told["stages"]:
             self.assertEqual(os.path.getsize(os.path.join(self.checkpoints, stage["digest"])), stage["bytes"])
 
+    def test_lineage_of_all(self):
+        text = self.run_nocturne("lineage", "s")[0]
+        self.assertEqual(text, self.run_nocturne("lineage")[0])
+        lines = [line.split() for line in text.splitlines()]
+        self.assertEqual(lines[0], ["trial", "state", "a", "b", "c", "tokens", "spent"])
+        digests = [{name: stage["digest"][:8] for name, stage in self.stages(n).items()} for n in range(3)]
+        self.assertEqual([line[:1] + line[-4:] for line in lines[1:3]],
+                         [["0", digests[0]["a"], digests[0]["b"], digests[0]["c"], "1110"], ["1", "of", "0", digests[1]["c"], "10"]])
+        self.assertRegex(text, r"\n +1 +.*complete  of 0 +of 0 +" + digests[1]["c"])
+        told = self.json("lineage", "s")
+        self.assertEqual((told["study"], told["total"], len(told["stages"])), ("s", 3, 7))
+        for trial in told["trials"]:
+            alone = self.json("lineage", "s", str(trial["trial"]))
+            self.assertEqual(alone, dict(trial, study="s", stages=[told["stages"][at] for at in trial["stages"]]))
+
     def test_wrong_arguments(self):
+        self.assertIn("which trial?", self.run_nocturne("reproduce", code=2)[1])
+        self.run_nocturne("reproduce", "s", code=2)
+        self.run_nocturne("lineage", "none", code=3)
+        self.assertIn("'one' is not a trial number", self.run_nocturne("lineage", "s", "one", code=2)[1])
         for verb in "lineage", "reproduce":
-            self.assertIn("which trial?", self.run_nocturne(verb, code=2)[1])
-            self.run_nocturne(verb, "s", code=2)
             self.run_nocturne(verb, "s", "one", code=2)
             self.run_nocturne(verb, "s", "-1", code=2)
             self.run_nocturne(verb, "s", "1", "2", code=2)
@@ -829,6 +846,8 @@ class Told(World):
         self.write("plain.yaml", test_cli.STUDY.replace("study: s", "study: plain").replace("trials: 8", "trials: 1").replace("top: 1, seeds: 2", "top: 0, seeds: 0"))
         self.run_nocturne("run", "plain.yaml", "--quiet")
         self.assertIn("study 'plain' has no stages", self.run_nocturne("lineage", "plain", "0", code=3)[1])
+        self.assertEqual(self.run_nocturne("lineage", "plain")[0], "study 'plain' has no stages: its trials stand on nothing\n")
+        self.assertEqual(self.json("lineage", "plain"), {"study": "plain", "stages": [], "trials": [], "total": 0})
 
     def test_a_study_that_runs_is_held(self):
         self.program("import time\nif STAGE == 'a':\n    while not os.path.exists('GATE'): time.sleep(0.02)\n" + BODY)

@@ -48,6 +48,13 @@ static size_t count_users(const struct memory *s, size_t stage, const struct pro
 
 /* ---- one trial ---- */
 
+bool ancestry_begun(const struct memory *s, const struct trial *t)
+{
+    for (size_t k = 0; t->left && k < s->study->pipeline.n; k++)
+        if (t->left[k]) return true;
+    return false;
+}
+
 static struct ancestor ancestor_of(const struct memory *s, const struct trial *t, size_t stage,
                                    const struct ancestry_users *users, struct arena *arena)
 {

@@ -36,6 +36,9 @@ struct ancestry_users {
 };
 struct ancestry_users ancestry_users_of(const struct memory *s, struct arena *arena);
 
+/* Is any stage of it done? */
+bool ancestry_begun(const struct memory *s, const struct trial *t);
+
 /* Texts and numbers live as long as the memory, lists in the arena. `users`: NULL: counted for this one. */
 struct ancestry ancestry_of(const struct memory *s, const struct trial *t, struct arena *arena);
 struct ancestry ancestry_among(const struct memory *s, const struct trial *t, const struct ancestry_users *users,

@@ -21,13 +21,6 @@ struct pedigree {
     json_t *stages, *trials;
 };
 
-static bool has_stage(const struct memory *s, const struct trial *t)
-{
-    for (size_t k = 0; t->left && k < s->study->pipeline.n; k++)
-        if (t->left[k]) return true;
-    return false;
-}
-
 /* Its row in the table, or the free one that it is to have. */
 static struct known *find(const struct pedigree *l, const struct product *p)
 {
@@ -63,25 +56,26 @@ static void add(struct pedigree *l, const struct trial *t)
 static size_t begin_of(const struct memory *s, size_t end, size_t most)
 {
     size_t i = end;
-    for (size_t n = 0; i > 0 && n < most; i--) n += has_stage(s, s->trial[i - 1]);
+    for (size_t n = 0; i > 0 && n < most; i--) n += ancestry_begun(s, s->trial[i - 1]);
     return i;
 }
 
 json_t *pedigree_json(const struct memory *s, long before, size_t most)
 {
     size_t end = before < 0 || (size_t)before > s->n ? s->n : (size_t)before, total = 0, earlier = 0;
-    size_t first = begin_of(s, end, most < PEDIGREE_MAX ? most : PEDIGREE_MAX);
+    size_t first = begin_of(s, end, most);
     struct pedigree l = {.s = s, .stages = json_array(), .trials = json_array()};
     l.users = ancestry_users_of(s, &l.arena);
     l.room = 2 * (end - first) * s->study->pipeline.n + 1;
     l.known = must_alloc(l.room, sizeof *l.known);
     for (size_t i = 0; i < s->n; i++) {
-        if (!has_stage(s, s->trial[i])) continue;
+        if (!ancestry_begun(s, s->trial[i])) continue;
         total++;
         earlier += i < first;
         if (i >= first && i < end) add(&l, s->trial[i]);
     }
-    json_t *out = json_pack("{s:o, s:o, s:I}", "stages", l.stages, "trials", l.trials, "total", (json_int_t)total);
+    json_t *out = json_pack("{s:s, s:o, s:o, s:I}", "study", s->study->name, "stages", l.stages, "trials", l.trials,
+                            "total", (json_int_t)total);
     if (earlier) json_object_set_new(out, "next_before", json_integer((json_int_t)first));
     free(l.known);
     arena_done(&l.arena);

@@ -14,7 +14,15 @@ static json_t *lineage_json(const struct memory *s, const struct trial *t)
     return out;
 }
 
-static enum status show(const struct cli_trial *o, const struct cli_study *s, long number, struct error *err)
+static void show_all(const struct cli_trial *o, const struct memory *s)
+{
+    if (o->common.json)
+        cli_print_json(pedigree_json(s, -1, s->n));
+    else
+        report_lineages(stdout, s);
+}
+
+static enum status show_one(const struct cli_trial *o, const struct cli_study *s, long number, struct error *err)
 {
     const struct trial *t = memory_trial(s->memory, number);
     if (!s->study->pipeline.n)
@@ -32,9 +40,10 @@ int cmd_lineage(int argc, char **argv)
 {
     static const struct argp argp = {
         .parser = cli_parse_trial,
-        .args_doc = "[STUDY] TRIAL",
+        .args_doc = "[STUDY] [TRIAL]",
         .doc = "Show the stages that led to a trial: their checkpoints as a tree, what each step cost, which trial ran "
-               "it, and how many stand on it.\vExample: nocturne lineage g2p 12",
+               "it, and how many stand on it. Without a trial: what each stage has left for each trial.\v"
+               "Example: nocturne lineage g2p\n         nocturne lineage g2p 12",
         .children = cli_remote_child};
     struct cli_trial o = {.n = 0};
     struct cli_study s;
@@ -42,10 +51,14 @@ int cmd_lineage(int argc, char **argv)
     cli_common_init(&o.common);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
     long number = cli_take_trial(&o);
-    enum status st = number >= 0 ? cli_open(&o.common, o.n ? o.arg[0] : NULL, &s, &err)
-                                 : error_set(&err, STATUS_INVALID, "which trial? For example: nocturne lineage g2p 12");
+    enum status st = o.n < 2 ? cli_open(&o.common, o.n ? o.arg[0] : NULL, &s, &err)
+                             : error_set(&err, STATUS_INVALID,
+                                         "'%s' is not a trial number; for example: nocturne lineage g2p 12", o.arg[1]);
     if (st) return cli_fail(&err);
-    st = show(&o, &s, number, &err);
+    if (number >= 0)
+        st = show_one(&o, &s, number, &err);
+    else
+        show_all(&o, s.memory);
     cli_close(&s);
     return st ? cli_fail(&err) : EXIT_OK;
 }

@@ -142,10 +142,18 @@ static enum progress_mode mode_of(const struct run_options *o)
     return report_can_redraw() ? PROGRESS_TERMINAL : PROGRESS_LINES;
 }
 
+/* Forward only. */
+enum own_state {
+    OWN_OPENS, /* there is no loop yet */
+    OWN_TURNS, /* loop and progress are there, the study runs or has ended */
+    OWN_CLOSED /* the study's memory is gone; the loop turns on for its page */
+};
+
 /* What the loop's callbacks need. */
 struct own_run {
+    enum own_state state;
     uv_loop_t loop;
-    struct progress *progress; /* NULL: the loop has not begun */
+    struct progress *progress;
     struct active *run;
     struct run_page *page;     /* NULL: nobody looks */
     struct notifier *notifier; /* NULL: nobody is told */
@@ -236,6 +244,7 @@ static enum status coordinate(struct own_run *x, const struct run_options *o, co
     setenv("UV_THREADPOOL_SIZE", "2", 0); /* one suggestion and one judgement are computed at a time */
     uv_loop_init(&x->loop);
     x->progress = progress_create(stdout, mode_of(o), x->run->memory);
+    x->state = OWN_TURNS;
     struct error why;
     enum status s = start(x, o, found, err);
     if (!s) {
@@ -251,22 +260,23 @@ static enum status coordinate(struct own_run *x, const struct run_options *o, co
     return s;
 }
 
-static void end_run(struct own_run *x)
-{
-    if (!x->progress) return;
-    run_page_close(x->page);
-    uv_loop_close(&x->loop);
-}
-
 /* The run's memory goes, and with it the right to the study; the page may stay. */
 static void close_run(struct own_run *x)
 {
-    if (x->progress && x->page) {
+    if (x->page) {
         run_page_ended(x->page);
         run_page_let_go(x->page);
     }
+    if (x->state == OWN_TURNS) x->state = OWN_CLOSED;
     progress_free(x->progress);
     active_close(x->run);
+}
+
+static void end_run(struct own_run *x)
+{
+    if (x->state != OWN_CLOSED) return;
+    run_page_close(x->page);
+    uv_loop_close(&x->loop);
 }
 
 static size_t count_searched(const struct memory *s, enum trial_state state)

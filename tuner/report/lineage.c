@@ -1,5 +1,8 @@
-/* The stages that led to a trial, as a tree: what it costs to get from one checkpoint to the next. */
+/* The stages that led to a trial, as a tree: what it costs to get from one checkpoint to the next; those of all trials,
+ * as a table. */
 #include "tuner/report/report.h"
+
+#include "tuner/report/grid.h"
 
 #include "tuner/base/words.h"
 
@@ -59,4 +62,52 @@ void report_lineage(FILE *out, const struct memory *s, const struct trial *t)
                 words_show_count(x.whole, whole, sizeof whole), unit, words_show_count(x.charged, own, sizeof own),
                 words_show_count(x.share, share, sizeof share));
     arena_done(&arena);
+}
+
+/* ---- of a study ---- */
+
+/* What a stage has left for a trial: a checkpoint by the first of its digest, or by who ran the stage. */
+static const char *left_text(const struct product *p, long trial, struct arena *a)
+{
+    if (!p) return "–";
+    if (p->trial != trial) return arena_printf(a, "of %ld", p->trial);
+    if (!p->digest) return "done";
+    return arena_printf(a, "%.8s%s", p->digest, p->gone ? " gone" : "");
+}
+
+static void add_row(struct grid *g, const struct memory *s, const struct trial *t, const struct screen *screen)
+{
+    char buf[40];
+    struct grid_cell *row = grid_row(g);
+    row[0].text = arena_printf(&g->arena, "%ld", t->number);
+    row[1].text = trial_state_name(t->state);
+    row[1].mark = screen_state(screen, t->state, &g->arena);
+    for (size_t k = 0; k < s->study->pipeline.n; k++) row[2 + k].text = left_text(t->left[k], t->number, &g->arena);
+    row[g->n_columns - 1].text = arena_printf(&g->arena, "%s", words_show_count(t->effort.tokens, buf, sizeof buf));
+}
+
+void report_lineages(FILE *out, const struct memory *s)
+{
+    const struct pipeline *stages = &s->study->pipeline;
+    struct screen screen = screen_of(out);
+    struct grid g = {.n_rows = 0};
+    char bytes[40];
+    grid_column(&g, "trial", true, 9);
+    grid_column(&g, "state", false, 5);
+    for (size_t k = 0; k < stages->n; k++) grid_column(&g, stages->stage[k].name, false, 7);
+    grid_column(&g, arena_printf(&g.arena, "%s spent", objective_cost_name(&s->study->objective)), true, 6);
+    for (size_t i = 0; i < s->n; i++)
+        if (ancestry_begun(s, s->trial[i])) add_row(&g, s, s->trial[i], &screen);
+    if (stages->n == 0)
+        fprintf(out, "study '%s' has no stages: its trials stand on nothing\n", s->study->name);
+    else if (g.n_rows == 0)
+        fprintf(out, "no stage of study '%s' is done yet\n", s->study->name);
+    else {
+        grid_print(out, &g, &screen);
+        fprintf(out,
+                "digest: its checkpoint, of all %s bytes are kept; of N: what trial N left\n"
+                "one of them: nocturne lineage %s TRIAL\n",
+                words_show_count((double)s->products.bytes, bytes, sizeof bytes), s->study->name);
+    }
+    grid_done(&g);
 }

@@ -74,6 +74,9 @@ enum status report_trial(FILE *out, struct store *store, int64_t study_id, const
 
 /* The stages that led to a trial of a study with stages. */
 void report_lineage(FILE *out, const struct memory *s, const struct trial *t);
+/* What each stage has left for each trial of a study, a line per trial for which one is done; one sentence if there is
+ * nothing to list. */
+void report_lineages(FILE *out, const struct memory *s);
 
 /* A trial whose runs from number `since` on were to reproduce it. False: something lies outside, or none ran. */
 bool report_reproduction(FILE *out, struct history *h, const struct trial *t, long since);

@@ -115,6 +115,8 @@ static void on_get_front(struct request *r)
 
 /* ---- lineage ---- */
 
+enum { LINEAGE_MAX = 10000 };
+
 struct wanted_lineage {
     long before, limit;
 };
@@ -126,11 +128,8 @@ static void show_lineage(struct request *r)
     if (!request_is_news(r, NULL) || !request_read(r, &from)) return;
     if (from.study->pipeline.n == 0)
         request_problem(r, 404, "study '%s' has no stages", r->param[0]);
-    else {
-        json_t *out = pedigree_json(from.history, w->before, (size_t)w->limit);
-        json_object_set_new(out, "study", json_string(from.study->name));
-        request_answer(r, 200, out);
-    }
+    else
+        request_answer(r, 200, pedigree_json(from.history, w->before, (size_t)w->limit));
     request_read_done(r, &from);
 }
 
@@ -138,7 +137,7 @@ static void on_get_lineage(struct request *r)
 {
     struct wanted_lineage *w = r->state = arena_alloc(&r->arena, sizeof *w);
     if (request_number(r, "before", -1, 0, 1000000000, &w->before) &&
-        request_number(r, "limit", 1000, 1, PEDIGREE_MAX, &w->limit))
+        request_number(r, "limit", 1000, 1, LINEAGE_MAX, &w->limit))
         request_work(r, show_lineage, NULL);
 }
 
