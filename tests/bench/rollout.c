@@ -28,7 +28,7 @@ static void measure(const struct simulation *x, long runs, uint64_t seed)
     long n = 0, sides[2] = {0}, wrong = 0;
     for (long k = 0; k < runs; k++) {
         struct rng r = rng_derive(seed, x->name, (uint64_t)k);
-        struct run run = x->run(x, &r);
+        struct simulated run = x->run(x, &r);
         if (run.at > 0) at[n++] = run.at, sides[run.side]++;
         wrong += run.wrong;
         if (!isnan(run.spent)) spent += run.spent, counted++;
@@ -44,7 +44,8 @@ static void measure(const struct simulation *x, long runs, uint64_t seed)
 
 int main(int argc, char **argv)
 {
-    const struct simulations some[] = {em_simulations(), tokens_simulations(), watch_simulations(), many_simulations()};
+    const struct simulations some[] = {em_simulations(), tokens_simulations(), watch_simulations(), many_simulations(),
+                                       live_simulations()};
     long runs = argc > 2 ? atol(argv[2]) : 2000, found = 0;
     uint64_t seed = argc > 3 ? strtoull(argv[3], NULL, 10) : 1;
     if (runs < 1) return fprintf(stderr, "RUNS is at least 1\n"), 2;

@@ -293,6 +293,9 @@ GOALS = [
         ("closed", "closed"), ("e-BH", "listed"), ("Bonferroni", "each"), ("closed, top-two, champion ≥ ¼", "top-two"))],
     ("finding it (posterior 0.95), equal shares", "finding-equal", plain("median"), "units", None, None),
     ("finding it, top-two", "finding-top-two", plain("median"), "units", None, None),
+    ("live: A/A, what is expected has correlation 0.7", "live-aa-told-7", percent("wrong"), "%", 5, None),
+    *[(f"live: 3 of 100 lost, {what}, median", "live-loss" + name, plain("median"), "units", None, None) for what, name in (
+        ("nothing is expected", ""), ("correlation 0.5", "-told-5"), ("0.7", "-told-7"), ("0.9", "-told-9"))],
     *[(f"race, {what}: evaluated", "race-" + name, plain("mean", 100), "%", goal, None) for what, name, goal in (
         ("Δ ~ N(−2, 3), ρ 0.5", "spread-5", 45), ("ρ 0.7", "spread-7", None), ("ρ 0.9", "spread-9", 30), ("Δ = 0, ρ 0.7", "same-7", None),
         ("Δ ~ N(−5, 5), ρ 0.7", "far-7", None), ("500 questions, ρ 0.7", "few-7", None))],

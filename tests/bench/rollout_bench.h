@@ -12,7 +12,7 @@
 
 enum { STEPS_MAX = 4 };
 
-struct run {
+struct simulated {
     double at;    /* units until the verdict; 0: none */
     double spent; /* units until it or the end; NaN: does not count */
     int side;     /* of the verdict: enum side, or 0 and 1 */
@@ -21,7 +21,7 @@ struct run {
 
 struct simulation {
     const char *name;
-    struct run (*run)(const struct simulation *, struct rng *);
+    struct simulated (*run)(const struct simulation *, struct rng *);
     const void *of;   /* the scenario */
     double yardstick; /* units that a test of fixed size needs for 80 %; 0: none */
 };
@@ -34,6 +34,7 @@ struct simulations em_simulations(void);     /* tables 1a, 1b */
 struct simulations tokens_simulations(void); /* 2a, 2b, 2c */
 struct simulations watch_simulations(void);  /* 3, 4, 5 */
 struct simulations many_simulations(void);   /* 6, 7 */
+struct simulations live_simulations(void);   /* as tuner/live has them */
 
 /* No bet on the step is larger. */
 static inline double largest_bet(double effect, const struct tally *step)

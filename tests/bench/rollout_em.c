@@ -46,7 +46,7 @@ static void begin(const struct em *c, size_t n, struct tally *steps)
         tally_begin(&steps[h], c->steps[h].share, c->offset > 0 ? c->offset : p, p * (1 - p) * within);
 }
 
-static struct run simulate(const struct simulation *x, struct rng *r)
+static struct simulated simulate(const struct simulation *x, struct rng *r)
 {
     const struct em *c = x->of;
     size_t n = steps_of(c);
@@ -76,10 +76,10 @@ static struct run simulate(const struct simulation *x, struct rng *r)
             int side = 0;
             if (!look(&l, &s, steps, n, &side)) continue;
             bool wrong = side == SIDE_ABOVE ? c->apart <= -c->margin : c->apart >= -c->margin;
-            return (struct run){(double)unit, (double)unit, side, wrong};
+            return (struct simulated){(double)unit, (double)unit, side, wrong};
         }
     }
-    return (struct run){.spent = (double)end};
+    return (struct simulated){.spent = (double)end};
 }
 
 #define RAMP                                                                                                           \

@@ -61,11 +61,11 @@ static void judge(const struct experiment *e, const struct several *c, bool *ret
     if (c->rule == LISTED) evidence_listed(log_e, CHALLENGERS, .05, ret_better);
 }
 
-static struct run simulate(const struct simulation *x, struct rng *r)
+static struct simulated simulate(const struct simulation *x, struct rng *r)
 {
     const struct several *c = x->of;
     struct experiment *e = calloc(1, sizeof *e);
-    struct run out = {.spent = (double)c->until};
+    struct simulated out = {.spent = (double)c->until};
     sequence_begin(&e->s, &(struct sequence_plan){.effect = .05, .alpha = .1});
     for (long unit = 0; unit < c->until && (size_t)(unit / ALLOCATION_UNITS) < STEPS_ALL; unit++) {
         if (unit % ALLOCATION_UNITS == 0) next_step(e, c, r);
@@ -105,18 +105,18 @@ static size_t most_likely(const struct experiment *e, struct rng *r, double *ret
     return best;
 }
 
-static struct run simulate_finding(const struct simulation *x, struct rng *r)
+static struct simulated simulate_finding(const struct simulation *x, struct rng *r)
 {
     const struct several *c = x->of;
     struct experiment *e = calloc(1, sizeof *e);
-    struct run out = {.spent = (double)c->until};
+    struct simulated out = {.spent = (double)c->until};
     for (long unit = 0; unit < c->until && out.at == 0; unit++) {
         if (unit % ALLOCATION_UNITS == 0) e->n = 0, next_step(e, c, r);
         one_user(e, c, r);
         if ((unit + 1) % 500) continue;
         double chance;
         size_t best = most_likely(e, r, &chance);
-        if (chance >= .95) out = (struct run){(double)unit + 1, (double)unit + 1, best == 1, best != 1};
+        if (chance >= .95) out = (struct simulated){(double)unit + 1, (double)unit + 1, best == 1, best != 1};
     }
     free(e);
     return out;
@@ -149,7 +149,7 @@ static void answer(const struct contest *c, struct rng *r, struct answers *ret)
     }
 }
 
-static struct run simulate_race(const struct simulation *x, struct rng *r)
+static struct simulated simulate_race(const struct simulation *x, struct rng *r)
 {
     const struct contest *c = x->of;
     struct answers a = {0};
@@ -160,7 +160,7 @@ static struct run simulate_race(const struct simulation *x, struct rng *r)
     race_begin(&race, &(struct race_plan){c->questions, a.champions / n, 0, c->alpha});
     for (size_t i = 0; word == RACE_OPEN; i++) word = race_see(&race, a.champion[i], a.challenger[i]);
     bool worse = a.challengers < a.champions, wrong = (word == RACE_WORSE) != worse;
-    return (struct run){(double)race.asked / n * 10000, (double)race.asked / n * 10000, word == RACE_WORSE, wrong};
+    return (struct simulated){(double)race.asked / n * 10000, (double)race.asked / n * 10000, word == RACE_WORSE, wrong};
 }
 
 #define SEVERAL(...)                                                                                                   \

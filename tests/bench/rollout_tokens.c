@@ -63,7 +63,7 @@ static bool look_bill(struct looker *l, const struct tally *steps, size_t n, dou
     return false;
 }
 
-static struct run simulate(const struct simulation *x, struct rng *r)
+static struct simulated simulate(const struct simulation *x, struct rng *r)
 {
     const struct tokens *c = x->of;
     const struct known k = learn(c, r);
@@ -92,10 +92,10 @@ static struct run simulate(const struct simulation *x, struct rng *r)
             int side = 0;
             bool found = c->bill ? look_bill(&l, steps, n, r_of, &side) : look(&l, &s, steps, n, &side);
             if (!found) continue;
-            return (struct run){(double)unit + 1, (double)unit + 1, side, c->saved > 0 ? side == SIDE_ABOVE : true};
+            return (struct simulated){(double)unit + 1, (double)unit + 1, side, c->saved > 0 ? side == SIDE_ABOVE : true};
         }
     }
-    return (struct run){.spent = (double)unit};
+    return (struct simulated){.spent = (double)unit};
 }
 
 /* Offset and variance of a step of the bill, or of typical requests. */
@@ -114,7 +114,7 @@ static void begin(const struct tokens *c, bool bill, const struct saving_marks *
 
 /* A lower median and a longer tail: 10 % less and 5.7 % more. Counted: who says "a typical request saves" (above), …
  * and "the bill does not rise by more than 2 %", so that it would be promoted (below), which is wrong. */
-static struct run simulate_trap(const struct simulation *x, struct rng *r)
+static struct simulated simulate_trap(const struct simulation *x, struct rng *r)
 {
     const struct tokens *c = x->of;
     const struct known k = learn(c, r);
@@ -134,7 +134,7 @@ static struct run simulate_trap(const struct simulation *x, struct rng *r)
         saves = saves || sequence_evidence(&s, &typical, 1, SIDE_BELOW, 0) >= sequence_limit(&plan);
         promoted = promoted || (saves && saving_evidence(&bill, 1, SIDE_BELOW, 1.02, 0.1) >= log(2 / 0.05));
     }
-    return (struct run){saves ? 1 : 0, 1, promoted, promoted};
+    return (struct simulated){saves ? 1 : 0, 1, promoted, promoted};
 }
 
 /* What is known of a request before it is assigned explains a part of its tokens: the correlation of the logarithms. */
@@ -160,7 +160,7 @@ static struct adjustment adjust(const struct saving_marks *m, struct rng *r)
     return out;
 }
 
-static struct run simulate_cuped(const struct simulation *x, struct rng *r)
+static struct simulated simulate_cuped(const struct simulation *x, struct rng *r)
 {
     const struct tokens *c = x->of;
     const struct known k = learn(c, r);
@@ -183,9 +183,9 @@ static struct run simulate_cuped(const struct simulation *x, struct rng *r)
         has_seen(&l, &block, 0);
         block.units[arm][level] = 0;
         int side = 0;
-        if (look(&l, &s, &t, 1, &side)) return (struct run){(double)unit, (double)unit, side, side == SIDE_ABOVE};
+        if (look(&l, &s, &t, 1, &side)) return (struct simulated){(double)unit, (double)unit, side, side == SIDE_ABOVE};
     }
-    return (struct run){.spent = (double)c->steps[0].until};
+    return (struct simulated){.spent = (double)c->steps[0].until};
 }
 
 #define RAMP                                                                                                           \

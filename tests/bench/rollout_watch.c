@@ -9,7 +9,7 @@ struct fall {
     bool known;                /* is the variance of the pairs known from the study? */
 };
 
-static struct run simulate_guard(const struct simulation *x, struct rng *r)
+static struct simulated simulate_guard(const struct simulation *x, struct rng *r)
 {
     const struct fall *c = x->of;
     struct guard g;
@@ -27,9 +27,9 @@ static struct run simulate_guard(const struct simulation *x, struct rng *r)
         block.units[arm][y] = 0;
         if (guard_evidence(&g) < limit) continue;
         bool early = exposed <= c->after || c->fall == 0;
-        return (struct run){early ? 0 : exposed - c->after, early ? NAN : exposed - c->after, 1, early};
+        return (struct simulated){early ? 0 : exposed - c->after, early ? NAN : exposed - c->after, 1, early};
     }
-    return (struct run){.spent = exposed - c->after};
+    return (struct simulated){.spent = exposed - c->after};
 }
 
 /* Pairs of answers with the correlation of 0/1 variables. */
@@ -41,7 +41,7 @@ static void answer(double p, double q, double correlation, struct rng *r, double
     *ret_y = u < both || (u >= p && u < p + q - both);
 }
 
-static struct run simulate_shadow(const struct simulation *x, struct rng *r)
+static struct simulated simulate_shadow(const struct simulation *x, struct rng *r)
 {
     const struct fall *c = x->of;
     struct guard g;
@@ -51,9 +51,9 @@ static struct run simulate_shadow(const struct simulation *x, struct rng *r)
         double champion, challenger;
         answer(.6, .6 - c->fall, c->correlation, r, &champion, &challenger);
         guard_see_pair(&g, champion, challenger);
-        if (guard_evidence(&g) >= log(100)) return (struct run){n, n, 1, c->fall == 0};
+        if (guard_evidence(&g) >= log(100)) return (struct simulated){n, n, 1, c->fall == 0};
     }
-    return (struct run){.spent = c->until};
+    return (struct simulated){.spent = c->until};
 }
 
 /* ---- detector: 0.6, alarms at an average run length of 10,000 ---- */
@@ -89,7 +89,7 @@ static bool alarm(struct watcher *w, double y)
     return false;
 }
 
-static struct run simulate_drift(const struct simulation *x, struct rng *r)
+static struct simulated simulate_drift(const struct simulation *x, struct rng *r)
 {
     const struct drift *c = x->of;
     struct watcher w = {.method = c->method};
@@ -103,11 +103,11 @@ static struct run simulate_drift(const struct simulation *x, struct rng *r)
     for (double n = 1;; n++) {
         double y = rng_unit(r) < (n > c->after ? .6 - c->fall : .6);
         if (!alarm(&w, y)) {
-            if (n >= 200000) return (struct run){.spent = n};
+            if (n >= 200000) return (struct simulated){.spent = n};
             continue;
         }
-        if (n <= c->after) return (struct run){0, NAN, 0, true};
-        return (struct run){n - c->after, n - c->after, 0, false};
+        if (n <= c->after) return (struct simulated){0, NAN, 0, true};
+        return (struct simulated){n - c->after, n - c->after, 0, false};
     }
 }
 
@@ -120,7 +120,7 @@ struct loss {
 };
 
 /* Units are counted that arrive. */
-static struct run simulate_mismatch(const struct simulation *x, struct rng *r)
+static struct simulated simulate_mismatch(const struct simulation *x, struct rng *r)
 {
     const struct loss *c = x->of;
     struct arrivals steps[3] = {{.05, 0, 0}, {.25, 0, 0}, {.5, 0, 0}};
@@ -135,10 +135,10 @@ static struct run simulate_mismatch(const struct simulation *x, struct rng *r)
         steps[h].champion += !challenger;
         most += .32; /* no more a unit: the largest tilt */
         if (most >= limit && (most = mismatch_evidence(steps, n)) >= limit)
-            return (struct run){unit, unit, 1, c->lost == 0};
+            return (struct simulated){unit, unit, 1, c->lost == 0};
         unit++;
     }
-    return (struct run){.spent = c->until};
+    return (struct simulated){.spent = c->until};
 }
 
 #define FALL(...)                                                                                                      \

@@ -4,12 +4,14 @@
 #include <string.h>
 
 static const double few = 10; /* units, of which no variance is believed */
+static const double enough = 0.1; /* of the variance: three standard errors of what fifty pairs explain by chance */
 
 void findings_init(struct findings *f, const struct live_plan *plan, size_t n_challengers, struct arena *arena)
 {
     *f = (struct findings){.plan = plan, .n_challengers = n_challengers, .arena = arena};
     f->n_tracks = track_list(plan, f->track);
     memcpy(f->metric, plan->metric, sizeof f->metric);
+    for (size_t t = 0; t < f->n_tracks; t++) f->adjustment[t] = adjustment_none();
 }
 
 /* ---- what is known of the champion ---- */
@@ -48,9 +50,16 @@ static double outcome_of(const struct findings *f, size_t track, const double *v
     return track_outcome(metric_of(f, track), f->track[track].kind, value[f->track[track].metric]);
 }
 
-static void know_all(struct findings *f, const double *value)
+/* As tallies have it. */
+static double adjusted_of(const struct findings *f, size_t track, const struct scored_unit *unit)
 {
-    for (size_t t = 0; t < f->n_tracks; t++) know(&f->known[t], outcome_of(f, t, value));
+    const struct adjustment *a = &f->adjustment[track];
+    return adjustment_outcome(a, isnan(unit->expected) ? a->centre : unit->expected, outcome_of(f, track, unit->value));
+}
+
+static void know_all(struct findings *f, const struct scored_unit *unit)
+{
+    for (size_t t = 0; t < f->n_tracks; t++) know(&f->known[t], adjusted_of(f, t, unit));
 }
 
 /* ---- learning ---- */
@@ -63,6 +72,8 @@ void findings_learn(struct findings *f, const struct scored_unit *unit)
         f->sample[m] = arena_more(f->arena, f->sample[m], at, sizeof *f->sample[m]);
         f->sample[m][at] = unit->value[m];
     }
+    f->expected = arena_more(f->arena, f->expected, at, sizeof *f->expected);
+    f->expected[at] = unit->expected;
     f->learnt++;
 }
 
@@ -85,14 +96,46 @@ static enum status learn_marks(struct findings *f, size_t m, struct error *err)
     return STATUS_OK;
 }
 
+/* One of those that were learnt; value: room for its metrics. */
+static struct scored_unit sampled(const struct findings *f, size_t i, double *value)
+{
+    for (size_t m = 0; m < f->plan->n_metrics; m++) value[m] = f->sample[m][i];
+    return (struct scored_unit){.expected = f->expected[i], .value = value};
+}
+
+static struct adjustment_history history_of(const struct findings *f, size_t track)
+{
+    struct adjustment_history h = {0};
+    double value[LIVE_METRICS_MAX];
+    for (size_t i = 0; i < (size_t)f->learnt; i++) {
+        struct scored_unit unit = sampled(f, i, value);
+        double x = unit.expected, y = outcome_of(f, track, value);
+        if (isnan(x)) continue;
+        h.n++, h.x += x, h.y += y, h.xx += x * x, h.xy += x * y, h.yy += y * y;
+    }
+    return h;
+}
+
+static void learn_adjustment(struct findings *f, size_t track)
+{
+    struct adjustment a;
+    struct adjustment_history h = history_of(f, track);
+    bool may = f->track[track].kind != TRACK_BILL && h.n >= FINDINGS_PAIRS;
+    if (!may || !adjustment_fit(&a, &h) || a.explained < enough) return;
+    adjustment_bound(&a, 0, 1);
+    f->adjustment[track] = a;
+}
+
 static void know_sample(struct findings *f)
 {
     double value[LIVE_METRICS_MAX];
+    for (size_t t = 0; t < f->n_tracks; t++) learn_adjustment(f, t);
     for (size_t i = 0; i < (size_t)f->learnt; i++) {
-        for (size_t m = 0; m < f->plan->n_metrics; m++) value[m] = f->sample[m][i];
-        know_all(f, value);
+        struct scored_unit unit = sampled(f, i, value);
+        know_all(f, &unit);
     }
     memset(f->sample, 0, sizeof f->sample);
+    f->expected = NULL;
 }
 
 /* ---- bets ---- */
@@ -112,14 +155,20 @@ static double last_share(const struct findings *f, double *ret_both)
     return each / *ret_both;
 }
 
+/* An effect or margin of the metric as a difference of adjusted outcomes. */
+static double effect_of(const struct findings *f, size_t t, double effect)
+{
+    return adjustment_difference(&f->adjustment[t], track_effect(metric_of(f, t), f->track[t].kind, effect));
+}
+
 static void bet(const struct findings *f, size_t t, struct followed *x)
 {
     const struct live_metric *m = metric_of(f, t);
     enum track_kind kind = f->track[t].kind;
     double both, share = last_share(f, &both), units = f->plan->units * both;
     double effect = kind == TRACK_SCALE ? m->effect : 1 / (1 - m->effect) - 1; /* a tenth fewer is a ratio of 0.9 */
-    struct sequence_plan plan = {.effect = fmin(track_effect(m, kind, effect), 1), .alpha = f->plan->alpha};
-    plan.target[SIDE_ABOVE] = plan.target[SIDE_BELOW] = kind == TRACK_SCALE ? -track_effect(m, kind, m->margin) : 0;
+    struct sequence_plan plan = {.effect = fmin(effect_of(f, t, effect), 1), .alpha = f->plan->alpha};
+    plan.target[SIDE_ABOVE] = plan.target[SIDE_BELOW] = kind == TRACK_SCALE ? -effect_of(f, t, m->margin) : 0;
     plan.information = units > 0 ? findings_information(f, t, units, share) : 0;
     sequence_begin(&x->sequence, &plan);
 }
@@ -129,8 +178,7 @@ static void set_guard(const struct findings *f, size_t t, struct followed *x)
     const struct live_metric *m = metric_of(f, t);
     enum track_kind kind = f->track[t].kind;
     if (!isfinite(m->guard)) return;
-    double bound = track_effect(m, kind, m->guard);
-    double fall = kind == TRACK_SCALE ? track_effect(m, kind, m->effect) : track_effect(m, kind, 0.25);
+    double bound = effect_of(f, t, m->guard), fall = effect_of(f, t, kind == TRACK_SCALE ? m->effect : 0.25);
     struct guard_plan plan = {.bound = -fmin(bound, 0.99), .fall = fmin(fall, 1), .exposed = 10 * f->plan->step_units};
     guard_begin(&x->guard, &plan);
 }
@@ -172,7 +220,7 @@ static void see(struct findings *f, struct challenger *c, const struct scored_un
     enum arm arm = unit->arm ? ARM_CHALLENGER : ARM_CHAMPION;
     for (size_t t = 0; t < f->n_tracks; t++) {
         struct followed *x = &c->track[t];
-        size_t level = tally_level(outcome_of(f, t, unit->value), unit->chance);
+        size_t level = tally_level(adjusted_of(f, t, unit), unit->chance);
         struct stratum *s = stratum_of(f, t, x, unit, share);
         if (!s || level >= TALLY_LEVELS) continue;
         if (f->track[t].kind != TRACK_BILL) {
@@ -197,5 +245,5 @@ void findings_see(struct findings *f, const struct scored_unit *unit, const doub
         double share = shares[i + 1] / (shares[i + 1] + shares[0]);
         if (is_its && shares[i + 1] > 0 && shares[0] > 0) see(f, &f->challenger[i], unit, share);
     }
-    if (unit->arm == 0) know_all(f, unit->value);
+    if (unit->arm == 0) know_all(f, unit);
 }

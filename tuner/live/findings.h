@@ -4,6 +4,11 @@
  *   findings_begin    what was learnt is fixed, and bets are laid
  *   findings_see      a unit whose window is closed
  *
+ * A unit of which something was expected (a number in [0, 1], known before its assignment) counts by what is left of its
+ * outcome once that is taken off (tuner/rollout/adjustment.h), if that explains enough of the champion's outcomes in the
+ * learning phase; so fewer units decide. What is taken off is fixed in findings_begin; a unit of which nothing was
+ * expected is an average one. Bills are left as they are.
+ *
  * Units are told in an order that outcomes have no part in. All of it goes to JSON and back, to the last bit, and is
  * kept with each change; what it says is a function of the plan and the units in their order.
  */
@@ -14,7 +19,9 @@
 
 #include "tuner/base/json.h"
 
-/* Champion's outcomes of a track: sums over units. */
+enum { FINDINGS_PAIRS = 50 }; /* of expected and outcome, from which on something is taken off */
+
+/* Champion's outcomes of a track, adjusted: sums over units. */
 struct known {
     double n, sum, squares;
 };
@@ -44,9 +51,10 @@ struct findings {
     size_t n_tracks;
     struct track track[LIVE_TRACKS_MAX];
     bool begun;
+    struct adjustment adjustment[LIVE_TRACKS_MAX]; /* of outcomes; that of nothing until it has begun */
     struct known known[LIVE_TRACKS_MAX];
     double learnt; /* units of the champion that were looked at */
-    double *sample[LIVE_METRICS_MAX]; /* of an amount: what they had, until it has begun; learnt of them */
+    double *sample[LIVE_METRICS_MAX], *expected; /* what they had, until it has begun; learnt of them */
     size_t n_challengers;
     struct challenger challenger[LIVE_CHALLENGERS_MAX];
     struct arena *arena; /* whose memory it is */
@@ -59,6 +67,7 @@ void findings_init(struct findings *f, const struct live_plan *plan, size_t n_ch
 struct scored_unit {
     long period, segment;
     size_t arm;          /* 0: the champion */
+    double expected;     /* in [0, 1]; NaN: nothing */
     double chance;       /* uniform in [0, 1), of the unit: how what lies between two levels is rounded */
     const double *value; /* all NaN: nothing was heard of it */
 };
@@ -71,7 +80,7 @@ void findings_see(struct findings *f, const struct scored_unit *unit, const doub
 
 /* Information that so many units of both arms carry, at these shares of the challenger and champion, of a track. */
 double findings_information(const struct findings *f, size_t track, double units, double share);
-/* Variance of a track's outcomes, as far as it is known. */
+/* Variance of a track's outcomes, adjusted, as far as it is known. */
 double findings_variance(const struct findings *f, size_t track);
 
 json_t *findings_json(const struct findings *f);

@@ -62,6 +62,18 @@ static json_t *samples_json(const struct findings *f)
     json_t *out = json_array();
     for (size_t m = 0; m < f->plan->n_metrics; m++)
         json_array_append_new(out, json_numbers(f->sample[m], f->begun ? 0 : (size_t)f->learnt));
+    json_array_append_new(out, json_numbers(f->expected, f->begun ? 0 : (size_t)f->learnt));
+    return out;
+}
+
+static json_t *adjustments_json(const struct findings *f)
+{
+    json_t *out = json_array();
+    for (size_t t = 0; t < f->n_tracks; t++) {
+        const struct adjustment *a = &f->adjustment[t];
+        json_array_append_new(out, json_numbers((const double[]){a->mean, a->slope, a->centre, a->low, a->high,
+                                                                 a->variance, a->explained}, 7));
+    }
     return out;
 }
 
@@ -73,8 +85,9 @@ json_t *findings_json(const struct findings *f)
                               json_numbers((const double[]){f->known[t].n, f->known[t].sum, f->known[t].squares}, 3));
     for (size_t i = 0; i < f->n_challengers; i++)
         json_array_append_new(challengers, challenger_json(f, &f->challenger[i]));
-    return json_pack("{s:b, s:f, s:o, s:o, s:o, s:o}", "begun", f->begun, "learnt", f->learnt, "marks", marks_json(f),
-                     "samples", samples_json(f), "known", known, "challengers", challengers);
+    return json_pack("{s:b, s:f, s:o, s:o, s:o, s:o, s:o}", "begun", f->begun, "learnt", f->learnt, "marks",
+                     marks_json(f), "adjustments", adjustments_json(f), "samples", samples_json(f), "known", known,
+                     "challengers", challengers);
 }
 
 /* ---- reading ---- */
@@ -137,19 +150,39 @@ static bool read_challenger(const json_t *in, struct findings *f, struct challen
     return true;
 }
 
-static bool read_metrics(const json_t *in, struct findings *f)
+static bool read_marks(const json_t *in, struct findings *f)
 {
-    const json_t *marks = json_object_get(in, "marks"), *samples = json_object_get(in, "samples");
-    size_t learnt = (size_t)f->learnt;
     for (size_t m = 0; m < f->plan->n_metrics; m++) {
         double x[3];
-        if (!json_numbers_read(json_array_get(marks, m), x, 3)) return false;
+        if (!json_numbers_read(json_array_get(in, m), x, 3)) return false;
         f->metric[m].marks = (struct saving_marks){x[0], x[1], x[2]};
-        if (f->begun) continue;
-        for (size_t i = 0; i < learnt; i++) f->sample[m] = arena_more(f->arena, f->sample[m], i, sizeof(double));
-        if (!json_numbers_read(json_array_get(samples, m), f->sample[m], learnt)) return false;
     }
     return true;
+}
+
+static bool read_adjustments(const json_t *in, struct findings *f)
+{
+    for (size_t t = 0; t < f->n_tracks; t++) {
+        double x[7];
+        if (!json_numbers_read(json_array_get(in, t), x, 7) || !(x[3] < x[4])) return false;
+        f->adjustment[t] = (struct adjustment){x[0], x[1], x[2], x[3], x[4], x[5], x[6]};
+    }
+    return true;
+}
+
+static bool read_sample(const json_t *in, struct findings *f, double **ret)
+{
+    size_t n = f->begun ? 0 : (size_t)f->learnt;
+    for (size_t i = 0; i < n; i++) *ret = arena_more(f->arena, *ret, i, sizeof **ret);
+    return json_numbers_read(in, *ret, n);
+}
+
+static bool read_samples(const json_t *in, struct findings *f)
+{
+    size_t n = f->plan->n_metrics;
+    for (size_t m = 0; m < n; m++)
+        if (!read_sample(json_array_get(in, m), f, &f->sample[m])) return false;
+    return read_sample(json_array_get(in, n), f, &f->expected);
 }
 
 static bool read_all(const json_t *in, struct findings *f)
@@ -167,7 +200,8 @@ static bool read_all(const json_t *in, struct findings *f)
     }
     for (size_t i = 0; i < f->n_challengers; i++)
         if (!read_challenger(json_array_get(challengers, i), f, &f->challenger[i])) return false;
-    return read_metrics(in, f);
+    return read_marks(json_object_get(in, "marks"), f) && read_adjustments(json_object_get(in, "adjustments"), f) &&
+           read_samples(json_object_get(in, "samples"), f);
 }
 
 enum status findings_read(const json_t *in, struct findings *f, struct error *err)

@@ -105,11 +105,20 @@ static enum status read_arm(const struct experiment *e, const json_t *in, struct
     return STATUS_OK;
 }
 
+static enum status read_expected(const json_t *in, double *ret, struct error *err)
+{
+    const json_t *v = json_object_get(in, "expected");
+    if (!v || json_is_null(v)) return STATUS_OK;
+    double x = json_number_read(v);
+    if (!(x >= 0 && x <= 1)) return error_set(err, STATUS_INVALID, "expected must be a number from 0 to 1");
+    *ret = x;
+    return STATUS_OK;
+}
+
 static enum status read_item(const struct lane *l, const json_t *in, int64_t now_ms, struct item *x,
                              struct error *err)
 {
     const char *segment = NULL;
-    const json_t *expected = json_object_get(in, "expected");
     *x = (struct item){.at_ms = now_ms, .period_number = -1, .expected = NAN};
     enum status s = json_is_object(in) ? json_only(in, err, "unit", "id", "at_ms", "experiment", "period", "variant",
                                                    "segment", "expected", "metrics", NULL)
@@ -126,7 +135,7 @@ static enum status read_item(const struct lane *l, const json_t *in, int64_t now
     if (!s) s = read_metrics(l->plan, json_object_get(in, "metrics"), x, err);
     if (!s && x->has_metrics && !x->id)
         s = error_set(err, STATUS_INVALID, "id is missing: without one a repetition would count twice");
-    if (!s && json_is_number(expected)) x->expected = json_number_value(expected);
+    if (!s) s = read_expected(in, &x->expected, err);
     x->segment = live_plan_segment(l->plan, segment);
     return s;
 }

@@ -42,17 +42,24 @@ static void read_bill(const struct findings *f, const struct live_metric *m, con
     ret->low = i.low - 1, ret->high = i.high - 1;
 }
 
-static void read_difference(const struct live_metric *m, enum track_kind kind, const struct followed *x,
-                            const struct tallies *t, bool intervals, struct track_reading *ret)
+/* Of a difference of tallies that of the metric. */
+static double in_metric(const struct findings *f, size_t t, double by)
+{
+    const struct track *track = &f->track[t];
+    return track_difference(&f->metric[track->metric], track->kind, adjustment_difference_back(&f->adjustment[t], by));
+}
+
+static void read_difference(const struct findings *f, size_t track, const struct followed *x, const struct tallies *t,
+                            bool intervals, struct track_reading *ret)
 {
     const struct sequence *s = &x->sequence;
-    ret->by = track_difference(m, kind, sequence_difference(t->at, t->n));
+    ret->by = in_metric(f, track, sequence_difference(t->at, t->n));
     for (int side = 0; side < SIDES; side++)
         ret->evidence[side] = sequence_evidence(s, t->at, t->n, (enum side)side, s->plan.target[side]);
     if (x->guard.plan.fall > 0) ret->guard = guard_evidence(&x->guard);
     if (!intervals) return;
     struct sequence_interval i = sequence_interval(s, t->at, t->n);
-    double one = track_difference(m, kind, i.low), other = track_difference(m, kind, i.high);
+    double one = in_metric(f, track, i.low), other = in_metric(f, track, i.high);
     ret->low = fmin(one, other), ret->high = fmax(one, other);
 }
 
@@ -67,7 +74,7 @@ static void read_track(const struct findings *f, size_t t, const struct challeng
         if (f->track[t].kind == TRACK_BILL)
             read_bill(f, m, &all, intervals, ret);
         else
-            read_difference(m, f->track[t].kind, &c->track[t], &all, intervals, ret);
+            read_difference(f, t, &c->track[t], &all, intervals, ret);
     }
     ret->good = ret->evidence[SIDE_ABOVE] >= limit;
     ret->bad = ret->evidence[SIDE_BELOW] >= limit;
@@ -190,13 +197,14 @@ static json_t *track_json(const struct findings *f, size_t t, const struct chall
                             kind_name(f->track[t].kind), ratio ? "ratio" : "difference", json_number(r->by), "low",
                             json_number(r->low), "high", json_number(r->high), "proven", r->good, "worse", r->bad);
     if (ratio) json_object_set_new(out, "cap", json_number(m->marks.cap));
+    if (f->adjustment[t].explained > 0) json_object_set_new(out, "explained", json_number(f->adjustment[t].explained));
     if (isfinite(r->guard)) {
         json_object_set_new(out, "guard", json_number(m->guard));
         json_object_set_new(out, "broken", json_boolean(r->broken));
     }
     struct tallies all = tallies_of(&c->track[t]);
     for (int arm = 0; arm < ARMS; arm++) {
-        double mean = mean_of(&all, (enum arm)arm);
+        double mean = adjustment_mean_back(&f->adjustment[t], mean_of(&all, (enum arm)arm));
         const char *key = arm == ARM_CHAMPION ? "champion" : "challenger";
         if (f->track[t].kind == TRACK_SCALE)
             json_object_set_new(out, key, json_number(m->minimize ? m->high - mean * (m->high - m->low)

@@ -33,7 +33,7 @@ static void score(const struct lane *l, const struct store_unit *u, const struct
 {
     struct rng chance = rng_derive((uint64_t)u->unit, "level", 0);
     double value[LIVE_METRICS_MAX];
-    struct scored_unit unit = {u->period, u->segment, (size_t)u->arm, rng_unit(&chance), value};
+    struct scored_unit unit = {u->period, u->segment, (size_t)u->arm, u->expected, rng_unit(&chance), value};
     for (size_t i = 0; i < l->plan->n_metrics; i++) value[i] = m->n[i] > 0 ? m->sum[i] / m->n[i] : NAN;
     if (experiment_is_whole(l->experiment, &l->experiment->period[u->period], u->at_ms)) {
         l->experiment->counts.scored++;

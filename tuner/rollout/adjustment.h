@@ -25,9 +25,16 @@ struct adjustment {
     double mean, slope, centre;
     double low, high; /* of what is left */
     double variance;  /* of what is left */
+    double explained; /* the share of the outcomes' variance that x explains, ρ² of the history, in [0, 1] */
 };
 
-/* Outcomes and what is expected of them lie in [0, 1], so that what is left lies in [−1, 1] for certain. False: fewer
+/* Where x lies between low and high for certain, what is left lies in a smaller range: a shorter scale, larger bets. */
+void adjustment_bound(struct adjustment *a, double low, double high);
+
+/* Nothing is taken off: an outcome is its own, on its own scale. */
+struct adjustment adjustment_none(void);
+
+/* Outcomes and what is expected of them lie in [0, 1], so that what is left lies in [−1, 1] for certain, whatever x. False: fewer
  * than three pairs, sums that cannot be, x that does not move; nothing is changed. */
 bool adjustment_fit(struct adjustment *a, const struct adjustment_history *history);
 
@@ -35,6 +42,10 @@ bool adjustment_fit(struct adjustment *a, const struct adjustment_history *histo
 double adjustment_outcome(const struct adjustment *a, double x, double outcome);
 /* Of a difference on the outcome's scale that on the tally's. */
 double adjustment_difference(const struct adjustment *a, double difference);
+/* … and back: of a difference on the tally's scale, and of the mean of an arm's tally (of units as they were expected on
+ * average), that on the outcome's. */
+double adjustment_difference_back(const struct adjustment *a, double difference);
+double adjustment_mean_back(const struct adjustment *a, double mean);
 double adjustment_offset(const struct adjustment *a);
 /* tally_begin with this adjustment's offset and variance. */
 bool adjustment_tally(const struct adjustment *a, double share, struct tally *ret);

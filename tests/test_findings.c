@@ -1,0 +1,152 @@
+/* What scored units say, without a store: units of which something was expected, kept and read again, repeated some
+ * hundred times. */
+#include "tests/findings_world.h"
+
+#include "tests/test.h"
+
+#define PLAN                                                                                                           \
+    "metrics: {score: {prove: not_worse, range: [0, 1], margin: 0, effect: 0.02, guard: 0.9}}\n"                       \
+    "learn: 200\nramp: [0.5]\n"
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+struct repeated {
+    double median, decided, wrong;
+};
+
+enum { RUNS = 150 };
+
+static struct repeated repeat(double told, double better, long most)
+{
+    double at[RUNS], wrong = 0;
+    size_t n = 0;
+    for (uint64_t k = 0; k < RUNS; k++) {
+        struct findings_world w = {.told = told, .better = {better}};
+        struct error err;
+        bool good = false;
+        if (!findings_world_open(&w, PLAN, 1, k, &err)) fail_msg("%s", err.text);
+        assert_int_equal(w.f.adjustment[0].explained > 0, told > 0);
+        double units = findings_world_verdict(&w, 25, most, &good);
+        at[k] = units > 0 ? units : (double)most + 1;
+        n += units > 0;
+        wrong += units > 0 && good != (better > 0);
+        findings_world_close(&w);
+    }
+    qsort(at, RUNS, sizeof *at, compare);
+    return (struct repeated){at[RUNS / 2], (double)n / RUNS, wrong / RUNS};
+}
+
+static void test_findings__what_is_expected_saves_units(void **state)
+{
+    (void)state;
+    struct repeated bare = repeat(0, -0.03, 6000), told = repeat(0.7, -0.03, 6000);
+    double ratio = told.median / bare.median; /* 1 − 0.7² = 0.51 */
+    printf("median %.0f, with what is expected %.0f: %.2f of it\n", bare.median, told.median, ratio);
+    if (!(ratio > 0.35 && ratio < 0.68)) fail_msg("%.2f of the units, not about 0.51", ratio);
+    assert_true(bare.decided > 0.8 && told.decided > 0.95);
+    assert_true(told.wrong <= 0.02);
+}
+
+static void test_findings__what_is_expected_invents_nothing(void **state)
+{
+    (void)state;
+    struct repeated told = repeat(0.7, 0, 1500);
+    printf("of experiments without a difference %.1f %% say one\n", 100 * told.decided);
+    assert_true(told.decided <= 0.1); /* 5 % are promised; three standard errors of 150 runs */
+}
+
+static void test_findings__what_explains_nothing_is_not_taken_off(void **state)
+{
+    (void)state;
+    double value[1];
+    for (int turn = 0; turn < 3; turn++) { /* 0: of too few; 1: of noise; 2: of the outcome itself */
+        struct findings_world w = {.told = 0};
+        struct error err;
+        assert_ok(live_plan_read("plan", PLAN, &w.arena, &w.plan, &err), err);
+        findings_init(&w.f, &w.plan, 1, &w.arena);
+        w.rng = rng_derive(1, "noise", 0);
+        for (int i = 0; i < 200; i++) {
+            struct scored_unit unit = findings_world_unit(&w, 0, value);
+            bool is_told = turn > 0 || i < FINDINGS_PAIRS - 1;
+            unit.expected = !is_told ? NAN : turn == 1 ? rng_unit(&w.rng) : value[0];
+            findings_learn(&w.f, &unit);
+        }
+        assert_ok(findings_begin(&w.f, &err), err);
+        if (turn == 2)
+            assert_near(w.f.adjustment[0].explained, 1, 1e-9);
+        else
+            assert_near(w.f.adjustment[0].explained, 0, 0);
+        findings_world_close(&w);
+    }
+}
+
+/* A unit of which nothing was expected is an average one; whatever is taken off, differences stay in the metric's unit. */
+static void test_findings__differences_are_the_metrics_own(void **state)
+{
+    (void)state;
+    struct findings_world w = {.told = 0.8, .better = {0.05}};
+    struct error err;
+    struct judgement j;
+    assert_true(findings_world_open(&w, PLAN, 1, 3, &err));
+    findings_world_more(&w, 4000);
+    judge(&w.x, &w.f, true, &j);
+    const struct track_reading *r = &j.challenger[0].track[0];
+    assert_near(r->by, 0.05, 0.02);
+    assert_true(r->low < 0.05 && r->high > 0.05 && r->high - r->low < 0.1);
+    json_t *out = judgement_json(&w.x, &w.f, &j), *track = json_array_get(json_object_get(json_array_get(out, 0), "metrics"), 0);
+    assert_near(json_number_at(track, "champion"), 0.5, 0.03);
+    assert_near(json_number_at(track, "challenger"), 0.55, 0.03);
+    assert_near(json_number_at(track, "explained"), 0.64, 0.12);
+    json_decref(out);
+    double known = w.f.known[0].n, value[1] = {0.5};
+    struct scored_unit plain = {.period = 1, .expected = NAN, .chance = 0.5, .value = value};
+    findings_see(&w.f, &plain, experiment_now(&w.x)->share);
+    assert_near(w.f.known[0].n, known + 1, 0);
+    findings_world_close(&w);
+}
+
+static void test_findings__are_kept_to_the_last_bit(void **state)
+{
+    (void)state;
+    for (int turn = 0; turn < 2; turn++) { /* 0: still learning */
+        struct findings_world w = {.told = 0.6};
+        struct findings read;
+        struct error err;
+        double value[1];
+        assert_true(findings_world_open(&w, PLAN, 2, 4, &err));
+        if (turn == 0) {
+            findings_init(&w.f, &w.plan, 2, &w.arena);
+            for (int i = 0; i < 70; i++) {
+                struct scored_unit unit = findings_world_unit(&w, 0, value);
+                unit.expected = i % 3 ? unit.expected : NAN;
+                findings_learn(&w.f, &unit);
+            }
+        } else {
+            findings_world_more(&w, 500);
+        }
+        json_t *kept = findings_json(&w.f);
+        findings_init(&read, &w.plan, 2, &w.arena);
+        assert_ok(findings_read(kept, &read, &err), err);
+        json_t *again = findings_json(&read);
+        assert_true(json_equal(kept, again));
+        json_decref(kept);
+        json_decref(again);
+        findings_world_close(&w);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_findings__what_is_expected_saves_units),
+        cmocka_unit_test(test_findings__what_is_expected_invents_nothing),
+        cmocka_unit_test(test_findings__what_explains_nothing_is_not_taken_off),
+        cmocka_unit_test(test_findings__differences_are_the_metrics_own),
+        cmocka_unit_test(test_findings__are_kept_to_the_last_bit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
