@@ -72,6 +72,14 @@ static inline void findings_world_more(struct findings_world *w, long units)
     }
 }
 
+/* Other shares, if the plan prefers finding and it is time; nothing else is decided. */
+static inline void findings_world_share(struct findings_world *w)
+{
+    struct preferred p;
+    if (preference_is_due(&w->x, w->now_ms) && preference_weigh(&w->x, &w->f, &p))
+        experiment_prefer(&w->x, p.weight, p.part, w->now_ms);
+}
+
 /* Units until the first challenger is surely better (*ret_good) or worse than its margin, looked at after each `every`;
  * 0: not within `most`. */
 static inline double findings_world_verdict(struct findings_world *w, long every, long most, bool *ret_good)

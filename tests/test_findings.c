@@ -139,6 +139,83 @@ static void test_findings__are_kept_to_the_last_bit(void **state)
     }
 }
 
+/* ---- prefer: finding ---- */
+
+#define FINDING                                                                                                        \
+    "metrics: {score: {prove: not_worse, range: [0, 1], margin: 0, effect: 0.03, guard: 0.9}}\n"                      \
+    "prefer: finding\nwindow: 10s\nlearn: 200\nramp: [0.9]\n"
+
+/* Of so many units, all over the experiment. */
+static void run_finding(struct findings_world *w, uint64_t seed, long units)
+{
+    struct error err;
+    w->apart_ms = 100;
+    if (!findings_world_open(w, FINDING, 4, seed, &err)) fail_msg("%s", err.text);
+    for (long n = 0; n < units; n += 100) {
+        findings_world_more(w, 100);
+        findings_world_share(w);
+    }
+}
+
+static void test_findings__the_best_gets_most_of_what_comes(void **state)
+{
+    (void)state;
+    enum { SEEDS = 8 };
+    double best = 0, champion = 0, all = 0;
+    long proven = 0;
+    for (uint64_t seed = 0; seed < SEEDS; seed++) {
+        struct findings_world w = {.better = {0, 0.04, 0, -0.02}};
+        struct judgement j;
+        run_finding(&w, seed, 20000);
+        judge(&w.x, &w.f, false, &j);
+        for (size_t i = 0; i < 4; i++) all += w.f.challenger[i].units[ARM_CHALLENGER];
+        best += w.f.challenger[1].units[ARM_CHALLENGER];
+        champion += w.f.challenger[0].units[ARM_CHAMPION] / 20000;
+        proven += j.challenger[1].proven;
+        assert_true(w.x.n_periods <= 40);
+        for (size_t k = 1; k < w.x.n_periods; k++) {
+            const struct period *p = &w.x.period[k];
+            assert_true(p->share[0] >= 0.25 - 1e-9 && 1 - p->share[0] <= 0.9 + 1e-9);
+            if (p->to_ms) assert_true(p->to_ms - p->from_ms >= PREFERENCE_WINDOWS * w.plan.window_ms);
+        }
+        findings_world_close(&w);
+    }
+    printf("the best of four had %.0f %% of the challengers' units, the champion %.0f %% of all; proven in %ld of %d\n",
+           100 * best / all, 100 * champion / SEEDS, proven, SEEDS);
+    assert_true(best / all > 0.4); /* of equal shares a quarter */
+    assert_true(proven >= SEEDS - 1);
+}
+
+static void test_findings__nothing_is_found_where_nothing_is(void **state)
+{
+    (void)state;
+    long said = 0;
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        struct findings_world w = {.better = {0}};
+        struct judgement j;
+        run_finding(&w, 100 + seed, 5000);
+        judge(&w.x, &w.f, false, &j);
+        for (size_t i = 0; i < 4; i++) said += j.challenger[i].proven;
+        findings_world_close(&w);
+    }
+    assert_true(said <= 3);
+}
+
+static void test_findings__who_is_dropped_gets_nothing_and_one_alone_is_not_weighed(void **state)
+{
+    (void)state;
+    struct findings_world w = {.better = {0.02, 0, 0, 0}};
+    struct preferred p;
+    run_finding(&w, 7, 2000);
+    w.x.dropped[0] = true;
+    assert_true(preference_weigh(&w.x, &w.f, &p));
+    assert_near(p.weight[0], 0, 0);
+    assert_near(p.weight[1] + p.weight[2] + p.weight[3], 1, 1e-9);
+    w.x.dropped[1] = w.x.dropped[2] = true;
+    assert_false(preference_weigh(&w.x, &w.f, &p));
+    findings_world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -147,6 +224,9 @@ int main(void)
         cmocka_unit_test(test_findings__what_explains_nothing_is_not_taken_off),
         cmocka_unit_test(test_findings__differences_are_the_metrics_own),
         cmocka_unit_test(test_findings__are_kept_to_the_last_bit),
+        cmocka_unit_test(test_findings__the_best_gets_most_of_what_comes),
+        cmocka_unit_test(test_findings__nothing_is_found_where_nothing_is),
+        cmocka_unit_test(test_findings__who_is_dropped_gets_nothing_and_one_alone_is_not_weighed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -93,6 +93,26 @@ static void test_live__of_several_the_bad_one_goes_and_the_good_one_wins(void **
     world_close(&w);
 }
 
+static void test_live__where_finding_is_preferred_shares_follow_what_is_known(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 16);
+    w.em[1] = 0.55, w.em[2] = 0.7, w.tokens[2] = 60;
+    assert_ok(world_start(&w, "window: 10s\nlate: 5s\nramp: [0.5]\nlearn: 100\nprefer: finding\npromote: auto\n", 3), w.err);
+    world_run(&w, 300, 300);
+    assert_phase(&w, "promoted");
+    json_t *status, *e = experiment_of(&w, &status), *events = NULL, *event;
+    assert_string_equal(json_string_value(json_object_get(e, "ready")), "challenger-2");
+    assert_ok(live_events(w.store, "g2p", 0, 0, &events, &w.err), w.err);
+    size_t i, shared = 0;
+    json_array_foreach(events, i, event) shared += strcmp(json_string_value(json_object_get(event, "kind")), "shared") == 0;
+    assert_true(shared >= 2);
+    json_decref(events);
+    json_decref(status);
+    world_close(&w);
+}
+
 static void test_live__lost_units_stop_it(void **state)
 {
     (void)state;
@@ -405,6 +425,7 @@ int main(void)
         cmocka_unit_test(test_live__asks_unless_it_may_promote_by_itself),
         cmocka_unit_test(test_live__a_fall_is_taken_back),
         cmocka_unit_test(test_live__of_several_the_bad_one_goes_and_the_good_one_wins),
+        cmocka_unit_test(test_live__where_finding_is_preferred_shares_follow_what_is_known),
         cmocka_unit_test(test_live__lost_units_stop_it),
         cmocka_unit_test(test_live__silence_counts_as_wrong),
         cmocka_unit_test(test_live__nothing_heard_pauses_it),

@@ -64,3 +64,12 @@ enum status change_drop(struct record *r, size_t challenger, json_t *body, int64
     json_object_set_new(body, "variant", json_string(experiment_variant(e, challenger + 1, name, sizeof name)));
     return record_say(r, "dropped", body, now_ms, err);
 }
+
+enum status change_share(struct record *r, const struct preferred *preferred, json_t *body, int64_t now_ms,
+                         struct error *err)
+{
+    struct experiment *e = &r->experiment;
+    experiment_prefer(e, preferred->weight, preferred->part, now_ms);
+    json_object_set_new(body, "shares", json_numbers(experiment_now(e)->share, e->n_challengers + 1));
+    return record_say(r, "shared", body, now_ms, err);
+}

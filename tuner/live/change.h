@@ -3,6 +3,7 @@
 #ifndef TUNER_LIVE_CHANGE_H
 #define TUNER_LIVE_CHANGE_H
 
+#include "tuner/live/preference.h"
 #include "tuner/live/record.h"
 
 /* {"why", "by"}; NULL: "", "nocturne". */
@@ -15,5 +16,8 @@ enum status change_promote(struct record *r, size_t challenger, json_t *body, in
 enum status change_step(struct record *r, size_t step, json_t *body, int64_t now_ms, struct error *err);
 /* Takes back one of several: what it had is shared by the others. */
 enum status change_drop(struct record *r, size_t challenger, json_t *body, int64_t now_ms, struct error *err);
+/* The challengers get other shares of what they have together. */
+enum status change_share(struct record *r, const struct preferred *preferred, json_t *body, int64_t now_ms,
+                         struct error *err);
 
 #endif

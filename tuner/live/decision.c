@@ -31,18 +31,11 @@ static const char *reading_words(const struct findings *f, size_t t, const struc
     return buf;
 }
 
-static size_t n_left(const struct experiment *x)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < x->n_challengers; i++) n += !x->dropped[i];
-    return n;
-}
-
 static struct decision take_back(const struct experiment *x, const struct findings *f, const struct judgement *j,
                                  size_t i, size_t t, const char *because)
 {
     char what[80], name[32];
-    struct decision d = {.act = n_left(x) > 1 ? ACT_DROP : ACT_ROLL_BACK, .challenger = i};
+    struct decision d = {.act = experiment_left(x) > 1 ? ACT_DROP : ACT_ROLL_BACK, .challenger = i};
     return do_it(d, "%s: %s (%s, %.0f units)", experiment_variant(x, i + 1, name, sizeof name), because,
                  reading_words(f, t, &j->challenger[i].track[t], what, sizeof what),
                  f->challenger[i].units[ARM_CHALLENGER]);
@@ -113,10 +106,17 @@ static struct decision look_at_ramp(const struct experiment *x, const struct fin
     if (p->units > 0 && x->counts.scored >= p->units && x->winner < 0)
         return do_it((struct decision){.act = ACT_ROLL_BACK}, "the %.0f planned units are used, and it is not decided",
                      p->units);
-    if (x->step + 1 < p->n_steps && here >= p->step_units * (double)n_left(x))
+    if (x->step + 1 < p->n_steps && here >= p->step_units * (double)experiment_left(x))
         return do_it((struct decision){.act = ACT_RAMP}, "%.0f units of challengers were scored at %g %%", here,
                      100 * p->step[x->step]);
     return (struct decision){0};
+}
+
+static struct decision look_at_preference(const struct experiment *x, const struct findings *f, int64_t now_ms)
+{
+    struct decision d = {.act = ACT_SHARE};
+    if (!preference_is_due(x, now_ms) || !preference_weigh(x, f, &d.preferred)) return (struct decision){0};
+    return do_it(d, "after %.0f units", x->counts.scored);
 }
 
 struct decision decide(const struct experiment *x, const struct findings *f, const struct judgement *j, int64_t now_ms)
@@ -133,5 +133,6 @@ struct decision decide(const struct experiment *x, const struct findings *f, con
     if (!d.act) d = look_for_winner(x, f, j);
     if (!d.act) d = look_at_clock(x, now_ms);
     if (!d.act) d = look_at_ramp(x, f);
+    if (!d.act) d = look_at_preference(x, f, now_ms);
     return d;
 }

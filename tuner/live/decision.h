@@ -9,18 +9,21 @@
  *   surely worse               taken back, like a broken guard
  *   enough units at this step  the next step of the ramp
  *   the planned units are used rolled back, undecided
+ *   more is known (finding)    the challengers get other shares
  */
 #ifndef TUNER_LIVE_DECISION_H
 #define TUNER_LIVE_DECISION_H
 
 #include "tuner/live/judgement.h"
+#include "tuner/live/preference.h"
 
-enum act { ACT_NONE, ACT_BEGIN, ACT_DROP, ACT_ROLL_BACK, ACT_PAUSE, ACT_RESUME, ACT_ASK, ACT_PROMOTE, ACT_RAMP };
+enum act { ACT_NONE, ACT_BEGIN, ACT_DROP, ACT_ROLL_BACK, ACT_PAUSE, ACT_RESUME, ACT_ASK, ACT_PROMOTE, ACT_RAMP, ACT_SHARE };
 
 struct decision {
     enum act act;
     size_t challenger; /* drop, ask, promote */
     int64_t until_ms;  /* pause: resumed then; 0: not by itself */
+    struct preferred preferred; /* share */
     char why[300];
 };
 

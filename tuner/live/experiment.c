@@ -1,5 +1,6 @@
 #include "tuner/live/experiment.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,9 +49,17 @@ enum status experiment_enter(struct experiment *x, enum live_phase phase, const 
 
 /* ---- periods ---- */
 
+size_t experiment_left(const struct experiment *x)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < x->n_challengers; i++) n += !x->dropped[i];
+    return n;
+}
+
 static void want_shares(const struct experiment *x, double *ret)
 {
-    double all = x->phase == LIVE_RUNNING ? x->plan->step[x->step] : 0;
+    double step = x->plan->step[x->step], most = experiment_left(x) > 1 ? fmin(step, x->part) : step;
+    double all = x->phase == LIVE_RUNNING ? most : 0;
     for (size_t i = 0; i < x->n_challengers; i++) ret[i] = all * x->weight[i];
     if (x->phase == LIVE_PROMOTED) ret[x->winner] = 1;
 }
@@ -92,6 +101,14 @@ void experiment_share(struct experiment *x, int64_t now_ms)
     add_period(x, range, n, now_ms);
 }
 
+void experiment_prefer(struct experiment *x, const double *weight, double part, int64_t now_ms)
+{
+    memcpy(x->weight, weight, x->n_challengers * sizeof *weight);
+    x->part = part;
+    x->shared_from = x->counts.scored;
+    experiment_share(x, now_ms);
+}
+
 const struct period *experiment_now(const struct experiment *x)
 {
     return &x->period[x->n_periods - 1];
@@ -118,6 +135,7 @@ void experiment_begin(struct experiment *x, const struct live_plan *plan, size_t
                              .why = "",
                              .since_ms = now_ms,
                              .winner = -1,
+                             .part = plan->prefer == PREFER_FINDING ? 1 - LIVE_CHAMPION_FLOOR / 100.0 : 1,
                              .heard_ms = now_ms,
                              .arena = arena};
     for (size_t i = 0; i < n_challengers; i++) x->weight[i] = 1 / (double)n_challengers;

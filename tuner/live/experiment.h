@@ -24,7 +24,10 @@
 enum live_phase { LIVE_PHASES(LIVE_PHASE) };
 #undef LIVE_PHASE
 
-enum { LIVE_ARMS_MAX = LIVE_CHALLENGERS_MAX + 1 };
+enum {
+    LIVE_ARMS_MAX = LIVE_CHALLENGERS_MAX + 1,
+    LIVE_CHAMPION_FLOOR = 25, /* % of all units, where finding is preferred: without them nothing could be proven */
+};
 
 struct period {
     int64_t from_ms, to_ms; /* to_ms 0: now */
@@ -53,6 +56,8 @@ struct experiment {
     bool dropped[LIVE_CHALLENGERS_MAX]; /* taken back, while others go on */
     int winner;        /* which may be promoted, or was; −1: none */
     double weight[LIVE_CHALLENGERS_MAX]; /* of the challengers' part, of sum 1; 0 of one that is dropped */
+    double part;        /* the most that several have together, besides the step: less than 1 leaves the champion more */
+    double shared_from; /* units that were scored before these weights */
     size_t n_periods;
     struct period *period;
     int64_t heard_ms;  /* when something came last */
@@ -73,8 +78,11 @@ void experiment_begin(struct experiment *x, const struct live_plan *plan, size_t
 /* STATUS_CONFLICT: that phase cannot follow. `why`: into the arena. */
 enum status experiment_enter(struct experiment *x, enum live_phase phase, const char *why, int64_t now_ms,
                              struct error *err);
+size_t experiment_left(const struct experiment *x); /* challengers that are not taken back */
 /* New shares, as phase, step, weights and dropped ones have them: a new period, unless they are the same. */
 void experiment_share(struct experiment *x, int64_t now_ms);
+/* Other weights of the challengers, and what they have together at most, from now on. */
+void experiment_prefer(struct experiment *x, const double *weight, double part, int64_t now_ms);
 const struct period *experiment_now(const struct experiment *x);
 /* The one that a time lies in; NULL: before the first. */
 struct period *experiment_period_at(const struct experiment *x, int64_t at_ms);

@@ -67,6 +67,7 @@ static enum status act(struct record *r, const struct decision *d, int64_t now_m
     case ACT_ROLL_BACK: return change_phase(r, LIVE_ROLLED_BACK, body, now_ms, err);
     case ACT_RESUME: e->heard_ms = now_ms; return change_phase(r, LIVE_RUNNING, body, now_ms, err);
     case ACT_PROMOTE: return change_promote(r, d->challenger, body, now_ms, err);
+    case ACT_SHARE: return change_share(r, &d->preferred, body, now_ms, err);
     case ACT_RAMP: return change_step(r, e->step + 1, body, now_ms, err);
     case ACT_PAUSE:
         s = change_phase(r, LIVE_PAUSED, body, now_ms, err);
