@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { SWEPT = 5000 };
+enum { SWEPT = 5000, VALUES_MAX = 128 }; /* of an outcome */
 
 /* ---- units ---- */
 
@@ -107,7 +107,7 @@ enum status store_outcomes(struct store *store, int64_t experiment, int64_t unit
                            struct error *err)
 {
     static const char sql[] = "SELECT id, at_ms, value FROM outcome WHERE experiment = ?1 AND unit = ?2";
-    double value[64];
+    double value[VALUES_MAX];
     struct statement *q = statement_get(store, sql, err);
     if (!q) return err->status;
     statement_int(q, 1, experiment);
@@ -115,7 +115,7 @@ enum status store_outcomes(struct store *store, int64_t experiment, int64_t unit
     while (statement_row(q)) {
         size_t bytes;
         const unsigned char *blob = column_blob(q, 2, &bytes);
-        size_t n = bytes / sizeof *value < 64 ? bytes / sizeof *value : 64;
+        size_t n = bytes / sizeof *value < VALUES_MAX ? bytes / sizeof *value : VALUES_MAX;
         if (n) memcpy(value, blob, n * sizeof *value);
         fn(data, &(struct store_outcome){experiment, unit, column_int(q, 0), column_int(q, 1), value, n});
     }

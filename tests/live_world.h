@@ -19,6 +19,7 @@ struct world {
     double tokens[WORLD_ARMS];           /* median */
     double lost[WORLD_ARMS];             /* chance that nothing is heard of a unit, not even that it was there */
     double silent[WORLD_ARMS];           /* chance that no outcome follows its exposure */
+    bool shadows;                        /* clients run challengers in the shadow, if they are told to */
     struct rng rng;
     struct error err;
 };
@@ -72,6 +73,29 @@ static json_t *world_item(struct world *w, const json_t *rules, const char *unit
     return item;
 }
 
+static size_t world_arm(const char *variant)
+{
+    if (strcmp(variant, "champion") == 0) return 0;
+    return strcmp(variant, "challenger") == 0 ? 1 : (size_t)atoi(variant + strlen("challenger-"));
+}
+
+/* What the challengers make of the request on which the champion's answer is right if `luck` is below its chance. */
+static json_t *world_shadow(struct world *w, const json_t *rules, double luck)
+{
+    json_t *out = json_object(), *name;
+    size_t i;
+    json_array_foreach(json_object_get(rules, "shadow"), i, name)
+    {
+        size_t arm = world_arm(json_string_value(name));
+        double tokens = w->tokens[arm] * exp(0.5 * rng_normal(&w->rng));
+        bool silent = rng_unit(&w->rng) < w->silent[arm];
+        json_object_set_new(out, json_string_value(name),
+                            silent ? json_object()
+                                   : json_pack("{s:f, s:f}", "em", luck < w->em[arm] ? 1.0 : 0.0, "tokens", floor(tokens)));
+    }
+    return out;
+}
+
 /* So many new units come now, and what came of them. */
 __attribute__((unused)) static json_t *world_outcomes(struct world *w, long units)
 {
@@ -82,15 +106,15 @@ __attribute__((unused)) static json_t *world_outcomes(struct world *w, long unit
         char unit[32];
         snprintf(unit, sizeof unit, "user-%ld", w->next++);
         struct assigned a = ruleset_assign(rules, unit);
-        size_t arm = strcmp(a.variant, "champion") == 0     ? 0
-                     : strcmp(a.variant, "challenger") == 0 ? 1
-                                                            : (size_t)atoi(a.variant + strlen("challenger-"));
-        double em = rng_unit(&w->rng) < w->em[arm], tokens = w->tokens[arm] * exp(0.5 * rng_normal(&w->rng));
+        size_t arm = world_arm(a.variant);
+        double luck = rng_unit(&w->rng), em = luck < w->em[arm], tokens = w->tokens[arm] * exp(0.5 * rng_normal(&w->rng));
         bool lost = rng_unit(&w->rng) < w->lost[arm], silent = rng_unit(&w->rng) < w->silent[arm];
         if (!a.counted || lost) continue;
         json_t *item = world_item(w, ruleset_document(rules), unit, a.variant, silent ? 0 : 1);
         if (!silent)
             json_object_set_new(item, "metrics", json_pack("{s:f, s:f}", "em", em, "tokens", floor(tokens)));
+        if (!silent && w->shadows && json_object_get(ruleset_document(rules), "shadow"))
+            json_object_set_new(item, "shadow", world_shadow(w, ruleset_document(rules), luck));
         json_array_append_new(out, item);
     }
     ruleset_free(rules);
@@ -142,7 +166,7 @@ __attribute__((unused)) static long world_run(struct world *w, long units, long 
         w->now += 60000;
         world_tick(w);
         world_phase(w, phase, sizeof phase);
-        if (strcmp(phase, "running") != 0 && strcmp(phase, "learning") != 0) break;
+        if (strcmp(phase, "running") != 0 && strcmp(phase, "learning") != 0 && strcmp(phase, "shadow") != 0) break;
     }
     return minute;
 }

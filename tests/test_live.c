@@ -113,6 +113,107 @@ static void test_live__where_finding_is_preferred_shares_follow_what_is_known(vo
     world_close(&w);
 }
 
+/* ---- in the shadow ---- */
+
+#define SHADOW PLAN "shadow: {units: 300}\n"
+
+static double exposed_to_challengers(const json_t *experiment)
+{
+    double n = 0;
+    size_t i;
+    json_t *p;
+    json_array_foreach(json_object_get(experiment, "periods"), i, p)
+        for (size_t arm = 1; arm < json_array_size(json_object_get(p, "arrived")); arm++)
+            n += json_number_read(json_array_get(json_object_get(p, "arrived"), arm));
+    return n;
+}
+
+static void test_live__what_falls_in_the_shadow_is_taken_back_before_anybody_sees_it(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 17);
+    w.shadows = true;
+    w.em[1] = 0.4;
+    assert_ok(world_start(&w, SHADOW, 1), w.err);
+    world_run(&w, 50, 200);
+    assert_phase(&w, "rolled back");
+    json_t *status, *e = experiment_of(&w, &status);
+    assert_contains(json_string_value(json_object_get(e, "why")), "pairs in the shadow");
+    assert_contains(json_string_value(json_object_get(e, "why")), "em -");
+    assert_near(exposed_to_challengers(e), 0, 0);
+    json_decref(status);
+    world_close(&w);
+}
+
+static void test_live__what_fails_in_the_shadow_counts_as_wrong(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 18);
+    w.shadows = true;
+    assert_ok(world_start(&w, SHADOW, 1), w.err);
+    world_run(&w, 50, 3);
+    assert_phase(&w, "shadow");
+    w.silent[1] = 0.3; /* of the challenger's runs; no unit is assigned to it */
+    world_run(&w, 50, 200);
+    assert_phase(&w, "rolled back");
+    world_close(&w);
+}
+
+static void test_live__after_the_shadow_the_ramp_begins(void **state)
+{
+    (void)state;
+    struct world w;
+    struct ruleset *rules = NULL;
+    world_open(&w, 19);
+    w.shadows = true;
+    w.em[1] = 0.3, w.em[2] = 0.62, w.tokens[2] = 70;
+    assert_ok(world_start(&w, SHADOW, 2), w.err);
+    world_run(&w, 50, 3);
+    assert_phase(&w, "shadow");
+    assert_ok(live_ruleset(w.store, "g2p", &rules, &w.err), w.err);
+    assert_int_equal(json_array_size(json_object_get(ruleset_document(rules), "shadow")), 2);
+    assert_int_equal(json_array_size(json_object_get(ruleset_document(rules), "ranges")), 0);
+    ruleset_free(rules);
+    struct live_order pause = {.verb = LIVE_DO_PAUSE}, resume = {.verb = LIVE_DO_RESUME}, promote = {.verb = LIVE_DO_PROMOTE, .variant = "challenger-2"};
+    assert_int_equal(live_order(w.store, "g2p", &promote, w.now, &w.err), STATUS_CONFLICT);
+    assert_ok(live_order(w.store, "g2p", &pause, w.now, &w.err), w.err);
+    assert_ok(live_order(w.store, "g2p", &resume, w.now, &w.err), w.err);
+    assert_phase(&w, "shadow");
+    world_run(&w, 50, 7);
+    assert_phase(&w, "running");
+    json_t *status, *e = experiment_of(&w, &status), *c = json_object_get(e, "challengers");
+    assert_true(json_is_true(json_array_get(json_object_get(e, "dropped"), 0)));
+    assert_true(json_number_at(json_array_get(c, 1), "pairs") >= 300);
+    assert_true(json_number_at(json_array_get(c, 0), "pairs") < 300);
+    json_decref(status);
+    assert_ok(live_ruleset(w.store, "g2p", &rules, &w.err), w.err);
+    assert_null(json_object_get(ruleset_document(rules), "shadow"));
+    ruleset_free(rules);
+    world_close(&w);
+}
+
+static void test_live__clients_that_know_no_shadow_are_named(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 20);
+    assert_ok(world_start(&w, "metrics: {em: {prove: not_worse}}\nlearn: 0\nwindow: 30s\nshadow: {units: 50}\n", 1), w.err);
+    assert_phase(&w, "shadow");
+    json_t *body = world_outcomes(&w, 200), *list = json_object_get(body, "outcomes"), *item;
+    size_t i;
+    json_array_foreach(list, i, item) json_object_del(json_object_get(item, "metrics"), "tokens");
+    json_decref(world_take(&w, body));
+    w.now += 200000;
+    world_tick(&w);
+    assert_phase(&w, "paused");
+    json_t *status, *e = experiment_of(&w, &status);
+    assert_contains(json_string_value(json_object_get(e, "why")), "would have answered");
+    json_decref(status);
+    world_close(&w);
+}
+
 static void test_live__lost_units_stop_it(void **state)
 {
     (void)state;
@@ -211,9 +312,14 @@ static void test_live__what_cannot_be_is_refused_item_by_item(void **state)
     assert_refused(&w, "{\"unit\":\"u\",\"variant\":\"champion\",\"period\":7}", "has not been yet");
     assert_refused(&w, "{\"unit\":\"u\",\"variant\":\"champion\",\"colour\":\"red\"}", "colour");
     assert_refused(&w, "{\"unit\":\"\",\"variant\":\"champion\"}", "1 to 1024 bytes");
+    assert_refused(&w, "{\"unit\":\"u\",\"variant\":\"champion\",\"expected\":1.5}", "from 0 to 1");
+    assert_refused(&w, "{\"unit\":\"u\",\"variant\":\"champion\",\"expected\":\"1\"}", "from 0 to 1");
+    assert_refused(&w, "{\"unit\":\"u\",\"variant\":\"champion\",\"shadow\":{\"challenger\":{}}}", "beside metrics");
+    assert_refused(&w, "{\"unit\":\"u\",\"variant\":\"champion\",\"id\":\"1\",\"metrics\":{\"em\":1},\"shadow\":{\"c\":{}}}", "no challenger 'c'");
+    assert_refused(&w, "{\"unit\":\"u\",\"variant\":\"champion\",\"id\":\"1\",\"metrics\":{\"em\":1},\"shadow\":{\"challenger\":{\"em\":2}}}", "from 0 to 1");
     assert_refused(&w, "{\"unit\":\"u\",\"variant\":\"challenger\"}", "champion's in period 0");
     json_t *status, *e = experiment_of(&w, &status);
-    assert_near(json_number_at(json_object_get(e, "counts"), "refused"), 13, 0);
+    assert_near(json_number_at(json_object_get(e, "counts"), "refused"), 18, 0);
     assert_near(json_number_at(json_object_get(e, "counts"), "taken"), 0, 0);
     json_decref(status);
     world_close(&w);
@@ -426,6 +532,10 @@ int main(void)
         cmocka_unit_test(test_live__a_fall_is_taken_back),
         cmocka_unit_test(test_live__of_several_the_bad_one_goes_and_the_good_one_wins),
         cmocka_unit_test(test_live__where_finding_is_preferred_shares_follow_what_is_known),
+        cmocka_unit_test(test_live__what_falls_in_the_shadow_is_taken_back_before_anybody_sees_it),
+        cmocka_unit_test(test_live__what_fails_in_the_shadow_counts_as_wrong),
+        cmocka_unit_test(test_live__after_the_shadow_the_ramp_begins),
+        cmocka_unit_test(test_live__clients_that_know_no_shadow_are_named),
         cmocka_unit_test(test_live__lost_units_stop_it),
         cmocka_unit_test(test_live__silence_counts_as_wrong),
         cmocka_unit_test(test_live__nothing_heard_pauses_it),

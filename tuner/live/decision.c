@@ -36,9 +36,11 @@ static struct decision take_back(const struct experiment *x, const struct findin
 {
     char what[80], name[32];
     struct decision d = {.act = experiment_left(x) > 1 ? ACT_DROP : ACT_ROLL_BACK, .challenger = i};
-    return do_it(d, "%s: %s (%s, %.0f units)", experiment_variant(x, i + 1, name, sizeof name), because,
+    bool seen = x->phase != LIVE_SHADOW;
+    return do_it(d, "%s: %s (%s, %.0f %s)", experiment_variant(x, i + 1, name, sizeof name), because,
                  reading_words(f, t, &j->challenger[i].track[t], what, sizeof what),
-                 f->challenger[i].units[ARM_CHALLENGER]);
+                 seen ? f->challenger[i].units[ARM_CHALLENGER] : f->challenger[i].pairs,
+                 seen ? "units" : "pairs in the shadow");
 }
 
 static struct decision look_at(const struct experiment *x, const struct findings *f, const struct judgement *j,
@@ -119,6 +121,36 @@ static struct decision look_at_preference(const struct experiment *x, const stru
     return do_it(d, "after %.0f units", x->counts.scored);
 }
 
+/* ---- the shadow ---- */
+
+static double fewest_pairs(const struct experiment *x, const struct findings *f)
+{
+    double n = INFINITY;
+    for (size_t i = 0; i < x->n_challengers; i++)
+        if (!x->dropped[i]) n = fmin(n, f->challenger[i].pairs);
+    return n;
+}
+
+enum live_phase decide_phase(const struct experiment *x, const struct findings *f)
+{
+    if (!f->begun) return LIVE_LEARNING;
+    return fewest_pairs(x, f) < x->plan->shadow ? LIVE_SHADOW : LIVE_RUNNING;
+}
+
+static struct decision look_at_shadow(const struct experiment *x, const struct findings *f, const struct judgement *j)
+{
+    double pairs = fewest_pairs(x, f);
+    for (size_t i = 0; i < j->n; i++)
+        if (!x->dropped[i] && j->challenger[i].broken)
+            return take_back(x, f, j, i, j->challenger[i].broken_track, "beyond its guard");
+    if (pairs >= x->plan->shadow)
+        return do_it((struct decision){.act = ACT_RUN}, "%.0f pairs in the shadow, and no guard is broken", pairs);
+    if (!(pairs > 0) && x->counts.scored > 2 * (x->plan->learn + x->plan->shadow))
+        return do_it((struct decision){.act = ACT_PAUSE},
+                     "no outcome says what a challenger would have answered (\"shadow\"): do the clients run them?");
+    return (struct decision){0};
+}
+
 struct decision decide(const struct experiment *x, const struct findings *f, const struct judgement *j, int64_t now_ms)
 {
     struct decision d = {0};
@@ -126,6 +158,7 @@ struct decision decide(const struct experiment *x, const struct findings *f, con
         return do_it((struct decision){.act = ACT_BEGIN}, "%.0f units of the champion were looked at", f->learnt);
     if (x->phase == LIVE_PAUSED && x->until_ms && now_ms >= x->until_ms)
         return do_it((struct decision){.act = ACT_RESUME}, "a new day");
+    if (x->phase == LIVE_SHADOW) return look_at_shadow(x, f, j);
     if (x->phase != LIVE_RUNNING) return d;
     for (size_t i = 0; i < j->n && !d.act; i++)
         if (!x->dropped[i]) d = look_at(x, f, j, i);

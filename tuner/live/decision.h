@@ -9,6 +9,7 @@
  *   surely worse               taken back, like a broken guard
  *   enough units at this step  the next step of the ramp
  *   the planned units are used rolled back, undecided
+ *   shadowed for long enough   the ramp begins
  *   more is known (finding)    the challengers get other shares
  */
 #ifndef TUNER_LIVE_DECISION_H
@@ -17,7 +18,7 @@
 #include "tuner/live/judgement.h"
 #include "tuner/live/preference.h"
 
-enum act { ACT_NONE, ACT_BEGIN, ACT_DROP, ACT_ROLL_BACK, ACT_PAUSE, ACT_RESUME, ACT_ASK, ACT_PROMOTE, ACT_RAMP, ACT_SHARE };
+enum act { ACT_NONE, ACT_BEGIN, ACT_DROP, ACT_ROLL_BACK, ACT_PAUSE, ACT_RESUME, ACT_ASK, ACT_PROMOTE, ACT_RAMP, ACT_RUN, ACT_SHARE };
 
 struct decision {
     enum act act;
@@ -28,5 +29,7 @@ struct decision {
 };
 
 struct decision decide(const struct experiment *x, const struct findings *f, const struct judgement *j, int64_t now_ms);
+/* Where it goes on once what is usual is known, and after a pause. */
+enum live_phase decide_phase(const struct experiment *x, const struct findings *f);
 
 #endif

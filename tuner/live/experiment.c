@@ -24,7 +24,8 @@ bool live_phase_follows(enum live_phase from, enum live_phase to)
 {
     switch (from) {
     case LIVE_LEARNING: return to != LIVE_LEARNING && to != LIVE_PROMOTED;
-    case LIVE_RUNNING: return to != LIVE_RUNNING && to != LIVE_LEARNING;
+    case LIVE_SHADOW: return to > LIVE_SHADOW && to != LIVE_PROMOTED;
+    case LIVE_RUNNING: return to > LIVE_RUNNING;
     case LIVE_PAUSED: return to != LIVE_PAUSED;
     case LIVE_PROMOTED:
     case LIVE_ROLLED_BACK:
@@ -131,7 +132,9 @@ void experiment_begin(struct experiment *x, const struct live_plan *plan, size_t
 {
     *x = (struct experiment){.plan = plan,
                              .n_challengers = n_challengers,
-                             .phase = plan->learn > 0 ? LIVE_LEARNING : LIVE_RUNNING,
+                             .phase = plan->learn > 0    ? LIVE_LEARNING
+                                      : plan->shadow > 0 ? LIVE_SHADOW
+                                                         : LIVE_RUNNING,
                              .why = "",
                              .since_ms = now_ms,
                              .winner = -1,

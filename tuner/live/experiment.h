@@ -1,10 +1,11 @@
 /* experiment: where a live experiment is, and how it got there.
  *
- *   LEARNING ──▶ RUNNING ⇄ PAUSED          LEARNING: the champion alone, to know what is usual
- *       │           │         │            RUNNING: at a step of the ramp
- *       └───────────┴────┬────┘            PAUSED: the champion alone, until somebody resumes it, or until a time
- *                        ▼
- *        PROMOTED | ROLLED_BACK | STOPPED   for good; what comes afterwards is a new experiment
+ *   LEARNING ──▶ SHADOW ──▶ RUNNING ⇄ PAUSED   LEARNING: the champion alone, to know what is usual
+ *       │           │          │         │     SHADOW: the challengers run on its requests, and only it answers
+ *       │           │          │         │     RUNNING: at a step of the ramp
+ *       └───────────┴────┬─────┴─────────┘     PAUSED: the champion alone, until somebody resumes it, or until a time;
+ *                        ▼                             the others but RUNNING can be paused and resumed, too
+ *        PROMOTED | ROLLED_BACK | STOPPED       for good; what comes afterwards is a new experiment
  *
  * The shares of the arms change with phase and step; between two changes lies a period. Pure: whoever keeps it writes
  * its JSON with each change.
@@ -17,7 +18,7 @@
 #include "tuner/base/json.h"
 
 #define LIVE_PHASES(X)                                                                                                 \
-    X(LEARNING, "learning") X(RUNNING, "running") X(PAUSED, "paused") X(PROMOTED, "promoted")                          \
+    X(LEARNING, "learning") X(SHADOW, "shadow") X(RUNNING, "running") X(PAUSED, "paused") X(PROMOTED, "promoted")      \
         X(ROLLED_BACK, "rolled back") X(STOPPED, "stopped")
 
 #define LIVE_PHASE(id, name) LIVE_##id,

@@ -173,14 +173,25 @@ static void bet(const struct findings *f, size_t t, struct followed *x)
     sequence_begin(&x->sequence, &plan);
 }
 
-static void set_guard(const struct findings *f, size_t t, struct followed *x)
+static void set_guards(const struct findings *f, size_t t, struct followed *x)
 {
     const struct live_metric *m = metric_of(f, t);
     enum track_kind kind = f->track[t].kind;
     if (!isfinite(m->guard)) return;
-    double bound = effect_of(f, t, m->guard), fall = effect_of(f, t, kind == TRACK_SCALE ? m->effect : 0.25);
-    struct guard_plan plan = {.bound = -fmin(bound, 0.99), .fall = fmin(fall, 1), .exposed = 10 * f->plan->step_units};
+    double bound = m->guard, fall = kind == TRACK_SCALE ? m->effect : 0.25;
+    struct guard_plan plan = {.bound = -fmin(effect_of(f, t, bound), 0.99),
+                              .fall = fmin(effect_of(f, t, fall), 1),
+                              .exposed = 10 * f->plan->step_units};
+    struct guard_plan shadow = {.bound = -fmin(track_effect(m, kind, bound), 0.99),
+                                .fall = fmin(track_effect(m, kind, fall), 1),
+                                .exposed = f->plan->shadow};
     guard_begin(&x->guard, &plan);
+    if (f->plan->shadow > 0) guard_begin(&x->shadow, &shadow); /* what is expected of a unit is so of both */
+}
+
+double findings_guard_limit(const struct findings *f)
+{
+    return log((f->plan->shadow > 0 ? 2 : 1) / f->plan->guard_alpha);
 }
 
 enum status findings_begin(struct findings *f, struct error *err)
@@ -195,7 +206,7 @@ enum status findings_begin(struct findings *f, struct error *err)
         for (size_t t = 0; t < f->n_tracks; t++) {
             if (f->track[t].kind == TRACK_BILL) continue;
             bet(f, t, &f->challenger[i].track[t]);
-            set_guard(f, t, &f->challenger[i].track[t]);
+            set_guards(f, t, &f->challenger[i].track[t]);
         }
     return STATUS_OK;
 }
@@ -246,4 +257,16 @@ void findings_see(struct findings *f, const struct scored_unit *unit, const doub
         if (is_its && shares[i + 1] > 0 && shares[0] > 0) see(f, &f->challenger[i], unit, share);
     }
     if (unit->arm == 0) know_all(f, unit);
+}
+
+void findings_see_pair(struct findings *f, size_t challenger, const struct pair *pair)
+{
+    struct challenger *c = &f->challenger[challenger];
+    for (size_t t = 0; t < f->n_tracks; t++) {
+        struct followed *x = &c->track[t];
+        double champion = outcome_of(f, t, pair->champion), its = outcome_of(f, t, pair->challenger);
+        if (x->shadow.plan.fall > 0) guard_see_pair(&x->shadow, champion, its);
+        x->apart += its - champion;
+    }
+    c->pairs++;
 }

@@ -3,6 +3,7 @@
  *   findings_learn    the champion alone, before the first challenger: how large amounts are, where the metrics lie
  *   findings_begin    what was learnt is fixed, and bets are laid
  *   findings_see      a unit whose window is closed
+ *   findings_see_pair a unit beside which a challenger ran in the shadow: for its guard there
  *
  * A unit of which something was expected (a number in [0, 1], known before its assignment) counts by what is left of its
  * outcome once that is taken off (tuner/rollout/adjustment.h), if that explains enough of the champion's outcomes in the
@@ -15,6 +16,7 @@
 #ifndef TUNER_LIVE_FINDINGS_H
 #define TUNER_LIVE_FINDINGS_H
 
+#include "tuner/live/pairs.h"
 #include "tuner/live/track.h"
 
 #include "tuner/base/json.h"
@@ -36,12 +38,14 @@ struct followed { /* a track of one challenger */
     size_t n;
     struct stratum *stratum;
     struct sequence sequence; /* not of a bill */
-    struct guard guard;
+    struct guard guard, shadow;
+    double apart; /* in the shadow: the sum of differences of outcomes */
 };
 
 struct challenger {
     double units[ARMS]; /* scored: the champion's beside it and its own */
     double missing[ARMS]; /* … of which nothing was heard */
+    double pairs;         /* units beside which it ran in the shadow */
     struct followed track[LIVE_TRACKS_MAX];
 };
 
@@ -70,6 +74,7 @@ struct scored_unit {
     double expected;     /* in [0, 1]; NaN: nothing */
     double chance;       /* uniform in [0, 1), of the unit: how what lies between two levels is rounded */
     const double *value; /* all NaN: nothing was heard of it */
+    const struct pairs *pairs;
 };
 
 void findings_learn(struct findings *f, const struct scored_unit *unit);
@@ -77,6 +82,10 @@ void findings_learn(struct findings *f, const struct scored_unit *unit);
 enum status findings_begin(struct findings *f, struct error *err);
 /* shares: of the unit's period, the champion's first. */
 void findings_see(struct findings *f, const struct scored_unit *unit, const double *shares);
+
+void findings_see_pair(struct findings *f, size_t challenger, const struct pair *pair);
+/* log E of a guard at which a challenger is taken back: half of what the plan allows to go wrong, if there are two. */
+double findings_guard_limit(const struct findings *f);
 
 /* Information that so many units of both arms carry, at these shares of the challenger and champion, of a track. */
 double findings_information(const struct findings *f, size_t track, double units, double share);

@@ -22,6 +22,13 @@ static json_t *stratum_json(const struct stratum *s)
                      levels_json(s->tally.units[ARM_CHALLENGER]));
 }
 
+static json_t *guard_json(const struct guard *g)
+{
+    return json_numbers((const double[]){g->plan.bound, g->plan.fall, g->plan.exposed, g->plan.pair_variance,
+                                         g->log_wealth, g->exposed, g->staked, g->pairs, g->squares},
+                        9);
+}
+
 static json_t *followed_json(const struct followed *x)
 {
     json_t *strata = json_array();
@@ -29,22 +36,19 @@ static json_t *followed_json(const struct followed *x)
     const double *plan = (const double[]){x->sequence.plan.effect, x->sequence.plan.target[0],
                                           x->sequence.plan.target[1], x->sequence.plan.alpha,
                                           x->sequence.plan.information};
-    const struct guard *g = &x->guard;
-    const double *guard = (const double[]){g->plan.bound, g->plan.fall, g->plan.exposed, g->plan.pair_variance,
-                                           g->log_wealth, g->exposed,   g->staked,       g->pairs,
-                                           g->squares};
-    return json_pack("{s:o, s:o, s:f, s:o, s:o, s:o}", "strata", strata, "plan", json_numbers(plan, 5), "information",
-                     x->sequence.information, "above", json_numbers(x->sequence.hedge[SIDE_ABOVE].log_wealth, HEDGE_POINTS),
-                     "below", json_numbers(x->sequence.hedge[SIDE_BELOW].log_wealth, HEDGE_POINTS), "guard",
-                     json_numbers(guard, 9));
+    return json_pack("{s:o, s:o, s:f, s:o, s:o, s:o, s:o, s:f}", "strata", strata, "plan", json_numbers(plan, 5),
+                     "information", x->sequence.information, "above",
+                     json_numbers(x->sequence.hedge[SIDE_ABOVE].log_wealth, HEDGE_POINTS), "below",
+                     json_numbers(x->sequence.hedge[SIDE_BELOW].log_wealth, HEDGE_POINTS), "guard",
+                     guard_json(&x->guard), "shadow", guard_json(&x->shadow), "apart", x->apart);
 }
 
 static json_t *challenger_json(const struct findings *f, const struct challenger *c)
 {
     json_t *tracks = json_array();
     for (size_t t = 0; t < f->n_tracks; t++) json_array_append_new(tracks, followed_json(&c->track[t]));
-    return json_pack("{s:o, s:o, s:o}", "units", json_numbers(c->units, ARMS), "missing",
-                     json_numbers(c->missing, ARMS), "tracks", tracks);
+    return json_pack("{s:o, s:o, s:f, s:o}", "units", json_numbers(c->units, ARMS), "missing",
+                     json_numbers(c->missing, ARMS), "pairs", c->pairs, "tracks", tracks);
 }
 
 static json_t *marks_json(const struct findings *f)
@@ -126,22 +130,33 @@ static bool read_strata(const json_t *in, struct followed *x, struct arena *aren
     return true;
 }
 
+static bool read_guard(const json_t *in, struct guard *ret)
+{
+    double g[9];
+    if (!json_numbers_read(in, g, 9)) return false;
+    *ret = (struct guard){{g[0], g[1], g[2], g[3]}, g[4], g[5], g[6], g[7], g[8]};
+    return true;
+}
+
 static bool read_followed(const json_t *in, struct followed *x, struct arena *arena)
 {
-    double plan[5], g[9];
-    if (!json_numbers_read(json_object_get(in, "plan"), plan, 5) || !json_numbers_read(json_object_get(in, "guard"), g, 9) ||
+    double plan[5];
+    if (!json_numbers_read(json_object_get(in, "plan"), plan, 5) ||
+        !read_guard(json_object_get(in, "guard"), &x->guard) ||
+        !read_guard(json_object_get(in, "shadow"), &x->shadow) ||
         !json_numbers_read(json_object_get(in, "above"), x->sequence.hedge[SIDE_ABOVE].log_wealth, HEDGE_POINTS) ||
         !json_numbers_read(json_object_get(in, "below"), x->sequence.hedge[SIDE_BELOW].log_wealth, HEDGE_POINTS))
         return false;
     x->sequence.plan = (struct sequence_plan){plan[0], {plan[1], plan[2]}, plan[3], plan[4]};
     x->sequence.information = json_number_at(in, "information");
-    x->guard = (struct guard){{g[0], g[1], g[2], g[3]}, g[4], g[5], g[6], g[7], g[8]};
+    x->apart = json_number_at(in, "apart");
     return read_strata(json_object_get(in, "strata"), x, arena);
 }
 
 static bool read_challenger(const json_t *in, struct findings *f, struct challenger *c)
 {
     const json_t *tracks = json_object_get(in, "tracks");
+    c->pairs = json_number_at(in, "pairs");
     if (!json_numbers_read(json_object_get(in, "units"), c->units, ARMS) ||
         !json_numbers_read(json_object_get(in, "missing"), c->missing, ARMS) || json_array_size(tracks) != f->n_tracks)
         return false;

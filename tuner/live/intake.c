@@ -1,5 +1,6 @@
 #include "tuner/live/intake.h"
 
+#include "tuner/live/pairs.h"
 #include "tuner/live/track.h"
 
 #include <math.h>
@@ -17,7 +18,8 @@ struct item {
     long period_number, segment;
     double expected;
     bool has_metrics;
-    double value[LIVE_METRICS_MAX];
+    size_t n_values;
+    double value[PAIRS_VALUES_MAX]; /* as pairs.h has them */
 };
 
 /* What became of it. */
@@ -71,11 +73,12 @@ static enum status read_text(const json_t *in, const char *key, size_t most, con
     return STATUS_OK;
 }
 
-static enum status read_metrics(const struct live_plan *p, const json_t *in, struct item *x, struct error *err)
+/* Into `value`, which is as it was where nothing is said; *ret_n: how many there are. */
+static enum status read_metrics(const struct live_plan *p, const json_t *in, double *value, size_t *ret_n,
+                                struct error *err)
 {
     const char *name;
     json_t *v;
-    for (size_t i = 0; i < p->n_metrics; i++) x->value[i] = NAN;
     if (!in || json_is_null(in)) return STATUS_OK;
     if (!json_is_object(in)) return error_set(err, STATUS_INVALID, "metrics must be an object such as {\"em\": 1}");
     json_object_foreach((json_t *)in, name, v)
@@ -85,9 +88,43 @@ static enum status read_metrics(const struct live_plan *p, const json_t *in, str
         if (!json_is_number(v)) return error_set(err, STATUS_INVALID, "%.48s must be a number", name);
         enum status s = track_check(&p->metric[m], json_number_value(v), err);
         if (s) return s;
-        x->value[m] = json_number_value(v);
-        x->has_metrics = true;
+        value[m] = json_number_value(v);
     }
+    *ret_n = json_object_size(in);
+    return STATUS_OK;
+}
+
+static enum status read_own(const struct lane *l, const json_t *in, struct item *x, struct error *err)
+{
+    size_t n = 0;
+    x->n_values = l->plan->n_metrics;
+    for (size_t i = 0; i < PAIRS_VALUES_MAX; i++) x->value[i] = NAN;
+    enum status s = read_metrics(l->plan, json_object_get(in, "metrics"), x->value, &n, err);
+    x->has_metrics = n > 0;
+    return s;
+}
+
+/* {"challenger": {"em": 0}, …}: what they would have answered. */
+static enum status read_shadow(const struct lane *l, const json_t *in, struct item *x, struct error *err)
+{
+    const char *name;
+    json_t *v;
+    const json_t *all = json_object_get(in, "shadow");
+    size_t m = l->plan->n_metrics, n;
+    if (!all || json_is_null(all)) return STATUS_OK;
+    if (!json_is_object(all) || !x->has_metrics || x->arm != 0)
+        return error_set(err, STATUS_INVALID,
+                         "shadow stands beside metrics of the champion, such as {\"challenger\": {\"em\": 0}}");
+    json_object_foreach((json_t *)all, name, v)
+    {
+        int arm = experiment_arm(l->experiment, name);
+        if (arm < 1) return error_set(err, STATUS_INVALID, "shadow: there is no challenger '%.48s'", name);
+        double *value = x->value + (size_t)arm * m;
+        for (size_t i = 0; i < m; i++) value[i] = PAIRS_UNHEARD;
+        enum status s = read_metrics(l->plan, v, value, &n, err);
+        if (s) return s;
+    }
+    if (l->experiment->phase == LIVE_SHADOW) x->n_values = m * (l->experiment->n_challengers + 1);
     return STATUS_OK;
 }
 
@@ -121,7 +158,7 @@ static enum status read_item(const struct lane *l, const json_t *in, int64_t now
     const char *segment = NULL;
     *x = (struct item){.at_ms = now_ms, .period_number = -1, .expected = NAN};
     enum status s = json_is_object(in) ? json_only(in, err, "unit", "id", "at_ms", "experiment", "period", "variant",
-                                                   "segment", "expected", "metrics", NULL)
+                                                   "segment", "expected", "metrics", "shadow", NULL)
                                        : error_set(err, STATUS_INVALID, "an outcome must be an object");
     if (!s) s = read_text(in, "unit", ASSIGNMENT_UNIT_MAX, &x->unit, err);
     if (!s && !x->unit) s = error_set(err, STATUS_INVALID, "unit is missing: who was served?");
@@ -132,7 +169,8 @@ static enum status read_item(const struct lane *l, const json_t *in, int64_t now
         s = error_set(err, STATUS_INVALID, "at_ms is %lld s in the future; look at the clock of who sent it",
                       (long long)(x->at_ms - now_ms) / 1000);
     if (!s) s = read_arm(l->experiment, in, x, err);
-    if (!s) s = read_metrics(l->plan, json_object_get(in, "metrics"), x, err);
+    if (!s) s = read_own(l, in, x, err);
+    if (!s) s = read_shadow(l, in, x, err);
     if (!s && x->has_metrics && !x->id)
         s = error_set(err, STATUS_INVALID, "id is missing: without one a repetition would count twice");
     if (!s) s = read_expected(in, &x->expected, err);
@@ -193,7 +231,7 @@ static enum status put_outcome(const struct lane *l, const struct item *x, struc
     bool is_new = false;
     int64_t id = 0;
     assignment_key("outcome", x->id, strlen(x->id), &id);
-    struct store_outcome o = {l->id, u->unit, id, x->at_ms, x->value, l->plan->n_metrics};
+    struct store_outcome o = {l->id, u->unit, id, x->at_ms, x->value, x->n_values};
     if (u->outcomes >= l->plan->outcomes_max) {
         ret->word = INTAKE_REFUSED;
         error_set(&ret->wrong, STATUS_INVALID, "this unit has %ld outcomes already, the most that a unit may have",

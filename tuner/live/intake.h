@@ -2,7 +2,7 @@
  * again changes nothing.
  *
  *     {"outcomes": [{"unit", "variant", "id"?, "at_ms"?, "experiment"?, "period"?, "segment"?, "expected"?,
- *                    "metrics": {"em": 1, "tokens": 120}?}, …]}
+ *                    "metrics": {"em": 1, "tokens": 120}?, "shadow": {"challenger": {"em": 0, "tokens": 90}, …}?}, …]}
  *
  * taken     it is there now
  * repeated  it was there before

@@ -56,11 +56,25 @@ static void read_difference(const struct findings *f, size_t track, const struct
     ret->by = in_metric(f, track, sequence_difference(t->at, t->n));
     for (int side = 0; side < SIDES; side++)
         ret->evidence[side] = sequence_evidence(s, t->at, t->n, (enum side)side, s->plan.target[side]);
-    if (x->guard.plan.fall > 0) ret->guard = guard_evidence(&x->guard);
     if (!intervals) return;
     struct sequence_interval i = sequence_interval(s, t->at, t->n);
     double one = in_metric(f, track, i.low), other = in_metric(f, track, i.high);
     ret->low = fmin(one, other), ret->high = fmax(one, other);
+}
+
+static double guard_of(const struct followed *x)
+{
+    double ramp = x->guard.plan.fall > 0 ? guard_evidence(&x->guard) : -INFINITY;
+    double shadow = x->shadow.plan.fall > 0 ? guard_evidence(&x->shadow) : -INFINITY;
+    return fmax(ramp, shadow);
+}
+
+/* Before the first unit of its own: how it did in the shadow. */
+static double shadow_of(const struct findings *f, size_t t, const struct challenger *c)
+{
+    const struct track *track = &f->track[t];
+    double apart = c->track[t].apart / c->pairs;
+    return track->kind == TRACK_BILL ? NAN : track_difference(&f->metric[track->metric], track->kind, apart);
 }
 
 static void read_track(const struct findings *f, size_t t, const struct challenger *c, bool intervals,
@@ -69,7 +83,8 @@ static void read_track(const struct findings *f, size_t t, const struct challeng
     const struct live_metric *m = &f->metric[f->track[t].metric];
     struct tallies all = tallies_of(&c->track[t]);
     double limit = log(2 / f->plan->alpha);
-    *ret = (struct track_reading){NAN, NAN, NAN, {-INFINITY, -INFINITY}, -INFINITY, false, false, false};
+    *ret = (struct track_reading){shadow_of(f, t, c), NAN,   NAN,  {-INFINITY, -INFINITY},
+                                  guard_of(&c->track[t]), false, false, false};
     if (f->begun && all.n > 0) {
         if (f->track[t].kind == TRACK_BILL)
             read_bill(f, m, &all, intervals, ret);
@@ -78,7 +93,7 @@ static void read_track(const struct findings *f, size_t t, const struct challeng
     }
     ret->good = ret->evidence[SIDE_ABOVE] >= limit;
     ret->bad = ret->evidence[SIDE_BELOW] >= limit;
-    ret->broken = ret->guard >= log(1 / f->plan->guard_alpha);
+    ret->broken = ret->guard >= findings_guard_limit(f);
     free(all.at);
 }
 
@@ -226,10 +241,10 @@ json_t *judgement_json(const struct experiment *x, const struct findings *f, con
         json_t *tracks = json_array();
         for (size_t t = 0; t < f->n_tracks; t++) json_array_append_new(tracks, track_json(f, t, c, &r->track[t]));
         json_array_append_new(
-            out, json_pack("{s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o}", "variant",
+            out, json_pack("{s:s, s:s, s:b, s:b, s:o, s:o, s:o, s:o, s:o}", "variant",
                            experiment_variant(x, i + 1, name, sizeof name), "verdict", verdict_name(r->word), "dropped",
                            x->dropped[i], "mismatch", r->mismatched, "units", json_numbers(c->units, ARMS), "missing",
-                           json_numbers(c->missing, ARMS), "needed", json_number(ceil(r->needed)), "metrics", tracks));
+                           json_numbers(c->missing, ARMS), "pairs", json_number(c->pairs), "needed", json_number(ceil(r->needed)), "metrics", tracks));
     }
     return out;
 }

@@ -1,4 +1,5 @@
 #include "tuner/live/change.h"
+#include "tuner/live/decision.h"
 #include "tuner/live/live.h"
 
 #include <string.h>
@@ -96,7 +97,8 @@ static enum status give(struct ordering *o, struct error *err)
     case LIVE_DO_PAUSE: return change_phase(&o->r, LIVE_PAUSED, change_body(x->why, x->by), o->now_ms, err);
     case LIVE_DO_RESUME:
         o->r.experiment.heard_ms = o->now_ms;
-        return change_phase(&o->r, o->r.findings.begun ? LIVE_RUNNING : LIVE_LEARNING, change_body(x->why, x->by), o->now_ms, err);
+        return change_phase(&o->r, decide_phase(&o->r.experiment, &o->r.findings),
+                            change_body(x->why, x->by), o->now_ms, err);
     case LIVE_DO_STOP: return change_phase(&o->r, LIVE_STOPPED, change_body(x->why, x->by), o->now_ms, err);
     case LIVE_DO_PROMOTE: return order_promote(o, err);
     case LIVE_DO_ROLLBACK: return change_phase(&o->r, LIVE_ROLLED_BACK, change_body(x->why, x->by), o->now_ms, err);

@@ -154,6 +154,12 @@ static enum status read_group(struct reader *r, const struct yaml_node *map)
     return s;
 }
 
+static enum status read_shadow(struct reader *r, const struct yaml_node *map)
+{
+    enum status s = FORM_ONLY(&r->form, map, "shadow", "units");
+    return s ? s : form_number_at(&r->form, map, "units", (struct form_range){0, most}, &r->plan->shadow);
+}
+
 static enum status read_overrides(struct reader *r, const struct yaml_node *map)
 {
     struct live_plan *p = r->plan;
@@ -278,7 +284,7 @@ static enum status read_root(struct reader *r, const struct yaml_node *map)
     const struct yaml_node *v;
     enum status s = FORM_ONLY(&r->form, map, "the plan", "metrics", "window", "late", "silence", "ramp", "step_units", "units",
                          "learn", "alpha", "guard_alpha", "limit", "holdout", "group", "overrides", "segments",
-                         "prefer", "promote", "outcomes_max", "otlp");
+                         "prefer", "promote", "outcomes_max", "otlp", "shadow");
     if (!s) s = read_numbers(r, map);
     if (!s) s = form_duration_at(&r->form, map, "window", &p->window_ms);
     if (!s) s = form_duration_at(&r->form, map, "late", &p->late_ms);
@@ -287,6 +293,7 @@ static enum status read_root(struct reader *r, const struct yaml_node *map)
     if (!s && (v = yaml_get(map, "otlp"))) s = read_otlp(r, v);
     if (!s && (v = yaml_get(map, "ramp"))) s = read_ramp(r, v);
     if (!s && (v = yaml_get(map, "group"))) s = read_group(r, v);
+    if (!s && (v = yaml_get(map, "shadow"))) s = read_shadow(r, v);
     if (!s && (v = yaml_get(map, "overrides"))) s = read_overrides(r, v);
     if (!s && (v = yaml_get(map, "segments"))) s = read_segments(r, v);
     if (!s) s = read_choices(r, map);

@@ -50,6 +50,15 @@ static json_t *ranges_json(const struct experiment *x)
     return out;
 }
 
+static json_t *shadow_json(const struct experiment *x)
+{
+    json_t *out = json_array();
+    char name[32];
+    for (size_t i = 0; i < x->n_challengers; i++)
+        if (!x->dropped[i]) json_array_append_new(out, json_string(experiment_variant(x, i + 1, name, sizeof name)));
+    return out;
+}
+
 static void add_experiment(const struct record *r, json_t *out)
 {
     const struct live_plan *p = &r->plan;
@@ -58,6 +67,7 @@ static void add_experiment(const struct record *r, json_t *out)
     json_object_set_new(out, "period", json_integer((json_int_t)r->experiment.n_periods - 1));
     json_object_set_new(out, "salt", json_string(r->row.salt));
     json_object_set_new(out, "ranges", ranges_json(&r->experiment));
+    if (r->experiment.phase == LIVE_SHADOW) json_object_set_new(out, "shadow", shadow_json(&r->experiment));
     if (p->holdout > 0)
         json_object_set_new(out, "holdout",
                             json_pack("{s:s, s:f}", "salt", intake_holdout_salt(r->rollout.name, salt, sizeof salt),

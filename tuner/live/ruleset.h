@@ -3,7 +3,10 @@
  *
  *     {"rollout", "version", "valid_ms", "refresh_ms", "variants": {"champion": {"hash", "parameters"}, …},
  *      "experiment"?, "period"?, "salt"?, "ranges": [[from, to, variant], …]?, "group"?, "holdout"?, "overrides"?,
- *      "killed"?}
+ *      "shadow"?: ["challenger", …], "killed"?}
+ *
+ * `shadow`: whoever asks for the champion runs these, too, on the same request, in the background; only the champion
+ * answers, and its outcome says what they would have done (intake.h).
  */
 #ifndef TUNER_LIVE_RULESET_H
 #define TUNER_LIVE_RULESET_H

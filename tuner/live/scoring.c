@@ -19,6 +19,7 @@ struct means {
     const struct live_plan *plan;
     int64_t until_ms;
     double n[LIVE_METRICS_MAX], sum[LIVE_METRICS_MAX];
+    struct pairs pairs;
 };
 
 static void add_outcome(void *data, const struct store_outcome *o)
@@ -27,13 +28,14 @@ static void add_outcome(void *data, const struct store_outcome *o)
     if (o->at_ms > m->until_ms) return;
     for (size_t i = 0; i < o->n && i < m->plan->n_metrics; i++)
         if (!isnan(o->value[i])) m->n[i]++, m->sum[i] += o->value[i];
+    pairs_add(&m->pairs, o->value, o->n);
 }
 
 static void score(const struct lane *l, const struct store_unit *u, const struct means *m, scored_fn *fn, void *data)
 {
     struct rng chance = rng_derive((uint64_t)u->unit, "level", 0);
     double value[LIVE_METRICS_MAX];
-    struct scored_unit unit = {u->period, u->segment, (size_t)u->arm, u->expected, rng_unit(&chance), value};
+    struct scored_unit unit = {u->period, u->segment, (size_t)u->arm, u->expected, rng_unit(&chance), value, &m->pairs};
     for (size_t i = 0; i < l->plan->n_metrics; i++) value[i] = m->n[i] > 0 ? m->sum[i] / m->n[i] : NAN;
     if (experiment_is_whole(l->experiment, &l->experiment->period[u->period], u->at_ms)) {
         l->experiment->counts.scored++;
@@ -44,7 +46,9 @@ static void score(const struct lane *l, const struct store_unit *u, const struct
 
 static enum status close_unit(const struct lane *l, struct store_unit *u, scored_fn *fn, void *data, struct error *err)
 {
-    struct means m = {.plan = l->plan, .until_ms = u->at_ms + l->plan->window_ms};
+    struct means m = {.plan = l->plan,
+                      .until_ms = u->at_ms + l->plan->window_ms,
+                      .pairs = {l->plan->n_metrics, l->experiment->n_challengers}};
     enum status s = store_outcomes(l->store, l->id, u->unit, add_outcome, &m, err);
     if (s) return s;
     score(l, u, &m, fn, data);

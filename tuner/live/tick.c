@@ -52,7 +52,8 @@ static enum status begin(struct record *r, const char *why, int64_t now_ms, stru
     if (findings_begin(&r->findings, &cannot) || check_units(r, &cannot))
         return change_phase(r, LIVE_ROLLED_BACK, change_body(cannot.text, NULL), now_ms, err);
     r->changed = true;
-    return change_phase(r, LIVE_RUNNING, change_body(why, NULL), now_ms, err);
+    enum live_phase next = decide_phase(&r->experiment, &r->findings);
+    return change_phase(r, next, change_body(why, NULL), now_ms, err);
 }
 
 static enum status act(struct record *r, const struct decision *d, int64_t now_ms, struct error *err)
@@ -65,7 +66,10 @@ static enum status act(struct record *r, const struct decision *d, int64_t now_m
     case ACT_BEGIN: json_decref(body); return begin(r, d->why, now_ms, err);
     case ACT_DROP: return change_drop(r, d->challenger, body, now_ms, err);
     case ACT_ROLL_BACK: return change_phase(r, LIVE_ROLLED_BACK, body, now_ms, err);
-    case ACT_RESUME: e->heard_ms = now_ms; return change_phase(r, LIVE_RUNNING, body, now_ms, err);
+    case ACT_RUN: return change_phase(r, LIVE_RUNNING, body, now_ms, err);
+    case ACT_RESUME:
+        e->heard_ms = now_ms;
+        return change_phase(r, decide_phase(e, &r->findings), body, now_ms, err);
     case ACT_PROMOTE: return change_promote(r, d->challenger, body, now_ms, err);
     case ACT_SHARE: return change_share(r, &d->preferred, body, now_ms, err);
     case ACT_RAMP: return change_step(r, e->step + 1, body, now_ms, err);
@@ -80,6 +84,13 @@ static enum status act(struct record *r, const struct decision *d, int64_t now_m
 
 /* ---- the experiment ---- */
 
+static void see_pairs(struct record *r, const struct pairs *pairs)
+{
+    struct pair pair;
+    for (size_t i = 0; i < r->experiment.n_challengers; i++)
+        if (pairs_of(pairs, i, &pair)) findings_see_pair(&r->findings, i, &pair);
+}
+
 static void see_unit(void *data, const struct scored_unit *unit)
 {
     struct ticking *t = data;
@@ -88,6 +99,7 @@ static void see_unit(void *data, const struct scored_unit *unit)
         findings_see(&r->findings, unit, r->experiment.period[unit->period].share);
     else if (unit->arm == 0)
         findings_learn(&r->findings, unit);
+    if (r->experiment.phase == LIVE_SHADOW) see_pairs(r, unit->pairs);
     r->changed = true;
     if (unit->arm == 0) watch_unit(t, &r->plan, unit->value);
 }
