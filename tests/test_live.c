@@ -524,6 +524,86 @@ static void test_live__units_that_turn_out_too_few_are_said_before_anybody_is_ex
     world_close(&w);
 }
 
+/* ---- plans ---- */
+
+static json_t *rules_of(const char *text, struct live_plan *p, struct arena *a)
+{
+    struct error err;
+    assert_ok(live_plan_read("plan.yaml", text, a, p, &err), err);
+    return live_plan_json(p);
+}
+
+static void test_live__a_plan_is_read_back_from_its_json(void **state)
+{
+    (void)state;
+    static const char *const plans[] = {
+        "",
+        "{window: 90s, late: 0, silence: 0, ramp: [0.02, 0.3], units: 1e6, promote: auto, prefer: finding}",
+        "metrics:\n  tokens: {prove: fewer, saving: 0.2, cap: 512, marks: [4, 400], missing: 7, guard: 1}\n"
+        "  latency: {goal: minimize, range: [0, 5000], guard: 100}\n  em: {prove: not_worse, effect: 0.03}\n"
+        "learn: 0\ngroup: {name: checkout, part: [0, 0.5]}\nholdout: 0.02\nlimit: 500\n"
+        "overrides: {ada: challenger}\nsegments: [long, short]\n",
+    };
+    for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
+        struct arena a = {0};
+        struct live_plan p, again;
+        json_t *one = rules_of(plans[i], &p, &a);
+        char *text = json_text(one);
+        json_t *two = rules_of(text, &again, &a);
+        assert_true(json_equal(one, two));
+        assert_int_equal(again.window_ms, p.window_ms);
+        assert_int_equal(again.n_metrics, p.n_metrics);
+        assert_true(memcmp(again.step, p.step, sizeof p.step) == 0);
+        free(text);
+        json_decref(one);
+        json_decref(two);
+        arena_done(&a);
+    }
+}
+
+/* Beside the formula by hand: (1.96 + 0.84)² of units at equal shares, four times the variance, and what looking costs.
+ */
+static void test_live__what_a_plan_needs(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    struct live_plan p;
+    json_decref(rules_of("{ramp: [0.1, 0.5], step_units: 50, learn: 100}", &p, &a));
+    double looking = exposure_needed(0.25, 0.5, 0.05) / exposure_fixed(0.25, 0.5, 0.05);
+    assert_near(needs_before(&p, 1), 100 + 500, 1e-9);
+    assert_near(needs_before(&p, 3), 100 + 1500, 1e-9);
+    assert_near(needs_to_prove(&p, 1, 0, TRUTH_EFFECT, SPREAD_LARGE), looking * 7.849 / (0.05 * 0.05), 5);
+    assert_near(needs_to_prove(&p, 1, 0, TRUTH_SAME, SPREAD_LARGE), looking * 7.849 / (0.01 * 0.01), 120);
+    assert_true(isinf(needs_to_prove(&p, 1, 1, TRUTH_SAME, SPREAD_SMALL)));
+    assert_near(needs_days(&p, 1, 400, 100), 10, 1e-9);
+    p.limit = 10; /* of challengers in a day: the first step's 50 take five days, the last one's 200 take 20 */
+    assert_near(needs_days(&p, 1, 400, 100), 1 + 5 + 20, 1e-9);
+    p.holdout = 0.5;
+    assert_near(needs_before(&p, 1), 1200, 1e-9);
+    arena_done(&a);
+}
+
+static void test_live__status_of_all_or_of_a_study(void **state)
+{
+    (void)state;
+    struct world w;
+    json_t *all = NULL;
+    world_open(&w, 16);
+    assert_ok(live_status_all(w.store, NULL, w.now, &all, &w.err), w.err);
+    assert_int_equal(json_array_size(all), 0);
+    json_decref(all);
+    assert_ok(world_start(&w, "", 1), w.err);
+    assert_ok(live_status_all(w.store, "g2p", w.now, &all, &w.err), w.err);
+    assert_int_equal(json_array_size(all), 1);
+    json_t *rules = json_object_get(json_object_get(json_array_get(all, 0), "experiment"), "rules");
+    assert_string_equal(json_string_value(json_object_get(rules, "window")), "10m");
+    json_decref(all);
+    assert_ok(live_status_all(w.store, "other", w.now, &all, &w.err), w.err);
+    assert_int_equal(json_array_size(all), 0);
+    json_decref(all);
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -549,6 +629,9 @@ int main(void)
         cmocka_unit_test(test_live__killed_serves_the_champion),
         cmocka_unit_test(test_live__a_clock_that_jumps_undoes_nothing),
         cmocka_unit_test(test_live__units_that_turn_out_too_few_are_said_before_anybody_is_exposed),
+        cmocka_unit_test(test_live__a_plan_is_read_back_from_its_json),
+        cmocka_unit_test(test_live__what_a_plan_needs),
+        cmocka_unit_test(test_live__status_of_all_or_of_a_study),
     };
     return cmocka_run_group_tests_name("live", tests, NULL, NULL);
 }

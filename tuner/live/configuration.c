@@ -49,6 +49,46 @@ enum status configuration_of_trial(const struct memory *s, long trial, struct co
     return STATUS_OK;
 }
 
+enum status configuration_best(const struct memory *s, long *ret_trial, struct error *err)
+{
+    struct arena arena = {0};
+    const char *name = s->study->name;
+    const struct ranking all = ranking_make(s, &s->study->objective, &arena);
+    const struct ranked *best = all.winner;
+    enum status st = STATUS_OK;
+    if (!best)
+        st = error_set(err, STATUS_NOT_FOUND,
+                       "study '%s' has no best yet: no complete trial satisfies its constraints", name);
+    else if (best == all.baseline)
+        st = error_set(err, STATUS_INVALID,
+                       "nothing that study '%s' has tried beats its baseline; name a trial to have it tried all the same",
+                       name);
+    else if (!best->confirmed)
+        st = error_set(err, STATUS_INVALID,
+                       "trial %ld is the best of study '%s', but fresh seeds have not confirmed it; confirm it ('confirm:' "
+                       "in the study file, and 'nocturne run' again), or name it: trial %ld",
+                       best->trial->number, name, best->trial->number);
+    else
+        *ret_trial = best->trial->number;
+    arena_done(&arena);
+    return st;
+}
+
+enum status configuration_of_baseline(const struct memory *s, struct configuration *ret, struct error *err)
+{
+    const struct study *study = s->study;
+    if (!study->baseline) return error_set(err, STATUS_NOT_FOUND, "study '%s' has no baseline", study->name);
+    for (size_t i = 0; i < s->n; i++) {
+        const struct trial *t = s->trial[i];
+        if (t->role == ROLE_BASELINE && t->state == TRIAL_COMPLETE && !t->outside)
+            return configuration_of_trial(s, t->number, ret, err);
+    }
+    json_t *params = space_to_json(&study->space, study->baseline);
+    enum status st = configuration_of_params(study, params, ret, err);
+    json_decref(params);
+    return st;
+}
+
 enum status configuration_of_params(const struct study *study, const json_t *params, struct configuration *ret,
                                     struct error *err)
 {

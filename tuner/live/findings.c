@@ -147,14 +147,6 @@ double findings_information(const struct findings *f, size_t track, double units
     return tally_begin(&t, share, known_mean(k), known_variance(k)) ? sequence_information(&t, units) : 0;
 }
 
-/* What a challenger's share of the last step is, among it and the champion; *ret_both: their part of all units. */
-static double last_share(const struct findings *f, double *ret_both)
-{
-    double all = f->plan->step[f->plan->n_steps - 1], each = all / (double)f->n_challengers;
-    *ret_both = each + 1 - all;
-    return each / *ret_both;
-}
-
 /* An effect or margin of the metric as a difference of adjusted outcomes. */
 static double effect_of(const struct findings *f, size_t t, double effect)
 {
@@ -165,7 +157,7 @@ static void bet(const struct findings *f, size_t t, struct followed *x)
 {
     const struct live_metric *m = metric_of(f, t);
     enum track_kind kind = f->track[t].kind;
-    double both, share = last_share(f, &both), units = f->plan->units * both;
+    double both, share = live_plan_last_share(f->plan, f->n_challengers, &both), units = f->plan->units * both;
     double effect = kind == TRACK_SCALE ? m->effect : 1 / (1 - m->effect) - 1; /* a tenth fewer is a ratio of 0.9 */
     struct sequence_plan plan = {.effect = fmin(effect_of(f, t, effect), 1), .alpha = f->plan->alpha};
     plan.target[SIDE_ABOVE] = plan.target[SIDE_BELOW] = kind == TRACK_SCALE ? -effect_of(f, t, m->margin) : 0;

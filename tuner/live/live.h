@@ -17,6 +17,7 @@
 #include "tuner/live/configuration.h"
 #include "tuner/live/intake.h"
 #include "tuner/live/judgement.h"
+#include "tuner/live/needs.h"
 #include "tuner/live/plan.h"
 #include "tuner/live/ruleset.h"
 #include "tuner/live/watch.h"
@@ -113,10 +114,13 @@ struct live_watch_run {
 enum status live_watch_ran(struct store *store, const char *rollout, const struct live_watch_run *run, int64_t now_ms,
                            struct error *err);
 
-/* {"rollout", "study", "version", "champion": {…}, "since_ms", "killed"?, "experiment": {"number", "phase", …}?}; the
- * caller owns it. `number`: of an earlier experiment; 0: the last. */
+/* {"rollout", "study", "version", "champion": {…}, "since_ms", "killed"?, "experiment": {"number", "phase", "rules":
+ * {…}, …}?}; the caller owns it. "rules": the plan with what it left out. `number`: of an earlier experiment; 0: the last. */
 enum status live_status(struct store *store, const char *rollout, long number, int64_t now_ms, json_t **ret,
                         struct error *err);
+/* A list of them, each with its last experiment, in the order in which they were begun; `study`: those of one study;
+ * NULL: all. */
+enum status live_status_all(struct store *store, const char *study, int64_t now_ms, json_t **ret, struct error *err);
 /* [{"seq", "at_ms", "kind", …}, …] from `from` on, `limit` at most; the caller's. */
 enum status live_events(struct store *store, const char *rollout, int64_t from, long limit, json_t **ret,
                         struct error *err);

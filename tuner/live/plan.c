@@ -15,3 +15,10 @@ long live_plan_segment(const struct live_plan *p, const char *name)
         if (strcmp(p->segment[i], name) == 0) return (long)i;
     return (long)p->n_segments;
 }
+
+double live_plan_last_share(const struct live_plan *p, size_t n_challengers, double *ret_both)
+{
+    double all = p->step[p->n_steps - 1], each = all / (double)n_challengers;
+    *ret_both = each + 1 - all;
+    return each / *ret_both;
+}

@@ -19,6 +19,7 @@
 
 #include "tuner/base/arena.h"
 #include "tuner/base/error.h"
+#include "tuner/base/json.h"
 #include "tuner/rollout/rollout.h"
 
 #include <stdint.h>
@@ -91,8 +92,13 @@ struct live_plan {
 enum status live_plan_read(const char *file, const char *text, struct arena *arena, struct live_plan *ret,
                            struct error *err);
 
+/* All of it, with what was left out filled in: JSON that is read back to the same plan. The caller's. */
+json_t *live_plan_json(const struct live_plan *p);
+
 /* −1: it has none of this name. */
 int live_plan_metric(const struct live_plan *p, const char *name);
+/* What a challenger's share of the last step is, among it and the champion; *ret_both: their part of all units. */
+double live_plan_last_share(const struct live_plan *p, size_t n_challengers, double *ret_both);
 /* The segment of this name; of one that is not named, or NULL, the last. */
 long live_plan_segment(const struct live_plan *p, const char *name);
 

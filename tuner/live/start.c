@@ -62,11 +62,11 @@ static enum status check_overrides(const struct experiment *e, struct error *err
 /* Variance at its largest, where nothing is known yet: who is refused could not decide it in the best case either. */
 static enum status check_units(const struct live_plan *p, size_t n_challengers, struct error *err)
 {
-    double all = p->step[p->n_steps - 1], each = all / (double)n_challengers, both = each + 1 - all;
+    double both, share = live_plan_last_share(p, n_challengers, &both);
     for (size_t i = 0; p->units > 0 && i < p->n_metrics; i++) {
         const struct live_metric *m = &p->metric[i];
         if (m->proof != PROOF_NOT_WORSE) continue;
-        double variance = 0.05, effect = m->effect / (m->high - m->low), share = each / both; /* EM of 0.95 */
+        double variance = 0.05, effect = m->effect / (m->high - m->low); /* EM of 0.95 */
         double needed = exposure_fixed(variance, share, effect) / both;
         if (needed > p->units)
             return error_set(err, STATUS_INVALID,

@@ -64,6 +64,7 @@ static enum status experiment_status(struct record *r, int64_t now_ms, json_t **
     json_object_set_new(out, "number", json_integer(r->row.number));
     json_object_set_new(out, "salt", json_string(r->row.salt));
     json_object_set_new(out, "plan", json_string(r->row.plan));
+    json_object_set_new(out, "rules", live_plan_json(&r->plan));
     json_object_set_new(out, "created_ms", json_integer(r->row.created_ms));
     json_object_set_new(out, "share", json_number(1 - p->share[0]));
     json_object_set_new(out, "learnt", json_number(r->findings.learnt));
@@ -97,6 +98,28 @@ enum status live_status(struct store *store, const char *rollout, long number, i
     json_decref(champion);
     json_decref(experiment);
     record_done(&r);
+    return s;
+}
+
+enum status live_status_all(struct store *store, const char *study, int64_t now_ms, json_t **ret, struct error *err)
+{
+    struct arena arena = {0};
+    const char **name = NULL;
+    size_t n = 0;
+    json_t *out = json_array(), *one = NULL;
+    enum status s = store_rollout_names(store, &arena, &name, &n, err);
+    for (size_t i = 0; !s && i < n; i++) {
+        struct store_rollout row;
+        s = store_rollout_find(store, name[i], &arena, &row, err);
+        if (s || (study && strcmp(row.study, study) != 0)) continue;
+        s = live_status(store, name[i], 0, now_ms, &one, err);
+        if (!s) json_array_append_new(out, one);
+    }
+    if (!s)
+        *ret = out;
+    else
+        json_decref(out);
+    arena_done(&arena);
     return s;
 }
 
