@@ -49,6 +49,38 @@ static void test_study_file__every_key_is_read(void **state)
     study_free(s);
 }
 
+/* As it is in `reference`: alone, under "parameters" with whatever else export writes, as YAML and as JSON. */
+static void test_study_file__a_configuration_has_a_file_of_its_own(void **state)
+{
+    (void)state;
+    struct study *s = load_good();
+    struct error err;
+    double config[SPACE_PARAMS_MAX];
+    json_t *params = space_to_json(&s->space, s->baseline);
+    char *alone = json_dumps(params, 0), *exported = must_alloc(strlen(alone) + 200, 1);
+    sprintf(exported, "# of the study\nstudy: good\ntrial: 7\nparameters: %s\n", alone);
+    const char *const texts[] = {alone, exported};
+    for (size_t i = 0; i < 2; i++) {
+        assert_ok(study_read_config(s, "c.yaml", texts[i], config, &err), err);
+        assert_int_equal(memcmp(config, s->baseline, s->space.n * sizeof *config), 0);
+    }
+    const struct {
+        const char *text, *says;
+    } bad[] = {{"", "c.yaml:"},
+               {"[1, 2]", "c.yaml:1:1: 'parameters' must be a map"},
+               {"\nnonsense: 1", "c.yaml:2:1: 'nonsense' in the file is not a parameter"},
+               {"parameters: {}", "c.yaml:1:13: the file lacks the parameter"},
+               {"{", "c.yaml:"}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_equal(study_read_config(s, "c.yaml", bad[i].text, config, &err), STATUS_INVALID);
+        assert_non_null(strstr(err.text, bad[i].says));
+    }
+    free(alone);
+    free(exported);
+    json_decref(params);
+    study_free(s);
+}
+
 static void test_study_file__defaults_and_single_metric(void **state)
 {
     (void)state;
@@ -487,6 +519,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_study__metrics_are_shown_as_people_write_them),
         cmocka_unit_test(test_study_file__every_key_is_read),
+        cmocka_unit_test(test_study_file__a_configuration_has_a_file_of_its_own),
         cmocka_unit_test(test_study_file__defaults_and_single_metric),
         cmocka_unit_test(test_study_file__bad_files_are_refused_with_their_message),
         cmocka_unit_test(test_study_file__sizes_have_units),

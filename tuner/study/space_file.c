@@ -275,3 +275,21 @@ enum status file_references(struct file *f, const struct yaml_node *v)
     }
     return s;
 }
+
+enum status study_read_config(const struct study *study, const char *file, const char *text, double *ret,
+                              struct error *err)
+{
+    struct study there = {.space = study->space};
+    struct file f = {.study = &there, .err = err};
+    struct yaml_node *root = NULL;
+    double *config = NULL;
+    there.path = arena_strdup(&there.arena, file);
+    enum status s = yaml_read(file, text, strlen(text), &there.arena, &root, err);
+    if (!s) s = file_need(&f, root, YAML_MAP, "parameters");
+    const struct yaml_node *inner = s ? NULL : yaml_get(root, "parameters");
+    bool exported = inner && space_find(&study->space, "parameters") < 0;
+    if (!s) s = read_config(&f, exported ? inner : root, "the file", &config);
+    if (!s) memcpy(ret, config, study->space.n * sizeof *ret);
+    arena_done(&there.arena);
+    return s;
+}
