@@ -49,6 +49,7 @@ int cmd_resume(int argc, char **argv);
 int cmd_note(int argc, char **argv);
 int cmd_notify(int argc, char **argv);
 int cmd_retry(int argc, char **argv);
+int cmd_rollout(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_serve(int argc, char **argv);
 int cmd_show(int argc, char **argv);

@@ -11,13 +11,18 @@ static void print_verbs(void)
 static int print_bash(void)
 {
     fputs("# eval \"$(nocturne completion bash)\"\n"
+          "_nocturne_words() { # of a command that has some, as its help has them\n"
+          "    nocturne \"$1\" --help | sed -n \"s/.*nocturne $1 \\[OPTION[^]]*\\] \\([a-z][a-z|]*\\).*/\\1/p\" | tr '|' ' '\n"
+          "}\n"
           "_nocturne() {\n"
-          "    local cur=${COMP_WORDS[COMP_CWORD]}\n"
+          "    local words cur=${COMP_WORDS[COMP_CWORD]}\n"
           "    if [ \"$COMP_CWORD\" = 1 ]; then COMPREPLY=($(compgen -W \"",
           stdout);
     print_verbs();
     fputs(
         "\" -- \"$cur\"))\n"
+        "    elif [ \"$COMP_CWORD\" = 2 ] && [ \"${cur#-}\" = \"$cur\" ] && words=$(_nocturne_words \"${COMP_WORDS[1]}\") && [ -n \"$words\" ]; then\n"
+        "        COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
         "    elif [ \"${cur#-}\" != \"$cur\" ]; then\n"
         "        COMPREPLY=($(compgen -W \"$(nocturne \"${COMP_WORDS[1]}\" --help | grep -o -- '--[a-z]*')\" -- \"$cur\"))\n"
         "    else COMPREPLY=($(compgen -f -- \"$cur\")); fi\n"

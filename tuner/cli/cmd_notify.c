@@ -201,7 +201,7 @@ int cmd_notify(int argc, char **argv)
     static const struct argp argp = {
         .options = table,
         .parser = parse,
-        .args_doc = "test [CHANNEL] | show | send",
+        .args_doc = "test [CHANNEL]\nshow\nsend",
         .doc =
             "Who is told what of your studies: 'test' tells everybody something now, and says whether it arrived; 'show' says "
             "who would be told what, when, and what waits; 'send' sends now what an earlier process could not.\v"

@@ -1,5 +1,6 @@
 #include "tuner/cli/whole_file.h"
 
+#include "tuner/base/arena.h"
 #include "tuner/base/digest.h"
 
 #include <errno.h>
@@ -92,4 +93,27 @@ bool whole_file_is_filled(const struct whole_file *f)
 {
     struct stat info;
     return f->straight || (stat(f->part, &info) == 0 && info.st_size > 0);
+}
+
+enum status whole_file_read(const char *path, size_t most, char **ret, struct error *err)
+{
+    FILE *in = fopen(path, "re");
+    if (!in)
+        return error_set(err, errno == ENOENT ? STATUS_NOT_FOUND : STATUS_IO, "%s: cannot read: %s", path,
+                         strerror(errno));
+    char *text = must_alloc(most + 2, 1);
+    size_t n = fread(text, 1, most + 1, in);
+    enum status s = STATUS_OK;
+    if (ferror(in))
+        s = error_set(err, STATUS_IO, "%s: cannot read: %s", path, strerror(errno));
+    else if (n > most)
+        s = error_set(err, STATUS_INVALID, "%s: larger than %zu kB", path, most >> 10);
+    else if (strlen(text) < n)
+        s = error_set(err, STATUS_INVALID, "%s: this is no text", path);
+    fclose(in);
+    if (s)
+        free(text);
+    else
+        *ret = text;
+    return s;
 }

@@ -31,6 +31,10 @@ enum status whole_file_begin(struct whole_file *f, const char *path, struct erro
 /* `made`: STATUS_OK: it takes its place; else nothing is left of it. Returns `made`, or why it could not be written. */
 enum status whole_file_end(struct whole_file *f, enum status made, struct error *err);
 
+/* A file of at most `most` bytes, read whole, with a NUL behind it: the caller frees it. STATUS_NOT_FOUND; STATUS_INVALID:
+ * it is larger, or no text; STATUS_IO. */
+enum status whole_file_read(const char *path, size_t most, char **ret, struct error *err);
+
 /* Has the other program written something? */
 bool whole_file_is_filled(const struct whole_file *f);
 

@@ -23,12 +23,18 @@ static enum status denied(struct caller *c, struct error *err)
     return STATUS_DENIED;
 }
 
+static enum status ask_for(struct caller *c, const struct question *q, json_t **ret, struct error *err)
+{
+    enum status s = caller_ask(c, q, ret, err);
+    return s == STATUS_DENIED ? denied(c, err) : s;
+}
+
 static enum status ask(struct caller *c, const char *method, const char *path, const json_t *body, struct error *err)
 {
     json_t *answer = NULL;
-    enum status s = caller_ask(c, &(struct question){method, path, body}, &answer, err);
+    enum status s = ask_for(c, &(struct question){method, path, body}, &answer, err);
     json_decref(answer);
-    return s == STATUS_DENIED ? denied(c, err) : s;
+    return s;
 }
 
 enum status errand_stop(struct caller *c, const char *study, bool *ret_asked, struct error *err)
@@ -89,6 +95,31 @@ enum status errand_retry(struct caller *c, const char *study, const long *trial,
         if (s && n > 1) error_context(err, "trial %ld", trial[i]);
     }
     json_decref(nothing);
+    arena_done(&a);
+    return s;
+}
+
+/* ---- rollouts ---- */
+
+enum status errand_start(struct caller *c, const json_t *body, struct error *err)
+{
+    return ask(c, "POST", "/api/v1/rollouts", body, err);
+}
+
+enum status errand_order(struct caller *c, const char *rollout, const char *verb, const json_t *body, struct error *err)
+{
+    struct arena a = {0};
+    enum status s =
+        ask(c, "POST", arena_printf(&a, "/api/v1/rollouts/%s/%s", caller_escaped(&a, rollout), verb), body, err);
+    arena_done(&a);
+    return s;
+}
+
+enum status errand_outcomes(struct caller *c, const char *rollout, const json_t *body, json_t **ret, struct error *err)
+{
+    struct arena a = {0};
+    const char *path = arena_printf(&a, "/api/v1/rollouts/%s/outcomes", caller_escaped(&a, rollout));
+    enum status s = ask_for(c, &(struct question){"POST", path, body}, ret, err);
     arena_done(&a);
     return s;
 }

@@ -102,6 +102,17 @@ void report_stopped_early(FILE *out, const struct memory *s);
 /* Why one trial was stopped. */
 void report_stop(FILE *out, const struct memory *s, const struct stop_record *stop);
 
+/* ---- rollouts: what is live, from its status as JSON (live_status, or the API) ---- */
+
+/* The judgement, what is wrong, where it stands, what happens next. `where`: " --url …", for commands to be copied; "". */
+void report_rollout(FILE *out, const json_t *status, const char *where);
+/* The judgement and what happens next, alone. */
+void report_rollout_head(FILE *out, const json_t *status, const char *where);
+/* A line for each of a list. */
+void report_rollouts(FILE *out, const json_t *list);
+/* What has happened, a line each, of a list of events. */
+void report_rollout_events(FILE *out, const json_t *events);
+
 /* ---- export ---- */
 
 enum export_format { EXPORT_YAML, EXPORT_JSON, EXPORT_ENV, EXPORT_ARGS, EXPORT_TOML };

@@ -1,0 +1,180 @@
+#include "tuner/cli/rollouts.h"
+
+#include "tuner/base/words.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum status rollouts_open(const struct cli_common *c, struct rollouts *ret, struct error *err)
+{
+    struct rollouts r = {.store = NULL};
+    enum status s = c->service.url ? cli_call(&c->service, &r.remote, err)
+                                   : store_open(c->db, STORE_EXISTING, &r.store, err);
+    if (!s) *ret = r;
+    return s;
+}
+
+struct rollouts rollouts_beside(struct store *store, struct caller *caller)
+{
+    return (struct rollouts){.store = caller ? NULL : store, .remote = {.caller = caller}, .borrowed = true};
+}
+
+void rollouts_close(struct rollouts *r)
+{
+    if (r->borrowed) return;
+    store_close(r->store);
+    cli_hang_up(&r->remote);
+}
+
+static int64_t now_ms(void)
+{
+    return clock_wall_ms(clock_real());
+}
+
+/* ---- a service ---- */
+
+/* /api/v1/rollouts/NAME`rest` */
+static const char *path_of(struct arena *a, const char *name, const char *rest)
+{
+    return arena_printf(a, "/api/v1/rollouts/%s%s", caller_escaped(a, name), rest);
+}
+
+static enum status ask(const struct rollouts *r, const char *path, json_t **ret, struct error *err)
+{
+    return caller_ask(r->remote.caller, &(struct question){"GET", path, NULL}, ret, err);
+}
+
+/* The list in an answer, under `key`. */
+static enum status ask_list(const struct rollouts *r, const char *path, const char *key, json_t **ret,
+                            struct error *err)
+{
+    json_t *answer = NULL;
+    enum status s = ask(r, path, &answer, err);
+    if (s) return s;
+    json_t *list = json_object_get(answer, key);
+    if (json_is_array(list))
+        *ret = json_incref(list);
+    else
+        s = error_set(err, STATUS_IO, "%s: the answer has no list of %s", caller_url(r->remote.caller), key);
+    json_decref(answer);
+    return s;
+}
+
+/* ---- names ---- */
+
+/* What there is, and what is near. */
+static enum status unknown(const struct rollouts *r, const char *name, struct error *err)
+{
+    struct arena a = {0};
+    const char **all = NULL, *near = NULL;
+    size_t n = 0;
+    if (r->store && store_rollout_names(r->store, &a, &all, &n, NULL) == STATUS_OK) near = words_nearest(name, all, n);
+    if (r->store && n == 0)
+        error_set(err, STATUS_NOT_FOUND, "%s holds no rollout yet; 'nocturne rollout start STUDY' begins one",
+                  store_path(r->store));
+    else
+        error_set(err, STATUS_NOT_FOUND, "there is no rollout '%.100s'%s%s%s", name, near ? "; did you mean '" : "",
+                  near ? near : "", near ? "'?" : "");
+    arena_done(&a);
+    return STATUS_NOT_FOUND;
+}
+
+/* STATUS_OK: it is there. */
+static enum status check_name(const struct rollouts *r, const char *name, struct error *err)
+{
+    struct arena a = {0};
+    struct store_rollout row;
+    enum status s = store_rollout_find(r->store, name, &a, &row, err);
+    arena_done(&a);
+    return s == STATUS_NOT_FOUND ? unknown(r, name, err) : s;
+}
+
+/* ---- reading ---- */
+
+enum status rollouts_status(const struct rollouts *r, const char *name, long number, json_t **ret, struct error *err)
+{
+    struct arena a = {0};
+    enum status s = r->store ? check_name(r, name, err) : STATUS_OK;
+    if (!s && r->store)
+        s = live_status(r->store, name, number, now_ms(), ret, err);
+    else if (!s)
+        s = ask(r, path_of(&a, name, number ? arena_printf(&a, "?experiment=%ld", number) : ""), ret, err);
+    arena_done(&a);
+    return s;
+}
+
+enum status rollouts_all(const struct rollouts *r, const char *study, json_t **ret, struct error *err)
+{
+    json_t *list = NULL, *one;
+    size_t i;
+    if (r->store) return live_status_all(r->store, study, now_ms(), ret, err);
+    enum status s = ask_list(r, "/api/v1/rollouts", "rollouts", &list, err);
+    if (s) return s;
+    *ret = json_array();
+    json_array_foreach(list, i, one)
+    {
+        const char *of = json_string_value(json_object_get(one, "study"));
+        if (!study || (of && strcmp(of, study) == 0)) json_array_append(*ret, one);
+    }
+    json_decref(list);
+    return s;
+}
+
+enum status rollouts_events(const struct rollouts *r, const char *name, int64_t from, long limit, json_t **ret,
+                            struct error *err)
+{
+    struct arena a = {0};
+    enum status s = r->store ? check_name(r, name, err) : STATUS_OK;
+    if (!s && r->store)
+        s = live_events(r->store, name, from, limit, ret, err);
+    else if (!s)
+        s = ask_list(r, path_of(&a, name, arena_printf(&a, "/events?from=%lld&limit=%ld", (long long)from, limit)),
+                     "events", ret, err);
+    arena_done(&a);
+    return s;
+}
+
+enum status rollouts_ruleset(const struct rollouts *r, const char *name, json_t **ret, struct error *err)
+{
+    struct arena a = {0};
+    struct ruleset *x = NULL;
+    enum status s = r->store ? check_name(r, name, err) : ask(r, path_of(&a, name, "/ruleset"), ret, err);
+    if (!s && r->store) s = live_ruleset(r->store, name, &x, err);
+    if (!s && r->store) *ret = json_deep_copy(ruleset_document(x));
+    ruleset_free(x);
+    arena_done(&a);
+    return s;
+}
+
+/* ---- changing ---- */
+
+enum status rollouts_order(const struct rollouts *r, const char *name, const struct live_order *order,
+                           struct error *err)
+{
+    if (r->store) {
+        enum status s = check_name(r, name, err);
+        return s ? s : live_order(r->store, name, order, now_ms(), err);
+    }
+    json_t *body = json_object();
+    if (order->version) json_object_set_new(body, "version", json_integer(order->version));
+    if (order->share > 0) json_object_set_new(body, "share", json_number(order->share));
+    if (order->variant) json_object_set_new(body, "variant", json_string(order->variant));
+    if (order->why) json_object_set_new(body, "why", json_string(order->why));
+    enum status s = errand_order(r->remote.caller, name, live_verb_name(order->verb), body, err);
+    json_decref(body);
+    return s;
+}
+
+enum status rollouts_take(const struct rollouts *r, const char *name, const json_t *body, json_t **ret,
+                          struct error *err)
+{
+    struct live_batch batch = {.body = body};
+    if (!r->store) return errand_outcomes(r->remote.caller, name, body, ret, err);
+    enum status s = live_take(r->store, name, &batch, 1, now_ms(), err);
+    if (!s && !batch.answer) {
+        if (err) *err = batch.err;
+        s = batch.err.status;
+    }
+    if (!s) *ret = batch.answer;
+    return s;
+}
