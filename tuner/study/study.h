@@ -10,6 +10,7 @@
 #ifndef TUNER_STUDY_STUDY_H
 #define TUNER_STUDY_STUDY_H
 
+#include "tuner/study/derived.h"
 #include "tuner/study/objective.h"
 #include "tuner/study/space.h"
 
