@@ -239,6 +239,7 @@ struct claim { /* of a unit, in one rollout */
     const struct held *flag;
     int rank;
     bool torn;
+    bool counted; /* a flag that was counted has been seen, be it this one or one that is not as near */
 };
 
 enum { CLAIMS_MAX = 16 };
@@ -281,7 +282,8 @@ static void consider(struct claims *c, const struct asked *a, const struct held 
     struct claim *one = (struct claim *)find_claim(c, flag->part.rollout);
     if (*context && strcmp(context, unit) != 0) return;
     if (!one && c->n == CLAIMS_MAX) return;
-    if (!one) one = &c->each[c->n++], *one = (struct claim){flag, -1, false};
+    if (!one) one = &c->each[c->n++], *one = (struct claim){flag, -1, false, false};
+    one->counted = one->counted || flag->part.counted;
     if (rank < one->rank) return;
     if (rank == one->rank && strcmp(unit, one->flag->part.unit) != 0) {
         one->torn = true;
@@ -340,12 +342,12 @@ static void tell_score(struct join *j, const struct held *h, const struct claim 
     tell(j, &c->flag->part, h->part.id, when(c, h), &item);
 }
 
-/* Whose an outcome is that was nobody's before: claims of `now` in rollouts in which nothing was told. */
+/* Whose an outcome is that was nobody's before: claims of `now` in rollouts in which nothing can have been told. */
 static const struct claim *next_news(const struct claims *now, const struct claims *was, size_t *i)
 {
     while (*i < now->n) {
         const struct claim *c = &now->each[(*i)++], *old = find_claim(was, c->flag->part.rollout);
-        if (!old || !old->flag->part.counted) return c;
+        if (!old || !old->counted) return c;
     }
     return NULL;
 }
