@@ -1,6 +1,7 @@
 #include "tuner/live/telemetry.h"
 
 #include "tuner/live/intake.h"
+#include "tuner/live/record.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,9 +12,10 @@ struct telemetry {
     struct turn *turn; /* that is being taken; for the hooks */
 };
 
-/* A rollout that runs an experiment, and what is told of it in this turn. */
+/* A rollout that runs an experiment or is watched, and what is told of it in this turn. */
 struct running {
     struct record record;
+    struct lane lane;
     json_t *items;
 };
 
@@ -124,29 +126,26 @@ static enum status load(struct turn *x)
     return s;
 }
 
-static void map(struct turn *x, const struct record *r, struct mapping *ret)
+static void map(struct turn *x, const struct lane *l, struct mapping *ret)
 {
-    struct mapping_row *row = arena_array(&x->arena, r->plan.n_metrics, sizeof *row);
-    for (size_t i = 0; i < r->plan.n_metrics; i++) {
-        const struct live_metric *m = &r->plan.metric[i];
+    struct mapping_row *row = arena_array(&x->arena, l->plan->n_metrics, sizeof *row);
+    for (size_t i = 0; i < l->plan->n_metrics; i++) {
+        const struct live_metric *m = &l->plan->metric[i];
         row[i] = (struct mapping_row){m->measured ? m->measured : m->name, m->name};
     }
-    *ret = (struct mapping){r->rollout.name, r->plan.n_metrics, row};
+    *ret = (struct mapping){l->rollout, l->plan->n_metrics, row};
 }
 
 static enum status open_one(struct turn *x, const char *name)
 {
-    struct store_rollout row;
     struct running *now = &x->running[x->n];
-    enum status s = store_rollout_find(x->store, name, &x->arena, &row, x->err);
-    if (s || !row.experiment) return s;
-    s = record_open(&now->record, x->store, name, RECORD_STATE, x->err);
-    if (s || !record_is_open(&now->record)) {
+    enum status s = record_open(&now->record, x->store, name, RECORD_STATE, x->err);
+    if (s || !record_lane(&now->record, &now->lane)) {
         record_done(&now->record);
         return s;
     }
     now->items = json_array();
-    map(x, &now->record, &x->mapping[x->n++]);
+    map(x, &now->lane, &x->mapping[x->n++]);
     return s;
 }
 
@@ -193,7 +192,7 @@ static enum status take_in(struct turn *x, struct running *now)
 {
     struct intake_answer a = {.refused = NULL};
     if (json_array_size(now->items) == 0) return STATUS_OK;
-    enum status s = intake_take(&now->record, now->items, x->now_ms, &a, x->err);
+    enum status s = intake_take(&now->lane, now->items, record_time(&now->record, x->now_ms), &a, x->err);
     if (!s && json_array_size(a.refused) > 0)
         warn(x, arena_printf(&x->arena, "rollout %s: %s", now->record.rollout.name,
                              json_string_value(json_object_get(json_array_get(a.refused, 0), "why"))));
