@@ -3,8 +3,8 @@
  *   LEARNING ──▶ SHADOW ──▶ RUNNING ⇄ PAUSED   LEARNING: the champion alone, to know what is usual
  *       │           │          │         │     SHADOW: the challengers run on its requests, and only it answers
  *       │           │          │         │     RUNNING: at a step of the ramp
- *       └───────────┴────┬─────┴─────────┘     PAUSED: the champion alone, until somebody resumes it, or until a time;
- *                        ▼                             the others but RUNNING can be paused and resumed, too
+ *       └───────────┴────┬─────┴─────────┘     PAUSED: the champion alone, until somebody resumes it, or until a time
+ *                        ▼                             (LEARNING and SHADOW can be paused, too)
  *        PROMOTED | ROLLED_BACK | STOPPED       for good; what comes afterwards is a new experiment
  *
  * The shares of the arms change with phase and step; between two changes lies a period. Pure: whoever keeps it writes

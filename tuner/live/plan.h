@@ -59,6 +59,12 @@ struct live_override {
     const char *unit, *variant;
 };
 
+/* Takes part only who has a place in there; experiments with other places never share a unit. */
+struct live_group {
+    const char *salt; /* NULL: none */
+    double from, to;
+};
+
 enum live_prefer { PREFER_PROOF, PREFER_FINDING };
 
 struct live_plan {
@@ -75,10 +81,7 @@ struct live_plan {
     double alpha, guard_alpha;
     double limit;   /* units of challengers that are exposed in a day (UTC); 0: no limit */
     double holdout; /* share of units that always get the champion and are not counted */
-    struct {
-        const char *salt; /* NULL: none */
-        double from, to;
-    } group; /* takes part only who has a place in there; experiments with other places never share a unit */
+    struct live_group group;
     size_t n_overrides;
     const struct live_override *override;
     size_t n_segments; /* those that are named */
