@@ -66,7 +66,6 @@ GIVEN = {
     "tuner/study/study.h": "struct error err",
     "workers/descendants.h": "pid_t pid, void (*reap_them)(void)",
     "workers/sdk/c/nocturne.h": "int argc, char **argv, void (*set_rate)(void *, double), void (*train)(void), long step, int done, double em, double tokens",
-    "workers/sdk/c/nocturne_live.h": "const char *unit",
     "workers/workers.h": "uv_loop_t *loop, struct job_spec spec, struct job_handler handler, void *trial, struct job *job, struct error err",
 }
 
