@@ -70,7 +70,7 @@ static int of_service(char **argv, struct error *err)
     bool anew = false;
     struct caller *c = NULL;
     struct mirror *m = NULL;
-    if (caller_create(&(struct client_options){argv[1], argv[2], NULL}, &c, err)) return 1;
+    if (caller_create(&(struct client_options){argv[1], argv[2], NULL}, NULL, &c, err)) return 1;
     caller_set_patience(c, 600);
     enum status st = mirror_open(c, argv[3], &(struct mirror_wish){.depth = MIRROR_ALL}, &m, err);
     if (!st) print(mirror_store(m), argv[3], "");
@@ -79,7 +79,7 @@ static int of_service(char **argv, struct error *err)
         if (mirror_refresh(m, &anew, &why))
             printf("%s\n", why.text), fflush(stdout);
         else
-            print(mirror_store(m), argv[3], anew ? " anew" : "");
+            print(mirror_store(m), argv[3], anew ? " anew" : ""), mirror_settle(m);
     }
     mirror_free(m);
     caller_free(c);

@@ -16,7 +16,7 @@ import subprocess
 import threading
 import unittest
 
-from patience import PATIENCE
+from patience import PATIENCE, until
 from service import BIN, NOCTURNE, STUDY, TRIAL, World
 from test_watch import Screen, pyte
 
@@ -35,14 +35,15 @@ READING = [
 
 
 class Proxy(socketserver.ThreadingTCPServer):
-    """Between a command and the service: `change(bytes)` has each answer to a question about a mirror, head and all."""
+    """Between a command and the service: `change(bytes)` has each answer to a question about a mirror, head and all. Where `drips`
+    is part of the question, the answer has no end."""
 
     allow_reuse_address = daemon_threads = True
 
     def __init__(self, port, change):
         super().__init__(("127.0.0.1", 0), Handler)
         self.to, self.change = port, change
-        self.drips, self.dripping, self.over = False, threading.Event(), threading.Event()
+        self.drips, self.dripping, self.over = None, threading.Event(), threading.Event()
         threading.Thread(target=self.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
@@ -69,7 +70,7 @@ class Handler(socketserver.StreamRequestHandler):
             answer = b""
             while more := to.recv(65536):
                 answer += more
-        if b"/mirror" in head and self.server.drips:
+        if self.server.drips and self.server.drips.encode() in head:
             self.drip()
             return
         with contextlib.suppress(OSError):
@@ -548,21 +549,72 @@ class Trouble(Remote):
         self.start()
         self.assertEqual(self.there("log", "s"), good)
 
-    @unittest.skipIf(pyte is None, "python3-pyte is not installed")
-    def test_an_answer_without_end_keeps_no_watch(self):
+    def dripping(self, what="/mirror"):
+        """A watched study whose next answer has no end."""
         self.finished()
         self.token("viewer")
+        proxy = Proxy(self.port, lambda answer: answer)
+        self.addCleanup(proxy.over.set)
+        x = Screen(self.dir, "--watch", "s", "--url", proxy.url, "--token-file", "viewer.token")
+        self.addCleanup(x.close)
+        x.shows("s: complete", "live")
+        proxy.drips = what
+        return proxy, x
+
+    @unittest.skipIf(pyte is None, "python3-pyte is not installed")
+    def test_an_answer_without_end_keeps_no_watch(self):
         for number in (signal.SIGINT, signal.SIGTERM):
-            proxy = Proxy(self.port, lambda answer: answer)
-            self.addCleanup(proxy.over.set)
-            x = Screen(self.dir, "--watch", "s", "--url", proxy.url, "--token-file", "viewer.token")
-            self.addCleanup(x.close)
-            x.shows("s: complete", "live")
-            proxy.drips = True
-            self.assertTrue(proxy.dripping.wait(PATIENCE))
-            x.process.send_signal(number)
-            self.assertEqual(x.ends(), 4)
-            self.assertTrue(x.is_as_before())
+            with self.subTest(number):
+                proxy, x = self.dripping()
+                self.assertTrue(proxy.dripping.wait(PATIENCE))
+                x.process.send_signal(number)
+                self.assertEqual(x.ends(), 4)
+                self.assertTrue(x.is_as_before())
+                self.ok("DELETE", "/studies/s?confirm=s")
+
+    @unittest.skipIf(pyte is None, "python3-pyte is not installed")
+    def test_keys_are_read_while_an_answer_is_waited_for(self):
+        proxy, x = self.dripping()
+        self.assertTrue(proxy.dripping.wait(PATIENCE))
+        x.press("?")
+        x.shows("quit; the study goes on")
+        x.press("?")
+        x.shows("s: complete")
+        x.press("h")
+        x.shows("Each mark is a trial", "behind")  # what is known is that old
+        x.size(120, 30)
+        until("it is drawn anew", lambda: len(x.text().splitlines()[0].rstrip()) > 80, explain=x.text)
+        x.press("\x1a")
+        until("it is stopped", lambda: x.is_stopped() and not x.is_inside())
+        x.process.send_signal(signal.SIGCONT)
+        x.shows("behind")
+        self.assertTrue(x.is_inside())
+        x.press("q")
+        self.assertEqual(x.ends(), 0)
+        self.assertTrue(x.is_as_before())
+
+    @unittest.skipIf(pyte is None, "python3-pyte is not installed")
+    def test_keys_are_read_while_a_log_is_waited_for(self):
+        self.create(STUDY, self.gated())
+        self.wait("two run", lambda: sum(t["state"] == "running" for t in self.trials()) == 2)
+        self.token("viewer")
+        proxy = Proxy(self.port, lambda answer: answer)
+        self.addCleanup(proxy.over.set)
+        x = Screen(self.dir, "--watch", "s", "--url", proxy.url, "--token-file", "viewer.token")
+        self.addCleanup(x.close)
+        x.shows("2 trials run", "live")
+        proxy.drips = "/artefacts"
+        x.press("l")
+        x.shows("what it prints", "trial 0: running", "…")
+        self.assertTrue(proxy.dripping.wait(PATIENCE))
+        x.press("j")
+        x.shows("trial 1: running", "behind")
+        x.press("\x1b")
+        x.shows("2 trials run")
+        x.press("q")
+        self.assertEqual(x.ends(), 0)
+        self.assertTrue(x.is_as_before())
+        self.open_gate()
 
     def test_texts_of_a_server_steer_no_terminal(self):
         self.finished()

@@ -73,6 +73,9 @@ class Screen:
         self.pump()
         return self.process.returncode
 
+    def is_stopped(self):
+        return read(f"/proc/{self.process.pid}/stat").rsplit(")", 1)[1].split()[0] == "T"
+
     def is_inside(self):
         self.pump()
         return self.sent.rfind(ENTER) > self.sent.rfind(LEAVE)
@@ -243,13 +246,12 @@ class Ends(Watch):
         self.run_nocturne("run", "study.yaml")
         x = self.watch()
         x.shows("s: complete")
-        state = lambda: read(f"/proc/{x.process.pid}/stat").rsplit(")", 1)[1].split()[0]
         for key in ("\x1a", None):  # Ctrl-Z; a stop that nobody announced
             if key:
                 x.press(key)
             else:
                 x.process.send_signal(signal.SIGSTOP)
-            until("it is stopped", lambda: state() == "T")
+            until("it is stopped", x.is_stopped)
             if key:
                 self.assertTrue(x.is_as_before())
             termios.tcsetattr(x.terminal, termios.TCSANOW, x.before)  # as shells do

@@ -247,10 +247,16 @@ static enum status refresh(struct cli_study *s, bool anew, struct error *err)
 static enum status refresh_mirrored(struct cli_study *s, struct error *err)
 {
     bool anew = false;
+    struct store *before = s->store;
     enum status st = mirror_refresh(s->remote.mirror, &anew, err);
     if (st) return st;
     s->store = mirror_store(s->remote.mirror);
-    return blame(&s->remote, refresh(s, anew, err), err);
+    st = blame(&s->remote, refresh(s, anew, err), err);
+    if (st)
+        s->store = before; /* of what is loaded */
+    else
+        mirror_settle(s->remote.mirror);
+    return st;
 }
 
 enum status cli_refresh(struct cli_study *s, struct error *err)

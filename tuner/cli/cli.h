@@ -65,6 +65,7 @@ int cmd_worker(int argc, char **argv);
 struct cli_service {
     const char *url; /* NULL: the database */
     const char *token_file, *ca;
+    uv_loop_t *loop; /* that turns while it is waited for (caller.h); NULL: none */
     struct mirror_wish
         wish; /* what is fetched of a study besides its events: reports of what runs, if nobody says more */
 };

@@ -31,7 +31,7 @@ enum status cli_call(const struct cli_service *at, struct cli_remote *ret, struc
     char token[TOKEN_MAX];
     struct client_options options = {.url = at->url, .token = token, .ca = at->ca};
     enum status st = cli_read_token(at->token_file, token, sizeof token, err);
-    if (!st) st = caller_create(&options, &ret->caller, err);
+    if (!st) st = caller_create(&options, at->loop, &ret->caller, err);
     explicit_bzero(token, sizeof token);
     return st;
 }

@@ -3,6 +3,11 @@
  *     second ─▶ look (watched, overview) ─▶ frame ─▶ terminal: the lines that differ
  *     key ────▶ scene ─────────────────────▲
  *     SIGWINCH, SIGCONT ───────────────────▲           SIGINT, SIGTERM, SIGHUP, SIGQUIT, q: the end
+ *
+ *     RESTS ──second, key──▶ LOOKS ──▶ RESTS           either ──▶ ENDS
+ *
+ * Looking is done between the turns of the loop. What a service takes long to answer is waited for with the loop
+ * turning, so that keys and signals do then what they always do, and what is known is drawn.
  */
 #include "tuner/cli/cli.h"
 
@@ -16,8 +21,15 @@
 
 enum { LOOK_MS = 1000, SIGNALS = 7 };
 
+enum watch_state {
+    WATCH_RESTS,
+    WATCH_LOOKS, /* that is due, or an answer is waited for */
+    WATCH_ENDS,
+};
+
 struct watch {
-    const struct cli_common *common; /* of the command line */
+    enum watch_state state;
+    struct cli_common common; /* of the command line, with the loop */
     const char *where;
     struct terminal *terminal;
     struct screen screen;
@@ -55,12 +67,21 @@ static void draw(struct watch *w)
     arena_done(&a);
 }
 
+static bool lacks(const struct watch *w)
+{
+    return w->watched && watched_lacks(w->watched, &w->scene);
+}
+
 static void look(struct watch *w)
 {
-    if (w->watched)
+    if (w->watched) {
         watched_look(w->watched);
-    else
+        watched_read(w->watched, &w->scene);
+    } else
         overview_look(w->overview);
+    if (w->state == WATCH_ENDS) return; /* meanwhile */
+    w->state = lacks(w) ? WATCH_LOOKS : WATCH_RESTS;
+    draw(w);
 }
 
 /* ---- the end ---- */
@@ -68,6 +89,8 @@ static void look(struct watch *w)
 static void quit(struct watch *w, int code)
 {
     w->code = code;
+    w->state = WATCH_ENDS;
+    if (w->watched) watched_interrupt(w->watched);
     uv_close((uv_handle_t *)&w->second, NULL);
     uv_close((uv_handle_t *)&w->input, NULL);
     for (size_t i = 0; i < SIGNALS; i++) uv_close((uv_handle_t *)&w->signal[i], NULL);
@@ -86,7 +109,7 @@ static void close_study(struct watch *w)
 static enum status open_study(struct watch *w, const char *name, struct error *err)
 {
     struct watched *x = must_alloc(1, sizeof *x);
-    enum status st = watched_open(x, w->common, name, err);
+    enum status st = watched_open(x, &w->common, name, err);
     if (st) {
         free(x);
         return st;
@@ -154,6 +177,8 @@ static void on_input(uv_poll_t *handle, int status, int events)
         if (!press(w, key)) return;
     if (status || key < 0)
         quit(w, EXIT_INTERRUPTED); /* the terminal is gone */
+    else if (w->state == WATCH_RESTS && lacks(w))
+        w->state = WATCH_LOOKS;
     else
         draw(w);
 }
@@ -163,8 +188,8 @@ static void on_input(uv_poll_t *handle, int status, int events)
 static void on_second(uv_timer_t *handle)
 {
     struct watch *w = handle->data;
-    look(w);
-    draw(w);
+    if (w->state == WATCH_LOOKS) draw(w); /* it takes long */
+    w->state = WATCH_LOOKS;
 }
 
 static void on_end(uv_signal_t *handle, int number)
@@ -210,7 +235,6 @@ static void listen_all(struct watch *w)
     uv_poll_init(&w->loop, &w->input, terminal_fd(w->terminal));
     w->second.data = w->input.data = w;
     for (size_t i = 0; i < SIGNALS; i++) cli_catch_signal(&w->loop, &w->signal[i], all[i].number, all[i].on, w);
-    if (w->watched && w->watched->study.remote.caller) caller_heed_signals(w->watched->study.remote.caller);
     uv_timer_start(&w->second, on_second, LOOK_MS, LOOK_MS);
 }
 
@@ -220,7 +244,7 @@ static enum status begin_list(struct watch *w, struct error *err)
 {
     w->scene = scene_begin(SCENE_LIST);
     w->overview = must_alloc(1, sizeof *w->overview);
-    enum status st = overview_open(w->overview, w->common->db, err);
+    enum status st = overview_open(w->overview, w->common.db, err);
     if (!st) return STATUS_OK;
     free(w->overview);
     w->overview = NULL;
@@ -243,7 +267,7 @@ static enum status count_studies(const char *db, size_t *ret, struct error *err)
 /* The study that is meant, or the list of several; of a service, one study. */
 static enum status begin(struct watch *w, struct error *err)
 {
-    const struct cli_common *c = w->common;
+    const struct cli_common *c = &w->common;
     size_t n = 1;
     enum status st = c->study || c->service.url ? STATUS_OK : count_studies(c->db, &n, err);
     if (st) return st;
@@ -262,25 +286,33 @@ static enum status check_terminal(const char *name, struct error *err)
         name ? " " : "", name ? name : "");
 }
 
+static void turn(struct watch *w)
+{
+    listen_all(w);
+    draw(w);
+    while (w->state != WATCH_ENDS) {
+        uv_run(&w->loop, UV_RUN_ONCE);
+        while (w->state == WATCH_LOOKS) look(w);
+    }
+}
+
 int cli_watch(const struct cli_common *c)
 {
-    struct watch w = {.common = c, .screen = screen_of(stdout)};
+    struct watch w = {.common = *c, .screen = screen_of(stdout)};
     struct error err;
     w.where = watched_where(c, &w.arena);
+    w.common.service.loop = &w.loop;
+    uv_loop_init(&w.loop);
     enum status st = check_terminal(c->study, &err);
     if (!st) st = begin(&w, &err);
     if (!st) st = terminal_open(&w.terminal, &err);
-    if (!st) {
-        uv_loop_init(&w.loop);
-        listen_all(&w);
-        draw(&w);
-        uv_run(&w.loop, UV_RUN_DEFAULT);
-        uv_loop_close(&w.loop);
-    }
+    if (!st) turn(&w);
     terminal_close(w.terminal);
     close_study(&w);
     if (w.overview) overview_close(w.overview);
     free(w.overview);
+    uv_run(&w.loop, UV_RUN_DEFAULT); /* what is closed is let go */
+    uv_loop_close(&w.loop);
     arena_done(&w.arena);
     return st ? cli_fail(&err) : w.code;
 }

@@ -132,7 +132,10 @@ static void lose(struct watched *w, const struct error *err)
 void watched_look(struct watched *w)
 {
     struct error err;
-    if (cli_refresh(&w->study, &err)) {
+    w->asks = true;
+    enum status st = cli_refresh(&w->study, &err);
+    w->asks = false;
+    if (st) {
         lose(w, &err);
         return;
     }
@@ -153,7 +156,7 @@ void watched_look(struct watched *w)
 enum status watched_open(struct watched *w, const struct cli_common *c, const char *name, struct error *err)
 {
     struct cli_common all = *c;
-    *w = (struct watched){.where = ""};
+    *w = (struct watched){.where = "", .tail_of = -1};
     all.service.wish.depth = MIRROR_ALL; /* curves */
     enum status st = cli_open(&all, name, &w->study, err);
     if (st) return st;
@@ -172,7 +175,7 @@ void watched_close(struct watched *w)
     cli_close(&w->study);
 }
 
-/* ---- showing ---- */
+/* ---- what a trial prints ---- */
 
 static void on_trial_event(void *data, const struct store_event *e)
 {
@@ -208,16 +211,36 @@ static void read_tail(struct watched *w, long trial)
     char *text = NULL;
     size_t n;
     FILE *out = open_memstream(&text, &n);
-    free(w->tail);
-    w->tail = NULL;
     if (!out) return;
+    w->asks = true;
     bool here = write_tail(w, trial, out);
+    w->asks = false;
     fclose(out);
-    if (here)
-        w->tail = text;
-    else
-        free(text);
+    free(w->tail);
+    w->tail = here ? text : NULL;
+    w->tail_of = trial;
+    if (!here) free(text);
 }
+
+bool watched_lacks(const struct watched *w, const struct scene *scene)
+{
+    return scene->view == SCENE_LOG && w->tail_of != scene->chosen;
+}
+
+void watched_read(struct watched *w, const struct scene *scene)
+{
+    if (scene->view == SCENE_LOG)
+        read_tail(w, scene->chosen);
+    else
+        w->tail_of = -1;
+}
+
+void watched_interrupt(struct watched *w)
+{
+    if (w->study.remote.caller) caller_interrupt(w->study.remote.caller);
+}
+
+/* ---- showing ---- */
 
 static struct watch_chart shown(struct watched *w, enum figure_kind kind)
 {
@@ -226,10 +249,18 @@ static struct watch_chart shown(struct watched *w, enum figure_kind kind)
     return (struct watch_chart){kind, x->status ? NULL : &x->chart, x->status ? x->why : NULL};
 }
 
+/* An answer that is waited for is late: what is shown is as old as the last. */
+static struct watch_link link_now(const struct watched *w)
+{
+    struct watch_link out = w->link;
+    if (w->asks && out.sign == WATCH_LIVE && now_wall() - out.since_ms >= BEHIND_MS) out.sign = WATCH_BEHIND;
+    return out;
+}
+
 struct watch_facts watched_facts(struct watched *w, const struct scene *scene)
 {
     struct watch_facts x = {.memory = w->study.memory,
-                            .link = w->link,
+                            .link = link_now(w),
                             .running = w->running,
                             .where = w->where,
                             .document = w->document_pace.seq < 0 ? NULL : &w->document,
@@ -238,8 +269,7 @@ struct watch_facts watched_facts(struct watched *w, const struct scene *scene)
                             .happened = (const char *const *)w->happened};
     x.chart[0] = shown(w, scene->chart);
     for (size_t i = 1; i < WATCH_CHARTS; i++) x.chart[i] = shown(w, scene_other_chart(scene->chart, i - 1));
-    if (scene->view == SCENE_LOG) read_tail(w, scene->chosen);
-    x.tail = w->tail;
+    x.tail = watched_lacks(w, scene) ? "…" : w->tail;
     return x;
 }
 

@@ -9,6 +9,7 @@
  *     struct watched w;
  *     enum status s = watched_open(&w, &common, "g2p", &err);
  *     watched_look(&w);                       once a second
+ *     watched_read(&w, scene);
  *     struct watch_facts x = watched_facts(&w, scene);
  *     watched_close(&w);
  */
@@ -39,6 +40,7 @@ struct watched {
     struct cli_study study;
     long loaded; /* as study.loaded was when the rest was made */
     bool running;
+    bool asks; /* an answer is waited for, while the loop turns */
     struct watch_link link;
     char why[WATCHED_WHY]; /* link.why */
     const char *where;     /* for commands */
@@ -54,16 +56,23 @@ struct watched {
     size_t n_happened;
     char *happened[WATCHED_HAPPENED]; /* the newest last */
 
-    char *tail; /* of the trial that was asked for last; NULL: its folder is not here */
+    long tail_of; /* the trial whose log was read last; −1: none */
+    char *tail;   /* of it; NULL: its folder is not here */
 };
 
 /* After a failure there is nothing to close. */
 enum status watched_open(struct watched *w, const struct cli_common *c, const char *name, struct error *err);
 void watched_close(struct watched *w);
 
-/* Brings all of it up to date that is due. */
+/* Brings all of it up to date that is due. Of a service the loop turns while it is waited for (common.service.loop), in
+ * which watched_facts may be asked for, and watched_interrupt ends it. */
 void watched_look(struct watched *w);
-/* What the scene needs, as of the last look: a chart that was never made is made now, and a log is read. */
+/* The same of the log that the scene shows; does it show one that was not read yet? */
+void watched_read(struct watched *w, const struct scene *scene);
+bool watched_lacks(const struct watched *w, const struct scene *scene);
+/* Nothing more is asked for. */
+void watched_interrupt(struct watched *w);
+/* What the scene needs, as of the last look: a chart that was never made is made now. Does not wait. */
 struct watch_facts watched_facts(struct watched *w, const struct scene *scene);
 
 /* For commands: " --db FILE", " --url URL --token-file FILE", or "" for the usual database; in the arena. */

@@ -456,7 +456,8 @@ static enum status begin_again(struct mirror *m, struct error *err)
         free(fresh.version);
         return st;
     }
-    fresh.before = m->store;
+    fresh.before = m->before ? m->before : m->store;
+    if (m->before) store_close(m->store); /* nobody has made anything of it */
     free(m->watched);
     free(m->version);
     *m = fresh;
@@ -466,15 +467,19 @@ static enum status begin_again(struct mirror *m, struct error *err)
 
 enum status mirror_refresh(struct mirror *m, bool *ret_anew, struct error *err)
 {
-    store_close(m->before);
-    m->before = NULL;
     for (size_t i = 0; i < m->n; i++) m->watched[i].due = true;
     enum status st = catch_up(m, err);
     if (st == STATUS_CONFLICT) st = begin_again(m, err);
     if (st) return st;
     *ret_anew = m->anew;
-    m->anew = false;
     return STATUS_OK;
+}
+
+void mirror_settle(struct mirror *m)
+{
+    store_close(m->before);
+    m->before = NULL;
+    m->anew = false;
 }
 
 struct store *mirror_store(const struct mirror *m)

@@ -5,6 +5,7 @@
  *     if (mirror_open(caller, "g2p", &(struct mirror_wish){.depth = MIRROR_ALL}, &m, &err)) …
  *     struct store *store = mirror_store(m);      for history_load, and then every command's own code
  *     if (mirror_refresh(m, &anew, &err)) …      what has happened since
+ *     mirror_settle(m);                           what was read of it before is not used any more
  *     mirror_free(m);
  *
  * It comes in pages (page.h): GET /api/v1/studies/{study}/mirror?since=SEQ&open=LEASE:N,… A page is stored as a whole
@@ -58,8 +59,10 @@ enum status mirror_open(struct caller *c, const char *study, const struct mirror
 void mirror_free(struct mirror *m); /* NULL is fine */
 
 /* What has happened since. *ret_anew: the study has another file, or is another of its name: what was read of the store
- * has to be read again; a store that is given up lives until the next call. After a failure all is as it was. */
+ * has to be read again. After a failure all is as it was. */
 enum status mirror_refresh(struct mirror *m, bool *ret_anew, struct error *err);
+/* That was done. Until then it is said again, and the store that was given up, of which something was read, lives on. */
+void mirror_settle(struct mirror *m);
 
 struct store *mirror_store(const struct mirror *m);
 const char *mirror_study(const struct mirror *m);

@@ -4,22 +4,21 @@
 #include "tuner/base/plain.h"
 
 #include <ctype.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PROBLEM_MAX = 4000, ENDS = 4 };
+enum { PROBLEM_MAX = 4000 };
 
-static const int ends[ENDS] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+/* Forward only. */
+enum caller_state { CALLER_ASKS, CALLER_INTERRUPTED, CALLER_CLOSED };
 
 struct caller {
-    uv_loop_t loop;
+    enum caller_state state;
+    uv_loop_t own, *loop;
     struct client *client;
     char *url;
     long patience_s;
-    uv_signal_t end[ENDS];
-    bool heeds, ended; /* signals; one of them came */
 };
 
 /* One question on its way. */
@@ -43,16 +42,22 @@ static char *plain_url(const char *url)
     return out;
 }
 
-enum status caller_create(const struct client_options *options, struct caller **ret, struct error *err)
+static void leave_loop(struct caller *c)
+{
+    if (c->loop == &c->own) uv_loop_close(&c->own);
+}
+
+enum status caller_create(const struct client_options *options, uv_loop_t *loop, struct caller **ret, struct error *err)
 {
     struct caller *c = must_alloc(1, sizeof *c);
-    if (uv_loop_init(&c->loop)) {
+    c->loop = loop ? loop : &c->own;
+    if (!loop && uv_loop_init(&c->own)) {
         free(c);
         return error_set(err, STATUS_IO, "the machine has no descriptor left for a connection");
     }
-    enum status s = client_create(options, &c->loop, &c->client, err);
+    enum status s = client_create(options, c->loop, &c->client, err);
     if (s) {
-        uv_loop_close(&c->loop);
+        leave_loop(c);
         free(c);
         return s;
     }
@@ -63,16 +68,15 @@ enum status caller_create(const struct client_options *options, struct caller **
 
 static void on_closed(void *data)
 {
-    (void)data;
+    ((struct caller *)data)->state = CALLER_CLOSED;
 }
 
 void caller_free(struct caller *c)
 {
     if (!c) return;
-    client_close(c->client, on_closed, NULL);
-    for (size_t i = 0; c->heeds && i < ENDS; i++) uv_close((uv_handle_t *)&c->end[i], NULL);
-    uv_run(&c->loop, UV_RUN_DEFAULT);
-    uv_loop_close(&c->loop);
+    client_close(c->client, on_closed, c);
+    while (c->state != CALLER_CLOSED) uv_run(c->loop, UV_RUN_ONCE);
+    leave_loop(c);
     free(c->url);
     free(c);
 }
@@ -87,20 +91,9 @@ void caller_set_patience(struct caller *c, long seconds)
     c->patience_s = seconds;
 }
 
-static void on_end(uv_signal_t *handle, int number)
+void caller_interrupt(struct caller *c)
 {
-    (void)number;
-    ((struct caller *)handle->data)->ended = true;
-}
-
-void caller_heed_signals(struct caller *c)
-{
-    for (size_t i = 0; !c->heeds && i < ENDS; i++) {
-        uv_signal_init(&c->loop, &c->end[i]);
-        c->end[i].data = c;
-        uv_signal_start(&c->end[i], on_end, ends[i]);
-    }
-    c->heeds = true;
+    c->state = CALLER_INTERRUPTED;
 }
 
 /* ---- hearing ---- */
@@ -135,7 +128,7 @@ static void hear(struct caller *c, const struct question *q, struct hearing *h)
                                 .packed = true,
                                 .failure = &h->failure};
     struct inquiry *inquiry = client_send(c->client, &spec, on_done, h);
-    while (!h->over && !c->ended) uv_run(&c->loop, UV_RUN_ONCE);
+    while (!h->over && c->state == CALLER_ASKS) uv_run(c->loop, UV_RUN_ONCE);
     if (!h->over) {
         client_drop(inquiry);
         *h = (struct hearing){.body = must_strdup("it was interrupted"), .failure = CLIENT_CUT};

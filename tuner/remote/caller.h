@@ -1,7 +1,7 @@
 /* caller: questions to a service, one after the other, each waited for. For commands; what has a loop uses `client`.
  *
  *     struct caller *c = NULL;
- *     if (caller_create(&(struct client_options){url, token, ca}, &c, &err)) …
+ *     if (caller_create(&(struct client_options){url, token, ca}, NULL, &c, &err)) …
  *     json_t *me = NULL;
  *     if (caller_ask(c, &(struct question){.method = "GET", .path = "/api/v1/me"}, &me, &err)) …
  *     caller_free(c);
@@ -27,14 +27,16 @@ enum { CALLER_ANSWER_MAX = 16 << 20 /* bytes */, CALLER_MARKS_MAX = 500000 /* of
 
 struct caller;
 
-enum status caller_create(const struct client_options *options, struct caller **ret, struct error *err);
+/* `loop`: of who has one. It turns while an answer is waited for, so that its callbacks, which may not ask themselves,
+ * are called meanwhile; questions come from between its turns. NULL: a loop of its own. */
+enum status caller_create(const struct client_options *options, uv_loop_t *loop, struct caller **ret,
+                          struct error *err);
 void caller_free(struct caller *c); /* NULL is fine */
 const char *caller_url(const struct caller *c);
 /* How long it is waited for bytes; a minute otherwise. */
 void caller_set_patience(struct caller *c, long seconds);
-/* From now on SIGINT, SIGTERM, SIGHUP and SIGQUIT end a question that is waited for, and all later ones: for who
- * catches them on a loop of its own, which does not turn meanwhile. */
-void caller_heed_signals(struct caller *c);
+/* From a callback of the loop: the question that is waited for ends without an answer, and so do all later ones. */
+void caller_interrupt(struct caller *c);
 
 struct question {
     const char *method, *path; /* "/api/v1/…" */

@@ -105,7 +105,7 @@ void report_lineages(FILE *out, const struct memory *s)
     else {
         grid_print(out, &g, &screen);
         fprintf(out,
-                "digest: its checkpoint, of all %s bytes are kept; of N: what trial N left\n"
+                "checkpoints by digest, %s bytes kept in all; of N: what trial N left\n"
                 "one of them: nocturne lineage %s TRIAL\n",
                 words_show_count((double)s->products.bytes, bytes, sizeof bytes), s->study->name);
     }
