@@ -33,7 +33,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     l.rules = read_rules(&l, text, size, &why);
     if (!l.rules == !why) abort();
     free(text);
-    for (int i = 0; l.rules && i < 8; i++) assign(&l, (const char *[]){"", "u", "user-1", "user-2", "user-3", "\xc3\xa9", "\xff", "a:b"}[i]);
+    for (int i = 0; l.rules && i < 8; i++)
+        assign(&l, (const char *[]){"", "u", "user-1", "user-2", "user-3", "\xc3\xa9", "\xff", "a:b"}[i]);
     free_rules(l.rules);
     for (struct face *f = l.faces, *after; f; f = after) {
         after = f->next;

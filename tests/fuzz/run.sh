@@ -1,6 +1,6 @@
 #!/bin/sh
 # The fuzzers of what comes from outside: the study file, a trial's lines, the service's port, lease messages, what a
-# service says of a study.
+# service says of a study, and of a rollout to the C SDK.
 # An input that takes 5 seconds is a finding, too.
 #
 #   sh tests/fuzz/run.sh [SECONDS [NAME…]]     60 seconds each; findings lie in build/fuzz/findings
@@ -24,7 +24,7 @@ run() { # what it finds new goes into a corpus of this build, not into the repos
     "build/fuzz/bin/fuzz_$1" -max_total_time="$seconds" -timeout=5 -report_slow_units=1 -max_len=$length -rss_limit_mb=4096 -print_final_stats=1 \
         -artifact_prefix="build/fuzz/findings/$1-" "build/fuzz/corpus/$1" $seeds >"build/fuzz/findings/$1.log" 2>&1
 }
-for pair in ${*:-study:contract http:lease parcel:event page:notify otlp}; do # two at a time
+for pair in ${*:-study:contract http:lease parcel:event page:notify otlp:ruleset}; do # two at a time
     pids=
     for name in $(echo "$pair" | tr : ' '); do
         run "$name" &

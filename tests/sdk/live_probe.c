@@ -1,11 +1,11 @@
 /* What test_live_sdk.py asks of the C SDK of rollouts.
  *
- *   live_probe place SALT <UNITS         a line each: the place as 13 hexadecimal digits, or -
- *   live_probe assign ROLLOUT FOLDER <UNITS     a line each: variant, reason, counted, threshold
- *   live_probe say ROLLOUT FOLDER N      N outcomes, then a word, then it waits to be killed or for the end of its input
- *   live_probe refuse ROLLOUT FOLDER     outcomes that are none
- *   live_probe threads ROLLOUT FOLDER N  four threads assign until N assignments of each while the ruleset changes
- *   live_probe measure ROLLOUT FOLDER N  assignments a second of one thread
+ *   live_probe place SALT <UNITS             a line each: the place as 13 hexadecimal digits, or -
+ *   live_probe assign ROLLOUT FOLDER <UNITS  a line each: variant, reason, counted, threshold, model
+ *   live_probe say ROLLOUT FOLDER N          N outcomes, then a word, then it waits for the end of its input
+ *   live_probe refuse ROLLOUT FOLDER         outcomes that are none
+ *   live_probe threads ROLLOUT FOLDER N      each of four threads assigns N times while the ruleset changes
+ *   live_probe measure ROLLOUT FOLDER N      assignments a second of one thread
  *
  * UNITS: each a number of four bytes, the lowest first, and so many bytes. */
 #include "workers/sdk/c/nocturne_live.h"
@@ -63,7 +63,8 @@ static int say_variants(struct nocturne_live *l)
         struct nocturne_variant v = nocturne_live_assign(l, unit, n);
         char name[32] = "-";
         nocturne_variant_text(&v, "model", name, sizeof name);
-        printf("%s %s %d %g %s\n", v.variant, reasons[v.reason], v.counted, nocturne_variant_number(&v, "threshold", -1), name);
+        printf("%s %s %d %g %s\n", v.variant, reasons[v.reason], v.counted,
+               nocturne_variant_number(&v, "threshold", -1), name);
     }
     return 0;
 }
@@ -76,7 +77,8 @@ static int say_outcomes(struct nocturne_live *l, long n)
         snprintf(id, sizeof id, "o-%ld", i);
         struct nocturne_variant v = nocturne_live_assign(l, name, strlen(name));
         const struct nocturne_live_metric metrics[] = {{"em", 0.1}, {"tokens", (double)i}};
-        if (nocturne_live_outcome(l, &v, &(struct nocturne_outcome){.id = id, .segment = "a \"b\"\n", .n = 2, .metrics = metrics}))
+        if (nocturne_live_outcome(
+                l, &v, &(struct nocturne_outcome){.id = id, .segment = "a \"b\"\n", .n = 2, .metrics = metrics}))
             return perror("nocturne_live_outcome"), 1;
     }
     puts("said");
@@ -140,7 +142,8 @@ static int measure(struct nocturne_live *l, long n)
         counted += nocturne_live_assign(l, name, 13).counted;
     }
     clock_gettime(CLOCK_MONOTONIC, &b);
-    printf("%.0f assignments/s, %ld counted\n", (double)n / ((double)(b.tv_sec - a.tv_sec) + 1e-9 * (double)(b.tv_nsec - a.tv_nsec)), counted);
+    printf("%.0f assignments/s, %ld counted\n",
+           (double)n / ((double)(b.tv_sec - a.tv_sec) + 1e-9 * (double)(b.tv_nsec - a.tv_nsec)), counted);
     return 0;
 }
 

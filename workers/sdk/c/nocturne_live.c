@@ -57,19 +57,24 @@ enum {
     FILE_LINES_MAX = 5000,
     FILE_BYTES_MAX = 900000,
     PATH_MAX_ = 1024,
-    LOOK_MS = 1000,   /* between two looks at files; an outcomes' file that is older is given to its sender */
+    LOOK_MS = 1000, /* between two looks at files */
+    SEAL_MS =
+        1000, /* an outcomes' file that is older is given to its sender; where n wait already, after n times that */
+    WAITING_MAX = 60,
     FUTURE_MS = 10000 /* a file from further ahead is not believed */
 };
 
 /* ---- SHA-256 [FIPS 180-4] of "SALT:UNIT" ---- */
 
 static const uint32_t ROUND[64] = {
-    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be,
-    0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa,
-    0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967, 0x27b70a85,
-    0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3,
-    0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f,
-    0x682e6ff3, 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
+    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
+    0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
+    0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
+    0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
 
 static uint32_t turn(uint32_t x, int by)
 {
@@ -122,8 +127,9 @@ static size_t utf8(const char *s, size_t n)
     static const struct {
         unsigned char least, most, from, to; /* of the first byte, and of the second */
         size_t bytes;
-    } kinds[] = {{0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3},
-                 {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
+    } kinds[] = {{0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
+                 {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
+                 {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
     const unsigned char *c = (const unsigned char *)s;
     if (n && c[0] < 0x80) return 1;
     for (size_t k = 0; n && k < sizeof kinds / sizeof *kinds; k++) {
@@ -386,8 +392,8 @@ struct rules {
 struct spool {
     pthread_mutex_t lock;
     char folder[PATH_MAX_], path[PATH_MAX_ + 64];
-    int fd; /* -1: no file is open */
-    size_t lines, bytes, used, limit;
+    int fd;                                    /* -1: no file is open */
+    size_t lines, bytes, used, limit, waiting; /* in it; in all files, the files */
     long long opened_ms;
 };
 
@@ -463,7 +469,8 @@ static const struct face *intern(struct nocturne_live *l, struct face *new)
 {
     if (!new->name || !new->hash || !new->parameters) return free_face(new), NULL;
     for (struct face *f = l->faces; f; f = f->next)
-        if (strcmp(f->name, new->name) == 0 && strcmp(f->hash, new->hash) == 0 && strcmp(f->parameters, new->parameters) == 0)
+        if (strcmp(f->name, new->name) == 0 && strcmp(f->hash, new->hash) == 0 &&
+            strcmp(f->parameters, new->parameters) == 0)
             return free_face(new), f;
     new->next = l->faces;
     return l->faces = new;
@@ -476,7 +483,8 @@ static const char *read_variants(struct nocturne_live *l, struct rules *r, const
     if (!variants || *variants != '{') return "it has no variants";
     for (const char *key = first(variants), *value; key; key = next(value)) {
         value = value_of(key);
-        const char *hash = *value == '{' ? find(value, "hash") : NULL, *parameters = hash ? find(value, "parameters") : NULL;
+        const char *hash = *value == '{' ? find(value, "hash") : NULL,
+                   *parameters = hash ? find(value, "parameters") : NULL;
         if (!parameters || *hash != '"' || *parameters != '{') return "a variant has no hash and parameters";
         if (r->n_faces == VARIANTS_MAX) return "it has too many variants";
         struct face *f = calloc(1, sizeof *f);
@@ -515,7 +523,8 @@ static const char *read_salt(struct rules *r, const char *object, const char **r
 static const char *read_range(const struct rules *r, const char *p, struct range *ret)
 {
     const char *from = *p == '[' && count(p, 0) == 3 ? first(p) : NULL, *to = from ? next(from) : NULL;
-    if (!from || !read_number(from, &ret->from) || !read_number(to, &ret->to)) return "a range is no [FROM, TO, VARIANT]";
+    if (!from || !read_number(from, &ret->from) || !read_number(to, &ret->to))
+        return "a range is no [FROM, TO, VARIANT]";
     return (ret->face = face_of(r, next(to))) ? NULL : "a range has an unknown variant";
 }
 
@@ -691,7 +700,8 @@ static int is_killed(const struct nocturne_live *l)
 /* At most once a second, and by one thread. */
 static void look(struct nocturne_live *l, long long now)
 {
-    if (now < atomic_load_explicit(&l->look_ms, memory_order_relaxed) || pthread_mutex_trylock(&l->looking) != 0) return;
+    if (now < atomic_load_explicit(&l->look_ms, memory_order_relaxed) || pthread_mutex_trylock(&l->looking) != 0)
+        return;
     atomic_store(&l->look_ms, now + LOOK_MS);
     atomic_store(&l->killed, is_killed(l));
     look_at_file(l);
@@ -703,7 +713,8 @@ static void look(struct nocturne_live *l, long long now)
 static const struct face *overridden(const struct rules *r, const char *unit, size_t n)
 {
     const struct override key = {unit, n, NULL};
-    const struct override *found = r->n_overrides ? bsearch(&key, r->overrides, r->n_overrides, sizeof key, by_unit) : NULL;
+    const struct override *found =
+        r->n_overrides ? bsearch(&key, r->overrides, r->n_overrides, sizeof key, by_unit) : NULL;
     return found ? found->face : NULL;
 }
 
@@ -727,7 +738,8 @@ static const struct face *face_at(const struct rules *r, double at)
     return r->champion;
 }
 
-static enum nocturne_reason decide(struct nocturne_live *l, const struct nocturne_variant *v, long long now, const struct face **ret)
+static enum nocturne_reason decide(struct nocturne_live *l, const struct nocturne_variant *v, long long now,
+                                   const struct face **ret)
 {
     const struct rules *r = l->rules;
     const struct face *face;
@@ -836,7 +848,8 @@ static int put_metrics(struct line *line, const struct nocturne_outcome *o)
     put_text(line, ",\"metrics\":");
     for (size_t i = 0; i < o->n; i++) {
         put_text(line, i ? "," : "{");
-        fine = put_string(line, o->metrics[i].name, strlen(o->metrics[i].name)) && is_finite(o->metrics[i].value) && fine;
+        fine =
+            put_string(line, o->metrics[i].name, strlen(o->metrics[i].name)) && is_finite(o->metrics[i].value) && fine;
         put_text(line, ":%.17g", o->metrics[i].value);
     }
     put_text(line, "}");
@@ -879,19 +892,19 @@ static void make_folder(const char *path)
     }
 }
 
-/* Bytes of the outcomes that wait, anybody's. */
-static size_t used(const char *folder)
+/* What waits, anybody's. */
+static void measure(struct spool *spool)
 {
-    size_t sum = 0;
     struct stat s;
-    DIR *d = opendir(folder);
+    DIR *d = opendir(spool->folder);
+    spool->used = spool->waiting = 0;
     for (struct dirent *e; d && (e = readdir(d));) {
         const char *point = strrchr(e->d_name, '.');
-        int ours = point && (strcmp(point, ".open") == 0 || strcmp(point, ".jsonl") == 0 || strcmp(point, ".refused") == 0);
-        if (ours && fstatat(dirfd(d), e->d_name, &s, 0) == 0) sum += (size_t)s.st_size;
+        int ours =
+            point && (strcmp(point, ".open") == 0 || strcmp(point, ".jsonl") == 0 || strcmp(point, ".refused") == 0);
+        if (ours && fstatat(dirfd(d), e->d_name, &s, 0) == 0) spool->used += (size_t)s.st_size, spool->waiting++;
     }
     if (d) closedir(d);
-    return sum;
 }
 
 static void close_file(struct spool *s)
@@ -918,9 +931,10 @@ static int open_file(struct spool *s)
     if (getentropy(r, sizeof r) != 0) return -1;
     clock_gettime(CLOCK_REALTIME, &t);
     make_folder(s->folder);
-    s->used = used(s->folder);
+    measure(s);
     snprintf(s->path, sizeof s->path, "%s/%016llx-%02x%02x%02x%02x%02x%02x.open", s->folder,
-             (unsigned long long)t.tv_sec * 1000000000 + (unsigned long long)t.tv_nsec, r[0], r[1], r[2], r[3], r[4], r[5]);
+             (unsigned long long)t.tv_sec * 1000000000 + (unsigned long long)t.tv_nsec, r[0], r[1], r[2], r[3], r[4],
+             r[5]);
     s->fd = open(s->path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
     s->opened_ms = now_ms(CLOCK);
     return s->fd < 0 ? -1 : 0;
@@ -940,7 +954,8 @@ static int write_line(struct spool *s, const struct line *line)
 static int append(struct spool *s, const struct line *line)
 {
     struct stat there;
-    if (s->fd >= 0 && now_ms(CLOCK) - s->opened_ms > LOOK_MS) seal(s);
+    long long pause = SEAL_MS * (s->waiting < WAITING_MAX ? 1 + (long long)s->waiting : WAITING_MAX);
+    if (s->fd >= 0 && now_ms(CLOCK) - s->opened_ms > pause) seal(s);
     do {
         if (s->fd < 0 && open_file(s) != 0) return -1;
         if (s->used + line->n > s->limit) return errno = ENOSPC, -1;
@@ -971,7 +986,8 @@ int nocturne_live_outcome(struct nocturne_live *l, const struct nocturne_variant
 static int is_name(const char *name)
 {
     size_t n = name ? strlen(name) : 0;
-    return n > 0 && n <= SALT_MAX_ && strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == n;
+    return n > 0 && n <= SALT_MAX_ &&
+           strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-") == n;
 }
 
 /* 0: there is none, or it is too long. */

@@ -20,8 +20,8 @@
  * FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS
  * IN THE SOFTWARE.
  *
- * nocturne_live.h: which configuration a user gets, and what came of it, for programs in C. nocturne_live.c goes with it;
- * no library is needed but pthread.
+ * nocturne_live.h: which configuration a user gets, and what came of it, for programs in C. nocturne_live.c goes with
+ * it; no library is needed but pthread.
  *
  *     struct nocturne_live *l = nocturne_live_open(&(struct nocturne_live_options){.rollout = "g2p"});
  *     struct nocturne_variant v = nocturne_live_assign(l, "user-17", 7);
@@ -31,15 +31,15 @@
  *     nocturne_live_close(l);
  *
  * No network: somebody else keeps FOLDER/ROLLOUT/ruleset.json fresh and sends the outcomes that are put down beside it:
- * `python3 -m nocturne.live ROLLOUT`, or a program that uses the Python package and has the same folder. The file's time
- * says when the service last stood by it; older than it is valid, every unit gets the champion. An outcome is in a file
- * once its call returns: no end of the process loses it.
+ * `python3 -m nocturne.live ROLLOUT`, or a program that uses the Python package and has the same folder. The file's
+ * time says when the service last stood by it; older than it is valid, every unit gets the champion. An outcome is in a
+ * file once its call returns: no end of the process loses it.
  *
  * Whoever must not see an experiment any more: NOCTURNE_LIVE_KILL="g2p,other" (or "all"), or any file at the path
  * NOCTURNE_LIVE_KILL_FILE. These and the ruleset's file are looked at once a second, by the call that comes then.
  *
- * One object for all threads; more than a million assignments a second each. After fork() a child may go on with it if no
- * other thread was in one of these calls.
+ * One object for all threads; more than a million assignments a second each. After fork() a child may go on with it if
+ * no other thread was in one of these calls.
  */
 #ifndef NOCTURNE_LIVE_H
 #define NOCTURNE_LIVE_H
@@ -53,9 +53,9 @@ extern "C" {
 struct nocturne_live;
 
 struct nocturne_live_options {
-    const char *rollout;    /* letters, digits, '_', '-' */
-    const char *folder;     /* NULL: ~/.local/state/nocturne/live; a local file system; all processes may have the same */
-    size_t spool_bytes;     /* that outcomes may take on the disk, of all processes; then new ones are refused; 0: 64 MiB */
+    const char *rollout; /* letters, digits, '_', '-' */
+    const char *folder;  /* NULL: ~/.local/state/nocturne/live; a local file system; all processes may have the same */
+    size_t spool_bytes; /* that outcomes may take on the disk, of all processes; then new ones are refused; 0: 64 MiB */
     void (*say)(void *data, const char *text); /* NULL: nobody is told what is wrong with the ruleset; once each time */
     void *data;
 };
@@ -80,8 +80,9 @@ enum nocturne_reason {
 struct nocturne_variant {
     const char *unit; /* as it was given: it must outlive the variant */
     size_t unit_bytes;
-    const char *variant, *hash, *parameters; /* "champion", …; SHA-256 in hex; a JSON object; all until the object is closed */
-    long long experiment, period;            /* -1: none */
+    const char *variant, *hash,
+        *parameters;              /* "champion", …; SHA-256 in hex; a JSON object; all until the object is closed */
+    long long experiment, period; /* -1: none */
     enum nocturne_reason reason;
     int counted;
 };
@@ -115,7 +116,8 @@ struct nocturne_outcome {
 };
 
 /* What the unit did. Of a variant that is not counted nothing is kept while there is an experiment. 0; -1: it could not
- * be kept (errno: EINVAL, no such outcome; EMSGSIZE, more than 16 KiB; ENOSPC, the spool is full; what the disk says). */
+ * be kept (errno: EINVAL, no such outcome; EMSGSIZE, more than 16 KiB; ENOSPC, the spool is full; what the disk says).
+ */
 int nocturne_live_outcome(struct nocturne_live *l, const struct nocturne_variant *v, const struct nocturne_outcome *o);
 
 #ifdef __cplusplus

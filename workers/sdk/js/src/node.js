@@ -83,7 +83,14 @@ export class Spool {
     this.seal();
     const files = this.ready();
     for (const file of this.sealed) if (!files.includes(file)) this.sealed.delete(file); // another has sent it
-    return files.flatMap((file) => parcels(file, (f) => this.done(f)));
+    return files.map((file) => ({
+      batches: () => batches(linesOf(file)),
+      done: () => this.done(file),
+      setAside: () => {
+        unless("ENOENT", () => fs.renameSync(file, file.replace(/\.jsonl$/, ".refused")));
+        this.done(file);
+      },
+    }));
   }
 
   /** The own files, and those that others have left, the oldest first. */
@@ -136,19 +143,9 @@ function isObject(line) {
   }
 }
 
-/** A file as it is sent at once, nearly always one. It is done when its last parcel is. */
-function parcels(file, done) {
-  const text = unless("ENOENT", () => fs.readFileSync(file, "utf8"), ""), lines = text.split("\n").slice(0, -1).filter(isObject);
-  const all = [...batches(lines)];
-  if (!all.length) done(file);
-  return all.map((some, i) => ({
-    lines: some,
-    done: () => i + 1 === all.length && done(file),
-    setAside: () => {
-      unless("ENOENT", () => fs.renameSync(file, file.replace(/\.jsonl$/, ".refused")));
-      done(file);
-    },
-  }));
+/** What is no JSON object is left out, as is a last line without its end. */
+function linesOf(file) {
+  return unless("ENOENT", () => fs.readFileSync(file, "utf8"), "").split("\n").slice(0, -1).filter(isObject);
 }
 
 function isKilled(name) {

@@ -31,14 +31,12 @@ export class Memory {
     return true;
   }
 
-  /** Parcels to send; each is `done()` once it was taken, or `setAside()` where it never will be. */
+  /** Bundles to send: their `batches()`; then each is `done()`, or `setAside()` where it will never be taken. */
   take() {
-    return [...batches(this.lines)].map((lines) => {
-      const sent = new Set(lines), done = () => {
-        this.lines = this.lines.filter((line) => !sent.has(line));
-      };
-      return { lines, done, setAside: done };
-    });
+    const sent = new Set(this.lines), done = () => {
+      this.lines = this.lines.filter((line) => !sent.has(line));
+    };
+    return sent.size ? [{ batches: () => batches(sent), done, setAside: done }] : [];
   }
 
   get isEmpty() {

@@ -64,8 +64,9 @@ export class Rollout {
     this.killed = false;
     this.said = new Set();
     this.exposedUnits = new Set();
-    this.refreshed = this.failed = null;
+    this.refreshed = null;
     this.failures = 0;
+    this.pause(0);
     this.state = "OPEN"; // OPEN → CLOSED
     this.turn = null; // the one at work
     this.readKept();
@@ -130,7 +131,7 @@ export class Rollout {
 
   /** Sends what was said so far. False: it is not all acknowledged yet; it will be sent later. */
   async flush(timeoutMs = PATIENCE_MS) {
-    this.failed = null;
+    this.pause(0);
     return this.wait(() => this.outbox.isEmpty, timeoutMs);
   }
 
@@ -207,23 +208,35 @@ export class Rollout {
   }
 
   async send() {
-    if (!this.url || (this.failed && this.failed.ms < Math.min(BACKOFF_MAX_MS, SEND_MS * 2 ** this.failures))) return;
-    for (const parcel of this.outbox.take()) {
-      const { status, text } = await this.ask("POST", "outcomes", `{"outcomes":[${parcel.lines.join(",")}]}`);
+    if (this.rest.since.ms < this.rest.ms) return;
+    const bundles = this.outbox.take();
+    if (!this.url) return void this.pause(SEND_MS * bundles.length); // somebody else sends; if nobody does, they become fewer and larger
+    for (const bundle of bundles) {
+      if (await this.sendBundle(bundle)) continue;
+      this.failures = Math.min(this.failures + 1, 6);
+      return void this.pause(SEND_MS * 2 ** this.failures);
+    }
+    this.failures = 0;
+  }
+
+  pause(ms) {
+    this.rest = { since: new Since(), ms: Math.min(ms, BACKOFF_MAX_MS) };
+  }
+
+  /** False: the service does not take it now. */
+  async sendBundle(bundle) {
+    for (const lines of bundle.batches()) {
+      const { status, text } = await this.ask("POST", "outcomes", `{"outcomes":[${lines.join(",")}]}`);
       if ([400, 413, 422].includes(status)) {
         this.warn("refused", `outcomes of ${this.name} are set aside, refused: ${saidBy(status, text)}`);
-        parcel.setAside();
-      } else if (status === 200 && this.hear(text)) {
-        parcel.done();
-        this.fine("send");
-      } else {
-        this.failed = new Since();
-        this.failures = Math.min(this.failures + 1, 6);
-        return void this.warn("send", `outcomes of ${this.name} wait: ${saidBy(status, text)}`);
+        bundle.setAside();
+        return true;
       }
+      if (status !== 200 || !this.hear(text)) return this.warn("send", `outcomes of ${this.name} wait: ${saidBy(status, text)}`);
+      this.fine("send");
     }
-    this.failed = null;
-    this.failures = 0;
+    bundle.done();
+    return true;
   }
 
   /** False: this is not the service's answer. */

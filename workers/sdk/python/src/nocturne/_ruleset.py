@@ -113,9 +113,9 @@ def _is_number(value: Any) -> bool:
 
 
 def _number(rules: Dict[str, Any], name: str, least: float, most: float) -> float:
-    value = rules.get(name)
+    value: Any = rules.get(name)
     _check(_is_number(value) and least <= value <= most, f"{name} is {value!r}, no number from {least} to {most}")
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
 def _part(rules: Dict[str, Any], name: str) -> Optional[Dict[str, Any]]:

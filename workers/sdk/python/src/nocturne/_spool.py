@@ -9,7 +9,7 @@ import time
 from typing import IO, Iterator, List, Optional, Set
 
 LINES_MAX, BYTES_MAX = 5000, 900_000  # of a file, and of what is sent at once
-IDLE_S = 10  # a file to which nobody has appended for so long is sent by whoever comes by
+IDLE_S = 10  # a file to which nobody has appended for so long is taken by whoever comes by
 
 
 class Full(Exception):
@@ -93,7 +93,7 @@ class Spool:
     # ---- sending ----
 
     def ready(self) -> List[str]:
-        """The files to send, the oldest first: the own ones, and those that others have left."""
+        """The files to send, anybody's, the oldest first."""
         own, now, used, out = self.seal(), time.time(), 0, []
         for name in sorted(_names(self.folder)):
             path = os.path.join(self.folder, name)
@@ -105,7 +105,7 @@ class Spool:
             idle = abs(now - status.st_mtime) > IDLE_S  # a clock that was set back makes nobody wait for ever
             if name.endswith(".open") and idle:
                 path = _renamed(path)
-            if path.endswith(".jsonl") and (path in own or idle):
+            if path.endswith(".jsonl"):
                 out.append(path)
         with self._lock:
             self._sealed -= own - set(out)

@@ -36,7 +36,7 @@ import threading
 import time
 import urllib.parse
 import weakref
-from typing import Any, Dict, List, Optional, Set, Tuple
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 from ._ruleset import TEXT_MAX, Decision, Ruleset, place
 from ._run import _metric
@@ -62,8 +62,9 @@ class Variant:
     __slots__ = ("_rollout", "_given", "unit", "variant", "reason", "counted", "hash", "experiment", "period")
 
     def __init__(self, rollout: "Rollout", unit: str, decision: Decision, rules: Optional[Ruleset]) -> None:
-        of = rules.variants[decision.variant] if rules else {"hash": "", "parameters": rollout._default}
-        self._rollout, self._given = rollout, of["parameters"]
+        of: Dict[str, Any] = rules.variants[decision.variant] if rules else {"hash": "", "parameters": rollout._default}
+        self._rollout = rollout
+        self._given: Dict[str, Any] = of["parameters"]
         self.unit, self.variant, self.reason, self.counted = unit, decision.variant, decision.reason, decision.counted
         self.hash: str = of["hash"]
         self.experiment = rules.experiment if rules else None
@@ -110,7 +111,7 @@ class Rollout:
         self._default = dict(default or {})
         self._rules: Optional[Ruleset] = None
         self._until = -math.inf  # the rules are valid, in seconds of _now
-        self._text, self._etag, self._read_at = b"", "", -1
+        self._text, self._etag, self._read_at = b"", "", -1.0
         self._look_at, self._killed = -math.inf, False
         self._spool = Spool(self._folder, spool)
         self._closed = False
@@ -217,7 +218,7 @@ class Rollout:
                 self._thread = threading.Thread(target=self._run, name=f"nocturne.live {self.name}", daemon=True)
                 self._thread.start()
 
-    def _wait(self, condition: Any, timeout: float) -> bool:
+    def _wait(self, condition: Callable[[], bool], timeout: float) -> bool:
         if self._thread is None:
             self._begin()
         with self._turn:
@@ -282,15 +283,19 @@ class Rollout:
                 self._read_at = written
         except FileNotFoundError:
             pass
-        except (OSError, ValueError) as e:
+        except (OSError, ValueError, RecursionError) as e:
             self._warn("file", f"{self._folder}/ruleset.json: {e}")
 
     def _send(self) -> None:
         with self._turn:
             urgent, self._urgent = self._urgent, False
-        if not self._service.url or (not urgent and _now() < self._send_at):
+        if not urgent and _now() < self._send_at:
             return
-        for path in self._spool.ready():
+        files = self._spool.ready()
+        if not self._service.url:  # somebody else sends them; if nobody does, they become fewer and larger
+            self._send_at = _now() + min(BACKOFF_MAX_S, len(files))
+            return
+        for path in files:
             if not self._send_file(path):
                 self._failed += 1
                 self._send_at = _now() + min(BACKOFF_MAX_S, 2 ** min(self._failed, 6)) * random.uniform(0.5, 1)
