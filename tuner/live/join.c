@@ -438,6 +438,12 @@ static void add_span(struct join *j, const struct held *h, const struct held *bu
     }
 }
 
+/* Whose a span is, by this flag: one of another trace says something only to those that name its unit. */
+static bool may_change(const struct held *h, const struct held *flag)
+{
+    return !flag || flag->group == h->group || names(h, flag->part.unit);
+}
+
 /* What the trace spent, to those whose it has become since the flag `but` came (NULL: to all). Of one whose parts were
  * too many to be held the sum would be too small, and look like a saving. */
 static void tell_tokens(struct join *j, const struct group *g, const struct held *but)
@@ -445,7 +451,7 @@ static void tell_tokens(struct join *j, const struct group *g, const struct held
     struct sums sums = {.n = 0};
     if (g->n >= JOIN_TRACE_MAX) return;
     for (const struct held *h = g->others; h; h = h->next)
-        if (h->part.kind == PART_USAGE) add_span(j, h, but, &sums);
+        if (h->part.kind == PART_USAGE && may_change(h, but)) add_span(j, h, but, &sums);
     for (size_t i = 0; i < sums.n; i++) tell_sum(j, g, &sums.each[i]);
 }
 

@@ -41,7 +41,7 @@ struct join_limits {
 
 #define JOIN_LIMITS                                                                                                    \
     {                                                                                                                  \
-        .parts = 200000, .bytes = 256 << 20, .age_ms = 86400000, .settle_ms = 30000, .quiet_ms = 600000                \
+        .parts = 200000, .bytes = 160 << 20, .age_ms = 86400000, .settle_ms = 30000, .quiet_ms = 600000                \
     }
 
 /* What a unit did once; with n 0: that it was served. */
