@@ -10,7 +10,7 @@
 /* ---- a plan, and a list of what was told ---- */
 
 static const struct mapping_row ROWS[] = {{"correctness", "em"}, {"tokens", "tokens"}};
-static const struct mapping G2P = {"g2p", 2, ROWS};
+static const struct mapping G2P = {"g2p", 2, ROWS, false};
 static const struct mappings PLANS = {1, &G2P};
 
 enum { LINES_MAX = 4000, LINE_MAX = 400, NOW = 1000000 };
@@ -243,13 +243,14 @@ static void test_otlp__repeats_tell_nothing(void **state)
 
 /* ---- reading ---- */
 
-static struct otlp_batch read_text(enum otlp_signal signal, const char *text, struct arena *a)
+static struct otlp_batch read_for(const struct mappings *plans, enum otlp_signal signal, const char *text,
+                                  struct arena *a)
 {
     struct error err;
     struct otlp_batch batch;
     json_t *body = NULL;
     assert_ok(json_parse_object(text, strlen(text), &body, &err), err);
-    assert_ok(otlp_read(&(struct otlp_request){signal, body, &PLANS, NOW}, a, &batch, &err), err);
+    assert_ok(otlp_read(&(struct otlp_request){signal, body, plans, NOW}, a, &batch, &err), err);
     for (size_t i = 0; i < batch.n; i++) { /* texts may be the body's */
         char *row = part_write(&batch.part[i]);
         assert_ok(part_read(row, a, &batch.part[i], &err), err);
@@ -259,15 +260,23 @@ static struct otlp_batch read_text(enum otlp_signal signal, const char *text, st
     return batch;
 }
 
+static struct otlp_batch read_text(enum otlp_signal signal, const char *text, struct arena *a)
+{
+    return read_for(&PLANS, signal, text, a);
+}
+
 /* A log record of this event, with these attributes: pieces of JSON. */
+static const char *event_text(const char *event, const char *attributes, const char *more, struct arena *a)
+{
+    return arena_printf(a,
+                        "{\"resourceLogs\": [{\"scopeLogs\": [{\"logRecords\": [{\"eventName\": \"%s\", "
+                        "\"attributes\": [%s]%s}]}]}]}",
+                        event, attributes, more);
+}
+
 static struct otlp_batch read_event(const char *event, const char *attributes, const char *more, struct arena *a)
 {
-    return read_text(OTLP_LOGS,
-                     arena_printf(a,
-                                  "{\"resourceLogs\": [{\"scopeLogs\": [{\"logRecords\": [{\"eventName\": \"%s\", "
-                                  "\"attributes\": [%s]%s}]}]}]}",
-                                  event, attributes, more),
-                     a);
+    return read_text(OTLP_LOGS, event_text(event, attributes, more, a), a);
 }
 
 #define TEXT(key, text) "{\"key\": \"" key "\", \"value\": {\"stringValue\": \"" text "\"}}"
@@ -306,15 +315,19 @@ static void test_otlp__names_of_earlier_years(void **state)
     arena_done(&a);
 }
 
-/* The variant of an override is in no experiment, whatever its name; reasons as OpenFeature has them. */
+/* The variant of an override is in no experiment, whatever its name; reasons as OpenFeature has them. Where there is no
+ * experiment, but a watch, all have the champion. */
 static void test_otlp__only_what_was_drawn_is_counted(void **state)
 {
     (void)state;
     static const struct {
         const char *reason;
-        bool counted;
-    } each[] = {{"split", true},   {"SPLIT", true},    {"cached", true},  {"unknown", true}, {"targeting_match", false},
-                {"static", false}, {"default", false}, {"STALE", false}, {"error", false},  {"disabled", false}};
+        bool counted, alone;
+    } each[] = {{"split", true, true},     {"SPLIT", true, true},     {"cached", true, true},
+                {"unknown", true, true},   {"static", false, true},   {"targeting_match", false, false},
+                {"default", false, false}, {"STALE", false, false},   {"error", false, false},
+                {"disabled", false, false}};
+    static const struct mapping watched = {"g2p", 2, ROWS, true};
     for (size_t i = 0; i < sizeof each / sizeof *each; i++) {
         struct arena a = {0};
         char attributes[400];
@@ -325,6 +338,9 @@ static void test_otlp__only_what_was_drawn_is_counted(void **state)
         struct otlp_batch b = read_event("feature_flag.evaluation", attributes, "", &a);
         assert_int_equal(b.n, 1);
         assert_int_equal(b.part[0].counted, each[i].counted);
+        const char *text = event_text("feature_flag.evaluation", attributes, "", &a);
+        b = read_for(&(struct mappings){1, &watched}, OTLP_LOGS, text, &a);
+        assert_int_equal(b.part[0].counted, each[i].alone);
         arena_done(&a);
     }
 }
@@ -509,7 +525,7 @@ static void test_mapping__names_of_metrics(void **state)
 {
     (void)state;
     const struct mapping_row rows[] = {{"correctness", "em"}, {"output_tokens", "tokens"}}, none[] = {{"em", "em"}};
-    const struct mapping m[] = {{"g2p", 2, rows}, {"other", 1, none}};
+    const struct mapping m[] = {{"g2p", 2, rows, false}, {"other", 1, none, true}};
     struct measurement each[] = {{"tokens", 440}, {"input_tokens", 400}, {"output_tokens", 40}, {"em", 1}};
     assert_int_equal(mapping_apply(&m[0], each, 4), 1);
     assert_string_equal(each[0].name, "tokens");

@@ -327,6 +327,36 @@ static void test_telemetry__without_an_experiment(void **state)
     store_close(w.store);
 }
 
+/* The champion alone is served, and watched: its flags are static, and names those of the last experiment's plan. */
+static void test_telemetry__what_is_watched(void **state)
+{
+    (void)state;
+    struct world w;
+    char answer[1000];
+    open_world(&w);
+    struct telemetry *t = begin();
+    struct live_order stop = {.verb = LIVE_DO_STOP, .by = "ada"};
+    struct configuration champion = configuration_with(1);
+    struct live_watch_wish wish = {.rollout = "g2p", .study = "g2p", .plan_name = "watch.yaml", .plan = "",
+                                   .champion = &champion, .by = "ada"};
+    assert_ok(live_order(w.store, "g2p", &stop, w.now, &w.err), w.err);
+    assert_ok(live_watch(w.store, &wish, w.now, &w.err), w.err);
+    free(champion.body);
+    w.now += 60000;
+    json_t *flag = flag_of(&w, 0, "user-0", "champion");
+    json_object_set_new(json_object_get(json_array_get(json_object_get(flag, "attributes"), 3), "value"), "stringValue",
+                        json_string("static"));
+    assert_ok(send_body(&w, t, OTLP_LOGS, body_of(OTLP_LOGS, json_pack("[o]", flag)), answer), w.err);
+    assert_string_equal(answer, "{}");
+    assert_ok(send_request(&w, t, 0), w.err);
+    assert_ok(send_request(&w, t, 1), w.err);
+    tick(&w, t);
+    assert_int_equal(count("SELECT count(*) FROM unit WHERE experiment < 0"), 1);
+    assert_int_equal(count("SELECT count(*) FROM outcome"), 2);
+    telemetry_free(t);
+    store_close(w.store);
+}
+
 static void test_telemetry__a_damaged_row_is_said(void **state)
 {
     (void)state;
@@ -376,6 +406,7 @@ int main(void)
         store_test(test_telemetry__what_is_no_body_changes_nothing),
         store_test(test_telemetry__the_answer_warns),
         store_test(test_telemetry__without_an_experiment),
+        store_test(test_telemetry__what_is_watched),
         store_test(test_telemetry__a_damaged_row_is_said),
         cmocka_unit_test(test_telemetry__plans),
     };

@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { PARTS_MAX = 60, PLAY_MAX = 150, ROWS_MAX = PARTS_MAX + 2, TOLD_MAX = 4096 };
 
 static const struct mapping_row ROWS[] = {{"correctness", "em"}, {"tokens", "tokens"}};
-static const struct mapping PLAN[] = {{"g2p", 2, ROWS}, {"other", 2, ROWS}};
+static const struct mapping PLAN[] = {{"g2p", 2, ROWS, false}, {"other", 2, ROWS, true}};
 static const struct mappings PLANS = {2, PLAN};
 
 struct world {

@@ -27,6 +27,7 @@ struct mapping { /* of one rollout */
     const char *rollout;
     size_t n;
     const struct mapping_row *row; /* no two measured under one name */
+    bool alone;                    /* no experiment: everybody has the champion, which is watched */
 };
 
 struct measurement {
@@ -37,7 +38,7 @@ struct measurement {
 /* Gives each of n its metric's name, and leaves out, in place, what is no metric; how many are left. */
 size_t mapping_apply(const struct mapping *m, struct measurement *each, size_t n);
 
-struct mappings { /* of all rollouts that run an experiment */
+struct mappings { /* of all rollouts that want outcomes */
     size_t n;
     const struct mapping *each;
 };

@@ -199,25 +199,27 @@ static bool read_names(struct reading *x, const struct record *r, struct part *p
     return p->response ? true : refuse(x, "gen_ai.response.id is no text of at most 1024 bytes");
 }
 
-/* Reasons with which a unit was not drawn, whatever variant it was given [OpenFeature, resolution reasons]. */
-static bool is_drawn(const char *reason)
+/* Reasons with which a unit was not drawn, whatever variant it was given [OpenFeature, resolution reasons]. Without an
+ * experiment the champion is static. */
+static bool is_counted(const char *reason, const struct mapping *m)
 {
-    static const char *const not[] = {"targeting_match", "static", "default", "disabled", "stale", "error"};
+    static const char *const not[] = {"targeting_match", "default", "disabled", "stale", "error"};
     for (size_t i = 0; i < sizeof not / sizeof *not; i++)
         if (strcasecmp(reason, not[i]) == 0) return false;
-    return true;
+    return m->alone || strcasecmp(reason, "static") != 0;
 }
 
 static bool read_flag(struct reading *x, struct record *r)
 {
     struct part p;
     const char *key = text_of(r, ATTRIBUTE_KEY), *reason = text_of(r, ATTRIBUTE_REASON);
-    if (!key || !mappings_find(x->request->mappings, key)) return true; /* another flag */
+    const struct mapping *m = key ? mappings_find(x->request->mappings, key) : NULL;
+    if (!m) return true; /* another flag */
     if (!begin_part(x, r, PART_FLAG, &p)) return false;
     p.rollout = key;
     p.unit = text_of(r, ATTRIBUTE_CONTEXT);
     p.variant = text_of(r, ATTRIBUTE_VARIANT);
-    p.counted = reason && is_drawn(reason);
+    p.counted = reason && is_counted(reason, m);
     if (!p.unit || !*p.unit)
         return refuse(x, "feature_flag.context.id is missing or too long; give the evaluation a targeting key");
     if (!p.variant || !*p.variant) return refuse(x, "feature_flag.result.variant is missing or too long");

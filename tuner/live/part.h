@@ -32,7 +32,7 @@ struct part {
     int64_t at_ms;     /* wall clock, of what it says */
     /* FLAG */
     const char *rollout, *unit, *variant;
-    bool counted; /* it was drawn; not set by hand, held back, or a default */
+    bool counted; /* by the rules; not set by hand, held back, or a default */
     /* SCORE, USAGE */
     const char *response; /* gen_ai.response.id */
     const char *who[WHOS];

@@ -12,8 +12,8 @@ struct telemetry {
     struct turn *turn; /* that is being taken; for the hooks */
 };
 
-/* A rollout that runs an experiment or is watched, and what is told of it in this turn. */
-struct running {
+/* A rollout that wants outcomes, and what is told of it in this turn. */
+struct wanting {
     struct record record;
     struct lane lane;
     json_t *items;
@@ -27,7 +27,7 @@ struct turn {
     int64_t now_ms;
     struct arena arena;
     size_t n;
-    struct running *running;
+    struct wanting *wanting;
     struct mapping *mapping; /* of each */
     bool touched;            /* the join has changed: if this fails, it is not what the disk has */
     struct otlp_batch batch;
@@ -71,7 +71,7 @@ static json_t *metrics_of(const struct mapping *m, const struct join_item *item)
     return metrics;
 }
 
-/* An experiment that is over wants nothing, and what was measured need not be one of its metrics. */
+/* Who wants nothing any more is told nothing, and what was measured need not be one of its metrics. */
 static void on_item(void *data, const struct join_item *item)
 {
     struct turn *x = ((struct telemetry *)data)->turn;
@@ -79,7 +79,7 @@ static void on_item(void *data, const struct join_item *item)
     if (!m) return;
     json_t *metrics = metrics_of(m, item);
     if (item->n == 0 || json_object_size(metrics) > 0)
-        json_array_append_new(x->running[m - x->mapping].items,
+        json_array_append_new(x->wanting[m - x->mapping].items,
                               json_pack("{s:s, s:s, s:I, s:s*, s:o}", "unit", item->unit, "variant", item->variant,
                                         "at_ms", (json_int_t)item->at_ms, "id", *item->id ? item->id : NULL, "metrics",
                                         json_incref(metrics)));
@@ -126,26 +126,32 @@ static enum status load(struct turn *x)
     return s;
 }
 
-static void map(struct turn *x, const struct lane *l, struct mapping *ret)
+/* By the plan of the last experiment, also between experiments, while the champion is watched. */
+static const char *measured_as(const struct record *r, const char *metric)
 {
-    struct mapping_row *row = arena_array(&x->arena, l->plan->n_metrics, sizeof *row);
-    for (size_t i = 0; i < l->plan->n_metrics; i++) {
-        const struct live_metric *m = &l->plan->metric[i];
-        row[i] = (struct mapping_row){m->measured ? m->measured : m->name, m->name};
-    }
-    *ret = (struct mapping){l->rollout, l->plan->n_metrics, row};
+    int m = r->row.id ? live_plan_metric(&r->plan, metric) : -1;
+    return m >= 0 && r->plan.metric[m].measured ? r->plan.metric[m].measured : metric;
+}
+
+static void map(struct turn *x, const struct wanting *w, struct mapping *ret)
+{
+    const struct live_plan *p = w->lane.plan;
+    struct mapping_row *row = arena_array(&x->arena, p->n_metrics, sizeof *row);
+    for (size_t i = 0; i < p->n_metrics; i++)
+        row[i] = (struct mapping_row){measured_as(&w->record, p->metric[i].name), p->metric[i].name};
+    *ret = (struct mapping){w->record.rollout.name, p->n_metrics, row, w->lane.number == 0};
 }
 
 static enum status open_one(struct turn *x, const char *name)
 {
-    struct running *now = &x->running[x->n];
-    enum status s = record_open(&now->record, x->store, name, RECORD_STATE, x->err);
-    if (s || !record_lane(&now->record, &now->lane)) {
-        record_done(&now->record);
+    struct wanting *w = &x->wanting[x->n];
+    enum status s = record_open(&w->record, x->store, name, RECORD_STATE, x->err);
+    if (s || !record_lane(&w->record, &w->lane)) {
+        record_done(&w->record);
         return s;
     }
-    now->items = json_array();
-    map(x, &now->lane, &x->mapping[x->n++]);
+    w->items = json_array();
+    map(x, w, &x->mapping[x->n++]);
     return s;
 }
 
@@ -155,7 +161,7 @@ static enum status open_all(struct turn *x)
     size_t n;
     enum status s = store_rollout_names(x->store, &x->arena, &name, &n, x->err);
     if (s) return s;
-    x->running = arena_array(&x->arena, n, sizeof *x->running);
+    x->wanting = arena_array(&x->arena, n, sizeof *x->wanting);
     x->mapping = arena_array(&x->arena, n, sizeof *x->mapping);
     for (size_t i = 0; !s && i < n; i++) s = open_one(x, name[i]);
     return s;
@@ -188,16 +194,16 @@ static enum status join_all(struct turn *x)
     return x->status;
 }
 
-static enum status take_in(struct turn *x, struct running *now)
+static enum status take_in(struct turn *x, struct wanting *w)
 {
     struct intake_answer a = {.refused = NULL};
-    if (json_array_size(now->items) == 0) return STATUS_OK;
-    enum status s = intake_take(&now->lane, now->items, record_time(&now->record, x->now_ms), &a, x->err);
+    if (json_array_size(w->items) == 0) return STATUS_OK;
+    enum status s = intake_take(&w->lane, w->items, record_time(&w->record, x->now_ms), &a, x->err);
     if (!s && json_array_size(a.refused) > 0)
-        warn(x, arena_printf(&x->arena, "rollout %s: %s", now->record.rollout.name,
+        warn(x, arena_printf(&x->arena, "rollout %s: %s", w->record.rollout.name,
                              json_string_value(json_object_get(json_array_get(a.refused, 0), "why"))));
     json_decref(a.refused);
-    return s ? s : record_keep(&now->record, x->err);
+    return s ? s : record_keep(&w->record, x->err);
 }
 
 static enum status turn(struct store *store, void *data, struct error *err)
@@ -214,7 +220,7 @@ static enum status turn(struct store *store, void *data, struct error *err)
         join_tick(x->telemetry->join, x->now_ms);
         s = x->status;
     }
-    for (size_t i = 0; !s && i < x->n; i++) s = take_in(x, &x->running[i]);
+    for (size_t i = 0; !s && i < x->n; i++) s = take_in(x, &x->wanting[i]);
     return s;
 }
 
@@ -223,8 +229,8 @@ static enum status run(struct turn *x, struct error *err)
     struct telemetry *t = x->telemetry;
     enum status s = store_live(x->store, turn, x, err);
     for (size_t i = 0; i < x->n; i++) {
-        json_decref(x->running[i].items);
-        record_done(&x->running[i].record);
+        json_decref(x->wanting[i].items);
+        record_done(&x->wanting[i].record);
     }
     t->turn = NULL;
     if (!s || !x->touched) return s;
