@@ -39,6 +39,7 @@ GIVEN = {
     "tuner/live/join.h": "struct join_hooks hooks, struct part part, int64_t now_ms",
     "tuner/live/live.h": "struct store *store, struct live_wish wish, int64_t now, struct live_batch batch, struct live_ticked ticked, json_t *document, struct error err",
     "tuner/live/lookup.h": "struct lookup_link *link, const char *name, void *thing, void (*use)(void *)",
+    "tuner/live/telemetry.h": "struct store *store, const json_t *body, json_t *answer, int64_t now_ms, struct error err",
     "tuner/live/otlp.h": "const json_t *body, struct mappings mappings, int64_t now_ms, struct arena *arena, void (*take)(const struct part *), struct error err",
     "tuner/live/telemetry.h": "const json_t *body, int64_t now_ms, struct store *store, json_t *answer, struct error err",
     "tuner/mirror/mirror.h": "struct caller *caller, struct error err",
@@ -69,8 +70,8 @@ GIVEN = {
     "workers/workers.h": "uv_loop_t *loop, struct job_spec spec, struct job_handler handler, void *trial, struct job *job, struct error err",
 }
 
-# patterns of names, and names of Optuna
-NOT_OURS = {"migrations/000N_name.sql", "notify.yaml", "w_tok", "set_constraint", "constraints_func"}
+# patterns of names, and names of Optuna and OpenTelemetry
+NOT_OURS = {"migrations/000N_name.sql", "notify.yaml", "w_tok", "set_constraint", "constraints_func", "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS"}
 
 COMMENT_OR_TEXT = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
 EXAMPLE_LINE = re.compile(r"^\s*\*    +\S")
