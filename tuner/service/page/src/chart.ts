@@ -1,158 +1,101 @@
-/* The only file that knows Apache ECharts: option objects in, a drawing out. No tooltip, legend or toolbox of its own:
- * they would break the page's Content-Security-Policy, and ours serve finger and keyboard as well. */
-import { CustomChart, LineChart, ScatterChart } from "echarts/charts";
-import { GridComponent, MarkLineComponent } from "echarts/components";
-import { init, use, type ECharts } from "echarts/core";
-import type { CustomSeriesOption, LineSeriesOption, ScatterSeriesOption } from "echarts/charts";
-import { CanvasRenderer } from "echarts/renderers";
-import { amount, clock, clockWithSeconds } from "./words";
+/* A chart on a canvas: axes with their names and ticks, and series in their order. It is drawn whole, in a few
+ * milliseconds, whenever it changes; what reads it off is `figure`. */
+import { scaleOf, type Axis, type Scale } from "./scale";
+import { extentOf, paint, type Room, type Series } from "./series";
 import type { Colours } from "./theme";
-import type { State } from "./words";
 
-use([ScatterChart, LineChart, CustomChart, GridComponent, MarkLineComponent, CanvasRenderer]);
+export interface Picture { x: Axis; y: Axis; series: Series[] }
 
-export type Series = ScatterSeriesOption | LineSeriesOption | CustomSeriesOption;
+const FONT = "12px system-ui, sans-serif", NARROW = 480, TOP = 26, RIGHT = 16, BOTTOM = 44, EDGE = 8, GAP = 8, APART = 8;
 
-export interface Axis {
-    name: string;
-    kind: "number" | "log" | "time" | "words";
-    min?: number; max?: number;
-    words?: string[];
-    text?: (v: number) => string;
+interface Size { width: number; height: number }
+
+const inRoom = (r: Omit<Room, "x" | "y">, x: Scale, y: Scale): Room => ({ ...r, x: (v) => r.left + x.at(v) * (r.right - r.left), y: (v) => r.bottom - y.at(v) * (r.bottom - r.top) });
+
+function frame(pen: CanvasRenderingContext2D, p: Picture, c: Colours, { width, height }: Size): Room {
+    const narrow = width < NARROW, scale = (a: Axis, along: "x" | "y", most: number): Scale => scaleOf(a, extentOf(p.series, along, a.kind === "log"), a.kind === "log" ? (narrow ? 5 : 7) : most);
+    const x = scale(p.x, "x", narrow ? 4 : 6), y = scale(p.y, "y", 5), left = EDGE + GAP + Math.max(0, ...y.ticks.map((t) => pen.measureText(t.text).width));
+    const room = inRoom({ left, top: TOP, right: Math.max(left + 1, width - RIGHT), bottom: Math.max(TOP + 1, height - BOTTOM) }, x, y);
+    rules(pen, y, c, room);
+    beside(pen, y, c, room);
+    beneath(pen, x, c, room, width);
+    pen.textAlign = "left";
+    pen.fillText(p.y.name, left, TOP - 12);
+    pen.textAlign = "right";
+    pen.fillText(p.x.name, room.right, height - 6);
+    return room;
 }
 
-const LARGE = 3000, BRIEF_MS = 600_000;
-const CROSS = "path://M0,1 L1,0 L5,4 L9,0 L10,1 L6,5 L10,9 L9,10 L5,6 L1,10 L0,9 L4,5 Z";
-const STAR = "path://M5,0 L6.5,3.4 L10,3.8 L7.3,6.2 L8.1,10 L5,8 L1.9,10 L2.7,6.2 L0,3.8 L3.5,3.4 Z";
+function rules(pen: CanvasRenderingContext2D, y: Scale, c: Colours, r: Room): void {
+    const rule = (at: number): void => pen.fillRect(r.left, Math.round(at), r.right - r.left, 1);
+    pen.fillStyle = c.rule;
+    pen.globalAlpha = 0.6;
+    for (const t of y.ticks) rule(r.bottom - t.at * (r.bottom - r.top));
+    pen.globalAlpha = 1;
+    rule(r.bottom);
+}
 
-/* Shape and colour of a state: never by colour alone. */
-export function markOf(state: State | "lost" | "winner" | "reference" | "baseline", c: Colours): { symbol: string; size: number; fill: string; line: string } {
-    switch (state) {
-        case "complete": return { symbol: "circle", size: 7, fill: c.complete, line: c.page };
-        case "pruned": return { symbol: "path://M0,0 L10,0 L5,9 Z", size: 7, fill: "transparent", line: c.pruned };
-        case "failed": return { symbol: CROSS, size: 8, fill: c.failed, line: "transparent" };
-        case "infeasible": return { symbol: "diamond", size: 9, fill: c.page, line: c.infeasible };
-        case "running": case "leased": return { symbol: "path://M5,0 A5,5 0 0 1 5,10 Z M5,0 A5,5 0 0 0 5,10", size: 9, fill: c.running, line: c.running };
-        case "winner": return { symbol: STAR, size: 17, fill: c.ink, line: c.page };
-        case "baseline": return { symbol: "rect", size: 9, fill: c.ink, line: c.page };
-        case "reference": return { symbol: "rect", size: 9, fill: c.page, line: c.ink };
-        case "queued": case "cancelled": case "lost": return { symbol: "circle", size: 7, fill: "transparent", line: c.quiet };
+function beside(pen: CanvasRenderingContext2D, y: Scale, c: Colours, r: Room): void {
+    pen.fillStyle = c.quiet;
+    pen.textAlign = "right";
+    for (const t of y.ticks) pen.fillText(t.text, r.left - GAP, r.bottom - t.at * (r.bottom - r.top) + 4);
+}
+
+/* Those that would touch the one before are left out. */
+function beneath(pen: CanvasRenderingContext2D, x: Scale, c: Colours, r: Room, width: number): void {
+    let end = -Infinity;
+    pen.fillStyle = c.quiet;
+    pen.textAlign = "left";
+    for (const t of x.ticks) {
+        const wide = pen.measureText(t.text).width, from = Math.min(r.left + t.at * (r.right - r.left) - wide / 2, width - wide);
+        if (from < end + APART) continue;
+        pen.fillText(t.text, from, r.bottom + 18);
+        end = from + wide;
     }
 }
 
-export function marks(name: string, state: Parameters<typeof markOf>[0], points: [number, number][], c: Colours): ScatterSeriesOption {
-    const m = markOf(state, c), large = points.length > LARGE;
-    return {
-        type: "scatter", name, symbol: large ? "circle" : m.symbol, symbolSize: large ? 3 : m.size, large, largeThreshold: LARGE, progressive: 0, silent: true, animation: false,
-        data: points, z: state === "winner" ? 9 : state === "reference" || state === "baseline" ? 8 : state === "pruned" ? 2 : 4,
-        itemStyle: { color: large && m.fill === "transparent" ? m.line : m.fill, borderColor: m.line, borderWidth: large ? 0 : m.fill === "transparent" || state === "reference" || state === "infeasible" ? 1.5 : 1, opacity: large ? 0.35 : 1 },
-    };
+function drawOn(canvas: HTMLCanvasElement, p: Picture, c: Colours, size: Size, scale: number, background?: string): Room {
+    const pen = canvas.getContext("2d")!;
+    canvas.width = Math.round(size.width * scale);
+    canvas.height = Math.round(size.height * scale);
+    pen.scale(scale, scale);
+    pen.font = FONT;
+    if (background) {
+        pen.fillStyle = background;
+        pen.fillRect(0, 0, size.width, size.height);
+    }
+    const room = frame(pen, p, c, size);
+    for (const s of [...p.series].sort((a, b) => a.z - b.z)) paint(pen, s, room, scale);
+    return room;
 }
 
-export function line(name: string, points: [number, number][], colour: string, more: Partial<LineSeriesOption> = {}): LineSeriesOption {
-    return { type: "line", name, data: points, showSymbol: false, silent: true, animation: false, lineStyle: { color: colour, width: 1.5 }, itemStyle: { color: colour }, ...more };
-}
-
-/* An area between two curves, for intervals. */
-export function band(points: [number, number, number][], colour: string, opacity: number): CustomSeriesOption {
-    return {
-        type: "custom", silent: true, animation: false, z: 1, clip: true, data: [0],
-        renderItem: (_params, at) => {
-            const up = points.map(([x, , hi]) => at.coord([x, hi])), down = points.map(([x, lo]) => at.coord([x, lo])).reverse();
-            return { type: "polygon", shape: { points: [...up, ...down] as [number, number][] }, style: { fill: colour, opacity } };
-        },
-    };
-}
-
-/* 1, 2 and 5 of each power of ten within, or only the powers where these are many. */
-export function decades(lo: number, hi: number, most: number): number[] {
-    const found: number[] = [];
-    for (let power = Math.floor(Math.log10(lo)); power <= Math.log10(hi); power++)
-        for (const digit of [1, 2, 5]) {
-            const v = Number(`${digit}e${power}`);
-            if (v >= lo && v <= hi) found.push(v);
-        }
-    return found.length > most ? found.filter((v) => Number.isInteger(Math.round(Math.log10(v) * 1e6) / 1e6)) : found;
-}
-
-/* What the series have on this axis, for one that was given no ends. */
-function extentOf(series: Series[], across: boolean): [number, number] {
-    let lo = Infinity, hi = -Infinity;
-    for (const s of series)
-        for (const d of Array.isArray(s.data) ? s.data : []) {
-            const v = Array.isArray(d) ? Number(d[across ? 0 : 1]) : NaN;
-            if (v > 0) (lo = Math.min(lo, v)), (hi = Math.max(hi, v));
-        }
-    return [lo, hi];
-}
-
-function axis(a: Axis, series: Series[], c: Colours, across: boolean, narrow: boolean): object {
-    const [lo, hi] = a.kind === "log" ? extentOf(series, across) : [0, 0];
-    const ticks = a.kind === "log" && lo <= hi ? decades(a.min ?? lo, a.max ?? hi, narrow ? 5 : 7) : undefined;
-    const text = a.text ?? amount;
-    const [began, ended] = a.kind === "time" ? extentOf(series, across) : [0, 0], time = ended - began < BRIEF_MS ? clockWithSeconds : clock;
-    return {
-        type: a.kind === "number" ? "value" : a.kind === "log" ? "log" : a.kind === "time" ? "time" : "category",
-        ...(a.kind === "words" ? { data: a.words, inverse: !across } : { min: a.min ?? "dataMin", max: a.max ?? "dataMax" }),
-        scale: true, splitNumber: across ? (narrow ? 3 : 5) : 4, name: a.name, nameLocation: "end", nameGap: across ? 4 : 8,
-        nameTextStyle: { color: c.quiet, fontSize: 12, ...(across ? { align: "right", verticalAlign: "top", padding: [22, 0, 0, 0] } : { align: "left" }) },
-        axisLine: { show: across, onZero: false, lineStyle: { color: c.rule } }, axisTick: { show: false }, minorTick: { show: false },
-        splitLine: { show: !across && a.kind !== "words", lineStyle: { color: c.rule, opacity: 0.6 } },
-        axisLabel: {
-            color: c.quiet, fontSize: 12, hideOverlap: true, showMinLabel: a.kind === "number" ? false : undefined, showMaxLabel: a.kind === "number" ? false : undefined, customValues: ticks, fontFamily: "system-ui, sans-serif",
-            formatter: a.kind === "words" ? undefined : a.kind === "time" ? (v: number) => time(v) : text,
-        },
-    };
-}
-
-export interface Picture { x: Axis; y: Axis; series: Series[]; left?: number }
-
-/* A drawing on an element; the caller disposes of it. */
+/* Drawn as soon as it is known what, and how large. */
 export class Chart {
-    private readonly on: ECharts;
-    private picture: Picture | null = null;
+    private shown: { picture: Picture; colours: Colours } | null = null;
+    private size: Size | null = null;
+    room: Room | null = null; /* where values are drawn, in pixels; null: nothing is drawn */
 
-    constructor(private readonly element: HTMLElement) {
-        this.on = init(element, null, { renderer: "canvas" });
+    constructor(private readonly canvas: HTMLCanvasElement) {}
+
+    draw(picture: Picture, colours: Colours): void {
+        this.shown = { picture, colours };
+        this.redraw();
     }
 
-    draw(p: Picture, c: Colours): void {
-        this.picture = p;
-        const narrow = this.element.clientWidth < 480;
-        this.on.setOption(
-            {
-                animation: false, backgroundColor: "transparent", textStyle: { fontFamily: "system-ui, sans-serif" },
-                grid: { left: p.left ?? 8, right: 16, top: 26, bottom: 20, containLabel: true },
-                xAxis: axis(p.x, p.series, c, true, narrow) as never, yAxis: axis(p.y, p.series, c, false, narrow) as never, series: p.series as never,
-            },
-            { replaceMerge: ["series"], lazyUpdate: false },
-        );
+    resize(width: number, height: number): void {
+        if (width === this.size?.width && height === this.size.height) return;
+        this.size = { width, height };
+        this.redraw();
     }
 
-    resize(c: Colours): void {
-        this.on.resize();
-        if (this.picture) this.draw(this.picture, c);
-    }
-
-    /* Where a point is drawn, in pixels of the element, as a function: two linear maps, so that 50,000 are nothing. */
-    placing(): ((x: number, y: number) => [number, number]) | null {
-        if (!this.picture) return null;
-        const f = (a: Axis) => (v: number) => (a.kind === "log" ? Math.log10(v) : v);
-        const maps = [this.picture.x, this.picture.y].map((a, i) => {
-            const [lo, hi] = a.kind === "log" ? [1, 10] : [0, 1], finder = i ? "yAxis" : "xAxis";
-            const p = this.on.convertToPixel({ [`${finder}Index`]: 0 }, lo) as unknown as number, q = this.on.convertToPixel({ [`${finder}Index`]: 0 }, hi) as unknown as number;
-            const g = f(a), scale = (q - p) / (g(hi) - g(lo));
-            return (v: number) => p + (g(v) - g(lo)) * scale;
-        });
-        return (x, y) => [maps[0]!(x), maps[1]!(y)];
+    private redraw(): void {
+        if (this.shown && this.size) this.room = drawOn(this.canvas, this.shown.picture, this.shown.colours, this.size, devicePixelRatio || 1);
     }
 
     /* As a picture for a paper or a chat. */
-    image(backgroundColor: string): string {
-        return this.on.getDataURL({ type: "png", pixelRatio: 2, backgroundColor });
-    }
-
-    dispose(): void {
-        this.on.dispose();
+    image(background: string): string {
+        const canvas = document.createElement("canvas");
+        if (this.shown && this.size) drawOn(canvas, this.shown.picture, this.shown.colours, this.size, 2, background);
+        return canvas.toDataURL("image/png");
     }
 }

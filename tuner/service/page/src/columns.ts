@@ -28,6 +28,16 @@ export const noTrials = (): Trials => ({
     reason: [], confirms: [], params: new Map(), metrics: new Map(), row: new Map(),
 });
 
+const made = new WeakMap<Trials, Map<string, unknown>>();
+
+/* What is made of the trials as they are now, at some cost: made once, also for a tab that comes back. */
+export function keep<T>(t: Trials, name: string, make: () => T): T {
+    let all = made.get(t);
+    if (!all) made.set(t, (all = new Map()));
+    if (!all.has(name)) all.set(name, make());
+    return all.get(name) as T;
+}
+
 export const paramsOf = (t: Trials, row: number): Params => {
     const p: Params = {};
     for (const [name, column] of t.params) if (column[row] !== undefined && column[row] !== null) p[name] = column[row]!;

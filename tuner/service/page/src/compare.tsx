@@ -1,11 +1,12 @@
 /* Studies beside each other: best so far by trial, and what each found. */
 import { useEffect, useState } from "preact/hooks";
-import { line } from "./chart";
 import { Figure } from "./figure";
 import { Choice } from "./history_chart";
 import { Mark } from "./mark";
 import { choice, toStudy } from "./route";
+import { line } from "./series";
 import { costName, openStudy, type StudyView } from "./study";
+import type { Colours } from "./theme";
 import { amount, plural } from "./words";
 import { headWord, phaseSentence } from "./verdict";
 
@@ -42,7 +43,7 @@ export function Compare() {
     const ready = views.filter((v) => v.study.value && !v.reading.value), first = ready[0];
     const shared = first ? ["utility", ...first.metrics.value.map((m) => m.name)].filter((n) => n === "utility" || ready.every((v) => v.trials.value.metrics.has(n))) : [];
     const metric = shared.includes(name) ? name : "utility";
-    const style = (i: number, c: { ink: string; link: string; quiet: string }) => ({ color: [c.ink, c.link, c.quiet][i % 3]!, type: DASHES[Math.floor(i / 3) + (i % 3 === 1 ? 1 : 0)] ?? "dotted", width: 1.75 });
+    const style = (i: number, c: Colours, stepped = false) => [[c.ink, c.link, c.quiet][i % 3]!, { dash: DASHES[Math.floor(i / 3) + (i % 3 === 1 ? 1 : 0)] ?? "dotted", width: 1.75, stepped }] as const;
     return (
         <>
             <p class="crumbs"><a href="#/">Studies</a> /</p>
@@ -61,10 +62,10 @@ export function Compare() {
             {first && (
                 <div class="charts">
                     <Figure name="compare" view={first} label={`best ${metric} so far of ${ready.map((v) => v.name).join(", ")}`} title={<>Best {metric} so far, by trial</>} caption={ready.map((v, i) => <span key={v.name} class="legend"><span class={`swatch s${i % 3}`} aria-hidden="true" />{v.name} ({plural(v.trials.value.n, "trial")}) </span>)}
-                        picture={(c) => ({ x: { name: "trial", kind: "number", min: 0 }, y: { name: metric, kind: "number" }, series: ready.map((v, i) => line(v.name, bestSoFar(v, metric), style(i, c).color, { lineStyle: style(i, c) })) })}
+                        picture={(c) => ({ x: { name: "trial", kind: "number", min: 0 }, y: { name: metric, kind: "number" }, series: ready.map((v, i) => line(bestSoFar(v, metric), ...style(i, c))) })}
                         numbers={() => ({ head: ["study", "trial", metric], rows: ready.flatMap((v) => bestSoFar(v, metric).map(([a, b]) => [v.name, a, b])) })}><Choice label="of" value={metric} of={shared} onChange={setName} /></Figure>
                     <Figure name="shares" view={first} label={`distribution of ${metric}`} title={`How their trials are spread over ${metric}`} caption={`Share of complete trials up to a value.`}
-                        picture={(c) => ({ x: { name: metric, kind: "number" }, y: { name: "share", kind: "number", min: 0, max: 1 }, series: ready.map((v, i) => line(v.name, shares(v, metric), style(i, c).color, { lineStyle: style(i, c), step: "end" })) })}
+                        picture={(c) => ({ x: { name: metric, kind: "number" }, y: { name: "share", kind: "number", min: 0, max: 1 }, series: ready.map((v, i) => line(shares(v, metric), ...style(i, c, true))) })}
                         numbers={() => ({ head: ["study", metric, "share"], rows: ready.flatMap((v) => shares(v, metric).map(([a, b]) => [v.name, a, b])) })} />
                 </div>
             )}

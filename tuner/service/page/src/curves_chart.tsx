@@ -1,9 +1,9 @@
 /* Learning curves: what trials reported, step by step, coloured by what became of them; live for those that run. */
 import { useEffect, useState } from "preact/hooks";
-import { line } from "./chart";
-import { Figure, type Point } from "./figure";
+import { Figure } from "./figure";
 import { Choice } from "./history_chart";
 import { choice } from "./route";
+import { line, type Points } from "./series";
 import { readCurve, type StudyView } from "./study";
 import { plural } from "./words";
 
@@ -33,19 +33,20 @@ export function Curves({ v }: { v: StudyView }) {
     const metric = names.includes(name) ? name : (v.metrics.value.find((m) => m.goal === "maximize" && names.includes(m.name))?.name ?? names[0]!);
     const across = ["step", ...names.filter((n) => n !== metric)], x = across.includes(by) ? by : across.includes("tokens") && metric !== "tokens" ? "tokens" : "step";
     const pointsOf = (n: number): [number, number][] => curves.get(n)!.map((r): [number, number] => [x === "step" ? r.step : r.metrics[x]!, r.metrics[metric]!]).filter(([a, b]) => Number.isFinite(a) && Number.isFinite(b) && (x === "step" || a > 0));
-    const ends: Point[] = reported.flatMap((n) => { const p = pointsOf(n), e = p[p.length - 1]; return e ? [{ x: e[0], y: e[1], trial: n }] : []; });
+    const ends = reported.flatMap((n) => { const p = pointsOf(n), e = p[p.length - 1]; return e ? [{ x: e[0], y: e[1], trial: n }] : []; });
+    const points: Points = { x: ends.map((p) => p.x), y: ends.map((p) => p.y), trial: ends.map((p) => p.trial) };
     const stopped = reported.filter((n) => t.state[t.row.get(n)!] === "pruned").length, log = x !== "step" && ends.every((p) => p.x > 0), chosen = Number(choice("t") || NaN);
     return (
-        <Figure name="curves" view={v} points={ends} label={`${metric} of ${reported.length} trials as they went`}
+        <Figure name="curves" view={v} points={points} label={`${metric} of ${reported.length} trials as they went`}
             title={`${plural(reported.length, "curve")}, ${stopped} of them stopped early`}
             caption={<>{metric} by {x}{log ? " (log)" : ""}. Thick: winner. Blue: complete; grey: stopped early; red: failed; ochre: running; as dark as the text: references. The latest {CURVES_MAX} at most.</>}
             picture={(c) => ({
                 x: { name: x, kind: log ? "log" : "number" }, y: { name: metric, kind: "number" },
                 series: [...reported].map((n) => {
                     const row = t.row.get(n)!, state = t.state[row]!, role = t.role[row]!, best = n === s.best?.trial, ref = role === "baseline" || role === "reference";
-                    return line(String(n), pointsOf(n), n === chosen ? c.link : best || ref ? c.ink : c[state], {
+                    return line(pointsOf(n), n === chosen ? c.link : best || ref ? c.ink : c[state], {
                         z: best || n === chosen ? 8 : ref ? 7 : state === "running" ? 6 : state === "complete" ? 4 : 2,
-                        lineStyle: { color: n === chosen ? c.link : best || ref ? c.ink : c[state], width: best || n === chosen ? 2.5 : ref ? 1.5 : state === "pruned" ? 1 : 1.25, type: role === "baseline" ? "dashed" : "solid", opacity: state === "pruned" || (state === "complete" && !best && !ref) ? 0.7 : 1 },
+                        width: best || n === chosen ? 2.5 : ref ? 1.5 : state === "pruned" ? 1 : 1.25, dash: role === "baseline" ? "dashed" : "solid", opacity: state === "pruned" || (state === "complete" && !best && !ref) ? 0.7 : 1,
                     });
                 }),
             })}

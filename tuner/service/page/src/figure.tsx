@@ -1,15 +1,15 @@
 /* A chart with what belongs to it: the finding as its title, how to read it as caption, a drawing that mouse, finger and
  * keyboard read alike, and the numbers as a table. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { ComponentChildren } from "preact";
 import { Chart, type Picture } from "./chart";
 import { readout } from "./readout";
 import { choose } from "./route";
+import { noPoints, type Points } from "./series";
 import type { StudyView } from "./study";
 import { colours, type Colours } from "./theme";
 import { amount } from "./words";
 
-export interface Point { x: number; y: number; trial: number }
 export interface Numbers { head: string[]; rows: (string | number)[][] }
 
 interface Props {
@@ -18,76 +18,78 @@ interface Props {
     label: string; /* what it shows, for who does not see it */
     picture: (c: Colours) => Picture;
     view: StudyView;
-    points?: Point[]; /* that can be read off */
+    points?: Points; /* that can be read off */
     numbers?: () => Numbers;
     children?: ComponentChildren; /* what one chooses, above the drawing */
     below?: ComponentChildren;
     name: string; /* for tests and links */
 }
 
-const NEAR_PX = 24, ROWS_SHOWN = 200;
+interface Found { trial: number; x: number; y: number } /* x, y: pixels */
 
-function nearest(chart: Chart, points: Point[], px: number, py: number): { point: Point; x: number; y: number } | null {
-    const place = chart.placing();
-    let best: { point: Point; x: number; y: number } | null = null, least = NEAR_PX * NEAR_PX;
-    for (const point of place ? points : []) {
-        const [x, y] = place!(point.x, point.y), d = (x - px) ** 2 + (y - py) ** 2;
-        if (d < least) (least = d), (best = { point, x, y });
+const NEAR_PX = 24, ROWS_SHOWN = 200, NONE = noPoints();
+
+function nearest({ room }: Chart, points: Points, px: number, py: number): Found | null {
+    let best: Found | null = null, least = NEAR_PX * NEAR_PX;
+    for (let i = 0; room && i < points.x.length; i++) {
+        const x = room.x(points.x[i]!), y = room.y(points.y[i]!), d = (x - px) ** 2 + (y - py) ** 2;
+        if (d < least) (least = d), (best = { trial: points.trial[i]!, x, y });
     }
     return best;
 }
 
+/* From left to right, for the keys. */
+const inOrder = ({ x, y }: Points): number[] => x.map((_, i) => i).sort((a, b) => x[a]! - x[b]! || y[a]! - y[b]!);
+
 export function Figure(props: Props) {
-    const at = useRef<HTMLDivElement>(null), chart = useRef<Chart | null>(null), latest = useRef(props);
+    const at = useRef<HTMLDivElement>(null), canvas = useRef<HTMLCanvasElement>(null), chart = useRef<Chart | null>(null), points = props.points ?? NONE;
     const [walk, setWalk] = useState(-1), c = colours.value;
-    latest.current = props;
 
-    useEffect(() => {
-        const drawn = (chart.current = new Chart(at.current!));
-        const sized = new ResizeObserver(() => drawn.resize(colours.value));
+    useLayoutEffect(() => {
+        const drawn = (chart.current = new Chart(canvas.current!));
+        const sized = new ResizeObserver(([e]) => drawn.resize(e!.contentRect.width, e!.contentRect.height));
         sized.observe(at.current!);
-        return () => {
-            sized.disconnect();
-            drawn.dispose();
-        };
+        return () => sized.disconnect();
     }, []);
-    useEffect(() => chart.current?.draw(props.picture(c), c));
+    useLayoutEffect(() => chart.current!.draw(props.picture(c), c));
 
-    const show = (point: Point, x: number, y: number, sticks: boolean): void => {
-        readout.value = { on: at.current!, x, y, view: props.view, trial: point.trial, sticks };
+    const show = (f: Found, sticks: boolean): void => {
+        readout.value = { on: at.current!, x: f.x, y: f.y, view: props.view, trial: f.trial, sticks };
+    };
+    const find = (e: MouseEvent): Found | null => {
+        const box = at.current!.getBoundingClientRect();
+        return nearest(chart.current!, points, e.clientX - box.left, e.clientY - box.top);
     };
     const onMove = (e: PointerEvent): void => {
         if (readout.value?.sticks || e.pointerType === "touch") return;
-        const box = at.current!.getBoundingClientRect(), found = nearest(chart.current!, props.points ?? [], e.clientX - box.left, e.clientY - box.top);
-        if (found) show(found.point, found.x, found.y, false);
+        const found = find(e);
+        if (found) show(found, false);
         else if (readout.value) readout.value = null;
     };
     const onClick = (e: MouseEvent): void => {
-        const box = at.current!.getBoundingClientRect(), found = nearest(chart.current!, props.points ?? [], e.clientX - box.left, e.clientY - box.top);
+        const found = find(e);
         if (!found) readout.value = null;
         else {
-            show(found.point, found.x, found.y, true);
-            choose({ t: String(found.point.trial) });
+            show(found, true);
+            choose({ t: String(found.trial) });
         }
     };
     const onKey = (e: KeyboardEvent): void => {
-        const points = [...(props.points ?? [])].sort((a, b) => a.x - b.x || a.y - b.y);
-        if (!points.length) return;
-        const step = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity }[e.key];
-        if (step === undefined && e.key !== "Enter") return;
+        const step = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity }[e.key], room = chart.current!.room;
+        if (!points.x.length || !room || (step === undefined && e.key !== "Enter")) return;
         e.preventDefault();
-        const next = Math.max(0, Math.min(points.length - 1, walk + (step ?? 0))), point = points[next]!, [x, y] = chart.current!.placing()!(point.x, point.y);
+        const order = inOrder(points), next = Math.max(0, Math.min(order.length - 1, walk + (step ?? 0))), i = order[next]!;
         setWalk(next);
-        show(point, x, y, true);
-        choose({ t: String(point.trial) });
+        show({ trial: points.trial[i]!, x: room.x(points.x[i]!), y: room.y(points.y[i]!) }, true);
+        choose({ t: String(points.trial[i]!) });
     };
 
     return (
         <figure class="chart" data-figure={props.name}>
             <h3>{props.title}</h3>
             {props.children && <div class="controls">{props.children}</div>}
-            <div ref={at} class="drawing" role="img" aria-label={props.label} tabIndex={props.points?.length ? 0 : undefined} data-points={props.points?.length ?? 0}
-                onPointerMove={onMove} onPointerLeave={() => readout.value?.sticks || (readout.value = null)} onClick={onClick} onKeyDown={onKey} />
+            <div ref={at} class="drawing" role="img" aria-label={props.label} tabIndex={points.x.length ? 0 : undefined} data-points={points.x.length}
+                onPointerMove={onMove} onPointerLeave={() => readout.value?.sticks || (readout.value = null)} onClick={onClick} onKeyDown={onKey}><canvas ref={canvas} /></div>
             <figcaption>{props.caption}</figcaption>
             <div class="more">{props.below}{props.numbers && <NumbersOf name={props.name} numbers={props.numbers} image={() => chart.current!.image(c.page)} />}</div>
         </figure>

@@ -2,7 +2,7 @@
  * of a fleet, or in one without. */
 import { useEffect, useRef } from "preact/hooks";
 import type { Event } from "./api";
-import { markOf } from "./chart";
+import { markOf } from "./series";
 import { colours } from "./theme";
 import { useWidth } from "./width";
 import { clock, clockWithSeconds, type State } from "./words";

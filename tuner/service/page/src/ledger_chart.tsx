@@ -1,9 +1,9 @@
 /* The ledger: what has been spent, as it came: tokens, trials, cost, time of slots. */
 import { useEffect, useState } from "preact/hooks";
 import { api, type Ledger } from "./api";
-import { line } from "./chart";
 import { Figure } from "./figure";
 import { Choice } from "./history_chart";
+import { line } from "./series";
 import { costName, type StudyView } from "./study";
 import { amount, duration, percent } from "./words";
 
@@ -35,7 +35,7 @@ export function LedgerChart({ v }: { v: StudyView }) {
             caption={`Of trials that had ended, with all their attempts.${limit ? ` The budget is ${said(limit)}.` : ""}`}
             picture={(c) => ({
                 x: { name: "", kind: "time" }, y: { name: word(kind), kind: "number", min: 0, text: said },
-                series: [line("spent", points, c.ink, { step: "end" }), ...(limit && limit < 3 * all ? [line("limit", ends.map((at) => [at, limit]), c.quiet, { lineStyle: { color: c.quiet, type: "dashed", width: 1 } })] : [])],
+                series: [line(points, c.ink, { stepped: true }), ...(limit && limit < 3 * all ? [line(ends.map((at) => [at, limit]), c.quiet, { dash: "dashed", width: 1 })] : [])],
             })}
             numbers={() => ({ head: ["until", ...kinds.map(word)], rows: found.at_ms.map((at, i) => [new Date(at).toISOString(), ...kinds.map((k) => sums(k)[i]!)]) })}>
             <Choice label="of" value={word(kind)} of={kinds.map(word)} onChange={(w) => setWanted(kinds.find((k) => word(k) === w) ?? "")} />

@@ -4,7 +4,7 @@
  *     #/s/g2p/t/34?w=0.7,0.3            one of its trials
  *     #/compare?s=a,b    #/fleet
  * Choices on a screen replace the address, screens are steps back. */
-import { computed, signal } from "@preact/signals";
+import { computed, signal, type ReadonlySignal } from "@preact/signals";
 
 export type Tab = "verdict" | "trials" | "why" | "time";
 type Place =
@@ -27,9 +27,14 @@ function read(hash: string): { place: Place; choices: URLSearchParams } {
     return { place: { screen: "study", study: part[1], tab }, choices };
 }
 
-const now = computed(() => read(address.value));
-export const place = computed(() => now.value.place);
-export const choice = (name: string): string => now.value.choices.get(name) ?? "";
+/* Whoever asks for one of them hears of it when that one changes, and of no other. */
+const path = computed(() => address.value.split("?")[0]!), choices = computed(() => read(address.value).choices), each = new Map<string, ReadonlySignal<string>>();
+export const place = computed(() => read(path.value).place);
+export function choice(name: string): string {
+    let one = each.get(name);
+    if (!one) each.set(name, (one = computed(() => choices.value.get(name) ?? "")));
+    return one.value;
+}
 
 export const toStudy = (study: string, tab: Tab = "verdict"): string => `#/s/${encodeURIComponent(study)}${tab === "verdict" ? "" : `/${tab}`}`;
 export const toTrial = (study: string, trial: number): string => `#/s/${encodeURIComponent(study)}/t/${trial}`;

@@ -4,9 +4,11 @@ import { contours } from "d3-contour";
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { api, type Contour, type Metric, type Parameter, type Slice, type Value } from "./api";
-import { band, decades, line, marks } from "./chart";
-import { Figure, type Point } from "./figure";
+import { keep, type Trials } from "./columns";
+import { Figure } from "./figure";
 import { Choice } from "./history_chart";
+import { decades, steps } from "./scale";
+import { band, line, marks, noPoints, only, put, type Points } from "./series";
 import type { StudyView } from "./study";
 import { colours } from "./theme";
 import { useWidth } from "./width";
@@ -30,6 +32,22 @@ export function Surfaces({ v }: { v: StudyView }) {
     );
 }
 
+interface Dots { points: Points; low: number; high: number; above: boolean } /* low, high: of y; above: all of it is above 0 */
+
+/* Complete trials, with this parameter's value as a number: of words the place in their list. */
+function dotsOf(t: Trials, at: (x: unknown) => number, column: unknown[], y: number[]): Dots {
+    const points = noPoints();
+    let low = Infinity, high = -Infinity;
+    for (let row = 0; row < t.n; row++) {
+        const x = column[row] === undefined ? NaN : at(column[row]), q = y[row]!;
+        if (t.state[row] !== "complete" || t.role[row] === "confirm" || !Number.isFinite(q) || !Number.isFinite(x)) continue;
+        put(points, x, q, t.number[row]!);
+        low = Math.min(low, q);
+        high = Math.max(high, q);
+    }
+    return { points, low, high, above: low > 0 };
+}
+
 function SliceChart({ v, p, m }: { v: StudyView; p: Parameter; m: Metric }) {
     const [s, setSlice] = useState<Slice | null>(null), t = v.trials.value, complete = v.study.value!.states.complete;
     useEffect(() => {
@@ -37,20 +55,18 @@ function SliceChart({ v, p, m }: { v: StudyView; p: Parameter; m: Metric }) {
         api.slice(v.name, p.name, m.name).then((x) => { if (!late) setSlice(x); }).catch(() => undefined);
         return () => void (late = true);
     }, [v, p.name, m.name, Math.floor(complete / 10)]);
-    const words = !isNumber(p), values = (p.values ?? [true, false]).map((x) => (typeof x === "string" ? x : JSON.stringify(x))), at = (x: unknown): number => (words ? values.indexOf(typeof x === "string" ? x : JSON.stringify(x)) : Number(x));
-    const log = p.scale === "log", points: Point[] = [];
-    const column = t.params.get(p.name) ?? [], y = t.metrics.get(m.name) ?? [];
-    for (let row = 0; row < t.n; row++) if (t.state[row] === "complete" && t.role[row] !== "confirm" && Number.isFinite(y[row]) && column[row] !== undefined && at(column[row]) >= 0) points.push({ x: at(column[row]), y: y[row]!, trial: t.number[row]! });
-    if (!points.length && !s) return null;
-    const curve = (s?.x ?? []).map((x, i): [number, number, number, number] => [at(x), s!.mean[i] ?? NaN, s!.low[i] ?? NaN, s!.high[i] ?? NaN]).filter((c) => c.every(Number.isFinite)), best = points.find((q) => q.trial === v.study.value?.best?.trial), logY = m.kind === "count" && points.every((q) => q.y > 0) && curve.every((c) => c[1] > 0 && c[2] > 0);
-    const seen = [...points.map((q) => q.y), ...curve.flatMap((c) => [c[2], c[3]])], lo = Math.min(...seen), hi = Math.max(...seen), room = logY ? 0 : (hi - lo) * 0.06 || Math.abs(hi) * 0.06 || 1;
+    const words = !isNumber(p), values = (p.values ?? [true, false]).map((x) => (typeof x === "string" ? x : JSON.stringify(x))), place = new Map(values.map((x, i) => [x, i])), at = (x: unknown): number => (words ? (place.get(typeof x === "string" ? x : JSON.stringify(x)) ?? NaN) : Number(x));
+    const log = p.scale === "log", dots = keep(t, `slice ${p.name} ${m.name}`, () => dotsOf(t, at, t.params.get(p.name) ?? [], t.metrics.get(m.name) ?? [])), { points } = dots;
+    if (!points.x.length && !s) return null;
+    const curve = (s?.x ?? []).map((x, i): [number, number, number, number] => [at(x), s!.mean[i] ?? NaN, s!.low[i] ?? NaN, s!.high[i] ?? NaN]).filter((c) => c.every(Number.isFinite)), best = only(points, v.study.value?.best?.trial), logY = m.kind === "count" && dots.above && curve.every((c) => c[1] > 0 && c[2] > 0);
+    const lo = Math.min(dots.low, ...curve.map((c) => c[2])), hi = Math.max(dots.high, ...curve.map((c) => c[3])), room = logY ? 0 : (hi - lo) * 0.06 || Math.abs(hi) * 0.06 || 1;
     return (
         <Figure name={`slice-${p.name}`} view={v} points={points} label={`${m.name} by ${p.name}`} title={<span class="mono">{p.name}</span>} caption={s ? <>Line: what the model expects, all else as in trial {s.at}; band: 90 %. Dots: trials, which differ in the rest, too.{log ? ` ${p.name} is logarithmic.` : ""}</> : <>Dots: complete trials, which differ in the rest, too.{log ? ` ${p.name} is logarithmic.` : ""}</>}
             picture={(c) => ({
                 x: words ? { name: "", kind: "words", words: values } : { name: p.name, kind: log ? "log" : "number" }, y: { name: m.name, kind: logY ? "log" : "number", min: lo - room, max: hi + room },
-                series: [...(curve.length ? [band(curve.map(([x, , lo, hi]) => [x, lo, hi]), c.link, 0.18), line("mean", curve.map(([x, mean]) => [x, mean]), c.link, { z: 3 })] : []), marks("trials", "complete", points.map((q) => [q.x, q.y]), c), ...(best ? [marks("winner", "winner", [[best.x, best.y]], c)] : [])],
+                series: [band(curve.map(([x, , lo, hi]) => [x, lo, hi]), c.link, 0.18), line(curve.map(([x, mean]) => [x, mean]), c.link, { z: 3 }), marks("complete", points, c), ...(best ? [marks("winner", best, c)] : [])],
             })}
-            numbers={() => (s ? { head: [p.name, "mean", "low", "high"], rows: curve.map(([x, mean, lo, hi]) => [words ? values[x]! : x, mean, lo, hi]) } : { head: ["trial", p.name, m.name], rows: points.map((q) => [q.trial, words ? values[q.x]! : q.x, q.y]) })} />
+            numbers={() => (s ? { head: [p.name, "mean", "low", "high"], rows: curve.map(([x, mean, lo, hi]) => [words ? values[x]! : x, mean, lo, hi]) } : { head: ["trial", p.name, m.name], rows: points.trial.map((n, i) => [n, words ? values[points.x[i]!]! : points.x[i]!, points.y[i]!]) })} />
     );
 }
 
@@ -84,12 +100,8 @@ const grey = (f: number): string => `color-mix(in srgb, ${colours.value.ink} ${M
 
 interface Contoured { v: StudyView; c: Contour; x: Parameter; y: Parameter; name: string; grid: (number | null)[][]; colour: (f: number) => string; title: string; caption: string; children?: ComponentChildren }
 
-/* 1-2-5 within, on the parameter's scale. */
-function ticksOf(p: Parameter, lo: number, hi: number, most: number): number[] {
-    if (p.scale === "log") return decades(lo, hi, most);
-    const rough = (hi - lo) / (most - 1), power = 10 ** Math.floor(Math.log10(rough)), step = [1, 2, 5, 10].map((k) => k * power).find((s) => s >= rough)!, first = Math.ceil(lo / step - 1e-9);
-    return Array.from({ length: Math.floor(hi / step + 1e-9) - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(6)));
-}
+/* On the parameter's scale. */
+const ticksOf = (p: Parameter, lo: number, hi: number, most: number): number[] => (p.scale === "log" ? decades : steps)(lo, hi, most);
 
 function ContourChart({ v, c, x, y, name, grid, colour, title, caption, children }: Contoured) {
     const ink = colours.value, nx = c.x.length, ny = c.y.length, known = grid.flat().filter((q): q is number => q !== null), least = Math.min(...known), most = Math.max(...known);

@@ -2,7 +2,6 @@
 import { useEffect, useState } from "preact/hooks";
 import { act } from "./actions";
 import { api, Problem, type Trial, type Value } from "./api";
-import { line } from "./chart";
 import { sentence } from "./events";
 import { Figure, save } from "./figure";
 import { sign, tick } from "./live";
@@ -10,6 +9,7 @@ import { Mark } from "./mark";
 import { Note } from "./note";
 import { toTrial } from "./route";
 import { isStalled, Tail } from "./running";
+import { line } from "./series";
 import { isOperator } from "./session";
 import { costName, readCurve, type StudyView } from "./study";
 import { StudyHead, Trouble } from "./study_screen";
@@ -114,7 +114,7 @@ function Curve({ v, trial }: { v: StudyView; trial: number }) {
     const points = (c: typeof own): [number, number][] => c.map((r) => [r.step, r.metrics[name]!]);
     return (
         <Figure name="curve" view={v} label={`${name} of trial ${trial} by step`} title={`${name} over ${plural(own.length, "report")}`} caption={other.length ? `Line: this trial; dashed: the best, trial ${best}.` : "As it was reported."}
-            picture={(c) => ({ x: { name: "step", kind: "number" }, y: { name, kind: "number" }, series: [line("own", points(own), c.ink, { lineStyle: { color: c.ink, width: 2 } }), ...(other.length > 1 ? [line("best", points(other), c.quiet, { lineStyle: { color: c.quiet, type: "dashed", width: 1.5 } })] : [])] })}
+            picture={(c) => ({ x: { name: "step", kind: "number" }, y: { name, kind: "number" }, series: [line(points(own), c.ink, { width: 2 }), ...(other.length > 1 ? [line(points(other), c.quiet, { dash: "dashed" })] : [])] })}
             numbers={() => ({ head: ["step", ...names], rows: own.map((r) => [r.step, ...names.map((n) => r.metrics[n]!)]) })} />
     );
 }
