@@ -100,12 +100,12 @@ static void on_get_health(struct request *r)
 {
     if (waking_waits(r, r->param[0])) return;
     look_around(r, arena_alloc(&r->arena, sizeof(struct around)));
-    request_work(r, show_health, NULL);
+    request_work_slowly(r, show_health); /* it looks two thousand nights ahead */
 }
 
 static void on_get_forecast(struct request *r)
 {
-    if (!waking_waits(r, r->param[0])) request_work(r, show_forecast, NULL);
+    if (!waking_waits(r, r->param[0])) request_work_slowly(r, show_forecast);
 }
 
 /* ---- the report ---- */

@@ -16,7 +16,7 @@ extern const char service_page_tag[]; /* of the page that was built, for caches 
 #define POLICY                                                                                                         \
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "        \
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "                \
-    "trusted-types default"
+    "trusted-types 'none'"
 
 bool service_has_page(void)
 {

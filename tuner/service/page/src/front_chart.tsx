@@ -84,9 +84,9 @@ function see(t: Trials, x: Metric, y: Metric): Seen {
     return { points, feasible, broken, front: front.map((k) => from.trial[k]!), steps, logY, edges: { x: extent(points.x, x.kind === "count"), y: extent(points.y, logY) } };
 }
 
-/* Who would win under these weights, by the service; null: not known yet, or nobody. */
-function useWinner(v: StudyView, weights: Metrics | undefined): Standing | null {
-    const [found, setFound] = useState<Standing | null>(null), turn = useMemo(inTurn, [v]);
+/* Who would win under these weights, by the service; null: nobody; undefined: it is not known yet. */
+function useWinner(v: StudyView, weights: Metrics | undefined): Standing | null | undefined {
+    const [found, setFound] = useState<Standing | null>(), turn = useMemo(inTurn, [v]);
     useEffect(() => {
         if (weights) turn(async () => setFound(await api.best(v.name, weights).catch(() => null)));
     }, [turn, JSON.stringify(weights), v.study.value!.seq]);
@@ -128,7 +128,7 @@ export function FrontChart({ v }: { v: StudyView }) {
     points.trial.forEach((n, i) => onAll.has(n) && put(rings, points.x[i]!, points.y[i]!, n));
     return (
         <Figure name="front" view={v} points={points} label={`${y.name} against ${x.name} of ${length} trials, ${front.length} on the front, winner trial ${winner ?? "none"}`}
-            title={winner === undefined || winner === null ? "No winner under these weights" : <>Under {changed ? "these" : "the study's"} weights <a href={toTrial(v.name, winner)} data-winner={winner}>trial {winner}</a> wins</>}
+            title={changed && found === undefined ? "Under these weights …" : winner === undefined ? "No winner under these weights" : <>Under {changed ? "these" : "the study's"} weights <a href={toTrial(v.name, winner)} data-winner={winner}>trial {winner}</a> wins</>}
             caption={<>{plural(front.length, "trial")} on the front (line) of {length} complete, by their means over fresh seeds where there are any.{onAll.size > 0 && <> Ring: on the front of {counting.map((m) => m.name).join(", ")} together ({onAll.size}).</>} ★ winner, ■ baseline, □ reference, ◇ breaks a constraint; dashed: as good as the winner by the weights.{x.kind === "count" ? ` ${x.name}: log.` : ""}</>}
             picture={(c) => ({
                 x: { name: x.name, kind: x.kind === "count" ? "log" : "number", ...edges.x }, y: { name: y.name, kind: logY ? "log" : "number", ...edges.y },
@@ -149,7 +149,7 @@ export function FrontChart({ v }: { v: StudyView }) {
 }
 
 /* What weighs how much, and from which weight on another would win. */
-function Weights({ v, names, weights, changed, found, from }: { v: StudyView; names: string[]; weights: Metrics; changed: boolean; found: Standing | null; from: Front["from"] }) {
+function Weights({ v, names, weights, changed, found, from }: { v: StudyView; names: string[]; weights: Metrics; changed: boolean; found: Standing | null | undefined; from: Front["from"] }) {
     const here = from.reduce((at, f, i) => (f.weight <= weights[names[0]!]! ? i : at), 0);
     return (
         <fieldset class="weights" data-part="weights">

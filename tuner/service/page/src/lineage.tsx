@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { api, type Stage } from "./api";
 import { Mark } from "./mark";
 import { toTrial } from "./route";
-import type { StudyView } from "./study";
+import { costName, type StudyView } from "./study";
 import { amount, bytes, duration, plural, shown, type State } from "./words";
 
 const TRIALS_MAX = 10000, ROWS_SHOWN = 60;
@@ -64,7 +64,7 @@ export function LineageTable({ v }: { v: StudyView }) {
     const metrics = v.metrics.value.slice(0, 3);
     return (
         <section data-part="lineage">
-            <h2>{reuse.stages ? `${plural(reuse.stages, "stage")} taken over from earlier trials${reuse.saved ? `, which saved ${amount(reuse.saved)} tokens` : ""}` : "No stage was taken over from another trial yet"}</h2>
+            <h2>{reuse.stages ? `${plural(reuse.stages, "stage")} taken over from earlier trials${reuse.saved ? `, which saved ${amount(reuse.saved)} ${costName(v)}` : ""}` : "No stage was taken over from another trial yet"}</h2>
             {rows.length > 0 && <div class="wide" tabIndex={0} role="region" aria-label="Lineage"><table class="lineage-table">
                 <thead><tr>{stages.map((s) => <th key={s} scope="col">{s}</th>)}<th scope="col">trial</th>{metrics.map((m) => <th key={m.name} scope="col" class="right">{m.name}</th>)}</tr></thead>
                 <tbody>{rows.map((t, at) => (
@@ -86,7 +86,7 @@ function StageCell({ v, s, t, shared }: { v: StudyView; s: Stage; t: Staged; sha
     return (
         <>
             <span class="mono">{Object.entries(s.params).map(([k, x]) => `${k}=${shown(x)}`).join(" ")}</span>
-            <span class="quiet block figures">{s.trial !== t.trial || shared ? <>run by <a href={toTrial(v.name, s.trial)}>trial {s.trial}</a>, </> : ""}{s.cost ? `${amount(s.cost)} tokens` : duration(s.took_ms)}{s.digest ? `, ${bytes(s.bytes)}${s.kept ? "" : ", no longer kept"}` : ""}{more.length ? `; takes ${more.join(", ")}, too` : ""}</span>
+            <span class="quiet block figures">{s.trial !== t.trial || shared ? <>run by <a href={toTrial(v.name, s.trial)}>trial {s.trial}</a>, </> : ""}{s.cost ? `${amount(s.cost)} ${costName(v)}` : duration(s.took_ms)}{s.digest ? `, ${bytes(s.bytes)}${s.kept ? "" : ", no longer kept"}` : ""}{more.length ? `; takes ${more.join(", ")}, too` : ""}</span>
         </>
     );
 }

@@ -1,4 +1,4 @@
-/* Where it begins: the policy for trusted types, the theme, the token, and the screen that the address names. */
+/* Where it begins: the theme, the token, and the screen that the address names. */
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Asking } from "./actions";
@@ -16,10 +16,6 @@ import { openStudy, type StudyView } from "./study";
 import { StudyScreen } from "./study_screen";
 import { beginTheme } from "./theme";
 import { TrialScreen } from "./trial_screen";
-
-/* Nobody makes HTML of a text here: the library for charts empties an element, which is all that is let through. */
-interface Policies { createPolicy(name: string, rules: { createHTML: (s: string) => string | null }): unknown }
-(globalThis as { trustedTypes?: Policies }).trustedTypes?.createPolicy("default", { createHTML: (s) => (s === "" ? s : null) });
 
 function useStudy(name: string | null): StudyView | null {
     const [view, setView] = useState<StudyView | null>(null);

@@ -8,7 +8,7 @@ import { colours } from "./theme";
 import { useWidth } from "./width";
 import { amount, percent, plural, shown } from "./words";
 
-const HEIGHT = 320, TOP = 36, BOTTOM = 22, SIDE = 40, LEAST_AXIS = 96, LINES_MAX = 3000, ON_TOP_MAX = 300, STEPS = 1000;
+const HEIGHT = 320, TOP = 36, BOTTOM = 22, SIDE = 40, LEAST_AXIS = 96, LINES_MAX = 3000, FEW = 200, ON_TOP_MAX = 300, STEPS = 1000;
 
 interface Axis { name: string; kind: "parameter" | "metric"; at: Float32Array; ends: [string, string]; values?: string[]; valueAt: (f: number) => number }
 
@@ -36,7 +36,7 @@ function axesOf(v: StudyView, t: Trials): Axis[] {
 type Ranges = Record<string, [number, number]>;
 
 export function Parallel({ v }: { v: StudyView }) {
-    const t = v.trials.value, axes = useMemo(() => axesOf(v, t), [t, v.parameters.value, v.metrics.value]), canvas = useRef<HTMLCanvasElement>(null), [room, width] = useWidth<HTMLDivElement>(600);
+    const t = v.trials.value, axes = useMemo(() => axesOf(v, t), [t, v.parameters.value, v.metrics.value]), canvas = useRef<HTMLCanvasElement>(null), [room, width] = useWidth<HTMLDivElement>(0);
     const [ranges, setRanges] = useState<Ranges>({}), [sliders, setSliders] = useState(false), c = colours.value, drag = useRef<{ axis: number; from: number } | null>(null);
     const wide = Math.max(width, axes.length * LEAST_AXIS), x = (k: number): number => SIDE + (axes.length > 1 ? (k * (wide - 2 * SIDE)) / (axes.length - 1) : 0), y = (f: number): number => TOP + (1 - f) * (HEIGHT - TOP - BOTTOM);
     const rows = useMemo(() => Array.from({ length: t.n }, (_, r) => r).filter((r) => (t.state[r] === "complete" || t.state[r] === "pruned") && t.role[r] !== "confirm"), [t]);
@@ -45,7 +45,7 @@ export function Parallel({ v }: { v: StudyView }) {
 
     useEffect(() => {
         const el = canvas.current;
-        if (!el) return;
+        if (!el || !width) return;
         const pen = el.getContext("2d")!, scale = devicePixelRatio || 1;
         el.width = wide * scale;
         el.height = HEIGHT * scale;
@@ -75,10 +75,11 @@ export function Parallel({ v }: { v: StudyView }) {
         };
         const sample = (some: number[], most: number): number[] => (some.length <= most ? some : Array.from({ length: most }, (_, i) => some[Math.floor((i * some.length) / most)]!));
         const crowd = Math.max(0.02, Math.min(0.9, 40 / Math.sqrt(rows.length) / 10));
-        if (brushed.length) draw(sample(rows, LINES_MAX), c.rule, Math.min(0.6, crowd), 1);
+        const thin = rows.length > FEW ? 1 / scale : 1.25; /* a line of one pixel is drawn twenty times as fast as a wider one */
+        if (brushed.length) draw(sample(rows, LINES_MAX), c.rule, Math.min(0.6, crowd), thin);
         const on = sample(kept, brushed.length ? Math.max(ON_TOP_MAX, LINES_MAX / 3) : LINES_MAX);
-        draw(on.filter((r) => t.state[r] === "pruned"), c.pruned, Math.min(0.5, crowd * 1.5), 1);
-        draw(on.filter((r) => t.state[r] === "complete"), c.complete, Math.min(0.9, crowd * 2.5), 1.25);
+        draw(on.filter((r) => t.state[r] === "pruned"), c.pruned, Math.min(0.5, crowd * 1.5), thin);
+        draw(on.filter((r) => t.state[r] === "complete"), c.complete, Math.min(0.9, crowd * 2.5), thin);
         if (best !== undefined) draw([best], c.ink, 1, 2.5);
         if (chosen !== undefined && chosen !== best) draw([chosen], c.link, 1, 2.5);
         pen.font = "12px system-ui, sans-serif";
