@@ -1,6 +1,7 @@
 #include "tuner/cli/cli.h"
 
 #include "tuner/cli/browser.h"
+#include "tuner/cli/rollouts.h"
 #include "tuner/cli/whole_file.h"
 
 #include "tuner/analysis/analysis.h"
@@ -71,6 +72,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 /* ---- the story ---- */
 
+/* What of the study is live; of a service that knows no rollouts, or does not show them, nothing is. */
+static enum status find_rollouts(const struct cli_study *s, json_t **ret, struct error *err)
+{
+    const struct rollouts r = rollouts_beside(s->store, s->remote.caller);
+    enum status st = rollouts_all(&r, s->study->name, ret, err);
+    return st == STATUS_NOT_FOUND || st == STATUS_DENIED ? STATUS_OK : st;
+}
+
 static enum status tell(FILE *out, enum format format, const struct cli_study *s, struct error *err)
 {
     struct arena a = {0};
@@ -78,12 +87,16 @@ static enum status tell(FILE *out, enum format format, const struct cli_study *s
     struct story story;
     struct morning_facts facts = {
         .version = NOCTURNE_VERSION, .running = cli_is_running(s), .health = &health, .plan = &health.plan};
+    json_t *rollouts = NULL;
     cli_health(s->memory, facts.running, &a, &health);
-    enum status st = morning_make(s->memory, &facts, &a, &story, err);
+    enum status st = find_rollouts(s, &rollouts, err);
+    facts.rollouts = rollouts;
+    if (!st) st = morning_make(s->memory, &facts, &a, &story, err);
     if (!st && format == FORMAT_MD)
         story_md_write(out, &story);
     else if (!st)
         story_html_write(out, &story);
+    json_decref(rollouts);
     arena_done(&a);
     return st;
 }

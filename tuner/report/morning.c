@@ -215,6 +215,7 @@ enum status morning_make(const struct memory *s, const struct morning_facts *fac
     *ret = (struct story){.name = s->study->name, .verdict = verdict_line(&m), .about = about(&m)};
     morning_verdict(&m);
     morning_confirmation(&m);
+    morning_live(&m);
     morning_choice(&m);
     morning_matters(&m);
     morning_tried(&m);

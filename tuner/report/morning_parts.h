@@ -40,6 +40,7 @@ void morning_figure(struct morning *m, struct story_section *x, enum figure_kind
 
 void morning_verdict(struct morning *m);      /* what won, against what, how sure */
 void morning_confirmation(struct morning *m); /* … and the figures of it */
+void morning_live(struct morning *m);         /* what of it is served, and how that goes */
 void morning_choice(struct morning *m);       /* what else could be had */
 void morning_matters(struct morning *m);      /* which parameter decides what */
 void morning_tried(struct morning *m);        /* what was tried and stopped, and what it cost */

@@ -39,6 +39,8 @@ static void show_challenger(FILE *out, const struct rollout_view *v, const json_
             fmax(json_number_read(json_array_get(units, 1)), 0), fmax(json_number_read(json_array_get(units, 0)), 0),
             dropped);
     json_array_foreach(json_object_get(c, "metrics"), i, track) show_track(out, v, track);
+    fprintf(out, "    champion: %s; %s: %s\n", rollout_means(v, c, "champion"), variant,
+            rollout_means(v, c, "challenger"));
 }
 
 static void show_challengers(FILE *out, const struct rollout_view *v)
@@ -165,6 +167,7 @@ void report_rollout(FILE *out, const json_t *status, const char *where)
         show_units(out, &v);
         show_outcomes(out, &v);
     }
+    if (*rollout_watch(&v)) fprintf(out, "  watch: %s\n", rollout_watch(&v));
     show_served(out, &v);
     arena_done(&a);
 }

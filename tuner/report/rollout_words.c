@@ -194,6 +194,21 @@ const char *rollout_differences(const struct rollout_view *v, const json_t *chal
     return all;
 }
 
+/* Of an amount that of its bill, of which each unit counts up to the cap. */
+const char *rollout_means(const struct rollout_view *v, const json_t *challenger, const char *arm)
+{
+    const char *all = "";
+    const json_t *track;
+    size_t i;
+    json_array_foreach(json_object_get(challenger, "metrics"), i, track)
+    {
+        double mean = json_number_at(track, arm);
+        if (isfinite(mean))
+            all = arena_printf(v->a, "%s%s%s %.4g", all, *all ? ", " : "", rollout_text(v, track, "metric"), mean);
+    }
+    return all;
+}
+
 /* ---- words ---- */
 
 /* "not confirmed": too few units, or shares that do not come true. */
@@ -282,6 +297,20 @@ const char *rollout_state(const struct rollout_view *v)
     if (v->phase != ROLLOUT_RUNNING) return all;
     return arena_printf(v->a, "%s, at %s for challengers, step %zu of %zu of the ramp", all,
                         rollout_percent(v, rollout_whole(v->x, "share")), step + 1, json_array_size(ramp));
+}
+
+/* "1200 units looked at, nothing drifts", "drifted: …; waits for a person" */
+const char *rollout_watch(const struct rollout_view *v)
+{
+    const json_t *watch = json_object_get(v->status, "watch");
+    const char *phase = rollout_text(v, watch, "phase"), *why = rollout_text(v, watch, "why");
+    if (!json_is_object(watch)) return "";
+    if (strcmp(phase, "learning") == 0)
+        return arena_printf(v->a, "learning what is usual, from %.0f units so far", rollout_whole(watch, "learnt"));
+    if (strcmp(phase, "watching") == 0)
+        return arena_printf(v->a, "%.0f units looked at, nothing drifts", rollout_whole(watch, "seen"));
+    return arena_printf(v->a, "%s since %s%s%s%s", phase, since(v, json_number_at(watch, "since_ms")), *why ? ": " : "",
+                        why, json_is_true(json_object_get(watch, "asked")) ? "; waits for a person" : "");
 }
 
 /* ---- configurations ---- */

@@ -51,6 +51,8 @@ const char *rollout_word(const struct rollout_view *v);
 const char *rollout_verdict(const struct rollout_view *v);
 /* "em +0.40 points (−0.60 to +1.40), tokens −28.0 % (−31.0 to −25.0)"; "": nothing was scored. */
 const char *rollout_differences(const struct rollout_view *v, const json_t *challenger, bool intervals);
+/* "em 0.612, tokens 120.3" of an arm, "champion" or "challenger", beside each other; "": nothing was scored. */
+const char *rollout_means(const struct rollout_view *v, const json_t *challenger, const char *arm);
 /* "1240 of about 4000 units, about 3h 00m left" */
 const char *rollout_progress(const struct rollout_view *v);
 /* The judgement in a sentence. */
@@ -59,6 +61,8 @@ const char *rollout_headline(const struct rollout_view *v);
 const char *rollout_state(const struct rollout_view *v);
 /* What happens next by itself, and what waits for somebody. */
 const char *rollout_next(const struct rollout_view *v);
+/* Has what is served drifted? "": nobody watches. */
+const char *rollout_watch(const struct rollout_view *v);
 /* "trial 9 of study g2p (patience=4 threshold=0.0012)", of a configuration. */
 const char *rollout_configuration(const struct rollout_view *v, const json_t *configuration);
 /* Units that have arrived and are not scored yet. */

@@ -5,6 +5,7 @@
 #include "tuner/service/waking.h"
 
 #include "tuner/analysis/analysis.h"
+#include "tuner/live/live.h"
 #include "tuner/report/report.h"
 
 #include "tuner/base/host.h"
@@ -132,12 +133,20 @@ static void show_report(struct request *r)
     struct arena a = {0};
     struct health h;
     struct story story;
+    json_t *rollouts = NULL;
     if (read_health(r, &from, &a, &h)) {
-        const struct morning_facts facts = {
-            .version = NOCTURNE_VERSION, .running = x->facts.running, .health = &h, .plan = &h.plan};
-        if (request_checked(r, morning_make(from.history, &facts, &a, &story, &r->err))) send_story(r, &story);
+        enum status s =
+            live_status_all(r->store, r->param[0], clock_wall_ms(r->service->clock), &rollouts, &r->err);
+        const struct morning_facts facts = {.version = NOCTURNE_VERSION,
+                                            .running = x->facts.running,
+                                            .health = &h,
+                                            .plan = &h.plan,
+                                            .rollouts = rollouts};
+        if (!s) s = morning_make(from.history, &facts, &a, &story, &r->err);
+        if (request_checked(r, s)) send_story(r, &story);
         request_read_done(r, &from);
     }
+    json_decref(rollouts);
     arena_done(&a);
 }
 
