@@ -119,6 +119,14 @@ static void test_watch__false_alarms_are_as_rare_as_it_says(void **state)
     arena_done(&a);
 }
 
+static bool begun(struct world *w)
+{
+    json_t *watch = watch_of(w);
+    bool out = json_is_true(json_object_get(watch, "begun"));
+    json_decref(watch);
+    return out;
+}
+
 static void test_watch__each_step_asks_as_it_was_told_to(void **state)
 {
     (void)state;
@@ -139,12 +147,151 @@ static void test_watch__each_step_asks_as_it_was_told_to(void **state)
     assert_int_equal(live_order(w.store, "g2p", &yes, w.now, &w.err), STATUS_CONFLICT);
     assert_ok(live_watch_done(w.store, "g2p", &work, w.now, &w.err), w.err);
     assert_watch(&w, "tuning", false);
-    work.phase = WATCH_TUNING, work.study = "g2p-2", work.begun = true;
+    work.phase = WATCH_TUNING, work.study = "g2p-2", work.turn = WATCH_BEGAN;
     assert_ok(live_watch_done(w.store, "g2p", &work, w.now, &w.err), w.err);
-    work.begun = false;
+    assert_true(begun(&w));
+    work.turn = WATCH_DONE;
     assert_ok(live_watch_done(w.store, "g2p", &work, w.now, &w.err), w.err);
     assert_watch(&w, "trying", true);
     world_close(&w);
+}
+
+/* Drifted, told, and to be evaluated. */
+static void drift(struct world *w, const char *plan)
+{
+    watch_with(w, plan);
+    serve_while(w, "learning", 200, 20);
+    w->em[0] = 0.3;
+    serve_while(w, "watching", 200, 20);
+    struct live_watch_work work = {.phase = WATCH_DRIFTED, .why = "told"};
+    assert_ok(live_watch_done(w->store, "g2p", &work, w->now, &w->err), w->err);
+    assert_watch(w, "evaluating", false);
+}
+
+static void test_watch__what_was_found_is_tried_at_once(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 27);
+    drift(&w, WATCH "ask: []\n");
+    struct configuration found = configuration_with(3);
+    struct live_watch_work work = {.phase = WATCH_EVALUATING, .turn = WATCH_FOUND, .why = "as good as it was", .challenger = &found};
+    assert_ok(live_watch_done(w.store, "g2p", &work, w.now, &w.err), w.err);
+    assert_watch(&w, "trying", false);
+    json_t *status = NULL;
+    assert_ok(live_watch_status(w.store, "g2p", &status, &w.err), w.err);
+    json_t *parameters = json_object_get(json_object_get(status, "challenger"), "parameters");
+    assert_true(json_number_at(parameters, "threshold") == 3);
+    json_decref(status);
+    assert_ok(world_start(&w, "window: 30s\nlate: 10s\nlearn: 100\n", 1), w.err);
+    world_tick(&w);
+    assert_watch(&w, "trying", false);
+    struct live_order end = {.verb = LIVE_DO_STOP, .by = "ada"};
+    assert_ok(live_order(w.store, "g2p", &end, w.now, &w.err), w.err);
+    world_tick(&w);
+    assert_watch(&w, "learning", false);
+    free(found.body);
+    world_close(&w);
+}
+
+static void test_watch__with_nothing_to_try_the_new_usual_is_learnt(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 28);
+    drift(&w, WATCH "ask: []\n");
+    struct live_watch_work work = {.phase = WATCH_EVALUATING, .turn = WATCH_OVER, .why = "nothing is better"};
+    assert_ok(live_watch_done(w.store, "g2p", &work, w.now, &w.err), w.err);
+    assert_watch(&w, "learning", false);
+    serve_while(&w, "learning", 200, 20);
+    json_t *watch = watch_of(&w), *stream = json_array_get(json_object_get(watch, "streams"), 0);
+    double usual = json_number_at(json_object_get(stream, "usual"), "mean");
+    assert_true(usual > 0.2 && usual < 0.4);
+    json_decref(watch);
+    assert_int_equal(serve_while(&w, "watching", 200, 5), 5);
+    world_close(&w);
+}
+
+static void test_watch__the_same_plan_goes_on_another_begins_anew(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 29);
+    watch_with(&w, WATCH);
+    serve_while(&w, "learning", 200, 20);
+    watch_with(&w, "learn: 500\nrun_length: 5e3\n" "metrics: {em: {goal: maximize}, tokens: {amount: true}}\nwindow: 30s\nlate: 10s\n");
+    assert_watch(&w, "watching", false);
+    struct configuration other = configuration_with(9);
+    struct live_watch_wish wish = {.rollout = "g2p", .study = "g2p", .plan_name = "w", .plan = WATCH, .champion = &other, .by = "test"};
+    assert_int_equal(live_watch(w.store, &wish, w.now, &w.err), STATUS_CONFLICT);
+    wish.rollout = "g 2 p";
+    assert_int_equal(live_watch(w.store, &wish, w.now, &w.err), STATUS_INVALID);
+    free(other.body);
+    watch_with(&w, WATCH "every: 1h\n");
+    assert_watch(&w, "learning", false);
+    world_close(&w);
+}
+
+static void test_watch__another_champion_is_learnt(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 30);
+    watch_with(&w, WATCH);
+    assert_ok(world_start(&w, "window: 30s\nlate: 10s\nramp: [0.1]\nstep_units: 100000\nlearn: 100\n", 1), w.err);
+    world_run(&w, 200, 10);
+    assert_watch(&w, "watching", false);
+    struct live_order order = {.verb = LIVE_DO_PROMOTE, .by = "ada"};
+    assert_ok(live_order(w.store, "g2p", &order, w.now, &w.err), w.err);
+    assert_watch(&w, "learning", false);
+    world_close(&w);
+}
+
+static void test_watch__a_plan_says_all_of_itself(void **state)
+{
+    (void)state;
+    static const char *const plans[] = {
+        "", WATCH "ask: []\ncareful: true\n",
+        "metrics: {em: {baseline: 0.6, goal: maximize}, ms: {range: [-5, 5e3], goal: minimize, both: true}, t: {amount: true, "
+        "cap: 512, marks: [4, 300], missing: 7}}\nlearn: 60\nevery: 36h\nthen: tuning\ntop: 7\ntrials: 9\n",
+        "command: [./evaluate, \"{args}\", 'a, b', 1.50]\nexperiment: {ramp: [0.25], promote: auto, metrics: {em: {prove: not_worse, margin: 0.5}}}\n"};
+    for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
+        struct arena a = {0};
+        struct error err;
+        struct watch_plan was, is;
+        assert_ok(watch_plan_read("w", plans[i], &a, &was, &err), err);
+        json_t *first = watch_plan_json(&was);
+        char *text = json_text(first);
+        assert_ok(watch_plan_read("again", text, &a, &is, &err), err);
+        json_t *second = watch_plan_json(&is);
+        assert_true(json_equal(first, second));
+        assert_int_equal(was.n, is.n);
+        assert_int_equal(was.n_command, is.n_command);
+        for (size_t k = 0; k < was.n_command; k++) assert_string_equal(was.command[k], is.command[k]);
+        free(text);
+        json_decref(first);
+        json_decref(second);
+        arena_done(&a);
+    }
+}
+
+static void test_watch__one_run_of_one_item_is_one_outcome(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    struct error err;
+    struct watch_plan plan;
+    struct watch w;
+    long seen = 0;
+    double steady = 0.61, fallen = 0.52;
+    assert_ok(watch_plan_read("w", "metrics: {em: {range: [0.5, 0.7]}}\nlearn: 20\nrun_length: 1000\n", &a, &plan, &err), err);
+    watch_begin(&w, &plan, 0, &a);
+    for (long i = 0; i < 20; i++) watch_see_run(&w, &(double){steady + (i % 2 ? 0.01 : -0.01)}, &(bool){true}, 1, i);
+    assert_int_equal(w.phase, WATCH_WATCHING);
+    while (seen < 100 && !watch_see_run(&w, &fallen, &(bool){true}, 1, 20 + seen)) seen++;
+    assert_true(seen < 20); /* of a coin's variance it would be hundreds */
+    assert_true(fabs(w.stream[0].usual.mean - 0.61) < 1e-9 && w.stream[0].lately.mean < 0.61);
+    arena_done(&a);
 }
 
 static void test_watch__an_evaluation_on_many_items_is_as_many_outcomes(void **state)
@@ -193,6 +340,10 @@ static void test_watch__what_its_file_gets_wrong_is_said_with_its_place(void **s
         {"metrics: {}\n", "holds 1 to 8, not 0"},
         {"top: 2.5\n", "whole number"},
         {"every: soon\n", "must be a duration"},
+        {"command: ./evaluate\n", "'command' must be a list"},
+        {"command: []\n", "is a program and its arguments"},
+        {"command: [[a]]\n", "'command' must be text"},
+        {"experiment: {promot: auto}\n", "w:1:13: experiment:1:2: unknown key 'promot'"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct arena a = {0};
@@ -211,6 +362,12 @@ int main(void)
         cmocka_unit_test(test_watch__finds_dearer_answers),
         cmocka_unit_test(test_watch__false_alarms_are_as_rare_as_it_says),
         cmocka_unit_test(test_watch__each_step_asks_as_it_was_told_to),
+        cmocka_unit_test(test_watch__what_was_found_is_tried_at_once),
+        cmocka_unit_test(test_watch__with_nothing_to_try_the_new_usual_is_learnt),
+        cmocka_unit_test(test_watch__the_same_plan_goes_on_another_begins_anew),
+        cmocka_unit_test(test_watch__another_champion_is_learnt),
+        cmocka_unit_test(test_watch__a_plan_says_all_of_itself),
+        cmocka_unit_test(test_watch__one_run_of_one_item_is_one_outcome),
         cmocka_unit_test(test_watch__an_evaluation_on_many_items_is_as_many_outcomes),
         cmocka_unit_test(test_watch__the_champion_is_watched_while_an_experiment_runs),
         cmocka_unit_test(test_watch__what_its_file_gets_wrong_is_said_with_its_place),

@@ -30,8 +30,7 @@ enum status change_promote(struct record *r, size_t challenger, json_t *body, in
     json_object_set_new(body, "champion", json_string(digest_hex(hash, hex)));
     enum status s = change_phase(r, LIVE_PROMOTED, body, now_ms, err);
     if (s) return s;
-    memcpy(r->rollout.champion, hash, STORE_HASH_BYTES);
-    r->rollout.since_ms = now_ms;
+    record_serve(r, hash, now_ms);
     return s;
 }
 

@@ -90,20 +90,31 @@ struct live_watch_wish {
     const struct configuration *champion; /* of a new rollout; NULL: what is served */
     const char *by;
 };
-/* Founds the rollout if there is none: its champion is served, and watched. */
+/* Founds the rollout if there is none: its champion is served, and watched. One that is watched by this very plan goes on
+ * as it is; by another one it begins anew. STATUS_INVALID: the plan, a name; STATUS_CONFLICT: a champion was given, and
+ * another one is served. */
 enum status live_watch(struct store *store, const struct live_watch_wish *wish, int64_t now_ms, struct error *err);
 
-/* How it stands, for who does its work: {"rollout", "study", "plan": {"every_ms", "top", "trials"}, "watch": watch_json,
- * "champion": {…}, "open": is an experiment?}; STATUS_NOT_FOUND: nobody watches. The caller owns it. */
+/* How it stands, for who does its work: {"rollout", "study", "version", "champion": {…}, "since_ms", "watch": watch_json
+ * with "rules": watch_plan_json, "challenger": {…}?, "open": is an experiment?}; STATUS_NOT_FOUND: nobody watches. The
+ * caller owns it. */
 enum status live_watch_status(struct store *store, const char *rollout, json_t **ret, struct error *err);
 
-/* The work of a phase is done. */
+/* What has become of the work of a phase. */
+enum watch_turn {
+    WATCH_DONE,  /* the next phase follows */
+    WATCH_BEGAN, /* nothing yet: it has begun, and `study` is noted */
+    WATCH_FOUND, /* a challenger: it is tried, whatever lies between */
+    WATCH_OVER,  /* nothing follows: what is usual now is learnt */
+};
+
 struct live_watch_work {
-    enum watch_phase phase;  /* STATUS_CONFLICT if it is another one by now */
-    bool begun;              /* no: it has only begun, and `study` is noted */
-    const char *study;       /* tuning: the study's name; NULL */
-    const char *why;         /* in words */
-    const json_t *evidence;  /* of the event; NULL */
+    enum watch_phase phase; /* STATUS_CONFLICT if it is another one by now, or waits for a person */
+    enum watch_turn turn;
+    const char *study;      /* tuning: the study's name; NULL */
+    const char *why;        /* in words */
+    const json_t *evidence; /* of the event; NULL */
+    const struct configuration *challenger; /* what was found; NULL */
 };
 enum status live_watch_done(struct store *store, const char *rollout, const struct live_watch_work *work,
                             int64_t now_ms, struct error *err);

@@ -135,7 +135,30 @@ bool record_lane(struct record *r, struct lane *ret)
     return true;
 }
 
+void record_serve(struct record *r, const unsigned char hash[STORE_HASH_BYTES], int64_t now_ms)
+{
+    memcpy(r->rollout.champion, hash, STORE_HASH_BYTES);
+    r->rollout.since_ms = now_ms;
+    if (r->watching && r->watching->watch.phase != WATCH_TRYING) watch_again(&r->watching->watch, now_ms);
+}
+
+json_t *record_watch_json(const struct record *r)
+{
+    json_t *out = watch_json(&r->watching->watch);
+    json_object_set_new(out, "rules", watch_plan_json(&r->watching->plan));
+    return out;
+}
+
 /* ---- reading and writing ---- */
+
+enum status record_check_name(const char *name, struct error *err)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+    size_t n = strlen(name);
+    if (n > 0 && n <= 100 && strspn(name, allowed) == n) return STATUS_OK;
+    return error_set(err, STATUS_INVALID,
+                     "'%.60s': a rollout's name has letters, digits, _, - and points, at most 100", name);
+}
 
 static enum status open_part(struct record *r, long number, enum record_part part, struct error *err)
 {

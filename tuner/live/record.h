@@ -55,8 +55,18 @@ enum status record_say(struct record *r, const char *kind, json_t *body, int64_t
 /* Writes the rollout, the experiment's state and, if they changed, the findings. */
 enum status record_keep(struct record *r, struct error *err);
 
+/* Another champion, from now on. Of whoever is watched what is usual is learnt anew; what watching has set in motion ends
+ * with its experiment (tick). */
+void record_serve(struct record *r, const unsigned char hash[STORE_HASH_BYTES], int64_t now_ms);
+
 /* Begins to watch by this plan, from now on; what was watched before is forgotten. */
 enum status record_watch(struct record *r, const char *plan_name, const char *plan, int64_t now_ms, struct error *err);
+
+/* The watch for people and programs: watch_json, with "rules": its plan, all of it. */
+json_t *record_watch_json(const struct record *r);
+
+/* STATUS_INVALID: no rollout may be called so. */
+enum status record_check_name(const char *name, struct error *err);
 
 /* Where outcomes of now belong: the open experiment's units, else those of who watches. False: nobody's. */
 bool record_lane(struct record *r, struct lane *ret);

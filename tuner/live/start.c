@@ -17,17 +17,8 @@ struct starting {
 
 /* ---- what cannot be ---- */
 
-static bool is_rollout_name(const char *name)
-{
-    size_t n = strlen(name);
-    return n > 0 && n <= 100 && strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.") == n;
-}
-
 static enum status check_wish(const struct live_wish *w, struct error *err)
 {
-    if (!is_rollout_name(w->rollout))
-        return error_set(err, STATUS_INVALID,
-                         "'%.60s': a rollout's name has letters, digits, _, - and points, at most 100", w->rollout);
     if (w->n == 0 || w->n > LIVE_CHALLENGERS_MAX)
         return error_set(err, STATUS_INVALID, "an experiment has 1 to %d challengers, not %zu", LIVE_CHALLENGERS_MAX,
                          w->n);
@@ -141,10 +132,7 @@ static enum status settle_champion(struct starting *x, struct error *err)
         return error_set(err, STATUS_CONFLICT,
                          "experiment %ld of rollout '%s' is %s; promote, roll back or stop it first", x->r->row.number,
                          ro->name, live_phase_name(x->r->experiment.phase));
-    if (c && memcmp(c->hash, ro->champion, STORE_HASH_BYTES) != 0) {
-        memcpy(ro->champion, c->hash, STORE_HASH_BYTES);
-        ro->since_ms = x->now_ms;
-    }
+    if (c && memcmp(c->hash, ro->champion, STORE_HASH_BYTES) != 0) record_serve(x->r, c->hash, x->now_ms);
     memcpy(x->champion, ro->champion, STORE_HASH_BYTES);
     return STATUS_OK;
 }
@@ -211,7 +199,8 @@ enum status live_start(struct store *store, const struct live_wish *wish, int64_
 {
     struct record r = {.store = store};
     struct starting x = {.wish = wish, .now_ms = now_ms, .r = &r};
-    enum status s = check_wish(wish, err);
+    enum status s = record_check_name(wish->rollout, err);
+    if (!s) s = check_wish(wish, err);
     if (!s) s = store_live(store, start, &x, err);
     record_done(&r);
     return s;

@@ -92,7 +92,7 @@ enum status live_status(struct store *store, const char *rollout, long number, i
                          "version", (json_int_t)r.rollout.version, "since_ms", (json_int_t)r.rollout.since_ms,
                          "champion", champion, "now_ms", (json_int_t)now_ms);
         if (*r.killed) json_object_set_new(*ret, "killed", json_string(r.killed));
-        if (r.watching) json_object_set_new(*ret, "watch", watch_json(&r.watching->watch));
+        if (r.watching) json_object_set_new(*ret, "watch", record_watch_json(&r));
         if (experiment) json_object_set(*ret, "experiment", experiment);
     }
     json_decref(champion);

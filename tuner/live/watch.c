@@ -13,6 +13,35 @@ const char *watch_phase_name(enum watch_phase phase)
     return names[phase];
 }
 
+/* ---- means that people read ---- */
+
+static void mean_of(struct watch_mean *m, double value, double n, double horizon)
+{
+    m->n = fmin(m->n + n, horizon);
+    m->mean += (value - m->mean) * fmin(n / m->n, 1);
+}
+
+/* What counts for a unit of which nothing was heard; NaN: nobody knows yet. */
+static double value_of(const struct watch_metric *m, double value)
+{
+    if (!isnan(value)) return value;
+    return m->amount && isnan(m->missing) ? (m->marks.cap > 0 ? m->marks.cap : NAN) : m->missing;
+}
+
+static void note_lately(struct watch *w, const double *value, const bool *has, double n)
+{
+    for (size_t i = 0; i < w->plan->n; i++) {
+        double x = has[i] ? value_of(&w->metric[i], value[i]) : NAN;
+        if (!isnan(x)) mean_of(&w->stream[i].lately, x, n, WATCH_LATELY);
+    }
+}
+
+static void note_usual(struct watch *w, size_t i, double value, double n)
+{
+    double x = value_of(&w->metric[i], value);
+    if (!isnan(x)) mean_of(&w->stream[i].usual, x, n, INFINITY);
+}
+
 /* ---- streams ---- */
 
 static struct live_metric as_metric(const struct watch_metric *m)
@@ -68,6 +97,7 @@ static void lay_detectors(struct watch *w, size_t i)
     const struct watch_metric *m = &w->metric[i];
     struct watch_stream *s = &w->stream[i];
     bool known = !isnan(m->baseline);
+    if (known) s->usual = (struct watch_mean){1, m->baseline};
     double mean = known ? outcome_of(m, m->baseline) : s->sum / s->n;
     double variance = s->n > 1 ? fmax(s->squares / s->n - s->sum / s->n * s->sum / s->n, 0) : mean * (1 - mean);
     double worse = mean, better = 1 - mean;
@@ -94,6 +124,7 @@ static void learn(struct watch *w, const double *value, int64_t now_ms)
 {
     size_t at = (size_t)w->learnt;
     for (size_t i = 0; i < w->plan->n; i++) {
+        note_usual(w, i, value[i], 1);
         if (!needs_marks(&w->plan->metric[i])) {
             know(&w->stream[i], outcome_of(&w->metric[i], value[i]));
             continue;
@@ -159,6 +190,7 @@ static bool look(struct watch *w, int64_t now_ms)
 bool watch_see(struct watch *w, const double *value, const bool *has, int64_t now_ms)
 {
     bool all = true;
+    note_lately(w, value, has, 1);
     for (size_t i = 0; i < w->plan->n; i++) all = all && has[i];
     if (w->phase == WATCH_LEARNING && all) learn(w, value, now_ms);
     if (w->phase != WATCH_WATCHING) return false;
@@ -176,17 +208,28 @@ bool watch_see(struct watch *w, const double *value, const bool *has, int64_t no
 static void learn_run(struct watch *w, const double *mean, double n, int64_t now_ms)
 {
     for (size_t i = 0; i < w->plan->n; i++) {
+        struct watch_stream *s = &w->stream[i];
         double x = outcome_of(&w->metric[i], mean[i]);
-        w->stream[i].n += n, w->stream[i].sum += n * x, w->stream[i].squares += n * x;
+        s->n += n, s->sum += n * x, s->squares += n > 1 ? n * x : x * x;
+        note_usual(w, i, mean[i], n);
     }
     w->learnt += n;
     if (w->learnt >= w->plan->learn) begin_watching(w, now_ms);
+}
+
+static void see_mean(struct detector *x, double mean, double n)
+{
+    if (n > 1)
+        detector_see_counts(x, n * mean, n);
+    else
+        detector_see(x, mean);
 }
 
 bool watch_see_run(struct watch *w, const double *mean, const bool *has, double n, int64_t now_ms)
 {
     bool all = true;
     w->evaluated_ms = now_ms;
+    note_lately(w, mean, has, n);
     for (size_t i = 0; i < w->plan->n; i++) all = all && has[i] && !needs_marks(&w->plan->metric[i]);
     if (w->phase == WATCH_LEARNING && all) {
         learn_run(w, mean, n, now_ms);
@@ -196,11 +239,8 @@ bool watch_see_run(struct watch *w, const double *mean, const bool *has, double 
     for (size_t i = 0; i < w->plan->n; i++) {
         if (!has[i]) continue;
         double x = outcome_of(&w->metric[i], mean[i]);
-        if (w->metric[i].amount)
-            detector_see(&w->stream[i].worse, x);
-        else
-            detector_see_counts(&w->stream[i].worse, n * x, n);
-        if (w->metric[i].both) detector_see_counts(&w->stream[i].better, n * (1 - x), n);
+        see_mean(&w->stream[i].worse, x, w->metric[i].amount ? 1 : n);
+        if (w->metric[i].both) see_mean(&w->stream[i].better, 1 - x, w->metric[i].amount ? 1 : n);
     }
     w->seen += n;
     return look(w, now_ms);
@@ -210,35 +250,45 @@ bool watch_see_run(struct watch *w, const double *mean, const bool *has, double 
 
 void watch_again(struct watch *w, int64_t now_ms)
 {
-    const char *study = w->study;
-    long tunings = w->tunings;
-    int64_t evaluated = w->evaluated_ms;
+    const struct watch was = *w;
     watch_begin(w, w->plan, now_ms, w->arena);
-    w->study = study, w->tunings = tunings, w->evaluated_ms = evaluated;
+    w->study = was.study, w->challenger = was.challenger;
+    w->tunings = was.tunings, w->evaluated_ms = was.evaluated_ms;
+    for (size_t i = 0; i < w->plan->n; i++) w->stream[i].lately = was.stream[i].lately;
+}
+
+static void enter(struct watch *w, enum watch_phase phase, int64_t now_ms)
+{
+    if (phase > w->plan->far) {
+        watch_again(w, now_ms);
+        return;
+    }
+    w->phase = phase;
+    w->since_ms = now_ms;
+    w->work = w->plan->ask[phase] ? WATCH_ASKED : WATCH_DUE;
 }
 
 void watch_go_on(struct watch *w, int64_t now_ms)
 {
-    if (w->asked) return;
-    if (w->phase >= w->plan->far) {
-        watch_again(w, now_ms);
-        return;
-    }
-    w->phase++;
-    w->since_ms = now_ms;
-    w->asked = w->plan->ask[w->phase];
+    if (w->work != WATCH_ASKED) enter(w, w->phase + 1, now_ms);
+}
+
+void watch_found(struct watch *w, int64_t now_ms)
+{
+    if (w->work != WATCH_ASKED) enter(w, WATCH_TRYING, now_ms);
 }
 
 enum status watch_approve(struct watch *w, struct error *err)
 {
-    if (!w->asked) return error_set(err, STATUS_CONFLICT, "nothing waits: the watch is %s", watch_phase_name(w->phase));
-    w->asked = false;
+    if (w->work != WATCH_ASKED)
+        return error_set(err, STATUS_CONFLICT, "nothing waits: the watch is %s", watch_phase_name(w->phase));
+    w->work = WATCH_DUE;
     return STATUS_OK;
 }
 
 void watch_begin(struct watch *w, const struct watch_plan *plan, int64_t now_ms, struct arena *arena)
 {
-    *w = (struct watch){.plan = plan, .since_ms = now_ms, .why = "", .study = "", .arena = arena};
+    *w = (struct watch){.plan = plan, .since_ms = now_ms, .why = "", .study = "", .challenger = "", .arena = arena};
     memcpy(w->metric, plan->metric, sizeof w->metric);
     if (!needs_learning(w)) begin_watching(w, now_ms);
 }

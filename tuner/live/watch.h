@@ -11,8 +11,8 @@
  *   TUNING       a new study, warm-started from the old one, with a budget of its own
  *   TRYING       its winner is a challenger in an experiment, by the plan of the last one
  *
- * How far it goes by itself the plan says (`then`), and which steps wait for a person (`ask`). Pure: whoever keeps it
- * writes its JSON with each change; who runs programs is `nocturne watch`.
+ * How far it goes by itself the plan says (`then`), and which steps wait for a person (`ask`). What EVALUATING finds may be
+ * tried at once. Pure: whoever keeps it writes its JSON with each change; who runs programs is `nocturne watch`.
  */
 #ifndef TUNER_LIVE_WATCH_H
 #define TUNER_LIVE_WATCH_H
@@ -28,6 +28,12 @@
 #define WATCH_PHASE(id, name) WATCH_##id,
 enum watch_phase { WATCH_PHASES(WATCH_PHASE) };
 #undef WATCH_PHASE
+
+enum watch_work { /* of a phase in which somebody has something to do */
+    WATCH_DUE,
+    WATCH_ASKED, /* it waits for a person */
+    WATCH_BEGUN,
+};
 
 struct watch_metric {
     const char *name;
@@ -51,6 +57,9 @@ struct watch_plan {
     bool ask[WATCH_TRYING + 1];  /* before this step a person is asked */
     long top;                    /* configurations that are run again, the champion among them */
     long trials;                 /* of the new study */
+    size_t n_command;
+    const char **command;        /* what is run with the champion, with {parameter} in it; none: the study's program */
+    const char *experiment;      /* plan of the experiment, as YAML on one line; "": that of the last one */
 };
 
 /*     metrics: {em: {baseline: 0.61}, tokens: {amount: true, cap: 512}, letters: {range: [0, 40], both: true}}
@@ -58,27 +67,39 @@ struct watch_plan {
  *     every: 24h           # run the champion again so often, besides what is told
  *     then: trying         # how far it goes by itself: drifted, evaluating, tuning, trying
  *     ask: [tuning]        # before these a person is asked
+ *     command: [./evaluate, "{args}"]   # what is run with the champion, in the study program's place
+ *     experiment: {units: 20000, promote: auto}   # plan of the experiment; without it that of the last one
  *
- * As live_plan_read: "" is the plan of all defaults. */
+ * As live_plan_read: "" is the plan of all defaults. Texts lie in the arena. */
 enum status watch_plan_read(const char *file, const char *text, struct arena *arena, struct watch_plan *ret,
                             struct error *err);
+/* All of it, with what was left out filled in: JSON that is read back to the same plan. The caller's. */
+json_t *watch_plan_json(const struct watch_plan *p);
+
+enum { WATCH_COMMAND_MAX = 200, WATCH_LATELY = 200 };
+
+struct watch_mean { /* in the metric's unit */
+    double n, mean;
+};
 
 struct watch_stream {
     double n, sum, squares; /* of outcomes in [0, 1], while it learns */
     struct detector worse, better; /* better: of both */
+    struct watch_mean usual, lately; /* lately: of about the last WATCH_LATELY units, in every phase */
 };
 
 struct watch {
     const struct watch_plan *plan;
     enum watch_phase phase;
     int64_t since_ms;
-    bool asked;       /* the work of this phase waits for a person */
+    enum watch_work work; /* of this phase */
     double learnt, seen;
     struct watch_metric metric[LIVE_METRICS_MAX]; /* the plan's, with marks that were learnt */
     struct watch_stream stream[LIVE_METRICS_MAX];
     double *sample[LIVE_METRICS_MAX]; /* of amounts, until their marks are known */
     const char *why;                  /* of the last alarm, in words; "" */
     const char *study;                /* the one that is tuned now, or was last; "" */
+    const char *challenger;           /* hash in hex of what is to be tried, or was last; "" */
     long tunings;                     /* so far */
     int64_t evaluated_ms;             /* when the champion was run last */
     struct arena *arena;
@@ -95,6 +116,8 @@ bool watch_see_run(struct watch *w, const double *mean, const bool *has, double 
 double watch_statistic(const struct watch *w, size_t *ret_metric);
 /* The phase that follows, when this one's work is done. */
 void watch_go_on(struct watch *w, int64_t now_ms);
+/* A challenger was found: TRYING, whatever lies between. */
+void watch_found(struct watch *w, int64_t now_ms);
 /* A person has said yes. STATUS_CONFLICT: nothing waits. */
 enum status watch_approve(struct watch *w, struct error *err);
 /* From the beginning: what is usual now is learnt. */

@@ -1,6 +1,7 @@
 #include "tuner/live/watch.h"
 
 #include "tuner/base/form.h"
+#include "tuner/base/yaml_flow.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -9,6 +10,7 @@
 struct reader {
     struct form form;
     struct watch_plan *plan;
+    struct arena *arena;
 };
 
 static const double most = 1e15;
@@ -84,6 +86,34 @@ static enum status read_steps(struct reader *r, const struct yaml_node *map)
     return s;
 }
 
+static enum status read_command(struct reader *r, const struct yaml_node *list)
+{
+    enum status s = form_need(&r->form, list, YAML_LIST, "command");
+    if (!s && (list->n == 0 || list->n > WATCH_COMMAND_MAX))
+        s = form_fail(&r->form, list, "'command' is a program and its arguments, %d at most, such as [./evaluate, \"{args}\"]",
+                      WATCH_COMMAND_MAX);
+    r->plan->command = arena_array(r->arena, list->n + 1, sizeof *r->plan->command);
+    for (size_t i = 0; !s && i < list->n; i++) {
+        s = form_need(&r->form, list->value[i], YAML_TEXT, "command");
+        r->plan->command[i] = list->value[i]->text;
+    }
+    if (!s) r->plan->n_command = list->n;
+    return s;
+}
+
+/* What is wrong with it is said here, not when it is needed in the middle of the night. */
+static enum status read_experiment(struct reader *r, const struct yaml_node *map)
+{
+    struct live_plan plan;
+    struct error err;
+    enum status s = form_need(&r->form, map, YAML_MAP, "experiment");
+    if (s) return s;
+    r->plan->experiment = yaml_flow(map, r->arena);
+    if (live_plan_read("experiment", r->plan->experiment, r->arena, &plan, &err))
+        return form_fail(&r->form, map, "%s", err.text);
+    return s;
+}
+
 static enum status check_learning(struct reader *r, const struct yaml_node *map)
 {
     const struct watch_plan *p = r->plan;
@@ -98,9 +128,9 @@ static enum status check_learning(struct reader *r, const struct yaml_node *map)
 static enum status read_root(struct reader *r, const struct yaml_node *map)
 {
     struct watch_plan *p = r->plan;
-    const struct yaml_node *metrics;
+    const struct yaml_node *part;
     enum status s = FORM_ONLY(&r->form, map, "the watch", "metrics", "window", "late", "learn", "careful", "run_length", "every",
-                         "then", "ask", "top", "trials");
+                         "then", "ask", "top", "trials", "command", "experiment");
     if (!s) s = form_duration_at(&r->form, map, "window", &p->window_ms);
     if (!s) s = form_duration_at(&r->form, map, "late", &p->late_ms);
     if (!s) s = form_duration_at(&r->form, map, "every", &p->every_ms);
@@ -109,7 +139,9 @@ static enum status read_root(struct reader *r, const struct yaml_node *map)
     if (!s) s = form_flag_at(&r->form, map, "careful", &p->careful);
     if (!s) s = form_whole_at(&r->form, map, "top", (struct form_range){1, 20}, &p->top);
     if (!s) s = form_whole_at(&r->form, map, "trials", (struct form_range){1, 1e6}, &p->trials);
-    if (!s && (metrics = yaml_get(map, "metrics"))) s = read_metrics(r, metrics);
+    if (!s && (part = yaml_get(map, "metrics"))) s = read_metrics(r, part);
+    if (!s && (part = yaml_get(map, "command"))) s = read_command(r, part);
+    if (!s && (part = yaml_get(map, "experiment"))) s = read_experiment(r, part);
     if (!s) s = read_steps(r, map);
     return s ? s : check_learning(r, map);
 }
@@ -126,6 +158,7 @@ static const struct watch_plan usual = {
     .ask = {[WATCH_TUNING] = true, [WATCH_TRYING] = true},
     .top = 3,
     .trials = 25,
+    .experiment = "",
 };
 
 enum status watch_plan_read(const char *file, const char *text, struct arena *arena, struct watch_plan *ret,
@@ -133,7 +166,7 @@ enum status watch_plan_read(const char *file, const char *text, struct arena *ar
 {
     struct yaml_node *root = NULL;
     struct watch_plan plan = usual;
-    struct reader r = {{file, err}, &plan};
+    struct reader r = {{file, err}, &plan, arena};
     if (strlen(text) > LIVE_PLAN_BYTES)
         return error_set(err, STATUS_INVALID, "%s: a watch has at most %d bytes", file, LIVE_PLAN_BYTES);
     bool empty = text[strspn(text, " \t\r\n")] == 0;

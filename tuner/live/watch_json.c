@@ -12,15 +12,21 @@ static json_t *detector_json(const struct detector *d)
                      json_numbers(d->log_wealth, DETECTOR_FALLS));
 }
 
+static json_t *mean_json(const struct watch_mean *m)
+{
+    return json_pack("{s:f, s:o}", "n", m->n, "mean", json_number(m->n > 0 ? m->mean : NAN));
+}
+
 static json_t *stream_json(const struct watch *w, size_t i)
 {
     const struct watch_stream *s = &w->stream[i];
     const struct saving_marks *m = &w->metric[i].marks;
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "metric", w->metric[i].name, "sums",
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "metric", w->metric[i].name, "sums",
                      json_numbers((const double[]){s->n, s->sum, s->squares}, 3), "marks",
                      json_numbers((const double[]){m->low, m->high, m->cap}, 3), "worse", detector_json(&s->worse),
                      "better", detector_json(&s->better), "sample",
-                     json_numbers(w->sample[i], w->sample[i] ? (size_t)w->learnt : 0));
+                     json_numbers(w->sample[i], w->sample[i] ? (size_t)w->learnt : 0), "usual", mean_json(&s->usual),
+                     "lately", mean_json(&s->lately));
 }
 
 json_t *watch_json(const struct watch *w)
@@ -28,10 +34,13 @@ json_t *watch_json(const struct watch *w)
     json_t *streams = json_array();
     size_t most;
     for (size_t i = 0; i < w->plan->n; i++) json_array_append_new(streams, stream_json(w, i));
-    return json_pack("{s:s, s:I, s:b, s:f, s:f, s:o, s:s, s:s, s:i, s:I, s:o}", "phase", watch_phase_name(w->phase),
-                     "since_ms", (json_int_t)w->since_ms, "asked", w->asked, "learnt", w->learnt, "seen", w->seen,
-                     "log_r", json_number(watch_statistic(w, &most)), "why", w->why, "study", w->study, "tunings",
-                     (int)w->tunings, "evaluated_ms", (json_int_t)w->evaluated_ms, "streams", streams);
+    double log_r = watch_statistic(w, &most);
+    return json_pack("{s:s, s:I, s:b, s:b, s:f, s:f, s:o, s:s, s:s, s:s, s:s, s:I, s:I, s:o}", "phase",
+                     watch_phase_name(w->phase), "since_ms", (json_int_t)w->since_ms, "asked", w->work == WATCH_ASKED,
+                     "begun", w->work == WATCH_BEGUN, "learnt", w->learnt, "seen", w->seen, "log_r",
+                     json_number(log_r), "most", w->metric[most].name, "why", w->why, "study", w->study, "challenger",
+                     w->challenger, "tunings", (json_int_t)w->tunings, "evaluated_ms", (json_int_t)w->evaluated_ms,
+                     "streams", streams);
 }
 
 /* ---- reading ---- */
@@ -46,6 +55,12 @@ static bool read_detector(const json_t *in, struct detector *ret)
     return !isnan(ret->baseline) && !isnan(ret->variance);
 }
 
+static void read_mean(const json_t *in, struct watch_mean *ret)
+{
+    struct watch_mean m = {json_number_at(in, "n"), json_number_at(in, "mean")};
+    if (m.n > 0 && !isnan(m.mean)) *ret = m;
+}
+
 static bool read_stream(const json_t *in, struct watch *w, size_t i)
 {
     double sums[3], marks[3];
@@ -56,6 +71,8 @@ static bool read_stream(const json_t *in, struct watch *w, size_t i)
         !read_detector(json_object_get(in, "worse"), &w->stream[i].worse) ||
         !read_detector(json_object_get(in, "better"), &w->stream[i].better) || (n && n != (size_t)w->learnt))
         return false;
+    read_mean(json_object_get(in, "usual"), &w->stream[i].usual);
+    read_mean(json_object_get(in, "lately"), &w->stream[i].lately);
     w->stream[i].n = sums[0], w->stream[i].sum = sums[1], w->stream[i].squares = sums[2];
     w->metric[i].marks = (struct saving_marks){marks[0], marks[1], marks[2]};
     for (size_t k = 0; k < n; k++) {
@@ -82,9 +99,12 @@ static bool read_all(const json_t *in, struct watch *w)
 {
     const json_t *streams = json_object_get(in, "streams");
     w->since_ms = json_integer_value(json_object_get(in, "since_ms"));
-    w->asked = json_is_true(json_object_get(in, "asked"));
+    w->work = json_is_true(json_object_get(in, "asked"))   ? WATCH_ASKED
+              : json_is_true(json_object_get(in, "begun")) ? WATCH_BEGUN
+                                                           : WATCH_DUE;
     w->learnt = json_number_at(in, "learnt"), w->seen = json_number_at(in, "seen");
     w->why = text_of(in, "why", w->arena), w->study = text_of(in, "study", w->arena);
+    w->challenger = text_of(in, "challenger", w->arena);
     w->tunings = (long)json_integer_value(json_object_get(in, "tunings"));
     w->evaluated_ms = json_integer_value(json_object_get(in, "evaluated_ms"));
     if (!(w->learnt >= 0) || !(w->seen >= 0) || json_array_size(streams) != w->plan->n) return false;

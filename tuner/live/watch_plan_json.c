@@ -1,0 +1,84 @@
+/* A plan as JSON, which is YAML: watch_plan_read reads it back to the same. */
+#include "tuner/live/watch.h"
+
+#include "tuner/base/words.h"
+
+#include <math.h>
+
+static void put(json_t *out, const char *key, double v)
+{
+    if (!isnan(v)) json_object_set_new(out, key, json_amount(v));
+}
+
+static void put_duration(json_t *out, const char *key, int64_t ms)
+{
+    char text[40];
+    json_object_set_new(out, key, ms ? json_string(words_give_duration(ms, text, sizeof text)) : json_integer(0));
+}
+
+static json_t *pair_json(double low, double high)
+{
+    return json_pack("[o, o]", json_amount(low), json_amount(high));
+}
+
+static json_t *metric_json(const struct watch_metric *m)
+{
+    json_t *out = json_object();
+    if (m->amount) {
+        json_object_set_new(out, "amount", json_true());
+        if (m->marks.cap > 0) put(out, "cap", m->marks.cap);
+        if (m->marks.low > 0) json_object_set_new(out, "marks", pair_json(m->marks.low, m->marks.high));
+    } else {
+        json_object_set_new(out, "goal", json_string(m->minimize ? "minimize" : "maximize"));
+        json_object_set_new(out, "range", pair_json(m->low, m->high));
+    }
+    put(out, "missing", m->missing);
+    put(out, "baseline", m->baseline);
+    if (m->both) json_object_set_new(out, "both", json_true());
+    return out;
+}
+
+static json_t *metrics_json(const struct watch_plan *p)
+{
+    json_t *out = json_object();
+    for (size_t i = 0; i < p->n; i++) json_object_set_new(out, p->metric[i].name, metric_json(&p->metric[i]));
+    return out;
+}
+
+static json_t *ask_json(const struct watch_plan *p)
+{
+    json_t *out = json_array();
+    for (int i = WATCH_EVALUATING; i <= WATCH_TRYING; i++)
+        if (p->ask[i]) json_array_append_new(out, json_string(watch_phase_name((enum watch_phase)i)));
+    return out;
+}
+
+static json_t *command_json(const struct watch_plan *p)
+{
+    json_t *out = json_array();
+    for (size_t i = 0; i < p->n_command; i++) json_array_append_new(out, json_string(p->command[i]));
+    return out;
+}
+
+json_t *watch_plan_json(const struct watch_plan *p)
+{
+    json_t *out = json_pack("{s:o, s:s, s:o, s:b}", "metrics", metrics_json(p), "then", watch_phase_name(p->far), "ask",
+                            ask_json(p), "careful", p->careful);
+    put_duration(out, "window", p->window_ms);
+    put_duration(out, "late", p->late_ms);
+    put_duration(out, "every", p->every_ms);
+    put(out, "learn", p->learn);
+    put(out, "run_length", p->run_length);
+    put(out, "top", (double)p->top);
+    put(out, "trials", (double)p->trials);
+    if (p->n_command) json_object_set_new(out, "command", command_json(p));
+    if (*p->experiment) {
+        struct arena a = {0};
+        struct live_plan plan;
+        struct error none;
+        if (live_plan_read("experiment", p->experiment, &a, &plan, &none) == STATUS_OK)
+            json_object_set_new(out, "experiment", live_plan_json(&plan));
+        arena_done(&a);
+    }
+    return out;
+}
