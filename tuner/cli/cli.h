@@ -175,9 +175,11 @@ enum { CLI_COUNT_MAX = 1000000000 };  /* of trials, and what else is counted */
 #define CLI_SEED_MAX 9000000000000000 /* below 2^53, so that JSON keeps it */
 long cli_whole(const char *text, const char *option, long min, long max, struct argp_state *state);
 
-/* A trial to be run again, on so many fresh seeds. */
-struct reproduce_wish {
-    long trial, seeds;
+/* Trials that are run, and nothing else: no search, no confirmation. */
+struct run_errand {
+    enum status (*add)(struct history *h, void *data, struct error *err); /* adds them, to the study as it was found */
+    int (*over)(struct history *h, void *data);                           /* all have ended: the exit code */
+    void *data;
 };
 
 /* What run and resume share. */
@@ -188,9 +190,9 @@ struct run_options {
     bool json, quiet, page;
     bool probe; /* see coordinator_options */
     const char *db;
-    const char *schedule;                   /* file: run this one, and nothing else; NULL: search */
-    const struct reproduce_wish *reproduce; /* run this again, and nothing else; NULL: search */
-    const char *notify;                     /* file that says who is told; NULL: as notify_file_find has it */
+    const char *schedule;            /* file: run this one, and nothing else; NULL: search */
+    const struct run_errand *errand; /* NULL: search */
+    const char *notify;              /* file that says who is told; NULL: as notify_file_find has it */
 };
 size_t run_slots(const struct study *study, const struct run_options *options); /* on this machine */
 int run_study(const struct study *study, const struct run_options *options);

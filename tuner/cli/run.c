@@ -229,7 +229,7 @@ static enum status start(struct own_run *x, const struct run_options *o, const s
                                           .guard = found->guard,
                                           .files = found->files,
                                           .probe = o->probe,
-                                          .only_queued = o->schedule || o->reproduce,
+                                          .only_queued = o->schedule || o->errand,
                                           .listen = on_event,
                                           .ended = on_ended,
                                           .data = x};
@@ -306,7 +306,7 @@ static void print_resumed(const struct memory *s, size_t again)
 static enum status open_run(struct store *store, const struct study *study, const struct run_options *o,
                             const struct clock *clock, struct active **ret, struct error *err)
 {
-    struct budget budget = o->reproduce ? o->budget : active_budget(study, &o->budget); /* asked for by hand */
+    struct budget budget = o->errand ? o->budget : active_budget(study, &o->budget); /* asked for by hand */
     struct opening opening = {.seed = o->seed >= 0 ? (uint64_t)o->seed : study->seed,
                               .budget = &budget,
                               .probe = o->probe,
@@ -350,29 +350,9 @@ static enum status add_schedule(struct history *history, const char *path, struc
     return s;
 }
 
-/* Runs of a trial on fresh seeds. */
-static enum status add_reproductions(struct history *h, const struct run_options *o, struct error *err)
+static int end_errand(struct own_run *x, const struct run_errand *errand)
 {
-    const struct memory *s = history_memory(h);
-    const struct trial *t = memory_trial(s, o->reproduce->trial);
-    if (!t) return error_set(err, STATUS_NOT_FOUND, "study '%s' has no trial %ld", s->study->name, o->reproduce->trial);
-    if (t->role == ROLE_CONFIRM)
-        return error_set(err, STATUS_CONFLICT, "trial %ld is a run of trial %ld on a fresh seed; reproduce that",
-                         t->number, t->confirms);
-    if (t->outside || t->state != TRIAL_COMPLETE)
-        return error_set(err, STATUS_CONFLICT, "trial %ld is %s: there is nothing to compare with", t->number,
-                         t->outside ? "set aside" : trial_state_name(t->state));
-    confirm_again(h, t, (size_t)o->reproduce->seeds);
-    return STATUS_OK;
-}
-
-static int print_reproduction(struct history *h, const struct run_options *o, long since, enum coordinator_end end)
-{
-    const struct trial *t = memory_trial(history_memory(h), o->reproduce->trial);
-    if (end != COORDINATOR_DONE) return EXIT_INTERRUPTED;
-    if (!o->json) return report_reproduction(stdout, h, t, since) ? EXIT_OK : EXIT_FAILED;
-    cli_print_json(reproduction_json(h, t, since));
-    return EXIT_OK;
+    return x->end == COORDINATOR_DONE ? errand->over(x->run->history, errand->data) : EXIT_INTERRUPTED;
 }
 
 /* What would otherwise be found out in the morning. */
@@ -397,7 +377,7 @@ static void print_watch(const struct study *study, const struct run_options *o)
 int run_study(const struct study *study, const struct run_options *o)
 {
     struct found found = {.notify = NULL};
-    bool all = !o->probe && !o->schedule && !o->reproduce; /* of it, not of one trial */
+    bool all = !o->probe && !o->schedule && !o->errand; /* of it, not of one trial */
     struct clock *clock = clock_steady_create(clock_real());
     struct store *store = NULL;
     struct own_run x = {.end = COORDINATOR_STOPPED};
@@ -424,14 +404,13 @@ int run_study(const struct study *study, const struct run_options *o)
     if (!s && found.grant.shown && !o->quiet) fprintf(stderr, "nocturne: %s\n", found.grant.shown);
     if (!s && !o->quiet) print_warnings(study, o);
     if (!s && o->schedule) s = add_schedule(x.run->history, o->schedule, &err);
-    long since = s ? 0 : (long)x.run->memory->n;
-    if (!s && o->reproduce) s = add_reproductions(x.run->history, o, &err);
-    if (!s && !o->quiet && !o->json && !o->reproduce) print_resumed(x.run->memory, x.run->n_again);
+    if (!s && o->errand) s = o->errand->add(x.run->history, o->errand->data, &err);
+    if (!s && !o->quiet && !o->json && !o->errand) print_resumed(x.run->memory, x.run->n_again);
     if (!s && mode_of(o) == PROGRESS_TERMINAL) print_watch(study, o);
     if (!s) s = coordinate(&x, o, &found, &err);
-    int code = s              ? cli_fail(&err)
-               : o->reproduce ? print_reproduction(x.run->history, o, since, x.end)
-                              : print_end(study, x.run->memory, o, x.end);
+    int code = s           ? cli_fail(&err)
+               : o->errand ? end_errand(&x, o->errand)
+                           : print_end(study, x.run->memory, o, x.end);
     close_run(&x);
     if (!s && x.page && x.end == COORDINATOR_DONE) run_page_stay(x.page);
     end_run(&x);
