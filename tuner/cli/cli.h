@@ -193,6 +193,7 @@ struct run_options {
     const char *schedule;            /* file: run this one, and nothing else; NULL: search */
     const struct run_errand *errand; /* NULL: search */
     const char *notify;              /* file that says who is told; NULL: as notify_file_find has it */
+    struct error *err;               /* what went wrong, besides being said on stderr; NULL: nobody asks */
 };
 size_t run_slots(const struct study *study, const struct run_options *options); /* on this machine */
 int run_study(const struct study *study, const struct run_options *options);

@@ -411,6 +411,7 @@ int run_study(const struct study *study, const struct run_options *o)
     int code = s           ? cli_fail(&err)
                : o->errand ? end_errand(&x, o->errand)
                            : print_end(study, x.run->memory, o, x.end);
+    if (s && o->err) *o->err = err;
     close_run(&x);
     if (!s && x.page && x.end == COORDINATOR_DONE) run_page_stay(x.page);
     end_run(&x);

@@ -11,14 +11,14 @@ struct entry { /* a study, from begin to over */
 
 struct wish {
     struct wish *next;
-    char *channel;
+    char *name; /* of a channel, or of a study; NULL: all */
     uint64_t ticket;
 };
 
 struct desk {
     pthread_mutex_t lock;
     struct entry *entry;
-    struct wish *wish;
+    struct wish *wish, *post;
     struct desk_saying *saying;
     uint64_t alive;
     bool closing;
@@ -55,8 +55,16 @@ static void entry_free(struct entry *e)
 
 static void wish_free(struct wish *w)
 {
-    free(w->channel);
+    free(w->name);
     free(w);
+}
+
+static void wishes_free(struct wish *w)
+{
+    for (struct wish *next; w; w = next) {
+        next = w->next;
+        wish_free(w);
+    }
 }
 
 void desk_saying_free(struct desk_saying *x)
@@ -74,11 +82,8 @@ void desk_free(struct desk *d)
         d->entry = e->next;
         entry_free(e);
     }
-    while (d->wish) {
-        struct wish *w = d->wish;
-        d->wish = w->next;
-        wish_free(w);
-    }
+    wishes_free(d->wish);
+    wishes_free(d->post);
     while (d->saying) {
         struct desk_saying *x = d->saying;
         d->saying = x->next;
@@ -146,15 +151,25 @@ void desk_alive(struct desk *d)
     pthread_mutex_unlock(&d->lock);
 }
 
-void desk_try(struct desk *d, const char *channel, uint64_t ticket)
+static void wish(struct desk *d, struct wish **at, const char *name, uint64_t ticket)
 {
-    struct wish *w = must_alloc(1, sizeof *w), **at = &d->wish;
-    w->channel = channel ? must_strdup(channel) : NULL;
+    struct wish *w = must_alloc(1, sizeof *w);
+    w->name = name ? must_strdup(name) : NULL;
     w->ticket = ticket;
     pthread_mutex_lock(&d->lock);
     while (*at) at = &(*at)->next;
     *at = w;
     pthread_mutex_unlock(&d->lock);
+}
+
+void desk_try(struct desk *d, const char *channel, uint64_t ticket)
+{
+    wish(d, &d->wish, channel, ticket);
+}
+
+void desk_collect(struct desk *d, const char *study)
+{
+    wish(d, &d->post, study, 0);
 }
 
 void desk_close(struct desk *d)
@@ -210,10 +225,22 @@ static void take_trials(struct desk *d, struct arena *a, struct desk_orders *ret
     while (d->wish) {
         struct wish *w = d->wish;
         d->wish = w->next;
-        all[ret->n_trials++] = (struct desk_trial){copy(a, w->channel), w->ticket};
+        all[ret->n_trials++] = (struct desk_trial){copy(a, w->name), w->ticket};
         wish_free(w);
     }
     ret->trial = all;
+}
+
+static void take_posts(struct desk *d, struct arena *a, struct desk_orders *ret)
+{
+    const char **all = NULL;
+    for (const struct wish *w = d->post; w; w = w->next) {
+        all = arena_more(a, all, ret->n_posts, sizeof *all);
+        all[ret->n_posts++] = arena_strdup(a, w->name);
+    }
+    wishes_free(d->post);
+    d->post = NULL;
+    ret->post = all;
 }
 
 struct desk_orders desk_take(struct desk *d, struct arena *a)
@@ -222,6 +249,7 @@ struct desk_orders desk_take(struct desk *d, struct arena *a)
     pthread_mutex_lock(&d->lock);
     take_studies(d, a, &out);
     take_trials(d, a, &out);
+    take_posts(d, a, &out);
     out.alive = d->alive;
     out.closing = d->closing;
     pthread_mutex_unlock(&d->lock);

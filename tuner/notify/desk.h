@@ -23,6 +23,8 @@ void desk_look(struct desk *d, const char *study, const struct look *look);
 void desk_over(struct desk *d, const char *study, const char *failure, bool left);
 void desk_alive(struct desk *d);
 void desk_try(struct desk *d, const char *channel, uint64_t ticket);
+/* Something was put into the postbox of this study, by another connection to the database. */
+void desk_collect(struct desk *d, const char *study);
 void desk_close(struct desk *d);
 
 /* ---- the teller takes ---- */
@@ -41,9 +43,10 @@ struct desk_trial {
 };
 
 struct desk_orders {
-    size_t n_studies, n_trials;
+    size_t n_studies, n_trials, n_posts;
     const struct desk_study *study; /* in the order in which they began */
     const struct desk_trial *trial;
+    const char *const *post; /* studies whose postbox has more */
     uint64_t alive; /* how often the caller's loop has said so */
     bool closing;
 };

@@ -26,6 +26,7 @@ enum { NOTICE_BYTES = 2000, NOTICE_MORE_MAX = 100, NOTICE_TEXT_BYTES = 32 << 10 
     X(FAILURES, "failures", "trials fail again and again")                                                             \
     X(STALLED, "stalled", "running trials have fallen silent")                                                         \
     X(BUDGET, "budget", "80 % of the tokens, the money or the time are gone")                                          \
+    X(DRIFT, "drift", "what is live has drifted, what came of it, and what waits for a person")                        \
     X(HEALTH, "health", "any other check of 'nocturne status' that is not fine, and what pauses a study")              \
     X(TEST, "test", "somebody wants to see whether it arrives")                                                        \
     X(DIGEST, "digest", "what was held back in the quiet hours, as one")

@@ -128,6 +128,12 @@ void notifier_left(struct notifier *n, const char *study)
     teller_wake(n->teller);
 }
 
+void notifier_collect(struct notifier *n, const char *study)
+{
+    desk_collect(n->desk, study);
+    teller_wake(n->teller);
+}
+
 void notifier_try(struct notifier *n, const char *channel, uint64_t ticket)
 {
     desk_try(n->desk, channel, ticket);

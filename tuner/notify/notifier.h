@@ -42,12 +42,15 @@ enum status notifier_create(const struct notifier_options *options, struct notif
 
 void notifier_begin(struct notifier *n, const char *study);
 void notifier_look(struct notifier *n, const char *study, const struct look *look);
-/* Also without a study: the loop turns. */
+/* Also without a study: the loop turns. Of any thread. */
 void notifier_alive(struct notifier *n);
 /* `failure`: what nobody could write into the log; NULL. */
 void notifier_over(struct notifier *n, const char *study, const char *failure);
 /* It is not at work here any more, and has not ended: nothing is told. */
 void notifier_left(struct notifier *n, const char *study);
+
+/* Something was put into the postbox of this study (postbox.h), by another connection: it is sent, too. Of any thread. */
+void notifier_collect(struct notifier *n, const char *study);
 
 /* A test; see trying.h. `tried` is called once with this ticket, unless the notifier is closed first. */
 void notifier_try(struct notifier *n, const char *channel, uint64_t ticket);

@@ -6,6 +6,7 @@
 #ifndef TUNER_NOTIFY_NOTIFY_H
 #define TUNER_NOTIFY_NOTIFY_H
 
+#include "tuner/notify/live_notice.h"
 #include "tuner/notify/notice.h"
 #include "tuner/notify/notifier.h"
 #include "tuner/notify/notify_file.h"

@@ -190,6 +190,16 @@ static void try_one(struct teller *t, const struct desk_trial *wish)
         on_tried(x, json_pack("{s:b, s:s}", "ok", 0, "why", err.text));
 }
 
+/* What the database refuses now is asked for again at the next turn. */
+static void collect(struct teller *t, const char *study)
+{
+    int64_t id;
+    struct error err;
+    enum status s = store_study_id(t->options.store, study, &id, &err);
+    if (!s) s = postbox_load(t->postbox, id, &err);
+    if (s && s != STATUS_NOT_FOUND) desk_collect(t->options.desk, study);
+}
+
 static void note_life(struct teller *t, uint64_t count)
 {
     if (count == t->life.count) return;
@@ -208,6 +218,7 @@ static void turn(struct teller *t)
         if (w) vigil_set(w, &orders.study[i]);
     }
     for (size_t i = 0; i < orders.n_trials; i++) try_one(t, &orders.trial[i]);
+    for (size_t i = 0; i < orders.n_posts; i++) collect(t, orders.post[i]);
     turn_all(t);
     arena_done(&a);
     for (size_t i = 0; i < t->options.file->n; i++) send_next(&t->line[i]);

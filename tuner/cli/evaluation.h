@@ -1,0 +1,33 @@
+/* evaluation: configurations are run on what is the case now: by the program of a study, or by another command, in a
+ * study of their own, so that what the first one has found stays as it was found. Whoever is compared has the same seeds.
+ *
+ *     struct evaluation e = {.db = db, .base = study, .name = "g2p-watch", .tag = "…", .n = 2, .config = configs, .seeds = 3};
+ *     if (evaluation_run(&e, &arena) == EXIT_OK) … e.value[0][metric]
+ *
+ * What was run under this tag is not run again: the same call after a kill -9 does what was left.
+ */
+#ifndef TUNER_CLI_EVALUATION_H
+#define TUNER_CLI_EVALUATION_H
+
+#include "tuner/analysis/analysis.h"
+
+struct evaluation {
+    const char *db;
+    const struct study *base;       /* whose program and space it is */
+    const char *name;               /* of the study in which it is run */
+    const char *const *command;     /* in the program's place, with {parameter} in it; NULL: that */
+    size_t n_command;
+    const char *tag;                /* known by it, in the source of the trials */
+    size_t n, seeds;
+    const double *const *config;    /* n, in the base's space */
+    struct measured (*value)[METRICS_MAX]; /* out, in the arena: n; of what failed nothing */
+    const char *failure;            /* out, in the arena: why one of them has no result; "" */
+};
+
+/* The exit code of run_study; the arena must live as long as what comes out. */
+int evaluation_run(struct evaluation *e, struct arena *arena);
+
+/* "g2p-watch": where what is live of a study is run. In the arena. */
+const char *evaluation_study(const char *study, struct arena *arena);
+
+#endif
