@@ -122,6 +122,7 @@ enum status live_watch_done(struct store *store, const char *rollout, const stru
 struct live_watch_run {
     const json_t *metrics;
     double n;
+    const char *why; /* it had no result, and metrics is {}: why; NULL */
 };
 enum status live_watch_ran(struct store *store, const char *rollout, const struct live_watch_run *run, int64_t now_ms,
                            struct error *err);

@@ -229,6 +229,9 @@ bool watch_see_run(struct watch *w, const double *mean, const bool *has, double 
 {
     bool all = true;
     w->evaluated_ms = now_ms;
+    bool any = false;
+    for (size_t i = 0; i < w->plan->n; i++) any = any || has[i];
+    if (!any) return false;
     note_lately(w, mean, has, n);
     for (size_t i = 0; i < w->plan->n; i++) all = all && has[i] && !needs_marks(&w->plan->metric[i]);
     if (w->phase == WATCH_LEARNING && all) {

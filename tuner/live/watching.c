@@ -197,7 +197,8 @@ static enum status see_run(struct store *store, void *data, struct error *err)
         has[i] = mean[i] >= p->metric[i].low && mean[i] <= p->metric[i].high;
     }
     bool alarmed = watch_see_run(&x->r.watching->watch, mean, has, x->run->n, x->now_ms);
-    json_t *body = json_pack("{s:O, s:f}", "metrics", (json_t *)x->run->metrics, "items", x->run->n);
+    json_t *body = json_pack("{s:O, s:o, s:s*}", "metrics", (json_t *)x->run->metrics, "items", json_amount(x->run->n),
+                             "why", x->run->why);
     s = record_say(&x->r, "evaluated", body, x->now_ms, err);
     if (!s && alarmed)
         s = record_say(&x->r, "drift", change_body(x->r.watching->watch.why, NULL), x->now_ms, err);

@@ -1,0 +1,2 @@
+/* What has happened to a rollout, in one line. */
+#include "tuner/report/report.h"
