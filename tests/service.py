@@ -215,7 +215,7 @@ class World(unittest.TestCase):
         if body is not None:
             data = json.dumps(body).encode()
             head.setdefault("Content-Type", "application/json")
-        if not path.startswith(("/healthz", "/metrics", "/api", "/page.", "/third-party", "/?")):
+        if not path.startswith(("/healthz", "/metrics", "/api", "/ofrep", "/v1/", "/page.", "/third-party", "/?")):
             path = "/api/v1" + path
         head["Connection"] = "close"
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)) as c:

@@ -20,9 +20,9 @@ struct options {
 };
 
 static const struct argp_option table[] = {
-    {"role", 'r', "ROLE", 0, "viewer (looks), worker (runs trials) or operator (everything)", 0},
+    {"role", 'r', "ROLE", 0, "viewer (looks), worker (runs trials), client (asks what to serve whom, and tells what came of it) or operator (everything)", 0},
     {"expires", 'e', "DURATION", 0, "for example 30d (default: never)", 0},
-    {"study", 's', "NAME[,NAME]", 0, "a viewer's or a worker's: for these studies only (default: all)", 0},
+    {"study", 's', "NAME[,NAME]", 0, "not an operator's: for these studies and rollouts only (default: all)", 0},
     {"name", 'n', "NAME", 0, "for people: whose it is (default: the role)", 0},
     {"output", 'o', "FILE", 0, "write it there, for your eyes only, instead of stdout; a file of that name is replaced",
      0},
@@ -48,7 +48,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &o->common; return 0;
     case 'r':
-        if (!auth_grants(arg)) argp_error(state, "--role: '%s' is not viewer, worker or operator", arg);
+        if (!auth_grants(arg)) argp_error(state, "--role: '%s' is not viewer, worker, client or operator", arg);
         o->wish.role = arg;
         return 0;
     case 's': o->wish.scope = arg; return 0;
@@ -79,7 +79,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         if (o->url && (!create || o->output || o->common.json))
             argp_error(state, "--url goes with 'create', and neither with --output nor with --json");
         if (o->qr && !o->url) argp_error(state, "--qr needs --url: where the phone finds the service");
-        if (create && !o->wish.role) argp_error(state, "--role is missing: viewer, worker or operator");
+        if (create && !o->wish.role) argp_error(state, "--role is missing: viewer, worker, client or operator");
         struct error err;
         if (o->wish.scope && !create) argp_error(state, "--study goes with 'create'");
         if (create && auth_check_wish(&o->wish, &err)) argp_error(state, "--study: %s", err.text);
@@ -106,10 +106,12 @@ static void note_unknown(struct store *store, const struct options *o)
 {
     struct arena a = {0};
     struct store_study row;
+    struct store_rollout rollout;
     struct error none;
     for (const char *c = o->wish.scope; c && *c; c += strcspn(c, ",") + (c[strcspn(c, ",")] == ',')) {
         const char *name = arena_printf(&a, "%.*s", (int)strcspn(c, ","), c);
-        if (store_study_find(store, name, &a, &row, &none) == STATUS_NOT_FOUND)
+        if (store_study_find(store, name, &a, &row, &none) == STATUS_NOT_FOUND &&
+            store_rollout_find(store, name, &a, &rollout, &none) == STATUS_NOT_FOUND)
             fprintf(stderr, "note: there is no study '%s' in %s yet; the token is for one of that name\n",
                     plain_shown(&a, name), o->common.db);
     }
@@ -215,7 +217,7 @@ int cmd_token(int argc, char **argv)
         .parser = parse,
         .args_doc = "create --role ROLE\nlist\nrevoke ID",
         .doc =
-            "Tokens for the service: who may look (viewer), run trials (worker), do everything (operator). A token is shown "
+            "Tokens for the service: who may look (viewer), run trials (worker), ask rollouts (client), do everything (operator). A token is shown "
             "once and stored as a hash.\v"
             "Example: nocturne token create --role worker --study g2p --expires 30d --output worker.token\n"
             "For a phone: nocturne token create --role viewer --expires 30d --url https://host:8470 --qr",

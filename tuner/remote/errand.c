@@ -13,6 +13,7 @@ static enum status denied(struct caller *c, struct error *err)
     const char *role = json_string_value(json_object_get(me, "role"));
     const char *may = role && strcmp(role, "viewer") == 0   ? "look"
                       : role && strcmp(role, "worker") == 0 ? "run trials"
+                      : role && strcmp(role, "client") == 0 ? "ask rollouts"
                                                             : NULL;
     if (may)
         error_set(err, STATUS_DENIED,

@@ -51,8 +51,8 @@ static bool read_wish(struct request *r, struct token_wish *w)
         return request_checked(r, auth_check_wish(w, &r->err));
     request_problem(
         r, 422,
-        "a token takes a name (1 to %d characters), a role (viewer, worker or operator) and perhaps expires, "
-        "a duration such as \"30d\", and studies, the names of those that a worker's is for",
+        "a token takes a name (1 to %d characters), a role (viewer, worker, client or operator) and perhaps "
+        "expires, a duration such as \"30d\", and studies, the names of those, or of the rollouts, that it is for",
         TOKEN_NAME_MAX);
     return false;
 }

@@ -25,7 +25,8 @@ unsigned auth_grants(const char *role)
 {
     if (strcmp(role, "viewer") == 0) return GRANT_VIEW;
     if (strcmp(role, "worker") == 0) return GRANT_WORK;
-    if (strcmp(role, "operator") == 0) return GRANT_VIEW | GRANT_WORK | GRANT_OPERATE;
+    if (strcmp(role, "client") == 0) return GRANT_CLIENT;
+    if (strcmp(role, "operator") == 0) return GRANT_VIEW | GRANT_WORK | GRANT_OPERATE | GRANT_CLIENT;
     return 0;
 }
 
@@ -48,11 +49,11 @@ static enum status check_scope(const char *scope, struct error *err)
 enum status auth_check_wish(const struct token_wish *wish, struct error *err)
 {
     if (!auth_grants(wish->role))
-        return error_set(err, STATUS_INVALID, "'%.40s' is not a role: viewer, worker or operator", wish->role);
+        return error_set(err, STATUS_INVALID, "'%.40s' is not a role: viewer, worker, client or operator", wish->role);
     if (!wish->scope) return STATUS_OK;
     if (auth_grants(wish->role) & GRANT_OPERATE)
         return error_set(err, STATUS_INVALID,
-                         "a viewer's or a worker's token can be limited to studies; an operator's may do everything");
+                         "only an operator's token cannot be limited to studies: it may do everything");
     return check_scope(wish->scope, err);
 }
 

@@ -14,19 +14,20 @@
 enum grant {
     GRANT_VIEW = 1,    /* look at everything but secrets */
     GRANT_WORK = 2,    /* run trials: agents, ask and tell, artefacts */
-    GRANT_OPERATE = 4, /* studies and what they run, tokens */
+    GRANT_OPERATE = 4, /* studies and what they run, rollouts, tokens */
+    GRANT_CLIENT = 8,  /* of rollouts: what to serve whom, and what came of it */
 };
 
 enum { TOKEN_TEXT_MAX = 96, TOKEN_ID_MAX = 16, TOKEN_NAME_MAX = 60 /* characters */, TOKEN_SCOPE_MAX = 800 };
 
-/* "viewer", "worker", "operator" → grants; 0: none of them. A worker may not look around, an operator may everything.
- */
+/* "viewer", "worker", "client", "operator" → grants; 0: none of them. A worker and a client may not look around, an operator
+ * may everything. */
 unsigned auth_grants(const char *role);
 
 /* What a token is to be. */
 struct token_wish {
     const char *name, *role;
-    const char *scope; /* not of an operator's: the names of the studies that it is for, "a,b"; NULL: all */
+    const char *scope; /* not of an operator's: names of the studies and rollouts that it is for, "a,b"; NULL: all */
     int64_t ttl_ms;    /* 0: for ever */
 };
 
@@ -61,7 +62,7 @@ enum status auth_describe(const struct auth *a, struct store *store, const char 
 struct identity {
     char id[TOKEN_ID_MAX];
     unsigned grants;
-    char scope[TOKEN_SCOPE_MAX]; /* names of the studies that it may speak of, "a,b"; "": all */
+    char scope[TOKEN_SCOPE_MAX]; /* names of the studies and rollouts that it may speak of, "a,b"; "": all */
 };
 
 /* `header`: of Authorization; NULL: none. STATUS_NOT_FOUND: no valid token; STATUS_BUSY: too many tries from this

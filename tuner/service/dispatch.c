@@ -67,13 +67,21 @@ static const struct route *find_route(struct request *r, const char *method, con
 
 /* ---- who may ---- */
 
-/* A token may be for some studies only. */
+/* A token may be for some studies and rollouts only. */
 static bool is_in_scope(struct request *r)
 {
-    bool about_study = strstr(r->route->path, "{study}") != NULL;
-    if (!about_study || request_may_see(r, r->param[0])) return true;
-    request_problem(r, 403, "this token is not for study '%.60s'", r->param[0]);
+    bool about_study = strstr(r->route->path, "{study}") != NULL, about_rollout = strstr(r->route->path, "{rollout}") != NULL;
+    if ((!about_study && !about_rollout) || request_may_see(r, r->param[0])) return true;
+    request_problem(r, 403, "this token is not for %s '%.100s'", about_study ? "study" : "rollout", r->param[0]);
     return false;
+}
+
+/* Whom a route is for. */
+static const char *takers(unsigned grants)
+{
+    if (grants & GRANT_OPERATE) return "an operator";
+    if (grants & GRANT_VIEW) return "a viewer or an operator";
+    return grants & GRANT_WORK ? "a worker or an operator" : "a client or an operator";
 }
 
 static bool is_allowed(struct request *r)
@@ -91,10 +99,7 @@ static bool is_allowed(struct request *r)
         return false;
     }
     if (r->who.grants & r->route->grants) return is_in_scope(r);
-    request_problem(r, 403, "this token's role may not do that: %s",
-                    r->route->grants & GRANT_OPERATE           ? "it takes an operator"
-                    : r->route->grants == (unsigned)GRANT_WORK ? "it takes a worker or an operator"
-                                                               : "it takes a viewer or an operator");
+    request_problem(r, 403, "this token's role may not do that: it takes %s", takers(r->route->grants));
     return false;
 }
 

@@ -8,7 +8,7 @@ export type Params = Record<string, Value>;
 export type Metrics = Record<string, number>;
 export type VerdictWord = "adopt" | "a trade" | "promising" | "no better" | "do not adopt" | "not confirmed";
 
-export interface Me { name: string; role: "viewer" | "worker" | "operator"; studies: string[] | null; expires_ms: number | null }
+export interface Me { name: string; role: "viewer" | "worker" | "client" | "operator"; studies: string[] | null; expires_ms: number | null }
 export interface Difference { difference?: number; ratio?: number; low?: number; high?: number; margin?: number }
 export interface Against { reference: string; trial: number; verdict: VerdictWord; metrics: Record<string, Difference>; seeds_to_decide?: number }
 export interface Standing {
