@@ -87,6 +87,26 @@ enum status store_rollout_names(struct store *store, struct arena *arena, const 
     return s;
 }
 
+enum status store_rollout_heads(struct store *store, struct arena *arena, struct store_rollout_head **ret, size_t *ret_n,
+                                struct error *err)
+{
+    static const char sql[] = "SELECT name, version, experiment IS NOT NULL OR state ->> '$.watch' IS NOT NULL "
+                              "FROM rollout ORDER BY id";
+    struct store_rollout_head *all = NULL;
+    size_t n = 0;
+    struct statement *q = statement_get(store, sql, err);
+    if (!q) return err->status;
+    for (; statement_row(q); n++) {
+        all = arena_more(arena, all, n, sizeof *all);
+        all[n].name = arena_strdup(arena, column_text(q, 0));
+        all[n].version = column_int(q, 1);
+        all[n].open = column_int(q, 2) != 0;
+    }
+    enum status s = statement_end(q, err);
+    if (!s) *ret = all, *ret_n = n;
+    return s;
+}
+
 static void bind_rollout(struct statement *q, const struct store_rollout *x)
 {
     statement_blob(q, 2, x->champion, STORE_HASH_BYTES);

@@ -327,6 +327,14 @@ struct store_rollout {
 /* Texts are in the arena. STATUS_NOT_FOUND without one. */
 enum status store_rollout_find(struct store *store, const char *name, struct arena *arena, struct store_rollout *ret,
                                struct error *err);
+/* What changes of them, in the order in which they were begun. */
+struct store_rollout_head {
+    const char *name;
+    int64_t version;
+    bool open; /* an experiment is not ended, or it is watched */
+};
+enum status store_rollout_heads(struct store *store, struct arena *arena, struct store_rollout_head **ret, size_t *ret_n,
+                                struct error *err);
 enum status store_rollout_names(struct store *store, struct arena *arena, const char ***ret, size_t *ret_n,
                                 struct error *err);
 enum status store_rollout_insert(struct store *store, const struct store_rollout *rollout, int64_t *ret_id,

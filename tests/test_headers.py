@@ -62,6 +62,7 @@ GIVEN = {
     "tuner/report/scene.h": "struct scene_list list",
     "tuner/report/story.h": "struct arena *a",
     "tuner/service/service.h": "struct service_options options, uv_loop_t *loop, struct error err",
+    "tuner/service/rules.h": "struct rules *rules, struct ruleset *set",
     "tuner/service/work.h": "struct works *works, void *x, bool (*count)(struct work *, struct store *), void (*answer)(struct work *)",
     "tuner/study/derived.h": "const char *text, struct arena arena, const char *ret, struct error err",
     "tuner/study/study.h": "struct error err",

@@ -17,6 +17,7 @@
 #include "tuner/live/configuration.h"
 #include "tuner/live/intake.h"
 #include "tuner/live/judgement.h"
+#include "tuner/live/kill_file.h"
 #include "tuner/live/needs.h"
 #include "tuner/live/plan.h"
 #include "tuner/live/ruleset.h"

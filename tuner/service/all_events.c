@@ -31,6 +31,14 @@ struct place {
     struct event_reader *reader; /* NULL: it knows all that there is, or waits until others have been told */
 };
 
+/* The last of a rollout. */
+struct change {
+    struct change *next;
+    char *rollout;
+    int64_t version;
+    uint64_t number; /* of all changes */
+};
+
 struct all_reader {
     struct all_reader *next;
     struct all_events *all;
@@ -43,6 +51,7 @@ struct all_reader {
     bool once, pulse, moved; /* moved: since the last cursor … */
     size_t events;           /* … by so many of them */
     size_t cursor_n;         /* bytes of the last one */
+    uint64_t told;           /* the last change of a rollout that it knows */
     bool waits;              /* somebody has to wait for a page */
     char *text;              /* what is being told */
     size_t n_text, text_at, capacity_text;
@@ -53,6 +62,8 @@ struct all_reader {
 struct all_events {
     struct service *service;
     struct all_reader *reader;
+    struct change *change; /* of each rollout */
+    uint64_t changes;
     struct work work; /* it looks where the logs end */
     bool looking;
     uint64_t round; /* of looking */
@@ -72,6 +83,11 @@ struct all_events *all_events_create(struct service *s)
 void all_events_free(struct all_events *x)
 {
     if (!x) return;
+    for (struct change *c = x->change, *next; c; c = next) {
+        next = c->next;
+        free(c->rollout);
+        free(c);
+    }
     arena_done(&x->arena);
     free(x);
 }
@@ -299,6 +315,28 @@ static bool take_event(struct all_reader *r)
     return false;
 }
 
+/* The oldest that it does not know. */
+static const struct change *next_change(const struct all_reader *r)
+{
+    const struct change *oldest = NULL;
+    for (const struct change *c = r->all->change; c; c = c->next)
+        if (c->number > r->told && (!oldest || c->number < oldest->number) && words_lists(r->scope, c->rollout)) oldest = c;
+    return oldest;
+}
+
+static bool take_change(struct all_reader *r)
+{
+    char text[200];
+    const struct change *c = r->told == r->all->changes ? NULL : next_change(r);
+    if (!c) return false;
+    r->told = c->number;
+    begin_text(r);
+    snprintf(text, sizeof text, "event: rollout\ndata: {\"rollout\": \"%.100s\", \"version\": %lld}\n\n", c->rollout,
+             (long long)c->version);
+    add_text(r, text);
+    return true;
+}
+
 static bool is_cursor_due(const struct all_reader *r)
 {
     return r->moved && (r->events >= OFTEN_EVENTS || r->pulse || (!r->waits && r->cursor_n <= OFTEN_BYTES));
@@ -307,7 +345,7 @@ static bool is_cursor_due(const struct all_reader *r)
 /* False: nothing now. */
 static bool take_next(struct all_reader *r)
 {
-    if (r->events < OFTEN_EVENTS && take_event(r)) return true;
+    if (take_change(r) || (r->events < OFTEN_EVENTS && take_event(r))) return true;
     bool cursor = is_cursor_due(r);
     if (!cursor && !r->pulse) {
         begin_text(r);
@@ -364,6 +402,7 @@ struct all_reader *all_events_open(struct all_events *x, const struct all_openin
                              .scope = how->scope,
                              .once = how->once,
                              .pulse = true,
+                             .told = x->changes,
                              .wake = how->wake,
                              .data = how->data};
     snprintf(r->who, sizeof r->who, "%s events", how->token);
@@ -397,6 +436,25 @@ void all_events_follow(struct all_reader *r, const char *study, int64_t id)
 void all_events_join(struct all_events *x, const char *study, int64_t id)
 {
     for (struct all_reader *r = x->reader; r; r = r->next) all_events_follow(r, study, id);
+}
+
+static struct change *change_of(struct all_events *x, const char *rollout)
+{
+    struct change *c = x->change;
+    while (c && strcmp(c->rollout, rollout) != 0) c = c->next;
+    if (c) return c;
+    c = must_alloc(1, sizeof *c);
+    *c = (struct change){.next = x->change, .rollout = must_strdup(rollout)};
+    return x->change = c;
+}
+
+void all_events_rollout(struct all_events *x, const char *rollout, int64_t version)
+{
+    struct change *c = change_of(x, rollout);
+    c->version = version;
+    c->number = ++x->changes;
+    for (struct all_reader *r = x->reader; r; r = r->next)
+        if (!r->once && words_lists(r->scope, rollout)) r->wake(r->data);
 }
 
 void all_events_pulse(struct all_events *x, bool (*kept)(const struct service *s, const char *study))

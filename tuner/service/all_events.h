@@ -8,6 +8,8 @@
  * what is known. A reader reads the logs of a few studies at a time, so that one who wants all from the beginning keeps
  * nobody else from his turn; a slow one costs its places (100 bytes a study), and one event.
  *
+ * Rollouts have no log in it: that one has changed is an event for who reads now, and whoever comes back looks anew.
+ *
  *     "17/g2p:120,demo:3"    after event 120 of g2p and 3 of demo; study 17 was the newest: a newer one is told whole
  *     "120"                  after event 120 of each
  *
@@ -62,6 +64,8 @@ ssize_t all_events_read(struct all_reader *r, char *buf, size_t max);
 void all_events_follow(struct all_reader *r, const char *study, int64_t id);
 /* All readers do. */
 void all_events_join(struct all_events *x, const char *study, int64_t id);
+/* A rollout has changed, or knows more: an event `rollout` without a place in any log, for who listens now. */
+void all_events_rollout(struct all_events *x, const char *rollout, int64_t version);
 /* Looks for what other processes have done; once a second. */
 void all_events_look(struct all_events *x);
 /* A line that keeps connections alive; studies that are not `kept` at work are followed no more. */

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { KEY_MAX = 200, PATH_TEXT_MAX = 1024, MARKS_MAX = 100000 };
+enum { KEY_MAX = 200, PATH_TEXT_MAX = 1024, MARKS_MAX = 100000, CLIENTS_RATE = 10 /* times that of an address */ };
 
 #define X(name) api_##name##_routes,
 static const struct route *const tables[] = {ROUTE_TABLES(X)};
@@ -47,22 +47,30 @@ static bool is_method(const char *route, const char *method)
     return strcmp(route, method) == 0 || (strcmp(route, "GET") == 0 && strcmp(method, "HEAD") == 0);
 }
 
-/* NULL: a problem has been answered. */
+/* NULL: there is none; of a path that has other methods `location` names them. */
 static const struct route *find_route(struct request *r, const char *method, const char *path)
 {
     char allow[80] = "";
+    if (strlen(path) > PATH_TEXT_MAX) return NULL;
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         for (const struct route *at = tables[i]; at->method; at++) {
             if (!matches(at->path, path, r)) continue;
             if (is_method(at->method, method)) return at;
             snprintf(allow + strlen(allow), sizeof allow - strlen(allow), "%s%s", *allow ? ", " : "", at->method);
         }
-    if (*allow) {
-        r->location = arena_strdup(&r->arena, allow);
-        request_problem(r, 405, "this resource knows %s, not %.20s", allow, method);
-    } else
-        request_problem(r, 404, "there is no resource '%.200s'; they are listed in /api/v1/openapi.yaml", path);
+    if (*allow) r->location = arena_strdup(&r->arena, allow);
     return NULL;
+}
+
+static void refuse_path(struct request *r)
+{
+    const struct http_request *http = r->http;
+    if (strlen(http->path) > PATH_TEXT_MAX)
+        request_problem(r, 414, "there is no resource with such a long path");
+    else if (r->location)
+        request_problem(r, 405, "this resource knows %s, not %.20s", r->location, http->method);
+    else
+        request_problem(r, 404, "there is no resource '%.200s'; they are listed in /api/v1/openapi.yaml", http->path);
 }
 
 /* ---- who may ---- */
@@ -84,6 +92,12 @@ static const char *takers(unsigned grants)
     return grants & GRANT_WORK ? "a worker or an operator" : "a client or an operator";
 }
 
+/* Such requests are many, from few addresses, and cost little: their tokens have limits of their own. */
+static bool is_for_clients(const struct request *r)
+{
+    return r->route && r->route->grants & GRANT_CLIENT;
+}
+
 static bool is_allowed(struct request *r)
 {
     struct error err;
@@ -96,6 +110,10 @@ static bool is_allowed(struct request *r)
     }
     if (!http_request_shows(r->http, r->who.id)) {
         request_problem(r, 503, "this token has too many connections; close some, or keep them for several requests");
+        return false;
+    }
+    if (is_for_clients(r) && auth_is_flood(r->service->auth, r->who.id, CLIENTS_RATE * r->service->options.rate)) {
+        request_problem(r, 429, "more than %g requests a second with this token", CLIENTS_RATE * r->service->options.rate);
         return false;
     }
     if (r->who.grants & r->route->grants) return is_in_scope(r);
@@ -123,18 +141,22 @@ static bool is_json(const struct request *r)
     return type && (strncasecmp(type, "application/json", 16) == 0) && strchr("; \t", type[16]);
 }
 
+static bool expect_json(struct request *r)
+{
+    const char *type = http_request_header(r->http, "Content-Type");
+    if (is_json(r)) return true;
+    request_problem(r, 415, "this resource takes application/json, not '%.80s'", type ? type : "nothing");
+    return false;
+}
+
 static bool read_json(struct request *r)
 {
     struct error err;
-    const char *type = http_request_header(r->http, "Content-Type");
     if (r->http->n == 0 && r->route->body == BODY_OPTIONAL_JSON) {
         r->body = json_object();
         return true;
     }
-    if (!is_json(r)) {
-        request_problem(r, 415, "this resource takes application/json, not '%.80s'", type ? type : "nothing");
-        return false;
-    }
+    if (!expect_json(r)) return false;
     if (json_marks(r->http->body, r->http->n) > MARKS_MAX) { /* each takes up to a hundred times its bytes */
         request_problem(r, 400, "this JSON has more than %d commas, colons and brackets; send less at once", MARKS_MAX);
         return false;
@@ -221,16 +243,13 @@ void dispatch_begin(void *data, struct http_request *http)
     r->store = s->store;
     r->http = http;
     r->beside.outcome.fd = r->spool.fd = -1;
-    if (auth_is_flood(s->auth, http->peer, s->options.rate)) {
-        request_problem(r, 429, "more than %g requests a second from %s", s->options.rate, http->peer);
-        return;
-    }
-    if (strlen(http->path) > PATH_TEXT_MAX) {
-        request_problem(r, 414, "there is no resource with such a long path");
-        return;
-    }
     r->route = find_route(r, http->method, http->path);
-    if (r->route && is_allowed(r)) expect_body(r);
+    if (!is_for_clients(r) && auth_is_flood(s->auth, http->peer, s->options.rate))
+        request_problem(r, 429, "more than %g requests a second from %s", s->options.rate, http->peer);
+    else if (!r->route)
+        refuse_path(r);
+    else if (is_allowed(r))
+        expect_body(r);
 }
 
 /* Nothing is promised on a database that has lost its file. */
@@ -260,7 +279,7 @@ void dispatch_handle(void *data, struct http_request *http)
     }
     if (!may_change(r) || answer_again(r)) return;
     bool json = r->route->body == BODY_JSON || r->route->body == BODY_OPTIONAL_JSON;
-    if (json && !read_json(r)) return;
+    if ((json && !read_json(r)) || (r->route->body == BODY_LATER_JSON && !expect_json(r))) return;
     hear_client(r);
     active_study_handle(r, r->route->handle);
 }

@@ -46,6 +46,15 @@ struct telling {
     uint64_t ticket;           /* of the last of them */
 };
 
+/* Rollouts, and experiments on them. */
+struct live_parts {
+    struct rules *rules;
+    struct keeper *keeper;
+    struct gathering *gathering; /* of each rollout to which outcomes are on their way */
+    struct request *waiting;     /* with outcomes, until they are on the disk */
+    size_t bytes;                /* of their bodies */
+};
+
 /* Of what deleted studies have left. */
 struct sweeping {
     struct work work;
@@ -85,6 +94,7 @@ struct service {
     struct left left;
     struct sweeping sweeping;
     struct telling telling;
+    struct live_parts live;
     char guard[NEEDS_PATH_MAX], files[NEEDS_PATH_MAX];
     struct beat beat;
     struct counts counts;

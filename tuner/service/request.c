@@ -145,6 +145,15 @@ void request_text(struct request *r, unsigned status, const char *type, const ch
     finish(r, status, type, text, n);
 }
 
+void request_tagged(struct request *r, const char *tag, const char *type, const char *text, size_t n)
+{
+    r->seen.tag = tag;
+    if (has_tag(r->seen.match, tag))
+        finish(r, 304, NULL, "", 0);
+    else
+        finish(r, 200, type, text, n);
+}
+
 void request_file(struct request *r, const char *type, int fd, uint64_t bytes)
 {
     const struct answer o = {.status = 200, .type = type, .n = bytes, .fd = fd};

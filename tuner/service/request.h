@@ -108,6 +108,8 @@ struct request {
 
 void request_answer(struct request *r, unsigned status, json_t *answer); /* takes the reference */
 void request_text(struct request *r, unsigned status, const char *type, const char *text, size_t n);
+/* Of a text that is called so, a strong ETag or a weak one: 304 if the client has it. */
+void request_tagged(struct request *r, const char *tag, const char *type, const char *text, size_t n);
 /* Whose text and headers last as long as the program; 304 if the client has what is called `seen.tag`. */
 void request_lasting(struct request *r, const struct answer *o);
 void request_file(struct request *r, const char *type, int fd, uint64_t bytes); /* takes the descriptor */

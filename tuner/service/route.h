@@ -11,6 +11,7 @@ struct request;
 enum { ROUTE_JSON_MAX = 1 << 20, ROUTE_FILE_MAX = 256 << 20 }; /* bytes of a body */
 
 #define ROUTE_STUDY "/api/v1/studies/{study}"
+#define ROUTE_ROLLOUT "/api/v1/rollouts/{rollout}"
 #define ROUTE_TRIAL ROUTE_STUDY "/trials/{trial}"
 
 struct route {
@@ -18,7 +19,7 @@ struct route {
     unsigned grants;           /* any of them; 0: anybody */
     void (*handle)(struct request *r);
     size_t body_max;
-    enum body_kind { BODY_NONE, BODY_JSON, BODY_OPTIONAL_JSON, BODY_ANY, BODY_FILE } body;
+    enum body_kind { BODY_NONE, BODY_JSON, BODY_OPTIONAL_JSON, BODY_LATER_JSON, BODY_ANY, BODY_FILE } body; /* LATER: the handler reads it */
     bool creates; /* takes an Idempotency-Key */
 };
 
@@ -41,6 +42,8 @@ struct route {
     X(artefacts) \
     X(agents) \
     X(space) \
+    X(rollouts) \
+    X(outcomes) \
     X(page)
 /* clang-format on */
 

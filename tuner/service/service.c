@@ -6,10 +6,12 @@
 #include "tuner/service/credential.h"
 #include "tuner/service/dispatch.h"
 #include "tuner/service/folded.h"
+#include "tuner/service/rules.h"
 #include "tuner/service/streams.h"
 #include "tuner/service/sweeping.h"
 #include "tuner/service/tailing.h"
 #include "tuner/service/telling.h"
+#include "tuner/service/keeper.h"
 #include "tuner/service/waking.h"
 
 #include "tuner/base/host.h"
@@ -33,6 +35,7 @@ static void check_ground(struct service *s)
     if (store_check_ground(s->store, &err) == STATUS_OK) return;
     for (struct active_study *as = s->active; as; as = as->next) request_refuse_all(&as->waiting, 503, err.text);
     request_refuse_all(&s->queues.saying, 503, err.text);
+    request_refuse_all(&s->live.waiting, 503, err.text);
 }
 
 static bool is_active(const struct service *s, const char *study)
@@ -58,6 +61,7 @@ static void on_tick(uv_timer_t *timer)
     tell_how_they_stand(s);
     if (!s->closing) provisioner_tick(s->provisioner);
     if (!s->closing) all_events_look(s->streams.together);
+    if (!s->closing) keeper_look(s->live.keeper);
     if (now - s->beat.pulsed_ms >= PULSE_MS) {
         s->beat.pulsed_ms = now;
         streams_pulse(s, is_active);
@@ -85,6 +89,8 @@ static void service_free(struct service *s)
     active_study_sweep(s);
     streams_drop(s);
     all_events_free(s->streams.together);
+    keeper_free(s->live.keeper);
+    rules_free(s->live.rules);
     auth_close(s->auth);
     fleet_free(s->fleet);
     for (size_t i = 0; i < WORK_KINDS; i++) folded_free(s->folded[i]);
@@ -179,6 +185,8 @@ static enum status open_parts(struct service *s, struct error *err)
     if (!st) st = telling_open(s, err);
     if (!st) s->streams.shelf = shelf_create(s->works);
     if (!st) s->streams.together = all_events_create(s);
+    s->live.rules = rules_create(s->options.db, s->clock);
+    s->live.keeper = keeper_create(s);
     return st;
 }
 
@@ -273,6 +281,7 @@ enum status service_create(const struct service_options *options, uv_loop_t *loo
         active_study_host(s, options->guest);
     else
         waking_begin(s);
+    keeper_look(s->live.keeper);
     sweeping_begin(s); /* what the last process did not live to */
     *ret = s;
     return STATUS_OK;
