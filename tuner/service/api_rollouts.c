@@ -68,7 +68,7 @@ static void on_list_rollouts(struct request *r)
     struct looking *x = r->state = arena_alloc(&r->arena, sizeof *x);
     if (request_number(r, "offset", 0, 0, 1000000000, &x->offset) &&
         request_number(r, "limit", SHOWN_MAX, 1, SHOWN_MAX, &x->limit))
-        request_work_slowly(r, NULL, list_rollouts);
+        request_work_slowly(r, list_rollouts);
 }
 
 static void show_rollout(struct request *r)
@@ -93,7 +93,7 @@ static void on_get_rollout(struct request *r)
 {
     struct looking *x = arena_alloc(&r->arena, sizeof *x);
     look_around(r, x);
-    if (request_number(r, "experiment", 0, 1, 1000000000, &x->number)) request_work(r, NULL, show_rollout, NULL);
+    if (request_number(r, "experiment", 0, 1, 1000000000, &x->number)) request_work(r, show_rollout, NULL);
 }
 
 static void show_events(struct request *r)
@@ -109,7 +109,7 @@ static void on_get_events(struct request *r)
     struct looking *x = r->state = arena_alloc(&r->arena, sizeof *x);
     if (request_number(r, "from", 0, 0, 1000000000000, &x->offset) &&
         request_number(r, "limit", 100, 1, EVENTS_MAX, &x->limit))
-        request_work(r, NULL, show_events, NULL);
+        request_work(r, show_events, NULL);
 }
 
 /* ---- to change ---- */
@@ -191,7 +191,7 @@ static void on_start(struct request *r)
     if (!request_checked(r, wish_read(r, &x->wish, &r->err))) return;
     x->rollout = x->wish.rollout;
     r->param[0] = x->wish.study; /* which is read */
-    request_work(r, x->rollout, start, started);
+    request_work_live(r, start, started);
 }
 
 /* ---- orders ---- */
@@ -265,7 +265,7 @@ static void on_order(struct request *r)
     struct changing *x = r->state = arena_alloc(&r->arena, sizeof *x);
     x->rollout = r->param[0];
     live_verb_parse(strrchr(r->route->path, '/') + 1, &x->order.verb);
-    if (request_checked(r, read_order(r, &x->order, &r->err))) request_work(r, x->rollout, order, ordered);
+    if (request_checked(r, read_order(r, &x->order, &r->err))) request_work_live(r, order, ordered);
 }
 
 #define ORDER(id, name) {"POST", ROUTE_ROLLOUT "/" name, GRANT_OPERATE, on_order, ROUTE_JSON_MAX, BODY_OPTIONAL_JSON, false},

@@ -163,7 +163,7 @@ static void done(struct work *w)
 static void begin(struct gathering *g)
 {
     while (g->come.n && g->taken.n < BATCH_MAX && g->taken.bytes < BATCH_BYTES) put(&g->taken, take_first(&g->come));
-    g->work = (struct work){.who = "outcomes", .about = g->name, .data = g, .run = run, .done = done};
+    g->work = (struct work){.who = "outcomes", .kind = WORK_LIVE, .data = g, .run = run, .done = done};
     works_add(g->service->works, &g->work);
 }
 

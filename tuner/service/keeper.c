@@ -129,7 +129,7 @@ static void begin(struct ward *w)
     const struct served *served = rules_find(s->live.rules, w->name);
     w->version = served ? served->version : 0;
     w->state = WARD_AT_WORK;
-    w->work = (struct work){.who = "rollouts", .about = w->name, .data = w, .run = tend, .done = tended};
+    w->work = (struct work){.who = "rollouts", .kind = WORK_LIVE, .data = w, .run = tend, .done = tended};
     works_add(s->works, &w->work);
 }
 
@@ -202,6 +202,6 @@ void keeper_look(struct keeper *k)
     if (k->looking) return;
     k->looking = true;
     k->err.status = STATUS_OK;
-    k->work = (struct work){.who = "rollouts", .data = k, .run = look, .done = looked};
+    k->work = (struct work){.who = "rollouts", .kind = WORK_LIVE, .data = k, .run = look, .done = looked};
     works_add(s->works, &k->work);
 }

@@ -388,6 +388,11 @@ void request_work_changing(struct request *r, void (*run)(struct request *r), vo
     work_as(r, WORK_CHANGING, run, then);
 }
 
+void request_work_live(struct request *r, void (*run)(struct request *r), void (*then)(struct request *r))
+{
+    work_as(r, WORK_LIVE, run, then);
+}
+
 void request_work_slowly(struct request *r, void (*run)(struct request *r))
 {
     work_as(r, WORK_SLOW, run, NULL);

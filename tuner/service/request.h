@@ -127,6 +127,8 @@ enum status request_keep_answer(struct request *r, unsigned status, const json_t
 void request_work(struct request *r, void (*run)(struct request *r), void (*then)(struct request *r));
 /* The same of what changes something, or moves files. */
 void request_work_changing(struct request *r, void (*run)(struct request *r), void (*then)(struct request *r));
+/* … of what changes rollouts. */
+void request_work_live(struct request *r, void (*run)(struct request *r), void (*then)(struct request *r));
 /* The same of what may take seconds: a model, a file with all trials. It only reads, and answers in any case. */
 void request_work_slowly(struct request *r, void (*run)(struct request *r));
 void request_take_spool(struct request *r);                           /* for works: the request would take it along */

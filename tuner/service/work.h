@@ -2,7 +2,7 @@
  *
  * Each kind of work has a thread of its own, on which works are done one at a time, so that none waits for one of another
  * kind: what a page or a program waits for is quick, and only reads; what changes something waits for a busy database,
- * and takes as long as studies and files are large; what computes for seconds is slow, and its thread has less right to
+ * and takes as long as studies and files are large; what happens to rollouts waits for neither; what computes for seconds is slow, and its thread has less right to
  * the processor than everything else. Two that change something are never done at once: what belongs to it needs no
  * lock. Works of a kind wait in turn, clients one after the other, so that who wants much waits for himself. A work that
  * finds the database busy gives its thread back and is done again a moment later.
@@ -24,6 +24,7 @@ struct works;
 enum work_kind {
     WORK_QUICK,    /* reads; a tenth of a second, also of a large study */
     WORK_CHANGING, /* the database, studies (these are opened for it), files */
+    WORK_LIVE,     /* changes rollouts: outcomes that clients wait with, orders, what is decided by itself */
     WORK_SLOW,     /* computes for seconds; or nobody waits for it */
     WORK_KINDS,
 };
