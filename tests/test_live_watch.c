@@ -301,7 +301,7 @@ static void test_watch__an_evaluation_on_many_items_is_as_many_outcomes(void **s
     world_open(&w, 25);
     watch_with(&w, "metrics: {em: {baseline: 0.61}}\nlearn: 0\nevery: 24h\n");
     json_t *good = json_pack("{s:f}", "em", 0.612), *bad = json_pack("{s:f}", "em", 0.55);
-    struct live_watch_run run = {good, 5000};
+    struct live_watch_run run = {.metrics = good, .n = 5000};
     assert_ok(live_watch_ran(w.store, "g2p", &run, w.now, &w.err), w.err);
     assert_watch(&w, "watching", false);
     run.metrics = bad;

@@ -2,7 +2,7 @@
 
 #include "tuner/cli/cli.h"
 #include "tuner/cli/duty.h"
-#include "tuner/cli/telling.h"
+#include "tuner/cli/bulletin.h"
 #include "tuner/cli/ticker.h"
 
 #include "tuner/live/live.h"
@@ -24,7 +24,7 @@ struct keeper {
     uv_timer_t turn;
     enum { KEEPER_WORKS, KEEPER_STOPS } state;
     struct notify_file *file;
-    struct telling *telling;
+    struct bulletin *bulletin;
     struct ticker *ticker;
     int64_t looked;        /* seq: events up to here were looked at … */
     int64_t shown;         /* … and up to here shown by an earlier process, or are of no interest */
@@ -43,9 +43,9 @@ static void look_at(struct keeper *k, const json_t *event)
 {
     int64_t seq = json_integer_value(json_object_get(event, "seq"));
     struct arena a = {0};
-    telling_event(k->telling, k->store, event);
+    bulletin_event(k->bulletin, k->store, event);
     if (seq > k->shown && k->o->json) cli_print_json(json_deep_copy(event));
-    if (seq > k->shown && !k->o->json && !k->o->quiet) cli_say(k->o->rollout, report_live_event(event, &a));
+    if (seq > k->shown && !k->o->json && !k->o->quiet) cli_say(k->o->rollout, report_rollout_event(event, &a));
     if (seq > k->shown && k->o->json) fflush(stdout);
     k->looked = seq;
     arena_done(&a);
@@ -88,7 +88,7 @@ static enum status find_place(struct keeper *k, struct error *err)
 static enum duty_end do_duty(struct keeper *k, const struct duty *d)
 {
     if (d->watch_work == WATCH_ASKED) {
-        telling_asks(k->telling, k->store, watch_phase_name(d->phase), d->since_ms);
+        bulletin_asks(k->bulletin, k->store, watch_phase_name(d->phase), d->since_ms);
         return DUTY_NONE;
     }
     return now_ms() < k->not_before_ms ? DUTY_NONE : duty_do(d);
@@ -187,9 +187,9 @@ static enum status begin(struct keeper *k, struct error *err)
     if (s) return s;
     k->study = arena_strdup(&k->arena, json_string_value(json_object_get(status, "study")));
     json_decref(status);
-    const struct telling_wish telling = {k->file, k->o->db, &k->loop, {k->o->rollout, k->study}};
-    if (k->file) s = telling_begin(&telling, &k->telling, err);
-    const struct ticker_wish ticking = {k->o->db, k->o->rollout, k->telling ? telling_alive : NULL, k->telling};
+    const struct bulletin_wish bulletin = {k->file, k->o->db, &k->loop, {k->o->rollout, k->study}};
+    if (k->file) s = bulletin_begin(&bulletin, &k->bulletin, err);
+    const struct ticker_wish ticking = {k->o->db, k->o->rollout, k->bulletin ? bulletin_alive : NULL, k->bulletin};
     return s || k->o->once ? s : ticker_start(&ticking, &k->ticker, err);
 }
 
@@ -201,7 +201,7 @@ static void on_closed(uv_handle_t *handle)
 static void end(struct keeper *k)
 {
     ticker_stop(k->ticker);
-    telling_end(k->telling);
+    bulletin_end(k->bulletin);
     uv_close((uv_handle_t *)&k->interrupt, on_closed);
     uv_close((uv_handle_t *)&k->terminate, on_closed);
     uv_close((uv_handle_t *)&k->turn, on_closed);

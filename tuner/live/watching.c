@@ -56,6 +56,7 @@ static enum status begin_watch(struct store *store, void *data, struct error *er
     const struct live_watch_wish *w = x->wish;
     bool same = false;
     enum status s = record_open(&x->r, store, w->rollout, RECORD_WHOLE, err);
+    x->now_ms = record_time(&x->r, x->now_ms);
     s = s == STATUS_NOT_FOUND ? found(x, err) : s ? s : check_champion(x, err);
     if (!s) s = is_same_plan(x, &same, err);
     if (s || same) return s;

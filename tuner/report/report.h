@@ -112,6 +112,8 @@ void report_rollout_head(FILE *out, const json_t *status, const char *where);
 void report_rollouts(FILE *out, const json_t *list);
 /* What has happened, a line each, of a list of events. */
 void report_rollout_events(FILE *out, const json_t *events);
+/* One of them: "drift: em has become worse, …", in the arena. */
+const char *report_rollout_event(const json_t *event, struct arena *a);
 
 /* ---- export ---- */
 

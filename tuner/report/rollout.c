@@ -206,6 +206,22 @@ void report_rollouts(FILE *out, const json_t *list)
 
 /* ---- what has happened ---- */
 
+/* "em 0.61, tokens 120 on 5871 items", of a champion that was run again. */
+static const char *measured(const struct rollout_view *v, const json_t *event)
+{
+    const char *name, *all = "";
+    double items = rollout_whole(event, "items");
+    char text[40];
+    json_t *value;
+    json_object_foreach(json_object_get(event, "metrics"), name, value)
+    {
+        const struct metric m = {.name = name};
+        all = arena_printf(v->a, "%s%s%s %s", all, *all ? ", " : "", plain_shown(v->a, name),
+                           metric_show(&m, json_number_read(value), text, sizeof text));
+    }
+    return *all && items > 1 ? arena_printf(v->a, "%s on %.0f items", all, items) : all;
+}
+
 static const char *happened(const json_t *event, struct arena *a)
 {
     const struct rollout_view v = {.a = a};
@@ -213,10 +229,18 @@ static const char *happened(const json_t *event, struct arena *a)
     const char *variant = rollout_text(&v, event, "variant"), *why = rollout_text(&v, event, "why"),
                *by = rollout_text(&v, event, "by"), *all = "";
     if (*variant) all = variant;
+    if (json_is_object(json_object_get(event, "metrics"))) all = measured(&v, event);
     if (json_is_number(share)) all = arena_printf(a, "to %s", rollout_percent(&v, json_number_value(share)));
     if (*why) all = arena_printf(a, "%s%s%s", all, *all ? ": " : "", why);
     if (!*by || strcmp(by, "nocturne") == 0) return all;
     return arena_printf(a, "%s%sby %s", all, *all ? ", " : "", by);
+}
+
+const char *report_rollout_event(const json_t *event, struct arena *a)
+{
+    const struct rollout_view v = {.a = a};
+    const char *kind = rollout_text(&v, event, "kind"), *what = happened(event, a);
+    return *what ? arena_printf(a, "%s: %s", kind, what) : kind;
 }
 
 void report_rollout_events(FILE *out, const json_t *events)

@@ -1,11 +1,11 @@
-#include "tuner/cli/telling.h"
+#include "tuner/cli/bulletin.h"
 
 #include "tuner/cli/cli.h"
 
 #include <stdlib.h>
 
-struct telling {
-    struct telling_wish wish;
+struct bulletin {
+    struct bulletin_wish wish;
     struct notifier *notifier;
     bool closed;
 };
@@ -16,9 +16,9 @@ static void on_say(void *data, const char *study, const char *text)
     cli_say(study, text);
 }
 
-enum status telling_begin(const struct telling_wish *wish, struct telling **ret, struct error *err)
+enum status bulletin_begin(const struct bulletin_wish *wish, struct bulletin **ret, struct error *err)
 {
-    struct telling *t = must_alloc(1, sizeof *t);
+    struct bulletin *t = must_alloc(1, sizeof *t);
     const struct notifier_options options = {
         .file = wish->file, .db = wish->db, .loop = wish->loop, .adopts = true, .say = on_say, .data = t};
     t->wish = *wish;
@@ -31,7 +31,7 @@ enum status telling_begin(const struct telling_wish *wish, struct telling **ret,
 }
 
 /* A postbox of its own for each: what others have told meanwhile is in the database. */
-static void post(struct telling *t, struct store *store, const struct notice *n)
+static void post(struct bulletin *t, struct store *store, const struct notice *n)
 {
     int64_t id;
     struct error err;
@@ -43,7 +43,7 @@ static void post(struct telling *t, struct store *store, const struct notice *n)
     if (!s) notifier_collect(t->notifier, t->wish.of.study);
 }
 
-void telling_event(struct telling *t, struct store *store, const json_t *event)
+void bulletin_event(struct bulletin *t, struct store *store, const json_t *event)
 {
     struct arena a = {0};
     struct notice n;
@@ -51,7 +51,7 @@ void telling_event(struct telling *t, struct store *store, const json_t *event)
     arena_done(&a);
 }
 
-void telling_asks(struct telling *t, struct store *store, const char *step, int64_t since_ms)
+void bulletin_asks(struct bulletin *t, struct store *store, const char *step, int64_t since_ms)
 {
     struct arena a = {0};
     struct notice n;
@@ -61,17 +61,17 @@ void telling_asks(struct telling *t, struct store *store, const char *step, int6
     arena_done(&a);
 }
 
-void telling_alive(void *telling)
+void bulletin_alive(void *bulletin)
 {
-    notifier_alive(((struct telling *)telling)->notifier);
+    notifier_alive(((struct bulletin *)bulletin)->notifier);
 }
 
 static void on_closed(void *data)
 {
-    ((struct telling *)data)->closed = true;
+    ((struct bulletin *)data)->closed = true;
 }
 
-void telling_end(struct telling *t)
+void bulletin_end(struct bulletin *t)
 {
     if (!t) return;
     notifier_close(t->notifier, on_closed, t);

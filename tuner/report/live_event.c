@@ -1,2 +1,0 @@
-/* What has happened to a rollout, in one line. */
-#include "tuner/report/report.h"
