@@ -3,7 +3,7 @@
 
 #include "tuner/cli/whole_file.h"
 
-#include "tuner/base/words.h"
+#include "tuner/base/yaml.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -55,21 +55,37 @@ static const char *added(const struct rollout_options *o, struct arena *a)
     return all;
 }
 
+/* Neither says what the other says, and the file is one to which lines can be added. */
+static enum status check_added(const char *file, const char *text, const char *more, struct arena *a, struct error *err)
+{
+    struct yaml_node *plan = NULL, *line = NULL;
+    bool empty = text[strspn(text, " \t\r\n")] == 0;
+    enum status s = yaml_read("command line", more, strlen(more), a, &line, err);
+    if (!s && !empty) s = yaml_read(file, text, strlen(text), a, &plan, err);
+    if (s || !plan) return s;
+    for (size_t i = 0; i < line->n; i++) {
+        const struct yaml_node *there = yaml_get(plan, line->key[i]->text);
+        if (there)
+            return error_set(err, STATUS_INVALID, "%s:%d:%d: the plan says %s, and so does --%s: leave out one of them",
+                             file, there->line, there->column, line->key[i]->text, line->key[i]->text);
+    }
+    if (is_in_braces(text))
+        return error_set(err, STATUS_INVALID,
+                         "%s: this plan is in braces: --units, --window and --promote do not go with it; write them in it",
+                         file);
+    return STATUS_OK;
+}
+
 enum status rollout_plan_text(const struct rollout_options *o, const char *file, struct arena *a, const char **ret,
                               struct error *err)
 {
     char *text = NULL;
     const char *more = added(o, a);
     enum status s = file ? whole_file_read(file, LIVE_PLAN_BYTES, &text, err) : STATUS_OK;
-    if (s) return s;
+    if (!s && text && *more) s = check_added(file, text, more, a, err);
     size_t n = text ? strlen(text) : 0;
-    const char *line = n && text[n - 1] != '\n' ? "\n" : "";
-    if (text && *more && is_in_braces(text))
-        s = error_set(err, STATUS_INVALID,
-                      "%s: this plan is in braces: --units, --window and --promote do not go with it, write them in it",
-                      file);
-    else
-        *ret = arena_printf(a, "%s%s%s", text ? text : "", *more ? line : "", more);
+    const char *line = *more && n && text[n - 1] != '\n' ? "\n" : "";
+    if (!s) *ret = arena_printf(a, "%s%s%s", text ? text : "", line, more);
     free(text);
     return s;
 }

@@ -44,9 +44,9 @@ static enum status ask(const struct rollouts *r, const char *path, json_t **ret,
     return caller_ask(r->remote.caller, &(struct question){"GET", path, NULL}, ret, err);
 }
 
-/* The list in an answer, under `key`. */
+/* The list in an answer, under `key`; *ret_total (may be NULL): how many there are of which it is a page. */
 static enum status ask_list(const struct rollouts *r, const char *path, const char *key, json_t **ret,
-                            struct error *err)
+                            size_t *ret_total, struct error *err)
 {
     json_t *answer = NULL;
     enum status s = ask(r, path, &answer, err);
@@ -56,7 +56,25 @@ static enum status ask_list(const struct rollouts *r, const char *path, const ch
         *ret = json_incref(list);
     else
         s = error_set(err, STATUS_IO, "%s: the answer has no list of %s", caller_url(r->remote.caller), key);
+    if (ret_total) *ret_total = (size_t)json_integer_value(json_object_get(answer, "total"));
     json_decref(answer);
+    return s;
+}
+
+/* Page by page. */
+static enum status ask_all(const struct rollouts *r, json_t *into, struct error *err)
+{
+    enum status s = STATUS_OK;
+    size_t total = 1;
+    for (size_t at = 0; !s && at < total; at = json_array_size(into)) {
+        struct arena a = {0};
+        json_t *page = NULL;
+        s = ask_list(r, arena_printf(&a, "/api/v1/rollouts?offset=%zu", at), "rollouts", &page, &total, err);
+        if (!s && json_array_size(page) == 0) total = 0; /* some have gone meanwhile */
+        if (!s) json_array_extend(into, page);
+        json_decref(page);
+        arena_done(&a);
+    }
     return s;
 }
 
@@ -105,18 +123,21 @@ enum status rollouts_status(const struct rollouts *r, const char *name, long num
 
 enum status rollouts_all(const struct rollouts *r, const char *study, json_t **ret, struct error *err)
 {
-    json_t *list = NULL, *one;
+    json_t *all = json_array(), *out = json_array(), *one;
     size_t i;
-    if (r->store) return live_status_all(r->store, study, now_ms(), ret, err);
-    enum status s = ask_list(r, "/api/v1/rollouts", "rollouts", &list, err);
-    if (s) return s;
-    *ret = json_array();
-    json_array_foreach(list, i, one)
+    enum status s = STATUS_OK;
+    if (r->store)
+        s = live_status_all(r->store, study, now_ms(), ret, err);
+    else
+        s = ask_all(r, all, err);
+    json_array_foreach(all, i, one)
     {
         const char *of = json_string_value(json_object_get(one, "study"));
-        if (!study || (of && strcmp(of, study) == 0)) json_array_append(*ret, one);
+        if (!study || (of && strcmp(of, study) == 0)) json_array_append(out, one);
     }
-    json_decref(list);
+    if (!s && !r->store) *ret = json_incref(out);
+    json_decref(out);
+    json_decref(all);
     return s;
 }
 
@@ -129,7 +150,7 @@ enum status rollouts_events(const struct rollouts *r, const char *name, int64_t 
         s = live_events(r->store, name, from, limit, ret, err);
     else if (!s)
         s = ask_list(r, path_of(&a, name, arena_printf(&a, "/events?from=%lld&limit=%ld", (long long)from, limit)),
-                     "events", ret, err);
+                     "events", ret, NULL, err);
     arena_done(&a);
     return s;
 }

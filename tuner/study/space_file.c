@@ -276,6 +276,17 @@ enum status file_references(struct file *f, const struct yaml_node *v)
     return s;
 }
 
+/* What `nocturne export` has written; NULL: it has not. */
+static const struct yaml_node *exported(const struct space *space, const struct yaml_node *root)
+{
+    static const char *const keys[] = {"parameters", "params"}; /* YAML, JSON */
+    for (size_t i = 0; i < 2; i++) {
+        const struct yaml_node *inner = yaml_get(root, keys[i]);
+        if (inner && space_find(space, keys[i]) < 0) return inner;
+    }
+    return NULL;
+}
+
 enum status study_read_config(const struct study *study, const char *file, const char *text, double *ret,
                               struct error *err)
 {
@@ -286,9 +297,8 @@ enum status study_read_config(const struct study *study, const char *file, const
     there.path = arena_strdup(&there.arena, file);
     enum status s = yaml_read(file, text, strlen(text), &there.arena, &root, err);
     if (!s) s = file_need(&f, root, YAML_MAP, "parameters");
-    const struct yaml_node *inner = s ? NULL : yaml_get(root, "parameters");
-    bool exported = inner && space_find(&study->space, "parameters") < 0;
-    if (!s) s = read_config(&f, exported ? inner : root, "the file", &config);
+    const struct yaml_node *inner = s ? NULL : exported(&study->space, root);
+    if (!s) s = read_config(&f, inner ? inner : root, "the file", &config);
     if (!s) memcpy(ret, config, study->space.n * sizeof *ret);
     arena_done(&there.arena);
     return s;

@@ -177,8 +177,8 @@ enum status study_parse(const char *path, const char *text, size_t len, struct s
 
 void study_free(struct study *study);
 
-/* A configuration from a file of its own, YAML or JSON: all its parameters, alone or under "parameters", as `nocturne
- * export` writes them. ret: space.n. Errors name the place. */
+/* A configuration from a file of its own, YAML or JSON: all its parameters, alone or among what `nocturne export`
+ * writes. ret: space.n. Errors name the place. */
 enum status study_read_config(const struct study *study, const char *file, const char *text, double *ret,
                               struct error *err);
 
