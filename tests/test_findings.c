@@ -139,6 +139,129 @@ static void test_findings__are_kept_to_the_last_bit(void **state)
     }
 }
 
+/* ---- sums ---- */
+
+#define TOKENS                                                                                                         \
+    "metrics: {em: {prove: not_worse}, tokens: {prove: fewer}}\nsegments: [long]\nlearn: 100\nramp: [0.3]\n"
+
+static struct scored_unit answer(struct rng *r, size_t arm, double *value)
+{
+    value[0] = rng_unit(r) < 0.6;
+    value[1] = rng_unit(r) < 0.05 ? NAN : floor(100 * exp(rng_normal(r)));
+    return (struct scored_unit){
+        .segment = rng_unit(r) < 0.3, .arm = arm, .expected = NAN, .chance = rng_unit(r), .value = value};
+}
+
+static void begin_answers(struct findings *f, struct experiment *x, const struct live_plan *plan, struct arena *arena)
+{
+    struct rng r = rng_derive(5, "learnt", 0);
+    struct error err;
+    double value[2];
+    experiment_begin(x, plan, 1, 0, arena);
+    findings_init(f, plan, 1, arena);
+    for (int i = 0; i < 100; i++) {
+        struct scored_unit unit = answer(&r, 0, value);
+        findings_learn(f, &unit);
+    }
+    assert_ok(findings_begin(f, &err), err);
+    assert_ok(experiment_enter(x, LIVE_RUNNING, "", 1, &err), err);
+}
+
+static void assert_same_counts(const struct followed *x, const struct followed *y)
+{
+    assert_int_equal(x->n, y->n);
+    for (size_t i = 0; i < x->n; i++) {
+        size_t k = x->stratum[i].segment == y->stratum[i].segment ? i : x->n - 1 - i;
+        assert_int_equal(x->stratum[i].segment, y->stratum[k].segment);
+        assert_memory_equal(x->stratum[i].tally.units, y->stratum[k].tally.units, sizeof x->stratum[i].tally.units);
+    }
+}
+
+/* What two collectors have counted, sent as JSON, is what one would have seen unit by unit. */
+static void test_findings__sums_add_up_to_what_units_say(void **state)
+{
+    (void)state;
+    struct arena arena = {0};
+    struct live_plan plan;
+    struct experiment x, y;
+    struct findings one, other;
+    struct sums sums[2], all;
+    struct error err;
+    struct judgement j[2];
+    struct rng r = rng_derive(6, "units", 0);
+    double value[2];
+    assert_ok(live_plan_read("plan", TOKENS, &arena, &plan, &err), err);
+    begin_answers(&one, &x, &plan, &arena);
+    begin_answers(&other, &y, &plan, &arena);
+    for (int i = 0; i < 2; i++) sums_begin(&sums[i], other.n_tracks, &arena);
+    sums_begin(&all, other.n_tracks, &arena);
+    for (int i = 0; i < 2000; i++) {
+        struct scored_unit unit = answer(&r, rng_unit(&r) < 0.3, value);
+        unit.period = 1;
+        findings_see(&one, &unit, experiment_now(&x)->share);
+        findings_sum(&other, &unit, &sums[i % 2]);
+    }
+    for (int i = 0; i < 2; i++) {
+        json_t *sent = sums_json(&sums[i], &y);
+        assert_ok(sums_read(sent, &y, &all, &err), err);
+        json_decref(sent);
+    }
+    assert_int_equal(all.n, 4); /* two arms of two segments */
+    for (size_t i = 0; i < all.n; i++) findings_fold(&other, &all.cell[i], experiment_now(&y)->share);
+    judge(&x, &one, true, &j[0]);
+    judge(&y, &other, true, &j[1]);
+    for (size_t t = 0; t < 3; t++) {
+        const struct track_reading *a = &j[0].challenger[0].track[t], *b = &j[1].challenger[0].track[t];
+        assert_near(a->by, b->by, 0.02); /* offsets of strata are those of their first units */
+        assert_near(a->low, b->low, 0.05);
+        assert_near(a->high, b->high, 0.05);
+        assert_same_counts(&one.challenger[0].track[t], &other.challenger[0].track[t]);
+    }
+    assert_near(one.challenger[0].units[0], other.challenger[0].units[0], 0);
+    assert_near(one.challenger[0].missing[1], other.challenger[0].missing[1], 0);
+    arena_done(&arena);
+}
+
+static void test_findings__sums_that_cannot_be_are_refused(void **state)
+{
+    (void)state;
+    struct arena arena = {0};
+    struct live_plan plan;
+    struct experiment x;
+    struct findings f;
+    struct error err;
+    assert_ok(live_plan_read("plan", TOKENS, &arena, &plan, &err), err);
+    begin_answers(&f, &x, &plan, &arena);
+    static const struct {
+        const char *sums, *why;
+    } bad[] = {
+        {"{\"cells\":{}}", "must be a list"},
+        {"{\"cells\":[{\"period\":2,\"variant\":\"champion\",\"units\":0,\"missing\":0,\"tracks\":[[],[],[]]}]}", "period must be"},
+        {"{\"cells\":[{\"period\":1.0,\"variant\":\"champion\",\"units\":0,\"missing\":0,\"tracks\":[[],[],[]]}]}", "period must be"},
+        {"{\"cells\":[{\"period\":1,\"variant\":\"third\",\"units\":0,\"missing\":0,\"tracks\":[[],[],[]]}]}", "no variant"},
+        {"{\"cells\":[{\"period\":1,\"variant\":\"champion\",\"units\":1.5,\"missing\":0,\"tracks\":[[],[],[]]}]}", "whole numbers"},
+        {"{\"cells\":[{\"period\":1,\"variant\":\"champion\",\"units\":-1,\"missing\":0,\"tracks\":[[],[],[]]}]}", "whole numbers"},
+        {"{\"cells\":[{\"period\":1,\"variant\":\"champion\",\"units\":1,\"missing\":2,\"tracks\":[[],[],[]]}]}", "no more missing"},
+        {"{\"cells\":[{\"period\":1,\"variant\":\"champion\",\"units\":1,\"missing\":0,\"tracks\":[[],[]]}]}", "follows 3"},
+        {"{\"cells\":[{\"period\":1,\"variant\":\"champion\",\"units\":1,\"missing\":0,\"tracks\":[[[65,1]],[],[]]}]}", "levels from 0 to 64"},
+        {"{\"cells\":[{\"period\":1,\"variant\":\"champion\",\"units\":1,\"missing\":0,\"tracks\":[[[-1,1]],[],[]]}]}", "levels from 0 to 64"},
+        {"{\"cells\":[{\"period\":1,\"variant\":\"champion\",\"units\":1,\"missing\":0,\"tracks\":[[[0,0.5],[1,0.5]],[],[]]}]}", "levels from 0 to 64"},
+        {"{\"cells\":[{\"period\":1,\"variant\":\"champion\",\"units\":2,\"missing\":0,\"tracks\":[[[0,1],[1,1]],[[3,2]],[[4,1]]]}]}", "adds up to 1 units, not to 2"},
+        {"{\"arrived\":[{\"period\":1,\"variant\":\"champion\",\"units\":\"3\"}]}", "whole number"},
+        {"{\"counts\":{\"taken\":-1}}", "counts"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct sums s;
+        json_t *in = json_loads(bad[i].sums, 0, NULL);
+        sums_begin(&s, f.n_tracks, &arena);
+        assert_non_null(in);
+        if (!sums_read(in, &x, &s, &err)) fail_msg("%s is taken", bad[i].sums);
+        assert_contains(err.text, bad[i].why);
+        json_decref(in);
+    }
+    arena_done(&arena);
+}
+
 /* ---- prefer: finding ---- */
 
 #define FINDING                                                                                                        \
@@ -224,6 +347,8 @@ int main(void)
         cmocka_unit_test(test_findings__what_explains_nothing_is_not_taken_off),
         cmocka_unit_test(test_findings__differences_are_the_metrics_own),
         cmocka_unit_test(test_findings__are_kept_to_the_last_bit),
+        cmocka_unit_test(test_findings__sums_add_up_to_what_units_say),
+        cmocka_unit_test(test_findings__sums_that_cannot_be_are_refused),
         cmocka_unit_test(test_findings__the_best_gets_most_of_what_comes),
         cmocka_unit_test(test_findings__nothing_is_found_where_nothing_is),
         cmocka_unit_test(test_findings__who_is_dropped_gets_nothing_and_one_alone_is_not_weighed),

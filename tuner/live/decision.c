@@ -6,8 +6,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { DAY_MS = 86400000 };
-
 __attribute__((format(printf, 2, 3))) static struct decision do_it(struct decision d, const char *fmt, ...)
 {
     va_list args;
@@ -70,12 +68,12 @@ static struct decision look_at_clock(const struct experiment *x, int64_t now_ms)
 {
     const struct live_plan *p = x->plan;
     char span[40];
-    long day = (long)(now_ms / DAY_MS);
+    long day = (long)(now_ms / LIVE_DAY_MS);
     if (p->silence_ms && now_ms - x->heard_ms > p->silence_ms)
         return do_it((struct decision){.act = ACT_PAUSE}, "nothing was heard for %s",
                      words_show_duration(now_ms - x->heard_ms, span, sizeof span));
     if (p->limit > 0 && x->day == day && x->exposed >= p->limit)
-        return do_it((struct decision){.act = ACT_PAUSE, .until_ms = (int64_t)(day + 1) * DAY_MS},
+        return do_it((struct decision){.act = ACT_PAUSE, .until_ms = (int64_t)(day + 1) * LIVE_DAY_MS},
                      "%.0f units were exposed today, the limit", x->exposed);
     return (struct decision){0};
 }

@@ -48,6 +48,18 @@ enum status experiment_enter(struct experiment *x, enum live_phase phase, const 
     return STATUS_OK;
 }
 
+void live_counts_add(struct live_counts *into, const struct live_counts *more)
+{
+    into->taken += more->taken;
+    into->repeated += more->repeated;
+    into->late += more->late;
+    into->left_out += more->left_out;
+    into->refused += more->refused;
+    into->moved += more->moved;
+    into->scored += more->scored;
+    into->spanned += more->spanned;
+}
+
 /* ---- periods ---- */
 
 size_t experiment_left(const struct experiment *x)
@@ -120,6 +132,14 @@ struct period *experiment_period_at(const struct experiment *x, int64_t at_ms)
     for (size_t i = x->n_periods; i-- > 0;)
         if (x->period[i].from_ms <= at_ms) return &x->period[i];
     return NULL;
+}
+
+void experiment_arrived(struct experiment *x, struct period *p, size_t arm, double units, int64_t now_ms)
+{
+    long day = (long)(now_ms / LIVE_DAY_MS);
+    p->arrived[arm] += units;
+    if (x->day != day) x->day = day, x->exposed = 0;
+    x->exposed += arm > 0 ? units : 0;
 }
 
 bool experiment_is_whole(const struct experiment *x, const struct period *p, int64_t at_ms)

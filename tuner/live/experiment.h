@@ -27,6 +27,7 @@ enum live_phase { LIVE_PHASES(LIVE_PHASE) };
 
 enum {
     LIVE_ARMS_MAX = LIVE_CHALLENGERS_MAX + 1,
+    LIVE_DAY_MS = 86400000,
     LIVE_CHAMPION_FLOOR = 25, /* % of all units, where finding is preferred: without them nothing could be proven */
 };
 
@@ -44,6 +45,11 @@ struct live_counts { /* of items */
     double scored;    /* units */
     double spanned;   /* units not scored, since the shares changed within their window */
 };
+
+void live_counts_add(struct live_counts *into, const struct live_counts *more);
+json_t *live_counts_json(const struct live_counts *c);
+/* What is not there is 0. False: a number below 0, or none. */
+bool live_counts_read(const json_t *in, struct live_counts *ret);
 
 struct experiment {
     const struct live_plan *plan;
@@ -87,6 +93,8 @@ void experiment_prefer(struct experiment *x, const double *weight, double part, 
 const struct period *experiment_now(const struct experiment *x);
 /* The one that a time lies in; NULL: before the first. */
 struct period *experiment_period_at(const struct experiment *x, int64_t at_ms);
+/* Units whose first exposure was in a period of its, told now. */
+void experiment_arrived(struct experiment *x, struct period *p, size_t arm, double units, int64_t now_ms);
 /* Did the shares stay as they are for as long as the window of a unit that was first exposed then? */
 bool experiment_is_whole(const struct experiment *x, const struct period *p, int64_t at_ms);
 

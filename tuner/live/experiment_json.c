@@ -15,7 +15,7 @@ static json_t *period_json(const struct experiment *x, const struct period *p)
                      json_numbers(p->arrived, x->n_challengers + 1));
 }
 
-static json_t *counts_json(const struct live_counts *c)
+json_t *live_counts_json(const struct live_counts *c)
 {
     return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "taken", c->taken, "repeated", c->repeated, "late",
                      c->late, "left_out", c->left_out, "refused", c->refused, "moved", c->moved, "scored", c->scored,
@@ -33,7 +33,7 @@ json_t *experiment_json(const struct experiment *x)
                      "winner", x->winner, "weights", json_numbers(x->weight, x->n_challengers), "part", x->part,
                      "shared_from", x->shared_from, "periods", periods,
                      "heard_ms", (json_int_t)x->heard_ms, "day", (json_int_t)x->day, "exposed", x->exposed, "counts",
-                     counts_json(&x->counts));
+                     live_counts_json(&x->counts));
 }
 
 /* ---- reading ---- */
@@ -81,16 +81,21 @@ static bool read_periods(const json_t *in, struct experiment *x)
     return x->n_periods > 0;
 }
 
-static struct live_counts read_counts(const json_t *in)
+bool live_counts_read(const json_t *in, struct live_counts *ret)
 {
-    return (struct live_counts){.taken = json_number_at(in, "taken"),
-                                .repeated = json_number_at(in, "repeated"),
-                                .late = json_number_at(in, "late"),
-                                .left_out = json_number_at(in, "left_out"),
-                                .refused = json_number_at(in, "refused"),
-                                .moved = json_number_at(in, "moved"),
-                                .scored = json_number_at(in, "scored"),
-                                .spanned = json_number_at(in, "spanned")};
+    const struct {
+        const char *key;
+        double *into;
+    } all[] = {{"taken", &ret->taken},       {"repeated", &ret->repeated}, {"late", &ret->late},
+               {"left_out", &ret->left_out}, {"refused", &ret->refused},   {"moved", &ret->moved},
+               {"scored", &ret->scored},     {"spanned", &ret->spanned}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        const json_t *v = json_object_get(in, all[i].key);
+        double n = v ? json_number_read(v) : 0;
+        if (!(n >= 0)) return false;
+        *all[i].into = n;
+    }
+    return true;
 }
 
 static bool read_all(const json_t *in, struct experiment *x)
@@ -104,10 +109,10 @@ static bool read_all(const json_t *in, struct experiment *x)
     x->part = json_number_at(in, "part"), x->shared_from = json_number_at(in, "shared_from");
     x->heard_ms = whole(in, "heard_ms"), x->day = (long)whole(in, "day");
     x->exposed = json_number_at(in, "exposed");
-    x->counts = read_counts(json_object_get(in, "counts"));
     for (size_t i = 0; i < x->n_challengers; i++)
         x->dropped[i] = json_is_true(json_array_get(json_object_get(in, "dropped"), i));
     return x->step < x->plan->n_steps && x->part >= 0 && x->part <= 1 && x->shared_from >= 0 && x->winner >= -1 && x->winner < (int)x->n_challengers &&
+           live_counts_read(json_object_get(in, "counts"), &x->counts) &&
            read_phase(json_string_value(json_object_get(in, "phase")), &x->phase) &&
            json_numbers_read(json_object_get(in, "weights"), x->weight, x->n_challengers) &&
            read_periods(json_object_get(in, "periods"), x);

@@ -33,11 +33,11 @@ double findings_variance(const struct findings *f, size_t track)
     return known_variance(&f->known[track]);
 }
 
-static void know(struct known *k, double outcome)
+static void know(struct known *k, double outcome, double units)
 {
-    k->n++;
-    k->sum += outcome;
-    k->squares += outcome * outcome;
+    k->n += units;
+    k->sum += units * outcome;
+    k->squares += units * outcome * outcome;
 }
 
 static const struct live_metric *metric_of(const struct findings *f, size_t track)
@@ -59,7 +59,7 @@ static double adjusted_of(const struct findings *f, size_t track, const struct s
 
 static void know_all(struct findings *f, const struct scored_unit *unit)
 {
-    for (size_t t = 0; t < f->n_tracks; t++) know(&f->known[t], adjusted_of(f, t, unit));
+    for (size_t t = 0; t < f->n_tracks; t++) know(&f->known[t], adjusted_of(f, t, unit), 1);
 }
 
 /* ---- learning ---- */
@@ -206,11 +206,11 @@ enum status findings_begin(struct findings *f, struct error *err)
 /* ---- units ---- */
 
 static struct stratum *stratum_of(const struct findings *f, size_t track, struct followed *x,
-                                  const struct scored_unit *unit, double share)
+                                  const struct cell *cell, double share)
 {
     for (size_t i = x->n; i-- > 0;)
-        if (x->stratum[i].period == unit->period && x->stratum[i].segment == unit->segment) return &x->stratum[i];
-    struct stratum s = {.period = unit->period, .segment = unit->segment};
+        if (x->stratum[i].period == cell->period && x->stratum[i].segment == cell->segment) return &x->stratum[i];
+    struct stratum s = {.period = cell->period, .segment = cell->segment};
     const struct known *k = &f->known[track];
     if (!tally_begin(&s.tally, share, known_mean(k), known_variance(k))) return NULL;
     x->stratum = arena_more(f->arena, x->stratum, x->n, sizeof *x->stratum);
@@ -218,37 +218,61 @@ static struct stratum *stratum_of(const struct findings *f, size_t track, struct
     return &x->stratum[x->n++];
 }
 
-static void see(struct findings *f, struct challenger *c, const struct scored_unit *unit, double share)
+/* A block of units of one stratum; of the share that is the challenger's among it and the champion. */
+static void fold(struct findings *f, struct challenger *c, const struct cell *cell, double share)
 {
-    enum arm arm = unit->arm ? ARM_CHALLENGER : ARM_CHAMPION;
+    enum arm arm = cell->arm ? ARM_CHALLENGER : ARM_CHAMPION;
     for (size_t t = 0; t < f->n_tracks; t++) {
         struct followed *x = &c->track[t];
-        size_t level = tally_level(adjusted_of(f, t, unit), unit->chance);
-        struct stratum *s = stratum_of(f, t, x, unit, share);
-        if (!s || level >= TALLY_LEVELS) continue;
-        if (f->track[t].kind != TRACK_BILL) {
-            struct tally block = s->tally;
-            memset(block.units, 0, sizeof block.units);
-            block.units[arm][level] = 1;
-            sequence_fold(&x->sequence, &block);
-            if (x->guard.plan.fall > 0) guard_see(&x->guard, &block);
-        }
-        s->tally.units[arm][level]++;
+        struct stratum *s = stratum_of(f, t, x, cell, share);
+        if (!s) continue;
+        struct tally block = s->tally;
+        memset(block.units, 0, sizeof block.units);
+        memcpy(block.units[arm], cell->level[t], sizeof block.units[arm]);
+        if (f->track[t].kind != TRACK_BILL) sequence_fold(&x->sequence, &block);
+        if (x->guard.plan.fall > 0) guard_see(&x->guard, &block);
+        tally_add(&s->tally, &block);
     }
-    c->units[arm]++;
+    c->units[arm] += cell->units;
+    c->missing[arm] += cell->missing;
+}
+
+static void fold_all(struct findings *f, const struct cell *cell, const double *shares)
+{
+    for (size_t i = 0; i < f->n_challengers; i++) {
+        bool is_its = cell->arm == 0 || cell->arm == i + 1;
+        double share = shares[i + 1] / (shares[i + 1] + shares[0]);
+        if (is_its && shares[i + 1] > 0 && shares[0] > 0) fold(f, &f->challenger[i], cell, share);
+    }
+}
+
+static void count_in(const struct findings *f, const struct scored_unit *unit, struct cell *into)
+{
     bool heard = false;
+    for (size_t t = 0; t < f->n_tracks; t++) into->level[t][tally_level(adjusted_of(f, t, unit), unit->chance)]++;
     for (size_t m = 0; m < f->plan->n_metrics; m++) heard = heard || !isnan(unit->value[m]);
-    c->missing[arm] += !heard;
+    into->units++;
+    into->missing += !heard;
 }
 
 void findings_see(struct findings *f, const struct scored_unit *unit, const double *shares)
 {
-    for (size_t i = 0; i < f->n_challengers; i++) {
-        bool is_its = unit->arm == 0 || unit->arm == i + 1;
-        double share = shares[i + 1] / (shares[i + 1] + shares[0]);
-        if (is_its && shares[i + 1] > 0 && shares[0] > 0) see(f, &f->challenger[i], unit, share);
-    }
+    struct cell cell = {.period = unit->period, .segment = unit->segment, .arm = unit->arm};
+    count_in(f, unit, &cell);
+    fold_all(f, &cell, shares);
     if (unit->arm == 0) know_all(f, unit);
+}
+
+void findings_fold(struct findings *f, const struct cell *cell, const double *shares)
+{
+    fold_all(f, cell, shares);
+    for (size_t t = 0; t < f->n_tracks && cell->arm == 0; t++)
+        for (size_t i = 0; i < TALLY_LEVELS; i++) know(&f->known[t], tally_outcome(i), cell->level[t][i]);
+}
+
+void findings_sum(const struct findings *f, const struct scored_unit *unit, struct sums *into)
+{
+    count_in(f, unit, sums_cell(into, unit->period, unit->segment, unit->arm));
 }
 
 void findings_see_pair(struct findings *f, size_t challenger, const struct pair *pair)

@@ -17,6 +17,7 @@
 #define TUNER_LIVE_FINDINGS_H
 
 #include "tuner/live/pairs.h"
+#include "tuner/live/sums.h"
 #include "tuner/live/track.h"
 
 #include "tuner/base/json.h"
@@ -83,6 +84,11 @@ enum status findings_begin(struct findings *f, struct error *err);
 /* shares: of the unit's period, the champion's first. */
 void findings_see(struct findings *f, const struct scored_unit *unit, const double *shares);
 
+/* The same of many units at once, which are one bet; whatever shares they had, of their period. */
+void findings_fold(struct findings *f, const struct cell *cell, const double *shares);
+/* What counts of a unit: its cell, and the level of each track. */
+void findings_sum(const struct findings *f, const struct scored_unit *unit, struct sums *into);
+
 void findings_see_pair(struct findings *f, size_t challenger, const struct pair *pair);
 /* log E of a guard at which a challenger is taken back: half of what the plan allows to go wrong, if there are two. */
 double findings_guard_limit(const struct findings *f);
@@ -91,6 +97,11 @@ double findings_guard_limit(const struct findings *f);
 double findings_information(const struct findings *f, size_t track, double units, double share);
 /* Variance of a track's outcomes, adjusted, as far as it is known. */
 double findings_variance(const struct findings *f, size_t track);
+
+/* What is fixed once it has begun, for who scores units elsewhere: {"begun", "marks", "adjustments"}. */
+json_t *findings_rules_json(const struct findings *f);
+/* Into one that was made by findings_init. False: it is none of this plan. */
+bool findings_rules_read(const json_t *in, struct findings *f);
 
 json_t *findings_json(const struct findings *f);
 /* STATUS_INVALID: it is none of this plan. Into one that was made by findings_init. */

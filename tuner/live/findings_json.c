@@ -1,18 +1,11 @@
 #include "tuner/live/findings.h"
 
+#include "tuner/live/levels.h"
+
 #include <math.h>
 #include <string.h>
 
 /* ---- writing ---- */
-
-/* Levels that have units, and how many. */
-static json_t *levels_json(const double *units)
-{
-    json_t *out = json_array();
-    for (size_t i = 0; i < TALLY_LEVELS; i++)
-        if (units[i] > 0) json_array_append_new(out, json_pack("[i, f]", (int)i, units[i]));
-    return out;
-}
 
 static json_t *stratum_json(const struct stratum *s)
 {
@@ -81,6 +74,11 @@ static json_t *adjustments_json(const struct findings *f)
     return out;
 }
 
+json_t *findings_rules_json(const struct findings *f)
+{
+    return json_pack("{s:b, s:o, s:o}", "begun", f->begun, "marks", marks_json(f), "adjustments", adjustments_json(f));
+}
+
 json_t *findings_json(const struct findings *f)
 {
     json_t *known = json_array(), *challengers = json_array();
@@ -89,25 +87,13 @@ json_t *findings_json(const struct findings *f)
                               json_numbers((const double[]){f->known[t].n, f->known[t].sum, f->known[t].squares}, 3));
     for (size_t i = 0; i < f->n_challengers; i++)
         json_array_append_new(challengers, challenger_json(f, &f->challenger[i]));
-    return json_pack("{s:b, s:f, s:o, s:o, s:o, s:o, s:o}", "begun", f->begun, "learnt", f->learnt, "marks",
-                     marks_json(f), "adjustments", adjustments_json(f), "samples", samples_json(f), "known", known,
-                     "challengers", challengers);
+    json_t *out = json_pack("{s:f, s:o, s:o, s:o}", "learnt", f->learnt, "samples", samples_json(f), "known", known,
+                            "challengers", challengers);
+    json_object_update_new(out, findings_rules_json(f));
+    return out;
 }
 
 /* ---- reading ---- */
-
-static bool read_levels(const json_t *in, double *units)
-{
-    size_t i;
-    json_t *pair;
-    json_array_foreach(in, i, pair) {
-        json_int_t level = json_integer_value(json_array_get(pair, 0));
-        double n = json_number_read(json_array_get(pair, 1));
-        if (level < 0 || level >= TALLY_LEVELS || !(n >= 0)) return false;
-        units[level] = n;
-    }
-    return json_is_array(in);
-}
 
 static bool read_stratum(const json_t *in, struct stratum *ret)
 {
@@ -115,8 +101,8 @@ static bool read_stratum(const json_t *in, struct stratum *ret)
     ret->segment = (long)json_integer_value(json_object_get(in, "segment"));
     return tally_begin(&ret->tally, json_number_at(in, "share"), json_number_at(in, "offset"),
                        json_number_at(in, "variance")) &&
-           read_levels(json_object_get(in, "champion"), ret->tally.units[ARM_CHAMPION]) &&
-           read_levels(json_object_get(in, "challenger"), ret->tally.units[ARM_CHALLENGER]);
+           levels_read(json_object_get(in, "champion"), ret->tally.units[ARM_CHAMPION]) &&
+           levels_read(json_object_get(in, "challenger"), ret->tally.units[ARM_CHALLENGER]);
 }
 
 static bool read_strata(const json_t *in, struct followed *x, struct arena *arena)
@@ -200,12 +186,17 @@ static bool read_samples(const json_t *in, struct findings *f)
     return read_sample(json_array_get(in, n), f, &f->expected);
 }
 
+bool findings_rules_read(const json_t *in, struct findings *f)
+{
+    f->begun = json_is_true(json_object_get(in, "begun"));
+    return read_marks(json_object_get(in, "marks"), f) && read_adjustments(json_object_get(in, "adjustments"), f);
+}
+
 static bool read_all(const json_t *in, struct findings *f)
 {
     const json_t *known = json_object_get(in, "known"), *challengers = json_object_get(in, "challengers");
-    f->begun = json_is_true(json_object_get(in, "begun"));
     f->learnt = json_number_at(in, "learnt");
-    if (!(f->learnt >= 0 && f->learnt <= LIVE_LEARN_MAX) || json_array_size(known) != f->n_tracks ||
+    if (!findings_rules_read(in, f) || !(f->learnt >= 0 && f->learnt <= LIVE_LEARN_MAX) || json_array_size(known) != f->n_tracks ||
         json_array_size(challengers) != f->n_challengers)
         return false;
     for (size_t t = 0; t < f->n_tracks; t++) {
@@ -215,8 +206,7 @@ static bool read_all(const json_t *in, struct findings *f)
     }
     for (size_t i = 0; i < f->n_challengers; i++)
         if (!read_challenger(json_array_get(challengers, i), f, &f->challenger[i])) return false;
-    return read_marks(json_object_get(in, "marks"), f) && read_adjustments(json_object_get(in, "adjustments"), f) &&
-           read_samples(json_object_get(in, "samples"), f);
+    return read_samples(json_object_get(in, "samples"), f);
 }
 
 enum status findings_read(const json_t *in, struct findings *f, struct error *err)

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { REFUSALS_MAX = 100, DAY_MS = 86400000, SETTLING_MS = 10000 };
+enum { REFUSALS_MAX = 100, SETTLING_MS = 10000 };
 
 /* One item, understood. */
 struct item {
@@ -217,14 +217,6 @@ static bool find_period(const struct lane *l, const json_t *in, struct item *x, 
 
 /* ---- into the store ---- */
 
-static void note_arrival(struct experiment *e, const struct item *x, int64_t now_ms)
-{
-    long day = (long)(now_ms / DAY_MS);
-    x->period->arrived[x->arm]++;
-    if (e->day != day) e->day = day, e->exposed = 0;
-    e->exposed += x->arm > 0;
-}
-
 static enum status put_outcome(const struct lane *l, const struct item *x, struct store_unit *u, struct fate *ret,
                                struct error *err)
 {
@@ -257,7 +249,7 @@ static enum status put_first(const struct lane *l, const struct item *x, int64_t
                            .expected = x->expected,
                            .at_ms = x->at_ms};
     if (x->at_ms + l->plan->window_ms + l->plan->late_ms < now_ms) return ret->word = INTAKE_LATE, STATUS_OK;
-    note_arrival(l->experiment, x, now_ms);
+    experiment_arrived(l->experiment, x->period, x->arm, 1, now_ms);
     ret->word = INTAKE_TAKEN;
     return x->has_metrics ? put_outcome(l, x, &u, ret, err) : store_unit_put(l->store, &u, err);
 }

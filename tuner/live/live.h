@@ -75,6 +75,17 @@ struct live_batch {
 enum status live_take(struct store *store, const char *rollout, struct live_batch *batch, size_t n, int64_t now_ms,
                       struct error *err);
 
+/* ---- collectors (collector.h) ---- */
+
+/* What is needed to score units elsewhere: {"rollout", "study", "now_ms", "experiment": {"number", "salt", "plan",
+ * "created_ms", "hashes", "state", "rules"}?}, the experiment's if one is open. The caller owns it. */
+enum status live_scoring(struct store *store, const char *rollout, int64_t now_ms, json_t **ret, struct error *err);
+/* Sums of a collector: {"collector": "c1", "number": 17, "experiment": 3} with those of sums.h, taken once for each number,
+ * which must grow. *ret: {"taken", "repeated", "left_out"}, units. STATUS_INVALID: they cannot be; STATUS_CONFLICT: it is
+ * still learning, or in the shadow, for which outcomes are needed. */
+enum status live_sums(struct store *store, const char *rollout, const json_t *body, int64_t now_ms, json_t **ret,
+                      struct error *err);
+
 /* Scores what is due, judges, and does what is to be done. */
 struct live_ticked {
     bool more;    /* at once again */

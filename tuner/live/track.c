@@ -1,5 +1,6 @@
 #include "tuner/live/track.h"
 
+#include <float.h>
 #include <math.h>
 
 size_t track_list(const struct live_plan *p, struct track *ret)
@@ -16,9 +17,9 @@ size_t track_list(const struct live_plan *p, struct track *ret)
 double track_outcome(const struct live_metric *m, enum track_kind kind, double value)
 {
     double missing = isnan(m->missing) ? m->marks.cap : m->missing;
-    double at = isnan(value) ? missing : value;
-    switch (kind) {
-    case TRACK_SCALE: return m->minimize ? (m->high - at) / (m->high - m->low) : (at - m->low) / (m->high - m->low);
+    double at = isnan(value) ? missing : fmin(value, DBL_MAX), width = m->high - m->low;
+    switch (kind) { /* a mean of values may lie beyond their range by a rounding */
+    case TRACK_SCALE: return fmin(fmax((m->minimize ? m->high - at : at - m->low) / width, 0), 1);
     case TRACK_TYPICAL: return 1 - saving_typical(&m->marks, at);
     case TRACK_BILL: return saving_billed(&m->marks, at);
     }

@@ -2,7 +2,9 @@
 
 #include "tuner/base/digest.h"
 
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { KEY_BITS = 63, PLACE_BITS = 52 };
@@ -32,6 +34,13 @@ double assignment_place(const char *salt, const char *unit, size_t unit_bytes)
 {
     int64_t key;
     return assignment_key(salt, unit, unit_bytes, &key) ? assignment_place_of(key) : NAN;
+}
+
+double assignment_chance(int64_t key)
+{
+    char digits[24];
+    int n = snprintf(digits, sizeof digits, "%" PRId64, key);
+    return assignment_place("level", digits, (size_t)n);
 }
 
 size_t assignment_arm(double place, const struct assignment_range *ranges, size_t n)

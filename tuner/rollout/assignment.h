@@ -29,6 +29,9 @@ double assignment_place(const char *salt, const char *unit, size_t unit_bytes);
  * False: where assignment_place has NaN. */
 bool assignment_key(const char *salt, const char *unit, size_t unit_bytes, int64_t *ret);
 double assignment_place_of(int64_t key);
+/* Uniform in [0, 1), of the key and as good as independent of its place: that of the key's decimal digits under the salt
+ * "level". By it what lies between two levels is rounded (tally.h), the same whoever does it. */
+double assignment_chance(int64_t key);
 
 struct assignment_range {
     double from, to; /* [from, to) of [0, 1) */

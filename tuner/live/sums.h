@@ -1,0 +1,55 @@
+/* sums: scored units as counts: how many of a period, segment and arm lie on which level of each track. They add up, in
+ * whatever order, so that who collects outcomes elsewhere sends counts instead of units.
+ *
+ *     {"cells": [{"period": 5, "segment": "long"?, "variant": "challenger", "units": 120, "missing": 2,
+ *                 "tracks": [[[0, 40], [64, 80]], …]}, …],
+ *      "arrived": [{"period": 5, "variant": "challenger", "units": 130}, …],
+ *      "counts": {"taken": 260, …}?}
+ *
+ * tracks: as track.h lists them, [level, units] of those that there are (tuner/rollout/tally.h); each adds up to `units`.
+ * arrived: units whose first exposure was in the period, whether their window is closed or not. No segment: all that the
+ * plan does not name.
+ */
+#ifndef TUNER_LIVE_SUMS_H
+#define TUNER_LIVE_SUMS_H
+
+#include "tuner/live/experiment.h"
+#include "tuner/live/track.h"
+
+enum { SUMS_CELLS_MAX = 1000 };
+
+struct cell {
+    long period, segment;
+    size_t arm;
+    double units, missing;
+    double level[LIVE_TRACKS_MAX][TALLY_LEVELS];
+};
+
+struct arrived {
+    long period;
+    size_t arm;
+    double units;
+};
+
+struct sums {
+    size_t n_tracks;
+    size_t n, n_arrived;
+    struct cell *cell;
+    struct arrived *arrived;
+    struct live_counts counts;
+    struct arena *arena; /* whose memory it is */
+};
+
+/* None yet; `arena` must live as long. */
+void sums_begin(struct sums *s, size_t n_tracks, struct arena *arena);
+/* The cell that is like this, of the same period, segment and arm; a new one if there is none. Until the next one. */
+struct cell *sums_cell(struct sums *s, long period, long segment, size_t arm);
+void sums_arrived(struct sums *s, long period, size_t arm, double units);
+bool sums_are_none(const struct sums *s);
+
+json_t *sums_json(const struct sums *s, const struct experiment *x);
+/* Into ones that have begun, added to what is there. STATUS_INVALID: a period that has not been, no such variant, counts
+ * that are not whole, tracks that do not add up, too many cells; then what is there is of no use. */
+enum status sums_read(const json_t *in, const struct experiment *x, struct sums *s, struct error *err);
+
+#endif
