@@ -206,7 +206,7 @@ enum status findings_begin(struct findings *f, struct error *err)
 /* ---- units ---- */
 
 static struct stratum *stratum_of(const struct findings *f, size_t track, struct followed *x,
-                                  const struct cell *cell, double share)
+                                  const struct sums_cell *cell, double share)
 {
     for (size_t i = x->n; i-- > 0;)
         if (x->stratum[i].period == cell->period && x->stratum[i].segment == cell->segment) return &x->stratum[i];
@@ -219,7 +219,7 @@ static struct stratum *stratum_of(const struct findings *f, size_t track, struct
 }
 
 /* A block of units of one stratum; of the share that is the challenger's among it and the champion. */
-static void fold(struct findings *f, struct challenger *c, const struct cell *cell, double share)
+static void fold(struct findings *f, struct challenger *c, const struct sums_cell *cell, double share)
 {
     enum arm arm = cell->arm ? ARM_CHALLENGER : ARM_CHAMPION;
     for (size_t t = 0; t < f->n_tracks; t++) {
@@ -237,7 +237,7 @@ static void fold(struct findings *f, struct challenger *c, const struct cell *ce
     c->missing[arm] += cell->missing;
 }
 
-static void fold_all(struct findings *f, const struct cell *cell, const double *shares)
+static void fold_all(struct findings *f, const struct sums_cell *cell, const double *shares)
 {
     for (size_t i = 0; i < f->n_challengers; i++) {
         bool is_its = cell->arm == 0 || cell->arm == i + 1;
@@ -246,7 +246,7 @@ static void fold_all(struct findings *f, const struct cell *cell, const double *
     }
 }
 
-static void count_in(const struct findings *f, const struct scored_unit *unit, struct cell *into)
+static void count_in(const struct findings *f, const struct scored_unit *unit, struct sums_cell *into)
 {
     bool heard = false;
     for (size_t t = 0; t < f->n_tracks; t++) into->level[t][tally_level(adjusted_of(f, t, unit), unit->chance)]++;
@@ -257,13 +257,13 @@ static void count_in(const struct findings *f, const struct scored_unit *unit, s
 
 void findings_see(struct findings *f, const struct scored_unit *unit, const double *shares)
 {
-    struct cell cell = {.period = unit->period, .segment = unit->segment, .arm = unit->arm};
+    struct sums_cell cell = {.period = unit->period, .segment = unit->segment, .arm = unit->arm};
     count_in(f, unit, &cell);
     fold_all(f, &cell, shares);
     if (unit->arm == 0) know_all(f, unit);
 }
 
-void findings_fold(struct findings *f, const struct cell *cell, const double *shares)
+void findings_fold(struct findings *f, const struct sums_cell *cell, const double *shares)
 {
     fold_all(f, cell, shares);
     for (size_t t = 0; t < f->n_tracks && cell->arm == 0; t++)

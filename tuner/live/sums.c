@@ -7,12 +7,12 @@ void sums_begin(struct sums *s, size_t n_tracks, struct arena *arena)
     *s = (struct sums){.n_tracks = n_tracks, .arena = arena};
 }
 
-struct cell *sums_cell(struct sums *s, long period, long segment, size_t arm)
+struct sums_cell *sums_cell(struct sums *s, long period, long segment, size_t arm)
 {
     for (size_t i = s->n; i-- > 0;)
         if (s->cell[i].period == period && s->cell[i].segment == segment && s->cell[i].arm == arm) return &s->cell[i];
     s->cell = arena_more(s->arena, s->cell, s->n, sizeof *s->cell);
-    s->cell[s->n] = (struct cell){.period = period, .segment = segment, .arm = arm};
+    s->cell[s->n] = (struct sums_cell){.period = period, .segment = segment, .arm = arm};
     return &s->cell[s->n++];
 }
 
@@ -36,7 +36,7 @@ bool sums_are_none(const struct sums *s)
 
 /* ---- writing ---- */
 
-static json_t *cell_json(const struct cell *c, const struct experiment *x, size_t n_tracks)
+static json_t *cell_json(const struct sums_cell *c, const struct experiment *x, size_t n_tracks)
 {
     char name[32];
     json_t *tracks = json_array();
@@ -79,7 +79,7 @@ static enum status read_place(const json_t *in, const struct experiment *x, long
     return STATUS_OK;
 }
 
-static enum status read_tracks(const json_t *in, const struct sums *s, struct cell *c, struct error *err)
+static enum status read_tracks(const json_t *in, const struct sums *s, struct sums_cell *c, struct error *err)
 {
     if (json_array_size(in) != s->n_tracks)
         return error_set(err, STATUS_INVALID, "tracks has %zu lists; this plan follows %zu", json_array_size(in),
@@ -96,9 +96,9 @@ static enum status read_tracks(const json_t *in, const struct sums *s, struct ce
     return STATUS_OK;
 }
 
-static void add_cell(struct sums *s, const struct cell *c)
+static void add_cell(struct sums *s, const struct sums_cell *c)
 {
-    struct cell *into = sums_cell(s, c->period, c->segment, c->arm);
+    struct sums_cell *into = sums_cell(s, c->period, c->segment, c->arm);
     into->units += c->units;
     into->missing += c->missing;
     for (size_t t = 0; t < s->n_tracks; t++)
@@ -107,7 +107,7 @@ static void add_cell(struct sums *s, const struct cell *c)
 
 static enum status read_cell(const json_t *in, const struct experiment *x, struct sums *s, struct error *err)
 {
-    struct cell c = {0};
+    struct sums_cell c = {0};
     enum status st = json_only(in, err, "period", "segment", "variant", "units", "missing", "tracks", NULL);
     if (!st) st = read_place(in, x, &c.period, &c.arm, err);
     if (!st && (!levels_count(json_object_get(in, "units"), &c.units) ||

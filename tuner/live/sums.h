@@ -18,7 +18,7 @@
 
 enum { SUMS_CELLS_MAX = 1000 };
 
-struct cell {
+struct sums_cell {
     long period, segment;
     size_t arm;
     double units, missing;
@@ -34,7 +34,7 @@ struct arrived {
 struct sums {
     size_t n_tracks;
     size_t n, n_arrived;
-    struct cell *cell;
+    struct sums_cell *cell;
     struct arrived *arrived;
     struct live_counts counts;
     struct arena *arena; /* whose memory it is */
@@ -43,7 +43,7 @@ struct sums {
 /* None yet; `arena` must live as long. */
 void sums_begin(struct sums *s, size_t n_tracks, struct arena *arena);
 /* The cell that is like this, of the same period, segment and arm; a new one if there is none. Until the next one. */
-struct cell *sums_cell(struct sums *s, long period, long segment, size_t arm);
+struct sums_cell *sums_cell(struct sums *s, long period, long segment, size_t arm);
 void sums_arrived(struct sums *s, long period, size_t arm, double units);
 bool sums_are_none(const struct sums *s);
 
