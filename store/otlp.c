@@ -19,6 +19,7 @@ enum status store_waiting_all(struct store *store, store_waiting_fn *fn, void *d
     struct statement *q = statement_get(store, sql, err);
     if (!q) return err->status;
     while (statement_row(q))
-        fn(data, &(struct store_waiting){.id = column_text(q, 0), .at_ms = column_int(q, 1), .body = column_text(q, 2)});
+        fn(data,
+           &(struct store_waiting){.id = column_text(q, 0), .at_ms = column_int(q, 1), .body = column_text(q, 2)});
     return statement_end(q, err);
 }

@@ -1,4 +1,5 @@
-/* OTLP in: what real exporters sent (fixtures/otlp), what is refused, and whose an outcome is, in any order of parts. */
+/* OTLP in: what real exporters sent (fixtures/otlp), what is refused, and whose an outcome is, in any order of parts.
+ */
 #include "tests/test.h"
 
 #include "tuner/live/join.h"
@@ -193,8 +194,10 @@ static void test_otlp__what_python_sends(void **state)
     send_fixture(w, "python-traces");
     wait_ms(w, 30000);
     settle_lines(w->told);
-    assert_told(w, "g2p user-17 challenger " PYTHON_TRACE "/9e47f989ecb096fa/chatcmpl-3/correctness @1796015209703 correctness=1");
-    assert_told(w, "g2p user-17 challenger " PYTHON_TRACE "/usage @1796015209703 tokens=440 input_tokens=400 output_tokens=40");
+    assert_told(w, "g2p user-17 challenger " PYTHON_TRACE
+                   "/9e47f989ecb096fa/chatcmpl-3/correctness @1796015209703 correctness=1");
+    assert_told(w, "g2p user-17 challenger " PYTHON_TRACE
+                   "/usage @1796015209703 tokens=440 input_tokens=400 output_tokens=40");
     assert_told(w, "g2p user-17 challenger served @1796015209703");
     assert_int_equal(w->told->n, 3); /* the flag's span event and its log event are one */
     end(w);
@@ -214,10 +217,14 @@ static void test_otlp__what_javascript_sends_in_any_order(void **state)
             wait_ms(w, 40000); /* over settle_ms: sums may be told before the flag is known */
         }
         settle_lines(w->told);
-        assert_told(w, "g2p user-17 challenger " JS_TRACE_17 "/688e323a81ae2c12//correctness @1796015188374 correctness=1");
-        assert_told(w, "g2p user-18 champion " JS_TRACE_18 "/880d3063ba8b482d//correctness @1796015188376 correctness=0");
-        assert_told(w, "g2p user-17 challenger " JS_TRACE_17 "/usage @1796015188374 tokens=35 input_tokens=30 output_tokens=5");
-        assert_told(w, "g2p user-18 champion " JS_TRACE_18 "/usage @1796015188376 tokens=50 input_tokens=45 output_tokens=5");
+        assert_told(w, "g2p user-17 challenger " JS_TRACE_17
+                       "/688e323a81ae2c12//correctness @1796015188374 correctness=1");
+        assert_told(w,
+                    "g2p user-18 champion " JS_TRACE_18 "/880d3063ba8b482d//correctness @1796015188376 correctness=0");
+        assert_told(w, "g2p user-17 challenger " JS_TRACE_17
+                       "/usage @1796015188374 tokens=35 input_tokens=30 output_tokens=5");
+        assert_told(w, "g2p user-18 champion " JS_TRACE_18
+                       "/usage @1796015188376 tokens=50 input_tokens=45 output_tokens=5");
         assert_int_equal(w->told->n, 6);
         end(w);
     }
@@ -301,11 +308,12 @@ static void test_otlp__names_of_earlier_years(void **state)
     assert_string_equal(b.part[0].variant, "champion");
     assert_true(b.part[0].counted);
     assert_int_equal(b.part[0].at_ms, 1790000000123);
-    b = read_text(OTLP_TRACES,
-                  "{\"resourceSpans\": [{\"scopeSpans\": [{\"spans\": [{\"traceId\": \"0123456789ABCDEF0123456789ABCDEF\", "
-                  "\"spanId\": \"" SPAN_A "\", \"parentSpanId\": \"" SPAN_A "\", \"attributes\": [" WHOLE(
-                      "gen_ai.usage.prompt_tokens", "7") "," WHOLE("gen_ai.usage.completion_tokens", "3") "]}]}]}]}",
-                  &a);
+    b = read_text(
+        OTLP_TRACES,
+        "{\"resourceSpans\": [{\"scopeSpans\": [{\"spans\": [{\"traceId\": \"0123456789ABCDEF0123456789ABCDEF\", "
+        "\"spanId\": \"" SPAN_A "\", \"parentSpanId\": \"" SPAN_A "\", \"attributes\": [" WHOLE(
+            "gen_ai.usage.prompt_tokens", "7") "," WHOLE("gen_ai.usage.completion_tokens", "3") "]}]}]}]}",
+        &a);
     assert_int_equal(b.n, 1);
     assert_string_equal(b.part[0].trace, TRACE_A);
     assert_near(b.part[0].amount[AMOUNT_INPUT], 7, 0);
@@ -323,9 +331,9 @@ static void test_otlp__only_what_was_drawn_is_counted(void **state)
     static const struct {
         const char *reason;
         bool counted, alone;
-    } each[] = {{"split", true, true},     {"SPLIT", true, true},     {"cached", true, true},
-                {"unknown", true, true},   {"static", false, true},   {"targeting_match", false, false},
-                {"default", false, false}, {"STALE", false, false},   {"error", false, false},
+    } each[] = {{"split", true, true},     {"SPLIT", true, true},   {"cached", true, true},
+                {"unknown", true, true},   {"static", false, true}, {"targeting_match", false, false},
+                {"default", false, false}, {"STALE", false, false}, {"error", false, false},
                 {"disabled", false, false}};
     static const struct mapping watched = {"g2p", 2, ROWS, true};
     for (size_t i = 0; i < sizeof each / sizeof *each; i++) {
@@ -408,8 +416,10 @@ static void test_otlp__what_cannot_be_used_is_refused_by_itself(void **state)
         {"feature_flag.evaluation", FLAG("," TEXT("feature_flag.result.variant", "a")), "",
          "log record 0: feature_flag.context.id is missing or too long; give the evaluation a targeting key"},
         {"feature_flag.evaluation", FLAG("," WHOLE("feature_flag.context.id", "7")), "", "feature_flag.context.id is"},
-        {"feature_flag.evaluation", FLAG("," TEXT("feature_flag.context.id", "u")), "", "feature_flag.result.variant is"},
-        {"gen_ai.evaluation.result", SCORE("," REAL("gen_ai.evaluation.score.value", "\"NaN\"")), IN_TRACE, "no finite"},
+        {"feature_flag.evaluation", FLAG("," TEXT("feature_flag.context.id", "u")), "",
+         "feature_flag.result.variant is"},
+        {"gen_ai.evaluation.result", SCORE("," REAL("gen_ai.evaluation.score.value", "\"NaN\"")), IN_TRACE,
+         "no finite"},
         {"gen_ai.evaluation.result", SCORE("," TEXT("gen_ai.evaluation.score.label", "so so")), IN_TRACE,
          "'correctness' has no gen_ai.evaluation.score.value, and its label says neither yes nor no"},
         {"gen_ai.evaluation.result", SCORE("," REAL("gen_ai.evaluation.score.value", "1")), "", "nobody's outcome"},
@@ -433,20 +443,35 @@ static void test_otlp__a_part_is_refused_and_the_others_are_taken(void **state)
     (void)state;
     struct arena a = {0};
 #define SPAN(id, tokens)                                                                                               \
-    "{\"traceId\": \"" TRACE_A "\", \"spanId\": \"" id "\", \"parentSpanId\": \"" SPAN_A "\", \"attributes\": [" tokens "]}"
+    "{\"traceId\": \"" TRACE_A "\", \"spanId\": \"" id "\", \"parentSpanId\": \"" SPAN_A                               \
+    "\", \"attributes\": [" tokens "]}"
     struct otlp_batch b = read_text(
         OTLP_TRACES,
-        "{\"resourceSpans\": [{\"scopeSpans\": [{\"spans\": [" SPAN("000000000000000a", WHOLE("gen_ai.usage.input_tokens", "1"))
-        "," SPAN("000000000000000b", WHOLE("gen_ai.usage.input_tokens", "-1")) "," SPAN(
-            "000000000000000c", TEXT("gen_ai.usage.input_tokens", "many")) "," SPAN("00", WHOLE("gen_ai.usage.input_tokens", "1")) "," SPAN(
-            "000000000000000e", WHOLE("gen_ai.usage.output_tokens", "9223372036854775807")) "]}]}]}",
+        "{\"resourceSpans\": [{\"scopeSpans\": [{\"spans\": [" SPAN(
+            "000000000000000a",
+            WHOLE(
+                "gen_ai.usage.input_tokens",
+                "1")) "," SPAN("000000000000000b",
+                               WHOLE(
+                                   "gen_ai.usage.input_tokens",
+                                   "-1")) "," SPAN("000000000000000c",
+                                                   TEXT(
+                                                       "gen_ai.usage.input_tokens",
+                                                       "many")) "," SPAN("00",
+                                                                         WHOLE(
+                                                                             "gen_ai.usage.input_tokens",
+                                                                             "1")) "," SPAN("000000000000000e",
+                                                                                            WHOLE(
+                                                                                                "gen_ai.usage.output_tokens",
+                                                                                                "9223372036854775807")) "]}]}]}",
         &a);
     assert_int_equal(b.n, 2);
     assert_string_equal(b.part[1].id, TRACE_A "/000000000000000e/usage");
     json_t *answer = otlp_answer(OTLP_TRACES, &b);
     char *text = json_tight(answer);
-    assert_string_equal(text, "{\"partialSuccess\":{\"rejectedSpans\":\"3\",\"errorMessage\":\"span 1: gen_ai.usage.* are "
-                              "whole numbers from 0\"}}");
+    assert_string_equal(text,
+                        "{\"partialSuccess\":{\"rejectedSpans\":\"3\",\"errorMessage\":\"span 1: gen_ai.usage.* are "
+                        "whole numbers from 0\"}}");
     free(text);
     json_decref(answer);
     arena_done(&a);
@@ -468,8 +493,8 @@ static void test_otlp__who_spends(void **state)
         const char *span =
             arena_printf(&a,
                          "{\"traceId\": \"" TRACE_A "\", \"spanId\": \"" SPAN_A "\", \"parentSpanId\": \"" SPAN_A
-                         "\", \"kind\": %d, \"attributes\": [" TEXT("gen_ai.operation.name", "%s") ","
-                         WHOLE("gen_ai.usage.output_tokens", "1") "]}",
+                         "\", \"kind\": %d, \"attributes\": [" TEXT("gen_ai.operation.name", "%s") "," WHOLE(
+                             "gen_ai.usage.output_tokens", "1") "]}",
                          each[i].kind, each[i].operation);
         const char *body = arena_printf(&a, "{\"resourceSpans\": [{\"scopeSpans\": [{\"spans\": [%s]}]}]}", span);
         assert_int_equal(read_text(OTLP_TRACES, body, &a).n, each[i].n);
@@ -477,8 +502,8 @@ static void test_otlp__who_spends(void **state)
     }
     struct arena a = {0};
     struct otlp_batch b = read_event("gen_ai.evaluation.result",
-                                     TEXT("gen_ai.evaluation.name", "correctness") ","
-                                     WHOLE("gen_ai.evaluation.score.value", "1") "," TEXT("session.id", "s"),
+                                     TEXT("gen_ai.evaluation.name", "correctness") "," WHOLE(
+                                         "gen_ai.evaluation.score.value", "1") "," TEXT("session.id", "s"),
                                      ", \"traceId\": \"00000000000000000000000000000000\"", &a);
     assert_int_equal(b.n, 1);
     assert_string_equal(b.part[0].trace, "");
@@ -495,7 +520,8 @@ static void test_otlp__bodies_that_are_none(void **state)
     } each[] = {
         {OTLP_LOGS, "{\"resourceSpans\": []}", "\"resourceSpans\" goes to /v1/traces"},
         {OTLP_TRACES, "{\"resourceLogs\": []}", "\"resourceLogs\" goes to /v1/logs"},
-        {OTLP_LOGS, "{\"resource_logs\": []}", "there is no \"resourceLogs\" in it; OTLP's JSON has its names in camelCase"},
+        {OTLP_LOGS, "{\"resource_logs\": []}",
+         "there is no \"resourceLogs\" in it; OTLP's JSON has its names in camelCase"},
         {OTLP_LOGS, "{\"resourceLogs\": {}}", "\"resourceLogs\" is no list"},
         {OTLP_LOGS, "{\"resourceLogs\": [7]}", "resourceLogs[0] is no object"},
         {OTLP_TRACES, "{\"resourceSpans\": [{}, {\"scopeSpans\": 7}]}", "\"scopeSpans\" is no list"},
@@ -507,7 +533,8 @@ static void test_otlp__bodies_that_are_none(void **state)
         struct otlp_batch b;
         json_t *body = NULL;
         assert_ok(json_parse_object(each[i].text, strlen(each[i].text), &body, &err), err);
-        assert_int_equal(otlp_read(&(struct otlp_request){each[i].signal, body, &PLANS, NOW}, &a, &b, &err), STATUS_INVALID);
+        assert_int_equal(otlp_read(&(struct otlp_request){each[i].signal, body, &PLANS, NOW}, &a, &b, &err),
+                         STATUS_INVALID);
         assert_contains(err.text, each[i].says);
         json_decref(body);
         arena_done(&a);
@@ -643,15 +670,24 @@ static size_t make_all(struct arena *a, struct part *p)
 }
 
 static const char *const ALL_TOLD[] = {
-    "g2p ada challenger served @10", "g2p ada challenger t1/s1//em @10 em=1",
+    "g2p ada challenger served @10",
+    "g2p ada challenger t1/s1//em @10 em=1",
     "g2p ada challenger t1/usage @10 tokens=30 output_tokens=30",
-    "g2p bob champion //r2/em @15 em=0", "g2p bob champion served @15", "g2p bob champion t2/usage @15 tokens=5 output_tokens=5",
-    "g2p eve challenger //eve@61/em @61 em=1", "g2p eve challenger //r4/em @800 em=0.5",
-    "g2p eve challenger //r4/tokens @65 tokens=0.25", "g2p eve challenger served @5",
-    "g2p eve challenger t3/usage @59 tokens=7 output_tokens=7", "g2p eve challenger t4/usage @63 tokens=9 output_tokens=9",
-    "g2p u1 champion served @70", "g2p u1 champion t5/usage @70 tokens=1 output_tokens=1",
-    "g2p u2 challenger served @71", "g2p u2 challenger t5/usage @71 tokens=2 output_tokens=2",
-    "other ada champion served @10", "other ada champion t1/s1//em @10 em=1",
+    "g2p bob champion //r2/em @15 em=0",
+    "g2p bob champion served @15",
+    "g2p bob champion t2/usage @15 tokens=5 output_tokens=5",
+    "g2p eve challenger //eve@61/em @61 em=1",
+    "g2p eve challenger //r4/em @800 em=0.5",
+    "g2p eve challenger //r4/tokens @65 tokens=0.25",
+    "g2p eve challenger served @5",
+    "g2p eve challenger t3/usage @59 tokens=7 output_tokens=7",
+    "g2p eve challenger t4/usage @63 tokens=9 output_tokens=9",
+    "g2p u1 champion served @70",
+    "g2p u1 champion t5/usage @70 tokens=1 output_tokens=1",
+    "g2p u2 challenger served @71",
+    "g2p u2 challenger t5/usage @71 tokens=2 output_tokens=2",
+    "other ada champion served @10",
+    "other ada champion t1/s1//em @10 em=1",
     "other ada champion t1/usage @10 tokens=30 output_tokens=30",
 };
 
@@ -795,8 +831,9 @@ static void test_join__tokens_wait_for_the_end_of_the_trace(void **state)
     (void)state;
     struct arena a = {0};
     struct world *w = begin();
-    struct part p[] = {flag(&a, "t", "u", "champion", 1), usage(&a, "t", "a", 1, 2), usage(&a, "t", "b", 2, 3),
-                       root(&a, "t", 4), usage(&a, "t", "c", 4, 5), usage(&a, "t", "d", 8, 6)};
+    struct part p[] = {flag(&a, "t", "u", "champion", 1), usage(&a, "t", "a", 1, 2),
+                       usage(&a, "t", "b", 2, 3),         root(&a, "t", 4),
+                       usage(&a, "t", "c", 4, 5),         usage(&a, "t", "d", 8, 6)};
     take(w, &p[0]);
     take(w, &p[1]);
     wait_ms(w, 599999); /* a call may take minutes */
@@ -845,8 +882,10 @@ static void test_join__what_may_be_several_units_is_nobodys(void **state)
     (void)state;
     struct arena a = {0};
     struct world *w = begin();
-    struct part p[] = {flag(&a, "t", "u1", "champion", 1), flag(&a, "t", "u2", "challenger", 2),
-                       flag(&a, "t", "u3", "challenger", 3), score(&a, "t", "s", 1, 4),
+    struct part p[] = {flag(&a, "t", "u1", "champion", 1),
+                       flag(&a, "t", "u2", "challenger", 2),
+                       flag(&a, "t", "u3", "challenger", 3),
+                       score(&a, "t", "s", 1, 4),
                        named(&a, score(&a, "t", "s", 0, 5), WHO_USER, "u1"),
                        named(&a, score(&a, "t", "x", 0, 5), WHO_CONTEXT, "u4")};
     p[4].name = "tokens"; /* another than p[3] */
@@ -1018,11 +1057,16 @@ static void test_part__a_row_is_a_part_again(void **state)
         free(text);
         free(again);
     }
-    static const char *const wrong[] = {
-        "", "[]", "{}", "{\"kind\":\"flag\"}", "{\"kind\":\"flag\",\"id\":\"f\",\"at_ms\":1,\"rollout\":\"r\",\"unit\":\"u\"}",
-        "{\"kind\":\"score\",\"id\":\"s\",\"at_ms\":1,\"name\":\"em\"}", "{\"kind\":\"usage\",\"id\":\"s\",\"trace\":\"t\",\"at_ms\":1}",
-        "{\"kind\":\"root\",\"trace\":\"t\",\"at_ms\":1}", "{\"kind\":\"root\",\"id\":\"r\",\"trace\":7,\"at_ms\":1}",
-        "{\"kind\":\"tree\",\"id\":\"r\",\"trace\":\"t\",\"at_ms\":1}"};
+    static const char *const wrong[] = {"",
+                                        "[]",
+                                        "{}",
+                                        "{\"kind\":\"flag\"}",
+                                        "{\"kind\":\"flag\",\"id\":\"f\",\"at_ms\":1,\"rollout\":\"r\",\"unit\":\"u\"}",
+                                        "{\"kind\":\"score\",\"id\":\"s\",\"at_ms\":1,\"name\":\"em\"}",
+                                        "{\"kind\":\"usage\",\"id\":\"s\",\"trace\":\"t\",\"at_ms\":1}",
+                                        "{\"kind\":\"root\",\"trace\":\"t\",\"at_ms\":1}",
+                                        "{\"kind\":\"root\",\"id\":\"r\",\"trace\":7,\"at_ms\":1}",
+                                        "{\"kind\":\"tree\",\"id\":\"r\",\"trace\":\"t\",\"at_ms\":1}"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         assert_int_equal(part_read(wrong[i], &a, &q, &err), STATUS_INVALID);
     arena_done(&a);

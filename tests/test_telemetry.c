@@ -1,4 +1,5 @@
-/* Telemetry to the disk: requests become outcomes of a rollout, whenever the process dies and whatever the disk refuses. */
+/* Telemetry to the disk: requests become outcomes of a rollout, whenever the process dies and whatever the disk
+ * refuses. */
 #include "tests/live_world.h"
 #include "tests/store_file.h"
 
@@ -28,7 +29,8 @@ static json_t *record_of(const struct world *w, long i, const char *name_key, co
     char trace[33], span[17];
     snprintf(trace, sizeof trace, "%032lx", i + 1);
     snprintf(span, sizeof span, "%016lx", i + 1);
-    json_t *r = json_pack("{s:s, s:s, s:s, s:o}", "traceId", trace, "spanId", span, name_key, name, "attributes", attributes);
+    json_t *r =
+        json_pack("{s:s, s:s, s:s, s:o}", "traceId", trace, "spanId", span, name_key, name, "attributes", attributes);
     json_object_set_new(r, "timeUnixNano", json_sprintf("%lld000000", (long long)w->now));
     json_object_set_new(r, "endTimeUnixNano", json_sprintf("%lld000000", (long long)w->now));
     return r;
@@ -77,9 +79,7 @@ static json_t *request_of(const struct world *w, int k)
         char unit[32];
         snprintf(unit, sizeof unit, "user-%ld", i);
         const char *variant = ruleset_assign(rules, unit).variant;
-        json_array_append_new(records, k == 0   ? score_of(w, i)
-                                       : k == 1 ? span_of(w, i)
-                                                : flag_of(w, i, unit, variant));
+        json_array_append_new(records, k == 0 ? score_of(w, i) : k == 1 ? span_of(w, i) : flag_of(w, i, unit, variant));
     }
     ruleset_free(rules);
     return body_of(k == 1 ? OTLP_TRACES : OTLP_LOGS, records);
@@ -98,7 +98,8 @@ static void die(struct telemetry **t)
     *t = begin();
 }
 
-static enum status send_body(struct world *w, struct telemetry *t, enum otlp_signal signal, json_t *body, char *ret_answer)
+static enum status send_body(struct world *w, struct telemetry *t, enum otlp_signal signal, json_t *body,
+                             char *ret_answer)
 {
     json_t *answer = NULL;
     struct telemetry_request r = {signal, body, w->now};
@@ -147,9 +148,10 @@ static char *query(const char *sql)
 
 static char *outcomes(void)
 {
-    return query("SELECT u.unit || ' ' || arm || ' ' || u.at_ms || ' ' || outcomes || ' ' || ifnull(o.id, '') || ' ' || "
-                 "ifnull(o.at_ms, '') || ' ' || ifnull(hex(value), '') FROM unit u LEFT JOIN outcome o USING (experiment, "
-                 "unit) ORDER BY u.unit, o.id");
+    return query(
+        "SELECT u.unit || ' ' || arm || ' ' || u.at_ms || ' ' || outcomes || ' ' || ifnull(o.id, '') || ' ' || "
+        "ifnull(o.at_ms, '') || ' ' || ifnull(hex(value), '') FROM unit u LEFT JOIN outcome o USING (experiment, "
+        "unit) ORDER BY u.unit, o.id");
 }
 
 static long count(const char *sql)
@@ -219,8 +221,8 @@ static void test_telemetry__nothing_that_was_answered_is_lost(void **state)
     free(want);
 }
 
-/* Whichever table the disk refuses to write, in whichever request: the sender is told, sends again, and nothing is missing
- * or doubled. */
+/* Whichever table the disk refuses to write, in whichever request: the sender is told, sends again, and nothing is
+ * missing or doubled. */
 static void test_telemetry__a_disk_that_refuses(void **state)
 {
     (void)state;
@@ -234,10 +236,11 @@ static void test_telemetry__a_disk_that_refuses(void **state)
             open_world(&w);
             struct telemetry *t = begin();
             for (int k = 0; k <= REQUESTS; k++) {
-                snprintf(sql, sizeof sql,
-                         "CREATE TRIGGER no1 BEFORE INSERT ON %s BEGIN SELECT RAISE(ABORT, 'no'); END; CREATE TRIGGER no2 "
-                         "BEFORE UPDATE ON %s BEGIN SELECT RAISE(ABORT, 'no'); END",
-                         tables[table], tables[table]);
+                snprintf(
+                    sql, sizeof sql,
+                    "CREATE TRIGGER no1 BEFORE INSERT ON %s BEGIN SELECT RAISE(ABORT, 'no'); END; CREATE TRIGGER no2 "
+                    "BEFORE UPDATE ON %s BEGIN SELECT RAISE(ABORT, 'no'); END",
+                    tables[table], tables[table]);
                 if (k == when) run_sql(sql);
                 if (k == REQUESTS) w.now += 31000;
                 enum status s = k < REQUESTS ? send_request(&w, t, k) : telemetry_tick(t, w.store, w.now, &w.err);
@@ -290,7 +293,9 @@ static void test_telemetry__the_answer_warns(void **state)
     ruleset_free(rules);
     json_t *flags = json_pack("[o]", flag_of(&w, 0, "user-0", champion ? "challenger" : "champion"));
     assert_ok(send_body(&w, t, OTLP_LOGS, body_of(OTLP_LOGS, flags), answer), w.err);
-    assert_contains(answer, "{\"partialSuccess\":{\"rejectedLogRecords\":\"0\",\"errorMessage\":\"rollout g2p: this unit is the ch");
+    assert_contains(
+        answer,
+        "{\"partialSuccess\":{\"rejectedLogRecords\":\"0\",\"errorMessage\":\"rollout g2p: this unit is the ch");
     flags = json_pack("[o]", flag_of(&w, 0, "user-0", ""));
     assert_ok(send_body(&w, t, OTLP_LOGS, body_of(OTLP_LOGS, flags), answer), w.err);
     assert_contains(answer, "\"rejectedLogRecords\":\"1\"");
@@ -337,8 +342,8 @@ static void test_telemetry__what_is_watched(void **state)
     struct telemetry *t = begin();
     struct live_order stop = {.verb = LIVE_DO_STOP, .by = "ada"};
     struct configuration champion = configuration_with(1);
-    struct live_watch_wish wish = {.rollout = "g2p", .study = "g2p", .plan_name = "watch.yaml", .plan = "",
-                                   .champion = &champion, .by = "ada"};
+    struct live_watch_wish wish = {
+        .rollout = "g2p", .study = "g2p", .plan_name = "watch.yaml", .plan = "", .champion = &champion, .by = "ada"};
     assert_ok(live_order(w.store, "g2p", &stop, w.now, &w.err), w.err);
     assert_ok(live_watch(w.store, &wish, w.now, &w.err), w.err);
     free(champion.body);

@@ -114,8 +114,7 @@ static void link_all(struct join *j, struct held *h)
     for (size_t i = 0; i < WHOS; i++)
         if (*p->who[i] && !is_said_before(p, i)) lookup_put(l, &h->who[i], KEY_WHO, p->who[i], h);
     if (*p->response && p->kind == PART_USAGE) lookup_put(l, &h->response, KEY_RESPONSE, p->response, h);
-    if (*p->response && p->kind == PART_SCORE && !*p->trace)
-        lookup_put(l, &h->response, KEY_JUDGED, p->response, h);
+    if (*p->response && p->kind == PART_SCORE && !*p->trace) lookup_put(l, &h->response, KEY_JUDGED, p->response, h);
 }
 
 static void let_go(struct join *j, struct held *h)
@@ -480,7 +479,8 @@ static void ask_again(struct join *j, const struct held *h, const struct held *f
     tell_scores(j, h, &now, &was);
 }
 
-/* Scores that point to this span by its gen_ai.response.id, but for those that name the unit: they are found by that. */
+/* Scores that point to this span by its gen_ai.response.id, but for those that name the unit: they are found by that.
+ */
 static void ask_judges(struct join *j, const struct held *span, const struct held *flag)
 {
     struct lookup_link *x = *span->part.response ? lookup_first(&j->lookup, KEY_JUDGED, span->part.response) : NULL;

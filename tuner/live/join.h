@@ -1,20 +1,20 @@
 /* join: whose outcome is it? Parts come in several requests and in any order; here they wait for each other.
  *
  * A score is an outcome by itself. The tokens of a trace are one outcome, their sum: what a request spent, not what a
- * call of the model did. They are added up once the trace has ended (its first span came) and was quiet for `settle_ms`,
- * or, if that span never comes, once it was quiet for `quiet_ms`.
+ * call of the model did. They are added up once the trace has ended (its first span came) and was quiet for
+ * `settle_ms`, or, if that span never comes, once it was quiet for `quiet_ms`.
  *
  *      a trace:  BARE ──usage──▶ OPEN ──root──▶ CLOSING ──settle_ms──▶ SETTLED
  *                  └──root──▶ ENDED ──usage───────▲   OPEN ──quiet_ms─────▲
  *
  * An outcome is of the unit whose flag was evaluated in its trace. If there are several, it must name its own
- * (feature_flag.context.id, which then decides alone, or user.id, enduser.id, session.id, gen_ai.conversation.id), or it
- * is nobody's ("torn"). If there is none in its trace, it is of the unit that it names so, with the variant of that
+ * (feature_flag.context.id, which then decides alone, or user.id, enduser.id, session.id, gen_ai.conversation.id), or
+ * it is nobody's ("torn"). If there is none in its trace, it is of the unit that it names so, with the variant of that
  * unit's last evaluation before it, else the first after. A score without a trace has that of the span with its
  * gen_ai.response.id. Each outcome is told once for a rollout. Only flags that were counted tell anything.
  *
- * What is held is bounded: in number, bytes, and time since the trace was last heard of; the trace that was not heard of
- * for longest goes first. Of one unit the JOIN_LOOK_MAX newest are looked at.
+ * What is held is bounded: in number, bytes, and time since the trace was last heard of; the trace that was not heard
+ * of for longest goes first. Of one unit the JOIN_LOOK_MAX newest are looked at.
  *
  * Nothing is lost by kill -9: whoever has it stores what `keep` and `drop` say in the same transaction as what `item`
  * tells, and answers after that. On starting, each stored part is given to join_restore in the order of keeping. If a

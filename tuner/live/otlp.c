@@ -203,9 +203,9 @@ static bool read_names(struct reading *x, const struct record *r, struct part *p
  * experiment the champion is static. */
 static bool is_counted(const char *reason, const struct mapping *m)
 {
-    static const char *const not[] = {"targeting_match", "default", "disabled", "stale", "error"};
-    for (size_t i = 0; i < sizeof not / sizeof *not; i++)
-        if (strcasecmp(reason, not[i]) == 0) return false;
+    static const char *const not [] = {"targeting_match", "default", "disabled", "stale", "error"};
+    for (size_t i = 0; i < sizeof not / sizeof *not ; i++)
+        if (strcasecmp(reason, not [i]) == 0) return false;
     return m->alone || strcasecmp(reason, "static") != 0;
 }
 
@@ -230,8 +230,9 @@ static bool read_flag(struct reading *x, struct record *r)
 /* Labels that say yes or no; NaN: none of them. */
 static double label_value(const char *label)
 {
-    static const char *const yes[] = {"pass", "correct", "true", "yes", "relevant"},
-                             *const no[] = {"fail", "incorrect", "false", "no", "not_relevant"};
+    static const char *const yes[] = {"pass", "correct", "true", "yes", "relevant"}, *const no[] = {"fail", "incorrect",
+                                                                                                    "false", "no",
+                                                                                                    "not_relevant"};
     for (size_t i = 0; i < 5; i++) {
         if (strcasecmp(label, yes[i]) == 0) return 1;
         if (strcasecmp(label, no[i]) == 0) return 0;
@@ -267,7 +268,8 @@ static bool read_score(struct reading *x, struct record *r)
     return true;
 }
 
-/* Who repeats what those below it spent. An agent elsewhere is asked by a client's span, and has none of its own here. */
+/* Who repeats what those below it spent. An agent elsewhere is asked by a client's span, and has none of its own here.
+ */
 static bool repeats(const struct record *r, const json_t *kind)
 {
     static const char *const upper[] = {"invoke_workflow", "execute_tool", "create_agent", "fetch_response"};
@@ -432,11 +434,12 @@ json_t *otlp_answer(enum otlp_signal signal, const struct otlp_batch *batch)
 
 const char *otlp_only_json(const char *type, struct arena *arena)
 {
-    return arena_printf(arena,
-                        "OTLP is taken as application/json, not '%s'. JavaScript: the packages @opentelemetry/"
-                        "exporter-{logs,trace}-otlp-http; Python: opentelemetry-exporter-otlp-json-http and "
-                        "OTEL_LOGS_EXPORTER=otlp_json_http, OTEL_TRACES_EXPORTER=otlp_json_http; Java, .NET and others that "
-                        "have it: OTEL_EXPORTER_OTLP_PROTOCOL=http/json; through a Collector: 'encoding: json' of its "
-                        "otlphttp exporter",
-                        type ? plain_shown(arena, plain_bounded(arena, type, 60)) : "nothing");
+    return arena_printf(
+        arena,
+        "OTLP is taken as application/json, not '%s'. JavaScript: the packages @opentelemetry/"
+        "exporter-{logs,trace}-otlp-http; Python: opentelemetry-exporter-otlp-json-http and "
+        "OTEL_LOGS_EXPORTER=otlp_json_http, OTEL_TRACES_EXPORTER=otlp_json_http; Java, .NET and others that "
+        "have it: OTEL_EXPORTER_OTLP_PROTOCOL=http/json; through a Collector: 'encoding: json' of its "
+        "otlphttp exporter",
+        type ? plain_shown(arena, plain_bounded(arena, type, 60)) : "nothing");
 }

@@ -4,14 +4,13 @@
  * among them):
  *
  *     feature_flag.evaluation    a unit (feature_flag.context.id) was given a variant of a rollout (feature_flag.key)
- *     gen_ai.evaluation.result   something was judged: gen_ai.evaluation.name, .score.value, or a .score.label that says
- *                                yes or no
- *     spans with gen_ai.usage.*  tokens, of whoever calls the model; who calls the caller (an agent in this process, a
- *                                workflow, a tool) says the same tokens again, and is left out
+ *     gen_ai.evaluation.result   something was judged: gen_ai.evaluation.name, .score.value (or a .score.label)
+ *     spans with gen_ai.usage.*  tokens, as the model's caller counts them
  *
+ * Who calls the caller (an agent in this process, a workflow, a tool) says the same tokens again, and is left out.
  * All else is somebody else's, and taken without a word: exporters send everything. A record that is one of these and
- * cannot be used is refused, by itself; the others are taken. Untrusted: texts have PART_TEXT_MAX bytes at most, numbers
- * are finite, nothing is read deeper than OTLP nests.
+ * cannot be used is refused, by itself; the others are taken. Untrusted: texts have PART_TEXT_MAX bytes at most,
+ * numbers are finite, nothing is read deeper than OTLP nests.
  *
  *     struct otlp_batch batch;
  *     struct otlp_request request = {OTLP_LOGS, body, &mappings, now_ms};
@@ -44,7 +43,8 @@ struct otlp_batch {
 };
 
 /* STATUS_INVALID: the body as a whole is no such request. */
-enum status otlp_read(const struct otlp_request *request, struct arena *arena, struct otlp_batch *ret, struct error *err);
+enum status otlp_read(const struct otlp_request *request, struct arena *arena, struct otlp_batch *ret,
+                      struct error *err);
 
 /* One more. `why` stays as long as the batch. */
 void otlp_refuse(struct otlp_batch *batch, const char *why);

@@ -169,7 +169,8 @@ static enum status open_all(struct turn *x)
 
 /* ---- a turn ---- */
 
-static const char *const CROWDED = "a trace or a flag too many: a trace may have 1024 spans and evaluations, and 64 flags";
+static const char *const CROWDED =
+    "a trace or a flag too many: a trace may have 1024 spans and evaluations, and 64 flags";
 static const char *const LATE = "spans came after the tokens of their trace were added up, and are not counted";
 
 static void warn(struct turn *x, const char *why)
