@@ -442,29 +442,21 @@ static void test_otlp__a_part_is_refused_and_the_others_are_taken(void **state)
 {
     (void)state;
     struct arena a = {0};
-#define SPAN(id, tokens)                                                                                               \
-    "{\"traceId\": \"" TRACE_A "\", \"spanId\": \"" id "\", \"parentSpanId\": \"" SPAN_A                               \
-    "\", \"attributes\": [" tokens "]}"
-    struct otlp_batch b = read_text(
-        OTLP_TRACES,
-        "{\"resourceSpans\": [{\"scopeSpans\": [{\"spans\": [" SPAN(
-            "000000000000000a",
-            WHOLE(
-                "gen_ai.usage.input_tokens",
-                "1")) "," SPAN("000000000000000b",
-                               WHOLE(
-                                   "gen_ai.usage.input_tokens",
-                                   "-1")) "," SPAN("000000000000000c",
-                                                   TEXT(
-                                                       "gen_ai.usage.input_tokens",
-                                                       "many")) "," SPAN("00",
-                                                                         WHOLE(
-                                                                             "gen_ai.usage.input_tokens",
-                                                                             "1")) "," SPAN("000000000000000e",
-                                                                                            WHOLE(
-                                                                                                "gen_ai.usage.output_tokens",
-                                                                                                "9223372036854775807")) "]}]}]}",
-        &a);
+    static const struct {
+        const char *span, *tokens;
+    } each[] = {{"000000000000000a", WHOLE("gen_ai.usage.input_tokens", "1")},
+                {"000000000000000b", WHOLE("gen_ai.usage.input_tokens", "-1")},
+                {"000000000000000c", TEXT("gen_ai.usage.input_tokens", "many")},
+                {"00", WHOLE("gen_ai.usage.input_tokens", "1")},
+                {"000000000000000e", WHOLE("gen_ai.usage.output_tokens", "9223372036854775807")}};
+    const char *spans = "";
+    for (size_t i = 0; i < sizeof each / sizeof *each; i++)
+        spans = arena_printf(&a,
+                             "%s%s{\"traceId\": \"" TRACE_A "\", \"spanId\": \"%s\", \"parentSpanId\": \"" SPAN_A
+                             "\", \"attributes\": [%s]}",
+                             spans, i ? "," : "", each[i].span, each[i].tokens);
+    const char *body = arena_printf(&a, "{\"resourceSpans\": [{\"scopeSpans\": [{\"spans\": [%s]}]}]}", spans);
+    struct otlp_batch b = read_text(OTLP_TRACES, body, &a);
     assert_int_equal(b.n, 2);
     assert_string_equal(b.part[1].id, TRACE_A "/000000000000000e/usage");
     json_t *answer = otlp_answer(OTLP_TRACES, &b);
