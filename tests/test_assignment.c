@@ -1,4 +1,5 @@
-/* Ranges of places: whoever has which, and that no unit moves that need not when shares change. */
+/* Ranges of places: whoever has which, and that no unit moves that need not when shares change; places themselves, which
+ * other languages give, too. */
 #include "tests/test.h"
 
 #include "tuner/base/rng.h"
@@ -232,6 +233,69 @@ static void test_shares__stay_exact_and_few_however_often_they_change(void **sta
     }
 }
 
+/* ---- places ---- */
+
+static const struct {
+    const char *salt, *unit;
+    size_t times; /* 1, or how often the unit's letter is repeated */
+    uint64_t place;
+} known[] = {
+    {"summer", "user-1", 1, 0x575c46b742b90},
+    {"summer", "user-2", 1, 0x911ca30358745},
+    {"summer", "user-3", 1, 0x3b79a3806bdd0},
+    {"summer", "user-1000000", 1, 0x8a4fb63c25257},
+    {"winter", "user-1", 1, 0xf8ab99e09a6b7},
+    {"", "", 1, 0xe7ac0786668e0},
+    {"summer", "", 1, 0x964e0aa986cf3},
+    {"", "user-1", 1, 0x8b044bb5709c9},
+    {"summer", "\320\272\320\273\321\216\321\207", 1, 0xdd0a5baa89999},
+    {"summer", "Zo\303\253", 1, 0x35f668b789e07},
+    {"summer", "Zoe\314\210", 1, 0x5436709126a02},
+    {"summer", "\346\227\245\346\234\254\350\252\236", 1, 0x38f5612353ad6},
+    {"summer", "\360\237\246\211", 1, 0x9cdaa13c8e249},
+    {"\303\251t\303\251", "user-1", 1, 0xf1b08123061a2},
+    {"summer", " user-1", 1, 0x2a292d6bdb41b},
+    {"summer", "USER-1", 1, 0x605593a7c0e3f},
+    {"summer", "a:b", 1, 0x9d08103064a71},
+    {"summer", "x", 300, 0x7af42e577027b},
+    {"summer", "y", 1024, 0x9dca880049978},
+    {"a-much-longer-salt-of-an-experiment-with-a-name", "550e8400-e29b-41d4-a716-446655440000", 1, 0x77edcfd77f827},
+};
+
+static void test_assignment__places_are_those_of_other_languages(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        char unit[2048];
+        size_t n = known[i].times > 1 ? known[i].times : strlen(known[i].unit);
+        memset(unit, *known[i].unit, sizeof unit);
+        if (known[i].times == 1) memcpy(unit, known[i].unit, n);
+        double place = assignment_place(known[i].salt, unit, n);
+        assert_true(place == (double)known[i].place / 0x1p52);
+        assert_true(place >= 0 && place < 1);
+    }
+    char longest[ASSIGNMENT_UNIT_MAX + 1] = {0}, salt[ASSIGNMENT_SALT_MAX + 2] = {0};
+    assert_true(isnan(assignment_place("s", longest, sizeof longest)));
+    memset(salt, 's', sizeof salt - 1);
+    assert_true(isnan(assignment_place(salt, "u", 1)));
+    assert_true(isnan(assignment_place("a:b", "u", 1)));
+}
+
+/* 100,000 units on a table of 10 × 10 places under two salts: chi-square of 99 degrees, 99.9 % below 148.2. */
+static void test_assignment__balanced_and_independent(void **state)
+{
+    (void)state;
+    double table[10][10] = {{0}}, chi = 0;
+    for (int i = 0; i < 100000; i++) {
+        char unit[32];
+        size_t n = (size_t)snprintf(unit, sizeof unit, "user-%d", i);
+        table[(int)(10 * assignment_place("summer", unit, n))][(int)(10 * assignment_place("winter", unit, n))]++;
+    }
+    for (int i = 0; i < 100; i++) chi += pow(table[i / 10][i % 10] - 1000, 2) / 1000;
+    assert_true(chi < 148.2);
+    assert_true(chi > 60); /* nor too even: 0.1 % below */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +305,8 @@ int main(void)
         cmocka_unit_test(test_shares__refuses_what_cannot_be),
         cmocka_unit_test(test_shares__none_moves_who_need_not),
         cmocka_unit_test(test_shares__stay_exact_and_few_however_often_they_change),
+        cmocka_unit_test(test_assignment__places_are_those_of_other_languages),
+        cmocka_unit_test(test_assignment__balanced_and_independent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

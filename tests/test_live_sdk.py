@@ -243,7 +243,7 @@ class Alike(Live):
                     self.assert_same(probe(sdk, "place", salt, units=self.packed)[0], here)
 
     def test_known_places(self):
-        """Of tests/test_rollout.c: what the service gives."""
+        """Of tests/test_assignment.c: what the service gives."""
         for salt, unit, at in (("summer", "user-1", 0x575c46b742b90), ("winter", "user-1", 0xf8ab99e09a6b7), ("summer", "a:b", 0x9d08103064a71),
                                ("summer", "🦉", 0x9cdaa13c8e249), ("été", "user-1", 0xf1b08123061a2), ("summer", "y" * 1024, 0x9dca880049978)):
             self.assertEqual(place(salt, unit), at / 2**52)
