@@ -128,6 +128,22 @@ class Noise(unittest.TestCase):
         rest = pipe.say({"ask": 6, "left": 6})["trials"]
         self.assertTrue(all("confirms" in t for t in rest))
 
+    def test_the_baseline_of_a_constraint_is_measured_again_first(self):
+        bound = "baseline: {x: 0.5, y: 0.5, k: b}\nconstraints: [loss <= baseline + 0.1]\n"
+        pipe, measure = self.pipe("--seed", "3", more=bound), self.noisy(0.4)
+        said = self.drive(pipe, 40, measure)
+        again = [t for t in said if "confirms" in t]
+        self.assertEqual([t["trial"] for t in again], list(range(28, 40)))  # baseline and top 3, × 3 seeds
+        self.assertEqual([t["confirms"] for t in again[:3]], [0] * 3)
+        self.assertNotIn(0, [t["confirms"] for t in again[3:]])
+        self.assertEqual(len({t["seed"] for t in again}), 3)
+        # who asks for several at once cannot wait for it
+        pipe = self.pipe("--seed", "3", more=bound)
+        self.drive(pipe, 28, measure, left=False)
+        batch = pipe.say({"ask": 4, "left": 12})["trials"]
+        self.assertEqual([t.get("confirms") == 0 for t in batch], [True] + [False] * 3)
+        self.assertTrue(all("confirms" in t for t in batch))
+
     def test_replicates_that_fail(self):
         pipe = self.pipe("--seed", "3")
         measure = self.noisy(0.4)
