@@ -415,6 +415,12 @@ class Reasons(Live):
             pass
         self.assertEqual(self.said(env={"NOCTURNE_LIVE_KILL_FILE": switch}), (("champion", "DISABLED", "0"),))
 
+    def test_killed_by_an_operator(self):
+        rules = {k: v for k, v in RULES.items() if k not in ("experiment", "period", "salt", "ranges", "overrides")}
+        for why, reason in (("no good", "DISABLED"), ("", "STATIC"), (None, "STATIC")):
+            self.write_rules({**rules, "killed": why}, age_s=10_000)
+            self.assertEqual(self.said(), (("champion", reason, "0"),), why)
+
     def test_held_out_and_elsewhere(self):
         everybody = {"ranges": [[0, 1, "challenger-1"]], "overrides": None}
         self.write_rules({**RULES, **everybody, "holdout": {"salt": "h", "share": 1}, "group": None})
@@ -432,7 +438,8 @@ class Reasons(Live):
     def test_rulesets_that_are_none(self):
         def without(name):
             return {k: v for k, v in RULES.items() if k != name}
-        good = [RULES, {**RULES, "later": {"deep": [1, [2]]}}, {**RULES, "holdout": None}, {**RULES, "ranges": []}, {**RULES, "salt": "s" * 128},
+        good = [RULES, {**RULES, "later": {"deep": [1, [2]]}}, {**RULES, "holdout": None}, {**RULES, "ranges": []}, {**RULES, "salt": "s" * 128}, {**RULES, "killed": ""},
+                {**RULES, "shadow": ["challenger-2", "challenger-1"]},
                 json.dumps(RULES, ensure_ascii=False, indent=3).encode(), json.dumps(RULES).replace("champion", "ch\\u0061mpion").encode(),
                 {**RULES, "variants": {**RULES["variants"], "champion": {"hash": "🦉", "parameters": {}}}}]
         bad = [b"", b"null", b"[]", b"{", json.dumps(RULES)[:-1].encode(), json.dumps(RULES).encode() + b"x", json.dumps(RULES).encode()[:200] + b"\xff",
@@ -446,7 +453,8 @@ class Reasons(Live):
                {**RULES, "ranges": [[0, 0.5, "champion"], [0.4, 0.6, "champion"]]}, {**RULES, "ranges": [[0, "1", "champion"]]},
                {**RULES, "group": {"salt": "g", "from": 0}}, {**RULES, "group": []}, {**RULES, "holdout": {"salt": "a:b", "share": 0.5}},
                {**RULES, "holdout": {"salt": "a", "share": 2}}, {**RULES, "overrides": {"u": "nobody"}}, {**RULES, "overrides": {"u": 3}},
-               {**RULES, "overrides": []}, {**RULES, "variants": {"challenger-1": RULES["variants"]["challenger-1"]}},
+               {**RULES, "killed": 1}, {**RULES, "killed": False}, {**RULES, "shadow": "challenger-1"}, {**RULES, "shadow": ["nobody"]}, {**RULES, "shadow": [3]},
+               {**RULES, "shadow": {}}, {**RULES, "overrides": []}, {**RULES, "variants": {"challenger-1": RULES["variants"]["challenger-1"]}},
                {**RULES, "variants": {**RULES["variants"], "champion": {"hash": "ab"}}}, {**RULES, "variants": {**RULES["variants"], "champion": 3}},
                {**RULES, "variants": {**RULES["variants"], "champion": {"hash": "ab", "parameters": []}}}]
         for rules, taken in [(g, True) for g in good] + [(b, False) for b in bad]:
@@ -562,6 +570,15 @@ class Outcomes(Live):
         self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
         keeper.send_signal(signal.SIGTERM)
         self.assertEqual(keeper.wait(PATIENCE), 0)
+
+    def test_challengers_in_the_shadow(self):
+        """Each program runs what is in the champion's shadow, and says what it would have done."""
+        self.write_rules({**RULES, "ranges": [], "holdout": None, "group": None, "shadow": ["challenger-2", "challenger-1"]})
+        for sdk in PROBES:
+            self.assertEqual(probe(sdk, "shadow", "g2p", self.folder, 3)[0], ["challenger-2 0.03 challenger-1 0.02"] * 3 + ["none"], sdk)
+        items = {(item["unit"], item["id"]): (item["metrics"], item["shadow"]) for item in self.lines()}
+        self.assertEqual(items, {(f"{sdk[0]}-{i}", f"o-{i}"): ({"em": 1}, {"challenger-2": {"em": 0, "tokens": 90}, "challenger-1": {}})
+                                 for sdk in PROBES for i in range(3)})
 
     def test_lines_that_are_broken_are_left_out(self):
         service = self.serve()

@@ -4,7 +4,8 @@
  *   live_probe assign ROLLOUT FOLDER <UNITS  a line each: variant, reason, counted, threshold, model
  *   live_probe say ROLLOUT FOLDER N          N outcomes, then a word, then it waits for the end of its input
  *   live_probe refuse ROLLOUT FOLDER         outcomes that are none
- *   live_probe threads ROLLOUT FOLDER N      each of four threads assigns N times while the ruleset changes
+ *   live_probe shadow ROLLOUT FOLDER N       what is in the shadow of N units, and what it would have done; user-1 has
+ * none live_probe threads ROLLOUT FOLDER N      each of four threads assigns N times while the ruleset changes
  *   live_probe measure ROLLOUT FOLDER N      assignments a second of one thread
  *
  * UNITS: each a number of four bytes, the lowest first, and so many bytes. */
@@ -102,6 +103,27 @@ static int say_nonsense(struct nocturne_live *l)
     return 0;
 }
 
+static int say_shadow(struct nocturne_live *l, long n)
+{
+    struct nocturne_variant in[4], v;
+    const struct nocturne_live_metric em[] = {{"em", 1}}, other[] = {{"em", 0}, {"tokens", 90}};
+    for (long i = 0; i < n; i++) {
+        char name[32], id[32];
+        snprintf(name, sizeof name, "c-%ld", i);
+        snprintf(id, sizeof id, "o-%ld", i);
+        v = nocturne_live_assign(l, name, strlen(name));
+        if (nocturne_live_shadow(l, &v, in, 4) != 2 || nocturne_live_shadow(l, &v, in, 1) != 1) return 1;
+        printf("%s %g %s %g\n", in[0].variant, nocturne_variant_number(&in[0], "threshold", -1), in[1].variant,
+               nocturne_variant_number(&in[1], "threshold", -1));
+        const struct nocturne_shadow shadow[] = {{in[0].variant, 2, other}, {in[1].variant, 0, NULL}};
+        const struct nocturne_outcome o = {.id = id, .n = 1, .metrics = em, .n_shadow = 2, .shadow = shadow};
+        if (nocturne_live_outcome(l, &v, &o)) return 1;
+    }
+    v = nocturne_live_assign(l, "user-1", 6);
+    puts(nocturne_live_shadow(l, &v, in, 4) ? "some" : "none");
+    return 0;
+}
+
 struct work {
     struct nocturne_live *l;
     long n, odd;
@@ -157,6 +179,7 @@ int main(int argc, char **argv)
              : strcmp(verb, "assign") == 0  ? say_variants(l)
              : strcmp(verb, "say") == 0     ? say_outcomes(l, atol(argv[4]))
              : strcmp(verb, "refuse") == 0  ? say_nonsense(l)
+             : strcmp(verb, "shadow") == 0  ? say_shadow(l, atol(argv[4]))
              : strcmp(verb, "threads") == 0 ? use_threads(l, atol(argv[4]))
              : strcmp(verb, "measure") == 0 ? measure(l, atol(argv[4]))
                                             : 2;

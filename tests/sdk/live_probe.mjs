@@ -3,6 +3,7 @@
 //   live_probe.mjs place SALT <UNITS
 //   live_probe.mjs assign ROLLOUT FOLDER <UNITS
 //   live_probe.mjs say ROLLOUT FOLDER N      into the spool, sent where there is NOCTURNE_URL; waits for the end of its input
+//   live_probe.mjs shadow ROLLOUT FOLDER N
 //   live_probe.mjs memory ROLLOUT N          outcomes in memory, sent before it ends
 //   live_probe.mjs measure ROLLOUT FOLDER N
 import fs from "node:fs";
@@ -49,6 +50,15 @@ const verbs = {
     console.log("said");
     for await (const _ of process.stdin);
     console.log(await rollout.close());
+  },
+  shadow() {
+    const rollout = new Rollout(name, { folder });
+    for (let i = 0; i < Number(n); i++) {
+      const v = rollout.assign(`j-${i}`), [first, second] = Object.keys(v.shadow);
+      console.log(Object.entries(v.shadow).map(([variant, of]) => `${variant} ${of.threshold}`).join(" "));
+      v.outcome({ em: 1 }, { id: `o-${i}`, shadow: { [first]: { em: 0, tokens: 90 }, [second]: {} } });
+    }
+    console.log(Object.keys(rollout.assign("user-1").shadow).length ? "some" : "none");
   },
   async memory() {
     const rollout = new Anywhere(name, { url: process.env.NOCTURNE_URL, token: process.env.NOCTURNE_TOKEN });

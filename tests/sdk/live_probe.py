@@ -4,6 +4,7 @@
   live_probe.py place SALT <UNITS
   live_probe.py assign ROLLOUT FOLDER <UNITS
   live_probe.py say ROLLOUT FOLDER N     into the spool, sent where there is NOCTURNE_URL; waits for the end of its input
+  live_probe.py shadow ROLLOUT FOLDER N  what is in the shadow of N units, and what it would have done; user-1 has none
   live_probe.py fork ROLLOUT FOLDER N    N outcomes, and N of each of two children, one of which has a child of its own
 """
 import logging
@@ -29,6 +30,15 @@ def place_of(salt, unit):
 def say(rollout, n, name="p"):
     for i in range(n):
         assert rollout.assign(f"{name}-{i}").outcome(id=f"o-{i}", segment='a "b"\n', em=0.1, tokens=i)
+
+
+def shadow(rollout, n):
+    for i in range(n):
+        v = rollout.assign(f"p-{i}")
+        print(" ".join(f"{name} {parameters['threshold']:g}" for name, parameters in v.shadow.items()))
+        first, second = v.shadow
+        assert v.outcome(id=f"o-{i}", em=1, shadow={first: {"em": 0, "tokens": 90}, second: {}})
+    print(rollout.assign("user-1").shadow and "some" or "none")
 
 
 def fork(rollout, n):
@@ -60,6 +70,9 @@ def main(verb, name, folder="", n="0"):
         for unit in units():
             v = rollout.assign(unit)
             print(v.variant, v.reason, int(v.counted), f"{v.parameters.get('threshold', -1):g}", v.parameters.get("model", "-"))
+        return 0
+    if verb == "shadow":
+        shadow(rollout, int(n))
         return 0
     if os.environ.get("NOCTURNE_URL") and not rollout.ready(60):
         return 2

@@ -376,8 +376,9 @@ struct override {
 enum { VARIANTS_MAX = 128 };
 
 struct rules {
-    const struct face *faces[VARIANTS_MAX], *champion;
-    size_t n_faces;
+    const struct face *faces[VARIANTS_MAX], *champion, *shadow[VARIANTS_MAX];
+    size_t n_faces, n_shadow;
+    int killed;                          /* by an operator of the service */
     double valid_ms, experiment, period; /* -1: none */
     const char *salt, *group_salt, *holdout_salt;
     double group_from, group_to, holdout_share;
@@ -591,6 +592,22 @@ static const char *read_group(struct rules *r, const char *text)
     return NULL;
 }
 
+static const char *read_state(struct rules *r, const char *text)
+{
+    const char *killed = find(text, "killed"), *shadow = find(text, "shadow");
+    if (killed && *killed != 'n' && *killed != '"') return "killed is no text";
+    r->killed = killed && *killed == '"' && !string_is(killed, "");
+    if (!shadow || *shadow == 'n') return NULL;
+    if (*shadow != '[') return "shadow is no list";
+    for (const char *p = first(shadow); p; p = next(p)) {
+        const struct face *face = face_of(r, p);
+        if (!face) return "the shadow has an unknown variant";
+        if (r->n_shadow == VARIANTS_MAX) return "the shadow has too many variants";
+        r->shadow[r->n_shadow++] = face;
+    }
+    return NULL;
+}
+
 static const char *read_all(struct nocturne_live *l, struct rules *r, const char *text, size_t n)
 {
     const char *p = blank(text), *end = strlen(text) == n ? value_end(p, 0) : NULL, *why;
@@ -601,7 +618,8 @@ static const char *read_all(struct nocturne_live *l, struct rules *r, const char
     if (!number_in(p, "valid_ms", 1, 1e15, &r->valid_ms) || !number_in(p, "refresh_ms", 1, 1e15, &refresh_ms))
         return "valid_ms and refresh_ms are no numbers from 1 on";
     if (!(r->strings = malloc(n + 1))) return "no memory";
-    if ((why = read_variants(l, r, p)) || (why = read_experiment(r, p)) || (why = read_group(r, p))) return why;
+    if ((why = read_variants(l, r, p)) || (why = read_state(r, p)) || (why = read_experiment(r, p))) return why;
+    if ((why = read_group(r, p))) return why;
     return read_overrides(r, p);
 }
 
@@ -746,6 +764,7 @@ static enum nocturne_reason decide(struct nocturne_live *l, const struct nocturn
     *ret = r->champion;
     if (!is_unit(v->unit, v->unit_bytes)) return NOCTURNE_ERROR;
     if ((face = overridden(r, v->unit, v->unit_bytes))) return *ret = face, NOCTURNE_TARGETING_MATCH;
+    if (r->killed) return NOCTURNE_DISABLED;
     if (r->experiment < 0) return NOCTURNE_STATIC;
     if (atomic_load_explicit(&l->killed, memory_order_relaxed)) return NOCTURNE_DISABLED;
     if (now > l->until_ms) return NOCTURNE_STALE;
@@ -769,6 +788,23 @@ struct nocturne_variant nocturne_live_assign(struct nocturne_live *l, const char
     }
     pthread_rwlock_unlock(&l->lock);
     return v;
+}
+
+size_t nocturne_live_shadow(struct nocturne_live *l, const struct nocturne_variant *v, struct nocturne_variant *ret,
+                            size_t size)
+{
+    size_t n = 0;
+    if (!v->counted || strcmp(v->variant, "champion") != 0) return 0;
+    pthread_rwlock_rdlock(&l->lock);
+    const struct rules *r = l->rules;
+    if (v->experiment == (long long)r->experiment && v->period == (long long)r->period)
+        for (; n < r->n_shadow && n < size; n++) {
+            const struct face *face = r->shadow[n];
+            ret[n] = *v;
+            ret[n].variant = face->name, ret[n].hash = face->hash, ret[n].parameters = face->parameters;
+        }
+    pthread_rwlock_unlock(&l->lock);
+    return n;
 }
 
 double nocturne_variant_number(const struct nocturne_variant *v, const char *name, double fallback)
@@ -842,15 +878,29 @@ static int put_id(struct line *line, const char *id)
     return 1;
 }
 
-static int put_metrics(struct line *line, const struct nocturne_outcome *o)
+static int put_metrics(struct line *line, size_t n, const struct nocturne_live_metric *m)
 {
     int fine = 1;
-    put_text(line, ",\"metrics\":");
-    for (size_t i = 0; i < o->n; i++) {
+    put_text(line, "{");
+    for (size_t i = 0; i < n; i++) {
+        put_text(line, i ? "," : "");
+        fine = put_string(line, m[i].name, strlen(m[i].name)) && is_finite(m[i].value) && fine;
+        put_text(line, ":%.17g", m[i].value);
+    }
+    put_text(line, "}");
+    return fine;
+}
+
+static int put_shadow(struct line *line, const struct nocturne_outcome *o)
+{
+    int fine = 1;
+    put_text(line, ",\"shadow\":");
+    for (size_t i = 0; i < o->n_shadow; i++) {
+        const struct nocturne_shadow *s = &o->shadow[i];
         put_text(line, i ? "," : "{");
-        fine =
-            put_string(line, o->metrics[i].name, strlen(o->metrics[i].name)) && is_finite(o->metrics[i].value) && fine;
-        put_text(line, ":%.17g", o->metrics[i].value);
+        fine = put_string(line, s->variant, strlen(s->variant)) && fine;
+        put_text(line, ":");
+        fine = put_metrics(line, s->n, s->metrics) && fine;
     }
     put_text(line, "}");
     return fine;
@@ -874,8 +924,11 @@ static int put_outcome(struct line *line, const struct nocturne_variant *v, cons
     if (o->expected) fine = is_finite(*o->expected) && fine;
     if (o->n) {
         put_text(line, ",\"id\":");
-        fine = put_id(line, o->id) && put_metrics(line, o) && fine;
+        fine = put_id(line, o->id) && fine;
+        put_text(line, ",\"metrics\":");
+        fine = put_metrics(line, o->n, o->metrics) && fine;
     }
+    if (o->n_shadow) fine = put_shadow(line, o) && fine;
     put_text(line, "}\n");
     return fine;
 }

@@ -90,6 +90,11 @@ struct nocturne_variant {
 /* The unit's variant, the same each time and everywhere. */
 struct nocturne_variant nocturne_live_assign(struct nocturne_live *l, const char *unit, size_t unit_bytes);
 
+/* The challengers that are to run on the same request in the background, without acting and without anybody waiting, no
+ * more than `size` of them; returns how many, mostly 0. What they would have done goes into the outcome of v. */
+size_t nocturne_live_shadow(struct nocturne_live *l, const struct nocturne_variant *v, struct nocturne_variant *ret,
+                            size_t size);
+
 /* A parameter of it; `fallback`: it is none or no number. */
 double nocturne_variant_number(const struct nocturne_variant *v, const char *name, double fallback);
 /* Its text into buf, of `size` bytes with the final 0. 0; -1: it is none, no text, or longer. */
@@ -106,6 +111,12 @@ struct nocturne_live_metric {
     double value;
 };
 
+struct nocturne_shadow {
+    const char *variant;
+    size_t n; /* metrics; 0: it failed on the request */
+    const struct nocturne_live_metric *metrics;
+};
+
 struct nocturne_outcome {
     const char *id;         /* the same for the same outcome, should it be said twice; NULL: a random one */
     const char *segment;    /* or NULL */
@@ -113,6 +124,8 @@ struct nocturne_outcome {
     long long at_ms;        /* since the epoch; 0: now */
     size_t n;               /* metrics; 0: it was exposed, and no more is said */
     const struct nocturne_live_metric *metrics;
+    size_t n_shadow; /* beside metrics */
+    const struct nocturne_shadow *shadow;
 };
 
 /* What the unit did. Of a variant that is not counted nothing is kept while there is an experiment. 0; -1: it could not

@@ -24,7 +24,8 @@ function randomId() {
   return Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
 }
 
-/** What a unit was given: variant, parameters, reason (OpenFeature's), counted (in the experiment), hash, experiment, period. */
+/** What a unit was given: variant, parameters, reason (OpenFeature's), counted (in the experiment), hash, experiment, period;
+ * shadow: challengers that are to run on the same request, in the background, without acting: name and parameters. */
 class Variant {
   #rollout;
 
@@ -34,9 +35,10 @@ class Variant {
   }
 
   /** What the unit did. id: the same for the same outcome, should it be said twice; at: milliseconds since the epoch;
-   * expected: in [0, 1], known before the unit was assigned. False: it could not be kept. */
-  outcome(metrics, { id = randomId(), segment, expected, at } = {}) {
-    return this.#rollout.say(this, { id, segment, expected, metrics }, at);
+   * expected: in [0, 1], known before the unit was assigned; shadow: metrics of each challenger in it, {} of one that failed.
+   * False: it could not be kept. */
+  outcome(metrics, { id = randomId(), segment, expected, shadow, at } = {}) {
+    return this.#rollout.say(this, { id, segment, expected, metrics, shadow }, at);
   }
 
   /** The unit was served, whatever it will do. An outcome says so as well. */
@@ -80,7 +82,7 @@ export class Rollout {
   /** The unit's variant, the same each time and everywhere. unit: 1 to 1,024 bytes of UTF-8, or a whole number. */
   assign(unit) {
     const text = Number.isSafeInteger(unit) ? String(unit) : unit;
-    const champion = { unit: text, variant: "champion", counted: false };
+    const champion = { unit: text, variant: "champion", counted: false, shadow: {} };
     if (!this.rules) return new Variant(this, { ...champion, reason: "DEFAULT", hash: "", parameters: this.defaults, experiment: null, period: null });
     try {
       return new Variant(this, this.rules.assign(text, this.doubt()));
@@ -278,13 +280,18 @@ export class Rollout {
   }
 }
 
-function lineOf(v, { id, segment, expected, metrics }, at) {
+function numbers(metrics) {
+  for (const [name, value] of Object.entries(metrics)) if (!Number.isFinite(Number(value))) throw new TypeError(`${name} is ${value}`);
+  return Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, Number(value)]));
+}
+
+function lineOf(v, { id, segment, expected, metrics, shadow }, at) {
   if (!Number.isFinite(at)) throw new TypeError("its time is no number");
   if (expected !== undefined && !Number.isFinite(expected)) throw new TypeError("expected is no number");
-  for (const [name, value] of Object.entries(metrics ?? {})) if (!Number.isFinite(Number(value))) throw new TypeError(`${name} is ${value}`);
   const counted = v.experiment === null ? {} : { experiment: v.experiment, period: v.period };
-  const numbers = metrics && { id: String(id), metrics: Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, Number(value)])) };
-  const line = JSON.stringify({ unit: v.unit, variant: v.variant, at_ms: Math.trunc(at), ...counted, segment, expected, ...numbers });
+  const said = metrics && { id: String(id), metrics: numbers(metrics) };
+  const beside = shadow && Object.keys(shadow).length && { shadow: Object.fromEntries(Object.entries(shadow).map(([variant, of]) => [variant, numbers(of)])) };
+  const line = JSON.stringify({ unit: v.unit, variant: v.variant, at_ms: Math.trunc(at), ...counted, segment, expected, ...said, ...beside });
   if (line.length > LINE_MAX) throw new RangeError(`it has ${line.length} characters; ${LINE_MAX} are the most`);
   return line;
 }

@@ -42,6 +42,10 @@ export class Ruleset {
       this.salt = saltBytes(rules.salt);
       this.ranges = readRanges(rules.ranges, this.variants);
     }
+    check((rules.killed ?? "") === String(rules.killed ?? ""), "killed is no text");
+    this.killed = Boolean(rules.killed); // by an operator of the service
+    this.shadow = rules.shadow ?? [];
+    check(Array.isArray(this.shadow) && this.shadow.every((name) => this.variants.has(name)), "shadow is no list of variants");
     this.readGroup(part(rules, "group"), part(rules, "holdout"));
     this.overrides = new Map(Object.entries(part(rules, "overrides") ?? {}));
     for (const variant of this.overrides.values()) check(this.variants.has(variant), `an override has the unknown variant ${variant}`);
@@ -57,6 +61,7 @@ export class Ruleset {
   decide(unit, doubt) {
     const bytes = unitBytes(unit), overridden = this.overrides.get(unit);
     if (overridden !== undefined) return [overridden, "TARGETING_MATCH"];
+    if (this.killed) return ["champion", "DISABLED"];
     if (this.experiment === null) return ["champion", "STATIC"];
     if (doubt) return ["champion", doubt];
     if (this.holdout && placeOf(this.holdout.salt, bytes) < this.holdout.share) return ["champion", "STATIC"];
@@ -71,7 +76,11 @@ export class Ruleset {
   /** doubt: "DISABLED" or "STALE": the experiment must not go on here, and this is why. Throws: no unit. */
   assign(unit, doubt = null) {
     const [variant, reason] = this.decide(unit, doubt), { hash, parameters } = this.variants.get(variant);
-    return { unit, variant, reason, counted: reason === "SPLIT", hash, parameters, experiment: this.experiment, period: this.period };
+    const counted = reason === "SPLIT", shadow = counted && variant === "champion" ? this.shadow : [];
+    return {
+      unit, variant, reason, counted, hash, parameters, experiment: this.experiment, period: this.period,
+      shadow: Object.fromEntries(shadow.map((name) => [name, this.variants.get(name).parameters])),
+    };
   }
 }
 

@@ -62,12 +62,25 @@ class Ruleset:
             self.experiment, self.period = int(_number(rules, "experiment", 1, 2**53)), int(_number(rules, "period", 0, 2**53))
             self._salt = _salt(rules.get("salt"))
             self._read_ranges(rules.get("ranges"))
+        self._killed = bool(self._read_killed(rules.get("killed")))
+        self.shadow = self._read_shadow(rules.get("shadow"))
         group, holdout = _part(rules, "group"), _part(rules, "holdout")
         self._group = group and (_salt(group.get("salt")), _number(group, "from", 0, 1), _number(group, "to", 0, 1))
         self._holdout = holdout and (_salt(holdout.get("salt")), _number(holdout, "share", 0, 1))
         self._overrides: Dict[str, str] = _part(rules, "overrides") or {}
         for variant in self._overrides.values():
             _check(isinstance(variant, str) and variant in self.variants, f"an override has the unknown variant {variant!r}")
+
+    @staticmethod
+    def _read_killed(why: Any) -> str:
+        """By an operator of the service."""
+        _check(why is None or isinstance(why, str), "killed is no text")
+        return why or ""
+
+    def _read_shadow(self, names: Any) -> List[str]:
+        names = [] if names is None else names
+        _check(isinstance(names, list) and all(isinstance(n, str) and n in self.variants for n in names), "shadow is no list of variants")
+        return list(names)
 
     def _read_ranges(self, ranges: Any) -> None:
         _check(isinstance(ranges, list), "its ranges are no list")
@@ -84,6 +97,8 @@ class Ruleset:
         bytes_ = unit_bytes(unit)
         if unit in self._overrides:
             return Decision(self._overrides[unit], "TARGETING_MATCH", False)
+        if self._killed:
+            return Decision("champion", "DISABLED", False)
         if self.experiment is None:
             return Decision("champion", "STATIC", False)
         if doubt:

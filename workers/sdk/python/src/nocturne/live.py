@@ -59,13 +59,15 @@ def _now() -> float:
 class Variant:
     """What a unit was given. variant: "champion", "challenger", …; reason: OpenFeature's; counted: in the experiment."""
 
-    __slots__ = ("_rollout", "_given", "unit", "variant", "reason", "counted", "hash", "experiment", "period")
+    __slots__ = ("_rollout", "_given", "_shadow", "unit", "variant", "reason", "counted", "hash", "experiment", "period")
 
     def __init__(self, rollout: "Rollout", unit: str, decision: Decision, rules: Optional[Ruleset]) -> None:
         of: Dict[str, Any] = rules.variants[decision.variant] if rules else {"hash": "", "parameters": rollout._default}
         self._rollout = rollout
         self._given: Dict[str, Any] = of["parameters"]
         self.unit, self.variant, self.reason, self.counted = unit, decision.variant, decision.reason, decision.counted
+        beside = rules.shadow if rules and self.counted and self.variant == "champion" else []
+        self._shadow = {name: rules.variants[name]["parameters"] for name in beside} if rules else {}
         self.hash: str = of["hash"]
         self.experiment = rules.experiment if rules else None
         self.period = rules.period if rules else None
@@ -74,12 +76,19 @@ class Variant:
     def parameters(self) -> Dict[str, Any]:
         return dict(self._given)
 
+    @property
+    def shadow(self) -> Dict[str, Dict[str, Any]]:
+        """Challengers that are to run on the same request, in the background, without acting and without anybody waiting:
+        name and parameters. What they would have done goes into the outcome, {} of one that failed."""
+        return {name: dict(parameters) for name, parameters in self._shadow.items()}
+
     def outcome(self, id: Optional[str] = None, segment: Optional[str] = None, at: Optional[float] = None,
-                expected: Optional[float] = None, **metrics: float) -> bool:
+                expected: Optional[float] = None, shadow: Optional[Dict[str, Dict[str, float]]] = None, **metrics: float) -> bool:
         """What the unit did. id: the same for the same outcome, should it be said twice; at: seconds since the epoch;
-        expected: in [0, 1], known before the unit was assigned. False: it could not be kept; the log says why."""
+        expected: in [0, 1], known before the unit was assigned; shadow: metrics of each challenger in it. False: it could
+        not be kept; the log says why."""
         item = {"id": str(id) if id is not None else os.urandom(12).hex(), "segment": segment, "expected": expected,
-                "metrics": metrics}
+                "metrics": metrics, "shadow": shadow or None}
         return self._rollout._say(self, item, at)
 
     def exposed(self, at: Optional[float] = None) -> bool:
@@ -401,11 +410,17 @@ def _line(v: Variant, item: Dict[str, Any], at: Optional[float]) -> bytes:
         said.update(experiment=v.experiment, period=v.period)
     said.update((name, value) for name, value in item.items() if value is not None)
     if "metrics" in item:
-        said["metrics"] = {name: _metric(value) for name, value in item["metrics"].items()}
+        said["metrics"] = _numbers(item["metrics"])
+    if item.get("shadow"):
+        said["shadow"] = {variant: _numbers(metrics) for variant, metrics in item["shadow"].items()}
     line = json.dumps(said, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
     if len(line) > LINE_MAX:
         raise ValueError(f"it has {len(line)} bytes; {LINE_MAX} are the most")
     return line
+
+
+def _numbers(metrics: Dict[str, float]) -> Dict[str, float]:
+    return {name: _metric(value) for name, value in metrics.items()}
 
 
 def _said_by(status: int, body: bytes) -> str:
