@@ -637,6 +637,87 @@ class Outcomes(Live):
         self.assertNotIn("metrics", service.outcomes["j-0", None])
 
 
+class Real(Live):
+    """Beside the program itself: its rulesets, its assignment, its intake."""
+
+    def nocturne(self, *arguments):
+        r = subprocess.run([os.path.join(BIN, "nocturne"), *arguments], cwd=self.folder, capture_output=True, encoding="utf-8", timeout=PATIENCE)
+        self.assertEqual(r.returncode, 0, r.stderr)
+        return r.stdout
+
+    def ruleset(self):
+        rules = json.loads(self.nocturne("rollout", "ruleset", "g2p", "--db", "n.db"))
+        self.write_rules(rules)
+        return rules
+
+    def setUp(self):
+        super().setUp()
+        with open(os.path.join(self.folder, "study.yaml"), "w", encoding="utf-8") as f:
+            f.write("""study: g2p
+trial: {command: [sh, -c, "echo 'nocturne: {{\\"result\\": {{\\"em\\": 0.5, \\"tokens\\": 100}}}}'", "{threshold}"]}
+parameters:
+  threshold: {type: float, range: [0.01, 1]}
+metrics:
+  em: {goal: maximize}
+  tokens: {goal: minimize}
+objective: {minimize: tokens}
+baseline: {threshold: 0.5}
+budget: {trials: 2}
+""")
+        with open(os.path.join(self.folder, "plan.yaml"), "w", encoding="utf-8") as f:
+            f.write("""metrics:
+  em: {prove: not_worse, goal: maximize, range: [0, 1], margin: 0.01, effect: 0.05, guard: 0.01, missing: 0}
+  tokens: {prove: fewer, saving: 0.1, margin: 0.01, guard: 0.25, marks: [1, 2000], cap: 2000}
+learn: 0
+ramp: [0.3]
+holdout: 0.1
+group: {name: checkout, part: [0.25, 0.9]}
+overrides: {user-1: challenger, "Zoë": champion}
+""")
+        self.nocturne("run", "study.yaml", "--db", "n.db")
+        self.nocturne("rollout", "start", "g2p", "-p", "plan.yaml", "-c", "baseline", "-x", "1", "--db", "n.db")
+
+    def assigned(self, units):
+        """As the program says it: variant, reason, counted."""
+        said = json.loads(self.nocturne("rollout", "assign", "g2p", "--json", "--db", "n.db", "--", *units))["units"]
+        return [(u["variant"], u["reason"], str(int(u["counted"]))) for u in said]
+
+    def test_assignments(self):
+        self.ruleset()
+        units = [u for u in nasty_units(2000) if len(u) < 300][:990]
+        wanted = self.assigned(units)
+        self.assertEqual({w[1] for w in wanted}, {"SPLIT", "STATIC", "TARGETING_MATCH"})
+        for sdk in PROBES:
+            got = [tuple(line.split()[:3]) for line in probe(sdk, "assign", "g2p", self.folder, units=packed(units))[0]]
+            self.assertEqual([x for x in zip(units, got, wanted) if x[1] != x[2]][:5], [], sdk)
+        self.nocturne("rollout", "kill", "g2p", "-y", "a test", "--db", "n.db")
+        self.ruleset()
+        for sdk in PROBES:
+            got = [tuple(line.split()[:3]) for line in probe(sdk, "assign", "g2p", self.folder, units=packed(units[:9]))[0]]
+            self.assertEqual(got, self.assigned(units[:9]), sdk)
+
+    def test_outcomes(self):
+        """What lies in the spool is taken as it is, and once."""
+        self.ruleset()
+        for sdk in PROBES:
+            p = self.start(sdk, "say", "g2p", self.folder, 200)
+            self.assertEqual(p.stdout.readline(), "said\n")
+            p.kill()
+            p.wait()
+        n = 0
+        with open(os.path.join(self.folder, "outcomes"), "wb") as all_:
+            for name in self.spooled():
+                with open(os.path.join(self.own, name), "rb") as f:
+                    lines = f.read()
+                    n += lines.count(b"\n")
+                    all_.write(lines)
+        self.assertGreater(n, 60 * len(PROBES))
+        for taken, repeated in ((n, 0), (0, n)):
+            said = json.loads(self.nocturne("rollout", "outcomes", "g2p", "outcomes", "--json", "--db", "n.db"))
+            self.assertEqual({k: said[k] for k in ("taken", "repeated", "late", "left_out", "refused")},
+                             {"taken": taken, "repeated": repeated, "late": 0, "left_out": 0, "refused": 0})
+
+
 class Python(Live):
     """What only the Python package has, or is cheapest to see in."""
 
