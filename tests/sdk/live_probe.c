@@ -6,7 +6,7 @@
  *   live_probe refuse ROLLOUT FOLDER         outcomes that are none
  *   live_probe shadow ROLLOUT FOLDER N       what is in the shadow of N units, and what it would have done; user-1 has
  * none live_probe threads ROLLOUT FOLDER N      each of four threads assigns N times while the ruleset changes
- *   live_probe measure ROLLOUT FOLDER N      assignments a second of one thread
+ *   live_probe measure ROLLOUT FOLDER N      assignments a second of a core
  *
  * UNITS: each a number of four bytes, the lowest first, and so many bytes. */
 #include "workers/sdk/c/nocturne_live.h"
@@ -157,13 +157,13 @@ static int measure(struct nocturne_live *l, long n)
 {
     struct timespec a, b;
     long counted = 0;
-    clock_gettime(CLOCK_MONOTONIC, &a);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
     for (long i = 0; i < n; i++) {
         char name[32] = "user-00000000";
         for (long k = i, at = 12; k; k /= 10) name[at--] = (char)('0' + k % 10);
         counted += nocturne_live_assign(l, name, 13).counted;
     }
-    clock_gettime(CLOCK_MONOTONIC, &b);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
     printf("%.0f assignments/s, %ld counted\n",
            (double)n / ((double)(b.tv_sec - a.tv_sec) + 1e-9 * (double)(b.tv_nsec - a.tv_nsec)), counted);
     return 0;
