@@ -58,6 +58,7 @@ int cmd_stop(int argc, char **argv);
 int cmd_stopping(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 int cmd_trials(int argc, char **argv);
+int cmd_watch(int argc, char **argv);
 
 int cmd_worker(int argc, char **argv);
 

@@ -53,6 +53,8 @@ static const struct verb verbs[] = {
     {"rollback", ROLLOUT_ORDER, 1, 1, "which rollout?", "yV"},
     {"kill", ROLLOUT_ORDER, 1, 1, "which rollout?", "yV"},
     {"revive", ROLLOUT_ORDER, 1, 1, "which rollout?", "yV"},
+    {"approve", ROLLOUT_ORDER, 1, 1, "which rollout?", "yV"},
+    {"unwatch", ROLLOUT_ORDER, 1, 1, "which rollout?", "yV"},
     {"outcomes", ROLLOUT_OUTCOMES, 1, 2, "which rollout? And from which file, or standard input?", ""},
     {"tick", ROLLOUT_TICK, 0, 1, "", "F"},
     {"assign", ROLLOUT_ASSIGN, 2, 1000, "which rollout, and who? For example: nocturne rollout assign g2p user-17", ""},
@@ -339,6 +341,7 @@ int cmd_rollout(int argc, char **argv)
                     "status [ROLLOUT]\n"
                     "ramp|pause|resume|promote ROLLOUT\n"
                     "rollback|stop|kill|revive ROLLOUT\n"
+                    "approve|unwatch ROLLOUT\n"
                     "outcomes ROLLOUT [FILE]\n"
                     "tick [ROLLOUT]\n"
                     "assign ROLLOUT UNIT…\n"
@@ -354,6 +357,7 @@ int cmd_rollout(int argc, char **argv)
             "promote   the challenger is the champion from now on\n"
             "rollback  it was no good: the champion for all; stop: no more of it\n"
             "kill      the champion for all, at once, whatever runs; revive\n"
+            "approve   what 'nocturne watch' waits with goes on; unwatch: nobody watches\n"
             "outcomes  what units did, of a file or standard input, as JSON lines:\n"
             "          {\"unit\": \"user-17\", \"id\": \"o-1\", \"variant\": \"challenger\",\n"
             "           \"metrics\": {\"em\": 1, \"tokens\": 120}}\n"

@@ -400,7 +400,7 @@ enum duty_end duty_do(const struct duty *d)
     switch (d->phase) {
     case WATCH_LEARNING:
     case WATCH_WATCHING: return evaluate(d);
-    case WATCH_DRIFTED: return finish_as(d, WATCH_DONE, "people have been told");
+    case WATCH_DRIFTED: return finish_as(d, WATCH_DONE, "what it has done is looked into");
     case WATCH_EVALUATING: return diagnose(d);
     case WATCH_TUNING: return retune(d);
     case WATCH_TRYING: return d->open ? DUTY_NONE : start_experiment(d);

@@ -52,6 +52,10 @@ enum status rollout_plan(const struct rollout_options *o, struct error *err);
 enum status rollout_plan_text(const struct rollout_options *o, const char *file, struct arena *a, const char **ret,
                               struct error *err);
 
+/* A trial's number, "best" (confirmed), "baseline", a reference's name, or a file of parameters; the caller frees its
+ * body. */
+enum status rollout_choose(const struct memory *s, const char *which, struct configuration *ret, struct error *err);
+
 /* " --url URL …" of the command line, or "": for commands to be copied. */
 const char *rollout_where(const struct rollout_options *o, struct arena *a);
 /* Who is at the keyboard, in the arena. */

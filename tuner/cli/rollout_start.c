@@ -39,8 +39,7 @@ static long reference_trial(const struct memory *s, const char *name)
     return -1;
 }
 
-/* A trial's number, "best", "baseline", a reference, or a file of parameters. */
-static enum status choose(const struct memory *s, const char *which, struct configuration *ret, struct error *err)
+enum status rollout_choose(const struct memory *s, const char *which, struct configuration *ret, struct error *err)
 {
     long trial = reference_trial(s, which);
     enum status st = STATUS_OK;
@@ -76,7 +75,7 @@ static enum status choose_challengers(struct starting *x, struct error *err)
     size_t n = o->start.n_challengers ? o->start.n_challengers : 1;
     enum status s = STATUS_OK;
     for (size_t i = 0; !s && i < n; i++) {
-        s = choose(x->memory, o->start.n_challengers ? o->start.challenger[i] : "best", &x->challenger[i], err);
+        s = rollout_choose(x->memory, o->start.n_challengers ? o->start.challenger[i] : "best", &x->challenger[i], err);
         if (s)
             error_context(err, "--challenger");
         else
@@ -90,7 +89,7 @@ static enum status choose_champion(struct starting *x, bool is_new, struct error
 {
     const char *which = x->o->start.champion ? x->o->start.champion : is_new ? "baseline" : NULL;
     if (!which) return STATUS_OK;
-    enum status s = choose(x->memory, which, &x->champion, err);
+    enum status s = rollout_choose(x->memory, which, &x->champion, err);
     if (s == STATUS_NOT_FOUND && !x->o->start.champion)
         error_set(err, STATUS_INVALID,
                   "study '%s' has no baseline, and rollout '%s' is new: say what is served now, with --champion",
