@@ -40,6 +40,7 @@ int cmd_importance(int argc, char **argv);
 int cmd_init(int argc, char **argv);
 int cmd_lineage(int argc, char **argv);
 int cmd_log(int argc, char **argv);
+int cmd_loop(int argc, char **argv);
 int cmd_plan(int argc, char **argv);
 int cmd_plot(int argc, char **argv);
 int cmd_replay(int argc, char **argv);

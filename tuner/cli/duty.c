@@ -338,23 +338,32 @@ static enum duty_end retune(const struct duty *d)
 
 /* ---- tried ---- */
 
-static void put_metric(const struct watch_metric *m, json_t *metrics)
+/* Of an amount: fewer, if that is what had drifted; else no more than a quarter of the cap more. */
+static json_t *amount_json(const struct watch_metric *m, bool drifted)
 {
-    json_t *out = json_pack("{s:s}", "prove", m->amount ? "fewer" : "not_worse");
-    if (!m->amount) {
-        json_object_set_new(out, "goal", json_string(m->minimize ? "minimize" : "maximize"));
-        json_object_set_new(out, "range", json_pack("[o, o]", json_amount(m->low), json_amount(m->high)));
-    }
-    if (m->marks.cap > 0) json_object_set_new(out, "cap", json_amount(m->marks.cap));
-    json_object_set_new(metrics, m->name, out);
+    bool capped = m->marks.cap > 0;
+    if (drifted) return json_pack("{s:s, s:o*}", "prove", "fewer", "cap", capped ? json_amount(m->marks.cap) : NULL);
+    if (!capped) return NULL;
+    return json_pack("{s:s, s:s, s:[i, f], s:f}", "prove", "nothing", "goal", "minimize", "range", 0, m->marks.cap, "guard",
+                     m->marks.cap / 4);
 }
 
-/* Without an experiment before: what is watched is to be proven. */
+static json_t *scale_json(const struct watch_metric *m)
+{
+    return json_pack("{s:s, s:s, s:[f, f]}", "prove", "not_worse", "goal", m->minimize ? "minimize" : "maximize", "range",
+                     m->low, m->high);
+}
+
+/* Without an experiment before: what has drifted is to be mended, and nothing else made worse. */
 static const char *plan_of_watch(const struct duty *d)
 {
     json_t *metrics = json_object();
-    for (size_t i = 0; i < d->plan.n; i++)
-        if (!d->plan.metric[i].both) put_metric(&d->plan.metric[i], metrics);
+    const char *most = text_at(json_object_get(d->status, "watch"), "most");
+    for (size_t i = 0; i < d->plan.n; i++) {
+        const struct watch_metric *m = &d->plan.metric[i];
+        json_t *one = m->both ? NULL : m->amount ? amount_json(m, strcmp(m->name, most) == 0) : scale_json(m);
+        if (one) json_object_set_new(metrics, m->name, one);
+    }
     json_t *plan = json_pack("{s:o}", "metrics", metrics);
     char *text = json_text(plan);
     const char *kept = arena_strdup(d->arena, text);

@@ -26,6 +26,7 @@ struct keeper {
     struct notify_file *file;
     struct bulletin *bulletin;
     struct ticker *ticker;
+    struct store_hold *hold; /* one process does the work of a watch */
     int64_t looked;        /* seq: events up to here were looked at … */
     int64_t shown;         /* … and up to here shown by an earlier process, or are of no interest */
     int64_t not_before_ms; /* something could not be done now */
@@ -177,16 +178,34 @@ static void keep(struct keeper *k)
         fprintf(stderr, "stopped; nothing is lost, and the same command goes on\n");
 }
 
+/* Not of a study's name: a rollout's may have points, and this one has one at least. */
+const char *keeper_lock(const char *rollout, struct arena *arena)
+{
+    return arena_printf(arena, "%s.watch", rollout);
+}
+
+static enum status take_hold(struct keeper *k, struct error *err)
+{
+    struct error who;
+    enum status s = store_hold_take(k->store, keeper_lock(k->o->rollout, &k->arena), &k->hold, &who);
+    if (s == STATUS_BUSY)
+        return error_set(err, s, "rollout '%s' is watched by another process; 'nocturne loop %s' shows how it stands",
+                         k->o->rollout, k->o->rollout);
+    if (s) *err = who;
+    return s;
+}
+
 static enum status begin(struct keeper *k, struct error *err)
 {
     json_t *status = NULL;
     enum status s = cli_notify_file(k->o->notify, &k->file, err);
     if (!s) s = cli_open_patiently(k->o->db, STORE_EXISTING, 0, &k->store, err);
     if (!s) s = live_watch_status(k->store, k->o->rollout, &status, err);
+    if (!s) s = take_hold(k, err);
     if (!s) s = find_place(k, err);
-    if (s) return s;
-    k->study = arena_strdup(&k->arena, json_string_value(json_object_get(status, "study")));
+    if (!s) k->study = arena_strdup(&k->arena, json_string_value(json_object_get(status, "study")));
     json_decref(status);
+    if (s) return s;
     const struct bulletin_wish bulletin = {k->file, k->o->db, &k->loop, {k->o->rollout, k->study}};
     if (k->file) s = bulletin_begin(&bulletin, &k->bulletin, err);
     const struct ticker_wish ticking = {k->o->db, k->o->rollout, k->bulletin ? bulletin_alive : NULL, k->bulletin};
@@ -202,6 +221,7 @@ static void end(struct keeper *k)
 {
     ticker_stop(k->ticker);
     bulletin_end(k->bulletin);
+    store_hold_release(k->hold);
     uv_close((uv_handle_t *)&k->interrupt, on_closed);
     uv_close((uv_handle_t *)&k->terminate, on_closed);
     uv_close((uv_handle_t *)&k->turn, on_closed);

@@ -112,6 +112,17 @@ void report_rollout_head(FILE *out, const json_t *status, const char *where);
 void report_rollouts(FILE *out, const json_t *list);
 /* What has happened, a line each, of a list of events. */
 void report_rollout_events(FILE *out, const json_t *events);
+/* All of a rollout in one picture: what is live, how it does, drift, what is tried, what happens next and has happened. */
+enum loop_keeper { LOOP_UNKNOWN, LOOP_ALONE, LOOP_KEPT }; /* is somebody at the watch's work? */
+struct loop_facts {
+    const json_t *status, *events; /* as above; events: the last ones */
+    const char *where;             /* as above */
+    enum loop_keeper keeper;
+};
+void report_loop(FILE *out, const struct loop_facts *f);
+/* {"rollout", "study", "champion", "since_ms", "usual": {"em": 0.61}, "lately", "phase", "asked", "alarm": share of an
+ * alarm, "drift", "experiment", "verdict", "next", "events"}; null: there is none. The caller's. */
+json_t *loop_json(const struct loop_facts *f);
 /* One of them: "drift: em has become worse, …", in the arena. */
 const char *report_rollout_event(const json_t *event, struct arena *a);
 

@@ -1,0 +1,273 @@
+/* A rollout in one picture: what is live, how it does, what drift was seen, what is tried, what happens next, what has
+ * happened. From JSON (live_status, live_events, or the API), as the words of rollout_words are. */
+#include "tuner/report/report.h"
+
+#include "tuner/report/rollout_words.h"
+#include "tuner/report/screen.h"
+#include "tuner/report/text.h"
+
+#include "tuner/base/plain.h"
+#include "tuner/base/width.h"
+#include "tuner/base/words.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { BAR = 20, EVENT_AT = 12, LABEL = 9 };
+
+static const char *const phases[] = {"learning", "watching", "drifted", "evaluating", "tuning", "trying"};
+enum { LEARNING, WATCHING, DRIFTED, EVALUATING, TUNING, TRYING, UNWATCHED };
+
+struct loop {
+    struct rollout_view v;
+    const json_t *watch, *rules; /* NULL: nobody watches */
+    int phase;
+    double now;
+    enum loop_keeper keeper;
+};
+
+static int phase_of(const struct loop *l)
+{
+    const char *name = rollout_text(&l->v, l->watch, "phase");
+    for (int i = 0; i < UNWATCHED; i++)
+        if (strcmp(name, phases[i]) == 0) return i;
+    return UNWATCHED;
+}
+
+static struct loop loop_of(const struct loop_facts *f, struct arena *a)
+{
+    struct loop l = {.v = rollout_view(f->status, f->where, a), .keeper = f->keeper};
+    l.watch = json_object_get(f->status, "watch");
+    l.rules = json_object_get(l.watch, "rules");
+    l.phase = phase_of(&l);
+    l.now = json_number_at(f->status, "now_ms");
+    return l;
+}
+
+/* ---- how it does ---- */
+
+static const char *shown(const struct loop *l, const char *name, double value)
+{
+    const json_t *range = json_object_get(json_object_get(json_object_get(l->rules, "metrics"), name), "range");
+    bool whole = json_number_read(json_array_get(range, 0)) == 0 && json_number_read(json_array_get(range, 1)) == 1;
+    const struct metric m = {.name = name, .kind = whole ? METRIC_PROPORTION : METRIC_VALUE};
+    char text[64];
+    return arena_printf(l->v.a, "%s %s", name, metric_show(&m, value, text, sizeof text));
+}
+
+static const char *join(struct arena *a, const char *all, const char *one)
+{
+    return arena_printf(a, "%s%s%s", all, *all ? ", " : "", one);
+}
+
+/* "em 0.6100, tokens 118", of "usual" or "lately"; "": nothing is known. */
+static const char *means(const struct loop *l, const char *which)
+{
+    const char *all = "";
+    const json_t *stream;
+    size_t i;
+    json_array_foreach(json_object_get(l->watch, "streams"), i, stream)
+    {
+        double mean = json_number_at(json_object_get(stream, which), "mean");
+        if (isfinite(mean)) all = join(l->v.a, all, shown(l, rollout_text(&l->v, stream, "metric"), mean));
+    }
+    return all;
+}
+
+/* The champion's part of the experiment that runs, or ran last. */
+static const char *means_of_experiment(const struct loop *l)
+{
+    const char *all = "";
+    const json_t *track;
+    size_t i;
+    json_array_foreach(json_object_get(l->v.lead, "metrics"), i, track)
+    {
+        double mean = json_number_at(track, "champion");
+        if (isfinite(mean)) all = join(l->v.a, all, shown(l, rollout_text(&l->v, track, "metric"), mean));
+    }
+    return all;
+}
+
+/* ---- drift ---- */
+
+/* The evidence as a share of what raises an alarm, 0 to 1; NaN: nothing is looked at. */
+static double share_of_alarm(const struct loop *l)
+{
+    double alarm = log(json_number_at(l->rules, "run_length")), evidence = json_number_at(l->watch, "log_r");
+    if (l->phase == UNWATCHED || l->phase == LEARNING) return NAN;
+    if (l->phase > WATCHING) return 1;
+    return isfinite(evidence) && alarm > 0 ? fmin(fmax(evidence / alarm, 0), 1) : 0;
+}
+
+static const char *bar(const struct loop *l, double share)
+{
+    const char *all = "";
+    for (int i = 0; i < BAR; i++) all = arena_printf(l->v.a, "%s%s", all, i < share * BAR ? "█" : "░");
+    return all;
+}
+
+static const char *drift(const struct loop *l)
+{
+    double share = share_of_alarm(l), learnt = rollout_whole(l->watch, "learnt"), learn = rollout_whole(l->rules, "learn");
+    const char *most = rollout_text(&l->v, l->watch, "most");
+    switch (l->phase) {
+    case UNWATCHED: return "nobody watches";
+    case LEARNING:
+        return arena_printf(l->v.a, "learning what is usual: %.0f of %.0f units of the champion", learnt, learn);
+    case WATCHING:
+        return arena_printf(l->v.a, "%s %.0f %% of an alarm after %.0f units%s%s", bar(l, share), 100 * share,
+                            rollout_whole(l->watch, "seen"), share > 0 ? ", most of it from " : "", share > 0 ? most : "");
+    default: return rollout_text(&l->v, l->watch, "why");
+    }
+}
+
+/* ---- where it is, and what comes next ---- */
+
+/* "learning · [watching] · …" */
+static const char *circle(const struct loop *l)
+{
+    const char *all = "";
+    int far = UNWATCHED - 1;
+    const char *then = rollout_text(&l->v, l->rules, "then");
+    for (int i = 0; i < UNWATCHED; i++)
+        if (strcmp(then, phases[i]) == 0) far = i;
+    for (int i = 0; i <= far; i++)
+        all = arena_printf(l->v.a, i == l->phase ? "%s%s[%s]" : "%s%s%s", all, i ? " · " : "", phases[i]);
+    return all;
+}
+
+static bool asks(const struct loop *l)
+{
+    return json_is_true(json_object_get(l->watch, "asked"));
+}
+
+static const char *next_run(const struct loop *l)
+{
+    int64_t every = 0;
+    double last = rollout_whole(l->watch, "evaluated_ms");
+    const char *text = rollout_text(&l->v, l->rules, "every");
+    if (!words_duration_ms(text, &every)) return "";
+    double at = last > 0 ? last + (double)every : l->now;
+    return arena_printf(l->v.a, "; the champion is run again %s",
+                        at > l->now ? arena_printf(l->v.a, "at %s", report_soon(at, l->now, l->v.a)) : "now");
+}
+
+/* Who is to do the work, if nobody is at it. */
+static const char *by_whom(const struct loop *l)
+{
+    switch (l->keeper) {
+    case LOOP_KEPT: return "";
+    case LOOP_ALONE: return arena_printf(l->v.a, "; 'nocturne watch %s' goes on with it", l->v.name);
+    case LOOP_UNKNOWN: return arena_printf(l->v.a, " (by 'nocturne watch %s', if it runs)", l->v.name);
+    }
+    return "";
+}
+
+static const char *next_of_watch(const struct loop *l)
+{
+    const char *tuned = rollout_text(&l->v, l->watch, "study");
+    bool begun = json_is_true(json_object_get(l->watch, "begun"));
+    if (asks(l))
+        return arena_printf(l->v.a, "%s waits for you: 'nocturne rollout approve %s%s'", phases[l->phase], l->v.name,
+                            l->v.where);
+    switch (l->phase) {
+    case UNWATCHED: return arena_printf(l->v.a, "'nocturne watch %s' finds out when it runs worse", l->v.name);
+    case LEARNING:
+        return arena_printf(l->v.a, "watched after %.0f more units%s",
+                            fmax(rollout_whole(l->rules, "learn") - rollout_whole(l->watch, "learnt"), 0), next_run(l));
+    case WATCHING: return arena_printf(l->v.a, "an alarm, when the bar is full%s", next_run(l));
+    case DRIFTED:
+    case EVALUATING:
+        return arena_printf(l->v.a, "the champion and the best others are run again%s", by_whom(l));
+    case TUNING:
+        return arena_printf(l->v.a, "%s%s%s", begun ? arena_printf(l->v.a, "study %s is tuned", tuned) : "the study is tuned anew",
+                            begun ? arena_printf(l->v.a, " (since %s)",
+                                                 report_soon(rollout_whole(l->watch, "since_ms"), l->now, l->v.a))
+                                  : "",
+                            by_whom(l));
+    default: return arena_printf(l->v.a, "what was found is tried%s", by_whom(l));
+    }
+}
+
+static const char *next(const struct loop *l)
+{
+    if (l->v.killed || (rollout_is_open(&l->v) && !asks(l))) return rollout_next(&l->v);
+    return next_of_watch(l);
+}
+
+/* ---- the picture ---- */
+
+static void line(FILE *out, const char *label, const char *text)
+{
+    if (*text) fprintf(out, "  %-*s%s\n", LABEL, label, text);
+}
+
+static void show_event(FILE *out, const struct screen *screen, const json_t *event)
+{
+    struct arena a = {0};
+    const char *when = report_moment(json_number_at(event, "at_ms"), "%H:%M:%S", &a);
+    size_t columns = screen_columns(screen);
+    fprintf(out, "  %s  %s\n", when,
+            width_cut(&a, report_rollout_event(event, &a), columns > EVENT_AT + 20 ? columns - EVENT_AT - 1 : 20));
+    arena_done(&a);
+}
+
+void report_loop(FILE *out, const struct loop_facts *f)
+{
+    struct arena a = {0};
+    struct loop l = loop_of(f, &a);
+    struct screen screen = screen_of(out);
+    const json_t *event;
+    size_t i;
+    char since[40];
+    report_time((int64_t)json_number_at(f->status, "since_ms"), since, sizeof since);
+    fprintf(out, "%s%s\n", l.v.name, l.v.killed ? ": killed, everybody gets the champion" : "");
+    line(out, "live", rollout_configuration(&l.v, json_object_get(f->status, "champion")));
+    line(out, "since", since);
+    line(out, "usual", means(&l, "usual"));
+    line(out, "lately", *means(&l, "lately") ? means(&l, "lately") : means_of_experiment(&l));
+    line(out, "drift", drift(&l));
+    line(out, "tried", l.v.x ? arena_printf(&a, "%s; %s", rollout_state(&l.v), rollout_headline(&l.v)) : "nothing yet");
+    if (l.watch) line(out, "loop", circle(&l));
+    line(out, "next", next(&l));
+    if (json_array_size(f->events)) fputc('\n', out);
+    json_array_foreach(f->events, i, event) show_event(out, &screen, event);
+    arena_done(&a);
+}
+
+/* ---- for programs ---- */
+
+static json_t *means_json(const struct loop *l, const char *which)
+{
+    json_t *out = json_object();
+    const json_t *stream;
+    size_t i;
+    json_array_foreach(json_object_get(l->watch, "streams"), i, stream)
+    {
+        const json_t *mean = json_object_get(json_object_get(stream, which), "mean");
+        const char *name = json_string_value(json_object_get(stream, "metric"));
+        if (name && json_is_number(mean)) json_object_set(out, name, (json_t *)(uintptr_t)mean);
+    }
+    return out;
+}
+
+json_t *loop_json(const struct loop_facts *f)
+{
+    struct arena a = {0};
+    struct loop l = loop_of(f, &a);
+    json_t *out = json_pack("{s:O*, s:O*, s:O*, s:O*}", "rollout", json_object_get(f->status, "rollout"), "study",
+                            json_object_get(f->status, "study"), "champion", json_object_get(f->status, "champion"),
+                            "since_ms", json_object_get(f->status, "since_ms"));
+    json_object_set_new(out, "usual", means_json(&l, "usual"));
+    json_object_set_new(out, "lately", means_json(&l, "lately"));
+    json_object_set_new(out, "phase", l.phase == UNWATCHED ? json_null() : json_string(phases[l.phase]));
+    json_object_set_new(out, "asked", json_boolean(asks(&l)));
+    json_object_set_new(out, "alarm", json_number(share_of_alarm(&l)));
+    json_object_set_new(out, "drift", json_string(drift(&l)));
+    json_object_set_new(out, "experiment", l.v.x ? json_incref((json_t *)(uintptr_t)l.v.x) : json_null());
+    json_object_set_new(out, "verdict", json_string(rollout_word(&l.v)));
+    json_object_set_new(out, "next", json_string(next(&l)));
+    json_object_set(out, "events", (json_t *)(uintptr_t)f->events);
+    arena_done(&a);
+    return out;
+}
