@@ -542,7 +542,7 @@ static void test_live__a_plan_is_read_back_from_its_json(void **state)
         "metrics:\n  tokens: {prove: fewer, saving: 0.2, cap: 512, marks: [4, 400], missing: 7, guard: 1}\n"
         "  latency: {goal: minimize, range: [0, 5000], guard: 100}\n  em: {prove: not_worse, effect: 0.03}\n"
         "learn: 0\ngroup: {name: checkout, part: [0, 0.5]}\nholdout: 0.02\nlimit: 500\n"
-        "overrides: {ada: challenger}\nsegments: [long, short]\n",
+        "overrides: {ada: challenger}\nsegments: [long, short]\nshadow: {units: 500}\notlp: {correctness: em}\n",
     };
     for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
         struct arena a = {0};
@@ -554,6 +554,7 @@ static void test_live__a_plan_is_read_back_from_its_json(void **state)
         assert_int_equal(again.window_ms, p.window_ms);
         assert_int_equal(again.n_metrics, p.n_metrics);
         assert_true(memcmp(again.step, p.step, sizeof p.step) == 0);
+        assert_near(again.shadow, p.shadow, 0);
         free(text);
         json_decref(one);
         json_decref(two);

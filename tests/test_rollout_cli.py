@@ -174,6 +174,18 @@ class Life(Live):
         self.rollout("rollback", "s")
         self.assertEqual(self.experiment()["phase"], "rolled back")
 
+    def test_in_the_shadow_first(self):
+        self.write("plan.yaml", PLAN + "shadow: {units: 100}\n")
+        self.start()
+        lines = [json.dumps({"unit": f"u{i}", "id": f"{i}", "variant": "champion", "metrics": {"em": 1, "tokens": 100},
+                             "shadow": {"challenger": {"em": 1, "tokens": 80}}}) for i in range(60)]
+        self.rollout("outcomes", "s", stdin="\n".join(lines))
+        until("they are scored", lambda: (self.rollout("tick", "s"), self.experiment()["counts"]["scored"] == 60)[1])
+        out = self.rollout("status", "s")
+        self.assertIn("rollout s: in the shadow, unseen, beside 60 of 100 units of the champion: so far em 0.00 points, tokens −20.0 %", out)
+        self.assertIn("next: challengers get 20 % after 40 more units in the shadow", out)
+        self.assertIn("challenger in the shadow of the champion (60 units):", out)
+
     def test_tick_follows(self):
         self.start()
         self.rollout("outcomes", "s", stdin=self.outcomes(600))

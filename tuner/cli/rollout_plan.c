@@ -23,6 +23,7 @@ static const char template[] =
     "window: 10m                  # a unit is scored by what it did so long after its first exposure\n"
     "late: 1m                     # what is on its way so long still counts\n"
     "silence: 1h                  # nothing heard for so long: paused; 0: never\n"
+    "# shadow: {units: 500}       # beside so many of the champion's the challengers run unseen first; costs twice\n"
     "ramp: [0.01, 0.05, 0.25, 0.5]   # shares of all challengers together\n"
     "step_units: 200              # units of each challenger that are scored before the next step\n"
     "learn: 200                   # units of the champion alone, before the first challenger\n"
@@ -36,6 +37,7 @@ static const char template[] =
     "# segments: [short, long]\n"
     "prefer: proof                # of several challengers: proof against the champion, or finding the best soonest\n"
     "promote: ask                 # or auto\n"
+    "# otlp: {correctness: em}    # telemetry's name of a metric, where it is another one\n"
     "outcomes_max: 1000           # of a unit\n";
 
 /* ---- its text ---- */

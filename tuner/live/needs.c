@@ -15,7 +15,7 @@ static double units_of_step(const struct live_plan *p, size_t n_challengers, siz
 
 double needs_before(const struct live_plan *p, size_t n_challengers)
 {
-    double sum = p->learn / part(p);
+    double sum = (p->learn + p->shadow) / part(p);
     for (size_t i = 0; i + 1 < p->n_steps; i++) sum += units_of_step(p, n_challengers, i);
     return sum;
 }
@@ -52,7 +52,7 @@ static double days_of(const struct live_plan *p, double units, double step, doub
 
 double needs_days(const struct live_plan *p, size_t n_challengers, double last, double per_day)
 {
-    double days = p->learn / part(p) / per_day;
+    double days = (p->learn + p->shadow) / part(p) / per_day;
     for (size_t i = 0; i + 1 < p->n_steps; i++)
         days += days_of(p, units_of_step(p, n_challengers, i), p->step[i], per_day);
     return days + days_of(p, last, p->step[p->n_steps - 1], per_day);

@@ -18,7 +18,7 @@ enum needs_spread {
     SPREAD_LARGE, /* half of them are; e^±1 */
 };
 
-/* Units before the last step of the ramp: to learn, and each step's. */
+/* Units before the last step of the ramp: to learn, in the shadow, and each step's. */
 double needs_before(const struct live_plan *p, size_t n_challengers);
 /* Units at the last step that prove a metric with 80 % power, if it is decided there alone; infinity: none do. */
 double needs_to_prove(const struct live_plan *p, size_t n_challengers, size_t metric, enum needs_truth truth,

@@ -66,10 +66,15 @@ static json_t *ramp_json(const struct live_plan *p)
 
 static void put_lists(const struct live_plan *p, json_t *out)
 {
-    json_t *overrides = json_object(), *segments = json_array();
+    json_t *overrides = json_object(), *segments = json_array(), *measured = json_object();
     for (size_t i = 0; i < p->n_overrides; i++)
         json_object_set_new(overrides, p->override[i].unit, json_string(p->override[i].variant));
     for (size_t i = 0; i < p->n_segments; i++) json_array_append_new(segments, json_string(p->segment[i]));
+    for (size_t i = 0; i < p->n_metrics; i++)
+        if (p->metric[i].measured)
+            json_object_set_new(measured, p->metric[i].measured, json_string(p->metric[i].name));
+    if (json_object_size(measured)) json_object_set(out, "otlp", measured);
+    if (p->shadow > 0) json_object_set_new(out, "shadow", json_pack("{s:o}", "units", json_amount(p->shadow)));
     if (p->n_overrides) json_object_set(out, "overrides", overrides);
     if (p->n_segments) json_object_set(out, "segments", segments);
     if (p->group.salt)
@@ -77,6 +82,7 @@ static void put_lists(const struct live_plan *p, json_t *out)
             out, "group", json_pack("{s:s, s:o}", "name", p->group.salt, "part", pair_json(p->group.from, p->group.to)));
     json_decref(overrides);
     json_decref(segments);
+    json_decref(measured);
 }
 
 json_t *live_plan_json(const struct live_plan *p)

@@ -32,15 +32,17 @@ static void show_track(FILE *out, const struct rollout_view *v, const json_t *tr
 static void show_challenger(FILE *out, const struct rollout_view *v, const json_t *c)
 {
     const json_t *units = json_object_get(c, "units"), *track;
-    const char *variant = rollout_text(v, c, "variant");
+    const char *variant = rollout_text(v, c, "variant"), *means = rollout_means(v, c, "champion");
+    double own = fmax(json_number_read(json_array_get(units, 1)), 0), pairs = rollout_whole(c, "pairs");
     size_t i;
     const char *dropped = rollout_is_dropped(c) ? ", taken back" : "";
-    fprintf(out, "  %s beside the champion (%.0f and %.0f units)%s:\n", variant,
-            fmax(json_number_read(json_array_get(units, 1)), 0), fmax(json_number_read(json_array_get(units, 0)), 0),
-            dropped);
+    if (own == 0 && pairs > 0)
+        fprintf(out, "  %s in the shadow of the champion (%.0f units)%s:\n", variant, pairs, dropped);
+    else
+        fprintf(out, "  %s beside the champion (%.0f and %.0f units)%s:\n", variant, own,
+                fmax(json_number_read(json_array_get(units, 0)), 0), dropped);
     json_array_foreach(json_object_get(c, "metrics"), i, track) show_track(out, v, track);
-    fprintf(out, "    champion: %s; %s: %s\n", rollout_means(v, c, "champion"), variant,
-            rollout_means(v, c, "challenger"));
+    if (*means) fprintf(out, "    champion: %s; %s: %s\n", means, variant, rollout_means(v, c, "challenger"));
 }
 
 static void show_challengers(FILE *out, const struct rollout_view *v)

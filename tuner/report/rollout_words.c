@@ -37,8 +37,8 @@ static const json_t *challengers(const struct rollout_view *v)
 
 static enum rollout_phase phase_of(const char *name)
 {
-    static const char *const names[] = {"",       "learning",    "running", "paused",
-                                        "promoted", "rolled back", "stopped"};
+    static const char *const names[] = {"",       "learning", "shadow",      "running",
+                                        "paused", "promoted", "rolled back", "stopped"};
     for (int i = ROLLOUT_LEARNING; i <= ROLLOUT_STOPPED; i++)
         if (strcmp(name, names[i]) == 0) return (enum rollout_phase)i;
     return ROLLOUT_IDLE;
@@ -46,7 +46,7 @@ static enum rollout_phase phase_of(const char *name)
 
 bool rollout_is_open(const struct rollout_view *v)
 {
-    return v->phase == ROLLOUT_LEARNING || v->phase == ROLLOUT_RUNNING || v->phase == ROLLOUT_PAUSED;
+    return v->phase >= ROLLOUT_LEARNING && v->phase <= ROLLOUT_PAUSED;
 }
 
 bool rollout_is_dropped(const json_t *challenger)
@@ -226,6 +226,7 @@ const char *rollout_word(const struct rollout_view *v)
     switch (v->phase) {
     case ROLLOUT_IDLE: return "no experiment";
     case ROLLOUT_LEARNING: return "learning";
+    case ROLLOUT_SHADOW: return "in the shadow";
     case ROLLOUT_PAUSED:
     case ROLLOUT_RUNNING: return rollout_verdict(v);
     case ROLLOUT_PROMOTED: return "promoted";
@@ -267,6 +268,19 @@ static const char *why_of(const struct rollout_view *v)
     return *why ? arena_printf(v->a, ": %s", why) : "";
 }
 
+static double shadow_units(const struct rollout_view *v)
+{
+    return rollout_whole(json_object_get(v->rules, "shadow"), "units");
+}
+
+/* Only the champion answers. */
+static const char *in_the_shadow(const struct rollout_view *v)
+{
+    const char *by = rollout_differences(v, v->lead, false);
+    return arena_printf(v->a, "in the shadow, unseen, beside %.0f of %.0f units of the champion%s%s",
+                        rollout_whole(v->lead, "pairs"), shadow_units(v), *by ? ": so far " : "", by);
+}
+
 const char *rollout_headline(const struct rollout_view *v)
 {
     const char *word = rollout_word(v);
@@ -276,6 +290,7 @@ const char *rollout_headline(const struct rollout_view *v)
     case ROLLOUT_LEARNING:
         return arena_printf(v->a, "learning what is usual: %.0f of %.0f units of the champion; nobody gets a challenger yet",
                             rollout_whole(v->x, "learnt"), rollout_whole(v->rules, "learn"));
+    case ROLLOUT_SHADOW: return in_the_shadow(v);
     case ROLLOUT_RUNNING: return arena_printf(v->a, "%s: %s", word, beside(v));
     case ROLLOUT_PAUSED: return arena_printf(v->a, "paused%s; so far %s: %s", why_of(v), word, beside(v));
     case ROLLOUT_PROMOTED:
@@ -293,7 +308,7 @@ const char *rollout_state(const struct rollout_view *v)
     const char *when = since(v, json_number_at(v->x, "since_ms"));
     if (v->phase == ROLLOUT_IDLE) return "no experiment";
     const char *all = arena_printf(v->a, "experiment %.0f: %s since %s", rollout_whole(v->x, "number"),
-                                   rollout_text(v, v->x, "phase"), when);
+                                   v->phase == ROLLOUT_SHADOW ? rollout_word(v) : rollout_text(v, v->x, "phase"), when);
     if (v->phase != ROLLOUT_RUNNING) return all;
     return arena_printf(v->a, "%s, at %s for challengers, step %zu of %zu of the ramp", all,
                         rollout_percent(v, rollout_whole(v->x, "share")), step + 1, json_array_size(ramp));
@@ -449,9 +464,16 @@ const char *rollout_next(const struct rollout_view *v)
     if (v->killed) return arena_printf(v->a, "%s lets clients be assigned again", command(v, "revive"));
     switch (v->phase) {
     case ROLLOUT_LEARNING:
-        return arena_printf(v->a, "challengers get %s after %.0f more units of the champion",
-                            rollout_percent(v, item(json_object_get(v->rules, "ramp"), 0)),
+        return arena_printf(v->a, "challengers %s after %.0f more units of the champion",
+                            shadow_units(v) > 0
+                                ? "run in its shadow"
+                                : arena_printf(v->a, "get %s",
+                                               rollout_percent(v, item(json_object_get(v->rules, "ramp"), 0))),
                             fmax(rollout_whole(v->rules, "learn") - rollout_whole(v->x, "learnt"), 0));
+    case ROLLOUT_SHADOW:
+        return arena_printf(v->a, "challengers get %s after %.0f more units in the shadow; one whose guard breaks goes unseen",
+                            rollout_percent(v, item(json_object_get(v->rules, "ramp"), 0)),
+                            fmax(shadow_units(v) - rollout_whole(v->lead, "pairs"), 0));
     case ROLLOUT_RUNNING: return next_while_running(v);
     case ROLLOUT_PAUSED: return next_while_paused(v);
     case ROLLOUT_IDLE:

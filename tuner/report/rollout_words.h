@@ -16,6 +16,7 @@
 enum rollout_phase { /* of its last experiment */
                      ROLLOUT_IDLE, /* there is none */
                      ROLLOUT_LEARNING,
+                     ROLLOUT_SHADOW,
                      ROLLOUT_RUNNING,
                      ROLLOUT_PAUSED,
                      ROLLOUT_PROMOTED,
