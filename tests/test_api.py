@@ -40,6 +40,8 @@ THERE = """
 [parameters]
 study = "clients"
 trial = 1
+rollout = "clients"
+key = "clients.x"
 """
 
 
@@ -68,6 +70,7 @@ class Api(World):
             if one["trial"] != 1:  # which stays open; the others are enough for a model
                 self.ok("POST", f"/studies/clients/trials/{one['trial']}/tell",
                         {"lease": one["lease"], "metrics": {"em": 0.5 + 0.1 * one["params"]["x"], "tokens": 10}})
+        self.ok("POST", "/rollouts", {"study": "clients", "challengers": [2]})
         self.run_schemathesis(CONFIG + THERE, "--exclude-path", "/api/v1/studies/{study}/stop",
                               "--exclude-path", "/api/v1/studies/{study}/pause", "--exclude-method", "DELETE")
         self.run_schemathesis(CONFIG)

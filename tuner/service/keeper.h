@@ -17,7 +17,7 @@ struct keeper;
 struct keeper *keeper_create(struct service *s);
 void keeper_free(struct keeper *k); /* after the works */
 void keeper_look(struct keeper *k); /* once a second */
-/* Of a rollout that has no rules: it may have, once it has been read. */
-bool keeper_may_find(const struct keeper *k, const char *name);
+/* False: there may be rollouts that have not been read yet. */
+bool keeper_knows(const struct keeper *k);
 
 #endif

@@ -19,7 +19,8 @@ struct route {
     unsigned grants;           /* any of them; 0: anybody */
     void (*handle)(struct request *r);
     size_t body_max;
-    enum body_kind { BODY_NONE, BODY_JSON, BODY_OPTIONAL_JSON, BODY_LATER_JSON, BODY_ANY, BODY_FILE } body; /* LATER: the handler reads it */
+    enum body_kind { BODY_NONE, BODY_JSON, BODY_OPTIONAL_JSON, BODY_LATER_JSON, BODY_QUESTION, BODY_ANY, BODY_FILE } body; /* the handler reads the last
+        four; QUESTION: of a POST that changes nothing */
     bool creates; /* takes an Idempotency-Key */
 };
 
@@ -44,6 +45,7 @@ struct route {
     X(space) \
     X(rollouts) \
     X(outcomes) \
+    X(flags) \
     X(page)
 /* clang-format on */
 

@@ -13,6 +13,7 @@ struct rules {
     const char *path;
     struct arena list_arena;
     struct kill_list list;
+    struct flag_text text;
 };
 
 struct rules *rules_create(const char *db, const struct clock *clock)
@@ -29,6 +30,7 @@ struct rules *rules_create(const char *db, const struct clock *clock)
 static void forget(struct served *s)
 {
     ruleset_free(s->set);
+    flag_free(s->flag);
     free(s->text);
     free(s->tag);
 }
@@ -47,6 +49,7 @@ void rules_free(struct rules *x)
         next = s->next;
         served_free(s);
     }
+    free(x->text.bytes);
     arena_done(&x->list_arena);
     arena_done(&x->arena);
     free(x);
@@ -86,6 +89,7 @@ void rules_put(struct rules *x, const char *name, struct ruleset *set)
     struct served *s = ensure(x, name);
     forget(s);
     s->set = set;
+    s->flag = flag_create(set);
     s->version = json_integer_value(json_object_get(ruleset_document(set), "version"));
     s->seen_ms = clock_mono_ms(x->clock);
     s->text = json_text(ruleset_document(set));
@@ -142,6 +146,12 @@ bool rules_look_at_switch(struct rules *x)
 const char *rules_switch(const struct rules *x)
 {
     return x->path;
+}
+
+struct flag_text *rules_text(struct rules *x)
+{
+    x->text.n = 0;
+    return &x->text;
 }
 
 /* ---- what holds ---- */

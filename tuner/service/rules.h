@@ -14,6 +14,8 @@
 #ifndef TUNER_SERVICE_RULES_H
 #define TUNER_SERVICE_RULES_H
 
+#include "tuner/service/flag.h"
+
 #include "tuner/base/clock.h"
 #include "tuner/live/live.h"
 
@@ -25,6 +27,7 @@ struct served { /* a rollout */
     int64_t version;
     int64_t seen_ms; /* when the database said so; of the steady clock */
     struct ruleset *set;
+    struct flag *flag;
     char *text, *tag; /* the ruleset's document, and its ETag */
     size_t n;         /* bytes of the text */
 };
@@ -53,6 +56,9 @@ enum rules_word {
     RULES_AWAY,
 };
 enum rules_word rules_word(const struct rules *x, const struct served *of);
+
+/* For an answer, until it is sent; whatever was in it is gone. */
+struct flag_text *rules_text(struct rules *x);
 
 /* Of one that is killed or away: the champion, DISABLED, not counted. */
 struct assigned rules_assign(const struct rules *x, const struct served *of, const char *unit);
