@@ -174,17 +174,18 @@ async function act(page, side, n) {
         await act();
         (took[name] ??= []).push((await seen).now - (await page.evaluate("window.acted")));
     };
-    const winner = `() => document.querySelector("[data-figure=front] [data-winner]").dataset.winner`;
-    for (const w of ["10", "95", "20", "90"])
-        await time("slider", () => page.getByLabel("weight of em").fill(w), `(w) => location.hash.includes("w=" + Number(w) / 100) && (${winner})()`, w);
+    for (const w of [10, 95, 20, 90]) {
+        const { trial } = await side.world.call("GET", `/studies/s/best?weights=${encodeURIComponent(`em=${w / 100},tokens=${1 - w / 100}`)}`);
+        await time("slider", () => page.getByLabel("weight of em").fill(String(w)), `([w, trial]) => location.hash.includes("w=" + w) && document.querySelector("[data-figure=front] [data-winner]").dataset.winner === trial`, [w / 100, String(trial)]);
+    }
     await page.goto(`${base}/#/s/s/trials`);
     await page.evaluate(watch(`(n) => Number(document.querySelector("[role=grid]")?.getAttribute("aria-rowcount")) > n`, n));
     for (const f of ["em>0.5", "", "lr:1e-3..2e-3 -batch<100", ""])
         await time("filter", () => page.locator("#filter").fill(f), `(all) => (Number(document.querySelector("[role=grid]").getAttribute("aria-rowcount")) > ${n}) === all`, f === "");
     for (const order of ["ascending", "descending", "none", "ascending"])
         await time("sort", () => page.getByRole("columnheader", { name: /^em/ }).getByRole("button").click(), `(order) => [...document.querySelectorAll("[role=columnheader]")].find((c) => /^em/.test(c.innerText)).getAttribute("aria-sort") === order`, order);
-    for (const [tab, part] of [["Time", "timeline"], ["Verdict", "front"], ["Time", "timeline"], ["Verdict", "front"]])
-        await time("tab", () => page.getByRole("link", { name: tab, exact: true }).click(), `(part) => Number(document.querySelector(\`[data-figure=\${part}] [data-points], [data-figure=\${part}][data-points]\`)?.dataset.points) > 0`, part);
+    for (const [tab, part] of [["Time", "timeline"], ["Verdict", "front"], ["Why", "parallel"], ["Verdict", "front"], ["Time", "timeline"], ["Verdict", "front"]])
+        await time(`tab ${tab}`, () => page.getByRole("link", { name: tab, exact: true }).click(), `(part) => Number(document.querySelector(\`[data-figure=\${part}] [data-points], [data-figure=\${part}][data-points]\`)?.dataset.points) > 0`, part);
     return took;
 }
 

@@ -33,23 +33,23 @@ const multiples = (step: number, lo: number, hi: number): number[] => {
     return Array.from({ length: Math.floor(hi / step + 1e-9) - first + 1 }, (_, i) => first + i);
 };
 
-/* Multiples of 1, 2 or 5 of a power of ten within, `most` or fewer. */
+/* Multiples of 1, 2 or 5 of a power of ten within, as many as there may be. */
 export function steps(lo: number, hi: number, most: number): number[] {
-    const rough = (hi - lo) / (most - 1), power = 10 ** Math.floor(Math.log10(rough)), step = [1, 2, 5, 10].map((k) => k * power).find((s) => s >= rough * (1 - 1e-9))!;
+    const power = 10 ** Math.floor(Math.log10((hi - lo) / (most + 1))), step = [1, 2, 5, 10, 20].map((k) => k * power).find((s) => multiples(s, lo, hi).length <= most)!;
     return multiples(step, lo, hi).map((k) => Number((k * step).toPrecision(12)));
 }
 
 /* Whole seconds, minutes, hours or days of the reader's clock. */
 function times(lo: number, hi: number, most: number): number[] {
-    const step = TIMES.find((s) => s >= (hi - lo) / (most - 1)) ?? TIMES[TIMES.length - 1]!, zone = new Date(lo).getTimezoneOffset() * MINUTE;
+    const zone = new Date(lo).getTimezoneOffset() * MINUTE, step = TIMES.find((s) => (hi - lo) / s <= most) ?? TIMES[TIMES.length - 1]!;
     return multiples(step, lo - zone, hi - zone).map((k) => k * step + zone);
 }
 
 /* A single value, or none, has some room about it. */
 function endsOf(a: Axis, values: readonly [number, number], log: boolean): [number, number] {
     const lo = a.min ?? values[0], hi = a.max ?? values[1];
+    if (!Number.isFinite(lo) || (log && lo <= 0)) return log ? [1, 10] : [0, 1];
     if (lo < hi) return [lo, hi];
-    if (!Number.isFinite(lo)) return log ? [1, 10] : [0, 1];
     return log ? [lo / 2, lo * 2] : [lo - (Math.abs(lo) / 10 || 1), lo + (Math.abs(lo) / 10 || 1)];
 }
 

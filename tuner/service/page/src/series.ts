@@ -31,7 +31,7 @@ export type Series = Marks | Line | Band;
 /* Where values are drawn: pixels of the element, and the edges. */
 export interface Room { x: (v: number) => number; y: (v: number) => number; left: number; top: number; right: number; bottom: number }
 
-const LARGE = 3000, DOT = 3, DOT_OPACITY = 0.35, DASHES = { solid: [], dashed: [6, 4], dotted: [2, 3] };
+const LARGE = 3000, ROUND = 2 /* pixels: a line on an edge is seen whole */, DOT = 3, DOT_OPACITY = 0.35, DASHES = { solid: [], dashed: [6, 4], dotted: [2, 3] };
 
 /* Shape and colour of a state: never by colour alone. */
 export function markOf(state: State | "lost" | "winner" | "reference" | "baseline", c: Colours): Look {
@@ -63,7 +63,7 @@ export function extentOf(series: Series[], along: "x" | "y", log: boolean): [num
     let lo = Infinity, hi = -Infinity;
     const take = (v: number): void => {
         if (v < lo && (!log || v > 0)) lo = v;
-        if (v > hi) hi = v;
+        if (v > hi && v < Infinity) hi = v;
     };
     for (const s of series) {
         if (s.kind === "marks") s[along].forEach(take);
@@ -79,7 +79,7 @@ export function paint(pen: CanvasRenderingContext2D, s: Series, room: Room, scal
     if (s.kind === "marks") (s.x.length > LARGE ? crowd : each)(pen, s, room, scale);
     else {
         pen.beginPath();
-        pen.rect(room.left, room.top, room.right - room.left, room.bottom - room.top);
+        pen.rect(room.left - ROUND, room.top - ROUND, room.right - room.left + 2 * ROUND, room.bottom - room.top + 2 * ROUND);
         pen.clip();
         pen.globalAlpha = s.opacity;
         pen.beginPath();
