@@ -11,7 +11,7 @@ static const char *derive(const char *text, struct arena *a)
 {
     const char *out = NULL;
     struct error err;
-    assert_ok(study_derive("s.yaml", text, keys, sizeof keys / sizeof *keys, a, &out, &err), err);
+    assert_ok(study_derive("s.yaml", text, &(struct derived_keys){sizeof keys / sizeof *keys, keys}, a, &out, &err), err);
     return out;
 }
 
@@ -59,7 +59,7 @@ static void test_derived__of_every_good_file_comes_a_study(void **state)
     const struct derived_key some[] = {{"study", "other"}, {"budget", "{trials: 3}"}, {"references", NULL}};
     const char *out = NULL;
     assert_ok(study_load(FIXTURES "/good.yaml", &before, &err), err);
-    assert_ok(study_derive("s", before->text, some, 3, &a, &out, &err), err);
+    assert_ok(study_derive("s", before->text, &(struct derived_keys){3, some}, &a, &out, &err), err);
     assert_ok(study_parse(before->path, out, strlen(out), &after, &err), err);
     char *was = study_identity(before), *is = study_identity(after);
     assert_string_equal(was, is);
@@ -79,8 +79,8 @@ static void test_derived__what_is_no_map_is_refused(void **state)
     struct arena a = {0};
     const char *out = NULL;
     struct error err;
-    assert_int_equal(study_derive("s.yaml", "[1, 2]", keys, 1, &a, &out, &err), STATUS_INVALID);
-    assert_int_equal(study_derive("s.yaml", "a: [", keys, 1, &a, &out, &err), STATUS_INVALID);
+    assert_int_equal(study_derive("s.yaml", "[1, 2]", &(struct derived_keys){1, keys}, &a, &out, &err), STATUS_INVALID);
+    assert_int_equal(study_derive("s.yaml", "a: [", &(struct derived_keys){1, keys}, &a, &out, &err), STATUS_INVALID);
     assert_contains(err.text, "s.yaml:2");
     assert_null(out);
     arena_done(&a);

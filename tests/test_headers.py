@@ -51,6 +51,8 @@ GIVEN = {
     "tuner/search/landscape.h": "const struct study *study, struct search_history history, uint64_t seed, const double *config, struct error err",
     "tuner/search/suggest.h": "const struct study *study, uint64_t seed, struct search_history history, long number, struct suggestion suggestion, struct error err",
     "tuner/cli/rollouts.h": "struct cli_common common, json_t *status, struct error err",
+    "tuner/cli/evaluation.h": "const char *db, const struct study *study, const double *const *configs, struct arena arena",
+    "tuner/cli/ticker.h": "struct ticker_wish wish, struct error err",
     "tuner/cli/terminal.h": "struct frame f, struct error err",
     "tuner/cli/watched.h": "const struct scene *scene, struct error err",
     "tuner/notify/lookout.h": "const struct memory *memory, int64_t now, struct health_facts facts",

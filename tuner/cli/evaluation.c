@@ -76,7 +76,7 @@ static enum status make_study(const struct evaluation *e, struct arena *a, struc
         key[n++] = (struct derived_key){"stages", NULL};
     }
     if (base->pipeline.n == 0 || e->command) key[11].value = NULL; /* without stages there is nothing to reuse */
-    s = study_derive(base->path, base->text, key, n, a, &text, err);
+    s = study_derive(base->path, base->text, &(struct derived_keys){n, key}, a, &text, err);
     return s ? s : study_parse(base->path, text, strlen(text), ret, err);
 }
 

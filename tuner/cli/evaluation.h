@@ -2,7 +2,7 @@
  * study of their own, so that what the first one has found stays as it was found. Whoever is compared has the same seeds.
  *
  *     struct evaluation e = {.db = db, .base = study, .name = "g2p-watch", .tag = "…", .n = 2, .config = configs, .seeds = 3};
- *     if (evaluation_run(&e, &arena) == EXIT_OK) … e.value[0][metric]
+ *     int code = evaluation_run(&e, &arena);       then e.value[0][metric]
  *
  * What was run under this tag is not run again: the same call after a kill -9 does what was left.
  */

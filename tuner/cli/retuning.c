@@ -70,7 +70,7 @@ static enum status make_text(const struct retuning *r, struct arena *a, const ch
                                       {"confirm", "{top: 3, seeds: 3}"}};
     free(baseline);
     size_t n = sizeof key / sizeof *key - (study_confirm_count(r->base) > 0);
-    return study_derive(r->base->path, r->base->text, key, n, a, ret, err);
+    return study_derive(r->base->path, r->base->text, &(struct derived_keys){n, key}, a, ret, err);
 }
 
 static enum status write_text(const char *path, const char *text, struct error *err)

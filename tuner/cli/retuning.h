@@ -1,7 +1,7 @@
 /* retuning: a study is tuned anew on what is the case now: a study file beside the first one's, with another name, a
  * budget of its own, the champion as its baseline, and what was found before as a warm start.
  *
- *     g2p.yaml  ──▶  g2p-2.yaml: study: g2p-2, baseline: {…}, warm_start: [g2p], budget: {trials: 25}
+ *     study: g2p  ──▶  study: g2p-2, baseline: {…}, warm_start: [g2p], budget: {trials: 25}
  *
  * References of the first study are left out, and it is confirmed even if that one was not. All else is as it was written.
  */

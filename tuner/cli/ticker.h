@@ -11,6 +11,8 @@
 
 #include "tuner/base/error.h"
 
+#include <stddef.h>
+
 struct ticker;
 
 struct ticker_wish {

@@ -8,16 +8,15 @@
 #include <string.h>
 
 struct deriving {
-    const struct derived_key *key;
-    size_t n;
+    const struct derived_keys *keys;
     const struct yaml_node *root;
     FILE *out;
 };
 
 static const struct derived_key *find(const struct deriving *d, const char *name)
 {
-    for (size_t i = 0; i < d->n; i++)
-        if (strcmp(d->key[i].key, name) == 0) return &d->key[i];
+    for (size_t i = 0; i < d->keys->n; i++)
+        if (strcmp(d->keys->at[i].key, name) == 0) return &d->keys->at[i];
     return NULL;
 }
 
@@ -29,8 +28,8 @@ static void write_key(const struct deriving *d, const struct derived_key *k)
 /* Those that the file does not have come behind the first of those that it has. */
 static void write_new(const struct deriving *d)
 {
-    for (size_t i = 0; i < d->n; i++)
-        if (!yaml_get(d->root, d->key[i].key)) write_key(d, &d->key[i]);
+    for (size_t i = 0; i < d->keys->n; i++)
+        if (!yaml_get(d->root, d->keys->at[i].key)) write_key(d, &d->keys->at[i]);
 }
 
 /* ---- block style: line by line ---- */
@@ -109,8 +108,8 @@ static void write_pairs(const struct deriving *d, struct arena *arena)
     }
 }
 
-enum status study_derive(const char *file, const char *text, const struct derived_key *key, size_t n,
-                         struct arena *arena, const char **ret, struct error *err)
+enum status study_derive(const char *file, const char *text, const struct derived_keys *keys, struct arena *arena,
+                         const char **ret, struct error *err)
 {
     struct yaml_node *root = NULL;
     char *made = NULL;
@@ -118,7 +117,7 @@ enum status study_derive(const char *file, const char *text, const struct derive
     enum status s = yaml_read(file, text, strlen(text), arena, &root, err);
     if (!s && (!root || root->kind != YAML_MAP)) s = error_set(err, STATUS_INVALID, "%s: it is no map of keys", file);
     if (s) return s;
-    struct deriving d = {key, n, root, open_memstream(&made, &len)};
+    struct deriving d = {keys, root, open_memstream(&made, &len)};
     if (!d.out) abort(); /* of memory */
     if (is_block(root))
         write_lines(&d, text);
