@@ -158,7 +158,8 @@ class Service:
                 refused.append({"index": i, "why": f"em {item['metrics']['em']} is not in [0, 1]"})
             self.outcomes[item["unit"], item.get("id")] = item
         self.items += len(items)
-        return self.say(handler, 200, json.dumps({"taken": len(items), "repeated": 0, "late": 0, "left_out": 0, "refused": refused}).encode())
+        return self.say(handler, 200, json.dumps({"taken": len(items), "repeated": 0,
+                        "late": 0, "left_out": 0, "refused": refused}).encode())
 
 
 class Live(unittest.TestCase):
@@ -252,7 +253,8 @@ class Alike(Live):
         units = ["", "x" * 1025, "é" * 513, "u", "u\0v"]
         for sdk in PROBES:
             with self.subTest(sdk=sdk):
-                self.assertEqual([p == "-" for p in probe(sdk, "place", "summer", units=packed(units))[0]], [True, True, True, False, False])
+                self.assertEqual([p == "-" for p in probe(sdk, "place", "summer", units=packed(units))[0]],
+                                 [True, True, True, False, False])
                 for salt in ("a:b", "s" * 129, "é" * 65):
                     self.assertEqual(probe(sdk, "place", salt, units=packed(["u"]))[0], ["-"])
                 self.assertNotEqual(probe(sdk, "place", "s" * 128, units=packed(["u"]))[0], ["-"])
@@ -291,7 +293,8 @@ class Alike(Live):
         asked = [*self.units, "", "x" * 1025]
         ask("INSERT INTO nocturne_units VALUES", [(u,) for u in asked])
         places = {unit: at for unit, at in ask("SELECT unit, place FROM nocturne_places", None)}
-        variants = {unit: (variant, counted) for unit, variant, counted in ask("SELECT unit, variant, counted FROM nocturne_assigned", None)}
+        variants = {unit: (variant, counted) for unit, variant, counted in ask(
+            "SELECT unit, variant, counted FROM nocturne_assigned", None)}
         self.assertEqual(len(places), len(asked))
         self.assert_same([places[u] for u in self.units], [place(RULES["salt"], u) for u in self.units])
         self.assertEqual([places[u] for u in asked[-2:]], [None, None])
@@ -319,7 +322,8 @@ for text in sys.stdin:
         got = None
     print(json.dumps(got), flush=True)
 """
-        p = subprocess.Popen([VENV, "-c", program, os.path.join(SQL, "duckdb.sql")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        p = subprocess.Popen([VENV, "-c", program, os.path.join(SQL, "duckdb.sql")],
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
         def ask(sql, rows):
             p.stdin.write(json.dumps([sql, rows]) + "\n")
@@ -354,7 +358,8 @@ class Postgres:
             shutil.chown(self.home, self.user)
         self.data = os.path.join(self.home, "data")
         self.call("initdb", "-D", self.data, "-E", "UTF8", "--locale=C", "-A", "trust", "-U", "test", "--no-sync")
-        self.call("pg_ctl", "-D", self.data, "-w", "-l", os.path.join(self.home, "log"), "-o", f"-c listen_addresses= -k {self.home} -c fsync=off", "start")
+        self.call("pg_ctl", "-D", self.data, "-w", "-l", os.path.join(self.home, "log"),
+                  "-o", f"-c listen_addresses= -k {self.home} -c fsync=off", "start")
         with open(os.path.join(SQL, "postgresql.sql"), encoding="utf-8") as f:
             self.ask(f.read(), None)
         return self.ask
@@ -368,7 +373,8 @@ class Postgres:
         return [list(json.loads(line.replace("\\\\", "\\")).values()) for line in text.split("\n")[:-1]]
 
     def psql(self, sql):
-        return self.call("psql", "-h", self.home, "-U", "test", "-d", "postgres", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f", "-", input=sql)
+        return self.call("psql", "-h", self.home, "-U", "test", "-d", "postgres", "-X",
+                         "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f", "-", input=sql)
 
     @staticmethod
     def literal(value):
@@ -408,7 +414,8 @@ class Reasons(Live):
     def test_killed(self):
         self.write_rules({**RULES, "ranges": [[0, 1, "challenger-1"]], "group": {"salt": "g", "from": 0, "to": 1}, "holdout": None})
         switch = os.path.join(self.folder, "switch")
-        for kill, dead in (("g2p", True), ("other, g2p", True), ("all", True), ("other", False), ("g2p-2,xg2p", False), ("", False), (",", False)):
+        for kill, dead in (("g2p", True), ("other, g2p", True), ("all", True),
+                           ("other", False), ("g2p-2,xg2p", False), ("", False), (",", False)):
             self.assertEqual(self.said(env={"NOCTURNE_LIVE_KILL": kill})[0][1], "DISABLED" if dead else "SPLIT", kill)
         self.assertEqual(self.said(env={"NOCTURNE_LIVE_KILL_FILE": switch})[0][1], "SPLIT")
         with open(switch, "w"):
@@ -444,18 +451,24 @@ class Reasons(Live):
                 {**RULES, "variants": {**RULES["variants"], "champion": {"hash": "🦉", "parameters": {}}}}]
         bad = [b"", b"null", b"[]", b"{", json.dumps(RULES)[:-1].encode(), json.dumps(RULES).encode() + b"x", json.dumps(RULES).encode()[:200] + b"\xff",
                json.dumps(RULES).replace("600000", "NaN").encode(), json.dumps(RULES).replace("600000", "1e999").encode(),
-               json.dumps(RULES).replace("600000", "0600000").encode(), json.dumps(RULES).replace("g2p-3", "g2p\\x3").encode(), b" " * (2 << 20),
-               {**RULES, "rollout": "other"}, without("rollout"), without("valid_ms"), without("refresh_ms"), without("variants"), without("period"),
+               json.dumps(RULES).replace("600000", "0600000").encode(), json.dumps(
+                   RULES).replace("g2p-3", "g2p\\x3").encode(), b" " * (2 << 20),
+               {**RULES, "rollout": "other"}, without("rollout"), without(
+                   "valid_ms"), without("refresh_ms"), without("variants"), without("period"),
                without("salt"), without("ranges"), {**RULES, "valid_ms": 0}, {**RULES, "valid_ms": "60"}, {**RULES, "valid_ms": True},
-               {**RULES, "experiment": 0}, {**RULES, "experiment": None}, {**RULES, "period": -1}, {**RULES, "salt": "a:b"}, {**RULES, "salt": "s" * 129},
+               {**RULES, "experiment": 0}, {**RULES, "experiment": None}, {**RULES,
+                   "period": -1}, {**RULES, "salt": "a:b"}, {**RULES, "salt": "s" * 129},
                {**RULES, "salt": 3}, {**RULES, "ranges": {}}, {**RULES, "ranges": [[0, 0.5]]}, {**RULES, "ranges": [[0, 0.5, "nobody"]]},
-               {**RULES, "ranges": [[0.5, 0.2, "champion"]]}, {**RULES, "ranges": [[0, 1.1, "champion"]]}, {**RULES, "ranges": [[-0.1, 1, "champion"]]},
+               {**RULES, "ranges": [[0.5, 0.2, "champion"]]}, {**RULES,
+                   "ranges": [[0, 1.1, "champion"]]}, {**RULES, "ranges": [[-0.1, 1, "champion"]]},
                {**RULES, "ranges": [[0, 0.5, "champion"], [0.4, 0.6, "champion"]]}, {**RULES, "ranges": [[0, "1", "champion"]]},
                {**RULES, "group": {"salt": "g", "from": 0}}, {**RULES, "group": []}, {**RULES, "holdout": {"salt": "a:b", "share": 0.5}},
                {**RULES, "holdout": {"salt": "a", "share": 2}}, {**RULES, "overrides": {"u": "nobody"}}, {**RULES, "overrides": {"u": 3}},
-               {**RULES, "killed": 1}, {**RULES, "killed": False}, {**RULES, "shadow": "challenger-1"}, {**RULES, "shadow": ["nobody"]}, {**RULES, "shadow": [3]},
+               {**RULES, "killed": 1}, {**RULES, "killed": False}, {**RULES,
+                   "shadow": "challenger-1"}, {**RULES, "shadow": ["nobody"]}, {**RULES, "shadow": [3]},
                {**RULES, "shadow": {}}, {**RULES, "overrides": []}, {**RULES, "variants": {"challenger-1": RULES["variants"]["challenger-1"]}},
-               {**RULES, "variants": {**RULES["variants"], "champion": {"hash": "ab"}}}, {**RULES, "variants": {**RULES["variants"], "champion": 3}},
+               {**RULES, "variants": {**RULES["variants"], "champion": {"hash": "ab"}}
+                   }, {**RULES, "variants": {**RULES["variants"], "champion": 3}},
                {**RULES, "variants": {**RULES["variants"], "champion": {"hash": "ab", "parameters": []}}}]
         for rules, taken in [(g, True) for g in good] + [(b, False) for b in bad]:
             self.write_rules(rules)
@@ -492,7 +505,8 @@ class Outcomes(Live):
         service.rules = {**RULES, "holdout": None, "group": None}
         rollout = self.rollout(service)
         self.assertTrue(rollout.ready(PATIENCE))
-        programs = {sdk: self.start(sdk, "say", "g2p", os.path.join(self.folder, sdk), 500, service=service) for sdk in PROBES if sdk != "c"}
+        programs = {sdk: self.start(sdk, "say", "g2p", os.path.join(self.folder, sdk), 500, service=service)
+                                    for sdk in PROBES if sdk != "c"}
         for p in programs.values():
             self.assertEqual(p.stdout.readline(), "said\n")
         service.down()
@@ -641,7 +655,8 @@ class Real(Live):
     """Beside the program itself: its rulesets, its assignment, its intake."""
 
     def nocturne(self, *arguments):
-        r = subprocess.run([os.path.join(BIN, "nocturne"), *arguments], cwd=self.folder, capture_output=True, encoding="utf-8", timeout=PATIENCE)
+        r = subprocess.run([os.path.join(BIN, "nocturne"), *arguments], cwd=self.folder,
+                           capture_output=True, encoding="utf-8", timeout=PATIENCE)
         self.assertEqual(r.returncode, 0, r.stderr)
         return r.stdout
 

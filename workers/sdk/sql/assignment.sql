@@ -19,7 +19,8 @@ SELECT u.unit,
        nocturne_place(s.salt, u.unit) AS place, -- NULL: no experiment, no unit
        o.variant AS override,
        coalesce(nocturne_place(s.holdout_salt, u.unit) < s.holdout_share, FALSE) AS held_out,
-       coalesce(nocturne_place(s.group_salt, u.unit) < s.group_from OR nocturne_place(s.group_salt, u.unit) >= s.group_to, FALSE) AS elsewhere
+       coalesce(nocturne_place(s.group_salt, u.unit) < s.group_from
+                OR nocturne_place(s.group_salt, u.unit) >= s.group_to, FALSE) AS elsewhere
 FROM nocturne_units u CROSS JOIN nocturne_rules s LEFT JOIN nocturne_overrides o ON o.unit = u.unit;
 
 CREATE VIEW nocturne_assigned AS

@@ -56,7 +56,8 @@ class Variant {
  * each reason. Nothing here throws into the program that serves: the unit gets the champion.
  */
 export class Rollout {
-  constructor(name, { url, token, defaults = {}, outbox = new Memory(), isKilled = () => false, warn = (text) => console.warn(text) } = {}) {
+  constructor(name, options = {}) {
+    const { url, token, defaults = {}, outbox = new Memory(), isKilled = () => false, warn = (text) => console.warn(text) } = options;
     if (!/^[A-Za-z0-9_-]{1,128}$/.test(name)) throw new TypeError(`${name} is no name of a rollout: letters, digits, '_', '-'`);
     Object.assign(this, { name, url: url?.replace(/\/+$/, ""), token, defaults, outbox, isKilled, tell: warn });
     this.rules = null;
@@ -83,13 +84,14 @@ export class Rollout {
   assign(unit) {
     const text = Number.isSafeInteger(unit) ? String(unit) : unit;
     const champion = { unit: text, variant: "champion", counted: false, shadow: {} };
-    if (!this.rules) return new Variant(this, { ...champion, reason: "DEFAULT", hash: "", parameters: this.defaults, experiment: null, period: null });
+    const none = { reason: "DEFAULT", hash: "", parameters: this.defaults, experiment: null, period: null };
+    if (!this.rules) return new Variant(this, { ...champion, ...none });
     try {
       return new Variant(this, this.rules.assign(text, this.doubt()));
     } catch (e) {
       this.warn("unit", `${e.message}: it has the champion`);
-      const { hash, parameters } = this.rules.variants.get("champion");
-      return new Variant(this, { ...champion, reason: "ERROR", hash, parameters, experiment: this.rules.experiment, period: this.rules.period });
+      const { experiment, period } = this.rules, { hash, parameters } = this.rules.variants.get("champion");
+      return new Variant(this, { ...champion, reason: "ERROR", hash, parameters, experiment, period });
     }
   }
 
@@ -260,7 +262,8 @@ export class Rollout {
     if (etag) headers["If-None-Match"] = etag;
     if (body !== undefined) headers["Content-Type"] = "application/json";
     try {
-      const answer = await fetch(`${this.url}/api/v1/rollouts/${this.name}/${what}`, { method, headers, body, redirect: "error", cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
+      const signal = AbortSignal.timeout(PATIENCE_MS), how = { method, headers, body, redirect: "error", cache: "no-store", signal };
+      const answer = await fetch(`${this.url}/api/v1/rollouts/${this.name}/${what}`, how);
       return { status: answer.status, etag: answer.headers.get("ETag") ?? "", text: await answer.text() };
     } catch (e) {
       return { status: 0, etag: "", text: `${this.url}: ${e.cause?.message ?? e.message}` };
@@ -290,8 +293,11 @@ function lineOf(v, { id, segment, expected, metrics, shadow }, at) {
   if (expected !== undefined && !Number.isFinite(expected)) throw new TypeError("expected is no number");
   const counted = v.experiment === null ? {} : { experiment: v.experiment, period: v.period };
   const said = metrics && { id: String(id), metrics: numbers(metrics) };
-  const beside = shadow && Object.keys(shadow).length && { shadow: Object.fromEntries(Object.entries(shadow).map(([variant, of]) => [variant, numbers(of)])) };
-  const line = JSON.stringify({ unit: v.unit, variant: v.variant, at_ms: Math.trunc(at), ...counted, segment, expected, ...said, ...beside });
+  const beside = Object.entries(shadow ?? {}).map(([variant, of]) => [variant, numbers(of)]);
+  const line = JSON.stringify({
+    unit: v.unit, variant: v.variant, at_ms: Math.trunc(at), ...counted, segment, expected, ...said,
+    shadow: beside.length ? Object.fromEntries(beside) : undefined,
+  });
   if (line.length > LINE_MAX) throw new RangeError(`it has ${line.length} characters; ${LINE_MAX} are the most`);
   return line;
 }

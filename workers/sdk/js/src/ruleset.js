@@ -17,7 +17,8 @@ function readRanges(ranges, variants) {
   let end = 0;
   check(Array.isArray(ranges), "its ranges are no list");
   for (const r of ranges) {
-    check(Array.isArray(r) && r.length === 3 && isIn(r[0], end, 1) && isIn(r[1], r[0], 1) && r[0] < r[1], `${JSON.stringify(r)} is no range above ${end}`);
+    const isRange = Array.isArray(r) && r.length === 3 && isIn(r[0], end, 1) && isIn(r[1], r[0], 1) && r[0] < r[1];
+    check(isRange, `${JSON.stringify(r)} is no range above ${end}`);
     check(variants.has(r[2]), `a range has the unknown variant ${r[2]}`);
     end = r[1];
   }
@@ -33,7 +34,8 @@ export class Ruleset {
     this.validMs = rules.valid_ms;
     this.refreshMs = rules.refresh_ms;
     this.variants = new Map(Object.entries(rules.variants));
-    for (const [name, v] of this.variants) check(isObject(v) && isObject(v.parameters) && typeof v.hash === "string", `variant ${name} has no hash and parameters`);
+    for (const [name, v] of this.variants)
+      check(isObject(v) && isObject(v.parameters) && typeof v.hash === "string", `variant ${name} has no hash and parameters`);
     this.experiment = this.period = null;
     if ("experiment" in rules) {
       check(isIn(rules.experiment, 1, 2 ** 53) && isIn(rules.period, 0, 2 ** 53), "experiment and period are no numbers");

@@ -371,7 +371,8 @@ class _Service:
         """Status, ETag, body; status 0: no answer, and the body says why."""
         host, port = self._at.hostname or "", self._at.port
         if self._at.scheme == "https":
-            line: http.client.HTTPConnection = http.client.HTTPSConnection(host, port, timeout=PATIENCE_S, context=ssl.create_default_context())
+            line: http.client.HTTPConnection = http.client.HTTPSConnection(
+    host, port, timeout=PATIENCE_S, context=ssl.create_default_context())
         else:
             line = http.client.HTTPConnection(host, port, timeout=PATIENCE_S)
         try:
