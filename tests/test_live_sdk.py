@@ -20,6 +20,7 @@ import threading
 import time
 import unittest
 
+import test_rollouts
 from patience import PATIENCE, claim_ports, until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -731,6 +732,75 @@ overrides: {user-1: challenger, "Zoë": champion}
             said = json.loads(self.nocturne("rollout", "outcomes", "g2p", "outcomes", "--json", "--db", "n.db"))
             self.assertEqual({k: said[k] for k in ("taken", "repeated", "late", "left_out", "refused")},
                              {"taken": taken, "repeated": repeated, "late": 0, "left_out": 0, "refused": 0})
+
+
+class Served(test_rollouts.Live):
+    """With a real service."""
+
+    def setUp(self):
+        super().setUp()
+        self.folder = os.path.join(self.dir, "live")
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def program(self, *argv):
+        p = subprocess.Popen(argv, env=environment(NOCTURNE_URL=self.url, NOCTURNE_TOKEN=self.client), stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, text=True)
+        for end in (p.wait, p.stdout.close, p.stdin.close, p.kill):
+            self.addCleanup(end)
+        return p
+
+    def rollout(self):
+        r = Rollout("s", self.url, self.client, folder=self.folder)
+        self.addCleanup(r.close, 0)
+        self.assertTrue(r.ready(PATIENCE))
+        return r
+
+    def test_everybody_dies_and_each_outcome_counts_once(self):
+        """Programs and the service are killed, the service in the middle of it; whoever comes later sends what is left."""
+        self.try_it()
+        keep = [sys.executable, "-B", "-m", "nocturne.live", "s", "--folder", self.folder]
+        keeper = self.program(*keep)
+        self.wait("a ruleset is there", lambda: os.path.exists(os.path.join(self.folder, "s", "ruleset.json")))
+        programs = [self.program(*PROBES[sdk], "say", "s", self.folder, "1000") for sdk in PROBES]
+        for p in programs:
+            self.assertEqual(p.stdout.readline(), "said\n")
+        self.wait("some have come", lambda: self.status()["experiment"]["counts"]["taken"] > 0)
+        self.kill_server()
+        for p in [keeper, *programs]:
+            p.kill()
+            p.wait()
+        self.start()
+        self.program(*keep)
+
+        def all_counted():
+            e = self.status()["experiment"]
+            return sum(e["periods"][0]["arrived"]) >= 1000 * len(PROBES)
+        self.wait("all outcomes are there", all_counted)
+        e = self.status()["experiment"]
+        self.assertEqual((e["counts"]["taken"], sum(e["periods"][0]["arrived"]), e["counts"]["refused"]),
+                         (1000 * len(PROBES), 1000 * len(PROBES), 0))
+
+    def test_an_operator_kills_and_revives(self):
+        self.try_it()
+        rollout = self.rollout()
+        self.assertEqual({rollout.assign(f"u-{i}").variant for i in range(50)}, {"champion", "challenger"})
+        self.order("kill", {"why": "it burns"})
+        self.wait("nobody has it", lambda: rollout.assign("u").reason == "DISABLED")
+        self.assertEqual({rollout.assign(f"u-{i}").variant for i in range(50)}, {"champion"})
+        self.order("revive")
+        self.order("resume")
+        self.wait("it goes on", lambda: rollout.assign("u").reason == "SPLIT")
+
+    def test_a_challenger_in_the_shadow(self):
+        self.try_it(plan={**test_rollouts.HALF, "shadow": {"units": 500}})
+        rollout = self.rollout()
+        for i in range(200):
+            v = rollout.assign(f"u-{i}")
+            self.assertEqual((v.variant, v.counted, set(v.shadow)), ("champion", True, {"challenger"}))
+            self.assertTrue(v.outcome(em=1, tokens=100, shadow={"challenger": {"em": 0, "tokens": 90} if i % 9 else {}}))
+        self.assertTrue(rollout.flush(PATIENCE))
+        counts = self.status()["experiment"]["counts"]
+        self.assertEqual((counts["taken"], counts["refused"]), (200, 0))
 
 
 class Python(Live):
