@@ -389,7 +389,8 @@ struct store_unit { /* of one experiment; `unit` stands for its name */
 enum status store_unit_find(struct store *store, int64_t experiment, int64_t unit, bool *ret_found,
                             struct store_unit *ret, struct error *err);
 enum status store_unit_put(struct store *store, const struct store_unit *unit, struct error *err);
-/* Open ones whose first exposure was at or before part->from, the earliest first. */
+/* Open ones whose first exposure was at or before part->from, the earliest first; of the same time in an order that has
+ * nothing to do with their arms. */
 typedef void store_unit_fn(void *data, const struct store_unit *unit);
 enum status store_units_open(struct store *store, const struct store_live_part *part, store_unit_fn *fn, void *data,
                              struct error *err);

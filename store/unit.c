@@ -59,8 +59,9 @@ enum status store_unit_put(struct store *store, const struct store_unit *u, stru
 enum status store_units_open(struct store *store, const struct store_live_part *part, store_unit_fn *fn, void *data,
                              struct error *err)
 {
+    /* Of one time by the low bits: by the high ones they would come arm by arm. */
     static const char sql[] =
-        UNIT "WHERE experiment = ?1 AND done = 0 AND at_ms <= ?2 ORDER BY at_ms, unit "
+        UNIT "WHERE experiment = ?1 AND done = 0 AND at_ms <= ?2 ORDER BY at_ms, unit & 4294967295, unit "
              "LIMIT CASE ?3 WHEN 0 THEN -1 ELSE ?3 END";
     struct statement *q = statement_get(store, sql, err);
     if (!q) return err->status;

@@ -214,6 +214,27 @@ static void test_live__clients_that_know_no_shadow_are_named(void **state)
     world_close(&w);
 }
 
+/* By their places they would come arm by arm, and a stretch of one arm alone looks like a fall. */
+static void test_live__units_of_one_moment_come_in_no_order_of_arms(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        struct world w;
+        world_open(&w, seed);
+        w.tokens[1] = 60, w.em[1] = 0.75;
+        assert_ok(world_start(&w,
+                              "metrics:\n  em: {prove: not_worse}\n  tokens: {prove: fewer, marks: [10, 1000], cap: 512}\n"
+                              "window: 30s\nlate: 10s\nlearn: 0\nramp: [0.2]\n",
+                              1),
+                  w.err);
+        json_decref(world_take(&w, world_outcomes(&w, 4000)));
+        w.now += 60000;
+        world_tick(&w);
+        assert_phase(&w, "running");
+        world_close(&w);
+    }
+}
+
 static void test_live__lost_units_stop_it(void **state)
 {
     (void)state;
@@ -617,6 +638,7 @@ int main(void)
         cmocka_unit_test(test_live__what_fails_in_the_shadow_counts_as_wrong),
         cmocka_unit_test(test_live__after_the_shadow_the_ramp_begins),
         cmocka_unit_test(test_live__clients_that_know_no_shadow_are_named),
+        cmocka_unit_test(test_live__units_of_one_moment_come_in_no_order_of_arms),
         cmocka_unit_test(test_live__lost_units_stop_it),
         cmocka_unit_test(test_live__silence_counts_as_wrong),
         cmocka_unit_test(test_live__nothing_heard_pauses_it),
