@@ -29,6 +29,7 @@ extern const struct command cli_commands[]; /* ends with a NULL name */
 int cmd_advise(int argc, char **argv);
 int cmd_backup(int argc, char **argv);
 int cmd_best(int argc, char **argv);
+int cmd_collect(int argc, char **argv);
 int cmd_completion(int argc, char **argv);
 int cmd_delete(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);

@@ -94,6 +94,7 @@ json_t *live_plan_json(const struct live_plan *p)
     put(out, "step_units", p->step_units);
     put(out, "units", p->units);
     put(out, "learn", p->learn);
+    json_object_set_new(out, "shadow", json_pack("{s:o}", "units", json_amount(p->shadow)));
     put(out, "alpha", p->alpha);
     put(out, "guard_alpha", p->guard_alpha);
     put(out, "limit", p->limit);

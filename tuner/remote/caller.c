@@ -26,6 +26,7 @@ struct hearing {
     bool (*take)(void *data, const char *bytes, size_t n); /* NULL: nobody */
     void *data;
     bool over, enough; /* enough: `take` wanted no more */
+    const char *header[2]; /* NULL: none besides */
     long status;
     char *body;
     size_t n;
@@ -96,6 +97,22 @@ void caller_interrupt(struct caller *c)
     c->state = CALLER_INTERRUPTED;
 }
 
+static void on_pause_end(uv_timer_t *timer)
+{
+    uv_close((uv_handle_t *)timer, NULL);
+}
+
+bool caller_pause(struct caller *c, uint64_t ms)
+{
+    uv_timer_t timer;
+    uv_timer_init(&c->loop, &timer);
+    uv_timer_start(&timer, on_pause_end, ms, 0);
+    while (!c->ended && uv_is_active((uv_handle_t *)&timer)) uv_run(&c->loop, UV_RUN_ONCE);
+    if (!uv_is_closing((uv_handle_t *)&timer)) on_pause_end(&timer);
+    uv_run(&c->loop, UV_RUN_NOWAIT); /* the timer is closed */
+    return !c->ended;
+}
+
 /* ---- hearing ---- */
 
 static bool on_bytes(void *data, const char *bytes, size_t n)
@@ -126,6 +143,7 @@ static void hear(struct caller *c, const struct question *q, struct hearing *h)
                                 .stall_s = c->patience_s,
                                 .take = h->take ? on_bytes : NULL,
                                 .packed = true,
+                                .header = h->header,
                                 .failure = &h->failure};
     struct inquiry *inquiry = client_send(c->client, &spec, on_done, h);
     while (!h->over && c->state == CALLER_ASKS) uv_run(c->loop, UV_RUN_ONCE);
@@ -237,11 +255,26 @@ enum status caller_ask(struct caller *c, const struct question *q, json_t **ret,
     return s;
 }
 
+enum status caller_ask_anew(struct caller *c, const char *path, char *etag, json_t **ret, struct error *err)
+{
+    char known[CALLER_ETAG_MAX + 20];
+    struct hearing h = {.header = {*etag ? known : NULL}};
+    snprintf(known, sizeof known, "If-None-Match: %s", etag);
+    hear(c, &(struct question){.method = "GET", .path = path}, &h);
+    bool is_new = h.status == 200, is_known = h.status == 304 && *etag;
+    enum status s = !h.status ? no_answer(c, &h, err) : !is_new && !is_known ? problem(c, &h, err) : STATUS_OK;
+    if (!s && is_known) *ret = NULL;
+    if (!s && is_new) s = understand(c, &h, ret, err);
+    if (!s && is_new) snprintf(etag, CALLER_ETAG_MAX, "%s", client_etag(c->client));
+    free(h.body);
+    return s;
+}
+
 enum status caller_read(struct caller *c, const char *path, bool (*take)(void *data, const char *bytes, size_t n),
                         void *data, struct error *err)
 {
     struct hearing h = {.take = take, .data = data};
-    hear(c, &(struct question){"GET", path, NULL}, &h);
+    hear(c, &(struct question){.method = "GET", .path = path}, &h);
     enum status s = STATUS_OK;
     if (h.enough)
         s = STATUS_IO; /* whoever takes it has said why */

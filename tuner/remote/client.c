@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CONNECT_S = 10, STALL_S = 60, ANSWER_MAX = 16 << 20 };
+enum { CONNECT_S = 10, STALL_S = 60, ANSWER_MAX = 16 << 20, ETAG_MAX = 128 };
 
 struct client {
     uv_loop_t *loop;
@@ -21,6 +21,7 @@ struct client {
     struct inquiry *inquiry;
     int watchers; /* whose handles are open */
     curl_off_t retry_after_s;
+    char etag[ETAG_MAX];
     void (*closed)(void *data);
     void *closed_data;
 };
@@ -88,13 +89,23 @@ static enum client_failure failure_of(CURLcode code)
     }
 }
 
+static void note_headers(struct inquiry *q)
+{
+    struct client *c = q->client;
+    struct curl_header *tag = NULL;
+    if (curl_easy_getinfo(q->easy, CURLINFO_RETRY_AFTER, &c->retry_after_s)) c->retry_after_s = 0;
+    bool has = curl_easy_header(q->easy, "ETag", 0, CURLH_HEADER, -1, &tag) == CURLHE_OK;
+    *c->etag = 0;
+    if (has && strlen(tag->value) < sizeof c->etag) strcpy(c->etag, tag->value);
+}
+
 static void complete(struct inquiry *q, CURLcode code)
 {
     long status = 0;
     client_done_fn *done = q->done;
     void *data = q->data;
     curl_easy_getinfo(q->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (curl_easy_getinfo(q->easy, CURLINFO_RETRY_AFTER, &q->client->retry_after_s)) q->client->retry_after_s = 0;
+    note_headers(q);
     if (q->enough && q->n >= q->enough && status) code = CURLE_OK; /* the rest was not wanted */
     char *text = q->answer;
     size_t n = q->n;
@@ -287,6 +298,11 @@ struct inquiry *client_send(struct client *c, const struct request_spec *spec, c
 long client_retry_after_s(const struct client *c)
 {
     return (long)c->retry_after_s;
+}
+
+const char *client_etag(const struct client *c)
+{
+    return c->etag;
 }
 
 /* ---- life ---- */

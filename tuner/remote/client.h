@@ -56,5 +56,7 @@ struct inquiry *client_send(struct client *c, const struct request_spec *spec, c
 void client_drop(struct inquiry *q);
 /* While `done` is called: for how long the answer asks not to come again (Retry-After), in seconds; 0: it does not. */
 long client_retry_after_s(const struct client *c);
+/* … and by what it may be asked for again (ETag); "": it has none, or a long one. */
+const char *client_etag(const struct client *c);
 
 #endif

@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""nocturne collect: the folder of a rollout's clients is kept, and no outcome is lost on its way, whoever dies."""
+import json
+import os
+import signal
+import subprocess
+import unittest
+
+from patience import PATIENCE, until
+from test_live_sdk import BIN, PROBES, RULES, Live, environment
+
+COLLECT = [os.path.join(BIN, "nocturne"), "collect"]
+
+
+
+class Collect(Live):
+    def setUp(self):
+        super().setUp()
+        self.token = os.path.join(self.folder, "token")
+        with open(os.open(self.token, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as f:
+            f.write("secret\n")
+
+    def command(self, service, *more):
+        return [*COLLECT, "--url", service.url, "--token-file", self.token, "--rollout", "g2p", "--spool", self.folder, *more]
+
+    def collect(self, service, *more):
+        r = subprocess.run(self.command(service, "--once", *more), env=environment(), capture_output=True, text=True, timeout=PATIENCE)
+        return r.returncode, r.stdout + r.stderr
+
+    def put(self, *lines, name="a.jsonl"):
+        with open(os.path.join(self.own, name), "w", encoding="utf-8") as f:
+            f.writelines(line if isinstance(line, str) else json.dumps(line) + "\n" for line in lines)
+
+    def all_counted(self):
+        return {**RULES, "holdout": None, "group": None}
+
+    def say(self, sdk, n):
+        """Outcomes of a program that assigns by the folder's ruleset and ends."""
+        p = self.start(sdk, "say", "g2p", self.folder, n)
+        self.assertEqual(p.stdout.readline(), "said\n")
+        p.kill()
+        p.wait()
+
+
+class Plain(Collect):
+    def test_rules_come_and_outcomes_go(self):
+        service = self.serve()
+        service.rules = self.all_counted()
+        self.assertEqual(self.collect(service), (0, ""))
+        with open(os.path.join(self.own, "ruleset.json"), encoding="utf-8") as f:
+            self.assertEqual(json.load(f), service.rules)
+        wanted = set()
+        for sdk in PROBES:
+            self.say(sdk, 700)
+            wanted |= {(f"{sdk[0]}-{i}", f"o-{i}") for i in range(700)}
+        self.age()
+        self.assertEqual(self.collect(service), (0, ""))
+        self.assertEqual(set(service.outcomes), wanted)
+        self.assertEqual(service.items, len(wanted))
+        self.assertEqual(self.spooled(), [])
+
+    def test_what_cannot_be_is_said_and_left_out(self):
+        service = self.serve()
+        good = {"unit": "a", "id": "1", "variant": "champion", "metrics": {"em": 1}}
+        self.put(good, "no json\n", "[1]\n", {**good, "id": "2", "metrics": {"em": 7}}, '{"unit": "torn')
+        status, said = self.collect(service)
+        self.assertEqual(status, 0)
+        self.assertIn("no outcomes were left out", said)
+        self.assertIn("1 outcomes were refused; the first: em 7 is not in [0, 1]", said)
+        self.assertEqual(set(service.outcomes), {("a", "1"), ("a", "2")})
+        service.answer = (422, b'{"detail": "nonsense"}')
+        self.put(good)
+        status, said = self.collect(service)
+        self.assertEqual((status, self.spooled()), (0, ["a.refused"]))
+        self.assertIn("nonsense", said)
+
+    def test_a_file_that_somebody_else_sends_is_left_alone(self):
+        import fcntl
+        service = self.serve()
+        self.put({"unit": "a", "id": "1", "variant": "champion", "metrics": {"em": 1}})
+        with open(os.path.join(self.own, "a.jsonl"), "rb") as f:
+            fcntl.flock(f, fcntl.LOCK_EX)
+            self.assertEqual(self.collect(service), (0, ""))
+            self.assertEqual((service.items, self.spooled()), (0, ["a.jsonl"]))
+        self.assertEqual(self.collect(service), (0, ""))
+        self.assertEqual((service.items, self.spooled()), (1, []))
+
+    def test_it_keeps_on(self):
+        """Rules that change, a service that is away for a while and answers nonsense, an end by a signal."""
+        service = self.serve()
+        service.rules = self.all_counted()
+        p = subprocess.Popen(self.command(service), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.addCleanup(p.wait)
+        self.addCleanup(p.kill)
+        path = os.path.join(self.own, "ruleset.json")
+
+        def version():
+            try:
+                with open(path, encoding="utf-8") as f:
+                    return json.load(f)["version"]
+            except FileNotFoundError:
+                return None
+        until("the ruleset is there", lambda: version() == 17)
+        until("an unchanged one is not sent again", lambda: service.asked["unchanged"] >= 2)
+        written = os.stat(path).st_mtime
+        until("its time is that of the service's last word", lambda: os.stat(path).st_mtime > written)
+        service.rules = {**self.all_counted(), "version": 18}
+        until("the new ruleset is there", lambda: version() == 18)
+        service.down()
+        self.assertIn("cannot be reached", p.stdout.readline())
+        self.say("python", 300)
+        service.answer = (500, b"nonsense")
+        service.up()
+        until("it tries", lambda: service.asked["post"] >= 1)
+        service.answer = None
+        until("all are there", lambda: len(service.outcomes) == 300 and not self.spooled(".jsonl", ".open"))
+        p.send_signal(signal.SIGTERM)
+        said = p.communicate(timeout=PATIENCE)[0]
+        self.assertEqual(p.returncode, 0)
+        self.assertIn("the service answers again", said)
+        self.assertLessEqual(said.count("\n"), 3, said)
+
+    def test_killed_at_any_moment(self):
+        service = self.serve()
+        service.rules = self.all_counted()
+        service._server.handle_error = lambda *what: None  # of those that are gone
+        self.assertEqual(self.collect(service)[0], 0)
+        sent = 0
+        for turn in range(8):
+            self.put(*({"unit": f"u-{turn}-{i}", "id": "1", "variant": "champion", "metrics": {"em": 1}} for i in range(12_000)), name=f"{turn}.jsonl")
+            sent += 12_000
+            p = subprocess.Popen(self.command(service, "--once"), env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            seen = service.asked["post"]
+            until("it has begun", lambda: service.asked["post"] > seen + turn % 3 or p.poll() is not None)
+            p.kill()
+            p.wait()
+        self.assertEqual(self.collect(service)[0], 0)
+        self.assertEqual(len(service.outcomes), sent)
+        self.assertEqual(self.spooled(), [])
+
+    def test_what_would_never_do_ends_at_once(self):
+        service = self.serve()
+        service.get = lambda handler: service.say(handler, 401, b'{"detail": "no such token"}')
+        r = subprocess.run(self.command(service), env=environment(), capture_output=True, text=True, timeout=PATIENCE)
+        self.assertEqual(r.returncode, 1)
+        self.assertIn("no such token", r.stderr)
+        for wrong, why in ((["--rollout", "a/b"], "no name"), (["more"], "what is 'more'")):
+            r = subprocess.run(self.command(service, *wrong), env=environment(), capture_output=True, text=True, timeout=PATIENCE)
+            self.assertNotEqual(r.returncode, 0)
+            self.assertIn(why, r.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2, defaultTest=["Plain"])
