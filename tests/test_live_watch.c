@@ -14,7 +14,7 @@ static void watch_with(struct world *w, const char *plan)
 }
 
 /* The champion alone is asked and told of, as by clients of a rollout without an experiment. */
-static void serve(struct world *w, long units)
+static void tell_of(struct world *w, long units)
 {
     json_t *out = json_array();
     for (long i = 0; i < units; i++) {
@@ -26,6 +26,11 @@ static void serve(struct world *w, long units)
                                              floor(tokens)));
     }
     json_decref(world_take(w, json_pack("{s:o}", "outcomes", out)));
+}
+
+static void serve(struct world *w, long units)
+{
+    tell_of(w, units);
     w->now += 60000;
     world_tick(w);
 }
@@ -238,12 +243,20 @@ static void test_watch__another_champion_is_learnt(void **state)
     struct world w;
     world_open(&w, 30);
     watch_with(&w, WATCH);
+    serve_while(&w, "learning", 200, 20);
+    tell_of(&w, 900); /* their windows close while an experiment runs, or later: they had the old champion */
     assert_ok(world_start(&w, "window: 30s\nlate: 10s\nramp: [0.1]\nstep_units: 100000\nlearn: 100\n", 1), w.err);
     world_run(&w, 200, 10);
-    assert_watch(&w, "watching", false);
     struct live_order order = {.verb = LIVE_DO_PROMOTE, .by = "ada"};
     assert_ok(live_order(w.store, "g2p", &order, w.now, &w.err), w.err);
     assert_watch(&w, "learning", false);
+    w.now += 60000;
+    world_tick(&w);
+    json_t *watch = watch_of(&w);
+    assert_true(json_number_at(watch, "learnt") == 0);
+    json_decref(watch);
+    serve_while(&w, "learning", 200, 20);
+    assert_watch(&w, "watching", false);
     world_close(&w);
 }
 

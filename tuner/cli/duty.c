@@ -307,6 +307,7 @@ static enum duty_end tune(const struct duty *d, const char *path)
                                                       .quiet = d->at.quiet,
                                                       .json = d->at.json,
                                                       .db = d->at.db,
+                                                      .notify = d->at.notify,
                                                       .err = &err});
     study_free(study);
     if (code == EXIT_OK) return end_tuning(d);
@@ -338,31 +339,40 @@ static enum duty_end retune(const struct duty *d)
 
 /* ---- tried ---- */
 
-/* Of an amount: fewer, if that is what had drifted; else no more than a quarter of the cap more. */
-static json_t *amount_json(const struct watch_metric *m, bool drifted)
+/* What the watch has learnt of an amount, or was told. */
+static double cap_of(const struct duty *d, size_t i)
 {
-    bool capped = m->marks.cap > 0;
-    if (drifted) return json_pack("{s:s, s:o*}", "prove", "fewer", "cap", capped ? json_amount(m->marks.cap) : NULL);
-    if (!capped) return NULL;
-    return json_pack("{s:s, s:s, s:[i, f], s:f}", "prove", "nothing", "goal", "minimize", "range", 0, m->marks.cap, "guard",
-                     m->marks.cap / 4);
+    const json_t *streams = json_object_get(json_object_get(d->status, "watch"), "streams");
+    return json_number_read(json_array_get(json_object_get(json_array_get(streams, i), "marks"), 2));
+}
+
+/* Of an amount: fewer, if that is what had drifted; else not many more. Beyond four caps nothing is taken. */
+static json_t *amount_json(double cap, bool drifted)
+{
+    if (drifted) return json_pack("{s:s, s:o}", "prove", "fewer", "cap", json_amount(cap));
+    return json_pack("{s:s, s:s, s:[i, o], s:f}", "prove", "nothing", "goal", "minimize", "range", 0,
+                     json_amount(4 * cap), "guard", cap / 2);
 }
 
 static json_t *scale_json(const struct watch_metric *m)
 {
-    return json_pack("{s:s, s:s, s:[f, f]}", "prove", "not_worse", "goal", m->minimize ? "minimize" : "maximize", "range",
-                     m->low, m->high);
+    const char *goal = m->minimize ? "minimize" : "maximize";
+    if (m->both) /* an input: nobody can make it worse */
+        return json_pack("{s:s, s:s, s:[f, f], s:f}", "prove", "nothing", "goal", goal, "range", m->low, m->high, "guard",
+                         m->high - m->low);
+    return json_pack("{s:s, s:s, s:[f, f]}", "prove", "not_worse", "goal", goal, "range", m->low, m->high);
 }
 
-/* Without an experiment before: what has drifted is to be mended, and nothing else made worse. */
+/* Without an experiment before: what has drifted is to be mended, and nothing else made worse. All that clients tell is in
+ * it: an experiment refuses what it does not know. */
 static const char *plan_of_watch(const struct duty *d)
 {
     json_t *metrics = json_object();
     const char *most = text_at(json_object_get(d->status, "watch"), "most");
     for (size_t i = 0; i < d->plan.n; i++) {
         const struct watch_metric *m = &d->plan.metric[i];
-        json_t *one = m->both ? NULL : m->amount ? amount_json(m, strcmp(m->name, most) == 0) : scale_json(m);
-        if (one) json_object_set_new(metrics, m->name, one);
+        bool drifted = strcmp(m->name, most) == 0;
+        json_object_set_new(metrics, m->name, m->amount ? amount_json(cap_of(d, i), drifted) : scale_json(m));
     }
     json_t *plan = json_pack("{s:o}", "metrics", metrics);
     char *text = json_text(plan);

@@ -17,6 +17,7 @@ enum duty_end {
 struct duty_place {
     const char *db;
     struct store *store;
+    const char *notify; /* of the study that is tuned anew; as for run */
     bool quiet, json;
     bool (*stopping)(void *data); /* has somebody asked this process to end? */
     void *data;

@@ -133,8 +133,8 @@ static enum duty_end step(struct keeper *k, struct error *err)
     enum status s = tick(k, err);
     if (!s) s = live_watch_status(k->store, k->o->rollout, &status, err);
     if (!s) s = look_at_events(k, err);
-    if (!s)
-        s = duty_read(&d, &(struct duty_place){k->o->db, k->store, k->o->quiet, k->o->json, is_stopping, k}, status, &a, err);
+    const struct duty_place at = {k->o->db, k->store, k->o->notify, k->o->quiet, k->o->json, is_stopping, k};
+    if (!s) s = duty_read(&d, &at, status, &a, err);
     if (!s) end = do_duty(k, &d);
     end_duty(k, end);
     json_decref(status);

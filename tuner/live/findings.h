@@ -76,6 +76,7 @@ struct scored_unit {
     double chance;       /* uniform in [0, 1), of the unit: how what lies between two levels is rounded */
     const double *value; /* all NaN: nothing was heard of it */
     const struct pairs *pairs;
+    int64_t at_ms; /* its first exposure */
 };
 
 void findings_learn(struct findings *f, const struct scored_unit *unit);

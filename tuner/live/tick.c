@@ -14,17 +14,24 @@ struct ticking {
     struct record r;
 };
 
+/* What was served before this champion says nothing of it; and what is usual now is learnt of who came since. */
+static bool is_of_now(const struct ticking *t, const struct scored_unit *unit)
+{
+    const struct watch *w = &t->r.watching->watch;
+    return unit->at_ms >= t->r.rollout.since_ms && (w->phase != WATCH_LEARNING || unit->at_ms >= w->since_ms);
+}
+
 /* A scored unit of the champion, whose values are in the order of `plan`. */
-static void watch_unit(struct ticking *t, const struct live_plan *plan, const double *value)
+static void watch_unit(struct ticking *t, const struct live_plan *plan, const struct scored_unit *unit)
 {
     struct watching *w = t->r.watching;
     double values[LIVE_METRICS_MAX];
     bool has[LIVE_METRICS_MAX];
-    if (!w) return;
+    if (!w || !is_of_now(t, unit)) return;
     for (size_t i = 0; i < w->plan.n; i++) {
         int m = live_plan_metric(plan, w->plan.metric[i].name);
         has[i] = m >= 0;
-        values[i] = has[i] ? value[m] : NAN;
+        values[i] = has[i] ? unit->value[m] : NAN;
     }
     if (watch_see(&w->watch, values, has, t->now_ms)) t->alarmed = true;
 }
@@ -101,7 +108,7 @@ static void see_unit(void *data, const struct scored_unit *unit)
         findings_learn(&r->findings, unit);
     if (r->experiment.phase == LIVE_SHADOW) see_pairs(r, unit->pairs);
     r->changed = true;
-    if (unit->arm == 0) watch_unit(t, &r->plan, unit->value);
+    if (unit->arm == 0) watch_unit(t, &r->plan, unit);
 }
 
 static enum status tick_experiment(struct ticking *t, struct error *err)
@@ -125,7 +132,7 @@ static enum status tick_experiment(struct ticking *t, struct error *err)
 static void see_champion(void *data, const struct scored_unit *unit)
 {
     struct ticking *t = data;
-    watch_unit(t, &t->r.watching->intake, unit->value);
+    watch_unit(t, &t->r.watching->intake, unit);
 }
 
 static enum status tick_champion(struct ticking *t, struct error *err)

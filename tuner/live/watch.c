@@ -192,7 +192,10 @@ bool watch_see(struct watch *w, const double *value, const bool *has, int64_t no
     bool all = true;
     note_lately(w, value, has, 1);
     for (size_t i = 0; i < w->plan->n; i++) all = all && has[i];
-    if (w->phase == WATCH_LEARNING && all) learn(w, value, now_ms);
+    if (w->phase == WATCH_LEARNING && all) {
+        learn(w, value, now_ms);
+        return false; /* nobody is compared with himself */
+    }
     if (w->phase != WATCH_WATCHING) return false;
     for (size_t i = 0; i < w->plan->n; i++) {
         if (!has[i]) continue;
