@@ -405,6 +405,26 @@ class Front(Views):
             self.assertIn(self.call("GET", f"/studies/a/front?weights={text}").status, (200, 422), text)
 
 
+class Order(Views):
+    """A page of trials has the order of `nocturne trials --sort`: what breaks a constraint is nowhere the best."""
+
+    def test_it_is_that_of_the_command(self):
+        study = CLIENTS.replace("study: s", "study: a").replace("budget:", "constraints: [em >= baseline - 0.02]\nbudget:")
+        self.ok("POST", "/studies", text=study, headers={"Content-Type": "application/yaml"})
+        told = [{"em": 0.6, "tokens": 5000}, {"em": 0.5, "tokens": 100}, {"em": 0.61, "tokens": 4000}, None, {"em": 0.4, "tokens": 90}, {"em": 0.59, "tokens": 4500}]
+        for metrics in told:
+            trial = self.ok("POST", "/studies/a/ask", {})["trials"][0]
+            end = {"metrics": metrics} if metrics else {"failed": "it broke"}
+            self.ok("POST", f"/studies/a/trials/{trial['trial']}/tell", {"lease": trial["lease"], **end})
+        for sort in ("utility", "em", "tokens"):
+            for order, sign in (("desc", "-"), ("asc", "")):
+                page = [t["trial"] for t in self.ok("GET", f"/studies/a/trials?sort={sort}&order={order}")["trials"]]
+                said = json.loads(self.nocturne("trials", "a", "--sort", sign + sort, "--json", "--db", "nocturne.db"))["trials"]
+                self.assertEqual(page, [t["trial"] for t in said], (sort, order))
+        page = [t["trial"] for t in self.ok("GET", "/studies/a/trials?sort=utility&order=desc")["trials"]]
+        self.assertEqual(page, [2, 5, 0, 1, 4, 3])  # 1 and 4 are worth the most, and break the constraint; 3 has no result
+
+
 class Tail(Views):
     SERVE = ("--slots", "2", "--rate", "100000")
 

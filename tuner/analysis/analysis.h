@@ -14,6 +14,7 @@
 #include "tuner/analysis/importance.h"
 #include "tuner/analysis/keep.h"
 #include "tuner/analysis/noise.h"
+#include "tuner/analysis/order.h"
 #include "tuner/analysis/ped_anova.h"
 #include "tuner/analysis/pedigree.h"
 #include "tuner/analysis/plan.h"

@@ -44,8 +44,8 @@ struct listing {
     struct column column[GRID_COLUMNS_MAX];
     size_t n_columns;
     struct column sort;
-    bool sorted, descending, ranks; /* ranks: by what was measured */
-    const struct trial **trial;
+    bool sorted, descending;
+    struct ordered *place;
     size_t n;
 };
 
@@ -145,7 +145,6 @@ static enum status read_sort(struct listing *l, struct error *err)
     l->descending = *sort == '-';
     sort += l->descending;
     bool found = find_column(l->s->study, sort, &l->sort);
-    l->ranks = found && (l->sort.key == KEY_METRIC || l->sort.key == KEY_UTILITY);
     bool ordered = l->sort.key != KEY_SOURCE && l->sort.key != KEY_REASON && l->sort.key != KEY_CONFIGURATION;
     return found && ordered ? STATUS_OK : no_column(l, "--sort", sort, KEY_SOURCE, err);
 }
@@ -193,30 +192,12 @@ static double number_of(const struct memory *s, const struct trial *t, const str
     return NAN;
 }
 
-/* A ranking is of results on one seed; what was measured on others, or before the end, is one of its own. */
-enum group { GROUP_RESULTS, GROUP_BROKEN, GROUP_CONFIRMATIONS, GROUP_STOPPED, GROUP_REST };
-
-static enum group group_of(const struct listing *l, const struct trial *t)
+static enum order_by order_of(const struct listing *l)
 {
-    if (!l->ranks) return GROUP_RESULTS;
-    if (t->state == TRIAL_COMPLETE && t->confirms >= 0) return GROUP_CONFIRMATIONS;
-    if (t->state == TRIAL_COMPLETE && l->sort.key == KEY_UTILITY && document_trial_of(l->s, t).breaks)
-        return GROUP_BROKEN; /* however much it is worth, it is not the best */
-    if (t->state == TRIAL_COMPLETE) return GROUP_RESULTS;
-    return t->state == TRIAL_PRUNED ? GROUP_STOPPED : GROUP_REST;
-}
-
-/* Those without a value come last, whichever way; equal ones by number. */
-static int compare(const void *a, const void *b, void *data)
-{
-    const struct listing *l = data;
-    const struct trial *t = *(const struct trial *const *)a, *u = *(const struct trial *const *)b;
-    if (group_of(l, t) != group_of(l, u)) return group_of(l, t) < group_of(l, u) ? -1 : 1;
-    double x = number_of(l->s, t, &l->sort), y = number_of(l->s, u, &l->sort);
-    if (isnan(x) != isnan(y)) return isnan(x) ? 1 : -1;
-    if (x < y) return l->descending ? 1 : -1;
-    if (x > y) return l->descending ? -1 : 1;
-    return t->number < u->number ? -1 : t->number > u->number;
+    if (!l->sorted) return ORDER_BY_FACT;
+    return l->sort.key == KEY_UTILITY  ? ORDER_BY_UTILITY
+           : l->sort.key == KEY_METRIC ? ORDER_BY_METRIC
+                                       : ORDER_BY_FACT;
 }
 
 static enum status choose(struct listing *l, struct error *err)
@@ -227,10 +208,12 @@ static enum status choose(struct listing *l, struct error *err)
     if (!s && l->wish->columns) s = read_columns(l, err);
     if (s) return s;
     if (!l->wish->columns) usual_columns(l);
-    l->trial = arena_array(&l->arena, l->s->n + 1, sizeof *l->trial);
-    for (size_t i = 0; i < l->s->n; i++)
-        if (wanted[l->s->trial[i]->state]) l->trial[l->n++] = l->s->trial[i];
-    if (l->sorted) qsort_r(l->trial, l->n, sizeof *l->trial, compare, l);
+    l->place = arena_array(&l->arena, l->s->n + 1, sizeof *l->place);
+    for (size_t i = 0; i < l->s->n; i++) {
+        const struct trial *t = l->s->trial[i];
+        if (wanted[t->state]) l->place[l->n++] = order_place(l->s, t, order_of(l), number_of(l->s, t, &l->sort));
+    }
+    if (l->sorted) order_sort(l->place, l->n, l->descending);
     if (l->wish->top > 0 && (size_t)l->wish->top < l->n) l->n = (size_t)l->wish->top;
     return STATUS_OK;
 }
@@ -299,15 +282,16 @@ static void print_table(FILE *out, struct listing *l)
     for (size_t k = 0; k < l->n_columns; k++)
         grid_column(&g, l->column[k].name, is_right(l->s->study, &l->column[k]), weight_of(l, &l->column[k]));
     for (size_t i = 0; i < l->n; i++) {
-        enum group group = group_of(l, l->trial[i]);
-        if (group != (i ? group_of(l, l->trial[i - 1]) : GROUP_RESULTS)) grid_line(&g, heads[group]);
+        const struct trial *t = l->place[i].trial;
+        enum order_group group = l->place[i].group;
+        if (group != (i ? l->place[i - 1].group : ORDER_RESULTS)) grid_line(&g, heads[group]);
         struct grid_cell *row = grid_row(&g);
-        bool breaks = document_trial_of(l->s, l->trial[i]).breaks;
+        bool breaks = document_trial_of(l->s, t).breaks;
         any |= breaks;
         for (size_t k = 0; k < l->n_columns; k++) {
-            row[k].text = text_of(l->s, l->trial[i], &l->column[k], &g.arena);
+            row[k].text = text_of(l->s, t, &l->column[k], &g.arena);
             if (breaks && k == marked_column(l)) row[k].text = arena_printf(&g.arena, "%s ✕", row[k].text);
-            if (l->column[k].key == KEY_STATE) row[k].mark = screen_state(&screen, l->trial[i]->state, &g.arena);
+            if (l->column[k].key == KEY_STATE) row[k].mark = screen_state(&screen, t->state, &g.arena);
         }
     }
     grid_print(out, &g, &screen);
@@ -358,7 +342,7 @@ static json_t *row_json(const struct listing *l, const struct trial *t)
 static void print_json(FILE *out, const struct listing *l)
 {
     json_t *all = json_array();
-    for (size_t i = 0; i < l->n; i++) json_array_append_new(all, row_json(l, l->trial[i]));
+    for (size_t i = 0; i < l->n; i++) json_array_append_new(all, row_json(l, l->place[i].trial));
     json_t *value = json_pack("{s:s, s:o}", "study", l->s->study->name, "trials", all);
     char *text = json_text(value);
     fprintf(out, "%s\n", text);

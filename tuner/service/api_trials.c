@@ -25,32 +25,19 @@ static json_t *trial_json(const struct memory *s, const struct trial *t)
 
 struct page_order {
     const struct memory *history;
-    int metric;   /* −1: not by a metric */
-    bool utility; /* by utility; else by number */
+    int metric; /* −1: not by a metric */
+    enum order_by by;
     bool descending;
-};
-
-struct page_ranked {
-    const struct trial *trial;
-    double key;
 };
 
 static double sort_key(const struct page_order *o, const struct trial *t)
 {
-    if (o->metric >= 0) return t->value[o->metric];
-    return o->utility ? document_trial_of(o->history, t).utility : (double)t->number;
-}
-
-/* What has no value comes last, either way. */
-static int compare(const void *a, const void *b, void *data)
-{
-    const struct page_order *o = data;
-    const struct trial *x = ((const struct page_ranked *)a)->trial, *y = ((const struct page_ranked *)b)->trial;
-    double u = ((const struct page_ranked *)a)->key, v = ((const struct page_ranked *)b)->key;
-    if (isnan(u) || isnan(v))
-        return isnan(u) - isnan(v) ? isnan(u) - isnan(v) : (x->number > y->number) - (x->number < y->number);
-    if (u != v) return (u < v) == o->descending ? 1 : -1;
-    return (x->number > y->number) - (x->number < y->number);
+    switch (o->by) {
+    case ORDER_BY_FACT: return (double)t->number;
+    case ORDER_BY_METRIC: return t->value[o->metric];
+    case ORDER_BY_UTILITY: break;
+    }
+    return document_trial_of(o->history, t).utility;
 }
 
 static bool read_order(struct request *r, const struct memory *s, struct page_order *ret)
@@ -63,9 +50,10 @@ static bool read_order(struct request *r, const struct memory *s, struct page_or
     }
     ret->descending = order && strcmp(order, "desc") == 0;
     if (!sort || strcmp(sort, "trial") == 0) return true;
-    ret->utility = strcmp(sort, "utility") == 0;
-    if (!ret->utility) ret->metric = objective_find_metric(&s->study->objective, sort);
-    if (ret->utility || ret->metric >= 0) return true;
+    bool utility = strcmp(sort, "utility") == 0;
+    if (!utility) ret->metric = objective_find_metric(&s->study->objective, sort);
+    ret->by = utility ? ORDER_BY_UTILITY : ret->metric >= 0 ? ORDER_BY_METRIC : ORDER_BY_FACT;
+    if (ret->by != ORDER_BY_FACT) return true;
     request_problem(r, 422, "'sort' is trial, utility or a metric of the study, not '%.60s'", sort);
     return false;
 }
@@ -110,7 +98,7 @@ static bool is_wanted(const struct filter *f, const struct trial *t)
 }
 
 /* The page of the list from `offset` on, as far as its bytes go. *ret_next: where the next one begins. */
-static json_t *page_json(const struct memory *s, const struct page_ranked *list, size_t n, const struct listing *l,
+static json_t *page_json(const struct memory *s, const struct ordered *list, size_t n, const struct listing *l,
                          size_t *ret_next)
 {
     json_t *page = json_array();
@@ -124,15 +112,16 @@ static json_t *page_json(const struct memory *s, const struct page_ranked *list,
     return page;
 }
 
-static void answer_page(struct request *r, const struct memory *s, const struct listing *l, struct page_order *o)
+static void answer_page(struct request *r, const struct memory *s, const struct listing *l,
+                        const struct page_order *o)
 {
-    struct page_ranked *list = must_alloc(s->n + 1, sizeof *list);
+    struct ordered *list = must_alloc(s->n + 1, sizeof *list);
     size_t n = 0, next;
     for (size_t i = 0; i < s->n; i++) {
         const struct trial *t = s->trial[i];
-        if (is_wanted(&l->filter, t)) list[n++] = (struct page_ranked){t, sort_key(o, t)};
+        if (is_wanted(&l->filter, t)) list[n++] = order_place(s, t, o->by, sort_key(o, t));
     }
-    if (o->metric >= 0 || o->utility || o->descending) qsort_r(list, n, sizeof *list, compare, o);
+    if (o->by != ORDER_BY_FACT || o->descending) order_sort(list, n, o->descending);
     json_t *page = page_json(s, list, n, l, &next);
     json_t *out = json_pack("{s:s, s:o, s:I}", "study", s->study->name, "trials", page, "total", (json_int_t)n);
     if (next < n) json_object_set_new(out, "next_offset", json_integer((json_int_t)next));
