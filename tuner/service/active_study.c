@@ -335,6 +335,14 @@ void active_study_calm(struct active_study *as, struct request *r, void (*then)(
     coordinator_calmly(as->active->coordinator, on_calm, r);
 }
 
+/* Also of one that was not there when the request came. */
+void active_study_pause(struct active_study *as, const struct request *r, bool yes)
+{
+    history_on_behalf_of(as->active->history, r->who.id);
+    coordinator_pause(as->active->coordinator, yes);
+    history_on_behalf_of(as->active->history, NULL);
+}
+
 void active_study_lend(struct active_study *as, struct request *r)
 {
     r->beside.lent = as ? &as->lent : NULL;

@@ -38,6 +38,7 @@ enum status active_study_start(struct active_study *as, struct error *err);
 /* One that somebody else runs on this loop, and frees after he has let it go. */
 void active_study_host(struct service *s, struct active *guest);
 void active_study_leave(struct active_study *as);
+void active_study_pause(struct active_study *as, const struct request *r, bool yes); /* or lets it go on */
 void active_study_packed(const struct active_study *as); /* says what agents miss */
 void active_study_sweep(struct service *s);              /* takes away those that are over */
 

@@ -31,6 +31,8 @@ struct route {
     X(look) \
     X(tokens) \
     X(studies) \
+    X(creation) \
+    X(life) \
     X(results) \
     X(views) \
     X(mirror) \

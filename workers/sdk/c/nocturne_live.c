@@ -763,10 +763,9 @@ static enum nocturne_reason decide(struct nocturne_live *l, const struct nocturn
     const struct face *face;
     *ret = r->champion;
     if (!is_unit(v->unit, v->unit_bytes)) return NOCTURNE_ERROR;
+    if (r->killed || atomic_load_explicit(&l->killed, memory_order_relaxed)) return NOCTURNE_DISABLED;
     if ((face = overridden(r, v->unit, v->unit_bytes))) return *ret = face, NOCTURNE_TARGETING_MATCH;
-    if (r->killed) return NOCTURNE_DISABLED;
     if (r->experiment < 0) return NOCTURNE_STATIC;
-    if (atomic_load_explicit(&l->killed, memory_order_relaxed)) return NOCTURNE_DISABLED;
     if (now > l->until_ms) return NOCTURNE_STALE;
     if (!takes_part(r, v)) return NOCTURNE_STATIC;
     *ret = face_at(r, place_of(r->salt, v));

@@ -62,8 +62,8 @@ export class Ruleset {
 
   decide(unit, doubt) {
     const bytes = unitBytes(unit), overridden = this.overrides.get(unit);
+    if (this.killed || doubt === "DISABLED") return ["champion", "DISABLED"];
     if (overridden !== undefined) return [overridden, "TARGETING_MATCH"];
-    if (this.killed) return ["champion", "DISABLED"];
     if (this.experiment === null) return ["champion", "STATIC"];
     if (doubt) return ["champion", doubt];
     if (this.holdout && placeOf(this.holdout.salt, bytes) < this.holdout.share) return ["champion", "STATIC"];

@@ -95,10 +95,10 @@ class Ruleset:
     def assign(self, unit: str, doubt: Optional[str] = None) -> Decision:
         """doubt: "DISABLED" or "STALE": the experiment must not go on here, and this is why. ValueError: no unit."""
         bytes_ = unit_bytes(unit)
+        if self._killed or doubt == "DISABLED":
+            return Decision("champion", "DISABLED", False)
         if unit in self._overrides:
             return Decision(self._overrides[unit], "TARGETING_MATCH", False)
-        if self._killed:
-            return Decision("champion", "DISABLED", False)
         if self.experiment is None:
             return Decision("champion", "STATIC", False)
         if doubt:
