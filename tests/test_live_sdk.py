@@ -396,9 +396,10 @@ class Reasons(Live):
         self.assertEqual(len(set(out.values())), 1, out)
         return out["c"]
 
-    def test_overrides_come_first(self):
+    def test_overrides_come_first_but_for_a_kill(self):
         self.write_rules({**RULES, "overrides": {"user-7": "challenger-1"}}, age_s=10_000)
-        self.assertEqual(self.said(env={"NOCTURNE_LIVE_KILL": "all"}), (("challenger-1", "TARGETING_MATCH", "0"),))
+        self.assertEqual(self.said(), (("challenger-1", "TARGETING_MATCH", "0"),))
+        self.assertEqual(self.said(env={"NOCTURNE_LIVE_KILL": "all"}), (("champion", "DISABLED", "0"),))
 
     def test_no_experiment(self):
         rules = {k: v for k, v in RULES.items() if k not in ("experiment", "period", "salt", "ranges")}
