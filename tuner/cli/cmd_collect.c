@@ -9,6 +9,7 @@
 #include "tuner/live/collector.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,7 +60,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 /* ---- one collector ---- */
 
 struct collecting {
-    const struct options *o;
+    struct options *o;
     struct arena arena;
     const char *folder, *path; /* of the rollout: its spool; what the service calls it */
     struct cli_remote remote;
@@ -68,6 +69,10 @@ struct collecting {
     char *ruleset;              /* its text; NULL: there has been none */
     int64_t refresh_at_ms, refresh_ms; /* monotonic */
     int failed;                 /* turns in a row */
+    uv_loop_t loop;
+    uv_signal_t interrupt, terminate;
+    uv_timer_t pause;
+    enum { TURNING, WAITING, ENDED } state; /* ended: a signal came */
 };
 
 /* What cannot be done now is said once, and that it can be again. */
@@ -262,23 +267,45 @@ static enum status turn(struct collecting *c, struct error *err)
     return s;
 }
 
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct collecting *c = handle->data;
+    (void)number;
+    c->state = ENDED;
+    if (c->remote.caller) caller_interrupt(c->remote.caller);
+}
+
+static void on_passed(uv_timer_t *timer)
+{
+    struct collecting *c = timer->data;
+    if (c->state == WAITING) c->state = TURNING;
+}
+
+/* The longer, the more turns have failed. */
+static void wait_a_while(struct collecting *c)
+{
+    uint64_t ms = (uint64_t)TURN_MS << (c->failed < 6 ? c->failed : 6);
+    if (c->state == TURNING) c->state = WAITING;
+    uv_timer_start(&c->pause, on_passed, ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS, 0);
+    while (c->state == WAITING) uv_run(&c->loop, UV_RUN_ONCE);
+}
+
+/* What fails at the first turn because of what was asked will always. */
 static enum status collect(struct collecting *c, struct error *err)
 {
-    struct error why;
     enum status s = turn(c, err);
-    if (s == STATUS_DENIED || s == STATUS_NOT_FOUND || c->o->once) return s; /* it would never do */
-    do {
-        int64_t wait = TURN_MS << (c->failed < 6 ? c->failed : 6);
+    if (s == STATUS_DENIED || s == STATUS_NOT_FOUND || c->o->once) return s;
+    while (c->state != ENDED) {
         say(c, s ? err : NULL);
-        if (!caller_pause(c->remote.caller, (uint64_t)(wait < BACKOFF_MAX_MS ? wait : BACKOFF_MAX_MS))) return STATUS_OK;
-        s = turn(c, &why);
-        if (s) *err = why;
-    } while (true);
+        wait_a_while(c);
+        if (c->state == TURNING) s = turn(c, err);
+    }
+    return STATUS_OK;
 }
 
 static enum status open_all(struct collecting *c, struct error *err)
 {
-    const struct options *o = c->o;
+    struct options *o = c->o;
     const char *home = getenv("HOME"), *name = caller_escaped(&c->arena, o->rollout);
     c->folder = o->spool ? arena_printf(&c->arena, "%s/%s", o->spool, o->rollout)
                          : arena_printf(&c->arena, "%s/.local/state/nocturne/live/%s", home ? home : ".", o->rollout);
@@ -287,11 +314,29 @@ static enum status open_all(struct collecting *c, struct error *err)
     enum status s = make_folders(c->folder, err);
     if (!s) s = cli_call(&o->service, &c->remote, err);
     if (s) return s;
-    caller_heed_signals(c->remote.caller);
     caller_set_patience(c->remote.caller, PATIENCE_S);
     c->collector.rollout = o->rollout;
     if (!o->sums) return s;
     return store_open(arena_printf(&c->arena, "%s/collector.db", c->folder), STORE_CREATE, &c->collector.store, err);
+}
+
+static void begin_loop(struct collecting *c)
+{
+    uv_loop_init(&c->loop);
+    c->o->service.loop = &c->loop;
+    cli_catch_signal(&c->loop, &c->interrupt, SIGINT, on_signal, c);
+    cli_catch_signal(&c->loop, &c->terminate, SIGTERM, on_signal, c);
+    uv_timer_init(&c->loop, &c->pause);
+    c->pause.data = c;
+}
+
+static void end_loop(struct collecting *c)
+{
+    uv_close((uv_handle_t *)&c->interrupt, NULL);
+    uv_close((uv_handle_t *)&c->terminate, NULL);
+    uv_close((uv_handle_t *)&c->pause, NULL);
+    uv_run(&c->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&c->loop);
 }
 
 int cmd_collect(int argc, char **argv)
@@ -312,10 +357,12 @@ int cmd_collect(int argc, char **argv)
     struct error err = {STATUS_OK, ""};
     argp_parse(&argp, argc, argv, 0, NULL, &o);
     struct collecting c = {.o = &o};
+    begin_loop(&c);
     enum status s = open_all(&c, &err);
     if (!s) s = collect(&c, &err);
     store_close(c.collector.store);
     cli_hang_up(&c.remote);
+    end_loop(&c);
     free(c.ruleset);
     arena_done(&c.arena);
     return s ? cli_fail(&err) : EXIT_OK;

@@ -97,22 +97,6 @@ void caller_interrupt(struct caller *c)
     c->state = CALLER_INTERRUPTED;
 }
 
-static void on_pause_end(uv_timer_t *timer)
-{
-    uv_close((uv_handle_t *)timer, NULL);
-}
-
-bool caller_pause(struct caller *c, uint64_t ms)
-{
-    uv_timer_t timer;
-    uv_timer_init(&c->loop, &timer);
-    uv_timer_start(&timer, on_pause_end, ms, 0);
-    while (!c->ended && uv_is_active((uv_handle_t *)&timer)) uv_run(&c->loop, UV_RUN_ONCE);
-    if (!uv_is_closing((uv_handle_t *)&timer)) on_pause_end(&timer);
-    uv_run(&c->loop, UV_RUN_NOWAIT); /* the timer is closed */
-    return !c->ended;
-}
-
 /* ---- hearing ---- */
 
 static bool on_bytes(void *data, const char *bytes, size_t n)

@@ -48,8 +48,6 @@ enum status caller_ask(struct caller *c, const struct question *q, json_t **ret,
 /* GET of what is there already as `etag` says ("": it is not), CALLER_ETAG_MAX; *ret NULL: it is still that. */
 enum { CALLER_ETAG_MAX = 128 };
 enum status caller_ask_anew(struct caller *c, const char *path, char *etag, json_t **ret, struct error *err);
-/* So many milliseconds pass. False: a signal that is heeded came. */
-bool caller_pause(struct caller *c, uint64_t ms);
 /* The bytes of an answer: all of them or STATUS_IO. `take`: false for no more; then *its* reason is the error's, which
  * stays as it is. */
 enum status caller_read(struct caller *c, const char *path, bool (*take)(void *data, const char *bytes, size_t n),
