@@ -6,7 +6,7 @@
 #include "tuner/base/clock.h"
 #include "tuner/base/json.h"
 
-#include "tuner/live/collector.h"
+#include "tuner/live/live.h"
 
 #include <errno.h>
 #include <signal.h>
