@@ -14,6 +14,7 @@
 #ifndef TUNER_LIVE_LIVE_H
 #define TUNER_LIVE_LIVE_H
 
+#include "tuner/live/collector.h"
 #include "tuner/live/configuration.h"
 #include "tuner/live/intake.h"
 #include "tuner/live/judgement.h"
