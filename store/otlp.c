@@ -13,6 +13,17 @@ enum status store_waiting_drop(struct store *store, const char *id, struct error
     return statement_run(store, sql, err, "t", id);
 }
 
+enum status store_waiting_any(struct store *store, bool *ret, struct error *err)
+{
+    static const char sql[] = "SELECT EXISTS (SELECT 1 FROM otlp_waiting)";
+    struct statement *q = statement_get(store, sql, err);
+    if (!q) return err->status;
+    bool any = statement_row(q) && column_int(q, 0) != 0;
+    enum status s = statement_end(q, err);
+    if (!s) *ret = any;
+    return s;
+}
+
 enum status store_waiting_all(struct store *store, store_waiting_fn *fn, void *data, struct error *err)
 {
     static const char sql[] = "SELECT id, at_ms, body FROM otlp_waiting ORDER BY seq";

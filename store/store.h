@@ -430,6 +430,7 @@ enum status store_waiting_keep(struct store *store, const struct store_waiting *
 enum status store_waiting_drop(struct store *store, const char *id, struct error *err);
 /* In the order in which they came. */
 typedef void store_waiting_fn(void *data, const struct store_waiting *waiting);
+enum status store_waiting_any(struct store *store, bool *ret, struct error *err);
 enum status store_waiting_all(struct store *store, store_waiting_fn *fn, void *data, struct error *err);
 
 /* ---- the right to run a study ---- */

@@ -23,6 +23,7 @@
 #include "tuner/live/plan.h"
 #include "tuner/live/ruleset.h"
 #include "tuner/live/telemetry.h"
+#include "tuner/live/telemetry.h"
 #include "tuner/live/watch.h"
 
 #include "store/store.h"

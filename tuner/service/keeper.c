@@ -2,6 +2,7 @@
 
 #include "tuner/service/all_events.h"
 #include "tuner/service/rules.h"
+#include "tuner/service/tracing.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -176,7 +177,8 @@ static void follow(struct keeper *k, const struct store_rollout_head *head)
 static bool look(struct work *work, struct store *store)
 {
     struct keeper *k = work->data;
-    return store_rollout_heads(store, &k->arena, &k->head, &k->n, &k->err) == STATUS_BUSY;
+    if (store_rollout_heads(store, &k->arena, &k->head, &k->n, &k->err)) return k->err.status == STATUS_BUSY;
+    return tracing_tick(k->service->live.tracing, store) == STATUS_BUSY;
 }
 
 static void looked(struct work *work)
@@ -186,6 +188,8 @@ static void looked(struct work *work)
     k->looking = false;
     if (k->err.status && !k->troubled) service_say(k->service, NULL, "rollouts cannot be read: %s", k->err.text);
     k->troubled = k->err.status != STATUS_OK;
+    const char *trouble = tracing_trouble(k->service->live.tracing);
+    if (*trouble) service_say(k->service, NULL, "telemetry that came stands still: %s; it goes on by itself", trouble);
     for (struct ward *w = k->first; good && w; w = w->next) w->there = false;
     for (size_t i = 0; good && i < k->n; i++) follow(k, &k->head[i]);
     if (good) drop_missing(k);

@@ -50,6 +50,7 @@ struct telling {
 struct live_parts {
     struct rules *rules;
     struct keeper *keeper;
+    struct tracing *tracing;
     struct gathering *gathering; /* of each rollout to which outcomes are on their way */
     struct request *waiting;     /* with outcomes, until they are on the disk */
     size_t bytes;                /* of their bodies */

@@ -47,6 +47,7 @@ struct route {
     X(space) \
     X(rollouts) \
     X(outcomes) \
+    X(traces) \
     X(flags) \
     X(page)
 /* clang-format on */

@@ -11,6 +11,7 @@
 #include "tuner/service/sweeping.h"
 #include "tuner/service/tailing.h"
 #include "tuner/service/telling.h"
+#include "tuner/service/tracing.h"
 #include "tuner/service/keeper.h"
 #include "tuner/service/waking.h"
 
@@ -90,6 +91,7 @@ static void service_free(struct service *s)
     streams_drop(s);
     all_events_free(s->streams.together);
     keeper_free(s->live.keeper);
+    tracing_free(s->live.tracing);
     rules_free(s->live.rules);
     auth_close(s->auth);
     fleet_free(s->fleet);
@@ -187,6 +189,7 @@ static enum status open_parts(struct service *s, struct error *err)
     if (!st) s->streams.together = all_events_create(s);
     s->live.rules = rules_create(s->options.db, s->clock);
     s->live.keeper = keeper_create(s);
+    s->live.tracing = tracing_create(s->clock);
     return st;
 }
 
