@@ -4,17 +4,20 @@ people and programs read of it on the way; what cannot be, said with its place a
 
 Clients are played here: they assign by the ruleset that `rollout ruleset` prints, as the SDKs do.
 """
+import contextlib
 import hashlib
 import json
 import os
 import random
 import re
 import signal
+import sqlite3
 import subprocess
 import unittest
 
 from patience import PATIENCE, until
-from test_cli import STUDY, TRIAL
+import service
+from test_cli import NOCTURNE, STUDY, TRIAL
 from test_look import Screen
 
 # decided by some thousand units, each a second after it came
@@ -416,6 +419,34 @@ class Outcomes(Live):
         self.assertRegex(self.rollout("status", "s"), r"look, silence: nothing was heard of (4|5)\S* % of the units of challenger, of 0 % of the champion's")
 
 
+class Switch(Live):
+    """The file beside the database that needs no database."""
+
+    def test_killed_by_a_file_and_revived(self):
+        self.start()
+        self.write("nocturne.db-kill", "other\ns  # smoke\n")
+        path = os.path.join(self.dir, "nocturne.db-kill")
+        self.assertIn("rollout s: killed, everybody gets the champion: the file nocturne.db-kill", self.rollout("status"))
+        self.assertIn("killed: the file nocturne.db-kill", self.rollout("assign", "s", "ada"))
+        self.assertIn("killed", json.loads(self.rollout("ruleset", "s")))
+        self.rollout("revive", "s")
+        with open(path) as file:
+            self.assertEqual(file.read().split(), ["other"])
+        self.assertNotIn("killed", self.status())
+        self.write("nocturne.db-kill", "all\n")
+        self.assertIn("kills all rollouts; change it first", self.run_nocturne("rollout", "revive", "s", code=1)[1])
+
+    def test_kill_needs_no_database(self):
+        self.start()
+        with contextlib.closing(sqlite3.connect(os.path.join(self.dir, "nocturne.db"), isolation_level=None)) as db:
+            db.execute("BEGIN IMMEDIATE")  # for longer than anybody waits
+            out = self.rollout("kill", "s")
+        self.assertIn("rollout s: killed by the file nocturne.db-kill, as the database refuses it: ", out)
+        self.assertIn("killed: the file nocturne.db-kill", self.rollout("assign", "s", "ada"))
+        self.rollout("revive", "s")
+        self.assertFalse(os.path.exists(os.path.join(self.dir, "nocturne.db-kill")))
+
+
 class Words(Live):
     def test_it_fits_every_screen(self):
         self.start()
@@ -497,6 +528,79 @@ class Words(Live):
             text = re.sub(r"<[^>]*>", " ", file.read())
         for says in ("Rollout s:", "Live since ", "trial 0 of study s", "Tried against it, as challenger", "Next: it stays at 50 % until it is decided"):
             self.assertIn(says, text)
+
+
+def at_any_time(text, url=""):
+    """Without what the clock says, and where it is asked."""
+    return re.sub(r"\(the last .*? ago\)|\(\d[\dhms. ]*\)|, about \S+ ?\S* left", "", text.replace(url, ""))
+
+
+class Remote(service.World):
+    """A service says what its database says, and takes what it takes."""
+
+    def setUp(self):
+        super().setUp()
+        self.create(STUDY + "files: [trial.sh]\n", TRIAL)
+        self.wait_phase("complete")
+        self.at = ("--url", f"http://127.0.0.1:{self.port}", "--token-file", "nocturne.token")
+        self.write("plan.yaml", PLAN)
+
+    def ask(self, *args, code=0, at=None):
+        done = subprocess.run([NOCTURNE, "rollout", *args, *(self.at if at is None else at)], cwd=self.dir, capture_output=True, text=True,
+                              timeout=PATIENCE)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done.stdout if code == 0 else done.stderr
+
+    def status(self):
+        return json.loads(self.ask("status", "s", "--json"))
+
+    def feed(self, n, first):
+        rules = json.loads(self.ask("ruleset", "s"))
+        names = [(f"user-{i}", variant(rules, f"user-{i}")) for i in range(first, first + n)]
+        self.write("o.jsonl", "".join(json.dumps({"unit": unit, "id": unit, "variant": name, "experiment": rules["experiment"], "period": rules["period"],
+                                                  "metrics": {"em": 1, "tokens": 100 if name == "champion" else 60}}) + "\n" for unit, name in names))
+        self.assertIn(f"{n} taken", self.ask("outcomes", "s", "o.jsonl"))
+        self.wait("they are scored", lambda: sum(self.status()["experiment"]["counts"][k] for k in ("scored", "spanned")) >= first + n)
+
+    def test_what_is_said_and_done_is_the_same(self):
+        self.assertIn("no rollout yet", self.ask("status"))
+        self.assertIn("no study 'nobody'", self.ask("start", "nobody", code=3))
+        self.write("bad.yaml", "windows: 1\n")
+        self.assertIn("bad.yaml:1:1: ", self.ask("start", "s", "--plan", "bad.yaml", code=2))
+        out = self.ask("start", "s", "--plan", "plan.yaml", "--challenger", "best")
+        self.assertIn("step 1 of 2 of the ramp", out)
+        self.feed(600, 0)
+        for args in (("status", "s"), ("status",), ("events", "s"), ("assign", "s", "ada", "bob", "日本"), ("assign", "s", "ada", "--json"), ("ruleset", "s")):
+            with self.subTest(args=args):
+                self.assertEqual(at_any_time(self.ask(*args), " " + " ".join(self.at)), at_any_time(self.ask(*args, at=())))
+        self.assertIn("no rollout 'nobody'", self.ask("status", "nobody", code=3))
+        self.assertIn("is running; promote, roll back or stop it first", self.ask("start", "s", "--challenger", "1", code=1))
+        version = self.status()["version"]
+        self.assertIn("look again", self.ask("pause", "s", "--version", str(version - 1), code=1))
+        self.assertIn("rollout s: paused: lunch", self.ask("pause", "s", "--version", str(version), "--why", "lunch"))
+        self.assertRegex(self.ask("events", "s").splitlines()[-1], "paused +lunch, by first")
+        self.ask("kill", "s", "--why", "smoke")
+        self.assertIn("killed: smoke", self.ask("assign", "s", "ada"))
+        self.ask("revive", "s")
+        self.ask("promote", "s")
+        self.assertEqual(self.status()["champion"]["trial"], self.status()["experiment"]["variants"]["challenger"]["trial"])
+        report = subprocess.run([NOCTURNE, "report", "s", "--format", "md", *self.at], cwd=self.dir, capture_output=True, text=True, check=True)
+        self.assertIn("**Rollout s:** promoted", report.stdout)
+
+    def test_roles(self):
+        self.ask("start", "s", "--plan", "plan.yaml")
+        at = {}
+        for role in ("viewer", "client"):
+            self.token(role)
+            at[role] = (*self.at[:3], role + ".token")
+        self.assertIn("rollout s: ", self.ask("status", "s", at=at["viewer"]))
+        for args in (("pause", "s"), ("start", "s"), ("kill", "s")):
+            self.assertIn("this token may only look (role viewer)", self.ask(*args, code=1, at=at["viewer"]))
+        rules = json.loads(self.ask("ruleset", "s", at=at["client"]))
+        self.write("o.jsonl", json.dumps({"unit": "ada", "variant": variant(rules, "ada")}) + "\n")
+        self.assertEqual(self.ask("outcomes", "s", "o.jsonl", at=at["client"]), "1 taken, 0 repeated, 0 late, 0 not counted, 0 refused\n")
+        self.assertIn("ada", self.ask("assign", "s", "ada", at=at["client"]))
+        self.assertIn("it takes an operator", self.ask("pause", "s", code=1, at=at["client"]))
 
 
 if __name__ == "__main__":

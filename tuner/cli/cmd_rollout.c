@@ -2,6 +2,7 @@
 
 #include "tuner/cli/rollouts.h"
 
+#include "tuner/base/plain.h"
 #include "tuner/base/words.h"
 
 #include "tuner/report/report.h"
@@ -261,6 +262,28 @@ static enum status give_order(const struct rollout_options *o, const struct roll
     return s;
 }
 
+/* The database refuses, and everybody is to get the champion all the same. */
+static bool is_for_switch(const struct rollout_options *o, enum status s)
+{
+    return s && o->verb == LIVE_DO_KILL && !o->common.service.url &&
+           (s == STATUS_IO || s == STATUS_FULL || s == STATUS_BUSY);
+}
+
+static enum status pull_switch(const struct rollout_options *o, struct error *err)
+{
+    struct arena a = {0};
+    const struct error refused = *err;
+    const char *path = kill_file_path(o->common.db, &a);
+    enum status s = kill_file_add(path, o->arg[0], err);
+    if (!s && o->common.json)
+        cli_print_json(json_pack("{s:s, s:s, s:s}", "rollout", o->arg[0], "killed", path, "detail", refused.text));
+    else if (!s)
+        printf("rollout %s: killed by the file %s, as the database refuses it: %s\n", plain_shown(&a, o->arg[0]),
+               plain_shown(&a, path), plain_shown(&a, refused.text));
+    arena_done(&a);
+    return s;
+}
+
 enum { PAGE = 1000 };
 
 static void show_events(const struct rollout_options *o, const json_t *events)
@@ -310,6 +333,12 @@ static enum status with_rollouts(const struct rollout_options *o,
     return s;
 }
 
+static enum status order(const struct rollout_options *o, struct error *err)
+{
+    enum status s = with_rollouts(o, give_order, err);
+    return is_for_switch(o, s) ? pull_switch(o, err) : s;
+}
+
 static enum status act(const struct rollout_options *o, int *ret_code, struct error *err)
 {
     switch (o->what) {
@@ -321,7 +350,7 @@ static enum status act(const struct rollout_options *o, int *ret_code, struct er
     case ROLLOUT_RULESET: return with_rollouts(o, show_ruleset, err);
     case ROLLOUT_EVENTS: return with_rollouts(o, show_all_events, err);
     case ROLLOUT_PLAN: return rollout_plan(o, err);
-    case ROLLOUT_ORDER: return with_rollouts(o, give_order, err);
+    case ROLLOUT_ORDER: return order(o, err);
     }
     return STATUS_OK;
 }

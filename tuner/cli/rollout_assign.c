@@ -106,7 +106,9 @@ static enum status assign_one(const struct asking *x, const char *unit, json_t *
     enum status s = STATUS_OK;
     if (!*unit || strlen(unit) > ASSIGNMENT_UNIT_MAX)
         return error_set(err, STATUS_INVALID, "a unit has 1 to %d bytes", ASSIGNMENT_UNIT_MAX);
-    if (x->ruleset)
+    if (x->ruleset && json_object_get(x->rules, "killed"))
+        got = (struct assigned){"champion", REASON_DISABLED, false};
+    else if (x->ruleset)
         got = ruleset_assign(x->ruleset, unit);
     else
         s = ask(x->r.remote.caller, x->o->arg[0], unit, &got, err);

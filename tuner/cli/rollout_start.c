@@ -115,7 +115,9 @@ static enum status fill_wish(struct starting *x, const struct rollouts *r, struc
     json_decref(status);
     if (s && s != STATUS_NOT_FOUND) return s;
     bool is_new = s == STATUS_NOT_FOUND;
+    struct live_plan plan; /* read here, too, where its file has a name */
     s = rollout_plan_text(o, o->start.plan, &x->arena, &x->wish.plan, err);
+    if (!s) s = live_plan_read(x->wish.plan_name, x->wish.plan, &x->arena, &plan, err);
     if (!s) s = choose_champion(x, is_new, err);
     if (!s) s = choose_challengers(x, err);
     if (!s && x->has_champion) x->wish.champion = &x->champion;

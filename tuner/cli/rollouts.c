@@ -107,6 +107,27 @@ static enum status check_name(const struct rollouts *r, const char *name, struct
     return s == STATUS_NOT_FOUND ? unknown(r, name, err) : s;
 }
 
+/* ---- the switch ---- */
+
+/* A status or a ruleset: is it killed by a file? */
+static void note_switch(const struct rollouts *r, const char *name, json_t *of)
+{
+    struct arena a = {0};
+    const char *path = kill_file_path(store_path(r->store), &a);
+    const struct kill_list list = kill_file_read(path, &a);
+    if (kill_list_has(&list, name)) json_object_set_new(of, "killed", json_sprintf("the file %s", path));
+    arena_done(&a);
+}
+
+/* Its line goes; STATUS_CONFLICT: the file kills all. */
+static enum status release_switch(const struct rollouts *r, const char *name, struct error *err)
+{
+    struct arena a = {0};
+    enum status s = kill_file_remove(kill_file_path(store_path(r->store), &a), name, err);
+    arena_done(&a);
+    return s;
+}
+
 /* ---- reading ---- */
 
 enum status rollouts_status(const struct rollouts *r, const char *name, long number, json_t **ret, struct error *err)
@@ -117,6 +138,7 @@ enum status rollouts_status(const struct rollouts *r, const char *name, long num
         s = live_status(r->store, name, number, now_ms(), ret, err);
     else if (!s)
         s = ask(r, path_of(&a, name, number ? arena_printf(&a, "?experiment=%ld", number) : ""), ret, err);
+    if (!s && r->store) note_switch(r, name, *ret);
     arena_done(&a);
     return s;
 }
@@ -136,6 +158,10 @@ enum status rollouts_all(const struct rollouts *r, const char *study, json_t **r
         if (!study || (of && strcmp(of, study) == 0)) json_array_append(out, one);
     }
     if (!s && !r->store) *ret = json_incref(out);
+    json_array_foreach(r->store && !s ? *ret : NULL, i, one)
+    {
+        note_switch(r, json_string_value(json_object_get(one, "rollout")), one);
+    }
     json_decref(out);
     json_decref(all);
     return s;
@@ -161,7 +187,10 @@ enum status rollouts_ruleset(const struct rollouts *r, const char *name, json_t 
     struct ruleset *x = NULL;
     enum status s = r->store ? check_name(r, name, err) : ask(r, path_of(&a, name, "/ruleset"), ret, err);
     if (!s && r->store) s = live_ruleset(r->store, name, &x, err);
-    if (!s && r->store) *ret = json_deep_copy(ruleset_document(x));
+    if (!s && r->store) {
+        *ret = json_deep_copy(ruleset_document(x));
+        note_switch(r, name, *ret);
+    }
     ruleset_free(x);
     arena_done(&a);
     return s;
@@ -174,6 +203,7 @@ enum status rollouts_order(const struct rollouts *r, const char *name, const str
 {
     if (r->store) {
         enum status s = check_name(r, name, err);
+        if (!s && order->verb == LIVE_DO_REVIVE) s = release_switch(r, name, err);
         return s ? s : live_order(r->store, name, order, now_ms(), err);
     }
     json_t *body = json_object();

@@ -23,7 +23,9 @@ enum status rollouts_open(const struct cli_common *c, struct rollouts *ret, stru
 struct rollouts rollouts_beside(struct store *store, struct caller *caller);
 void rollouts_close(struct rollouts *r);
 
-/* STATUS_NOT_FOUND: there is none of this name; the error suggests what was meant. `number`: of an experiment; 0: the
+/* Of a database the switch beside it (kill_file.h) has its say, too, in "killed".
+ *
+ * STATUS_NOT_FOUND: there is none of this name; the error suggests what was meant. `number`: of an experiment; 0: the
  * last. */
 enum status rollouts_status(const struct rollouts *r, const char *name, long number, json_t **ret, struct error *err);
 /* A list: all of them, or of one study. */

@@ -439,11 +439,17 @@ static const char *at_the_latest(const struct rollout_view *v)
                         rollout_whole(json_object_get(v->x, "counts"), "scored"));
 }
 
+/* "'nocturne rollout promote s' makes challenger the champion" */
+static const char *promotion(const struct rollout_view *v, const char *ready)
+{
+    return arena_printf(v->a, "%s makes %s the champion", command(v, "promote"), ready);
+}
+
 static const char *next_while_running(const struct rollout_view *v)
 {
     const char *ready = rollout_text(v, v->x, "ready");
     if (*ready)
-        return arena_printf(v->a, "%s makes %s the champion; until then it stays at %s", command(v, "promote"), ready,
+        return arena_printf(v->a, "%s; until then it stays at %s", promotion(v, ready),
                             rollout_percent(v, rollout_whole(v->x, "share")));
     return arena_printf(v->a, "%s; %s; taken back at once if a guard breaks or it is surely worse%s", next_step(v),
                         promotes_alone(v) ? "promoted by itself once all is proven"
@@ -454,9 +460,11 @@ static const char *next_while_running(const struct rollout_view *v)
 static const char *next_while_paused(const struct rollout_view *v)
 {
     double until = rollout_whole(v->x, "until_ms");
+    const char *ready = rollout_text(v, v->x, "ready");
     if (until > 0)
         return arena_printf(v->a, "it goes on by itself at %s", report_soon(until, json_number_at(v->status, "now_ms"), v->a));
-    return arena_printf(v->a, "it waits: %s goes on, %s ends it", command(v, "resume"), command(v, "rollback"));
+    return arena_printf(v->a, "it waits: %s goes on, %s ends it%s%s", command(v, "resume"), command(v, "rollback"),
+                        *ready ? ", " : "", *ready ? promotion(v, ready) : "");
 }
 
 const char *rollout_next(const struct rollout_view *v)
