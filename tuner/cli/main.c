@@ -40,7 +40,7 @@ const struct command cli_commands[] = {
     {"advise", cmd_advise, READER_PROGRAM, "the optimizer as a pipe: JSON lines in and out"},
     {"import", cmd_import, READER_PERSON, "trials from a CSV file or an Optuna database"},
     {"watch", cmd_watch, READER_PERSON, "watch what is live: find drift, tune anew, try the winner"},
-    {"loop", cmd_loop, READER_PERSON, "what is live in one picture: how it does, drift, what is tried, what comes"},
+    {"loop", cmd_loop, READER_PERSON, "what is live in one picture: how it does, drift, what comes"},
     {"serve", cmd_serve, READER_PERSON, "the service: many studies, users and machines over HTTP"},
     {"worker", cmd_worker, READER_PERSON, "run trials of a service on this machine"},
     {"rollout", cmd_rollout, READER_PROGRAM, "the winner goes live: what is served, tried against it, proven"},
