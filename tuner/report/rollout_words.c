@@ -247,10 +247,12 @@ const char *rollout_progress(const struct rollout_view *v)
     const json_t *forecast = json_object_get(v->x, "forecast");
     double have = units_of(v->lead), needed = rollout_whole(forecast, "units"), ms = json_number_at(forecast, "left_ms");
     double digits = pow(10, floor(log10(fmax(needed, 100))) - 1); /* it is known to two */
-    if (!(needed > have) || !rollout_is_open(v))
-        return arena_printf(v->a, "%.0f unit%s", have, words_s((size_t)have));
-    return arena_printf(v->a, "%.0f of about %.0f units%s%s%s", have, ceil(needed / digits) * digits, isfinite(ms) ? ", about " : "",
-                        isfinite(ms) ? duration(v, ms) : "", isfinite(ms) ? " left" : "");
+    bool is_open = rollout_is_open(v), ready = *rollout_text(v, v->x, "ready");
+    if (!(needed > have) || !is_open)
+        return arena_printf(v->a, "%.0f unit%s%s", have, words_s((size_t)have),
+                            is_open && !ready && needed > 0 ? ", more than the plan's effects take: what is there is less" : "");
+    return arena_printf(v->a, "%.0f of about %.0f units%s%s%s", have, ceil(needed / digits) * digits,
+                        isfinite(ms) ? ", about " : "", isfinite(ms) ? duration(v, ms) : "", isfinite(ms) ? " left" : "");
 }
 
 /* "challenger beside champion: em …; 1240 of about 4000 units" */
