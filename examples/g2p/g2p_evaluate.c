@@ -11,9 +11,8 @@
  *                     model's for each word, and the large one's for those that it is asked
  * asked_large         share of the validation words that the large model was asked; 0 without one
  */
-#include "architecture.h"
-#include "model.h"
 #include "option.h"
+#include "speaker.h"
 
 #include "workers/sdk/c/nocturne.h"
 
@@ -29,59 +28,30 @@ struct settings {
     long words, validation, repetitions;
 };
 
-/* A model and its workspace. */
-struct speaker {
-    struct model model;
-    struct pass *pass;
-};
-
-struct ensemble {
-    struct speaker small, large;
-    bool is_cascade;
-    double confidence;
-};
-
 /* What has been counted over some words. */
 struct tally {
     double right, asked, cost, letters;
 };
 
-static void speaker_open(struct speaker *s, const char *path, const struct data *d)
+static void open_speaker(struct speaker *s, const char *path, const struct data *d)
 {
     char names[NAMES_MAX];
-    const char *wrong = model_load(&s->model, path);
+    const char *wrong = speaker_open(s, path);
     if (wrong) die(wrong, path);
     model_names(d, names);
     if (strcmp(names, s->model.names) != 0) die("a model of other data: its classes are others", path);
-    s->pass = pass_create(&s->model);
 }
 
-static void speaker_close(struct speaker *s)
-{
-    free(s->pass);
-    model_done(&s->model);
-}
-
-/* Returns whether the large model was asked. */
-static bool decode(struct ensemble *e, const struct word *w, unsigned char *chunk)
-{
-    double sure = 1;
-    model_decode(&e->small.model, e->small.pass, w, chunk, e->is_cascade ? &sure : NULL);
-    if (!e->is_cascade || sure >= e->confidence) return false;
-    model_decode(&e->large.model, e->large.pass, w, chunk, NULL);
-    return true;
-}
-
-static struct tally judge(struct ensemble *e, const struct data *d, const struct words *ws)
+static struct tally judge(const struct cascade *c, const struct data *d, const struct words *ws)
 {
     struct tally t = {0};
     unsigned char chunk[WORD_MAX];
     for (size_t i = 0; i < ws->n; i++) {
         const struct word *w = &ws->word[i];
-        bool asked = decode(e, w, chunk);
+        bool asked = cascade_say(c, w, chunk);
         t.right += model_is_right(d, w, chunk);
         t.asked += asked;
-        t.cost += model_cost(&e->small.model, w->len) + (asked ? model_cost(&e->large.model, w->len) : 0);
+        t.cost += cascade_cost(c, w->len, asked);
         t.letters += w->len;
     }
     return t;
@@ -95,13 +65,13 @@ static double cpu_seconds(void)
 }
 
 /* Decoding alone. */
-static double fastest_pass(struct ensemble *e, const struct words *ws, long repetitions)
+static double fastest_pass(const struct cascade *c, const struct words *ws, long repetitions)
 {
     unsigned char chunk[WORD_MAX];
     double best = INFINITY;
     for (long r = 0; r < repetitions; r++) {
         double start = cpu_seconds();
-        for (size_t i = 0; i < ws->n; i++) decode(e, &ws->word[i], chunk);
+        for (size_t i = 0; i < ws->n; i++) cascade_say(c, &ws->word[i], chunk);
         double took = cpu_seconds() - start;
         if (r == 0 || took < best) best = took;
     }
@@ -110,12 +80,14 @@ static double fastest_pass(struct ensemble *e, const struct words *ws, long repe
 
 static void run(const struct settings *o, const struct data *d, struct nocturne *out)
 {
-    struct ensemble e = {.is_cascade = o->cascade && o->confidence > 0, .confidence = o->confidence};
-    speaker_open(&e.small, o->model, d);
-    if (e.is_cascade) speaker_open(&e.large, o->cascade, d);
-    struct tally v = judge(&e, d, &d->validation), x = judge(&e, d, &d->test);
-    double n = (double)d->validation.n, took = fastest_pass(&e, &d->validation, o->repetitions);
-    size_t bytes = model_bytes(&e.small.model) + (e.is_cascade ? model_bytes(&e.large.model) : 0);
+    struct speaker small, large;
+    const bool asks = o->cascade && o->confidence > 0;
+    const struct cascade c = {&small, asks ? &large : NULL, o->confidence};
+    open_speaker(&small, o->model, d);
+    if (asks) open_speaker(&large, o->cascade, d);
+    struct tally v = judge(&c, d, &d->validation), x = judge(&c, d, &d->test);
+    double n = (double)d->validation.n, took = fastest_pass(&c, &d->validation, o->repetitions);
+    size_t bytes = model_bytes(&small.model) + (asks ? model_bytes(&large.model) : 0);
     nocturne_result(out, 6,
                     (struct nocturne_metric[]){{"em", v.right / n},
                                                {"em_test", x.right / (double)d->test.n},
@@ -123,8 +95,8 @@ static void run(const struct settings *o, const struct data *d, struct nocturne 
                                                {"letters_per_second", v.letters / took},
                                                {"cost_per_word", v.cost / n},
                                                {"asked_large", v.asked / n}});
-    speaker_close(&e.small);
-    if (e.is_cascade) speaker_close(&e.large);
+    speaker_close(&small);
+    if (asks) speaker_close(&large);
 }
 
 static const struct argp_option options[] = {

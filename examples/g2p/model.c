@@ -336,15 +336,21 @@ void model_logits(const struct model *m, struct pass *p, const struct word *w, f
     }
 }
 
-bool model_is_right(const struct data *d, const struct word *w, const unsigned char *chunk)
+bool model_phones(const struct data *d, const struct word *w, const unsigned char *chunk, char ret[PHONES_MAX])
 {
-    char text[16 * WORD_MAX + 2] = "|";
-    size_t at = 1;
+    size_t at = 0;
+    ret[0] = 0;
     for (int i = 0; i < w->len; i++)
         if (strcmp(d->class_name[chunk[i]], "_") != 0)
-            at += (size_t)snprintf(text + at, sizeof text - at, "%s%s", at > 1 ? "+" : "", d->class_name[chunk[i]]);
-    if (at + 2 > sizeof text) return false;
-    strcpy(text + at, "|");
+            at += (size_t)snprintf(ret + at, PHONES_MAX - at, "%s%s", at ? "+" : "", d->class_name[chunk[i]]);
+    return at > 0;
+}
+
+bool model_is_right(const struct data *d, const struct word *w, const unsigned char *chunk)
+{
+    char phones[PHONES_MAX], text[PHONES_MAX + 2];
+    model_phones(d, w, chunk, phones);
+    snprintf(text, sizeof text, "|%s|", phones);
     return strstr(w->prons, text) != NULL;
 }
 

@@ -18,6 +18,7 @@
 #include "words.h"
 
 enum { PAD = CLASSES_MAX /* floats in a vector of logits */, LAYERS_MAX = 4, NAMES_MAX = 17 * CLASSES_MAX };
+enum { PHONES_MAX = 17 * WORD_MAX /* bytes of a word's phones */ };
 
 struct architecture;
 
@@ -78,6 +79,8 @@ void model_decode(const struct model *m, struct pass *p, const struct word *w, u
 /* The logits at each letter of a training word, whose chunks are known. */
 void model_logits(const struct model *m, struct pass *p, const struct word *w, float (*ret)[PAD]);
 
+/* "T+AH+M+EY+T+OW", as in the data. False: it says nothing. */
+bool model_phones(const struct data *d, const struct word *w, const unsigned char *chunk, char ret[PHONES_MAX]);
 /* Do the phones equal one of the word's pronunciations? */
 bool model_is_right(const struct data *d, const struct word *w, const unsigned char *chunk);
 double model_exact_match(const struct model *m, struct pass *p, const struct data *d, const struct words *ws);

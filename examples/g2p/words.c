@@ -91,7 +91,6 @@ static void data_read(struct data *d, const char *path)
     if (!fgets(line, sizeof line, in) || strcmp(line, "g2p 1\n") != 0) die("not the output of g2p_prep", path);
     while (fgets(line, sizeof line, in)) read_line(d, line, path);
     fclose(in);
-    if (!d->train.n || !d->validation.n || !d->test.n) die("no words in it: run g2p_prep again", path);
 }
 
 void shuffle(struct words *ws, uint64_t *s)
@@ -113,12 +112,19 @@ void data_open(struct data *d, const char *path, long words, long validation)
 {
     uint64_t fixed = 42; /* which words a small variant uses does not depend on the seed */
     data_read(d, path);
+    if (!d->train.n || !d->validation.n || !d->test.n) die("no words in it: run g2p_prep again", path);
     shuffle(&d->train, &fixed);
     shuffle(&d->validation, &fixed);
     shuffle(&d->test, &fixed);
     limit(&d->train, words);
     limit(&d->validation, validation);
     limit(&d->test, validation);
+}
+
+void data_open_validation(struct data *d, const char *path)
+{
+    data_read(d, path);
+    if (!d->classes || !d->validation.n) die("there must be classes and validation words in it", path);
 }
 
 void data_free(struct data *d)

@@ -34,6 +34,8 @@ double random_normal(uint64_t *s);
 
 /* The same words whatever the seed: at most `words` for training, and `validation` of each of the held-out splits. */
 void data_open(struct data *d, const char *path, long words, long validation);
+/* Of a file that may have no words but validation words; all of them, in the file's order. */
+void data_open_validation(struct data *d, const char *path);
 void data_free(struct data *d);
 void shuffle(struct words *ws, uint64_t *s);
 
