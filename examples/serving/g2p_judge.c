@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later
  *
  * g2p_judge: how good would the server be with this model and this confidence, on the words of a file? A trial of the
- * study that tunes what is served: some milliseconds.
+ * study that tunes what is served: some milliseconds, and nothing in it is random.
  *
  * em      share of the words whose whole output equals any pronunciation of them
  * tokens  letters a word costs, as an mlp of 128 units counts them (LETTER_COST in speaker.h)
@@ -12,14 +12,12 @@
 
 #include "workers/sdk/c/nocturne.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct settings {
     const char *words, *model, *large;
     double confidence;
-    long draw, seed;
 };
 
 struct tally {
@@ -41,13 +39,10 @@ static void judge_word(const struct cascade *c, const struct data *d, const stru
     t->cost += cascade_cost(c, w->len, asked);
 }
 
-/* As many words as are wanted, each time any of them: how much the result varies with the seed is how little these words
- * say of all others. */
-static struct tally judge(const struct cascade *c, const struct data *d, const struct settings *o)
+static struct tally judge(const struct cascade *c, const struct data *d)
 {
     struct tally t = {0};
-    uint64_t s = (uint64_t)o->seed;
-    for (long i = 0; i < o->draw; i++) judge_word(c, d, &d->validation.word[random_bits(&s) % d->validation.n], &t);
+    for (size_t i = 0; i < d->validation.n; i++) judge_word(c, d, &d->validation.word[i], &t);
     return t;
 }
 
@@ -57,8 +52,8 @@ static void run(const struct settings *o, const struct data *d, struct nocturne 
     const struct cascade c = {&small, o->confidence > 0 ? &large : NULL, o->confidence};
     open_or_die(&small, o->model);
     if (c.large) open_or_die(&large, o->large);
-    struct tally t = judge(&c, d, o);
-    double n = (double)o->draw;
+    struct tally t = judge(&c, d);
+    double n = (double)d->validation.n;
     nocturne_result(out, 3,
                     (struct nocturne_metric[]){
                         {"em", t.right / n}, {"tokens", t.cost / n / LETTER_COST}, {"asked", t.asked / n}});
@@ -71,8 +66,6 @@ static const struct argp_option options[] = {
     {"model", 'm', "MODEL", 0, "that says each word", 0},
     {"large", 'l', "MODEL", 0, "that is asked where the first is not sure", 0},
     {"confidence", 'C', "P", 0, "how sure the first must be of a word, 0 to 1; 0, the default: nobody else is asked", 0},
-    {"draw", 'n', "N", 0, "words, drawn with replacement (default 1000)", 0},
-    {"seed", 's', "N", 0, "which ones (default 0)", 0},
     {0},
 };
 
@@ -84,8 +77,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'm': o->model = arg; return 0;
     case 'l': o->large = arg; return 0;
     case 'C': o->confidence = option_real(arg, 0, 1, state); return 0;
-    case 'n': o->draw = option_whole(arg, 1, 10000000, state); return 0;
-    case 's': o->seed = option_whole(arg, 0, INT32_MAX, state); return 0;
     case ARGP_KEY_END:
         if (!o->words || !o->model) argp_failure(state, 1, 0, "--words and --model say what is judged, and on what");
         if (o->confidence > 0 && !o->large) argp_failure(state, 1, 0, "--confidence needs --large");
@@ -96,7 +87,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int main(int argc, char **argv)
 {
-    struct settings o = {.draw = 1000};
+    struct settings o = {0};
     const struct argp argp = {options, parse, NULL, "How good would the server be with this configuration?", NULL, NULL, NULL};
     option_parse(&argp, argc, argv, &o);
     struct data d = {0};
