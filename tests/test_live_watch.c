@@ -260,6 +260,35 @@ static void test_watch__another_champion_is_learnt(void **state)
     world_close(&w);
 }
 
+/* What is seen from 5 on is `then`; the words of the alarm, in the arena. */
+static const char *alarm_of(const char *text, double then, struct arena *a)
+{
+    struct error err;
+    struct watch_plan plan;
+    struct watch w;
+    const bool has = true;
+    bool alarmed = false;
+    assert_ok(watch_plan_read("w", text, a, &plan, &err), err);
+    watch_begin(&w, &plan, 0, a);
+    for (int i = 0; i < 20; i++) assert_false(watch_see(&w, &(double){4 + 2 * (i % 2)}, &has, i));
+    for (int i = 0; i < 1000 && !alarmed; i++) alarmed = watch_see(&w, &then, &has, 20 + i);
+    assert_true(alarmed);
+    return w.why;
+}
+
+static void test_watch__an_alarm_says_which_way_an_input_went(void **state)
+{
+    (void)state;
+    static const char *const plans[] = {"metrics: {letters: {range: [0, 10], both: true}}\nlearn: 20\n",
+                                        "metrics: {letters: {range: [0, 10], both: true, goal: minimize}}\nlearn: 20\n"};
+    struct arena a = {0};
+    for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
+        assert_non_null(strstr(alarm_of(plans[i], 9, &a), "letters has risen"));
+        assert_non_null(strstr(alarm_of(plans[i], 1, &a), "letters has fallen"));
+    }
+    arena_done(&a);
+}
+
 static void test_watch__a_plan_says_all_of_itself(void **state)
 {
     (void)state;
@@ -379,6 +408,7 @@ int main(void)
         cmocka_unit_test(test_watch__with_nothing_to_try_the_new_usual_is_learnt),
         cmocka_unit_test(test_watch__the_same_plan_goes_on_another_begins_anew),
         cmocka_unit_test(test_watch__another_champion_is_learnt),
+        cmocka_unit_test(test_watch__an_alarm_says_which_way_an_input_went),
         cmocka_unit_test(test_watch__a_plan_says_all_of_itself),
         cmocka_unit_test(test_watch__one_run_of_one_item_is_one_outcome),
         cmocka_unit_test(test_watch__an_evaluation_on_many_items_is_as_many_outcomes),

@@ -169,7 +169,7 @@ static void raise_alarm(struct watch *w, size_t i, int64_t now_ms)
     statistic_of(w, i, &better);
     w->why = arena_printf(
         w->arena, "%s %s, seen after %.0f units (%s); a false alarm comes once in %.0f units or more, %s", w->metric[i].name,
-        w->metric[i].both ? (better == w->metric[i].minimize ? "has risen" : "has fallen") : "has become worse", w->seen,
+        w->metric[i].both ? (better != w->metric[i].minimize ? "has risen" : "has fallen") : "has become worse", w->seen,
         words_show_duration(now_ms - w->since_ms, span, sizeof span), w->plan->run_length,
         !isnan(w->plan->metric[i].baseline) ? "by the baseline of the plan"
         : w->plan->careful                  ? "for 19 of 20 baselines that could have been learnt"
