@@ -54,9 +54,9 @@ static void run(const struct settings *o, const struct data *d, struct nocturne 
     if (c.large) open_or_die(&large, o->large);
     struct tally t = judge(&c, d);
     double n = (double)d->validation.n;
-    nocturne_result(out, 3,
-                    (struct nocturne_metric[]){
-                        {"em", t.right / n}, {"tokens", t.cost / n / LETTER_COST}, {"asked", t.asked / n}});
+    nocturne_result(
+        out, 3,
+        (struct nocturne_metric[]){{"em", t.right / n}, {"tokens", t.cost / n / LETTER_COST}, {"asked", t.asked / n}});
     speaker_close(&small);
     if (c.large) speaker_close(&large);
 }
@@ -65,7 +65,8 @@ static const struct argp_option options[] = {
     {"words", 'w', "FILE", 0, "classes and validation words, as g2p_prep or g2p_serve write them", 0},
     {"model", 'm', "MODEL", 0, "that says each word", 0},
     {"large", 'l', "MODEL", 0, "that is asked where the first is not sure", 0},
-    {"confidence", 'C', "P", 0, "how sure the first must be of a word, 0 to 1; 0, the default: nobody else is asked", 0},
+    {"confidence", 'C', "P", 0, "how sure the first must be of a word, 0 to 1; 0, the default: nobody else is asked",
+     0},
     {0},
 };
 
@@ -88,7 +89,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 int main(int argc, char **argv)
 {
     struct settings o = {0};
-    const struct argp argp = {options, parse, NULL, "How good would the server be with this configuration?", NULL, NULL, NULL};
+    const struct argp argp = {options, parse, NULL, "How good would the server be with this configuration?",
+                              NULL,    NULL,  NULL};
     option_parse(&argp, argc, argv, &o);
     struct data d = {0};
     data_open_validation(&d, o.words);

@@ -160,7 +160,8 @@ static enum MHD_Result answer_say(struct server *v, struct MHD_Connection *c)
     const char *unit = MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, "unit");
     struct word w = {0};
     if (!text || !spell(&w, text) || !unit || !*unit || strlen(unit) >= UNIT_MAX)
-        return answer_text(c, MHD_HTTP_BAD_REQUEST, strdup("{\"error\": \"word: 1 to 48 letters a to z; unit: 1 to 127 bytes\"}"));
+        return answer_text(c, MHD_HTTP_BAD_REQUEST,
+                           strdup("{\"error\": \"word: 1 to 48 letters a to z; unit: 1 to 127 bytes\"}"));
     struct answer *a = answers_add(&v->answers, unit);
     size_t model = say(v, a, &w);
     snprintf(a->word, sizeof a->word, "%s", text);
@@ -196,7 +197,8 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *c, const ch
         return MHD_YES;
     }
     if (strcmp(method, "GET") == 0 && strcmp(url, "/say") == 0) return answer_say(v, c);
-    if (strcmp(method, "POST") == 0 && strcmp(url, "/feedback") == 0) return answer_text(c, take_feedback(v, u->body), NULL);
+    if (strcmp(method, "POST") == 0 && strcmp(url, "/feedback") == 0)
+        return answer_text(c, take_feedback(v, u->body), NULL);
     return answer_text(c, MHD_HTTP_NOT_FOUND, NULL);
 }
 
@@ -226,7 +228,8 @@ static void server_open(struct server *v, const struct settings *o)
         if (strcmp(names, v->speaker[i].model.names) != 0) die("a model of other data than --words", o->model[i]);
     }
     answers_init(&v->answers);
-    v->live = nocturne_live_open(&(struct nocturne_live_options){.rollout = o->rollout, .folder = o->folder, .say = complain});
+    v->live = nocturne_live_open(
+        &(struct nocturne_live_options){.rollout = o->rollout, .folder = o->folder, .say = complain});
     if (!v->live) die(strerror(errno), o->rollout);
 }
 
@@ -263,7 +266,8 @@ static void serve(struct server *v)
 }
 
 static const struct argp_option options[] = {
-    {"words", 'w', "FILE", 0, "classes and validation words; replaced by the last thousand words of which people said how they are said", 0},
+    {"words", 'w', "FILE", 0,
+     "classes and validation words; replaced by the last 2,000 words of which people said how they are said", 0},
     {"rollout", 'r', "NAME", 0, "that says who gets what (default g2p-serving)", 0},
     {"folder", 'd', "DIR", 0, "of the rollouts' clients (default: ~/.local/state/nocturne/live)", 0},
     {"port", 'p', "N", 0, "0, the default: any; it is printed", 0},

@@ -1,9 +1,9 @@
 #!/bin/sh
 # models.sh DATA [LETTERS]: trains a small and a large model on so many letters, and makes integers of their weights: small4.model,
-# small8.model and large.model in this folder, those that are missing. Half a minute on two cores.
+# small8.model and large.model in this folder, those that are missing.
 set -eu
 data=$1
-letters=${2:-1000000}
+letters=${2:-1500000}
 
 train() {
     [ -s "$1.float" ] || g2p_train --data "$data" --batch 16 --lr 3e-3 --patience 50 --cap "$2" --model "$3" --save "$1.float" >"$1.log"

@@ -2,17 +2,18 @@
  * on what people ask now.
  *
  *     struct recent r;
- *     recent_open(&r, "recent.words");            // begins with what is there
+ *     recent_open(&r, "recent.words");
  *     recent_add(&r, "tomato", "T+AH+M+EY+T+OW|T+AH+M+AA+T+OW");
  *     recent_close(&r);
  *
- * The file is replaced whole, after every RECENT_SAVE words. */
+ * The file stays as it was until RECENT words have come, and is replaced whole after every RECENT_SAVE more: not so
+ * often that each trial of a study would see other words. */
 #ifndef SERVING_RECENT_H
 #define SERVING_RECENT_H
 
 #include "examples/g2p/words.h"
 
-enum { RECENT = 1000, RECENT_SAVE = 100, RECENT_LINE = 1024 };
+enum { RECENT = 2000, RECENT_SAVE = 500, RECENT_LINE = 1024 };
 
 struct recent {
     const char *path;
