@@ -2,7 +2,7 @@
 """People who ask how words are said, and say whether the answer was right: words of the dictionary that neither training
 nor the first tuning has seen (the test split), as traffic for g2p_serve.
 
-    traffic.py --data g2p.data --url http://127.0.0.1:8480 --mix everyday --rate 300 --seconds 60
+    traffic.py --data g2p.data --url http://127.0.0.1:8480 --mix everyday --rate 300 --words 10000
     traffic.py --data g2p.data --write recent.words --mix everyday      # validation words of the mix, for g2p_judge
 
 What is asked: `everyday` words are those that the language model of pocketsphinx knows; `names` it does not know: most
@@ -100,13 +100,13 @@ class Rate:
 
 
 def send(args, mixes):
-    mix, ended, began = [args.mix], [], time.monotonic()
+    mix, ended = [args.mix], []
     signal.signal(signal.SIGUSR1, lambda *_: mix.__setitem__(0, args.later))
     for end in signal.SIGTERM, signal.SIGINT:
         signal.signal(end, lambda *_: ended.append(True))
     rng, person, rate = random.Random(args.seed), Person(args.url), Rate(args.rate)
     name, n, right, tokens = f"{int(time.time())}-{args.seed}", 0, 0, 0.0
-    while not ended and time.monotonic() - began < args.seconds:
+    while not ended and n < args.words:
         rate.wait()
         answered = person.ask(f"user-{name}-{n}", *mixes.draw(mix[0], rng))
         if answered is None:
@@ -124,7 +124,7 @@ def main():
     parser.add_argument("--later", default="names+long", help="the mix after SIGUSR1")
     parser.add_argument("--url", help="of g2p_serve")
     parser.add_argument("--rate", type=float, default=300, help="words a second")
-    parser.add_argument("--seconds", type=float, default=1e9)
+    parser.add_argument("--words", type=int, default=10**12, help="that are asked, before it ends (default: no end)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--write", help="write validation words of the mix into this file, and do nothing else")
     args = parser.parse_args()
