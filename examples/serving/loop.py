@@ -173,8 +173,8 @@ class Loop:
         self.nocturne("token", "create", "--role", "client", "--study", NAME, "--output", "client.token")
         if not self.began():
             self.nocturne("rollout", "start", NAME, "--champion", "baseline", "--challenger", "best", "--plan", "live.yaml")
-        self.house.start("collector", sys.executable, "-B", "-m", "nocturne.live", NAME, "--url", f"http://127.0.0.1:{api}",
-                         "--token-file", "client.token", "--folder", "live")
+        self.house.start("collector", "nocturne", "collect", "--url", f"http://127.0.0.1:{api}", "--token-file", "client.token",
+                         "--rollout", NAME, "--spool", "live")
         self.wait("the rules are here", lambda: os.path.exists(self.path("live", NAME, "ruleset.json")))
         self.house.start("g2p_serve", "g2p_serve", "--words", "recent.words", "--rollout", NAME, "--folder", "live", "--port", str(words),
                          *MODELS)
