@@ -350,7 +350,7 @@ int cmd_collect(int argc, char **argv)
             "No outcome is lost: each is in a file of the SDK's until the service has it on its disk; with --sums in DIR/NAME/collector.db "
             "until it is counted, and counts until the service has them. The service away: clients get the champion once the ruleset "
             "is a minute old, and outcomes wait.\n\n"
-            "  nocturne collect -u https://host:8470 -t client.token -r g2p\n",
+            "Example: nocturne collect -u https://host:8470 -t client.token -r g2p\n",
         .children = cli_help_child,
     };
     struct options o = {.once = false};
