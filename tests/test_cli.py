@@ -127,7 +127,7 @@ class Help(World):
     def test_every_command_has_help_with_an_example(self):
         verbs = [line.split()[0] for line in self.run_nocturne("--help")[0].splitlines() if line.startswith("  ") and line[2].isalpha()]
         verbs = [v for v in verbs if v != "nocturne"]
-        self.assertEqual(len(verbs), 35)
+        self.assertEqual(len(verbs), 36)
         for verb in verbs:
             out, _ = self.run_nocturne(verb, "--help")
             self.assertIn("Example:", out, verb)
