@@ -12,6 +12,9 @@ let browser;
 before(async () => {
     world.study("done", 14);
     world.run("run", "done.yaml");
+    writeFileSync(world.path("live.yaml"), "metrics: {em: {prove: not_worse}, tokens: {prove: fewer, cap: 30000, marks: [1000, 30000]}}\nwindow: 1s\nlate: 1s\nlearn: 20\nramp: [0.1, 0.5]\nstep_units: 100000\n");
+    world.run("rollout", "start", "done", "--plan", "live.yaml");
+    world.run("watch", "done", "--once", "--ask", "none");
     world.staged();
     writeFileSync(world.path("big.yaml"), "study: big\ntrial: {command: [sh, trial.sh]}\nparameters:\n  lr: {type: float, range: [1e-4, 1e-1], scale: log}\n  batch: {type: int, range: [8, 512]}\nmetrics:\n  em: {goal: maximize, kind: proportion}\n  tokens: {goal: minimize, kind: count}\nobjective: {maximize: em}\n");
     let csv = "lr,batch,em,tokens\n";
@@ -384,6 +387,50 @@ test("an operator pauses and resumes; a viewer has no such button, and is refuse
     await close(looking);
 });
 
+/* So many users of a rollout without ranges, all of whom get the champion. */
+const serve = (rollout, n, from) => world.call("POST", `/rollouts/${rollout}/outcomes`, { outcomes: Array.from({ length: n }, (_, i) => ({ unit: `u${from + i}`, id: "o", variant: "champion", metrics: { em: i % 2, tokens: 2000 + i } })) });
+
+test("what is live: as it happens, in the words of the command; an operator gives orders, a viewer only looks", async () => {
+    const page = await enter(browser, world, "#/live"), line = page.locator("[data-rollout=done]"), { rollout } = await world.call("GET", "/rollouts/done");
+    assert.equal(rollout, "done");
+    await line.getByText("learning what is usual: 0 of 20 units").waitFor();
+    await line.getByRole("link").click();
+    const loop = () => JSON.parse(world.run("loop", "done", "--json")).loops[0];
+    await until("it says what is next", async () => (await page.locator("[data-part=next]").innerText()).includes(loop().next));
+    await page.locator("[data-part=drift]").getByText(/^Learning what is usual: 0 of 2000 units/).waitFor();
+    await page.locator("[aria-current=step]").getByText("learning").waitFor();
+    await serve("done", 40, 0);
+    await page.locator("[data-part=tried]").getByText(/^Experiment 1: running since .* at 10 % for challengers, step 1 of 2/).waitFor(); /* told by the stream */
+    const order = async (name, question) => {
+        await page.locator(`[data-action=${name}]`).click();
+        await page.getByRole("dialog").getByText(question).waitFor();
+        await page.getByRole("dialog").locator("button.main").click();
+    };
+    const shows = (text) => page.locator("[data-part=tried]").getByText(text).waitFor();
+    await order("ramp", "next step of the ramp");
+    await shows(/at 50 % for challengers, step 2 of 2/);
+    await order("pause", "until it is resumed");
+    await shows(/paused since/);
+    await order("resume", "The same people");
+    await shows(/running since/);
+    await order("kill", "at once, whatever runs");
+    await page.locator(".headline").getByText(/Killed, everybody gets the champion/).waitFor();
+    await order("revive", "assigned again");
+    await order("resume", "The same people");
+    await shows(/running since/);
+    const looking = await enter(browser, world, "#/live/done", { token: world.viewer });
+    await looking.locator("[data-part=happened] li").first().waitFor();
+    assert.equal(await looking.locator("[data-action]").count(), 0);
+    assert.equal(await looking.evaluate(async (token) => (await fetch("/api/v1/rollouts/done/kill", { method: "POST", headers: { Authorization: `Bearer ${token}` } })).status, world.viewer), 403);
+    const tried = (await world.call("GET", "/rollouts/done")).experiment.variants.challenger.trial;
+    await order("promote", "though it has not proven itself");
+    for (const who of [page, looking]) await who.locator("[data-part=served]").getByText(`Trial ${tried}`).waitFor();
+    await until("each event has a line", async () => (await page.locator("[data-part=happened] li").count()) === loop().version);
+    assert.equal(await page.locator("[data-action=ramp]").count(), 0);
+    await close(page);
+    await close(looking);
+});
+
 test("a killed server is lost, in words, and comes back by itself", async () => {
     const page = await enter(browser, world, "#/s/done"), sign = page.locator("[data-sign]");
     await page.locator("[data-sign=live]").waitFor();
@@ -420,7 +467,7 @@ test("by keys alone: from the list of studies to a trial and back", async () => 
 });
 
 test("on a phone nothing is cut off, and the verdict is on the first screen", async () => {
-    for (const hash of ["#/", "#/s/done", "#/s/done/trials", "#/s/done/why", "#/s/done/time", "#/s/staged/time", "#/s/staged", "#/s/done/t/2", "#/fleet", "#/compare?s=done,runs"]) {
+    for (const hash of ["#/", "#/live", "#/live/done", "#/s/done", "#/s/done/trials", "#/s/done/why", "#/s/done/time", "#/s/staged/time", "#/s/staged", "#/s/done/t/2", "#/fleet", "#/compare?s=done,runs"]) {
         const page = await enter(browser, world, hash, { width: 360, height: 740, touch: true });
         await page.locator("main#content :is(h1, h2)").first().waitFor();
         await page.locator("main#content").locator("canvas, [role=grid], .studies, .facts, .lead").first().waitFor();
@@ -433,7 +480,7 @@ test("on a phone nothing is cut off, and the verdict is on the first screen", as
 
 test("no serious finding of axe, light and dark", async () => {
     for (const dark of [false, true])
-        for (const hash of ["#/", "#/s/done", "#/s/done/trials", "#/s/done/why", "#/s/done/time", "#/s/staged/time", "#/s/staged", "#/s/done/t/2", "#/s/runs", "#/fleet", "#/compare?s=done,runs"]) {
+        for (const hash of ["#/", "#/live", "#/live/done", "#/s/done", "#/s/done/trials", "#/s/done/why", "#/s/done/time", "#/s/staged/time", "#/s/staged", "#/s/done/t/2", "#/s/runs", "#/fleet", "#/compare?s=done,runs"]) {
             const page = await enter(browser, world, hash, { dark });
             await page.locator("main#content :is(h1, h2)").first().waitFor();
             if (hash.includes("done") && !hash.includes("compare")) await page.locator("[data-part], [data-figure]").first().waitFor();

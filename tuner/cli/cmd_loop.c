@@ -1,6 +1,5 @@
 #include "tuner/cli/cli.h"
 
-#include "tuner/cli/keeper.h"
 #include "tuner/cli/rollout.h"
 #include "tuner/cli/rollouts.h"
 
@@ -12,7 +11,7 @@ static enum loop_keeper keeper_of(const struct rollouts *r, const char *rollout)
 {
     struct arena a = {0};
     if (!r->store) return LOOP_UNKNOWN;
-    bool kept = store_hold_taken(r->store, keeper_lock(rollout, &a));
+    bool kept = store_hold_taken(r->store, live_watch_lock(rollout, &a));
     arena_done(&a);
     return kept ? LOOP_KEPT : LOOP_ALONE;
 }

@@ -178,16 +178,10 @@ static void keep(struct keeper *k)
         fprintf(stderr, "stopped; nothing is lost, and the same command goes on\n");
 }
 
-/* Not of a study's name: a rollout's may have points, and this one has one at least. */
-const char *keeper_lock(const char *rollout, struct arena *arena)
-{
-    return arena_printf(arena, "%s.watch", rollout);
-}
-
 static enum status take_hold(struct keeper *k, struct error *err)
 {
     struct error who;
-    enum status s = store_hold_take(k->store, keeper_lock(k->o->rollout, &k->arena), &k->hold, &who);
+    enum status s = store_hold_take(k->store, live_watch_lock(k->o->rollout, &k->arena), &k->hold, &who);
     if (s == STATUS_BUSY)
         return error_set(err, s, "rollout '%s' is watched by another process; 'nocturne loop %s' shows how it stands",
                          k->o->rollout, k->o->rollout);

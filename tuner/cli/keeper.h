@@ -12,8 +12,6 @@
 #ifndef TUNER_CLI_KEEPER_H
 #define TUNER_CLI_KEEPER_H
 
-#include "tuner/base/arena.h"
-
 #include <stdbool.h>
 
 struct keeper_options {
@@ -22,9 +20,6 @@ struct keeper_options {
     bool json, quiet;
     bool once; /* all that is due now, and no more */
 };
-
-/* The name of the lock that says that somebody does it (store_hold_taken); in the arena. */
-const char *keeper_lock(const char *rollout, struct arena *arena);
 
 /* The exit code. */
 int keeper_run(const struct keeper_options *options);

@@ -114,6 +114,9 @@ enum status live_watch(struct store *store, const struct live_watch_wish *wish, 
  * caller owns it. */
 enum status live_watch_status(struct store *store, const char *rollout, json_t **ret, struct error *err);
 
+/* The name of the lock (store_hold_take) of the process that does the work of a watch; in the arena. */
+const char *live_watch_lock(const char *rollout, struct arena *arena);
+
 /* What has become of the work of a phase. */
 enum watch_turn {
     WATCH_DONE,  /* the next phase follows */

@@ -113,6 +113,12 @@ enum status live_watch_status(struct store *store, const char *rollout, json_t *
     return s;
 }
 
+/* Not a study's name: this one has a point. */
+const char *live_watch_lock(const char *rollout, struct arena *arena)
+{
+    return arena_printf(arena, "%s.watch", rollout);
+}
+
 /* ---- its work ---- */
 
 struct working {

@@ -99,10 +99,13 @@ static double share_of_alarm(const struct loop *l)
     return isfinite(evidence) && alarm > 0 ? fmin(fmax(evidence / alarm, 0), 1) : 0;
 }
 
-static const char *bar(const struct loop *l, double share)
+/* "████░░ "; "" where there is nothing to show. */
+static const char *bar(const struct loop *l)
 {
     const char *all = "";
-    for (int i = 0; i < BAR; i++) all = arena_printf(l->v.a, "%s%s", all, i < share * BAR ? "█" : "░");
+    double share = share_of_alarm(l);
+    for (int i = 0; l->phase == WATCHING && i < BAR; i++)
+        all = arena_printf(l->v.a, "%s%s%s", all, i < share * BAR ? "█" : "░", i + 1 == BAR ? " " : "");
     return all;
 }
 
@@ -115,7 +118,7 @@ static const char *drift(const struct loop *l)
     case LEARNING:
         return arena_printf(l->v.a, "learning what is usual: %.0f of %.0f units of the champion", learnt, learn);
     case WATCHING:
-        return arena_printf(l->v.a, "%s %.0f %% of an alarm after %.0f units%s%s", bar(l, share), 100 * share,
+        return arena_printf(l->v.a, "%.0f %% of an alarm after %.0f units%s%s", 100 * share,
                             rollout_whole(l->watch, "seen"), share > 0 ? ", most of it from " : "", share > 0 ? most : "");
     default: return rollout_text(&l->v, l->watch, "why");
     }
@@ -226,7 +229,7 @@ void report_loop(FILE *out, const struct loop_facts *f)
     line(out, "since", since);
     line(out, "usual", means(&l, "usual"));
     line(out, "lately", *means(&l, "lately") ? means(&l, "lately") : means_of_experiment(&l));
-    line(out, "drift", drift(&l));
+    line(out, "drift", arena_printf(&a, "%s%s", bar(&l), drift(&l)));
     line(out, "tried", l.v.x ? arena_printf(&a, "%s; %s", rollout_state(&l.v), rollout_headline(&l.v)) : "nothing yet");
     if (l.watch) line(out, "loop", circle(&l));
     line(out, "next", next(&l));
@@ -251,23 +254,97 @@ static json_t *means_json(const struct loop *l, const char *which)
     return out;
 }
 
+static json_t *tracks_json(const struct loop *l, const json_t *challenger)
+{
+    json_t *out = json_array();
+    const json_t *track;
+    size_t i;
+    struct rollout_track t;
+    json_array_foreach(json_object_get(challenger, "metrics"), i, track)
+    {
+        if (rollout_track(&l->v, track, &t))
+            json_array_append_new(out, json_pack("{s:s, s:s, s:s, s:s}", "what", t.name, "by", t.by, "interval",
+                                                 t.interval, "word", t.word));
+    }
+    return out;
+}
+
+/* Who is tried: what it is, and how it does beside the champion, in words. */
+static json_t *tried_json(const struct loop *l)
+{
+    json_t *out = json_array();
+    const json_t *c, *variants = json_object_get(l->v.x, "variants");
+    size_t i;
+    json_array_foreach(json_object_get(l->v.x, "challengers"), i, c)
+    {
+        const char *variant = rollout_text(&l->v, c, "variant");
+        json_array_append_new(out, json_pack("{s:s, s:s, s:b, s:o}", "variant", variant, "what",
+                                             rollout_configuration(&l->v, json_object_get(variants, variant)),
+                                             "dropped", rollout_is_dropped(c), "beside", tracks_json(l, c)));
+    }
+    return out;
+}
+
+static json_t *matters_json(const struct loop *l)
+{
+    struct rollout_matter all[ROLLOUT_MATTERS_MAX];
+    size_t n = rollout_matters(&l->v, all);
+    json_t *out = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(out, json_pack("{s:s, s:s, s:s, s:s}", "level", health_level_name(all[i].level), "what",
+                                             all[i].what, "sentence", all[i].sentence, "action", all[i].action));
+    return out;
+}
+
+static json_t *events_json(const struct loop *l, const json_t *events)
+{
+    json_t *out = json_array();
+    const json_t *event;
+    size_t i;
+    json_array_foreach(events, i, event)
+    {
+        json_t *one = json_copy((json_t *)(uintptr_t)event);
+        json_object_set_new(one, "text", json_string(report_rollout_event(event, l->v.a)));
+        json_array_append_new(out, one);
+    }
+    return out;
+}
+
+static void put_facts(const struct loop *l, json_t *out)
+{
+    static const char *const kept[] = {"rollout", "study", "version", "champion", "since_ms", "now_ms", "killed"};
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        json_t *value = json_object_get(l->v.status, kept[i]);
+        if (value) json_object_set(out, kept[i], value);
+    }
+    json_object_set_new(out, "usual", means_json(l, "usual"));
+    json_object_set_new(out, "lately", means_json(l, "lately"));
+    json_object_set_new(out, "phase", l->phase == UNWATCHED ? json_null() : json_string(phases[l->phase]));
+    json_object_set_new(out, "asked", json_boolean(asks(l)));
+    json_object_set_new(out, "alarm", json_number(share_of_alarm(l)));
+    json_object_set_new(out, "experiment", l->v.x ? json_incref((json_t *)(uintptr_t)l->v.x) : json_null());
+}
+
+static void put_words(const struct loop *l, json_t *out)
+{
+    json_object_set_new(out, "live", json_string(rollout_configuration(&l->v, json_object_get(l->v.status, "champion"))));
+    json_object_set_new(out, "verdict", json_string(rollout_word(&l->v)));
+    json_object_set_new(out, "headline", json_string(rollout_headline(&l->v)));
+    json_object_set_new(out, "state", json_string(l->v.x ? rollout_state(&l->v) : ""));
+    json_object_set_new(out, "drift", json_string(drift(l)));
+    json_object_set_new(out, "next", json_string(next(l)));
+    json_object_set_new(out, "tried", tried_json(l));
+    json_object_set_new(out, "matters", matters_json(l));
+}
+
 json_t *loop_json(const struct loop_facts *f)
 {
     struct arena a = {0};
     struct loop l = loop_of(f, &a);
-    json_t *out = json_pack("{s:O*, s:O*, s:O*, s:O*}", "rollout", json_object_get(f->status, "rollout"), "study",
-                            json_object_get(f->status, "study"), "champion", json_object_get(f->status, "champion"),
-                            "since_ms", json_object_get(f->status, "since_ms"));
-    json_object_set_new(out, "usual", means_json(&l, "usual"));
-    json_object_set_new(out, "lately", means_json(&l, "lately"));
-    json_object_set_new(out, "phase", l.phase == UNWATCHED ? json_null() : json_string(phases[l.phase]));
-    json_object_set_new(out, "asked", json_boolean(asks(&l)));
-    json_object_set_new(out, "alarm", json_number(share_of_alarm(&l)));
-    json_object_set_new(out, "drift", json_string(drift(&l)));
-    json_object_set_new(out, "experiment", l.v.x ? json_incref((json_t *)(uintptr_t)l.v.x) : json_null());
-    json_object_set_new(out, "verdict", json_string(rollout_word(&l.v)));
-    json_object_set_new(out, "next", json_string(next(&l)));
-    json_object_set(out, "events", (json_t *)(uintptr_t)f->events);
+    json_t *out = json_object();
+    put_facts(&l, out);
+    put_words(&l, out);
+    json_object_set_new(out, "events", events_json(&l, f->events));
     arena_done(&a);
     return out;
 }

@@ -120,8 +120,10 @@ struct loop_facts {
     enum loop_keeper keeper;
 };
 void report_loop(FILE *out, const struct loop_facts *f);
-/* {"rollout", "study", "champion", "since_ms", "usual": {"em": 0.61}, "lately", "phase", "asked", "alarm": share of an
- * alarm, "drift", "experiment", "verdict", "next", "events"}; null: there is none. The caller's. */
+/* {"rollout", "study", "version", "champion", "since_ms", "now_ms", "killed"?, "usual": {"em": 0.61}, "lately", "phase",
+ * "asked", "alarm": share of an alarm, "experiment"; in words: "live", "verdict", "headline", "state", "drift", "next",
+ * "tried": [{"variant", "what", "dropped", "beside": [{"what", "by", "interval", "word"}]}], "matters": [{"level", "what",
+ * "sentence", "action"}], "events": [{…, "text"}]}; null: there is none. The caller's. */
 json_t *loop_json(const struct loop_facts *f);
 /* One of them: "drift: em has become worse, …", in the arena. */
 const char *report_rollout_event(const json_t *event, struct arena *a);

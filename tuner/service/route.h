@@ -48,6 +48,7 @@ struct route {
     X(rollouts) \
     X(outcomes) \
     X(traces) \
+    X(loop) \
     X(flags) \
     X(page)
 /* clang-format on */

@@ -77,6 +77,19 @@ export interface Notify { file: string | null; channels: Channel[]; quiet: { fro
 export interface Tried { ok: boolean; channels: { channel: string; kind: string; ok: boolean; why: string | null }[] }
 export interface Ledger { at_ms: number[]; tokens: number[]; trials: number[]; cost: number[]; busy_ms: number[] } /* sums until then */
 
+/* What is live: numbers, and the words of `nocturne loop` */
+export type LoopPhase = "learning" | "watching" | "drifted" | "evaluating" | "tuning" | "trying";
+export interface RolloutEvent { seq: number; at_ms: number; kind: string; text: string }
+export interface Loop {
+    rollout: string; study: string; version: number; since_ms: number; now_ms: number; killed?: string; champion: { study: string; trial?: number };
+    usual: Metrics; lately: Metrics; phase: LoopPhase | null; asked: boolean; alarm: number | null;
+    experiment: { number: number; phase: "learning" | "shadow" | "running" | "paused" | "promoted" | "rolled back" | "stopped"; share: number; ready?: string } | null;
+    live: string; verdict: string; headline: string; state: string; drift: string; next: string;
+    tried: { variant: string; what: string; dropped: boolean; beside: { what: string; by: string; interval: string; word: string }[] }[];
+    matters: { level: "fine" | "look" | "wrong"; what: string; sentence: string; action: string }[]; events: RolloutEvent[];
+}
+export type Order = "ramp" | "pause" | "resume" | "stop" | "promote" | "rollback" | "kill" | "revive" | "approve" | "unwatch";
+
 /* What the service answers when it does not do it [RFC 9457]; status 0: it did not answer. */
 export class Problem extends Error {
     constructor(readonly status: number, readonly title: string, readonly detail: string) {
@@ -199,6 +212,9 @@ export const api = {
     contour: (s: string, x: string, y: string, metric: string) => inTurn(() => perhaps(get<Contour>(`${at(s)}/contour${query({ x, y, metric, points: 32 })}`))),
     predict: async (s: string, params: Params) => (await perhaps(send<{ predictions: Prediction[] }>("POST", `${at(s)}/predict`, { params: [params] })))?.predictions[0] ?? null,
     agents: () => get<{ agents: Agent[]; slots: number; busy: number }>("/agents"),
+    rollouts: () => get<{ rollouts: { rollout: string }[]; total: number }>("/rollouts"),
+    loop: (r: string, events: number) => get<Loop>(`/rollouts/${encodeURIComponent(r)}/loop${query({ events })}`),
+    order: (r: string, order: Order, version: number) => send<unknown>("POST", `/rollouts/${encodeURIComponent(r)}/${order}`, { version }),
     report: async (s: string, format: "html" | "md") => (await ask(`${at(s)}/report?format=${format}`)).text(),
     export: async (s: string, format: string) => (await ask(`${at(s)}/export?format=${format}`)).text(),
 

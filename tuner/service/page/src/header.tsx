@@ -22,7 +22,7 @@ export function Header() {
     const p = place.value, s = sign.value;
     return (
         <header class={`top ${s.word}`}>
-            <nav aria-label="Nocturne"><a href="#/" class="brand" aria-current={p.screen === "overview" ? "page" : undefined}>Nocturne</a><a href="#/fleet" aria-current={p.screen === "fleet" ? "page" : undefined}>Fleet</a></nav>
+            <nav aria-label="Nocturne"><a href="#/" class="brand" aria-current={p.screen === "overview" ? "page" : undefined}>Nocturne</a><a href="#/live" aria-current={p.screen === "live" || p.screen === "rollout" ? "page" : undefined}>Live</a><a href="#/fleet" aria-current={p.screen === "fleet" ? "page" : undefined}>Fleet</a></nav>
             <p class="sign" role="status" data-sign={s.word}><span class="dot" aria-hidden="true" />{signWords()}</p>
             <details class="menu who"><summary>{me.value?.role}</summary><div>
                 {me.value?.name && <p>{me.value.name}, {me.value.role}{me.value.expires_ms ? <span class="quiet block">until {clock(me.value.expires_ms)}</span> : null}</p>}

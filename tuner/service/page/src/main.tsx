@@ -10,6 +10,8 @@ import { endLive, startLive } from "./live";
 import { Login } from "./login";
 import { Overview } from "./overview";
 import { ReadoutBox } from "./readout";
+import { Rollout } from "./rollout";
+import { Rollouts } from "./rollouts";
 import { place } from "./route";
 import { begin, currentToken, entering, me } from "./session";
 import { openStudy, type StudyView } from "./study";
@@ -34,7 +36,7 @@ function useStudy(name: string | null): StudyView | null {
 function Page() {
     const p = place.value, name = p.screen === "study" || p.screen === "trial" ? p.study : null, v = useStudy(me.value ? name : null);
     useEffect(() => {
-        document.title = name ? `${p.screen === "trial" ? `trial ${p.trial} · ` : ""}${name} · Nocturne` : "Nocturne";
+        document.title = p.screen === "rollout" ? `${p.rollout} · live · Nocturne` : name ? `${p.screen === "trial" ? `trial ${p.trial} · ` : ""}${name} · Nocturne` : "Nocturne";
         scrollTo(0, 0);
     }, [name, p.screen, p.screen === "study" ? p.tab : 0]);
     if (!me.value) return entering.value ? null : <Login />;
@@ -43,7 +45,7 @@ function Page() {
             <a class="skip" href="#content" onClick={(e) => { e.preventDefault(); document.getElementById("content")!.focus(); }}>To the content</a>
             <Header />
             <main id="content" tabIndex={-1}>
-                {p.screen === "overview" ? <Overview /> : p.screen === "fleet" ? <Fleet /> : p.screen === "compare" ? <Compare />
+                {p.screen === "overview" ? <Overview /> : p.screen === "fleet" ? <Fleet /> : p.screen === "compare" ? <Compare /> : p.screen === "live" ? <Rollouts /> : p.screen === "rollout" ? <Rollout key={p.rollout} name={p.rollout} />
                 : !v ? null : p.screen === "study" ? <StudyScreen v={v} tab={p.tab} /> : p.screen === "trial" ? <TrialScreen v={v} trial={p.trial} /> : null}
             </main>
             <ReadoutBox />

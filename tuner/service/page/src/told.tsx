@@ -5,7 +5,7 @@ import { Mark } from "./mark";
 import { isOperator } from "./session";
 import { clock, duration, plural } from "./words";
 
-const KINDS = 7; /* of notices: a channel that gets them all needs no list */
+const KINDS = 8; /* of notices: a channel that gets them all needs no list */
 
 function Rest({ n }: { n: Notify }) {
     const words = [
