@@ -54,6 +54,13 @@ static void test_live__asks_unless_it_may_promote_by_itself(void **state)
     assert_ok(live_order(w.store, "g2p", &order, w.now, &w.err), w.err);
     assert_phase(&w, "promoted");
     assert_int_equal(live_order(w.store, "g2p", &order, w.now, &w.err), STATUS_CONFLICT);
+    struct live_order back = {.verb = LIVE_DO_ROLLBACK, .why = "it was not", .by = "ada"};
+    assert_ok(live_order(w.store, "g2p", &back, w.now, &w.err), w.err);
+    assert_phase(&w, "rolled back");
+    status = world_status(&w);
+    assert_near(json_number_at(json_object_get(json_object_get(status, "champion"), "parameters"), "threshold"), 1, 0);
+    json_decref(status);
+    assert_int_equal(live_order(w.store, "g2p", &back, w.now, &w.err), STATUS_CONFLICT);
     world_close(&w);
 }
 

@@ -27,7 +27,7 @@ bool live_phase_follows(enum live_phase from, enum live_phase to)
     case LIVE_SHADOW: return to > LIVE_SHADOW && to != LIVE_PROMOTED;
     case LIVE_RUNNING: return to > LIVE_RUNNING;
     case LIVE_PAUSED: return to != LIVE_PAUSED;
-    case LIVE_PROMOTED:
+    case LIVE_PROMOTED: return to == LIVE_ROLLED_BACK;
     case LIVE_ROLLED_BACK:
     case LIVE_STOPPED: return false;
     }

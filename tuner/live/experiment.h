@@ -5,7 +5,8 @@
  *       │           │          │         │     RUNNING: at a step of the ramp
  *       └───────────┴────┬─────┴─────────┘     PAUSED: the champion alone, until somebody resumes it, or until a time
  *                        ▼                             (LEARNING and SHADOW can be paused, too)
- *        PROMOTED | ROLLED_BACK | STOPPED       for good; what comes afterwards is a new experiment
+ *        PROMOTED | ROLLED_BACK | STOPPED       for good; what comes afterwards is a new experiment. But what was
+ *                                               promoted can be rolled back: the champion of before is served again
  *
  * The shares of the arms change with phase and step; between two changes lies a period. Pure: whoever keeps it writes
  * its JSON with each change.

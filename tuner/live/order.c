@@ -69,6 +69,20 @@ static enum status order_revive(struct ordering *o, struct error *err)
     return record_say(&o->r, "revived", change_body(o->order->why, o->order->by), o->now_ms, err);
 }
 
+/* Also of what was promoted, as long as nothing came after it: the champion of before is served again. */
+static enum status order_rollback(struct ordering *o, struct error *err)
+{
+    struct record *r = &o->r;
+    bool promoted = r->row.id && r->experiment.phase == LIVE_PROMOTED;
+    if (!record_is_open(r) && !promoted)
+        return error_set(err, STATUS_CONFLICT, "rollout '%s' has nothing that could be rolled back", o->rollout);
+    enum status s = change_phase(r, LIVE_ROLLED_BACK, change_body(o->order->why, o->order->by), o->now_ms, err);
+    if (s || !promoted) return s;
+    memcpy(r->rollout.champion, r->hash[0], STORE_HASH_BYTES);
+    r->rollout.since_ms = o->now_ms;
+    return s;
+}
+
 static enum status order_approve(struct ordering *o, struct error *err)
 {
     if (!o->r.watching) return error_set(err, STATUS_CONFLICT, "nobody watches rollout '%s'", o->rollout);
@@ -90,6 +104,7 @@ static enum status give(struct ordering *o, struct error *err)
     if (x->verb == LIVE_DO_REVIVE) return order_revive(o, err);
     if (x->verb == LIVE_DO_APPROVE) return order_approve(o, err);
     if (x->verb == LIVE_DO_UNWATCH) return order_unwatch(o, err);
+    if (x->verb == LIVE_DO_ROLLBACK) return order_rollback(o, err);
     if (!record_is_open(&o->r))
         return error_set(err, STATUS_CONFLICT, "rollout '%s' has no experiment that runs", o->rollout);
     switch (x->verb) {
@@ -101,7 +116,7 @@ static enum status give(struct ordering *o, struct error *err)
                             change_body(x->why, x->by), o->now_ms, err);
     case LIVE_DO_STOP: return change_phase(&o->r, LIVE_STOPPED, change_body(x->why, x->by), o->now_ms, err);
     case LIVE_DO_PROMOTE: return order_promote(o, err);
-    case LIVE_DO_ROLLBACK: return change_phase(&o->r, LIVE_ROLLED_BACK, change_body(x->why, x->by), o->now_ms, err);
+    case LIVE_DO_ROLLBACK:
     case LIVE_DO_KILL:
     case LIVE_DO_REVIVE:
     case LIVE_DO_APPROVE:
