@@ -416,6 +416,7 @@ test("what is live: as it happens, in the words of the command; an operator give
     await order("kill", "at once, whatever runs");
     await page.locator(".headline").getByText(/Killed, everybody gets the champion/).waitFor();
     await order("revive", "assigned again");
+    await page.locator("[data-action=kill]").waitFor(); /* it has looked: an order is for what was seen */
     await order("resume", "The same people");
     await shows(/running since/);
     const looking = await enter(browser, world, "#/live/done", { token: world.viewer });

@@ -1,6 +1,6 @@
 /* One rollout: what is live and how it does, drift, what is tried against it, what comes next, what has happened; and, for
  * an operator, what may be done. The words are the service's: those of `nocturne loop`. */
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { act } from "./actions";
 import { api, Problem, type Loop, type LoopPhase, type Metrics, type Order } from "./api";
 import { onHappening, sign } from "./live";
@@ -8,6 +8,7 @@ import { Mark } from "./mark";
 import { markOf } from "./rollouts";
 import { toStudy, toTrial } from "./route";
 import { isOperator } from "./session";
+import { inTurn } from "./turn";
 import { amount, capital, clockWithSeconds, percent, whole } from "./words";
 
 const AGAIN_MS = 500, SHOWN = 50, MORE = 200;
@@ -15,7 +16,8 @@ const PHASES: readonly LoopPhase[] = ["learning", "watching", "drifted", "evalua
 
 export function Rollout({ name }: { name: string }) {
     const [l, setLoop] = useState<Loop | null>(null), [problem, setProblem] = useState(""), [shown, setShown] = useState(SHOWN);
-    const look = (): void => void api.loop(name, shown).then((now) => { setLoop(now); setProblem(""); }, (e) => setProblem(e instanceof Problem ? e.message : String(e)));
+    const turn = useRef(inTurn()); /* so that no earlier answer comes after a later one */
+    const look = (): void => turn.current(() => api.loop(name, shown).then((now) => { setLoop(now); setProblem(""); }, (e) => setProblem(e instanceof Problem ? e.message : String(e))));
     useEffect(() => {
         let timer = 0;
         look();

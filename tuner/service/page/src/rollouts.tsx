@@ -4,6 +4,7 @@ import { api, Problem, type Loop } from "./api";
 import { onHappening } from "./live";
 import { Mark, type MarkName } from "./mark";
 import { toRollout } from "./route";
+import { inTurn } from "./turn";
 
 const AGAIN_MS = 1000;
 
@@ -16,6 +17,7 @@ export function markOf(l: Loop): MarkName {
 export function Rollouts() {
     const [loops, setLoops] = useState<Loop[] | null>(null), [problem, setProblem] = useState("");
     useEffect(() => {
+        const turn = inTurn();
         let timer = 0;
         const look = async (): Promise<void> => {
             try {
@@ -26,10 +28,10 @@ export function Rollouts() {
                 setProblem(e instanceof Problem ? e.message : String(e));
             }
         };
-        void look();
+        turn(look);
         const stop = onHappening((h) => {
             if ((h.event !== "rollout" && h.event !== "asked") || timer) return;
-            timer = window.setTimeout(() => { timer = 0; if (!document.hidden) void look(); }, AGAIN_MS);
+            timer = window.setTimeout(() => { timer = 0; if (!document.hidden) turn(look); }, AGAIN_MS);
         });
         return () => { clearTimeout(timer); stop(); };
     }, []);
