@@ -84,12 +84,15 @@ class Loop(World):
         self.addCleanup(process.terminate)
         return process
 
+    def until_said(self, words, process):
+        until(words, lambda: words in self.text("said") or process.poll() is not None, explain=lambda: self.text("said"))
+
     def events(self):
         return list(map(json.loads, self.run_program("nocturne", "rollout", "events", NAME, "--json", "--db", "nocturne.db").splitlines()))
 
     def test_from_a_study_to_the_second_champion_killed_on_the_way(self):
         first = self.start()
-        until("the first winner is live", lambda: "promoted: " in self.text("said") or first.poll() is not None, explain=lambda: self.text("said"))
+        self.until_said("promoted: ", first)
         first.send_signal(signal.SIGKILL)
         first.wait()
         second = self.start()
@@ -132,7 +135,7 @@ class Loop(World):
 
     def test_ctrl_c_says_that_it_goes_on(self):
         first = self.start()
-        until("it is at work", lambda: "people a second ask" in self.text("said") or first.poll() is not None, explain=lambda: self.text("said"))
+        self.until_said("people a second ask", first)
         first.send_signal(signal.SIGINT)
         self.assertEqual(first.wait(PATIENCE), 130, self.text("said"))
         self.assertIn("the same command goes on", self.text("said"))
@@ -142,8 +145,8 @@ class Server(World):
     def setUp(self):
         super().setUp()
         self.traffic("--write", "words", "--mix", "everyday")
-        self.server = subprocess.Popen(["g2p_serve", "--words", "words", "--rollout", NAME, "--folder", "live", "small8.model", "large.model"],
-                                       cwd=self.folder, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        command = ["g2p_serve", "--words", "words", "--rollout", NAME, "--folder", "live", "small8.model", "large.model"]
+        self.server = subprocess.Popen(command, cwd=self.folder, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.addCleanup(self.server.stdout.close)
         self.addCleanup(self.server.wait)
         self.addCleanup(self.server.terminate)
@@ -170,7 +173,8 @@ class Server(World):
         self.assertGreater(answer["tokens"], self.say("tom")["tokens"])
 
     def test_what_is_no_question_is_refused(self):
-        for query in "", "word=tomato", "unit=me", "word=&unit=me", "word=Tomato&unit=me", "word=" + 49 * "a" + "&unit=me", "word=a&unit=" + 128 * "u":
+        for query in ("", "word=tomato", "unit=me", "word=&unit=me", "word=Tomato&unit=me", "word=" + 49 * "a" + "&unit=me",
+                      "word=a&unit=" + 128 * "u"):
             self.assertEqual(self.call("GET", "/say?" + query)[0], 400, query)
         self.assertEqual(self.call("GET", "/")[0], 404)
         self.assertEqual(self.call("POST", "/say?word=a&unit=b")[0], 404)
@@ -203,7 +207,8 @@ class Server(World):
         self.traffic("--url", self.at, "--mix", "names", "--rate", "100000", "--words", "2000")
         until("they are written", lambda: self.text("words").count("\nv ") == 2000)
         self.assertNotIn("\nt ", self.text("words"))
-        judged = json.loads(self.run_program("g2p_judge", "--words", "words", "--model", "large.model").removeprefix("nocturne: "))["result"]
+        said = self.run_program("g2p_judge", "--words", "words", "--model", "large.model")
+        judged = json.loads(said.removeprefix("nocturne: "))["result"]
         self.assertGreater(judged["em"], 0.3)
         self.assertEqual(judged["asked"], 0)
 
@@ -226,8 +231,9 @@ def setUpModule():
     folder = tempfile.TemporaryDirectory(prefix="nocturne-test-")
     unittest.addModuleCleanup(folder.cleanup)
     World.made, World.data = folder.name, os.path.join(folder.name, "g2p.data")
-    subprocess.run(["g2p_prep", os.path.join(SPHINX, "cmudict-en-us.dict"), World.data], check=True, stdout=subprocess.DEVNULL, env=ENVIRONMENT)
-    subprocess.run(["sh", os.path.join(SERVING, "models.sh"), World.data, str(LETTERS)], check=True, cwd=World.made, env=ENVIRONMENT)
+    for command in (["g2p_prep", os.path.join(SPHINX, "cmudict-en-us.dict"), World.data],
+                    ["sh", os.path.join(SERVING, "models.sh"), World.data, str(LETTERS)]):
+        subprocess.run(command, check=True, cwd=World.made, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
     write_plans(World.made)
 
 

@@ -192,7 +192,7 @@ class Loop:
         x = self.status(started["experiment"])
         self.say(f"experiment {x['number']}: live is {configuration(x['variants']['champion'])}; "
                  f"tried beside it is {configuration(x['variants']['challenger'])}")
-        end = self.wait("an experiment ends", lambda: next(iter(self.events("promoted", "rolled back", "stopped", after=started["seq"])), None))
+        end = self.wait("an experiment ends", lambda: self.events("promoted", "rolled back", "stopped", after=started["seq"]))[0]
         if end["kind"] != "promoted":
             raise Ended(f"the challenger was not promoted but {end['kind']}: {end['why']}")
         self.say("promoted: " + self.found(started["experiment"]))
@@ -216,7 +216,7 @@ class Loop:
             return int(file.read() or 0)
 
     def find_drift(self, changed, after):
-        drift = self.wait("the drift is found", lambda: next(iter(self.events("drift", after=after)), None))
+        drift = self.wait("the drift is found", lambda: self.events("drift", after=after))[0]
         if drift["at_ms"] < changed:
             raise Ended("a false alarm, before anything had changed; that happens, rarely: begin anew in another folder")
         self.say(f"drift, {seconds(drift['at_ms'] - changed)} later: {drift['why'].split(';')[0]}")
@@ -244,7 +244,7 @@ class Loop:
         em, bill = lead["metrics"][0], next(m for m in lead["metrics"] if m["what"] == "bill")
         return (f"{bill['challenger']:.1f} tokens a word instead of {bill['champion']:.1f} ({percent(bill['ratio'])}, between "
                 f"{percent(bill['low'])} and {percent(bill['high'])}); right are {100 * em['challenger']:.1f} % instead of "
-                f"{100 * em['champion']:.1f} %; {sum(lead['units']):.0f} words and {seconds(x['since_ms'] - x['created_ms'])} have shown that")
+                f"{100 * em['champion']:.1f} %; {sum(lead['units']):.0f} words have shown that, in {seconds(x['since_ms'] - x['created_ms'])}")
 
     def tell(self):
         started, promoted = self.events("started"), self.events("promoted")
