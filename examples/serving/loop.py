@@ -166,13 +166,13 @@ class Loop:
             self.nocturne("run", "serving.yaml", "--quiet")
 
     def open(self):
+        if not self.began():
+            self.nocturne("rollout", "start", NAME, "--champion", "baseline", "--challenger", "best", "--plan", "live.yaml")
         api, words = free_port(), free_port()
         self.url = f"http://127.0.0.1:{words}"
         self.house.start("service", "nocturne", "serve", "--db", "nocturne.db", "--listen", f"127.0.0.1:{api}", "--slots", "0")
         self.wait("the service answers", lambda: answers(f"http://127.0.0.1:{api}/"))
         self.nocturne("token", "create", "--role", "client", "--study", NAME, "--output", "client.token")
-        if not self.began():
-            self.nocturne("rollout", "start", NAME, "--champion", "baseline", "--challenger", "best", "--plan", "live.yaml")
         self.house.start("collector", "nocturne", "collect", "--url", f"http://127.0.0.1:{api}", "--token-file", "client.token",
                          "--rollout", NAME, "--spool", "live")
         self.wait("the rules are here", lambda: os.path.exists(self.path("live", NAME, "ruleset.json")))
