@@ -1,12 +1,17 @@
 #!/usr/bin/env python3
 """nocturne collect: the folder of a rollout's clients is kept, and no outcome is lost on its way, whoever dies."""
+import fcntl
+import glob
 import json
 import os
 import signal
 import subprocess
+import tempfile
+import time
 import unittest
 
 from patience import PATIENCE, until
+import test_rollouts
 from test_live_sdk import BIN, PROBES, RULES, Live, environment
 
 COLLECT = [os.path.join(BIN, "nocturne"), "collect"]
@@ -75,7 +80,6 @@ class Plain(Collect):
         self.assertIn("nonsense", said)
 
     def test_a_file_that_somebody_else_sends_is_left_alone(self):
-        import fcntl
         service = self.serve()
         self.put({"unit": "a", "id": "1", "variant": "champion", "metrics": {"em": 1}})
         with open(os.path.join(self.own, "a.jsonl"), "rb") as f:
@@ -150,5 +154,106 @@ class Plain(Collect):
             self.assertIn(why, r.stderr)
 
 
+class Sums(test_rollouts.Live):
+    """Two collectors of a real service score units and send sums."""
+
+    ENV = {"LD_PRELOAD": os.path.join(BIN, "libset_clock.so"),
+           "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+
+    def setUp(self):
+        self.clock = tempfile.NamedTemporaryFile("w")
+        self.addCleanup(self.clock.close)
+        self.ENV = {**self.ENV, "TEST_CLOCK": self.clock.name}
+        super().setUp()
+        self.try_it(plan={**test_rollouts.HALF, "window": "1h", "late": "1m", "silence": 0, "segments": ["odd"]})
+        self.rules = self.ruleset()
+
+    def pass_by(self, seconds):
+        self.clock.seek(0)
+        self.clock.write(str(seconds))
+        self.clock.flush()
+
+    def folder(self, at):
+        path = os.path.join(self.dir, at, "s")
+        os.makedirs(path, exist_ok=True)
+        return path
+
+    def collect(self, at, *more):
+        return self.spawn("collect-" + at, "collect", "--url", f"http://127.0.0.1:{self.port}", "--token-file", "client.token", "--rollout", "s",
+                          "--spool", at, "--sums", *more)
+
+    def once(self, at):
+        p = self.collect(at, "--once")
+        self.assertEqual(p.wait(PATIENCE), 0, self.read(f"collect-{at}.out"))
+
+    def variant(self, unit):
+        at = test_rollouts.place(self.rules["salt"], unit)
+        return next((v for low, high, v in self.rules["ranges"] if low <= at < high), "champion")
+
+    def outcomes(self, first, n):
+        """Each unit does two things and was seen; one in ten does nothing."""
+        for i in range(first, first + n):
+            item = {"unit": f"u-{i}", "variant": self.variant(f"u-{i}"), "at_ms": int(time.time() * 1000), "experiment": self.rules["experiment"],
+                    "period": self.rules["period"], **({"segment": "odd"} if i % 2 else {})}
+            yield item
+            if i % 10:
+                yield {**item, "id": "a", "metrics": {"em": int(i % 3 > 0), "tokens": 10 + i % 400}}
+                yield {**item, "id": "b", "metrics": {"em": 1}}
+
+    def put(self, at, name, items):
+        path = os.path.join(self.folder(at), name + ".jsonl")
+        with open(path + ".new", "w", encoding="utf-8") as f:
+            f.writelines(json.dumps(item) + "\n" for item in items)
+        os.rename(path + ".new", path)
+
+    def test_killed_at_any_moment_each_unit_is_scored_once(self):
+        wanted, units = {"champion": 0, "challenger": 0}, 0
+        for turn in range(6):
+            for at in ("a", "b"):
+                self.put(at, f"{turn}", self.outcomes(units, 700))
+                for i in range(units, units + 700):
+                    wanted[self.variant(f"u-{i}")] += 1
+                units += 700
+            running = [self.collect(at) for at in ("a", "b")]
+            for k, at in enumerate(("a", "b")):
+                until("it has begun", lambda: os.path.exists(os.path.join(self.folder(at), "ruleset.json")))
+                if (turn + k) % 2:
+                    until("it has taken them", lambda: not glob.glob(self.folder(at) + "/*.jsonl"))
+            for p in running:
+                p.kill()
+                p.wait()
+        for at in ("a", "b"):
+            self.once(at)
+        self.pass_by(3700)
+        for _ in range(5):  # killed while they score and send
+            p = self.collect("a")
+            until("it works", lambda: self.status()["experiment"]["counts"]["scored"] > 0 or p.poll() is not None)
+            p.kill()
+            p.wait()
+        for at in ("a", "b"):
+            self.once(at)
+        e = self.status()["experiment"]
+        self.assertEqual(e["counts"]["scored"], units)
+        self.assertEqual(e["challengers"][0]["units"], [wanted["champion"], wanted["challenger"]])
+        self.assertEqual(sum(e["challengers"][0]["missing"]), units / 10)
+        self.assertEqual(e["periods"][0]["arrived"], [wanted["champion"], wanted["challenger"]])
+        self.assertEqual(glob.glob(os.path.join(self.dir, "[ab]", "s", "*.jsonl")), [])
+
+    def test_what_it_does_not_score_goes_to_the_service(self):
+        self.put("a", "1", [{"unit": "x", "id": "1", "variant": self.variant("x"), "metrics": {"em": 1}}, {"unit": "y", "variant": "nobody"}])
+        self.once("a")
+        self.assertIn("no variant 'nobody'", self.read("collect-a.out"))
+        self.assertEqual(self.status()["experiment"]["counts"]["taken"], 1)
+
+    def test_roles_and_sums_that_cannot_be(self):
+        for method, path, body in (("GET", "scoring", None), ("POST", "sums", {"collector": "c", "number": 1, "experiment": 1})):
+            self.assertEqual(self.call(method, f"/rollouts/s/{path}", body, token=self.token("viewer")).status, 403)
+            self.assertEqual(self.call(method, f"/rollouts/s/{path}", body, token=self.client).status, 200)
+            self.assertEqual(self.call(method, f"/rollouts/nobody/{path}", body, token=self.client).status, 404)
+        self.refused(self.call("POST", "/rollouts/s/sums", {"collector": "c"}, token=self.client), 422, "number must be")
+        self.assertEqual(self.ok("POST", "/rollouts/s/sums", {"collector": "c", "number": 2, "experiment": 7}, token=self.client),
+                         {"taken": 0, "repeated": 0, "left_out": 0})
+
+
 if __name__ == "__main__":
-    unittest.main(verbosity=2, defaultTest=["Plain"])
+    unittest.main(verbosity=2, defaultTest=["Plain", "Sums"])

@@ -207,7 +207,7 @@ static void test_findings__sums_add_up_to_what_units_say(void **state)
         json_decref(sent);
     }
     assert_int_equal(all.n, 4); /* two arms of two segments */
-    for (size_t i = 0; i < all.n; i++) findings_fold(&other, &all.cell[i], experiment_now(&y)->share);
+    findings_fold(&other, &all, &y);
     judge(&x, &one, true, &j[0]);
     judge(&y, &other, true, &j[1]);
     for (size_t t = 0; t < 3; t++) {
@@ -220,6 +220,43 @@ static void test_findings__sums_add_up_to_what_units_say(void **state)
     assert_near(one.challenger[0].units[0], other.challenger[0].units[0], 0);
     assert_near(one.challenger[0].missing[1], other.challenger[0].missing[1], 0);
     arena_done(&arena);
+}
+
+/* The base rate is not at all what was learnt, and nothing is different: arms told one after the other would each be
+ * evidence by themselves. */
+static void test_findings__sums_are_one_bet_on_both_arms(void **state)
+{
+    (void)state;
+    long broken = 0, said = 0;
+    for (uint64_t seed = 0; seed < 40; seed++) {
+        struct arena arena = {0};
+        struct live_plan plan;
+        struct experiment x;
+        struct findings f;
+        struct error err;
+        struct judgement j;
+        struct rng r = rng_derive(seed, "aa", 0);
+        double value[2];
+        assert_ok(live_plan_read("plan", TOKENS "units: 20000\n", &arena, &plan, &err), err);
+        begin_answers(&f, &x, &plan, &arena);
+        for (int sent = 0; sent < 3; sent++) {
+            struct sums s;
+            sums_begin(&s, f.n_tracks, &arena);
+            for (int i = 0; i < 700; i++) {
+                struct scored_unit unit = answer(&r, rng_unit(&r) < 0.3, value);
+                unit.period = 1;
+                value[0] = rng_unit(&r) < 0.95;
+                findings_sum(&f, &unit, &s);
+            }
+            findings_fold(&f, &s, &x);
+            judge(&x, &f, false, &j);
+            broken += j.challenger[0].broken;
+            for (size_t t = 0; t < f.n_tracks; t++) said += j.challenger[0].track[t].bad;
+        }
+        arena_done(&arena);
+    }
+    assert_int_equal(broken, 0);
+    assert_true(said <= 6);
 }
 
 static void test_findings__sums_that_cannot_be_are_refused(void **state)
@@ -348,6 +385,7 @@ int main(void)
         cmocka_unit_test(test_findings__differences_are_the_metrics_own),
         cmocka_unit_test(test_findings__are_kept_to_the_last_bit),
         cmocka_unit_test(test_findings__sums_add_up_to_what_units_say),
+        cmocka_unit_test(test_findings__sums_are_one_bet_on_both_arms),
         cmocka_unit_test(test_findings__sums_that_cannot_be_are_refused),
         cmocka_unit_test(test_findings__the_best_gets_most_of_what_comes),
         cmocka_unit_test(test_findings__nothing_is_found_where_nothing_is),

@@ -19,6 +19,7 @@ from service import STUDY, Stream, World
 
 OPENAPI = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tuner", "service", "openapi.yaml")
 CLIENTS_MAY = {("GET", "/api/v1/rollouts/{rollout}/ruleset"), ("POST", "/api/v1/rollouts/{rollout}/outcomes"),
+               ("GET", "/api/v1/rollouts/{rollout}/scoring"), ("POST", "/api/v1/rollouts/{rollout}/sums"),
                ("POST", "/ofrep/v1/evaluate/flags"), ("POST", "/ofrep/v1/evaluate/flags/{key}"), ("POST", "/v1/logs"), ("POST", "/v1/traces")}
 
 # Nobody but clients runs its trials.

@@ -12,8 +12,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { CELLS_SENT = 200 }; /* at once: of many tracks 200 KB */
-
 /* One transaction. */
 struct collecting {
     const struct collector *of;
@@ -300,11 +298,24 @@ enum status collector_score(const struct collector *of, bool *ret_more, struct e
 
 /* ---- sending ---- */
 
-/* The first cells, and all arrivals; what is left stays. */
+/* Cells of a period stay together, of all arms (sums.h). */
+static struct sums take_period(struct collecting *c, long period)
+{
+    struct sums all = c->sums, out = all;
+    sums_begin(&c->sums, all.n_tracks, all.arena);
+    out.n = 0;
+    out.cell = NULL;
+    for (size_t i = 0; i < all.n; i++) {
+        struct sums *to = all.cell[i].period == period ? &out : &c->sums;
+        *sums_cell(to, all.cell[i].period, all.cell[i].segment, all.cell[i].arm) = all.cell[i];
+    }
+    return out;
+}
+
+/* One period's cells, and all arrivals; what is left stays. */
 static void split(struct collecting *c)
 {
-    struct sums first = c->sums, *rest = &c->sums;
-    first.n = first.n < CELLS_SENT ? first.n : CELLS_SENT;
+    struct sums first = take_period(c, c->sums.n ? c->sums.cell[0].period : 0);
     json_t *out = sums_json(&first, &c->r.experiment);
     json_int_t number = json_integer_value(json_object_get(c->state, "number")) + 1;
     json_object_set(out, "collector", json_object_get(c->state, "collector"));
@@ -312,8 +323,6 @@ static void split(struct collecting *c)
     json_object_set_new(out, "experiment", json_integer(c->r.row.number));
     json_object_set_new(c->state, "number", json_integer(number));
     json_object_set_new(c->state, "outgoing", out);
-    *rest = (struct sums){
-        .n_tracks = rest->n_tracks, .n = rest->n - first.n, .cell = rest->cell + first.n, .arena = rest->arena};
 }
 
 static enum status pack(struct store *store, void *data, struct error *err)

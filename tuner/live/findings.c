@@ -218,32 +218,40 @@ static struct stratum *stratum_of(const struct findings *f, size_t track, struct
     return &x->stratum[x->n++];
 }
 
-/* A block of units of one stratum; of the share that is the challenger's among it and the champion. */
-static void fold(struct findings *f, struct challenger *c, const struct sums_cell *cell, double share)
+/* Units of one stratum, of both arms, at once: by the same bet, or what of one arm was told first would make the bet on
+ * the other. NULL: none of that arm. */
+struct both {
+    const struct sums_cell *arm[ARMS];
+};
+
+/* share: the challenger's, among it and the champion. */
+static void fold(struct findings *f, struct challenger *c, const struct both *cells, double share)
 {
-    enum arm arm = cell->arm ? ARM_CHALLENGER : ARM_CHAMPION;
+    const struct sums_cell *any = cells->arm[0] ? cells->arm[0] : cells->arm[1];
     for (size_t t = 0; t < f->n_tracks; t++) {
         struct followed *x = &c->track[t];
-        struct stratum *s = stratum_of(f, t, x, cell, share);
+        struct stratum *s = stratum_of(f, t, x, any, share);
         if (!s) continue;
         struct tally block = s->tally;
         memset(block.units, 0, sizeof block.units);
-        memcpy(block.units[arm], cell->level[t], sizeof block.units[arm]);
+        for (size_t a = 0; a < ARMS; a++)
+            if (cells->arm[a]) memcpy(block.units[a], cells->arm[a]->level[t], sizeof block.units[a]);
         if (f->track[t].kind != TRACK_BILL) sequence_fold(&x->sequence, &block);
         if (x->guard.plan.fall > 0) guard_see(&x->guard, &block);
         tally_add(&s->tally, &block);
     }
-    c->units[arm] += cell->units;
-    c->missing[arm] += cell->missing;
+    for (size_t a = 0; a < ARMS; a++) {
+        if (!cells->arm[a]) continue;
+        c->units[a] += cells->arm[a]->units;
+        c->missing[a] += cells->arm[a]->missing;
+    }
 }
 
-static void fold_all(struct findings *f, const struct sums_cell *cell, const double *shares)
+static void fold_if_shared(struct findings *f, size_t challenger, const struct both *cells, const double *shares)
 {
-    for (size_t i = 0; i < f->n_challengers; i++) {
-        bool is_its = cell->arm == 0 || cell->arm == i + 1;
-        double share = shares[i + 1] / (shares[i + 1] + shares[0]);
-        if (is_its && shares[i + 1] > 0 && shares[0] > 0) fold(f, &f->challenger[i], cell, share);
-    }
+    double its = shares[challenger + 1];
+    bool has = cells->arm[0] || cells->arm[1];
+    if (has && its > 0 && shares[0] > 0) fold(f, &f->challenger[challenger], cells, its / (its + shares[0]));
 }
 
 static void count_in(const struct findings *f, const struct scored_unit *unit, struct sums_cell *into)
@@ -259,15 +267,27 @@ void findings_see(struct findings *f, const struct scored_unit *unit, const doub
 {
     struct sums_cell cell = {.period = unit->period, .segment = unit->segment, .arm = unit->arm};
     count_in(f, unit, &cell);
-    fold_all(f, &cell, shares);
+    for (size_t i = 0; i < f->n_challengers; i++) {
+        const struct both cells = {{unit->arm == 0 ? &cell : NULL, unit->arm == i + 1 ? &cell : NULL}};
+        fold_if_shared(f, i, &cells, shares);
+    }
     if (unit->arm == 0) know_all(f, unit);
 }
 
-void findings_fold(struct findings *f, const struct sums_cell *cell, const double *shares)
+void findings_fold(struct findings *f, const struct sums *sums, const struct experiment *x)
 {
-    fold_all(f, cell, shares);
-    for (size_t t = 0; t < f->n_tracks && cell->arm == 0; t++)
-        for (size_t i = 0; i < TALLY_LEVELS; i++) know(&f->known[t], tally_outcome(i), cell->level[t][i]);
+    for (size_t i = 0; i < sums->n; i++) {
+        const struct sums_cell *at = &sums->cell[i], *first = sums_first(sums, at->period, at->segment);
+        for (size_t k = 0; k < f->n_challengers && first == at; k++) {
+            const struct both cells = {{sums_find(sums, at->period, at->segment, 0),
+                                        sums_find(sums, at->period, at->segment, k + 1)}};
+            fold_if_shared(f, k, &cells, x->period[at->period].share);
+        }
+    }
+    for (size_t i = 0; i < sums->n; i++)
+        for (size_t t = 0; t < f->n_tracks && sums->cell[i].arm == 0; t++)
+            for (size_t k = 0; k < TALLY_LEVELS; k++)
+                know(&f->known[t], tally_outcome(k), sums->cell[i].level[t][k]);
 }
 
 void findings_sum(const struct findings *f, const struct scored_unit *unit, struct sums *into)

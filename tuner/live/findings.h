@@ -85,8 +85,8 @@ enum status findings_begin(struct findings *f, struct error *err);
 /* shares: of the unit's period, the champion's first. */
 void findings_see(struct findings *f, const struct scored_unit *unit, const double *shares);
 
-/* The same of many units at once, which are one bet; whatever shares they had, of their period. */
-void findings_fold(struct findings *f, const struct sums_cell *cell, const double *shares);
+/* The same of many units at once: those of a period and segment, of all arms, are one bet. */
+void findings_fold(struct findings *f, const struct sums *sums, const struct experiment *x);
 /* What counts of a unit: its cell, and the level of each track. */
 void findings_sum(const struct findings *f, const struct scored_unit *unit, struct sums *into);
 

@@ -80,7 +80,7 @@ static double units_of(const struct sums *s)
 static void fold(struct record *r, struct sums *s, int64_t now_ms)
 {
     struct experiment *e = &r->experiment;
-    for (size_t i = 0; i < s->n; i++) findings_fold(&r->findings, &s->cell[i], e->period[s->cell[i].period].share);
+    findings_fold(&r->findings, s, e);
     for (size_t i = 0; i < s->n_arrived; i++)
         experiment_arrived(e, &e->period[s->arrived[i].period], s->arrived[i].arm, s->arrived[i].units, now_ms);
     s->counts.scored = units_of(s);

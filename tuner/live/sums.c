@@ -7,10 +7,24 @@ void sums_begin(struct sums *s, size_t n_tracks, struct arena *arena)
     *s = (struct sums){.n_tracks = n_tracks, .arena = arena};
 }
 
-struct sums_cell *sums_cell(struct sums *s, long period, long segment, size_t arm)
+const struct sums_cell *sums_find(const struct sums *s, long period, long segment, size_t arm)
 {
     for (size_t i = s->n; i-- > 0;)
         if (s->cell[i].period == period && s->cell[i].segment == segment && s->cell[i].arm == arm) return &s->cell[i];
+    return NULL;
+}
+
+const struct sums_cell *sums_first(const struct sums *s, long period, long segment)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (s->cell[i].period == period && s->cell[i].segment == segment) return &s->cell[i];
+    return NULL;
+}
+
+struct sums_cell *sums_cell(struct sums *s, long period, long segment, size_t arm)
+{
+    const struct sums_cell *there = sums_find(s, period, segment, arm);
+    if (there) return &s->cell[there - s->cell];
     s->cell = arena_more(s->arena, s->cell, s->n, sizeof *s->cell);
     s->cell[s->n] = (struct sums_cell){.period = period, .segment = segment, .arm = arm};
     return &s->cell[s->n++];

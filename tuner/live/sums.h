@@ -7,6 +7,8 @@
  *      "counts": {"taken": 260, …}?}
  *
  * tracks: as track.h lists them, [level, units] of those that there are (tuner/rollout/tally.h); each adds up to `units`.
+ * All arms of a period and segment come in the same sums: what is folded is one bet on units that were drawn, and sums of
+ * which one arm came later, or were chosen by what they say, would be evidence of nothing.
  * arrived: units whose first exposure was in the period, whether their window is closed or not. No segment: all that the
  * plan does not name.
  */
@@ -42,7 +44,11 @@ struct sums {
 
 /* None yet; `arena` must live as long. */
 void sums_begin(struct sums *s, size_t n_tracks, struct arena *arena);
-/* The cell that is like this, of the same period, segment and arm; a new one if there is none. Until the next one. */
+/* NULL: there is none. */
+const struct sums_cell *sums_find(const struct sums *s, long period, long segment, size_t arm);
+/* The first one of the period and segment, of whichever arm. */
+const struct sums_cell *sums_first(const struct sums *s, long period, long segment);
+/* The same, a new one if there is none. Until the next one. */
 struct sums_cell *sums_cell(struct sums *s, long period, long segment, size_t arm);
 void sums_arrived(struct sums *s, long period, size_t arm, double units);
 bool sums_are_none(const struct sums *s);

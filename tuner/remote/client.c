@@ -164,6 +164,7 @@ static int on_set_timer(CURLM *multi, long ms, void *data)
     struct client *c = data;
     (void)multi;
     if (c->closed) return 0;
+    uv_update_time(c->loop); /* a timer that comes before curl's own time has is not asked for again */
     if (ms < 0)
         uv_timer_stop(&c->timer);
     else

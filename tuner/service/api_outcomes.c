@@ -12,7 +12,7 @@
 /* The champion alone, for as long as the kill file says so. */
 static void tell_killed(struct request *r, const struct served *of)
 {
-    static const char *const experiment[] = {"experiment", "period", "salt", "ranges", "group", "holdout", "overrides"};
+    static const char *const experiment[] = {"experiment", "period", "salt", "ranges", "group", "holdout", "overrides", "shadow"};
     json_t *out = json_copy((json_t *)ruleset_document(of->set));
     for (size_t i = 0; i < sizeof experiment / sizeof *experiment; i++) json_object_del(out, experiment[i]);
     json_object_set_new(out, "killed", json_sprintf("the file %s", rules_switch(r->service->live.rules)));

@@ -50,6 +50,7 @@ struct route {
     X(traces) \
     X(loop) \
     X(flags) \
+    X(sums) \
     X(page)
 /* clang-format on */
 
