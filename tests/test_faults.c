@@ -322,6 +322,7 @@ struct told {
     struct error err;
     size_t finished, paused, resumed;
     char text[1200];
+    long refused; /* the call of SQLite, after the start, from which on three fail; −1: none */
 };
 
 static void on_event(void *data, enum news event, const struct trial *t, const char *text)
@@ -373,6 +374,7 @@ static void coordinate(struct told *told)
     uv_loop_init(&loop);
     assert_ok(coordinator_create(&o, w.history, &loop, &c, &err), err);
     assert_ok(coordinator_start(c, &err), err);
+    if (told->refused >= 0) fault_set(&sqlite_fault, told->refused, 3, SQLITE_FULL);
     uv_run(&loop, UV_RUN_DEFAULT);
     fault_set(&sqlite_fault, -1, 0, 0);
     assert_ok(told->status, told->err);
@@ -391,7 +393,7 @@ static void test_faults__no_process_can_be_started(void **state)
     (void)state;
     static const int codes[] = {UV_EAGAIN, UV_ENOMEM, UV_EMFILE, UV_ENFILE};
     for (size_t i = 0; i < 4; i++) {
-        struct told told = {0};
+        struct told told = {.refused = -1};
         forget();
         fault_set(&spawn_fault, (long)i, 2, codes[i]);
         coordinate(&told);
@@ -407,7 +409,7 @@ static void test_faults__the_log_folder_cannot_be_made(void **state)
     (void)state;
     static const int codes[] = {EACCES, ENOSPC, EROFS, EIO};
     for (size_t i = 0; i < 4; i++) {
-        struct told told = {0};
+        struct told told = {.refused = -1};
         forget();
         fault_set(&folder_fault, (long)i, 1, codes[i]);
         coordinate(&told);
@@ -422,7 +424,7 @@ static void test_faults__the_log_folder_cannot_be_made(void **state)
 static void test_faults__logs_cannot_be_written(void **state)
 {
     (void)state;
-    struct told told = {0};
+    struct told told = {.refused = -1};
     forget();
     fault_set(&write_fault, 0, 1000000, ENOSPC);
     coordinate(&told);
@@ -434,9 +436,8 @@ static void test_faults__the_database_refuses_while_trials_run(void **state)
 {
     (void)state;
     for (long k = 0; k < 40; k += 7) {
-        struct told told = {0};
+        struct told told = {.refused = k};
         forget();
-        fault_set(&sqlite_fault, 80 + k, 3, SQLITE_FULL);
         coordinate(&told);
         assert_int_equal(told.finished, 6);
     }
