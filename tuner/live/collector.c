@@ -3,6 +3,7 @@
 
 #include "tuner/live/configuration.h"
 #include "tuner/live/intake.h"
+#include "tuner/live/record.h"
 #include "tuner/live/scoring.h"
 
 #include "tuner/base/digest.h"

@@ -19,7 +19,9 @@
 #ifndef TUNER_LIVE_COLLECTOR_H
 #define TUNER_LIVE_COLLECTOR_H
 
-#include "tuner/live/record.h"
+#include "tuner/base/json.h"
+
+#include "store/store.h"
 
 struct collector {
     struct store *store;
