@@ -426,6 +426,24 @@ static void test_failure__what_was_stopped_lies_between(void **state)
     world_free(w);
 }
 
+/* A hair below the bound, where a model of noisy results would give them every other chance. */
+static void test_confirm__where_seeds_make_no_difference_what_broke_a_constraint_is_not_confirmed(void **state)
+{
+    (void)state;
+    struct world *w = world_with(study_edited("kind: proportion, of: 1000", "kind: proportion"));
+    complete(w, w->history->m.trial[0], 0.60123, 10123);
+    complete(w, w->history->m.trial[1], 0.61, 9000);
+    for (int i = 0; i < 12; i++) complete(w, add(w, ROLE_SEARCH, 0.9 - 0.01 * i, 9), 0.59122, 2000 + 10 * i);
+    complete(w, add(w, ROLE_SEARCH, 0.7, 8), 0.5932, 4000);
+    complete(w, add(w, ROLE_SEARCH, 0.65, 8), 0.595, 4500);
+    prune(w, 30);
+    while (confirm_baseline(w->history, true)) complete(w, last(w), 0.60123, 10123);
+    assert_int_equal(confirm_step(w->history, NULL), CONFIRM_ROUND);
+    assert_false(confirms_any_of(w, 2, 13));
+    assert_true(confirms_any_of(w, 14, 14) && confirms_any_of(w, 15, 15));
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -440,6 +458,8 @@ int main(void)
         cmocka_unit_test(test_confirm__the_baseline_is_measured_again_before_many_are_judged_by_it),
         cmocka_unit_test(test_confirm__without_a_bound_of_its_own_those_stopped_are_judged_by_it),
         cmocka_unit_test(test_confirm__a_baseline_that_repeats_is_measured_again_once),
+        cmocka_unit_test(
+            test_confirm__where_seeds_make_no_difference_what_broke_a_constraint_is_not_confirmed),
         cmocka_unit_test(test_confirm__a_lucky_baseline_passes_over_what_is_best),
         cmocka_unit_test(test_confirm__its_own_seeds_come_first),
         cmocka_unit_test(test_confirm__a_round_does_not_wait_for_the_baseline_alone),

@@ -44,7 +44,7 @@ const struct command cli_commands[] = {
     {"serve", cmd_serve, READER_PERSON, "the service: many studies, users and machines over HTTP"},
     {"worker", cmd_worker, READER_PERSON, "run trials of a service on this machine"},
     {"rollout", cmd_rollout, READER_PROGRAM, "the winner goes live: what is served, tried against it, proven"},
-    {"collect", cmd_collect, READER_PERSON, "keep the folder of a rollout's clients: the ruleset comes, outcomes go"},
+    {"collect", cmd_collect, READER_PERSON, "keep the folder of a rollout's clients: rules come, outcomes go"},
     {"token", cmd_token, READER_PERSON, "tokens for the service"},
     {"log", cmd_log, READER_PERSON, "the event log of a study"},
     {"replay", cmd_replay, READER_PERSON, "compute every suggestion again from the log"},

@@ -201,7 +201,8 @@ static size_t bring_wished(const struct memory *s, struct search_rank *ranks, si
     return wished;
 }
 
-/* In a further round only those that have not been confirmed. */
+/* In a further round only those that have not been confirmed. By what was measured where the model is silent, and where
+ * seeds make no difference: what broke a constraint there will break it again. */
 static struct candidates rank(struct history *history, bool further, struct arena *arena)
 {
     const struct memory *s = history_memory(history);
@@ -210,7 +211,7 @@ static struct candidates rank(struct history *history, bool further, struct aren
     struct search_rank *ranks = arena_array(arena, s->n, sizeof *ranks);
     struct search *search = search_create(s->study, s->seed, NULL, 0);
     bool by_model = s->study->sampler == SAMPLER_GP && s->study->schedule.n == 0 &&
-                    s->study->objective.form != OBJECTIVE_PARETO &&
+                    s->study->objective.form != OBJECTIVE_PARETO && !confirm_repeats(s) &&
                     search_estimate(search, &h, utility, feasible, NULL) == STATUS_OK;
     search_free(search);
     size_t n = 0;
