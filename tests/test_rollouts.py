@@ -191,9 +191,12 @@ class Orders(Live):
         self.assertEqual(self.order("resume").json["experiment"]["phase"], "running")
         promoted = self.order("promote", {"variant": "challenger"}).json
         self.assertEqual((promoted["experiment"]["phase"], promoted["champion"]["trial"]), ("promoted", 2))
-        self.refused(self.order("rollback"), 409, "no experiment")
+        self.refused(self.order("pause"), 409, "no experiment")
+        back = self.order("rollback").json
+        self.assertEqual((back["experiment"]["phase"], back["champion"]["trial"]), ("rolled back", 0))
+        self.refused(self.order("rollback"), 409, "nothing that could be rolled back")
         events = self.ok("GET", "/rollouts/s/events")["events"]
-        self.assertEqual([e["kind"] for e in events], ["started", "ramped", "paused", "running", "promoted"])
+        self.assertEqual([e["kind"] for e in events], ["started", "ramped", "paused", "running", "promoted", "rolled back"])
         self.assertEqual((events[1]["why"], events[1]["by"]), ("all is well", "first"))
         self.assertEqual(self.ok("GET", "/rollouts/s/events?from=3&limit=2")["events"], events[2:4])
         for body in ({"version": "1"}, {"share": "x"}, {"variant": 1}, {"why": []}, {"more": 1}):
