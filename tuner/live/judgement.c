@@ -193,23 +193,13 @@ void judge(const struct experiment *x, const struct findings *f, bool intervals,
 
 /* ---- in JSON ---- */
 
-static const char *kind_name(enum track_kind kind)
-{
-    switch (kind) {
-    case TRACK_SCALE: return "scale";
-    case TRACK_TYPICAL: return "typical";
-    case TRACK_BILL: return "bill";
-    }
-    return "";
-}
-
 static json_t *track_json(const struct findings *f, size_t t, const struct challenger *c,
                           const struct track_reading *r)
 {
     const struct live_metric *m = &f->metric[f->track[t].metric];
     bool ratio = f->track[t].kind != TRACK_SCALE;
     json_t *out = json_pack("{s:s, s:s, s:o, s:o, s:o, s:b, s:b}", "metric", m->name, "what",
-                            kind_name(f->track[t].kind), ratio ? "ratio" : "difference", json_number(r->by), "low",
+                            track_kind_name(f->track[t].kind), ratio ? "ratio" : "difference", json_number(r->by), "low",
                             json_number(r->low), "high", json_number(r->high), "proven", r->good, "worse", r->bad);
     if (ratio) json_object_set_new(out, "cap", json_number(m->marks.cap));
     if (f->adjustment[t].explained > 0) json_object_set_new(out, "explained", json_number(f->adjustment[t].explained));

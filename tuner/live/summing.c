@@ -19,14 +19,35 @@ static json_t *bare_state(const struct experiment *x)
     return state;
 }
 
+/* How a mean becomes an outcome, all of it, for who scores in another language (workers/sdk/sql/statistics.sql). */
+static json_t *tracks_json(const struct findings *f)
+{
+    json_t *out = json_array();
+    for (size_t t = 0; t < f->n_tracks; t++) {
+        const struct live_metric *m = &f->metric[f->track[t].metric];
+        const struct adjustment *a = &f->adjustment[t];
+        json_array_append_new(
+            out, json_pack("{s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "metric", m->name,
+                           "kind", track_kind_name(f->track[t].kind), "minimize", m->minimize, "low", json_number(m->low),
+                           "high", json_number(m->high), "missing", json_number(m->missing), "mark_low",
+                           json_number(m->marks.low), "mark_high", json_number(m->marks.high), "cap",
+                           json_number(m->marks.cap), "mean", json_number(a->mean), "slope", json_number(a->slope),
+                           "centre", json_number(a->centre), "left_low", json_number(a->low), "left_high",
+                           json_number(a->high)));
+    }
+    return out;
+}
+
 static json_t *experiment_rules(const struct record *r)
 {
     char hex[DIGEST_HEX];
     json_t *hashes = json_array();
     for (size_t arm = 0; arm < r->n_hashes; arm++) json_array_append_new(hashes, json_string(digest_hex(r->hash[arm], hex)));
-    return json_pack("{s:I, s:s, s:s, s:I, s:o, s:o, s:o}", "number", (json_int_t)r->row.number, "salt", r->row.salt,
+    return json_pack("{s:I, s:s, s:s, s:I, s:o, s:o, s:o, s:I, s:I, s:o}", "number", (json_int_t)r->row.number, "salt", r->row.salt,
                      "plan", r->row.plan, "created_ms", (json_int_t)r->row.created_ms, "hashes", hashes, "state",
-                     bare_state(&r->experiment), "rules", findings_rules_json(&r->findings));
+                     bare_state(&r->experiment), "rules", findings_rules_json(&r->findings), "window_ms",
+                     (json_int_t)r->plan.window_ms, "late_ms", (json_int_t)r->plan.late_ms, "tracks",
+                     tracks_json(&r->findings));
 }
 
 enum status live_scoring(struct store *store, const char *rollout, int64_t now_ms, json_t **ret, struct error *err)

@@ -54,3 +54,13 @@ enum status track_check(const struct live_metric *m, double value, struct error 
     return error_set(err, STATUS_INVALID, "%.48s must be from %.6g to %.6g, not %.15g", m->name, m->low, m->high,
                      value);
 }
+
+const char *track_kind_name(enum track_kind kind)
+{
+    switch (kind) {
+    case TRACK_SCALE: return "scale";
+    case TRACK_TYPICAL: return "typical";
+    case TRACK_BILL: return "bill";
+    }
+    return "";
+}

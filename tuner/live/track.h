@@ -13,6 +13,8 @@
 
 enum track_kind { TRACK_SCALE, TRACK_TYPICAL, TRACK_BILL };
 
+const char *track_kind_name(enum track_kind kind); /* "scale" … */
+
 enum { LIVE_TRACKS_MAX = 2 * LIVE_METRICS_MAX };
 
 struct track {

@@ -7,3 +7,11 @@ CREATE OR REPLACE FUNCTION nocturne_place(salt text, unit text) RETURNS double p
                 THEN ('x000' || substr(encode(sha256(convert_to(salt || ':' || unit, 'UTF8')), 'hex'), 1, 13))::bit(64)::bigint
                      ::double precision / 4503599627370496::double precision END
 $$;
+
+-- By what a unit's mean between two levels is rounded (statistics.sql): the place, under another salt, of the first 63 bits
+-- of the same digest as a decimal number.
+CREATE OR REPLACE FUNCTION nocturne_chance(salt text, unit text) RETURNS double precision
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT nocturne_place('level', (('x' || substr(encode(sha256(convert_to(salt || ':' || unit, 'UTF8')), 'hex'), 1, 16))::bit(64) >> 1)
+                                   ::bigint::text)
+$$;
