@@ -544,9 +544,47 @@ static void test_web__what_is_secret_is_hidden(void **state)
     assert_string_equal(other, "a / b");
 }
 
+/* ---- of what is live ---- */
+
+static bool live(const char *event, struct arena *a, struct notice *ret)
+{
+    json_error_t ignored;
+    json_t *parsed = json_loads(event, 0, &ignored);
+    bool told = live_notice(&(struct live_subject){"g2p-live", "g2p"}, parsed, a, ret);
+    json_decref(parsed);
+    return told;
+}
+
+static void test_live_notice__of_the_log_what_people_did_not_do_themselves(void **state)
+{
+    (void)state;
+    struct arena a = {0};
+    struct notice n;
+    assert_true(live("{\"seq\": 7, \"at_ms\": 12, \"kind\": \"drift\", \"why\": \"em has become worse\\u0007\"}", &a, &n));
+    assert_int_equal(n.kind, NOTICE_DRIFT);
+    assert_int_equal(n.level, NOTICE_LOOK);
+    assert_int_equal(n.at_ms, 12);
+    assert_string_equal(n.study, "g2p");
+    assert_string_equal(n.key, "live/g2p-live/7");
+    assert_contains(n.is.sentence, "what is live has drifted: em has become worse");
+    assert_null(strchr(n.is.sentence, 7));
+    assert_contains(n.is.action, "'nocturne loop g2p-live'");
+    assert_true(live("{\"seq\": 8, \"kind\": \"promoted\", \"by\": \"nocturne\", \"why\": \"all is proven\"}", &a, &n));
+    assert_int_equal(n.level, NOTICE_FINE);
+    assert_null(n.is.action);
+    assert_false(live("{\"seq\": 8, \"kind\": \"promoted\", \"by\": \"ada\"}", &a, &n));
+    assert_false(live("{\"seq\": 9, \"kind\": \"evaluated\", \"metrics\": {}}", &a, &n));
+    assert_false(live("{\"seq\": 9}", &a, &n));
+    live_notice_asks(&(struct live_subject){"g2p-live", "g2p"}, "tuning", 99, &a, &n);
+    assert_string_equal(n.key, "live/g2p-live/asks/99");
+    assert_contains(n.is.action, "'nocturne rollout approve g2p-live'");
+    arena_done(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_live_notice__of_the_log_what_people_did_not_do_themselves),
         cmocka_unit_test(test_notify_file__all_of_it),
         cmocka_unit_test(test_notify_file__without_tell_all_hear_all),
         cmocka_unit_test(test_notify_file__errors_name_place_value_and_remedy),

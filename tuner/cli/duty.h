@@ -32,7 +32,7 @@ struct duty {
     enum watch_phase phase;
     enum watch_work watch_work;
     int64_t since_ms, evaluated_ms;
-    bool open; /* an experiment is */
+    bool open, tried; /* an experiment is; one has begun in this phase */
 };
 
 enum status duty_read(struct duty *d, const struct duty_place *at, const json_t *status, struct arena *arena,

@@ -123,6 +123,12 @@ static bool is_stopping(void *data)
     return k->state == KEEPER_STOPS;
 }
 
+/* The ticker says it, and that it is over. */
+static bool passes(enum status s)
+{
+    return s == STATUS_BUSY || s == STATUS_IO || s == STATUS_FULL;
+}
+
 /* One thing, if something is to be done. */
 static enum duty_end step(struct keeper *k, struct error *err)
 {
@@ -139,7 +145,8 @@ static enum duty_end step(struct keeper *k, struct error *err)
     end_duty(k, end);
     json_decref(status);
     arena_done(&a);
-    if (s && s != STATUS_BUSY) k->state = KEEPER_STOPS, k->code = cli_fail(err);
+    if (s && (k->o->once || !passes(s))) k->state = KEEPER_STOPS, k->code = cli_fail(err);
+    if (k->o->once && end == DUTY_LATER) k->code = EXIT_INTERRUPTED;
     return end;
 }
 

@@ -110,8 +110,8 @@ struct live_watch_wish {
 enum status live_watch(struct store *store, const struct live_watch_wish *wish, int64_t now_ms, struct error *err);
 
 /* How it stands, for who does its work: {"rollout", "study", "version", "champion": {…}, "since_ms", "watch": watch_json
- * with "rules": watch_plan_json, "challenger": {…}?, "open": is an experiment?}; STATUS_NOT_FOUND: nobody watches. The
- * caller owns it. */
+ * with "rules": watch_plan_json, "challenger": {…}?, "open": is an experiment?, "tried": has one begun in this phase?};
+ * STATUS_NOT_FOUND: nobody watches. The caller owns it. */
 enum status live_watch_status(struct store *store, const char *rollout, json_t **ret, struct error *err);
 
 /* The name of the lock (store_hold_take) of the process that does the work of a watch; in the arena. */

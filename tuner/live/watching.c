@@ -105,10 +105,11 @@ enum status live_watch_status(struct store *store, const char *rollout, json_t *
     if (!s) s = store_configuration(store, r.rollout.champion, &r.arena, &champion, err);
     if (!s) s = read_challenger(&r, &challenger, err);
     if (!s)
-        *ret = json_pack("{s:s, s:s, s:I, s:o, s:I, s:o, s:o*, s:b}", "rollout", r.rollout.name, "study",
+        *ret = json_pack("{s:s, s:s, s:I, s:o, s:I, s:o, s:o*, s:b, s:b}", "rollout", r.rollout.name, "study",
                          r.rollout.study, "version", (json_int_t)r.rollout.version, "champion",
                          json_loads(champion, 0, &ignored), "since_ms", (json_int_t)r.rollout.since_ms, "watch",
-                         record_watch_json(&r), "challenger", challenger, "open", record_is_open(&r));
+                         record_watch_json(&r), "challenger", challenger, "open", record_is_open(&r),
+                         "tried", r.row.id && r.row.created_ms >= r.watching->watch.since_ms);
     record_done(&r);
     return s;
 }
