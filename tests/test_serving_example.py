@@ -105,14 +105,14 @@ class Loop(World):
     def check_events(self):
         events = self.events()
         kinds = [e["kind"] for e in events]
-        for kind in "started", "promoted":
-            self.assertEqual(kinds.count(kind), 2, kinds)  # a tuning may find nothing at first: people have just begun to ask other words
+        self.assertEqual(kinds.count("promoted"), 2, kinds)
+        self.assertGreaterEqual(kinds.count("started"), 2, kinds)  # a tuning may find nothing at first, or what does not win: people have just begun to ask other words
         order = ["started", "promoted", "watched", "drift", "evaluating", "tuning"]
         self.assertEqual(sorted(order, key=kinds.index), order)
         drift = events[kinds.index("drift")]
         self.assertGreater(drift["at_ms"], int(self.text("changed")))
         status = json.loads(self.run_program("nocturne", "rollout", "status", NAME, "--json", "--db", "nocturne.db"))
-        self.assertEqual(status["champion"]["study"], NAME + "-2")
+        self.assertRegex(status["champion"]["study"], rf"^{NAME}-\d+$")
         self.assertEqual(status["experiment"]["counts"]["refused"], 0)
         self.assertLess(status["champion"]["metrics"]["tokens"], 70)  # the large model's, of everyday words; it takes 85 of the others
 
