@@ -593,6 +593,7 @@ class Served(World):
         self.wait_phase("complete")
         self.wait("the end is told", lambda: self.receiver.of("end"))
         self.wait("the other waits", lambda: [c for c in self.ok("GET", "/notify")["channels"] if c["channel"] == "bad"][0]["waiting"])
+        self.wait("what was told is noted", lambda: not [c for c in self.ok("GET", "/notify")["channels"] if c["channel"] == "team"][0]["waiting"])
         self.kill_server()
         self.receiver.better.add("/500/hidden")
         with contextlib.closing(sqlite3.connect(self.dir + "/nocturne.db")) as db, db:

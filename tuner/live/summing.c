@@ -142,6 +142,9 @@ static enum status sum(struct store *store, void *data, struct error *err)
     enum status s = record_open(&x->r, store, x->rollout, RECORD_WHOLE, err);
     if (!s) s = read_head(x, err);
     if (s) return s;
+    if (x->experiment < 1 || x->experiment > x->r.row.number)
+        return error_set(err, STATUS_INVALID, "experiment %lld has not been yet; the last is %ld", (long long)x->experiment,
+                         x->r.row.number);
     if (record_is_open(&x->r) && x->experiment == x->r.row.number) return take_sums(x, err);
     leave_out(x);
     return s;
