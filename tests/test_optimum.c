@@ -177,7 +177,7 @@ static void test_suggest__pareto_spreads_along_the_front(void **state)
 
 /* An earlier study of the same function, shifted a little, and one of its opposite: the first helps at once, the second
  * does not harm. */
-static double best_with_prior(double sign, uint64_t seed, size_t trials)
+static double best_with_prior(double sign, double shift, uint64_t seed, size_t trials)
 {
     enum { EARLIER = 30 };
     struct bench *b = bench_make(SINGLE);
@@ -187,7 +187,7 @@ static double best_with_prior(double sign, uint64_t seed, size_t trials)
         double *c = config + 4 * i;
         c[0] = -5 + 15 * rng_unit(&rng), c[1] = 15 * rng_unit(&rng);
         c[2] = (double)(1 + rng_below(&rng, 64)), c[3] = (double)rng_below(&rng, 3);
-        const double shifted[] = {c[0] + 0.3, c[1] - 0.3, c[2], c[3]};
+        const double shifted[] = {c[0] + shift, c[1] - shift, c[2], c[3]};
         utility[i] = -sign * branin(shifted);
     }
     const struct search_prior prior = {"earlier", EARLIER, config, utility, NULL};
@@ -198,13 +198,16 @@ static double best_with_prior(double sign, uint64_t seed, size_t trials)
 static void test_suggest__earlier_studies_help_and_wrong_ones_do_no_harm(void **state)
 {
     (void)state;
-    double cold = 0, warm = 0, misled = 0;
+    double cold = 0, warm = 0, misled = 0, cold_for_longer = 0, drifted = 0;
     for (uint64_t seed = 1; seed <= 5; seed++) {
         cold += best_after("gp", seed, 10) / 5;
-        warm += best_with_prior(1, seed, 10) / 5;
-        misled += best_with_prior(-1, seed, 30) / 5;
+        warm += best_with_prior(1, 0.3, seed, 10) / 5;
+        misled += best_with_prior(-1, 0.3, seed, 30) / 5;
+        cold_for_longer += best_after("gp", seed, 14) / 5;
+        drifted += best_with_prior(0.5, 1.5, seed, 14) / 5; /* somewhere else, and half as high */
     }
     assert_true(warm < 0.7 * cold);
+    assert_true(drifted < cold_for_longer);
     assert_true(misled < 6); /* cold: about 1; all over the space the median is 50 */
 }
 

@@ -111,27 +111,34 @@ static void leave_one_out(const struct model *m, double *ret_mean, double *ret_v
     free(variance);
 }
 
+/* An earlier study, as it is and corrected: both are of the same GP. `spread`: of the utilities so far. */
+static void add_earlier(struct model *m, size_t i, const struct transfer_weights *w, double spread)
+{
+    const struct transfer *t = &m->transfer;
+    double as_it_is = w->earlier[i] * (spread > 0 ? spread / t->sd[i] : 1), weight = as_it_is + w->corrected[i] * t->slope[i];
+    if (weight > 0) m->output[m->n_outputs++] = (struct acquisition_output){t->gp[i], weight, LINK_IDENTITY};
+    if (w->corrected[i] > 0)
+        m->output[m->n_outputs++] = (struct acquisition_output){t->correction[i], w->corrected[i], LINK_IDENTITY};
+}
+
 /* Scales the outputs of the utility by the model's own weight and appends the earlier studies. */
 static void add_transfer(struct model *m, const struct model_input *in, const double *baseline)
 {
     const struct objective *o = &in->study->objective;
     size_t n = m->n_complete;
     double *x = must_alloc(n * m->d, sizeof *x), *u = must_alloc(n, sizeof *u), *mean = must_alloc(n, sizeof *mean),
-           *variance = must_alloc(n, sizeof *variance), weight[TRANSFER_STUDIES_MAX], own;
+           *variance = must_alloc(n, sizeof *variance);
+    struct transfer_weights weights;
     for (size_t i = 0; i < n; i++) {
         memcpy(x + i * m->d, in->points + m->order[i] * m->d, m->d * sizeof *x);
         u[i] = objective_utility(o, in->history->trial[m->order[i]].metrics, baseline);
     }
     leave_one_out(m, mean, variance);
-    struct transfer_target target = {n, m->d, x, u, mean, variance};
-    transfer_weigh(&m->transfer, &target, in->seed, weight, &own);
-    for (size_t g = 0; g < m->n_outputs; g++) m->output[g].weight *= own;
-    for (size_t i = 0; i < m->transfer.n; i++) {
-        double scale = n > 1 && transfer_spread(u, n) > 0 ? transfer_spread(u, n) : m->transfer.sd[i];
-        if (weight[i] > 0)
-            m->output[m->n_outputs++] =
-                (struct acquisition_output){m->transfer.gp[i], weight[i] * scale / m->transfer.sd[i], LINK_IDENTITY};
-    }
+    const struct transfer_target target = {n, m->d, x, in->encoding->dim, u, mean, variance};
+    transfer_correct(&m->transfer, &target, in->seed);
+    transfer_weigh(&m->transfer, &target, in->seed, &weights);
+    for (size_t g = 0; g < m->n_outputs; g++) m->output[g].weight *= weights.own;
+    for (size_t i = 0; i < m->transfer.n; i++) add_earlier(m, i, &weights, n > 1 ? transfer_spread(u, n) : 0);
     free(x);
     free(u);
     free(mean);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DRAWS = 256, OWN = TRANSFER_STUDIES_MAX };
+enum { DRAWS = 256, OWN = 2 * TRANSFER_STUDIES_MAX }; /* members: earlier, corrected, own */
 
 double transfer_spread(const double *y, size_t n)
 {
@@ -59,9 +59,63 @@ void transfer_done(struct transfer *t)
 {
     for (size_t i = 0; i < t->n; i++) {
         gp_free(t->gp[i]);
+        gp_free(t->correction[i]);
         free(t->best[i]);
     }
     *t = (struct transfer){0};
+}
+
+/* ---- corrections ---- */
+
+enum { NONE_LEFT_OUT = TRANSFER_UNTIL };
+
+/* u ≈ a f + b by least squares, without the one at `but`. False: f says nothing, or the opposite. */
+static bool regress(const double *f, const double *u, size_t n, size_t but, double *ret_slope, double *ret_offset)
+{
+    double mean_f = 0, mean_u = 0, both = 0, square = 0, all = (double)(n - (but < n));
+    for (size_t i = 0; i < n; i++)
+        if (i != but) mean_f += f[i] / all, mean_u += u[i] / all;
+    for (size_t i = 0; i < n; i++)
+        if (i != but) both += (f[i] - mean_f) * (u[i] - mean_u), square += (f[i] - mean_f) * (f[i] - mean_f);
+    if (!(square > 0) || !(both > 0)) return false;
+    *ret_slope = both / square;
+    *ret_offset = mean_u - *ret_slope * mean_f;
+    return true;
+}
+
+static void correct(struct transfer *t, size_t i, const struct transfer_target *target, uint64_t seed)
+{
+    double f[TRANSFER_UNTIL], rest[TRANSFER_UNTIL];
+    size_t n = target->n;
+    gp_predict_all(t->gp[i], target->points, n, f, NULL);
+    if (!regress(f, target->utility, n, NONE_LEFT_OUT, &t->slope[i], &t->offset[i])) return;
+    for (size_t k = 0; k < n; k++) rest[k] = target->utility[k] - t->slope[i] * f[k] - t->offset[i];
+    struct gp_data data = {.n = n, .d = target->d, .x = target->points, .y = rest, .dim = target->dim};
+    if (gp_fit(&data, seed, &t->correction[i], NULL)) t->correction[i] = NULL;
+}
+
+void transfer_correct(struct transfer *t, const struct transfer_target *target, uint64_t seed)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        gp_free(t->correction[i]);
+        t->correction[i] = NULL;
+        if (target->n >= TRANSFER_CORRECT_FROM) correct(t, i, target, seed);
+    }
+}
+
+/* What it says of each trial by all the others. */
+static void corrected_leave_one_out(const struct transfer *t, size_t i, const struct transfer_target *target,
+                                    double *ret_mean, double *ret_variance)
+{
+    double f[TRANSFER_UNTIL], spread[TRANSFER_UNTIL];
+    gp_predict_all(t->gp[i], target->points, target->n, f, spread);
+    gp_leave_one_out(t->correction[i], ret_mean, ret_variance);
+    for (size_t k = 0; k < target->n; k++) {
+        double slope = t->slope[i], offset = t->offset[i];
+        regress(f, target->utility, target->n, k, &slope, &offset);
+        ret_mean[k] += slope * f[k] + offset;
+        ret_variance[k] += slope * slope * spread[k];
+    }
 }
 
 /* ---- ranking loss ---- */
@@ -84,32 +138,59 @@ static double quantile(const double *v, double p)
     return sorted[(size_t)(p * (DRAWS - 1))];
 }
 
-void transfer_weigh(const struct transfer *t, const struct transfer_target *target, uint64_t seed, double *ret_weight,
-                    double *ret_own)
+static void losses(const struct transfer_target *target, const double *mean, const double *variance, struct rng *rng,
+                   double *ret)
+{
+    for (size_t s = 0; s < DRAWS; s++) ret[s] = loss_of_draw(mean, variance, target->utility, target->n, rng);
+}
+
+/* Of what ranks worse than our own model mostly does no draw is the best. */
+static void drop_if_bad(double *loss, double limit)
+{
+    if (!(quantile(loss, 0.5) > limit)) return;
+    for (size_t s = 0; s < DRAWS; s++) loss[s] = HUGE_VAL;
+}
+
+/* A draw's vote goes to the best; in a tie to the target. */
+static void count_votes(const struct transfer *t, double loss[OWN + 1][DRAWS], struct transfer_weights *ret)
+{
+    for (size_t s = 0; s < DRAWS; s++) {
+        size_t best = OWN;
+        for (size_t i = 0; i < t->n; i++) {
+            if (loss[i][s] < loss[best][s]) best = i;
+            if (t->correction[i] && loss[TRANSFER_STUDIES_MAX + i][s] < loss[best][s]) best = TRANSFER_STUDIES_MAX + i;
+        }
+        if (best == OWN)
+            ret->own += 1.0 / DRAWS;
+        else if (best < TRANSFER_STUDIES_MAX)
+            ret->earlier[best] += 1.0 / DRAWS;
+        else
+            ret->corrected[best - TRANSFER_STUDIES_MAX] += 1.0 / DRAWS;
+    }
+}
+
+void transfer_weigh(const struct transfer *t, const struct transfer_target *target, uint64_t seed,
+                    struct transfer_weights *ret)
 {
     double loss[OWN + 1][DRAWS], mean[TRANSFER_UNTIL], variance[TRANSFER_UNTIL];
     size_t n = target->n;
     struct rng rng = rng_derive(seed, "transfer", n);
-    *ret_own = 0;
-    for (size_t i = 0; i < t->n; i++) ret_weight[i] = 0;
+    *ret = (struct transfer_weights){.own = 0};
     if (n < 3) { /* nothing to rank by */
-        for (size_t i = 0; i < t->n; i++) ret_weight[i] = 1 / (double)(t->n + 1);
-        *ret_own = 1 / (double)(t->n + 1);
+        for (size_t i = 0; i < t->n; i++) ret->earlier[i] = 1 / (double)(t->n + 1);
+        ret->own = 1 / (double)(t->n + 1);
         return;
     }
-    for (size_t s = 0; s < DRAWS; s++)
-        loss[OWN][s] = loss_of_draw(target->mean, target->variance, target->utility, n, &rng);
+    losses(target, target->mean, target->variance, &rng, loss[OWN]);
     double limit = quantile(loss[OWN], 0.95);
     for (size_t i = 0; i < t->n; i++) {
         gp_predict_all(t->gp[i], target->points, n, mean, variance);
-        for (size_t s = 0; s < DRAWS; s++) loss[i][s] = loss_of_draw(mean, variance, target->utility, n, &rng);
-        if (quantile(loss[i], 0.5) > limit)
-            for (size_t s = 0; s < DRAWS; s++) loss[i][s] = HUGE_VAL;
+        losses(target, mean, variance, &rng, loss[i]);
+        drop_if_bad(loss[i], limit);
+        if (!t->correction[i]) continue;
+        corrected_leave_one_out(t, i, target, mean, variance);
+        losses(target, mean, variance, &rng, loss[TRANSFER_STUDIES_MAX + i]);
+        drop_if_bad(loss[TRANSFER_STUDIES_MAX + i], limit);
     }
-    for (size_t s = 0; s < DRAWS; s++) { /* a draw's vote goes to the best; in a tie to the target */
-        size_t best = OWN;
-        for (size_t i = 0; i < t->n; i++)
-            if (loss[i][s] < loss[best][s]) best = i;
-        *(best == OWN ? ret_own : &ret_weight[best]) += 1.0 / DRAWS;
-    }
+    count_votes(t, loss, ret);
 }

@@ -3,6 +3,11 @@
  * A rank-weighted ensemble [Feurer et al. 2018, RGPE]: a GP on the utilities of each earlier study, and this study's
  * own model, each weighted by how often it ranks this study's trials best among all, over draws of their predictions
  * (its own by leave-one-out). An earlier study that ranks worse than the 95th percentile of our own model is dropped.
+ *
+ * Where the world has changed somewhat since, the earlier study's GP f is wrong in a way that is easier to learn than all
+ * of it: a further member is a f + b + δ, with a and b by least squares and a GP δ on what is left [Kennedy & O'Hagan
+ * 2000; stacking, Golovin et al. 2017], weighted like the others, by leave-one-out of δ.
+ *
  * The ensemble is a sum of independent GPs, so it enters the acquisition as further outputs. Off from 50 trials on.
  */
 #ifndef TUNER_SEARCH_TRANSFER_H
@@ -11,7 +16,7 @@
 #include "tuner/search/encode.h"
 #include "tuner/search/observations.h"
 
-enum { TRANSFER_STUDIES_MAX = 5, TRANSFER_POINTS_MAX = 100, TRANSFER_UNTIL = 50 };
+enum { TRANSFER_STUDIES_MAX = 5, TRANSFER_POINTS_MAX = 100, TRANSFER_UNTIL = 50, TRANSFER_CORRECT_FROM = 5 };
 
 struct transfer {
     size_t n;
@@ -19,12 +24,15 @@ struct transfer {
     double sd[TRANSFER_STUDIES_MAX];    /* of its utilities */
     double *best[TRANSFER_STUDIES_MAX]; /* its best configuration */
     const char *name[TRANSFER_STUDIES_MAX];
+    struct gp *correction[TRANSFER_STUDIES_MAX]; /* δ, of the target's trials so far; NULL: none */
+    double slope[TRANSFER_STUDIES_MAX], offset[TRANSFER_STUDIES_MAX]; /* a, b */
 };
 
 /* What the target's own model says of its trials: n × 2, mean and variance of the utility by leave-one-out. */
 struct transfer_target {
     size_t n, d;
     const double *points;  /* n × d */
+    const struct dimension *dim; /* d */
     const double *utility; /* n, as measured */
     const double *mean, *variance;
 };
@@ -37,8 +45,15 @@ void transfer_done(struct transfer *t);
 /* Standard deviation of n utilities. */
 double transfer_spread(const double *y, size_t n);
 
-/* Weights of the earlier studies (t->n), and of the target's own model; they sum to 1. */
-void transfer_weigh(const struct transfer *t, const struct transfer_target *target, uint64_t seed, double *ret_weight,
-                    double *ret_own);
+/* Learns the corrections anew from the target's trials; none below TRANSFER_CORRECT_FROM of them, or where the earlier
+ * study orders them the other way round. */
+void transfer_correct(struct transfer *t, const struct transfer_target *target, uint64_t seed);
+
+/* Of the target's own model, of each earlier study as it is, and corrected; they sum to 1. */
+struct transfer_weights {
+    double own, earlier[TRANSFER_STUDIES_MAX], corrected[TRANSFER_STUDIES_MAX];
+};
+void transfer_weigh(const struct transfer *t, const struct transfer_target *target, uint64_t seed,
+                    struct transfer_weights *ret);
 
 #endif
