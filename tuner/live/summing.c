@@ -127,13 +127,19 @@ static enum status take_sums(struct summing *x, struct error *err)
     return is_new ? record_keep(r, err) : s;
 }
 
-/* Of an experiment that is over nothing counts any more. */
-static void leave_out(struct summing *x)
+/* Of an experiment that is over: checked all the same. */
+static enum status leave_out(struct summing *x, struct error *err)
 {
-    size_t i;
-    json_t *cell;
-    json_array_foreach(json_object_get(x->body, "cells"), i, cell)
-        x->left_out += json_number_value(json_object_get(cell, "units"));
+    struct record old;
+    struct sums sums;
+    enum status s = record_open_number(&old, x->r.store, x->rollout, (long)x->experiment, err);
+    if (!s) {
+        sums_begin(&sums, old.findings.n_tracks, &old.arena);
+        s = sums_read(x->body, &old.experiment, &sums, err);
+    }
+    if (!s) x->left_out = units_of(&sums);
+    record_done(&old);
+    return s;
 }
 
 static enum status sum(struct store *store, void *data, struct error *err)
@@ -146,8 +152,7 @@ static enum status sum(struct store *store, void *data, struct error *err)
         return error_set(err, STATUS_INVALID, "experiment %lld has not been yet; the last is %ld", (long long)x->experiment,
                          x->r.row.number);
     if (record_is_open(&x->r) && x->experiment == x->r.row.number) return take_sums(x, err);
-    leave_out(x);
-    return s;
+    return leave_out(x, err);
 }
 
 enum status live_sums(struct store *store, const char *rollout, const json_t *body, int64_t now_ms, json_t **ret,
