@@ -48,9 +48,16 @@ static void forget(struct watched *w)
     w->loaded = w->study.loaded;
 }
 
+/* A first result, and the end, are told at once: an older document says what is not so. */
+static int stage_of(const struct memory *s)
+{
+    return 2 * (int)s->phase + (memory_count(s, TRIAL_COMPLETE) > 0);
+}
+
 static void make_document(struct watched *w)
 {
     int64_t began = now_mono();
+    w->document_stage = stage_of(w->study.memory);
     arena_done(&w->document_arena);
     w->document = document_of(w->study.memory, &w->document_arena);
     take_time(w, &w->document_pace, began, LEAST_DOCUMENT_MS);
@@ -149,7 +156,7 @@ void watched_look(struct watched *w)
     if (w->running != before) w->health_pace.seq = -1;
     note_reports(w);
     read_events(w);
-    if (is_due(w, &w->document_pace)) make_document(w);
+    if (is_due(w, &w->document_pace) || w->document_stage != stage_of(w->study.memory)) make_document(w);
     if (is_due(w, &w->health_pace) || now_mono() >= w->health_pace.next_ms + HEALTH_ANYWAY_MS) make_health(w);
 }
 

@@ -49,6 +49,7 @@ struct watched {
     struct pace document_pace, health_pace;
     struct arena document_arena, health_arena;
     struct document document;
+    int document_stage; /* the study's as the document has it */
     struct health health;
     struct watched_chart chart[FIGURE_KINDS];
 
