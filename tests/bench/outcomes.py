@@ -23,7 +23,7 @@ import time
 BIN = os.environ.get("NOCTURNE_BIN", "build/release/bin")
 NOCTURNE = os.path.join(os.path.abspath(BIN), "nocturne")
 STUDY = """study: s
-trial: {command: [sh, -c, "echo 'nocturne: {\\"result\\": {\\"em\\": 0.6, \\"tokens\\": 100}}'", "{x}"]}
+trial: {command: [sh, -c, "echo '{{\\"result\\": {{\\"em\\": 0.6, \\"tokens\\": 100}}}}' >&3", "{x}"]}
 parameters: {x: {type: float, range: [0, 1]}}
 metrics: {em: {goal: maximize, kind: proportion, of: 1000}, tokens: {goal: minimize, kind: count}}
 baseline: {x: 0.5}
@@ -41,7 +41,10 @@ class Service:
             self.port = s.getsockname()[1]
 
     def run(self, *arguments):
-        return subprocess.run([NOCTURNE, *arguments], cwd=self.folder, capture_output=True, text=True)
+        done = subprocess.run([NOCTURNE, *arguments], cwd=self.folder, capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"nocturne {' '.join(arguments)}: {done.stderr}")
+        return done
 
     def start(self):
         self.process = subprocess.Popen([NOCTURNE, "serve", "--listen", f"127.0.0.1:{self.port}"], cwd=self.folder,
@@ -63,7 +66,8 @@ def post(service, connection, token, body):
             if answer.status == 200:
                 return json.loads(text), sent
             if answer.status not in (429, 503):
-                sys.exit(f"{answer.status}: {text[:300]}")
+                print(f"{answer.status}: {text[:300]}", flush=True)
+                os._exit(1)
         except (OSError, http.client.HTTPException):
             if connection[0]:
                 connection[0].close()

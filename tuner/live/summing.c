@@ -85,8 +85,9 @@ static enum status read_head(struct summing *x, struct error *err)
     x->experiment = json_integer_value(experiment);
     if (!x->collector || !*x->collector || strlen(x->collector) > 100)
         return error_set(err, STATUS_INVALID, "collector must be a text of 1 to 100 bytes, its own for ever");
-    if (!json_is_integer(number) || x->number < 1)
-        return error_set(err, STATUS_INVALID, "number must be a whole number that grows from 1");
+    if (!json_is_integer(number) || x->number < 1 || x->number > SUMS_NUMBER_MAX)
+        return error_set(err, STATUS_INVALID, "number must be a whole number that grows from 1 to at most %lld",
+                         SUMS_NUMBER_MAX);
     if (!json_is_integer(experiment)) return error_set(err, STATUS_INVALID, "experiment must be a whole number");
     const char *name;
     json_t *value, *counts = json_object_get(x->body, "counts");

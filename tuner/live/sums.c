@@ -127,7 +127,9 @@ static enum status read_cell(const json_t *in, const struct experiment *x, struc
     if (!st && (!levels_count(json_object_get(in, "units"), &c.units) ||
                 !levels_count(json_object_get(in, "missing"), &c.missing) || c.missing > c.units))
         st = error_set(err, STATUS_INVALID, "units and missing must be whole numbers, and no more missing than units");
-    c.segment = live_plan_segment(x->plan, json_string_value(json_object_get(in, "segment")));
+    const json_t *segment = json_object_get(in, "segment");
+    if (!st && segment && !json_is_string(segment)) st = error_set(err, STATUS_INVALID, "segment must be a text");
+    c.segment = live_plan_segment(x->plan, json_string_value(segment));
     if (!st) st = read_tracks(json_object_get(in, "tracks"), s, &c, err);
     if (!st) add_cell(s, &c);
     return st;

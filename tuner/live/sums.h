@@ -19,6 +19,7 @@
 #include "tuner/live/track.h"
 
 enum { SUMS_CELLS_MAX = 1000 };
+#define SUMS_NUMBER_MAX 1000000000000LL /* of a collector's messages */
 
 struct sums_cell {
     long period, segment;

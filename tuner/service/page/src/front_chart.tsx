@@ -1,7 +1,7 @@
 /* The choice: two metrics against each other, the front as a step line, references, the winner; where more than two count,
  * the two are chosen and a ring marks what is on the front of all. Sliders weigh the metrics anew: who would win then the
  * service says, as `nocturne best --weights` does; no trial is needed. */
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useState } from "preact/hooks";
 import { api, type Front, type Metric, type Metrics, type Standing } from "./api";
 import { keep, type Trials } from "./columns";
 import { Figure } from "./figure";
@@ -87,7 +87,7 @@ function see(t: Trials, x: Metric, y: Metric): Seen {
 /* Who would win under these weights, by the service; null: nobody; undefined: it is not known yet. */
 function useWinner(v: StudyView, weights: Metrics | undefined): Standing | null | undefined {
     const [found, setFound] = useState<Standing | null>(), turn = useMemo(inTurn, [v]);
-    useEffect(() => {
+    useLayoutEffect(() => {
         if (weights) turn(async () => setFound(await api.best(v.name, weights).catch(() => null)));
     }, [turn, JSON.stringify(weights), v.study.value!.seq]);
     return found;

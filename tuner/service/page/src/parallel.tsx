@@ -1,7 +1,7 @@
 /* Parallel coordinates: a line a trial through all parameters and metrics. Ranges are chosen on the axes, with mouse,
  * finger or the two sliders of each; many lines are a density, with those that are chosen on top. */
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { Trials } from "./columns";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { keep, type Trials } from "./columns";
 import { choice, choose, toStudy } from "./route";
 import type { StudyView } from "./study";
 import { colours } from "./theme";
@@ -36,10 +36,10 @@ function axesOf(v: StudyView, t: Trials): Axis[] {
 type Ranges = Record<string, [number, number]>;
 
 export function Parallel({ v }: { v: StudyView }) {
-    const t = v.trials.value, axes = useMemo(() => axesOf(v, t), [t, v.parameters.value, v.metrics.value]), canvas = useRef<HTMLCanvasElement>(null), [room, width] = useWidth<HTMLDivElement>(0);
+    const t = v.trials.value, axes = keep(t, `axes ${v.parameters.value.length} ${v.metrics.value.length}`, () => axesOf(v, t)), canvas = useRef<HTMLCanvasElement>(null), [room, width] = useWidth<HTMLDivElement>(0);
     const [ranges, setRanges] = useState<Ranges>({}), [sliders, setSliders] = useState(false), c = colours.value, drag = useRef<{ axis: number; from: number } | null>(null);
     const wide = Math.max(width, axes.length * LEAST_AXIS), x = (k: number): number => SIDE + (axes.length > 1 ? (k * (wide - 2 * SIDE)) / (axes.length - 1) : 0), y = (f: number): number => TOP + (1 - f) * (HEIGHT - TOP - BOTTOM);
-    const rows = useMemo(() => Array.from({ length: t.n }, (_, r) => r).filter((r) => (t.state[r] === "complete" || t.state[r] === "pruned") && t.role[r] !== "confirm"), [t]);
+    const rows = keep(t, "rows of lines", () => Array.from({ length: t.n }, (_, r) => r).filter((r) => (t.state[r] === "complete" || t.state[r] === "pruned") && t.role[r] !== "confirm"));
     const brushed = Object.entries(ranges).map(([name, r]) => ({ axis: axes.find((a) => a.name === name), r })).filter((b) => b.axis), kept = brushed.length ? rows.filter((row) => brushed.every(({ axis, r }) => axis!.at[row]! >= r[0] && axis!.at[row]! <= r[1])) : rows;
     const chosen = t.row.get(Number(choice("t") || NaN)), best = t.row.get(v.study.value?.best?.trial ?? -1);
 

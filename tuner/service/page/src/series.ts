@@ -149,9 +149,9 @@ function each(pen: CanvasRenderingContext2D, s: Marks, room: Room, scale: number
 }
 
 /* Dots of which each lets most through: how many lie on a pixel is how dark it is. */
-function crowd(pen: CanvasRenderingContext2D, s: Marks, room: Room, scale: number): void {
-    const image = document.createElement("canvas"), ink = image.getContext("2d")!, size = Math.round(DOT * scale), wide = Math.ceil((room.right - room.left) * scale) + size, high = Math.ceil((room.bottom - room.top) * scale) + size;
-    if (wide <= size || high <= size) return;
+function shade(s: Marks, room: Room, scale: number, size: number): HTMLCanvasElement | null {
+    const image = document.createElement("canvas"), ink = image.getContext("2d")!, wide = Math.ceil((room.right - room.left) * scale) + size, high = Math.ceil((room.bottom - room.top) * scale) + size;
+    if (wide <= size || high <= size) return null;
     const many = new Uint16Array(wide * high);
     for (let i = 0; i < s.x.length; i++) {
         const x = room.x(s.x[i]!), y = room.y(s.y[i]!);
@@ -161,11 +161,22 @@ function crowd(pen: CanvasRenderingContext2D, s: Marks, room: Room, scale: numbe
     }
     image.width = wide;
     image.height = high;
-    const shade = ink.createImageData(wide, high), opacity = Uint8Array.from({ length: 64 }, (_, n) => 255 * (1 - (1 - DOT_OPACITY) ** n));
-    for (let i = 0; i < many.length; i++) if (many[i]) shade.data[4 * i + 3] = opacity[Math.min(63, many[i]!)]!;
-    ink.putImageData(shade, 0, 0);
+    const dots = ink.createImageData(wide, high), opacity = Uint8Array.from({ length: 64 }, (_, n) => 255 * (1 - (1 - DOT_OPACITY) ** n));
+    for (let i = 0; i < many.length; i++) if (many[i]) dots.data[4 * i + 3] = opacity[Math.min(63, many[i]!)]!;
+    ink.putImageData(dots, 0, 0);
     ink.globalCompositeOperation = "source-in";
     ink.fillStyle = s.look.fill === "transparent" ? s.look.line : s.look.fill;
     ink.fillRect(0, 0, wide, high);
-    pen.drawImage(image, room.left - size / 2 / scale, room.top - size / 2 / scale, wide / scale, high / scale);
+    return image;
+}
+
+/* The last shade of each crowd, by its x: while it, its place and its look stay, it is not made anew. */
+const shades = new WeakMap<number[], { y: number[]; at: string; image: HTMLCanvasElement | null }>();
+
+function crowd(pen: CanvasRenderingContext2D, s: Marks, room: Room, scale: number): void {
+    const size = Math.round(DOT * scale), n = s.x.length, probes = [0, n >> 1, n - 1].flatMap((i) => [room.x(s.x[i]!), room.y(s.y[i]!)]);
+    const at = [n, scale, s.look.fill, s.look.line, room.left, room.top, room.right, room.bottom, ...probes].join(" ");
+    let kept = shades.get(s.x);
+    if (kept?.y !== s.y || kept.at !== at) shades.set(s.x, (kept = { y: s.y, at, image: shade(s, room, scale, size) }));
+    if (kept.image) pen.drawImage(kept.image, room.left - size / 2 / scale, room.top - size / 2 / scale, kept.image.width / scale, kept.image.height / scale);
 }
