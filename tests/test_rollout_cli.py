@@ -97,6 +97,9 @@ class Life(Live):
         best = self.json("best")["trial"]
         out = self.start()
         self.assertIn("rollout s: not confirmed yet: 0 of about", out)
+        self.assertIn(" if it is just as good", out)
+        forecast = self.experiment()["forecast"]
+        self.assertGreater(forecast["if_as_good"]["units"], 2 * forecast["units"])  # a margin of 1 point, an effect of 5
         self.assertIn("step 1 of 2 of the ramp", out)
         self.assertIn("serves trial 0 of study s (k=5 x=0.9)", out)
         self.assertIn(f"challenger: trial {best} of study s", out)

@@ -148,15 +148,18 @@ static double mismatch_of(const struct experiment *x, size_t i)
     return log_e;
 }
 
-static double needed_of(const struct experiment *x, const struct findings *f, size_t i)
+/* `same`: what must not be worse is as good. */
+static double needed_of(const struct experiment *x, const struct findings *f, size_t i, bool same)
 {
     const struct period *p = experiment_now(x);
     double share = p->share[i + 1] / (p->share[i + 1] + p->share[0]), most = 0;
     if (!f->begun || !(share > 0 && share < 1)) return 0;
     for (size_t t = 0; t < f->n_tracks; t++) {
         const struct sequence_plan *plan = &f->challenger[i].track[t].sequence.plan;
+        bool margin = same && f->track[t].kind == TRACK_SCALE;
         if (!proves(f, t) || f->track[t].kind == TRACK_BILL) continue;
-        most = fmax(most, exposure_needed(findings_variance(f, t), share, plan->effect));
+        most = fmax(most, exposure_needed(findings_variance(f, t), share,
+                                          margin ? -plan->target[SIDE_ABOVE] : plan->effect));
     }
     return most;
 }
@@ -172,7 +175,8 @@ static void read_challenger(const struct experiment *x, const struct findings *f
     }
     ret->mismatch = mismatch_of(x, i);
     ret->mismatched = ret->mismatch >= log(1 / f->plan->guard_alpha);
-    ret->needed = needed_of(x, f, i);
+    ret->needed = needed_of(x, f, i, false);
+    ret->needed_same = needed_of(x, f, i, true);
 }
 
 void judge(const struct experiment *x, const struct findings *f, bool intervals, struct judgement *ret)

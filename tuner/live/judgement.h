@@ -32,7 +32,8 @@ struct challenger_reading {
     bool proven, broken, mismatched;
     size_t broken_track;
     enum verdict_word word;
-    double needed; /* units of both arms that the plan's effects take, about; 0: unknown */
+    double needed;      /* units of both arms that the plan's effects take, about; 0: unknown */
+    double needed_same; /* … if what must not be worse is as good, so that it is the margin that must be seen */
 };
 
 struct judgement {

@@ -34,21 +34,32 @@ static enum status variants_json(struct record *r, json_t **ret, struct error *e
     return s;
 }
 
-/* Units of challengers and champion that are missing until the plan's effects can be seen, and how long that takes at
- * the pace of this period. */
+/* Of `needed` units `have` are there; the others take so long at the pace of this period. */
+static json_t *units_json(double needed, double have, double ms_per_unit)
+{
+    double left = fmax(needed - have, 0);
+    bool is_known = needed > 0 && isfinite(needed);
+    return json_pack("{s:o, s:o, s:o}", "units", json_number(is_known ? ceil(needed) : NAN), "left",
+                     json_number(is_known ? ceil(left) : NAN), "left_ms",
+                     json_number(is_known ? ceil(left * ms_per_unit) : NAN));
+}
+
+/* Units of challengers and champion until the plan's effects can be seen; and, if it is as good, its margin. */
 static json_t *forecast_json(const struct record *r, const struct judgement *j, int64_t now_ms)
 {
     const struct period *p = experiment_now(&r->experiment);
-    double needed = 0, have = 0, arrived = 0, took = (double)(now_ms - p->from_ms);
+    double needed = 0, same = 0, have = 0, arrived = 0, took = (double)(now_ms - p->from_ms);
     for (size_t i = 0; i < j->n; i++) {
         const double *units = r->findings.challenger[i].units;
         needed = fmax(needed, j->challenger[i].needed);
+        same = fmax(same, j->challenger[i].needed_same);
         have = fmax(have, units[0] + units[1]);
     }
     for (size_t arm = 0; arm <= r->experiment.n_challengers; arm++) arrived += p->arrived[arm];
-    double left = fmax(needed - have, 0), ms = arrived > 0 && took > 0 ? left / arrived * took : NAN;
-    return json_pack("{s:o, s:o, s:o}", "units", json_number(needed > 0 ? ceil(needed) : NAN), "left",
-                     json_number(needed > 0 ? ceil(left) : NAN), "left_ms", json_number(needed > 0 ? ceil(ms) : NAN));
+    double pace = arrived > 0 && took > 0 ? took / arrived : NAN;
+    json_t *out = units_json(needed, have, pace);
+    json_object_set_new(out, "if_as_good", units_json(same, have, pace));
+    return out;
 }
 
 static enum status experiment_status(struct record *r, int64_t now_ms, json_t **ret, struct error *err)

@@ -242,17 +242,32 @@ static double units_of(const json_t *challenger)
     return item(units, 0) + item(units, 1);
 }
 
+/* It is known to two digits. */
+static double about(double units)
+{
+    double digits = pow(10, floor(log10(fmax(units, 100))) - 1);
+    return ceil(units / digits) * digits;
+}
+
+static const char *time_left(const struct rollout_view *v, const json_t *forecast)
+{
+    double ms = json_number_at(forecast, "left_ms");
+    return isfinite(ms) ? arena_printf(v->a, ", about %s left", duration(v, ms)) : "";
+}
+
 const char *rollout_progress(const struct rollout_view *v)
 {
-    const json_t *forecast = json_object_get(v->x, "forecast");
-    double have = units_of(v->lead), needed = rollout_whole(forecast, "units"), ms = json_number_at(forecast, "left_ms");
-    double digits = pow(10, floor(log10(fmax(needed, 100))) - 1); /* it is known to two */
+    const json_t *forecast = json_object_get(v->x, "forecast"), *as_good = json_object_get(forecast, "if_as_good");
+    double have = units_of(v->lead), needed = rollout_whole(forecast, "units"), same = rollout_whole(as_good, "units");
     bool is_open = rollout_is_open(v), ready = *rollout_text(v, v->x, "ready");
-    if (!(needed > have) || !is_open)
-        return arena_printf(v->a, "%.0f unit%s%s", have, words_s((size_t)have),
-                            is_open && !ready && needed > 0 ? ", more than the plan's effects take: what is there is less" : "");
-    return arena_printf(v->a, "%.0f of about %.0f units%s%s%s", have, ceil(needed / digits) * digits,
-                        isfinite(ms) ? ", about " : "", isfinite(ms) ? duration(v, ms) : "", isfinite(ms) ? " left" : "");
+    if (is_open && needed > have)
+        return arena_printf(v->a, "%.0f of about %.0f units%s%s", have, about(needed), time_left(v, forecast),
+                            same > needed ? arena_printf(v->a, "; %.0f if it is just as good", about(same)) : "");
+    if (is_open && !ready && same > have)
+        return arena_printf(v->a, "%.0f of about %.0f units, if it is just as good%s", have, about(same),
+                            time_left(v, as_good));
+    return arena_printf(v->a, "%.0f unit%s%s", have, words_s((size_t)have),
+                        is_open && !ready && needed > 0 ? ", more than the plan's effects take: what is there is less" : "");
 }
 
 /* "challenger beside champion: em …; 1240 of about 4000 units" */
