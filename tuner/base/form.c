@@ -18,6 +18,18 @@ enum status form_fail(const struct form *f, const struct yaml_node *at, const ch
     return s;
 }
 
+enum status form_fail_with(const struct form *f, const struct yaml_node *at, const struct error *inner)
+{
+    return form_fail(f, at, "%s", inner->text);
+}
+
+enum status form_unknown(const struct form *f, const struct yaml_node *at, const char *what, const char *const *known,
+                         size_t n)
+{
+    const char *near = words_nearest(at->text, known, n);
+    return form_fail(f, at, "%s%s%s%s", what, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+}
+
 enum status form_need(const struct form *f, const struct yaml_node *v, enum yaml_kind kind, const char *name)
 {
     if (v->kind == kind) return STATUS_OK;
@@ -31,13 +43,6 @@ static bool is_among(const char *word, const char *const *keys, size_t n)
     return false;
 }
 
-static enum status unknown(const struct form *f, const struct yaml_node *at, const char *what, const char *const *known,
-                           size_t n)
-{
-    const char *near = words_nearest(at->text, known, n);
-    return form_fail(f, at, "%s%s%s%s", what, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
-}
-
 enum status form_only(const struct form *f, const struct yaml_node *map, const char *name, const char *const *keys,
                       size_t n)
 {
@@ -46,7 +51,7 @@ enum status form_only(const struct form *f, const struct yaml_node *map, const c
     for (size_t i = 0; !s && i < map->n; i++) {
         if (is_among(map->key[i]->text, keys, n)) continue;
         snprintf(what, sizeof what, "unknown key '%.60s' in '%.60s'", map->key[i]->text, name);
-        s = unknown(f, map->key[i], what, keys, n);
+        s = form_unknown(f, map->key[i], what, keys, n);
     }
     return s;
 }
@@ -61,6 +66,32 @@ enum status form_number(const struct form *f, const struct yaml_node *v, const c
         return form_fail(f, v, "'%.60s' must be a number, not '%.60s'", name, v->text);
     if (!(x >= range.min && x <= range.max))
         return form_fail(f, v, "'%.60s' must be from %.6g to %.6g, not %.15g", name, range.min, range.max, x);
+    *ret = x;
+    return STATUS_OK;
+}
+
+enum status form_whole(const struct form *f, const struct yaml_node *v, const char *name, struct form_range range,
+                       long *ret)
+{
+    double x = 0;
+    enum status s = form_number(f, v, name, range, &x);
+    if (!s && x != floor(x)) s = form_fail(f, v, "'%.60s' must be a whole number, not %.15g", name, x);
+    if (!s) *ret = (long)x;
+    return s;
+}
+
+enum status form_size(const struct form *f, const struct yaml_node *v, const char *name, struct form_range range,
+                      double *ret)
+{
+    double x = 0;
+    enum status s = form_need(f, v, YAML_TEXT, name);
+    if (s) return s;
+    if (!words_size(v->text, &x))
+        return form_fail(f, v, "'%.60s' must be a size such as 64 MiB, 300 MB or 1e6 (bytes), not '%.60s'", name,
+                         v->text);
+    if (!(x >= range.min && x <= range.max))
+        return form_fail(f, v, "'%.60s' must be from %.6g to %.6g bytes, not '%.60s'", name, range.min, range.max,
+                         v->text);
     *ret = x;
     return STATUS_OK;
 }
@@ -84,7 +115,7 @@ enum status form_choice(const struct form *f, const struct yaml_node *v, const c
     for (size_t i = 0; i < n && used < (int)sizeof what; i++)
         used += snprintf(what + used, sizeof what - (size_t)used, "%s %s", i ? "," : "", choice[i]);
     if (used < (int)sizeof what) snprintf(what + used, sizeof what - (size_t)used, ", not '%.60s'", v->text);
-    return unknown(f, v, what, choice, n);
+    return form_unknown(f, v, what, choice, n);
 }
 
 /* ---- of a key that may be there ---- */
@@ -99,12 +130,8 @@ enum status form_number_at(const struct form *f, const struct yaml_node *map, co
 enum status form_whole_at(const struct form *f, const struct yaml_node *map, const char *key, struct form_range range,
                           long *ret)
 {
-    double x = (double)*ret;
-    enum status s = form_number_at(f, map, key, range, &x);
-    if (!s && x != floor(x))
-        s = form_fail(f, yaml_get(map, key), "'%.60s' must be a whole number, not %.15g", key, x);
-    if (!s) *ret = (long)x;
-    return s;
+    const struct yaml_node *v = yaml_get(map, key);
+    return v ? form_whole(f, v, key, range, ret) : STATUS_OK;
 }
 
 enum status form_duration_at(const struct form *f, const struct yaml_node *map, const char *key, int64_t *ret_ms)

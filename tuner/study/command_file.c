@@ -23,11 +23,11 @@ static enum status check_size(struct file *f, const struct yaml_node *v, const c
     for (size_t i = 0; i < v->n; i++) {
         bytes += strlen(arg[i]);
         if (bytes > COMMAND_BYTES_MAX)
-            return file_fail(f, v->value[i], "'command' is over %d bytes long; put what is long into a file",
+            return form_fail(&f->form, v->value[i], "'command' is over %d bytes long; put what is long into a file",
                              COMMAND_BYTES_MAX);
         placeholders += count_placeholders(arg[i]);
         if (placeholders > PLACEHOLDERS_MAX)
-            return file_fail(f, v->value[i],
+            return form_fail(&f->form, v->value[i],
                              "'command' has more than %d placeholders; a program finds all parameters in the file "
                              "$NOCTURNE_PARAMS",
                              PLACEHOLDERS_MAX);
@@ -48,15 +48,17 @@ static const char *argument_text(struct arena *a, const struct yaml_node *v)
 enum status file_command(struct file *f, const struct yaml_node *v, size_t *ret_n, const char ***ret)
 {
     struct arena *a = &f->study->arena;
-    enum status st = file_need(f, v, YAML_LIST, "command");
+    enum status st = form_need(&f->form, v, YAML_LIST, "command");
     if (st) return st;
     if (v->n == 0)
-        return file_fail(f, v, "'command' is empty; it is a list such as [./train, --lr, \"{learning_rate}\"]");
-    if (v->n > COMMAND_ARGS_MAX) return file_fail(f, v, "'command' has more than %d arguments", COMMAND_ARGS_MAX);
+        return form_fail(&f->form, v, "'command' is empty; it is a list such as [./train, --lr, \"{learning_rate}\"]");
+    if (v->n > COMMAND_ARGS_MAX)
+        return form_fail(&f->form, v, "'command' has more than %d arguments", COMMAND_ARGS_MAX);
     const char **arg = arena_array(a, v->n, sizeof *arg);
     for (size_t i = 0; i < v->n; i++)
         if (!(arg[i] = argument_text(a, v->value[i])))
-            return file_fail(f, v->value[i], "an argument of 'command' must be text; put quotes around \"{name}\"");
+            return form_fail(&f->form, v->value[i],
+                             "an argument of 'command' must be text; put quotes around \"{name}\"");
     st = check_size(f, v, arg);
     if (st) return st;
     *ret_n = v->n;
@@ -77,7 +79,7 @@ enum status file_check_command(struct file *f, const struct yaml_node *command, 
         one.n_args = 1;
         enum status s = command_fill(&one, run, &scratch, &out, &n, &inner);
         arena_done(&scratch);
-        if (s) return file_fail_with(f, command->value[i], &inner);
+        if (s) return form_fail_with(&f->form, command->value[i], &inner);
     }
     return STATUS_OK;
 }

@@ -1,23 +1,10 @@
 #include "tuner/study/file.h"
 
-#include "tuner/base/words.h"
-
 #include <ctype.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { KEYS_MAX = 24 };
-
-enum status file_fail(struct file *f, const struct yaml_node *at, const char *fmt, ...)
-{
-    char text[700];
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    return error_set(f->err, STATUS_INVALID, "%s:%d:%d: %s", f->study->path, at->line, at->column, text);
-}
 
 void file_note(struct file *f, const struct yaml_node *at, const char *fmt, ...)
 {
@@ -29,62 +16,6 @@ void file_note(struct file *f, const struct yaml_node *at, const char *fmt, ...)
     va_end(ap);
     s->note = arena_printf(&s->arena, "%s%s%s:%d:%d: %s", s->note ? s->note : "", s->note ? "; " : "", s->path,
                            at->line, at->column, text);
-}
-
-enum status file_fail_with(struct file *f, const struct yaml_node *at, const struct error *inner)
-{
-    return file_fail(f, at, "%s", inner->text);
-}
-
-enum status file_need(struct file *f, const struct yaml_node *v, enum yaml_kind kind, const char *name)
-{
-    if (v->kind == kind) return STATUS_OK;
-    return file_fail(f, v, "'%s' must be %s, not %s", name, yaml_kind_name(kind), yaml_kind_name(v->kind));
-}
-
-enum status file_number(struct file *f, const struct yaml_node *v, const char *name, double min, double max,
-                        double *ret)
-{
-    double x = 0;
-    enum status s = file_need(f, v, YAML_TEXT, name);
-    if (s) return s;
-    if (v->quoted || words_core(v->text, &x) == CORE_TEXT || !isfinite(x))
-        return file_fail(f, v, "'%s' must be a number, not '%.60s'", name, v->text);
-    if (!(x >= min && x <= max)) return file_fail(f, v, "'%s' must be from %.6g to %.6g, not %.15g", name, min, max, x);
-    *ret = x;
-    return STATUS_OK;
-}
-
-enum status file_whole(struct file *f, const struct yaml_node *v, const char *name, double min, double max, long *ret)
-{
-    double x = 0;
-    enum status s = file_number(f, v, name, min, max, &x);
-    if (s) return s;
-    if (x != floor(x)) return file_fail(f, v, "'%s' must be a whole number, not %.15g", name, x);
-    *ret = (long)x;
-    return STATUS_OK;
-}
-
-enum status file_duration(struct file *f, const struct yaml_node *v, const char *name, int64_t *ret)
-{
-    enum status s = file_need(f, v, YAML_TEXT, name);
-    if (s) return s;
-    if (!words_duration_ms(v->text, ret))
-        return file_fail(f, v, "'%s' must be a duration such as 90s, 10m, 9h or 1h30m, not '%.60s'", name, v->text);
-    return STATUS_OK;
-}
-
-enum status file_size(struct file *f, const struct yaml_node *v, const char *name, double min, double max, double *ret)
-{
-    double x = 0;
-    enum status s = file_need(f, v, YAML_TEXT, name);
-    if (s) return s;
-    if (!words_size(v->text, &x))
-        return file_fail(f, v, "'%s' must be a size such as 64 MiB, 300 MB or 1e6 (bytes), not '%.60s'", name, v->text);
-    if (!(x >= min && x <= max))
-        return file_fail(f, v, "'%s' must be from %.6g to %.6g bytes, not '%.60s'", name, min, max, v->text);
-    *ret = x;
-    return STATUS_OK;
 }
 
 bool file_boolean(const struct yaml_node *v, bool *ret)
@@ -116,37 +47,38 @@ bool study_is_name(const char *s)
 enum status file_check_name(struct file *f, const struct yaml_node *v, const char *what)
 {
     if (v->kind == YAML_TEXT && study_is_name(v->text)) return STATUS_OK;
-    return file_fail(f, v, "%s must be a name of letters, digits, _ and -, at most 48, starting with a letter", what);
+    return form_fail(&f->form, v, "%s must be a name of letters, digits, _ and -, at most 48, starting with a letter",
+                     what);
 }
 
 enum status file_check_quantity(struct file *f, const struct yaml_node *v, const char *what)
 {
     if (v->kind == YAML_TEXT && is_name_with(v->text, "_-.")) return STATUS_OK;
-    return file_fail(f, v, "%s must be a name of letters, digits, _, - and points, at most 48, starting with a letter",
-                     what);
+    return form_fail(&f->form, v,
+                     "%s must be a name of letters, digits, _, - and points, at most 48, starting with a letter", what);
 }
 
 static enum status unknown_key(struct file *f, const struct yaml_node *key, const char *section, const struct key *keys,
                                size_t n)
 {
     const char *names[KEYS_MAX];
+    char what[200];
     for (size_t i = 0; i < n; i++) names[i] = keys[i].name;
-    const char *near = words_nearest(key->text, names, n);
-    return file_fail(f, key, "unknown key '%.60s' in %s%s%s%s", key->text, section, near ? "; did you mean '" : "",
-                     near ? near : "", near ? "'?" : "");
+    snprintf(what, sizeof what, "unknown key '%.60s' in %.60s", key->text, section);
+    return form_unknown(&f->form, key, what, names, n);
 }
 
 enum status file_check_keys(struct file *f, const struct yaml_node *map, const char *section, const struct key *keys,
                             size_t n)
 {
-    enum status s = file_need(f, map, YAML_MAP, section);
+    enum status s = form_need(&f->form, map, YAML_MAP, section);
     for (size_t i = 0; !s && i < map->n; i++) {
         size_t k = 0;
         while (k < n && strcmp(keys[k].name, map->key[i]->text) != 0) k++;
         if (k == n)
             s = unknown_key(f, map->key[i], section, keys, n);
         else if (!keys[k].read)
-            s = file_fail(f, map->key[i], "'%s' in %s is not supported in this version", keys[k].name, section);
+            s = form_fail(&f->form, map->key[i], "'%s' in %s is not supported in this version", keys[k].name, section);
     }
     return s;
 }
@@ -165,7 +97,7 @@ enum status file_section(struct file *f, const struct yaml_node *map, const char
 enum status file_choice(struct file *f, const struct yaml_node *v, const char *name, const char *const *choice,
                         size_t n, size_t *ret)
 {
-    enum status s = file_need(f, v, YAML_TEXT, name);
+    enum status s = form_need(&f->form, v, YAML_TEXT, name);
     if (s) return s;
     for (size_t i = 0; i < n; i++)
         if (strcmp(v->text, choice[i]) == 0) return *ret = i, STATUS_OK;
@@ -173,7 +105,7 @@ enum status file_choice(struct file *f, const struct yaml_node *v, const char *n
     size_t at = 0;
     for (size_t i = 0; i < n && at < sizeof all; i++)
         at += (size_t)snprintf(all + at, sizeof all - at, "%s%s", i == 0 ? "" : i + 1 == n ? " or " : ", ", choice[i]);
-    return file_fail(f, v, "'%s' cannot be '%.60s'; it is %s", name, v->text, all);
+    return form_fail(&f->form, v, "'%s' cannot be '%.60s'; it is %s", name, v->text, all);
 }
 
 enum status file_present(struct file *f, const struct yaml_node *v) /* read where the type is known */

@@ -1,4 +1,4 @@
-/* file: a study file while it is read: errors with positions, scalars, sections. Only this folder includes it.
+/* file: a study file while it is read: its sections, and words that only it has. Only this folder includes it.
  *
  * Each section of the file is a table of keys. A key that is not in the table is an error that names the nearest one
  * that is; a key without a reader comes in a later version and is refused. Keys are read in the order of the table,
@@ -9,12 +9,12 @@
 
 #include "tuner/study/study.h"
 
-#include "tuner/base/yaml.h"
+#include "tuner/base/form.h"
 
 struct file {
+    struct form form;
     struct study *study; /* being filled */
     const struct yaml_node *root;
-    struct error *err;
 };
 
 struct key {
@@ -22,21 +22,9 @@ struct key {
     enum status (*read)(struct file *f, const struct yaml_node *value); /* NULL: comes in a later version */
 };
 
-/* Sets "path:line:column: …" and returns STATUS_INVALID. */
-enum status file_fail(struct file *f, const struct yaml_node *at, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
 /* Remembers, with its position, what is understood otherwise than it is written. */
 void file_note(struct file *f, const struct yaml_node *at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-/* Puts the position before an error that a function without positions has set. */
-enum status file_fail_with(struct file *f, const struct yaml_node *at, const struct error *inner);
 
-enum status file_need(struct file *f, const struct yaml_node *v, enum yaml_kind kind, const char *name);
-enum status file_number(struct file *f, const struct yaml_node *v, const char *name, double min, double max,
-                        double *ret);
-enum status file_whole(struct file *f, const struct yaml_node *v, const char *name, double min, double max, long *ret);
-enum status file_size(struct file *f, const struct yaml_node *v, const char *name, double min, double max,
-                      double *ret); /* bytes */
-enum status file_duration(struct file *f, const struct yaml_node *v, const char *name, int64_t *ret);
 enum status file_choice(struct file *f, const struct yaml_node *v, const char *name, const char *const *choice,
                         size_t n, size_t *ret);
 bool file_boolean(const struct yaml_node *v, bool *ret); /* YAML 1.1: true, yes, on, …; false if it is none */

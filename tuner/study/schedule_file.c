@@ -25,27 +25,28 @@ static enum status read_interval(struct file *f, const struct yaml_node *v)
     bool tokens = objective_token_metric(&f->study->objective) >= 0;
     const char *right = tokens ? "tokens" : "reports", *unit;
     if (v->kind != YAML_TEXT || !parse_interval(v->text, &f->study->schedule.interval, &unit))
-        return file_fail(f, v, "'interval' must be an amount such as 500k tokens or 10 reports");
+        return form_fail(&f->form, v, "'interval' must be an amount such as 500k tokens or 10 reports");
     if (strcmp(unit, right) != 0)
-        return file_fail(f, v, "'interval' must be in %s: this study %s", right,
+        return form_fail(&f->form, v, "'interval' must be in %s: this study %s", right,
                          tokens ? "counts tokens" : "has no metric that counts tokens");
     return STATUS_OK;
 }
 
 static enum status read_population(struct file *f, const struct yaml_node *v)
 {
-    return file_whole(f, v, "population", POPULATION_LEAST, POPULATION_MOST, &f->study->schedule.population);
+    return form_whole(&f->form, v, "population", (struct form_range){POPULATION_LEAST, POPULATION_MOST},
+                      &f->study->schedule.population);
 }
 
 static enum status read_rounds(struct file *f, const struct yaml_node *v)
 {
-    return file_whole(f, v, "rounds", 1, ROUNDS_MOST, &f->study->schedule.rounds);
+    return form_whole(&f->form, v, "rounds", (struct form_range){1, ROUNDS_MOST}, &f->study->schedule.rounds);
 }
 
 static enum status read_clone(struct file *f, const struct yaml_node *v)
 {
     if (file_boolean(v, &f->study->schedule.clone)) return STATUS_OK;
-    return file_fail(f, v, "'clone' must be true or false");
+    return form_fail(&f->form, v, "'clone' must be true or false");
 }
 
 static enum status read_param(struct file *f, const struct yaml_node *key, const char *name, const struct yaml_node *v)
@@ -55,10 +56,12 @@ static enum status read_param(struct file *f, const struct yaml_node *key, const
     size_t way;
     int p = space_find(&f->study->space, name);
     if (p < 0)
-        return file_fail(
-            f, key, "'%.60s' in schedule is neither a parameter nor one of interval, population, rounds, clone", name);
+        return form_fail(&f->form, key,
+                         "'%.60s' in schedule is neither a parameter nor one of interval, population, rounds, clone",
+                         name);
     if (f->study->space.param[p].type != PARAM_INT && f->study->space.param[p].type != PARAM_FLOAT)
-        return file_fail(f, v, "'%.60s' cannot change while a trial runs: only int and float parameters can", name);
+        return form_fail(&f->form, v, "'%.60s' cannot change while a trial runs: only int and float parameters can",
+                         name);
     s->param[s->n++] = (size_t)p;
     return file_choice(f, v, name, ways, 1, &way);
 }
@@ -71,7 +74,7 @@ enum status file_schedule(struct file *f, const struct yaml_node *v)
     } keys[] = {
         {"interval", read_interval}, {"population", read_population}, {"rounds", read_rounds}, {"clone", read_clone}};
     enum { KEYS = sizeof keys / sizeof *keys };
-    enum status st = file_need(f, v, YAML_MAP, "schedule");
+    enum status st = form_need(&f->form, v, YAML_MAP, "schedule");
     f->study->schedule = (struct schedule){.population = POPULATION, .clone = true};
     for (size_t i = 0; !st && i < v->n; i++) {
         size_t k = 0;
@@ -79,8 +82,9 @@ enum status file_schedule(struct file *f, const struct yaml_node *v)
         st = k < KEYS ? keys[k].read(f, v->value[i]) : read_param(f, v->key[i], v->key[i]->text, v->value[i]);
     }
     if (!st && f->study->schedule.n == 0)
-        st = file_fail(f, v, "'schedule' names no parameter; for example {learning_rate: pb2, interval: 500k tokens}");
+        st = form_fail(&f->form, v,
+                       "'schedule' names no parameter; for example {learning_rate: pb2, interval: 500k tokens}");
     if (!st && f->study->schedule.interval <= 0)
-        st = file_fail(f, v, "'schedule' needs an 'interval', for example 500k tokens");
+        st = form_fail(&f->form, v, "'schedule' needs an 'interval', for example 500k tokens");
     return st;
 }

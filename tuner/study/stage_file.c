@@ -53,7 +53,7 @@ static enum status check_names(struct file *f, const struct yaml_node *v)
         s = file_check_name(f, v->key[i], "a stage");
         for (size_t k = 0; !s && k < i; k++)
             if (share_variable(v->key[i]->text, v->key[k]->text))
-                s = file_fail(f, v->key[i], "the stages '%s' and '%s' would share the variable NOCTURNE_INPUT_…",
+                s = form_fail(&f->form, v->key[i], "the stages '%s' and '%s' would share the variable NOCTURNE_INPUT_…",
                               v->key[k]->text, v->key[i]->text);
     }
     return s;
@@ -81,21 +81,21 @@ static bool leads_to(const struct reading *r, size_t from, size_t to, size_t dep
 static enum status add_input(struct reading *r, const struct yaml_node *v)
 {
     const char *own = r->stage->name, *way = "";
-    enum status s = file_need(r->f, v, YAML_TEXT, "input");
+    enum status s = form_need(&r->f->form, v, YAML_TEXT, "input");
     if (s) return s;
     int k = find(r->section, v->text);
     const char *near = k < 0 ? near_name(v->text, r->section) : NULL;
     if (k < 0)
-        return file_fail(r->f, v, "'%.60s' is not a stage%s%s%s", v->text, near ? "; did you mean '" : "",
+        return form_fail(&r->f->form, v, "'%.60s' is not a stage%s%s%s", v->text, near ? "; did you mean '" : "",
                          near ? near : "", near ? "'?" : "");
     if ((size_t)k >= r->at && leads_to(r, r->at, r->at, 0, &way))
-        return file_fail(r->f, v, "the stages wait for each other: %s", way);
+        return form_fail(&r->f->form, v, "the stages wait for each other: %s", way);
     if ((size_t)k >= r->at)
-        return file_fail(r->f, v, "'%s' comes after '%s': a stage takes the checkpoints of stages above it", v->text,
-                         own);
+        return form_fail(&r->f->form, v, "'%s' comes after '%s': a stage takes the checkpoints of stages above it",
+                         v->text, own);
     for (size_t i = 0; i < r->stage->n_inputs; i++)
         if (r->stage->input[i] == (size_t)k)
-            return file_fail(r->f, v, "'input' of '%s' names '%s' twice", own, v->text);
+            return form_fail(&r->f->form, v, "'input' of '%s' names '%s' twice", own, v->text);
     r->stage->input[r->stage->n_inputs++] = (size_t)k;
     return STATUS_OK;
 }
@@ -108,7 +108,7 @@ static enum status read_inputs(struct reading *r)
     if (!v && r->at > 0) r->stage->input[r->stage->n_inputs++] = r->at - 1;
     if (!v) return STATUS_OK;
     if (v->kind == YAML_TEXT) return add_input(r, v);
-    s = file_need(r->f, v, YAML_LIST, "input");
+    s = form_need(&r->f->form, v, YAML_LIST, "input");
     for (size_t i = 0; !s && i < v->n; i++) s = add_input(r, v->value[i]);
     return s;
 }
@@ -119,14 +119,14 @@ static enum status name_param(struct reading *r, const struct yaml_node *v)
 {
     const struct space *space = &r->f->study->space;
     const char *names[SPACE_PARAMS_MAX];
-    enum status s = file_need(r->f, v, YAML_TEXT, "parameters");
+    enum status s = form_need(&r->f->form, v, YAML_TEXT, "parameters");
     if (s) return s;
     int p = space_find(space, v->text);
     for (size_t i = 0; i < space->n; i++) names[i] = space->param[i].name;
     const char *near = p < 0 ? words_nearest(v->text, names, space->n) : NULL;
     if (p < 0)
-        return file_fail(r->f, v, "stage '%s' names '%.60s', which is not a parameter%s%s%s", r->stage->name, v->text,
-                         near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+        return form_fail(&r->f->form, v, "stage '%s' names '%.60s', which is not a parameter%s%s%s", r->stage->name,
+                         v->text, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     if (r->stage->names[p]) file_note(r->f, v, "stage '%s' names '%s' twice", r->stage->name, v->text);
     r->stage->names[p] = true;
     return STATUS_OK;
@@ -135,7 +135,7 @@ static enum status name_param(struct reading *r, const struct yaml_node *v)
 static enum status read_params(struct reading *r)
 {
     const struct yaml_node *v = yaml_get(r->node, "parameters");
-    enum status s = v ? file_need(r->f, v, YAML_LIST, "parameters") : STATUS_OK;
+    enum status s = v ? form_need(&r->f->form, v, YAML_LIST, "parameters") : STATUS_OK;
     for (size_t i = 0; v && !s && i < v->n; i++) s = name_param(r, v->value[i]);
     return s;
 }
@@ -173,7 +173,7 @@ static enum status check_when(struct reading *r)
         if (condition_holds(r->stage->when, config)) inactive = NULL;
     }
     if (!inactive) return STATUS_OK;
-    return file_fail(r->f, yaml_get(r->node, "when"),
+    return form_fail(&r->f->form, yaml_get(r->node, "when"),
                      "stage '%s' would never run: '%s' exists only when %s, and a test of what does not exist is false",
                      r->stage->name, inactive->name, inactive->when_text);
 }
@@ -183,7 +183,7 @@ static enum status check_when(struct reading *r)
 static enum status read_timeout(struct reading *r)
 {
     const struct yaml_node *v = yaml_get(r->node, "timeout");
-    return v ? file_duration(r->f, v, "timeout", &r->alone->limits.timeout_ms) : STATUS_OK;
+    return v ? form_duration(&r->f->form, v, "timeout", &r->alone->limits.timeout_ms) : STATUS_OK;
 }
 
 static enum status read_files(struct reading *r)
@@ -195,7 +195,7 @@ static enum status read_files(struct reading *r)
 static enum status read_command(struct reading *r)
 {
     const struct yaml_node *v = yaml_get(r->node, "command");
-    if (!v) return file_fail(r->f, r->node, "stage '%s' has no command", r->stage->name);
+    if (!v) return form_fail(&r->f->form, r->node, "stage '%s' has no command", r->stage->name);
     return file_command(r->f, v, &r->alone->n_args, &r->alone->arg);
 }
 
@@ -204,7 +204,7 @@ static enum status read_stage(struct reading *r)
     static const struct key keys[] = {{"command", file_present}, {"parameters", file_present},
                                       {"when", file_present},    {"input", file_present},
                                       {"files", file_present},   {"timeout", file_present}};
-    enum status s = file_need(r->f, r->node, YAML_MAP, r->stage->name);
+    enum status s = form_need(&r->f->form, r->node, YAML_MAP, r->stage->name);
     if (!s) s = file_check_keys(r->f, r->node, r->stage->name, keys, sizeof keys / sizeof *keys);
     if (!s) s = read_params(r);
     if (!s) s = file_when(r->f, r->node, &r->stage->when, &r->stage->when_text);
@@ -227,7 +227,7 @@ static enum status check_used(struct file *f, const struct yaml_node *v)
     for (size_t i = 0; i < space->n; i++) condition_params(space->param[i].when, used);
     for (size_t i = 0; i < space->n; i++)
         if (!used[i])
-            return file_fail(f, v,
+            return form_fail(&f->form, v,
                              "no stage names the parameter '%s': add it to the 'parameters' of the one that uses it",
                              space->param[i].name);
     return STATUS_OK;
@@ -236,10 +236,10 @@ static enum status check_used(struct file *f, const struct yaml_node *v)
 enum status file_stages(struct file *f, const struct yaml_node *v)
 {
     struct pipeline *p = &f->study->pipeline;
-    enum status s = file_need(f, v, YAML_MAP, "stages");
+    enum status s = form_need(&f->form, v, YAML_MAP, "stages");
     if (!s && v->n == 0)
-        s = file_fail(f, v, "'stages' is empty; a stage looks like train: {command: […], parameters: […]}");
-    if (!s && v->n > STAGES_MAX) s = file_fail(f, v, "more than %d stages", STAGES_MAX);
+        s = form_fail(&f->form, v, "'stages' is empty; a stage looks like train: {command: […], parameters: […]}");
+    if (!s && v->n > STAGES_MAX) s = form_fail(&f->form, v, "more than %d stages", STAGES_MAX);
     if (!s) s = check_names(f, v);
     if (s) return s;
     p->stage = arena_array(&f->study->arena, v->n, sizeof *p->stage);
@@ -264,7 +264,7 @@ static enum status check_named(struct file *f, const struct stage *x, const stru
         snprintf(mark, sizeof mark, "{%s}", space->param[i].name);
         for (size_t k = 0; !x->names[i] && k < x->alone->n_args; k++)
             if (strstr(x->alone->arg[k], mark))
-                return file_fail(f, command->value[k],
+                return form_fail(&f->form, command->value[k],
                                  "stage '%s' uses %s, which is not among its 'parameters': what it does would change "
                                  "with something that does not tell its checkpoints apart",
                                  x->name, mark);
@@ -312,13 +312,13 @@ enum status file_settle_stages(struct file *f)
 
 static enum status read_keep(struct file *f, const struct yaml_node *v)
 {
-    return file_size(f, v, "keep", 1, 1e18, &f->study->pipeline.keep);
+    return form_size(&f->form, v, "keep", (struct form_range){1, 1e18}, &f->study->pipeline.keep);
 }
 
 static enum status read_reuse(struct file *f, const struct yaml_node *v)
 {
     bool reuse;
-    if (!file_boolean(v, &reuse)) return file_fail(f, v, "'reuse' must be true or false");
+    if (!file_boolean(v, &reuse)) return form_fail(&f->form, v, "'reuse' must be true or false");
     f->study->pipeline.anew = !reuse;
     return STATUS_OK;
 }
@@ -326,7 +326,8 @@ static enum status read_reuse(struct file *f, const struct yaml_node *v)
 enum status file_checkpoints(struct file *f, const struct yaml_node *v)
 {
     static const struct key keys[] = {{"keep", read_keep}, {"reuse", read_reuse}};
-    if (!f->study->pipeline.n) return file_fail(f, v, "'checkpoints' are what 'stages' leave, and this study has none");
+    if (!f->study->pipeline.n)
+        return form_fail(&f->form, v, "'checkpoints' are what 'stages' leave, and this study has none");
     return FILE_SECTION(f, v, "checkpoints", keys);
 }
 

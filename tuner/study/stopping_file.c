@@ -17,23 +17,23 @@ static enum status read_pruner(struct file *f, const struct yaml_node *v)
 
 static enum status read_chance(struct file *f, const struct yaml_node *v)
 {
-    return file_number(f, v, "chance", 1e-4, 0.5, &f->study->stopping.chance);
+    return form_number(&f->form, v, "chance", (struct form_range){1e-4, 0.5}, &f->study->stopping.chance);
 }
 
 static enum status read_audit(struct file *f, const struct yaml_node *v)
 {
-    return file_number(f, v, "audit", 0, 1, &f->study->stopping.audit);
+    return form_number(&f->form, v, "audit", (struct form_range){0, 1}, &f->study->stopping.audit);
 }
 
 static enum status read_grace(struct file *f, const struct yaml_node *v)
 {
-    return file_whole(f, v, "grace", 1, 1e6, &f->study->stopping.grace);
+    return form_whole(&f->form, v, "grace", (struct form_range){1, 1e6}, &f->study->stopping.grace);
 }
 
 static enum status read_adaptive(struct file *f, const struct yaml_node *v)
 {
     if (file_boolean(v, &f->study->stopping.adaptive)) return STATUS_OK;
-    return file_fail(f, v, "'adaptive' must be true or false");
+    return form_fail(&f->form, v, "'adaptive' must be true or false");
 }
 
 static enum status read_bounds(struct file *f, const struct yaml_node *v, const char *name, double min, double max,
@@ -41,10 +41,10 @@ static enum status read_bounds(struct file *f, const struct yaml_node *v, const 
 {
     double lo = 0, hi = 0;
     if (v->kind != YAML_LIST || v->n != 2)
-        return file_fail(f, v, "'%s' must be a list of two numbers, [low, high]", name);
-    enum status s = file_number(f, v->value[0], name, min, max, &lo);
-    if (!s) s = file_number(f, v->value[1], name, min, max, &hi);
-    if (!s && lo > hi) s = file_fail(f, v, "the bounds of '%s' are empty: %.15g is above %.15g", name, lo, hi);
+        return form_fail(&f->form, v, "'%s' must be a list of two numbers, [low, high]", name);
+    enum status s = form_number(&f->form, v->value[0], name, (struct form_range){min, max}, &lo);
+    if (!s) s = form_number(&f->form, v->value[1], name, (struct form_range){min, max}, &hi);
+    if (!s && lo > hi) s = form_fail(&f->form, v, "the bounds of '%s' are empty: %.15g is above %.15g", name, lo, hi);
     if (s) return s;
     ret[0] = lo;
     ret[1] = hi;
@@ -56,7 +56,7 @@ static enum status read_patience(struct file *f, const struct yaml_node *v)
     double *bounds = f->study->stopping.patience;
     enum status s = read_bounds(f, v, "patience", 1, 1e6, bounds);
     if (!s && (bounds[0] != floor(bounds[0]) || bounds[1] != floor(bounds[1])))
-        return file_fail(f, v, "the bounds of 'patience' must be whole numbers of evaluations");
+        return form_fail(&f->form, v, "the bounds of 'patience' must be whole numbers of evaluations");
     return s;
 }
 

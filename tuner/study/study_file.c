@@ -24,32 +24,32 @@ static enum status read_command(struct file *f, const struct yaml_node *v)
 
 static enum status read_timeout(struct file *f, const struct yaml_node *v)
 {
-    return file_duration(f, v, "timeout", &f->study->limits.timeout_ms);
+    return form_duration(&f->form, v, "timeout", &f->study->limits.timeout_ms);
 }
 
 static enum status read_grace(struct file *f, const struct yaml_node *v)
 {
-    return file_duration(f, v, "grace", &f->study->limits.grace_ms);
+    return form_duration(&f->form, v, "grace", &f->study->limits.grace_ms);
 }
 
 static enum status read_retries(struct file *f, const struct yaml_node *v)
 {
-    return file_whole(f, v, "retries", 0, 100, &f->study->limits.retries);
+    return form_whole(&f->form, v, "retries", (struct form_range){0, 100}, &f->study->limits.retries);
 }
 
 static enum status read_backoff(struct file *f, const struct yaml_node *v)
 {
-    return file_duration(f, v, "backoff", &f->study->limits.backoff_ms);
+    return form_duration(&f->form, v, "backoff", &f->study->limits.backoff_ms);
 }
 
 static enum status read_lease(struct file *f, const struct yaml_node *v)
 {
-    return file_duration(f, v, "lease", &f->study->limits.lease_ms);
+    return form_duration(&f->form, v, "lease", &f->study->limits.lease_ms);
 }
 
 static enum status read_output_max(struct file *f, const struct yaml_node *v)
 {
-    return file_size(f, v, "max_output", 1e3, 1e12, &f->study->limits.output_max);
+    return form_size(&f->form, v, "max_output", (struct form_range){1e3, 1e12}, &f->study->limits.output_max);
 }
 
 static enum status read_trial(struct file *f, const struct yaml_node *v)
@@ -70,7 +70,7 @@ static enum status check_commands(struct file *f)
     const struct yaml_node *trial = yaml_get(f->root, "trial");
     const struct yaml_node *command = trial ? yaml_get(trial, "command") : NULL;
     if (command && f->study->pipeline.n)
-        return file_fail(f, command, "the study has 'stages', and each of them has its own command");
+        return form_fail(&f->form, command, "the study has 'stages', and each of them has its own command");
     return command ? file_check_command(f, command, f->study, &run) : STATUS_OK;
 }
 
@@ -78,23 +78,23 @@ static enum status check_commands(struct file *f)
 
 static enum status read_budget_trials(struct file *f, const struct yaml_node *v)
 {
-    return file_whole(f, v, "trials", 1, 1e9, &f->study->budget.trials);
+    return form_whole(&f->form, v, "trials", (struct form_range){1, 1e9}, &f->study->budget.trials);
 }
 
 static enum status read_budget_tokens(struct file *f, const struct yaml_node *v)
 {
-    return file_number(f, v, "tokens", 1, 1e300, &f->study->budget.tokens);
+    return form_number(&f->form, v, "tokens", (struct form_range){1, 1e300}, &f->study->budget.tokens);
 }
 
 static enum status read_budget_wall(struct file *f, const struct yaml_node *v)
 {
-    return file_duration(f, v, "wall", &f->study->budget.wall_ms);
+    return form_duration(&f->form, v, "wall", &f->study->budget.wall_ms);
 }
 
 static enum status read_budget_until(struct file *f, const struct yaml_node *v)
 {
     if (v->kind != YAML_TEXT || !words_time_of_day(v->text, &f->study->budget.until_minutes))
-        return file_fail(f, v, "'until' must be a time of day such as \"07:00\"");
+        return form_fail(&f->form, v, "'until' must be a time of day such as \"07:00\"");
     return STATUS_OK;
 }
 
@@ -109,17 +109,17 @@ static enum status read_budget_patience(struct file *f, const struct yaml_node *
 
 static enum status read_budget_cost(struct file *f, const struct yaml_node *v)
 {
-    return file_number(f, v, "cost", 1e-9, 1e300, &f->study->budget.cost);
+    return form_number(&f->form, v, "cost", (struct form_range){1e-9, 1e300}, &f->study->budget.cost);
 }
 
 static enum status read_price_token(struct file *f, const struct yaml_node *v)
 {
-    return file_number(f, v, "token", 1e-300, 1e6, &f->study->budget.price_token);
+    return form_number(&f->form, v, "token", (struct form_range){1e-300, 1e6}, &f->study->budget.price_token);
 }
 
 static enum status read_price_hour(struct file *f, const struct yaml_node *v)
 {
-    return file_number(f, v, "hour", 1e-300, 1e9, &f->study->budget.price_hour);
+    return form_number(&f->form, v, "hour", (struct form_range){1e-300, 1e9}, &f->study->budget.price_hour);
 }
 
 static enum status read_budget_price(struct file *f, const struct yaml_node *v)
@@ -127,7 +127,7 @@ static enum status read_budget_price(struct file *f, const struct yaml_node *v)
     static const struct key keys[] = {{"token", read_price_token}, {"hour", read_price_hour}};
     enum status s = FILE_SECTION(f, v, "price", keys);
     if (!s && v->n == 0)
-        s = file_fail(f, v, "'price' is empty; give token (for one token), hour (of one slot), or both");
+        s = form_fail(&f->form, v, "'price' is empty; give token (for one token), hour (of one slot), or both");
     return s;
 }
 
@@ -135,7 +135,7 @@ static enum status check_cost(struct file *f, const struct yaml_node *v)
 {
     const struct budget *b = &f->study->budget;
     if (b->cost > 0 && b->price_token <= 0 && b->price_hour <= 0)
-        return file_fail(f, v, "'cost' needs a 'price', for example {token: 2e-6} or {hour: 1.50}");
+        return form_fail(&f->form, v, "'cost' needs a 'price', for example {token: 2e-6} or {hour: 1.50}");
     return STATUS_OK;
 }
 
@@ -147,19 +147,20 @@ static enum status read_budget(struct file *f, const struct yaml_node *v)
                                       {"price", read_budget_price}};
     f->study->budget.trials = 0;
     enum status s = FILE_SECTION(f, v, "budget", keys);
-    if (!s && v->n == 0) s = file_fail(f, v, "'budget' is empty; give trials, until, tokens, wall, cost or patience");
+    if (!s && v->n == 0)
+        s = form_fail(&f->form, v, "'budget' is empty; give trials, until, tokens, wall, cost or patience");
     if (!s) s = check_cost(f, v);
     return s;
 }
 
 static enum status read_confirm_top(struct file *f, const struct yaml_node *v)
 {
-    return file_whole(f, v, "top", 0, 100, &f->study->confirm.top);
+    return form_whole(&f->form, v, "top", (struct form_range){0, 100}, &f->study->confirm.top);
 }
 
 static enum status read_confirm_seeds(struct file *f, const struct yaml_node *v)
 {
-    return file_whole(f, v, "seeds", 0, 1000, &f->study->confirm.seeds);
+    return form_whole(&f->form, v, "seeds", (struct form_range){0, 1000}, &f->study->confirm.seeds);
 }
 
 static enum status read_confirm(struct file *f, const struct yaml_node *v)
@@ -180,7 +181,7 @@ static enum status read_sampler(struct file *f, const struct yaml_node *v)
 static enum status read_seed(struct file *f, const struct yaml_node *v)
 {
     long seed = 0;
-    enum status s = file_whole(f, v, "seed", 0, 9e15, &seed);
+    enum status s = form_whole(&f->form, v, "seed", (struct form_range){0, 9e15}, &seed);
     if (!s) f->study->seed = (uint64_t)seed;
     return s;
 }
@@ -200,14 +201,15 @@ static bool is_warm(const struct study *study, const char *name)
 
 static enum status read_warm_start(struct file *f, const struct yaml_node *v)
 {
-    enum status s = file_need(f, v, YAML_LIST, "warm_start");
-    if (!s && v->n > WARM_START_MAX) s = file_fail(f, v, "'warm_start' names at most %d studies", WARM_START_MAX);
+    enum status s = form_need(&f->form, v, YAML_LIST, "warm_start");
+    if (!s && v->n > WARM_START_MAX)
+        s = form_fail(&f->form, v, "'warm_start' names at most %d studies", WARM_START_MAX);
     if (s) return s;
     f->study->warm.text = arena_array(&f->study->arena, v->n, sizeof *f->study->warm.text);
     for (size_t i = 0; !s && i < v->n; i++) {
         s = file_check_name(f, v->value[i], "a study of 'warm_start'");
         if (!s && strcmp(v->value[i]->text, f->study->name) == 0)
-            s = file_fail(f, v->value[i], "'%s' cannot start from itself", f->study->name);
+            s = form_fail(&f->form, v->value[i], "'%s' cannot start from itself", f->study->name);
         if (!s && is_warm(f->study, v->value[i]->text))
             file_note(f, v->value[i], "'warm_start' names '%s' twice; it teaches once", v->value[i]->text);
         else if (!s)
@@ -251,15 +253,15 @@ static enum status read_root(struct file *f)
     static const char *const required[] = {"study", "parameters", "objective"};
     enum status s = file_check_keys(f, f->root, "the study file", root, sizeof root / sizeof *root);
     for (size_t i = 0; !s && i < 3; i++)
-        if (!yaml_get(f->root, required[i])) s = file_fail(f, f->root, "'%s' is missing", required[i]);
+        if (!yaml_get(f->root, required[i])) s = form_fail(&f->form, f->root, "'%s' is missing", required[i]);
     if (!s) s = FILE_SECTION(f, f->root, "the study file", root);
     if (!s) s = check_commands(f);
     if (!f->study->limits.lease_ms)
         f->study->limits.lease_ms = f->study->limits.timeout_ms ? f->study->limits.timeout_ms : LEASE_MS;
     if (!s) s = file_settle_stages(f);
     if (!s && objective_needs_baseline(&f->study->objective) && !f->study->baseline)
-        s = file_fail(
-            f, yaml_get(f->root, "objective"),
+        s = form_fail(
+            &f->form, yaml_get(f->root, "objective"),
             "a weighted objective, an exchange or a bound on 'baseline' needs 'baseline:', the configuration to compare with");
     return s;
 }
@@ -297,7 +299,7 @@ enum status study_parse(const char *path, const char *text, size_t len, struct s
     struct yaml_node *root = NULL;
     enum status s = yaml_read(study->path, text, len, &study->arena, &root, err);
     if (!s) study->text = arena_printf(&study->arena, "%.*s", (int)len, text);
-    if (!s) s = read_root(&(struct file){study, root, err});
+    if (!s) s = read_root(&(struct file){{study->path, err}, study, root});
     if (s)
         study_free(study);
     else
