@@ -153,6 +153,9 @@ class Told(unittest.TestCase):
         with open(path, encoding="utf-8", errors="replace", newline="") as text:
             return text.read()
 
+    def runs(self, pid):
+        return os.path.exists(f"/proc/{pid}") and "State:\tZ" not in self.read(f"/proc/{pid}/status")
+
     def study(self, trial=TRIAL, budget="trials: 6", seeds=2, more=""):
         self.write("study.yaml", STUDY.format(budget=budget, seeds=seeds, more=more))
         self.write("trial.sh", trial)
@@ -359,11 +362,13 @@ awk -v x="$1" -v em=$em 'BEGIN { printf "nocturne: {\\"result\\": {\\"em\\": %.4
     def test_killed_between_due_and_delivered(self):
         self.study(budget="trials: 3", seeds=1)
         self.notify("channels: {team: {command: [sh, slow.sh]}}\n")
-        self.write("slow.sh", ": >begun\nuntil [ -e never ]; do sleep 0.05; done\n")
+        self.write("slow.sh", "setsid sleep 100000 &\necho $$ $! >begun.new\nmv begun.new begun\nuntil [ -e never ]; do sleep 0.05; done\n")
         run = self.begin()
         until("somebody is being told", lambda: os.path.exists(self.dir + "/begun"))
         run.kill()
         run.wait()
+        for pid in self.read("begun").split():
+            until("who was telling is gone, with what it had started", lambda pid=pid: not self.runs(pid))
         waiting = json.loads(self.nocturne("notify", "show", "--notify", "notify.yaml", "--json"))["channels"][0]
         self.assertEqual(waiting["waiting"], 1)
         self.notify(self.team())  # the same channel, another way
@@ -396,7 +401,7 @@ awk -v x="$1" -v em=$em 'BEGIN { printf "nocturne: {\\"result\\": {\\"em\\": %.4
         out = self.nocturne("run", "study.yaml", "--notify", "notify.yaml")
         self.assertNotIn("hidden", out)
         for name, why in (("broken", "it answers 500"), ("busy", "it answers 429"), ("moved", "a redirect, which is not followed"),
-                          ("none", "no such file or directory"), ("angry", "sh ends with code 7: why ***********")):
+                          ("none", "/no/such/program: No such file or directory"), ("angry", "sh ends with code 7: why ***********")):
             self.assertEqual(len([x for x in out.splitlines() if f"could not tell {name} " in x and why in x]), 1, out)
         self.assertEqual(out.count("could not tell gone "), 1, out)
         self.assertEqual(sorted(t["path"] for t in self.receiver.told), ["/huge/hidden", "/ok/good"])
@@ -438,8 +443,7 @@ awk -v x="$1" -v em=$em 'BEGIN { printf "nocturne: {\\"result\\": {\\"em\\": %.4
         self.wait_for("end")  # while the others hang
         self.assertEqual(run.wait(PATIENCE), 0)
         self.assertIn("1 notice for server waits", self.clean())
-        child = int(self.read("child"))
-        until("what it had started is gone", lambda: not os.path.exists(f"/proc/{child}") or "State:\tZ" in self.read(f"/proc/{child}/status"))
+        until("what it had started is gone", lambda: not self.runs(int(self.read("child"))))
         self.assertEqual([c["waiting"] for c in json.loads(self.nocturne("notify", "show", "--notify", "notify.yaml", "--json"))["channels"]], [1, 1, 0])
 
     # ---- quiet hours

@@ -495,20 +495,48 @@ static void on_command(void *data, int code, const char *text)
     snprintf(said, 64, "%d %s", code, text);
 }
 
+static void run_command(const struct command_spec *spec, char *said)
+{
+    uv_loop_t loop;
+    uv_loop_init(&loop);
+    assert_non_null(command_start_with(&loop, spec, on_command, said));
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 static void test_command__too_slow_ends_with_all_that_it_started(void **state)
 {
     (void)state;
     char path[64], script[200], said[64] = "", *const argv[] = {"sh", "-c", script, NULL};
     snprintf(path, sizeof path, "%s/command", test_folder());
     snprintf(script, sizeof script, "setsid sleep 600 & echo $! >%s; sleep 600; true", path);
-    uv_loop_t loop;
-    uv_loop_init(&loop);
-    assert_non_null(command_start(&loop, argv, NULL, 1000, on_command, said));
-    uv_run(&loop, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&loop), 0);
+    run_command(&(struct command_spec){.argv = argv, .timeout_ms = 1000}, said);
     assert_string_equal(said, "-1 too slow");
     assert_true(is_gone(read_number(test_folder(), "command")));
     unlink(path);
+}
+
+static void test_command__under_a_guard_leaves_nothing(void **state)
+{
+    (void)state;
+    char path[64], script[200], said[64] = "", *const argv[] = {"sh", "-c", script, NULL};
+    snprintf(path, sizeof path, "%s/command", test_folder());
+    snprintf(script, sizeof script, "setsid sleep 600 >/dev/null 2>&1 & echo $! >%s; echo done", path);
+    run_command(&(struct command_spec){.argv = argv, .timeout_ms = 20000, .guard = GUARD}, said);
+    assert_string_equal(said, "0 done\n");
+    assert_true(is_gone(read_number(test_folder(), "command")));
+    unlink(path);
+}
+
+static void test_command__under_a_guard_says_why_it_was_not_started(void **state)
+{
+    (void)state;
+    char said[64] = "", *const none[] = {"/no/such: program", NULL};
+    char *const own[] = {"sh", "-c", "echo cannot start anything >&2; exit 127", NULL};
+    run_command(&(struct command_spec){.argv = none, .timeout_ms = 20000, .guard = GUARD}, said);
+    assert_string_equal(said, "-1 No such file or directory\n");
+    run_command(&(struct command_spec){.argv = own, .timeout_ms = 20000, .guard = GUARD}, said);
+    assert_string_equal(said, "127 cannot start anything\n");
 }
 
 static void test_workers__no_slot_no_start(void **state)
@@ -565,6 +593,8 @@ int main(void)
         cmocka_unit_test(test_job__a_stopped_guard_does_not_keep_its_slot),
         cmocka_unit_test(test_descendants__only_who_is_younger_and_marked),
         cmocka_unit_test(test_command__too_slow_ends_with_all_that_it_started),
+        cmocka_unit_test(test_command__under_a_guard_leaves_nothing),
+        cmocka_unit_test(test_command__under_a_guard_says_why_it_was_not_started),
         cmocka_unit_test(test_workers__no_slot_no_start),
         cmocka_unit_test(test_workers__an_unwritable_folder_is_an_error_before_the_start),
     };

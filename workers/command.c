@@ -1,3 +1,5 @@
+#include "workers/guard.h"
+#include "workers/invocation.h"
 #include "workers/rescue.h"
 #include "workers/workers.h"
 
@@ -26,7 +28,7 @@ struct command {
     int handles, open; /* open: of process, out, err, those that are not at their end */
     int64_t code;
     int signal;
-    bool slow, ending;
+    bool slow, ending, guarded;
     struct rescue rescue;  /* kills what it has started, too */
     command_done_fn *done; /* NULL: dropped, or called */
     void *data;
@@ -54,10 +56,23 @@ static void close_all(struct command *c)
         if (!uv_is_closing(all[i])) uv_close(all[i], on_close);
 }
 
+/* As if there were no guard: a program that cannot be started has no exit code. */
+static void take_guard_word(struct command *c)
+{
+    size_t n = strlen(GUARD_CANNOT_START);
+    const char *said = c->err.text;
+    if (c->code != GUARD_CANNOT_START_CODE || !said || strncmp(said, GUARD_CANNOT_START, n) != 0) return;
+    const char *why = strrchr(said, ':');
+    if (!why || why[1] != ' ') return; /* somebody else's words */
+    c->code = -1;
+    memmove(c->err.text, why + 2, strlen(why + 1));
+}
+
 static void finish(struct command *c)
 {
     command_done_fn *done = c->done;
     c->done = NULL;
+    if (c->guarded) take_guard_word(c);
     bool ok = c->code == 0 && !c->signal && !c->slow;
     const char *said = c->err.text && *c->err.text ? c->err.text : c->out.text && *c->out.text ? c->out.text : "failed";
     const char *text = ok ? c->out.text : c->slow ? "too slow" : said;
@@ -131,17 +146,19 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     stop_reading(c, o);
 }
 
-static char **environment(struct arena *a, const struct command_spec *spec)
+static char **environment(struct arena *a, const struct command_spec *spec, const char *mark)
 {
     const char *const *scrub = spec->scrub, *const *add = spec->add;
     size_t n = 0, more = 0, k = 0;
     while (environ[n]) n++;
     while (add && add[more]) more++;
-    char **env = arena_array(a, n + more + 1, sizeof *env);
+    char **env = arena_array(a, n + more + 2, sizeof *env);
+    if (spec->guard) env[k++] = arena_strdup(a, mark);
     for (size_t i = 0; i < more; i++) env[k++] = arena_strdup(a, add[i]);
+    const size_t own = k;
     for (size_t i = 0; i < n; i++) {
         bool out = redact_is_own(environ[i]);
-        for (size_t j = 0; j < more; j++) out |= strncmp(environ[i], add[j], strcspn(add[j], "=") + 1) == 0;
+        for (size_t j = 0; j < own; j++) out |= strncmp(environ[i], env[j], strcspn(env[j], "=") + 1) == 0;
         for (size_t j = 0; scrub && scrub[j]; j++) out |= strncmp(environ[i], scrub[j], strlen(scrub[j])) == 0;
         if (!out) env[k++] = environ[i];
     }
@@ -186,14 +203,17 @@ struct command *command_start_with(uv_loop_t *loop, const struct command_spec *s
     uv_stdio_container_t stdio[] = {{.flags = input >= 0 ? UV_INHERIT_FD : UV_IGNORE, .data.fd = input},
                                     {.flags = output, .data.stream = (uv_stream_t *)&c->out.pipe},
                                     {.flags = output, .data.stream = (uv_stream_t *)&c->err.pipe}};
+    rescue_init(&c->rescue);
+    char *const *argv = spec->guard ? invocation_argv(&c->arena, spec->guard, spec->argv) : spec->argv;
     uv_process_options_t options = {.exit_cb = on_gone,
-                                    .file = spec->argv[0],
-                                    .args = (char **)spec->argv,
-                                    .env = environment(&c->arena, spec),
+                                    .file = argv[0],
+                                    .args = (char **)argv,
+                                    .env = environment(&c->arena, spec, c->rescue.mark),
                                     .stdio_count = 3,
                                     .stdio = stdio};
     c->done = done;
     c->data = data;
+    c->guarded = spec->guard != NULL;
     uv_pipe_init(loop, &c->out.pipe, 0);
     uv_pipe_init(loop, &c->err.pipe, 0);
     uv_timer_init(loop, &c->timer);
@@ -210,7 +230,6 @@ struct command *command_start_with(uv_loop_t *loop, const struct command_spec *s
         return c;
     }
     c->open = 3;
-    rescue_init(&c->rescue);
     rescue_watch(&c->rescue, c->process.pid);
     uv_read_start((uv_stream_t *)&c->out.pipe, on_alloc, on_read);
     uv_read_start((uv_stream_t *)&c->err.pipe, on_alloc, on_read);

@@ -12,9 +12,13 @@
  *
  * The program's parent is the inner one, and whatever becomes of that, the outer one is there. When the program ends,
  * or the parent of either dies (kill -9 included), all descendants die, wherever they went: both are the reapers of
- * what is below them. Signals: SIGTERM, SIGINT   passed on, in the end to the program's group SIGUSR1, SIGHUP   kill
- * all now SIGCONT           the parent may have died: it is also what the kernel sends then, since it wakes a stopped
- * guard All others are blocked. The guard ends as the program did: same exit code, or same signal.
+ * what is below them. Signals:
+ *
+ *     SIGTERM, SIGINT   passed on, in the end to the program's group
+ *     SIGUSR1, SIGHUP   kill all now
+ *     SIGCONT           the parent may have died: it is also what the kernel sends then, since it wakes a stopped guard
+ *
+ * All others are blocked. The guard ends as the program did: same exit code, or same signal.
  */
 #include "workers/guard.h"
 
@@ -52,8 +56,8 @@ static _Noreturn void run_program(const struct guard *g)
     if (getppid() != g->parent) _exit(127);
     sigprocmask(SIG_SETMASK, &g->before, NULL);
     execvp(g->argv[0], g->argv);
-    fprintf(stderr, "cannot start %s: %s\n", g->argv[0], strerror(errno));
-    _exit(127);
+    fprintf(stderr, GUARD_CANNOT_START "%s: %s\n", g->argv[0], strerror(errno));
+    _exit(GUARD_CANNOT_START_CODE);
 }
 
 /* Returns false once there is no child. */

@@ -1,10 +1,24 @@
 #include "workers/invocation.h"
+#include "workers/workers.h"
 
 #include <errno.h>
+#include <libgen.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include <uv.h>
+
+enum status workers_guard(char *path, struct error *err)
+{
+    char self[WORKERS_PATH_MAX - 32];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n < 0) return error_set(err, STATUS_FAILED, "/proc/self/exe: %s", strerror(errno));
+    self[n] = 0;
+    snprintf(path, WORKERS_PATH_MAX, "%s/nocturne-guard", dirname(self));
+    if (access(path, X_OK) == 0) return STATUS_OK;
+    return error_set(err, STATUS_FAILED, "%s is missing: install it beside nocturne", path);
+}
 
 static size_t length(char *const *list)
 {

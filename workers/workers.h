@@ -77,6 +77,10 @@ struct job_handler {
 
 const char *job_end_name(enum job_end end);
 
+enum { WORKERS_PATH_MAX = 4096 };
+/* nocturne-guard, beside this program; path: WORKERS_PATH_MAX */
+enum status workers_guard(char *path, struct error *err);
+
 /* The slots have numbers from 0; a job has the lowest that is free, and it is free again when nothing of the job's
  * processes is left. */
 struct workers *workers_create(uv_loop_t *loop, const char *guard, size_t n_slots);
@@ -167,6 +171,7 @@ struct command_spec {
     const char *const *scrub;
     const char *const *add; /* "NAME=value", NULL-terminated: besides the environment; NULL: nothing */
     const char *input;      /* on its stdin, whole before it starts; NULL: /dev/null */
+    const char *guard; /* workers_guard: ends with all that it started when it ends, or this process; NULL: does not */
     int64_t timeout_ms;
 };
 struct command *command_start_with(uv_loop_t *loop, const struct command_spec *spec, command_done_fn *done, void *data);

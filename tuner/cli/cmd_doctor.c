@@ -278,11 +278,10 @@ static void check_gpus(struct checkup *c)
 
 static void check_guard(struct checkup *c)
 {
-    char path[4096];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 8);
-    path[n > 0 ? n : 0] = 0;
-    strcat(path, "-guard");
-    finding(c, access(path, X_OK) == 0, "nocturne-guard", path);
+    char path[WORKERS_PATH_MAX];
+    struct error err;
+    enum status s = workers_guard(path, &err);
+    finding(c, !s, "nocturne-guard", s ? err.text : path);
 }
 
 int cmd_doctor(int argc, char **argv)

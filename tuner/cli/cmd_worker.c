@@ -242,7 +242,7 @@ int cmd_worker(int argc, char **argv)
             "Example: nocturne worker --url https://host:8470 --token-file worker.token --slots 4",
         .children = cli_help_child};
     struct options o = {.worker = {.slots = 0}};
-    char token[128], guard[NEEDS_PATH_MAX], host[HOST_TEXT_MAX];
+    char token[128], guard[WORKERS_PATH_MAX], host[HOST_TEXT_MAX];
     struct error err;
     read_options(&argc, &argv, &o.arena);
     argp_parse(&argp, argc, argv, 0, NULL, &o);
@@ -257,7 +257,7 @@ int cmd_worker(int argc, char **argv)
     o.worker.token = token;
     o.worker.guard = guard;
     enum status s = cli_read_token(o.token_file, token, sizeof token, &err);
-    if (!s) s = needs_guard(guard, &err);
+    if (!s) s = workers_guard(guard, &err);
     if (!s) s = make_dir(&o, &err);
     if (!s) s = work(&o, &err);
     if (!s && o.remove_dir) workers_remove_folder(o.worker.dir);

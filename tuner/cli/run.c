@@ -217,7 +217,7 @@ static void on_signal(uv_signal_t *handle, int number)
 
 /* What was found on this machine. */
 struct found {
-    char guard[NEEDS_PATH_MAX], files[NEEDS_PATH_MAX];
+    char guard[WORKERS_PATH_MAX], files[NEEDS_PATH_MAX];
     struct gpu_grant grant;
     struct notify_file *notify; /* NULL: nobody is told */
 };
@@ -395,7 +395,7 @@ int run_study(const struct study *study, const struct run_options *o)
     if (!s && strcmp(o->db, ":memory:") == 0)
         s = error_set(&err, STATUS_INVALID, "run needs a database file: --db FILE");
     if (!s) s = needs_gpus(study, run_slots(study, o), &found.grant, &arena, &err);
-    if (!s) s = needs_guard(found.guard, &err);
+    if (!s) s = workers_guard(found.guard, &err);
     if (!s && all) s = cli_notify_file(o->notify, &found.notify, &err);
     if (!s) s = cli_open_patiently(o->db, STORE_CREATE, 0, &store, &err);
     if (!s && (s = needs_folder(o->db, found.files, &err))) store_close(store);

@@ -11,17 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum status needs_guard(char *path, struct error *err)
-{
-    char self[NEEDS_PATH_MAX - 32];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n < 0) return error_set(err, STATUS_FAILED, "/proc/self/exe: %s", strerror(errno));
-    self[n] = 0;
-    snprintf(path, NEEDS_PATH_MAX, "%s/nocturne-guard", dirname(self));
-    if (access(path, X_OK) == 0) return STATUS_OK;
-    return error_set(err, STATUS_FAILED, "%s is missing: install it beside nocturne", path);
-}
-
 /* path: PATH_MAX */
 static bool is_program(const char *dir, const char *file, char *path)
 {

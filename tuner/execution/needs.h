@@ -1,4 +1,4 @@
-/* needs: what a run needs of this machine: the guard, a command that can be started, GPUs, a folder for its files. */
+/* needs: what a run needs of this machine: a command that can be started, GPUs, a folder for its files. */
 #ifndef TUNER_EXECUTION_NEEDS_H
 #define TUNER_EXECUTION_NEEDS_H
 
@@ -23,8 +23,6 @@ struct gpu_grant {
 /* What the study wants; texts in the arena. STATUS_INVALID: it is not there. */
 enum status needs_gpus(const struct study *study, size_t slots, struct gpu_grant *ret, struct arena *arena,
                        struct error *err);
-/* nocturne-guard, beside this program; path: NEEDS_PATH_MAX */
-enum status needs_guard(char *path, struct error *err);
 /* Where a database's attempts keep their logs: nocturne.db → /abs/nocturne.files; ret: NEEDS_PATH_MAX */
 enum status needs_folder(const char *db, char *ret, struct error *err);
 

@@ -18,6 +18,7 @@ struct carrier {
     const struct channel_plan *plan;
     uv_loop_t *loop;
     struct web *web;         /* NULL: it is none */
+    char *guard;             /* of commands */
     struct command *command; /* on its way; NULL */
     uv_timer_t last;         /* says that it is closed, from the loop */
     reply_fn *done;
@@ -29,12 +30,15 @@ struct carrier {
 enum status carrier_open(const struct channel_plan *plan, uv_loop_t *loop, struct carrier **ret, struct error *err)
 {
     struct web *web = NULL;
-    enum status s = plan->kind == CHANNEL_WEBHOOK ? web_open(&plan->url, plan->ca, loop, &web, err) : STATUS_OK;
+    char guard[WORKERS_PATH_MAX] = "";
+    enum status s =
+        plan->kind == CHANNEL_WEBHOOK ? web_open(&plan->url, plan->ca, loop, &web, err) : workers_guard(guard, err);
     if (s) return s;
     struct carrier *c = must_alloc(1, sizeof *c);
     c->plan = plan;
     c->loop = loop;
     c->web = web;
+    c->guard = must_strdup(guard);
     uv_timer_init(loop, &c->last);
     c->last.data = c;
     *ret = c;
@@ -119,8 +123,11 @@ static void start_command(struct carrier *c, const struct notice *n, struct aren
 {
     json_t *json = notice_json(n);
     char *text = json_text(json);
-    const struct command_spec spec = {
-        .argv = words_of(c->plan, n, a), .add = environment_of(n, a), .input = text, .timeout_ms = CARRIER_TIMEOUT_MS};
+    const struct command_spec spec = {.argv = words_of(c->plan, n, a),
+                                      .add = environment_of(n, a),
+                                      .input = text,
+                                      .timeout_ms = CARRIER_TIMEOUT_MS,
+                                      .guard = c->guard};
     c->command = command_start_with(c->loop, &spec, on_command, c);
     free(text);
     json_decref(json);
@@ -130,7 +137,7 @@ static void start_mail(struct carrier *c, const struct notice *n, int64_t wall_m
 {
     char *argv[] = {arena_strdup(a, c->plan->path), arena_strdup(a, "-t"), arena_strdup(a, "-i"), NULL};
     const struct command_spec spec = {
-        .argv = argv, .input = mail_text(c->plan, n, wall_ms, a), .timeout_ms = CARRIER_TIMEOUT_MS};
+        .argv = argv, .input = mail_text(c->plan, n, wall_ms, a), .timeout_ms = CARRIER_TIMEOUT_MS, .guard = c->guard};
     c->command = command_start_with(c->loop, &spec, on_command, c);
 }
 
@@ -176,6 +183,7 @@ static void on_last(uv_handle_t *handle)
     struct carrier *c = handle->data;
     void (*closed)(void *) = c->closed;
     void *data = c->closed_data;
+    free(c->guard);
     free(c);
     closed(data);
 }

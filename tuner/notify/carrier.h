@@ -2,8 +2,9 @@
  *
  * A command is started without a shell; what stands in its placeholders is one word each, whatever is in it, and cannot
  * begin with a dash; it gets the notice as JSON on its stdin and in NOCTURNE_KIND, _LEVEL, _STUDY, _SENTENCE and
- * _ACTION. Exit code 0 is success. After CARRIER_TIMEOUT_MS it is killed with all that it started. Mail is such a
- * command: sendmail -t -i. One try at a time; the loop is never held up.
+ * _ACTION. Exit code 0 is success. It runs under nocturne-guard: what it has started ends when it ends, after
+ * CARRIER_TIMEOUT_MS, and with this process (kill -9). Mail is such a command: sendmail -t -i. One try at a time; the
+ * loop is never held up.
  */
 #ifndef TUNER_NOTIFY_CARRIER_H
 #define TUNER_NOTIFY_CARRIER_H

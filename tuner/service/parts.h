@@ -96,7 +96,7 @@ struct service {
     struct sweeping sweeping;
     struct telling telling;
     struct live_parts live;
-    char guard[NEEDS_PATH_MAX], files[NEEDS_PATH_MAX];
+    char guard[WORKERS_PATH_MAX], files[NEEDS_PATH_MAX];
     struct beat beat;
     struct counts counts;
     bool closing;

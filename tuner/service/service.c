@@ -180,7 +180,7 @@ static enum status open_parts(struct service *s, struct error *err)
                                dispatch_is_valid, dispatch_unwelcome, s};
     enum status st = store_open(s->options.db, STORE_CREATE, &s->store, err);
     if (!st) store_set_patience(s->store, SERVICE_BUSY_MS); /* what has to wait is a work's */
-    if (!st) st = needs_guard(s->guard, err);
+    if (!st) st = workers_guard(s->guard, err);
     if (!st) st = needs_folder(s->options.db, s->files, err);
     if (!st) st = http_create(&http, &hooks, s->loop, &s->http, err);
     if (!st) st = works_create(s->loop, s->options.db, &s->works, err);
