@@ -309,6 +309,24 @@ static void test_telemetry__the_answer_warns(void **state)
     store_close(w.store);
 }
 
+/* Who sends what nobody can be found for is told when older parts had to go for it. */
+static void test_telemetry__the_answer_warns_of_want_of_room(void **state)
+{
+    (void)state;
+    struct world w;
+    char answer[1000];
+    open_world(&w);
+    struct join_limits limits = JOIN_LIMITS;
+    limits.parts = UNITS;
+    struct telemetry *t = telemetry_create(&limits);
+    assert_ok(send_request(&w, t, 0), w.err); /* there is room for all of these */
+    assert_ok(send_body(&w, t, OTLP_TRACES, request_of(&w, 1), answer), w.err);
+    assert_contains(answer, "{\"rejectedSpans\":\"0\",\"errorMessage\":\"more waits for its unit than there is room for");
+    assert_int_equal(count("SELECT count(*) FROM otlp_waiting"), UNITS);
+    telemetry_free(t);
+    store_close(w.store);
+}
+
 /* Nothing is kept for experiments that there are none, and nothing is told to those that are over. */
 static void test_telemetry__without_an_experiment(void **state)
 {
@@ -410,6 +428,7 @@ int main(void)
         store_test(test_telemetry__a_disk_that_refuses),
         store_test(test_telemetry__what_is_no_body_changes_nothing),
         store_test(test_telemetry__the_answer_warns),
+        store_test(test_telemetry__the_answer_warns_of_want_of_room),
         store_test(test_telemetry__without_an_experiment),
         store_test(test_telemetry__what_is_watched),
         store_test(test_telemetry__a_damaged_row_is_said),

@@ -69,25 +69,16 @@ struct join_counts join_counts(const struct join *j)
 
 /* ---- holding ---- */
 
-enum { TEXTS = 7 + WHOS };
-
-static void list_texts(struct part *p, const char **ret[TEXTS])
-{
-    const char **each[] = {&p->id, &p->trace, &p->rollout, &p->unit, &p->variant, &p->response, &p->name};
-    memcpy(ret, each, sizeof each);
-    for (size_t i = 0; i < WHOS; i++) ret[7 + i] = &p->who[i];
-}
-
 static struct held *copy(const struct part *p)
 {
     struct part own = *p;
-    const char **text[TEXTS];
+    const char **text[PART_TEXTS];
     size_t bytes = sizeof(struct held);
-    list_texts(&own, text);
-    for (size_t i = 0; i < TEXTS; i++) bytes += strlen(*text[i]) + 1;
+    part_texts(&own, text);
+    for (size_t i = 0; i < PART_TEXTS; i++) bytes += strlen(*text[i]) + 1;
     struct held *h = must_alloc(1, bytes);
     char *at = (char *)(h + 1);
-    for (size_t i = 0; i < TEXTS; i++) {
+    for (size_t i = 0; i < PART_TEXTS; i++) {
         size_t n = strlen(*text[i]) + 1;
         *text[i] = memcpy(at, *text[i], n);
         at += n;
@@ -479,11 +470,16 @@ static void ask_again(struct join *j, const struct held *h, const struct held *f
     tell_scores(j, h, &now, &was);
 }
 
-/* Scores that point to this span by its gen_ai.response.id, but for those that name the unit: they are found by that.
- */
+/* A score that points to this span by its gen_ai.response.id; lookup_next finds the others. */
+static struct lookup_link *first_judge(const struct join *j, const struct held *span)
+{
+    return *span->part.response ? lookup_first(&j->lookup, KEY_JUDGED, span->part.response) : NULL;
+}
+
+/* But for those that name the unit: they are found by that. */
 static void ask_judges(struct join *j, const struct held *span, const struct held *flag)
 {
-    struct lookup_link *x = *span->part.response ? lookup_first(&j->lookup, KEY_JUDGED, span->part.response) : NULL;
+    struct lookup_link *x = first_judge(j, span);
     for (int k = 0; x && k < JOIN_LOOK_MAX; k++, x = lookup_next(x)) {
         const struct held *h = x->owner;
         if (span_of(j, h, 0) == span && !names(h, flag->part.unit)) ask_again(j, h, flag);
@@ -547,7 +543,7 @@ static void on_score(struct join *j, const struct held *h)
 static void on_usage(struct join *j, const struct held *span)
 {
     struct claims now, was;
-    struct lookup_link *x = *span->part.response ? lookup_first(&j->lookup, KEY_JUDGED, span->part.response) : NULL;
+    struct lookup_link *x = first_judge(j, span);
     for (int k = 0; x && k < JOIN_LOOK_MAX; k++, x = lookup_next(x)) {
         const struct held *h = x->owner;
         decide(j, &(struct asked){h, span}, NULL, &now);

@@ -317,26 +317,31 @@ static const char *text_at(const json_t *object, const char *key)
     return text ? text : "";
 }
 
+/* Its time is at the first of two keys that has one. */
+static struct record open_record(const json_t *o, const char *name, const char *time, const char *time_else)
+{
+    struct record r = {.name = text_at(o, name),
+                       .trace = text_at(o, "traceId"),
+                       .span = text_at(o, "spanId"),
+                       .time = json_object_get(o, time),
+                       .time_else = json_object_get(o, time_else)};
+    read_attributes(json_object_get(o, "attributes"), &r);
+    return r;
+}
+
 static void read_log(struct reading *x, const json_t *log)
 {
-    struct record r = {.name = text_at(log, "eventName"),
-                       .trace = text_at(log, "traceId"),
-                       .span = text_at(log, "spanId"),
-                       .time = json_object_get(log, "timeUnixNano"),
-                       .time_else = json_object_get(log, "observedTimeUnixNano")};
-    read_attributes(json_object_get(log, "attributes"), &r);
+    struct record r = open_record(log, "eventName", "timeUnixNano", "observedTimeUnixNano");
     if (!*r.name) r.name = text_of(&r, ATTRIBUTE_EVENT);
     read_record(x, &r);
 }
 
 static void read_span_event(struct reading *x, const json_t *event, const struct record *span)
 {
-    struct record r = {.name = text_at(event, "name"),
-                       .trace = span->trace,
-                       .span = span->span,
-                       .time = json_object_get(event, "timeUnixNano"),
-                       .time_else = span->time};
-    read_attributes(json_object_get(event, "attributes"), &r);
+    struct record r = open_record(event, "name", "timeUnixNano", "");
+    r.trace = span->trace;
+    r.span = span->span;
+    r.time_else = span->time;
     read_record(x, &r);
 }
 
@@ -349,13 +354,8 @@ static void read_root(struct reading *x, struct record *r)
 
 static void read_span(struct reading *x, const json_t *span)
 {
-    struct record r = {.name = text_at(span, "name"),
-                       .trace = text_at(span, "traceId"),
-                       .span = text_at(span, "spanId"),
-                       .time = json_object_get(span, "endTimeUnixNano"),
-                       .time_else = json_object_get(span, "startTimeUnixNano")};
+    struct record r = open_record(span, "name", "endTimeUnixNano", "startTimeUnixNano");
     const json_t *events = json_object_get(span, "events");
-    read_attributes(json_object_get(span, "attributes"), &r);
     for (size_t i = 0; i < json_array_size(events); i++) read_span_event(x, json_array_get(events, i), &r);
     read_record(x, &r);
     if (!mappings_want_tokens(x->request->mappings)) return;

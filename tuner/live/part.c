@@ -8,13 +8,24 @@
 #include <string.h>
 
 static const char *const KIND[PART_KINDS] = {"flag", "score", "usage", "root", "settled"};
-static const char *const WHO[WHOS] = {"context", "user", "enduser", "session", "conversation"};
+static const char *const TEXT[PART_TEXTS] = {"id",   "trace",   "rollout", "unit",    "variant", "response",
+                                             "name", "context", "user",    "enduser", "session", "conversation"};
 static const char *const AMOUNT[AMOUNTS] = {"input", "output", "reasoning"};
+
+void part_texts(struct part *p, const char **ret[PART_TEXTS])
+{
+    const char **each[] = {&p->id, &p->trace, &p->rollout, &p->unit, &p->variant, &p->response, &p->name};
+    memcpy(ret, each, sizeof each);
+    for (size_t i = 0; i < WHOS; i++) ret[PART_TEXTS - WHOS + i] = &p->who[i];
+}
 
 void part_init(struct part *p, enum part_kind kind, const char *trace, int64_t at_ms)
 {
-    *p = (struct part){kind, "", trace, at_ms, "", "", "", false, "", {0}, "", 0, {0}};
-    for (size_t i = 0; i < WHOS; i++) p->who[i] = "";
+    const char **text[PART_TEXTS];
+    *p = (struct part){.kind = kind, .at_ms = at_ms};
+    part_texts(p, text);
+    for (size_t i = 0; i < PART_TEXTS; i++) *text[i] = "";
+    p->trace = trace;
     for (size_t i = 0; i < AMOUNTS; i++) p->amount[i] = NAN;
 }
 
@@ -79,23 +90,19 @@ static void set_number(json_t *o, const char *key, double v)
 
 char *part_write(const struct part *p)
 {
+    struct part own = *p;
+    const char **text[PART_TEXTS];
     json_t *o = json_object();
+    part_texts(&own, text);
     set_text(o, "kind", KIND[p->kind]);
-    set_text(o, "id", p->id);
-    set_text(o, "trace", p->trace);
+    for (size_t i = 0; i < PART_TEXTS; i++) set_text(o, TEXT[i], *text[i]);
     json_object_set_new(o, "at_ms", json_integer(p->at_ms));
-    set_text(o, "rollout", p->rollout);
-    set_text(o, "unit", p->unit);
-    set_text(o, "variant", p->variant);
     if (p->counted) json_object_set_new(o, "counted", json_true());
-    set_text(o, "response", p->response);
-    for (size_t i = 0; i < WHOS; i++) set_text(o, WHO[i], p->who[i]);
-    set_text(o, "name", p->name);
     if (p->kind == PART_SCORE) set_number(o, "value", p->value);
     for (size_t i = 0; i < AMOUNTS; i++) set_number(o, AMOUNT[i], p->amount[i]);
-    char *text = json_tight(o);
+    char *line = json_tight(o);
     json_decref(o);
-    return text;
+    return line;
 }
 
 /* False: it is no text, or too long. */
@@ -137,17 +144,16 @@ static bool is_whole(const struct part *p)
 static bool get_all(const json_t *o, struct arena *arena, struct part *p)
 {
     const json_t *at = json_object_get(o, "at_ms");
+    const char **text[PART_TEXTS];
     enum part_kind kind;
+    bool ok = true;
     if (!get_kind(o, &kind) || !json_is_integer(at)) return false;
     part_init(p, kind, "", json_integer_value(at));
     p->counted = json_is_true(json_object_get(o, "counted"));
     p->value = json_number_at(o, "value");
     for (size_t i = 0; i < AMOUNTS; i++) p->amount[i] = json_number_at(o, AMOUNT[i]);
-    bool ok = get_text(o, "id", arena, &p->id) && get_text(o, "trace", arena, &p->trace) &&
-              get_text(o, "rollout", arena, &p->rollout) && get_text(o, "unit", arena, &p->unit) &&
-              get_text(o, "variant", arena, &p->variant) && get_text(o, "response", arena, &p->response) &&
-              get_text(o, "name", arena, &p->name);
-    for (size_t i = 0; i < WHOS; i++) ok = ok && get_text(o, WHO[i], arena, &p->who[i]);
+    part_texts(p, text);
+    for (size_t i = 0; ok && i < PART_TEXTS; i++) ok = get_text(o, TEXT[i], arena, text[i]);
     return ok && *p->id && is_whole(p);
 }
 

@@ -43,6 +43,10 @@ struct part {
     double amount[AMOUNTS]; /* tokens, from 0; NaN: not said */
 };
 
+/* Where its texts are, the id first; as many as there are members for texts. */
+enum { PART_TEXTS = 7 + WHOS };
+void part_texts(struct part *p, const char **ret[PART_TEXTS]);
+
 /* Of one with all texts empty and all amounts unknown. */
 void part_init(struct part *p, enum part_kind kind, const char *trace, int64_t at_ms);
 

@@ -172,6 +172,7 @@ static enum status open_all(struct turn *x)
 static const char *const CROWDED =
     "a trace or a flag too many: a trace may have 1024 spans and evaluations, and 64 flags";
 static const char *const LATE = "spans came after the tokens of their trace were added up, and are not counted";
+static const char *const PUSHED = "more waits for its unit than there is room for; what was silent for longest is lost";
 
 static void warn(struct turn *x, const char *why)
 {
@@ -187,11 +188,13 @@ static enum status join_all(struct turn *x)
     enum status s = otlp_read(&request, &x->arena, &x->batch, x->err);
     if (s) return s;
     x->touched = true;
+    size_t pushed = join_counts(t->join).pushed;
     for (size_t i = 0; i < x->batch.n; i++) {
         enum join_verdict verdict = join_take(t->join, &x->batch.part[i], x->now_ms);
         if (verdict == JOIN_CROWDED) otlp_refuse(&x->batch, CROWDED);
         if (verdict == JOIN_LATE) warn(x, LATE);
     }
+    if (join_counts(t->join).pushed > pushed) warn(x, PUSHED);
     return x->status;
 }
 
