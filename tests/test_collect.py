@@ -142,6 +142,27 @@ class Plain(Collect):
         self.assertEqual(len(service.outcomes), sent)
         self.assertEqual(self.spooled(), [])
 
+    def test_a_rollout_that_begins_later_is_waited_for(self):
+        service = self.serve()
+        service.rules = self.all_counted()
+        right, missing = service.get, b'{"detail": "there is no rollout \'g2p\'"}'
+        service.get = lambda handler: service.say(handler, 404, missing)
+        self.put({"unit": "a", "id": "1", "variant": "champion", "metrics": {"em": 1}})
+        status, said = self.collect(service)
+        self.assertNotEqual(status, 0)  # --once waits for nobody
+        self.assertIn("there is no rollout 'g2p'", said)
+        p = subprocess.Popen(self.command(service), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.addCleanup(p.wait)
+        self.addCleanup(p.kill)
+        self.assertIn("there is no rollout 'g2p'", p.stdout.readline())
+        self.assertIn("it is waited for", p.stdout.readline())
+        self.assertEqual(self.spooled(), ["a.jsonl"])
+        service.get = right
+        self.assertIn("it is there", p.stdout.readline())
+        until("the outcome has come", lambda: set(service.outcomes) == {("a", "1")} and not self.spooled())
+        p.send_signal(signal.SIGTERM)
+        self.assertEqual((p.communicate(timeout=PATIENCE)[0], p.returncode), ("", 0))
+
     def test_what_would_never_do_ends_at_once(self):
         service = self.serve()
         service.get = lambda handler: service.say(handler, 401, b'{"detail": "no such token"}')

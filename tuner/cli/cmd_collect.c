@@ -69,18 +69,22 @@ struct collecting {
     char *ruleset;              /* its text; NULL: there has been none */
     int64_t refresh_at_ms, refresh_ms; /* monotonic */
     int failed;                 /* turns in a row */
+    enum status wrong;          /* of the last of them */
     uv_loop_t loop;
     uv_signal_t interrupt, terminate;
     uv_timer_t pause;
     enum { TURNING, WAITING, ENDED } state; /* ended: a signal came */
 };
 
-/* What cannot be done now is said once, and that it can be again. */
+/* What cannot be done now is said once, and that it can be again. A rollout may begin after its collector. */
 static void say(struct collecting *c, const struct error *err)
 {
-    if (err && !c->failed) cli_say(c->o->rollout, err->text);
-    if (!err && c->failed) cli_say(c->o->rollout, "the service answers again");
-    c->failed = err ? c->failed + 1 : 0;
+    enum status s = err ? err->status : STATUS_OK;
+    if (s && s != c->wrong) cli_say(c->o->rollout, err->text);
+    if (s == STATUS_NOT_FOUND && s != c->wrong) cli_say(c->o->rollout, "it is waited for, and outcomes with it");
+    if (!s && c->wrong) cli_say(c->o->rollout, c->wrong == STATUS_NOT_FOUND ? "it is there" : "the service answers again");
+    c->failed = s ? c->failed + 1 : 0;
+    c->wrong = s;
 }
 
 static const char *path_of(struct collecting *c, const char *what)
@@ -281,20 +285,21 @@ static void on_passed(uv_timer_t *timer)
     if (c->state == WAITING) c->state = TURNING;
 }
 
-/* The longer, the more turns have failed. */
+/* The longer, the more turns have failed; a service that answers need not be spared. */
 static void wait_a_while(struct collecting *c)
 {
     uint64_t ms = (uint64_t)TURN_MS << (c->failed < 6 ? c->failed : 6);
+    uint64_t most = c->wrong == STATUS_NOT_FOUND ? REFRESH_MS : BACKOFF_MAX_MS;
     if (c->state == TURNING) c->state = WAITING;
-    uv_timer_start(&c->pause, on_passed, ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS, 0);
+    uv_timer_start(&c->pause, on_passed, ms < most ? ms : most, 0);
     while (c->state == WAITING) uv_run(&c->loop, UV_RUN_ONCE);
 }
 
-/* What fails at the first turn because of what was asked will always. */
+/* A token that is not taken at the first turn never will be. */
 static enum status collect(struct collecting *c, struct error *err)
 {
     enum status s = turn(c, err);
-    if (s == STATUS_DENIED || s == STATUS_NOT_FOUND || c->o->once) return s;
+    if (s == STATUS_DENIED || c->o->once) return s;
     while (c->state != ENDED) {
         say(c, s ? err : NULL);
         wait_a_while(c);
@@ -349,7 +354,7 @@ int cmd_collect(int argc, char **argv)
             "assign by that file and put outcomes down beside it.\v"
             "No outcome is lost: each is in a file of the SDK's until the service has it on its disk; with --sums in DIR/NAME/collector.db "
             "until it is counted, and counts until the service has them. The service away: clients get the champion once the ruleset "
-            "is a minute old, and outcomes wait.\n\n"
+            "is a minute old, and outcomes wait. A rollout that is not there yet is waited for; with --once that is an error.\n\n"
             "Example: nocturne collect -u https://host:8470 -t client.token -r g2p\n",
         .children = cli_help_child,
     };
