@@ -113,6 +113,35 @@ static void assert_same_numbers(const json_t *x, const json_t *y)
     }
 }
 
+/* What only the service's watch follows is no reason to refuse an outcome here; what nobody follows is. */
+static void test_collector__knows_what_the_watch_follows(void **state)
+{
+    (void)state;
+    struct places p;
+    struct collector_taken taken = {0};
+    const char *const name[] = {"letters", "letters", "words"};
+    const double value[] = {8, 50, 1};
+    open_places(&p, 6);
+    const struct live_watch_wish wish = {.rollout = "g2p", .study = "g2p", .plan_name = "watch.yaml", .by = "test",
+                                         .plan = "metrics: {em: {}, letters: {range: [0, 40], both: true}}\n"};
+    assert_ok(live_watch(p.w.store, &wish, p.w.now, &p.w.err), p.w.err);
+    world_run(&p.w, 200, 3);
+    mirror(&p);
+    json_t *body = world_outcomes(&p.w, 3), *list = json_object_get(body, "outcomes"), *item;
+    size_t i;
+    json_array_foreach(list, i, item)
+        json_object_set_new(json_object_get(item, "metrics"), name[i], json_real(value[i]));
+    assert_ok(collector_take(&p.at[0], list, false, p.w.now, &taken, &p.w.err), p.w.err);
+    assert_int_equal(json_array_size(taken.plain), 0);
+    assert_int_equal(json_array_size(taken.refused), 2);
+    assert_contains(json_string_value(json_object_get(json_array_get(taken.refused, 0), "why")), "letters must be from 0 to 40");
+    assert_contains(json_string_value(json_object_get(json_array_get(taken.refused, 1), "why")), "has a metric 'words'");
+    json_decref(taken.plain);
+    json_decref(taken.refused);
+    json_decref(body);
+    close_places(&p);
+}
+
 /* One experiment twice: by outcomes, and by two collectors that lose answers, are told things twice, and late. */
 static void test_collector__says_what_outcomes_say(void **state)
 {
@@ -282,6 +311,7 @@ static void test_collector__sums_are_refused_that_cannot_be(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_collector__knows_what_the_watch_follows),
         cmocka_unit_test(test_collector__says_what_outcomes_say),
         cmocka_unit_test(test_collector__holds_what_is_newer_than_its_mirror),
         cmocka_unit_test(test_collector__scores_no_unit_before_it_knows_its_shares),

@@ -124,6 +124,50 @@ static void test_watch__false_alarms_are_as_rare_as_it_says(void **state)
     arena_done(&a);
 }
 
+/* ---- what both know, and what only one of them does ---- */
+
+/* One more unit of the champion, which nobody but it has yet. */
+static json_t *told(struct world *w, const char *metric, double value)
+{
+    char unit[32];
+    snprintf(unit, sizeof unit, "user-%ld", w->next++);
+    return world_take(w, json_pack("{s:[{s:s, s:s, s:s, s:{s:i, s:f}}]}", "outcomes", "unit", unit, "id", unit, "variant",
+                                   "champion", "metrics", "em", 1, metric, value));
+}
+
+static void assert_refused(json_t *answer, const char *why)
+{
+    const json_t *refused = json_array_get(json_object_get(answer, "refused"), 0);
+    if (why)
+        assert_contains(json_string_value(json_object_get(refused, "why")), why);
+    else
+        assert_true(json_number_at(answer, "taken") == 1);
+    json_decref(answer);
+}
+
+static void test_watch__what_it_alone_follows_an_experiment_leaves_out(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 33);
+    watch_with(&w, "metrics: {em: {}, letters: {range: [0, 40], both: true}}\nlearn: 500\n");
+    assert_ok(world_start(&w, "window: 30s\nlate: 10s\nlearn: 100\n", 1), w.err);
+    assert_refused(told(&w, "letters", 8), NULL);
+    assert_refused(told(&w, "letters", 41), "letters must be from 0 to 40, not 41");
+    assert_refused(told(&w, "words", 1), "neither the experiment nor the watch has a metric 'words'");
+    json_t *alone = json_pack("{s:[{s:s, s:s, s:{s:i}}]}", "outcomes", "unit", "ada", "variant", "champion", "metrics",
+                              "letters", 8); /* it was there, and no more is known of it */
+    assert_refused(world_take(&w, alone), NULL);
+    json_t *status = world_status(&w), *counts = json_object_get(json_object_get(status, "experiment"), "counts");
+    assert_true(json_number_at(counts, "refused") == 2 && json_number_at(counts, "taken") == 2);
+    json_decref(status);
+    struct live_order end = {.verb = LIVE_DO_STOP, .by = "ada"};
+    assert_ok(live_order(w.store, "g2p", &end, w.now, &w.err), w.err);
+    assert_refused(told(&w, "tokens", 100), NULL); /* clients go on as before */
+    assert_refused(told(&w, "words", 1), "neither the experiment nor the watch has a metric 'words'");
+    world_close(&w);
+}
+
 static bool begun(struct world *w)
 {
     json_t *watch = watch_of(w);
@@ -404,6 +448,7 @@ int main(void)
         cmocka_unit_test(test_watch__finds_dearer_answers),
         cmocka_unit_test(test_watch__false_alarms_are_as_rare_as_it_says),
         cmocka_unit_test(test_watch__each_step_asks_as_it_was_told_to),
+        cmocka_unit_test(test_watch__what_it_alone_follows_an_experiment_leaves_out),
         cmocka_unit_test(test_watch__what_was_found_is_tried_at_once),
         cmocka_unit_test(test_watch__with_nothing_to_try_the_new_usual_is_learnt),
         cmocka_unit_test(test_watch__the_same_plan_goes_on_another_begins_anew),

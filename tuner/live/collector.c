@@ -1,4 +1,4 @@
-/* Kept as the rollout's state: {"collector": "c…", "number": 17, "until_ms", "sums": {…}, "outgoing": {…}?}. */
+/* Kept as the rollout's state: {"collector": "c…", "number": 17, "until_ms", "beside": {…}?, "sums": {…}, "outgoing": {…}?}. */
 #include "tuner/live/collector.h"
 
 #include "tuner/live/configuration.h"
@@ -8,6 +8,7 @@
 
 #include "tuner/base/digest.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -158,6 +159,8 @@ static enum status mirror(struct store *store, void *data, struct error *err)
     if (!s) s = e ? put_experiment(c, e, err) : end_experiment(c, err);
     if (s) return s;
     json_object_set(c->state, "until_ms", json_object_get(c->in, "now_ms"));
+    json_object_del(c->state, "beside");
+    if (json_object_get(e, "beside")) json_object_set(c->state, "beside", json_object_get(e, "beside"));
     return keep_rollout(c, err);
 }
 
@@ -202,11 +205,30 @@ static void note_arrivals(struct collecting *c)
     live_counts_add(&c->sums.counts, &x->counts);
 }
 
+/* What the service's watch follows, and nobody here. */
+static const struct live_plan *read_beside(struct collecting *c)
+{
+    struct live_plan *p = arena_alloc(&c->r.arena, sizeof *p);
+    json_t *range;
+    const char *name;
+    *p = (struct live_plan){.n_metrics = 0};
+    json_object_foreach(json_object_get(c->state, "beside"), name, range)
+    {
+        double high = json_number_read(json_array_get(range, 1));
+        if (p->n_metrics == LIVE_METRICS_MAX) break;
+        p->metric[p->n_metrics++] = (struct live_metric){.name = name,
+                                                         .low = json_number_read(json_array_get(range, 0)),
+                                                         .high = isnan(high) ? INFINITY : high};
+    }
+    return p;
+}
+
 static enum status take_ours(struct collecting *c, const json_t *ours, struct error *err)
 {
     struct lane lane;
     struct intake_answer answer = {.refused = NULL};
     if (json_array_size(ours) == 0 || !record_lane(&c->r, &lane)) return STATUS_OK;
+    lane.beside = read_beside(c);
     enum status s = intake_take(&lane, ours, c->now_ms, &answer, err);
     c->taken.refused = answer.refused;
     if (s) return s;

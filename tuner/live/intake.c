@@ -73,24 +73,36 @@ static enum status read_text(const json_t *in, const char *key, size_t most, con
     return STATUS_OK;
 }
 
+/* Of a metric that another follows it is looked at whether it can be, and no more. */
+static enum status read_metric(const struct lane *l, const char *name, const json_t *v, double *value, size_t *ret_n,
+                               struct error *err)
+{
+    int m = live_plan_metric(l->plan, name), other = l->beside ? live_plan_metric(l->beside, name) : -1;
+    if (m < 0 && other < 0)
+        return error_set(err, STATUS_INVALID, "%s '%.48s'",
+                         l->beside ? "neither the experiment nor the watch has a metric" : "the plan has no metric", name);
+    if (!json_is_number(v)) return error_set(err, STATUS_INVALID, "%.48s must be a number", name);
+    if (m < 0) return track_check(&l->beside->metric[other], json_number_value(v), err);
+    enum status s = track_check(&l->plan->metric[m], json_number_value(v), err);
+    if (s) return s;
+    value[m] = json_number_value(v);
+    ++*ret_n;
+    return s;
+}
+
 /* Into `value`, which is as it was where nothing is said; *ret_n: how many there are. */
-static enum status read_metrics(const struct live_plan *p, const json_t *in, double *value, size_t *ret_n,
-                                struct error *err)
+static enum status read_metrics(const struct lane *l, const json_t *in, double *value, size_t *ret_n, struct error *err)
 {
     const char *name;
     json_t *v;
+    *ret_n = 0;
     if (!in || json_is_null(in)) return STATUS_OK;
     if (!json_is_object(in)) return error_set(err, STATUS_INVALID, "metrics must be an object such as {\"em\": 1}");
     json_object_foreach((json_t *)in, name, v)
     {
-        int m = live_plan_metric(p, name);
-        if (m < 0) return error_set(err, STATUS_INVALID, "the plan has no metric '%.48s'", name);
-        if (!json_is_number(v)) return error_set(err, STATUS_INVALID, "%.48s must be a number", name);
-        enum status s = track_check(&p->metric[m], json_number_value(v), err);
+        enum status s = read_metric(l, name, v, value, ret_n, err);
         if (s) return s;
-        value[m] = json_number_value(v);
     }
-    *ret_n = json_object_size(in);
     return STATUS_OK;
 }
 
@@ -99,7 +111,7 @@ static enum status read_own(const struct lane *l, const json_t *in, struct item 
     size_t n = 0;
     x->n_values = l->plan->n_metrics;
     for (size_t i = 0; i < PAIRS_VALUES_MAX; i++) x->value[i] = NAN;
-    enum status s = read_metrics(l->plan, json_object_get(in, "metrics"), x->value, &n, err);
+    enum status s = read_metrics(l, json_object_get(in, "metrics"), x->value, &n, err);
     x->has_metrics = n > 0;
     return s;
 }
@@ -121,7 +133,7 @@ static enum status read_shadow(const struct lane *l, const json_t *in, struct it
         if (arm < 1) return error_set(err, STATUS_INVALID, "shadow: there is no challenger '%.48s'", name);
         double *value = x->value + (size_t)arm * m;
         for (size_t i = 0; i < m; i++) value[i] = PAIRS_UNHEARD;
-        enum status s = read_metrics(l->plan, v, value, &n, err);
+        enum status s = read_metrics(l, v, value, &n, err);
         if (s) return s;
     }
     if (l->experiment->phase == LIVE_SHADOW) x->n_values = m * (l->experiment->n_challengers + 1);

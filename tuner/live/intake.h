@@ -10,7 +10,9 @@
  * left out  not counted by any rule: an override, the holdout, another group's, another experiment's, one of a unit that
  *           now has another variant than first, or nothing runs
  * refused   it cannot be: unknown variant, a value beyond the metric's range, a time in the future, a variant that is
- *           not the unit's
+ *           not the unit's, a metric that nobody follows
+ *
+ * What only the watch follows is left out of what an experiment is told, and the other way round: clients tell all of it.
  */
 #ifndef TUNER_LIVE_INTAKE_H
 #define TUNER_LIVE_INTAKE_H

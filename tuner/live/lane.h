@@ -14,6 +14,7 @@ struct lane {
     const char *rollout, *salt;
     const struct live_plan *plan;
     struct experiment *experiment;
+    const struct live_plan *beside; /* whose metrics an outcome may have, too: another follows them; NULL: nobody */
 };
 
 #endif

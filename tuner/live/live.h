@@ -80,7 +80,8 @@ enum status live_take(struct store *store, const char *rollout, struct live_batc
 /* ---- collectors (collector.h) ---- */
 
 /* What is needed to score units elsewhere: {"rollout", "study", "now_ms", "experiment": {"number", "salt", "plan",
- * "created_ms", "hashes", "state", "rules", "window_ms", "late_ms", "tracks"}?}, the experiment's if one is open. The caller owns it. */
+ * "created_ms", "hashes", "state", "rules", "window_ms", "late_ms", "tracks", "beside"?}?}, the experiment's if one is open.
+ * The caller owns it. */
 enum status live_scoring(struct store *store, const char *rollout, int64_t now_ms, json_t **ret, struct error *err);
 /* Sums of a collector: {"collector": "c1", "number": 17, "experiment": 3} with those of sums.h, taken once for each number,
  * which must grow. *ret: {"taken", "repeated", "left_out"}, units. STATUS_INVALID: they cannot be; STATUS_CONFLICT: it is

@@ -124,14 +124,16 @@ bool record_watch_lane(struct record *r, struct lane *ret)
 {
     struct watching *w = r->watching;
     if (!w) return false;
-    *ret = (struct lane){r->store, -r->rollout.id, 0, r->rollout.name, r->rollout.name, &w->intake, &w->units};
+    *ret = (struct lane){r->store, -r->rollout.id, 0, r->rollout.name, r->rollout.name, &w->intake, &w->units,
+                         r->row.id ? &r->plan : NULL};
     return true;
 }
 
 bool record_lane(struct record *r, struct lane *ret)
 {
     if (!record_is_open(r)) return record_watch_lane(r, ret);
-    *ret = (struct lane){r->store, r->row.id, r->row.number, r->rollout.name, r->row.salt, &r->plan, &r->experiment};
+    *ret = (struct lane){r->store, r->row.id, r->row.number, r->rollout.name, r->row.salt, &r->plan, &r->experiment,
+                         r->watching ? &r->watching->intake : NULL};
     return true;
 }
 

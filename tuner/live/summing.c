@@ -38,16 +38,29 @@ static json_t *tracks_json(const struct findings *f)
     return out;
 }
 
+/* What only the watch follows, with its range (high null: it has no end); NULL: nothing. */
+static json_t *beside_json(const struct record *r)
+{
+    if (!r->watching) return NULL;
+    json_t *out = json_object();
+    for (size_t i = 0; i < r->watching->intake.n_metrics; i++) {
+        const struct live_metric *m = &r->watching->intake.metric[i];
+        if (live_plan_metric(&r->plan, m->name) < 0)
+            json_object_set_new(out, m->name, json_pack("[f, o]", m->low, json_number(m->high)));
+    }
+    return out;
+}
+
 static json_t *experiment_rules(const struct record *r)
 {
     char hex[DIGEST_HEX];
     json_t *hashes = json_array();
     for (size_t arm = 0; arm < r->n_hashes; arm++) json_array_append_new(hashes, json_string(digest_hex(r->hash[arm], hex)));
-    return json_pack("{s:I, s:s, s:s, s:I, s:o, s:o, s:o, s:I, s:I, s:o}", "number", (json_int_t)r->row.number, "salt", r->row.salt,
+    return json_pack("{s:I, s:s, s:s, s:I, s:o, s:o, s:o, s:I, s:I, s:o, s:o*}", "number", (json_int_t)r->row.number, "salt", r->row.salt,
                      "plan", r->row.plan, "created_ms", (json_int_t)r->row.created_ms, "hashes", hashes, "state",
                      bare_state(&r->experiment), "rules", findings_rules_json(&r->findings), "window_ms",
                      (json_int_t)r->plan.window_ms, "late_ms", (json_int_t)r->plan.late_ms, "tracks",
-                     tracks_json(&r->findings));
+                     tracks_json(&r->findings), "beside", beside_json(r));
 }
 
 enum status live_scoring(struct store *store, const char *rollout, int64_t now_ms, json_t **ret, struct error *err)
