@@ -2,7 +2,9 @@
 #include "tests/live_world.h"
 
 #define WATCH                                                                                                          \
-    "metrics: {em: {}, tokens: {amount: true}}\nwindow: 30s\nlate: 10s\nlearn: 500\nrun_length: 5000\n"
+    "metrics: {em: {}, tokens: {amount: true}}\nwindow: 30s\nlate: 10s\nlearn: 500\nrun_length: 5000\nfresh: 0\n"
+
+#define WATCH_PLAIN "metrics: {em: {}, tokens: {amount: true}}\nwindow: 30s\nlate: 10s\nlearn: 500\nrun_length: 5000\nask: []\n"
 
 static void watch_with(struct world *w, const char *plan)
 {
@@ -122,6 +124,65 @@ static void test_watch__false_alarms_are_as_rare_as_it_says(void **state)
     }
     assert_true(alarms > 0 && alarms < 130); /* a hundred are promised at most, on average */
     arena_done(&a);
+}
+
+static double gathers(struct world *w)
+{
+    json_t *watch = watch_of(w);
+    double out = json_number_at(watch, "gather");
+    json_decref(watch);
+    return out;
+}
+
+/* What follows an alarm learns of what came after it, not of what raised it. */
+static void test_watch__after_an_alarm_fresh_units_are_waited_for(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 31);
+    watch_with(&w, WATCH_PLAIN "fresh: 900\n");
+    serve_while(&w, "learning", 200, 20);
+    w.em[0] = 0.3;
+    tell_of(&w, 500); /* before the alarm, and scored with those that raise it */
+    serve_while(&w, "watching", 200, 20);
+    assert_watch(&w, "drifted", false);
+    assert_true(gathers(&w) == 900);
+    struct live_watch_work work = {.phase = WATCH_DRIFTED, .why = "told"};
+    serve(&w, 400);
+    assert_true(gathers(&w) == 500);
+    assert_int_equal(live_watch_done(w.store, "g2p", &work, w.now, &w.err), STATUS_CONFLICT);
+    assert_contains(w.err.text, "waits for units");
+    serve(&w, 500);
+    assert_true(gathers(&w) == 0);
+    assert_ok(live_watch_done(w.store, "g2p", &work, w.now, &w.err), w.err);
+    assert_watch(&w, "evaluating", false);
+    world_close(&w);
+}
+
+static void test_watch__a_person_need_not_wait_nor_does_a_run(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 32);
+    watch_with(&w, WATCH_PLAIN);
+    serve_while(&w, "learning", 200, 20);
+    w.em[0] = 0.3;
+    serve_while(&w, "watching", 200, 20);
+    assert_true(gathers(&w) == 500);
+    struct live_order yes = {.verb = LIVE_DO_APPROVE, .by = "ada"};
+    assert_ok(live_order(w.store, "g2p", &yes, w.now, &w.err), w.err);
+    assert_true(gathers(&w) == 0);
+    assert_int_equal(live_order(w.store, "g2p", &yes, w.now, &w.err), STATUS_CONFLICT);
+    struct live_watch_work work = {.phase = WATCH_DRIFTED, .turn = WATCH_OVER, .why = "told"};
+    assert_ok(live_watch_done(w.store, "g2p", &work, w.now, &w.err), w.err);
+    serve_while(&w, "learning", 200, 20);
+    json_t *metrics = json_pack("{s:f, s:f}", "em", 0.0, "tokens", 100.0);
+    const struct live_watch_run run = {metrics, 1000, NULL};
+    assert_ok(live_watch_ran(w.store, "g2p", &run, w.now, &w.err), w.err);
+    assert_watch(&w, "drifted", false);
+    assert_true(gathers(&w) == 0);
+    json_decref(metrics);
+    world_close(&w);
 }
 
 /* ---- what both know, and what only one of them does ---- */
@@ -268,7 +329,7 @@ static void test_watch__the_same_plan_goes_on_another_begins_anew(void **state)
     world_open(&w, 29);
     watch_with(&w, WATCH);
     serve_while(&w, "learning", 200, 20);
-    watch_with(&w, "learn: 500\nrun_length: 5e3\n" "metrics: {em: {goal: maximize}, tokens: {amount: true}}\nwindow: 30s\nlate: 10s\n");
+    watch_with(&w, "learn: 500\nrun_length: 5e3\nfresh: 0\n" "metrics: {em: {goal: maximize}, tokens: {amount: true}}\nwindow: 30s\nlate: 10s\n");
     assert_watch(&w, "watching", false);
     struct configuration other = configuration_with(9);
     struct live_watch_wish wish = {.rollout = "g2p", .study = "g2p", .plan_name = "w", .plan = WATCH, .champion = &other, .by = "test"};
@@ -448,6 +509,8 @@ int main(void)
         cmocka_unit_test(test_watch__finds_dearer_answers),
         cmocka_unit_test(test_watch__false_alarms_are_as_rare_as_it_says),
         cmocka_unit_test(test_watch__each_step_asks_as_it_was_told_to),
+        cmocka_unit_test(test_watch__after_an_alarm_fresh_units_are_waited_for),
+        cmocka_unit_test(test_watch__a_person_need_not_wait_nor_does_a_run),
         cmocka_unit_test(test_watch__what_it_alone_follows_an_experiment_leaves_out),
         cmocka_unit_test(test_watch__what_was_found_is_tried_at_once),
         cmocka_unit_test(test_watch__with_nothing_to_try_the_new_usual_is_learnt),

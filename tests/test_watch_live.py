@@ -46,6 +46,7 @@ late: 1s
 learn: 300
 careful: true
 run_length: 1000000
+fresh: 0
 trials: 12
 experiment:
   metrics: {em: {prove: not_worse, margin: 0.05, effect: 0.3, guard: 0.2}, tokens: {prove: nothing, goal: minimize, range: [0, 1000], guard: 500}}
@@ -281,6 +282,19 @@ class Asking(World):
             self.run_nocturne("rollout", "approve", "s")
         self.serve_until("an experiment", lambda: self.loop()["experiment"])
         self.assertIn("nothing waits", self.run_nocturne("rollout", "approve", "s", code=1)[1])
+        self.interrupt()
+
+    def test_an_alarm_waits_for_units_that_came_after_it(self):
+        self.write("watch.yaml", PLAN.replace("fresh: 0", "fresh: 400"))
+        self.study()
+        self.drifted("--ask", "none", "--then", "evaluating")
+        self.assertEqual(self.phase(), "drifted")
+        self.assertRegex(self.loop()["next"], r"\d+ of 400 units from after the alarm are there; with all of them the champion is run again \('nocturne rollout approve s'")
+        self.assertEqual(self.studies(), ["s"])  # nothing was run yet
+        self.serve_until("evaluated", lambda: self.events("evaluating"), 150)
+        drift, drifted = self.events("drift")[0], self.events("drifted")[0]
+        asked = self.query(f"SELECT count(*) FROM unit WHERE at_ms >= {drift['at_ms']} AND at_ms <= {drifted['at_ms']}")[0][0]
+        self.assertGreaterEqual(asked, 400)
         self.interrupt()
 
     def test_unwatched_it_ends(self):

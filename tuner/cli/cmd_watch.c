@@ -158,6 +158,7 @@ int cmd_watch(int argc, char **argv)
             "  learn: 2000          # units of the champion show what is usual\n"
             "  run_length: 10000    # units between two false alarms\n"
             "  every: 24h\n"
+            "  fresh: 500           # units from after an alarm, before anything is run again\n"
             "  then: trying\n"
             "  ask: [tuning]\n"
             "  experiment: {ramp: [0.05, 0.5], promote: auto}   # else as the last one\n"

@@ -46,6 +46,7 @@ enum status duty_read(struct duty *d, const struct duty_place *at, const json_t 
                                                                                      : WATCH_DUE,
                        .since_ms = json_integer_value(json_object_get(watch, "since_ms")),
                        .evaluated_ms = json_integer_value(json_object_get(watch, "evaluated_ms")),
+                       .gather = json_number_at(watch, "gather"),
                        .open = json_is_true(json_object_get(status, "open")),
                        .tried = json_is_true(json_object_get(status, "tried"))};
     enum status s = watch_plan_read("the watch", plan, arena, &d->plan, err);
@@ -420,7 +421,7 @@ enum duty_end duty_do(const struct duty *d)
     switch (d->phase) {
     case WATCH_LEARNING:
     case WATCH_WATCHING: return evaluate(d);
-    case WATCH_DRIFTED: return finish_as(d, WATCH_DONE, "what it has done is looked into");
+    case WATCH_DRIFTED: return d->gather > 0 ? DUTY_NONE : finish_as(d, WATCH_DONE, "what it has done is looked into");
     case WATCH_EVALUATING: return diagnose(d);
     case WATCH_TUNING: return retune(d);
     case WATCH_TRYING: return d->open || d->tried ? DUTY_NONE : start_experiment(d); /* its end is seen by the next tick */

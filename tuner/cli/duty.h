@@ -32,6 +32,7 @@ struct duty {
     enum watch_phase phase;
     enum watch_work watch_work;
     int64_t since_ms, evaluated_ms;
+    double gather; /* units that are waited for */
     bool open, tried; /* an experiment is; one has begun in this phase */
 };
 

@@ -14,11 +14,13 @@ struct ticking {
     struct record r;
 };
 
-/* What was served before this champion says nothing of it; and what is usual now is learnt of who came since. */
+/* What was served before this champion says nothing of it; and what is usual now is learnt of who came since, as is what
+ * is so after an alarm. */
 static bool is_of_now(const struct ticking *t, const struct scored_unit *unit)
 {
     const struct watch *w = &t->r.watching->watch;
-    return unit->at_ms >= t->r.rollout.since_ms && (w->phase != WATCH_LEARNING || unit->at_ms >= w->since_ms);
+    bool since = w->phase == WATCH_LEARNING || w->phase == WATCH_DRIFTED;
+    return unit->at_ms >= t->r.rollout.since_ms && (!since || unit->at_ms >= w->since_ms);
 }
 
 /* A scored unit of the champion, whose values are in the order of `plan`. */

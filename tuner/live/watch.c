@@ -176,6 +176,7 @@ static void raise_alarm(struct watch *w, size_t i, int64_t now_ms)
                                             : "on average over what could have been learnt");
     w->phase = WATCH_DRIFTED;
     w->since_ms = now_ms;
+    w->gather = 0;
 }
 
 /* True: it was raised. */
@@ -196,6 +197,7 @@ bool watch_see(struct watch *w, const double *value, const bool *has, int64_t no
         learn(w, value, now_ms);
         return false; /* nobody is compared with himself */
     }
+    if (w->phase == WATCH_DRIFTED) w->gather = fmax(w->gather - 1, 0);
     if (w->phase != WATCH_WATCHING) return false;
     for (size_t i = 0; i < w->plan->n; i++) {
         if (!has[i]) continue;
@@ -204,7 +206,9 @@ bool watch_see(struct watch *w, const double *value, const bool *has, int64_t no
         if (w->metric[i].both) detector_see(&w->stream[i].better, 1 - x);
     }
     w->seen++;
-    return look(w, now_ms);
+    if (!look(w, now_ms)) return false;
+    w->gather = w->plan->fresh;
+    return true;
 }
 
 /* Means of n outcomes are known, not what each was: sums of squares are at most those of zeros and ones. */
@@ -274,6 +278,11 @@ static void enter(struct watch *w, enum watch_phase phase, int64_t now_ms)
     w->work = w->plan->ask[phase] ? WATCH_ASKED : WATCH_DUE;
 }
 
+double watch_gathers(const struct watch *w)
+{
+    return w->phase == WATCH_DRIFTED && w->plan->far > WATCH_DRIFTED ? w->gather : 0;
+}
+
 void watch_go_on(struct watch *w, int64_t now_ms)
 {
     if (w->work != WATCH_ASKED) enter(w, w->phase + 1, now_ms);
@@ -286,6 +295,7 @@ void watch_found(struct watch *w, int64_t now_ms)
 
 enum status watch_approve(struct watch *w, struct error *err)
 {
+    if (watch_gathers(w) > 0) return w->gather = 0, STATUS_OK;
     if (w->work != WATCH_ASKED)
         return error_set(err, STATUS_CONFLICT, "nothing waits: the watch is %s", watch_phase_name(w->phase));
     w->work = WATCH_DUE;

@@ -6,7 +6,7 @@
  *
  *   LEARNING     so many units of the champion show what is usual, unless the plan says it
  *   WATCHING     each scored unit is looked at: a Shiryaev-Roberts e-detector for each metric [rollout/detector.h]
- *   DRIFTED      an alarm, with its evidence; people are told
+ *   DRIFTED      an alarm, with its evidence; people are told. Units from after it are gathered, for what follows learns of them
  *   EVALUATING   the champion and the best of the study are run again, on what is the case now
  *   TUNING       a new study, warm-started from the old one, with a budget of its own
  *   TRYING       its winner is a challenger in an experiment, by the plan of the last one
@@ -55,6 +55,7 @@ struct watch_plan {
     int64_t every_ms;  /* the study's program is run with the champion so often; 0: only outcomes that are told */
     enum watch_phase far;        /* how far it goes by itself: DRIFTED … TRYING */
     bool ask[WATCH_TRYING + 1];  /* before this step a person is asked */
+    double fresh;                /* units from after an alarm that are gathered before anything is run again */
     long top;                    /* configurations that are run again, the champion among them */
     long trials;                 /* of the new study */
     size_t n_command;
@@ -67,6 +68,7 @@ struct watch_plan {
  *     every: 24h           # run the champion again so often, besides what is told
  *     then: trying         # how far it goes by itself: drifted, evaluating, tuning, trying
  *     ask: [tuning]        # before these a person is asked
+ *     fresh: 500           # units from after an alarm that are gathered before anything is run again
  *     command: [./evaluate, "{args}"]   # what is run with the champion, in the study program's place
  *     experiment: {units: 20000, promote: auto}   # plan of the experiment; without it that of the last one
  *
@@ -94,6 +96,7 @@ struct watch {
     int64_t since_ms;
     enum watch_work work; /* of this phase */
     double learnt, seen;
+    double gather; /* DRIFTED: units that are still to come */
     struct watch_metric metric[LIVE_METRICS_MAX]; /* the plan's, with marks that were learnt */
     struct watch_stream stream[LIVE_METRICS_MAX];
     double *sample[LIVE_METRICS_MAX]; /* of amounts, until their marks are known */
@@ -114,11 +117,14 @@ bool watch_see(struct watch *w, const double *value, const bool *has, int64_t no
 bool watch_see_run(struct watch *w, const double *mean, const bool *has, double n, int64_t now_ms);
 /* log R of all, an alarm at log(run_length); *ret_metric: that says most. −INFINITY: nothing seen. */
 double watch_statistic(const struct watch *w, size_t *ret_metric);
+/* Units of the champion that an alarm waits for, so that what follows learns of them; 0: it waits for nothing. An alarm that
+ * a run has raised waits for none: the program has seen already what is the case now. */
+double watch_gathers(const struct watch *w);
 /* The phase that follows, when this one's work is done. */
 void watch_go_on(struct watch *w, int64_t now_ms);
 /* A challenger was found: TRYING, whatever lies between. */
 void watch_found(struct watch *w, int64_t now_ms);
-/* A person has said yes. STATUS_CONFLICT: nothing waits. */
+/* A person has said yes: to a step, or that no more units are waited for. STATUS_CONFLICT: nothing waits. */
 enum status watch_approve(struct watch *w, struct error *err);
 /* From the beginning: what is usual now is learnt. */
 void watch_again(struct watch *w, int64_t now_ms);

@@ -35,10 +35,10 @@ json_t *watch_json(const struct watch *w)
     size_t most;
     for (size_t i = 0; i < w->plan->n; i++) json_array_append_new(streams, stream_json(w, i));
     double log_r = watch_statistic(w, &most);
-    return json_pack("{s:s, s:I, s:b, s:b, s:f, s:f, s:o, s:s, s:s, s:s, s:s, s:I, s:I, s:o}", "phase",
+    return json_pack("{s:s, s:I, s:b, s:b, s:f, s:f, s:f, s:o, s:s, s:s, s:s, s:s, s:I, s:I, s:o}", "phase",
                      watch_phase_name(w->phase), "since_ms", (json_int_t)w->since_ms, "asked", w->work == WATCH_ASKED,
-                     "begun", w->work == WATCH_BEGUN, "learnt", w->learnt, "seen", w->seen, "log_r",
-                     json_number(log_r), "most", w->metric[most].name, "why", w->why, "study", w->study, "challenger",
+                     "begun", w->work == WATCH_BEGUN, "learnt", w->learnt, "seen", w->seen, "gather",
+                     watch_gathers(w), "log_r", json_number(log_r), "most", w->metric[most].name, "why", w->why, "study", w->study, "challenger",
                      w->challenger, "tunings", (json_int_t)w->tunings, "evaluated_ms", (json_int_t)w->evaluated_ms,
                      "streams", streams);
 }
@@ -103,6 +103,8 @@ static bool read_all(const json_t *in, struct watch *w)
               : json_is_true(json_object_get(in, "begun")) ? WATCH_BEGUN
                                                            : WATCH_DUE;
     w->learnt = json_number_at(in, "learnt"), w->seen = json_number_at(in, "seen");
+    double gather = json_number_at(in, "gather"); /* of an earlier version: none */
+    w->gather = gather > 0 ? gather : 0;
     w->why = text_of(in, "why", w->arena), w->study = text_of(in, "study", w->arena);
     w->challenger = text_of(in, "challenger", w->arena);
     w->tunings = (long)json_integer_value(json_object_get(in, "tunings"));

@@ -69,6 +69,7 @@ json_t *watch_plan_json(const struct watch_plan *p)
     put_duration(out, "every", p->every_ms);
     put(out, "learn", p->learn);
     put(out, "run_length", p->run_length);
+    put(out, "fresh", p->fresh);
     put(out, "top", (double)p->top);
     put(out, "trials", (double)p->trials);
     if (p->n_command) json_object_set_new(out, "command", command_json(p));

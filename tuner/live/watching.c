@@ -171,9 +171,9 @@ static enum status do_work(struct store *store, void *data, struct error *err)
     struct watch *w = &x->r.watching->watch;
     x->now_ms = record_time(&x->r, x->now_ms);
     bool asked = w->work == WATCH_ASKED;
-    if (w->phase != x->work->phase || asked)
+    if (w->phase != x->work->phase || asked || watch_gathers(w) > 0)
         return error_set(err, STATUS_CONFLICT, "the watch of '%s' is %s%s", x->rollout, watch_phase_name(w->phase),
-                         asked ? ", and waits for a person" : "");
+                         asked ? ", and waits for a person" : watch_gathers(w) > 0 ? ", and waits for units" : "");
     s = note_work(x, w, err);
     if (s) return s;
     turn_to(w, x->work->turn, x->now_ms);

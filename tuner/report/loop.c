@@ -166,6 +166,15 @@ static const char *by_whom(const struct loop *l)
     return "";
 }
 
+/* What follows an alarm is to learn of enough that came after it. */
+static const char *gathering(const struct loop *l)
+{
+    double left = rollout_whole(l->watch, "gather"), all = rollout_whole(l->rules, "fresh");
+    return arena_printf(l->v.a, "%.0f of %.0f units from after the alarm are there; with all of them the champion is run again "
+                                "('nocturne rollout approve %s%s': at once)",
+                        all - left, all, l->v.name, l->v.where);
+}
+
 static const char *next_of_watch(const struct loop *l)
 {
     const char *tuned = rollout_text(&l->v, l->watch, "study");
@@ -180,6 +189,8 @@ static const char *next_of_watch(const struct loop *l)
                             fmax(rollout_whole(l->rules, "learn") - rollout_whole(l->watch, "learnt"), 0), next_run(l));
     case WATCHING: return arena_printf(l->v.a, "an alarm, when the bar is full%s", next_run(l));
     case DRIFTED:
+        if (rollout_whole(l->watch, "gather") > 0) return gathering(l);
+        return arena_printf(l->v.a, "the champion and the best others are run again%s", by_whom(l));
     case EVALUATING:
         return arena_printf(l->v.a, "the champion and the best others are run again%s", by_whom(l));
     case TUNING:
